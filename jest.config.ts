@@ -1,0 +1,11 @@
+import type { Config } from "jest";
+
+const config: Config = {
+  reporters: ["default", "<rootDir>/scripts/jest-tally-reporter.mjs"],
+  testMatch: ["<rootDir>/packages/*/test/**/*.test.ts", "<rootDir>/e2e/**/*.test.ts"],
+  extensionsToTreatAsEsm: [".ts"],
+  testEnvironmentOptions: { customExportConditions: ["@umbra/source", "node", "node-addons"] },
+  transform: {},
+};
+
+export default config;
