@@ -1,0 +1,140 @@
+/**
+ * The topology: what the resources mean, as plain data. Reading YAML ends here; rendering, serving and
+ * simulating begin here. Everything is resolved: no reference in it dangles, every default is filled in.
+ */
+export interface Topology {
+  /** Version of this shape; raised when a field changes its meaning. */
+  readonly version: 1;
+  /** Sorted by name. */
+  readonly listeners: readonly Listener[];
+  /** Every pool that a route or a mirror uses, and InferencePools that none uses yet. Sorted by name. */
+  readonly pools: readonly Pool[];
+  /** Model servers that a Deployment describes, for `umbra simulate` and `umbra demo`. */
+  readonly modelServers: readonly ModelServer[];
+}
+
+/** One port that clients reach. Listeners of several Gateways on one port are merged into one. */
+export interface Listener {
+  /** Name of the Gateway's listener, e.g. `http`; `<gateway>/<listener>` where two share it. */
+  readonly name: string;
+  /** Address to bind, `0.0.0.0` unless told otherwise. */
+  readonly address: string;
+  readonly port: number;
+  /** Exact domains first, then longest wildcard, then `*`. */
+  readonly virtualHosts: readonly VirtualHost[];
+}
+
+export interface VirtualHost {
+  readonly name: string;
+  /** As Envoy takes them: `example.com`, `*.example.com` or `*`. */
+  readonly domains: readonly string[];
+  /** In order of precedence: the first that matches is taken. */
+  readonly routes: readonly Route[];
+}
+
+/** One match of one rule of an HTTPRoute. */
+export interface Route {
+  /** `<namespace>/<httproute>/<rule index>/<match index>`. */
+  readonly name: string;
+  readonly match: RouteMatch;
+  readonly requestHeaders: HeaderModifier;
+  readonly responseHeaders: HeaderModifier;
+  readonly rewrite?: UrlRewrite;
+  /** Whole request, in ms; 0 means no limit. */
+  readonly timeoutMs: number;
+  readonly action: RouteAction;
+  readonly mirrors: readonly Mirror[];
+}
+
+export interface RouteMatch {
+  readonly path: { readonly kind: "exact" | "prefix" | "regex"; readonly value: string };
+  readonly method?: string;
+  readonly headers: readonly ValueMatch[];
+  readonly queryParams: readonly ValueMatch[];
+}
+
+export interface ValueMatch {
+  /** Lower case for headers. */
+  readonly name: string;
+  readonly kind: "exact" | "regex";
+  readonly value: string;
+}
+
+export interface HeaderModifier {
+  readonly set: readonly HeaderEntry[];
+  readonly add: readonly HeaderEntry[];
+  readonly remove: readonly string[];
+}
+
+export interface HeaderEntry {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface UrlRewrite {
+  readonly hostname?: string;
+  readonly path?: { readonly kind: "replaceFullPath" | "replacePrefixMatch"; readonly value: string };
+}
+
+export type RouteAction =
+  | { readonly kind: "forward"; readonly backends: readonly Backend[] }
+  | {
+      readonly kind: "redirect";
+      readonly scheme?: string;
+      readonly hostname?: string;
+      readonly port?: number;
+      readonly path?: UrlRewrite["path"];
+      readonly statusCode: number;
+    };
+
+/** One weighted backend. A backend that could not be resolved answers 500 for its share. */
+export type Backend =
+  | { readonly kind: "pool"; readonly pool: string; readonly weight: number }
+  | { readonly kind: "invalid"; readonly weight: number; readonly reason: string };
+
+/** A copy of the route's requests goes to one endpoint of `pool`. */
+export interface Mirror {
+  /** `<namespace>/<httproute>/<rule index>/mirror/<n>`; one for all matches of the rule. */
+  readonly name: string;
+  readonly pool: string;
+  /** Share of requests, 0 to 1,000,000. */
+  readonly perMillion: number;
+}
+
+/** A set of endpoints that serve the same models: an InferencePool, or a Service. */
+export interface Pool {
+  /** `<namespace>/<name>`, with `service:` before it for a Service port: `service:<namespace>/<name>:<port>`. */
+  readonly name: string;
+  readonly kind: "InferencePool" | "Service";
+  readonly namespace: string;
+  readonly resourceName: string;
+  /** `ip:port`, IPv6 in brackets; sorted, unique. Empty when none is known. */
+  readonly endpoints: readonly string[];
+  /** A Service whose endpoints are not known: Envoy resolves this name. */
+  readonly dns?: { readonly hostname: string; readonly port: number };
+  /** `umbra`: our scheduler picks. `none`: Envoy's own balancing. */
+  readonly picker: "umbra" | "none";
+  /** What happens to requests when the picker can't answer. */
+  readonly failureMode: "FailOpen" | "FailClose";
+  /** How Envoy speaks to the endpoints. */
+  readonly protocol: "http1" | "h2c";
+  /** Models that InferenceModels name for this pool; empty when none does: then every name is let through. */
+  readonly models: readonly Model[];
+}
+
+export interface Model {
+  readonly name: string;
+  readonly criticality: "Critical" | "Standard" | "Sheddable";
+}
+
+/** A Deployment of vLLM, as far as a simulator needs it. */
+export interface ModelServer {
+  /** `<namespace>/<deployment>`. */
+  readonly name: string;
+  readonly replicas: number;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The container's arguments, as vLLM takes them. */
+  readonly args: readonly string[];
+  /** Pools (by `Pool.name`) whose selector matches the Deployment's labels. */
+  readonly pools: readonly string[];
+}
