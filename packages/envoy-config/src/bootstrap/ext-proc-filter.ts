@@ -1,0 +1,138 @@
+import { duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
+import { destinationHeader, observerCluster, pickerCluster, streamMetadata } from "./names.ts";
+import type { BootstrapOptions } from "./options.ts";
+
+export type Lane = "primary" | "shadow";
+
+const pickFilter = "umbra.pick";
+const observeFilter = "umbra.observe";
+const extProcType = "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor";
+const perRouteType = "envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute";
+
+/** What the pick may change, besides the headers of its own error replies. */
+const mutableHeaders = `${destinationHeader}|x-umbra-.*|x-llm-d-request-dropped-reason|content-type|retry-after`;
+
+/** All that a pick is made from; credentials and cookies stay in Envoy. */
+const headersForPick: readonly EnvoyObject[] = [
+  { prefix: ":" },
+  { prefix: "content-" },
+  { exact: "x-request-id" },
+  { prefix: "x-umbra-" },
+  { prefix: "x-gateway-" },
+  { prefix: "x-llm-d-" },
+];
+
+const headersForObserve: readonly EnvoyObject[] = [
+  { exact: ":path" },
+  { exact: ":method" },
+  { exact: ":status" },
+  { prefix: "content-" },
+  { exact: "x-request-id" },
+  { exact: destinationHeader },
+  { prefix: "x-umbra-" },
+];
+
+/**
+ * The filter that asks the sidecar for an endpoint.
+ *
+ * The body is read BUFFERED: the only mode in which going on without a picker, and the time limit for its
+ * answers, hold for requests with a body. The response phase is skipped: a picker that dies then cuts no
+ * running answer.
+ */
+export function pick(lane: Lane, options: BootstrapOptions): EnvoyObject {
+  return extension(pickFilter, extProcType, {
+    stat_prefix: `pick_${lane}`,
+    grpc_service: {
+      envoy_grpc: { cluster_name: pickerCluster },
+      retry_policy: {
+        retry_on: "connect-failure,refused-stream,unavailable,reset",
+        num_retries: 3,
+        retry_back_off: { base_interval: "0.01s", max_interval: "0.05s" },
+        retry_host_predicate: [
+          extension(
+            "envoy.retry_host_predicates.previous_hosts",
+            "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+          ),
+        ],
+        host_selection_retry_max_attempts: 5,
+      },
+      initial_metadata: [{ key: streamMetadata.lane, value: lane }],
+    },
+    processing_mode: {
+      request_header_mode: "SEND",
+      request_body_mode: "BUFFERED",
+      request_trailer_mode: "SKIP",
+      response_header_mode: "SKIP",
+      response_body_mode: "NONE",
+      response_trailer_mode: "SKIP",
+    },
+    message_timeout: duration(options.pickTimeoutMs),
+    failure_mode_allow: lane === "shadow",
+    status_on_error: { code: "ServiceUnavailable" },
+    mutation_rules: {
+      disallow_all: { value: true },
+      allow_expression: { regex: mutableHeaders },
+      disallow_is_error: { value: true },
+    },
+    forward_rules: { allowed_headers: { patterns: headersForPick } },
+  });
+}
+
+/** The filter that copies what passes to the sidecar's recorder, and waits for nothing. */
+export function observe(lane: Lane): EnvoyObject {
+  return extension(observeFilter, extProcType, {
+    stat_prefix: `observe_${lane}`,
+    grpc_service: {
+      envoy_grpc: { cluster_name: observerCluster },
+      initial_metadata: [{ key: streamMetadata.lane, value: lane }],
+    },
+    observability_mode: true,
+    failure_mode_allow: true,
+    deferred_close_timeout: "1s",
+    processing_mode: {
+      request_header_mode: "SEND",
+      request_body_mode: "NONE",
+      request_trailer_mode: "SKIP",
+      response_header_mode: "SEND",
+      response_body_mode: "STREAMED",
+      response_trailer_mode: "SKIP",
+    },
+    response_attributes: ["upstream.address"],
+    forward_rules: { allowed_headers: { patterns: headersForObserve } },
+  });
+}
+
+export interface RouteStreams {
+  readonly lane: Lane;
+  readonly pool: string;
+  readonly mirrors: readonly string[];
+  readonly isPicked: boolean;
+  readonly isFailOpen: boolean;
+}
+
+/** Per-route configuration of both filters: which pool a stream is about, and what a failure means. */
+export function routeStreams(streams: RouteStreams, options: BootstrapOptions): EnvoyObject {
+  const metadata = [
+    { key: streamMetadata.lane, value: streams.lane },
+    { key: streamMetadata.pool, value: streams.pool },
+    { key: streamMetadata.mirrors, value: streams.mirrors.join(",") },
+  ];
+  const pickOverrides = {
+    grpc_initial_metadata: metadata,
+    failure_mode_allow: { value: streams.isFailOpen },
+  };
+  return {
+    [pickFilter]: streams.isPicked
+      ? typed(perRouteType, { overrides: pickOverrides })
+      : typed(perRouteType, { disabled: true }),
+    ...(options.observe
+      ? { [observeFilter]: typed(perRouteType, { overrides: { grpc_initial_metadata: metadata } }) }
+      : {}),
+  };
+}
+
+/** Per-route configuration of a route that no model server answers. */
+export function noStreams(options: BootstrapOptions): EnvoyObject {
+  const disabled = typed(perRouteType, { disabled: true });
+  return { [pickFilter]: disabled, ...(options.observe ? { [observeFilter]: disabled } : {}) };
+}

@@ -1,0 +1,87 @@
+import type { Mirror, Pool, Topology } from "../topology.ts";
+import { accessLog } from "./access-log.ts";
+import { duration, type EnvoyObject, typed } from "./envoy-object.ts";
+import { noStreams, observe, pick, routeStreams } from "./ext-proc-filter.ts";
+import { router } from "./listener.ts";
+import { mirrorHeader, shadowClusterName, shadowLaneListener } from "./names.ts";
+import type { BootstrapOptions } from "./options.ts";
+
+/**
+ * The shadow lane: an internal listener that every mirrored copy passes, so that copies are picked and
+ * observed like the requests they were made from. Its answers end here.
+ */
+export function shadowLane(
+  mirrors: readonly Mirror[],
+  topology: Topology,
+  options: BootstrapOptions,
+): EnvoyObject {
+  const pools = new Map(topology.pools.map((pool) => [pool.name, pool]));
+  const connectionManager = typed(
+    "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    {
+      stat_prefix: "shadow_lane",
+      stream_idle_timeout: duration(options.shadowTimeoutMs),
+      // The id that the primary has: it is what pairs the two.
+      preserve_external_request_id: true,
+      http_filters: [
+        pick("shadow", options),
+        ...(options.observe ? [observe("shadow")] : []),
+        router,
+      ],
+      route_config: {
+        name: shadowLaneListener,
+        virtual_hosts: [
+          {
+            name: shadowLaneListener,
+            domains: ["*"],
+            routes: mirrors.map((mirror) => route(mirror, pools.get(mirror.pool), options)),
+          },
+        ],
+      },
+      access_log: [accessLog("shadow")],
+    },
+  );
+  return {
+    name: shadowLaneListener,
+    internal_listener: {},
+    per_connection_buffer_limit_bytes: options.maxBodyBytes,
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: "envoy.filters.network.http_connection_manager",
+            typed_config: connectionManager,
+          },
+        ],
+      },
+    ],
+  };
+}
+
+function route({ name }: Mirror, pool: Pool | undefined, options: BootstrapOptions): EnvoyObject {
+  return {
+    name,
+    match: {
+      prefix: "/",
+      headers: [{ name: mirrorHeader, string_match: { exact: name } }],
+    },
+    route: {
+      cluster: shadowClusterName(name),
+      timeout: duration(options.shadowTimeoutMs),
+      idle_timeout: duration(options.shadowTimeoutMs),
+    },
+    typed_per_filter_config:
+      pool === undefined
+        ? noStreams(options)
+        : routeStreams(
+            {
+              lane: "shadow",
+              pool: pool.name,
+              mirrors: [name],
+              isPicked: pool.picker === "umbra",
+              isFailOpen: true,
+            },
+            options,
+          ),
+  };
+}

@@ -1,0 +1,94 @@
+import type { Listener, Topology } from "../topology.ts";
+import { accessLog } from "./access-log.ts";
+import { duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
+import { observe, pick } from "./ext-proc-filter.ts";
+import { localReplies } from "./local-reply.ts";
+import { reservedHeaderPrefixes } from "./names.ts";
+import type { BootstrapOptions } from "./options.ts";
+import { virtualHost } from "./route.ts";
+
+const hour = 3_600_000;
+
+/** A listener that clients reach. */
+export function listener(
+  { name, address, port, virtualHosts }: Listener,
+  topology: Topology,
+  options: BootstrapOptions,
+): EnvoyObject {
+  const poolNames = new Map(topology.pools.map((pool) => [pool.name, pool]));
+  const connectionManager = typed(
+    "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    {
+      stat_prefix: name,
+      ...clientLimits,
+      use_remote_address: true,
+      normalize_path: true,
+      merge_slashes: true,
+      path_with_escaped_slashes_action: "UNESCAPE_AND_REDIRECT",
+      server_header_transformation: "PASS_THROUGH",
+      always_set_request_id_in_response: true,
+      early_header_mutation_extensions: [withoutReservedHeaders],
+      http_filters: [
+        pick("primary", options),
+        ...(options.observe && !options.plainMirror ? [observe("primary")] : []),
+        router,
+      ],
+      route_config: {
+        name,
+        ignore_port_in_host_matching: true,
+        virtual_hosts: virtualHosts.map((host) => virtualHost(host, poolNames, options)),
+      },
+      local_reply_config: localReplies(),
+      access_log: [accessLog("primary")],
+    },
+  );
+  return {
+    name,
+    address: { socket_address: { address, port_value: port } },
+    // Bounds what the BUFFERED pick holds of a request: past it Envoy answers 413.
+    per_connection_buffer_limit_bytes: options.maxBodyBytes,
+    max_connections_to_accept_per_socket_event: 1,
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: "envoy.filters.network.http_connection_manager",
+            typed_config: connectionManager,
+          },
+        ],
+      },
+    ],
+  };
+}
+
+export const router: EnvoyObject = extension(
+  "envoy.filters.http.router",
+  "envoy.extensions.filters.http.router.v3.Router",
+  { suppress_envoy_headers: true },
+);
+
+/** A slow client is bounded while it sends; an answer may stream for an hour between two tokens. */
+const clientLimits: EnvoyObject = {
+  common_http_protocol_options: {
+    idle_timeout: duration(hour),
+    headers_with_underscores_action: "REJECT_REQUEST",
+  },
+  http2_protocol_options: {
+    max_concurrent_streams: 100,
+    initial_stream_window_size: 65_536,
+    initial_connection_window_size: 1_048_576,
+  },
+  request_headers_timeout: "30s",
+  request_timeout: "300s",
+  stream_idle_timeout: duration(hour),
+};
+
+const withoutReservedHeaders: EnvoyObject = extension(
+  "envoy.http.early_header_mutation.header_mutation",
+  "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+  {
+    mutations: reservedHeaderPrefixes.map((prefix) => ({
+      remove_on_match: { key_matcher: { prefix } },
+    })),
+  },
+);

@@ -1,0 +1,44 @@
+/**
+ * Names that the rendered bootstrap and the sidecar share. The header and metadata names that start with
+ * `x-gateway-` are the endpoint picker protocol's; those with `x-umbra-` are ours.
+ */
+
+/** Names the picked endpoints, best first: `ip:port[,ip:port…]`. Read by Envoy's `override_host` policy. */
+export const destinationHeader = "x-gateway-destination-endpoint";
+
+/** On a mirrored copy: the mirror's name. Chooses the route of the shadow lane. */
+export const mirrorHeader = "x-umbra-mirror";
+
+/** gRPC metadata that tells the sidecar whose stream it has. */
+export const streamMetadata = {
+  /** `primary` or `shadow`. */
+  lane: "x-umbra-lane",
+  /** `Pool.name`. */
+  pool: "x-umbra-pool",
+  /** Names of the route's mirrors, comma separated; on the shadow lane the one mirror. */
+  mirrors: "x-umbra-mirrors",
+} as const;
+
+/** Header names with one of these prefixes are taken from clients' requests before any filter sees them. */
+export const reservedHeaderPrefixes: readonly string[] = [destinationHeader, "x-umbra-"];
+
+export const pickerCluster = "umbra-picker";
+export const observerCluster = "umbra-observer";
+/** Has no host: takes the share of a backend that could not be resolved, which is answered 500. */
+export const unresolvedCluster = "unresolved";
+export const shadowLaneListener = "shadow-lane";
+
+/** Cluster of a pool's endpoints on the primary lane. */
+export function primaryClusterName(pool: string): string {
+  return `primary/${pool}`;
+}
+
+/** Cluster through which a mirror's copies enter the shadow lane. */
+export function laneClusterName(mirror: string): string {
+  return `lane/${mirror}`;
+}
+
+/** Cluster of a mirror's endpoints; one for each mirror, so that its numbers stand alone. */
+export function shadowClusterName(mirror: string): string {
+  return `shadow/${mirror}`;
+}

@@ -1,0 +1,30 @@
+/** What a bootstrap depends on besides the topology. */
+export interface BootstrapOptions {
+  /** Where the sidecar's gRPC server listens: `host:port` or `unix:/path`. */
+  readonly sidecar: string;
+  /** Envoy's admin interface, `ip:port`. Anyone who reaches it owns the proxy: keep it on loopback. */
+  readonly envoyAdmin: string;
+  /** Largest request body, in bytes; a larger one is answered 413. */
+  readonly maxBodyBytes: number;
+  /** How long Envoy waits for each answer of the picker, in ms. */
+  readonly pickTimeoutMs: number;
+  /** How long a mirrored request may take in all, in ms. */
+  readonly shadowTimeoutMs: number;
+  /** Mirrored requests under way at once for each mirror; more are dropped. */
+  readonly maxShadowRequests: number;
+  /** Copies responses to the sidecar's recorder. */
+  readonly observe: boolean;
+  /** Mirrors straight to the shadow's cluster: no lane, no pick, no sidecar. */
+  readonly plainMirror: boolean;
+}
+
+export const defaultBootstrapOptions: BootstrapOptions = {
+  sidecar: "127.0.0.1:9002",
+  envoyAdmin: "127.0.0.1:9901",
+  maxBodyBytes: 32 * 1024 * 1024,
+  pickTimeoutMs: 2_000,
+  shadowTimeoutMs: 600_000,
+  maxShadowRequests: 128,
+  observe: true,
+  plainMirror: false,
+};
