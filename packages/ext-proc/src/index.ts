@@ -1,1 +1,32 @@
-export {};
+export { type Answer, maxChunkBytes } from "./answers.ts";
+export type {
+  BodyMode,
+  Decision,
+  HeaderEntry,
+  Headers,
+  HeadersInfo,
+  JsonObject,
+  JsonValue,
+  ObserveExchange,
+  PickExchange,
+  Processor,
+  StreamInfo,
+  StreamOutcome,
+} from "./exchange.ts";
+export {
+  ExternalProcessor,
+  type ProcessingRequest,
+  ProcessingRequestSchema,
+  type ProcessingResponse,
+  ProcessingResponseSchema,
+} from "./gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
+export { Health, HealthCheckResponse_ServingStatus } from "./gen/grpc/health/v1/health_pb.ts";
+export { methodDefinition } from "./method-definition.ts";
+export { createObserveStream, type ObserveStream } from "./observe-stream.ts";
+export { createPickStream, type PickStream, type PickStreamOptions } from "./pick-stream.ts";
+export { ProtocolError } from "./protocol-error.ts";
+export {
+  createExtProcServer,
+  type ExtProcServer,
+  type ExtProcServerOptions,
+} from "./server.ts";

@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { chat, post } from "./harness/client.ts";
+import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { addresses, type ModelServer, startModelServers, stopModelServers } from "./harness/model-servers.ts";
+import { scenario } from "./harness/resources.ts";
+
+const MiB = 1024 * 1024;
+
+describe("bad input on a real Envoy", () => {
+  let primary: ModelServer[] = [];
+  let shadow: ModelServer[] = [];
+  let gateway: Gateway;
+
+  beforeAll(async () => {
+    primary = await startModelServers(1);
+    shadow = await startModelServers(1);
+    gateway = await startGateway({
+      resources: scenario({ primary: addresses(primary), shadow: addresses(shadow) }),
+    });
+  }, 60_000);
+
+  afterAll(async () => {
+    await gateway?.stop();
+    await stopModelServers([...primary, ...shadow]);
+  });
+
+  test.each([
+    { name: "a body cut short", body: '{"model":', status: 400, code: "invalid_json", param: null },
+    { name: "no body", body: "", status: 400, code: "invalid_json", param: null },
+    { name: "text", body: "introduce yourself", status: 400, code: "invalid_json", param: null },
+    { name: "an array", body: "[1]", status: 400, code: "invalid_json_type", param: null },
+    { name: "null", body: "null", status: 400, code: "invalid_json_type", param: null },
+    { name: "no model", body: '{"messages":[]}', status: 400, code: "missing_model", param: "model" },
+    { name: "a number as model", body: '{"model":7}', status: 400, code: "missing_model", param: "model" },
+    { name: "an empty model", body: '{"model":""}', status: 400, code: "missing_model", param: "model" },
+    { name: "a model with CR LF", body: '{"model":"a\\r\\nb"}', status: 400, code: "invalid_model", param: "model" },
+    { name: "a model of 300 bytes", body: `{"model":"${"m".repeat(300)}"}`, status: 400, code: "invalid_model", param: "model" },
+    { name: "an unknown model", body: '{"model":"gpt-9"}', status: 404, code: "model_not_found", param: "model" },
+    { name: "5 MB of [", body: `{"model":"x","a":${"[".repeat(5_000_000)}`, status: 400, code: "json_too_deep", param: null },
+    { name: "33 MiB", body: chat({ promptBytes: 33 * MiB }), status: 413, code: "request_too_large", param: null },
+  ])("answers $name with $status $code, and mirrors nothing", async ({ body, status, code, param }) => {
+    const mirroredBefore = shadow[0]?.server.state().requestsServed;
+    const seen = await post(gateway.origin, body);
+    expect(seen.status).toBe(status);
+    expect(seen.headers["content-type"]).toContain("application/json");
+    const { error } = JSON.parse(seen.text) as { error: Record<string, unknown> };
+    expect(Object.keys(error).toSorted()).toEqual(["code", "message", "param", "type"]);
+    expect(error).toMatchObject({ code, param, type: "invalid_request_error" });
+    expect(shadow[0]?.server.state().requestsServed).toBe(mirroredBefore);
+  });
+
+  test("answers a body over the limit that comes in chunks with 413", async () => {
+    const { Readable } = await import("node:stream");
+    const { request } = await import("undici");
+    const piece = Buffer.alloc(MiB, "x");
+    const { statusCode, body } = await request(`${gateway.origin}/v1/chat/completions`, {
+      method: "POST",
+      headers: { host: "example.com", "content-type": "application/json" },
+      body: Readable.from(Array.from({ length: 34 }, () => piece)),
+    });
+    expect(statusCode).toBe(413);
+    expect(await body.json()).toMatchObject({ error: { code: "request_too_large" } });
+  });
+
+  test("refuses a compressed body with 415", async () => {
+    const seen = await post(gateway.origin, chat(), { headers: { "content-encoding": "gzip" } });
+    expect(seen.status).toBe(415);
+    expect(seen.text).toContain("unsupported_content_encoding");
+  });
+
+  test("answers an unknown host with Envoy's 404", async () => {
+    const seen = await post(gateway.origin, chat(), { host: "other.example" });
+    expect(seen.status).toBe(404);
+    expect(seen.text).toContain("unknown_url");
+  });
+
+  test.each([
+    { name: "repeated model keys, the last one counting", body: '{"model":"nope","model":"/model/llama2","messages":[{"role":"user","content":"a"}]}' },
+    { name: "__proto__ keys", body: '{"__proto__":{"polluted":1},"model":"/model/llama2","messages":[{"role":"user","content":"a"}]}' },
+    { name: "an adapter that only /v1/models names", body: chat({ model: "sql-lora" }) },
+  ])("lets through $name", async ({ body }) => {
+    expect((await post(gateway.origin, body)).status).toBe(200);
+  });
+
+  test("takes 90 client headers", async () => {
+    const headers = Object.fromEntries(Array.from({ length: 90 }, (_, i) => [`x-client-${i}`, "v"]));
+    expect((await post(gateway.origin, chat(), { headers })).status).toBe(200);
+  });
+
+  test("lives on, and no ext_proc stream has failed", async () => {
+    expect((await post(gateway.origin, chat())).status).toBe(200);
+    expect(await gateway.stat(/ext_proc\.pick_.*streams_failed$/)).toBe(0);
+  });
+});
+
+describe("a pool without endpoints", () => {
+  test("answers 503 in OpenAI's shape", async () => {
+    const shadow = await startModelServers(1);
+    const gateway = await startGateway({
+      resources: scenario({ primary: "", shadow: addresses(shadow) }).replace('annotations: {umbra.dev/endpoints: ""}', "annotations: {}"),
+    });
+    const seen = await post(gateway.origin, chat());
+    expect(seen.status).toBe(503);
+    expect(JSON.parse(seen.text)).toMatchObject({ error: { code: "no_ready_endpoints", type: "server_error" } });
+    expect(seen.headers["retry-after"]).toBe("1");
+    expect(shadow[0]?.server.state().requestsServed).toBe(0);
+    await gateway.stop();
+    await stopModelServers(shadow);
+  }, 60_000);
+
+  test("answers 503 when its only endpoint refuses connections", async () => {
+    const shadow = await startModelServers(1);
+    const gateway = await startGateway({
+      resources: scenario({ primary: "127.0.0.1:1", shadow: addresses(shadow), models: [] }),
+    });
+    const seen = await post(gateway.origin, chat());
+    expect(seen.status).toBe(503);
+    expect(JSON.parse(seen.text)).toMatchObject({ error: { code: "upstream_unavailable", type: "server_error" } });
+    await gateway.stop();
+    await stopModelServers(shadow);
+  }, 60_000);
+});

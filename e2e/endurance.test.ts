@@ -1,0 +1,26 @@
+import { expect, test } from "@jest/globals";
+import { chat, postMany } from "./harness/client.ts";
+import { startGateway } from "./harness/gateway.ts";
+import { addresses, startModelServers, stopModelServers } from "./harness/model-servers.ts";
+import { scenario } from "./harness/resources.ts";
+
+const requests = 30_000;
+
+test(`${requests} mirrored requests at 16 in flight: none fails, no ext_proc stream fails`, async () => {
+  const primary = await startModelServers(2);
+  const shadow = await startModelServers(2);
+  // FailClose: a pick that fails can't hide behind Envoy's own balancing.
+  const gateway = await startGateway({
+    resources: scenario({ primary: addresses(primary), shadow: addresses(shadow), failureMode: "FailClose" }),
+  });
+  const answers = await postMany(gateway.origin, requests, 16, (index) => chat({ isStream: index % 4 === 0, maxTokens: 2 }));
+  const bad = answers.filter(({ status }) => status !== 200);
+  expect(bad.slice(0, 3)).toEqual([]);
+  expect(answers).toHaveLength(requests);
+  expect(await gateway.stat(/ext_proc\..*streams_failed$/)).toBe(0);
+  expect(await gateway.stat(/ext_proc\..*failure_mode_allowed$/)).toBe(0);
+  expect(await gateway.stat(/^cluster\.umbra-picker\.upstream_cx_total$/)).toBe(1);
+  expect(await gateway.stat(/^cluster\.shadow\/.*\.upstream_rq_2xx$/)).toBe(requests);
+  await gateway.stop();
+  await stopModelServers([...primary, ...shadow]);
+}, 400_000);

@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { request } from "undici";
+import { freePorts } from "./ports.ts";
+import { type Running, runUmbra, startProcess, startUmbra } from "./processes.ts";
+import { until } from "./until.ts";
+
+const envoyBinary =
+  process.env.ENVOY_BIN ?? fileURLToPath(new URL("../../.cache/envoy/1.40.0/envoy", import.meta.url));
+
+export interface GatewayOptions {
+  /** YAML of the resources; the Gateway's listener is called `http`. */
+  readonly resources: string;
+  readonly renderFlags?: readonly string[];
+}
+
+/** A sidecar and an Envoy, each a process of its own, as in production. */
+export interface Gateway {
+  readonly origin: string;
+  readonly admin: string;
+  readonly sidecar: () => Running;
+  readonly envoy: Running;
+  /** Starts a sidecar again after the last one was ended. */
+  restartSidecar(): Promise<void>;
+  /** Sums every Envoy counter or gauge whose name matches. */
+  stat(pattern: RegExp): Promise<number>;
+  json<T>(path: string): Promise<T>;
+  stop(): Promise<void>;
+}
+
+export async function startGateway({ resources, renderFlags = [] }: GatewayOptions): Promise<Gateway> {
+  const folder = mkdtempSync(join(tmpdir(), "umbra-e2e-"));
+  const file = join(folder, "resources.yaml");
+  writeFileSync(file, resources);
+  const [http, grpcPort, adminPort, envoyAdminPort] = await freePorts(4);
+  const grpc = `127.0.0.1:${grpcPort}`;
+  const admin = `127.0.0.1:${adminPort}`;
+  const envoyAdmin = `127.0.0.1:${envoyAdminPort}`;
+  const resourceFlags = ["-f", file, "--listener", `http=${http}`, "--bind", "127.0.0.1"];
+
+  const rendered = await runUmbra("render", ...resourceFlags, "--sidecar", grpc, "--envoy-admin", envoyAdmin, ...renderFlags);
+  if (rendered.status !== 0) throw new Error(rendered.stderr);
+  const bootstrap = join(folder, "envoy.yaml");
+  writeFileSync(bootstrap, rendered.stdout);
+
+  const startSidecar = () =>
+    startUmbra("serve", ...resourceFlags, "--grpc", grpc, "--admin", admin, "--envoy-admin", envoyAdmin);
+  let sidecar = startSidecar();
+  const envoy = startProcess(
+    envoyBinary,
+    ...["-c", bootstrap, "--concurrency", "1", "--log-level", "warning", "--disable-hot-restart"],
+  );
+  const isReady = async () => {
+    if (envoy.process.exitCode !== null) throw new Error(`Envoy ended: ${envoy.output()}`);
+    if (sidecar.process.exitCode !== null) throw new Error(`the sidecar ended: ${sidecar.output()}`);
+    return (await statusOf(`http://${admin}/readyz`)) === 200;
+  };
+  await until("sidecar and Envoy are ready", isReady, 20_000);
+
+  return {
+    origin: `http://127.0.0.1:${http}`,
+    admin,
+    sidecar: () => sidecar,
+    envoy,
+    async restartSidecar() {
+      await sidecar.stop("SIGKILL");
+      sidecar = startSidecar();
+      await until("the sidecar is ready again", isReady, 20_000);
+    },
+    async stat(pattern) {
+      const { body } = await request(`http://${envoyAdmin}/stats?format=json`);
+      const { stats } = (await body.json()) as { stats: readonly { name?: string; value?: number }[] };
+      return stats
+        .filter(({ name, value }) => name !== undefined && value !== undefined && pattern.test(name))
+        .reduce((sum, { value }) => sum + (value ?? 0), 0);
+    },
+    async json<T>(path: string) {
+      const { body } = await request(`http://${admin}${path}`);
+      return (await body.json()) as T;
+    },
+    async stop() {
+      await Promise.all([envoy.stop(), sidecar.stop()]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function statusOf(url: string): Promise<number> {
+  try {
+    const { statusCode, body } = await request(url, { signal: AbortSignal.timeout(2_000) });
+    await body.dump();
+    return statusCode;
+  } catch {
+    // Not listening yet.
+    return 0;
+  }
+}

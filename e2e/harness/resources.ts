@@ -1,0 +1,69 @@
+export interface ScenarioOptions {
+  readonly primary: string;
+  readonly shadow: string;
+  readonly failureMode?: "FailOpen" | "FailClose";
+  /** Models that InferenceModels list for the pool. */
+  readonly models?: readonly string[];
+  readonly percent?: number;
+}
+
+/** The reference scenario with endpoints on this machine: a pool, and a mirror to a plain Service. */
+export function scenario({ primary, shadow, failureMode, models = ["/model/llama2"], percent }: ScenarioOptions): string {
+  const inferenceModels = models.map(
+    (name, index) => `---
+apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceModel
+metadata: {name: model-${index}}
+spec:
+  modelName: ${name}
+  criticality: Critical
+  poolRef: {group: inference.networking.x-k8s.io, kind: InferencePool, name: pool}
+`,
+  );
+  return `apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: umbra}
+spec: {controllerName: umbra.dev/envoy}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gateway}
+spec:
+  gatewayClassName: umbra
+  listeners: [{name: http, port: 80, protocol: HTTP}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: route}
+spec:
+  parentRefs: [{name: gateway}]
+  hostnames: [example.com]
+  rules:
+    - matches: [{path: {type: PathPrefix, value: /}}]
+      backendRefs: [{group: inference.networking.x-k8s.io, kind: InferencePool, name: pool}]
+      filters:
+        - type: RequestMirror
+          requestMirror:
+            backendRef: {kind: Service, name: shadow, port: 8000}
+${percent === undefined ? "" : `            percent: ${percent}`}
+---
+apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferencePool
+metadata:
+  name: pool
+  annotations: {umbra.dev/endpoints: "${primary}"}
+spec:
+  targetPortNumber: 8000
+  selector: {app: pool}
+  extensionRef: {name: umbra${failureMode === undefined ? "" : `, failureMode: ${failureMode}`}}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: shadow
+  annotations: {umbra.dev/endpoints: "${shadow}"}
+spec:
+  selector: {app: shadow}
+  ports: [{port: 8000, targetPort: 8000}]
+${inferenceModels.join("")}`;
+}

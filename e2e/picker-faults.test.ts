@@ -1,0 +1,101 @@
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { chat, post, postMany, type Seen } from "./harness/client.ts";
+import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { addresses, type ModelServer, startModelServers, stopModelServers } from "./harness/model-servers.ts";
+import { scenario } from "./harness/resources.ts";
+import { until } from "./harness/until.ts";
+
+describe.each(["FailOpen", "FailClose"] as const)("the picker fails, pool %s", (failureMode) => {
+  let primary: ModelServer[] = [];
+  let shadow: ModelServer[] = [];
+  let gateway: Gateway;
+
+  beforeEach(async () => {
+    primary = await startModelServers(2);
+    shadow = await startModelServers(1);
+    gateway = await startGateway({
+      resources: scenario({ primary: addresses(primary), shadow: addresses(shadow), failureMode }),
+    });
+  }, 60_000);
+
+  afterEach(async () => {
+    await gateway?.stop();
+    await stopModelServers([...primary, ...shadow]);
+  });
+
+  function expectRefusal({ status, text, headers }: Seen, code: string, expectedStatus: number): void {
+    expect(status).toBe(expectedStatus);
+    expect(JSON.parse(text)).toMatchObject({ error: { code, type: "server_error", param: null } });
+    expect(headers["retry-after"]).toBe("1");
+  }
+
+  test("dead: requests with a body go on or are refused as the pool says, and picks come back", async () => {
+    await gateway.sidecar().stop("SIGKILL");
+    const answers = await postMany(gateway.origin, 10, 1, (index) => chat({ promptBytes: index * 10_000 }));
+    if (failureMode === "FailOpen") {
+      expect(answers.filter(({ status }) => status !== 200).length).toBeLessThanOrEqual(1);
+    } else {
+      for (const answer of answers) expectRefusal(answer, "picker_unavailable", 503);
+    }
+    await gateway.restartSidecar();
+    const picksBefore = await picks();
+    await until("smart picks are back", async () => {
+      expect([200, 503]).toContain((await post(gateway.origin, chat())).status);
+      return (await picks()) > picksBefore;
+    });
+    expect((await post(gateway.origin, chat())).status).toBe(200);
+  }, 60_000);
+
+  test("hanging: each request waits for its limit only", async () => {
+    gateway.sidecar().process.kill("SIGSTOP");
+    const answers = await postMany(gateway.origin, 3, 3, () => chat({ promptBytes: 50_000 }));
+    for (const answer of answers) {
+      expect(answer.tookMs).toBeLessThan(10_000);
+      if (failureMode === "FailOpen") expect(answer.status).toBe(200);
+      else expect([503, 504]).toContain(answer.status);
+    }
+    gateway.sidecar().process.kill("SIGCONT");
+    await until("smart picks are back", async () => (await post(gateway.origin, chat())).status === 200);
+  }, 60_000);
+
+  /** Requests that this sidecar has picked for. */
+  async function picks(): Promise<number> {
+    const { request } = await import("undici");
+    const { body } = await request(`http://${gateway.admin}/metrics`);
+    const lines = (await body.text()).split("\n").filter((line) => /^umbra_picks_total\{lane="primary".*picked/.test(line));
+    return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+  }
+});
+
+describe("the sidecar is killed under load", () => {
+  test("at most two requests fail, no running stream is cut, picks come back", async () => {
+    // Slow enough that streams run across the kill: 40 tokens in about two seconds.
+    const slow = { timeScale: 1, decodeTokensPerSecond: 20, maxNumSeqs: 256 };
+    const primary = await startModelServers(2, slow);
+    const shadow = await startModelServers(1, { timeScale: 0 });
+    const gateway = await startGateway({
+      resources: scenario({ primary: addresses(primary), shadow: addresses(shadow), failureMode: "FailOpen" }),
+    });
+    let answered = 0;
+    const load = postMany(
+      gateway.origin,
+      160,
+      20,
+      () => chat({ isStream: true, maxTokens: 40 }),
+      () => {
+        answered++;
+      },
+    );
+    await until("streams run", () => answered >= 25, 30_000);
+    await gateway.sidecar().stop("SIGKILL");
+    await until("streams go on without a picker", () => answered >= 90, 30_000);
+    await gateway.restartSidecar();
+    const answers = await load;
+    const failed = answers.filter(({ status }) => status !== 200);
+    const cut = answers.filter(({ status, text }) => status === 200 && !text.trimEnd().endsWith("[DONE]"));
+    expect(cut).toEqual([]);
+    expect(failed.length).toBeLessThanOrEqual(2);
+    await gateway.stop();
+    await stopModelServers([...primary, ...shadow]);
+  }, 120_000);
+});

@@ -1,0 +1,14 @@
+import { styleText } from "node:util";
+import type { Check } from "./traffic/prove-mirroring.ts";
+
+/** One line a check: a mark, the claim, what was seen. */
+export function checkLines(checks: readonly Check[], hasColour: boolean): string {
+  const width = Math.max(...checks.map(({ claim }) => claim.length));
+  return checks
+    .map(({ claim, holds, seen }) => {
+      const mark = holds ? "ok  " : "FAIL";
+      const shown = hasColour ? styleText(holds ? "green" : "red", mark) : mark;
+      return `${shown}  ${claim.padEnd(width)}  ${seen}\n`;
+    })
+    .join("");
+}

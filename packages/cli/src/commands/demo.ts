@@ -1,0 +1,220 @@
+import { fileURLToPath } from "node:url";
+import type { Pair, ShadowReport } from "@umbra/shadow";
+import { renderReportTable } from "@umbra/shadow";
+import { Command } from "commander";
+import { checkLines } from "../checks-table.ts";
+import { type LaneServers, startLaneServers } from "../demo/lane-servers.ts";
+import { roundRobin, type Spread, spreadOf, spreadTable } from "../demo/spread.ts";
+import { mixedTraffic } from "../demo/traffic.ts";
+import { findEnvoy } from "../envoy/find-envoy.ts";
+import { CommandError } from "../errors.ts";
+import type { Io } from "../io.ts";
+import { adminJson, isReady } from "../process/admin-client.ts";
+import { type Child, startChild } from "../process/child.ts";
+import { freePorts } from "../process/free-port.ts";
+import { ownCommand } from "../process/own-command.ts";
+import { waitUntil } from "../process/wait-until.ts";
+import { numberOf } from "../resources/host-port.ts";
+import { type Check, proveMirroring } from "../traffic/prove-mirroring.ts";
+
+interface DemoFlags {
+  readonly duration: number;
+}
+
+const resources = fileURLToPath(new URL("../../../../examples/mirror", import.meta.url));
+const host = "example.com";
+const primaryName = "vllm-llama2-7b-pool";
+const shadowName = "vllm-llama2-7b-pool-1";
+/** `--max-loras` of the scenario's Deployments. */
+const adapterSlots = 4;
+const baseModel = "/model/llama2";
+
+/** The request of the scenario. */
+const scenarioBody = JSON.stringify({
+  model: baseModel,
+  max_completion_tokens: 100,
+  temperature: 0,
+  messages: [{ role: "user", content: "introduce yourself" }],
+});
+
+/** `umbra demo`: the reference scenario on a real Envoy with simulated model servers. */
+export function demoCommand(io: Io): Command {
+  return new Command("demo")
+    .summary("run the reference scenario on this machine")
+    .description(
+      "Starts simulated model servers, the sidecar and a real Envoy, mirrors a request and then mixed traffic, and checks what it claims. All ports are free ones.",
+    )
+    .option(
+      "--duration <seconds>",
+      "how long the mixed traffic lasts",
+      numberOf("--duration", { min: 1, max: 3_600 }),
+      20,
+    )
+    .addHelpText("after", "\nExample:\n  $ umbra demo")
+    .action((flags: DemoFlags) => runDemo(flags, io));
+}
+
+async function runDemo({ duration }: DemoFlags, io: Io): Promise<void> {
+  const say = (words: string) => io.stdout(`${words}\n`);
+  findEnvoy(io.env);
+  const children: Child[] = [];
+  try {
+    say("Starting 3 primary and 3 shadow endpoints (simulated vLLM), the sidecar and Envoy …");
+    const lanes = await startLanes(children);
+    const [http, grpc, admin, envoyAdmin] = await freePorts(4);
+    const adminAddress = `127.0.0.1:${admin}`;
+    const up = startChild(
+      ownCommand([
+        ...["up", "-f", resources, "--bind", "127.0.0.1", "--no-access-log"],
+        ...["--endpoints", `${primaryName}=${lanes.primary.endpoints.join(",")}`],
+        ...["--endpoints", `${shadowName}=${lanes.shadow.endpoints.join(",")}`],
+        ...["--listener", `http=${http}`, "--grpc", `127.0.0.1:${grpc}`],
+        ...["--admin", adminAddress, "--envoy-admin", `127.0.0.1:${envoyAdmin}`],
+      ]),
+    );
+    children.push(up);
+    await untilReady(up, adminAddress, io.signal);
+    const origin = `http://127.0.0.1:${http}`;
+    say(`Ready: ${origin} (Host: ${host}), admin at http://${adminAddress}\n`);
+
+    say("One request of the scenario: POST /v1/chat/completions, model /model/llama2");
+    const first = await proveOne(origin, adminAddress, lanes, io);
+    say(checkLines(first, io.hasColour));
+
+    say(
+      `Mixed traffic for ${duration} s: base model and adapters, streamed and not, 15 requests/s`,
+    );
+    const load = await mixedTraffic(origin, host, duration * 1_000, io);
+    io.signal.throwIfAborted();
+    const failed = load.sent.filter(({ answer }) => answer.status !== 200 || !answer.isComplete);
+    const pairs = await allPairs(adminAddress, load.sent.length + 1, io.signal);
+    const report = await adminJson<ShadowReport>(adminAddress, "/v1/report", io.signal);
+    say(`\nBoth lanes side by side\n${renderReportTable(report, { color: io.hasColour })}\n`);
+
+    const spread = [
+      laneSpread("primary", pairs, lanes.primary.endpoints),
+      laneSpread("shadow", pairs, lanes.shadow.endpoints),
+    ];
+    say(
+      `How the picks were spread, against the same requests handed round in turn\n${spreadTable(spread)}\n`,
+    );
+
+    const loads = (of: readonly Spread[]) => of.reduce((total, each) => total + each.loads, 0);
+    const last: readonly Check[] = [
+      {
+        claim: "every request was answered",
+        holds: failed.length === 0 && load.skipped === 0,
+        seen: `${load.sent.length - failed.length} of ${load.sent.length + load.skipped}`,
+      },
+      {
+        claim: "every request was mirrored and paired",
+        holds: pairs.length === load.sent.length + 1,
+        seen: `${pairs.length} of ${load.sent.length + 1}`,
+      },
+      ...spread.map(({ lane, picked, inTurn }) => ({
+        claim: `${lane}: every endpoint was picked`,
+        holds: picked.every(({ requests }) => requests > 0),
+        seen: picked.map(({ requests }) => requests).join(" / "),
+        inTurn,
+      })),
+      ...spread.map(({ lane, picked, inTurn }) => ({
+        claim: `${lane}: fewer adapter loads than round robin`,
+        holds: loads(picked) < loads(inTurn),
+        seen: `${loads(picked)} against ${loads(inTurn)}`,
+      })),
+    ];
+    say(checkLines(last, io.hasColour));
+    const broken = [...first, ...last].filter(({ holds }) => !holds).length;
+    if (broken > 0)
+      throw new CommandError(`${broken} of the demo's claims did not hold, see above`);
+    say("All that was claimed was checked.");
+  } finally {
+    await Promise.all(children.map((child) => child.stop()));
+  }
+}
+
+async function startLanes(
+  children: Child[],
+): Promise<{ readonly primary: LaneServers; readonly shadow: LaneServers }> {
+  const primary = await startLaneServers(resources, primaryName);
+  children.push(primary.child);
+  const shadow = await startLaneServers(resources, shadowName);
+  children.push(shadow.child);
+  return { primary, shadow };
+}
+
+async function untilReady(up: Child, admin: string, signal: AbortSignal): Promise<void> {
+  const end = await Promise.race([
+    waitUntil(() => isReady(admin), { timeoutMs: 30_000, signal }),
+    up.ended,
+  ]);
+  if (end === true) return;
+  const words = end === undefined ? "was not ready after 30 s" : `ended (${end.words})`;
+  throw new CommandError(`umbra up ${words}:\n  ${up.lastLines().join("\n  ")}`);
+}
+
+async function proveOne(
+  origin: string,
+  admin: string,
+  { primary, shadow }: { readonly primary: LaneServers; readonly shadow: LaneServers },
+  io: Io,
+): Promise<readonly Check[]> {
+  const options = {
+    origin,
+    host,
+    admin,
+    bodies: [scenarioBody],
+    signal: io.signal,
+    timeoutMs: 20_000,
+  };
+  const { checks } = await proveMirroring(options);
+  const logged = [
+    { lane: "primary", line: completionLine(primary) },
+    { lane: "shadow", line: completionLine(shadow) },
+  ];
+  for (const { lane, line } of logged) io.stdout(`  ${lane.padEnd(7)}  ${line ?? "(no line)"}\n`);
+  return [
+    ...checks,
+    ...logged.map(({ lane, line }) => ({
+      claim: `the ${lane} pool logged its 200 OK`,
+      holds: line?.includes('"POST /v1/chat/completions HTTP/1.1" 200 OK') === true,
+      seen: line === undefined ? "no line" : "one line",
+    })),
+  ];
+}
+
+function completionLine({ requestLines }: LaneServers): string | undefined {
+  return requestLines().find((line) => line.includes("POST /v1/chat/completions"));
+}
+
+async function allPairs(
+  admin: string,
+  count: number,
+  signal: AbortSignal,
+): Promise<readonly Pair[]> {
+  const pairsNow = async () =>
+    (await adminJson<{ pairs: readonly Pair[] }>(admin, "/v1/pairs", signal)).pairs;
+  await waitUntil(async () => (await pairsNow()).length >= count, {
+    timeoutMs: 20_000,
+    signal,
+    intervalMs: 200,
+  });
+  return pairsNow();
+}
+
+function laneSpread(
+  lane: "primary" | "shadow",
+  pairs: readonly Pair[],
+  endpoints: readonly string[],
+) {
+  const placements = pairs
+    .map((pair) => pair[lane])
+    .toSorted((a, b) => a.t0 - b.t0)
+    .map(({ endpoint, model }) => ({ endpoint: endpoint ?? "", model: model ?? baseModel }));
+  const slots = { isAdapter: (model: string) => model !== baseModel, slots: adapterSlots };
+  return {
+    lane,
+    picked: spreadOf(placements, endpoints, slots),
+    inTurn: spreadOf(roundRobin(placements, endpoints), endpoints, slots),
+  };
+}

@@ -1,0 +1,70 @@
+import { once } from "node:events";
+import { startSidecar } from "@umbra/sidecar";
+import { Command } from "commander";
+import pino from "pino";
+import { CommandError } from "../errors.ts";
+import type { Io } from "../io.ts";
+import { hostPort, numberOf } from "../resources/host-port.ts";
+import {
+  soundTopologyOf,
+  type TopologyFlags,
+  withTopologyFlags,
+} from "../resources/topology-flags.ts";
+
+interface ServeFlags extends TopologyFlags {
+  readonly grpc: string;
+  readonly admin: string;
+  readonly envoyAdmin?: string;
+  readonly logLevel: string;
+  readonly scrapeInterval: number;
+  readonly grace: number;
+}
+
+/** `umbra serve`: the sidecar, until SIGINT or SIGTERM. */
+export function serveCommand(io: Io): Command {
+  const command = new Command("serve").summary("run the sidecar");
+  return withTopologyFlags(command, { isDirectAllowed: true })
+    .description(
+      "Runs the sidecar: picks endpoints for Envoy over ext_proc, scrapes the endpoints, records both lanes.",
+    )
+    .option("--grpc <host:port>", "where ext_proc is served, or unix:/path", "127.0.0.1:9002")
+    .option("--admin <host:port>", "where the admin interface is served", "127.0.0.1:9090")
+    .option("--envoy-admin <host:port>", "Envoy's admin interface: readiness then includes Envoy")
+    .option(
+      "--scrape-interval <ms>",
+      "time between two scrapes of an endpoint",
+      numberOf("--scrape-interval", { min: 10, max: 60_000 }),
+      100,
+    )
+    .option(
+      "--grace <ms>",
+      "how long running requests may take after SIGTERM",
+      numberOf("--grace", { min: 0, max: 3_600_000 }),
+      5_000,
+    )
+    .option("--log-level <level>", "trace, debug, info, warn, error or silent", "info")
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ umbra serve -f examples/mirror --grpc 127.0.0.1:9002 --admin 127.0.0.1:9090",
+    )
+    .action(async (flags: ServeFlags) => {
+      const topology = soundTopologyOf(flags, io);
+      const admin = hostPort(flags.admin, "--admin");
+      if (!flags.grpc.startsWith("unix:")) hostPort(flags.grpc, "--grpc");
+      const log = pino({ level: flags.logLevel, base: null }, pino.destination(2));
+      const { envoyAdmin } = flags;
+      const sidecar = await startSidecar({
+        topology,
+        grpc: flags.grpc,
+        admin,
+        log,
+        scrapeIntervalMs: flags.scrapeInterval,
+        ...(envoyAdmin === undefined ? {} : { envoyAdmin }),
+      }).catch((cause: Error) => {
+        throw new CommandError(`the sidecar could not start: ${cause.message}`, { cause });
+      });
+      if (!io.signal.aborted) await once(io.signal, "abort");
+      log.info("ending");
+      await sidecar.close(flags.grace);
+    });
+}

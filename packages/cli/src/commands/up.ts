@@ -1,0 +1,115 @@
+import { defaultBootstrapOptions, renderBootstrap } from "@umbra/envoy-config";
+import { Command } from "commander";
+import { findEnvoy } from "../envoy/find-envoy.ts";
+import { runEnvoy } from "../envoy/run-envoy.ts";
+import { CommandError } from "../errors.ts";
+import type { Io } from "../io.ts";
+import { isReady } from "../process/admin-client.ts";
+import { keepRunning } from "../process/keep-running.ts";
+import { ownCommand } from "../process/own-command.ts";
+import { waitUntil } from "../process/wait-until.ts";
+import { hostPort, numberOf } from "../resources/host-port.ts";
+import {
+  soundTopologyOf,
+  type TopologyFlags,
+  topologyArguments,
+  withTopologyFlags,
+} from "../resources/topology-flags.ts";
+
+interface UpFlags extends TopologyFlags {
+  readonly grpc: string;
+  readonly admin: string;
+  readonly envoyAdmin: string;
+  readonly concurrency: number;
+  readonly accessLog: boolean;
+  readonly plainMirror?: true;
+}
+
+const readyTimeoutMs = 30_000;
+
+/** `umbra up`: sidecar and Envoy in one process tree, until SIGINT, SIGTERM or Envoy's end. */
+export function upCommand(io: Io): Command {
+  const command = new Command("up").summary("run Envoy and the sidecar together");
+  return withTopologyFlags(command, { isDirectAllowed: true })
+    .description(
+      "Renders the bootstrap, runs Envoy and the sidecar as children, and ends both when it ends.",
+    )
+    .option("--grpc <host:port>", "where ext_proc is served", "127.0.0.1:9002")
+    .option("--admin <host:port>", "the sidecar's admin interface", "127.0.0.1:9090")
+    .option(
+      "--envoy-admin <host:port>",
+      "Envoy's admin interface",
+      defaultBootstrapOptions.envoyAdmin,
+    )
+    .option(
+      "--concurrency <threads>",
+      "Envoy's worker threads",
+      numberOf("--concurrency", { min: 1, max: 256 }),
+      2,
+    )
+    .option(
+      "--plain-mirror",
+      "mirror straight to the shadow's cluster: no lane, no smart pick of the mirror",
+    )
+    .option("--no-access-log", "leave Envoy's access log out of standard output")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ umbra up --primary 10.0.0.1:8000,10.0.0.2:8000 --shadow 10.0.1.1:8000 --listener http=8080\n  $ umbra up -f examples/mirror --listener http=8080",
+    )
+    .action(async (flags: UpFlags) => {
+      for (const name of ["grpc", "admin", "envoyAdmin"] as const)
+        hostPort(flags[name], `--${name}`);
+      const topology = soundTopologyOf(flags, io);
+      const binary = findEnvoy(io.env);
+      const bootstrap = renderBootstrap(topology, {
+        sidecar: flags.grpc,
+        envoyAdmin: flags.envoyAdmin,
+        plainMirror: flags.plainMirror === true,
+      });
+      const own = ["--grpc", flags.grpc, "--admin", flags.admin, "--envoy-admin", flags.envoyAdmin];
+      const sidecar = keepRunning({
+        ...ownCommand(["serve", ...topologyArguments(flags), ...own]),
+        name: "sidecar",
+        onLine: (line) => io.stderr(`${line}\n`),
+        say: (words) => io.stderr(`umbra: ${words}\n`),
+      });
+      const envoy = runEnvoy({
+        binary,
+        bootstrap,
+        concurrency: flags.concurrency,
+        onLine: (line, from) => {
+          if (from === "stderr") io.stderr(`${line}\n`);
+          else if (flags.accessLog) io.stdout(`${line}\n`);
+        },
+      });
+      const stopped = new Promise<"stopped">((resolve) => {
+        if (io.signal.aborted) resolve("stopped");
+        io.signal.addEventListener("abort", () => resolve("stopped"), { once: true });
+      });
+      try {
+        const watching = new AbortController();
+        const ready = waitUntil(() => isReady(flags.admin), {
+          timeoutMs: readyTimeoutMs,
+          signal: watching.signal,
+        })
+          .then((isUp) => {
+            if (isUp === true)
+              io.stderr(
+                `umbra: ready; ${entrances(topology.listeners)}, admin at http://${flags.admin}\n`,
+              );
+            else io.stderr(`umbra: not ready after 30 s; see http://${flags.admin}/readyz\n`);
+          })
+          .catch(() => undefined);
+        const end = await Promise.race([stopped, envoy.ended, sidecar.gaveUp]);
+        watching.abort();
+        await ready;
+        if (end !== "stopped") throw new CommandError(end.words);
+      } finally {
+        await Promise.all([envoy.stop(), sidecar.stop()]);
+      }
+    });
+}
+
+function entrances(listeners: readonly { readonly name: string; readonly port: number }[]): string {
+  return listeners.map(({ name, port }) => `${name} on port ${port}`).join(", ");
+}

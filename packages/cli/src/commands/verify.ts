@@ -1,0 +1,83 @@
+import { Command, Option } from "commander";
+import { checkLines } from "../checks-table.ts";
+import { CommandError, UsageError } from "../errors.ts";
+import type { Io } from "../io.ts";
+import { hostPort, numberOf } from "../resources/host-port.ts";
+import { chatBody } from "../traffic/chat-request.ts";
+import { proveMirroring } from "../traffic/prove-mirroring.ts";
+
+interface VerifyFlags {
+  readonly url: string;
+  readonly host?: string;
+  readonly admin: string;
+  readonly model: string;
+  readonly requests: number;
+  readonly timeout: number;
+  readonly output: "table" | "json";
+}
+
+/** `umbra verify`: proves that a gateway mirrors, and that clients see the primary alone. */
+export function verifyCommand(io: Io): Command {
+  return new Command("verify")
+    .summary("prove that requests are mirrored and clients see only the primary")
+    .description(
+      "Sends requests through a gateway and proves from both pools that they were mirrored and that the client saw only the primary.",
+    )
+    .option("--url <url>", "the gateway", "http://127.0.0.1:8080")
+    .option("--host <name>", "Host header")
+    .option("--admin <host:port>", "the sidecar's admin interface", "127.0.0.1:9090")
+    .requiredOption("--model <name>", "model to ask for")
+    .option(
+      "--requests <count>",
+      "how many, every second one streamed",
+      numberOf("--requests", { min: 1, max: 1_000 }),
+      10,
+    )
+    .option(
+      "--timeout <seconds>",
+      "how long the mirrored answers are waited for",
+      numberOf("--timeout", { min: 1, max: 3_600 }),
+      60,
+    )
+    .addOption(
+      new Option("-o, --output <form>", "how the checks are printed")
+        .choices(["table", "json"])
+        .default("table"),
+    )
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ umbra verify --url http://127.0.0.1:8080 --host example.com --model /model/llama2",
+    )
+    .action(async (flags: VerifyFlags) => {
+      hostPort(flags.admin, "--admin");
+      if (!URL.canParse(flags.url)) throw new UsageError(`--url: "${flags.url}" is not a URL`);
+      const bodies = Array.from({ length: flags.requests }, (_, index) =>
+        chatBody({
+          model: flags.model,
+          promptTokens: 32,
+          outputTokens: 16,
+          isStream: index % 2 === 1,
+        }),
+      );
+      const { checks } = await proveMirroring({
+        origin: new URL(flags.url).origin,
+        ...(flags.host === undefined ? {} : { host: flags.host }),
+        admin: flags.admin,
+        bodies,
+        signal: io.signal,
+        timeoutMs: flags.timeout * 1_000,
+      }).catch((cause: Error) => {
+        throw new CommandError(
+          `the proof could not be made: ${cause.message || "connection refused"}; is \`umbra up\` running, with this --admin?`,
+          { cause },
+        );
+      });
+      io.stdout(
+        flags.output === "json"
+          ? `${JSON.stringify({ checks }, null, 2)}\n`
+          : checkLines(checks, io.hasColour),
+      );
+      const failed = checks.filter(({ holds }) => !holds).length;
+      if (failed > 0) throw new CommandError(`${failed} of ${checks.length} checks failed`);
+    });
+}

@@ -1,0 +1,50 @@
+import { CommandError } from "../errors.ts";
+import { type Child, startChild } from "../process/child.ts";
+import { ownCommand } from "../process/own-command.ts";
+
+/** The simulated model servers of one lane. */
+export interface LaneServers {
+  readonly child: Child;
+  readonly endpoints: readonly string[];
+  /** Request lines of their logs, newest last. */
+  readonly requestLines: () => readonly string[];
+}
+
+const keptLines = 1_000;
+
+/** Starts a Deployment's servers and waits for their addresses. */
+export async function startLaneServers(files: string, deployment: string): Promise<LaneServers> {
+  const requestLines: string[] = [];
+  let found: (endpoints: readonly string[]) => void = () => {};
+  const listening = new Promise<readonly string[]>((resolve) => {
+    found = resolve;
+  });
+  const child = startChild({
+    ...ownCommand([
+      "simulate",
+      "-f",
+      files,
+      "--deployment",
+      deployment,
+      "--port",
+      "0",
+      "-o",
+      "json",
+    ]),
+    onLine: (line, from) => {
+      if (from === "stdout") {
+        found((JSON.parse(line) as { readonly endpoints: readonly string[] }).endpoints);
+      } else if (line.includes(' HTTP/1.1"')) {
+        requestLines.push(line);
+        if (requestLines.length > keptLines) requestLines.shift();
+      }
+    },
+  });
+  const endpoints = await Promise.race([listening, child.ended]);
+  if (!("length" in endpoints)) {
+    throw new CommandError(
+      `the simulated servers of ${deployment} ended (${endpoints.words}):\n  ${child.lastLines().join("\n  ")}`,
+    );
+  }
+  return { child, endpoints, requestLines: () => requestLines };
+}

@@ -1,0 +1,37 @@
+import { readFileSync } from "node:fs";
+
+/** Everything of the outside that a command may touch. */
+export interface Io {
+  /** Data. */
+  readonly stdout: (text: string) => void;
+  /** Words. */
+  readonly stderr: (text: string) => void;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** True where `stderr` is a terminal that may be written over and coloured. */
+  readonly isTerminal: boolean;
+  readonly hasColour: boolean;
+  /** Aborted at the first SIGINT or SIGTERM. */
+  readonly signal: AbortSignal;
+  readonly readStdin: () => string;
+}
+
+/** The process's own. A second SIGINT or SIGTERM ends the process at once. */
+export function processIo(): Io {
+  const stopping = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.on(name, () => {
+      if (stopping.signal.aborted) process.exit(name === "SIGINT" ? 130 : 143);
+      stopping.abort(name);
+    });
+  }
+  const isTerminal = process.stderr.isTTY === true;
+  return {
+    stdout: (text) => void process.stdout.write(text),
+    stderr: (text) => void process.stderr.write(text),
+    env: process.env,
+    isTerminal,
+    hasColour: isTerminal && (process.env.NO_COLOR ?? "") === "",
+    signal: stopping.signal,
+    readStdin: () => readFileSync(0, "utf8"),
+  };
+}

@@ -1,0 +1,69 @@
+import { styleText } from "node:util";
+import { Command, CommanderError } from "commander";
+import { checkCommand } from "./commands/check.ts";
+import { demoCommand } from "./commands/demo.ts";
+import { loadCommand } from "./commands/load.ts";
+import { renderCommand } from "./commands/render.ts";
+import { reportCommand } from "./commands/report.ts";
+import { serveCommand } from "./commands/serve.ts";
+import { simulateCommand } from "./commands/simulate.ts";
+import { upCommand } from "./commands/up.ts";
+import { verifyCommand } from "./commands/verify.ts";
+import { CommandError, UsageError } from "./errors.ts";
+import { type Io, processIo } from "./io.ts";
+import { version } from "./version.ts";
+
+/** Runs one command line. Returns the exit status: 0 good, 1 not good, 2 wrong usage. */
+export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
+  try {
+    await program(io).parseAsync(argv as string[]);
+    return 0;
+  } catch (cause) {
+    return report(cause, io);
+  }
+}
+
+function program(io: Io): Command {
+  const root = new Command("umbra")
+    .description(
+      "Smart endpoint picking, smart mirroring and shadow evaluation for LLM inference behind Envoy.",
+    )
+    .version(version)
+    .helpCommand(true)
+    .showSuggestionAfterError(true)
+    .addHelpText(
+      "after",
+      "\nStart here:\n  $ umbra demo\n  $ umbra up --primary 10.0.0.1:8000 --shadow 10.0.1.1:8000",
+    );
+  const commands = [
+    renderCommand(io),
+    checkCommand(io),
+    serveCommand(io),
+    upCommand(io),
+    simulateCommand(io),
+    demoCommand(io),
+    verifyCommand(io),
+    loadCommand(io),
+    reportCommand(io),
+  ];
+  for (const command of commands) root.addCommand(command);
+  for (const command of [root, ...commands]) {
+    command.exitOverride().configureOutput({ writeOut: io.stdout, writeErr: io.stderr });
+  }
+  return root;
+}
+
+function report(cause: unknown, io: Io): number {
+  // Commander has written its own message, or the help that was asked for.
+  if (cause instanceof CommanderError) return cause.exitCode === 0 ? 0 : 2;
+  const isKnown = cause instanceof UsageError || cause instanceof CommandError;
+  const message = isKnown
+    ? cause.message
+    : cause instanceof Error
+      ? (cause.stack ?? cause.message)
+      : String(cause);
+  if (message !== "") {
+    io.stderr(`${io.hasColour ? styleText("red", "error:") : "error:"} ${message}\n`);
+  }
+  return cause instanceof UsageError ? 2 : 1;
+}

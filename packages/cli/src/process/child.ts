@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+
+export interface ChildOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Each line of its standard output and of its standard error. */
+  readonly onLine?: (line: string, from: "stdout" | "stderr") => void;
+}
+
+/** A process of ours. */
+export interface Child {
+  readonly pid: number | undefined;
+  /** Its last lines, for when it dies. */
+  readonly lastLines: () => readonly string[];
+  /** Resolves when it has ended; never rejects. */
+  readonly ended: Promise<ChildEnd>;
+  /** SIGTERM, then SIGKILL after `graceMs`. */
+  stop(graceMs?: number): Promise<void>;
+}
+
+/** How a process ended, in words: `exit status 1`, `signal SIGKILL`, or why it could not start. */
+export interface ChildEnd {
+  readonly isClean: boolean;
+  readonly words: string;
+}
+
+const keptLines = 20;
+
+/** Starts a process whose output is read line by line. */
+export function startChild({ command, args, env, onLine }: ChildOptions): Child {
+  const child = spawn(command, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
+  });
+  const lines: string[] = [];
+  for (const from of ["stdout", "stderr"] as const) {
+    createInterface({ input: child[from] }).on("line", (line) => {
+      lines.push(line);
+      if (lines.length > keptLines) lines.shift();
+      onLine?.(line, from);
+    });
+  }
+  const ended = endOf(child);
+  return {
+    pid: child.pid,
+    lastLines: () => lines,
+    ended,
+    async stop(graceMs = 8_000) {
+      child.kill("SIGTERM");
+      const timer = setTimeout(() => child.kill("SIGKILL"), graceMs);
+      await ended;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function endOf(child: ChildProcess): Promise<ChildEnd> {
+  return new Promise((resolve) => {
+    child.once("error", (cause) => resolve({ isClean: false, words: cause.message }));
+    // `close` comes after the last line was read, `exit` may come before.
+    child.once("close", (status, signal) => {
+      resolve({
+        isClean: status === 0,
+        words: signal === null ? `exit status ${status}` : `signal ${signal}`,
+      });
+    });
+  });
+}

@@ -1,0 +1,31 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { SourceFile } from "@umbra/envoy-config";
+import { CommandError } from "../errors.ts";
+import type { Io } from "../io.ts";
+
+const maxFileBytes = 16 * 1024 * 1024;
+
+/** Reads what `-f` names: files, the `.yaml`, `.yml` and `.json` files of folders, `-` for standard input. */
+export function readSourceFiles(paths: readonly string[], io: Io): readonly SourceFile[] {
+  return paths.flatMap((path) => {
+    if (path === "-") return [{ name: "-", text: io.readStdin() }];
+    return filesOf(path).map((name) => ({ name, text: readFileSync(name, "utf8") }));
+  });
+}
+
+function filesOf(path: string): readonly string[] {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) {
+    throw new CommandError(`there is no file or folder "${path}": check the path given with -f`);
+  }
+  if (!stats.isDirectory()) {
+    if (stats.size > maxFileBytes) throw new CommandError(`"${path}" is larger than 16 MiB`);
+    return [path];
+  }
+  const names = readdirSync(path).filter((name) => /\.(?:ya?ml|json)$/.test(name));
+  if (names.length === 0) {
+    throw new CommandError(`the folder "${path}" holds no .yaml, .yml or .json file`);
+  }
+  return names.sort().flatMap((name) => filesOf(join(path, name)));
+}

@@ -1,0 +1,144 @@
+import {
+  type Diagnostic,
+  directTopology,
+  formatDiagnostic,
+  parseEndpointList,
+  readTopology,
+  type Topology,
+} from "@umbra/envoy-config";
+import type { Command } from "commander";
+import { CommandError, UsageError } from "../errors.ts";
+import type { Io } from "../io.ts";
+import { readSourceFiles } from "./read-files.ts";
+
+/** Flags from which a topology is made. */
+export interface TopologyFlags {
+  readonly file?: readonly string[];
+  readonly endpoints?: readonly string[];
+  readonly listener?: readonly string[];
+  readonly bind?: string;
+  readonly primary?: string;
+  readonly shadow?: string;
+}
+
+/** Adds the flags that every command with resources has. */
+export function withTopologyFlags(
+  command: Command,
+  { isDirectAllowed }: { isDirectAllowed: boolean },
+): Command {
+  command
+    .option(
+      "-f, --file <path>",
+      "a file or folder of resources, - for standard input; repeatable",
+      collect,
+    )
+    .option(
+      "--endpoints <name=ip:port,…>",
+      "endpoints of an InferencePool or Service; repeatable",
+      collect,
+    )
+    .option("--listener <name=port>", "moves a listener to another port; repeatable", collect)
+    .option("--bind <ip>", "address that listeners bind (default: 0.0.0.0)");
+  if (isDirectAllowed) {
+    command
+      .option("--primary <ip:port,…>", "endpoints that answer clients, instead of -f")
+      .option("--shadow <ip:port,…>", "endpoints that get a copy of every request");
+  }
+  return command;
+}
+
+/** For options that may be given several times. */
+export function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), value];
+}
+
+export interface ReadTopology {
+  readonly topology: Topology;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Makes the topology that the flags ask for. Throws UsageError for wrong flags; problems in files are diagnostics. */
+export function topologyOf(flags: TopologyFlags, io: Io): ReadTopology {
+  const listenerPorts = new Map(
+    (flags.listener ?? []).map((text) => {
+      const [name, port] = split(text, "--listener", "NAME=PORT");
+      return [name, portOf(port, "--listener")] as const;
+    }),
+  );
+  const bindAddress = flags.bind === undefined ? {} : { bindAddress: flags.bind };
+  if (flags.primary !== undefined || flags.shadow !== undefined) {
+    if (flags.file !== undefined) throw new UsageError("give either -f or --primary and --shadow");
+    if (flags.primary === undefined) throw new UsageError("--shadow needs --primary");
+    const topology = directTopology({
+      primary: endpointsOf(flags.primary, "--primary"),
+      shadow: flags.shadow === undefined ? [] : endpointsOf(flags.shadow, "--shadow"),
+      port: listenerPorts.get("http") ?? 8080,
+      ...bindAddress,
+    });
+    return { topology, diagnostics: [] };
+  }
+  if (flags.file === undefined) {
+    throw new UsageError("no resources: name files or folders with -f");
+  }
+  const endpoints = new Map(
+    (flags.endpoints ?? []).map((text) => {
+      const [name, list] = split(text, "--endpoints", "NAME=ip:port,…");
+      return [name, endpointsOf(list, "--endpoints")] as const;
+    }),
+  );
+  return readTopology(readSourceFiles(flags.file, io), {
+    endpoints,
+    listenerPorts,
+    ...bindAddress,
+  });
+}
+
+/** As `topologyOf`, for commands that go on only with sound resources: prints what is wrong and throws on an error. */
+export function soundTopologyOf(flags: TopologyFlags, io: Io): Topology {
+  const { topology, diagnostics } = topologyOf(flags, io);
+  const worth = diagnostics.filter(({ severity }) => severity !== "info");
+  for (const diagnostic of worth) io.stderr(`${formatDiagnostic(diagnostic)}\n`);
+  const errors = worth.filter(({ severity }) => severity === "error").length;
+  if (errors > 0) {
+    throw new CommandError(
+      `the resources have ${errors} ${errors === 1 ? "error" : "errors"}, see above`,
+    );
+  }
+  return topology;
+}
+
+/** The same flags again, for a child process. */
+export function topologyArguments(flags: TopologyFlags): readonly string[] {
+  const repeated = (name: string, values: readonly string[] | undefined) =>
+    (values ?? []).flatMap((value) => [name, value]);
+  const single = (name: string, value: string | undefined) =>
+    repeated(name, value === undefined ? [] : [value]);
+  return [
+    ...repeated("--file", flags.file),
+    ...repeated("--endpoints", flags.endpoints),
+    ...repeated("--listener", flags.listener),
+    ...single("--bind", flags.bind),
+    ...single("--primary", flags.primary),
+    ...single("--shadow", flags.shadow),
+  ];
+}
+
+function endpointsOf(text: string, flag: string): readonly string[] {
+  const parsed = parseEndpointList(text);
+  if (!parsed.ok) throw new UsageError(`${flag}: ${parsed.message}`);
+  return parsed.endpoints;
+}
+
+function split(text: string, flag: string, form: string): readonly [string, string] {
+  const at = text.indexOf("=");
+  if (at < 1) throw new UsageError(`${flag} takes ${form}, not "${text}"`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function portOf(text: string, flag: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new UsageError(`${flag}: "${text}" is not a port (1 to 65535)`);
+  }
+  return port;
+}

@@ -1,0 +1,79 @@
+import type { Dispatcher } from "undici";
+
+export interface SendOptions {
+  readonly http: Dispatcher;
+  /** e.g. `http://127.0.0.1:8080` */
+  readonly origin: string;
+  readonly host?: string;
+  readonly body: string;
+  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
+}
+
+/** What a client saw of one chat completion. */
+export interface Answer {
+  /** 0 when there was none. */
+  readonly status: number;
+  readonly requestId: string | undefined;
+  /** The completion's `id`. */
+  readonly responseId: string | undefined;
+  /** Until the first byte of the body, in ms; of a stream that is the first event. */
+  readonly firstByteMs: number | undefined;
+  readonly totalMs: number;
+  readonly isComplete: boolean;
+  readonly error: string | undefined;
+}
+
+/** Sends one chat completion and reads the answer to its end. Never throws: failures are answers too. */
+export async function sendChat(options: SendOptions): Promise<Answer> {
+  const { http, origin, host, body } = options;
+  const startedMs = performance.now();
+  const limit = AbortSignal.timeout(options.timeoutMs ?? 120_000);
+  let status = 0;
+  let requestId: string | undefined;
+  let firstByteMs: number | undefined;
+  let text = "";
+  try {
+    const response = await http.request({
+      origin,
+      path: "/v1/chat/completions",
+      method: "POST",
+      headers: { "content-type": "application/json", ...(host === undefined ? {} : { host }) },
+      body,
+      signal: options.signal === undefined ? limit : AbortSignal.any([limit, options.signal]),
+    });
+    status = response.statusCode;
+    const id = response.headers["x-request-id"];
+    requestId = typeof id === "string" ? id : id?.[0];
+    for await (const chunk of response.body as AsyncIterable<Buffer>) {
+      firstByteMs ??= performance.now() - startedMs;
+      // The id stands in the first event; the end tells whether a stream is whole.
+      text =
+        text.length < 4_096
+          ? text + chunk.toString("latin1")
+          : text.slice(0, 2_048) + chunk.toString("latin1");
+    }
+    const isStream = String(response.headers["content-type"] ?? "").startsWith("text/event-stream");
+    return {
+      status,
+      requestId,
+      responseId: /"id":\s*"([^"]{1,128})"/.exec(text)?.[1],
+      firstByteMs,
+      totalMs: performance.now() - startedMs,
+      isComplete: !isStream || text.trimEnd().endsWith("[DONE]"),
+      error: undefined,
+    };
+  } catch (cause) {
+    const error = cause instanceof Error ? cause.message : String(cause);
+    const totalMs = performance.now() - startedMs;
+    return {
+      status,
+      requestId,
+      responseId: undefined,
+      firstByteMs,
+      totalMs,
+      isComplete: false,
+      error,
+    };
+  }
+}

@@ -1,0 +1,112 @@
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import type { Decision, HeaderEntry, JsonObject } from "./exchange.ts";
+import { HeaderValueOption_HeaderAppendAction } from "./gen/envoy/config/core/v3/base_pb.ts";
+import { ProcessingResponseSchema } from "./gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
+
+/** An encoded ProcessingResponse. */
+export type Answer = Uint8Array;
+
+/** Envoy's window holds 64 KiB; the rest is room for framing. */
+export const maxChunkBytes = 62_000;
+
+type Response = NonNullable<MessageInitShape<typeof ProcessingResponseSchema>["response"]>;
+
+export type Phase =
+  | "requestHeaders"
+  | "requestBody"
+  | "requestTrailers"
+  | "responseHeaders"
+  | "responseBody"
+  | "responseTrailers";
+
+function encode(response: Response, dynamicMetadata?: JsonObject): Answer {
+  const message = create(ProcessingResponseSchema, {
+    response,
+    ...(dynamicMetadata === undefined ? {} : { dynamicMetadata: mutable(dynamicMetadata) }),
+  });
+  return toBinary(ProcessingResponseSchema, message);
+}
+
+/** protobuf-es types a Struct's JSON as mutable. */
+function mutable(json: JsonObject) {
+  return json as MessageInitShape<typeof ProcessingResponseSchema>["dynamicMetadata"] & object;
+}
+
+/** "Go on as it is", for each phase: the same bytes every time. */
+const goOnAnswers: Readonly<Record<Phase, Answer>> = {
+  requestHeaders: encode({ case: "requestHeaders", value: { response: {} } }),
+  requestBody: encode({ case: "requestBody", value: { response: {} } }),
+  requestTrailers: encode({ case: "requestTrailers", value: {} }),
+  responseHeaders: encode({ case: "responseHeaders", value: { response: {} } }),
+  responseBody: encode({ case: "responseBody", value: { response: {} } }),
+  responseTrailers: encode({ case: "responseTrailers", value: {} }),
+};
+
+export function goOn(phase: Phase): Answer {
+  return goOnAnswers[phase];
+}
+
+type Route = Extract<Decision, { kind: "route" }>;
+type Reply = Extract<Decision, { kind: "reply" }>;
+
+/** The decision as the answer to the message of `phase`. In the body phase a replaced body goes with it. */
+export function routeAnswer(phase: "requestHeaders" | "requestBody", route: Route): Answer {
+  const response = {
+    headerMutation: {
+      setHeaders: route.setHeaders.map(overwrite),
+      removeHeaders: [...(route.removeHeaders ?? [])],
+    },
+    clearRouteCache: route.clearRouteCache ?? false,
+    ...(phase === "requestBody" && route.body !== undefined
+      ? { bodyMutation: { mutation: { case: "body" as const, value: route.body } } }
+      : {}),
+  };
+  return encode({ case: phase, value: { response } }, route.dynamicMetadata);
+}
+
+/** Answers the client at once. */
+export function replyAnswer({ status, headers, body, details }: Reply): Answer {
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw new RangeError(`${status} is not a status to answer with (200 to 599)`);
+  }
+  return encode({
+    case: "immediateResponse",
+    value: {
+      status: { code: status },
+      headers: { setHeaders: headers.map(overwrite) },
+      body: Buffer.from(body),
+      details,
+    },
+  });
+}
+
+/** A body in pieces that Envoy takes; an empty body is one empty piece. */
+export function bodyAnswers(
+  phase: "requestBody" | "responseBody",
+  body: Uint8Array,
+  endOfStream: boolean,
+): readonly Answer[] {
+  const answers: Answer[] = [];
+  let start = 0;
+  do {
+    const end = Math.min(start + maxChunkBytes, body.length);
+    const streamedResponse = {
+      body: body.subarray(start, end),
+      endOfStream: endOfStream && end === body.length,
+    };
+    const bodyMutation = {
+      mutation: { case: "streamedResponse" as const, value: streamedResponse },
+    };
+    answers.push(encode({ case: phase, value: { response: { bodyMutation } } }));
+    start = end;
+  } while (start < body.length);
+  return answers;
+}
+
+/** Only `raw_value`, and never the old `append`: Envoy honours that one and would keep the client's value first. */
+function overwrite({ name, value }: HeaderEntry) {
+  return {
+    header: { key: name, rawValue: Buffer.from(value) },
+    appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+  };
+}

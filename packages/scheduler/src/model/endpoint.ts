@@ -1,0 +1,74 @@
+/** One model server of a pool, as it is at the moment of a decision. */
+export interface Endpoint {
+  /** `ip:port`, the form Envoy expects in `x-gateway-destination-endpoint`. */
+  readonly address: string;
+  readonly metrics: MetricsState;
+  /** Requests that this process has sent there and not yet seen finished. */
+  readonly inFlight: number;
+  /** Those of them sent since the newest scrape began: the scraped counts can't hold them yet. */
+  readonly sentSinceScrape: number;
+  /** Adapters that this process has sent there lately, at most as many as fit. */
+  readonly recentAdapters: ReadonlySet<string>;
+}
+
+/** What is known of an endpoint's load. Not knowing is a state of its own, never zeros. */
+export type MetricsState =
+  | { readonly kind: "missing" }
+  | { readonly kind: "stale"; readonly metrics: ModelServerMetrics }
+  | { readonly kind: "fresh"; readonly metrics: ModelServerMetrics };
+
+/** What one scrape of a model server's `/metrics` says. */
+export interface ModelServerMetrics {
+  /** When the scrape finished, in ms of the pool's clock. */
+  readonly scrapedAtMs: number;
+  /** Requests admitted but not running yet. vLLM: `vllm:num_requests_waiting`, summed over engines. */
+  readonly waitingRequests: number;
+  /** Requests in the running batch. vLLM: `vllm:num_requests_running`, summed over engines. */
+  readonly runningRequests: number;
+  /** Share of KV-cache blocks in use, 0 to 1 despite vLLM's name. vLLM: `vllm:kv_cache_usage_perc`, the fullest engine. */
+  readonly kvCacheUsage: number;
+  /** LoRA adapters with requests running or waiting. vLLM: both lists of `vllm:lora_requests_info`. */
+  readonly activeAdapters: ReadonlySet<string>;
+  /** Most adapters on the GPU at once; 0 where the server has no LoRA. vLLM: `max_lora`. */
+  readonly maxActiveAdapters: number;
+  /** Tokens in a KV-cache block. vLLM: `block_size` of `vllm:cache_config_info`. */
+  readonly kvBlockTokens?: number;
+  /** KV-cache blocks on the GPU. vLLM: `num_gpu_blocks` of `vllm:cache_config_info`. */
+  readonly kvBlocks?: number;
+}
+
+/** The newest metrics, stale ones too; undefined before the first scrape. */
+export function knownMetrics({ metrics }: Endpoint): ModelServerMetrics | undefined {
+  return metrics.kind === "missing" ? undefined : metrics.metrics;
+}
+
+/** An endpoint that was never scraped counts as worse than any that was. */
+const unknownQueue = 1e9;
+
+/**
+ * Requests waiting, in requests: the scraped count plus what this process has sent since, so that a burst between
+ * two scrapes spreads out. An endpoint without metrics comes after all others, by its requests in flight.
+ */
+export function queueLength(endpoint: Endpoint): number {
+  const { metrics } = endpoint;
+  if (metrics.kind === "missing") return unknownQueue + endpoint.inFlight;
+  return metrics.metrics.waitingRequests + endpoint.sentSinceScrape;
+}
+
+/** True when the adapter is on the endpoint: it serves it now, or this process has just sent it there. */
+export function holdsAdapter(endpoint: Endpoint, adapter: string): boolean {
+  // vLLM lists only adapters with requests in flight; an idle one stays loaded, which only we remember.
+  return (
+    endpoint.recentAdapters.has(adapter) ||
+    knownMetrics(endpoint)?.activeAdapters.has(adapter) === true
+  );
+}
+
+/** True when one more adapter fits without another being thrown out. */
+export function hasAdapterRoom(endpoint: Endpoint): boolean {
+  const metrics = knownMetrics(endpoint);
+  if (metrics === undefined) return false;
+  let held = metrics.activeAdapters.size;
+  for (const adapter of endpoint.recentAdapters) if (!metrics.activeAdapters.has(adapter)) held++;
+  return held < metrics.maxActiveAdapters;
+}

@@ -1,0 +1,34 @@
+/** What the pick knows of a request and its copy on the observe stream does not carry. */
+export interface PickedRequest {
+  readonly model: string | undefined;
+  readonly isStream: boolean;
+  readonly endpoint: string;
+}
+
+/** Hands a pick's knowledge to the observe stream of the same request. Bounded: the oldest is forgotten. */
+export interface PickMemo {
+  remember(key: string, request: PickedRequest): void;
+  take(key: string): PickedRequest | undefined;
+}
+
+/** One key for one request on one lane; a request has a twin in each mirror's lane. */
+export function memoKey(lane: string, mirrors: string, requestId: string): string {
+  return lane === "shadow" ? `${mirrors} ${requestId}` : ` ${requestId}`;
+}
+
+export function createPickMemo(limit: number): PickMemo {
+  const requests = new Map<string, PickedRequest>();
+  return {
+    remember(key, request) {
+      requests.set(key, request);
+      if (requests.size <= limit) return;
+      const oldest = requests.keys().next();
+      if (!oldest.done) requests.delete(oldest.value);
+    },
+    take(key) {
+      const request = requests.get(key);
+      requests.delete(key);
+      return request;
+    },
+  };
+}

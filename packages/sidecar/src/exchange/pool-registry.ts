@@ -1,0 +1,62 @@
+import type { Topology } from "@umbra/envoy-config";
+import { createPool, type PoolState } from "@umbra/scheduler";
+
+/** A pool that requests are picked in: its scheduler state, and which model names it serves. */
+export interface ServedPool {
+  readonly name: string;
+  readonly state: PoolState;
+  /** Names that InferenceModels list; empty when none does: then every name is let through. */
+  readonly listedModels: ReadonlySet<string>;
+  /** What the endpoints' `/v1/models` said last, by endpoint. */
+  readonly served: ServedModels;
+}
+
+export interface ServedModels {
+  /** Base models and adapters of one endpoint. */
+  record(
+    address: string,
+    models: { readonly base: readonly string[]; readonly adapters: readonly string[] },
+  ): void;
+  has(model: string): boolean;
+  isAdapter(model: string): boolean;
+  readonly adapters: ReadonlySet<string>;
+}
+
+export type PoolRegistry = ReadonlyMap<string, ServedPool>;
+
+export interface PoolRegistryOptions {
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly staleAfterMs: number;
+}
+
+/** Builds the state of every pool of the topology that Umbra picks in. */
+export function createPoolRegistry(topology: Topology, options: PoolRegistryOptions): PoolRegistry {
+  const registry = new Map<string, ServedPool>();
+  for (const pool of topology.pools) {
+    if (pool.picker !== "umbra") continue;
+    const state = createPool({ name: pool.name, ...options });
+    state.setEndpoints(pool.endpoints);
+    const listedModels = new Set(pool.models.map(({ name }) => name));
+    registry.set(pool.name, { name: pool.name, state, listedModels, served: createServedModels() });
+  }
+  return registry;
+}
+
+function createServedModels(): ServedModels {
+  const byEndpoint = new Map<string, { base: readonly string[]; adapters: readonly string[] }>();
+  let base = new Set<string>();
+  let adapters = new Set<string>();
+  return {
+    record(address, models) {
+      byEndpoint.set(address, models);
+      base = new Set([...byEndpoint.values()].flatMap((each) => each.base));
+      adapters = new Set([...byEndpoint.values()].flatMap((each) => each.adapters));
+    },
+    has: (model) => base.has(model) || adapters.has(model),
+    isAdapter: (model) => adapters.has(model) && !base.has(model),
+    get adapters() {
+      return adapters;
+    },
+  };
+}

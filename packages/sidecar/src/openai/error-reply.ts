@@ -1,0 +1,54 @@
+import type { Decision } from "@umbra/ext-proc";
+
+/** Why Umbra refuses a request. Stable: clients branch on it, `docs/errors.md` explains it. */
+export type RequestErrorCode =
+  | "invalid_json"
+  | "invalid_json_type"
+  | "json_too_deep"
+  | "missing_model"
+  | "invalid_model"
+  | "model_not_found"
+  | "request_too_large"
+  | "unsupported_content_encoding"
+  | "no_ready_endpoints"
+  | "overloaded"
+  | "unknown_pool";
+
+interface ErrorKind {
+  readonly status: number;
+  readonly type: "invalid_request_error" | "rate_limit_error" | "server_error";
+  readonly param?: "model";
+  readonly retryAfterSeconds?: number;
+}
+
+const kinds: Readonly<Record<RequestErrorCode, ErrorKind>> = {
+  invalid_json: { status: 400, type: "invalid_request_error" },
+  invalid_json_type: { status: 400, type: "invalid_request_error" },
+  json_too_deep: { status: 400, type: "invalid_request_error" },
+  missing_model: { status: 400, type: "invalid_request_error", param: "model" },
+  invalid_model: { status: 400, type: "invalid_request_error", param: "model" },
+  model_not_found: { status: 404, type: "invalid_request_error", param: "model" },
+  request_too_large: { status: 413, type: "invalid_request_error" },
+  unsupported_content_encoding: { status: 415, type: "invalid_request_error" },
+  no_ready_endpoints: { status: 503, type: "server_error", retryAfterSeconds: 1 },
+  overloaded: { status: 429, type: "rate_limit_error", retryAfterSeconds: 1 },
+  unknown_pool: { status: 503, type: "server_error", retryAfterSeconds: 1 },
+};
+
+export const requestErrorCodes: readonly RequestErrorCode[] = Object.keys(
+  kinds,
+) as readonly RequestErrorCode[];
+
+/** The reply to a refused request, in the shape of OpenAI's errors. */
+export function errorReply(
+  code: RequestErrorCode,
+  message: string,
+): Extract<Decision, { kind: "reply" }> {
+  const { status, type, param, retryAfterSeconds } = kinds[code];
+  const headers = [{ name: "content-type", value: "application/json" }];
+  if (retryAfterSeconds !== undefined) {
+    headers.push({ name: "retry-after", value: String(retryAfterSeconds) });
+  }
+  const body = JSON.stringify({ error: { message, type, param: param ?? null, code } });
+  return { kind: "reply", status, headers, body, details: code };
+}

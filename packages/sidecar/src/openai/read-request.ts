@@ -1,0 +1,55 @@
+import type { RequestErrorCode } from "./error-reply.ts";
+import { type JsonScan, scanJson } from "./json-scan.ts";
+
+/** What a pick needs of an OpenAI-style request body. */
+export type RequestBody =
+  | { readonly ok: true; readonly model: string; readonly isStream: boolean }
+  | { readonly ok: false; readonly code: RequestErrorCode; readonly message: string };
+
+const wanted: ReadonlySet<string> = new Set(["model", "stream"]);
+const maxModelBytes = 256;
+
+/** Reads model and stream from a body; of `undefined` or no bytes it says that there is no JSON. */
+export function readRequestBody(body: Uint8Array | undefined): RequestBody {
+  const scan = scanJson(body ?? new Uint8Array(), wanted);
+  if (!scan.ok) return { ok: false, code: scan.code, message: scanMessage(scan) };
+  const model = scan.fields.get("model");
+  if (model?.kind === "long string") return invalidModel;
+  if (model?.kind !== "string" || model.value === "") {
+    return {
+      ok: false,
+      code: "missing_model",
+      message: "the request names no model: set `model` to a string",
+    };
+  }
+  if (!isModelName(model.value)) return invalidModel;
+  const stream = scan.fields.get("stream");
+  return { ok: true, model: model.value, isStream: stream?.kind === "boolean" && stream.value };
+}
+
+const invalidModel: RequestBody = {
+  ok: false,
+  code: "invalid_model",
+  message: `\`model\` must be at most ${maxModelBytes} bytes and hold no control characters`,
+};
+
+function isModelName(text: string): boolean {
+  if (Buffer.byteLength(text) > maxModelBytes) return false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x20 || code === 0x7f) return false;
+  }
+  return true;
+}
+
+/** Names the place and never the content: bodies are private. */
+function scanMessage({ code, offset }: Extract<JsonScan, { ok: false }>): string {
+  switch (code) {
+    case "invalid_json":
+      return `the request body is not valid JSON (at byte ${offset})`;
+    case "invalid_json_type":
+      return "the request body must be a JSON object";
+    case "json_too_deep":
+      return `the request body is nested more than 128 levels deep (at byte ${offset})`;
+  }
+}

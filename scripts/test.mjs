@@ -1,0 +1,18 @@
+// Runs all tests, or those of one kind: `node scripts/test.mjs [unit|e2e] [jest arguments]`.
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const jest = fileURLToPath(new URL("../node_modules/jest/bin/jest.js", import.meta.url));
+const [kind, ...rest] = process.argv.slice(2);
+const folders = { unit: ["packages/"], e2e: ["e2e/"] };
+const isKind = kind !== undefined && Object.hasOwn(folders, kind);
+const paths = isKind ? folders[kind] : [];
+const others = isKind ? rest : process.argv.slice(2);
+
+const { status } = spawnSync(
+  process.execPath,
+  ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning", jest, ...paths, ...others],
+  { cwd: root, stdio: "inherit" },
+);
+process.exitCode = status ?? 1;
