@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const allowed = {
   scheduler: { own: [], others: [], node: false },
   "ext-proc": { own: [], others: ["@bufbuild/protobuf", "@grpc/grpc-js"], node: true },
-  shadow: { own: [], others: ["cli-table3"], node: false },
+  shadow: { own: [], others: ["cli-table3"], node: true },
   "envoy-config": { own: [], others: ["yaml", "zod"], node: true },
   simulator: { own: ["scheduler"], others: ["prom-client"], node: true },
   sidecar: {

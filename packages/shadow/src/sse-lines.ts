@@ -1,0 +1,75 @@
+/** Cuts a byte stream into the `data` of server-sent events, whatever way the bytes are chunked. */
+export interface SseLines {
+  /** Returns the data lines that this chunk completes, as text. */
+  push(chunk: Uint8Array): readonly string[];
+  /** The last line, if the stream ended without a newline behind it. */
+  end(): readonly string[];
+  /** A line was too long to keep; it was skipped. */
+  readonly hasSkipped: boolean;
+}
+
+const newline = 0x0a;
+
+/** A line longer than `maxLineBytes` is skipped: memory stays bounded whatever comes. */
+export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
+  let pending: Buffer[] = [];
+  let pendingBytes = 0;
+  let isSkipping = false;
+  let hasSkipped = false;
+
+  function keep(piece: Buffer): void {
+    if (isSkipping) return;
+    if (pendingBytes + piece.length > maxLineBytes) {
+      isSkipping = true;
+      hasSkipped = true;
+      pending = [];
+      pendingBytes = 0;
+      return;
+    }
+    pending.push(piece);
+    pendingBytes += piece.length;
+  }
+
+  function takeLine(last: Buffer, lines: string[]): void {
+    keep(last);
+    if (!isSkipping) {
+      const [only] = pending;
+      const line = pending.length === 1 && only !== undefined ? only : Buffer.concat(pending);
+      const data = dataOf(line.toString("utf8"));
+      if (data !== undefined) lines.push(data);
+    }
+    pending = [];
+    pendingBytes = 0;
+    isSkipping = false;
+  }
+
+  return {
+    get hasSkipped() {
+      return hasSkipped;
+    },
+    push(chunk) {
+      const lines: string[] = [];
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      let start = 0;
+      for (;;) {
+        const end = bytes.indexOf(newline, start);
+        if (end < 0) break;
+        takeLine(bytes.subarray(start, end), lines);
+        start = end + 1;
+      }
+      // A copy: the chunk belongs to the caller, and may be a view of a large message.
+      if (start < bytes.length) keep(Buffer.from(bytes.subarray(start)));
+      return lines;
+    },
+    end() {
+      const lines: string[] = [];
+      if (pendingBytes > 0) takeLine(Buffer.alloc(0), lines);
+      return lines;
+    },
+  };
+}
+
+function dataOf(line: string): string | undefined {
+  if (!line.startsWith("data:")) return undefined;
+  return line.slice(5).trim();
+}

@@ -1,0 +1,155 @@
+/** What a completion request asks for. */
+export interface CompletionRequest {
+  readonly kind: "chat" | "completion";
+  readonly model: string;
+  readonly isStream: boolean;
+  readonly hasStreamUsage: boolean;
+  /** Estimated: four bytes each. */
+  readonly promptTokens: number;
+  readonly maxTokens: number | undefined;
+}
+
+/** An error as vLLM answers it. */
+export interface ApiError {
+  readonly status: number;
+  readonly message: string;
+  readonly type: string;
+}
+
+/** Reads the body of a chat completion or completion. */
+export function readCompletion(
+  kind: CompletionRequest["kind"],
+  body: string,
+): CompletionRequest | ApiError {
+  let json: unknown;
+  try {
+    json = JSON.parse(body);
+  } catch {
+    return badRequest("the body is not valid JSON");
+  }
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+    return badRequest("the body must be a JSON object");
+  }
+  const fields = json as Readonly<Record<string, unknown>>;
+  if (typeof fields.model !== "string") return badRequest("`model` must be a string");
+  const prompt = kind === "chat" ? fields.messages : fields.prompt;
+  if (
+    kind === "chat" ? !Array.isArray(prompt) : typeof prompt !== "string" && !Array.isArray(prompt)
+  ) {
+    return badRequest(kind === "chat" ? "`messages` must be a list" : "`prompt` is missing");
+  }
+  const options = fields.stream_options as { include_usage?: unknown } | undefined;
+  const limit = fields.max_completion_tokens ?? fields.max_tokens;
+  if (
+    limit !== undefined &&
+    limit !== null &&
+    !(Number.isInteger(limit) && (limit as number) >= 1)
+  ) {
+    return badRequest("`max_tokens` must be at least 1");
+  }
+  return {
+    kind,
+    model: fields.model,
+    isStream: fields.stream === true,
+    hasStreamUsage: options?.include_usage === true,
+    promptTokens: Math.max(1, Math.ceil(textBytes(prompt) / 4)),
+    maxTokens: typeof limit === "number" ? limit : undefined,
+  };
+}
+
+function badRequest(message: string): ApiError {
+  return { status: 400, message, type: "BadRequestError" };
+}
+
+/** Bytes of all text in a prompt, whatever its shape. */
+function textBytes(value: unknown): number {
+  if (typeof value === "string") return Buffer.byteLength(value);
+  if (typeof value !== "object" || value === null) return 0;
+  let bytes = 0;
+  for (const part of Object.values(value)) bytes += textBytes(part);
+  return bytes;
+}
+
+const words = ["I", "am", "a", "simulated", "model", "and", "these", "words", "mean", "nothing"];
+
+/** The text of the n-th token. */
+export function tokenText(index: number): string {
+  const word = words[index % words.length] ?? "";
+  return index === 0 ? word : ` ${word}`;
+}
+
+export interface AnswerHead {
+  readonly id: string;
+  readonly model: string;
+  readonly created: number;
+  readonly kind: CompletionRequest["kind"];
+}
+
+/** A stream's event with one token, or with the role, or with the end. */
+export function streamEvent(
+  head: AnswerHead,
+  part: { readonly role?: "assistant"; readonly text?: string; readonly finishReason?: string },
+): string {
+  const finish_reason = part.finishReason ?? null;
+  const delta = {
+    ...(part.role === undefined ? {} : { role: part.role }),
+    content: part.text ?? "",
+  };
+  const choice =
+    head.kind === "chat"
+      ? { index: 0, delta, logprobs: null, finish_reason }
+      : { index: 0, text: part.text ?? "", logprobs: null, finish_reason };
+  return data({ ...envelope(head, true), choices: [choice] });
+}
+
+export function usageEvent(head: AnswerHead, promptTokens: number, outputTokens: number): string {
+  return data({ ...envelope(head, true), choices: [], usage: usage(promptTokens, outputTokens) });
+}
+
+/** The whole answer of a request that does not stream. */
+export function wholeAnswer(
+  head: AnswerHead,
+  request: CompletionRequest,
+  outputTokens: number,
+  finishReason: string,
+): string {
+  let text = "";
+  for (let i = 0; i < outputTokens; i++) text += tokenText(i);
+  const choice =
+    head.kind === "chat"
+      ? {
+          index: 0,
+          message: { role: "assistant", content: text },
+          logprobs: null,
+          finish_reason: finishReason,
+        }
+      : { index: 0, text, logprobs: null, finish_reason: finishReason };
+  return JSON.stringify({
+    ...envelope(head, false),
+    choices: [choice],
+    usage: usage(request.promptTokens, outputTokens),
+  });
+}
+
+function envelope({ id, model, created, kind }: AnswerHead, isStream: boolean) {
+  const chat = isStream ? "chat.completion.chunk" : "chat.completion";
+  return {
+    id,
+    object: kind === "chat" ? chat : "text_completion",
+    created,
+    model,
+    system_fingerprint: "umbra-simulator",
+  };
+}
+
+function usage(promptTokens: number, completionTokens: number) {
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+  };
+}
+
+function data(json: object): string {
+  return `data: ${JSON.stringify(json)}\n\n`;
+}

@@ -1,0 +1,112 @@
+import type { LoraModule, SimulatorOptions } from "./options.ts";
+
+export interface VllmArgs {
+  readonly options: Partial<SimulatorOptions> & { readonly port?: number; readonly host?: string };
+  /** Arguments that have no meaning for a simulator. */
+  readonly ignored: readonly string[];
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/**
+ * Reads arguments as vLLM takes them: `--flag value`, `--flag=value`, `_` for `-`, `serve MODEL`. What means nothing
+ * to a simulator is listed, never refused: the arguments are a real server's.
+ */
+export function parseVllmArgs(args: readonly string[]): VllmArgs {
+  const options: Mutable<VllmArgs["options"]> = {};
+  const ignored: string[] = [];
+  const groups = groupsOf(args);
+  for (const { flag, values } of groups) {
+    const [value] = values;
+    const number = Number(value);
+    const isNumber = value !== undefined && Number.isFinite(number) && number >= 0;
+    switch (flag) {
+      case "--model":
+        if (value !== undefined) options.model = value;
+        break;
+      case "--served-model-name":
+        options.servedModelNames = values;
+        break;
+      case "--host":
+        if (value !== undefined) options.host = value;
+        break;
+      case "--enable-lora":
+        options.enableLora = true;
+        break;
+      case "--lora-modules":
+        options.loraModules = values.flatMap(loraModule);
+        break;
+      case "--port":
+        if (isNumber) options.port = number;
+        break;
+      case "--max-loras":
+        if (isNumber) options.maxLoras = number;
+        break;
+      case "--max-cpu-loras":
+        if (isNumber) options.maxCpuLoras = number;
+        break;
+      case "--max-num-seqs":
+        if (isNumber) options.maxNumSeqs = number;
+        break;
+      case "--max-model-len":
+        if (isNumber) options.maxModelLen = number;
+        break;
+      case "--block-size":
+        if (isNumber) options.blockSize = number;
+        break;
+      case "--num-gpu-blocks-override":
+        if (isNumber) options.numGpuBlocks = number;
+        break;
+      case "--seed":
+        if (isNumber) options.seed = number;
+        break;
+      default:
+        ignored.push([flag, ...values].join(" "));
+    }
+  }
+  const served = positional(args);
+  if (served !== undefined) options.model ??= served;
+  return { options, ignored };
+}
+
+interface Group {
+  readonly flag: string;
+  readonly values: string[];
+}
+
+/** Each flag with the values behind it. What stands before the first flag is the command. */
+function groupsOf(args: readonly string[]): readonly Group[] {
+  const groups: Group[] = [];
+  for (const arg of args) {
+    if (arg.startsWith("--")) {
+      const at = arg.indexOf("=");
+      const flag = (at < 0 ? arg : arg.slice(0, at)).replaceAll("_", "-");
+      groups.push({ flag, values: at < 0 ? [] : [arg.slice(at + 1)] });
+    } else {
+      groups.at(-1)?.values.push(arg);
+    }
+  }
+  return groups;
+}
+
+/** The model of `vllm serve MODEL`. */
+function positional(args: readonly string[]): string | undefined {
+  const at = args.indexOf("serve");
+  const model = at < 0 ? undefined : args[at + 1];
+  return model?.startsWith("--") ? undefined : model;
+}
+
+/** `name=path`, or vLLM's JSON form. */
+function loraModule(text: string): readonly LoraModule[] {
+  if (text.startsWith("{")) {
+    try {
+      const { name, path } = JSON.parse(text) as { name?: unknown; path?: unknown };
+      return typeof name === "string" ? [{ name, path: String(path ?? "") }] : [];
+    } catch {
+      // Not JSON after all: no module.
+      return [];
+    }
+  }
+  const at = text.indexOf("=");
+  return at < 1 ? [] : [{ name: text.slice(0, at), path: text.slice(at + 1) }];
+}
