@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { chat, post } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { addresses, type ModelServer, startModelServers, stopModelServers } from "./harness/model-servers.ts";
+import {
+  addresses,
+  type ModelServer,
+  startModelServers,
+  stopModelServers,
+} from "./harness/model-servers.ts";
 import { scenario } from "./harness/resources.ts";
 
 const MiB = 1024 * 1024;
@@ -30,24 +35,75 @@ describe("bad input on a real Envoy", () => {
     { name: "text", body: "introduce yourself", status: 400, code: "invalid_json", param: null },
     { name: "an array", body: "[1]", status: 400, code: "invalid_json_type", param: null },
     { name: "null", body: "null", status: 400, code: "invalid_json_type", param: null },
-    { name: "no model", body: '{"messages":[]}', status: 400, code: "missing_model", param: "model" },
-    { name: "a number as model", body: '{"model":7}', status: 400, code: "missing_model", param: "model" },
-    { name: "an empty model", body: '{"model":""}', status: 400, code: "missing_model", param: "model" },
-    { name: "a model with CR LF", body: '{"model":"a\\r\\nb"}', status: 400, code: "invalid_model", param: "model" },
-    { name: "a model of 300 bytes", body: `{"model":"${"m".repeat(300)}"}`, status: 400, code: "invalid_model", param: "model" },
-    { name: "an unknown model", body: '{"model":"gpt-9"}', status: 404, code: "model_not_found", param: "model" },
-    { name: "5 MB of [", body: `{"model":"x","a":${"[".repeat(5_000_000)}`, status: 400, code: "json_too_deep", param: null },
-    { name: "33 MiB", body: chat({ promptBytes: 33 * MiB }), status: 413, code: "request_too_large", param: null },
-  ])("answers $name with $status $code, and mirrors nothing", async ({ body, status, code, param }) => {
-    const mirroredBefore = shadow[0]?.server.state().requestsServed;
-    const seen = await post(gateway.origin, body);
-    expect(seen.status).toBe(status);
-    expect(seen.headers["content-type"]).toContain("application/json");
-    const { error } = JSON.parse(seen.text) as { error: Record<string, unknown> };
-    expect(Object.keys(error).toSorted()).toEqual(["code", "message", "param", "type"]);
-    expect(error).toMatchObject({ code, param, type: "invalid_request_error" });
-    expect(shadow[0]?.server.state().requestsServed).toBe(mirroredBefore);
-  });
+    {
+      name: "no model",
+      body: '{"messages":[]}',
+      status: 400,
+      code: "missing_model",
+      param: "model",
+    },
+    {
+      name: "a number as model",
+      body: '{"model":7}',
+      status: 400,
+      code: "missing_model",
+      param: "model",
+    },
+    {
+      name: "an empty model",
+      body: '{"model":""}',
+      status: 400,
+      code: "missing_model",
+      param: "model",
+    },
+    {
+      name: "a model with CR LF",
+      body: '{"model":"a\\r\\nb"}',
+      status: 400,
+      code: "invalid_model",
+      param: "model",
+    },
+    {
+      name: "a model of 300 bytes",
+      body: `{"model":"${"m".repeat(300)}"}`,
+      status: 400,
+      code: "invalid_model",
+      param: "model",
+    },
+    {
+      name: "an unknown model",
+      body: '{"model":"gpt-9"}',
+      status: 404,
+      code: "model_not_found",
+      param: "model",
+    },
+    {
+      name: "5 MB of [",
+      body: `{"model":"x","a":${"[".repeat(5_000_000)}`,
+      status: 400,
+      code: "json_too_deep",
+      param: null,
+    },
+    {
+      name: "33 MiB",
+      body: chat({ promptBytes: 33 * MiB }),
+      status: 413,
+      code: "request_too_large",
+      param: null,
+    },
+  ])(
+    "answers $name with $status $code, and mirrors nothing",
+    async ({ body, status, code, param }) => {
+      const mirroredBefore = shadow[0]?.server.state().requestsServed;
+      const seen = await post(gateway.origin, body);
+      expect(seen.status).toBe(status);
+      expect(seen.headers["content-type"]).toContain("application/json");
+      const { error } = JSON.parse(seen.text) as { error: Record<string, unknown> };
+      expect(Object.keys(error).toSorted()).toEqual(["code", "message", "param", "type"]);
+      expect(error).toMatchObject({ code, param, type: "invalid_request_error" });
+      expect(shadow[0]?.server.state().requestsServed).toBe(mirroredBefore);
+    },
+  );
 
   test("answers a body over the limit that comes in chunks with 413", async () => {
     const { Readable } = await import("node:stream");
@@ -75,15 +131,23 @@ describe("bad input on a real Envoy", () => {
   });
 
   test.each([
-    { name: "repeated model keys, the last one counting", body: '{"model":"nope","model":"/model/llama2","messages":[{"role":"user","content":"a"}]}' },
-    { name: "__proto__ keys", body: '{"__proto__":{"polluted":1},"model":"/model/llama2","messages":[{"role":"user","content":"a"}]}' },
+    {
+      name: "repeated model keys, the last one counting",
+      body: '{"model":"nope","model":"/model/llama2","messages":[{"role":"user","content":"a"}]}',
+    },
+    {
+      name: "__proto__ keys",
+      body: '{"__proto__":{"polluted":1},"model":"/model/llama2","messages":[{"role":"user","content":"a"}]}',
+    },
     { name: "an adapter that only /v1/models names", body: chat({ model: "sql-lora" }) },
   ])("lets through $name", async ({ body }) => {
     expect((await post(gateway.origin, body)).status).toBe(200);
   });
 
   test("takes 90 client headers", async () => {
-    const headers = Object.fromEntries(Array.from({ length: 90 }, (_, i) => [`x-client-${i}`, "v"]));
+    const headers = Object.fromEntries(
+      Array.from({ length: 90 }, (_, i) => [`x-client-${i}`, "v"]),
+    );
     expect((await post(gateway.origin, chat(), { headers })).status).toBe(200);
   });
 
@@ -97,11 +161,16 @@ describe("a pool without endpoints", () => {
   test("answers 503 in OpenAI's shape", async () => {
     const shadow = await startModelServers(1);
     const gateway = await startGateway({
-      resources: scenario({ primary: "", shadow: addresses(shadow) }).replace('annotations: {umbra.dev/endpoints: ""}', "annotations: {}"),
+      resources: scenario({ primary: "", shadow: addresses(shadow) }).replace(
+        'annotations: {umbra.dev/endpoints: ""}',
+        "annotations: {}",
+      ),
     });
     const seen = await post(gateway.origin, chat());
     expect(seen.status).toBe(503);
-    expect(JSON.parse(seen.text)).toMatchObject({ error: { code: "no_ready_endpoints", type: "server_error" } });
+    expect(JSON.parse(seen.text)).toMatchObject({
+      error: { code: "no_ready_endpoints", type: "server_error" },
+    });
     expect(seen.headers["retry-after"]).toBe("1");
     expect(shadow[0]?.server.state().requestsServed).toBe(0);
     await gateway.stop();
@@ -115,7 +184,9 @@ describe("a pool without endpoints", () => {
     });
     const seen = await post(gateway.origin, chat());
     expect(seen.status).toBe(503);
-    expect(JSON.parse(seen.text)).toMatchObject({ error: { code: "upstream_unavailable", type: "server_error" } });
+    expect(JSON.parse(seen.text)).toMatchObject({
+      error: { code: "upstream_unavailable", type: "server_error" },
+    });
     await gateway.stop();
     await stopModelServers(shadow);
   }, 60_000);

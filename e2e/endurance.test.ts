@@ -11,9 +11,15 @@ test(`${requests} mirrored requests at 16 in flight: none fails, no ext_proc str
   const shadow = await startModelServers(2);
   // FailClose: a pick that fails can't hide behind Envoy's own balancing.
   const gateway = await startGateway({
-    resources: scenario({ primary: addresses(primary), shadow: addresses(shadow), failureMode: "FailClose" }),
+    resources: scenario({
+      primary: addresses(primary),
+      shadow: addresses(shadow),
+      failureMode: "FailClose",
+    }),
   });
-  const answers = await postMany(gateway.origin, requests, 16, (index) => chat({ isStream: index % 4 === 0, maxTokens: 2 }));
+  const answers = await postMany(gateway.origin, requests, 16, (index) =>
+    chat({ isStream: index % 4 === 0, maxTokens: 2 }),
+  );
   const bad = answers.filter(({ status }) => status !== 200);
   expect(bad.slice(0, 3)).toEqual([]);
   expect(answers).toHaveLength(requests);

@@ -1,15 +1,28 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { chat, post, postMany } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { addresses, type ModelServer, startModelServers, stopModelServers } from "./harness/model-servers.ts";
+import {
+  addresses,
+  type ModelServer,
+  startModelServers,
+  stopModelServers,
+} from "./harness/model-servers.ts";
 import { scenario } from "./harness/resources.ts";
 import { until } from "./harness/until.ts";
 
 interface Pairs {
   readonly pairs: readonly {
     readonly requestId: string;
-    readonly primary: { readonly responseId?: string; readonly endpoint?: string; readonly status: number };
-    readonly shadow: { readonly responseId?: string; readonly endpoint?: string; readonly status: number };
+    readonly primary: {
+      readonly responseId?: string;
+      readonly endpoint?: string;
+      readonly status: number;
+    };
+    readonly shadow: {
+      readonly responseId?: string;
+      readonly endpoint?: string;
+      readonly status: number;
+    };
   }[];
 }
 
@@ -100,7 +113,9 @@ describe("the reference scenario on a real Envoy", () => {
       });
     }
     await scraped((pools) => pools.split(marker).length === 3);
-    const answers = await postMany(gateway.origin, 8, 1, (index) => chat({ model, isStream: index % 2 === 0 }));
+    const answers = await postMany(gateway.origin, 8, 1, (index) =>
+      chat({ model, isStream: index % 2 === 0 }),
+    );
     for (const { status, headers } of answers) {
       expect(status).toBe(200);
       const pair = await pairOf(String(headers["x-request-id"]));
@@ -151,7 +166,9 @@ describe("the reference scenario on a real Envoy", () => {
 
   test("lists models by any endpoint", async () => {
     const { request } = await import("undici");
-    const { statusCode, body } = await request(`${gateway.origin}/v1/models`, { headers: { host: "example.com" } });
+    const { statusCode, body } = await request(`${gateway.origin}/v1/models`, {
+      headers: { host: "example.com" },
+    });
     expect(statusCode).toBe(200);
     expect(await body.text()).toContain("sql-lora");
   });
@@ -172,7 +189,14 @@ describe("the reference scenario on a real Envoy", () => {
 
   test("writes no prompt into any log or report", async () => {
     const canary = "canary-5f1d";
-    await post(gateway.origin, JSON.stringify({ model: "/model/llama2", max_tokens: 2, messages: [{ role: "user", content: canary }] }));
+    await post(
+      gateway.origin,
+      JSON.stringify({
+        model: "/model/llama2",
+        max_tokens: 2,
+        messages: [{ role: "user", content: canary }],
+      }),
+    );
     await post(gateway.origin, `{"model": ["${canary}"], "messages": []}`);
     const told = [
       gateway.envoy.output(),

@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { chat, post, postMany, type Seen } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { addresses, type ModelServer, startModelServers, stopModelServers } from "./harness/model-servers.ts";
+import {
+  addresses,
+  type ModelServer,
+  startModelServers,
+  stopModelServers,
+} from "./harness/model-servers.ts";
 import { scenario } from "./harness/resources.ts";
 import { until } from "./harness/until.ts";
 
@@ -23,7 +28,11 @@ describe.each(["FailOpen", "FailClose"] as const)("the picker fails, pool %s", (
     await stopModelServers([...primary, ...shadow]);
   });
 
-  function expectRefusal({ status, text, headers }: Seen, code: string, expectedStatus: number): void {
+  function expectRefusal(
+    { status, text, headers }: Seen,
+    code: string,
+    expectedStatus: number,
+  ): void {
     expect(status).toBe(expectedStatus);
     expect(JSON.parse(text)).toMatchObject({ error: { code, type: "server_error", param: null } });
     expect(headers["retry-after"]).toBe("1");
@@ -31,7 +40,9 @@ describe.each(["FailOpen", "FailClose"] as const)("the picker fails, pool %s", (
 
   test("dead: requests with a body go on or are refused as the pool says, and picks come back", async () => {
     await gateway.sidecar().stop("SIGKILL");
-    const answers = await postMany(gateway.origin, 10, 1, (index) => chat({ promptBytes: index * 10_000 }));
+    const answers = await postMany(gateway.origin, 10, 1, (index) =>
+      chat({ promptBytes: index * 10_000 }),
+    );
     if (failureMode === "FailOpen") {
       expect(answers.filter(({ status }) => status !== 200).length).toBeLessThanOrEqual(1);
     } else {
@@ -55,14 +66,19 @@ describe.each(["FailOpen", "FailClose"] as const)("the picker fails, pool %s", (
       else expect([503, 504]).toContain(answer.status);
     }
     gateway.sidecar().process.kill("SIGCONT");
-    await until("smart picks are back", async () => (await post(gateway.origin, chat())).status === 200);
+    await until(
+      "smart picks are back",
+      async () => (await post(gateway.origin, chat())).status === 200,
+    );
   }, 60_000);
 
   /** Requests that this sidecar has picked for. */
   async function picks(): Promise<number> {
     const { request } = await import("undici");
     const { body } = await request(`http://${gateway.admin}/metrics`);
-    const lines = (await body.text()).split("\n").filter((line) => /^umbra_picks_total\{lane="primary".*picked/.test(line));
+    const lines = (await body.text())
+      .split("\n")
+      .filter((line) => /^umbra_picks_total\{lane="primary".*picked/.test(line));
     return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
   }
 });
@@ -74,7 +90,11 @@ describe("the sidecar is killed under load", () => {
     const primary = await startModelServers(2, slow);
     const shadow = await startModelServers(1, { timeScale: 0 });
     const gateway = await startGateway({
-      resources: scenario({ primary: addresses(primary), shadow: addresses(shadow), failureMode: "FailOpen" }),
+      resources: scenario({
+        primary: addresses(primary),
+        shadow: addresses(shadow),
+        failureMode: "FailOpen",
+      }),
     });
     let answered = 0;
     const load = postMany(
@@ -92,7 +112,9 @@ describe("the sidecar is killed under load", () => {
     await gateway.restartSidecar();
     const answers = await load;
     const failed = answers.filter(({ status }) => status !== 200);
-    const cut = answers.filter(({ status, text }) => status === 200 && !text.trimEnd().endsWith("[DONE]"));
+    const cut = answers.filter(
+      ({ status, text }) => status === 200 && !text.trimEnd().endsWith("[DONE]"),
+    );
     expect(cut).toEqual([]);
     expect(failed.length).toBeLessThanOrEqual(2);
     await gateway.stop();

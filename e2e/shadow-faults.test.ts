@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { chat, post, postMany } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
-import { addresses, type ModelServer, startModelServers, stopModelServers } from "./harness/model-servers.ts";
+import {
+  addresses,
+  type ModelServer,
+  startModelServers,
+  stopModelServers,
+} from "./harness/model-servers.ts";
 import { scenario } from "./harness/resources.ts";
 
 describe("a shadow that misbehaves costs the client nothing", () => {
@@ -27,22 +32,26 @@ describe("a shadow that misbehaves costs the client nothing", () => {
     { name: "never answers", faults: { hang: true } },
     { name: "accepts and never reads", faults: { stallReads: true } },
     { name: "answers after 3 s", faults: { delayMs: 3_000 } },
-  ])("it $name, with bodies of 9 MB", async ({ faults }) => {
-    const body = chat({ promptBytes: 9_000_000 });
-    for (const { server } of shadow) server.setFaults({});
-    const well = await post(gateway.origin, body);
-    expect(well.status).toBe(200);
-    for (const { server } of shadow) server.setFaults(faults);
-    for (let i = 0; i < 4; i++) {
-      const seen = await post(gateway.origin, body);
-      expect(seen.status).toBe(200);
-      // A client that waited for the shadow would wait for seconds; this machine's noise is far below.
-      expect(seen.tookMs).toBeLessThan(2_500);
-    }
-    const streamed = await postMany(gateway.origin, 20, 4, () => chat({ isStream: true }));
-    expect(streamed.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
-    for (const { server } of shadow) server.setFaults({});
-  }, 60_000);
+  ])(
+    "it $name, with bodies of 9 MB",
+    async ({ faults }) => {
+      const body = chat({ promptBytes: 9_000_000 });
+      for (const { server } of shadow) server.setFaults({});
+      const well = await post(gateway.origin, body);
+      expect(well.status).toBe(200);
+      for (const { server } of shadow) server.setFaults(faults);
+      for (let i = 0; i < 4; i++) {
+        const seen = await post(gateway.origin, body);
+        expect(seen.status).toBe(200);
+        // A client that waited for the shadow would wait for seconds; this machine's noise is far below.
+        expect(seen.tookMs).toBeLessThan(2_500);
+      }
+      const streamed = await postMany(gateway.origin, 20, 4, () => chat({ isStream: true }));
+      expect(streamed.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
+      for (const { server } of shadow) server.setFaults({});
+    },
+    60_000,
+  );
 
   test("it is gone", async () => {
     await stopModelServers(shadow);

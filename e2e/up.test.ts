@@ -9,7 +9,10 @@ import { freePorts } from "./harness/ports.ts";
 import { type Running, runUmbra, startUmbra } from "./harness/processes.ts";
 import { until } from "./harness/until.ts";
 
-async function startUp(primary: string, shadow: string): Promise<{ up: Running; origin: string; admin: string }> {
+async function startUp(
+  primary: string,
+  shadow: string,
+): Promise<{ up: Running; origin: string; admin: string }> {
   const [http, grpc, admin, envoyAdmin] = await freePorts(4);
   const up = startUmbra(
     ...["up", "--primary", primary, "--shadow", shadow, "--bind", "127.0.0.1"],
@@ -22,7 +25,9 @@ async function startUp(primary: string, shadow: string): Promise<{ up: Running; 
 
 /** Process ids of the children whose command line matches. */
 function childrenOf(pid: number | undefined, pattern: RegExp): number[] {
-  const rows = execFileSync("ps", ["-o", "pid=,args=", "--ppid", String(pid)], { encoding: "utf8" });
+  const rows = execFileSync("ps", ["-o", "pid=,args=", "--ppid", String(pid)], {
+    encoding: "utf8",
+  });
   return rows
     .split("\n")
     .filter((row) => pattern.test(row))
@@ -39,18 +44,22 @@ function isAlive(pid: number): boolean {
 }
 
 describe("umbra up", () => {
-  test.each(["SIGINT", "SIGTERM"] as const)("ends its children on %s", async (signal) => {
-    const servers = await startModelServers(2);
-    const [first, second] = servers.map(({ address }) => address);
-    const { up, origin } = await startUp(first ?? "", second ?? "");
-    expect((await post(origin, chat(), { host: "any.example" })).status).toBe(200);
-    const children = childrenOf(up.process.pid, /envoy|serve/);
-    expect(children).toHaveLength(2);
-    await up.stop(signal);
-    expect(up.process.exitCode).toBe(0);
-    expect(children.filter(isAlive)).toEqual([]);
-    await stopModelServers(servers);
-  }, 60_000);
+  test.each(["SIGINT", "SIGTERM"] as const)(
+    "ends its children on %s",
+    async (signal) => {
+      const servers = await startModelServers(2);
+      const [first, second] = servers.map(({ address }) => address);
+      const { up, origin } = await startUp(first ?? "", second ?? "");
+      expect((await post(origin, chat(), { host: "any.example" })).status).toBe(200);
+      const children = childrenOf(up.process.pid, /envoy|serve/);
+      expect(children).toHaveLength(2);
+      await up.stop(signal);
+      expect(up.process.exitCode).toBe(0);
+      expect(children.filter(isAlive)).toEqual([]);
+      await stopModelServers(servers);
+    },
+    60_000,
+  );
 
   test("ends when Envoy dies, and shows how", async () => {
     const servers = await startModelServers(1);
@@ -81,7 +90,15 @@ describe("umbra up", () => {
     const primary = await startModelServers(2);
     const shadow = await startModelServers(2);
     const { up, origin, admin } = await startUp(addresses(primary), addresses(shadow));
-    const proof = await runUmbra("verify", "--url", origin, "--admin", admin, "--model", "/model/llama2");
+    const proof = await runUmbra(
+      "verify",
+      "--url",
+      origin,
+      "--admin",
+      admin,
+      "--model",
+      "/model/llama2",
+    );
     expect(proof.stderr).toBe("");
     expect(proof.status).toBe(0);
     const report = await runUmbra("report", "--admin", admin);
@@ -93,24 +110,25 @@ describe("umbra up", () => {
 });
 
 describe("manifests that can't be read", () => {
-  test.each([
-    { command: "render" },
-    { command: "check" },
-    { command: "serve" },
-    { command: "up" },
-  ])("umbra $command says where, and exits with 1", async ({ command }) => {
-    const file = join(mkdtempSync(join(tmpdir(), "umbra-e2e-")), "bad.yaml");
-    writeFileSync(file, "apiVersion: v1\nkind: Service\nmetadata: {name: [\n");
-    const { status, stderr, stdout } = await runUmbra(command, "-f", file);
-    expect(status).toBe(1);
-    expect(stderr).toMatch(/bad\.yaml:\d+:\d+ error UMB\d+/);
-    expect(stdout).toBe("");
-  });
+  test.each([{ command: "render" }, { command: "check" }, { command: "serve" }, { command: "up" }])(
+    "umbra $command says where, and exits with 1",
+    async ({ command }) => {
+      const file = join(mkdtempSync(join(tmpdir(), "umbra-e2e-")), "bad.yaml");
+      writeFileSync(file, "apiVersion: v1\nkind: Service\nmetadata: {name: [\n");
+      const { status, stderr, stdout } = await runUmbra(command, "-f", file);
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/bad\.yaml:\d+:\d+ error UMB\d+/);
+      expect(stdout).toBe("");
+    },
+  );
 
   test.each([
     { name: "an unknown flag", args: ["render", "--nonsense"] },
     { name: "no resources", args: ["render"] },
-    { name: "a bad port", args: ["render", "--primary", "127.0.0.1:1", "--listener", "http=99999"] },
+    {
+      name: "a bad port",
+      args: ["render", "--primary", "127.0.0.1:1", "--listener", "http=99999"],
+    },
     { name: "an endpoint that is none", args: ["up", "--primary", "not-an-endpoint"] },
   ])("wrong usage exits with 2: $name", async ({ args }) => {
     const { status, stderr } = await runUmbra(...args);

@@ -11,8 +11,8 @@ const allowed = {
   scheduler: { own: [], others: [], node: false },
   "ext-proc": { own: [], others: ["@bufbuild/protobuf", "@grpc/grpc-js"], node: true },
   shadow: { own: [], others: ["cli-table3"], node: true },
-  "envoy-config": { own: [], others: ["yaml", "zod"], node: true },
-  simulator: { own: ["scheduler"], others: ["prom-client"], node: true },
+  "envoy-config": { own: [], others: ["yaml"], node: true },
+  simulator: { own: [], others: ["prom-client"], node: true },
   sidecar: {
     own: ["scheduler", "ext-proc", "shadow", "envoy-config", "simulator"],
     others: ["pino", "prom-client", "undici"],
@@ -25,16 +25,15 @@ const allowed = {
   },
 };
 
-const specifier =
-  /(?:^|\n)\s*(?:import|export)\b[^"';]*?["']([^"']+)["']|import\(\s*["']([^"']+)["']/g;
+const specifier = /\bfrom\s+"([^"\n]+)";|^import\s+"([^"\n]+)";|\bimport\(\s*"([^"\n]+)"/gm;
 const findings = [];
 
 for (const [name, rules] of Object.entries(allowed)) {
   const folder = join(root, "packages", name, "src");
   for (const file of filesOf(folder)) {
     const text = readFileSync(file, "utf8");
-    for (const [, fromImport, fromCall] of text.matchAll(specifier)) {
-      const target = fromImport ?? fromCall;
+    for (const [, fromImport, bare, fromCall] of text.matchAll(specifier)) {
+      const target = fromImport ?? bare ?? fromCall;
       const problem = problemOf(target, rules, file, folder);
       if (problem !== undefined) findings.push(`${relative(root, file)}: ${problem}`);
     }

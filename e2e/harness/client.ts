@@ -21,7 +21,13 @@ export interface PostOptions {
 export async function post(
   origin: string,
   body: string | Buffer,
-  { path = "/v1/chat/completions", host = "example.com", headers = {}, signal, dispatcher }: PostOptions = {},
+  {
+    path = "/v1/chat/completions",
+    host = "example.com",
+    headers = {},
+    signal,
+    dispatcher,
+  }: PostOptions = {},
 ): Promise<Seen> {
   const startedMs = performance.now();
   try {
@@ -33,7 +39,12 @@ export async function post(
       ...(dispatcher === undefined ? {} : { dispatcher }),
     });
     const text = await answer.body.text();
-    return { status: answer.statusCode, headers: answer.headers, text, tookMs: performance.now() - startedMs };
+    return {
+      status: answer.statusCode,
+      headers: answer.headers,
+      text,
+      tookMs: performance.now() - startedMs,
+    };
   } catch (cause) {
     return { status: 0, headers: {}, text: String(cause), tookMs: performance.now() - startedMs };
   }
@@ -47,7 +58,12 @@ export interface ChatOptions {
   readonly promptBytes?: number;
 }
 
-export function chat({ model = "/model/llama2", isStream = false, maxTokens = 4, promptBytes = 20 }: ChatOptions = {}): string {
+export function chat({
+  model = "/model/llama2",
+  isStream = false,
+  maxTokens = 4,
+  promptBytes = 20,
+}: ChatOptions = {}): string {
   return JSON.stringify({
     model,
     max_completion_tokens: maxTokens,

@@ -8,7 +8,8 @@ import { type Running, runUmbra, startProcess, startUmbra } from "./processes.ts
 import { until } from "./until.ts";
 
 const envoyBinary =
-  process.env.ENVOY_BIN ?? fileURLToPath(new URL("../../.cache/envoy/1.40.0/envoy", import.meta.url));
+  process.env.ENVOY_BIN ??
+  fileURLToPath(new URL("../../.cache/envoy/1.40.0/envoy", import.meta.url));
 
 export interface GatewayOptions {
   /** YAML of the resources; the Gateway's listener is called `http`. */
@@ -30,7 +31,10 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-export async function startGateway({ resources, renderFlags = [] }: GatewayOptions): Promise<Gateway> {
+export async function startGateway({
+  resources,
+  renderFlags = [],
+}: GatewayOptions): Promise<Gateway> {
   const folder = mkdtempSync(join(tmpdir(), "umbra-e2e-"));
   const file = join(folder, "resources.yaml");
   writeFileSync(file, resources);
@@ -40,13 +44,30 @@ export async function startGateway({ resources, renderFlags = [] }: GatewayOptio
   const envoyAdmin = `127.0.0.1:${envoyAdminPort}`;
   const resourceFlags = ["-f", file, "--listener", `http=${http}`, "--bind", "127.0.0.1"];
 
-  const rendered = await runUmbra("render", ...resourceFlags, "--sidecar", grpc, "--envoy-admin", envoyAdmin, ...renderFlags);
+  const rendered = await runUmbra(
+    "render",
+    ...resourceFlags,
+    "--sidecar",
+    grpc,
+    "--envoy-admin",
+    envoyAdmin,
+    ...renderFlags,
+  );
   if (rendered.status !== 0) throw new Error(rendered.stderr);
   const bootstrap = join(folder, "envoy.yaml");
   writeFileSync(bootstrap, rendered.stdout);
 
   const startSidecar = () =>
-    startUmbra("serve", ...resourceFlags, "--grpc", grpc, "--admin", admin, "--envoy-admin", envoyAdmin);
+    startUmbra(
+      "serve",
+      ...resourceFlags,
+      "--grpc",
+      grpc,
+      "--admin",
+      admin,
+      "--envoy-admin",
+      envoyAdmin,
+    );
   let sidecar = startSidecar();
   const envoy = startProcess(
     envoyBinary,
@@ -54,7 +75,8 @@ export async function startGateway({ resources, renderFlags = [] }: GatewayOptio
   );
   const isReady = async () => {
     if (envoy.process.exitCode !== null) throw new Error(`Envoy ended: ${envoy.output()}`);
-    if (sidecar.process.exitCode !== null) throw new Error(`the sidecar ended: ${sidecar.output()}`);
+    if (sidecar.process.exitCode !== null)
+      throw new Error(`the sidecar ended: ${sidecar.output()}`);
     return (await statusOf(`http://${admin}/readyz`)) === 200;
   };
   await until("sidecar and Envoy are ready", isReady, 20_000);
@@ -71,9 +93,13 @@ export async function startGateway({ resources, renderFlags = [] }: GatewayOptio
     },
     async stat(pattern) {
       const { body } = await request(`http://${envoyAdmin}/stats?format=json`);
-      const { stats } = (await body.json()) as { stats: readonly { name?: string; value?: number }[] };
+      const { stats } = (await body.json()) as {
+        stats: readonly { name?: string; value?: number }[];
+      };
       return stats
-        .filter(({ name, value }) => name !== undefined && value !== undefined && pattern.test(name))
+        .filter(
+          ({ name, value }) => name !== undefined && value !== undefined && pattern.test(name),
+        )
         .reduce((sum, { value }) => sum + (value ?? 0), 0);
     },
     async json<T>(path: string) {

@@ -1,4 +1,8 @@
-import { createSimulatedServer, type SimulatedServer, type SimulatorOptions } from "@umbra/simulator";
+import {
+  createSimulatedServer,
+  type SimulatedServer,
+  type SimulatorOptions,
+} from "@umbra/simulator";
 
 /** A simulated model server and where it listens. */
 export interface ModelServer {
@@ -17,7 +21,10 @@ export async function startModelServers(
         model: "/model/llama2",
         enableLora: true,
         maxLoras: 4,
-        loraModules: ["sql-lora", "tweet-summary"].map((name) => ({ name, path: `/adapters/${name}` })),
+        loraModules: ["sql-lora", "tweet-summary"].map((name) => ({
+          name,
+          path: `/adapters/${name}`,
+        })),
         maxModelLen: 10_000_000,
         numGpuBlocks: 1_000_000,
         timeScale: 0,

@@ -8,7 +8,13 @@ export interface ScenarioOptions {
 }
 
 /** The reference scenario with endpoints on this machine: a pool, and a mirror to a plain Service. */
-export function scenario({ primary, shadow, failureMode, models = ["/model/llama2"], percent }: ScenarioOptions): string {
+export function scenario({
+  primary,
+  shadow,
+  failureMode,
+  models = ["/model/llama2"],
+  percent,
+}: ScenarioOptions): string {
   const inferenceModels = models.map(
     (name, index) => `---
 apiVersion: inference.networking.x-k8s.io/v1alpha2

@@ -8,7 +8,12 @@ export {
 } from "./bootstrap/names.ts";
 export { type BootstrapOptions, defaultBootstrapOptions } from "./bootstrap/options.ts";
 export { renderBootstrap } from "./bootstrap/render.ts";
+export { type DiagnosticCode, diagnosticCodes, formatDiagnostic } from "./codes.ts";
 export type { Diagnostic } from "./diagnostic.ts";
+export { type DirectTopologyOptions, directTopology } from "./direct-topology.ts";
+export { type EndpointList, parseEndpointList } from "./endpoint-list.ts";
+export { readTopology, type TopologyOptions, type TopologyRead } from "./read-topology.ts";
+export type { SourceFile } from "./resources/read-resources.ts";
 export type {
   Backend,
   HeaderEntry,

@@ -73,7 +73,10 @@ export interface HeaderEntry {
 
 export interface UrlRewrite {
   readonly hostname?: string;
-  readonly path?: { readonly kind: "replaceFullPath" | "replacePrefixMatch"; readonly value: string };
+  readonly path?: {
+    readonly kind: "replaceFullPath" | "replacePrefixMatch";
+    readonly value: string;
+  };
 }
 
 export type RouteAction =
@@ -135,6 +138,6 @@ export interface ModelServer {
   readonly labels: Readonly<Record<string, string>>;
   /** The container's arguments, as vLLM takes them. */
   readonly args: readonly string[];
-  /** Pools (by `Pool.name`) whose selector matches the Deployment's labels. */
+  /** InferencePools and Services (`namespace/name`) whose selector matches the Deployment's labels. */
   readonly pools: readonly string[];
 }

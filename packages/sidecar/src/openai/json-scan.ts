@@ -133,7 +133,11 @@ class Scanner {
     }
     // The longest literal or number worth reading; a longer number is left to the model server.
     while (isLiteralByte(this.#text[this.#at])) this.#at++;
-    const literal = this.#text.latin1Slice(start, Math.min(this.#at, start + maxStringBytes));
+    const literal = this.#text.toString(
+      "latin1",
+      start,
+      Math.min(this.#at, start + maxStringBytes),
+    );
     if (literal === "true" || literal === "false")
       return { kind: "boolean", value: literal === "true" };
     if (literal === "null") return { kind: "null" };
@@ -161,7 +165,7 @@ class Scanner {
 
   #decode(start: number, end: number): string | undefined {
     if (end - start > maxStringBytes) return undefined;
-    const text = this.#text.utf8Slice(start, end);
+    const text = this.#text.toString("utf8", start, end);
     if (!text.includes("\\")) return text.slice(1, -1);
     try {
       return JSON.parse(text) as string;

@@ -1,0 +1,27 @@
+import { isIP } from "node:net";
+
+export type EndpointList =
+  | { readonly ok: true; readonly endpoints: readonly string[] }
+  | { readonly ok: false; readonly message: string };
+
+const maxEndpoints = 10_000;
+
+/** Reads `ip:port,ip:port`, IPv6 in brackets. The result is sorted and each endpoint stands once. */
+export function parseEndpointList(text: string): EndpointList {
+  const parts = text.split(",").map((part) => part.trim());
+  if (parts.length > maxEndpoints)
+    return { ok: false, message: `more than ${maxEndpoints} endpoints` };
+  for (const part of parts) {
+    const found = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(part);
+    const [, v6, v4, port] = found ?? [];
+    const isAddress = v6 === undefined ? isIP(v4 ?? "") === 4 : isIP(v6) === 6;
+    const number = Number(port);
+    if (!isAddress || number < 1 || number > 65_535) {
+      return {
+        ok: false,
+        message: `"${part}" is not ip:port; write 10.0.0.1:8000 or [2001:db8::1]:8000`,
+      };
+    }
+  }
+  return { ok: true, endpoints: [...new Set(parts)].toSorted() };
+}

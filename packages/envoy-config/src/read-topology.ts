@@ -1,0 +1,119 @@
+import type { Diagnostic } from "./diagnostic.ts";
+import { resolveListeners } from "./resolve/listeners.ts";
+import { compare, createPoolResolver } from "./resolve/pools.ts";
+import { readResources, type SourceFile } from "./resources/read-resources.ts";
+import { nearest } from "./resources/reader.ts";
+import type { Resources } from "./resources/resources.ts";
+import type { ModelServer, Topology } from "./topology.ts";
+
+export interface TopologyOptions {
+  /** Endpoints by resource name or `namespace/name`; they win over all that the files say. */
+  readonly endpoints?: ReadonlyMap<string, readonly string[]>;
+  /** Ports by listener name. */
+  readonly listenerPorts?: ReadonlyMap<string, number>;
+  /** `0.0.0.0` when absent. */
+  readonly bindAddress?: string;
+}
+
+export interface TopologyRead {
+  /** To be used only when no diagnostic is an error. */
+  readonly topology: Topology;
+  /** By file and place. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Reads resources into a topology. Never throws: what is wrong is in the diagnostics, all of it in one pass. */
+export function readTopology(
+  files: readonly SourceFile[],
+  options: TopologyOptions = {},
+): TopologyRead {
+  const { endpoints = new Map(), listenerPorts = new Map(), bindAddress = "0.0.0.0" } = options;
+  const { resources, diagnostics, report } = readResources(files);
+  const start = { file: files[0]?.name ?? "-", line: 1, column: 1 };
+  const pools = createPoolResolver({ resources, endpoints, report });
+  const listeners = resolveListeners(
+    resources,
+    pools,
+    { ports: listenerPorts, bindAddress },
+    report,
+  );
+
+  const backends = [...resources.pools, ...resources.services].flatMap(({ namespace, name }) => [
+    name,
+    `${namespace}/${name}`,
+  ]);
+  for (const name of endpoints.keys()) {
+    if (!backends.includes(name)) {
+      report(
+        "error",
+        "UMB0207",
+        start,
+        `--endpoints names "${name}", which is no InferencePool or Service of the files${meant(name, backends)}`,
+      );
+    }
+  }
+  const names = resources.gateways.flatMap((gateway) =>
+    gateway.listeners.flatMap((each) => [each.name, `${gateway.name}/${each.name}`]),
+  );
+  for (const name of listenerPorts.keys()) {
+    if (!names.includes(name)) {
+      report(
+        "error",
+        "UMB0207",
+        start,
+        `--listener names "${name}", which is no listener of the files${meant(name, names)}`,
+      );
+    }
+  }
+  if (listeners.length === 0 && resources.deployments.length === 0 && !hasErrors(diagnostics)) {
+    report(
+      "error",
+      "UMB0201",
+      start,
+      "there is no Gateway with an HTTP listener in the files: nothing can be served",
+    );
+  }
+  const topology: Topology = {
+    version: 1,
+    listeners,
+    pools: pools.all(),
+    modelServers: modelServers(resources),
+  };
+  return { topology, diagnostics: diagnostics.toSorted(byPlace) };
+}
+
+function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
+  return diagnostics.some(({ severity }) => severity === "error");
+}
+
+function meant(name: string, known: readonly string[]): string {
+  const near = nearest(name, known);
+  if (near !== undefined) return `; did you mean "${near}"?`;
+  return known.length === 0 ? "" : `; there are ${[...new Set(known)].slice(0, 10).join(", ")}`;
+}
+
+function modelServers({ deployments, pools, services }: Resources): readonly ModelServer[] {
+  return deployments
+    .map(({ namespace, name, replicas, podLabels, args }) => {
+      const serves = [...pools, ...services].filter((each) => {
+        const wanted = Object.entries(each.selector);
+        return (
+          each.namespace === namespace &&
+          wanted.length > 0 &&
+          wanted.every(([key, value]) => podLabels[key] === value)
+        );
+      });
+      return {
+        name: `${namespace}/${name}`,
+        replicas,
+        labels: podLabels,
+        args,
+        pools: serves.map((each) => `${each.namespace}/${each.name}`),
+      };
+    })
+    .toSorted((a, b) => compare(a.name, b.name));
+}
+
+function byPlace(a: Diagnostic, b: Diagnostic): number {
+  return compare(a.file, b.file) || a.line - b.line || a.column - b.column;
+}

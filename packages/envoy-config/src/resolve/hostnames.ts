@@ -1,0 +1,30 @@
+/**
+ * The hostnames under which a route is reached on a listener: the more specific of each pair that covers the other.
+ * Empty when they have nothing in common.
+ */
+export function intersectHostnames(
+  listener: string | undefined,
+  route: readonly string[],
+): readonly string[] {
+  if (route.length === 0) return [listener ?? "*"];
+  if (listener === undefined) return route;
+  return route.flatMap((name) => {
+    if (name === listener || covers(listener, name)) return [name];
+    return covers(name, listener) ? [listener] : [];
+  });
+}
+
+/** `*.example.com` covers any number of labels before it, and not `example.com` itself. */
+function covers(wildcard: string, name: string): boolean {
+  return (
+    wildcard.startsWith("*.") &&
+    name.length > wildcard.length - 1 &&
+    name.endsWith(wildcard.slice(1))
+  );
+}
+
+/** Exact names first, then longer wildcards, then `*`. */
+export function bySpecificity(a: string, b: string): number {
+  const rank = (name: string) => (name === "*" ? 2 : name.startsWith("*.") ? 1 : 0);
+  return rank(a) - rank(b) || (rank(a) === 1 ? b.length - a.length : 0) || (a < b ? -1 : 1);
+}

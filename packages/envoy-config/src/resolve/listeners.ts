@@ -1,0 +1,110 @@
+import type { Report } from "../resources/reader.ts";
+import type { Gateway, GatewayListener, HttpRoute, Resources } from "../resources/resources.ts";
+import type { Listener, VirtualHost } from "../topology.ts";
+import { bySpecificity, intersectHostnames } from "./hostnames.ts";
+import { compare, type PoolResolver } from "./pools.ts";
+import { byPrecedence, type RankedRoute } from "./precedence.ts";
+import { resolveRoutes } from "./routes.ts";
+
+export interface ListenerOptions {
+  /** Ports by listener name. */
+  readonly ports: ReadonlyMap<string, number>;
+  readonly bindAddress: string;
+}
+
+interface Attachment {
+  readonly gateway: Gateway;
+  readonly listener: GatewayListener;
+}
+
+/** Attaches routes to listeners; those of one port become one, with a virtual host for each hostname. */
+export function resolveListeners(
+  resources: Resources,
+  pools: PoolResolver,
+  { ports, bindAddress }: ListenerOptions,
+  report: Report,
+): readonly Listener[] {
+  const all = resources.gateways.flatMap((gateway) =>
+    gateway.listeners.map((listener): Attachment => ({ gateway, listener })),
+  );
+  const names = new Map<string, number>();
+  for (const { listener } of all) names.set(listener.name, (names.get(listener.name) ?? 0) + 1);
+  /** A name that two Gateways use is told apart by the Gateway's. */
+  const nameOf = ({ gateway, listener }: Attachment) =>
+    names.get(listener.name) === 1 ? listener.name : `${gateway.name}/${listener.name}`;
+
+  const hosts = new Map<Attachment, Map<string, RankedRoute[]>>(
+    all.map((each) => [each, new Map()]),
+  );
+  for (const route of resources.routes) {
+    const attached = all.filter((each) => isAttached(route, each));
+    const ranked = resolveRoutes(route, pools, report);
+    let isReached = false;
+    for (const attachment of attached) {
+      for (const hostname of intersectHostnames(attachment.listener.hostname, route.hostnames)) {
+        isReached = true;
+        const byHost = hosts.get(attachment);
+        byHost?.set(hostname, [...(byHost.get(hostname) ?? []), ...ranked]);
+      }
+    }
+    if (!isReached) report("warning", "UMB0202", route.place, whyUnreached(route, attached, all));
+  }
+
+  const byPort = Map.groupBy(all, (each) => ports.get(nameOf(each)) ?? each.listener.port);
+  return [...byPort]
+    .map(([port, attachments]): Listener => {
+      const [first] = attachments;
+      const name = first === undefined ? String(port) : nameOf(first);
+      return {
+        name,
+        address: bindAddress,
+        port,
+        virtualHosts: virtualHosts(name, attachments, hosts),
+      };
+    })
+    .toSorted((a, b) => compare(a.name, b.name));
+}
+
+function virtualHosts(
+  listener: string,
+  attachments: readonly Attachment[],
+  hosts: ReadonlyMap<Attachment, ReadonlyMap<string, readonly RankedRoute[]>>,
+): readonly VirtualHost[] {
+  const merged = new Map<string, RankedRoute[]>();
+  for (const attachment of attachments) {
+    for (const [hostname, routes] of hosts.get(attachment) ?? []) {
+      merged.set(hostname, [...(merged.get(hostname) ?? []), ...routes]);
+    }
+  }
+  return [...merged]
+    .toSorted(([a], [b]) => bySpecificity(a, b))
+    .map(([hostname, routes]) => ({
+      name: `${listener}/${hostname}`,
+      domains: [hostname],
+      routes: routes.toSorted(byPrecedence).map(({ route }) => route),
+    }));
+}
+
+function isAttached(route: HttpRoute, { gateway, listener }: Attachment): boolean {
+  return route.parents.some(
+    ({ name, namespace, sectionName, port }) =>
+      name === gateway.name &&
+      namespace === gateway.namespace &&
+      (sectionName === undefined || sectionName === listener.name) &&
+      (port === undefined || port === listener.port) &&
+      (listener.from === "All" ||
+        (listener.from !== "None" && route.namespace === gateway.namespace)),
+  );
+}
+
+function whyUnreached(
+  route: HttpRoute,
+  attached: readonly Attachment[],
+  all: readonly Attachment[],
+): string {
+  const shown = `HTTPRoute "${route.name}" is reached by no request`;
+  if (attached.length > 0)
+    return `${shown}: none of its hostnames is one of the listener's (NoMatchingListenerHostname)`;
+  const gateways = [...new Set(all.map(({ gateway }) => `${gateway.namespace}/${gateway.name}`))];
+  return `${shown}: its parentRefs name no listener that takes it (NoMatchingParent); there are the Gateways ${gateways.join(", ") || "none"}`;
+}

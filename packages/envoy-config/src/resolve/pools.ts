@@ -1,0 +1,197 @@
+import { isIP } from "node:net";
+import { parseEndpointList } from "../endpoint-list.ts";
+import type { Report } from "../resources/reader.ts";
+import type {
+  BackendRef,
+  InferencePool,
+  Meta,
+  Resources,
+  Service,
+} from "../resources/resources.ts";
+import type { Model, Pool } from "../topology.ts";
+
+/** Turns references into pools. A pool is made once, however many routes refer to it. */
+export interface PoolResolver {
+  /** Resolves a backend as seen from a route; a string is the reason why it can't be. */
+  resolve(ref: BackendRef, routeNamespace: string): Pool | string;
+  /** Every pool resolved so far, and every InferencePool; sorted by name. */
+  all(): readonly Pool[];
+}
+
+export interface PoolResolverOptions {
+  readonly resources: Resources;
+  /** Endpoints by resource name or `namespace/name`. */
+  readonly endpoints: ReadonlyMap<string, readonly string[]>;
+  readonly report: Report;
+}
+
+export function createPoolResolver({
+  resources,
+  endpoints,
+  report,
+}: PoolResolverOptions): PoolResolver {
+  const pools = new Map(resources.pools.map((pool) => [`${pool.namespace}/${pool.name}`, pool]));
+  const services = new Map(
+    resources.services.map((each) => [`${each.namespace}/${each.name}`, each]),
+  );
+  const slices = Map.groupBy(
+    resources.slices,
+    ({ namespace, labels }) => `${namespace}/${labels["kubernetes.io/service-name"] ?? ""}`,
+  );
+  const readyPods = resources.pods.filter(({ ip, isReady }) => ip !== undefined && isReady);
+  const made = new Map<string, Pool>();
+
+  /** The first source that names endpoints; undefined when none does. */
+  function endpointsOf(
+    meta: Meta,
+    selector: Readonly<Record<string, string>>,
+    ports: readonly number[],
+    service?: { readonly portName: string },
+  ): readonly string[] | undefined {
+    const flagged = endpoints.get(`${meta.namespace}/${meta.name}`) ?? endpoints.get(meta.name);
+    if (flagged !== undefined) return flagged.toSorted();
+    const annotation = meta.annotations["umbra.dev/endpoints"];
+    if (annotation !== undefined) {
+      const parsed = parseEndpointList(annotation);
+      if (parsed.ok) return parsed.endpoints;
+      report(
+        "error",
+        "UMB0206",
+        meta.place,
+        `annotation umbra.dev/endpoints of "${meta.name}": ${parsed.message}`,
+      );
+      return [];
+    }
+    const own = service === undefined ? undefined : slices.get(`${meta.namespace}/${meta.name}`);
+    if (own !== undefined)
+      return own.flatMap((slice) => sliceEndpoints(slice, service?.portName ?? "")).toSorted();
+    if (ports.length === 0 || Object.keys(selector).length === 0) return undefined;
+    const pods = readyPods.filter(
+      (pod) => pod.namespace === meta.namespace && matches(selector, pod.labels),
+    );
+    if (pods.length === 0) return undefined;
+    return pods.flatMap(({ ip }) => ports.map((port) => address(ip ?? "", port))).toSorted();
+  }
+
+  function inferencePool(from: InferencePool): Pool {
+    const name = `${from.namespace}/${from.name}`;
+    const known = made.get(name);
+    if (known !== undefined) return known;
+    const found = endpointsOf(from, from.selector, from.targetPorts) ?? [];
+    if (found.length === 0) {
+      report(
+        "warning",
+        "UMB0205",
+        from.place,
+        `InferencePool "${from.name}" has no known endpoint, so requests get 503: name them with --endpoints ${from.name}=ip:port or with the annotation umbra.dev/endpoints`,
+      );
+    }
+    const pool: Pool = {
+      name,
+      kind: "InferencePool",
+      namespace: from.namespace,
+      resourceName: from.name,
+      endpoints: found,
+      picker: from.annotations["umbra.dev/picker"] === "none" ? "none" : "umbra",
+      failureMode: from.failureMode,
+      protocol: from.protocol,
+      models: modelsOf(from),
+    };
+    made.set(name, pool);
+    return pool;
+  }
+
+  function modelsOf({ namespace, name }: InferencePool): readonly Model[] {
+    return resources.models
+      .filter((model) => model.namespace === namespace && model.pool === name)
+      .map(({ modelName, criticality }) => ({ name: modelName, criticality }))
+      .toSorted((a, b) => compare(a.name, b.name));
+  }
+
+  function servicePool(from: Service, number: number): Pool | string {
+    const port = from.ports.find((each) => each.port === number);
+    if (port === undefined) {
+      const has = from.ports.map((each) => each.port).join(", ");
+      return `Service "${from.name}" has no port ${number}; it has ${has === "" ? "none" : has}`;
+    }
+    const name = `service:${from.namespace}/${from.name}:${number}`;
+    const known = made.get(name);
+    if (known !== undefined) return known;
+    const ports = port.targetPort === undefined ? [number] : [port.targetPort];
+    const found = endpointsOf(from, from.selector, ports, { portName: port.name });
+    const pool: Pool = {
+      name,
+      kind: "Service",
+      namespace: from.namespace,
+      resourceName: from.name,
+      endpoints: found ?? [],
+      ...(found === undefined
+        ? { dns: { hostname: `${from.name}.${from.namespace}.svc`, port: number } }
+        : {}),
+      picker:
+        found === undefined || from.annotations["umbra.dev/picker"] === "none" ? "none" : "umbra",
+      failureMode: "FailOpen",
+      protocol: port.protocol,
+      models: [],
+    };
+    made.set(name, pool);
+    return pool;
+  }
+
+  function isGranted(ref: BackendRef, namespace: string, routeNamespace: string): boolean {
+    return resources.grants.some(
+      (grant) =>
+        grant.namespace === namespace &&
+        grant.from.some((from) => from.kind === "HTTPRoute" && from.namespace === routeNamespace) &&
+        grant.to.some(
+          (to) => to.kind === ref.kind && (to.name === undefined || to.name === ref.name),
+        ),
+    );
+  }
+
+  return {
+    resolve(ref, routeNamespace) {
+      const namespace = ref.namespace ?? routeNamespace;
+      const shown = `${ref.kind} "${namespace}/${ref.name}"`;
+      if (namespace !== routeNamespace && !isGranted(ref, namespace, routeNamespace)) {
+        return `no ReferenceGrant in namespace "${namespace}" lets routes of "${routeNamespace}" refer to ${shown} (RefNotPermitted)`;
+      }
+      if (ref.kind === "InferencePool") {
+        const pool = pools.get(`${namespace}/${ref.name}`);
+        return pool === undefined
+          ? `${shown} is not in the resources (BackendNotFound)`
+          : inferencePool(pool);
+      }
+      if (ref.kind !== "Service" || ref.group !== "")
+        return `a backend of kind ${ref.kind.slice(0, 64)} is not supported (InvalidKind)`;
+      const service = services.get(`${namespace}/${ref.name}`);
+      if (service === undefined) return `${shown} is not in the resources (BackendNotFound)`;
+      return servicePool(service, ref.port ?? 0);
+    },
+    all() {
+      for (const pool of pools.values()) inferencePool(pool);
+      return [...made.values()].toSorted((a, b) => compare(a.name, b.name));
+    },
+  };
+}
+
+function sliceEndpoints(slice: Resources["slices"][number], portName: string): readonly string[] {
+  const port = slice.ports.find((each) => each.name === portName) ?? slice.ports[0];
+  return port === undefined ? [] : slice.addresses.map((ip) => address(ip, port.port));
+}
+
+function address(ip: string, port: number): string {
+  return isIP(ip) === 6 ? `[${ip}]:${port}` : `${ip}:${port}`;
+}
+
+function matches(
+  selector: Readonly<Record<string, string>>,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  return Object.entries(selector).every(([name, value]) => labels[name] === value);
+}
+
+/** By code units: the same on every machine. */
+export function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,33 @@
+import type { Route } from "../topology.ts";
+import { compare } from "./pools.ts";
+
+/** A route with what decides ties between routes of several HTTPRoutes. */
+export interface RankedRoute {
+  readonly route: Route;
+  readonly createdAt: string;
+  /** `namespace/name` of its HTTPRoute. */
+  readonly owner: string;
+  /** Rule and match, in the order of the file. */
+  readonly order: number;
+}
+
+/**
+ * Orders routes of one virtual host as the Gateway API says: exact paths, then longer prefixes, then a method, then
+ * more headers, then more query parameters; ties by age, then by name, then as written. A regular expression, whose
+ * place is the implementation's to choose, comes between exact paths and prefixes.
+ */
+export function byPrecedence(a: RankedRoute, b: RankedRoute): number {
+  const [left, right] = [a.route.match, b.route.match];
+  return (
+    pathRank[left.path.kind] - pathRank[right.path.kind] ||
+    right.path.value.length - left.path.value.length ||
+    Number(right.method !== undefined) - Number(left.method !== undefined) ||
+    right.headers.length - left.headers.length ||
+    right.queryParams.length - left.queryParams.length ||
+    compare(a.createdAt === "" ? "~" : a.createdAt, b.createdAt === "" ? "~" : b.createdAt) ||
+    compare(a.owner, b.owner) ||
+    a.order - b.order
+  );
+}
+
+const pathRank = { exact: 0, regex: 1, prefix: 2 } as const;

@@ -1,0 +1,80 @@
+import type { Report } from "../resources/reader.ts";
+import type { HttpRoute, RouteRule } from "../resources/resources.ts";
+import type { Backend, Mirror, Route, RouteAction } from "../topology.ts";
+import type { PoolResolver } from "./pools.ts";
+import type { RankedRoute } from "./precedence.ts";
+
+/** Resolves an HTTPRoute into routes, one for each match of each rule. */
+export function resolveRoutes(
+  from: HttpRoute,
+  pools: PoolResolver,
+  report: Report,
+): readonly RankedRoute[] {
+  const owner = `${from.namespace}/${from.name}`;
+  let order = 0;
+  return from.rules.flatMap((rule, ruleIndex) => {
+    const prefix = `${owner}/${ruleIndex}`;
+    const mirrors = resolveMirrors(rule, prefix, from, pools, report);
+    const action = resolveAction(rule, from, pools, report);
+    return rule.matches.map((match, matchIndex): RankedRoute => {
+      const route: Route = {
+        name: `${prefix}/${matchIndex}`,
+        match,
+        requestHeaders: rule.requestHeaders,
+        responseHeaders: rule.responseHeaders,
+        ...(rule.rewrite === undefined ? {} : { rewrite: rule.rewrite }),
+        timeoutMs: rule.timeoutMs,
+        action,
+        mirrors,
+      };
+      return { route, createdAt: from.createdAt, owner, order: order++ };
+    });
+  });
+}
+
+function resolveMirrors(
+  rule: RouteRule,
+  prefix: string,
+  { namespace }: HttpRoute,
+  pools: PoolResolver,
+  report: Report,
+): readonly Mirror[] {
+  return rule.mirrors.flatMap(({ backend, perMillion }, index) => {
+    const pool = pools.resolve(backend, namespace);
+    if (typeof pool !== "string")
+      return [{ name: `${prefix}/mirror/${index}`, pool: pool.name, perMillion }];
+    report(
+      "warning",
+      "UMB0204",
+      backend.place,
+      `the mirror is left out and the rule keeps serving: ${pool}`,
+    );
+    return [];
+  });
+}
+
+function resolveAction(
+  rule: RouteRule,
+  { namespace }: HttpRoute,
+  pools: PoolResolver,
+  report: Report,
+): RouteAction {
+  if (rule.redirect !== undefined) {
+    const { scheme, hostname, port, path, statusCode } = rule.redirect;
+    return {
+      kind: "redirect",
+      ...(scheme === undefined ? {} : { scheme }),
+      ...(hostname === undefined ? {} : { hostname }),
+      ...(port === undefined ? {} : { port }),
+      ...(path === undefined ? {} : { path }),
+      statusCode,
+    };
+  }
+  const backends = rule.backends.map((ref): Backend => {
+    const pool = pools.resolve(ref, namespace);
+    if (typeof pool !== "string") return { kind: "pool", pool: pool.name, weight: ref.weight };
+    report("warning", "UMB0203", ref.place, `its share of requests gets 500: ${pool}`);
+    return { kind: "invalid", weight: ref.weight, reason: pool };
+  });
+  return { kind: "forward", backends };
+}

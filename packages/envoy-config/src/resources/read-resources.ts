@@ -1,0 +1,185 @@
+import { isMap, LineCounter, type Node, parseAllDocuments } from "yaml";
+import { diagnosticCodes } from "../codes.ts";
+import type { Diagnostic } from "../diagnostic.ts";
+import {
+  readDeployment,
+  readEndpointSlice,
+  readGateway,
+  readPod,
+  readReferenceGrant,
+  readService,
+} from "./core.ts";
+import { readHttpRoute } from "./http-route.ts";
+import { readInferenceModel, readInferencePool } from "./inference.ts";
+import { Reader, type Report, type Source } from "./reader.ts";
+import type { Meta, Resources } from "./resources.ts";
+
+/** A file, as the user named it. */
+export interface SourceFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface ReadResources {
+  readonly resources: Resources;
+  readonly diagnostics: Diagnostic[];
+  readonly report: Report;
+}
+
+const maxDocuments = 20_000;
+
+/** Reads every document of every file; all that is wrong is reported in one pass. */
+export function readResources(files: readonly SourceFile[]): ReadResources {
+  const diagnostics: Diagnostic[] = [];
+  const report: Report = (severity, code, { file, line, column }, message) => {
+    diagnostics.push({ severity, code, message, file, line, column });
+  };
+  const resources: Resources = {
+    gateways: [],
+    routes: [],
+    pools: [],
+    models: [],
+    services: [],
+    pods: [],
+    slices: [],
+    grants: [],
+    deployments: [],
+  };
+  const seen = new Set<string>();
+  for (const { name, text } of files) {
+    const lines = new LineCounter();
+    const source: Source = { file: name, lines, report };
+    const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
+    for (const document of "empty" in documents ? [] : documents.slice(0, maxDocuments)) {
+      const [error] = document.errors;
+      if (error !== undefined) {
+        const { line, col } = lines.linePos(error.pos[0]);
+        report(
+          "error",
+          "UMB0101",
+          { file: name, line, column: col },
+          `${diagnosticCodes.UMB0101}: ${error.message.split("\n", 1)[0]}`,
+        );
+        continue;
+      }
+      if (document.contents === null) continue;
+      readDocument(source, document.contents, resources, seen);
+    }
+  }
+  return { resources, diagnostics, report };
+}
+
+function readDocument(source: Source, contents: Node, into: Resources, seen: Set<string>): void {
+  const root = new Reader(source, contents);
+  if (!isMap(contents)) {
+    root.report(
+      "error",
+      "UMB0102",
+      "this document is not a resource: it must be a map with apiVersion, kind and metadata",
+    );
+    return;
+  }
+  const kind = root.required("kind");
+  const apiVersion = root.required("apiVersion");
+  if (kind === undefined || apiVersion === undefined) return;
+  if (kind === "List") {
+    // A list's items are maps of the same file.
+    for (const item of root.items("items")) readDocument(source, item, into, seen);
+    return;
+  }
+  const group = apiVersion.includes("/") ? (apiVersion.split("/", 1)[0] ?? "") : "";
+  const read = readers.get(`${group}/${kind}`);
+  if (read === undefined) {
+    if (!quietKinds.has(kind)) {
+      root.report(
+        "info",
+        "UMB0107",
+        `${kind.slice(0, 64)} of ${apiVersion.slice(0, 64)} is left out: Umbra does not read it`,
+        "kind",
+      );
+    }
+    return;
+  }
+  const meta = readMeta(root);
+  if (meta === undefined) return;
+  const key = `${group}/${kind}/${meta.namespace}/${meta.name}`;
+  if (seen.has(key)) {
+    root.report(
+      "error",
+      "UMB0106",
+      `${kind} "${meta.namespace}/${meta.name}" stands twice: remove one`,
+    );
+    return;
+  }
+  seen.add(key);
+  const spec = root.map("spec");
+  if (spec === undefined && kind !== "EndpointSlice") {
+    if (!root.has("spec")) root.report("error", "UMB0103", "`spec` is missing");
+    return;
+  }
+  read(meta, spec ?? root, root, into);
+}
+
+/** Kinds that stand in the same files and say nothing about routing. */
+const quietKinds: ReadonlySet<string> = new Set(["ConfigMap", "ServiceAccount", "GatewayClass"]);
+
+type Read = (meta: Meta, spec: Reader, root: Reader, into: Resources) => void;
+
+const gatewayApi = "gateway.networking.k8s.io";
+
+const readPool: Read = (meta, spec, _root, into) => into.pools.push(readInferencePool(meta, spec));
+
+const readers: ReadonlyMap<string, Read> = new Map<string, Read>([
+  [
+    `${gatewayApi}/Gateway`,
+    (meta, spec, _root, into) => into.gateways.push(readGateway(meta, spec)),
+  ],
+  [
+    `${gatewayApi}/HTTPRoute`,
+    (meta, spec, _root, into) => into.routes.push(readHttpRoute(meta, spec)),
+  ],
+  [
+    `${gatewayApi}/ReferenceGrant`,
+    (meta, spec, _root, into) => into.grants.push(readReferenceGrant(meta, spec)),
+  ],
+  ["inference.networking.k8s.io/InferencePool", readPool],
+  ["inference.networking.x-k8s.io/InferencePool", readPool],
+  [
+    "inference.networking.x-k8s.io/InferenceModel",
+    (meta, spec, _root, into) => {
+      const model = readInferenceModel(meta, spec);
+      if (model !== undefined) into.models.push(model);
+    },
+  ],
+  ["/Service", (meta, spec, _root, into) => into.services.push(readService(meta, spec))],
+  ["/Pod", (meta, spec, root, into) => into.pods.push(readPod(meta, spec, root.map("status")))],
+  [
+    "discovery.k8s.io/EndpointSlice",
+    (meta, _spec, root, into) => into.slices.push(readEndpointSlice(meta, root)),
+  ],
+  [
+    "apps/Deployment",
+    (meta, spec, _root, into) => {
+      const deployment = readDeployment(meta, spec);
+      if (deployment !== undefined) into.deployments.push(deployment);
+    },
+  ],
+]);
+
+function readMeta(root: Reader): Meta | undefined {
+  const metadata = root.map("metadata");
+  if (metadata === undefined) {
+    if (!root.has("metadata")) root.report("error", "UMB0103", "`metadata` is missing");
+    return undefined;
+  }
+  const name = metadata.required("name");
+  if (name === undefined) return undefined;
+  return {
+    name,
+    namespace: metadata.string("namespace") ?? "default",
+    labels: metadata.texts("labels"),
+    annotations: metadata.texts("annotations"),
+    createdAt: metadata.string("creationTimestamp") ?? "",
+    place: root.place("kind"),
+  };
+}

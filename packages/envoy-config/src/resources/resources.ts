@@ -1,0 +1,130 @@
+import type { HeaderModifier, RouteMatch, UrlRewrite } from "../topology.ts";
+import type { Place } from "./reader.ts";
+
+/** What every resource has. */
+export interface Meta {
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** ISO 8601; empty in files that were never applied. */
+  readonly createdAt: string;
+  readonly place: Place;
+}
+
+export interface Gateway extends Meta {
+  readonly listeners: readonly GatewayListener[];
+}
+
+export interface GatewayListener {
+  readonly name: string;
+  readonly port: number;
+  readonly hostname: string | undefined;
+  readonly from: "All" | "Same" | "Selector" | "None";
+  readonly place: Place;
+}
+
+export interface HttpRoute extends Meta {
+  readonly parents: readonly ParentRef[];
+  readonly hostnames: readonly string[];
+  readonly rules: readonly RouteRule[];
+}
+
+export interface ParentRef {
+  readonly name: string;
+  readonly namespace: string;
+  readonly sectionName: string | undefined;
+  readonly port: number | undefined;
+}
+
+export interface RouteRule {
+  readonly matches: readonly RouteMatch[];
+  readonly requestHeaders: HeaderModifier;
+  readonly responseHeaders: HeaderModifier;
+  readonly rewrite: UrlRewrite | undefined;
+  readonly redirect: RedirectFilter | undefined;
+  readonly mirrors: readonly MirrorFilter[];
+  readonly backends: readonly (BackendRef & { readonly weight: number })[];
+  readonly timeoutMs: number;
+}
+
+export interface RedirectFilter {
+  readonly scheme: string | undefined;
+  readonly hostname: string | undefined;
+  readonly port: number | undefined;
+  readonly path: UrlRewrite["path"];
+  readonly statusCode: number;
+}
+
+export interface MirrorFilter {
+  readonly backend: BackendRef;
+  readonly perMillion: number;
+}
+
+export interface BackendRef {
+  readonly group: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace: string | undefined;
+  readonly port: number | undefined;
+  readonly place: Place;
+}
+
+export interface InferencePool extends Meta {
+  readonly selector: Readonly<Record<string, string>>;
+  readonly targetPorts: readonly number[];
+  readonly failureMode: "FailOpen" | "FailClose";
+  readonly protocol: "http1" | "h2c";
+}
+
+export interface InferenceModel extends Meta {
+  readonly modelName: string;
+  readonly criticality: "Critical" | "Standard" | "Sheddable";
+  readonly pool: string;
+}
+
+export interface Service extends Meta {
+  readonly selector: Readonly<Record<string, string>>;
+  readonly ports: readonly ServicePort[];
+}
+
+export interface ServicePort {
+  readonly name: string;
+  readonly port: number;
+  readonly targetPort: number | undefined;
+  readonly protocol: "http1" | "h2c";
+}
+
+export interface Pod extends Meta {
+  readonly ip: string | undefined;
+  readonly isReady: boolean;
+}
+
+export interface EndpointSlice extends Meta {
+  readonly addresses: readonly string[];
+  readonly ports: readonly { readonly name: string; readonly port: number }[];
+}
+
+export interface ReferenceGrant extends Meta {
+  readonly from: readonly { readonly kind: string; readonly namespace: string }[];
+  readonly to: readonly { readonly kind: string; readonly name: string | undefined }[];
+}
+
+export interface Deployment extends Meta {
+  readonly replicas: number;
+  readonly podLabels: Readonly<Record<string, string>>;
+  readonly args: readonly string[];
+}
+
+/** All that was read, by kind. */
+export interface Resources {
+  readonly gateways: Gateway[];
+  readonly routes: HttpRoute[];
+  readonly pools: InferencePool[];
+  readonly models: InferenceModel[];
+  readonly services: Service[];
+  readonly pods: Pod[];
+  readonly slices: EndpointSlice[];
+  readonly grants: ReferenceGrant[];
+  readonly deployments: Deployment[];
+}
