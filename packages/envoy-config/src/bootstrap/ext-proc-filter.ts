@@ -40,66 +40,75 @@ const headersForObserve: readonly EnvoyObject[] = [
  * running answer.
  */
 export function pick(lane: Lane, options: BootstrapOptions): EnvoyObject {
-  return extension(pickFilter, extProcType, {
-    stat_prefix: `pick_${lane}`,
-    grpc_service: {
-      envoy_grpc: { cluster_name: pickerCluster },
-      retry_policy: {
-        retry_on: "connect-failure,refused-stream,unavailable,reset",
-        num_retries: 3,
-        retry_back_off: { base_interval: "0.01s", max_interval: "0.05s" },
-        retry_host_predicate: [
-          extension(
-            "envoy.retry_host_predicates.previous_hosts",
-            "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
-          ),
-        ],
-        host_selection_retry_max_attempts: 5,
+  return onRoutes(
+    extension(pickFilter, extProcType, {
+      stat_prefix: `pick_${lane}`,
+      grpc_service: {
+        envoy_grpc: { cluster_name: pickerCluster },
+        retry_policy: {
+          retry_on: "connect-failure,refused-stream,unavailable,reset",
+          num_retries: 3,
+          retry_back_off: { base_interval: "0.01s", max_interval: "0.05s" },
+          retry_host_predicate: [
+            extension(
+              "envoy.retry_host_predicates.previous_hosts",
+              "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+            ),
+          ],
+          host_selection_retry_max_attempts: 5,
+        },
+        initial_metadata: [{ key: streamMetadata.lane, value: lane }],
       },
-      initial_metadata: [{ key: streamMetadata.lane, value: lane }],
-    },
-    processing_mode: {
-      request_header_mode: "SEND",
-      request_body_mode: "BUFFERED",
-      request_trailer_mode: "SKIP",
-      response_header_mode: "SKIP",
-      response_body_mode: "NONE",
-      response_trailer_mode: "SKIP",
-    },
-    message_timeout: duration(options.pickTimeoutMs),
-    failure_mode_allow: lane === "shadow",
-    status_on_error: { code: "ServiceUnavailable" },
-    mutation_rules: {
-      disallow_all: { value: true },
-      allow_expression: { regex: mutableHeaders },
-      disallow_is_error: { value: true },
-    },
-    forward_rules: { allowed_headers: { patterns: headersForPick } },
-  });
+      processing_mode: {
+        request_header_mode: "SEND",
+        request_body_mode: "BUFFERED",
+        request_trailer_mode: "SKIP",
+        response_header_mode: "SKIP",
+        response_body_mode: "NONE",
+        response_trailer_mode: "SKIP",
+      },
+      message_timeout: duration(options.pickTimeoutMs),
+      failure_mode_allow: lane === "shadow",
+      status_on_error: { code: "ServiceUnavailable" },
+      mutation_rules: {
+        disallow_all: { value: true },
+        allow_expression: { regex: mutableHeaders },
+        disallow_is_error: { value: true },
+      },
+      forward_rules: { allowed_headers: { patterns: headersForPick } },
+    }),
+  );
 }
 
 /** The filter that copies what passes to the sidecar's recorder, and waits for nothing. */
 export function observe(lane: Lane): EnvoyObject {
-  return extension(observeFilter, extProcType, {
-    stat_prefix: `observe_${lane}`,
-    grpc_service: {
-      envoy_grpc: { cluster_name: observerCluster },
-      initial_metadata: [{ key: streamMetadata.lane, value: lane }],
-    },
-    observability_mode: true,
-    failure_mode_allow: true,
-    deferred_close_timeout: "1s",
-    processing_mode: {
-      request_header_mode: "SEND",
-      request_body_mode: "NONE",
-      request_trailer_mode: "SKIP",
-      response_header_mode: "SEND",
-      response_body_mode: "STREAMED",
-      response_trailer_mode: "SKIP",
-    },
-    response_attributes: ["upstream.address"],
-    forward_rules: { allowed_headers: { patterns: headersForObserve } },
-  });
+  return onRoutes(
+    extension(observeFilter, extProcType, {
+      stat_prefix: `observe_${lane}`,
+      grpc_service: {
+        envoy_grpc: { cluster_name: observerCluster },
+        initial_metadata: [{ key: streamMetadata.lane, value: lane }],
+      },
+      observability_mode: true,
+      failure_mode_allow: true,
+      deferred_close_timeout: "1s",
+      processing_mode: {
+        request_header_mode: "SEND",
+        request_body_mode: "NONE",
+        request_trailer_mode: "SKIP",
+        response_header_mode: "SEND",
+        response_body_mode: "STREAMED",
+        response_trailer_mode: "SKIP",
+      },
+      response_attributes: ["upstream.address"],
+      forward_rules: { allowed_headers: { patterns: headersForObserve } },
+    }),
+  );
+}
+
+/** Off until a route turns it on: a request that no model server answers costs no stream. */
+function onRoutes(filter: EnvoyObject): EnvoyObject {
+  return { ...filter, disabled: true };
 }
 
 export interface RouteStreams {
@@ -122,17 +131,11 @@ export function routeStreams(streams: RouteStreams, options: BootstrapOptions): 
     failure_mode_allow: { value: streams.isFailOpen },
   };
   return {
-    [pickFilter]: streams.isPicked
-      ? typed(perRouteType, { overrides: pickOverrides })
-      : typed(perRouteType, { disabled: true }),
-    ...(options.observe
+    ...(streams.isPicked
+      ? { [pickFilter]: typed(perRouteType, { overrides: pickOverrides }) }
+      : {}),
+    ...(options.observe && !options.plainMirror
       ? { [observeFilter]: typed(perRouteType, { overrides: { grpc_initial_metadata: metadata } }) }
       : {}),
   };
-}
-
-/** Per-route configuration of a route that no model server answers. */
-export function noStreams(options: BootstrapOptions): EnvoyObject {
-  const disabled = typed(perRouteType, { disabled: true });
-  return { [pickFilter]: disabled, ...(options.observe ? { [observeFilter]: disabled } : {}) };
 }

@@ -1,8 +1,8 @@
 import type { Mirror, Pool, Topology } from "../topology.ts";
 import { accessLog } from "./access-log.ts";
 import { duration, type EnvoyObject, typed } from "./envoy-object.ts";
-import { noStreams, observe, pick, routeStreams } from "./ext-proc-filter.ts";
-import { router } from "./listener.ts";
+import { observe, pick, routeStreams } from "./ext-proc-filter.ts";
+import { headerLimit, router } from "./listener.ts";
 import { mirrorHeader, shadowClusterName, shadowLaneListener } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 
@@ -20,6 +20,7 @@ export function shadowLane(
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     {
       stat_prefix: "shadow_lane",
+      common_http_protocol_options: headerLimit,
       stream_idle_timeout: duration(options.shadowTimeoutMs),
       // The id that the primary has: it is what pairs the two.
       preserve_external_request_id: true,
@@ -72,7 +73,7 @@ function route({ name }: Mirror, pool: Pool | undefined, options: BootstrapOptio
     },
     typed_per_filter_config:
       pool === undefined
-        ? noStreams(options)
+        ? {}
         : routeStreams(
             {
               lane: "shadow",

@@ -67,11 +67,15 @@ export const router: EnvoyObject = extension(
   { suppress_envoy_headers: true },
 );
 
+/** Envoy's own limit of 100 would fail a pick that adds its header to a request with nearly as many. */
+export const headerLimit: EnvoyObject = { max_headers_count: 256 };
+
 /** A slow client is bounded while it sends; an answer may stream for an hour between two tokens. */
 const clientLimits: EnvoyObject = {
   common_http_protocol_options: {
     idle_timeout: duration(hour),
     headers_with_underscores_action: "REJECT_REQUEST",
+    ...headerLimit,
   },
   http2_protocol_options: {
     max_concurrent_streams: 100,

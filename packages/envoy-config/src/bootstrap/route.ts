@@ -11,7 +11,7 @@ import type {
   VirtualHost,
 } from "../topology.ts";
 import { duration, type EnvoyObject } from "./envoy-object.ts";
-import { noStreams, routeStreams } from "./ext-proc-filter.ts";
+import { routeStreams } from "./ext-proc-filter.ts";
 import {
   destinationHeader,
   laneClusterName,
@@ -103,12 +103,12 @@ function literal(value: string): string {
 
 function action(from: Route, pools: Pools, options: BootstrapOptions): EnvoyObject {
   if (from.action.kind === "redirect") {
-    return { redirect: redirect(from.action), typed_per_filter_config: noStreams(options) };
+    return { redirect: redirect(from.action) };
   }
   const backends = from.action.backends.filter(({ weight }) => weight > 0);
   const [only] = backends;
   if (only === undefined || backends.every(({ kind }) => kind === "invalid")) {
-    return { direct_response: { status: 500 }, typed_per_filter_config: noStreams(options) };
+    return { direct_response: { status: 500 } };
   }
   const shared = sharedAction(from, options);
   if (backends.length === 1) {
@@ -136,7 +136,7 @@ function streams(
   options: BootstrapOptions,
 ): EnvoyObject {
   const pool = backend.kind === "pool" ? pools.get(backend.pool) : undefined;
-  if (pool === undefined) return noStreams(options);
+  if (pool === undefined) return {};
   return routeStreams(
     {
       lane: "primary",

@@ -1,0 +1,65 @@
+import { expect, test } from "@jest/globals";
+import { chat, post, postMany } from "./harness/client.ts";
+import { startGateway } from "./harness/gateway.ts";
+import { addresses, startModelServers, stopModelServers } from "./harness/model-servers.ts";
+
+const pool = (name: string, endpoints: string) => `---
+apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: ${name}, annotations: {umbra.dev/endpoints: "${endpoints}"}}
+spec:
+  selector: {matchLabels: {app: ${name}}}
+  targetPorts: [{number: 8000}]
+  endpointPickerRef: {name: umbra, port: {number: 9002}}
+`;
+
+test("a canary's share is picked in the canary's pool, an unresolved share answers 500, a mirror takes its percent", async () => {
+  const [stable, canary, shadow] = await Promise.all(
+    [1, 1, 1].map((count) => startModelServers(count)),
+  );
+  const servers = [...(stable ?? []), ...(canary ?? []), ...(shadow ?? [])];
+  const gateway = await startGateway({
+    resources: `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gateway}
+spec: {gatewayClassName: umbra, listeners: [{name: http, port: 80, protocol: HTTP}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: route}
+spec:
+  parentRefs: [{name: gateway}]
+  rules:
+    - matches: [{path: {value: /v1/completions}}]
+      backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: gone}]
+    - backendRefs:
+        - {group: inference.networking.k8s.io, kind: InferencePool, name: stable, weight: 60}
+        - {group: inference.networking.k8s.io, kind: InferencePool, name: canary, weight: 30}
+        - {group: inference.networking.k8s.io, kind: InferencePool, name: gone, weight: 10}
+      filters:
+        - type: RequestMirror
+          requestMirror:
+            percent: 50
+            backendRef: {group: inference.networking.k8s.io, kind: InferencePool, name: shadow}
+${pool("stable", addresses(stable ?? []))}${pool("canary", addresses(canary ?? []))}${pool("shadow", addresses(shadow ?? []))}`,
+  });
+  try {
+    const answers = await postMany(gateway.origin, 1_000, 8, () => chat({ maxTokens: 1 }));
+    const served = (of: typeof stable) => of?.[0]?.server.state().requestsServed ?? 0;
+    const failed = answers.filter(({ status }) => status === 500);
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1_000 - failed.length);
+    expect(JSON.parse(failed[0]?.text ?? "{}")).toMatchObject({
+      error: { code: "backend_not_resolved" },
+    });
+    // Three standard deviations of a binomial draw are 46 of 1,000 at most.
+    expect(Math.abs(served(stable) - 600)).toBeLessThan(60);
+    expect(Math.abs(served(canary) - 300)).toBeLessThan(60);
+    expect(Math.abs(failed.length - 100)).toBeLessThan(40);
+    expect(Math.abs(served(shadow) - 450)).toBeLessThan(80);
+    const gone = await post(gateway.origin, chat(), { path: "/v1/completions" });
+    expect(gone.status).toBe(500);
+  } finally {
+    await gateway.stop();
+    await stopModelServers(servers);
+  }
+}, 60_000);
