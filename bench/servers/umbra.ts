@@ -1,0 +1,19 @@
+// Umbra's sidecar with the default profile and 16 endpoints, which simulated model servers stand behind.
+import { directTopology } from "@umbra/envoy-config";
+import { startSidecar } from "@umbra/sidecar";
+import { createSimulatedServer } from "@umbra/simulator";
+import pino from "pino";
+
+const endpoints = await Promise.all(
+  Array.from({ length: 16 }, () => createSimulatedServer({ timeScale: 0 }).listen(0)),
+);
+const topology = directTopology({ primary: endpoints, shadow: [], port: 1 });
+const sidecar = await startSidecar({
+  topology,
+  grpc: "127.0.0.1:0",
+  admin: { host: "127.0.0.1", port: 0 },
+  log: pino({ level: "error" }, pino.destination(2)),
+  // The scrapes of 16 simulated servers in this same process would be measured with the picks.
+  scrapeIntervalMs: 1_000,
+});
+process.send?.(Number(sidecar.grpcAddress.split(":").at(-1)));
