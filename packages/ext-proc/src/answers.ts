@@ -49,8 +49,34 @@ export function goOn(phase: Phase): Answer {
 type Route = Extract<Decision, { kind: "route" }>;
 type Reply = Extract<Decision, { kind: "reply" }>;
 
+type RequestPhase = "requestHeaders" | "requestBody";
+
+/** Answers that set one header and nothing else: a pool has few endpoints, and so few of them. */
+const singleHeaderAnswers = new Map<string, Answer>();
+const maxSingleHeaderAnswers = 4_096;
+
 /** The decision as the answer to the message of `phase`. In the body phase a replaced body goes with it. */
-export function routeAnswer(phase: "requestHeaders" | "requestBody", route: Route): Answer {
+export function routeAnswer(phase: RequestPhase, route: Route): Answer {
+  const [only] = route.setHeaders;
+  const isSingle =
+    only !== undefined &&
+    route.setHeaders.length === 1 &&
+    route.body === undefined &&
+    route.removeHeaders === undefined &&
+    route.dynamicMetadata === undefined &&
+    route.clearRouteCache === undefined;
+  if (!isSingle) return encodeRoute(phase, route);
+  const key = `${phase} ${only.name} ${only.value}`;
+  let answer = singleHeaderAnswers.get(key);
+  if (answer === undefined) {
+    answer = encodeRoute(phase, route);
+    if (singleHeaderAnswers.size >= maxSingleHeaderAnswers) singleHeaderAnswers.clear();
+    singleHeaderAnswers.set(key, answer);
+  }
+  return answer;
+}
+
+function encodeRoute(phase: RequestPhase, route: Route): Answer {
   const response = {
     headerMutation: {
       setHeaders: route.setHeaders.map(overwrite),

@@ -9,7 +9,7 @@ export interface HeaderEntry {
 /** Who opened a stream. */
 export interface StreamInfo {
   /** gRPC call metadata, names in lower case: what Envoy's `grpc_service.initial_metadata` sets. */
-  readonly metadata: ReadonlyMap<string, string>;
+  readonly metadata: { get(name: string): string | undefined };
 }
 
 /** How the filter sends request bodies. `UNKNOWN`: an Envoy that does not say, served as BUFFERED. */

@@ -180,11 +180,14 @@ function observeStream(exchange: ObserveExchange, stream: ObserveStream): Stream
 }
 
 function streamInfo({ metadata }: Call): StreamInfo {
-  const read = new Map<string, string>();
-  for (const [name, value] of Object.entries(metadata.getMap())) {
-    if (typeof value === "string") read.set(name, value);
-  }
-  return { metadata: read };
+  return {
+    metadata: {
+      get(name) {
+        const [value] = metadata.get(name);
+        return typeof value === "string" ? value : undefined;
+      },
+    },
+  };
 }
 
 function tooLarge(): Decision {

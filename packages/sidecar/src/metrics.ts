@@ -80,11 +80,23 @@ export function createSidecarMetrics(
       this.set(recorder.stats().pairs);
     },
   });
+  // Finding a counter by its labels costs more than the pick: each is found once.
+  const pickCounters = new Map<string, ReturnType<typeof picks.labels>>();
+  const pickTimers = {
+    primary: pickSeconds.labels("primary"),
+    shadow: pickSeconds.labels("shadow"),
+  };
   return {
     registry,
     decided(pool, lane, outcome, tookMs) {
-      picks.inc({ lane, pool, outcome });
-      pickSeconds.observe({ lane }, tookMs / 1_000);
+      const key = `${lane} ${outcome} ${pool}`;
+      let counter = pickCounters.get(key);
+      if (counter === undefined) {
+        counter = picks.labels(lane, pools.has(pool) ? pool : "unknown", outcome);
+        if (pools.has(pool)) pickCounters.set(key, counter);
+      }
+      counter.inc();
+      pickTimers[lane].observe(tookMs / 1_000);
     },
     scraped(outcome, tookMs) {
       scrapes.inc({ outcome });

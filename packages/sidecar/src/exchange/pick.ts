@@ -61,13 +61,13 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
       return undefined;
     },
 
-    decide(headers, body) {
+    decide(headers, body, { bodyIsComplete }) {
       const startedMs = options.now();
       const pool = options.pools.get(poolName);
       if (pool === undefined) {
         return refuse("unknown_pool", "the picker does not know this route's pool yet", startedMs);
       }
-      const read = readModel(headers, body);
+      const read = bodyIsComplete ? readModel(headers, body) : unread;
       if (!read.ok) return refuse(read.code, read.message, startedMs);
       if (lane === "primary" && read.model !== undefined && !isServed(pool, read.model)) {
         return refuse(
@@ -110,17 +110,19 @@ type ReadModel =
   | { readonly ok: true; readonly model: string | undefined; readonly isStream: boolean }
   | Extract<ReturnType<typeof readRequestBody>, { ok: false }>;
 
+/** The filter sends no body, or a part of it: the pick does without the model. */
+const unread: ReadModel = { ok: true, model: undefined, isStream: false };
+
 function readModel(headers: Headers, body: Uint8Array | undefined): ReadModel {
   const path = headers.get(":path") ?? "/";
   const query = path.indexOf("?");
   const needsModel =
     headers.get(":method") === "POST" && modelPaths.has(query < 0 ? path : path.slice(0, query));
   if (!needsModel && !(headers.get("content-type") ?? "").startsWith("application/json")) {
-    return { ok: true, model: undefined, isStream: false };
+    return unread;
   }
   const read = readRequestBody(body);
-  if (read.ok || needsModel) return read;
-  return { ok: true, model: undefined, isStream: false };
+  return read.ok || needsModel ? read : unread;
 }
 
 function inferenceRequest(pool: ServedPool, model: string | undefined): InferenceRequest {

@@ -1,0 +1,306 @@
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { describe, expect, test } from "@jest/globals";
+import {
+  createPickStream,
+  type Decision,
+  maxChunkBytes,
+  type PickExchange,
+  ProcessingRequestSchema,
+  ProcessingResponseSchema,
+} from "@umbra/ext-proc";
+import fc from "fast-check";
+
+const modes = {
+  NONE: 0,
+  STREAMED: 1,
+  BUFFERED: 2,
+  BUFFERED_PARTIAL: 3,
+  FULL_DUPLEX_STREAMED: 4,
+} as const;
+
+const route: Decision = { kind: "route", setHeaders: [{ name: "x-to", value: "10.0.0.1:8000" }] };
+const reply: Decision = {
+  kind: "reply",
+  status: 429,
+  headers: [],
+  body: "{}",
+  details: "overloaded",
+};
+
+type Request = MessageInitShape<typeof ProcessingRequestSchema>["request"];
+
+const headers: Request = {
+  case: "requestHeaders",
+  value: {
+    headers: {
+      headers: [
+        { key: ":path", rawValue: Buffer.from("/v1") },
+        { key: "a", value: "old" },
+      ],
+    },
+  },
+};
+const noBody: Request = {
+  case: "requestHeaders",
+  value: { headers: { headers: [] }, endOfStream: true },
+};
+const body = (text: string, endOfStream = true): Request => ({
+  case: "requestBody",
+  value: { body: Buffer.from(text), endOfStream },
+});
+const trailers: Request = { case: "requestTrailers", value: {} };
+
+interface Played {
+  readonly answers: readonly string[];
+  readonly seen: unknown[];
+}
+
+/** Plays messages and says of each answer what it is. */
+function play(
+  mode: keyof typeof modes | undefined,
+  messages: readonly Request[],
+  exchange: Partial<PickExchange> = {},
+  maxBodyBytes = 1_000,
+): Played {
+  const seen: unknown[] = [];
+  const stream = createPickStream(
+    {
+      decide(_headers, received, { bodyIsComplete }) {
+        seen.push([
+          received === undefined ? undefined : Buffer.from(received).toString(),
+          bodyIsComplete,
+        ]);
+        return route;
+      },
+      ...exchange,
+    },
+    { maxBodyBytes, tooLarge: () => ({ ...reply, status: 413 }) },
+  );
+  const answers = messages.flatMap((request, index) => {
+    const config =
+      index === 0 && mode !== undefined ? { protocolConfig: { requestBodyMode: modes[mode] } } : {};
+    return stream
+      .receive(create(ProcessingRequestSchema, { request, ...config }))
+      .map(describeAnswer);
+  });
+  return { answers, seen };
+}
+
+function describeAnswer(bytes: Uint8Array): string {
+  const { response } = fromBinary(ProcessingResponseSchema, bytes);
+  switch (response.case) {
+    case "immediateResponse":
+      return `reply ${response.value.status?.code}`;
+    case "requestHeaders":
+    case "requestBody": {
+      const { headerMutation, bodyMutation } = response.value.response ?? {};
+      const set =
+        headerMutation?.setHeaders.map(
+          ({ header }) => `${header?.key}=${Buffer.from(header?.rawValue ?? []).toString()}`,
+        ) ?? [];
+      const { mutation } = bodyMutation ?? {};
+      const piece =
+        mutation?.case === "streamedResponse"
+          ? [
+              `"${Buffer.from(mutation.value.body).toString()}"${mutation.value.endOfStream ? " end" : ""}`,
+            ]
+          : [];
+      return [response.case, ...set, ...piece].join(" ");
+    }
+    default:
+      return String(response.case);
+  }
+}
+
+const picked = "x-to=10.0.0.1:8000";
+
+describe("a stream that waits for answers", () => {
+  test.each<{
+    name: string;
+    mode: keyof typeof modes | undefined;
+    messages: readonly Request[];
+    answers: readonly string[];
+    seen: unknown[];
+  }>([
+    {
+      name: "NONE decides at the headers",
+      mode: "NONE",
+      messages: [headers],
+      answers: [`requestHeaders ${picked}`],
+      seen: [[undefined, false]],
+    },
+    {
+      name: "a request without body is decided at the headers",
+      mode: "BUFFERED",
+      messages: [noBody],
+      answers: [`requestHeaders ${picked}`],
+      seen: [[undefined, true]],
+    },
+    {
+      name: "BUFFERED decides at the body",
+      mode: "BUFFERED",
+      messages: [headers, body("all")],
+      answers: ["requestHeaders", `requestBody ${picked}`],
+      seen: [["all", true]],
+    },
+    {
+      name: "BUFFERED with trailers",
+      mode: "BUFFERED",
+      messages: [headers, body("all", false), trailers],
+      answers: ["requestHeaders", `requestBody ${picked}`, "requestTrailers"],
+      seen: [["all", true]],
+    },
+    {
+      name: "BUFFERED_PARTIAL says when the body was cut",
+      mode: "BUFFERED_PARTIAL",
+      messages: [headers, body("par", false)],
+      answers: ["requestHeaders", `requestBody ${picked}`],
+      seen: [["par", false]],
+    },
+    {
+      name: "STREAMED decides at the headers and lets the body pass",
+      mode: "STREAMED",
+      messages: [headers, body("a", false), body("b")],
+      answers: [`requestHeaders ${picked}`, "requestBody", "requestBody"],
+      seen: [[undefined, false]],
+    },
+    {
+      name: "FULL_DUPLEX_STREAMED holds all back to the end",
+      mode: "FULL_DUPLEX_STREAMED",
+      messages: [headers, body("a", false), body("b")],
+      answers: [`requestHeaders ${picked}`, 'requestBody "ab" end'],
+      seen: [["ab", true]],
+    },
+    {
+      name: "FULL_DUPLEX_STREAMED ends with trailers too",
+      mode: "FULL_DUPLEX_STREAMED",
+      messages: [headers, body("a", false), trailers],
+      answers: [`requestHeaders ${picked}`, 'requestBody "a"', "requestTrailers"],
+      seen: [["a", true]],
+    },
+    {
+      name: "FULL_DUPLEX_STREAMED with an empty body",
+      mode: "FULL_DUPLEX_STREAMED",
+      messages: [headers, body("")],
+      answers: [`requestHeaders ${picked}`, 'requestBody "" end'],
+      seen: [["", true]],
+    },
+    {
+      name: "an Envoy that does not tell its mode",
+      mode: undefined,
+      messages: [headers, body("all")],
+      answers: ["requestHeaders", `requestBody ${picked}`],
+      seen: [["all", true]],
+    },
+  ])("$name", ({ mode, messages, answers, seen }) => {
+    expect(play(mode, messages)).toEqual({ answers, seen });
+  });
+
+  test.each(["BUFFERED", "FULL_DUPLEX_STREAMED"] as const)(
+    "a reply ends the request, and nothing is answered after it: %s",
+    (mode) => {
+      const { answers } = play(mode, [headers, body("a"), trailers], { decide: () => reply });
+      expect(answers.at(-1)).toBe("reply 429");
+      expect(answers.filter((answer) => answer.startsWith("reply"))).toHaveLength(1);
+    },
+  );
+
+  test("a decision at the headers needs no body", () => {
+    const { answers, seen } = play("BUFFERED", [headers, body("a")], { onHeaders: () => route });
+    expect(answers).toEqual([`requestHeaders ${picked}`, "requestBody"]);
+    expect(seen).toEqual([]);
+  });
+
+  test.each(["BUFFERED", "FULL_DUPLEX_STREAMED"] as const)(
+    "a body over the limit is refused as soon as it is: %s",
+    (mode) => {
+      const { answers } = play(mode, [headers, body("12345", false), body("6")], {}, 4);
+      expect(answers.at(-1)).toBe("reply 413");
+    },
+  );
+
+  test.each([
+    { name: "a body before the headers", messages: [body("a")] },
+    { name: "headers twice", messages: [headers, headers] },
+    { name: "trailers first", messages: [trailers] },
+    { name: "nothing", messages: [{ case: undefined }] },
+  ] satisfies readonly { name: string; messages: readonly Request[] }[])(
+    "refuses $name",
+    ({ messages }) => {
+      expect(() => play("BUFFERED", messages)).toThrow(/came|known/);
+    },
+  );
+
+  test("refuses to reply with a status that HTTP has not", () => {
+    expect(() => play("NONE", [headers], { decide: () => ({ ...reply, status: 99 }) })).toThrow(
+      RangeError,
+    );
+  });
+
+  test("raw_value wins over value, and names come in lower case", () => {
+    let read: ReadonlyMap<string, string> = new Map();
+    play("NONE", [headers], {
+      decide(received) {
+        read = received;
+        return route;
+      },
+    });
+    expect([...read]).toEqual([
+      [":path", "/v1"],
+      ["a", "old"],
+    ]);
+  });
+
+  test("gives back every body unchanged, in pieces that Envoy takes", () => {
+    const pieces = fc.array(fc.uint8Array({ maxLength: 90_000 }), { minLength: 1, maxLength: 5 });
+    fc.assert(
+      fc.property(pieces, (chunks) => {
+        const stream = createPickStream(
+          { decide: () => route },
+          { maxBodyBytes: 1e6, tooLarge: () => reply },
+        );
+        const first = {
+          request: headers,
+          protocolConfig: { requestBodyMode: modes.FULL_DUPLEX_STREAMED },
+        };
+        const answers = [...stream.receive(create(ProcessingRequestSchema, first))];
+        chunks.forEach((chunk, index) => {
+          const request: Request = {
+            case: "requestBody",
+            value: { body: chunk, endOfStream: index === chunks.length - 1 },
+          };
+          answers.push(...stream.receive(create(ProcessingRequestSchema, { request })));
+        });
+        const bodies = answers.slice(1).map((bytes) => {
+          const { response } = fromBinary(ProcessingResponseSchema, bytes);
+          const mutation =
+            response.case === "requestBody"
+              ? response.value.response?.bodyMutation?.mutation
+              : undefined;
+          return mutation?.case === "streamedResponse" ? mutation.value : undefined;
+        });
+        expect(Buffer.concat(bodies.map((each) => each?.body ?? new Uint8Array()))).toEqual(
+          Buffer.concat(chunks),
+        );
+        expect(bodies.every((each) => (each?.body.length ?? Number.NaN) <= maxChunkBytes)).toBe(
+          true,
+        );
+        expect(bodies.map((each) => each?.endOfStream)).toEqual(
+          bodies.map((_, index) => index === bodies.length - 1),
+        );
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+test("a message with fields that we left out is decoded", () => {
+  const known = toBinary(
+    ProcessingRequestSchema,
+    create(ProcessingRequestSchema, { request: headers }),
+  );
+  // Field 200, length-delimited, two bytes.
+  const unknown = Uint8Array.of(0xc2, 0x0c, 0x02, 0x08, 0x01);
+  const { request } = fromBinary(ProcessingRequestSchema, Buffer.concat([known, unknown]));
+  expect(request.case).toBe("requestHeaders");
+});

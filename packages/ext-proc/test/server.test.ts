@@ -1,0 +1,246 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  Client,
+  type ClientDuplexStream,
+  credentials,
+  Metadata,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import {
+  createExtProcServer,
+  ExternalProcessor,
+  type ExtProcServer,
+  Health,
+  methodDefinition,
+  type ProcessingRequest,
+  ProcessingRequestSchema,
+  type ProcessingResponse,
+  HealthCheckResponse_ServingStatus as Serving,
+  type StreamOutcome,
+} from "@umbra/ext-proc";
+
+const definition = methodDefinition(ExternalProcessor.method.process);
+type Call = ClientDuplexStream<ProcessingRequest, ProcessingResponse>;
+
+const headers = {
+  case: "requestHeaders" as const,
+  value: { headers: { headers: [] }, endOfStream: true },
+};
+const request = (overrides: object = {}) =>
+  create(ProcessingRequestSchema, { request: headers, ...overrides });
+const responseEnd = create(ProcessingRequestSchema, {
+  observabilityMode: true,
+  request: { case: "responseBody", value: { endOfStream: true } },
+});
+
+describe("the ext_proc server", () => {
+  let server: ExtProcServer;
+  let client: Client;
+  let outcomes: StreamOutcome[];
+  let errors: unknown[];
+  let address: string;
+
+  beforeEach(async () => {
+    outcomes = [];
+    errors = [];
+    server = createExtProcServer({
+      maxBodyBytes: 1_000,
+      onError: (cause) => errors.push(cause),
+      processor: {
+        pick: ({ metadata }) => ({
+          decide() {
+            if (metadata.get("x-umbra-pool") === "throws") throw new Error("a bug");
+            return {
+              kind: "route",
+              setHeaders: [{ name: "x-pool", value: metadata.get("x-umbra-pool") ?? "none" }],
+            };
+          },
+          onEnd: (outcome) => outcomes.push(outcome),
+        }),
+        observe: () => ({ onEnd: (outcome) => outcomes.push(outcome) }),
+      },
+    });
+    address = await server.listen("127.0.0.1:0");
+    client = new Client(address, credentials.createInsecure());
+  });
+
+  afterEach(async () => {
+    client.close();
+    await server.close(0);
+  });
+
+  function open(pool = "a"): Call {
+    const metadata = new Metadata();
+    metadata.set("x-umbra-pool", pool);
+    return client.makeBidiStreamRequest(
+      definition.path,
+      definition.requestSerialize,
+      definition.responseDeserialize as (bytes: Buffer) => ProcessingResponse,
+      metadata,
+    );
+  }
+
+  function over(call: Call): Promise<ServiceError | undefined> {
+    return new Promise((resolve) => {
+      call.on("data", () => {});
+      call.once("error", (error: ServiceError) => resolve(error));
+      call.once("end", () => resolve(undefined));
+    });
+  }
+
+  test("knows a stream's pool by its metadata, and ends its side when Envoy does", async () => {
+    const call = open("blue");
+    const answer = new Promise<ProcessingResponse>((resolve) => call.once("data", resolve));
+    call.write(request());
+    const { response } = await answer;
+    const value =
+      response.case === "requestHeaders"
+        ? response.value.response?.headerMutation?.setHeaders[0]?.header
+        : undefined;
+    expect(Buffer.from(value?.rawValue ?? []).toString()).toBe("blue");
+    const ended = over(call);
+    call.end();
+    expect(await ended).toBeUndefined();
+    expect(outcomes).toEqual(["complete"]);
+    expect(server.openStreams).toBe(0);
+  });
+
+  test("a throw ends its own stream only", async () => {
+    const bad = open("throws");
+    const other = open();
+    const failure = over(bad);
+    bad.write(request());
+    expect((await failure)?.code).toBe(status.INTERNAL);
+    expect(String(errors[0])).toContain("a bug");
+    const answer = new Promise((resolve) => other.once("data", resolve));
+    other.write(request());
+    await answer;
+    other.end();
+    await over(other);
+    expect(outcomes).toEqual(["failed", "complete"]);
+  });
+
+  test("a message out of order ends its stream with INVALID_ARGUMENT", async () => {
+    const call = open();
+    const failure = over(call);
+    call.write(create(ProcessingRequestSchema, { request: { case: "requestBody", value: {} } }));
+    expect((await failure)?.code).toBe(status.INVALID_ARGUMENT);
+  });
+
+  test("ends an observe stream at the end of the response, without a word", async () => {
+    const call = open();
+    const answers: unknown[] = [];
+    call.on("data", (answer) => answers.push(answer));
+    const ended = over(call);
+    call.write(request({ observabilityMode: true }));
+    call.write(responseEnd);
+    expect(await ended).toBeUndefined();
+    expect(answers).toEqual([]);
+    expect(outcomes).toEqual(["complete"]);
+  });
+
+  test("refuses garbage, and lives on", async () => {
+    const call = client.makeBidiStreamRequest(
+      definition.path,
+      (bytes: Buffer) => bytes,
+      (bytes: Buffer) => bytes,
+      new Metadata(),
+    );
+    const failure = new Promise<ServiceError>((resolve) => call.once("error", resolve));
+    call.write(Buffer.from([0xff, 0xff, 0xff, 0xff]));
+    expect([status.INTERNAL, status.INVALID_ARGUMENT]).toContain((await failure).code);
+    const next = open();
+    const answer = new Promise((resolve) => next.once("data", resolve));
+    next.write(request());
+    await answer;
+    next.cancel();
+    await over(next);
+  });
+
+  test("refuses a message over the limit", async () => {
+    const call = open();
+    const failure = over(call);
+    call.write(
+      create(ProcessingRequestSchema, {
+        request: { case: "requestBody", value: { body: new Uint8Array(2_000_000) } },
+      }),
+    );
+    expect((await failure)?.code).toBe(status.RESOURCE_EXHAUSTED);
+  });
+
+  test("3,000 reset streams leave the connection alive", async () => {
+    for (let batch = 0; batch < 30; batch++) {
+      await Promise.all(
+        Array.from({ length: 100 }, async () => {
+          const call = open();
+          const answer = new Promise((resolve) => call.once("data", resolve));
+          const failure = over(call);
+          call.write(request());
+          await answer;
+          call.cancel();
+          expect((await failure)?.code).toBe(status.CANCELLED);
+        }),
+      );
+    }
+    expect(outcomes.filter((outcome) => outcome !== "complete")).toEqual([]);
+    expect(errors).toEqual([]);
+  }, 30_000);
+
+  describe("health", () => {
+    const check = methodDefinition(Health.method.check);
+    function healthOf(service: string): Promise<unknown> {
+      return new Promise((resolve) => {
+        client.makeUnaryRequest(
+          check.path,
+          check.requestSerialize,
+          check.responseDeserialize as (bytes: Buffer) => { status: number },
+          { $typeName: "grpc.health.v1.HealthCheckRequest", service },
+          (error, response) => {
+            resolve(error === null ? response?.status : error.code);
+          },
+        );
+      });
+    }
+
+    test.each(["", "readiness", "envoy.service.ext_proc.v3.ExternalProcessor"])(
+      '"%s" follows the server',
+      async (service) => {
+        expect(await healthOf(service)).toBe(Serving.NOT_SERVING);
+        server.setServing(true);
+        expect(await healthOf(service)).toBe(Serving.SERVING);
+      },
+    );
+
+    test("liveness holds before the server serves", async () => {
+      expect(await healthOf("liveness")).toBe(Serving.SERVING);
+    });
+
+    test("an unknown name is not found", async () => {
+      expect(await healthOf("other")).toBe(status.NOT_FOUND);
+    });
+
+    test("Watch tells changes", async () => {
+      const watch = methodDefinition(Health.method.watch);
+      const call = client.makeServerStreamRequest(
+        watch.path,
+        watch.requestSerialize,
+        watch.responseDeserialize as (bytes: Buffer) => { status: number },
+        { $typeName: "grpc.health.v1.HealthCheckRequest", service: "" },
+      );
+      const seen: number[] = [];
+      const both = new Promise<void>((resolve) => {
+        call.on("data", ({ status: now }) => {
+          seen.push(now);
+          if (seen.length === 1) server.setServing(true);
+          if (seen.length === 2) resolve();
+        });
+      });
+      call.on("error", () => {});
+      await both;
+      call.cancel();
+      expect(seen).toEqual([Serving.NOT_SERVING, Serving.SERVING]);
+    });
+  });
+});
