@@ -13,7 +13,8 @@ const sidecar = await startSidecar({
   grpc: "127.0.0.1:0",
   admin: { host: "127.0.0.1", port: 0 },
   log: pino({ level: "error" }, pino.destination(2)),
-  // The scrapes of 16 simulated servers in this same process would be measured with the picks.
-  scrapeIntervalMs: 1_000,
+  // Scraped once: the pages of 16 simulated servers in this same process would be measured with the picks.
+  scrapeIntervalMs: 60_000,
+  staleAfterMs: 3_600_000,
 });
 process.send?.(Number(sidecar.grpcAddress.split(":").at(-1)));

@@ -27,7 +27,7 @@ const reply: Decision = {
   details: "overloaded",
 };
 
-type Request = MessageInitShape<typeof ProcessingRequestSchema>["request"];
+type Request = NonNullable<MessageInitShape<typeof ProcessingRequestSchema>["request"]>;
 
 const headers: Request = {
   case: "requestHeaders",

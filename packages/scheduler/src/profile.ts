@@ -24,17 +24,33 @@ export function createProfile({ filters, scorers = [], picker }: ProfileOptions)
       left = filter(request, left);
     }
     if (left.length <= 1) return left[0];
-    const totals = new Float64Array(left.length);
-    for (const { scorer, weight } of scorers) {
-      const scores = scorer(request, left);
-      for (let i = 0; i < left.length; i++)
-        totals[i] = (totals[i] ?? 0) + weight * clamp(scores[i]);
-    }
-    const [first, ...rest] = left.map(
-      (endpoint, i): Candidate => ({ endpoint, score: totals[i] ?? 0 }),
-    );
-    return first === undefined ? undefined : picker([first, ...rest]).endpoint;
+    const candidates = scorers.length === 0 ? unscored(left) : scored(request, left, scorers);
+    return isFilled(candidates) ? picker(candidates).endpoint : undefined;
   };
+}
+
+function unscored(endpoints: readonly Endpoint[]): readonly Candidate[] {
+  return endpoints.map((endpoint) => ({ endpoint, score: 0 }));
+}
+
+function scored(
+  request: InferenceRequest,
+  endpoints: readonly Endpoint[],
+  scorers: readonly WeightedScorer[],
+): readonly Candidate[] {
+  const totals = new Float64Array(endpoints.length);
+  for (const { scorer, weight } of scorers) {
+    const scores = scorer(request, endpoints);
+    for (let i = 0; i < totals.length; i++)
+      totals[i] = (totals[i] ?? 0) + weight * clamp(scores[i]);
+  }
+  return endpoints.map((endpoint, i) => ({ endpoint, score: totals[i] ?? 0 }));
+}
+
+function isFilled(
+  candidates: readonly Candidate[],
+): candidates is readonly [Candidate, ...Candidate[]] {
+  return candidates.length > 0;
 }
 
 /** A scorer that breaks its promise must not outweigh the others. */

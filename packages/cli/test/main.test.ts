@@ -1,0 +1,136 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "@jest/globals";
+import { type Io, main } from "@umbra/cli";
+
+const examples = fileURLToPath(new URL("../../../examples/mirror", import.meta.url));
+
+async function run(...args: readonly string[]) {
+  let stdout = "";
+  let stderr = "";
+  const io: Io = {
+    stdout: (text) => {
+      stdout += text;
+    },
+    stderr: (text) => {
+      stderr += text;
+    },
+    env: {},
+    isTerminal: false,
+    hasColour: false,
+    signal: new AbortController().signal,
+    readStdin: () => "kind: Gateway\n",
+  };
+  const status = await main(["node", "umbra", ...args], io);
+  return { status, stdout, stderr };
+}
+
+describe("umbra", () => {
+  test.each(["render", "check", "serve", "up", "simulate", "demo", "verify", "load", "report"])(
+    "%s --help has an example",
+    async (command) => {
+      const { status, stdout } = await run(command, "--help");
+      expect(status).toBe(0);
+      expect(stdout).toMatch(new RegExp(`Examples?:\\n {2}\\$ umbra ${command}`));
+    },
+  );
+
+  test("render prints the bootstrap on stdout and words on stderr", async () => {
+    const { status, stdout, stderr } = await run(
+      "render",
+      "-f",
+      examples,
+      "--sidecar",
+      "127.0.0.1:7002",
+      "--listener",
+      "http=7080",
+    );
+    expect(status).toBe(0);
+    expect(stdout).toContain("port_value: 7002");
+    expect(stdout).toContain("port_value: 7080");
+    expect(stderr).toContain("UMB0205");
+  });
+
+  test("check prints the topology", async () => {
+    const { stdout } = await run("check", "-f", examples, "-o", "json");
+    expect(JSON.parse(stdout)).toMatchObject({
+      version: 1,
+      modelServers: [{ replicas: 3 }, { replicas: 3 }],
+    });
+  });
+
+  test("reads standard input", async () => {
+    expect(await run("check", "-f", "-")).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^-:1:1 error UMB0103 `apiVersion` is missing/),
+    });
+  });
+
+  test.each([
+    { name: "an unknown command", args: ["rendr"], words: "unknown command" },
+    { name: "an unknown flag", args: ["render", "--fil"], words: "unknown option" },
+    { name: "no resources", args: ["render"], words: "name files or folders with -f" },
+    {
+      name: "both ways to name endpoints",
+      args: ["up", "-f", examples, "--primary", "10.0.0.1:80"],
+      words: "either -f or --primary",
+    },
+    {
+      name: "a shadow alone",
+      args: ["up", "--shadow", "10.0.0.1:80"],
+      words: "--shadow needs --primary",
+    },
+    {
+      name: "a rate that is none",
+      args: ["load", "--model", "m", "--rate", "fast"],
+      words: "--rate takes a number",
+    },
+    {
+      name: "a listener without port",
+      args: ["render", "-f", examples, "--listener", "http"],
+      words: "--listener takes NAME=PORT",
+    },
+  ])("exits with 2 on $name", async ({ args, words }) => {
+    const { status, stderr, stdout } = await run(...args);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toContain(words);
+  });
+
+  test.each([
+    {
+      name: "a file that is not there",
+      args: ["render", "-f", "/nowhere.yaml"],
+      words: 'no file or folder "/nowhere.yaml"',
+    },
+    {
+      name: "a folder without YAML",
+      args: ["render", "-f", mkdtempSync(join(tmpdir(), "umbra-test-"))],
+      words: "holds no .yaml",
+    },
+    {
+      name: "an endpoints flag for a stranger",
+      args: ["check", "-f", examples, "--endpoints", "vllm-llama2-7b-pol=10.0.0.1:80"],
+      words: 'did you mean "vllm-llama2-7b-pool"?',
+    },
+    {
+      name: "a report from nobody",
+      args: ["report", "--admin", "127.0.0.1:1"],
+      words: "is `umbra up` or `umbra serve` running",
+    },
+  ])("exits with 1 on $name", async ({ args, words }) => {
+    const { status, stderr } = await run(...args);
+    expect(status).toBe(1);
+    expect(stderr).toContain(words);
+    expect(stderr).not.toContain("    at ");
+  });
+
+  test("reads every YAML file of a folder", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "umbra-test-"));
+    writeFileSync(join(folder, "a.yaml"), "kind: Service\n");
+    writeFileSync(join(folder, "b.yml"), "kind: Service\n");
+    const { stderr } = await run("check", "-f", folder);
+    expect(stderr.match(/UMB0103/g)).toHaveLength(2);
+  });
+});
