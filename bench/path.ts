@@ -28,6 +28,10 @@ const simulated = [
   "--",
   "--model",
   "m",
+  "--max-model-len",
+  "1000000",
+  "--num-gpu-blocks-override",
+  "1000000",
 ];
 const running = [startUmbra(...simulated), startUmbra(...simulated)];
 const [primary = [], shadow = []] = await Promise.all(
