@@ -1,4 +1,11 @@
 #!/usr/bin/env node
-import { main } from "../dist/main.js";
+const [major, minor] = process.versions.node.split(".").map(Number);
+if (major < 22 || (major === 22 && minor < 19)) {
+  process.stderr.write(
+    `error: Umbra needs Node 22.19 or later, this is ${process.version}; in a checkout run \`npm run setup\`, then \`npx umbra\`\n`,
+  );
+  process.exit(1);
+}
+const { main } = await import("../dist/main.js");
 
 process.exitCode = await main(process.argv);

@@ -57,6 +57,13 @@ describe.each(sound)("%s", (name) => {
   });
 });
 
+test("a plain mirror needs no lane and no sidecar", () => {
+  const { topology } = read("reference-scenario");
+  const plain = renderBootstrap(topology, { plainMirror: true });
+  expectGolden(plain, new URL("../../../envoy/reference-scenario-plain.yaml", import.meta.url));
+  expect(plain).not.toContain("ext_proc.v3");
+});
+
 test("never throws, whatever the text", () => {
   const texts = readdirSync(cases).map((name) =>
     readFileSync(new URL(`${name}/resources.yaml`, cases), "utf8"),

@@ -32,7 +32,7 @@ export function renderCommand(io: Io): Command {
     )
     .option(
       "--plain-mirror",
-      "mirror straight to the shadow's cluster: no lane, no smart pick of the mirror",
+      "mirror straight to the shadow's cluster: no lane, no sidecar, Envoy's own balancing",
     )
     .option("--no-observe", "leave the recorder's filter out")
     .addHelpText(

@@ -22,7 +22,6 @@ interface UpFlags extends TopologyFlags {
   readonly envoyAdmin: string;
   readonly concurrency: number;
   readonly accessLog: boolean;
-  readonly plainMirror?: true;
 }
 
 const readyTimeoutMs = 30_000;
@@ -47,10 +46,6 @@ export function upCommand(io: Io): Command {
       numberOf("--concurrency", { min: 1, max: 256 }),
       2,
     )
-    .option(
-      "--plain-mirror",
-      "mirror straight to the shadow's cluster: no lane, no smart pick of the mirror",
-    )
     .option("--no-access-log", "leave Envoy's access log out of standard output")
     .addHelpText(
       "after",
@@ -64,7 +59,6 @@ export function upCommand(io: Io): Command {
       const bootstrap = renderBootstrap(topology, {
         sidecar: flags.grpc,
         envoyAdmin: flags.envoyAdmin,
-        plainMirror: flags.plainMirror === true,
       });
       const own = ["--grpc", flags.grpc, "--admin", flags.admin, "--envoy-admin", flags.envoyAdmin];
       const sidecar = keepRunning({

@@ -31,7 +31,7 @@ export function clusters(
     ...topology.pools.filter(({ name }) => used.has(name)).map(primaryCluster),
     ...(used.has(unresolvedCluster) ? [{ name: unresolvedCluster, type: "STATIC" }] : []),
     ...shadows,
-    picker(options),
+    ...(options.plainMirror ? [] : [picker(options)]),
     ...(options.observe && !options.plainMirror ? [observer(options)] : []),
   ];
 }

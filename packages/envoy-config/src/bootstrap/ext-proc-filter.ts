@@ -121,6 +121,7 @@ export interface RouteStreams {
 
 /** Per-route configuration of both filters: which pool a stream is about, and what a failure means. */
 export function routeStreams(streams: RouteStreams, options: BootstrapOptions): EnvoyObject {
+  if (options.plainMirror) return {};
   const metadata = [
     { key: streamMetadata.lane, value: streams.lane },
     { key: streamMetadata.pool, value: streams.pool },
@@ -134,7 +135,7 @@ export function routeStreams(streams: RouteStreams, options: BootstrapOptions): 
     ...(streams.isPicked
       ? { [pickFilter]: typed(perRouteType, { overrides: pickOverrides }) }
       : {}),
-    ...(options.observe && !options.plainMirror
+    ...(options.observe
       ? { [observeFilter]: typed(perRouteType, { overrides: { grpc_initial_metadata: metadata } }) }
       : {}),
   };

@@ -29,7 +29,7 @@ export function listener(
       always_set_request_id_in_response: true,
       early_header_mutation_extensions: [withoutReservedHeaders],
       http_filters: [
-        pick("primary", options),
+        ...(options.plainMirror ? [] : [pick("primary", options)]),
         ...(options.observe && !options.plainMirror ? [observe("primary")] : []),
         router,
       ],
