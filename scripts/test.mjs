@@ -1,5 +1,8 @@
 // Runs all tests, or those of one kind: `node scripts/test.mjs [unit|e2e] [jest arguments]`.
 import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -10,9 +13,13 @@ const isKind = kind !== undefined && Object.hasOwn(folders, kind);
 const paths = isKind ? folders[kind] : [];
 const others = isKind ? rest : process.argv.slice(2);
 
+const folder = mkdtempSync(join(tmpdir(), "umbra-tally-"));
+const tally = join(folder, "tally.txt");
 const { status } = spawnSync(
   process.execPath,
   ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning", jest, ...paths, ...others],
-  { cwd: root, stdio: "inherit" },
+  { cwd: root, stdio: "inherit", env: { ...process.env, TALLY_FILE: tally } },
 );
+process.stdout.write(existsSync(tally) ? `\n${readFileSync(tally, "utf8")}` : "\nno test ran\n");
+rmSync(folder, { recursive: true, force: true });
 process.exitCode = status ?? 1;
