@@ -10,12 +10,12 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const allowed = {
   scheduler: { own: [], others: [], node: false },
   "ext-proc": { own: [], others: ["@bufbuild/protobuf", "@grpc/grpc-js"], node: true },
-  shadow: { own: [], others: ["cli-table3"], node: true },
+  shadow: { own: [], others: ["cli-table3", "fflate"], node: true },
   "envoy-config": { own: [], others: ["yaml"], node: true },
   simulator: { own: [], others: ["prom-client"], node: true },
   sidecar: {
     own: ["scheduler", "ext-proc", "shadow", "envoy-config", "simulator"],
-    others: ["pino", "prom-client", "undici"],
+    others: ["pino", "prom-client", "undici", "uplot"],
     node: true,
   },
   cli: {

@@ -3,13 +3,15 @@ import { Command, CommanderError } from "commander";
 import { checkCommand } from "./commands/check.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { loadCommand } from "./commands/load.ts";
+import { planCommand } from "./commands/plan.ts";
 import { renderCommand } from "./commands/render.ts";
 import { reportCommand } from "./commands/report.ts";
 import { serveCommand } from "./commands/serve.ts";
+import { shadowCommand } from "./commands/shadow.ts";
 import { simulateCommand } from "./commands/simulate.ts";
 import { upCommand } from "./commands/up.ts";
 import { verifyCommand } from "./commands/verify.ts";
-import { CommandError, UsageError } from "./errors.ts";
+import { CommandError, OutcomeError, UsageError } from "./errors.ts";
 import { type Io, processIo } from "./io.ts";
 import { version } from "./version.ts";
 
@@ -45,9 +47,11 @@ function program(io: Io): Command {
     verifyCommand(io),
     loadCommand(io),
     reportCommand(io),
+    planCommand(io),
+    shadowCommand(io),
   ];
   for (const command of commands) root.addCommand(command);
-  for (const command of [root, ...commands]) {
+  for (const command of [root, ...commands, ...commands.flatMap((each) => each.commands)]) {
     command.exitOverride().configureOutput({ writeOut: io.stdout, writeErr: io.stderr });
   }
   return root;
@@ -56,6 +60,7 @@ function program(io: Io): Command {
 function report(cause: unknown, io: Io): number {
   // Commander has written its own message, or the help that was asked for.
   if (cause instanceof CommanderError) return cause.exitCode === 0 ? 0 : 2;
+  if (cause instanceof OutcomeError) return cause.status;
   const isKnown = cause instanceof UsageError || cause instanceof CommandError;
   const message = isKnown
     ? cause.message

@@ -19,6 +19,8 @@ const codes = {
   UMB0206: "an endpoint list can't be read",
   UMB0207: "a flag names a resource that is not there",
   UMB0208: "a feature of a resource is not supported",
+  UMB0209: "two policies hold for the same rule",
+  UMB0210: "a policy's target or candidate is not there",
 } as const;
 
 /** What each diagnostic code is about. */

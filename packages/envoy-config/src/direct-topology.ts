@@ -1,3 +1,4 @@
+import { defaultMirrorPolicy } from "./mirror-policy.ts";
 import type { Pool, Route, Topology } from "./topology.ts";
 
 export interface DirectTopologyOptions {
@@ -33,6 +34,7 @@ export function directTopology({
     name: "default/direct/0/mirror/0",
     pool: "default/shadow",
     perMillion: 1_000_000,
+    policy: defaultMirrorPolicy("default/direct"),
   };
   const route: Route = {
     name: "default/direct/0/0",

@@ -2,6 +2,7 @@ export {
   destinationHeader,
   laneClusterName,
   mirrorHeader,
+  mirrorToHeader,
   primaryClusterName,
   shadowClusterName,
   streamMetadata,
@@ -12,6 +13,20 @@ export { type DiagnosticCode, diagnosticCodes, formatDiagnostic } from "./codes.
 export type { Diagnostic } from "./diagnostic.ts";
 export { type DirectTopologyOptions, directTopology } from "./direct-topology.ts";
 export { type EndpointList, parseEndpointList } from "./endpoint-list.ts";
+export {
+  defaultBudget,
+  defaultMirrorPolicy,
+  type Eligibility,
+  type EvaluationPolicy,
+  gateNames,
+  type JsonValue,
+  type MirrorBudget,
+  type MirrorPolicy,
+  type MirrorRewrite,
+  type MirrorSampling,
+  type SessionKey,
+  sloPresetNames,
+} from "./mirror-policy.ts";
 export { readTopology, type TopologyOptions, type TopologyRead } from "./read-topology.ts";
 export type { SourceFile } from "./resources/read-resources.ts";
 export type {

@@ -1,3 +1,5 @@
+import type { MirrorPolicy } from "./mirror-policy.ts";
+
 /**
  * The topology: what the resources mean, as plain data. Reading YAML ends here; rendering, serving and
  * simulating begin here. Everything is resolved: no reference in it dangles, every default is filled in.
@@ -102,6 +104,8 @@ export interface Mirror {
   readonly pool: string;
   /** Share of requests, 0 to 1,000,000. */
   readonly perMillion: number;
+  /** From a ShadowPolicy; absent: every request may be mirrored, and the judge has its defaults. */
+  readonly policy?: MirrorPolicy;
 }
 
 /** A set of endpoints that serve the same models: an InferencePool, or a Service. */

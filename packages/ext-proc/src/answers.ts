@@ -51,27 +51,25 @@ type Reply = Extract<Decision, { kind: "reply" }>;
 
 type RequestPhase = "requestHeaders" | "requestBody";
 
-/** Answers that set one header and nothing else: a pool has few endpoints, and so few of them. */
-const singleHeaderAnswers = new Map<string, Answer>();
-const maxSingleHeaderAnswers = 4_096;
+/** Answers that set headers and nothing else: endpoints and mirrors are few, and so are they. */
+const headerAnswers = new Map<string, Answer>();
+const maxHeaderAnswers = 8_192;
 
 /** The decision as the answer to the message of `phase`. In the body phase a replaced body goes with it. */
 export function routeAnswer(phase: RequestPhase, route: Route): Answer {
-  const [only] = route.setHeaders;
-  const isSingle =
-    only !== undefined &&
-    route.setHeaders.length === 1 &&
+  const isPlain =
     route.body === undefined &&
     route.removeHeaders === undefined &&
     route.dynamicMetadata === undefined &&
     route.clearRouteCache === undefined;
-  if (!isSingle) return encodeRoute(phase, route);
-  const key = `${phase} ${only.name} ${only.value}`;
-  let answer = singleHeaderAnswers.get(key);
+  if (!isPlain) return encodeRoute(phase, route);
+  let key: string = phase;
+  for (const { name, value } of route.setHeaders) key += `\n${name} ${value}`;
+  let answer = headerAnswers.get(key);
   if (answer === undefined) {
     answer = encodeRoute(phase, route);
-    if (singleHeaderAnswers.size >= maxSingleHeaderAnswers) singleHeaderAnswers.clear();
-    singleHeaderAnswers.set(key, answer);
+    if (headerAnswers.size >= maxHeaderAnswers) headerAnswers.clear();
+    headerAnswers.set(key, answer);
   }
   return answer;
 }

@@ -10,6 +10,11 @@ export interface HeaderEntry {
 export interface StreamInfo {
   /** gRPC call metadata, names in lower case: what Envoy's `grpc_service.initial_metadata` sets. */
   readonly metadata: { get(name: string): string | undefined };
+  /**
+   * Ends the stream with an error. Where the filter fails closed, Envoy then ends the HTTP request at whatever point it
+   * is; where it fails open, the request goes on.
+   */
+  fail(): void;
 }
 
 /** How the filter sends request bodies. `UNKNOWN`: an Envoy that does not say, served as BUFFERED. */

@@ -60,7 +60,7 @@ function readAttributes(attributes: ProcessingRequest["attributes"]): ReadonlyMa
   const read = new Map<string, string>();
   for (const struct of Object.values(attributes)) {
     for (const [name, value] of Object.entries(struct)) {
-      if (typeof value === "string") read.set(name, value);
+      if (typeof value === "string" || typeof value === "number") read.set(name, String(value));
     }
   }
   return read;

@@ -77,13 +77,18 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
         onError(cause);
       }
     };
+    const fail = () => {
+      if (isOver) return;
+      finish("failed");
+      call.emit("error", { code: status.ABORTED, details: "ended by the processor" });
+    };
     const ended = () => finish(stream?.isDone() === true ? "complete" : "cancelled");
 
     call.on("data", (message: ProcessingRequest) => {
       if (isOver) return;
       // A throw in here would end the process.
       try {
-        stream ??= open(call, message);
+        stream ??= open(call, message, fail);
         if (stream.receive(message, call)) {
           ended();
           call.end();
@@ -105,8 +110,8 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
     call.on("error", ended);
   }
 
-  function open(call: Call, { observabilityMode }: ProcessingRequest): Stream {
-    const info = streamInfo(call);
+  function open(call: Call, { observabilityMode }: ProcessingRequest, fail: () => void): Stream {
+    const info = streamInfo(call, fail);
     if (observabilityMode) {
       const exchange = processor.observe(info);
       return observeStream(exchange, createObserveStream(exchange));
@@ -179,8 +184,9 @@ function observeStream(exchange: ObserveExchange, stream: ObserveStream): Stream
   };
 }
 
-function streamInfo({ metadata }: Call): StreamInfo {
+function streamInfo({ metadata }: Call, fail: () => void): StreamInfo {
   return {
+    fail,
     metadata: {
       get(name) {
         const [value] = metadata.get(name);

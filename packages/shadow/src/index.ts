@@ -1,18 +1,54 @@
-export type { Lane, Leg, LegClass, Pair } from "./leg.ts";
-export type { LegRecorder, LegStart } from "./leg-recorder.ts";
+export {
+  defaultEvaluation,
+  type EvaluationConfig,
+  type EvaluationSettings,
+  evaluationConfig,
+  type GateConfig,
+  type GateId,
+  gateDefaults,
+  gateIds,
+  sloPresets,
+} from "./judge/config.ts";
+export type {
+  EvaluationFacts,
+  EvaluationInput,
+  FunnelCounts,
+  LaneFacts,
+} from "./judge/input.ts";
+export { configHash, evaluationId, judge } from "./judge/judge.ts";
+export { type Plan, type PlanInput, type PlannedGate, planEvaluation } from "./judge/plan.ts";
+export {
+  isCensored,
+  type Lane,
+  type Leg,
+  type LegClass,
+  legClasses,
+  type Pair,
+} from "./measure/leg.ts";
+export type {
+  LegRecorder,
+  LegStart,
+  ResponseStart,
+  UnmirroredFor,
+} from "./measure/leg-recorder.ts";
+export { createSseLines, type SseLines } from "./measure/sse-lines.ts";
 export {
   createRecorder,
   type Recorder,
   type RecorderOptions,
   type RecorderStats,
-} from "./recorder.ts";
+} from "./pairing/recorder.ts";
+export { renderReportHtml } from "./render/html/page.ts";
+export { renderReportJunit } from "./render/junit.ts";
+export { renderReportMarkdown } from "./render/markdown.ts";
+export { renderReportText, type TextOptions } from "./render/terminal.ts";
+export type * from "./report/shadow-report.ts";
 export {
-  createReport,
-  type LaneReport,
-  type Metric,
-  type Percentiles,
-  type ReportInput,
-  type ShadowReport,
-} from "./report.ts";
-export { renderReportTable } from "./report-table.ts";
-export { createSseLines, type SseLines } from "./sse-lines.ts";
+  lostSample,
+  pairSample,
+  type SampleFrame,
+  unmirroredSample,
+} from "./samples/pair-sample.ts";
+export { parseSample, type SampleLine } from "./samples/read-samples.ts";
+export { type DropReason, dropReasons, type Sample, type SampleLeg } from "./samples/sample.ts";
+export { createSampleStore, type SampleStore } from "./samples/sample-store.ts";

@@ -1,10 +1,11 @@
+import { deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
 import {
   createRecorder,
   type LegStart,
   type Pair,
   type Recorder,
-  renderReportTable,
+  type ResponseStart,
 } from "@umbra/shadow";
 import fc from "fast-check";
 
@@ -28,28 +29,38 @@ interface Setup {
   readonly recorder: Recorder;
   readonly clock: { ms: number };
   readonly pairs: Pair[];
+  readonly lost: string[];
+  readonly unmirrored: string[];
 }
 
 function setup(options: object = {}): Setup {
   const clock = { ms: 0 };
   const pairs: Pair[] = [];
+  const [lost, unmirrored]: [string[], string[]] = [[], []];
   return {
     clock,
     pairs,
+    lost,
+    unmirrored,
     recorder: createRecorder({
       now: () => clock.ms,
       onPair: (pair) => pairs.push(pair),
+      onLost: ({ requestId }, mirror) => lost.push(`${requestId} ${mirror}`),
+      onUnmirrored: ({ requestId }, { mirror, drop }) =>
+        unmirrored.push(`${requestId} ${mirror} ${drop}`),
       ...options,
     }),
   };
 }
 
-const primary: LegStart = { requestId: "r1", lane: "primary", pool: "p", isMirrored: true };
-const shadow: LegStart = { requestId: "r1", lane: "shadow", pool: "s" };
+const at = { endpoint: "10.0.0.1:8000" };
+const primary: LegStart = { requestId: "r1", lane: "primary", pool: "p", mirrors: ["m"], ...at };
+const shadow: LegStart = { requestId: "r1", lane: "shadow", pool: "s", mirrors: ["m"], ...at };
 
 interface Answer {
   readonly status?: number;
   readonly type?: string;
+  readonly response?: Partial<ResponseStart>;
   /** A number is a pause in ms. */
   readonly body?: readonly (string | number)[];
   readonly outcome?: "complete" | "cancelled" | "failed";
@@ -62,20 +73,28 @@ function run(
   {
     status = 200,
     type = "text/event-stream",
+    response = {},
     body = [],
     outcome = "complete",
     isEnded = true,
   }: Answer,
 ): void {
   const leg = recorder.begin(start);
-  leg?.dispatched("10.0.0.1:8000");
-  if (status > 0) leg?.responseHeaders(status, type);
+  if (status > 0) leg?.responseHeaders({ status, contentType: type, ...response });
   for (const part of body) {
     if (typeof part === "number") clock.ms += part;
     else leg?.responseBody(Buffer.from(part), false);
   }
   if (isEnded) leg?.responseBody(new Uint8Array(), true);
   leg?.end(outcome);
+}
+
+/** The class of a shadow leg. */
+function shadowClass(answer: Answer, start: Partial<LegStart> = {}): string {
+  const all = setup();
+  run(all, { ...shadow, ...start }, answer);
+  run(all, primary, {});
+  return all.pairs[0]?.shadow.class ?? "no pair";
 }
 
 /** The measures of one primary leg. */
@@ -127,6 +146,7 @@ describe("a leg's measures", () => {
     expect(measured({ body: [5, reasoning, 5, tool, done] })).toMatchObject({
       ttftMs: 5,
       e2eMs: 10,
+      ttfoMs: 10,
       outTokens: 2,
       outChars: 0,
       finishReason: "tool_calls",
@@ -184,8 +204,7 @@ describe("a leg's measures", () => {
       fc.property(fc.array(fc.nat({ max: whole.length }), { maxLength: 12 }), (cuts) => {
         const all = setup();
         const leg = all.recorder.begin(primary);
-        leg?.dispatched("10.0.0.1:8000");
-        leg?.responseHeaders(200, "text/event-stream");
+        leg?.responseHeaders({ status: 200, contentType: "text/event-stream" });
         const at = [0, ...cuts.toSorted((a, b) => a - b), whole.length];
         at.slice(1).forEach((end, index) => {
           leg?.responseBody(whole.subarray(at[index], end), end === whole.length);
@@ -218,33 +237,56 @@ describe("pairing", () => {
     ]);
   });
 
-  test("pairs one primary with each of two shadow pools", () => {
+  test("pairs one primary with its twin in each of two mirrors", () => {
     const all = setup();
     run(all, shadow, {});
-    run(all, primary, {});
-    run(all, { ...shadow, pool: "other" }, {});
+    run(all, { ...primary, mirrors: ["m", "n"] }, {});
+    run(all, { ...shadow, pool: "other", mirrors: ["n"] }, {});
     expect(all.pairs.map((pair) => pair.shadow.pool)).toEqual(["s", "other"]);
-    expect(all.recorder.report().lanes.find(({ lane }) => lane === "primary")?.requests).toBe(1);
+    expect(all.recorder.stats()).toMatchObject({ waiting: 0, lost: 0 });
   });
 
   test("does not wait for the twin of a request that is not mirrored", () => {
     const all = setup();
-    run(all, { ...primary, isMirrored: false }, {});
-    expect(all.recorder.stats()).toMatchObject({ waitingLegs: 0, pairs: 0 });
-    expect(all.recorder.report().unpaired).toEqual({ primary: 1, shadow: 0 });
+    run(all, { ...primary, mirrors: [], unmirrored: [{ mirror: "m", drop: "size" }] }, {});
+    expect(all.recorder.stats()).toMatchObject({ waiting: 0, pairs: 0 });
+    expect(all.unmirrored).toEqual(["r1 m size"]);
   });
 
-  test("gives up a twin that never comes", () => {
-    const all = setup({ pairTimeoutMs: 1_000 });
+  test("gives up a twin that never begins, soon; one that runs gets its time", () => {
+    const all = setup({ lostAfterMs: 1_000, pairTimeoutMs: 5_000 });
     run(all, primary, {});
-    run(all, { ...shadow, requestId: "r2" }, {});
+    run(all, { ...primary, requestId: "r2" }, {});
+    const running = all.recorder.begin({ ...shadow, requestId: "r2" });
     all.clock.ms += 1_001;
     all.recorder.expire();
-    expect(all.recorder.stats()).toMatchObject({ waitingLegs: 0, expired: 2 });
+    expect(all.lost).toEqual(["r1 m"]);
+    all.clock.ms += 4_000;
+    all.recorder.expire();
+    expect(all.lost).toEqual(["r1 m", "r2 m"]);
+    running?.end("complete");
+    expect(all.recorder.stats()).toMatchObject({ waiting: 0, lost: 2, pairs: 0 });
+  });
+
+  test("forgets a shadow whose primary is never seen", () => {
+    const all = setup({ pairTimeoutMs: 20_000 });
+    run(all, shadow, {});
+    all.clock.ms += 20_001;
+    all.recorder.expire();
+    expect(all.recorder.stats()).toMatchObject({ waiting: 0, lost: 1 });
+  });
+
+  test("a request id that comes twice at once is recorded once", () => {
+    const all = setup();
+    const first = all.recorder.begin(primary);
+    expect(all.recorder.begin(primary)).toBeUndefined();
+    first?.end("complete");
+    run(all, shadow, {});
+    expect(all.pairs).toHaveLength(1);
   });
 
   test("bounds what is open, waiting and kept", () => {
-    const all = setup({ maxOpen: 2, maxPairs: 10 });
+    const all = setup({ maxOpen: 2, maxWaiting: 50, maxPairs: 10 });
     const open = [1, 2, 3].map((n) => all.recorder.begin({ ...primary, requestId: `open${n}` }));
     expect(open.map((leg) => leg !== undefined)).toEqual([true, true, false]);
     for (const leg of open) leg?.end("cancelled");
@@ -254,56 +296,190 @@ describe("pairing", () => {
       run(all, { ...shadow, requestId: `lost${i}` }, {});
     }
     expect(all.recorder.pairs()).toHaveLength(10);
-    expect(all.recorder.stats().waitingLegs).toBeLessThanOrEqual(20);
+    expect(all.recorder.stats()).toMatchObject({ waiting: 50, openLegs: 0 });
     expect(all.recorder.begin({ ...primary, requestId: "x".repeat(129) })).toBeUndefined();
-  });
-});
-
-describe("the report", () => {
-  const all = setup();
-  for (let i = 1; i <= 4; i++) {
-    run(
-      all,
-      { ...primary, requestId: `q${i}` },
-      { body: [100, delta("canary"), 100, delta("b", stop), done] },
-    );
-    run(
-      all,
-      { ...shadow, requestId: `q${i}` },
-      { body: [150, delta("canary"), 50, delta("b", stop), done] },
-    );
-  }
-  run(all, { ...primary, requestId: "bad" }, { status: 500 });
-  const report = all.recorder.report();
-
-  test("has both lanes, and the median of the pairs' ratios", () => {
-    expect(report).toMatchObject({
-      version: 1,
-      pairs: 4,
-      unpaired: { primary: 1, shadow: 0 },
-      medianRatio: { ttftMs: 1.5, tpotMs: 0.5, e2eMs: 1 },
-    });
-    expect(report.lanes).toMatchObject([
-      {
-        lane: "primary",
-        pool: "p",
-        requests: 5,
-        classes: { ok: 4, server_error: 1 },
-        ttftMs: { p50: 100, p90: 100, p99: 100 },
-        outTokens: 8,
-        endpoints: { "10.0.0.1:8000": 5 },
-      },
-      { lane: "shadow", pool: "s", requests: 4, classes: { ok: 4 }, ttftMs: { p50: 150 } },
-    ]);
-  });
-
-  test("is a table for people", () => {
-    const table = renderReportTable(report, { color: false });
-    expect(table).toMatch(/TTFT p50 ms\s+│ 100\.0\s+│ 150\.0\s+│ 1\.50/);
-    expect(table).toContain("server_error 1");
   });
 
   test("holds no text of prompts or answers", () => {
-    expect(JSON.stringify([report, all.recorder.pairs()])).not.toContain("canary");
+    const all = setup();
+    run(all, primary, { body: [delta("canary"), done] });
+    run(all, shadow, { body: [delta("canary"), done] });
+    expect(JSON.stringify(all.recorder.pairs())).not.toContain("canary");
+  });
+});
+
+describe("a shadow's end", () => {
+  test.each<{ name: string; answer: Answer; start?: Partial<LegStart>; want: string }>([
+    {
+      name: "cut before headers",
+      answer: { status: 0, isEnded: false, outcome: "cancelled" },
+      want: "connect",
+    },
+    {
+      name: "cut while it streams",
+      answer: { body: [delta("a")], isEnded: false, outcome: "cancelled" },
+      want: "truncated",
+    },
+    {
+      name: "cut at its time limit",
+      answer: { body: [delta("a"), 1_000], isEnded: false, outcome: "cancelled" },
+      start: { timeoutMs: 1_000 },
+      want: "timeout",
+    },
+    { name: "504", answer: { status: 504 }, want: "timeout" },
+    {
+      name: "the gateway's own 503",
+      answer: { status: 503, response: { isLocalReply: true } },
+      want: "connect",
+    },
+  ])("$name is $want", ({ answer, start, want }) => {
+    expect(shadowClass(answer, start)).toBe(want);
+  });
+
+  test("cut because the client went away is censored", () => {
+    const all = setup();
+    const leg = all.recorder.begin(shadow);
+    leg?.responseHeaders({ status: 200, contentType: "text/event-stream" });
+    leg?.cut("propagated_cancel");
+    leg?.end("cancelled");
+    run(all, primary, { isEnded: false, outcome: "cancelled" });
+    expect(all.pairs.map((pair) => [pair.primary.class, pair.shadow.class])).toEqual([
+      ["client_cancelled", "propagated_cancel"],
+    ]);
+  });
+});
+
+describe("formats and encodings", () => {
+  const typed = (type: string, more: object = {}) => event({ type, ...more });
+
+  test("responses", () => {
+    const usageOf = {
+      input_tokens: 7,
+      output_tokens: 4,
+      input_tokens_details: { cached_tokens: 2 },
+    };
+    const leg = measured({
+      body: [
+        typed("response.created", { response: { id: "resp_1" } }),
+        10,
+        typed("response.reasoning_text.delta", { delta: "hm" }),
+        10,
+        typed("response.output_text.delta", { delta: "hé" }),
+        10,
+        typed("response.function_call_arguments.delta", { delta: "{" }),
+        typed("response.completed", {
+          response: { id: "resp_1", model: "m", status: "completed", usage: usageOf },
+        }),
+      ],
+    });
+    expect(leg).toMatchObject({
+      class: "ok",
+      ttftMs: 10,
+      ttfoMs: 20,
+      e2eMs: 30,
+      outTokens: 4,
+      promptTokens: 7,
+      cachedTokens: 2,
+      outChars: 2,
+      finishReason: "stop",
+      responseId: "resp_1",
+    });
+  });
+
+  test("messages", () => {
+    const leg = measured({
+      body: [
+        typed("message_start", {
+          message: { id: "msg_1", usage: { input_tokens: 5, cache_read_input_tokens: 3 } },
+        }),
+        typed("ping"),
+        10,
+        typed("content_block_delta", { delta: { type: "thinking_delta", thinking: "hm" } }),
+        10,
+        typed("content_block_delta", { delta: { type: "text_delta", text: "yes" } }),
+        typed("message_delta", {
+          delta: { stop_reason: "max_tokens" },
+          usage: { output_tokens: 6 },
+        }),
+        typed("message_stop"),
+      ],
+    });
+    expect(leg).toMatchObject({
+      class: "ok",
+      ttftMs: 10,
+      ttfoMs: 20,
+      outTokens: 6,
+      promptTokens: 8,
+      cachedTokens: 3,
+      finishReason: "length",
+    });
+  });
+
+  test.each([
+    {
+      name: "responses",
+      json: {
+        object: "response",
+        status: "incomplete",
+        incomplete_details: { reason: "max_output_tokens" },
+        output: [{ type: "message", content: [{ type: "output_text", text: "abc" }] }],
+        usage: { output_tokens: 3 },
+      },
+      finish: "length",
+    },
+    {
+      name: "messages",
+      json: {
+        type: "message",
+        stop_reason: "end_turn",
+        content: [{ type: "text", text: "abc" }],
+        usage: { output_tokens: 3 },
+      },
+      finish: "stop",
+    },
+  ])("$name in one piece", ({ json, finish }) => {
+    const leg = measured({ type: "application/json", body: [40, JSON.stringify(json)] });
+    expect(leg).toMatchObject({
+      class: "ok",
+      e2eMs: 40,
+      outTokens: 3,
+      outChars: 3,
+      finishReason: finish,
+    });
+    expect(leg).not.toHaveProperty("ttftMs");
+  });
+
+  test("a stream that ends with an error event or with none is no answer", () => {
+    const failed = measured({ body: [typed("response.failed", { response: {} })] });
+    expect(failed.class).toBe("stream_error");
+    const text = typed("response.output_text.delta", { delta: "a" });
+    expect(measured({ body: [text] }).class).toBe("truncated");
+  });
+
+  test.each([
+    { encoding: "gzip", encode: gzipSync },
+    { encoding: "deflate", encode: deflateSync },
+    { encoding: "deflate", encode: deflateRawSync },
+  ])("$encoding is undone chunk by chunk", ({ encoding, encode }) => {
+    const bytes = encode(Buffer.from([role, delta("a"), delta("b", stop), usage, done].join("")));
+    const all = setup();
+    const leg = all.recorder.begin(primary);
+    leg?.responseHeaders({
+      status: 200,
+      contentType: "text/event-stream",
+      contentEncoding: encoding,
+    });
+    for (const byte of bytes) leg?.responseBody(Uint8Array.of(byte), false);
+    leg?.end("complete");
+    run(all, shadow, {});
+    expect(all.pairs[0]?.primary).toMatchObject({ class: "ok", outTokens: 3, outChars: 2 });
+  });
+
+  test("what is no gzip is malformed; an encoding that can't be read is counted only", () => {
+    const response = { contentEncoding: "gzip" };
+    expect(measured({ response, body: [delta("a"), done] }).class).toBe("malformed");
+    const unread = measured({ response: { contentEncoding: "br" }, body: ["xx"] });
+    expect(unread).toMatchObject({ class: "ok", outChars: 0 });
+    expect(unread).not.toHaveProperty("ttftMs");
   });
 });

@@ -9,6 +9,8 @@ export interface SidecarMetrics {
   decided(pool: string, lane: Lane, outcome: PickOutcome, tookMs: number): void;
   scraped(outcome: ScrapeOutcome, tookMs: number): void;
   streamFailed(): void;
+  /** A twin was ended because its client went away. */
+  twinCancelled(): void;
 }
 
 /** What the sidecar tells Prometheus. Label values come from the topology and closed lists, never from clients. */
@@ -55,6 +57,11 @@ export function createSidecarMetrics(
     help: "ext_proc streams that ended by an error of this process.",
     registers,
   });
+  const cancelled = new Counter({
+    name: "umbra_shadow_cancelled_total",
+    help: "Mirrored requests that were ended because the client of the original went away.",
+    registers,
+  });
   new Gauge({
     name: "umbra_open_streams",
     help: "ext_proc streams open now.",
@@ -98,6 +105,9 @@ export function createSidecarMetrics(
     },
     streamFailed() {
       failed.inc();
+    },
+    twinCancelled() {
+      cancelled.inc();
     },
   };
 }

@@ -1,14 +1,19 @@
 import type { Topology } from "@umbra/envoy-config";
 import { createExtProcServer } from "@umbra/ext-proc";
-import { createRecorder } from "@umbra/shadow";
+import { createRecorder, type ShadowReport } from "@umbra/shadow";
 import type { Logger } from "pino";
 import { startAdminServer } from "./admin/admin-server.ts";
 import { isEnvoyReady } from "./admin/envoy-ready.ts";
+import { newSecret, startEvaluations } from "./evaluation/evaluations.ts";
+import { createLoadCount } from "./evaluation/load-count.ts";
+import { createShadowMetrics } from "./evaluation/shadow-metrics.ts";
 import { observeExchange } from "./exchange/observe.ts";
-import { pickExchange, tooLargeMessage } from "./exchange/pick.ts";
+import { type PickOptions, pickExchange, tooLargeMessage } from "./exchange/pick.ts";
 import { createPickMemo } from "./exchange/pick-memo.ts";
 import { createPoolRegistry } from "./exchange/pool-registry.ts";
+import { createTwinWatch } from "./exchange/twin-watch.ts";
 import { createSidecarMetrics } from "./metrics.ts";
+import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-registry.ts";
 import { errorReply } from "./openai/error-reply.ts";
 import { startScrapeLoop } from "./scrape/scrape-loop.ts";
 
@@ -27,6 +32,12 @@ export interface SidecarOptions {
   readonly scrapeIntervalMs?: number;
   /** Age from which metrics count as stale, in ms; 2,000 when absent. */
   readonly staleAfterMs?: number;
+  /** NDJSON that samples are appended to; kept in memory only when absent. */
+  readonly samplesFile?: string;
+  /** Time between two looks at the evaluations, in ms; 5,000 when absent. */
+  readonly lookEveryMs?: number;
+  /** Lets changing admin calls come from anywhere; without it, from loopback only. */
+  readonly adminToken?: string;
 }
 
 export interface Sidecar {
@@ -39,7 +50,7 @@ export interface Sidecar {
 
 const scrapeTimeoutMs = 1_000;
 
-/** Starts the sidecar: scraping, ext_proc and the admin interface. Throws when an address can't be bound. */
+/** Starts the sidecar: scraping, ext_proc, the evaluations and the admin interface. Throws when an address can't be bound. */
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { topology, log } = options;
   const maxBodyBytes = options.maxBodyBytes ?? 32 * 1024 * 1024;
@@ -49,15 +60,84 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     ...clock,
     staleAfterMs: options.staleAfterMs ?? 2_000,
   });
-  const recorder = createRecorder({ now });
+  const registry = createMirrorRegistry(topology, now);
+  const secret = newSecret();
+  const load = createLoadCount(pools);
+  const evaluations = startEvaluations({
+    topology,
+    registry,
+    pools,
+    load,
+    secret,
+    samplesFile: options.samplesFile,
+    lookEveryMs: options.lookEveryMs ?? 5_000,
+    captured: () => 0,
+    onLook: (reports) => protectPrimary(reports, registry, log),
+    onTrouble: (text) => log.error(text),
+  });
+  const recorder = createRecorder({
+    now,
+    onPair(pair, mirror) {
+      shadowMetrics.paired(pair.shadow.pool, pair);
+      evaluations.paired(pair, mirror);
+    },
+    onLost(primary, mirror) {
+      const gate = registry.gateOf(mirror);
+      if (gate !== undefined) shadowMetrics.lost(gate.candidate);
+      gate?.finished(primary.requestId);
+      evaluations.lost(primary, mirror);
+    },
+    onUnmirrored(primary, of) {
+      const gate = registry.gateOf(of.mirror);
+      if (gate !== undefined) shadowMetrics.unmirrored(gate.candidate, primary);
+      evaluations.unmirrored(primary, of);
+    },
+    onShadow(shadow, mirror) {
+      const tokens = (shadow.promptTokens ?? 0) + (shadow.outTokens ?? 0);
+      const isError = shadow.class !== "ok" && shadow.class !== "propagated_cancel";
+      registry.gateOf(mirror)?.finished(shadow.requestId, { isError, tokens });
+    },
+  });
   const memo = createPickMemo(8_192);
   const metrics = createSidecarMetrics(pools, recorder, () => server.openStreams);
-  const pickOptions = { pools, memo, maxBodyBytes, now, onDecision: metrics.decided };
+  const shadowMetrics = createShadowMetrics({
+    registry: metrics.registry,
+    gates: registry.gates,
+    latest: () => evaluations.latest,
+  });
+  const watch = createTwinWatch({
+    canCancel: (mirror) => registry.gateOf(mirror)?.policy !== undefined,
+    onCancel: () => metrics.twinCancelled(),
+  });
+  const pickOptions: PickOptions = {
+    pools,
+    memo,
+    watch,
+    maxBodyBytes,
+    now,
+    mirroring: { registry, secret, random: Math.random, onDropped: evaluations.dropped },
+    onDecision(pool, lane, outcome, tookMs) {
+      metrics.decided(pool, lane, outcome, tookMs);
+      if (outcome === "picked") load.picked(pool, lane);
+    },
+    onTwinRefused(requestId, mirror, pool) {
+      const leg = recorder.begin({ requestId, lane: "shadow", pool, mirrors: [mirror] });
+      leg?.responseHeaders({ status: 503, contentType: "application/json" });
+      leg?.end("complete");
+    },
+    onTwinOver: (requestId, mirror) => registry.gateOf(mirror)?.finished(requestId),
+  };
 
   const server = createExtProcServer({
     processor: {
       pick: (stream) => pickExchange(stream, pickOptions),
-      observe: (stream) => observeExchange(stream, { recorder, memo }),
+      observe: (stream) =>
+        observeExchange(stream, {
+          recorder,
+          memo,
+          watch,
+          timeoutOf: (mirror) => registry.gateOf(mirror)?.policy?.budget.requestTimeoutMs,
+        }),
     },
     maxBodyBytes,
     tooLarge: () => errorReply("request_too_large", tooLargeMessage(maxBodyBytes)),
@@ -73,7 +153,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     timeoutMs: scrapeTimeoutMs,
     onScrape: metrics.scraped,
   });
-  const sweeping = setInterval(() => recorder.expire(), 5_000).unref();
+  const sweeping = setInterval(() => {
+    recorder.expire();
+    for (const gate of registry.gates) gate.expire();
+  }, 1_000).unref();
   const awaited = primaryPools(topology);
 
   const notReady = async (): Promise<readonly string[]> => {
@@ -91,7 +174,11 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       pools,
       recorder,
       registry: metrics.registry,
+      gates: registry.gates,
       notReady,
+      reports: () => evaluations.reports(),
+      latestReports: () => evaluations.latest,
+      token: options.adminToken,
     });
     server.setServing(true);
     log.info({ grpc: grpcAddress, admin: admin.address, pools: [...pools.keys()] }, "serving");
@@ -102,14 +189,33 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         server.setServing(false);
         clearInterval(sweeping);
         await server.close(graceMs);
-        await scraping.close();
-        await admin.close();
+        await Promise.all([scraping.close(), evaluations.close(), admin.close()]);
       },
     };
   } catch (cause) {
     clearInterval(sweeping);
-    await Promise.allSettled([server.close(0), scraping.close()]);
+    await Promise.allSettled([server.close(0), scraping.close(), evaluations.close()]);
     throw cause;
+  }
+}
+
+/** Mirroring that slows clients stops by itself. */
+function protectPrimary(
+  reports: readonly ShadowReport[],
+  { gates }: MirrorRegistry,
+  log: Logger,
+): void {
+  for (const { candidate, evaluation, validity } of reports) {
+    const alarm = validity.find(({ id, ok }) => id === "primary_protection" && ok === false);
+    const gate = gates.find(
+      (each) => each.candidate === candidate.pool && each.route === evaluation.route,
+    );
+    if (alarm === undefined || gate === undefined || gate.state().paused) continue;
+    gate.pause("protection");
+    log.warn(
+      { candidate: gate.candidate, ratio: alarm.value },
+      "mirroring is paused: mirrored requests are slower at the primary than others",
+    );
   }
 }
 

@@ -1,6 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { Pair, ShadowReport } from "@umbra/shadow";
-import { renderReportTable } from "@umbra/shadow";
+import { type Pair, renderReportText, type ShadowReport } from "@umbra/shadow";
 import { Command } from "commander";
 import { checkLines } from "../checks-table.ts";
 import { type LaneServers, startLaneServers } from "../demo/lane-servers.ts";
@@ -14,20 +13,29 @@ import { type Child, startChild } from "../process/child.ts";
 import { freePorts } from "../process/free-port.ts";
 import { ownCommand } from "../process/own-command.ts";
 import { waitUntil } from "../process/wait-until.ts";
+import { writeReports } from "../report/write-report.ts";
 import { numberOf } from "../resources/host-port.ts";
 import { type Check, proveMirroring } from "../traffic/prove-mirroring.ts";
 
 interface DemoFlags {
   readonly duration: number;
+  readonly same?: true;
+  readonly html: string;
 }
 
 const resources = fileURLToPath(new URL("../../../../examples/mirror", import.meta.url));
+const policy = fileURLToPath(new URL("../../../../examples/demo", import.meta.url));
 const host = "example.com";
 const primaryName = "vllm-llama2-7b-pool";
 const shadowName = "vllm-llama2-7b-pool-1";
 /** `--max-loras` of the scenario's Deployments. */
 const adapterSlots = 4;
 const baseModel = "/model/llama2";
+
+/** How much slower the simulated candidate is, unless it is to be the same. */
+const slowdown = 1.3;
+/** A shorter run has too few pairs for a verdict. */
+const verdictAfterS = 40;
 
 /** The request of the scenario. */
 const scenarioBody = JSON.stringify({
@@ -42,30 +50,35 @@ export function demoCommand(io: Io): Command {
   return new Command("demo")
     .summary("run the reference scenario on this machine")
     .description(
-      "Starts simulated model servers, the sidecar and a real Envoy, mirrors a request and then mixed traffic, and checks what it claims. All ports are free ones.",
+      "Starts simulated model servers, the sidecar and a real Envoy, mirrors a request and then mixed traffic, judges the candidate, and checks what it claims. All ports are free ones.",
     )
     .option(
       "--duration <seconds>",
       "how long the mixed traffic lasts",
       numberOf("--duration", { min: 1, max: 3_600 }),
-      20,
+      45,
     )
-    .addHelpText("after", "\nExample:\n  $ umbra demo")
+    .option("--same", "the candidate is as fast as the primary, instead of slower by 30 %")
+    .option("--html <file>", "where the report's page is written", "umbra-demo-report.html")
+    .addHelpText("after", "\nExamples:\n  $ umbra demo\n  $ umbra demo --same")
     .action((flags: DemoFlags) => runDemo(flags, io));
 }
 
-async function runDemo({ duration }: DemoFlags, io: Io): Promise<void> {
+async function runDemo({ duration, same, html }: DemoFlags, io: Io): Promise<void> {
   const say = (words: string) => io.stdout(`${words}\n`);
   findEnvoy(io.env);
   const children: Child[] = [];
   try {
-    say("Starting 3 primary and 3 shadow endpoints (simulated vLLM), the sidecar and Envoy …");
-    const lanes = await startLanes(children);
+    const speed = same === true ? "just as fast" : "slower by 30 %";
+    say(
+      `Starting 3 primary and 3 shadow endpoints (simulated vLLM; the shadow's are ${speed}), the sidecar and Envoy …`,
+    );
+    const lanes = await startLanes(children, same === true ? 1 : slowdown);
     const [http, grpc, admin, envoyAdmin] = await freePorts(4);
     const adminAddress = `127.0.0.1:${admin}`;
     const up = startChild(
       ownCommand([
-        ...["up", "-f", resources, "--bind", "127.0.0.1", "--no-access-log"],
+        ...["up", "-f", resources, "-f", policy, "--bind", "127.0.0.1", "--no-access-log"],
         ...["--endpoints", `${primaryName}=${lanes.primary.endpoints.join(",")}`],
         ...["--endpoints", `${shadowName}=${lanes.shadow.endpoints.join(",")}`],
         ...["--listener", `http=${http}`, "--grpc", `127.0.0.1:${grpc}`],
@@ -82,14 +95,16 @@ async function runDemo({ duration }: DemoFlags, io: Io): Promise<void> {
     say(checkLines(first, io.hasColour));
 
     say(
-      `Mixed traffic for ${duration} s: base model and adapters, streamed and not, 15 requests/s`,
+      `Mixed traffic for ${duration} s: base model and adapters, streamed and not, 20 requests/s`,
     );
     const load = await mixedTraffic(origin, host, duration * 1_000, io);
     io.signal.throwIfAborted();
     const failed = load.sent.filter(({ answer }) => answer.status !== 200 || !answer.isComplete);
     const pairs = await allPairs(adminAddress, load.sent.length + 1, io.signal);
-    const report = await adminJson<ShadowReport>(adminAddress, "/v1/report", io.signal);
-    say(`\nBoth lanes side by side\n${renderReportTable(report, { color: io.hasColour })}\n`);
+    const report = await verdictOf(adminAddress, io.signal);
+    say(`\n${renderReportText(report, { color: io.hasColour })}\n`);
+    writeReports([report], { html }, io);
+    say("");
 
     const spread = [
       laneSpread("primary", pairs, lanes.primary.endpoints),
@@ -123,8 +138,17 @@ async function runDemo({ duration }: DemoFlags, io: Io): Promise<void> {
         seen: `${loads(picked)} against ${loads(inTurn)}`,
       })),
     ];
-    say(checkLines(last, io.hasColour));
-    const broken = [...first, ...last].filter(({ holds }) => !holds).length;
+    const expected = same === true ? "PASS" : "FAIL";
+    const isLongEnough = duration >= verdictAfterS;
+    const judged: readonly Check[] = [
+      {
+        claim: `the candidate, ${speed}, is judged ${isLongEnough ? expected : "as well as so short a run allows"}`,
+        holds: !isLongEnough || report.verdict.status === expected,
+        seen: report.verdict.status,
+      },
+    ];
+    say(checkLines([...last, ...judged], io.hasColour));
+    const broken = [...first, ...last, ...judged].filter(({ holds }) => !holds).length;
     if (broken > 0)
       throw new CommandError(`${broken} of the demo's claims did not hold, see above`);
     say("All that was claimed was checked.");
@@ -133,12 +157,26 @@ async function runDemo({ duration }: DemoFlags, io: Io): Promise<void> {
   }
 }
 
+/** The evaluation's report, judged now. */
+async function verdictOf(admin: string, signal: AbortSignal): Promise<ShadowReport> {
+  const { reports } = await adminJson<{ readonly reports: readonly ShadowReport[] }>(
+    admin,
+    "/v1/report",
+    signal,
+    65_000,
+  );
+  const [report] = reports;
+  if (report === undefined) throw new CommandError("the sidecar has no report");
+  return report;
+}
+
 async function startLanes(
   children: Child[],
+  shadowTimeScale: number,
 ): Promise<{ readonly primary: LaneServers; readonly shadow: LaneServers }> {
   const primary = await startLaneServers(resources, primaryName);
   children.push(primary.child);
-  const shadow = await startLaneServers(resources, shadowName);
+  const shadow = await startLaneServers(resources, shadowName, shadowTimeScale);
   children.push(shadow.child);
   return { primary, shadow };
 }

@@ -1,43 +1,265 @@
-import { renderReportTable, type ShadowReport } from "@umbra/shadow";
+import { readFileSync } from "node:fs";
+import {
+  type EvaluationSettings,
+  renderReportText,
+  type ShadowReport,
+  type VerdictStatus,
+} from "@umbra/shadow";
 import { Command, Option } from "commander";
-import { CommandError } from "../errors.ts";
+import { CommandError, OutcomeError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { adminJson } from "../process/admin-client.ts";
-import { hostPort } from "../resources/host-port.ts";
+import { progressLine } from "../progress-line.ts";
+import { judgeSamples } from "../report/judge-samples.ts";
+import { readSamples } from "../report/read-samples.ts";
+import { type ReportFiles, writeReports } from "../report/write-report.ts";
+import { hostPort, numberOf } from "../resources/host-port.ts";
+import { collect, topologyOf } from "../resources/topology-flags.ts";
 
-interface ReportFlags {
+interface ReportFlags extends ReportFiles {
   readonly admin: string;
+  readonly samples?: readonly string[];
+  readonly from?: string;
+  readonly file?: readonly string[];
+  readonly candidate?: string;
+  readonly control?: string;
+  readonly horizon?: number;
+  readonly minPairs?: number;
+  readonly warmup?: number;
+  readonly blockLengths?: readonly number[];
+  readonly seed?: number;
+  readonly sameModel?: true;
   readonly output: "table" | "json";
+  readonly gate?: true;
+  readonly wait?: true;
 }
 
-/** `umbra report`: both lanes side by side, from a running sidecar. */
+const exitStatus: Readonly<Record<VerdictStatus, number>> = {
+  PASS: 0,
+  FAIL: 10,
+  INCONCLUSIVE: 11,
+  INVALID: 12,
+};
+/** The worst first: it is what a gate over several candidates says. */
+const worst: readonly VerdictStatus[] = ["INVALID", "FAIL", "INCONCLUSIVE", "PASS"];
+
+/** `umbra report`: the verdict, from a running sidecar, from samples or from an earlier report. */
 export function reportCommand(io: Io): Command {
   return new Command("report")
-    .summary("show both lanes side by side")
+    .summary("judge the shadow against the primary")
     .description(
-      "Shows what a running sidecar has measured: requests, errors, TTFT, TPOT, E2E and tokens of primary and shadow.",
+      "Shows the verdict on every candidate, with what it stands on: from a running sidecar (--admin), from samples files (--samples) or from an earlier report's JSON (--from).",
     )
     .option("--admin <host:port>", "the sidecar's admin interface", "127.0.0.1:9090")
+    .option("--samples <file>", "judge this NDJSON file, - for standard input; repeatable", collect)
+    .option("--from <file>", "draw this report (JSON) again")
+    .option(
+      "-f, --file <path>",
+      "with --samples: resources whose ShadowPolicies say how to judge; repeatable",
+      collect,
+    )
+    .option("--candidate <pool>", "only this shadow pool")
+    .option("--control <pool>", "with --samples: the pool whose samples are the control lane's")
+    .option(
+      "--horizon <seconds>",
+      "with --samples: planned length",
+      numberOf("--horizon", { min: 1, max: 31_536_000 }),
+    )
+    .option(
+      "--min-pairs <count>",
+      "with --samples: least number of pairs",
+      numberOf("--min-pairs", { min: 200, max: 10_000_000 }),
+    )
+    .option(
+      "--warmup <seconds>",
+      "with --samples: left out at the start",
+      numberOf("--warmup", { min: 0, max: 86_400 }),
+    )
+    .option(
+      "--block-lengths <seconds,…>",
+      "with --samples: lengths of time blocks to choose from",
+      secondsList,
+    )
+    .option(
+      "--seed <number>",
+      "with --samples: seed of the bootstrap",
+      numberOf("--seed", { min: 0, max: 4_294_967_295 }),
+    )
+    .option(
+      "--same-model",
+      "with --samples: the candidate runs the same model, so lengths must agree",
+    )
     .addOption(
       new Option("-o, --output <form>", "how the report is printed")
         .choices(["table", "json"])
         .default("table"),
     )
-    .addHelpText("after", "\nExample:\n  $ umbra report --admin 127.0.0.1:9090")
-    .action(async ({ admin, output }: ReportFlags) => {
-      hostPort(admin, "--admin");
-      const report = await adminJson<ShadowReport>(admin, "/v1/report", io.signal).catch(
-        (cause: Error) => {
-          throw new CommandError(
-            `no report from http://${admin}: ${cause.message || "it can't be reached"}; is \`umbra up\` or \`umbra serve\` running, with this --admin?`,
-            { cause },
-          );
-        },
-      );
-      io.stdout(
-        output === "json"
-          ? `${JSON.stringify(report, null, 2)}\n`
-          : `${renderReportTable(report, { color: io.hasColour })}\n`,
-      );
+    .option("--html <file>", "write one self-contained page")
+    .option("--markdown <file>", "write Markdown for a comment, - for standard output")
+    .option("--junit <file>", "write JUnit XML, - for standard output")
+    .option(
+      "--gate",
+      "turn the verdict into the exit status: 0 PASS, 10 FAIL, 11 INCONCLUSIVE, 12 INVALID",
+    )
+    .option("--wait", "wait for the planned end, or for a verdict that can't change any more")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ umbra report\n  $ umbra report --wait --gate --html report.html\n  $ umbra report --samples monday.ndjson --samples tuesday.ndjson -o json",
+    )
+    .action((flags: ReportFlags) => runReport(flags, io));
+}
+
+async function runReport(flags: ReportFlags, io: Io): Promise<void> {
+  const sources = [flags.samples, flags.from].filter((each) => each !== undefined).length;
+  if (sources > 1) throw new UsageError("give one of --samples and --from");
+  if (flags.wait === true && sources > 0) {
+    throw new UsageError("--wait is for a running sidecar: samples and reports do not change");
+  }
+  const all =
+    flags.from !== undefined
+      ? readReport(flags.from)
+      : flags.samples !== undefined
+        ? await fromSamples(flags.samples, flags, io)
+        : await fromSidecar(flags, io);
+  const reports = chosen(all, flags.candidate);
+  if (flags.output === "json") {
+    const [only] = reports;
+    const json =
+      reports.length === 1 && only !== undefined ? only : { schema: "shadow-reports/1", reports };
+    io.stdout(`${JSON.stringify(json, null, 2)}\n`);
+  } else if (flags.markdown !== "-" && flags.junit !== "-") {
+    const texts = reports.map((report) => renderReportText(report, { color: io.hasColour }));
+    io.stdout(`${texts.join("\n\n")}\n`);
+  }
+  writeReports(reports, flags, io);
+  if (flags.gate !== true) return;
+  const verdict = worst.find((status) => reports.some((each) => each.verdict.status === status));
+  if (verdict !== undefined && verdict !== "PASS") throw new OutcomeError(exitStatus[verdict]);
+}
+
+function chosen(
+  reports: readonly ShadowReport[],
+  candidate: string | undefined,
+): readonly ShadowReport[] {
+  if (reports.length === 0) {
+    throw new CommandError(
+      "there is nothing to report yet: no request was mirrored; is there traffic, and a mirror in the route?",
+    );
+  }
+  if (candidate === undefined) return reports;
+  const found = reports.filter(
+    ({ candidate: { pool } }) => pool === candidate || pool.endsWith(`/${candidate}`),
+  );
+  if (found.length > 0) return found;
+  const there = reports.map(({ candidate: { pool } }) => pool).join(", ");
+  throw new UsageError(`--candidate names "${candidate}", which has no report; there are ${there}`);
+}
+
+async function fromSidecar(
+  { admin, wait, candidate }: ReportFlags,
+  io: Io,
+): Promise<readonly ShadowReport[]> {
+  hostPort(admin, "--admin");
+  const progress = progressLine(io);
+  try {
+    for (;;) {
+      const reports = await askSidecar(admin, io.signal);
+      const isOver = reports.length > 0 && reports.every(isSettled);
+      if (wait !== true || isOver) return reports;
+      const [report] = candidate === undefined ? reports : chosen(reports, candidate);
+      progress.show(report === undefined ? "no mirrored request yet" : progressOf(report));
+      await pause(2_000, io.signal);
+    }
+  } finally {
+    progress.end();
+  }
+}
+
+/** Nothing that still comes can change it, or the planned end is there. */
+function isSettled({ verdict, evaluation, limits_hit }: ShadowReport): boolean {
+  const isOver = evaluation.is_final || limits_hit.some((limit) => limit.startsWith("the budget"));
+  return isOver || verdict.status === "FAIL" || verdict.status === "INVALID";
+}
+
+function progressOf({ evaluation, funnel, verdict }: ReportOf): string {
+  const left = verdict.next.eta_s;
+  const eta = left === null ? "" : `, about ${Math.ceil(left / 60)} min left`;
+  const minutes = (seconds: number) => (seconds / 60).toFixed(1);
+  return `${minutes(evaluation.elapsed_s)} of ${minutes(evaluation.horizon_s)} min: ${funnel.used} pairs used of ${evaluation.min_pairs} wanted, ${verdict.status} so far${eta}`;
+}
+
+type ReportOf = Pick<ShadowReport, "evaluation" | "funnel" | "verdict">;
+
+async function askSidecar(admin: string, signal: AbortSignal): Promise<readonly ShadowReport[]> {
+  const { reports } = await adminJson<{ readonly reports: readonly ShadowReport[] }>(
+    admin,
+    "/v1/report",
+    signal,
+    65_000,
+  ).catch((cause: Error) => {
+    throw new CommandError(
+      `no report from http://${admin}: ${cause.message || "it can't be reached"}; is \`umbra up\` or \`umbra serve\` running, with this --admin?`,
+      { cause },
+    );
+  });
+  return reports;
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
     });
+  });
+  if (signal.aborted) throw new OutcomeError(130);
+}
+
+async function fromSamples(
+  files: readonly string[],
+  flags: ReportFlags,
+  io: Io,
+): Promise<readonly ShadowReport[]> {
+  const { samples, problems, broken, repeated } = await readSamples(files);
+  for (const problem of problems) io.stderr(`${problem}\n`);
+  if (broken > 0) io.stderr(`${broken} broken ${broken === 1 ? "line" : "lines"} left out\n`);
+  if (repeated > 0) io.stderr(`${repeated} samples stood more than once\n`);
+  const topology =
+    flags.file === undefined ? undefined : topologyOf({ file: flags.file }, io).topology;
+  const { horizon, minPairs, warmup, blockLengths, seed, sameModel, control } = flags;
+  const settings: EvaluationSettings = {
+    ...(horizon === undefined ? {} : { horizonMs: horizon * 1_000 }),
+    ...(minPairs === undefined ? {} : { minPairs }),
+    ...(warmup === undefined ? {} : { warmupMs: warmup * 1_000 }),
+    ...(blockLengths === undefined
+      ? {}
+      : { blockLengthsMs: blockLengths.map((seconds) => seconds * 1_000) }),
+    ...(seed === undefined ? {} : { seed }),
+    ...(sameModel === undefined ? {} : { isSameModel: sameModel }),
+  };
+  return judgeSamples(samples, { settings, topology, control });
+}
+
+function readReport(file: string): readonly ShadowReport[] {
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, "utf8"));
+  } catch (cause) {
+    throw new CommandError(`${file} can't be read: ${(cause as Error).message}`, { cause });
+  }
+  const found = json as Partial<ShadowReport> & { readonly reports?: readonly ShadowReport[] };
+  const reports = found.reports ?? [found as ShadowReport];
+  if (!reports.every((each) => each.schema === "shadow-report/1")) {
+    throw new CommandError(`${file} is no report: its \`schema\` must be shadow-report/1`);
+  }
+  return reports;
+}
+
+function secondsList(text: string): readonly number[] {
+  const seconds = text.split(",").map(Number);
+  if (seconds.some((each) => !(each >= 0.1 && each <= 3_600))) {
+    throw new UsageError(`--block-lengths takes seconds such as 10,20,30, not "${text}"`);
+  }
+  return seconds.toSorted((a, b) => a - b);
 }

@@ -4,6 +4,7 @@ import { Command } from "commander";
 import pino from "pino";
 import { CommandError } from "../errors.ts";
 import type { Io } from "../io.ts";
+import { readToken } from "../process/token.ts";
 import { hostPort, numberOf } from "../resources/host-port.ts";
 import {
   soundTopologyOf,
@@ -18,6 +19,8 @@ interface ServeFlags extends TopologyFlags {
   readonly logLevel: string;
   readonly scrapeInterval: number;
   readonly grace: number;
+  readonly samples?: string;
+  readonly adminTokenFile?: string;
 }
 
 /** `umbra serve`: the sidecar, until SIGINT or SIGTERM. */
@@ -42,6 +45,14 @@ export function serveCommand(io: Io): Command {
       numberOf("--grace", { min: 0, max: 3_600_000 }),
       5_000,
     )
+    .option(
+      "--samples <file>",
+      "append every measured request to this NDJSON file: numbers and hashes",
+    )
+    .option(
+      "--admin-token-file <file>",
+      "take changing admin calls from anywhere, with this file's token; else from loopback only",
+    )
     .option("--log-level <level>", "trace, debug, info, warn, error or silent", "info")
     .addHelpText(
       "after",
@@ -60,6 +71,10 @@ export function serveCommand(io: Io): Command {
         log,
         scrapeIntervalMs: flags.scrapeInterval,
         ...(envoyAdmin === undefined ? {} : { envoyAdmin }),
+        ...(flags.samples === undefined ? {} : { samplesFile: flags.samples }),
+        ...(flags.adminTokenFile === undefined
+          ? {}
+          : { adminToken: readToken(flags.adminTokenFile) }),
       }).catch((cause: Error) => {
         throw new CommandError(`the sidecar could not start: ${cause.message}`, { cause });
       });

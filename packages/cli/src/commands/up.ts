@@ -22,6 +22,8 @@ interface UpFlags extends TopologyFlags {
   readonly envoyAdmin: string;
   readonly concurrency: number;
   readonly accessLog: boolean;
+  readonly samples?: string;
+  readonly adminTokenFile?: string;
 }
 
 const readyTimeoutMs = 30_000;
@@ -46,6 +48,14 @@ export function upCommand(io: Io): Command {
       numberOf("--concurrency", { min: 1, max: 256 }),
       2,
     )
+    .option(
+      "--samples <file>",
+      "append every measured request to this NDJSON file: numbers and hashes",
+    )
+    .option(
+      "--admin-token-file <file>",
+      "take changing admin calls from anywhere, with this file's token; else from loopback only",
+    )
     .option("--no-access-log", "leave Envoy's access log out of standard output")
     .addHelpText(
       "after",
@@ -60,9 +70,13 @@ export function upCommand(io: Io): Command {
         sidecar: flags.grpc,
         envoyAdmin: flags.envoyAdmin,
       });
+      const files = [
+        ...(flags.samples === undefined ? [] : ["--samples", flags.samples]),
+        ...(flags.adminTokenFile === undefined ? [] : ["--admin-token-file", flags.adminTokenFile]),
+      ];
       const own = ["--grpc", flags.grpc, "--admin", flags.admin, "--envoy-admin", flags.envoyAdmin];
       const sidecar = keepRunning({
-        ...ownCommand(["serve", ...topologyArguments(flags), ...own]),
+        ...ownCommand(["serve", ...topologyArguments(flags), ...own, ...files]),
         name: "sidecar",
         onLine: (line) => io.stderr(`${line}\n`),
         say: (words) => io.stderr(`umbra: ${words}\n`),

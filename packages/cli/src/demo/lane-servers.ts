@@ -13,7 +13,11 @@ export interface LaneServers {
 const keptLines = 1_000;
 
 /** Starts a Deployment's servers and waits for their addresses. */
-export async function startLaneServers(files: string, deployment: string): Promise<LaneServers> {
+export async function startLaneServers(
+  files: string,
+  deployment: string,
+  timeScale = 1,
+): Promise<LaneServers> {
   const requestLines: string[] = [];
   let found: (endpoints: readonly string[]) => void = () => {};
   const listening = new Promise<readonly string[]>((resolve) => {
@@ -30,6 +34,8 @@ export async function startLaneServers(files: string, deployment: string): Promi
       "0",
       "-o",
       "json",
+      "--time-scale",
+      String(timeScale),
     ]),
     onLine: (line, from) => {
       if (from === "stdout") {

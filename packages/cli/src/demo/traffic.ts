@@ -27,7 +27,7 @@ export async function mixedTraffic(
   const result = await openLoop({
     origin,
     host,
-    ratePerSecond: 15,
+    ratePerSecond: 20,
     durationMs,
     maxInFlight: 256,
     random,

@@ -66,14 +66,15 @@ function shadowCluster(mirror: Mirror, pool: Pool, options: BootstrapOptions): E
     name: shadowClusterName(mirror.name),
     connect_timeout: "1s",
     per_connection_buffer_limit_bytes: options.maxBodyBytes,
-    circuit_breakers: breakers(options.maxShadowRequests),
+    circuit_breakers: breakers(mostRequests(mirror, options)),
     ...hosts(shadowClusterName(mirror.name), pool),
-    ...http(pool.protocol, options.shadowTimeoutMs),
+    ...http(pool.protocol, mirror.policy?.budget.requestTimeoutMs ?? options.shadowTimeoutMs),
   };
 }
 
 /** The way into the shadow lane. Its buffer takes the largest body whole when the lane stalls. */
-function laneCluster({ name }: Mirror, options: BootstrapOptions): EnvoyObject {
+function laneCluster(mirror: Mirror, options: BootstrapOptions): EnvoyObject {
+  const { name } = mirror;
   const cluster = laneClusterName(name);
   const address = {
     envoy_internal_address: { server_listener_name: shadowLaneListener, endpoint_id: name },
@@ -83,7 +84,7 @@ function laneCluster({ name }: Mirror, options: BootstrapOptions): EnvoyObject {
     type: "STATIC",
     connect_timeout: "1s",
     per_connection_buffer_limit_bytes: options.maxBodyBytes,
-    circuit_breakers: breakers(options.maxShadowRequests),
+    circuit_breakers: breakers(mostRequests(mirror, options)),
     transport_socket: extension(
       "envoy.transport_sockets.internal_upstream",
       "envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport",
@@ -98,8 +99,13 @@ function laneCluster({ name }: Mirror, options: BootstrapOptions): EnvoyObject {
       cluster_name: cluster,
       endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }],
     },
-    ...http("http1", options.shadowTimeoutMs),
+    ...http("http1", mirror.policy?.budget.requestTimeoutMs ?? options.shadowTimeoutMs),
   };
+}
+
+/** Envoy's own limit stands behind the policy's: it also holds while the sidecar is away. */
+function mostRequests({ policy }: Mirror, { maxShadowRequests }: BootstrapOptions): number {
+  return Math.max(maxShadowRequests, policy?.budget.maxInFlight ?? 0);
 }
 
 function hosts(cluster: string, { endpoints, dns, picker }: Pool): EnvoyObject {

@@ -1,3 +1,4 @@
+import type { Topology } from "../topology.ts";
 import { duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
 import { destinationHeader, observerCluster, pickerCluster, streamMetadata } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
@@ -11,6 +12,21 @@ const perRouteType = "envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute"
 
 /** What the pick may change, besides the headers of its own error replies. */
 const mutableHeaders = `${destinationHeader}|x-umbra-.*|x-llm-d-request-dropped-reason|content-type|retry-after`;
+
+/** Headers that a policy draws sessions from, or chooses requests by. */
+export function policyHeaders({ listeners }: Topology): readonly string[] {
+  const names = new Set<string>();
+  for (const { virtualHosts } of listeners) {
+    for (const { mirrors } of virtualHosts.flatMap(({ routes }) => routes)) {
+      for (const { policy } of mirrors) {
+        const key = policy?.sampling.sessionKey;
+        if (policy?.sampling.by === "session" && key?.kind === "header") names.add(key.name);
+        for (const { name } of policy?.eligible.headers ?? []) names.add(name);
+      }
+    }
+  }
+  return [...names].toSorted();
+}
 
 /** All that a pick is made from; credentials and cookies stay in Envoy. */
 const headersForPick: readonly EnvoyObject[] = [
@@ -39,7 +55,11 @@ const headersForObserve: readonly EnvoyObject[] = [
  * answers, hold for requests with a body. The response phase is skipped: a picker that dies then cuts no
  * running answer.
  */
-export function pick(lane: Lane, options: BootstrapOptions): EnvoyObject {
+export function pick(
+  lane: Lane,
+  options: BootstrapOptions,
+  moreHeaders: readonly string[] = [],
+): EnvoyObject {
   return onRoutes(
     extension(pickFilter, extProcType, {
       stat_prefix: `pick_${lane}`,
@@ -75,7 +95,11 @@ export function pick(lane: Lane, options: BootstrapOptions): EnvoyObject {
         allow_expression: { regex: mutableHeaders },
         disallow_is_error: { value: true },
       },
-      forward_rules: { allowed_headers: { patterns: headersForPick } },
+      forward_rules: {
+        allowed_headers: {
+          patterns: [...headersForPick, ...moreHeaders.map((exact) => ({ exact }))],
+        },
+      },
     }),
   );
 }
@@ -100,7 +124,11 @@ export function observe(lane: Lane): EnvoyObject {
         response_body_mode: "STREAMED",
         response_trailer_mode: "SKIP",
       },
-      response_attributes: ["upstream.address"],
+      response_attributes: [
+        "upstream.address",
+        "upstream.request_attempt_count",
+        "response.code_details",
+      ],
       forward_rules: { allowed_headers: { patterns: headersForObserve } },
     }),
   );
@@ -135,7 +163,8 @@ export function routeStreams(streams: RouteStreams, options: BootstrapOptions): 
     ...(streams.isPicked
       ? { [pickFilter]: typed(perRouteType, { overrides: pickOverrides }) }
       : {}),
-    ...(options.observe
+    // Without a twin there is nothing to compare.
+    ...(options.observe && streams.mirrors.length > 0
       ? { [observeFilter]: typed(perRouteType, { overrides: { grpc_initial_metadata: metadata } }) }
       : {}),
   };

@@ -59,7 +59,12 @@ export function shadowLane(
   };
 }
 
-function route({ name }: Mirror, pool: Pool | undefined, options: BootstrapOptions): EnvoyObject {
+function route(
+  { name, policy }: Mirror,
+  pool: Pool | undefined,
+  options: BootstrapOptions,
+): EnvoyObject {
+  const timeout = duration(policy?.budget.requestTimeoutMs ?? options.shadowTimeoutMs);
   return {
     name,
     match: {
@@ -68,8 +73,8 @@ function route({ name }: Mirror, pool: Pool | undefined, options: BootstrapOptio
     },
     route: {
       cluster: shadowClusterName(name),
-      timeout: duration(options.shadowTimeoutMs),
-      idle_timeout: duration(options.shadowTimeoutMs),
+      timeout,
+      idle_timeout: timeout,
     },
     typed_per_filter_config:
       pool === undefined
@@ -80,7 +85,9 @@ function route({ name }: Mirror, pool: Pool | undefined, options: BootstrapOptio
               pool: pool.name,
               mirrors: [name],
               isPicked: pool.picker === "umbra",
-              isFailOpen: true,
+              // Closed where the sidecar decides what is mirrored: failing its stream is how it ends a
+              // copy whose client has gone, and without it there are no copies.
+              isFailOpen: policy === undefined,
             },
             options,
           ),

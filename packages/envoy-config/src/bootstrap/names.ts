@@ -9,6 +9,11 @@ export const destinationHeader = "x-gateway-destination-endpoint";
 /** On a mirrored copy: the mirror's name. Chooses the route of the shadow lane. */
 export const mirrorHeader = "x-umbra-mirror";
 
+/** Cluster of the mirror's lane, set by the pick when the request is to be mirrored; one header for each mirror of a rule. */
+export function mirrorToHeader(mirror: string): string {
+  return `x-umbra-to-${mirror.slice(mirror.lastIndexOf("/") + 1)}`;
+}
+
 /** gRPC metadata that tells the sidecar whose stream it has. */
 export const streamMetadata = {
   /** `primary` or `shadow`. */

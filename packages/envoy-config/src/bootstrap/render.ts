@@ -6,6 +6,7 @@ import { type EnvoyObject, extension } from "./envoy-object.ts";
 import { shadowLane } from "./lane.ts";
 import { listener } from "./listener.ts";
 import { type BootstrapOptions, defaultBootstrapOptions } from "./options.ts";
+import { isRendered } from "./route.ts";
 
 /** Renders the Envoy bootstrap of a topology, as YAML. The same input gives the same bytes. */
 export function renderBootstrap(
@@ -49,7 +50,7 @@ function mirrorsOf(listeners: readonly Listener[]): readonly Mirror[] {
   for (const { virtualHosts } of listeners) {
     for (const { routes } of virtualHosts) {
       for (const { mirrors } of routes) {
-        for (const mirror of mirrors) if (mirror.perMillion > 0) byName.set(mirror.name, mirror);
+        for (const mirror of mirrors) if (isRendered(mirror)) byName.set(mirror.name, mirror);
       }
     }
   }

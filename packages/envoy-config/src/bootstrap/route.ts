@@ -16,6 +16,7 @@ import {
   destinationHeader,
   laneClusterName,
   mirrorHeader,
+  mirrorToHeader,
   primaryClusterName,
   shadowClusterName,
   unresolvedCluster,
@@ -110,7 +111,10 @@ function action(from: Route, pools: Pools, options: BootstrapOptions): EnvoyObje
   if (only === undefined || backends.every(({ kind }) => kind === "invalid")) {
     return { direct_response: { status: 500 } };
   }
-  const shared = sharedAction(from, options);
+  const isPicked = backends.every(
+    (each) => each.kind === "invalid" || pools.get(each.pool)?.picker === "umbra",
+  );
+  const shared = sharedAction(from, isPicked, options);
   if (backends.length === 1) {
     return {
       route: { cluster: backendCluster(only), ...shared },
@@ -141,7 +145,7 @@ function streams(
     {
       lane: "primary",
       pool: pool.name,
-      mirrors: mirrors.filter(({ perMillion }) => perMillion > 0).map(({ name }) => name),
+      mirrors: mirrors.filter(isRendered).map(({ name }) => name),
       isPicked: pool.picker === "umbra",
       isFailOpen: pool.failureMode === "FailOpen",
     },
@@ -149,10 +153,14 @@ function streams(
   );
 }
 
-function sharedAction({ rewrite, timeoutMs, mirrors }: Route, options: BootstrapOptions) {
+function sharedAction(
+  { rewrite, timeoutMs, mirrors }: Route,
+  isPicked: boolean,
+  options: BootstrapOptions,
+) {
   const policies = mirrors
-    .filter(({ perMillion }) => perMillion > 0)
-    .map((mirror) => mirrorPolicy(mirror, options));
+    .filter(isRendered)
+    .map((mirror) => mirrorPolicy(mirror, mirrors, isPicked, options));
   return {
     timeout: duration(timeoutMs),
     // Between two bytes of an answer: a long prefill sends nothing for minutes.
@@ -168,20 +176,55 @@ function sharedAction({ rewrite, timeoutMs, mirrors }: Route, options: Bootstrap
   };
 }
 
-function mirrorPolicy({ name, perMillion }: Mirror, { plainMirror }: BootstrapOptions) {
-  const marker = {
+/** A share of nothing can be raised while Envoy runs, where a policy says so; else it stays nothing. */
+export function isRendered({ perMillion, policy }: Mirror): boolean {
+  return perMillion > 0 || policy !== undefined;
+}
+
+function mirrorPolicy(
+  { name, perMillion, policy }: Mirror,
+  all: readonly Mirror[],
+  isPicked: boolean,
+  { plainMirror }: BootstrapOptions,
+): EnvoyObject {
+  const isSampled = isPicked && !plainMirror;
+  const target = isSampled
+    ? { cluster_header: mirrorToHeader(name) }
+    : {
+        cluster: plainMirror ? shadowClusterName(name) : laneClusterName(name),
+        // Over MILLION: Envoy draws weights from the same random number, and bases that share a factor
+        // with a weight sum tie the mirror to one backend.
+        runtime_fraction: { default_value: { numerator: perMillion, denominator: "MILLION" } },
+      };
+  return {
+    ...target,
+    disable_shadow_host_suffix_append: true,
+    request_headers_mutations: [
+      { remove: destinationHeader },
+      ...(isSampled ? all.map((mirror) => ({ remove: mirrorToHeader(mirror.name) })) : []),
+      ...rewrittenHeaders(policy),
+      overwrite(mirrorHeader, name),
+    ],
+  };
+}
+
+function rewrittenHeaders(policy: Mirror["policy"]): readonly EnvoyObject[] {
+  if (policy === undefined) return [];
+  const { set, remove } = policy.rewrite.headers;
+  return [
+    ...remove.map((name) => ({ remove: name })),
+    // The copy's answer is read here, and nowhere else.
+    { remove: "accept-encoding" },
+    ...set.map(({ name, value }) => overwrite(name, value)),
+  ];
+}
+
+function overwrite(key: string, value: string): EnvoyObject {
+  return {
     append: {
-      header: { key: mirrorHeader, value: literal(name) },
+      header: { key, value: literal(value) },
       append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
     },
-  };
-  return {
-    cluster: plainMirror ? shadowClusterName(name) : laneClusterName(name),
-    // Over MILLION: Envoy draws weights from the same random number, and bases that share a factor
-    // with a weight sum tie the mirror to one backend.
-    runtime_fraction: { default_value: { numerator: perMillion, denominator: "MILLION" } },
-    disable_shadow_host_suffix_append: true,
-    request_headers_mutations: [{ remove: destinationHeader }, marker],
   };
 }
 

@@ -2,6 +2,7 @@ import type { Report } from "../resources/reader.ts";
 import type { Gateway, GatewayListener, HttpRoute, Resources } from "../resources/resources.ts";
 import type { Listener, VirtualHost } from "../topology.ts";
 import { bySpecificity, intersectHostnames } from "./hostnames.ts";
+import { createPolicyResolver } from "./policies.ts";
 import { compare, type PoolResolver } from "./pools.ts";
 import { byPrecedence, type RankedRoute } from "./precedence.ts";
 import { resolveRoutes } from "./routes.ts";
@@ -24,6 +25,7 @@ export function resolveListeners(
   { ports, bindAddress }: ListenerOptions,
   report: Report,
 ): readonly Listener[] {
+  const policies = createPolicyResolver(resources.policies, resources.routes, report);
   const all = resources.gateways.flatMap((gateway) =>
     gateway.listeners.map((listener): Attachment => ({ gateway, listener })),
   );
@@ -38,7 +40,7 @@ export function resolveListeners(
   );
   for (const route of resources.routes) {
     const attached = all.filter((each) => isAttached(route, each));
-    const ranked = resolveRoutes(route, pools, report);
+    const ranked = resolveRoutes(route, { pools, policies }, report);
     let isReached = false;
     for (const attachment of attached) {
       for (const hostname of intersectHostnames(attachment.listener.hostname, route.hostnames)) {

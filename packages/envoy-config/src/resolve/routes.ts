@@ -1,20 +1,26 @@
 import type { Report } from "../resources/reader.ts";
 import type { HttpRoute, RouteRule } from "../resources/resources.ts";
 import type { Backend, Mirror, Route, RouteAction } from "../topology.ts";
+import type { PolicyResolver } from "./policies.ts";
 import type { PoolResolver } from "./pools.ts";
 import type { RankedRoute } from "./precedence.ts";
+
+export interface Resolvers {
+  readonly pools: PoolResolver;
+  readonly policies: PolicyResolver;
+}
 
 /** Resolves an HTTPRoute into routes, one for each match of each rule. */
 export function resolveRoutes(
   from: HttpRoute,
-  pools: PoolResolver,
+  { pools, policies }: Resolvers,
   report: Report,
 ): readonly RankedRoute[] {
   const owner = `${from.namespace}/${from.name}`;
   let order = 0;
   return from.rules.flatMap((rule, ruleIndex) => {
     const prefix = `${owner}/${ruleIndex}`;
-    const mirrors = resolveMirrors(rule, prefix, from, pools, report);
+    const mirrors = resolveMirrors(rule, prefix, from, { pools, policies }, report);
     const action = resolveAction(rule, from, pools, report);
     return rule.matches.map((match, matchIndex): RankedRoute => {
       const route: Route = {
@@ -35,14 +41,19 @@ export function resolveRoutes(
 function resolveMirrors(
   rule: RouteRule,
   prefix: string,
-  { namespace }: HttpRoute,
-  pools: PoolResolver,
+  route: HttpRoute,
+  { pools, policies }: Resolvers,
   report: Report,
 ): readonly Mirror[] {
-  return rule.mirrors.flatMap(({ backend, perMillion }, index) => {
-    const pool = pools.resolve(backend, namespace);
-    if (typeof pool !== "string")
-      return [{ name: `${prefix}/mirror/${index}`, pool: pool.name, perMillion }];
+  const attached = policies.resolve(route, rule);
+  return rule.mirrors.flatMap(({ backend, perMillion: own }, index): readonly Mirror[] => {
+    const pool = pools.resolve(backend, route.namespace);
+    const found = attached[index];
+    if (typeof pool !== "string") {
+      const perMillion = found?.perMillion ?? own;
+      const policy = found === undefined ? {} : { policy: found.policy };
+      return [{ name: `${prefix}/mirror/${index}`, pool: pool.name, perMillion, ...policy }];
+    }
     report(
       "warning",
       "UMB0204",

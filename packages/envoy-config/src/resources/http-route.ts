@@ -1,4 +1,5 @@
 import type { HeaderModifier, RouteMatch, UrlRewrite, ValueMatch } from "../topology.ts";
+import { durationMs } from "./duration.ts";
 import type { Reader } from "./reader.ts";
 import type {
   BackendRef,
@@ -64,8 +65,10 @@ function readRule(rule: Reader): RouteRule {
     if (rule.has(key))
       rule.report("warning", "UMB0208", `\`${key}\` is not supported: it is left out`, key);
   }
-  rule.warnUnknown("name");
+  const name = rule.string("name");
+  rule.warnUnknown();
   return {
+    name,
     matches: matches.length > 0 ? matches : [anyPath],
     ...filters,
     backends,
@@ -79,26 +82,11 @@ const anyPath: RouteMatch = {
   queryParams: [],
 };
 
-/** GEP-2257: `1h30m`, `500ms`; `0s` means no limit. */
+/** 0 means no limit. */
 function timeoutMs(timeouts: Reader): number {
-  const text = timeouts.string("request");
+  const request = durationMs(timeouts, "request") ?? 0;
   timeouts.warnUnknown("backendRequest");
-  if (text === undefined) return 0;
-  if (!/^(?:\d{1,5}(?:h|ms|m|s)){1,4}$/.test(text)) {
-    timeouts.report(
-      "error",
-      "UMB0104",
-      "`request` must be a duration such as 30s, 500ms or 1h30m",
-      "request",
-    );
-    return 0;
-  }
-  const units = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
-  let total = 0;
-  for (const [, count, unit] of text.matchAll(/(\d+)(h|ms|m|s)/g)) {
-    total += Number(count) * units[unit as keyof typeof units];
-  }
-  return total;
+  return request;
 }
 
 const pathKinds = { Exact: "exact", PathPrefix: "prefix", RegularExpression: "regex" } as const;

@@ -13,6 +13,7 @@ import { readHttpRoute } from "./http-route.ts";
 import { readInferenceModel, readInferencePool } from "./inference.ts";
 import { Reader, type Report, type Source } from "./reader.ts";
 import type { Meta, Resources } from "./resources.ts";
+import { readShadowPolicy } from "./shadow-policy.ts";
 
 /** A file, as the user named it. */
 export interface SourceFile {
@@ -44,6 +45,7 @@ export function readResources(files: readonly SourceFile[]): ReadResources {
     slices: [],
     grants: [],
     deployments: [],
+    policies: [],
   };
   const seen = new Set<string>();
   for (const { name, text } of files) {
@@ -150,6 +152,10 @@ const readers: ReadonlyMap<string, Read> = new Map<string, Read>([
       const model = readInferenceModel(meta, spec);
       if (model !== undefined) into.models.push(model);
     },
+  ],
+  [
+    "umbra.dev/ShadowPolicy",
+    (meta, spec, _root, into) => into.policies.push(readShadowPolicy(meta, spec)),
   ],
   ["/Service", (meta, spec, _root, into) => into.services.push(readService(meta, spec))],
   ["/Pod", (meta, spec, root, into) => into.pods.push(readPod(meta, spec, root.map("status")))],

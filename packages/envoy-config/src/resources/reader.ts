@@ -73,6 +73,13 @@ export class Reader {
     return this.#wrong(key, `a whole number from ${min} to ${max}`);
   }
 
+  number(key: string, min: number, max: number): number | undefined {
+    const value = this.#scalar(key);
+    if (value === undefined) return undefined;
+    if (typeof value === "number" && value >= min && value <= max) return value;
+    return this.#wrong(key, `a number from ${min} to ${max}`);
+  }
+
   boolean(key: string): boolean | undefined {
     const value = this.#scalar(key);
     if (value === undefined || typeof value === "boolean") return value;
@@ -125,6 +132,21 @@ export class Reader {
       if (isScalar(name) && isScalar(value)) read.push([String(name.value), String(value.value)]);
     }
     return Object.fromEntries(read);
+  }
+
+  /** A map as plain data, whatever is in it. */
+  json(key: string): Readonly<Record<string, unknown>> | undefined {
+    const map = this.#value(key);
+    if (map === undefined) return undefined;
+    return isMap(map)
+      ? (map.toJSON() as Readonly<Record<string, unknown>>)
+      : this.#wrong(key, "a map");
+  }
+
+  /** Names of the fields that are there. */
+  keys(): readonly string[] {
+    if (!isMap(this.#node)) return [];
+    return this.#node.items.flatMap(({ key }) => (isScalar(key) ? [String(key.value)] : []));
   }
 
   /** A number or string, as text: `targetPort` may be either. */

@@ -1,3 +1,4 @@
+import type { MirrorPolicy } from "../mirror-policy.ts";
 import type { HeaderModifier, RouteMatch, UrlRewrite } from "../topology.ts";
 import type { Place } from "./reader.ts";
 
@@ -38,6 +39,7 @@ export interface ParentRef {
 }
 
 export interface RouteRule {
+  readonly name: string | undefined;
   readonly matches: readonly RouteMatch[];
   readonly requestHeaders: HeaderModifier;
   readonly responseHeaders: HeaderModifier;
@@ -116,6 +118,31 @@ export interface Deployment extends Meta {
   readonly args: readonly string[];
 }
 
+export interface ShadowPolicy extends Meta, Omit<MirrorPolicy, "name" | "role"> {
+  readonly targets: readonly PolicyTarget[];
+  /** Undefined: every mirror of the rule. */
+  readonly candidates: readonly PolicyCandidate[] | undefined;
+  /** 0..100; undefined: the HTTPRoute's own share. */
+  readonly percent: number | undefined;
+}
+
+export interface PolicyTarget {
+  /** Of an HTTPRoute in the policy's namespace. */
+  readonly name: string;
+  /** A named rule. */
+  readonly sectionName: string | undefined;
+  readonly place: Place;
+}
+
+export interface PolicyCandidate {
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly port: number | undefined;
+  readonly role: MirrorPolicy["role"];
+  readonly place: Place;
+}
+
 /** All that was read, by kind. */
 export interface Resources {
   readonly gateways: Gateway[];
@@ -127,4 +154,5 @@ export interface Resources {
   readonly slices: EndpointSlice[];
   readonly grants: ReferenceGrant[];
   readonly deployments: Deployment[];
+  readonly policies: ShadowPolicy[];
 }

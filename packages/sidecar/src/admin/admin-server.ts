@@ -1,15 +1,27 @@
-import { createServer, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Recorder } from "@umbra/shadow";
+import type { Recorder, ShadowReport } from "@umbra/shadow";
 import type { Registry } from "prom-client";
 import type { PoolRegistry } from "../exchange/pool-registry.ts";
+import { livePage } from "../live-page/page.ts";
+import type { MirrorGate } from "../mirror/mirror-gate.ts";
+import { refusalOf } from "./access.ts";
+import { createEventFeed, type EventFeed } from "./events.ts";
+import { callShadow, readBody, shadowCalls } from "./shadow-calls.ts";
 
 export interface AdminOptions {
   readonly pools: PoolRegistry;
   readonly recorder: Recorder;
   readonly registry: Registry;
+  readonly gates: readonly MirrorGate[];
   /** What is still missing for traffic; empty when ready. */
   readonly notReady: () => Promise<readonly string[]>;
+  /** Judged now. */
+  readonly reports: () => Promise<readonly ShadowReport[]>;
+  /** Of the last look. */
+  readonly latestReports: () => readonly ShadowReport[];
+  /** With it, changing calls are taken from anywhere; without it, from loopback only. */
+  readonly token: string | undefined;
 }
 
 export interface AdminServer {
@@ -18,12 +30,15 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** Starts the admin interface. It tells everything and changes nothing; it belongs on loopback. */
+const eventEveryMs = 2_000;
+
+/** Starts the admin interface. It belongs on loopback: it tells everything, and lets who may reach it change mirroring. */
 export async function startAdminServer(
   at: { readonly host: string; readonly port: number },
   options: AdminOptions,
 ): Promise<AdminServer> {
-  const routes = adminRoutes(options);
+  const feed = createEventFeed(() => snapshotOf(options), eventEveryMs);
+  const routes = new Map([...readingRoutes(options, feed), ...changingRoutes(options)]);
   const server = createServer({ requestTimeout: 10_000 }, (request, response) => {
     const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
     const route = routes.get(path);
@@ -32,10 +47,15 @@ export async function startAdminServer(
         error: `unknown path; there are ${[...routes.keys()].join(", ")}`,
       });
     }
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      return json(response, 405, { error: "only GET is served" });
+    const isRead = request.method === "GET" || request.method === "HEAD";
+    if (route.isChange ? request.method !== "POST" : !isRead) {
+      const error = route.isChange ? "this is called with POST" : "only GET is served";
+      return json(response, 405, { error });
     }
-    route(response).catch((cause: unknown) => json(response, 500, { error: String(cause) }));
+    route.serve(request, response).catch((cause: unknown) => {
+      if (!response.headersSent) json(response, 500, { error: String(cause) });
+      else response.destroy();
+    });
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -46,52 +66,89 @@ export async function startAdminServer(
     address: family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`,
     close: () =>
       new Promise((resolve) => {
+        feed.close();
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
 }
 
-type Route = (response: ServerResponse) => Promise<void>;
+interface Route {
+  readonly isChange: boolean;
+  serve(request: IncomingMessage, response: ServerResponse): Promise<void>;
+}
 
-function adminRoutes({
-  pools,
-  recorder,
-  registry,
-  notReady,
-}: AdminOptions): ReadonlyMap<string, Route> {
-  return new Map<string, Route>([
-    ["/healthz", async (response) => json(response, 200, { status: "alive" })],
+function readingRoutes(
+  options: AdminOptions,
+  feed: EventFeed,
+): readonly (readonly [string, Route])[] {
+  const { recorder, registry, notReady, gates, reports } = options;
+  const page = livePage();
+  const read = (path: string, answer: (response: ServerResponse) => unknown) =>
     [
-      "/readyz",
-      async (response) => {
-        const missing = await notReady();
-        const isReady = missing.length === 0;
-        json(response, isReady ? 200 : 503, { status: isReady ? "ready" : "not ready", missing });
+      path,
+      { isChange: false, serve: async (_, response) => void (await answer(response)) },
+    ] as const satisfies readonly [string, Route];
+  return [
+    read("/", (response) => {
+      response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page);
+    }),
+    read("/healthz", (response) => json(response, 200, { status: "alive" })),
+    read("/readyz", async (response) => {
+      const missing = await notReady();
+      const isReady = missing.length === 0;
+      json(response, isReady ? 200 : 503, { status: isReady ? "ready" : "not ready", missing });
+    }),
+    read("/metrics", async (response) => {
+      const text = await registry.metrics();
+      response.writeHead(200, { "content-type": registry.contentType }).end(text);
+    }),
+    read("/v1/pools", (response) => json(response, 200, { pools: poolsOf(options) })),
+    read("/v1/mirrors", (response) =>
+      json(response, 200, { mirrors: gates.map((gate) => gate.state()) }),
+    ),
+    read("/v1/report", async (response) => json(response, 200, { reports: await reports() })),
+    read("/v1/pairs", (response) => json(response, 200, { pairs: recorder.pairs() })),
+    read("/v1/events", (response) => {
+      if (!feed.add(response)) json(response, 503, { error: "too many are listening" });
+    }),
+  ];
+}
+
+function changingRoutes({ gates, token }: AdminOptions): readonly (readonly [string, Route])[] {
+  return shadowCalls.map((call) => [
+    `/v1/shadow/${call}`,
+    {
+      isChange: true,
+      async serve(request, response) {
+        const refusal = refusalOf(request, token);
+        if (refusal !== undefined) {
+          return json(response, refusal.status, { error: refusal.error });
+        }
+        const body = await readBody(request);
+        if (body === undefined) return json(response, 413, { error: "the body is too long" });
+        const { status, ...result } = callShadow(call, body, gates);
+        json(response, status, result);
       },
-    ],
-    [
-      "/metrics",
-      async (response) => {
-        const page = await registry.metrics();
-        response.writeHead(200, { "content-type": registry.contentType }).end(page);
-      },
-    ],
-    [
-      "/v1/pools",
-      async (response) => {
-        const data = [...pools.values()].map(({ name, state, listedModels, served }) => ({
-          name,
-          models: [...listedModels],
-          adapters: [...served.adapters],
-          ...plain(state.snapshot()),
-        }));
-        json(response, 200, { pools: data });
-      },
-    ],
-    ["/v1/report", async (response) => json(response, 200, recorder.report())],
-    ["/v1/pairs", async (response) => json(response, 200, { pairs: recorder.pairs() })],
+    },
   ]);
+}
+
+function snapshotOf(options: AdminOptions): object {
+  return {
+    reports: options.latestReports(),
+    pools: poolsOf(options),
+    mirrors: options.gates.map((gate) => gate.state()),
+  };
+}
+
+function poolsOf({ pools }: AdminOptions): readonly object[] {
+  return [...pools.values()].map(({ name, state, listedModels, served }) => ({
+    name,
+    models: [...listedModels],
+    adapters: [...served.adapters],
+    ...plain(state.snapshot()),
+  }));
 }
 
 /** Sets have no JSON form of their own. */

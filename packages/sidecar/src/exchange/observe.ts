@@ -1,55 +1,71 @@
-import { destinationHeader, streamMetadata } from "@umbra/envoy-config";
+import { streamMetadata } from "@umbra/envoy-config";
 import type { ObserveExchange, StreamInfo } from "@umbra/ext-proc";
 import type { LegRecorder, Recorder } from "@umbra/shadow";
 import { memoKey, type PickMemo } from "./pick-memo.ts";
+import type { TwinWatch } from "./twin-watch.ts";
 
 export interface ObserveOptions {
   readonly recorder: Recorder;
   readonly memo: PickMemo;
+  readonly watch: TwinWatch;
+  /** How long a mirror's copies may take, in ms. */
+  readonly timeoutOf: (mirror: string) => number | undefined;
 }
 
-/** Requests whose answers are measured. */
-const measuredPaths = /^\/v1\/(?:chat\/completions|completions|responses|messages)(?:\?|$)/;
-
-/** Feeds the recorder with the copies of one request's answer. */
+/**
+ * Feeds the recorder with the copies of one request's answer. What the pick has not marked for measuring ends at its
+ * first message: from then on it costs nothing.
+ */
 export function observeExchange(
   stream: StreamInfo,
-  { recorder, memo }: ObserveOptions,
+  { recorder, memo, watch, timeoutOf }: ObserveOptions,
 ): ObserveExchange {
   const lane = stream.metadata.get(streamMetadata.lane) === "shadow" ? "shadow" : "primary";
   const pool = stream.metadata.get(streamMetadata.pool) ?? "";
   const mirrors = stream.metadata.get(streamMetadata.mirrors) ?? "";
   let leg: LegRecorder | undefined;
+  let requestId = "";
 
   return {
     onRequestHeaders(headers) {
-      const requestId = headers.get("x-request-id");
-      const path = headers.get(":path") ?? "";
-      if (requestId === undefined || headers.get(":method") !== "POST") return "end";
+      requestId = headers.get("x-request-id") ?? "";
       const picked = memo.take(memoKey(lane, mirrors, requestId));
-      if (!measuredPaths.test(path)) return "end";
+      if (picked?.isObserved !== true) return "end";
+      const { model, session } = picked;
+      const timeoutMs = lane === "shadow" ? timeoutOf(mirrors) : undefined;
       leg = recorder.begin({
         requestId,
         lane,
         pool,
-        path,
-        isMirrored: mirrors !== "",
-        ...(picked === undefined ? {} : { stream: picked.isStream }),
-        ...(picked?.model === undefined ? {} : { model: picked.model }),
+        stream: picked.isStream,
+        promptBytes: picked.bodyBytes,
+        dispatchedAt: picked.dispatchedAt,
+        endpoint: picked.endpoint,
+        mirrors: picked.mirrors,
+        unmirrored: picked.unmirrored,
+        ...(model === undefined ? {} : { model }),
+        ...(session === undefined ? {} : { session }),
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
       });
       if (leg === undefined) return "end";
-      const destination = picked?.endpoint ?? headers.get(destinationHeader)?.split(",", 1)[0];
-      if (destination !== undefined) leg.dispatched(destination);
+      if (lane === "shadow") watch.twinObserved(requestId, mirrors, leg);
       return undefined;
     },
 
-    onResponseHeaders(headers, attributes) {
-      leg?.responseHeaders(
-        Number(headers.get(":status") ?? 0),
-        headers.get("content-type") ?? "",
-        headers.get("content-encoding"),
-        attributes.get("upstream.address"),
-      );
+    onResponseHeaders(headers, attributes, endOfStream) {
+      const encoding = headers.get("content-encoding");
+      const servedBy = attributes.get("upstream.address");
+      const attempts = Number(attributes.get("upstream.request_attempt_count") ?? Number.NaN);
+      const details = attributes.get("response.code_details");
+      leg?.responseHeaders({
+        status: Number(headers.get(":status") ?? 0),
+        contentType: headers.get("content-type") ?? "",
+        isLocalReply: details !== undefined && details !== "via_upstream",
+        ...(encoding === undefined ? {} : { contentEncoding: encoding }),
+        ...(servedBy === undefined ? {} : { servedBy }),
+        ...(Number.isFinite(attempts) ? { attempts } : {}),
+      });
+      if (endOfStream) leg?.responseBody(new Uint8Array(), true);
     },
 
     onResponseBody(chunk, endOfStream) {
@@ -57,6 +73,7 @@ export function observeExchange(
     },
 
     onEnd(outcome) {
+      if (lane === "primary" && outcome === "complete") watch.primaryAnswered(requestId);
       leg?.end(outcome);
     },
   };

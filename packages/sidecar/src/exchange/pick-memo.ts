@@ -1,8 +1,20 @@
+import type { UnmirroredFor } from "@umbra/shadow";
+
 /** What the pick knows of a request and its copy on the observe stream does not carry. */
 export interface PickedRequest {
   readonly model: string | undefined;
   readonly isStream: boolean;
   readonly endpoint: string;
+  /** When the request was let go, in ms of the monotonic clock. */
+  readonly dispatchedAt: number;
+  readonly bodyBytes: number;
+  /** Its answer is measured. */
+  readonly isObserved: boolean;
+  /** Primary: names of the mirrors that have a twin. Shadow: the mirror it came through. */
+  readonly mirrors: readonly string[];
+  readonly unmirrored: readonly UnmirroredFor[];
+  /** Keyed hash. */
+  readonly session: string | undefined;
 }
 
 /** Hands a pick's knowledge to the observe stream of the same request. Bounded: the oldest is forgotten. */

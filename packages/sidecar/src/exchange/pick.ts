@@ -1,17 +1,27 @@
-import { destinationHeader, streamMetadata } from "@umbra/envoy-config";
+import { destinationHeader, type HeaderEntry, streamMetadata } from "@umbra/envoy-config";
 import type { Decision, Headers, PickExchange, StreamInfo } from "@umbra/ext-proc";
 import type { InferenceRequest, Lease } from "@umbra/scheduler";
+import { requestView } from "../mirror/request-view.ts";
+import { rewriteBody, shadowModel } from "../mirror/rewrite-body.ts";
 import { errorReply, type RequestErrorCode } from "../openai/error-reply.ts";
 import { readRequestBody } from "../openai/read-request.ts";
-import { memoKey, type PickMemo } from "./pick-memo.ts";
+import { decideMirroring, isMeasured, type MirroringOptions } from "./mirroring.ts";
+import { memoKey, type PickedRequest, type PickMemo } from "./pick-memo.ts";
 import type { PoolRegistry, ServedPool } from "./pool-registry.ts";
+import type { TwinWatch } from "./twin-watch.ts";
 
 export interface PickOptions {
   readonly pools: PoolRegistry;
   readonly memo: PickMemo;
+  readonly mirroring: MirroringOptions;
+  readonly watch: TwinWatch;
   readonly maxBodyBytes: number;
   /** Called once a decision is made; must be cheap, it is on every request's path. */
   readonly onDecision: (pool: string, lane: Lane, outcome: PickOutcome, tookMs: number) => void;
+  /** A mirrored copy that no endpoint was found for: it has no answer that an observe stream could see. */
+  readonly onTwinRefused: (requestId: string, mirror: string, pool: string) => void;
+  /** A twin that has no measures is over. */
+  readonly onTwinOver: (requestId: string, mirror: string) => void;
   /** Monotonic, in ms. */
   readonly now: () => number;
 }
@@ -36,14 +46,76 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
   const poolName = stream.metadata.get(streamMetadata.pool) ?? "";
   const mirrors = stream.metadata.get(streamMetadata.mirrors) ?? "";
   let lease: Lease | undefined;
+  /** Of a request that has twins, or is one. */
+  let watchedId: string | undefined;
+  let isTwinMeasured = false;
 
   function decided(decision: Decision, outcome: PickOutcome, startedMs: number): Decision {
     options.onDecision(poolName, lane, outcome, options.now() - startedMs);
     return decision;
   }
 
-  function refuse(code: RequestErrorCode, message: string, startedMs: number): Decision {
+  function refuse(
+    code: RequestErrorCode,
+    message: string,
+    startedMs: number,
+    headers: Headers,
+  ): Decision {
+    const requestId = headers.get("x-request-id");
+    if (lane === "shadow" && requestId !== undefined) {
+      options.onTwinRefused(requestId, mirrors, poolName);
+    }
     return decided(errorReply(code, message), code, startedMs);
+  }
+
+  /** The copy as the shadow is to see it. */
+  function rewritten(headers: Headers, body: Uint8Array | undefined, read: ReadModel) {
+    const policy = options.mirroring.registry.gateOf(mirrors)?.policy;
+    if (policy === undefined) return { model: read.model, body: undefined };
+    const request = { path: pathOf(headers), model: read.model, isStream: read.isStream };
+    return {
+      model: shadowModel(read.model, policy.rewrite),
+      body: body === undefined ? undefined : rewriteBody(body, request, policy.rewrite),
+    };
+  }
+
+  /** Decides on the request's twins; returns the headers that make Envoy send them. */
+  function mirrored(
+    headers: Headers,
+    body: Uint8Array | undefined,
+    pool: ServedPool,
+    picked: Pick<PickedRequest, "model" | "isStream" | "endpoint">,
+  ): readonly HeaderEntry[] {
+    const requestId = headers.get("x-request-id");
+    if (requestId === undefined || mirrors === "") return [];
+    const request = requestView({
+      requestId,
+      method: headers.get(":method") ?? "",
+      path: pathOf(headers),
+      model: picked.model,
+      priority: pool.priorityOf(picked.model),
+      headers,
+      body,
+    });
+    const made = decideMirroring(mirrors, request, options.mirroring);
+    if (made.isObserved) remember(requestId, body, { ...picked, ...made });
+    if (made.isObserved && made.mirrors.length > 0) {
+      watchedId = requestId;
+      options.watch.primaryPicked(requestId, made.mirrors);
+    }
+    return made.headers;
+  }
+
+  function remember(
+    requestId: string,
+    body: Uint8Array | undefined,
+    request: Omit<PickedRequest, "dispatchedAt" | "bodyBytes">,
+  ): void {
+    options.memo.remember(memoKey(lane, mirrors, requestId), {
+      ...request,
+      dispatchedAt: options.now(),
+      bodyBytes: body?.length ?? 0,
+    });
   }
 
   return {
@@ -51,12 +123,13 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
       const startedMs = options.now();
       const declared = Number(headers.get("content-length") ?? 0);
       if (declared > options.maxBodyBytes) {
-        return refuse("request_too_large", tooLargeMessage(options.maxBodyBytes), startedMs);
+        const message = tooLargeMessage(options.maxBodyBytes);
+        return refuse("request_too_large", message, startedMs, headers);
       }
       const encoding = headers.get("content-encoding");
       if (encoding !== undefined && encoding !== "identity") {
         const message = "compressed request bodies are not accepted: send the body as it is";
-        return refuse("unsupported_content_encoding", message, startedMs);
+        return refuse("unsupported_content_encoding", message, startedMs, headers);
       }
       return undefined;
     },
@@ -65,64 +138,101 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
       const startedMs = options.now();
       const pool = options.pools.get(poolName);
       if (pool === undefined) {
-        return refuse("unknown_pool", "the picker does not know this route's pool yet", startedMs);
+        const message = "the picker does not know this route's pool yet";
+        return refuse("unknown_pool", message, startedMs, headers);
       }
       const read = bodyIsComplete ? readModel(headers, body) : unread;
-      if (!read.ok) return refuse(read.code, read.message, startedMs);
+      if (!read.ok) return refuse(read.code, read.message, startedMs, headers);
       if (lane === "primary" && read.model !== undefined && !isServed(pool, read.model)) {
-        return refuse(
-          "model_not_found",
-          `the model \`${shown(read.model)}\` does not exist`,
+        const message = `the model \`${shown(read.model)}\` does not exist`;
+        return refuse("model_not_found", message, startedMs, headers);
+      }
+      const copy = lane === "shadow" ? rewritten(headers, body, read) : undefined;
+      const model = copy === undefined ? read.model : copy.model;
+      const picked = pool.state.pick(inferenceRequest(pool, model));
+      if (!picked.ok) {
+        return picked.code === "POOL_SATURATED"
+          ? refuse("overloaded", "every endpoint of the pool is full", startedMs, headers)
+          : refuse(
+              "no_ready_endpoints",
+              "the pool has no endpoint that can be used",
+              startedMs,
+              headers,
+            );
+      }
+      lease = picked.lease;
+      const { endpoint, fallbacks } = picked;
+      const known = { model, isStream: read.isStream, endpoint };
+      const value = fallbacks.length === 0 ? endpoint : `${endpoint},${fallbacks.join(",")}`;
+      const destination = { name: destinationHeader, value };
+      if (lane === "shadow") {
+        const requestId = headers.get("x-request-id");
+        if (requestId !== undefined) {
+          watchedId = requestId;
+          options.watch.twinPicked(requestId, mirrors, () => stream.fail());
+          isTwinMeasured =
+            options.mirroring.registry.isEvaluated(mirrors) &&
+            isMeasured(headers.get(":method") ?? "", pathOf(headers));
+          remember(requestId, body, {
+            ...known,
+            mirrors: [mirrors],
+            unmirrored: [],
+            session: undefined,
+            isObserved: isTwinMeasured,
+          });
+        }
+        return decided(
+          {
+            kind: "route",
+            setHeaders: [destination],
+            ...(copy?.body === undefined ? {} : { body: copy.body }),
+          },
+          "picked",
           startedMs,
         );
       }
-      const picked = pool.state.pick(inferenceRequest(pool, read.model));
-      if (!picked.ok) {
-        return picked.code === "POOL_SATURATED"
-          ? refuse("overloaded", "every endpoint of the pool is full", startedMs)
-          : refuse("no_ready_endpoints", "the pool has no endpoint that can be used", startedMs);
-      }
-      lease = picked.lease;
-      const requestId = headers.get("x-request-id");
-      if (requestId !== undefined) {
-        const { model, isStream } = read;
-        options.memo.remember(memoKey(lane, mirrors, requestId), {
-          model,
-          isStream,
-          endpoint: picked.endpoint,
-        });
-      }
-      const value =
-        picked.fallbacks.length === 0
-          ? picked.endpoint
-          : `${picked.endpoint},${picked.fallbacks.join(",")}`;
-      const setHeaders = [{ name: destinationHeader, value }];
+      const setHeaders = [destination, ...mirrored(headers, body, pool, known)];
       return decided({ kind: "route", setHeaders }, "picked", startedMs);
     },
 
     onEnd() {
       lease?.end();
+      if (watchedId === undefined) return;
+      if (lane === "primary") {
+        options.watch.primaryOver(watchedId);
+        return;
+      }
+      options.watch.twinOver(watchedId, mirrors);
+      if (!isTwinMeasured) options.onTwinOver(watchedId, mirrors);
     },
   };
 }
 
-type ReadModel =
-  | { readonly ok: true; readonly model: string | undefined; readonly isStream: boolean }
-  | Extract<ReturnType<typeof readRequestBody>, { ok: false }>;
+interface ReadModel {
+  readonly ok: true;
+  readonly model: string | undefined;
+  readonly isStream: boolean;
+}
+
+type RefusedModel = Extract<ReturnType<typeof readRequestBody>, { ok: false }>;
 
 /** The filter sends no body, or a part of it: the pick does without the model. */
 const unread: ReadModel = { ok: true, model: undefined, isStream: false };
 
-function readModel(headers: Headers, body: Uint8Array | undefined): ReadModel {
-  const path = headers.get(":path") ?? "/";
-  const query = path.indexOf("?");
-  const needsModel =
-    headers.get(":method") === "POST" && modelPaths.has(query < 0 ? path : path.slice(0, query));
+function readModel(headers: Headers, body: Uint8Array | undefined): ReadModel | RefusedModel {
+  const needsModel = headers.get(":method") === "POST" && modelPaths.has(pathOf(headers));
   if (!needsModel && !(headers.get("content-type") ?? "").startsWith("application/json")) {
     return unread;
   }
   const read = readRequestBody(body);
   return read.ok || needsModel ? read : unread;
+}
+
+/** Without the query. */
+function pathOf(headers: Headers): string {
+  const path = headers.get(":path") ?? "/";
+  const query = path.indexOf("?");
+  return query < 0 ? path : path.slice(0, query);
 }
 
 function inferenceRequest(pool: ServedPool, model: string | undefined): InferenceRequest {

@@ -1,4 +1,4 @@
-import type { Topology } from "@umbra/envoy-config";
+import type { Model, Topology } from "@umbra/envoy-config";
 import { createPool, type PoolState } from "@umbra/scheduler";
 
 /** A pool that requests are picked in: its scheduler state, and which model names it serves. */
@@ -9,6 +9,8 @@ export interface ServedPool {
   readonly listedModels: ReadonlySet<string>;
   /** What the endpoints' `/v1/models` said last, by endpoint. */
   readonly served: ServedModels;
+  /** As InferenceModels say; Standard where none does. */
+  priorityOf(model: string | undefined): Model["criticality"];
 }
 
 export interface ServedModels {
@@ -20,6 +22,7 @@ export interface ServedModels {
   has(model: string): boolean;
   isAdapter(model: string): boolean;
   readonly adapters: ReadonlySet<string>;
+  readonly base: ReadonlySet<string>;
 }
 
 export type PoolRegistry = ReadonlyMap<string, ServedPool>;
@@ -38,7 +41,14 @@ export function createPoolRegistry(topology: Topology, options: PoolRegistryOpti
     const state = createPool({ name: pool.name, ...options });
     state.setEndpoints(pool.endpoints);
     const listedModels = new Set(pool.models.map(({ name }) => name));
-    registry.set(pool.name, { name: pool.name, state, listedModels, served: createServedModels() });
+    const priorities = new Map(pool.models.map(({ name, criticality }) => [name, criticality]));
+    registry.set(pool.name, {
+      name: pool.name,
+      state,
+      listedModels,
+      served: createServedModels(),
+      priorityOf: (model) => priorities.get(model ?? "") ?? "Standard",
+    });
   }
   return registry;
 }
@@ -55,6 +65,9 @@ function createServedModels(): ServedModels {
     },
     has: (model) => base.has(model) || adapters.has(model),
     isAdapter: (model) => adapters.has(model) && !base.has(model),
+    get base() {
+      return base;
+    },
     get adapters() {
       return adapters;
     },

@@ -5,12 +5,28 @@ export type JsonScan =
 
 export type JsonScanErrorCode = "invalid_json" | "invalid_json_type" | "json_too_deep";
 
-/** A scalar's value; of an object, an array or an overlong string only the kind. */
-export type JsonField =
+/** A scalar's value; of an object, an array or an overlong string only the kind. With its place in the text. */
+export type JsonField = JsonSpan & JsonContent;
+
+export type JsonContent =
   | { readonly kind: "string"; readonly value: string }
   | { readonly kind: "boolean"; readonly value: boolean }
   | { readonly kind: "number"; readonly value: number }
   | { readonly kind: "null" | "object" | "array" | "long string" };
+
+export interface JsonSpan {
+  /** Offset of the value's first byte. */
+  readonly start: number;
+  /** Offset behind its last byte. */
+  readonly end: number;
+}
+
+/** A top-level member of an object, in the order of the text; a key may stand more than once. */
+export interface JsonMember extends JsonSpan {
+  readonly key: string;
+  /** Offset of the key's quote. */
+  readonly keyStart: number;
+}
 
 const maxDepth = 128;
 /** A longer string is none that is looked for: it is not decoded. */
@@ -36,15 +52,29 @@ export function scanJson(body: Uint8Array, wanted: ReadonlySet<string>): JsonSca
   return new Scanner(Buffer.from(body.buffer, body.byteOffset, body.byteLength), wanted).run();
 }
 
+/** Every top-level member of a JSON object; undefined where the text is none. */
+export function jsonMembers(body: Uint8Array): readonly JsonMember[] | undefined {
+  const members: JsonMember[] = [];
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const scan = new Scanner(text, new Set(), members).run();
+  return scan.ok ? members : undefined;
+}
+
 class Scanner {
   readonly #text: Buffer;
   readonly #wanted: ReadonlySet<string>;
   readonly #fields = new Map<string, JsonField>();
+  readonly #members: JsonMember[] | undefined;
   #at = 0;
+  /** Of the top-level member that is being read. */
+  #keyStart = 0;
+  #valueStart = 0;
+  #topKey: string | undefined;
 
-  constructor(text: Buffer, wanted: ReadonlySet<string>) {
+  constructor(text: Buffer, wanted: ReadonlySet<string>, members?: JsonMember[]) {
     this.#text = text;
     this.#wanted = wanted;
+    this.#members = members;
   }
 
   run(): JsonScan {
@@ -66,17 +96,20 @@ class Scanner {
       let isOpened = false;
       if (byte === openBrace || byte === openBracket) {
         const isObject = byte === openBrace;
-        if (stack.length === 1) this.#keep(key, { kind: isObject ? "object" : "array" });
+        if (stack.length === 1) this.#valueStart = this.#at;
         if (stack.length >= maxDepth) return this.#refuse("json_too_deep");
         this.#at++;
         this.#skipSpace();
         if (this.#text[this.#at] === (isObject ? closeBrace : closeBracket)) {
           this.#at++;
+          if (stack.length === 1) this.#keep(key, { kind: isObject ? "object" : "array" });
         } else {
+          if (stack.length === 1) this.#topKey = key;
           stack.push(isObject);
           isOpened = true;
         }
       } else {
+        if (stack.length === 1) this.#valueStart = this.#at;
         const field = this.#scalar(stack.length === 1 && key !== undefined);
         if (field === undefined) return this.#refuse("invalid_json");
         if (stack.length === 1) this.#keep(key, field);
@@ -95,6 +128,7 @@ class Scanner {
         if (next !== (isObject ? closeBrace : closeBracket)) return this.#refuse("invalid_json");
         this.#at++;
         stack.pop();
+        if (stack.length === 1) this.#keep(this.#topKey, { kind: isObject ? "object" : "array" });
       }
       if (stack[stack.length - 1]) {
         const found = this.#key(stack.length === 1);
@@ -110,6 +144,7 @@ class Scanner {
   #key(isTop: boolean): string | undefined {
     if (this.#text[this.#at] !== quote) return undefined;
     const start = this.#at;
+    if (isTop) this.#keyStart = start;
     if (!this.#skipString()) return undefined;
     const name = isTop ? this.#decode(start, this.#at) : undefined;
     this.#skipSpace();
@@ -119,11 +154,15 @@ class Scanner {
     return name ?? "";
   }
 
-  #keep(key: string | undefined, field: JsonField): void {
-    if (key !== undefined && this.#wanted.has(key)) this.#fields.set(key, field);
+  /** The value has just ended. */
+  #keep(key: string | undefined, content: JsonContent): void {
+    if (key === undefined) return;
+    const [start, end] = [this.#valueStart, this.#at];
+    this.#members?.push({ key, keyStart: this.#keyStart, start, end });
+    if (this.#wanted.has(key)) this.#fields.set(key, { ...content, start, end });
   }
 
-  #scalar(isWanted: boolean): JsonField | undefined {
+  #scalar(isWanted: boolean): JsonContent | undefined {
     const start = this.#at;
     const byte = this.#text[start];
     if (byte === quote) {

@@ -1,0 +1,64 @@
+import { createReadStream } from "node:fs";
+import { createInterface } from "node:readline";
+import { parseSample, type Sample } from "@umbra/shadow";
+import { CommandError } from "../errors.ts";
+
+export interface SamplesRead {
+  readonly samples: readonly Sample[];
+  /** `FILE:LINE reason`, the first few. */
+  readonly problems: readonly string[];
+  readonly broken: number;
+  /** Lines that stood in more than one file. */
+  readonly repeated: number;
+}
+
+const shownProblems = 5;
+/** A sample is some 600 bytes. */
+const maxLineLength = 65_536;
+const maxSamples = 2_000_000;
+
+/** Reads samples files, `-` for standard input. A broken line is counted and named. Throws when a file can't be read. */
+export async function readSamples(files: readonly string[]): Promise<SamplesRead> {
+  const samples: Sample[] = [];
+  const problems: string[] = [];
+  const seen = new Set<string>();
+  let [broken, repeated] = [0, 0];
+  for (const file of files) {
+    const input = file === "-" ? process.stdin : createReadStream(file);
+    const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+    // readline does not hand a stream's failure on.
+    const failed = new Promise<never>((_, reject) => input.once("error", reject));
+    failed.catch(() => undefined);
+    const reading = (async () => {
+      let line = 0;
+      for await (const text of lines) {
+        line++;
+        if (text.trim() === "") continue;
+        const read =
+          text.length > maxLineLength
+            ? ({ ok: false, problem: "longer than 64 KiB" } as const)
+            : parseSample(text);
+        if (!read.ok) {
+          broken++;
+          if (problems.length < shownProblems) problems.push(`${file}:${line} ${read.problem}`);
+          continue;
+        }
+        const { id, t0, route, candidate } = read.sample;
+        const key = `${id} ${t0} ${route} ${candidate}`;
+        if (seen.has(key)) {
+          repeated++;
+          continue;
+        }
+        if (samples.length >= maxSamples) {
+          throw new Error(`there are more than ${maxSamples} samples: judge fewer files at once`);
+        }
+        seen.add(key);
+        samples.push(read.sample);
+      }
+    })();
+    await Promise.race([reading, failed]).catch((cause: Error) => {
+      throw new CommandError(`${file} can't be read: ${cause.message}`, { cause });
+    });
+  }
+  return { samples, problems, broken, repeated };
+}

@@ -1,0 +1,47 @@
+import { writeFileSync } from "node:fs";
+import {
+  renderReportHtml,
+  renderReportJunit,
+  renderReportMarkdown,
+  type ShadowReport,
+} from "@umbra/shadow";
+import { CommandError } from "../errors.ts";
+import type { Io } from "../io.ts";
+
+/** Files that a report is to be written to; `-` is standard output. */
+export interface ReportFiles {
+  readonly html?: string;
+  readonly markdown?: string;
+  readonly junit?: string;
+}
+
+/** Writes the forms that were asked for. Several candidates get a file each, by the pool's name. */
+export function writeReports(reports: readonly ShadowReport[], files: ReportFiles, io: Io): void {
+  const forms = [
+    { file: files.html, render: renderReportHtml },
+    { file: files.markdown, render: renderReportMarkdown },
+    { file: files.junit, render: renderReportJunit },
+  ];
+  for (const { file, render } of forms) {
+    if (file === undefined) continue;
+    for (const report of reports) {
+      const name = reports.length === 1 || file === "-" ? file : nameFor(file, report);
+      if (name === "-") {
+        io.stdout(render(report));
+        continue;
+      }
+      try {
+        writeFileSync(name, render(report));
+      } catch (cause) {
+        throw new CommandError(`${name} can't be written: ${(cause as Error).message}`, { cause });
+      }
+      io.stderr(`wrote ${name}\n`);
+    }
+  }
+}
+
+function nameFor(file: string, { candidate }: ShadowReport): string {
+  const safe = candidate.pool.replace(/[^\w.-]+/g, "-");
+  const dot = file.lastIndexOf(".");
+  return dot < 1 ? `${file}-${safe}` : `${file.slice(0, dot)}-${safe}${file.slice(dot)}`;
+}

@@ -1,0 +1,152 @@
+import { defaultMirrorPolicy, type MirrorPolicy } from "../mirror-policy.ts";
+import type { Report } from "../resources/reader.ts";
+import type {
+  BackendRef,
+  HttpRoute,
+  PolicyCandidate,
+  RouteRule,
+  ShadowPolicy,
+} from "../resources/resources.ts";
+import { compare } from "./pools.ts";
+
+/** Says which policy a rule's mirrors have. */
+export interface PolicyResolver {
+  /** For each mirror of the rule, by index; undefined where no policy speaks of it. */
+  resolve(route: HttpRoute, rule: RouteRule): readonly (ResolvedPolicy | undefined)[];
+}
+
+export interface ResolvedPolicy {
+  readonly policy: MirrorPolicy;
+  /** Undefined: the HTTPRoute's own share. */
+  readonly perMillion: number | undefined;
+}
+
+/** Attaches policies to rules: by `sectionName` before by route, then the oldest, then by name. */
+export function createPolicyResolver(
+  policies: readonly ShadowPolicy[],
+  routes: readonly HttpRoute[],
+  report: Report,
+): PolicyResolver {
+  for (const policy of policies) reportLostTargets(policy, routes, report);
+  const reported = new Set<string>();
+
+  function policyOf(route: HttpRoute, rule: RouteRule): ShadowPolicy | undefined {
+    const attached = policies.flatMap((policy) => {
+      const targets = policy.targets.filter(
+        ({ name, sectionName }) =>
+          policy.namespace === route.namespace &&
+          name === route.name &&
+          (sectionName === undefined || sectionName === rule.name),
+      );
+      return targets.length === 0
+        ? []
+        : [{ policy, isNamed: targets.some(({ sectionName }) => sectionName !== undefined) }];
+    });
+    const [first, second] = attached.toSorted(
+      (a, b) =>
+        Number(b.isNamed) - Number(a.isNamed) ||
+        compare(a.policy.createdAt, b.policy.createdAt) ||
+        compare(a.policy.name, b.policy.name),
+    );
+    const isConflict = second !== undefined && second.isNamed === first?.isNamed;
+    if (isConflict && !reported.has(second.policy.name)) {
+      reported.add(second.policy.name);
+      report(
+        "warning",
+        "UMB0209",
+        second.policy.place,
+        `ShadowPolicy "${second.policy.name}" is left out where ShadowPolicy "${first?.policy.name}" holds for the same rule: remove one`,
+      );
+    }
+    return first?.policy;
+  }
+
+  return {
+    resolve(route, rule) {
+      const policy = policyOf(route, rule);
+      if (policy === undefined) return rule.mirrors.map(() => undefined);
+      const wanted = policy.candidates;
+      for (const candidate of wanted ?? []) {
+        if (rule.mirrors.some(({ backend }) => isSame(backend, candidate, route.namespace)))
+          continue;
+        // A policy of a whole route may name mirrors of some of its rules.
+        const isElsewhere = route.rules.some(({ mirrors }) =>
+          mirrors.some(({ backend }) => isSame(backend, candidate, route.namespace)),
+        );
+        const key = `${policy.name} ${candidate.name}`;
+        if (isElsewhere || reported.has(key)) continue;
+        reported.add(key);
+        report(
+          "error",
+          "UMB0210",
+          candidate.place,
+          `${candidate.kind} "${candidate.name}" is mirrored to by no rule of HTTPRoute "${route.name}": add a RequestMirror filter to it, or remove the candidate`,
+        );
+      }
+      return rule.mirrors.map(({ backend }) => {
+        const found = wanted?.find((each) => isSame(backend, each, route.namespace));
+        if (wanted !== undefined && found === undefined) return undefined;
+        const { sampling, eligible, rewrite, budget, evaluation } = policy;
+        const name = `${policy.namespace}/${policy.name}`;
+        return {
+          policy: {
+            ...defaultMirrorPolicy(name),
+            role: found?.role ?? "candidate",
+            ...{ sampling, eligible, rewrite, budget, evaluation },
+          },
+          perMillion:
+            policy.percent === undefined ? undefined : Math.round(policy.percent * 10_000),
+        };
+      });
+    },
+  };
+}
+
+function isSame(backend: BackendRef, candidate: PolicyCandidate, namespace: string): boolean {
+  return (
+    backend.kind === candidate.kind &&
+    backend.name === candidate.name &&
+    (backend.namespace ?? namespace) === candidate.namespace &&
+    (candidate.port === undefined || candidate.port === backend.port)
+  );
+}
+
+function reportLostTargets(
+  policy: ShadowPolicy,
+  routes: readonly HttpRoute[],
+  report: Report,
+): void {
+  const shown = `ShadowPolicy "${policy.name}"`;
+  for (const { name, sectionName, place } of policy.targets) {
+    const route = routes.find((each) => each.namespace === policy.namespace && each.name === name);
+    if (route === undefined) {
+      const there = routes.map((each) => each.name).join(", ") || "none";
+      report(
+        "error",
+        "UMB0210",
+        place,
+        `${shown} targets HTTPRoute "${name}", which is not in the resources; there are ${there}`,
+      );
+      continue;
+    }
+    const rules = route.rules.filter(
+      (rule) => sectionName === undefined || rule.name === sectionName,
+    );
+    if (rules.length === 0) {
+      const named = route.rules.flatMap((rule) => rule.name ?? []).join(", ") || "none";
+      report(
+        "error",
+        "UMB0210",
+        place,
+        `${shown} targets rule "${sectionName}" of HTTPRoute "${name}", which has no rule of that name; named rules: ${named}`,
+      );
+    } else if (rules.every(({ mirrors }) => mirrors.length === 0)) {
+      report(
+        "error",
+        "UMB0210",
+        place,
+        `${shown} has no effect: HTTPRoute "${name}" has no RequestMirror filter there`,
+      );
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import type { Reader } from "./reader.ts";
+
+/** Reads a duration of GEP-2257 (`1h30m`, `500ms`), in ms; undefined where there is none, or a wrong one. */
+export function durationMs(from: Reader, key: string): number | undefined {
+  const text = from.string(key);
+  if (text === undefined) return undefined;
+  const ms = parseDuration(text);
+  if (ms === undefined) from.report("error", "UMB0104", wrongDuration(`\`${key}\``), key);
+  return ms;
+}
+
+/** Reads a list of durations, in ms. */
+export function durationsMs(from: Reader, key: string): readonly number[] | undefined {
+  if (!from.has(key)) return undefined;
+  const parsed = from.strings(key).map(parseDuration);
+  if (parsed.includes(undefined)) {
+    from.report("error", "UMB0104", wrongDuration(`every item of \`${key}\``), key);
+    return undefined;
+  }
+  return parsed.flatMap((ms) => ms ?? []);
+}
+
+function wrongDuration(what: string): string {
+  return `${what} must be a duration such as 30s, 500ms or 1h30m`;
+}
+
+function parseDuration(text: string): number | undefined {
+  if (!/^(?:\d{1,5}(?:h|ms|m|s)){1,4}$/.test(text)) return undefined;
+  const units = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
+  let total = 0;
+  for (const [, count, unit] of text.matchAll(/(\d+)(h|ms|m|s)/g)) {
+    total += Number(count) * units[unit as keyof typeof units];
+  }
+  return total;
+}

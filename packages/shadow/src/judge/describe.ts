@@ -1,0 +1,259 @@
+import type {
+  LaneSummary,
+  LaneThroughput,
+  MatrixCell,
+  MetricName,
+  MetricSummary,
+  Point,
+  ReportPlots,
+  ReportTokens,
+  Stratum,
+} from "../report/shadow-report.ts";
+import { chooseBlocks } from "../statistics/blocks.ts";
+import { quantileRatios } from "../statistics/bootstrap.ts";
+import { meanInterval } from "../statistics/fixed-look.ts";
+import { quantile, sorted } from "../statistics/quantile.ts";
+import type { EvaluationConfig } from "./config.ts";
+import { capped, finite, type GateContext, pairedValues } from "./ratio-gate.ts";
+import { indicesOf, isGood, type LaneColumns, type PairTable } from "./table.ts";
+
+const columns = {
+  ttft_ms: "ttft",
+  ttfo_ms: "ttfo",
+  tpot_ms: "tpot",
+  e2e_ms: "e2e",
+} as const satisfies Readonly<Record<MetricName, keyof LaneColumns>>;
+
+/** Both lanes' quantiles for each metric, of pairs that are used. */
+export function describeMetrics(
+  table: PairTable,
+  context: Pick<GateContext, "config" | "isFinal" | "seedOf">,
+): Readonly<Record<MetricName, MetricSummary>> {
+  const summary = (metric: MetricName): MetricSummary => ({
+    primary: laneSummary(table, table.baseline[columns[metric]]),
+    shadow: laneSummary(table, table.shadow[columns[metric]]),
+    ratios: metric === "ttfo_ms" ? noRatios : ratios(table, metric, context),
+  });
+  return {
+    ttft_ms: summary("ttft_ms"),
+    ttfo_ms: summary("ttfo_ms"),
+    tpot_ms: summary("tpot_ms"),
+    e2e_ms: summary("e2e_ms"),
+  };
+}
+
+const noRatios: MetricSummary["ratios"] = { p50: null, p90: null, p99: null };
+
+function ratios(
+  table: PairTable,
+  metric: Exclude<MetricName, "ttfo_ms">,
+  { config, isFinal, seedOf }: Pick<GateContext, "config" | "isFinal" | "seedOf">,
+): MetricSummary["ratios"] {
+  const values = pairedValues(table, columns[metric]);
+  if (values.logRatio.length < 20) return noRatios;
+  const levels = [0.5, 0.9, 0.99];
+  const { ok, blocks } = chooseBlocks(values.atMs, values.logRatio, {
+    lengthsMs: config.blockLengthsMs,
+  });
+  if (!isFinal || !ok) {
+    const [first, second] = [sorted(values.baseline), sorted(values.shadow)];
+    const [p50, p90, p99] = levels.map((level) => {
+      const estimate = finite(quantile(second, level) / quantile(first, level));
+      return estimate === null ? null : { estimate, lower: null, upper: null };
+    });
+    return { p50: p50 ?? null, p90: p90 ?? null, p99: p99 ?? null };
+  }
+  const { blockOf, count } = blocks;
+  const pairs = { primary: values.baseline, shadow: values.shadow, blockOf, blocks: count };
+  const seed = seedOf(metric);
+  const found = quantileRatios(capped(pairs, seed), levels, { seed, alphas: [config.alpha] });
+  const [p50, p90, p99] = found.map(({ estimate, intervals: [interval] }) => ({
+    estimate,
+    lower: finite(interval?.inflated.lower ?? Number.NaN),
+    upper: finite(interval?.inflated.upper ?? Number.NaN),
+  }));
+  return { p50: p50 ?? null, p90: p90 ?? null, p99: p99 ?? null };
+}
+
+function laneSummary({ isUsed }: PairTable, column: Float64Array): LaneSummary {
+  const values = column.filter((value, i) => isUsed[i] === 1 && Number.isFinite(value)).sort();
+  const n = values.length;
+  const at = (level: number) => finite(quantile(values, level));
+  const sum = values.reduce((total, value) => total + value, 0);
+  return {
+    n,
+    mean: n === 0 ? null : sum / n,
+    p50: at(0.5),
+    p90: at(0.9),
+    p95: at(0.95),
+    p99: at(0.99),
+    max: finite(values.at(-1) ?? Number.NaN),
+    histogram: histogram(values),
+  };
+}
+
+/** Buckets grow by a tenth, so that a quantile read from them is within 5 %. */
+function histogram(values: Float64Array): readonly (readonly [number, number])[] {
+  const counts = new Map<number, number>();
+  for (const value of values) {
+    const bucket = Math.ceil(Math.log(Math.max(value, 0.01)) / Math.log(1.1));
+    counts.set(bucket, (counts.get(bucket) ?? 0) + 1);
+  }
+  return [...counts]
+    .toSorted(([a], [b]) => a - b)
+    .map(([bucket, count]) => [Number((1.1 ** bucket).toPrecision(6)), count] as const);
+}
+
+/** Pairs by what both lanes said, most frequent first. */
+export function matrixOf(
+  table: PairTable,
+  of: (lane: LaneColumns, index: number) => string,
+): readonly MatrixCell[] {
+  const counts = new Map<string, [string, string, number]>();
+  for (let i = 0; i < table.size; i++) {
+    const [first, second] = [of(table.baseline, i), of(table.shadow, i)];
+    const cell = counts.get(`${first}\n${second}`) ?? [first, second, 0];
+    cell[2]++;
+    counts.set(`${first}\n${second}`, cell);
+  }
+  return [...counts.values()].toSorted((a, b) => b[2] - a[2]);
+}
+
+export function describeTokens(table: PairTable): ReportTokens {
+  const used = indicesOf(table, (i) => table.isUsed[i] === 1);
+  const usage = used.reduce((sum, i) => sum + (table.isUsage[i] ?? 0), 0);
+  const total = (lane: LaneColumns) =>
+    used.reduce((sum, i) => {
+      const tokens = lane.outTokens[i] ?? 0;
+      return sum + (Number.isNaN(tokens) ? 0 : tokens);
+    }, 0);
+  const promptRatios = [...used].flatMap((i) => {
+    const ratio = (table.shadow.promptTokens[i] ?? 0) / (table.baseline.promptTokens[i] ?? 0);
+    return Number.isFinite(ratio) && ratio > 0 ? [ratio] : [];
+  });
+  const promptRatio = finite(quantile(sorted(promptRatios), 0.5));
+  const share = used.length === 0 ? 0 : usage / used.length;
+  return {
+    provenance: { usage: share, chunks: used.length === 0 ? 0 : 1 - share },
+    output: { primary: total(table.baseline), shadow: total(table.shadow) },
+    prompt_ratio: promptRatio,
+    // Two per cent of the same prompts' lengths is more than a chat template's difference.
+    same_tokenizer: promptRatio === null ? null : Math.abs(promptRatio - 1) <= 0.02,
+  };
+}
+
+export function describeThroughput(
+  table: PairTable,
+  side: "baseline" | "shadow",
+  replicas: number | undefined,
+  { slo }: EvaluationConfig,
+): LaneThroughput {
+  const lane = table[side];
+  const spanS = ((table.atMs[table.size - 1] ?? 0) - (table.atMs[0] ?? 0)) / 1_000;
+  let [tokens, good] = [0, 0];
+  for (let i = 0; i < table.size; i++) {
+    const count = lane.outTokens[i] ?? Number.NaN;
+    if (lane.isOk[i] === 1 && !Number.isNaN(count)) tokens += count;
+    if (isGood(lane, i, slo)) good++;
+  }
+  const perSecond = spanS > 0 ? tokens / spanS : null;
+  const hasSlo = Object.keys(slo).length > 0;
+  return {
+    tokens_per_s: perSecond,
+    tokens_per_s_per_replica:
+      perSecond === null || replicas === undefined || replicas === 0 ? null : perSecond / replicas,
+    goodput_per_s: hasSlo && spanS > 0 ? good / spanS : null,
+    requests: table.size,
+  };
+}
+
+const promptBuckets = [256, 1_024, 4_096, 16_384, 65_536, Number.POSITIVE_INFINITY];
+
+/** Geometric mean ratios by prompt length and by streaming: finds what is slow only for some. */
+export function describeStrata(table: PairTable): readonly Stratum[] {
+  const hasTokens = table.baseline.promptTokens.some((value) => Number.isFinite(value));
+  const sizes = hasTokens ? table.baseline.promptTokens : table.promptBytes;
+  const bySize = (i: number) => {
+    const bucket = promptBuckets.findIndex((end) => (sizes[i] ?? Number.NaN) < end);
+    return bucket < 0 ? undefined : bucketName(bucket);
+  };
+  const byStream = (i: number) => (table.isStream[i] === 1 ? "streamed" : "whole");
+  return [
+    ...strata(table, hasTokens ? "prompt_tokens" : "prompt_bytes", bySize),
+    ...strata(table, "stream", byStream),
+  ];
+}
+
+function bucketName(bucket: number): string {
+  const shown = (value: number) => (value >= 1_024 ? `${value / 1_024}k` : String(value));
+  const [from, to] = [promptBuckets[bucket - 1] ?? 0, promptBuckets[bucket] ?? 0];
+  return Number.isFinite(to) ? `${shown(from)}-${shown(to)}` : `${shown(from)}+`;
+}
+
+function strata(
+  table: PairTable,
+  by: Stratum["by"],
+  bucketOf: (index: number) => string | undefined,
+): readonly Stratum[] {
+  const groups = new Map<string, { metric: MetricName; values: number[] }>();
+  for (let i = 0; i < table.size; i++) {
+    if (table.isUsed[i] !== 1) continue;
+    const bucket = bucketOf(i);
+    const metric = table.isStream[i] === 1 ? "ttft_ms" : "e2e_ms";
+    const column = columns[metric];
+    const ratio = (table.shadow[column][i] ?? 0) / (table.baseline[column][i] ?? 0);
+    if (bucket === undefined || !Number.isFinite(ratio) || ratio <= 0) continue;
+    const key = `${bucket}\n${metric}`;
+    const group = groups.get(key) ?? { metric, values: [] };
+    group.values.push(Math.log(ratio));
+    groups.set(key, group);
+  }
+  return [...groups].map(([key, { metric, values }]) => {
+    const n = values.length;
+    const bounds = n < 20 ? undefined : meanInterval(values, 0.9);
+    return {
+      by,
+      bucket: key.split("\n", 1)[0] ?? "",
+      n,
+      metric,
+      estimate: Math.exp(values.reduce((sum, value) => sum + value, 0) / n),
+      lower: bounds === undefined ? null : finite(Math.exp(bounds.lower)),
+      upper: bounds === undefined ? null : finite(Math.exp(bounds.upper)),
+    };
+  });
+}
+
+const ecdfPoints = 200;
+const scatterPoints = 2_000;
+
+export function describePlots(table: PairTable): ReportPlots {
+  const curve = (metric: "ttft_ms" | "tpot_ms" | "e2e_ms") => ({
+    primary: ecdf(table, table.baseline[columns[metric]]),
+    shadow: ecdf(table, table.shadow[columns[metric]]),
+  });
+  const isStreamed = table.isStream.some((flag) => flag === 1);
+  const { baseline, shadow } = pairedValues(table, isStreamed ? "ttft" : "e2e");
+  const step = Math.max(1, Math.ceil(baseline.length / scatterPoints));
+  const points: Point[] = [];
+  for (let i = 0; i < baseline.length; i += step) {
+    points.push([round(baseline[i] ?? 0), round(shadow[i] ?? 0)]);
+  }
+  return {
+    ecdf: { ttft_ms: curve("ttft_ms"), tpot_ms: curve("tpot_ms"), e2e_ms: curve("e2e_ms") },
+    scatter: { metric: isStreamed ? "ttft_ms" : "e2e_ms", points },
+  };
+}
+
+function ecdf({ isUsed }: PairTable, column: Float64Array): readonly Point[] {
+  const values = column.filter((value, i) => isUsed[i] === 1 && Number.isFinite(value)).sort();
+  if (values.length === 0) return [];
+  const count = Math.min(ecdfPoints, values.length);
+  return Array.from({ length: count }, (_, k): Point => {
+    const rank = Math.ceil(((k + 1) / count) * values.length);
+    return [round(values[rank - 1] ?? 0), Number((rank / values.length).toFixed(4))];
+  });
+}
+
+function round(ms: number): number {
+  return Number(ms.toPrecision(5));
+}

@@ -1,0 +1,50 @@
+import type { ReportSegment } from "../report/shadow-report.ts";
+import type { Sample } from "../samples/sample.ts";
+import type { EvaluationConfig } from "./config.ts";
+
+/** All that a verdict is made from. */
+export interface EvaluationInput {
+  /** Of one candidate, in any order. */
+  readonly samples: Iterable<Sample>;
+  /** The control lane's samples of the same requests: its legs then stand for the primary's. */
+  readonly control?: Iterable<Sample>;
+  readonly config: EvaluationConfig;
+  readonly facts?: EvaluationFacts;
+}
+
+/** What the samples do not say. All of it may be unknown. */
+export interface EvaluationFacts {
+  /** In ms since the epoch; the first sample's dispatch when absent. */
+  readonly startedAtMs?: number;
+  /** The look's time; the last sample's dispatch when absent. */
+  readonly nowMs?: number;
+  /** A budget ended the evaluation before its horizon: that, too, was planned. */
+  readonly isBudgetSpent?: boolean;
+  readonly sampling?: { readonly percent: number; readonly by: "request" | "session" };
+  readonly baseline?: LaneFacts;
+  readonly candidate?: LaneFacts;
+  readonly control?: LaneFacts;
+  /** Counted where requests were decided on; from the samples when absent. */
+  readonly counts?: FunnelCounts;
+  /** Ready replicas' requests per second, shadow over primary. */
+  readonly loadRatio?: number;
+  readonly segments?: readonly (ReportSegment & { readonly startedAtMs: number })[];
+  readonly captured?: number;
+  readonly limitsHit?: readonly string[];
+  /** Block lengths in ms that an earlier look has chosen, by gate: they are never shortened. */
+  readonly earlierBlocks?: ReadonlyMap<string, number>;
+}
+
+export interface LaneFacts {
+  readonly pool: string;
+  readonly models?: readonly string[];
+  readonly engine?: string;
+  readonly replicas?: number;
+}
+
+export interface FunnelCounts {
+  readonly eligible: number;
+  readonly sampled: number;
+  readonly dispatched: number;
+  readonly dropped: Readonly<Record<string, number>>;
+}

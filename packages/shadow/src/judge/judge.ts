@@ -1,0 +1,167 @@
+import { createHash } from "node:crypto";
+import type { ReportIdentity, ShadowReport } from "../report/shadow-report.ts";
+import { mcnemarExact } from "../statistics/tango.ts";
+import type { EvaluationConfig } from "./config.ts";
+import {
+  describeMetrics,
+  describePlots,
+  describeStrata,
+  describeThroughput,
+  describeTokens,
+  matrixOf,
+} from "./describe.ts";
+import { judgeGates } from "./gates.ts";
+import type { EvaluationFacts, EvaluationInput, LaneFacts } from "./input.ts";
+import { type Partition, partition } from "./partition.ts";
+import { type PairTable, tabulate } from "./table.ts";
+import { timelineOf } from "./timeline.ts";
+import { checkValidity } from "./validity.ts";
+import { verdictOf } from "./verdict.ts";
+
+/**
+ * Judges a candidate: pairs in, report out. Pure, and the same report for the same input. Its verdict may be looked at as
+ * often as one likes: what needs a planned end waits for it.
+ */
+export function judge(input: EvaluationInput): ShadowReport {
+  const { config, facts = {} } = input;
+  const part = partition(input);
+  const table = tabulate(part.rows);
+  const elapsedMs = part.nowMs - part.startedAtMs;
+  const pairs = table.isJudged.reduce((sum, flag) => sum + flag, 0);
+  const isFinal =
+    (elapsedMs >= config.horizonMs || facts.isBudgetSpent === true) && pairs >= config.minPairs;
+  const hash = configHash(config);
+  const id = evaluationId(part.route, part.candidate, hash);
+  const seedOf = (gate: string) => config.seed ?? seedFrom(`${id} ${gate}`);
+  const context = {
+    config,
+    isFinal,
+    seedOf,
+    earlierBlocks: facts.earlierBlocks ?? new Map<string, number>(),
+  };
+  const gates = judgeGates(table, context);
+  const { checks } = checkValidity(table, part, facts, context);
+  const leftS = facts.isBudgetSpent === true ? 0 : (config.horizonMs - elapsedMs) / 1_000;
+  const errors = matrixOf(table, (lane, i) => lane.classes[i] ?? "");
+  const replicas = facts.baseline?.replicas;
+  return {
+    schema: "shadow-report/1",
+    evaluation: {
+      id,
+      route: part.route,
+      started_at: new Date(part.startedAtMs).toISOString(),
+      ended_at: new Date(part.nowMs).toISOString(),
+      is_final: isFinal,
+      elapsed_s: elapsedMs / 1_000,
+      horizon_s: config.horizonMs / 1_000,
+      min_pairs: config.minPairs,
+      warmup_s: config.warmupMs / 1_000,
+      config_sha256: hash,
+      seed: config.seed ?? seedFrom(id),
+      alpha: config.alpha,
+      slo_ms: config.slo,
+      sampling: facts.sampling ?? null,
+      captured: facts.captured ?? 0,
+      segments: (facts.segments ?? []).map(({ started_at, pairs, reason }) => ({
+        started_at,
+        pairs,
+        reason,
+      })),
+    },
+    baseline: identity(facts.baseline, ""),
+    candidate: identity(facts.candidate, part.candidate),
+    control: facts.control === undefined ? null : identity(facts.control, ""),
+    verdict: verdictOf({
+      gates,
+      validity: checks,
+      isFinal,
+      pairs,
+      minPairs: config.minPairs,
+      leftS,
+    }),
+    funnel: funnelOf(part, table, facts),
+    gates,
+    metrics: describeMetrics(table, context),
+    throughput: {
+      primary: describeThroughput(table, "baseline", replicas, config),
+      shadow: describeThroughput(table, "shadow", facts.candidate?.replicas, config),
+    },
+    errors: { matrix: errors, mcnemar_p: mcnemar(table) },
+    finish_reasons: { matrix: matrixOf(table, (lane, i) => lane.finish[i] ?? "") },
+    tokens: describeTokens(table),
+    outputs: null,
+    strata: describeStrata(table),
+    timeline: timelineOf(table, part.startedAtMs, config),
+    plots: describePlots(table),
+    validity: checks,
+    limits_hit: facts.limitsHit ?? [],
+  };
+}
+
+/** SHA-256 of the configuration, whatever the order of its fields. */
+export function configHash(config: EvaluationConfig): string {
+  return sha256(JSON.stringify(ordered(config)));
+}
+
+/** Short name of an evaluation: the same route, candidate and configuration have the same. */
+export function evaluationId(route: string, candidate: string, hash: string): string {
+  return sha256(`${route}\n${candidate}\n${hash}`).slice(0, 8);
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+function ordered(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(ordered);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, each]) => [key, ordered(each)]));
+}
+
+/** First 32 bits of SHA-256. */
+function seedFrom(text: string): number {
+  return Number.parseInt(sha256(text).slice(0, 8), 16);
+}
+
+function identity(facts: LaneFacts | undefined, pool: string): ReportIdentity {
+  return {
+    pool: facts?.pool ?? pool,
+    models: facts?.models ?? [],
+    engine: facts?.engine ?? null,
+    replicas: facts?.replicas ?? null,
+  };
+}
+
+function funnelOf({ counts }: Partition, table: PairTable, facts: EvaluationFacts) {
+  const censored: Record<string, number> = {};
+  for (let i = 0; i < table.size; i++) {
+    if (table.isJudged[i] === 1) continue;
+    const name = table.baseline.classes[i] ?? "unknown";
+    censored[name] = (censored[name] ?? 0) + 1;
+  }
+  const fromSamples = {
+    eligible: counts.samples,
+    sampled: counts.mirrored + Object.values(counts.dropped).reduce((sum, n) => sum + n, 0),
+    dispatched: counts.mirrored,
+    dropped: counts.dropped,
+  };
+  return {
+    ...fromSamples,
+    ...facts.counts,
+    paired: counts.paired,
+    used: table.isUsed.reduce((sum, flag) => sum + flag, 0),
+    censored,
+  };
+}
+
+function mcnemar(table: PairTable): number | null {
+  let [b, c] = [0, 0];
+  for (let i = 0; i < table.size; i++) {
+    if (table.isJudged[i] !== 1) continue;
+    const [first, second] = [table.baseline.isOk[i], table.shadow.isOk[i]];
+    if (first === 1 && second === 0) b++;
+    if (first === 0 && second === 1) c++;
+  }
+  return table.size === 0 ? null : mcnemarExact({ b, c });
+}

@@ -1,0 +1,61 @@
+import type { Sample } from "../samples/sample.ts";
+import { moments } from "../statistics/blocks.ts";
+import { meanBounds } from "../statistics/confidence-sequence.ts";
+
+/** How mirroring changed the primary's own latency: a ratio, 1 is no change. */
+export interface Protection {
+  readonly estimate: number | null;
+  /** Lower anytime-valid bound; null before there are 20 blocks with requests of both kinds. */
+  readonly lower: number | null;
+  readonly n: number;
+}
+
+const minBlocks = 20;
+
+interface Side {
+  n: number;
+  sum: number;
+}
+
+/**
+ * Compares primaries that were mirrored with primaries that were not, inside the same blocks of time. What is mirrored
+ * is drawn at random, so this is a randomised test of whether mirroring hurts clients. Blocks weigh by
+ * `n_m n_u / (n_m + n_u)`, the inverse variance of a difference of means.
+ */
+export function primaryProtection(
+  primaries: readonly Sample[],
+  fromMs: number,
+  blockMs: number,
+  alpha: number,
+): Protection {
+  const blocks = new Map<number, { mirrored: Side; unmirrored: Side }>();
+  let n = 0;
+  for (const { t0, mirrored, primary } of primaries) {
+    const value = primary.stream === true ? primary.ttft : primary.e2e;
+    if (primary.class !== "ok" || value === null || value <= 0) continue;
+    const at = Math.floor((t0 - fromMs) / blockMs);
+    let block = blocks.get(at);
+    if (block === undefined) {
+      block = { mirrored: { n: 0, sum: 0 }, unmirrored: { n: 0, sum: 0 } };
+      blocks.set(at, block);
+    }
+    const side = mirrored ? block.mirrored : block.unmirrored;
+    side.n++;
+    side.sum += Math.log(value);
+    n++;
+  }
+  const weights: number[] = [];
+  const differences: number[] = [];
+  for (const { mirrored, unmirrored } of blocks.values()) {
+    if (mirrored.n === 0 || unmirrored.n === 0) continue;
+    const weight = (mirrored.n * unmirrored.n) / (mirrored.n + unmirrored.n);
+    weights.push(weight);
+    differences.push(weight * (mirrored.sum / mirrored.n - unmirrored.sum / unmirrored.n));
+  }
+  if (weights.length === 0) return { estimate: null, lower: null, n };
+  const found = moments(weights, differences);
+  const estimate = Math.exp(found.mean);
+  if (weights.length < minBlocks) return { estimate, lower: null, n };
+  const bounds = meanBounds(found, alpha);
+  return { estimate, lower: Math.exp(bounds.lower), n };
+}

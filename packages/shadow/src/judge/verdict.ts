@@ -1,0 +1,125 @@
+import type { GateResult, ReportVerdict, ValidityCheck } from "../report/shadow-report.ts";
+
+export interface VerdictInput {
+  readonly gates: readonly GateResult[];
+  readonly validity: readonly ValidityCheck[];
+  readonly isFinal: boolean;
+  readonly pairs: number;
+  readonly minPairs: number;
+  /** Until the horizon, in seconds; 0 or less behind it. */
+  readonly leftS: number;
+}
+
+type Reason = ReportVerdict["reasons"][number];
+
+/**
+ * Puts the gates together. INVALID beats all. FAIL: any required gate fails. PASS: all required gates pass, at the planned
+ * end (an intersection-union test, so each may spend the whole alpha). Else INCONCLUSIVE.
+ */
+export function verdictOf(input: VerdictInput): ReportVerdict {
+  const { gates, validity, isFinal, pairs, minPairs, leftS } = input;
+  const broken = validity.filter(({ ok, effect }) => ok === false && effect === "invalid");
+  if (broken.length > 0) {
+    const action = broken.some(({ id }) => id === "primary_protection")
+      ? "mirroring slows the primary: give the gateway more room, or mirror less"
+      : "mend what the checks name, then start a new evaluation";
+    return { status: "INVALID", reasons: broken.map(checkReason), next: { action, eta_s: null } };
+  }
+  const required = gates.filter((gate) => gate.required);
+  const failed = required.filter(({ status }) => status === "FAIL");
+  if (failed.length > 0) {
+    const reasons = failed.map((gate) => gateReason("gate_failed", gate));
+    return {
+      status: "FAIL",
+      reasons,
+      next: { action: "do not release this candidate", eta_s: null },
+    };
+  }
+  const open = required.filter(({ status }) => status === "INCONCLUSIVE");
+  const held = validity.filter(({ ok, effect }) => ok === false && effect === "inconclusive");
+  if (isFinal && open.length === 0 && held.length === 0) {
+    const judged = required.filter(({ status }) => status === "PASS").length;
+    const text = `all ${judged} required gates are within their margins`;
+    return {
+      status: "PASS",
+      reasons: [{ code: "all_gates_passed", gate: null, text }],
+      next: { action: "the candidate can be released", eta_s: null },
+    };
+  }
+  const reasons: Reason[] = [
+    ...held.map(checkReason),
+    ...(isFinal ? [] : [notEnded(pairs, minPairs, leftS)]),
+    ...open.filter(({ note }) => note !== judgedAtEnd).map((gate) => gateReason("gate_open", gate)),
+  ];
+  return { status: "INCONCLUSIVE", reasons, next: nextStep(open, held, input) };
+}
+
+const judgedAtEnd = "judged at the planned end";
+
+function checkReason({ id, text, value, limits }: ValidityCheck): Reason {
+  const [low, high] = limits ?? [null, null];
+  const range =
+    low !== null && high !== null
+      ? `${low} to ${high}`
+      : low !== null
+        ? `at least ${low}`
+        : `at most ${high}`;
+  return { code: `check_${id}`, gate: null, text: `${text}: ${number(value)}, should be ${range}` };
+}
+
+function notEnded(pairs: number, minPairs: number, leftS: number): Reason {
+  if (leftS > 0) {
+    const text = `the planned end is ${Math.ceil(leftS / 60)} min away`;
+    return { code: "not_ended", gate: null, text };
+  }
+  return { code: "too_few_pairs", gate: null, text: `${pairs} pairs of ${minPairs} are there` };
+}
+
+function gateReason(code: string, gate: GateResult): Reason {
+  const { id, kind, estimate, lower, upper, margin, note } = gate;
+  const change = (value: number | null) =>
+    value === null
+      ? "?"
+      : kind === "ratio"
+        ? `${signed((value - 1) * 100)} %`
+        : `${signed(value * 100)} pp`;
+  const interval =
+    lower === null || upper === null ? "" : ` (${change(lower)} to ${change(upper)})`;
+  const verb = code === "gate_failed" ? "exceeds" : "is not yet told from";
+  const why = note === null || code === "gate_failed" ? "" : `: ${note}`;
+  return {
+    code,
+    gate: id,
+    text: `${id} ${change(estimate)}${interval} ${verb} the margin of ${change(margin)}${why}`,
+  };
+}
+
+function nextStep(
+  open: readonly GateResult[],
+  held: readonly ValidityCheck[],
+  { isFinal, leftS, pairs, minPairs }: VerdictInput,
+): ReportVerdict["next"] {
+  const etas = open.flatMap(({ eta_s }) => eta_s ?? []);
+  const eta = Math.max(0, leftS, ...etas);
+  if (!isFinal || etas.length > 0) {
+    const minutes = Math.ceil(eta / 60);
+    const action =
+      eta > 0
+        ? `run about ${minutes} min more`
+        : `run on until there are ${minPairs} pairs (${pairs} so far)`;
+    return { action, eta_s: eta > 0 ? Math.ceil(eta) : null };
+  }
+  const action =
+    held.length > 0
+      ? "give the shadow's replicas the primary's load (percent = shadow replicas / primary replicas), then start a new evaluation"
+      : "run longer, or mirror more: the effect is too near to the margin for this much data";
+  return { action, eta_s: null };
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? "" : "+"}${value.toFixed(Math.abs(value) < 10 ? 2 : 0)}`;
+}
+
+function number(value: number | null): string {
+  return value === null ? "not known" : String(Number(value.toPrecision(3)));
+}

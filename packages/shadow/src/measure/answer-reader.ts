@@ -1,0 +1,164 @@
+import { createDecoder } from "./decoder.ts";
+import { readAnswer } from "./formats/read-answer.ts";
+import { createSseLines } from "./sse-lines.ts";
+import type { AnswerEvent, FinishReason } from "./token-event.ts";
+
+/** What was measured of one answer's body. Times are the recorder's clock, in ms. */
+export interface AnswerMeasures {
+  readonly firstTokenAt: number | undefined;
+  /** Reasoning left out. */
+  readonly firstVisibleAt: number | undefined;
+  readonly lastTokenAt: number | undefined;
+  readonly tokenEvents: number;
+  readonly maxGapMs: number | undefined;
+  readonly outTokens: number | undefined;
+  readonly promptTokens: number | undefined;
+  readonly cachedTokens: number | undefined;
+  readonly chars: number;
+  /** Code points in the first token event. */
+  readonly firstChars: number;
+  readonly id: string | undefined;
+  readonly model: string | undefined;
+  readonly finishReason: FinishReason | undefined;
+  /** `[DONE]`, the format's own last event, or a whole JSON body. */
+  readonly isWhole: boolean;
+  readonly isMalformed: boolean;
+  readonly hasError: boolean;
+}
+
+/** Reads one answer's body as it passes. */
+export interface AnswerReader {
+  push(chunk: Uint8Array, atMs: number): void;
+  end(): AnswerMeasures;
+}
+
+type Findings = { -readonly [K in keyof AnswerMeasures]: AnswerMeasures[K] };
+
+/** A JSON answer larger than this is counted and not read. */
+const maxBodyBytes = 2 * 1024 * 1024;
+
+/** Creates the reader for an answer; undefined where its content encoding can't be read. */
+export function createAnswerReader(
+  contentType: string,
+  contentEncoding = "identity",
+): AnswerReader | undefined {
+  const decoder = createDecoder(contentEncoding);
+  if (decoder === undefined) return undefined;
+  const isStream = contentType.startsWith("text/event-stream");
+  const reader = isStream ? createStreamReader() : createBodyReader();
+  let isBroken = false;
+  return {
+    push(chunk, atMs) {
+      const decoded = decoder.push(chunk);
+      if (decoded === undefined) isBroken = true;
+      else if (decoded.length > 0) reader.push(decoded, atMs);
+    },
+    end() {
+      const measures = reader.end();
+      return isBroken ? { ...measures, isMalformed: true } : measures;
+    },
+  };
+}
+
+/** Of an answer that never came. */
+export const noAnswer: AnswerMeasures = nothing();
+
+function createStreamReader(): AnswerReader {
+  const lines = createSseLines();
+  const found = nothing();
+
+  function take(data: string, atMs: number | undefined): boolean {
+    if (data === "[DONE]") {
+      found.isWhole = true;
+      return false;
+    }
+    const event = takeJson(found, data);
+    if (event?.hasToken !== true) return false;
+    if (found.tokenEvents === 1) found.firstChars = event.chars;
+    if (event.isVisible) found.firstVisibleAt ??= atMs;
+    return true;
+  }
+
+  return {
+    push(chunk, atMs) {
+      let hasToken = false;
+      for (const data of lines.push(chunk)) hasToken = take(data, atMs) || hasToken;
+      if (!hasToken) return;
+      if (found.lastTokenAt !== undefined) {
+        found.maxGapMs = Math.max(found.maxGapMs ?? 0, atMs - found.lastTokenAt);
+      }
+      found.firstTokenAt ??= atMs;
+      found.lastTokenAt = atMs;
+    },
+    end() {
+      for (const data of lines.end()) take(data, found.lastTokenAt);
+      if (lines.hasSkipped) found.isMalformed = true;
+      return found;
+    },
+  };
+}
+
+function createBodyReader(): AnswerReader {
+  const found = nothing();
+  let chunks: Uint8Array[] = [];
+  let bytes = 0;
+  return {
+    push(chunk) {
+      bytes += chunk.length;
+      if (bytes > maxBodyBytes) chunks = [];
+      // A copy: the chunk belongs to the caller, and may be a view of a large message.
+      else chunks.push(Uint8Array.from(chunk));
+    },
+    end() {
+      if (bytes > maxBodyBytes) return { ...found, isWhole: true };
+      takeJson(found, Buffer.concat(chunks).toString("utf8"));
+      found.isWhole = !found.isMalformed;
+      return found;
+    },
+  };
+}
+
+/** Returns what the JSON says; undefined where it is none. */
+function takeJson(found: Findings, data: string): AnswerEvent | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(data);
+  } catch {
+    // What a model server sends is an outcome to be counted, not an error of ours.
+    found.isMalformed = true;
+    return undefined;
+  }
+  const event = readAnswer(json);
+  found.chars += event.chars;
+  if (event.hasToken) found.tokenEvents++;
+  found.id ??= event.id;
+  found.model ??= event.model;
+  found.finishReason = event.finishReason ?? found.finishReason;
+  found.outTokens = event.usage?.outTokens ?? found.outTokens;
+  found.promptTokens = event.usage?.promptTokens ?? found.promptTokens;
+  found.cachedTokens = event.usage?.cachedTokens ?? found.cachedTokens;
+  if (event.isLast) found.isWhole = true;
+  if (event.isError) found.hasError = true;
+  return event;
+}
+
+function nothing(): Findings {
+  return {
+    firstTokenAt: undefined,
+    firstVisibleAt: undefined,
+    lastTokenAt: undefined,
+    tokenEvents: 0,
+    maxGapMs: undefined,
+    outTokens: undefined,
+    promptTokens: undefined,
+    cachedTokens: undefined,
+    chars: 0,
+    firstChars: 0,
+    id: undefined,
+    model: undefined,
+    finishReason: undefined,
+    isWhole: false,
+    isMalformed: false,
+    hasError: false,
+  };
+}

@@ -1,0 +1,69 @@
+import { Gunzip, Inflate, Unzlib } from "fflate";
+
+/** Undoes a content encoding chunk by chunk. */
+export interface Decoder {
+  /** What the chunk brings out; undefined once the bytes were no such encoding, or too many came out. */
+  push(chunk: Uint8Array): Uint8Array | undefined;
+}
+
+/** What a small body may unfold to. */
+const maxDecodedBytes = 64 * 1024 * 1024;
+
+/** Creates the decoder for a content encoding; undefined where there is none for it. */
+export function createDecoder(encoding: string): Decoder | undefined {
+  switch (encoding.trim().toLowerCase()) {
+    case "":
+    case "identity":
+      return { push: (chunk) => chunk };
+    case "gzip":
+    case "x-gzip":
+      return inflating((onData) => new Gunzip(onData));
+    case "deflate":
+      return deflating();
+    default:
+      return undefined;
+  }
+}
+
+type OnData = (data: Uint8Array) => void;
+interface Stream {
+  push(chunk: Uint8Array, isLast?: boolean): void;
+}
+
+function inflating(create: (onData: OnData) => Stream): Decoder {
+  let pieces: Uint8Array[] = [];
+  let decodedBytes = 0;
+  let isBroken = false;
+  const stream = create((data) => {
+    decodedBytes += data.length;
+    pieces.push(data);
+  });
+  return {
+    push(chunk) {
+      if (isBroken) return undefined;
+      try {
+        stream.push(chunk, false);
+      } catch {
+        // Not what its header says: an outcome to be counted, not an error of ours.
+        isBroken = true;
+      }
+      if (decodedBytes > maxDecodedBytes) isBroken = true;
+      const [only] = pieces;
+      const decoded = pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces);
+      pieces = [];
+      return isBroken ? undefined : decoded;
+    },
+  };
+}
+
+/** Some servers send zlib's format, as the standard says, and some bare deflate. */
+function deflating(): Decoder {
+  let decoder: Decoder | undefined;
+  return {
+    push(chunk) {
+      const isZlib = ((chunk[0] ?? 0) & 0x0f) === 8;
+      decoder ??= inflating((onData) => (isZlib ? new Unzlib(onData) : new Inflate(onData)));
+      return decoder.push(chunk);
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import type { AnswerUsage, FinishReason } from "../token-event.ts";
+
+/** Model servers are not trusted to keep their own schema: what is no object is an empty one. */
+export function record(json: unknown): Readonly<Record<string, unknown>> {
+  return typeof json === "object" && json !== null ? (json as Record<string, unknown>) : {};
+}
+
+export function text(json: unknown): string {
+  return typeof json === "string" ? json : "";
+}
+
+export function count(json: unknown): number | undefined {
+  return typeof json === "number" && Number.isSafeInteger(json) && json >= 0 ? json : undefined;
+}
+
+export function codePoints(visible: string): number {
+  let points = visible.length;
+  for (let i = 0; i < visible.length; i++) {
+    // The second half of a pair belongs to the first.
+    if ((visible.charCodeAt(i) & 0xfc00) === 0xdc00) points--;
+  }
+  return points;
+}
+
+/** Identity of an answer, cut to what names need. */
+export function names(answer: Readonly<Record<string, unknown>>): {
+  readonly id?: string;
+  readonly model?: string;
+} {
+  return {
+    ...(typeof answer.id === "string" ? { id: answer.id.slice(0, 128) } : {}),
+    ...(typeof answer.model === "string" ? { model: answer.model.slice(0, 256) } : {}),
+  };
+}
+
+/** Leaves out what is not known. */
+export function usageOf(
+  promptTokens: number | undefined,
+  cachedTokens: number | undefined,
+  outTokens: number | undefined,
+): AnswerUsage {
+  return {
+    ...(promptTokens === undefined ? {} : { promptTokens }),
+    ...(cachedTokens === undefined ? {} : { cachedTokens }),
+    ...(outTokens === undefined ? {} : { outTokens }),
+  };
+}
+
+/** One word for each server's words. */
+export function finishReason(reason: unknown): { readonly finishReason?: FinishReason } {
+  if (typeof reason !== "string" || reason === "") return {};
+  return { finishReason: finishReasons.get(reason) ?? "other" };
+}
+
+const finishReasons: ReadonlyMap<string, FinishReason> = new Map([
+  ["stop", "stop"],
+  ["end_turn", "stop"],
+  ["stop_sequence", "stop"],
+  ["completed", "stop"],
+  ["length", "length"],
+  ["max_tokens", "length"],
+  ["max_output_tokens", "length"],
+  ["tool_calls", "tool_calls"],
+  ["function_call", "tool_calls"],
+  ["tool_use", "tool_calls"],
+  ["content_filter", "content_filter"],
+  ["refusal", "content_filter"],
+]);

@@ -1,0 +1,16 @@
+import type { AnswerEvent } from "../token-event.ts";
+import { record } from "./json.ts";
+import { readMessage, readMessagesEvent } from "./messages.ts";
+import { readOpenAi } from "./openai.ts";
+import { readResponse, readResponsesEvent } from "./responses.ts";
+
+/** Reads one event of a stream, or a whole body, in the format that its shape tells. */
+export function readAnswer(json: unknown): AnswerEvent {
+  const answer = record(json);
+  const { type } = answer;
+  if (answer.choices !== undefined || typeof type !== "string") {
+    return answer.object === "response" ? readResponse(answer) : readOpenAi(answer);
+  }
+  if (type === "message") return readMessage(answer);
+  return readMessagesEvent(type, answer) ?? readResponsesEvent(type, answer);
+}

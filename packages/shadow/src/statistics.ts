@@ -1,0 +1,32 @@
+/** The statistics on their own: `@umbra/shadow/statistics`. Pure functions, no I/O. */
+export {
+  type BlockChoice,
+  type Blocks,
+  type ChosenBlocks,
+  chooseBlocks,
+  cutBlocks,
+} from "./statistics/blocks.ts";
+export {
+  type BlockedPairs,
+  type BootstrapOptions,
+  type BootstrapResult,
+  quantileRatios,
+} from "./statistics/bootstrap.ts";
+export {
+  type Bounds,
+  meanBounds,
+  mixtureVariance,
+  unitHalfWidth,
+} from "./statistics/confidence-sequence.ts";
+export { createEProcess, type EProcess } from "./statistics/e-process.ts";
+export {
+  hodgesLehmann,
+  meanInterval,
+  type SignedRank,
+  signedRank,
+} from "./statistics/fixed-look.ts";
+export { normalQuantile } from "./statistics/normal.ts";
+export { quantile, sorted } from "./statistics/quantile.ts";
+export { createRandom, type Random } from "./statistics/random.ts";
+export { smallSampleFactor, studentQuantile } from "./statistics/student-t.ts";
+export { type Discordance, mcnemarExact, tangoInterval } from "./statistics/tango.ts";

@@ -1,0 +1,49 @@
+/** Evidence against a null hypothesis, as it is gathered. Crossing ln(1/alpha) once, at any time, rejects at alpha. */
+export interface EProcess {
+  /** `z`: -1, 0 or 1, the paired difference of two indicators. */
+  add(z: number): void;
+  readonly logE: number;
+  /** Largest so far: what Ville's inequality speaks of. */
+  readonly maxLogE: number;
+  /** Pairs added. */
+  readonly count: number;
+}
+
+/**
+ * Betting e-process for a rate difference.
+ *
+ * `below`: evidence that the mean of z is under `margin` (null: at or above it). `above`: that it is over. Needs
+ * neither independence nor a normal approximation, only that under the null the mean of z, given the past, is on
+ * the null's side at every step. Waudby-Smith and Ramdas (2024), JRSS-B 86(1), "Estimating means of bounded random
+ * variables by betting"; the bet is Kelly's, from the running mean and variance, capped at half of what could ruin it.
+ */
+export function createEProcess(margin: number, side: "below" | "above"): EProcess {
+  const sign = side === "below" ? 1 : -1;
+  const cap = 0.5 / (1 - sign * margin);
+  let [i, sum, squares, logE, maxLogE] = [0, 0, 0, 0, 0];
+  return {
+    add(z) {
+      i++;
+      const g = sign * (margin - z);
+      // The prior sample is one 0 with variance 1/4.
+      const mean = sum / i;
+      const variance = (0.25 + squares) / i;
+      const bet = mean <= 0 ? 0 : Math.min(mean / (variance + mean * mean), cap);
+      logE += Math.log1p(bet * g);
+      maxLogE = Math.max(maxLogE, logE);
+      const before = i === 1 ? 0 : sum / (i - 1);
+      const distance = g - before;
+      sum += g;
+      squares += distance * (g - sum / i);
+    },
+    get logE() {
+      return logE;
+    },
+    get maxLogE() {
+      return maxLogE;
+    },
+    get count() {
+      return i;
+    },
+  };
+}

@@ -1,0 +1,16 @@
+/**
+ * Quantile of values in ascending order, linear between order statistics: type 7 of Hyndman and Fan (1996), the
+ * default of R and numpy. NaN of none.
+ */
+export function quantile(sorted: ArrayLike<number>, p: number): number {
+  const at = (sorted.length - 1) * p;
+  const low = Math.floor(at);
+  const below = sorted[low] ?? Number.NaN;
+  const above = sorted[low + 1] ?? below;
+  return below + (at - low) * (above - below);
+}
+
+/** A sorted copy. */
+export function sorted(values: Iterable<number>): Float64Array {
+  return Float64Array.from(values).sort();
+}

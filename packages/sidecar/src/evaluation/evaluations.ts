@@ -1,0 +1,207 @@
+import { randomBytes } from "node:crypto";
+import type { Topology } from "@umbra/envoy-config";
+import {
+  evaluationConfig,
+  type Leg,
+  lostSample,
+  type Pair,
+  pairSample,
+  type SampleFrame,
+  type ShadowReport,
+  sloPresets,
+  type UnmirroredFor,
+  unmirroredSample,
+} from "@umbra/shadow";
+import type { PoolRegistry } from "../exchange/pool-registry.ts";
+import { pseudonym } from "../mirror/keyed-hash.ts";
+import type { MirrorGate } from "../mirror/mirror-gate.ts";
+import type { MirrorRegistry } from "../mirror/mirror-registry.ts";
+import { type JudgeThread, startJudgeThread } from "./judge-thread.ts";
+import type { LoadCount } from "./load-count.ts";
+import type { EvaluationNow, EvaluationSetup } from "./worker-messages.ts";
+
+/** Turns what was recorded into samples, and keeps the thread that judges them. */
+export interface Evaluations {
+  paired(pair: Pair, mirror: string): void;
+  lost(primary: Leg, mirror: string): void;
+  unmirrored(primary: Leg, of: UnmirroredFor): void;
+  dropped(requestId: string, bodyBytes: number, of: UnmirroredFor): void;
+  /** Judged now. */
+  reports(): Promise<readonly ShadowReport[]>;
+  /** Of the last look. */
+  readonly latest: readonly ShadowReport[];
+  close(): Promise<void>;
+}
+
+export interface EvaluationsOptions {
+  readonly topology: Topology;
+  readonly registry: MirrorRegistry;
+  readonly pools: PoolRegistry;
+  readonly load: LoadCount;
+  /** Of hashes that leave this process. */
+  readonly secret: string;
+  readonly samplesFile: string | undefined;
+  readonly lookEveryMs: number;
+  readonly captured: () => number;
+  readonly onLook: (reports: readonly ShadowReport[]) => void;
+  readonly onTrouble: (text: string) => void;
+}
+
+/** About 20 MB for each candidate. */
+const capacity = 100_000;
+
+/** A new secret: hashes of one process can't be matched with another's. */
+export function newSecret(): string {
+  return randomBytes(16).toString("hex");
+}
+
+export function startEvaluations(options: EvaluationsOptions): Evaluations {
+  const { topology, registry, pools, load, secret, captured } = options;
+  const judged = new Map(registry.gates.toReversed().map((gate) => [gate.key, gate]));
+  const setups = [...judged.values()].map((gate) => setupOf(gate, registry.gates));
+  let latest: readonly ShadowReport[] = [];
+  let thread: JudgeThread | undefined;
+  const baselines = new Map(
+    registry.gates.map((gate) => [gate.key, baselinePools(topology, gate.route)]),
+  );
+
+  function start(): JudgeThread {
+    return startJudgeThread({
+      setup: {
+        evaluations: setups,
+        samplesFile: options.samplesFile,
+        capacity,
+        lookEveryMs: options.lookEveryMs,
+      },
+      now: () => Object.fromEntries([...judged].map(([key, gate]) => [key, nowOf(gate)])),
+      onLook(reports) {
+        latest = reports;
+        options.onLook(reports);
+      },
+      onTrouble: options.onTrouble,
+    });
+  }
+
+  function nowOf(gate: MirrorGate): EvaluationNow {
+    const { percent, by, budgetUsed } = gate.state();
+    const names = baselines.get(gate.key) ?? [];
+    const spent = Object.entries(budgetUsed).filter(([, share]) => share >= 1);
+    return {
+      counts: gate.counts(),
+      loadRatio: load.ratio(names, gate.candidate),
+      isBudgetSpent: spent.length > 0,
+      percent,
+      by,
+      baseline: lane(names),
+      candidate: lane([gate.candidate]),
+      captured: captured(),
+      limitsHit: spent.map(([kind]) => `the budget of ${kind} is used up`),
+    };
+  }
+
+  function lane(names: readonly string[]) {
+    const found = names.flatMap((name) => pools.get(name) ?? []);
+    return {
+      pool: names.join(", "),
+      models: [...new Set(found.flatMap(({ served }) => [...served.base]))].slice(0, 8),
+      replicas: found.reduce((sum, { state }) => sum + state.snapshot().endpoints.length, 0),
+    };
+  }
+
+  function frame(gate: MirrorGate, primary: Leg): SampleFrame {
+    return {
+      id: pseudonym(secret, primary.requestId),
+      t0: performance.timeOrigin + primary.t0,
+      route: gate.route,
+      candidate: gate.candidate,
+      ...(primary.session === undefined ? {} : { session: primary.session }),
+    };
+  }
+
+  function add(gate: MirrorGate, sample: ReturnType<typeof pairSample>): void {
+    // A topology without a mirror needs no thread.
+    thread ??= start();
+    thread.add(gate.key, sample);
+  }
+
+  if (registry.gates.length > 0) thread = start();
+
+  return {
+    paired({ primary, shadow }, mirror) {
+      const gate = registry.gateOf(mirror);
+      if (gate !== undefined) add(gate, pairSample(frame(gate, primary), primary, shadow));
+    },
+    lost(primary, mirror) {
+      const gate = registry.gateOf(mirror);
+      if (gate !== undefined) add(gate, lostSample(frame(gate, primary), primary));
+    },
+    unmirrored(primary, { mirror, drop }) {
+      const gate = registry.gateOf(mirror);
+      if (gate !== undefined) {
+        add(gate, unmirroredSample(frame(gate, primary), primary, drop ?? null));
+      }
+    },
+    dropped(requestId, promptBytes, { mirror, drop }) {
+      const gate = registry.gateOf(mirror);
+      if (gate === undefined || drop === undefined || quietDrops.has(drop)) return;
+      const { route, candidate } = gate;
+      const id = pseudonym(secret, requestId);
+      add(gate, unmirroredSample({ id, t0: Date.now(), route, candidate }, { promptBytes }, drop));
+    },
+    reports: () => thread?.reports() ?? Promise.resolve([]),
+    get latest() {
+      return latest;
+    },
+    close: () => thread?.close() ?? Promise.resolve(),
+  };
+}
+
+/** Drops that go on as long as the traffic does: they are counted, and not written one by one. */
+const quietDrops: ReadonlySet<string> = new Set([
+  "paused",
+  "protection",
+  "requests",
+  "tokens",
+  "duration",
+  "breaker",
+]);
+
+function setupOf(gate: MirrorGate, gates: readonly MirrorGate[]): EvaluationSetup {
+  const { key, route, candidate, policy } = gate;
+  const role = policy?.role ?? "candidate";
+  const control = gates.find(
+    (each) => each.route === route && each.policy?.role === "control" && each.key !== key,
+  );
+  const {
+    sloPreset,
+    slo,
+    observeUnmirroredPercent: _,
+    ...settings
+  } = policy?.evaluation ?? {
+    observeUnmirroredPercent: 0,
+  };
+  const preset = sloPreset === undefined ? {} : sloPresets[sloPreset];
+  return {
+    key,
+    route,
+    candidate,
+    role,
+    controlKey: role === "candidate" ? control?.key : undefined,
+    config: evaluationConfig({ ...settings, slo: { ...preset, ...slo } }),
+  };
+}
+
+/** Pools that answer the route's clients. */
+function baselinePools({ listeners }: Topology, route: string): readonly string[] {
+  const names = new Set<string>();
+  for (const { virtualHosts } of listeners) {
+    for (const { name, action, mirrors } of virtualHosts.flatMap(({ routes }) => routes)) {
+      if (!name.startsWith(`${route}/`) || action.kind !== "forward" || mirrors.length === 0)
+        continue;
+      for (const backend of action.backends) {
+        if (backend.kind === "pool" && backend.weight > 0) names.add(backend.pool);
+      }
+    }
+  }
+  return [...names];
+}

@@ -1,0 +1,271 @@
+import type { GateStatus, Leg, Pair, ShadowReport, VerdictStatus } from "@umbra/shadow";
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { MirrorGate } from "../mirror/mirror-gate.ts";
+
+/** Counts of both lanes as they are measured. */
+export interface ShadowMetrics {
+  paired(candidate: string, pair: Pair): void;
+  lost(candidate: string): void;
+  unmirrored(candidate: string, primary: Leg): void;
+}
+
+export interface ShadowMetricsOptions {
+  readonly registry: Registry;
+  readonly gates: readonly MirrorGate[];
+  readonly latest: () => readonly ShadowReport[];
+}
+
+/** OpenTelemetry's bounds for the time to the first token, and beyond them. Seconds. */
+const ttftBuckets = [
+  ...[0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
+  ...[20, 40, 80, 160],
+];
+const tpotBuckets = [0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.2, 0.5, 1];
+const e2eBuckets = [
+  0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 160,
+];
+
+const gateStatus: Readonly<Record<GateStatus, number>> = {
+  NOT_JUDGED: 0,
+  PASS: 1,
+  FAIL: 2,
+  INCONCLUSIVE: 3,
+};
+const verdictStatus: Readonly<Record<VerdictStatus, number>> = {
+  PASS: 1,
+  FAIL: 2,
+  INCONCLUSIVE: 3,
+  INVALID: 4,
+};
+
+/** What the evaluation tells Prometheus. Label values come from the topology and closed lists. */
+export function createShadowMetrics(options: ShadowMetricsOptions): ShadowMetrics {
+  const { registry } = options;
+  const registers = [registry];
+  const legs = { labelNames: ["candidate", "leg"], registers };
+  const ttft = new Histogram({
+    name: "umbra_shadow_ttft_seconds",
+    help: "Dispatch to first token event, of streamed requests that are ok.",
+    buckets: ttftBuckets,
+    ...legs,
+  });
+  const tpot = new Histogram({
+    name: "umbra_shadow_tpot_seconds",
+    help: "Time per output token behind the first, of streamed requests that are ok.",
+    buckets: tpotBuckets,
+    ...legs,
+  });
+  const e2e = new Histogram({
+    name: "umbra_shadow_e2e_seconds",
+    help: "Dispatch to last token event, of requests that are ok.",
+    buckets: e2eBuckets,
+    ...legs,
+  });
+  const logRatio = new Histogram({
+    name: "umbra_shadow_ttft_log_ratio",
+    help: "ln(shadow TTFT / primary TTFT) of pairs; ratios can't be had from the two histograms.",
+    labelNames: ["candidate"],
+    buckets: Array.from({ length: 21 }, (_, i) => Math.round(i - 10) / 10),
+    registers,
+  });
+  const requests = new Counter({
+    name: "umbra_shadow_requests_total",
+    help: "Measured requests by lane and class.",
+    labelNames: ["candidate", "leg", "class"],
+    registers,
+  });
+  const pairs = new Counter({
+    name: "umbra_shadow_pairs_total",
+    help: "Mirrored requests by what became of the pair.",
+    labelNames: ["candidate", "outcome"],
+    registers,
+  });
+  const tokens = new Counter({
+    name: "umbra_shadow_output_tokens_total",
+    help: "Output tokens of measured requests.",
+    ...legs,
+  });
+  const finishes = new Counter({
+    name: "umbra_shadow_finish_reason_total",
+    help: "Measured answers by finish reason.",
+    labelNames: ["candidate", "leg", "reason"],
+    registers,
+  });
+  addGateMetrics(options);
+  addReportMetrics(options);
+
+  function leg(candidate: string, { lane, class: legClass, ...measures }: Leg): void {
+    const labels = { candidate, leg: lane };
+    requests.inc({ ...labels, class: legClass });
+    if (legClass !== "ok") return;
+    if (measures.ttftMs !== undefined) ttft.observe(labels, measures.ttftMs / 1_000);
+    if (measures.tpotMs !== undefined) tpot.observe(labels, measures.tpotMs / 1_000);
+    if (measures.e2eMs !== undefined) e2e.observe(labels, measures.e2eMs / 1_000);
+    if (measures.outTokens !== undefined) tokens.inc(labels, measures.outTokens);
+    finishes.inc({ ...labels, reason: measures.finishReason ?? "none" });
+  }
+
+  return {
+    paired(candidate, { primary, shadow }) {
+      leg(candidate, primary);
+      leg(candidate, shadow);
+      const isCut = primary.class === "client_cancelled" || shadow.class === "propagated_cancel";
+      pairs.inc({ candidate, outcome: isCut ? "censored" : "paired" });
+      const ratio = (shadow.ttftMs ?? 0) / (primary.ttftMs ?? 0);
+      if (ratio > 0 && Number.isFinite(ratio)) logRatio.observe({ candidate }, Math.log(ratio));
+    },
+    lost(candidate) {
+      pairs.inc({ candidate, outcome: "lost" });
+    },
+    unmirrored: leg,
+  };
+}
+
+/** What the mirrors' gates know, read when it is asked for. */
+function addGateMetrics({ registry, gates }: ShadowMetricsOptions): void {
+  const registers = [registry];
+  const read = (
+    kind: typeof Counter | typeof Gauge,
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    values: (gate: MirrorGate) => readonly (readonly [Readonly<Record<string, string>>, number])[],
+  ) => {
+    new kind({
+      name,
+      help,
+      labelNames: ["candidate", ...labelNames],
+      registers,
+      collect() {
+        this.reset();
+        for (const gate of gates) {
+          for (const [labels, value] of values(gate)) {
+            this.inc({ candidate: gate.candidate, ...labels }, value);
+          }
+        }
+      },
+    });
+  };
+  read(
+    Counter,
+    "umbra_shadow_mirror_dropped_total",
+    "Sampled requests that were not mirrored, by reason.",
+    ["reason"],
+    (gate) => Object.entries(gate.state().dropped).map(([reason, count]) => [{ reason }, count]),
+  );
+  read(Counter, "umbra_shadow_eligible_total", "Requests that may be mirrored.", [], (gate) => [
+    [{}, gate.state().eligible],
+  ]);
+  read(Counter, "umbra_shadow_sampled_total", "Eligible requests that were drawn.", [], (gate) => [
+    [{}, gate.state().sampled],
+  ]);
+  read(Gauge, "umbra_shadow_in_flight", "Mirrored requests under way.", [], (gate) => [
+    [{}, gate.state().inFlight],
+  ]);
+  read(Gauge, "umbra_shadow_paused", "1 while mirroring is paused.", [], (gate) => [
+    [{}, Number(gate.state().paused)],
+  ]);
+  read(
+    Gauge,
+    "umbra_shadow_budget_used_ratio",
+    "Used share of what ends the evaluation.",
+    ["kind"],
+    (gate) => Object.entries(gate.state().budgetUsed).map(([kind, share]) => [{ kind }, share]),
+  );
+}
+
+/** What the last look has found. */
+function addReportMetrics({ registry, latest }: ShadowMetricsOptions): void {
+  const registers = [registry];
+  const gauge = (
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    values: (
+      report: ShadowReport,
+    ) => readonly (readonly [Readonly<Record<string, string>>, number | null])[],
+  ) => {
+    new Gauge({
+      name,
+      help,
+      labelNames: ["candidate", ...labelNames],
+      registers,
+      collect() {
+        this.reset();
+        for (const report of latest()) {
+          for (const [labels, value] of values(report)) {
+            if (value !== null) this.set({ candidate: report.candidate.pool, ...labels }, value);
+          }
+        }
+      },
+    });
+  };
+  const ofGates =
+    (value: (gate: ShadowReport["gates"][number]) => number | null) => (report: ShadowReport) =>
+      report.gates.map((gate) => [{ gate: gate.id }, value(gate)] as const);
+  const ofCheck = (id: string) => (report: ShadowReport) =>
+    [[{}, report.validity.find((check) => check.id === id)?.value ?? null]] as const;
+  gauge(
+    "umbra_shadow_gate_estimate",
+    "Estimate of a gate: a ratio, or a rate difference.",
+    ["gate"],
+    ofGates(({ estimate }) => estimate),
+  );
+  gauge(
+    "umbra_shadow_gate_lower",
+    "Lower bound of a gate.",
+    ["gate"],
+    ofGates(({ lower }) => lower),
+  );
+  gauge(
+    "umbra_shadow_gate_upper",
+    "Upper bound of a gate.",
+    ["gate"],
+    ofGates(({ upper }) => upper),
+  );
+  gauge(
+    "umbra_shadow_gate_margin",
+    "Margin of a gate.",
+    ["gate"],
+    ofGates(({ margin }) => margin),
+  );
+  gauge(
+    "umbra_shadow_gate_status",
+    "0 not judged, 1 pass, 2 fail, 3 inconclusive.",
+    ["gate"],
+    ofGates(({ status }) => gateStatus[status]),
+  );
+  gauge(
+    "umbra_shadow_evalue_log",
+    "Natural logarithm of a rate gate's e-value.",
+    ["gate"],
+    ofGates(({ e_value }) => (e_value === null ? null : Math.log(Math.max(e_value, 1e-300)))),
+  );
+  gauge(
+    "umbra_shadow_verdict",
+    "1 PASS, 2 FAIL, 3 INCONCLUSIVE, 4 INVALID; absent before the first look.",
+    [],
+    ({ verdict }) => [[{}, verdictStatus[verdict.status]]],
+  );
+  gauge(
+    "umbra_shadow_mirror_lag_seconds",
+    "From the primary's dispatch to the shadow's, median.",
+    ["quantile"],
+    (report) => {
+      const value = report.validity.find((check) => check.id === "mirror_lag_ms")?.value ?? null;
+      return [[{ quantile: "0.5" }, value === null ? null : value / 1_000]];
+    },
+  );
+  gauge(
+    "umbra_shadow_load_ratio",
+    "Requests per endpoint, shadow over primary.",
+    [],
+    ofCheck("load_ratio"),
+  );
+  gauge(
+    "umbra_shadow_primary_protection_lower",
+    "Primary latency of mirrored over unmirrored requests; the lower bound once there is one.",
+    [],
+    ofCheck("primary_protection"),
+  );
+}

@@ -1,0 +1,59 @@
+import type {
+  EvaluationConfig,
+  FunnelCounts,
+  LaneFacts,
+  Sample,
+  ShadowReport,
+} from "@umbra/shadow";
+
+/** One candidate of one route, as the worker judges it. */
+export interface EvaluationSetup {
+  readonly key: string;
+  readonly route: string;
+  readonly candidate: string;
+  readonly role: "candidate" | "control";
+  /** Key of the control's evaluation, where the route has one. */
+  readonly controlKey: string | undefined;
+  readonly config: EvaluationConfig;
+}
+
+export interface WorkerSetup {
+  readonly evaluations: readonly EvaluationSetup[];
+  /** NDJSON that samples are appended to, and taken up from after a crash. */
+  readonly samplesFile: string | undefined;
+  /** Samples kept of each evaluation. */
+  readonly capacity: number;
+  /** Time between two looks, in ms. */
+  readonly lookEveryMs: number;
+}
+
+/** What only the other thread knows of an evaluation at the moment. */
+export interface EvaluationNow {
+  readonly counts: FunnelCounts;
+  readonly loadRatio: number | undefined;
+  readonly isBudgetSpent: boolean;
+  readonly percent: number;
+  readonly by: "request" | "session";
+  readonly baseline: LaneFacts;
+  readonly candidate: LaneFacts;
+  readonly captured: number;
+  readonly limitsHit: readonly string[];
+}
+
+export type ToWorker =
+  | {
+      readonly kind: "samples";
+      readonly samples: readonly { readonly key: string; readonly sample: Sample }[];
+      readonly now: Readonly<Record<string, EvaluationNow>>;
+    }
+  | { readonly kind: "look"; readonly id: number }
+  | { readonly kind: "close" };
+
+export type FromWorker =
+  | {
+      readonly kind: "look";
+      readonly id: number | undefined;
+      readonly reports: readonly ShadowReport[];
+    }
+  | { readonly kind: "trouble"; readonly text: string }
+  | { readonly kind: "closed" };

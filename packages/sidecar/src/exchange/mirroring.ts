@@ -1,0 +1,88 @@
+import type { HeaderEntry } from "@umbra/envoy-config";
+import type { UnmirroredFor } from "@umbra/shadow";
+import { pseudonym } from "../mirror/keyed-hash.ts";
+import type { MirrorRegistry } from "../mirror/mirror-registry.ts";
+import type { RequestView } from "../mirror/request-view.ts";
+
+/** Which mirrors a request goes to, and what is measured of it. */
+export interface Mirroring {
+  /** For the pick's answer: each makes Envoy send a copy. */
+  readonly headers: readonly HeaderEntry[];
+  readonly mirrors: readonly string[];
+  readonly unmirrored: readonly UnmirroredFor[];
+  readonly session: string | undefined;
+  readonly isObserved: boolean;
+}
+
+export interface MirroringOptions {
+  readonly registry: MirrorRegistry;
+  /** Of hashes that leave this process. */
+  readonly secret: string;
+  /** 0..1 */
+  readonly random: () => number;
+  /** Told of drops whose request is not observed, so that they are counted all the same. */
+  readonly onDropped: (requestId: string, bodyBytes: number, unmirrored: UnmirroredFor) => void;
+}
+
+const none: Mirroring = {
+  headers: [],
+  mirrors: [],
+  unmirrored: [],
+  session: undefined,
+  isObserved: false,
+};
+
+/** Requests whose answers are measured. */
+const measuredPaths: ReadonlySet<string> = new Set([
+  "/v1/chat/completions",
+  "/v1/completions",
+  "/v1/responses",
+  "/v1/messages",
+]);
+
+/** Whether answers to such requests have measures at all. */
+export function isMeasured(method: string, path: string): boolean {
+  return method === "POST" && measuredPaths.has(path);
+}
+
+/** Decides for every mirror of a route. `names`: as the stream's metadata lists them. */
+export function decideMirroring(
+  names: string,
+  request: RequestView,
+  { registry, secret, random, onDropped }: MirroringOptions,
+): Mirroring {
+  const gated = registry.of(names);
+  if (gated.length === 0) return none;
+  const headers: HeaderEntry[] = [];
+  const mirrors: string[] = [];
+  const unmirrored: UnmirroredFor[] = [];
+  let session: string | undefined;
+  let observedPercent = 0;
+  for (const { mirror, gate, header } of gated) {
+    const decision = gate.decide(request);
+    if (decision.kind === "ineligible") continue;
+    session ??= decision.session;
+    if (decision.kind === "mirrored") headers.push(header);
+    if (!registry.isEvaluated(mirror.name)) continue;
+    if (decision.kind === "mirrored") {
+      mirrors.push(mirror.name);
+    } else {
+      unmirrored.push({ mirror: mirror.name, drop: decision.drop });
+      observedPercent = Math.max(
+        observedPercent,
+        gate.policy?.evaluation.observeUnmirroredPercent ?? 10,
+      );
+    }
+  }
+  const isKnown = isMeasured(request.method, request.path);
+  const isObserved =
+    isKnown && (mirrors.length > 0 || (observedPercent > 0 && random() * 100 < observedPercent));
+  if (!isKnown) return { ...none, headers };
+  if (!isObserved) {
+    for (const each of unmirrored) {
+      if (each.drop !== undefined) onDropped(request.requestId, request.body.length, each);
+    }
+  }
+  const hashed = session === undefined ? undefined : pseudonym(secret, session);
+  return { headers, mirrors, unmirrored, session: hashed, isObserved };
+}

@@ -1,0 +1,78 @@
+/** Pauses mirroring to a shadow that fails. */
+export interface Breaker {
+  /** Whether one more request may go there. Half open, one at a time may. */
+  admits(): boolean;
+  /** A request that was admitted is done. */
+  record(isError: boolean): void;
+  readonly state: "closed" | "open" | "half-open";
+}
+
+const errorsInARow = 50;
+const errorShare = 0.2;
+const windowMs = 60_000;
+/** Fewer than this say nothing about a share. */
+const minRequests = 50;
+const pauseMs = 60_000;
+const slots = 12;
+const slotMs = windowMs / slots;
+
+/** Opens after 50 errors in a row or 20 % in 60 s; tries again after 60 s. `now`: monotonic, ms. */
+export function createBreaker(now: () => number): Breaker {
+  const counts = Array.from({ length: slots }, () => ({ slot: -1, total: 0, errors: 0 }));
+  let [inARow, openedAt, isOpen, isTrying] = [0, 0, false, false];
+
+  const isHalfOpen = () => isOpen && now() - openedAt >= pauseMs;
+
+  function open(): void {
+    isOpen = true;
+    isTrying = false;
+    openedAt = now();
+  }
+
+  function close(): void {
+    isOpen = false;
+    isTrying = false;
+    inARow = 0;
+    for (const count of counts) count.slot = -1;
+  }
+
+  function isTooOften(isError: boolean): boolean {
+    const slot = Math.floor(now() / slotMs);
+    const current = counts[slot % slots];
+    if (current === undefined) return false;
+    if (current.slot !== slot) Object.assign(current, { slot, total: 0, errors: 0 });
+    current.total++;
+    if (isError) current.errors++;
+    let [total, errors] = [0, 0];
+    for (const count of counts) {
+      if (slot - count.slot >= slots || count.slot < 0) continue;
+      total += count.total;
+      errors += count.errors;
+    }
+    return total >= minRequests && errors > total * errorShare;
+  }
+
+  return {
+    admits() {
+      if (!isOpen) return true;
+      if (!isHalfOpen() || isTrying) return false;
+      isTrying = true;
+      return true;
+    },
+    record(isError) {
+      if (isOpen) {
+        // Requests from before it opened come home late: only the trial decides.
+        if (!isTrying) return;
+        if (isError) open();
+        else close();
+        return;
+      }
+      inARow = isError ? inARow + 1 : 0;
+      const isOften = isTooOften(isError);
+      if (isError && (inARow >= errorsInARow || isOften)) open();
+    },
+    get state() {
+      return !isOpen ? "closed" : isHalfOpen() ? "half-open" : "open";
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import type { MirrorBudget } from "@umbra/envoy-config";
+import type { DropReason } from "@umbra/shadow";
+
+/** What a mirror may still use. */
+export interface Budget {
+  /** Takes one request out of it, or says what is used up. There is no queue. */
+  take(bodyBytes: number): DropReason | undefined;
+  /** A request that was taken is over; `tokens` of its prompt and answer. */
+  giveBack(): void;
+  spend(tokens: number): void;
+  readonly inFlight: number;
+  /** Used share of what ends an evaluation, 0..1. */
+  readonly used: Readonly<Record<"requests" | "tokens" | "duration", number>>;
+  /** Requests, tokens or time are used up: nothing more will be mirrored. */
+  readonly isSpent: boolean;
+}
+
+/** Creates a budget; `now` is monotonic, in ms. Its time runs from the first request. */
+export function createBudget(limits: MirrorBudget | undefined, now: () => number): Budget {
+  let [inFlight, requests, tokens] = [0, 0, 0];
+  let startedAt: number | undefined;
+  const rate = limits?.maxRequestsPerSecond;
+  // A second's worth may go at once; a rate below one keeps room for one.
+  const depth = Math.max(1, rate ?? 0);
+  let [level, filledAt] = [depth, now()];
+
+  function used() {
+    const share = (value: number, limit: number | undefined) =>
+      limit === undefined ? 0 : Math.min(1, value / limit);
+    return {
+      requests: share(requests, limits?.maxRequests),
+      tokens: share(tokens, limits?.maxTokens),
+      duration: startedAt === undefined ? 0 : share(now() - startedAt, limits?.maxDurationMs),
+    };
+  }
+
+  function isOverRate(): boolean {
+    if (rate === undefined) return false;
+    const nowMs = now();
+    level = Math.min(depth, level + ((nowMs - filledAt) / 1_000) * rate);
+    filledAt = nowMs;
+    return level < 1;
+  }
+
+  return {
+    take(bodyBytes) {
+      startedAt ??= now();
+      const share = used();
+      if (share.duration >= 1) return "duration";
+      if (share.requests >= 1) return "requests";
+      if (share.tokens >= 1) return "tokens";
+      if (limits !== undefined && bodyBytes > limits.maxBodyBytes) return "size";
+      if (limits !== undefined && inFlight >= limits.maxInFlight) return "concurrency";
+      if (isOverRate()) return "rate";
+      level--;
+      inFlight++;
+      requests++;
+      return undefined;
+    },
+    giveBack() {
+      inFlight = Math.max(0, inFlight - 1);
+    },
+    spend(count) {
+      tokens += count;
+    },
+    get inFlight() {
+      return inFlight;
+    },
+    get used() {
+      return used();
+    },
+    get isSpent() {
+      return Object.values(used()).some((share) => share >= 1);
+    },
+  };
+}

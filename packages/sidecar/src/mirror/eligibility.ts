@@ -1,0 +1,61 @@
+import type { Eligibility } from "@umbra/envoy-config";
+import type { JsonField } from "../openai/json-scan.ts";
+import type { RequestView } from "./request-view.ts";
+
+/** Whether a request may be mirrored: the policy names it, and sending it twice changes nothing in the world. */
+export function isEligible(request: RequestView, eligible: Eligibility): boolean {
+  const { method, path, model, priority, headers } = request;
+  if (method !== "POST" || !eligible.paths.includes(path)) return false;
+  if (eligible.models !== undefined && !eligible.models.includes(model ?? "")) return false;
+  if (eligible.priorities !== undefined && !eligible.priorities.includes(priority)) return false;
+  if (!eligible.headers.every(({ name, value }) => headers.get(name) === value)) return false;
+  return !isStateful(request) && !hasServerTools(request);
+}
+
+/** Requests that a server keeps, or that lean on one that it kept. */
+function isStateful(request: RequestView): boolean {
+  const fields = request.fields();
+  const isTrue = (name: string) => {
+    const field = fields.get(name);
+    return field?.kind === "boolean" && field.value;
+  };
+  const isGiven = (name: string) => fields.has(name) && fields.get(name)?.kind !== "null";
+  if (isTrue("store") || isTrue("background")) return true;
+  if (isGiven("previous_response_id") || isGiven("conversation") || isGiven("container")) {
+    return true;
+  }
+  // Responses are stored unless the request says no.
+  const store = fields.get("store");
+  const isKept = store?.kind !== "boolean" || store.value;
+  return request.path === "/v1/responses" && isKept;
+}
+
+/** A list of tools larger than this is not looked into, and its request not mirrored. */
+const maxToolsBytes = 262_144;
+/** Tools that the client runs: the model only proposes the call. */
+const clientTools: ReadonlySet<unknown> = new Set([undefined, "function", "custom"]);
+
+/** Tools that the server runs would run twice. */
+function hasServerTools(request: RequestView): boolean {
+  const fields = request.fields();
+  const isGiven = (field: JsonField | undefined) => field !== undefined && field.kind !== "null";
+  if (isGiven(fields.get("mcp_servers")) || isGiven(fields.get("web_search_options"))) return true;
+  const tools = fields.get("tools");
+  if (tools?.kind !== "array") return false;
+  if (tools.end - tools.start > maxToolsBytes) return true;
+  const list = parse(request.body, tools);
+  return !Array.isArray(list) || list.some((tool: unknown) => !clientTools.has(typeOf(tool)));
+}
+
+function typeOf(tool: unknown): unknown {
+  return typeof tool === "object" && tool !== null && "type" in tool ? tool.type : undefined;
+}
+
+function parse(body: Uint8Array, { start, end }: JsonField): unknown {
+  try {
+    return JSON.parse(Buffer.from(body.buffer, body.byteOffset + start, end - start).toString());
+  } catch {
+    // A bad escape: the model server will refuse it, and the mirror need not see it.
+    return undefined;
+  }
+}

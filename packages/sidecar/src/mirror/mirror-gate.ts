@@ -1,0 +1,175 @@
+import type { Mirror, MirrorPolicy } from "@umbra/envoy-config";
+import type { DropReason, FunnelCounts } from "@umbra/shadow";
+import { createBreaker } from "./breaker.ts";
+import { type Budget, createBudget } from "./budget.ts";
+import { isEligible } from "./eligibility.ts";
+import { shareOf } from "./keyed-hash.ts";
+import type { RequestView } from "./request-view.ts";
+import { sessionOf } from "./session.ts";
+
+/** Decides which requests of a route are mirrored to one shadow pool. */
+export interface MirrorGate {
+  readonly key: string;
+  /** `namespace/name` of the HTTPRoute. */
+  readonly route: string;
+  /** The shadow pool's name. */
+  readonly candidate: string;
+  readonly policy: MirrorPolicy | undefined;
+  /** Cheap, and without I/O: it is on every request's path. */
+  decide(request: RequestView): MirrorDecision;
+  /** A mirrored request's twin is over, or never came. Only the first call for an id counts. */
+  finished(requestId: string, end?: { readonly isError: boolean; readonly tokens: number }): void;
+  /** Gives back what was taken for twins that nothing more was heard of. */
+  expire(): void;
+  /** 0..1,000,000 */
+  setShare(perMillion: number): void;
+  pause(reason: "paused" | "protection"): void;
+  resume(): void;
+  /** For good: the evaluation is over. */
+  stop(): void;
+  state(): MirrorState;
+  counts(): FunnelCounts;
+}
+
+export type MirrorDecision =
+  /** Not what the policy speaks of. */
+  | { readonly kind: "ineligible" }
+  /** Not drawn; or drawn and dropped. */
+  | {
+      readonly kind: "unmirrored";
+      readonly drop: DropReason | undefined;
+      readonly session?: string;
+    }
+  | { readonly kind: "mirrored"; readonly session?: string };
+
+/** As the admin interface shows it. */
+export interface MirrorState {
+  /** `route` and `candidate` joined: the name to call it by. */
+  readonly name: string;
+  readonly route: string;
+  readonly candidate: string;
+  readonly policy: string | null;
+  readonly role: MirrorPolicy["role"];
+  readonly percent: number;
+  readonly by: "request" | "session";
+  readonly paused: boolean;
+  readonly pausedBy: "paused" | "protection" | "stopped" | null;
+  readonly breaker: "closed" | "open" | "half-open";
+  readonly inFlight: number;
+  readonly eligible: number;
+  readonly sampled: number;
+  readonly mirrored: number;
+  readonly dropped: Readonly<Record<string, number>>;
+  readonly budgetUsed: Budget["used"];
+}
+
+export interface MirrorGateOptions {
+  readonly mirror: Mirror;
+  readonly route: string;
+  /** Monotonic, in ms. */
+  readonly now: () => number;
+}
+
+/** A twin that nothing was heard of for this long has none: copies leave with the request itself. */
+const lostAfterMs = 15_000;
+
+export function createMirrorGate({ mirror, route, now }: MirrorGateOptions): MirrorGate {
+  const { policy, pool: candidate } = mirror;
+  const key = `${route} ${candidate}`;
+  // Candidates of one policy draw the same requests, so that they can be compared with each other.
+  const samplingKey = `umbra sampling ${policy?.name ?? route}`;
+  const budget = createBudget(policy?.budget, now);
+  const breaker = createBreaker(now);
+  const timeoutMs = (policy?.budget.requestTimeoutMs ?? 600_000) + lostAfterMs;
+  /** Twins under way, oldest first: since when. */
+  const open = new Map<string, number>();
+  const dropped: Record<string, number> = {};
+  let [eligible, sampled, mirrored] = [0, 0, 0];
+  let { perMillion } = mirror;
+  let pausedBy: MirrorState["pausedBy"] = null;
+
+  function dropReason(request: RequestView): DropReason | undefined {
+    if (pausedBy === "stopped") return "paused";
+    if (pausedBy !== null) return pausedBy;
+    // A budget that has no room must not use up the breaker's one trial.
+    if (breaker.state === "open") return "breaker";
+    const reason = budget.take(request.body.length);
+    if (reason !== undefined) return reason;
+    if (policy === undefined || breaker.admits()) return undefined;
+    budget.giveBack();
+    return "breaker";
+  }
+
+  return {
+    key,
+    route,
+    candidate,
+    policy,
+    decide(request) {
+      if (policy !== undefined && !isEligible(request, policy.eligible)) {
+        return { kind: "ineligible" };
+      }
+      eligible++;
+      const name = policy === undefined ? undefined : sessionOf(request, policy.sampling);
+      const session = name === undefined ? {} : { session: name };
+      // What takes all need not be drawn.
+      const isDrawn =
+        perMillion >= 1_000_000 ||
+        shareOf(samplingKey, name ?? request.requestId) * 1_000_000 < perMillion;
+      if (!isDrawn) return { kind: "unmirrored", drop: undefined, ...session };
+      sampled++;
+      const drop = dropReason(request);
+      if (drop !== undefined) {
+        dropped[drop] = (dropped[drop] ?? 0) + 1;
+        return { kind: "unmirrored", drop, ...session };
+      }
+      mirrored++;
+      open.set(request.requestId, now());
+      return { kind: "mirrored", ...session };
+    },
+    finished(requestId, end) {
+      if (!open.delete(requestId)) return;
+      budget.giveBack();
+      if (end === undefined) return;
+      budget.spend(end.tokens);
+      if (policy !== undefined) breaker.record(end.isError);
+    },
+    expire() {
+      for (const [requestId, sinceMs] of open) {
+        if (now() - sinceMs < timeoutMs) break;
+        this.finished(requestId, { isError: true, tokens: 0 });
+      }
+    },
+    setShare(share) {
+      perMillion = share;
+    },
+    pause(reason) {
+      if (pausedBy !== "stopped") pausedBy = reason;
+    },
+    resume() {
+      if (pausedBy !== "stopped") pausedBy = null;
+    },
+    stop() {
+      pausedBy = "stopped";
+    },
+    state: () => ({
+      name: key,
+      route,
+      candidate,
+      policy: policy?.name ?? null,
+      role: policy?.role ?? "candidate",
+      percent: perMillion / 10_000,
+      by: policy?.sampling.by ?? "request",
+      paused: pausedBy !== null,
+      pausedBy,
+      breaker: breaker.state,
+      inFlight: budget.inFlight,
+      eligible,
+      sampled,
+      mirrored,
+      dropped,
+      budgetUsed: budget.used,
+    }),
+    counts: () => ({ eligible, sampled, dispatched: mirrored, dropped: { ...dropped } }),
+  };
+}

@@ -1,0 +1,43 @@
+import type { MirrorRewrite } from "@umbra/envoy-config";
+import { editJson, type JsonEditValue } from "../openai/edit-json.ts";
+
+/** The shadow's copy of a request's body, or undefined where nothing is to be changed. */
+export function rewriteBody(
+  body: Uint8Array,
+  request: {
+    readonly path: string;
+    readonly model: string | undefined;
+    readonly isStream: boolean;
+  },
+  rewrite: MirrorRewrite,
+): Uint8Array | undefined {
+  const set = new Map<string, JsonEditValue>();
+  for (const [name, json] of Object.entries(rewrite.set)) set.set(name, { json });
+  const model = shadowModel(request.model, rewrite);
+  if (model !== request.model) set.set("model", { json: model });
+  if (request.isStream && usagePaths.has(request.path) && !set.has("stream_options")) {
+    set.set("stream_options", { from: withUsage });
+  }
+  const remove = new Set(rewrite.remove);
+  if (set.size === 0 && remove.size === 0) return undefined;
+  return editJson(body, { set, remove });
+}
+
+/** The name that the shadow knows the model by. */
+export function shadowModel(
+  model: string | undefined,
+  { model: names }: Pick<MirrorRewrite, "model">,
+): string | undefined {
+  return model !== undefined && Object.hasOwn(names, model) ? names[model] : model;
+}
+
+/** Formats in which a stream counts its tokens only when asked to. */
+const usagePaths: ReadonlySet<string> = new Set(["/v1/chat/completions", "/v1/completions"]);
+
+/** The copy's answer is read here alone: it may carry what the client did not ask for. */
+function withUsage(text: string | undefined): unknown {
+  const options: unknown = text === undefined ? {} : JSON.parse(text);
+  const isObject = typeof options === "object" && options !== null;
+  if (isObject && "include_usage" in options && options.include_usage === true) return undefined;
+  return { ...(isObject ? options : {}), include_usage: true };
+}
