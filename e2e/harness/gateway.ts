@@ -15,6 +15,9 @@ export interface GatewayOptions {
   /** YAML of the resources; the Gateway's listener is called `http`. */
   readonly resources: string;
   readonly renderFlags?: readonly string[];
+  readonly serveFlags?: readonly string[];
+  /** Changes the bootstrap: for faults that no resource asks for. */
+  readonly edit?: (bootstrap: string) => string;
 }
 
 /** A sidecar and an Envoy, each a process of its own, as in production. */
@@ -34,6 +37,8 @@ export interface Gateway {
 export async function startGateway({
   resources,
   renderFlags = [],
+  serveFlags = [],
+  edit = (bootstrap) => bootstrap,
 }: GatewayOptions): Promise<Gateway> {
   const folder = mkdtempSync(join(tmpdir(), "umbra-e2e-"));
   const file = join(folder, "resources.yaml");
@@ -55,7 +60,7 @@ export async function startGateway({
   );
   if (rendered.status !== 0) throw new Error(rendered.stderr);
   const bootstrap = join(folder, "envoy.yaml");
-  writeFileSync(bootstrap, rendered.stdout);
+  writeFileSync(bootstrap, edit(rendered.stdout));
 
   const startSidecar = () =>
     startUmbra(
@@ -67,6 +72,7 @@ export async function startGateway({
       admin,
       "--envoy-admin",
       envoyAdmin,
+      ...serveFlags,
     );
   let sidecar = startSidecar();
   const envoy = startProcess(

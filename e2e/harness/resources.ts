@@ -73,3 +73,63 @@ spec:
   ports: [{port: 8000, targetPort: 8000}]
 ${inferenceModels.join("")}`;
 }
+
+/** A pool with its endpoints. */
+export function pool(name: string, endpoints: string): string {
+  return `---
+apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: ${name}, annotations: {umbra.dev/endpoints: "${endpoints}"}}
+spec: {targetPorts: [{number: 8000}], selector: {matchLabels: {app: ${name}}}, endpointPickerRef: {name: umbra, failureMode: FailOpen, port: {number: 9002}}}
+`;
+}
+
+export interface PolicyScenario {
+  /** Pools and weights that answer clients. */
+  readonly backends: Readonly<Record<string, number>>;
+  readonly mirrors: readonly string[];
+  /** Endpoints by pool. */
+  readonly pools: Readonly<Record<string, string>>;
+  /** The spec of a ShadowPolicy behind its targetRefs, as YAML with two spaces before each line. */
+  readonly policy: string;
+}
+
+/** One route with mirrors and a ShadowPolicy. */
+export function policyScenario({ backends, mirrors, pools, policy }: PolicyScenario): string {
+  const ref = (name: string) =>
+    `group: inference.networking.k8s.io, kind: InferencePool, name: ${name}`;
+  const backendRefs = Object.entries(backends).map(
+    ([name, weight]) => `{${ref(name)}, weight: ${weight}}`,
+  );
+  const filters = mirrors.map(
+    (name) => `
+        - type: RequestMirror
+          requestMirror: {backendRef: {${ref(name)}}}`,
+  );
+  return `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gateway}
+spec:
+  gatewayClassName: umbra
+  listeners: [{name: http, port: 80, protocol: HTTP}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: route}
+spec:
+  parentRefs: [{name: gateway}]
+  hostnames: [example.com]
+  rules:
+    - backendRefs: [${backendRefs.join(", ")}]
+      filters:${filters.join("")}
+---
+apiVersion: umbra.dev/v1alpha1
+kind: ShadowPolicy
+metadata: {name: policy}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: route}]
+${policy}
+${Object.entries(pools)
+  .map(([name, endpoints]) => pool(name, endpoints))
+  .join("")}`;
+}

@@ -11,7 +11,11 @@ const extProcType = "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor
 const perRouteType = "envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute";
 
 /** What the pick may change, besides the headers of its own error replies. */
-const mutableHeaders = `${destinationHeader}|x-umbra-.*|x-llm-d-request-dropped-reason|content-type|retry-after`;
+const mutableHeaders: Readonly<Record<Lane, string>> = {
+  primary: `${destinationHeader}|x-umbra-.*|x-llm-d-request-dropped-reason|content-type|retry-after`,
+  // A copy may be rewritten, and has another length then. Envoy takes no long expressions.
+  shadow: `${destinationHeader}|content-(length|type)|retry-after`,
+};
 
 /** Headers that a policy draws sessions from, or chooses requests by. */
 export function policyHeaders({ listeners }: Topology): readonly string[] {
@@ -92,7 +96,9 @@ export function pick(
       status_on_error: { code: "ServiceUnavailable" },
       mutation_rules: {
         disallow_all: { value: true },
-        allow_expression: { regex: mutableHeaders },
+        allow_expression: {
+          regex: mutableHeaders[lane],
+        },
         disallow_is_error: { value: true },
       },
       forward_rules: {

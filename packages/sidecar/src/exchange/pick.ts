@@ -184,8 +184,16 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
         return decided(
           {
             kind: "route",
-            setHeaders: [destination],
-            ...(copy?.body === undefined ? {} : { body: copy.body }),
+            ...(copy?.body === undefined
+              ? { setHeaders: [destination] }
+              : {
+                  // Envoy refuses a body that is not as long as its headers say.
+                  setHeaders: [
+                    destination,
+                    { name: "content-length", value: String(copy.body.length) },
+                  ],
+                  body: copy.body,
+                }),
           },
           "picked",
           startedMs,
