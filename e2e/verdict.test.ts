@@ -49,6 +49,10 @@ describe("verdicts on a real Envoy", () => {
 
   const verdictOf = (name: string) =>
     reports.find(({ candidate }) => candidate.pool === `default/${name}`)?.verdict;
+  const slowerTtft = () =>
+    reports
+      .find(({ candidate }) => candidate.pool === "default/slower")
+      ?.gates.find(({ id }) => id === "ttft.typical");
   const lookAgain = async () => {
     ({ reports } = await gateway.json<{ reports: readonly ShadowReport[] }>("/v1/report"));
   };
@@ -68,13 +72,13 @@ describe("verdicts on a real Envoy", () => {
     });
     const answers = await steadyLoad(
       gateway.origin,
-      25,
-      (index) => chat({ isStream: true, maxTokens: 20, promptBytes: 800 + (index % 7) * 400 }),
+      20,
+      (index) => chat({ isStream: true, maxTokens: 6, promptBytes: 800 + (index % 7) * 400 }),
       {
         // Traffic may be correlated by chance: then the evaluation goes on until it can tell.
         isOver: async () => {
           await lookAgain();
-          return verdictOf("equal")?.status === "PASS" && verdictOf("slower")?.status === "FAIL";
+          return verdictOf("equal")?.status === "PASS" && slowerTtft()?.status === "FAIL";
         },
         mostMs: 110_000,
       },
@@ -98,9 +102,7 @@ describe("verdicts on a real Envoy", () => {
 
   test("a shadow with 1.3 times the TTFT fails, and the reason names the gate", () => {
     expect(verdictOf("slower")?.status).toBe("FAIL");
-    const ttft = reports
-      .find(({ candidate }) => candidate.pool === "default/slower")
-      ?.gates.find(({ id }) => id === "ttft.typical");
+    const ttft = slowerTtft();
     expect(ttft).toMatchObject({ status: "FAIL" });
     expect(ttft?.estimate).toBeGreaterThan(1.15);
     expect(ttft?.estimate).toBeLessThan(1.45);

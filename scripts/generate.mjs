@@ -1,13 +1,20 @@
-// Writes packages/ext-proc/src/gen from proto/. With --check it only says whether what is committed is fresh.
+// Writes what is generated: packages/ext-proc/src/gen from proto/, docs/shadow-report.schema.json from the report's
+// type, deploy/grafana/umbra.json from scripts/grafana.mjs. With --check it only says whether what is committed is fresh.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { createGenerator } from "ts-json-schema-generator";
+import { dashboard } from "./grafana.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const committed = join(root, "packages", "ext-proc", "src", "gen");
 const isCheck = process.argv.includes("--check");
+const texts = {
+  "docs/shadow-report.schema.json": schema,
+  "deploy/grafana/umbra.json": () => `${JSON.stringify(dashboard(), null, 2)}\n`,
+};
 
 const fresh = mkdtempSync(join(tmpdir(), "umbra-generate-"));
 try {
@@ -20,6 +27,7 @@ try {
   if (status !== 0) throw new Error("buf could not generate: see its message above");
   if (isCheck) check();
   else {
+    for (const [name, make] of Object.entries(texts)) writeFileSync(join(root, name), make());
     rmSync(committed, { recursive: true, force: true });
     cpSync(fresh, committed, { recursive: true });
   }
@@ -27,9 +35,24 @@ try {
   rmSync(fresh, { recursive: true, force: true });
 }
 
+/** Readers of a report must not break on a field that a later version adds. */
+function schema() {
+  const made = createGenerator({
+    path: join(root, "packages/shadow/src/report/shadow-report.ts"),
+    tsconfig: join(root, "tsconfig.base.json"),
+    type: "ShadowReport",
+    skipTypeCheck: true,
+    additionalProperties: true,
+  }).createSchema("ShadowReport");
+  return `${JSON.stringify({ title: "Umbra shadow report", ...made }, null, 2)}\n`;
+}
+
 function check() {
   const names = new Set([...filesOf(fresh), ...filesOf(committed)]);
   const stale = [...names].filter((name) => textOf(fresh, name) !== textOf(committed, name));
+  for (const [name, make] of Object.entries(texts)) {
+    if (textOf(root, name) !== make()) stale.push(name);
+  }
   if (stale.length === 0) {
     process.stderr.write("generate: the generated code is fresh\n");
     return;

@@ -1,3 +1,14 @@
+export { createTwinWatch, type TwinWatch } from "./exchange/twin-watch.ts";
+export { livePage } from "./live-page/page.ts";
+export { type Breaker, createBreaker } from "./mirror/breaker.ts";
+export { type Budget, createBudget } from "./mirror/budget.ts";
+export { isEligible } from "./mirror/eligibility.ts";
+export { shareOf } from "./mirror/keyed-hash.ts";
+export { createMirrorGate, type MirrorGate, type MirrorState } from "./mirror/mirror-gate.ts";
+export { type RequestView, requestView } from "./mirror/request-view.ts";
+export { rewriteBody } from "./mirror/rewrite-body.ts";
+export { sessionOf } from "./mirror/session.ts";
+export { editJson, type JsonEdit } from "./openai/edit-json.ts";
 export { type RequestErrorCode, requestErrorCodes } from "./openai/error-reply.ts";
 export {
   type JsonField,

@@ -233,11 +233,11 @@ export function describePlots(table: PairTable): ReportPlots {
   });
   const isStreamed = table.isStream.some((flag) => flag === 1);
   const { baseline, shadow } = pairedValues(table, isStreamed ? "ttft" : "e2e");
-  const step = Math.max(1, Math.ceil(baseline.length / scatterPoints));
-  const points: Point[] = [];
-  for (let i = 0; i < baseline.length; i += step) {
-    points.push([round(baseline[i] ?? 0), round(shadow[i] ?? 0)]);
-  }
+  const count = Math.min(scatterPoints, baseline.length);
+  const points = Array.from({ length: count }, (_, k): Point => {
+    const i = Math.floor((k * baseline.length) / count);
+    return [round(baseline[i] ?? 0), round(shadow[i] ?? 0)];
+  });
   return {
     ecdf: { ttft_ms: curve("ttft_ms"), tpot_ms: curve("tpot_ms"), e2e_ms: curve("e2e_ms") },
     scatter: { metric: isStreamed ? "ttft_ms" : "e2e_ms", points },

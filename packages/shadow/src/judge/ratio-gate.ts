@@ -169,7 +169,7 @@ export function tailGate(
     lower: finite(passBounds?.lower ?? Number.NaN),
     upper: finite(passBounds?.upper ?? Number.NaN),
     status: isPass ? "PASS" : isFail ? "FAIL" : "INCONCLUSIVE",
-    note: "approximate: bootstrap",
+    note: null,
   };
 }
 

@@ -17,7 +17,7 @@ export function renderReportMarkdown(report: ShadowReport): string {
   const lines = [
     `## ${verdictSigns[verdict.status]} Shadow evaluation: ${verdict.status}${so}`,
     "",
-    `\`${code(baseline.pool || "primary")}\` → \`${code(candidate.pool)}\`, ${count(funnel.used)} pairs used of ${count(funnel.dispatched)} mirrored, evaluation \`${code(evaluation.id)}\``,
+    `**${escaped(baseline.pool || "primary")}** → **${escaped(candidate.pool)}**, ${count(funnel.used)} pairs used of ${count(funnel.dispatched)} mirrored, evaluation ${escaped(evaluation.id)}`,
     "",
     ...verdict.reasons.map(({ text }) => `- ${escaped(text)}`),
     `- next: ${escaped(verdict.next.action)}`,
@@ -68,10 +68,6 @@ function escaped(text: string): string {
     .replaceAll("<", "&lt;")
     .replaceAll(">", "&gt;")
     .replace(/[\\`*_{}[\]|#~!@]/g, (sign) => `\\${sign}`);
-}
-
-function code(text: string): string {
-  return flat(text).replaceAll("`", "'");
 }
 
 function flat(text: string): string {

@@ -13,7 +13,7 @@ h1 { font-size: 20px; margin: 0; } h2 { font-size: 15px; margin: 0 0 8px; } p { 
 section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 16px 18px; margin-top: 16px; }
 select { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: 2px 6px; max-width: 100%; }
 .soft, .hint { color: var(--soft); } .hint { font-size: 13px; margin: 0 0 10px; } .scroll { overflow-x: auto; }
-#link { margin-left: auto; } .lost section { opacity: .6; }
+#link { margin-left: auto; } .lost section { opacity: .75; }
 .PASS { color: var(--blue); } .FAIL { color: var(--orange); } .INCONCLUSIVE, .NOT_JUDGED { color: var(--open); } .INVALID { color: var(--invalid); }
 #verdict { border-left: 8px solid currentColor; } #verdict > * { color: var(--ink); }
 #verdict #word { font-size: 28px; line-height: 1.2; color: inherit; } #verdict .soft { color: var(--soft); font-size: 13px; overflow-wrap: anywhere; }
@@ -25,11 +25,13 @@ progress { display: block; width: 100%; height: 6px; margin: 12px 0 8px; accent-
 .scroll :is(th, td):first-child, .scroll :is(th, td):last-child, .scroll .wrap { text-align: left; } .scroll .wrap { white-space: normal; font-weight: 400; }
 .scroll tbody tr:last-child > * { border-bottom: 0; }
 .scroll tr.endpoint th { font-weight: 400; padding-left: 18px; } tr.pool small { margin-left: 10px; font-weight: 400; }
-.bar { position: relative; display: inline-block; width: 200px; height: 18px; vertical-align: middle; background: var(--ground); border-radius: 3px; }
+.bar { position: relative; display: inline-block; width: 190px; height: 18px; vertical-align: middle; margin-right: 8px; background: var(--ground); border-radius: 3px; }
 .bar i { position: absolute; top: 0; height: 100%; }
 .bar .equal { width: 1px; background: var(--soft); } .bar .limit { width: 2px; background: var(--orange); }
 .bar .interval { top: 6px; height: 6px; min-width: 3px; background: var(--blue); border-radius: 3px; opacity: .75; }
 .bar .estimate { top: 4px; width: 3px; height: 10px; margin-left: -1px; background: var(--ink); border-radius: 1px; }
+.bar b { position: absolute; top: -2px; line-height: 20px; } .beyond { right: -11px; } .short-of { left: -11px; }
+.scroll td small { display: block; white-space: normal; min-width: 130px; max-width: 240px; line-height: 1.3; }
 .meter { display: inline-block; width: 64px; height: 6px; margin-right: 8px; vertical-align: middle; background: var(--line); border-radius: 3px; overflow: hidden; }
 .meter i { display: block; height: 100%; background: var(--blue); }
 .key { display: inline-block; vertical-align: middle; margin: 0 5px 0 6px; width: 18px; height: 6px; border-radius: 3px; } .key:first-child { margin-left: 0; }

@@ -25,7 +25,9 @@ function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],
 ): string {
-  const headings = head.map((cell) => `<th scope="col">${cell}</th>`).join("");
+  const headings = head
+    .map((cell) => (cell.startsWith("<th") ? cell : `<th scope="col">${cell}</th>`))
+    .join("");
   const body = rows.map(([first = "", ...rest]) => {
     const cells = rest.map((cell) => (cell.startsWith("<td") ? cell : `<td>${cell}</td>`));
     return `<tr><th scope="row">${first}</th>${cells.join("")}</tr>`;
@@ -60,7 +62,7 @@ export function gatesTable(gates: readonly GateResult[]): string {
     "interval",
     "margin",
     "n",
-    "status",
+    '<th scope="col" class="l">status</th>',
   ];
   return table(
     "Change of the shadow against the baseline: ratios (1 is equal) and differences of rates (0 is equal). Dashed: the margin.",
@@ -166,7 +168,12 @@ export function checksTable(checks: readonly ValidityCheck[]): string {
   });
   return table(
     "A broken experiment has no verdict.",
-    ["check", '<span class="l">what</span>', "found (limits)", "result"],
+    [
+      "check",
+      '<th scope="col" class="l">what</th>',
+      "found (limits)",
+      '<th scope="col" class="l">result</th>',
+    ],
     rows,
   );
 }

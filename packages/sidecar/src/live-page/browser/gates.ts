@@ -13,19 +13,22 @@ function showGates({ gates }) {
     bar.append(intervalBar(gate, bounds));
     return row([
       gate.id + (gate.required ? "" : " (advisory)"), side(gate.primary), side(gate.shadow), change(gate.estimate),
-      bar, bounds, margin, count(gate.n), make("td", gateState(gate), gate.status),
+      bar, bounds, margin, count(gate.n), gateState(gate),
     ]);
   }));
 }
 
 function gateState(gate) {
-  const eta = gate.status === "INCONCLUSIVE" && gate.eta_s ? ", about " + duration(gate.eta_s) + " more" : "";
-  const note = gate.note && gate.status !== "PASS" ? " (" + gate.note + ")" : "";
-  return gateSigns[gate.status] + eta + note;
+  const cell = make("td", gateSigns[gate.status], gate.status);
+  const eta = gate.status === "INCONCLUSIVE" && gate.eta_s ? "about " + duration(gate.eta_s) + " more" : "";
+  const note = gate.status === "PASS" ? "" : gate.note;
+  const more = [eta, note].filter(Boolean).join("; ");
+  if (more) cell.append(make("small", more, "soft"));
+  return cell;
 }
 
 /** Distances are in margins, so that one line through all rows is the margin and another is equality. */
-const [equalAt, marginAt] = [40, 75];
+const [equalAt, marginAt] = [35, 60];
 
 function intervalBar(gate, bounds) {
   const bar = make("span", undefined, "bar");
@@ -35,21 +38,23 @@ function intervalBar(gate, bounds) {
   const below = isKnown(gate.margin_low) ? Math.abs(equal - gate.margin_low) || 0.01 : above;
   const place = (value) => {
     const distance = (value - equal) / (value < equal ? below : above);
-    return Math.min(100, Math.max(0, equalAt + distance * (marginAt - equalAt)));
+    return equalAt + distance * (marginAt - equalAt);
   };
-  const mark = (name, left, right) => {
+  const inside = (at) => Math.min(100, Math.max(0, at));
+  const mark = (name, left, right = left) => {
     const element = make("i", undefined, name);
-    element.style.left = left + "%";
-    if (right !== undefined) element.style.width = right - left + "%";
+    element.style.left = inside(left) + "%";
+    if (right > left) element.style.width = inside(right) - inside(left) + "%";
     bar.append(element);
   };
   mark("equal", equalAt);
   if (isKnown(gate.margin_low)) mark("limit", place(gate.margin_low));
   mark("limit", marginAt);
-  if (isKnown(gate.lower) || isKnown(gate.upper)) {
-    mark("interval", isKnown(gate.lower) ? place(gate.lower) : 0, isKnown(gate.upper) ? place(gate.upper) : 100);
-  }
+  const [lower, upper] = [isKnown(gate.lower) ? place(gate.lower) : 0, isKnown(gate.upper) ? place(gate.upper) : 100];
+  if (isKnown(gate.lower) || isKnown(gate.upper)) mark("interval", lower, upper);
   if (isKnown(gate.estimate)) mark("estimate", place(gate.estimate));
+  if (upper > 100) bar.append(make("b", "›", "beyond"));
+  if (lower < 0) bar.append(make("b", "‹", "short-of"));
   return bar;
 }
 `;

@@ -1,6 +1,6 @@
 /** The ratio of each block of time, and the running estimate with its confidence sequence and the margin. */
 export const ratioChart: string = `
-const chartHeight = 260;
+const chartSize = () => ({ width: at("chart").clientWidth || 800, height: 260 });
 let plot;
 
 function showChart({ timeline, gates }) {
@@ -38,8 +38,7 @@ function chartOptions() {
   const value = (_, found) => fixed(found);
   const edge = { stroke: colour("blue"), width: 1, dash: [3, 3], points: { show: false }, value };
   return {
-    width: at("chart").clientWidth || 800,
-    height: chartHeight,
+    ...chartSize(),
     // A chart of one block has no width of its own; a margin far from the blocks is still worth seeing.
     scales: {
       x: { time: false, range: (_, low, high) => [low, high > low ? high : low + 1] },
@@ -58,5 +57,5 @@ function chartOptions() {
   };
 }
 
-addEventListener("resize", () => plot?.setSize({ width: at("chart").clientWidth, height: chartHeight }));
+addEventListener("resize", () => plot?.setSize(chartSize()));
 `;

@@ -13,8 +13,7 @@ function showVerdict({ verdict, evaluation }) {
     ...verdict.reasons.slice(0, maxReasons).map(({ text }) => make("li", text)),
     ...(more > 0 ? [make("li", "and " + more + " more")] : []),
   );
-  const { action, eta_s } = verdict.next;
-  at("next").textContent = "Next: " + action + (eta_s ? " (about " + duration(eta_s) + ")" : "");
+  at("next").textContent = "Next: " + verdict.next.action;
 }
 
 function showFacts({ evaluation, baseline, candidate, funnel }) {

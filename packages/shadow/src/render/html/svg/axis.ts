@@ -18,7 +18,7 @@ export function logAxis({ from, to, start, end }: AxisOptions): Axis {
   const span = Math.max(1e-9, Math.log(to) - low);
   return {
     place: (value) => start + ((Math.log(Math.max(value, from)) - low) / span) * (end - start),
-    ticks: logTicks(from, to),
+    ticks: ticksBetween(from, to),
   };
 }
 
@@ -35,6 +35,12 @@ export function linearAxis({ from, to, start, end }: AxisOptions): Axis {
 function roundStep(raw: number): number {
   const power = 10 ** Math.floor(Math.log10(raw));
   return ([1, 2, 5, 10].find((factor) => factor * power >= raw) ?? 10) * power;
+}
+
+/** Over a short range round steps mark more than powers do. */
+function ticksBetween(from: number, to: number): readonly number[] {
+  const ticks = logTicks(from, to);
+  return ticks.length >= 3 ? ticks : linearAxis({ from, to, start: 0, end: 1 }).ticks;
 }
 
 /** 1, 2, 5 of each power of ten, thinned to what has room. */

@@ -1,0 +1,323 @@
+import { describe, expect, test } from "@jest/globals";
+import { defaultMirrorPolicy, type MirrorPolicy } from "@umbra/envoy-config";
+import {
+  createBreaker,
+  createBudget,
+  createMirrorGate,
+  createTwinWatch,
+  editJson,
+  isEligible,
+  type RequestView,
+  requestView,
+  rewriteBody,
+  sessionOf,
+  shareOf,
+} from "@umbra/sidecar";
+import fc from "fast-check";
+
+function request(
+  body: object | string = {},
+  more: Partial<Omit<RequestView, "body" | "fields">> = {},
+): RequestView {
+  return requestView({
+    requestId: "r1",
+    method: "POST",
+    path: "/v1/chat/completions",
+    model: "m",
+    priority: "Standard",
+    headers: new Map(),
+    body: Buffer.from(typeof body === "string" ? body : JSON.stringify(body)),
+    ...more,
+  });
+}
+
+const policy = defaultMirrorPolicy("default/p");
+
+describe("eligibility", () => {
+  const eligible = policy.eligible;
+  test.each([
+    { name: "a chat completion", view: request({ messages: [] }), want: true },
+    { name: "a GET", view: request({}, { method: "GET" }), want: false },
+    { name: "an embedding", view: request({}, { path: "/v1/embeddings" }), want: false },
+    { name: "store: true", view: request({ store: true }), want: false },
+    { name: "store: false", view: request({ store: false }), want: true },
+    { name: "background", view: request({ background: true }), want: false },
+    { name: "a previous response", view: request({ previous_response_id: "r" }), want: false },
+    { name: "no previous response", view: request({ previous_response_id: null }), want: true },
+    { name: "a conversation", view: request({ conversation: { id: "c" } }), want: false },
+    { name: "a response that is kept", view: request({}, { path: "/v1/responses" }), want: false },
+    {
+      name: "a stateless response",
+      view: request({ store: false }, { path: "/v1/responses" }),
+      want: true,
+    },
+    { name: "a client's tool", view: request({ tools: [{ type: "function" }] }), want: true },
+    { name: "a server's tool", view: request({ tools: [{ type: "web_search" }] }), want: false },
+    { name: "a tool of a strange type", view: request({ tools: [7, { type: 1 }] }), want: false },
+    { name: "MCP servers", view: request({ mcp_servers: [{}] }), want: false },
+    { name: "web search", view: request({ web_search_options: {} }), want: false },
+    { name: "no JSON", view: request("{oops"), want: true },
+  ])("$name: $want", ({ view, want }) => {
+    expect(isEligible(view, eligible)).toBe(want);
+  });
+
+  test("models, priorities and headers must all be named", () => {
+    const narrow = {
+      ...eligible,
+      models: ["m"],
+      priorities: ["Sheddable" as const],
+      headers: [{ name: "x-tier", value: "free" }],
+    };
+    const headers = new Map([["x-tier", "free"]]);
+    expect(isEligible(request({}, { priority: "Sheddable", headers }), narrow)).toBe(true);
+    expect(isEligible(request({}, { headers }), narrow)).toBe(false);
+    expect(isEligible(request({}, { priority: "Sheddable" }), narrow)).toBe(false);
+    expect(isEligible(request({}, { priority: "Sheddable", headers, model: "x" }), narrow)).toBe(
+      false,
+    );
+  });
+});
+
+describe("sessions", () => {
+  const bySession = (sessionKey: MirrorPolicy["sampling"]["sessionKey"]) =>
+    ({ by: "session", sessionKey }) as const;
+
+  test("from a header, from the user, or none", () => {
+    const headers = new Map([["x-c", "7"]]);
+    expect(sessionOf(request({}, { headers }), bySession({ kind: "header", name: "x-c" }))).toBe(
+      "7",
+    );
+    expect(sessionOf(request({ user: "u" }), bySession({ kind: "user" }))).toBe("u");
+    expect(sessionOf(request(), bySession({ kind: "user" }))).toBeUndefined();
+    expect(sessionOf(request({ user: "u" }), policy.sampling)).toBeUndefined();
+  });
+
+  test("a conversation's turns have the same opening, others another", () => {
+    const sampling = bySession({ kind: "prompt", bytes: 2_048 });
+    const first = [
+      { role: "system", content: "be brief" },
+      { role: "user", content: "hi é" },
+    ];
+    const later = [...first, { role: "assistant", content: "yes" }, { role: "user", content: "?" }];
+    const other = [first[0], { role: "user", content: "bye" }];
+    const of = (messages: readonly unknown[]) => sessionOf(request({ messages }), sampling);
+    expect(of(later)).toBe(of(first));
+    expect(of(other)).not.toBe(of(first));
+  });
+
+  test("a long prompt counts by its first bytes", () => {
+    const sampling = bySession({ kind: "prompt", bytes: 64 });
+    const long = "x".repeat(100_000);
+    const of = (prompt: string) => sessionOf(request({ prompt }), sampling);
+    expect(of(`${long}a`)).toBe(of(`${long}b`));
+  });
+});
+
+describe("the keyed hash", () => {
+  test("a larger share keeps whom a smaller one had, and shares are what they say", () => {
+    const ids = Array.from({ length: 20_000 }, (_, i) => `id${i}`);
+    const taken = (share: number) => ids.filter((id) => shareOf("key", id) < share);
+    const [small, large] = [taken(0.1), new Set(taken(0.25))];
+    expect(small.every((id) => large.has(id))).toBe(true);
+    // Four standard deviations.
+    expect(Math.abs(large.size / ids.length - 0.25)).toBeLessThan(0.0123);
+    expect(shareOf("other", "id1")).not.toBe(shareOf("key", "id1"));
+  });
+});
+
+describe("budget", () => {
+  const limits = { ...policy.budget, maxInFlight: 2, maxRequestsPerSecond: 2, maxTokens: 100 };
+
+  test("what is not there is not given, and what is given back is", () => {
+    const clock = { ms: 0 };
+    const budget = createBudget(
+      { ...limits, maxRequests: 4, maxDurationMs: 10_000 },
+      () => clock.ms,
+    );
+    expect([budget.take(1), budget.take(1), budget.take(1)]).toEqual([
+      undefined,
+      undefined,
+      "concurrency",
+    ]);
+    budget.giveBack();
+    expect(budget.take(1)).toBe("rate");
+    clock.ms += 500;
+    expect(budget.take(1)).toBeUndefined();
+    budget.giveBack();
+    clock.ms += 1_000;
+    expect(budget.take(policy.budget.maxBodyBytes + 1)).toBe("size");
+    expect(budget.take(1)).toBeUndefined();
+    budget.giveBack();
+    expect(budget.take(1)).toBe("requests");
+    expect(budget.isSpent).toBe(true);
+  });
+
+  test("tokens and time end it, too", () => {
+    const clock = { ms: 0 };
+    const budget = createBudget({ ...limits, maxDurationMs: 10_000 }, () => clock.ms);
+    budget.take(1);
+    budget.giveBack();
+    budget.spend(100);
+    expect(budget.take(1)).toBe("tokens");
+    clock.ms += 10_000;
+    expect(budget.take(1)).toBe("duration");
+    expect(budget.used).toMatchObject({ tokens: 1, duration: 1 });
+  });
+
+  test("without limits there is always room", () => {
+    const budget = createBudget(undefined, () => 0);
+    expect(
+      Array.from({ length: 10_000 }, () => budget.take(1e9)).every((r) => r === undefined),
+    ).toBe(true);
+  });
+});
+
+describe("breaker", () => {
+  test("opens after 50 errors in a row, tries one after a minute, and closes when it is well", () => {
+    const clock = { ms: 0 };
+    const breaker = createBreaker(() => clock.ms);
+    for (let i = 0; i < 49; i++) breaker.record(true);
+    expect(breaker.admits()).toBe(true);
+    breaker.record(true);
+    expect([breaker.state, breaker.admits()]).toEqual(["open", false]);
+    // A late answer from before changes nothing.
+    breaker.record(false);
+    clock.ms += 60_000;
+    expect([breaker.state, breaker.admits(), breaker.admits()]).toEqual(["half-open", true, false]);
+    breaker.record(true);
+    expect(breaker.state).toBe("open");
+    clock.ms += 60_000;
+    expect(breaker.admits()).toBe(true);
+    breaker.record(false);
+    expect([breaker.state, breaker.admits()]).toEqual(["closed", true]);
+  });
+
+  test("opens at more than 20 % in a minute, and forgets older ones", () => {
+    const clock = { ms: 0 };
+    const breaker = createBreaker(() => clock.ms);
+    for (let i = 0; i < 100; i++) breaker.record(i % 6 === 0);
+    expect(breaker.state).toBe("closed");
+    clock.ms += 61_000;
+    for (let i = 0; i < 49; i++) breaker.record(i % 3 === 0);
+    expect(breaker.state).toBe("closed");
+    for (let i = 0; i < 3; i++) breaker.record(i === 2);
+    expect(breaker.state).toBe("open");
+  });
+});
+
+describe("gate", () => {
+  const mirror = { name: "default/r/0/mirror/0", pool: "default/b", perMillion: 1_000_000 };
+  const gateOf = (more: object = {}) =>
+    createMirrorGate({ mirror: { ...mirror, ...more }, route: "default/r", now: () => 0 });
+
+  test("counts what it decides, and gives every twin back once", () => {
+    const gate = gateOf({ policy: { ...policy, budget: { ...policy.budget, maxInFlight: 1 } } });
+    expect(gate.decide(request({}, { method: "GET" })).kind).toBe("ineligible");
+    expect(gate.decide(request()).kind).toBe("mirrored");
+    expect(gate.decide(request({}, { requestId: "r2" }))).toMatchObject({ drop: "concurrency" });
+    gate.finished("r1", { isError: false, tokens: 5 });
+    gate.finished("r1", { isError: false, tokens: 5 });
+    expect(gate.decide(request({}, { requestId: "r3" })).kind).toBe("mirrored");
+    expect(gate.state()).toMatchObject({
+      eligible: 3,
+      sampled: 3,
+      mirrored: 2,
+      inFlight: 1,
+      dropped: { concurrency: 1 },
+    });
+  });
+
+  test("pauses, resumes and stops for good", () => {
+    const gate = gateOf();
+    gate.pause("protection");
+    expect(gate.decide(request())).toMatchObject({ kind: "unmirrored", drop: "protection" });
+    gate.resume();
+    expect(gate.decide(request()).kind).toBe("mirrored");
+    gate.stop();
+    gate.resume();
+    expect(gate.decide(request())).toMatchObject({ kind: "unmirrored", drop: "paused" });
+  });
+
+  test("a share of nothing mirrors nothing", () => {
+    const gate = gateOf({ perMillion: 0 });
+    expect(gate.decide(request())).toMatchObject({ kind: "unmirrored", drop: undefined });
+  });
+});
+
+describe("editing JSON", () => {
+  const edit = (text: string, set: Record<string, unknown>, remove: readonly string[] = []) =>
+    editJson(Buffer.from(text), {
+      set: new Map(Object.entries(set).map(([name, json]) => [name, { json }])),
+      remove: new Set(remove),
+    })?.toString();
+
+  test.each([
+    { text: "{}", set: { a: 1 }, remove: [], want: '{"a":1}' },
+    { text: ' { "a" : [1, 2] } ', set: { a: "é" }, remove: [], want: ' {"a" : "é"} ' },
+    { text: '{"a":1,"b":2,"a":3}', set: { a: 0 }, remove: [], want: '{"a":0,"b":2,"a":0}' },
+    { text: '{"a":1,"b":{"a":2}}', set: {}, remove: ["a"], want: '{"b":{"a":2}}' },
+    { text: '{"a":1}', set: {}, remove: ["a"], want: "{}" },
+    {
+      text: '{"n":12345678901234567890.5}',
+      set: { a: 1 },
+      remove: [],
+      want: '{"n":12345678901234567890.5,"a":1}',
+    },
+  ])("$text", ({ text, set, remove, want }) => {
+    expect(edit(text, set, remove)).toBe(want);
+  });
+
+  test("what is no object is left alone", () => {
+    expect(edit("[1]", { a: 1 })).toBeUndefined();
+    expect(edit("{", { a: 1 })).toBeUndefined();
+  });
+
+  test("gives what JSON.parse and a spread give", () => {
+    const object = fc.dictionary(fc.string(), fc.jsonValue(), { maxKeys: 6 });
+    fc.assert(
+      fc.property(object, object, (from, set) => {
+        const edited = edit(JSON.stringify(from), set) ?? "";
+        expect(JSON.parse(edited)).toEqual(JSON.parse(JSON.stringify({ ...from, ...set })));
+      }),
+    );
+  });
+
+  test("asks a stream for usage, and keeps the options that it has", () => {
+    const rewrite = (body: string, isStream = true) =>
+      rewriteBody(
+        Buffer.from(body),
+        { path: "/v1/chat/completions", model: "m", isStream },
+        policy.rewrite,
+      )?.toString();
+    expect(rewrite('{"stream_options":{"x":1}}')).toBe(
+      '{"stream_options":{"x":1,"include_usage":true}}',
+    );
+    expect(rewrite("{}", false)).toBeUndefined();
+    expect(rewrite('{"stream_options":{"include_usage":true}}')).toBe(
+      '{"stream_options":{"include_usage":true}}',
+    );
+  });
+});
+
+describe("a client that goes away", () => {
+  test("ends its twins, if the answer has not ended meanwhile and the lane can", async () => {
+    const failed: string[] = [];
+    const cancelled: string[] = [];
+    const watch = createTwinWatch({
+      canCancel: (mirror) => mirror !== "open",
+      onCancel: (mirror) => cancelled.push(mirror),
+      graceMs: 1,
+    });
+    for (const id of ["gone", "answered"]) {
+      watch.primaryPicked(id, ["m", "open"]);
+      for (const mirror of ["m", "open"]) {
+        watch.twinPicked(id, mirror, () => failed.push(`${id} ${mirror}`));
+      }
+    }
+    watch.primaryAnswered("answered");
+    watch.primaryOver("answered");
+    watch.primaryOver("gone");
+    while (cancelled.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    expect({ failed, cancelled }).toEqual({ failed: ["gone m"], cancelled: ["m"] });
+  });
+});
