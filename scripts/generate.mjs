@@ -1,19 +1,17 @@
 // Writes what is generated: packages/ext-proc/src/gen from proto/, docs/shadow-report.schema.json from the report's
-// type, deploy/grafana/umbra.json from scripts/grafana.mjs. With --check it only says whether what is committed is fresh.
+// type. With --check it only says whether what is committed is fresh.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createGenerator } from "ts-json-schema-generator";
-import { dashboard } from "./grafana.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const committed = join(root, "packages", "ext-proc", "src", "gen");
 const isCheck = process.argv.includes("--check");
 const texts = {
   "docs/shadow-report.schema.json": schema,
-  "deploy/grafana/umbra.json": () => `${JSON.stringify(dashboard(), null, 2)}\n`,
 };
 
 const fresh = mkdtempSync(join(tmpdir(), "umbra-generate-"));

@@ -33,7 +33,7 @@ test("dashboard and alerts ask for metrics that a sidecar has", async () => {
       ...`${read("grafana/umbra.json")}${read("prometheus/umbra-alerts.yaml")}`.matchAll(
         /umbra_[a-z0-9_]+/g,
       ),
-    ].map(([name]) => name.replace(/_bucket$/, ""));
+    ].map(([name]) => name.replace(/_(?:bucket|sum|count)$/, ""));
     expect(asked.length).toBeGreaterThan(20);
     expect([...new Set(asked)].filter((name) => !known.has(name))).toEqual([]);
   } finally {

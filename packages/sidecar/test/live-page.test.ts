@@ -1,133 +1,343 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { evaluationConfig, judge } from "@umbra/shadow";
-import { livePage } from "@umbra/sidecar";
+import { Script } from "node:vm";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import {
+  evaluationConfig,
+  judge,
+  type Sample,
+  type SampleLeg,
+  type ShadowReport,
+} from "@umbra/shadow";
+import { livePage } from "../src/live-page/page.ts";
+import { script } from "../src/live-page/script.ts";
 
-const browser = [process.env.CHROMIUM_BIN, "/usr/bin/chromium", "/usr/bin/google-chrome"].find(
-  (file) => file !== undefined && existsSync(file),
-);
-/** Where there is no browser, its tests are told as skipped. */
-const withBrowser = browser === undefined ? test.skip : test;
+const page = livePage();
+const hostileName = '<img src=x onerror="alert(1)">';
 
-const hostile = '<img src=x onerror="document.title=1">';
-
-/** Samples as a file has them; every pair is equal. */
-function reportOf(candidate: string) {
-  const leg = {
-    ...{
-      status: 200,
-      class: "ok" as const,
-      stream: true,
-      ttft: 100,
-      ttfo: 100,
-      tpot: 20,
-      e2e: 500,
-    },
-    ...{ outTokens: 21, tokenSource: "usage" as const, outChars: 80, promptTokens: 50 },
-    ...{ cachedTokens: 0, promptBytes: 400, finish: "stop", endpoint: null, attempts: 1 },
-  };
-  const samples = Array.from({ length: 1_000 }, (_, i) => ({
-    ...{ v: 1 as const, id: `r${i}`, t0: 1_000 + i * 500, route: "default/route", candidate },
-    ...{ mirrored: true, drop: null, session: null, primary: leg, shadow: { ...leg, ttft: 150 } },
-  }));
-  return judge({ samples, config: evaluationConfig({ warmupMs: 0 }) });
-}
-
-const snapshot = {
-  reports: [reportOf("default/pool-b")],
-  pools: [
-    {
-      name: hostile,
-      endpoints: [
-        {
-          address: "10.0.0.1:8000",
-          inFlight: 3,
-          metrics: {
-            kind: "fresh",
-            metrics: { waitingRequests: 7, runningRequests: 2, kvCacheUsage: 0.42 },
-          },
-        },
-      ],
-    },
-  ],
-  mirrors: [
-    {
-      ...{ candidate: "default/pool-b", route: "default/route", role: "candidate", percent: 25 },
-      ...{ by: "session", inFlight: 1, mirrored: 10, dropped: { size: 2 }, paused: true },
-      ...{ pausedBy: "paused", breaker: "closed" },
-    },
-  ],
-};
-
-describe("the live page", () => {
-  test("needs nothing from elsewhere", () => {
-    const page = livePage();
-    expect(/(?:src|href)\s*=\s*"?https?:/.test(page)).toBe(false);
-    expect(page.includes("default-src 'none'")).toBe(true);
-    expect(page.length).toBeLessThan(120_000);
+describe("the page", () => {
+  test("loads nothing from elsewhere", () => {
+    expect(page).not.toMatch(/(?:src|href)\s*=\s*["']?(?:https?:)?\/\//i);
+    expect(page).not.toMatch(/@import|url\(/i);
   });
 
+  test("lets the browser load and reach nothing else", () => {
+    const policy = /http-equiv="Content-Security-Policy" content="([^"]*)"/
+      .exec(page)?.[1]
+      ?.split("; ");
+    expect(policy).toEqual(
+      expect.arrayContaining([
+        "default-src 'none'",
+        "style-src 'unsafe-inline'",
+        "script-src 'unsafe-inline'",
+        "connect-src 'self'",
+      ]),
+    );
+  });
+
+  test("is small", () => {
+    expect(Buffer.byteLength(page)).toBeLessThan(120 * 1024);
+  });
+
+  test("has a script that parses and never makes markup of text", () => {
+    expect(() => new Script(`"use strict";${script}`)).not.toThrow();
+    expect(script).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(/);
+  });
+
+  test("has an element for every id that the script asks for", () => {
+    const asked = [...script.matchAll(/\bat\("([^"]+)"\)/g)].map(([, id]) => id);
+    const there = new Set([...page.matchAll(/\bid="([^"]+)"/g)].map(([, id]) => id));
+    expect(asked.length).toBeGreaterThan(10);
+    expect(asked.filter((id) => id === undefined || !there.has(id))).toEqual([]);
+  });
+});
+
+const browser = [
+  process.env.CHROMIUM_BIN,
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+].find((path): path is string => path !== undefined && path !== "" && existsSync(path));
+const withChromium = browser === undefined ? test.skip : test;
+
+describe("the page in Chromium", () => {
   let server: Server;
-  let origin = "";
-  beforeAll(async () => {
+  let url: string;
+  let events: readonly object[];
+
+  beforeEach(async () => {
     server = createServer((request, response) => {
       if (request.url === "/") {
-        response.writeHead(200, { "content-type": "text/html" }).end(livePage());
-        return;
+        response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page);
+      } else if (request.url === "/v1/events") {
+        response.writeHead(200, { "content-type": "text/event-stream" });
+        // Chromium's virtual time stands still while a stream is open: this one ends, and is not asked for again.
+        response.write("retry: 3600000\n\n");
+        for (const event of events) response.write(`data: ${JSON.stringify(event)}\n\n`);
+        response.end();
+      } else {
+        response.writeHead(404).end();
       }
-      response.writeHead(200, { "content-type": "text/event-stream" });
-      response.end(`retry: 600000\ndata: ${JSON.stringify(snapshot)}\n\n`);
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  });
-  afterAll(() => {
-    server.closeAllConnections();
-    server.close();
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   });
 
-  withBrowser(
-    "shows verdict, gates, mirrors and pools in a real browser, and no markup from outside",
+  afterEach(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  withChromium(
+    "shows the newest event: verdict, gates, chart, mirrors and pools",
     async () => {
-      const dom = await domOf(origin);
-      const text = dom.replace(/<(script|style)[\s\S]*?<\/\1>/g, "");
-      for (const part of [
-        "✗ FAIL",
-        "ttft.typical",
-        "default/pool-b",
-        "25 % by session",
-        "size 2",
-        "! paused (paused)",
-        "10.0.0.1:8000",
-        "42 %",
-        "uplot",
-      ]) {
-        expect([part, text.includes(part)]).toEqual([part, true]);
-      }
-      expect(text.includes("&lt;img src=x")).toBe(true);
-      expect(text.includes("<img")).toBe(false);
+      events = [
+        { reports: [], pools: [], mirrors: [] },
+        {
+          reports: [report("pool-b", 1.3)],
+          pools: [pool("pool-a"), pool("pool-b")],
+          mirrors: [mirror("pool-b")],
+        },
+      ];
+      const dom = await domOf(url);
+      expect(elementText(dom, "word")).toBe("✗ FAIL");
+      expect(elementText(dom, "next")).toMatch(/^Next: \S/);
+      expect(rowHeads(dom, "gates")).toEqual(
+        expect.arrayContaining(["ttft.typical", "tpot.typical", "errors"]),
+      );
+      expect(dom).toMatch(/<i class="limit" style="left: 60%;">/);
+      expect(dom).toMatch(
+        /<div id="chart"[^>]*aria-label="Ratio over time: 1\.\d+ after[^>]*><div[^>]*class="uplot/,
+      );
+      expect(rowHeads(dom, "mirrors")).toEqual(["pool-b"]);
+      expect(elementText(dom, "mirrors")).toContain("concurrency 1,204, size 3");
+      expect(elementText(dom, "mirrors")).toContain("! paused (protection)");
+      expect(rowHeads(dom, "pools").filter((name) => name.startsWith("pool-"))).toEqual([
+        "pool-a2 endpoints, llama",
+        "pool-b2 endpoints, llama",
+      ]);
+      expect(elementText(dom, "pools")).toContain("! 1 of 2 fresh");
     },
-    60_000,
+    30_000,
+  );
+
+  withChromium(
+    "says so when the connection is lost, and keeps what it has",
+    async () => {
+      events = [{ reports: [report("pool-b", 1)], pools: [], mirrors: [] }];
+      const dom = await domOf(url);
+      expect(elementText(dom, "link")).toMatch(/^! connection lost, retrying; last heard at /);
+      expect(elementText(dom, "word")).toBe("✓ PASS");
+    },
+    30_000,
+  );
+
+  withChromium(
+    "says so when nothing is evaluated, and shows the pools",
+    async () => {
+      events = [{ reports: [], pools: [pool("pool-a")], mirrors: [] }];
+      const dom = await domOf(url);
+      expect(dom).toMatch(/<section id="waiting">/);
+      expect(dom).toMatch(/<div id="evaluation" hidden="">/);
+      expect(elementText(dom, "mirrors")).toBe("Nothing is mirrored.");
+      expect(rowHeads(dom, "pools")).toEqual([
+        "pool-a2 endpoints, llama",
+        "10.0.0.1:8000",
+        "10.0.0.2:8000",
+      ]);
+    },
+    30_000,
+  );
+
+  withChromium(
+    "lets one choose between candidates",
+    async () => {
+      events = [{ reports: [report("pool-b", 1), report("pool-c", 1.3)], pools: [], mirrors: [] }];
+      const dom = await domOf(url);
+      expect(dom).toMatch(/<label id="choice">/);
+      expect([...dom.matchAll(/<option[^>]*>([^<]*)/g)].map(([, name]) => name)).toEqual([
+        "pool-b",
+        "pool-c",
+      ]);
+      expect(elementText(dom, "word")).toBe("✓ PASS");
+    },
+    30_000,
+  );
+
+  withChromium(
+    "shows hostile names as text",
+    async () => {
+      events = [
+        {
+          reports: [report(hostileName, 1), report("pool-c", 1)],
+          pools: [pool(hostileName)],
+          mirrors: [mirror(hostileName)],
+        },
+      ];
+      const dom = await domOf(url);
+      expect(dom).not.toContain("<img");
+      const escaped = '&lt;img src=x onerror="alert(1)"&gt;';
+      expect(rowHeads(dom, "pools")[0]).toBe(`${escaped}2 endpoints, llama`);
+      expect(rowHeads(dom, "mirrors")).toEqual([escaped]);
+      expect(dom).toMatch(/<option[^>]*>&lt;img src=x/);
+    },
+    30_000,
   );
 });
 
+/** The document as it is when all events are shown. */
 async function domOf(url: string): Promise<string> {
-  const profile = mkdtempSync(join(tmpdir(), "umbra-browser-"));
+  const profile = await mkdtemp(join(tmpdir(), "umbra-live-page-"));
   const flags = [
-    ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
-    ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
-    ...[`--user-data-dir=${profile}`, "--virtual-time-budget=3000", "--dump-dom", url],
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--virtual-time-budget=4000",
+    `--user-data-dir=${profile}`,
+    "--dump-dom",
+    url,
   ];
-  const child = spawn(browser ?? "", flags, { stdio: ["ignore", "pipe", "ignore"] });
-  const timer = setTimeout(() => child.kill("SIGKILL"), 40_000);
-  let dom = "";
-  for await (const chunk of child.stdout) dom += String(chunk);
-  clearTimeout(timer);
-  rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
-  return dom;
+  // A group of its own: its helpers go with it.
+  const child = spawn(browser ?? "", flags, {
+    detached: true,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const limit = setTimeout(() => {
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+  }, 20_000);
+  try {
+    const chunks: Buffer[] = [];
+    child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
+    await new Promise((resolve, reject) => child.once("close", resolve).once("error", reject));
+    return Buffer.concat(chunks).toString("utf8");
+  } finally {
+    clearTimeout(limit);
+    await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Text inside the element, tags left out, entities kept. */
+function elementText(dom: string, id: string): string {
+  const [, tag, inner] =
+    new RegExp(`<(\\w+) [^>]*id="${id}"[^>]*>(.*?)</\\1>`, "s").exec(dom) ?? [];
+  return tag === undefined ? "" : (inner ?? "").replaceAll(/<[^>]*>/g, "");
+}
+
+function rowHeads(dom: string, id: string): readonly string[] {
+  const body = new RegExp(`<tbody id="${id}">(.*?)</tbody>`, "s").exec(dom)?.[1] ?? "";
+  return [...body.matchAll(/<th scope="row"[^>]*>(.*?)<\/th>/gs)].map(([, head]) =>
+    (head ?? "").replaceAll(/<[^>]*>/g, "").replace(" (advisory)", ""),
+  );
+}
+
+/** As the judge gives it, of 2,400 pairs in ten minutes. */
+function report(candidate: string, ratio: number): ShadowReport {
+  const config = evaluationConfig({ horizonMs: 599_000, minPairs: 2_000, warmupMs: 0 });
+  const samples = Array.from({ length: 2_400 }, (_, index) => sample(index, candidate, ratio));
+  return judge({
+    samples,
+    config,
+    facts: { baseline: { pool: "pool-a" }, candidate: { pool: candidate } },
+  });
+}
+
+function sample(index: number, candidate: string, ratio: number): Sample {
+  // Spread without chance: a pair's own noise, and a shared size.
+  const size = 1 + ((index * 7) % 13) / 13;
+  const noise = 1 + (((index * 37) % 101) - 50) / 500;
+  return {
+    v: 1,
+    id: `r${index}`,
+    t0: Date.UTC(2026, 0, 1) + index * 250,
+    route: "default/chat",
+    candidate,
+    mirrored: true,
+    drop: null,
+    session: null,
+    primary: leg(size),
+    shadow: leg(size * noise * ratio),
+    lag: 2,
+  };
+}
+
+function leg(scale: number): SampleLeg {
+  return {
+    status: 200,
+    class: "ok",
+    stream: true,
+    ttft: 100 * scale,
+    ttfo: 100 * scale,
+    tpot: 20 * scale,
+    e2e: 500 * scale,
+    outTokens: 21,
+    tokenSource: "usage",
+    outChars: 80,
+    promptTokens: 50,
+    cachedTokens: 10,
+    promptBytes: 400,
+    finish: "stop",
+    endpoint: "10.0.0.1:8000",
+    attempts: 1,
+  };
+}
+
+/** As `GET /v1/pools` gives it. */
+function pool(name: string): object {
+  const metrics = {
+    scrapedAtMs: 1_000,
+    waitingRequests: 2,
+    runningRequests: 11,
+    kvCacheUsage: 0.42,
+    activeAdapters: [],
+    maxActiveAdapters: 0,
+  };
+  const endpoint = { inFlight: 5, sentSinceScrape: 1, recentAdapters: [] };
+  return {
+    name,
+    models: ["llama"],
+    adapters: [],
+    endpoints: [
+      {
+        address: "10.0.0.1:8000",
+        ...endpoint,
+        metrics: { kind: "fresh", metrics },
+        metricsAgeMs: 400,
+      },
+      {
+        address: "10.0.0.2:8000",
+        ...endpoint,
+        metrics: { kind: "missing" },
+        lastFailure: "timeout",
+      },
+    ],
+  };
+}
+
+/** As `GET /v1/mirrors` gives it. */
+function mirror(candidate: string): object {
+  return {
+    name: `default/chat ${candidate}`,
+    route: "default/chat",
+    candidate,
+    policy: null,
+    role: "candidate",
+    percent: 12.5,
+    by: "request",
+    paused: true,
+    pausedBy: "protection",
+    breaker: "closed",
+    inFlight: 7,
+    eligible: 20_000,
+    sampled: 2_500,
+    mirrored: 1_293,
+    dropped: { concurrency: 1_204, size: 3 },
+    budgetUsed: { requests: 0.3 },
+  };
 }

@@ -14,7 +14,7 @@ function showMirrors(mirrors) {
 
 function mirrorState({ paused, pausedBy, breaker, percent }) {
   if (pausedBy === "stopped") return make("td", "■ stopped", "NOT_JUDGED");
-  if (paused) return make("td", "‖ paused" + (pausedBy === "protection" ? " to protect the primary" : ""), "INCONCLUSIVE");
+  if (paused) return make("td", "! paused" + (pausedBy ? " (" + pausedBy + ")" : ""), "INCONCLUSIVE");
   if (breaker === "open" || breaker === "half-open") return make("td", "! breaker " + breaker, "FAIL");
   return percent === 0 ? make("td", "○ share is 0", "NOT_JUDGED") : make("td", "✓ mirroring", "PASS");
 }

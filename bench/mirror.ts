@@ -1,0 +1,114 @@
+// What mirroring costs clients: latency at the primary with everything mirrored, measured and judged, against nothing
+// mirrored, in turns on one gateway. Open loop at a steady rate. `npm run bench:mirror [-- seconds-per-turn]`
+import { setTimeout as sleep } from "node:timers/promises";
+import { Agent, request } from "undici";
+import { startGateway } from "../e2e/harness/gateway.ts";
+import { runUmbra, startUmbra } from "../e2e/harness/processes.ts";
+import { policyScenario } from "../e2e/harness/resources.ts";
+import { until } from "../e2e/harness/until.ts";
+import { median } from "./harness/child.ts";
+
+const seconds = Number(process.argv[2] ?? 8);
+const [rounds, perSecond] = [5, 20];
+const allowed = 1.1;
+
+const simulate = ["simulate", "--replicas", "2", "--port", "0", "-o", "json", "--", "--model", "m"];
+const servers = [startUmbra(...simulate), startUmbra(...simulate)];
+const [primary = "", shadow = ""] = await Promise.all(
+  servers.map(async ({ output }) => {
+    await until("the servers listen", () => output().includes("endpoints"));
+    const line =
+      output()
+        .split("\n")
+        .find((each) => each.startsWith("{")) ?? "{}";
+    return (JSON.parse(line) as { readonly endpoints: readonly string[] }).endpoints.join(",");
+  }),
+);
+const gateway = await startGateway({
+  resources: policyScenario({
+    backends: { primary: 1 },
+    mirrors: ["shadow"],
+    pools: { primary, shadow },
+    policy: "  sampling: {percent: 100}\n  budget: {maxInFlight: 1024, maxRequests: 1000000}",
+  }),
+});
+const body = JSON.stringify({
+  model: "m",
+  stream: true,
+  max_tokens: 16,
+  messages: [{ role: "user", content: "x".repeat(1_024) }],
+});
+
+interface Turn {
+  readonly ttft: readonly [p50: number, p99: number];
+  readonly e2e: readonly [p50: number, p99: number];
+}
+
+async function turn(percent: number): Promise<Turn> {
+  const call = await runUmbra("shadow", "percent", String(percent), "--admin", gateway.admin);
+  if (call.status !== 0) throw new Error(call.stderr);
+  const dispatcher = new Agent({ connections: 256, pipelining: 1 });
+  const ttft: number[] = [];
+  const e2e: number[] = [];
+  const one = async () => {
+    const started = performance.now();
+    const answer = await request(`${gateway.origin}/v1/chat/completions`, {
+      method: "POST",
+      body,
+      headers: { host: "example.com", "content-type": "application/json" },
+      dispatcher,
+    });
+    let first: number | undefined;
+    for await (const _ of answer.body) first ??= performance.now() - started;
+    if (answer.statusCode !== 200) throw new Error(`answered ${answer.statusCode}`);
+    ttft.push(first ?? Number.NaN);
+    e2e.push(performance.now() - started);
+  };
+  const started = performance.now();
+  const all: Promise<void>[] = [];
+  while (performance.now() - started < seconds * 1_000) {
+    const due = ((performance.now() - started) / 1_000) * perSecond;
+    while (all.length < due) all.push(one());
+    await sleep(2);
+  }
+  await Promise.all(all);
+  await dispatcher.destroy();
+  const at = (values: readonly number[]) => {
+    const sorted = values.toSorted((a, b) => a - b);
+    const place = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN;
+    return [place(0.5), place(0.99)] as const;
+  };
+  return { ttft: at(ttft), e2e: at(e2e) };
+}
+
+await turn(100);
+const turns: { off: Turn; on: Turn }[] = [];
+for (let round = 0; round < rounds; round++) {
+  // Each goes first as often as the other.
+  const first = round % 2 === 0 ? 0 : 100;
+  const [a, b] = [await turn(first), await turn(100 - first)];
+  turns.push(first === 0 ? { off: a, on: b } : { off: b, on: a });
+}
+process.stdout.write(
+  `${perSecond} requests/s, medians of ${rounds} turns of ${seconds} s each; ratio = median of the turns' own ratios\n`,
+);
+process.stdout.write("          unmirrored ms  mirrored ms  ratio\n");
+let worst = 0;
+for (const metric of ["ttft", "e2e"] as const) {
+  for (const [place, name] of [
+    [0, "p50"],
+    [1, "p99"],
+  ] as const) {
+    const ratio = median(turns.map(({ off, on }) => on[metric][place] / off[metric][place]));
+    worst = Math.max(worst, ratio);
+    const middle = (lane: "off" | "on") =>
+      median(turns.map((each) => each[lane][metric][place])).toFixed(1);
+    process.stdout.write(
+      `${metric} ${name}  ${middle("off").padStart(13)} ${middle("on").padStart(12)} ${ratio.toFixed(3).padStart(6)}\n`,
+    );
+  }
+}
+process.stdout.write(`worst ratio ${worst.toFixed(3)} (at most ${allowed} is asked for)\n`);
+await gateway.stop();
+await Promise.all(servers.map((each) => each.stop()));
+process.exitCode = worst <= allowed ? 0 : 1;

@@ -1,0 +1,44 @@
+// Umbra's sidecar with one mirror that takes everything, and no limit to what it may take. Tells its port, and on
+// `usage` its CPU time in ms and its memory in MB.
+import { defaultMirrorPolicy, directTopology } from "@umbra/envoy-config";
+import { startSidecar } from "@umbra/sidecar";
+import pino from "pino";
+
+const direct = directTopology({ primary: ["127.0.0.1:9"], shadow: ["127.0.0.1:9"], port: 1 });
+const standard = defaultMirrorPolicy("bench");
+const policy = {
+  ...standard,
+  budget: { ...standard.budget, maxInFlight: 65_536, maxRequests: 1e9, maxBodyBytes: 1e7 },
+};
+const topology = {
+  ...direct,
+  listeners: direct.listeners.map((listener) => ({
+    ...listener,
+    virtualHosts: listener.virtualHosts.map((host) => ({
+      ...host,
+      routes: host.routes.map((route) => ({
+        ...route,
+        mirrors: route.mirrors.map((mirror) => ({ ...mirror, policy })),
+      })),
+    })),
+  })),
+};
+const sidecar = await startSidecar({
+  topology,
+  grpc: "127.0.0.1:0",
+  admin: { host: "127.0.0.1", port: 0 },
+  log: pino({ level: "error" }, pino.destination(2)),
+  scrapeIntervalMs: 60_000,
+  staleAfterMs: 3_600_000,
+});
+process.on("message", async () => {
+  const { user, system } = process.cpuUsage();
+  const answer = await fetch(`http://${sidecar.adminAddress}/metrics`);
+  const pairs = /^umbra_pairs (\d+)/m.exec(await answer.text())?.[1];
+  process.send?.({
+    cpuMs: (user + system) / 1_000,
+    rssMb: process.memoryUsage().rss / 2 ** 20,
+    pairs: Number(pairs),
+  });
+});
+process.send?.(Number(sidecar.grpcAddress.split(":").at(-1)));
