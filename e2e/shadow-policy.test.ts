@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Pair } from "@umbra/shadow";
 import { Agent } from "undici";
@@ -249,6 +252,46 @@ describe("a client that goes away", () => {
     } finally {
       await gateway.stop();
       await stopModelServers([...primary, ...shadow]);
+    }
+  }, 60_000);
+});
+
+describe("texts", () => {
+  test("are kept redacted, by few, for their owner alone, and only when asked for", async () => {
+    const folder = join(mkdtempSync(join(tmpdir(), "umbra-capture-")), "captures");
+    const primary = await startModelServers(1);
+    const shadow = await startModelServers(1);
+    const gateway = await startGateway({
+      resources: policyScenario({
+        backends: { primary: 1 },
+        mirrors: ["shadow"],
+        pools: { primary: addresses(primary), shadow: addresses(shadow) },
+        policy: "  sampling: {percent: 100}",
+      }),
+      serveFlags: ["--capture", "samples=2", "--capture-dir", folder],
+    });
+    try {
+      for (let i = 0; i < 5; i++) {
+        const messages = [{ role: "user", content: `canary, mail ann@example.com, ${i}` }];
+        const body = JSON.stringify({ model: "/model/llama2", max_tokens: 2, messages });
+        expect((await post(gateway.origin, body)).status).toBe(200);
+      }
+      await until("all are paired", async () => (await pairsOf(gateway)).length === 5);
+      const files = readdirSync(folder).map((name) => join(folder, name));
+      expect(files).toHaveLength(2);
+      for (const file of files) {
+        expect(statSync(file).mode & 0o777).toBe(0o600);
+        const text = readFileSync(file, "utf8");
+        expect(text).toContain("canary, mail [e-mail]");
+        expect(text).not.toContain("ann@example.com");
+      }
+      const report = await runUmbra("report", "--admin", gateway.admin, "-o", "json");
+      expect(JSON.parse(report.stdout)).toMatchObject({ evaluation: { captured: 2 } });
+      expect(report.stdout).not.toContain("canary");
+    } finally {
+      await gateway.stop();
+      await stopModelServers([...primary, ...shadow]);
+      rmSync(join(folder, ".."), { recursive: true, force: true });
     }
   }, 60_000);
 });

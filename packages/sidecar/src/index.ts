@@ -1,3 +1,4 @@
+export { redact } from "./capture/redact.ts";
 export { createTwinWatch, type TwinWatch } from "./exchange/twin-watch.ts";
 export { livePage } from "./live-page/page.ts";
 export { type Breaker, createBreaker } from "./mirror/breaker.ts";

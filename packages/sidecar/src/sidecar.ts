@@ -4,6 +4,7 @@ import { createRecorder, type ShadowReport } from "@umbra/shadow";
 import type { Logger } from "pino";
 import { startAdminServer } from "./admin/admin-server.ts";
 import { isEnvoyReady } from "./admin/envoy-ready.ts";
+import { createCaptures } from "./capture/captures.ts";
 import { newSecret, startEvaluations } from "./evaluation/evaluations.ts";
 import { createLoadCount } from "./evaluation/load-count.ts";
 import { createShadowMetrics } from "./evaluation/shadow-metrics.ts";
@@ -36,6 +37,12 @@ export interface SidecarOptions {
   readonly samplesFile?: string;
   /** Time between two looks at the evaluations, in ms; 5,000 when absent. */
   readonly lookEveryMs?: number;
+  /** Keeps redacted texts of the pairs that differ most, for `retentionMs`. Absent: no text is kept anywhere. */
+  readonly capture?: {
+    readonly folder: string;
+    readonly limit: number;
+    readonly retentionMs: number;
+  };
   /** Lets changing admin calls come from anywhere; without it, from loopback only. */
   readonly adminToken?: string;
 }
@@ -63,6 +70,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const registry = createMirrorRegistry(topology, now);
   const secret = newSecret();
   const load = createLoadCount(pools);
+  const captures =
+    options.capture === undefined ? undefined : createCaptures({ ...options.capture, secret });
   const evaluations = startEvaluations({
     topology,
     registry,
@@ -71,7 +80,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     secret,
     samplesFile: options.samplesFile,
     lookEveryMs: options.lookEveryMs ?? 5_000,
-    captured: () => 0,
+    captured: () => captures?.count ?? 0,
     onLook: (reports) => protectPrimary(reports, registry, log),
     onTrouble: (text) => log.error(text),
   });
@@ -80,6 +89,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     onPair(pair, mirror) {
       shadowMetrics.paired(pair.shadow.pool, pair);
       evaluations.paired(pair, mirror);
+      captures?.paired(pair, mirror, registry.gateOf(mirror)?.route ?? "");
     },
     onLost(primary, mirror) {
       const gate = registry.gateOf(mirror);
@@ -113,6 +123,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     pools,
     memo,
     watch,
+    captures,
     maxBodyBytes,
     now,
     mirroring: { registry, secret, random: Math.random, onDropped: evaluations.dropped },
@@ -136,6 +147,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
           recorder,
           memo,
           watch,
+          captures,
           timeoutOf: (mirror) => registry.gateOf(mirror)?.policy?.budget.requestTimeoutMs,
         }),
     },
@@ -157,6 +169,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     recorder.expire();
     for (const gate of registry.gates) gate.expire();
   }, 1_000).unref();
+  const forgetting = setInterval(() => captures?.expire(), 600_000).unref();
   const awaited = primaryPools(topology);
 
   const notReady = async (): Promise<readonly string[]> => {
@@ -188,12 +201,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       async close(graceMs) {
         server.setServing(false);
         clearInterval(sweeping);
+        clearInterval(forgetting);
         await server.close(graceMs);
         await Promise.all([scraping.close(), evaluations.close(), admin.close()]);
       },
     };
   } catch (cause) {
     clearInterval(sweeping);
+    clearInterval(forgetting);
     await Promise.allSettled([server.close(0), scraping.close(), evaluations.close()]);
     throw cause;
   }

@@ -5,7 +5,7 @@ import pino from "pino";
 import { CommandError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { readToken } from "../process/token.ts";
-import { hostPort, numberOf } from "../resources/host-port.ts";
+import { captureCount, hostPort, numberOf } from "../resources/host-port.ts";
 import {
   soundTopologyOf,
   type TopologyFlags,
@@ -21,6 +21,9 @@ interface ServeFlags extends TopologyFlags {
   readonly grace: number;
   readonly samples?: string;
   readonly adminTokenFile?: string;
+  readonly capture?: number;
+  readonly captureDir: string;
+  readonly captureRetention: number;
 }
 
 /** `umbra serve`: the sidecar, until SIGINT or SIGTERM. */
@@ -50,6 +53,22 @@ export function serveCommand(io: Io): Command {
       "append every measured request to this NDJSON file: numbers and hashes",
     )
     .option(
+      "--capture <samples=count>",
+      "keep so many redacted pairs of prompts and answers on disk; without it no text is kept",
+      captureCount,
+    )
+    .option(
+      "--capture-dir <folder>",
+      "where they are kept, readable by you alone",
+      "umbra-captures",
+    )
+    .option(
+      "--capture-retention <days>",
+      "how long they are kept",
+      numberOf("--capture-retention", { min: 0.01, max: 30 }),
+      7,
+    )
+    .option(
       "--admin-token-file <file>",
       "take changing admin calls from anywhere, with this file's token; else from loopback only",
     )
@@ -72,6 +91,15 @@ export function serveCommand(io: Io): Command {
         scrapeIntervalMs: flags.scrapeInterval,
         ...(envoyAdmin === undefined ? {} : { envoyAdmin }),
         ...(flags.samples === undefined ? {} : { samplesFile: flags.samples }),
+        ...(flags.capture === undefined
+          ? {}
+          : {
+              capture: {
+                folder: flags.captureDir,
+                limit: flags.capture,
+                retentionMs: flags.captureRetention * 24 * 3_600_000,
+              },
+            }),
         ...(flags.adminTokenFile === undefined
           ? {}
           : { adminToken: readToken(flags.adminTokenFile) }),

@@ -8,7 +8,7 @@ import { isReady } from "../process/admin-client.ts";
 import { keepRunning } from "../process/keep-running.ts";
 import { ownCommand } from "../process/own-command.ts";
 import { waitUntil } from "../process/wait-until.ts";
-import { hostPort, numberOf } from "../resources/host-port.ts";
+import { captureCount, hostPort, numberOf } from "../resources/host-port.ts";
 import {
   soundTopologyOf,
   type TopologyFlags,
@@ -24,6 +24,9 @@ interface UpFlags extends TopologyFlags {
   readonly accessLog: boolean;
   readonly samples?: string;
   readonly adminTokenFile?: string;
+  readonly capture?: number;
+  readonly captureDir: string;
+  readonly captureRetention: number;
 }
 
 const readyTimeoutMs = 30_000;
@@ -53,6 +56,22 @@ export function upCommand(io: Io): Command {
       "append every measured request to this NDJSON file: numbers and hashes",
     )
     .option(
+      "--capture <samples=count>",
+      "keep so many redacted pairs of prompts and answers on disk; without it no text is kept",
+      captureCount,
+    )
+    .option(
+      "--capture-dir <folder>",
+      "where they are kept, readable by you alone",
+      "umbra-captures",
+    )
+    .option(
+      "--capture-retention <days>",
+      "how long they are kept",
+      numberOf("--capture-retention", { min: 0.01, max: 30 }),
+      7,
+    )
+    .option(
       "--admin-token-file <file>",
       "take changing admin calls from anywhere, with this file's token; else from loopback only",
     )
@@ -72,6 +91,12 @@ export function upCommand(io: Io): Command {
       });
       const files = [
         ...(flags.samples === undefined ? [] : ["--samples", flags.samples]),
+        ...(flags.capture === undefined
+          ? []
+          : [
+              ...["--capture", `samples=${flags.capture}`, "--capture-dir", flags.captureDir],
+              ...["--capture-retention", String(flags.captureRetention)],
+            ]),
         ...(flags.adminTokenFile === undefined ? [] : ["--admin-token-file", flags.adminTokenFile]),
       ];
       const own = ["--grpc", flags.grpc, "--admin", flags.admin, "--envoy-admin", flags.envoyAdmin];

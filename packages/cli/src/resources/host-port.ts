@@ -26,3 +26,12 @@ export function numberOf(
     return value;
   };
 }
+
+/** Reads `samples=N` of `--capture`. */
+export function captureCount(text: string): number {
+  const count = Number(/^samples=(\d{1,4})$/.exec(text)?.[1]);
+  if (!(count >= 1 && count <= 1_000)) {
+    throw new UsageError(`--capture takes samples=N, N from 1 to 1000, not "${text}"`);
+  }
+  return count;
+}

@@ -44,7 +44,7 @@ export function judge(input: EvaluationInput): ShadowReport {
   const leftS = facts.isBudgetSpent === true ? 0 : (config.horizonMs - elapsedMs) / 1_000;
   const errors = matrixOf(table, (lane, i) => lane.classes[i] ?? "");
   const replicas = facts.baseline?.replicas;
-  return {
+  return finiteOnly({
     schema: "shadow-report/1",
     evaluation: {
       id,
@@ -95,7 +95,12 @@ export function judge(input: EvaluationInput): ShadowReport {
     plots: describePlots(table),
     validity: checks,
     limits_hit: facts.limitsHit ?? [],
-  };
+  });
+}
+
+/** A report is JSON: what no number can be told of is null there, and so it is here. */
+function finiteOnly(report: ShadowReport): ShadowReport {
+  return JSON.parse(JSON.stringify(report)) as ShadowReport;
 }
 
 /** SHA-256 of the configuration, whatever the order of its fields. */

@@ -1,6 +1,7 @@
 import { streamMetadata } from "@umbra/envoy-config";
 import type { ObserveExchange, StreamInfo } from "@umbra/ext-proc";
 import type { LegRecorder, Recorder } from "@umbra/shadow";
+import type { Captures } from "../capture/captures.ts";
 import { memoKey, type PickMemo } from "./pick-memo.ts";
 import type { TwinWatch } from "./twin-watch.ts";
 
@@ -8,6 +9,8 @@ export interface ObserveOptions {
   readonly recorder: Recorder;
   readonly memo: PickMemo;
   readonly watch: TwinWatch;
+  /** Absent unless text is to be kept. */
+  readonly captures: Captures | undefined;
   /** How long a mirror's copies may take, in ms. */
   readonly timeoutOf: (mirror: string) => number | undefined;
 }
@@ -18,7 +21,7 @@ export interface ObserveOptions {
  */
 export function observeExchange(
   stream: StreamInfo,
-  { recorder, memo, watch, timeoutOf }: ObserveOptions,
+  { recorder, memo, watch, captures, timeoutOf }: ObserveOptions,
 ): ObserveExchange {
   const lane = stream.metadata.get(streamMetadata.lane) === "shadow" ? "shadow" : "primary";
   const pool = stream.metadata.get(streamMetadata.pool) ?? "";
@@ -70,6 +73,7 @@ export function observeExchange(
 
     onResponseBody(chunk, endOfStream) {
       leg?.responseBody(chunk, endOfStream);
+      if (leg !== undefined) captures?.answer(requestId, lane === "shadow" ? mirrors : "", chunk);
     },
 
     onEnd(outcome) {

@@ -1,6 +1,7 @@
 import { destinationHeader, type HeaderEntry, streamMetadata } from "@umbra/envoy-config";
 import type { Decision, Headers, PickExchange, StreamInfo } from "@umbra/ext-proc";
 import type { InferenceRequest, Lease } from "@umbra/scheduler";
+import type { Captures } from "../capture/captures.ts";
 import { requestView } from "../mirror/request-view.ts";
 import { rewriteBody, shadowModel } from "../mirror/rewrite-body.ts";
 import { errorReply, type RequestErrorCode } from "../openai/error-reply.ts";
@@ -15,6 +16,8 @@ export interface PickOptions {
   readonly memo: PickMemo;
   readonly mirroring: MirroringOptions;
   readonly watch: TwinWatch;
+  /** Absent unless text is to be kept. */
+  readonly captures: Captures | undefined;
   readonly maxBodyBytes: number;
   /** Called once a decision is made; must be cheap, it is on every request's path. */
   readonly onDecision: (pool: string, lane: Lane, outcome: PickOutcome, tookMs: number) => void;
@@ -102,6 +105,7 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
     if (made.isObserved && made.mirrors.length > 0) {
       watchedId = requestId;
       options.watch.primaryPicked(requestId, made.mirrors);
+      if (body !== undefined) options.captures?.request(requestId, body);
     }
     return made.headers;
   }
