@@ -1,12 +1,13 @@
 // The whole path through a real Envoy: no ext_proc, pick, pick + observe, pick + observe + mirror. In turns within
 // one run; what counts is the ratio. `npm run bench:path [-- seconds-per-cell]`
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { directTopology, renderBootstrap, type Topology } from "@umbra/envoy-config";
+import { directTopology, readTopology, renderBootstrap, type Topology } from "@umbra/envoy-config";
 import { Agent, request } from "undici";
 import { freePorts } from "../e2e/harness/ports.ts";
 import { startProcess, startUmbra } from "../e2e/harness/processes.ts";
+import { policyScenario } from "../e2e/harness/resources.ts";
 import { until } from "../e2e/harness/until.ts";
 import { median } from "./harness/child.ts";
 
@@ -64,14 +65,30 @@ for (const { name, picker, observe, isMirrored } of cases) {
   const [port = 0, grpc, admin, envoyAdmin] = await freePorts(4);
   const direct = directTopology({
     primary,
-    shadow: isMirrored ? shadow : [],
+    // Only what has a mirror is observed.
+    shadow: observe ? shadow : [],
     port,
     bindAddress: "127.0.0.1",
   });
-  const topology: Topology = {
-    ...direct,
-    pools: direct.pools.map((pool) => ({ ...pool, picker })),
-  };
+  // With the budget of a real evaluation mirroring would end in the middle of the run.
+  const resources = join(folder, `${port}.resources.yaml`);
+  writeFileSync(
+    resources,
+    policyScenario({
+      backends: { primary: 1 },
+      mirrors: ["shadow"],
+      pools: { primary: primary.join(","), shadow: shadow.join(",") },
+      policy: "  budget: {maxInFlight: 1024, maxRequests: 1000000000, maxBodyBytes: 33554432}",
+    }),
+  );
+  const mirrored = () =>
+    readTopology([{ name: "bench", text: readFileSync(resources, "utf8") }], {
+      listenerPorts: new Map([["http", port]]),
+      bindAddress: "127.0.0.1",
+    }).topology;
+  const topology: Topology = isMirrored
+    ? mirrored()
+    : { ...direct, pools: direct.pools.map((pool) => ({ ...pool, picker })) };
   const file = join(folder, `${port}.yaml`);
   writeFileSync(
     file,
@@ -81,7 +98,9 @@ for (const { name, picker, observe, isMirrored } of cases) {
       observe,
     }),
   );
-  const mirrors = isMirrored ? ["--shadow", shadow.join(",")] : [];
+  const lanes = isMirrored
+    ? ["-f", resources]
+    : ["--primary", primary.join(","), ...(observe ? ["--shadow", shadow.join(",")] : [])];
   const addresses = [
     "--grpc",
     `127.0.0.1:${grpc}`,
@@ -90,7 +109,7 @@ for (const { name, picker, observe, isMirrored } of cases) {
     "--envoy-admin",
     `127.0.0.1:${envoyAdmin}`,
   ];
-  running.push(startUmbra("serve", "--primary", primary.join(","), ...mirrors, ...addresses));
+  running.push(startUmbra("serve", ...lanes, ...addresses));
   running.push(
     startProcess(
       envoy,

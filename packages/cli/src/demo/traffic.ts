@@ -20,9 +20,10 @@ export async function mixedTraffic(
   origin: string,
   host: string,
   durationMs: number,
+  seed: number,
   io: Io,
 ): Promise<LoadResult> {
-  const random = seededRandom(7);
+  const random = seededRandom(seed);
   const progress = progressLine(io);
   const result = await openLoop({
     origin,
@@ -35,7 +36,7 @@ export async function mixedTraffic(
     next: () => ({
       model: oneOf(models, random),
       promptTokens: skewedLength(200, random),
-      outputTokens: skewedLength(40, random),
+      outputTokens: skewedLength(20, random),
       isStream: random() < 0.75,
     }),
     onProgress: ({ elapsedMs, sent, done, failed }) =>

@@ -99,20 +99,17 @@ function nextStep(
   held: readonly ValidityCheck[],
   { isFinal, leftS, pairs, minPairs }: VerdictInput,
 ): ReportVerdict["next"] {
-  const etas = open.flatMap(({ eta_s }) => eta_s ?? []);
-  const eta = Math.max(0, leftS, ...etas);
-  if (!isFinal || etas.length > 0) {
-    const minutes = Math.ceil(eta / 60);
-    const action =
-      eta > 0
-        ? `run about ${minutes} min more`
-        : `run on until there are ${minPairs} pairs (${pairs} so far)`;
-    return { action, eta_s: eta > 0 ? Math.ceil(eta) : null };
+  const eta = Math.max(0, leftS, ...open.flatMap(({ eta_s }) => eta_s ?? []));
+  if (eta > 0) {
+    return { action: `run about ${Math.ceil(eta / 60)} min more`, eta_s: Math.ceil(eta) };
   }
-  const action =
-    held.length > 0
+  const action = !isFinal
+    ? `run on until there are ${minPairs} pairs (${pairs} so far)`
+    : held.length > 0
       ? "give the shadow's replicas the primary's load (percent = shadow replicas / primary replicas), then start a new evaluation"
-      : "run longer, or mirror more: the effect is too near to the margin for this much data";
+      : open.some(({ note }) => note?.includes("autocorrelated") === true)
+        ? "run longer: load that lasts ties neighbouring blocks of time together"
+        : "run longer, or mirror more: the effect is too near to the margin for this much data";
   return { action, eta_s: null };
 }
 
