@@ -18,6 +18,9 @@ import { timelineOf } from "./timeline.ts";
 import { checkValidity } from "./validity.ts";
 import { verdictOf } from "./verdict.ts";
 
+/** The last request of a run leaves a little before its end. */
+const nearlyAll = 0.99;
+
 /**
  * Judges a candidate: pairs in, report out. Pure, and the same report for the same input. Its verdict may be looked at as
  * often as one likes: what needs a planned end waits for it.
@@ -28,8 +31,8 @@ export function judge(input: EvaluationInput): ShadowReport {
   const table = tabulate(part.rows);
   const elapsedMs = part.nowMs - part.startedAtMs;
   const pairs = table.isJudged.reduce((sum, flag) => sum + flag, 0);
-  const isFinal =
-    (elapsedMs >= config.horizonMs || facts.isBudgetSpent === true) && pairs >= config.minPairs;
+  const isOver = elapsedMs >= config.horizonMs * nearlyAll || facts.isBudgetSpent === true;
+  const isFinal = isOver && pairs >= config.minPairs;
   const hash = configHash(config);
   const id = evaluationId(part.route, part.candidate, hash);
   const seedOf = (gate: string) => config.seed ?? seedFrom(`${id} ${gate}`);
@@ -41,7 +44,7 @@ export function judge(input: EvaluationInput): ShadowReport {
   };
   const gates = judgeGates(table, context);
   const { checks } = checkValidity(table, part, facts, context);
-  const leftS = facts.isBudgetSpent === true ? 0 : (config.horizonMs - elapsedMs) / 1_000;
+  const leftS = facts.isBudgetSpent === true ? 0 : (config.horizonMs * nearlyAll - elapsedMs) / 1_000;
   const errors = matrixOf(table, (lane, i) => lane.classes[i] ?? "");
   const replicas = facts.baseline?.replicas;
   return finiteOnly({

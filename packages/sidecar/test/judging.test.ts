@@ -1,0 +1,87 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { evaluationConfig, type Sample } from "@umbra/shadow";
+import { createJudging } from "../src/evaluation/judging.ts";
+
+const leg = {
+  ...{ status: 200, class: "ok" as const, stream: true, ttft: 100, ttfo: 100, tpot: 20, e2e: 500 },
+  ...{ outTokens: 21, tokenSource: "usage" as const, outChars: 80, promptTokens: 50 },
+  ...{ cachedTokens: 0, promptBytes: 400, finish: "stop", endpoint: null, attempts: 1 },
+};
+
+function sample(i: number, more: Partial<Sample> = {}): Sample {
+  return {
+    ...{ v: 1, id: `r${i}`, t0: Date.now() - 10_000 + i, route: "default/r" },
+    ...{ candidate: "default/b", mirrored: true, drop: null, session: null },
+    ...{ primary: leg, shadow: leg, lag: 1, ...more },
+  };
+}
+
+describe("evaluations on disk", () => {
+  let folder = "";
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "umbra-judging-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  const key = "default/r default/b";
+  function open(minPairs = 2_000) {
+    const config = evaluationConfig({ warmupMs: 0, minPairs });
+    const candidate = "default/b";
+    const role = "candidate" as const;
+    const evaluation = { key, route: "default/r", candidate, role, controlKey: undefined, config };
+    const setup = {
+      evaluations: [evaluation],
+      samplesFile: join(folder, "run.ndjson"),
+      capacity: 10_000,
+      lookEveryMs: 1_000,
+    };
+    const trouble: string[] = [];
+    const judging = createJudging(setup, (text) => trouble.push(text));
+    return { judging, trouble, file: setup.samplesFile };
+  }
+  const add = (judging: ReturnType<typeof createJudging>, from: number, to: number) =>
+    judging.add(Array.from({ length: to - from }, (_, i) => ({ key, sample: sample(from + i) })));
+
+  test("a crash costs nothing that was written, and the evaluation goes on", () => {
+    const first = open();
+    add(first.judging, 0, 50);
+    const before = first.judging.look(true)[0];
+    // Cut short in the middle of a line; never closed.
+    appendFileSync(first.file, '{"v":1,"id":"half');
+    const second = open();
+    expect(second.judging.look(true)[0]).toMatchObject({
+      funnel: { paired: 50 },
+      evaluation: { id: before?.evaluation.id, started_at: before?.evaluation.started_at },
+    });
+    add(second.judging, 50, 60);
+    expect(second.judging.look(true)[0]?.funnel.paired).toBe(60);
+    second.judging.close();
+    expect(readFileSync(second.file, "utf8").trim().split("\n")).toHaveLength(61);
+    expect(statSync(second.file).mode & 0o777).toBe(0o600);
+  });
+
+  test("another configuration is another evaluation, and the file keeps both", () => {
+    const first = open();
+    add(first.judging, 0, 50);
+    first.judging.close();
+    const second = open(500);
+    expect(second.judging.look(true)[0]?.funnel.paired).toBe(0);
+    add(second.judging, 50, 55);
+    expect(second.judging.look(true)[0]?.funnel.paired).toBe(5);
+    second.judging.close();
+    expect(readFileSync(second.file, "utf8").trim().split("\n")).toHaveLength(55);
+  });
+
+  test("looks are made only when there is something new", () => {
+    const { judging } = open();
+    add(judging, 0, 20);
+    const [first] = judging.look(false);
+    expect(judging.look(false)[0]).toBe(first);
+    add(judging, 20, 21);
+    expect(judging.look(false)[0]).not.toBe(first);
+    judging.close();
+  });
+});
