@@ -1,6 +1,6 @@
-// The whole path through a real Envoy: no ext_proc, pick, pick + observe, pick + observe + mirror. In turns within
+// The whole path through a real Envoy: no ext_proc, pick, with what is evaluated observed, and mirrored. In turns within
 // one run; what counts is the ratio. `npm run bench:path [-- seconds-per-cell]`
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { directTopology, readTopology, renderBootstrap, type Topology } from "@umbra/envoy-config";
@@ -49,58 +49,43 @@ const [primary = [], shadow = []] = await Promise.all(
 interface Case {
   readonly name: string;
   readonly picker: "umbra" | "none";
-  readonly observe: boolean;
-  readonly isMirrored: boolean;
+  /** Spec of a ShadowPolicy; without one there is no mirror. */
+  readonly policy?: string;
 }
 
+// With the budget of a real evaluation mirroring would end in the middle of the run.
+const budget = "  budget: {maxInFlight: 1024, maxRequests: 1000000000, maxBodyBytes: 33554432}";
 const cases: readonly Case[] = [
-  { name: "no ext_proc", picker: "none", observe: false, isMirrored: false },
-  { name: "pick", picker: "umbra", observe: false, isMirrored: false },
-  { name: "pick + observe", picker: "umbra", observe: true, isMirrored: false },
-  { name: "pick + observe + mirror", picker: "umbra", observe: true, isMirrored: true },
+  { name: "no ext_proc", picker: "none" },
+  { name: "pick", picker: "umbra" },
+  {
+    name: "pick, none evaluated",
+    picker: "umbra",
+    policy: `${budget}\n  sampling: {percent: 0}\n  evaluation: {observeUnmirrored: 0}`,
+  },
+  {
+    name: "pick + observe",
+    picker: "umbra",
+    policy: `${budget}\n  sampling: {percent: 0}\n  evaluation: {observeUnmirrored: 100}`,
+  },
+  { name: "pick + observe + mirror", picker: "umbra", policy: budget },
 ];
 
 const origins = new Map<string, string>();
-for (const { name, picker, observe, isMirrored } of cases) {
+for (const { name, picker, policy } of cases) {
   const [port = 0, grpc, admin, envoyAdmin] = await freePorts(4);
-  const direct = directTopology({
-    primary,
-    // Only what has a mirror is observed.
-    shadow: observe ? shadow : [],
-    port,
-    bindAddress: "127.0.0.1",
-  });
-  // With the budget of a real evaluation mirroring would end in the middle of the run.
   const resources = join(folder, `${port}.resources.yaml`);
-  writeFileSync(
-    resources,
-    policyScenario({
-      backends: { primary: 1 },
-      mirrors: ["shadow"],
-      pools: { primary: primary.join(","), shadow: shadow.join(",") },
-      policy: "  budget: {maxInFlight: 1024, maxRequests: 1000000000, maxBodyBytes: 33554432}",
-    }),
-  );
-  const mirrored = () =>
-    readTopology([{ name: "bench", text: readFileSync(resources, "utf8") }], {
-      listenerPorts: new Map([["http", port]]),
-      bindAddress: "127.0.0.1",
-    }).topology;
-  const topology: Topology = isMirrored
-    ? mirrored()
-    : { ...direct, pools: direct.pools.map((pool) => ({ ...pool, picker })) };
+  const topology =
+    policy === undefined ? direct(port, picker) : withPolicy(port, resources, policy);
   const file = join(folder, `${port}.yaml`);
   writeFileSync(
     file,
     renderBootstrap(topology, {
       sidecar: `127.0.0.1:${grpc}`,
       envoyAdmin: `127.0.0.1:${envoyAdmin}`,
-      observe,
     }),
   );
-  const lanes = isMirrored
-    ? ["-f", resources]
-    : ["--primary", primary.join(","), ...(observe ? ["--shadow", shadow.join(",")] : [])];
+  const lanes = policy === undefined ? ["--primary", primary.join(",")] : ["-f", resources];
   const addresses = [
     "--grpc",
     `127.0.0.1:${grpc}`,
@@ -182,6 +167,20 @@ for (const bodyBytes of [1_024, 65_536]) {
 await Promise.all(running.map((each) => each.stop()));
 rmSync(folder, { recursive: true, force: true });
 
+function direct(port: number, picker: Case["picker"]): Topology {
+  const topology = directTopology({ primary, shadow: [], port, bindAddress: "127.0.0.1" });
+  return { ...topology, pools: topology.pools.map((pool) => ({ ...pool, picker })) };
+}
+
+function withPolicy(port: number, file: string, policy: string): Topology {
+  const pools = { primary: primary.join(","), shadow: shadow.join(",") };
+  const text = policyScenario({ backends: { primary: 1 }, mirrors: ["shadow"], pools, policy });
+  writeFileSync(file, text);
+  const listenerPorts = new Map([["http", port]]);
+  const options = { listenerPorts, bindAddress: "127.0.0.1" };
+  return readTopology([{ name: file, text }], options).topology;
+}
+
 interface Result {
   readonly rate: number;
   readonly p50: number;
@@ -202,7 +201,7 @@ async function measure(origin: string, body: string, inFlight: number): Promise<
         const answer = await request(`${origin}/v1/chat/completions`, {
           method: "POST",
           body,
-          headers: { "content-type": "application/json" },
+          headers: { host: "example.com", "content-type": "application/json" },
           dispatcher,
         });
         await answer.body.dump();
