@@ -17,7 +17,13 @@ if (browser === undefined || !existsSync(page)) {
   process.exit(1);
 }
 const profile = mkdtempSync(join(tmpdir(), "umbra-browser-"));
-const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"];
+const flags = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--hide-scrollbars",
+  "--no-first-run",
+];
 const { status } = spawnSync(
   browser,
   [

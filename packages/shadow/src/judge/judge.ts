@@ -44,7 +44,8 @@ export function judge(input: EvaluationInput): ShadowReport {
   };
   const gates = judgeGates(table, context);
   const { checks } = checkValidity(table, part, facts, context);
-  const leftS = facts.isBudgetSpent === true ? 0 : (config.horizonMs * nearlyAll - elapsedMs) / 1_000;
+  const leftS =
+    facts.isBudgetSpent === true ? 0 : (config.horizonMs * nearlyAll - elapsedMs) / 1_000;
   const errors = matrixOf(table, (lane, i) => lane.classes[i] ?? "");
   const replicas = facts.baseline?.replicas;
   return finiteOnly({
