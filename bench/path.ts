@@ -166,6 +166,8 @@ for (const bodyBytes of [1_024, 65_536]) {
 }
 await Promise.all(running.map((each) => each.stop()));
 rmSync(folder, { recursive: true, force: true });
+process.stdout.write("\nBelow saturation: what clients see of mirroring\n");
+await import("./mirror.ts");
 
 function direct(port: number, picker: Case["picker"]): Topology {
   const topology = directTopology({ primary, shadow: [], port, bindAddress: "127.0.0.1" });

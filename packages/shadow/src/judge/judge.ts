@@ -13,7 +13,7 @@ import {
 import { judgeGates } from "./gates.ts";
 import type { EvaluationFacts, EvaluationInput, LaneFacts } from "./input.ts";
 import { type Partition, partition } from "./partition.ts";
-import { type PairTable, tabulate } from "./table.ts";
+import type { PairTable } from "./table.ts";
 import { timelineOf } from "./timeline.ts";
 import { checkValidity } from "./validity.ts";
 import { verdictOf } from "./verdict.ts";
@@ -28,7 +28,7 @@ const nearlyAll = 0.99;
 export function judge(input: EvaluationInput): ShadowReport {
   const { config, facts = {} } = input;
   const part = partition(input);
-  const table = tabulate(part.rows);
+  const { table } = part;
   const elapsedMs = part.nowMs - part.startedAtMs;
   const pairs = table.isJudged.reduce((sum, flag) => sum + flag, 0);
   const isOver = elapsedMs >= config.horizonMs * nearlyAll || facts.isBudgetSpent === true;

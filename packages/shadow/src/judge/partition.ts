@@ -1,6 +1,6 @@
 import type { Sample, SampleLeg } from "../samples/sample.ts";
 import type { EvaluationInput } from "./input.ts";
-import type { PairRow } from "./table.ts";
+import { createTableBuilder, type PairTable } from "./table.ts";
 
 /** Samples by what became of them. */
 export interface Partition {
@@ -9,9 +9,9 @@ export interface Partition {
   /** Where judging begins: behind the warm-up, and in the last segment. */
   readonly judgedFromMs: number;
   /** Pairs from there on. */
-  readonly rows: readonly PairRow[];
-  /** Mirrored and not mirrored primaries from there on, for primary protection. */
-  readonly primaries: readonly Sample[];
+  readonly table: PairTable;
+  /** Latency of primaries, mirrored and not, for primary protection. */
+  readonly primaries: Primaries;
   readonly counts: {
     readonly samples: number;
     readonly mirrored: number;
@@ -25,6 +25,13 @@ export interface Partition {
   readonly candidate: string;
 }
 
+/** By index: time of dispatch, whether it was mirrored, and latency in ms. */
+export interface Primaries {
+  readonly atMs: number[];
+  readonly isMirrored: boolean[];
+  readonly latencyMs: number[];
+}
+
 export interface Mean {
   readonly n: number;
   readonly mean: number;
@@ -32,61 +39,62 @@ export interface Mean {
 
 /** Sorts the samples of one candidate. */
 export function partition({ samples, control, config, facts = {} }: EvaluationInput): Partition {
-  const all = [...samples];
   const baselines = control === undefined ? undefined : controlLegs(control);
-  const startedAtMs = facts.startedAtMs ?? least(all);
-  const nowMs = facts.nowMs ?? most(all, startedAtMs);
+  const since = facts.startedAtMs ?? Number.NEGATIVE_INFINITY;
+  const table = createTableBuilder();
+  const primaries: Primaries = { atMs: [], isMirrored: [], latencyMs: [] };
+  const dropped: Record<string, number> = {};
+  const [keptSize, droppedSize] = [runningMean(), runningMean()];
+  let [mirrored, paired, counted] = [0, 0, 0];
+  let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  let [route, candidate] = ["", ""];
+  for (const sample of samples) {
+    const { t0, primary, drop, shadow } = sample;
+    if (counted === 0) [route, candidate] = [sample.route, sample.candidate];
+    if (t0 < since) continue;
+    counted++;
+    first = Math.min(first, t0);
+    last = Math.max(last, t0);
+    if (drop !== null) dropped[drop] = (dropped[drop] ?? 0) + 1;
+    if (sample.mirrored) mirrored++;
+    if (shadow !== null) paired++;
+    if (sample.mirrored) keptSize.add(primary.promptBytes);
+    else if (drop !== null) droppedSize.add(primary.promptBytes);
+    addPrimary(primaries, sample);
+    const baseline = baselines === undefined ? primary : baselines.get(sample.id);
+    if (shadow !== null && baseline !== undefined) table.add(sample, baseline, shadow);
+  }
+  const startedAtMs = facts.startedAtMs ?? (counted === 0 ? 0 : first);
   const judgedFromMs = Math.max(
     startedAtMs + config.warmupMs,
     facts.segments?.at(-1)?.startedAtMs ?? startedAtMs,
   );
-  const rows: PairRow[] = [];
-  const primaries: Sample[] = [];
-  const dropped: Record<string, number> = {};
-  const [keptSize, droppedSize] = [runningMean(), runningMean()];
-  let [mirrored, paired, counted] = [0, 0, 0];
-  for (const sample of all) {
-    if (sample.t0 < startedAtMs) continue;
-    counted++;
-    const bytes = sample.primary.promptBytes;
-    if (sample.drop !== null) dropped[sample.drop] = (dropped[sample.drop] ?? 0) + 1;
-    if (sample.mirrored) mirrored++;
-    if (sample.shadow !== null) paired++;
-    if (sample.mirrored) keptSize.add(bytes);
-    else if (sample.drop !== null) droppedSize.add(bytes);
-    if (sample.t0 < judgedFromMs) continue;
-    primaries.push(sample);
-    const baseline = baselines === undefined ? sample.primary : baselines.get(sample.id);
-    if (sample.shadow !== null && baseline !== undefined) {
-      rows.push({ sample, baseline, shadow: sample.shadow });
-    }
-  }
   return {
     startedAtMs,
-    nowMs,
+    nowMs: facts.nowMs ?? Math.max(startedAtMs, last),
     judgedFromMs,
-    rows,
+    table: table.build(judgedFromMs),
     primaries,
     counts: { samples: counted, mirrored, paired, dropped },
     keptSize: keptSize.result(),
     droppedSize: droppedSize.result(),
-    route: all[0]?.route ?? "",
-    candidate: all[0]?.candidate ?? "",
+    route,
+    candidate,
   };
+}
+
+function addPrimary(to: Primaries, { t0, mirrored, primary }: Sample): void {
+  const latency = primary.stream === true ? primary.ttft : primary.e2e;
+  if (primary.class !== "ok" || latency === null || latency <= 0) return;
+  to.atMs.push(t0);
+  to.isMirrored.push(mirrored);
+  to.latencyMs.push(latency);
 }
 
 function controlLegs(control: Iterable<Sample>): ReadonlyMap<string, SampleLeg> {
   const legs = new Map<string, SampleLeg>();
   for (const { id, shadow } of control) if (shadow !== null) legs.set(id, shadow);
   return legs;
-}
-
-function least(samples: readonly Sample[]): number {
-  return samples.reduce((least, { t0 }) => Math.min(least, t0), samples[0]?.t0 ?? 0);
-}
-
-function most(samples: readonly Sample[], from: number): number {
-  return samples.reduce((most, { t0 }) => Math.max(most, t0), from);
 }
 
 function runningMean() {

@@ -1,6 +1,6 @@
-import type { Sample } from "../samples/sample.ts";
 import { moments } from "../statistics/blocks.ts";
 import { meanBounds } from "../statistics/confidence-sequence.ts";
+import type { Primaries } from "./partition.ts";
 
 /** How mirroring changed the primary's own latency: a ratio, 1 is no change. */
 export interface Protection {
@@ -23,25 +23,25 @@ interface Side {
  * `n_m n_u / (n_m + n_u)`, the inverse variance of a difference of means.
  */
 export function primaryProtection(
-  primaries: readonly Sample[],
+  { atMs, isMirrored, latencyMs }: Primaries,
   fromMs: number,
   blockMs: number,
   alpha: number,
 ): Protection {
   const blocks = new Map<number, { mirrored: Side; unmirrored: Side }>();
   let n = 0;
-  for (const { t0, mirrored, primary } of primaries) {
-    const value = primary.stream === true ? primary.ttft : primary.e2e;
-    if (primary.class !== "ok" || value === null || value <= 0) continue;
+  for (let i = 0; i < atMs.length; i++) {
+    const t0 = atMs[i] ?? 0;
+    if (t0 < fromMs) continue;
     const at = Math.floor((t0 - fromMs) / blockMs);
     let block = blocks.get(at);
     if (block === undefined) {
       block = { mirrored: { n: 0, sum: 0 }, unmirrored: { n: 0, sum: 0 } };
       blocks.set(at, block);
     }
-    const side = mirrored ? block.mirrored : block.unmirrored;
+    const side = isMirrored[i] === true ? block.mirrored : block.unmirrored;
     side.n++;
-    side.sum += Math.log(value);
+    side.sum += Math.log(latencyMs[i] ?? 1);
     n++;
   }
   const weights: number[] = [];

@@ -34,57 +34,128 @@ export interface PairTable {
   readonly lag: Float64Array;
 }
 
-/** One pair as it enters the table: the baseline is the primary, or the control's leg. */
-export interface PairRow {
-  readonly sample: Sample;
-  readonly baseline: SampleLeg;
-  readonly shadow: SampleLeg;
+/** Takes pairs one by one and keeps their numbers alone: samples by the hundred thousand are not held as objects. */
+export interface TableBuilder {
+  add(sample: Sample, baseline: SampleLeg, shadow: SampleLeg): void;
+  /** The pairs from `fromMs` on, by the time of their dispatch. */
+  build(fromMs: number): PairTable;
 }
 
-/** Builds the table; rows may come in any order. */
-export function tabulate(rows: readonly PairRow[]): PairTable {
-  const ordered = rows.toSorted(
-    (a, b) => a.sample.t0 - b.sample.t0 || (a.sample.id < b.sample.id ? -1 : 1),
-  );
-  const column = (of: (row: PairRow) => number | null) =>
-    Float64Array.from(ordered, (row) => of(row) ?? Number.NaN);
-  const flags = (of: (row: PairRow) => boolean) =>
-    Uint8Array.from(ordered, (row) => Number(of(row)));
-  const lane = (leg: (row: PairRow) => SampleLeg): LaneColumns => ({
-    ttft: column((row) => leg(row).ttft),
-    ttfo: column((row) => leg(row).ttfo),
-    tpot: column((row) => perToken(row, leg(row))),
-    e2e: column((row) => leg(row).e2e),
-    length: column((row) => lengthOf(row, leg(row))),
-    promptTokens: column((row) => leg(row).promptTokens),
-    cachedTokens: column((row) => leg(row).cachedTokens),
-    outTokens: column((row) => leg(row).outTokens),
-    isOk: flags((row) => leg(row).class === "ok"),
-    classes: ordered.map((row) => leg(row).class ?? "unknown"),
-    finish: ordered.map((row) => leg(row).finish ?? "none"),
-  });
+const laneNumbers = [
+  "ttft",
+  "ttfo",
+  "tpot",
+  "e2e",
+  "length",
+  "promptTokens",
+  "cachedTokens",
+  "outTokens",
+] as const;
+
+export function createTableBuilder(): TableBuilder {
+  const numbers = { atMs: [] as number[], promptBytes: [] as number[], lag: [] as number[] };
+  const flags = {
+    isJudged: [] as number[],
+    isUsed: [] as number[],
+    isStream: [] as number[],
+    isUsage: [] as number[],
+  };
+  const ids: string[] = [];
+  const lanes = { baseline: createLaneBuilder(), shadow: createLaneBuilder() };
   return {
-    size: ordered.length,
-    atMs: column(({ sample }) => sample.t0),
-    baseline: lane((row) => row.baseline),
-    shadow: lane((row) => row.shadow),
-    isJudged: flags(isJudged),
-    isUsed: flags(isUsed),
-    isStream: flags(({ baseline }) => baseline.stream === true),
-    isUsage: flags(
-      ({ baseline, shadow }) => baseline.tokenSource === "usage" && shadow.tokenSource === "usage",
-    ),
-    promptBytes: column(({ sample }) => sample.primary.promptBytes),
-    lag: column(({ sample }) => sample.lag ?? null),
+    add(sample, baseline, shadow) {
+      ids.push(sample.id);
+      numbers.atMs.push(sample.t0);
+      numbers.promptBytes.push(sample.primary.promptBytes ?? Number.NaN);
+      numbers.lag.push(sample.lag ?? Number.NaN);
+      flags.isJudged.push(Number(isJudged(baseline, shadow)));
+      flags.isUsed.push(Number(isUsed(baseline, shadow)));
+      flags.isStream.push(Number(baseline.stream === true));
+      flags.isUsage.push(
+        Number(baseline.tokenSource === "usage" && shadow.tokenSource === "usage"),
+      );
+      const isOneWay = baseline.tokenSource === shadow.tokenSource;
+      const hasChars = (baseline.tpoc ?? null) !== null && (shadow.tpoc ?? null) !== null;
+      lanes.baseline.add(baseline, isOneWay, hasChars);
+      lanes.shadow.add(shadow, isOneWay, hasChars);
+    },
+    build(fromMs) {
+      const at = numbers.atMs;
+      const order = Array.from(at, (_, index) => index)
+        .filter((index) => (at[index] ?? 0) >= fromMs)
+        .sort((a, b) => (at[a] ?? 0) - (at[b] ?? 0) || ((ids[a] ?? "") < (ids[b] ?? "") ? -1 : 1));
+      const column = (of: readonly number[]) =>
+        Float64Array.from(order, (i) => of[i] ?? Number.NaN);
+      const flag = (of: readonly number[]) => Uint8Array.from(order, (i) => of[i] ?? 0);
+      return {
+        size: order.length,
+        atMs: column(at),
+        baseline: lanes.baseline.build(order),
+        shadow: lanes.shadow.build(order),
+        isJudged: flag(flags.isJudged),
+        isUsed: flag(flags.isUsed),
+        isStream: flag(flags.isStream),
+        isUsage: flag(flags.isUsage),
+        promptBytes: column(numbers.promptBytes),
+        lag: column(numbers.lag),
+      };
+    },
   };
 }
 
-function isJudged({ baseline, shadow }: PairRow): boolean {
+function createLaneBuilder() {
+  const numbers: Record<(typeof laneNumbers)[number], number[]> = {
+    ttft: [],
+    ttfo: [],
+    tpot: [],
+    e2e: [],
+    length: [],
+    promptTokens: [],
+    cachedTokens: [],
+    outTokens: [],
+  };
+  const isOk: number[] = [];
+  const classes: string[] = [];
+  const finish: string[] = [];
+  return {
+    add(leg: SampleLeg, isOneWay: boolean, hasChars: boolean) {
+      const values = {
+        ...leg,
+        // Tokens counted in two ways do not compare; then time per character stands in.
+        tpot: isOneWay ? leg.tpot : hasChars ? (leg.tpoc ?? null) : null,
+        length: lengthOf(leg, isOneWay),
+      };
+      for (const name of laneNumbers) numbers[name].push(values[name] ?? Number.NaN);
+      isOk.push(Number(leg.class === "ok"));
+      classes.push(leg.class ?? "unknown");
+      finish.push(leg.finish ?? "none");
+    },
+    build(order: readonly number[]): LaneColumns {
+      const column = (name: (typeof laneNumbers)[number]) =>
+        Float64Array.from(order, (i) => numbers[name][i] ?? Number.NaN);
+      return {
+        ttft: column("ttft"),
+        ttfo: column("ttfo"),
+        tpot: column("tpot"),
+        e2e: column("e2e"),
+        length: column("length"),
+        promptTokens: column("promptTokens"),
+        cachedTokens: column("cachedTokens"),
+        outTokens: column("outTokens"),
+        isOk: Uint8Array.from(order, (i) => isOk[i] ?? 0),
+        classes: order.map((i) => classes[i] ?? "unknown"),
+        finish: order.map((i) => finish[i] ?? "none"),
+      };
+    },
+  };
+}
+
+function isJudged(baseline: SampleLeg, shadow: SampleLeg): boolean {
   const isKnown = baseline.class !== null && shadow.class !== null;
   return isKnown && !isCensored(baseline.class) && !isCensored(shadow.class);
 }
 
-function isUsed({ baseline, shadow }: PairRow): boolean {
+function isUsed(baseline: SampleLeg, shadow: SampleLeg): boolean {
   const isFirstTry = (baseline.attempts ?? 1) <= 1 && (shadow.attempts ?? 1) <= 1;
   return (
     baseline.class === "ok" &&
@@ -94,16 +165,8 @@ function isUsed({ baseline, shadow }: PairRow): boolean {
   );
 }
 
-/** Tokens counted in two ways do not compare; then time per character stands in. */
-function perToken({ baseline, shadow }: PairRow, leg: SampleLeg): number | null {
-  if (baseline.tokenSource === shadow.tokenSource) return leg.tpot;
-  const hasChars = (baseline.tpoc ?? null) !== null && (shadow.tpoc ?? null) !== null;
-  return hasChars ? (leg.tpoc ?? null) : null;
-}
-
-function lengthOf({ baseline, shadow }: PairRow, leg: SampleLeg): number | null {
-  const isComparable = baseline.tokenSource === shadow.tokenSource && leg.outTokens !== null;
-  const length = isComparable ? leg.outTokens : leg.outChars;
+function lengthOf(leg: SampleLeg, isOneWay: boolean): number | null {
+  const length = isOneWay && leg.outTokens !== null ? leg.outTokens : leg.outChars;
   return length === null || length <= 0 ? null : length;
 }
 

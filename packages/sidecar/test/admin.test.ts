@@ -1,0 +1,77 @@
+import { afterEach, describe, expect, test } from "@jest/globals";
+import { directTopology } from "@umbra/envoy-config";
+import { type Sidecar, startSidecar } from "@umbra/sidecar";
+import pino from "pino";
+
+const token = "a-token-of-this-test";
+let sidecar: Sidecar | undefined;
+
+async function start(adminToken?: string): Promise<string> {
+  sidecar = await startSidecar({
+    topology: directTopology({ primary: ["127.0.0.1:9"], shadow: ["127.0.0.1:9"], port: 80 }),
+    grpc: "127.0.0.1:0",
+    admin: { host: "127.0.0.1", port: 0 },
+    log: pino({ level: "silent" }),
+    ...(adminToken === undefined ? {} : { adminToken }),
+  });
+  return `http://${sidecar.adminAddress}`;
+}
+
+afterEach(async () => {
+  await sidecar?.close(0);
+  sidecar = undefined;
+});
+
+describe("calls that change mirroring", () => {
+  const call = (origin: string, path: string, headers: Record<string, string> = {}, body = "") =>
+    fetch(`${origin}/v1/shadow/${path}`, { method: "POST", headers, body });
+
+  test("are taken from loopback without a token", async () => {
+    const origin = await start();
+    const answer = await call(origin, "percent", {}, '{"percent":12.5}');
+    expect(await answer.json()).toMatchObject({ mirrors: [{ percent: 12.5, paused: false }] });
+  });
+
+  test("need the token where there is one", async () => {
+    const origin = await start(token);
+    expect((await call(origin, "pause")).status).toBe(401);
+    expect((await call(origin, "pause", { authorization: "Bearer wrong" })).status).toBe(401);
+    const answer = await call(origin, "pause", { authorization: `Bearer ${token}` });
+    expect(await answer.json()).toMatchObject({ mirrors: [{ pausedBy: "paused" }] });
+  });
+
+  test.each([
+    { path: "percent", body: '{"percent":101}', status: 400 },
+    { path: "percent", body: "{", status: 400 },
+    { path: "pause", body: '{"candidate":"nobody"}', status: 404 },
+    { path: "pause", body: "x".repeat(5_000), status: 413 },
+    { path: "explode", body: "", status: 404 },
+  ])("$path with $status", async ({ path, body, status }) => {
+    const origin = await start();
+    expect((await call(origin, path, {}, body)).status).toBe(status);
+  });
+
+  test("stop is for good", async () => {
+    const origin = await start();
+    expect((await call(origin, "stop")).status).toBe(200);
+    expect((await call(origin, "resume")).status).toBe(409);
+  });
+
+  test("a page of another origin is refused", async () => {
+    const origin = await start();
+    expect((await call(origin, "pause", { origin: "http://evil.example" })).status).toBe(403);
+  });
+});
+
+test("reading is open: page, mirrors, reports and events", async () => {
+  const origin = await start();
+  expect((await fetch(`${origin}/`)).headers.get("content-type")).toContain("text/html");
+  expect(await (await fetch(`${origin}/v1/report`)).json()).toMatchObject({
+    reports: [{ schema: "shadow-report/1", verdict: { status: "INCONCLUSIVE" } }],
+  });
+  const events = await fetch(`${origin}/v1/events`);
+  const reader = events.body?.getReader();
+  const { value } = (await reader?.read()) ?? {};
+  expect(Buffer.from(value ?? []).toString()).toMatch(/^data: \{"reports":/);
+  await reader?.cancel();
+});
