@@ -14,6 +14,8 @@ export interface EvaluationInput {
 
 /** What the samples do not say. All of it may be unknown. */
 export interface EvaluationFacts {
+  /** `namespace/name` of the HTTPRoute; the samples' own when absent. */
+  readonly route?: string;
   /** In ms since the epoch; the first sample's dispatch when absent. */
   readonly startedAtMs?: number;
   /** The look's time; the last sample's dispatch when absent. */

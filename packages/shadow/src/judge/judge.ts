@@ -34,7 +34,8 @@ export function judge(input: EvaluationInput): ShadowReport {
   const isOver = elapsedMs >= config.horizonMs * nearlyAll || facts.isBudgetSpent === true;
   const isFinal = isOver && pairs >= config.minPairs;
   const hash = configHash(config);
-  const id = evaluationId(part.route, part.candidate, hash);
+  const route = facts.route ?? part.route;
+  const id = evaluationId(route, facts.candidate?.pool ?? part.candidate, hash);
   const seedOf = (gate: string) => config.seed ?? seedFrom(`${id} ${gate}`);
   const context = {
     config,
@@ -52,7 +53,7 @@ export function judge(input: EvaluationInput): ShadowReport {
     schema: "shadow-report/1",
     evaluation: {
       id,
-      route: part.route,
+      route,
       started_at: new Date(part.startedAtMs).toISOString(),
       ended_at: new Date(part.nowMs).toISOString(),
       is_final: isFinal,

@@ -88,6 +88,7 @@ export function createJudging(setup: WorkerSetup, onTrouble: (text: string) => v
       config: own.config,
       ...(control === undefined ? {} : { control: control.store.all() }),
       facts: {
+        route: own.route,
         nowMs: Date.now(),
         earlierBlocks,
         limitsHit: limits,
