@@ -6,7 +6,7 @@ export { type Budget, createBudget } from "./mirror/budget.ts";
 export { isEligible } from "./mirror/eligibility.ts";
 export { shareOf } from "./mirror/keyed-hash.ts";
 export { createMirrorGate, type MirrorGate, type MirrorState } from "./mirror/mirror-gate.ts";
-export { type RequestView, requestView } from "./mirror/request-view.ts";
+export type { RequestView } from "./mirror/request-view.ts";
 export { rewriteBody } from "./mirror/rewrite-body.ts";
 export { sessionOf } from "./mirror/session.ts";
 export { editJson, type JsonEdit } from "./openai/edit-json.ts";

@@ -8,7 +8,7 @@ import {
   editJson,
   isEligible,
   type RequestView,
-  requestView,
+  readRequestBody,
   rewriteBody,
   sessionOf,
   shareOf,
@@ -19,16 +19,19 @@ function request(
   body: object | string = {},
   more: Partial<Omit<RequestView, "body" | "fields">> = {},
 ): RequestView {
-  return requestView({
+  const text = typeof body === "string" ? body : JSON.stringify({ model: "m", ...body });
+  const read = readRequestBody(Buffer.from(text));
+  return {
     requestId: "r1",
     method: "POST",
     path: "/v1/chat/completions",
     model: "m",
     priority: "Standard",
     headers: new Map(),
-    body: Buffer.from(typeof body === "string" ? body : JSON.stringify(body)),
+    body: Buffer.from(text),
+    fields: read.ok ? read.fields : new Map(),
     ...more,
-  });
+  };
 }
 
 const policy = defaultMirrorPolicy("default/p");

@@ -2,10 +2,10 @@ import { destinationHeader, type HeaderEntry, streamMetadata } from "@umbra/envo
 import type { Decision, Headers, PickExchange, StreamInfo } from "@umbra/ext-proc";
 import type { InferenceRequest, Lease } from "@umbra/scheduler";
 import type { Captures } from "../capture/captures.ts";
-import { requestView } from "../mirror/request-view.ts";
+import type { RequestView } from "../mirror/request-view.ts";
 import { rewriteBody, shadowModel } from "../mirror/rewrite-body.ts";
 import { errorReply, type RequestErrorCode } from "../openai/error-reply.ts";
-import { readRequestBody } from "../openai/read-request.ts";
+import { type RequestFields, readRequestBody } from "../openai/read-request.ts";
 import { decideMirroring, isMeasured, type MirroringOptions } from "./mirroring.ts";
 import { memoKey, type PickedRequest, type PickMemo } from "./pick-memo.ts";
 import type { PoolRegistry, ServedPool } from "./pool-registry.ts";
@@ -88,18 +88,20 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
     body: Uint8Array | undefined,
     pool: ServedPool,
     picked: Pick<PickedRequest, "model" | "isStream" | "endpoint">,
+    fields: RequestFields,
   ): readonly HeaderEntry[] {
     const requestId = headers.get("x-request-id");
     if (requestId === undefined || mirrors === "") return [];
-    const request = requestView({
+    const request: RequestView = {
       requestId,
       method: headers.get(":method") ?? "",
       path: pathOf(headers),
       model: picked.model,
       priority: pool.priorityOf(picked.model),
       headers,
-      body,
-    });
+      body: body ?? noBody,
+      fields,
+    };
     const made = decideMirroring(mirrors, request, options.mirroring);
     if (made.isObserved) remember(requestId, body, { ...picked, ...made });
     if (made.isObserved && made.mirrors.length > 0) {
@@ -203,7 +205,7 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
           startedMs,
         );
       }
-      const setHeaders = [destination, ...mirrored(headers, body, pool, known)];
+      const setHeaders = [destination, ...mirrored(headers, body, pool, known, read.fields)];
       return decided({ kind: "route", setHeaders }, "picked", startedMs);
     },
 
@@ -224,12 +226,14 @@ interface ReadModel {
   readonly ok: true;
   readonly model: string | undefined;
   readonly isStream: boolean;
+  readonly fields: RequestFields;
 }
 
 type RefusedModel = Extract<ReturnType<typeof readRequestBody>, { ok: false }>;
 
 /** The filter sends no body, or a part of it: the pick does without the model. */
-const unread: ReadModel = { ok: true, model: undefined, isStream: false };
+const unread: ReadModel = { ok: true, model: undefined, isStream: false, fields: new Map() };
+const noBody = new Uint8Array();
 
 function readModel(headers: Headers, body: Uint8Array | undefined): ReadModel | RefusedModel {
   const needsModel = headers.get(":method") === "POST" && modelPaths.has(pathOf(headers));

@@ -14,7 +14,7 @@ export function isEligible(request: RequestView, eligible: Eligibility): boolean
 
 /** Requests that a server keeps, or that lean on one that it kept. */
 function isStateful(request: RequestView): boolean {
-  const fields = request.fields();
+  const fields = request.fields;
   const isTrue = (name: string) => {
     const field = fields.get(name);
     return field?.kind === "boolean" && field.value;
@@ -37,7 +37,7 @@ const clientTools: ReadonlySet<unknown> = new Set([undefined, "function", "custo
 
 /** Tools that the server runs would run twice. */
 function hasServerTools(request: RequestView): boolean {
-  const fields = request.fields();
+  const fields = request.fields;
   const isGiven = (field: JsonField | undefined) => field !== undefined && field.kind !== "null";
   if (isGiven(fields.get("mcp_servers")) || isGiven(fields.get("web_search_options"))) return true;
   const tools = fields.get("tools");

@@ -10,7 +10,7 @@ export function sessionOf(request: RequestView, sampling: MirrorSampling): strin
     case "header":
       return request.headers.get(sessionKey.name);
     case "user": {
-      const user = request.fields().get("user");
+      const user = request.fields.get("user");
       return user?.kind === "string" && user.value !== "" ? user.value : undefined;
     }
     case "prompt":
@@ -26,7 +26,7 @@ const maxParsedBytes = 65_536;
  * stays the same from its first turn on.
  */
 function promptStart(request: RequestView, bytes: number): string | undefined {
-  const fields = request.fields();
+  const fields = request.fields;
   const field = fields.get("messages") ?? fields.get("prompt") ?? fields.get("input");
   if (field === undefined) return undefined;
   const isShort = field.kind === "array" && field.end - field.start <= maxParsedBytes;

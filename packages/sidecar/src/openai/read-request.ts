@@ -1,12 +1,36 @@
 import type { RequestErrorCode } from "./error-reply.ts";
-import { type JsonScan, scanJson } from "./json-scan.ts";
+import { type JsonField, type JsonScan, scanJson } from "./json-scan.ts";
 
 /** What a pick needs of an OpenAI-style request body. */
 export type RequestBody =
-  | { readonly ok: true; readonly model: string; readonly isStream: boolean }
+  | {
+      readonly ok: true;
+      readonly model: string;
+      readonly isStream: boolean;
+      readonly fields: RequestFields;
+    }
   | { readonly ok: false; readonly code: RequestErrorCode; readonly message: string };
 
-const wanted: ReadonlySet<string> = new Set(["model", "stream"]);
+/** Top-level fields that picks and mirrors are decided by, with their places in the body. */
+export type RequestFields = ReadonlyMap<string, JsonField>;
+
+/** One scan finds all: what the pick needs, and what tells state, tools, sessions and prompts. */
+const wanted: ReadonlySet<string> = new Set([
+  "model",
+  "stream",
+  "user",
+  "store",
+  "background",
+  "conversation",
+  "previous_response_id",
+  "tools",
+  "mcp_servers",
+  "container",
+  "web_search_options",
+  "messages",
+  "prompt",
+  "input",
+]);
 const maxModelBytes = 256;
 
 /** Reads model and stream from a body; of `undefined` or no bytes it says that there is no JSON. */
@@ -24,7 +48,8 @@ export function readRequestBody(body: Uint8Array | undefined): RequestBody {
   }
   if (!isModelName(model.value)) return invalidModel;
   const stream = scan.fields.get("stream");
-  return { ok: true, model: model.value, isStream: stream?.kind === "boolean" && stream.value };
+  const isStream = stream?.kind === "boolean" && stream.value;
+  return { ok: true, model: model.value, isStream, fields: scan.fields };
 }
 
 const invalidModel: RequestBody = {
