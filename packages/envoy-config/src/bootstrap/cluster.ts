@@ -103,9 +103,12 @@ function laneCluster(mirror: Mirror, options: BootstrapOptions): EnvoyObject {
   };
 }
 
-/** Envoy's own limit stands behind the policy's: it also holds while the sidecar is away. */
+/**
+ * Envoy's own limit stands behind the policy's, with room: a copy that Envoy drops is one that nobody is told of, and a
+ * request that has just ended counts here a moment longer.
+ */
 function mostRequests({ policy }: Mirror, { maxShadowRequests }: BootstrapOptions): number {
-  return Math.max(maxShadowRequests, policy?.budget.maxInFlight ?? 0);
+  return Math.max(maxShadowRequests, 2 * (policy?.budget.maxInFlight ?? 0));
 }
 
 function hosts(cluster: string, { endpoints, dns, picker }: Pool): EnvoyObject {

@@ -20,7 +20,7 @@ export interface JudgeThreadOptions {
 }
 
 const batchMs = 200;
-/** More than this waits for the next batch's turn only while the thread is busy; beyond it samples are lost. */
+/** While the thread is busy samples wait here and nowhere else; more than this are lost. */
 const maxBatch = 20_000;
 const reportTimeoutMs = 60_000;
 
@@ -42,10 +42,17 @@ export function startJudgeThread(options: JudgeThreadOptions): JudgeThread {
   const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
 
   const send = (message: ToWorker) => worker.postMessage(message);
+  let isTaking = false;
+  let looks: number[] = [];
+  /** One batch is under way at a time: a busy thread has no backlog but this one. */
   function flush(): void {
-    if (isEnded) return;
+    if (isEnded || isTaking) return;
+    isTaking = true;
     send({ kind: "samples", samples: batch, now: now() });
     batch = [];
+    // What is asked for now sees all samples so far.
+    for (const id of looks) send({ kind: "look", id });
+    looks = [];
   }
   const flushing = setInterval(flush, batchMs).unref();
 
@@ -54,6 +61,10 @@ export function startJudgeThread(options: JudgeThreadOptions): JudgeThread {
       case "look":
         onLook(message.reports);
         if (message.id !== undefined) waiting.get(message.id)?.(message.reports);
+        break;
+      case "taken":
+        isTaking = false;
+        if (looks.length > 0) flush();
         break;
       case "trouble":
         onTrouble(message.text);
@@ -77,7 +88,6 @@ export function startJudgeThread(options: JudgeThreadOptions): JudgeThread {
     },
     reports() {
       if (isEnded) return Promise.reject(new Error("the evaluation has stopped"));
-      flush();
       const id = ++lastId;
       return new Promise((resolve, reject) => {
         const timer = setTimeout(
@@ -91,12 +101,14 @@ export function startJudgeThread(options: JudgeThreadOptions): JudgeThread {
           else resolve(outcome);
         };
         waiting.set(id, settle);
-        send({ kind: "look", id });
+        looks.push(id);
+        flush();
       });
     },
     async close() {
       clearInterval(flushing);
       if (!isEnded) {
+        isTaking = false;
         flush();
         send({ kind: "close" });
       }

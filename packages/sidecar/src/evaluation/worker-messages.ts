@@ -55,5 +55,7 @@ export type FromWorker =
       readonly id: number | undefined;
       readonly reports: readonly ShadowReport[];
     }
+  /** A batch of samples is stored: the next may come. */
+  | { readonly kind: "taken" }
   | { readonly kind: "trouble"; readonly text: string }
   | { readonly kind: "closed" };

@@ -19,6 +19,7 @@ port.on("message", (message: ToWorker) => {
     case "samples":
       judging.add(message.samples);
       judging.update(message.now);
+      say({ kind: "taken" });
       break;
     case "look":
       say({ kind: "look", id: message.id, reports: judging.look(true) });
