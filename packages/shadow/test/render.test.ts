@@ -1,8 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 import { describe, expect, test } from "@jest/globals";
 import {
   evaluationConfig,
+  type GateResult,
   judge,
   renderReportHtml,
   renderReportJunit,
@@ -11,13 +13,16 @@ import {
   type ShadowReport,
 } from "@umbra/shadow";
 import { Ajv } from "ajv";
+import fc from "fast-check";
 import { traffic } from "./fixtures.ts";
 
 const cases = fileURLToPath(new URL("cases/render", import.meta.url));
 const isUpdate = process.env.UPDATE_GOLDEN === "1";
-const schema = JSON.parse(
-  readFileSync(new URL("../../../docs/shadow-report.schema.json", import.meta.url), "utf8"),
-) as object;
+const isValid = new Ajv({ allowUnionTypes: true }).compile(
+  JSON.parse(
+    readFileSync(new URL("../../../docs/shadow-report.schema.json", import.meta.url), "utf8"),
+  ) as object,
+);
 
 const renderings = {
   "report.txt": (report: ShadowReport) => `${renderReportText(report, { color: false })}\n`,
@@ -25,111 +30,258 @@ const renderings = {
   "report.junit.xml": renderReportJunit,
   "report.html": renderReportHtml,
 } as const;
+const formats = Object.entries(renderings);
+const names = ["empty", "fail", "inconclusive-live", "invalid", "pass"] as const;
 
-/** Reports of every verdict, as the judge makes them. */
-function reports(): Readonly<Record<string, ShadowReport>> {
-  const config = evaluationConfig({
-    horizonMs: 599_000,
-    warmupMs: 0,
-    slo: { ttft: 500 },
-    seed: 7,
-  });
-  const usual = { pairs: 2_400, perSecond: 4 };
-  const facts = {
-    baseline: { pool: "default/pool-a", models: ["llama-3-8b"], engine: "vllm 0.11", replicas: 4 },
-    candidate: { pool: "default/pool-b", models: ["llama-3.1-8b"], replicas: 4 },
-    sampling: { percent: 25, by: "session" as const },
-    loadRatio: 1.04,
-  };
-  const half = traffic({ seed: 3, ...usual }).map((each, i) =>
-    i % 2 === 0 ? { ...each, shadow: null } : each,
-  );
-  return {
-    pass: judge({ samples: traffic({ seed: 1, ...usual }), config, facts }),
-    fail: judge({
-      samples: traffic({ seed: 2, ...usual, ratio: 1.25, shadowErrors: 0.02 }),
-      config,
-      facts,
-    }),
-    invalid: judge({ samples: half, config, facts: { ...facts, loadRatio: 2 } }),
-    "inconclusive-live": judge({
-      samples: traffic({ seed: 4, pairs: 900, perSecond: 4 }),
-      config,
-      facts,
-    }),
-    empty: judge({ samples: [], config }),
-  };
+/** Words of closed lists: all other strings of a report may hold anything. */
+const closed = ["schema", "status", "kind", "look", "effect", "by", "metric"];
+
+/** What the report's type lets be null, wherever it stands. */
+const nullable =
+  /(gates\.\d+\.(primary|shadow|estimate|lower|upper|margin_low|note|blocks|block_s|lag1|e_value|e_needed|eta_s)|(primary|shadow)\.(mean|p\d\d|max|tokens_per_s|tokens_per_s_per_replica|goodput_per_s)|ratios\.p\d\d|\.(engine|replicas|running|cs_lo|cs_hi|value|limits|mcnemar_p|prompt_ratio|same_tokenizer|sampling)|(strata\.\d+|p\d\d)\.(lower|upper)|next\.eta_s|limits\.\d)$/;
+
+/** A report of its own each time. */
+function reportOf(name: (typeof names)[number]): ShadowReport {
+  return JSON.parse(readFileSync(`${cases}/${name}/report.json`, "utf8")) as ShadowReport;
 }
 
-const made = reports();
+test("there is a folder for every case, and no other", () => {
+  expect(readdirSync(cases).toSorted()).toEqual(names);
+});
 
-describe.each(Object.entries(made))("%s", (name, report) => {
-  const folder = `${cases}/${name}`;
+describe.each(names)("%s", (name) => {
+  const report = reportOf(name);
 
   test("keeps to the schema", () => {
-    const validate = new Ajv({ allowUnionTypes: true }).compile(schema);
-    expect([validate(report), validate.errors]).toEqual([true, null]);
+    expect([isValid(report), isValid.errors]).toEqual([true, null]);
   });
 
-  test.each(Object.entries(renderings))("%s is as expected", (file, render) => {
+  test.each(formats)("%s is as expected", (file, render) => {
     const text = render(report);
-    if (isUpdate) {
-      mkdirSync(folder, { recursive: true });
-      writeFileSync(`${folder}/${file}`, text);
-    }
-    expect(text === readFileSync(`${folder}/${file}`, "utf8")).toBe(true);
-    expect(/NaN|Infinity|undefined/.exec(text)?.[0]).toBeUndefined();
+    if (isUpdate) writeFileSync(`${cases}/${name}/${file}`, text);
+    expect(text === readFileSync(`${cases}/${name}/${file}`, "utf8")).toBe(true);
   });
 });
 
-test("there is a folder for every case, and no other", () => {
-  expect(readdirSync(cases).toSorted()).toEqual(Object.keys(made).toSorted());
+describe("what the judge makes", () => {
+  const config = evaluationConfig({ horizonMs: 599_000, warmupMs: 0, slo: { ttft: 500 }, seed: 7 });
+  const usual = { pairs: 2_400, perSecond: 4 };
+  const made = [
+    { name: "of equal lanes", samples: traffic({ seed: 1, ...usual }) },
+    {
+      name: "of a worse shadow",
+      samples: traffic({ seed: 2, ...usual, ratio: 1.25, shadowErrors: 0.02 }),
+    },
+    { name: "of half a run", samples: traffic({ seed: 4, pairs: 900, perSecond: 4 }) },
+    { name: "of nothing", samples: [] },
+  ];
+
+  test.each(made)("$name keeps to the schema and can be rendered", ({ samples }) => {
+    const report = judge({ samples, config });
+    const found = formats.map(([, render]) => /NaN|Infinity|undefined/.exec(render(report))?.[0]);
+    expect([isValid(report), isValid.errors]).toEqual([true, null]);
+    expect(found).toEqual(formats.map(() => undefined));
+  });
 });
 
 describe("the page", () => {
-  const page = renderReportHtml(made.fail ?? neverMade());
-
   test("needs nothing else, and runs nothing", () => {
-    expect(/<script|https?:|<link|<img|javascript:|\son\w+=/i.exec(page)?.[0]).toBeUndefined();
-    for (const part of ["default-src 'none'", "prefers-color-scheme: dark", "@media print"]) {
-      expect(page.includes(part)).toBe(true);
-    }
+    const page = renderReportHtml(reportOf("fail"));
+    expect(/<script|https?:|<link|<img|url\(|javascript:|\son\w+=/i.exec(page)?.[0]).toBe(
+      undefined,
+    );
+  });
+
+  test.each([
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+    "prefers-color-scheme: dark",
+    "@media print",
+    '<html lang="en">',
+  ])("has %s", (part) => {
+    expect(renderReportHtml(reportOf("fail")).includes(part)).toBe(true);
+  });
+
+  test.each(names)("closes what it opens: %s", (name) => {
+    expect(leftOpen(renderReportHtml(reportOf(name)))).toEqual([]);
+  });
+
+  test("names every picture, for those who do not see it", () => {
+    const page = renderReportHtml(reportOf("pass"));
+    const pictures = page.match(/<svg [^>]*>(<title>)?/g) ?? [];
+    const unnamed = pictures.filter(
+      (tag) => !/role="img" aria-label="[^"]+"><title>$|aria-hidden="true">$/.test(tag),
+    );
+    expect([pictures.length > 15, unnamed]).toEqual([true, []]);
   });
 
   test("stays under 300 KB with 2,000 dots", () => {
-    const points = Array.from(
-      { length: 2_000 },
-      (_, i) => [100.123 + i, 110.456 + i * 1.1] as const,
+    const report = reportOf("fail");
+    const points = Array.from({ length: 2_000 }, (_, i) => [100.12 + i, 110.46 + i * 1.1] as const);
+    const plots = { ...report.plots, scatter: { metric: "ttft_ms" as const, points } };
+    expect(renderReportHtml({ ...report, plots }).length).toBeLessThan(300_000);
+  });
+});
+
+describe("the terminal's text", () => {
+  test("is the same with colours and without", () => {
+    const report = reportOf("fail");
+    const coloured = renderReportText(report, { color: true });
+    expect(coloured.includes("\u001b[31m")).toBe(true);
+    expect(
+      stripVTControlCharacters(coloured)
+        .split("\n")
+        .map((line) => line.trimEnd()),
+    ).toEqual(renderReportText(report, { color: false }).split("\n"));
+  });
+
+  test.each([80, 100])("breaks its sentences at %i columns", (width) => {
+    const lines = renderReportText(reportOf("fail"), { color: false, width }).split("\n");
+    const sentences = lines.filter((line) => /^ {0,3}(shadow|funnel|validity|next|- )/.test(line));
+    expect(sentences.filter((line) => line.length > width)).toEqual([]);
+  });
+
+  test("leaves the picture of intervals out where there is no room", () => {
+    const text = renderReportText(reportOf("pass"), { color: false, width: 100 });
+    expect([text.includes("[-"), text.split("\n").every((line) => line.length <= 120)]).toEqual([
+      false,
+      true,
+    ]);
+  });
+});
+
+describe("JUnit", () => {
+  const { gates } = reportOf("pass");
+  const outcomes: readonly (Pick<GateResult, "status" | "required"> & { outcome: string })[] = [
+    { status: "PASS", required: true, outcome: "/>" },
+    { status: "FAIL", required: true, outcome: '><failure type="fail"' },
+    { status: "INCONCLUSIVE", required: true, outcome: '><failure type="inconclusive"' },
+    { status: "INCONCLUSIVE", required: false, outcome: "><skipped" },
+    { status: "FAIL", required: false, outcome: "><skipped" },
+    { status: "NOT_JUDGED", required: true, outcome: "><skipped" },
+  ];
+
+  test.each(outcomes)("a gate with $status, required $required: $outcome", (each) => {
+    const { outcome, ...status } = each;
+    const only = gates.slice(0, 1).map((gate) => ({ ...gate, ...status }));
+    const text = renderReportJunit({ ...reportOf("pass"), gates: only });
+    expect(text).toContain(`name="ttft.typical"${outcome}`);
+  });
+
+  test("a failing check is a failure, unless it is only told", () => {
+    const text = renderReportJunit(reportOf("invalid"));
+    expect(text).toContain('name="pairing_rate"><failure type="invalid"');
+    expect(text).toContain('name="load_ratio"><failure type="inconclusive"');
+  });
+});
+
+describe("what comes from outside", () => {
+  const hostile = `"><script>alert('1')</script>|a\u001b[31m\u0000\r\n\u202e@all [x](http://x) \`c\` **b** ]]> &amp;`;
+  const report = everyString(reportOf("fail"), hostile) as ShadowReport;
+
+  test.each(formats)("steers nothing in %s", (_, render) => {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    expect(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/.exec(render(report))).toBe(null);
+  });
+
+  test.each(formats.slice(1))("is no markup in %s", (_, render) => {
+    expect(/<\/?script|\]\]>/i.exec(render(report))).toBe(null);
+  });
+
+  test("leaves the page's elements as they are", () => {
+    expect(leftOpen(renderReportHtml(report))).toEqual([]);
+  });
+
+  test("adds no column to Markdown's tables, no link and no mention", () => {
+    const text = renderReportMarkdown(report);
+    const columns = text
+      .split("\n")
+      .filter((line) => line.startsWith("| "))
+      .map((line) => line.match(/(?<!\\)\|/g)?.length);
+    expect(new Set(columns)).toEqual(new Set([8, 5]));
+    expect(/(?<!\\)\]\(|:\/\/|@[a-z]|(?<!\\)`/.exec(text)).toBe(null);
+  });
+
+  test("leaves JUnit's elements as they are", () => {
+    const elements = renderReportJunit(report).match(/<[^>]*>/g) ?? [];
+    expect(elements.filter((tag) => !/^<[/?]?(xml|test|failure|skipped|system)/.test(tag))).toEqual(
+      [],
     );
-    const report = made.fail ?? neverMade();
-    const large = renderReportHtml({
-      ...report,
-      plots: { ...report.plots, scatter: { metric: "ttft_ms", points } },
-    });
-    expect(large.length).toBeLessThan(300_000);
   });
 });
 
-test.each(Object.entries(renderings))("%s escapes what comes from outside", (_, render) => {
-  const hostile = '<script>alert("1")</script>|`x`\u001b[31m&\u0000';
-  const report = made.fail ?? neverMade();
-  const text = render({
+test("what is not known is never printed as a number", () => {
+  const anyCase = fc.constantFrom(...names);
+  const holes = fc.array(fc.boolean(), { minLength: 7, maxLength: 97 });
+  fc.assert(
+    fc.property(anyCase, holes, (name, mask) => {
+      const report = withHoles(reportOf(name), mask);
+      const found = formats.map(
+        ([, render]) => /NaN|Infinity|undefined|\bnull\b|\[object/.exec(render(report))?.[0],
+      );
+      expect(found).toEqual(formats.map(() => undefined));
+    }),
+    { numRuns: 60, seed: 1 },
+  );
+});
+
+test("a report without lists is rendered", () => {
+  const report = reportOf("fail");
+  const none = {
     ...report,
-    candidate: { ...report.candidate, pool: hostile, models: [hostile] },
-    baseline: { ...report.baseline, pool: hostile },
-    errors: { ...report.errors, matrix: [[hostile, "ok", 1]] },
-    limits_hit: [hostile],
-    verdict: {
-      ...report.verdict,
-      reasons: [{ code: "x", gate: null, text: hostile }],
-      next: { action: hostile, eta_s: null },
-    },
-  });
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
-  expect(/[\u0000-\u0008\u001b]/.test(text)).toBe(false);
-  expect(render === renderings["report.txt"] || !text.includes("<script>")).toBe(true);
+    gates: [],
+    validity: [],
+    strata: [],
+    timeline: [],
+    errors: { matrix: [], mcnemar_p: null },
+    verdict: { ...report.verdict, reasons: [] },
+  };
+  const found = formats.map(([, render]) => /NaN|Infinity|undefined/.exec(render(none))?.[0]);
+  expect(found).toEqual(formats.map(() => undefined));
 });
 
-function neverMade(): never {
-  throw new Error("the case is not there");
+test("an interval without width is drawn", () => {
+  const report = reportOf("pass");
+  const gates = report.gates.map((gate) => ({ ...gate, lower: 1, estimate: 1, upper: 1 }));
+  const strata = report.strata.map((each) => ({ ...each, lower: 1, estimate: 1, upper: 1 }));
+  const timeline = report.timeline.map((each) => ({ ...each, ratio: 1, cs_lo: 1, cs_hi: 1 }));
+  const flat = { ...report, gates, strata, timeline };
+  const found = formats.map(([, render]) => /NaN|Infinity|undefined/.exec(render(flat))?.[0]);
+  expect(found).toEqual(formats.map(() => undefined));
+});
+
+function everyString(value: unknown, text: string, key = ""): unknown {
+  if (typeof value === "string") return closed.includes(key) ? value : text;
+  if (Array.isArray(value)) return value.map((each) => everyString(each, text, key));
+  if (typeof value !== "object" || value === null) return value;
+  const isRecord = key === "dropped" || key === "censored";
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [
+      isRecord ? text : name,
+      everyString(each, text, name),
+    ]),
+  );
+}
+
+function withHoles(report: ShadowReport, mask: readonly boolean[]): ShadowReport {
+  let at = 0;
+  const walk = (value: unknown, path: string): unknown => {
+    if (nullable.test(path) && mask[at++ % mask.length] === true) return null;
+    if (Array.isArray(value)) return value.map((each, i) => walk(each, `${path}.${i}`));
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, each]) => [key, walk(each, `${path}.${key}`)]),
+    );
+  };
+  return walk(report, "") as ShadowReport;
+}
+
+/** Elements that are opened and not closed, or closed and not opened. */
+function leftOpen(page: string): readonly string[] {
+  const open: string[] = [];
+  for (const [tag, name = ""] of page.matchAll(/<\/?([a-z][a-z0-9]*)\b[^>]*>/g)) {
+    if (tag.endsWith("/>") || name === "meta") continue;
+    if (!tag.startsWith("</")) open.push(name);
+    else if (open.pop() !== name) return [`</${name}>`];
+  }
+  return open;
 }

@@ -1,6 +1,8 @@
 import type {
   GateResult,
   GateStatus,
+  MetricName,
+  ReportVerdict,
   ValidityCheck,
   VerdictStatus,
 } from "../report/shadow-report.ts";
@@ -8,39 +10,41 @@ import type {
 /** What is not known. */
 export const unknown = "–";
 
-/** `18.2 ms`, `1.25 s`. */
+/** `18.2 ms`, `1,128 ms`, `12.5 s`. */
 export function milliseconds(ms: number | null): string {
-  if (ms === null) return unknown;
+  if (!isKnown(ms)) return unknown;
   if (ms >= 10_000) return `${(ms / 1_000).toFixed(1)} s`;
-  return `${ms >= 100 ? ms.toFixed(0) : ms.toFixed(ms >= 10 ? 1 : 2)} ms`;
+  if (ms >= 100) return `${count(ms)} ms`;
+  return `${ms.toFixed(ms >= 10 ? 1 : 2)} ms`;
 }
 
 /** `1.019` */
 export function ratio(value: number | null): string {
-  if (value === null) return unknown;
+  if (!isKnown(value)) return unknown;
   return value >= 10 ? value.toFixed(1) : value.toFixed(3);
 }
 
 /** `0.14 %` of a share 0..1. */
 export function percent(share: number | null, digits = 2): string {
-  return share === null ? unknown : `${(share * 100).toFixed(digits)} %`;
+  return isKnown(share) ? `${(share * 100).toFixed(digits)} %` : unknown;
 }
 
 /** `+0.04 pp` of a difference of shares. */
 export function points(difference: number | null): string {
-  if (difference === null) return unknown;
+  if (!isKnown(difference)) return unknown;
   const value = (difference * 100).toFixed(2);
-  return `${difference >= 0 ? "+" : ""}${value} pp`;
+  if (Number(value) === 0) return "+0.00 pp";
+  return `${difference > 0 ? "+" : ""}${value} pp`;
 }
 
 /** `22,410` */
 export function count(value: number | null): string {
-  return value === null ? unknown : Math.round(value).toLocaleString("en-US");
+  return isKnown(value) ? Math.round(value).toLocaleString("en-US") : unknown;
 }
 
 /** A number of any kind, to three places. */
 export function number(value: number | null): string {
-  if (value === null) return unknown;
+  if (!isKnown(value)) return unknown;
   return Math.abs(value) >= 1_000 ? count(value) : String(Number(value.toPrecision(3)));
 }
 
@@ -53,21 +57,45 @@ export function clock(seconds: number): string {
 
 /** `6 min`, `40 s`, `2.5 h` */
 export function duration(seconds: number | null): string {
-  if (seconds === null) return unknown;
+  if (!isKnown(seconds)) return unknown;
   if (seconds < 90) return `${Math.ceil(seconds)} s`;
   if (seconds < 5_400) return `${Math.ceil(seconds / 60)} min`;
   return `${(seconds / 3_600).toFixed(1)} h`;
 }
 
-/** A gate's two sides and its estimate, in the unit of its kind. */
-export function gateValues(gate: GateResult): {
+/** What to do next, with how long it takes where the sentence does not say so itself. */
+export function nextStep({ action, eta_s }: ReportVerdict["next"]): string {
+  const eta = duration(eta_s);
+  return eta_s === null || action.includes(eta) ? action : `${action} (about ${eta})`;
+}
+
+/** `2026-01-01 00:09:59` of an ISO 8601 time, which is UTC. */
+export function utcTime(iso: string): string {
+  // A run without any request has no time of its own, and began with the epoch.
+  if (iso.startsWith("1970-01-01T00:00:00")) return unknown;
+  return iso.replace("T", " ").slice(0, 19);
+}
+
+/** Metrics in reading order, with their short names and what they are. */
+export const metricNames: readonly (readonly [MetricName, name: string, meaning: string])[] = [
+  ["ttft_ms", "TTFT", "time to first token"],
+  ["ttfo_ms", "TTFO", "time to first visible token"],
+  ["tpot_ms", "TPOT", "time per token behind the first"],
+  ["e2e_ms", "E2E", "time to last token"],
+];
+
+/** A gate's two sides, its estimate and its bounds as words, in the unit of its kind. */
+export interface GateValues {
   readonly primary: string;
   readonly shadow: string;
   readonly estimate: string;
   readonly lower: string;
   readonly upper: string;
   readonly margin: string;
-} {
+}
+
+/** Puts a gate's numbers into words. */
+export function gateValues(gate: GateResult): GateValues {
   const isRate = gate.kind === "rate";
   const side = isRate ? percent : gate.id === "length" ? number : milliseconds;
   const change = isRate ? points : ratio;
@@ -84,7 +112,7 @@ export function gateValues(gate: GateResult): {
   };
 }
 
-/** Beside every colour: a sign and a word. */
+/** Beside every colour of a gate: a sign and a word. */
 export const gateSigns: Readonly<
   Record<GateStatus, { readonly sign: string; readonly word: string }>
 > = {
@@ -94,6 +122,7 @@ export const gateSigns: Readonly<
   NOT_JUDGED: { sign: "·", word: "not judged" },
 };
 
+/** Beside every colour of a verdict: a sign. */
 export const verdictSigns: Readonly<Record<VerdictStatus, string>> = {
   PASS: "✓",
   FAIL: "✗",
@@ -112,17 +141,27 @@ export function gateStatus(gate: GateResult): string {
   return `${sign} ${word}${gate.status === "INCONCLUSIVE" ? eta : ""}${note}`;
 }
 
-/** What a check found against what it should be. */
-export function checkValue({ value, limits }: ValidityCheck): string {
-  if (limits === null) return number(value);
-  const [low, high] = limits;
-  const range =
-    low !== null && high !== null ? `${low} .. ${high}` : low !== null ? `≥ ${low}` : `≤ ${high}`;
-  return `${number(value)} (${range})`;
+/** What a check may find: `0.8 .. 1.25`, `≥ 0.95`; empty when everything is allowed. */
+export function checkLimits({ limits }: ValidityCheck): string {
+  const [low, high] = limits ?? [null, null];
+  if (low !== null && high !== null) return `${low} .. ${high}`;
+  if (low !== null) return `≥ ${low}`;
+  return high === null ? "" : `≤ ${high}`;
 }
 
-export function checkWord({ ok, effect }: ValidityCheck): string {
-  if (ok === null) return "– not known";
+/** What a check found against what it should be. */
+export function checkValue(check: ValidityCheck): string {
+  const limits = checkLimits(check);
+  return limits === "" ? number(check.value) : `${number(check.value)} (${limits})`;
+}
+
+/** What a check says, with its sign. A check without limits says nothing of itself. */
+export function checkWord({ ok, effect, value, limits }: ValidityCheck): string {
+  if (ok === null) return limits === null && value !== null ? "· for information" : "– not known";
   if (ok) return "✓ ok";
   return { invalid: "✗ broken", inconclusive: "… holds the verdict", warning: "! warning" }[effect];
+}
+
+function isKnown(value: number | null): value is number {
+  return value !== null && Number.isFinite(value);
 }

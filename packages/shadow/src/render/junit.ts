@@ -1,20 +1,22 @@
 import type { GateResult, ShadowReport, ValidityCheck } from "../report/shadow-report.ts";
-import { checkValue, gateStatus, gateValues } from "./format.ts";
+import { checkValue, gateStatus, gateValues, nextStep } from "./format.ts";
+import { printable } from "./printable.ts";
 
-/** The report as JUnit XML: a case for each gate and for each check that can make it invalid. */
+/** The report as JUnit XML: a case for each gate and for each validity check. */
 export function renderReportJunit(report: ShadowReport): string {
-  const checks = report.validity.filter(({ effect }) => effect !== "warning");
-  const cases = [...report.gates.map(gateCase), ...checks.map(checkCase)];
+  const cases = [...report.gates.map(gateCase), ...report.validity.map(checkCase)];
   const failures = cases.filter(({ outcome }) => outcome === "failure").length;
   const skipped = cases.filter(({ outcome }) => outcome === "skipped").length;
-  const name = `umbra shadow evaluation ${report.evaluation.id}`;
+  const { evaluation, verdict } = report;
+  const name = `umbra shadow evaluation ${evaluation.id}`;
   const counts = `tests="${cases.length}" failures="${failures}" errors="0" skipped="${skipped}"`;
+  const said = `${verdict.status}: ${verdict.reasons.map(({ text }) => text).join("; ")}`;
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites name="umbra" ${counts}>`,
-    `  <testsuite name="${escaped(name)}" timestamp="${escaped(report.evaluation.ended_at)}" time="${report.evaluation.elapsed_s.toFixed(3)}" ${counts}>`,
+    `  <testsuite name="${escaped(name)}" timestamp="${escaped(evaluation.ended_at)}" time="${evaluation.elapsed_s.toFixed(3)}" ${counts}>`,
     ...cases.map(({ xml }) => xml),
-    `    <system-out>${escaped(`${report.verdict.status}: ${report.verdict.reasons.map(({ text }) => text).join("; ")}`)}</system-out>`,
+    `    <system-out>${escaped(`${said}; next: ${nextStep(verdict.next)}`)}</system-out>`,
     "  </testsuite>",
     "</testsuites>",
     "",
@@ -29,18 +31,19 @@ interface Case {
 function gateCase(gate: GateResult): Case {
   const { estimate, lower, upper, margin } = gateValues(gate);
   const text = `${gateStatus(gate)}: ${estimate} (${lower} .. ${upper}), margin ${margin}, n ${gate.n}`;
-  const isOpen = gate.status === "INCONCLUSIVE";
-  // An advisory gate tells, and breaks nothing.
-  if (!gate.required && gate.status !== "PASS") return testCase("gate", gate.id, "skipped", text);
-  if (gate.status === "FAIL") return testCase("gate", gate.id, "failure", text, "fail");
-  if (isOpen) return testCase("gate", gate.id, "failure", text, "inconclusive");
-  return testCase("gate", gate.id, gate.status === "PASS" ? "passed" : "skipped", text);
+  if (gate.status === "PASS") return testCase("gate", gate.id, "passed", text);
+  // An advisory gate tells, and breaks nothing: the suite must not be red where the verdict is PASS.
+  if (!gate.required || gate.status === "NOT_JUDGED") {
+    return testCase("gate", gate.id, "skipped", text);
+  }
+  return testCase("gate", gate.id, "failure", text, gate.status.toLowerCase());
 }
 
 function checkCase(check: ValidityCheck): Case {
   const text = `${check.text}: ${checkValue(check)}`;
-  if (check.ok === null) return testCase("validity", check.id, "skipped", text);
-  return testCase("validity", check.id, check.ok ? "passed" : "failure", text, check.effect);
+  if (check.ok === true) return testCase("validity", check.id, "passed", text);
+  const isTold = check.ok === null || check.effect === "warning";
+  return testCase("validity", check.id, isTold ? "skipped" : "failure", text, check.effect);
 }
 
 function testCase(
@@ -48,25 +51,21 @@ function testCase(
   name: string,
   outcome: Case["outcome"],
   text: string,
-  type = "fail",
+  type = "",
 ): Case {
   const open = `    <testcase classname="umbra.${kind}" name="${escaped(name)}"`;
   const inner = {
     passed: "/>",
     skipped: `><skipped message="${escaped(text)}"/></testcase>`,
-    failure: `><failure type="${type}" message="${escaped(text)}"/></testcase>`,
+    failure: `><failure type="${escaped(type)}" message="${escaped(text)}"/></testcase>`,
   }[outcome];
   return { outcome, xml: `${open}${inner}` };
 }
 
 function escaped(text: string): string {
-  return (
-    text
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 has no place for them
-      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "")
-      .replaceAll("&", "&amp;")
-      .replaceAll("<", "&lt;")
-      .replaceAll(">", "&gt;")
-      .replaceAll('"', "&quot;")
-  );
+  return printable(text)
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;");
 }

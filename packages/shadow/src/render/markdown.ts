@@ -1,76 +1,98 @@
-import type { MetricName, ShadowReport } from "../report/shadow-report.ts";
+import type { GateResult, MetricSummary, ShadowReport } from "../report/shadow-report.ts";
 import {
   checkValue,
   checkWord,
   count,
   gateStatus,
   gateValues,
+  metricNames,
   milliseconds,
+  nextStep,
   ratio,
+  unknown,
   verdictSigns,
 } from "./format.ts";
+import { printable } from "./printable.ts";
 
 /** The report as Markdown, for a comment of a CI run. */
 export function renderReportMarkdown(report: ShadowReport): string {
-  const { verdict, evaluation, baseline, candidate, funnel } = report;
+  const { verdict, evaluation, limits_hit } = report;
   const so = evaluation.is_final || verdict.status !== "INCONCLUSIVE" ? "" : " so far";
-  const lines = [
+  const failed = report.validity.filter(({ ok }) => ok === false);
+  const checks = failed.map(
+    (check) => `- ${checkWord(check)}: ${escaped(check.text)}: ${checkValue(check)}`,
+  );
+  const limits = limits_hit.map((limit) => `- limit reached: ${escaped(limit)}`);
+  return [
     `## ${verdictSigns[verdict.status]} Shadow evaluation: ${verdict.status}${so}`,
-    "",
-    `**${escaped(baseline.pool || "primary")}** → **${escaped(candidate.pool)}**, ${count(funnel.used)} pairs used of ${count(funnel.dispatched)} mirrored, evaluation ${escaped(evaluation.id)}`,
-    "",
-    ...verdict.reasons.map(({ text }) => `- ${escaped(text)}`),
-    `- next: ${escaped(verdict.next.action)}`,
-    "",
-    "| gate | primary | shadow | change | interval | margin | status |",
-    "|---|--:|--:|--:|---|--:|---|",
-    ...report.gates.map((gate) => {
-      const { primary, shadow, estimate, lower, upper, margin } = gateValues(gate);
-      const name = gate.required ? gate.id : `${gate.id} (advisory)`;
-      const cells = [name, primary, shadow, estimate, `${lower} .. ${upper}`, margin];
-      return row([...cells, gateStatus(gate)]);
-    }),
-    "",
-    "| | primary p50 / p90 / p99 | shadow p50 / p90 / p99 | ratio p50 / p90 / p99 |",
-    "|---|--:|--:|--:|",
-    ...metrics.flatMap(([key, name]) => {
-      const { primary, shadow, ratios } = report.metrics[key];
-      if (primary.n === 0) return [];
-      const lane = ({ p50, p90, p99 }: typeof primary) =>
-        [p50, p90, p99].map(milliseconds).join(" / ");
-      const change = [ratios.p50, ratios.p90, ratios.p99]
-        .map((each) => ratio(each?.estimate ?? null))
-        .join(" / ");
-      return [row([name, lane(primary), lane(shadow), change])];
-    }),
-    "",
-    ...report.validity
-      .filter(({ ok }) => ok === false)
-      .map((check) => `- ${checkWord(check)}: ${escaped(check.text)}: ${checkValue(check)}`),
-  ];
-  return `${lines.join("\n").trimEnd()}\n`;
+    identities(report),
+    verdict.reasons.map(({ text }) => `- ${escaped(text)}`).join("\n"),
+    `**Next:** ${escaped(nextStep(verdict.next))}`,
+    gatesTable(report.gates),
+    metricsTable(report),
+    checks.length === 0 ? "" : `**Checks that do not hold**\n\n${checks.join("\n")}`,
+    limits.join("\n"),
+  ]
+    .filter((part) => part !== "")
+    .join("\n\n")
+    .concat("\n");
 }
 
-const metrics: readonly (readonly [MetricName, string])[] = [
-  ["ttft_ms", "TTFT"],
-  ["tpot_ms", "TPOT"],
-  ["e2e_ms", "E2E"],
-];
+function identities({ baseline, candidate, control, funnel, evaluation }: ShadowReport): string {
+  const lane = ({ pool, models }: typeof baseline, otherwise: string) => {
+    const names = models.length === 0 ? "" : ` (${models.map(escaped).join(", ")})`;
+    return `**${escaped(pool === "" ? otherwise : pool)}**${names}`;
+  };
+  const against = control === null ? "" : `, control ${lane(control, "unnamed")}`;
+  const pairs = `${count(funnel.used)} pairs used of ${count(funnel.dispatched)} mirrored`;
+  return `${lane(baseline, "primary")}${against} → ${lane(candidate, "shadow")}, ${pairs}, evaluation ${escaped(evaluation.id)}`;
+}
+
+function gatesTable(gates: readonly GateResult[]): string {
+  const rows = gates.map((gate) => {
+    const { primary, shadow, estimate, lower, upper, margin } = gateValues(gate);
+    const name = gate.required ? gate.id : `${gate.id} (advisory)`;
+    const interval = gate.lower === null && gate.upper === null ? unknown : `${lower} .. ${upper}`;
+    return row([name, primary, shadow, estimate, interval, margin, gateStatus(gate)]);
+  });
+  return [
+    "| gate | primary | shadow | change | interval | margin | status |",
+    "|---|--:|--:|--:|---|--:|---|",
+    ...rows,
+  ].join("\n");
+}
+
+function metricsTable({ metrics }: ShadowReport): string {
+  const rows = metricNames.flatMap(([key, name]) => {
+    const { primary, shadow, ratios } = metrics[key];
+    if (primary.n === 0 && shadow.n === 0) return [];
+    const lane = ({ p50, p90, p99 }: MetricSummary["primary"]) =>
+      [p50, p90, p99].map(milliseconds).join(" / ");
+    const change = [ratios.p50, ratios.p90, ratios.p99]
+      .map((each) => ratio(each?.estimate ?? null))
+      .join(" / ");
+    return [row([name, lane(primary), lane(shadow), change])];
+  });
+  if (rows.length === 0) return "";
+  return [
+    "| | primary p50 / p90 / p99 | shadow p50 / p90 / p99 | ratio p50 / p90 / p99 |",
+    "|---|--:|--:|--:|",
+    ...rows,
+  ].join("\n");
+}
 
 function row(cells: readonly string[]): string {
   return `| ${cells.map(escaped).join(" | ")} |`;
 }
 
-/** Nothing from outside becomes markup: neither Markdown's nor HTML's. */
+/** Nothing from outside becomes markup: neither Markdown's nor HTML's, no mention, no link. */
 function escaped(text: string): string {
-  return flat(text)
+  return printable(text)
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
     .replaceAll(">", "&gt;")
-    .replace(/[\\`*_{}[\]|#~!@]/g, (sign) => `\\${sign}`);
-}
-
-function flat(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+    .replaceAll("://", "&#58;//")
+    .replaceAll("@", "@&#8203;")
+    .replace(/\bwww\./gi, (prefix) => `${prefix.slice(0, 3)}&#46;`)
+    .replace(/[\\`*_{}[\]|~!]|#(?!\d+;)/g, (sign) => `\\${sign}`);
 }

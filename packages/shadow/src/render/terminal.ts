@@ -1,37 +1,50 @@
 import { styleText } from "node:util";
 import Table from "cli-table3";
-import type { GateResult, MetricName, ShadowReport } from "../report/shadow-report.ts";
+import type { GateResult, MetricSummary, ShadowReport } from "../report/shadow-report.ts";
 import {
   checkValue,
   checkWord,
   clock,
   count,
-  duration,
   gateStatus,
   gateValues,
+  metricNames,
   milliseconds,
+  nextStep,
   percent,
   ratio,
   verdictSigns,
 } from "./format.ts";
+import { intervalBar } from "./interval-bar.ts";
+import { printable } from "./printable.ts";
 
+/** How a report is written to a terminal. */
 export interface TextOptions {
   readonly color: boolean;
+  /** Columns. Long lines are broken there, and below 125 intervals are numbers without their picture. */
+  readonly width?: number;
 }
 
 type Paint = (style: Parameters<typeof styleText>[0], text: string) => string;
 
 /** The report for a terminal: gates, lanes, checks and the verdict. */
-export function renderReportText(report: ShadowReport, { color }: TextOptions): string {
-  const paint: Paint = (style, text) => (color ? styleText(style, text) : text);
+export function renderReportText(report: ShadowReport, { color, width }: TextOptions): string {
+  // Whether there is a terminal was decided by who asks: pipes are not looked at again.
+  const paint: Paint = (style, text) =>
+    color ? styleText(style, text, { validateStream: false }) : text;
+  const prose = (lines: readonly string[]) => lines.flatMap((line) => broken(line, width));
   return [
-    heading(report, paint),
-    funnel(report),
-    gatesTable(report, paint),
-    metricsTable(report),
-    validity(report, paint),
-    verdict(report, paint),
-  ].join("\n");
+    ...prose([heading(report, paint), funnel(report)]),
+    "",
+    ...gatesTable(report.gates, paint, width === undefined || width >= 125),
+    "",
+    ...metricsTable(report),
+    ...prose(validity(report, paint)),
+    "",
+    ...prose(verdict(report, paint)),
+  ]
+    .map((line) => line.trimEnd())
+    .join("\n");
 }
 
 const verdictColours = {
@@ -46,135 +59,124 @@ const gateColours = {
   INCONCLUSIVE: "yellow",
   NOT_JUDGED: "dim",
 } as const;
-/** Without lines: pasted into a ticket it stays readable. */
-const bare = {
-  top: "",
-  "top-mid": "",
-  "top-left": "",
-  "top-right": "",
-  bottom: "",
-  "bottom-mid": "",
-  "bottom-left": "",
-  "bottom-right": "",
-  left: " ",
-  "left-mid": "",
-  mid: "",
-  "mid-mid": "",
-  right: "",
-  "right-mid": "",
-  middle: " ",
-};
 
-function heading(report: ShadowReport, paint: Paint): string {
-  const { evaluation, baseline, candidate, control } = report;
-  const sampling =
-    evaluation.sampling === null
+function heading({ evaluation, baseline, candidate, control }: ShadowReport, paint: Paint): string {
+  const { sampling } = evaluation;
+  const against = control === null ? "" : ` (control ${printable(control.pool)})`;
+  const share =
+    sampling === null
       ? ""
-      : `   mirrored ${Number(evaluation.sampling.percent.toFixed(2))}% (by ${evaluation.sampling.by})`;
-  const against = control === null ? "" : ` (control ${control.pool})`;
+      : `   mirrored ${Number(sampling.percent.toFixed(2))}% (by ${sampling.by})`;
   return [
-    paint("bold", `shadow evaluation ${evaluation.id}`),
-    `  ${clean(baseline.pool) || "primary"}${against} -> ${clean(candidate.pool)}`,
-    `   ${clock(evaluation.elapsed_s)} / ${clock(evaluation.horizon_s)}${sampling}`,
+    paint("bold", `shadow evaluation ${printable(evaluation.id)}`),
+    `  ${printable(baseline.pool) || "primary"}${against} -> ${printable(candidate.pool) || "shadow"}`,
+    `   ${clock(evaluation.elapsed_s)} / ${clock(evaluation.horizon_s)}${share}`,
   ].join("");
 }
 
 function funnel({ funnel: f }: ShadowReport): string {
-  const dropped = Object.entries(f.dropped).map(([reason, n]) => `${reason} ${count(n)}`);
-  const total = Object.values(f.dropped).reduce((sum, n) => sum + n, 0);
-  const drops = total === 0 ? "" : `   dropped ${count(total)} (${dropped.join(", ")})`;
-  const censored = Object.entries(f.censored).map(([reason, n]) => `${reason} ${count(n)}`);
-  const cut = censored.length === 0 ? "" : `   censored ${censored.join(", ")}`;
-  return ` funnel  eligible ${count(f.eligible)}  sampled ${count(f.sampled)}  mirrored ${count(f.dispatched)}  paired ${count(f.paired)}  used ${count(f.used)}${drops}${cut}\n`;
+  const steps = `eligible ${count(f.eligible)}  sampled ${count(f.sampled)}  mirrored ${count(f.dispatched)}  paired ${count(f.paired)}  used ${count(f.used)}`;
+  return ` funnel  ${steps}${lost("dropped", f.dropped)}${lost("censored", f.censored)}`;
 }
 
-function gatesTable({ gates }: ShadowReport, paint: Paint): string {
-  const table = new Table({
-    head: ["gate", "primary", "shadow", "change", "interval", "margin", "status"],
-    chars: bare,
+function lost(name: string, counts: Readonly<Record<string, number>>): string {
+  const all = Object.entries(counts).filter(([, n]) => n > 0);
+  if (all.length === 0) return "";
+  const total = all.reduce((sum, [, n]) => sum + n, 0);
+  const reasons = all.map(([reason, n]) => `${printable(reason)} ${count(n)}`).join(", ");
+  return `   ${name} ${count(total)} (${reasons})`;
+}
+
+/** Without lines: pasted into a ticket it stays readable. */
+function table(head: readonly string[], aligns: string, rows: readonly (readonly string[])[]) {
+  const none = ["top", "bottom", "left", "right", "mid"].flatMap((edge) => [
+    [edge, ""],
+    [`${edge}-mid`, ""],
+    [`${edge}-left`, ""],
+    [`${edge}-right`, ""],
+  ]);
+  const drawn = new Table({
+    head: [...head],
+    chars: { ...Object.fromEntries(none), left: " ", middle: " " },
     style: { head: [], border: [], "padding-left": 0, "padding-right": 1 },
-    colAligns: ["left", "right", "right", "right", "left", "right", "left"],
+    colAligns: [...aligns].map((side) => (side === "l" ? "left" : "right")),
   });
-  for (const gate of gates) {
-    const { primary, shadow, estimate, margin } = gateValues(gate);
-    const status = paint(gateColours[gate.status], gateStatus(gate));
-    const id = gate.required ? gate.id : `${gate.id} (advisory)`;
-    table.push([id, primary, shadow, estimate, interval(gate), margin, status]);
-  }
-  return `${table.toString()}\n`;
+  drawn.push(...rows.map((row) => [...row]));
+  return drawn.toString().split("\n");
 }
 
-const barWidth = 17;
-
-/** `0.992 [....|..] 1.046`: the bounds, with the margin as a bar where it lies between or beside them. */
-function interval(gate: GateResult): string {
-  const { lower, upper, margin } = gate;
-  if (lower === null || upper === null) return "";
-  const bounds = gateValues(gate);
-  const equal = gate.kind === "ratio" ? 1 : 0;
-  const from = Math.min(lower, equal);
-  const to = Math.max(upper, margin);
-  const at = (value: number) =>
-    to <= from ? 0 : Math.round(((value - from) / (to - from)) * (barWidth - 1));
-  const cells = Array.from({ length: barWidth }, () => " ");
-  for (let i = at(lower); i <= at(upper); i++) cells[i] = "-";
-  cells[at(lower)] = "[";
-  cells[at(upper)] = "]";
-  cells[at(margin)] = "|";
-  return `${bounds.lower} ${cells.join("")} ${bounds.upper}`;
+function gatesTable(gates: readonly GateResult[], paint: Paint, isWide: boolean): string[] {
+  const rows = gates.map((gate) => {
+    const { primary, shadow, estimate, lower, upper, margin } = gateValues(gate);
+    const bar = intervalBar(gate);
+    const name = gate.required ? gate.id : `${gate.id} (advisory)`;
+    const status = paint(gateColours[gate.status], printable(gateStatus(gate)));
+    const interval = isWide ? [lower, bar, upper] : [lower, bar === "" ? "" : "..", upper];
+    const shown = bar === "" ? ["", "", ""] : interval;
+    return [printable(name), primary, shadow, estimate, ...shown, margin, status];
+  });
+  const interval = isWide ? ["from", "interval, | margin", "to"] : ["from", "", "to"];
+  const head = ["gate", "primary", "shadow", "change", ...interval, "margin", "status"];
+  return table(head, "lrrrrlrrl", rows);
 }
 
-const metricNames: readonly (readonly [MetricName, string])[] = [
-  ["ttft_ms", "TTFT"],
-  ["tpot_ms", "TPOT"],
-  ["e2e_ms", "E2E"],
-];
-
-function metricsTable({ metrics }: ShadowReport): string {
-  const table = new Table({
-    head: ["", "primary p50", "p90", "p99", "shadow p50", "p90", "p99", "ratio p50", "p90", "p99"],
-    chars: bare,
-    style: { head: [], border: [], "padding-left": 0, "padding-right": 1 },
-    colAligns: ["left", ...Array.from({ length: 9 }, () => "right" as const)],
-  });
-  for (const [key, name] of metricNames) {
+function metricsTable({ metrics }: ShadowReport): string[] {
+  const rows = metricNames.flatMap(([key, name]) => {
     const { primary, shadow, ratios } = metrics[key];
-    if (primary.n === 0) continue;
-    const lane = ({ p50, p90, p99 }: typeof primary) => [p50, p90, p99].map(milliseconds);
-    const change = [ratios.p50, ratios.p90, ratios.p99].map((each) =>
+    if (primary.n === 0 && shadow.n === 0) return [];
+    const lane = ({ p50, p90, p99 }: MetricSummary["primary"]) => [p50, p90, p99].map(milliseconds);
+    const changes = [ratios.p50, ratios.p90, ratios.p99].map((each) =>
       ratio(each?.estimate ?? null),
     );
-    table.push([name, ...lane(primary), ...lane(shadow), ...change]);
-  }
-  return table.length === 0 ? "" : `${table.toString()}\n`;
+    return [[name, ...lane(primary), ...lane(shadow), ...changes]];
+  });
+  const head = ["", "primary p50", "p90", "p99", "shadow p50", "p90", "p99", "ratio p50"];
+  return rows.length === 0 ? [] : [...table([...head, "p90", "p99"], "lrrrrrrrrr", rows), ""];
 }
 
-function validity({ validity: checks, tokens, limits_hit }: ShadowReport, paint: Paint): string {
+function validity({ validity: checks, tokens, limits_hit }: ShadowReport, paint: Paint): string[] {
+  const ids = (found: boolean | null) =>
+    checks.filter(({ ok, limits }) => ok === found && limits !== null).map(({ id }) => id);
+  const said = [
+    [ids(true), "ok"] as const,
+    [ids(null), "not known"] as const,
+    [ids(false), "failing"] as const,
+  ]
+    .filter(([names]) => names.length > 0)
+    .map(([names, word]) => `${word}: ${printable(names.join(", "))}`);
   const failed = checks.filter(({ ok }) => ok === false);
-  const passed = checks.filter(({ ok }) => ok === true).map(({ id }) => id);
-  const lines = failed.map(
-    (check) => ` ${paint("yellow", checkWord(check))}: ${check.text}: ${checkValue(check)}`,
-  );
-  const ok = passed.length === 0 ? "nothing can be told yet" : `ok: ${passed.join(", ")}`;
-  const source = `tokens by usage ${percent(tokens.provenance.usage, 0)}`;
-  const limits = limits_hit.map((limit) => ` limit reached: ${clean(limit)}`);
-  return [` validity  ${ok}   ${source}`, ...lines, ...limits, ""].join("\n");
+  return [
+    ` validity  ${[...said, `tokens by usage ${percent(tokens.provenance.usage, 0)}`].join("   ")}`,
+    ...failed.map(
+      (check) =>
+        `   ${paint("yellow", checkWord(check))}: ${printable(check.text)}: ${checkValue(check)}`,
+    ),
+    ...limits_hit.map((limit) => `   limit reached: ${printable(limit)}`),
+  ];
 }
 
-function verdict(
-  { verdict: { status, reasons, next }, evaluation }: ShadowReport,
-  paint: Paint,
-): string {
+function verdict({ verdict: said, evaluation }: ShadowReport, paint: Paint): string[] {
+  const { status, reasons, next } = said;
   const so = evaluation.is_final || status !== "INCONCLUSIVE" ? "" : " so far";
-  const first = paint([verdictColours[status], "bold"], `${verdictSigns[status]} ${status}${so}`);
-  const shown = reasons.slice(0, 8).map(({ text }) => `   - ${clean(text)}`);
   const more = reasons.length > 8 ? [`   - and ${reasons.length - 8} more`] : [];
-  const eta = next.eta_s === null ? "" : ` (~${duration(next.eta_s)})`;
-  return [` ${first}`, ...shown, ...more, `   next: ${clean(next.action)}${eta}`].join("\n");
+  return [
+    ` ${paint([verdictColours[status], "bold"], `${verdictSigns[status]} ${status}${so}`)}`,
+    ...reasons.slice(0, 8).map(({ text }) => `   - ${printable(text)}`),
+    ...more,
+    `   next: ${printable(nextStep(next))}`,
+  ];
 }
 
-/** Names come from outside: what would move a terminal's cursor does not get there. */
-function clean(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, "�");
+/** Breaks a line between words. What follows is set in; a word longer than the line is cut. */
+function broken(line: string, columns = Number.POSITIVE_INFINITY): string[] {
+  const width = Math.max(40, columns);
+  const lines: string[] = [];
+  let rest = line;
+  while (rest.length > width) {
+    const space = rest.lastIndexOf(" ", width);
+    const end = space > 12 ? space : width;
+    lines.push(rest.slice(0, end).trimEnd());
+    rest = `     ${rest.slice(end).trimStart()}`;
+  }
+  return [...lines, rest];
 }

@@ -1,47 +1,69 @@
-/** Light, dark and on paper. Blue and orange are told apart by every eye; a sign and a word stand beside each colour. */
+/** Light, dark, narrow and on paper. Blue and orange are told apart by every eye; a sign and a word stand beside each colour. */
 export const style: string = `
-:root { color-scheme: light dark; --ink: #1b1f24; --soft: #5b6570; --line: #d8dee4; --ground: #f6f8fa; --card: #fff; --primary: #0b62b8; --shadow: #c2570c; --pass: #1a7f37; --fail: #b3261e; --open: #8a6100; --invalid: #7b3fa0; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --soft: #9aa5b1; --line: #30363d; --ground: #0d1117; --card: #161b22; --primary: #6cb6ff; --shadow: #f0a35e; --pass: #57c26d; --fail: #ff8a80; --open: #e3b341; --invalid: #d2a8ff; } }
+:root { color-scheme: light dark; --ink: #1c2128; --soft: #59636e; --faint: #8a949e; --line: #e1e5ea; --grid: #eceff2; --ground: #f5f6f8; --card: #fff; --primary: #0b62b8; --shadow: #c2570c; --pass: #17703a; --fail: #b3261e; --open: #855c00; --invalid: #7a3aa0; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6eaef; --soft: #9ba6b2; --faint: #74808c; --line: #2d343c; --grid: #242b33; --ground: #0e1216; --card: #161b21; --primary: #6cb2ff; --shadow: #f2a25c; --pass: #5cc779; --fail: #ff8b82; --open: #e5b84c; --invalid: #d3a6fb; } }
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.55 system-ui, -apple-system, "Segoe UI", sans-serif; font-variant-numeric: tabular-nums; }
-main { max-width: 1160px; margin: 0 auto; padding: 28px 22px 72px; }
-h1 { font-size: 15px; font-weight: 600; color: var(--soft); margin: 0 0 14px; }
-h2 { font-size: 17px; margin: 34px 0 12px; }
-h3 { font-size: 14px; margin: 0 0 6px; }
-p { margin: 6px 0; max-width: 80ch; }
-.soft { color: var(--soft); }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 18px 20px; }
+body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; font-variant-numeric: tabular-nums; -webkit-text-size-adjust: 100%; }
+main { max-width: 1240px; margin: 0 auto; padding: 36px 28px 80px; }
+header { display: flex; flex-wrap: wrap; align-items: baseline; justify-content: space-between; gap: 4px 24px; margin-bottom: 14px; }
+header p { margin: 0; overflow-wrap: anywhere; }
+h1 { font-size: 16px; font-weight: 600; margin: 0; }
+section > h2 { font-size: 20px; font-weight: 650; letter-spacing: -.01em; margin: 48px 0 14px; }
+h3 { font-size: 15px; font-weight: 600; margin: 0 0 10px; }
+p { margin: 0 0 8px; }
+code { font: .94em ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
+small { display: block; font-size: 12px; font-weight: 400; color: var(--soft); }
+.soft, .advisory { color: var(--soft); font-weight: 400; } .advisory { font-size: 13px; }
+.label { display: block; color: var(--soft); font-size: 12px; letter-spacing: .02em; }
+.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 20px 22px; }
+.card + .card { margin-top: 16px; } .grid > .card + .card { margin-top: 0; }
 .scroll { overflow-x: auto; }
-.verdict { border-left: 8px solid currentColor; }
-.verdict > * { color: var(--ink); }
-.verdict .word { font-size: 30px; font-weight: 700; line-height: 1.2; color: inherit; display: block; }
-.verdict ul { margin: 10px 0; padding-left: 20px; }
-.verdict .next { font-weight: 600; }
-.PASS { color: var(--pass); } .FAIL { color: var(--fail); } .INCONCLUSIVE { color: var(--open); } .INVALID { color: var(--invalid); } .NOT_JUDGED { color: var(--soft); }
-dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(210px, 1fr)); gap: 10px 24px; margin: 16px 0 0; }
-dt { color: var(--soft); font-size: 13px; } dd { margin: 0; overflow-wrap: anywhere; }
-table { border-collapse: collapse; width: 100%; }
-caption { text-align: left; color: var(--soft); font-size: 13px; padding-bottom: 8px; }
-th, td { text-align: right; padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line); white-space: nowrap; vertical-align: middle; }
-thead th { color: var(--soft); font-weight: 500; font-size: 13px; }
+.prose p { max-width: 92ch; } .prose p:last-child { margin: 0; }
+.PASS { --tone: var(--pass); color: var(--pass); } .FAIL { --tone: var(--fail); color: var(--fail); } .INCONCLUSIVE { --tone: var(--open); color: var(--open); } .INVALID { --tone: var(--invalid); color: var(--invalid); } .NOT_JUDGED { --tone: var(--soft); color: var(--soft); }
+.card.verdict { padding: 0; overflow: hidden; color: var(--ink); border-color: color-mix(in srgb, var(--tone) 40%, var(--line)); }
+.said { padding: 26px 28px 22px; background: color-mix(in srgb, var(--tone) 9%, var(--card)); border-left: 8px solid var(--tone); }
+.verdict .word { display: flex; align-items: center; gap: 14px; margin: 0 0 12px; font-size: 34px; font-weight: 750; letter-spacing: -.01em; line-height: 1.15; color: var(--tone); }
+.word .sign { flex: none; display: inline-grid; place-items: center; width: 44px; height: 44px; border-radius: 50%; background: var(--tone); color: var(--card); font-size: 26px; line-height: 1; }
+.word .far { font-weight: 500; font-size: 24px; }
+.reasons { margin: 0 0 16px; padding-left: 20px; } .reasons li { margin: 3px 0; overflow-wrap: anywhere; } .reasons li::marker { color: var(--tone); }
+.next { margin: 0; font-weight: 600; font-size: 16px; overflow-wrap: anywhere; } .next .soft { font-weight: 400; }
+.lanes { display: flex; flex-wrap: wrap; align-items: center; gap: 12px 26px; padding: 20px 28px; border-top: 1px solid var(--line); }
+.lane { min-width: 0; flex: 0 1 auto; padding-left: 14px; border-left: 4px solid var(--primary); overflow-wrap: anywhere; } .lane.shadow { border-left: 4px dashed var(--shadow); } .lane.control { border-left-color: var(--faint); }
+.lane > * { display: block; } .lane strong { font-size: 17px; font-weight: 650; } .arrow { color: var(--faint); font-size: 22px; }
+dl.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: 14px 26px; margin: 0; }
+.verdict dl.facts { display: flex; flex-wrap: wrap; gap: 12px 30px; padding: 18px 28px 22px; border-top: 1px solid var(--line); }
+dt { color: var(--soft); font-size: 12px; letter-spacing: .02em; } dd { margin: 0; overflow-wrap: anywhere; }
+table { border-collapse: collapse; width: 100%; } table.narrow { max-width: 720px; }
+caption { text-align: left; color: var(--soft); font-size: 13px; padding-bottom: 12px; }
+th, td { text-align: right; padding: 8px 0 8px 14px; border-bottom: 1px solid var(--line); white-space: nowrap; vertical-align: middle; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; }
+thead th, thead td { color: var(--soft); font-weight: 500; font-size: 13px; vertical-align: bottom; padding-top: 4px; }
+thead tr:not(:last-child) > * { border-bottom: 0; padding-bottom: 0; }
 th[scope=row] { font-weight: 600; }
-th:first-child, td:first-child, .l { text-align: left; }
 tbody tr:last-child > * { border-bottom: 0; }
-.wrap { white-space: normal; text-align: left; }
-.advisory { font-weight: 400; color: var(--soft); }
-.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(480px, 100%), 1fr)); gap: 16px; }
-figure { margin: 0; } figcaption { font-size: 13px; color: var(--soft); }
-svg { display: block; max-width: 100%; height: auto; }
-svg text { font: 12px system-ui, sans-serif; fill: var(--soft); }
-.axis { stroke: var(--line); stroke-width: 1; fill: none; }
-.p { stroke: var(--primary); fill: none; stroke-width: 2; } .s { stroke: var(--shadow); fill: none; stroke-width: 2; stroke-dasharray: 7 3; }
-.pf { fill: var(--primary); } .sf { fill: var(--shadow); } .dots { stroke: var(--primary); stroke-width: 3; stroke-linecap: round; opacity: .45; fill: none; }
-.margin { stroke: var(--fail); stroke-width: 1.5; stroke-dasharray: 5 3; } .equal { stroke: var(--soft); stroke-width: 1; }
-.band { fill: var(--primary); opacity: .16; } .line { stroke: var(--primary); stroke-width: 2; fill: none; } .tick { stroke-width: 1; stroke-dasharray: 2 3; opacity: .7; }
-.key { display: inline-block; width: 22px; height: 0; border-top: 3px solid var(--primary); vertical-align: middle; margin: 0 5px 0 12px; } .key.sh { border-top: 3px dashed var(--shadow); } .key:first-child { margin-left: 0; }
-ol.funnel { list-style: none; margin: 0; padding: 0; display: grid; gap: 6px; }
-.bar { display: inline-block; height: 12px; background: var(--primary); border-radius: 3px; vertical-align: middle; margin-right: 10px; min-width: 2px; }
-footer { margin-top: 34px; color: var(--soft); font-size: 13px; }
-@media print { :root { --ground: #fff; --card: #fff; --ink: #000; } main { padding: 0; max-width: none; } .card { break-inside: avoid; border-color: #bbb; } h2 { break-after: avoid; } body { font-size: 12px; -webkit-print-color-adjust: exact; print-color-adjust: exact; } }
-@media (max-width: 560px) { main { padding: 16px 12px 48px; } .card { padding: 14px; } .verdict .word { font-size: 24px; } }
+caption span { display: block; position: sticky; left: 0; max-width: min(100%, calc(100vw - 60px)); } caption span span { display: inline; }
+.l { text-align: left; } .c { text-align: center; } .strong { font-weight: 600; }
+.wrap { white-space: normal; overflow-wrap: anywhere; min-width: 112px; }
+.group { text-align: center; font-weight: 600; color: var(--ink); } .start { padding-left: 30px; } .gates .plot { padding-top: 0; padding-bottom: 0; } .checks .wrap { min-width: 260px; } .wrap strong { white-space: nowrap; }
+.matrix .same { background: color-mix(in srgb, var(--primary) 10%, transparent); } .matrix .none { color: var(--faint); } .matrix tbody td, .matrix thead tr:last-child th:not(:first-child) { padding: 8px 12px; }
+.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(480px, 100%), 1fr)); gap: 16px; align-items: stretch; } .grid > .all { grid-column: 1 / -1; } .split { display: flex; flex-wrap: wrap; gap: 14px 44px; } .split ol { flex: 999 1 400px; } .split > div { flex: 1 1 240px; } .grid > * { min-width: 0; } * + .grid { margin-top: 16px; }
+ol.funnel { list-style: none; margin: 0; padding: 0; display: grid; gap: 8px; }
+.funnel li { display: grid; grid-template-columns: 72px 1fr 72px; gap: 10px; align-items: center; } .funnel .n { text-align: right; font-weight: 600; }
+.track { height: 12px; background: var(--grid); border-radius: 3px; overflow: hidden; } .bar { display: block; height: 100%; background: var(--primary); }
+.lost { margin: 0 0 12px; overflow-wrap: anywhere; }
+figure { margin: 0; } figcaption { font-size: 13px; color: var(--soft); margin-top: 10px; max-width: 74ch; }
+.keys { font-size: 13px; color: var(--soft); margin: 0 0 4px; } .key { display: inline-block; width: 24px; border-top: 3px solid var(--primary); vertical-align: middle; margin: 0 6px 2px 0; } .key.s { border-top: 3px dashed var(--shadow); margin-left: 16px; }
+svg { display: block; max-width: 100%; height: auto; } svg.wide { width: 100%; } .plot svg { max-width: none; } svg text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill: var(--soft); font-variant-numeric: tabular-nums; } svg .said-p { fill: var(--primary); } svg .said-s { fill: var(--shadow); } svg .said-m { fill: var(--fail); } svg .strong { fill: var(--ink); }
+.halo { paint-order: stroke; stroke: var(--card); stroke-width: 4px; stroke-linejoin: round; }
+.g { stroke: var(--grid); fill: none; } .a { stroke: var(--faint); fill: none; }
+.p { stroke: var(--primary); fill: none; stroke-width: 2; } .s { stroke: var(--shadow); fill: none; stroke-width: 2; stroke-dasharray: 7 3; } .pf { fill: var(--primary); stroke: var(--card); stroke-width: 1.5; } .sf { fill: var(--shadow); stroke: var(--card); stroke-width: 1.5; } .pt { stroke: var(--primary); stroke-width: 1; opacity: .55; fill: none; } .st { stroke: var(--shadow); stroke-width: 1; stroke-dasharray: 4 2; opacity: .6; fill: none; }
+.dots { stroke: var(--primary); stroke-width: 3.4; stroke-linecap: round; opacity: .38; fill: none; } .blocks { stroke: var(--shadow); stroke-width: 5.2; stroke-linecap: round; opacity: .85; fill: none; }
+.m { stroke: var(--fail); stroke-width: 1.5; stroke-dasharray: 5 3; fill: none; } .e { stroke: var(--faint); stroke-width: 1.2; fill: none; } .z { fill: var(--fail); opacity: .06; }
+.band { fill: var(--primary); opacity: .16; } .line { stroke: var(--primary); stroke-width: 2; fill: none; } .break { stroke: var(--ink); stroke-dasharray: 1 3; fill: none; }
+.ci { stroke: currentColor; stroke-width: 2.4; fill: none; } .pe { fill: currentColor; stroke: var(--card); stroke-width: 1.5; } .hollow { fill: var(--card); stroke: currentColor; stroke-width: 2; }
+footer { margin-top: 40px; color: var(--soft); font-size: 13px; }
+@media (max-width: 620px) { main { padding: 18px 12px 48px; } .card { padding: 16px; } th[scope=row] { position: sticky; left: 0; background: var(--card); padding-right: 8px; min-width: 104px; white-space: normal; } .advisory { display: block; } .said { padding: 20px 18px 18px; } .lanes, .verdict dl.facts { padding: 16px 18px; } .verdict .word { font-size: 27px; gap: 10px; } .word .sign { width: 36px; height: 36px; font-size: 21px; } .word .far { font-size: 18px; } section > h2 { margin-top: 34px; } .arrow { display: none; } }
+@page { margin: 12mm; }
+@media print { :root { --ink: #000; --soft: #444; --faint: #888; --line: #ccc; --grid: #e8e8e8; --ground: #fff; --card: #fff; --primary: #0b62b8; --shadow: #c2570c; --pass: #17703a; --fail: #b3261e; --open: #855c00; --invalid: #7a3aa0; } body { font-size: 10.5px; -webkit-print-color-adjust: exact; print-color-adjust: exact; } table { font-size: 10px; } small, dt, .label, caption, figcaption, .keys, .advisory { font-size: 9px; } thead th, thead td { font-size: 9.5px; } section > h2 { font-size: 15px; } .verdict .word { font-size: 26px; } .next { font-size: 12px; } .lane strong { font-size: 13px; } .said { padding: 14px 18px; } .lanes, .verdict dl.facts { padding: 10px 18px; } .plot svg, th svg { width: 108px; height: auto; } th, .c { white-space: normal; } .gates td { padding-left: 5px; } .arrow { display: none; } .matrix th { overflow-wrap: anywhere; } main { padding: 0; max-width: none; } .card { padding: 10px 12px; } .card, tr { break-inside: avoid; } section > h2 { break-after: avoid; margin-top: 22px; } th, td { padding: 3px 0 3px 7px; } .wrap, .checks .wrap { min-width: 0; } .start { padding-left: 10px; } .matrix tbody td, .matrix thead tr:last-child th:not(:first-child) { padding: 3px 6px; } .scroll { overflow: visible; } .grid { grid-template-columns: 1fr 1fr; } }
 `;

@@ -4,6 +4,7 @@ export interface Axis {
   readonly ticks: readonly number[];
 }
 
+/** What an axis shows, and where. */
 export interface AxisOptions {
   readonly from: number;
   readonly to: number;
@@ -12,7 +13,7 @@ export interface AxisOptions {
   readonly end: number;
 }
 
-/** Equal ratios are equal lengths; `from` > 0. */
+/** Equal ratios are equal lengths; `from` > 0. What lies under `from` stands at it. */
 export function logAxis({ from, to, start, end }: AxisOptions): Axis {
   const low = Math.log(from);
   const span = Math.max(1e-9, Math.log(to) - low);
@@ -22,38 +23,25 @@ export function logAxis({ from, to, start, end }: AxisOptions): Axis {
   };
 }
 
+/** Equal differences are equal lengths. */
 export function linearAxis({ from, to, start, end }: AxisOptions): Axis {
   const span = Math.max(1e-12, to - from);
-  const step = roundStep(span / 5);
-  const ticks: number[] = [];
-  for (let tick = Math.ceil(from / step) * step; tick <= to + step / 1e6; tick += step) {
-    ticks.push(Number(tick.toPrecision(12)));
-  }
-  return { place: (value) => start + ((value - from) / span) * (end - start), ticks };
+  const step = roundStep(span / 6);
+  const first = Math.ceil(from / step);
+  const count = Math.min(12, Math.floor(to / step + 1e-6) - first + 1);
+  return {
+    place: (value) => start + ((value - from) / span) * (end - start),
+    ticks: Array.from({ length: Math.max(0, count) }, (_, i) =>
+      Number(((first + i) * step).toPrecision(12)),
+    ),
+  };
 }
 
-function roundStep(raw: number): number {
-  const power = 10 ** Math.floor(Math.log10(raw));
-  return ([1, 2, 5, 10].find((factor) => factor * power >= raw) ?? 10) * power;
-}
-
-/** Over a short range round steps mark more than powers do. */
-function ticksBetween(from: number, to: number): readonly number[] {
-  const ticks = logTicks(from, to);
-  return ticks.length >= 3 ? ticks : linearAxis({ from, to, start: 0, end: 1 }).ticks;
-}
-
-/** 1, 2, 5 of each power of ten, thinned to what has room. */
-function logTicks(from: number, to: number): readonly number[] {
-  const ticks: number[] = [];
-  for (let power = Math.floor(Math.log10(from)); power <= Math.ceil(Math.log10(to)); power++) {
-    for (const factor of [1, 2, 5]) {
-      const tick = Number((factor * 10 ** power).toPrecision(3));
-      if (tick >= from * 0.999 && tick <= to * 1.001) ticks.push(tick);
-    }
-  }
-  const tens = ticks.filter((tick) => Number.isInteger(Number(Math.log10(tick).toFixed(9))));
-  return ticks.length > 9 && tens.length >= 2 ? tens : ticks;
+/** An axis of ratios: equal ratios are equal lengths, but over a short range round steps read better. */
+export function ratioAxis(options: AxisOptions): Axis {
+  const { from, to } = options;
+  const axis = logAxis(options);
+  return to / from > 4 ? axis : { ...axis, ticks: linearAxis(options).ticks };
 }
 
 /** One decimal is finer than a screen. */
@@ -66,4 +54,24 @@ export function tickMs(ms: number): string {
   return ms >= 1_000
     ? `${Number((ms / 1_000).toPrecision(3))} s`
     : `${Number(ms.toPrecision(3))} ms`;
+}
+
+function roundStep(raw: number): number {
+  const power = 10 ** Math.floor(Math.log10(raw));
+  return ([1, 2, 5, 10].find((factor) => factor * power >= raw) ?? 10) * power;
+}
+
+/** 1, 2, 5 of each power of ten, thinned to what has room. Over a short range round steps mark more. */
+function ticksBetween(from: number, to: number): readonly number[] {
+  const ticks: number[] = [];
+  for (let power = Math.floor(Math.log10(from)); power <= Math.ceil(Math.log10(to)); power++) {
+    for (const factor of [1, 2, 5]) {
+      const tick = Number((factor * 10 ** power).toPrecision(3));
+      if (tick >= from * 0.999 && tick <= to * 1.001) ticks.push(tick);
+    }
+  }
+  if (ticks.length < 3) return linearAxis({ from, to, start: 0, end: 1 }).ticks;
+  const tens = ticks.filter((tick) => Number.isInteger(Number(Math.log10(tick).toFixed(9))));
+  const few = tens.filter((_, i) => i % Math.ceil(tens.length / 8) === 0);
+  return ticks.length > 8 && tens.length >= 2 ? few : ticks;
 }

@@ -1,7 +1,8 @@
 import type { LaneSummary, Point } from "../../../report/shadow-report.ts";
 import { coordinate, linearAxis, logAxis, tickMs } from "./axis.ts";
-import { frame, nothing, plot } from "./frame.ts";
+import { frame, plot } from "./frame.ts";
 
+/** Both lanes' curves and quantiles. */
 export interface EcdfOptions {
   readonly name: string;
   readonly primary: readonly Point[];
@@ -9,52 +10,53 @@ export interface EcdfOptions {
   readonly summaries: { readonly primary: LaneSummary; readonly shadow: LaneSummary };
 }
 
-/** Share of requests that were as fast or faster, both lanes, with their p50, p90 and p99 marked. */
-export function ecdf({ name, primary, shadow, summaries }: EcdfOptions): string {
+/** Share of requests that were as fast or faster, both lanes, with their p50, p90 and p99 marked down to the axis. Undefined of too few. */
+export function ecdf({ name, primary, shadow, summaries }: EcdfOptions): string | undefined {
   const all = [...primary, ...shadow].map(([ms]) => ms).filter((ms) => ms > 0);
-  if (all.length < 2) return nothing("Too few requests to draw.");
-  const [least, most] = [Math.min(...all), Math.max(...all)];
-  const x = logAxis({
-    from: least,
-    to: Math.max(most, least * 1.5),
-    start: plot.left,
-    end: plot.right,
-  });
+  if (all.length < 2) return undefined;
+  const least = Math.min(...all);
+  const most = Math.max(...all, least * 1.5);
+  const x = logAxis({ from: least, to: most, start: plot.left, end: plot.right });
   const y = linearAxis({ from: 0, to: 1, start: plot.bottom, end: plot.top });
-  const line = (points: readonly Point[], name: string) => {
-    const steps = points.map(([ms, share], i) => {
-      const at = `${coordinate(x.place(ms))} ${coordinate(y.place(share))}`;
-      return i === 0 ? `M${at}` : `L${at}`;
-    });
-    return `<path class="${name}" d="${steps.join("")}"/>`;
+  const at = ([ms, share]: Point) => `${coordinate(x.place(ms))} ${coordinate(y.place(share))}`;
+  const curve = (points: readonly Point[], className: string) => {
+    const kept = points.filter(([ms]) => ms > 0);
+    return kept.length === 0 ? "" : `<path class="${className}" d="M${kept.map(at).join("L")}"/>`;
   };
-  const marks = (summary: LaneSummary, name: string) =>
-    (
-      [
-        [summary.p50, 0.5],
-        [summary.p90, 0.9],
-        [summary.p99, 0.99],
-      ] as const
-    )
-      .filter(
-        (mark): mark is readonly [number, 0.5 | 0.9 | 0.99] => mark[0] !== null && mark[0] > 0,
-      )
-      .map(([ms, share]) => {
-        const [cx, cy] = [coordinate(x.place(Math.min(ms, most))), coordinate(y.place(share))];
-        return `<circle class="${name}" cx="${cx}" cy="${cy}" r="4"><title>p${share * 100} ${tickMs(ms)}</title></circle>`;
-      })
-      .join("");
+  const marks = (summary: LaneSummary, lane: string, short: "p" | "s") =>
+    levels.map(([level, share]) => {
+      const ms = summary[level];
+      if (ms === null || ms <= 0) return "";
+      const [cx, cy] = [coordinate(x.place(Math.min(ms, most))), coordinate(y.place(share))];
+      return `<path class="${short}t" d="M${cx} ${cy}V${plot.bottom}"/><circle class="${short}f" cx="${cx}" cy="${cy}" r="4.5"><title>${lane} ${level} ${tickMs(ms)}</title></circle>`;
+    });
   return frame({
-    label: `Distribution of ${name}: primary p50 ${words(summaries.primary.p50)}, shadow p50 ${words(summaries.shadow.p50)}, primary p99 ${words(summaries.primary.p99)}, shadow p99 ${words(summaries.shadow.p99)}`,
+    label: `Distribution of ${name}. ${words("primary", summaries.primary)}; ${words("shadow", summaries.shadow)}`,
     x,
-    y,
+    y: { ...y, ticks: [0, 0.25, 0.5, 0.75, 0.9, 1] },
     xTick: tickMs,
     yTick: (share) => `${Math.round(share * 100)} %`,
-    xTitle: `${name}, log scale; dots at p50, p90, p99`,
-    content: `${line(primary, "p")}${line(shadow, "s")}${marks(summaries.primary, "pf")}${marks(summaries.shadow, "sf")}`,
+    xTitle: `${name}, log scale`,
+    yTitle: "share of requests",
+    content: [
+      curve(primary, "p"),
+      curve(shadow, "s"),
+      ...marks(summaries.primary, "primary", "p"),
+      ...marks(summaries.shadow, "shadow", "s"),
+    ].join(""),
   });
 }
 
-function words(ms: number | null): string {
-  return ms === null ? "not known" : tickMs(ms);
+const levels = [
+  ["p50", 0.5],
+  ["p90", 0.9],
+  ["p99", 0.99],
+] as const;
+
+function words(lane: string, summary: LaneSummary): string {
+  const parts = levels.map(([level]) => {
+    const ms = summary[level];
+    return `${level} ${ms === null ? "not known" : tickMs(ms)}`;
+  });
+  return `${lane} ${parts.join(", ")}`;
 }

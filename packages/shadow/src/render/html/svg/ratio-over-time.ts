@@ -1,43 +1,77 @@
 import type { TimelinePoint } from "../../../report/shadow-report.ts";
-import { coordinate, linearAxis, logAxis } from "./axis.ts";
-import { frame, nothing, plot } from "./frame.ts";
+import { text } from "../escape.ts";
+import { coordinate, linearAxis, ratioAxis } from "./axis.ts";
+import { frame, plot } from "./frame.ts";
 
-/** Block by block: the ratio, the running estimate and its band, and the margin. */
-export function ratioOverTime(timeline: readonly TimelinePoint[], margin: number): string {
-  if (timeline.length < 2) return nothing("Too few blocks of time to draw.");
-  const ratios = timeline.map(({ ratio }) => ratio).filter((ratio) => ratio > 0);
-  const bounds = timeline.flatMap(({ cs_lo, cs_hi }) => [cs_lo ?? 1, cs_hi ?? 1]);
-  const from = Math.min(0.95, ...ratios, ...bounds) / 1.02;
-  const to = Math.max(margin * 1.05, ...ratios, ...bounds) * 1.02;
-  const end = Math.max(1, timeline.at(-1)?.t ?? 1) / 60;
-  const x = linearAxis({ from: 0, to: end, start: plot.left, end: plot.right });
-  const scale = { from, to, start: plot.bottom, end: plot.top };
-  // Ratios are symmetric in logarithms; over a short range round steps read better.
-  const y = { ...logAxis(scale), ticks: linearAxis(scale).ticks };
-  const at = (t: number, ratio: number) =>
-    `${coordinate(x.place(t / 60))} ${coordinate(y.place(ratio))}`;
-  const known = timeline.flatMap(({ t, cs_lo, cs_hi }) =>
-    cs_lo === null || cs_hi === null ? [] : [{ t, low: cs_lo, high: cs_hi }],
-  );
-  const there = known.map(({ t, high }) => at(t, high));
-  const back = known.toReversed().map(({ t, low }) => at(t, low));
-  const band =
-    known.length < 2 ? "" : `<path class="band" d="M${[...there, ...back].join("L")}Z"/>`;
-  const running = timeline.flatMap(({ t, running }) => (running === null ? [] : [at(t, running)]));
-  const dots = timeline.map(
-    ({ t, ratio, n }) =>
-      `<circle class="sf" cx="${coordinate(x.place(t / 60))}" cy="${coordinate(y.place(ratio))}" r="2.2"><title>${n} pairs, ratio ${ratio.toFixed(3)}</title></circle>`,
-  );
-  const level = (value: number, name: string) =>
-    `<path class="${name}" d="M${plot.left} ${coordinate(y.place(value))}H${plot.right}"/>`;
-  const last = timeline.at(-1);
+/** Blocks of time, and where the evaluation began anew. */
+export interface RatioOverTimeOptions {
+  readonly timeline: readonly TimelinePoint[];
+  readonly margin: number;
+  /** In seconds since the start. */
+  readonly breaks: readonly { readonly t: number; readonly reason: string }[];
+}
+
+/** Block by block: the ratio, the running estimate and its band, and the margin. Undefined of too few. */
+export function ratioOverTime({
+  timeline,
+  margin,
+  breaks,
+}: RatioOverTimeOptions): string | undefined {
+  const kept = timeline.filter(({ ratio }) => ratio > 0);
+  if (kept.length < 2) return undefined;
+  const bounds = kept.flatMap(({ ratio, running, cs_lo, cs_hi }) =>
+    [ratio, running, cs_lo, cs_hi].filter((value) => value !== null && value > 0),
+  ) as readonly number[];
+  const from = Math.min(0.95, ...bounds) / 1.01;
+  const to = Math.max(margin * 1.03, ...bounds) * 1.01;
+  const begin = Math.min(0, ...kept.map(({ t }) => t));
+  const end = Math.max(begin + 1, ...kept.map(({ t }) => t));
+  const x = linearAxis({ from: begin / 60, to: end / 60, start: plot.left, end: plot.right - 4 });
+  const y = ratioAxis({ from, to, start: plot.bottom, end: plot.top });
+  const column = (t: number) => coordinate(x.place(t / 60));
+  const at = (t: number, ratio: number) => `${column(t)} ${coordinate(y.place(ratio))}`;
+  const level = (value: number, className: string, words: string) => {
+    const row = y.place(value);
+    return `<path class="${className}" d="M${plot.left} ${coordinate(row)}H${plot.right}"/><text class="halo${className === "m" ? " said-m" : ""}" x="${plot.right - 4}" y="${coordinate(row - 6)}" text-anchor="end">${words}</text>`;
+  };
+  const marks = breaks
+    .filter(({ t }) => t > begin && t < end)
+    .map(
+      ({ t, reason }) =>
+        `<path class="break" d="M${column(t)} ${plot.top}V${plot.bottom}"><title>${text(reason)}</title></path>`,
+    );
+  const running = kept.flatMap(({ t, running }) => (running === null ? [] : [at(t, running)]));
+  const dots = kept.map(({ t, ratio }) => `M${at(t, ratio)}h0`);
+  const last = kept.at(-1)?.running?.toFixed(3) ?? "not known";
   return frame({
-    label: `Ratio over time: ${timeline.length} blocks, last estimate ${last?.running?.toFixed(3) ?? "not known"}, margin ${margin.toFixed(2)}`,
+    label: `Ratio over time: ${kept.length} blocks, last estimate ${last}, margin ${margin.toFixed(2)}`,
     x,
     y,
-    xTick: (minutes) => `${Number(minutes.toFixed(2))}`,
+    xTick: (minutes) => String(Number(minutes.toFixed(2))),
     yTick: (ratio) => String(Number(ratio.toPrecision(3))),
-    xTitle: "minutes; dots: blocks, line: estimate with its band, dashed: the margin",
-    content: `${band}${level(1, "equal")}${level(margin, "margin")}<path class="line" d="M${running.join("L")}"/>${dots.join("")}`,
+    xTitle: "minutes since the start",
+    yTitle: "shadow / primary, log scale",
+    content: [
+      band(kept, at),
+      ...marks,
+      `<path class="blocks" d="${dots.join("")}"/>`,
+      running.length === 0 ? "" : `<path class="line" d="M${running.join("L")}"/>`,
+      level(1, "e", "equal"),
+      level(margin, "m", `margin ${margin.toFixed(2)}`),
+    ].join(""),
   });
+}
+
+/** The confidence sequence, from the first block that has one. */
+function band(
+  timeline: readonly TimelinePoint[],
+  at: (t: number, ratio: number) => string,
+): string {
+  const known = timeline.flatMap(({ t, cs_lo: low, cs_hi: high }) =>
+    low === null || high === null ? [] : [{ t, low, high }],
+  );
+  if (known.length < 2) return "";
+  const there = known.map(({ t, high }) => at(t, high));
+  const back = known.toReversed().map(({ t, low }) => at(t, low));
+  return `<path class="band" d="M${[...there, ...back].join("L")}Z"/>`;
 }

@@ -1,31 +1,42 @@
 import type { Point } from "../../../report/shadow-report.ts";
 import { coordinate, logAxis, tickMs } from "./axis.ts";
-import { frame, nothing, plot } from "./frame.ts";
+import { frame, plot } from "./frame.ts";
 
-/** Each pair as a dot: above the diagonal the shadow was slower. All dots are one path, to keep the page small. */
-export function scatter(name: string, points: readonly Point[], margin: number): string {
+/** Each pair as a dot: above the diagonal the shadow was slower. All dots are one path, to keep the page small. Undefined of too few. */
+export function scatter(
+  name: string,
+  points: readonly Point[],
+  margin: number,
+): string | undefined {
   const kept = points.filter(([a, b]) => a > 0 && b > 0);
-  if (kept.length < 2) return nothing("Too few pairs to draw.");
+  if (kept.length < 2) return undefined;
   const values = kept.flat();
-  const [from, most] = [Math.min(...values), Math.max(...values)];
-  const to = Math.max(most, from * 1.5);
+  const from = Math.min(...values) / 1.08;
+  const to = Math.max(...values, from * 1.5) * 1.08;
   const x = logAxis({ from, to, start: plot.left, end: plot.right });
   const y = logAxis({ from, to, start: plot.bottom, end: plot.top });
   const dots = kept.map(([a, b]) => `M${coordinate(x.place(a))} ${coordinate(y.place(b))}h0`);
   const diagonal = (factor: number, className: string) => {
-    const end = to / Math.max(1, factor);
+    const [first, last] = [from / Math.min(1, factor), to / Math.max(1, factor)];
+    if (first >= last) return "";
     const at = (value: number) =>
       `${coordinate(x.place(value))} ${coordinate(y.place(value * factor))}`;
-    return `<path class="${className}" d="M${at(from)}L${at(end)}"/>`;
+    return `<path class="${className}" d="M${at(first)}L${at(last)}"/>`;
   };
-  const slower = kept.filter(([a, b]) => b > a).length;
+  const share = (isCounted: (a: number, b: number) => boolean) =>
+    `${Math.round((kept.filter(([a, b]) => isCounted(a, b)).length / kept.length) * 100)} %`;
+  const slower = share((a, b) => b > a);
+  const beyond = share((a, b) => b > a * margin);
+  const note = (row: number, words: string) =>
+    `<text class="halo" x="${plot.left + 12}" y="${plot.top + row * 17}">${words}</text>`;
   return frame({
-    label: `${kept.length} pairs: in ${Math.round((slower / kept.length) * 100)} % the shadow was slower`,
+    label: `${kept.length} pairs: the shadow was slower in ${slower}, by more than the margin of ${margin.toFixed(2)} in ${beyond}`,
     x,
     y,
     xTick: tickMs,
     yTick: tickMs,
-    xTitle: `primary ${name}; shadow upwards; dashed: the margin`,
-    content: `<path class="dots" d="${dots.join("")}"/>${diagonal(1, "equal")}${diagonal(margin, "margin")}`,
+    xTitle: `${name} of the primary, log scale`,
+    yTitle: `${name} of the shadow`,
+    content: `<path class="dots" d="${dots.join("")}"/>${diagonal(1, "e")}${diagonal(margin, "m")}${note(1, `slower in the shadow: ${slower} of pairs`)}${note(2, `by more than ${margin.toFixed(2)}: ${beyond}`)}`,
   });
 }

@@ -1,0 +1,64 @@
+import type { MatrixCell, ReportFunnel, ShadowReport } from "../../../report/shadow-report.ts";
+import { count, number, unknown } from "../../format.ts";
+import { text } from "../escape.ts";
+import { type Cell, headRow, table } from "../table.ts";
+
+/** Where requests were lost, and what both lanes answered to the same request. */
+export function reliabilitySection({ funnel, errors, finish_reasons }: ShadowReport): string {
+  const p = errors.mcnemar_p === null ? "" : ` McNemar's exact p ${number(errors.mcnemar_p)}.`;
+  return `<section aria-labelledby="reliability"><h2 id="reliability">Reliability</h2>
+${funnelCard(funnel)}
+<div class="grid">
+${matrix(`Pairs by class.${p}`, errors.matrix)}
+${matrix("Pairs by finish reason.", finish_reasons.matrix)}
+</div></section>`;
+}
+
+function funnelCard(funnel: ReportFunnel): string {
+  const { eligible, sampled, dispatched, paired, used } = funnel;
+  const steps: readonly (readonly [string, number])[] = [
+    ["eligible", eligible],
+    ["sampled", sampled],
+    ["mirrored", dispatched],
+    ["paired", paired],
+    ["used", used],
+  ];
+  const most = Math.max(1, ...steps.map(([, n]) => n));
+  const items = steps.map(
+    ([name, n]) =>
+      `<li><span>${name}</span><span class="track"><span class="bar" style="width:${((Math.max(0, n) / most) * 100).toFixed(1)}%"></span></span><span class="n">${count(n)}</span></li>`,
+  );
+  return `<div class="card"><h3>From request to judged pair</h3><div class="split"><ol class="funnel">${items.join("")}</ol><div>${lost("Dropped before it was mirrored", funnel.dropped)}${lost("Paired, but censored", funnel.censored)}</div></div></div>`;
+}
+
+function lost(name: string, counts: Readonly<Record<string, number>>): string {
+  const all = Object.entries(counts)
+    .filter(([, n]) => n > 0)
+    .map(([reason, n]) => `${text(reason)} ${count(n)}`);
+  return `<p class="lost"><span class="label">${name}</span>${all.length === 0 ? "none" : all.join(", ")}</p>`;
+}
+
+/** Rows are the primary's words, columns the shadow's. Where both agree the cell is tinted; where only one is ok it is marked. */
+function matrix(caption: string, cells: readonly MatrixCell[]): string {
+  if (cells.length === 0)
+    return `<div class="card"><h3>${caption}</h3><p class="soft">No pairs yet.</p></div>`;
+  // One order for both sides: what both say stands on the diagonal.
+  const words = [...new Set(cells.flatMap(([first, second]) => [first, second]))];
+  const firsts = words.filter((word) => cells.some(([first]) => first === word));
+  const seconds = words.filter((word) => cells.some(([, second]) => second === word));
+  const name = (word: string) => (word === "" ? unknown : text(word));
+  const rows = firsts.map((first): readonly Cell[] => [
+    name(first),
+    ...seconds.map((second) => {
+      const n = cells.find(([a, b]) => a === first && b === second)?.[2] ?? 0;
+      const className = n === 0 ? "none" : first === second ? "same" : "other";
+      return { html: n === 0 ? "0" : count(n), className };
+    }),
+  ]);
+  return table({
+    caption: `${caption} <span class="advisory">Shaded: both say the same.</span>`,
+    head: `<tr><td></td><th scope="colgroup" colspan="${seconds.length}" class="group">shadow</th></tr>${headRow(['<th scope="col">primary</th>', ...seconds.map(name)])}`,
+    rows,
+    className: "matrix",
+  });
+}
