@@ -53,7 +53,7 @@ function problemOf(target, { own, others, node }, file, folder) {
   }
   if (target.startsWith("node:"))
     return node ? undefined : `imports "${target}", but this package is pure`;
-  const ours = /^@umbra\/([^/]+)$/.exec(target)?.[1];
+  const ours = /^@umbra\/([^/]+)(?:\/[a-z-]+)?$/.exec(target)?.[1];
   if (ours !== undefined) return own.includes(ours) ? undefined : `may not import "${target}"`;
   const isKnown = others.some((other) => target === other || target.startsWith(`${other}/`));
   return isKnown

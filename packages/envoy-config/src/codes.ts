@@ -21,6 +21,7 @@ const codes = {
   UMB0208: "a feature of a resource is not supported",
   UMB0209: "two policies hold for the same rule",
   UMB0210: "a policy's target or candidate is not there",
+  UMB0211: "an EndpointPickerConfig can't be used",
 } as const;
 
 /** What each diagnostic code is about. */

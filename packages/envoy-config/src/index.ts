@@ -28,6 +28,7 @@ export {
   sloPresetNames,
 } from "./mirror-policy.ts";
 export { readTopology, type TopologyOptions, type TopologyRead } from "./read-topology.ts";
+export type { CheckPickerConfig } from "./resolve/picking.ts";
 export type { SourceFile } from "./resources/read-resources.ts";
 export type {
   Backend,
@@ -36,6 +37,7 @@ export type {
   Listener,
   Mirror,
   Model,
+  ModelRewrite,
   ModelServer,
   Pool,
   Route,

@@ -1,5 +1,6 @@
 import type { Diagnostic } from "./diagnostic.ts";
 import { resolveListeners } from "./resolve/listeners.ts";
+import { type CheckPickerConfig, checkPickerConfigs } from "./resolve/picking.ts";
 import { compare, createPoolResolver } from "./resolve/pools.ts";
 import { readResources, type SourceFile } from "./resources/read-resources.ts";
 import { nearest } from "./resources/reader.ts";
@@ -13,6 +14,8 @@ export interface TopologyOptions {
   readonly listenerPorts?: ReadonlyMap<string, number>;
   /** `0.0.0.0` when absent. */
   readonly bindAddress?: string;
+  /** Knows the scheduler's plugins. Absent: EndpointPickerConfigs are taken unread. */
+  readonly checkPickerConfig?: CheckPickerConfig;
 }
 
 export interface TopologyRead {
@@ -29,6 +32,7 @@ export function readTopology(
 ): TopologyRead {
   const { endpoints = new Map(), listenerPorts = new Map(), bindAddress = "0.0.0.0" } = options;
   const { resources, diagnostics, report } = readResources(files);
+  checkPickerConfigs(resources, options.checkPickerConfig ?? (() => []), report);
   const start = { file: files[0]?.name ?? "-", line: 1, column: 1 };
   const pools = createPoolResolver({ resources, endpoints, report });
   const listeners = resolveListeners(

@@ -127,11 +127,23 @@ export interface Pool {
   readonly protocol: "http1" | "h2c";
   /** Models that InferenceModels name for this pool; empty when none does: then every name is let through. */
   readonly models: readonly Model[];
+  /** To which names requests for a model go, from InferenceModels and InferenceModelRewrites; the first for a model counts. */
+  readonly rewrites?: readonly ModelRewrite[];
+  /** The EndpointPickerConfig that holds for the pool, as it was written; absent: the default profile. */
+  readonly pickerConfig?: unknown;
 }
 
 export interface Model {
   readonly name: string;
   readonly criticality: "Critical" | "Standard" | "Sheddable";
+}
+
+/** Requests for `model`, or for any model without a rewrite where it is absent, are shared out by weight. */
+export interface ModelRewrite {
+  readonly model?: string;
+  readonly targets: readonly { readonly model: string; readonly weight?: number }[];
+  /** A session always gets the same target. */
+  readonly isSticky: boolean;
 }
 
 /** A Deployment of vLLM, as far as a simulator needs it. */

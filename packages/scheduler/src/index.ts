@@ -1,36 +1,101 @@
-export { defaultProfile } from "./default-profile.ts";
+export {
+  type Admission,
+  type AdmissionOptions,
+  admitAll,
+  createAdmission,
+} from "./admission/admission.ts";
+export {
+  type ConcurrencyOptions,
+  concurrencyDetector,
+  type SaturationDetector,
+  type UtilizationOptions,
+  utilizationDetector,
+} from "./admission/saturation.ts";
+export type { EndpointScore, Explanation, FilterStep, ScorerStep } from "./explanation.ts";
+export { type CapacityOptions, capacityFilter, maxInFlightFilter } from "./filters/capacity.ts";
+export { circuitBrokenFilter } from "./filters/circuit-broken.ts";
 export { freshMetricsFilter } from "./filters/fresh-metrics.ts";
-export { leastKvCacheFilter } from "./filters/least-kv-cache.ts";
-export { leastQueueFilter } from "./filters/least-queue.ts";
-export { type LoraAffinityOptions, loraAffinityFilter } from "./filters/lora-affinity.ts";
-export { parsePrometheusText, type Sample } from "./metrics/prometheus-text.ts";
-export { type VllmMetrics, vllmMetricNames, vllmMetrics } from "./metrics/vllm.ts";
+export { type LabelOptions, labelFilter } from "./filters/label.ts";
+export { type LeastKvCacheOptions, leastKvCacheFilter } from "./filters/least-kv-cache.ts";
+export { type LeastQueueOptions, leastQueueFilter } from "./filters/least-queue.ts";
+export {
+  adapterRoomFilter,
+  type LoraAffinityOptions,
+  loraAffinityFilter,
+} from "./filters/lora-affinity.ts";
+export { type LowQueueOptions, lowQueueFilter } from "./filters/low-queue.ts";
+export type { LowBand } from "./filters/lowest-band.ts";
+export { type PrefixAffinityOptions, prefixAffinityFilter } from "./filters/prefix-affinity.ts";
 export {
   type Endpoint,
   hasAdapterRoom,
   holdsAdapter,
   knownMetrics,
+  kvCacheUsage,
   type MetricsState,
   type ModelServerMetrics,
   queueLength,
+  runningRequests,
 } from "./model/endpoint.ts";
-export type { InferenceRequest } from "./model/request.ts";
+export {
+  type Criticality,
+  type InferenceRequest,
+  isSheddable,
+  priorityOf,
+  promptTokensOf,
+} from "./model/request.ts";
 export { maxScorePicker } from "./pickers/max-score.ts";
+export { powerOfTwoPicker } from "./pickers/power-of-two.ts";
 export { randomPicker } from "./pickers/random.ts";
+export { topKPicker } from "./pickers/top-k.ts";
 export { weightedRandomPicker } from "./pickers/weighted-random.ts";
-export type { Candidate, Filter, Picker, Scorer, WeightedScorer } from "./plugin.ts";
+export {
+  defineFilter,
+  defineScorer,
+  type Filter,
+  type PickContext,
+  type Picker,
+  type Scorer,
+  type WeightedScorer,
+} from "./plugin.ts";
+export type { PoolEvent } from "./pool/events.ts";
+export type { HealthOptions } from "./pool/health.ts";
 export {
   createPool,
-  type EndpointSnapshot,
-  type Lease,
-  type PickResult,
+  type EndpointEntry,
+  type PickOptions,
   type PoolOptions,
-  type PoolSnapshot,
   type PoolState,
-  type SchedulingErrorCode,
-} from "./pool.ts";
-export { createProfile, type Profile, type ProfileOptions } from "./profile.ts";
+  type ProfileRule,
+} from "./pool/pool.ts";
+export type { PrefixOptions } from "./pool/prefix-view.ts";
+export type { EndpointSnapshot, PoolSnapshot } from "./pool/snapshot.ts";
+export {
+  createProfile,
+  type Profile,
+  type ProfileOptions,
+  type RefusedBy,
+  type Trace,
+} from "./profile.ts";
+export { decisionTreeProfile } from "./profiles/decision-tree.ts";
+export { defaultProfile } from "./profiles/default.ts";
+export { referenceProfile } from "./profiles/reference.ts";
+export type { Lease, Picked, PickResult, Refused, SchedulingErrorCode } from "./result.ts";
+export {
+  createModelRewriter,
+  type ModelRewriter,
+  type RewriteRule,
+  type RewriteTarget,
+} from "./rewrite/model-rewrite.ts";
+export { type ExpectedWorkOptions, expectedWorkScorer } from "./scorers/expected-work.ts";
+export { type InFlightOptions, inFlightScorer } from "./scorers/in-flight.ts";
 export { kvCacheScorer } from "./scorers/kv-cache.ts";
+export { latencyScorer } from "./scorers/latency.ts";
 export { loraAffinityScorer } from "./scorers/lora-affinity.ts";
-export { queueScorer } from "./scorers/queue.ts";
+export { type NoHitLruOptions, noHitLruScorer } from "./scorers/no-hit-lru.ts";
+export { type PrefixCacheOptions, prefixCacheScorer } from "./scorers/prefix-cache.ts";
+export { type LoadAwareOptions, loadAwareScorer, queueScorer } from "./scorers/queue.ts";
 export { runningRequestsScorer } from "./scorers/running-requests.ts";
+export { type SessionAffinityOptions, sessionAffinityScorer } from "./scorers/session-affinity.ts";
+export { type TokenLoadOptions, tokenLoadScorer } from "./scorers/token-load.ts";
+export { type SessionKeyOptions, sessionKey } from "./session.ts";

@@ -1,60 +1,116 @@
+import type { EndpointScore, FilterStep, ScorerStep } from "./explanation.ts";
 import type { Endpoint } from "./model/endpoint.ts";
 import type { InferenceRequest } from "./model/request.ts";
-import type { Candidate, Filter, Picker, WeightedScorer } from "./plugin.ts";
+import type { Filter, PickContext, Picker, WeightedScorer } from "./plugin.ts";
 
 export interface ProfileOptions {
+  /** Shows in explanations. */
+  readonly name: string;
   /** In order; each sees what the one before has left. */
-  readonly filters: readonly Filter[];
+  readonly filters?: readonly Filter[];
   readonly scorers?: readonly WeightedScorer[];
   readonly picker: Picker;
 }
 
-/** Chooses among a pool's endpoints; undefined when there is none. */
-export type Profile = (
-  request: InferenceRequest,
-  endpoints: readonly Endpoint[],
-) => Endpoint | undefined;
+/** Chooses among a pool's endpoints. Of plugins that keep state it has its own, so a profile serves one pool. */
+export interface Profile {
+  readonly name: string;
+  readonly picker: string;
+  /** `endpoints` are never empty. */
+  choose(
+    request: InferenceRequest,
+    endpoints: readonly Endpoint[],
+    context: PickContext,
+    trace?: Trace,
+  ): Endpoint | RefusedBy;
+  /** Tells the plugins of a pick. */
+  picked(request: InferenceRequest, endpoint: Endpoint, context: PickContext): void;
+}
+
+/** A filter without which the request may not go on has left no endpoint. */
+export interface RefusedBy {
+  readonly refusedBy: Filter;
+}
+
+/** Where a choice writes down how it came about. */
+export interface Trace {
+  readonly filters: FilterStep[];
+  readonly scorers: ScorerStep[];
+  readonly totals: EndpointScore[];
+}
 
 /** Composes a profile: filters narrow, scorers rate, the picker decides. */
-export function createProfile({ filters, scorers = [], picker }: ProfileOptions): Profile {
-  return (request, endpoints) => {
-    let left = endpoints;
-    for (const filter of filters) {
-      if (left.length <= 1) break;
-      left = filter(request, left);
+export function createProfile(options: ProfileOptions): Profile {
+  const { name, filters = [], scorers = [], picker } = options;
+  const refusals = new Map(filters.map((filter) => [filter, { refusedBy: filter }]));
+  const listeners = [...filters, ...scorers.map(({ scorer }) => scorer)].filter(
+    ({ onPicked }) => onPicked !== undefined,
+  );
+  // Kept from pick to pick: a pick is synchronous, and its arrays are needed no longer than that.
+  let totals = new Float64Array(16);
+  let scores = new Float64Array(16);
+
+  function rate(
+    request: InferenceRequest,
+    endpoints: readonly Endpoint[],
+    context: PickContext,
+    trace: Trace | undefined,
+  ): void {
+    const count = endpoints.length;
+    if (totals.length < count) {
+      totals = new Float64Array(2 * count);
+      scores = new Float64Array(2 * count);
     }
-    if (left.length <= 1) return left[0];
-    const candidates = scorers.length === 0 ? unscored(left) : scored(request, left, scorers);
-    return isFilled(candidates) ? picker(candidates).endpoint : undefined;
+    totals.fill(0, 0, count);
+    for (const { scorer, weight } of scorers) {
+      scores.fill(0, 0, count);
+      scorer.score(request, endpoints, scores, context);
+      for (let i = 0; i < count; i++) {
+        const score = clamp(scores[i] as number);
+        scores[i] = score;
+        totals[i] = (totals[i] as number) + weight * score;
+      }
+      trace?.scorers.push({ name: scorer.name, weight, scores: byEndpoint(endpoints, scores) });
+    }
+    if (scorers.length > 0) trace?.totals.push(...byEndpoint(endpoints, totals));
+  }
+
+  return {
+    name,
+    picker: picker.name,
+    choose(request, endpoints, context, trace) {
+      let left = endpoints;
+      for (const filter of filters) {
+        // A preference among one is none; a demand is one even there.
+        const needless = left.length === 1 && filter.refusal === undefined;
+        const kept = needless ? left : filter.narrow(request, left, context);
+        if (kept.length === 0 && filter.refusal !== undefined) {
+          trace?.filters.push({ name: filter.name, survivors: [], isSkipped: false });
+          return refusals.get(filter) as RefusedBy;
+        }
+        const isSkipped = needless || kept.length === 0;
+        if (kept.length > 0) left = kept;
+        trace?.filters.push({ name: filter.name, survivors: left.map(addressOf), isSkipped });
+      }
+      if (left.length === 1) return left[0] as Endpoint;
+      rate(request, left, context, trace);
+      return left[picker.pick(totals, left.length, context.random)] as Endpoint;
+    },
+    picked(request, endpoint, context) {
+      for (const plugin of listeners) plugin.onPicked?.(request, endpoint, context);
+    },
   };
 }
 
-function unscored(endpoints: readonly Endpoint[]): readonly Candidate[] {
-  return endpoints.map((endpoint) => ({ endpoint, score: 0 }));
-}
-
-function scored(
-  request: InferenceRequest,
-  endpoints: readonly Endpoint[],
-  scorers: readonly WeightedScorer[],
-): readonly Candidate[] {
-  const totals = new Float64Array(endpoints.length);
-  for (const { scorer, weight } of scorers) {
-    const scores = scorer(request, endpoints);
-    for (let i = 0; i < totals.length; i++)
-      totals[i] = (totals[i] ?? 0) + weight * clamp(scores[i]);
-  }
-  return endpoints.map((endpoint, i) => ({ endpoint, score: totals[i] ?? 0 }));
-}
-
-function isFilled(
-  candidates: readonly Candidate[],
-): candidates is readonly [Candidate, ...Candidate[]] {
-  return candidates.length > 0;
-}
-
 /** A scorer that breaks its promise must not outweigh the others. */
-function clamp(score: number | undefined): number {
-  if (score === undefined || !(score > 0)) return 0;
-  return Math.min(score, 1);
+function clamp(score: number): number {
+  return score > 0 ? Math.min(score, 1) : 0;
+}
+
+function addressOf({ address }: Endpoint): string {
+  return address;
+}
+
+function byEndpoint(endpoints: readonly Endpoint[], scores: Float64Array): EndpointScore[] {
+  return endpoints.map(({ address }, i) => ({ endpoint: address, score: scores[i] as number }));
 }

@@ -1,91 +1,188 @@
 import { describe, expect, test } from "@jest/globals";
 import {
-  type Candidate,
+  adapterRoomFilter,
+  capacityFilter,
+  circuitBrokenFilter,
+  decisionTreeProfile,
+  defaultProfile,
+  expectedWorkScorer,
+  type Filter,
   freshMetricsFilter,
+  inFlightScorer,
   kvCacheScorer,
+  labelFilter,
+  latencyScorer,
   leastKvCacheFilter,
   leastQueueFilter,
+  loadAwareScorer,
   loraAffinityFilter,
   loraAffinityScorer,
+  lowQueueFilter,
+  maxInFlightFilter,
   maxScorePicker,
+  noHitLruScorer,
+  type Picker,
+  type Profile,
+  powerOfTwoPicker,
+  prefixAffinityFilter,
+  prefixCacheScorer,
   queueScorer,
   randomPicker,
+  referenceProfile,
   runningRequestsScorer,
+  type Scorer,
+  sessionAffinityScorer,
+  tokenLoadScorer,
+  topKPicker,
   weightedRandomPicker,
 } from "@umbra/scheduler";
 import fc from "fast-check";
-import { endpoint, pools } from "./fixtures.ts";
+import { contexts, pools, requests, scoresOf } from "./fixtures.ts";
 
-const requests = fc.constantFrom({ model: "base" }, { model: "a", adapter: "a" });
-
-const filters = {
+const filters: readonly Filter[] = [
+  adapterRoomFilter,
+  capacityFilter(),
+  circuitBrokenFilter,
   freshMetricsFilter,
-  leastKvCacheFilter,
-  leastQueueFilter,
-  loraAffinityFilter: loraAffinityFilter(),
-};
+  labelFilter({ label: "tier", values: ["gold"] }),
+  leastKvCacheFilter(),
+  leastQueueFilter(),
+  leastQueueFilter({ band: "range-per-endpoint" }),
+  loraAffinityFilter(),
+  lowQueueFilter(),
+  maxInFlightFilter(100),
+  prefixAffinityFilter(),
+];
 
-describe.each(Object.entries(filters))("%s keeps the filter contract", (_name, filter) => {
-  test("keeps a subset in the same order, and never empties the pool", () => {
-    fc.assert(
-      fc.property(requests, pools, (request, endpoints) => {
-        const kept = filter(request, endpoints);
-        expect(endpoints.filter((each) => kept.includes(each))).toEqual(kept);
-        expect(kept.length > 0).toBe(endpoints.length > 0);
-      }),
-    );
-  });
-
-  test("does not depend on the order of the endpoints", () => {
-    fc.assert(
-      fc.property(requests, pools, (request, endpoints) => {
-        const reversed = filter(request, endpoints.toReversed());
-        expect(reversed.toReversed()).toEqual(filter(request, endpoints));
-      }),
-    );
-  });
-});
-
-const scorers = { kvCacheScorer, loraAffinityScorer, queueScorer, runningRequestsScorer };
-
-describe.each(Object.entries(scorers))("%s keeps the scorer contract", (_name, scorer) => {
-  test("gives one score for each endpoint, within [0, 1]", () => {
-    fc.assert(
-      fc.property(requests, pools, (request, endpoints) => {
-        const scores = scorer(request, endpoints);
-        expect(scores).toHaveLength(endpoints.length);
-        for (const score of scores) expect(score >= 0 && score <= 1).toBe(true);
-      }),
-    );
-  });
-
-  test("does not depend on the order of the endpoints", () => {
-    fc.assert(
-      fc.property(requests, pools, (request, endpoints) => {
-        const reversed = scorer(request, endpoints.toReversed());
-        expect([...reversed].reverse()).toEqual(scorer(request, endpoints));
-      }),
-    );
-  });
-});
-
-const pickers = { maxScorePicker, randomPicker, weightedRandomPicker };
-
-describe.each(Object.entries(pickers))("%s keeps the picker contract", (_name, createPicker) => {
-  test("picks one of the candidates, whatever the random source says", () => {
-    const scores = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), {
-      minLength: 1,
-      maxLength: 8,
+describe.each(filters.map((filter) => ({ name: filter.name, filter })))(
+  "the filter $name keeps the contract",
+  ({ filter }) => {
+    test("keeps a subset in the same order, and the very array where it drops nothing", () => {
+      fc.assert(
+        fc.property(requests, pools, contexts, (request, endpoints, context) => {
+          const kept = filter.narrow(request, endpoints, context);
+          expect(endpoints.filter((each) => kept.includes(each))).toEqual(kept);
+          if (kept.length === endpoints.length) expect([...kept]).toEqual([...endpoints]);
+        }),
+      );
     });
-    const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
-    fc.assert(
-      fc.property(scores, random, (values, drawn) => {
-        const [first, ...rest] = values.map(
-          (score): Candidate => ({ endpoint: endpoint(), score }),
-        );
-        if (first === undefined) throw new Error("unreachable");
-        expect([first, ...rest]).toContain(createPicker(() => drawn)([first, ...rest]));
-      }),
-    );
-  });
-});
+
+    test("does not depend on the order of the endpoints", () => {
+      fc.assert(
+        fc.property(requests, pools, contexts, (request, endpoints, context) => {
+          const reversed = filter.narrow(request, endpoints.toReversed(), context);
+          expect(reversed.toReversed()).toEqual(filter.narrow(request, endpoints, context));
+        }),
+      );
+    });
+
+    test("keeps what it has kept", () => {
+      fc.assert(
+        fc.property(requests, pools, contexts, (request, endpoints, context) => {
+          const once = filter.narrow(request, endpoints, context);
+          // A band is relative to its range, which is narrower the second time.
+          if (filter.name.startsWith("least-")) return;
+          expect(filter.narrow(request, once, context)).toEqual(once);
+        }),
+      );
+    });
+  },
+);
+
+const scorers: readonly Scorer[] = [
+  expectedWorkScorer(),
+  inFlightScorer(),
+  inFlightScorer({ idleThreshold: 5, maxBusyScore: 0.5 }),
+  kvCacheScorer,
+  latencyScorer,
+  loadAwareScorer(),
+  loraAffinityScorer,
+  noHitLruScorer(),
+  prefixCacheScorer(),
+  prefixCacheScorer({ lengthWeight: 0.5 }),
+  queueScorer,
+  runningRequestsScorer,
+  sessionAffinityScorer(),
+  tokenLoadScorer({ threshold: 10_000 }),
+];
+
+describe.each(scorers.map((scorer) => ({ name: scorer.name, scorer })))(
+  "the scorer $name keeps the contract",
+  ({ name, scorer }) => {
+    test("gives one score for each endpoint, within [0, 1], and writes nothing behind them", () => {
+      fc.assert(
+        fc.property(requests, pools, contexts, (request, endpoints, context) => {
+          const scores = new Float64Array(endpoints.length + 1).fill(0);
+          scores[endpoints.length] = 7;
+          scorer.score(request, endpoints, scores, context);
+          const given = [...scores.subarray(0, endpoints.length)];
+          expect(given.every((score) => score >= 0 && score <= 1)).toBe(true);
+          expect(scores[endpoints.length]).toBe(7);
+        }),
+      );
+    });
+
+    test("does not depend on the order of the endpoints", () => {
+      // Endpoints that were never used come in order: that is the rule of that one.
+      if (name === "no-hit-lru") return;
+      fc.assert(
+        fc.property(requests, pools, contexts, (request, endpoints, context) => {
+          const reversed = scoresOf(scorer, request, endpoints.toReversed(), context);
+          expect(reversed.toReversed()).toEqual(scoresOf(scorer, request, endpoints, context));
+        }),
+      );
+    });
+  },
+);
+
+const pickers: readonly Picker[] = [
+  maxScorePicker,
+  powerOfTwoPicker,
+  randomPicker,
+  topKPicker(1),
+  topKPicker(3),
+  weightedRandomPicker,
+];
+
+describe.each(pickers.map((picker) => ({ name: picker.name, picker })))(
+  "the picker $name keeps the contract",
+  ({ picker }) => {
+    test("picks one of the candidates, whatever the random source says", () => {
+      const scores = fc.array(fc.double({ min: 0, max: 3, noNaN: true }), {
+        minLength: 1,
+        maxLength: 8,
+      });
+      const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+      fc.assert(
+        fc.property(scores, random, (values, drawn) => {
+          const given = Float64Array.from([...values, 99]);
+          const index = picker.pick(given, values.length, () => drawn);
+          expect(Number.isInteger(index) && index >= 0 && index < values.length).toBe(true);
+        }),
+      );
+    });
+  },
+);
+
+const profiles: readonly (() => Profile)[] = [
+  decisionTreeProfile,
+  defaultProfile,
+  referenceProfile,
+];
+
+describe.each(profiles.map((create) => ({ name: create().name, create })))(
+  "the profile $name keeps the contract",
+  ({ create }) => {
+    test("chooses one of the endpoints, or names the filter that refused", () => {
+      const profile = create();
+      fc.assert(
+        fc.property(requests, pools, contexts, (request, endpoints, context) => {
+          if (endpoints.length === 0) return;
+          const choice = profile.choose(request, endpoints, context);
+          if ("refusedBy" in choice) expect(choice.refusedBy.refusal).toBe("SHED");
+          else expect(endpoints).toContain(choice);
+        }),
+      );
+    });
+  },
+);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { parsePrometheusText, vllmMetrics } from "@umbra/scheduler";
+import { parsePrometheusText, vllmMetrics } from "@umbra/scheduler/metrics";
 import fc from "fast-check";
 
 const v1 = `# HELP vllm:num_requests_running Number of requests in model execution batches.

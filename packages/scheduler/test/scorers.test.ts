@@ -1,84 +1,364 @@
 import { describe, expect, test } from "@jest/globals";
 import {
+  defineScorer,
+  type Endpoint,
+  expectedWorkScorer,
+  type InferenceRequest,
+  inFlightScorer,
   kvCacheScorer,
+  latencyScorer,
+  loadAwareScorer,
   loraAffinityScorer,
-  maxScorePicker,
+  noHitLruScorer,
+  type PickContext,
+  prefixCacheScorer,
   queueScorer,
   runningRequestsScorer,
-  weightedRandomPicker,
+  type Scorer,
+  sessionAffinityScorer,
+  tokenLoadScorer,
 } from "@umbra/scheduler";
-import { endpoint, fresh } from "./fixtures.ts";
+import { context, endpoint, fresh, metrics, scoresOf } from "./fixtures.ts";
 
-const request = { model: "base" };
-const unscraped = endpoint({ metrics: { kind: "missing" } });
+const base: InferenceRequest = { model: "base" };
+const sql: InferenceRequest = { model: "sql", adapter: "sql" };
+const unscraped = endpoint({ address: "z", metrics: { kind: "missing" } });
+const holds = { activeAdapters: new Set(["sql"]) };
+const full = { activeAdapters: new Set(["x"]), maxActiveAdapters: 1 };
+const { kvCacheUsage: _, ...untoldMetrics } = metrics();
+const untold = endpoint({ metrics: { kind: "fresh", metrics: untoldMetrics } });
+const busy = (inFlight: number) => endpoint({ inFlight });
 
-describe("queueScorer", () => {
+interface Case {
+  readonly name: string;
+  readonly scorer: Scorer;
+  readonly request?: InferenceRequest;
+  readonly endpoints: readonly Endpoint[];
+  readonly context?: PickContext;
+  readonly want: readonly number[];
+}
+
+const cases: readonly Case[] = [
+  {
+    name: "queue: linear between longest and shortest",
+    scorer: queueScorer,
+    endpoints: [2, 6, 10].map((waitingRequests) => fresh("a", { waitingRequests })),
+    want: [1, 0.5, 0],
+  },
+  {
+    name: "queue: no preference among equals",
+    scorer: queueScorer,
+    endpoints: [fresh("a", { waitingRequests: 4 }), fresh("b", { waitingRequests: 4 })],
+    want: [1, 1],
+  },
+  { name: "queue: nothing for an empty pool", scorer: queueScorer, endpoints: [], want: [] },
+  {
+    name: "queue: an unscraped endpoint last",
+    scorer: queueScorer,
+    endpoints: [fresh("a"), unscraped],
+    want: [1, 0],
+  },
+  {
+    name: "queue: what was sent since counts",
+    scorer: queueScorer,
+    endpoints: [fresh("a"), endpoint({ sentSinceScrape: 1 })],
+    want: [1, 0],
+  },
+  {
+    name: "load-aware: falls from 0.5 to the threshold",
+    scorer: loadAwareScorer(),
+    endpoints: [0, 64, 128, 200].map((waitingRequests) => fresh("a", { waitingRequests })),
+    want: [0.5, 0.25, 0, 0],
+  },
+  {
+    name: "load-aware: a threshold of one's own, an unscraped endpoint last",
+    scorer: loadAwareScorer({ threshold: 4 }),
+    endpoints: [fresh("a", { waitingRequests: 1 }), unscraped],
+    want: [0.375, 0],
+  },
+  {
+    name: "running: small batches, what was sent since included",
+    scorer: runningRequestsScorer,
+    endpoints: [fresh("a", { runningRequests: 2 }), endpoint({ sentSinceScrape: 4 }), unscraped],
+    want: [1, 0, 0],
+  },
+  {
+    name: "kv-cache: the free share; half where it is not told",
+    scorer: kvCacheScorer,
+    endpoints: [fresh("a", { kvCacheUsage: 0.25 }), unscraped, untold],
+    want: [0.75, 0, 0.5],
+  },
+  {
+    name: "lora: holders, then room",
+    scorer: loraAffinityScorer,
+    request: sql,
+    endpoints: [fresh("a", holds), fresh("b"), fresh("c", full), unscraped],
+    want: [1, 0.8, 0, 0],
+  },
+  {
+    name: "lora: a base model goes anywhere",
+    scorer: loraAffinityScorer,
+    endpoints: [fresh("a", holds), fresh("c", full)],
+    want: [1, 1],
+  },
+  {
+    name: "in-flight: idle ones score 1, the busiest 0",
+    scorer: inFlightScorer(),
+    endpoints: [busy(0), busy(1), busy(4)],
+    want: [1, 0.75, 0],
+  },
+  {
+    name: "in-flight: up to the threshold is idle, what is above is capped",
+    scorer: inFlightScorer({ idleThreshold: 2, maxBusyScore: 0.5 }),
+    endpoints: [busy(2), busy(3), busy(12)],
+    want: [1, 0.375, 0],
+  },
+  {
+    name: "token-load: prompts pending, this prompt and outputs against the threshold",
+    scorer: tokenLoadScorer({ threshold: 1_000 }),
+    endpoints: [
+      endpoint({ address: "a", pendingPromptTokens: 100, pendingOutputTokens: 50 }),
+      endpoint({ address: "b", pendingPromptTokens: 2_000 }),
+    ],
+    context: context({ promptTokens: 200, outputTokens: 50, cached: { a: 100 } }),
+    want: [0.7, 0],
+  },
+  {
+    name: "token-load: without outputs",
+    scorer: tokenLoadScorer({ threshold: 1_000, withOutput: false }),
+    endpoints: [endpoint({ pendingPromptTokens: 100, pendingOutputTokens: 50 })],
+    context: context({ promptTokens: 200, outputTokens: 50 }),
+    want: [0.7],
+  },
+  {
+    name: "token-load: the reference's threshold",
+    scorer: tokenLoadScorer(),
+    endpoints: [endpoint({ pendingPromptTokens: 2_097_152 })],
+    want: [0.5],
+  },
+  {
+    name: "prefix: the cached share",
+    scorer: prefixCacheScorer(),
+    endpoints: [fresh("a"), fresh("b")],
+    context: context({ promptTokens: 200, cached: { a: 150 } }),
+    want: [0.75, 0],
+  },
+  {
+    name: "prefix: weighed with the square of the length over its scale",
+    scorer: prefixCacheScorer({ lengthWeight: 0.5, lengthScaleTokens: 300 }),
+    endpoints: [fresh("a"), fresh("b")],
+    context: context({ promptTokens: 600, cached: { a: 150, b: 600 } }),
+    want: [0.25, 1],
+  },
+  {
+    name: "prefix: the reference's length scale",
+    scorer: prefixCacheScorer({ lengthWeight: 1 }),
+    endpoints: [fresh("a")],
+    context: context({ promptTokens: 8_192, cached: { a: 4_096 } }),
+    want: [0.25],
+  },
+  {
+    name: "prefix: nothing without a prompt",
+    scorer: prefixCacheScorer(),
+    endpoints: [fresh("a")],
+    want: [0],
+  },
+  {
+    name: "latency: soonest first tokens, the middle for one that has not answered",
+    scorer: latencyScorer,
+    endpoints: [100, 200, 500, undefined].map((ttftMs) => endpoint({ ttftMs })),
+    want: [1, 0.75, 0, 0.5],
+  },
+  {
+    name: "expected-work: prompts pending and the part of this one that is not cached",
+    scorer: expectedWorkScorer(),
+    endpoints: [
+      endpoint({ address: "a", pendingPromptTokens: 1_000 }),
+      endpoint({ address: "b" }),
+      endpoint({ address: "c", pendingPromptTokens: 500 }),
+    ],
+    context: context({ promptTokens: 2_000, cached: { a: 500, c: 2_000 } }),
+    want: [0, 0.25, 1],
+  },
+  {
+    name: "expected-work: the batch, by the larger of what the server and this process know",
+    scorer: expectedWorkScorer({ tokensPerRequest: 10 }),
+    endpoints: [
+      endpoint({
+        inFlight: 2,
+        sentSinceScrape: 1,
+        metrics: { kind: "fresh", metrics: metrics({ waitingRequests: 2, runningRequests: 3 }) },
+      }),
+      endpoint({ inFlight: 12 }),
+      fresh("c"),
+      fresh("d", { runningRequests: 3 }),
+    ],
+    want: [0.5, 0, 1, 0.75],
+  },
+  {
+    name: "expected-work: loading an adapter, and twice that for throwing one out",
+    scorer: expectedWorkScorer(),
+    request: sql,
+    endpoints: [fresh("a", holds), fresh("b"), fresh("c", full)],
+    want: [1, 0.5, 0],
+  },
+  {
+    name: "expected-work: adapters don't matter to a base model",
+    scorer: expectedWorkScorer(),
+    endpoints: [fresh("a", holds), fresh("c", full)],
+    want: [1, 1],
+  },
+  {
+    name: "expected-work: a full KV cache",
+    scorer: expectedWorkScorer(),
+    endpoints: [fresh("a"), fresh("b", { kvCacheUsage: 1 }), fresh("c", { kvCacheUsage: 0.5 })],
+    want: [1, 0, 0.5],
+  },
+  {
+    name: "expected-work: by requests in flight where nothing was scraped",
+    scorer: expectedWorkScorer(),
+    endpoints: [
+      endpoint({ metrics: { kind: "missing" }, inFlight: 4 }),
+      endpoint({ metrics: { kind: "missing" }, inFlight: 1 }),
+      endpoint({ metrics: { kind: "missing" } }),
+    ],
+    want: [0, 0.75, 1],
+  },
+];
+
+describe("scorers", () => {
+  test.each(cases)("$name", ({ scorer, request = base, endpoints, want, context: of }) => {
+    const scores = scoresOf(scorer, request, endpoints, of);
+    expect(scores).toHaveLength(want.length);
+    for (const [i, score] of scores.entries()) expect(score).toBeCloseTo(want[i] as number, 9);
+  });
+
+  test("expected-work puts an unscraped endpoint behind any other", () => {
+    const endpoints = [unscraped, fresh("a", { waitingRequests: 1_000 }), fresh("b")];
+    const [first, second = 0, third] = scoresOf(expectedWorkScorer(), base, endpoints);
+    expect([first, third]).toEqual([0, 1]);
+    expect(second).toBeGreaterThan(0.99);
+  });
+
   test.each([
-    {
-      name: "spreads linearly between shortest and longest",
-      queues: [2, 6, 10],
-      want: [1, 0.5, 0],
-    },
-    { name: "does not prefer among equal queues", queues: [4, 4], want: [1, 1] },
-    { name: "scores nothing for an empty pool", queues: [], want: [] },
-  ])("$name", ({ queues, want }) => {
-    expect(
-      queueScorer(
-        request,
-        queues.map((waitingRequests) => fresh("a", { waitingRequests })),
-      ),
-    ).toEqual(want);
+    [queueScorer, "queue"],
+    [loadAwareScorer(), "load-aware"],
+    [runningRequestsScorer, "running-requests"],
+    [kvCacheScorer, "kv-cache"],
+    [loraAffinityScorer, "lora-affinity"],
+    [inFlightScorer(), "in-flight"],
+    [tokenLoadScorer(), "token-load"],
+    [prefixCacheScorer(), "prefix-cache"],
+    [latencyScorer, "latency"],
+    [expectedWorkScorer(), "expected-work"],
+    [noHitLruScorer(), "no-hit-lru"],
+    [sessionAffinityScorer(), "session-affinity"],
+  ])("%s is called %s", (scorer, name) => {
+    expect(scorer.name).toBe(name);
   });
 
-  test("puts an unscraped endpoint last", () => {
-    expect(queueScorer(request, [fresh("a"), unscraped])).toEqual([1, 0]);
+  test("a scorer of one's own rates each endpoint", () => {
+    const cheap = defineScorer({
+      name: "cheap",
+      rate: (_request, { labels }) => 1 - Number(labels.price) / 10,
+    });
+    expect(scoresOf(cheap, base, [endpoint({ labels: { price: "4" } })])).toEqual([0.6]);
   });
 });
 
-test("runningRequestsScorer counts what was sent since the scrape", () => {
-  const busy = endpoint({ sentSinceScrape: 4 });
-  expect(
-    runningRequestsScorer(request, [fresh("a", { runningRequests: 2 }), busy, unscraped]),
-  ).toEqual([1, 0, 0]);
-});
+describe("the no-hit-lru scorer", () => {
+  const pool = ["a", "b", "c"].map((address) => fresh(address));
+  const pickOf = (scorer: Scorer, address: string) =>
+    scorer.onPicked?.(base, fresh(address), context());
 
-test("kvCacheScorer scores the free share", () => {
-  expect(kvCacheScorer(request, [fresh("a", { kvCacheUsage: 0.25 }), unscraped])).toEqual([
-    0.75, 0,
-  ]);
-});
-
-test("loraAffinityScorer prefers holders, then room", () => {
-  const endpoints = [
-    fresh("holder", { activeAdapters: new Set(["sql"]) }),
-    fresh("roomy"),
-    fresh("full", { activeAdapters: new Set(["x"]), maxActiveAdapters: 1 }),
-    unscraped,
-  ];
-  expect(loraAffinityScorer({ model: "sql", adapter: "sql" }, endpoints)).toEqual([1, 0.8, 0, 0]);
-  expect(loraAffinityScorer(request, endpoints)).toEqual([1, 1, 1, 1]);
-});
-
-describe("pickers", () => {
-  const [a, b] = [
-    { endpoint: fresh("a"), score: 0.25 },
-    { endpoint: fresh("b"), score: 0.75 },
-  ];
-  test("maxScorePicker takes the highest score", () => {
-    expect(maxScorePicker(() => 0)([a, b])).toBe(b);
+  test("ranks the never used first, then the longest unused", () => {
+    const scorer = noHitLruScorer();
+    expect(scoresOf(scorer, base, pool)).toEqual([1, 0.5, 0]);
+    pickOf(scorer, "a");
+    expect(scoresOf(scorer, base, pool)).toEqual([0, 1, 0.5]);
+    pickOf(scorer, "c");
+    pickOf(scorer, "a");
+    expect(scoresOf(scorer, base, pool)).toEqual([0, 1, 0.5]);
+    pickOf(scorer, "b");
+    expect(scoresOf(scorer, base, pool)).toEqual([0.5, 0, 1]);
   });
-  test.each([
-    { drawn: 0.2, want: "a" },
-    { drawn: 0.3, want: "b" },
-  ])("weightedRandomPicker draws in proportion ($drawn)", ({ drawn, want }) => {
-    expect(weightedRandomPicker(() => drawn)([a, b]).endpoint.address).toBe(want);
+
+  test("a single endpoint scores 1", () => {
+    expect(scoresOf(noHitLruScorer(), base, [fresh("a")])).toEqual([1]);
   });
-  test("weightedRandomPicker draws evenly where all score 0", () => {
-    expect(
-      weightedRandomPicker(() => 0.9)([
-        { ...a, score: 0 },
-        { ...b, score: 0 },
-      ]).endpoint.address,
-    ).toBe("b");
+
+  test("leaves prompts that are cached somewhere to the prefix scorer, and does not count them", () => {
+    const scorer = noHitLruScorer();
+    const warm = context({ promptTokens: 10, cached: { b: 5 } });
+    expect(scoresOf(scorer, base, pool, warm)).toEqual([0.5, 0.5, 0.5]);
+    pickOf(scorer, "a");
+    expect(scoresOf(scorer, base, pool)).toEqual([1, 0.5, 0]);
+  });
+
+  test("remembers at most so many endpoints", () => {
+    const scorer = noHitLruScorer({ maxEndpoints: 1 });
+    scoresOf(scorer, base, pool);
+    pickOf(scorer, "a");
+    pickOf(scorer, "b");
+    expect(scoresOf(scorer, base, pool)).toEqual([1, 0, 0.5]);
+  });
+});
+
+describe("the session-affinity scorer", () => {
+  const pool = ["10.0.0.1:8000", "10.0.0.2:8000", "10.0.0.3:8000"].map((address) => fresh(address));
+  const session: InferenceRequest = { model: "base", session: "s1" };
+  const home = (scorer: Scorer, nowMs = 0, request = session) =>
+    scoresOf(scorer, request, pool, context({ nowMs })).indexOf(1);
+
+  test("keeps a session where it was served, for as long as it is remembered", () => {
+    const scorer = sessionAffinityScorer({ ttlMs: 100 });
+    const hashed = home(scorer);
+    const other = (hashed + 1) % 3;
+    scorer.onPicked?.(session, pool[other] as Endpoint, context({ nowMs: 50 }));
+    expect(home(scorer, 150)).toBe(other);
+    expect(home(scorer, 151)).toBe(hashed);
+  });
+
+  test("gives a session whose endpoint is gone another home, the same in every replica", () => {
+    const scorer = sessionAffinityScorer();
+    scorer.onPicked?.(session, fresh("10.9.9.9:1"), context());
+    expect(home(scorer)).toBe(home(sessionAffinityScorer()));
+  });
+
+  test("spreads sessions, and moves only those of an endpoint that leaves", () => {
+    const scorer = sessionAffinityScorer();
+    const sessions = Array.from({ length: 300 }, (_, i) => ({ model: "base", session: `s${i}` }));
+    const homes = sessions.map((request) => home(scorer, 0, request));
+    for (const i of [0, 1, 2]) {
+      expect(homes.filter((each) => each === i).length).toBeGreaterThan(60);
+    }
+    const two = pool.slice(0, 2);
+    for (const [i, request] of sessions.entries()) {
+      const now = scoresOf(scorer, request, two).indexOf(1);
+      if (homes[i] !== 2) expect(now).toBe(homes[i]);
+    }
+  });
+
+  test("scores nothing without a session, and remembers none", () => {
+    const scorer = sessionAffinityScorer();
+    scorer.onPicked?.(base, fresh("a"), context());
+    expect(scoresOf(scorer, base, pool)).toEqual([0, 0, 0]);
+    expect(scoresOf(scorer, session, [])).toEqual([]);
+  });
+
+  test("forgets the longest idle session beyond its bound", () => {
+    const scorer = sessionAffinityScorer({ maxSessions: 2 });
+    const hashed = home(scorer);
+    const other = (hashed + 1) % 3;
+    const serve = (name: string) =>
+      scorer.onPicked?.({ model: "base", session: name }, pool[other] as Endpoint, context());
+    serve("s1");
+    serve("s2");
+    serve("s1");
+    serve("s3");
+    expect(home(scorer)).toBe(other);
+    serve("s4");
+    serve("s5");
+    expect(home(scorer)).toBe(hashed);
   });
 });

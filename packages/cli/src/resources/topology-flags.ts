@@ -1,4 +1,5 @@
 import {
+  type CheckPickerConfig,
   type Diagnostic,
   directTopology,
   formatDiagnostic,
@@ -6,6 +7,7 @@ import {
   readTopology,
   type Topology,
 } from "@umbra/envoy-config";
+import { readPickerConfig } from "@umbra/scheduler/config";
 import type { Command } from "commander";
 import { CommandError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
@@ -89,8 +91,14 @@ export function topologyOf(flags: TopologyFlags, io: Io): ReadTopology {
   return readTopology(readSourceFiles(flags.file, io), {
     endpoints,
     listenerPorts,
+    checkPickerConfig,
     ...bindAddress,
   });
+}
+
+function checkPickerConfig(value: unknown): ReturnType<CheckPickerConfig> {
+  const read = readPickerConfig(value);
+  return read.ok ? [] : read.problems;
 }
 
 /** As `topologyOf`, for commands that go on only with sound resources: prints what is wrong and throws on an error. */

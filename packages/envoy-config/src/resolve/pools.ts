@@ -9,6 +9,7 @@ import type {
   Service,
 } from "../resources/resources.ts";
 import type { Model, Pool } from "../topology.ts";
+import { pickerConfigOf, rewritesOf } from "./picking.ts";
 
 /** Turns references into pools. A pool is made once, however many routes refer to it. */
 export interface PoolResolver {
@@ -96,6 +97,8 @@ export function createPoolResolver({
       failureMode: from.failureMode,
       protocol: from.protocol,
       models: modelsOf(from),
+      ...rewritesOf(from, resources),
+      ...pickerConfigOf(from, resources),
     };
     made.set(name, pool);
     return pool;

@@ -1,5 +1,6 @@
+import type { ModelRewrite } from "../topology.ts";
 import type { Reader } from "./reader.ts";
-import type { InferenceModel, InferencePool, Meta } from "./resources.ts";
+import type { InferenceModel, InferenceModelRewrite, InferencePool, Meta } from "./resources.ts";
 
 /** `inference.networking.k8s.io/v1` and `inference.networking.x-k8s.io/v1alpha2`. */
 export function readInferencePool(meta: Meta, spec: Reader): InferencePool {
@@ -38,8 +39,47 @@ export function readInferenceModel(meta: Meta, spec: Reader): InferenceModel | u
   if (!spec.has("poolRef")) spec.report("error", "UMB0103", "`poolRef` is missing");
   const criticality =
     spec.oneOf("criticality", ["Critical", "Standard", "Sheddable"]) ?? "Standard";
-  spec.warnUnknown("targetModels");
+  const targets = spec.maps("targetModels").flatMap((each) => targetOf(each, "name"));
+  reportWeights(spec, "targetModels", targets);
+  spec.warnUnknown();
   return modelName === undefined || pool === undefined
     ? undefined
-    : { ...meta, modelName, pool, criticality };
+    : { ...meta, modelName, pool, criticality, targets };
+}
+
+export function readInferenceModelRewrite(
+  meta: Meta,
+  spec: Reader,
+): InferenceModelRewrite | undefined {
+  const pool = spec.map("poolRef")?.required("name");
+  if (!spec.has("poolRef")) spec.report("error", "UMB0103", "`poolRef` is missing");
+  const rules = spec.maps("rules").flatMap((rule) => {
+    const targets = rule.maps("targets").flatMap((each) => targetOf(each, "modelRewrite"));
+    reportWeights(rule, "targets", targets);
+    if (!rule.has("targets")) rule.report("error", "UMB0103", "`targets` is missing");
+    const models = rule.maps("matches").flatMap((match) => {
+      const model = match.map("model");
+      model?.oneOf("type", ["Exact"]);
+      return model?.required("value") ?? [];
+    });
+    rule.warnUnknown();
+    if (targets.length === 0) return [];
+    return rule.has("matches") ? models.map((model) => ({ model, targets })) : [{ targets }];
+  });
+  spec.warnUnknown();
+  return pool === undefined ? undefined : { ...meta, pool, rules };
+}
+
+const maxWeight = 1_000_000;
+
+function targetOf(target: Reader, name: string): ModelRewrite["targets"] {
+  const model = target.required(name);
+  const weight = target.integer("weight", 0, maxWeight);
+  target.warnUnknown();
+  return model === undefined ? [] : [{ model, ...(weight === undefined ? {} : { weight }) }];
+}
+
+function reportWeights(of: Reader, key: string, targets: ModelRewrite["targets"]): void {
+  if (targets.length === 0 || targets.some(({ weight }) => weight !== 0)) return;
+  of.report("error", "UMB0104", `\`${key}\` must have a weight above 0`, key);
 }

@@ -10,7 +10,8 @@ import {
   readService,
 } from "./core.ts";
 import { readHttpRoute } from "./http-route.ts";
-import { readInferenceModel, readInferencePool } from "./inference.ts";
+import { readInferenceModel, readInferenceModelRewrite, readInferencePool } from "./inference.ts";
+import { isPickerConfig, readPickerConfigResource } from "./picker-config.ts";
 import { Reader, type Report, type Source } from "./reader.ts";
 import type { Meta, Resources } from "./resources.ts";
 import { readShadowPolicy } from "./shadow-policy.ts";
@@ -46,6 +47,8 @@ export function readResources(files: readonly SourceFile[]): ReadResources {
     grants: [],
     deployments: [],
     policies: [],
+    rewrites: [],
+    pickerConfigs: [],
   };
   const seen = new Set<string>();
   for (const { name, text } of files) {
@@ -90,6 +93,10 @@ function readDocument(source: Source, contents: Node, into: Resources, seen: Set
     return;
   }
   const group = apiVersion.includes("/") ? (apiVersion.split("/", 1)[0] ?? "") : "";
+  if (isPickerConfig(group, kind)) {
+    into.pickerConfigs.push(readPickerConfigResource(root, contents));
+    return;
+  }
   const read = readers.get(`${group}/${kind}`);
   if (read === undefined) {
     if (!quietKinds.has(kind)) {
@@ -131,6 +138,11 @@ const gatewayApi = "gateway.networking.k8s.io";
 
 const readPool: Read = (meta, spec, _root, into) => into.pools.push(readInferencePool(meta, spec));
 
+const readRewrite: Read = (meta, spec, _root, into) => {
+  const rewrite = readInferenceModelRewrite(meta, spec);
+  if (rewrite !== undefined) into.rewrites.push(rewrite);
+};
+
 const readers: ReadonlyMap<string, Read> = new Map<string, Read>([
   [
     `${gatewayApi}/Gateway`,
@@ -153,6 +165,8 @@ const readers: ReadonlyMap<string, Read> = new Map<string, Read>([
       if (model !== undefined) into.models.push(model);
     },
   ],
+  ["llm-d.ai/InferenceModelRewrite", readRewrite],
+  ["inference.networking.x-k8s.io/InferenceModelRewrite", readRewrite],
   [
     "umbra.dev/ShadowPolicy",
     (meta, spec, _root, into) => into.policies.push(readShadowPolicy(meta, spec)),

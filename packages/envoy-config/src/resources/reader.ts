@@ -37,7 +37,11 @@ export class Reader {
   /** Where a field stands, or the map itself. */
   place(key?: string): Place {
     const pair = key === undefined ? undefined : this.#pair(key);
-    const node = (pair?.value ?? pair?.key ?? this.#node) as Node;
+    return this.placeOf((pair?.value ?? pair?.key ?? this.#node) as Node);
+  }
+
+  /** Where a node of the same file stands. */
+  placeOf(node: Node): Place {
     const { line, col } = this.#source.lines.linePos(node.range?.[0] ?? 0);
     return { file: this.#source.file, line: Math.max(1, line), column: Math.max(1, col) };
   }

@@ -1,5 +1,5 @@
 import type { MirrorPolicy } from "../mirror-policy.ts";
-import type { HeaderModifier, RouteMatch, UrlRewrite } from "../topology.ts";
+import type { HeaderModifier, ModelRewrite, RouteMatch, UrlRewrite } from "../topology.ts";
 import type { Place } from "./reader.ts";
 
 /** What every resource has. */
@@ -83,6 +83,23 @@ export interface InferenceModel extends Meta {
   readonly modelName: string;
   readonly criticality: "Critical" | "Standard" | "Sheddable";
   readonly pool: string;
+  readonly targets: ModelRewrite["targets"];
+}
+
+export interface InferenceModelRewrite extends Meta {
+  readonly pool: string;
+  /** In order. */
+  readonly rules: readonly Pick<ModelRewrite, "model" | "targets">[];
+}
+
+/** The reference endpoint picker's own configuration: its file has no metadata, and then holds for every pool. */
+export interface PickerConfigResource {
+  readonly pool: { readonly namespace: string; readonly name: string } | undefined;
+  /** As it was written. */
+  readonly value: unknown;
+  readonly place: Place;
+  /** Where a part of it stands. */
+  placeOf(path: readonly (string | number)[]): Place;
 }
 
 export interface Service extends Meta {
@@ -155,4 +172,6 @@ export interface Resources {
   readonly grants: ReferenceGrant[];
   readonly deployments: Deployment[];
   readonly policies: ShadowPolicy[];
+  readonly rewrites: InferenceModelRewrite[];
+  readonly pickerConfigs: PickerConfigResource[];
 }

@@ -1,7 +1,16 @@
-import { knownMetrics } from "../model/endpoint.ts";
+import { kvCacheUsage } from "../model/endpoint.ts";
 import type { Filter } from "../plugin.ts";
-import { keepLowest } from "./keep-lowest.ts";
+import { keepLow, type LowBand } from "./lowest-band.ts";
+
+export interface LeastKvCacheOptions {
+  /** The first tenth of the range, 0.1, when absent. */
+  readonly band?: LowBand;
+}
 
 /** Keeps the endpoints with the most free KV cache; one without metrics counts as full. */
-export const leastKvCacheFilter: Filter = (_request, endpoints) =>
-  keepLowest(endpoints, (endpoint) => knownMetrics(endpoint)?.kvCacheUsage ?? 1);
+export function leastKvCacheFilter({ band = 0.1 }: LeastKvCacheOptions = {}): Filter {
+  return {
+    name: "least-kv-cache",
+    narrow: (_request, endpoints) => keepLow(endpoints, band, kvCacheUsage),
+  };
+}

@@ -1,6 +1,18 @@
 import { queueLength } from "../model/endpoint.ts";
 import type { Filter } from "../plugin.ts";
-import { keepLowest } from "./keep-lowest.ts";
+import { keepLow, type LowBand } from "./lowest-band.ts";
 
-/** Keeps the endpoints with the shortest queue, what was sent since the scrape included. */
-export const leastQueueFilter: Filter = (_request, endpoints) => keepLowest(endpoints, queueLength);
+export interface LeastQueueOptions {
+  /** The first tenth of the range, 0.1, when absent. */
+  readonly band?: LowBand;
+}
+
+/** Keeps the endpoints with short queues, what was sent since the scrape included. */
+export function leastQueueFilter({ band = 0.1 }: LeastQueueOptions = {}): Filter {
+  return {
+    name: "least-queue",
+    narrow: (_request, endpoints) =>
+      // The original divides whole numbers.
+      keepLow(endpoints, band, queueLength, band === "range-per-endpoint" ? Math.floor : undefined),
+  };
+}

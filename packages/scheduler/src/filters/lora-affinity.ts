@@ -1,12 +1,17 @@
-import { hasAdapterRoom, holdsAdapter, queueLength } from "../model/endpoint.ts";
+import { type Endpoint, hasAdapterRoom, holdsAdapter, queueLength } from "../model/endpoint.ts";
 import type { Filter } from "../plugin.ts";
 
 export interface LoraAffinityOptions {
   /**
-   * Waiting requests from which an endpoint loses its affinity. 128 is `queueingThresholdLoRA` of the Gateway API
-   * Inference Extension's first scheduler (v0.2).
+   * Waiting requests from which an endpoint loses its affinity; 128 when absent, `queueingThresholdLoRA` of the
+   * Gateway API Inference Extension's first scheduler (v0.2).
    */
   readonly queueThreshold?: number;
+  /**
+   * How often the holders are kept where others have room, 0 to 1; 0.999 when absent, `loraAffinityThreshold` of
+   * that scheduler: now and then an adapter spreads, before its holders are full.
+   */
+  readonly affinityProbability?: number;
 }
 
 /**
@@ -15,13 +20,30 @@ export interface LoraAffinityOptions {
  * A request for a base model passes untouched, and so does one whose adapter fits nowhere. Affinity yields where
  * every holder has a long queue: loading an adapter takes less than waiting behind 128 requests.
  */
-export function loraAffinityFilter({ queueThreshold = 128 }: LoraAffinityOptions = {}): Filter {
-  return ({ adapter }, endpoints) => {
-    if (adapter === undefined) return endpoints;
-    const ready = endpoints.filter((endpoint) => queueLength(endpoint) < queueThreshold);
-    const holders = ready.filter((endpoint) => holdsAdapter(endpoint, adapter));
-    if (holders.length > 0) return holders;
-    const roomy = ready.filter(hasAdapterRoom);
-    return roomy.length > 0 ? roomy : endpoints;
+export function loraAffinityFilter(options: LoraAffinityOptions = {}): Filter {
+  const { queueThreshold = 128, affinityProbability = 0.999 } = options;
+  return {
+    name: "lora-affinity",
+    narrow({ adapter }, endpoints, context) {
+      if (adapter === undefined) return endpoints;
+      const holders: Endpoint[] = [];
+      const roomy: Endpoint[] = [];
+      for (const endpoint of endpoints) {
+        if (queueLength(endpoint) >= queueThreshold) continue;
+        if (holdsAdapter(endpoint, adapter)) holders.push(endpoint);
+        else if (hasAdapterRoom(endpoint)) roomy.push(endpoint);
+      }
+      if (holders.length === 0) return roomy;
+      return roomy.length === 0 || context.random() < affinityProbability ? holders : roomy;
+    },
   };
 }
+
+/** Keeps the endpoints that can serve the request's adapter without throwing out another. */
+export const adapterRoomFilter: Filter = {
+  name: "adapter-room",
+  narrow: ({ adapter }, endpoints) =>
+    adapter === undefined
+      ? endpoints
+      : endpoints.filter((endpoint) => holdsAdapter(endpoint, adapter) || hasAdapterRoom(endpoint)),
+};

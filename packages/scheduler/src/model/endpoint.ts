@@ -2,9 +2,18 @@
 export interface Endpoint {
   /** `ip:port`, the form Envoy expects in `x-gateway-destination-endpoint`. */
   readonly address: string;
+  readonly labels: Readonly<Record<string, string>>;
   readonly metrics: MetricsState;
   /** Requests that this process has sent there and not yet seen finished. */
   readonly inFlight: number;
+  /** Prompt tokens of those of them that have no first token yet, without what was probably cached. */
+  readonly pendingPromptTokens: number;
+  /** Output tokens that those in flight are expected to make in all. */
+  readonly pendingOutputTokens: number;
+  /** Time to first token lately, in ms; undefined before the first one was seen. */
+  readonly ttftMs: number | undefined;
+  /** Errors in a row have put it out of use for a while. */
+  readonly isEjected: boolean;
   /** Those of them sent since the newest scrape began: the scraped counts can't hold them yet. */
   readonly sentSinceScrape: number;
   /** Adapters that this process has sent there lately, at most as many as fit. */
@@ -25,8 +34,11 @@ export interface ModelServerMetrics {
   readonly waitingRequests: number;
   /** Requests in the running batch. vLLM: `vllm:num_requests_running`, summed over engines. */
   readonly runningRequests: number;
-  /** Share of KV-cache blocks in use, 0 to 1 despite vLLM's name. vLLM: `vllm:kv_cache_usage_perc`, the fullest engine. */
-  readonly kvCacheUsage: number;
+  /**
+   * Share of KV-cache blocks in use, 0 to 1 despite vLLM's name; absent where the server does not say. vLLM:
+   * `vllm:kv_cache_usage_perc`, the fullest engine.
+   */
+  readonly kvCacheUsage?: number;
   /** LoRA adapters with requests running or waiting. vLLM: both lists of `vllm:lora_requests_info`. */
   readonly activeAdapters: ReadonlySet<string>;
   /** Most adapters on the GPU at once; 0 where the server has no LoRA. vLLM: `max_lora`. */
@@ -35,6 +47,10 @@ export interface ModelServerMetrics {
   readonly kvBlockTokens?: number;
   /** KV-cache blocks on the GPU. vLLM: `num_gpu_blocks` of `vllm:cache_config_info`. */
   readonly kvBlocks?: number;
+  /** When the server's process began, in s since 1970: another value tells a restart. */
+  readonly processStartS?: number;
+  /** Tokens generated since the server began: fewer than before tell a restart too. */
+  readonly generationTokens?: number;
 }
 
 /** The newest metrics, stale ones too; undefined before the first scrape. */
@@ -53,6 +69,21 @@ export function queueLength(endpoint: Endpoint): number {
   const { metrics } = endpoint;
   if (metrics.kind === "missing") return unknownQueue + endpoint.inFlight;
   return metrics.metrics.waitingRequests + endpoint.sentSinceScrape;
+}
+
+/** The fuller half is as likely as the emptier one where a server does not tell. */
+const untoldKvCacheUsage = 0.5;
+
+/** Share of the KV cache in use, 0 to 1; an endpoint without metrics counts as full. */
+export function kvCacheUsage(endpoint: Endpoint): number {
+  const metrics = knownMetrics(endpoint);
+  return metrics === undefined ? 1 : (metrics.kvCacheUsage ?? untoldKvCacheUsage);
+}
+
+/** Requests waiting or running, sent since the scrape included; undefined without metrics. */
+export function runningRequests(endpoint: Endpoint): number | undefined {
+  const metrics = knownMetrics(endpoint);
+  return metrics === undefined ? undefined : metrics.runningRequests + endpoint.sentSinceScrape;
 }
 
 /** True when the adapter is on the endpoint: it serves it now, or this process has just sent it there. */

@@ -1,25 +1,23 @@
-import type { Candidate, Picker } from "../plugin.ts";
+import type { Picker } from "../plugin.ts";
 
 /**
  * Picks the highest score.
  *
  * Ties are broken at random: replicas of the sidecar see the same scores, and must not all send to the first
  * endpoint of the pool.
- *
- * @param random uniform in [0, 1)
  */
-export function maxScorePicker(random: () => number): Picker {
-  return (candidates) => {
-    let tied: Candidate[] = [];
-    let best = Number.NEGATIVE_INFINITY;
-    for (const candidate of candidates) {
-      if (candidate.score > best) {
-        best = candidate.score;
-        tied = [candidate];
-      } else if (candidate.score === best) {
-        tied.push(candidate);
-      }
+export const maxScorePicker: Picker = {
+  name: "max-score",
+  pick(scores, count, random) {
+    let best = 0;
+    let tied = 1;
+    for (let i = 1; i < count; i++) {
+      const difference = (scores[i] as number) - (scores[best] as number);
+      if (difference < 0) continue;
+      tied = difference > 0 ? 1 : tied + 1;
+      // Of k equals the last takes the place with probability 1/k: each is as likely as the others.
+      if (tied === 1 || random() * tied < 1) best = i;
     }
-    return tied[Math.floor(random() * tied.length)] ?? candidates[0];
-  };
-}
+    return best;
+  },
+};

@@ -1,10 +1,7 @@
 import type { Picker } from "../plugin.ts";
 
-/**
- * Picks any candidate, each as likely as the other.
- *
- * @param random uniform in [0, 1)
- */
-export function randomPicker(random: () => number): Picker {
-  return (candidates) => candidates[Math.floor(random() * candidates.length)] ?? candidates[0];
-}
+/** Picks any candidate, each as likely as the other. */
+export const randomPicker: Picker = {
+  name: "random",
+  pick: (_scores, count, random) => Math.floor(random() * count),
+};

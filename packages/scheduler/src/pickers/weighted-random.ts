@@ -1,20 +1,21 @@
 import type { Picker } from "../plugin.ts";
 
-/**
- * Picks at random, in proportion to the scores. Where all score 0, each is as likely as the other.
- *
- * @param random uniform in [0, 1)
- */
-export function weightedRandomPicker(random: () => number): Picker {
-  return (candidates) => {
+/** Picks at random, in proportion to the scores. Where all score 0, each is as likely as the other. */
+export const weightedRandomPicker: Picker = {
+  name: "weighted-random",
+  pick(scores, count, random) {
     let total = 0;
-    for (const { score } of candidates) total += score;
-    if (!(total > 0)) return candidates[Math.floor(random() * candidates.length)] ?? candidates[0];
+    for (let i = 0; i < count; i++) total += scores[i] as number;
+    if (!(total > 0)) return Math.floor(random() * count);
     let left = random() * total;
-    for (const candidate of candidates) {
-      left -= candidate.score;
-      if (left < 0) return candidate;
+    let last = 0;
+    for (let i = 0; i < count; i++) {
+      const score = scores[i] as number;
+      if (score === 0) continue;
+      last = i;
+      left -= score;
+      if (left < 0) break;
     }
-    return candidates[0];
-  };
-}
+    return last;
+  },
+};

@@ -1,11 +1,13 @@
 import { destinationHeader, type HeaderEntry, streamMetadata } from "@umbra/envoy-config";
 import type { Decision, Headers, PickExchange, StreamInfo } from "@umbra/ext-proc";
-import type { InferenceRequest, Lease } from "@umbra/scheduler";
+import { type Lease, type SchedulingErrorCode, sessionKey } from "@umbra/scheduler";
 import type { Captures } from "../capture/captures.ts";
 import type { RequestView } from "../mirror/request-view.ts";
 import { rewriteBody, shadowModel } from "../mirror/rewrite-body.ts";
+import { editJson } from "../openai/edit-json.ts";
 import { errorReply, type RequestErrorCode } from "../openai/error-reply.ts";
 import { type RequestFields, readRequestBody } from "../openai/read-request.ts";
+import { inferenceRequest } from "./inference-request.ts";
 import { decideMirroring, isMeasured, type MirroringOptions } from "./mirroring.ts";
 import { memoKey, type PickedRequest, type PickMemo } from "./pick-memo.ts";
 import type { PoolRegistry, ServedPool } from "./pool-registry.ts";
@@ -82,6 +84,23 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
     };
   }
 
+  /** The request with the model's name that the pool's rewrites give it. */
+  function renamed(
+    pool: ServedPool,
+    headers: Headers,
+    body: Uint8Array | undefined,
+    { model }: ReadModel,
+  ) {
+    if (model === undefined || body === undefined) return { model, body: undefined };
+    const name = pool.rewrite(
+      model,
+      sessionKey((header) => headers.get(header)),
+    );
+    if (name === model) return { model, body: undefined };
+    const set = new Map([["model", { json: name }]]);
+    return { model: name, body: editJson(body, { set, remove: new Set() }) };
+  }
+
   /** Decides on the request's twins; returns the headers that make Envoy send them. */
   function mirrored(
     headers: Headers,
@@ -153,18 +172,15 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
         const message = `the model \`${shown(read.model)}\` does not exist`;
         return refuse("model_not_found", message, startedMs, headers);
       }
-      const copy = lane === "shadow" ? rewritten(headers, body, read) : undefined;
-      const model = copy === undefined ? read.model : copy.model;
-      const picked = pool.state.pick(inferenceRequest(pool, model));
+      const sent =
+        lane === "shadow" ? rewritten(headers, body, read) : renamed(pool, headers, body, read);
+      const { model } = sent;
+      const { fields } = read;
+      const request = { model, askedFor: read.model, headers, body, fields };
+      const picked = pool.state.pick(inferenceRequest(pool, request));
       if (!picked.ok) {
-        return picked.code === "POOL_SATURATED"
-          ? refuse("overloaded", "every endpoint of the pool is full", startedMs, headers)
-          : refuse(
-              "no_ready_endpoints",
-              "the pool has no endpoint that can be used",
-              startedMs,
-              headers,
-            );
+        const { code, message } = refusals[picked.code];
+        return refuse(code, message, startedMs, headers);
       }
       lease = picked.lease;
       const { endpoint, fallbacks } = picked;
@@ -187,30 +203,14 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
             isObserved: isTwinMeasured,
           });
         }
-        return decided(
-          {
-            kind: "route",
-            ...(copy?.body === undefined
-              ? { setHeaders: [destination] }
-              : {
-                  // Envoy refuses a body that is not as long as its headers say.
-                  setHeaders: [
-                    destination,
-                    { name: "content-length", value: String(copy.body.length) },
-                  ],
-                  body: copy.body,
-                }),
-          },
-          "picked",
-          startedMs,
-        );
+        return decided(routed([destination], sent.body), "picked", startedMs);
       }
-      const setHeaders = [destination, ...mirrored(headers, body, pool, known, read.fields)];
-      return decided({ kind: "route", setHeaders }, "picked", startedMs);
+      const setHeaders = [destination, ...mirrored(headers, body, pool, known, fields)];
+      return decided(routed(setHeaders, sent.body), "picked", startedMs);
     },
 
     onEnd() {
-      lease?.end();
+      lease?.release();
       if (watchedId === undefined) return;
       if (lane === "primary") {
         options.watch.primaryOver(watchedId);
@@ -220,6 +220,31 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
       if (!isTwinMeasured) options.onTwinOver(watchedId, mirrors);
     },
   };
+}
+
+const refusals: Readonly<
+  Record<SchedulingErrorCode, { readonly code: RequestErrorCode; readonly message: string }>
+> = {
+  POOL_EMPTY: {
+    code: "no_ready_endpoints",
+    message: "the pool has no endpoint that can be used",
+  },
+  NO_ELIGIBLE_ENDPOINT: {
+    code: "no_ready_endpoints",
+    message: "the pool has no endpoint that may serve this request",
+  },
+  POOL_SATURATED: { code: "overloaded", message: "every endpoint of the pool is full" },
+  SHED: {
+    code: "overloaded",
+    message: "the pool is full, and this request's priority is too low to wait for it",
+  },
+};
+
+function routed(setHeaders: readonly HeaderEntry[], body: Uint8Array | undefined): Decision {
+  if (body === undefined) return { kind: "route", setHeaders };
+  // Envoy refuses a body that is not as long as its headers say.
+  const length = { name: "content-length", value: String(body.length) };
+  return { kind: "route", setHeaders: [...setHeaders, length], body };
 }
 
 interface ReadModel {
@@ -249,11 +274,6 @@ function pathOf(headers: Headers): string {
   const path = headers.get(":path") ?? "/";
   const query = path.indexOf("?");
   return query < 0 ? path : path.slice(0, query);
-}
-
-function inferenceRequest(pool: ServedPool, model: string | undefined): InferenceRequest {
-  if (model === undefined) return { model: "" };
-  return pool.served.isAdapter(model) ? { model, adapter: model } : { model };
 }
 
 function isServed(pool: ServedPool, model: string): boolean {

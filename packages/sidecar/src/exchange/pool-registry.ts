@@ -1,5 +1,11 @@
-import type { Model, Topology } from "@umbra/envoy-config";
-import { createPool, type PoolState } from "@umbra/scheduler";
+import type { Model, Pool, Topology } from "@umbra/envoy-config";
+import {
+  createModelRewriter,
+  createPool,
+  type ModelRewriter,
+  type PoolState,
+} from "@umbra/scheduler";
+import { type PickerConfig, pathText, readPickerConfig } from "@umbra/scheduler/config";
 
 /** A pool that requests are picked in: its scheduler state, and which model names it serves. */
 export interface ServedPool {
@@ -11,6 +17,8 @@ export interface ServedPool {
   readonly served: ServedModels;
   /** As InferenceModels say; Standard where none does. */
   priorityOf(model: string | undefined): Model["criticality"];
+  /** The name to ask an endpoint for, as InferenceModels and InferenceModelRewrites say. */
+  readonly rewrite: ModelRewriter;
 }
 
 export interface ServedModels {
@@ -33,12 +41,20 @@ export interface PoolRegistryOptions {
   readonly staleAfterMs: number;
 }
 
-/** Builds the state of every pool of the topology that Umbra picks in. */
+/**
+ * Builds the state of every pool of the topology that Umbra picks in.
+ *
+ * @throws Error for an EndpointPickerConfig that can't be used; `umbra check` finds those with their places
+ */
 export function createPoolRegistry(topology: Topology, options: PoolRegistryOptions): PoolRegistry {
   const registry = new Map<string, ServedPool>();
   for (const pool of topology.pools) {
     if (pool.picker !== "umbra") continue;
-    const state = createPool({ name: pool.name, ...options });
+    const state = createPool({
+      name: pool.name,
+      ...options,
+      ...pickerConfigOf(pool)?.poolOptions(),
+    });
     state.setEndpoints(pool.endpoints);
     const listedModels = new Set(pool.models.map(({ name }) => name));
     const priorities = new Map(pool.models.map(({ name, criticality }) => [name, criticality]));
@@ -48,9 +64,19 @@ export function createPoolRegistry(topology: Topology, options: PoolRegistryOpti
       listedModels,
       served: createServedModels(),
       priorityOf: (model) => priorities.get(model ?? "") ?? "Standard",
+      rewrite: createModelRewriter(pool.rewrites ?? [], options.random),
     });
   }
   return registry;
+}
+
+function pickerConfigOf({ name, pickerConfig }: Pool): PickerConfig | undefined {
+  if (pickerConfig === undefined) return undefined;
+  const read = readPickerConfig(pickerConfig);
+  if (read.ok) return read.config;
+  const [first] = read.problems;
+  const where = pathText(first?.path ?? []);
+  throw new Error(`the EndpointPickerConfig of pool ${name}: ${where} ${first?.message}`);
 }
 
 function createServedModels(): ServedModels {

@@ -30,6 +30,8 @@ const wanted: ReadonlySet<string> = new Set([
   "messages",
   "prompt",
   "input",
+  "max_tokens",
+  "max_completion_tokens",
 ]);
 const maxModelBytes = 256;
 

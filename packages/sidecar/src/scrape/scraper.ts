@@ -1,4 +1,4 @@
-import { vllmMetrics } from "@umbra/scheduler";
+import { vllmMetrics } from "@umbra/scheduler/metrics";
 import { Pool as HttpPool } from "undici";
 import type { ServedPool } from "../exchange/pool-registry.ts";
 import { readModelList } from "./model-list.ts";

@@ -1,0 +1,33 @@
+import { isCollection, type Node } from "yaml";
+import type { Reader } from "./reader.ts";
+import type { PickerConfigResource } from "./resources.ts";
+
+const groups: ReadonlySet<string> = new Set(["llm-d.ai", "inference.networking.x-k8s.io"]);
+
+export function isPickerConfig(group: string, kind: string): boolean {
+  return kind === "EndpointPickerConfig" && groups.has(group);
+}
+
+/** Takes the configuration as it stands: what its plugins are is the scheduler's to say. */
+export function readPickerConfigResource(root: Reader, contents: Node): PickerConfigResource {
+  const metadata = root.map("metadata");
+  const name = metadata?.string("name");
+  const namespace = metadata?.string("namespace") ?? "default";
+  return {
+    pool: name === undefined ? undefined : { namespace, name },
+    value: contents.toJSON(),
+    place: root.place("kind"),
+    placeOf: (path) => root.placeOf(nodeAt(contents, path)),
+  };
+}
+
+/** The node at the path, or the nearest around it. */
+function nodeAt(contents: Node, path: readonly (string | number)[]): Node {
+  let node = contents;
+  for (const part of path) {
+    const next: unknown = isCollection(node) ? node.get(part, true) : undefined;
+    if (typeof next !== "object" || next === null) return node;
+    node = next as Node;
+  }
+  return node;
+}

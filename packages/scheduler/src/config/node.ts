@@ -1,0 +1,128 @@
+import type { ConfigPath, ConfigProblem } from "./problem.ts";
+
+/**
+ * One value of a configuration, with its path. Reading a value of the wrong kind reports a problem and gives
+ * undefined, so that one pass finds all problems.
+ */
+export interface ConfigNode {
+  readonly path: ConfigPath;
+  readonly isPresent: boolean;
+  report(message: string): void;
+  /** A member of a map; one that is not there is a node too. */
+  at(key: string): ConfigNode;
+  /** Members' names; none where it is no map. */
+  keys(): readonly string[];
+  /** Reports members besides these. */
+  allowOnly(known: readonly string[]): void;
+  items(): readonly ConfigNode[];
+  text(): string | undefined;
+  flag(): boolean | undefined;
+  /** A finite number within the bounds. */
+  number(least?: number, most?: number): number | undefined;
+  integer(least?: number, most?: number): number | undefined;
+  /** `60s`, `200ms`, `1h30m`, as Go writes them; in ms. */
+  duration(): number | undefined;
+  /** `10Gi`, `1k`, `500`, as Kubernetes writes them. */
+  quantity(): number | undefined;
+}
+
+export function configNode(
+  value: unknown,
+  path: ConfigPath,
+  problems: ConfigProblem[],
+): ConfigNode {
+  const isPresent = value !== undefined && value !== null;
+  const report = (message: string): void => {
+    problems.push({ path, message });
+  };
+
+  function wrong(wanted: string): undefined {
+    if (isPresent) report(`must be ${wanted}`);
+    return undefined;
+  }
+
+  function map(): Readonly<Record<string, unknown>> {
+    const isMap = typeof value === "object" && value !== null && !Array.isArray(value);
+    if (isMap) return value as Readonly<Record<string, unknown>>;
+    wrong("a map");
+    return {};
+  }
+
+  function number(least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY) {
+    if (typeof value !== "number" || !Number.isFinite(value)) return wrong("a number");
+    if (value >= least && value <= most) return value;
+    return wrong(most === Number.POSITIVE_INFINITY ? `at least ${least}` : `${least} to ${most}`);
+  }
+
+  return {
+    path,
+    isPresent,
+    report,
+    at(key) {
+      const members = isPresent ? map() : {};
+      const member = Object.hasOwn(members, key) ? members[key] : undefined;
+      return configNode(member, [...path, key], problems);
+    },
+    keys: () => (isPresent ? Object.keys(map()) : []),
+    allowOnly(known) {
+      for (const key of isPresent ? Object.keys(map()) : []) {
+        if (known.includes(key)) continue;
+        const choice = known.length === 0 ? "there are none" : `known are ${known.join(", ")}`;
+        problems.push({ path: [...path, key], message: `is not known here: ${choice}` });
+      }
+    },
+    items() {
+      if (!isPresent) return [];
+      if (Array.isArray(value)) {
+        return value.map((item: unknown, i) => configNode(item, [...path, i], problems));
+      }
+      wrong("a list");
+      return [];
+    },
+    text: () => (typeof value === "string" ? value : wrong("a string")),
+    flag: () => (typeof value === "boolean" ? value : wrong("true or false")),
+    number,
+    integer(least, most) {
+      if (typeof value === "number" && !Number.isInteger(value)) return wrong("a whole number");
+      return number(least, most);
+    },
+    duration: () => durationOf(value) ?? wrong("a duration such as 200ms or 60s"),
+    quantity: () => quantityOf(value) ?? wrong("a quantity such as 500, 1k or 10Gi"),
+  };
+}
+
+const durationUnits: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+function durationOf(value: unknown): number | undefined {
+  if (value === "0") return 0;
+  if (typeof value !== "string" || !/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/.test(value))
+    return undefined;
+  let total = 0;
+  for (const [, amount, unit] of value.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
+    total += Number(amount) * (durationUnits[unit as string] as number);
+  }
+  return total;
+}
+
+const quantityUnits: Readonly<Record<string, number>> = {
+  "": 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+};
+
+function quantityOf(value: unknown): number | undefined {
+  if (typeof value === "number") return Number.isFinite(value) && value >= 0 ? value : undefined;
+  const found = typeof value === "string" ? /^(\d+(?:\.\d+)?)(k|M|G|Ki|Mi|Gi|)$/.exec(value) : null;
+  return found === null
+    ? undefined
+    : Number(found[1]) * (quantityUnits[found[2] as string] as number);
+}

@@ -1,0 +1,236 @@
+import { type Admission, createAdmission } from "../admission/admission.ts";
+import { type SaturationDetector, utilizationDetector } from "../admission/saturation.ts";
+import type { InferenceRequest } from "../model/request.ts";
+import { maxScorePicker } from "../pickers/max-score.ts";
+import type { PoolOptions, ProfileRule } from "../pool/pool.ts";
+import type { PrefixOptions } from "../pool/prefix-view.ts";
+import { createProfile, type Profile } from "../profile.ts";
+import { defaultProfile } from "../profiles/default.ts";
+import { type FlowSettings, readFlowControl } from "./flow-control.ts";
+import { type ConfigNode, configNode } from "./node.ts";
+import { type MadePlugin, pluginTypes } from "./plugin-types.ts";
+import type { ConfigProblem } from "./problem.ts";
+
+export const pickerConfigKind = "EndpointPickerConfig";
+export const pickerConfigVersions: readonly string[] = [
+  "llm-d.ai/v1alpha1",
+  "inference.networking.x-k8s.io/v1alpha1",
+];
+
+/** The request attribute by which `header-profile-handler` chooses: the value of the `EPP-Profile` header. */
+export const profileAttribute = "epp-profile";
+
+export type PickerConfigResult =
+  | { readonly ok: true; readonly config: PickerConfig }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+/** What an `EndpointPickerConfig` says, ready to make pools of. */
+export interface PickerConfig {
+  /** Options for `createPool`. Plugins keep state: call it anew for each pool. */
+  poolOptions(): Pick<PoolOptions, "profiles" | "admission" | "prefix" | "maxFallbacks">;
+  /** How requests wait for their turn; undefined where they don't. */
+  readonly flow: FlowSettings | undefined;
+}
+
+interface NamedPlugin {
+  readonly type: string;
+  readonly made: MadePlugin;
+}
+
+type Plugins = ReadonlyMap<string, NamedPlugin>;
+
+/**
+ * Reads a parsed `EndpointPickerConfig`, the configuration of the reference endpoint picker. Its plugin types stand
+ * for ours; ours may be named as well. Finds every problem in one pass.
+ */
+export function readPickerConfig(value: unknown): PickerConfigResult {
+  const problems: ConfigProblem[] = [];
+  const top = configNode(value, [], problems);
+  if (!top.isPresent) top.report("is empty: an EndpointPickerConfig is wanted");
+  top.allowOnly([
+    "apiVersion",
+    "kind",
+    "metadata",
+    "featureGates",
+    "plugins",
+    "schedulingProfiles",
+    "requestHandler",
+    "dataLayer",
+    "flowControl",
+    "saturationDetector",
+    "parser",
+  ]);
+  const version = top.at("apiVersion");
+  if (version.isPresent && !pickerConfigVersions.includes(version.text() ?? "")) {
+    version.report(`must be ${pickerConfigVersions.join(" or ")}`);
+  }
+  const gates = top
+    .at("featureGates")
+    .items()
+    .map((gate) => gate.text());
+  const plugins = readPlugins(top.at("plugins"));
+  const profiles = top
+    .at("schedulingProfiles")
+    .items()
+    .map((node) => readProfile(node, plugins));
+  const made = [...plugins.values()].map((plugin) => plugin.made);
+  const byHeader = made.some((each) => each.kind === "handler" && each.byHeader);
+  const fallbacks = made.flatMap((each) => (each.kind === "picker" ? (each.endpoints ?? []) : []));
+  const prefix: PrefixOptions = Object.assign(
+    {},
+    ...made.map((each) => ("prefix" in each ? each.prefix : {})),
+  );
+  const flow = readFlowControl(top.at("flowControl"), (node) => pluginAt(node, plugins)?.made);
+  const detector = readDetector(top, plugins) ?? flow.detector ?? utilizationDetector();
+  if (problems.length > 0) return { ok: false, problems };
+  return {
+    ok: true,
+    config: {
+      flow: gates.includes("flowControl") ? flow.settings : undefined,
+      poolOptions: () => ({
+        profiles: rules(profiles, byHeader),
+        admission: admissionOf(detector),
+        prefix,
+        ...(fallbacks.length === 0 ? {} : { maxFallbacks: Math.max(...fallbacks) - 1 }),
+      }),
+    },
+  };
+}
+
+function admissionOf(detector: SaturationDetector): Admission {
+  return createAdmission({ detector });
+}
+
+function readPlugins(list: ConfigNode): Plugins {
+  const plugins = new Map<string, NamedPlugin>();
+  for (const node of list.items()) {
+    node.allowOnly(["name", "type", "parameters"]);
+    const type = node.at("type").text();
+    if (type === undefined) {
+      if (!node.at("type").isPresent) node.report("has no `type`");
+      continue;
+    }
+    const make = pluginTypes.get(type);
+    if (make === undefined) {
+      const known = [...pluginTypes.keys()].toSorted().join(", ");
+      node.at("type").report(`is no plugin that Umbra knows; known are ${known}`);
+      continue;
+    }
+    const name = node.at("name").text() ?? type;
+    if (plugins.has(name)) node.report(`has the name \`${name}\` of a plugin before it`);
+    plugins.set(name, { type, made: make(node.at("parameters")) });
+  }
+  return plugins;
+}
+
+function pluginAt(node: ConfigNode, plugins: Plugins): NamedPlugin | undefined {
+  const name = node.text();
+  if (name === undefined) {
+    if (!node.isPresent) node.report("is missing");
+    return undefined;
+  }
+  const plugin = plugins.get(name);
+  if (plugin === undefined) {
+    const known =
+      plugins.size === 0 ? "none is defined" : `defined are ${[...plugins.keys()].join(", ")}`;
+    node.report(`names no plugin of \`plugins\`: ${known}`);
+  }
+  return plugin;
+}
+
+interface ProfileEntry {
+  readonly name: string;
+  readonly create: () => Profile;
+  readonly when: ((request: InferenceRequest) => boolean) | undefined;
+}
+
+function readProfile(node: ConfigNode, plugins: Plugins): ProfileEntry {
+  node.allowOnly(["name", "plugins", "when"]);
+  const name = node.at("name").text() ?? "default";
+  const parts: { readonly made: MadePlugin; readonly weight: number }[] = [];
+  for (const entry of node.at("plugins").items()) {
+    entry.allowOnly(["pluginRef", "weight"]);
+    const weight = entry.at("weight").number(0);
+    const plugin = pluginAt(entry.at("pluginRef"), plugins);
+    if (plugin === undefined) continue;
+    const { kind } = plugin.made;
+    if (weight !== undefined && kind !== "scorer") {
+      entry.at("weight").report(`is for scorers; ${plugin.type} is a ${kind}`);
+    }
+    parts.push({ made: plugin.made, weight: weight ?? 1 });
+  }
+  const whole = parts.find(({ made }) => made.kind === "profile")?.made;
+  if (whole !== undefined && parts.length > 1) {
+    node.at("plugins").report("names a whole profile, which stands alone");
+  }
+  const create =
+    whole?.kind === "profile"
+      ? whole.create
+      : () =>
+          createProfile({
+            name,
+            filters: parts.flatMap(({ made }) => (made.kind === "filter" ? made.create() : [])),
+            scorers: parts.flatMap(({ made, weight }) =>
+              made.kind === "scorer" ? [{ scorer: made.create(), weight }] : [],
+            ),
+            picker:
+              parts.flatMap(({ made }) => (made.kind === "picker" ? [made.create()] : []))[0] ??
+              maxScorePicker,
+          });
+  return { name, create, when: readWhen(node.at("when")) };
+}
+
+/** Ours: which requests a profile is for. */
+function readWhen(node: ConfigNode): ProfileEntry["when"] {
+  if (!node.isPresent) return undefined;
+  node.allowOnly(["criticality", "attributes"]);
+  const wanted = node
+    .at("criticality")
+    .items()
+    .map((each) => {
+      const text = each.text();
+      if (text === "Critical" || text === "Standard" || text === "Sheddable") return text;
+      each.report("must be Critical, Standard or Sheddable");
+      return undefined;
+    });
+  const attributes = node.at("attributes");
+  const pairs = attributes.keys().map((key) => [key, attributes.at(key).text()] as const);
+  return (request) =>
+    (wanted.length === 0 || wanted.includes(request.criticality ?? "Standard")) &&
+    pairs.every(([key, value]) => request.attributes?.[key] === value);
+}
+
+/** Where one profile is to be chosen by header, one named `decode` is for requests that choose none, else the first. */
+function rules(entries: readonly ProfileEntry[], byHeader: boolean): readonly ProfileRule[] {
+  if (entries.length === 0) return [{ profile: defaultProfile() }];
+  if (!byHeader) {
+    return entries.map(({ create, when }) => ({
+      profile: create(),
+      ...(when === undefined ? {} : { when }),
+    }));
+  }
+  const made = entries.map(({ name, create }) => ({ name, profile: create() }));
+  const fallback = made.find(({ name }) => name === "decode") ?? made[0];
+  return [
+    ...made.map(({ name, profile }) => ({
+      profile,
+      when: ({ attributes }: InferenceRequest) => attributes?.[profileAttribute] === name,
+    })),
+    { profile: (fallback as { profile: Profile }).profile },
+  ];
+}
+
+/** Where it stood before flow control had one of its own. */
+function readDetector(top: ConfigNode, plugins: Plugins): SaturationDetector | undefined {
+  const node = top.at("saturationDetector");
+  if (!node.isPresent) return undefined;
+  if (node.at("pluginRef").isPresent) {
+    const made = pluginAt(node.at("pluginRef"), plugins)?.made;
+    if (made?.kind === "detector") return made.detector;
+    if (made !== undefined) node.at("pluginRef").report("names no saturation detector");
+    return undefined;
+  }
+  const make = pluginTypes.get("utilization-detector") as (parameters: ConfigNode) => MadePlugin;
+  const made = make(node);
+  return made.kind === "detector" ? made.detector : undefined;
+}

@@ -1,0 +1,294 @@
+import {
+  concurrencyDetector,
+  type SaturationDetector,
+  utilizationDetector,
+} from "../admission/saturation.ts";
+import { capacityFilter, maxInFlightFilter } from "../filters/capacity.ts";
+import { circuitBrokenFilter } from "../filters/circuit-broken.ts";
+import { freshMetricsFilter } from "../filters/fresh-metrics.ts";
+import { labelFilter } from "../filters/label.ts";
+import { leastKvCacheFilter } from "../filters/least-kv-cache.ts";
+import { leastQueueFilter } from "../filters/least-queue.ts";
+import { adapterRoomFilter, loraAffinityFilter } from "../filters/lora-affinity.ts";
+import { lowQueueFilter } from "../filters/low-queue.ts";
+import { prefixAffinityFilter } from "../filters/prefix-affinity.ts";
+import { maxScorePicker } from "../pickers/max-score.ts";
+import { powerOfTwoPicker } from "../pickers/power-of-two.ts";
+import { randomPicker } from "../pickers/random.ts";
+import { topKPicker } from "../pickers/top-k.ts";
+import { weightedRandomPicker } from "../pickers/weighted-random.ts";
+import type { Filter, Picker, Scorer } from "../plugin.ts";
+import type { PrefixOptions } from "../pool/prefix-view.ts";
+import type { Profile } from "../profile.ts";
+import { decisionTreeProfile } from "../profiles/decision-tree.ts";
+import { defaultProfile } from "../profiles/default.ts";
+import { expectedWorkScorer } from "../scorers/expected-work.ts";
+import { inFlightScorer } from "../scorers/in-flight.ts";
+import { kvCacheScorer } from "../scorers/kv-cache.ts";
+import { latencyScorer } from "../scorers/latency.ts";
+import { loraAffinityScorer } from "../scorers/lora-affinity.ts";
+import { noHitLruScorer } from "../scorers/no-hit-lru.ts";
+import { prefixCacheScorer } from "../scorers/prefix-cache.ts";
+import { loadAwareScorer, queueScorer } from "../scorers/queue.ts";
+import { runningRequestsScorer } from "../scorers/running-requests.ts";
+import { sessionAffinityScorer } from "../scorers/session-affinity.ts";
+import { tokenLoadScorer } from "../scorers/token-load.ts";
+import type { ConfigNode } from "./node.ts";
+
+/** What a plugin of a configuration becomes. Plugins keep state, so each pool has its own. */
+export type MadePlugin =
+  | { readonly kind: "filter"; readonly create: () => readonly Filter[] }
+  | { readonly kind: "scorer"; readonly create: () => Scorer; readonly prefix?: PrefixOptions }
+  | {
+      readonly kind: "picker";
+      readonly create: () => Picker;
+      /** Endpoints named, the picked one included. */
+      readonly endpoints: number | undefined;
+    }
+  | { readonly kind: "profile"; readonly create: () => Profile }
+  | { readonly kind: "handler"; readonly byHeader: boolean }
+  | { readonly kind: "detector"; readonly detector: SaturationDetector }
+  | { readonly kind: "prefix index"; readonly prefix: PrefixOptions }
+  | { readonly kind: "fairness"; readonly fairness: "round-robin" | "strict" }
+  | { readonly kind: "ordering"; readonly ordering: "fcfs" | "edf" }
+  /** Named so that configurations of the reference are read; what it does there happens here unasked. */
+  | { readonly kind: "nothing" };
+
+type MakePlugin = (parameters: ConfigNode) => MadePlugin;
+
+const filter =
+  (
+    known: readonly string[],
+    create: (parameters: ConfigNode) => Filter | readonly Filter[],
+  ): MakePlugin =>
+  (parameters) => {
+    parameters.allowOnly(known);
+    create(parameters);
+    return { kind: "filter", create: () => [create(parameters)].flat() };
+  };
+
+const scorer =
+  (known: readonly string[], create: (parameters: ConfigNode) => Scorer): MakePlugin =>
+  (parameters) => {
+    parameters.allowOnly(known);
+    create(parameters);
+    return { kind: "scorer", create: () => create(parameters) };
+  };
+
+const picker =
+  (create: (parameters: ConfigNode) => Picker, known: readonly string[] = []): MakePlugin =>
+  (parameters) => {
+    parameters.allowOnly(["maxNumOfEndpoints", ...known]);
+    const endpoints = parameters.at("maxNumOfEndpoints").integer(1, 64);
+    const made = create(parameters);
+    return { kind: "picker", create: () => made, endpoints };
+  };
+
+const nothing: MakePlugin = () => ({ kind: "nothing" });
+
+/** Of an option that is not set, the plugin's own default counts. */
+function set<T extends object>(options: { readonly [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as T;
+}
+
+function prefixOptions(parameters: ConfigNode): PrefixOptions {
+  const blockTokens = parameters.at("blockSizeTokens").integer(1, 4_096);
+  const blocks = parameters.at("maxPrefixBlocksToMatch").integer(0, 1_000_000);
+  const tokens = parameters.at("maxPrefixTokensToMatch").integer(0, 16_777_216);
+  parameters.at("autoTune").flag();
+  // The reference never goes below 64 tokens either: smaller blocks cost memory and gain little.
+  const used = Math.max(64, blockTokens ?? 64);
+  const most = tokens !== undefined && tokens > 0 ? tokens : (blocks ?? 0) * used;
+  return set<PrefixOptions>({
+    blockTokens: blockTokens === undefined ? undefined : used,
+    maxPromptTokens: most > 0 ? most : undefined,
+    blocksPerEndpoint: parameters.at("lruCapacityPerServer").integer(1, 1_000_000),
+  });
+}
+
+const prefixNames = [
+  "autoTune",
+  "blockSizeTokens",
+  "maxPrefixTokensToMatch",
+  "maxPrefixBlocksToMatch",
+  "lruCapacityPerServer",
+] as const;
+
+/** Plugin types by name: those of the reference endpoint picker under its names, then ours. */
+export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, MakePlugin>([
+  [
+    "label-selector-filter",
+    filter(["matchLabels"], (parameters) => {
+      const labels = parameters.at("matchLabels");
+      return labels
+        .keys()
+        .map((label) => labelFilter({ label, values: [labels.at(label).text() ?? ""] }));
+    }),
+  ],
+  [
+    "low-queue-filter",
+    filter(["threshold"], (p) => lowQueueFilter(set({ threshold: p.at("threshold").integer(1) }))),
+  ],
+  [
+    "lora-affinity-filter",
+    filter(["threshold"], (p) =>
+      loraAffinityFilter(set({ affinityProbability: p.at("threshold").number(0, 1) })),
+    ),
+  ],
+  ["least-queue-filter", filter([], () => leastQueueFilter({ band: "range-per-endpoint" }))],
+  ["least-kv-cache-filter", filter([], () => leastKvCacheFilter({ band: "range-per-endpoint" }))],
+  [
+    "sheddable-capacity-filter",
+    filter(["queueThreshold", "kvCacheThreshold"], (p) =>
+      capacityFilter(
+        set({
+          waitingRequests: p.at("queueThreshold").integer(0),
+          kvCacheUsage: p.at("kvCacheThreshold").number(0, 1),
+        }),
+      ),
+    ),
+  ],
+  [
+    "prefix-cache-affinity-filter",
+    filter(["affinityThreshold"], (p) =>
+      prefixAffinityFilter(set({ threshold: p.at("affinityThreshold").number(0, 1) })),
+    ),
+  ],
+  ["queue-scorer", scorer([], () => queueScorer)],
+  ["running-requests-size-scorer", scorer([], () => runningRequestsScorer)],
+  ["kv-cache-utilization-scorer", scorer([], () => kvCacheScorer)],
+  ["lora-affinity-scorer", scorer([], () => loraAffinityScorer)],
+  [
+    "load-aware-scorer",
+    scorer(["threshold"], (p) => loadAwareScorer(set({ threshold: p.at("threshold").number(1) }))),
+  ],
+  [
+    "active-request-scorer",
+    scorer(["idleThreshold", "maxBusyScore", "requestTimeout"], (p) =>
+      inFlightScorer(
+        set({
+          idleThreshold: p.at("idleThreshold").number(0),
+          maxBusyScore: p.at("maxBusyScore").number(0, 1),
+        }),
+      ),
+    ),
+  ],
+  [
+    "token-load-scorer",
+    scorer(["queueThresholdTokens"], (p) =>
+      tokenLoadScorer({
+        withOutput: false,
+        ...set({ threshold: p.at("queueThresholdTokens").number(1) }),
+      }),
+    ),
+  ],
+  [
+    "prefix-cache-scorer",
+    (parameters) => {
+      parameters.allowOnly(["matchLengthWeight", "matchLengthScaleTokens", ...prefixNames]);
+      const options = set<Parameters<typeof prefixCacheScorer>[0] & object>({
+        lengthWeight: parameters.at("matchLengthWeight").number(0, 1),
+        lengthScaleTokens: parameters.at("matchLengthScaleTokens").number(1),
+      });
+      const prefix = prefixOptions(parameters);
+      return { kind: "scorer", create: () => prefixCacheScorer(options), prefix };
+    },
+  ],
+  [
+    "no-hit-lru-scorer",
+    scorer(["lruSize"], (p) => noHitLruScorer(set({ maxEndpoints: p.at("lruSize").integer(1) }))),
+  ],
+  ["session-affinity-scorer", scorer([], () => sessionAffinityScorer())],
+  ["latency-scorer", scorer([], () => latencyScorer)],
+  ["max-score-picker", picker(() => maxScorePicker)],
+  ["random-picker", picker(() => randomPicker)],
+  ["weighted-random-picker", picker(() => weightedRandomPicker)],
+  [
+    "single-profile-handler",
+    (parameters) => {
+      parameters.allowOnly([]);
+      return { kind: "handler", byHeader: false };
+    },
+  ],
+  [
+    "header-profile-handler",
+    (parameters) => {
+      parameters.allowOnly([]);
+      return { kind: "handler", byHeader: true };
+    },
+  ],
+  [
+    "utilization-detector",
+    (parameters) => {
+      const names = ["queueDepthThreshold", "kvCacheUtilThreshold", "metricsStalenessThreshold"];
+      parameters.allowOnly([...names, "headroom"]);
+      parameters.at("metricsStalenessThreshold").duration();
+      parameters.at("headroom").number(0);
+      const detector = utilizationDetector(
+        set({
+          waitingRequests: parameters.at("queueDepthThreshold").number(1),
+          kvCacheUsage: parameters.at("kvCacheUtilThreshold").number(0.01, 1),
+        }),
+      );
+      return { kind: "detector", detector };
+    },
+  ],
+  [
+    "concurrency-detector",
+    (parameters) => {
+      parameters.allowOnly(["maxConcurrency", "maxTokenConcurrency"]);
+      const detector = concurrencyDetector(
+        set({
+          requests: parameters.at("maxConcurrency").number(1),
+          tokens: parameters.at("maxTokenConcurrency").number(1),
+        }),
+      );
+      return { kind: "detector", detector };
+    },
+  ],
+  [
+    "approx-prefix-cache-producer",
+    (parameters) => {
+      parameters.allowOnly(prefixNames);
+      return { kind: "prefix index", prefix: prefixOptions(parameters) };
+    },
+  ],
+  ["round-robin-fairness-policy", () => ({ kind: "fairness", fairness: "round-robin" })],
+  ["global-strict-fairness-policy", () => ({ kind: "fairness", fairness: "strict" })],
+  ["fcfs-ordering-policy", () => ({ kind: "ordering", ordering: "fcfs" })],
+  ["edf-ordering-policy", () => ({ kind: "ordering", ordering: "edf" })],
+  ["slo-deadline-ordering-policy", () => ({ kind: "ordering", ordering: "edf" })],
+  ["inflight-load-producer", nothing],
+  ["token-producer", nothing],
+  ["openai-parser", nothing],
+  ["anthropic-parser", nothing],
+  ["vllmhttp-parser", nothing],
+  ["passthrough-parser", nothing],
+  ["metrics-data-source", nothing],
+  ["core-metrics-extractor", nothing],
+  ["fresh-metrics-filter", filter([], () => freshMetricsFilter)],
+  ["circuit-broken-filter", filter([], () => circuitBrokenFilter)],
+  ["adapter-room-filter", filter([], () => adapterRoomFilter)],
+  [
+    "max-in-flight-filter",
+    filter(["maxRequests"], (p) => maxInFlightFilter(p.at("maxRequests").integer(1) ?? 100)),
+  ],
+  [
+    "expected-work-scorer",
+    scorer(["tokensPerRequest", "tokensPerAdapterLoad", "tokensPerFullCache"], (p) =>
+      expectedWorkScorer(
+        set({
+          tokensPerRequest: p.at("tokensPerRequest").number(0),
+          tokensPerAdapterLoad: p.at("tokensPerAdapterLoad").number(0),
+          tokensPerFullCache: p.at("tokensPerFullCache").number(0),
+        }),
+      ),
+    ),
+  ],
+  ["power-of-two-picker", picker(() => powerOfTwoPicker)],
+  ["top-k-picker", picker((p) => topKPicker(p.at("k").integer(1, 1_000) ?? 3), ["k"])],
+  ["default-profile", () => ({ kind: "profile", create: defaultProfile })],
+  ["decision-tree-profile", () => ({ kind: "profile", create: decisionTreeProfile })],
+]);

@@ -1,0 +1,15 @@
+/** A place in a configuration that is wrong, and what to do about it. */
+export interface ConfigProblem {
+  /** Keys and list indices from the top, e.g. `["plugins", 2, "type"]`. */
+  readonly path: ConfigPath;
+  readonly message: string;
+}
+
+export type ConfigPath = readonly (string | number)[];
+
+/** `plugins[2].type`. */
+export function pathText(path: ConfigPath): string {
+  return path
+    .map((part, i) => (typeof part === "number" ? `[${part}]` : i === 0 ? part : `.${part}`))
+    .join("");
+}

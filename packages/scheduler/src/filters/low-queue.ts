@@ -1,0 +1,15 @@
+import { queueLength } from "../model/endpoint.ts";
+import { defineFilter, type Filter } from "../plugin.ts";
+
+export interface LowQueueOptions {
+  /** Waiting requests that are too many; 128 when absent. */
+  readonly threshold?: number;
+}
+
+/** Keeps the endpoints with fewer requests waiting than the threshold. */
+export function lowQueueFilter({ threshold = 128 }: LowQueueOptions = {}): Filter {
+  return defineFilter({
+    name: "low-queue",
+    keep: (_request, endpoint) => queueLength(endpoint) < threshold,
+  });
+}

@@ -1,0 +1,32 @@
+import type { Endpoint } from "../model/endpoint.ts";
+
+/**
+ * Which values count as low: `lowest` the lowest alone; a number, 0 to 1, that share of the range above it too;
+ * `range-per-endpoint` the range divided by the number of endpoints, as the Gateway API Inference Extension's first
+ * scheduler had it.
+ */
+export type LowBand = "lowest" | "range-per-endpoint" | number;
+
+/** Keeps the endpoints whose value is low among the others'. */
+export function keepLow(
+  endpoints: readonly Endpoint[],
+  band: LowBand,
+  amountOf: (endpoint: Endpoint) => number,
+  round: (width: number) => number = (width) => width,
+): readonly Endpoint[] {
+  let lowest = Number.POSITIVE_INFINITY;
+  let highest = Number.NEGATIVE_INFINITY;
+  for (const endpoint of endpoints) {
+    const value = amountOf(endpoint);
+    if (value < lowest) lowest = value;
+    if (value > highest) highest = value;
+  }
+  const most = lowest + round((highest - lowest) * shareOf(band, endpoints.length));
+  if (highest <= most) return endpoints;
+  return endpoints.filter((endpoint) => amountOf(endpoint) <= most);
+}
+
+function shareOf(band: LowBand, count: number): number {
+  if (band === "lowest") return 0;
+  return band === "range-per-endpoint" ? 1 / count : band;
+}

@@ -1,0 +1,29 @@
+import type { Picker } from "../plugin.ts";
+
+/**
+ * Picks any of the `k` highest scores, each as likely as the other; of equal scores the earlier ones count as higher.
+ *
+ * @throws RangeError unless `k` is an integer of at least 1
+ */
+export function topKPicker(k: number): Picker {
+  if (!Number.isInteger(k) || k < 1) {
+    throw new RangeError(`topKPicker needs a whole number of at least 1, not ${k}`);
+  }
+  const best = new Int32Array(k);
+  return {
+    name: `top-${k}`,
+    pick(scores, count, random) {
+      let kept = 0;
+      for (let i = 0; i < count; i++) {
+        const score = scores[i] as number;
+        let at = kept;
+        while (at > 0 && score > (scores[best[at - 1] as number] as number)) at--;
+        if (at >= k) continue;
+        best.copyWithin(at + 1, at, Math.min(kept, k - 1));
+        best[at] = i;
+        kept = Math.min(kept + 1, k);
+      }
+      return best[Math.floor(random() * kept)] as number;
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import type { SchedulingErrorCode } from "../result.ts";
+
+/** What a pool tells its one listener, as it happens. Told synchronously: a listener on every pick's path is to be cheap. */
+export type PoolEvent =
+  | {
+      readonly type: "picked";
+      readonly pool: string;
+      readonly profile: string;
+      readonly endpoint: string;
+      /** 0 to 1; 0 where no scorer asked. */
+      readonly cachedShare: number;
+    }
+  | {
+      readonly type: "refused";
+      readonly pool: string;
+      readonly profile: string | undefined;
+      readonly code: SchedulingErrorCode;
+    }
+  | {
+      readonly type: "ejected";
+      readonly pool: string;
+      readonly endpoint: string;
+      /** For how long, in ms. */
+      readonly forMs: number;
+    }
+  | { readonly type: "reinstated"; readonly pool: string; readonly endpoint: string }
+  /** The server has begun anew: what it was believed to hold is forgotten. */
+  | { readonly type: "restarted"; readonly pool: string; readonly endpoint: string }
+  /** A lease was thrown away without its end; it has been released. Only with `detectLeaks`. */
+  | { readonly type: "lease_leaked"; readonly pool: string; readonly endpoint: string };

@@ -1,0 +1,81 @@
+import type { Lease } from "../result.ts";
+import { close, type Member, type OpenRequest, open, promptDone } from "./member.ts";
+
+export interface LeaseOptions {
+  readonly now: () => number;
+  readonly detectLeaks: boolean;
+  readonly onFirstToken: (member: Member, ttftMs: number) => void;
+  readonly onDone: (member: Member, usage: { readonly outputTokens?: number } | undefined) => void;
+  readonly onFail: (member: Member) => void;
+  readonly onLeak: (member: Member) => void;
+}
+
+export interface Leases {
+  open(member: Member, nowMs: number, promptTokens: number, outputTokens: number): Lease;
+}
+
+/** Hands out leases. What a pool counts hangs on the request inside, so that a lost lease can be collected. */
+export function createLeases(options: LeaseOptions): Leases {
+  const registry = options.detectLeaks
+    ? new FinalizationRegistry<OpenRequest>((request) => {
+        if (!request.isOpen) return;
+        close(request);
+        options.onLeak(request.member);
+      })
+    : undefined;
+  return {
+    open(member, nowMs, promptTokens, outputTokens) {
+      const lease = new OpenLease(open(member, nowMs, promptTokens, outputTokens), options);
+      registry?.register(lease, lease.request);
+      return lease;
+    },
+  };
+}
+
+/** A class: one is made for each pick, and its methods are made once. */
+class OpenLease implements Lease {
+  readonly request: OpenRequest;
+  readonly #options: LeaseOptions;
+  #startedMs: number;
+  #hasFirstToken = false;
+
+  constructor(request: OpenRequest, options: LeaseOptions) {
+    this.request = request;
+    this.#options = options;
+    this.#startedMs = request.sentAtMs;
+  }
+
+  get endpoint(): string {
+    return this.request.member.address;
+  }
+
+  start(): void {
+    if (!this.#hasFirstToken) this.#startedMs = this.#options.now();
+  }
+
+  firstToken(): void {
+    if (!this.request.isOpen || this.#hasFirstToken) return;
+    this.#hasFirstToken = true;
+    promptDone(this.request);
+    const { now, onFirstToken } = this.#options;
+    onFirstToken(this.request.member, now() - this.#startedMs);
+  }
+
+  done(usage?: { readonly outputTokens?: number }): void {
+    if (this.#close()) this.#options.onDone(this.request.member, usage);
+  }
+
+  fail(): void {
+    if (this.#close()) this.#options.onFail(this.request.member);
+  }
+
+  release(): void {
+    this.#close();
+  }
+
+  #close(): boolean {
+    if (!this.request.isOpen) return false;
+    close(this.request);
+    return true;
+  }
+}

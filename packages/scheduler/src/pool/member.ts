@@ -1,0 +1,139 @@
+import type { Endpoint, MetricsState } from "../model/endpoint.ts";
+import type { BlockLru } from "../prefix/block-lru.ts";
+
+/** An endpoint as its pool keeps it. */
+export interface Member extends Endpoint {
+  labels: Readonly<Record<string, string>>;
+  metrics: MetricsState;
+  inFlight: number;
+  sentSinceScrape: number;
+  pendingPromptTokens: number;
+  pendingOutputTokens: number;
+  ttftMs: number | undefined;
+  isEjected: boolean;
+  readonly recentAdapters: Set<string>;
+  scrapeStartedMs: number;
+  lastFailure: string | undefined;
+  /** In no order; each knows its place. */
+  readonly open: OpenRequest[];
+  /** What its KV cache is believed to hold; undefined before the first prompt. */
+  blocks: BlockLru | undefined;
+  /** Serial of the pick that `cachedBlocks` is of. */
+  cachedFor: number;
+  cachedBlocks: number;
+  readonly health: Health;
+}
+
+/** A request in flight. */
+export interface OpenRequest {
+  readonly member: Member;
+  readonly sentAtMs: number;
+  /** Place in `member.open`. */
+  index: number;
+  promptTokens: number;
+  readonly outputTokens: number;
+  isOpen: boolean;
+}
+
+export interface Health {
+  failuresInARow: number;
+  /** Ejections since it was last well for as long as it had been out. */
+  ejections: number;
+  ejectedUntilMs: number;
+  lastEjectionMs: number;
+  /** Back from an ejection, and not yet seen to work. */
+  isOnProbation: boolean;
+}
+
+export function createMember(address: string): Member {
+  return {
+    address,
+    labels: {},
+    metrics: { kind: "missing" },
+    inFlight: 0,
+    sentSinceScrape: 0,
+    pendingPromptTokens: 0,
+    pendingOutputTokens: 0,
+    ttftMs: undefined,
+    isEjected: false,
+    recentAdapters: new Set(),
+    scrapeStartedMs: Number.NEGATIVE_INFINITY,
+    lastFailure: undefined,
+    open: [],
+    blocks: undefined,
+    cachedFor: -1,
+    cachedBlocks: 0,
+    health: {
+      failuresInARow: 0,
+      ejections: 0,
+      ejectedUntilMs: 0,
+      lastEjectionMs: 0,
+      isOnProbation: false,
+    },
+  };
+}
+
+/** Adds a request to those in flight. */
+export function open(
+  member: Member,
+  sentAtMs: number,
+  promptTokens: number,
+  outputTokens: number,
+): OpenRequest {
+  const request = {
+    member,
+    sentAtMs,
+    index: member.open.length,
+    promptTokens,
+    outputTokens,
+    isOpen: true,
+  };
+  member.open.push(request);
+  member.inFlight++;
+  member.sentSinceScrape++;
+  member.pendingPromptTokens += promptTokens;
+  member.pendingOutputTokens += outputTokens;
+  return request;
+}
+
+/** The request's prompt is computed. */
+export function promptDone(request: OpenRequest): void {
+  request.member.pendingPromptTokens -= request.promptTokens;
+  request.promptTokens = 0;
+}
+
+/** Takes a request out of those in flight; once. */
+export function close(request: OpenRequest): void {
+  const { member } = request;
+  request.isOpen = false;
+  promptDone(request);
+  member.inFlight--;
+  if (request.sentAtMs >= member.scrapeStartedMs) member.sentSinceScrape--;
+  member.pendingOutputTokens -= request.outputTokens;
+  const last = member.open.pop() as OpenRequest;
+  if (last === request) return;
+  member.open[request.index] = last;
+  last.index = request.index;
+}
+
+/** Adapters remembered of an endpoint that does not say how many it holds. */
+const unknownAdapterLimit = 16;
+
+/** Moves the adapter to the newest place. */
+export function rememberAdapter(member: Member, adapter: string): void {
+  member.recentAdapters.delete(adapter);
+  member.recentAdapters.add(adapter);
+  const { metrics } = member;
+  forgetAdapters(
+    member,
+    metrics.kind === "missing" ? unknownAdapterLimit : metrics.metrics.maxActiveAdapters,
+  );
+}
+
+/** An endpoint that holds `limit` adapters has thrown out the least recently used ones. */
+export function forgetAdapters({ recentAdapters }: Member, limit: number): void {
+  for (const adapter of recentAdapters) {
+    if (recentAdapters.size <= limit) return;
+    recentAdapters.delete(adapter);
+  }
+}

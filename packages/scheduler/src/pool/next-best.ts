@@ -1,0 +1,29 @@
+import { queueLength } from "../model/endpoint.ts";
+import type { Member } from "./member.ts";
+
+const freshness = { fresh: 0, stale: 1, missing: 2 } as const;
+
+/** The best `count` besides the picked one: not ejected, fresh before stale, then by queue. */
+export function nextBest(
+  members: readonly Member[],
+  picked: Member,
+  count: number,
+): readonly string[] {
+  if (count === 0 || members.length === 1) return [];
+  const best: Member[] = [];
+  for (const member of members) {
+    if (member === picked) continue;
+    let at = best.length;
+    while (at > 0 && isBetter(member, best[at - 1] as Member)) at--;
+    if (at >= count) continue;
+    best.splice(at, 0, member);
+    if (best.length > count) best.pop();
+  }
+  return best.map(({ address }) => address);
+}
+
+function isBetter(a: Member, b: Member): boolean {
+  if (a.isEjected !== b.isEjected) return b.isEjected;
+  const difference = freshness[a.metrics.kind] - freshness[b.metrics.kind];
+  return difference === 0 ? queueLength(a) < queueLength(b) : difference < 0;
+}

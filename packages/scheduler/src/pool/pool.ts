@@ -1,0 +1,334 @@
+import type { Admission } from "../admission/admission.ts";
+import { createAdmission } from "../admission/admission.ts";
+import type { Explanation } from "../explanation.ts";
+import type { Endpoint, ModelServerMetrics } from "../model/endpoint.ts";
+import { type InferenceRequest, promptTokensOf } from "../model/request.ts";
+import type { PickContext } from "../plugin.ts";
+import type { Profile, Trace } from "../profile.ts";
+import { defaultProfile } from "../profiles/default.ts";
+import type { Lease, PickResult, SchedulingErrorCode } from "../result.ts";
+import { eligible } from "./eligible.ts";
+import type { PoolEvent } from "./events.ts";
+import { createHealthCheck, type HealthOptions } from "./health.ts";
+import { createLeases } from "./lease.ts";
+import {
+  createMember,
+  forgetAdapters,
+  type Member,
+  promptDone,
+  rememberAdapter,
+} from "./member.ts";
+import { nextBest } from "./next-best.ts";
+import { createPrefixView, type PrefixOptions } from "./prefix-view.ts";
+import { doubtContents, forgetContents, hasRestarted } from "./restart.ts";
+import { endpointSnapshot, type PoolSnapshot } from "./snapshot.ts";
+
+export interface PoolOptions {
+  readonly name: string;
+  /** Monotonic, in ms; `performance.now` when absent. */
+  readonly now?: () => number;
+  /** Uniform in [0, 1); `Math.random` when absent. */
+  readonly random?: () => number;
+  /** Age from which metrics count as stale, in ms; 2,000 when absent. */
+  readonly staleAfterMs?: number;
+  /** Endpoints named after the picked one, to be tried if it can't be reached; 2 when absent. */
+  readonly maxFallbacks?: number;
+  /** The first whose `when` says yes is taken; the default profile where none does. */
+  readonly profiles?: readonly ProfileRule[];
+  /** Who is refused when the pool is full; sheddable requests when absent. */
+  readonly admission?: Admission;
+  readonly prefix?: PrefixOptions;
+  readonly health?: HealthOptions;
+  /** Told of all that happens. What it throws comes out of the call that made it happen. */
+  readonly onEvent?: (event: PoolEvent) => void;
+  /** Release leases that were thrown away without their end, and tell of them. Costs each pick some 0.2 µs. */
+  readonly detectLeaks?: boolean;
+}
+
+/** A profile, and which requests it is for: all when `when` is absent. */
+export interface ProfileRule {
+  readonly profile: Profile;
+  readonly when?: (request: InferenceRequest) => boolean;
+}
+
+/** One pool: endpoints and scrapes go in, picks come out. Synchronous, without I/O and timers. */
+export interface PoolState {
+  readonly name: string;
+  /** Names the endpoints. What is known of those that stay is kept. */
+  setEndpoints(endpoints: readonly (string | EndpointEntry)[]): void;
+  /** In the order in which they were set. */
+  addresses(): readonly string[];
+  /** Takes the metrics of a scrape that was sent at `startedMs` of the pool's clock. Of a stranger it takes none. */
+  recordScrape(address: string, metrics: ModelServerMetrics, startedMs: number): void;
+  /** Notes why a scrape failed. The old metrics stay, and age. */
+  recordScrapeFailure(address: string, reason: string): void;
+  /** Takes how an endpoint has answered, from whoever sees answers and holds no lease. */
+  recordAnswer(address: string, answer: { readonly ok: boolean; readonly ttftMs?: number }): void;
+  pick(request: InferenceRequest, options?: PickOptions): PickResult;
+  /** How the request would be picked now. Changes nothing, except that random numbers are drawn. */
+  explain(request: InferenceRequest): Explanation;
+  /** How full the pool is, by its admission's detector: 0 idle, 1 and more full. */
+  saturation(): number;
+  /** For people and tests: plain data, unchanged by what comes after. */
+  snapshot(): PoolSnapshot;
+}
+
+export interface EndpointEntry {
+  /** `ip:port`. */
+  readonly address: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+export interface PickOptions {
+  /** The result tells how it came about. Costs more than the pick. */
+  readonly explain?: boolean;
+}
+
+/** Weight of the newest value in a moving average. */
+const newestWeight = 0.1;
+/** Expected before the first answer was seen. */
+const firstOutputTokens = 256;
+/** Prompt tokens a server computes in a ms, at least: after so long a prompt counts as computed without being told. */
+const slowestPrefill = 2;
+
+/** Creates a pool with no endpoint. */
+export function createPool(options: PoolOptions): PoolState {
+  const {
+    name,
+    now = () => performance.now(),
+    random = Math.random,
+    staleAfterMs = 2_000,
+    maxFallbacks = 2,
+    profiles = [],
+    admission = createAdmission(),
+    onEvent,
+  } = options;
+  const fallbackProfile = defaultProfile();
+  const health = createHealthCheck(options.health);
+  const prefix = createPrefixView(options.prefix ?? {}, Math.floor(random() * 2 ** 32));
+  let byAddress = new Map<string, Member>();
+  let members: readonly Member[] = [];
+  let outputTokens = firstOutputTokens;
+
+  const context: MutableContext = {
+    nowMs: 0,
+    promptTokens: 0,
+    outputTokens: 0,
+    random,
+    cachedTokens: (endpoint) => prefix.cachedShare(endpoint as Member) * context.promptTokens,
+  };
+
+  const leases = createLeases({
+    now,
+    detectLeaks: options.detectLeaks === true,
+    onFirstToken: recordTtft,
+    onDone(member, usage) {
+      if (usage?.outputTokens !== undefined) {
+        outputTokens += newestWeight * (usage.outputTokens - outputTokens);
+      }
+      health.succeeded(member, now());
+    },
+    onFail: recordFailure,
+    onLeak: ({ address }) => onEvent?.({ type: "lease_leaked", pool: name, endpoint: address }),
+  });
+
+  function recordTtft(member: Member, ttftMs: number): void {
+    member.ttftMs =
+      member.ttftMs === undefined
+        ? ttftMs
+        : member.ttftMs + newestWeight * (ttftMs - member.ttftMs);
+  }
+
+  function recordFailure(member: Member): void {
+    const forMs = health.failed(member, members, now());
+    if (forMs === undefined) return;
+    onEvent?.({ type: "ejected", pool: name, endpoint: member.address, forMs });
+  }
+
+  /** Lets time pass: metrics grow stale, ejections end. */
+  function age(nowMs: number): void {
+    const oldestMs = nowMs - staleAfterMs;
+    for (const member of members) {
+      const { metrics } = member;
+      if (metrics.kind === "fresh" && metrics.metrics.scrapedAtMs < oldestMs) {
+        member.metrics = { kind: "stale", metrics: metrics.metrics };
+      }
+      if (member.isEjected && health.reinstate(member, nowMs)) {
+        onEvent?.({ type: "reinstated", pool: name, endpoint: member.address });
+      }
+    }
+  }
+
+  function profileFor(request: InferenceRequest): Profile {
+    for (const { profile, when } of profiles) {
+      if (when === undefined || when(request)) return profile;
+    }
+    return fallbackProfile;
+  }
+
+  function decide(request: InferenceRequest, trace: Trace | undefined): Decision {
+    const nowMs = now();
+    age(nowMs);
+    context.nowMs = nowMs;
+    context.promptTokens = promptTokensOf(request);
+    context.outputTokens = request.expectedOutputTokens ?? outputTokens;
+    prefix.begin(request);
+    const candidates = eligible(members, request);
+    if (candidates.length === 0) {
+      return { candidates, code: members.length === 0 ? "POOL_EMPTY" : "NO_ELIGIBLE_ENDPOINT" };
+    }
+    const refusal = admission.refuses(request, candidates);
+    if (refusal !== undefined) return { candidates, code: refusal };
+    const profile = profileFor(request);
+    const choice = profile.choose(request, candidates, context, trace);
+    if ("refusedBy" in choice) {
+      const { name: by, refusal: code = "NO_ELIGIBLE_ENDPOINT" } = choice.refusedBy;
+      return { candidates, profile, code, by };
+    }
+    return { candidates, profile, picked: choice as Member };
+  }
+
+  function commit(request: InferenceRequest, member: Member, profile: Profile): Lease {
+    const share = prefix.cachedShareIfUsed(member);
+    prefix.sent(member);
+    if (request.adapter !== undefined) rememberAdapter(member, request.adapter);
+    profile.picked(request, member, context);
+    const uncached = Math.max(0, context.promptTokens * (1 - share));
+    const lease = leases.open(member, context.nowMs, uncached, context.outputTokens);
+    onEvent?.({
+      type: "picked",
+      pool: name,
+      profile: profile.name,
+      endpoint: member.address,
+      cachedShare: share,
+    });
+    return lease;
+  }
+
+  return {
+    name,
+
+    setEndpoints(endpoints) {
+      const next = new Map<string, Member>();
+      for (const each of endpoints) {
+        const { address, labels = {} } = typeof each === "string" ? { address: each } : each;
+        const member = byAddress.get(address) ?? createMember(address);
+        member.labels = labels;
+        next.set(address, member);
+      }
+      byAddress = next;
+      members = [...next.values()];
+      for (const member of members) prefix.fit(member, members.length);
+    },
+
+    addresses: () => members.map(({ address }) => address),
+
+    recordScrape(address, metrics, startedMs) {
+      const member = byAddress.get(address);
+      if (member === undefined) return;
+      const before = member.metrics;
+      if (before.kind !== "missing" && hasRestarted(before.metrics, metrics)) {
+        forgetContents(member);
+        onEvent?.({ type: "restarted", pool: name, endpoint: address });
+      } else if (before.kind === "stale" && metrics.processStartS === undefined) {
+        doubtContents(member);
+      }
+      member.metrics = { kind: "fresh", metrics };
+      member.lastFailure = undefined;
+      member.scrapeStartedMs = startedMs;
+      let sentSince = 0;
+      for (const request of member.open) {
+        if (request.sentAtMs >= startedMs) sentSince++;
+        else if (startedMs - request.sentAtMs > request.promptTokens / slowestPrefill) {
+          promptDone(request);
+        }
+      }
+      member.sentSinceScrape = sentSince;
+      forgetAdapters(member, metrics.maxActiveAdapters);
+      prefix.fit(member, members.length);
+    },
+
+    recordScrapeFailure(address, reason) {
+      const member = byAddress.get(address);
+      if (member !== undefined) member.lastFailure = reason;
+    },
+
+    recordAnswer(address, { ok, ttftMs }) {
+      const member = byAddress.get(address);
+      if (member === undefined) return;
+      if (ttftMs !== undefined) recordTtft(member, ttftMs);
+      if (ok) health.succeeded(member, now());
+      else recordFailure(member);
+    },
+
+    pick(request, { explain = false } = {}) {
+      const trace = explain ? createTrace() : undefined;
+      const decision = decide(request, trace);
+      const { candidates, profile, picked, code = "POOL_EMPTY", by } = decision;
+      const explanation = trace === undefined ? {} : { explanation: explained(decision, trace) };
+      if (picked === undefined || profile === undefined) {
+        onEvent?.({ type: "refused", pool: name, profile: profile?.name, code });
+        const { retryAfterMs } = admission;
+        return {
+          ok: false,
+          code,
+          ...(by === undefined ? {} : { by }),
+          ...(code === "SHED" || code === "POOL_SATURATED" ? { retryAfterMs } : {}),
+          ...explanation,
+        };
+      }
+      return {
+        ok: true,
+        endpoint: picked.address,
+        fallbacks: nextBest(candidates, picked, maxFallbacks),
+        lease: commit(request, picked, profile),
+        ...explanation,
+      };
+    },
+
+    explain(request) {
+      const trace = createTrace();
+      return explained(decide(request, trace), trace);
+    },
+
+    saturation() {
+      age(now());
+      return admission.saturation(members);
+    },
+
+    snapshot() {
+      const nowMs = now();
+      age(nowMs);
+      return {
+        name,
+        saturation: admission.saturation(members),
+        endpoints: members.map((member) => endpointSnapshot(member, nowMs)),
+      };
+    },
+  };
+}
+
+type MutableContext = { -readonly [key in keyof PickContext]: PickContext[key] };
+
+interface Decision {
+  readonly candidates: readonly Member[];
+  readonly profile?: Profile;
+  readonly picked?: Member;
+  readonly code?: SchedulingErrorCode;
+  readonly by?: string;
+}
+
+function createTrace(): Trace {
+  return { filters: [], scorers: [], totals: [] };
+}
+
+function explained({ candidates, profile, picked, code }: Decision, trace: Trace): Explanation {
+  return {
+    profile: profile?.name ?? "",
+    candidates: candidates.map(({ address }: Endpoint) => address),
+    ...trace,
+    picker: profile?.picker ?? "",
+    ...(picked === undefined ? {} : { picked: picked.address }),
+    ...(code === undefined ? {} : { refusal: code }),
+  };
+}

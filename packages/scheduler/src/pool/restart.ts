@@ -1,0 +1,24 @@
+import type { ModelServerMetrics } from "../model/endpoint.ts";
+import { forgetAdapters, type Member } from "./member.ts";
+
+/** A process's start time is rounded differently by some exporters. */
+const startToleranceS = 1;
+
+/** True when the server has begun anew since its last scrape: another start time, or a counter that went down. */
+export function hasRestarted(before: ModelServerMetrics, after: ModelServerMetrics): boolean {
+  if (before.processStartS !== undefined && after.processStartS !== undefined) {
+    return after.processStartS > before.processStartS + startToleranceS;
+  }
+  return (after.generationTokens ?? 0) < (before.generationTokens ?? 0);
+}
+
+/** A server that has begun anew holds nothing. */
+export function forgetContents(member: Member): void {
+  forgetAdapters(member, 0);
+  member.blocks?.shrinkTo(0);
+}
+
+/** A server that was away and does not tell whether it began anew: half of what it held may be gone. */
+export function doubtContents(member: Member): void {
+  member.blocks?.shrinkTo(Math.floor(member.blocks.size / 2));
+}

@@ -1,0 +1,38 @@
+import type { Endpoint } from "../model/endpoint.ts";
+import type { Member } from "./member.ts";
+
+/** A pool's state at one moment. */
+export interface PoolSnapshot {
+  readonly name: string;
+  /** 0 idle, 1 and more full. */
+  readonly saturation: number;
+  readonly endpoints: readonly EndpointSnapshot[];
+}
+
+export interface EndpointSnapshot extends Endpoint {
+  /** Since the newest scrape that worked, in ms. */
+  readonly metricsAgeMs?: number;
+  /** Why the newest scrape failed; absent when it worked. */
+  readonly lastFailure?: string;
+  /** Blocks of prompts that it is believed to hold. */
+  readonly prefixBlocks: number;
+}
+
+export function endpointSnapshot(member: Member, nowMs: number): EndpointSnapshot {
+  const { metrics, lastFailure } = member;
+  return {
+    address: member.address,
+    labels: member.labels,
+    metrics,
+    inFlight: member.inFlight,
+    sentSinceScrape: member.sentSinceScrape,
+    pendingPromptTokens: member.pendingPromptTokens,
+    pendingOutputTokens: member.pendingOutputTokens,
+    ttftMs: member.ttftMs,
+    isEjected: member.isEjected,
+    recentAdapters: new Set(member.recentAdapters),
+    prefixBlocks: member.blocks?.size ?? 0,
+    ...(metrics.kind === "missing" ? {} : { metricsAgeMs: nowMs - metrics.metrics.scrapedAtMs }),
+    ...(lastFailure === undefined ? {} : { lastFailure }),
+  };
+}

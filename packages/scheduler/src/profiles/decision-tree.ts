@@ -1,0 +1,50 @@
+import { capacityFilter } from "../filters/capacity.ts";
+import { leastKvCacheFilter } from "../filters/least-kv-cache.ts";
+import { leastQueueFilter } from "../filters/least-queue.ts";
+import { loraAffinityFilter } from "../filters/lora-affinity.ts";
+import { lowQueueFilter } from "../filters/low-queue.ts";
+import { type InferenceRequest, priorityOf } from "../model/request.ts";
+import { randomPicker } from "../pickers/random.ts";
+import { createProfile, type Profile } from "../profile.ts";
+
+/**
+ * The decision tree of the Gateway API Inference Extension's first scheduler, v0.2 and v0.3, with its constants:
+ * critical requests go by adapter first while any queue is below 128, by queue first when none is; all others need
+ * an endpoint with at most 5 waiting and at most 0.8 of the KV cache in use, or are refused.
+ */
+export function decisionTreeProfile(): Profile {
+  const lora = loraAffinityFilter({ queueThreshold: Number.POSITIVE_INFINITY });
+  const queue = leastQueueFilter({ band: "range-per-endpoint" });
+  const kvCache = leastKvCacheFilter({ band: "range-per-endpoint" });
+  const lowQueue = lowQueueFilter({ threshold: 128 });
+  const capacity = capacityFilter({ appliesTo: "all" });
+  const name = "decision-tree";
+  const byAdapter = createProfile({
+    name,
+    filters: [lowQueue, lora, queue, kvCache],
+    picker: randomPicker,
+  });
+  const byQueue = createProfile({ name, filters: [queue, lora, kvCache], picker: randomPicker });
+  const withCapacity = createProfile({
+    name,
+    filters: [capacity, queue, lora, kvCache],
+    picker: randomPicker,
+  });
+
+  return {
+    name,
+    picker: randomPicker.name,
+    choose(request, endpoints, context, trace) {
+      if (!isCritical(request)) return withCapacity.choose(request, endpoints, context, trace);
+      const hasLowQueue = lowQueue.narrow(request, endpoints, context).length > 0;
+      const branch = hasLowQueue ? byAdapter : byQueue;
+      return branch.choose(request, endpoints, context, trace);
+    },
+    picked() {},
+  };
+}
+
+/** Standard requests took the branch of the sheddable ones. */
+function isCritical(request: InferenceRequest): boolean {
+  return priorityOf(request) > 0;
+}

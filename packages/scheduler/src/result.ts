@@ -1,0 +1,47 @@
+import type { Explanation } from "./explanation.ts";
+
+export type PickResult = Picked | Refused;
+
+export interface Picked {
+  readonly ok: true;
+  /** `ip:port`. */
+  readonly endpoint: string;
+  /** The next best, best first. */
+  readonly fallbacks: readonly string[];
+  readonly lease: Lease;
+  /** Of a pick that was asked to explain itself. */
+  readonly explanation?: Explanation;
+}
+
+export interface Refused {
+  readonly ok: false;
+  readonly code: SchedulingErrorCode;
+  /** The filter that left nothing. */
+  readonly by?: string;
+  /** When trying again makes sense, in ms; absent where time alone mends nothing. */
+  readonly retryAfterMs?: number;
+  readonly explanation?: Explanation;
+}
+
+/**
+ * Why a request was not placed. Stable: shows in logs, metric labels and answers.
+ *
+ * `POOL_EMPTY`: the pool has no endpoint. `NO_ELIGIBLE_ENDPOINT`: it has some, and the request may go to none of
+ * them. `POOL_SATURATED`: all that it may go to are full. `SHED`: it is sheddable, and the pool is saturated.
+ */
+export type SchedulingErrorCode = "POOL_EMPTY" | "NO_ELIGIBLE_ENDPOINT" | "POOL_SATURATED" | "SHED";
+
+/** One request in flight. Told how it goes; ended by the first of `done`, `fail` and `release`, later calls do nothing. */
+export interface Lease {
+  readonly endpoint: string;
+  /** The request leaves only now: times count from here, and not from the pick. */
+  start(): void;
+  /** The first token of the answer has come: the prompt is computed. */
+  firstToken(): void;
+  /** The answer is complete. */
+  done(usage?: { readonly outputTokens?: number }): void;
+  /** The endpoint has failed: error status, reset, timeout. Enough of them in a row eject it. */
+  fail(): void;
+  /** It is over, by the client's will or nobody knows how: says nothing about the endpoint. */
+  release(): void;
+}

@@ -1,0 +1,12 @@
+import type { Scorer } from "../plugin.ts";
+import { lessIsBetter } from "./spread.ts";
+
+/** One that has not answered yet is neither preferred nor avoided: it is tried, and then known. */
+const unknownLatency = 0.5;
+
+/** Prefers endpoints whose first tokens came soon lately, relative to the candidates'. */
+export const latencyScorer: Scorer = lessIsBetter(
+  "latency",
+  ({ ttftMs }) => ttftMs,
+  unknownLatency,
+);

@@ -1,0 +1,27 @@
+import { defineScorer, type Scorer } from "../plugin.ts";
+
+export interface PrefixCacheOptions {
+  /** Weight of the cached length against the cached share, 0 to 1; 0 when absent. */
+  readonly lengthWeight?: number;
+  /** Cached tokens that count as all there is to gain; 8,192 when absent. */
+  readonly lengthScaleTokens?: number;
+}
+
+/**
+ * Prefers endpoints that have the prompt's beginning in their KV cache: the cached share, or, by `lengthWeight`, the
+ * square of the cached length over its scale. Formula of the reference endpoint picker's `prefix-cache-scorer`.
+ */
+export function prefixCacheScorer(options: PrefixCacheOptions = {}): Scorer {
+  const { lengthWeight = 0, lengthScaleTokens = 8_192 } = options;
+  return defineScorer({
+    name: "prefix-cache",
+    rate(_request, endpoint, context) {
+      if (context.promptTokens === 0) return 0;
+      const cached = context.cachedTokens(endpoint);
+      const share = cached / context.promptTokens;
+      return (
+        (1 - lengthWeight) * share + lengthWeight * Math.min(1, cached / lengthScaleTokens) ** 2
+      );
+    },
+  });
+}

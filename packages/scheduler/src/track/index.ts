@@ -1,0 +1,49 @@
+import type { Lease } from "../result.ts";
+
+/**
+ * Tells a lease how an answer goes: the first bytes of its body are the first token, its end is the end, an error is
+ * the endpoint's failure, a client that goes away is neither. A status of 500 and above is a failure at once.
+ *
+ * Returns the answer to hand to the client, with the same bytes. Nothing is buffered beyond the chunk at hand.
+ */
+export function trackResponse(response: Response, lease: Lease): Response {
+  if (response.status >= 500) lease.fail();
+  if (response.body === null) {
+    lease.done();
+    return response;
+  }
+  const { status, statusText, headers } = response;
+  return new Response(trackBody(response.body, lease), { status, statusText, headers });
+}
+
+/** As `trackResponse`, of a body alone. */
+export function trackBody(
+  body: ReadableStream<Uint8Array>,
+  lease: Lease,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read();
+          if (done) {
+            lease.done();
+            controller.close();
+            return;
+          }
+          lease.firstToken();
+          controller.enqueue(value);
+        } catch (cause) {
+          lease.fail();
+          controller.error(cause);
+        }
+      },
+      async cancel(reason) {
+        lease.release();
+        await reader.cancel(reason);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

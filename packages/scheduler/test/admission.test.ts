@@ -1,0 +1,112 @@
+import { describe, expect, test } from "@jest/globals";
+import {
+  admitAll,
+  concurrencyDetector,
+  createAdmission,
+  isSheddable,
+  priorityOf,
+  promptTokensOf,
+  utilizationDetector,
+} from "@umbra/scheduler";
+import { endpoint, fresh, metrics } from "./fixtures.ts";
+
+const { kvCacheUsage: _, ...untold } = metrics();
+
+describe("saturation", () => {
+  test.each([
+    { name: "nothing", endpoints: [], want: 1 },
+    { name: "an idle endpoint", endpoints: [fresh("a")], want: 0 },
+    { name: "5 waiting", endpoints: [fresh("a", { waitingRequests: 5 })], want: 1 },
+    { name: "0.8 of the KV cache", endpoints: [fresh("a", { kvCacheUsage: 0.8 })], want: 1 },
+    {
+      name: "the nearer of both",
+      endpoints: [fresh("a", { waitingRequests: 1, kvCacheUsage: 0.4 })],
+      want: 0.5,
+    },
+    { name: "the mean", endpoints: [fresh("a"), fresh("b", { waitingRequests: 10 })], want: 1 },
+    { name: "no metrics", endpoints: [endpoint({ metrics: { kind: "missing" } })], want: 1 },
+    {
+      name: "stale metrics",
+      endpoints: [endpoint({ metrics: { kind: "stale", metrics: metrics() } })],
+      want: 1,
+    },
+    {
+      name: "an untold KV cache",
+      endpoints: [endpoint({ metrics: { kind: "fresh", metrics: untold } })],
+      want: 0,
+    },
+  ])("by utilization of $name is $want", ({ endpoints, want }) => {
+    expect(utilizationDetector()(endpoints)).toBeCloseTo(want);
+  });
+
+  test("by utilization with limits of one's own", () => {
+    const detector = utilizationDetector({ waitingRequests: 10, kvCacheUsage: 0.5 });
+    expect(detector([fresh("a", { waitingRequests: 5 })])).toBe(0.5);
+    expect(detector([fresh("a", { kvCacheUsage: 0.5 })])).toBe(1);
+  });
+
+  test("by concurrency: requests or tokens", () => {
+    expect(concurrencyDetector()([endpoint({ inFlight: 50 }), endpoint()])).toBe(0.25);
+    const tokens = endpoint({ pendingPromptTokens: 300_000, pendingOutputTokens: 200_000 });
+    expect(concurrencyDetector()([tokens])).toBe(0.5);
+    expect(concurrencyDetector({ requests: 4, tokens: 10 })([endpoint({ inFlight: 2 })])).toBe(0.5);
+  });
+});
+
+describe("admission", () => {
+  const full = [fresh("a", { waitingRequests: 5 })];
+  const idle = [fresh("a")];
+  const sheddable = { model: "base", priority: -1 };
+  const standard = { model: "base" };
+
+  test("sheds sheddable requests of a full pool, and no others", () => {
+    const admission = createAdmission();
+    expect(admission.refuses(sheddable, full)).toBe("SHED");
+    expect(admission.refuses(sheddable, idle)).toBeUndefined();
+    expect(admission.refuses(standard, full)).toBeUndefined();
+    expect(admission.retryAfterMs).toBe(1_000);
+  });
+
+  test("may shed earlier, and refuse all requests of a very full pool", () => {
+    const admission = createAdmission({ shedFrom: 0.5, refuseFrom: 1, retryAfterMs: 5_000 });
+    const half = [fresh("a", { waitingRequests: 3 })];
+    expect(admission.refuses(sheddable, half)).toBe("SHED");
+    expect(admission.refuses(standard, half)).toBeUndefined();
+    expect(admission.refuses(standard, full)).toBe("POOL_SATURATED");
+    expect(admission.retryAfterMs).toBe(5_000);
+  });
+
+  test("asks the detector only where its answer matters", () => {
+    const admission = createAdmission({
+      detector: () => {
+        throw new Error("asked");
+      },
+    });
+    expect(admission.refuses(standard, full)).toBeUndefined();
+  });
+
+  test("admitAll refuses nobody, and still tells how full the pool is", () => {
+    expect(admitAll().refuses(sheddable, full)).toBeUndefined();
+    expect(admitAll().saturation(full)).toBe(1);
+    expect(admitAll(() => 7).saturation(full)).toBe(7);
+  });
+});
+
+describe("requests", () => {
+  test.each([
+    [{ model: "m" }, 0, false],
+    [{ model: "m", criticality: "Critical" as const }, 1, false],
+    [{ model: "m", criticality: "Standard" as const }, 0, false],
+    [{ model: "m", criticality: "Sheddable" as const }, -1, true],
+    [{ model: "m", criticality: "Critical" as const, priority: -5 }, -5, true],
+  ])("%j has priority %d; sheddable: %s", (request, priority, shed) => {
+    expect(priorityOf(request)).toBe(priority);
+    expect(isSheddable(request)).toBe(shed);
+  });
+
+  test("a prompt's tokens are told, or a fourth of its bytes", () => {
+    expect(promptTokensOf({ model: "m", promptTokens: 7, prompt: new Uint8Array(9) })).toBe(7);
+    expect(promptTokensOf({ model: "m", prompt: new Uint8Array(9) })).toBe(3);
+    expect(promptTokensOf({ model: "m" })).toBe(0);
+  });
+});

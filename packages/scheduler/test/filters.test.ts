@@ -1,0 +1,397 @@
+import { describe, expect, test } from "@jest/globals";
+import {
+  adapterRoomFilter,
+  capacityFilter,
+  circuitBrokenFilter,
+  defineFilter,
+  type Endpoint,
+  type Filter,
+  freshMetricsFilter,
+  type InferenceRequest,
+  labelFilter,
+  leastKvCacheFilter,
+  leastQueueFilter,
+  loraAffinityFilter,
+  lowQueueFilter,
+  maxInFlightFilter,
+  type PickContext,
+  prefixAffinityFilter,
+} from "@umbra/scheduler";
+import { context, endpoint, fresh, keptBy, metrics } from "./fixtures.ts";
+
+const base: InferenceRequest = { model: "base" };
+const sql: InferenceRequest = { model: "sql", adapter: "sql" };
+const holds = { activeAdapters: new Set(["sql"]) };
+const full = { activeAdapters: new Set(["x"]), maxActiveAdapters: 1 };
+const stale = (address: string) =>
+  endpoint({ address, metrics: { kind: "stale", metrics: metrics() } });
+const missing = (address: string) => endpoint({ address, metrics: { kind: "missing" } });
+const queues = (...waiting: readonly number[]) =>
+  waiting.map((waitingRequests, i) => fresh("abcdef"[i] ?? "", { waitingRequests }));
+const usages = (...used: readonly number[]) =>
+  used.map((kvCacheUsage, i) => fresh("abcdef"[i] ?? "", { kvCacheUsage }));
+
+interface Case {
+  readonly name: string;
+  readonly filter: Filter;
+  readonly request?: InferenceRequest;
+  readonly endpoints: readonly Endpoint[];
+  readonly context?: PickContext;
+  /** Addresses, one letter each. */
+  readonly want: string;
+}
+
+const cases: readonly Case[] = [
+  {
+    name: "fresh metrics before stale and missing ones",
+    filter: freshMetricsFilter,
+    endpoints: [stale("a"), fresh("b"), missing("c")],
+    want: "b",
+  },
+  {
+    name: "stale metrics before missing ones",
+    filter: freshMetricsFilter,
+    endpoints: [missing("a"), stale("b")],
+    want: "b",
+  },
+  {
+    name: "all where none was scraped",
+    filter: freshMetricsFilter,
+    endpoints: [missing("a"), missing("b")],
+    want: "ab",
+  },
+  {
+    name: "all where all are fresh",
+    filter: freshMetricsFilter,
+    endpoints: queues(1, 2),
+    want: "ab",
+  },
+  {
+    name: "all where all are stale",
+    filter: freshMetricsFilter,
+    endpoints: [stale("a"), stale("b")],
+    want: "ab",
+  },
+  {
+    name: "the first tenth of the range of queues",
+    filter: leastQueueFilter(),
+    endpoints: queues(10, 11, 12, 20),
+    want: "ab",
+  },
+  {
+    name: "the shortest queues alone",
+    filter: leastQueueFilter({ band: "lowest" }),
+    endpoints: queues(10, 11, 10),
+    want: "ac",
+  },
+  {
+    name: "queues within the range divided by the endpoints, in whole requests",
+    filter: leastQueueFilter({ band: "range-per-endpoint" }),
+    endpoints: queues(0, 3, 10),
+    want: "ab",
+  },
+  {
+    name: "queues within the rounded range, and not one request beyond",
+    filter: leastQueueFilter({ band: "range-per-endpoint" }),
+    endpoints: queues(0, 4, 11),
+    want: "a",
+  },
+  {
+    name: "what was sent since the scrape as queue",
+    filter: leastQueueFilter(),
+    endpoints: [{ ...fresh("a"), sentSinceScrape: 2 }, fresh("b", { waitingRequests: 1 })],
+    want: "b",
+  },
+  {
+    name: "the queue of an unscraped endpoint as longest",
+    filter: leastQueueFilter(),
+    endpoints: [missing("a"), fresh("b", { waitingRequests: 1_000 })],
+    want: "b",
+  },
+  {
+    name: "the least in flight among the unscraped",
+    filter: leastQueueFilter({ band: "lowest" }),
+    endpoints: [{ ...missing("a"), inFlight: 2 }, missing("b")],
+    want: "b",
+  },
+  {
+    name: "the first tenth of the range of KV caches",
+    filter: leastKvCacheFilter(),
+    endpoints: usages(0.5, 0.54, 0.56, 1),
+    want: "ab",
+  },
+  {
+    name: "KV caches within the range divided by the endpoints",
+    filter: leastKvCacheFilter({ band: "range-per-endpoint" }),
+    endpoints: usages(0, 0.3, 1),
+    want: "ab",
+  },
+  {
+    name: "the freest KV cache alone",
+    filter: leastKvCacheFilter({ band: "lowest" }),
+    endpoints: usages(0.2, 0.1),
+    want: "b",
+  },
+  {
+    name: "an unscraped KV cache as full, an untold one as half full",
+    filter: leastKvCacheFilter({ band: "lowest" }),
+    endpoints: [missing("a"), fresh("b", { kvCacheUsage: 0.6 }), untold("c")],
+    want: "c",
+  },
+  {
+    name: "the adapter's holders",
+    filter: loraAffinityFilter(),
+    request: sql,
+    endpoints: [fresh("a"), fresh("b", holds)],
+    want: "b",
+  },
+  {
+    name: "where the adapter was sent lately",
+    filter: loraAffinityFilter(),
+    request: sql,
+    endpoints: [fresh("a"), { ...fresh("b"), recentAdapters: new Set(["sql"]) }],
+    want: "b",
+  },
+  {
+    name: "room for the adapter where nobody holds it",
+    filter: loraAffinityFilter(),
+    request: sql,
+    endpoints: [fresh("a", full), fresh("b"), missing("c")],
+    want: "b",
+  },
+  {
+    name: "nobody where the adapter fits nowhere, which the profile passes over",
+    filter: loraAffinityFilter(),
+    request: sql,
+    endpoints: [fresh("a", full), fresh("b", full)],
+    want: "",
+  },
+  {
+    name: "all for a base model",
+    filter: loraAffinityFilter(),
+    endpoints: [fresh("a", full), fresh("b", holds)],
+    want: "ab",
+  },
+  {
+    name: "no holder with 128 waiting",
+    filter: loraAffinityFilter(),
+    request: sql,
+    endpoints: [fresh("a", { ...holds, waitingRequests: 128 }), fresh("b")],
+    want: "b",
+  },
+  {
+    name: "a holder with 127 waiting",
+    filter: loraAffinityFilter(),
+    request: sql,
+    endpoints: [fresh("a", { ...holds, waitingRequests: 127 }), fresh("b")],
+    want: "a",
+  },
+  {
+    name: "holders at a draw below the affinity probability",
+    filter: loraAffinityFilter(),
+    request: sql,
+    endpoints: [fresh("a"), fresh("b", holds)],
+    context: context({ random: () => 0.998 }),
+    want: "b",
+  },
+  {
+    name: "room at a draw of the affinity probability",
+    filter: loraAffinityFilter(),
+    request: sql,
+    endpoints: [fresh("a"), fresh("b", holds)],
+    context: context({ random: () => 0.999 }),
+    want: "a",
+  },
+  {
+    name: "holders whatever is drawn, where no other has room",
+    filter: loraAffinityFilter(),
+    request: sql,
+    endpoints: [fresh("a", full), fresh("b", holds)],
+    context: context({ random: () => 0.9999 }),
+    want: "b",
+  },
+  {
+    name: "holders and room alike",
+    filter: adapterRoomFilter,
+    request: sql,
+    endpoints: [fresh("a", full), fresh("b", holds), fresh("c")],
+    want: "bc",
+  },
+  {
+    name: "all of any adapters for a base model",
+    filter: adapterRoomFilter,
+    endpoints: [fresh("a", full), fresh("b", holds)],
+    want: "ab",
+  },
+  {
+    name: "room that recent adapters have taken as taken",
+    filter: adapterRoomFilter,
+    request: sql,
+    endpoints: [
+      {
+        ...fresh("a", { activeAdapters: new Set(["x"]), maxActiveAdapters: 2 }),
+        recentAdapters: new Set(["y"]),
+      },
+      {
+        ...fresh("b", { activeAdapters: new Set(["x"]), maxActiveAdapters: 2 }),
+        recentAdapters: new Set(["x"]),
+      },
+    ],
+    want: "b",
+  },
+  {
+    name: "queues below the threshold",
+    filter: lowQueueFilter(),
+    endpoints: queues(127, 128, 0),
+    want: "ac",
+  },
+  {
+    name: "queues below a threshold of one's own",
+    filter: lowQueueFilter({ threshold: 2 }),
+    endpoints: queues(1, 2),
+    want: "a",
+  },
+  {
+    name: "all for a request that is not sheddable",
+    filter: capacityFilter(),
+    endpoints: queues(6, 5),
+    want: "ab",
+  },
+  {
+    name: "at most 5 waiting for a sheddable request",
+    filter: capacityFilter(),
+    request: { model: "base", criticality: "Sheddable" },
+    endpoints: queues(6, 5),
+    want: "b",
+  },
+  {
+    name: "at most 0.8 of the KV cache for a sheddable request",
+    filter: capacityFilter(),
+    request: { model: "base", priority: -1 },
+    endpoints: usages(0.8, 0.81),
+    want: "a",
+  },
+  {
+    name: "capacity for all requests where told so",
+    filter: capacityFilter({ appliesTo: "all", waitingRequests: 1, kvCacheUsage: 0.5 }),
+    endpoints: [...queues(1, 2), fresh("c", { kvCacheUsage: 0.6 })],
+    want: "a",
+  },
+  {
+    name: "no capacity in what was never scraped, some where the KV cache is not told",
+    filter: capacityFilter({ appliesTo: "all" }),
+    endpoints: [missing("a"), untold("b")],
+    want: "b",
+  },
+  {
+    name: "fewer in flight than allowed",
+    filter: maxInFlightFilter(3),
+    endpoints: [endpoint({ address: "a", inFlight: 3 }), endpoint({ address: "b", inFlight: 2 })],
+    want: "b",
+  },
+  {
+    name: "those not ejected",
+    filter: circuitBrokenFilter,
+    endpoints: [endpoint({ address: "a", isEjected: true }), fresh("b")],
+    want: "b",
+  },
+  {
+    name: "the label's values",
+    filter: labelFilter({ label: "tier", values: ["gold", "silver"] }),
+    endpoints: [
+      endpoint({ address: "a", labels: { tier: "gold" } }),
+      endpoint({ address: "b", labels: { tier: "tin" } }),
+      endpoint({ address: "c", labels: { tier: "silver" } }),
+      fresh("d"),
+    ],
+    want: "ac",
+  },
+  {
+    name: "any value of the label, and no inherited name",
+    filter: labelFilter({ label: "constructor" }),
+    endpoints: [endpoint({ address: "a", labels: { constructor: "x" } as never }), fresh("b")],
+    want: "a",
+  },
+  {
+    name: "those without the label where told so",
+    filter: labelFilter({ label: "tier", values: ["gold"], allowMissing: true }),
+    endpoints: [endpoint({ address: "a", labels: { tier: "tin" } }), fresh("b")],
+    want: "b",
+  },
+  {
+    name: "those that hold four fifths of the prompt",
+    filter: prefixAffinityFilter(),
+    endpoints: [fresh("a"), fresh("b"), fresh("c")],
+    context: context({ promptTokens: 100, cached: { a: 80, b: 79 } }),
+    want: "a",
+  },
+  {
+    name: "those that hold a share of one's own",
+    filter: prefixAffinityFilter({ threshold: 0.5 }),
+    endpoints: [fresh("a"), fresh("b")],
+    context: context({ promptTokens: 100, cached: { a: 80, b: 49 } }),
+    want: "a",
+  },
+  {
+    name: "nobody without a prompt",
+    filter: prefixAffinityFilter(),
+    endpoints: [fresh("a")],
+    want: "",
+  },
+];
+
+function untold(address: string): Endpoint {
+  const { kvCacheUsage: _, ...rest } = metrics();
+  return endpoint({ address, metrics: { kind: "fresh", metrics: rest } });
+}
+
+describe("filters keep", () => {
+  test.each(cases)("$name", ({ filter, request = base, endpoints, want, context: of }) => {
+    expect(keptBy(filter, request, endpoints, of).join("")).toBe(want);
+  });
+
+  test.each([
+    { name: "fresh-metrics", filter: freshMetricsFilter },
+    { name: "least-queue", filter: leastQueueFilter() },
+    { name: "least-kv-cache", filter: leastKvCacheFilter() },
+    { name: "lora-affinity", filter: loraAffinityFilter() },
+    { name: "adapter-room", filter: adapterRoomFilter },
+    { name: "low-queue", filter: lowQueueFilter() },
+    { name: "sheddable-capacity", filter: capacityFilter(), refusal: "SHED" },
+    { name: "max-in-flight", filter: maxInFlightFilter(1), refusal: "POOL_SATURATED" },
+    { name: "circuit-broken", filter: circuitBrokenFilter },
+    { name: "label:x", filter: labelFilter({ label: "x" }), refusal: "NO_ELIGIBLE_ENDPOINT" },
+    { name: "prefix-affinity", filter: prefixAffinityFilter() },
+  ])("$name is called so, and refuses with $refusal", ({ name, filter, refusal }) => {
+    expect(filter.name).toBe(name);
+    expect(filter.refusal).toBe(refusal);
+  });
+
+  test("a filter of one's own drops what it does not keep", () => {
+    const region = defineFilter({
+      name: "region",
+      keep: ({ attributes }, { labels }) => labels.region === attributes?.region,
+    });
+    const endpoints = [
+      endpoint({ address: "a", labels: { region: "eu" } }),
+      endpoint({ address: "b", labels: { region: "us" } }),
+      endpoint({ address: "c", labels: { region: "eu" } }),
+    ];
+    const request = { model: "base", attributes: { region: "eu" } };
+    expect(keptBy(region, request, endpoints)).toEqual(["a", "c"]);
+    expect(region.narrow(request, endpoints.slice(0, 1), context())).toHaveLength(1);
+    const same = [endpoints[0] as Endpoint];
+    expect(region.narrow(request, same, context())).toBe(same);
+  });
+
+  test.each([
+    leastQueueFilter(),
+    leastKvCacheFilter(),
+    freshMetricsFilter,
+    loraAffinityFilter(),
+    adapterRoomFilter,
+  ])("$name gives the very array back where nothing is dropped", (filter) => {
+    const endpoints = [fresh("a"), fresh("b")];
+    expect(filter.narrow(base, endpoints, context())).toBe(endpoints);
+  });
+});
