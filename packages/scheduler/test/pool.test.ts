@@ -423,10 +423,10 @@ describe("a lease", () => {
   test("a prompt counts as computed once it must be, where nobody tells of first tokens", () => {
     const { pool, clock, scrape } = setup();
     pool.setEndpoints([first]);
-    picked(pool, { model: "base", promptTokens: 2_000 });
+    picked(pool, { model: "base", promptTokens: 8_000 });
     clock.ms += 1_000;
     scrape(first);
-    expect(of(pool, first)?.pendingPromptTokens).toBe(2_000);
+    expect(of(pool, first)?.pendingPromptTokens).toBe(8_000);
     clock.ms += 1;
     scrape(first);
     expect(of(pool, first)).toMatchObject({ pendingPromptTokens: 0, inFlight: 1 });

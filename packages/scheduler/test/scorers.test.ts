@@ -196,17 +196,43 @@ const cases: readonly Case[] = [
     want: [0.5, 0, 1, 0.75],
   },
   {
-    name: "expected-work: loading an adapter, and twice that for throwing one out",
-    scorer: expectedWorkScorer(),
+    name: "expected-work: loading an adapter, more where it throws one out, most where all are in use",
+    scorer: expectedWorkScorer({ tokensPerAdapterLoad: 100 }),
     request: sql,
-    endpoints: [fresh("a", holds), fresh("b"), fresh("c", full)],
-    want: [1, 0.5, 0],
+    endpoints: [
+      fresh("a", holds),
+      fresh("b"),
+      {
+        ...fresh("c", { activeAdapters: new Set(["x"]), maxActiveAdapters: 2 }),
+        recentAdapters: new Set(["y"]),
+      },
+      fresh("d", full),
+    ],
+    want: [1, 5 / 6, 3 / 4, 0],
   },
   {
     name: "expected-work: adapters don't matter to a base model",
     scorer: expectedWorkScorer(),
     endpoints: [fresh("a", holds), fresh("c", full)],
     want: [1, 1],
+  },
+  {
+    name: "expected-work: an adapter counts 6,000 tokens, a request 200, where nothing else is said",
+    scorer: expectedWorkScorer(),
+    request: sql,
+    endpoints: [fresh("a", holds), fresh("b"), fresh("c", { ...holds, runningRequests: 15 })],
+    want: [1, 0, 0.5],
+  },
+  {
+    name: "expected-work: an adapter for an unscraped endpoint waits as for a full one",
+    scorer: expectedWorkScorer(),
+    request: sql,
+    endpoints: [
+      endpoint({ metrics: { kind: "missing" }, recentAdapters: new Set(["sql"]) }),
+      endpoint({ metrics: { kind: "missing" } }),
+      endpoint({ metrics: { kind: "missing" }, recentAdapters: new Set(["sql"]), inFlight: 90 }),
+    ],
+    want: [1, 0, 0.5],
   },
   {
     name: "expected-work: a full KV cache",

@@ -3,7 +3,9 @@ import type { EngineGauges } from "./engine.ts";
 import type { SimulatorOptions } from "./options.ts";
 
 /** Gauges that a test sets, whatever the engine does. */
-export type PinnedMetrics = Partial<Omit<EngineGauges, "adapterLoads" | "preemptions">>;
+export type PinnedMetrics = Partial<
+  Omit<EngineGauges, "adapterLoads" | "preemptions" | "prefixQueryTokens" | "prefixHitTokens">
+>;
 
 export interface FinishedRequest {
   readonly promptTokens: number;

@@ -21,6 +21,8 @@ export interface SimulatorOptions {
   /** Tokens in a KV-cache block. */
   readonly blockSize: number;
   readonly numGpuBlocks: number;
+  /** Tokens of prompts and outputs that one step computes at most; a longer prompt takes several. */
+  readonly maxNumBatchedTokens: number;
   /** Of the whole server. */
   readonly prefillTokensPerSecond: number;
   /** Of one sequence that runs alone; with a full batch it is a third of it. */
@@ -47,6 +49,7 @@ export const defaultOptions: SimulatorOptions = {
   maxModelLen: 4_096,
   blockSize: 16,
   numGpuBlocks: 4_096,
+  maxNumBatchedTokens: 8_192,
   prefillTokensPerSecond: 8_000,
   decodeTokensPerSecond: 60,
   loraLoadMs: 150,

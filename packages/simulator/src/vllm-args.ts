@@ -54,6 +54,9 @@ export function parseVllmArgs(args: readonly string[]): VllmArgs {
       case "--block-size":
         if (isNumber) options.blockSize = number;
         break;
+      case "--max-num-batched-tokens":
+        if (isNumber) options.maxNumBatchedTokens = number;
+        break;
       case "--num-gpu-blocks-override":
         if (isNumber) options.numGpuBlocks = number;
         break;

@@ -88,8 +88,11 @@ export interface PickOptions {
 const newestWeight = 0.1;
 /** Expected before the first answer was seen. */
 const firstOutputTokens = 256;
-/** Prompt tokens a server computes in a ms, at least: after so long a prompt counts as computed without being told. */
-const slowestPrefill = 2;
+/**
+ * Prompt tokens that a server computes in a ms, about: an 8B model on a mid-range GPU. After so long a prompt counts as
+ * computed, also where nobody tells of first tokens.
+ */
+const prefillTokensPerMs = 8;
 
 /** Creates a pool with no endpoint. */
 export function createPool(options: PoolOptions): PoolState {
@@ -239,7 +242,7 @@ export function createPool(options: PoolOptions): PoolState {
       let sentSince = 0;
       for (const request of member.open) {
         if (request.sentAtMs >= startedMs) sentSince++;
-        else if (startedMs - request.sentAtMs > request.promptTokens / slowestPrefill) {
+        else if (startedMs - request.sentAtMs > request.promptTokens / prefillTokensPerMs) {
           promptDone(request);
         }
       }

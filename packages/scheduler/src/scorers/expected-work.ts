@@ -11,11 +11,16 @@ import { lessIsBetter } from "./spread.ts";
 export interface ExpectedWorkOptions {
   /** What a request in the batch costs the others, in prompt tokens; 200 when absent. */
   readonly tokensPerRequest?: number;
-  /** What loading an adapter costs, in prompt tokens; 4,000 when absent, and twice that where it throws out another. */
+  /** What loading an adapter costs, in prompt tokens; 6,000 when absent: 0.75 s at 8,000 tokens a second. */
   readonly tokensPerAdapterLoad?: number;
   /** What a full KV cache costs, in prompt tokens; less full ones in proportion. 500 when absent. */
   readonly tokensPerFullCache?: number;
 }
+
+/** An adapter that is thrown out will have to be loaded again, here or elsewhere. */
+const throwOut = 1.5;
+/** While requests use every adapter slot, a further adapter waits for one of them to fall idle. */
+const waitForSlot = 6;
 
 /** Endpoints without metrics come after all others; among themselves the work known of them counts. */
 const unknownWork = 1e9;
@@ -28,13 +33,14 @@ const unknownWork = 1e9;
 export function expectedWorkScorer(options: ExpectedWorkOptions = {}): Scorer {
   const {
     tokensPerRequest = 200,
-    tokensPerAdapterLoad = 4_000,
+    tokensPerAdapterLoad = 6_000,
     tokensPerFullCache = 500,
   } = options;
 
   function loadCost(endpoint: Endpoint, adapter: string | undefined): number {
     if (adapter === undefined || holdsAdapter(endpoint, adapter)) return 0;
-    return hasAdapterRoom(endpoint) ? tokensPerAdapterLoad : 2 * tokensPerAdapterLoad;
+    if (hasAdapterRoom(endpoint)) return tokensPerAdapterLoad;
+    return tokensPerAdapterLoad * (hasIdleAdapter(endpoint) ? throwOut : waitForSlot);
   }
 
   return lessIsBetter(
@@ -48,6 +54,12 @@ export function expectedWorkScorer(options: ExpectedWorkOptions = {}): Scorer {
       tokensPerFullCache * kvCacheUsage(endpoint) +
       loadCost(endpoint, adapter),
   );
+}
+
+/** True when an adapter is loaded that no request uses: a new one can take its place at once. */
+function hasIdleAdapter(endpoint: Endpoint): boolean {
+  const metrics = knownMetrics(endpoint);
+  return metrics !== undefined && metrics.activeAdapters.size < metrics.maxActiveAdapters;
 }
 
 /** Requests that the server and this process know of, each of which may know of some that the other does not. */
