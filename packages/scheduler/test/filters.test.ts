@@ -240,6 +240,24 @@ const cases: readonly Case[] = [
     want: "b",
   },
   {
+    name: "what a server says it has loaded as held, and as taking room",
+    filter: adapterRoomFilter,
+    request: sql,
+    endpoints: [
+      fresh("a", { loadedAdapters: new Set(["sql"]), maxActiveAdapters: 1 }),
+      fresh("b", { loadedAdapters: new Set(["x"]), maxActiveAdapters: 1 }),
+      {
+        ...fresh("c", {
+          loadedAdapters: new Set(["x"]),
+          activeAdapters: new Set(["x"]),
+          maxActiveAdapters: 2,
+        }),
+        recentAdapters: new Set(["x"]),
+      },
+    ],
+    want: "ac",
+  },
+  {
     name: "queues below the threshold",
     filter: lowQueueFilter(),
     endpoints: queues(127, 128, 0),

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
-import { parsePrometheusText, vllmMetrics } from "@umbra/scheduler/metrics";
+import {
+  engineOf,
+  parsePrometheusText,
+  readMetricsPage,
+  wantedNames,
+} from "@umbra/scheduler/metrics";
 import fc from "fast-check";
 
 const v1 = `# HELP vllm:num_requests_running Number of requests in model execution batches.
@@ -14,10 +19,11 @@ vllm:lora_requests_info{max_lora="4",running_lora_adapters="old",waiting_lora_ad
 vllm:lora_requests_info{max_lora="4",running_lora_adapters="sql-lora, tweet",waiting_lora_adapters="cold"} 1.8e+09
 `;
 
-describe("vllmMetrics", () => {
+describe("a metrics page of vLLM", () => {
   test("reads a V1 page: sums engines, takes the fullest cache and the newest adapters", () => {
-    expect(vllmMetrics(v1, 7)).toEqual({
+    expect(readMetricsPage(v1, 7)).toEqual({
       ok: true,
+      engine: "vllm",
       metrics: {
         scrapedAtMs: 7,
         waitingRequests: 2,
@@ -34,7 +40,7 @@ describe("vllmMetrics", () => {
   test("reads V0's name of the cache usage, and a server without LoRA", () => {
     const page =
       "vllm:num_requests_running 0\nvllm:num_requests_waiting 0\nvllm:gpu_cache_usage_perc 0.125\n";
-    expect(vllmMetrics(page, 0)).toMatchObject({
+    expect(readMetricsPage(page, 0)).toMatchObject({
       ok: true,
       metrics: { kvCacheUsage: 0.125, maxActiveAdapters: 0 },
     });
@@ -49,7 +55,7 @@ describe("vllmMetrics", () => {
       page: v1.replaceAll(/(running|waiting|usage_perc)(\{[^}]*\}) /g, "$1$2 -"),
     },
   ])("says what is missing, never zeros: $name", ({ page }) => {
-    expect(vllmMetrics(page, 0)).toEqual({
+    expect(readMetricsPage(page, 0)).toEqual({
       ok: false,
       missing: [
         "vllm:num_requests_waiting",
@@ -60,7 +66,184 @@ describe("vllmMetrics", () => {
   });
 });
 
+test("the newer LoRA metrics tell of idle adapters too", () => {
+  const page = `${v1}vllm:lora_adapter_loaded{adapter_name="idle",level="gpu",pinned="False",rank="0"} 1.0
+vllm:lora_adapter_loaded{adapter_name="plain"} 1.0
+vllm:lora_adapter_loaded{adapter_name="asleep",level="cpu"} 1.0
+vllm:lora_adapter_loaded{adapter_name="gone",level="gpu"} 0.0
+vllm:lora_adapter_loaded{level="gpu"} 1.0
+vllm:max_gpu_lora_adapters 6
+process_start_time_seconds 1.75e+09
+vllm:generation_tokens_total{engine="0"} 40
+vllm:generation_tokens_total{engine="1"} 2
+`;
+  expect(readMetricsPage(page, 0)).toMatchObject({
+    metrics: {
+      loadedAdapters: new Set(["idle", "plain"]),
+      maxActiveAdapters: 6,
+      processStartS: 1.75e9,
+      generationTokens: 42,
+    },
+  });
+});
+
+test.each([
+  ["max_lora", "nonsense", 0],
+  ["max_lora", "0", 0],
+  ["max_lora", "1e9", 0],
+  ["max_lora", "2.7", 2],
+])("%s of %s counts as %d", (_label, value, want) => {
+  const page = v1.replaceAll('max_lora="4"', `max_lora="${value}"`);
+  expect(readMetricsPage(page, 0)).toMatchObject({ metrics: { maxActiveAdapters: want } });
+});
+
+test("cache sizes that make no sense are not told", () => {
+  const page = v1.replace('num_gpu_blocks="2048"', 'num_gpu_blocks="None"').replace('"16"', '"-1"');
+  const read = readMetricsPage(page, 0);
+  expect(read.ok && "kvBlocks" in read.metrics).toBe(false);
+  expect(read.ok && "kvBlockTokens" in read.metrics).toBe(false);
+});
+
+const pages = [
+  {
+    engine: "sglang",
+    page: `sglang:num_queue_reqs{model_name="m"} 3
+sglang:num_running_reqs{model_name="m"} 5
+sglang:token_usage{model_name="m"} 0.4
+sglang:cache_config_info{page_size="1",num_pages="9000"} 1
+sglang:generation_tokens_total 77
+`,
+    want: { kvCacheUsage: 0.4, kvBlockTokens: 1, kvBlocks: 9_000, generationTokens: 77 },
+  },
+  {
+    engine: "trtllm-serve",
+    page: `trtllm_num_requests_waiting 3
+trtllm_num_requests_running 5
+trtllm_kv_cache_utilization 0.4
+trtllm_kv_cache_tokens_per_block 32
+trtllm_kv_cache_max_blocks 500
+`,
+    want: { kvCacheUsage: 0.4, kvBlockTokens: 32, kvBlocks: 500 },
+  },
+  {
+    engine: "triton-tensorrt-llm",
+    page: `nv_trt_llm_request_metrics{model="m",request_type="waiting",version="1"} 3
+nv_trt_llm_request_metrics{model="m",request_type="scheduled",version="1"} 5
+nv_trt_llm_request_metrics{model="m",request_type="max",version="1"} 512
+nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type="fraction",model="m"} 0.4
+nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type="tokens_per",model="m"} 64
+nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type="max",model="m"} 700
+`,
+    want: { kvCacheUsage: 0.4, kvBlockTokens: 64, kvBlocks: 700 },
+  },
+  {
+    engine: "tgi",
+    page: "tgi_queue_size 3\ntgi_batch_current_size 5\n",
+    want: {},
+  },
+  {
+    engine: "llamacpp",
+    page: `llamacpp:requests_deferred 3
+llamacpp:requests_processing 5
+llamacpp:kv_cache_usage_ratio 0.4
+llamacpp:tokens_predicted_total 12
+`,
+    want: { kvCacheUsage: 0.4, generationTokens: 12 },
+  },
+  {
+    engine: "llamacpp",
+    page: "llamacpp:requests_deferred 3\nllamacpp:requests_processing 5\n",
+    want: {},
+  },
+] as const;
+
+describe("a metrics page of other servers", () => {
+  test.each(pages)("$engine", ({ engine, page, want }) => {
+    const metrics = {
+      scrapedAtMs: 9,
+      waitingRequests: 3,
+      runningRequests: 5,
+      activeAdapters: new Set(),
+      maxActiveAdapters: 0,
+      ...want,
+    };
+    expect(readMetricsPage(page, 9)).toEqual({ ok: true, engine, metrics });
+    expect(readMetricsPage(page, 9, engine)).toEqual({ ok: true, engine, metrics });
+  });
+
+  test("is read as the engine that is told", () => {
+    expect(readMetricsPage(v1, 0, "tgi")).toEqual({
+      ok: false,
+      missing: ["tgi_queue_size", "tgi_batch_current_size"],
+    });
+  });
+
+  test.each([
+    [{ "llm-d.ai/engine-type": "sglang" }, "sglang"],
+    [{ "inference.networking.k8s.io/engine-type": "trtllm" }, "trtllm-serve"],
+    [{ "inference.networking.k8s.io/engine-type": "llama.cpp" }, "llamacpp"],
+    [{ "llm-d.ai/engine-type": "vllm", "inference.networking.k8s.io/engine-type": "tgi" }, "vllm"],
+    [{ "llm-d.ai/engine-type": "mystery" }, undefined],
+    [{ app: "vllm" }, undefined],
+  ])("labels %j name %s", (labels, want) => {
+    expect(engineOf(labels)).toBe(want);
+  });
+});
+
+const m = wantedNames(["m"]);
+
+/** What the format says, a line at a time and without care for speed. */
+function slowValues(page: string, name: string): readonly number[] {
+  return page.split("\n").flatMap((line) => {
+    const found = new RegExp(`^${name}(?:[ \\t]*\\{[^}]*\\})?[ \\t]+(\\S+)`).exec(line);
+    return found === null ? [] : [Number(found[1])];
+  });
+}
+
 describe("parsePrometheusText", () => {
+  test("agrees with a slow reader on pages of any samples", () => {
+    const name = fc.constantFrom("m", "mm", "m_total", "other:m", "vllm:m");
+    const line = fc.oneof(
+      fc
+        .record({
+          name,
+          value: fc.double({ noNaN: true, noDefaultInfinity: true }),
+          labels: fc.constantFrom("", '{a="b"}', '{a="b",le="+Inf"}', " "),
+        })
+        .map((each) => `${each.name}${each.labels} ${each.value}`),
+      fc.constantFrom("# HELP m what it is", "# TYPE m gauge", "", "garbage", "m"),
+    );
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 30 }), fc.boolean(), (lines, endsWithNewline) => {
+        const page = lines.join("\n") + (endsWithNewline ? "\n" : "");
+        expect(parsePrometheusText(page, m).map(({ value }) => value)).toEqual(
+          slowValues(page, "m"),
+        );
+      }),
+    );
+  });
+
+  test("tells names of one hash apart, and the same name twice from twice the name", () => {
+    const wanted = wantedNames(["m", "m", "vllm:m"]);
+    expect([...wanted.names]).toEqual(["m", "vllm:m"]);
+    const forged = {
+      ...m,
+      byHash: new Map([...m.byHash].map(([hash, names]) => [hash, ["x", ...names]])),
+    };
+    expect(parsePrometheusText("m 1", forged)).toHaveLength(1);
+  });
+
+  test("reads at most 10,000 samples, 64 labels and 65,536 characters a line", () => {
+    expect(parsePrometheusText("m 1\n".repeat(10_001), m)).toHaveLength(10_000);
+    const labels = (count: number) =>
+      `m{${Array.from({ length: count }, (_, i) => `l${i}="x"`).join(",")}} 1`;
+    expect(parsePrometheusText(labels(64), m)).toHaveLength(1);
+    expect(parsePrometheusText(labels(66), m)).toHaveLength(0);
+    expect(parsePrometheusText(`m{a="${"x".repeat(65_536)}"} 1\nm 2`, m)).toMatchObject([
+      { value: 2 },
+    ]);
+  });
+
   test.each([
     {
       name: "escapes in labels",
@@ -78,19 +261,19 @@ describe("parsePrometheusText", () => {
     { name: "a carriage return", line: "m 5\r", want: { labels: [], value: 5 } },
     { name: "empty labels", line: "m{} 6", want: { labels: [], value: 6 } },
   ])("reads $name", ({ line, want }) => {
-    const [sample] = parsePrometheusText(`garbage {{{\n${line}\n# EOF`, new Set(["m"]));
+    const [sample] = parsePrometheusText(`garbage {{{\n${line}\n# EOF`, m);
     expect([...(sample?.labels ?? [])]).toEqual(want.labels);
     expect(sample?.value).toBe(want.value);
   });
 
   test.each(["m", "m{", 'm{a="b} 1', "m{a=b} 1", "m x", 'm{="b"} 1'])("skips %s", (line) => {
-    expect(parsePrometheusText(line, new Set(["m"]))).toEqual([]);
+    expect(parsePrometheusText(line, m)).toEqual([]);
   });
 
   test("never throws, and ends", () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom(...'m{}="\\,\n# 1aN') }), (text) => {
-        parsePrometheusText(text, new Set(["m"]));
+        parsePrometheusText(text, m);
       }),
     );
   });

@@ -162,6 +162,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     ...clock,
     pools,
     intervalMs: options.scrapeIntervalMs ?? 100,
+    staleAfterMs: options.staleAfterMs ?? 2_000,
     timeoutMs: scrapeTimeoutMs,
     onScrape: metrics.scraped,
   });

@@ -1,2 +1,8 @@
-export { parsePrometheusText, type Sample } from "./prometheus-text.ts";
-export { type VllmMetrics, vllmMetricNames, vllmMetrics } from "./vllm.ts";
+export { type EngineName, engineOf, vllmMetricNames } from "./engines.ts";
+export { type MetricsPage, readMetricsPage } from "./metrics-page.ts";
+export {
+  parsePrometheusText,
+  type Sample,
+  type WantedNames,
+  wantedNames,
+} from "./prometheus-text.ts";

@@ -5,46 +5,78 @@ export interface Sample {
   readonly value: number;
 }
 
+/** Names of samples that are read; all others are skipped without a look. Made once, used for every page. */
+export interface WantedNames {
+  readonly names: ReadonlySet<string>;
+  /** By hash, so that no name is cut out of the page unless it is wanted. */
+  readonly byHash: ReadonlyMap<number, readonly string[]>;
+}
+
 /** More samples of wanted names than this are not read: a hostile page must not grow without bound. */
 const maxSamples = 10_000;
 const maxLabels = 64;
+const maxLineLength = 65_536;
+
+const hashSeed = 0x811c9dc5;
+const hashPrime = 0x01000193;
+
+export function wantedNames(names: Iterable<string>): WantedNames {
+  const unique = new Set(names);
+  const byHash = new Map<number, string[]>();
+  for (const name of unique) {
+    let hash = hashSeed;
+    for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), hashPrime);
+    byHash.set(hash, [...(byHash.get(hash) ?? []), name]);
+  }
+  return { names: unique, byHash };
+}
+
+const hashSign = 0x23;
+const openBrace = 0x7b;
+const space = 0x20;
+const tab = 0x09;
+const newline = 0x0a;
 
 /**
  * Reads the wanted samples of a page in Prometheus' text format, or OpenMetrics'. Lines that make no sense are
  * skipped; timestamps and exemplars are ignored; `NaN` and `+Inf` are values.
  */
-export function parsePrometheusText(text: string, wanted: ReadonlySet<string>): readonly Sample[] {
+export function parsePrometheusText(page: string, wanted: WantedNames): readonly Sample[] {
   const samples: Sample[] = [];
+  const { length } = page;
   let start = 0;
-  while (start < text.length && samples.length < maxSamples) {
-    const newline = text.indexOf("\n", start);
-    const end = newline < 0 ? text.length : newline;
-    // `#`: the comments are half of a page.
-    if (text.charCodeAt(start) !== 0x23) {
-      const sample = parseLine(text, start, end, wanted);
-      if (sample !== undefined) samples.push(sample);
+  while (start < length && samples.length < maxSamples) {
+    let at = start;
+    let code = page.charCodeAt(at);
+    if (code !== hashSign) {
+      let hash = hashSeed;
+      while (code !== openBrace && code !== space && code !== tab && code !== newline) {
+        hash = Math.imul(hash ^ code, hashPrime);
+        at++;
+        // NaN behind the end: none of the above.
+        if (at === length) break;
+        code = page.charCodeAt(at);
+      }
+      const name = wanted.byHash
+        .get(hash)
+        ?.find((each) => each.length === at - start && page.startsWith(each, start));
+      if (name !== undefined) {
+        const sample = parseRest(page, name, at);
+        if (sample !== undefined) samples.push(sample);
+      }
     }
-    start = end + 1;
+    const end = page.indexOf("\n", at);
+    start = end < 0 ? length : end + 1;
   }
   return samples;
 }
 
-function parseLine(
-  text: string,
-  start: number,
-  end: number,
-  wanted: ReadonlySet<string>,
-): Sample | undefined {
-  let nameEnd = start;
-  while (nameEnd < end) {
-    const code = text.charCodeAt(nameEnd);
-    // `{`, space or tab
-    if (code === 0x7b || code === 0x20 || code === 0x09) break;
-    nameEnd++;
-  }
-  const name = text.slice(start, nameEnd);
-  if (!wanted.has(name)) return undefined;
-  const line = text.slice(nameEnd, end).trim();
+/** Reads labels and value, which begin at `from`. */
+function parseRest(page: string, name: string, from: number): Sample | undefined {
+  const newlineAt = page.indexOf("\n", from);
+  const end = newlineAt < 0 ? page.length : newlineAt;
+  if (end - from > maxLineLength) return undefined;
+  const line = page.slice(from, end).trim();
   const labels = new Map<string, string>();
   let rest = line;
   if (line.startsWith("{")) {
@@ -52,25 +84,24 @@ function parseLine(
     if (valueAt === undefined) return undefined;
     rest = line.slice(valueAt).trim();
   }
-  const token = rest.split(/\s/, 1)[0];
-  if (token === undefined || token === "") return undefined;
+  const [token] = /^\S*/.exec(rest) as unknown as [string];
   const value = numberOf(token);
   return value === undefined ? undefined : { name, labels, value };
 }
 
-const label = /\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*(,|(?=\}))/y;
+const label = /\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*(?:,|(?=\}))/y;
 
 /** Returns where the value begins. */
 function parseLabels(line: string, labels: Map<string, string>): number | undefined {
   let at = 1;
-  for (let count = 0; count < maxLabels; count++) {
+  for (let count = 0; count <= maxLabels; count++) {
     while (line[at] === " " || line[at] === ",") at++;
     if (line[at] === "}") return at + 1;
     label.lastIndex = at;
     const found = label.exec(line);
     if (found === null) return undefined;
-    const [whole, name, value] = found;
-    labels.set(name ?? "", (value ?? "").replace(/\\(.)/g, unescaped));
+    const [whole, name, value] = found as unknown as [string, string, string];
+    labels.set(name, value.replace(/\\(.)/g, unescaped));
     at += whole.length;
   }
   return undefined;
@@ -88,6 +119,7 @@ const words: ReadonlyMap<string, number> = new Map([
 ]);
 
 function numberOf(token: string): number | undefined {
+  if (token === "") return undefined;
   const value = Number(token);
   return Number.isNaN(value) ? words.get(token.toLowerCase()) : value;
 }

@@ -41,6 +41,8 @@ export interface ModelServerMetrics {
   readonly kvCacheUsage?: number;
   /** LoRA adapters with requests running or waiting. vLLM: both lists of `vllm:lora_requests_info`. */
   readonly activeAdapters: ReadonlySet<string>;
+  /** Adapters on the GPU, idle ones too; absent where the server does not say. vLLM: `vllm:lora_adapter_loaded`. */
+  readonly loadedAdapters?: ReadonlySet<string>;
   /** Most adapters on the GPU at once; 0 where the server has no LoRA. vLLM: `max_lora`. */
   readonly maxActiveAdapters: number;
   /** Tokens in a KV-cache block. vLLM: `block_size` of `vllm:cache_config_info`. */
@@ -89,17 +91,23 @@ export function runningRequests(endpoint: Endpoint): number | undefined {
 /** True when the adapter is on the endpoint: it serves it now, or this process has just sent it there. */
 export function holdsAdapter(endpoint: Endpoint, adapter: string): boolean {
   // vLLM lists only adapters with requests in flight; an idle one stays loaded, which only we remember.
-  return (
-    endpoint.recentAdapters.has(adapter) ||
-    knownMetrics(endpoint)?.activeAdapters.has(adapter) === true
-  );
+  if (endpoint.recentAdapters.has(adapter)) return true;
+  const metrics = knownMetrics(endpoint);
+  if (metrics === undefined) return false;
+  return metrics.activeAdapters.has(adapter) || metrics.loadedAdapters?.has(adapter) === true;
 }
+
+const none: ReadonlySet<string> = new Set();
 
 /** True when one more adapter fits without another being thrown out. */
 export function hasAdapterRoom(endpoint: Endpoint): boolean {
   const metrics = knownMetrics(endpoint);
   if (metrics === undefined) return false;
-  let held = metrics.activeAdapters.size;
-  for (const adapter of endpoint.recentAdapters) if (!metrics.activeAdapters.has(adapter)) held++;
-  return held < metrics.maxActiveAdapters;
+  const { activeAdapters, loadedAdapters = none, maxActiveAdapters } = metrics;
+  let held = activeAdapters.size;
+  for (const adapter of loadedAdapters) if (!activeAdapters.has(adapter)) held++;
+  for (const adapter of endpoint.recentAdapters) {
+    if (!activeAdapters.has(adapter) && !loadedAdapters.has(adapter)) held++;
+  }
+  return held < maxActiveAdapters;
 }

@@ -58,6 +58,8 @@ export interface PoolState {
   setEndpoints(endpoints: readonly (string | EndpointEntry)[]): void;
   /** In the order in which they were set. */
   addresses(): readonly string[];
+  /** None of a stranger. */
+  labelsOf(address: string): Readonly<Record<string, string>>;
   /** Takes the metrics of a scrape that was sent at `startedMs` of the pool's clock. Of a stranger it takes none. */
   recordScrape(address: string, metrics: ModelServerMetrics, startedMs: number): void;
   /** Notes why a scrape failed. The old metrics stay, and age. */
@@ -225,6 +227,8 @@ export function createPool(options: PoolOptions): PoolState {
     },
 
     addresses: () => members.map(({ address }) => address),
+
+    labelsOf: (address) => byAddress.get(address)?.labels ?? {},
 
     recordScrape(address, metrics, startedMs) {
       const member = byAddress.get(address);

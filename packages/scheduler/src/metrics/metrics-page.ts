@@ -1,0 +1,177 @@
+import type { ModelServerMetrics } from "../model/endpoint.ts";
+import { type EngineMetrics, type EngineName, engines, type Selector } from "./engines.ts";
+import { parsePrometheusText, type Sample, wantedNames } from "./prometheus-text.ts";
+
+export type MetricsPage =
+  | { readonly ok: true; readonly engine: EngineName; readonly metrics: ModelServerMetrics }
+  /** Names of metrics that a pick can't do without and the page lacks. */
+  | { readonly ok: false; readonly missing: readonly string[] };
+
+const processStart = "process_start_time_seconds";
+
+const wanted = wantedNames([processStart, ...[...engines.values()].flatMap(namesOf)]);
+
+/**
+ * Reads a model server's metrics page. The engine is the one whose metrics the page has, unless it is told.
+ *
+ * Several series (data parallel engines) are one endpoint: their requests are summed, and the fullest KV cache
+ * counts. A value that can't be (NaN, negative) is a missing one.
+ *
+ * @param scrapedAtMs when the page had arrived, in ms of the pool's clock
+ */
+export function readMetricsPage(
+  page: string,
+  scrapedAtMs: number,
+  engine?: EngineName,
+): MetricsPage {
+  const samples = Map.groupBy(parsePrometheusText(page, wanted), ({ name }) => name);
+  const name = engine ?? engineIn(samples);
+  const known = engines.get(name) as EngineMetrics;
+  const waiting = valuesOf(samples, known.waitingRequests);
+  const running = valuesOf(samples, known.runningRequests);
+  const usage = valuesOf(samples, known.kvCacheUsage);
+  const missing: string[] = [];
+  if (waiting.length === 0) missing.push(firstName(known.waitingRequests));
+  if (running.length === 0) missing.push(firstName(known.runningRequests));
+  // vLLM always has it; what it is called tells its version.
+  if (usage.length === 0 && name === "vllm") missing.push(firstName(known.kvCacheUsage));
+  if (missing.length > 0) return { ok: false, missing };
+  return {
+    ok: true,
+    engine: name,
+    metrics: {
+      scrapedAtMs,
+      waitingRequests: sum(waiting),
+      runningRequests: sum(running),
+      ...(usage.length === 0 ? {} : { kvCacheUsage: Math.min(1, Math.max(...usage)) }),
+      ...adaptersOf(samples, known.lora),
+      ...cacheOf(samples, known.cache),
+      ...only("processStartS", Math.max(...numbersOf(samples, { name: processStart }))),
+      ...only("generationTokens", generated(samples, known.generationTokens)),
+    },
+  };
+}
+
+type Samples = ReadonlyMap<string, readonly Sample[]>;
+
+function namesOf({ lora, cache, generationTokens, ...rest }: EngineMetrics): readonly string[] {
+  const { waitingRequests, runningRequests, kvCacheUsage } = rest;
+  return [
+    ...[...waitingRequests, ...runningRequests, ...kvCacheUsage].map(({ name }) => name),
+    ...(lora === undefined ? [] : Object.values(lora)),
+    ...(cache === undefined
+      ? []
+      : "info" in cache
+        ? [cache.info]
+        : [cache.blockTokens.name, cache.blocks.name]),
+    ...(generationTokens === undefined ? [] : [generationTokens]),
+  ];
+}
+
+/** vLLM where the page has nobody's metrics: then its are the missing ones. */
+function engineIn(samples: Samples): EngineName {
+  for (const [name, { waitingRequests, runningRequests }] of engines) {
+    if ([...waitingRequests, ...runningRequests].some((each) => samples.has(each.name)))
+      return name;
+  }
+  return "vllm";
+}
+
+function firstName([first]: readonly Selector[]): string {
+  return (first as Selector).name;
+}
+
+/** Of the first selector that has any. */
+function valuesOf(samples: Samples, selectors: readonly Selector[]): readonly number[] {
+  for (const selector of selectors) {
+    const values = numbersOf(samples, selector);
+    if (values.length > 0) return values;
+  }
+  return [];
+}
+
+const mostOfAnything = 1e12;
+
+function numbersOf(samples: Samples, { name, labels = {} }: Selector): readonly number[] {
+  const wantedLabels = Object.entries(labels);
+  return (samples.get(name) ?? [])
+    .filter((sample) => wantedLabels.every(([key, value]) => sample.labels.get(key) === value))
+    .map(({ value }) => value)
+    .filter((value) => value >= 0 && value < mostOfAnything);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function generated(samples: Samples, name: string | undefined): number {
+  const values = name === undefined ? [] : numbersOf(samples, { name });
+  return values.length === 0 ? Number.NaN : sum(values);
+}
+
+/** The field, where the value is a number. */
+function only<K extends string>(key: K, value: number): { readonly [key in K]?: number } {
+  return Number.isFinite(value) ? ({ [key]: value } as { readonly [key in K]: number }) : {};
+}
+
+function cacheOf(
+  samples: Samples,
+  cache: EngineMetrics["cache"],
+): Pick<ModelServerMetrics, "kvBlockTokens" | "kvBlocks"> {
+  if (cache === undefined) return {};
+  if (!("info" in cache)) {
+    return {
+      ...positive("kvBlockTokens", Math.max(...numbersOf(samples, cache.blockTokens))),
+      ...positive("kvBlocks", sum(numbersOf(samples, cache.blocks))),
+    };
+  }
+  const labels = samples.get(cache.info)?.[0]?.labels;
+  return {
+    ...positive("kvBlockTokens", Number(labels?.get(cache.blockTokens))),
+    ...positive("kvBlocks", Number(labels?.get(cache.blocks))),
+  };
+}
+
+function positive<K extends string>(key: K, value: number): { readonly [key in K]?: number } {
+  return Number.isSafeInteger(value) && value > 0 ? only(key, value) : {};
+}
+
+const maxAdapters = 1_000;
+const mostSlots = 10_000;
+
+/**
+ * vLLM keeps old label combinations of its LoRA gauge on the page; the value is the time of the last change, so the
+ * largest is the newest. It fills both lists from the adapters in flight, so only newer servers, which name what is
+ * loaded, tell of idle ones.
+ */
+function adaptersOf(
+  samples: Samples,
+  lora: EngineMetrics["lora"],
+): Pick<ModelServerMetrics, "activeAdapters" | "loadedAdapters" | "maxActiveAdapters"> {
+  const activeAdapters = new Set<string>();
+  if (lora === undefined) return { activeAdapters, maxActiveAdapters: 0 };
+  let newest: Sample | undefined;
+  for (const sample of samples.get(lora.requestsInfo) ?? []) {
+    if (sample.value >= (newest?.value ?? Number.NEGATIVE_INFINITY)) newest = sample;
+  }
+  for (const list of ["running_lora_adapters", "waiting_lora_adapters"]) {
+    for (const name of (newest?.labels.get(list) ?? "").split(",", maxAdapters)) {
+      if (name.trim() !== "") activeAdapters.add(name.trim());
+    }
+  }
+  const loaded = (samples.get(lora.loaded) ?? []).slice(0, maxAdapters);
+  const loadedAdapters = new Set(
+    loaded.flatMap(({ labels, value }) =>
+      (labels.get("level") ?? "gpu") === "gpu" && value > 0
+        ? (labels.get("adapter_name") ?? [])
+        : [],
+    ),
+  );
+  const told = Math.max(...numbersOf(samples, { name: lora.maxLoaded }), 0);
+  const most = told > 0 ? told : Number(newest?.labels.get("max_lora") ?? 0);
+  return {
+    activeAdapters,
+    ...(loaded.length === 0 ? {} : { loadedAdapters }),
+    maxActiveAdapters: most > 0 && most < mostSlots ? Math.floor(most) : 0,
+  };
+}

@@ -1,0 +1,133 @@
+import { engineOf, readMetricsPage } from "../metrics/index.ts";
+import type { PoolState } from "../pool/pool.ts";
+
+export interface ScrapingOptions {
+  /** Time between two scrapes of an endpoint, in ms; 100 when absent. */
+  readonly everyMs?: number;
+  /** 1,000 when absent. */
+  readonly timeoutMs?: number;
+  /** A longer page is given up; 4 MiB when absent. */
+  readonly maxBytes?: number;
+  /** Where an endpoint's page is; `http://<address>/metrics` when absent. */
+  readonly url?: (address: string) => string;
+  /** The global one when absent. */
+  readonly fetch?: (url: string, init: { readonly signal: AbortSignal }) => Promise<Response>;
+  /** The clock of the pool; `performance.now` when absent. */
+  readonly now?: () => number;
+  /** Uniform in [0, 1). */
+  readonly random?: () => number;
+  /** Told of every scrape; `failure` is absent where it worked. */
+  readonly onScrape?: (address: string, tookMs: number, failure: string | undefined) => void;
+}
+
+export interface Scraping {
+  /** Ends it, and gives up what is under way. */
+  stop(): void;
+}
+
+/** A dead endpoint is asked less and less often, but at least this often, in ms. */
+const maxBackOffMs = 2_000;
+
+/**
+ * Scrapes the endpoints of a pool until it is stopped, those that come later too: each on its own, never two at once
+ * for one endpoint, with jitter, and less often while an endpoint does not answer. Uses `fetch` and timers, so start
+ * it inside a request where the platform has no others.
+ */
+export function startScraping(
+  pool: Pick<PoolState, "addresses" | "labelsOf" | "recordScrape" | "recordScrapeFailure">,
+  options: ScrapingOptions = {},
+): Scraping {
+  const {
+    everyMs = 100,
+    timeoutMs = 1_000,
+    maxBytes = 4 * 1_024 * 1_024,
+    url = (address) => `http://${address}/metrics`,
+    fetch: ask = (input, init) => fetch(input, init),
+    now = () => performance.now(),
+    random = Math.random,
+    onScrape,
+  } = options;
+  const stopping = new AbortController();
+  const followed = new Set<string>();
+
+  async function read(address: string, startedMs: number): Promise<string | undefined> {
+    const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(timeoutMs)]);
+    const response = await ask(url(address), { signal });
+    const page = await textOf(response, maxBytes);
+    if (response.status !== 200) return `the metrics page has answered ${response.status}`;
+    if (page === undefined) return `the metrics page is larger than ${maxBytes} bytes`;
+    const scrape = readMetricsPage(page, now(), engineOf(pool.labelsOf(address)));
+    if (!scrape.ok) return `the metrics page has no ${scrape.missing.join(", ")}`;
+    pool.recordScrape(address, scrape.metrics, startedMs);
+    return undefined;
+  }
+
+  async function follow(address: string): Promise<void> {
+    followed.add(address);
+    for (let failures = 0; isWanted(address); ) {
+      const startedMs = now();
+      const failure = await read(address, startedMs).catch(reasonOf);
+      if (stopping.signal.aborted) break;
+      failures = failure === undefined ? 0 : failures + 1;
+      if (failure !== undefined) pool.recordScrapeFailure(address, failure);
+      onScrape?.(address, now() - startedMs, failure);
+      const waitMs = Math.min(
+        everyMs * 2 ** Math.min(failures, 10),
+        Math.max(maxBackOffMs, everyMs),
+      );
+      // Jitter keeps the scrapes of many endpoints from falling together.
+      await sleep(waitMs * (0.9 + 0.2 * random()) - (now() - startedMs), stopping.signal);
+    }
+    followed.delete(address);
+  }
+
+  function isWanted(address: string): boolean {
+    return !stopping.signal.aborted && pool.addresses().includes(address);
+  }
+
+  async function followAll(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      for (const address of pool.addresses()) if (!followed.has(address)) void follow(address);
+      await sleep(everyMs, stopping.signal);
+    }
+  }
+
+  void followAll();
+  return { stop: () => stopping.abort() };
+}
+
+/** Undefined for a longer one. */
+async function textOf(response: Response, maxBytes: number): Promise<string | undefined> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  if (response.body === null) return text;
+  for (const reader = response.body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    bytes += value.length;
+    if (bytes > maxBytes) {
+      await reader.cancel();
+      return undefined;
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  const { name, message } = (cause ?? {}) as { readonly name?: string; readonly message?: string };
+  return name === "TimeoutError" ? "no answer in time" : (message ?? String(cause));
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, Math.max(0, ms));
+    signal.addEventListener("abort", end);
+    if (signal.aborted) end();
+  });
+}

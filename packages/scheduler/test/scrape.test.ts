@@ -1,0 +1,201 @@
+import { describe, expect, test } from "@jest/globals";
+import { createPool } from "@umbra/scheduler";
+import { type ScrapingOptions, startScraping } from "@umbra/scheduler/scrape";
+
+const page = (waiting: number) =>
+  `vllm:num_requests_waiting ${waiting}\nvllm:num_requests_running 1\nvllm:kv_cache_usage_perc 0.5\n`;
+const address = "10.0.0.1:8000";
+
+/** Waits until the condition holds, for at most 4 s. */
+async function until(holds: () => boolean): Promise<void> {
+  const endMs = performance.now() + 4_000;
+  while (!holds()) {
+    if (performance.now() > endMs) throw new Error("waited in vain");
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+/** Scrapes with answers of one's own, and stops at the end. */
+async function scraping(
+  answer: (url: string, signal: AbortSignal) => Promise<Response> | Response,
+  body: (made: {
+    pool: ReturnType<typeof createPool>;
+    failures: (string | undefined)[];
+    of: (
+      each?: string,
+    ) => ReturnType<ReturnType<typeof createPool>["snapshot"]>["endpoints"][number] | undefined;
+    stop: () => void;
+  }) => Promise<void>,
+  options: ScrapingOptions = {},
+): Promise<void> {
+  const pool = createPool({ name: "pool" });
+  pool.setEndpoints([address]);
+  const failures: (string | undefined)[] = [];
+  const { stop } = startScraping(pool, {
+    everyMs: 2,
+    fetch: async (url, { signal }) => answer(url, signal),
+    onScrape: (_address, _tookMs, failure) => failures.push(failure),
+    ...options,
+  });
+  try {
+    const of = (each = address) =>
+      pool.snapshot().endpoints.find((endpoint) => endpoint.address === each);
+    await body({ pool, failures, of, stop });
+  } finally {
+    stop();
+  }
+}
+
+describe("scraping", () => {
+  test("feeds the pool, again and again", async () => {
+    let waiting = 0;
+    const urls = new Set<string>();
+    await scraping(
+      (url) => {
+        urls.add(url);
+        return new Response(page(++waiting));
+      },
+      async ({ of }) => {
+        await until(() => waiting > 3);
+        expect(of()?.metrics).toMatchObject({ kind: "fresh", metrics: { kvCacheUsage: 0.5 } });
+        expect([...urls]).toEqual(["http://10.0.0.1:8000/metrics"]);
+      },
+    );
+  });
+
+  test("never asks an endpoint twice at once", async () => {
+    let open = 0;
+    let most = 0;
+    let asked = 0;
+    await scraping(
+      async () => {
+        most = Math.max(most, ++open);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        open--;
+        asked++;
+        return new Response(page(0));
+      },
+      async () => until(() => asked > 5),
+      { everyMs: 1 },
+    );
+    expect(most).toBe(1);
+  });
+
+  test("follows endpoints that come and leaves those that go, reading each as its labels say", async () => {
+    const asked: string[] = [];
+    await scraping(
+      (url) => {
+        asked.push(url);
+        return new Response(`${page(0)}tgi_queue_size 7\ntgi_batch_current_size 1\n`);
+      },
+      async ({ pool, of }) => {
+        await until(() => asked.length > 0);
+        const labels = { "llm-d.ai/engine-type": "tgi" };
+        pool.setEndpoints([{ address: "10.0.0.2:8000", labels }]);
+        await until(() => of("10.0.0.2:8000")?.metrics.kind === "fresh");
+        expect(of("10.0.0.2:8000")?.metrics).toMatchObject({ metrics: { waitingRequests: 7 } });
+        asked.length = 0;
+        await until(() => asked.length > 3);
+        expect(asked.filter((url) => url.includes("10.0.0.1")).length).toBeLessThan(2);
+      },
+      { url: (each) => `https://${each}/m` },
+    );
+  });
+
+  test.each<{
+    name: string;
+    answer: () => Promise<Response> | Response;
+    want: RegExp;
+    options?: ScrapingOptions;
+  }>([
+    { name: "a status", answer: () => new Response("", { status: 503 }), want: /answered 503/ },
+    {
+      name: "no metrics",
+      answer: () => new Response("x 1"),
+      want: /has no vllm:num_requests_waiting/,
+    },
+    { name: "no body", answer: () => new Response(null), want: /has no vllm/ },
+    {
+      name: "a long page",
+      answer: () => new Response("x".repeat(1_000)),
+      want: /larger than 500 bytes/,
+      options: { maxBytes: 500 },
+    },
+    {
+      name: "an error",
+      answer: () => {
+        throw new Error("connection refused");
+      },
+      want: /connection refused/,
+    },
+    { name: "something thrown", answer: () => Promise.reject("odd"), want: /odd/ },
+  ])(
+    "notes why a scrape failed, asks less often, and goes on: $name",
+    async ({ answer, want, options }) => {
+      let isBroken = true;
+      await scraping(
+        () => (isBroken ? answer() : new Response(page(0))),
+        async ({ failures, of }) => {
+          await until(() => failures.length > 1);
+          expect(of()?.lastFailure).toMatch(want);
+          expect(of()?.metrics.kind).toBe("missing");
+          isBroken = false;
+          await until(() => of()?.metrics.kind === "fresh");
+          expect(of()?.lastFailure).toBeUndefined();
+        },
+        options,
+      );
+    },
+  );
+
+  test("gives up an endpoint that does not answer in time", async () => {
+    await scraping(
+      (_url, signal) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener("abort", () => reject(signal.reason as Error));
+        }),
+      async ({ of }) => {
+        await until(() => of()?.lastFailure !== undefined);
+        expect(of()?.lastFailure).toBe("no answer in time");
+      },
+      { timeoutMs: 5 },
+    );
+  });
+
+  test("stops at once, also in the middle of a scrape", async () => {
+    let isAborted = false;
+    let asked = 0;
+    await scraping(
+      (_url, signal) => {
+        asked++;
+        return new Promise((_resolve, reject) => {
+          signal.addEventListener("abort", () => {
+            isAborted = true;
+            reject(new Error("stopped"));
+          });
+        });
+      },
+      async ({ stop, failures, of }) => {
+        await until(() => asked === 1);
+        stop();
+        await until(() => isAborted);
+        await new Promise((resolve) => setImmediate(resolve));
+        expect(failures).toEqual([]);
+        expect(of()?.lastFailure).toBeUndefined();
+      },
+    );
+    expect(asked).toBe(1);
+  });
+
+  test("uses the platform's fetch where it is given none", async () => {
+    const pool = createPool({ name: "pool" });
+    pool.setEndpoints(["127.0.0.1:1"]);
+    const { stop } = startScraping(pool);
+    try {
+      await until(() => pool.snapshot().endpoints[0]?.lastFailure !== undefined);
+      expect(pool.snapshot().endpoints[0]?.metrics.kind).toBe("missing");
+    } finally {
+      stop();
+    }
+  });
+});

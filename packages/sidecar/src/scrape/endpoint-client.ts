@@ -1,0 +1,94 @@
+import { Client } from "undici";
+
+/** Asks one endpoint for pages on one kept connection. */
+export interface EndpointClient {
+  /** Calls back once, with a page or with why there is none. One at a time. */
+  get(path: string, done: (page: Page) => void): void;
+  close(): Promise<void>;
+}
+
+export type Page =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly code: PageErrorCode; readonly reason: string };
+
+export type PageErrorCode = "timeout" | "unreachable" | "bad_status" | "too_large";
+
+const maxPageBytes = 4 * 1_024 * 1_024;
+const headers = { "accept-encoding": "identity" };
+
+/**
+ * Uses undici's dispatch: at some thousand scrapes a second the streams, promises and abort signals of its other
+ * calls cost more than the scrape.
+ */
+export function createEndpointClient(address: string, timeoutMs: number): EndpointClient {
+  const client = new Client(`http://${address}`, {
+    pipelining: 1,
+    connect: { timeout: timeoutMs },
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    keepAliveTimeout: 4_000,
+  });
+
+  return {
+    get(path, done) {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      let status = 0;
+      let abort = (): void => {};
+      let timer: NodeJS.Timeout | undefined;
+      let isOver = false;
+
+      function finish(page: Page): void {
+        if (isOver) return;
+        isOver = true;
+        clearTimeout(timer);
+        done(page);
+      }
+
+      function giveUp(code: PageErrorCode, reason: string): void {
+        finish({ ok: false, code, reason });
+        abort();
+      }
+
+      // undici's own timeouts count from byte to byte: a server that drips would never be given up.
+      timer = setTimeout(() => giveUp("timeout", "no answer in time"), timeoutMs);
+      client.dispatch(
+        { path, method: "GET", headers },
+        {
+          onRequestStart(controller) {
+            abort = () => controller.abort(new Error("given up"));
+            if (isOver) abort();
+          },
+          onResponseStart(_controller, statusCode) {
+            status = statusCode;
+          },
+          onResponseData(_controller, chunk) {
+            bytes += chunk.length;
+            if (bytes > maxPageBytes) giveUp("too_large", `${path} is larger than 4 MiB`);
+            else chunks.push(chunk);
+          },
+          onResponseEnd() {
+            if (status !== 200) {
+              finish({ ok: false, code: "bad_status", reason: `${path} answered ${status}` });
+              return;
+            }
+            const [first = Buffer.alloc(0)] = chunks;
+            const whole = chunks.length === 1 ? first : Buffer.concat(chunks);
+            finish({ ok: true, text: whole.toString("utf8") });
+          },
+          onResponseError(_controller, error) {
+            finish(pageError(error));
+          },
+        },
+      );
+    },
+    close: () => client.destroy(),
+  };
+}
+
+function pageError(cause: Error & { readonly code?: string }): Page {
+  if (cause.name.endsWith("TimeoutError")) {
+    return { ok: false, code: "timeout", reason: "no answer in time" };
+  }
+  return { ok: false, code: "unreachable", reason: cause.code ?? cause.message };
+}
