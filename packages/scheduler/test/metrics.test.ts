@@ -259,6 +259,17 @@ describe("parsePrometheusText", () => {
     { name: "infinity", line: "m +Inf", want: { labels: [], value: Number.POSITIVE_INFINITY } },
     { name: "braces in labels", line: 'm{a="{}"} 4', want: { labels: [["a", "{}"]], value: 4 } },
     { name: "a carriage return", line: "m 5\r", want: { labels: [], value: 5 } },
+    {
+      name: "odd spacing",
+      line: 'm{ ,a="b" , ,c="d",} 7',
+      want: {
+        labels: [
+          ["a", "b"],
+          ["c", "d"],
+        ],
+        value: 7,
+      },
+    },
     { name: "empty labels", line: "m{} 6", want: { labels: [], value: 6 } },
   ])("reads $name", ({ line, want }) => {
     const [sample] = parsePrometheusText(`garbage {{{\n${line}\n# EOF`, m);

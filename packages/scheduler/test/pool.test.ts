@@ -172,6 +172,9 @@ describe("a pool", () => {
     pool.recordAnswer("10.0.0.5:8000", { ok: false });
     const { endpoint, fallbacks } = picked(pool);
     expect([endpoint, ...fallbacks]).toEqual([first, second, third, "10.0.0.4:8000"]);
+    const one = setup({ maxFallbacks: 1 });
+    for (const [i, address] of addresses.entries()) one.scrape(address, { waitingRequests: 3 - i });
+    expect(picked(one.pool)).toMatchObject({ endpoint: third, fallbacks: [second] });
     const bare = setup({ maxFallbacks: 0 }).pool;
     expect(picked(bare).fallbacks).toEqual([]);
   });

@@ -129,6 +129,7 @@ describe("scraping", () => {
       want: /connection refused/,
     },
     { name: "something thrown", answer: () => Promise.reject("odd"), want: /odd/ },
+    { name: "nothing thrown", answer: () => Promise.reject(undefined), want: /undefined/ },
   ])(
     "notes why a scrape failed, asks less often, and goes on: $name",
     async ({ answer, want, options }) => {
@@ -185,6 +186,23 @@ describe("scraping", () => {
       },
     );
     expect(asked).toBe(1);
+  });
+
+  test("stops where it is told of a scrape", async () => {
+    const pool = createPool({ name: "pool" });
+    pool.setEndpoints([address]);
+    let told = 0;
+    const { stop } = startScraping(pool, {
+      everyMs: 1,
+      fetch: async () => new Response(page(0)),
+      onScrape() {
+        told++;
+        stop();
+      },
+    });
+    await until(() => told === 1);
+    for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+    expect(told).toBe(1);
   });
 
   test("uses the platform's fetch where it is given none", async () => {

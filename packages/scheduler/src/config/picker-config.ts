@@ -8,7 +8,7 @@ import { createProfile, type Profile } from "../profile.ts";
 import { defaultProfile } from "../profiles/default.ts";
 import { type FlowSettings, readFlowControl } from "./flow-control.ts";
 import { type ConfigNode, configNode } from "./node.ts";
-import { type MadePlugin, pluginTypes } from "./plugin-types.ts";
+import { type MadePlugin, pluginTypes, readUtilizationDetector } from "./plugin-types.ts";
 import type { ConfigProblem } from "./problem.ts";
 
 export const pickerConfigKind = "EndpointPickerConfig";
@@ -82,7 +82,7 @@ export function readPickerConfig(value: unknown): PickerConfigResult {
   );
   const flow = readFlowControl(top.at("flowControl"), (node) => pluginAt(node, plugins)?.made);
   const detector = readDetector(top, plugins) ?? flow.detector ?? utilizationDetector();
-  if (problems.length > 0) return { ok: false, problems };
+  if (problems.length > 0) return { ok: false, problems: unique(problems) };
   return {
     ok: true,
     config: {
@@ -230,7 +230,11 @@ function readDetector(top: ConfigNode, plugins: Plugins): SaturationDetector | u
     if (made !== undefined) node.at("pluginRef").report("names no saturation detector");
     return undefined;
   }
-  const make = pluginTypes.get("utilization-detector") as (parameters: ConfigNode) => MadePlugin;
-  const made = make(node);
-  return made.kind === "detector" ? made.detector : undefined;
+  return readUtilizationDetector(node);
+}
+
+/** A value of the wrong kind is found by each of its readers. */
+function unique(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
+  const keyOf = ({ path, message }: ConfigProblem) => JSON.stringify([path, message]);
+  return [...new Map(problems.map((problem) => [keyOf(problem), problem])).values()];
 }

@@ -116,6 +116,19 @@ const prefixNames = [
   "lruCapacityPerServer",
 ] as const;
 
+export function readUtilizationDetector(parameters: ConfigNode): SaturationDetector {
+  const names = ["queueDepthThreshold", "kvCacheUtilThreshold", "metricsStalenessThreshold"];
+  parameters.allowOnly([...names, "headroom"]);
+  parameters.at("metricsStalenessThreshold").duration();
+  parameters.at("headroom").number(0);
+  return utilizationDetector(
+    set({
+      waitingRequests: parameters.at("queueDepthThreshold").number(1),
+      kvCacheUsage: parameters.at("kvCacheUtilThreshold").number(0.01, 1),
+    }),
+  );
+}
+
 /** Plugin types by name: those of the reference endpoint picker under its names, then ours. */
 export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, MakePlugin>([
   [
@@ -221,19 +234,7 @@ export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, Make
   ],
   [
     "utilization-detector",
-    (parameters) => {
-      const names = ["queueDepthThreshold", "kvCacheUtilThreshold", "metricsStalenessThreshold"];
-      parameters.allowOnly([...names, "headroom"]);
-      parameters.at("metricsStalenessThreshold").duration();
-      parameters.at("headroom").number(0);
-      const detector = utilizationDetector(
-        set({
-          waitingRequests: parameters.at("queueDepthThreshold").number(1),
-          kvCacheUsage: parameters.at("kvCacheUtilThreshold").number(0.01, 1),
-        }),
-      );
-      return { kind: "detector", detector };
-    },
+    (parameters) => ({ kind: "detector", detector: readUtilizationDetector(parameters) }),
   ],
   [
     "concurrency-detector",

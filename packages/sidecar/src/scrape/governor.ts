@@ -1,7 +1,7 @@
 /** Keeps the cost of all scraping together within its share of a core, by stretching the interval. */
 export interface Governor {
-  /** A scrape has kept the process busy for so long, in ms. */
-  spent(busyMs: number): void;
+  /** A scrape of a page of so many bytes has kept the process busy for so long, in ms. */
+  spent(busyMs: number, bytes: number): void;
   /** Time between two scrapes of an endpoint, in ms. */
   intervalMs(): number;
 }
@@ -22,13 +22,15 @@ const newestWeight = 0.02;
  * `npm run bench:scrape` prints what the process really takes.
  */
 const unmeasuredMs = 0.06;
+const unmeasuredMsPerByte = 1.4e-6;
 
 export function createGovernor(options: GovernorOptions): Governor {
   const { wantedMs, longestMs, maxShare, endpoints } = options;
   let costMs = unmeasuredMs;
   return {
-    spent(busyMs) {
-      costMs += newestWeight * (busyMs + unmeasuredMs - costMs);
+    spent(busyMs, bytes) {
+      const spentMs = busyMs + unmeasuredMs + unmeasuredMsPerByte * bytes;
+      costMs += newestWeight * (spentMs - costMs);
     },
     intervalMs() {
       const neededMs = (endpoints * costMs) / maxShare;

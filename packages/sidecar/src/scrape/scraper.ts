@@ -16,8 +16,8 @@ export interface ScraperOptions {
   readonly now: () => number;
   readonly random: () => number;
   readonly onScrape: (outcome: ScrapeOutcome, tookMs: number) => void;
-  /** How long the process was busy with a page. */
-  readonly onBusy: (busyMs: number) => void;
+  /** How long the process was busy with a page of so many bytes. */
+  readonly onBusy: (busyMs: number, bytes: number) => void;
 }
 
 export type ScrapeOutcome = "ok" | PageErrorCode | "bad_metrics";
@@ -49,7 +49,7 @@ export function startScraper(options: ScraperOptions): Scraper {
       const arrivedMs = now();
       const failure = take(page, startedMs, arrivedMs);
       const endMs = now();
-      options.onBusy(endMs - arrivedMs);
+      options.onBusy(endMs - arrivedMs, page.ok ? page.text.length : 0);
       options.onScrape(failure?.code ?? "ok", endMs - startedMs);
       failures = failure === undefined ? 0 : failures + 1;
       if (failure !== undefined) {

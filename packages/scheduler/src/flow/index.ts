@@ -1,0 +1,11 @@
+export { createFlowQueue } from "./flow-queue.ts";
+export type {
+  BandLimits,
+  FlowErrorCode,
+  FlowEvent,
+  FlowOutcome,
+  FlowQueue,
+  FlowQueueOptions,
+  FlowRequest,
+  FlowSnapshot,
+} from "./types.ts";
