@@ -2,6 +2,7 @@ import { styleText } from "node:util";
 import { Command, CommanderError } from "commander";
 import { checkCommand } from "./commands/check.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { explainCommand } from "./commands/explain.ts";
 import { loadCommand } from "./commands/load.ts";
 import { planCommand } from "./commands/plan.ts";
 import { renderCommand } from "./commands/render.ts";
@@ -48,6 +49,7 @@ function program(io: Io): Command {
     loadCommand(io),
     reportCommand(io),
     planCommand(io),
+    explainCommand(io),
     shadowCommand(io),
   ];
   for (const command of commands) root.addCommand(command);

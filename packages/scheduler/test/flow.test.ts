@@ -126,6 +126,7 @@ describe("a flow queue", () => {
     ask("a");
     ask("b");
     await settled();
+    await free(0);
     expect(queue.snapshot().requests).toBe(2);
     await free(2);
     expect(order).toEqual(["a", "b"]);

@@ -102,16 +102,18 @@ async function textOf(response: Response, maxBytes: number): Promise<string | un
   let text = "";
   let bytes = 0;
   if (response.body === null) return text;
-  for (const reader = response.body.getReader(); ; ) {
-    const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    bytes += value.length;
+  const reader = response.body.getReader();
+  let chunk = await reader.read();
+  while (!chunk.done) {
+    bytes += chunk.value.length;
     if (bytes > maxBytes) {
       await reader.cancel();
       return undefined;
     }
-    text += decoder.decode(value, { stream: true });
+    text += decoder.decode(chunk.value, { stream: true });
+    chunk = await reader.read();
   }
+  return text + decoder.decode();
 }
 
 function reasonOf(cause: unknown): string {

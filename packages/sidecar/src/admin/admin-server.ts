@@ -7,6 +7,7 @@ import { livePage } from "../live-page/page.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
 import { refusalOf } from "./access.ts";
 import { createEventFeed, type EventFeed } from "./events.ts";
+import { explainCall } from "./explain-call.ts";
 import { callShadow, readBody, shadowCalls } from "./shadow-calls.ts";
 
 export interface AdminOptions {
@@ -104,6 +105,17 @@ function readingRoutes(
       response.writeHead(200, { "content-type": registry.contentType }).end(text);
     }),
     read("/v1/pools", (response) => json(response, 200, { pools: poolsOf(options) })),
+    [
+      "/v1/explain",
+      {
+        isChange: false,
+        async serve(request, response) {
+          const { searchParams } = new URL(request.url ?? "", "http://sidecar");
+          const { status, ...answer } = explainCall(searchParams, options.pools);
+          json(response, status, answer);
+        },
+      },
+    ],
     read("/v1/mirrors", (response) =>
       json(response, 200, { mirrors: gates.map((gate) => gate.state()) }),
     ),

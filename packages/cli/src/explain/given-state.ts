@@ -1,0 +1,106 @@
+import type { Pool, Topology } from "@umbra/envoy-config";
+import {
+  createPool,
+  type InferenceRequest,
+  type ModelServerMetrics,
+  type PoolState,
+} from "@umbra/scheduler";
+import { readPickerConfig } from "@umbra/scheduler/config";
+import { CommandError } from "../errors.ts";
+import type { Explained } from "./explained.ts";
+
+interface StateOfPool {
+  readonly name: string;
+  readonly adapters?: readonly string[];
+  readonly endpoints: readonly StateOfEndpoint[];
+}
+
+/** As a snapshot prints it. Only the address is needed. */
+interface StateOfEndpoint {
+  readonly address: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly metrics?: { readonly kind: "missing" | "stale" | "fresh"; readonly metrics?: object };
+  readonly inFlight?: number;
+  readonly recentAdapters?: readonly string[];
+}
+
+const nowMs = 1_000_000;
+const mostInFlight = 10_000;
+
+/** Picks for the request in a pool that is made of a saved state. Prompts' prefixes are not in it. */
+export function explainState(
+  state: unknown,
+  asked: {
+    readonly pool: string;
+    readonly model?: string;
+    readonly session?: string;
+    readonly promptTokens?: number;
+    readonly priority?: number;
+  },
+  topology: Topology | undefined,
+): Explained {
+  const saved = poolIn(state, asked.pool);
+  const resources = topology?.pools.find(({ name }) => name === saved.name);
+  const { model = "", session, promptTokens, priority } = asked;
+  const criticality = resources?.models.find(({ name }) => name === model)?.criticality;
+  const request: InferenceRequest = {
+    model,
+    ...(saved.adapters?.includes(model) === true ? { adapter: model } : {}),
+    ...(criticality === undefined ? {} : { criticality }),
+    ...(session === undefined ? {} : { session }),
+    ...(promptTokens === undefined ? {} : { promptTokens }),
+    ...(priority === undefined ? {} : { priority }),
+  };
+  return { pool: saved.name, request, explanation: restored(saved, resources).explain(request) };
+}
+
+function poolIn(state: unknown, name: string): StateOfPool {
+  const pools = (state as { readonly pools?: unknown } | null)?.pools;
+  if (!Array.isArray(pools)) {
+    throw new CommandError(
+      'the state has no "pools": save one with curl http://127.0.0.1:9090/v1/pools',
+    );
+  }
+  const all = pools as readonly StateOfPool[];
+  const found = all.find((each) => each.name === name || each.name.endsWith(`/${name}`));
+  if (found === undefined || !Array.isArray(found.endpoints)) {
+    const known = all.map((each) => each.name).join(", ");
+    throw new CommandError(
+      `the state has no pool "${name}" with endpoints; it has ${known || "none"}`,
+    );
+  }
+  return found;
+}
+
+function restored(saved: StateOfPool, resources: Pool | undefined): PoolState {
+  const read = readPickerConfig(resources?.pickerConfig ?? {});
+  const pool = createPool({
+    name: saved.name,
+    now: () => nowMs,
+    ...(read.ok ? read.config.poolOptions() : {}),
+  });
+  pool.setEndpoints(saved.endpoints.map(({ address, labels = {} }) => ({ address, labels })));
+  for (const endpoint of saved.endpoints) {
+    const { address, metrics, inFlight = 0, recentAdapters = [] } = endpoint;
+    for (let i = 0; i < Math.min(inFlight, mostInFlight); i++) hold(pool, address);
+    if (metrics?.metrics !== undefined) {
+      const scrapedAtMs = metrics.kind === "stale" ? 0 : nowMs;
+      const known = metrics.metrics as ModelServerMetrics;
+      const activeAdapters = new Set(known.activeAdapters);
+      // What was in flight is in the scraped counts already.
+      pool.recordScrape(address, { ...known, activeAdapters, scrapedAtMs }, nowMs + 1);
+    }
+    for (const adapter of recentAdapters) hold(pool, address, adapter)?.release();
+  }
+  return pool;
+}
+
+function hold(pool: PoolState, address: string, adapter?: string) {
+  const picked = pool.pick({
+    model: adapter ?? "",
+    subset: [address],
+    promptTokens: 0,
+    ...(adapter === undefined ? {} : { adapter }),
+  });
+  return picked.ok ? picked.lease : undefined;
+}

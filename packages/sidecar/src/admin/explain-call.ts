@@ -1,0 +1,49 @@
+import type { Explanation, InferenceRequest } from "@umbra/scheduler";
+import type { PoolRegistry } from "../exchange/pool-registry.ts";
+
+export type ExplainAnswer =
+  | {
+      readonly status: 200;
+      readonly pool: string;
+      readonly request: object;
+      readonly explanation: Explanation;
+    }
+  | { readonly status: 400 | 404; readonly error: string };
+
+/** How a request would be picked now. Nothing is picked, and nothing is remembered. */
+export function explainCall(query: URLSearchParams, pools: PoolRegistry): ExplainAnswer {
+  const name = query.get("pool") ?? "";
+  const found = [...pools.values()].filter(
+    (each) => each.name === name || each.name.endsWith(`/${name}`),
+  );
+  const [pool] = found;
+  if (pool === undefined || found.length > 1) {
+    const known = [...pools.keys()].join(", ");
+    const error =
+      pool === undefined ? `there is no pool "${name}"` : `"${name}" names several pools`;
+    return { status: 404, error: `${error}; pools are ${known}` };
+  }
+  const askedFor = query.get("model") ?? "";
+  const session = query.get("session") ?? undefined;
+  const model = pool.rewrite(askedFor, session);
+  const promptTokens = numberOf(query.get("promptTokens"));
+  const priority = numberOf(query.get("priority"));
+  if (promptTokens === "wrong" || priority === "wrong") {
+    return { status: 400, error: "promptTokens and priority must be whole numbers" };
+  }
+  const request: InferenceRequest = {
+    model,
+    criticality: pool.priorityOf(askedFor),
+    ...(pool.served.isAdapter(model) ? { adapter: model } : {}),
+    ...(session === undefined ? {} : { session }),
+    ...(promptTokens === undefined ? {} : { promptTokens }),
+    ...(priority === undefined ? {} : { priority }),
+  };
+  return { status: 200, pool: pool.name, request, explanation: pool.state.explain(request) };
+}
+
+function numberOf(text: string | null): number | "wrong" | undefined {
+  if (text === null) return undefined;
+  const value = Number(text);
+  return Number.isSafeInteger(value) ? value : "wrong";
+}
