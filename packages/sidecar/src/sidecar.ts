@@ -1,5 +1,6 @@
 import type { Topology } from "@umbra/envoy-config";
 import { createExtProcServer } from "@umbra/ext-proc";
+import type { PoolEvent } from "@umbra/scheduler";
 import { createRecorder, type ShadowReport } from "@umbra/shadow";
 import type { Logger } from "pino";
 import { startAdminServer } from "./admin/admin-server.ts";
@@ -8,6 +9,7 @@ import { createCaptures } from "./capture/captures.ts";
 import { newSecret, startEvaluations } from "./evaluation/evaluations.ts";
 import { createLoadCount } from "./evaluation/load-count.ts";
 import { createShadowMetrics } from "./evaluation/shadow-metrics.ts";
+import { recordEndpointAnswer } from "./exchange/endpoint-answers.ts";
 import { observeExchange } from "./exchange/observe.ts";
 import { type PickOptions, pickExchange, tooLargeMessage } from "./exchange/pick.ts";
 import { createPickMemo } from "./exchange/pick-memo.ts";
@@ -57,6 +59,15 @@ export interface Sidecar {
 
 const scrapeTimeoutMs = 1_000;
 
+/** What changes how requests are picked; the picks themselves are counted, not logged. */
+function logPoolEvent(event: PoolEvent, log: Logger): void {
+  if (event.type === "ejected") {
+    log.warn(event, "an endpoint has failed again and again: it gets no requests for a while");
+  } else if (event.type === "reinstated" || event.type === "restarted") {
+    log.info(event, `an endpoint was ${event.type}`);
+  }
+}
+
 /** Starts the sidecar: scraping, ext_proc, the evaluations and the admin interface. Throws when an address can't be bound. */
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { topology, log } = options;
@@ -66,6 +77,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const pools = createPoolRegistry(topology, {
     ...clock,
     staleAfterMs: options.staleAfterMs ?? 2_000,
+    onEvent: (event) => logPoolEvent(event, log),
   });
   const registry = createMirrorRegistry(topology, now);
   const secret = newSecret();
@@ -102,6 +114,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       if (gate !== undefined) shadowMetrics.unmirrored(gate.candidate, primary);
       evaluations.unmirrored(primary, of);
     },
+    onLeg: (leg) => recordEndpointAnswer(leg, pools),
     onShadow(shadow, mirror) {
       const tokens = (shadow.promptTokens ?? 0) + (shadow.outTokens ?? 0);
       const isError = shadow.class !== "ok" && shadow.class !== "propagated_cancel";

@@ -12,8 +12,8 @@ const perRouteType = "envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute"
 
 /** What the pick may change, besides the headers of its own error replies. */
 const mutableHeaders: Readonly<Record<Lane, string>> = {
-  primary: `${destinationHeader}|x-umbra-.*|x-llm-d-request-dropped-reason|content-type|retry-after`,
-  // A copy may be rewritten, and has another length then. Envoy takes no long expressions.
+  // A body with another model's name has another length. Envoy takes no long expressions.
+  primary: `${destinationHeader}|x-umbra-.*|x-llm-d-.*|content-(length|type)|retry-after`,
   shadow: `${destinationHeader}|content-(length|type)|retry-after`,
 };
 
@@ -40,6 +40,10 @@ const headersForPick: readonly EnvoyObject[] = [
   { prefix: "x-umbra-" },
   { prefix: "x-gateway-" },
   { prefix: "x-llm-d-" },
+  { prefix: "x-session-" },
+  { exact: "session-id" },
+  { exact: "session_id" },
+  { exact: "epp-profile" },
 ];
 
 const headersForObserve: readonly EnvoyObject[] = [

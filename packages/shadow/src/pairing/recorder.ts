@@ -25,6 +25,8 @@ export interface RecorderOptions {
   readonly onLost?: (primary: Leg, mirror: string) => void;
   /** A primary is done that has no twin in `unmirrored.mirror`. */
   readonly onUnmirrored?: (primary: Leg, unmirrored: UnmirroredFor) => void;
+  /** A leg is done, of either lane, paired or not. */
+  readonly onLeg?: (leg: Leg) => void;
   /** A shadow's leg is done, paired or not. */
   readonly onShadow?: (shadow: Leg, mirror: string) => void;
 }
@@ -151,6 +153,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       openLegs++;
       return createLegRecorder(start, now, (leg) => {
         openLegs--;
+        options.onLeg?.(leg);
         if (lane === "shadow") {
           options.onShadow?.(leg, mirror);
           return finishShadow(leg, mirror, request);

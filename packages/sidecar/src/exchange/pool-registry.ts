@@ -3,6 +3,7 @@ import {
   createModelRewriter,
   createPool,
   type ModelRewriter,
+  type PoolEvent,
   type PoolState,
 } from "@umbra/scheduler";
 import { type PickerConfig, pathText, readPickerConfig } from "@umbra/scheduler/config";
@@ -39,6 +40,8 @@ export interface PoolRegistryOptions {
   readonly now: () => number;
   readonly random: () => number;
   readonly staleAfterMs: number;
+  /** Told of what happens in any pool, picks included. */
+  readonly onEvent?: (event: PoolEvent) => void;
 }
 
 /**

@@ -1,0 +1,187 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "@jest/globals";
+import { type Io, main } from "@umbra/cli";
+
+const folder = mkdtempSync(join(tmpdir(), "umbra-explain-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function run(...args: readonly string[]) {
+  let stdout = "";
+  let stderr = "";
+  const io: Io = {
+    stdout: (text) => {
+      stdout += text;
+    },
+    stderr: (text) => {
+      stderr += text;
+    },
+    env: {},
+    isTerminal: false,
+    hasColour: false,
+    signal: new AbortController().signal,
+    readStdin: () => "",
+  };
+  const status = await main(["node", "umbra", "explain", ...args], io);
+  return { status, stdout, stderr };
+}
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+const known = {
+  runningRequests: 0,
+  kvCacheUsage: 0.1,
+  activeAdapters: [],
+  maxActiveAdapters: 2,
+  scrapedAtMs: 5,
+};
+const state = file(
+  "state.json",
+  JSON.stringify({
+    pools: [
+      {
+        name: "default/llama",
+        adapters: ["sql-lora"],
+        endpoints: [
+          {
+            address: "10.0.0.1:8000",
+            inFlight: 1,
+            metrics: { kind: "fresh", metrics: { ...known, waitingRequests: 6 } },
+          },
+          {
+            address: "10.0.0.2:8000",
+            metrics: { kind: "fresh", metrics: { ...known, waitingRequests: 0 } },
+          },
+          {
+            address: "10.0.0.3:8000",
+            recentAdapters: ["sql-lora"],
+            metrics: { kind: "fresh", metrics: { ...known, waitingRequests: 2 } },
+          },
+          {
+            address: "10.0.0.4:8000",
+            metrics: { kind: "stale", metrics: { ...known, waitingRequests: 0 } },
+          },
+          { address: "10.0.0.5:8000" },
+        ],
+      },
+    ],
+  }),
+);
+const resources = (config: string) => `apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: llama, annotations: {umbra.dev/endpoints: "10.0.0.1:8000"}}
+spec: {targetPorts: [{number: 8000}], selector: {matchLabels: {app: llama}}, endpointPickerRef: {name: umbra, port: {number: 9002}}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gateway}
+spec: {gatewayClassName: umbra, listeners: [{name: http, port: 80, protocol: HTTP}]}
+---
+apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceModel
+metadata: {name: cheap}
+spec: {modelName: cheap, criticality: Sheddable, poolRef: {name: llama}}
+---
+${config}`;
+const tree = `apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+metadata: {name: llama}
+plugins: [{type: decision-tree-profile}]
+schedulingProfiles: [{plugins: [{pluginRef: decision-tree-profile}]}]
+`;
+
+describe("umbra explain", () => {
+  test("shows filters, scores and the pick of a saved state", async () => {
+    const { status, stdout } = await run(
+      "--state",
+      state,
+      "--pool",
+      "llama",
+      "--model",
+      "sql-lora",
+    );
+    expect(status).toBe(0);
+    const row = (address: string) =>
+      stdout.split("\n").find((line) => line.includes(address)) ?? "";
+    expect(stdout).toContain("pool default/llama, profile default, picker max-score");
+    expect(row("10.0.0.3:8000")).toMatch(/kept.*kept.*1\.000.*picked/);
+    expect(row("10.0.0.4:8000")).toMatch(/kept.*–/);
+    expect(stdout.match(/picked/g)).toHaveLength(1);
+  });
+
+  test("goes by the resources' models and EndpointPickerConfig", async () => {
+    const files = file("resources.yaml", resources(tree));
+    const args = ["--state", state, "-f", files, "--pool", "default/llama", "-o", "json"];
+    const { status, stdout } = await run(...args, "--model", "cheap");
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      request: { criticality: "Sheddable" },
+      explanation: { profile: "decision-tree", picker: "random" },
+    });
+  });
+
+  test("a request that would be refused is an exit status of 1", async () => {
+    const full = file("full.json", JSON.stringify({ pools: [{ name: "llama", endpoints: [] }] }));
+    const { status, stdout, stderr } = await run(
+      "--state",
+      full,
+      "--pool",
+      "llama",
+      "--priority",
+      "-1",
+    );
+    expect(status).toBe(1);
+    expect(stdout).toContain("refused: POOL_EMPTY");
+    expect(stderr).toContain("the request would be refused");
+  });
+
+  test.each([
+    {
+      name: "no pool of the name",
+      args: ["--state", state, "--pool", "gone"],
+      want: /no pool "gone" with endpoints; it has default\/llama/,
+    },
+    {
+      name: "a state that is none",
+      args: ["--state", file("none.json", "{}"), "--pool", "x"],
+      want: /has no "pools": save one with curl/,
+    },
+    {
+      name: "a state that is no JSON",
+      args: ["--state", file("bad.json", "{"), "--pool", "x"],
+      want: /can't be read as a state/,
+    },
+    {
+      name: "no sidecar",
+      args: ["--admin", "127.0.0.1:1", "--pool", "x"],
+      want: /start a sidecar with umbra up/,
+    },
+    {
+      name: "files for a running sidecar",
+      args: ["-f", "x.yaml", "--pool", "x"],
+      want: /-f is for --state/,
+    },
+    { name: "no pool", args: [], want: /--pool/ },
+  ])("says what to do: $name", async ({ args, want }) => {
+    const { status, stderr } = await run(...args);
+    expect(status).toBeGreaterThan(0);
+    expect(stderr).toMatch(want);
+  });
+
+  test("a wrong EndpointPickerConfig is told with its place", async () => {
+    const files = file(
+      "wrong.yaml",
+      resources(tree.replace("decision-tree-profile}]\nsch", "decision-tree}]\nsch")),
+    );
+    const { status, stderr } = await run("--state", state, "-f", files, "--pool", "llama");
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /wrong\.yaml:\d+:\d+ error UMB0211 `plugins\[0\]\.type` is no plugin that Umbra knows; known are .*decision-tree-profile/,
+    );
+  });
+});
