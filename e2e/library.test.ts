@@ -1,0 +1,245 @@
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { publint } from "publint";
+import {
+  addresses,
+  type ModelServer,
+  startModelServers,
+  stopModelServers,
+} from "./harness/model-servers.ts";
+import { type Running, startProcess } from "./harness/processes.ts";
+import { until } from "./harness/until.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+/** Where a stranger has installed the package as npm packs it, and nothing else of ours. */
+const home = mkdtempSync(join(tmpdir(), "umbra-library-"));
+const installed = join(home, "node_modules", "@umbra", "scheduler");
+
+function run(command: string, args: readonly string[], cwd: string): string {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8" });
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${stdout}${stderr}`);
+  return stdout;
+}
+
+beforeAll(() => {
+  const packed = run(
+    "npm",
+    ["pack", "--silent", "--pack-destination", home],
+    join(root, "packages/scheduler"),
+  );
+  mkdirSync(installed, { recursive: true });
+  run("tar", ["-xzf", join(home, packed.trim()), "-C", installed, "--strip-components=1"], home);
+  for (const name of ["hono", "@hono/node-server"]) {
+    const [scope = "", rest] = name.split("/");
+    if (rest !== undefined) mkdirSync(join(home, "node_modules", scope), { recursive: true });
+    const target = join(root, "node_modules", name);
+    try {
+      symlinkSync(
+        readdirSync(target).length > 0 ? target : target,
+        join(home, "node_modules", name),
+      );
+    } catch {
+      // Only types of types.
+    }
+  }
+  cpSync(join(root, "examples"), join(home, "examples"), { recursive: true });
+}, 60_000);
+
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+const entries = ["", "/metrics", "/scrape", "/flow", "/config", "/track"] as const;
+
+describe("the packed library", () => {
+  test("is packed as its package.json promises", async () => {
+    const { messages } = await publint({ pkgDir: installed, strict: true });
+    expect(messages.filter(({ type }) => type !== "suggestion")).toEqual([]);
+  });
+
+  test.each(entries)(
+    "@umbra/scheduler%s loads with import and with require, the same names",
+    (entry) => {
+      const name = `@umbra/scheduler${entry}`;
+      const names = (code: string, ...flags: string[]) =>
+        JSON.parse(run(process.execPath, [...flags, "-e", code], home)) as string[];
+      const esm = names(
+        `const all = await import("${name}"); console.log(JSON.stringify(Object.keys(all).sort()))`,
+        "--input-type=module",
+      );
+      const cjs = names(
+        `console.log(JSON.stringify(Object.keys(require("${name}")).sort()))`,
+        "--input-type=commonjs",
+      );
+      expect(cjs.filter((each) => each !== "default" && each !== "module.exports")).toEqual(
+        esm.filter((each) => each !== "default" && each !== "module.exports"),
+      );
+      expect(esm.length).toBeGreaterThan(0);
+    },
+  );
+
+  test("has types for both, under strict settings", () => {
+    const imports = entries
+      .map(
+        (entry, i) =>
+          `import * as m${i} from "@umbra/scheduler${entry}";\nexport const v${i}: object = m${i};`,
+      )
+      .join("\n");
+    const use = `import { createPool, defineScorer, type Scorer } from "@umbra/scheduler";
+export const mine: Scorer = defineScorer({ name: "mine", rate: (request, endpoint) => request.model.length / (1 + endpoint.inFlight) });
+export const picked = createPool({ name: "p" }).pick({ model: "m" });
+if (picked.ok) picked.lease.done({ outputTokens: 3 });
+// @ts-expect-error a refusal has no endpoint
+else picked.endpoint.length;
+`;
+    for (const file of ["types.mts", "types.cts"])
+      writeFileSync(join(home, file), `${imports}\n${use}`);
+    const tsc = join(root, "node_modules/typescript/bin/tsc");
+    run(
+      process.execPath,
+      [
+        tsc,
+        "--noEmit",
+        "--strict",
+        "--module",
+        "nodenext",
+        "--target",
+        "es2023",
+        "--lib",
+        "es2023,webworker",
+        "types.mts",
+        "types.cts",
+      ],
+      home,
+    );
+  });
+
+  test("its core needs nothing of Node", () => {
+    const files = readdirSync(join(installed, "dist"), { recursive: true, encoding: "utf8" });
+    const code = files.filter((name) => name.endsWith(".js"));
+    expect(code.length).toBeGreaterThan(50);
+    const ofNode = /["']node:|\brequire\(|\bprocess\.|\bBuffer\b/;
+    const found = code.filter((name) =>
+      ofNode.test(readFileSync(join(installed, "dist", name), "utf8")),
+    );
+    expect(found).toEqual([]);
+  });
+});
+
+describe("the examples", () => {
+  let servers: ModelServer[] = [];
+  let running: Running | undefined;
+
+  beforeAll(async () => {
+    servers = await startModelServers(3);
+  });
+  afterAll(() => stopModelServers(servers));
+
+  async function start(example: string, endpoints: string): Promise<string> {
+    running = startProcess(
+      "env",
+      `ENDPOINTS=${endpoints}`,
+      "PORT=0",
+      process.execPath,
+      "--disable-warning=ExperimentalWarning",
+      join(home, "examples", example),
+    );
+    const origin = () => /http:\/\/\S+/.exec(running?.output() ?? "")?.[0];
+    await until(`${example} listens: ${running.output()}`, () => origin() !== undefined);
+    return origin() ?? "";
+  }
+
+  const ask = (origin: string, headers: Record<string, string> = {}, isStream = false) =>
+    fetch(`${origin}/v1/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify({
+        model: "/model/llama2",
+        max_tokens: 3,
+        stream: isStream,
+        messages: [{ role: "user", content: "hi" }],
+      }),
+    });
+  const served = () => servers.map(({ server }) => server.state().requestsServed);
+
+  test("the Node proxy spreads requests, streams, and goes on where an endpoint is gone", async () => {
+    const origin = await start("node-proxy/server.ts", `127.0.0.1:1,${addresses(servers)}`);
+    try {
+      const before = served();
+      const answers = await Promise.all(Array.from({ length: 30 }, () => ask(origin)));
+      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+      await Promise.all(answers.map((answer) => answer.text()));
+      expect(served().every((count, i) => count > (before[i] ?? 0))).toBe(true);
+      const stream = await (await ask(origin, {}, true)).text();
+      expect(stream).toMatch(/data: \[DONE\]\s*$/);
+      const wrong = await fetch(`${origin}/v1/chat/completions`, { method: "POST", body: "{" });
+      expect(wrong.status).toBe(400);
+    } finally {
+      await running?.stop();
+    }
+  });
+
+  test("the Hono gateway keeps regions, queues fairly and streams", async () => {
+    const [first, second] = servers;
+    const origin = await start(
+      "hono-gateway/server.ts",
+      `${first?.address}=eu,${second?.address}=us`,
+    );
+    try {
+      const before = served();
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, (_, i) =>
+          ask(origin, { "x-region": "eu", "x-tenant": `t${i % 3}` }),
+        ),
+      );
+      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+      await Promise.all(answers.map((answer) => answer.text()));
+      const after = served();
+      expect([after[0], after[1]]).toEqual([(before[0] ?? 0) + 20, before[1]]);
+      expect(await (await ask(origin, {}, true)).text()).toMatch(/data: \[DONE\]\s*$/);
+      expect((await ask(origin, { "x-region": "mars" })).status).toBe(503);
+    } finally {
+      await running?.stop();
+    }
+  });
+
+  test("the fetch handler picks without metrics", async () => {
+    const code = `import worker from "./examples/workers-gateway/worker.ts";
+import { createServer } from "node:http";
+const env = { ENDPOINTS: process.env.ENDPOINTS };
+const statuses = [];
+for (let i = 0; i < 30; i++) {
+  const request = new Request("http://gateway/v1/chat/completions", { method: "POST", body: JSON.stringify({ model: "/model/llama2", max_tokens: 2, messages: [{ role: "user", content: "hello " + i }] }) });
+  const answer = await worker.fetch(request, env);
+  statuses.push(answer.status);
+  await answer.text();
+}
+console.log(JSON.stringify(statuses));`;
+    const before = served();
+    const child = startProcess(
+      "env",
+      `ENDPOINTS=${addresses(servers)}`,
+      process.execPath,
+      "--disable-warning=ExperimentalWarning",
+      "--input-type=module",
+      "-e",
+      code.replaceAll("./examples", `${home}/examples`),
+    );
+    await once(child.process, "exit");
+    expect(JSON.parse(child.output())).toEqual(Array.from({ length: 30 }, () => 200));
+    expect(served().reduce((sum, count, i) => sum + count - (before[i] ?? 0), 0)).toBe(30);
+    expect(served().filter((count, i) => count > (before[i] ?? 0)).length).toBeGreaterThan(1);
+  });
+});

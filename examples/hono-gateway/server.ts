@@ -1,0 +1,127 @@
+// A gateway on Hono: tenants wait in a fair queue while the pool is full, a filter and a scorer of its own choose by
+// the endpoints' labels. `ENDPOINTS=10.0.0.1:8000=eu,10.0.0.2:8000=us PORT=8080 node server.ts`
+import { serve } from "@hono/node-server";
+import {
+  admitAll,
+  circuitBrokenFilter,
+  createPool,
+  createProfile,
+  defineFilter,
+  defineScorer,
+  expectedWorkScorer,
+  freshMetricsFilter,
+  maxScorePicker,
+  type Picked,
+} from "@umbra/scheduler";
+import { createFlowQueue } from "@umbra/scheduler/flow";
+import { startScraping } from "@umbra/scheduler/scrape";
+import { trackResponse } from "@umbra/scheduler/track";
+import { Hono } from "hono";
+
+/** Requests that name a region stay there. */
+const residency = defineFilter({
+  name: "residency",
+  refusal: "NO_ELIGIBLE_ENDPOINT",
+  keep: ({ attributes }, { labels }) =>
+    attributes?.region === undefined || labels.region === attributes.region,
+});
+/** Where nothing else speaks for it, the cheaper region. */
+const cheap = defineScorer({
+  name: "cheap",
+  rate: (_request, { labels }) => (labels.region === "us" ? 1 : 0),
+});
+
+const pool = createPool({
+  name: "llama",
+  admission: admitAll(),
+  profiles: [
+    {
+      profile: createProfile({
+        name: "by region",
+        filters: [residency, circuitBrokenFilter, freshMetricsFilter],
+        scorers: [
+          { scorer: expectedWorkScorer(), weight: 1 },
+          { scorer: cheap, weight: 0.1 },
+        ],
+        picker: maxScorePicker,
+      }),
+    },
+  ],
+});
+pool.setEndpoints(
+  (process.env.ENDPOINTS ?? "").split(",").map((each) => {
+    const [address = "", region = "eu"] = each.split("=");
+    return { address, labels: { region } };
+  }),
+);
+const scraping = startScraping(pool, { onScrape: () => queue.poke() });
+const queue = createFlowQueue({
+  now: () => performance.now(),
+  schedule(run, afterMs) {
+    const timer = setTimeout(run, afterMs);
+    return () => clearTimeout(timer);
+  },
+  saturation: () => pool.saturation(),
+  hasEndpoints: () => pool.addresses().length > 0,
+  ttlMs: 10_000,
+});
+
+const app = new Hono();
+app.post("/v1/*", async (c) => {
+  const body = new Uint8Array(await c.req.arrayBuffer());
+  const { model } = JSON.parse(new TextDecoder().decode(body)) as { model?: string };
+  if (typeof model !== "string") return c.json(errorOf("name a `model`"), 400);
+  const region = c.req.header("x-region");
+  const request = {
+    model,
+    prompt: body,
+    ...(region === undefined ? {} : { attributes: { region } }),
+  };
+  const turn = await queue.acquire(
+    {
+      priority: Number(c.req.header("x-priority") ?? 0),
+      fairnessId: c.req.header("x-tenant") ?? "nobody",
+      bytes: body.length,
+    },
+    () => pool.pick(request),
+    { signal: c.req.raw.signal },
+  );
+  if (!turn.ok) {
+    c.header("retry-after", String(Math.ceil(turn.retryAfterMs / 1_000)));
+    return c.json(errorOf(turn.code), 429);
+  }
+  if (!turn.value.ok) return c.json(errorOf(turn.value.code), 503);
+  return ask(turn.value, c.req.raw, body);
+});
+
+async function ask({ endpoint, lease }: Picked, { url, signal }: Request, body: Uint8Array) {
+  const { pathname, search } = new URL(url);
+  try {
+    const answer = await fetch(`http://${endpoint}${pathname}${search}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body,
+      signal,
+    });
+    return trackResponse(answer, lease);
+  } catch {
+    if (signal.aborted) lease.release();
+    else lease.fail();
+    return Response.json(errorOf("the model server can't be reached"), { status: 502 });
+  } finally {
+    queue.poke();
+  }
+}
+
+function errorOf(message: string) {
+  return { error: { message, type: "server_error", param: null, code: null } };
+}
+
+const server = serve({ fetch: app.fetch, port: Number(process.env.PORT ?? 8080) }, ({ port }) => {
+  console.log(`http://127.0.0.1:${port}`);
+});
+process.once("SIGTERM", () => {
+  scraping.stop();
+  queue.close();
+  server.close();
+});
