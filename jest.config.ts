@@ -6,6 +6,9 @@ const config: Config = {
   extensionsToTreatAsEsm: [".ts"],
   testEnvironmentOptions: { customExportConditions: ["@umbra/source", "node", "node-addons"] },
   transform: {},
+  // Tools and their copies of the repository.
+  modulePathIgnorePatterns: ["<rootDir>/.cache"],
+  testPathIgnorePatterns: ["/node_modules/", "<rootDir>/.cache"],
 };
 
 export default config;

@@ -140,3 +140,52 @@ spec: {modelName: /model/llama2, criticality: Critical, poolRef: {name: llama}}
     await stopModelServers(servers);
   }
 });
+
+test("with flow control requests wait for their turn, tenants share, and nobody waits for ever", async () => {
+  const servers = await startModelServers(1);
+  const [only] = servers;
+  only?.server.pinMetrics({ waiting: 20 });
+  const gateway = await startGateway({
+    resources: `${route("llama")}${pool("llama", addresses(servers))}---
+apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+featureGates: [flowControl]
+flowControl: {maxRequests: 6, defaultRequestTTL: 3s}
+`,
+  });
+  try {
+    const ask = (tenant: string, signal?: AbortSignal) =>
+      post(gateway.origin, chat(), {
+        headers: { "x-gateway-inference-fairness-id": tenant },
+        ...(signal === undefined ? {} : { signal }),
+      });
+    const left = new AbortController();
+    const gone = ask("gone", left.signal);
+    const waiting = Array.from({ length: 5 }, (_, i) => ask(`tenant ${i % 2}`));
+    const queued = async () =>
+      (await gateway.json<{ pools: { queue?: { requests: number } }[] }>("/v1/pools")).pools[0]
+        ?.queue?.requests;
+    await until("six wait", async () => (await queued()) === 6);
+    const refused = await ask("one too many");
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers["retry-after"])).toBeGreaterThanOrEqual(1);
+    expect(JSON.parse(refused.text)).toMatchObject({ error: { code: "overloaded" } });
+    left.abort();
+    expect((await gone).status).toBe(0);
+    await until("the client that has left waits no more", async () => (await queued()) === 5);
+    only?.server.pinMetrics({ waiting: 0 });
+    const answers = await Promise.all(waiting);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    only?.server.pinMetrics({ waiting: 20 });
+    await until("the pool is full again", async () => {
+      const { pools } = await gateway.json<{ pools: { saturation: number }[] }>("/v1/pools");
+      return (pools[0]?.saturation ?? 0) >= 1;
+    });
+    const late = await ask("late");
+    expect(late.status).toBe(429);
+    expect(late.tookMs).toBeGreaterThan(2_500);
+  } finally {
+    await gateway.stop();
+    await stopModelServers(servers);
+  }
+}, 30_000);

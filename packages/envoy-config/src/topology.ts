@@ -117,6 +117,8 @@ export interface Pool {
   readonly resourceName: string;
   /** `ip:port`, IPv6 in brackets; sorted, unique. Empty when none is known. */
   readonly endpoints: readonly string[];
+  /** Of endpoints that have any: of their Pods, and of the pool what names its engine. */
+  readonly endpointLabels?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** A Service whose endpoints are not known: Envoy resolves this name. */
   readonly dns?: { readonly hostname: string; readonly port: number };
   /** `umbra`: our scheduler picks. `none`: Envoy's own balancing. */

@@ -32,6 +32,20 @@ function mutable(json: JsonObject) {
   return json as MessageInitShape<typeof ProcessingResponseSchema>["dynamicMetadata"] & object;
 }
 
+/** Asks Envoy to wait longer for the answer to the message at hand. */
+export function waitLonger(forMs: number): Answer {
+  const seconds = Math.floor(forMs / 1_000);
+  return toBinary(
+    ProcessingResponseSchema,
+    create(ProcessingResponseSchema, {
+      overrideMessageTimeout: {
+        seconds: BigInt(seconds),
+        nanos: Math.floor((forMs - seconds * 1_000) * 1e6),
+      },
+    }),
+  );
+}
+
 /** "Go on as it is", for each phase: the same bytes every time. */
 const goOnAnswers: Readonly<Record<Phase, Answer>> = {
   requestHeaders: encode({ case: "requestHeaders", value: { response: {} } }),

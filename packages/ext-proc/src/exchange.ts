@@ -46,7 +46,7 @@ export interface PickExchange {
     headers: Headers,
     body: Uint8Array | undefined,
     info: { readonly bodyIsComplete: boolean },
-  ): Decision;
+  ): Decision | PendingDecision;
   /**
    * The stream has ended; called once. In the body modes Envoy holds the stream to the end of the HTTP request, its
    * answer included, so this is the end of the time in flight.
@@ -86,6 +86,15 @@ export type Decision =
       /** Shows in Envoy's access log; letters, digits and `_`. */
       readonly details: string;
     };
+
+/** A decision that comes later: the request waits for its turn. */
+export interface PendingDecision {
+  readonly kind: "pending";
+  /** Must not reject; once the stream has ended its answer is thrown away. */
+  readonly decided: Promise<Decision>;
+  /** How long it may take, in ms. Envoy is asked to wait so long, up to its own `max_message_timeout`. */
+  readonly limitMs: number;
+}
 
 export type JsonValue = string | number | boolean | null | JsonObject | readonly JsonValue[];
 export type JsonObject = { readonly [key: string]: JsonValue };

@@ -8,6 +8,7 @@ export type {
   JsonObject,
   JsonValue,
   ObserveExchange,
+  PendingDecision,
   PickExchange,
   Processor,
   StreamInfo,

@@ -1,5 +1,5 @@
-import { type Answer, bodyAnswers, goOn, replyAnswer, routeAnswer } from "./answers.ts";
-import type { BodyMode, Decision, Headers, PickExchange } from "./exchange.ts";
+import { type Answer, bodyAnswers, goOn, replyAnswer, routeAnswer, waitLonger } from "./answers.ts";
+import type { BodyMode, Decision, Headers, PendingDecision, PickExchange } from "./exchange.ts";
 import { ProcessingMode_BodySendMode as BodySendMode } from "./gen/envoy/extensions/filters/http/ext_proc/v3/processing_mode_pb.ts";
 import type {
   HttpBody,
@@ -16,6 +16,9 @@ export interface PickStreamOptions {
   readonly tooLarge: () => Decision;
 }
 
+/** Takes answers that no message has called for: a decision that was pending. */
+export type Send = (answers: readonly Answer[]) => void;
+
 /** The protocol of one stream that waits for answers: messages in, encoded answers out. Knows no transport. */
 export interface PickStream {
   /** Answers one message; in FULL_DUPLEX_STREAMED there may be none yet, or many. Throws ProtocolError. */
@@ -29,6 +32,7 @@ const none: readonly Answer[] = [];
 export function createPickStream(
   exchange: PickExchange,
   { maxBodyBytes, tooLarge }: PickStreamOptions,
+  send: Send,
 ): PickStream {
   let mode: BodyMode = "UNKNOWN";
   let responseMode: BodySendMode = BodySendMode.NONE;
@@ -49,9 +53,29 @@ export function createPickStream(
     if (early !== undefined) return [decided("requestHeaders", early)];
     if (endOfStream || mode === "NONE" || mode === "STREAMED") {
       const info = { bodyIsComplete: endOfStream };
-      return [decided("requestHeaders", exchange.decide(headers, undefined, info))];
+      return settled(exchange.decide(headers, undefined, info), (made) => [
+        decided("requestHeaders", made),
+      ]);
     }
     return mode === "FULL_DUPLEX_STREAMED" ? none : [goOn("requestHeaders")];
+  }
+
+  /** Says what a decision means, now or once it is made. */
+  function settled(
+    made: Decision | PendingDecision,
+    say: (decision: Decision) => readonly Answer[],
+  ): readonly Answer[] {
+    if (made.kind !== "pending") return say(made);
+    let isPending = true;
+    void made.decided.then((decision) => {
+      isPending = false;
+      send(say(decision));
+    });
+    // Most wait for less than a turn of the event loop, and need no more time.
+    setImmediate(() => {
+      if (isPending && mode !== "FULL_DUPLEX_STREAMED") send([waitLonger(made.limitMs)]);
+    });
+    return none;
   }
 
   function decided(phase: "requestHeaders" | "requestBody", made: Decision): Answer {
@@ -73,29 +97,30 @@ export function createPickStream(
     }
     if (mode === "FULL_DUPLEX_STREAMED") {
       chunks.push(body);
-      return endOfStream ? wholeBody(headers, true) : none;
+      return endOfStream ? wholeBody(headers, false) : none;
     }
     const info = { bodyIsComplete: mode !== "BUFFERED_PARTIAL" || endOfStream };
-    return [decided("requestBody", exchange.decide(headers, body, info))];
+    return settled(exchange.decide(headers, body, info), (made) => [decided("requestBody", made)]);
   }
 
   /** Says all that FULL_DUPLEX_STREAMED has held back: the headers' answer and the body. */
-  function wholeBody(from: Headers, endOfStream: boolean): readonly Answer[] {
+  function wholeBody(from: Headers, hasTrailers: boolean): readonly Answer[] {
     const [first] = chunks;
     const received = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
     chunks = [];
-    const made = exchange.decide(from, received, { bodyIsComplete: true });
-    const answer = decided("requestHeaders", made);
-    if (made.kind === "reply") return [answer];
-    return [answer, ...bodyAnswers("requestBody", made.body ?? received, endOfStream)];
+    return settled(exchange.decide(from, received, { bodyIsComplete: true }), (made) => {
+      const answer = decided("requestHeaders", made);
+      // A reply stands alone; a route has the body's pieces behind it.
+      if (made.kind === "reply") return [answer];
+      const body = bodyAnswers("requestBody", made.body ?? received, !hasTrailers);
+      return [answer, ...body, ...(hasTrailers ? [goOn("requestTrailers")] : [])];
+    });
   }
 
   function requestTrailers(): readonly Answer[] {
     if (headers === undefined) throw new ProtocolError("request trailers came before the headers");
     if (decision !== undefined || mode !== "FULL_DUPLEX_STREAMED") return [goOn("requestTrailers")];
-    const answers = wholeBody(headers, false);
-    // A reply stands alone; a route has the body's pieces behind it.
-    return answers.length > 1 ? [...answers, goOn("requestTrailers")] : answers;
+    return wholeBody(headers, true);
   }
 
   return {

@@ -16,7 +16,7 @@ import { addHealthService } from "./health.ts";
 import { raiseHttp2Limits } from "./http2-limits.ts";
 import { methodDefinition } from "./method-definition.ts";
 import { createObserveStream, type ObserveStream } from "./observe-stream.ts";
-import { createPickStream, type PickStream } from "./pick-stream.ts";
+import { createPickStream, type PickStream, type Send } from "./pick-stream.ts";
 import { ProtocolError } from "./protocol-error.ts";
 
 export interface ExtProcServerOptions {
@@ -82,13 +82,18 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
       finish("failed");
       call.emit("error", { code: status.ABORTED, details: "ended by the processor" });
     };
+    /** For what was pending. */
+    const send: Send = (answers) => {
+      if (isOver) return;
+      for (const answer of answers) call.write(answer);
+    };
     const ended = () => finish(stream?.isDone() === true ? "complete" : "cancelled");
 
     call.on("data", (message: ProcessingRequest) => {
       if (isOver) return;
       // A throw in here would end the process.
       try {
-        stream ??= open(call, message, fail);
+        stream ??= open(call, message, fail, send);
         if (stream.receive(message, call)) {
           ended();
           call.end();
@@ -110,14 +115,19 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
     call.on("error", ended);
   }
 
-  function open(call: Call, { observabilityMode }: ProcessingRequest, fail: () => void): Stream {
+  function open(
+    call: Call,
+    { observabilityMode }: ProcessingRequest,
+    fail: () => void,
+    send: Send,
+  ): Stream {
     const info = streamInfo(call, fail);
     if (observabilityMode) {
       const exchange = processor.observe(info);
       return observeStream(exchange, createObserveStream(exchange));
     }
     const exchange = processor.pick(info);
-    return pickStream(exchange, createPickStream(exchange, streamOptions));
+    return pickStream(exchange, createPickStream(exchange, streamOptions, send));
   }
 
   server.addService(

@@ -75,6 +75,7 @@ function play(
       ...exchange,
     },
     { maxBodyBytes, tooLarge: () => ({ ...reply, status: 413 }) },
+    () => {},
   );
   const answers = messages.flatMap((request, index) => {
     const config =
@@ -113,6 +114,36 @@ function describeAnswer(bytes: Uint8Array): string {
 }
 
 const picked = "x-to=10.0.0.1:8000";
+
+test("a decision that is pending is said when it is made, and Envoy is asked for time before that", async () => {
+  let decide = (_decision: Decision): void => {};
+  const sent: unknown[] = [];
+  const stream = createPickStream(
+    {
+      decide: () => ({
+        kind: "pending",
+        limitMs: 2_500,
+        decided: new Promise<Decision>((resolve) => {
+          decide = resolve;
+        }),
+      }),
+    },
+    { maxBodyBytes: 1e6, tooLarge: () => reply },
+    (answers) => {
+      sent.push(...answers.map((answer) => fromBinary(ProcessingResponseSchema, answer)));
+    },
+  );
+  const first = { request: headers, protocolConfig: { requestBodyMode: modes.NONE } };
+  expect(stream.receive(create(ProcessingRequestSchema, first))).toEqual([]);
+  expect(stream.isDecided).toBe(false);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(sent).toMatchObject([{ overrideMessageTimeout: { seconds: 2n, nanos: 500_000_000 } }]);
+  decide(route);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(sent).toHaveLength(2);
+  expect(sent[1]).toMatchObject({ response: { case: "requestHeaders" } });
+  expect(stream.isDecided).toBe(true);
+});
 
 describe("a stream that waits for answers", () => {
   test.each<{
@@ -258,6 +289,7 @@ describe("a stream that waits for answers", () => {
         const stream = createPickStream(
           { decide: () => route },
           { maxBodyBytes: 1e6, tooLarge: () => reply },
+          () => {},
         );
         const first = {
           request: headers,

@@ -216,6 +216,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         server.setServing(false);
         clearInterval(sweeping);
         clearInterval(forgetting);
+        for (const { queue } of pools.values()) queue?.close();
         await server.close(graceMs);
         await Promise.all([scraping.close(), evaluations.close(), admin.close()]);
       },

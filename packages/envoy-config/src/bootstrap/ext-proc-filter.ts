@@ -96,6 +96,8 @@ export function pick(
         response_trailer_mode: "SKIP",
       },
       message_timeout: duration(options.pickTimeoutMs),
+      // For requests that wait for their turn; the sidecar asks for it then.
+      max_message_timeout: duration(options.maxQueueMs),
       failure_mode_allow: lane === "shadow",
       status_on_error: { code: "ServiceUnavailable" },
       mutation_rules: {

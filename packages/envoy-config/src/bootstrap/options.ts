@@ -8,6 +8,8 @@ export interface BootstrapOptions {
   readonly maxBodyBytes: number;
   /** How long Envoy waits for each answer of the picker, in ms. */
   readonly pickTimeoutMs: number;
+  /** The longest that a request may wait in the sidecar for its turn, in ms. */
+  readonly maxQueueMs: number;
   /** How long a mirrored request may take in all, in ms. */
   readonly shadowTimeoutMs: number;
   /** Mirrored requests under way at once for each mirror; more are dropped. */
@@ -23,6 +25,7 @@ export const defaultBootstrapOptions: BootstrapOptions = {
   envoyAdmin: "127.0.0.1:9901",
   maxBodyBytes: 32 * 1024 * 1024,
   pickTimeoutMs: 2_000,
+  maxQueueMs: 300_000,
   shadowTimeoutMs: 600_000,
   maxShadowRequests: 128,
   observe: true,

@@ -11,6 +11,12 @@ import type {
 import type { Model, Pool } from "../topology.ts";
 import { pickerConfigOf, rewritesOf } from "./picking.ts";
 
+/** What names the model server behind an endpoint, as the reference endpoint picker has it. */
+const engineLabels: ReadonlySet<string> = new Set([
+  "llm-d.ai/engine-type",
+  "inference.networking.k8s.io/engine-type",
+]);
+
 /** Turns references into pools. A pool is made once, however many routes refer to it. */
 export interface PoolResolver {
   /** Resolves a backend as seen from a route; a string is the reason why it can't be. */
@@ -97,11 +103,31 @@ export function createPoolResolver({
       failureMode: from.failureMode,
       protocol: from.protocol,
       models: modelsOf(from),
+      ...labelsOf(from, found),
       ...rewritesOf(from, resources),
       ...pickerConfigOf(from, resources),
     };
     made.set(name, pool);
     return pool;
+  }
+
+  /** By address; endpoints of more than one Pod have the labels of the last. */
+  function labelsOf(
+    { labels, annotations }: Meta,
+    found: readonly string[],
+  ): Pick<Pool, "endpointLabels"> {
+    const own = Object.entries({ ...labels, ...annotations }).filter(([name]) =>
+      engineLabels.has(name),
+    );
+    const made = found.flatMap((endpoint) => {
+      const pod = readyPods.findLast(
+        ({ ip }) =>
+          address(ip ?? "", 0).slice(0, -1) === endpoint.slice(0, endpoint.lastIndexOf(":") + 1),
+      );
+      const all = { ...Object.fromEntries(own), ...pod?.labels };
+      return Object.keys(all).length === 0 ? [] : [[endpoint, all] as const];
+    });
+    return made.length === 0 ? {} : { endpointLabels: Object.fromEntries(made) };
   }
 
   function modelsOf({ namespace, name }: InferencePool): readonly Model[] {

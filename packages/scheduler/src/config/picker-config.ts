@@ -1,4 +1,4 @@
-import { type Admission, createAdmission } from "../admission/admission.ts";
+import { admitAll, createAdmission } from "../admission/admission.ts";
 import { type SaturationDetector, utilizationDetector } from "../admission/saturation.ts";
 import type { InferenceRequest } from "../model/request.ts";
 import { maxScorePicker } from "../pickers/max-score.ts";
@@ -83,22 +83,20 @@ export function readPickerConfig(value: unknown): PickerConfigResult {
   const flow = readFlowControl(top.at("flowControl"), (node) => pluginAt(node, plugins)?.made);
   const detector = readDetector(top, plugins) ?? flow.detector ?? utilizationDetector();
   if (problems.length > 0) return { ok: false, problems: unique(problems) };
+  const hasQueue = gates.includes("flowControl");
   return {
     ok: true,
     config: {
-      flow: gates.includes("flowControl") ? flow.settings : undefined,
+      flow: hasQueue ? flow.settings : undefined,
       poolOptions: () => ({
         profiles: rules(profiles, byHeader),
-        admission: admissionOf(detector),
+        // Behind a queue nobody is refused at once.
+        admission: hasQueue ? admitAll(detector) : createAdmission({ detector }),
         prefix,
         ...(fallbacks.length === 0 ? {} : { maxFallbacks: Math.max(...fallbacks) - 1 }),
       }),
     },
   };
-}
-
-function admissionOf(detector: SaturationDetector): Admission {
-  return createAdmission({ detector });
 }
 
 function readPlugins(list: ConfigNode): Plugins {

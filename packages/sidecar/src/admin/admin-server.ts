@@ -155,10 +155,11 @@ function snapshotOf(options: AdminOptions): object {
 }
 
 function poolsOf({ pools }: AdminOptions): readonly object[] {
-  return [...pools.values()].map(({ name, state, listedModels, served }) => ({
+  return [...pools.values()].map(({ name, state, listedModels, served, queue }) => ({
     name,
     models: [...listedModels],
     adapters: [...served.adapters],
+    ...(queue === undefined ? {} : { queue: queue.snapshot() }),
     ...plain(state.snapshot()),
   }));
 }

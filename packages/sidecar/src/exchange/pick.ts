@@ -1,6 +1,12 @@
 import { destinationHeader, type HeaderEntry, streamMetadata } from "@umbra/envoy-config";
 import type { Decision, Headers, PickExchange, StreamInfo } from "@umbra/ext-proc";
-import { type Lease, type SchedulingErrorCode, sessionKey } from "@umbra/scheduler";
+import {
+  type Lease,
+  type PickResult,
+  type SchedulingErrorCode,
+  sessionKey,
+} from "@umbra/scheduler";
+import type { FlowQueue } from "@umbra/scheduler/flow";
 import type { Captures } from "../capture/captures.ts";
 import type { RequestView } from "../mirror/request-view.ts";
 import { rewriteBody, shadowModel } from "../mirror/rewrite-body.ts";
@@ -11,6 +17,7 @@ import { inferenceRequest } from "./inference-request.ts";
 import { decideMirroring, isMeasured, type MirroringOptions } from "./mirroring.ts";
 import { memoKey, type PickedRequest, type PickMemo } from "./pick-memo.ts";
 import type { PoolRegistry, ServedPool } from "./pool-registry.ts";
+import { waitForTurn } from "./queueing.ts";
 import type { TwinWatch } from "./twin-watch.ts";
 
 export interface PickOptions {
@@ -54,6 +61,10 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
   /** Of a request that has twins, or is one. */
   let watchedId: string | undefined;
   let isTwinMeasured = false;
+  let isOver = false;
+  /** The queue that the request has waited in. */
+  let usedQueue: FlowQueue | undefined;
+  let gone: AbortController | undefined;
 
   function decided(decision: Decision, outcome: PickOutcome, startedMs: number): Decision {
     options.onDecision(poolName, lane, outcome, options.now() - startedMs);
@@ -177,40 +188,65 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
       const { model } = sent;
       const { fields } = read;
       const request = { model, askedFor: read.model, headers, body, fields };
-      const picked = pool.state.pick(inferenceRequest(pool, request));
-      if (!picked.ok) {
-        const { code, message } = refusals[picked.code];
-        return refuse(code, message, startedMs, headers);
-      }
-      lease = picked.lease;
-      const { endpoint, fallbacks } = picked;
-      const known = { model, isStream: read.isStream, endpoint };
-      const value = fallbacks.length === 0 ? endpoint : `${endpoint},${fallbacks.join(",")}`;
-      const destination = { name: destinationHeader, value };
-      if (lane === "shadow") {
-        const requestId = headers.get("x-request-id");
-        if (requestId !== undefined) {
-          watchedId = requestId;
-          options.watch.twinPicked(requestId, mirrors, () => stream.fail());
-          isTwinMeasured =
-            options.mirroring.registry.isEvaluated(mirrors) &&
-            isMeasured(headers.get(":method") ?? "", pathOf(headers));
-          remember(requestId, body, {
-            ...known,
-            mirrors: [mirrors],
-            unmirrored: [],
-            session: undefined,
-            isObserved: isTwinMeasured,
-          });
+      const asked = inferenceRequest(pool, request);
+      const placed = (picked: PickResult): Decision => {
+        if (!picked.ok) {
+          const { code, message } = refusals[picked.code];
+          return refuse(code, message, startedMs, headers);
         }
-        return decided(routed([destination], sent.body), "picked", startedMs);
+        lease = picked.lease;
+        if (isOver) return routed([], undefined);
+        const { endpoint, fallbacks } = picked;
+        const known = { model, isStream: read.isStream, endpoint };
+        const value = fallbacks.length === 0 ? endpoint : `${endpoint},${fallbacks.join(",")}`;
+        const destination = { name: destinationHeader, value };
+        if (lane === "shadow") {
+          const requestId = headers.get("x-request-id");
+          if (requestId !== undefined) {
+            watchedId = requestId;
+            options.watch.twinPicked(requestId, mirrors, () => stream.fail());
+            isTwinMeasured =
+              options.mirroring.registry.isEvaluated(mirrors) &&
+              isMeasured(headers.get(":method") ?? "", pathOf(headers));
+            remember(requestId, body, {
+              ...known,
+              mirrors: [mirrors],
+              unmirrored: [],
+              session: undefined,
+              isObserved: isTwinMeasured,
+            });
+          }
+          return decided(routed([destination], sent.body), "picked", startedMs);
+        }
+        const setHeaders = [destination, ...mirrored(headers, body, pool, known, fields)];
+        return decided(routed(setHeaders, sent.body), "picked", startedMs);
+      };
+      if (lane === "shadow" || pool.queue === undefined) {
+        return placed(pool.state.pick(asked));
       }
-      const setHeaders = [destination, ...mirrored(headers, body, pool, known, fields)];
-      return decided(routed(setHeaders, sent.body), "picked", startedMs);
+      usedQueue = pool.queue;
+      gone = new AbortController();
+      return waitForTurn({
+        pool,
+        queue: pool.queue,
+        request: asked,
+        headers,
+        bytes: body?.length ?? 0,
+        now: options.now,
+        signal: gone.signal,
+        onPicked(picked) {
+          if (picked.ok) lease = picked.lease;
+        },
+        decide: placed,
+        refuse: (code) => options.onDecision(poolName, lane, code, options.now() - startedMs),
+      });
     },
 
     onEnd() {
+      isOver = true;
+      gone?.abort();
       lease?.release();
+      usedQueue?.poke();
       if (watchedId === undefined) return;
       if (lane === "primary") {
         options.watch.primaryOver(watchedId);

@@ -6,7 +6,13 @@ import {
   type PoolEvent,
   type PoolState,
 } from "@umbra/scheduler";
-import { type PickerConfig, pathText, readPickerConfig } from "@umbra/scheduler/config";
+import {
+  type FlowSettings,
+  type PickerConfig,
+  pathText,
+  readPickerConfig,
+} from "@umbra/scheduler/config";
+import { createFlowQueue, type FlowQueue } from "@umbra/scheduler/flow";
 
 /** A pool that requests are picked in: its scheduler state, and which model names it serves. */
 export interface ServedPool {
@@ -20,6 +26,8 @@ export interface ServedPool {
   priorityOf(model: string | undefined): Model["criticality"];
   /** The name to ask an endpoint for, as InferenceModels and InferenceModelRewrites say. */
   readonly rewrite: ModelRewriter;
+  /** Where requests wait while the pool is full; undefined where its configuration has no flow control. */
+  readonly queue: FlowQueue | undefined;
 }
 
 export interface ServedModels {
@@ -53,12 +61,14 @@ export function createPoolRegistry(topology: Topology, options: PoolRegistryOpti
   const registry = new Map<string, ServedPool>();
   for (const pool of topology.pools) {
     if (pool.picker !== "umbra") continue;
-    const state = createPool({
-      name: pool.name,
-      ...options,
-      ...pickerConfigOf(pool)?.poolOptions(),
-    });
-    state.setEndpoints(pool.endpoints);
+    const config = pickerConfigOf(pool);
+    const state = createPool({ name: pool.name, ...options, ...config?.poolOptions() });
+    state.setEndpoints(
+      pool.endpoints.map((address) => ({
+        address,
+        labels: pool.endpointLabels?.[address] ?? {},
+      })),
+    );
     const listedModels = new Set(pool.models.map(({ name }) => name));
     const priorities = new Map(pool.models.map(({ name, criticality }) => [name, criticality]));
     registry.set(pool.name, {
@@ -68,9 +78,27 @@ export function createPoolRegistry(topology: Topology, options: PoolRegistryOpti
       served: createServedModels(),
       priorityOf: (model) => priorities.get(model ?? "") ?? "Standard",
       rewrite: createModelRewriter(pool.rewrites ?? [], options.random),
+      queue: config?.flow === undefined ? undefined : queueOf(state, config.flow, options.now),
     });
   }
   return registry;
+}
+
+/** Bytes of bodies that may wait, unless the configuration says otherwise. */
+const maxQueuedBytes = 256 * 1024 * 1024;
+
+function queueOf(state: PoolState, settings: FlowSettings, now: () => number): FlowQueue {
+  return createFlowQueue({
+    maxBytes: maxQueuedBytes,
+    ...settings,
+    now,
+    schedule(run, afterMs) {
+      const timer = setTimeout(run, afterMs);
+      return () => clearTimeout(timer);
+    },
+    saturation: () => state.saturation(),
+    hasEndpoints: () => state.addresses().length > 0,
+  });
 }
 
 function pickerConfigOf({ name, pickerConfig }: Pool): PickerConfig | undefined {

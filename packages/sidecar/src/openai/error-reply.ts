@@ -43,8 +43,9 @@ export const requestErrorCodes: readonly RequestErrorCode[] = Object.keys(
 export function errorReply(
   code: RequestErrorCode,
   message: string,
+  retryAfterSeconds: number | undefined = kinds[code].retryAfterSeconds,
 ): Extract<Decision, { kind: "reply" }> {
-  const { status, type, param, retryAfterSeconds } = kinds[code];
+  const { status, type, param } = kinds[code];
   const headers = [{ name: "content-type", value: "application/json" }];
   if (retryAfterSeconds !== undefined) {
     headers.push({ name: "retry-after", value: String(retryAfterSeconds) });

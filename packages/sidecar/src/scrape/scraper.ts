@@ -71,7 +71,10 @@ export function startScraper(options: ScraperOptions): Scraper {
     if (!read.ok) {
       return { code: "bad_metrics", reason: `no ${read.missing.join(", ")} in /metrics` };
     }
-    for (const { state } of pools) state.recordScrape(address, read.metrics, startedMs);
+    for (const { state, queue } of pools) {
+      state.recordScrape(address, read.metrics, startedMs);
+      queue?.poke();
+    }
     return undefined;
   }
 
