@@ -60,16 +60,16 @@ export {
 } from "./plugin.ts";
 export type { PoolEvent } from "./pool/events.ts";
 export type { HealthOptions } from "./pool/health.ts";
-export {
-  createPool,
-  type EndpointEntry,
-  type PickOptions,
-  type PoolOptions,
-  type PoolState,
-  type ProfileRule,
-} from "./pool/pool.ts";
+export { createPool } from "./pool/pool.ts";
 export type { PrefixOptions } from "./pool/prefix-view.ts";
 export type { EndpointSnapshot, PoolSnapshot } from "./pool/snapshot.ts";
+export type {
+  EndpointEntry,
+  PickOptions,
+  PoolOptions,
+  PoolState,
+  ProfileRule,
+} from "./pool/types.ts";
 export {
   createProfile,
   type Profile,

@@ -61,6 +61,23 @@ describe("the LRU of block hashes", () => {
   });
 });
 
+test("an LRU that is made smaller gives its room back, and goes on", () => {
+  const lru = createBlockLru(1_000);
+  for (let i = 0; i < 500; i++) lru.touch(i);
+  lru.resize(100);
+  expect([lru.size, lru.capacity, lru.has(399), lru.has(400)]).toEqual([100, 100, false, true]);
+  lru.resize(100);
+  lru.resize(0);
+  expect([lru.size, lru.capacity, lru.has(499)]).toEqual([1, 1, true]);
+  lru.touch(7);
+  lru.resize(3);
+  for (const hash of [8, 9]) lru.touch(hash);
+  expect([7, 8, 9].every((hash) => lru.has(hash))).toBe(true);
+  lru.shrinkTo(5);
+  lru.shrinkTo(-1);
+  expect(lru.size).toBe(0);
+});
+
 describe("the prompt's hash", () => {
   const hashes = (prompt: Uint8Array, seed = 0, most = 100) => {
     const out = new Int32Array(most);

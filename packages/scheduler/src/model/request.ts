@@ -7,6 +7,8 @@ export interface InferenceRequest {
   readonly model: string;
   /** Set when `model` names a LoRA adapter. A name that nobody knows counts as a base model. */
   readonly adapter?: string;
+  /** The base model of `adapter`, where it is known: for profiles and plugins that go by it. */
+  readonly baseModel?: string;
   readonly criticality?: Criticality;
   /** As InferenceObjectives say it: higher first, negative means sheddable. Goes before `criticality`. */
   readonly priority?: number;

@@ -1,15 +1,13 @@
-import type { Admission } from "../admission/admission.ts";
 import { createAdmission } from "../admission/admission.ts";
 import type { Explanation } from "../explanation.ts";
-import type { Endpoint, ModelServerMetrics } from "../model/endpoint.ts";
+import type { Endpoint } from "../model/endpoint.ts";
 import { type InferenceRequest, promptTokensOf } from "../model/request.ts";
 import type { PickContext } from "../plugin.ts";
 import type { Profile, Trace } from "../profile.ts";
 import { defaultProfile } from "../profiles/default.ts";
-import type { Lease, PickResult, SchedulingErrorCode } from "../result.ts";
+import type { Lease, SchedulingErrorCode } from "../result.ts";
 import { eligible } from "./eligible.ts";
-import type { PoolEvent } from "./events.ts";
-import { createHealthCheck, type HealthOptions } from "./health.ts";
+import { createHealthCheck } from "./health.ts";
 import { createLeases } from "./lease.ts";
 import {
   createMember,
@@ -19,72 +17,10 @@ import {
   rememberAdapter,
 } from "./member.ts";
 import { nextBest } from "./next-best.ts";
-import { createPrefixView, type PrefixOptions } from "./prefix-view.ts";
+import { createPrefixView } from "./prefix-view.ts";
 import { doubtContents, forgetContents, hasRestarted } from "./restart.ts";
-import { endpointSnapshot, type PoolSnapshot } from "./snapshot.ts";
-
-export interface PoolOptions {
-  readonly name: string;
-  /** Monotonic, in ms; `performance.now` when absent. */
-  readonly now?: () => number;
-  /** Uniform in [0, 1); `Math.random` when absent. */
-  readonly random?: () => number;
-  /** Age from which metrics count as stale, in ms; 2,000 when absent. */
-  readonly staleAfterMs?: number;
-  /** Endpoints named after the picked one, to be tried if it can't be reached; 2 when absent. */
-  readonly maxFallbacks?: number;
-  /** The first whose `when` says yes is taken; the default profile where none does. */
-  readonly profiles?: readonly ProfileRule[];
-  /** Who is refused when the pool is full; sheddable requests when absent. */
-  readonly admission?: Admission;
-  readonly prefix?: PrefixOptions;
-  readonly health?: HealthOptions;
-  /** Told of all that happens. What it throws comes out of the call that made it happen. */
-  readonly onEvent?: (event: PoolEvent) => void;
-  /** Release leases that were thrown away without their end, and tell of them. Costs each pick some 0.2 µs. */
-  readonly detectLeaks?: boolean;
-}
-
-/** A profile, and which requests it is for: all when `when` is absent. */
-export interface ProfileRule {
-  readonly profile: Profile;
-  readonly when?: (request: InferenceRequest) => boolean;
-}
-
-/** One pool: endpoints and scrapes go in, picks come out. Synchronous, without I/O and timers. */
-export interface PoolState {
-  readonly name: string;
-  /** Names the endpoints. What is known of those that stay is kept. */
-  setEndpoints(endpoints: readonly (string | EndpointEntry)[]): void;
-  /** In the order in which they were set. */
-  addresses(): readonly string[];
-  /** None of a stranger. */
-  labelsOf(address: string): Readonly<Record<string, string>>;
-  /** Takes the metrics of a scrape that was sent at `startedMs` of the pool's clock. Of a stranger it takes none. */
-  recordScrape(address: string, metrics: ModelServerMetrics, startedMs: number): void;
-  /** Notes why a scrape failed. The old metrics stay, and age. */
-  recordScrapeFailure(address: string, reason: string): void;
-  /** Takes how an endpoint has answered, from whoever sees answers and holds no lease. */
-  recordAnswer(address: string, answer: { readonly ok: boolean; readonly ttftMs?: number }): void;
-  pick(request: InferenceRequest, options?: PickOptions): PickResult;
-  /** How the request would be picked now. Changes nothing, except that random numbers are drawn. */
-  explain(request: InferenceRequest): Explanation;
-  /** How full the pool is, by its admission's detector: 0 idle, 1 and more full. */
-  saturation(): number;
-  /** For people and tests: plain data, unchanged by what comes after. */
-  snapshot(): PoolSnapshot;
-}
-
-export interface EndpointEntry {
-  /** `ip:port`. */
-  readonly address: string;
-  readonly labels?: Readonly<Record<string, string>>;
-}
-
-export interface PickOptions {
-  /** The result tells how it came about. Costs more than the pick. */
-  readonly explain?: boolean;
-}
+import { endpointSnapshot } from "./snapshot.ts";
+import type { PoolOptions, PoolState } from "./types.ts";
 
 /** Weight of the newest value in a moving average. */
 const newestWeight = 0.1;

@@ -1,5 +1,5 @@
 import { engineOf, readMetricsPage } from "../metrics/index.ts";
-import type { PoolState } from "../pool/pool.ts";
+import type { PoolState } from "../pool/types.ts";
 
 export interface ScrapingOptions {
   /** Time between two scrapes of an endpoint, in ms; 100 when absent. */

@@ -34,7 +34,9 @@ export function explainCall(query: URLSearchParams, pools: PoolRegistry): Explai
   const request: InferenceRequest = {
     model,
     criticality: pool.priorityOf(askedFor),
-    ...(pool.served.isAdapter(model) ? { adapter: model } : {}),
+    ...(pool.served.isAdapter(model)
+      ? { adapter: model, baseModel: pool.served.baseOf(model) }
+      : {}),
     ...(session === undefined ? {} : { session }),
     ...(promptTokens === undefined ? {} : { promptTokens }),
     ...(priority === undefined ? {} : { priority }),

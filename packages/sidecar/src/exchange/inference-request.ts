@@ -28,7 +28,9 @@ export function inferenceRequest(
   return {
     model,
     criticality: pool.priorityOf(askedFor),
-    ...(pool.served.isAdapter(model) ? { adapter: model } : {}),
+    ...(pool.served.isAdapter(model)
+      ? { adapter: model, baseModel: pool.served.baseOf(model) }
+      : {}),
     ...(prompt === undefined ? {} : { prompt }),
     ...(session === undefined ? {} : { session }),
     ...(outputTokens === undefined ? {} : { expectedOutputTokens: outputTokens }),

@@ -189,10 +189,11 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
       const { fields } = read;
       const request = { model, askedFor: read.model, headers, body, fields };
       const asked = inferenceRequest(pool, request);
-      const placed = (picked: PickResult): Decision => {
+      // The wait for its turn is no part of a pick's time.
+      const placed = (picked: PickResult, sinceMs: number): Decision => {
         if (!picked.ok) {
           const { code, message } = refusals[picked.code];
-          return refuse(code, message, startedMs, headers);
+          return refuse(code, message, sinceMs, headers);
         }
         lease = picked.lease;
         if (isOver) return routed([], undefined);
@@ -216,13 +217,13 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
               isObserved: isTwinMeasured,
             });
           }
-          return decided(routed([destination], sent.body), "picked", startedMs);
+          return decided(routed([destination], sent.body), "picked", sinceMs);
         }
         const setHeaders = [destination, ...mirrored(headers, body, pool, known, fields)];
-        return decided(routed(setHeaders, sent.body), "picked", startedMs);
+        return decided(routed(setHeaders, sent.body), "picked", sinceMs);
       };
       if (lane === "shadow" || pool.queue === undefined) {
-        return placed(pool.state.pick(asked));
+        return placed(pool.state.pick(asked), startedMs);
       }
       usedQueue = pool.queue;
       gone = new AbortController();
@@ -237,7 +238,7 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
         onPicked(picked) {
           if (picked.ok) lease = picked.lease;
         },
-        decide: placed,
+        decide: (picked) => placed(picked, options.now()),
         refuse: (code) => options.onDecision(poolName, lane, code, options.now() - startedMs),
       });
     },

@@ -14,6 +14,14 @@ import {
 } from "@umbra/scheduler/config";
 import { createFlowQueue, type FlowQueue } from "@umbra/scheduler/flow";
 
+/** What one endpoint says it serves. */
+export interface ModelList {
+  readonly base: readonly string[];
+  readonly adapters: readonly string[];
+  /** The base model of each adapter. */
+  readonly parents: ReadonlyMap<string, string>;
+}
+
 /** A pool that requests are picked in: its scheduler state, and which model names it serves. */
 export interface ServedPool {
   readonly name: string;
@@ -32,12 +40,11 @@ export interface ServedPool {
 
 export interface ServedModels {
   /** Base models and adapters of one endpoint. */
-  record(
-    address: string,
-    models: { readonly base: readonly string[]; readonly adapters: readonly string[] },
-  ): void;
+  record(address: string, models: ModelList): void;
   has(model: string): boolean;
   isAdapter(model: string): boolean;
+  /** The base model of an adapter; of any other name the name itself. */
+  baseOf(model: string): string;
   readonly adapters: ReadonlySet<string>;
   readonly base: ReadonlySet<string>;
 }
@@ -111,7 +118,8 @@ function pickerConfigOf({ name, pickerConfig }: Pool): PickerConfig | undefined 
 }
 
 function createServedModels(): ServedModels {
-  const byEndpoint = new Map<string, { base: readonly string[]; adapters: readonly string[] }>();
+  const byEndpoint = new Map<string, ModelList>();
+  let parents: ReadonlyMap<string, string> = new Map();
   let base = new Set<string>();
   let adapters = new Set<string>();
   return {
@@ -119,8 +127,10 @@ function createServedModels(): ServedModels {
       byEndpoint.set(address, models);
       base = new Set([...byEndpoint.values()].flatMap((each) => each.base));
       adapters = new Set([...byEndpoint.values()].flatMap((each) => each.adapters));
+      parents = new Map([...byEndpoint.values()].flatMap((each) => [...each.parents]));
     },
     has: (model) => base.has(model) || adapters.has(model),
+    baseOf: (model) => parents.get(model) ?? model,
     isAdapter: (model) => adapters.has(model) && !base.has(model),
     get base() {
       return base;

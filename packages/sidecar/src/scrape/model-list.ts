@@ -1,9 +1,4 @@
-/** Model names that an endpoint serves. */
-export interface ModelList {
-  readonly base: readonly string[];
-  /** LoRA adapters. vLLM gives them a `parent`, the base model. */
-  readonly adapters: readonly string[];
-}
+import type { ModelList } from "../exchange/pool-registry.ts";
 
 const maxModels = 1_000;
 
@@ -19,10 +14,12 @@ export function readModelList(text: string): ModelList | undefined {
   if (!Array.isArray(data)) return undefined;
   const base: string[] = [];
   const adapters: string[] = [];
+  const parents = new Map<string, string>();
   for (const model of data.slice(0, maxModels) as unknown[]) {
     const { id, parent } = (model ?? {}) as { id?: unknown; parent?: unknown };
     if (typeof id !== "string") continue;
     (typeof parent === "string" ? adapters : base).push(id);
+    if (typeof parent === "string") parents.set(id, parent);
   }
-  return { base, adapters };
+  return { base, adapters, parents };
 }
