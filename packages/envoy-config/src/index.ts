@@ -39,6 +39,7 @@ export type {
   Model,
   ModelRewrite,
   ModelServer,
+  Objective,
   Pool,
   Route,
   RouteAction,

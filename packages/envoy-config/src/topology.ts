@@ -131,6 +131,8 @@ export interface Pool {
   readonly models: readonly Model[];
   /** To which names requests for a model go, from InferenceModels and InferenceModelRewrites; the first for a model counts. */
   readonly rewrites?: readonly ModelRewrite[];
+  /** What requests for this pool may name as their objective, from InferenceObjectives; sorted by name. */
+  readonly objectives?: readonly Objective[];
   /** The EndpointPickerConfig that holds for the pool, as it was written; absent: the default profile. */
   readonly pickerConfig?: unknown;
 }
@@ -138,6 +140,13 @@ export interface Pool {
 export interface Model {
   readonly name: string;
   readonly criticality: "Critical" | "Standard" | "Sheddable";
+}
+
+/** An InferenceObjective. */
+export interface Objective {
+  readonly name: string;
+  /** Higher is served first; below 0 is what may be shed. 0 where the resource says none. */
+  readonly priority: number;
 }
 
 /** Requests for `model`, or for any model without a rewrite where it is absent, are shared out by weight. */

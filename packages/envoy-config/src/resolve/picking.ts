@@ -34,6 +34,18 @@ export function rewritesOf(
   return found.length === 0 ? {} : { rewrites: [...exact, ...general] };
 }
 
+/** The pool's objectives; a name stands once, as resources of one namespace do. */
+export function objectivesOf(
+  pool: InferencePool,
+  { objectives }: Resources,
+): Pick<Pool, "objectives"> {
+  const found = objectives
+    .filter((each) => each.namespace === pool.namespace && each.pool === pool.name)
+    .map(({ name, priority }) => ({ name, priority }))
+    .toSorted((a, b) => order(a.name, b.name));
+  return found.length === 0 ? {} : { objectives: found };
+}
+
 /** The configuration with the pool's name, else the one without a name. */
 export function pickerConfigOf(
   { namespace, name }: InferencePool,

@@ -9,7 +9,7 @@ import type {
   Service,
 } from "../resources/resources.ts";
 import type { Model, Pool } from "../topology.ts";
-import { pickerConfigOf, rewritesOf } from "./picking.ts";
+import { objectivesOf, pickerConfigOf, rewritesOf } from "./picking.ts";
 
 /** What names the model server behind an endpoint, as the reference endpoint picker has it. */
 const engineLabels: ReadonlySet<string> = new Set([
@@ -105,6 +105,7 @@ export function createPoolResolver({
       models: modelsOf(from),
       ...labelsOf(from, found),
       ...rewritesOf(from, resources),
+      ...objectivesOf(from, resources),
       ...pickerConfigOf(from, resources),
     };
     made.set(name, pool);

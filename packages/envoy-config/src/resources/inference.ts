@@ -1,6 +1,12 @@
 import type { ModelRewrite } from "../topology.ts";
 import type { Reader } from "./reader.ts";
-import type { InferenceModel, InferenceModelRewrite, InferencePool, Meta } from "./resources.ts";
+import type {
+  InferenceModel,
+  InferenceModelRewrite,
+  InferenceObjective,
+  InferencePool,
+  Meta,
+} from "./resources.ts";
 
 /** `inference.networking.k8s.io/v1` and `inference.networking.x-k8s.io/v1alpha2`. */
 export function readInferencePool(meta: Meta, spec: Reader): InferencePool {
@@ -45,6 +51,14 @@ export function readInferenceModel(meta: Meta, spec: Reader): InferenceModel | u
   return modelName === undefined || pool === undefined
     ? undefined
     : { ...meta, modelName, pool, criticality, targets };
+}
+
+export function readInferenceObjective(meta: Meta, spec: Reader): InferenceObjective | undefined {
+  const pool = spec.map("poolRef")?.required("name");
+  if (!spec.has("poolRef")) spec.report("error", "UMB0103", "`poolRef` is missing");
+  const priority = spec.integer("priority", -(2 ** 31), 2 ** 31 - 1) ?? 0;
+  spec.warnUnknown();
+  return pool === undefined ? undefined : { ...meta, pool, priority };
 }
 
 export function readInferenceModelRewrite(

@@ -10,7 +10,12 @@ import {
   readService,
 } from "./core.ts";
 import { readHttpRoute } from "./http-route.ts";
-import { readInferenceModel, readInferenceModelRewrite, readInferencePool } from "./inference.ts";
+import {
+  readInferenceModel,
+  readInferenceModelRewrite,
+  readInferenceObjective,
+  readInferencePool,
+} from "./inference.ts";
 import { isPickerConfig, readPickerConfigResource } from "./picker-config.ts";
 import { Reader, type Report, type Source } from "./reader.ts";
 import type { Meta, Resources } from "./resources.ts";
@@ -48,6 +53,7 @@ export function readResources(files: readonly SourceFile[]): ReadResources {
     deployments: [],
     policies: [],
     rewrites: [],
+    objectives: [],
     pickerConfigs: [],
   };
   const seen = new Set<string>();
@@ -143,6 +149,11 @@ const readRewrite: Read = (meta, spec, _root, into) => {
   if (rewrite !== undefined) into.rewrites.push(rewrite);
 };
 
+const readObjective: Read = (meta, spec, _root, into) => {
+  const objective = readInferenceObjective(meta, spec);
+  if (objective !== undefined) into.objectives.push(objective);
+};
+
 const readers: ReadonlyMap<string, Read> = new Map<string, Read>([
   [
     `${gatewayApi}/Gateway`,
@@ -165,6 +176,8 @@ const readers: ReadonlyMap<string, Read> = new Map<string, Read>([
       if (model !== undefined) into.models.push(model);
     },
   ],
+  ["llm-d.ai/InferenceObjective", readObjective],
+  ["inference.networking.x-k8s.io/InferenceObjective", readObjective],
   ["llm-d.ai/InferenceModelRewrite", readRewrite],
   ["inference.networking.x-k8s.io/InferenceModelRewrite", readRewrite],
   [

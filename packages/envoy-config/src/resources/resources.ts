@@ -86,6 +86,11 @@ export interface InferenceModel extends Meta {
   readonly targets: ModelRewrite["targets"];
 }
 
+export interface InferenceObjective extends Meta {
+  readonly pool: string;
+  readonly priority: number;
+}
+
 export interface InferenceModelRewrite extends Meta {
   readonly pool: string;
   /** In order. */
@@ -173,5 +178,6 @@ export interface Resources {
   readonly deployments: Deployment[];
   readonly policies: ShadowPolicy[];
   readonly rewrites: InferenceModelRewrite[];
+  readonly objectives: InferenceObjective[];
   readonly pickerConfigs: PickerConfigResource[];
 }
