@@ -1,40 +1,105 @@
-import type { Diagnostic } from "./diagnostic.ts";
+import type { Severity } from "./diagnostic.ts";
 
 /** Stable: people search for them. */
 export type DiagnosticCode = keyof typeof codes;
 
+export interface CodeMeaning {
+  readonly meaning: string;
+  /** How such a thing is mended, where a diagnostic has nothing more exact to say. */
+  readonly remedy: string;
+}
+
 const codes = {
-  UMB0101: "the YAML can't be read",
-  UMB0102: "a document is not a Kubernetes resource",
-  UMB0103: "a field is missing",
-  UMB0104: "a field has the wrong type or value",
-  UMB0105: "a field is not known",
-  UMB0106: "a resource stands twice",
-  UMB0107: "a resource of this kind is left out",
-  UMB0201: "there is nothing to serve",
-  UMB0202: "a route is attached to no listener",
-  UMB0203: "a backend can't be resolved",
-  UMB0204: "a mirror can't be resolved",
-  UMB0205: "a pool has no known endpoint",
-  UMB0206: "an endpoint list can't be read",
-  UMB0207: "a flag names a resource that is not there",
-  UMB0208: "a feature of a resource is not supported",
-  UMB0209: "two policies hold for the same rule",
-  UMB0210: "a policy's target or candidate is not there",
-  UMB0211: "an EndpointPickerConfig can't be used",
+  UMB0101: {
+    meaning: "the YAML can't be read",
+    remedy: "mend the syntax at this place",
+  },
+  UMB0102: {
+    meaning: "a document is not a Kubernetes resource",
+    remedy: "give it apiVersion, kind and metadata, or remove it",
+  },
+  UMB0103: { meaning: "a field is missing", remedy: "add it" },
+  UMB0104: {
+    meaning: "a field has the wrong type or value",
+    remedy: "write what the message asks for",
+  },
+  UMB0105: { meaning: "a field is not known", remedy: "remove it" },
+  UMB0106: { meaning: "a resource stands twice", remedy: "remove one of them" },
+  UMB0107: {
+    meaning: "a resource of this kind is left out",
+    remedy: "nothing needs to be done: Umbra has no use for it",
+  },
+  UMB0108: {
+    meaning: "a file is beyond what Umbra reads",
+    remedy: "split the file, or take out what nests or repeats",
+  },
+  UMB0109: {
+    meaning: "there are more findings than are shown",
+    remedy: "mend those that are shown, and check again",
+  },
+  UMB0110: {
+    meaning: "characters that are not allowed here",
+    remedy: "write the value without them, the file in UTF-8",
+  },
+  UMB0111: { meaning: "a key stands twice in a map", remedy: "keep one of them" },
+  UMB0201: {
+    meaning: "there is nothing to serve",
+    remedy: "add a Gateway with an HTTP listener; `umbra init` writes one",
+  },
+  UMB0202: {
+    meaning: "a route is attached to no listener",
+    remedy: "check its parentRefs and hostnames, and the listener's allowedRoutes",
+  },
+  UMB0203: {
+    meaning: "a backend can't be resolved",
+    remedy: "add the resource, the port or the ReferenceGrant that the message names",
+  },
+  UMB0204: {
+    meaning: "a mirror can't be resolved",
+    remedy: "add the resource, the port or the ReferenceGrant that the message names",
+  },
+  UMB0205: {
+    meaning: "a pool has no known endpoint",
+    remedy:
+      "name them with --endpoints or the annotation umbra.dev/endpoints, or add its EndpointSlices or ready Pods",
+  },
+  UMB0206: {
+    meaning: "an endpoint list can't be read",
+    remedy: "write ip:port,ip:port, IPv6 in brackets",
+  },
+  UMB0207: {
+    meaning: "a flag names a resource that is not there",
+    remedy: "take a name that is in the files",
+  },
+  UMB0208: {
+    meaning: "a feature of a resource is not supported",
+    remedy: "remove it, or do without as the message says",
+  },
+  UMB0209: {
+    meaning: "two policies hold for the same rule",
+    remedy: "remove one, or name a rule with `sectionName`",
+  },
+  UMB0210: {
+    meaning: "a policy's target or candidate is not there",
+    remedy: "name a route that is there, or add a RequestMirror filter to it",
+  },
+  UMB0211: {
+    meaning: "an EndpointPickerConfig can't be used",
+    remedy: "write what the message says is known",
+  },
 } as const;
 
 /** What each diagnostic code is about. */
-export const diagnosticCodes: Readonly<Record<DiagnosticCode, string>> = codes;
+export const diagnosticCodes: Readonly<Record<DiagnosticCode, CodeMeaning>> = codes;
 
-/** `FILE:LINE:COLUMN severity code message`. */
-export function formatDiagnostic({
-  file,
-  line,
-  column,
-  severity,
-  code,
-  message,
-}: Diagnostic): string {
-  return `${file}:${line}:${column} ${severity} ${code} ${message}`;
+const ranks: Readonly<Record<Severity, number>> = { info: 0, warning: 1, error: 2 };
+
+/** True where `severity` is `threshold` or worse. */
+export function isAtLeast(severity: Severity, threshold: Severity): boolean {
+  return ranks[severity] >= ranks[threshold];
+}
+
+/** Where a code is explained. */
+export function referenceOf(code: string): string {
+  return `docs/errors.md#${code.toLowerCase()}`;
 }

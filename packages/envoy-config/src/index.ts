@@ -9,8 +9,15 @@ export {
 } from "./bootstrap/names.ts";
 export { type BootstrapOptions, defaultBootstrapOptions } from "./bootstrap/options.ts";
 export { renderBootstrap } from "./bootstrap/render.ts";
-export { type DiagnosticCode, diagnosticCodes, formatDiagnostic } from "./codes.ts";
-export type { Diagnostic } from "./diagnostic.ts";
+export {
+  type CodeMeaning,
+  type DiagnosticCode,
+  diagnosticCodes,
+  isAtLeast,
+  referenceOf,
+} from "./codes.ts";
+export type { Diagnostic, Severity, StatusCondition } from "./diagnostic.ts";
+export { type DiagnosticTextOptions, formatDiagnostic } from "./diagnostic-text.ts";
 export { type DirectTopologyOptions, directTopology } from "./direct-topology.ts";
 export { type EndpointList, parseEndpointList } from "./endpoint-list.ts";
 export {
@@ -27,6 +34,7 @@ export {
   type SessionKey,
   sloPresetNames,
 } from "./mirror-policy.ts";
+export { printable, printableJson } from "./printable.ts";
 export { readTopology, type TopologyOptions, type TopologyRead } from "./read-topology.ts";
 export type { CheckPickerConfig } from "./resolve/picking.ts";
 export type { SourceFile } from "./resources/read-resources.ts";

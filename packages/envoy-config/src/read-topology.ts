@@ -2,8 +2,8 @@ import type { Diagnostic } from "./diagnostic.ts";
 import { resolveListeners } from "./resolve/listeners.ts";
 import { type CheckPickerConfig, checkPickerConfigs } from "./resolve/picking.ts";
 import { compare, createPoolResolver } from "./resolve/pools.ts";
+import { nearest } from "./resources/nearest.ts";
 import { readResources, type SourceFile } from "./resources/read-resources.ts";
-import { nearest } from "./resources/reader.ts";
 import type { Resources } from "./resources/resources.ts";
 import type { ModelServer, Topology } from "./topology.ts";
 
@@ -34,6 +34,7 @@ export function readTopology(
   const { resources, diagnostics, report } = readResources(files);
   checkPickerConfigs(resources, options.checkPickerConfig ?? (() => []), report);
   const start = { file: files[0]?.name ?? "-", line: 1, column: 1 };
+  const flags = { file: "command line", line: 1, column: 1 };
   const pools = createPoolResolver({ resources, endpoints, report });
   const listeners = resolveListeners(
     resources,
@@ -51,8 +52,9 @@ export function readTopology(
       report(
         "error",
         "UMB0207",
-        start,
-        `--endpoints names "${name}", which is no InferencePool or Service of the files${meant(name, backends)}`,
+        flags,
+        `--endpoints names "${name}", which is no InferencePool or Service of the files`,
+        meant(name, backends),
       );
     }
   }
@@ -64,8 +66,9 @@ export function readTopology(
       report(
         "error",
         "UMB0207",
-        start,
-        `--listener names "${name}", which is no listener of the files${meant(name, names)}`,
+        flags,
+        `--listener names "${name}", which is no listener of the files`,
+        meant(name, names),
       );
     }
   }
@@ -74,7 +77,7 @@ export function readTopology(
       "error",
       "UMB0201",
       start,
-      "there is no Gateway with an HTTP listener in the files: nothing can be served",
+      "there is no Gateway with an HTTP listener in the files, so nothing can be served",
     );
   }
   const topology: Topology = {
@@ -90,10 +93,11 @@ function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
   return diagnostics.some(({ severity }) => severity === "error");
 }
 
-function meant(name: string, known: readonly string[]): string {
+function meant(name: string, known: readonly string[]): { readonly remedy?: string } {
   const near = nearest(name, known);
-  if (near !== undefined) return `; did you mean "${near}"?`;
-  return known.length === 0 ? "" : `; there are ${[...new Set(known)].slice(0, 10).join(", ")}`;
+  if (near !== undefined) return { remedy: `did you mean "${near}"?` };
+  const some = [...new Set(known)].slice(0, 10).join(", ");
+  return some === "" ? {} : { remedy: `take one of those that are there: ${some}` };
 }
 
 function modelServers({ deployments, pools, services }: Resources): readonly ModelServer[] {

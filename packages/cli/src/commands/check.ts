@@ -30,7 +30,9 @@ export function checkCommand(io: Io): Command {
     .addHelpText("after", "\nExample:\n  $ umbra check -f examples/mirror -o json")
     .action((flags: CheckFlags) => {
       const read = topologyOf(flags, io);
-      for (const diagnostic of read.diagnostics) io.stderr(`${formatDiagnostic(diagnostic)}\n`);
+      for (const diagnostic of read.diagnostics) {
+        io.stderr(`${formatDiagnostic(diagnostic, { hasColour: io.hasColour })}\n`);
+      }
       const errors = read.diagnostics.filter(({ severity }) => severity === "error").length;
       if (errors > 0)
         throw new CommandError(`${errors} ${errors === 1 ? "error" : "errors"} found`);

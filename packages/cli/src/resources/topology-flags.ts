@@ -105,7 +105,9 @@ function checkPickerConfig(value: unknown): ReturnType<CheckPickerConfig> {
 export function soundTopologyOf(flags: TopologyFlags, io: Io): Topology {
   const { topology, diagnostics } = topologyOf(flags, io);
   const worth = diagnostics.filter(({ severity }) => severity !== "info");
-  for (const diagnostic of worth) io.stderr(`${formatDiagnostic(diagnostic)}\n`);
+  for (const diagnostic of worth) {
+    io.stderr(`${formatDiagnostic(diagnostic, { hasColour: io.hasColour })}\n`);
+  }
   const errors = worth.filter(({ severity }) => severity === "error").length;
   if (errors > 0) {
     throw new CommandError(

@@ -93,7 +93,7 @@ export function readReferenceGrant(meta: Meta, spec: Reader): ReferenceGrant {
 export function readDeployment(meta: Meta, spec: Reader): Deployment | undefined {
   const template = spec.map("template");
   for (const container of template?.map("spec")?.maps("containers") ?? []) {
-    const args = [...container.strings("command"), ...container.strings("args")];
+    const args = ["command", "args"].flatMap((key) => container.strings(key, { isText: true }));
     if (
       !args.some((arg) => arg === "--model" || arg.startsWith("--model=") || arg.includes("vllm"))
     )

@@ -46,7 +46,9 @@ interface Filters {
 
 function readRule(rule: Reader): RouteRule {
   const filters = readFilters(rule);
-  const matches = rule.maps("matches").map(readMatch);
+  const given = rule.maps("matches");
+  const matches = given.map(readMatch);
+  const place = rule.place();
   const timeouts = rule.map("timeouts");
   const backends = rule.maps("backendRefs").flatMap((ref) => {
     const weight = ref.integer("weight", 0, million) ?? 1;
@@ -68,8 +70,10 @@ function readRule(rule: Reader): RouteRule {
   const name = rule.string("name");
   rule.warnUnknown();
   return {
+    place,
     name,
     matches: matches.length > 0 ? matches : [anyPath],
+    matchPlaces: given.length > 0 ? given.map((match) => match.place()) : [place],
     ...filters,
     backends,
     timeoutMs: timeouts === undefined ? 0 : timeoutMs(timeouts),

@@ -15,7 +15,7 @@ export function readPickerConfigResource(root: Reader, contents: Node): PickerCo
   const namespace = metadata?.string("namespace") ?? "default";
   return {
     pool: name === undefined ? undefined : { namespace, name },
-    value: contents.toJSON(),
+    value: root.asJson(),
     place: root.place("kind"),
     placeOf: (path) => root.placeOf(nodeAt(contents, path)),
   };

@@ -1,5 +1,4 @@
-import { isMap, LineCounter, type Node, parseAllDocuments } from "yaml";
-import { diagnosticCodes } from "../codes.ts";
+import { isMap, LineCounter, type Node } from "yaml";
 import type { Diagnostic } from "../diagnostic.ts";
 import {
   readDeployment,
@@ -9,6 +8,8 @@ import {
   readReferenceGrant,
   readService,
 } from "./core.ts";
+import { parseDocuments } from "./documents.ts";
+import { decodeFile } from "./file-text.ts";
 import { readHttpRoute } from "./http-route.ts";
 import {
   readInferenceModel,
@@ -16,15 +17,18 @@ import {
   readInferenceObjective,
   readInferencePool,
 } from "./inference.ts";
+import { createBudget, inspectDocument } from "./inspect.ts";
 import { isPickerConfig, readPickerConfigResource } from "./picker-config.ts";
 import { Reader, type Report, type Source } from "./reader.ts";
+import { createReport, type ReportSink } from "./report.ts";
 import type { Meta, Resources } from "./resources.ts";
 import { readShadowPolicy } from "./shadow-policy.ts";
 
 /** A file, as the user named it. */
 export interface SourceFile {
   readonly name: string;
-  readonly text: string;
+  /** As bytes where it is still to be seen whether it is UTF-8. */
+  readonly text: string | Uint8Array;
 }
 
 export interface ReadResources {
@@ -33,14 +37,9 @@ export interface ReadResources {
   readonly report: Report;
 }
 
-const maxDocuments = 20_000;
-
-/** Reads every document of every file; all that is wrong is reported in one pass. */
+/** Reads every document of every file; all that is wrong is reported in one pass. Never throws. */
 export function readResources(files: readonly SourceFile[]): ReadResources {
-  const diagnostics: Diagnostic[] = [];
-  const report: Report = (severity, code, { file, line, column }, message) => {
-    diagnostics.push({ severity, code, message, file, line, column });
-  };
+  const sink = createReport();
   const resources: Resources = {
     gateways: [],
     routes: [],
@@ -57,27 +56,48 @@ export function readResources(files: readonly SourceFile[]): ReadResources {
     pickerConfigs: [],
   };
   const seen = new Set<string>();
-  for (const { name, text } of files) {
-    const lines = new LineCounter();
-    const source: Source = { file: name, lines, report };
-    const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
-    for (const document of "empty" in documents ? [] : documents.slice(0, maxDocuments)) {
-      const [error] = document.errors;
-      if (error !== undefined) {
-        const { line, col } = lines.linePos(error.pos[0]);
-        report(
-          "error",
-          "UMB0101",
-          { file: name, line, column: col },
-          `${diagnosticCodes.UMB0101}: ${error.message.split("\n", 1)[0]}`,
-        );
-        continue;
-      }
-      if (document.contents === null) continue;
-      readDocument(source, document.contents, resources, seen);
-    }
+  for (const file of files) readFile(file, resources, seen, sink);
+  return { resources, diagnostics: sink.diagnostics, report: sink.report };
+}
+
+function readFile(
+  { name: file, text: content }: SourceFile,
+  into: Resources,
+  seen: Set<string>,
+  { report, show }: ReportSink,
+): void {
+  const decoded = decodeFile(content);
+  if (!decoded.ok) {
+    const { line, column, code, message, remedy } = decoded;
+    report("error", code, { file, line, column }, message, { remedy });
+    return;
   }
-  return { resources, diagnostics, report };
+  const { text } = decoded;
+  const lines = new LineCounter();
+  show(file, text, lines);
+  const spend = createBudget();
+  for (const parsed of parseDocuments(text, lines)) {
+    if ("problem" in parsed) {
+      const { code, message, offset } = parsed.problem;
+      const { line, col } = lines.linePos(offset);
+      const place = { file, line: Math.max(1, line), column: Math.max(1, col) };
+      report("error", code, mayHoldSecret(text) ? { ...place, isSecret: true } : place, message);
+      continue;
+    }
+    const { contents } = parsed.document;
+    if (contents === null) continue;
+    const [start = 0, , end = text.length] = contents.range ?? [];
+    const isSecret = mayHoldSecret(text.slice(start, end));
+    const aliases = new Map<Node, Node>();
+    const source: Source = { file, lines, report, aliases, spend, isSecret };
+    inspectDocument(contents, source);
+    readDocument(source, contents, into, seen);
+  }
+}
+
+/** A look at the text, because a document that can't be read has no kind. */
+function mayHoldSecret(text: string): boolean {
+  return /\bkind["']?\s*:\s*["']?Secret\b/.test(text);
 }
 
 function readDocument(source: Source, contents: Node, into: Resources, seen: Set<string>): void {
@@ -119,11 +139,7 @@ function readDocument(source: Source, contents: Node, into: Resources, seen: Set
   if (meta === undefined) return;
   const key = `${group}/${kind}/${meta.namespace}/${meta.name}`;
   if (seen.has(key)) {
-    root.report(
-      "error",
-      "UMB0106",
-      `${kind} "${meta.namespace}/${meta.name}" stands twice: remove one`,
-    );
+    root.report("error", "UMB0106", `${kind} "${meta.namespace}/${meta.name}" stands twice`);
     return;
   }
   seen.add(key);
@@ -210,8 +226,8 @@ function readMeta(root: Reader): Meta | undefined {
   return {
     name,
     namespace: metadata.string("namespace") ?? "default",
-    labels: metadata.texts("labels"),
-    annotations: metadata.texts("annotations"),
+    labels: metadata.texts("labels", { isText: true }),
+    annotations: metadata.texts("annotations", { isText: true }),
     createdAt: metadata.string("creationTimestamp") ?? "",
     place: root.place("kind"),
   };

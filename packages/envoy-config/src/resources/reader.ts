@@ -1,26 +1,72 @@
-import { isMap, isScalar, isSeq, type LineCounter, type Node, type Pair } from "yaml";
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type LineCounter,
+  type Node,
+  type YAMLMap,
+  type YAMLSeq,
+} from "yaml";
 import type { DiagnosticCode } from "../codes.ts";
-import type { Diagnostic } from "../diagnostic.ts";
+import type { Diagnostic, Severity } from "../diagnostic.ts";
+import { unprintableIn } from "../printable.ts";
+import { nearest } from "./nearest.ts";
 
 /** Where a value stands. */
 export interface Place {
   readonly file: string;
   readonly line: number;
   readonly column: number;
+  /** Just behind it, where it ends on the same line. */
+  readonly endColumn?: number;
+  /** The line may hold a secret, and is not shown. */
+  readonly isSecret?: boolean;
 }
+
+/** What a diagnostic may say besides its message. */
+export type DiagnosticExtras = Partial<Pick<Diagnostic, "remedy" | "condition">>;
 
 /** Collects diagnostics of one read. */
 export type Report = (
-  severity: Diagnostic["severity"],
+  severity: Severity,
   code: DiagnosticCode,
   place: Place,
   message: string,
+  extras?: DiagnosticExtras,
 ) => void;
 
+/** One document, and what all its readers share. */
 export interface Source {
   readonly file: string;
   readonly lines: LineCounter;
   readonly report: Report;
+  /** What each alias stands for. */
+  readonly aliases: Map<Node, Node>;
+  readonly spend: Spend;
+  /** Lines of the document are not shown. */
+  readonly isSecret: boolean;
+}
+
+/**
+ * Counts what is read, and how deep: aliases can make much of a little text. False, with a diagnostic the first
+ * time, when it is too much.
+ */
+export type Spend = (count: number, depth: number, tooMuch: () => void) => boolean;
+
+/** Where a node of a document stands. */
+export function placeOf(node: Node, { file, lines, isSecret }: Source): Place {
+  const [start = 0, end = start] = node.range ?? [];
+  const from = lines.linePos(start);
+  const to = lines.linePos(end);
+  const line = Math.max(1, from.line);
+  const column = Math.max(1, from.col);
+  const isOneLine = to.line === from.line && to.col > from.col;
+  return {
+    ...{ file, line, column },
+    ...(isOneLine ? { endColumn: to.col } : {}),
+    ...(isSecret ? { isSecret } : {}),
+  };
 }
 
 /** A map of a YAML document, read field by field; what is wrong is reported where it stands. */
@@ -28,6 +74,7 @@ export class Reader {
   readonly #source: Source;
   readonly #node: Node;
   readonly #read = new Set<string>();
+  #fields: ReadonlyMap<string, Field> | undefined;
 
   constructor(source: Source, node: Node) {
     this.#source = source;
@@ -36,29 +83,30 @@ export class Reader {
 
   /** Where a field stands, or the map itself. */
   place(key?: string): Place {
-    const pair = key === undefined ? undefined : this.#pair(key);
-    return this.placeOf((pair?.value ?? pair?.key ?? this.#node) as Node);
+    const field = key === undefined ? undefined : this.#field(key);
+    return this.placeOf(field?.value ?? field?.key ?? this.#node);
   }
 
   /** Where a node of the same file stands. */
   placeOf(node: Node): Place {
-    const { line, col } = this.#source.lines.linePos(node.range?.[0] ?? 0);
-    return { file: this.#source.file, line: Math.max(1, line), column: Math.max(1, col) };
+    return placeOf(node, this.#source);
   }
 
   report(
-    severity: Diagnostic["severity"],
+    severity: Severity,
     code: DiagnosticCode,
     message: string,
     key?: string,
+    extras?: DiagnosticExtras,
   ): void {
-    this.#source.report(severity, code, this.place(key), message);
+    this.#source.report(severity, code, this.place(key), message, extras);
   }
 
   string(key: string): string | undefined {
     const value = this.#scalar(key);
-    if (value === undefined || typeof value === "string") return value;
-    return this.#wrong(key, "a string");
+    if (typeof value === "string") return this.#sound(key, value);
+    if (value === undefined) return undefined;
+    return this.#wrong(key, "a string", { remedy: `put it in quotes: "${String(value)}"` });
   }
 
   required(key: string): string | undefined {
@@ -74,14 +122,14 @@ export class Reader {
     if (value === undefined) return undefined;
     if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max)
       return value;
-    return this.#wrong(key, `a whole number from ${min} to ${max}`);
+    return this.#wrong(key, `a whole number from ${min} to ${max}`, unquoted(value));
   }
 
   number(key: string, min: number, max: number): number | undefined {
     const value = this.#scalar(key);
     if (value === undefined) return undefined;
     if (typeof value === "number" && value >= min && value <= max) return value;
-    return this.#wrong(key, `a number from ${min} to ${max}`);
+    return this.#wrong(key, `a number from ${min} to ${max}`, unquoted(value));
   }
 
   boolean(key: string): boolean | undefined {
@@ -93,9 +141,11 @@ export class Reader {
   oneOf<T extends string>(key: string, choices: readonly T[]): T | undefined {
     const value = this.string(key);
     const found = choices.find((choice) => choice === value);
-    if (value !== undefined && found === undefined)
-      return this.#wrong(key, `one of ${choices.join(", ")}`);
-    return found;
+    if (value === undefined || found !== undefined) return found;
+    const near = nearest(value, choices);
+    return this.#wrong(key, `one of ${choices.join(", ")}`, {
+      remedy: near === undefined ? "take one of them" : `did you mean ${near}?`,
+    });
   }
 
   map(key: string): Reader | undefined {
@@ -118,22 +168,35 @@ export class Reader {
     return this.#items(key).filter((item) => isMap(item));
   }
 
-  strings(key: string): readonly string[] {
+  /** With `isText` the strings may have several lines. */
+  strings(key: string, { isText = false }: { readonly isText?: boolean } = {}): readonly string[] {
     return this.#items(key).flatMap((item) => {
-      if (isScalar(item)) return [String(item.value)];
+      if (isScalar(item)) {
+        const value = String(item.value);
+        return isText ? value : (this.#sound(key, value, item) ?? []);
+      }
       this.#wrong(key, "a list of strings");
       return [];
     });
   }
 
-  /** All fields that are scalars, as text: labels, annotations, selectors. */
-  texts(key: string): Readonly<Record<string, string>> {
+  /** All fields that are scalars, as text. With `isText` (labels, annotations) they may have several lines. */
+  texts(
+    key: string,
+    { isText = false }: { readonly isText?: boolean } = {},
+  ): Readonly<Record<string, string>> {
     const map = this.#value(key);
     if (map === undefined) return {};
     if (!isMap(map)) return this.#wrong(key, "a map") ?? {};
     const read: [string, string][] = [];
-    for (const { key: name, value } of map.items as Pair<Node, Node | null>[]) {
-      if (isScalar(name) && isScalar(value)) read.push([String(name.value), String(value.value)]);
+    for (const [name, field] of new Reader(this.#source, map).#all()) {
+      if (!isScalar(field.value)) continue;
+      const value = String(field.value.value);
+      const isSound =
+        isText ||
+        (this.#sound(key, name, field.key) !== undefined &&
+          this.#sound(name, value, field.value) !== undefined);
+      if (isSound) read.push([name, value]);
     }
     return Object.fromEntries(read);
   }
@@ -143,14 +206,18 @@ export class Reader {
     const map = this.#value(key);
     if (map === undefined) return undefined;
     return isMap(map)
-      ? (map.toJSON() as Readonly<Record<string, unknown>>)
+      ? (plainValue(map, this.#source) as Readonly<Record<string, unknown>>)
       : this.#wrong(key, "a map");
+  }
+
+  /** The map itself as plain data. */
+  asJson(): unknown {
+    return plainValue(this.#node, this.#source);
   }
 
   /** Names of the fields that are there. */
   keys(): readonly string[] {
-    if (!isMap(this.#node)) return [];
-    return this.#node.items.flatMap(({ key }) => (isScalar(key) ? [String(key.value)] : []));
+    return [...this.#all().keys()];
   }
 
   /** A number or string, as text: `targetPort` may be either. */
@@ -165,31 +232,32 @@ export class Reader {
 
   /** Warns of fields that nothing reads, with the name that was perhaps meant. */
   warnUnknown(...alsoKnown: readonly string[]): void {
-    if (!isMap(this.#node)) return;
     const known = [...this.#read, ...alsoKnown];
-    for (const { key } of this.#node.items) {
-      if (!isScalar(key) || known.includes(String(key.value))) continue;
-      const name = String(key.value);
+    for (const [name, { key }] of this.#all()) {
+      if (known.includes(name)) continue;
       const near = nearest(name, known);
-      const hint = near === undefined ? "remove it" : `did you mean \`${near}\`?`;
-      this.report(
+      this.#source.report(
         "warning",
         "UMB0105",
-        `\`${name.slice(0, 64)}\` is not known here: ${hint}`,
-        name,
+        this.placeOf(key),
+        `\`${name.slice(0, 64)}\` is not known here`,
+        near === undefined ? {} : { remedy: `did you mean \`${near}\`?` },
       );
     }
   }
 
-  #pair(key: string): Pair | undefined {
-    if (!isMap(this.#node)) return undefined;
-    return this.#node.items.find((pair) => isScalar(pair.key) && pair.key.value === key);
+  #all(): ReadonlyMap<string, Field> {
+    this.#fields ??= fieldsOf(this.#node, this.#source);
+    return this.#fields;
+  }
+
+  #field(key: string): Field | undefined {
+    return this.#all().get(key);
   }
 
   #value(key: string): Node | undefined {
     this.#read.add(key);
-    const value = this.#pair(key)?.value as Node | null | undefined;
-    if (value === null || value === undefined) return undefined;
+    const value = this.#field(key)?.value;
     return isScalar(value) && value.value === null ? undefined : value;
   }
 
@@ -199,43 +267,87 @@ export class Reader {
     return isScalar(value) ? value.value : this.#wrong(key, "a single value");
   }
 
-  #items(key: string): readonly unknown[] {
+  #items(key: string): readonly Node[] {
     const value = this.#value(key);
     if (value === undefined) return [];
-    if (isSeq(value)) return value.items;
-    this.#wrong(key, "a list");
-    return [];
+    if (!isSeq(value)) {
+      this.#wrong(key, "a list");
+      return [];
+    }
+    if (!canRead(value, this.#source)) return [];
+    return value.items.map((item) => resolved(item as Node, this.#source));
   }
 
-  #wrong(key: string, expected: string): undefined {
-    this.report("error", "UMB0104", `\`${key}\` must be ${expected}`, key);
+  /** The value, where nothing in it ends a line or steers a terminal. */
+  #sound(key: string, value: string, node?: Node): string | undefined {
+    const found = unprintableIn(value);
+    if (found === undefined) return value;
+    const place = node === undefined ? this.place(key) : this.placeOf(node);
+    this.#source.report("error", "UMB0110", place, `\`${key.slice(0, 64)}\` holds ${found}`);
+    return undefined;
+  }
+
+  #wrong(key: string, expected: string, extras?: DiagnosticExtras): undefined {
+    this.report("error", "UMB0104", `\`${key}\` must be ${expected}`, key, extras);
     return undefined;
   }
 }
 
-/** The closest of the known names, if it is close at all. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let least = Math.max(1, Math.floor(name.length / 3)) + 1;
-  for (const each of known) {
-    const distance = editDistance(name.slice(0, 64), each);
-    if (distance < least) {
-      least = distance;
-      best = each;
-    }
-  }
-  return best;
+function unquoted(value: unknown): DiagnosticExtras {
+  const isQuoted = typeof value === "string" && /^\d{1,15}$/.test(value);
+  return isQuoted ? { remedy: `write it without quotes: ${value}` } : {};
 }
 
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
+interface Field {
+  readonly key: Node;
+  readonly value: Node | undefined;
+}
+
+/** A map's fields by name; those that `<<` merges in stand behind its own. The first of two with one name counts. */
+function fieldsOf(node: Node, source: Source, depth = 0): ReadonlyMap<string, Field> {
+  const fields = new Map<string, Field>();
+  if (!isMap(node) || !canRead(node, source, depth)) return fields;
+  const merged: Node[] = [];
+  for (const { key, value } of node.items) {
+    if (!isScalar(key)) continue;
+    const name = String(key.value);
+    const target = value === null ? undefined : resolved(value as Node, source);
+    if (name === "<<" && isAlias(value) && target !== undefined) merged.push(target);
+    else if (!fields.has(name)) fields.set(name, { key, value: target });
   }
-  return row[b.length] ?? 0;
+  for (const each of merged) {
+    for (const [name, field] of fieldsOf(each, source, depth + 1)) {
+      if (!fields.has(name)) fields.set(name, field);
+    }
+  }
+  return fields;
+}
+
+function canRead(node: YAMLMap | YAMLSeq, source: Source, depth = 0): boolean {
+  return source.spend(node.items.length, depth, () => {
+    source.report(
+      "error",
+      "UMB0108",
+      placeOf(node, source),
+      "the rest of the file is not read: its aliases stand for too much",
+      { remedy: "write out what the aliases stand for" },
+    );
+  });
+}
+
+function resolved(node: Node, { aliases }: Source): Node {
+  return aliases.get(node) ?? node;
+}
+
+function plainValue(node: Node | undefined, source: Source, depth = 0): unknown {
+  if (isScalar(node)) return node.value;
+  if (isSeq(node)) {
+    if (!canRead(node, source, depth)) return [];
+    return node.items.map((item) => plainValue(resolved(item as Node, source), source, depth + 1));
+  }
+  if (!isMap(node)) return null;
+  const entries = [...fieldsOf(node, source, depth)].map(
+    ([name, { value }]) => [name, plainValue(value, source, depth + 1)] as const,
+  );
+  return Object.fromEntries(entries);
 }

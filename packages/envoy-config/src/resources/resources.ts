@@ -39,8 +39,11 @@ export interface ParentRef {
 }
 
 export interface RouteRule {
+  readonly place: Place;
   readonly name: string | undefined;
   readonly matches: readonly RouteMatch[];
+  /** Where each match stands; the rule itself where it names none. */
+  readonly matchPlaces: readonly Place[];
   readonly requestHeaders: HeaderModifier;
   readonly responseHeaders: HeaderModifier;
   readonly rewrite: UrlRewrite | undefined;

@@ -13,7 +13,8 @@ import {
   sloPresetNames,
 } from "../mirror-policy.ts";
 import { durationMs, durationsMs } from "./duration.ts";
-import { nearest, type Reader } from "./reader.ts";
+import { nearest } from "./nearest.ts";
+import type { Reader } from "./reader.ts";
 import type { Meta, PolicyCandidate, PolicyTarget, ShadowPolicy } from "./resources.ts";
 
 /** `umbra.dev/v1alpha1`. Every field but `targetRefs` has a default. */
@@ -43,7 +44,9 @@ function targetRef(ref: Reader): readonly PolicyTarget[] {
   const kind = ref.string("kind") ?? "HTTPRoute";
   const sectionName = ref.string("sectionName");
   if (kind !== "HTTPRoute") {
-    ref.report("error", "UMB0104", "`kind` must be HTTPRoute: that is what has mirrors", "kind");
+    ref.report("error", "UMB0104", "`kind` must be HTTPRoute: that is what has mirrors", "kind", {
+      remedy: "name an HTTPRoute that has a RequestMirror filter",
+    });
     return [];
   }
   const place = ref.place("name");
@@ -75,9 +78,10 @@ function readSampling(from: Reader | undefined): MirrorSampling {
   const key = from?.map("sessionKey");
   const sessionKey = key === undefined ? ({ kind: "user" } as const) : readSessionKey(key);
   if (by === "session" && key === undefined && from !== undefined) {
-    const message =
-      "`sessionKey` is missing: say where the session's name is, {header: NAME}, {user: true} or {promptPrefixBytes: N}";
-    from.report("error", "UMB0103", message, "by");
+    from.report("error", "UMB0103", "`sessionKey` is missing", "by", {
+      remedy:
+        "say where the session's name is: {header: NAME}, {user: true} or {promptPrefixBytes: N}",
+    });
   }
   from?.warnUnknown("percent");
   return { by, sessionKey };
@@ -134,7 +138,15 @@ function readRewrite(from: Reader | undefined): MirrorRewrite {
       : defaultRemovedHeaders;
   for (const name of [...set.map((each) => each.name), ...remove]) {
     if (reserved.test(name)) {
-      headers?.report("error", "UMB0104", `the header ${name.slice(0, 64)} is the gateway's own`);
+      headers?.report(
+        "error",
+        "UMB0104",
+        `the header ${name.slice(0, 64)} is the gateway's own`,
+        undefined,
+        {
+          remedy: "remove it",
+        },
+      );
     }
   }
   headers?.warnUnknown();
@@ -146,9 +158,13 @@ function readRewrite(from: Reader | undefined): MirrorRewrite {
   };
   for (const name of ["model", "stream"]) {
     if (!Object.hasOwn(rewrite.set, name) && !rewrite.remove.includes(name)) continue;
-    const hint =
-      name === "model" ? "use `rewrite.model`" : "a streamed answer and a whole one do not compare";
-    from?.report("error", "UMB0104", `\`${name}\` can't be set or removed here: ${hint}`);
+    const remedy =
+      name === "model"
+        ? "use `rewrite.model`"
+        : "leave it: a streamed answer and a whole one do not compare";
+    from?.report("error", "UMB0104", `\`${name}\` can't be set or removed here`, undefined, {
+      remedy,
+    });
   }
   from?.warnUnknown();
   return rewrite as MirrorRewrite & { readonly set: Readonly<Record<string, JsonValue>> };
@@ -230,8 +246,10 @@ function readGates(from: Reader | undefined): EvaluationPolicy["gates"] {
   for (const name of from.keys()) {
     if (gateNames.includes(name)) continue;
     const near = nearest(name, gateNames);
-    const hint = near === undefined ? `there are ${gateNames.join(", ")}` : `did you mean ${near}?`;
-    from.report("error", "UMB0104", `there is no gate \`${name.slice(0, 64)}\`: ${hint}`, name);
+    from.report("error", "UMB0104", `there is no gate \`${name.slice(0, 64)}\``, name, {
+      remedy:
+        near === undefined ? `take one of ${gateNames.join(", ")}` : `did you mean \`${near}\`?`,
+    });
   }
   return Object.fromEntries(gates);
 }

@@ -1,0 +1,55 @@
+import { styleText } from "node:util";
+import { referenceOf } from "./codes.ts";
+import type { Diagnostic } from "./diagnostic.ts";
+import { printable, printableLine } from "./printable.ts";
+
+export interface DiagnosticTextOptions {
+  /** False when absent. */
+  readonly hasColour?: boolean;
+}
+
+const colours = { error: "red", warning: "yellow", info: "cyan" } as const;
+
+/** How much of a long line is shown. */
+const maxShown = 120;
+
+/**
+ * `FILE:LINE:COLUMN severity code message`, then the line with carets under what is meant, then how to mend it and
+ * where the code is explained. Nothing in it steers a terminal, whatever stands in the files. No line end at the end.
+ */
+export function formatDiagnostic(
+  diagnostic: Diagnostic,
+  { hasColour = false }: DiagnosticTextOptions = {},
+): string {
+  const { file, line, column, severity, code, message, remedy, condition } = diagnostic;
+  const style = (name: Parameters<typeof styleText>[0], text: string) =>
+    hasColour ? styleText(name, text, { validateStream: false }) : text;
+  const set =
+    condition === undefined ? "" : ` [${condition.type}=${condition.status} ${condition.reason}]`;
+  const margin = " ".repeat(String(line).length);
+  const excerpt = excerptOf(diagnostic);
+  return [
+    `${printable(file)}:${line}:${column} ${style(colours[severity], `${severity} ${code}`)} ${printable(message + set)}`,
+    ...(excerpt === undefined
+      ? []
+      : [
+          style("dim", `  ${line} |`) + excerpt.text,
+          style("dim", `  ${margin} |`) + style(colours[severity], excerpt.carets),
+        ]),
+    `  ${excerpt === undefined ? "" : `${margin}   `}${style("bold", "help:")} ${printable(remedy)} (${referenceOf(code)})`,
+  ].join("\n");
+}
+
+/** The part of the line around the place, each with a space before it where it is not empty. */
+function excerptOf({
+  sourceLine,
+  column,
+  endColumn = column + 1,
+}: Diagnostic): { readonly text: string; readonly carets: string } | undefined {
+  if (sourceLine === undefined || sourceLine.trim() === "") return undefined;
+  const at = Math.min(column - 1, sourceLine.length);
+  const start = at < maxShown - 20 ? 0 : at - 20;
+  const shown = printableLine(sourceLine.slice(start, start + maxShown)).trimEnd();
+  const width = Math.max(1, Math.min(endColumn - column, start + shown.length - at));
+  return { text: ` ${shown}`, carets: ` ${" ".repeat(at - start)}${"^".repeat(width)}` };
+}

@@ -1,0 +1,141 @@
+import { Composer, type Document, Lexer, type LineCounter, Parser } from "yaml";
+import type { DiagnosticCode } from "../codes.ts";
+
+export type ParsedDocument =
+  | { readonly document: Document }
+  | { readonly problem: DocumentProblem };
+
+export interface DocumentProblem {
+  readonly code: DiagnosticCode;
+  readonly message: string;
+  /** Where in the text. */
+  readonly offset: number;
+}
+
+const maxDocuments = 20_000;
+const maxDepth = 100;
+
+/**
+ * Parses a file document by document. Only the first problem of a document is told: those behind it come from it.
+ * Nesting is counted on the tokens, before anything is built of them.
+ */
+export function* parseDocuments(text: string, lines: LineCounter): Generator<ParsedDocument> {
+  const parser = new Parser(lines.addNewLine);
+  const measure = createMeasure();
+  let composer = createComposer();
+  let offset = 0;
+  let count = 0;
+  let isBroken = false;
+
+  function* compose(token: Parameters<Composer["next"]>[0]): Generator<ParsedDocument> {
+    if (token.type === "document") isBroken = false;
+    if (token.type === "error") {
+      if (!isBroken) yield { problem: syntaxProblem(token.message, token.offset) };
+      isBroken = true;
+      return;
+    }
+    try {
+      for (const document of composer.next(token)) yield* checked(document);
+    } catch (cause) {
+      if (!(cause instanceof FirstProblem)) throw cause;
+      for (const document of composer.end()) yield* checked(document);
+      composer = createComposer();
+      yield { problem: syntaxProblem(cause.message, cause.offset) };
+    }
+  }
+
+  lines.addNewLine(0);
+  for (const lexeme of new Lexer().lex(text)) {
+    const { depth, width } = measure(lexeme);
+    if (depth > maxDepth) {
+      yield { problem: limitProblem(`more than ${maxDepth} levels of nesting`, offset) };
+      return;
+    }
+    offset += width;
+    for (const token of parser.next(lexeme)) {
+      if (token.type === "document" && ++count > maxDocuments) {
+        yield { problem: limitProblem(`more than ${maxDocuments} documents in one file`, offset) };
+        return;
+      }
+      yield* compose(token);
+    }
+  }
+  for (const token of parser.end()) yield* compose(token);
+  for (const document of composer.end()) yield* checked(document);
+}
+
+function* checked(document: Document.Parsed): Generator<ParsedDocument> {
+  const [error] = document.errors;
+  yield error === undefined
+    ? { document }
+    : { problem: syntaxProblem(error.message, error.pos[0]) };
+}
+
+/** Ends the composing of a document. */
+class FirstProblem extends Error {
+  readonly offset: number;
+
+  constructor(message: string, offset: number) {
+    super(message);
+    this.offset = offset;
+  }
+}
+
+/** Keys are compared by us: the library's way takes time that grows with their square. */
+function createComposer(): Composer {
+  const composer = new Composer({ uniqueKeys: false, prettyErrors: false });
+  let first: FirstProblem | undefined;
+  // A broken document can hold as many problems as bytes, so composing ends at the first. The library catches what
+  // is thrown while it composes a collection, and tells it again as a problem of the collection.
+  const onError = (at: unknown, _code: string, message: string, isWarning?: boolean) => {
+    if (isWarning === true) return;
+    first ??= new FirstProblem(message, offsetOf(at));
+    throw first;
+  };
+  Object.defineProperty(composer, "onError", { value: onError });
+  return composer;
+}
+
+function offsetOf(at: unknown): number {
+  if (typeof at === "number") return at;
+  if (Array.isArray(at)) return Number(at[0]);
+  const { offset } = at as { readonly offset?: number };
+  return offset ?? 0;
+}
+
+function syntaxProblem(message: string, offset: number): DocumentProblem {
+  return {
+    code: "UMB0101",
+    message: `the YAML can't be read: ${message.split("\n", 1)[0]}`,
+    offset,
+  };
+}
+
+function limitProblem(what: string, offset: number): DocumentProblem {
+  return { code: "UMB0108", message: `the rest of the file is not read: ${what}`, offset };
+}
+
+/** Follows how deep the text nests: brackets, and several `-`, `?` or `:` on one line. */
+function createMeasure(): (lexeme: string) => { readonly depth: number; readonly width: number } {
+  let brackets = 0;
+  let onLine = 0;
+  let isScalar = false;
+  return (lexeme) => {
+    const isText = isScalar;
+    isScalar = !isText && lexeme === scalarMark;
+    if (!isText) {
+      if (lexeme === "[" || lexeme === "{") brackets++;
+      else if ((lexeme === "]" || lexeme === "}") && brackets > 0) brackets--;
+      else if (lexeme === "\n" || lexeme === "\r\n") onLine = 0;
+      else if (brackets === 0 && (lexeme === "-" || lexeme === "?" || lexeme === ":")) onLine++;
+    }
+    return {
+      depth: brackets + onLine,
+      width: isText || !marks.has(lexeme) ? lexeme.length : 0,
+    };
+  };
+}
+
+/** What the lexer puts between the parts of the text. */
+const scalarMark = "\x1f";
+const marks: ReadonlySet<string> = new Set(["\x02", "\x18", scalarMark]);

@@ -1,0 +1,83 @@
+import { isAlias, isMap, isScalar, isSeq, type Node } from "yaml";
+import type { DiagnosticCode } from "../codes.ts";
+import { type DiagnosticExtras, placeOf, type Source, type Spend } from "./reader.ts";
+
+const maxDepth = 100;
+
+/** Fields and items that are read of one file, aliases counted as what they stand for. */
+const maxRead = 10_000_000;
+
+/** Walks a document once, in its order: finds what aliases stand for, and keys that no map may have. */
+export function inspectDocument(contents: Node, source: Source): void {
+  const anchors = new Map<string, Node>();
+  const open = new Set<Node>();
+  let isTooDeep = false;
+
+  function tell(
+    code: DiagnosticCode,
+    node: Node,
+    message: string,
+    extras?: DiagnosticExtras,
+  ): void {
+    source.report("error", code, placeOf(node, source), message, extras);
+  }
+
+  function visit(node: Node): void {
+    if (open.size >= maxDepth) {
+      if (!isTooDeep) tell("UMB0108", node, `more than ${maxDepth} levels of nesting`);
+      isTooDeep = true;
+      return;
+    }
+    if (isAlias(node)) {
+      const target = anchors.get(node.source);
+      if (target === undefined) return;
+      if (!open.has(target)) source.aliases.set(node, target);
+      else {
+        tell("UMB0108", node, "this alias stands for the value that holds it", {
+          remedy: "write the value out",
+        });
+      }
+      return;
+    }
+    if (isScalar(node) || isMap(node) || isSeq(node)) {
+      if (node.anchor !== undefined) anchors.set(node.anchor, node);
+    }
+    if (!isMap(node) && !isSeq(node)) return;
+    open.add(node);
+    if (isMap(node)) visitFields(node.items);
+    else for (const item of node.items) if (item !== null) visit(item as Node);
+    open.delete(node);
+  }
+
+  function visitFields(items: readonly { readonly key: unknown; readonly value: unknown }[]): void {
+    const seen = new Set<string>();
+    for (const { key, value } of items) {
+      if (isScalar(key)) {
+        const name = String(key.value);
+        if (name === "__proto__")
+          tell("UMB0110", key, "a key may not be named `__proto__`", { remedy: "remove it" });
+        else if (seen.has(name) && name !== "<<") {
+          tell("UMB0111", key, `\`${name.slice(0, 64)}\` stands twice in this map`);
+        }
+        seen.add(name);
+      }
+      if (key !== null) visit(key as Node);
+      if (value !== null) visit(value as Node);
+    }
+  }
+
+  visit(contents);
+}
+
+/** For one file. */
+export function createBudget(): Spend {
+  let left = maxRead;
+  return (count, depth, tooMuch) => {
+    if (left < 0) return false;
+    left = depth > maxDepth ? -1 : left - count;
+    if (left >= 0) return true;
+    left = -1;
+    tooMuch();
+    return false;
+  };
+}

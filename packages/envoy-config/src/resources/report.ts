@@ -1,0 +1,56 @@
+import type { LineCounter } from "yaml";
+import { diagnosticCodes } from "../codes.ts";
+import type { Diagnostic, Severity } from "../diagnostic.ts";
+import type { Report } from "./reader.ts";
+
+export interface ReportSink {
+  readonly report: Report;
+  readonly diagnostics: Diagnostic[];
+  /** From now on diagnostics of the file show the line that they speak of. */
+  readonly show: (file: string, text: string, lines: LineCounter) => void;
+}
+
+/** Of each severity; who has more mends these first. */
+const maxFindings = 1_000;
+
+/** A longer line is generated, and its start says nothing. */
+const maxLine = 4_096;
+
+/** Collects diagnostics, with the lines that they speak of. */
+export function createReport(): ReportSink {
+  const diagnostics: Diagnostic[] = [];
+  const counts: Record<Severity, number> = { error: 0, warning: 0, info: 0 };
+  const lineOf = new Map<string, (line: number) => string | undefined>();
+
+  const add: Report = (severity, code, place, message, { remedy, condition } = {}) => {
+    const { file, line, column, endColumn, isSecret } = place;
+    const sourceLine = isSecret === true ? undefined : lineOf.get(file)?.(line);
+    diagnostics.push({
+      ...{ severity, code, message, remedy: remedy ?? diagnosticCodes[code].remedy },
+      ...{ file, line, column },
+      ...(endColumn === undefined ? {} : { endColumn }),
+      ...(sourceLine === undefined ? {} : { sourceLine }),
+      ...(condition === undefined ? {} : { condition }),
+    });
+  };
+  return {
+    diagnostics,
+    report: (severity, code, place, message, extras) => {
+      const count = ++counts[severity];
+      if (count <= maxFindings) add(severity, code, place, message, extras);
+      if (count === maxFindings + 1) {
+        const { file, line, column } = place;
+        const more = `there are more findings of severity ${severity} than the ${maxFindings} that are shown`;
+        add("info", "UMB0109", { file, line, column }, more);
+      }
+    },
+    show(file, text, { lineStarts }) {
+      lineOf.set(file, (line) => {
+        const start = lineStarts[line - 1];
+        const end = lineStarts[line] ?? text.length;
+        if (start === undefined || end - start > maxLine) return undefined;
+        return text.slice(start, end).replace(/\r?\n$/, "");
+      });
+    },
+  };
+}
