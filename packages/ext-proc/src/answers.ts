@@ -1,25 +1,31 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { chunkHead } from "./codec/chunk-head.ts";
+import type { MessagePart } from "./codec/request-message.ts";
 import type { Decision, HeaderEntry, JsonObject } from "./exchange.ts";
 import { HeaderValueOption_HeaderAppendAction } from "./gen/envoy/config/core/v3/base_pb.ts";
 import { ProcessingResponseSchema } from "./gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
 
-/** An encoded ProcessingResponse. */
-export type Answer = Uint8Array;
+/** An encoded ProcessingResponse: whole, or as a head and the body behind it, which is then never copied. */
+export type Answer = Uint8Array | SplitAnswer;
+
+export interface SplitAnswer {
+  readonly head: Uint8Array;
+  readonly body: Uint8Array;
+}
 
 /** Envoy's window holds 64 KiB; the rest is room for framing. */
 export const maxChunkBytes = 62_000;
 
 type Response = NonNullable<MessageInitShape<typeof ProcessingResponseSchema>["response"]>;
 
-export type Phase =
-  | "requestHeaders"
-  | "requestBody"
-  | "requestTrailers"
-  | "responseHeaders"
-  | "responseBody"
-  | "responseTrailers";
+export type Phase = MessagePart;
 
-function encode(response: Response, dynamicMetadata?: JsonObject): Answer {
+/** The bytes of an answer in one piece. */
+export function answerBytes(answer: Answer): Uint8Array {
+  return answer instanceof Uint8Array ? answer : Buffer.concat([answer.head, answer.body]);
+}
+
+function encode(response: Response, dynamicMetadata?: JsonObject): Uint8Array {
   const message = create(ProcessingResponseSchema, {
     response,
     ...(dynamicMetadata === undefined ? {} : { dynamicMetadata: mutable(dynamicMetadata) }),
@@ -128,14 +134,8 @@ export function bodyAnswers(
   let start = 0;
   do {
     const end = Math.min(start + maxChunkBytes, body.length);
-    const streamedResponse = {
-      body: body.subarray(start, end),
-      endOfStream: endOfStream && end === body.length,
-    };
-    const bodyMutation = {
-      mutation: { case: "streamedResponse" as const, value: streamedResponse },
-    };
-    answers.push(encode({ case: phase, value: { response: { bodyMutation } } }));
+    const head = chunkHead(phase, end - start, endOfStream && end === body.length);
+    answers.push({ head, body: body.subarray(start, end) });
     start = end;
   } while (start < body.length);
   return answers;

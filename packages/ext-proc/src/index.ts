@@ -1,4 +1,10 @@
-export { type Answer, maxChunkBytes } from "./answers.ts";
+export { type Answer, answerBytes, maxChunkBytes, type SplitAnswer } from "./answers.ts";
+export {
+  type BodyModes,
+  type MessagePart,
+  type RequestMessage,
+  readRequestMessage,
+} from "./codec/request-message.ts";
 export type {
   BodyMode,
   Decision,
@@ -30,4 +36,7 @@ export {
   createExtProcServer,
   type ExtProcServer,
   type ExtProcServerOptions,
+  type TransportName,
+  transportNames,
 } from "./server.ts";
+export type { Certificates } from "./transport/transport.ts";

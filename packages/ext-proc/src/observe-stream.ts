@@ -1,11 +1,10 @@
+import type { RequestMessage } from "./codec/request-message.ts";
 import type { ObserveExchange } from "./exchange.ts";
-import type { ProcessingRequest } from "./gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
-import { readHeaders } from "./headers.ts";
 
 /** The protocol of one stream of copies. Knows no transport. */
 export interface ObserveStream {
   /** Returns true when nothing more is wanted, or nothing more comes: the server then ends the stream. */
-  receive(message: ProcessingRequest): boolean;
+  receive(message: RequestMessage): boolean;
   /** True once the whole answer was seen. */
   readonly isComplete: boolean;
 }
@@ -17,33 +16,26 @@ export function createObserveStream(exchange: ObserveExchange): ObserveStream {
     get isComplete() {
       return isComplete;
     },
-    receive({ request, attributes }) {
-      switch (request.case) {
-        case "requestHeaders": {
-          const { headers, endOfStream } = request.value;
-          const answer = exchange.onRequestHeaders?.(readHeaders(headers), endOfStream);
-          if (answer === "end") isComplete = true;
+    receive(message) {
+      const { endOfStream } = message;
+      switch (message.part) {
+        case "requestHeaders":
+          if (exchange.onRequestHeaders?.(message.headers, endOfStream) === "end")
+            isComplete = true;
           break;
-        }
         case "requestBody":
-          exchange.onRequestBody?.(request.value.body, request.value.endOfStream);
+          exchange.onRequestBody?.(message.body, endOfStream);
           break;
-        case "responseHeaders": {
-          const { headers, endOfStream } = request.value;
-          exchange.onResponseHeaders?.(
-            readHeaders(headers),
-            readAttributes(attributes),
-            endOfStream,
-          );
+        case "responseHeaders":
+          exchange.onResponseHeaders?.(message.headers, message.attributes, endOfStream);
           isComplete = endOfStream;
           break;
-        }
         case "responseBody":
-          exchange.onResponseBody?.(request.value.body, request.value.endOfStream);
-          isComplete = request.value.endOfStream;
+          exchange.onResponseBody?.(message.body, endOfStream);
+          isComplete = endOfStream;
           break;
         case "responseTrailers":
-          exchange.onResponseTrailers?.(readHeaders(request.value.trailers));
+          exchange.onResponseTrailers?.(message.headers);
           isComplete = true;
           break;
         case "requestTrailers":
@@ -53,15 +45,4 @@ export function createObserveStream(exchange: ObserveExchange): ObserveStream {
       return isComplete;
     },
   };
-}
-
-/** Attributes come as a struct for each filter; what they say is text to us. */
-function readAttributes(attributes: ProcessingRequest["attributes"]): ReadonlyMap<string, string> {
-  const read = new Map<string, string>();
-  for (const struct of Object.values(attributes)) {
-    for (const [name, value] of Object.entries(struct)) {
-      if (typeof value === "string" || typeof value === "number") read.set(name, String(value));
-    }
-  }
-  return read;
 }

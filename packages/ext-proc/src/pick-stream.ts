@@ -1,12 +1,7 @@
 import { type Answer, bodyAnswers, goOn, replyAnswer, routeAnswer, waitLonger } from "./answers.ts";
+import type { RequestMessage } from "./codec/request-message.ts";
 import type { BodyMode, Decision, Headers, PendingDecision, PickExchange } from "./exchange.ts";
 import { ProcessingMode_BodySendMode as BodySendMode } from "./gen/envoy/extensions/filters/http/ext_proc/v3/processing_mode_pb.ts";
-import type {
-  HttpBody,
-  HttpHeaders,
-  ProcessingRequest,
-} from "./gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
-import { readHeaders } from "./headers.ts";
 import { ProtocolError } from "./protocol-error.ts";
 
 export interface PickStreamOptions {
@@ -22,7 +17,7 @@ export type Send = (answers: readonly Answer[]) => void;
 /** The protocol of one stream that waits for answers: messages in, encoded answers out. Knows no transport. */
 export interface PickStream {
   /** Answers one message; in FULL_DUPLEX_STREAMED there may be none yet, or many. Throws ProtocolError. */
-  receive(message: ProcessingRequest): readonly Answer[];
+  receive(message: RequestMessage): readonly Answer[];
   /** True once the request was decided. */
   readonly isDecided: boolean;
 }
@@ -41,14 +36,16 @@ export function createPickStream(
   let chunks: Uint8Array[] = [];
   let bodyBytes = 0;
 
-  function requestHeaders(message: ProcessingRequest, value: HttpHeaders): readonly Answer[] {
+  function requestHeaders(message: RequestMessage): readonly Answer[] {
     if (headers !== undefined) throw new ProtocolError("request headers came twice");
-    headers = readHeaders(value.headers);
-    const { endOfStream } = value;
+    headers = message.headers;
+    const { endOfStream } = message;
     const early = exchange.onHeaders?.(headers, {
       endOfStream,
       bodyMode: mode,
-      metadata: message.metadataContext?.filterMetadata ?? {},
+      get metadata() {
+        return message.metadata;
+      },
     });
     if (early !== undefined) return [decided("requestHeaders", early)];
     if (endOfStream || mode === "NONE" || mode === "STREAMED") {
@@ -83,7 +80,7 @@ export function createPickStream(
     return made.kind === "reply" ? replyAnswer(made) : routeAnswer(phase, made);
   }
 
-  function requestBody({ body, endOfStream }: HttpBody): readonly Answer[] {
+  function requestBody({ body, endOfStream }: RequestMessage): readonly Answer[] {
     if (headers === undefined) throw new ProtocolError("a request body came before the headers");
     if (decision !== undefined) {
       return mode === "FULL_DUPLEX_STREAMED"
@@ -130,23 +127,22 @@ export function createPickStream(
     receive(message) {
       // Envoy may have sent more before our reply reached it.
       if (decision?.kind === "reply") return none;
-      if (message.protocolConfig !== undefined) {
-        mode = bodyModes[message.protocolConfig.requestBodyMode] ?? "UNKNOWN";
-        responseMode = message.protocolConfig.responseBodyMode;
+      if (message.bodyModes !== undefined) {
+        mode = bodyModes[message.bodyModes.request] ?? "UNKNOWN";
+        responseMode = message.bodyModes.response;
       }
-      const { request } = message;
-      switch (request.case) {
+      switch (message.part) {
         case "requestHeaders":
-          return requestHeaders(message, request.value);
+          return requestHeaders(message);
         case "requestBody":
-          return requestBody(request.value);
+          return requestBody(message);
         case "requestTrailers":
           return requestTrailers();
         case "responseHeaders":
         case "responseTrailers":
-          return [goOn(request.case)];
+          return [goOn(message.part)];
         case "responseBody": {
-          const { body, endOfStream } = request.value;
+          const { body, endOfStream } = message;
           return responseMode === BodySendMode.FULL_DUPLEX_STREAMED
             ? bodyAnswers("responseBody", body, endOfStream)
             : [goOn("responseBody")];

@@ -1,12 +1,16 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "@jest/globals";
 import {
+  type Answer,
+  answerBytes,
   createPickStream,
   type Decision,
   maxChunkBytes,
   type PickExchange,
   ProcessingRequestSchema,
   ProcessingResponseSchema,
+  type RequestMessage,
+  readRequestMessage,
 } from "@umbra/ext-proc";
 import fc from "fast-check";
 
@@ -48,6 +52,12 @@ const body = (text: string, endOfStream = true): Request => ({
   case: "requestBody",
   value: { body: Buffer.from(text), endOfStream },
 });
+/** As it comes from the wire. */
+function message(init: MessageInitShape<typeof ProcessingRequestSchema>): RequestMessage {
+  return readRequestMessage(
+    toBinary(ProcessingRequestSchema, create(ProcessingRequestSchema, init)),
+  );
+}
 const trailers: Request = { case: "requestTrailers", value: {} };
 
 interface Played {
@@ -80,15 +90,13 @@ function play(
   const answers = messages.flatMap((request, index) => {
     const config =
       index === 0 && mode !== undefined ? { protocolConfig: { requestBodyMode: modes[mode] } } : {};
-    return stream
-      .receive(create(ProcessingRequestSchema, { request, ...config }))
-      .map(describeAnswer);
+    return stream.receive(message({ request, ...config })).map(describeAnswer);
   });
   return { answers, seen };
 }
 
-function describeAnswer(bytes: Uint8Array): string {
-  const { response } = fromBinary(ProcessingResponseSchema, bytes);
+function describeAnswer(answer: Answer): string {
+  const { response } = fromBinary(ProcessingResponseSchema, answerBytes(answer));
   switch (response.case) {
     case "immediateResponse":
       return `reply ${response.value.status?.code}`;
@@ -130,11 +138,13 @@ test("a decision that is pending is said when it is made, and Envoy is asked for
     },
     { maxBodyBytes: 1e6, tooLarge: () => reply },
     (answers) => {
-      sent.push(...answers.map((answer) => fromBinary(ProcessingResponseSchema, answer)));
+      sent.push(
+        ...answers.map((answer) => fromBinary(ProcessingResponseSchema, answerBytes(answer))),
+      );
     },
   );
   const first = { request: headers, protocolConfig: { requestBodyMode: modes.NONE } };
-  expect(stream.receive(create(ProcessingRequestSchema, first))).toEqual([]);
+  expect(stream.receive(message(first))).toEqual([]);
   expect(stream.isDecided).toBe(false);
   await new Promise((resolve) => setImmediate(resolve));
   expect(sent).toMatchObject([{ overrideMessageTimeout: { seconds: 2n, nanos: 500_000_000 } }]);
@@ -295,16 +305,16 @@ describe("a stream that waits for answers", () => {
           request: headers,
           protocolConfig: { requestBodyMode: modes.FULL_DUPLEX_STREAMED },
         };
-        const answers = [...stream.receive(create(ProcessingRequestSchema, first))];
+        const answers = [...stream.receive(message(first))];
         chunks.forEach((chunk, index) => {
           const request: Request = {
             case: "requestBody",
             value: { body: chunk, endOfStream: index === chunks.length - 1 },
           };
-          answers.push(...stream.receive(create(ProcessingRequestSchema, { request })));
+          answers.push(...stream.receive(message({ request })));
         });
         const bodies = answers.slice(1).map((bytes) => {
-          const { response } = fromBinary(ProcessingResponseSchema, bytes);
+          const { response } = fromBinary(ProcessingResponseSchema, answerBytes(bytes));
           const mutation =
             response.case === "requestBody"
               ? response.value.response?.bodyMutation?.mutation

@@ -19,6 +19,7 @@ import {
   type ProcessingResponse,
   HealthCheckResponse_ServingStatus as Serving,
   type StreamOutcome,
+  transportNames,
 } from "@umbra/ext-proc";
 
 const definition = methodDefinition(ExternalProcessor.method.process);
@@ -35,7 +36,7 @@ const responseEnd = create(ProcessingRequestSchema, {
   request: { case: "responseBody", value: { endOfStream: true } },
 });
 
-describe("the ext_proc server", () => {
+describe.each(transportNames)("the ext_proc server on %s", (transport) => {
   let server: ExtProcServer;
   let client: Client;
   let outcomes: StreamOutcome[];
@@ -46,6 +47,7 @@ describe("the ext_proc server", () => {
     outcomes = [];
     errors = [];
     server = createExtProcServer({
+      transport,
       maxBodyBytes: 1_000,
       onError: (cause) => errors.push(cause),
       processor: {

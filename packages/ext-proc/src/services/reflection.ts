@@ -1,0 +1,115 @@
+import {
+  create,
+  type DescFile,
+  fromBinary,
+  type MessageInitShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import { file_envoy_service_ext_proc_v3_external_processor as extProcFile } from "../gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
+import { file_grpc_health_v1_health as healthFile } from "../gen/grpc/health/v1/health_pb.ts";
+import {
+  file_grpc_reflection_v1_reflection as reflectionFile,
+  ServerReflection,
+  type ServerReflectionRequest,
+  ServerReflectionRequestSchema,
+  ServerReflectionResponseSchema,
+} from "../gen/grpc/reflection/v1/reflection_pb.ts";
+import { ProtocolError } from "../protocol-error.ts";
+import { type Method, statusCode } from "../transport/transport.ts";
+import { methodPath } from "./method-path.ts";
+
+type Response = NonNullable<
+  MessageInitShape<typeof ServerReflectionResponseSchema>["messageResponse"]
+>;
+
+/** gRPC's reflection: tools such as grpcurl work without our proto files. Old ones ask for `v1alpha`, the same messages. */
+export function reflectionMethods(): ReadonlyMap<string, Method> {
+  const files = withImports([extProcFile, healthFile, reflectionFile]);
+  const services = [extProcFile, healthFile, reflectionFile].flatMap((file) => file.services);
+
+  function answer({ messageRequest }: ServerReflectionRequest): Response {
+    switch (messageRequest.case) {
+      case "listServices":
+        return {
+          case: "listServicesResponse",
+          value: { service: services.map(({ typeName }) => ({ name: typeName })) },
+        };
+      case "fileByFilename": {
+        const found = files.find(({ name }) => `${name}.proto` === messageRequest.value);
+        return found === undefined ? notFound("file") : descriptors(found);
+      }
+      case "fileContainingSymbol": {
+        const found = files.find((file) => symbolsOf(file).has(messageRequest.value));
+        return found === undefined ? notFound("symbol") : descriptors(found);
+      }
+      default:
+        return notFound("extension");
+    }
+  }
+
+  const method: Method = (call) => ({
+    onMessage(bytes) {
+      const request = readRequest(bytes);
+      const response = create(ServerReflectionResponseSchema, {
+        validHost: request.host,
+        originalRequest: request,
+        messageResponse: answer(request),
+      });
+      call.send([toBinary(ServerReflectionResponseSchema, response)]);
+    },
+    onEnd: () => call.end(),
+    onClose() {},
+  });
+  const path = methodPath(ServerReflection.method.serverReflectionInfo);
+  return new Map([
+    [path, method],
+    [path.replace(".v1.", ".v1alpha."), method],
+  ]);
+}
+
+/** The file first, then what it imports: a tool then need not ask again. */
+function descriptors(file: DescFile): Response {
+  const fileDescriptorProto = withImports([file]).map(({ proto }) =>
+    toBinary(FileDescriptorProtoSchema, proto),
+  );
+  return { case: "fileDescriptorResponse", value: { fileDescriptorProto } };
+}
+
+function notFound(what: string): Response {
+  const value = { errorCode: statusCode.notFound, errorMessage: `there is no such ${what}` };
+  return { case: "errorResponse", value };
+}
+
+function withImports(files: readonly DescFile[]): readonly DescFile[] {
+  const all = new Set<DescFile>();
+  const add = (file: DescFile) => {
+    if (all.has(file)) return;
+    all.add(file);
+    file.dependencies.forEach(add);
+  };
+  files.forEach(add);
+  return [...all];
+}
+
+function symbolsOf({ messages, services, enums }: DescFile): ReadonlySet<string> {
+  return new Set([
+    ...messages.flatMap((message) => [
+      message.typeName,
+      ...[...message.nestedMessages, ...message.nestedEnums].map(({ typeName }) => typeName),
+    ]),
+    ...enums.map(({ typeName }) => typeName),
+    ...services.flatMap((service) => [
+      service.typeName,
+      ...service.methods.map(({ name }) => `${service.typeName}.${name}`),
+    ]),
+  ]);
+}
+
+function readRequest(bytes: Uint8Array): ServerReflectionRequest {
+  try {
+    return fromBinary(ServerReflectionRequestSchema, bytes);
+  } catch (cause) {
+    throw new ProtocolError("the message is no ServerReflectionRequest", { cause });
+  }
+}

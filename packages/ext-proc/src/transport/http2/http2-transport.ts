@@ -1,0 +1,115 @@
+import { chmodSync } from "node:fs";
+import {
+  createSecureServer,
+  createServer,
+  type Http2SecureServer,
+  type Http2Server,
+  type ServerHttp2Session,
+} from "node:http2";
+import { boundAddress, type ListenAddress, listenAddress } from "../listen-address.ts";
+import { removeStaleSocket } from "../stale-socket.ts";
+import type { Certificates, Transport, TransportOptions } from "../transport.ts";
+import { serveStream } from "./call.ts";
+
+const mebibyte = 1024 * 1024;
+
+/** Only the gateway's workers and a few tools connect. */
+const maxConnections = 4_096;
+
+/**
+ * gRPC on `node:http2`, with its framing done here: half the work of a server that is made for every use of gRPC, and
+ * a say in what that leaves at its defaults.
+ */
+export function createHttp2Transport(options: TransportOptions): Transport {
+  const settings = {
+    settings: {
+      maxConcurrentStreams: options.maxConcurrentStreams,
+      initialWindowSize: mebibyte,
+      enablePush: false,
+    },
+    peerMaxConcurrentStreams: options.maxConcurrentStreams,
+    // Envoy ends ext_proc streams with RST_STREAM. Node counts resets as an attack, 1,000 in a burst and 33 a second, and
+    // past that closes the connection with every pick on it. What bounds the peer is the limit of concurrent streams.
+    streamResetBurst: 1_000_000,
+    streamResetRate: 1_000_000,
+    // In MB; at the default of 10 a few large bodies at once would be refused.
+    maxSessionMemory: 4_096,
+  };
+  const server: Http2Server | Http2SecureServer =
+    options.tls === undefined
+      ? createServer(settings)
+      : createSecureServer({
+          ...settings,
+          ...secureContext(options.tls),
+          ...clientChecks(options.tls),
+        });
+  const sessions = new Set<ServerHttp2Session>();
+  let isClosing = false;
+
+  server.maxConnections = maxConnections;
+  server.on("session", (session: ServerHttp2Session) => {
+    sessions.add(session);
+    session.on("close", () => sessions.delete(session));
+    if (isClosing) session.close();
+  });
+  server.on("stream", (stream, headers) => serveStream(stream, headers, options));
+  // A peer that speaks no HTTP/2, or breaks it, loses its connection; there is nobody to tell.
+  server.on("sessionError", () => {});
+  server.on("unknownProtocol", (socket: { destroy(): void }) => socket.destroy());
+
+  return {
+    async listen(text) {
+      const address = listenAddress(text);
+      await removeStaleSocket(address);
+      await bind(server, address, text);
+      if (address.kind === "unix") chmodSync(address.path, 0o600);
+      return boundAddress(text, server.address());
+    },
+    setCertificates(certificates) {
+      if ("setSecureContext" in server) server.setSecureContext(secureContext(certificates));
+    },
+    close(graceMs) {
+      isClosing = true;
+      return new Promise((resolve) => {
+        const timer = setTimeout(() => {
+          for (const session of sessions) session.destroy();
+        }, graceMs);
+        server.close(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+        // Says GOAWAY: open calls go on, new ones go elsewhere.
+        for (const session of sessions) session.close();
+      });
+    },
+  };
+}
+
+function secureContext({ cert, key, clientCa }: Certificates) {
+  return { cert, key, ...(clientCa === undefined ? {} : { ca: clientCa }) };
+}
+
+function clientChecks({ clientCa }: Certificates) {
+  return {
+    ALPNProtocols: ["h2"],
+    minVersion: "TLSv1.2" as const,
+    ...(clientCa === undefined ? {} : { requestCert: true, rejectUnauthorized: true }),
+  };
+}
+
+function bind(server: Http2Server | Http2SecureServer, address: ListenAddress, text: string) {
+  return new Promise<void>((resolve, reject) => {
+    const failed = (cause: Error) =>
+      reject(new Error(`${text} can't be listened on: ${cause.message}`, { cause }));
+    server.once("error", failed);
+    server.listen(
+      address.kind === "unix" ? { path: address.path } : { host: address.host, port: address.port },
+      () => {
+        server.off("error", failed);
+        // A failure to accept (no file descriptor left) passes; what is open goes on.
+        server.on("error", () => {});
+        resolve();
+      },
+    );
+  });
+}

@@ -1,0 +1,15 @@
+const unitMs: Readonly<Record<string, number>> = {
+  H: 3_600_000,
+  M: 60_000,
+  S: 1_000,
+  m: 1,
+  u: 1e-3,
+  n: 1e-6,
+};
+
+/** Reads `grpc-timeout` (at most 8 digits and a unit) as ms; undefined when it is no timeout. */
+export function readTimeout(text: string): number | undefined {
+  const [, digits, unit] = /^(\d{1,8})([HMSmun])$/.exec(text) ?? [];
+  const factor = unitMs[unit ?? ""];
+  return factor === undefined ? undefined : Number(digits) * factor;
+}
