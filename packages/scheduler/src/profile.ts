@@ -23,6 +23,8 @@ export interface Profile {
     context: PickContext,
     trace?: Trace,
   ): Endpoint | RefusedBy;
+  /** True where no filter that refuses requests would leave the endpoint out: it may be named as a fallback. */
+  permits(request: InferenceRequest, endpoint: Endpoint, context: PickContext): boolean;
   /** Tells the plugins of a pick. */
   picked(request: InferenceRequest, endpoint: Endpoint, context: PickContext): void;
 }
@@ -42,6 +44,7 @@ export interface Trace {
 /** Composes a profile: filters narrow, scorers rate, the picker decides. */
 export function createProfile(options: ProfileOptions): Profile {
   const { name, filters = [], scorers = [], picker } = options;
+  const demands = filters.filter(({ refusal }) => refusal !== undefined);
   const refusals = new Map(filters.map((filter) => [filter, { refusedBy: filter }]));
   const listeners = [...filters, ...scorers.map(({ scorer }) => scorer)].filter(
     ({ onPicked }) => onPicked !== undefined,
@@ -96,6 +99,8 @@ export function createProfile(options: ProfileOptions): Profile {
       rate(request, left, context, trace);
       return left[picker.pick(totals, left.length, context.random)] as Endpoint;
     },
+    permits: (request, endpoint, context) =>
+      demands.every((filter) => filter.narrow(request, [endpoint], context).length > 0),
     picked(request, endpoint, context) {
       for (const plugin of listeners) plugin.onPicked?.(request, endpoint, context);
     },

@@ -2,8 +2,10 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "@jest/globals";
 import {
+  admitAll,
   createPool,
   createProfile,
+  decisionTreeProfile,
   defineFilter,
   defineScorer,
   type InferenceRequest,
@@ -177,6 +179,82 @@ describe("a pool", () => {
     expect(picked(one.pool)).toMatchObject({ endpoint: third, fallbacks: [second] });
     const bare = setup({ maxFallbacks: 0 }).pool;
     expect(picked(bare).fallbacks).toEqual([]);
+  });
+});
+
+describe("fallbacks", () => {
+  test("are endpoints that the request may go to: what a demand leaves out is never named", () => {
+    const profile = createProfile({
+      name: "test",
+      filters: [labelFilter({ label: "region", values: ["eu"] })],
+      picker: maxScorePicker,
+    });
+    const { pool } = setup({ profiles: [{ profile }], maxFallbacks: 2 });
+    pool.setEndpoints([
+      { address: first, labels: { region: "eu" } },
+      { address: second, labels: { region: "us" } },
+      { address: third, labels: { region: "eu" } },
+    ]);
+    expect(picked(pool)).toMatchObject({ endpoint: third, fallbacks: [first] });
+  });
+
+  test("of the decision tree have capacity for requests that need it", () => {
+    const { pool, scrape } = setup({
+      profiles: [{ profile: decisionTreeProfile() }],
+      admission: admitAll(),
+    });
+    scrape(first, { waitingRequests: 1 });
+    scrape(second, { waitingRequests: 6 });
+    scrape(third, { waitingRequests: 5 });
+    expect(picked(pool)).toMatchObject({ endpoint: first, fallbacks: [third] });
+    expect(picked(pool, { model: "base", criticality: "Critical" })).toMatchObject({
+      endpoint: first,
+      fallbacks: [third, second],
+    });
+  });
+});
+
+describe("what can't be", () => {
+  const odd = [Number.NaN, Number.POSITIVE_INFINITY, -5];
+
+  test.each(odd)("a count of %d tokens leaves nothing behind", (tokens) => {
+    const { pool } = setup();
+    pool.setEndpoints([first]);
+    const { lease } = picked(pool, {
+      model: "base",
+      prompt: new Uint8Array(400),
+      promptTokens: tokens,
+      expectedOutputTokens: tokens,
+    });
+    expect(of(pool, first)).toMatchObject({ pendingPromptTokens: 100, pendingOutputTokens: 256 });
+    lease.done({ outputTokens: tokens });
+    expect(of(pool, first)).toMatchObject({ pendingPromptTokens: 0, pendingOutputTokens: 0 });
+    picked(pool);
+    expect(of(pool, first)).toMatchObject({ pendingOutputTokens: 256 });
+  });
+
+  test.each(odd)("a first token after %d ms was never seen", (ttftMs) => {
+    const { pool } = setup();
+    pool.recordAnswer(first, { ok: true, ttftMs });
+    expect(of(pool, first)?.ttftMs).toBeUndefined();
+  });
+
+  test("a listener that throws loses no lease", () => {
+    const { pool } = setup({
+      onEvent(event) {
+        if (event.type === "picked") throw new Error("no");
+      },
+    });
+    expect(() => pool.pick(base)).toThrow("no");
+    expect(pool.snapshot().endpoints.map(({ inFlight }) => inFlight)).toEqual([0, 0, 0]);
+  });
+
+  test("an endpoint that is gone is not ejected", () => {
+    const { pool, events } = setup({ health: { failuresToEject: 1 } });
+    const { endpoint, lease } = picked(pool);
+    pool.setEndpoints(addresses.filter((address) => address !== endpoint));
+    lease.fail();
+    expect(events.filter(({ type }) => type === "ejected")).toEqual([]);
   });
 });
 
@@ -454,10 +532,15 @@ describe("a lease", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
         const { pool, clock, scrape } = setup();
+        const shared = new Uint8Array(20_000);
         const leases: ReturnType<typeof picked>["lease"][] = [];
         for (const each of steps) {
           if (each.do === "pick") {
-            const result = pool.pick({ model: "base", promptTokens: each.tokens });
+            const result = pool.pick({
+              model: "base",
+              promptTokens: each.tokens,
+              prompt: shared.subarray(0, 4 * each.tokens),
+            });
             if (result.ok) leases.push(result.lease);
           } else if (each.do === "scrape") {
             scrape(all[each.which] ?? "", {}, clock.ms - each.agoMs);
@@ -466,13 +549,16 @@ describe("a lease", () => {
           } else if (each.do === "wait") {
             clock.ms += each.ms;
           } else {
-            leases[each.which]?.[each.do as "done"]();
+            leases[each.which]?.[each.do as "done"](
+              each.do === "done" ? { outputTokens: each.which ** 2 } : undefined,
+            );
           }
           for (const endpoint of pool.snapshot().endpoints) {
             expect(endpoint.inFlight).toBeGreaterThanOrEqual(0);
             expect(endpoint.sentSinceScrape).toBeGreaterThanOrEqual(0);
             expect(endpoint.sentSinceScrape).toBeLessThanOrEqual(endpoint.inFlight);
             expect(endpoint.pendingPromptTokens).toBeGreaterThanOrEqual(0);
+            expect(endpoint.pendingOutputTokens).toBeGreaterThanOrEqual(0);
           }
         }
         for (const lease of leases) lease.release();
@@ -481,8 +567,8 @@ describe("a lease", () => {
             inFlight: 0,
             sentSinceScrape: 0,
             pendingPromptTokens: 0,
+            pendingOutputTokens: 0,
           });
-          expect(endpoint.pendingOutputTokens).toBeCloseTo(0);
         }
       }),
     );

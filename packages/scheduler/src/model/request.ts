@@ -1,3 +1,5 @@
+import { toldAmount } from "./told-amount.ts";
+
 /** How much a request matters, as InferenceModels say it. Only sheddable ones are refused when a pool is full. */
 export type Criticality = "Critical" | "Standard" | "Sheddable";
 
@@ -48,6 +50,6 @@ const bytesPerToken = 4;
 
 /** Tokens of the request's prompt, estimated where they are not given; 0 where there is no prompt either. */
 export function promptTokensOf({ promptTokens, prompt }: InferenceRequest): number {
-  if (promptTokens !== undefined) return promptTokens;
-  return prompt === undefined ? 0 : Math.ceil(prompt.length / bytesPerToken);
+  const estimate = prompt === undefined ? 0 : Math.ceil(prompt.length / bytesPerToken);
+  return toldAmount(promptTokens) ?? estimate;
 }

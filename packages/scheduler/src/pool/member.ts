@@ -84,15 +84,16 @@ export function open(
     member,
     sentAtMs,
     index: member.open.length,
-    promptTokens,
-    outputTokens,
+    // Whole numbers add up to 0 again.
+    promptTokens: Math.round(promptTokens),
+    outputTokens: Math.round(outputTokens),
     isOpen: true,
   };
   member.open.push(request);
   member.inFlight++;
   member.sentSinceScrape++;
-  member.pendingPromptTokens += promptTokens;
-  member.pendingOutputTokens += outputTokens;
+  member.pendingPromptTokens += request.promptTokens;
+  member.pendingOutputTokens += request.outputTokens;
   return request;
 }
 

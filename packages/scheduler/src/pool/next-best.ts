@@ -3,11 +3,12 @@ import type { Member } from "./member.ts";
 
 const freshness = { fresh: 0, stale: 1, missing: 2 } as const;
 
-/** The best `count` besides the picked one: not ejected, fresh before stale, then by queue. */
+/** The best `count` of those permitted, besides the picked one: not ejected, fresh before stale, then by queue. */
 export function nextBest(
   members: readonly Member[],
   picked: Member,
   count: number,
+  isPermitted: (member: Member) => boolean,
 ): readonly string[] {
   if (count === 0 || members.length === 1) return [];
   const best: Member[] = [];
@@ -15,7 +16,7 @@ export function nextBest(
     if (member === picked) continue;
     let at = best.length;
     while (at > 0 && isBetter(member, best[at - 1] as Member)) at--;
-    if (at >= count) continue;
+    if (at >= count || !isPermitted(member)) continue;
     best.splice(at, 0, member);
     if (best.length > count) best.pop();
   }

@@ -2,6 +2,7 @@ import { createAdmission } from "../admission/admission.ts";
 import type { Explanation } from "../explanation.ts";
 import type { Endpoint } from "../model/endpoint.ts";
 import { type InferenceRequest, promptTokensOf } from "../model/request.ts";
+import { toldAmount } from "../model/told-amount.ts";
 import type { PickContext } from "../plugin.ts";
 import type { Profile, Trace } from "../profile.ts";
 import { defaultProfile } from "../profiles/default.ts";
@@ -64,9 +65,8 @@ export function createPool(options: PoolOptions): PoolState {
     detectLeaks: options.detectLeaks === true,
     onFirstToken: recordTtft,
     onDone(member, usage) {
-      if (usage?.outputTokens !== undefined) {
-        outputTokens += newestWeight * (usage.outputTokens - outputTokens);
-      }
+      const made = toldAmount(usage?.outputTokens);
+      if (made !== undefined) outputTokens += newestWeight * (made - outputTokens);
       health.succeeded(member, now());
     },
     onFail: recordFailure,
@@ -81,6 +81,8 @@ export function createPool(options: PoolOptions): PoolState {
   }
 
   function recordFailure(member: Member): void {
+    // A lease may outlive its endpoint's place in the pool.
+    if (byAddress.get(member.address) !== member) return;
     const forMs = health.failed(member, members, now());
     if (forMs === undefined) return;
     onEvent?.({ type: "ejected", pool: name, endpoint: member.address, forMs });
@@ -112,7 +114,7 @@ export function createPool(options: PoolOptions): PoolState {
     age(nowMs);
     context.nowMs = nowMs;
     context.promptTokens = promptTokensOf(request);
-    context.outputTokens = request.expectedOutputTokens ?? outputTokens;
+    context.outputTokens = toldAmount(request.expectedOutputTokens) ?? outputTokens;
     prefix.begin(request);
     const candidates = eligible(members, request);
     if (candidates.length === 0) {
@@ -134,8 +136,6 @@ export function createPool(options: PoolOptions): PoolState {
     prefix.sent(member);
     if (request.adapter !== undefined) rememberAdapter(member, request.adapter);
     profile.picked(request, member, context);
-    const uncached = Math.max(0, context.promptTokens * (1 - share));
-    const lease = leases.open(member, context.nowMs, uncached, context.outputTokens);
     onEvent?.({
       type: "picked",
       pool: name,
@@ -143,7 +143,8 @@ export function createPool(options: PoolOptions): PoolState {
       endpoint: member.address,
       cachedShare: share,
     });
-    return lease;
+    const uncached = Math.max(0, context.promptTokens * (1 - share));
+    return leases.open(member, context.nowMs, uncached, context.outputTokens);
   }
 
   return {
@@ -199,7 +200,8 @@ export function createPool(options: PoolOptions): PoolState {
     recordAnswer(address, { ok, ttftMs }) {
       const member = byAddress.get(address);
       if (member === undefined) return;
-      if (ttftMs !== undefined) recordTtft(member, ttftMs);
+      const told = toldAmount(ttftMs);
+      if (told !== undefined) recordTtft(member, told);
       if (ok) health.succeeded(member, now());
       else recordFailure(member);
     },
@@ -220,10 +222,11 @@ export function createPool(options: PoolOptions): PoolState {
           ...explanation,
         };
       }
+      const isPermitted = (member: Member) => profile.permits(request, member, context);
       return {
         ok: true,
         endpoint: picked.address,
-        fallbacks: nextBest(candidates, picked, maxFallbacks),
+        fallbacks: nextBest(candidates, picked, maxFallbacks, isPermitted),
         lease: commit(request, picked, profile),
         ...explanation,
       };

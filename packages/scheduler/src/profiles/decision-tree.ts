@@ -40,6 +40,8 @@ export function decisionTreeProfile(): Profile {
       const branch = hasLowQueue ? byAdapter : byQueue;
       return branch.choose(request, endpoints, context, trace);
     },
+    permits: (request, endpoint, context) =>
+      isCritical(request) || withCapacity.permits(request, endpoint, context),
     picked() {},
   };
 }
