@@ -45,6 +45,13 @@ describe("saturation", () => {
     expect(detector([fresh("a", { kvCacheUsage: 0.5 })])).toBe(1);
   });
 
+  test("by utilization, what was sent since the scrape waits where that is asked for", () => {
+    const sent = [{ ...fresh("a", { waitingRequests: 1 }), sentSinceScrape: 2 }];
+    expect(utilizationDetector()(sent)).toBeCloseTo(0.2);
+    expect(utilizationDetector({ withSent: true })(sent)).toBeCloseTo(0.6);
+    expect(admitAll().saturation(sent)).toBeCloseTo(0.6);
+  });
+
   test("by concurrency: requests or tokens", () => {
     expect(concurrencyDetector()([endpoint({ inFlight: 50 }), endpoint()])).toBe(0.25);
     const tokens = endpoint({ pendingPromptTokens: 300_000, pendingOutputTokens: 200_000 });

@@ -226,6 +226,22 @@ schedulingProfiles: [{name: fast}, {name: decode, plugins: [{pluginRef: random-p
     expect(poolOf(text, [{ waitingRequests: 2 }]).saturation()).toBeCloseTo(want);
   });
 
+  test("a pool behind a queue counts what was sent since the scrape as waiting", () => {
+    const detector = "plugins: [{type: utilization-detector}]";
+    const flow =
+      "featureGates: [flowControl]\nflowControl: {saturationDetector: {pluginRef: utilization-detector}}";
+    for (const [text, want] of [
+      [`${detector}\n${flow}`, 0.4],
+      ["featureGates: [flowControl]", 0.4],
+      [detector, 0],
+    ] as const) {
+      const pool = poolOf(text, [{}]);
+      pool.pick({ model: "base" });
+      pool.pick({ model: "base" });
+      expect(pool.saturation()).toBeCloseTo(want);
+    }
+  });
+
   test("says how requests wait", () => {
     const flow = `featureGates: [flowControl]
 plugins: [{type: round-robin-fairness-policy}, {type: global-strict-fairness-policy}, {type: fcfs-ordering-policy}, {type: edf-ordering-policy}, {name: slo, type: slo-deadline-ordering-policy}]
@@ -245,8 +261,9 @@ flowControl:
       maxBytes: 10 * 2 ** 30,
       maxRequests: 1_000,
       ttlMs: 90_000,
-      noEndpointTtlMs: 0,
+      noEndpointTtlMs: Number.POSITIVE_INFINITY,
       defaultBand: { maxRequests: 500, fairness: "round-robin", ordering: "edf" },
+      defaultNegativeBand: { maxBytes: 1_000_000 },
       bands: [
         { priority: 10, fairness: "strict", ordering: "edf" },
         { priority: -1, ordering: "fcfs" },
@@ -325,6 +342,12 @@ flowControl:
     [
       "flowControl: {enableEviction: true}",
       ["flowControl.enableEviction is not supported: requests that run are never ended"],
+    ],
+    [
+      "flowControl: {usageLimitPolicyPluginRef: static}",
+      [
+        "flowControl.usageLimitPolicyPluginRef is not supported: every band waits from saturation 1 on",
+      ],
     ],
     ["flowControl: {priorityBands: [{}]}", ["flowControl.priorityBands[0] has no `priority`"]],
     [

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import { admitAll, createPool } from "@umbra/scheduler";
 import {
   createFlowQueue,
   type FlowEvent,
@@ -7,6 +8,7 @@ import {
   type FlowRequest,
 } from "@umbra/scheduler/flow";
 import fc from "fast-check";
+import { metrics } from "./fixtures.ts";
 
 /** A queue on a clock that a test moves, before a pool with so many places. */
 function setup(overrides: Partial<FlowQueueOptions> = {}) {
@@ -303,6 +305,70 @@ describe("a flow queue", () => {
     await free(3);
     expect(order).toEqual(["high", "mid", "old"]);
     expect([old, high].map(({ result }) => result.outcome?.ok)).toEqual([true, true]);
+  });
+
+  test("nobody loses a place to one that finds no room even then", async () => {
+    const { ask, queue } = setup({ maxBytes: 100 });
+    const low = ask("low", { priority: -1, bytes: 10 });
+    ask("mid", { bytes: 90 });
+    const { result, done } = ask("large", { bytes: 50 });
+    await done;
+    expect(result.outcome).toMatchObject({ ok: false, code: "QUEUE_FULL" });
+    expect(low.result.outcome).toBeUndefined();
+    expect(queue.snapshot()).toMatchObject({ requests: 2, bytes: 100 });
+  });
+
+  test.each([
+    { priority: Number.NaN, bytes: 1 },
+    { priority: 0.5, bytes: 1 },
+    { priority: 0, bytes: Number.NaN },
+    { priority: 0, bytes: -1 },
+  ])("takes no request of priority $priority and $bytes bytes", async (request) => {
+    const { ask, queue } = setup();
+    const { result, done } = ask("odd", request);
+    await done;
+    expect(result.error).toBeInstanceOf(RangeError);
+    expect(queue.snapshot()).toEqual(empty);
+  });
+
+  test("waits without end where its time is infinite", async () => {
+    const { ask, pass, free, order } = setup({ ttlMs: Number.POSITIVE_INFINITY });
+    ask("patient");
+    await pass(10_000);
+    await free(1);
+    expect(order).toEqual(["patient"]);
+  });
+
+  test("negative priorities have a default band of their own", async () => {
+    const { ask } = setup({
+      defaultBand: { maxRequests: 2 },
+      defaultNegativeBand: { maxRequests: 1 },
+    });
+    ask("a");
+    ask("b", { priority: -1 });
+    const [c, d] = [ask("c"), ask("d", { priority: -1 })];
+    await d.done;
+    expect([c.result.outcome, d.result.outcome]).toMatchObject([undefined, { code: "QUEUE_FULL" }]);
+  });
+
+  test("one good scrape does not send all that waits at once", async () => {
+    const pool = createPool({ name: "p", now: () => 0, admission: admitAll() });
+    pool.setEndpoints(["10.0.0.1:1", "10.0.0.2:1"]);
+    const { queue } = setup({ saturation: () => pool.saturation() });
+    const request = { priority: 0, bytes: 1 };
+    const asked = Array.from({ length: 40 }, () =>
+      queue.acquire(request, () => pool.pick({ model: "base" })),
+    );
+    const scrape = () => {
+      for (const address of pool.addresses()) pool.recordScrape(address, metrics(), 1);
+      queue.poke();
+    };
+    scrape();
+    expect(queue.snapshot().requests).toBe(30);
+    scrape();
+    expect(queue.snapshot().requests).toBe(20);
+    queue.close();
+    await Promise.all(asked);
   });
 
   test("a client that goes away leaves the queue, and its signal is not listened to any more", async () => {

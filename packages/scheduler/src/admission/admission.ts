@@ -50,6 +50,8 @@ export function createAdmission(options: AdmissionOptions = {}): Admission {
 }
 
 /** Refuses nobody: for a pool behind a queue, or one whose servers refuse by themselves. */
-export function admitAll(detector: SaturationDetector = utilizationDetector()): Admission {
+export function admitAll(
+  detector: SaturationDetector = utilizationDetector({ withSent: true }),
+): Admission {
   return createAdmission({ detector, shedFrom: Number.POSITIVE_INFINITY });
 }

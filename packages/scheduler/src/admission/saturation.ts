@@ -8,6 +8,11 @@ export interface UtilizationOptions {
   readonly waitingRequests?: number;
   /** Share of the KV cache in use that makes an endpoint full, 0 to 1; 0.8 when absent. */
   readonly kvCacheUsage?: number;
+  /**
+   * True: requests sent since the scrape count as waiting. For a pool behind a queue, which would else send all that
+   * waits at one good scrape.
+   */
+  readonly withSent?: boolean;
 }
 
 /**
@@ -15,13 +20,13 @@ export interface UtilizationOptions {
  * counts as full. Formula and limits of the reference endpoint picker's `utilization-detector`.
  */
 export function utilizationDetector(options: UtilizationOptions = {}): SaturationDetector {
-  const { waitingRequests = 5, kvCacheUsage = 0.8 } = options;
+  const { waitingRequests = 5, kvCacheUsage = 0.8, withSent = false } = options;
   return (endpoints) =>
-    mean(endpoints, ({ metrics }) => {
+    mean(endpoints, ({ metrics, sentSinceScrape }) => {
       if (metrics.kind !== "fresh") return 1;
       const known = metrics.metrics;
       return Math.max(
-        known.waitingRequests / waitingRequests,
+        (known.waitingRequests + (withSent ? sentSinceScrape : 0)) / waitingRequests,
         (known.kvCacheUsage ?? 0) / kvCacheUsage,
       );
     });

@@ -1,6 +1,5 @@
-import type { SaturationDetector } from "../admission/saturation.ts";
 import type { ConfigNode } from "./node.ts";
-import type { MadePlugin } from "./plugin-types.ts";
+import type { CreateDetector, MadePlugin } from "./plugin-types.ts";
 
 /** How requests wait for their turn, as `flowControl` says it. What is absent has the queue's own default. */
 export interface FlowSettings {
@@ -10,6 +9,8 @@ export interface FlowSettings {
   readonly noEndpointTtlMs?: number;
   readonly bands: readonly BandSettings[];
   readonly defaultBand: Omit<BandSettings, "priority">;
+  /** Absent: as `defaultBand`. */
+  readonly defaultNegativeBand?: Omit<BandSettings, "priority">;
 }
 
 export interface BandSettings {
@@ -22,7 +23,7 @@ export interface BandSettings {
 
 export interface FlowControl {
   readonly settings: FlowSettings;
-  readonly detector: SaturationDetector | undefined;
+  readonly detector: CreateDetector | undefined;
 }
 
 /** @param pluginOf the plugin that a node refers to by name */
@@ -68,7 +69,9 @@ export function readFlowControl(
     detectorRef.report("names no saturation detector");
   }
   node.at("saturationDetector").allowOnly(["pluginRef"]);
-  band(node.at("defaultNegativePriorityBand"));
+  const negative = node.at("defaultNegativePriorityBand");
+  const limits = node.at("usageLimitPolicyPluginRef");
+  if (limits.isPresent) limits.report("is not supported: every band waits from saturation 1 on");
   if (node.at("enableEviction").flag() === true) {
     node.at("enableEviction").report("is not supported: requests that run are never ended");
   }
@@ -77,8 +80,9 @@ export function readFlowControl(
       ...present({
         maxRequests: node.at("maxRequests").quantity(),
         maxBytes: node.at("maxBytes").quantity(),
-        ttlMs: node.at("defaultRequestTTL").duration(),
-        noEndpointTtlMs: node.at("noEndpointRequestTTL").duration(),
+        ttlMs: ttl(node.at("defaultRequestTTL")),
+        noEndpointTtlMs: ttl(node.at("noEndpointRequestTTL")),
+        defaultNegativeBand: negative.isPresent ? band(negative) : undefined,
       }),
       bands: node
         .at("priorityBands")
@@ -90,8 +94,14 @@ export function readFlowControl(
         }),
       defaultBand: band(node.at("defaultPriorityBand")),
     },
-    detector: named?.kind === "detector" ? named.detector : undefined,
+    detector: named?.kind === "detector" ? named.create : undefined,
   };
+}
+
+/** Of no time at all the reference says that it has no end. */
+function ttl(node: ConfigNode): number | undefined {
+  const ms = node.duration();
+  return ms === 0 ? Number.POSITIVE_INFINITY : ms;
 }
 
 type Present<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> };

@@ -1,5 +1,4 @@
 import { admitAll, createAdmission } from "../admission/admission.ts";
-import { type SaturationDetector, utilizationDetector } from "../admission/saturation.ts";
 import type { InferenceRequest } from "../model/request.ts";
 import { maxScorePicker } from "../pickers/max-score.ts";
 import type { PrefixOptions } from "../pool/prefix-view.ts";
@@ -8,7 +7,12 @@ import { createProfile, type Profile } from "../profile.ts";
 import { defaultProfile } from "../profiles/default.ts";
 import { type FlowSettings, readFlowControl } from "./flow-control.ts";
 import { type ConfigNode, configNode } from "./node.ts";
-import { type MadePlugin, pluginTypes, readUtilizationDetector } from "./plugin-types.ts";
+import {
+  type CreateDetector,
+  type MadePlugin,
+  pluginTypes,
+  readUtilizationDetector,
+} from "./plugin-types.ts";
 import type { ConfigProblem } from "./problem.ts";
 
 export const pickerConfigKind = "EndpointPickerConfig";
@@ -81,9 +85,10 @@ export function readPickerConfig(value: unknown): PickerConfigResult {
     ...made.map((each) => ("prefix" in each ? each.prefix : {})),
   );
   const flow = readFlowControl(top.at("flowControl"), (node) => pluginAt(node, plugins)?.made);
-  const detector = readDetector(top, plugins) ?? flow.detector ?? utilizationDetector();
+  const detectorOf = readDetector(top, plugins) ?? flow.detector;
   if (problems.length > 0) return { ok: false, problems: unique(problems) };
   const hasQueue = gates.includes("flowControl");
+  const detector = detectorOf?.(hasQueue);
   return {
     ok: true,
     config: {
@@ -91,7 +96,9 @@ export function readPickerConfig(value: unknown): PickerConfigResult {
       poolOptions: () => ({
         profiles: rules(profiles, byHeader),
         // Behind a queue nobody is refused at once.
-        admission: hasQueue ? admitAll(detector) : createAdmission({ detector }),
+        admission: hasQueue
+          ? admitAll(detector)
+          : createAdmission(detector === undefined ? {} : { detector }),
         prefix,
         ...(fallbacks.length === 0 ? {} : { maxFallbacks: Math.max(...fallbacks) - 1 }),
       }),
@@ -219,12 +226,12 @@ function rules(entries: readonly ProfileEntry[], byHeader: boolean): readonly Pr
 }
 
 /** Where it stood before flow control had one of its own. */
-function readDetector(top: ConfigNode, plugins: Plugins): SaturationDetector | undefined {
+function readDetector(top: ConfigNode, plugins: Plugins): CreateDetector | undefined {
   const node = top.at("saturationDetector");
   if (!node.isPresent) return undefined;
   if (node.at("pluginRef").isPresent) {
     const made = pluginAt(node.at("pluginRef"), plugins)?.made;
-    if (made?.kind === "detector") return made.detector;
+    if (made?.kind === "detector") return made.create;
     if (made !== undefined) node.at("pluginRef").report("names no saturation detector");
     return undefined;
   }

@@ -47,12 +47,15 @@ export type MadePlugin =
     }
   | { readonly kind: "profile"; readonly create: () => Profile }
   | { readonly kind: "handler"; readonly byHeader: boolean }
-  | { readonly kind: "detector"; readonly detector: SaturationDetector }
+  | { readonly kind: "detector"; readonly create: CreateDetector }
   | { readonly kind: "prefix index"; readonly prefix: PrefixOptions }
   | { readonly kind: "fairness"; readonly fairness: "round-robin" | "strict" }
   | { readonly kind: "ordering"; readonly ordering: "fcfs" | "edf" }
   /** Named so that configurations of the reference are read; what it does there happens here unasked. */
   | { readonly kind: "nothing" };
+
+/** @param withSent as of `utilizationDetector` */
+export type CreateDetector = (withSent: boolean) => SaturationDetector;
 
 type MakePlugin = (parameters: ConfigNode) => MadePlugin;
 
@@ -116,17 +119,16 @@ const prefixNames = [
   "lruCapacityPerServer",
 ] as const;
 
-export function readUtilizationDetector(parameters: ConfigNode): SaturationDetector {
+export function readUtilizationDetector(parameters: ConfigNode): CreateDetector {
   const names = ["queueDepthThreshold", "kvCacheUtilThreshold", "metricsStalenessThreshold"];
   parameters.allowOnly([...names, "headroom"]);
   parameters.at("metricsStalenessThreshold").duration();
   parameters.at("headroom").number(0);
-  return utilizationDetector(
-    set({
-      waitingRequests: parameters.at("queueDepthThreshold").number(1),
-      kvCacheUsage: parameters.at("kvCacheUtilThreshold").number(0.01, 1),
-    }),
-  );
+  const limits = set<Parameters<typeof utilizationDetector>[0] & object>({
+    waitingRequests: parameters.at("queueDepthThreshold").number(1),
+    kvCacheUsage: parameters.at("kvCacheUtilThreshold").number(0.01, 1),
+  });
+  return (withSent) => utilizationDetector({ ...limits, withSent });
 }
 
 /** Plugin types by name: those of the reference endpoint picker under its names, then ours. */
@@ -234,7 +236,7 @@ export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, Make
   ],
   [
     "utilization-detector",
-    (parameters) => ({ kind: "detector", detector: readUtilizationDetector(parameters) }),
+    (parameters) => ({ kind: "detector", create: readUtilizationDetector(parameters) }),
   ],
   [
     "concurrency-detector",
@@ -246,7 +248,7 @@ export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, Make
           tokens: parameters.at("maxTokenConcurrency").number(1),
         }),
       );
-      return { kind: "detector", detector };
+      return { kind: "detector", create: () => detector };
     },
   ],
   [

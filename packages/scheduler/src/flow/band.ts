@@ -108,8 +108,7 @@ export function createBand(priority: number, limits: BandLimits): Band {
 }
 
 function byDeadline(a: Entry, b: Entry): boolean {
-  const [first, second] = [a, b].map(
-    ({ request }) => request.deadlineMs ?? Number.POSITIVE_INFINITY,
-  ) as [number, number];
+  const first = a.request.deadlineMs ?? Number.POSITIVE_INFINITY;
+  const second = b.request.deadlineMs ?? Number.POSITIVE_INFINITY;
   return first === second ? byAge(a, b) : first < second;
 }

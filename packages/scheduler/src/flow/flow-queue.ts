@@ -23,6 +23,7 @@ export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
     noEndpointTtlMs = ttlMs,
     pollMs = 5,
     defaultBand = {},
+    defaultNegativeBand = defaultBand,
     onEvent,
   } = options;
   const limits = new Map((options.bands ?? []).map((band) => [band.priority, band]));
@@ -37,10 +38,13 @@ export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
   let lastDispatchMs: number | undefined;
   let gapMs = 0;
 
+  const limitsOf = (priority: number) =>
+    limits.get(priority) ?? (priority < 0 ? defaultNegativeBand : defaultBand);
+
   function bandOf(priority: number): Band {
     const known = bands.find((band) => band.priority === priority);
     if (known !== undefined) return known;
-    const made = createBand(priority, limits.get(priority) ?? defaultBand);
+    const made = createBand(priority, limitsOf(priority));
     bands.push(made);
     bands.sort((a, b) => b.priority - a.priority);
     return made;
@@ -106,10 +110,15 @@ export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
   /** Makes room for a request by putting out newer ones of lower bands; false where that is not enough. */
   function makeRoom(band: Band, wanted: number): boolean {
     if (band.requests >= band.maxRequests || band.bytes + wanted > band.maxBytes) return false;
+    let [freeRequests, freeBytes] = [maxRequests - requests, maxBytes - bytes];
+    for (const lower of bands) {
+      if (lower.priority >= band.priority) continue;
+      freeRequests += lower.requests;
+      freeBytes += lower.bytes;
+    }
+    if (freeRequests < 1 || freeBytes < wanted) return false;
     while (requests >= maxRequests || bytes + wanted > maxBytes) {
-      const lowest = bands.at(-1);
-      if (lowest === undefined || lowest.priority >= band.priority) return false;
-      lowest.newest().reject("EVICTED");
+      (bands.at(-1) as Band).newest().reject("EVICTED");
     }
     return true;
   }
@@ -126,10 +135,15 @@ export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
       { signal }: { readonly signal?: AbortSignal } = {},
     ): Promise<FlowOutcome<T>> {
       const { priority } = request;
+      if (!Number.isInteger(priority) || !(request.bytes >= 0)) {
+        throw new RangeError(
+          `a request needs a whole number as priority and its bytes, not ${priority} and ${request.bytes}`,
+        );
+      }
       if (isClosed) return refused("SHUTTING_DOWN", priority, 0);
       if (signal?.aborted === true) return refused("CANCELLED", priority, 0);
       const band = bands.find((each) => each.priority === priority);
-      const ceiling = (limits.get(priority) ?? defaultBand).ceiling ?? 1;
+      const { ceiling = 1 } = limitsOf(priority);
       const isFirst =
         band === undefined && (bands[0]?.priority ?? Number.NEGATIVE_INFINITY) < priority;
       if (isFirst && canDispatch(ceiling)) {

@@ -61,7 +61,7 @@ export interface FlowQueueOptions {
   /** All bands together; 10,000 and 1 GiB when absent. */
   readonly maxRequests?: number;
   readonly maxBytes?: number;
-  /** Longest wait, in ms; 60,000 when absent. */
+  /** Longest wait, in ms; 60,000 when absent, `Infinity` for no end. */
   readonly ttlMs?: number;
   /** Longest wait of a request that finds the pool empty, in ms; `ttlMs` when absent. */
   readonly noEndpointTtlMs?: number;
@@ -70,6 +70,8 @@ export interface FlowQueueOptions {
   readonly bands?: readonly (BandLimits & { readonly priority: number })[];
   /** Of priorities without a band of their own. */
   readonly defaultBand?: BandLimits;
+  /** Of negative ones; `defaultBand` when absent. */
+  readonly defaultNegativeBand?: BandLimits;
   readonly onEvent?: (event: FlowEvent) => void;
 }
 
@@ -100,6 +102,8 @@ export interface FlowQueue {
   /**
    * Resolves once it is the request's turn, with what `take` has returned then. `take` runs synchronously; where it
    * returns undefined the request can't be placed now and stays first. What `take` throws rejects the promise.
+   *
+   * Rejects with a RangeError for a priority that is no whole number, or bytes that are no number of bytes.
    */
   acquire<T>(
     request: FlowRequest,
