@@ -58,7 +58,7 @@ export {
   type Scorer,
   type WeightedScorer,
 } from "./plugin.ts";
-export type { PoolEvent } from "./pool/events.ts";
+export type { PluginTime, PoolEvent } from "./pool/events.ts";
 export type { HealthOptions } from "./pool/health.ts";
 export { createPool } from "./pool/pool.ts";
 export type { PrefixOptions } from "./pool/prefix-view.ts";
@@ -72,6 +72,8 @@ export type {
 } from "./pool/types.ts";
 export {
   createProfile,
+  type OnStep,
+  type PluginPoint,
   type Profile,
   type ProfileOptions,
   type RefusedBy,

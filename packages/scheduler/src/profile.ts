@@ -22,6 +22,7 @@ export interface Profile {
     endpoints: readonly Endpoint[],
     context: PickContext,
     trace?: Trace,
+    onStep?: OnStep,
   ): Endpoint | RefusedBy;
   /** True where no filter that refuses requests would leave the endpoint out: it may be named as a fallback. */
   permits(request: InferenceRequest, endpoint: Endpoint, context: PickContext): boolean;
@@ -41,6 +42,11 @@ export interface Trace {
   readonly totals: EndpointScore[];
 }
 
+/** Told each time that a plugin of a choice has run: for measuring them one by one. */
+export type OnStep = (point: PluginPoint, name: string) => void;
+
+export type PluginPoint = "filter" | "scorer" | "picker";
+
 /** Composes a profile: filters narrow, scorers rate, the picker decides. */
 export function createProfile(options: ProfileOptions): Profile {
   const { name, filters = [], scorers = [], picker } = options;
@@ -58,6 +64,7 @@ export function createProfile(options: ProfileOptions): Profile {
     endpoints: readonly Endpoint[],
     context: PickContext,
     trace: Trace | undefined,
+    onStep: OnStep | undefined,
   ): void {
     const count = endpoints.length;
     if (totals.length < count) {
@@ -73,6 +80,7 @@ export function createProfile(options: ProfileOptions): Profile {
         scores[i] = score;
         totals[i] = (totals[i] as number) + weight * score;
       }
+      onStep?.("scorer", scorer.name);
       trace?.scorers.push({ name: scorer.name, weight, scores: byEndpoint(endpoints, scores) });
     }
     if (scorers.length > 0) trace?.totals.push(...byEndpoint(endpoints, totals));
@@ -81,12 +89,13 @@ export function createProfile(options: ProfileOptions): Profile {
   return {
     name,
     picker: picker.name,
-    choose(request, endpoints, context, trace) {
+    choose(request, endpoints, context, trace, onStep) {
       let left = endpoints;
       for (const filter of filters) {
         // A preference among one is none; a demand is one even there.
         const needless = left.length === 1 && filter.refusal === undefined;
         const kept = needless ? left : filter.narrow(request, left, context);
+        onStep?.("filter", filter.name);
         if (kept.length === 0 && filter.refusal !== undefined) {
           trace?.filters.push({ name: filter.name, survivors: [], isSkipped: false });
           return refusals.get(filter) as RefusedBy;
@@ -96,8 +105,10 @@ export function createProfile(options: ProfileOptions): Profile {
         trace?.filters.push({ name: filter.name, survivors: left.map(addressOf), isSkipped });
       }
       if (left.length === 1) return left[0] as Endpoint;
-      rate(request, left, context, trace);
-      return left[picker.pick(totals, left.length, context.random)] as Endpoint;
+      rate(request, left, context, trace, onStep);
+      const index = picker.pick(totals, left.length, context.random);
+      onStep?.("picker", picker.name);
+      return left[index] as Endpoint;
     },
     permits: (request, endpoint, context) =>
       demands.every((filter) => filter.narrow(request, [endpoint], context).length > 0),

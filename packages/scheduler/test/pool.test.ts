@@ -264,7 +264,7 @@ describe("a pool refuses", () => {
     pool.setEndpoints([]);
     expect(pool.pick(base)).toEqual({ ok: false, code: "POOL_EMPTY" });
     expect(events).toEqual([
-      { type: "refused", pool: "pool", profile: undefined, code: "POOL_EMPTY" },
+      { type: "refused", pool: "pool", profile: undefined, code: "POOL_EMPTY", tookMs: 0 },
     ]);
   });
 
@@ -693,6 +693,64 @@ describe("passive health", () => {
     const { fail, events } = failing({ failuresToEject: 1 });
     fail(first, 9);
     expect(events).toHaveLength(1);
+  });
+});
+
+describe("a pool that is to time its picks", () => {
+  const slow = (clock: { ms: number }) =>
+    createProfile({
+      name: "slow",
+      filters: [
+        {
+          name: "a-filter",
+          narrow(_request, endpoints) {
+            clock.ms += 1;
+            return endpoints;
+          },
+        },
+      ],
+      scorers: [{ scorer: defineScorer({ name: "a-scorer", rate: () => ++clock.ms }), weight: 1 }],
+      picker: {
+        name: "a-picker",
+        pick() {
+          clock.ms += 7;
+          return 1;
+        },
+      },
+    });
+
+  test("tells of one pick in so many, plugin by plugin, and of each how long it took", () => {
+    const clock = { ms: 0 };
+    const profiles = [{ profile: slow(clock) }];
+    const { pool, events } = setup({ profiles, timeEvery: 3, now: () => clock.ms });
+    for (let i = 0; i < 4; i++) picked(pool).lease.done();
+    expect(events.map(({ type }) => type)).toEqual([
+      ...["timed", "picked", "picked", "picked", "timed", "picked"],
+    ]);
+    expect(events[0]).toEqual({
+      type: "timed",
+      pool: "pool",
+      profile: "slow",
+      steps: [
+        { point: "filter", name: "a-filter", tookMs: 1 },
+        { point: "scorer", name: "a-scorer", tookMs: 3 },
+        { point: "picker", name: "a-picker", tookMs: 7 },
+      ],
+    });
+    expect(events[1]).toMatchObject({ type: "picked", tookMs: 11, promptTokens: 0 });
+  });
+
+  test("tells nothing of a request that no profile has seen", () => {
+    const { pool, events } = setup({ timeEvery: 1 });
+    pool.setEndpoints([]);
+    pool.pick(base);
+    expect(events.map(({ type }) => type)).toEqual(["refused"]);
+  });
+
+  test("times them all the same where nobody listens", () => {
+    const pool = createPool({ name: "pool", timeEvery: 1 });
+    pool.setEndpoints(addresses);
+    expect(picked(pool).endpoint).toMatch(/^10\.0\.0/);
   });
 });
 

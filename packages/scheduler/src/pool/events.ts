@@ -1,3 +1,4 @@
+import type { PluginPoint } from "../profile.ts";
 import type { SchedulingErrorCode } from "../result.ts";
 
 /** What a pool tells its one listener, as it happens. Told synchronously: a listener on every pick's path is to be cheap. */
@@ -9,12 +10,25 @@ export type PoolEvent =
       readonly endpoint: string;
       /** 0 to 1; 0 where no scorer asked. */
       readonly cachedShare: number;
+      /** Of the request, estimated where it does not say. */
+      readonly promptTokens: number;
+      /** The whole decision, in ms. */
+      readonly tookMs: number;
     }
   | {
       readonly type: "refused";
       readonly pool: string;
       readonly profile: string | undefined;
       readonly code: SchedulingErrorCode;
+      readonly tookMs: number;
+    }
+  | {
+      /** One pick in `timeEvery` was measured plugin by plugin. */
+      readonly type: "timed";
+      readonly pool: string;
+      readonly profile: string;
+      /** In the order in which they ran. */
+      readonly steps: readonly PluginTime[];
     }
   | {
       readonly type: "ejected";
@@ -28,3 +42,10 @@ export type PoolEvent =
   | { readonly type: "restarted"; readonly pool: string; readonly endpoint: string }
   /** A lease was thrown away without its end; it has been released. Only with `detectLeaks`. */
   | { readonly type: "lease_leaked"; readonly pool: string; readonly endpoint: string };
+
+/** How long one plugin took in one pick. */
+export interface PluginTime {
+  readonly point: PluginPoint;
+  readonly name: string;
+  readonly tookMs: number;
+}

@@ -8,6 +8,7 @@ import type { Profile, Trace } from "../profile.ts";
 import { defaultProfile } from "../profiles/default.ts";
 import type { Lease, SchedulingErrorCode } from "../result.ts";
 import { eligible } from "./eligible.ts";
+import type { PluginTime } from "./events.ts";
 import { createHealthCheck } from "./health.ts";
 import { createLeases } from "./lease.ts";
 import {
@@ -21,6 +22,7 @@ import { nextBest } from "./next-best.ts";
 import { createPrefixView } from "./prefix-view.ts";
 import { doubtContents, forgetContents, hasRestarted } from "./restart.ts";
 import { endpointSnapshot } from "./snapshot.ts";
+import { stopwatch } from "./stopwatch.ts";
 import type { PoolOptions, PoolState } from "./types.ts";
 
 /** Weight of the newest value in a moving average. */
@@ -43,6 +45,7 @@ export function createPool(options: PoolOptions): PoolState {
     maxFallbacks = 2,
     profiles = [],
     admission = createAdmission(),
+    timeEvery,
     onEvent,
   } = options;
   const fallbackProfile = defaultProfile();
@@ -51,6 +54,7 @@ export function createPool(options: PoolOptions): PoolState {
   let byAddress = new Map<string, Member>();
   let members: readonly Member[] = [];
   let outputTokens = firstOutputTokens;
+  let picks = 0;
 
   const context: MutableContext = {
     nowMs: 0,
@@ -109,7 +113,11 @@ export function createPool(options: PoolOptions): PoolState {
     return fallbackProfile;
   }
 
-  function decide(request: InferenceRequest, trace: Trace | undefined): Decision {
+  function decide(
+    request: InferenceRequest,
+    trace: Trace | undefined,
+    steps: PluginTime[] | undefined,
+  ): Decision {
     const nowMs = now();
     age(nowMs);
     context.nowMs = nowMs;
@@ -123,7 +131,8 @@ export function createPool(options: PoolOptions): PoolState {
     const refusal = admission.refuses(request, candidates);
     if (refusal !== undefined) return { candidates, code: refusal };
     const profile = profileFor(request);
-    const choice = profile.choose(request, candidates, context, trace);
+    const onStep = steps === undefined ? undefined : stopwatch(now, steps);
+    const choice = profile.choose(request, candidates, context, trace, onStep);
     if ("refusedBy" in choice) {
       const { name: by, refusal: code = "NO_ELIGIBLE_ENDPOINT" } = choice.refusedBy;
       return { candidates, profile, code, by };
@@ -142,6 +151,8 @@ export function createPool(options: PoolOptions): PoolState {
       profile: profile.name,
       endpoint: member.address,
       cachedShare: share,
+      promptTokens: context.promptTokens,
+      tookMs: now() - context.nowMs,
     });
     const uncached = Math.max(0, context.promptTokens * (1 - share));
     return leases.open(member, context.nowMs, uncached, context.outputTokens);
@@ -208,11 +219,22 @@ export function createPool(options: PoolOptions): PoolState {
 
     pick(request, { explain = false } = {}) {
       const trace = explain ? createTrace() : undefined;
-      const decision = decide(request, trace);
+      const isTimed = timeEvery !== undefined && picks++ % timeEvery === 0;
+      const steps: PluginTime[] | undefined = isTimed ? [] : undefined;
+      const decision = decide(request, trace, steps);
       const { candidates, profile, picked, code = "POOL_EMPTY", by } = decision;
+      if (steps !== undefined && profile !== undefined) {
+        onEvent?.({ type: "timed", pool: name, profile: profile.name, steps });
+      }
       const explanation = trace === undefined ? {} : { explanation: explained(decision, trace) };
       if (picked === undefined || profile === undefined) {
-        onEvent?.({ type: "refused", pool: name, profile: profile?.name, code });
+        onEvent?.({
+          type: "refused",
+          pool: name,
+          profile: profile?.name,
+          code,
+          tookMs: now() - context.nowMs,
+        });
         const { retryAfterMs } = admission;
         return {
           ok: false,
@@ -234,7 +256,7 @@ export function createPool(options: PoolOptions): PoolState {
 
     explain(request) {
       const trace = createTrace();
-      return explained(decide(request, trace), trace);
+      return explained(decide(request, trace, undefined), trace);
     },
 
     saturation() {
