@@ -53,7 +53,7 @@ async function measure(endpoints: number, bytes: number, maxShare: number | unde
     now,
     random: Math.random,
     ...(maxShare === undefined ? {} : { maxShare }),
-    onScrape(outcome) {
+    onScrape(_pools, outcome) {
       scrapes++;
       if (outcome !== "ok") failures++;
     },

@@ -1,6 +1,10 @@
 export { redact } from "./capture/redact.ts";
 export { createTwinWatch, type TwinWatch } from "./exchange/twin-watch.ts";
 export { livePage } from "./live-page/page.ts";
+export { createDistribution, type Distribution } from "./metrics/distribution.ts";
+export type { MetricFamily } from "./metrics/exposition.ts";
+export { createLabelValues, type LabelValues } from "./metrics/label-values.ts";
+export { createTable, type Table } from "./metrics/table.ts";
 export { type Breaker, createBreaker } from "./mirror/breaker.ts";
 export { type Budget, createBudget } from "./mirror/budget.ts";
 export { isEligible } from "./mirror/eligibility.ts";

@@ -3,6 +3,7 @@ import { createExtProcServer } from "@umbra/ext-proc";
 import type { PoolEvent } from "@umbra/scheduler";
 import { createRecorder, type ShadowReport } from "@umbra/shadow";
 import type { Logger } from "pino";
+import { createAccounts } from "./accounts.ts";
 import { startAdminServer } from "./admin/admin-server.ts";
 import { isEnvoyReady } from "./admin/envoy-ready.ts";
 import { createCaptures } from "./capture/captures.ts";
@@ -10,12 +11,14 @@ import { newSecret, startEvaluations } from "./evaluation/evaluations.ts";
 import { createLoadCount } from "./evaluation/load-count.ts";
 import { createShadowMetrics } from "./evaluation/shadow-metrics.ts";
 import { recordEndpointAnswer } from "./exchange/endpoint-answers.ts";
-import { observeExchange } from "./exchange/observe.ts";
+import { type ObserveOptions, observeExchange } from "./exchange/observe.ts";
 import { type PickOptions, pickExchange, tooLargeMessage } from "./exchange/pick.ts";
 import { createPickMemo } from "./exchange/pick-memo.ts";
 import { createPoolRegistry } from "./exchange/pool-registry.ts";
 import { createTwinWatch } from "./exchange/twin-watch.ts";
-import { createSidecarMetrics } from "./metrics.ts";
+import type { MetricFamily } from "./metrics/exposition.ts";
+import { createSidecarMetrics } from "./metrics/sidecar-metrics.ts";
+import { timed } from "./metrics/timed-stream.ts";
 import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-registry.ts";
 import { errorReply } from "./openai/error-reply.ts";
 import { startScrapeLoop } from "./scrape/scrape-loop.ts";
@@ -45,6 +48,8 @@ export interface SidecarOptions {
     readonly limit: number;
     readonly retentionMs: number;
   };
+  /** Metrics also under the names of the reference endpoint picker, for dashboards that know those. */
+  readonly compatMetrics?: boolean;
   /** Lets changing admin calls come from anywhere; without it, from loopback only. */
   readonly adminToken?: string;
 }
@@ -53,6 +58,8 @@ export interface Sidecar {
   /** As bound. */
   readonly grpcAddress: string;
   readonly adminAddress: string;
+  /** What `/metrics` shows besides those of Node.js. */
+  readonly metrics: readonly MetricFamily[];
   /** Stops taking picks, lets those under way end within `graceMs`, then closes. */
   close(graceMs: number): Promise<void>;
 }
@@ -77,7 +84,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const pools = createPoolRegistry(topology, {
     ...clock,
     staleAfterMs: options.staleAfterMs ?? 2_000,
-    onEvent: (event) => logPoolEvent(event, log),
+    timeEvery: 64,
+    onEvent(event) {
+      metrics.poolTold(event);
+      logPoolEvent(event, log);
+    },
+    onQueue: (pool, event) => metrics.queueTold(pool, event),
   });
   const registry = createMirrorRegistry(topology, now);
   const secret = newSecret();
@@ -114,7 +126,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       if (gate !== undefined) shadowMetrics.unmirrored(gate.candidate, primary);
       evaluations.unmirrored(primary, of);
     },
-    onLeg: (leg) => recordEndpointAnswer(leg, pools),
+    onLeg(leg) {
+      recordEndpointAnswer(leg, pools);
+      accounts.answered(leg);
+    },
     onShadow(shadow, mirror) {
       const tokens = (shadow.promptTokens ?? 0) + (shadow.outTokens ?? 0);
       const isError = shadow.class !== "ok" && shadow.class !== "propagated_cancel";
@@ -122,9 +137,16 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     },
   });
   const memo = createPickMemo(8_192);
-  const metrics = createSidecarMetrics(pools, recorder, () => server.openStreams);
+  const metrics = createSidecarMetrics({
+    topology,
+    pools,
+    now,
+    pairs: () => recorder.stats().pairs,
+    isCompatible: options.compatMetrics ?? false,
+  });
+  const accounts = createAccounts({ metrics, now, onPicked: load.picked });
   const shadowMetrics = createShadowMetrics({
-    registry: metrics.registry,
+    metrics: metrics.exposition,
     gates: registry.gates,
     latest: () => evaluations.latest,
   });
@@ -140,10 +162,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     maxBodyBytes,
     now,
     mirroring: { registry, secret, random: Math.random, onDropped: evaluations.dropped },
-    onDecision(pool, lane, outcome, tookMs) {
-      metrics.decided(pool, lane, outcome, tookMs);
-      if (outcome === "picked") load.picked(pool, lane);
-    },
+    openAccount: accounts.open,
     onTwinRefused(requestId, mirror, pool) {
       const leg = recorder.begin({ requestId, lane: "shadow", pool, mirrors: [mirror] });
       leg?.responseHeaders({ status: 503, contentType: "application/json" });
@@ -152,17 +171,17 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     onTwinOver: (requestId, mirror) => registry.gateOf(mirror)?.finished(requestId),
   };
 
+  const observeOptions: ObserveOptions = {
+    recorder,
+    memo,
+    watch,
+    captures,
+    timeoutOf: (mirror) => registry.gateOf(mirror)?.policy?.budget.requestTimeoutMs,
+  };
   const server = createExtProcServer({
     processor: {
-      pick: (stream) => pickExchange(stream, pickOptions),
-      observe: (stream) =>
-        observeExchange(stream, {
-          recorder,
-          memo,
-          watch,
-          captures,
-          timeoutOf: (mirror) => registry.gateOf(mirror)?.policy?.budget.requestTimeoutMs,
-        }),
+      pick: (stream) => timed("pick", pickExchange(stream, pickOptions), metrics, now),
+      observe: (stream) => timed("observe", observeExchange(stream, observeOptions), metrics, now),
     },
     maxBodyBytes,
     tooLarge: () => errorReply("request_too_large", tooLargeMessage(maxBodyBytes)),
@@ -200,7 +219,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     const admin = await startAdminServer(options.admin, {
       pools,
       recorder,
-      registry: metrics.registry,
+      metrics: metrics.exposition,
       gates: registry.gates,
       notReady,
       reports: () => evaluations.reports(),
@@ -212,6 +231,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     return {
       grpcAddress,
       adminAddress: admin.address,
+      metrics: metrics.exposition.families,
       async close(graceMs) {
         server.setServing(false);
         clearInterval(sweeping);
@@ -219,12 +239,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         for (const { queue } of pools.values()) queue?.close();
         await server.close(graceMs);
         await Promise.all([scraping.close(), evaluations.close(), admin.close()]);
+        metrics.close();
       },
     };
   } catch (cause) {
     clearInterval(sweeping);
     clearInterval(forgetting);
     await Promise.allSettled([server.close(0), scraping.close(), evaluations.close()]);
+    metrics.close();
     throw cause;
   }
 }

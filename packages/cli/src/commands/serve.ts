@@ -20,6 +20,7 @@ interface ServeFlags extends TopologyFlags {
   readonly scrapeInterval: number;
   readonly grace: number;
   readonly samples?: string;
+  readonly compatMetrics: boolean;
   readonly adminTokenFile?: string;
   readonly capture?: number;
   readonly captureDir: string;
@@ -72,6 +73,11 @@ export function serveCommand(io: Io): Command {
       "--admin-token-file <file>",
       "take changing admin calls from anywhere, with this file's token; else from loopback only",
     )
+    .option(
+      "--compat-metrics",
+      "metrics also under the reference endpoint picker's names, llm_d_epp_…",
+      false,
+    )
     .option("--log-level <level>", "trace, debug, info, warn, error or silent", "info")
     .addHelpText(
       "after",
@@ -89,6 +95,7 @@ export function serveCommand(io: Io): Command {
         admin,
         log,
         scrapeIntervalMs: flags.scrapeInterval,
+        compatMetrics: flags.compatMetrics,
         ...(envoyAdmin === undefined ? {} : { envoyAdmin }),
         ...(flags.samples === undefined ? {} : { samplesFile: flags.samples }),
         ...(flags.capture === undefined

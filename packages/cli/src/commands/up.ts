@@ -23,6 +23,7 @@ interface UpFlags extends TopologyFlags {
   readonly concurrency: number;
   readonly accessLog: boolean;
   readonly samples?: string;
+  readonly compatMetrics: boolean;
   readonly adminTokenFile?: string;
   readonly capture?: number;
   readonly captureDir: string;
@@ -75,6 +76,11 @@ export function upCommand(io: Io): Command {
       "--admin-token-file <file>",
       "take changing admin calls from anywhere, with this file's token; else from loopback only",
     )
+    .option(
+      "--compat-metrics",
+      "metrics also under the reference endpoint picker's names, llm_d_epp_…",
+      false,
+    )
     .option("--no-access-log", "leave Envoy's access log out of standard output")
     .addHelpText(
       "after",
@@ -98,6 +104,7 @@ export function upCommand(io: Io): Command {
               ...["--capture-retention", String(flags.captureRetention)],
             ]),
         ...(flags.adminTokenFile === undefined ? [] : ["--admin-token-file", flags.adminTokenFile]),
+        ...(flags.compatMetrics ? ["--compat-metrics"] : []),
       ];
       const own = ["--grpc", flags.grpc, "--admin", flags.admin, "--envoy-admin", flags.envoyAdmin];
       const sidecar = keepRunning({

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Recorder, ShadowReport } from "@umbra/shadow";
-import type { Registry } from "prom-client";
 import type { PoolRegistry } from "../exchange/pool-registry.ts";
 import { livePage } from "../live-page/page.ts";
+import type { Exposition } from "../metrics/exposition.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
 import { refusalOf } from "./access.ts";
 import { createEventFeed, type EventFeed } from "./events.ts";
@@ -13,7 +13,7 @@ import { callShadow, readBody, shadowCalls } from "./shadow-calls.ts";
 export interface AdminOptions {
   readonly pools: PoolRegistry;
   readonly recorder: Recorder;
-  readonly registry: Registry;
+  readonly metrics: Exposition;
   readonly gates: readonly MirrorGate[];
   /** What is still missing for traffic; empty when ready. */
   readonly notReady: () => Promise<readonly string[]>;
@@ -83,7 +83,7 @@ function readingRoutes(
   options: AdminOptions,
   feed: EventFeed,
 ): readonly (readonly [string, Route])[] {
-  const { recorder, registry, notReady, gates, reports } = options;
+  const { recorder, metrics, notReady, gates, reports } = options;
   const page = livePage();
   const read = (path: string, answer: (response: ServerResponse) => unknown) =>
     [
@@ -101,8 +101,8 @@ function readingRoutes(
       json(response, isReady ? 200 : 503, { status: isReady ? "ready" : "not ready", missing });
     }),
     read("/metrics", async (response) => {
-      const text = await registry.metrics();
-      response.writeHead(200, { "content-type": registry.contentType }).end(text);
+      const text = await metrics.text();
+      response.writeHead(200, { "content-type": metrics.contentType }).end(text);
     }),
     read("/v1/pools", (response) => json(response, 200, { pools: poolsOf(options) })),
     [

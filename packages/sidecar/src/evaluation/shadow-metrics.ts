@@ -1,5 +1,6 @@
 import type { GateStatus, Leg, Pair, ShadowReport, VerdictStatus } from "@umbra/shadow";
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { Exposition, Series } from "../metrics/exposition.ts";
+import { createLabelValues } from "../metrics/label-values.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
 
 /** Counts of both lanes as they are measured. */
@@ -10,7 +11,7 @@ export interface ShadowMetrics {
 }
 
 export interface ShadowMetricsOptions {
-  readonly registry: Registry;
+  readonly metrics: Exposition;
   readonly gates: readonly MirrorGate[];
   readonly latest: () => readonly ShadowReport[];
 }
@@ -40,69 +41,65 @@ const verdictStatus: Readonly<Record<VerdictStatus, number>> = {
 
 /** What the evaluation tells Prometheus. Label values come from the topology and closed lists. */
 export function createShadowMetrics(options: ShadowMetricsOptions): ShadowMetrics {
-  const { registry } = options;
-  const registers = [registry];
-  const legs = { labelNames: ["candidate", "leg"], registers };
-  const ttft = new Histogram({
+  const { metrics } = options;
+  const labels = ["candidate", "leg"];
+  const ttft = metrics.histogram({
     name: "umbra_shadow_ttft_seconds",
     help: "Dispatch to first token event, of streamed requests that are ok.",
-    buckets: ttftBuckets,
-    ...legs,
+    labels,
+    bounds: ttftBuckets,
   });
-  const tpot = new Histogram({
+  const tpot = metrics.histogram({
     name: "umbra_shadow_tpot_seconds",
     help: "Time per output token behind the first, of streamed requests that are ok.",
-    buckets: tpotBuckets,
-    ...legs,
+    labels,
+    bounds: tpotBuckets,
   });
-  const e2e = new Histogram({
+  const e2e = metrics.histogram({
     name: "umbra_shadow_e2e_seconds",
     help: "Dispatch to last token event, of requests that are ok.",
-    buckets: e2eBuckets,
-    ...legs,
+    labels,
+    bounds: e2eBuckets,
   });
-  const logRatio = new Histogram({
+  const logRatio = metrics.histogram({
     name: "umbra_shadow_ttft_log_ratio",
     help: "ln(shadow TTFT / primary TTFT) of pairs; ratios can't be had from the two histograms.",
-    labelNames: ["candidate"],
-    buckets: Array.from({ length: 21 }, (_, i) => Math.round(i - 10) / 10),
-    registers,
+    labels: ["candidate"],
+    bounds: Array.from({ length: 21 }, (_, i) => Math.round(i - 10) / 10),
   });
-  const requests = new Counter({
+  const requests = metrics.counter({
     name: "umbra_shadow_requests_total",
     help: "Measured requests by lane and class.",
-    labelNames: ["candidate", "leg", "class"],
-    registers,
+    labels: [...labels, "class"],
   });
-  const pairs = new Counter({
+  const pairs = metrics.counter({
     name: "umbra_shadow_pairs_total",
     help: "Mirrored requests by what became of the pair.",
-    labelNames: ["candidate", "outcome"],
-    registers,
+    labels: ["candidate", "outcome"],
   });
-  const tokens = new Counter({
+  const tokens = metrics.counter({
     name: "umbra_shadow_output_tokens_total",
     help: "Output tokens of measured requests.",
-    ...legs,
+    labels,
   });
-  const finishes = new Counter({
+  const finishes = metrics.counter({
     name: "umbra_shadow_finish_reason_total",
-    help: "Measured answers by finish reason.",
-    labelNames: ["candidate", "leg", "reason"],
-    registers,
+    help: "Measured answers by finish reason, as model servers name it.",
+    labels: [...labels, "reason"],
   });
+  // A model server writes what it likes.
+  const reasons = createLabelValues(["none", "stop", "length", "tool_calls", "content_filter"], 32);
   addGateMetrics(options);
   addReportMetrics(options);
 
   function leg(candidate: string, { lane, class: legClass, ...measures }: Leg): void {
-    const labels = { candidate, leg: lane };
-    requests.inc({ ...labels, class: legClass });
+    requests.at(candidate, lane, legClass).value++;
     if (legClass !== "ok") return;
-    if (measures.ttftMs !== undefined) ttft.observe(labels, measures.ttftMs / 1_000);
-    if (measures.tpotMs !== undefined) tpot.observe(labels, measures.tpotMs / 1_000);
-    if (measures.e2eMs !== undefined) e2e.observe(labels, measures.e2eMs / 1_000);
-    if (measures.outTokens !== undefined) tokens.inc(labels, measures.outTokens);
-    finishes.inc({ ...labels, reason: measures.finishReason ?? "none" });
+    if (measures.ttftMs !== undefined) ttft.at(candidate, lane).observe(measures.ttftMs / 1_000);
+    if (measures.tpotMs !== undefined) tpot.at(candidate, lane).observe(measures.tpotMs / 1_000);
+    if (measures.e2eMs !== undefined) e2e.at(candidate, lane).observe(measures.e2eMs / 1_000);
+    if (measures.outTokens !== undefined) tokens.at(candidate, lane).value += measures.outTokens;
+    finishes.at(candidate, lane, reasons.of(measures.finishReason ?? "none")).value++;
   }
 
   return {
@@ -110,101 +107,103 @@ export function createShadowMetrics(options: ShadowMetricsOptions): ShadowMetric
       leg(candidate, primary);
       leg(candidate, shadow);
       const isCut = primary.class === "client_cancelled" || shadow.class === "propagated_cancel";
-      pairs.inc({ candidate, outcome: isCut ? "censored" : "paired" });
+      pairs.at(candidate, isCut ? "censored" : "paired").value++;
       const ratio = (shadow.ttftMs ?? 0) / (primary.ttftMs ?? 0);
-      if (ratio > 0 && Number.isFinite(ratio)) logRatio.observe({ candidate }, Math.log(ratio));
+      if (ratio > 0 && Number.isFinite(ratio)) logRatio.at(candidate).observe(Math.log(ratio));
     },
     lost(candidate) {
-      pairs.inc({ candidate, outcome: "lost" });
+      pairs.at(candidate, "lost").value++;
     },
     unmirrored: leg,
   };
 }
 
 /** What the mirrors' gates know, read when it is asked for. */
-function addGateMetrics({ registry, gates }: ShadowMetricsOptions): void {
-  const registers = [registry];
+function addGateMetrics({ metrics, gates }: ShadowMetricsOptions): void {
   const read = (
-    kind: typeof Counter | typeof Gauge,
+    type: "counter" | "gauge",
     name: string,
     help: string,
-    labelNames: readonly string[],
-    values: (gate: MirrorGate) => readonly (readonly [Readonly<Record<string, string>>, number])[],
+    labels: readonly string[],
+    values: (gate: MirrorGate) => readonly (readonly [readonly string[], number])[],
   ) => {
-    new kind({
+    metrics.add({
+      type,
       name,
       help,
-      labelNames: ["candidate", ...labelNames],
-      registers,
-      collect() {
-        this.reset();
-        for (const gate of gates) {
-          for (const [labels, value] of values(gate)) {
-            this.inc({ candidate: gate.candidate, ...labels }, value);
-          }
-        }
-      },
+      labels: ["candidate", ...labels],
+      read: () => summed(gates.map((gate) => [gate.candidate, values(gate)] as const)),
     });
   };
   read(
-    Counter,
+    "counter",
     "umbra_shadow_mirror_dropped_total",
     "Sampled requests that were not mirrored, by reason.",
     ["reason"],
-    (gate) => Object.entries(gate.state().dropped).map(([reason, count]) => [{ reason }, count]),
+    (gate) => Object.entries(gate.state().dropped).map(([reason, count]) => [[reason], count]),
   );
-  read(Counter, "umbra_shadow_eligible_total", "Requests that may be mirrored.", [], (gate) => [
-    [{}, gate.state().eligible],
-  ]);
-  read(Counter, "umbra_shadow_sampled_total", "Eligible requests that were drawn.", [], (gate) => [
-    [{}, gate.state().sampled],
-  ]);
-  read(Gauge, "umbra_shadow_in_flight", "Mirrored requests under way.", [], (gate) => [
-    [{}, gate.state().inFlight],
-  ]);
-  read(Gauge, "umbra_shadow_paused", "1 while mirroring is paused.", [], (gate) => [
-    [{}, Number(gate.state().paused)],
+  read("counter", "umbra_shadow_eligible_total", "Requests that may be mirrored.", [], (gate) => [
+    [[], gate.state().eligible],
   ]);
   read(
-    Gauge,
+    "counter",
+    "umbra_shadow_sampled_total",
+    "Eligible requests that were drawn.",
+    [],
+    (gate) => [[[], gate.state().sampled]],
+  );
+  read("gauge", "umbra_shadow_in_flight", "Mirrored requests under way.", [], (gate) => [
+    [[], gate.state().inFlight],
+  ]);
+  read("gauge", "umbra_shadow_paused", "1 while mirroring is paused.", [], (gate) => [
+    [[], Number(gate.state().paused)],
+  ]);
+  read(
+    "gauge",
     "umbra_shadow_budget_used_ratio",
     "Used share of what ends the evaluation.",
     ["kind"],
-    (gate) => Object.entries(gate.state().budgetUsed).map(([kind, share]) => [{ kind }, share]),
+    (gate) => Object.entries(gate.state().budgetUsed).map(([kind, share]) => [[kind], share]),
   );
 }
 
+/** Two routes may mirror to one candidate. */
+function summed(
+  gates: readonly (readonly [string, readonly (readonly [readonly string[], number])[]])[],
+): readonly Series[] {
+  const sums = new Map<string, [readonly string[], number]>();
+  for (const [candidate, values] of gates) {
+    for (const [of, value] of values) {
+      const key = [candidate, ...of].join("\n");
+      const sum = sums.get(key) ?? [[candidate, ...of], 0];
+      sum[1] += value;
+      sums.set(key, sum);
+    }
+  }
+  return [...sums.values()];
+}
+
 /** What the last look has found. */
-function addReportMetrics({ registry, latest }: ShadowMetricsOptions): void {
-  const registers = [registry];
+function addReportMetrics({ metrics, latest }: ShadowMetricsOptions): void {
   const gauge = (
     name: string,
     help: string,
-    labelNames: readonly string[],
-    values: (
-      report: ShadowReport,
-    ) => readonly (readonly [Readonly<Record<string, string>>, number | null])[],
+    labels: readonly string[],
+    values: (report: ShadowReport) => readonly (readonly [readonly string[], number | null])[],
   ) => {
-    new Gauge({
-      name,
-      help,
-      labelNames: ["candidate", ...labelNames],
-      registers,
-      collect() {
-        this.reset();
-        for (const report of latest()) {
-          for (const [labels, value] of values(report)) {
-            if (value !== null) this.set({ candidate: report.candidate.pool, ...labels }, value);
-          }
-        }
-      },
-    });
+    metrics.gauge({ name, help, labels: ["candidate", ...labels] }, () =>
+      latest().flatMap((report) =>
+        values(report).flatMap(([of, value]): Series[] =>
+          value === null ? [] : [[[report.candidate.pool, ...of], value]],
+        ),
+      ),
+    );
   };
   const ofGates =
     (value: (gate: ShadowReport["gates"][number]) => number | null) => (report: ShadowReport) =>
-      report.gates.map((gate) => [{ gate: gate.id }, value(gate)] as const);
+      report.gates.map((gate) => [[gate.id], value(gate)] as const);
   const ofCheck = (id: string) => (report: ShadowReport) =>
-    [[{}, report.validity.find((check) => check.id === id)?.value ?? null]] as const;
+    [[[], report.validity.find((check) => check.id === id)?.value ?? null]] as const;
   gauge(
     "umbra_shadow_gate_estimate",
     "Estimate of a gate: a ratio, or a rate difference.",
@@ -245,7 +244,7 @@ function addReportMetrics({ registry, latest }: ShadowMetricsOptions): void {
     "umbra_shadow_verdict",
     "1 PASS, 2 FAIL, 3 INCONCLUSIVE, 4 INVALID; absent before the first look.",
     [],
-    ({ verdict }) => [[{}, verdictStatus[verdict.status]]],
+    ({ verdict }) => [[[], verdictStatus[verdict.status]]],
   );
   gauge(
     "umbra_shadow_mirror_lag_seconds",
@@ -253,7 +252,7 @@ function addReportMetrics({ registry, latest }: ShadowMetricsOptions): void {
     ["quantile"],
     (report) => {
       const value = report.validity.find((check) => check.id === "mirror_lag_ms")?.value ?? null;
-      return [[{ quantile: "0.5" }, value === null ? null : value / 1_000]];
+      return [[["0.5"], value === null ? null : value / 1_000]];
     },
   );
   gauge(

@@ -3,6 +3,7 @@ import type { Decision, Headers, PickExchange, StreamInfo } from "@umbra/ext-pro
 import {
   type Lease,
   type PickResult,
+  priorityOf,
   type SchedulingErrorCode,
   sessionKey,
 } from "@umbra/scheduler";
@@ -14,10 +15,11 @@ import { editJson } from "../openai/edit-json.ts";
 import { errorReply, type RequestErrorCode } from "../openai/error-reply.ts";
 import { type RequestFields, readRequestBody } from "../openai/read-request.ts";
 import { inferenceRequest } from "./inference-request.ts";
-import { decideMirroring, isMeasured, type MirroringOptions } from "./mirroring.ts";
+import { decideMirroring, isMeasured, type Mirroring, type MirroringOptions } from "./mirroring.ts";
 import { memoKey, type PickedRequest, type PickMemo } from "./pick-memo.ts";
 import type { PoolRegistry, ServedPool } from "./pool-registry.ts";
 import { waitForTurn } from "./queueing.ts";
+import type { Lane, MadeDecision, OpenAccount } from "./request-account.ts";
 import type { TwinWatch } from "./twin-watch.ts";
 
 export interface PickOptions {
@@ -28,8 +30,8 @@ export interface PickOptions {
   /** Absent unless text is to be kept. */
   readonly captures: Captures | undefined;
   readonly maxBodyBytes: number;
-  /** Called once a decision is made; must be cheap, it is on every request's path. */
-  readonly onDecision: (pool: string, lane: Lane, outcome: PickOutcome, tookMs: number) => void;
+  /** Takes down what happens to each request. */
+  readonly openAccount: OpenAccount;
   /** A mirrored copy that no endpoint was found for: it has no answer that an observe stream could see. */
   readonly onTwinRefused: (requestId: string, mirror: string, pool: string) => void;
   /** A twin that has no measures is over. */
@@ -37,9 +39,6 @@ export interface PickOptions {
   /** Monotonic, in ms. */
   readonly now: () => number;
 }
-
-export type Lane = "primary" | "shadow";
-export type PickOutcome = "picked" | RequestErrorCode;
 
 /** Paths whose body must name a model; on others a model is read if there is one. */
 const modelPaths: ReadonlySet<string> = new Set([
@@ -65,10 +64,12 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
   /** The queue that the request has waited in. */
   let usedQueue: FlowQueue | undefined;
   let gone: AbortController | undefined;
+  const account = options.openAccount(lane, poolName);
 
-  function decided(decision: Decision, outcome: PickOutcome, startedMs: number): Decision {
-    options.onDecision(poolName, lane, outcome, options.now() - startedMs);
-    return decision;
+  function decided(decision: Decision, made: MadeDecision): Decision {
+    const more = account.decided(made);
+    if (more.length === 0 || decision.kind !== "route") return decision;
+    return { ...decision, setHeaders: [...decision.setHeaders, ...more] };
   }
 
   function refuse(
@@ -76,12 +77,14 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
     message: string,
     startedMs: number,
     headers: Headers,
+    known: Partial<MadeDecision> = {},
   ): Decision {
     const requestId = headers.get("x-request-id");
     if (lane === "shadow" && requestId !== undefined) {
       options.onTwinRefused(requestId, mirrors, poolName);
     }
-    return decided(errorReply(code, message), code, startedMs);
+    const tookMs = options.now() - startedMs;
+    return decided(errorReply(code, message), { ...known, outcome: code, tookMs });
   }
 
   /** The copy as the shadow is to see it. */
@@ -112,16 +115,16 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
     return { model: name, body: editJson(body, { set, remove: new Set() }) };
   }
 
-  /** Decides on the request's twins; returns the headers that make Envoy send them. */
+  /** Decides on the request's twins: the headers that make Envoy send them, and whether its answer is measured. */
   function mirrored(
     headers: Headers,
     body: Uint8Array | undefined,
     pool: ServedPool,
     picked: Pick<PickedRequest, "model" | "isStream" | "endpoint">,
     fields: RequestFields,
-  ): readonly HeaderEntry[] {
+  ): Pick<Mirroring, "headers" | "isObserved"> {
     const requestId = headers.get("x-request-id");
-    if (requestId === undefined || mirrors === "") return [];
+    if (requestId === undefined || mirrors === "") return unmirrored;
     const request: RequestView = {
       requestId,
       method: headers.get(":method") ?? "",
@@ -139,7 +142,7 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
       options.watch.primaryPicked(requestId, made.mirrors);
       if (body !== undefined) options.captures?.request(requestId, body);
     }
-    return made.headers;
+    return made;
   }
 
   function remember(
@@ -156,6 +159,7 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
 
   return {
     onHeaders(headers) {
+      account.arrived(headers);
       const startedMs = options.now();
       const declared = Number(headers.get("content-length") ?? 0);
       if (declared > options.maxBodyBytes) {
@@ -181,7 +185,7 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
       if (!read.ok) return refuse(read.code, read.message, startedMs, headers);
       if (lane === "primary" && read.model !== undefined && !isServed(pool, read.model)) {
         const message = `the model \`${shown(read.model)}\` does not exist`;
-        return refuse("model_not_found", message, startedMs, headers);
+        return refuse("model_not_found", message, startedMs, headers, { model: read.model });
       }
       const sent =
         lane === "shadow" ? rewritten(headers, body, read) : renamed(pool, headers, body, read);
@@ -189,11 +193,20 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
       const { fields } = read;
       const request = { model, askedFor: read.model, headers, body, fields };
       const asked = inferenceRequest(pool, request);
+      const counted = {
+        model: read.model,
+        target: model,
+        priority: priorityOf(asked),
+        isStream: read.isStream,
+        bodyBytes: body?.length ?? 0,
+      };
       // The wait for its turn is no part of a pick's time.
-      const placed = (picked: PickResult, sinceMs: number): Decision => {
+      const placed = (picked: PickResult, sinceMs: number, waitedMs?: number): Decision => {
+        const waited = waitedMs === undefined ? {} : { waitedMs };
         if (!picked.ok) {
           const { code, message } = refusals[picked.code];
-          return refuse(code, message, sinceMs, headers);
+          const reason = picked.code;
+          return refuse(code, message, sinceMs, headers, { ...counted, ...waited, reason });
         }
         lease = picked.lease;
         if (isOver) return routed([], undefined);
@@ -201,6 +214,15 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
         const known = { model, isStream: read.isStream, endpoint };
         const value = fallbacks.length === 0 ? endpoint : `${endpoint},${fallbacks.join(",")}`;
         const destination = { name: destinationHeader, value };
+        const went = (decision: Decision, isAnswerMeasured: boolean): Decision =>
+          decided(decision, {
+            ...counted,
+            ...waited,
+            outcome: "picked",
+            tookMs: options.now() - sinceMs,
+            endpoint,
+            isMeasured: isAnswerMeasured,
+          });
         if (lane === "shadow") {
           const requestId = headers.get("x-request-id");
           if (requestId !== undefined) {
@@ -217,10 +239,10 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
               isObserved: isTwinMeasured,
             });
           }
-          return decided(routed([destination], sent.body), "picked", sinceMs);
+          return went(routed([destination], sent.body), isTwinMeasured);
         }
-        const setHeaders = [destination, ...mirrored(headers, body, pool, known, fields)];
-        return decided(routed(setHeaders, sent.body), "picked", sinceMs);
+        const twins = mirrored(headers, body, pool, known, fields);
+        return went(routed([destination, ...twins.headers], sent.body), twins.isObserved);
       };
       if (lane === "shadow" || pool.queue === undefined) {
         return placed(pool.state.pick(asked), startedMs);
@@ -238,13 +260,16 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
         onPicked(picked) {
           if (picked.ok) lease = picked.lease;
         },
-        decide: (picked) => placed(picked, options.now()),
-        refuse: (code) => options.onDecision(poolName, lane, code, options.now() - startedMs),
+        decide: (picked, waitedMs) => placed(picked, options.now(), waitedMs),
+        refuse(outcome, reason, waitedMs) {
+          account.decided({ ...counted, outcome, reason, tookMs: 0, waitedMs });
+        },
       });
     },
 
-    onEnd() {
+    onEnd(outcome) {
       isOver = true;
+      account.ended(outcome);
       gone?.abort();
       lease?.release();
       usedQueue?.poke();
@@ -296,6 +321,7 @@ type RefusedModel = Extract<ReturnType<typeof readRequestBody>, { ok: false }>;
 /** The filter sends no body, or a part of it: the pick does without the model. */
 const unread: ReadModel = { ok: true, model: undefined, isStream: false, fields: new Map() };
 const noBody = new Uint8Array();
+const unmirrored = { headers: [], isObserved: false };
 
 function readModel(headers: Headers, body: Uint8Array | undefined): ReadModel | RefusedModel {
   const needsModel = headers.get(":method") === "POST" && modelPaths.has(pathOf(headers));

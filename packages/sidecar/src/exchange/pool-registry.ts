@@ -12,7 +12,7 @@ import {
   pathText,
   readPickerConfig,
 } from "@umbra/scheduler/config";
-import { createFlowQueue, type FlowQueue } from "@umbra/scheduler/flow";
+import { createFlowQueue, type FlowEvent, type FlowQueue } from "@umbra/scheduler/flow";
 
 /** What one endpoint says it serves. */
 export interface ModelList {
@@ -57,6 +57,10 @@ export interface PoolRegistryOptions {
   readonly staleAfterMs: number;
   /** Told of what happens in any pool, picks included. */
   readonly onEvent?: (event: PoolEvent) => void;
+  /** Told of what happens in the queue of any pool. */
+  readonly onQueue?: (pool: string, event: FlowEvent) => void;
+  /** As the scheduler's: one pick in so many is measured plugin by plugin. */
+  readonly timeEvery?: number;
 }
 
 /**
@@ -85,7 +89,7 @@ export function createPoolRegistry(topology: Topology, options: PoolRegistryOpti
       served: createServedModels(),
       priorityOf: (model) => priorities.get(model ?? "") ?? "Standard",
       rewrite: createModelRewriter(pool.rewrites ?? [], options.random),
-      queue: config?.flow === undefined ? undefined : queueOf(state, config.flow, options.now),
+      queue: config?.flow === undefined ? undefined : queueOf(state, config.flow, options),
     });
   }
   return registry;
@@ -94,7 +98,11 @@ export function createPoolRegistry(topology: Topology, options: PoolRegistryOpti
 /** Bytes of bodies that may wait, unless the configuration says otherwise. */
 const maxQueuedBytes = 256 * 1024 * 1024;
 
-function queueOf(state: PoolState, settings: FlowSettings, now: () => number): FlowQueue {
+function queueOf(
+  state: PoolState,
+  settings: FlowSettings,
+  { now, onQueue }: PoolRegistryOptions,
+): FlowQueue {
   return createFlowQueue({
     maxBytes: maxQueuedBytes,
     ...settings,
@@ -105,6 +113,7 @@ function queueOf(state: PoolState, settings: FlowSettings, now: () => number): F
     },
     saturation: () => state.saturation(),
     hasEndpoints: () => state.addresses().length > 0,
+    ...(onQueue === undefined ? {} : { onEvent: (event) => onQueue(state.name, event) }),
   });
 }
 

@@ -27,9 +27,9 @@ export interface Waiting {
   /** Picks for the request, once it is its turn; told of what it has picked before anything else happens. */
   readonly onPicked: (picked: PickResult) => void;
   /** What becomes of a request that has had its turn. */
-  readonly decide: (picked: PickResult) => Decision;
+  readonly decide: (picked: PickResult, waitedMs: number) => Decision;
   /** What becomes of one that has not. */
-  readonly refuse: (code: RequestErrorCode, message: string) => void;
+  readonly refuse: (code: RequestErrorCode, reason: FlowErrorCode, waitedMs: number) => void;
 }
 
 /** Lets a request wait for its turn in the pool's queue. */
@@ -58,9 +58,9 @@ export function waitForTurn(waiting: Waiting): PendingDecision {
     kind: "pending",
     limitMs: longestWaitMs,
     decided: turn.then((outcome) => {
-      if (outcome.ok) return waiting.decide(outcome.value);
+      if (outcome.ok) return waiting.decide(outcome.value, outcome.waitedMs);
       const { code, message } = refusals[outcome.code];
-      waiting.refuse(code, message);
+      waiting.refuse(code, outcome.code, outcome.waitedMs);
       return errorReply(code, message, Math.ceil(outcome.retryAfterMs / 1_000));
     }),
   };

@@ -39,6 +39,11 @@ export const requestErrorCodes: readonly RequestErrorCode[] = Object.keys(
   kinds,
 ) as readonly RequestErrorCode[];
 
+/** The status that a refusal is answered with. */
+export function errorStatus(code: RequestErrorCode): number {
+  return kinds[code].status;
+}
+
 /** The reply to a refused request, in the shape of OpenAI's errors. */
 export function errorReply(
   code: RequestErrorCode,

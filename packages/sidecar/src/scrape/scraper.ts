@@ -15,7 +15,7 @@ export interface ScraperOptions {
   /** Same clock as the pools'. */
   readonly now: () => number;
   readonly random: () => number;
-  readonly onScrape: (outcome: ScrapeOutcome, tookMs: number) => void;
+  readonly onScrape: (pools: readonly string[], outcome: ScrapeOutcome, tookMs: number) => void;
   /** How long the process was busy with a page of so many bytes. */
   readonly onBusy: (busyMs: number, bytes: number) => void;
 }
@@ -35,6 +35,7 @@ const maxBackOffMs = 1_000;
 /** Scrapes one endpoint for ever: one request at a time, on one kept connection. */
 export function startScraper(options: ScraperOptions): Scraper {
   const { address, pools, engine, timeoutMs, now, random } = options;
+  const names = pools.map(({ name }) => name);
   const client = createEndpointClient(address, timeoutMs);
   let timer: NodeJS.Timeout | undefined;
   let failures = 0;
@@ -50,7 +51,7 @@ export function startScraper(options: ScraperOptions): Scraper {
       const failure = take(page, startedMs, arrivedMs);
       const endMs = now();
       options.onBusy(endMs - arrivedMs, page.ok ? page.text.length : 0);
-      options.onScrape(failure?.code ?? "ok", endMs - startedMs);
+      options.onScrape(names, failure?.code ?? "ok", endMs - startedMs);
       failures = failure === undefined ? 0 : failures + 1;
       if (failure !== undefined) {
         for (const { state } of pools) state.recordScrapeFailure(address, failure.reason);

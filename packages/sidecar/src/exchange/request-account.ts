@@ -1,0 +1,42 @@
+import type { HeaderEntry } from "@umbra/envoy-config";
+import type { Headers, StreamOutcome } from "@umbra/ext-proc";
+import type { SchedulingErrorCode } from "@umbra/scheduler";
+import type { FlowErrorCode } from "@umbra/scheduler/flow";
+import type { RequestErrorCode } from "../openai/error-reply.ts";
+
+export type Lane = "primary" | "shadow";
+export type PickOutcome = "picked" | RequestErrorCode;
+
+/** What became of one request: all that metrics, traces and logs are made from. Holds names and numbers, no text. */
+export interface MadeDecision {
+  readonly outcome: PickOutcome;
+  /** More exactly, where the scheduler or the queue has refused. */
+  readonly reason?: SchedulingErrorCode | FlowErrorCode;
+  /** From the whole request to the decision, without the wait for its turn, in ms. */
+  readonly tookMs: number;
+  /** The wait, in ms; absent where the pool has no queue. */
+  readonly waitedMs?: number;
+  /** As the client named it; absent where the body names none or was not read. */
+  readonly model?: string | undefined;
+  /** As the endpoint is asked for it. */
+  readonly target?: string | undefined;
+  readonly priority?: number;
+  readonly isStream?: boolean;
+  readonly bodyBytes?: number;
+  readonly endpoint?: string;
+  /** Its answer is measured: a leg will tell of it. */
+  readonly isMeasured?: boolean;
+}
+
+/** Takes down what happens to one request. On every request's path: each call must be cheap. */
+export interface RequestAccount {
+  /** Its headers are here. */
+  arrived(headers: Headers): void;
+  /** Called once. Returns headers for the endpoint, besides those of the decision. */
+  decided(made: MadeDecision): readonly HeaderEntry[];
+  /** Its stream is over; called once. */
+  ended(outcome: StreamOutcome): void;
+}
+
+/** Opens the account of a request, when its stream begins. */
+export type OpenAccount = (lane: Lane, pool: string) => RequestAccount;

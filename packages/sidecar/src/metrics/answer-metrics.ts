@@ -1,0 +1,72 @@
+import type { Leg } from "@umbra/shadow";
+import type { Exposition } from "./exposition.ts";
+import type { PickLabels } from "./pick-labels.ts";
+import { latencyBounds } from "./request-metrics.ts";
+
+/** The reference endpoint picker's. */
+export const ttftBounds: readonly number[] = latencyBounds.filter((bound) => bound <= 120);
+export const tpotBounds: readonly number[] = [
+  ...[0.0005, 0.00205, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.125, 0.15, 0.2, 0.3, 0.4],
+  ...[0.5, 0.6, 0.8, 1, 2],
+];
+/** 1 and 8 to 1,048,576. 32,778 is the reference's, and its dashboards' by now. */
+export const tokenBounds: readonly number[] = [
+  1,
+  ...Array.from({ length: 18 }, (_, i) => (i === 12 ? 32_778 : 8 * 2 ** i)),
+];
+export const outputTokenBounds: readonly number[] = tokenBounds.filter((bound) => bound <= 8_192);
+
+/** Adds what measured answers tell: requests that have a twin, or were drawn to be measured without one. */
+export function addAnswerMetrics(metrics: Exposition, pools: PickLabels): (leg: Leg) => void {
+  const labels = ["lane", "pool"];
+  const answers = metrics.counter({
+    name: "umbra_answers_total",
+    help: "Measured answers by how they ended.",
+    labels: [...labels, "class"],
+  });
+  const histogram = (name: string, help: string, bounds: readonly number[]) =>
+    metrics.histogram({ name, help, labels, bounds });
+  const ttft = histogram(
+    "umbra_ttft_seconds",
+    "From the pick to the first token, of streamed answers.",
+    ttftBounds,
+  );
+  const tpot = histogram(
+    "umbra_tpot_seconds",
+    "Time per token behind the first, of streamed answers.",
+    tpotBounds,
+  );
+  const e2e = histogram(
+    "umbra_e2e_seconds",
+    "From the pick to the last token, or to the end of an answer that is not streamed.",
+    latencyBounds,
+  );
+  const input = histogram(
+    "umbra_input_tokens",
+    "Tokens of prompts, as the endpoints count them; the sum is the tokens in.",
+    tokenBounds,
+  );
+  const output = histogram(
+    "umbra_output_tokens",
+    "Tokens of answers; the sum is the tokens out.",
+    outputTokenBounds,
+  );
+  const cached = histogram(
+    "umbra_cached_tokens",
+    "Prompt tokens that endpoints found in their prefix cache, where they say it.",
+    tokenBounds,
+  );
+
+  return (leg) => {
+    const { lane } = leg;
+    const pool = pools.pool(leg.pool);
+    answers.at(lane, pool, leg.class).value++;
+    if (leg.class !== "ok") return;
+    if (leg.ttftMs !== undefined) ttft.at(lane, pool).observe(leg.ttftMs / 1_000);
+    if (leg.tpotMs !== undefined) tpot.at(lane, pool).observe(leg.tpotMs / 1_000);
+    if (leg.e2eMs !== undefined) e2e.at(lane, pool).observe(leg.e2eMs / 1_000);
+    if (leg.promptTokens !== undefined) input.at(lane, pool).observe(leg.promptTokens);
+    if (leg.outTokens !== undefined) output.at(lane, pool).observe(leg.outTokens);
+    if (leg.cachedTokens !== undefined) cached.at(lane, pool).observe(leg.cachedTokens);
+  };
+}

@@ -1,0 +1,118 @@
+import { collectDefaultMetrics, type Metric, Registry } from "prom-client";
+import { createDistribution, type Distribution } from "./distribution.ts";
+import { createTable, type Table } from "./table.ts";
+
+/** What one metric is. */
+export interface MetricName {
+  readonly name: string;
+  /** Ends in a full stop; `docs/metrics.md` shows it as the meaning. */
+  readonly help: string;
+  /** None when absent. */
+  readonly labels?: readonly string[];
+}
+
+/** A metric whose values are read when a scrape asks for them. */
+export interface MetricFamily extends MetricName {
+  readonly type: "counter" | "gauge" | "histogram";
+  /** Of a compatible name: our own metric that says the same. */
+  readonly twinOf?: string;
+  readonly read: () => Iterable<Series>;
+}
+
+/** Label values in the order of the family's labels, and what is counted or measured for them. */
+export type Series = readonly [values: readonly string[], value: number | Distribution];
+
+export interface Count {
+  value: number;
+}
+
+/** All metrics of the process. The only place that knows prom-client. */
+export interface Exposition {
+  readonly families: readonly MetricFamily[];
+  add(family: MetricFamily): void;
+  /** Adds what is read when asked for. */
+  gauge(name: MetricName, read: () => Iterable<Series>): void;
+  /** Adds what is counted as it happens: rows are kept by label values, and looked up without prom-client. */
+  counter(name: MetricName): Table<Count>;
+  histogram(name: MetricName & { readonly bounds: readonly number[] }): Table<Distribution>;
+  text(): Promise<string>;
+  readonly contentType: string;
+}
+
+export function createExposition(): Exposition {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const families: MetricFamily[] = [];
+
+  function add(family: MetricFamily): void {
+    families.push(family);
+    const { name, help, type } = family;
+    const metric = {
+      name,
+      help,
+      type,
+      aggregator: "sum",
+      get: async () => ({ name, help, type, values: valuesOf(family) }),
+    };
+    // prom-client takes anything that answers `get`; its types ask for its own classes.
+    registry.registerMetric(metric as unknown as Metric);
+  }
+
+  return {
+    families,
+    add,
+    gauge(name, read) {
+      add({ ...name, type: "gauge", read });
+    },
+    counter(name) {
+      const table = createTable<Count>(() => ({ value: 0 }));
+      add({ ...name, type: "counter", read: () => countsOf(table) });
+      return table;
+    },
+    histogram({ bounds, ...name }) {
+      const table = createTable(() => createDistribution(bounds));
+      add({ ...name, type: "histogram", read: table.rows });
+      return table;
+    },
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  };
+}
+
+export function* countsOf(table: Table<Count>): Iterable<Series> {
+  for (const [values, { value }] of table.rows()) yield [values, value];
+}
+
+interface Sample {
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+  readonly metricName?: string;
+}
+
+function valuesOf({ name, labels = [], read }: MetricFamily): readonly Sample[] {
+  const samples: Sample[] = [];
+  for (const [values, value] of read()) {
+    const of = Object.fromEntries(labels.map((label, i) => [label, values[i] ?? ""]));
+    if (typeof value === "number") samples.push({ labels: of, value });
+    else samples.push(...bucketsOf(name, of, value));
+  }
+  return samples;
+}
+
+function bucketsOf(
+  name: string,
+  labels: Readonly<Record<string, string>>,
+  { bounds, counts, sum }: Distribution,
+): readonly Sample[] {
+  let total = 0;
+  const metricName = `${name}_bucket`;
+  const buckets = [...bounds, "+Inf"].map((le, i): Sample => {
+    total += counts[i] as number;
+    return { metricName, labels: { ...labels, le }, value: total };
+  });
+  return [
+    ...buckets,
+    { metricName: `${name}_sum`, labels, value: sum },
+    { metricName: `${name}_count`, labels, value: total },
+  ];
+}

@@ -1,0 +1,42 @@
+import type { Topology } from "@umbra/envoy-config";
+import type { PoolRegistry } from "../exchange/pool-registry.ts";
+import { createLabelValues, type LabelValues, otherValue } from "./label-values.ts";
+
+/** Label values of one request. None comes from a client, unless it is a name that is configured or served. */
+export interface PickLabels {
+  pool(name: string): string;
+  /** Empty where the request names none; `other` where nobody serves it. */
+  model(pool: string, name: string | undefined): string;
+}
+
+/** @param configured every model name that a resource has: those are always shown */
+export function createPickLabels(pools: PoolRegistry, configured: ReadonlySet<string>): PickLabels {
+  const models: LabelValues = createLabelValues(configured);
+  return {
+    pool: (name) => (pools.has(name) ? name : "unknown"),
+    model(pool, name) {
+      if (name === undefined) return "";
+      const isKnown = configured.has(name) || pools.get(pool)?.served.has(name) === true;
+      return isKnown ? models.of(name) : otherValue;
+    },
+  };
+}
+
+/** Names that InferenceModels, rewrites and shadow policies have. */
+export function configuredModels({ pools, listeners }: Topology): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const { models, rewrites = [] } of pools) {
+    for (const { name } of models) names.add(name);
+    for (const { model, targets } of rewrites) {
+      if (model !== undefined) names.add(model);
+      for (const target of targets) names.add(target.model);
+    }
+  }
+  const routes = listeners.flatMap(({ virtualHosts }) =>
+    virtualHosts.flatMap((host) => host.routes),
+  );
+  for (const { policy } of routes.flatMap(({ mirrors }) => mirrors)) {
+    for (const [from, to] of Object.entries(policy?.rewrite.model ?? {})) names.add(from).add(to);
+  }
+  return names;
+}

@@ -1,0 +1,46 @@
+import type { FlowEvent } from "@umbra/scheduler/flow";
+import type { PoolRegistry } from "../exchange/pool-registry.ts";
+import type { Exposition, Series } from "./exposition.ts";
+import { createLabelValues, type LabelValues } from "./label-values.ts";
+
+export type OnQueue = (pool: string, event: FlowEvent) => void;
+
+/** The reference endpoint picker's. */
+export const queueBounds: readonly number[] = [
+  ...[0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+];
+
+/** Adds the queues in front of pools that have flow control. */
+export function addQueueMetrics(metrics: Exposition, pools: PoolRegistry): OnQueue {
+  const priorities: LabelValues = createLabelValues(["1", "0", "-1"]);
+  const labels = ["pool", "priority"];
+  const band = (name: string, help: string, of: "requests" | "bytes") => {
+    metrics.gauge({ name, help, labels }, () =>
+      [...pools.values()].flatMap(({ name: pool, queue }) =>
+        (queue?.snapshot().bands ?? []).map(
+          (each): Series => [[pool, priorities.of(String(each.priority))], each[of]],
+        ),
+      ),
+    );
+  };
+  band("umbra_queue_requests", "Requests that wait for their turn now.", "requests");
+  band("umbra_queue_bytes", "Bytes of their bodies.", "bytes");
+  const outcomes = metrics.counter({
+    name: "umbra_queue_requests_total",
+    help: "Requests that were `dispatched` or rejected, for which reason.",
+    labels: [...labels, "outcome"],
+  });
+  const waits = metrics.histogram({
+    name: "umbra_queue_wait_seconds",
+    help: "How long they waited for it.",
+    labels: [...labels, "outcome"],
+    bounds: queueBounds,
+  });
+  return (pool, event) => {
+    if (event.type === "enqueued") return;
+    const priority = priorities.of(String(event.priority));
+    const outcome = event.type === "dispatched" ? "dispatched" : event.code;
+    outcomes.at(pool, priority, outcome).value++;
+    waits.at(pool, priority, outcome).observe(event.waitedMs / 1_000);
+  };
+}

@@ -1,0 +1,134 @@
+import type { Lane, MadeDecision } from "../exchange/request-account.ts";
+import { type Count, countsOf, type Exposition } from "./exposition.ts";
+import type { PickLabels } from "./pick-labels.ts";
+import { createTable } from "./table.ts";
+
+/** Counts requests as they are decided and as they end. */
+export interface RequestMetrics {
+  decided(lane: Lane, pool: string, made: MadeDecision, sinceArrivalMs: number): void;
+  /** A picked one is over. */
+  ended(lane: Lane, pool: string, tookMs: number): void;
+}
+
+const lanePool = ["lane", "pool"] as const;
+
+/** The reference endpoint picker's, which dashboards know: 5 ms to 1 h. */
+export const latencyBounds: readonly number[] = [
+  ...[0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30],
+  ...[45, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1_200, 1_800, 2_700, 3_600],
+];
+/** 64 bytes to 1 GiB. */
+export const sizeBounds: readonly number[] = Array.from({ length: 25 }, (_, i) => 64 * 2 ** i);
+export const processingBounds: readonly number[] = [
+  ...[0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.04, 0.06, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+];
+/** A pick takes some 10 µs. */
+const pickBounds = [
+  ...[0.000005, 0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.005, 0.025, 0.1],
+];
+
+export function addRequestMetrics(metrics: Exposition, labels: PickLabels): RequestMetrics {
+  const requests = metrics.counter({
+    name: "umbra_requests_total",
+    help: "Requests by the model that they name and the one that the endpoint is asked for.",
+    labels: [...lanePool, "model", "target_model"],
+  });
+  const errors = metrics.counter({
+    name: "umbra_request_errors_total",
+    help: "Requests that were refused, by the code of the answer (docs/errors.md).",
+    labels: [...lanePool, "code"],
+  });
+  const picks = metrics.counter({
+    name: "umbra_picks_total",
+    help: "Requests by what became of the pick: `picked`, or the code of the refusal.",
+    labels: [...lanePool, "outcome"],
+  });
+  const endpoints = metrics.counter({
+    name: "umbra_endpoint_picks_total",
+    help: "Requests by the endpoint that was picked for them.",
+    labels: [...lanePool, "endpoint"],
+  });
+  const sheds = metrics.counter({
+    name: "umbra_sheds_total",
+    help: "Requests that found no place, by the scheduler's or the queue's reason.",
+    labels: [...lanePool, "reason"],
+  });
+  const rewrites = metrics.counter({
+    name: "umbra_model_rewrites_total",
+    help: "Requests whose model got another name on the way.",
+    labels: [...lanePool, "model", "target_model"],
+  });
+  const pickSeconds = metrics.histogram({
+    name: "umbra_pick_duration_seconds",
+    help: "From the whole request to the decision; neither the gRPC exchange nor a wait in the queue is in it.",
+    labels: lanePool,
+    bounds: pickBounds,
+  });
+  const processingSeconds = metrics.histogram({
+    name: "umbra_request_processing_duration_seconds",
+    help: "From the request's headers to the decision: the body's upload and the wait in the queue are in it.",
+    labels: lanePool,
+    bounds: processingBounds,
+  });
+  const requestSeconds = metrics.histogram({
+    name: "umbra_request_duration_seconds",
+    help: "From the headers of a picked request to its end, its answer included.",
+    labels: lanePool,
+    bounds: latencyBounds,
+  });
+  const requestBytes = metrics.histogram({
+    name: "umbra_request_size_bytes",
+    help: "Bodies of requests as they were read.",
+    labels: lanePool,
+    bounds: sizeBounds,
+  });
+  const running = createTable<Count>(() => ({ value: 0 }));
+  metrics.gauge(
+    {
+      name: "umbra_requests_running",
+      help: "Picked requests that are not over.",
+      labels: lanePool,
+    },
+    () => countsOf(running),
+  );
+
+  // One look-up for all that goes by lane and pool alone.
+  const rows = createTable(([lane = "", pool = ""]) => ({
+    pickSeconds: pickSeconds.at(lane, pool),
+    processingSeconds: processingSeconds.at(lane, pool),
+    requestSeconds: requestSeconds.at(lane, pool),
+    requestBytes: requestBytes.at(lane, pool),
+    running: running.at(lane, pool),
+    picked: picks.at(lane, pool, "picked"),
+  }));
+
+  return {
+    decided(lane, poolName, made, sinceArrivalMs) {
+      const pool = labels.pool(poolName);
+      const { outcome, reason, model, target, endpoint, bodyBytes } = made;
+      const row = rows.at(lane, pool);
+      const asked = labels.model(poolName, model);
+      const isRenamed = target !== undefined && target !== model;
+      const sent = isRenamed ? labels.model(poolName, target) : asked;
+      requests.at(lane, pool, asked, sent).value++;
+      if (isRenamed) rewrites.at(lane, pool, asked, sent).value++;
+      row.pickSeconds.observe(made.tookMs / 1_000);
+      row.processingSeconds.observe(sinceArrivalMs / 1_000);
+      if (bodyBytes !== undefined) row.requestBytes.observe(bodyBytes);
+      if (endpoint !== undefined) endpoints.at(lane, pool, endpoint).value++;
+      if (reason !== undefined) sheds.at(lane, pool, reason).value++;
+      if (outcome === "picked") {
+        row.picked.value++;
+        row.running.value++;
+      } else {
+        picks.at(lane, pool, outcome).value++;
+        errors.at(lane, pool, outcome).value++;
+      }
+    },
+    ended(lane, poolName, tookMs) {
+      const row = rows.at(lane, labels.pool(poolName));
+      row.running.value--;
+      row.requestSeconds.observe(tookMs / 1_000);
+    },
+  };
+}

@@ -1,0 +1,78 @@
+import type { PoolEvent } from "@umbra/scheduler";
+import type { Exposition } from "./exposition.ts";
+
+/** A pick takes some µs, a plugin less than one. */
+const schedulerBounds = [
+  ...[0.000001, 0.0000025, 0.000005, 0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.001, 0.01],
+];
+const pluginBounds = [
+  ...[0.0000001, 0.00000025, 0.0000005, 0.000001, 0.0000025, 0.000005, 0.00001, 0.0001, 0.001],
+];
+export const shareBounds: readonly number[] = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
+const hitTokenBounds = Array.from({ length: 16 }, (_, i) => (i === 0 ? 0 : 2 ** (i + 3)));
+
+/** Adds what pools tell as it happens. Names of profiles and plugins come from configuration. */
+export function addSchedulerMetrics(metrics: Exposition): (event: PoolEvent) => void {
+  const took = metrics.histogram({
+    name: "umbra_scheduler_duration_seconds",
+    help: "The scheduler's part of a pick: filters, scorers, picker and bookkeeping.",
+    labels: ["pool", "profile"],
+    bounds: schedulerBounds,
+  });
+  const plugins = metrics.histogram({
+    name: "umbra_plugin_duration_seconds",
+    help: "One filter, scorer or picker in one pick; one pick in 64 is measured so.",
+    labels: ["pool", "profile", "point", "plugin"],
+    bounds: pluginBounds,
+  });
+  const hitRatio = metrics.histogram({
+    name: "umbra_prefix_hit_ratio",
+    help: "Share of the prompt that the picked endpoint is believed to hold; 0 where no plugin asks.",
+    labels: ["pool"],
+    bounds: shareBounds,
+  });
+  const hitTokens = metrics.histogram({
+    name: "umbra_prefix_hit_tokens",
+    help: "The same in tokens, a fourth of the bytes; the sum is what endpoints need not compute.",
+    labels: ["pool"],
+    bounds: hitTokenBounds,
+  });
+  const ejections = metrics.counter({
+    name: "umbra_ejections_total",
+    help: "Endpoints that were put out of use for a while, for failing again and again.",
+    labels: ["pool"],
+  });
+  const restarts = metrics.counter({
+    name: "umbra_endpoint_restarts_total",
+    help: "Restarts of endpoints that were noticed.",
+    labels: ["pool"],
+  });
+
+  return (event) => {
+    const { pool } = event;
+    switch (event.type) {
+      case "picked":
+        took.at(pool, event.profile).observe(event.tookMs / 1_000);
+        hitRatio.at(pool).observe(event.cachedShare);
+        hitTokens.at(pool).observe(event.cachedShare * event.promptTokens);
+        break;
+      case "refused":
+        took.at(pool, event.profile ?? "").observe(event.tookMs / 1_000);
+        break;
+      case "timed":
+        for (const { point, name, tookMs } of event.steps) {
+          plugins.at(pool, event.profile, point, name).observe(tookMs / 1_000);
+        }
+        break;
+      case "ejected":
+        ejections.at(pool).value++;
+        break;
+      case "restarted":
+        restarts.at(pool).value++;
+        break;
+      case "reinstated":
+      case "lease_leaked":
+        break;
+    }
+  };
+}

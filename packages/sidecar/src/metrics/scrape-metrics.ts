@@ -1,0 +1,25 @@
+import type { ScrapeOutcome } from "../scrape/scraper.ts";
+import type { Exposition } from "./exposition.ts";
+
+export type OnScrape = (pools: readonly string[], outcome: ScrapeOutcome, tookMs: number) => void;
+
+/** Adds scrapes. An endpoint of several pools counts in each. */
+export function addScrapeMetrics(metrics: Exposition): OnScrape {
+  const scrapes = metrics.counter({
+    name: "umbra_scrapes_total",
+    help: "Scrapes of endpoints by outcome.",
+    labels: ["pool", "outcome"],
+  });
+  const took = metrics.histogram({
+    name: "umbra_scrape_duration_seconds",
+    help: "One scrape of one endpoint.",
+    labels: ["pool"],
+    bounds: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
+  });
+  return (pools, outcome, tookMs) => {
+    for (const pool of pools) {
+      scrapes.at(pool, outcome).value++;
+      took.at(pool).observe(tookMs / 1_000);
+    }
+  };
+}

@@ -1,0 +1,100 @@
+import type { Topology } from "@umbra/envoy-config";
+import type { StreamOutcome } from "@umbra/ext-proc";
+import type { PoolEvent } from "@umbra/scheduler";
+import type { Leg } from "@umbra/shadow";
+import type { PoolRegistry } from "../exchange/pool-registry.ts";
+import { addAnswerMetrics } from "./answer-metrics.ts";
+import { addCompatGauges } from "./compat-gauges.ts";
+import { addCompatMetrics, type CompatMetrics } from "./compat-metrics.ts";
+import { createExposition, type Exposition } from "./exposition.ts";
+import { configuredModels, createPickLabels } from "./pick-labels.ts";
+import { addPoolMetrics } from "./pool-metrics.ts";
+import { poolStatistics } from "./pool-statistics.ts";
+import { addProcessMetrics, type StreamKind } from "./process-metrics.ts";
+import { addQueueMetrics, type OnQueue } from "./queue-metrics.ts";
+import { addRequestMetrics, type RequestMetrics } from "./request-metrics.ts";
+import { addSchedulerMetrics } from "./scheduler-metrics.ts";
+import { addScrapeMetrics, type OnScrape } from "./scrape-metrics.ts";
+
+export interface SidecarMetricsOptions {
+  readonly topology: Topology;
+  readonly pools: PoolRegistry;
+  /** Monotonic, in ms. */
+  readonly now: () => number;
+  /** Pairs kept so far. */
+  readonly pairs: () => number;
+  /** The reference endpoint picker's names besides our own. */
+  readonly isCompatible: boolean;
+}
+
+/** What the sidecar tells Prometheus. Label values come from configuration and closed lists, and are few. */
+export interface SidecarMetrics {
+  readonly exposition: Exposition;
+  readonly requests: RequestMetrics;
+  readonly compat: CompatMetrics | undefined;
+  readonly answered: (leg: Leg) => void;
+  readonly scraped: OnScrape;
+  readonly poolTold: (event: PoolEvent) => void;
+  readonly queueTold: OnQueue;
+  streamOpened(kind: StreamKind): void;
+  streamEnded(kind: StreamKind, outcome: StreamOutcome, tookMs: number): void;
+  /** A stream has ended by an error of this process. */
+  streamFailed(): void;
+  /** A twin was ended because its client went away. */
+  twinCancelled(): void;
+  close(): void;
+}
+
+export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMetrics {
+  const { topology, pools, now, pairs, isCompatible } = options;
+  const exposition = createExposition();
+  const labels = createPickLabels(pools, configuredModels(topology));
+  const statistics = poolStatistics(pools, now);
+  const requests = addRequestMetrics(exposition, labels);
+  const answered = addAnswerMetrics(exposition, labels);
+  const schedulerTold = addSchedulerMetrics(exposition);
+  addPoolMetrics(exposition, statistics);
+  const scraped = addScrapeMetrics(exposition);
+  const queueTold = addQueueMetrics(exposition, pools);
+  const streams = addProcessMetrics(exposition);
+  const cancelled = exposition.counter({
+    name: "umbra_shadow_cancelled_total",
+    help: "Mirrored requests that were ended because the client of the original went away.",
+  });
+  cancelled.at();
+  exposition.gauge(
+    {
+      name: "umbra_pairs",
+      help: "Pairs of a primary request and its twin that are kept.",
+    },
+    () => [[[], pairs()]],
+  );
+  const compat = isCompatible ? addCompatMetrics(exposition, labels) : undefined;
+  const compatStreams = isCompatible ? addCompatGauges(exposition, statistics, pools) : undefined;
+
+  return {
+    exposition,
+    requests,
+    compat,
+    answered,
+    scraped,
+    poolTold(event) {
+      schedulerTold(event);
+      compat?.told(event);
+    },
+    queueTold,
+    streamOpened(kind) {
+      streams.streamOpened(kind);
+      compatStreams?.streamOpened();
+    },
+    streamEnded(kind, outcome, tookMs) {
+      streams.streamEnded(kind, outcome, tookMs);
+      compatStreams?.streamEnded(outcome, tookMs);
+    },
+    streamFailed: streams.streamFailed,
+    twinCancelled() {
+      cancelled.at().value++;
+    },
+    close: streams.close,
+  };
+}
