@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { expect, test } from "@jest/globals";
-import { diagnosticCodes } from "@umbra/envoy-config";
+import { describe, expect, test } from "@jest/globals";
+import { diagnosticCodes, readTopology } from "@umbra/envoy-config";
 import { requestErrorCodes } from "@umbra/sidecar";
 
 const page = readFileSync(new URL("../../../docs/errors.md", import.meta.url), "utf8");
@@ -9,9 +9,35 @@ const localReply = readFileSync(
   "utf8",
 );
 
-test("docs/errors.md has every code, and no other", () => {
+test("docs/errors.md has every code that clients are told, and no other", () => {
   const documented = [...page.matchAll(/^\| `([A-Za-z0-9_]+)`\s*\|/gm)].map(([, code]) => code);
   const byEnvoy = [...localReply.matchAll(/^ {4}code: "([a-z_]+)"/gm)].map(([, code]) => code);
-  const known = new Set([...requestErrorCodes, ...byEnvoy, ...Object.keys(diagnosticCodes)]);
+  const known = new Set([...requestErrorCodes, ...byEnvoy]);
   expect(documented.toSorted()).toEqual([...known].toSorted());
+});
+
+test("docs/errors.md has a section and a row for every code of `umbra check`, and no other", () => {
+  const known = Object.keys(diagnosticCodes);
+  expect([...page.matchAll(/^### (\w+)$/gm)].map(([, code]) => code)).toEqual(known);
+  const rows = [...page.matchAll(/^\| \[(\w+)\]\(#(\w+)\)/gm)];
+  expect(rows.map(([, code]) => code)).toEqual(known);
+  expect(rows.map(([, , anchor]) => anchor?.toUpperCase())).toEqual(known);
+});
+
+describe.each(Object.entries(diagnosticCodes))("the section of %s", (code, about) => {
+  const [, section = ""] =
+    new RegExp(`\n### ${code}\n(.*?)(?=\n### |$(?![\\s\\S]))`, "s").exec(page) ?? [];
+
+  test("says what it means and how to mend it", () => {
+    expect(section.toLowerCase()).toContain(`**${about.meaning.toLowerCase()}**`);
+    expect(section).toContain(`To mend: ${about.remedy}.`);
+  });
+
+  const example = /```yaml\n(.*?)```/s.exec(section)?.[1];
+  if (example !== undefined) {
+    test("has an example that gets it", () => {
+      const { diagnostics } = readTopology([{ name: "example.yaml", text: example }]);
+      expect(diagnostics.map((each) => each.code)).toContain(code);
+    });
+  }
 });

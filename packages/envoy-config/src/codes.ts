@@ -68,7 +68,7 @@ const codes = {
     remedy: "write ip:port,ip:port, IPv6 in brackets",
   },
   UMB0207: {
-    meaning: "a flag names a resource that is not there",
+    meaning: "a flag names what is not in the files",
     remedy: "take a name that is in the files",
   },
   UMB0208: {
@@ -86,6 +86,63 @@ const codes = {
   UMB0211: {
     meaning: "an EndpointPickerConfig can't be used",
     remedy: "write what the message says is known",
+  },
+  UMB0301: {
+    meaning: "two routes claim the same requests",
+    remedy: "change the match of one, or remove it",
+  },
+  UMB0302: {
+    meaning: "a match is never reached",
+    remedy: "remove it, or make it narrower than the one before it",
+  },
+  UMB0303: {
+    meaning: "a mirror goes to the pool that answers",
+    remedy: "mirror to a pool of its own, or remove the mirror",
+  },
+  UMB0304: {
+    meaning: "a port below 1024 needs a privilege",
+    remedy: "move the listener with --listener NAME=PORT, or give Envoy CAP_NET_BIND_SERVICE",
+  },
+  UMB0305: {
+    meaning: "a shadow pool and a primary pool have an endpoint in common",
+    remedy: "take the endpoint out of one of them",
+  },
+  UMB0306: {
+    meaning: "a rule has no backend that takes requests",
+    remedy: "add a backendRef with a weight above 0, or a RequestRedirect filter",
+  },
+  UMB0307: {
+    meaning: "a listener has a port that Umbra or Envoy uses itself",
+    remedy: "move the listener with --listener NAME=PORT",
+  },
+  UMB0308: {
+    meaning: "nothing uses a resource",
+    remedy: "refer to it from an HTTPRoute, or remove it",
+  },
+  UMB0309: {
+    meaning: "a timeout is shorter than many answers of a model take",
+    remedy: "leave the timeout out, or set it to the longest answer that is wanted",
+  },
+  UMB0310: {
+    meaning: "a rule mirrors to the same pool twice",
+    remedy: "remove one of the mirrors",
+  },
+  UMB0311: {
+    meaning: "a mirror takes no request",
+    remedy: "raise its percent or fraction, or remove the mirror",
+  },
+  UMB0312: {
+    meaning: "Envoy refuses the bootstrap",
+    remedy:
+      "change what Envoy's message names; if it is nothing of the files, report it as a mistake of Umbra",
+  },
+  UMB0313: {
+    meaning: "Envoy warns of the bootstrap",
+    remedy: "look at what Envoy's message names",
+  },
+  UMB0314: {
+    meaning: "a resource speaks of a pool that is not there",
+    remedy: "name an InferencePool of the same namespace",
   },
 } as const;
 

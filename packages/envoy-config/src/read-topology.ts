@@ -1,4 +1,5 @@
 import type { Diagnostic } from "./diagnostic.ts";
+import { lint } from "./lint/lint.ts";
 import { resolveListeners } from "./resolve/listeners.ts";
 import { type CheckPickerConfig, checkPickerConfigs } from "./resolve/picking.ts";
 import { compare, createPoolResolver } from "./resolve/pools.ts";
@@ -86,6 +87,7 @@ export function readTopology(
     pools: pools.all(),
     modelServers: modelServers(resources),
   };
+  lint(topology, resources, report);
   return { topology, diagnostics: diagnostics.toSorted(byPlace) };
 }
 

@@ -1,7 +1,20 @@
-import { formatDiagnostic } from "@umbra/envoy-config";
+import {
+  type Diagnostic,
+  formatDiagnostic,
+  isAtLeast,
+  printable,
+  printableJson,
+  renderBootstrap,
+  type Severity,
+} from "@umbra/envoy-config";
 import Table from "cli-table3";
 import { Command, Option } from "commander";
 import { stringify } from "yaml";
+import { askEnvoy } from "../check/ask-envoy.ts";
+import { explainCode } from "../check/explain-code.ts";
+import { githubAnnotation } from "../check/github.ts";
+import { sarifOf } from "../check/sarif.ts";
+import { findEnvoy } from "../envoy/find-envoy.ts";
 import { CommandError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import {
@@ -11,8 +24,14 @@ import {
   withTopologyFlags,
 } from "../resources/topology-flags.ts";
 
+const forms = ["table", "json", "yaml", "diagnostics", "sarif"] as const;
+
 interface CheckFlags extends TopologyFlags {
-  readonly output: "table" | "json" | "yaml";
+  readonly output: (typeof forms)[number];
+  readonly github?: true;
+  readonly failureThreshold: Severity;
+  readonly envoy?: true;
+  readonly explain?: string;
 }
 
 /** `umbra check`: what is wrong in the resources, and the topology that they mean. */
@@ -20,44 +39,100 @@ export function checkCommand(io: Io): Command {
   const command = new Command("check").summary("say what is wrong in the resources");
   return withTopologyFlags(command, { isDirectAllowed: false })
     .description(
-      "Says what is wrong in the resources, each with file, line and column. Exit status 1 when there is an error.",
+      "Says what is wrong in the resources: file, line and column, the line itself, and how to mend it; everything in one pass. Exit status 1 when there is an error.",
     )
     .addOption(
-      new Option("-o, --output <form>", "how the topology is printed")
-        .choices(["table", "json", "yaml"])
+      new Option(
+        "-o, --output <form>",
+        "what is printed on stdout: the topology as a table, json or yaml (with errors, json has the findings instead), or the findings as JSON (diagnostics) or SARIF 2.1.0",
+      )
+        .choices(forms)
         .default("table"),
     )
-    .addHelpText("after", "\nExample:\n  $ umbra check -f examples/mirror -o json")
+    .option("--github", "write the findings as annotations of GitHub Actions")
+    .addOption(
+      new Option("--failure-threshold <severity>", "from which severity on the exit status is 1")
+        .choices(["error", "warning", "info"])
+        .default("error"),
+    )
+    .option("--envoy", "ask the real Envoy too whether it takes the rendered bootstrap")
+    .option("--explain <code>", "print what docs/errors.md says of a code, and nothing else")
+    .addHelpText(
+      "after",
+      [
+        "",
+        "Examples:",
+        "  $ umbra check -f examples/mirror",
+        "  $ umbra check -f examples/mirror -o json",
+        "  $ umbra check -f examples/mirror -o sarif --failure-threshold warning > umbra.sarif",
+        "  $ umbra check -f examples/mirror --envoy --github",
+        "  $ umbra check --explain UMB0203",
+      ].join("\n"),
+    )
     .action((flags: CheckFlags) => {
-      const read = topologyOf(flags, io);
-      for (const diagnostic of read.diagnostics) {
-        io.stderr(`${formatDiagnostic(diagnostic, { hasColour: io.hasColour })}\n`);
+      if (flags.explain !== undefined) {
+        io.stdout(explainCode(flags.explain));
+        return;
       }
-      const errors = read.diagnostics.filter(({ severity }) => severity === "error").length;
-      if (errors > 0)
-        throw new CommandError(`${errors} ${errors === 1 ? "error" : "errors"} found`);
-      io.stdout(printed(read, flags.output));
-      io.stderr("no errors found\n");
+      const read = topologyOf(flags, io);
+      const isSound = read.diagnostics.every(({ severity }) => severity !== "error");
+      const diagnostics =
+        flags.envoy === true && isSound
+          ? [...read.diagnostics, ...askEnvoy(findEnvoy(io.env), renderBootstrap(read.topology))]
+          : read.diagnostics;
+      for (const diagnostic of diagnostics) {
+        io.stderr(
+          flags.github === true
+            ? githubAnnotation(diagnostic)
+            : `${formatDiagnostic(diagnostic, { hasColour: io.hasColour })}\n`,
+        );
+      }
+      io.stdout(printed({ ...read, diagnostics }, flags.output));
+      const failing = diagnostics.filter((each) =>
+        isAtLeast(each.severity, flags.failureThreshold),
+      );
+      if (failing.length > 0) throw new CommandError(`${counted(diagnostics)} found`);
+      const others = diagnostics.length === 0 ? "" : ` (${counted(diagnostics)})`;
+      io.stderr(`no errors found${others}\n`);
     });
 }
 
-function printed({ topology }: ReadTopology, output: CheckFlags["output"]): string {
+/** `2 errors, 1 warning`. */
+function counted(diagnostics: readonly Diagnostic[]): string {
+  const counts = (["error", "warning", "info"] as const).flatMap((severity) => {
+    const count = diagnostics.filter((each) => each.severity === severity).length;
+    return count === 0
+      ? []
+      : [`${count} ${severity}${count === 1 || severity === "info" ? "" : "s"}`];
+  });
+  return counts.join(", ");
+}
+
+/** There is a topology only where there is no error. */
+function printed({ topology, diagnostics }: ReadTopology, output: CheckFlags["output"]): string {
+  const isSound = diagnostics.every(({ severity }) => severity !== "error");
   switch (output) {
     case "json":
-      return `${JSON.stringify(topology, null, 2)}\n`;
+      return `${printableJson(isSound ? topology : { diagnostics })}\n`;
+    case "diagnostics":
+      return `${printableJson({ diagnostics })}\n`;
+    case "sarif":
+      return `${printableJson(sarifOf(diagnostics))}\n`;
     case "yaml":
-      return stringify(topology, { lineWidth: 0, aliasDuplicateObjects: false });
-    case "table": {
-      const table = new Table({
-        head: ["pool", "picker", "failure mode", "endpoints"],
-        style: { head: [], border: [] },
-      });
-      for (const { name, picker, failureMode, endpoints, dns } of topology.pools) {
-        const where =
-          dns === undefined ? endpoints.join("\n") : `${dns.hostname}:${dns.port} (DNS)`;
-        table.push([name, picker, failureMode, where === "" ? "none known" : where]);
-      }
-      return `${table.toString()}\n`;
-    }
+      return isSound ? stringify(topology, { lineWidth: 0, aliasDuplicateObjects: false }) : "";
+    case "table":
+      return isSound ? poolTable(topology) : "";
   }
+}
+
+function poolTable({ pools }: ReadTopology["topology"]): string {
+  const table = new Table({
+    head: ["pool", "picker", "failure mode", "endpoints"],
+    style: { head: [], border: [] },
+  });
+  for (const { name, picker, failureMode, endpoints, dns } of pools) {
+    const where = dns === undefined ? endpoints.join("\n") : `${dns.hostname}:${dns.port} (DNS)`;
+    table.push([printable(name), picker, failureMode, where === "" ? "none known" : where]);
+  }
+  return `${table.toString()}\n`;
 }

@@ -1,0 +1,57 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "@jest/globals";
+import { startProcess } from "./harness/processes.ts";
+import { until } from "./harness/until.ts";
+
+const umbra = fileURLToPath(new URL("../packages/cli/bin/umbra.js", import.meta.url));
+
+const route = (path: string) => `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gateway}
+spec:
+  listeners: [{name: http, port: 8080, protocol: HTTP}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: route}
+spec:
+  parentRefs: [{name: gateway}]
+  rules:
+    - matches: [{path: {type: RegularExpression, value: '${path}'}}]
+      backendRefs: [{name: svc, port: 80}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: svc, annotations: {umbra.dev/endpoints: 127.0.0.1:8000}}
+spec: {ports: [{port: 80}]}
+`;
+
+async function check(text: string, ...args: readonly string[]) {
+  const file = join(mkdtempSync(join(tmpdir(), "umbra-check-")), "resources.yaml");
+  writeFileSync(file, text);
+  const run = startProcess(process.execPath, umbra, "check", "-f", file, ...args);
+  await until("the check has ended", () => run.process.exitCode !== null);
+  return { status: run.process.exitCode, output: run.output() };
+}
+
+describe("umbra check --envoy", () => {
+  test("has no findings where Envoy takes the bootstrap without a warning", async () => {
+    const { status, output } = await check(
+      route("/v[12]/.*"),
+      "--envoy",
+      "--failure-threshold",
+      "info",
+    );
+    expect(output).toContain("no errors found");
+    expect(status).toBe(0);
+  });
+
+  test("says what Envoy says", async () => {
+    const { status, output } = await check(route("/(?=v1).*"), "--envoy");
+    expect(output).toMatch(/error UMB\d{4} .*(invalid perl operator|RE2|regex)/i);
+    expect(status).toBe(1);
+  });
+});

@@ -1,0 +1,33 @@
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { diagnosticCodes } from "@umbra/envoy-config";
+import { CommandError, UsageError } from "../errors.ts";
+
+/** In the packed package, and in a checkout. */
+const pages = ["../../docs/errors.md", "../../../../docs/errors.md"];
+
+/** What `docs/errors.md` says of a code, e.g. `UMB0203`, in any case. */
+export function explainCode(code: string): string {
+  const wanted = code.toUpperCase();
+  if (!Object.hasOwn(diagnosticCodes, wanted)) {
+    const known = Object.keys(diagnosticCodes);
+    throw new UsageError(
+      `--explain takes a code, ${known[0]} to ${known.at(-1)}, not "${code.slice(0, 32)}"`,
+    );
+  }
+  const page = pages.map((path) => fileURLToPath(new URL(path, import.meta.url))).find(existsSync);
+  if (page === undefined) throw new CommandError("docs/errors.md is not where it was installed");
+  const section = sectionOf(readFileSync(page, "utf8"), wanted);
+  if (section === undefined) throw new CommandError(`docs/errors.md has no section ${wanted}`);
+  return section;
+}
+
+/** From the heading of the code to the next. */
+export function sectionOf(page: string, code: string): string | undefined {
+  const lines = page.split("\n");
+  const start = lines.indexOf(`### ${code}`);
+  if (start < 0) return undefined;
+  const length = lines.slice(start + 1).findIndex((line) => /^#{1,3} /.test(line));
+  const section = lines.slice(start, length < 0 ? undefined : start + 1 + length);
+  return `${section.join("\n").replace(/^### /, "").trim()}\n`;
+}

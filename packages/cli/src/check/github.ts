@@ -1,0 +1,26 @@
+import { type Diagnostic, printable, referenceOf } from "@umbra/envoy-config";
+
+const commands = { error: "error", warning: "warning", info: "notice" } as const;
+
+/** The finding as a workflow command of GitHub Actions, which shows it at its line. Nothing in it starts another command. */
+export function githubAnnotation(diagnostic: Diagnostic): string {
+  const { severity, code, message, remedy, file, line, column, endColumn } = diagnostic;
+  const place =
+    file === "-" || file === "command line"
+      ? {}
+      : { file, line, col: column, ...(endColumn === undefined ? {} : { endColumn }) };
+  const properties = Object.entries({ ...place, title: code })
+    .map(([name, value]) => `${name}=${escapeProperty(String(value))}`)
+    .join(",");
+  const text = `${message}\n${remedy} (${referenceOf(code)})`;
+  return `::${commands[severity]} ${properties}::${escapeData(text)}\n`;
+}
+
+function escapeData(text: string): string {
+  const lines = text.split("\n").map((line) => printable(line).replaceAll("%", "%25"));
+  return lines.join("%0A");
+}
+
+function escapeProperty(text: string): string {
+  return printable(text).replaceAll("%", "%25").replaceAll(":", "%3A").replaceAll(",", "%2C");
+}

@@ -1,0 +1,180 @@
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { type Io, main } from "@umbra/cli";
+import type { Diagnostic } from "@umbra/envoy-config";
+import { Ajv } from "ajv";
+
+const schema = JSON.parse(
+  readFileSync(new URL("sarif.schema.json", import.meta.url), "utf8"),
+) as object;
+
+/** One error, one warning, one info, and text that would start commands and steer terminals. */
+const mistakes = `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gateway}
+spec:
+  listeners: [{name: http, port: 80, protocol: HTTP}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: route}
+spec:
+  parentRefs: [{name: gateway}]
+  "x%0A::set-output name=a::b\\e[2J": 1
+  rules: [{backendRefs: [{name: svc, port: "80"}]}]
+`;
+
+const sound = mistakes
+  .replace(/ {2}"x.*\n/, "")
+  .replace(/ {2}rules.*/, "  rules: []")
+  .replace("80,", "8080,");
+
+async function check(text: string, ...args: readonly string[]) {
+  let stdout = "";
+  let stderr = "";
+  const io: Io = {
+    stdout: (chunk) => {
+      stdout += chunk;
+    },
+    stderr: (chunk) => {
+      stderr += chunk;
+    },
+    env: {},
+    isTerminal: false,
+    hasColour: false,
+    signal: new AbortController().signal,
+    readStdin: () => text,
+  };
+  const file = join(mkdtempSync(join(tmpdir(), "umbra check-")), "a b.yaml");
+  writeFileSync(file, text);
+  const status = await main(["node", "umbra", "check", "-f", file, ...args], io);
+  return { status, stdout, stderr, file };
+}
+
+test("shows the line, what is meant and how to mend it", async () => {
+  const { status, stdout, stderr, file } = await check(mistakes);
+  expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+  expect(
+    stderr,
+  ).toContain(`${file}:13:44 error UMB0104 \`port\` must be a whole number from 1 to 65535
+  13 |   rules: [{backendRefs: [{name: svc, port: "80"}]}]
+     |                                            ^^^^
+       help: write it without quotes: 80 (docs/errors.md#umb0104)
+`);
+  expect(stderr).toMatch(/\nerror: 1 error, \d warnings?, 1 info found\n$/);
+});
+
+test("colours only where there is a terminal to see it", async () => {
+  const { stderr } = await check(mistakes);
+  expect(stderr).not.toContain("\x1b");
+  expect(stderr).toContain("\\u001b[2J");
+});
+
+describe("-o", () => {
+  test("diagnostics prints every finding with its fields", async () => {
+    const { stdout } = await check(mistakes, "-o", "diagnostics");
+    const { diagnostics } = JSON.parse(stdout) as { readonly diagnostics: readonly Diagnostic[] };
+    expect(diagnostics.map(({ code }) => code)).toEqual(
+      expect.arrayContaining(["UMB0104", "UMB0105", "UMB0304"]),
+    );
+    expect(diagnostics.find(({ code }) => code === "UMB0104")).toEqual({
+      severity: "error",
+      code: "UMB0104",
+      message: "`port` must be a whole number from 1 to 65535",
+      remedy: "write it without quotes: 80",
+      file: expect.stringContaining("a b.yaml"),
+      line: 13,
+      column: 44,
+      endColumn: 48,
+      sourceLine: '  rules: [{backendRefs: [{name: svc, port: "80"}]}]',
+    });
+  });
+
+  test("json prints the topology, or the findings where there is none", async () => {
+    expect(JSON.parse((await check(sound, "-o", "json")).stdout)).toMatchObject({
+      version: 1,
+      listeners: [{ port: 8080 }],
+    });
+    const { stdout } = await check(mistakes, "-o", "json");
+    expect(Object.keys(JSON.parse(stdout) as object)).toEqual(["diagnostics"]);
+  });
+
+  test.each([mistakes, sound])("sarif prints a log that keeps to the schema", async (text) => {
+    const { stdout } = await check(text, "-o", "sarif");
+    const validate = new Ajv({ strict: false }).compile(schema);
+    expect([validate(JSON.parse(stdout)), validate.errors]).toEqual([true, null]);
+    expect(stdout).not.toContain("\x1b");
+  });
+
+  test("sarif names the rule, the level and the region of each finding", async () => {
+    const { stdout } = await check(mistakes, "-o", "sarif");
+    const { runs } = JSON.parse(stdout);
+    const [{ results, tool }] = runs;
+    const result = results.find((each: { ruleId: string }) => each.ruleId === "UMB0104");
+    expect(result).toMatchObject({
+      level: "error",
+      locations: [
+        {
+          physicalLocation: {
+            artifactLocation: { uri: expect.stringMatching(/^file:\/\/\/.*\/a%20b\.yaml$/) },
+            region: { startLine: 13, startColumn: 44, endColumn: 48 },
+          },
+        },
+      ],
+    });
+    expect(tool.driver.rules[result.ruleIndex].id).toBe("UMB0104");
+  });
+});
+
+test("--github writes annotations, and nothing in a file starts a command", async () => {
+  const { stderr } = await check(mistakes, "--github");
+  const lines = stderr.trimEnd().split("\n").slice(0, -1);
+  expect(lines.length).toBeGreaterThanOrEqual(3);
+  for (const line of lines) {
+    expect(line).toMatch(
+      /^::(error|warning|notice) file=[^:]*,line=\d+,col=\d+,(?:endColumn=\d+,)?title=UMB\d{4}::/,
+    );
+  }
+  expect(stderr).not.toMatch(/^::set-output/m);
+  expect(stderr).toContain("x%250A::set-output");
+});
+
+describe("--failure-threshold", () => {
+  test.each([
+    { text: sound, threshold: "error", status: 0 },
+    { text: sound, threshold: "warning", status: 0 },
+    { text: sound, threshold: "info", status: 0 },
+    { text: sound.replace("8080", "80"), threshold: "info", status: 1 },
+    { text: sound.replace("8080", "9901"), threshold: "warning", status: 1 },
+    { text: mistakes, threshold: "error", status: 1 },
+  ])("$threshold gives $status", async ({ text, threshold, status }) => {
+    expect(await check(text, "--failure-threshold", threshold)).toMatchObject({ status });
+  });
+});
+
+describe("--explain", () => {
+  test("prints the section of the page, without any resources", async () => {
+    const { status, stdout } = await check("", "--explain", "umb0203");
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^UMB0203\n\n\*\*A backend can't be resolved\*\*/);
+    expect(stdout).toContain("To mend:");
+    expect(stdout).not.toContain("UMB0204\n");
+  });
+
+  test("says which codes there are", async () => {
+    expect(await check("", "--explain", "UMB9999")).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("UMB0101 to UMB"),
+    });
+  });
+});
+
+test("lines of a Secret are not shown", async () => {
+  const secret =
+    "apiVersion: v1\nkind: Secret\nmetadata: {name: tls}\ndata: {tls.key: c2VjcmV0, tls.key: c2VjcmV0}\n";
+  const { stderr, stdout } = await check(secret, "-o", "sarif");
+  expect(stderr).toContain("UMB0111");
+  expect(stderr + stdout).not.toContain("c2VjcmV0");
+});

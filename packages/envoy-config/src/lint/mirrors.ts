@@ -1,0 +1,52 @@
+import type { Report } from "../resources/reader.ts";
+import type { Route } from "../topology.ts";
+import type { LintInput } from "./lint.ts";
+
+/** Mirrors that cost the primary something, or show nothing. */
+export function lintMirrors({ topology, places }: LintInput, report: Report): void {
+  const endpoints = new Map(
+    topology.pools.map(({ name, endpoints }) => [name, new Set(endpoints)]),
+  );
+  const told = new Set<string>();
+  for (const route of routesOf(topology.listeners)) {
+    const primaries = poolsOf(route);
+    const seen = new Set<string>();
+    for (const { name, pool, perMillion } of route.mirrors) {
+      const isTwice = seen.has(pool);
+      seen.add(pool);
+      const place = places.mirror(name);
+      if (place === undefined || told.has(name)) continue;
+      told.add(name);
+      if (perMillion === 0)
+        report("info", "UMB0311", place, `the mirror to "${pool}" takes no request`);
+      if (isTwice) report("warning", "UMB0310", place, `the rule already mirrors to "${pool}"`);
+      if (primaries.includes(pool)) {
+        const message = `the mirror goes to "${pool}", which answers the rule's requests too: the copies take the place of clients`;
+        report("warning", "UMB0303", place, message);
+        continue;
+      }
+      for (const primary of primaries) {
+        const shared = [...(endpoints.get(pool) ?? [])].filter((each) =>
+          endpoints.get(primary)?.has(each),
+        );
+        if (shared.length === 0) continue;
+        const message = `the shadow "${pool}" and the primary "${primary}" have ${some(shared)} in common: the copies take the place of clients`;
+        report("warning", "UMB0305", place, message);
+      }
+    }
+  }
+}
+
+function some(endpoints: readonly string[]): string {
+  const more = endpoints.length - 3;
+  return `${endpoints.slice(0, 3).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+}
+
+function routesOf(listeners: LintInput["topology"]["listeners"]): readonly Route[] {
+  return listeners.flatMap(({ virtualHosts }) => virtualHosts.flatMap(({ routes }) => routes));
+}
+
+function poolsOf({ action }: Route): readonly string[] {
+  if (action.kind !== "forward") return [];
+  return action.backends.flatMap((backend) => (backend.kind === "pool" ? backend.pool : []));
+}

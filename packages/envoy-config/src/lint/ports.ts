@@ -1,0 +1,36 @@
+import { defaultBootstrapOptions } from "../bootstrap/options.ts";
+import type { Report } from "../resources/reader.ts";
+import type { LintInput } from "./lint.ts";
+
+/** Where the sidecar and Envoy's admin interface listen unless they are moved. */
+const taken: ReadonlyMap<number, string> = new Map([
+  [portOf(defaultBootstrapOptions.sidecar), "the sidecar's gRPC server"],
+  [portOf(defaultBootstrapOptions.envoyAdmin), "Envoy's admin interface"],
+  [9090, "the sidecar's admin interface"],
+]);
+
+/** Ports that can't be bound, or not by everyone. */
+export function lintPorts({ topology, resources }: LintInput, report: Report): void {
+  const listeners = resources.gateways.flatMap((gateway) => gateway.listeners);
+  for (const { port } of topology.listeners) {
+    // A listener that a flag has moved has no place of its own any more.
+    const place = listeners.find((each) => each.port === port)?.place;
+    if (place === undefined) continue;
+    if (port < 1024) {
+      report("info", "UMB0304", place, `port ${port} is bound only by a privileged process`);
+    }
+    const owner = taken.get(port);
+    if (owner !== undefined) {
+      report(
+        "warning",
+        "UMB0307",
+        place,
+        `port ${port} is the one of ${owner}, unless that is moved`,
+      );
+    }
+  }
+}
+
+function portOf(address: string): number {
+  return Number(address.slice(address.lastIndexOf(":") + 1));
+}

@@ -1,0 +1,75 @@
+import type { Report } from "../resources/reader.ts";
+import type { Route, RouteMatch, ValueMatch, VirtualHost } from "../topology.ts";
+import type { LintInput } from "./lint.ts";
+
+/** Routes that an earlier one of their host leaves nothing to. */
+export function lintReach({ topology, places }: LintInput, report: Report): void {
+  const told = new Set<string>();
+  for (const { port, virtualHosts } of topology.listeners) {
+    for (const host of virtualHosts) {
+      for (const [route, earlier] of unreached(host)) {
+        const place = places.route(route.name);
+        // A rule of several hostnames is told once, and one that two of them lead to the same host not at all.
+        if (place === undefined || told.has(route.name) || earlier.name === route.name) continue;
+        told.add(route.name);
+        const where = `${host.domains.join(", ")} on port ${port}`;
+        const other = places.route(earlier.name);
+        const by = `HTTPRoute "${ownerOf(earlier)}"${other === undefined ? "" : ` (${other.file}:${other.line})`}`;
+        if (ownerOf(route) === ownerOf(earlier)) {
+          const message = `this match is never reached on ${where}: an earlier one of ${by} takes its requests`;
+          report("warning", "UMB0302", place, message);
+        } else {
+          const message = `${by} claims the same requests on ${where} and goes first`;
+          report("warning", "UMB0301", place, message);
+        }
+      }
+    }
+  }
+}
+
+/** Each with the route that takes its requests: one with the same match, or with an expression that every path meets. */
+function* unreached({ routes }: VirtualHost): Generator<readonly [Route, Route]> {
+  const byMatch = new Map<string, Route>();
+  let takesAll: Route | undefined;
+  for (const route of routes) {
+    const key = keyOf(route.match);
+    const earlier = byMatch.get(key) ?? takesAll;
+    if (earlier === undefined) byMatch.set(key, route);
+    else yield [route, earlier];
+    if (isEverything(route.match)) takesAll ??= route;
+  }
+}
+
+const everyPath: ReadonlySet<string> = new Set([
+  ".*",
+  "/.*",
+  "^/.*$",
+  "^.*$",
+  "^/.*",
+  ".+",
+  "/.*$",
+]);
+
+/** Prefixes are sorted by length, so that `/` comes last anyway; a regular expression comes before them all. */
+function isEverything({ path, method, headers, queryParams }: RouteMatch): boolean {
+  return (
+    path.kind === "regex" &&
+    everyPath.has(path.value) &&
+    method === undefined &&
+    headers.length === 0 &&
+    queryParams.length === 0
+  );
+}
+
+function keyOf({ path, method, headers, queryParams }: RouteMatch): string {
+  const sorted = (values: readonly ValueMatch[]) =>
+    values.map(({ name, kind, value }) => JSON.stringify([name, kind, value])).toSorted();
+  // A prefix stands for whole segments, with or without its last slash.
+  const value = path.kind === "prefix" ? path.value.replace(/(?<=.)\/$/, "") : path.value;
+  return JSON.stringify([path.kind, value, method, sorted(headers), sorted(queryParams)]);
+}
+
+/** `namespace/name` of the HTTPRoute. */
+function ownerOf({ name }: Route): string {
+  return name.split("/", 2).join("/");
+}

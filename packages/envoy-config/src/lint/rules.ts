@@ -1,0 +1,23 @@
+import type { Report } from "../resources/reader.ts";
+import type { LintInput } from "./lint.ts";
+
+/** Generating takes longer than what timeouts of other services are. */
+const shortTimeoutMs = 30_000;
+
+/** Rules that answer nobody, or not for long enough. */
+export function lintRules({ resources }: LintInput, report: Report): void {
+  for (const { name, rules } of resources.routes) {
+    for (const { place, backends, redirect, timeoutMs } of rules) {
+      const weight = backends.reduce((sum, backend) => sum + backend.weight, 0);
+      if (redirect === undefined && weight === 0) {
+        const why = backends.length === 0 ? "has no backendRefs" : "has only backends of weight 0";
+        const message = `this rule of HTTPRoute "${name}" ${why}, so its requests get 500`;
+        report("warning", "UMB0306", place, message);
+      }
+      if (timeoutMs > 0 && timeoutMs < shortTimeoutMs) {
+        const message = `answers of this rule are cut off after ${timeoutMs / 1_000} s, also those that stream`;
+        report("info", "UMB0309", place, message);
+      }
+    }
+  }
+}
