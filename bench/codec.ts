@@ -3,7 +3,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ProcessingRequestSchema, ProcessingResponseSchema } from "@umbra/ext-proc";
 import { median, startServer } from "./harness/child.ts";
-import { connect, exchangeOf, play } from "./harness/exchange.ts";
+import { connect, messagesOf, play } from "./harness/exchange.ts";
 import { pbjsTypes } from "./harness/pbjs.ts";
 
 const { request, response } = await pbjsTypes();
@@ -41,7 +41,7 @@ function time(run: () => unknown): number {
 
 process.stdout.write("one message, us            es    pbjs  es/pbjs\n");
 for (const bodyBytes of [1_024, 65_536]) {
-  const [headers, body] = exchangeOf("BUFFERED", bodyBytes).messages.map(({ bytes }) => bytes);
+  const [headers, body] = messagesOf("BUFFERED", bodyBytes);
   if (headers === undefined || body === undefined) throw new Error("unreachable");
   if (bodyBytes === 1_024)
     row(
@@ -75,7 +75,7 @@ process.stdout.write(
 );
 for (const bodyBytes of [1_024, 16_384]) {
   for (const streams of [16, 64]) {
-    const exchange = exchangeOf("BUFFERED", bodyBytes);
+    const messages = messagesOf("BUFFERED", bodyBytes);
     const rates = { es: [] as number[], pbjs: [] as number[] };
     for (let round = 0; round < 4; round++) {
       for (const name of ["es", "pbjs"] as const) {
@@ -84,7 +84,7 @@ for (const bodyBytes of [1_024, 16_384]) {
         await Promise.all(
           Array.from({ length: streams }, async () => {
             while (performance.now() < end) {
-              await play(clients[name], exchange, false);
+              await play(clients[name], messages);
               done++;
             }
           }),

@@ -1,62 +1,278 @@
-// Umbra's ext_proc server, default profile, 16 endpoints, against a bare grpc-js server that decides nothing.
-// Both in one run, in turns; what counts is the ratio. `npm run bench:pick [-- seconds-per-cell]`
-import type { Client } from "@grpc/grpc-js";
+// Umbra's ext_proc server, default profile, 16 endpoints, against a bare grpc-js server that decides nothing: requests a
+// second, latency of the pick, CPU for 1,000 requests. All in one run, in turns; what counts are the ratios.
+// `npm run bench:pick -- --help`
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
 import { median, startServer } from "./harness/child.ts";
-import { connect, type Exchange, exchangeOf, type Mode, modes, play } from "./harness/exchange.ts";
+import { exchangeOf, type Mode, modes } from "./harness/exchange.ts";
+import { connectHttp2, type Exchange, type Http2Connection } from "./harness/http2-connection.ts";
+import type { Usage } from "./harness/tell.ts";
 
-const seconds = Number(process.argv[2] ?? 1);
-const rounds = 3;
-const bodies = [1_024, 16_384];
-const concurrencies = [16, 64];
+const help = `npm run bench:pick -- [options]
 
-const servers = { bare: await startServer("bare"), umbra: await startServer("umbra") };
-const clients = { bare: connect(servers.bare.port), umbra: connect(servers.umbra.port) };
-process.stdout.write("requests/s, median of rounds; ratio = median of the rounds' own ratios\n");
-process.stdout.write("mode                  body   streams      bare     umbra  ratio\n");
-let worst = Number.POSITIVE_INFINITY;
-for (const mode of Object.keys(modes) as Mode[]) {
-  for (const body of mode === "NONE" ? [0] : bodies) {
-    for (const concurrency of concurrencies) {
-      const exchange = exchangeOf(mode, body);
-      const rates = { bare: [] as number[], umbra: [] as number[] };
-      for (const name of ["bare", "umbra"] as const)
-        await rate(clients[name], exchange, mode, concurrency, 0.3);
-      for (let round = 0; round < rounds; round++) {
-        for (const name of ["bare", "umbra"] as const) {
-          rates[name].push(await rate(clients[name], exchange, mode, concurrency, seconds));
-        }
-      }
-      const ratio = median(rates.umbra.map((each, i) => each / (rates.bare[i] ?? Number.NaN)));
-      worst = Math.min(worst, ratio);
-      const cells = [mode.padEnd(20), String(body).padStart(6), String(concurrency).padStart(9)];
-      const numbers = [rates.bare, rates.umbra].map((each) => median(each).toFixed(0).padStart(9));
-      process.stdout.write(`${[...cells, ...numbers, ratio.toFixed(2).padStart(6)].join(" ")}\n`);
+  --modes LIST     of ${Object.keys(modes).join(", ")}; FULL_DUPLEX_STREAMED,BUFFERED,NONE when absent
+  --bodies LIST    in bytes; 1024,16384,262144,1048576 when absent
+  --streams LIST   open at once; 1,16,64,256 when absent
+  --seconds N      for each cell and server; 0.5 when absent
+  --rounds N       medians of so many; 5 when absent
+  --transport NAME http2 or grpc-js: what Umbra speaks gRPC with
+  --poisson N      requests a second of the open loop; 400 when absent, 0 leaves it out
+  --peer HOST:PORT another picker, measured in the same run; plaintext HTTP/2
+  --peer-pid PID   whose CPU time is then read from /proc
+`;
+const { values: flags } = parseArgs({
+  options: {
+    modes: { type: "string", default: "FULL_DUPLEX_STREAMED,BUFFERED,NONE" },
+    bodies: { type: "string", default: "1024,16384,262144,1048576" },
+    streams: { type: "string", default: "1,16,64,256" },
+    seconds: { type: "string", default: "0.5" },
+    rounds: { type: "string", default: "5" },
+    transport: { type: "string", default: "http2" },
+    poisson: { type: "string", default: "400" },
+    peer: { type: "string" },
+    "peer-pid": { type: "string" },
+    help: { type: "boolean", default: false },
+  },
+});
+if (flags.help) {
+  process.stdout.write(help);
+  process.exit(0);
+}
+const numbers = (list: string) => list.split(",").map(Number);
+const seconds = Number(flags.seconds);
+const rounds = Number(flags.rounds);
+
+interface Contender {
+  readonly name: string;
+  readonly connection: Http2Connection;
+  /** CPU time so far, in ms; undefined of a peer whose process is not known. */
+  cpuMs(): Promise<number | undefined>;
+  rssMb(): Promise<number | undefined>;
+  stop(): void;
+}
+
+interface Cell {
+  readonly perSecond: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly cpuPer1000: number;
+  readonly failed: number;
+}
+
+const callHeaders = {
+  ":method": "POST",
+  ":scheme": "http",
+  ":path": "/envoy.service.ext_proc.v3.ExternalProcessor/Process",
+  ":authority": "picker",
+  "content-type": "application/grpc",
+  te: "trailers",
+  "x-umbra-pool": "default/primary",
+  "x-umbra-lane": "primary",
+};
+
+const contenders: Contender[] = [
+  await ownServer("bare", "bare"),
+  await ownServer("umbra", "umbra", flags.transport),
+  ...(flags.peer === undefined ? [] : [await peer(flags.peer, flags["peer-pid"])]),
+];
+const others = contenders.slice(1);
+let failed = 0;
+
+process.stdout.write(
+  "medians of rounds; ratios are medians of the rounds' own ratios to the bare server\n",
+);
+header("streams");
+for (const mode of flags.modes.split(",") as Mode[]) {
+  for (const body of mode === "NONE" ? [0] : numbers(flags.bodies)) {
+    const exchange = exchangeOf(mode, body);
+    for (const streams of numbers(flags.streams)) {
+      await compare(
+        `${mode.padEnd(20)} ${String(body).padStart(8)} ${String(streams).padStart(8)}`,
+        (each) => closedLoop(each, exchange, streams, seconds),
+      );
     }
   }
 }
-process.stdout.write(`worst ratio ${worst.toFixed(2)} (0.8 is asked for)\n`);
-for (const { child } of Object.values(servers)) child.kill();
-for (const client of Object.values(clients)) client.close();
-process.exitCode = worst >= 0.8 ? 0 : 1;
+const perSecond = Number(flags.poisson);
+if (perSecond > 0) {
+  process.stdout.write(`\nopen loop: ${perSecond} requests/s, Poisson\n`);
+  header("");
+  for (const mode of ["FULL_DUPLEX_STREAMED", "BUFFERED"] as const) {
+    const exchange = exchangeOf(mode, 1_024);
+    await compare(`${mode.padEnd(20)} ${"1024".padStart(8)} ${"".padStart(8)}`, (each) =>
+      openLoop(each, exchange, perSecond, Math.max(4, seconds * 8)),
+    );
+  }
+}
+for (const each of others) {
+  const rss = await each.rssMb();
+  if (rss !== undefined) process.stdout.write(`RSS of ${each.name}: ${rss.toFixed(0)} MB\n`);
+}
+process.stdout.write(`failed exchanges: ${failed}\n`);
+for (const each of contenders) each.stop();
+process.exitCode = failed === 0 ? 0 : 1;
 
-/** Requests per second with `concurrency` streams open all the time. */
-async function rate(
-  client: Client,
+function header(last: string): void {
+  const columns = others.map(({ name }) => `| ${`${name}/s`.padStart(9)}  rate   p50   p99   CPU `);
+  process.stdout.write(
+    `${"mode".padEnd(20)} ${"body".padStart(8)} ${last.padStart(8)} | ${"bare/s".padStart(8)} ${"p50 ms".padStart(7)} ${"p99 ms".padStart(7)} ${"CPU s/1k".padStart(8)} ${columns.join("")}\n`,
+  );
+}
+
+/** Plays all contenders in turns, and prints a row. */
+async function compare(name: string, measure: (each: Contender) => Promise<Cell>): Promise<void> {
+  const cells = new Map(contenders.map((each) => [each, [] as Cell[]]));
+  for (let round = 0; round <= rounds; round++) {
+    for (const each of contenders) {
+      const cell = await measure(each);
+      failed += cell.failed;
+      // The first round warms up.
+      if (round > 0) cells.get(each)?.push(cell);
+    }
+  }
+  const base = cells.get(contenders[0] as Contender) ?? [];
+  const middle = (of: (cell: Cell) => number) => median(base.map(of));
+  const parts = [
+    name,
+    "|",
+    middle((cell) => cell.perSecond)
+      .toFixed(0)
+      .padStart(8),
+    middle((cell) => cell.p50)
+      .toFixed(2)
+      .padStart(7),
+    middle((cell) => cell.p99)
+      .toFixed(2)
+      .padStart(7),
+    middle((cell) => cell.cpuPer1000)
+      .toFixed(3)
+      .padStart(8),
+  ];
+  for (const each of others) {
+    const own = cells.get(each) ?? [];
+    const ratio = (of: (cell: Cell) => number) =>
+      median(own.map((cell, i) => of(cell) / of(base[i] as Cell)))
+        .toFixed(2)
+        .padStart(5);
+    parts.push(
+      "|",
+      median(own.map((cell) => cell.perSecond))
+        .toFixed(0)
+        .padStart(9),
+      ratio((cell) => cell.perSecond),
+      ratio((cell) => cell.p50),
+      ratio((cell) => cell.p99),
+      ratio((cell) => cell.cpuPer1000),
+    );
+  }
+  process.stdout.write(`${parts.join(" ")}\n`);
+}
+
+/** `streams` open all the time. */
+async function closedLoop(
+  { connection, cpuMs }: Contender,
   exchange: Exchange,
-  mode: Mode,
-  concurrency: number,
+  streams: number,
   forSeconds: number,
-): Promise<number> {
+): Promise<Cell> {
+  const times: number[] = [];
+  let bad = 0;
+  const before = await cpuMs();
   const started = performance.now();
   const end = started + forSeconds * 1_000;
-  let done = 0;
   await Promise.all(
-    Array.from({ length: concurrency }, async () => {
+    Array.from({ length: streams }, async () => {
       while (performance.now() < end) {
-        await play(client, exchange, mode === "FULL_DUPLEX_STREAMED");
-        done++;
+        const { tookMs, isFailed } = await connection.play(exchange);
+        times.push(tookMs);
+        if (isFailed) bad++;
       }
     }),
   );
-  return done / ((performance.now() - started) / 1_000);
+  const elapsed = performance.now() - started;
+  return cell(times, bad, elapsed, (await cpuMs()) ?? Number.NaN, before ?? Number.NaN);
+}
+
+/** Requests come when they come, whatever is still open. */
+async function openLoop(
+  { connection, cpuMs }: Contender,
+  exchange: Exchange,
+  rate: number,
+  forSeconds: number,
+): Promise<Cell> {
+  const times: number[] = [];
+  const running: Promise<void>[] = [];
+  let bad = 0;
+  const before = await cpuMs();
+  const started = performance.now();
+  let next = started;
+  while (next < started + forSeconds * 1_000) {
+    // Spinning keeps to the schedule better than a timer's whole milliseconds.
+    while (performance.now() < next) await new Promise((resolve) => setImmediate(resolve));
+    running.push(
+      connection.play(exchange).then(({ tookMs, isFailed }) => {
+        times.push(tookMs);
+        if (isFailed) bad++;
+      }),
+    );
+    next += (-Math.log(1 - Math.random()) * 1_000) / rate;
+  }
+  await Promise.all(running);
+  const elapsed = performance.now() - started;
+  return cell(times, bad, elapsed, (await cpuMs()) ?? Number.NaN, before ?? Number.NaN);
+}
+
+function cell(
+  times: number[],
+  bad: number,
+  elapsedMs: number,
+  after: number,
+  before: number,
+): Cell {
+  const sorted = times.toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN;
+  return {
+    perSecond: (times.length * 1_000) / elapsedMs,
+    p50: at(0.5),
+    p99: at(0.99),
+    cpuPer1000: (after - before) / times.length,
+    failed: bad,
+  };
+}
+
+async function ownServer(name: string, ...[server, ...args]: string[]): Promise<Contender> {
+  const { port, child } = await startServer(server ?? name, ...args);
+  const usage = () =>
+    new Promise<Usage>((resolve) => {
+      child.once("message", (told) => resolve(told as Usage));
+      child.send("usage");
+    });
+  const connection = await connectHttp2({ host: "127.0.0.1", port }, callHeaders);
+  return {
+    name,
+    connection,
+    cpuMs: async () => (await usage()).cpuMs,
+    rssMb: async () => (await usage()).rssMb,
+    stop() {
+      connection.close();
+      child.send("stop");
+    },
+  };
+}
+
+async function peer(address: string, pid: string | undefined): Promise<Contender> {
+  const [host = "", port] = address.split(/:(?=\d+$)/);
+  const connection = await connectHttp2({ host, port: Number(port) }, callHeaders);
+  return {
+    name: "peer",
+    connection,
+    // Fields 14 and 15 of /proc/PID/stat: user and system time, in hundredths of a second.
+    cpuMs: async () => {
+      if (pid === undefined) return undefined;
+      const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+      return (Number(fields[11]) + Number(fields[12])) * 10;
+    },
+    rssMb: async () => undefined,
+    stop: () => connection.close(),
+  };
 }

@@ -1,10 +1,7 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { Client, credentials, Metadata, type MethodDefinition } from "@grpc/grpc-js";
-import {
-  ExternalProcessor,
-  ProcessingRequestSchema,
-  ProcessingResponseSchema,
-} from "@umbra/ext-proc";
+import { ExternalProcessor, ProcessingRequestSchema } from "@umbra/ext-proc";
+import type { Exchange } from "./http2-connection.ts";
 
 export const modes = {
   NONE: 0,
@@ -15,11 +12,6 @@ export const modes = {
 } as const;
 export type Mode = keyof typeof modes;
 
-/** The messages of one HTTP request, encoded once, and how many answers each is owed before the next is sent. */
-export interface Exchange {
-  readonly messages: readonly { readonly bytes: Buffer; readonly answers: number }[];
-}
-
 const headerValues: readonly (readonly [string, string])[] = [
   [":method", "POST"],
   [":path", "/v1/chat/completions"],
@@ -29,7 +21,20 @@ const headerValues: readonly (readonly [string, string])[] = [
   ["x-request-id", "5c0f2f5e-5a8b-4d52-9d7c-7f6a1c1f0b11"],
 ];
 
+/** What Envoy's filter sends of one request with a prompt of `bodyBytes`, encoded once. */
 export function exchangeOf(mode: Mode, bodyBytes: number): Exchange {
+  const [first, ...pieces] = messagesOf(mode, bodyBytes).map(framed);
+  if (first === undefined) throw new Error("unreachable");
+  if (mode === "FULL_DUPLEX_STREAMED") {
+    // The whole body goes out at once, and comes back behind the pick.
+    return { steps: [{ bytes: Buffer.concat([first, ...pieces]), answers: 0 }], leastAnswers: 2 };
+  }
+  const steps = [first, ...pieces].map((bytes) => ({ bytes, answers: 1 }));
+  return { steps, leastAnswers: steps.length };
+}
+
+/** The messages without their framing. */
+export function messagesOf(mode: Mode, bodyBytes: number): readonly Buffer[] {
   const text = JSON.stringify({
     model: "m",
     messages: [{ role: "user", content: "x".repeat(bodyBytes) }],
@@ -42,7 +47,7 @@ export function exchangeOf(mode: Mode, bodyBytes: number): Exchange {
     request: { case: "requestHeaders", value: { headers: { headers }, endOfStream: false } },
     protocolConfig: { requestBodyMode: modes[mode] },
   });
-  if (mode === "NONE") return { messages: [{ bytes: first, answers: 1 }] };
+  if (mode === "NONE") return [first];
   const pieceBytes = mode === "FULL_DUPLEX_STREAMED" || mode === "STREAMED" ? 32_768 : body.length;
   const pieces: Buffer[] = [];
   for (let at = 0; at < body.length; at += pieceBytes) {
@@ -50,11 +55,13 @@ export function exchangeOf(mode: Mode, bodyBytes: number): Exchange {
     const endOfStream = at + pieceBytes >= body.length;
     pieces.push(encode({ request: { case: "requestBody", value: { body: piece, endOfStream } } }));
   }
-  if (mode === "FULL_DUPLEX_STREAMED") {
-    const all = [first, ...pieces];
-    return { messages: all.map((bytes) => ({ bytes, answers: 0 })) };
-  }
-  return { messages: [first, ...pieces].map((bytes) => ({ bytes, answers: 1 })) };
+  return [first, ...pieces];
+}
+
+function framed(message: Buffer): Buffer {
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(message.length, 1);
+  return Buffer.concat([prefix, message]);
 }
 
 const path = `/${ExternalProcessor.typeName}/Process`;
@@ -75,49 +82,24 @@ export function connect(port: number): Client {
   });
 }
 
-/** Plays one exchange as Envoy does; resolves when the server has ended its side. */
-export function play(client: Client, { messages }: Exchange, isFullDuplex: boolean): Promise<void> {
+/** Plays messages one by one, each after the answer to the one before; resolves when the server has ended its side. */
+export function play(client: Client, messages: readonly Buffer[]): Promise<void> {
   return new Promise((resolve, reject) => {
-    const metadata = new Metadata();
-    metadata.set("x-umbra-pool", "default/primary");
-    metadata.set("x-umbra-lane", "primary");
     const call = client.makeBidiStreamRequest(
       raw.path,
       raw.requestSerialize,
       raw.responseDeserialize,
-      metadata,
+      new Metadata(),
     );
     let next = 0;
-    let owed = 0;
     const send = () => {
-      while (next < messages.length && owed === 0) {
-        const message = messages[next++];
-        if (message === undefined) break;
-        owed = message.answers;
-        call.write(message.bytes);
-      }
-      if (next === messages.length && owed === 0 && !isFullDuplex) call.end();
+      const message = messages[next++];
+      if (message === undefined) call.end();
+      else call.write(message);
     };
-    call.on("data", (bytes: Buffer) => {
-      if (isFullDuplex) {
-        // The last piece ends with end_of_stream; its encoding tells, without decoding the whole.
-        if (isLastPiece(bytes)) call.end();
-        return;
-      }
-      owed--;
-      send();
-    });
+    call.on("data", send);
     call.on("error", reject);
     call.on("end", () => resolve());
     send();
   });
-}
-
-/** `end_of_stream: true` is the last field of the innermost message. */
-function isLastPiece(bytes: Buffer): boolean {
-  if (bytes.length > 4_096) return bytes.at(-2) === 0x10 && bytes.at(-1) === 1;
-  const { response } = fromBinary(ProcessingResponseSchema, bytes);
-  if (response.case !== "requestBody") return false;
-  const mutation = response.value.response?.bodyMutation?.mutation;
-  return mutation?.case === "streamedResponse" && mutation.value.endOfStream;
 }

@@ -8,6 +8,7 @@ import {
   type ProcessingResponse,
   ProcessingResponseSchema,
 } from "@umbra/ext-proc";
+import { tell } from "../harness/tell.ts";
 
 type Call = ServerDuplexStream<ProcessingRequest, ProcessingResponse | Uint8Array>;
 
@@ -51,5 +52,5 @@ server.addService(
 );
 server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) => {
   if (error !== null) throw error;
-  process.send?.(port);
+  tell(port);
 });

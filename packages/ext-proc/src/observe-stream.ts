@@ -6,16 +6,14 @@ export interface ObserveStream {
   /** Returns true when nothing more is wanted, or nothing more comes: the server then ends the stream. */
   receive(message: RequestMessage): boolean;
   /** True once the whole answer was seen. */
-  readonly isComplete: boolean;
+  isComplete(): boolean;
 }
 
 export function createObserveStream(exchange: ObserveExchange): ObserveStream {
   let isComplete = false;
 
   return {
-    get isComplete() {
-      return isComplete;
-    },
+    isComplete: () => isComplete,
     receive(message) {
       const { endOfStream } = message;
       switch (message.part) {

@@ -1,6 +1,13 @@
 import { type Answer, bodyAnswers, goOn, replyAnswer, routeAnswer, waitLonger } from "./answers.ts";
 import type { RequestMessage } from "./codec/request-message.ts";
-import type { BodyMode, Decision, Headers, PendingDecision, PickExchange } from "./exchange.ts";
+import type {
+  BodyMode,
+  Decision,
+  Headers,
+  HeadersInfo,
+  PendingDecision,
+  PickExchange,
+} from "./exchange.ts";
 import { ProcessingMode_BodySendMode as BodySendMode } from "./gen/envoy/extensions/filters/http/ext_proc/v3/processing_mode_pb.ts";
 import { ProtocolError } from "./protocol-error.ts";
 
@@ -19,7 +26,7 @@ export interface PickStream {
   /** Answers one message; in FULL_DUPLEX_STREAMED there may be none yet, or many. Throws ProtocolError. */
   receive(message: RequestMessage): readonly Answer[];
   /** True once the request was decided. */
-  readonly isDecided: boolean;
+  isDecided(): boolean;
 }
 
 const none: readonly Answer[] = [];
@@ -40,13 +47,7 @@ export function createPickStream(
     if (headers !== undefined) throw new ProtocolError("request headers came twice");
     headers = message.headers;
     const { endOfStream } = message;
-    const early = exchange.onHeaders?.(headers, {
-      endOfStream,
-      bodyMode: mode,
-      get metadata() {
-        return message.metadata;
-      },
-    });
+    const early = exchange.onHeaders?.(headers, new MessageInfo(message, mode));
     if (early !== undefined) return [decided("requestHeaders", early)];
     if (endOfStream || mode === "NONE" || mode === "STREAMED") {
       const info = { bodyIsComplete: endOfStream };
@@ -121,9 +122,7 @@ export function createPickStream(
   }
 
   return {
-    get isDecided() {
-      return decision !== undefined;
-    },
+    isDecided: () => decision !== undefined,
     receive(message) {
       // Envoy may have sent more before our reply reached it.
       if (decision?.kind === "reply") return none;
@@ -152,6 +151,25 @@ export function createPickStream(
       }
     },
   };
+}
+
+/** A class, since V8 makes a hidden class for each object literal that has a getter, and keeps it. */
+class MessageInfo implements HeadersInfo {
+  readonly #message: RequestMessage;
+  readonly bodyMode: BodyMode;
+
+  constructor(message: RequestMessage, bodyMode: BodyMode) {
+    this.#message = message;
+    this.bodyMode = bodyMode;
+  }
+
+  get endOfStream(): boolean {
+    return this.#message.endOfStream;
+  }
+
+  get metadata(): Readonly<Record<string, unknown>> {
+    return this.#message.metadata;
+  }
 }
 
 const bodyModes: Readonly<Partial<Record<BodySendMode, BodyMode>>> = {

@@ -1,13 +1,18 @@
 import type { Decision, Processor } from "./exchange.ts";
 import { ExternalProcessor } from "./gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
+import { ProtocolError } from "./protocol-error.ts";
 import { processMethod } from "./services/external-processor.ts";
 import { createHealthService } from "./services/health.ts";
 import { methodPath } from "./services/method-path.ts";
 import { reflectionMethods } from "./services/reflection.ts";
-import { containFailures } from "./transport/contain-failures.ts";
 import { createGrpcJsTransport } from "./transport/grpc-js-transport.ts";
 import { createHttp2Transport } from "./transport/http2/http2-transport.ts";
-import type { Certificates, Transport, TransportOptions } from "./transport/transport.ts";
+import {
+  type Certificates,
+  statusCode,
+  type Transport,
+  type TransportOptions,
+} from "./transport/transport.ts";
 
 export interface ExtProcServerOptions {
   readonly processor: Processor;
@@ -68,7 +73,13 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
     ...reflectionMethods(),
   ];
   const transport = transports[options.transport ?? "http2"]({
-    methods: new Map(methods.map(([path, method]) => [path, containFailures(method, onError)])),
+    methods: new Map(methods),
+    onThrow(cause) {
+      onError(cause);
+      return cause instanceof ProtocolError
+        ? { code: statusCode.invalidArgument, message: cause.message }
+        : { code: statusCode.internal, message: "the processor failed" };
+    },
     // A BUFFERED body is one message; the rest is room for the headers beside it.
     maxMessageBytes: maxBodyBytes + mebibyte,
     maxConcurrentStreams: options.maxConcurrentStreams ?? 65_536,

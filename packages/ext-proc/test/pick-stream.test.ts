@@ -145,14 +145,14 @@ test("a decision that is pending is said when it is made, and Envoy is asked for
   );
   const first = { request: headers, protocolConfig: { requestBodyMode: modes.NONE } };
   expect(stream.receive(message(first))).toEqual([]);
-  expect(stream.isDecided).toBe(false);
+  expect(stream.isDecided()).toBe(false);
   await new Promise((resolve) => setImmediate(resolve));
   expect(sent).toMatchObject([{ overrideMessageTimeout: { seconds: 2n, nanos: 500_000_000 } }]);
   decide(route);
   await new Promise((resolve) => setImmediate(resolve));
   expect(sent).toHaveLength(2);
   expect(sent[1]).toMatchObject({ response: { case: "requestHeaders" } });
-  expect(stream.isDecided).toBe(true);
+  expect(stream.isDecided()).toBe(true);
 });
 
 describe("a stream that waits for answers", () => {

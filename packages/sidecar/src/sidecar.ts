@@ -1,5 +1,5 @@
 import type { Topology } from "@umbra/envoy-config";
-import { createExtProcServer } from "@umbra/ext-proc";
+import { type Certificates, createExtProcServer, type TransportName } from "@umbra/ext-proc";
 import type { PoolEvent } from "@umbra/scheduler";
 import { createRecorder, type ShadowReport } from "@umbra/shadow";
 import type { Logger } from "pino";
@@ -27,6 +27,10 @@ export interface SidecarOptions {
   readonly topology: Topology;
   /** Where ext_proc is served: `host:port` or `unix:/path`; port 0 takes a free one. */
   readonly grpc: string;
+  /** What speaks gRPC; `http2` when absent. */
+  readonly transport?: TransportName;
+  /** Absent: ext_proc is served in plaintext. */
+  readonly tls?: Certificates;
   /** Where the admin interface is served. Keep it on loopback. */
   readonly admin: { readonly host: string; readonly port: number };
   readonly log: Logger;
@@ -184,6 +188,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       observe: (stream) => timed("observe", observeExchange(stream, observeOptions), metrics, now),
     },
     maxBodyBytes,
+    ...(options.transport === undefined ? {} : { transport: options.transport }),
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
     tooLarge: () => errorReply("request_too_large", tooLargeMessage(maxBodyBytes)),
     onError(cause) {
       metrics.streamFailed();

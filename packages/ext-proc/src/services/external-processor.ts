@@ -7,7 +7,7 @@ import { type Call, type Method, statusCode } from "../transport/transport.ts";
 /** Either kind of stream, as a call sees it. */
 interface Stream {
   receive(message: RequestMessage): void;
-  readonly isDone: boolean;
+  isDone(): boolean;
   onEnd(outcome: StreamOutcome): void;
 }
 
@@ -38,7 +38,7 @@ export function processMethod(options: ProcessOptions): Method {
         call.fail(statusCode.aborted, "ended by the processor");
       },
     };
-    const endsWell = () => finish(stream?.isDone === true ? "complete" : "cancelled");
+    const endsWell = () => finish(stream?.isDone() === true ? "complete" : "cancelled");
     return {
       onMessage(bytes) {
         if (isOver) return;
@@ -67,9 +67,7 @@ function pickStream(info: StreamInfo, options: ProcessOptions, call: Call): Stre
   const exchange = options.processor.pick(info);
   const stream = createPickStream(exchange, options, (answers) => call.send(answers));
   return {
-    get isDone() {
-      return stream.isDecided;
-    },
+    isDone: stream.isDecided,
     receive: (message) => call.send(stream.receive(message)),
     onEnd: (outcome) => exchange.onEnd?.(outcome),
   };
@@ -85,9 +83,7 @@ function observeStream(
   const exchange = processor.observe(info);
   const stream = createObserveStream(exchange);
   return {
-    get isDone() {
-      return stream.isComplete;
-    },
+    isDone: stream.isComplete,
     receive(message) {
       if (!stream.receive(message)) return;
       endsWell();

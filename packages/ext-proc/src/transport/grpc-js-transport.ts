@@ -9,7 +9,15 @@ import { answerBytes } from "../answers.ts";
 import { raiseHttp2Limits } from "./http2-limits.ts";
 import { boundAddress, listenAddress } from "./listen-address.ts";
 import { removeStaleSocket } from "./stale-socket.ts";
-import type { Call, Certificates, Method, Transport, TransportOptions } from "./transport.ts";
+import type {
+  Call,
+  CallHandler,
+  Certificates,
+  Failure,
+  Method,
+  Transport,
+  TransportOptions,
+} from "./transport.ts";
 
 type Stream = ServerDuplexStream<Buffer, Buffer>;
 
@@ -34,7 +42,7 @@ export function createGrpcJsTransport(options: TransportOptions): Transport {
       responseDeserialize: same,
     };
     const serve: UntypedServiceImplementation = {
-      [name]: (call: Stream) => serveCall(call, method),
+      [name]: (call: Stream) => serveCall(call, method, options.onThrow),
     };
     server.addService({ [name]: definition }, serve);
   }
@@ -75,12 +83,22 @@ export function createGrpcJsTransport(options: TransportOptions): Transport {
   };
 }
 
-function serveCall(stream: Stream, method: Method): void {
+function serveCall(stream: Stream, method: Method, onThrow: (cause: unknown) => Failure): void {
   let isOver = false;
+  let handler: CallHandler | undefined;
+  // A throw in a listener would end the process.
+  const contained = (run: () => void) => {
+    try {
+      run();
+    } catch (cause) {
+      const { code, message } = onThrow(cause);
+      call.fail(code, message);
+    }
+  };
   const close = () => {
     if (isOver) return;
     isOver = true;
-    handler.onClose();
+    contained(() => handler?.onClose());
   };
   const call: Call = {
     metadata: {
@@ -104,16 +122,18 @@ function serveCall(stream: Stream, method: Method): void {
       stream.emit("error", { code, details });
     },
   };
-  const handler = method(call);
   stream.on("data", (bytes: Buffer) => {
-    if (!isOver) handler.onMessage(bytes);
+    if (!isOver) contained(() => handler?.onMessage(bytes));
   });
   stream.on("end", () => {
-    if (!isOver) handler.onEnd();
+    if (!isOver) contained(() => handler?.onEnd());
   });
   stream.on("cancelled", close);
   stream.on("error", close);
   stream.on("close", close);
+  contained(() => {
+    handler = method(call);
+  });
 }
 
 /** grpc-js asks for certificates through providers, which tell their listeners of new ones. */

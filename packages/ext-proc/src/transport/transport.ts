@@ -22,6 +22,13 @@ export interface TransportOptions {
   readonly maxConcurrentStreams: number;
   /** Absent: plaintext. */
   readonly tls?: Certificates;
+  /** A method or its handler has thrown: says how the call ends. */
+  readonly onThrow: (cause: unknown) => Failure;
+}
+
+export interface Failure {
+  readonly code: StatusCode;
+  readonly message: string;
 }
 
 /** PEM texts. */
@@ -47,7 +54,7 @@ export interface Call {
   fail(code: StatusCode, message: string): void;
 }
 
-/** Must not throw: a transport has no answer to it. `containFailures` sees to that. */
+/** What throws ends its own call and nothing else. */
 export interface CallHandler {
   /** The bytes are the handler's own. */
   onMessage(bytes: Uint8Array): void;

@@ -5,7 +5,7 @@ export interface SseLines {
   /** The last line, if the stream ended without a newline behind it. */
   end(): readonly string[];
   /** A line was too long to keep; it was skipped. */
-  readonly hasSkipped: boolean;
+  hasSkipped(): boolean;
 }
 
 const newline = 0x0a;
@@ -44,7 +44,7 @@ export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
   }
 
   return {
-    get hasSkipped() {
+    hasSkipped() {
       return hasSkipped;
     },
     push(chunk) {

@@ -3,17 +3,13 @@ import type { Answer } from "../../answers.ts";
 import {
   type Call,
   type CallHandler,
+  type Failure,
   type Method,
   type StatusCode,
   statusCode,
 } from "../transport.ts";
 import { acceptedEncodings, type Decompress, decompressorOf } from "./decompress.ts";
-import {
-  createMessageReader,
-  FramingError,
-  type MessageReader,
-  prefixBytes,
-} from "./message-reader.ts";
+import { FramingError, MessageReader, prefixBytes } from "./message-reader.ts";
 import { readTimeout } from "./timeout.ts";
 
 const contentType = "application/grpc";
@@ -29,6 +25,7 @@ export function serveStream(
   options: {
     readonly methods: ReadonlyMap<string, Method>;
     readonly maxMessageBytes: number;
+    readonly onThrow: (cause: unknown) => Failure;
   },
 ): void {
   // A reset is an error event too; all that matters of it is the close behind it.
@@ -38,7 +35,7 @@ export function serveStream(
     stream.resume();
     return;
   }
-  const call = new Http2Call(stream, headers);
+  const call = new Http2Call(stream, headers, options.onThrow);
   const method = options.methods.get(String(headers[":path"]));
   if (method === undefined) {
     call.fail(statusCode.unimplemented, "there is no such method");
@@ -64,6 +61,7 @@ export function serveStream(
 class Http2Call implements Call {
   readonly metadata: Call["metadata"];
   readonly #stream: ServerHttp2Stream;
+  readonly #onThrow: (cause: unknown) => Failure;
   /** What waits for the end of this turn, each piece with its prefix in or before it. */
   #unsent: Uint8Array[] = [];
   /** True while a chunk is read: what is sent then goes out together. */
@@ -77,8 +75,13 @@ class Http2Call implements Call {
   #decoding: Promise<void> | undefined = undefined;
   #deadline: NodeJS.Timeout | undefined = undefined;
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    onThrow: (cause: unknown) => Failure,
+  ) {
     this.#stream = stream;
+    this.#onThrow = onThrow;
     this.metadata = { get: (name) => textOf(headers[name]) };
   }
 
@@ -89,9 +92,16 @@ class Http2Call implements Call {
     timeoutMs: number | undefined,
   ): void {
     const stream = this.#stream;
-    const handler = method(this);
+    let handler: CallHandler;
+    try {
+      handler = method(this);
+    } catch (cause) {
+      this.#refuse(cause);
+      stream.resume();
+      return;
+    }
     this.#handler = handler;
-    const reader = createMessageReader(maxMessageBytes, (message, isCompressed) => {
+    const reader = new MessageReader(maxMessageBytes, (message, isCompressed) => {
       if (!isCompressed && this.#decoding === undefined) {
         if (!this.#isOver) handler.onMessage(message);
       } else this.#decode(message, isCompressed, decompress, handler);
@@ -170,15 +180,23 @@ class Http2Call implements Call {
   }
 
   #refuse(cause: unknown): void {
-    if (cause instanceof FramingError) this.fail(cause.code, cause.message);
-    else this.fail(statusCode.internal, "the message can't be read");
+    const { code, message } = cause instanceof FramingError ? cause : this.#onThrow(cause);
+    this.fail(code, message);
   }
 
   #clientEnded(reader: MessageReader, handler: CallHandler): void {
     this.#hasEnded = true;
     if (this.#isOver) return;
     if (!reader.isAtBoundary) this.fail(statusCode.internal, "the call ends within a message");
-    else handler.onEnd();
+    else this.#contained(() => handler.onEnd());
+  }
+
+  #contained(run: () => void): void {
+    try {
+      run();
+    } catch (cause) {
+      this.#refuse(cause);
+    }
   }
 
   #flush(): void {
@@ -235,7 +253,8 @@ class Http2Call implements Call {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#deadline);
-    this.#handler?.onClose();
+    const handler = this.#handler;
+    if (handler !== undefined) this.#contained(() => handler.onClose());
   }
 }
 
