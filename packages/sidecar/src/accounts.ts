@@ -9,6 +9,8 @@ import type {
 } from "./exchange/request-account.ts";
 import type { RequestLabels } from "./metrics/compat-metrics.ts";
 import type { SidecarMetrics } from "./metrics/sidecar-metrics.ts";
+import type { RequestLog } from "./request-log.ts";
+import type { BeginTrace, RequestTrace } from "./traces/request-trace.ts";
 
 /** Accounts of all requests, and of those whose answers are measured. */
 export interface Accounts {
@@ -22,10 +24,16 @@ export interface AccountsOptions {
   /** Monotonic, in ms. */
   readonly now: () => number;
   readonly onPicked: (pool: string, lane: Lane) => void;
+  /** Absent: no traces. */
+  readonly beginTrace?: BeginTrace | undefined;
+  /** Absent: no request is logged. */
+  readonly log?: RequestLog | undefined;
 }
 
 /** Measured requests whose answer has not ended; the oldest is forgotten. */
 const maxMeasured = 8_192;
+/** How long a trace waits for the answer's measures when its request is over, in ms. */
+const legGraceMs = 2_000;
 
 export function createAccounts(options: AccountsOptions): Accounts {
   const measured = new Map<string, Account>();
@@ -68,9 +76,11 @@ class Account implements RequestAccount {
   readonly #books: Books;
   readonly #startedMs: number;
   #headers: Headers | undefined;
-  #isPicked = false;
-  #isOver = false;
+  #trace: RequestTrace | undefined;
   #labels: RequestLabels | undefined;
+  #isPicked = false;
+  #isLegAwaited = false;
+  #outcome: StreamOutcome | undefined;
 
   constructor(lane: Lane, pool: string, books: Books) {
     this.#lane = lane;
@@ -81,41 +91,72 @@ class Account implements RequestAccount {
 
   arrived(headers: Headers): void {
     this.#headers = headers;
+    this.#trace = this.#books.beginTrace?.(this.#lane, headers, this.#startedMs);
   }
 
   decided(made: MadeDecision): readonly HeaderEntry[] {
-    const { metrics, now, onPicked, measure } = this.#books;
-    const sinceMs = now() - this.#startedMs;
-    metrics.requests.decided(this.#lane, this.#pool, made, sinceMs);
+    const { metrics, now, onPicked, log } = this.#books;
+    const atMs = now();
+    metrics.requests.decided(this.#lane, this.#pool, made, atMs - this.#startedMs);
     if (this.#lane === "primary" && metrics.compat !== undefined) {
       this.#labels = metrics.compat.labelsOf(this.#pool, this.#headers, made);
-      metrics.compat.decided(this.#labels, this.#pool, made, sinceMs);
+      metrics.compat.decided(this.#labels, this.#pool, made, atMs - this.#startedMs);
     }
-    if (made.outcome !== "picked") return none;
+    log?.decided(this.#lane, this.#pool, this.#headers, made);
+    const headers = this.#trace?.decided(made, this.#names(made), atMs) ?? none;
+    if (made.outcome !== "picked") return headers;
     this.#isPicked = true;
     onPicked(this.#pool, this.#lane);
-    if (made.isMeasured === true && this.#labels !== undefined) {
-      const requestId = this.#headers?.get("x-request-id");
-      if (requestId !== undefined) measure(keyOf(this.#lane, this.#pool, requestId), this);
-    }
+    if (made.isMeasured === true) this.#awaitLeg();
     // The client went away while the request waited.
-    if (this.#isOver) this.#end();
-    return none;
+    if (this.#outcome !== undefined) this.#end(this.#outcome);
+    return headers;
   }
 
-  ended(_outcome: StreamOutcome): void {
-    this.#isOver = true;
-    if (this.#isPicked) this.#end();
+  ended(outcome: StreamOutcome): void {
+    this.#outcome = outcome;
+    if (this.#isPicked) this.#end(outcome);
+    else this.#endTrace(outcome);
   }
 
   answered(leg: Leg): void {
+    this.#isLegAwaited = false;
     if (this.#labels !== undefined) this.#books.metrics.compat?.answered(this.#labels, leg);
+    this.#trace?.answered(leg);
+    if (this.#outcome !== undefined) this.#endTrace(this.#outcome);
   }
 
-  #end(): void {
+  /** Only where somebody wants to know: the metrics by lane and pool need no account. */
+  #awaitLeg(): void {
+    const requestId = this.#headers?.get("x-request-id");
+    const isWanted = this.#labels !== undefined || this.#trace !== undefined;
+    if (requestId === undefined || !isWanted) return;
+    this.#isLegAwaited = true;
+    this.#books.measure(keyOf(this.#lane, this.#pool, requestId), this);
+  }
+
+  #names({ model, target = model }: MadeDecision) {
+    const { labels } = this.#books.metrics;
+    return {
+      pool: labels.pool(this.#pool),
+      model: labels.model(this.#pool, model),
+      target: labels.model(this.#pool, target),
+    };
+  }
+
+  #end(outcome: StreamOutcome): void {
     const { metrics, now } = this.#books;
     const tookMs = now() - this.#startedMs;
     metrics.requests.ended(this.#lane, this.#pool, tookMs);
     if (this.#labels !== undefined) metrics.compat?.ended(this.#labels, tookMs);
+    if (this.#trace === undefined) return;
+    if (this.#isLegAwaited) setTimeout(() => this.#endTrace(outcome), legGraceMs).unref();
+    else this.#endTrace(outcome);
+  }
+
+  /** Once. */
+  #endTrace(outcome: StreamOutcome): void {
+    this.#trace?.ended(outcome, this.#books.now());
+    this.#trace = undefined;
   }
 }

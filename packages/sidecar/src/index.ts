@@ -23,3 +23,4 @@ export {
 } from "./openai/json-scan.ts";
 export { type RequestBody, readRequestBody } from "./openai/read-request.ts";
 export { type Sidecar, type SidecarOptions, startSidecar } from "./sidecar.ts";
+export { readTraceContext, type TraceContext, traceparentOf } from "./traces/trace-context.ts";

@@ -17,11 +17,14 @@ import { createPickMemo } from "./exchange/pick-memo.ts";
 import { createPoolRegistry } from "./exchange/pool-registry.ts";
 import { createTwinWatch } from "./exchange/twin-watch.ts";
 import type { MetricFamily } from "./metrics/exposition.ts";
+import { version } from "./metrics/process-metrics.ts";
 import { createSidecarMetrics } from "./metrics/sidecar-metrics.ts";
 import { timed } from "./metrics/timed-stream.ts";
 import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-registry.ts";
 import { errorReply } from "./openai/error-reply.ts";
+import { createRequestLog } from "./request-log.ts";
 import { startScrapeLoop } from "./scrape/scrape-loop.ts";
+import { loadTracing } from "./traces/open-telemetry.ts";
 
 export interface SidecarOptions {
   readonly topology: Topology;
@@ -54,6 +57,8 @@ export interface SidecarOptions {
   };
   /** Metrics also under the names of the reference endpoint picker, for dashboards that know those. */
   readonly compatMetrics?: boolean;
+  /** Spans of each request, by the OpenTelemetry SDK that the process was started with. */
+  readonly traces?: boolean;
   /** Lets changing admin calls come from anywhere; without it, from loopback only. */
   readonly adminToken?: string;
 }
@@ -82,6 +87,10 @@ function logPoolEvent(event: PoolEvent, log: Logger): void {
 /** Starts the sidecar: scraping, ext_proc, the evaluations and the admin interface. Throws when an address can't be bound. */
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { topology, log } = options;
+  const tracing = options.traces === true ? await loadTracing(version) : undefined;
+  if (tracing?.hasSdk === false) {
+    log.warn("traces are on, but no OpenTelemetry SDK is loaded: none is kept (docs/traces.md)");
+  }
   const maxBodyBytes = options.maxBodyBytes ?? 32 * 1024 * 1024;
   const now = () => performance.now();
   const clock = { now, random: Math.random };
@@ -148,7 +157,13 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     pairs: () => recorder.stats().pairs,
     isCompatible: options.compatMetrics ?? false,
   });
-  const accounts = createAccounts({ metrics, now, onPicked: load.picked });
+  const accounts = createAccounts({
+    metrics,
+    now,
+    onPicked: load.picked,
+    beginTrace: tracing?.begin,
+    log: createRequestLog(log, now),
+  });
   const shadowMetrics = createShadowMetrics({
     metrics: metrics.exposition,
     gates: registry.gates,

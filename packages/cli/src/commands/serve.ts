@@ -21,6 +21,7 @@ interface ServeFlags extends TopologyFlags {
   readonly grace: number;
   readonly samples?: string;
   readonly compatMetrics: boolean;
+  readonly traces: boolean;
   readonly adminTokenFile?: string;
   readonly capture?: number;
   readonly captureDir: string;
@@ -78,6 +79,11 @@ export function serveCommand(io: Io): Command {
       "metrics also under the reference endpoint picker's names, llm_d_epp_…",
       false,
     )
+    .option(
+      "--traces",
+      "OpenTelemetry spans of each request; load an SDK with NODE_OPTIONS=--import=FILE",
+      false,
+    )
     .option("--log-level <level>", "trace, debug, info, warn, error or silent", "info")
     .addHelpText(
       "after",
@@ -96,6 +102,7 @@ export function serveCommand(io: Io): Command {
         log,
         scrapeIntervalMs: flags.scrapeInterval,
         compatMetrics: flags.compatMetrics,
+        traces: flags.traces,
         ...(envoyAdmin === undefined ? {} : { envoyAdmin }),
         ...(flags.samples === undefined ? {} : { samplesFile: flags.samples }),
         ...(flags.capture === undefined

@@ -24,6 +24,7 @@ interface UpFlags extends TopologyFlags {
   readonly accessLog: boolean;
   readonly samples?: string;
   readonly compatMetrics: boolean;
+  readonly traces: boolean;
   readonly adminTokenFile?: string;
   readonly capture?: number;
   readonly captureDir: string;
@@ -81,6 +82,11 @@ export function upCommand(io: Io): Command {
       "metrics also under the reference endpoint picker's names, llm_d_epp_…",
       false,
     )
+    .option(
+      "--traces",
+      "OpenTelemetry spans of each request; load an SDK with NODE_OPTIONS=--import=FILE",
+      false,
+    )
     .option("--no-access-log", "leave Envoy's access log out of standard output")
     .addHelpText(
       "after",
@@ -105,6 +111,7 @@ export function upCommand(io: Io): Command {
             ]),
         ...(flags.adminTokenFile === undefined ? [] : ["--admin-token-file", flags.adminTokenFile]),
         ...(flags.compatMetrics ? ["--compat-metrics"] : []),
+        ...(flags.traces ? ["--traces"] : []),
       ];
       const own = ["--grpc", flags.grpc, "--admin", flags.admin, "--envoy-admin", flags.envoyAdmin];
       const sidecar = keepRunning({

@@ -13,8 +13,8 @@ const perRouteType = "envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute"
 /** What the pick may change, besides the headers of its own error replies. */
 const mutableHeaders: Readonly<Record<Lane, string>> = {
   // A body with another model's name has another length. Envoy takes no long expressions.
-  primary: `${destinationHeader}|x-umbra-.*|x-llm-d-.*|content-(length|type)|retry-after`,
-  shadow: `${destinationHeader}|content-(length|type)|retry-after`,
+  primary: `${destinationHeader}|x-umbra-.*|x-llm-d-.*|trace(parent|state)|content-(length|type)|retry-after`,
+  shadow: `${destinationHeader}|trace(parent|state)|content-(length|type)|retry-after`,
 };
 
 /** Headers that a policy draws sessions from, or chooses requests by. */
@@ -44,6 +44,8 @@ const headersForPick: readonly EnvoyObject[] = [
   { exact: "session-id" },
   { exact: "session_id" },
   { exact: "epp-profile" },
+  { exact: "traceparent" },
+  { exact: "tracestate" },
 ];
 
 const headersForObserve: readonly EnvoyObject[] = [

@@ -7,7 +7,7 @@ import { addAnswerMetrics } from "./answer-metrics.ts";
 import { addCompatGauges } from "./compat-gauges.ts";
 import { addCompatMetrics, type CompatMetrics } from "./compat-metrics.ts";
 import { createExposition, type Exposition } from "./exposition.ts";
-import { configuredModels, createPickLabels } from "./pick-labels.ts";
+import { configuredModels, createPickLabels, type PickLabels } from "./pick-labels.ts";
 import { addPoolMetrics } from "./pool-metrics.ts";
 import { poolStatistics } from "./pool-statistics.ts";
 import { addProcessMetrics, type StreamKind } from "./process-metrics.ts";
@@ -30,6 +30,7 @@ export interface SidecarMetricsOptions {
 /** What the sidecar tells Prometheus. Label values come from configuration and closed lists, and are few. */
 export interface SidecarMetrics {
   readonly exposition: Exposition;
+  readonly labels: PickLabels;
   readonly requests: RequestMetrics;
   readonly compat: CompatMetrics | undefined;
   readonly answered: (leg: Leg) => void;
@@ -74,6 +75,7 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
 
   return {
     exposition,
+    labels,
     requests,
     compat,
     answered,

@@ -1,0 +1,140 @@
+import { create } from "@bufbuild/protobuf";
+import { Client, type ClientDuplexStream, credentials, Metadata } from "@grpc/grpc-js";
+import { streamMetadata } from "@umbra/envoy-config";
+import {
+  ExternalProcessor,
+  methodDefinition,
+  type ProcessingRequest,
+  ProcessingRequestSchema,
+  type ProcessingResponse,
+} from "@umbra/ext-proc";
+
+const definition = methodDefinition(ExternalProcessor.method.process);
+type Call = ClientDuplexStream<ProcessingRequest, ProcessingResponse>;
+
+export interface StreamOf {
+  readonly lane: "primary" | "shadow";
+  readonly pool: string;
+  readonly mirrors?: string;
+}
+
+export interface Sent {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** The headers that a pick sets, or the reply that it is. */
+export interface PickAnswer {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly reply: string | undefined;
+  /** The request is over. */
+  end(): Promise<void>;
+}
+
+/** Speaks to a sidecar as Envoy's two filters do. */
+export interface EnvoyClient {
+  pick(of: StreamOf, request: Sent): Promise<PickAnswer>;
+  /** Copies of one request and its whole answer. */
+  observe(
+    of: StreamOf,
+    headers: Readonly<Record<string, string>>,
+    answer: readonly string[],
+  ): Promise<void>;
+  close(): void;
+}
+
+export function createEnvoyClient(address: string): EnvoyClient {
+  const client = new Client(address, credentials.createInsecure());
+
+  function open({ lane, pool, mirrors = "" }: StreamOf): Call {
+    const metadata = new Metadata();
+    metadata.set(streamMetadata.lane, lane);
+    metadata.set(streamMetadata.pool, pool);
+    metadata.set(streamMetadata.mirrors, mirrors);
+    return client.makeBidiStreamRequest(
+      definition.path,
+      definition.requestSerialize,
+      definition.responseDeserialize as (bytes: Buffer) => ProcessingResponse,
+      metadata,
+    );
+  }
+
+  return {
+    async pick(of, { headers, body }) {
+      const call = open(of);
+      const ended = over(call);
+      const [, answer] = await answered(call, [
+        { case: "requestHeaders", value: { headers: mapOf(headers) } },
+        { case: "requestBody", value: { body: Buffer.from(body), endOfStream: true } },
+      ]);
+      return {
+        headers: headersOf(answer),
+        reply:
+          answer?.response.case === "immediateResponse"
+            ? Buffer.from(answer.response.value.body).toString()
+            : undefined,
+        async end() {
+          call.end();
+          await ended;
+        },
+      };
+    },
+    async observe(of, headers, answer) {
+      const call = open(of);
+      const ended = over(call);
+      call.resume();
+      const write = (request: object) =>
+        call.write(create(ProcessingRequestSchema, { observabilityMode: true, ...request }));
+      write({ request: { case: "requestHeaders", value: { headers: mapOf(headers) } } });
+      const answerHeaders = mapOf({ ":status": "200", "content-type": "text/event-stream" });
+      write({ request: { case: "responseHeaders", value: { headers: answerHeaders } } });
+      for (const [i, chunk] of answer.entries()) {
+        const value = { body: Buffer.from(chunk), endOfStream: i === answer.length - 1 };
+        write({ request: { case: "responseBody", value } });
+      }
+      await ended;
+    },
+    close: () => client.close(),
+  };
+}
+
+function mapOf(headers: Readonly<Record<string, string>>) {
+  return {
+    headers: Object.entries(headers).map(([key, value]) => ({ key, rawValue: Buffer.from(value) })),
+  };
+}
+
+/** One answer to each message, or fewer where one of them is a reply. */
+async function answered(
+  call: Call,
+  requests: readonly object[],
+): Promise<readonly ProcessingResponse[]> {
+  const answers: ProcessingResponse[] = [];
+  for (const request of requests) {
+    const next = new Promise<ProcessingResponse>((resolve, reject) => {
+      call.once("data", resolve);
+      call.once("error", reject);
+    });
+    call.write(create(ProcessingRequestSchema, { request: request as never }));
+    const answer = await next;
+    answers.push(answer);
+    if (answer.response.case === "immediateResponse") return [answer, answer];
+  }
+  return answers;
+}
+
+function headersOf(answer: ProcessingResponse | undefined): Readonly<Record<string, string>> {
+  const { response } = answer ?? {};
+  const isRoute = response?.case === "requestHeaders" || response?.case === "requestBody";
+  const set = isRoute ? (response.value.response?.headerMutation?.setHeaders ?? []) : [];
+  return Object.fromEntries(
+    set.map(({ header }) => [header?.key ?? "", Buffer.from(header?.rawValue ?? []).toString()]),
+  );
+}
+
+function over(call: Call): Promise<void> {
+  return new Promise((resolve) => {
+    call.once("end", resolve);
+    call.once("error", () => resolve());
+  });
+}
