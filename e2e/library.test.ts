@@ -10,6 +10,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -47,14 +49,7 @@ beforeAll(() => {
     const [scope = "", rest] = name.split("/");
     if (rest !== undefined) mkdirSync(join(home, "node_modules", scope), { recursive: true });
     const target = join(root, "node_modules", name);
-    try {
-      symlinkSync(
-        readdirSync(target).length > 0 ? target : target,
-        join(home, "node_modules", name),
-      );
-    } catch {
-      // Only types of types.
-    }
+    symlinkSync(target, join(home, "node_modules", name));
   }
   cpSync(join(root, "examples"), join(home, "examples"), { recursive: true });
 }, 60_000);
@@ -126,6 +121,36 @@ else picked.endpoint.length;
     );
   });
 
+  test("its README's code has right types and runs", () => {
+    const readme = readFileSync(join(root, "packages/scheduler/README.md"), "utf8");
+    const [start = "", own = ""] = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(
+      ([, code]) => code as string,
+    );
+    const ask = `
+pool.setEndpoints([
+  { address: "10.0.0.1:1", labels: { region: "eu", usdPerHour: "9" } },
+  { address: "10.0.0.2:1", labels: { region: "us", usdPerHour: "1" } },
+  { address: "10.0.0.3:1", labels: { region: "eu", usdPerHour: "1" } },
+]);
+const from = (region: string) => pool.pick({ model: "m", attributes: { region } });
+const [eu, mars] = [from("eu"), from("mars")];
+console.log(JSON.stringify([eu.ok && eu.endpoint, !mars.ok && mars.code]));
+`;
+    writeFileSync(join(home, "start.mts"), `${start}\nscraping.stop();\nexport { serve };\n`);
+    writeFileSync(join(home, "own.mts"), own + ask);
+    const check = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2023"];
+    const types = ["--lib", "es2023,webworker,webworker.iterable", "start.mts", "own.mts"];
+    run(
+      process.execPath,
+      [join(root, "node_modules/typescript/bin/tsc"), ...check, ...types],
+      home,
+    );
+    const node = (file: string) =>
+      run(process.execPath, ["--disable-warning=ExperimentalWarning", file], home);
+    expect(node("start.mts")).toBe("");
+    expect(JSON.parse(node("own.mts"))).toEqual(["10.0.0.3:1", "NO_ELIGIBLE_ENDPOINT"]);
+  });
+
   test("its core needs nothing of Node", () => {
     const files = readdirSync(join(installed, "dist"), { recursive: true, encoding: "utf8" });
     const code = files.filter((name) => name.endsWith(".js"));
@@ -161,9 +186,15 @@ describe("the examples", () => {
     return origin() ?? "";
   }
 
-  const ask = (origin: string, headers: Record<string, string> = {}, isStream = false) =>
+  const ask = (
+    origin: string,
+    headers: Record<string, string> = {},
+    isStream = false,
+    signal: AbortSignal | null = null,
+  ) =>
     fetch(`${origin}/v1/chat/completions`, {
       method: "POST",
+      signal,
       headers: { "content-type": "application/json", ...headers },
       body: JSON.stringify({
         model: "/model/llama2",
@@ -191,6 +222,42 @@ describe("the examples", () => {
     }
   });
 
+  test("the Node proxy tries no other endpoint for a client that has gone", async () => {
+    const asked: string[] = [];
+    const silent = await Promise.all(
+      ["a", "b"].map(async (name) => {
+        const server = createServer(({ url }) => {
+          if (url !== "/metrics") asked.push(name);
+        });
+        server.listen(0, "127.0.0.1");
+        await once(server, "listening");
+        return server;
+      }),
+    );
+    const ports = silent.map((server) => (server.address() as AddressInfo).port);
+    const origin = await start(
+      "node-proxy/server.ts",
+      ports.map((port) => `127.0.0.1:${port}`).join(","),
+    );
+    try {
+      const gone = new AbortController();
+      const asking = ask(origin, {}, false, gone.signal);
+      await until("an endpoint is asked", () => asked.length > 0);
+      gone.abort();
+      await expect(asking).rejects.toThrow();
+      const next = new AbortController();
+      const another = ask(origin, {}, false, next.signal);
+      await until("the next request has come", () => asked.length > 1);
+      expect(asked.length).toBe(2);
+      next.abort();
+      await expect(another).rejects.toThrow();
+    } finally {
+      await running?.stop();
+      for (const server of silent) server.closeAllConnections();
+      for (const server of silent) server.close();
+    }
+  });
+
   test("the Hono gateway keeps regions, queues fairly and streams", async () => {
     const [first, second] = servers;
     const origin = await start(
@@ -210,6 +277,8 @@ describe("the examples", () => {
       expect([after[0], after[1]]).toEqual([(before[0] ?? 0) + 20, before[1]]);
       expect(await (await ask(origin, {}, true)).text()).toMatch(/data: \[DONE\]\s*$/);
       expect((await ask(origin, { "x-region": "mars" })).status).toBe(503);
+      const wrong = await fetch(`${origin}/v1/chat/completions`, { method: "POST", body: "{" });
+      expect(wrong.status).toBe(400);
     } finally {
       await running?.stop();
     }

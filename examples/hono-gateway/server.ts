@@ -17,6 +17,7 @@ import { createFlowQueue } from "@umbra/scheduler/flow";
 import { startScraping } from "@umbra/scheduler/scrape";
 import { trackResponse } from "@umbra/scheduler/track";
 import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
 
 /** Requests that name a region stay there. */
 const residency = defineFilter({
@@ -67,10 +68,11 @@ const queue = createFlowQueue({
 });
 
 const app = new Hono();
+app.use(bodyLimit({ maxSize: 32 * 1024 * 1024 }));
 app.post("/v1/*", async (c) => {
   const body = new Uint8Array(await c.req.arrayBuffer());
-  const { model } = JSON.parse(new TextDecoder().decode(body)) as { model?: string };
-  if (typeof model !== "string") return c.json(errorOf("name a `model`"), 400);
+  const model = modelOf(body);
+  if (model === undefined) return c.json(errorOf("the body is not JSON with a `model`"), 400);
   const region = c.req.header("x-region");
   const request = {
     model,
@@ -79,7 +81,8 @@ app.post("/v1/*", async (c) => {
   };
   const turn = await queue.acquire(
     {
-      priority: Number(c.req.header("x-priority") ?? 0),
+      // Whoever stands before this gateway sets both, by the caller's key.
+      priority: c.req.header("x-priority") === "batch" ? -1 : 0,
       fairnessId: c.req.header("x-tenant") ?? "nobody",
       bytes: body.length,
     },
@@ -93,6 +96,15 @@ app.post("/v1/*", async (c) => {
   if (!turn.value.ok) return c.json(errorOf(turn.value.code), 503);
   return ask(turn.value, c.req.raw, body);
 });
+
+function modelOf(body: Uint8Array): string | undefined {
+  try {
+    const { model } = JSON.parse(new TextDecoder().decode(body)) as { model?: unknown };
+    return typeof model === "string" ? model : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 async function ask({ endpoint, lease }: Picked, { url, signal }: Request, body: Uint8Array) {
   const { pathname, search } = new URL(url);

@@ -73,6 +73,8 @@ function forward(
   });
   upstream.on("error", () => {
     lease.fail();
+    // The client has gone: nobody waits for another try.
+    if (outgoing.destroyed) return;
     if (outgoing.headersSent) outgoing.destroy();
     else if (tried.length + 1 < maxTries) {
       forward(incoming, outgoing, body, asked, [...tried, endpoint]);

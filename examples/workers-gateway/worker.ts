@@ -62,7 +62,9 @@ export default {
       });
       return trackResponse(answer, picked.lease);
     } catch {
-      picked.lease.fail();
+      // A client that goes away says nothing about the server.
+      if (request.signal.aborted) picked.lease.release();
+      else picked.lease.fail();
       return Response.json({ error: { message: "unreachable" } }, { status: 502 });
     }
   },

@@ -47,9 +47,19 @@ export type OnStep = (point: PluginPoint, name: string) => void;
 
 export type PluginPoint = "filter" | "scorer" | "picker";
 
-/** Composes a profile: filters narrow, scorers rate, the picker decides. */
+/**
+ * Composes a profile: filters narrow, scorers rate, the picker decides.
+ *
+ * @throws RangeError for a weight that is negative or no number
+ */
 export function createProfile(options: ProfileOptions): Profile {
   const { name, filters = [], scorers = [], picker } = options;
+  for (const { scorer, weight } of scorers) {
+    if (weight >= 0 && weight < Number.POSITIVE_INFINITY) continue;
+    throw new RangeError(
+      `the weight of ${scorer.name} in the profile ${name} is ${weight}: give it a number of at least 0`,
+    );
+  }
   const demands = filters.filter(({ refusal }) => refusal !== undefined);
   const refusals = new Map(filters.map((filter) => [filter, { refusedBy: filter }]));
   const listeners = [...filters, ...scorers.map(({ scorer }) => scorer)].filter(

@@ -157,6 +157,23 @@ describe("an EndpointPickerConfig", () => {
     expect(pool.explain({ model: "m" }).picker).toBe(want);
   });
 
+  test("the decision tree sheds by itself: an endpoint with room serves a sheddable request of a full pool", () => {
+    const known = [
+      { waitingRequests: 4, kvCacheUsage: 0.2 },
+      { waitingRequests: 0, kvCacheUsage: 0.85 },
+      { waitingRequests: 10, kvCacheUsage: 0.9 },
+    ];
+    const tree =
+      "plugins: [{type: decision-tree-profile}, {type: utilization-detector}]\nschedulingProfiles: [{plugins: [{pluginRef: decision-tree-profile}]}]";
+    const request = { model: "m", criticality: "Sheddable" } as const;
+    expect(poolOf(tree, known).pick(request)).toMatchObject({ ok: true, endpoint: "10.0.0.1:1" });
+    const [first, ...others] = known;
+    const full = [{ ...first, waitingRequests: 6 }, ...others];
+    expect(poolOf(tree, full).pick(request)).toMatchObject({ ok: false, code: "SHED" });
+    const detected = `${tree}\nsaturationDetector: {pluginRef: utilization-detector}`;
+    expect(poolOf(detected, known).pick(request)).toMatchObject({ ok: false, code: "SHED" });
+  });
+
   test("names as many endpoints as its picker says", () => {
     const text = "plugins: [{type: max-score-picker, parameters: {maxNumOfEndpoints: 1}}]";
     expect(sound(text).poolOptions().maxFallbacks).toBe(0);

@@ -22,6 +22,11 @@ import { context, endpoint, fresh, keptBy, metrics } from "./fixtures.ts";
 const base: InferenceRequest = { model: "base" };
 const sql: InferenceRequest = { model: "sql", adapter: "sql" };
 const holds = { activeAdapters: new Set(["sql"]) };
+function untoldAdapters(address: string): Endpoint {
+  const { maxActiveAdapters: _, ...untold } = metrics();
+  return endpoint({ address, metrics: { kind: "fresh", metrics: untold } });
+}
+
 const full = { activeAdapters: new Set(["x"]), maxActiveAdapters: 1 };
 const stale = (address: string) =>
   endpoint({ address, metrics: { kind: "stale", metrics: metrics() } });
@@ -221,6 +226,18 @@ const cases: readonly Case[] = [
     name: "all of any adapters for a base model",
     filter: adapterRoomFilter,
     endpoints: [fresh("a", full), fresh("b", holds)],
+    want: "ab",
+  },
+  {
+    name: "room where a server does not tell of adapters and holds fewer than 8",
+    filter: adapterRoomFilter,
+    request: sql,
+    endpoints: [
+      untoldAdapters("a"),
+      { ...untoldAdapters("b"), recentAdapters: new Set("1234567") },
+      { ...untoldAdapters("c"), recentAdapters: new Set("12345678") },
+      fresh("d", { maxActiveAdapters: 0 }),
+    ],
     want: "ab",
   },
   {

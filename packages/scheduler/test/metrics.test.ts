@@ -37,12 +37,32 @@ describe("a metrics page of vLLM", () => {
     });
   });
 
-  test("reads V0's name of the cache usage, and a server without LoRA", () => {
-    const page =
-      "vllm:num_requests_running 0\nvllm:num_requests_waiting 0\nvllm:gpu_cache_usage_perc 0.125\n";
+  test("reads V0's name of the cache usage, and a server that has served and shows no LoRA", () => {
+    const page = `vllm:num_requests_running 0
+vllm:num_requests_waiting 0
+vllm:gpu_cache_usage_perc 0.125
+vllm:generation_tokens_total 7
+`;
     expect(readMetricsPage(page, 0)).toMatchObject({
       ok: true,
       metrics: { kvCacheUsage: 0.125, maxActiveAdapters: 0 },
+    });
+  });
+
+  test("before its first request a server does not tell of LoRA: its gauge comes with requests", () => {
+    const page = v1.replaceAll(/vllm:lora_requests_info.*\n/g, "");
+    for (const fresh of [page, `${page}vllm:generation_tokens_total 0\n`]) {
+      const read = readMetricsPage(fresh, 0);
+      expect(read.ok && read.metrics).not.toHaveProperty("maxActiveAdapters");
+    }
+  });
+
+  test("adds up the KV blocks of data parallel engines", () => {
+    const page = `${v1}vllm:cache_config_info{block_size="16",engine="1",num_gpu_blocks="1000"} 1.0
+vllm:cache_config_info{block_size="16",engine="2",num_gpu_blocks="None"} 1.0
+`;
+    expect(readMetricsPage(page, 0)).toMatchObject({
+      metrics: { kvBlockTokens: 16, kvBlocks: 3048 },
     });
   });
 
@@ -164,7 +184,6 @@ describe("a metrics page of other servers", () => {
       waitingRequests: 3,
       runningRequests: 5,
       activeAdapters: new Set(),
-      maxActiveAdapters: 0,
       ...want,
     };
     expect(readMetricsPage(page, 9)).toEqual({ ok: true, engine, metrics });

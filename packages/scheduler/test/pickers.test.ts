@@ -81,10 +81,16 @@ describe("pickers", () => {
     },
     { name: "top-3: all of two", picker: topKPicker(3), scores: [1, 5], want: [0.5, 0.5] },
     {
-      name: "top-1: the first of equals",
+      name: "top-1: equals alike",
       picker: topKPicker(1),
-      scores: [2, 5, 5],
-      want: [0, 1, 0],
+      scores: [5, 5, 5, 5],
+      want: [0.25, 0.25, 0.25, 0.25],
+    },
+    {
+      name: "top-3: the best two, and any of the equals behind them",
+      picker: topKPicker(3),
+      scores: [9, 5, 9, 5],
+      want: [1 / 3, 1 / 6, 1 / 3, 1 / 6],
     },
   ])("$name", ({ picker, scores, want }) => {
     for (const [i, share] of shares(picker, scores).entries()) {

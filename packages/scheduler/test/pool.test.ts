@@ -11,6 +11,7 @@ import {
   type InferenceRequest,
   labelFilter,
   maxScorePicker,
+  noHitLruScorer,
   type PoolEvent,
   type PoolOptions,
   type PoolState,
@@ -119,15 +120,28 @@ describe("a pool", () => {
     expect(picked(pool, { model: "tweet", adapter: "tweet" }).endpoint).not.toBe(sql[0]);
   });
 
-  test("forgets the least recently sent adapter beyond the endpoint's slots, or beyond 16", () => {
+  test("forgets the least recently sent adapter beyond the endpoint's slots, or beyond 8", () => {
     const { pool, scrape } = setup();
     pool.setEndpoints([first]);
     for (let i = 0; i < 20; i++) picked(pool, { model: `a${i}`, adapter: `a${i}` });
-    expect(of(pool, first)?.recentAdapters.size).toBe(16);
+    expect(of(pool, first)?.recentAdapters.size).toBe(8);
     scrape(first, { maxActiveAdapters: 2 });
     expect(of(pool, first)?.recentAdapters).toEqual(new Set(["a18", "a19"]));
     for (const adapter of ["a", "b", "a", "c"]) picked(pool, { model: adapter, adapter });
     expect(of(pool, first)?.recentAdapters).toEqual(new Set(["a", "c"]));
+  });
+
+  test("remembers adapters of a server that does not tell of them", () => {
+    const { maxActiveAdapters: _, ...untold } = metrics({ scrapedAtMs: 1_000 });
+    const { pool } = setup();
+    const scrapeAll = () => {
+      for (const address of addresses) pool.recordScrape(address, untold, 1_000);
+    };
+    scrapeAll();
+    const sql = picked(pool, { model: "sql", adapter: "sql" }).endpoint;
+    scrapeAll();
+    expect(of(pool, sql)?.recentAdapters).toEqual(new Set(["sql"]));
+    expect(picked(pool, { model: "sql", adapter: "sql" }).endpoint).toBe(sql);
   });
 
   test("keeps what it knows of endpoints that stay, and their labels as said last", () => {
@@ -490,6 +504,15 @@ describe("a lease", () => {
     expect(of(pool, first)?.ttftMs).toBeCloseTo(210);
   });
 
+  test("the time to first token is forgotten after a minute without one, so that the endpoint is tried again", () => {
+    const { pool, clock } = setup();
+    pool.recordAnswer(first, { ok: true, ttftMs: 9_000 });
+    clock.ms += 60_000;
+    expect(of(pool, first)?.ttftMs).toBe(9_000);
+    clock.ms += 1;
+    expect(of(pool, first)?.ttftMs).toBeUndefined();
+  });
+
   test("the output to be expected is what requests got lately, or what they say", () => {
     const { pool } = setup();
     pool.setEndpoints([first]);
@@ -588,6 +611,29 @@ describe("a lease", () => {
     expect(events.find(({ type }) => type === "lease_leaked")).toMatchObject({ endpoint: first });
     expect(of(pool, first)?.inFlight).toBeLessThan(50);
   });
+});
+
+test("a pool lets a prompt go as soon as its pick is over", async () => {
+  const profile = createProfile({
+    name: "test",
+    scorers: [
+      { scorer: prefixCacheScorer(), weight: 1 },
+      { scorer: noHitLruScorer(), weight: 1 },
+    ],
+    picker: maxScorePicker,
+  });
+  const { pool } = setup({ profiles: [{ profile }] });
+  let gone = 0;
+  const registry = new FinalizationRegistry(() => gone++);
+  const asking = (use: (request: InferenceRequest) => void) => {
+    const request = { model: "base", prompt: new Uint8Array(1_000) };
+    registry.register(request, undefined);
+    use(request);
+  };
+  asking((request) => pool.explain(request));
+  asking((request) => picked(pool, request));
+  await collected(() => gone === 2);
+  expect(gone).toBe(2);
 });
 
 /** Runs the garbage collector until it has told. */

@@ -7,6 +7,7 @@ import {
   defineScorer,
   type Endpoint,
   type InferenceRequest,
+  kvCacheScorer,
   maxScorePicker,
   type Profile,
   referenceProfile,
@@ -267,6 +268,13 @@ describe("createProfile", () => {
     expect(chosen(of(none), base, [fresh("a")])).toBe("a");
     expect(chosen(of(demand), base, endpoints)).toBe("NO_ELIGIBLE_ENDPOINT");
     expect(chosen(of(demand), base, [fresh("a")])).toBe("NO_ELIGIBLE_ENDPOINT");
+  });
+
+  test.each([-1, Number.NaN, Number.POSITIVE_INFINITY])("refuses a weight of %d", (weight) => {
+    const scorers = [{ scorer: kvCacheScorer, weight }];
+    expect(() => createProfile({ name: "test", scorers, picker: maxScorePicker })).toThrow(
+      `the weight of kv-cache in the profile test is ${weight}: give it a number of at least 0`,
+    );
   });
 
   test("works for more endpoints than it has seen before", () => {

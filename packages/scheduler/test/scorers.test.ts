@@ -321,6 +321,16 @@ describe("the no-hit-lru scorer", () => {
     expect(scoresOf(scorer, base, pool)).toEqual([1, 0.5, 0]);
   });
 
+  test("an endpoint that was alone counts as used where the prompt was cold, whatever was rated before", () => {
+    const scorer = noHitLruScorer();
+    const warm = context({ promptTokens: 10, cached: { b: 5 } });
+    scoresOf(scorer, base, pool, warm);
+    scorer.onPicked?.({ model: "other" }, fresh("a"), context());
+    expect(scoresOf(scorer, base, pool)).toEqual([0, 1, 0.5]);
+    scorer.onPicked?.({ model: "other" }, fresh("b"), warm);
+    expect(scoresOf(scorer, base, pool)).toEqual([0, 1, 0.5]);
+  });
+
   test("remembers at most so many endpoints", () => {
     const scorer = noHitLruScorer({ maxEndpoints: 1 });
     scoresOf(scorer, base, pool);

@@ -45,6 +45,18 @@ describe("tracking an answer", () => {
     expect(state()).toMatchObject({ inFlight: 0, ttftMs: 40, isEjected: false });
   });
 
+  test("an answer that fetch has unpacked is no longer called packed", async () => {
+    const { lease } = setup();
+    const headers = { "content-encoding": "gzip", "content-length": "20", "x-a": "1" };
+    const packed = trackResponse(new Response(body(["abc"]), { headers }), lease);
+    expect([...packed.headers]).toEqual([["x-a", "1"]]);
+    const plain = trackResponse(
+      new Response(body(["abc"]), { headers: { "content-length": "3" } }),
+      lease,
+    );
+    expect([...plain.headers]).toEqual([["content-length", "3"]]);
+  });
+
   test("an answer without a body is over at once", () => {
     const { lease, state } = setup();
     trackResponse(new Response(null, { status: 204 }), lease);

@@ -87,6 +87,8 @@ export function readPickerConfig(value: unknown): PickerConfigResult {
   const flow = readFlowControl(top.at("flowControl"), (node) => pluginAt(node, plugins)?.made);
   const detectorOf = readDetector(top, plugins) ?? flow.detector;
   if (problems.length > 0) return { ok: false, problems: unique(problems) };
+  const shedsItself =
+    detectorOf === undefined && profiles.length > 0 && profiles.every(({ sheds }) => sheds);
   const hasQueue = gates.includes("flowControl");
   const detector = detectorOf?.(hasQueue);
   return {
@@ -96,9 +98,10 @@ export function readPickerConfig(value: unknown): PickerConfigResult {
       poolOptions: () => ({
         profiles: rules(profiles, byHeader),
         // Behind a queue nobody is refused at once.
-        admission: hasQueue
-          ? admitAll(detector)
-          : createAdmission(detector === undefined ? {} : { detector }),
+        admission:
+          hasQueue || shedsItself
+            ? admitAll(detector)
+            : createAdmission(detector === undefined ? {} : { detector }),
         prefix,
         ...(fallbacks.length === 0 ? {} : { maxFallbacks: Math.max(...fallbacks) - 1 }),
       }),
@@ -146,6 +149,7 @@ function pluginAt(node: ConfigNode, plugins: Plugins): NamedPlugin | undefined {
 interface ProfileEntry {
   readonly name: string;
   readonly create: () => Profile;
+  readonly sheds: boolean;
   readonly when: ((request: InferenceRequest) => boolean) | undefined;
 }
 
@@ -182,7 +186,8 @@ function readProfile(node: ConfigNode, plugins: Plugins): ProfileEntry {
               parts.flatMap(({ made }) => (made.kind === "picker" ? [made.create()] : []))[0] ??
               maxScorePicker,
           });
-  return { name, create, when: readWhen(node.at("when")) };
+  const sheds = whole?.kind === "profile" && whole.sheds;
+  return { name, create, sheds, when: readWhen(node.at("when")) };
 }
 
 /** Ours: which requests a profile is for. */

@@ -45,7 +45,8 @@ export type MadePlugin =
       /** Endpoints named, the picked one included. */
       readonly endpoints: number | undefined;
     }
-  | { readonly kind: "profile"; readonly create: () => Profile }
+  /** `sheds`: it refuses sheddable requests by itself. */
+  | { readonly kind: "profile"; readonly create: () => Profile; readonly sheds: boolean }
   | { readonly kind: "handler"; readonly byHeader: boolean }
   | { readonly kind: "detector"; readonly create: CreateDetector }
   | { readonly kind: "prefix index"; readonly prefix: PrefixOptions }
@@ -292,6 +293,6 @@ export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, Make
   ],
   ["power-of-two-picker", picker(() => powerOfTwoPicker)],
   ["top-k-picker", picker((p) => topKPicker(p.at("k").integer(1, 1_000) ?? 3), ["k"])],
-  ["default-profile", () => ({ kind: "profile", create: defaultProfile })],
-  ["decision-tree-profile", () => ({ kind: "profile", create: decisionTreeProfile })],
+  ["default-profile", () => ({ kind: "profile", create: defaultProfile, sheds: false })],
+  ["decision-tree-profile", () => ({ kind: "profile", create: decisionTreeProfile, sheds: true })],
 ]);

@@ -11,8 +11,6 @@ export interface LeastQueueOptions {
 export function leastQueueFilter({ band = 0.1 }: LeastQueueOptions = {}): Filter {
   return {
     name: "least-queue",
-    narrow: (_request, endpoints) =>
-      // The original divides whole numbers.
-      keepLow(endpoints, band, queueLength, band === "range-per-endpoint" ? Math.floor : undefined),
+    narrow: (_request, endpoints) => keepLow(endpoints, band, queueLength),
   };
 }

@@ -3,7 +3,7 @@ import type { Endpoint } from "../model/endpoint.ts";
 /**
  * Which values count as low: `lowest` the lowest alone; a number, 0 to 1, that share of the range above it too;
  * `range-per-endpoint` the range divided by the number of endpoints, as the Gateway API Inference Extension's first
- * scheduler had it.
+ * scheduler had it: of whole numbers its whole-number division keeps the same.
  */
 export type LowBand = "lowest" | "range-per-endpoint" | number;
 
@@ -12,7 +12,6 @@ export function keepLow(
   endpoints: readonly Endpoint[],
   band: LowBand,
   amountOf: (endpoint: Endpoint) => number,
-  round: (width: number) => number = (width) => width,
 ): readonly Endpoint[] {
   let lowest = Number.POSITIVE_INFINITY;
   let highest = Number.NEGATIVE_INFINITY;
@@ -21,7 +20,7 @@ export function keepLow(
     if (value < lowest) lowest = value;
     if (value > highest) highest = value;
   }
-  const most = lowest + round((highest - lowest) * shareOf(band, endpoints.length));
+  const most = lowest + (highest - lowest) * shareOf(band, endpoints.length);
   if (highest <= most) return endpoints;
   return endpoints.filter((endpoint) => amountOf(endpoint) <= most);
 }

@@ -36,6 +36,7 @@ export function readMetricsPage(
   // vLLM always has it; what it is called tells its version.
   if (usage.length === 0 && name === "vllm") missing.push(firstName(known.kvCacheUsage));
   if (missing.length > 0) return { ok: false, missing };
+  const tokens = generated(samples, known.generationTokens);
   return {
     ok: true,
     engine: name,
@@ -44,10 +45,10 @@ export function readMetricsPage(
       waitingRequests: sum(waiting),
       runningRequests: sum(running),
       ...(usage.length === 0 ? {} : { kvCacheUsage: Math.min(1, Math.max(...usage)) }),
-      ...adaptersOf(samples, known.lora),
+      ...adaptersOf(samples, known.lora, tokens > 0),
       ...cacheOf(samples, known.cache),
       ...only("processStartS", Math.max(...numbersOf(samples, { name: processStart }))),
-      ...only("generationTokens", generated(samples, known.generationTokens)),
+      ...only("generationTokens", tokens),
     },
   };
 }
@@ -125,10 +126,13 @@ function cacheOf(
       ...positive("kvBlocks", sum(numbersOf(samples, cache.blocks))),
     };
   }
-  const labels = samples.get(cache.info)?.[0]?.labels;
+  const { blockTokens, blocks } = cache;
+  const engines = samples.get(cache.info) ?? [];
+  const told = (label: string) =>
+    engines.map(({ labels }) => Number(labels.get(label))).filter((value) => value > 0);
   return {
-    ...positive("kvBlockTokens", Number(labels?.get(cache.blockTokens))),
-    ...positive("kvBlocks", Number(labels?.get(cache.blocks))),
+    ...positive("kvBlockTokens", Math.max(...told(blockTokens))),
+    ...positive("kvBlocks", sum(told(blocks))),
   };
 }
 
@@ -142,14 +146,15 @@ const mostSlots = 10_000;
 /**
  * vLLM keeps old label combinations of its LoRA gauge on the page; the value is the time of the last change, so the
  * largest is the newest. It fills both lists from the adapters in flight, so only newer servers, which name what is
- * loaded, tell of idle ones.
+ * loaded, tell of idle ones. The gauge comes with the first request: one that has served and has none has no LoRA.
  */
 function adaptersOf(
   samples: Samples,
   lora: EngineMetrics["lora"],
+  hasServed: boolean,
 ): Pick<ModelServerMetrics, "activeAdapters" | "loadedAdapters" | "maxActiveAdapters"> {
   const activeAdapters = new Set<string>();
-  if (lora === undefined) return { activeAdapters, maxActiveAdapters: 0 };
+  if (lora === undefined) return { activeAdapters };
   let newest: Sample | undefined;
   for (const sample of samples.get(lora.requestsInfo) ?? []) {
     if (sample.value >= (newest?.value ?? Number.NEGATIVE_INFINITY)) newest = sample;
@@ -168,10 +173,11 @@ function adaptersOf(
     ),
   );
   const told = Math.max(...numbersOf(samples, { name: lora.maxLoaded }), 0);
+  const isTold = newest !== undefined || told > 0 || hasServed;
   const most = told > 0 ? told : Number(newest?.labels.get("max_lora") ?? 0);
   return {
     activeAdapters,
     ...(loaded.length === 0 ? {} : { loadedAdapters }),
-    maxActiveAdapters: most > 0 && most < mostSlots ? Math.floor(most) : 0,
+    ...(isTold ? { maxActiveAdapters: most > 0 && most < mostSlots ? Math.floor(most) : 0 } : {}),
   };
 }

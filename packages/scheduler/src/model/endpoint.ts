@@ -10,7 +10,7 @@ export interface Endpoint {
   readonly pendingPromptTokens: number;
   /** Output tokens that those in flight are expected to make in all. */
   readonly pendingOutputTokens: number;
-  /** Time to first token lately, in ms; undefined before the first one was seen. */
+  /** Time to first token lately, in ms; undefined where none was seen for a minute. */
   readonly ttftMs: number | undefined;
   /** Errors in a row have put it out of use for a while. */
   readonly isEjected: boolean;
@@ -43,8 +43,11 @@ export interface ModelServerMetrics {
   readonly activeAdapters: ReadonlySet<string>;
   /** Adapters on the GPU, idle ones too; absent where the server does not say. vLLM: `vllm:lora_adapter_loaded`. */
   readonly loadedAdapters?: ReadonlySet<string>;
-  /** Most adapters on the GPU at once; 0 where the server has no LoRA. vLLM: `max_lora`. */
-  readonly maxActiveAdapters: number;
+  /**
+   * Most adapters on the GPU at once, 0 where the server has no LoRA. Absent where it does not tell: vLLM shows its gauge
+   * only after a first request, others have none. vLLM: `max_lora`.
+   */
+  readonly maxActiveAdapters?: number;
   /** Tokens in a KV-cache block. vLLM: `block_size` of `vllm:cache_config_info`. */
   readonly kvBlockTokens?: number;
   /** KV-cache blocks on the GPU. vLLM: `num_gpu_blocks` of `vllm:cache_config_info`. */
@@ -97,17 +100,25 @@ export function holdsAdapter(endpoint: Endpoint, adapter: string): boolean {
   return metrics.activeAdapters.has(adapter) || metrics.loadedAdapters?.has(adapter) === true;
 }
 
+/** Believed to fit where a server does not tell: SGLang's default. */
+const untoldAdapterSlots = 8;
+
+/** Adapters that fit on the GPU at once. */
+export function adapterSlots(endpoint: Endpoint): number {
+  return knownMetrics(endpoint)?.maxActiveAdapters ?? untoldAdapterSlots;
+}
+
 const none: ReadonlySet<string> = new Set();
 
 /** True when one more adapter fits without another being thrown out. */
 export function hasAdapterRoom(endpoint: Endpoint): boolean {
   const metrics = knownMetrics(endpoint);
   if (metrics === undefined) return false;
-  const { activeAdapters, loadedAdapters = none, maxActiveAdapters } = metrics;
+  const { activeAdapters, loadedAdapters = none } = metrics;
   let held = activeAdapters.size;
   for (const adapter of loadedAdapters) if (!activeAdapters.has(adapter)) held++;
   for (const adapter of endpoint.recentAdapters) {
     if (!activeAdapters.has(adapter) && !loadedAdapters.has(adapter)) held++;
   }
-  return held < maxActiveAdapters;
+  return held < adapterSlots(endpoint);
 }

@@ -1,7 +1,8 @@
 import type { Picker } from "../plugin.ts";
 
 /**
- * Picks any of the `k` highest scores, each as likely as the other; of equal scores the earlier ones count as higher.
+ * Picks any of the `k` highest scores, each as likely as the other. Which of equal ones are among them is drawn: of an
+ * idle pool not only the first `k` endpoints are to be used.
  *
  * @throws RangeError unless `k` is an integer of at least 1
  */
@@ -14,7 +15,9 @@ export function topKPicker(k: number): Picker {
     name: `top-${k}`,
     pick(scores, count, random) {
       let kept = 0;
-      for (let i = 0; i < count; i++) {
+      const start = Math.floor(random() * count);
+      for (let step = 0; step < count; step++) {
+        const i = (start + step) % count;
         const score = scores[i] as number;
         let at = kept;
         while (at > 0 && score > (scores[best[at - 1] as number] as number)) at--;

@@ -1,4 +1,4 @@
-import type { Endpoint, MetricsState } from "../model/endpoint.ts";
+import { adapterSlots, type Endpoint, type MetricsState } from "../model/endpoint.ts";
 import type { BlockLru } from "../prefix/block-lru.ts";
 
 /** An endpoint as its pool keeps it. */
@@ -10,6 +10,7 @@ export interface Member extends Endpoint {
   pendingPromptTokens: number;
   pendingOutputTokens: number;
   ttftMs: number | undefined;
+  ttftSeenMs: number;
   isEjected: boolean;
   readonly recentAdapters: Set<string>;
   scrapeStartedMs: number;
@@ -55,6 +56,7 @@ export function createMember(address: string): Member {
     pendingPromptTokens: 0,
     pendingOutputTokens: 0,
     ttftMs: undefined,
+    ttftSeenMs: 0,
     isEjected: false,
     recentAdapters: new Set(),
     scrapeStartedMs: Number.NEGATIVE_INFINITY,
@@ -117,18 +119,11 @@ export function close(request: OpenRequest): void {
   last.index = request.index;
 }
 
-/** Adapters remembered of an endpoint that does not say how many it holds. */
-const unknownAdapterLimit = 16;
-
 /** Moves the adapter to the newest place. */
 export function rememberAdapter(member: Member, adapter: string): void {
   member.recentAdapters.delete(adapter);
   member.recentAdapters.add(adapter);
-  const { metrics } = member;
-  forgetAdapters(
-    member,
-    metrics.kind === "missing" ? unknownAdapterLimit : metrics.metrics.maxActiveAdapters,
-  );
+  forgetAdapters(member, adapterSlots(member));
 }
 
 /** An endpoint that holds `limit` adapters has thrown out the least recently used ones. */

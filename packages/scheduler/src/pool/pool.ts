@@ -1,6 +1,6 @@
 import { createAdmission } from "../admission/admission.ts";
 import type { Explanation } from "../explanation.ts";
-import type { Endpoint } from "../model/endpoint.ts";
+import { adapterSlots, type Endpoint } from "../model/endpoint.ts";
 import { type InferenceRequest, promptTokensOf } from "../model/request.ts";
 import { toldAmount } from "../model/told-amount.ts";
 import type { PickContext } from "../plugin.ts";
@@ -27,6 +27,8 @@ import type { PoolOptions, PoolState } from "./types.ts";
 
 /** Weight of the newest value in a moving average. */
 const newestWeight = 0.1;
+/** How long a time to first token counts when no other follows. */
+const ttftKeptMs = 60_000;
 /** Expected before the first answer was seen. */
 const firstOutputTokens = 256;
 /**
@@ -78,6 +80,7 @@ export function createPool(options: PoolOptions): PoolState {
   });
 
   function recordTtft(member: Member, ttftMs: number): void {
+    member.ttftSeenMs = now();
     member.ttftMs =
       member.ttftMs === undefined
         ? ttftMs
@@ -99,6 +102,10 @@ export function createPool(options: PoolOptions): PoolState {
       const { metrics } = member;
       if (metrics.kind === "fresh" && metrics.metrics.scrapedAtMs < oldestMs) {
         member.metrics = { kind: "stale", metrics: metrics.metrics };
+      }
+      // One that was slow once is to be tried again.
+      if (member.ttftMs !== undefined && nowMs - member.ttftSeenMs > ttftKeptMs) {
+        member.ttftMs = undefined;
       }
       if (member.isEjected && health.reinstate(member, nowMs)) {
         onEvent?.({ type: "reinstated", pool: name, endpoint: member.address });
@@ -199,7 +206,7 @@ export function createPool(options: PoolOptions): PoolState {
         }
       }
       member.sentSinceScrape = sentSince;
-      forgetAdapters(member, metrics.maxActiveAdapters);
+      forgetAdapters(member, adapterSlots(member));
       prefix.fit(member, members.length);
     },
 
@@ -228,6 +235,7 @@ export function createPool(options: PoolOptions): PoolState {
       }
       const explanation = trace === undefined ? {} : { explanation: explained(decision, trace) };
       if (picked === undefined || profile === undefined) {
+        prefix.end();
         onEvent?.({
           type: "refused",
           pool: name,
@@ -245,18 +253,17 @@ export function createPool(options: PoolOptions): PoolState {
         };
       }
       const isPermitted = (member: Member) => profile.permits(request, member, context);
-      return {
-        ok: true,
-        endpoint: picked.address,
-        fallbacks: nextBest(candidates, picked, maxFallbacks, isPermitted),
-        lease: commit(request, picked, profile),
-        ...explanation,
-      };
+      const fallbacks = nextBest(candidates, picked, maxFallbacks, isPermitted);
+      const lease = commit(request, picked, profile);
+      prefix.end();
+      return { ok: true, endpoint: picked.address, fallbacks, lease, ...explanation };
     },
 
     explain(request) {
       const trace = createTrace();
-      return explained(decide(request, trace, undefined), trace);
+      const decision = decide(request, trace, undefined);
+      prefix.end();
+      return explained(decision, trace);
     },
 
     saturation() {

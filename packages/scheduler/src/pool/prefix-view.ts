@@ -21,6 +21,8 @@ export interface PrefixOptions {
 export interface PrefixView {
   /** A new pick: what was hashed for the last one is forgotten. */
   begin(request: InferenceRequest): void;
+  /** The pick is over: the prompt is let go. */
+  end(): void;
   /** Share of the prompt, 0 to 1, that the member holds. Hashes the prompt at its first call of a pick. */
   cachedShare(member: Member): number;
   /** The same, where a plugin of the pool ever asks; else 0, and nothing is hashed. */
@@ -32,6 +34,7 @@ export interface PrefixView {
 }
 
 const bytesPerToken = 4;
+const nothing: InferenceRequest = { model: "" };
 
 export function createPrefixView(options: PrefixOptions, salt: number): PrefixView {
   const {
@@ -42,7 +45,7 @@ export function createPrefixView(options: PrefixOptions, salt: number): PrefixVi
   } = options;
   const blockBytes = blockTokens * bytesPerToken;
   const hashes = new Int32Array(Math.max(1, Math.floor(maxPromptTokens / blockTokens)));
-  let asked: InferenceRequest = { model: "" };
+  let asked: InferenceRequest = nothing;
   let serial = 0;
   /** Blocks of the prompt at hand; -1 before it is hashed. */
   let count = -1;
@@ -87,6 +90,10 @@ export function createPrefixView(options: PrefixOptions, salt: number): PrefixVi
       asked = request;
       count = -1;
       serial++;
+    },
+    end() {
+      asked = nothing;
+      count = 0;
     },
     cachedShare,
     cachedShareIfUsed: (member) => (isUsed ? cachedShare(member) : 0),

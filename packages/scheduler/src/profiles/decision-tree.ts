@@ -10,7 +10,8 @@ import { createProfile, type Profile } from "../profile.ts";
 /**
  * The decision tree of the Gateway API Inference Extension's first scheduler, v0.2 and v0.3, with its constants:
  * critical requests go by adapter first while any queue is below 128, by queue first when none is; all others need
- * an endpoint with at most 5 waiting and at most 0.8 of the KV cache in use, or are refused.
+ * an endpoint with at most 5 waiting and at most 0.8 of the KV cache in use, or are refused. So it sheds by itself: a
+ * pool that is to do only this has `admission: admitAll()`.
  */
 export function decisionTreeProfile(): Profile {
   const lora = loraAffinityFilter({ queueThreshold: Number.POSITIVE_INFINITY });

@@ -1,4 +1,5 @@
 import {
+  adapterSlots,
   type Endpoint,
   hasAdapterRoom,
   holdsAdapter,
@@ -59,7 +60,7 @@ export function expectedWorkScorer(options: ExpectedWorkOptions = {}): Scorer {
 /** True when an adapter is loaded that no request uses: a new one can take its place at once. */
 function hasIdleAdapter(endpoint: Endpoint): boolean {
   const metrics = knownMetrics(endpoint);
-  return metrics !== undefined && metrics.activeAdapters.size < metrics.maxActiveAdapters;
+  return metrics !== undefined && metrics.activeAdapters.size < adapterSlots(endpoint);
 }
 
 /** Requests that the server and this process know of, each of which may know of some that the other does not. */

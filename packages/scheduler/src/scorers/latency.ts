@@ -1,7 +1,7 @@
 import type { Scorer } from "../plugin.ts";
 import { lessIsBetter } from "./spread.ts";
 
-/** One that has not answered yet is neither preferred nor avoided: it is tried, and then known. */
+/** One that has not answered lately is neither preferred nor avoided: a burst would else go there before it answers. */
 const unknownLatency = 0.5;
 
 /** Prefers endpoints whose first tokens came soon lately, relative to the candidates'. */

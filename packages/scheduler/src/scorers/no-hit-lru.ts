@@ -1,4 +1,5 @@
 import type { Endpoint } from "../model/endpoint.ts";
+import type { InferenceRequest } from "../model/request.ts";
 import type { Scorer } from "../plugin.ts";
 
 export interface NoHitLruOptions {
@@ -14,12 +15,14 @@ export interface NoHitLruOptions {
 export function noHitLruScorer({ maxEndpoints = 1_024 }: NoHitLruOptions = {}): Scorer {
   /** By address, longest ago first. */
   const used = new Set<string>();
+  let rated: InferenceRequest | undefined;
   let wasCold = false;
 
   return {
     name: "no-hit-lru",
-    score(_request, endpoints, scores, context) {
+    score(request, endpoints, scores, context) {
       const count = endpoints.length;
+      rated = request;
       wasCold = !endpoints.some((endpoint) => context.cachedTokens(endpoint) > 0);
       if (!wasCold) {
         scores.fill(0.5, 0, count);
@@ -36,8 +39,12 @@ export function noHitLruScorer({ maxEndpoints = 1_024 }: NoHitLruOptions = {}): 
         if (i !== undefined) scores[i] = 1 - rank++ / last;
       }
     },
-    onPicked(_request, { address }) {
-      if (!wasCold) return;
+    onPicked(request, endpoint, context) {
+      // An endpoint that filters have left alone is picked unrated.
+      const isCold = rated === request ? wasCold : context.cachedTokens(endpoint) === 0;
+      rated = undefined;
+      if (!isCold) return;
+      const { address } = endpoint;
       used.delete(address);
       used.add(address);
       if (used.size > maxEndpoints) used.delete(used.values().next().value as string);

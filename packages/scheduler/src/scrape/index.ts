@@ -49,6 +49,7 @@ export function startScraping(
   } = options;
   const stopping = new AbortController();
   const followed = new Set<string>();
+  let wanted: ReadonlySet<string> = new Set();
 
   async function read(address: string, startedMs: number): Promise<string | undefined> {
     const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(timeoutMs)]);
@@ -82,12 +83,13 @@ export function startScraping(
   }
 
   function isWanted(address: string): boolean {
-    return !stopping.signal.aborted && pool.addresses().includes(address);
+    return !stopping.signal.aborted && wanted.has(address);
   }
 
   async function followAll(): Promise<void> {
     while (!stopping.signal.aborted) {
-      for (const address of pool.addresses()) if (!followed.has(address)) void follow(address);
+      wanted = new Set(pool.addresses());
+      for (const address of wanted) if (!followed.has(address)) void follow(address);
       await sleep(everyMs, stopping.signal);
     }
   }

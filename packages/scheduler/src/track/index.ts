@@ -4,7 +4,7 @@ import type { Lease } from "../result.ts";
  * Tells a lease how an answer goes: the first bytes of its body are the first token, its end is the end, an error is
  * the endpoint's failure, a client that goes away is neither. A status of 500 and above is a failure at once.
  *
- * Returns the answer to hand to the client, with the same bytes. Nothing is buffered beyond the chunk at hand.
+ * Returns the answer to hand to the client, with the same bytes, unpacked as `fetch` gives them. Nothing is buffered beyond the chunk at hand.
  */
 export function trackResponse(response: Response, lease: Lease): Response {
   if (response.status >= 500) lease.fail();
@@ -12,7 +12,13 @@ export function trackResponse(response: Response, lease: Lease): Response {
     lease.done();
     return response;
   }
-  const { status, statusText, headers } = response;
+  const { status, statusText } = response;
+  const headers = new Headers(response.headers);
+  // What fetch hands out is unpacked already.
+  if (headers.has("content-encoding")) {
+    headers.delete("content-encoding");
+    headers.delete("content-length");
+  }
   return new Response(trackBody(response.body, lease), { status, statusText, headers });
 }
 
