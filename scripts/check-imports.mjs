@@ -15,7 +15,7 @@ const allowed = {
   simulator: { own: [], others: ["prom-client"], node: true },
   sidecar: {
     own: ["scheduler", "ext-proc", "shadow", "envoy-config", "simulator"],
-    others: ["@opentelemetry/api", "pino", "prom-client", "undici", "uplot"],
+    others: ["@opentelemetry/api", "pino", "prom-client", "selfsigned", "undici", "uplot"],
     node: true,
   },
   cli: {

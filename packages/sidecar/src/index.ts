@@ -23,4 +23,6 @@ export {
 } from "./openai/json-scan.ts";
 export { type RequestBody, readRequestBody } from "./openai/read-request.ts";
 export { type Sidecar, type SidecarOptions, startSidecar } from "./sidecar.ts";
+export { type CertificateSource, openCertificates } from "./tls/certificates.ts";
+export { selfSigned } from "./tls/self-signed.ts";
 export { readTraceContext, type TraceContext, traceparentOf } from "./traces/trace-context.ts";

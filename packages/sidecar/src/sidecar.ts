@@ -1,5 +1,5 @@
 import type { Topology } from "@umbra/envoy-config";
-import { type Certificates, createExtProcServer, type TransportName } from "@umbra/ext-proc";
+import { createExtProcServer, type TransportName } from "@umbra/ext-proc";
 import type { PoolEvent } from "@umbra/scheduler";
 import { createRecorder, type ShadowReport } from "@umbra/shadow";
 import type { Logger } from "pino";
@@ -24,6 +24,7 @@ import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-regis
 import { errorReply } from "./openai/error-reply.ts";
 import { createRequestLog } from "./request-log.ts";
 import { startScrapeLoop } from "./scrape/scrape-loop.ts";
+import { type CertificateSource, openCertificates } from "./tls/certificates.ts";
 import { loadTracing } from "./traces/open-telemetry.ts";
 
 export interface SidecarOptions {
@@ -33,7 +34,7 @@ export interface SidecarOptions {
   /** What speaks gRPC; `http2` when absent. */
   readonly transport?: TransportName;
   /** Absent: ext_proc is served in plaintext. */
-  readonly tls?: Certificates;
+  readonly tls?: CertificateSource;
   /** Where the admin interface is served. Keep it on loopback. */
   readonly admin: { readonly host: string; readonly port: number };
   readonly log: Logger;
@@ -197,6 +198,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     captures,
     timeoutOf: (mirror) => registry.gateOf(mirror)?.policy?.budget.requestTimeoutMs,
   };
+  const certificates =
+    options.tls === undefined ? undefined : await openCertificates(options.tls, log);
   const server = createExtProcServer({
     processor: {
       pick: (stream) => timed("pick", pickExchange(stream, pickOptions), metrics, now),
@@ -204,13 +207,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     },
     maxBodyBytes,
     ...(options.transport === undefined ? {} : { transport: options.transport }),
-    ...(options.tls === undefined ? {} : { tls: options.tls }),
+    ...(certificates === undefined ? {} : { tls: certificates.first }),
     tooLarge: () => errorReply("request_too_large", tooLargeMessage(maxBodyBytes)),
     onError(cause) {
       metrics.streamFailed();
       log.error({ err: cause }, "an ext_proc stream failed");
     },
   });
+  certificates?.watch((next) => server.setCertificates(next));
   const scraping = startScrapeLoop({
     ...clock,
     pools,
@@ -258,6 +262,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         clearInterval(sweeping);
         clearInterval(forgetting);
         for (const { queue } of pools.values()) queue?.close();
+        certificates?.close();
         await server.close(graceMs);
         await Promise.all([scraping.close(), evaluations.close(), admin.close()]);
         metrics.close();
@@ -266,6 +271,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   } catch (cause) {
     clearInterval(sweeping);
     clearInterval(forgetting);
+    certificates?.close();
     await Promise.allSettled([server.close(0), scraping.close(), evaluations.close()]);
     metrics.close();
     throw cause;

@@ -1,8 +1,9 @@
 import { once } from "node:events";
-import { startSidecar } from "@umbra/sidecar";
-import { Command } from "commander";
+import { type TransportName, transportNames } from "@umbra/ext-proc";
+import { type CertificateSource, startSidecar } from "@umbra/sidecar";
+import { Command, Option } from "commander";
 import pino from "pino";
-import { CommandError } from "../errors.ts";
+import { CommandError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { readToken } from "../process/token.ts";
 import { captureCount, hostPort, numberOf } from "../resources/host-port.ts";
@@ -14,6 +15,11 @@ import {
 
 interface ServeFlags extends TopologyFlags {
   readonly grpc: string;
+  readonly transport: TransportName;
+  readonly grpcTls?: "self-signed";
+  readonly grpcTlsCert?: string;
+  readonly grpcTlsKey?: string;
+  readonly grpcClientCa?: string;
   readonly admin: string;
   readonly envoyAdmin?: string;
   readonly logLevel: string;
@@ -36,6 +42,20 @@ export function serveCommand(io: Io): Command {
       "Runs the sidecar: picks endpoints for Envoy over ext_proc, scrapes the endpoints, records both lanes.",
     )
     .option("--grpc <host:port>", "where ext_proc is served, or unix:/path", "127.0.0.1:9002")
+    .addOption(
+      new Option("--transport <name>", "what speaks gRPC")
+        .choices(transportNames)
+        .default("http2" satisfies TransportName),
+    )
+    .addOption(
+      new Option(
+        "--grpc-tls <how>",
+        "serve ext_proc over TLS with a certificate made at the start, for gateways that do not verify it",
+      ).choices(["self-signed"]),
+    )
+    .option("--grpc-tls-cert <file>", "serve ext_proc over TLS with this PEM certificate chain")
+    .option("--grpc-tls-key <file>", "and its PEM key; both are read again when they change")
+    .option("--grpc-client-ca <file>", "take only clients with a certificate of this PEM authority")
     .option("--admin <host:port>", "where the admin interface is served", "127.0.0.1:9090")
     .option("--envoy-admin <host:port>", "Envoy's admin interface: readiness then includes Envoy")
     .option(
@@ -98,6 +118,8 @@ export function serveCommand(io: Io): Command {
       const sidecar = await startSidecar({
         topology,
         grpc: flags.grpc,
+        transport: flags.transport,
+        ...certificateSource(flags),
         admin,
         log,
         scrapeIntervalMs: flags.scrapeInterval,
@@ -124,4 +146,29 @@ export function serveCommand(io: Io): Command {
       log.info("ending");
       await sidecar.close(flags.grace);
     });
+}
+
+/** Throws UsageError when the flags don't go together. */
+function certificateSource(flags: ServeFlags): { readonly tls?: CertificateSource } {
+  const { grpcTls, grpcTlsCert, grpcTlsKey, grpcClientCa } = flags;
+  if (grpcTlsCert === undefined && grpcTlsKey === undefined) {
+    if (grpcClientCa !== undefined) {
+      throw new UsageError("--grpc-client-ca needs --grpc-tls-cert and --grpc-tls-key");
+    }
+    return grpcTls === undefined ? {} : { tls: { kind: grpcTls } };
+  }
+  if (grpcTls !== undefined) {
+    throw new UsageError("give --grpc-tls self-signed or --grpc-tls-cert, not both");
+  }
+  if (grpcTlsCert === undefined || grpcTlsKey === undefined) {
+    throw new UsageError("--grpc-tls-cert and --grpc-tls-key go together");
+  }
+  return {
+    tls: {
+      kind: "files",
+      certFile: grpcTlsCert,
+      keyFile: grpcTlsKey,
+      ...(grpcClientCa === undefined ? {} : { clientCaFile: grpcClientCa }),
+    },
+  };
 }

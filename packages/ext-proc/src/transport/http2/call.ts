@@ -30,6 +30,7 @@ export function serveStream(
 ): void {
   // A reset is an error event too; all that matters of it is the close behind it.
   stream.on("error", () => {});
+  if (isGone(stream)) return;
   if (headers[":method"] !== "POST" || !isGrpc(headers["content-type"])) {
     stream.respond({ ":status": headers[":method"] === "POST" ? 415 : 405 }, { endStream: true });
     stream.resume();
@@ -200,7 +201,7 @@ class Http2Call implements Call {
   }
 
   #flush(): void {
-    if (this.#unsent.length === 0 || this.#stream.destroyed) return;
+    if (this.#unsent.length === 0 || isGone(this.#stream)) return;
     const pieces = this.#unsent;
     this.#unsent = [];
     const stream = this.#stream;
@@ -227,7 +228,7 @@ class Http2Call implements Call {
     this.#status = code;
     this.#message = message;
     const stream = this.#stream;
-    if (stream.destroyed) {
+    if (isGone(stream)) {
       this.#close();
       return;
     }
@@ -256,6 +257,11 @@ class Http2Call implements Call {
     const handler = this.#handler;
     if (handler !== undefined) this.#contained(() => handler.onClose());
   }
+}
+
+/** The client has reset it: to answer would throw. */
+function isGone(stream: ServerHttp2Stream): boolean {
+  return stream.destroyed || stream.closed;
 }
 
 /** Small neighbours in one piece, large ones as they are. */

@@ -1,0 +1,29 @@
+import { hostname } from "node:os";
+import type { Certificates } from "@umbra/ext-proc";
+import { generate } from "selfsigned";
+
+const year = 365 * 24 * 3_600_000;
+
+/** A certificate of our own, for ten years. It encrypts; it proves nothing. */
+export async function selfSigned(): Promise<Certificates> {
+  const now = Date.now();
+  const { cert, private: key } = await generate([{ name: "commonName", value: "umbra" }], {
+    keyType: "ec",
+    curve: "P-256",
+    algorithm: "sha256",
+    // A clock that is a little behind must not refuse it.
+    notBeforeDate: new Date(now - 3_600_000),
+    notAfterDate: new Date(now + 10 * year),
+    extensions: [
+      {
+        name: "subjectAltName",
+        altNames: [
+          { type: 2, value: "localhost" },
+          { type: 2, value: hostname() },
+          { type: 7, ip: "127.0.0.1" },
+        ],
+      },
+    ],
+  });
+  return { cert, key };
+}
