@@ -62,7 +62,7 @@ describe("the packed library", () => {
   test("is packed as its package.json promises", async () => {
     const { messages } = await publint({ pkgDir: installed, strict: true });
     expect(messages.filter(({ type }) => type !== "suggestion")).toEqual([]);
-  });
+  }, 30_000);
 
   test.each(entries)(
     "@umbra/scheduler%s loads with import and with require, the same names",

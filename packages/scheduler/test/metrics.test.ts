@@ -242,6 +242,23 @@ describe("parsePrometheusText", () => {
     );
   });
 
+  test("finds names of any length, and none by their beginning alone", () => {
+    const name = fc.string({
+      unit: fc.constantFrom("a", "b", ":", "_"),
+      minLength: 1,
+      maxLength: 12,
+    });
+    const names = fc.uniqueArray(name, { minLength: 1, maxLength: 8 });
+    fc.assert(
+      fc.property(names, fc.array(name, { maxLength: 20 }), (wanted, given) => {
+        const lines = [...given, ...wanted];
+        const page = lines.map((each, i) => `${each} ${i}\n`).join("");
+        const found = parsePrometheusText(page, wantedNames(wanted)).map(({ value }) => value);
+        expect(found).toEqual(lines.flatMap((each, i) => (wanted.includes(each) ? [i] : [])));
+      }),
+    );
+  });
+
   test("tells names of one hash apart, and the same name twice from twice the name", () => {
     const wanted = wantedNames(["m", "m", "vllm:m"]);
     expect([...wanted.names]).toEqual(["m", "vllm:m"]);

@@ -10,6 +10,9 @@ export interface WantedNames {
   readonly names: ReadonlySet<string>;
   /** By hash, so that no name is cut out of the page unless it is wanted. */
   readonly byHash: ReadonlyMap<number, readonly string[]>;
+  /** Hashes of their first `headLength` characters: most lines of a page are known by them to be others. */
+  readonly heads: ReadonlySet<number>;
+  readonly headLength: number;
 }
 
 /** More samples of wanted names than this are not read: a hostile page must not grow without bound. */
@@ -17,18 +20,24 @@ const maxSamples = 10_000;
 const maxLabels = 64;
 const maxLineLength = 65_536;
 
+const longestHead = 8;
+
 const hashSeed = 0x811c9dc5;
 const hashPrime = 0x01000193;
 
 export function wantedNames(names: Iterable<string>): WantedNames {
   const unique = new Set(names);
   const byHash = new Map<number, string[]>();
-  for (const name of unique) {
-    let hash = hashSeed;
-    for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), hashPrime);
-    byHash.set(hash, [...(byHash.get(hash) ?? []), name]);
-  }
-  return { names: unique, byHash };
+  for (const name of unique) byHash.set(hashOf(name), [...(byHash.get(hashOf(name)) ?? []), name]);
+  const headLength = Math.min(longestHead, ...[...unique].map(({ length }) => length));
+  const heads = new Set([...unique].map((name) => hashOf(name.slice(0, headLength))));
+  return { names: unique, byHash, heads, headLength };
+}
+
+function hashOf(text: string): number {
+  let hash = hashSeed;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), hashPrime);
+  return hash;
 }
 
 const hashSign = 0x23;
@@ -44,6 +53,7 @@ const newline = 0x0a;
 export function parsePrometheusText(page: string, wanted: WantedNames): readonly Sample[] {
   const samples: Sample[] = [];
   const { length } = page;
+  const { byHash, heads, headLength } = wanted;
   let start = 0;
   while (start < length && samples.length < maxSamples) {
     let at = start;
@@ -53,11 +63,12 @@ export function parsePrometheusText(page: string, wanted: WantedNames): readonly
       while (code !== openBrace && code !== space && code !== tab && code !== newline) {
         hash = Math.imul(hash ^ code, hashPrime);
         at++;
+        if (at - start === headLength && !heads.has(hash)) break;
         // NaN behind the end: none of the above.
         if (at === length) break;
         code = page.charCodeAt(at);
       }
-      const name = wanted.byHash
+      const name = byHash
         .get(hash)
         ?.find((each) => each.length === at - start && page.startsWith(each, start));
       if (name !== undefined) {

@@ -1,3 +1,4 @@
+import { isAscii } from "node:buffer";
 import { Client } from "undici";
 
 /** Asks one endpoint for pages on one kept connection. */
@@ -74,7 +75,9 @@ export function createEndpointClient(address: string, timeoutMs: number): Endpoi
             }
             const [first = Buffer.alloc(0)] = chunks;
             const whole = chunks.length === 1 ? first : Buffer.concat(chunks);
-            finish({ ok: true, text: whole.toString("utf8") });
+            // Nearly every page is ASCII, which is several times cheaper to decode.
+            const encoding = isAscii(whole) ? "latin1" : "utf8";
+            finish({ ok: true, text: whole.toString(encoding) });
           },
           onResponseError(_controller, error) {
             finish(pageError(error));
