@@ -125,6 +125,21 @@ describe("umbra explain", () => {
     });
   });
 
+  test.each([
+    { waitingRequests: 3, runningRequests: 1 },
+    { kind: "fresh" },
+    { kind: "fresh", metrics: { waitingRequests: "3", runningRequests: 1 } },
+    "idle",
+  ])("metrics that no sidecar prints are an error, not unknown: %j", async (metrics) => {
+    const endpoints = [{ address: "10.0.0.1:8000", metrics }];
+    const odd = file("odd.json", JSON.stringify({ pools: [{ name: "llama", endpoints }] }));
+    const { status, stderr } = await run("--state", odd, "--pool", "llama", "--model", "m");
+    expect(status).not.toBe(0);
+    expect(stderr).toContain(
+      'the metrics of 10.0.0.1:8000 in the state must be {"kind": "fresh", "metrics": {"waitingRequests": 0, "runningRequests": 0}} or alike, as a sidecar prints them',
+    );
+  });
+
   test("a request that would be refused is an exit status of 1", async () => {
     const full = file("full.json", JSON.stringify({ pools: [{ name: "llama", endpoints: [] }] }));
     const { status, stdout, stderr } = await run(

@@ -82,6 +82,11 @@ function restored(saved: StateOfPool, resources: Pool | undefined): PoolState {
   pool.setEndpoints(saved.endpoints.map(({ address, labels = {} }) => ({ address, labels })));
   for (const endpoint of saved.endpoints) {
     const { address, metrics, inFlight = 0, recentAdapters = [] } = endpoint;
+    if (!isState(metrics)) {
+      throw new CommandError(
+        `the metrics of ${address} in the state must be {"kind": "fresh", "metrics": {"waitingRequests": 0, "runningRequests": 0}} or alike, as a sidecar prints them`,
+      );
+    }
     for (let i = 0; i < Math.min(inFlight, mostInFlight); i++) hold(pool, address);
     if (metrics?.metrics !== undefined) {
       const scrapedAtMs = metrics.kind === "stale" ? 0 : nowMs;
@@ -95,11 +100,20 @@ function restored(saved: StateOfPool, resources: Pool | undefined): PoolState {
   return pool;
 }
 
+function isState(metrics: StateOfEndpoint["metrics"]): boolean {
+  if (metrics === undefined || metrics.kind === "missing") return true;
+  const { waitingRequests, runningRequests } = (metrics.metrics ??
+    {}) as Partial<ModelServerMetrics>;
+  return [waitingRequests, runningRequests].every((count) => Number.isFinite(count));
+}
+
+/** A profile may refuse requests that are not critical, which says nothing about what was sent there. */
 function hold(pool: PoolState, address: string, adapter?: string) {
   const picked = pool.pick({
     model: adapter ?? "",
     subset: [address],
     promptTokens: 0,
+    criticality: "Critical",
     ...(adapter === undefined ? {} : { adapter }),
   });
   return picked.ok ? picked.lease : undefined;
