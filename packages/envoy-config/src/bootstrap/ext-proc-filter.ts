@@ -13,8 +13,8 @@ const perRouteType = "envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute"
 /** What the pick may change, besides the headers of its own error replies. */
 const mutableHeaders: Readonly<Record<Lane, string>> = {
   // A body with another model's name has another length. Envoy takes no long expressions.
-  primary: `${destinationHeader}|x-umbra-.*|x-llm-d-.*|trace(parent|state)|content-(length|type)|retry-after`,
-  shadow: `${destinationHeader}|trace(parent|state)|content-(length|type)|retry-after`,
+  primary: `${destinationHeader}|x-(umbra|llm-d)-.*|trace.*|content-(length|type)|retry-after`,
+  shadow: `${destinationHeader}|trace.*|content-(length|type)|retry-after`,
 };
 
 /** Headers that a policy draws sessions from, or chooses requests by. */
