@@ -22,7 +22,7 @@ const definition = parse(read("deploy/crds/shadowpolicies.umbra.dev.yaml")) as D
 const schema = definition.spec.versions[0]?.schema.openAPIV3Schema ?? {};
 
 const policies = [
-  "packages/envoy-config/test/cases/shadow-policy/resources.yaml",
+  "envoy/shadow-policy/resources.yaml",
   ...readdirSync(`${root}/examples`).flatMap((folder) =>
     readdirSync(`${root}/examples/${folder}`).map((file) => `examples/${folder}/${file}`),
   ),

@@ -1,73 +1,10 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
-import {
-  formatDiagnostic,
-  parseEndpointList,
-  readTopology,
-  renderBootstrap,
-} from "@umbra/envoy-config";
+import { parseEndpointList, readTopology } from "@umbra/envoy-config";
 import fc from "fast-check";
-
-const cases = new URL("cases/", import.meta.url);
-const shouldUpdate = process.env.UPDATE_GOLDEN === "1";
-
-/** Compares with a checked-in file; `UPDATE_GOLDEN=1` rewrites it, to be reviewed as a diff. */
-function expectGolden(actual: string, file: URL): void {
-  if (shouldUpdate) writeFileSync(file, actual);
-  expect(actual).toBe(readFileSync(file, "utf8"));
-}
-
-function read(name: string) {
-  const text = readFileSync(new URL(`${name}/resources.yaml`, cases), "utf8");
-  const optionsFile = new URL(`${name}/options.json`, cases);
-  const { endpoints = {}, listenerPorts = {} } = (
-    existsSync(optionsFile) ? JSON.parse(readFileSync(optionsFile, "utf8")) : {}
-  ) as { endpoints?: Record<string, string[]>; listenerPorts?: Record<string, number> };
-  return readTopology([{ name: "resources.yaml", text }], {
-    endpoints: new Map(Object.entries(endpoints)),
-    listenerPorts: new Map(Object.entries(listenerPorts)),
-  });
-}
-
-const names = readdirSync(cases);
-const sound = names.filter((name) =>
-  read(name).diagnostics.every(({ severity }) => severity !== "error"),
-);
-
-describe.each(names)("%s", (name) => {
-  test("has the expected diagnostics", () => {
-    const { diagnostics } = read(name);
-    const lines = diagnostics.map((each) => `${formatDiagnostic(each)}\n`).join("");
-    expectGolden(lines, new URL(`${name}/diagnostics.txt`, cases));
-  });
-});
-
-describe.each(sound)("%s", (name) => {
-  const { topology } = read(name);
-
-  test("has the expected topology", () => {
-    expectGolden(`${JSON.stringify(topology, null, 2)}\n`, new URL(`${name}/topology.json`, cases));
-  });
-
-  test("has the expected bootstrap", () => {
-    expectGolden(
-      renderBootstrap(topology),
-      new URL(`../../../envoy/${name}.yaml`, import.meta.url),
-    );
-  });
-});
-
-test("a plain mirror needs no lane and no sidecar", () => {
-  const { topology } = read("reference-scenario");
-  const plain = renderBootstrap(topology, { plainMirror: true });
-  expectGolden(plain, new URL("../../../envoy/reference-scenario-plain.yaml", import.meta.url));
-  expect(plain).not.toContain("ext_proc.v3");
-});
+import { caseNames, resourcesOf } from "./golden-case.ts";
 
 test("never throws, whatever the text", () => {
-  const texts = readdirSync(cases).map((name) =>
-    readFileSync(new URL(`${name}/resources.yaml`, cases), "utf8"),
-  );
+  const texts = caseNames.flatMap(resourcesOf).map(({ text }) => text);
   fc.assert(
     fc.property(
       fc.constantFrom(...texts),

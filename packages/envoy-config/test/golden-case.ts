@@ -1,0 +1,62 @@
+import { readdirSync, readFileSync } from "node:fs";
+import {
+  type BootstrapOptions,
+  formatDiagnostic,
+  readTopology,
+  renderBootstrap,
+  type TopologyOptions,
+} from "@umbra/envoy-config";
+
+/** The folder of golden cases; each is a folder, and its name the feature. */
+export const casesFolder = new URL("../../../envoy/", import.meta.url);
+
+export const caseNames: readonly string[] = readdirSync(casesFolder);
+
+/** What a case's folder holds besides the input, if there is anything to write. */
+export const outputNames = ["diagnostics.txt", "topology.json", "envoy.yaml"] as const;
+
+export type CaseOutput = Partial<Record<(typeof outputNames)[number], string>>;
+
+/** `options.json`, all of it optional. An object among the options for the topology is a map, as `--endpoints` gives one. */
+interface CaseOptions {
+  readonly topology?: Readonly<Record<string, unknown>>;
+  readonly bootstrap?: Partial<BootstrapOptions>;
+}
+
+/** Every YAML file of a case but the rendered one, by name. */
+export function resourcesOf(name: string): readonly { name: string; text: string }[] {
+  return readdirSync(new URL(`${name}/`, casesFolder))
+    .filter((file) => file.endsWith(".yaml") && file !== "envoy.yaml")
+    .toSorted()
+    .map((file) => ({ name: file, text: readFileSync(fileOf(name, file), "utf8") }));
+}
+
+/** Renders a case: its diagnostics, and where none is an error, topology and bootstrap. */
+export function renderCase(name: string): CaseOutput {
+  const { topology: given = {}, bootstrap } = optionsOf(name);
+  const { topology, diagnostics } = readTopology(
+    resourcesOf(name),
+    Object.fromEntries(
+      Object.entries(given).map(([key, value]) => [
+        key,
+        value?.constructor === Object ? new Map(Object.entries(value)) : value,
+      ]),
+    ) as TopologyOptions,
+  );
+  const text = diagnostics.map((each) => `${formatDiagnostic(each)}\n`).join("");
+  if (diagnostics.some(({ severity }) => severity === "error")) return { "diagnostics.txt": text };
+  return {
+    "diagnostics.txt": text,
+    "topology.json": `${JSON.stringify(topology, null, 2)}\n`,
+    "envoy.yaml": renderBootstrap(topology, bootstrap),
+  };
+}
+
+export function fileOf(name: string, file: string): URL {
+  return new URL(`${name}/${file}`, casesFolder);
+}
+
+function optionsOf(name: string): CaseOptions {
+  if (!readdirSync(new URL(`${name}/`, casesFolder)).includes("options.json")) return {};
+  return JSON.parse(readFileSync(fileOf(name, "options.json"), "utf8")) as CaseOptions;
+}
