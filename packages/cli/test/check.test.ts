@@ -108,6 +108,27 @@ describe("-o", () => {
     expect(stdout).not.toContain("\x1b");
   });
 
+  test("says which condition a controller would set", async () => {
+    const condition = {
+      resource: { kind: "HTTPRoute", namespace: "default", name: "route" },
+      type: "ResolvedRefs",
+      status: "False",
+      reason: "BackendNotFound",
+    };
+    const found = JSON.parse((await check(mistakes, "-o", "diagnostics")).stdout);
+    expect(found.diagnostics).toContainEqual(expect.objectContaining({ condition }));
+    const log = JSON.parse((await check(mistakes, "-o", "sarif")).stdout);
+    expect(log.runs[0].results).toContainEqual(
+      expect.objectContaining({ properties: { condition } }),
+    );
+    expect((await check(mistakes)).stderr).toContain(
+      "[HTTPRoute default/route ResolvedRefs=False BackendNotFound]",
+    );
+    expect((await check(mistakes, "--github")).stderr).toContain(
+      "[HTTPRoute default/route ResolvedRefs=False BackendNotFound]",
+    );
+  });
+
   test("sarif names the rule, the level and the region of each finding", async () => {
     const { stdout } = await check(mistakes, "-o", "sarif");
     const { runs } = JSON.parse(stdout);

@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import { referenceOf } from "./codes.ts";
+import { conditionText } from "./conditions.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { printable, printableLine } from "./printable.ts";
 
@@ -24,8 +25,7 @@ export function formatDiagnostic(
   const { file, line, column, severity, code, message, remedy, condition } = diagnostic;
   const style = (name: Parameters<typeof styleText>[0], text: string) =>
     hasColour ? styleText(name, text, { validateStream: false }) : text;
-  const set =
-    condition === undefined ? "" : ` [${condition.type}=${condition.status} ${condition.reason}]`;
+  const set = condition === undefined ? "" : ` [${conditionText(condition)}]`;
   const margin = " ".repeat(String(line).length);
   const excerpt = excerptOf(diagnostic);
   return [

@@ -24,9 +24,41 @@ export interface Diagnostic {
 /** An error stops `render`, `serve` and `up`; a warning is served as it says; an info is for reading. */
 export type Severity = "error" | "warning" | "info";
 
-/** One entry of `status.conditions`, as the Gateway API names them. */
+/** One entry of `status.conditions`, as the Gateway API and the Inference Extension name them. */
 export interface StatusCondition {
-  readonly type: string;
+  /** Whose status it stands in. */
+  readonly resource: ResourceName;
+  /** Of a Gateway: the listener whose status it is. */
+  readonly listener?: string;
+  readonly type: ConditionType;
   readonly status: "True" | "False";
-  readonly reason: string;
+  readonly reason: ConditionReason;
 }
+
+export interface ResourceName {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export type ConditionType = "Accepted" | "ResolvedRefs" | "PartiallyInvalid" | "Conflicted";
+
+export type ConditionReason =
+  // Accepted, of an HTTPRoute
+  | "NoMatchingParent"
+  | "NoMatchingListenerHostname"
+  | "NotAllowedByListeners"
+  | "IncompatibleFilters"
+  | "UnsupportedValue"
+  // ResolvedRefs, of an HTTPRoute
+  | "BackendNotFound"
+  | "InvalidKind"
+  | "RefNotPermitted"
+  | "UnsupportedProtocol"
+  // of a Gateway's listener
+  | "InvalidCertificateRef"
+  | "InvalidRouteKinds"
+  | "HostnameConflict"
+  | "ProtocolConflict"
+  // ResolvedRefs, of an InferencePool
+  | "InvalidExtensionRef";

@@ -16,7 +16,15 @@ export {
   isAtLeast,
   referenceOf,
 } from "./codes.ts";
-export type { Diagnostic, Severity, StatusCondition } from "./diagnostic.ts";
+export { conditionText } from "./conditions.ts";
+export type {
+  ConditionReason,
+  ConditionType,
+  Diagnostic,
+  ResourceName,
+  Severity,
+  StatusCondition,
+} from "./diagnostic.ts";
 export { type DiagnosticTextOptions, formatDiagnostic } from "./diagnostic-text.ts";
 export { type DirectTopologyOptions, directTopology } from "./direct-topology.ts";
 export { type EndpointList, parseEndpointList } from "./endpoint-list.ts";

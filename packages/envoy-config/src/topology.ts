@@ -95,7 +95,13 @@ export type RouteAction =
 /** One weighted backend. A backend that could not be resolved answers 500 for its share. */
 export type Backend =
   | { readonly kind: "pool"; readonly pool: string; readonly weight: number }
-  | { readonly kind: "invalid"; readonly weight: number; readonly reason: string };
+  | {
+      readonly kind: "invalid";
+      readonly weight: number;
+      /** As a controller's condition has it, e.g. `BackendNotFound`. */
+      readonly reason: string;
+      readonly message: string;
+    };
 
 /** A copy of the route's requests goes to one endpoint of `pool`. */
 export interface Mirror {

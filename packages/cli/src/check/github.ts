@@ -1,10 +1,10 @@
-import { type Diagnostic, printable, referenceOf } from "@umbra/envoy-config";
+import { conditionText, type Diagnostic, printable, referenceOf } from "@umbra/envoy-config";
 
 const commands = { error: "error", warning: "warning", info: "notice" } as const;
 
 /** The finding as a workflow command of GitHub Actions, which shows it at its line. Nothing in it starts another command. */
 export function githubAnnotation(diagnostic: Diagnostic): string {
-  const { severity, code, message, remedy, file, line, column, endColumn } = diagnostic;
+  const { severity, code, message, remedy, file, line, column, endColumn, condition } = diagnostic;
   const place =
     file === "-" || file === "command line"
       ? {}
@@ -12,7 +12,8 @@ export function githubAnnotation(diagnostic: Diagnostic): string {
   const properties = Object.entries({ ...place, title: code })
     .map(([name, value]) => `${name}=${escapeProperty(String(value))}`)
     .join(",");
-  const text = `${message}\n${remedy} (${referenceOf(code)})`;
+  const set = condition === undefined ? "" : ` [${conditionText(condition)}]`;
+  const text = `${message}${set}\n${remedy} (${referenceOf(code)})`;
   return `::${commands[severity]} ${properties}::${escapeData(text)}\n`;
 }
 

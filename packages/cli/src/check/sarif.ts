@@ -31,6 +31,9 @@ export function sarifOf(diagnostics: readonly Diagnostic[]): object {
           ruleIndex: codes.indexOf(diagnostic.code),
           level: levels[diagnostic.severity],
           message: { text: `${diagnostic.message}; ${diagnostic.remedy}` },
+          ...(diagnostic.condition === undefined
+            ? {}
+            : { properties: { condition: diagnostic.condition } }),
           ...locationsOf(diagnostic),
         })),
       },

@@ -1,3 +1,5 @@
+import { notAccepted } from "../conditions.ts";
+import type { ConditionReason } from "../diagnostic.ts";
 import type { Report } from "../resources/reader.ts";
 import type { Gateway, GatewayListener, HttpRoute, Resources } from "../resources/resources.ts";
 import type { Listener, VirtualHost } from "../topology.ts";
@@ -39,7 +41,7 @@ export function resolveListeners(
     all.map((each) => [each, new Map()]),
   );
   for (const route of resources.routes) {
-    const attached = all.filter((each) => isAttached(route, each));
+    const attached = all.filter((each) => isNamed(route, each) && isAllowed(route, each));
     const ranked = resolveRoutes(route, { pools, policies }, report);
     let isReached = false;
     for (const attachment of attached) {
@@ -49,7 +51,10 @@ export function resolveListeners(
         byHost?.set(hostname, [...(byHost.get(hostname) ?? []), ...ranked]);
       }
     }
-    if (!isReached) report("warning", "UMB0202", route.place, whyUnreached(route, attached, all));
+    if (isReached) continue;
+    const { reason, message } = whyUnreached(route, all);
+    const condition = notAccepted({ kind: "HTTPRoute", ...route }, reason);
+    report("warning", "UMB0202", route.place, message, { condition });
   }
 
   const byPort = Map.groupBy(all, (each) => ports.get(nameOf(each)) ?? each.listener.port);
@@ -87,26 +92,37 @@ function virtualHosts(
     }));
 }
 
-function isAttached(route: HttpRoute, { gateway, listener }: Attachment): boolean {
+function isNamed(route: HttpRoute, { gateway, listener }: Attachment): boolean {
   return route.parents.some(
     ({ name, namespace, sectionName, port }) =>
       name === gateway.name &&
       namespace === gateway.namespace &&
       (sectionName === undefined || sectionName === listener.name) &&
-      (port === undefined || port === listener.port) &&
-      (listener.from === "All" ||
-        (listener.from !== "None" && route.namespace === gateway.namespace)),
+      (port === undefined || port === listener.port),
+  );
+}
+
+function isAllowed(route: HttpRoute, { gateway, listener }: Attachment): boolean {
+  return (
+    listener.from === "All" || (listener.from !== "None" && route.namespace === gateway.namespace)
   );
 }
 
 function whyUnreached(
   route: HttpRoute,
-  attached: readonly Attachment[],
   all: readonly Attachment[],
-): string {
+): { readonly reason: ConditionReason; readonly message: string } {
   const shown = `HTTPRoute "${route.name}" is reached by no request`;
-  if (attached.length > 0)
-    return `${shown}: none of its hostnames is one of the listener's (NoMatchingListenerHostname)`;
+  const named = all.filter((each) => isNamed(route, each));
+  if (named.some((each) => isAllowed(route, each))) {
+    const message = `${shown}: none of its hostnames is one of the listener's`;
+    return { reason: "NoMatchingListenerHostname", message };
+  }
+  if (named.length > 0) {
+    const message = `${shown}: the listeners that its parentRefs name take no routes of namespace "${route.namespace}"`;
+    return { reason: "NotAllowedByListeners", message };
+  }
   const gateways = [...new Set(all.map(({ gateway }) => `${gateway.namespace}/${gateway.name}`))];
-  return `${shown}: its parentRefs name no listener that takes it (NoMatchingParent); there are the Gateways ${gateways.join(", ") || "none"}`;
+  const message = `${shown}: its parentRefs name no listener; there are the Gateways ${gateways.join(", ") || "none"}`;
+  return { reason: "NoMatchingParent", message };
 }

@@ -19,10 +19,17 @@ const engineLabels: ReadonlySet<string> = new Set([
 
 /** Turns references into pools. A pool is made once, however many routes refer to it. */
 export interface PoolResolver {
-  /** Resolves a backend as seen from a route; a string is the reason why it can't be. */
-  resolve(ref: BackendRef, routeNamespace: string): Pool | string;
+  /** Resolves a backend as seen from a route. */
+  resolve(ref: BackendRef, routeNamespace: string): Pool | Unresolved;
   /** Every pool resolved so far, and every InferencePool; sorted by name. */
   all(): readonly Pool[];
+}
+
+/** Why a backend can't be resolved. */
+export interface Unresolved {
+  readonly kind: "unresolved";
+  readonly reason: "BackendNotFound" | "RefNotPermitted" | "InvalidKind";
+  readonly message: string;
 }
 
 export interface PoolResolverOptions {
@@ -138,11 +145,12 @@ export function createPoolResolver({
       .toSorted((a, b) => compare(a.name, b.name));
   }
 
-  function servicePool(from: Service, number: number): Pool | string {
+  function servicePool(from: Service, number: number): Pool | Unresolved {
     const port = from.ports.find((each) => each.port === number);
     if (port === undefined) {
       const has = from.ports.map((each) => each.port).join(", ");
-      return `Service "${from.name}" has no port ${number}; it has ${has === "" ? "none" : has}`;
+      const message = `Service "${from.name}" has no port ${number}; it has ${has === "" ? "none" : has}`;
+      return unresolved("BackendNotFound", message);
     }
     const name = `service:${from.namespace}/${from.name}:${number}`;
     const known = made.get(name);
@@ -184,18 +192,25 @@ export function createPoolResolver({
       const namespace = ref.namespace ?? routeNamespace;
       const shown = `${ref.kind} "${namespace}/${ref.name}"`;
       if (namespace !== routeNamespace && !isGranted(ref, namespace, routeNamespace)) {
-        return `no ReferenceGrant in namespace "${namespace}" lets routes of "${routeNamespace}" refer to ${shown} (RefNotPermitted)`;
+        return unresolved(
+          "RefNotPermitted",
+          `no ReferenceGrant in namespace "${namespace}" lets routes of "${routeNamespace}" refer to ${shown}`,
+        );
       }
       if (ref.kind === "InferencePool") {
         const pool = pools.get(`${namespace}/${ref.name}`);
         return pool === undefined
-          ? `${shown} is not in the resources (BackendNotFound)`
+          ? unresolved("BackendNotFound", `${shown} is not in the resources`)
           : inferencePool(pool);
       }
       if (ref.kind !== "Service" || ref.group !== "")
-        return `a backend of kind ${ref.kind.slice(0, 64)} is not supported (InvalidKind)`;
+        return unresolved(
+          "InvalidKind",
+          `a backend of kind ${ref.kind.slice(0, 64)} is not supported`,
+        );
       const service = services.get(`${namespace}/${ref.name}`);
-      if (service === undefined) return `${shown} is not in the resources (BackendNotFound)`;
+      if (service === undefined)
+        return unresolved("BackendNotFound", `${shown} is not in the resources`);
       return servicePool(service, ref.port ?? 0);
     },
     all() {
@@ -203,6 +218,10 @@ export function createPoolResolver({
       return [...made.values()].toSorted((a, b) => compare(a.name, b.name));
     },
   };
+}
+
+function unresolved(reason: Unresolved["reason"], message: string): Unresolved {
+  return { kind: "unresolved", reason, message };
 }
 
 function sliceEndpoints(slice: Resources["slices"][number], portName: string): readonly string[] {

@@ -1,3 +1,4 @@
+import { refsNotResolved } from "../conditions.ts";
 import type { Report } from "../resources/reader.ts";
 import type { HttpRoute, RouteRule } from "../resources/resources.ts";
 import type { Backend, Mirror, Route, RouteAction } from "../topology.ts";
@@ -49,7 +50,7 @@ function resolveMirrors(
   return rule.mirrors.flatMap(({ backend, perMillion: own }, index): readonly Mirror[] => {
     const pool = pools.resolve(backend, route.namespace);
     const found = attached[index];
-    if (typeof pool !== "string") {
+    if (pool.kind !== "unresolved") {
       const perMillion = found?.perMillion ?? own;
       const policy = found === undefined ? {} : { policy: found.policy };
       return [{ name: `${prefix}/mirror/${index}`, pool: pool.name, perMillion, ...policy }];
@@ -58,7 +59,8 @@ function resolveMirrors(
       "warning",
       "UMB0204",
       backend.place,
-      `the mirror is left out and the rule keeps serving: ${pool}`,
+      `the mirror is left out and the rule keeps serving: ${pool.message}`,
+      { condition: refsNotResolved({ kind: "HTTPRoute", ...route }, pool.reason) },
     );
     return [];
   });
@@ -66,7 +68,7 @@ function resolveMirrors(
 
 function resolveAction(
   rule: RouteRule,
-  { namespace }: HttpRoute,
+  route: HttpRoute,
   pools: PoolResolver,
   report: Report,
 ): RouteAction {
@@ -82,10 +84,13 @@ function resolveAction(
     };
   }
   const backends = rule.backends.map((ref): Backend => {
-    const pool = pools.resolve(ref, namespace);
-    if (typeof pool !== "string") return { kind: "pool", pool: pool.name, weight: ref.weight };
-    report("warning", "UMB0203", ref.place, `its share of requests gets 500: ${pool}`);
-    return { kind: "invalid", weight: ref.weight, reason: pool };
+    const pool = pools.resolve(ref, route.namespace);
+    if (pool.kind !== "unresolved") return { kind: "pool", pool: pool.name, weight: ref.weight };
+    const { reason, message } = pool;
+    report("warning", "UMB0203", ref.place, `its share of requests gets 500: ${message}`, {
+      condition: refsNotResolved({ kind: "HTTPRoute", ...route }, reason),
+    });
+    return { kind: "invalid", weight: ref.weight, reason, message };
   });
   return { kind: "forward", backends };
 }

@@ -1,0 +1,43 @@
+import type {
+  ConditionReason,
+  ConditionType,
+  ResourceName,
+  StatusCondition,
+} from "./diagnostic.ts";
+
+/** What a controller would set: the resource, or a part of it, is not taken. */
+export function notAccepted(resource: ResourceName, reason: ConditionReason): StatusCondition {
+  return conditionOf(resource, "Accepted", "False", reason);
+}
+
+/** A reference of the resource leads nowhere, or may not be followed. */
+export function refsNotResolved(resource: ResourceName, reason: ConditionReason): StatusCondition {
+  return conditionOf(resource, "ResolvedRefs", "False", reason);
+}
+
+/** Some rules of a route are not served as they stand; the others are. */
+export function partiallyInvalid(resource: ResourceName): StatusCondition {
+  return conditionOf(resource, "PartiallyInvalid", "True", "UnsupportedValue");
+}
+
+/** `HTTPRoute default/chat ResolvedRefs=False BackendNotFound`. */
+export function conditionText({
+  resource: { kind, namespace, name },
+  listener,
+  type,
+  status,
+  reason,
+}: StatusCondition): string {
+  const whose = listener === undefined ? "" : ` listener ${listener}`;
+  return `${kind} ${namespace}/${name}${whose} ${type}=${status} ${reason}`;
+}
+
+/** The resource alone: a route or Gateway has more fields. */
+function conditionOf(
+  { kind, namespace, name }: ResourceName,
+  type: ConditionType,
+  status: StatusCondition["status"],
+  reason: ConditionReason,
+): StatusCondition {
+  return { resource: { kind, namespace, name }, type, status, reason };
+}

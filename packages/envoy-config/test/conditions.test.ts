@@ -1,0 +1,59 @@
+import { expect, test } from "@jest/globals";
+import { conditionText, readTopology } from "@umbra/envoy-config";
+
+const resources = (spec: string) => `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gateway}
+spec:
+  listeners:
+    - {name: http, port: 8080, protocol: HTTP, hostname: "*.example.com"}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: closed}
+spec:
+  listeners: [{name: http, port: 8081, protocol: HTTP, allowedRoutes: {namespaces: {from: None}}}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: route}
+spec: ${spec}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: llama}
+spec: {ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: llama, namespace: other}
+spec: {ports: [{port: 80}]}
+`;
+
+const refs = (backendRef: string) =>
+  `{parentRefs: [{name: gateway}], rules: [{backendRefs: [${backendRef}]}]}`;
+const mirror = (backendRef: string) =>
+  `{parentRefs: [{name: gateway}], rules: [{backendRefs: [{name: llama, port: 80}], filters: [{type: RequestMirror, requestMirror: {backendRef: ${backendRef}}}]}]}`;
+
+test.each([
+  [refs("{name: llama, port: 80}"), []],
+  ["{parentRefs: [{name: nowhere}]}", ["Accepted=False NoMatchingParent"]],
+  ["{parentRefs: [{name: gateway, sectionName: tls}]}", ["Accepted=False NoMatchingParent"]],
+  ["{parentRefs: [{name: closed}]}", ["Accepted=False NotAllowedByListeners"]],
+  [
+    "{parentRefs: [{name: gateway}], hostnames: [example.com]}",
+    ["Accepted=False NoMatchingListenerHostname"],
+  ],
+  [refs("{name: gone, port: 80}"), ["ResolvedRefs=False BackendNotFound"]],
+  [refs("{name: llama, port: 81}"), ["ResolvedRefs=False BackendNotFound"]],
+  [refs("{name: llama, port: 80, kind: Widget}"), ["ResolvedRefs=False InvalidKind"]],
+  [refs("{name: llama, port: 80, namespace: other}"), ["ResolvedRefs=False RefNotPermitted"]],
+  [mirror("{name: gone, port: 80}"), ["ResolvedRefs=False BackendNotFound"]],
+  [mirror("{name: llama, port: 80, namespace: other}"), ["ResolvedRefs=False RefNotPermitted"]],
+])("an HTTPRoute of %s gets %j", (spec, expected) => {
+  const { diagnostics } = readTopology([{ name: "x.yaml", text: resources(spec) }]);
+  const set = diagnostics.flatMap(({ condition }) =>
+    condition === undefined ? [] : conditionText(condition),
+  );
+  expect(set).toEqual(expected.map((each) => `HTTPRoute default/route ${each}`));
+});
