@@ -53,6 +53,14 @@ describe("umbra", () => {
     expect(stderr).toContain("UMB0205");
   });
 
+  test("a flag says how a pool is picked", async () => {
+    const { stdout } = await run(
+      "render",
+      ...["-f", examples, "--pick-mode", "vllm-llama2-7b-pool=duplex"],
+    );
+    expect(stdout).toContain("request_body_mode: FULL_DUPLEX_STREAMED");
+  });
+
   test("check prints the topology", async () => {
     const { stdout } = await run("check", "-f", examples, "-o", "json");
     expect(JSON.parse(stdout)).toMatchObject({
@@ -92,6 +100,16 @@ describe("umbra", () => {
       args: ["render", "-f", examples, "--listener", "http"],
       words: "--listener takes NAME=PORT",
     },
+    {
+      name: "a pick mode that is none",
+      args: ["render", "-f", examples, "--pick-mode", "vllm-llama2-7b-pool=streamed"],
+      words: "none of headers, buffered, duplex",
+    },
+    {
+      name: "a pick mode without resources",
+      args: ["render", "--primary", "10.0.0.1:80", "--pick-mode", "primary=duplex"],
+      words: "give them with -f",
+    },
   ])("exits with 2 on $name", async ({ args, words }) => {
     const { status, stderr, stdout } = await run(...args);
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
@@ -112,6 +130,11 @@ describe("umbra", () => {
     {
       name: "an endpoints flag for a stranger",
       args: ["check", "-f", examples, "--endpoints", "vllm-llama2-7b-pol=10.0.0.1:80"],
+      words: 'did you mean "vllm-llama2-7b-pool"?',
+    },
+    {
+      name: "a pick mode for a stranger",
+      args: ["check", "-f", examples, "--pick-mode", "vllm-llama2-7b-pol=duplex"],
       words: 'did you mean "vllm-llama2-7b-pool"?',
     },
     {

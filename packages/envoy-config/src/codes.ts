@@ -87,6 +87,14 @@ const codes = {
     meaning: "an EndpointPickerConfig can't be used",
     remedy: "write what the message says is known",
   },
+  UMB0212: {
+    meaning: "an annotation that says how a pool is picked can't be used",
+    remedy: "write what the message asks for",
+  },
+  UMB0213: {
+    meaning: "a pool's pick mode has a price, or is not the one that was asked for",
+    remedy: "look at what the message says, and choose",
+  },
   UMB0301: {
     meaning: "two routes claim the same requests",
     remedy: "change the match of one, or remove it",

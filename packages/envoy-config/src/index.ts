@@ -44,6 +44,7 @@ export {
 } from "./mirror-policy.ts";
 export { printable, printableJson } from "./printable.ts";
 export { readTopology, type TopologyOptions, type TopologyRead } from "./read-topology.ts";
+export { isPickMode, pickModes } from "./resolve/pick-mode.ts";
 export type { CheckPickerConfig } from "./resolve/picking.ts";
 export type { SourceFile } from "./resources/read-resources.ts";
 export type {
@@ -56,6 +57,7 @@ export type {
   ModelRewrite,
   ModelServer,
   Objective,
+  PickMode,
   Pool,
   Route,
   RouteAction,

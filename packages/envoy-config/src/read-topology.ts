@@ -3,14 +3,17 @@ import { lint } from "./lint/lint.ts";
 import { resolveListeners } from "./resolve/listeners.ts";
 import { type CheckPickerConfig, checkPickerConfigs } from "./resolve/picking.ts";
 import { compare, createPoolResolver } from "./resolve/pools.ts";
+import { poolPlaces, withPickModes } from "./resolve/route-pick-modes.ts";
 import { nearest } from "./resources/nearest.ts";
 import { readResources, type SourceFile } from "./resources/read-resources.ts";
 import type { Resources } from "./resources/resources.ts";
-import type { ModelServer, Topology } from "./topology.ts";
+import type { ModelServer, PickMode, Topology } from "./topology.ts";
 
 export interface TopologyOptions {
   /** Endpoints by resource name or `namespace/name`; they win over all that the files say. */
   readonly endpoints?: ReadonlyMap<string, readonly string[]>;
+  /** Pick modes by resource name or `namespace/name`; they win over annotations. */
+  readonly pickModes?: ReadonlyMap<string, PickMode>;
   /** Ports by listener name. */
   readonly listenerPorts?: ReadonlyMap<string, number>;
   /** `0.0.0.0` when absent. */
@@ -32,12 +35,13 @@ export function readTopology(
   options: TopologyOptions = {},
 ): TopologyRead {
   const { endpoints = new Map(), listenerPorts = new Map(), bindAddress = "0.0.0.0" } = options;
+  const { pickModes = new Map() } = options;
   const { resources, diagnostics, report } = readResources(files);
   checkPickerConfigs(resources, options.checkPickerConfig ?? (() => []), report);
   const start = { file: files[0]?.name ?? "-", line: 1, column: 1 };
   const flags = { file: "command line", line: 1, column: 1 };
-  const pools = createPoolResolver({ resources, endpoints, report });
-  const listeners = resolveListeners(
+  const pools = createPoolResolver({ resources, endpoints, pickModes, report });
+  const resolved = resolveListeners(
     resources,
     pools,
     { ports: listenerPorts, bindAddress },
@@ -48,15 +52,14 @@ export function readTopology(
     name,
     `${namespace}/${name}`,
   ]);
-  for (const name of endpoints.keys()) {
-    if (!backends.includes(name)) {
-      report(
-        "error",
-        "UMB0207",
-        flags,
-        `--endpoints names "${name}", which is no InferencePool or Service of the files`,
-        meant(name, backends),
-      );
+  for (const [flag, given] of [
+    ["--endpoints", endpoints],
+    ["--pick-mode", pickModes],
+  ] as const) {
+    for (const name of given.keys()) {
+      if (backends.includes(name)) continue;
+      const message = `${flag} names "${name}", which is no InferencePool or Service of the files`;
+      report("error", "UMB0207", flags, message, meant(name, backends));
     }
   }
   const names = resources.gateways.flatMap((gateway) =>
@@ -73,7 +76,7 @@ export function readTopology(
       );
     }
   }
-  if (listeners.length === 0 && resources.deployments.length === 0 && !hasErrors(diagnostics)) {
+  if (resolved.length === 0 && resources.deployments.length === 0 && !hasErrors(diagnostics)) {
     report(
       "error",
       "UMB0201",
@@ -81,10 +84,11 @@ export function readTopology(
       "there is no Gateway with an HTTP listener in the files, so nothing can be served",
     );
   }
+  const allPools = pools.all();
   const topology: Topology = {
     version: 1,
-    listeners,
-    pools: pools.all(),
+    listeners: withPickModes(resolved, allPools, poolPlaces(resources), report),
+    pools: allPools,
     modelServers: modelServers(resources),
   };
   lint(topology, resources, report);

@@ -46,7 +46,15 @@ export interface Route {
   readonly timeoutMs: number;
   readonly action: RouteAction;
   readonly mirrors: readonly Mirror[];
+  /** How the route's requests are picked: the most demanding mode of its pools. Absent: `buffered`. */
+  readonly pickMode?: PickMode;
 }
+
+/**
+ * What Envoy sends the picker of a request. `headers`: no byte of the body. `buffered`: the whole body, at once; it comes
+ * back only where it was changed. `duplex`: the body in pieces, all of which come back.
+ */
+export type PickMode = "headers" | "buffered" | "duplex";
 
 export interface RouteMatch {
   readonly path: { readonly kind: "exact" | "prefix" | "regex"; readonly value: string };
@@ -112,6 +120,8 @@ export interface Mirror {
   readonly perMillion: number;
   /** From a ShadowPolicy; absent: every request may be mirrored, and the judge has its defaults. */
   readonly policy?: MirrorPolicy;
+  /** How the copies are picked. Absent: `buffered`. */
+  readonly pickMode?: PickMode;
 }
 
 /** A set of endpoints that serve the same models: an InferencePool, or a Service. */
@@ -129,6 +139,12 @@ export interface Pool {
   readonly dns?: { readonly hostname: string; readonly port: number };
   /** `umbra`: our scheduler picks. `none`: Envoy's own balancing. */
   readonly picker: "umbra" | "none";
+  /** What is asked for the pool; routes and mirrors say what they get. Absent: `buffered`. */
+  readonly pickMode?: PickMode;
+  /** Names the model of a request whose body is not read. Lower case. */
+  readonly modelHeader?: string;
+  /** The model of requests whose body is not read and whose headers name none. */
+  readonly onlyModel?: string;
   /** What happens to requests when the picker can't answer. */
   readonly failureMode: "FailOpen" | "FailClose";
   /** How Envoy speaks to the endpoints. */

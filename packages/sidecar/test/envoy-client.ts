@@ -34,6 +34,8 @@ export interface PickAnswer {
 /** Speaks to a sidecar as Envoy's two filters do. */
 export interface EnvoyClient {
   pick(of: StreamOf, request: Sent): Promise<PickAnswer>;
+  /** As where no body is sent: one message, one answer. */
+  pickByHeaders(of: StreamOf, headers: Readonly<Record<string, string>>): Promise<PickAnswer>;
   /** Copies of one request and its whole answer. */
   observe(
     of: StreamOf,
@@ -59,6 +61,24 @@ export function createEnvoyClient(address: string): EnvoyClient {
     );
   }
 
+  function pickAnswer(
+    call: Call,
+    ended: Promise<void>,
+    answer: ProcessingResponse | undefined,
+  ): PickAnswer {
+    return {
+      headers: headersOf(answer),
+      reply:
+        answer?.response.case === "immediateResponse"
+          ? Buffer.from(answer.response.value.body).toString()
+          : undefined,
+      async end() {
+        call.end();
+        await ended;
+      },
+    };
+  }
+
   return {
     async pick(of, { headers, body }) {
       const call = open(of);
@@ -67,17 +87,16 @@ export function createEnvoyClient(address: string): EnvoyClient {
         { case: "requestHeaders", value: { headers: mapOf(headers) } },
         { case: "requestBody", value: { body: Buffer.from(body), endOfStream: true } },
       ]);
-      return {
-        headers: headersOf(answer),
-        reply:
-          answer?.response.case === "immediateResponse"
-            ? Buffer.from(answer.response.value.body).toString()
-            : undefined,
-        async end() {
-          call.end();
-          await ended;
-        },
-      };
+      return pickAnswer(call, ended, answer);
+    },
+    async pickByHeaders(of, headers) {
+      const call = open(of);
+      const ended = over(call);
+      // The default of its body modes is NONE.
+      const first = { protocolConfig: {} };
+      const request = { case: "requestHeaders", value: { headers: mapOf(headers) } };
+      const [answer] = await answered(call, [request], first);
+      return pickAnswer(call, ended, answer);
     },
     async observe(of, headers, answer) {
       const call = open(of);
@@ -108,6 +127,7 @@ function mapOf(headers: Readonly<Record<string, string>>) {
 async function answered(
   call: Call,
   requests: readonly object[],
+  besides: object = {},
 ): Promise<readonly ProcessingResponse[]> {
   const answers: ProcessingResponse[] = [];
   for (const request of requests) {
@@ -115,7 +135,7 @@ async function answered(
       call.once("data", resolve);
       call.once("error", reject);
     });
-    call.write(create(ProcessingRequestSchema, { request: request as never }));
+    call.write(create(ProcessingRequestSchema, { ...besides, request: request as never }));
     const answer = await next;
     answers.push(answer);
     if (answer.response.case === "immediateResponse") return [answer, answer];

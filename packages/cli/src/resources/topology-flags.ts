@@ -3,7 +3,10 @@ import {
   type Diagnostic,
   directTopology,
   formatDiagnostic,
+  isPickMode,
+  type PickMode,
   parseEndpointList,
+  pickModes,
   readTopology,
   type Topology,
 } from "@umbra/envoy-config";
@@ -17,6 +20,7 @@ import { readSourceFiles } from "./read-files.ts";
 export interface TopologyFlags {
   readonly file?: readonly string[];
   readonly endpoints?: readonly string[];
+  readonly pickMode?: readonly string[];
   readonly listener?: readonly string[];
   readonly bind?: string;
   readonly primary?: string;
@@ -37,6 +41,11 @@ export function withTopologyFlags(
     .option(
       "--endpoints <name=ip:port,…>",
       "endpoints of an InferencePool or Service; repeatable",
+      collect,
+    )
+    .option(
+      "--pick-mode <name=mode>",
+      `how requests of an InferencePool or Service are picked: ${pickModes.join(", ")}; repeatable`,
       collect,
     )
     .option("--listener <name=port>", "moves a listener to another port; repeatable", collect)
@@ -71,6 +80,9 @@ export function topologyOf(flags: TopologyFlags, io: Io): ReadTopology {
   if (flags.primary !== undefined || flags.shadow !== undefined) {
     if (flags.file !== undefined) throw new UsageError("give either -f or --primary and --shadow");
     if (flags.primary === undefined) throw new UsageError("--shadow needs --primary");
+    if (flags.pickMode !== undefined) {
+      throw new UsageError("--pick-mode names a pool of the resources: give them with -f");
+    }
     const topology = directTopology({
       primary: endpointsOf(flags.primary, "--primary"),
       shadow: flags.shadow === undefined ? [] : endpointsOf(flags.shadow, "--shadow"),
@@ -88,8 +100,15 @@ export function topologyOf(flags: TopologyFlags, io: Io): ReadTopology {
       return [name, endpointsOf(list, "--endpoints")] as const;
     }),
   );
+  const modes = new Map(
+    (flags.pickMode ?? []).map((text) => {
+      const [name, mode] = split(text, "--pick-mode", "NAME=MODE");
+      return [name, pickModeOf(mode)] as const;
+    }),
+  );
   return readTopology(readSourceFiles(flags.file, io), {
     endpoints,
+    pickModes: modes,
     listenerPorts,
     checkPickerConfig,
     ...bindAddress,
@@ -126,6 +145,7 @@ export function topologyArguments(flags: TopologyFlags): readonly string[] {
   return [
     ...repeated("--file", flags.file),
     ...repeated("--endpoints", flags.endpoints),
+    ...repeated("--pick-mode", flags.pickMode),
     ...repeated("--listener", flags.listener),
     ...single("--bind", flags.bind),
     ...single("--primary", flags.primary),
@@ -143,6 +163,13 @@ function split(text: string, flag: string, form: string): readonly [string, stri
   const at = text.indexOf("=");
   if (at < 1) throw new UsageError(`${flag} takes ${form}, not "${text}"`);
   return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function pickModeOf(text: string): PickMode {
+  if (!isPickMode(text)) {
+    throw new UsageError(`--pick-mode: "${text}" is none of ${pickModes.join(", ")}`);
+  }
+  return text;
 }
 
 function portOf(text: string, flag: string): number {

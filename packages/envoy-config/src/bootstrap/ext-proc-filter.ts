@@ -1,4 +1,4 @@
-import type { Topology } from "../topology.ts";
+import type { PickMode, Topology } from "../topology.ts";
 import { duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
 import { destinationHeader, observerCluster, pickerCluster, streamMetadata } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
@@ -17,9 +17,9 @@ const mutableHeaders: Readonly<Record<Lane, string>> = {
   shadow: `${destinationHeader}|trace.*|content-(length|type)|retry-after`,
 };
 
-/** Headers that a policy draws sessions from, or chooses requests by. */
-export function policyHeaders({ listeners }: Topology): readonly string[] {
-  const names = new Set<string>();
+/** Headers that a policy draws sessions from, or chooses requests by, and those that name a model. */
+export function topologyHeaders({ listeners, pools }: Topology): readonly string[] {
+  const names = new Set(modelHeaders(pools));
   for (const { virtualHosts } of listeners) {
     for (const { mirrors } of virtualHosts.flatMap(({ routes }) => routes)) {
       for (const { policy } of mirrors) {
@@ -30,6 +30,11 @@ export function policyHeaders({ listeners }: Topology): readonly string[] {
     }
   }
   return [...names].toSorted();
+}
+
+/** Headers that name the model of requests whose body is not read. */
+export function modelHeaders(pools: Topology["pools"]): readonly string[] {
+  return [...new Set(pools.flatMap(({ modelHeader }) => modelHeader ?? []))].toSorted();
 }
 
 /** All that a pick is made from; credentials and cookies stay in Envoy. */
@@ -61,9 +66,8 @@ const headersForObserve: readonly EnvoyObject[] = [
 /**
  * The filter that asks the sidecar for an endpoint.
  *
- * The body is read BUFFERED: the only mode in which going on without a picker, and the time limit for its
- * answers, hold for requests with a body. The response phase is skipped: a picker that dies then cuts no
- * running answer.
+ * The body is read BUFFERED unless a route says otherwise: the only mode with a body in which going on without a picker,
+ * and the time limit for its answers, hold. The response phase is skipped: a picker that dies then cuts no running answer.
  */
 export function pick(
   lane: Lane,
@@ -89,14 +93,7 @@ export function pick(
         },
         initial_metadata: [{ key: streamMetadata.lane, value: lane }],
       },
-      processing_mode: {
-        request_header_mode: "SEND",
-        request_body_mode: "BUFFERED",
-        request_trailer_mode: "SKIP",
-        response_header_mode: "SKIP",
-        response_body_mode: "NONE",
-        response_trailer_mode: "SKIP",
-      },
+      processing_mode: processingModes.buffered,
       message_timeout: duration(options.pickTimeoutMs),
       // For requests that wait for their turn; the sidecar asks for it then.
       max_message_timeout: duration(options.maxQueueMs),
@@ -117,6 +114,31 @@ export function pick(
     }),
   );
 }
+
+const skipped: EnvoyObject = {
+  request_header_mode: "SEND",
+  request_body_mode: "NONE",
+  request_trailer_mode: "SKIP",
+  response_header_mode: "SKIP",
+  response_body_mode: "NONE",
+  response_trailer_mode: "SKIP",
+};
+
+/**
+ * What Envoy sends in each mode. Where it would close the stream with the pick's answer, asking for response trailers makes
+ * it hold the stream to the end of the request, which is how the sidecar knows what is in flight. Answers of
+ * model servers have no trailers, so nothing is sent for it.
+ */
+const processingModes: Readonly<Record<PickMode, EnvoyObject>> = {
+  headers: { ...skipped, response_trailer_mode: "SEND" },
+  buffered: { ...skipped, request_body_mode: "BUFFERED" },
+  duplex: {
+    ...skipped,
+    request_body_mode: "FULL_DUPLEX_STREAMED",
+    request_trailer_mode: "SEND",
+    response_trailer_mode: "SEND",
+  },
+};
 
 /** The filter that copies what passes to the sidecar's recorder, and waits for nothing. */
 export function observe(lane: Lane): EnvoyObject {
@@ -159,6 +181,8 @@ export interface RouteStreams {
   readonly mirrors: readonly string[];
   readonly isPicked: boolean;
   readonly isFailOpen: boolean;
+  /** `buffered` when absent. */
+  readonly pickMode?: PickMode | undefined;
 }
 
 /** Per-route configuration of both filters: which pool a stream is about, and what a failure means. */
@@ -172,6 +196,9 @@ export function routeStreams(streams: RouteStreams, options: BootstrapOptions): 
   const pickOverrides = {
     grpc_initial_metadata: metadata,
     failure_mode_allow: { value: streams.isFailOpen },
+    ...(streams.pickMode === undefined
+      ? {}
+      : { processing_mode: processingModes[streams.pickMode] }),
   };
   return {
     ...(streams.isPicked

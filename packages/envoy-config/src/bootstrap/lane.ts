@@ -1,7 +1,7 @@
 import type { Mirror, Pool, Topology } from "../topology.ts";
 import { accessLog } from "./access-log.ts";
 import { duration, type EnvoyObject, typed } from "./envoy-object.ts";
-import { observe, pick, routeStreams } from "./ext-proc-filter.ts";
+import { modelHeaders, observe, pick, routeStreams } from "./ext-proc-filter.ts";
 import { headerLimit, router } from "./listener.ts";
 import { mirrorHeader, shadowClusterName, shadowLaneListener } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
@@ -25,7 +25,7 @@ export function shadowLane(
       // The id that the primary has: it is what pairs the two.
       preserve_external_request_id: true,
       http_filters: [
-        pick("shadow", options),
+        pick("shadow", options, modelHeaders(topology.pools)),
         ...(options.observe ? [observe("shadow")] : []),
         router,
       ],
@@ -60,7 +60,7 @@ export function shadowLane(
 }
 
 function route(
-  { name, policy }: Mirror,
+  { name, policy, pickMode }: Mirror,
   pool: Pool | undefined,
   options: BootstrapOptions,
 ): EnvoyObject {
@@ -88,6 +88,7 @@ function route(
               // Closed where the sidecar decides what is mirrored: failing its stream is how it ends a
               // copy whose client has gone, and without it there are no copies.
               isFailOpen: policy === undefined,
+              pickMode,
             },
             options,
           ),

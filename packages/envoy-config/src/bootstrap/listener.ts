@@ -1,7 +1,7 @@
 import type { Listener, Topology } from "../topology.ts";
 import { accessLog } from "./access-log.ts";
 import { duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
-import { observe, pick, policyHeaders } from "./ext-proc-filter.ts";
+import { observe, pick, topologyHeaders } from "./ext-proc-filter.ts";
 import { localReplies } from "./local-reply.ts";
 import { reservedHeaderPrefixes } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
@@ -29,7 +29,7 @@ export function listener(
       always_set_request_id_in_response: true,
       early_header_mutation_extensions: [withoutReservedHeaders],
       http_filters: [
-        ...(options.plainMirror ? [] : [pick("primary", options, policyHeaders(topology))]),
+        ...(options.plainMirror ? [] : [pick("primary", options, topologyHeaders(topology))]),
         ...(options.observe && !options.plainMirror ? [observe("primary")] : []),
         router,
       ],

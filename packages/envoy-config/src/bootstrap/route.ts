@@ -135,7 +135,7 @@ function backendCluster(backend: Backend): string {
 
 function streams(
   backend: Backend,
-  { mirrors }: Route,
+  { mirrors, pickMode }: Route,
   pools: Pools,
   options: BootstrapOptions,
 ): EnvoyObject {
@@ -148,6 +148,7 @@ function streams(
       mirrors: mirrors.filter(isRendered).map(({ name }) => name),
       isPicked: pool.picker === "umbra",
       isFailOpen: pool.failureMode === "FailOpen",
+      pickMode,
     },
     options,
   );

@@ -9,6 +9,7 @@ import type {
   Service,
 } from "../resources/resources.ts";
 import type { Model, Pool } from "../topology.ts";
+import { askedPickMode, type PickModeOptions } from "./pick-mode.ts";
 import { objectivesOf, pickerConfigOf, rewritesOf } from "./picking.ts";
 
 /** What names the model server behind an endpoint, as the reference endpoint picker has it. */
@@ -36,12 +37,14 @@ export interface PoolResolverOptions {
   readonly resources: Resources;
   /** Endpoints by resource name or `namespace/name`. */
   readonly endpoints: ReadonlyMap<string, readonly string[]>;
+  readonly pickModes: PickModeOptions["flags"];
   readonly report: Report;
 }
 
 export function createPoolResolver({
   resources,
   endpoints,
+  pickModes,
   report,
 }: PoolResolverOptions): PoolResolver {
   const pools = new Map(resources.pools.map((pool) => [`${pool.namespace}/${pool.name}`, pool]));
@@ -100,6 +103,7 @@ export function createPoolResolver({
         `InferencePool "${from.name}" has no known endpoint, so requests get 503: name them with --endpoints ${from.name}=ip:port or with the annotation umbra.dev/endpoints`,
       );
     }
+    const models = modelsOf(from);
     const pool: Pool = {
       name,
       kind: "InferencePool",
@@ -107,9 +111,10 @@ export function createPoolResolver({
       resourceName: from.name,
       endpoints: found,
       picker: from.annotations["umbra.dev/picker"] === "none" ? "none" : "umbra",
+      ...askedPickMode(from, models, { flags: pickModes, report }),
       failureMode: from.failureMode,
       protocol: from.protocol,
-      models: modelsOf(from),
+      models,
       ...labelsOf(from, found),
       ...rewritesOf(from, resources),
       ...objectivesOf(from, resources),
@@ -168,6 +173,7 @@ export function createPoolResolver({
         : {}),
       picker:
         found === undefined || from.annotations["umbra.dev/picker"] === "none" ? "none" : "umbra",
+      ...askedPickMode(from, [], { flags: pickModes, report }),
       failureMode: "FailOpen",
       protocol: port.protocol,
       models: [],

@@ -13,7 +13,12 @@ import type { RequestView } from "../mirror/request-view.ts";
 import { rewriteBody, shadowModel } from "../mirror/rewrite-body.ts";
 import { editJson } from "../openai/edit-json.ts";
 import { errorReply, type RequestErrorCode } from "../openai/error-reply.ts";
-import { type RequestFields, readRequestBody } from "../openai/read-request.ts";
+import {
+  invalidModel,
+  isModelName,
+  type RequestFields,
+  readRequestBody,
+} from "../openai/read-request.ts";
 import { inferenceRequest } from "./inference-request.ts";
 import { decideMirroring, isMeasured, type Mirroring, type MirroringOptions } from "./mirroring.ts";
 import { memoKey, type PickedRequest, type PickMemo } from "./pick-memo.ts";
@@ -120,7 +125,7 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
     headers: Headers,
     body: Uint8Array | undefined,
     pool: ServedPool,
-    picked: Pick<PickedRequest, "model" | "isStream" | "endpoint">,
+    picked: Pick<PickedRequest, "model" | "isStream" | "endpoint" | "bodyBytes">,
     fields: RequestFields,
   ): Pick<Mirroring, "headers" | "isObserved"> {
     const requestId = headers.get("x-request-id");
@@ -136,7 +141,7 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
       fields,
     };
     const made = decideMirroring(mirrors, request, options.mirroring);
-    if (made.isObserved) remember(requestId, body, { ...picked, ...made });
+    if (made.isObserved) remember(requestId, { ...picked, ...made });
     if (made.isObserved && made.mirrors.length > 0) {
       watchedId = requestId;
       options.watch.primaryPicked(requestId, made.mirrors);
@@ -145,20 +150,15 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
     return made;
   }
 
-  function remember(
-    requestId: string,
-    body: Uint8Array | undefined,
-    request: Omit<PickedRequest, "dispatchedAt" | "bodyBytes">,
-  ): void {
+  function remember(requestId: string, request: Omit<PickedRequest, "dispatchedAt">): void {
     options.memo.remember(memoKey(lane, mirrors, requestId), {
       ...request,
       dispatchedAt: options.now(),
-      bodyBytes: body?.length ?? 0,
     });
   }
 
   return {
-    onHeaders(headers) {
+    onHeaders(headers, { bodyMode }) {
       account.arrived(headers);
       const startedMs = options.now();
       const declared = Number(headers.get("content-length") ?? 0);
@@ -167,7 +167,7 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
         return refuse("request_too_large", message, startedMs, headers);
       }
       const encoding = headers.get("content-encoding");
-      if (encoding !== undefined && encoding !== "identity") {
+      if (bodyMode !== "NONE" && encoding !== undefined && encoding !== "identity") {
         const message = "compressed request bodies are not accepted: send the body as it is";
         return refuse("unsupported_content_encoding", message, startedMs, headers);
       }
@@ -181,7 +181,7 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
         const message = "the picker does not know this route's pool yet";
         return refuse("unknown_pool", message, startedMs, headers);
       }
-      const read = bodyIsComplete ? readModel(headers, body) : unread;
+      const read = bodyIsComplete ? readModel(headers, body) : modelOfHeaders(headers, pool);
       if (!read.ok) return refuse(read.code, read.message, startedMs, headers);
       if (lane === "primary" && read.model !== undefined && !isServed(pool, read.model)) {
         const message = `the model \`${shown(read.model)}\` does not exist`;
@@ -198,7 +198,7 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
         target: model,
         priority: priorityOf(asked),
         isStream: read.isStream,
-        bodyBytes: body?.length ?? 0,
+        bodyBytes: lengthOf(headers, body),
       };
       // The wait for its turn is no part of a pick's time.
       const placed = (picked: PickResult, sinceMs: number, waitedMs?: number): Decision => {
@@ -211,7 +211,7 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
         lease = picked.lease;
         if (isOver) return routed([], undefined);
         const { endpoint, fallbacks } = picked;
-        const known = { model, isStream: read.isStream, endpoint };
+        const known = { model, isStream: read.isStream, endpoint, bodyBytes: counted.bodyBytes };
         const value = fallbacks.length === 0 ? endpoint : `${endpoint},${fallbacks.join(",")}`;
         const destination = { name: destinationHeader, value };
         const went = (decision: Decision, isAnswerMeasured: boolean): Decision =>
@@ -231,7 +231,7 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
             isTwinMeasured =
               options.mirroring.registry.isEvaluated(mirrors) &&
               isMeasured(headers.get(":method") ?? "", pathOf(headers));
-            remember(requestId, body, {
+            remember(requestId, {
               ...known,
               mirrors: [mirrors],
               unmirrored: [],
@@ -318,10 +318,18 @@ interface ReadModel {
 
 type RefusedModel = Extract<ReturnType<typeof readRequestBody>, { ok: false }>;
 
-/** The filter sends no body, or a part of it: the pick does without the model. */
 const unread: ReadModel = { ok: true, model: undefined, isStream: false, fields: new Map() };
 const noBody = new Uint8Array();
 const unmirrored = { headers: [], isObserved: false };
+
+/** Where the filter sends no body, or a part of it. Without a model the pick is by load alone. */
+function modelOfHeaders(headers: Headers, pool: ServedPool): ReadModel | RefusedModel {
+  const { modelHeader, onlyModel } = pool;
+  const named = modelHeader === undefined ? undefined : headers.get(modelHeader);
+  const model = named ?? onlyModel;
+  if (model === undefined) return unread;
+  return isModelName(model) ? { ...unread, model } : invalidModel;
+}
 
 function readModel(headers: Headers, body: Uint8Array | undefined): ReadModel | RefusedModel {
   const needsModel = headers.get(":method") === "POST" && modelPaths.has(pathOf(headers));
@@ -330,6 +338,13 @@ function readModel(headers: Headers, body: Uint8Array | undefined): ReadModel | 
   }
   const read = readRequestBody(body);
   return read.ok || needsModel ? read : unread;
+}
+
+/** What was read, else what the client says is coming. */
+function lengthOf(headers: Headers, body: Uint8Array | undefined): number {
+  if (body !== undefined) return body.length;
+  const declared = Number(headers.get("content-length") ?? 0);
+  return Number.isSafeInteger(declared) && declared > 0 ? declared : 0;
 }
 
 /** Without the query. */

@@ -28,6 +28,9 @@ export interface ServedPool {
   readonly state: PoolState;
   /** Names that InferenceModels list; empty when none does: then every name is let through. */
   readonly listedModels: ReadonlySet<string>;
+  /** Where the model of a request stands whose body is not read. */
+  readonly modelHeader: string | undefined;
+  readonly onlyModel: string | undefined;
   /** What the endpoints' `/v1/models` said last, by endpoint. */
   readonly served: ServedModels;
   /** As InferenceModels say; Standard where none does. */
@@ -86,6 +89,8 @@ export function createPoolRegistry(topology: Topology, options: PoolRegistryOpti
       name: pool.name,
       state,
       listedModels,
+      modelHeader: pool.modelHeader,
+      onlyModel: pool.onlyModel,
       served: createServedModels(),
       priorityOf: (model) => priorities.get(model ?? "") ?? "Standard",
       rewrite: createModelRewriter(pool.rewrites ?? [], options.random),

@@ -54,13 +54,15 @@ export function readRequestBody(body: Uint8Array | undefined): RequestBody {
   return { ok: true, model: model.value, isStream, fields: scan.fields };
 }
 
-const invalidModel: RequestBody = {
+export const invalidModel: Extract<RequestBody, { ok: false }> = {
   ok: false,
   code: "invalid_model",
   message: `\`model\` must be at most ${maxModelBytes} bytes and hold no control characters`,
 };
 
-function isModelName(text: string): boolean {
+/** Whether a text can name a model: neither too long nor with control characters. */
+export function isModelName(text: string): boolean {
+  if (text === "") return false;
   if (Buffer.byteLength(text) > maxModelBytes) return false;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);

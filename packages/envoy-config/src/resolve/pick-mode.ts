@@ -1,0 +1,65 @@
+import { nearest } from "../resources/nearest.ts";
+import type { Report } from "../resources/reader.ts";
+import type { Meta } from "../resources/resources.ts";
+import type { PickMode, Pool } from "../topology.ts";
+
+export const pickModes: readonly PickMode[] = ["headers", "buffered", "duplex"];
+
+const modeAnnotation = "umbra.dev/pick-mode";
+export const headerAnnotation = "umbra.dev/model-header";
+export const modelAnnotation = "umbra.dev/model";
+
+/** Whatever stands here can't be sent by a client: Envoy takes it away before a filter sees it. */
+const reserved = /^(x-umbra-|x-gateway-destination-endpoint)/;
+const headerName = /^[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/;
+
+/** True for the name of a mode. */
+export function isPickMode(text: string): text is PickMode {
+  return (pickModes as readonly string[]).includes(text);
+}
+
+export interface PickModeOptions {
+  /** By resource name or `namespace/name`; they win over annotations. */
+  readonly flags: ReadonlyMap<string, PickMode>;
+  readonly report: Report;
+}
+
+/** What a pool's annotations and the flags ask for, and where its requests' model stands beside the body. */
+export function askedPickMode(
+  { namespace, name, annotations, place }: Meta,
+  models: Pool["models"],
+  { flags, report }: PickModeOptions,
+): Pick<Pool, "pickMode" | "modelHeader" | "onlyModel"> {
+  const annotated = annotations[modeAnnotation];
+  let mode = flags.get(`${namespace}/${name}`) ?? flags.get(name);
+  if (annotated !== undefined && !isPickMode(annotated)) {
+    const near = nearest(annotated, pickModes);
+    report(
+      "error",
+      "UMB0212",
+      place,
+      `annotation ${modeAnnotation} of "${name}": "${annotated.slice(0, 64)}" is none of ${pickModes.join(", ")}`,
+      near === undefined ? {} : { remedy: `did you mean "${near}"?` },
+    );
+  } else {
+    mode ??= annotated;
+  }
+  const header = annotations[headerAnnotation]?.toLowerCase();
+  const isHeader = header !== undefined && headerName.test(header) && !reserved.test(header);
+  if (header !== undefined && !isHeader) {
+    const why = reserved.test(header) ? "clients can't send it" : "it is no header's name";
+    report(
+      "error",
+      "UMB0212",
+      place,
+      `annotation ${headerAnnotation} of "${name}": "${header.slice(0, 64)}" can't be read, ${why}`,
+      { remedy: "name a header that clients or a filter before Umbra set, such as x-model" },
+    );
+  }
+  const only = annotations[modelAnnotation] ?? (models.length === 1 ? models[0]?.name : undefined);
+  return {
+    ...(mode === undefined || mode === "buffered" ? {} : { pickMode: mode }),
+    ...(isHeader ? { modelHeader: header } : {}),
+    ...(only === undefined ? {} : { onlyModel: only }),
+  };
+}

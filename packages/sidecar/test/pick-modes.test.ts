@@ -1,0 +1,90 @@
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { directTopology } from "@umbra/envoy-config";
+import { type Sidecar, startSidecar } from "@umbra/sidecar";
+import pino from "pino";
+import { createEnvoyClient, type EnvoyClient } from "./envoy-client.ts";
+
+const topology = directTopology({ primary: ["127.0.0.1:9"], shadow: [], port: 80 });
+const stream = { lane: "primary", pool: "default/primary" } as const;
+const destination = "x-gateway-destination-endpoint";
+const headers = {
+  ":method": "POST",
+  ":path": "/v1/chat/completions",
+  "content-type": "application/json",
+  "content-length": "4096",
+};
+
+let sidecar: Sidecar;
+let envoy: EnvoyClient;
+
+beforeEach(async () => {
+  sidecar = await startSidecar({
+    topology: {
+      ...topology,
+      pools: topology.pools.map((pool) => ({
+        ...pool,
+        pickMode: "headers" as const,
+        modelHeader: "x-model",
+        onlyModel: "base",
+        models: [
+          { name: "base", criticality: "Standard" as const },
+          { name: "adapter", criticality: "Standard" as const },
+        ],
+      })),
+    },
+    grpc: "127.0.0.1:0",
+    admin: { host: "127.0.0.1", port: 0 },
+    log: pino({ level: "silent" }),
+  });
+  envoy = createEnvoyClient(sidecar.grpcAddress);
+});
+
+afterEach(async () => {
+  envoy.close();
+  await sidecar.close(0);
+});
+
+/** Waits for lines of the metrics page, each by its name and a part of its labels. */
+async function shows(wanted: RegExp): Promise<void> {
+  for (;;) {
+    const text = await (await fetch(`http://${sidecar.adminAddress}/metrics`)).text();
+    if (wanted.test(text)) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+describe("a stream without bodies", () => {
+  test.each([
+    { name: "a header's model", more: { "x-model": "adapter" }, model: "adapter" },
+    { name: "the pool's only model where no header names one", more: {}, model: "base" },
+    { name: "whatever encoding the body has", more: { "content-encoding": "gzip" }, model: "base" },
+  ])("is picked at once, by $name", async ({ more, model }) => {
+    const picked = await envoy.pickByHeaders(stream, { ...headers, ...more });
+    expect(picked.headers[destination]).toBe("127.0.0.1:9");
+    await picked.end();
+    await shows(new RegExp(`^umbra_requests_total{.*model="${model}".*} 1$`, "m"));
+    await shows(/^umbra_request_size_bytes_sum{.*} 4096$/m);
+  });
+
+  test.each([
+    { name: "a model that is not served", model: "other", want: "does not exist" },
+    { name: "a name that is none", model: "x".repeat(300), want: "at most 256 bytes" },
+    { name: "an empty name", model: "", want: "at most 256 bytes" },
+  ])("is refused for $name", async ({ model, want }) => {
+    const { reply } = await envoy.pickByHeaders(stream, { ...headers, "x-model": model });
+    expect(reply).toContain(want);
+  });
+
+  test("counts as in flight until it ends", async () => {
+    const picked = await envoy.pickByHeaders(stream, headers);
+    await shows(/^umbra_endpoint_in_flight{.*} 1$/m);
+    await picked.end();
+    await shows(/^umbra_endpoint_in_flight{.*} 0$/m);
+  });
+});
+
+test("a pool that may be picked by headers reads a body that is sent all the same", async () => {
+  const body = JSON.stringify({ model: "other", messages: [] });
+  const sent = { headers: { ...headers, "x-model": "adapter" }, body };
+  expect((await envoy.pick(stream, sent)).reply).toContain("does not exist");
+});
