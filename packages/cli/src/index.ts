@@ -1,2 +1,10 @@
+export { envoyAdvisories, holdFor, nodeAdvisories } from "./doctor/advisories.ts";
+export { judgePool } from "./doctor/endpoints.ts";
+export { type EnvoyFound, judgeEnvoy } from "./doctor/envoy.ts";
+export type { Finding } from "./doctor/finding.ts";
+export { inTurns } from "./doctor/in-turns.ts";
+export { judgeMachine, type Machine, thisMachine } from "./doctor/machine.ts";
+export { judgePorts, type WantedPort } from "./doctor/ports.ts";
+export { versionIn } from "./doctor/version.ts";
 export type { Io } from "./io.ts";
 export { main } from "./main.ts";

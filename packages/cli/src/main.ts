@@ -2,6 +2,7 @@ import { styleText } from "node:util";
 import { Command, CommanderError } from "commander";
 import { checkCommand } from "./commands/check.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { loadCommand } from "./commands/load.ts";
 import { planCommand } from "./commands/plan.ts";
@@ -41,6 +42,7 @@ function program(io: Io): Command {
   const commands = [
     renderCommand(io),
     checkCommand(io),
+    doctorCommand(io),
     serveCommand(io),
     upCommand(io),
     simulateCommand(io),

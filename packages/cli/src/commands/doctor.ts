@@ -1,0 +1,172 @@
+import {
+  defaultBootstrapOptions,
+  isAtLeast,
+  printableJson,
+  type Severity,
+  type Topology,
+} from "@umbra/envoy-config";
+import { Command, Option } from "commander";
+import { lookAtPools } from "../doctor/endpoints.ts";
+import { judgeEnvoy, lookForEnvoy } from "../doctor/envoy.ts";
+import { type Finding, ok } from "../doctor/finding.ts";
+import { findingsText } from "../doctor/findings-text.ts";
+import { judgeMachine, thisMachine } from "../doctor/machine.ts";
+import { judgePorts, tryPort, type WantedPort } from "../doctor/ports.ts";
+import { lookAtRunning, type Running } from "../doctor/running.ts";
+import { CommandError } from "../errors.ts";
+import type { Io } from "../io.ts";
+import { hostPort, numberOf } from "../resources/host-port.ts";
+import {
+  type ReadTopology,
+  type TopologyFlags,
+  topologyOf,
+  withTopologyFlags,
+} from "../resources/topology-flags.ts";
+import { severityCounts } from "../severity-counts.ts";
+
+interface DoctorFlags extends TopologyFlags {
+  readonly grpc: string;
+  readonly admin: string;
+  readonly envoyAdmin: string;
+  readonly timeout: number;
+  readonly output: "table" | "json";
+  readonly failureThreshold: Severity;
+}
+
+/** `umbra doctor`: what is wrong with the machine, the endpoints and what runs already. */
+export function doctorCommand(io: Io): Command {
+  const command = new Command("doctor").summary(
+    "say what is wrong with this machine and the endpoints",
+  );
+  return withTopologyFlags(command, { isDirectAllowed: true })
+    .description(
+      "Looks at Node, Envoy and its known flaws, ports, limits and what runs already; with -f or --primary also at each endpoint: whether it is reached, and whether its metrics can be used. It changes nothing and sends no request to a model. Each finding has its remedy. Exit status 1 when there is an error.",
+    )
+    .option(
+      "--grpc <host:port>",
+      "where the sidecar is to serve ext_proc, or unix:/path",
+      "127.0.0.1:9002",
+    )
+    .option("--admin <host:port>", "the sidecar's admin interface", "127.0.0.1:9090")
+    .option(
+      "--envoy-admin <host:port>",
+      "Envoy's admin interface",
+      defaultBootstrapOptions.envoyAdmin,
+    )
+    .option(
+      "--timeout <seconds>",
+      "how long each page may take",
+      numberOf("--timeout", { min: 0.1, max: 60 }),
+      2,
+    )
+    .addOption(
+      new Option("-o, --output <form>", "what is printed on stdout")
+        .choices(["table", "json"])
+        .default("table"),
+    )
+    .addOption(
+      new Option("--failure-threshold <severity>", "from which severity on the exit status is 1")
+        .choices(["error", "warning", "info"])
+        .default("error"),
+    )
+    .addHelpText(
+      "after",
+      [
+        "",
+        "Examples:",
+        "  $ umbra doctor",
+        "  $ umbra doctor -f examples/mirror --listener http=8080",
+        "  $ umbra doctor --primary 10.0.0.1:8000,10.0.0.2:8000 --shadow 10.0.1.1:8000 -o json",
+      ].join("\n"),
+    )
+    .action(async (flags: DoctorFlags) => {
+      const findings = await lookAtAll(flags, io);
+      io.stdout(
+        flags.output === "json"
+          ? `${printableJson({ findings })}\n`
+          : findingsText(findings, io.hasColour),
+      );
+      const worse = findings.flatMap(({ severity }) => (severity === "ok" ? [] : { severity }));
+      const words = severityCounts(worse);
+      if (worse.some(({ severity }) => isAtLeast(severity, flags.failureThreshold))) {
+        throw new CommandError(`${words} found`);
+      }
+      io.stderr(words === "" ? "nothing is wrong\n" : `no errors found (${words})\n`);
+    });
+}
+
+async function lookAtAll(flags: DoctorFlags, io: Io): Promise<readonly Finding[]> {
+  const timeoutMs = flags.timeout * 1_000;
+  const own = ownPorts(flags);
+  const hasResources =
+    flags.file !== undefined || flags.primary !== undefined || flags.shadow !== undefined;
+  const read = hasResources ? topologyOf(flags, io) : undefined;
+  const running = await lookAtRunning(flags, timeoutMs);
+  const wanted = [...own, ...listenerPorts(read?.topology)].map((each) =>
+    withHolder(each, running),
+  );
+  const states: string[] = [];
+  // One after the other: two of them may be the same port.
+  for (const { host, port } of wanted) states.push(await tryPort(host, port));
+  return [
+    ...judgeMachine(thisMachine()),
+    ...judgeEnvoy(lookForEnvoy(io.env), running.envoyVersion),
+    ...judgePorts(wanted, states),
+    ...running.findings,
+    ...(read === undefined ? [] : resourceFindings(read)),
+    ...(read === undefined ? [] : await lookAtPools(read.topology.pools, timeoutMs)),
+  ];
+}
+
+function ownPorts({ grpc, admin, envoyAdmin }: DoctorFlags): readonly WantedPort[] {
+  const at = (flag: string, address: string, owner: WantedPort["owner"], who: string) => ({
+    ...hostPort(address, flag),
+    owner,
+    who,
+    remedy: `take another with ${flag}`,
+  });
+  return [
+    ...(grpc.startsWith("unix:")
+      ? []
+      : [at("--grpc", grpc, "sidecar", "the sidecar's gRPC server")]),
+    at("--admin", admin, "sidecar", "the sidecar's admin interface"),
+    at("--envoy-admin", envoyAdmin, "envoy", "Envoy's admin interface"),
+  ];
+}
+
+function listenerPorts(topology: Topology | undefined): readonly WantedPort[] {
+  return (topology?.listeners ?? []).map(({ name, address, port }) => ({
+    host: address,
+    port,
+    owner: "listener",
+    who: `listener "${name}"`,
+    remedy: `move the listener with --listener ${name}=PORT`,
+  }));
+}
+
+function withHolder(
+  wanted: WantedPort,
+  { isSidecarUp, envoyVersion, envoyPorts }: Running,
+): WantedPort {
+  const isHeld = {
+    sidecar: isSidecarUp,
+    envoy: envoyVersion !== undefined,
+    listener: envoyPorts.has(wanted.port),
+  }[wanted.owner];
+  const heldBy = wanted.owner === "sidecar" ? "the running sidecar" : "the running Envoy";
+  return isHeld ? { ...wanted, heldBy } : wanted;
+}
+
+/** What `umbra check` says, in short. */
+function resourceFindings({ diagnostics }: ReadTopology): readonly Finding[] {
+  const area = "resources";
+  const worth = diagnostics.filter(({ severity }) => severity !== "info");
+  if (worth.length === 0) return [ok(area, "nothing is wrong in them")];
+  return worth.map(({ severity, code, message, remedy, file, line, column }) => ({
+    severity,
+    code,
+    area,
+    message: `${file}:${line}:${column} ${message}`,
+    remedy,
+  }));
+}

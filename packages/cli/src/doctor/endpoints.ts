@@ -1,0 +1,186 @@
+import { lookup } from "node:dns/promises";
+import type { Pool } from "@umbra/envoy-config";
+import { engineOf, readMetricsPage } from "@umbra/scheduler/metrics";
+import { readModelList } from "@umbra/sidecar";
+import { type Finding, ok, wrong } from "./finding.ts";
+import { getPage, type PageRead } from "./get-page.ts";
+import { inTurns } from "./in-turns.ts";
+
+/** What one endpoint answers. */
+export interface EndpointAnswers {
+  readonly metrics: PageRead;
+  /** Base models, then adapters; undefined where `/v1/models` is no list of models. */
+  readonly models:
+    | { readonly base: readonly string[]; readonly adapters: readonly string[] }
+    | undefined;
+}
+
+const atOnce = 32;
+const deadlineMs = 60_000;
+/** The sidecar gives a page up after this time. */
+const slowMs = 1_000;
+const apartMs = 5_000;
+
+/** Asks every endpoint of the pools, each once, and says what is wrong with them. */
+export async function lookAtPools(
+  pools: readonly Pool[],
+  timeoutMs: number,
+): Promise<readonly Finding[]> {
+  const addresses = [...new Set(pools.flatMap(({ endpoints }) => endpoints))];
+  const answers = await inTurns(addresses, { atOnce, deadlineMs }, (address) =>
+    askEndpoint(address, timeoutMs),
+  );
+  const byAddress = new Map(addresses.map((address, index) => [address, answers[index]]));
+  const named = await inTurns(pools, { atOnce, deadlineMs }, resolveName);
+  return [
+    ...pools.flatMap((pool, index) => [
+      ...judgePool(pool, byAddress),
+      ...(named[index] === undefined ? [] : [named[index]]),
+    ]),
+    ...judgeClocks(byAddress),
+  ];
+}
+
+async function askEndpoint(address: string, timeoutMs: number): Promise<EndpointAnswers> {
+  const metrics = await getPage(`http://${address}/metrics`, timeoutMs);
+  if (!metrics.ok && metrics.kind !== "status") return { metrics, models: undefined };
+  const list = await getPage(`http://${address}/v1/models`, timeoutMs);
+  return { metrics, models: list.ok ? readModelList(list.text) : undefined };
+}
+
+async function resolveName({ name, dns }: Pool): Promise<Finding | undefined> {
+  if (dns === undefined) return undefined;
+  const area = `pool ${name}`;
+  try {
+    const { address } = await lookup(dns.hostname);
+    return ok(area, `${dns.hostname} is ${address}; Envoy balances, nothing is picked`);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const message = `${dns.hostname} can't be resolved here: ${code}`;
+    const remedy = "run this where the name is known, or name endpoints with --endpoints";
+    return wrong("warning", "UMB0410", area, message, remedy);
+  }
+}
+
+type Answers = ReadonlyMap<string, EndpointAnswers | undefined>;
+
+/** Pure. `answers` has an entry for each endpoint; undefined where there was no time to ask. */
+export function judgePool(pool: Pool, answers: Answers): readonly Finding[] {
+  const area = `pool ${pool.name}`;
+  const isReached = (address: string) => {
+    const metrics = answers.get(address)?.metrics;
+    return (
+      metrics !== undefined &&
+      (metrics.ok || metrics.kind === "status" || metrics.kind === "too_large")
+    );
+  };
+  const isAnyReached = pool.endpoints.some(isReached);
+  const findings = pool.endpoints.flatMap((address): readonly Finding[] => {
+    const answer = answers.get(address);
+    if (answer === undefined) {
+      const message = `${address} was not asked: the ${deadlineMs / 1_000} s for all endpoints are over`;
+      return [wrong("info", "UMB0410", area, message, "look at fewer pools at once")];
+    }
+    const { metrics } = answer;
+    if (!isReached(address) && !metrics.ok) {
+      return [
+        wrong(isAnyReached ? "warning" : "error", "UMB0410", area, `${address} ${metrics.reason}`),
+      ];
+    }
+    if (pool.picker === "none")
+      return [ok(area, `${address} is reached; Envoy balances, nothing is picked`)];
+    return judgePage(pool, address, answer);
+  });
+  return [...findings, ...judgeLikeness(pool, answers), ...judgeModels(pool, answers)];
+}
+
+function judgePage(pool: Pool, address: string, answer: EndpointAnswers): readonly Finding[] {
+  const area = `pool ${pool.name}`;
+  const { metrics: page } = answer;
+  if (!page.ok) {
+    return [wrong("warning", "UMB0411", area, `${address}/metrics ${page.reason}`)];
+  }
+  const read = readMetricsPage(page.text, 0, engineOf(pool.endpointLabels?.[address] ?? {}));
+  if (!read.ok) {
+    const missing = read.missing.join(", ");
+    return [wrong("warning", "UMB0411", area, `${address}/metrics has no ${missing}`)];
+  }
+  if (page.tookMs > slowMs) {
+    const message = `${address}/metrics takes ${(page.tookMs / 1_000).toFixed(1)} s: the sidecar waits ${slowMs / 1_000} s, then its numbers grow stale`;
+    return [wrong("warning", "UMB0412", area, message)];
+  }
+  const { waitingRequests, runningRequests, maxActiveAdapters } = read.metrics;
+  const models =
+    answer.models === undefined
+      ? ""
+      : `; ${namesOf([...answer.models.base, ...answer.models.adapters])}`;
+  const slots =
+    maxActiveAdapters === undefined
+      ? "tells nothing of adapters yet"
+      : maxActiveAdapters === 0
+        ? "no LoRA"
+        : `${maxActiveAdapters} LoRA ${maxActiveAdapters === 1 ? "slot" : "slots"}`;
+  const load = `${waitingRequests} waiting, ${runningRequests} running, ${slots}`;
+  return [
+    ok(
+      area,
+      `${address} is ${read.engine}: ${load}${models}; page of ${Math.ceil(page.bytes / 1024)} KiB in ${Math.ceil(page.tookMs)} ms`,
+    ),
+  ];
+}
+
+const mostShown = 4;
+
+function namesOf(names: readonly string[]): string {
+  const more = names.length - mostShown;
+  return `${names.slice(0, mostShown).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+}
+
+/** A pick takes endpoints of a pool to be alike. */
+function judgeLikeness({ name, endpoints }: Pool, answers: Answers): readonly Finding[] {
+  const listed = endpoints.flatMap((address) => {
+    const models = answers.get(address)?.models;
+    return models === undefined ? [] : [{ address, base: models.base.toSorted().join(", ") }];
+  });
+  const [first] = listed;
+  const other = listed.find(({ base }) => base !== first?.base);
+  if (first === undefined || other === undefined) return [];
+  const message = `${first.address} serves ${first.base || "no model"}, but ${other.address} serves ${other.base || "no model"}`;
+  return [wrong("warning", "UMB0413", `pool ${name}`, message)];
+}
+
+/** Names that InferenceModels promise, and no endpoint has. */
+function judgeModels(
+  { name, endpoints, models, rewrites }: Pool,
+  answers: Answers,
+): readonly Finding[] {
+  const lists = endpoints.flatMap((address) => answers.get(address)?.models ?? []);
+  if (lists.length === 0) return [];
+  const served = new Set(lists.flatMap(({ base, adapters }) => [...base, ...adapters]));
+  const renamed = new Map(
+    (rewrites ?? []).flatMap(({ model, targets }) =>
+      model === undefined ? [] : [[model, targets] as const],
+    ),
+  );
+  const wanted = new Set(
+    models.flatMap((each) => renamed.get(each.name)?.map(({ model }) => model) ?? [each.name]),
+  );
+  const missing = [...wanted].filter((model) => !served.has(model));
+  if (missing.length === 0) return [];
+  const message = `no endpoint serves ${namesOf(missing)}, which the resources name; they serve ${namesOf([...served])}`;
+  return [wrong("warning", "UMB0414", `pool ${name}`, message)];
+}
+
+/** A Date header counts whole seconds. */
+function judgeClocks(answers: Answers): readonly Finding[] {
+  const apart = [...answers].flatMap(([address, answer]) => {
+    const ahead = answer?.metrics.ok === true ? answer.metrics.clockAheadMs : undefined;
+    return ahead !== undefined && Math.abs(ahead) > apartMs ? [{ address, ahead }] : [];
+  });
+  if (apart.length === 0) return [];
+  const [worst] = apart.toSorted((a, b) => Math.abs(b.ahead) - Math.abs(a.ahead));
+  if (worst === undefined) return [];
+  const seconds = Math.round(Math.abs(worst.ahead) / 1_000);
+  const message = `the clock of ${worst.address} is ${seconds} s ${worst.ahead > 0 ? "ahead of" : "behind"} this machine's${apart.length > 1 ? `, and ${apart.length - 1} more are apart` : ""}`;
+  return [wrong("warning", "UMB0409", "machine", message)];
+}

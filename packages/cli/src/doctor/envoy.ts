@@ -1,0 +1,65 @@
+import { spawnSync } from "node:child_process";
+import { findEnvoy } from "../envoy/find-envoy.ts";
+import { envoyAdvisories, holdFor } from "./advisories.ts";
+import { type Finding, ok, wrong } from "./finding.ts";
+import { orLater } from "./machine.ts";
+import { isOlder, type Version, versionIn, versionText } from "./version.ts";
+
+/** The Envoy that `umbra up` would run. */
+export type EnvoyFound =
+  | { readonly ok: true; readonly path: string; readonly says: string }
+  | { readonly ok: false; readonly reason: string };
+
+const timeoutMs = 10_000;
+
+/** Finds it and asks for its version. */
+export function lookForEnvoy(env: Readonly<Record<string, string | undefined>>): EnvoyFound {
+  let path: string;
+  try {
+    path = findEnvoy(env);
+  } catch (cause) {
+    return { ok: false, reason: (cause as Error).message };
+  }
+  const { status, stdout, error, signal } = spawnSync(path, ["--version"], {
+    encoding: "utf8",
+    timeout: timeoutMs,
+    maxBuffer: 1024 ** 2,
+  });
+  if (status === 0) return { ok: true, path, says: stdout };
+  const why = error?.message ?? (signal === null ? `exit status ${status}` : `ended by ${signal}`);
+  return { ok: false, reason: `${path} --version does not work: ${why}` };
+}
+
+const renderedFor: Version = [1, 40, 0];
+const area = "machine";
+
+/** Pure. `running` is what an Envoy at the admin address says of its version. */
+export function judgeEnvoy(found: EnvoyFound, running: string | undefined): readonly Finding[] {
+  const findings = running === undefined ? [] : versionFindings("the running Envoy", running);
+  if (found.ok) return [...versionFindings(`Envoy at ${found.path}`, found.says), ...findings];
+  // Somebody else starts it.
+  if (running !== undefined) return findings;
+  return [wrong("error", "UMB0403", area, found.reason.replace(/\. .*/s, ""))];
+}
+
+function versionFindings(name: string, says: string): readonly Finding[] {
+  const version = versionIn(says);
+  if (version === undefined) {
+    const said = says.trim().slice(0, 80);
+    return [wrong("warning", "UMB0404", area, `${name} does not tell its version, but "${said}"`)];
+  }
+  const text = versionText(version);
+  const findings: Finding[] = [];
+  if (version[0] !== renderedFor[0] || version[1] !== renderedFor[1]) {
+    const isOld = isOlder(version, renderedFor);
+    const message = `${name} is ${text}: the bootstrap is written for 1.40`;
+    findings.push(wrong(isOld ? "warning" : "info", "UMB0404", area, message));
+  }
+  for (const { id, what, fixedIn } of holdFor(version, envoyAdvisories, 2)) {
+    const remedy = `update Envoy to ${orLater(fixedIn)}`;
+    findings.push(
+      wrong("warning", "UMB0405", area, `${name} is ${text}, which has ${id}: ${what}`, remedy),
+    );
+  }
+  return findings.length === 0 ? [ok(area, `${name} is ${text}`)] : findings;
+}

@@ -1,0 +1,26 @@
+import { styleText } from "node:util";
+import { printable, referenceOf } from "@umbra/envoy-config";
+import type { Finding } from "./finding.ts";
+
+const marks = { ok: "ok", info: "info", warning: "warning", error: "error" } as const;
+const colours = { ok: "green", info: "cyan", warning: "yellow", error: "red" } as const;
+const width = "warning".length;
+
+/** The findings by area, each with its remedy. Nothing in it steers a terminal, whatever an endpoint has answered. */
+export function findingsText(findings: readonly Finding[], hasColour: boolean): string {
+  const style = (name: Parameters<typeof styleText>[0], text: string) =>
+    hasColour ? styleText(name, text, { validateStream: false }) : text;
+  const lines: string[] = [];
+  for (const [area, of] of Map.groupBy(findings, (finding) => finding.area)) {
+    lines.push(style("bold", printable(area)));
+    for (const { severity, code, message, remedy } of of) {
+      const mark = style(colours[severity], marks[severity].padEnd(width));
+      lines.push(`  ${mark}  ${code === undefined ? "" : `${code} `}${printable(message)}`);
+      if (remedy === undefined || code === undefined) continue;
+      lines.push(
+        `  ${" ".repeat(width)}  ${style("bold", "help:")} ${printable(remedy)} (${referenceOf(code)})`,
+      );
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}

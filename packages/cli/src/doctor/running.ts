@@ -1,0 +1,101 @@
+import { type Finding, ok, wrong } from "./finding.ts";
+import { getPage, type PageRead } from "./get-page.ts";
+
+/** What already runs here. */
+export interface Running {
+  /** What Envoy's admin interface says of its version; undefined where none answers. */
+  readonly envoyVersion: string | undefined;
+  /** Ports that this Envoy listens on. */
+  readonly envoyPorts: ReadonlySet<number>;
+  readonly isSidecarUp: boolean;
+  readonly findings: readonly Finding[];
+}
+
+/** Asks the admin interfaces of a sidecar and of an Envoy, in case they run. */
+export async function lookAtRunning(
+  { admin, envoyAdmin }: { readonly admin: string; readonly envoyAdmin: string },
+  timeoutMs: number,
+): Promise<Running> {
+  const get = (address: string, path: string) => getPage(`http://${address}${path}`, timeoutMs);
+  const [info, listeners, alive, ready, pools] = await Promise.all([
+    get(envoyAdmin, "/server_info"),
+    get(envoyAdmin, "/listeners?format=json"),
+    get(admin, "/healthz"),
+    get(admin, "/readyz"),
+    get(admin, "/v1/pools"),
+  ]);
+  const { version, state } = fieldsOf(info);
+  const isEnvoyUp = typeof version === "string" && typeof state === "string";
+  const isSidecarUp = fieldsOf(alive).status === "alive";
+  return {
+    envoyVersion: isEnvoyUp ? version : undefined,
+    envoyPorts: isEnvoyUp ? portsIn(listeners) : new Set(),
+    isSidecarUp,
+    findings: [
+      ...(isSidecarUp
+        ? sidecarFindings(admin, ready, pools)
+        : [ok("sidecar", `none runs at ${admin}`)]),
+      ...(isEnvoyUp && state !== "LIVE"
+        ? [wrong("warning", "UMB0415", "sidecar", `Envoy at ${envoyAdmin} is ${state}`)]
+        : []),
+    ],
+  };
+}
+
+const area = "sidecar";
+
+function sidecarFindings(admin: string, ready: PageRead, pools: PageRead): readonly Finding[] {
+  if (ready.ok)
+    return [ok(area, `the sidecar at ${admin} is ready`), ...staleFindings(admin, pools)];
+  const { missing } = objectOfText(ready.text);
+  const why = Array.isArray(missing) ? missing.slice(0, 8).join(", ") : `/readyz ${ready.reason}`;
+  const message = `the sidecar at ${admin} is not ready: ${why}`;
+  return [wrong("warning", "UMB0415", area, message), ...staleFindings(admin, pools)];
+}
+
+/** Endpoints whose metrics the running sidecar does not have. */
+function staleFindings(admin: string, page: PageRead): readonly Finding[] {
+  const { pools } = fieldsOf(page);
+  if (!Array.isArray(pools)) return [];
+  return (pools as readonly unknown[]).flatMap((pool) => {
+    const { name, endpoints } = objectOf(pool);
+    if (!Array.isArray(endpoints)) return [];
+    return (endpoints as readonly unknown[]).flatMap((endpoint) => {
+      const { address, metrics, metricsAgeMs, lastFailure } = objectOf(endpoint);
+      const { kind } = objectOf(metrics);
+      if (kind !== "missing" && kind !== "stale") return [];
+      const age =
+        typeof metricsAgeMs === "number" ? `${(metricsAgeMs / 1_000).toFixed(1)} s old` : "missing";
+      const why = typeof lastFailure === "string" ? ` (${lastFailure})` : "";
+      const message = `the sidecar at ${admin} picks without metrics of ${String(address)} in pool ${String(name)}: they are ${age}${why}`;
+      return [wrong("warning", "UMB0412", area, message)];
+    });
+  });
+}
+
+function portsIn(page: PageRead): ReadonlySet<number> {
+  const { listener_statuses: statuses } = fieldsOf(page);
+  if (!Array.isArray(statuses)) return new Set();
+  const ports = (statuses as readonly unknown[]).map((status) => {
+    const { socket_address: at } = objectOf(objectOf(status).local_address);
+    return objectOf(at).port_value;
+  });
+  return new Set(ports.filter((port) => typeof port === "number"));
+}
+
+function fieldsOf(page: PageRead): Readonly<Record<string, unknown>> {
+  return page.ok ? objectOfText(page.text) : {};
+}
+
+function objectOfText(text: string | undefined): Readonly<Record<string, unknown>> {
+  try {
+    return objectOf(JSON.parse(text ?? ""));
+  } catch {
+    // Somebody else's page: the same as no answer.
+    return {};
+  }
+}
+
+function objectOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}

@@ -1,0 +1,12 @@
+import type { Severity } from "@umbra/envoy-config";
+
+/** `2 errors, 1 warning`; empty where there is nothing to count. */
+export function severityCounts(found: readonly { readonly severity: Severity }[]): string {
+  const counts = (["error", "warning", "info"] as const).flatMap((severity) => {
+    const count = found.filter((each) => each.severity === severity).length;
+    return count === 0
+      ? []
+      : [`${count} ${severity}${count === 1 || severity === "info" ? "" : "s"}`];
+  });
+  return counts.join(", ");
+}

@@ -1,0 +1,624 @@
+import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  type AddressInfo,
+  createServer as createTcpServer,
+  type Server as TcpServer,
+} from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "@jest/globals";
+import {
+  envoyAdvisories,
+  type Finding,
+  holdFor,
+  type Io,
+  inTurns,
+  judgeEnvoy,
+  judgeMachine,
+  judgePorts,
+  type Machine,
+  main,
+  thisMachine,
+  versionIn,
+  type WantedPort,
+} from "@umbra/cli";
+import { createSimulatedServer, type SimulatorOptions } from "@umbra/simulator";
+
+const closing: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  await Promise.all(closing.splice(0).map((close) => close()));
+});
+
+function closed(server: Server | TcpServer): Promise<unknown> {
+  return new Promise((resolve) => server.close(resolve));
+}
+
+/** Returns `ip:port`. */
+async function listening(server: Server | TcpServer): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  closing.push(() => {
+    if ("closeAllConnections" in server) server.closeAllConnections();
+    return closed(server);
+  });
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function httpServer(
+  serve: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<string> {
+  return listening(createServer(serve));
+}
+
+async function modelServer(options: Partial<SimulatorOptions> = {}): Promise<string> {
+  const server = createSimulatedServer({ timeScale: 0, ...options });
+  const address = await server.listen(0);
+  closing.push(() => server.close());
+  return address;
+}
+
+async function freeAddress(): Promise<string> {
+  const server = createTcpServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await closed(server);
+  return `127.0.0.1:${port}`;
+}
+
+function fakeEnvoy(says: string): string {
+  const file = join(mkdtempSync(join(tmpdir(), "umbra-doctor-")), "envoy");
+  writeFileSync(file, `#!/bin/sh\n${says}\n`);
+  chmodSync(file, 0o755);
+  return file;
+}
+
+const soundEnvoy = fakeEnvoy('echo "envoy  version: 9e55/1.40.0/Clean/RELEASE/BoringSSL"');
+
+const brokenEnvoy = fakeEnvoy("exit 3");
+
+function doctor(...args: readonly string[]) {
+  return doctorWith({ ENVOY_BIN: soundEnvoy }, ...args);
+}
+
+async function doctorWith(env: Io["env"], ...args: readonly string[]) {
+  let stdout = "";
+  let stderr = "";
+  const io: Io = {
+    stdout: (text) => {
+      stdout += text;
+    },
+    stderr: (text) => {
+      stderr += text;
+    },
+    env,
+    isTerminal: false,
+    hasColour: false,
+    signal: new AbortController().signal,
+    readStdin: () => "",
+  };
+  const own: string[] = [];
+  for (const flag of ["--grpc", "--admin", "--envoy-admin"]) {
+    if (!args.includes(flag)) own.push(flag, await freeAddress());
+  }
+  const listener = (await freeAddress()).split(":")[1];
+  const status = await main(
+    [
+      "node",
+      "umbra",
+      "doctor",
+      "--bind",
+      "127.0.0.1",
+      "--listener",
+      `http=${listener}`,
+      ...own,
+      ...args,
+    ],
+    io,
+  );
+  return { status, stdout, stderr };
+}
+
+async function findings(...args: readonly string[]): Promise<readonly Finding[]> {
+  const { stdout } = await doctor(...args, "-o", "json");
+  return (JSON.parse(stdout) as { readonly findings: readonly Finding[] }).findings;
+}
+
+function codes(of: readonly Finding[]): readonly string[] {
+  return of.flatMap(({ code }) => code ?? []);
+}
+
+describe("the advisories", () => {
+  test.each([
+    ["1.40.0", []],
+    ["1.39.1", []],
+    ["1.38.3", ["CVE-2026-73513", "CVE-2026-73552"]],
+    [
+      "1.38.2",
+      ["CVE-2026-73513", "CVE-2026-73552", "CVE-2026-47207", "CVE-2026-47221", "CVE-2026-48042"],
+    ],
+    ["1.35.13", ["CVE-2026-73513", "CVE-2026-73552"]],
+    ["1.36.11", []],
+  ])("of Envoy %s are %p", (version, want) => {
+    const held = holdFor(versionIn(version) ?? [0, 0, 0], envoyAdvisories, 2);
+    expect(held.map(({ id }) => id)).toEqual(want);
+  });
+
+  test("all hold for what is older than every fix", () => {
+    expect(holdFor([1, 20, 0], envoyAdvisories, 2)).toEqual(envoyAdvisories);
+  });
+
+  test("a release line between two that got a fix is affected", () => {
+    const advisory = { id: "X", what: "x", fixedIn: ["20.1.0", "24.1.0"] };
+    expect(holdFor([22, 9, 9], [advisory], 1)).toEqual([advisory]);
+    expect(holdFor([25, 0, 0], [advisory], 1)).toEqual([]);
+    expect(holdFor([24, 2, 0], [advisory], 1)).toEqual([]);
+  });
+});
+
+describe("the machine", () => {
+  const sound: Machine = {
+    node: "v24.15.0",
+    processors: 8,
+    memoryBytes: 2 ** 33,
+    openFiles: 65_536,
+  };
+
+  test.each<[Partial<Machine>, readonly string[]]>([
+    [{}, []],
+    [{ openFiles: "unlimited" }, []],
+    [{ openFiles: undefined }, []],
+    [{ node: "v20.20.2" }, ["error UMB0401"]],
+    [{ node: "v22.18.9" }, ["error UMB0401"]],
+    [{ node: "v22.19.0" }, ["warning UMB0402"]],
+    [{ node: "v22.22.2" }, []],
+    [{ node: "v23.1.0" }, ["warning UMB0402"]],
+    [{ openFiles: 1_024 }, ["warning UMB0407"]],
+    [{ memoryBytes: 2 ** 28, processors: 1 }, ["warning UMB0408", "info UMB0408"]],
+  ])("%p gets %p", (change, want) => {
+    const found = judgeMachine({ ...sound, ...change }).filter(({ severity }) => severity !== "ok");
+    expect(found.map(({ severity, code }) => `${severity} ${code}`)).toEqual(want);
+    for (const { remedy } of found) expect(remedy).toMatch(/\w/);
+  });
+
+  test("this one can be read", () => {
+    const { node, processors, memoryBytes, openFiles } = thisMachine();
+    expect(node).toBe(process.version);
+    expect(processors).toBeGreaterThan(0);
+    expect(memoryBytes).toBeGreaterThan(2 ** 20);
+    expect(openFiles === "unlimited" || Number(openFiles) > 0).toBe(true);
+  });
+});
+
+describe("Envoy", () => {
+  const at = (says: string) => judgeEnvoy({ ok: true, path: "/bin/envoy", says }, undefined);
+
+  test.each([
+    ["envoy  version: 9e55/1.40.0/Clean/RELEASE/BoringSSL", []],
+    ["envoy  version: 9e55/1.41.2/Clean/RELEASE/BoringSSL", ["info UMB0404"]],
+    [
+      "envoy  version: 9e55/1.38.3/Clean/RELEASE/BoringSSL",
+      ["warning UMB0404", "warning UMB0405", "warning UMB0405"],
+    ],
+    ["something else", ["warning UMB0404"]],
+  ])("that says %p gets %p", (says, want) => {
+    const found = at(says).filter(({ severity }) => severity !== "ok");
+    expect(found.map(({ severity, code }) => `${severity} ${code}`)).toEqual(want);
+  });
+
+  test("a flaw is told with the version that mends it", () => {
+    const [, first] = at("9e55/1.38.2/Clean");
+    expect(first?.message).toBe(
+      "Envoy at /bin/envoy is 1.38.2, which has CVE-2026-73513: HTTP/2 trailers without END_STREAM, also from an endpoint, crash it",
+    );
+    expect(first?.remedy).toBe("update Envoy to 1.38.4, 1.39.1 or later");
+  });
+
+  test("none is an error, unless one runs already", () => {
+    const none = { ok: false, reason: "no Envoy found. Do this" } as const;
+    expect(judgeEnvoy(none, undefined)).toMatchObject([
+      { severity: "error", code: "UMB0403", message: "no Envoy found" },
+    ]);
+    expect(judgeEnvoy(none, "9e55/1.40.0/Clean")).toMatchObject([{ severity: "ok" }]);
+  });
+});
+
+describe("ports", () => {
+  const wanted: WantedPort = {
+    host: "127.0.0.1",
+    port: 9002,
+    owner: "sidecar",
+    who: "the sidecar's gRPC server",
+    remedy: "take another with --grpc",
+  };
+
+  test.each([
+    ["free", "127.0.0.1:9002 is free for the sidecar's gRPC server", undefined],
+    [
+      "EADDRINUSE",
+      "127.0.0.1:9002 is taken, and the sidecar's gRPC server needs it",
+      "stop what listens there, or take another with --grpc",
+    ],
+    [
+      "EACCES",
+      "127.0.0.1:9002 may not be bound by this user, and the sidecar's gRPC server needs it",
+      "take another with --grpc, or give Envoy CAP_NET_BIND_SERVICE",
+    ],
+    [
+      "EADDRNOTAVAIL",
+      "127.0.0.1 is no address of this machine, and the sidecar's gRPC server is to bind it",
+      "name an address of this machine, or 0.0.0.0 for all",
+    ],
+    [
+      "EMFILE",
+      "127.0.0.1:9002 can't be bound for the sidecar's gRPC server: EMFILE",
+      "take another with --grpc",
+    ],
+  ])("%s", (state, message, remedy) => {
+    expect(judgePorts([wanted], [state])).toMatchObject([
+      { message, ...(remedy === undefined ? {} : { remedy }) },
+    ]);
+  });
+
+  test("one that Umbra itself holds is in order", () => {
+    expect(
+      judgePorts([{ ...wanted, heldBy: "the running sidecar" }], ["EADDRINUSE"]),
+    ).toMatchObject([{ severity: "ok" }]);
+  });
+
+  test("two that want the same are told", () => {
+    const other = { ...wanted, who: 'listener "http"' };
+    expect(judgePorts([wanted, other], ["free", "free"])).toMatchObject([
+      { severity: "ok" },
+      {
+        severity: "error",
+        message: `port 9002 is wanted by the sidecar's gRPC server and by listener "http"`,
+      },
+    ]);
+  });
+
+  test("a taken one is found", async () => {
+    const taken = await listening(createTcpServer());
+    const { status, stdout } = await doctor("--grpc", taken);
+    expect(status).toBe(1);
+    expect(stdout).toContain(
+      `error    UMB0406 ${taken} is taken, and the sidecar's gRPC server needs it`,
+    );
+  });
+});
+
+describe("endpoints", () => {
+  test("a model server in order is told with its load, adapters and models", async () => {
+    const primary = await modelServer({
+      enableLora: true,
+      loraModules: [{ name: "sql-lora", path: "/adapters/sql" }],
+      maxLoras: 4,
+    });
+    const { status, stdout, stderr } = await doctor("--primary", primary);
+    expect(stdout).toMatch(
+      new RegExp(
+        `pool default/primary\\n {2}ok {7}${primary} is vllm: 0 waiting, 0 running, .*; /model/llama2, sql-lora; page of \\d+ KiB in \\d+ ms`,
+      ),
+    );
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: expect.stringMatching(/^(nothing is wrong|no errors found)/),
+    });
+  });
+
+  test("one of two that can't be reached is a warning, all of them an error", async () => {
+    const up = await modelServer();
+    const down = await freeAddress();
+    const some = await findings("--primary", `${up},${down}`);
+    expect(some.find(({ code }) => code === "UMB0410")).toMatchObject({
+      severity: "warning",
+      message: `${down} can't be reached: ECONNREFUSED`,
+    });
+    const all = await doctor("--primary", up, "--shadow", down);
+    expect(all.status).toBe(1);
+    expect(all.stdout).toContain(
+      `pool default/shadow\n  error    UMB0410 ${down} can't be reached`,
+    );
+  });
+
+  test("one that hangs is given up", async () => {
+    const hanging = await httpServer(() => {});
+    const startedMs = performance.now();
+    const found = await findings("--primary", hanging, "--timeout", "0.2");
+    expect(found).toContainEqual(
+      expect.objectContaining({
+        code: "UMB0410",
+        message: `${hanging} does not answer within 0.2 s`,
+      }),
+    );
+    expect(performance.now() - startedMs).toBeLessThan(20_000);
+  });
+
+  const page = (text: string) =>
+    httpServer((request, response) =>
+      request.url === "/metrics" ? response.end(text) : response.writeHead(404).end(),
+    );
+
+  test.each<[string, () => Promise<string>, string]>([
+    [
+      "an answer that is no success",
+      () => httpServer((_, response) => response.writeHead(404).end()),
+      "/metrics answers 404",
+    ],
+    [
+      "a page without what a pick needs",
+      () => page("up 1\n"),
+      "/metrics has no vllm:num_requests_waiting, vllm:num_requests_running, vllm:kv_cache_usage_perc",
+    ],
+    [
+      "a page beyond all bounds",
+      () => page("# x\n".repeat(1_200_000)),
+      "/metrics is larger than 4 MiB",
+    ],
+    [
+      "bytes that are no text",
+      () => page("\u0000\u001b[2J\ud800"),
+      "/metrics has no vllm:num_requests_waiting, vllm:num_requests_running, vllm:kv_cache_usage_perc",
+    ],
+  ])("%s can't be used", async (_name, start, message) => {
+    const address = await start();
+    const found = await findings("--primary", address);
+    expect(found).toContainEqual(
+      expect.objectContaining({
+        severity: "warning",
+        code: "UMB0411",
+        message: `${address}${message}`,
+      }),
+    );
+  });
+
+  test("a page that takes longer than the sidecar waits is told", async () => {
+    const text =
+      "vllm:num_requests_waiting 0\nvllm:num_requests_running 0\nvllm:kv_cache_usage_perc 0\n";
+    const address = await httpServer((_, response) => {
+      setTimeout(() => response.end(text), 1_100);
+    });
+    const found = await findings("--primary", address, "--timeout", "10");
+    expect(found).toContainEqual(expect.objectContaining({ severity: "warning", code: "UMB0412" }));
+  });
+
+  test("a clock that is apart is told", async () => {
+    const address = await httpServer((_, response) => {
+      response.setHeader("date", new Date(Date.now() + 120_000).toUTCString());
+      response.end(
+        "vllm:num_requests_waiting 0\nvllm:num_requests_running 0\nvllm:kv_cache_usage_perc 0\n",
+      );
+    });
+    const found = await findings("--primary", address);
+    expect(found.find(({ code }) => code === "UMB0409")?.message).toMatch(
+      new RegExp(`^the clock of ${address} is 1\\d\\d s ahead of this machine's$`),
+    );
+  });
+
+  test("endpoints of one pool that serve different models are told", async () => {
+    const one = await modelServer({ model: "one" });
+    const two = await modelServer({ model: "two" });
+    const found = await findings("--primary", `${one},${two}`);
+    expect(found.find(({ code }) => code === "UMB0413")).toMatchObject({
+      area: "pool default/primary",
+    });
+    expect(codes(await findings("--primary", one, "--shadow", two))).not.toContain("UMB0413");
+  });
+
+  test("a model that the resources name and no endpoint has is told, with those there are", async () => {
+    const address = await modelServer({ model: "llama", servedModelNames: ["llama"] });
+    const file = join(mkdtempSync(join(tmpdir(), "umbra-doctor-")), "resources.yaml");
+    writeFileSync(
+      file,
+      `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gateway}
+spec: {listeners: [{name: http, port: 8080, protocol: HTTP}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: route}
+spec:
+  parentRefs: [{name: gateway}]
+  rules: [{backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: llama}]}]
+---
+apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: llama, annotations: {umbra.dev/endpoints: "${address}"}}
+spec:
+  selector: {matchLabels: {app: llama}}
+  targetPorts: [{number: 8000}]
+  endpointPickerRef: {name: picker, port: {number: 9002}}
+---
+apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceModel
+metadata: {name: m}
+spec: {modelName: lama, poolRef: {name: llama}}
+`,
+    );
+    const found = await findings("-f", file);
+    expect(found.find(({ code }) => code === "UMB0414")).toMatchObject({
+      area: "pool default/llama",
+      message: "no endpoint serves lama, which the resources name; they serve llama",
+    });
+  });
+
+  test("what check finds in the resources is told too", async () => {
+    const file = join(mkdtempSync(join(tmpdir(), "umbra-doctor-")), "resources.yaml");
+    writeFileSync(file, "apiVersion: v1\nkind: Service\nmetadata: {}\n");
+    const { status, stdout } = await doctor("-f", file);
+    expect(status).toBe(1);
+    expect(stdout).toContain(`resources\n  error    UMB0103 ${file}:3:11 \`name\` is missing`);
+  });
+
+  test("many are asked, so many at once", async () => {
+    let running = 0;
+    let most = 0;
+    const results = await inTurns(
+      Array.from({ length: 50 }, (_, index) => index),
+      { atOnce: 8, deadlineMs: 60_000 },
+      async (index) => {
+        most = Math.max(most, ++running);
+        await new Promise((resolve) => setImmediate(resolve));
+        running--;
+        return index * 2;
+      },
+    );
+    expect(results).toEqual(Array.from({ length: 50 }, (_, index) => index * 2));
+    expect(most).toBe(8);
+  });
+
+  test("those whose turn does not come in time are left", async () => {
+    const results = await inTurns([1, 2, 3], { atOnce: 1, deadlineMs: 0 }, async (item) => item);
+    expect(results).toEqual([undefined, undefined, undefined]);
+  });
+});
+
+describe("what runs already", () => {
+  const json = (pages: Readonly<Record<string, object>>, missing?: readonly string[]) =>
+    httpServer((request, response) => {
+      const found = pages[request.url ?? ""];
+      response
+        .writeHead(found === undefined ? 503 : 200)
+        .end(JSON.stringify(found ?? { status: "not ready", missing }));
+    });
+
+  test("a sidecar that is not ready is told, with endpoints whose metrics it lacks", async () => {
+    const admin = await json({
+      "/healthz": { status: "alive" },
+      "/v1/pools": {
+        pools: [
+          {
+            name: "default/a",
+            endpoints: [
+              { address: "10.0.0.1:8000", metrics: { kind: "fresh" } },
+              {
+                address: "10.0.0.2:8000",
+                metrics: { kind: "stale" },
+                metricsAgeMs: 4_200,
+                lastFailure: "ECONNRESET",
+              },
+              { address: "10.0.0.3:8000", metrics: { kind: "missing" } },
+            ],
+          },
+        ],
+      },
+    });
+    const found = await findings("--admin", admin);
+    expect(
+      found.filter(({ area }) => area === "sidecar").map(({ code, message }) => [code, message]),
+    ).toEqual([
+      ["UMB0415", `the sidecar at ${admin} is not ready: /readyz answers 503`],
+      [
+        "UMB0412",
+        `the sidecar at ${admin} picks without metrics of 10.0.0.2:8000 in pool default/a: they are 4.2 s old (ECONNRESET)`,
+      ],
+      [
+        "UMB0412",
+        `the sidecar at ${admin} picks without metrics of 10.0.0.3:8000 in pool default/a: they are missing`,
+      ],
+    ]);
+    expect(found).toContainEqual(
+      expect.objectContaining({
+        severity: "ok",
+        message: `${admin} is held by the running sidecar: the sidecar's admin interface`,
+      }),
+    );
+  });
+
+  test("an Envoy that runs is judged by its version, and its ports are its own", async () => {
+    const taken = await listening(createTcpServer());
+    const port = Number(taken.split(":")[1]);
+    const envoyAdmin = await json({
+      "/server_info": { version: "9e55/1.36.0/Clean/RELEASE/BoringSSL", state: "DRAINING" },
+      "/listeners?format=json": {
+        listener_statuses: [
+          { name: "http", local_address: { socket_address: { port_value: port } } },
+        ],
+      },
+    });
+    const found = await findings(
+      "--envoy-admin",
+      envoyAdmin,
+      "--primary",
+      await modelServer(),
+      "--listener",
+      `http=${port}`,
+    );
+    expect(found).toContainEqual(
+      expect.objectContaining({
+        severity: "ok",
+        message: `${taken} is held by the running Envoy: listener "http"`,
+      }),
+    );
+    expect(found).toContainEqual(
+      expect.objectContaining({ code: "UMB0415", message: `Envoy at ${envoyAdmin} is DRAINING` }),
+    );
+    expect(codes(found)).toContain("UMB0405");
+    expect(codes(found)).not.toContain("UMB0406");
+  });
+
+  test("what a sidecar waits for is told", async () => {
+    const admin = await json({ "/healthz": { status: "alive" } }, [
+      "a scrape of default/a",
+      "Envoy",
+    ]);
+    expect(await findings("--admin", admin)).toContainEqual(
+      expect.objectContaining({
+        code: "UMB0415",
+        message: `the sidecar at ${admin} is not ready: a scrape of default/a, Envoy`,
+      }),
+    );
+  });
+
+  test("somebody else's page at the admin port is no sidecar", async () => {
+    const admin = await httpServer((_, response) => response.end("<html>hello</html>"));
+    const found = await findings("--admin", admin);
+    expect(found).toContainEqual(expect.objectContaining({ code: "UMB0406" }));
+  });
+});
+
+describe("the command", () => {
+  test("asks Envoy for its version", async () => {
+    const { stdout } = await doctor();
+    expect(stdout).toContain(`Envoy at ${soundEnvoy} is 1.40.0`);
+  });
+
+  test.each([
+    ["/nowhere/envoy", 'ENVOY_BIN names "/nowhere/envoy", which can\'t be run'],
+    [brokenEnvoy, `${brokenEnvoy} --version does not work: exit status 3`],
+  ])("tells that %s can't be run", async (ENVOY_BIN, message) => {
+    const { status, stdout } = await doctorWith({ ENVOY_BIN });
+    expect(status).toBe(1);
+    expect(stdout).toContain(`error    UMB0403 ${message}\n`);
+  });
+
+  test("the threshold turns warnings into an exit status", async () => {
+    const page = await httpServer((_, response) => response.end("up 1\n"));
+    expect(await doctor("--primary", page)).toMatchObject({ status: 0 });
+    expect(await doctor("--primary", page, "--failure-threshold", "warning")).toMatchObject({
+      status: 1,
+    });
+  });
+
+  test("what an endpoint answers can't steer the terminal", async () => {
+    const address = await httpServer((request, response) => {
+      response.end(
+        request.url === "/metrics"
+          ? "vllm:num_requests_waiting 0\nvllm:num_requests_running 0\nvllm:kv_cache_usage_perc 0\n"
+          : JSON.stringify({ data: [{ id: "m\u001b[2J\nok  all is well" }] }),
+      );
+    });
+    const { stdout } = await doctor("--primary", address);
+    expect(stdout).toContain("m\\u001b[2J\\u000aok  all is well");
+    expect(stdout).not.toContain("\u001b");
+  });
+
+  test.each([
+    ["--admin", "nowhere"],
+    ["--timeout", "0"],
+    ["-o", "xml"],
+  ])("%s %s is wrong usage", async (...args) => {
+    expect(await doctor(...args)).toMatchObject({ status: 2, stdout: "" });
+  });
+});
