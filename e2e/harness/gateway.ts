@@ -16,6 +16,8 @@ export interface GatewayOptions {
   readonly resources: string;
   readonly renderFlags?: readonly string[];
   readonly serveFlags?: readonly string[];
+  /** Envoy and the sidecar meet on a Unix socket, and on no port. */
+  readonly isUnixSocket?: boolean;
   /** Changes the bootstrap: for faults that no resource asks for. */
   readonly edit?: (bootstrap: string) => string;
 }
@@ -24,6 +26,8 @@ export interface GatewayOptions {
 export interface Gateway {
   readonly origin: string;
   readonly admin: string;
+  /** Where the sidecar serves Envoy. */
+  readonly grpc: string;
   readonly sidecar: () => Running;
   readonly envoy: Running;
   /** Starts a sidecar again after the last one was ended. */
@@ -38,13 +42,14 @@ export async function startGateway({
   resources,
   renderFlags = [],
   serveFlags = [],
+  isUnixSocket = false,
   edit = (bootstrap) => bootstrap,
 }: GatewayOptions): Promise<Gateway> {
   const folder = mkdtempSync(join(tmpdir(), "umbra-e2e-"));
   const file = join(folder, "resources.yaml");
   writeFileSync(file, resources);
   const [http, grpcPort, adminPort, envoyAdminPort] = await freePorts(4);
-  const grpc = `127.0.0.1:${grpcPort}`;
+  const grpc = isUnixSocket ? `unix:${join(folder, "umbra.sock")}` : `127.0.0.1:${grpcPort}`;
   const admin = `127.0.0.1:${adminPort}`;
   const envoyAdmin = `127.0.0.1:${envoyAdminPort}`;
   const resourceFlags = ["-f", file, "--listener", `http=${http}`, "--bind", "127.0.0.1"];
@@ -90,6 +95,7 @@ export async function startGateway({
   return {
     origin: `http://127.0.0.1:${http}`,
     admin,
+    grpc,
     sidecar: () => sidecar,
     envoy,
     async restartSidecar() {

@@ -7,7 +7,11 @@ export {
   shadowClusterName,
   streamMetadata,
 } from "./bootstrap/names.ts";
-export { type BootstrapOptions, defaultBootstrapOptions } from "./bootstrap/options.ts";
+export {
+  type BootstrapOptions,
+  defaultBootstrapOptions,
+  type SidecarTls,
+} from "./bootstrap/options.ts";
 export { renderBootstrap } from "./bootstrap/render.ts";
 export {
   type CodeMeaning,

@@ -7,6 +7,7 @@ import { CommandError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { readToken } from "../process/token.ts";
 import { captureCount, hostPort, numberOf } from "../resources/host-port.ts";
+import { sidecarAddress } from "../resources/sidecar-flags.ts";
 import {
   soundTopologyOf,
   type TopologyFlags,
@@ -112,7 +113,7 @@ export function serveCommand(io: Io): Command {
     .action(async (flags: ServeFlags) => {
       const topology = soundTopologyOf(flags, io);
       const admin = hostPort(flags.admin, "--admin");
-      if (!flags.grpc.startsWith("unix:")) hostPort(flags.grpc, "--grpc");
+      sidecarAddress(flags.grpc, "--grpc");
       const log = pino({ level: flags.logLevel, base: null }, pino.destination(2));
       const { envoyAdmin } = flags;
       const sidecar = await startSidecar({

@@ -10,14 +10,23 @@ import { ownCommand } from "../process/own-command.ts";
 import { waitUntil } from "../process/wait-until.ts";
 import { captureCount, hostPort, numberOf } from "../resources/host-port.ts";
 import {
+  type SidecarTlsFlags,
+  sidecarAddress,
+  sidecarTlsOf,
+  withSidecarTlsFlags,
+} from "../resources/sidecar-flags.ts";
+import {
   soundTopologyOf,
   type TopologyFlags,
   topologyArguments,
   withTopologyFlags,
 } from "../resources/topology-flags.ts";
 
-interface UpFlags extends TopologyFlags {
-  readonly grpc: string;
+interface UpFlags extends TopologyFlags, SidecarTlsFlags {
+  readonly sidecar: string;
+  readonly grpcTlsCert?: string;
+  readonly grpcTlsKey?: string;
+  readonly grpcClientCa?: string;
   readonly admin: string;
   readonly envoyAdmin: string;
   readonly concurrency: number;
@@ -36,11 +45,18 @@ const readyTimeoutMs = 30_000;
 /** `umbra up`: sidecar and Envoy in one process tree, until SIGINT, SIGTERM or Envoy's end. */
 export function upCommand(io: Io): Command {
   const command = new Command("up").summary("run Envoy and the sidecar together");
-  return withTopologyFlags(command, { isDirectAllowed: true })
+  return withSidecarTlsFlags(withTopologyFlags(command, { isDirectAllowed: true }))
     .description(
       "Renders the bootstrap, runs Envoy and the sidecar as children, and ends both when it ends.",
     )
-    .option("--grpc <host:port>", "where ext_proc is served", "127.0.0.1:9002")
+    .option(
+      "--grpc, --sidecar <address>",
+      "where the sidecar serves Envoy: host:port or unix:/path",
+      defaultBootstrapOptions.sidecar,
+    )
+    .option("--grpc-tls-cert <file>", "the sidecar serves Envoy over TLS with this PEM certificate")
+    .option("--grpc-tls-key <file>", "and its PEM key")
+    .option("--grpc-client-ca <file>", "and takes only a certificate of this PEM authority")
     .option("--admin <host:port>", "the sidecar's admin interface", "127.0.0.1:9090")
     .option(
       "--envoy-admin <host:port>",
@@ -93,12 +109,16 @@ export function upCommand(io: Io): Command {
       "\nExamples:\n  $ umbra up --primary 10.0.0.1:8000,10.0.0.2:8000 --shadow 10.0.1.1:8000 --listener http=8080\n  $ umbra up -f examples/mirror --listener http=8080",
     )
     .action(async (flags: UpFlags) => {
-      for (const name of ["grpc", "admin", "envoyAdmin"] as const)
-        hostPort(flags[name], `--${name}`);
+      hostPort(flags.admin, "--admin");
+      hostPort(flags.envoyAdmin, "--envoy-admin");
+      const address = sidecarAddress(flags.sidecar, "--sidecar");
+      const { grpcTlsCert, grpcTlsKey, grpcClientCa } = flags;
+      const isTls = grpcTlsCert !== undefined;
       const topology = soundTopologyOf(flags, io);
       const binary = findEnvoy(io.env);
       const bootstrap = renderBootstrap(topology, {
-        sidecar: flags.grpc,
+        sidecar: address,
+        ...sidecarTlsOf({ ...flags, ...(isTls ? { sidecarTls: true } : {}) }),
         envoyAdmin: flags.envoyAdmin,
       });
       const files = [
@@ -113,7 +133,12 @@ export function upCommand(io: Io): Command {
         ...(flags.compatMetrics ? ["--compat-metrics"] : []),
         ...(flags.traces ? ["--traces"] : []),
       ];
-      const own = ["--grpc", flags.grpc, "--admin", flags.admin, "--envoy-admin", flags.envoyAdmin];
+      const own = [
+        ...["--grpc", address, "--admin", flags.admin, "--envoy-admin", flags.envoyAdmin],
+        ...(grpcTlsCert === undefined ? [] : ["--grpc-tls-cert", grpcTlsCert]),
+        ...(grpcTlsKey === undefined ? [] : ["--grpc-tls-key", grpcTlsKey]),
+        ...(grpcClientCa === undefined ? [] : ["--grpc-client-ca", grpcClientCa]),
+      ];
       const sidecar = keepRunning({
         ...ownCommand(["serve", ...topologyArguments(flags), ...own, ...files]),
         name: "sidecar",

@@ -1,17 +1,17 @@
 import type { Mirror, Pool, Topology } from "../topology.ts";
-import { discoveryType, envoyAddress } from "./address.ts";
+import { envoyAddress } from "./address.ts";
+import { breakers } from "./breakers.ts";
 import { duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
 import {
   destinationHeader,
   laneClusterName,
-  observerCluster,
-  pickerCluster,
   primaryClusterName,
   shadowClusterName,
   shadowLaneListener,
   unresolvedCluster,
 } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
+import { observer, picker } from "./sidecar-cluster.ts";
 
 /** Every cluster of the bootstrap: pools, mirrors, the sidecar's two. */
 export function clusters(
@@ -158,69 +158,6 @@ function http(protocol: Pool["protocol"], maxStreamMs?: number): EnvoyObject {
           },
           explicit_http_config:
             protocol === "h2c" ? { http2_protocol_options: {} } : { http_protocol_options: {} },
-        },
-      ),
-    },
-  };
-}
-
-function breakers(maxRequests: number): EnvoyObject {
-  const limit = {
-    max_connections: maxRequests,
-    max_pending_requests: maxRequests,
-    max_requests: maxRequests,
-    max_retries: Math.min(maxRequests, 1_024),
-  };
-  return { thresholds: [{ priority: "DEFAULT", ...limit }] };
-}
-
-/**
- * The sidecar as picker. An ejection lasts a second at most: a picker that has come back is used at once,
- * and with no panic threshold a dead one is known to be dead.
- */
-function picker(options: BootstrapOptions): EnvoyObject {
-  return {
-    ...sidecarCluster(pickerCluster, options),
-    common_lb_config: { healthy_panic_threshold: { value: 0 } },
-    outlier_detection: {
-      split_external_local_origin_errors: true,
-      consecutive_local_origin_failure: 1,
-      enforcing_consecutive_local_origin_failure: 100,
-      consecutive_gateway_failure: 3,
-      enforcing_consecutive_gateway_failure: 100,
-      max_ejection_percent: 100,
-      base_ejection_time: "0.5s",
-      max_ejection_time: "1s",
-      interval: "0.25s",
-    },
-  };
-}
-
-/** The sidecar as recorder: connections of its own, so that what happens to copies never touches a pick. */
-function observer(options: BootstrapOptions): EnvoyObject {
-  return sidecarCluster(observerCluster, options);
-}
-
-function sidecarCluster(name: string, { sidecar }: BootstrapOptions): EnvoyObject {
-  return {
-    name,
-    type: discoveryType(sidecar),
-    connect_timeout: "0.25s",
-    // Every running request holds a stream.
-    circuit_breakers: breakers(65_536),
-    load_assignment: {
-      cluster_name: name,
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: envoyAddress(sidecar) } }] }],
-    },
-    typed_extension_protocol_options: {
-      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        {
-          explicit_http_config: {
-            http2_protocol_options: {
-              connection_keepalive: { interval: "2s", timeout: "2s" },
-            },
-          },
         },
       ),
     },

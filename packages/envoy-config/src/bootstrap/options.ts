@@ -2,6 +2,8 @@
 export interface BootstrapOptions {
   /** Where the sidecar's gRPC server listens: `host:port` or `unix:/path`. */
   readonly sidecar: string;
+  /** Absent: plaintext. */
+  readonly sidecarTls?: SidecarTls;
   /** Envoy's admin interface, `ip:port`. Anyone who reaches it owns the proxy: keep it on loopback. */
   readonly envoyAdmin: string;
   /** Largest request body, in bytes; a larger one is answered 413. */
@@ -18,6 +20,17 @@ export interface BootstrapOptions {
   readonly observe: boolean;
   /** Mirrors straight to the shadow's cluster: no lane, no pick, no sidecar. */
   readonly plainMirror: boolean;
+}
+
+/** How Envoy speaks TLS to the sidecar. Envoy reads the files, once, on its own machine. */
+export interface SidecarTls {
+  /** PEM authorities that sign the sidecar's certificate. Absent: what is said is encrypted, and the sidecar not verified. */
+  readonly caFile?: string;
+  /** PEM certificate that Envoy shows, with its key. */
+  readonly certFile?: string;
+  readonly keyFile?: string;
+  /** Name or IP address that the certificate must be for; the address's host when absent, any on a Unix socket. */
+  readonly serverName?: string;
 }
 
 export const defaultBootstrapOptions: BootstrapOptions = {

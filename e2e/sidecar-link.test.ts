@@ -1,0 +1,133 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { selfSigned } from "@umbra/sidecar";
+import { chat, post } from "./harness/client.ts";
+import { type Gateway, startGateway } from "./harness/gateway.ts";
+import {
+  addresses,
+  type ModelServer,
+  startModelServers,
+  stopModelServers,
+} from "./harness/model-servers.ts";
+import { scenario } from "./harness/resources.ts";
+import { until } from "./harness/until.ts";
+
+describe("between a real Envoy and the sidecar", () => {
+  let primary: ModelServer[] = [];
+  let shadow: ModelServer[] = [];
+  let folder = "";
+  let gateway: Gateway | undefined;
+
+  beforeAll(async () => {
+    primary = await startModelServers(2);
+    shadow = await startModelServers(1);
+    folder = mkdtempSync(join(tmpdir(), "umbra-link-"));
+    // Each is its own authority.
+    for (const name of ["sidecar", "envoy", "stranger"]) {
+      const { cert, key } = await selfSigned();
+      writeFileSync(join(folder, `${name}.pem`), cert);
+      writeFileSync(join(folder, `${name}.key`), key);
+    }
+  });
+  afterEach(async () => {
+    await gateway?.stop();
+    gateway = undefined;
+  });
+  afterAll(async () => {
+    rmSync(folder, { recursive: true, force: true });
+    await stopModelServers([...primary, ...shadow]);
+  });
+
+  const file = (name: string) => join(folder, name);
+  const resources = () =>
+    scenario({
+      primary: addresses(primary),
+      shadow: addresses(shadow),
+      failureMode: "FailClose",
+    });
+  const serveTls = ["--grpc-tls-cert", "sidecar.pem", "--grpc-tls-key", "sidecar.key"] as const;
+  const inFolder = (flags: readonly string[]) =>
+    flags.map((flag) => (/\.(?:pem|key)$/.test(flag) ? file(flag) : flag));
+
+  async function picksAndObserves(of: Gateway): Promise<void> {
+    const before = shadow[0]?.server.state().requestsServed ?? 0;
+    const seen = await post(of.origin, chat());
+    expect([seen.status, seen.text]).toEqual([200, expect.stringContaining("chatcmpl")]);
+    await until(
+      "the copy was picked and served",
+      () => shadow[0]?.server.state().requestsServed === before + 1,
+    );
+    await until("both lanes were observed", async () => {
+      const { pairs } = await of.json<{ pairs: readonly unknown[] }>("/v1/pairs");
+      return pairs.length > 0;
+    });
+    expect(await of.stat(/ext_proc\.(pick|observe)_.*streams_failed$/)).toBe(0);
+  }
+
+  test("picks and observes over a Unix socket that others can't open", async () => {
+    gateway = await startGateway({ resources: resources(), isUnixSocket: true });
+    await picksAndObserves(gateway);
+    expect(statSync(gateway.grpc.slice("unix:".length)).mode & 0o777).toBe(0o600);
+  }, 60_000);
+
+  test.each([
+    {
+      name: "TLS that nobody verifies",
+      serve: ["--grpc-tls", "self-signed"],
+      render: ["--sidecar-tls"],
+    },
+    {
+      name: "mutual TLS",
+      serve: [...serveTls, "--grpc-client-ca", "envoy.pem"],
+      render: [
+        ...["--sidecar-ca", "sidecar.pem", "--sidecar-cert", "envoy.pem"],
+        ...["--sidecar-key", "envoy.key"],
+      ],
+    },
+  ])(
+    "picks and observes over $name",
+    async ({ serve, render }) => {
+      gateway = await startGateway({
+        resources: resources(),
+        serveFlags: inFolder(serve),
+        renderFlags: inFolder(render),
+      });
+      await picksAndObserves(gateway);
+    },
+    60_000,
+  );
+
+  test.each([
+    {
+      name: "Envoy does not trust the sidecar's certificate",
+      serve: serveTls,
+      render: ["--sidecar-ca", "stranger.pem"],
+    },
+    {
+      name: "the certificate is for another name",
+      serve: serveTls,
+      render: ["--sidecar-ca", "sidecar.pem", "--sidecar-name", "other.example"],
+    },
+    {
+      name: "the sidecar wants a certificate and Envoy shows none",
+      serve: [...serveTls, "--grpc-client-ca", "envoy.pem"],
+      render: ["--sidecar-ca", "sidecar.pem"],
+    },
+    { name: "Envoy speaks plaintext", serve: serveTls, render: [] },
+  ])(
+    "picks nothing where $name",
+    async ({ serve, render }) => {
+      gateway = await startGateway({
+        resources: resources(),
+        serveFlags: inFolder(serve),
+        renderFlags: inFolder(render),
+      });
+      const seen = await post(gateway.origin, chat());
+      expect(seen.status).toBe(503);
+      expect(seen.text).toContain("picker_unavailable");
+    },
+    60_000,
+  );
+});

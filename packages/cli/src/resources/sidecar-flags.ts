@@ -1,0 +1,69 @@
+import type { SidecarTls } from "@umbra/envoy-config";
+import type { Command } from "commander";
+import { UsageError } from "../errors.ts";
+import { hostPort } from "./host-port.ts";
+
+/** How Envoy reaches the sidecar over TLS. */
+export interface SidecarTlsFlags {
+  readonly sidecarTls?: true;
+  readonly sidecarCa?: string;
+  readonly sidecarCert?: string;
+  readonly sidecarKey?: string;
+  readonly sidecarName?: string;
+}
+
+export function withSidecarTlsFlags(command: Command): Command {
+  return command
+    .option(
+      "--sidecar-tls",
+      "Envoy speaks TLS to the sidecar, and verifies it only with a --sidecar-ca",
+    )
+    .option("--sidecar-ca <file>", "PEM authority of the sidecar's certificate; Envoy reads it")
+    .option("--sidecar-cert <file>", "PEM certificate that Envoy shows to the sidecar")
+    .option("--sidecar-key <file>", "and its PEM key")
+    .option("--sidecar-name <name>", "whose certificate it must be, if not the address's host");
+}
+
+/** Throws UsageError when the flags don't go together. */
+export function sidecarTlsOf(flags: SidecarTlsFlags): { readonly sidecarTls?: SidecarTls } {
+  const { sidecarTls, sidecarCa, sidecarCert, sidecarKey, sidecarName } = flags;
+  const given = [sidecarCa, sidecarCert, sidecarKey, sidecarName].some(
+    (each) => each !== undefined,
+  );
+  if (sidecarTls !== true && !given) return {};
+  if ((sidecarCert === undefined) !== (sidecarKey === undefined)) {
+    throw new UsageError("--sidecar-cert and --sidecar-key go together");
+  }
+  if (sidecarName !== undefined && sidecarCa === undefined) {
+    throw new UsageError("--sidecar-name needs --sidecar-ca: without it nothing is verified");
+  }
+  return {
+    sidecarTls: {
+      ...(sidecarCa === undefined ? {} : { caFile: sidecarCa }),
+      ...(sidecarCert === undefined ? {} : { certFile: sidecarCert }),
+      ...(sidecarKey === undefined ? {} : { keyFile: sidecarKey }),
+      ...(sidecarName === undefined ? {} : { serverName: sidecarName }),
+    },
+  };
+}
+
+/** The longest path that a Unix socket's address holds, in bytes. */
+const maxSocketPath = 107;
+
+/** Checks the sidecar's address: `host:port` or `unix:/path`. Throws UsageError. */
+export function sidecarAddress(text: string, flag: string): string {
+  if (!text.startsWith("unix:")) {
+    hostPort(text, flag);
+    return text;
+  }
+  const path = text.slice("unix:".length);
+  if (!path.startsWith("/")) {
+    throw new UsageError(
+      `${flag}: a Unix socket has an absolute path, such as unix:/run/umbra.sock, not "${text}"`,
+    );
+  }
+  if (Buffer.byteLength(path) > maxSocketPath) {
+    throw new UsageError(`${flag}: the path of a Unix socket has at most ${maxSocketPath} bytes`);
+  }
+  return text;
+}

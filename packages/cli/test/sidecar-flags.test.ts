@@ -1,0 +1,173 @@
+import { describe, expect, test } from "@jest/globals";
+import { type Io, main } from "@umbra/cli";
+import { parse } from "yaml";
+
+async function run(...args: readonly string[]) {
+  let stdout = "";
+  let stderr = "";
+  const io: Io = {
+    stdout: (text) => {
+      stdout += text;
+    },
+    stderr: (text) => {
+      stderr += text;
+    },
+    env: {},
+    isTerminal: false,
+    hasColour: false,
+    signal: new AbortController().signal,
+    readStdin: () => "",
+  };
+  const status = await main(["node", "umbra", ...args], io);
+  return { status, stdout, stderr };
+}
+
+interface Cluster {
+  readonly name: string;
+  readonly type: string;
+  readonly transport_socket?: { readonly typed_config: unknown };
+  readonly load_assignment: {
+    readonly endpoints: readonly [
+      { readonly lb_endpoints: readonly [{ readonly endpoint: { readonly address: unknown } }] },
+    ];
+  };
+}
+
+/** What `umbra render` makes of the flags: the two clusters that lead to the sidecar. */
+async function sidecarClusters(...flags: readonly string[]): Promise<readonly Cluster[]> {
+  const direct = ["--primary", "10.0.0.1:8000", "--shadow", "10.0.1.1:8000"];
+  const { stdout, stderr } = await run("render", ...direct, ...flags);
+  expect(stderr).toBe("");
+  const { static_resources } = parse(stdout) as {
+    static_resources: { clusters: readonly Cluster[] };
+  };
+  return static_resources.clusters.filter(({ name }) => name.startsWith("umbra-"));
+}
+
+function tlsOf({ transport_socket }: Cluster): unknown {
+  return transport_socket?.typed_config;
+}
+
+describe("where the sidecar is", () => {
+  test.each([
+    {
+      name: "an IP address",
+      sidecar: "10.0.0.9:9002",
+      type: "STATIC",
+      address: { socket_address: { address: "10.0.0.9", port_value: 9002 } },
+    },
+    {
+      name: "a DNS name",
+      sidecar: "umbra.svc:9002",
+      type: "STRICT_DNS",
+      address: { socket_address: { address: "umbra.svc", port_value: 9002 } },
+    },
+    {
+      name: "a Unix socket",
+      sidecar: "unix:/run/umbra.sock",
+      type: "STATIC",
+      address: { pipe: { path: "/run/umbra.sock" } },
+    },
+  ])(
+    "is $name, for picks and for observation, in plaintext",
+    async ({ sidecar, type, address }) => {
+      const clusters = await sidecarClusters("--sidecar", sidecar);
+      const seen = clusters.map(({ name, type, transport_socket, load_assignment }) => ({
+        ...{ name, type, transport_socket },
+        address: load_assignment.endpoints[0].lb_endpoints[0].endpoint.address,
+      }));
+      expect(seen).toEqual([
+        { name: "umbra-picker", type, transport_socket: undefined, address },
+        { name: "umbra-observer", type, transport_socket: undefined, address },
+      ]);
+    },
+  );
+});
+
+describe("TLS to the sidecar", () => {
+  const common = {
+    "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+  };
+  const base = { alpn_protocols: ["h2"], tls_params: { tls_minimum_protocol_version: "TLSv1_2" } };
+  const dns = (exact: string) => ({
+    match_typed_subject_alt_names: [{ san_type: "DNS", matcher: { exact } }],
+  });
+
+  test.each([
+    {
+      name: "encrypts alone without an authority",
+      flags: ["--sidecar-tls"],
+      want: { ...common, common_tls_context: base },
+    },
+    {
+      name: "asks for the host by name, and verifies that it is the one",
+      flags: ["--sidecar", "umbra.svc:9002", "--sidecar-ca", "/ca.pem"],
+      want: {
+        ...common,
+        sni: "umbra.svc",
+        common_tls_context: {
+          ...base,
+          validation_context: { trusted_ca: { filename: "/ca.pem" }, ...dns("umbra.svc") },
+        },
+      },
+    },
+    {
+      name: "verifies an IP address as such, which is no name to ask for",
+      flags: ["--sidecar", "[::1]:9002", "--sidecar-ca", "/ca.pem"],
+      want: {
+        ...common,
+        common_tls_context: {
+          ...base,
+          validation_context: {
+            trusted_ca: { filename: "/ca.pem" },
+            match_typed_subject_alt_names: [{ san_type: "IP_ADDRESS", matcher: { exact: "::1" } }],
+          },
+        },
+      },
+    },
+    {
+      name: "takes any certificate of the authority on a Unix socket, or the named one",
+      flags: ["--sidecar", "unix:/run/umbra.sock", "--sidecar-ca", "/ca.pem"],
+      want: {
+        ...common,
+        common_tls_context: {
+          ...base,
+          validation_context: { trusted_ca: { filename: "/ca.pem" } },
+        },
+      },
+    },
+    {
+      name: "shows a certificate of its own, and verifies the name that is given",
+      flags: [
+        ...["--sidecar", "unix:/run/umbra.sock", "--sidecar-ca", "/ca.pem"],
+        ...["--sidecar-cert", "/e.pem", "--sidecar-key", "/e.key", "--sidecar-name", "umbra"],
+      ],
+      want: {
+        ...common,
+        sni: "umbra",
+        common_tls_context: {
+          ...base,
+          tls_certificates: [
+            { certificate_chain: { filename: "/e.pem" }, private_key: { filename: "/e.key" } },
+          ],
+          validation_context: { trusted_ca: { filename: "/ca.pem" }, ...dns("umbra") },
+        },
+      },
+    },
+  ])("$name", async ({ flags, want }) => {
+    const clusters = await sidecarClusters(...flags);
+    expect(clusters.map(tlsOf)).toEqual([want, want]);
+  });
+});
+
+test.each([
+  { flags: ["--sidecar", "nowhere"], words: "--sidecar takes HOST:PORT" },
+  { flags: ["--sidecar", "unix:umbra.sock"], words: "a Unix socket has an absolute path" },
+  { flags: ["--sidecar", `unix:/${"x".repeat(107)}`], words: "at most 107 bytes" },
+  { flags: ["--sidecar-cert", "/e.pem"], words: "--sidecar-cert and --sidecar-key go together" },
+  { flags: ["--sidecar-name", "umbra"], words: "--sidecar-name needs --sidecar-ca" },
+])("refuses $flags", async ({ flags, words }) => {
+  const { status, stderr } = await run("render", "--primary", "10.0.0.1:8000", ...flags);
+  expect(status).toBe(2);
+  expect(stderr).toContain(words);
+});
