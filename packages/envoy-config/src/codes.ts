@@ -95,6 +95,18 @@ const codes = {
     meaning: "a pool's pick mode has a price, or is not the one that was asked for",
     remedy: "look at what the message says, and choose",
   },
+  UMB0220: {
+    meaning: "a filter can't be used here",
+    remedy: "remove the filter, or move it where the message says",
+  },
+  UMB0221: {
+    meaning: "filters of a rule exclude each other",
+    remedy: "keep one of them, or make two rules",
+  },
+  UMB0222: {
+    meaning: "timeouts contradict each other",
+    remedy: "make `backendRequest` as long as `request` or shorter",
+  },
   UMB0301: {
     meaning: "two routes claim the same requests",
     remedy: "change the match of one, or remove it",

@@ -53,6 +53,7 @@ export type { CheckPickerConfig } from "./resolve/picking.ts";
 export type { SourceFile } from "./resources/read-resources.ts";
 export type {
   Backend,
+  BackendFilters,
   HeaderEntry,
   HeaderModifier,
   Listener,
@@ -63,6 +64,7 @@ export type {
   Objective,
   PickMode,
   Pool,
+  Retry,
   Route,
   RouteAction,
   RouteMatch,

@@ -38,12 +38,18 @@ export interface VirtualHost {
 export interface Route {
   /** `<namespace>/<httproute>/<rule index>/<match index>`. */
   readonly name: string;
+  /** Name of the rule, where it has one. */
+  readonly rule?: string;
   readonly match: RouteMatch;
   readonly requestHeaders: HeaderModifier;
   readonly responseHeaders: HeaderModifier;
   readonly rewrite?: UrlRewrite;
   /** Whole request, in ms; 0 means no limit. */
   readonly timeoutMs: number;
+  /** One attempt at an endpoint, in ms; absent: no limit. */
+  readonly backendTimeoutMs?: number;
+  /** Absent: only what no endpoint has begun to work on is tried again. */
+  readonly retry?: Retry;
   readonly action: RouteAction;
   readonly mirrors: readonly Mirror[];
   /** How the route's requests are picked: the most demanding mode of its pools. Absent: `buffered`. */
@@ -55,6 +61,16 @@ export interface Route {
  * back only where it was changed. `duplex`: the body in pieces, all of which come back.
  */
 export type PickMode = "headers" | "buffered" | "duplex";
+
+/** What is tried again besides requests that no endpoint has begun to work on: GEP-1731. */
+export interface Retry {
+  /** Statuses of answers, sorted; connections that break off or time out are always among it. */
+  readonly codes: readonly number[];
+  /** Absent: 2. */
+  readonly attempts?: number;
+  /** From which the waits between attempts grow, in ms. */
+  readonly backoffMs?: number;
+}
 
 export interface RouteMatch {
   readonly path: { readonly kind: "exact" | "prefix" | "regex"; readonly value: string };
@@ -95,14 +111,28 @@ export type RouteAction =
       readonly kind: "redirect";
       readonly scheme?: string;
       readonly hostname?: string;
-      readonly port?: number;
+      /** Filled in: without one, that of the scheme, and without a scheme the listener's. */
+      readonly port: number;
       readonly path?: UrlRewrite["path"];
       readonly statusCode: number;
     };
 
+/** What is changed of the requests of one backend alone, after what the route changes. */
+export interface BackendFilters {
+  readonly requestHeaders: HeaderModifier;
+  readonly responseHeaders: HeaderModifier;
+  /** Takes the place of the Host header, also of the route's rewrite. */
+  readonly hostname?: string;
+}
+
 /** One weighted backend. A backend that could not be resolved answers 500 for its share. */
 export type Backend =
-  | { readonly kind: "pool"; readonly pool: string; readonly weight: number }
+  | {
+      readonly kind: "pool";
+      readonly pool: string;
+      readonly weight: number;
+      readonly filters?: BackendFilters;
+    }
   | {
       readonly kind: "invalid";
       readonly weight: number;

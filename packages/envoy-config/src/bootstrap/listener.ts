@@ -5,7 +5,7 @@ import { observe, pick, topologyHeaders } from "./ext-proc-filter.ts";
 import { localReplies } from "./local-reply.ts";
 import { reservedHeaderPrefixes } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
-import { virtualHost } from "./route.ts";
+import { mutationOrder, virtualHost } from "./route.ts";
 
 const hour = 3_600_000;
 
@@ -36,7 +36,8 @@ export function listener(
       route_config: {
         name,
         ignore_port_in_host_matching: true,
-        virtual_hosts: virtualHosts.map((host) => virtualHost(host, poolNames, options)),
+        ...mutationOrder(virtualHosts),
+        virtual_hosts: virtualHosts.map((host) => virtualHost(host, { port }, poolNames, options)),
       },
       local_reply_config: localReplies(),
       access_log: [accessLog("primary")],

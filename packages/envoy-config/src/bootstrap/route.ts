@@ -1,17 +1,17 @@
 import type {
   Backend,
-  HeaderModifier,
+  BackendFilters,
+  Listener,
   Mirror,
   Pool,
   Route,
-  RouteAction,
   RouteMatch,
-  UrlRewrite,
   ValueMatch,
   VirtualHost,
 } from "../topology.ts";
 import { duration, type EnvoyObject } from "./envoy-object.ts";
 import { routeStreams } from "./ext-proc-filter.ts";
+import { headerChanges, overwrite } from "./header-changes.ts";
 import {
   destinationHeader,
   laneClusterName,
@@ -22,25 +22,47 @@ import {
   unresolvedCluster,
 } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
+import { pathRewrite, withoutLastSlash } from "./path-rewrite.ts";
+import { type Entrance, redirect } from "./redirect.ts";
+import { requestTimeoutMs, retryPolicy } from "./retry-policy.ts";
 
 type Pools = ReadonlyMap<string, Pool>;
 
 /** A virtual host with its routes, in the topology's order of precedence. */
 export function virtualHost(
   { name, domains, routes }: VirtualHost,
+  { port }: Pick<Listener, "port">,
   pools: Pools,
   options: BootstrapOptions,
 ): EnvoyObject {
-  return { name, domains, routes: routes.map((each) => route(each, pools, options)) };
+  const entrance: Entrance = { scheme: "http", port, domains };
+  return { name, domains, routes: routes.map((each) => route(each, entrance, pools, options)) };
 }
 
-function route(from: Route, pools: Pools, options: BootstrapOptions): EnvoyObject {
+/** A backend's own changes come behind the route's, and so count where both change one header. */
+export function mutationOrder(virtualHosts: readonly VirtualHost[]): EnvoyObject {
+  const hasOwn = virtualHosts.some(({ routes }) =>
+    routes.some(
+      ({ action }) =>
+        action.kind === "forward" &&
+        action.backends.some((each) => each.kind === "pool" && each.filters !== undefined),
+    ),
+  );
+  return hasOwn ? { most_specific_header_mutations_wins: true } : {};
+}
+
+function route(
+  from: Route,
+  entrance: Entrance,
+  pools: Pools,
+  options: BootstrapOptions,
+): EnvoyObject {
   return {
     name: from.name,
     match: match(from.match),
-    ...headerModifiers(from.requestHeaders, "request"),
-    ...headerModifiers(from.responseHeaders, "response"),
-    ...action(from, pools, options),
+    ...headerChanges(from.requestHeaders, "request"),
+    ...headerChanges(from.responseHeaders, "response"),
+    ...action(from, entrance, pools, options),
   };
 }
 
@@ -64,7 +86,7 @@ function pathMatch({ kind, value }: RouteMatch["path"]): EnvoyObject {
       return { safe_regex: { regex: value } };
     case "prefix": {
       // `path_separated_prefix` matches whole segments, but Envoy refuses it for the root.
-      const prefix = value.replace(/\/+$/, "");
+      const prefix = withoutLastSlash(value);
       return prefix === "" ? { prefix: "/" } : { path_separated_prefix: prefix };
     }
   }
@@ -77,34 +99,14 @@ function valueMatch({ name, kind, value }: ValueMatch): EnvoyObject {
   };
 }
 
-function headerModifiers(
-  { set, add, remove }: HeaderModifier,
-  side: "request" | "response",
+function action(
+  from: Route,
+  entrance: Entrance,
+  pools: Pools,
+  options: BootstrapOptions,
 ): EnvoyObject {
-  const entries = [
-    ...set.map(({ name, value }) => ({
-      header: { key: name, value: literal(value) },
-      append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
-    })),
-    ...add.map(({ name, value }) => ({
-      header: { key: name, value: literal(value) },
-      append_action: "APPEND_IF_EXISTS_OR_ADD",
-    })),
-  ];
-  return {
-    ...(entries.length > 0 ? { [`${side}_headers_to_add`]: entries } : {}),
-    ...(remove.length > 0 ? { [`${side}_headers_to_remove`]: remove } : {}),
-  };
-}
-
-/** Envoy expands `%NAME%` in header values; a resource's value is meant as it stands. */
-function literal(value: string): string {
-  return value.replaceAll("%", "%%");
-}
-
-function action(from: Route, pools: Pools, options: BootstrapOptions): EnvoyObject {
   if (from.action.kind === "redirect") {
-    return { redirect: redirect(from.action) };
+    return { redirect: redirect(from.action, from.match, entrance) };
   }
   const backends = from.action.backends.filter(({ weight }) => weight > 0);
   const [only] = backends;
@@ -115,7 +117,7 @@ function action(from: Route, pools: Pools, options: BootstrapOptions): EnvoyObje
     (each) => each.kind === "invalid" || pools.get(each.pool)?.picker === "umbra",
   );
   const shared = sharedAction(from, isPicked, options);
-  if (backends.length === 1) {
+  if (backends.length === 1 && filtersOf(only) === undefined) {
     return {
       route: { cluster: backendCluster(only), ...shared },
       typed_per_filter_config: streams(only, from, pools, options),
@@ -124,9 +126,24 @@ function action(from: Route, pools: Pools, options: BootstrapOptions): EnvoyObje
   const weighted = backends.map((backend) => ({
     name: backendCluster(backend),
     weight: backend.weight,
+    ...ownChanges(filtersOf(backend)),
     typed_per_filter_config: streams(backend, from, pools, options),
   }));
   return { route: { weighted_clusters: { clusters: weighted }, ...shared } };
+}
+
+function filtersOf(backend: Backend): BackendFilters | undefined {
+  return backend.kind === "pool" ? backend.filters : undefined;
+}
+
+function ownChanges(filters: BackendFilters | undefined): EnvoyObject {
+  if (filters === undefined) return {};
+  const { requestHeaders, responseHeaders, hostname } = filters;
+  return {
+    ...headerChanges(requestHeaders, "request"),
+    ...headerChanges(responseHeaders, "response"),
+    ...(hostname === undefined ? {} : { host_rewrite_literal: hostname }),
+  };
 }
 
 function backendCluster(backend: Backend): string {
@@ -154,25 +171,17 @@ function streams(
   );
 }
 
-function sharedAction(
-  { rewrite, timeoutMs, mirrors }: Route,
-  isPicked: boolean,
-  options: BootstrapOptions,
-) {
+function sharedAction(from: Route, isPicked: boolean, options: BootstrapOptions): EnvoyObject {
+  const { mirrors } = from;
   const policies = mirrors
     .filter(isRendered)
     .map((mirror) => mirrorPolicy(mirror, mirrors, isPicked, options));
   return {
-    timeout: duration(timeoutMs),
+    timeout: duration(requestTimeoutMs(from)),
     // Between two bytes of an answer: a long prefill sends nothing for minutes.
     idle_timeout: duration(3_600_000),
-    retry_policy: {
-      // Only what no model server has begun to work on; each attempt takes the pick's next endpoint.
-      retry_on: "connect-failure,refused-stream,reset-before-request",
-      num_retries: 2,
-      host_selection_retry_max_attempts: 3,
-    },
-    ...rewriteAction(rewrite),
+    retry_policy: retryPolicy(from),
+    ...rewriteAction(from),
     ...(policies.length > 0 ? { request_mirror_policies: policies } : {}),
   };
 }
@@ -204,7 +213,7 @@ function mirrorPolicy(
       { remove: destinationHeader },
       ...(isSampled ? all.map((mirror) => ({ remove: mirrorToHeader(mirror.name) })) : []),
       ...rewrittenHeaders(policy),
-      overwrite(mirrorHeader, name),
+      { append: overwrite(mirrorHeader, name) },
     ],
   };
 }
@@ -216,59 +225,15 @@ function rewrittenHeaders(policy: Mirror["policy"]): readonly EnvoyObject[] {
     ...remove.map((name) => ({ remove: name })),
     // The copy's answer is read here, and nowhere else.
     { remove: "accept-encoding" },
-    ...set.map(({ name, value }) => overwrite(name, value)),
+    ...set.map(({ name, value }) => ({ append: overwrite(name, value) })),
   ];
 }
 
-function overwrite(key: string, value: string): EnvoyObject {
-  return {
-    append: {
-      header: { key, value: literal(value) },
-      append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
-    },
-  };
-}
-
-function rewriteAction(rewrite: UrlRewrite | undefined): EnvoyObject {
+function rewriteAction({ rewrite, match }: Route): EnvoyObject {
   if (rewrite === undefined) return {};
   const { hostname, path } = rewrite;
   return {
     ...(hostname === undefined ? {} : { host_rewrite_literal: hostname }),
-    ...(path === undefined ? {} : pathRewrite(path)),
+    ...(path === undefined ? {} : pathRewrite(path, match)),
   };
 }
-
-function pathRewrite({ kind, value }: NonNullable<UrlRewrite["path"]>): EnvoyObject {
-  if (kind === "replaceFullPath") {
-    return {
-      regex_rewrite: {
-        pattern: { regex: "^/[^?]*" },
-        substitution: value.replaceAll("\\", "\\\\"),
-      },
-    };
-  }
-  return { prefix_rewrite: value === "" ? "/" : value };
-}
-
-function redirect(action: Extract<RouteAction, { kind: "redirect" }>): EnvoyObject {
-  const { scheme, hostname, port, path, statusCode } = action;
-  return {
-    ...(scheme === undefined ? {} : { scheme_redirect: scheme }),
-    ...(hostname === undefined ? {} : { host_redirect: hostname }),
-    ...(port === undefined ? {} : { port_redirect: port }),
-    ...(path === undefined
-      ? {}
-      : path.kind === "replaceFullPath"
-        ? { path_redirect: path.value }
-        : { prefix_rewrite: path.value === "" ? "/" : path.value }),
-    response_code: redirectCodes.get(statusCode) ?? "FOUND",
-  };
-}
-
-const redirectCodes: ReadonlyMap<number, string> = new Map([
-  [301, "MOVED_PERMANENTLY"],
-  [302, "FOUND"],
-  [303, "SEE_OTHER"],
-  [307, "TEMPORARY_REDIRECT"],
-  [308, "PERMANENT_REDIRECT"],
-]);

@@ -7,7 +7,12 @@ const shortTimeoutMs = 30_000;
 /** Rules that answer nobody, or not for long enough. */
 export function lintRules({ resources }: LintInput, report: Report): void {
   for (const { name, rules } of resources.routes) {
-    for (const { place, backends, redirect, timeoutMs } of rules) {
+    for (const { place, backends, redirect, retry, ...limits } of rules) {
+      // With retries an attempt has its limit only until its answer begins.
+      const timeoutMs =
+        retry === undefined && limits.backendTimeoutMs > 0
+          ? limits.backendTimeoutMs
+          : limits.timeoutMs;
       const weight = backends.reduce((sum, backend) => sum + backend.weight, 0);
       if (redirect === undefined && weight === 0) {
         const why = backends.length === 0 ? "has no backendRefs" : "has only backends of weight 0";

@@ -7,7 +7,7 @@ import { bySpecificity, intersectHostnames } from "./hostnames.ts";
 import { createPolicyResolver } from "./policies.ts";
 import { compare, type PoolResolver } from "./pools.ts";
 import { byPrecedence, type RankedRoute } from "./precedence.ts";
-import { resolveRoutes } from "./routes.ts";
+import { onListener, resolveRoutes } from "./routes.ts";
 
 export interface ListenerOptions {
   /** Ports by listener name. */
@@ -45,10 +45,11 @@ export function resolveListeners(
     const ranked = resolveRoutes(route, { pools, policies }, report);
     let isReached = false;
     for (const attachment of attached) {
+      const own = ranked.map((each) => onListener(each, attachment.listener.port));
       for (const hostname of intersectHostnames(attachment.listener.hostname, route.hostnames)) {
         isReached = true;
         const byHost = hosts.get(attachment);
-        byHost?.set(hostname, [...(byHost.get(hostname) ?? []), ...ranked]);
+        byHost?.set(hostname, [...(byHost.get(hostname) ?? []), ...own]);
       }
     }
     if (isReached) continue;

@@ -9,6 +9,8 @@ export interface RankedRoute {
   readonly owner: string;
   /** Rule and match, in the order of the file. */
   readonly order: number;
+  /** A redirect goes to the port of the listener that it came in by. */
+  readonly keepsPort: boolean;
 }
 
 /**

@@ -21,22 +21,36 @@ export function resolveRoutes(
   let order = 0;
   return from.rules.flatMap((rule, ruleIndex) => {
     const prefix = `${owner}/${ruleIndex}`;
-    const mirrors = resolveMirrors(rule, prefix, from, { pools, policies }, report);
+    const mirrors =
+      rule.redirect === undefined
+        ? resolveMirrors(rule, prefix, from, { pools, policies }, report)
+        : [];
     const action = resolveAction(rule, from, pools, report);
     return rule.matches.map((match, matchIndex): RankedRoute => {
       const route: Route = {
         name: `${prefix}/${matchIndex}`,
+        ...(rule.name === undefined ? {} : { rule: rule.name }),
         match,
         requestHeaders: rule.requestHeaders,
         responseHeaders: rule.responseHeaders,
         ...(rule.rewrite === undefined ? {} : { rewrite: rule.rewrite }),
         timeoutMs: rule.timeoutMs,
+        ...(rule.backendTimeoutMs === 0 ? {} : { backendTimeoutMs: rule.backendTimeoutMs }),
+        ...(rule.retry === undefined ? {} : { retry: rule.retry }),
         action,
         mirrors,
       };
-      return { route, createdAt: from.createdAt, owner, order: order++ };
+      const keepsPort = rule.redirect?.port === undefined && rule.redirect?.scheme === undefined;
+      return { route, createdAt: from.createdAt, owner, order: order++, keepsPort };
     });
   });
+}
+
+/** The route as a listener has it: a redirect that names neither scheme nor port keeps the listener's. */
+export function onListener(ranked: RankedRoute, port: number): RankedRoute {
+  const { route, keepsPort } = ranked;
+  if (route.action.kind !== "redirect" || !keepsPort) return ranked;
+  return { ...ranked, route: { ...route, action: { ...route.action, port } } };
 }
 
 function resolveMirrors(
@@ -78,14 +92,17 @@ function resolveAction(
       kind: "redirect",
       ...(scheme === undefined ? {} : { scheme }),
       ...(hostname === undefined ? {} : { hostname }),
-      ...(port === undefined ? {} : { port }),
+      port: port ?? (scheme === "https" ? 443 : 80),
       ...(path === undefined ? {} : { path }),
       statusCode,
     };
   }
   const backends = rule.backends.map((ref): Backend => {
     const pool = pools.resolve(ref, route.namespace);
-    if (pool.kind !== "unresolved") return { kind: "pool", pool: pool.name, weight: ref.weight };
+    if (pool.kind !== "unresolved") {
+      const filters = ref.filters === undefined ? {} : { filters: ref.filters };
+      return { kind: "pool", pool: pool.name, weight: ref.weight, ...filters };
+    }
     const { reason, message } = pool;
     report("warning", "UMB0203", ref.place, `its share of requests gets 500: ${message}`, {
       condition: refsNotResolved({ kind: "HTTPRoute", ...route }, reason),

@@ -1,24 +1,29 @@
-import type { HeaderModifier, RouteMatch, UrlRewrite, ValueMatch } from "../topology.ts";
+import { notAccepted } from "../conditions.ts";
+import type { ResourceName } from "../diagnostic.ts";
+import type { RouteMatch, ValueMatch } from "../topology.ts";
+import { readBackendRef } from "./backend-ref.ts";
 import { durationMs } from "./duration.ts";
+import { readHostnames } from "./hostname.ts";
 import type { Reader } from "./reader.ts";
-import type {
-  BackendRef,
-  HttpRoute,
-  Meta,
-  MirrorFilter,
-  ParentRef,
-  RedirectFilter,
-  RouteRule,
-} from "./resources.ts";
+import type { HttpRoute, Meta, ParentRef, RouteRule } from "./resources.ts";
+import { readRetry } from "./retry.ts";
+import {
+  type Filters,
+  incompatible,
+  readBackendFilters,
+  readRuleFilters,
+} from "./route-filters.ts";
 
 const million = 1_000_000;
 
+/** `namespace` and `name` of the whole resource, its kind, its rules. */
 export function readHttpRoute(meta: Meta, spec: Reader): HttpRoute {
+  const owner = { kind: "HTTPRoute", namespace: meta.namespace, name: meta.name };
   const route = {
     ...meta,
     parents: spec.maps("parentRefs").flatMap((ref) => parentRef(ref, meta.namespace)),
-    hostnames: spec.strings("hostnames").map((name) => name.toLowerCase()),
-    rules: spec.maps("rules").map(readRule),
+    hostnames: readHostnames(spec, "hostnames"),
+    rules: readRules(spec, owner),
   };
   spec.warnUnknown("useDefaultGateways");
   return route;
@@ -36,48 +41,87 @@ function parentRef(ref: Reader, namespace: string): readonly ParentRef[] {
   return name === undefined || !isGateway ? [] : [{ name, ...parent }];
 }
 
-interface Filters {
-  requestHeaders: HeaderModifier;
-  responseHeaders: HeaderModifier;
-  rewrite: UrlRewrite | undefined;
-  redirect: RedirectFilter | undefined;
-  mirrors: MirrorFilter[];
+function readRules(spec: Reader, route: ResourceName): readonly RouteRule[] {
+  const names = new Set<string>();
+  return spec.maps("rules").map((each) => {
+    const rule = readRule(each, route);
+    if (rule.name !== undefined && names.has(rule.name)) {
+      each.report("error", "UMB0104", "another rule of the route has this name", "name");
+    }
+    if (rule.name !== undefined) names.add(rule.name);
+    return rule;
+  });
 }
 
-function readRule(rule: Reader): RouteRule {
-  const filters = readFilters(rule);
+function readRule(rule: Reader, route: ResourceName): RouteRule {
+  const filters = readRuleFilters(rule, route);
   const given = rule.maps("matches");
   const matches = given.map(readMatch);
   const place = rule.place();
-  const timeouts = rule.map("timeouts");
+  const timeouts = readTimeouts(rule.map("timeouts"), route);
   const backends = rule.maps("backendRefs").flatMap((ref) => {
     const weight = ref.integer("weight", 0, million) ?? 1;
-    if (ref.maps("filters").length > 0) {
-      ref.report(
-        "warning",
-        "UMB0208",
-        "filters of a single backend are not supported: they are left out",
-        "filters",
-      );
-    }
-    const backend = backendRef(ref);
-    return backend === undefined ? [] : [{ ...backend, weight }];
+    const own = readBackendFilters(ref, route);
+    const backend = readBackendRef(ref);
+    return backend === undefined
+      ? []
+      : [{ ...backend, weight, ...(own === undefined ? {} : { filters: own }) }];
   });
-  for (const key of ["retry", "sessionPersistence"]) {
-    if (rule.has(key))
-      rule.report("warning", "UMB0208", `\`${key}\` is not supported: it is left out`, key);
+  const retry = rule.map("retry");
+  if (rule.has("sessionPersistence")) {
+    rule.report(
+      "warning",
+      "UMB0208",
+      "`sessionPersistence` is not supported: it is left out",
+      "sessionPersistence",
+    );
   }
   const name = rule.string("name");
   rule.warnUnknown();
-  return {
+  const read = {
     place,
     name,
     matches: matches.length > 0 ? matches : [anyPath],
     matchPlaces: given.length > 0 ? given.map((match) => match.place()) : [place],
     ...filters,
     backends,
-    timeoutMs: timeouts === undefined ? 0 : timeoutMs(timeouts),
+    ...timeouts,
+    ...(retry === undefined ? {} : { retry: readRetry(retry) }),
   };
+  checkTogether(read, rule, route);
+  return read;
+}
+
+/** What a rule may not have together, beside filters of two types. */
+function checkTogether(
+  {
+    redirect,
+    rewrite,
+    mirrors,
+    backends,
+    matches,
+  }: Filters & Pick<RouteRule, "backends" | "matches">,
+  rule: Reader,
+  route: ResourceName,
+): void {
+  if (redirect !== undefined && backends.length > 0) {
+    const message = "a rule that redirects has no backend: remove one of the two";
+    incompatible(rule, route, message, "backendRefs");
+  }
+  if (redirect !== undefined && mirrors.length > 0) {
+    const message = "a request that is redirected is mirrored to nobody";
+    incompatible(rule, route, message, "filters", "warning");
+  }
+  const path = redirect?.path ?? rewrite?.path;
+  if (path?.kind !== "replacePrefixMatch") return;
+  if (matches.some((match) => match.path.kind !== "prefix")) {
+    const message = "`replacePrefixMatch` needs matches of type PathPrefix alone";
+    incompatible(rule, route, message, "filters");
+  } else if (matches.length > 1) {
+    const message =
+      "a Kubernetes API server takes `replacePrefixMatch` in rules with one match alone";
+    incompatible(rule, route, message, "filters", "warning");
+  }
 }
 
 const anyPath: RouteMatch = {
@@ -87,10 +131,20 @@ const anyPath: RouteMatch = {
 };
 
 /** 0 means no limit. */
-function timeoutMs(timeouts: Reader): number {
-  const request = durationMs(timeouts, "request") ?? 0;
-  timeouts.warnUnknown("backendRequest");
-  return request;
+function readTimeouts(
+  timeouts: Reader | undefined,
+  route: ResourceName,
+): Pick<RouteRule, "timeoutMs" | "backendTimeoutMs"> {
+  const timeoutMs = timeouts === undefined ? 0 : (durationMs(timeouts, "request") ?? 0);
+  const backendTimeoutMs =
+    timeouts === undefined ? 0 : (durationMs(timeouts, "backendRequest") ?? 0);
+  timeouts?.warnUnknown();
+  if (timeoutMs > 0 && backendTimeoutMs > timeoutMs) {
+    const condition = notAccepted(route, "UnsupportedValue");
+    const message = "`backendRequest` is longer than `request`, of which it is a part";
+    timeouts?.report("error", "UMB0222", message, "backendRequest", { condition });
+  }
+  return { timeoutMs, backendTimeoutMs };
 }
 
 const pathKinds = { Exact: "exact", PathPrefix: "prefix", RegularExpression: "regex" } as const;
@@ -131,138 +185,4 @@ function valueMatch(match: Reader, isHeader: boolean): readonly ValueMatch[] {
   const isRegex = match.oneOf("type", ["Exact", "RegularExpression"]) === "RegularExpression";
   if (name === undefined) return [];
   return [{ name: isHeader ? name.toLowerCase() : name, kind: isRegex ? "regex" : "exact", value }];
-}
-
-const noModifier: HeaderModifier = { set: [], add: [], remove: [] };
-
-function readFilters(rule: Reader): Filters {
-  const filters: Filters = {
-    requestHeaders: noModifier,
-    responseHeaders: noModifier,
-    rewrite: undefined,
-    redirect: undefined,
-    mirrors: [],
-  };
-  for (const filter of rule.maps("filters")) {
-    switch (filter.required("type")) {
-      case "RequestHeaderModifier":
-        filters.requestHeaders = headerModifier(filter.map("requestHeaderModifier"));
-        break;
-      case "ResponseHeaderModifier":
-        filters.responseHeaders = headerModifier(filter.map("responseHeaderModifier"));
-        break;
-      case "URLRewrite":
-        filters.rewrite = urlRewrite(filter.map("urlRewrite"));
-        break;
-      case "RequestRedirect":
-        filters.redirect = redirect(filter.map("requestRedirect"));
-        break;
-      case "RequestMirror": {
-        const mirror = filter.map("requestMirror");
-        const read = mirror === undefined ? undefined : mirrorFilter(mirror);
-        if (read !== undefined) filters.mirrors.push(read);
-        break;
-      }
-      case undefined:
-        break;
-      default:
-        filter.report(
-          "error",
-          "UMB0208",
-          "this filter type is not supported: remove the filter",
-          "type",
-        );
-    }
-  }
-  return filters;
-}
-
-function headerModifier(from: Reader | undefined): HeaderModifier {
-  if (from === undefined) return noModifier;
-  const entries = (key: string) =>
-    from.maps(key).flatMap((entry) => {
-      const name = entry.required("name");
-      return name === undefined
-        ? []
-        : [{ name: name.toLowerCase(), value: entry.string("value") ?? "" }];
-    });
-  return {
-    set: entries("set"),
-    add: entries("add"),
-    remove: from.strings("remove").map((name) => name.toLowerCase()),
-  };
-}
-
-function urlRewrite(from: Reader | undefined): UrlRewrite | undefined {
-  if (from === undefined) return undefined;
-  const hostname = from.string("hostname");
-  const path = pathModifier(from.map("path"));
-  return {
-    ...(hostname === undefined ? {} : { hostname }),
-    ...(path === undefined ? {} : { path }),
-  };
-}
-
-function pathModifier(from: Reader | undefined): UrlRewrite["path"] {
-  const type = from?.oneOf("type", ["ReplaceFullPath", "ReplacePrefixMatch"]);
-  if (from === undefined || type === undefined) return undefined;
-  return type === "ReplaceFullPath"
-    ? { kind: "replaceFullPath", value: from.string("replaceFullPath") ?? "/" }
-    : { kind: "replacePrefixMatch", value: from.string("replacePrefixMatch") ?? "/" };
-}
-
-function redirect(from: Reader | undefined): RedirectFilter | undefined {
-  if (from === undefined) return undefined;
-  return {
-    scheme: from.oneOf("scheme", ["http", "https"]),
-    hostname: from.string("hostname"),
-    port: from.integer("port", 1, 65_535),
-    path: pathModifier(from.map("path")),
-    statusCode: from.integer("statusCode", 301, 308) ?? 302,
-  };
-}
-
-function mirrorFilter(mirror: Reader): MirrorFilter | undefined {
-  const percent = mirror.integer("percent", 0, 100);
-  const fraction = mirror.map("fraction");
-  const ref = mirror.map("backendRef");
-  if (ref === undefined) mirror.report("error", "UMB0103", "`backendRef` is missing");
-  if (percent !== undefined && fraction !== undefined) {
-    mirror.report("error", "UMB0104", "give either `percent` or `fraction`", "fraction");
-  }
-  const backend = ref === undefined ? undefined : backendRef(ref);
-  const share = fraction === undefined ? (percent ?? 100) / 100 : fractionOf(fraction);
-  mirror.warnUnknown();
-  return backend === undefined ? undefined : { backend, perMillion: Math.round(share * million) };
-}
-
-function fractionOf(fraction: Reader): number {
-  const numerator = fraction.integer("numerator", 0, 2 ** 31 - 1) ?? 0;
-  const denominator = fraction.integer("denominator", 1, 2 ** 31 - 1) ?? 100;
-  if (numerator <= denominator) return numerator / denominator;
-  fraction.report(
-    "error",
-    "UMB0104",
-    "`numerator` must not be larger than `denominator`",
-    "numerator",
-  );
-  return 0;
-}
-
-function backendRef(ref: Reader): BackendRef | undefined {
-  const name = ref.required("name");
-  const kind = ref.string("kind") ?? "Service";
-  const port = ref.integer("port", 1, 65_535);
-  if (kind === "Service" && port === undefined && !ref.has("port")) {
-    ref.report("error", "UMB0103", "`port` is missing: a Service is referred to by port");
-  }
-  const backend = {
-    group: ref.string("group") ?? "",
-    kind,
-    namespace: ref.string("namespace"),
-    port,
-    place: ref.place("name"),
-  };
-  ref.warnUnknown("weight", "filters");
-  return name === undefined ? undefined : { name, ...backend };
 }

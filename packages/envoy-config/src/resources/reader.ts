@@ -180,6 +180,17 @@ export class Reader {
     });
   }
 
+  /** The whole numbers of a list, each from `min` to `max`. */
+  integers(key: string, min: number, max: number): readonly number[] {
+    return this.#items(key).flatMap((item) => {
+      const value = isScalar(item) ? item.value : undefined;
+      if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max)
+        return value;
+      this.#wrong(key, `a list of whole numbers from ${min} to ${max}`, unquoted(value));
+      return [];
+    });
+  }
+
   /** All fields that are scalars, as text. With `isText` (labels, annotations) they may have several lines. */
   texts(
     key: string,

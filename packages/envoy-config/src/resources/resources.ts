@@ -1,5 +1,12 @@
 import type { MirrorPolicy } from "../mirror-policy.ts";
-import type { HeaderModifier, ModelRewrite, RouteMatch, UrlRewrite } from "../topology.ts";
+import type {
+  BackendFilters,
+  HeaderModifier,
+  ModelRewrite,
+  Retry,
+  RouteMatch,
+  UrlRewrite,
+} from "../topology.ts";
 import type { Place } from "./reader.ts";
 
 /** What every resource has. */
@@ -49,8 +56,17 @@ export interface RouteRule {
   readonly rewrite: UrlRewrite | undefined;
   readonly redirect: RedirectFilter | undefined;
   readonly mirrors: readonly MirrorFilter[];
-  readonly backends: readonly (BackendRef & { readonly weight: number })[];
+  readonly backends: readonly RuleBackend[];
+  /** 0: no limit. */
   readonly timeoutMs: number;
+  /** Of one attempt; 0: no limit. */
+  readonly backendTimeoutMs: number;
+  readonly retry?: Retry;
+}
+
+export interface RuleBackend extends BackendRef {
+  readonly weight: number;
+  readonly filters?: BackendFilters;
 }
 
 export interface RedirectFilter {

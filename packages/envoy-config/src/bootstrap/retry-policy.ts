@@ -1,0 +1,44 @@
+import type { Route } from "../topology.ts";
+import { duration, type EnvoyObject, extension } from "./envoy-object.ts";
+
+/** What no model server has begun to work on. */
+const untouched = "connect-failure,refused-stream,reset-before-request";
+
+/** Each attempt takes the pick's next endpoint; behind the last of them Envoy balances. */
+export function retryPolicy({ retry, backendTimeoutMs }: Route): EnvoyObject {
+  const perTry =
+    backendTimeoutMs === undefined ? {} : { per_try_timeout: duration(backendTimeoutMs) };
+  const attempts = { num_retries: retry?.attempts ?? 2, host_selection_retry_max_attempts: 3 };
+  if (retry === undefined) return { retry_on: untouched, ...attempts, ...perTry };
+  const { codes, backoffMs } = retry;
+  return {
+    // `reset` is also what an attempt that took too long ends with.
+    retry_on: `${untouched},reset${codes.length > 0 ? ",retriable-status-codes" : ""}`,
+    ...(codes.length > 0 ? { retriable_status_codes: codes } : {}),
+    ...attempts,
+    retry_host_predicate: [notTheSameHost],
+    ...perTry,
+    ...(backoffMs === undefined
+      ? {}
+      : {
+          retry_back_off: {
+            base_interval: duration(backoffMs),
+            max_interval: duration(10 * backoffMs),
+          },
+        }),
+  };
+}
+
+/**
+ * Of the whole request, in ms. Envoy ends an attempt at its own limit only until its answer begins, so without
+ * retries that limit is the request's as well.
+ */
+export function requestTimeoutMs({ retry, timeoutMs, backendTimeoutMs = 0 }: Route): number {
+  if (retry !== undefined || backendTimeoutMs === 0) return timeoutMs;
+  return timeoutMs === 0 ? backendTimeoutMs : Math.min(timeoutMs, backendTimeoutMs);
+}
+
+const notTheSameHost: EnvoyObject = extension(
+  "envoy.retry_host_predicates.previous_hosts",
+  "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+);

@@ -1,0 +1,36 @@
+import type { Reader } from "./reader.ts";
+
+const label = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?";
+const precise = new RegExp(`^${label}(?:\\.${label})*$`);
+
+/** Reads a hostname, in lower case; with `isPrecise` it may not be a wildcard. Undefined, and reported, where it is none. */
+export function readHostname(
+  from: Reader,
+  key: string,
+  { isPrecise = false }: { readonly isPrecise?: boolean } = {},
+): string | undefined {
+  const given = from.string(key);
+  if (given === undefined || given === "") return undefined;
+  return checkedHostname(from, given, key, isPrecise);
+}
+
+/** Reads a list of hostnames. */
+export function readHostnames(from: Reader, key: string): readonly string[] {
+  return from.strings(key).flatMap((name) => checkedHostname(from, name, key, false) ?? []);
+}
+
+function checkedHostname(
+  at: Reader,
+  given: string,
+  key: string,
+  isPrecise: boolean,
+): string | undefined {
+  const name = given.toLowerCase();
+  const bare = !isPrecise && name.startsWith("*.") ? name.slice(2) : name;
+  if (name.length <= 253 && precise.test(bare) && !/^[\d.]+$/.test(bare)) return name;
+  const wanted = isPrecise
+    ? "a hostname such as chat.example.com"
+    : "a hostname such as chat.example.com or *.example.com";
+  at.report("error", "UMB0104", `\`${given.slice(0, 64)}\` is not ${wanted}`, key);
+  return undefined;
+}
