@@ -53,8 +53,8 @@ export function withPickModes(
       tell(
         "warning",
         pool,
-        `pool "${pool.name}" is FailOpen and picked \`duplex\`: when the picker dies Envoy fails requests with a body all the same and cuts running answers, and when it hangs Envoy waits without a limit`,
-        "take `buffered`, in which FailOpen and the time limit hold",
+        `pool "${pool.name}" is FailOpen and picked \`duplex\`: requests with a body that are under way when the picker dies or hangs fail all the same, running answers too`,
+        "take `buffered`, in which FailOpen and the pick's time limit hold",
       );
     }
     return mode;
