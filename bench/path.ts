@@ -1,235 +1,228 @@
-// The whole path through a real Envoy: no ext_proc, pick, with what is evaluated observed, and mirrored. In turns within
-// one run; what counts is the ratio. `npm run bench:path [-- seconds-per-cell]`
+// The whole path through a real Envoy: what each pick mode adds to a request that no picker sees, Umbra's sidecar beside a
+// bare grpc-js server that decides nothing. All in one run, in turns. `npm run bench:path -- --help`
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { directTopology, readTopology, renderBootstrap, type Topology } from "@umbra/envoy-config";
-import { Agent, request } from "undici";
+import { parseArgs } from "node:util";
 import { freePorts } from "../e2e/harness/ports.ts";
-import { startProcess, startUmbra } from "../e2e/harness/processes.ts";
-import { policyScenario } from "../e2e/harness/resources.ts";
-import { until } from "../e2e/harness/until.ts";
-import { median } from "./harness/child.ts";
+import { median, startServer } from "./harness/child.ts";
+import { closedLoop, type LoadResult, postRequest } from "./harness/http1-load.ts";
+import { type Case, casesOf, gatewaysOf } from "./harness/path-cases.ts";
+import { cpuMsOf } from "./harness/process-usage.ts";
+import { startEnvoy } from "./harness/start-envoy.ts";
 
-const seconds = Number(process.argv[2] ?? 2);
-const rounds = 3;
-const envoy =
-  process.env.ENVOY_BIN ?? new URL("../.cache/envoy/1.40.0/envoy", import.meta.url).pathname;
+const help = `npm run bench:path -- [options]
+
+  --cases LIST       of what is printed below; all of them when absent, but for mirroring
+  --bodies LIST      bytes of prompt; 1024,16384,262144 when absent
+  --connections LIST of HTTP/1.1, each with one request at a time; 1,16,64 when absent
+  --seconds N        for each cell and case; 0.7 when absent
+  --rounds N         medians of so many; 5 when absent
+  --transport NAME   http2 or grpc-js: what Umbra speaks gRPC with
+  --mirroring        adds what is observed, and what is mirrored
+  --peer HOST:PORT   another picker, asked in FULL_DUPLEX_STREAMED in the same run; plaintext HTTP/2
+  --peer-buffered    and in BUFFERED too
+  --peer-pid PID     whose CPU time is then read from /proc
+  --servers LIST     ip:port,… where the bench's own model servers listen, for a peer that is told them; free ports when absent
+`;
+const { values: flags } = parseArgs({
+  options: {
+    cases: { type: "string" },
+    bodies: { type: "string", default: "1024,16384,262144" },
+    connections: { type: "string", default: "1,16,64" },
+    seconds: { type: "string", default: "0.7" },
+    rounds: { type: "string", default: "5" },
+    transport: { type: "string", default: "http2" },
+    mirroring: { type: "boolean", default: false },
+    peer: { type: "string" },
+    "peer-buffered": { type: "boolean", default: false },
+    "peer-pid": { type: "string" },
+    servers: { type: "string" },
+    help: { type: "boolean", default: false },
+  },
+});
+if (flags.help) {
+  process.stdout.write(help);
+  process.exit(0);
+}
+const numbers = (list: string) => list.split(",").map(Number);
+const seconds = Number(flags.seconds);
+const rounds = Number(flags.rounds);
+
+interface Counts {
+  readonly requests: number;
+  readonly unpicked: number;
+}
+
+interface Cell extends LoadResult {
+  readonly envoyCpuPer1000: number;
+  /** NaN where there is no picker, or its process is not known. */
+  readonly pickerCpuPer1000: number;
+  readonly unpicked: number;
+}
+
 const folder = mkdtempSync(join(tmpdir(), "umbra-bench-"));
-const simulated = [
-  "simulate",
-  "--replicas",
-  "2",
-  "--time-scale",
-  "0",
-  "-o",
-  "json",
-  "--port",
-  "0",
-  "--",
-  "--model",
-  "m",
-  "--max-model-len",
-  "1000000",
-  "--num-gpu-blocks-override",
-  "1000000",
-];
-const running = [startUmbra(...simulated), startUmbra(...simulated)];
-const [primary = [], shadow = []] = await Promise.all(
-  running.map(async ({ output }) => {
-    await until("the servers listen", () => output().includes("endpoints"));
-    const line =
-      output()
-        .split("\n")
-        .find((each) => each.startsWith("{")) ?? "{}";
-    return (JSON.parse(line) as { endpoints: string[] }).endpoints;
-  }),
-);
+const listen = async (count: number) => (await freePorts(count)).map((port) => `127.0.0.1:${port}`);
+const primary = flags.servers?.split(",") ?? (await listen(16));
+const shadow = flags.mirroring ? await listen(16) : [];
+const stub = await startServer("model-stub", primary.join(","));
+const shadowStub =
+  shadow.length === 0 ? undefined : await startServer("model-stub", shadow.join(","));
 
-interface Case {
-  readonly name: string;
-  readonly picker: "umbra" | "none";
-  /** Spec of a ShadowPolicy; without one there is no mirror. */
-  readonly policy?: string;
+const cases = casesOf({
+  ...{ primary, shadow, hasPeer: flags.peer !== undefined },
+  isPeerBuffered: flags["peer-buffered"],
+}).filter(({ name, isBase }) => isBase || (flags.cases?.split(",") ?? [name]).includes(name));
+const envoys = new Map<string, { readonly pid: number; readonly port: number }>();
+const pickers = new Map<string, number | undefined>();
+const stops: (() => Promise<void>)[] = [];
+for (const { picker, topology } of gatewaysOf(cases, { primary, shadow })) {
+  const file = join(folder, `${picker}.json`);
+  writeFileSync(file, JSON.stringify(topology));
+  const sidecar = await startPicker(picker, file);
+  const envoy = await startEnvoy({ topology, sidecar, folder, name: picker });
+  envoys.set(picker, envoy);
+  stops.push(envoy.stop);
 }
 
-// With the budget of a real evaluation mirroring would end in the middle of the run.
-const budget = "  budget: {maxInFlight: 1024, maxRequests: 1000000000, maxBodyBytes: 33554432}";
-const cases: readonly Case[] = [
-  { name: "no ext_proc", picker: "none" },
-  { name: "pick", picker: "umbra" },
-  {
-    name: "pick, none evaluated",
-    picker: "umbra",
-    policy: `${budget}\n  sampling: {percent: 0}\n  evaluation: {observeUnmirrored: 0}`,
-  },
-  {
-    name: "pick + observe",
-    picker: "umbra",
-    policy: `${budget}\n  sampling: {percent: 0}\n  evaluation: {observeUnmirrored: 100}`,
-  },
-  { name: "pick + observe + mirror", picker: "umbra", policy: budget },
-];
-
-const origins = new Map<string, string>();
-for (const { name, picker, policy } of cases) {
-  const [port = 0, grpc, admin, envoyAdmin] = await freePorts(4);
-  const resources = join(folder, `${port}.resources.yaml`);
-  const topology =
-    policy === undefined ? direct(port, picker) : withPolicy(port, resources, policy);
-  const file = join(folder, `${port}.yaml`);
-  writeFileSync(
-    file,
-    renderBootstrap(topology, {
-      sidecar: `127.0.0.1:${grpc}`,
-      envoyAdmin: `127.0.0.1:${envoyAdmin}`,
-    }),
-  );
-  const lanes = policy === undefined ? ["--primary", primary.join(",")] : ["-f", resources];
-  const addresses = [
-    "--grpc",
-    `127.0.0.1:${grpc}`,
-    "--admin",
-    `127.0.0.1:${admin}`,
-    "--envoy-admin",
-    `127.0.0.1:${envoyAdmin}`,
-  ];
-  running.push(startUmbra("serve", ...lanes, ...addresses));
-  running.push(
-    startProcess(
-      envoy,
-      "-c",
-      file,
-      "--concurrency",
-      "1",
-      "--log-level",
-      "error",
-      "--disable-hot-restart",
-    ),
-  );
-  await until(
-    `${name} is ready`,
-    async () => (await statusOf(`http://127.0.0.1:${admin}/readyz`)) === 200,
-  );
-  origins.set(name, `http://127.0.0.1:${port}`);
+async function startPicker(picker: Case["picker"], file: string): Promise<string> {
+  if (picker === "peer") {
+    pickers.set(picker, flags["peer-pid"] === undefined ? undefined : Number(flags["peer-pid"]));
+    return flags.peer ?? "";
+  }
+  const { port, child } =
+    picker === "bare"
+      ? await startServer("bare", primary.join(","))
+      : await startServer("path-sidecar", file, flags.transport);
+  pickers.set(picker, child.pid);
+  stops.push(async () => {
+    child.send("stop");
+  });
+  return `127.0.0.1:${port}`;
 }
 
+const totals = { requests: 0, not200: 0, unpicked: 0 };
+/** Buffered by Umbra over FULL_DUPLEX_STREAMED by the bare server, by cell. */
+const ratios = new Map<string, number>();
+
+process.stdout.write(`medians of ${rounds} rounds of ${seconds} s; ms and CPU seconds for 1,000 requests
+added: latency over that of \`none\`, which no picker sees, in the same round; rate: requests/s over its
+direct: the clients straight at the model servers, without Envoy: what the bench itself is able to do
+Everything shares this machine's cores, so with many connections a latency is also a queue for CPU time
+`);
+for (const { picker, host } of cases) {
+  const text = JSON.stringify({ model: "m", messages: [{ role: "user", content: "warm" }] });
+  // A sidecar is as fast as it will be after some thousands of requests.
+  await closedLoop(envoys.get(picker)?.port ?? 0, postRequest(host, text), 16, 3 * seconds);
+}
+for (const bytes of numbers(flags.bodies)) {
+  for (const connections of numbers(flags.connections)) await compare(bytes, connections);
+}
+for (const [cell, ratio] of ratios) {
+  const goal = cell === "1024 bytes, 16 connections" ? " (at most 0.5 is asked for)" : "";
+  process.stdout.write(
+    `added by umbra buffered / added by bare duplex, p50, ${cell}: ${ratio.toFixed(2)}${goal}\n`,
+  );
+}
 process.stdout.write(
-  "requests/s and ms, medians of rounds; ratio = median of the rounds' own ratios to no ext_proc\n",
+  `${totals.requests} requests: ${totals.not200} not answered 200, ${totals.unpicked} not picked\n`,
 );
-process.stdout.write(
-  "case                      body  in flight  requests/s  ratio    p50    p99  failed\n",
-);
-for (const bodyBytes of [1_024, 65_536]) {
-  const body = JSON.stringify({
+await Promise.all(stops.map((stop) => stop()));
+stub.child.send("stop");
+shadowStub?.child.send("stop");
+rmSync(folder, { recursive: true, force: true });
+if (totals.not200 + totals.unpicked > 0) {
+  process.stdout.write("FAILED: every request must be answered, and picked\n");
+  process.exitCode = 1;
+}
+
+/** Plays all cases in turns, and prints a table. */
+async function compare(bytes: number, connections: number): Promise<void> {
+  const text = JSON.stringify({
     model: "m",
     max_tokens: 4,
-    messages: [{ role: "user", content: "x".repeat(bodyBytes) }],
+    messages: [{ role: "user", content: "x".repeat(bytes) }],
   });
-  for (const inFlight of [1, 16]) {
-    const results = new Map(cases.map(({ name }) => [name, [] as Result[]]));
-    for (let round = 0; round <= rounds; round++) {
-      for (const { name } of cases) {
-        const result = await measure(origins.get(name) ?? "", body, inFlight);
-        // The first round warms up.
-        if (round > 0) results.get(name)?.push(result);
-      }
-    }
-    const base = results.get("no ext_proc") ?? [];
-    for (const [name, all] of results) {
-      const ratio = median(all.map(({ rate }, i) => rate / (base[i]?.rate ?? Number.NaN)));
-      const middle = (of: (result: Result) => number) => median(all.map(of));
-      const failed = all.reduce((sum, each) => sum + each.failed, 0);
-      const cells = [
-        name.padEnd(24),
-        String(bodyBytes).padStart(6),
-        String(inFlight).padStart(9),
-        middle(({ rate }) => rate)
-          .toFixed(0)
-          .padStart(11),
-      ];
-      process.stdout.write(
-        `${[
-          ...cells,
-          ratio.toFixed(2).padStart(7),
-          middle(({ p50 }) => p50)
-            .toFixed(2)
-            .padStart(6),
-          middle(({ p99 }) => p99)
-            .toFixed(2)
-            .padStart(6),
-          String(failed).padStart(7),
-        ].join(" ")}\n`,
-      );
+  const cells = new Map(cases.map((each) => [each, [] as Cell[]]));
+  const direct: number[] = [];
+  for (let round = 0; round <= rounds; round++) {
+    const port = Number((primary[0] ?? "").split(":").at(-1));
+    const alone = await closedLoop(port, postRequest("direct", text), connections, seconds / 2);
+    direct.push(alone.perSecond);
+    // Each is first, last and behind another in turn.
+    const order = [...cases.slice(round % cases.length), ...cases.slice(0, round % cases.length)];
+    for (const each of order) {
+      const cell = await measure(each, text, connections);
+      totals.requests += cell.requests;
+      totals.not200 += cell.not200;
+      totals.unpicked += cell.unpicked;
+      // The first round warms up.
+      if (round > 0) cells.get(each)?.push(cell);
     }
   }
-}
-await Promise.all(running.map((each) => each.stop()));
-rmSync(folder, { recursive: true, force: true });
-process.stdout.write("\nBelow saturation: what clients see of mirroring\n");
-await import("./mirror.ts");
-
-function direct(port: number, picker: Case["picker"]): Topology {
-  const topology = directTopology({ primary, shadow: [], port, bindAddress: "127.0.0.1" });
-  return { ...topology, pools: topology.pools.map((pool) => ({ ...pool, picker })) };
-}
-
-function withPolicy(port: number, file: string, policy: string): Topology {
-  const pools = { primary: primary.join(","), shadow: shadow.join(",") };
-  const text = policyScenario({ backends: { primary: 1 }, mirrors: ["shadow"], pools, policy });
-  writeFileSync(file, text);
-  const listenerPorts = new Map([["http", port]]);
-  const options = { listenerPorts, bindAddress: "127.0.0.1" };
-  return readTopology([{ name: file, text }], options).topology;
-}
-
-interface Result {
-  readonly rate: number;
-  readonly p50: number;
-  readonly p99: number;
-  readonly failed: number;
-}
-
-async function measure(origin: string, body: string, inFlight: number): Promise<Result> {
-  const dispatcher = new Agent({ connections: inFlight, pipelining: 1 });
-  const started = performance.now();
-  const end = started + seconds * 1_000;
-  const times: number[] = [];
-  let failed = 0;
-  await Promise.all(
-    Array.from({ length: inFlight }, async () => {
-      while (performance.now() < end) {
-        const sent = performance.now();
-        const answer = await request(`${origin}/v1/chat/completions`, {
-          method: "POST",
-          body,
-          headers: { host: "example.com", "content-type": "application/json" },
-          dispatcher,
-        });
-        await answer.body.dump();
-        if (answer.statusCode !== 200) failed++;
-        times.push(performance.now() - sent);
-      }
-    }),
+  const base = [...cells].find(([{ isBase }]) => isBase)?.[1] ?? [];
+  const added = (own: readonly Cell[], of: (cell: Cell) => number) =>
+    own.map((cell, i) => of(cell) - of(base[i] as Cell));
+  process.stdout.write(
+    `\n${bytes} bytes of prompt, ${connections} connection${connections === 1 ? "" : "s"}; direct: ${median(direct).toFixed(0)}/s\n${"case".padEnd(22)} requests/s  rate    p50    p99  added p50  added p99  Envoy CPU  picker CPU  not 200  unpicked\n`,
   );
-  await dispatcher.destroy();
-  const sorted = times.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN;
+  for (const [each, own] of cells) {
+    const middle = (of: (cell: Cell) => number) => median(own.map(of));
+    const sum = (of: (cell: Cell) => number) => own.reduce((all, cell) => all + of(cell), 0);
+    const rate = median(
+      own.map(({ perSecond }, i) => perSecond / (base[i]?.perSecond ?? Number.NaN)),
+    );
+    const columns: readonly (readonly [number, number, number])[] = [
+      [middle(({ perSecond }) => perSecond), 0, 10],
+      [rate, 2, 5],
+      [middle(({ p50 }) => p50), 2, 6],
+      [middle(({ p99 }) => p99), 2, 6],
+      [median(added(own, ({ p50 }) => p50)), 2, 10],
+      [median(added(own, ({ p99 }) => p99)), 2, 10],
+      [middle(({ envoyCpuPer1000 }) => envoyCpuPer1000), 3, 10],
+      [middle(({ pickerCpuPer1000 }) => pickerCpuPer1000), 3, 11],
+      [sum(({ not200 }) => not200), 0, 8],
+      [sum(({ unpicked }) => unpicked), 0, 9],
+    ];
+    const shown = columns.map(([value, digits, width]) =>
+      (Number.isNaN(value) ? "-" : value.toFixed(digits)).padStart(width),
+    );
+    process.stdout.write(`${each.name.padEnd(22)} ${shown.join(" ")}\n`);
+  }
+  const cellsOf = (name: string) => [...cells].find(([each]) => each.name === name)?.[1];
+  const [buffered, bare] = [cellsOf("umbra buffered"), cellsOf("bare duplex")];
+  if (buffered === undefined || bare === undefined) return;
+  const bareAdds = added(bare, ({ p50 }) => p50);
+  const each = added(buffered, ({ p50 }) => p50).map((ms, i) => ms / (bareAdds[i] ?? Number.NaN));
+  ratios.set(`${bytes} bytes, ${connections} connections`, median(each));
+}
+
+async function measure(
+  { host, picker, isBase }: Case,
+  text: string,
+  connections: number,
+): Promise<Cell> {
+  const envoy = envoys.get(picker);
+  if (envoy === undefined) throw new Error(`no Envoy asks ${picker}`);
+  const pid = pickers.get(picker);
+  const [before, envoyBefore] = [await counts(), cpuMsOf(envoy.pid)];
+  const pickerBefore = pid === undefined ? Number.NaN : cpuMsOf(pid);
+  const result = await closedLoop(envoy.port, postRequest(host, text), connections, seconds);
+  const per1000 = (ms: number) => ms / result.requests;
+  const after = await counts();
   return {
-    rate: times.length / ((performance.now() - started) / 1_000),
-    p50: at(0.5),
-    p99: at(0.99),
-    failed,
+    ...result,
+    envoyCpuPer1000: per1000(cpuMsOf(envoy.pid) - envoyBefore),
+    pickerCpuPer1000:
+      isBase || pid === undefined ? Number.NaN : per1000(cpuMsOf(pid) - pickerBefore),
+    unpicked: isBase ? 0 : after.unpicked - before.unpicked,
   };
 }
 
-async function statusOf(url: string): Promise<number> {
-  try {
-    const { statusCode, body } = await request(url);
-    await body.dump();
-    return statusCode;
-  } catch {
-    // Not listening yet.
-    return 0;
-  }
+/** What the model servers saw so far. */
+function counts(): Promise<Counts> {
+  return new Promise((resolve) => {
+    stub.child.once("message", (told) => resolve(told as Counts));
+    stub.child.send("counts");
+  });
 }

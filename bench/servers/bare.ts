@@ -1,4 +1,5 @@
-// A bare grpc-js server: it speaks ext_proc, decodes every message and decides nothing.
+// A bare grpc-js server: it speaks ext_proc, decodes every message and decides nothing. With endpoints as its argument
+// it names each in turn, and holds pieces of a body back until it has, as a real Envoy needs it.
 import { create } from "@bufbuild/protobuf";
 import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
 import {
@@ -13,9 +14,17 @@ import { tell } from "../harness/tell.ts";
 type Call = ServerDuplexStream<ProcessingRequest, ProcessingResponse | Uint8Array>;
 
 const fullDuplex = 4;
-const headers = create(ProcessingResponseSchema, {
+const endpoints = process.argv[2]?.split(",") ?? [];
+const nameless = create(ProcessingResponseSchema, {
   response: { case: "requestHeaders", value: {} },
 });
+const names = endpoints.map((endpoint) => {
+  const header = { key: "x-gateway-destination-endpoint", rawValue: Buffer.from(endpoint) };
+  const value = { response: { headerMutation: { setHeaders: [{ header }] } } };
+  return create(ProcessingResponseSchema, { response: { case: "requestHeaders", value } });
+});
+let next = 0;
+const headers = () => names[next++ % names.length] ?? nameless;
 const body = create(ProcessingResponseSchema, { response: { case: "requestBody", value: {} } });
 
 const server = new Server({ "grpc.max_receive_message_length": 64 * 1024 * 1024 });
@@ -24,25 +33,27 @@ server.addService(
   {
     process(call: Call) {
       let isFullDuplex = false;
+      const held: ProcessingResponse[] = [];
       call.on("data", ({ request, protocolConfig }: ProcessingRequest) => {
         if (protocolConfig !== undefined)
           isFullDuplex = protocolConfig.requestBodyMode === fullDuplex;
         if (request.case === "requestHeaders") {
-          if (!isFullDuplex) call.write(headers);
+          if (!isFullDuplex) call.write(headers());
         } else if (request.case === "requestBody") {
           if (!isFullDuplex) call.write(body);
           else {
             const { body: piece, endOfStream } = request.value;
-            if (endOfStream) call.write(headers);
+            if (endOfStream) call.write(headers());
+            if (endOfStream) for (const each of held) call.write(each);
             const streamedResponse = { body: piece, endOfStream };
             const bodyMutation = {
               mutation: { case: "streamedResponse" as const, value: streamedResponse },
             };
-            call.write(
-              create(ProcessingResponseSchema, {
-                response: { case: "requestBody", value: { response: { bodyMutation } } },
-              }),
-            );
+            const answer = create(ProcessingResponseSchema, {
+              response: { case: "requestBody", value: { response: { bodyMutation } } },
+            });
+            if (endOfStream || endpoints.length === 0) call.write(answer);
+            else held.push(answer);
           }
         }
       });

@@ -1,0 +1,147 @@
+import {
+  defaultMirrorPolicy,
+  directTopology,
+  type Mirror,
+  type MirrorPolicy,
+  type PickMode,
+  type Pool,
+  type Topology,
+} from "@umbra/envoy-config";
+
+/** One way to let a request through an Envoy. */
+export interface Case {
+  readonly name: string;
+  readonly host: string;
+  /** Whose Envoy it goes through. */
+  readonly picker: "umbra" | "bare" | "peer";
+  readonly mode: PickMode;
+  /** No picker sees its requests. */
+  readonly isBase: boolean;
+  readonly mirror?: { readonly policy: MirrorPolicy; readonly perMillion: number };
+}
+
+export interface CaseOptions {
+  readonly primary: readonly string[];
+  /** None: nothing is mirrored. */
+  readonly shadow: readonly string[];
+  readonly hasPeer: boolean;
+  readonly isPeerBuffered: boolean;
+}
+
+export function casesOf({ shadow, hasPeer, isPeerBuffered }: CaseOptions): readonly Case[] {
+  const of = (picker: Case["picker"], mode: PickMode): Case => ({
+    name: `${picker} ${mode}`,
+    host: `${picker}-${mode}.example.com`,
+    picker,
+    mode,
+    isBase: false,
+  });
+  const none: Case = {
+    ...of("umbra", "buffered"),
+    name: "none",
+    host: "none.example.com",
+    isBase: true,
+  };
+  const mirroring = [
+    { name: "not evaluated", perMillion: 0, observed: 0 },
+    { name: "observed", perMillion: 0, observed: 100 },
+    { name: "mirrored", perMillion: 1_000_000, observed: 100 },
+  ].map(({ name, perMillion, observed }): Case => {
+    const policy = defaultMirrorPolicy(`bench/${name}`);
+    return {
+      ...of("umbra", "buffered"),
+      name: `umbra ${name}`,
+      host: `${name.replace(" ", "-")}.example.com`,
+      mirror: {
+        perMillion,
+        policy: {
+          ...policy,
+          // With the budget of a real evaluation mirroring would end in the middle of the run.
+          budget: {
+            ...policy.budget,
+            maxInFlight: 1_024,
+            maxRequests: 1e9,
+            maxBodyBytes: 33_554_432,
+          },
+          evaluation: { observeUnmirroredPercent: observed },
+        },
+      },
+    };
+  });
+  return [
+    none,
+    of("umbra", "headers"),
+    of("umbra", "buffered"),
+    of("umbra", "duplex"),
+    of("bare", "buffered"),
+    of("bare", "duplex"),
+    ...(hasPeer && isPeerBuffered ? [of("peer", "buffered")] : []),
+    ...(hasPeer ? [of("peer", "duplex")] : []),
+    ...(shadow.length > 0 ? mirroring : []),
+  ];
+}
+
+/** The topology of each picker's Envoy: a host, a route and a pool for each of its cases. */
+export function gatewaysOf(
+  cases: readonly Case[],
+  lanes: Pick<CaseOptions, "primary" | "shadow">,
+): readonly { readonly picker: Case["picker"]; readonly topology: Topology }[] {
+  const pickers = [...new Set(cases.map(({ picker }) => picker))];
+  return pickers.map((picker) => ({
+    picker,
+    topology: gatewayOf(
+      cases.filter((each) => each.picker === picker),
+      lanes,
+    ),
+  }));
+}
+
+function gatewayOf(
+  cases: readonly Case[],
+  { primary, shadow }: Pick<CaseOptions, "primary" | "shadow">,
+): Topology {
+  const direct = directTopology({ primary, shadow, port: 0, bindAddress: "127.0.0.1" });
+  const [listener] = direct.listeners;
+  const route = listener?.virtualHosts[0]?.routes[0];
+  const [ownPool, shadowPool] = direct.pools;
+  if (listener === undefined || route === undefined || ownPool === undefined)
+    throw new Error("unreachable");
+  const pools = cases.map(
+    ({ host, mode, isBase }): Pool => ({
+      ...ownPool,
+      name: `bench/${host}`,
+      // A request that no one picks for must show.
+      failureMode: "FailClose",
+      picker: isBase ? "none" : "umbra",
+      pickMode: mode,
+      onlyModel: "m",
+    }),
+  );
+  const virtualHosts = cases.map(({ host, mode, mirror }) => {
+    const mirrors: readonly Mirror[] =
+      mirror === undefined || shadowPool === undefined
+        ? []
+        : [{ name: `bench/${host}/0/mirror/0`, pool: shadowPool.name, ...mirror }];
+    return {
+      name: host,
+      domains: [host],
+      routes: [
+        {
+          ...route,
+          name: `bench/${host}/0/0`,
+          action: {
+            kind: "forward" as const,
+            backends: [{ kind: "pool" as const, pool: `bench/${host}`, weight: 1 }],
+          },
+          mirrors,
+          pickMode: mode,
+        },
+      ],
+    };
+  });
+  return {
+    ...direct,
+    listeners: [{ ...listener, virtualHosts }],
+    pools: [...pools, ...(shadowPool === undefined ? [] : [shadowPool])],
+  };
+}

@@ -1,0 +1,53 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { renderBootstrap, type Topology } from "@umbra/envoy-config";
+import { request } from "undici";
+import { freePorts } from "../../e2e/harness/ports.ts";
+import { startProcess } from "../../e2e/harness/processes.ts";
+import { until } from "../../e2e/harness/until.ts";
+
+const binary =
+  process.env.ENVOY_BIN ?? new URL("../../.cache/envoy/1.40.0/envoy", import.meta.url).pathname;
+
+export interface BenchEnvoy {
+  /** Of its listener. */
+  readonly port: number;
+  readonly pid: number;
+  readonly stop: () => Promise<void>;
+}
+
+/** An Envoy with one worker and the topology's bootstrap, as `umbra render` prints it. */
+export async function startEnvoy({
+  topology,
+  sidecar,
+  folder,
+  name,
+}: {
+  readonly topology: Topology;
+  /** `host:port` of the picker. */
+  readonly sidecar: string;
+  readonly folder: string;
+  readonly name: string;
+}): Promise<BenchEnvoy> {
+  const [port = 0, adminPort] = await freePorts(2);
+  const listeners = topology.listeners.map((listener) => ({ ...listener, port }));
+  const envoyAdmin = `127.0.0.1:${adminPort}`;
+  const file = join(folder, `${name}.yaml`);
+  writeFileSync(file, renderBootstrap({ ...topology, listeners }, { sidecar, envoyAdmin }));
+  const envoy = startProcess(
+    binary,
+    ...["-c", file, "--concurrency", "1", "--log-level", "error", "--disable-hot-restart"],
+  );
+  await until(`Envoy for ${name} is ready`, async () => {
+    if (envoy.process.exitCode !== null) throw new Error(`Envoy ended: ${envoy.output()}`);
+    try {
+      const { statusCode, body } = await request(`http://${envoyAdmin}/ready`);
+      await body.dump();
+      return statusCode === 200;
+    } catch {
+      // Not listening yet.
+      return false;
+    }
+  });
+  return { port, pid: envoy.process.pid ?? 0, stop: () => envoy.stop() };
+}
