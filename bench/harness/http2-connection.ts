@@ -160,7 +160,14 @@ export function connectHttp2(
       case type.settings:
         if ((flags & flag.ack) !== 0) break;
         for (let at = 0; at + 6 <= payload.length; at += 6) {
-          if (payload.readUInt16BE(at) === 4) initialWindow = payload.readUInt32BE(at + 2);
+          if (payload.readUInt16BE(at) !== 4) continue;
+          const before = initialWindow;
+          initialWindow = payload.readUInt32BE(at + 2);
+          for (const stream of streams.values()) stream.window += initialWindow - before;
+        }
+        for (const each of blocked) {
+          const stream = streams.get(each);
+          if (stream !== undefined) pump(each, stream);
         }
         socket.write(frame(type.settings, flag.ack, 0, 0));
         break;

@@ -62,6 +62,9 @@ export interface HeadersInfo {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
+/** Whether a stream waits for answers, or holds copies. */
+export type StreamKind = "pick" | "observe";
+
 /** `complete`: after a decision, or the whole answer. `cancelled`: before it. `failed`: by an error here. */
 export type StreamOutcome = "complete" | "cancelled" | "failed";
 

@@ -18,6 +18,7 @@ export type {
   PickExchange,
   Processor,
   StreamInfo,
+  StreamKind,
   StreamOutcome,
 } from "./exchange.ts";
 export {

@@ -33,33 +33,83 @@ const none: readonly Answer[] = [];
 
 export function createPickStream(
   exchange: PickExchange,
-  { maxBodyBytes, tooLarge }: PickStreamOptions,
+  options: PickStreamOptions,
   send: Send,
 ): PickStream {
-  let mode: BodyMode = "UNKNOWN";
-  let responseMode: BodySendMode = BodySendMode.NONE;
-  let headers: Headers | undefined;
-  let decision: Decision | undefined;
-  let chunks: Uint8Array[] = [];
-  let bodyBytes = 0;
+  return new Picking(exchange, options, send);
+}
 
-  function requestHeaders(message: RequestMessage): readonly Answer[] {
-    if (headers !== undefined) throw new ProtocolError("request headers came twice");
-    headers = message.headers;
-    const { endOfStream } = message;
-    const early = exchange.onHeaders?.(headers, new MessageInfo(message, mode));
-    if (early !== undefined) return [decided("requestHeaders", early)];
+/** A class: one is made for each request, and its methods are made once. */
+class Picking implements PickStream {
+  readonly #exchange: PickExchange;
+  readonly #options: PickStreamOptions;
+  readonly #send: Send;
+  #mode: BodyMode = "UNKNOWN";
+  #responseMode: BodySendMode = BodySendMode.NONE;
+  /** Let go with the decision: they are views of what the connection has read, and a stream may be open for minutes. */
+  #headers: Headers | undefined = undefined;
+  #hasHeaders = false;
+  #decision: Decision | undefined = undefined;
+  #chunks: Uint8Array[] = [];
+  #bodyBytes = 0;
+
+  constructor(exchange: PickExchange, options: PickStreamOptions, send: Send) {
+    this.#exchange = exchange;
+    this.#options = options;
+    this.#send = send;
+  }
+
+  isDecided(): boolean {
+    return this.#decision !== undefined;
+  }
+
+  receive(message: RequestMessage): readonly Answer[] {
+    // Envoy may have sent more before our reply reached it.
+    if (this.#decision?.kind === "reply") return none;
+    if (message.bodyModes !== undefined) {
+      this.#mode = bodyModes[message.bodyModes.request] ?? "UNKNOWN";
+      this.#responseMode = message.bodyModes.response;
+    }
+    switch (message.part) {
+      case "requestHeaders":
+        return this.#requestHeaders(message);
+      case "requestBody":
+        return this.#requestBody(message);
+      case "requestTrailers":
+        return this.#requestTrailers();
+      case "responseHeaders":
+      case "responseTrailers":
+        return [goOn(message.part)];
+      case "responseBody": {
+        const { body, endOfStream } = message;
+        return this.#responseMode === BodySendMode.FULL_DUPLEX_STREAMED
+          ? bodyAnswers("responseBody", body, endOfStream)
+          : [goOn("responseBody")];
+      }
+      case undefined:
+        throw new ProtocolError("the message holds nothing that is known here");
+    }
+  }
+
+  #requestHeaders(message: RequestMessage): readonly Answer[] {
+    if (this.#hasHeaders) throw new ProtocolError("request headers came twice");
+    const { headers, endOfStream } = message;
+    this.#hasHeaders = true;
+    this.#headers = headers;
+    const mode = this.#mode;
+    const early = this.#exchange.onHeaders?.(headers, new MessageInfo(message, mode));
+    if (early !== undefined) return [this.#decided("requestHeaders", early)];
     if (endOfStream || mode === "NONE" || mode === "STREAMED") {
       const info = { bodyIsComplete: endOfStream };
-      return settled(exchange.decide(headers, undefined, info), (made) => [
-        decided("requestHeaders", made),
+      return this.#settled(this.#exchange.decide(headers, undefined, info), (made) => [
+        this.#decided("requestHeaders", made),
       ]);
     }
     return mode === "FULL_DUPLEX_STREAMED" ? none : [goOn("requestHeaders")];
   }
 
   /** Says what a decision means, now or once it is made. */
-  function settled(
+  #settled(
     made: Decision | PendingDecision,
     say: (decision: Decision) => readonly Answer[],
   ): readonly Answer[] {
@@ -67,47 +117,55 @@ export function createPickStream(
     let isPending = true;
     void made.decided.then((decision) => {
       isPending = false;
-      send(say(decision));
+      this.#send(say(decision));
     });
     // Most wait for less than a turn of the event loop, and need no more time.
     setImmediate(() => {
-      if (isPending && mode !== "FULL_DUPLEX_STREAMED") send([waitLonger(made.limitMs)]);
+      if (isPending && this.#mode !== "FULL_DUPLEX_STREAMED") {
+        this.#send([waitLonger(made.limitMs)]);
+      }
     });
     return none;
   }
 
-  function decided(phase: "requestHeaders" | "requestBody", made: Decision): Answer {
-    decision = made;
+  #decided(phase: "requestHeaders" | "requestBody", made: Decision): Answer {
+    // What the decision holds has its answer; only its kind is looked at again.
+    this.#decision = made.kind === "reply" ? made : taken;
+    this.#headers = undefined;
     return made.kind === "reply" ? replyAnswer(made) : routeAnswer(phase, made);
   }
 
-  function requestBody({ body, endOfStream }: RequestMessage): readonly Answer[] {
-    if (headers === undefined) throw new ProtocolError("a request body came before the headers");
-    if (decision !== undefined) {
-      return mode === "FULL_DUPLEX_STREAMED"
-        ? bodyAnswers("requestBody", body, endOfStream)
-        : [goOn("requestBody")];
+  #requestBody({ body, endOfStream }: RequestMessage): readonly Answer[] {
+    if (!this.#hasHeaders) throw new ProtocolError("a request body came before the headers");
+    const isDuplex = this.#mode === "FULL_DUPLEX_STREAMED";
+    const headers = this.#headers;
+    if (this.#decision !== undefined || headers === undefined) {
+      return isDuplex ? bodyAnswers("requestBody", body, endOfStream) : [goOn("requestBody")];
     }
-    bodyBytes += body.length;
-    if (bodyBytes > maxBodyBytes) {
-      chunks = [];
-      return [decided("requestBody", tooLarge())];
+    this.#bodyBytes += body.length;
+    if (this.#bodyBytes > this.#options.maxBodyBytes) {
+      this.#chunks = [];
+      return [this.#decided("requestBody", this.#options.tooLarge())];
     }
-    if (mode === "FULL_DUPLEX_STREAMED") {
-      chunks.push(body);
-      return endOfStream ? wholeBody(headers, false) : none;
+    if (isDuplex) {
+      this.#chunks.push(body);
+      return endOfStream ? this.#wholeBody(headers, false) : none;
     }
-    const info = { bodyIsComplete: mode !== "BUFFERED_PARTIAL" || endOfStream };
-    return settled(exchange.decide(headers, body, info), (made) => [decided("requestBody", made)]);
+    const info = { bodyIsComplete: this.#mode !== "BUFFERED_PARTIAL" || endOfStream };
+    return this.#settled(this.#exchange.decide(headers, body, info), (made) => [
+      this.#decided("requestBody", made),
+    ]);
   }
 
   /** Says all that FULL_DUPLEX_STREAMED has held back: the headers' answer and the body. */
-  function wholeBody(from: Headers, hasTrailers: boolean): readonly Answer[] {
+  #wholeBody(headers: Headers, hasTrailers: boolean): readonly Answer[] {
+    const chunks = this.#chunks;
+    this.#chunks = [];
     const [first] = chunks;
     const received = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
-    chunks = [];
-    return settled(exchange.decide(from, received, { bodyIsComplete: true }), (made) => {
-      const answer = decided("requestHeaders", made);
+    const decision = this.#exchange.decide(headers, received, { bodyIsComplete: true });
+    return this.#settled(decision, (made) => {
+      const answer = this.#decided("requestHeaders", made);
       // A reply stands alone; a route has the body's pieces behind it.
       if (made.kind === "reply") return [answer];
       const body = bodyAnswers("requestBody", made.body ?? received, !hasTrailers);
@@ -115,43 +173,19 @@ export function createPickStream(
     });
   }
 
-  function requestTrailers(): readonly Answer[] {
-    if (headers === undefined) throw new ProtocolError("request trailers came before the headers");
-    if (decision !== undefined || mode !== "FULL_DUPLEX_STREAMED") return [goOn("requestTrailers")];
-    return wholeBody(headers, true);
+  #requestTrailers(): readonly Answer[] {
+    if (!this.#hasHeaders) {
+      throw new ProtocolError("request trailers came before the headers");
+    }
+    const headers = this.#headers;
+    const isWaiting = this.#decision === undefined && this.#mode === "FULL_DUPLEX_STREAMED";
+    if (!isWaiting || headers === undefined) return [goOn("requestTrailers")];
+    return this.#wholeBody(headers, true);
   }
-
-  return {
-    isDecided: () => decision !== undefined,
-    receive(message) {
-      // Envoy may have sent more before our reply reached it.
-      if (decision?.kind === "reply") return none;
-      if (message.bodyModes !== undefined) {
-        mode = bodyModes[message.bodyModes.request] ?? "UNKNOWN";
-        responseMode = message.bodyModes.response;
-      }
-      switch (message.part) {
-        case "requestHeaders":
-          return requestHeaders(message);
-        case "requestBody":
-          return requestBody(message);
-        case "requestTrailers":
-          return requestTrailers();
-        case "responseHeaders":
-        case "responseTrailers":
-          return [goOn(message.part)];
-        case "responseBody": {
-          const { body, endOfStream } = message;
-          return responseMode === BodySendMode.FULL_DUPLEX_STREAMED
-            ? bodyAnswers("responseBody", body, endOfStream)
-            : [goOn("responseBody")];
-        }
-        case undefined:
-          throw new ProtocolError("the message holds nothing that is known here");
-      }
-    },
-  };
 }
+
+/** Stands for every decision that lets the request go on. */
+const taken: Decision = { kind: "route", setHeaders: [] };
 
 /** A class, since V8 makes a hidden class for each object literal that has a getter, and keeps it. */
 class MessageInfo implements HeadersInfo {

@@ -1,4 +1,4 @@
-import type { Decision, Processor } from "./exchange.ts";
+import type { Decision, Processor, StreamKind, StreamOutcome } from "./exchange.ts";
 import { ExternalProcessor } from "./gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import { processMethod } from "./services/external-processor.ts";
@@ -24,6 +24,12 @@ export interface ExtProcServerOptions {
   readonly maxBodyBytes?: number;
   /** Streams of one connection at once; 65,536 when absent. */
   readonly maxConcurrentStreams?: number;
+  /** A stream has sent its first message. */
+  readonly onStreamStart?: (kind: StreamKind) => void;
+  /** Such a stream has ended; `tookMs` is since its beginning. */
+  readonly onStreamEnd?: (kind: StreamKind, outcome: StreamOutcome, tookMs: number) => void;
+  /** Monotonic, in ms; `performance.now` when absent. */
+  readonly now?: () => number;
   /** Told of everything that ended a stream by an error. */
   readonly onError?: (cause: unknown) => void;
   /** What a client whose body is too long is told; an OpenAI-shaped 413 when absent. */
@@ -66,6 +72,9 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
     onOpenStreams(change) {
       openStreams += change;
     },
+    onStreamStart: options.onStreamStart ?? (() => {}),
+    onStreamEnd: options.onStreamEnd ?? (() => {}),
+    now: options.now ?? (() => performance.now()),
   });
   const methods = [
     [methodPath(ExternalProcessor.method.process), process] as const,

@@ -111,6 +111,22 @@ describe("the prompt's hash", () => {
     );
   });
 
+  test.each([4, 12, 20, 256])("sees every byte of blocks of %i bytes", (blockBytes) => {
+    const last = (prompt: Uint8Array) => {
+      const out = new Int32Array(2);
+      expect(hashPrompt(prompt, 1, blockBytes, out)).toBe(2);
+      return out[1];
+    };
+    const prompt = bytes(2 * blockBytes);
+    const seen = new Set([last(prompt)]);
+    for (let at = 0; at < prompt.length; at++) {
+      const other = Uint8Array.from(prompt);
+      other[at] = 255 - (prompt[at] ?? 0);
+      seen.add(last(other));
+    }
+    expect(seen.size).toBe(prompt.length + 1);
+  });
+
   test("is spread over all 32 bits", () => {
     const seen = new Set<number>();
     const out = new Int32Array(1);

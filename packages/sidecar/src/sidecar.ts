@@ -19,7 +19,6 @@ import { createTwinWatch } from "./exchange/twin-watch.ts";
 import type { MetricFamily } from "./metrics/exposition.ts";
 import { version } from "./metrics/process-metrics.ts";
 import { createSidecarMetrics } from "./metrics/sidecar-metrics.ts";
-import { timed } from "./metrics/timed-stream.ts";
 import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-registry.ts";
 import { errorReply } from "./openai/error-reply.ts";
 import { createRequestLog } from "./request-log.ts";
@@ -202,9 +201,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     options.tls === undefined ? undefined : await openCertificates(options.tls, log);
   const server = createExtProcServer({
     processor: {
-      pick: (stream) => timed("pick", pickExchange(stream, pickOptions), metrics, now),
-      observe: (stream) => timed("observe", observeExchange(stream, observeOptions), metrics, now),
+      pick: (stream) => pickExchange(stream, pickOptions),
+      observe: (stream) => observeExchange(stream, observeOptions),
     },
+    now,
+    onStreamStart: metrics.streamOpened,
+    onStreamEnd: metrics.streamEnded,
     maxBodyBytes,
     ...(options.transport === undefined ? {} : { transport: options.transport }),
     ...(certificates === undefined ? {} : { tls: certificates.first }),

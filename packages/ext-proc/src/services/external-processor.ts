@@ -1,94 +1,108 @@
 import { type RequestMessage, readRequestMessage } from "../codec/request-message.ts";
-import type { Processor, StreamInfo, StreamOutcome } from "../exchange.ts";
-import { createObserveStream } from "../observe-stream.ts";
-import { createPickStream, type PickStreamOptions } from "../pick-stream.ts";
-import { type Call, type Method, statusCode } from "../transport/transport.ts";
-
-/** Either kind of stream, as a call sees it. */
-interface Stream {
-  receive(message: RequestMessage): void;
-  isDone(): boolean;
-  onEnd(outcome: StreamOutcome): void;
-}
+import type { Processor, StreamInfo, StreamKind, StreamOutcome } from "../exchange.ts";
+import { createObserveStream, type ObserveStream } from "../observe-stream.ts";
+import { createPickStream, type PickStream, type PickStreamOptions } from "../pick-stream.ts";
+import { type Call, type CallHandler, type Method, statusCode } from "../transport/transport.ts";
 
 export interface ProcessOptions extends PickStreamOptions {
   readonly processor: Processor;
   /** A stream has begun, or has ended. */
   readonly onOpenStreams: (change: 1 | -1) => void;
+  readonly onStreamStart: (kind: StreamKind) => void;
+  readonly onStreamEnd: (kind: StreamKind, outcome: StreamOutcome, tookMs: number) => void;
+  /** Monotonic, in ms. */
+  readonly now: () => number;
 }
 
 /** `ExternalProcessor.Process`: each call is one HTTP request, or copies of one. */
 export function processMethod(options: ProcessOptions): Method {
-  return (call) => {
-    let stream: Stream | undefined;
-    let isOver = false;
+  return (call) => new ProcessCall(call, options);
+}
+
+/** A class: one is made for each call, and its methods are made once. */
+class ProcessCall implements CallHandler, StreamInfo {
+  readonly metadata: StreamInfo["metadata"];
+  readonly #call: Call;
+  readonly #options: ProcessOptions;
+  readonly #startedMs: number;
+  #kind: StreamKind | undefined = undefined;
+  #picking: PickStream | undefined = undefined;
+  #observing: ObserveStream | undefined = undefined;
+  #exchange: { onEnd?(outcome: StreamOutcome): void } | undefined = undefined;
+  #isOver = false;
+
+  constructor(call: Call, options: ProcessOptions) {
+    this.metadata = call.metadata;
+    this.#call = call;
+    this.#options = options;
+    this.#startedMs = options.now();
     options.onOpenStreams(1);
+  }
 
-    /** The stream is over for us, whatever still comes. */
-    const finish = (outcome: StreamOutcome) => {
-      if (isOver) return;
-      isOver = true;
-      options.onOpenStreams(-1);
-      stream?.onEnd(outcome);
-    };
-    const info: StreamInfo = {
-      metadata: call.metadata,
-      fail() {
-        finish("failed");
-        call.fail(statusCode.aborted, "ended by the processor");
-      },
-    };
-    const endsWell = () => finish(stream?.isDone() === true ? "complete" : "cancelled");
-    return {
-      onMessage(bytes) {
-        if (isOver) return;
-        try {
-          const message = readRequestMessage(bytes);
-          stream ??= message.isCopy
-            ? observeStream(info, options, call, endsWell)
-            : pickStream(info, options, call);
-          stream.receive(message);
-        } catch (cause) {
-          finish("failed");
-          throw cause;
-        }
-      },
-      onEnd() {
-        endsWell();
-        // Envoy's graceful close waits for this.
-        call.end();
-      },
-      onClose: endsWell,
-    };
-  };
-}
+  onMessage(bytes: Uint8Array): void {
+    if (this.#isOver) return;
+    try {
+      const message = readRequestMessage(bytes);
+      if (this.#kind === undefined) this.#begin(message);
+      if (this.#picking !== undefined) this.#call.send(this.#picking.receive(message));
+      else if (this.#observing?.receive(message) === true) {
+        // The server ends it as soon as there is nothing more to see: Envoy would hold it open for seconds.
+        this.#endWell();
+        this.#call.end();
+      }
+    } catch (cause) {
+      this.#finish("failed");
+      throw cause;
+    }
+  }
 
-function pickStream(info: StreamInfo, options: ProcessOptions, call: Call): Stream {
-  const exchange = options.processor.pick(info);
-  const stream = createPickStream(exchange, options, (answers) => call.send(answers));
-  return {
-    isDone: stream.isDecided,
-    receive: (message) => call.send(stream.receive(message)),
-    onEnd: (outcome) => exchange.onEnd?.(outcome),
-  };
-}
+  onEnd(): void {
+    this.#endWell();
+    // Envoy's graceful close waits for this.
+    this.#call.end();
+  }
 
-/** The server ends it as soon as there is nothing more to see: Envoy would hold it open for seconds. */
-function observeStream(
-  info: StreamInfo,
-  { processor }: ProcessOptions,
-  call: Call,
-  endsWell: () => void,
-): Stream {
-  const exchange = processor.observe(info);
-  const stream = createObserveStream(exchange);
-  return {
-    isDone: stream.isComplete,
-    receive(message) {
-      if (!stream.receive(message)) return;
-      endsWell();
-      call.end();
-    },
-    onEnd: (outcome) => exchange.onEnd?.(outcome),
-  };
+  onClose(): void {
+    this.#endWell();
+  }
+
+  fail(): void {
+    this.#finish("failed");
+    this.#call.fail(statusCode.aborted, "ended by the processor");
+  }
+
+  #begin({ isCopy }: RequestMessage): void {
+    const { processor, onStreamStart } = this.#options;
+    this.#kind = isCopy ? "observe" : "pick";
+    onStreamStart(this.#kind);
+    if (isCopy) {
+      const exchange = processor.observe(this);
+      this.#exchange = exchange;
+      this.#observing = createObserveStream(exchange);
+    } else {
+      const exchange = processor.pick(this);
+      this.#exchange = exchange;
+      this.#picking = createPickStream(exchange, this.#options, (answers) =>
+        this.#call.send(answers),
+      );
+    }
+  }
+
+  #endWell(): void {
+    if (this.#isOver) return;
+    const isDone = this.#picking?.isDecided() ?? this.#observing?.isComplete() ?? false;
+    this.#finish(isDone ? "complete" : "cancelled");
+  }
+
+  /** The stream is over for us, whatever still comes. */
+  #finish(outcome: StreamOutcome): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const { onOpenStreams, onStreamEnd, now } = this.#options;
+    onOpenStreams(-1);
+    if (this.#kind !== undefined) onStreamEnd(this.#kind, outcome, now() - this.#startedMs);
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    exchange?.onEnd?.(outcome);
+  }
 }

@@ -1,10 +1,8 @@
 import { readFileSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import type { StreamOutcome } from "@umbra/ext-proc";
+import type { StreamKind, StreamOutcome } from "@umbra/ext-proc";
 import { type Count, countsOf, type Exposition } from "./exposition.ts";
 import { createTable } from "./table.ts";
-
-export type StreamKind = "pick" | "observe";
 
 export interface ProcessMetrics {
   streamOpened(kind: StreamKind): void;

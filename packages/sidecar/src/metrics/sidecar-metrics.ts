@@ -1,5 +1,5 @@
 import type { Topology } from "@umbra/envoy-config";
-import type { StreamOutcome } from "@umbra/ext-proc";
+import type { StreamKind, StreamOutcome } from "@umbra/ext-proc";
 import type { PoolEvent } from "@umbra/scheduler";
 import type { Leg } from "@umbra/shadow";
 import type { PoolRegistry } from "../exchange/pool-registry.ts";
@@ -10,7 +10,7 @@ import { createExposition, type Exposition } from "./exposition.ts";
 import { configuredModels, createPickLabels, type PickLabels } from "./pick-labels.ts";
 import { addPoolMetrics } from "./pool-metrics.ts";
 import { poolStatistics } from "./pool-statistics.ts";
-import { addProcessMetrics, type StreamKind } from "./process-metrics.ts";
+import { addProcessMetrics } from "./process-metrics.ts";
 import { addQueueMetrics, type OnQueue } from "./queue-metrics.ts";
 import { addRequestMetrics, type RequestMetrics } from "./request-metrics.ts";
 import { addSchedulerMetrics } from "./scheduler-metrics.ts";

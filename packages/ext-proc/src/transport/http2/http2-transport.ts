@@ -13,6 +13,9 @@ import { serveStream } from "./call.ts";
 
 const mebibyte = 1024 * 1024;
 
+/** All streams of a connection share it: at Node's 64 KiB a few large bodies would wait for one another. */
+const connectionWindow = 16 * mebibyte;
+
 /** Only the gateway's workers and a few tools connect. */
 const maxConnections = 4_096;
 
@@ -49,6 +52,7 @@ export function createHttp2Transport(options: TransportOptions): Transport {
   server.maxConnections = maxConnections;
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
+    session.setLocalWindowSize(connectionWindow);
     session.on("close", () => sessions.delete(session));
     if (isClosing) session.close();
   });
