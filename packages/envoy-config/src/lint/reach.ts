@@ -1,5 +1,6 @@
+import { matchKey, takesEverything } from "../resolve/route-match.ts";
 import type { Report } from "../resources/reader.ts";
-import type { Route, RouteMatch, ValueMatch, VirtualHost } from "../topology.ts";
+import type { Route, VirtualHost } from "../topology.ts";
 import type { LintInput } from "./lint.ts";
 
 /** Routes that an earlier one of their host leaves nothing to. */
@@ -32,41 +33,12 @@ function* unreached({ routes }: VirtualHost): Generator<readonly [Route, Route]>
   const byMatch = new Map<string, Route>();
   let takesAll: Route | undefined;
   for (const route of routes) {
-    const key = keyOf(route.match);
+    const key = matchKey(route.match);
     const earlier = byMatch.get(key) ?? takesAll;
     if (earlier === undefined) byMatch.set(key, route);
     else yield [route, earlier];
-    if (isEverything(route.match)) takesAll ??= route;
+    if (takesEverything(route.match)) takesAll ??= route;
   }
-}
-
-const everyPath: ReadonlySet<string> = new Set([
-  ".*",
-  "/.*",
-  "^/.*$",
-  "^.*$",
-  "^/.*",
-  ".+",
-  "/.*$",
-]);
-
-/** Prefixes are sorted by length, so that `/` comes last anyway; a regular expression comes before them all. */
-function isEverything({ path, method, headers, queryParams }: RouteMatch): boolean {
-  return (
-    path.kind === "regex" &&
-    everyPath.has(path.value) &&
-    method === undefined &&
-    headers.length === 0 &&
-    queryParams.length === 0
-  );
-}
-
-function keyOf({ path, method, headers, queryParams }: RouteMatch): string {
-  const sorted = (values: readonly ValueMatch[]) =>
-    values.map(({ name, kind, value }) => JSON.stringify([name, kind, value])).toSorted();
-  // A prefix stands for whole segments, with or without its last slash.
-  const value = path.kind === "prefix" ? path.value.replace(/(?<=.)\/$/, "") : path.value;
-  return JSON.stringify([path.kind, value, method, sorted(headers), sorted(queryParams)]);
 }
 
 /** `namespace/name` of the HTTPRoute. */

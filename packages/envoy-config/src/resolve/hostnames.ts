@@ -1,25 +1,29 @@
 /**
- * The hostnames under which a route is reached on a listener: the more specific of each pair that covers the other.
+ * The hostnames under which a route is reached on a listener, whose own is `*` where it names none: the more specific of each pair that covers the other.
  * Empty when they have nothing in common.
  */
-export function intersectHostnames(
-  listener: string | undefined,
-  route: readonly string[],
-): readonly string[] {
-  if (route.length === 0) return [listener ?? "*"];
-  if (listener === undefined) return route;
+export function intersectHostnames(listener: string, route: readonly string[]): readonly string[] {
+  if (route.length === 0) return [listener];
   return route.flatMap((name) => {
     if (name === listener || covers(listener, name)) return [name];
     return covers(name, listener) ? [listener] : [];
   });
 }
 
-/** `*.example.com` covers any number of labels before it, and not `example.com` itself. */
+/** A hostname and all that cover it, from the most specific on: `a.b`, `*.b`, `*`. */
+export function wider(hostname: string): readonly string[] {
+  const labels = hostname.split(".").slice(1);
+  const wildcards = labels.map((_, index) => `*.${labels.slice(index).join(".")}`);
+  return [...new Set([hostname, ...wildcards, "*"])];
+}
+
+/** `*.example.com` covers any number of labels before it, and not `example.com` itself; `*` covers every name. */
 function covers(wildcard: string, name: string): boolean {
   return (
-    wildcard.startsWith("*.") &&
-    name.length > wildcard.length - 1 &&
-    name.endsWith(wildcard.slice(1))
+    wildcard === "*" ||
+    (wildcard.startsWith("*.") &&
+      name.length > wildcard.length - 1 &&
+      name.endsWith(wildcard.slice(1)))
   );
 }
 

@@ -2,12 +2,12 @@ import { notAccepted } from "../conditions.ts";
 import type { ConditionReason } from "../diagnostic.ts";
 import type { Report } from "../resources/reader.ts";
 import type { Gateway, GatewayListener, HttpRoute, Resources } from "../resources/resources.ts";
-import type { Listener, VirtualHost } from "../topology.ts";
-import { bySpecificity, intersectHostnames } from "./hostnames.ts";
+import type { Listener } from "../topology.ts";
+import { intersectHostnames } from "./hostnames.ts";
 import { createPolicyResolver } from "./policies.ts";
 import { compare, type PoolResolver } from "./pools.ts";
-import { byPrecedence, type RankedRoute } from "./precedence.ts";
 import { onListener, resolveRoutes } from "./routes.ts";
+import { type AttachedRoute, ownerOf, virtualHosts } from "./virtual-hosts.ts";
 
 export interface ListenerOptions {
   /** Ports by listener name. */
@@ -37,60 +37,53 @@ export function resolveListeners(
   const nameOf = ({ gateway, listener }: Attachment) =>
     names.get(listener.name) === 1 ? listener.name : `${gateway.name}/${listener.name}`;
 
-  const hosts = new Map<Attachment, Map<string, RankedRoute[]>>(
-    all.map((each) => [each, new Map()]),
+  const byPort = Map.groupBy(all, (each) => ports.get(nameOf(each)) ?? each.listener.port);
+  const onPort = new Map(
+    [...byPort.values()].flatMap((attachments) => {
+      const hostnames = new Set(attachments.map(hostnameOf));
+      return attachments.map((each) => [each, hostnames] as const);
+    }),
   );
+
+  const attachedTo = new Map<Attachment, AttachedRoute[]>(all.map((each) => [each, []]));
   for (const route of resources.routes) {
     const attached = all.filter((each) => isNamed(route, each) && isAllowed(route, each));
     const ranked = resolveRoutes(route, { pools, policies }, report);
-    let isReached = false;
-    for (const attachment of attached) {
-      const own = ranked.map((each) => onListener(each, attachment.listener.port));
-      for (const hostname of intersectHostnames(attachment.listener.hostname, route.hostnames)) {
-        isReached = true;
-        const byHost = hosts.get(attachment);
-        byHost?.set(hostname, [...(byHost.get(hostname) ?? []), ...own]);
-      }
+    const domains = attached.flatMap((each) => {
+      const routes = ranked.map((own) => onListener(own, each.listener.port));
+      attachedTo.get(each)?.push({ hostnames: route.hostnames, routes });
+      const hostname = hostnameOf(each);
+      return intersectHostnames(hostname, route.hostnames).map((domain) => ({
+        isOwn: ownerOf(domain, onPort.get(each) ?? new Set()) === hostname,
+      }));
+    });
+    if (domains.some(({ isOwn }) => isOwn)) continue;
+    if (domains.length > 0) {
+      const message = `HTTPRoute "${route.name}" is reached by no request: listeners with more specific hostnames take all of its own`;
+      report("warning", "UMB0302", route.place, message);
+      continue;
     }
-    if (isReached) continue;
     const { reason, message } = whyUnreached(route, all);
     const condition = notAccepted({ kind: "HTTPRoute", ...route }, reason);
     report("warning", "UMB0202", route.place, message, { condition });
   }
 
-  const byPort = Map.groupBy(all, (each) => ports.get(nameOf(each)) ?? each.listener.port);
   return [...byPort]
     .map(([port, attachments]): Listener => {
       const [first] = attachments;
       const name = first === undefined ? String(port) : nameOf(first);
-      return {
-        name,
-        address: bindAddress,
-        port,
-        virtualHosts: virtualHosts(name, attachments, hosts),
-      };
+      const hosted = attachments.map((each) => ({
+        hostname: hostnameOf(each),
+        attached: attachedTo.get(each) ?? [],
+      }));
+      return { name, address: bindAddress, port, virtualHosts: virtualHosts(name, hosted) };
     })
     .toSorted((a, b) => compare(a.name, b.name));
 }
 
-function virtualHosts(
-  listener: string,
-  attachments: readonly Attachment[],
-  hosts: ReadonlyMap<Attachment, ReadonlyMap<string, readonly RankedRoute[]>>,
-): readonly VirtualHost[] {
-  const merged = new Map<string, RankedRoute[]>();
-  for (const attachment of attachments) {
-    for (const [hostname, routes] of hosts.get(attachment) ?? []) {
-      merged.set(hostname, [...(merged.get(hostname) ?? []), ...routes]);
-    }
-  }
-  return [...merged]
-    .toSorted(([a], [b]) => bySpecificity(a, b))
-    .map(([hostname, routes]) => ({
-      name: `${listener}/${hostname}`,
-      domains: [hostname],
-      routes: routes.toSorted(byPrecedence).map(({ route }) => route),
-    }));
+/** `*` for a listener without one. */
+function hostnameOf({ listener }: Attachment): string {
+  return listener.hostname ?? "*";
 }
 
 function isNamed(route: HttpRoute, { gateway, listener }: Attachment): boolean {

@@ -26,10 +26,20 @@ export function byPrecedence(a: RankedRoute, b: RankedRoute): number {
     Number(right.method !== undefined) - Number(left.method !== undefined) ||
     right.headers.length - left.headers.length ||
     right.queryParams.length - left.queryParams.length ||
-    compare(a.createdAt === "" ? "~" : a.createdAt, b.createdAt === "" ? "~" : b.createdAt) ||
+    compareAge(a.createdAt, b.createdAt) ||
     compare(a.owner, b.owner) ||
     a.order - b.order
   );
 }
 
 const pathRank = { exact: 0, regex: 1, prefix: 2 } as const;
+
+/** By RFC 3339 timestamps, in whatever zone; what has none, or none that can be read, is the youngest. */
+function compareAge(a: string, b: string): number {
+  if (a === b) return 0;
+  const [left, right] = [Date.parse(a), Date.parse(b)];
+  if (Number.isNaN(left) || Number.isNaN(right)) {
+    return Number(Number.isNaN(left)) - Number(Number.isNaN(right));
+  }
+  return left - right;
+}

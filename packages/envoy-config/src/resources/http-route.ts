@@ -160,8 +160,8 @@ function readMatch(match: Reader): RouteMatch {
   const read = {
     path: { kind: pathKinds[kind], value },
     ...(method === undefined ? {} : { method }),
-    headers: match.maps("headers").flatMap((each) => valueMatch(each, true)),
-    queryParams: match.maps("queryParams").flatMap((each) => valueMatch(each, false)),
+    headers: valueMatches(match, "headers"),
+    queryParams: valueMatches(match, "queryParams"),
   };
   match.warnUnknown();
   return read;
@@ -179,10 +179,26 @@ const methods = [
   "PATCH",
 ] as const;
 
-function valueMatch(match: Reader, isHeader: boolean): readonly ValueMatch[] {
+/** Of several entries for one name the first counts; the case of a header's name does not. */
+function valueMatches(match: Reader, key: "headers" | "queryParams"): readonly ValueMatch[] {
+  const names = new Set<string>();
+  return match.maps(key).flatMap((each) => {
+    const value = valueMatch(each, key === "headers");
+    if (value === undefined) return [];
+    if (!names.has(value.name)) {
+      names.add(value.name);
+      return [value];
+    }
+    const message = "this name stands twice in the match: only its first entry counts";
+    each.report("warning", "UMB0111", message, "name");
+    return [];
+  });
+}
+
+function valueMatch(match: Reader, isHeader: boolean): ValueMatch | undefined {
   const name = match.required("name");
   const value = match.string("value") ?? "";
   const isRegex = match.oneOf("type", ["Exact", "RegularExpression"]) === "RegularExpression";
-  if (name === undefined) return [];
-  return [{ name: isHeader ? name.toLowerCase() : name, kind: isRegex ? "regex" : "exact", value }];
+  if (name === undefined) return undefined;
+  return { name: isHeader ? name.toLowerCase() : name, kind: isRegex ? "regex" : "exact", value };
 }

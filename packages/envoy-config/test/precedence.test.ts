@@ -1,0 +1,36 @@
+import { expect, test } from "@jest/globals";
+import { readTopology, renderBootstrap } from "@umbra/envoy-config";
+import fc from "fast-check";
+import { chosenRoute, virtualHostsOf } from "./envoy-evaluator.ts";
+import { requests, resourcesText, type World, worlds } from "./random-routes.ts";
+import { chosenRule, type RefRequest } from "./reference-matcher.ts";
+
+test("the rendered routes choose what the Gateway API says, for every request", () => {
+  fc.assert(
+    fc.property(
+      worlds,
+      fc.array(requests, { minLength: 1, maxLength: 40, size: "max" }),
+      (world, all) => {
+        const hosts = rendered(world);
+        for (const request of all) {
+          expect([request, chosen(hosts, request)]).toEqual([
+            request,
+            chosenRule(world.listeners, world.routes, request),
+          ]);
+        }
+      },
+    ),
+    { numRuns: 40 },
+  );
+});
+
+function rendered(world: World) {
+  const { topology, diagnostics } = readTopology([{ name: "r", text: resourcesText(world) }]);
+  expect(diagnostics.filter(({ severity }) => severity === "error")).toEqual([]);
+  return virtualHostsOf(renderBootstrap(topology));
+}
+
+/** The rule of the route that Envoy takes: a route is named after it, and after the match. */
+function chosen(hosts: ReturnType<typeof rendered>, request: RefRequest): string | undefined {
+  return chosenRoute(hosts.get(request.port) ?? [], request)?.replace(/\/\d+$/, "");
+}
