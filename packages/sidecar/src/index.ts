@@ -15,12 +15,9 @@ export { rewriteBody } from "./mirror/rewrite-body.ts";
 export { sessionOf } from "./mirror/session.ts";
 export { editJson, type JsonEdit } from "./openai/edit-json.ts";
 export { type RequestErrorCode, requestErrorCodes } from "./openai/error-reply.ts";
-export {
-  type JsonField,
-  type JsonScan,
-  type JsonScanErrorCode,
-  scanJson,
-} from "./openai/json-scan.ts";
+export { type JsonKeys, jsonKeys } from "./openai/json-keys.ts";
+export type { JsonFault, JsonScanErrorCode } from "./openai/json-members.ts";
+export { type JsonField, type JsonScan, scanJson } from "./openai/json-scan.ts";
 export { type RequestBody, readRequestBody } from "./openai/read-request.ts";
 export { readModelList } from "./scrape/model-list.ts";
 export { type Sidecar, type SidecarOptions, startSidecar } from "./sidecar.ts";

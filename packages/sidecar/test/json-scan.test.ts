@@ -1,9 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
-import { readRequestBody, scanJson } from "@umbra/sidecar";
+import { jsonKeys, readRequestBody, scanJson } from "@umbra/sidecar";
 import fc from "fast-check";
 
-const wanted = new Set(["model", "stream"]);
-const scan = (text: string) => scanJson(Buffer.from(text), wanted);
+const keys = jsonKeys(["model", "stream"], ["messages"]);
+const scan = (text: string) => scanJson(Buffer.from(text), keys);
 
 describe("scanJson", () => {
   test.each([
@@ -30,7 +30,14 @@ describe("scanJson", () => {
       want: { kind: "string", value: "m" },
     },
     { name: "a number", text: '{"model":1e3}', want: { kind: "number", value: 1_000 } },
+    { name: "a long number", text: '{"model":1e999}', want: { kind: "number", value: Infinity } },
     { name: "a list", text: '{"model":[]}', want: { kind: "array" } },
+    { name: "a value written with escapes", text: '{"model":"\\u006d"}', want: { value: "m" } },
+    {
+      name: "which key is repeated",
+      text: '{"model":"a","model":"b"}',
+      want: { value: "b", isRepeated: true, start: 21, end: 24 },
+    },
   ])("finds $name", ({ text, want }) => {
     const found = scan(text);
     expect(found.ok ? found.fields.get("model") : found).toMatchObject(want);
@@ -51,6 +58,17 @@ describe("scanJson", () => {
     "[1,]",
     '{"a" 1}',
     "nul",
+    '{"a":"\\x"}',
+    '{"a":"\\u00g0"}',
+    '{"a":"\\',
+    '{"a":"\n"}',
+    `{"a":"${"x".repeat(1_000)}\u0000${"x".repeat(1_000)}"}`,
+    `{"a":"${"x".repeat(1_000)}`,
+    '\ufeff{"model":"m"}',
+    '{"a":1.}',
+    '{"a":1e+}',
+    '{"a":-}',
+    '{"a":\u00a01}',
   ])("refuses %j", (text) => {
     expect(scan(text)).toMatchObject({ ok: false, code: "invalid_json" });
   });
@@ -84,23 +102,90 @@ describe("scanJson", () => {
     );
   });
 
-  test("refuses what JSON.parse refuses, but for escapes and control characters in strings", () => {
+  test("locates a field without reading it", () => {
+    const found = scan('{"messages":"a long prompt"}');
+    expect(found).toMatchObject({ ok: true });
+    if (!found.ok) return;
+    expect(found.fields.get("messages")).toEqual({
+      kind: "text",
+      start: 12,
+      end: 27,
+      isRepeated: false,
+    });
+  });
+
+  test("lets bytes be that are no UTF-8, in the text and in what it reads", () => {
+    const text = Buffer.concat([
+      Buffer.from('{"messages":"'),
+      Buffer.from([0xff, 0xe2, 0x82]),
+      Buffer.from('","model":"a'),
+      Buffer.from([0xc3]),
+      Buffer.from('"}'),
+    ]);
+    const found = scanJson(text, keys);
+    expect(found.ok && found.fields.get("model")).toMatchObject({ value: "a\ufffd" });
+    expect(JSON.parse(text.toString())).toMatchObject({ model: "a\ufffd" });
+  });
+
+  test("refuses 5 MB of [ without reading them", () => {
+    const text = Buffer.from(`{"messages":${"[".repeat(5_000_000)}`);
+    const times = [1, 2, 3].map(() => {
+      const started = performance.now();
+      expect(scanJson(text, keys)).toMatchObject({ code: "json_too_deep" });
+      return performance.now() - started;
+    });
+    expect(Math.min(...times)).toBeLessThan(20);
+  });
+
+  test.each([
+    { what: "a quote only at the end", piece: "\\n", tail: "" },
+    { what: "a backslash only at the end", piece: '","a":"', tail: "\\n" },
+  ])("looks at no byte too often where there is $what", ({ piece, tail }) => {
+    const text = Buffer.from(`{"a":"${`${"x".repeat(600)}${piece}`.repeat(200)}${tail}"}`);
+    const find = text.indexOf.bind(text);
+    let searched = 0;
+    text.indexOf = (value: string | number | Uint8Array, from?: number | BufferEncoding) => {
+      const at = find(value, from as number);
+      searched += (at < 0 ? text.length : at) - Number(from);
+      return at;
+    };
+    expect(scanJson(text, keys).ok).toBe(true);
+    // Once for each of the two marks.
+    expect(searched).toBeGreaterThan(text.length / 2);
+    expect(searched).toBeLessThan(2 * text.length + 1);
+  });
+
+  test("takes and refuses what JSON.parse does", () => {
     fc.assert(
       fc.property(
-        fc.string({ unit: fc.constantFrom(...'{}[]:,"a1-.e tnu'), maxLength: 12 }),
-        (text) => {
+        fc.string({ unit: fc.constantFrom(...'{}[]:,"a1-.e tnu\\\n'), maxLength: 12 }),
+        fc.constantFrom("", `{"a":"${"x".repeat(40)}`, `["${"é".repeat(20)}"`),
+        (text, before) => {
           let isJson = true;
           try {
-            JSON.parse(text);
+            JSON.parse(before + text);
           } catch {
             isJson = false;
           }
-          const found = scan(text);
+          const found = scan(before + text);
           expect(found.ok || found.code === "invalid_json_type").toBe(isJson);
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: 5_000 },
     );
+  });
+
+  test("finds the same wherever the text stands in its memory", () => {
+    const text = `{"x":"${"y".repeat(300)}\\n","model":"m","z":"é"}`;
+    for (let offset = 0; offset < 8; offset++) {
+      const memory = Buffer.alloc(text.length + 16, '"');
+      const body = memory.subarray(offset, offset + Buffer.byteLength(text));
+      body.write(text);
+      const found = scanJson(body, keys);
+      expect(found.ok && found.fields.get("model")).toMatchObject({ value: "m" });
+      expect(scanJson(body.subarray(0, -1), keys).ok).toBe(false);
+      expect(scanJson(body.subarray(0, 100), keys).ok).toBe(false);
+    }
   });
 });
 

@@ -256,10 +256,17 @@ describe("editing JSON", () => {
 
   test.each([
     { text: "{}", set: { a: 1 }, remove: [], want: '{"a":1}' },
-    { text: ' { "a" : [1, 2] } ', set: { a: "é" }, remove: [], want: ' {"a" : "é"} ' },
+    { text: ' { "a" : [1, 2] } ', set: { a: "é" }, remove: [], want: ' { "a" : "é" } ' },
     { text: '{"a":1,"b":2,"a":3}', set: { a: 0 }, remove: [], want: '{"a":0,"b":2,"a":0}' },
     { text: '{"a":1,"b":{"a":2}}', set: {}, remove: ["a"], want: '{"b":{"a":2}}' },
     { text: '{"a":1}', set: {}, remove: ["a"], want: "{}" },
+    { text: '{"a":1 , "b":2, "c":3}', set: {}, remove: ["b"], want: '{"a":1, "c":3}' },
+    { text: '{ "a":1, "b":2, "c":3 }', set: {}, remove: ["a", "b"], want: '{ "c":3 }' },
+    { text: '{"a":1, "b":2\n}', set: {}, remove: ["b"], want: '{"a":1\n}' },
+    { text: '{"a":1, "b":2\n}', set: { c: 3 }, remove: ["a", "b"], want: '{"c":3\n}' },
+    { text: '{"a":1, "b":2\n}', set: { c: 3 }, remove: ["b"], want: '{"a":1,"c":3\n}' },
+    { text: "{\n}", set: { a: 1, b: 2 }, remove: [], want: '{"a":1,"b":2\n}' },
+    { text: '{"\\u0061":1,"b":2}', set: {}, remove: ["a"], want: '{"b":2}' },
     {
       text: '{"n":12345678901234567890.5}',
       set: { a: 1 },
@@ -278,9 +285,13 @@ describe("editing JSON", () => {
   test("gives what JSON.parse and a spread give", () => {
     const object = fc.dictionary(fc.string(), fc.jsonValue(), { maxKeys: 6 });
     fc.assert(
-      fc.property(object, object, (from, set) => {
-        const edited = edit(JSON.stringify(from), set) ?? "";
-        expect(JSON.parse(edited)).toEqual(JSON.parse(JSON.stringify({ ...from, ...set })));
+      fc.property(object, object, fc.nat(2), fc.nat(7), (from, set, indent, removed) => {
+        const remove = Object.keys(from).filter((_, i) => (removed & (1 << i)) !== 0);
+        const edited = edit(JSON.stringify(from, undefined, indent), set, remove) ?? "";
+        const kept = Object.entries({ ...from, ...set }).filter(([key]) => !remove.includes(key));
+        const added = Object.entries(set).filter(([key]) => remove.includes(key));
+        const want = Object.fromEntries([...kept, ...added]);
+        expect(JSON.parse(edited)).toEqual(JSON.parse(JSON.stringify(want)));
       }),
     );
   });

@@ -1,4 +1,4 @@
-import { type JsonMember, jsonMembers } from "./json-scan.ts";
+import { JsonMembers } from "./json-members.ts";
 
 /** Changes to the top-level fields of a JSON object. */
 export interface JsonEdit {
@@ -13,48 +13,66 @@ export type JsonEditValue =
   | { readonly from: (text: string | undefined) => unknown };
 
 /**
- * Edits an object byte by byte: what is not named stays as the client wrote it, numbers beyond double precision
- * included. Returns undefined where the text is no JSON object.
+ * Edits an object byte by byte: what is not named stays as the client wrote it, numbers beyond double precision and
+ * white space included. A key that is repeated is changed everywhere. Returns undefined where the text is no JSON object.
  */
 export function editJson(body: Uint8Array, { set, remove }: JsonEdit): Uint8Array | undefined {
-  const members = jsonMembers(body);
-  if (members === undefined) return undefined;
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  const open = text.indexOf("{");
-  const close = text.lastIndexOf("}");
-  const pieces: Buffer[] = [text.subarray(0, open + 1)];
-  let isFirst = true;
-  const add = (...member: readonly Buffer[]) => {
-    if (!isFirst) pieces.push(comma);
-    isFirst = false;
-    pieces.push(...member);
+  const pieces: Buffer[] = [];
+  /** All before it is in the pieces, or dropped. */
+  let copied = 0;
+  const copyTo = (end: number) => {
+    if (end > copied) pieces.push(text.subarray(copied, end));
   };
   const pending = new Map(set);
-  for (const member of members) {
-    if (remove.has(member.key)) continue;
-    const change = set.get(member.key);
-    pending.delete(member.key);
-    const value = change === undefined ? undefined : newValue(change, text, member);
-    if (value === undefined) add(text.subarray(member.keyStart, member.end));
-    else add(text.subarray(member.keyStart, member.start), value);
+  const members = new JsonMembers(text);
+  let hasMembers = false;
+  /** Where the last member ends, or the object's brace does. */
+  let last = 0;
+  /** The first members are dropped, with all that is between them. */
+  let isDropping = false;
+  while (members.next()) {
+    const key = keyOf(text, members);
+    if (remove.has(key)) {
+      // With the comma before it; of the first ones, with the comma behind it.
+      if (!isDropping) copyTo(hasMembers ? last : members.keyStart);
+      isDropping = !hasMembers;
+      copied = members.end;
+      last = members.end;
+      continue;
+    }
+    if (isDropping) copied = members.keyStart;
+    isDropping = false;
+    hasMembers = true;
+    last = members.end;
+    const change = set.get(key);
+    pending.delete(key);
+    const old = () => text.toString("utf8", members.start, members.end);
+    const value = change === undefined ? undefined : newValue(change, old);
+    if (value === undefined) continue;
+    copyTo(members.start);
+    pieces.push(value);
+    copied = members.end;
   }
+  if (members.fault !== undefined) return undefined;
   for (const [key, change] of pending) {
-    const value = newValue(change, text, undefined);
-    if (value !== undefined) add(Buffer.from(`${JSON.stringify(key)}:`), value);
+    const value = newValue(change, () => undefined);
+    if (value === undefined) continue;
+    copyTo(Math.max(last, members.open + 1));
+    copied = Math.max(copied, last, members.open + 1);
+    pieces.push(Buffer.from(`${hasMembers ? "," : ""}${JSON.stringify(key)}:`), value);
+    hasMembers = true;
   }
-  pieces.push(text.subarray(close));
+  copyTo(text.length);
   return Buffer.concat(pieces);
 }
 
-const comma = Buffer.from(",");
+function keyOf(text: Buffer, { keyStart, keyEnd }: JsonMembers): string {
+  const key = text.toString("utf8", keyStart, keyEnd);
+  return key.includes("\\") ? (JSON.parse(key) as string) : key.slice(1, -1);
+}
 
-function newValue(
-  change: JsonEditValue,
-  text: Buffer,
-  member: JsonMember | undefined,
-): Buffer | undefined {
-  if ("json" in change) return Buffer.from(JSON.stringify(change.json));
-  const old = member === undefined ? undefined : text.toString("utf8", member.start, member.end);
-  const made = change.from(old);
+function newValue(change: JsonEditValue, old: () => string | undefined): Buffer | undefined {
+  const made = "json" in change ? change.json : change.from(old());
   return made === undefined ? undefined : Buffer.from(JSON.stringify(made));
 }

@@ -1,5 +1,7 @@
 import type { RequestErrorCode } from "./error-reply.ts";
-import { type JsonField, type JsonScan, scanJson } from "./json-scan.ts";
+import { jsonKeys } from "./json-keys.ts";
+import type { JsonFault } from "./json-members.ts";
+import { type JsonField, scanJson } from "./json-scan.ts";
 
 /** What a pick needs of an OpenAI-style request body. */
 export type RequestBody =
@@ -14,33 +16,30 @@ export type RequestBody =
 /** Top-level fields that picks and mirrors are decided by, with their places in the body. */
 export type RequestFields = ReadonlyMap<string, JsonField>;
 
-/** One scan finds all: what the pick needs, and what tells state, tools, sessions and prompts. */
-const wanted: ReadonlySet<string> = new Set([
-  "model",
-  "stream",
-  "user",
-  "store",
-  "background",
-  "conversation",
-  "previous_response_id",
-  "tools",
-  "mcp_servers",
-  "container",
-  "web_search_options",
-  "messages",
-  "prompt",
-  "input",
-  "max_tokens",
-  "max_completion_tokens",
-]);
+/** One scan finds all: what the pick needs, and what tells state, tools, sessions and prompts, which are not read. */
+const keys = jsonKeys(
+  ["model", "stream", "user", "store", "background", "max_tokens", "max_completion_tokens"],
+  [
+    "conversation",
+    "previous_response_id",
+    "tools",
+    "mcp_servers",
+    "container",
+    "web_search_options",
+    "messages",
+    "prompt",
+    "input",
+  ],
+);
+const noBytes = Buffer.alloc(0);
 const maxModelBytes = 256;
 
 /** Reads model and stream from a body; of `undefined` or no bytes it says that there is no JSON. */
 export function readRequestBody(body: Uint8Array | undefined): RequestBody {
-  const scan = scanJson(body ?? new Uint8Array(), wanted);
+  const scan = scanJson(body ?? noBytes, keys);
   if (!scan.ok) return { ok: false, code: scan.code, message: scanMessage(scan) };
   const model = scan.fields.get("model");
-  if (model?.kind === "long string") return invalidModel;
+  if (model?.kind === "text") return invalidModel;
   if (model?.kind !== "string" || model.value === "") {
     return {
       ok: false,
@@ -72,7 +71,7 @@ export function isModelName(text: string): boolean {
 }
 
 /** Names the place and never the content: bodies are private. */
-function scanMessage({ code, offset }: Extract<JsonScan, { ok: false }>): string {
+function scanMessage({ code, offset }: JsonFault): string {
   switch (code) {
     case "invalid_json":
       return `the request body is not valid JSON (at byte ${offset})`;

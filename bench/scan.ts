@@ -1,0 +1,65 @@
+// Our scan of a request's body against JSON.parse of the same bytes, as ratios within one run. `npm run bench:scan`
+import { readRequestBody } from "@umbra/sidecar";
+import { median } from "./harness/child.ts";
+import { bodies } from "./scan/bodies.ts";
+
+/** Of smaller bodies the fixed costs tell most. */
+const leastBytes = 16_000;
+const hostileBarMs = 20;
+
+let isGood = true;
+process.stdout.write(
+  "body                     bytes    scan us   parse us   scan MB/s  parse MB/s  times as fast  asked\n",
+);
+for (const { name, body, asked } of bodies()) {
+  const text = body.toString();
+  const { model } = JSON.parse(text) as { model: string };
+  const read = readRequestBody(body);
+  if (!read.ok || read.model !== model) throw new Error(`${name}: the scan has found no model`);
+  const [scan, parse] = timeBoth(
+    body.length,
+    () => readRequestBody(body),
+    () => JSON.parse(body.toString()),
+  );
+  const ratio = parse / scan;
+  const isAsked = body.length >= leastBytes;
+  if (isAsked && ratio < asked) isGood = false;
+  const cells = [
+    body.length.toFixed(0).padStart(9),
+    scan.toFixed(2).padStart(10),
+    parse.toFixed(2).padStart(10),
+    (body.length / scan).toFixed(0).padStart(11),
+    (body.length / parse).toFixed(0).padStart(11),
+    ratio.toFixed(2).padStart(14),
+    (isAsked ? asked.toFixed(1) : "-").padStart(6),
+  ];
+  process.stdout.write(`${name.padEnd(21)}${cells.join(" ")}\n`);
+}
+
+const deep = Buffer.from(`{"model":"m","messages":${"[".repeat(5_000_000)}`);
+const times = Array.from({ length: 9 }, () => {
+  const started = performance.now();
+  const read = readRequestBody(deep);
+  if (read.ok || read.code !== "json_too_deep") throw new Error("the depth has no limit");
+  return performance.now() - started;
+});
+const worst = Math.max(...times);
+process.stdout.write(
+  `\n5 MB of [: refused in ${worst.toFixed(3)} ms at worst, ${hostileBarMs} are allowed\n`,
+);
+process.exitCode = isGood && worst < hostileBarMs ? 0 : 1;
+
+/** Microseconds of one call of each, in turns, the median of rounds. */
+function timeBoth(bytes: number, scan: () => unknown, parse: () => unknown): [number, number] {
+  const calls = Math.max(2, Math.min(20_000, Math.floor(4_000_000 / bytes)));
+  const rounds: [number, number][] = [];
+  for (let round = 0; round < 11; round++) rounds.push([time(scan, calls), time(parse, calls)]);
+  const kept = rounds.slice(2);
+  return [median(kept.map(([each]) => each)), median(kept.map(([, each]) => each))];
+}
+
+function time(run: () => unknown, calls: number): number {
+  const started = performance.now();
+  for (let i = 0; i < calls; i++) run();
+  return ((performance.now() - started) / calls) * 1_000;
+}

@@ -1,0 +1,97 @@
+import { skipString } from "./json-string.ts";
+import { fault, faultOffset, JsonText, skipSpace } from "./json-text.ts";
+import { skipColon, skipValue } from "./json-value.ts";
+
+export type JsonScanErrorCode = "invalid_json" | "invalid_json_type" | "json_too_deep";
+
+/** Where and why a text is refused. */
+export interface JsonFault {
+  readonly ok: false;
+  readonly code: JsonScanErrorCode;
+  readonly offset: number;
+}
+
+const quote = 0x22;
+const comma = 0x2c;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
+
+/** Goes over an object's members in the order of the text, each found and checked when `next` is called. */
+export class JsonMembers {
+  readonly #text: JsonText;
+  #at = 0;
+  #state: "before" | "within" | "over" = "before";
+  #fault: JsonFault | undefined;
+  /** Of the member that `next` has found: the key's quotes and the value, each with the offset behind it. */
+  keyStart = 0;
+  keyEnd = 0;
+  start = 0;
+  end = 0;
+  /** Where the object's brace is. */
+  open = 0;
+
+  constructor(bytes: Buffer) {
+    this.#text = new JsonText(bytes);
+  }
+
+  /** Why there are no more members, where it is not the text's proper end. */
+  get fault(): JsonFault | undefined {
+    return this.#fault;
+  }
+
+  /** Finds the next member. False behind the last one, and where the text is refused. */
+  next(): boolean {
+    if (this.#state === "over") return false;
+    const text = this.#text;
+    const { bytes } = text;
+    const isFirst = this.#state === "before";
+    let at = skipSpace(bytes, this.#at);
+    if (isFirst) {
+      if (bytes[at] !== openBrace) return this.#noObject(at);
+      this.open = at;
+      this.#state = "within";
+      at = skipSpace(bytes, at + 1);
+    }
+    if (bytes[at] === closeBrace) return this.#close(at + 1);
+    if (!isFirst) {
+      if (bytes[at] !== comma) return this.#refuse(fault(at));
+      at = skipSpace(bytes, at + 1);
+    }
+    if (bytes[at] !== quote) return this.#refuse(fault(at));
+    const keyEnd = skipString(text, at);
+    if (keyEnd < 0) return this.#refuse(keyEnd);
+    const start = skipColon(bytes, keyEnd);
+    if (start < 0) return this.#refuse(start);
+    const end = skipValue(text, start, 1);
+    if (end < 0) return this.#refuse(end);
+    this.keyStart = at;
+    this.keyEnd = keyEnd;
+    this.start = start;
+    this.end = end;
+    this.#at = end;
+    return true;
+  }
+
+  #close(end: number): false {
+    const { bytes } = this.#text;
+    this.#state = "over";
+    const at = skipSpace(bytes, end);
+    return at < bytes.length ? this.#refuse(fault(at)) : false;
+  }
+
+  /** Tells JSON of another type from what is no JSON. */
+  #noObject(start: number): false {
+    const end = skipValue(this.#text, start, 0);
+    if (end < 0) return this.#refuse(end);
+    this.#close(end);
+    this.#fault ??= { ok: false, code: "invalid_json_type", offset: 0 };
+    return false;
+  }
+
+  #refuse(returned: number): false {
+    this.#state = "over";
+    const code = this.#text.isTooDeep ? "json_too_deep" : "invalid_json";
+    this.#fault = { ok: false, code, offset: faultOffset(returned) };
+    return false;
+  }
+}

@@ -1,0 +1,44 @@
+import { byteTable, fault } from "./json-text.ts";
+
+const minus = 0x2d;
+const plus = 0x2b;
+const dot = 0x2e;
+const zero = 0x30;
+const letterE = 0x65;
+
+/** From a number's first byte to behind its last. */
+export function skipNumber(bytes: Uint8Array, start: number): number {
+  const { length } = bytes;
+  let at = start;
+  if (at < length && bytes[at] === minus) at++;
+  const first = at;
+  while (at < length && isDigit[bytes[at] ?? 0] === 1) at++;
+  if (at === first) return fault(at);
+  // A leading zero stands alone.
+  if (bytes[first] === zero) at = first + 1;
+  // Most are whole.
+  return at < length && isMore[bytes[at] ?? 0] === 1 ? skipFraction(bytes, at) : at;
+}
+
+function skipFraction(bytes: Uint8Array, start: number): number {
+  const { length } = bytes;
+  let at = start;
+  if (bytes[at] === dot) {
+    at = endOfDigits(bytes, start + 1);
+    if (at === start + 1) return fault(at);
+  }
+  if (at >= length || ((bytes[at] ?? 0) | 0x20) !== letterE) return at;
+  const sign = at + 1 < length ? bytes[at + 1] : undefined;
+  const exponent = sign === plus || sign === minus ? at + 2 : at + 1;
+  at = endOfDigits(bytes, exponent);
+  return at === exponent ? fault(at) : at;
+}
+
+function endOfDigits(bytes: Uint8Array, start: number): number {
+  let at = start;
+  while (at < bytes.length && isDigit[bytes[at] ?? 0] === 1) at++;
+  return at;
+}
+
+const isDigit = byteTable("0123456789");
+const isMore = byteTable(".eE");

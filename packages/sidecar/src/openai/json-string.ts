@@ -1,0 +1,101 @@
+import { byteTable, fault, type JsonText } from "./json-text.ts";
+
+const quote = 0x22;
+const backslash = 0x5c;
+const letterU = 0x75;
+/** Words of plain text behind which more of it is likely. */
+const longRun = 64;
+
+/** From a string's quote to behind its closing one. Refuses what JSON does: control characters, unknown escapes. */
+export function skipString(text: JsonText, start: number): number {
+  const { bytes, words, firstWord } = text;
+  const count = words.length;
+  let at = start + 1;
+  if (at < firstWord) return skipBytes(bytes, at);
+  const tail = firstWord + count * 4;
+  while (at < tail) {
+    let word = (at - firstWord) >> 2;
+    // What the word holds before `at` does not count.
+    let marks = marksOf(words[word] ?? 0) & (-1 << (((at - firstWord) & 3) << 3));
+    const stop = Math.min(word + longRun, count);
+    while (marks === 0 && ++word < stop) marks = marksOf(words[word] ?? 0);
+    if (marks === 0) {
+      at = firstWord + skipProse(text, word) * 4;
+      continue;
+    }
+    at = firstWord + word * 4 + ((31 - Math.clz32(marks & -marks)) >> 3);
+    const byte = bytes[at];
+    if (byte === quote) return at + 1;
+    if (byte !== backslash) return fault(at);
+    // Some text is escaped throughout.
+    do {
+      at = skipEscape(bytes, at);
+      if (at < 0) return at;
+    } while (at < tail && bytes[at] === backslash);
+  }
+  return skipBytes(bytes, at);
+}
+
+/** The same, a byte at a time: what is before the first word of the text or behind the last. */
+function skipBytes(bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (at < bytes.length) {
+    const byte = bytes[at] ?? 0;
+    if (byte === quote) return at + 1;
+    if (byte === backslash) {
+      at = skipEscape(bytes, at);
+      if (at < 0) return at;
+    } else if (byte < 0x20) return fault(at);
+    else at++;
+  }
+  return fault(at);
+}
+
+/** The high bits of those bytes in a word that are a quote, a backslash or a control character. No sum carries into the next byte. */
+function marksOf(word: number): number {
+  const low = word & 0x7f7f7f7f;
+  const noControl = (low + 0x60606060) | 0;
+  const noQuote = ((low ^ 0x22222222) + 0x7f7f7f7f) | 0;
+  const noBackslash = ((low ^ 0x5c5c5c5c) + 0x7f7f7f7f) | 0;
+  return ~((noControl & noQuote & noBackslash) | word) & 0x80808080;
+}
+
+/** Over long prose: to the word that holds the next quote or backslash, or a control character before it. */
+function skipProse(text: JsonText, from: number): number {
+  const { words, firstWord } = text;
+  const end = (text.nextMark(firstWord + from * 4) - firstWord) >> 2;
+  let word = from;
+  while (word + 3 < end) {
+    const four =
+      controlsOf(words[word] ?? 0) |
+      controlsOf(words[word + 1] ?? 0) |
+      controlsOf(words[word + 2] ?? 0) |
+      controlsOf(words[word + 3] ?? 0);
+    if ((four & 0x80808080) !== 0) break;
+    word += 4;
+  }
+  return word;
+}
+
+/** Has the high bit of some byte where the word has a control character. */
+function controlsOf(word: number): number {
+  return ((word - 0x20202020) | 0) & ~word;
+}
+
+/** From the backslash to behind the escape. */
+function skipEscape(bytes: Uint8Array, at: number): number {
+  if (at + 1 >= bytes.length) return fault(bytes.length);
+  const kind = bytes[at + 1] ?? 0;
+  if (kind !== letterU) return isEscape[kind] === 1 ? at + 2 : fault(at + 1);
+  const digits = at + 2;
+  if (digits + 4 > bytes.length) return fault(bytes.length);
+  const isGood =
+    (isHexDigit[bytes[digits] ?? 0] ?? 0) &
+    (isHexDigit[bytes[digits + 1] ?? 0] ?? 0) &
+    (isHexDigit[bytes[digits + 2] ?? 0] ?? 0) &
+    (isHexDigit[bytes[digits + 3] ?? 0] ?? 0);
+  return isGood === 1 ? digits + 4 : fault(digits);
+}
+
+const isEscape = byteTable('"\\/bfnrt');
+const isHexDigit = byteTable("0123456789abcdefABCDEF");

@@ -1,0 +1,110 @@
+import { skipNumber } from "./json-number.ts";
+import { skipString } from "./json-string.ts";
+import { fault, type JsonText, skipSpace } from "./json-text.ts";
+
+export const maxDepth = 128;
+
+const quote = 0x22;
+const comma = 0x2c;
+const colon = 0x3a;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+
+/** Of each level around the innermost one the byte that closes it. One for all scans: none is ever suspended. */
+const closers = new Uint8Array(maxDepth + 1);
+
+/** From a value's first byte to behind its last, with all that is in it; `depth` levels are open around it. */
+export function skipValue(text: JsonText, start: number, depth: number): number {
+  const { bytes } = text;
+  const { length } = bytes;
+  let at = start;
+  let level = depth;
+  /** What closes the innermost level. */
+  let closer = 0;
+  for (;;) {
+    if (at >= length) return fault(at);
+    const byte = bytes[at];
+    if (byte === quote) {
+      at = skipString(text, at);
+      if (at < 0) return at;
+    } else if (byte === openBrace || byte === openBracket) {
+      if (level === maxDepth) {
+        text.isTooDeep = true;
+        return fault(at);
+      }
+      closers[level++] = closer;
+      closer = byte === openBrace ? closeBrace : closeBracket;
+      at = skipSpace(bytes, at + 1);
+      if (at >= length || bytes[at] !== closer) {
+        if (closer === closeBrace) {
+          at = skipKey(text, at);
+          if (at < 0) return at;
+        }
+        continue;
+      }
+      closer = closers[--level] ?? 0;
+      at++;
+    } else {
+      at = skipScalar(bytes, at);
+      if (at < 0) return at;
+    }
+    // Behind a value: close levels, or go on to the next value of the innermost one.
+    for (;;) {
+      if (level === depth) return at;
+      at = skipSpace(bytes, at);
+      if (at >= length) return fault(at);
+      const next = bytes[at];
+      if (next === comma) break;
+      if (next !== closer) return fault(at);
+      closer = closers[--level] ?? 0;
+      at++;
+    }
+    at = skipSpace(bytes, at + 1);
+    if (closer === closeBrace) {
+      at = skipKey(text, at);
+      if (at < 0) return at;
+    }
+  }
+}
+
+/** From a key's quote to its value's first byte. */
+export function skipKey(text: JsonText, start: number): number {
+  const { bytes } = text;
+  if (start >= bytes.length || bytes[start] !== quote) return fault(start);
+  const end = skipString(text, start);
+  return end < 0 ? end : skipColon(bytes, end);
+}
+
+/** From behind a key to its value's first byte. */
+export function skipColon(bytes: Uint8Array, from: number): number {
+  const at = skipSpace(bytes, from);
+  if (at >= bytes.length || bytes[at] !== colon) return fault(at);
+  return skipSpace(bytes, at + 1);
+}
+
+function skipScalar(bytes: Uint8Array, at: number): number {
+  switch (bytes[at]) {
+    case 0x74:
+      return skipWord(bytes, at, trueWord);
+    case 0x66:
+      return skipWord(bytes, at, falseWord);
+    case 0x6e:
+      return skipWord(bytes, at, nullWord);
+    default:
+      return skipNumber(bytes, at);
+  }
+}
+
+const trueWord = Buffer.from("true");
+const falseWord = Buffer.from("false");
+const nullWord = Buffer.from("null");
+
+function skipWord(bytes: Uint8Array, start: number, word: Uint8Array): number {
+  for (let i = 1; i < word.length; i++) {
+    const at = start + i;
+    if (at >= bytes.length || bytes[at] !== word[i]) return fault(at);
+  }
+  return start + word.length;
+}
