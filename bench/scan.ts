@@ -1,5 +1,5 @@
 // Our scan of a request's body against JSON.parse of the same bytes, as ratios within one run. `npm run bench:scan`
-import { readRequestBody } from "@umbra/sidecar";
+import { editJson, readRequestBody, setField } from "@umbra/sidecar";
 import { median } from "./harness/child.ts";
 import { bodies } from "./scan/bodies.ts";
 
@@ -34,6 +34,21 @@ for (const { name, body, asked } of bodies()) {
     (isAsked ? asked.toFixed(1) : "-").padStart(6),
   ];
   process.stdout.write(`${name.padEnd(21)}${cells.join(" ")}\n`);
+}
+
+process.stdout.write("\nanother model's name     bytes    found us   edited us  times as fast\n");
+for (const { body } of bodies().filter(({ name }) => name === "prose")) {
+  const read = readRequestBody(body);
+  if (!read.ok) throw new Error("the scan has found no model");
+  const set = new Map([["model", { json: "another" }]]);
+  const [found, edited] = timeBoth(
+    body.length,
+    () => setField(body, read.fields, "model", "another"),
+    () => editJson(body, { set, remove: new Set() }),
+  );
+  process.stdout.write(
+    `${String(body.length).padStart(30)} ${found.toFixed(2).padStart(11)} ${edited.toFixed(2).padStart(11)} ${(edited / found).toFixed(2).padStart(14)}\n`,
+  );
 }
 
 const deep = Buffer.from(`{"model":"m","messages":${"[".repeat(5_000_000)}`);

@@ -13,7 +13,7 @@ export { createMirrorGate, type MirrorGate, type MirrorState } from "./mirror/mi
 export type { RequestView } from "./mirror/request-view.ts";
 export { rewriteBody } from "./mirror/rewrite-body.ts";
 export { sessionOf } from "./mirror/session.ts";
-export { editJson, type JsonEdit } from "./openai/edit-json.ts";
+export { editJson, type JsonEdit, setField } from "./openai/edit-json.ts";
 export { type RequestErrorCode, requestErrorCodes } from "./openai/error-reply.ts";
 export { type JsonKeys, jsonKeys } from "./openai/json-keys.ts";
 export type { JsonFault, JsonScanErrorCode } from "./openai/json-members.ts";

@@ -7,10 +7,13 @@ import {
   createTwinWatch,
   editJson,
   isEligible,
+  jsonKeys,
   type RequestView,
   readRequestBody,
   rewriteBody,
+  scanJson,
   sessionOf,
+  setField,
   shareOf,
 } from "@umbra/sidecar";
 import fc from "fast-check";
@@ -275,6 +278,25 @@ describe("editing JSON", () => {
     },
   ])("$text", ({ text, set, remove, want }) => {
     expect(edit(text, set, remove)).toBe(want);
+  });
+
+  test.each([
+    {
+      what: "changes those bytes alone",
+      text: '{ "model" : "a",\n "b":1e2 }',
+      want: '{ "model" : "é",\n "b":1e2 }',
+    },
+    {
+      what: "changes each of repeated keys",
+      text: '{"model":"a","model":"b"}',
+      want: '{"model":"é","model":"é"}',
+    },
+    { what: "adds what is not there", text: '{"b":1}', want: '{"b":1,"model":"é"}' },
+  ])("a field that was found: $what", ({ text, want }) => {
+    const scan = scanJson(Buffer.from(text), jsonKeys(["model"], []));
+    if (!scan.ok) throw new Error(scan.code);
+    const changed = setField(Buffer.from(text), scan.fields, "model", "é") ?? [];
+    expect(Buffer.from(changed).toString()).toBe(want);
   });
 
   test("what is no object is left alone", () => {

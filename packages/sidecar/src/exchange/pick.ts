@@ -11,7 +11,7 @@ import type { FlowQueue } from "@umbra/scheduler/flow";
 import type { Captures } from "../capture/captures.ts";
 import type { RequestView } from "../mirror/request-view.ts";
 import { rewriteBody, shadowModel } from "../mirror/rewrite-body.ts";
-import { editJson } from "../openai/edit-json.ts";
+import { setField } from "../openai/edit-json.ts";
 import { errorReply, type RequestErrorCode } from "../openai/error-reply.ts";
 import {
   invalidModel,
@@ -108,7 +108,7 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
     pool: ServedPool,
     headers: Headers,
     body: Uint8Array | undefined,
-    { model }: ReadModel,
+    { model, fields }: ReadModel,
   ) {
     if (model === undefined || body === undefined) return { model, body: undefined };
     const name = pool.rewrite(
@@ -116,8 +116,7 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
       sessionKey((header) => headers.get(header)),
     );
     if (name === model) return { model, body: undefined };
-    const set = new Map([["model", { json: name }]]);
-    return { model: name, body: editJson(body, { set, remove: new Set() }) };
+    return { model: name, body: setField(body, fields, "model", name) };
   }
 
   /** Decides on the request's twins: the headers that make Envoy send them, and whether its answer is measured. */

@@ -1,4 +1,5 @@
 import { JsonMembers } from "./json-members.ts";
+import type { JsonSpan } from "./json-scan.ts";
 
 /** Changes to the top-level fields of a JSON object. */
 export interface JsonEdit {
@@ -11,6 +12,26 @@ export interface JsonEdit {
 export type JsonEditValue =
   | { readonly json: unknown }
   | { readonly from: (text: string | undefined) => unknown };
+
+/**
+ * Gives a field that a scan may have found another value. Where it stands once, its bytes are exchanged and the text is
+ * not read again. Returns undefined where the text is no JSON object.
+ */
+export function setField(
+  body: Uint8Array,
+  fields: ReadonlyMap<string, JsonSpan>,
+  name: string,
+  json: unknown,
+): Uint8Array | undefined {
+  const field = fields.get(name);
+  if (field === undefined || field.isRepeated) {
+    return editJson(body, { set: new Map([[name, { json }]]), remove: noNames });
+  }
+  const value = Buffer.from(JSON.stringify(json));
+  return Buffer.concat([body.subarray(0, field.start), value, body.subarray(field.end)]);
+}
+
+const noNames: ReadonlySet<string> = new Set();
 
 /**
  * Edits an object byte by byte: what is not named stays as the client wrote it, numbers beyond double precision and

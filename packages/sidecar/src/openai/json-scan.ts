@@ -97,6 +97,6 @@ function numberAt(text: Buffer, start: number, end: number): number {
 }
 
 function stringAt(text: Buffer, start: number, end: number): string {
-  const decoded = text.toString("utf8", start, end);
-  return decoded.includes("\\") ? (JSON.parse(decoded) as string) : decoded.slice(1, -1);
+  const inner = text.toString("utf8", start + 1, end - 1);
+  return inner.includes("\\") ? (JSON.parse(`"${inner}"`) as string) : inner;
 }

@@ -62,7 +62,8 @@ export const invalidModel: Extract<RequestBody, { ok: false }> = {
 /** Whether a text can name a model: neither too long nor with control characters. */
 export function isModelName(text: string): boolean {
   if (text === "") return false;
-  if (Buffer.byteLength(text) > maxModelBytes) return false;
+  // No character takes more than three bytes for a unit of the text.
+  if (text.length * 3 > maxModelBytes && Buffer.byteLength(text) > maxModelBytes) return false;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code < 0x20 || code === 0x7f) return false;
