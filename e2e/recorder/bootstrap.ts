@@ -3,6 +3,8 @@ export interface RecordedMode {
   readonly name: string;
   readonly processingMode: Readonly<Record<string, string>>;
   readonly isCopy?: boolean;
+  /** Envoy ends its streams by half-closing them, as our own bootstrap tells it. */
+  readonly isGraceful?: boolean;
   readonly cases: readonly string[];
 }
 
@@ -38,6 +40,12 @@ export const recordedModes: readonly RecordedMode[] = [
     cases: [...bodies, "rewritten", "too-large", "abort-in-body"],
   },
   {
+    name: "buffered-graceful",
+    processingMode: { ...sent, request_body_mode: "BUFFERED" },
+    isGraceful: true,
+    cases: ["get", "post", "refused", "abort", "abort-in-body", "too-large"],
+  },
+  {
     name: "buffered-both-ways",
     processingMode: {
       ...bothWays,
@@ -70,6 +78,17 @@ export const recordedModes: readonly RecordedMode[] = [
     cases: [...bodies, "rewritten", "too-large", "abort-in-body", "stream"],
   },
   {
+    name: "full-duplex-graceful",
+    processingMode: {
+      ...sent,
+      request_body_mode: "FULL_DUPLEX_STREAMED",
+      request_trailer_mode: "SEND",
+      response_trailer_mode: "SEND",
+    },
+    isGraceful: true,
+    cases: ["get", "post", "chunked", "trailers", "refused", "abort", "abort-in-body"],
+  },
+  {
     name: "observe",
     processingMode: {
       ...bothWays,
@@ -86,16 +105,22 @@ export const bufferBytes = 65_536;
 
 type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json };
 
-/** A listener for each mode, a cluster for the model server, one for the picker. Names no time and no address that changes. */
-export function recorderBootstrap(ports: {
-  readonly byMode: ReadonlyMap<string, number>;
-  readonly picker: number;
-  readonly upstream: string;
-}): Json {
+/** A listener for each of the modes, a cluster for the model server, one for the picker. How streams end is the whole Envoy's affair. */
+export function recorderBootstrap(
+  modes: readonly RecordedMode[],
+  isGraceful: boolean,
+  ports: {
+    readonly byMode: ReadonlyMap<string, number>;
+    readonly picker: number;
+    readonly upstream: string;
+  },
+): Json {
   const [host = "", port = ""] = ports.upstream.split(":");
+  const guard = { "envoy.reloadable_features.ext_proc_graceful_grpc_close": isGraceful };
   return {
+    layered_runtime: { layers: [{ name: "recorder", static_layer: guard }] },
     static_resources: {
-      listeners: recordedModes.map((mode) => listener(mode, ports.byMode.get(mode.name) ?? 0)),
+      listeners: modes.map((mode) => listener(mode, ports.byMode.get(mode.name) ?? 0)),
       clusters: [
         cluster("upstream", host, Number(port), {
           http_protocol_options: { enable_trailers: true },

@@ -34,40 +34,50 @@ const picker = await startRecordingPicker();
 const server = await startUpstream(picker);
 const ports = await freePorts(recordedModes.length);
 const byMode = new Map(recordedModes.map(({ name }, i) => [name, ports[i] ?? 0]));
-const config = join(folder, "envoy.json");
-const address = `${upstream.host}:${upstream.port}`;
-writeFileSync(
-  config,
-  JSON.stringify(recorderBootstrap({ byMode, picker: picker.port, upstream: address })),
-);
-const envoy = startProcess(
-  envoyBinary,
-  ...["-c", config, "--concurrency", "1", "--log-level", "warning", "--disable-hot-restart"],
-);
+const version = /\/(\d+\.\d+\.\d+)\//.exec(
+  execFileSync(envoyBinary, ["--version"], { encoding: "utf8" }),
+)?.[1];
 try {
-  await until("Envoy listens", () => isListening(ports[0] ?? 0), 30_000);
-  const version = /\/(\d+\.\d+\.\d+)\//.exec(
-    execFileSync(envoyBinary, ["--version"], { encoding: "utf8" }),
-  )?.[1];
-  for (const mode of recordedModes) {
-    rmSync(join(recordedFolder, mode.name), { recursive: true, force: true });
-    mkdirSync(join(recordedFolder, mode.name), { recursive: true });
-    for (const name of mode.cases) {
-      const recording = await record(mode, name, version ?? "unknown");
-      const file = join(recordedFolder, mode.name, `${name}.json`);
-      writeFileSync(file, `${JSON.stringify(recording, undefined, 2)}\n`);
-      process.stdout.write(`${mode.name}/${name}: ${recording.messages.length} messages\n`);
-    }
-  }
-} catch (cause) {
-  process.stderr.write(`${envoy.output()}\n`);
-  throw cause;
+  for (const isGraceful of [false, true]) await recordBy(isGraceful);
 } finally {
-  await envoy.stop();
   server.close();
   server.closeAllConnections();
   picker.close();
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** Starts an Envoy and has it play all cases of the modes that are configured so. */
+async function recordBy(isGraceful: boolean): Promise<void> {
+  const modes = recordedModes.filter((mode) => (mode.isGraceful ?? false) === isGraceful);
+  const config = join(folder, "envoy.json");
+  const to = { byMode, picker: picker.port, upstream: `${upstream.host}:${upstream.port}` };
+  writeFileSync(config, JSON.stringify(recorderBootstrap(modes, isGraceful, to)));
+  const envoy = startProcess(
+    envoyBinary,
+    ...["-c", config, "--concurrency", "1", "--log-level", "warning", "--disable-hot-restart"],
+  );
+  try {
+    const [first] = modes;
+    await until("Envoy listens", () => isListening(byMode.get(first?.name ?? "") ?? 0), 30_000);
+    for (const mode of modes) await recordMode(mode);
+  } catch (cause) {
+    process.stderr.write(`${envoy.output()}\n`);
+    throw cause;
+  } finally {
+    await envoy.stop();
+  }
+}
+
+async function recordMode(mode: RecordedMode): Promise<void> {
+  const recorded = new Map<string, Recording>();
+  for (const name of mode.cases) recorded.set(name, await record(mode, name));
+  const to = join(recordedFolder, mode.name);
+  rmSync(to, { recursive: true, force: true });
+  mkdirSync(to, { recursive: true });
+  for (const [name, recording] of recorded) {
+    writeFileSync(join(to, `${name}.json`), `${JSON.stringify(recording, undefined, 2)}\n`);
+    process.stdout.write(`${mode.name}/${name}: ${recording.messages.length} messages\n`);
+  }
 }
 
 function isListening(port: number): Promise<boolean> {
@@ -80,7 +90,7 @@ function isListening(port: number): Promise<boolean> {
   });
 }
 
-async function record(mode: RecordedMode, name: string, version: string): Promise<Recording> {
+async function record(mode: RecordedMode, name: string): Promise<Recording> {
   const made = recordedCases[name];
   if (made === undefined) throw new Error(`there is no case ${name}`);
   const id = `${mode.name}/${name}`;
@@ -88,7 +98,7 @@ async function record(mode: RecordedMode, name: string, version: string): Promis
   const taken = () => picker.taken(id);
   await until(`the stream of ${id} has ended`, () => taken()?.end !== undefined, 30_000);
   const { messages = [], end = "reset" } = taken() ?? {};
-  return { envoy: version, processingMode: mode.processingMode, messages, end };
+  return { envoy: version ?? "unknown", processingMode: mode.processingMode, messages, end };
 }
 
 /** Sends the request, each piece of its body after Envoy has passed on the one before, where it passes them on. */

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { inflateRawSync } from "node:zlib";
 import { fromBinary } from "@bufbuild/protobuf";
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -13,6 +12,7 @@ import {
 } from "@umbra/ext-proc";
 import { type ReadMessage, readByGenerated, readByHand } from "./both-codecs.ts";
 import {
+  bytesOf,
   decisionHeader,
   destination,
   newBody,
@@ -153,12 +153,6 @@ describe.each(transportNames)("recordings played to the transport %s", (transpor
     expect(copied).toEqual(expectedCopies(messages));
   });
 });
-
-function bytesOf({ bytes, deflated }: RecordedMessage): Buffer {
-  return bytes === undefined
-    ? inflateRawSync(Buffer.from(deflated ?? "", "base64"))
-    : Buffer.from(bytes, "base64");
-}
 
 function read(message: RecordedMessage): ReadMessage {
   return readByGenerated(bytesOf(message));

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { inflateRawSync } from "node:zlib";
 import type { Decision, PickExchange } from "@umbra/ext-proc";
 
 /** One ext_proc stream as the real Envoy has played it; `npm run record:ext-proc` writes them. */
@@ -34,6 +35,12 @@ export function recordings(): readonly { mode: string; name: string; recording: 
         recording: JSON.parse(readFileSync(join(recordedFolder, mode, file), "utf8")) as Recording,
       })),
     );
+}
+
+export function bytesOf({ bytes, deflated }: RecordedMessage): Buffer {
+  return bytes === undefined
+    ? inflateRawSync(Buffer.from(deflated ?? "", "base64"))
+    : Buffer.from(bytes, "base64");
 }
 
 /** The header by which a client chose what the recorded server decided, and what that was. */
