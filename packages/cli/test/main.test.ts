@@ -45,6 +45,37 @@ describe("umbra", () => {
     expect(stdout).toMatch(new RegExp(`Examples?:\\n {2}\\$ umbra ${command}`));
   });
 
+  test.each([
+    ["route-config", "envoy.config.route.v3.RouteConfiguration"],
+    ["clusters", "envoy.config.cluster.v3.Cluster"],
+    ["pick-filter", "envoy.config.core.v3.TypedExtensionConfig"],
+    ["observe-filter", "envoy.config.core.v3.TypedExtensionConfig"],
+    ["shadow-lane", "envoy.config.listener.v3.Listener"],
+  ])("render --format %s prints resources of %s", async (format, type) => {
+    const { status, stdout } = await run("render", "-f", examples, "--format", format);
+    expect(status).toBe(0);
+    const types = [...stdout.matchAll(/^ {2}- "@type": type.googleapis.com\/(.*)$/gm)];
+    expect(new Set(types.map(([, each]) => each))).toEqual(new Set([type]));
+  });
+
+  test("render --format route-config prints the routes of one listener", async () => {
+    const file = join(mkdtempSync(join(tmpdir(), "umbra-test-")), "gateway.yaml");
+    writeFileSync(
+      file,
+      `{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: g}, spec: {listeners: [
+        {name: a, port: 8080, protocol: HTTP}, {name: b, port: 8081, protocol: HTTP}]}}`,
+    );
+    const render = ["render", "-f", file, "--format", "route-config"];
+    expect(await run(...render)).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("choose one with --of-listener, of a, b"),
+    });
+    expect(await run(...render, "--of-listener", "c")).toMatchObject({ status: 2 });
+    const { stdout } = await run(...render, "--of-listener", "b");
+    expect(stdout).toContain("name: b");
+    expect(stdout).not.toContain("name: a");
+  });
+
   test("render prints the bootstrap on stdout and words on stderr", async () => {
     const { status, stdout, stderr } = await run(
       "render",

@@ -12,6 +12,7 @@ export {
   defaultBootstrapOptions,
   type SidecarTls,
 } from "./bootstrap/options.ts";
+export { type PartName, partNames, renderPart } from "./bootstrap/parts.ts";
 export { renderBootstrap } from "./bootstrap/render.ts";
 export {
   type CodeMeaning,

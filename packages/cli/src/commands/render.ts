@@ -1,5 +1,13 @@
-import { defaultBootstrapOptions, renderBootstrap } from "@umbra/envoy-config";
-import { Command } from "commander";
+import {
+  defaultBootstrapOptions,
+  type PartName,
+  partNames,
+  renderBootstrap,
+  renderPart,
+  type Topology,
+} from "@umbra/envoy-config";
+import { Command, Option } from "commander";
+import { UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { hostPort } from "../resources/host-port.ts";
 import {
@@ -19,14 +27,30 @@ interface RenderFlags extends TopologyFlags, SidecarTlsFlags {
   readonly envoyAdmin: string;
   readonly plainMirror?: true;
   readonly observe: boolean;
+  readonly format: "bootstrap" | PartName;
+  readonly ofListener?: string;
 }
 
-/** `umbra render`: the Envoy bootstrap on stdout, nothing else. */
+/** `umbra render`: the Envoy bootstrap, or a part of it, on stdout, nothing else. */
 export function renderCommand(io: Io): Command {
   const command = new Command("render").summary("print the Envoy bootstrap");
   return withSidecarTlsFlags(
     withTopologyFlags(command, { isDirectAllowed: true })
-      .description("Prints the Envoy 1.40 bootstrap for the resources.")
+      .description(
+        "Prints the Envoy 1.40 bootstrap for the resources, or parts for a bootstrap of your own.",
+      )
+      .addOption(
+        new Option(
+          "--format <what>",
+          "the whole bootstrap, or one part as a file for path_config_source",
+        )
+          .choices(["bootstrap", ...partNames])
+          .default("bootstrap"),
+      )
+      .option(
+        "--of-listener <name>",
+        "with --format route-config: whose routes, where there are several listeners",
+      )
       .option(
         "--sidecar <address>",
         "where Envoy finds the sidecar: host:port or unix:/path",
@@ -45,20 +69,39 @@ export function renderCommand(io: Io): Command {
     .option("--no-observe", "leave the recorder's filter out")
     .addHelpText(
       "after",
-      "\nExample:\n  $ umbra render -f examples/mirror --endpoints vllm-llama2-7b-pool=10.0.0.1:8000 > envoy.yaml",
+      [
+        "",
+        "Examples:",
+        "  $ umbra render -f examples/mirror --endpoints vllm-llama2-7b-pool=10.0.0.1:8000 > envoy.yaml",
+        "  $ umbra render -f examples/mirror --format route-config > routes.yaml",
+      ].join("\n"),
     )
     .action((flags: RenderFlags) => {
       hostPort(flags.envoyAdmin, "--envoy-admin");
       const { envoyAdmin, observe } = flags;
       const plainMirror = flags.plainMirror === true;
+      const sidecar = sidecarAddress(flags.sidecar, "--sidecar");
+      const options = { sidecar, ...sidecarTlsOf(flags), envoyAdmin, observe, plainMirror };
+      const topology = soundTopologyOf(flags, io);
       io.stdout(
-        renderBootstrap(soundTopologyOf(flags, io), {
-          sidecar: sidecarAddress(flags.sidecar, "--sidecar"),
-          ...sidecarTlsOf(flags),
-          envoyAdmin,
-          observe,
-          plainMirror,
-        }),
+        flags.format === "bootstrap"
+          ? renderBootstrap(topology, options)
+          : renderPart(chosen(topology, flags), flags.format, options),
       );
     });
+}
+
+/** Envoy takes a file with the routes of one listener only. */
+function chosen(topology: Topology, { format, ofListener }: RenderFlags): Topology {
+  if (format !== "route-config") return topology;
+  const { listeners } = topology;
+  if (ofListener === undefined && listeners.length <= 1) return topology;
+  const found = listeners.filter(({ name }) => name === ofListener);
+  if (found.length > 0) return { ...topology, listeners: found };
+  const names = listeners.map(({ name }) => name).join(", ");
+  throw new UsageError(
+    ofListener === undefined
+      ? `there are several listeners: choose one with --of-listener, of ${names}`
+      : `--of-listener names "${ofListener}", which is no listener of the files; there are ${names}`,
+  );
 }

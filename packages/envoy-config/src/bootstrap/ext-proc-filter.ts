@@ -5,8 +5,8 @@ import type { BootstrapOptions } from "./options.ts";
 
 export type Lane = "primary" | "shadow";
 
-const pickFilter = "umbra.pick";
-const observeFilter = "umbra.observe";
+export const pickFilter = "umbra.pick";
+export const observeFilter = "umbra.observe";
 const extProcType = "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor";
 const perRouteType = "envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute";
 

@@ -11,11 +11,11 @@ const hour = 3_600_000;
 
 /** A listener that clients reach. */
 export function listener(
-  { name, address, port, virtualHosts }: Listener,
+  from: Listener,
   topology: Topology,
   options: BootstrapOptions,
 ): EnvoyObject {
-  const poolNames = new Map(topology.pools.map((pool) => [pool.name, pool]));
+  const { name, address, port } = from;
   const connectionManager = typed(
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     {
@@ -28,17 +28,8 @@ export function listener(
       server_header_transformation: "PASS_THROUGH",
       always_set_request_id_in_response: true,
       early_header_mutation_extensions: [withoutReservedHeaders],
-      http_filters: [
-        ...(options.plainMirror ? [] : [pick("primary", options, topologyHeaders(topology))]),
-        ...(options.observe && !options.plainMirror ? [observe("primary")] : []),
-        router,
-      ],
-      route_config: {
-        name,
-        ignore_port_in_host_matching: true,
-        ...mutationOrder(virtualHosts),
-        virtual_hosts: virtualHosts.map((host) => virtualHost(host, { port }, poolNames, options)),
-      },
+      http_filters: [...primaryFilters(topology, options), router],
+      route_config: routeConfiguration(from, topology, options),
       local_reply_config: localReplies(),
       access_log: [accessLog("primary")],
     },
@@ -59,6 +50,33 @@ export function listener(
         ],
       },
     ],
+  };
+}
+
+/** What a listener's requests pass before the router. */
+export function primaryFilters(
+  topology: Topology,
+  options: BootstrapOptions,
+): readonly EnvoyObject[] {
+  if (options.plainMirror) return [];
+  return [
+    pick("primary", options, topologyHeaders(topology)),
+    ...(options.observe ? [observe("primary")] : []),
+  ];
+}
+
+/** The routes of a listener. */
+export function routeConfiguration(
+  { name, port, virtualHosts }: Listener,
+  { pools }: Topology,
+  options: BootstrapOptions,
+): EnvoyObject {
+  const byName = new Map(pools.map((pool) => [pool.name, pool]));
+  return {
+    name,
+    ignore_port_in_host_matching: true,
+    ...mutationOrder(virtualHosts),
+    virtual_hosts: virtualHosts.map((host) => virtualHost(host, { port }, byName, options)),
   };
 }
 

@@ -45,7 +45,7 @@ function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
 }
 
 /** Every mirror once, however many matches of its rule carry it. */
-function mirrorsOf(listeners: readonly Listener[]): readonly Mirror[] {
+export function mirrorsOf(listeners: readonly Listener[]): readonly Mirror[] {
   const byName = new Map<string, Mirror>();
   for (const { virtualHosts } of listeners) {
     for (const { routes } of virtualHosts) {

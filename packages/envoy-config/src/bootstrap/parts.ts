@@ -1,0 +1,71 @@
+import { stringify } from "yaml";
+import type { Topology } from "../topology.ts";
+import { clusters } from "./cluster.ts";
+import { type EnvoyObject, typed } from "./envoy-object.ts";
+import { observeFilter, pickFilter } from "./ext-proc-filter.ts";
+import { shadowLane } from "./lane.ts";
+import { primaryFilters, routeConfiguration } from "./listener.ts";
+import { type BootstrapOptions, defaultBootstrapOptions } from "./options.ts";
+import { mirrorsOf } from "./render.ts";
+
+/** What can be had alone, by a bootstrap that is not rendered here. */
+export const partNames = [
+  "route-config",
+  "clusters",
+  "pick-filter",
+  "observe-filter",
+  "shadow-lane",
+] as const;
+
+export type PartName = (typeof partNames)[number];
+
+/**
+ * Renders one part of the bootstrap, as the file that Envoy's `path_config_source` reads: a DiscoveryResponse in YAML.
+ * A part may be empty, e.g. the shadow lane where nothing is mirrored.
+ */
+export function renderPart(
+  topology: Topology,
+  part: PartName,
+  options: Partial<BootstrapOptions> = {},
+): string {
+  const resources = parts[part](topology, { ...defaultBootstrapOptions, ...options });
+  const heading = `# Rendered by \`umbra render --format ${part}\` for Envoy 1.40. Edit the resources, not this file.\n`;
+  return heading + stringify({ resources }, { lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+type Part = (topology: Topology, options: BootstrapOptions) => readonly EnvoyObject[];
+
+const parts: Readonly<Record<PartName, Part>> = {
+  "route-config": (topology, options) =>
+    topology.listeners.map((each) =>
+      typed(
+        "envoy.config.route.v3.RouteConfiguration",
+        routeConfiguration(each, topology, options),
+      ),
+    ),
+  clusters: (topology, options) =>
+    clusters(topology, mirrorsOf(topology.listeners), options).map((each) =>
+      typed("envoy.config.cluster.v3.Cluster", each),
+    ),
+  // Two parts: Envoy takes a file with one filter only.
+  "pick-filter": (topology, options) => filter(pickFilter, topology, options),
+  "observe-filter": (topology, options) => filter(observeFilter, topology, options),
+  "shadow-lane": (topology, options) => {
+    const mirrors = mirrorsOf(topology.listeners);
+    return mirrors.length === 0 || options.plainMirror
+      ? []
+      : [typed("envoy.config.listener.v3.Listener", shadowLane(mirrors, topology, options))];
+  },
+};
+
+function filter(
+  name: string,
+  topology: Topology,
+  options: BootstrapOptions,
+): readonly EnvoyObject[] {
+  return primaryFilters(topology, options)
+    .filter((each) => each.name === name)
+    .map(({ typed_config = {} }) =>
+      typed("envoy.config.core.v3.TypedExtensionConfig", { name, typed_config }),
+    );
+}
