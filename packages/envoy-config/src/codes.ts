@@ -107,6 +107,18 @@ const codes = {
     meaning: "timeouts contradict each other",
     remedy: "make `backendRequest` as long as `request` or shorter",
   },
+  UMB0223: {
+    meaning: "a listener's certificate can't be used",
+    remedy: "add the Secret, mend it, or add the ReferenceGrant that the message names",
+  },
+  UMB0224: {
+    meaning: "listeners of one port contradict each other",
+    remedy: "give one of them another port or hostname",
+  },
+  UMB0225: {
+    meaning: "a kind of route is not supported",
+    remedy: "remove the kind; HTTPRoutes are what Umbra serves",
+  },
   UMB0301: {
     meaning: "two routes claim the same requests",
     remedy: "change the match of one, or remove it",

@@ -20,6 +20,33 @@ export function partiallyInvalid(resource: ResourceName): StatusCondition {
   return conditionOf(resource, "PartiallyInvalid", "True", "UnsupportedValue");
 }
 
+/** A listener of a Gateway is not served as it stands. */
+export function listenerNotAccepted(
+  gateway: ResourceName,
+  listener: string,
+  reason: ConditionReason,
+): StatusCondition {
+  return { ...notAccepted(gateway, reason), listener };
+}
+
+/** A reference of a listener leads nowhere, or may not be followed. */
+export function listenerRefsNotResolved(
+  gateway: ResourceName,
+  listener: string,
+  reason: ConditionReason,
+): StatusCondition {
+  return { ...refsNotResolved(gateway, reason), listener };
+}
+
+/** Two listeners claim the same port and hostname, or one port for two protocols. */
+export function conflicted(
+  gateway: ResourceName,
+  listener: string,
+  reason: "HostnameConflict" | "ProtocolConflict",
+): StatusCondition {
+  return { ...conditionOf(gateway, "Conflicted", "True", reason), listener };
+}
+
 /** `HTTPRoute default/chat ResolvedRefs=False BackendNotFound`. */
 export function conditionText({
   resource: { kind, namespace, name },

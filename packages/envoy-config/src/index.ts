@@ -49,6 +49,7 @@ export {
 } from "./mirror-policy.ts";
 export { printable, printableJson } from "./printable.ts";
 export { readTopology, type TopologyOptions, type TopologyRead } from "./read-topology.ts";
+export type { Certificate } from "./resolve/certificates.ts";
 export { isPickMode, pickModes } from "./resolve/pick-mode.ts";
 export type { CheckPickerConfig } from "./resolve/picking.ts";
 export type { SourceFile } from "./resources/read-resources.ts";
@@ -58,6 +59,7 @@ export type {
   HeaderEntry,
   HeaderModifier,
   Listener,
+  ListenerTls,
   Mirror,
   Model,
   ModelRewrite,

@@ -1,5 +1,6 @@
 import type { Diagnostic } from "./diagnostic.ts";
 import { lint } from "./lint/lint.ts";
+import { type Certificate, createCertificateResolver } from "./resolve/certificates.ts";
 import { resolveListeners } from "./resolve/listeners.ts";
 import { type CheckPickerConfig, checkPickerConfigs } from "./resolve/picking.ts";
 import { compare, createPoolResolver } from "./resolve/pools.ts";
@@ -25,6 +26,8 @@ export interface TopologyOptions {
 export interface TopologyRead {
   /** To be used only when no diagnostic is an error. */
   readonly topology: Topology;
+  /** What the listeners' Secrets hold, by `<namespace>/<name>`. To be kept from everything that is printed. */
+  readonly certificates: ReadonlyMap<string, Certificate>;
   /** By file and place. */
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -41,9 +44,10 @@ export function readTopology(
   const start = { file: files[0]?.name ?? "-", line: 1, column: 1 };
   const flags = { file: "command line", line: 1, column: 1 };
   const pools = createPoolResolver({ resources, endpoints, pickModes, report });
+  const certificates = createCertificateResolver(resources, report);
   const resolved = resolveListeners(
     resources,
-    pools,
+    { pools, certificates },
     { ports: listenerPorts, bindAddress },
     report,
   );
@@ -92,7 +96,7 @@ export function readTopology(
     modelServers: modelServers(resources),
   };
   lint(topology, resources, report);
-  return { topology, diagnostics: diagnostics.toSorted(byPlace) };
+  return { topology, certificates: certificates.all(), diagnostics: diagnostics.toSorted(byPlace) };
 }
 
 function hasErrors(diagnostics: readonly Diagnostic[]): boolean {

@@ -15,15 +15,25 @@ export interface Topology {
   readonly modelServers: readonly ModelServer[];
 }
 
-/** One port that clients reach. Listeners of several Gateways on one port are merged into one. */
+/** A port that clients reach. Listeners of several Gateways on one port are merged into one. */
 export interface Listener {
   /** Name of the Gateway's listener, e.g. `http`; `<gateway>/<listener>` where two share it. */
   readonly name: string;
   /** Address to bind, `0.0.0.0` unless told otherwise. */
   readonly address: string;
   readonly port: number;
+  /** Absent: plain HTTP. Listeners with TLS share a port, each with a name of its own. */
+  readonly tls?: ListenerTls;
   /** Exact domains first, then longest wildcard, then `*`. */
   readonly virtualHosts: readonly VirtualHost[];
+}
+
+/** How a listener ends TLS. Certificates are named and not held here: a topology is printed, and keys may not be. */
+export interface ListenerTls {
+  /** What clients name in their handshake, `chat.example.com` or `*.example.com`; absent: anything, or nothing. */
+  readonly serverName?: string;
+  /** Their Secrets, `<namespace>/<name>`. */
+  readonly certificates: readonly string[];
 }
 
 export interface VirtualHost {

@@ -76,9 +76,13 @@ export function checkCommand(io: Io): Command {
       }
       const read = topologyOf(flags, io);
       const isSound = read.diagnostics.every(({ severity }) => severity !== "error");
+      const { topology, certificates } = read;
       const diagnostics =
         flags.envoy === true && isSound
-          ? [...read.diagnostics, ...askEnvoy(findEnvoy(io.env), renderBootstrap(read.topology))]
+          ? [
+              ...read.diagnostics,
+              ...askEnvoy(findEnvoy(io.env), renderBootstrap(topology, { certificates })),
+            ]
           : read.diagnostics;
       for (const diagnostic of diagnostics) {
         io.stderr(

@@ -16,11 +16,7 @@ import {
   sidecarTlsOf,
   withSidecarTlsFlags,
 } from "../resources/sidecar-flags.ts";
-import {
-  soundTopologyOf,
-  type TopologyFlags,
-  withTopologyFlags,
-} from "../resources/topology-flags.ts";
+import { soundReadOf, type TopologyFlags, withTopologyFlags } from "../resources/topology-flags.ts";
 
 interface RenderFlags extends TopologyFlags, SidecarTlsFlags {
   readonly sidecar: string;
@@ -29,6 +25,8 @@ interface RenderFlags extends TopologyFlags, SidecarTlsFlags {
   readonly observe: boolean;
   readonly format: "bootstrap" | PartName;
   readonly ofListener?: string;
+  readonly tlsDir: string;
+  readonly inlineCertificates?: true;
 }
 
 /** `umbra render`: the Envoy bootstrap, or a part of it, on stdout, nothing else. */
@@ -67,6 +65,15 @@ export function renderCommand(io: Io): Command {
       "mirror straight to the shadow's cluster: no lane, no sidecar, Envoy's own balancing",
     )
     .option("--no-observe", "leave the recorder's filter out")
+    .option(
+      "--tls-dir <folder>",
+      "where Envoy finds the Secrets of HTTPS listeners: NAMESPACE/NAME/tls.crt and tls.key below it",
+      defaultBootstrapOptions.tlsDirectory,
+    )
+    .option(
+      "--inline-certificates",
+      "write the Secrets of HTTPS listeners into the bootstrap, which then holds private keys",
+    )
     .addHelpText(
       "after",
       [
@@ -81,8 +88,12 @@ export function renderCommand(io: Io): Command {
       const { envoyAdmin, observe } = flags;
       const plainMirror = flags.plainMirror === true;
       const sidecar = sidecarAddress(flags.sidecar, "--sidecar");
-      const options = { sidecar, ...sidecarTlsOf(flags), envoyAdmin, observe, plainMirror };
-      const topology = soundTopologyOf(flags, io);
+      const { topology, certificates } = soundReadOf(flags, io);
+      const options = {
+        ...{ sidecar, ...sidecarTlsOf(flags), envoyAdmin, observe, plainMirror },
+        tlsDirectory: flags.tlsDir,
+        ...(flags.inlineCertificates === true ? { certificates } : {}),
+      };
       io.stdout(
         flags.format === "bootstrap"
           ? renderBootstrap(topology, options)

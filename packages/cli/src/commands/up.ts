@@ -16,7 +16,7 @@ import {
   withSidecarTlsFlags,
 } from "../resources/sidecar-flags.ts";
 import {
-  soundTopologyOf,
+  soundReadOf,
   type TopologyFlags,
   topologyArguments,
   withTopologyFlags,
@@ -114,12 +114,13 @@ export function upCommand(io: Io): Command {
       const address = sidecarAddress(flags.sidecar, "--sidecar");
       const { grpcTlsCert, grpcTlsKey, grpcClientCa } = flags;
       const isTls = grpcTlsCert !== undefined;
-      const topology = soundTopologyOf(flags, io);
+      const { topology, certificates } = soundReadOf(flags, io);
       const binary = findEnvoy(io.env);
       const bootstrap = renderBootstrap(topology, {
         sidecar: address,
         ...sidecarTlsOf({ ...flags, ...(isTls ? { sidecarTls: true } : {}) }),
         envoyAdmin: flags.envoyAdmin,
+        certificates,
       });
       const files = [
         ...(flags.samples === undefined ? [] : ["--samples", flags.samples]),

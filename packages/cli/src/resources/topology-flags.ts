@@ -1,4 +1,5 @@
 import {
+  type Certificate,
   type CheckPickerConfig,
   type Diagnostic,
   directTopology,
@@ -65,6 +66,8 @@ export function collect(value: string, previous: readonly string[] | undefined):
 
 export interface ReadTopology {
   readonly topology: Topology;
+  /** Of the listeners, by Secret; never to be printed. */
+  readonly certificates: ReadonlyMap<string, Certificate>;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -89,7 +92,7 @@ export function topologyOf(flags: TopologyFlags, io: Io): ReadTopology {
       port: listenerPorts.get("http") ?? 8080,
       ...bindAddress,
     });
-    return { topology, diagnostics: [] };
+    return { topology, certificates: new Map(), diagnostics: [] };
   }
   if (flags.file === undefined) {
     throw new UsageError("no resources: name files or folders with -f");
@@ -122,7 +125,13 @@ function checkPickerConfig(value: unknown): ReturnType<CheckPickerConfig> {
 
 /** As `topologyOf`, for commands that go on only with sound resources: prints what is wrong and throws on an error. */
 export function soundTopologyOf(flags: TopologyFlags, io: Io): Topology {
-  const { topology, diagnostics } = topologyOf(flags, io);
+  return soundReadOf(flags, io).topology;
+}
+
+/** The same, with the certificates of listeners. */
+export function soundReadOf(flags: TopologyFlags, io: Io): ReadTopology {
+  const read = topologyOf(flags, io);
+  const { diagnostics } = read;
   const worth = diagnostics.filter(({ severity }) => severity !== "info");
   for (const diagnostic of worth) {
     io.stderr(`${formatDiagnostic(diagnostic, { hasColour: io.hasColour })}\n`);
@@ -133,7 +142,7 @@ export function soundTopologyOf(flags: TopologyFlags, io: Io): Topology {
       `the resources have ${errors} ${errors === 1 ? "error" : "errors"}, see above`,
     );
   }
-  return topology;
+  return read;
 }
 
 /** The same flags again, for a child process. */

@@ -1,5 +1,6 @@
 import type { Listener, Topology } from "../topology.ts";
 import { accessLog } from "./access-log.ts";
+import { downstreamTls, misdirectedHosts, serverNames, tlsInspector } from "./downstream-tls.ts";
 import { duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
 import { observe, pick, topologyHeaders } from "./ext-proc-filter.ts";
 import { localReplies } from "./local-reply.ts";
@@ -9,13 +10,27 @@ import { mutationOrder, virtualHost } from "./route.ts";
 
 const hour = 3_600_000;
 
-/** A listener that clients reach. */
+/** A port that clients reach: one filter chain, or with TLS one for each name that clients ask for. */
 export function listener(
-  from: Listener,
+  first: Listener,
+  others: readonly Listener[],
   topology: Topology,
   options: BootstrapOptions,
 ): EnvoyObject {
-  const { name, address, port } = from;
+  const { name, address, port, tls } = first;
+  return {
+    name,
+    address: { socket_address: { address, port_value: port } },
+    // Bounds what the BUFFERED pick holds of a request: past it Envoy answers 413.
+    per_connection_buffer_limit_bytes: options.maxBodyBytes,
+    max_connections_to_accept_per_socket_event: 1,
+    ...(tls === undefined ? {} : { listener_filters: [tlsInspector] }),
+    filter_chains: [first, ...others].map((each) => filterChain(each, topology, options)),
+  };
+}
+
+function filterChain(from: Listener, topology: Topology, options: BootstrapOptions): EnvoyObject {
+  const { name, tls } = from;
   const connectionManager = typed(
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     {
@@ -35,21 +50,14 @@ export function listener(
     },
   );
   return {
-    name,
-    address: { socket_address: { address, port_value: port } },
-    // Bounds what the BUFFERED pick holds of a request: past it Envoy answers 413.
-    per_connection_buffer_limit_bytes: options.maxBodyBytes,
-    max_connections_to_accept_per_socket_event: 1,
-    filter_chains: [
+    ...(tls === undefined ? {} : { name, ...serverNames(tls) }),
+    filters: [
       {
-        filters: [
-          {
-            name: "envoy.filters.network.http_connection_manager",
-            typed_config: connectionManager,
-          },
-        ],
+        name: "envoy.filters.network.http_connection_manager",
+        typed_config: connectionManager,
       },
     ],
+    ...(tls === undefined ? {} : { transport_socket: downstreamTls(tls, options) }),
   };
 }
 
@@ -67,16 +75,20 @@ export function primaryFilters(
 
 /** The routes of a listener. */
 export function routeConfiguration(
-  { name, port, virtualHosts }: Listener,
-  { pools }: Topology,
+  from: Listener,
+  { listeners, pools }: Topology,
   options: BootstrapOptions,
 ): EnvoyObject {
+  const { name, virtualHosts } = from;
   const byName = new Map(pools.map((pool) => [pool.name, pool]));
   return {
     name,
     ignore_port_in_host_matching: true,
     ...mutationOrder(virtualHosts),
-    virtual_hosts: virtualHosts.map((host) => virtualHost(host, { port }, byName, options)),
+    virtual_hosts: [
+      ...virtualHosts.map((host) => virtualHost(host, from, byName, options)),
+      ...misdirectedHosts(from, listeners),
+    ],
   };
 }
 

@@ -66,6 +66,12 @@ const errors: readonly EnvoyError[] = [
     message: "no route serves this host and path",
   },
   {
+    when: details('response.code_details == "direct_response" && response.code == 421'),
+    code: "misdirected_request",
+    type: "invalid_request_error",
+    message: "this connection was made for another host: make a new one",
+  },
+  {
     when: details('response.code_details == "direct_response" && response.code == 500'),
     code: "backend_not_resolved",
     type: "server_error",

@@ -1,3 +1,5 @@
+import type { Certificate } from "../resolve/certificates.ts";
+
 /** What a bootstrap depends on besides the topology. */
 export interface BootstrapOptions {
   /** Where the sidecar's gRPC server listens: `host:port` or `unix:/path`. */
@@ -18,6 +20,10 @@ export interface BootstrapOptions {
   readonly maxShadowRequests: number;
   /** Copies responses to the sidecar's recorder. */
   readonly observe: boolean;
+  /** Where Envoy finds certificates: `<directory>/<namespace>/<secret>/tls.crt` and `tls.key`. */
+  readonly tlsDirectory: string;
+  /** By Secret, `<namespace>/<name>`: these are written into the bootstrap, with their keys. */
+  readonly certificates?: ReadonlyMap<string, Certificate>;
   /** Mirrors straight to the shadow's cluster: no lane, no pick, no sidecar. */
   readonly plainMirror: boolean;
 }
@@ -43,4 +49,5 @@ export const defaultBootstrapOptions: BootstrapOptions = {
   maxShadowRequests: 128,
   observe: true,
   plainMirror: false,
+  tlsDirectory: "/etc/umbra/tls",
 };

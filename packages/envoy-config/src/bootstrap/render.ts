@@ -36,7 +36,10 @@ function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
     overload_manager: overloadManager,
     static_resources: {
       listeners: [
-        ...topology.listeners.map((each) => listener(each, topology, options)),
+        ...[...Map.groupBy(topology.listeners, ({ port }) => port).values()].flatMap(
+          ([first, ...others]) =>
+            first === undefined ? [] : [listener(first, others, topology, options)],
+        ),
         ...(hasLane ? [shadowLane(mirrors, topology, options)] : []),
       ],
       clusters: clusters(topology, mirrors, options),

@@ -31,11 +31,11 @@ type Pools = ReadonlyMap<string, Pool>;
 /** A virtual host with its routes, in the topology's order of precedence. */
 export function virtualHost(
   { name, domains, routes }: VirtualHost,
-  { port }: Pick<Listener, "port">,
+  { port, tls }: Listener,
   pools: Pools,
   options: BootstrapOptions,
 ): EnvoyObject {
-  const entrance: Entrance = { scheme: "http", port, domains };
+  const entrance: Entrance = { scheme: tls === undefined ? "http" : "https", port, domains };
   return { name, domains, routes: routes.map((each) => route(each, entrance, pools, options)) };
 }
 

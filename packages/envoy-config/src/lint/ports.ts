@@ -12,7 +12,7 @@ const taken: ReadonlyMap<number, string> = new Map([
 /** Ports that can't be bound, or not by everyone. */
 export function lintPorts({ topology, resources }: LintInput, report: Report): void {
   const listeners = resources.gateways.flatMap((gateway) => gateway.listeners);
-  for (const { port } of topology.listeners) {
+  for (const port of new Set(topology.listeners.map((each) => each.port))) {
     // A listener that a flag has moved has no place of its own any more.
     const place = listeners.find((each) => each.port === port)?.place;
     if (place === undefined) continue;

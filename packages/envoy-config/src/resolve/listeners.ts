@@ -1,9 +1,11 @@
 import { notAccepted } from "../conditions.ts";
-import type { ConditionReason } from "../diagnostic.ts";
 import type { Report } from "../resources/reader.ts";
-import type { Gateway, GatewayListener, HttpRoute, Resources } from "../resources/resources.ts";
+import type { HttpRoute, ParentRef, Resources } from "../resources/resources.ts";
 import type { Listener } from "../topology.ts";
+import { type Attachment, createAttacher, hostnameOf, type Refusal } from "./attachments.ts";
+import type { CertificateResolver } from "./certificates.ts";
 import { intersectHostnames } from "./hostnames.ts";
+import { reportConflicts } from "./listener-conflicts.ts";
 import { createPolicyResolver } from "./policies.ts";
 import { compare, type PoolResolver } from "./pools.ts";
 import { onListener, resolveRoutes } from "./routes.ts";
@@ -15,15 +17,18 @@ export interface ListenerOptions {
   readonly bindAddress: string;
 }
 
-interface Attachment {
-  readonly gateway: Gateway;
-  readonly listener: GatewayListener;
+export interface ListenerResolvers {
+  readonly pools: PoolResolver;
+  readonly certificates: CertificateResolver;
 }
 
-/** Attaches routes to listeners; those of one port become one, with a virtual host for each hostname. */
+/**
+ * Attaches routes to listeners. Those of one port become one, with a virtual host for each hostname; where the port
+ * speaks TLS, one for each hostname that a client may name in its handshake.
+ */
 export function resolveListeners(
   resources: Resources,
-  pools: PoolResolver,
+  { pools, certificates }: ListenerResolvers,
   { ports, bindAddress }: ListenerOptions,
   report: Report,
 ): readonly Listener[] {
@@ -37,86 +42,101 @@ export function resolveListeners(
   const nameOf = ({ gateway, listener }: Attachment) =>
     names.get(listener.name) === 1 ? listener.name : `${gateway.name}/${listener.name}`;
 
-  const byPort = Map.groupBy(all, (each) => ports.get(nameOf(each)) ?? each.listener.port);
+  const secretsOf = new Map(
+    all.map(({ gateway, listener }) => [listener, certificates.resolve(gateway, listener)]),
+  );
+  const isServed = ({ listener }: Attachment) =>
+    listener.tls === undefined || (secretsOf.get(listener) ?? []).length > 0;
+  const byPort = Map.groupBy(
+    all.filter(isServed),
+    (each) => ports.get(nameOf(each)) ?? each.listener.port,
+  );
+  reportConflicts(byPort, report);
   const onPort = new Map(
     [...byPort.values()].flatMap((attachments) => {
       const hostnames = new Set(attachments.map(hostnameOf));
-      return attachments.map((each) => [each, hostnames] as const);
+      return attachments.map(({ listener }) => [listener, hostnames] as const);
     }),
   );
 
-  const attachedTo = new Map<Attachment, AttachedRoute[]>(all.map((each) => [each, []]));
+  const attachedTo = new Map(all.map(({ listener }) => [listener, [] as AttachedRoute[]]));
+  const attach = createAttacher(resources);
   for (const route of resources.routes) {
-    const attached = all.filter((each) => isNamed(route, each) && isAllowed(route, each));
     const ranked = resolveRoutes(route, { pools, policies }, report);
+    const attached = attachRoute(route, attach, report);
     const domains = attached.flatMap((each) => {
-      const routes = ranked.map((own) => onListener(own, each.listener.port));
-      attachedTo.get(each)?.push({ hostnames: route.hostnames, routes });
+      const { listener } = each;
+      const routes = ranked.map((one) => onListener(one, listener.port));
+      attachedTo.get(listener)?.push({ hostnames: route.hostnames, routes });
       const hostname = hostnameOf(each);
       return intersectHostnames(hostname, route.hostnames).map((domain) => ({
-        isOwn: ownerOf(domain, onPort.get(each) ?? new Set()) === hostname,
+        isOwn: ownerOf(domain, onPort.get(listener) ?? new Set([hostname])) === hostname,
       }));
     });
-    if (domains.some(({ isOwn }) => isOwn)) continue;
-    if (domains.length > 0) {
+    if (domains.length > 0 && !domains.some(({ isOwn }) => isOwn)) {
       const message = `HTTPRoute "${route.name}" is reached by no request: listeners with more specific hostnames take all of its own`;
       report("warning", "UMB0302", route.place, message);
-      continue;
     }
-    const { reason, message } = whyUnreached(route, all);
-    const condition = notAccepted({ kind: "HTTPRoute", ...route }, reason);
-    report("warning", "UMB0202", route.place, message, { condition });
   }
 
   return [...byPort]
-    .map(([port, attachments]): Listener => {
+    .flatMap(([port, attachments]): readonly Listener[] => {
       const [first] = attachments;
-      const name = first === undefined ? String(port) : nameOf(first);
+      if (first === undefined) return [];
+      const name = nameOf(first);
       const hosted = attachments.map((each) => ({
         hostname: hostnameOf(each),
-        attached: attachedTo.get(each) ?? [],
+        attached: attachedTo.get(each.listener) ?? [],
       }));
-      return { name, address: bindAddress, port, virtualHosts: virtualHosts(name, hosted) };
+      const hosts = virtualHosts(name, hosted);
+      const at = { address: bindAddress, port };
+      if (first.listener.tls === undefined) return [{ name, ...at, virtualHosts: hosts }];
+      const byHostname = Map.groupBy(attachments, hostnameOf);
+      return [...byHostname].map(([hostname, [named = first, ...others]]) => ({
+        name: nameOf(named),
+        ...at,
+        tls: {
+          ...(hostname === "*" ? {} : { serverName: hostname }),
+          certificates: [
+            ...new Set([named, ...others].flatMap(({ listener }) => secretsOf.get(listener) ?? [])),
+          ],
+        },
+        virtualHosts: hosts.filter(
+          ({ domains: [domain = "*"] }) => ownerOf(domain, byHostname) === hostname,
+        ),
+      }));
     })
     .toSorted((a, b) => compare(a.name, b.name));
 }
 
-/** `*` for a listener without one. */
-function hostnameOf({ listener }: Attachment): string {
-  return listener.hostname ?? "*";
-}
-
-function isNamed(route: HttpRoute, { gateway, listener }: Attachment): boolean {
-  return route.parents.some(
-    ({ name, namespace, sectionName, port }) =>
-      name === gateway.name &&
-      namespace === gateway.namespace &&
-      (sectionName === undefined || sectionName === listener.name) &&
-      (port === undefined || port === listener.port),
-  );
-}
-
-function isAllowed(route: HttpRoute, { gateway, listener }: Attachment): boolean {
-  return (
-    listener.from === "All" || (listener.from !== "None" && route.namespace === gateway.namespace)
-  );
-}
-
-function whyUnreached(
+/** The listeners of a route, each once; parentRefs that lead to none are reported. */
+function attachRoute(
   route: HttpRoute,
-  all: readonly Attachment[],
-): { readonly reason: ConditionReason; readonly message: string } {
-  const shown = `HTTPRoute "${route.name}" is reached by no request`;
-  const named = all.filter((each) => isNamed(route, each));
-  if (named.some((each) => isAllowed(route, each))) {
-    const message = `${shown}: none of its hostnames is one of the listener's`;
-    return { reason: "NoMatchingListenerHostname", message };
+  attach: (route: HttpRoute, parent: ParentRef) => readonly Attachment[] | Refusal,
+  report: Report,
+): readonly Attachment[] {
+  const found = new Map<Attachment["listener"], Attachment>();
+  const refusals: (Refusal & Pick<ParentRef, "place">)[] = [];
+  for (const parent of route.parents) {
+    const attached = attach(route, parent);
+    if ("reason" in attached) refusals.push({ ...attached, place: parent.place });
+    else for (const each of attached) found.set(each.listener, each);
   }
-  if (named.length > 0) {
-    const message = `${shown}: the listeners that its parentRefs name take no routes of namespace "${route.namespace}"`;
-    return { reason: "NotAllowedByListeners", message };
+  const isReached = found.size > 0;
+  const shown = `HTTPRoute "${route.name}" is ${isReached ? "not reached here" : "reached by no request"}`;
+  const resource = { kind: "HTTPRoute", ...route };
+  for (const { place, reason, message, ...remedy } of refusals) {
+    // A Gateway that is elsewhere is nothing to warn of where another one takes the route.
+    const isElsewhere = isReached && reason === "NoMatchingParent";
+    report(isElsewhere ? "info" : "warning", "UMB0202", place, `${shown}: ${message}`, {
+      ...remedy,
+      condition: notAccepted(resource, reason),
+    });
   }
-  const gateways = [...new Set(all.map(({ gateway }) => `${gateway.namespace}/${gateway.name}`))];
-  const message = `${shown}: its parentRefs name no listener; there are the Gateways ${gateways.join(", ") || "none"}`;
-  return { reason: "NoMatchingParent", message };
+  if (route.parents.length === 0) {
+    report("warning", "UMB0202", route.place, `${shown}: its parentRefs name no Gateway`, {
+      condition: notAccepted(resource, "NoMatchingParent"),
+    });
+  }
+  return [...found.values()];
 }

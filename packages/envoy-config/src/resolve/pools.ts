@@ -9,6 +9,7 @@ import type {
   Service,
 } from "../resources/resources.ts";
 import type { Model, Pool } from "../topology.ts";
+import { isGranted } from "./grants.ts";
 import { askedPickMode, type PickModeOptions } from "./pick-mode.ts";
 import { objectivesOf, pickerConfigOf, rewritesOf } from "./picking.ts";
 
@@ -182,22 +183,19 @@ export function createPoolResolver({
     return pool;
   }
 
-  function isGranted(ref: BackendRef, namespace: string, routeNamespace: string): boolean {
-    return resources.grants.some(
-      (grant) =>
-        grant.namespace === namespace &&
-        grant.from.some((from) => from.kind === "HTTPRoute" && from.namespace === routeNamespace) &&
-        grant.to.some(
-          (to) => to.kind === ref.kind && (to.name === undefined || to.name === ref.name),
-        ),
-    );
-  }
-
   return {
     resolve(ref, routeNamespace) {
       const namespace = ref.namespace ?? routeNamespace;
       const shown = `${ref.kind} "${namespace}/${ref.name}"`;
-      if (namespace !== routeNamespace && !isGranted(ref, namespace, routeNamespace)) {
+      const reference = {
+        from: {
+          group: "gateway.networking.k8s.io",
+          kind: "HTTPRoute",
+          namespace: routeNamespace,
+        },
+        to: { group: ref.group, kind: ref.kind, namespace, name: ref.name },
+      };
+      if (namespace !== routeNamespace && !isGranted(resources.grants, reference)) {
         return unresolved(
           "RefNotPermitted",
           `no ReferenceGrant in namespace "${namespace}" lets routes of "${routeNamespace}" refer to ${shown}`,

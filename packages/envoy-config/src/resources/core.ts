@@ -1,43 +1,5 @@
 import type { Reader } from "./reader.ts";
-import type {
-  Deployment,
-  EndpointSlice,
-  Gateway,
-  Meta,
-  Pod,
-  ReferenceGrant,
-  Service,
-} from "./resources.ts";
-
-export function readGateway(meta: Meta, spec: Reader): Gateway {
-  const listeners = spec.maps("listeners").flatMap((listener) => {
-    const name = listener.required("name");
-    const port = listener.integer("port", 1, 65_535);
-    const protocol = listener.string("protocol") ?? "HTTP";
-    const from = listener
-      .map("allowedRoutes")
-      ?.map("namespaces")
-      ?.oneOf("from", ["All", "Same", "Selector", "None"]);
-    if (!listener.has("port")) listener.report("error", "UMB0103", "`port` is missing");
-    const hostname = listener.string("hostname")?.toLowerCase();
-    const place = listener.place();
-    listener.warnUnknown("tls");
-    if (protocol !== "HTTP") {
-      listener.report(
-        "warning",
-        "UMB0208",
-        `a listener of protocol ${protocol.slice(0, 32)} is not supported: it is left out`,
-        "protocol",
-      );
-      return [];
-    }
-    return name === undefined || port === undefined
-      ? []
-      : [{ name, port, hostname, from: from ?? ("Same" as const), place }];
-  });
-  spec.warnUnknown("gatewayClassName", "infrastructure", "addresses");
-  return { ...meta, listeners };
-}
+import type { Deployment, EndpointSlice, Meta, Pod, ReferenceGrant, Service } from "./resources.ts";
 
 export function readService(meta: Meta, spec: Reader): Service {
   const ports = spec.maps("ports").flatMap((each) => {
@@ -76,17 +38,29 @@ export function readEndpointSlice(meta: Meta, root: Reader): EndpointSlice {
   return { ...meta, addresses, ports };
 }
 
+/** The group of core resources is written as `""`; a missing one is a mistake all the same. */
 export function readReferenceGrant(meta: Meta, spec: Reader): ReferenceGrant {
-  return {
-    ...meta,
-    from: spec.maps("from").map((each) => ({
-      kind: each.string("kind") ?? "",
-      namespace: each.string("namespace") ?? "",
-    })),
-    to: spec
-      .maps("to")
-      .map((each) => ({ kind: each.string("kind") ?? "", name: each.string("name") })),
+  const kindOf = (each: Reader) => {
+    const group = each.string("group");
+    if (group === undefined && !each.has("group"))
+      each.report("error", "UMB0103", "`group` is missing");
+    return { group: group ?? "", kind: each.required("kind") ?? "" };
   };
+  const grant = {
+    ...meta,
+    from: spec.maps("from").map((each) => {
+      const from = { ...kindOf(each), namespace: each.required("namespace") ?? "" };
+      each.warnUnknown();
+      return from;
+    }),
+    to: spec.maps("to").map((each) => {
+      const to = { ...kindOf(each), name: each.string("name") };
+      each.warnUnknown();
+      return to;
+    }),
+  };
+  spec.warnUnknown();
+  return grant;
 }
 
 /** Undefined when no container looks like vLLM. */

@@ -35,8 +35,14 @@ function parentRef(ref: Reader, namespace: string): readonly ParentRef[] {
     namespace: ref.string("namespace") ?? namespace,
     sectionName: ref.string("sectionName"),
     port: ref.integer("port", 1, 65_535),
+    place: ref.place("name"),
   };
-  const isGateway = (ref.string("kind") ?? "Gateway") === "Gateway";
+  const kind = ref.string("kind") ?? "Gateway";
+  const isGateway = kind === "Gateway";
+  if (!isGateway) {
+    const message = `a parent of kind ${kind.slice(0, 64)} is not supported: it is left out`;
+    ref.report("info", "UMB0208", message, "kind");
+  }
   ref.warnUnknown("group");
   return name === undefined || !isGateway ? [] : [{ name, ...parent }];
 }

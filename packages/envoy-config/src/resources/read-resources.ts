@@ -3,13 +3,13 @@ import type { Diagnostic } from "../diagnostic.ts";
 import {
   readDeployment,
   readEndpointSlice,
-  readGateway,
   readPod,
   readReferenceGrant,
   readService,
 } from "./core.ts";
 import { parseDocuments } from "./documents.ts";
 import { decodeFile } from "./file-text.ts";
+import { readGateway } from "./gateway.ts";
 import { readHttpRoute } from "./http-route.ts";
 import {
   readInferenceModel,
@@ -22,6 +22,7 @@ import { isPickerConfig, readPickerConfigResource } from "./picker-config.ts";
 import { Reader, type Report, type Source } from "./reader.ts";
 import { createReport, type ReportSink } from "./report.ts";
 import type { Meta, Resources } from "./resources.ts";
+import { readSecret } from "./secret.ts";
 import { readShadowPolicy } from "./shadow-policy.ts";
 
 /** A file, as the user named it. */
@@ -49,6 +50,8 @@ export function readResources(files: readonly SourceFile[]): ReadResources {
     pods: [],
     slices: [],
     grants: [],
+    namespaces: [],
+    secrets: [],
     deployments: [],
     policies: [],
     rewrites: [],
@@ -144,12 +147,14 @@ function readDocument(source: Source, contents: Node, into: Resources, seen: Set
   }
   seen.add(key);
   const spec = root.map("spec");
-  if (spec === undefined && kind !== "EndpointSlice") {
+  if (spec === undefined && !withoutSpec.has(kind)) {
     if (!root.has("spec")) root.report("error", "UMB0103", "`spec` is missing");
     return;
   }
   read(meta, spec ?? root, root, into);
 }
+
+const withoutSpec: ReadonlySet<string> = new Set(["EndpointSlice", "Namespace", "Secret"]);
 
 /** Kinds that stand in the same files and say nothing about routing. */
 const quietKinds: ReadonlySet<string> = new Set(["ConfigMap", "ServiceAccount", "GatewayClass"]);
@@ -200,6 +205,8 @@ const readers: ReadonlyMap<string, Read> = new Map<string, Read>([
     "umbra.dev/ShadowPolicy",
     (meta, spec, _root, into) => into.policies.push(readShadowPolicy(meta, spec)),
   ],
+  ["/Namespace", (meta, _spec, _root, into) => into.namespaces.push(meta)],
+  ["/Secret", (meta, _spec, root, into) => into.secrets.push(readSecret(meta, root))],
   ["/Service", (meta, spec, _root, into) => into.services.push(readService(meta, spec))],
   ["/Pod", (meta, spec, root, into) => into.pods.push(readPod(meta, spec, root.map("status")))],
   [

@@ -28,8 +28,42 @@ export interface GatewayListener {
   readonly name: string;
   readonly port: number;
   readonly hostname: string | undefined;
-  readonly from: "All" | "Same" | "Selector" | "None";
+  readonly namespaces: RouteNamespaces;
+  /** False where `allowedRoutes` names other kinds alone. */
+  readonly takesHttpRoutes: boolean;
+  /** Absent: plain HTTP. */
+  readonly tls?: ListenerTls;
   readonly place: Place;
+}
+
+/** Whose routes a listener takes. */
+export type RouteNamespaces =
+  | { readonly from: "All" | "Same" | "None" }
+  | { readonly from: "Selector"; readonly selector: readonly LabelRequirement[] };
+
+/** One of the things that a label selector asks for. */
+export interface LabelRequirement {
+  readonly key: string;
+  readonly operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
+  readonly values: readonly string[];
+}
+
+export interface ListenerTls {
+  readonly certificates: readonly CertificateRef[];
+}
+
+export interface CertificateRef {
+  readonly group: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace: string | undefined;
+  readonly place: Place;
+}
+
+/** What a Secret holds for TLS, decoded. */
+export interface Secret extends Meta {
+  readonly certificate: string | undefined;
+  readonly privateKey: string | undefined;
 }
 
 export interface HttpRoute extends Meta {
@@ -43,6 +77,7 @@ export interface ParentRef {
   readonly namespace: string;
   readonly sectionName: string | undefined;
   readonly port: number | undefined;
+  readonly place: Place;
 }
 
 export interface RouteRule {
@@ -149,8 +184,17 @@ export interface EndpointSlice extends Meta {
 }
 
 export interface ReferenceGrant extends Meta {
-  readonly from: readonly { readonly kind: string; readonly namespace: string }[];
-  readonly to: readonly { readonly kind: string; readonly name: string | undefined }[];
+  readonly from: readonly {
+    readonly group: string;
+    readonly kind: string;
+    readonly namespace: string;
+  }[];
+  readonly to: readonly {
+    readonly group: string;
+    readonly kind: string;
+    /** Undefined: every resource of the kind. */
+    readonly name: string | undefined;
+  }[];
 }
 
 export interface Deployment extends Meta {
@@ -194,6 +238,8 @@ export interface Resources {
   readonly pods: Pod[];
   readonly slices: EndpointSlice[];
   readonly grants: ReferenceGrant[];
+  readonly namespaces: Meta[];
+  readonly secrets: Secret[];
   readonly deployments: Deployment[];
   readonly policies: ShadowPolicy[];
   readonly rewrites: InferenceModelRewrite[];

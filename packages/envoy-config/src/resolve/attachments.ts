@@ -1,0 +1,107 @@
+import type { ConditionReason } from "../diagnostic.ts";
+import { meets } from "../resources/label-selector.ts";
+import { nearest } from "../resources/nearest.ts";
+import type {
+  Gateway,
+  GatewayListener,
+  HttpRoute,
+  ParentRef,
+  Resources,
+} from "../resources/resources.ts";
+import { intersectHostnames } from "./hostnames.ts";
+
+/** A listener of a Gateway. */
+export interface Attachment {
+  readonly gateway: Gateway;
+  readonly listener: GatewayListener;
+}
+
+/** Why a parentRef attaches its route to no listener. */
+export interface Refusal {
+  readonly reason: ConditionReason;
+  readonly message: string;
+  readonly remedy?: string;
+}
+
+/** `*` for a listener without one. */
+export function hostnameOf({ listener }: Attachment): string {
+  return listener.hostname ?? "*";
+}
+
+/** The listeners that a route is attached to by one of its parentRefs. */
+export function createAttacher({
+  gateways,
+  namespaces,
+}: Resources): (route: HttpRoute, parent: ParentRef) => readonly Attachment[] | Refusal {
+  const byGateway = new Map(gateways.map((each) => [`${each.namespace}/${each.name}`, each]));
+  const labels = new Map(namespaces.map((each) => [each.name, each.labels]));
+
+  function isAllowed(route: HttpRoute, { gateway, listener }: Attachment): boolean {
+    const { namespaces, takesHttpRoutes } = listener;
+    if (!takesHttpRoutes) return false;
+    if (namespaces.from === "Selector") {
+      const own = labels.get(route.namespace) ?? {};
+      return meets({ ...own, "kubernetes.io/metadata.name": route.namespace }, namespaces.selector);
+    }
+    return (
+      namespaces.from === "All" ||
+      (namespaces.from === "Same" && route.namespace === gateway.namespace)
+    );
+  }
+
+  function notAllowed(route: HttpRoute, refusing: readonly Attachment[]): Refusal {
+    const names = refusing.map(({ listener }) => `"${listener.name}"`).join(", ");
+    const message = refusing.every(({ listener }) => !listener.takesHttpRoutes)
+      ? `listener ${names} takes no HTTPRoutes`
+      : `listener ${names} takes no routes of namespace "${route.namespace}"`;
+    const isSelected = refusing.some(({ listener }) => listener.namespaces.from === "Selector");
+    return {
+      reason: "NotAllowedByListeners",
+      message,
+      ...(isSelected && !labels.has(route.namespace)
+        ? { remedy: `add Namespace "${route.namespace}" with its labels to the files` }
+        : {}),
+    };
+  }
+
+  return (route, parent) => {
+    const name = `${parent.namespace}/${parent.name}`;
+    const gateway = byGateway.get(name);
+    if (gateway === undefined) {
+      const near = nearest(name, [...byGateway.keys()]);
+      const remedy = near === undefined ? {} : { remedy: `did you mean "${near}"?` };
+      return notThere(`Gateway "${name}" is not in the resources`, remedy);
+    }
+    const named = gateway.listeners.filter(
+      ({ name, port }) =>
+        (parent.sectionName === undefined || parent.sectionName === name) &&
+        (parent.port === undefined || parent.port === port),
+    );
+    if (named.length === 0) {
+      const wanted = [
+        ...(parent.sectionName === undefined ? [] : [`named "${parent.sectionName}"`]),
+        ...(parent.port === undefined ? [] : [`of port ${parent.port}`]),
+      ].join(" ");
+      const has = gateway.listeners.map(({ name, port }) => `${name} (${port})`).join(", ");
+      return notThere(
+        `Gateway "${name}" has no listener${wanted === "" ? "" : ` ${wanted}`}; it has ${has || "none"}`,
+      );
+    }
+    const all = named.map((listener) => ({ gateway, listener }));
+    const allowed = all.filter((each) => isAllowed(route, each));
+    if (allowed.length === 0) return notAllowed(route, all);
+    const matching = allowed.filter(
+      (each) => intersectHostnames(hostnameOf(each), route.hostnames).length > 0,
+    );
+    if (matching.length > 0) return matching;
+    const hostnames = [...new Set(allowed.map(hostnameOf))].join(", ");
+    return {
+      reason: "NoMatchingListenerHostname",
+      message: `none of its hostnames is one of the listener's: ${hostnames}`,
+    };
+  };
+}
+
+function notThere(message: string, remedy: Pick<Refusal, "remedy"> = {}): Refusal {
+  return { reason: "NoMatchingParent", message, ...remedy };
+}

@@ -1,0 +1,109 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { listenerRefsNotResolved } from "../conditions.ts";
+import type { Report } from "../resources/reader.ts";
+import type {
+  CertificateRef,
+  Gateway,
+  GatewayListener,
+  Resources,
+  Secret,
+} from "../resources/resources.ts";
+import { isGranted } from "./grants.ts";
+
+/** A certificate chain and its key, in PEM. No part of the topology: it is printed, and these may not be. */
+export interface Certificate {
+  readonly chain: string;
+  readonly privateKey: string;
+}
+
+/** Finds the certificates of listeners. */
+export interface CertificateResolver {
+  /** Names of the Secrets, `<namespace>/<name>`; what can't be used is reported and left out. */
+  resolve(gateway: Gateway, listener: GatewayListener): readonly string[];
+  /** Every certificate that a listener uses, by its Secret. */
+  all(): ReadonlyMap<string, Certificate>;
+}
+
+interface Problem {
+  readonly reason: "InvalidCertificateRef" | "RefNotPermitted";
+  readonly message: string;
+}
+
+export function createCertificateResolver(
+  { secrets, grants }: Resources,
+  report: Report,
+): CertificateResolver {
+  const byName = new Map(secrets.map((each) => [`${each.namespace}/${each.name}`, each]));
+  const used = new Map<string, Certificate>();
+
+  function certificateOf(ref: CertificateRef, gateway: Gateway): string | Problem {
+    const namespace = ref.namespace ?? gateway.namespace;
+    const name = `${namespace}/${ref.name}`;
+    if (ref.kind !== "Secret" || ref.group !== "") {
+      return invalid(`a certificate of kind ${ref.kind.slice(0, 64)} is not supported`);
+    }
+    const reference = {
+      from: { group: "gateway.networking.k8s.io", kind: "Gateway", namespace: gateway.namespace },
+      to: { group: ref.group, kind: ref.kind, namespace, name: ref.name },
+    };
+    if (namespace !== gateway.namespace && !isGranted(grants, reference)) {
+      const message = `no ReferenceGrant in namespace "${namespace}" lets Gateways of "${gateway.namespace}" refer to Secret "${name}"`;
+      return { reason: "RefNotPermitted", message };
+    }
+    const secret = byName.get(name);
+    if (secret === undefined) return invalid(`Secret "${name}" is not in the resources`);
+    if (used.has(name)) return name;
+    const read = certificateIn(secret);
+    if ("problem" in read) return invalid(`Secret "${name}" ${read.problem}`);
+    used.set(name, read);
+    return name;
+  }
+
+  return {
+    resolve(gateway, listener) {
+      const names = (listener.tls?.certificates ?? []).flatMap((ref) => {
+        const found = certificateOf(ref, gateway);
+        if (typeof found === "string") return found;
+        const owner = { kind: "Gateway", ...gateway };
+        const condition = listenerRefsNotResolved(owner, listener.name, found.reason);
+        report("warning", "UMB0223", ref.place, found.message, { condition });
+        return [];
+      });
+      if (names.length === 0 && (listener.tls?.certificates.length ?? 0) > 0) {
+        const message = `listener "${listener.name}" is left out: it has no certificate that can be used`;
+        report("warning", "UMB0223", listener.place, message);
+      }
+      return [...new Set(names)];
+    },
+    all: () => used,
+  };
+}
+
+function invalid(message: string): Problem {
+  return { reason: "InvalidCertificateRef", message };
+}
+
+/** What OpenSSL says of a bad certificate or key may quote it, and is left unsaid. */
+function certificateIn({
+  certificate,
+  privateKey,
+}: Secret): Certificate | { readonly problem: string } {
+  if (certificate === undefined) return { problem: "has no `tls.crt`" };
+  if (privateKey === undefined) return { problem: "has no `tls.key`" };
+  const leaf = parsed(() => new X509Certificate(certificate));
+  if (leaf === undefined) return { problem: "holds no PEM certificate in `tls.crt`" };
+  const key = parsed(() => createPrivateKey(privateKey));
+  if (key === undefined) return { problem: "holds no PEM key without a password in `tls.key`" };
+  if (!leaf.checkPrivateKey(key)) {
+    return { problem: "holds a key in `tls.key` that is not the one of its certificate" };
+  }
+  return { chain: certificate, privateKey };
+}
+
+function parsed<T>(parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch {
+    return undefined;
+  }
+}

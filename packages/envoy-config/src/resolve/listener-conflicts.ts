@@ -1,0 +1,38 @@
+import { conflicted } from "../conditions.ts";
+import type { Report } from "../resources/reader.ts";
+import { type Attachment, hostnameOf } from "./attachments.ts";
+
+/** Reports listeners of one port that can't be told apart, or that speak different protocols. */
+export function reportConflicts(
+  byPort: ReadonlyMap<number, readonly Attachment[]>,
+  report: Report,
+): void {
+  for (const [port, attachments] of byPort) {
+    const claimed = new Map<string, Attachment>();
+    const [first] = attachments;
+    for (const each of attachments) {
+      const { gateway, listener } = each;
+      const owner = { kind: "Gateway", ...gateway };
+      const key = JSON.stringify([gateway.namespace, gateway.name, hostnameOf(each)]);
+      const earlier = claimed.get(key);
+      claimed.set(key, earlier ?? each);
+      if (first !== undefined && isTls(first) !== isTls(each)) {
+        const message = `port ${port} speaks ${protocolOf(first)} already, for listener "${first.listener.name}" of Gateway "${first.gateway.name}"`;
+        const condition = conflicted(owner, listener.name, "ProtocolConflict");
+        report("error", "UMB0224", listener.place, message, { condition });
+      } else if (earlier !== undefined) {
+        const message = `listener "${earlier.listener.name}" has the same port and hostname`;
+        const condition = conflicted(owner, listener.name, "HostnameConflict");
+        report("error", "UMB0224", listener.place, message, { condition });
+      }
+    }
+  }
+}
+
+function isTls({ listener }: Attachment): boolean {
+  return listener.tls !== undefined;
+}
+
+function protocolOf(attachment: Attachment): string {
+  return isTls(attachment) ? "HTTPS" : "HTTP";
+}
