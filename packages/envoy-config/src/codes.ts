@@ -119,6 +119,11 @@ const codes = {
     meaning: "a kind of route is not supported",
     remedy: "remove the kind; HTTPRoutes are what Umbra serves",
   },
+  UMB0226: {
+    meaning: "a session is not kept, or not as it was asked",
+    remedy:
+      "leave `sessionPersistence` out, or let Envoy balance with the annotation `umbra.dev/picker: none`",
+  },
   UMB0301: {
     meaning: "two routes claim the same requests",
     remedy: "change the match of one, or remove it",

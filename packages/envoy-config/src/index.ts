@@ -56,6 +56,7 @@ export type { SourceFile } from "./resources/read-resources.ts";
 export type {
   Backend,
   BackendFilters,
+  CorsPolicy,
   HeaderEntry,
   HeaderModifier,
   Listener,
@@ -71,6 +72,7 @@ export type {
   Route,
   RouteAction,
   RouteMatch,
+  Session,
   Topology,
   UrlRewrite,
   ValueMatch,

@@ -58,6 +58,10 @@ export interface Route {
   readonly timeoutMs: number;
   /** One attempt at an endpoint, in ms; absent: no limit. */
   readonly backendTimeoutMs?: number;
+  /** Absent: browsers of other origins are told nothing. */
+  readonly cors?: CorsPolicy;
+  /** Absent: each request of a client may get another endpoint. */
+  readonly session?: Session;
   /** Absent: only what no endpoint has begun to work on is tried again. */
   readonly retry?: Retry;
   readonly action: RouteAction;
@@ -71,6 +75,26 @@ export interface Route {
  * back only where it was changed. `duplex`: the body in pieces, all of which come back.
  */
 export type PickMode = "headers" | "buffered" | "duplex";
+
+/** What browsers are told about requests of other origins. */
+export interface CorsPolicy {
+  /** `https://chat.example.com`, `https://*.example.com` or `*`. */
+  readonly origins: readonly string[];
+  readonly methods: readonly string[];
+  readonly headers: readonly string[];
+  readonly exposedHeaders: readonly string[];
+  readonly allowsCredentials: boolean;
+  readonly maxAgeS: number;
+}
+
+/** The endpoint of a client's last request, told to it, and kept while it is there. */
+export interface Session {
+  readonly kind: "cookie" | "header";
+  /** Of the cookie or header. */
+  readonly name: string;
+  /** How long the cookie lasts; absent: as long as the browser runs. */
+  readonly ttlMs?: number;
+}
 
 /** What is tried again besides requests that no endpoint has begun to work on: GEP-1731. */
 export interface Retry {

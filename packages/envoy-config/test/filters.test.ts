@@ -154,3 +154,51 @@ describe("timeouts", () => {
     expect((route.retry_policy as { per_try_timeout?: string }).per_try_timeout).toBe(perTry);
   });
 });
+
+interface HeaderChanges {
+  readonly request_headers_to_add?: readonly {
+    readonly header: { readonly key: string; readonly value: string };
+    readonly append_action: string;
+  }[];
+  readonly request_headers_to_remove?: readonly string[];
+}
+
+/** What Envoy does: it removes, and then adds in order. */
+function changed(headers: Record<string, string>, changes: HeaderChanges): Record<string, string> {
+  const result = { ...headers };
+  for (const name of changes.request_headers_to_remove ?? []) delete result[name];
+  for (const { header, append_action } of changes.request_headers_to_add ?? []) {
+    const before = append_action.startsWith("APPEND") ? result[header.key] : undefined;
+    result[header.key] = before === undefined ? header.value : `${before},${header.value}`;
+  }
+  return result;
+}
+
+describe("a backend's own header modifier comes behind the rule's", () => {
+  const entry = (value: string) => [{ name: "X-A", value }];
+  const cases = [
+    { rule: { set: entry("r") }, backend: { set: entry("b") }, expected: { "x-a": "b" } },
+    { rule: { set: entry("r") }, backend: { add: entry("b") }, expected: { "x-a": "r,b" } },
+    { rule: { set: entry("r") }, backend: { remove: ["x-a"] }, expected: {} },
+    { rule: { add: entry("r") }, backend: { set: entry("b") }, expected: { "x-a": "b" } },
+    { rule: { add: entry("r") }, backend: { add: entry("b") }, expected: { "x-a": "c,r,b" } },
+    { rule: { add: entry("r") }, backend: { remove: ["X-A"] }, expected: {} },
+    { rule: { remove: ["X-A"] }, backend: { set: entry("b") }, expected: { "x-a": "b" } },
+    { rule: { remove: ["X-A"] }, backend: { add: entry("b") }, expected: { "x-a": "b" } },
+    { rule: { set: entry("r") }, backend: {}, expected: { "x-a": "r" } },
+  ];
+
+  test.each(cases)("$rule, then $backend", ({ rule, backend, expected }) => {
+    const modifier = (value: object) => ({
+      type: "RequestHeaderModifier",
+      requestHeaderModifier: value,
+    });
+    const { route, ...own } = rendered({
+      filters: [modifier(rule)],
+      backendRefs: [{ name: "x", port: 80, filters: [modifier(backend)] }],
+    });
+    const { clusters } = route.weighted_clusters as { readonly clusters: readonly HeaderChanges[] };
+    expect(own).not.toHaveProperty("request_headers_to_add");
+    expect(changed({ "x-a": "c" }, clusters[0] ?? {})).toEqual(expected);
+  });
+});

@@ -1,12 +1,14 @@
 import type { Listener, Topology } from "../topology.ts";
 import { accessLog } from "./access-log.ts";
+import { corsFilter } from "./cors.ts";
 import { downstreamTls, misdirectedHosts, serverNames, tlsInspector } from "./downstream-tls.ts";
 import { duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
 import { observe, pick, topologyHeaders } from "./ext-proc-filter.ts";
 import { localReplies } from "./local-reply.ts";
 import { reservedHeaderPrefixes } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
-import { mutationOrder, virtualHost } from "./route.ts";
+import { virtualHost } from "./route.ts";
+import { sessionFilter } from "./session.ts";
 
 const hour = 3_600_000;
 
@@ -66,10 +68,16 @@ export function primaryFilters(
   topology: Topology,
   options: BootstrapOptions,
 ): readonly EnvoyObject[] {
-  if (options.plainMirror) return [];
+  const routes = topology.listeners.flatMap(({ virtualHosts }) =>
+    virtualHosts.flatMap((host) => host.routes),
+  );
+  const isPicked = !options.plainMirror;
   return [
-    pick("primary", options, topologyHeaders(topology)),
-    ...(options.observe ? [observe("primary")] : []),
+    // First: a preflight is answered before anything is picked.
+    ...(routes.some(({ cors }) => cors !== undefined) ? [corsFilter] : []),
+    ...(isPicked ? [pick("primary", options, topologyHeaders(topology))] : []),
+    ...(isPicked && options.observe ? [observe("primary")] : []),
+    ...(routes.some(({ session }) => session !== undefined) ? [sessionFilter] : []),
   ];
 }
 
@@ -84,7 +92,6 @@ export function routeConfiguration(
   return {
     name,
     ignore_port_in_host_matching: true,
-    ...mutationOrder(virtualHosts),
     virtual_hosts: [
       ...virtualHosts.map((host) => virtualHost(host, from, byName, options)),
       ...misdirectedHosts(from, listeners),

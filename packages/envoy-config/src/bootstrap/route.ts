@@ -9,9 +9,10 @@ import type {
   ValueMatch,
   VirtualHost,
 } from "../topology.ts";
+import { corsFilterName, corsPolicy } from "./cors.ts";
 import { duration, type EnvoyObject } from "./envoy-object.ts";
 import { routeStreams } from "./ext-proc-filter.ts";
-import { headerChanges, overwrite } from "./header-changes.ts";
+import { headerChanges, inTurn, overwrite } from "./header-changes.ts";
 import {
   destinationHeader,
   laneClusterName,
@@ -25,6 +26,7 @@ import type { BootstrapOptions } from "./options.ts";
 import { pathRewrite, withoutLastSlash } from "./path-rewrite.ts";
 import { type Entrance, redirect } from "./redirect.ts";
 import { requestTimeoutMs, retryPolicy } from "./retry-policy.ts";
+import { sessionFilterName, sessionSettings } from "./session.ts";
 
 type Pools = ReadonlyMap<string, Pool>;
 
@@ -39,30 +41,31 @@ export function virtualHost(
   return { name, domains, routes: routes.map((each) => route(each, entrance, pools, options)) };
 }
 
-/** A backend's own changes come behind the route's, and so count where both change one header. */
-export function mutationOrder(virtualHosts: readonly VirtualHost[]): EnvoyObject {
-  const hasOwn = virtualHosts.some(({ routes }) =>
-    routes.some(
-      ({ action }) =>
-        action.kind === "forward" &&
-        action.backends.some((each) => each.kind === "pool" && each.filters !== undefined),
-    ),
-  );
-  return hasOwn ? { most_specific_header_mutations_wins: true } : {};
-}
-
 function route(
   from: Route,
   entrance: Entrance,
   pools: Pools,
   options: BootstrapOptions,
 ): EnvoyObject {
+  const { typed_per_filter_config: streams = {}, ...chosen } = action(
+    from,
+    entrance,
+    pools,
+    options,
+  );
+  const settings = { ...(streams as EnvoyObject), ...filterSettings(from) };
   return {
     name: from.name,
     match: match(from.match),
-    ...headerChanges(from.requestHeaders, "request"),
-    ...headerChanges(from.responseHeaders, "response"),
-    ...action(from, entrance, pools, options),
+    ...chosen,
+    ...(Object.keys(settings).length > 0 ? { typed_per_filter_config: settings } : {}),
+  };
+}
+
+function filterSettings({ cors, session }: Route): EnvoyObject {
+  return {
+    ...(cors === undefined ? {} : { [corsFilterName]: corsPolicy(cors) }),
+    ...(session === undefined ? {} : { [sessionFilterName]: sessionSettings(session) }),
   };
 }
 
@@ -106,19 +109,21 @@ function action(
   options: BootstrapOptions,
 ): EnvoyObject {
   if (from.action.kind === "redirect") {
-    return { redirect: redirect(from.action, from.match, entrance) };
+    return { ...routeChanges(from), redirect: redirect(from.action, from.match, entrance) };
   }
   const backends = from.action.backends.filter(({ weight }) => weight > 0);
   const [only] = backends;
   if (only === undefined || backends.every(({ kind }) => kind === "invalid")) {
-    return { direct_response: { status: 500 } };
+    return { ...routeChanges(from), direct_response: { status: 500 } };
   }
   const isPicked = backends.every(
     (each) => each.kind === "invalid" || pools.get(each.pool)?.picker === "umbra",
   );
   const shared = sharedAction(from, isPicked, options);
-  if (backends.length === 1 && filtersOf(only) === undefined) {
+  const hasOwnChanges = backends.some((each) => filtersOf(each) !== undefined);
+  if (backends.length === 1 && !hasOwnChanges) {
     return {
+      ...routeChanges(from),
       route: { cluster: backendCluster(only), ...shared },
       typed_per_filter_config: streams(only, from, pools, options),
     };
@@ -126,22 +131,36 @@ function action(
   const weighted = backends.map((backend) => ({
     name: backendCluster(backend),
     weight: backend.weight,
-    ...ownChanges(filtersOf(backend)),
+    ...(hasOwnChanges ? backendChanges(from, filtersOf(backend)) : {}),
     typed_per_filter_config: streams(backend, from, pools, options),
   }));
-  return { route: { weighted_clusters: { clusters: weighted }, ...shared } };
+  return {
+    ...(hasOwnChanges ? {} : routeChanges(from)),
+    route: { weighted_clusters: { clusters: weighted }, ...shared },
+  };
 }
 
 function filtersOf(backend: Backend): BackendFilters | undefined {
   return backend.kind === "pool" ? backend.filters : undefined;
 }
 
-function ownChanges(filters: BackendFilters | undefined): EnvoyObject {
-  if (filters === undefined) return {};
-  const { requestHeaders, responseHeaders, hostname } = filters;
+function routeChanges({ requestHeaders, responseHeaders }: Route): EnvoyObject {
   return {
     ...headerChanges(requestHeaders, "request"),
     ...headerChanges(responseHeaders, "response"),
+  };
+}
+
+/**
+ * What the route changes and then the backend, as one: Envoy goes through a weighted cluster's changes before the
+ * route's, so that the route would have the last word.
+ */
+function backendChanges(from: Route, filters: BackendFilters | undefined): EnvoyObject {
+  if (filters === undefined) return routeChanges(from);
+  const { requestHeaders, responseHeaders, hostname } = filters;
+  return {
+    ...headerChanges(inTurn(from.requestHeaders, requestHeaders), "request"),
+    ...headerChanges(inTurn(from.responseHeaders, responseHeaders), "response"),
     ...(hostname === undefined ? {} : { host_rewrite_literal: hostname }),
   };
 }

@@ -1,10 +1,11 @@
 import { refsNotResolved } from "../conditions.ts";
 import type { Report } from "../resources/reader.ts";
 import type { HttpRoute, RouteRule } from "../resources/resources.ts";
-import type { Backend, Mirror, Route, RouteAction } from "../topology.ts";
+import type { Backend, Mirror, Route, RouteAction, Session } from "../topology.ts";
 import type { PolicyResolver } from "./policies.ts";
 import type { PoolResolver } from "./pools.ts";
 import type { RankedRoute } from "./precedence.ts";
+import { resolveSession } from "./sessions.ts";
 
 export interface Resolvers {
   readonly pools: PoolResolver;
@@ -26,6 +27,7 @@ export function resolveRoutes(
         ? resolveMirrors(rule, prefix, from, { pools, policies }, report)
         : [];
     const action = resolveAction(rule, from, pools, report);
+    const session = sessionOf(rule, prefix, from, pools, report);
     return rule.matches.map((match, matchIndex): RankedRoute => {
       const route: Route = {
         name: `${prefix}/${matchIndex}`,
@@ -37,6 +39,8 @@ export function resolveRoutes(
         timeoutMs: rule.timeoutMs,
         ...(rule.backendTimeoutMs === 0 ? {} : { backendTimeoutMs: rule.backendTimeoutMs }),
         ...(rule.retry === undefined ? {} : { retry: rule.retry }),
+        ...(rule.cors === undefined ? {} : { cors: rule.cors }),
+        ...(session === undefined ? {} : { session }),
         action,
         mirrors,
       };
@@ -44,6 +48,23 @@ export function resolveRoutes(
       return { route, createdAt: from.createdAt, owner, order: order++, keepsPort };
     });
   });
+}
+
+function sessionOf(
+  { session, redirect, backends }: RouteRule,
+  rule: string,
+  { namespace }: HttpRoute,
+  pools: PoolResolver,
+  report: Report,
+): Session | undefined {
+  if (session === undefined || redirect !== undefined) return undefined;
+  const served = backends
+    .filter(({ weight }) => weight > 0)
+    .flatMap((ref) => {
+      const pool = pools.resolve(ref, namespace);
+      return pool.kind === "unresolved" ? [] : [pool];
+    });
+  return resolveSession(session, rule, served, report);
 }
 
 /** The route as a listener has it: a redirect that names neither scheme nor port keeps the listener's. */

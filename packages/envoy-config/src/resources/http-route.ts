@@ -13,6 +13,7 @@ import {
   readBackendFilters,
   readRuleFilters,
 } from "./route-filters.ts";
+import { readSessionPersistence } from "./session-persistence.ts";
 
 const million = 1_000_000;
 
@@ -74,14 +75,7 @@ function readRule(rule: Reader, route: ResourceName): RouteRule {
       : [{ ...backend, weight, ...(own === undefined ? {} : { filters: own }) }];
   });
   const retry = rule.map("retry");
-  if (rule.has("sessionPersistence")) {
-    rule.report(
-      "warning",
-      "UMB0208",
-      "`sessionPersistence` is not supported: it is left out",
-      "sessionPersistence",
-    );
-  }
+  const session = rule.map("sessionPersistence");
   const name = rule.string("name");
   rule.warnUnknown();
   const read = {
@@ -93,6 +87,7 @@ function readRule(rule: Reader, route: ResourceName): RouteRule {
     backends,
     ...timeouts,
     ...(retry === undefined ? {} : { retry: readRetry(retry) }),
+    ...(session === undefined ? {} : { session: readSessionPersistence(session) }),
   };
   checkTogether(read, rule, route);
   return read;

@@ -1,6 +1,7 @@
 import type { MirrorPolicy } from "../mirror-policy.ts";
 import type {
   BackendFilters,
+  CorsPolicy,
   HeaderModifier,
   ModelRewrite,
   Retry,
@@ -97,6 +98,18 @@ export interface RouteRule {
   /** Of one attempt; 0: no limit. */
   readonly backendTimeoutMs: number;
   readonly retry?: Retry;
+  readonly cors?: CorsPolicy;
+  readonly session?: SessionPersistence;
+}
+
+export interface SessionPersistence {
+  readonly kind: "cookie" | "header";
+  readonly name: string | undefined;
+  /** A cookie that outlives the browser. */
+  readonly isPermanent: boolean;
+  readonly absoluteMs: number | undefined;
+  readonly hasIdleTimeout: boolean;
+  readonly place: Place;
 }
 
 export interface RuleBackend extends BackendRef {

@@ -1,7 +1,14 @@
 import { notAccepted } from "../conditions.ts";
 import type { ResourceName } from "../diagnostic.ts";
-import type { BackendFilters, HeaderEntry, HeaderModifier, UrlRewrite } from "../topology.ts";
+import type {
+  BackendFilters,
+  CorsPolicy,
+  HeaderEntry,
+  HeaderModifier,
+  UrlRewrite,
+} from "../topology.ts";
 import { readBackendRef } from "./backend-ref.ts";
+import { readCors } from "./cors.ts";
 import { readHostname } from "./hostname.ts";
 import type { Reader } from "./reader.ts";
 import type { MirrorFilter, RedirectFilter } from "./resources.ts";
@@ -15,6 +22,7 @@ export interface Filters {
   readonly rewrite: UrlRewrite | undefined;
   readonly redirect: RedirectFilter | undefined;
   readonly mirrors: readonly MirrorFilter[];
+  readonly cors?: CorsPolicy;
 }
 
 const filterTypes = [
@@ -39,6 +47,7 @@ export function readRuleFilters(rule: Reader, route: ResourceName): Filters {
     rewrite: undefined as UrlRewrite | undefined,
     redirect: undefined as RedirectFilter | undefined,
     mirrors: [] as MirrorFilter[],
+    cors: undefined as CorsPolicy | undefined,
   };
   for (const { type, filter } of filtersOf(rule, route)) {
     switch (type) {
@@ -60,6 +69,20 @@ export function readRuleFilters(rule: Reader, route: ResourceName): Filters {
         if (read !== undefined) filters.mirrors.push(read);
         break;
       }
+      case "CORS": {
+        const settingsOfCors = settings(filter, "cors");
+        const read = readCors(settingsOfCors, (message, key) =>
+          notSupported(
+            settingsOfCors ?? filter,
+            route,
+            message,
+            { remedy: "name the headers" },
+            key,
+          ),
+        );
+        if (read !== undefined) filters.cors = read;
+        break;
+      }
       default:
         notSupported(filter, route, `a filter of type ${type} is not supported`, {
           remedy: "remove the filter, and let the model server or a proxy before Envoy do its work",
@@ -71,7 +94,8 @@ export function readRuleFilters(rule: Reader, route: ResourceName): Filters {
   if (filters.redirect !== undefined && filters.rewrite !== undefined) {
     incompatible(rule, route, "RequestRedirect and URLRewrite exclude each other", "filters");
   }
-  return filters;
+  const { cors, ...others } = filters;
+  return { ...others, ...(cors === undefined ? {} : { cors }) };
 }
 
 /**
@@ -132,9 +156,10 @@ function notSupported(
   route: ResourceName,
   message: string,
   extras: { readonly remedy: string },
+  key = "type",
 ): void {
   const condition = notAccepted(route, "UnsupportedValue");
-  filter.report("error", "UMB0220", message, "type", { ...extras, condition });
+  filter.report("error", "UMB0220", message, key, { ...extras, condition });
 }
 
 interface Given {

@@ -1,0 +1,41 @@
+import type { CorsPolicy } from "../topology.ts";
+import type { Reader } from "./reader.ts";
+
+/** Says that a part of a filter can't be rendered. */
+export type ReportUnsupported = (message: string, key: string) => void;
+
+/** Seconds for which browsers keep the answer to a preflight, where the filter says none. */
+const defaultMaxAge = 5;
+
+/** Reads a CORS filter. */
+export function readCors(
+  from: Reader | undefined,
+  unsupported: ReportUnsupported,
+): CorsPolicy | undefined {
+  if (from === undefined) return undefined;
+  const policy = {
+    origins: from.strings("allowOrigins").filter((each) => isOrigin(from, each)),
+    methods: from.strings("allowMethods"),
+    headers: from.strings("allowHeaders"),
+    exposedHeaders: from.strings("exposeHeaders"),
+    allowsCredentials: from.boolean("allowCredentials") ?? false,
+    maxAgeS: from.integer("maxAge", 1, 2 ** 31 - 1) ?? defaultMaxAge,
+  };
+  from.warnUnknown();
+  // To browsers that send credentials `*` is a name like any other; an answer's headers can't be told beforehand.
+  if (policy.allowsCredentials && policy.exposedHeaders.includes("*")) {
+    unsupported('`exposeHeaders: ["*"]` has no effect with `allowCredentials`', "exposeHeaders");
+  }
+  return policy;
+}
+
+function isOrigin(from: Reader, origin: string): boolean {
+  if (
+    origin === "*" ||
+    /^[a-z][a-z0-9+.-]*:\/\/(?:\*|(?:\*\.)?[a-z0-9.-]+)(?::\d{1,5})?$/i.test(origin)
+  )
+    return true;
+  const message = `\`${origin.slice(0, 64)}\` is no origin such as https://chat.example.com or https://*.example.com`;
+  from.report("error", "UMB0104", message, "allowOrigins");
+  return false;
+}
