@@ -124,6 +124,14 @@ const codes = {
     remedy:
       "leave `sessionPersistence` out, or let Envoy balance with the annotation `umbra.dev/picker: none`",
   },
+  UMB0227: {
+    meaning: "a regular expression can't be used",
+    remedy: "write it without what the message names",
+  },
+  UMB0228: {
+    meaning: "no certificate of a listener is for its hostname",
+    remedy: "add a certificate for the hostname to `certificateRefs`",
+  },
   UMB0301: {
     meaning: "two routes claim the same requests",
     remedy: "change the match of one, or remove it",

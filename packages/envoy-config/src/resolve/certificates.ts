@@ -59,6 +59,13 @@ export function createCertificateResolver(
     return name;
   }
 
+  function isFor(name: string, hostname: string): boolean {
+    const chain = used.get(name)?.chain ?? "";
+    // A wildcard is no name that a client asks for: one of those that it covers stands for all.
+    const asked = hostname.replace(/^\*/, "any");
+    return parsed(() => new X509Certificate(chain).checkHost(asked)) !== undefined;
+  }
+
   return {
     resolve(gateway, listener) {
       const names = (listener.tls?.certificates ?? []).flatMap((ref) => {
@@ -69,6 +76,15 @@ export function createCertificateResolver(
         report("warning", "UMB0223", ref.place, found.message, { condition });
         return [];
       });
+      const { hostname } = listener;
+      if (
+        hostname !== undefined &&
+        names.length > 0 &&
+        !names.some((name) => isFor(name, hostname))
+      ) {
+        const message = `no certificate of listener "${listener.name}" is for ${hostname}: clients refuse it`;
+        report("warning", "UMB0228", listener.place, message);
+      }
       if (names.length === 0 && (listener.tls?.certificates.length ?? 0) > 0) {
         const message = `listener "${listener.name}" is left out: it has no certificate that can be used`;
         report("warning", "UMB0223", listener.place, message);

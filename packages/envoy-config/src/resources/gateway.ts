@@ -7,7 +7,16 @@ import type { Gateway, GatewayListener, ListenerTls, Meta, RouteNamespaces } fro
 
 export function readGateway(meta: Meta, spec: Reader): Gateway {
   const owner = { kind: "Gateway", namespace: meta.namespace, name: meta.name };
-  const listeners = spec.maps("listeners").flatMap((each) => readListener(each, owner) ?? []);
+  const names = new Set<string>();
+  const listeners = spec.maps("listeners").flatMap((each) => {
+    const listener = readListener(each, owner);
+    if (listener === undefined) return [];
+    if (names.has(listener.name)) {
+      each.report("error", "UMB0104", "another listener of the Gateway has this name", "name");
+    }
+    names.add(listener.name);
+    return [listener];
+  });
   const tls = spec.map("tls");
   if (tls?.has("frontend")) clientCertificates(tls, "frontend");
   if (tls?.has("backend")) {

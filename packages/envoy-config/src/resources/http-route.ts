@@ -4,6 +4,7 @@ import type { RouteMatch, ValueMatch } from "../topology.ts";
 import { readBackendRef } from "./backend-ref.ts";
 import { durationMs } from "./duration.ts";
 import { readHostnames } from "./hostname.ts";
+import { checkPath, checkRegex } from "./match-values.ts";
 import type { Reader } from "./reader.ts";
 import type { HttpRoute, Meta, ParentRef, RouteRule } from "./resources.ts";
 import { readRetry } from "./retry.ts";
@@ -154,8 +155,10 @@ function readMatch(match: Reader): RouteMatch {
   const path = match.map("path");
   const kind = path?.oneOf("type", ["Exact", "PathPrefix", "RegularExpression"]) ?? "PathPrefix";
   const value = path?.string("value") ?? "/";
-  if (kind !== "RegularExpression" && !value.startsWith("/")) {
-    path?.report("error", "UMB0104", "`value` must begin with /", "value");
+  if (path !== undefined) {
+    if (kind === "RegularExpression") checkRegex(path, "value", value);
+    else checkPath(path, value);
+    path.warnUnknown();
   }
   const method = match.oneOf("method", methods);
   const read = {
@@ -198,8 +201,10 @@ function valueMatches(match: Reader, key: "headers" | "queryParams"): readonly V
 
 function valueMatch(match: Reader, isHeader: boolean): ValueMatch | undefined {
   const name = match.required("name");
-  const value = match.string("value") ?? "";
+  const value = match.required("value") ?? "";
   const isRegex = match.oneOf("type", ["Exact", "RegularExpression"]) === "RegularExpression";
+  if (isRegex) checkRegex(match, "value", value);
+  match.warnUnknown();
   if (name === undefined) return undefined;
   return { name: isHeader ? name.toLowerCase() : name, kind: isRegex ? "regex" : "exact", value };
 }
