@@ -18,6 +18,8 @@ export interface GatewayOptions {
   readonly serveFlags?: readonly string[];
   /** Envoy and the sidecar meet on a Unix socket, and on no port. */
   readonly isUnixSocket?: boolean;
+  /** A port that the resources name themselves: then no listener is moved to a free one. */
+  readonly httpPort?: number;
   /** Changes the bootstrap: for faults that no resource asks for. */
   readonly edit?: (bootstrap: string) => string;
 }
@@ -43,16 +45,19 @@ export async function startGateway({
   renderFlags = [],
   serveFlags = [],
   isUnixSocket = false,
+  httpPort,
   edit = (bootstrap) => bootstrap,
 }: GatewayOptions): Promise<Gateway> {
   const folder = mkdtempSync(join(tmpdir(), "umbra-e2e-"));
   const file = join(folder, "resources.yaml");
   writeFileSync(file, resources);
-  const [http, grpcPort, adminPort, envoyAdminPort] = await freePorts(4);
+  const [freePort, grpcPort, adminPort, envoyAdminPort] = await freePorts(4);
+  const http = httpPort ?? freePort;
   const grpc = isUnixSocket ? `unix:${join(folder, "umbra.sock")}` : `127.0.0.1:${grpcPort}`;
   const admin = `127.0.0.1:${adminPort}`;
   const envoyAdmin = `127.0.0.1:${envoyAdminPort}`;
-  const resourceFlags = ["-f", file, "--listener", `http=${http}`, "--bind", "127.0.0.1"];
+  const listenerFlags = httpPort === undefined ? ["--listener", `http=${http}`] : [];
+  const resourceFlags = ["-f", file, ...listenerFlags, "--bind", "127.0.0.1"];
 
   const rendered = await runUmbra(
     "render",
