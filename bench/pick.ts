@@ -1,12 +1,16 @@
-// Umbra's ext_proc server, default profile, 16 endpoints, against a bare grpc-js server that decides nothing: requests a
-// second, latency of the pick, CPU for 1,000 requests. All in one run, in turns; what counts are the ratios.
+// `umbra serve` as it is shipped, default profile, 16 endpoints, against a bare grpc-js server that decides nothing:
+// requests a second, latency of the pick, CPU for 1,000 requests. All in one run, in turns; what counts are the ratios.
+// Linux only: CPU time and memory are read from /proc.
 // `npm run bench:pick -- --help`
-import { readFileSync } from "node:fs";
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { median, startServer } from "./harness/child.ts";
 import { exchangeOf, type Mode, modes } from "./harness/exchange.ts";
 import { connectHttp2, type Exchange, type Http2Connection } from "./harness/http2-connection.ts";
-import type { Usage } from "./harness/tell.ts";
+import { startOwnSidecar } from "./harness/own-sidecar.ts";
+import { cpuMsOf, rssMbOf } from "./harness/usage.ts";
 
 const help = `npm run bench:pick -- [options]
 
@@ -17,8 +21,11 @@ const help = `npm run bench:pick -- [options]
   --rounds N       medians of so many; 5 when absent
   --transport NAME http2 or grpc-js: what Umbra speaks gRPC with
   --poisson N      requests a second of the open loop; 400 when absent, 0 leaves it out
+  --soak N         requests of 1 KB, full duplex, 16 at once, after which the memory is told; 200000 when absent, 0 leaves it out
   --peer HOST:PORT another picker, measured in the same run; plaintext HTTP/2
-  --peer-pid PID   whose CPU time is then read from /proc
+  --peer-pid PID   its process on this machine: CPU time and memory are then told too
+
+BENCH_PROFILE=DIR has both servers write CPU profiles there; BENCH_EXEC="FLAGS" gives Umbra's Node more flags.
 `;
 const { values: flags } = parseArgs({
   options: {
@@ -29,6 +36,7 @@ const { values: flags } = parseArgs({
     rounds: { type: "string", default: "5" },
     transport: { type: "string", default: "http2" },
     poisson: { type: "string", default: "400" },
+    soak: { type: "string", default: "200000" },
     peer: { type: "string" },
     "peer-pid": { type: "string" },
     help: { type: "boolean", default: false },
@@ -45,9 +53,8 @@ const rounds = Number(flags.rounds);
 interface Contender {
   readonly name: string;
   readonly connection: Http2Connection;
-  /** CPU time so far, in ms; undefined of a peer whose process is not known. */
-  cpuMs(): Promise<number | undefined>;
-  rssMb(): Promise<number | undefined>;
+  /** Undefined of a peer whose process is not known. */
+  readonly pid: number | undefined;
   stop(): void;
 }
 
@@ -71,8 +78,8 @@ const callHeaders = {
 };
 
 const contenders: Contender[] = [
-  await ownServer("bare", "bare"),
-  await ownServer("umbra", "umbra", flags.transport),
+  await bareServer(),
+  await ownSidecar(),
   ...(flags.peer === undefined ? [] : [await peer(flags.peer, flags["peer-pid"])]),
 ];
 const others = contenders.slice(1);
@@ -104,9 +111,10 @@ if (perSecond > 0) {
     );
   }
 }
-for (const each of others) {
-  const rss = await each.rssMb();
-  if (rss !== undefined) process.stdout.write(`RSS of ${each.name}: ${rss.toFixed(0)} MB\n`);
+const soaked = Number(flags.soak);
+if (soaked > 0) {
+  process.stdout.write(`\nmemory: RSS in MB after each eighth of ${soaked} requests\n`);
+  for (const each of others) await soak(each, soaked);
 }
 process.stdout.write(`failed exchanges: ${failed}\n`);
 for (const each of contenders) each.stop();
@@ -170,14 +178,14 @@ async function compare(name: string, measure: (each: Contender) => Promise<Cell>
 
 /** `streams` open all the time. */
 async function closedLoop(
-  { connection, cpuMs }: Contender,
+  { connection, pid }: Contender,
   exchange: Exchange,
   streams: number,
   forSeconds: number,
 ): Promise<Cell> {
   const times: number[] = [];
   let bad = 0;
-  const before = await cpuMs();
+  const before = cpuNow(pid);
   const started = performance.now();
   const end = started + forSeconds * 1_000;
   await Promise.all(
@@ -190,12 +198,12 @@ async function closedLoop(
     }),
   );
   const elapsed = performance.now() - started;
-  return cell(times, bad, elapsed, (await cpuMs()) ?? Number.NaN, before ?? Number.NaN);
+  return cell(times, bad, elapsed, cpuNow(pid), before);
 }
 
 /** Requests come when they come, whatever is still open. */
 async function openLoop(
-  { connection, cpuMs }: Contender,
+  { connection, pid }: Contender,
   exchange: Exchange,
   rate: number,
   forSeconds: number,
@@ -203,7 +211,7 @@ async function openLoop(
   const times: number[] = [];
   const running: Promise<void>[] = [];
   let bad = 0;
-  const before = await cpuMs();
+  const before = cpuNow(pid);
   const started = performance.now();
   let next = started;
   while (next < started + forSeconds * 1_000) {
@@ -219,7 +227,7 @@ async function openLoop(
   }
   await Promise.all(running);
   const elapsed = performance.now() - started;
-  return cell(times, bad, elapsed, (await cpuMs()) ?? Number.NaN, before ?? Number.NaN);
+  return cell(times, bad, elapsed, cpuNow(pid), before);
 }
 
 function cell(
@@ -240,22 +248,56 @@ function cell(
   };
 }
 
-async function ownServer(name: string, ...[server, ...args]: string[]): Promise<Contender> {
-  const { port, child } = await startServer(server ?? name, ...args);
-  const usage = () =>
-    new Promise<Usage>((resolve) => {
-      child.once("message", (told) => resolve(told as Usage));
-      child.send("usage");
-    });
+function cpuNow(pid: number | undefined): number {
+  return pid === undefined ? Number.NaN : cpuMsOf(pid);
+}
+
+/** Plays many small requests, and tells whether memory grows. */
+async function soak({ name, connection, pid }: Contender, requests: number): Promise<void> {
+  const exchange = exchangeOf("FULL_DUPLEX_STREAMED", 1_024);
+  const parts = 8;
+  const seen: number[] = [];
+  for (let part = 0; part < parts; part++) {
+    let left = Math.ceil(requests / parts);
+    await Promise.all(
+      Array.from({ length: 16 }, async () => {
+        while (left-- > 0) if ((await connection.play(exchange)).isFailed) failed++;
+      }),
+    );
+    if (pid !== undefined) seen.push(rssMbOf(pid));
+  }
+  process.stdout.write(`${name}: ${seen.map((mb) => mb.toFixed(0)).join(" ")}\n`);
+}
+
+async function bareServer(): Promise<Contender> {
+  const { port, child } = await startServer("bare");
   const connection = await connectHttp2({ host: "127.0.0.1", port }, callHeaders);
   return {
-    name,
+    name: "bare",
     connection,
-    cpuMs: async () => (await usage()).cpuMs,
-    rssMb: async () => (await usage()).rssMb,
+    pid: child.pid,
     stop() {
       connection.close();
       child.send("stop");
+    },
+  };
+}
+
+async function ownSidecar(): Promise<Contender> {
+  const models = fork(fileURLToPath(new URL("./servers/model-servers.ts", import.meta.url)), {
+    execArgv: ["--conditions=@umbra/source"],
+  });
+  const [endpoints] = (await once(models, "message")) as [string[]];
+  const sidecar = await startOwnSidecar(endpoints, flags.transport);
+  const connection = await connectHttp2({ host: "127.0.0.1", port: sidecar.port }, callHeaders);
+  return {
+    name: "umbra",
+    connection,
+    pid: sidecar.pid,
+    stop() {
+      connection.close();
+      sidecar.stop();
+      models.send("stop");
     },
   };
 }
@@ -266,13 +308,7 @@ async function peer(address: string, pid: string | undefined): Promise<Contender
   return {
     name: "peer",
     connection,
-    // Fields 14 and 15 of /proc/PID/stat: user and system time, in hundredths of a second.
-    cpuMs: async () => {
-      if (pid === undefined) return undefined;
-      const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-      return (Number(fields[11]) + Number(fields[12])) * 10;
-    },
-    rssMb: async () => undefined,
+    pid: pid === undefined ? undefined : Number(pid),
     stop: () => connection.close(),
   };
 }

@@ -25,6 +25,7 @@ interface ServeFlags extends TopologyFlags {
   readonly envoyAdmin?: string;
   readonly logLevel: string;
   readonly scrapeInterval: number;
+  readonly staleAfter: number;
   readonly grace: number;
   readonly samples?: string;
   readonly compatMetrics: boolean;
@@ -64,6 +65,12 @@ export function serveCommand(io: Io): Command {
       "time between two scrapes of an endpoint",
       numberOf("--scrape-interval", { min: 10, max: 60_000 }),
       100,
+    )
+    .option(
+      "--stale-after <ms>",
+      "age from which an endpoint's metrics count for nothing",
+      numberOf("--stale-after", { min: 100, max: 86_400_000 }),
+      2_000,
     )
     .option(
       "--grace <ms>",
@@ -124,6 +131,7 @@ export function serveCommand(io: Io): Command {
         admin,
         log,
         scrapeIntervalMs: flags.scrapeInterval,
+        staleAfterMs: flags.staleAfter,
         compatMetrics: flags.compatMetrics,
         traces: flags.traces,
         ...(envoyAdmin === undefined ? {} : { envoyAdmin }),
