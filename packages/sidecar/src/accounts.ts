@@ -103,14 +103,16 @@ class Account implements RequestAccount {
       metrics.compat.decided(this.#labels, this.#pool, made, atMs - this.#startedMs);
     }
     log?.decided(this.#lane, this.#pool, this.#headers, made);
-    const headers = this.#trace?.decided(made, this.#names(made), atMs) ?? none;
-    if (made.outcome !== "picked") return headers;
+    const more = this.#trace?.decided(made, this.#names(made), atMs) ?? none;
+    if (made.outcome === "picked" && made.isMeasured === true) this.#awaitLeg();
+    // The request may be open for minutes, and its headers are a view of what the connection has read.
+    this.#headers = undefined;
+    if (made.outcome !== "picked") return more;
     this.#isPicked = true;
     onPicked(this.#pool, this.#lane);
-    if (made.isMeasured === true) this.#awaitLeg();
     // The client went away while the request waited.
     if (this.#outcome !== undefined) this.#end(this.#outcome);
-    return headers;
+    return more;
   }
 
   ended(outcome: StreamOutcome): void {

@@ -71,6 +71,11 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
   let gone: AbortController | undefined;
   const account = options.openAccount(lane, poolName);
 
+  /** Out here, since it is kept: further in it would keep the request's body with it. */
+  function failTwin(): void {
+    stream.fail();
+  }
+
   function decided(decision: Decision, made: MadeDecision): Decision {
     const more = account.decided(made);
     if (more.length === 0 || decision.kind !== "route") return decision;
@@ -226,7 +231,7 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
           const requestId = headers.get("x-request-id");
           if (requestId !== undefined) {
             watchedId = requestId;
-            options.watch.twinPicked(requestId, mirrors, () => stream.fail());
+            options.watch.twinPicked(requestId, mirrors, failTwin);
             isTwinMeasured =
               options.mirroring.registry.isEvaluated(mirrors) &&
               isMeasured(headers.get(":method") ?? "", pathOf(headers));
