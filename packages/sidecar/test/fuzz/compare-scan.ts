@@ -1,4 +1,4 @@
-import { editJson, type JsonField, jsonKeys, scanJson } from "@umbra/sidecar";
+import { editJson, type JsonField, jsonKeys, scanJson, setField } from "@umbra/sidecar";
 import { jsonText, type Random } from "./json-texts.ts";
 
 /** How many texts were taken, and how many refused for what. */
@@ -22,7 +22,13 @@ const keys = jsonKeys(["model", "stream", "max_tokens"], ["messages"]);
  */
 export function compareOne(random: Random, counts: FuzzCounts): string | undefined {
   const text = jsonText(random);
-  const difference = differenceOf(text, random() < 0.1, counts);
+  const isEdited = random() < 0.1;
+  let difference: string | undefined;
+  try {
+    difference = differenceOf(text, isEdited, counts);
+  } catch (cause) {
+    difference = `thrown: ${String(cause).slice(0, 100)}`;
+  }
   return difference === undefined ? undefined : `${difference}: ${text.toString("base64")}`;
 }
 
@@ -50,7 +56,7 @@ function differenceOf(text: Buffer, isEdited: boolean, counts: FuzzCounts): stri
     const difference = fieldDifference(text, field, want, keys.isRead[place] === true);
     if (difference !== undefined) return `${name}: ${difference}`;
   }
-  return isEdited ? editDifference(text, parsed.value, counts) : undefined;
+  return isEdited ? editDifference(text, scan.fields, parsed.value, counts) : undefined;
 }
 
 function fieldDifference(
@@ -76,14 +82,31 @@ function kindOf(value: unknown, { start, end }: JsonField, isRead: boolean): str
   return isRead && end - start <= 4_096 ? "string" : "text";
 }
 
-/** A new model and no messages: the object is as if parsed and changed. */
-function editDifference(text: Buffer, from: object, counts: FuzzCounts): string | undefined {
+/** With a new model, and without messages, the object is as if it were parsed and changed. */
+function editDifference(
+  text: Buffer,
+  fields: ReadonlyMap<string, JsonField>,
+  from: object,
+  counts: FuzzCounts,
+): string | undefined {
   counts.edited++;
-  const set = new Map([["model", { json: "new é" }]]);
+  const set = new Map([["model", { json: newModel }]]);
   const edited = editJson(text, { set, remove: new Set(["messages"]) });
-  const found = edited === undefined ? undefined : parse(Buffer.from(edited).toString())?.value;
-  const { messages: _, ...want } = { ...from, model: "new é" } as { messages?: unknown };
-  return sorted(found) === sorted(want) ? undefined : "edited otherwise";
+  const { messages: _, ...without } = { ...from, model: newModel } as { messages?: unknown };
+  if (!isTextOf(edited, without)) return "edited otherwise";
+  const renamed = setField(text, fields, "model", newModel);
+  if (!isTextOf(renamed, { ...from, model: newModel })) return "renamed otherwise";
+  // No other model is in it, whichever of repeated keys a reader takes.
+  const again = renamed === undefined ? undefined : editJson(renamed, { set, remove: noNames });
+  return again?.length === renamed?.length ? undefined : "renamed in part";
+}
+
+const newModel = "new é";
+const noNames: ReadonlySet<string> = new Set();
+
+function isTextOf(text: Uint8Array | undefined, value: object): boolean {
+  if (text === undefined) return false;
+  return sorted(parse(Buffer.from(text).toString())?.value) === sorted(value);
 }
 
 function sorted(value: unknown): string | undefined {

@@ -173,7 +173,8 @@ class Maker {
       const kind = this.random();
       if (kind < 0.6) text += this.oneOf(plainRuns).repeat(1 + this.below(12));
       else if (kind < 0.9) text += this.oneOf(escapes);
-      else if (kind < 0.903) text += this.oneOf(badEscapes);
+      else if (kind < 0.902) text += this.oneOf(badEscapes);
+      else if (kind < 0.903) text += `\\${String.fromCharCode(0x20 + this.below(0x60))}`;
       else if (kind < 0.906) text += String.fromCharCode(this.below(0x20));
       else if (kind < 0.93) text += this.oneOf(plainRuns).repeat(this.below(600));
       else text += String.fromCharCode(0x20 + this.below(0xd7e0)).replaceAll(/["\\]/g, "q");
@@ -184,7 +185,8 @@ class Maker {
 
   number(): string {
     const kind = this.random();
-    if (kind < 0.4) return String(this.below(100_000));
+    if (kind < 0.3) return String(this.below(100_000));
+    if (kind < 0.4) return `1${String(this.random()).slice(2, 3 + this.below(20))}`;
     if (kind < 0.5) return String((this.random() - 0.5) * 10 ** this.below(40));
     if (kind < 0.99) return this.oneOf(numbers);
     return kind < 0.996 ? this.oneOf(badNumbers) : "7".repeat(1 + this.below(5_000));
