@@ -148,7 +148,8 @@ class Picking implements PickStream {
       return [this.#decided("requestBody", this.#options.tooLarge())];
     }
     if (isDuplex) {
-      this.#chunks.push(body);
+      // Envoy ends most bodies with an empty piece: what came in one is then not copied.
+      if (body.length > 0) this.#chunks.push(body);
       return endOfStream ? this.#wholeBody(headers, false) : none;
     }
     const info = { bodyIsComplete: this.#mode !== "BUFFERED_PARTIAL" || endOfStream };

@@ -123,6 +123,26 @@ function describeAnswer(answer: Answer): string {
 
 const picked = "x-to=10.0.0.1:8000";
 
+test("a body in one piece is not copied, though Envoy ends it with an empty one", () => {
+  let seen: Uint8Array | undefined;
+  const stream = createPickStream(
+    {
+      decide(_headers, received) {
+        seen = received;
+        return route;
+      },
+    },
+    { maxBodyBytes: 1_000, tooLarge: () => reply },
+    () => {},
+  );
+  const config = { protocolConfig: { requestBodyMode: modes.FULL_DUPLEX_STREAMED } };
+  stream.receive(message({ request: headers, ...config }));
+  const piece = message({ request: body("the body", false) });
+  stream.receive(piece);
+  stream.receive(message({ request: body("", true) }));
+  expect(seen).toBe(piece.body);
+});
+
 test("a decision that is pending is said when it is made, and Envoy is asked for time before that", async () => {
   let decide = (_decision: Decision): void => {};
   const sent: unknown[] = [];

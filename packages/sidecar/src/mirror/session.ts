@@ -30,18 +30,18 @@ function promptStart(request: RequestView, bytes: number): string | undefined {
   const field = fields.get("messages") ?? fields.get("prompt") ?? fields.get("input");
   if (field === undefined) return undefined;
   const isShort = field.kind === "array" && field.end - field.start <= maxParsedBytes;
-  const opening = isShort ? firstTurn(slice(request.body, field, maxParsedBytes)) : undefined;
-  return opening?.slice(0, bytes) ?? slice(request.body, field, bytes);
+  const prompt = view(request.body, field);
+  const opening = isShort ? firstTurn(prompt.toString()) : undefined;
+  return opening?.slice(0, bytes) ?? prompt.toString("latin1", 0, bytes);
 }
 
-function slice(body: Uint8Array, { start, end }: JsonField, bytes: number): string {
-  const length = Math.min(bytes, end - start);
-  return Buffer.from(body.buffer, body.byteOffset + start, length).toString("latin1");
+function view(body: Uint8Array, { start, end }: JsonField): Buffer {
+  return Buffer.from(body.buffer, body.byteOffset + start, end - start);
 }
 
-function firstTurn(latin1: string): string | undefined {
+function firstTurn(prompt: string): string | undefined {
   try {
-    const messages = JSON.parse(Buffer.from(latin1, "latin1").toString()) as readonly unknown[];
+    const messages = JSON.parse(prompt) as readonly unknown[];
     const first = messages.findIndex(
       (each) => typeof each === "object" && each !== null && "role" in each && each.role === "user",
     );
