@@ -72,17 +72,21 @@ const shadowStub =
 const cases = casesOf({
   ...{ primary, shadow, hasPeer: flags.peer !== undefined },
   isPeerBuffered: flags["peer-buffered"],
-}).filter(({ name, isBase }) => isBase || (flags.cases?.split(",") ?? [name]).includes(name));
-const envoys = new Map<string, { readonly pid: number; readonly port: number }>();
+}).filter(({ name }) => name === "none" || (flags.cases?.split(",") ?? [name]).includes(name));
+const envoys = new Map<Case, { readonly pid: number; readonly port: number }>();
 const pickers = new Map<string, number | undefined>();
 const stops: (() => Promise<void>)[] = [];
-for (const { picker, topology } of gatewaysOf(cases, { primary, shadow })) {
+for (const [picker, own] of Map.groupBy(cases, (each) => each.picker)) {
+  const { gateways, topology: whole } = gatewaysOf(own, { primary, shadow });
   const file = join(folder, `${picker}.json`);
-  writeFileSync(file, JSON.stringify(topology));
+  writeFileSync(file, JSON.stringify(whole));
   const sidecar = await startPicker(picker, file);
-  const envoy = await startEnvoy({ topology, sidecar, folder, name: picker });
-  envoys.set(picker, envoy);
-  stops.push(envoy.stop);
+  for (const { edit, cases: shared, topology } of gateways) {
+    const name = `${picker} ${edit ?? "as rendered"}`;
+    const envoy = await startEnvoy({ topology, sidecar, folder, name, edit });
+    for (const each of shared) envoys.set(each, envoy);
+    stops.push(envoy.stop);
+  }
 }
 
 async function startPicker(picker: Case["picker"], file: string): Promise<string> {
@@ -102,27 +106,25 @@ async function startPicker(picker: Case["picker"], file: string): Promise<string
 }
 
 const totals = { requests: 0, not200: 0, unpicked: 0 };
-/** Buffered by Umbra over FULL_DUPLEX_STREAMED by the bare server, by cell. */
-const ratios = new Map<string, number>();
+/** What `buffered` by Umbra adds over what others add, by cell. */
+const ratios = new Map<string, { readonly p50: number; readonly cpu: number }>();
 
 process.stdout.write(`medians of ${rounds} rounds of ${seconds} s; ms and CPU seconds for 1,000 requests
-added: latency over that of \`none\`, which no picker sees, in the same round; rate: requests/s over its
+added: latency, and CPU of Envoy and picker, over that of \`none\`, which no picker sees, in the same round; rate: requests/s over its
 direct: the clients straight at the model servers, without Envoy: what the bench itself is able to do
 Everything shares this machine's cores, so with many connections a latency is also a queue for CPU time
 `);
-for (const { picker, host } of cases) {
+for (const each of cases) {
   const text = JSON.stringify({ model: "m", messages: [{ role: "user", content: "warm" }] });
   // A sidecar is as fast as it will be after some thousands of requests.
-  await closedLoop(envoys.get(picker)?.port ?? 0, postRequest(host, text), 16, 3 * seconds);
+  await closedLoop(envoys.get(each)?.port ?? 0, postRequest(each.host, text), 16, 3 * seconds);
 }
 for (const bytes of numbers(flags.bodies)) {
   for (const connections of numbers(flags.connections)) await compare(bytes, connections);
 }
-for (const [cell, ratio] of ratios) {
-  const goal = cell === "1024 bytes, 16 connections" ? " (at most 0.5 is asked for)" : "";
-  process.stdout.write(
-    `added by umbra buffered / added by bare duplex, p50, ${cell}: ${ratio.toFixed(2)}${goal}\n`,
-  );
+process.stdout.write("\nadded by umbra buffered over what is added by\n");
+for (const [cell, { p50, cpu }] of ratios) {
+  process.stdout.write(`${cell}: p50 ${p50.toFixed(2)}, CPU ${cpu.toFixed(2)}\n`);
 }
 process.stdout.write(
   `${totals.requests} requests: ${totals.not200} not answered 200, ${totals.unpicked} not picked\n`,
@@ -160,11 +162,11 @@ async function compare(bytes: number, connections: number): Promise<void> {
       if (round > 0) cells.get(each)?.push(cell);
     }
   }
-  const base = [...cells].find(([{ isBase }]) => isBase)?.[1] ?? [];
+  const base = [...cells].find(([{ name }]) => name === "none")?.[1] ?? [];
   const added = (own: readonly Cell[], of: (cell: Cell) => number) =>
     own.map((cell, i) => of(cell) - of(base[i] as Cell));
   process.stdout.write(
-    `\n${bytes} bytes of prompt, ${connections} connection${connections === 1 ? "" : "s"}; direct: ${median(direct).toFixed(0)}/s\n${"case".padEnd(22)} requests/s  rate    p50    p99  added p50  added p99  Envoy CPU  picker CPU  not 200  unpicked\n`,
+    `\n${bytes} bytes of prompt, ${connections} connection${connections === 1 ? "" : "s"}; direct: ${median(direct).toFixed(0)}/s\n${"case".padEnd(22)} requests/s  rate    p50    p99  added p50  added p99  Envoy CPU  picker CPU  added CPU  not 200  unpicked\n`,
   );
   for (const [each, own] of cells) {
     const middle = (of: (cell: Cell) => number) => median(own.map(of));
@@ -181,6 +183,7 @@ async function compare(bytes: number, connections: number): Promise<void> {
       [median(added(own, ({ p99 }) => p99)), 2, 10],
       [middle(({ envoyCpuPer1000 }) => envoyCpuPer1000), 3, 10],
       [middle(({ pickerCpuPer1000 }) => pickerCpuPer1000), 3, 11],
+      [median(added(own, cpuPer1000)), 3, 10],
       [sum(({ not200 }) => not200), 0, 8],
       [sum(({ unpicked }) => unpicked), 0, 9],
     ];
@@ -190,20 +193,32 @@ async function compare(bytes: number, connections: number): Promise<void> {
     process.stdout.write(`${each.name.padEnd(22)} ${shown.join(" ")}\n`);
   }
   const cellsOf = (name: string) => [...cells].find(([each]) => each.name === name)?.[1];
-  const [buffered, bare] = [cellsOf("umbra buffered"), cellsOf("bare duplex")];
-  if (buffered === undefined || bare === undefined) return;
-  const bareAdds = added(bare, ({ p50 }) => p50);
-  const each = added(buffered, ({ p50 }) => p50).map((ms, i) => ms / (bareAdds[i] ?? Number.NaN));
-  ratios.set(`${bytes} bytes, ${connections} connections`, median(each));
+  const buffered = cellsOf("umbra buffered");
+  for (const other of ["bare duplex", "bare both ways", "peer duplex", "peer both ways"]) {
+    const own = cellsOf(other);
+    if (buffered === undefined || own === undefined) continue;
+    const ratio = (of: (cell: Cell) => number) => {
+      const adds = added(own, of);
+      return median(added(buffered, of).map((each, i) => each / (adds[i] ?? Number.NaN)));
+    };
+    const cell = `${other}, ${bytes} bytes, ${connections} connection${connections === 1 ? "" : "s"}`;
+    const goal = other === "bare both ways" && bytes === 1_024 && connections === 16;
+    ratios.set(goal ? `${cell} (p50 at most 0.5 is asked for)` : cell, {
+      p50: ratio(({ p50 }) => p50),
+      cpu: ratio(cpuPer1000),
+    });
+  }
 }
 
-async function measure(
-  { host, picker, isBase }: Case,
-  text: string,
-  connections: number,
-): Promise<Cell> {
-  const envoy = envoys.get(picker);
-  if (envoy === undefined) throw new Error(`no Envoy asks ${picker}`);
+/** Of a peer whose process is not known, Envoy's alone. */
+function cpuPer1000({ envoyCpuPer1000, pickerCpuPer1000 }: Cell): number {
+  return envoyCpuPer1000 + (Number.isNaN(pickerCpuPer1000) ? 0 : pickerCpuPer1000);
+}
+
+async function measure(of: Case, text: string, connections: number): Promise<Cell> {
+  const { host, picker, isUnseen, name } = of;
+  const envoy = envoys.get(of);
+  if (envoy === undefined) throw new Error(`no Envoy for ${name}`);
   const pid = pickers.get(picker);
   const [before, envoyBefore] = [await counts(), cpuMsOf(envoy.pid)];
   const pickerBefore = pid === undefined ? Number.NaN : cpuMsOf(pid);
@@ -214,8 +229,8 @@ async function measure(
     ...result,
     envoyCpuPer1000: per1000(cpuMsOf(envoy.pid) - envoyBefore),
     pickerCpuPer1000:
-      isBase || pid === undefined ? Number.NaN : per1000(cpuMsOf(pid) - pickerBefore),
-    unpicked: isBase ? 0 : after.unpicked - before.unpicked,
+      isUnseen || pid === undefined ? Number.NaN : per1000(cpuMsOf(pid) - pickerBefore),
+    unpicked: isUnseen ? 0 : after.unpicked - before.unpicked,
   };
 }
 

@@ -12,7 +12,7 @@ export interface LoadResult {
 
 /**
  * One request after the other on each of `connections`, for so many seconds. Speaks HTTP/1.1 by hand: a client library
- * would use up more of the machine than what is measured. Answers must say their length.
+ * would use up more of the machine than what is measured. Of answers it reads as much as says where they end.
  */
 export async function closedLoop(
   port: number,
@@ -73,18 +73,31 @@ async function open(port: number): Promise<Connection> {
     socket.once("error", reject);
   });
   let waiting: ((status: number) => void) | undefined;
-  let [status, missing, head] = [0, -1, ""];
+  let [status, missing, head, tail] = [0, -1, "", ""];
+  let isChunked = false;
   const answered = (of: number) => {
     const resolve = waiting;
-    [waiting, status, missing, head] = [undefined, 0, -1, ""];
+    [waiting, status, missing, head, tail] = [undefined, 0, -1, "", ""];
+    isChunked = false;
     resolve?.(of);
   };
   socket.on("data", (chunk) => {
+    if (isChunked) {
+      tail = (tail + chunk.toString("latin1")).slice(-5);
+      if (tail === "0\r\n\r\n") answered(status);
+      return;
+    }
     if (missing < 0) {
       head += chunk.toString("latin1");
       const bodyAt = head.indexOf("\r\n\r\n") + 4;
       if (bodyAt < 4) return;
       status = Number(head.slice(9, 12));
+      isChunked = /\r\ntransfer-encoding: chunked\r\n/i.test(head.slice(0, bodyAt - 2));
+      if (isChunked) {
+        tail = head.slice(bodyAt).slice(-5);
+        if (tail === "0\r\n\r\n") answered(status);
+        return;
+      }
       const length = /content-length: (\d+)/i.exec(head.slice(0, bodyAt))?.[1];
       if (length === undefined) throw new Error(`an answer without length: ${head.slice(0, 200)}`);
       missing = Number(length) - (head.length - bodyAt);

@@ -16,9 +16,14 @@ export interface Case {
   readonly picker: "umbra" | "bare" | "peer";
   readonly mode: PickMode;
   /** No picker sees its requests. */
-  readonly isBase: boolean;
+  readonly isUnseen: boolean;
+  /** What no topology asks of an Envoy. */
+  readonly edit?: BootstrapEdit;
   readonly mirror?: { readonly policy: MirrorPolicy; readonly perMillion: number };
 }
+
+/** `json`: Envoy reads the model from the body itself. `both ways`: requests and answers in FULL_DUPLEX_STREAMED. */
+export type BootstrapEdit = "json" | "both ways";
 
 export interface CaseOptions {
   readonly primary: readonly string[];
@@ -34,13 +39,20 @@ export function casesOf({ shadow, hasPeer, isPeerBuffered }: CaseOptions): reado
     host: `${picker}-${mode}.example.com`,
     picker,
     mode,
-    isBase: false,
+    isUnseen: false,
   });
-  const none: Case = {
+  /** As Envoy AI Gateway and the reference picker's own chart ask a picker. */
+  const bothWays = (picker: Case["picker"]): Case => ({
+    ...of(picker, "duplex"),
+    name: `${picker} both ways`,
+    host: `${picker}-both.example.com`,
+    edit: "both ways",
+  });
+  const none = {
     ...of("umbra", "buffered"),
     name: "none",
     host: "none.example.com",
-    isBase: true,
+    isUnseen: true,
   };
   const mirroring = [
     { name: "not evaluated", perMillion: 0, observed: 0 },
@@ -70,30 +82,38 @@ export function casesOf({ shadow, hasPeer, isPeerBuffered }: CaseOptions): reado
   });
   return [
     none,
+    { ...none, name: "json_to_metadata", host: "json.example.com", edit: "json" },
     of("umbra", "headers"),
     of("umbra", "buffered"),
     of("umbra", "duplex"),
+    bothWays("umbra"),
     of("bare", "buffered"),
     of("bare", "duplex"),
+    bothWays("bare"),
     ...(hasPeer && isPeerBuffered ? [of("peer", "buffered")] : []),
-    ...(hasPeer ? [of("peer", "duplex")] : []),
+    ...(hasPeer ? [of("peer", "duplex"), bothWays("peer")] : []),
     ...(shadow.length > 0 ? mirroring : []),
   ];
 }
 
-/** The topology of each picker's Envoy: a host, a route and a pool for each of its cases. */
+/** What an Envoy needs for cases that can share one: a host, a route and a pool for each. */
+export interface BenchGateway {
+  readonly edit: BootstrapEdit | undefined;
+  readonly cases: readonly Case[];
+  readonly topology: Topology;
+}
+
+/** The gateways that ask one picker, and the topology of all of them, which the picker is to know. */
 export function gatewaysOf(
   cases: readonly Case[],
   lanes: Pick<CaseOptions, "primary" | "shadow">,
-): readonly { readonly picker: Case["picker"]; readonly topology: Topology }[] {
-  const pickers = [...new Set(cases.map(({ picker }) => picker))];
-  return pickers.map((picker) => ({
-    picker,
-    topology: gatewayOf(
-      cases.filter((each) => each.picker === picker),
-      lanes,
-    ),
+): { readonly gateways: readonly BenchGateway[]; readonly topology: Topology } {
+  const gateways = [...Map.groupBy(cases, ({ edit }) => edit)].map(([edit, own]) => ({
+    edit,
+    cases: own,
+    topology: gatewayOf(own, lanes),
   }));
+  return { gateways, topology: gatewayOf(cases, lanes) };
 }
 
 function gatewayOf(
@@ -107,12 +127,12 @@ function gatewayOf(
   if (listener === undefined || route === undefined || ownPool === undefined)
     throw new Error("unreachable");
   const pools = cases.map(
-    ({ host, mode, isBase }): Pool => ({
+    ({ host, mode, isUnseen }): Pool => ({
       ...ownPool,
       name: `bench/${host}`,
       // A request that no one picks for must show.
       failureMode: "FailClose",
-      picker: isBase ? "none" : "umbra",
+      picker: isUnseen ? "none" : "umbra",
       pickMode: mode,
       onlyModel: "m",
     }),

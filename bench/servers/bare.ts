@@ -55,6 +55,21 @@ server.addService(
             if (endOfStream || endpoints.length === 0) call.write(answer);
             else held.push(answer);
           }
+        } else if (request.case === "responseBody") {
+          const { body: piece, endOfStream } = request.value;
+          const streamedResponse = { body: piece, endOfStream };
+          const bodyMutation = {
+            mutation: { case: "streamedResponse" as const, value: streamedResponse },
+          };
+          call.write(
+            create(ProcessingResponseSchema, {
+              response: { case: "responseBody", value: { response: { bodyMutation } } },
+            }),
+          );
+        } else if (request.case !== undefined) {
+          call.write(
+            create(ProcessingResponseSchema, { response: { case: request.case, value: {} } }),
+          );
         }
       });
       call.on("end", () => call.end());
