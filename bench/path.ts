@@ -122,7 +122,9 @@ for (const each of cases) {
 for (const bytes of numbers(flags.bodies)) {
   for (const connections of numbers(flags.connections)) await compare(bytes, connections);
 }
-process.stdout.write("\nadded by umbra buffered over what is added by\n");
+process.stdout.write(
+  ratios.size === 0 ? "\n" : "\nadded by umbra buffered over what is added by\n",
+);
 for (const [cell, { p50, cpu }] of ratios) {
   process.stdout.write(`${cell}: p50 ${p50.toFixed(2)}, CPU ${cpu.toFixed(2)}\n`);
 }

@@ -5,7 +5,7 @@ import type { PickMode, Pool } from "../topology.ts";
 
 export const pickModes: readonly PickMode[] = ["headers", "buffered", "duplex"];
 
-const modeAnnotation = "umbra.dev/pick-mode";
+export const modeAnnotation = "umbra.dev/pick-mode";
 export const headerAnnotation = "umbra.dev/model-header";
 export const modelAnnotation = "umbra.dev/model";
 
@@ -26,7 +26,7 @@ export interface PickModeOptions {
 
 /** What a pool's annotations and the flags ask for, and where its requests' model stands beside the body. */
 export function askedPickMode(
-  { namespace, name, annotations, place }: Meta,
+  { namespace, name, annotations, annotationPlace }: Meta,
   models: Pool["models"],
   { flags, report }: PickModeOptions,
 ): Pick<Pool, "pickMode" | "modelHeader" | "onlyModel"> {
@@ -37,7 +37,7 @@ export function askedPickMode(
     report(
       "error",
       "UMB0212",
-      place,
+      annotationPlace(modeAnnotation),
       `annotation ${modeAnnotation} of "${name}": "${annotated.slice(0, 64)}" is none of ${pickModes.join(", ")}`,
       near === undefined ? {} : { remedy: `did you mean "${near}"?` },
     );
@@ -51,7 +51,7 @@ export function askedPickMode(
     report(
       "error",
       "UMB0212",
-      place,
+      annotationPlace(headerAnnotation),
       `annotation ${headerAnnotation} of "${name}": "${header.slice(0, 64)}" can't be read, ${why}`,
       { remedy: "name a header that clients or a filter before Umbra set, such as x-model" },
     );

@@ -1,13 +1,16 @@
 import type { Place, Report } from "../resources/reader.ts";
-import type { Resources } from "../resources/resources.ts";
+import type { Meta, Resources } from "../resources/resources.ts";
 import type { Listener, Mirror, PickMode, Pool, Route } from "../topology.ts";
-import { headerAnnotation, modelAnnotation, pickModes } from "./pick-mode.ts";
+import { headerAnnotation, modeAnnotation, modelAnnotation, pickModes } from "./pick-mode.ts";
 
 /** Where a pool's resource stands, for what is said of its mode. */
 export function poolPlaces({ pools, services }: Resources): (pool: Pool) => Place | undefined {
+  const placeOf = ({ annotationPlace }: Meta) => annotationPlace(modeAnnotation);
   const places = new Map<string, Place>([
-    ...pools.map((each) => [`InferencePool ${each.namespace}/${each.name}`, each.place] as const),
-    ...services.map((each) => [`Service ${each.namespace}/${each.name}`, each.place] as const),
+    ...pools.map(
+      (each) => [`InferencePool ${each.namespace}/${each.name}`, placeOf(each)] as const,
+    ),
+    ...services.map((each) => [`Service ${each.namespace}/${each.name}`, placeOf(each)] as const),
   ]);
   return ({ kind, namespace, resourceName }) => places.get(`${kind} ${namespace}/${resourceName}`);
 }

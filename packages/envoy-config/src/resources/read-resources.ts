@@ -237,5 +237,7 @@ function readMeta(root: Reader): Meta | undefined {
     annotations: metadata.texts("annotations", { isText: true }),
     createdAt: metadata.string("creationTimestamp") ?? "",
     place: root.place("kind"),
+    annotationPlace: (annotation) =>
+      metadata.placeIn("annotations", annotation) ?? root.place("kind"),
   };
 }

@@ -212,6 +212,13 @@ export class Reader {
     return Object.fromEntries(read);
   }
 
+  /** Where a field of a map stands; undefined where there is no such thing. */
+  placeIn(key: string, name: string): Place | undefined {
+    const map = this.#value(key);
+    const field = isMap(map) ? new Reader(this.#source, map).#field(name) : undefined;
+    return field === undefined ? undefined : this.placeOf(field.value ?? field.key);
+  }
+
   /** A map as plain data, whatever is in it. */
   json(key: string): Readonly<Record<string, unknown>> | undefined {
     const map = this.#value(key);

@@ -19,6 +19,8 @@ export interface Meta {
   /** ISO 8601; empty in files that were never applied. */
   readonly createdAt: string;
   readonly place: Place;
+  /** Where an annotation's value stands; the resource's place where it has none of that name. */
+  readonly annotationPlace: (name: string) => Place;
 }
 
 export interface Gateway extends Meta {
