@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { chat, post } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
@@ -118,10 +119,21 @@ describe("bad input on a real Envoy", () => {
     expect(await body.json()).toMatchObject({ error: { code: "request_too_large" } });
   });
 
-  test("refuses a compressed body with 415", async () => {
-    const seen = await post(gateway.origin, chat(), { headers: { "content-encoding": "gzip" } });
-    expect(seen.status).toBe(415);
-    expect(seen.text).toContain("unsupported_content_encoding");
+  test.each([
+    { coding: "compress", status: 415, code: "unsupported_content_encoding" },
+    { coding: "gzip", status: 400, code: "invalid_content_encoding" },
+  ])("refuses a body that is not compressed by $coding", async ({ coding, status, code }) => {
+    const seen = await post(gateway.origin, chat(), { headers: { "content-encoding": coding } });
+    expect(seen.status).toBe(status);
+    expect(seen.text).toContain(code);
+  });
+
+  test("serves a compressed body, and refuses a bomb", async () => {
+    const headers = { "content-encoding": "gzip" };
+    const served = await post(gateway.origin, gzipSync(chat({ promptBytes: 50_000 })), { headers });
+    expect(served.status).toBe(200);
+    const bomb = await post(gateway.origin, gzipSync(Buffer.alloc(100 * MiB)), { headers });
+    expect(bomb.status).toBe(413);
   });
 
   test("answers an unknown host with Envoy's 404", async () => {

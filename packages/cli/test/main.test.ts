@@ -149,6 +149,21 @@ describe("umbra", () => {
       args: ["render", "--primary", "10.0.0.1:80", "--pick-mode", "primary=duplex"],
       words: "give them with -f",
     },
+    {
+      name: "a pool that is not there",
+      args: ["serve", "-f", examples, "--pool", "nobody"],
+      words: '--pool names "nobody", which is no pool of the files: default/vllm-llama2-7b-pool',
+    },
+    {
+      name: "half a fallback",
+      args: ["serve", "-f", examples, "--fallbacks", "0.5"],
+      words: '--fallbacks takes a whole number, not "0.5"',
+    },
+    {
+      name: "a header's name that is none",
+      args: ["serve", "-f", examples, "--destination-header", "X To"],
+      words: "--destination-header takes a header's name in lower case",
+    },
   ])("exits with 2 on $name", async ({ args, words }) => {
     const { status, stderr, stdout } = await run(...args);
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });

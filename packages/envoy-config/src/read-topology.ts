@@ -19,6 +19,8 @@ export interface TopologyOptions {
   readonly listenerPorts?: ReadonlyMap<string, number>;
   /** `0.0.0.0` when absent. */
   readonly bindAddress?: string;
+  /** False where a gateway of another make is served: pools alone are enough then. True when absent. */
+  readonly isGatewayNeeded?: boolean;
   /** Knows the scheduler's plugins. Absent: EndpointPickerConfigs are taken unread. */
   readonly checkPickerConfig?: CheckPickerConfig;
 }
@@ -80,7 +82,11 @@ export function readTopology(
       );
     }
   }
-  if (resolved.length === 0 && resources.deployments.length === 0 && !hasErrors(diagnostics)) {
+  const isServable =
+    resolved.length > 0 ||
+    resources.deployments.length > 0 ||
+    (options.isGatewayNeeded === false && resources.pools.length > 0);
+  if (!isServable && !hasErrors(diagnostics)) {
     report(
       "error",
       "UMB0201",

@@ -71,20 +71,14 @@ type Reply = Extract<Decision, { kind: "reply" }>;
 
 type RequestPhase = "requestHeaders" | "requestBody";
 
-/** Answers that set headers and nothing else: endpoints and mirrors are few, and so are they. */
+/** Answers that set headers, and metadata that is text: endpoints and mirrors are few, and so are they. */
 const headerAnswers = new Map<string, Answer>();
 const maxHeaderAnswers = 8_192;
 
 /** The decision as the answer to the message of `phase`. In the body phase a replaced body goes with it. */
 export function routeAnswer(phase: RequestPhase, route: Route): Answer {
-  const isPlain =
-    route.body === undefined &&
-    route.removeHeaders === undefined &&
-    route.dynamicMetadata === undefined &&
-    route.clearRouteCache === undefined;
-  if (!isPlain) return encodeRoute(phase, route);
-  let key: string = phase;
-  for (const { name, value } of route.setHeaders) key += `\n${name} ${value}`;
+  const key = answerKey(phase, route);
+  if (key === undefined) return encodeRoute(phase, route);
   let answer = headerAnswers.get(key);
   if (answer === undefined) {
     answer = encodeRoute(phase, route);
@@ -92,6 +86,28 @@ export function routeAnswer(phase: RequestPhase, route: Route): Answer {
     headerAnswers.set(key, answer);
   }
   return answer;
+}
+
+/** What the answer is made from, as text; undefined where that is too much to keep. */
+function answerKey(phase: RequestPhase, route: Route): string | undefined {
+  const { setHeaders, dynamicMetadata } = route;
+  const isPlain =
+    route.body === undefined &&
+    route.removeHeaders === undefined &&
+    route.clearRouteCache === undefined;
+  if (!isPlain) return undefined;
+  let key: string = phase;
+  for (const { name, value } of setHeaders) key += `\n${name} ${value}`;
+  if (dynamicMetadata === undefined) return key;
+  for (const namespace in dynamicMetadata) {
+    const fields = dynamicMetadata[namespace];
+    for (const name in fields) {
+      const value = fields[name];
+      if (typeof value !== "string") return undefined;
+      key += `\n\n${namespace} ${name} ${value}`;
+    }
+  }
+  return key;
 }
 
 function encodeRoute(phase: RequestPhase, route: Route): Answer {

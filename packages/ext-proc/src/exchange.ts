@@ -47,6 +47,12 @@ export interface PickExchange {
     body: Uint8Array | undefined,
     info: { readonly bodyIsComplete: boolean },
   ): Decision | PendingDecision;
+  /** The answer's headers are here, where the filter sends them. */
+  onResponseHeaders?(headers: Headers, info: ResponseInfo): void;
+  /** A piece of the answer, where the filter sends them. */
+  onResponseBody?(chunk: Uint8Array, endOfStream: boolean): void;
+  /** The answer has ended with trailers. */
+  onResponseTrailers?(): void;
   /**
    * The stream has ended; called once. In the body modes Envoy holds the stream to the end of the HTTP request, its
    * answer included, so this is the end of the time in flight.
@@ -64,6 +70,15 @@ export interface HeadersInfo {
 
 /** Whether a stream waits for answers, or holds copies. */
 export type StreamKind = "pick" | "observe";
+
+export interface ResponseInfo {
+  /** No body follows. */
+  readonly endOfStream: boolean;
+  /** Dynamic metadata that the filter forwards: a plain object for each namespace. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** Attributes that the filter asks for, as text. */
+  readonly attributes: ReadonlyMap<string, string>;
+}
 
 /** `complete`: after a decision, or the whole answer. `cancelled`: before it. `failed`: by an error here. */
 export type StreamOutcome = "complete" | "cancelled" | "failed";

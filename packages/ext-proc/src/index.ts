@@ -17,6 +17,7 @@ export type {
   PendingDecision,
   PickExchange,
   Processor,
+  ResponseInfo,
   StreamInfo,
   StreamKind,
   StreamOutcome,

@@ -52,6 +52,7 @@ class Picking implements PickStream {
   #decision: Decision | undefined = undefined;
   #chunks: Uint8Array[] = [];
   #bodyBytes = 0;
+  #isBodyOver = false;
 
   constructor(exchange: PickExchange, options: PickStreamOptions, send: Send) {
     this.#exchange = exchange;
@@ -78,10 +79,14 @@ class Picking implements PickStream {
       case "requestTrailers":
         return this.#requestTrailers();
       case "responseHeaders":
+        this.#exchange.onResponseHeaders?.(message.headers, message);
+        return [goOn("responseHeaders")];
       case "responseTrailers":
-        return [goOn(message.part)];
+        this.#exchange.onResponseTrailers?.();
+        return [goOn("responseTrailers")];
       case "responseBody": {
         const { body, endOfStream } = message;
+        this.#exchange.onResponseBody?.(body, endOfStream);
         return this.#responseMode === BodySendMode.FULL_DUPLEX_STREAMED
           ? bodyAnswers("responseBody", body, endOfStream)
           : [goOn("responseBody")];
@@ -138,6 +143,11 @@ class Picking implements PickStream {
   #requestBody({ body, endOfStream }: RequestMessage): readonly Answer[] {
     if (!this.#hasHeaders) throw new ProtocolError("a request body came before the headers");
     const isDuplex = this.#mode === "FULL_DUPLEX_STREAMED";
+    if (isDuplex) {
+      // Some Envoys send the last piece of a large body twice, and take no second answer to it.
+      if (this.#isBodyOver) return none;
+      this.#isBodyOver = endOfStream;
+    }
     const headers = this.#headers;
     if (this.#decision !== undefined || headers === undefined) {
       return isDuplex ? bodyAnswers("requestBody", body, endOfStream) : [goOn("requestBody")];

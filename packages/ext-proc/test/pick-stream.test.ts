@@ -247,6 +247,13 @@ describe("a stream that waits for answers", () => {
       seen: [["", true]],
     },
     {
+      name: "FULL_DUPLEX_STREAMED with the last piece sent twice",
+      mode: "FULL_DUPLEX_STREAMED",
+      messages: [headers, body("a", false), body("b"), body("b")],
+      answers: [`requestHeaders ${picked}`, 'requestBody "ab" end'],
+      seen: [["ab", true]],
+    },
+    {
       name: "an Envoy that does not tell its mode",
       mode: undefined,
       messages: [headers, body("all")],
@@ -354,6 +361,29 @@ describe("a stream that waits for answers", () => {
       { numRuns: 50 },
     );
   });
+});
+
+test("an answer with metadata is encoded once", () => {
+  const answerOf = (decision: Decision) => {
+    const stream = createPickStream(
+      { decide: () => decision },
+      { maxBodyBytes: 1_000, tooLarge: () => reply },
+      () => {},
+    );
+    return stream.receive(message({ request: noBody }))[0];
+  };
+  const decisionOf = (value: string, namespace = "envoy.lb"): Decision => ({
+    ...route,
+    dynamicMetadata: { [namespace]: { "x-to": value } },
+  });
+  const first = answerOf(decisionOf("10.0.0.1:8000"));
+  expect(answerOf(decisionOf("10.0.0.1:8000"))).toBe(first);
+  expect(answerOf(decisionOf("10.0.0.2:8000"))).not.toBe(first);
+  expect(answerOf(decisionOf("10.0.0.1:8000", "my.lb"))).not.toBe(first);
+  expect(answerOf(route)).not.toBe(first);
+  expect(
+    fromBinary(ProcessingResponseSchema, answerBytes(first ?? new Uint8Array())).dynamicMetadata,
+  ).toEqual({ "envoy.lb": { "x-to": "10.0.0.1:8000" } });
 });
 
 test("a message with fields that we left out is decoded", () => {

@@ -252,17 +252,26 @@ describe.each(transportNames)("the transport %s", (transport) => {
   });
 
   test("20,000 structs deep in the metadata end one call at most", async () => {
-    let value = Buffer.from([0x1a, 0x00]);
-    const wrap = (field: number, inner: Buffer) => {
+    const head = (field: number, bytes: number) => {
       const length: number[] = [];
-      let rest = inner.length;
+      let rest = bytes;
       while (rest > 127) {
         length.push((rest & 127) | 128);
         rest >>>= 7;
       }
-      return Buffer.concat([Buffer.from([(field << 3) | 2, ...length, rest]), inner]);
+      return Buffer.from([(field << 3) | 2, ...length, rest]);
     };
-    for (let i = 0; i < 20_000; i++) value = Buffer.from(wrap(6, wrap(1, value)));
+    const wrap = (field: number, inner: Buffer) =>
+      Buffer.concat([head(field, inner.length), inner]);
+    // From the inside out: each length counts what is behind it.
+    const pieces = [Buffer.from([0x1a, 0x00])];
+    let bytes = 2;
+    for (let i = 0; i < 40_000; i++) {
+      const piece = head(i % 2 === 0 ? 1 : 6, bytes);
+      pieces.push(piece);
+      bytes += piece.length;
+    }
+    const value = Buffer.concat(pieces.toReversed());
     const entry = wrap(
       1,
       Buffer.concat([

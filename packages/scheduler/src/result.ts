@@ -36,6 +36,11 @@ export interface Lease {
   readonly endpoint: string;
   /** The request leaves only now: times count from here, and not from the pick. */
   start(): void;
+  /**
+   * Another endpoint of the pool than the picked one serves the request: a fallback. From now on it counts there, and
+   * its prompt is held there. Of a stranger, and once the lease has ended, it does nothing.
+   */
+  servedBy(address: string): void;
   /** The first token of the answer has come: the prompt is computed. */
   firstToken(): void;
   /** The answer is complete. */

@@ -484,6 +484,43 @@ describe("a lease", () => {
     });
   });
 
+  test("moves to the fallback that has served, with all that is counted", () => {
+    const { pool, clock, events } = setup();
+    const { lease, endpoint, fallbacks } = picked(pool, { model: "base", promptTokens: 100 });
+    const [next = ""] = fallbacks;
+    lease.servedBy("10.9.9.9:1");
+    lease.servedBy(endpoint);
+    expect(lease.endpoint).toBe(endpoint);
+    lease.servedBy(next);
+    expect(lease.endpoint).toBe(next);
+    expect(of(pool, endpoint)).toMatchObject({
+      inFlight: 0,
+      sentSinceScrape: 0,
+      pendingPromptTokens: 0,
+      pendingOutputTokens: 0,
+    });
+    expect(of(pool, next)).toMatchObject({
+      inFlight: 1,
+      sentSinceScrape: 1,
+      pendingPromptTokens: 100,
+      pendingOutputTokens: 256,
+    });
+    clock.ms += 50;
+    lease.firstToken();
+    expect(of(pool, next)?.ttftMs).toBe(50);
+    expect(of(pool, endpoint)?.ttftMs).toBeUndefined();
+    lease.fail();
+    lease.servedBy(endpoint);
+    expect(pool.snapshot().endpoints.map((each) => each.inFlight)).toEqual([0, 0, 0]);
+    // Five failures of the fallback eject it, and not the one that was picked.
+    for (let i = 0; i < 4; i++) {
+      const more = picked(pool, { model: "base", subset: [endpoint] });
+      more.lease.servedBy(next);
+      more.lease.fail();
+    }
+    expect(events.filter(({ type }) => type === "ejected")).toMatchObject([{ endpoint: next }]);
+  });
+
   test("tells the time to first token from its start, as a moving average", () => {
     const { pool, clock } = setup();
     pool.setEndpoints([first]);
@@ -544,6 +581,11 @@ describe("a lease", () => {
         which: fc.nat({ max: 40 }),
       }),
       fc.record({
+        do: fc.constant("servedBy" as const),
+        which: fc.nat({ max: 40 }),
+        by: fc.nat({ max: 4 }),
+      }),
+      fc.record({
         do: fc.constant("scrape" as const),
         which: fc.nat({ max: 4 }),
         agoMs: fc.nat({ max: 50 }),
@@ -567,6 +609,8 @@ describe("a lease", () => {
             if (result.ok) leases.push(result.lease);
           } else if (each.do === "scrape") {
             scrape(all[each.which] ?? "", {}, clock.ms - each.agoMs);
+          } else if (each.do === "servedBy") {
+            leases[each.which]?.servedBy(all[each.by] ?? "");
           } else if (each.do === "endpoints") {
             pool.setEndpoints(all.filter((_, i) => (each.mask >> i) % 2 === 1));
           } else if (each.do === "wait") {
@@ -830,6 +874,31 @@ describe("the prefix cache", () => {
     expect(two.endpoint).toBe(one.endpoint);
     expect(shareOf(events)).toBe(0.5);
     expect(of(pool, two.endpoint)?.pendingPromptTokens).toBe(512);
+  });
+
+  test("a prompt that a fallback has served is held there", () => {
+    const { pool, events } = cached();
+    const prompt = text(1, 2_048);
+    const one = picked(pool, { model: "base", prompt });
+    const [next = ""] = one.fallbacks;
+    picked(pool, { model: "base", prompt: text(2, 1_024) }).lease.done();
+    one.lease.servedBy(next);
+    one.lease.done();
+    expect(picked(pool, { model: "base", prompt, subset: [next] }).endpoint).toBe(next);
+    expect(shareOf(events)).toBe(1);
+  });
+
+  test("a prompt whose hashes are no longer kept moves without them", () => {
+    const { pool, events } = cached();
+    const prompt = text(1, 2_048);
+    const one = picked(pool, { model: "base", prompt });
+    const [next = ""] = one.fallbacks;
+    const long = text(3, 256 * 2_048);
+    for (let i = 0; i < 33; i++)
+      picked(pool, { model: "base", prompt: long, subset: [one.endpoint] }).lease.done();
+    one.lease.servedBy(next);
+    picked(pool, { model: "base", prompt, subset: [next] });
+    expect(shareOf(events)).toBe(0);
   });
 
   test("other models and adapters have other caches", () => {

@@ -1,4 +1,5 @@
 export { redact } from "./capture/redact.ts";
+export type { GatewayOptions } from "./exchange/gateway-stream.ts";
 export { createTwinWatch, type TwinWatch } from "./exchange/twin-watch.ts";
 export { livePage } from "./live-page/page.ts";
 export { createDistribution, type Distribution } from "./metrics/distribution.ts";
@@ -13,11 +14,13 @@ export { createMirrorGate, type MirrorGate, type MirrorState } from "./mirror/mi
 export type { RequestView } from "./mirror/request-view.ts";
 export { rewriteBody } from "./mirror/rewrite-body.ts";
 export { sessionOf } from "./mirror/session.ts";
+export { type BodyDecoder, createBodyDecoder } from "./openai/content-coding.ts";
 export { editJson, type JsonEdit, setField } from "./openai/edit-json.ts";
 export { type RequestErrorCode, requestErrorCodes } from "./openai/error-reply.ts";
 export { type JsonKeys, jsonKeys } from "./openai/json-keys.ts";
 export type { JsonFault, JsonScanErrorCode } from "./openai/json-members.ts";
 export { type JsonField, type JsonScan, scanJson } from "./openai/json-scan.ts";
+export { readFormField } from "./openai/multipart.ts";
 export { type RequestBody, readRequestBody } from "./openai/read-request.ts";
 export { readModelList } from "./scrape/model-list.ts";
 export { type Sidecar, type SidecarOptions, startSidecar } from "./sidecar.ts";

@@ -11,15 +11,18 @@ import { newSecret, startEvaluations } from "./evaluation/evaluations.ts";
 import { createLoadCount } from "./evaluation/load-count.ts";
 import { createShadowMetrics } from "./evaluation/shadow-metrics.ts";
 import { recordEndpointAnswer } from "./exchange/endpoint-answers.ts";
+import { type GatewayOptions, gatewayProtocol } from "./exchange/gateway-stream.ts";
 import { type ObserveOptions, observeExchange } from "./exchange/observe.ts";
-import { type PickOptions, pickExchange, tooLargeMessage } from "./exchange/pick.ts";
+import { type PickOptions, pickExchange } from "./exchange/pick.ts";
 import { createPickMemo } from "./exchange/pick-memo.ts";
 import { createPoolRegistry } from "./exchange/pool-registry.ts";
+import { tooLargeMessage } from "./exchange/refusals.ts";
 import { createTwinWatch } from "./exchange/twin-watch.ts";
 import type { MetricFamily } from "./metrics/exposition.ts";
 import { version } from "./metrics/process-metrics.ts";
 import { createSidecarMetrics } from "./metrics/sidecar-metrics.ts";
 import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-registry.ts";
+import { createBodyDecoder } from "./openai/content-coding.ts";
 import { errorReply } from "./openai/error-reply.ts";
 import { createRequestLog } from "./request-log.ts";
 import { startScrapeLoop } from "./scrape/scrape-loop.ts";
@@ -55,6 +58,10 @@ export interface SidecarOptions {
     readonly limit: number;
     readonly retentionMs: number;
   };
+  /** How gateways are spoken to that Umbra has not rendered. */
+  readonly gateway?: GatewayOptions;
+  /** Endpoints named after the picked one; absent: as a pool's configuration says, else 2, and none to a gateway that Umbra has not rendered. */
+  readonly fallbacks?: number;
   /** Metrics also under the names of the reference endpoint picker, for dashboards that know those. */
   readonly compatMetrics?: boolean;
   /** Spans of each request, by the OpenTelemetry SDK that the process was started with. */
@@ -98,12 +105,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     ...clock,
     staleAfterMs: options.staleAfterMs ?? 2_000,
     timeEvery: 64,
+    ...(options.fallbacks === undefined ? {} : { fallbacks: options.fallbacks }),
     onEvent(event) {
       metrics.poolTold(event);
       logPoolEvent(event, log);
     },
     onQueue: (pool, event) => metrics.queueTold(pool, event),
   });
+  const gateway = gatewayProtocol(options.gateway ?? {}, pools.keys());
   const registry = createMirrorRegistry(topology, now);
   const secret = newSecret();
   const load = createLoadCount(pools);
@@ -175,10 +184,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   });
   const pickOptions: PickOptions = {
     pools,
+    gateway,
     memo,
     watch,
     captures,
     maxBodyBytes,
+    decoder: createBodyDecoder({ maxBytes: maxBodyBytes }),
     now,
     mirroring: { registry, secret, random: Math.random, onDropped: evaluations.dropped },
     openAccount: accounts.open,
@@ -231,6 +242,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   }, 1_000).unref();
   const forgetting = setInterval(() => captures?.expire(), 600_000).unref();
   const awaited = primaryPools(topology);
+  if (gateway.pool !== undefined) awaited.add(gateway.pool);
 
   const notReady = async (): Promise<readonly string[]> => {
     const missing: string[] = [];
@@ -301,7 +313,7 @@ function protectPrimary(
 }
 
 /** Pools that answer clients. A shadow pool that is dead or hangs must not hold readiness back. */
-function primaryPools({ listeners }: Topology): ReadonlySet<string> {
+function primaryPools({ listeners }: Topology): Set<string> {
   const routes = listeners.flatMap(({ virtualHosts }) =>
     virtualHosts.flatMap((host) => host.routes),
   );

@@ -6,6 +6,7 @@ import pino from "pino";
 import { CommandError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { readToken } from "../process/token.ts";
+import { type GatewayFlags, gatewayOptions, withGatewayFlags } from "../resources/gateway-flags.ts";
 import { captureCount, hostPort, numberOf } from "../resources/host-port.ts";
 import { sidecarAddress } from "../resources/sidecar-flags.ts";
 import {
@@ -14,7 +15,7 @@ import {
   withTopologyFlags,
 } from "../resources/topology-flags.ts";
 
-interface ServeFlags extends TopologyFlags {
+interface ServeFlags extends TopologyFlags, GatewayFlags {
   readonly grpc: string;
   readonly transport: TransportName;
   readonly grpcTls?: "self-signed";
@@ -39,7 +40,8 @@ interface ServeFlags extends TopologyFlags {
 /** `umbra serve`: the sidecar, until SIGINT or SIGTERM. */
 export function serveCommand(io: Io): Command {
   const command = new Command("serve").summary("run the sidecar");
-  return withTopologyFlags(command, { isDirectAllowed: true })
+  withTopologyFlags(command, { isDirectAllowed: true });
+  return withGatewayFlags(command)
     .description(
       "Runs the sidecar: picks endpoints for Envoy over ext_proc, scrapes the endpoints, records both lanes.",
     )
@@ -115,10 +117,12 @@ export function serveCommand(io: Io): Command {
     .option("--log-level <level>", "trace, debug, info, warn, error or silent", "info")
     .addHelpText(
       "after",
-      "\nExample:\n  $ umbra serve -f examples/mirror --grpc 127.0.0.1:9002 --admin 127.0.0.1:9090",
+      "\nExamples:\n  $ umbra serve -f examples/mirror --grpc 127.0.0.1:9002 --admin 127.0.0.1:9090" +
+        "\n  $ umbra serve -f pool.yaml --pool llama --grpc 0.0.0.0:9002 --grpc-tls self-signed\n" +
+        "    the second as the endpoint picker of another gateway: docs/gateways.md",
     )
     .action(async (flags: ServeFlags) => {
-      const topology = soundTopologyOf(flags, io);
+      const topology = soundTopologyOf(flags, io, { isGatewayNeeded: false });
       const admin = hostPort(flags.admin, "--admin");
       sidecarAddress(flags.grpc, "--grpc");
       const log = pino({ level: flags.logLevel, base: null }, pino.destination(2));
@@ -128,6 +132,7 @@ export function serveCommand(io: Io): Command {
         grpc: flags.grpc,
         transport: flags.transport,
         ...certificateSource(flags),
+        ...gatewayOptions(flags, topology),
         admin,
         log,
         scrapeIntervalMs: flags.scrapeInterval,

@@ -71,8 +71,13 @@ export interface ReadTopology {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+export interface TopologyNeeds {
+  /** False: pools alone are enough. True when absent. */
+  readonly isGatewayNeeded?: boolean;
+}
+
 /** Makes the topology that the flags ask for. Throws UsageError for wrong flags; problems in files are diagnostics. */
-export function topologyOf(flags: TopologyFlags, io: Io): ReadTopology {
+export function topologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = {}): ReadTopology {
   const listenerPorts = new Map(
     (flags.listener ?? []).map((text) => {
       const [name, port] = split(text, "--listener", "NAME=PORT");
@@ -114,6 +119,7 @@ export function topologyOf(flags: TopologyFlags, io: Io): ReadTopology {
     pickModes: modes,
     listenerPorts,
     checkPickerConfig,
+    ...needs,
     ...bindAddress,
   });
 }
@@ -124,13 +130,13 @@ function checkPickerConfig(value: unknown): ReturnType<CheckPickerConfig> {
 }
 
 /** As `topologyOf`, for commands that go on only with sound resources: prints what is wrong and throws on an error. */
-export function soundTopologyOf(flags: TopologyFlags, io: Io): Topology {
-  return soundReadOf(flags, io).topology;
+export function soundTopologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = {}): Topology {
+  return soundReadOf(flags, io, needs).topology;
 }
 
 /** The same, with the certificates of listeners. */
-export function soundReadOf(flags: TopologyFlags, io: Io): ReadTopology {
-  const read = topologyOf(flags, io);
+export function soundReadOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = {}): ReadTopology {
+  const read = topologyOf(flags, io, needs);
   const { diagnostics } = read;
   const worth = diagnostics.filter(({ severity }) => severity !== "info");
   for (const diagnostic of worth) {

@@ -12,8 +12,8 @@ const perRouteType = "envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute"
 
 /** What the pick may change, besides the headers of its own error replies. */
 const mutableHeaders: Readonly<Record<Lane, string>> = {
-  // A body with another model's name has another length. Envoy takes no long expressions.
-  primary: `${destinationHeader}|x-(umbra|llm-d)-.*|trace.*|content-(length|type)|retry-after`,
+  // A body with another model's name has another length, a decoded one no encoding. Envoy takes no long expressions.
+  primary: `${destinationHeader}|x-(umbra|llm-d)-.*|trace.*|content-.*|retry-after`,
   shadow: `${destinationHeader}|trace.*|content-(length|type)|retry-after`,
 };
 
@@ -46,6 +46,7 @@ const headersForPick: readonly EnvoyObject[] = [
   { prefix: "x-gateway-" },
   { prefix: "x-llm-d-" },
   { prefix: "x-session-" },
+  { prefix: "x-slo-" },
   { exact: "session-id" },
   { exact: "session_id" },
   { exact: "epp-profile" },

@@ -1,17 +1,20 @@
 import type { Lease } from "../result.ts";
-import { close, type Member, type OpenRequest, open, promptDone } from "./member.ts";
+import { close, type Member, move, type OpenRequest, open, promptDone } from "./member.ts";
 
 export interface LeaseOptions {
   readonly now: () => number;
   readonly detectLeaks: boolean;
   readonly onFirstToken: (member: Member, ttftMs: number) => void;
+  /** Of those in the pool now. */
+  readonly memberOf: (address: string) => Member | undefined;
+  readonly onMoved: (request: OpenRequest) => void;
   readonly onDone: (member: Member, usage: { readonly outputTokens?: number } | undefined) => void;
   readonly onFail: (member: Member) => void;
   readonly onLeak: (member: Member) => void;
 }
 
 export interface Leases {
-  open(member: Member, nowMs: number, promptTokens: number, outputTokens: number): Lease;
+  open(member: Member, nowMs: number, promptTokens: number, outputTokens: number): OpenLease;
 }
 
 /** Hands out leases. What a pool counts hangs on the request inside, so that a lost lease can be collected. */
@@ -33,7 +36,7 @@ export function createLeases(options: LeaseOptions): Leases {
 }
 
 /** A class: one is made for each pick, and its methods are made once. */
-class OpenLease implements Lease {
+export class OpenLease implements Lease {
   readonly request: OpenRequest;
   readonly #options: LeaseOptions;
   #startedMs: number;
@@ -51,6 +54,14 @@ class OpenLease implements Lease {
 
   start(): void {
     if (!this.#hasFirstToken) this.#startedMs = this.#options.now();
+  }
+
+  servedBy(address: string): void {
+    if (!this.request.isOpen || address === this.endpoint) return;
+    const member = this.#options.memberOf(address);
+    if (member === undefined) return;
+    move(this.request, member);
+    this.#options.onMoved(this.request);
   }
 
   firstToken(): void {

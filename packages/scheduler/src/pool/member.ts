@@ -27,13 +27,16 @@ export interface Member extends Endpoint {
 
 /** A request in flight. */
 export interface OpenRequest {
-  readonly member: Member;
+  member: Member;
   readonly sentAtMs: number;
   /** Place in `member.open`. */
   index: number;
   promptTokens: number;
   readonly outputTokens: number;
   isOpen: boolean;
+  /** Its prompt's place in the view of prefixes. */
+  promptAt: number;
+  promptBlocks: number;
 }
 
 export interface Health {
@@ -90,13 +93,27 @@ export function open(
     promptTokens: Math.round(promptTokens),
     outputTokens: Math.round(outputTokens),
     isOpen: true,
+    promptAt: 0,
+    promptBlocks: 0,
   };
+  enter(member, request);
+  return request;
+}
+
+function enter(member: Member, request: OpenRequest): void {
+  request.index = member.open.length;
   member.open.push(request);
   member.inFlight++;
-  member.sentSinceScrape++;
+  if (request.sentAtMs >= member.scrapeStartedMs) member.sentSinceScrape++;
   member.pendingPromptTokens += request.promptTokens;
   member.pendingOutputTokens += request.outputTokens;
-  return request;
+}
+
+/** The request is in flight at another member. */
+export function move(request: OpenRequest, member: Member): void {
+  leave(request);
+  request.member = member;
+  enter(member, request);
 }
 
 /** The request's prompt is computed. */
@@ -107,9 +124,14 @@ export function promptDone(request: OpenRequest): void {
 
 /** Takes a request out of those in flight; once. */
 export function close(request: OpenRequest): void {
-  const { member } = request;
   request.isOpen = false;
-  promptDone(request);
+  leave(request);
+  request.promptTokens = 0;
+}
+
+function leave(request: OpenRequest): void {
+  const { member } = request;
+  member.pendingPromptTokens -= request.promptTokens;
   member.inFlight--;
   if (request.sentAtMs >= member.scrapeStartedMs) member.sentSinceScrape--;
   member.pendingOutputTokens -= request.outputTokens;

@@ -70,6 +70,8 @@ export function createPool(options: PoolOptions): PoolState {
     now,
     detectLeaks: options.detectLeaks === true,
     onFirstToken: recordTtft,
+    memberOf: (address) => byAddress.get(address),
+    onMoved: ({ member, promptAt, promptBlocks }) => prefix.movedTo(member, promptAt, promptBlocks),
     onDone(member, usage) {
       const made = toldAmount(usage?.outputTokens);
       if (made !== undefined) outputTokens += newestWeight * (made - outputTokens);
@@ -162,7 +164,10 @@ export function createPool(options: PoolOptions): PoolState {
       tookMs: now() - context.nowMs,
     });
     const uncached = Math.max(0, context.promptTokens * (1 - share));
-    return leases.open(member, context.nowMs, uncached, context.outputTokens);
+    const lease = leases.open(member, context.nowMs, uncached, context.outputTokens);
+    lease.request.promptAt = prefix.sentAt;
+    lease.request.promptBlocks = prefix.sentBlocks;
+    return lease;
   }
 
   return {

@@ -29,11 +29,19 @@ export interface PrefixView {
   cachedShareIfUsed(member: Member): number;
   /** The request goes to the member, which will hold its prompt. Does nothing where no plugin ever asks. */
   sent(member: Member): void;
+  /** Blocks of the prompt that was sent last. */
+  readonly sentBlocks: number;
+  /** Its place, to be told to `movedTo`. */
+  readonly sentAt: number;
+  /** The prompt at that place went to this member in the end. Does nothing where it is no longer kept. */
+  movedTo(member: Member, at: number, blocks: number): void;
   /** The member's cache may have changed its size. */
   fit(member: Member, members: number): void;
 }
 
 const bytesPerToken = 4;
+/** Hashes of the newest prompts, in a ring: some thousand prompts of 16 KB. A power of two. */
+const keptHashes = 65_536;
 const nothing: InferenceRequest = { model: "" };
 
 export function createPrefixView(options: PrefixOptions, salt: number): PrefixView {
@@ -52,6 +60,22 @@ export function createPrefixView(options: PrefixOptions, salt: number): PrefixVi
   let members = 1;
   /** Where a pick has left one endpoint no scorer runs, and yet the prompt is to be remembered. */
   let isUsed = false;
+  let kept: Int32Array | undefined;
+  /** Hashes that were ever kept. */
+  let keptCount = 0;
+  let sentBlocks = 0;
+
+  /** From the end: a prompt's first block is to be forgotten last. */
+  function hold(member: Member, from: Int32Array, at: number, blocks: number, mask: number): void {
+    member.blocks ??= createBlockLru(capacityOf(member));
+    for (let i = blocks - 1; i >= 0; i--) member.blocks.touch(from[(at + i) & mask] as number);
+  }
+
+  function keep(): void {
+    kept ??= new Int32Array(keptHashes);
+    for (let i = 0; i < count; i++) kept[(keptCount + i) & (keptHashes - 1)] = hashes[i] as number;
+    keptCount += count;
+  }
 
   function hash({ prompt, model, adapter }: InferenceRequest): number {
     if (prompt === undefined) return 0;
@@ -98,10 +122,20 @@ export function createPrefixView(options: PrefixOptions, salt: number): PrefixVi
     cachedShare,
     cachedShareIfUsed: (member) => (isUsed ? cachedShare(member) : 0),
     sent(member) {
+      sentBlocks = Math.max(0, count);
       if (count <= 0) return;
-      member.blocks ??= createBlockLru(capacityOf(member));
-      // From the end: a prompt's first block is to be forgotten last.
-      for (let i = count - 1; i >= 0; i--) member.blocks.touch(hashes[i] as number);
+      hold(member, hashes, 0, count, -1);
+      keep();
+    },
+    get sentBlocks() {
+      return sentBlocks;
+    },
+    get sentAt() {
+      return keptCount - sentBlocks;
+    },
+    movedTo(member, at, blocks) {
+      if (kept === undefined || blocks === 0 || keptCount - at > keptHashes) return;
+      hold(member, kept, at, blocks, keptHashes - 1);
     },
     fit(member, newMembers) {
       members = Math.max(1, newMembers);

@@ -2,6 +2,13 @@ import type { Headers } from "@umbra/ext-proc";
 import { type InferenceRequest, sessionKey } from "@umbra/scheduler";
 import { profileAttribute } from "@umbra/scheduler/config";
 import type { RequestFields } from "../openai/read-request.ts";
+import {
+  controlHeader,
+  objectiveHeader,
+  tpotHeader,
+  ttftHeader,
+  wantedMs,
+} from "./control-headers.ts";
 import type { ServedPool } from "./pool-registry.ts";
 
 /** The header by which clients of the reference endpoint picker choose a profile. */
@@ -18,23 +25,44 @@ export function inferenceRequest(
     readonly headers: Headers;
     readonly body: Uint8Array | undefined;
     readonly fields: RequestFields;
+    /** The endpoints that the gateway allows; undefined: all. */
+    readonly subset: readonly string[] | undefined;
   },
 ): InferenceRequest {
-  const { model = "", askedFor, headers, body, fields } = request;
+  const { model = "", askedFor, headers, body, fields, subset } = request;
   const prompt = promptOf(body, fields);
   const session = sessionKey((name) => headers.get(name));
   const outputTokens = outputLimit(fields);
-  const profile = headers.get(profileHeader);
+  const priority =
+    pool.objectives.size === 0
+      ? undefined
+      : pool.objectives.get(controlHeader(headers, objectiveHeader) ?? "");
+  const attributes = attributesOf(headers);
   return {
     model,
     criticality: pool.priorityOf(askedFor),
+    ...(priority === undefined ? {} : { priority }),
     ...(pool.served.isAdapter(model)
       ? { adapter: model, baseModel: pool.served.baseOf(model) }
       : {}),
     ...(prompt === undefined ? {} : { prompt }),
     ...(session === undefined ? {} : { session }),
     ...(outputTokens === undefined ? {} : { expectedOutputTokens: outputTokens }),
-    ...(profile === undefined ? {} : { attributes: { [profileAttribute]: profile } }),
+    ...(subset === undefined ? {} : { subset }),
+    ...(attributes === undefined ? {} : { attributes }),
+  };
+}
+
+/** What profiles and plugins of the user's own may go by: the profile asked for, and the times wanted, in ms. */
+function attributesOf(headers: Headers): InferenceRequest["attributes"] {
+  const profile = headers.get(profileHeader);
+  const ttftMs = wantedMs(headers, ttftHeader);
+  const tpotMs = wantedMs(headers, tpotHeader);
+  if (profile === undefined && ttftMs === undefined && tpotMs === undefined) return undefined;
+  return {
+    ...(profile === undefined ? {} : { [profileAttribute]: profile }),
+    ...(ttftMs === undefined ? {} : { "slo-ttft-ms": String(ttftMs) }),
+    ...(tpotMs === undefined ? {} : { "slo-tpot-ms": String(tpotMs) }),
   };
 }
 

@@ -2,7 +2,7 @@ import { streamMetadata } from "@umbra/envoy-config";
 import type { ObserveExchange, StreamInfo } from "@umbra/ext-proc";
 import type { LegRecorder, Recorder } from "@umbra/shadow";
 import type { Captures } from "../capture/captures.ts";
-import { memoKey, type PickMemo } from "./pick-memo.ts";
+import { memoKey, type PickedRequest, type PickMemo } from "./pick-memo.ts";
 import type { TwinWatch } from "./twin-watch.ts";
 
 export interface ObserveOptions {
@@ -27,6 +27,7 @@ export function observeExchange(
   const pool = stream.metadata.get(streamMetadata.pool) ?? "";
   const mirrors = stream.metadata.get(streamMetadata.mirrors) ?? "";
   let leg: LegRecorder | undefined;
+  let lease: PickedRequest["lease"];
   let requestId = "";
 
   return {
@@ -35,6 +36,7 @@ export function observeExchange(
       const picked = memo.take(memoKey(lane, mirrors, requestId));
       if (picked?.isObserved !== true) return "end";
       const { model, session } = picked;
+      lease = picked.lease;
       const timeoutMs = lane === "shadow" ? timeoutOf(mirrors) : undefined;
       leg = recorder.begin({
         requestId,
@@ -58,6 +60,7 @@ export function observeExchange(
     onResponseHeaders(headers, attributes, endOfStream) {
       const encoding = headers.get("content-encoding");
       const servedBy = attributes.get("upstream.address");
+      if (servedBy !== undefined) lease?.servedBy(servedBy);
       const attempts = Number(attributes.get("upstream.request_attempt_count") ?? Number.NaN);
       const details = attributes.get("response.code_details");
       leg?.responseHeaders({

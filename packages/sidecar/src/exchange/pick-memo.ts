@@ -1,3 +1,4 @@
+import type { Lease } from "@umbra/scheduler";
 import type { UnmirroredFor } from "@umbra/shadow";
 
 /** What the pick knows of a request and its copy on the observe stream does not carry. */
@@ -5,6 +6,8 @@ export interface PickedRequest {
   readonly model: string | undefined;
   readonly isStream: boolean;
   readonly endpoint: string;
+  /** To be told which endpoint has served. */
+  readonly lease: Lease | undefined;
   /** When the request was let go, in ms of the monotonic clock. */
   readonly dispatchedAt: number;
   readonly bodyBytes: number;

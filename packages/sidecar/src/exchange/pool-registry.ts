@@ -35,8 +35,12 @@ export interface ServedPool {
   readonly served: ServedModels;
   /** As InferenceModels say; Standard where none does. */
   priorityOf(model: string | undefined): Model["criticality"];
+  /** Priorities by the name of an InferenceObjective. */
+  readonly objectives: ReadonlyMap<string, number>;
   /** The name to ask an endpoint for, as InferenceModels and InferenceModelRewrites say. */
   readonly rewrite: ModelRewriter;
+  /** Fallbacks that a gateway is told of which Umbra has not rendered: many take one endpoint only. */
+  readonly gatewayFallbacks: number;
   /** Where requests wait while the pool is full; undefined where its configuration has no flow control. */
   readonly queue: FlowQueue | undefined;
 }
@@ -62,6 +66,8 @@ export interface PoolRegistryOptions {
   readonly onEvent?: (event: PoolEvent) => void;
   /** Told of what happens in the queue of any pool. */
   readonly onQueue?: (pool: string, event: FlowEvent) => void;
+  /** Endpoints named after the picked one, by whatever gateway; absent: as each pool's configuration says. */
+  readonly fallbacks?: number;
   /** As the scheduler's: one pick in so many is measured plugin by plugin. */
   readonly timeEvery?: number;
 }
@@ -76,7 +82,12 @@ export function createPoolRegistry(topology: Topology, options: PoolRegistryOpti
   for (const pool of topology.pools) {
     if (pool.picker !== "umbra") continue;
     const config = pickerConfigOf(pool);
-    const state = createPool({ name: pool.name, ...options, ...config?.poolOptions() });
+    const { fallbacks } = options;
+    const configured = {
+      ...config?.poolOptions(),
+      ...(fallbacks === undefined ? {} : { maxFallbacks: fallbacks }),
+    };
+    const state = createPool({ name: pool.name, ...options, ...configured });
     state.setEndpoints(
       pool.endpoints.map((address) => ({
         address,
@@ -93,6 +104,8 @@ export function createPoolRegistry(topology: Topology, options: PoolRegistryOpti
       onlyModel: pool.onlyModel,
       served: createServedModels(),
       priorityOf: (model) => priorities.get(model ?? "") ?? "Standard",
+      gatewayFallbacks: configured.maxFallbacks ?? 0,
+      objectives: new Map((pool.objectives ?? []).map(({ name, priority }) => [name, priority])),
       rewrite: createModelRewriter(pool.rewrites ?? [], options.random),
       queue: config?.flow === undefined ? undefined : queueOf(state, config.flow, options),
     });

@@ -1,18 +1,13 @@
 import type { Decision, Headers, PendingDecision } from "@umbra/ext-proc";
 import { type InferenceRequest, type PickResult, priorityOf } from "@umbra/scheduler";
 import type { FlowErrorCode, FlowQueue } from "@umbra/scheduler/flow";
-import { errorReply, type RequestErrorCode } from "../openai/error-reply.ts";
+import { type DroppedReason, errorReply, type RequestErrorCode } from "../openai/error-reply.ts";
+import { controlHeader, fairnessHeader, ttftHeader, wantedMs } from "./control-headers.ts";
 import type { ServedPool } from "./pool-registry.ts";
 
 /** Envoy waits no longer than `maxQueueMs` of its bootstrap. */
 const longestWaitMs = 300_000;
 
-/** Tenants, by the reference endpoint picker's header and its older name. */
-const fairnessHeaders = [
-  "x-llm-d-inference-fairness-id",
-  "x-gateway-inference-fairness-id",
-] as const;
-const deadlineHeaders = ["x-llm-d-slo-ttft-ms", "x-slo-ttft-ms"] as const;
 const maxFairnessIdLength = 256;
 
 export interface Waiting {
@@ -35,8 +30,8 @@ export interface Waiting {
 /** Lets a request wait for its turn in the pool's queue. */
 export function waitForTurn(waiting: Waiting): PendingDecision {
   const { pool, queue, request, headers, bytes, now, signal } = waiting;
-  const fairnessId = first(headers, fairnessHeaders)?.slice(0, maxFairnessIdLength);
-  const withinMs = Number(first(headers, deadlineHeaders) ?? Number.NaN);
+  const fairnessId = controlHeader(headers, fairnessHeader)?.slice(0, maxFairnessIdLength);
+  const withinMs = wantedMs(headers, ttftHeader);
   const take = (): PickResult | undefined => {
     const picked = pool.state.pick(request);
     // Full after all: it stays the first.
@@ -49,7 +44,7 @@ export function waitForTurn(waiting: Waiting): PendingDecision {
       priority: priorityOf(request),
       bytes,
       ...(fairnessId === undefined ? {} : { fairnessId }),
-      ...(withinMs >= 0 ? { deadlineMs: now() + withinMs } : {}),
+      ...(withinMs === undefined ? {} : { deadlineMs: now() + withinMs }),
     },
     take,
     { signal },
@@ -59,38 +54,50 @@ export function waitForTurn(waiting: Waiting): PendingDecision {
     limitMs: longestWaitMs,
     decided: turn.then((outcome) => {
       if (outcome.ok) return waiting.decide(outcome.value, outcome.waitedMs);
-      const { code, message } = refusals[outcome.code];
+      const { code, message, dropped } = refusals[outcome.code];
       waiting.refuse(code, outcome.code, outcome.waitedMs);
-      return errorReply(code, message, Math.ceil(outcome.retryAfterMs / 1_000));
+      const retryAfterSeconds = Math.ceil(outcome.retryAfterMs / 1_000);
+      return errorReply(code, message, { retryAfterSeconds, dropped });
     }),
   };
 }
 
-function first(headers: Headers, names: readonly string[]): string | undefined {
-  for (const name of names) {
-    const value = headers.get(name);
-    if (value !== undefined) return value;
-  }
-  return undefined;
+interface Refusal {
+  readonly code: RequestErrorCode;
+  readonly dropped: DroppedReason;
+  readonly message: string;
 }
 
-const refusals: Readonly<
-  Record<FlowErrorCode, { readonly code: RequestErrorCode; readonly message: string }>
-> = {
-  QUEUE_FULL: { code: "overloaded", message: "the pool is full, and so is its queue" },
+const refusals: Readonly<Record<FlowErrorCode, Refusal>> = {
+  QUEUE_FULL: {
+    code: "overloaded",
+    dropped: "rejected-saturated",
+    message: "the pool is full, and so is its queue",
+  },
   EVICTED: {
     code: "overloaded",
+    dropped: "evicted-queue-pressure",
     message:
       "the pool's queue is full, and a request of a higher priority has taken this one's place",
   },
   TTL_EXPIRED: {
     code: "overloaded",
+    dropped: "rejected-ttl-expired",
     message: "the pool was full for as long as this request may wait",
   },
   NO_ENDPOINTS: {
     code: "no_ready_endpoints",
+    dropped: "rejected-no-endpoints",
     message: "the pool had no endpoint for as long as this request may wait",
   },
-  CANCELLED: { code: "overloaded", message: "the client has gone away" },
-  SHUTTING_DOWN: { code: "no_ready_endpoints", message: "the picker is shutting down" },
+  CANCELLED: {
+    code: "overloaded",
+    dropped: "rejected-context-cancelled",
+    message: "the client has gone away",
+  },
+  SHUTTING_DOWN: {
+    code: "no_ready_endpoints",
+    dropped: "rejected-shutting-down",
+    message: "the picker is shutting down",
+  },
 };

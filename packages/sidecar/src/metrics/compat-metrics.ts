@@ -1,6 +1,7 @@
 import type { Headers } from "@umbra/ext-proc";
 import type { PoolEvent } from "@umbra/scheduler";
 import type { Leg } from "@umbra/shadow";
+import { controlHeader, fairnessHeader } from "../exchange/control-headers.ts";
 import type { MadeDecision } from "../exchange/request-account.ts";
 import { errorStatus } from "../openai/error-reply.ts";
 import { outputTokenBounds, tokenBounds, tpotBounds, ttftBounds } from "./answer-metrics.ts";
@@ -54,7 +55,6 @@ const schedulerBounds = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02
 const hitBytesBounds = Array.from({ length: 14 }, (_, i) => (i === 0 ? 0 : 2 ** (i + 3)));
 const prefixPlugin = "approx-prefix-cache-producer";
 const bytesPerToken = 4;
-const fairnessHeaders = ["x-llm-d-inference-fairness-id", "x-gateway-inference-fairness-id"];
 /** What may be a tenant's name in a label; anything else is `other`. */
 const plainId = /^[\w.:/-]{1,64}$/;
 
@@ -182,7 +182,7 @@ export function addCompatMetrics(metrics: Exposition, pools: PickLabels): Compat
     labelsOf(pool, headers, { model, target, priority = 0 }) {
       const asked = pools.model(pool, model);
       const sent = target === undefined || target === model ? asked : pools.model(pool, target);
-      const id = headers === undefined ? undefined : fairnessIdOf(headers);
+      const id = headers === undefined ? undefined : controlHeader(headers, fairnessHeader);
       return [
         asked,
         sent,
@@ -242,14 +242,6 @@ function attemptLabels([target = "", pool = "", endpoint = ""]: readonly string[
   const colon = endpoint.lastIndexOf(":");
   const namespace = pool.replace(/^service:/, "").split("/", 1)[0] ?? "";
   return ["success", target, endpoint.slice(0, colon), namespace, endpoint.slice(colon + 1)];
-}
-
-function fairnessIdOf(headers: Headers): string | undefined {
-  for (const name of fairnessHeaders) {
-    const value = headers.get(name);
-    if (value !== undefined) return value;
-  }
-  return undefined;
 }
 
 const extensionPoints = { filter: "Filter", scorer: "Scorer", picker: "Picker" } as const;

@@ -9,10 +9,23 @@ export type RequestErrorCode =
   | "invalid_model"
   | "model_not_found"
   | "request_too_large"
+  | "invalid_form"
+  | "invalid_content_encoding"
   | "unsupported_content_encoding"
   | "no_ready_endpoints"
   | "overloaded"
   | "unknown_pool";
+
+/** Set on answers to requests that were dropped, as the reference endpoint picker does. */
+export const droppedReasonHeader = "x-llm-d-request-dropped-reason";
+
+export type DroppedReason =
+  | "rejected-saturated"
+  | "rejected-no-endpoints"
+  | "rejected-ttl-expired"
+  | "rejected-context-cancelled"
+  | "rejected-shutting-down"
+  | "evicted-queue-pressure";
 
 interface ErrorKind {
   readonly status: number;
@@ -29,6 +42,8 @@ const kinds: Readonly<Record<RequestErrorCode, ErrorKind>> = {
   invalid_model: { status: 400, type: "invalid_request_error", param: "model" },
   model_not_found: { status: 404, type: "invalid_request_error", param: "model" },
   request_too_large: { status: 413, type: "invalid_request_error" },
+  invalid_form: { status: 400, type: "invalid_request_error" },
+  invalid_content_encoding: { status: 400, type: "invalid_request_error" },
   unsupported_content_encoding: { status: 415, type: "invalid_request_error" },
   no_ready_endpoints: { status: 503, type: "server_error", retryAfterSeconds: 1 },
   overloaded: { status: 429, type: "rate_limit_error", retryAfterSeconds: 1 },
@@ -44,17 +59,26 @@ export function errorStatus(code: RequestErrorCode): number {
   return kinds[code].status;
 }
 
+export interface ErrorReplyOptions {
+  /** As the code has it when absent. */
+  readonly retryAfterSeconds?: number;
+  /** Why a request was dropped that another time would be served, in the words of the endpoint picker protocol. */
+  readonly dropped?: DroppedReason;
+}
+
 /** The reply to a refused request, in the shape of OpenAI's errors. */
 export function errorReply(
   code: RequestErrorCode,
   message: string,
-  retryAfterSeconds: number | undefined = kinds[code].retryAfterSeconds,
+  options: ErrorReplyOptions = {},
 ): Extract<Decision, { kind: "reply" }> {
   const { status, type, param } = kinds[code];
+  const { retryAfterSeconds = kinds[code].retryAfterSeconds, dropped } = options;
   const headers = [{ name: "content-type", value: "application/json" }];
   if (retryAfterSeconds !== undefined) {
     headers.push({ name: "retry-after", value: String(retryAfterSeconds) });
   }
+  if (dropped !== undefined) headers.push({ name: droppedReasonHeader, value: dropped });
   const body = JSON.stringify({ error: { message, type, param: param ?? null, code } });
   return { kind: "reply", status, headers, body, details: code };
 }

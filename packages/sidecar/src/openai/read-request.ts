@@ -41,17 +41,19 @@ export function readRequestBody(body: Uint8Array | undefined): RequestBody {
   const model = scan.fields.get("model");
   if (model?.kind === "text") return invalidModel;
   if (model?.kind !== "string" || model.value === "") {
-    return {
-      ok: false,
-      code: "missing_model",
-      message: "the request names no model: set `model` to a string",
-    };
+    return missingModel;
   }
   if (!isModelName(model.value)) return invalidModel;
   const stream = scan.fields.get("stream");
   const isStream = stream?.kind === "boolean" && stream.value;
   return { ok: true, model: model.value, isStream, fields: scan.fields };
 }
+
+export const missingModel: Extract<RequestBody, { ok: false }> = {
+  ok: false,
+  code: "missing_model",
+  message: "the request names no model: set `model` to a string",
+};
 
 export const invalidModel: Extract<RequestBody, { ok: false }> = {
   ok: false,

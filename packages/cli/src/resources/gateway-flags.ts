@@ -1,0 +1,86 @@
+import type { Topology } from "@umbra/envoy-config";
+import type { GatewayOptions } from "@umbra/sidecar";
+import type { Command } from "commander";
+import { UsageError } from "../errors.ts";
+import { numberOf } from "./host-port.ts";
+
+/** Flags for gateways that Umbra has not rendered. */
+export interface GatewayFlags {
+  readonly pool?: string;
+  readonly fallbacks?: number;
+  readonly destinationHeader?: string;
+  readonly destinationNamespace?: string;
+  readonly subsetNamespace?: string;
+}
+
+/** Adds them to a command. */
+export function withGatewayFlags(command: Command): Command {
+  return command
+    .option(
+      "--pool <name>",
+      "the InferencePool that gateways ask for which Umbra has not rendered; needed where there are several",
+    )
+    .option(
+      "--fallbacks <count>",
+      "endpoints named after the picked one, for gateways that walk on; 0 where one is all they take " +
+        "(default: as the EndpointPickerConfig says, else 2, and 0 to gateways that Umbra has not rendered)",
+      numberOf("--fallbacks", { min: 0, max: 15 }),
+    )
+    .option(
+      "--destination-header <name>",
+      "header and metadata key that tell such gateways of the endpoint (default: x-gateway-destination-endpoint)",
+    )
+    .option(
+      "--destination-namespace <name>",
+      "metadata namespace that tells them of the endpoint (default: envoy.lb)",
+    )
+    .option(
+      "--subset-namespace <name>",
+      "metadata namespace in which they name the endpoints that may be picked (default: envoy.lb.subset_hint)",
+    );
+}
+
+/** What they say to a sidecar. Throws UsageError. */
+export function gatewayOptions(
+  flags: GatewayFlags,
+  topology: Topology,
+): { readonly gateway: GatewayOptions; readonly fallbacks?: number } {
+  const { pool, fallbacks, destinationHeader, destinationNamespace, subsetNamespace } = flags;
+  if (fallbacks !== undefined && !Number.isInteger(fallbacks)) {
+    throw new UsageError(`--fallbacks takes a whole number, not "${fallbacks}"`);
+  }
+  if (destinationHeader !== undefined && !/^[a-z0-9][a-z0-9-]{0,127}$/.test(destinationHeader)) {
+    throw new UsageError(
+      `--destination-header takes a header's name in lower case, not "${destinationHeader}"`,
+    );
+  }
+  return {
+    gateway: {
+      ...(pool === undefined ? {} : { pool: poolNamed(pool, topology) }),
+      ...(destinationHeader === undefined ? {} : { destination: destinationHeader }),
+      ...(destinationNamespace === undefined ? {} : { namespace: destinationNamespace }),
+      ...(subsetNamespace === undefined ? {} : { subsetNamespace }),
+    },
+    ...(fallbacks === undefined ? {} : { fallbacks }),
+  };
+}
+
+/** By `namespace/name`, or by the name alone where it stands once. */
+function poolNamed(name: string, { pools }: Topology): string {
+  const found = pools.filter((pool) => pool.name === name || pool.resourceName === name);
+  const [pool, ...more] = found;
+  const known = pools.map((each) => each.name).join(", ");
+  if (pool === undefined) {
+    throw new UsageError(`--pool names "${name}", which is no pool of the files: ${known}`);
+  }
+  if (more.length > 0) {
+    const names = found.map((each) => each.name).join(", ");
+    throw new UsageError(`--pool names "${name}", which is several pools: ${names}`);
+  }
+  if (pool.picker === "none") {
+    throw new UsageError(
+      `--pool names "${name}", which is not picked in: umbra.dev/picker is none`,
+    );
+  }
+  return pool.name;
+}

@@ -1,0 +1,63 @@
+import type { SchedulingErrorCode } from "@umbra/scheduler";
+import type { Decoded } from "../openai/content-coding.ts";
+import type { DroppedReason, RequestErrorCode } from "../openai/error-reply.ts";
+
+/** What a client is told whose request is not served. */
+export interface Refusal {
+  readonly code: RequestErrorCode;
+  readonly dropped?: DroppedReason;
+  readonly message: string;
+}
+
+/** By what the scheduler says. */
+export const refusals: Readonly<Record<SchedulingErrorCode, Refusal>> = {
+  POOL_EMPTY: {
+    code: "no_ready_endpoints",
+    dropped: "rejected-no-endpoints",
+    message: "the pool has no endpoint that can be used",
+  },
+  NO_ELIGIBLE_ENDPOINT: {
+    code: "no_ready_endpoints",
+    dropped: "rejected-no-endpoints",
+    message: "the pool has no endpoint that may serve this request",
+  },
+  POOL_SATURATED: {
+    code: "overloaded",
+    dropped: "rejected-saturated",
+    message: "every endpoint of the pool is full",
+  },
+  SHED: {
+    code: "overloaded",
+    dropped: "rejected-saturated",
+    message: "the pool is full, and this request's priority is too low to wait for it",
+  },
+};
+
+export const unknownCoding =
+  "request bodies may come as they are, or compressed by gzip, deflate, br or zstd alone";
+
+/** Why a compressed body was not decoded. */
+export function undecoded(
+  reason: Extract<Decoded, { ok: false }>["reason"],
+  maxBodyBytes: number,
+): Refusal {
+  switch (reason) {
+    case "too large":
+      return { code: "request_too_large", message: tooLargeMessage(maxBodyBytes) };
+    case "broken":
+      return {
+        code: "invalid_content_encoding",
+        message: "the request body is not compressed as its content-encoding says",
+      };
+    case "busy":
+      return {
+        code: "overloaded",
+        dropped: "rejected-saturated",
+        message: "too many compressed bodies are waiting to be read: send the body as it is",
+      };
+  }
+}
+
+export function tooLargeMessage(maxBodyBytes: number): string {
+  return `the request body is larger than this gateway accepts (${maxBodyBytes} bytes)`;
+}

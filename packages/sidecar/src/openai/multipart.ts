@@ -1,0 +1,79 @@
+/** A field of a form, with its place in the body. */
+export interface FormField {
+  readonly value: string;
+  /** Offset of the value's first byte. */
+  readonly start: number;
+  /** Offset behind its last byte. */
+  readonly end: number;
+}
+
+export type FormRead =
+  | { readonly ok: true; readonly field: FormField | undefined }
+  | { readonly ok: false; readonly offset: number };
+
+/** A form with more parts is not read further. */
+const maxParts = 128;
+const maxHeaderBytes = 8_192;
+/** A longer value is none that is looked for. */
+const maxValueBytes = 1_024;
+
+const lineEnd = Buffer.from("\r\n");
+const headersEnd = Buffer.from("\r\n\r\n");
+
+/**
+ * Finds a text field of a `multipart/form-data` body. Files are passed over by search, nothing is copied: the work is
+ * bounded by the body's length and by the number of parts. Of a repeated field the last counts, as model servers have it.
+ */
+export function readFormField(body: Uint8Array, contentType: string, name: string): FormRead {
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const boundary = boundaryOf(contentType);
+  if (boundary === undefined) return { ok: false, offset: 0 };
+  const delimiter = Buffer.from(`\r\n--${boundary}`, "latin1");
+  // The first one may stand at the very beginning, without a line before it.
+  let at = startsWith(text, delimiter.subarray(2))
+    ? delimiter.length - 2
+    : after(text, delimiter, 0);
+  if (at < 0) return { ok: false, offset: 0 };
+  let field: FormField | undefined;
+  for (let parts = 0; parts < maxParts; parts++) {
+    if (text[at] === 0x2d && text[at + 1] === 0x2d) return { ok: true, field };
+    const line = text.indexOf(lineEnd, at);
+    if (line < 0 || line - at > maxHeaderBytes) return { ok: false, offset: at };
+    // A part without headers has an empty line at once.
+    const headers = text.indexOf(headersEnd, line);
+    if (headers < 0 || headers - line > maxHeaderBytes) return { ok: false, offset: line };
+    const start = headers + headersEnd.length;
+    const next = after(text, delimiter, start - lineEnd.length);
+    if (next < 0) return { ok: false, offset: start };
+    const end = Math.max(start, next - delimiter.length);
+    if (nameOf(text.toString("latin1", line, headers)) === name && end - start <= maxValueBytes) {
+      field = { value: text.toString("utf8", start, end), start, end };
+    }
+    at = next;
+  }
+  return { ok: true, field };
+}
+
+/** Offset behind the next delimiter; -1 where there is none. */
+function after(text: Buffer, delimiter: Buffer, from: number): number {
+  const found = text.indexOf(delimiter, from);
+  return found < 0 ? -1 : found + delimiter.length;
+}
+
+function startsWith(text: Buffer, what: Buffer): boolean {
+  return text.length >= what.length && what.equals(text.subarray(0, what.length));
+}
+
+/** RFC 2046 allows 70 characters. */
+function boundaryOf(contentType: string): string | undefined {
+  const found = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType);
+  return found?.[1] ?? found?.[2];
+}
+
+/** The form field's name, of a part's headers. A file has one too. */
+function nameOf(headers: string): string | undefined {
+  const disposition = /\r\ncontent-disposition:[^\r\n]*/i.exec(headers)?.[0];
+  if (disposition === undefined || /;\s*filename\*?=/i.test(disposition)) return undefined;
+  const found = /;\s*name=(?:"([^"]*)"|([^\s;"]+))/i.exec(disposition);
+  return found?.[1] ?? found?.[2];
+}
