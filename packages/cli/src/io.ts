@@ -12,7 +12,8 @@ export interface Io {
   readonly hasColour: boolean;
   /** Aborted at the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
-  readonly readStdin: () => string;
+  /** As bytes where it is still to be seen whether it is UTF-8. */
+  readonly readStdin: () => string | Uint8Array;
 }
 
 /** The process's own. A second SIGINT or SIGTERM ends the process at once. */
@@ -32,6 +33,6 @@ export function processIo(): Io {
     isTerminal,
     hasColour: isTerminal && (process.env.NO_COLOR ?? "") === "",
     signal: stopping.signal,
-    readStdin: () => readFileSync(0, "utf8"),
+    readStdin: () => readFileSync(0),
   };
 }

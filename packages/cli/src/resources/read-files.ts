@@ -10,7 +10,7 @@ const maxFileBytes = 16 * 1024 * 1024;
 export function readSourceFiles(paths: readonly string[], io: Io): readonly SourceFile[] {
   return paths.flatMap((path) => {
     if (path === "-") return [{ name: "-", text: io.readStdin() }];
-    return filesOf(path).map((name) => ({ name, text: readFileSync(name, "utf8") }));
+    return filesOf(path).map((name) => ({ name, text: readFileSync(name) }));
   });
 }
 

@@ -16,10 +16,11 @@ export function renderBootstrap(
   const all = { ...defaultBootstrapOptions, ...options };
   const heading =
     "# Rendered by `umbra render` for Envoy 1.40. Edit the resources, not this file.\n";
-  return (
-    heading + stringify(bootstrap(topology, all), { lineWidth: 0, aliasDuplicateObjects: false })
-  );
+  return heading + stringify(bootstrap(topology, all), yamlFormat);
 }
+
+/** Envoy reads plain `yes`, `on` and `n` as truth values, as YAML 1.1 does: with `compat` they are quoted. */
+const yamlFormat = { lineWidth: 0, aliasDuplicateObjects: false, compat: "yaml-1.1" } as const;
 
 function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
   const mirrors = mirrorsOf(topology.listeners);

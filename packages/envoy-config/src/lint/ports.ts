@@ -11,10 +11,15 @@ const taken: ReadonlyMap<number, string> = new Map([
 
 /** Ports that can't be bound, or not by everyone. */
 export function lintPorts({ topology, resources }: LintInput, report: Report): void {
-  const listeners = resources.gateways.flatMap((gateway) => gateway.listeners);
+  // A listener that a flag has moved has no place of its own any more. Of several on one port the first.
+  const places = new Map(
+    resources.gateways
+      .flatMap(({ listeners }) => listeners)
+      .toReversed()
+      .map(({ port, place }) => [port, place]),
+  );
   for (const port of new Set(topology.listeners.map((each) => each.port))) {
-    // A listener that a flag has moved has no place of its own any more.
-    const place = listeners.find((each) => each.port === port)?.place;
+    const place = places.get(port);
     if (place === undefined) continue;
     if (port < 1024) {
       report("info", "UMB0304", place, `port ${port} is bound only by a privileged process`);

@@ -24,23 +24,25 @@ export function lintUnused({ topology, resources }: LintInput, report: Report): 
       `InferencePool "${name}" gets no requests: no route refers to it`,
     );
   }
+  const written = resources.gateways.flatMap(({ listeners }) => listeners).toReversed();
+  const byPort = new Map(written.map(({ port, place }) => [port, place]));
+  // One that a flag has moved has its name alone.
+  const byName = new Map(written.map(({ name, place }) => [name, place]));
   for (const { name, port, virtualHosts } of topology.listeners) {
     if (virtualHosts.length > 0) continue;
-    const place = resources.gateways
-      .flatMap(({ listeners }) => listeners)
-      .find((each) => each.port === port || each.name === name)?.place;
+    const place = byPort.get(port) ?? byName.get(name);
     if (place === undefined) continue;
     const message = `listener "${name}" answers every request with 404: no route is attached to it`;
     report("info", "UMB0308", place, message);
   }
-  const pools = resources.pools.map(({ namespace, name }) => `${namespace}/${name}`);
+  const pools = new Set(resources.pools.map(({ namespace, name }) => `${namespace}/${name}`));
   const speakers = [
     ...resources.models.map((each) => ({ ...each, kind: "InferenceModel" })),
     ...resources.rewrites.map((each) => ({ ...each, kind: "InferenceModelRewrite" })),
   ];
   for (const { kind, namespace, name, pool, place } of speakers) {
-    if (pools.includes(`${namespace}/${pool}`)) continue;
-    const own = pools
+    if (pools.has(`${namespace}/${pool}`)) continue;
+    const own = [...pools]
       .filter((each) => each.startsWith(`${namespace}/`))
       .map((each) => each.slice(namespace.length + 1));
     const near = nearest(pool, own);

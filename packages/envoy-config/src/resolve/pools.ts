@@ -57,6 +57,8 @@ export function createPoolResolver({
     ({ namespace, labels }) => `${namespace}/${labels["kubernetes.io/service-name"] ?? ""}`,
   );
   const readyPods = resources.pods.filter(({ ip, isReady }) => ip !== undefined && isReady);
+  /** Of several with one address the last. */
+  const podsByHost = new Map(readyPods.map((pod) => [address(pod.ip ?? "", 0).slice(0, -1), pod]));
   const made = new Map<string, Pool>();
 
   /** The first source that names endpoints; undefined when none does. */
@@ -134,10 +136,7 @@ export function createPoolResolver({
       engineLabels.has(name),
     );
     const made = found.flatMap((endpoint) => {
-      const pod = readyPods.findLast(
-        ({ ip }) =>
-          address(ip ?? "", 0).slice(0, -1) === endpoint.slice(0, endpoint.lastIndexOf(":") + 1),
-      );
+      const pod = podsByHost.get(endpoint.slice(0, endpoint.lastIndexOf(":") + 1));
       const all = { ...Object.fromEntries(own), ...pod?.labels };
       return Object.keys(all).length === 0 ? [] : [[endpoint, all] as const];
     });

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { Reader } from "./reader.ts";
 import type { Deployment, EndpointSlice, Meta, Pod, ReferenceGrant, Service } from "./resources.ts";
 
@@ -22,20 +23,41 @@ function targetPortOf(port: Reader): number | undefined {
 
 export function readPod(meta: Meta, _spec: Reader, status: Reader | undefined): Pod {
   const ready = status?.maps("conditions").find((each) => each.string("type") === "Ready");
-  return { ...meta, ip: status?.string("podIP"), isReady: ready?.string("status") === "True" };
+  const ip = status === undefined ? undefined : ipOf(status, "podIP");
+  return { ...meta, ip, isReady: ready?.string("status") === "True" };
 }
 
 export function readEndpointSlice(meta: Meta, root: Reader): EndpointSlice {
   const addresses = root.maps("endpoints").flatMap((endpoint) => {
     // An endpoint whose readiness is not told counts as ready.
     const isReady = endpoint.map("conditions")?.boolean("ready") ?? true;
-    return isReady ? endpoint.strings("addresses").slice(0, 1) : [];
+    return isReady ? addressOf(endpoint) : [];
   });
   const ports = root.maps("ports").flatMap((each) => {
     const port = each.integer("port", 1, 65_535);
     return port === undefined ? [] : [{ name: each.string("name") ?? "", port }];
   });
   return { ...meta, addresses, ports };
+}
+
+function addressOf(endpoint: Reader): readonly string[] {
+  // Several addresses are one endpoint's: the first is as good as the others.
+  const [address] = endpoint.strings("addresses");
+  if (address === undefined || isIP(address) > 0) return address === undefined ? [] : [address];
+  notIp(endpoint, "addresses", address);
+  return [];
+}
+
+function ipOf(from: Reader, key: string): string | undefined {
+  const ip = from.string(key);
+  if (ip === undefined || ip === "" || isIP(ip) > 0) return ip === "" ? undefined : ip;
+  notIp(from, key, ip);
+  return undefined;
+}
+
+function notIp(from: Reader, key: string, found: string): void {
+  const message = `\`${key}\` must be an IP address, not "${found.slice(0, 64)}"`;
+  from.report("error", "UMB0104", message, key);
 }
 
 /** The group of core resources is written as `""`; a missing one is a mistake all the same. */

@@ -14,6 +14,8 @@ export interface DocumentProblem {
 
 const maxDocuments = 20_000;
 const maxDepth = 100;
+/** Names, values, brackets, spaces, line ends: each takes about 300 bytes while its document is read. */
+const maxParts = 2_000_000;
 
 /**
  * Parses a file document by document. Only the first problem of a document is told: those behind it come from it.
@@ -25,6 +27,7 @@ export function* parseDocuments(text: string, lines: LineCounter): Generator<Par
   let composer = createComposer();
   let offset = 0;
   let count = 0;
+  let parts = 0;
   let isBroken = false;
 
   function* compose(token: Parameters<Composer["next"]>[0]): Generator<ParsedDocument> {
@@ -49,6 +52,13 @@ export function* parseDocuments(text: string, lines: LineCounter): Generator<Par
     const { depth, width } = measure(lexeme);
     if (depth > maxDepth) {
       yield { problem: limitProblem(`more than ${maxDepth} levels of nesting`, offset) };
+      return;
+    }
+    if (++parts > maxParts) {
+      const parts = maxParts.toLocaleString("en-US");
+      yield {
+        problem: limitProblem(`more than ${parts} names, values, brackets and spaces`, offset),
+      };
       return;
     }
     offset += width;

@@ -30,7 +30,10 @@ export function decodeFile(content: string | Uint8Array): FileText {
     return { ok: false, code: "UMB0110", message, remedy: "save it as UTF-8", ...start };
   }
   const sound = soundPrefix(content);
-  const text = new TextDecoder().decode(content.subarray(0, sound));
+  // With `stream` a character that is cut off is left away.
+  const text = new TextDecoder().decode(content.subarray(0, sound), {
+    stream: sound < content.length,
+  });
   if (sound === content.length) return { ok: true, text };
   const lines = text.split("\n");
   const column = (lines.at(-1)?.length ?? 0) + 1;

@@ -2,6 +2,7 @@ import { listenerNotAccepted, listenerRefsNotResolved } from "../conditions.ts";
 import type { ResourceName } from "../diagnostic.ts";
 import { readHostname } from "./hostname.ts";
 import { readLabelSelector } from "./label-selector.ts";
+import { resourceName } from "./names.ts";
 import type { Reader } from "./reader.ts";
 import type { Gateway, GatewayListener, ListenerTls, Meta, RouteNamespaces } from "./resources.ts";
 
@@ -29,7 +30,7 @@ export function readGateway(meta: Meta, spec: Reader): Gateway {
 }
 
 function readListener(listener: Reader, owner: ResourceName): GatewayListener | undefined {
-  const name = listener.required("name");
+  const name = resourceName(listener, "name");
   const port = listener.integer("port", 1, 65_535);
   if (!listener.has("port")) listener.report("error", "UMB0103", "`port` is missing");
   const protocol = listener.string("protocol") ?? "HTTP";

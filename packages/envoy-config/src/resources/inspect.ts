@@ -1,5 +1,6 @@
 import { isAlias, isMap, isScalar, isSeq, type Node } from "yaml";
 import type { DiagnosticCode } from "../codes.ts";
+import { nearest } from "./nearest.ts";
 import { type DiagnosticExtras, placeOf, type Source, type Spend } from "./reader.ts";
 
 const maxDepth = 100;
@@ -30,8 +31,12 @@ export function inspectDocument(contents: Node, source: Source): void {
     }
     if (isAlias(node)) {
       const target = anchors.get(node.source);
-      if (target === undefined) return;
-      if (!open.has(target)) source.aliases.set(node, target);
+      if (target === undefined) {
+        const near = nearest(node.source, [...anchors.keys()].slice(0, 100));
+        const remedy = near === undefined ? "write the value out" : `did you mean \`*${near}\`?`;
+        const message = `nothing above is named \`&${node.source.slice(0, 64)}\``;
+        tell("UMB0101", node, message, { remedy });
+      } else if (!open.has(target)) source.aliases.set(node, target);
       else {
         tell("UMB0108", node, "this alias stands for the value that holds it", {
           remedy: "write the value out",

@@ -1,4 +1,4 @@
-import { isMap, LineCounter, type Node } from "yaml";
+import { isMap, isScalar, LineCounter, type Node } from "yaml";
 import type { Diagnostic } from "../diagnostic.ts";
 import {
   readDeployment,
@@ -18,6 +18,7 @@ import {
   readInferencePool,
 } from "./inference.ts";
 import { createBudget, inspectDocument } from "./inspect.ts";
+import { namespaceOf, resourceName } from "./names.ts";
 import { isPickerConfig, readPickerConfigResource } from "./picker-config.ts";
 import { Reader, type Report, type Source } from "./reader.ts";
 import { createReport, type ReportSink } from "./report.ts";
@@ -88,7 +89,8 @@ function readFile(
       continue;
     }
     const { contents } = parsed.document;
-    if (contents === null) continue;
+    // A `---` with nothing behind it.
+    if (contents === null || (isScalar(contents) && contents.value === null)) continue;
     const [start = 0, , end = text.length] = contents.range ?? [];
     const isSecret = mayHoldSecret(text.slice(start, end));
     const aliases = new Map<Node, Node>();
@@ -228,11 +230,12 @@ function readMeta(root: Reader): Meta | undefined {
     if (!root.has("metadata")) root.report("error", "UMB0103", "`metadata` is missing");
     return undefined;
   }
-  const name = metadata.required("name");
-  if (name === undefined) return undefined;
+  const name = resourceName(metadata, "name");
+  const namespace = namespaceOf(metadata);
+  if (name === undefined || namespace === undefined) return undefined;
   return {
     name,
-    namespace: metadata.string("namespace") ?? "default",
+    namespace,
     labels: metadata.texts("labels", { isText: true }),
     annotations: metadata.texts("annotations", { isText: true }),
     createdAt: metadata.string("creationTimestamp") ?? "",

@@ -16,6 +16,13 @@ const maxFindings = 1_000;
 /** A longer line is generated, and its start says nothing. */
 const maxLine = 4_096;
 
+/** A message may quote names and values, which may be of any length. */
+const maxMessage = 1_000;
+
+function bounded(text: string): string {
+  return text.length <= maxMessage ? text : `${text.slice(0, maxMessage)}…`;
+}
+
 /** Collects diagnostics, with the lines that they speak of. */
 export function createReport(): ReportSink {
   const diagnostics: Diagnostic[] = [];
@@ -26,7 +33,8 @@ export function createReport(): ReportSink {
     const { file, line, column, endColumn, isSecret } = place;
     const sourceLine = isSecret === true ? undefined : lineOf.get(file)?.(line);
     diagnostics.push({
-      ...{ severity, code, message, remedy: remedy ?? diagnosticCodes[code].remedy },
+      ...{ severity, code, message: bounded(message) },
+      remedy: bounded(remedy ?? diagnosticCodes[code].remedy),
       ...{ file, line, column },
       ...(endColumn === undefined ? {} : { endColumn }),
       ...(sourceLine === undefined ? {} : { sourceLine }),
