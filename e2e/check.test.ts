@@ -55,3 +55,19 @@ describe("umbra check --envoy", () => {
     expect(status).toBe(1);
   });
 });
+
+test("Envoy takes what umbra init writes, and check finds nothing in it", async () => {
+  const folder = join(mkdtempSync(join(tmpdir(), "umbra-init-")), "umbra");
+  const endpoints = ["--primary", "10.0.0.1:8000,10.0.0.2:8000", "--shadow", "10.0.1.1:8000"];
+  const models = ["--model", "llama", "--shadow-model", "llama-fp8", "--hostname", "*.example.com"];
+  for (const [index, flags] of [endpoints, [...endpoints, ...models]].entries()) {
+    const into = `${folder}-${index}`;
+    const init = startProcess(process.execPath, umbra, "init", "-y", "--dir", into, ...flags);
+    await until("init has ended", () => init.process.exitCode !== null);
+    const args = ["check", "-f", into, "--envoy", "--failure-threshold", "info"];
+    const run = startProcess(process.execPath, umbra, ...args);
+    await until("the check has ended", () => run.process.exitCode !== null);
+    expect(run.output()).toMatch(/no errors found\s*$/);
+    expect(run.process.exitCode).toBe(0);
+  }
+});

@@ -20,7 +20,7 @@ const allowed = {
   },
   cli: {
     own: ["scheduler", "ext-proc", "shadow", "envoy-config", "simulator", "sidecar"],
-    others: ["cli-table3", "commander", "pino", "undici", "yaml"],
+    others: ["@clack/prompts", "cli-table3", "commander", "pino", "undici", "yaml"],
     node: true,
   },
 };

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import type { Readable, Writable } from "node:stream";
 
 /** Everything of the outside that a command may touch. */
 export interface Io {
@@ -10,6 +11,8 @@ export interface Io {
   /** True where `stderr` is a terminal that may be written over and coloured. */
   readonly isTerminal: boolean;
   readonly hasColour: boolean;
+  /** Set where somebody sits there who can be asked. */
+  readonly terminal?: { readonly input: Readable; readonly output: Writable };
   /** Aborted at the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
   /** As bytes where it is still to be seen whether it is UTF-8. */
@@ -32,6 +35,9 @@ export function processIo(): Io {
     env: process.env,
     isTerminal,
     hasColour: isTerminal && (process.env.NO_COLOR ?? "") === "",
+    ...(isTerminal && process.stdin.isTTY === true
+      ? { terminal: { input: process.stdin, output: process.stderr } }
+      : {}),
     signal: stopping.signal,
     readStdin: () => readFileSync(0),
   };

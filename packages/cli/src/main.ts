@@ -4,6 +4,7 @@ import { checkCommand } from "./commands/check.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { explainCommand } from "./commands/explain.ts";
+import { initCommand } from "./commands/init.ts";
 import { loadCommand } from "./commands/load.ts";
 import { planCommand } from "./commands/plan.ts";
 import { renderCommand } from "./commands/render.ts";
@@ -37,12 +38,13 @@ function program(io: Io): Command {
     .showSuggestionAfterError(true)
     .addHelpText(
       "after",
-      "\nStart here:\n  $ umbra demo\n  $ umbra up --primary 10.0.0.1:8000 --shadow 10.0.1.1:8000",
+      "\nStart here:\n  $ umbra demo\n  $ umbra init\n  $ umbra up --primary 10.0.0.1:8000 --shadow 10.0.1.1:8000",
     );
   const commands = [
     renderCommand(io),
     checkCommand(io),
     doctorCommand(io),
+    initCommand(io),
     serveCommand(io),
     upCommand(io),
     simulateCommand(io),

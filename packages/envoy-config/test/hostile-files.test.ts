@@ -49,7 +49,7 @@ describe("one diagnostic, within bounded time and memory, for", () => {
     ["a list of three million values", `${service}  ports: [${"0,".repeat(3e6)}0]`, "UMB0108", 512],
     [
       "more documents than are read",
-      "apiVersion: v1\nkind: Secret\n---\n".repeat(30_000),
+      "apiVersion: v1\nkind: ConfigMap\n---\n".repeat(30_000),
       "UMB0108",
       512,
     ],

@@ -74,7 +74,6 @@ describe("a value that YAML takes for another type stays text, also for Envoy, w
     "[",
     "{",
     "|",
-    "",
     " x ",
   ])("%p", (value) => {
     const text = rendered(value);

@@ -7,6 +7,7 @@ import { shadowLane } from "./lane.ts";
 import { primaryFilters, routeConfiguration } from "./listener.ts";
 import { type BootstrapOptions, defaultBootstrapOptions } from "./options.ts";
 import { mirrorsOf } from "./render.ts";
+import { yamlFormat } from "./yaml-format.ts";
 
 /** What can be had alone, by a bootstrap that is not rendered here. */
 export const partNames = [
@@ -30,7 +31,7 @@ export function renderPart(
 ): string {
   const resources = parts[part](topology, { ...defaultBootstrapOptions, ...options });
   const heading = `# Rendered by \`umbra render --format ${part}\` for Envoy 1.40. Edit the resources, not this file.\n`;
-  return heading + stringify({ resources }, { lineWidth: 0, aliasDuplicateObjects: false });
+  return heading + stringify({ resources }, yamlFormat);
 }
 
 type Part = (topology: Topology, options: BootstrapOptions) => readonly EnvoyObject[];

@@ -7,6 +7,7 @@ import { shadowLane } from "./lane.ts";
 import { listener } from "./listener.ts";
 import { type BootstrapOptions, defaultBootstrapOptions } from "./options.ts";
 import { isRendered } from "./route.ts";
+import { yamlFormat } from "./yaml-format.ts";
 
 /** Renders the Envoy bootstrap of a topology, as YAML. The same input gives the same bytes. */
 export function renderBootstrap(
@@ -18,9 +19,6 @@ export function renderBootstrap(
     "# Rendered by `umbra render` for Envoy 1.40. Edit the resources, not this file.\n";
   return heading + stringify(bootstrap(topology, all), yamlFormat);
 }
-
-/** Envoy reads plain `yes`, `on` and `n` as truth values, as YAML 1.1 does: with `compat` they are quoted. */
-const yamlFormat = { lineWidth: 0, aliasDuplicateObjects: false, compat: "yaml-1.1" } as const;
 
 function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
   const mirrors = mirrorsOf(topology.listeners);
