@@ -36,6 +36,8 @@ export interface Processor {
 
 /** One HTTP request that waits for a decision. What a method throws ends this stream only. */
 export interface PickExchange {
+  /** How bodies come in both directions where the gateway does not say; `UNKNOWN` when absent. */
+  readonly unsaidMode?: BodyMode;
   /** The headers are here, the body is not. Returns a decision that needs no body, or undefined. */
   onHeaders?(headers: Headers, info: HeadersInfo): Decision | undefined;
   /**

@@ -100,6 +100,7 @@ class Picking implements PickStream {
     if (this.#hasHeaders) throw new ProtocolError("request headers came twice");
     const { headers, endOfStream } = message;
     this.#hasHeaders = true;
+    if (this.#mode === "UNKNOWN") this.#assumeMode(this.#exchange.unsaidMode);
     this.#headers = headers;
     const mode = this.#mode;
     const early = this.#exchange.onHeaders?.(headers, new MessageInfo(message, mode));
@@ -111,6 +112,11 @@ class Picking implements PickStream {
       ]);
     }
     return mode === "FULL_DUPLEX_STREAMED" ? none : [goOn("requestHeaders")];
+  }
+
+  #assumeMode(mode: BodyMode = "UNKNOWN"): void {
+    this.#mode = mode;
+    if (mode === "FULL_DUPLEX_STREAMED") this.#responseMode = BodySendMode.FULL_DUPLEX_STREAMED;
   }
 
   /** Says what a decision means, now or once it is made. */

@@ -273,6 +273,23 @@ describe("a stream that waits for answers", () => {
     },
   );
 
+  test("an Envoy that does not tell its mode is served as the exchange says", () => {
+    const answer: Request = {
+      case: "responseBody",
+      value: { body: Buffer.from("yes"), endOfStream: true },
+    };
+    const messages = [headers, body("a", false), body("b"), answer];
+    const exchange = { unsaidMode: "FULL_DUPLEX_STREAMED" } as const;
+    expect(play(undefined, messages, exchange)).toEqual({
+      answers: [`requestHeaders ${picked}`, 'requestBody "ab" end', "responseBody"],
+      seen: [["ab", true]],
+    });
+    expect(play("BUFFERED", [headers, body("ab")], exchange).answers).toEqual([
+      "requestHeaders",
+      `requestBody ${picked}`,
+    ]);
+  });
+
   test("a decision at the headers needs no body", () => {
     const { answers, seen } = play("BUFFERED", [headers, body("a")], { onHeaders: () => route });
     expect(answers).toEqual([`requestHeaders ${picked}`, "requestBody"]);

@@ -31,6 +31,8 @@ export interface ForeignStream {
 export interface ForeignRequest {
   /** `FULL_DUPLEX_STREAMED` when absent. */
   readonly mode?: keyof typeof modes;
+  /** The gateway tells its mode; true when absent. */
+  readonly tellsMode?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
   /** Undefined: the request has none. */
   readonly body?: string | Uint8Array;
@@ -111,7 +113,13 @@ function foreignStream(call: ClientDuplexStream<ProcessingRequest, ProcessingRes
 
 async function request(
   stream: ForeignStream,
-  { mode = "FULL_DUPLEX_STREAMED", headers = {}, body, metadata = {} }: ForeignRequest,
+  {
+    mode = "FULL_DUPLEX_STREAMED",
+    tellsMode = true,
+    headers = {},
+    body,
+    metadata = {},
+  }: ForeignRequest,
 ): Promise<ForeignAnswer> {
   const metadataContext = { filterMetadata: metadata };
   const all = { ":method": body === undefined ? "GET" : "POST", ...headers };
@@ -121,7 +129,9 @@ async function request(
       value: { headers: headerMap(all), endOfStream: body === undefined },
     },
     metadataContext,
-    protocolConfig: { requestBodyMode: modes[mode], responseBodyMode: modes[mode] },
+    ...(tellsMode
+      ? { protocolConfig: { requestBodyMode: modes[mode], responseBodyMode: modes[mode] } }
+      : {}),
   });
   const isDuplex = mode === "FULL_DUPLEX_STREAMED";
   const needsTwo = body !== undefined && (mode === "BUFFERED" || mode === "BUFFERED_PARTIAL");

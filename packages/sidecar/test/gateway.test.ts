@@ -218,6 +218,15 @@ spec: {modelName: m, poolRef: {name: llama}, targetModels: [{name: m-v2}]}
     expect((await ask({ ...chat, headers })).body).toBe(chat.body.replace('"m"', '"m-v2"'));
   });
 
+  test("that does not tell its mode is served in full duplex, or as it is said", async () => {
+    const ask = await start(topologyOf({}));
+    expect((await ask({ ...chat, tellsMode: false })).body).toBe(chat.body);
+    await sidecar?.close(0);
+    const askBuffered = await start(topologyOf({}), { gateway: { unsaidMode: "BUFFERED" } });
+    const { headers } = await askBuffered({ ...chat, tellsMode: false, mode: "BUFFERED" });
+    expect(Object.keys(headers)).toEqual([destination]);
+  });
+
   const packed = gzipSync(chat.body);
   const gzipped = { ...chat.headers, "content-encoding": "gzip" };
 

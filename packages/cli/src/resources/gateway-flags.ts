@@ -1,6 +1,6 @@
 import type { Topology } from "@umbra/envoy-config";
 import type { GatewayOptions } from "@umbra/sidecar";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { UsageError } from "../errors.ts";
 import { numberOf } from "./host-port.ts";
 
@@ -11,7 +11,11 @@ export interface GatewayFlags {
   readonly destinationHeader?: string;
   readonly destinationNamespace?: string;
   readonly subsetNamespace?: string;
+  readonly bodyMode?: keyof typeof bodyModes;
 }
+
+/** Of gateways that do not tell theirs. */
+const bodyModes = { duplex: "FULL_DUPLEX_STREAMED", buffered: "BUFFERED" } as const;
 
 /** Adds them to a command. */
 export function withGatewayFlags(command: Command): Command {
@@ -37,6 +41,12 @@ export function withGatewayFlags(command: Command): Command {
     .option(
       "--subset-namespace <name>",
       "metadata namespace in which they name the endpoints that may be picked (default: envoy.lb.subset_hint)",
+    )
+    .addOption(
+      new Option(
+        "--body-mode <mode>",
+        "how such a gateway sends bodies that does not tell (default: duplex)",
+      ).choices(Object.keys(bodyModes)),
     );
 }
 
@@ -45,7 +55,8 @@ export function gatewayOptions(
   flags: GatewayFlags,
   topology: Topology,
 ): { readonly gateway: GatewayOptions; readonly fallbacks?: number } {
-  const { pool, fallbacks, destinationHeader, destinationNamespace, subsetNamespace } = flags;
+  const { pool, fallbacks, destinationHeader, destinationNamespace, subsetNamespace, bodyMode } =
+    flags;
   if (fallbacks !== undefined && !Number.isInteger(fallbacks)) {
     throw new UsageError(`--fallbacks takes a whole number, not "${fallbacks}"`);
   }
@@ -60,6 +71,7 @@ export function gatewayOptions(
       ...(destinationHeader === undefined ? {} : { destination: destinationHeader }),
       ...(destinationNamespace === undefined ? {} : { namespace: destinationNamespace }),
       ...(subsetNamespace === undefined ? {} : { subsetNamespace }),
+      ...(bodyMode === undefined ? {} : { unsaidMode: bodyModes[bodyMode] }),
     },
     ...(fallbacks === undefined ? {} : { fallbacks }),
   };

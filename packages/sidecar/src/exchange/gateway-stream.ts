@@ -1,5 +1,5 @@
 import { destinationHeader, type HeaderEntry, streamMetadata } from "@umbra/envoy-config";
-import type { HeadersInfo, JsonObject, ResponseInfo, StreamInfo } from "@umbra/ext-proc";
+import type { BodyMode, HeadersInfo, JsonObject, ResponseInfo, StreamInfo } from "@umbra/ext-proc";
 import type { ServedPool } from "./pool-registry.ts";
 import type { Lane } from "./request-account.ts";
 
@@ -13,6 +13,8 @@ export interface GatewayOptions {
   readonly namespace?: string;
   /** Namespace of the metadata that names the endpoints that may be picked; `envoy.lb.subset_hint` when absent. */
   readonly subsetNamespace?: string;
+  /** How bodies come from a gateway that does not say; as the protocol demands, in full duplex, when absent. */
+  readonly unsaidMode?: "FULL_DUPLEX_STREAMED" | "BUFFERED";
 }
 
 /** The same, filled in. */
@@ -23,6 +25,7 @@ export interface GatewayProtocol {
   readonly subsetNamespace: string;
   readonly subsetKey: string;
   readonly servedKey: string;
+  readonly unsaidMode: BodyMode;
 }
 
 /** @param pools names of those that Umbra picks in */
@@ -36,6 +39,7 @@ export function gatewayProtocol(options: GatewayOptions, pools: Iterable<string>
     subsetNamespace: options.subsetNamespace ?? "envoy.lb.subset_hint",
     subsetKey: `${destination}-subset`,
     servedKey: `${destination}-served`,
+    unsaidMode: options.unsaidMode ?? "FULL_DUPLEX_STREAMED",
   };
 }
 
@@ -44,6 +48,8 @@ export interface GatewayStream {
   readonly lane: Lane;
   readonly pool: string;
   readonly mirrors: string;
+  /** How bodies come where the gateway does not say. */
+  readonly unsaidMode: BodyMode;
   /** Endpoints that the gateway allows; undefined: all of the pool. */
   subset(info: HeadersInfo): readonly string[] | undefined;
   /** The endpoint that has answered, where the gateway tells. */
@@ -72,6 +78,7 @@ export function gatewayStream({ metadata }: StreamInfo, protocol: GatewayProtoco
 }
 
 class OwnStream implements GatewayStream {
+  readonly unsaidMode = "UNKNOWN";
   readonly lane: Lane;
   readonly pool: string;
   readonly mirrors: string;
@@ -99,10 +106,12 @@ class ForeignStream implements GatewayStream {
   readonly lane: Lane = "primary";
   readonly pool: string;
   readonly mirrors = "";
+  readonly unsaidMode: BodyMode;
   readonly #protocol: GatewayProtocol;
 
   constructor(pool: string, protocol: GatewayProtocol) {
     this.pool = pool;
+    this.unsaidMode = protocol.unsaidMode;
     this.#protocol = protocol;
   }
 

@@ -276,6 +276,8 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
   }
 
   return {
+    unsaidMode: gateway.unsaidMode,
+
     onHeaders(headers, info) {
       account.arrived(headers);
       subset = gateway.subset(info);
