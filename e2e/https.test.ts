@@ -1,8 +1,11 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
+import { get as getHttps } from "node:https";
 import { connect } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { Agent, request } from "undici";
+import { request } from "undici";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import {
   addresses,
@@ -10,6 +13,7 @@ import {
   startModelServers,
   stopModelServers,
 } from "./harness/model-servers.ts";
+import { freePorts } from "./harness/ports.ts";
 
 const secret = (path: string) =>
   readFileSync(fileURLToPath(new URL(`../envoy/https/tls/${path}`, import.meta.url)), "utf8");
@@ -22,18 +26,28 @@ const certificates = {
   },
 };
 
-const resources = (endpoint: string) => `apiVersion: gateway.networking.k8s.io/v1
+const resources = (endpoint: string, port: number) => `apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: gateway}
 spec:
   listeners:
-    - {name: http, port: 8443, protocol: HTTPS, tls: {certificateRefs: [{name: chat}, {name: wildcard}]}}
+    - {name: http, port: 8080, protocol: HTTP}
+    - {name: chat, port: ${port}, protocol: HTTPS, hostname: chat.example.com, tls: {certificateRefs: [{name: chat}]}}
+    - {name: others, port: ${port}, protocol: HTTPS, tls: {certificateRefs: [{name: chat}, {name: wildcard}]}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: to-https}
+spec:
+  parentRefs: [{name: gateway, sectionName: http}]
+  rules:
+    - filters: [{type: RequestRedirect, requestRedirect: {scheme: https, port: ${port}, statusCode: 301}}]
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {name: route}
 spec:
-  parentRefs: [{name: gateway}]
+  parentRefs: [{name: gateway, port: ${port}}]
   rules:
     - backendRefs: [{name: models, port: 80}]
     - matches: [{path: {type: PathPrefix, value: /old}}]
@@ -61,11 +75,13 @@ ${indented(key)}
 
 let servers: readonly ModelServer[];
 let gateway: Gateway;
+let port: number;
 
 beforeAll(async () => {
   servers = await startModelServers(1);
+  [port = 0] = await freePorts(1);
   gateway = await startGateway({
-    resources: resources(addresses(servers)),
+    resources: resources(addresses(servers), port),
     renderFlags: ["--inline-certificates"],
   });
 }, 60_000);
@@ -75,14 +91,12 @@ afterAll(async () => {
   await stopModelServers(servers);
 });
 
-const port = () => Number(new URL(gateway.origin).port);
-
 /** The names in the certificate that a client is shown who asks for `servername`, and the protocol agreed on. */
 async function handshake(servername: string) {
   const { crt } = servername === "chat.example.com" ? certificates.chat : certificates.wildcard;
   const socket = connect({
     host: "127.0.0.1",
-    port: port(),
+    port,
     servername,
     ca: crt,
     ALPNProtocols: ["h2", "http/1.1"],
@@ -106,18 +120,38 @@ describe("an HTTPS listener", () => {
   });
 
   test("serves requests, and redirects to itself", async () => {
-    const dispatcher = new Agent({
-      connect: { ca: certificates.chat.crt, servername: "chat.example.com" },
+    const models = await get("/v1/models", "chat.example.com");
+    expect(models.status).toBe(200);
+    const old = await get("/old/page?a=1", "chat.example.com");
+    expect(old).toMatchObject({
+      status: 302,
+      location: `https://chat.example.com:${port}/v1?a=1`,
     });
-    const origin = gateway.origin.replace("http:", "https:");
-    const headers = { host: "chat.example.com" };
-    const models = await request(`${origin}/v1/models`, { dispatcher, headers });
-    expect(models.statusCode).toBe(200);
-    await models.body.dump();
-    const old = await request(`${origin}/old/page?a=1`, { dispatcher, headers });
-    expect(old.statusCode).toBe(302);
-    expect(old.headers.location).toBe("https://chat.example.com:8443/v1?a=1");
-    await old.body.dump();
-    await dispatcher.close();
+  });
+
+  test("says 421 where a connection that was made for it is used for another listener's hostname", async () => {
+    const { status, text } = await get("/v1/models", "code.example.com");
+    expect(status).toBe(421);
+    expect(JSON.parse(text)).toMatchObject({ error: { code: "misdirected_request" } });
+  });
+
+  test("gets the requests of a listener that redirects to it", async () => {
+    const answer = await request(`${gateway.origin}/v1/models?a=1`, {
+      headers: { host: "chat.example.com:8080" },
+    });
+    await answer.body.dump();
+    expect(answer.statusCode).toBe(301);
+    expect(answer.headers.location).toBe(`https://chat.example.com:${port}/v1/models?a=1`);
   });
 });
+
+/** Over a connection that is made for chat.example.com, whatever host the request names. */
+async function get(path: string, host: string) {
+  const sent = getHttps({
+    ...{ host: "127.0.0.1", port, path, headers: { host }, agent: false },
+    ...{ servername: "chat.example.com", ca: certificates.chat.crt },
+  });
+  const [answer] = (await once(sent, "response")) as [IncomingMessage];
+  const text = Buffer.concat(await answer.toArray()).toString();
+  return { status: answer.statusCode, location: answer.headers.location, text };
+}

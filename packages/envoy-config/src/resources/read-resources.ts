@@ -130,7 +130,10 @@ function readDocument(source: Source, contents: Node, into: Resources, seen: Set
   }
   const read = readers.get(`${group}/${kind}`);
   if (read === undefined) {
-    if (!quietKinds.has(kind)) {
+    const lost = group === gatewayApi ? unserved.get(kind) : undefined;
+    if (lost !== undefined) {
+      root.report("warning", "UMB0208", `${kind} is not supported: ${lost}`, "kind");
+    } else if (!quietKinds.has(kind)) {
       root.report(
         "info",
         "UMB0107",
@@ -161,9 +164,19 @@ const withoutSpec: ReadonlySet<string> = new Set(["EndpointSlice", "Namespace", 
 /** Kinds that stand in the same files and say nothing about routing. */
 const quietKinds: ReadonlySet<string> = new Set(["ConfigMap", "ServiceAccount", "GatewayClass"]);
 
-type Read = (meta: Meta, spec: Reader, root: Reader, into: Resources) => void;
-
 const gatewayApi = "gateway.networking.k8s.io";
+
+/** What is missing where these are left out, of the Gateway API. */
+const unserved: ReadonlyMap<string, string> = new Map([
+  ["GRPCRoute", "its requests are not served"],
+  ["TLSRoute", "its connections are not served"],
+  ["TCPRoute", "its connections are not served"],
+  ["UDPRoute", "its packets are not served"],
+  ["ListenerSet", "its listeners are not there"],
+  ["BackendTLSPolicy", "its backends are asked in plain HTTP"],
+]);
+
+type Read = (meta: Meta, spec: Reader, root: Reader, into: Resources) => void;
 
 const readPool: Read = (meta, spec, _root, into) => into.pools.push(readInferencePool(meta, spec));
 
