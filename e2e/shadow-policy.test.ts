@@ -178,7 +178,7 @@ describe("the copy", () => {
     await until("the copy is there", () => shadow.received.length === 1);
     const [copy] = shadow.received;
     expect(copy?.body).toBe(
-      `{"model":"/model/llama3","seed":12345678901234567890,"stream":true,"messages":[{"role":"user","content":"hé"}],"temperature":0.5,"stream_options":{"include_usage":true}}`,
+      `{"model":"/model/llama3","seed":12345678901234567890,"stream":true, "messages":[{"role":"user","content":"hé"}],"temperature":0.5,"stream_options":{"include_usage":true}}`,
     );
     expect(copy?.headers).toMatchObject({
       "x-shadow-key": "100%",

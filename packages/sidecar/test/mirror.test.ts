@@ -6,6 +6,7 @@ import {
   createMirrorGate,
   createTwinWatch,
   editJson,
+  everyElement,
   isEligible,
   jsonKeys,
   type RequestView,
@@ -60,6 +61,29 @@ describe("eligibility", () => {
     { name: "a client's tool", view: request({ tools: [{ type: "function" }] }), want: true },
     { name: "a server's tool", view: request({ tools: [{ type: "web_search" }] }), want: false },
     { name: "a tool of a strange type", view: request({ tools: [7, { type: 1 }] }), want: false },
+    { name: "no tools", view: request('{"model":"m","tools":[ ]}'), want: true },
+    {
+      name: "a server's tool behind others",
+      view: request(
+        '{"model":"m","tools": [ {"function":{"type":"x"}} , 1, {"type":"custom"},{"type":"x"} ]}',
+      ),
+      want: false,
+    },
+    {
+      name: "tools with types within",
+      view: request({ tools: [{ parameters: { type: "object" } }, { type: "function", x: [] }] }),
+      want: true,
+    },
+    {
+      name: "the last of a tool's types",
+      view: request('{"model":"m","tools":[{"type":"function","t\\u0079pe":"x"}]}'),
+      want: false,
+    },
+    {
+      name: "too many tools to look into",
+      view: request({ tools: [{ type: "function", description: "x".repeat(262_144) }] }),
+      want: false,
+    },
     { name: "MCP servers", view: request({ mcp_servers: [{}] }), want: false },
     { name: "web search", view: request({ web_search_options: {} }), want: false },
     { name: "no JSON", view: request("{oops"), want: true },
@@ -248,6 +272,34 @@ describe("gate", () => {
     const gate = gateOf({ perMillion: 0 });
     expect(gate.decide(request())).toMatchObject({ kind: "unmirrored", drop: undefined });
   });
+});
+
+test("the types of tools are those that JSON.parse finds", () => {
+  const tool = fc.oneof(
+    fc.record({ type: fc.jsonValue({ maxDepth: 1 }), more: fc.jsonValue() }, { requiredKeys: [] }),
+    fc.jsonValue(),
+  );
+  fc.assert(
+    fc.property(fc.array(tool), fc.nat(2), (tools, indent) => {
+      const body = Buffer.from(JSON.stringify({ tools }, undefined, indent));
+      const scan = scanJson(body, jsonKeys([], ["tools"]));
+      const list = scan.ok ? scan.fields.get("tools") : undefined;
+      if (list === undefined) throw new Error("the scan has found no tools");
+      const seen: unknown[] = [];
+      const isAll = everyElement(body, list, jsonKeys(["type"], []), (field) => {
+        seen.push(field && JSON.parse(body.toString("utf8", field.start, field.end)));
+        return true;
+      });
+      expect(isAll).toBe(true);
+      const parsed = JSON.parse(body.toString()) as { tools: unknown[] };
+      expect(seen).toEqual(
+        parsed.tools.map((each) => {
+          const isObject = typeof each === "object" && each !== null && !Array.isArray(each);
+          return isObject ? (each as { type?: unknown }).type : undefined;
+        }),
+      );
+    }),
+  );
 });
 
 describe("editing JSON", () => {

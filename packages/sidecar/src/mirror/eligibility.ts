@@ -1,5 +1,6 @@
 import type { Eligibility } from "@umbra/envoy-config";
-import type { JsonField } from "../openai/json-scan.ts";
+import { jsonKeys } from "../openai/json-keys.ts";
+import { everyElement, type JsonField } from "../openai/json-scan.ts";
 import type { RequestView } from "./request-view.ts";
 
 /** Whether a request may be mirrored: the policy names it, and sending it twice changes nothing in the world. */
@@ -33,7 +34,8 @@ function isStateful(request: RequestView): boolean {
 /** A list of tools larger than this is not looked into, and its request not mirrored. */
 const maxToolsBytes = 262_144;
 /** Tools that the client runs: the model only proposes the call. */
-const clientTools: ReadonlySet<unknown> = new Set([undefined, "function", "custom"]);
+const clientTools: ReadonlySet<string> = new Set(["function", "custom"]);
+const typeKey = jsonKeys(["type"], []);
 
 /** Tools that the server runs would run twice. */
 function hasServerTools(request: RequestView): boolean {
@@ -43,19 +45,10 @@ function hasServerTools(request: RequestView): boolean {
   const tools = fields.get("tools");
   if (tools?.kind !== "array") return false;
   if (tools.end - tools.start > maxToolsBytes) return true;
-  const list = parse(request.body, tools);
-  return !Array.isArray(list) || list.some((tool: unknown) => !clientTools.has(typeOf(tool)));
+  return !everyElement(request.body, tools, typeKey, isClientTool);
 }
 
-function typeOf(tool: unknown): unknown {
-  return typeof tool === "object" && tool !== null && "type" in tool ? tool.type : undefined;
-}
-
-function parse(body: Uint8Array, { start, end }: JsonField): unknown {
-  try {
-    return JSON.parse(Buffer.from(body.buffer, body.byteOffset + start, end - start).toString());
-  } catch {
-    // A bad escape: the model server will refuse it, and the mirror need not see it.
-    return undefined;
-  }
+/** A tool without a type is one of the older form. */
+function isClientTool(type: JsonField | undefined): boolean {
+  return type === undefined || (type.kind === "string" && clientTools.has(type.value));
 }

@@ -1,5 +1,6 @@
 import { JsonMembers } from "./json-members.ts";
 import type { JsonSpan } from "./json-scan.ts";
+import { JsonText } from "./json-text.ts";
 
 /** Changes to the top-level fields of a JSON object. */
 export interface JsonEdit {
@@ -46,7 +47,7 @@ export function editJson(body: Uint8Array, { set, remove }: JsonEdit): Uint8Arra
     if (end > copied) pieces.push(text.subarray(copied, end));
   };
   const pending = new Map(set);
-  const members = new JsonMembers(text);
+  const members = new JsonMembers(new JsonText(text));
   let hasMembers = false;
   /** Where the last member ends, or the object's brace does. */
   let last = 0;

@@ -1,5 +1,5 @@
 import { skipString } from "./json-string.ts";
-import { fault, faultOffset, JsonText, skipSpace } from "./json-text.ts";
+import { fault, faultOffset, type JsonText, skipSpace } from "./json-text.ts";
 import { skipColon, skipValue } from "./json-value.ts";
 
 export type JsonScanErrorCode = "invalid_json" | "invalid_json_type" | "json_too_deep";
@@ -19,7 +19,8 @@ const closeBrace = 0x7d;
 /** Goes over an object's members in the order of the text, each found and checked when `next` is called. */
 export class JsonMembers {
   readonly #text: JsonText;
-  #at = 0;
+  readonly #isWhole: boolean;
+  #at: number;
   #state: "before" | "within" | "over" = "before";
   #fault: JsonFault | undefined;
   /** Of the member that `next` has found: the key's quotes and the value, each with the offset behind it. */
@@ -27,11 +28,15 @@ export class JsonMembers {
   keyEnd = 0;
   start = 0;
   end = 0;
-  /** Where the object's brace is. */
+  /** Where the object's brace is, and the offset behind the one that closes it. */
   open = 0;
+  close = 0;
 
-  constructor(bytes: Buffer) {
-    this.#text = new JsonText(bytes);
+  /** The object is the whole text, or begins at `from`: then what is behind it is not looked at. */
+  constructor(text: JsonText, from?: number) {
+    this.#text = text;
+    this.#isWhole = from === undefined;
+    this.#at = from ?? 0;
   }
 
   /** Why there are no more members, where it is not the text's proper end. */
@@ -46,18 +51,20 @@ export class JsonMembers {
     const { bytes } = text;
     const isFirst = this.#state === "before";
     let at = skipSpace(bytes, this.#at);
+    if (at >= bytes.length) return this.#refuse(fault(at));
     if (isFirst) {
       if (bytes[at] !== openBrace) return this.#noObject(at);
       this.open = at;
       this.#state = "within";
       at = skipSpace(bytes, at + 1);
+      if (at >= bytes.length) return this.#refuse(fault(at));
     }
-    if (bytes[at] === closeBrace) return this.#close(at + 1);
+    if (bytes[at] === closeBrace) return this.#end(at + 1);
     if (!isFirst) {
       if (bytes[at] !== comma) return this.#refuse(fault(at));
       at = skipSpace(bytes, at + 1);
     }
-    if (bytes[at] !== quote) return this.#refuse(fault(at));
+    if (at >= bytes.length || bytes[at] !== quote) return this.#refuse(fault(at));
     const keyEnd = skipString(text, at);
     if (keyEnd < 0) return this.#refuse(keyEnd);
     const start = skipColon(bytes, keyEnd);
@@ -72,9 +79,11 @@ export class JsonMembers {
     return true;
   }
 
-  #close(end: number): false {
+  #end(end: number): false {
     const { bytes } = this.#text;
     this.#state = "over";
+    this.close = end;
+    if (!this.#isWhole) return false;
     const at = skipSpace(bytes, end);
     return at < bytes.length ? this.#refuse(fault(at)) : false;
   }
@@ -83,7 +92,7 @@ export class JsonMembers {
   #noObject(start: number): false {
     const end = skipValue(this.#text, start, 0);
     if (end < 0) return this.#refuse(end);
-    this.#close(end);
+    this.#end(end);
     this.#fault ??= { ok: false, code: "invalid_json_type", offset: 0 };
     return false;
   }

@@ -1,5 +1,7 @@
 import type { JsonKeys } from "./json-keys.ts";
 import { type JsonFault, JsonMembers } from "./json-members.ts";
+import { JsonText, skipSpace } from "./json-text.ts";
+import { skipValue } from "./json-value.ts";
 
 /** What a scan finds: the wanted top-level fields, or where and why the text is refused. */
 export type JsonScan =
@@ -38,7 +40,7 @@ const maxStringBytes = 4_096;
  */
 export function scanJson(body: Uint8Array, keys: JsonKeys): JsonScan {
   const text = asBuffer(body);
-  const members = new JsonMembers(text);
+  const members = new JsonMembers(new JsonText(text));
   const found: (JsonSpan | undefined)[] = new Array(keys.names.length);
   while (members.next()) {
     const place = keys.find(text, members.keyStart, members.keyEnd);
@@ -56,6 +58,42 @@ export function scanJson(body: Uint8Array, keys: JsonKeys): JsonScan {
   }
   return { ok: true, fields };
 }
+
+/**
+ * Whether `isGood` says so of one field of every element of a list, which a scan has located in the same body. The
+ * field is undefined of an element that has none, or is no object.
+ */
+export function everyElement(
+  body: Uint8Array,
+  list: JsonSpan,
+  key: JsonKeys,
+  isGood: (field: JsonField | undefined) => boolean,
+): boolean {
+  const bytes = asBuffer(body);
+  const text = new JsonText(bytes);
+  // The scan has taken all of it, its brackets included.
+  let at = skipSpace(bytes, list.start + 1);
+  while (at >= 0 && at < list.end - 1) {
+    let field: JsonField | undefined;
+    if (bytes[at] === openBrace) {
+      const members = new JsonMembers(text, at);
+      let span: JsonSpan | undefined;
+      while (members.next()) {
+        if (key.find(bytes, members.keyStart, members.keyEnd) !== 0) continue;
+        span = { start: members.start, end: members.end, isRepeated: span !== undefined };
+      }
+      field = span === undefined ? undefined : fieldAt(bytes, span, true);
+      at = members.close;
+    } else at = skipValue(text, at, 1);
+    if (!isGood(field)) return false;
+    at = skipSpace(bytes, at);
+    if (bytes[at] === comma) at = skipSpace(bytes, at + 1);
+  }
+  return true;
+}
+
+const comma = 0x2c;
+const openBrace = 0x7b;
 
 /** The same bytes; most bodies are Buffers already. */
 function asBuffer(body: Uint8Array): Buffer {
