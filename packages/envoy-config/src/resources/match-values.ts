@@ -29,6 +29,7 @@ export function checkRegex(at: Reader, key: string, expression: string): void {
 }
 
 function regexProblem(expression: string): string | undefined {
+  if (expression === "") return "it is empty";
   const literal = expression.replace(/\\Q.*?(?:\\E|$)/gs, "x");
   const unescaped = literal.replace(/\\[^1-9]/g, "x");
   if (/\(\?<?[=!]/.test(unescaped)) return "lookahead and lookbehind are not known";
