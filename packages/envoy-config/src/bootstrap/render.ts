@@ -63,6 +63,9 @@ const runtime: EnvoyObject = {
   // Envoy then half-closes a picker's stream and waits, where it would reset it: 1,000 resets make
   // a Node HTTP/2 server with default limits drop the connection and every pick on it.
   "envoy.reloadable_features.ext_proc_graceful_grpc_close": true,
+  // Envoy's own limit of 100 instructions refuses expressions such as `/[a-z]{1,100}`, and with one of them the whole
+  // bootstrap. RE2 takes time that grows with the path alone; only the file's author writes expressions.
+  "re2.max_program_size.error_level": 20_000,
 };
 
 const overloadManager: EnvoyObject = {

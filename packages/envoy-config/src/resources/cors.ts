@@ -1,4 +1,5 @@
 import type { CorsPolicy } from "../topology.ts";
+import { isHeaderName } from "./header-name.ts";
 import type { Reader } from "./reader.ts";
 
 /** Says that a part of a filter can't be rendered. */
@@ -15,9 +16,9 @@ export function readCors(
   if (from === undefined) return undefined;
   const policy = {
     origins: from.strings("allowOrigins").filter((each) => isOrigin(from, each)),
-    methods: from.strings("allowMethods"),
-    headers: from.strings("allowHeaders"),
-    exposedHeaders: from.strings("exposeHeaders"),
+    methods: names(from, "allowMethods"),
+    headers: names(from, "allowHeaders"),
+    exposedHeaders: names(from, "exposeHeaders"),
     allowsCredentials: from.boolean("allowCredentials") ?? false,
     maxAgeS: from.integer("maxAge", 1, 2 ** 31 - 1) ?? defaultMaxAge,
   };
@@ -27,6 +28,20 @@ export function readCors(
     unsupported('`exposeHeaders: ["*"]` has no effect with `allowCredentials`', "exposeHeaders");
   }
   return policy;
+}
+
+/** They are joined by commas in one header. */
+function names(from: Reader, key: string): readonly string[] {
+  return from.strings(key).filter((name) => {
+    if (isHeaderName(name)) return true;
+    from.report(
+      "error",
+      "UMB0104",
+      `\`${name.slice(0, 64)}\` is no name of ${key.endsWith("Methods") ? "a method" : "a header"}`,
+      key,
+    );
+    return false;
+  });
 }
 
 function isOrigin(from: Reader, origin: string): boolean {

@@ -3,6 +3,7 @@ import type { ResourceName } from "../diagnostic.ts";
 import type { RouteMatch, ValueMatch } from "../topology.ts";
 import { readBackendRef } from "./backend-ref.ts";
 import { durationMs } from "./duration.ts";
+import { isHeaderName } from "./header-name.ts";
 import { readHostnames } from "./hostname.ts";
 import { checkPath, checkRegex } from "./match-values.ts";
 import type { Reader } from "./reader.ts";
@@ -206,5 +207,10 @@ function valueMatch(match: Reader, isHeader: boolean): ValueMatch | undefined {
   if (isRegex) checkRegex(match, "value", value);
   match.warnUnknown();
   if (name === undefined) return undefined;
+  if (!isHeaderName(name)) {
+    const of = isHeader ? "header" : "query parameter";
+    match.report("error", "UMB0104", `\`${name.slice(0, 64)}\` is no name of a ${of}`, "name");
+    return undefined;
+  }
   return { name: isHeader ? name.toLowerCase() : name, kind: isRegex ? "regex" : "exact", value };
 }

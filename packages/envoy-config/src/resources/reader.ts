@@ -69,6 +69,9 @@ export function placeOf(node: Node, { file, lines, isSecret }: Source): Place {
   };
 }
 
+/** Of a single value that is no annotation; the Gateway API's longest are header values of 4096. */
+const maxLength = 4_096;
+
 /** A map of a YAML document, read field by field; what is wrong is reported where it stands. */
 export class Reader {
   readonly #source: Source;
@@ -298,9 +301,14 @@ export class Reader {
 
   /** The value, where nothing in it ends a line or steers a terminal. */
   #sound(key: string, value: string, node?: Node): string | undefined {
+    const place = node === undefined ? this.place(key) : this.placeOf(node);
+    if (value.length > maxLength) {
+      const message = `\`${key.slice(0, 64)}\` is longer than ${maxLength} characters`;
+      this.#source.report("error", "UMB0104", place, message, { remedy: "write it shorter" });
+      return undefined;
+    }
     const found = unprintableIn(value);
     if (found === undefined) return value;
-    const place = node === undefined ? this.place(key) : this.placeOf(node);
     this.#source.report("error", "UMB0110", place, `\`${key.slice(0, 64)}\` holds ${found}`);
     return undefined;
   }

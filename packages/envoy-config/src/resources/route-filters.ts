@@ -9,6 +9,7 @@ import type {
 } from "../topology.ts";
 import { readBackendRef } from "./backend-ref.ts";
 import { readCors } from "./cors.ts";
+import { isHeaderName } from "./header-name.ts";
 import { readHostname } from "./hostname.ts";
 import type { Reader } from "./reader.ts";
 import type { MirrorFilter, RedirectFilter } from "./resources.ts";
@@ -231,7 +232,7 @@ function headerEntries(from: Reader, key: "set" | "add"): readonly HeaderEntry[]
 
 /** A header's name in lower case; Envoy changes neither pseudo-headers nor `host` this way. */
 function headerName(at: Reader, name: string, key: string): string | undefined {
-  if (!/^[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,256}$/.test(name)) {
+  if (!isHeaderName(name)) {
     at.report("error", "UMB0104", `\`${name.slice(0, 64)}\` is no name of a header`, key);
     return undefined;
   }

@@ -13,6 +13,7 @@ import {
   sloPresetNames,
 } from "../mirror-policy.ts";
 import { durationMs, durationsMs } from "./duration.ts";
+import { isHeaderName } from "./header-name.ts";
 import { nearest } from "./nearest.ts";
 import type { Reader } from "./reader.ts";
 import type { Meta, PolicyCandidate, PolicyTarget, ShadowPolicy } from "./resources.ts";
@@ -137,6 +138,9 @@ function readRewrite(from: Reader | undefined): MirrorRewrite {
       ? headers.strings("remove").map((name) => name.toLowerCase())
       : defaultRemovedHeaders;
   for (const name of [...set.map((each) => each.name), ...remove]) {
+    if (!isHeaderName(name) && !name.startsWith(":")) {
+      headers?.report("error", "UMB0104", `\`${name.slice(0, 64)}\` is no name of a header`);
+    }
     if (reserved.test(name)) {
       headers?.report(
         "error",
