@@ -1,11 +1,20 @@
 import { createHash } from "node:crypto";
-import { createServer, request as httpRequest, type IncomingHttpHeaders } from "node:http";
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { request } from "undici";
 import { chat, post } from "./harness/client.ts";
-import { type ForeignGateway, startForeignGateway } from "./harness/foreign-gateway.ts";
+import {
+  type BodyMode,
+  type ForeignGateway,
+  startForeignGateway,
+} from "./harness/foreign-gateway.ts";
 import { freePorts } from "./harness/ports.ts";
 import { until } from "./harness/until.ts";
 
@@ -23,6 +32,9 @@ interface Endpoint {
   readonly address: string;
   close(): Promise<void>;
 }
+
+/** Answers that a test ends. */
+const held: ServerResponse[] = [];
 
 /** Answers with what it got, in many pieces where asked, with trailers where asked. */
 async function startEndpoint(): Promise<Endpoint> {
@@ -46,6 +58,11 @@ async function startEndpoint(): Promise<Endpoint> {
       const wants = incoming.headers["x-want"];
       if (wants === "trailers") response.setHeader("trailer", "x-done");
       response.writeHead(200, { "content-type": "application/json" });
+      if (wants === "patience") {
+        held.push(response);
+        response.write(" ");
+        return;
+      }
       if (wants === "much") response.write(" ".repeat(1_000_000));
       response.write(JSON.stringify(echo));
       if (wants === "trailers") response.addTrailers({ "x-done": "yes" });
@@ -139,6 +156,8 @@ describe("a gateway that another controller has configured", () => {
         { name: "partial", cluster: "header", bodyMode: "BUFFERED_PARTIAL" },
         { name: "streamed", cluster: "header", bodyMode: "STREAMED" },
         { name: "headers", cluster: "header", bodyMode: "NONE" },
+        { name: "duplex-none", cluster: "header", responseMode: "NONE" },
+        { name: "buffered-none", cluster: "header", bodyMode: "BUFFERED", responseMode: "NONE" },
         {
           name: "copies",
           cluster: "metadata",
@@ -148,7 +167,7 @@ describe("a gateway that another controller has configured", () => {
         },
       ],
     });
-  });
+  }, 60_000);
   afterAll(async () => {
     await gateway?.stop();
     await Promise.all(endpoints.map(({ close }) => close()));
@@ -189,6 +208,27 @@ describe("a gateway that another controller has configured", () => {
       expect(
         await gateway.stat(new RegExp(`ext_proc.${listener}.*(failed|spurious|timeouts)`)),
       ).toBe(0);
+    },
+  );
+
+  test.each(["by-header", "streamed", "headers", "duplex-none", "buffered-none"])(
+    "%s: a request is in flight until its answer has ended",
+    async (listener) => {
+      const { body } = await request(`${gateway.origin(listener)}/v1/chat/completions`, {
+        method: "POST",
+        headers: { "content-type": "application/json", "x-want": "patience" },
+        body: chat(),
+      });
+      const pieces = body[Symbol.asyncIterator]();
+      await pieces.next();
+      const [answer] = held.splice(0);
+      // What the gateway has to say of the answer's headers it has said before a second piece comes.
+      answer?.write(" ");
+      await pieces.next();
+      expect(await inFlight()).toBe(1);
+      answer?.end();
+      await pieces.next();
+      await until("nothing is in flight", async () => (await inFlight()) === 0);
     },
   );
 
@@ -254,6 +294,43 @@ describe("a gateway that another controller has configured", () => {
     expect(status).toBe(200);
   });
 
+  test("where the mode may be overridden, bodies come whole, and answers pass by", async () => {
+    const modes = ["FULL_DUPLEX_STREAMED", "BUFFERED", "BUFFERED_PARTIAL", "STREAMED", "NONE"];
+    const obliging = await startForeignGateway({
+      pools: poolOf("llama", addresses()),
+      serveFlags: ["--mode-override"],
+      listeners: (modes as BodyMode[]).map((bodyMode) => ({
+        name: bodyMode,
+        cluster: "header",
+        bodyMode,
+        filter: { allow_mode_override: true },
+      })),
+    });
+    try {
+      for (const mode of modes) {
+        const origin = obliging.origin(mode);
+        for (const promptBytes of [10, 200_000]) {
+          const body = chat({ promptBytes });
+          const { status, text } = await post(origin, body, { headers: { "x-want": "much" } });
+          expect(status).toBe(200);
+          expect(echoed(text)).toMatchObject({ bytes: body.length, sha: sha(body) });
+        }
+        expect((await post(origin, '{"model":')).status).toBe(400);
+        const models = await request(`${origin}/v1/models`);
+        expect(models.statusCode).toBe(200);
+        await models.body.dump();
+        const counted = (stat: string) => obliging.stat(new RegExp(`ext_proc.${mode}.${stat}`));
+        expect(await counted(".*(failed|spurious|timeouts)")).toBe(0);
+        // Envoy overrides no full duplex.
+        if (mode === "FULL_DUPLEX_STREAMED") continue;
+        // Ten in all, three for each request that is served: two million bytes of answers would be many more.
+        expect(await counted("stream_msgs_sent")).toBeLessThanOrEqual(10);
+      }
+    } finally {
+      await obliging.stop();
+    }
+  }, 60_000);
+
   test("a gateway that walks on tells which endpoint has served", async () => {
     const [alive = ""] = addresses();
     const walking = await startForeignGateway({
@@ -273,5 +350,5 @@ describe("a gateway that another controller has configured", () => {
     } finally {
       await walking.stop();
     }
-  });
+  }, 60_000);
 });

@@ -12,7 +12,12 @@ const envoyBinary =
   fileURLToPath(new URL("../../.cache/envoy/1.40.0/envoy", import.meta.url));
 
 type Json = { readonly [key: string]: unknown };
-type BodyMode = "NONE" | "STREAMED" | "BUFFERED" | "BUFFERED_PARTIAL" | "FULL_DUPLEX_STREAMED";
+export type BodyMode =
+  | "NONE"
+  | "STREAMED"
+  | "BUFFERED"
+  | "BUFFERED_PARTIAL"
+  | "FULL_DUPLEX_STREAMED";
 
 /** One listener, as a gateway's controller configures it. */
 export interface ForeignListener {
@@ -210,6 +215,7 @@ function extProc({
       request_body_mode: bodyMode,
       response_body_mode: responseMode,
       request_trailer_mode: "SEND",
+      // Without it Envoy ends the stream with the answer's headers, and so the request's time in flight.
       response_trailer_mode: "SEND",
     },
     message_timeout: "5s",

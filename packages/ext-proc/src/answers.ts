@@ -4,6 +4,7 @@ import type { MessagePart } from "./codec/request-message.ts";
 import type { Decision, HeaderEntry, JsonObject } from "./exchange.ts";
 import { HeaderValueOption_HeaderAppendAction } from "./gen/envoy/config/core/v3/base_pb.ts";
 import { ProcessingResponseSchema } from "./gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
+import type { ModeOverride } from "./mode-override.ts";
 
 /** An encoded ProcessingResponse: whole, or as a head and the body behind it, which is then never copied. */
 export type Answer = Uint8Array | SplitAnswer;
@@ -25,9 +26,14 @@ export function answerBytes(answer: Answer): Uint8Array {
   return answer instanceof Uint8Array ? answer : Buffer.concat([answer.head, answer.body]);
 }
 
-function encode(response: Response, dynamicMetadata?: JsonObject): Uint8Array {
+function encode(
+  response: Response,
+  dynamicMetadata?: JsonObject,
+  modeOverride?: ModeOverride,
+): Uint8Array {
   const message = create(ProcessingResponseSchema, {
     response,
+    ...(modeOverride === undefined ? {} : { modeOverride }),
     ...(dynamicMetadata === undefined ? {} : { dynamicMetadata: mutable(dynamicMetadata) }),
   });
   return toBinary(ProcessingResponseSchema, message);
@@ -66,6 +72,11 @@ export function goOn(phase: Phase): Answer {
   return goOnAnswers[phase];
 }
 
+/** The same for the request's headers, with how the rest is to come. */
+export function goOnWith(modeOverride: ModeOverride): Answer {
+  return encode({ case: "requestHeaders", value: { response: {} } }, undefined, modeOverride);
+}
+
 type Route = Extract<Decision, { kind: "route" }>;
 type Reply = Extract<Decision, { kind: "reply" }>;
 
@@ -76,9 +87,13 @@ const headerAnswers = new Map<string, Answer>();
 const maxHeaderAnswers = 8_192;
 
 /** The decision as the answer to the message of `phase`. In the body phase a replaced body goes with it. */
-export function routeAnswer(phase: RequestPhase, route: Route): Answer {
-  const key = answerKey(phase, route);
-  if (key === undefined) return encodeRoute(phase, route);
+export function routeAnswer(
+  phase: RequestPhase,
+  route: Route,
+  modeOverride?: ModeOverride,
+): Answer {
+  const key = modeOverride === undefined ? answerKey(phase, route) : undefined;
+  if (key === undefined) return encodeRoute(phase, route, modeOverride);
   let answer = headerAnswers.get(key);
   if (answer === undefined) {
     answer = encodeRoute(phase, route);
@@ -110,7 +125,7 @@ function answerKey(phase: RequestPhase, route: Route): string | undefined {
   return key;
 }
 
-function encodeRoute(phase: RequestPhase, route: Route): Answer {
+function encodeRoute(phase: RequestPhase, route: Route, modeOverride?: ModeOverride): Answer {
   const response = {
     headerMutation: {
       setHeaders: route.setHeaders.map(overwrite),
@@ -121,7 +136,7 @@ function encodeRoute(phase: RequestPhase, route: Route): Answer {
       ? { bodyMutation: { mutation: { case: "body" as const, value: route.body } } }
       : {}),
   };
-  return encode({ case: phase, value: { response } }, route.dynamicMetadata);
+  return encode({ case: phase, value: { response } }, route.dynamicMetadata, modeOverride);
 }
 
 /** Answers the client at once. */

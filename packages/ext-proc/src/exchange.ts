@@ -38,6 +38,8 @@ export interface Processor {
 export interface PickExchange {
   /** How bodies come in both directions where the gateway does not say; `UNKNOWN` when absent. */
   readonly unsaidMode?: BodyMode;
+  /** The gateway lets its mode be overridden: the body is asked for whole, and of the answer the headers alone. */
+  readonly mayOverrideMode?: boolean;
   /** The headers are here, the body is not. Returns a decision that needs no body, or undefined. */
   onHeaders?(headers: Headers, info: HeadersInfo): Decision | undefined;
   /**

@@ -1,4 +1,12 @@
-import { type Answer, bodyAnswers, goOn, replyAnswer, routeAnswer, waitLonger } from "./answers.ts";
+import {
+  type Answer,
+  bodyAnswers,
+  goOn,
+  goOnWith,
+  replyAnswer,
+  routeAnswer,
+  waitLonger,
+} from "./answers.ts";
 import type { RequestMessage } from "./codec/request-message.ts";
 import type {
   BodyMode,
@@ -9,6 +17,7 @@ import type {
   PickExchange,
 } from "./exchange.ts";
 import { ProcessingMode_BodySendMode as BodySendMode } from "./gen/envoy/extensions/filters/http/ext_proc/v3/processing_mode_pb.ts";
+import { type ModeOverride, overrideOf } from "./mode-override.ts";
 import { ProtocolError } from "./protocol-error.ts";
 
 export interface PickStreamOptions {
@@ -53,6 +62,7 @@ class Picking implements PickStream {
   #chunks: Uint8Array[] = [];
   #bodyBytes = 0;
   #isBodyOver = false;
+  #override: ModeOverride | undefined = undefined;
 
   constructor(exchange: PickExchange, options: PickStreamOptions, send: Send) {
     this.#exchange = exchange;
@@ -102,6 +112,7 @@ class Picking implements PickStream {
     this.#hasHeaders = true;
     if (this.#mode === "UNKNOWN") this.#assumeMode(this.#exchange.unsaidMode);
     this.#headers = headers;
+    if (this.#exchange.mayOverrideMode === true) this.#overrideMode(endOfStream);
     const mode = this.#mode;
     const early = this.#exchange.onHeaders?.(headers, new MessageInfo(message, mode));
     if (early !== undefined) return [this.#decided("requestHeaders", early)];
@@ -111,7 +122,18 @@ class Picking implements PickStream {
         this.#decided("requestHeaders", made),
       ]);
     }
-    return mode === "FULL_DUPLEX_STREAMED" ? none : [goOn("requestHeaders")];
+    if (mode === "FULL_DUPLEX_STREAMED") return none;
+    const override = this.#override;
+    return [override === undefined ? goOn("requestHeaders") : goOnWith(override)];
+  }
+
+  /** From the answer to the headers on it holds. */
+  #overrideMode(hasNoBody: boolean): void {
+    this.#override = overrideOf(this.#mode);
+    const isUnseen = this.#mode === "NONE" || this.#mode === "STREAMED";
+    if (this.#override === undefined) return;
+    this.#responseMode = BodySendMode.NONE;
+    if (isUnseen && !hasNoBody) this.#mode = "BUFFERED";
   }
 
   #assumeMode(mode: BodyMode = "UNKNOWN"): void {
@@ -143,7 +165,8 @@ class Picking implements PickStream {
     // What the decision holds has its answer; only its kind is looked at again.
     this.#decision = made.kind === "reply" ? made : taken;
     this.#headers = undefined;
-    return made.kind === "reply" ? replyAnswer(made) : routeAnswer(phase, made);
+    if (made.kind === "reply") return replyAnswer(made);
+    return routeAnswer(phase, made, phase === "requestHeaders" ? this.#override : undefined);
   }
 
   #requestBody({ body, endOfStream }: RequestMessage): readonly Answer[] {

@@ -290,6 +290,44 @@ describe("a stream that waits for answers", () => {
     ]);
   });
 
+  test.each([
+    { mode: "STREAMED", asks: 2, answers: ["requestHeaders", `requestBody ${picked}`] },
+    { mode: "NONE", asks: 2, answers: ["requestHeaders", `requestBody ${picked}`] },
+    { mode: "BUFFERED", asks: 2, answers: ["requestHeaders", `requestBody ${picked}`] },
+    { mode: "BUFFERED_PARTIAL", asks: 3, answers: ["requestHeaders", `requestBody ${picked}`] },
+    {
+      mode: "FULL_DUPLEX_STREAMED",
+      asks: undefined,
+      answers: [`requestHeaders ${picked}`, 'requestBody "ab" end'],
+    },
+  ] as const)(
+    "$mode: where the mode may be overridden, the body is asked for whole, and no answer's",
+    ({ mode, asks, answers }) => {
+      const messages = [headers, body("ab")];
+      expect(play(mode, messages, { mayOverrideMode: true })).toEqual({
+        answers,
+        seen: [["ab", true]],
+      });
+      const stream = createPickStream(
+        { mayOverrideMode: true, decide: () => route },
+        { maxBodyBytes: 1_000, tooLarge: () => reply },
+        () => {},
+      );
+      const protocolConfig = { requestBodyMode: modes[mode] };
+      const [first = new Uint8Array()] = stream.receive(
+        message({ request: noBody, protocolConfig }),
+      );
+      const { modeOverride } = fromBinary(ProcessingResponseSchema, answerBytes(first));
+      expect(modeOverride?.requestBodyMode).toBe(asks);
+      if (asks === undefined) return;
+      expect(modeOverride).toMatchObject({
+        responseHeaderMode: 1,
+        responseBodyMode: 0,
+        responseTrailerMode: 1,
+      });
+    },
+  );
+
   test("a decision at the headers needs no body", () => {
     const { answers, seen } = play("BUFFERED", [headers, body("a")], { onHeaders: () => route });
     expect(answers).toEqual([`requestHeaders ${picked}`, "requestBody"]);

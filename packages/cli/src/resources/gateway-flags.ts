@@ -12,6 +12,7 @@ export interface GatewayFlags {
   readonly destinationNamespace?: string;
   readonly subsetNamespace?: string;
   readonly bodyMode?: keyof typeof bodyModes;
+  readonly modeOverride?: boolean;
 }
 
 /** Of gateways that do not tell theirs. */
@@ -47,6 +48,10 @@ export function withGatewayFlags(command: Command): Command {
         "--body-mode <mode>",
         "how such a gateway sends bodies that does not tell (default: duplex)",
       ).choices(Object.keys(bodyModes)),
+    )
+    .option(
+      "--mode-override",
+      "their filter has allow_mode_override: ask for whole bodies, and for no more of answers than the headers",
     );
 }
 
@@ -57,6 +62,7 @@ export function gatewayOptions(
 ): { readonly gateway: GatewayOptions; readonly fallbacks?: number } {
   const { pool, fallbacks, destinationHeader, destinationNamespace, subsetNamespace, bodyMode } =
     flags;
+  const { modeOverride } = flags;
   if (fallbacks !== undefined && !Number.isInteger(fallbacks)) {
     throw new UsageError(`--fallbacks takes a whole number, not "${fallbacks}"`);
   }
@@ -71,6 +77,7 @@ export function gatewayOptions(
       ...(destinationHeader === undefined ? {} : { destination: destinationHeader }),
       ...(destinationNamespace === undefined ? {} : { namespace: destinationNamespace }),
       ...(subsetNamespace === undefined ? {} : { subsetNamespace }),
+      ...(modeOverride === undefined ? {} : { mayOverrideMode: modeOverride }),
       ...(bodyMode === undefined ? {} : { unsaidMode: bodyModes[bodyMode] }),
     },
     ...(fallbacks === undefined ? {} : { fallbacks }),

@@ -15,6 +15,8 @@ export interface GatewayOptions {
   readonly subsetNamespace?: string;
   /** How bodies come from a gateway that does not say; as the protocol demands, in full duplex, when absent. */
   readonly unsaidMode?: "FULL_DUPLEX_STREAMED" | "BUFFERED";
+  /** Its filter has `allow_mode_override`. */
+  readonly mayOverrideMode?: boolean;
 }
 
 /** The same, filled in. */
@@ -26,6 +28,7 @@ export interface GatewayProtocol {
   readonly subsetKey: string;
   readonly servedKey: string;
   readonly unsaidMode: BodyMode;
+  readonly mayOverrideMode: boolean;
 }
 
 /** @param pools names of those that Umbra picks in */
@@ -40,6 +43,7 @@ export function gatewayProtocol(options: GatewayOptions, pools: Iterable<string>
     subsetKey: `${destination}-subset`,
     servedKey: `${destination}-served`,
     unsaidMode: options.unsaidMode ?? "FULL_DUPLEX_STREAMED",
+    mayOverrideMode: options.mayOverrideMode ?? false,
   };
 }
 
@@ -50,6 +54,7 @@ export interface GatewayStream {
   readonly mirrors: string;
   /** How bodies come where the gateway does not say. */
   readonly unsaidMode: BodyMode;
+  readonly mayOverrideMode: boolean;
   /** Endpoints that the gateway allows; undefined: all of the pool. */
   subset(info: HeadersInfo): readonly string[] | undefined;
   /** The endpoint that has answered, where the gateway tells. */
@@ -79,6 +84,7 @@ export function gatewayStream({ metadata }: StreamInfo, protocol: GatewayProtoco
 
 class OwnStream implements GatewayStream {
   readonly unsaidMode = "UNKNOWN";
+  readonly mayOverrideMode = false;
   readonly lane: Lane;
   readonly pool: string;
   readonly mirrors: string;
@@ -107,11 +113,13 @@ class ForeignStream implements GatewayStream {
   readonly pool: string;
   readonly mirrors = "";
   readonly unsaidMode: BodyMode;
+  readonly mayOverrideMode: boolean;
   readonly #protocol: GatewayProtocol;
 
   constructor(pool: string, protocol: GatewayProtocol) {
     this.pool = pool;
     this.unsaidMode = protocol.unsaidMode;
+    this.mayOverrideMode = protocol.mayOverrideMode;
     this.#protocol = protocol;
   }
 

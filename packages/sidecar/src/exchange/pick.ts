@@ -277,6 +277,7 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
 
   return {
     unsaidMode: gateway.unsaidMode,
+    mayOverrideMode: gateway.mayOverrideMode,
 
     onHeaders(headers, info) {
       account.arrived(headers);
