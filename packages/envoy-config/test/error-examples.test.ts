@@ -1,0 +1,95 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "@jest/globals";
+import { diagnosticCodes, formatDiagnostic, readTopology } from "@umbra/envoy-config";
+
+const path = new URL("../../../docs/errors.md", import.meta.url);
+let page = readFileSync(path, "utf8");
+
+/** From its heading to the next. */
+function sectionOf(text: string, code: string): string {
+  const found = new RegExp(`\n### ${code}\n(.*?)(?=\n##? |\n### |$(?![\\s\\S]))`, "s").exec(text);
+  return found?.[1] ?? "";
+}
+
+/** Of a section: the resources that get the code, what check says of them, and what mends them. */
+function exampleOf(section: string) {
+  const block = (language: string) =>
+    new RegExp("```" + language + "\\n(.*?)```", "s").exec(section)?.[1];
+  return { input: block("yaml"), output: block("console"), diff: block("diff") };
+}
+
+/** What `umbra check -f example.yaml` says of the code. */
+function said(input: string, code: string): string {
+  const { diagnostics } = readTopology([{ name: "example.yaml", text: input }]);
+  return diagnostics
+    .filter((each) => each.code === code)
+    .map((each) => `${formatDiagnostic(each)}\n`)
+    .join("");
+}
+
+/** Lines that begin with `-` go, with `+` come, with a space stay; those that go or stay are one piece of the input. */
+function patched(input: string, diff: string): string {
+  const changes = diff.trimEnd().split("\n");
+  const before = changes.filter((line) => !line.startsWith("+")).map((line) => line.slice(1));
+  const after = changes.filter((line) => !line.startsWith("-")).map((line) => line.slice(1));
+  const piece = `${before.join("\n")}\n`;
+  if (!input.includes(piece)) throw new Error(`the example has no piece\n${piece}`);
+  return input.replace(piece, () => after.map((line) => `${line}\n`).join(""));
+}
+
+if (process.env.UPDATE_GOLDEN === "1") {
+  let text = page;
+  for (const code of Object.keys(diagnosticCodes)) {
+    const section = sectionOf(text, code);
+    const { input, output } = exampleOf(section);
+    if (input === undefined) continue;
+    const block = `\`\`\`console\n${said(input, code)}\`\`\`\n`;
+    const written =
+      output === undefined
+        ? section.replace(/(```yaml\n.*?```\n)/s, (yaml) => `${yaml}\n${block}`)
+        : section.replace(/```console\n.*?```\n/s, () => block);
+    text = text.replace(section, () => written);
+  }
+  writeFileSync(path, text);
+  page = text;
+}
+
+describe.each(Object.entries(diagnosticCodes))("the section of %s", (code, about) => {
+  const section = sectionOf(page, code);
+  const { input, output, diff } = exampleOf(section);
+
+  test("says what it means and how to mend it", () => {
+    expect(section.toLowerCase()).toContain(`**${about.meaning.toLowerCase()}**`);
+    expect(section).toContain(`To mend: ${about.remedy}.`);
+  });
+
+  if (input !== undefined) {
+    test("has an example, and what check says of it", () => {
+      expect(said(input, code)).not.toBe("");
+      expect(output).toBe(said(input, code));
+    });
+  }
+
+  if (input !== undefined && diff !== undefined) {
+    test("has a change after which check says it no more", () => {
+      expect(said(patched(input, diff), code)).toBe("");
+    });
+  }
+});
+
+/** Of flags, of Envoy, of more findings than a page holds, and of Secrets. */
+const elsewhere = ["UMB0109", "UMB0207", "UMB0228", "UMB0312", "UMB0313"];
+
+/** A kind that is left out is no mistake. */
+const nothingToMend = ["UMB0107"];
+
+test("every code of resources has an example, and every example what mends it", () => {
+  const examples = Object.keys(diagnosticCodes).map((code) => ({
+    code,
+    ...exampleOf(sectionOf(page, code)),
+  }));
+  const without = examples.filter(({ input }) => input === undefined).map(({ code }) => code);
+  expect(without.filter((code) => code < "UMB0400")).toEqual(elsewhere);
+  const unmended = examples.filter(({ input, diff }) => input !== undefined && diff === undefined);
+  expect(unmended.map(({ code }) => code)).toEqual(nothingToMend);
+});
