@@ -3,6 +3,7 @@ import type { ResourceName } from "../diagnostic.ts";
 import { readHostname } from "./hostname.ts";
 import { readLabelSelector } from "./label-selector.ts";
 import { resourceName } from "./names.ts";
+import { nearest } from "./nearest.ts";
 import type { Reader } from "./reader.ts";
 import type { Gateway, GatewayListener, ListenerTls, Meta, RouteNamespaces } from "./resources.ts";
 
@@ -55,7 +56,9 @@ function readListener(listener: Reader, owner: ResourceName): GatewayListener | 
   }
   if (protocol === "HTTPS") return { ...read, tls: readTls(listener, tls) };
   const message = `a listener of protocol ${protocol.slice(0, 32)} is not supported: it is left out`;
+  const near = nearest(protocol, ["HTTP", "HTTPS"]);
   listener.report("warning", "UMB0208", message, "protocol", {
+    ...(near === undefined || protocol === "TLS" ? {} : { remedy: `did you mean ${near}?` }),
     condition: listenerNotAccepted(owner, name, "UnsupportedProtocol"),
   });
   return undefined;

@@ -19,6 +19,7 @@ import {
 } from "./inference.ts";
 import { createBudget, inspectDocument } from "./inspect.ts";
 import { namespaceOf, resourceName } from "./names.ts";
+import { nearest } from "./nearest.ts";
 import { isPickerConfig, readPickerConfigResource } from "./picker-config.ts";
 import { Reader, type Report, type Source } from "./reader.ts";
 import { createReport, type ReportSink } from "./report.ts";
@@ -134,11 +135,13 @@ function readDocument(source: Source, contents: Node, into: Resources, seen: Set
     if (lost !== undefined) {
       root.report("warning", "UMB0208", `${kind} is not supported: ${lost}`, "kind");
     } else if (!quietKinds.has(kind)) {
+      const meant = meantKind(group, kind);
       root.report(
-        "info",
+        meant === undefined ? "info" : "warning",
         "UMB0107",
         `${kind.slice(0, 64)} of ${apiVersion.slice(0, 64)} is left out: Umbra does not read it`,
         "kind",
+        meant === undefined ? {} : { remedy: meant },
       );
     }
     return;
@@ -160,6 +163,20 @@ function readDocument(source: Source, contents: Node, into: Resources, seen: Set
 }
 
 const withoutSpec: ReadonlySet<string> = new Set(["EndpointSlice", "Namespace", "Secret"]);
+
+/** A slip in the kind, or the group left out. */
+function meantKind(group: string, kind: string): string | undefined {
+  const known = [...readers.keys()].map((key) => key.split("/", 2) as [string, string]);
+  const near = nearest(
+    kind,
+    known.flatMap(([of, name]) => (of === group ? name : [])),
+  );
+  if (near !== undefined) return `did you mean \`${near}\`?`;
+  const [other] = group === "" ? (known.find(([, name]) => name === kind) ?? []) : [];
+  return other === undefined
+    ? undefined
+    : `${kind} is of the group ${other}: begin apiVersion with it`;
+}
 
 /** Kinds that stand in the same files and say nothing about routing. */
 const quietKinds: ReadonlySet<string> = new Set(["ConfigMap", "ServiceAccount", "GatewayClass"]);
@@ -245,6 +262,7 @@ function readMeta(root: Reader): Meta | undefined {
   }
   const name = resourceName(metadata, "name");
   const namespace = namespaceOf(metadata);
+  warnUnknownAnnotations(metadata);
   if (name === undefined || namespace === undefined) return undefined;
   return {
     name,
@@ -256,4 +274,20 @@ function readMeta(root: Reader): Meta | undefined {
     annotationPlace: (annotation) =>
       metadata.placeIn("annotations", annotation) ?? root.place("kind"),
   };
+}
+
+/** Annotations of ours; others belong to others. */
+const ownAnnotations = ["endpoints", "picker", "pick-mode", "model", "model-header", "sticky"].map(
+  (name) => `umbra.dev/${name}`,
+);
+
+function warnUnknownAnnotations(metadata: Reader): void {
+  const annotations = metadata.map("annotations");
+  for (const name of annotations?.keys() ?? []) {
+    if (!name.startsWith("umbra.dev/") || ownAnnotations.includes(name)) continue;
+    const near = nearest(name, ownAnnotations);
+    const remedy = near === undefined ? "remove it" : `did you mean \`${near}\`?`;
+    const message = `the annotation \`${name.slice(0, 64)}\` is not known`;
+    annotations?.report("warning", "UMB0105", message, name, { remedy });
+  }
 }

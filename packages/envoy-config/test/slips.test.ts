@@ -1,0 +1,66 @@
+import { expect, test } from "@jest/globals";
+import { readTopology } from "@umbra/envoy-config";
+
+const gateway = `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gateway}
+spec:
+  listeners: [{name: http, port: 8080, protocol: HTTP}]
+`;
+
+test.each([
+  [
+    "a kind",
+    gateway.replace("Gateway", "Gatway"),
+    "2:7 warning UMB0107",
+    "did you mean `Gateway`?",
+  ],
+  [
+    "a group",
+    gateway.replace("gateway.networking.k8s.io/v1", "v1"),
+    "2:7 warning UMB0107",
+    "Gateway is of the group gateway.networking.k8s.io: begin apiVersion with it",
+  ],
+  [
+    "another's kind",
+    gateway.replace("gateway.networking.k8s.io/v1", "networking.istio.io/v1"),
+    "2:7 info UMB0107",
+    "nothing needs to be done: Umbra has no use for it",
+  ],
+  [
+    "an annotation",
+    gateway.replace("{name: gateway}", "{name: gateway, annotations: {umbra.dev/endpoint: x}}"),
+    "3:61 warning UMB0105",
+    "did you mean `umbra.dev/endpoints`?",
+  ],
+  ["a protocol", gateway.replace("HTTP}", "http}"), "5:50 warning UMB0208", "did you mean HTTP?"],
+  [
+    "a listener's field",
+    gateway.replace("protocol", "protocl"),
+    "5:40 warning UMB0105",
+    "did you mean `protocol`?",
+  ],
+  [
+    "a field's kind",
+    gateway.replace("{name: gateway}", "gateway"),
+    "3:11 error UMB0104",
+    "write what the message asks for",
+  ],
+])("a slip in %s is told with what was perhaps meant", (_name, text, place, remedy) => {
+  const { diagnostics } = readTopology([{ name: "a", text }]);
+  const told = diagnostics.map((each) => [
+    `${each.line}:${each.column} ${each.severity} ${each.code}`,
+    each.remedy,
+  ]);
+  expect(told).toContainEqual([place, remedy]);
+});
+
+test("annotations of others say nothing", () => {
+  const text = gateway.replace(
+    "{name: gateway}",
+    "{name: gateway, annotations: {a.example/endpoint: x, umbra: y}}",
+  );
+  expect(readTopology([{ name: "a", text }]).diagnostics.map(({ code }) => code)).toEqual([
+    "UMB0308",
+  ]);
+});
