@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { parseEndpointList } from "../endpoint-list.ts";
+import { nearest } from "../resources/nearest.ts";
 import type { Report } from "../resources/reader.ts";
 import type {
   BackendRef,
@@ -203,17 +204,16 @@ export function createPoolResolver({
       if (ref.kind === "InferencePool") {
         const pool = pools.get(`${namespace}/${ref.name}`);
         return pool === undefined
-          ? unresolved("BackendNotFound", `${shown} is not in the resources`)
+          ? notFound(shown, namespace, ref.name, pools.keys())
           : inferencePool(pool);
       }
       if (ref.kind !== "Service" || ref.group !== "")
         return unresolved(
           "InvalidKind",
-          `a backend of kind ${ref.kind.slice(0, 64)} is not supported`,
+          `a backend of kind ${ref.kind.slice(0, 64)} is not supported${perhaps(nearest(ref.kind, ["InferencePool", "Service"]))}`,
         );
       const service = services.get(`${namespace}/${ref.name}`);
-      if (service === undefined)
-        return unresolved("BackendNotFound", `${shown} is not in the resources`);
+      if (service === undefined) return notFound(shown, namespace, ref.name, services.keys());
       return servicePool(service, ref.port ?? 0);
     },
     all() {
@@ -221,6 +221,27 @@ export function createPoolResolver({
       return [...made.values()].toSorted((a, b) => compare(a.name, b.name));
     },
   };
+}
+
+/** As many names are compared, in the order of the files. */
+const maxCompared = 200;
+
+function notFound(
+  shown: string,
+  namespace: string,
+  name: string,
+  there: Iterable<string>,
+): Unresolved {
+  const own = [...there]
+    .filter((each) => each.startsWith(`${namespace}/`))
+    .slice(0, maxCompared)
+    .map((each) => each.slice(namespace.length + 1));
+  const message = `${shown} is not in the resources${perhaps(nearest(name, own))}`;
+  return unresolved("BackendNotFound", message);
+}
+
+function perhaps(meant: string | undefined): string {
+  return meant === undefined ? "" : `: did you mean ${meant}?`;
 }
 
 function unresolved(reason: Unresolved["reason"], message: string): Unresolved {
