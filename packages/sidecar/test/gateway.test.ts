@@ -141,6 +141,16 @@ describe("a gateway that Umbra has not rendered", () => {
     expect((await askEmpty(models)).reply?.status).toBe(503);
   });
 
+  test.each([
+    { id: "a-1:b.c", told: "a-1:b.c" },
+    { id: "a b", told: undefined },
+    { id: "x".repeat(200), told: undefined },
+  ])("a refusal names the request: $id", async ({ id, told }) => {
+    const ask = await start(topologyOf({}));
+    const { reply } = await ask({ headers: { ...chat.headers, "x-request-id": id }, body: "{" });
+    expect(reply?.headers["x-request-id"]).toBe(told);
+  });
+
   test("needs to know its pool where there are several", async () => {
     const several = topologyOf({ name: "a", endpoints: "127.0.0.1:1" }, { name: "b" });
     const ask = await start(several);

@@ -95,7 +95,10 @@ export function pickExchange(stream: StreamInfo, options: PickOptions): PickExch
       options.onTwinRefused(requestId, mirrors, poolName);
     }
     const tookMs = options.now() - startedMs;
-    const reply = errorReply(code, message, dropped === undefined ? {} : { dropped });
+    const reply = errorReply(code, message, {
+      requestId,
+      ...(dropped === undefined ? {} : { dropped }),
+    });
     return decided(reply, { ...known, outcome: code, tookMs });
   }
 

@@ -57,7 +57,8 @@ export function waitForTurn(waiting: Waiting): PendingDecision {
       const { code, message, dropped } = refusals[outcome.code];
       waiting.refuse(code, outcome.code, outcome.waitedMs);
       const retryAfterSeconds = Math.ceil(outcome.retryAfterMs / 1_000);
-      return errorReply(code, message, { retryAfterSeconds, dropped });
+      const requestId = headers.get("x-request-id");
+      return errorReply(code, message, { retryAfterSeconds, dropped, requestId });
     }),
   };
 }

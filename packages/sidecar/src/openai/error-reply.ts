@@ -64,7 +64,11 @@ export interface ErrorReplyOptions {
   readonly retryAfterSeconds?: number;
   /** Why a request was dropped that another time would be served, in the words of the endpoint picker protocol. */
   readonly dropped?: DroppedReason;
+  /** Of the request, so that client and log can be brought together; one that is no plain name is left out. */
+  readonly requestId?: string | undefined;
 }
+
+const plainId = /^[\w.:-]{1,128}$/;
 
 /** The reply to a refused request, in the shape of OpenAI's errors. */
 export function errorReply(
@@ -73,10 +77,13 @@ export function errorReply(
   options: ErrorReplyOptions = {},
 ): Extract<Decision, { kind: "reply" }> {
   const { status, type, param } = kinds[code];
-  const { retryAfterSeconds = kinds[code].retryAfterSeconds, dropped } = options;
+  const { retryAfterSeconds = kinds[code].retryAfterSeconds, dropped, requestId } = options;
   const headers = [{ name: "content-type", value: "application/json" }];
   if (retryAfterSeconds !== undefined) {
     headers.push({ name: "retry-after", value: String(retryAfterSeconds) });
+  }
+  if (requestId !== undefined && plainId.test(requestId)) {
+    headers.push({ name: "x-request-id", value: requestId });
   }
   if (dropped !== undefined) headers.push({ name: droppedReasonHeader, value: dropped });
   const body = JSON.stringify({ error: { message, type, param: param ?? null, code } });
