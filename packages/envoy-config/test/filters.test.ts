@@ -202,3 +202,21 @@ describe("a backend's own header modifier comes behind the rule's", () => {
     expect(changed({ "x-a": "c" }, clusters[0] ?? {})).toEqual(expected);
   });
 });
+
+test("a backend's own hostname goes before the rule's, which the other backends keep", () => {
+  const hostname = (value: string) => ({ type: "URLRewrite", urlRewrite: { hostname: value } });
+  const { route } = rendered({
+    filters: [hostname("rule.internal")],
+    backendRefs: [
+      { name: "x", port: 80, filters: [hostname("own.internal")] },
+      { name: "x", port: 80 },
+    ],
+  });
+  const { clusters } = route.weighted_clusters as { readonly clusters: readonly object[] };
+  // Envoy takes the route's where both have one.
+  expect(route).not.toHaveProperty("host_rewrite_literal");
+  expect(clusters).toMatchObject([
+    { host_rewrite_literal: "own.internal" },
+    { host_rewrite_literal: "rule.internal" },
+  ]);
+});

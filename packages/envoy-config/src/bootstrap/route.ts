@@ -119,8 +119,8 @@ function action(
   const isPicked = backends.every(
     (each) => each.kind === "invalid" || pools.get(each.pool)?.picker === "umbra",
   );
-  const shared = sharedAction(from, isPicked, options);
   const hasOwnChanges = backends.some((each) => filtersOf(each) !== undefined);
+  const shared = sharedAction(from, isPicked, hasOwnChanges, options);
   if (backends.length === 1 && !hasOwnChanges) {
     return {
       ...routeChanges(from),
@@ -156,13 +156,18 @@ function routeChanges({ requestHeaders, responseHeaders }: Route): EnvoyObject {
  * route's, so that the route would have the last word.
  */
 function backendChanges(from: Route, filters: BackendFilters | undefined): EnvoyObject {
-  if (filters === undefined) return routeChanges(from);
-  const { requestHeaders, responseHeaders, hostname } = filters;
+  if (filters === undefined) return { ...routeChanges(from), ...backendHost(from, filters) };
+  const { requestHeaders, responseHeaders } = filters;
   return {
     ...headerChanges(inTurn(from.requestHeaders, requestHeaders), "request"),
     ...headerChanges(inTurn(from.responseHeaders, responseHeaders), "response"),
-    ...(hostname === undefined ? {} : { host_rewrite_literal: hostname }),
+    ...backendHost(from, filters),
   };
+}
+
+function backendHost(from: Route, filters: BackendFilters | undefined): EnvoyObject {
+  const hostname = filters?.hostname ?? from.rewrite?.hostname;
+  return hostname === undefined ? {} : { host_rewrite_literal: hostname };
 }
 
 function backendCluster(backend: Backend): string {
@@ -190,7 +195,12 @@ function streams(
   );
 }
 
-function sharedAction(from: Route, isPicked: boolean, options: BootstrapOptions): EnvoyObject {
+function sharedAction(
+  from: Route,
+  isPicked: boolean,
+  hasOwnChanges: boolean,
+  options: BootstrapOptions,
+): EnvoyObject {
   const { mirrors } = from;
   const policies = mirrors
     .filter(isRendered)
@@ -200,7 +210,7 @@ function sharedAction(from: Route, isPicked: boolean, options: BootstrapOptions)
     // Between two bytes of an answer: a long prefill sends nothing for minutes.
     idle_timeout: duration(3_600_000),
     retry_policy: retryPolicy(from),
-    ...rewriteAction(from),
+    ...rewriteAction(from, hasOwnChanges),
     ...(policies.length > 0 ? { request_mirror_policies: policies } : {}),
   };
 }
@@ -248,11 +258,12 @@ function rewrittenHeaders(policy: Mirror["policy"]): readonly EnvoyObject[] {
   ];
 }
 
-function rewriteAction({ rewrite, match }: Route): EnvoyObject {
+/** The hostname is left to the backends where one of them has changes of its own: the route's would count last. */
+function rewriteAction({ rewrite, match }: Route, hasOwnChanges: boolean): EnvoyObject {
   if (rewrite === undefined) return {};
   const { hostname, path } = rewrite;
   return {
-    ...(hostname === undefined ? {} : { host_rewrite_literal: hostname }),
+    ...(hostname === undefined || hasOwnChanges ? {} : { host_rewrite_literal: hostname }),
     ...(path === undefined ? {} : pathRewrite(path, match)),
   };
 }
