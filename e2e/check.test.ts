@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -70,4 +71,16 @@ test("Envoy takes what umbra init writes, and check finds nothing in it", async 
     expect(run.output()).toMatch(/no errors found\s*$/);
     expect(run.process.exitCode).toBe(0);
   }
+});
+
+test("a pipe that comes slowly is waited for", () => {
+  const command = `(sleep 0.5; cat) | "${process.execPath}" "${umbra}" check -f -`;
+  const { status, stderr } = spawnSync("sh", ["-c", command], {
+    input: route("/v1"),
+    encoding: "utf8",
+  });
+  expect({ status, stderr }).toEqual({
+    status: 0,
+    stderr: expect.stringContaining("no errors found"),
+  });
 });

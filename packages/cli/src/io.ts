@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
+import { isatty } from "node:tty";
 
 /** Everything of the outside that a command may touch. */
 export interface Io {
@@ -35,7 +36,8 @@ export function processIo(): Io {
     env: process.env,
     isTerminal,
     hasColour: isTerminal && (process.env.NO_COLOR ?? "") === "",
-    ...(isTerminal && process.stdin.isTTY === true
+    // Only then: looking at `process.stdin` makes a pipe one that does not wait, and `readStdin` fails on it.
+    ...(isTerminal && isatty(0)
       ? { terminal: { input: process.stdin, output: process.stderr } }
       : {}),
     signal: stopping.signal,
