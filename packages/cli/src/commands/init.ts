@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { UsageError } from "../errors.ts";
-import { type Answer, type Answers, readAnswer } from "../init/answers.ts";
-import { askAnswers, defaults, type Given } from "../init/ask.ts";
+import { type Answer, type Answers, defaults, type Given, readAnswer } from "../init/answers.ts";
+import type { Terminal } from "../init/ask.ts";
 import { starterFiles } from "../init/starter-files.ts";
 import { writeFiles } from "../init/write-files.ts";
 import type { Io } from "../io.ts";
@@ -48,7 +48,7 @@ export function initCommand(io: Io): Command {
       const answers =
         io.terminal === undefined || yes === true
           ? withDefaults(given)
-          : await askAnswers(given, { ...io.terminal, signal: io.signal });
+          : await asked(given, { ...io.terminal, signal: io.signal });
       const files = starterFiles(answers);
       if (dir === "-") {
         io.stdout(files.map(({ text }) => text).join("---\n"));
@@ -58,6 +58,12 @@ export function initCommand(io: Io): Command {
       for (const path of paths) io.stderr(`wrote ${path}\n`);
       io.stderr(nextSteps(dir, answers));
     });
+}
+
+/** Loaded here alone: the library looks at `process.stdin`, and then a slow pipe can't be read any more. */
+async function asked(given: Given, terminal: Terminal): Promise<Answers> {
+  const { askAnswers } = await import("../init/ask.ts");
+  return askAnswers(given, terminal);
 }
 
 /** Wrong flags are told before anything is asked. */

@@ -17,6 +17,11 @@ export interface Answers {
   readonly port: number;
 }
 
+/** Answers that flags have given. */
+export type Given = { readonly [K in keyof Answers]?: string };
+
+export const defaults = { percent: "100", port: "8080" } as const;
+
 /** An answer as it was typed: its value, or what is wrong with it. */
 export type Answer<T> =
   | { readonly ok: true; readonly value: T }

@@ -1,10 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import { isCancel, text } from "@clack/prompts";
 import { CommandError } from "../errors.ts";
-import { type Answer, type Answers, readAnswer } from "./answers.ts";
-
-/** Answers that flags have given. */
-export type Given = { readonly [K in keyof Answers]?: string };
+import { type Answer, type Answers, defaults, type Given, readAnswer } from "./answers.ts";
 
 export interface Terminal {
   readonly input: Readable;
@@ -64,8 +61,6 @@ export async function askAnswers(given: Given, terminal: Terminal): Promise<Answ
   );
   return { primary, shadow, model, shadowModel, percent, hostname, port };
 }
-
-export const defaults = { percent: "100", port: "8080" } as const;
 
 interface Question {
   readonly message: string;
