@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { selfSigned } from "@umbra/sidecar";
+import { request } from "undici";
 import { chat, post } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import {
@@ -123,10 +124,16 @@ describe("between a real Envoy and the sidecar", () => {
         resources: resources(),
         serveFlags: inFolder(serve),
         renderFlags: inFolder(render),
+        isCutOff: true,
       });
       const seen = await post(gateway.origin, chat());
       expect(seen.status).toBe(503);
       expect(seen.text).toContain("picker_unavailable");
+      const { statusCode, body } = await request(`http://${gateway.admin}/readyz`);
+      expect([statusCode, await body.text()]).toEqual([
+        503,
+        expect.stringContaining("that it reaches this sidecar"),
+      ]);
     },
     60_000,
   );

@@ -20,6 +20,8 @@ export interface GatewayOptions {
   readonly isUnixSocket?: boolean;
   /** A port that the resources name themselves: then no listener is moved to a free one. */
   readonly httpPort?: number;
+  /** Envoy can't reach the sidecar: only Envoy is waited for. */
+  readonly isCutOff?: boolean;
   /** Changes the bootstrap: for faults that no resource asks for. */
   readonly edit?: (bootstrap: string) => string;
 }
@@ -46,6 +48,7 @@ export async function startGateway({
   serveFlags = [],
   isUnixSocket = false,
   httpPort,
+  isCutOff = false,
   edit = (bootstrap) => bootstrap,
 }: GatewayOptions): Promise<Gateway> {
   const folder = mkdtempSync(join(tmpdir(), "umbra-e2e-"));
@@ -93,7 +96,11 @@ export async function startGateway({
     if (envoy.process.exitCode !== null) throw new Error(`Envoy ended: ${envoy.output()}`);
     if (sidecar.process.exitCode !== null)
       throw new Error(`the sidecar ended: ${sidecar.output()}`);
-    return (await statusOf(`http://${admin}/readyz`)) === 200;
+    const urls = isCutOff
+      ? [`http://${admin}/healthz`, `http://${envoyAdmin}/ready`]
+      : [`http://${admin}/readyz`];
+    const statuses = await Promise.all(urls.map(statusOf));
+    return statuses.every((status) => status === 200);
   };
   await until("sidecar and Envoy are ready", isReady, 20_000);
 

@@ -145,6 +145,16 @@ describe("umbra", () => {
       words: "none of headers, buffered, duplex",
     },
     {
+      name: "a setting that is none",
+      args: ["render", "--primary", "10.0.0.1:80", "--set", "maxBdy=8Mi"],
+      words: "did you mean maxBody?",
+    },
+    {
+      name: "a setting that is too small",
+      args: ["render", "--primary", "10.0.0.1:80", "--set", "maxBody=8"],
+      words: "must be a size from 1Ki to 1Gi",
+    },
+    {
       name: "a pick mode without resources",
       args: ["render", "--primary", "10.0.0.1:80", "--pick-mode", "primary=duplex"],
       words: "give them with -f",

@@ -132,6 +132,27 @@ const codes = {
     meaning: "no certificate of a listener is for its hostname",
     remedy: "add a certificate for the hostname to `certificateRefs`",
   },
+  UMB0240: {
+    meaning: "two resources set up the one Envoy",
+    remedy: "remove one of them, or move its fields to the other",
+  },
+  UMB0241: {
+    meaning: "an EnvoyProxy that is referred to is not there",
+    remedy: "add it to the files, or remove the parametersRef",
+  },
+  UMB0242: {
+    meaning: "a part of an EnvoyProxy is not honoured",
+    remedy: "do without it as the message says",
+  },
+  UMB0243: {
+    meaning: "the bootstrap of an EnvoyProxy can't be used",
+    remedy: "write what the message asks for",
+  },
+  UMB0244: {
+    meaning: "an EnvoyProxy holds for no Gateway",
+    remedy:
+      "name it in the Gateway's infrastructure.parametersRef or its class's parametersRef, or remove it",
+  },
   UMB0301: {
     meaning: "two routes claim the same requests",
     remedy: "change the match of one, or remove it",

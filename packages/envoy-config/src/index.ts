@@ -13,7 +13,7 @@ export {
   type SidecarTls,
 } from "./bootstrap/options.ts";
 export { type PartName, partNames, renderPart } from "./bootstrap/parts.ts";
-export { renderBootstrap } from "./bootstrap/render.ts";
+export { patchProblems, type RenderFormat, renderBootstrap } from "./bootstrap/render.ts";
 export {
   type CodeMeaning,
   type DiagnosticCode,
@@ -33,6 +33,14 @@ export type {
 export { type DiagnosticTextOptions, formatDiagnostic } from "./diagnostic-text.ts";
 export { type DirectTopologyOptions, directTopology } from "./direct-topology.ts";
 export { type EndpointList, parseEndpointList } from "./endpoint-list.ts";
+export {
+  defaultEnvoySettings,
+  type EnvoySettings,
+  parseSetting,
+  type Setting,
+  settings as envoySettings,
+  settingText,
+} from "./envoy-settings.ts";
 export {
   defaultBudget,
   defaultMirrorPolicy,
@@ -56,7 +64,9 @@ export type { SourceFile } from "./resources/read-resources.ts";
 export type {
   Backend,
   BackendFilters,
+  BootstrapChange,
   CorsPolicy,
+  EnvoyOverrides,
   HeaderEntry,
   HeaderModifier,
   Listener,
@@ -66,6 +76,7 @@ export type {
   ModelRewrite,
   ModelServer,
   Objective,
+  PatchOperation,
   PickMode,
   Pool,
   Retry,

@@ -1,6 +1,9 @@
+import { patchProblems } from "./bootstrap/render.ts";
 import type { Diagnostic } from "./diagnostic.ts";
+import type { EnvoySettings } from "./envoy-settings.ts";
 import { lint } from "./lint/lint.ts";
 import { type Certificate, createCertificateResolver } from "./resolve/certificates.ts";
+import { resolveEnvoy } from "./resolve/envoy.ts";
 import { resolveListeners } from "./resolve/listeners.ts";
 import { type CheckPickerConfig, checkPickerConfigs } from "./resolve/picking.ts";
 import { compare, createPoolResolver } from "./resolve/pools.ts";
@@ -21,6 +24,8 @@ export interface TopologyOptions {
   readonly bindAddress?: string;
   /** False where a gateway of another make is served: pools alone are enough then. True when absent. */
   readonly isGatewayNeeded?: boolean;
+  /** They win over an EnvoySettings of the files. */
+  readonly envoySettings?: Partial<EnvoySettings>;
   /** Knows the scheduler's plugins. Absent: EndpointPickerConfigs are taken unread. */
   readonly checkPickerConfig?: CheckPickerConfig;
 }
@@ -95,12 +100,18 @@ export function readTopology(
     );
   }
   const allPools = pools.all();
+  const envoy = resolveEnvoy(resources, options.envoySettings ?? {}, report);
   const topology: Topology = {
     version: 1,
     listeners: withPickModes(resolved, allPools, poolPlaces(resources), report),
     pools: allPools,
     modelServers: modelServers(resources),
+    ...(envoy.overrides === undefined ? {} : { envoy: envoy.overrides }),
   };
+  for (const { index, message } of patchProblems(topology)) {
+    const place = envoy.operationPlaces[index] ?? start;
+    report("error", "UMB0243", place, `the patch can't be applied: ${message}`);
+  }
   lint(topology, resources, report);
   return { topology, certificates: certificates.all(), diagnostics: diagnostics.toSorted(byPlace) };
 }

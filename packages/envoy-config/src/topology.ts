@@ -1,4 +1,5 @@
-import type { MirrorPolicy } from "./mirror-policy.ts";
+import type { EnvoySettings } from "./envoy-settings.ts";
+import type { JsonValue, MirrorPolicy } from "./mirror-policy.ts";
 
 /**
  * The topology: what the resources mean, as plain data. Reading YAML ends here; rendering, serving and
@@ -13,6 +14,34 @@ export interface Topology {
   readonly pools: readonly Pool[];
   /** Model servers that a Deployment describes, for `umbra simulate` and `umbra demo`. */
   readonly modelServers: readonly ModelServer[];
+  /** What the resources say of Envoy itself; absent: the defaults hold. */
+  readonly envoy?: EnvoyOverrides;
+}
+
+/** What is not as Umbra's defaults have it. */
+export interface EnvoyOverrides {
+  readonly settings?: Partial<EnvoySettings>;
+  /** From an EnvoyProxy's `bootstrap`: what is made of the rendered one. */
+  readonly bootstrap?: BootstrapChange;
+}
+
+export type BootstrapChange =
+  /** Merged into it. */
+  | { readonly kind: "merge"; readonly value: JsonMap }
+  /** Put around its listeners and clusters. */
+  | { readonly kind: "replace"; readonly value: JsonMap }
+  /** Patched, one operation after the other. */
+  | { readonly kind: "patch"; readonly operations: readonly PatchOperation[] };
+
+export type JsonMap = Readonly<Record<string, JsonValue>>;
+
+/** Of JSON Patch (RFC 6902). */
+export interface PatchOperation {
+  readonly op: "add" | "remove" | "replace" | "move" | "copy" | "test";
+  /** A JSON Pointer into the bootstrap. */
+  readonly path: string;
+  readonly from?: string;
+  readonly value?: JsonValue;
 }
 
 /** A port that clients reach. Listeners of several Gateways on one port are merged into one. */

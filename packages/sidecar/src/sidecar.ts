@@ -42,7 +42,7 @@ export interface SidecarOptions {
   readonly log: Logger;
   /** Envoy's admin interface, when readiness includes Envoy. */
   readonly envoyAdmin?: string;
-  /** 32 MiB when absent. Larger bodies are answered 413. */
+  /** What the topology says when absent, else 32 MiB. Larger bodies are answered 413. */
   readonly maxBodyBytes?: number;
   /** Time between two scrapes of an endpoint, in ms; 100 when absent. */
   readonly scrapeIntervalMs?: number;
@@ -98,7 +98,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   if (tracing?.hasSdk === false) {
     log.warn("traces are on, but no OpenTelemetry SDK is loaded: none is kept (docs/traces.md)");
   }
-  const maxBodyBytes = options.maxBodyBytes ?? 32 * 1024 * 1024;
+  const maxBodyBytes =
+    options.maxBodyBytes ?? topology.envoy?.settings?.maxBodyBytes ?? 32 * 1024 * 1024;
   const now = () => performance.now();
   const clock = { now, random: Math.random };
   const pools = createPoolRegistry(topology, {
@@ -248,7 +249,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     const missing: string[] = [];
     if (!scraping.hasTried(awaited)) missing.push("a first scrape of every endpoint");
     if (options.envoyAdmin !== undefined && !(await isEnvoyReady(options.envoyAdmin))) {
-      missing.push(`Envoy (its admin interface at ${options.envoyAdmin})`);
+      missing.push(
+        `Envoy (its admin interface at ${options.envoyAdmin}), and that it reaches this sidecar`,
+      );
     }
     return missing;
   };

@@ -27,6 +27,8 @@ interface RenderFlags extends TopologyFlags, SidecarTlsFlags {
   readonly ofListener?: string;
   readonly tlsDir: string;
   readonly inlineCertificates?: true;
+  readonly statsListener?: string;
+  readonly comments?: true;
 }
 
 /** `umbra render`: the Envoy bootstrap, or a part of it, on stdout, nothing else. */
@@ -74,6 +76,11 @@ export function renderCommand(io: Io): Command {
       "--inline-certificates",
       "write the Secrets of HTTPS listeners into the bootstrap, which then holds private keys",
     )
+    .option(
+      "--stats-listener <host:port>",
+      "where Envoy answers GET /stats/prometheus, and nothing else",
+    )
+    .option("--comments", "the reason of each limit and guard, as a comment of the YAML")
     .addHelpText(
       "after",
       [
@@ -85,19 +92,22 @@ export function renderCommand(io: Io): Command {
     )
     .action((flags: RenderFlags) => {
       hostPort(flags.envoyAdmin, "--envoy-admin");
-      const { envoyAdmin, observe } = flags;
+      const { envoyAdmin, observe, statsListener } = flags;
+      if (statsListener !== undefined) hostPort(statsListener, "--stats-listener");
       const plainMirror = flags.plainMirror === true;
       const sidecar = sidecarAddress(flags.sidecar, "--sidecar");
       const { topology, certificates } = soundReadOf(flags, io);
       const options = {
         ...{ sidecar, ...sidecarTlsOf(flags), envoyAdmin, observe, plainMirror },
         tlsDirectory: flags.tlsDir,
+        ...(statsListener === undefined ? {} : { statsListener }),
         ...(flags.inlineCertificates === true ? { certificates } : {}),
       };
+      const format = { hasComments: flags.comments === true };
       io.stdout(
         flags.format === "bootstrap"
-          ? renderBootstrap(topology, options)
-          : renderPart(chosen(topology, flags), flags.format, options),
+          ? renderBootstrap(topology, options, format)
+          : renderPart(chosen(topology, flags), flags.format, options, format),
       );
     });
 }

@@ -31,6 +31,7 @@ interface UpFlags extends TopologyFlags, SidecarTlsFlags {
   readonly envoyAdmin: string;
   readonly concurrency: number;
   readonly accessLog: boolean;
+  readonly statsListener?: string;
   readonly samples?: string;
   readonly compatMetrics: boolean;
   readonly traces: boolean;
@@ -68,6 +69,10 @@ export function upCommand(io: Io): Command {
       "Envoy's worker threads",
       numberOf("--concurrency", { min: 1, max: 256 }),
       2,
+    )
+    .option(
+      "--stats-listener <host:port>",
+      "where Envoy answers GET /stats/prometheus, and nothing else",
     )
     .option(
       "--samples <file>",
@@ -112,7 +117,8 @@ export function upCommand(io: Io): Command {
       hostPort(flags.admin, "--admin");
       hostPort(flags.envoyAdmin, "--envoy-admin");
       const address = sidecarAddress(flags.sidecar, "--sidecar");
-      const { grpcTlsCert, grpcTlsKey, grpcClientCa } = flags;
+      const { grpcTlsCert, grpcTlsKey, grpcClientCa, statsListener } = flags;
+      if (statsListener !== undefined) hostPort(statsListener, "--stats-listener");
       const isTls = grpcTlsCert !== undefined;
       const { topology, certificates } = soundReadOf(flags, io);
       const binary = findEnvoy(io.env);
@@ -121,6 +127,7 @@ export function upCommand(io: Io): Command {
         ...sidecarTlsOf({ ...flags, ...(isTls ? { sidecarTls: true } : {}) }),
         envoyAdmin: flags.envoyAdmin,
         certificates,
+        ...(statsListener === undefined ? {} : { statsListener }),
       });
       const files = [
         ...(flags.samples === undefined ? [] : ["--samples", flags.samples]),

@@ -3,10 +3,12 @@ import {
   type CheckPickerConfig,
   type Diagnostic,
   directTopology,
+  type EnvoySettings,
   formatDiagnostic,
   isPickMode,
   type PickMode,
   parseEndpointList,
+  parseSetting,
   pickModes,
   readTopology,
   type Topology,
@@ -24,6 +26,7 @@ export interface TopologyFlags {
   readonly pickMode?: readonly string[];
   readonly listener?: readonly string[];
   readonly bind?: string;
+  readonly set?: readonly string[];
   readonly primary?: string;
   readonly shadow?: string;
 }
@@ -50,7 +53,12 @@ export function withTopologyFlags(
       collect,
     )
     .option("--listener <name=port>", "moves a listener to another port; repeatable", collect)
-    .option("--bind <ip>", "address that listeners bind (default: 0.0.0.0)");
+    .option("--bind <ip>", "address that listeners bind (default: 0.0.0.0)")
+    .option(
+      "--set <name=value>",
+      "a limit or timeout of Envoy, such as maxBody=8Mi: see docs/hardening.md; repeatable",
+      collect,
+    );
   if (isDirectAllowed) {
     command
       .option("--primary <ip:port,…>", "endpoints that answer clients, instead of -f")
@@ -85,6 +93,7 @@ export function topologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = 
     }),
   );
   const bindAddress = flags.bind === undefined ? {} : { bindAddress: flags.bind };
+  const envoySettings = settingsOf(flags.set ?? []);
   if (flags.primary !== undefined || flags.shadow !== undefined) {
     if (flags.file !== undefined) throw new UsageError("give either -f or --primary and --shadow");
     if (flags.primary === undefined) throw new UsageError("--shadow needs --primary");
@@ -97,7 +106,12 @@ export function topologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = 
       port: listenerPorts.get("http") ?? 8080,
       ...bindAddress,
     });
-    return { topology, certificates: new Map(), diagnostics: [] };
+    const isSet = Object.keys(envoySettings).length > 0;
+    return {
+      topology: { ...topology, ...(isSet ? { envoy: { settings: envoySettings } } : {}) },
+      certificates: new Map(),
+      diagnostics: [],
+    };
   }
   if (flags.file === undefined) {
     throw new UsageError("no resources: name files or folders with -f");
@@ -118,6 +132,7 @@ export function topologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = 
     endpoints,
     pickModes: modes,
     listenerPorts,
+    envoySettings,
     checkPickerConfig,
     ...needs,
     ...bindAddress,
@@ -163,9 +178,20 @@ export function topologyArguments(flags: TopologyFlags): readonly string[] {
     ...repeated("--pick-mode", flags.pickMode),
     ...repeated("--listener", flags.listener),
     ...single("--bind", flags.bind),
+    ...repeated("--set", flags.set),
     ...single("--primary", flags.primary),
     ...single("--shadow", flags.shadow),
   ];
+}
+
+function settingsOf(texts: readonly string[]): Partial<EnvoySettings> {
+  const read = texts.map((text) => {
+    const [name, value] = split(text, "--set", "NAME=VALUE");
+    const parsed = parseSetting(name, value);
+    if (!parsed.ok) throw new UsageError(`--set ${text.slice(0, 100)}: ${parsed.message}`);
+    return parsed.value;
+  });
+  return Object.assign({}, ...read) as Partial<EnvoySettings>;
 }
 
 function endpointsOf(text: string, flag: string): readonly string[] {

@@ -1,7 +1,8 @@
+import { reasonOf } from "../envoy-settings.ts";
 import type { Mirror, Pool, Topology } from "../topology.ts";
 import { envoyAddress } from "./address.ts";
-import { breakers } from "./breakers.ts";
-import { duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
+import { breakers, shadowBuffer } from "./cluster-limits.ts";
+import { because, duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
 import {
   destinationHeader,
   laneClusterName,
@@ -11,7 +12,9 @@ import {
   unresolvedCluster,
 } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
+import { setting, timeSetting } from "./setting.ts";
 import { observer, picker } from "./sidecar-cluster.ts";
+import { adminCluster, statName } from "./stats.ts";
 
 /** Every cluster of the bootstrap: pools, mirrors, the sidecar's two. */
 export function clusters(
@@ -28,11 +31,14 @@ export function clusters(
     return options.plainMirror ? [shadow] : [laneCluster(mirror, options), shadow];
   });
   return [
-    ...topology.pools.filter(({ name }) => used.has(name)).map(primaryCluster),
+    ...topology.pools
+      .filter(({ name }) => used.has(name))
+      .map((pool) => primaryCluster(pool, options)),
     ...(used.has(unresolvedCluster) ? [{ name: unresolvedCluster, type: "STATIC" }] : []),
     ...shadows,
     ...(options.plainMirror ? [] : [picker(options)]),
     ...(options.observe && !options.plainMirror ? [observer(options)] : []),
+    ...(options.statsListener === undefined ? [] : [adminCluster(options)]),
   ];
 }
 
@@ -50,25 +56,28 @@ function primaryPools({ listeners }: Topology): ReadonlySet<string> {
   return names;
 }
 
-function primaryCluster(pool: Pool): EnvoyObject {
+function primaryCluster(pool: Pool, options: BootstrapOptions): EnvoyObject {
   return {
-    name: primaryClusterName(pool.name),
-    connect_timeout: "1s",
-    circuit_breakers: breakers(65_536),
+    ...named(primaryClusterName(pool.name)),
+    connect_timeout: timeSetting(options, "connectTimeoutMs"),
+    per_connection_buffer_limit_bytes: setting(options, "endpointBufferBytes"),
+    circuit_breakers: breakers(options.maxRequests, reasonOf("maxRequests")),
+    upstream_connection_options: aliveConnections,
     ...hosts(primaryClusterName(pool.name), pool),
-    ...http(pool.protocol),
+    ...http(pool.protocol, options),
   };
 }
 
 /** The cluster of a mirror's endpoints. A stalled endpoint must never hold the primary's body back. */
 function shadowCluster(mirror: Mirror, pool: Pool, options: BootstrapOptions): EnvoyObject {
   return {
-    name: shadowClusterName(mirror.name),
-    connect_timeout: "1s",
-    per_connection_buffer_limit_bytes: options.maxBodyBytes,
-    circuit_breakers: breakers(mostRequests(mirror, options)),
+    ...named(shadowClusterName(mirror.name)),
+    connect_timeout: timeSetting(options, "connectTimeoutMs"),
+    per_connection_buffer_limit_bytes: because(shadowBuffer, options.maxBodyBytes),
+    circuit_breakers: breakers(mostRequests(mirror, options), reasonOf("maxShadowRequests")),
+    upstream_connection_options: aliveConnections,
     ...hosts(shadowClusterName(mirror.name), pool),
-    ...http(pool.protocol, mirror.policy?.budget.requestTimeoutMs ?? options.shadowTimeoutMs),
+    ...http(pool.protocol, options, mostTime(mirror, options)),
   };
 }
 
@@ -80,11 +89,11 @@ function laneCluster(mirror: Mirror, options: BootstrapOptions): EnvoyObject {
     envoy_internal_address: { server_listener_name: shadowLaneListener, endpoint_id: name },
   };
   return {
-    name: cluster,
+    ...named(cluster),
     type: "STATIC",
-    connect_timeout: "1s",
-    per_connection_buffer_limit_bytes: options.maxBodyBytes,
-    circuit_breakers: breakers(mostRequests(mirror, options)),
+    connect_timeout: timeSetting(options, "connectTimeoutMs"),
+    per_connection_buffer_limit_bytes: because(shadowBuffer, options.maxBodyBytes),
+    circuit_breakers: breakers(mostRequests(mirror, options), reasonOf("maxShadowRequests")),
     transport_socket: extension(
       "envoy.transport_sockets.internal_upstream",
       "envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport",
@@ -99,7 +108,7 @@ function laneCluster(mirror: Mirror, options: BootstrapOptions): EnvoyObject {
       cluster_name: cluster,
       endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }],
     },
-    ...http("http1", mirror.policy?.budget.requestTimeoutMs ?? options.shadowTimeoutMs),
+    ...http("http1", options, mostTime(mirror, options)),
   };
 }
 
@@ -110,6 +119,22 @@ function laneCluster(mirror: Mirror, options: BootstrapOptions): EnvoyObject {
 function mostRequests({ policy }: Mirror, { maxShadowRequests }: BootstrapOptions): number {
   return Math.max(maxShadowRequests, 2 * (policy?.budget.maxInFlight ?? 0));
 }
+
+function mostTime({ policy }: Mirror, { shadowTimeoutMs }: BootstrapOptions): number {
+  return policy?.budget.requestTimeoutMs ?? shadowTimeoutMs;
+}
+
+/** A dot would end the name in Envoy's statistics. */
+function named(name: string): EnvoyObject {
+  return { name, ...(name.includes(".") ? { alt_stat_name: statName(name) } : {}) };
+}
+
+const aliveConnections: EnvoyObject = {
+  tcp_keepalive: because(
+    "A long prefill sends nothing: without probes a firewall forgets the connection, and a machine that is gone is not missed.",
+    { keepalive_probes: 3, keepalive_time: 30, keepalive_interval: 10 },
+  ),
+};
 
 function hosts(cluster: string, { endpoints, dns, picker }: Pool): EnvoyObject {
   const addresses = dns === undefined ? endpoints : [`${dns.hostname}:${dns.port}`];
@@ -145,16 +170,23 @@ const overrideHost: EnvoyObject = {
   ),
 };
 
-function http(protocol: Pool["protocol"], maxStreamMs?: number): EnvoyObject {
+function http(
+  protocol: Pool["protocol"],
+  options: BootstrapOptions,
+  maxStreamMs?: number,
+): EnvoyObject {
   return {
     typed_extension_protocol_options: {
       "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         {
           common_http_protocol_options: {
-            // vLLM's HTTP server closes a connection after 5 idle seconds: be the first to.
-            idle_timeout: "4s",
-            ...(maxStreamMs === undefined ? {} : { max_stream_duration: duration(maxStreamMs) }),
+            idle_timeout: timeSetting(options, "endpointIdleTimeoutMs"),
+            ...(maxStreamMs === undefined
+              ? {}
+              : {
+                  max_stream_duration: because(reasonOf("shadowTimeoutMs"), duration(maxStreamMs)),
+                }),
           },
           explicit_http_config:
             protocol === "h2c" ? { http2_protocol_options: {} } : { http_protocol_options: {} },

@@ -1,6 +1,29 @@
 /** A message of Envoy's API in its YAML form. Envoy itself checks it: `envoy --mode validate`. */
 export type EnvoyObject = { readonly [field: string]: EnvoyValue };
-export type EnvoyValue = string | number | boolean | null | EnvoyObject | readonly EnvoyValue[];
+export type EnvoyValue =
+  | string
+  | number
+  | boolean
+  | null
+  | Reasoned
+  | EnvoyObject
+  | readonly EnvoyValue[];
+
+/** A value, and why it is there: `umbra render --comments` prints the reason. */
+export class Reasoned {
+  readonly value: EnvoyValue;
+  readonly reason: string;
+
+  constructor(value: EnvoyValue, reason: string) {
+    this.value = value;
+    this.reason = reason;
+  }
+}
+
+/** Gives the reason for a value: one sentence. */
+export function because(reason: string, value: EnvoyValue): Reasoned {
+  return new Reasoned(value, reason);
+}
 
 /** A message packed as `Any`. */
 export function typed(type: string, fields: EnvoyObject = {}): EnvoyObject {

@@ -1,7 +1,8 @@
 import type { PickMode, Topology } from "../topology.ts";
-import { duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
+import { type EnvoyObject, extension, typed } from "./envoy-object.ts";
 import { destinationHeader, observerCluster, pickerCluster, streamMetadata } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
+import { timeSetting } from "./setting.ts";
 
 export type Lane = "primary" | "shadow";
 
@@ -95,9 +96,9 @@ export function pick(
         initial_metadata: [{ key: streamMetadata.lane, value: lane }],
       },
       processing_mode: processingModes.buffered,
-      message_timeout: duration(options.pickTimeoutMs),
+      message_timeout: timeSetting(options, "pickTimeoutMs"),
       // For requests that wait for their turn; the sidecar asks for it then.
-      max_message_timeout: duration(options.maxQueueMs),
+      max_message_timeout: timeSetting(options, "maxQueueMs"),
       failure_mode_allow: lane === "shadow",
       status_on_error: { code: "ServiceUnavailable" },
       mutation_rules: {

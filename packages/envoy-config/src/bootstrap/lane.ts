@@ -1,10 +1,13 @@
 import type { Mirror, Pool, Topology } from "../topology.ts";
 import { accessLog } from "./access-log.ts";
-import { duration, type EnvoyObject, typed } from "./envoy-object.ts";
+import { headerLimit } from "./client-guards.ts";
+import { shadowBuffer } from "./cluster-limits.ts";
+import { because, duration, type EnvoyObject, typed } from "./envoy-object.ts";
 import { modelHeaders, observe, pick, routeStreams } from "./ext-proc-filter.ts";
-import { headerLimit, router } from "./listener.ts";
+import { router } from "./listener.ts";
 import { mirrorHeader, shadowClusterName, shadowLaneListener } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
+import { timeSetting } from "./setting.ts";
 
 /**
  * The shadow lane: an internal listener that every mirrored copy passes, so that copies are picked and
@@ -20,8 +23,8 @@ export function shadowLane(
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     {
       stat_prefix: "shadow_lane",
-      common_http_protocol_options: headerLimit,
-      stream_idle_timeout: duration(options.shadowTimeoutMs),
+      common_http_protocol_options: headerLimit(options),
+      stream_idle_timeout: timeSetting(options, "shadowTimeoutMs"),
       // The id that the primary has: it is what pairs the two.
       preserve_external_request_id: true,
       http_filters: [
@@ -45,7 +48,7 @@ export function shadowLane(
   return {
     name: shadowLaneListener,
     internal_listener: {},
-    per_connection_buffer_limit_bytes: options.maxBodyBytes,
+    per_connection_buffer_limit_bytes: because(shadowBuffer, options.maxBodyBytes),
     filter_chains: [
       {
         filters: [

@@ -1,16 +1,15 @@
 import type { Listener, Topology } from "../topology.ts";
 import { accessLog } from "./access-log.ts";
+import { clientGuards } from "./client-guards.ts";
 import { corsFilter } from "./cors.ts";
 import { downstreamTls, misdirectedHosts, serverNames, tlsInspector } from "./downstream-tls.ts";
-import { duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
+import { because, type EnvoyObject, extension, typed } from "./envoy-object.ts";
 import { observe, pick, topologyHeaders } from "./ext-proc-filter.ts";
 import { localReplies } from "./local-reply.ts";
-import { reservedHeaderPrefixes } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { virtualHost } from "./route.ts";
 import { sessionFilter } from "./session.ts";
-
-const hour = 3_600_000;
+import { setting } from "./setting.ts";
 
 /** A port that clients reach: one filter chain, or with TLS one for each name that clients ask for. */
 export function listener(
@@ -23,9 +22,11 @@ export function listener(
   return {
     name,
     address: { socket_address: { address, port_value: port } },
-    // Bounds what the BUFFERED pick holds of a request: past it Envoy answers 413.
-    per_connection_buffer_limit_bytes: options.maxBodyBytes,
-    max_connections_to_accept_per_socket_event: 1,
+    per_connection_buffer_limit_bytes: setting(options, "maxBodyBytes"),
+    max_connections_to_accept_per_socket_event: because(
+      "A burst of connections is shared out among the workers, and starves none of the requests under way.",
+      1,
+    ),
     ...(tls === undefined ? {} : { listener_filters: [tlsInspector] }),
     filter_chains: [first, ...others].map((each) => filterChain(each, topology, options)),
   };
@@ -37,14 +38,8 @@ function filterChain(from: Listener, topology: Topology, options: BootstrapOptio
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     {
       stat_prefix: name,
-      ...clientLimits,
-      use_remote_address: true,
-      normalize_path: true,
-      merge_slashes: true,
-      path_with_escaped_slashes_action: "UNESCAPE_AND_REDIRECT",
-      server_header_transformation: "PASS_THROUGH",
+      ...clientGuards(options),
       always_set_request_id_in_response: true,
-      early_header_mutation_extensions: [withoutReservedHeaders],
       http_filters: [...primaryFilters(topology, options), router],
       route_config: routeConfiguration(from, topology, options),
       local_reply_config: localReplies(),
@@ -102,35 +97,10 @@ export function routeConfiguration(
 export const router: EnvoyObject = extension(
   "envoy.filters.http.router",
   "envoy.extensions.filters.http.router.v3.Router",
-  { suppress_envoy_headers: true },
-);
-
-/** Envoy's own limit of 100 would fail a pick that adds its header to a request with nearly as many. */
-export const headerLimit: EnvoyObject = { max_headers_count: 256 };
-
-/** A slow client is bounded while it sends; an answer may stream for an hour between two tokens. */
-const clientLimits: EnvoyObject = {
-  common_http_protocol_options: {
-    idle_timeout: duration(hour),
-    headers_with_underscores_action: "REJECT_REQUEST",
-    ...headerLimit,
-  },
-  http2_protocol_options: {
-    max_concurrent_streams: 100,
-    initial_stream_window_size: 65_536,
-    initial_connection_window_size: 1_048_576,
-  },
-  request_headers_timeout: "30s",
-  request_timeout: "300s",
-  stream_idle_timeout: duration(hour),
-};
-
-const withoutReservedHeaders: EnvoyObject = extension(
-  "envoy.http.early_header_mutation.header_mutation",
-  "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
   {
-    mutations: reservedHeaderPrefixes.map((prefix) => ({
-      remove_on_match: { key_matcher: { prefix } },
-    })),
+    suppress_envoy_headers: because(
+      "Clients need not know of clusters, timeouts and attempts behind Envoy.",
+      true,
+    ),
   },
 );

@@ -53,11 +53,32 @@ const errors: readonly EnvoyError[] = [
     message: "the request body is larger than this gateway accepts",
   },
   {
-    when: details('response.code_details == "request_overall_timeout"'),
+    when: details(
+      'response.code_details == "request_overall_timeout" || response.code_details == "request_header_timeout"',
+    ),
     status: 408,
     code: "request_timeout",
     type: "invalid_request_error",
     message: "the request was not received in time",
+  },
+  {
+    when: details("response.code == 431"),
+    code: "headers_too_large",
+    type: "invalid_request_error",
+    message: "the request's headers are larger than this gateway accepts",
+  },
+  {
+    when: details('response.code == 400 && response.code_details.startsWith("http")'),
+    code: "bad_request",
+    type: "invalid_request_error",
+    message: "the request is not HTTP as this gateway accepts it",
+  },
+  {
+    when: details('response.code_details == "overload"'),
+    code: "gateway_overloaded",
+    type: "server_error",
+    message: "the gateway is at its limit",
+    hasRetryAfter: true,
   },
   {
     when: details('response.code_details == "route_not_found"'),

@@ -1,23 +1,18 @@
+import { defaultEnvoySettings, type EnvoySettings } from "../envoy-settings.ts";
 import type { Certificate } from "../resolve/certificates.ts";
 
 /** What a bootstrap depends on besides the topology. */
-export interface BootstrapOptions {
+export interface BootstrapOptions extends EnvoySettings {
   /** Where the sidecar's gRPC server listens: `host:port` or `unix:/path`. */
   readonly sidecar: string;
   /** Absent: plaintext. */
   readonly sidecarTls?: SidecarTls;
   /** Envoy's admin interface, `ip:port`. Anyone who reaches it owns the proxy: keep it on loopback. */
   readonly envoyAdmin: string;
-  /** Largest request body, in bytes; a larger one is answered 413. */
-  readonly maxBodyBytes: number;
-  /** How long Envoy waits for each answer of the picker, in ms. */
-  readonly pickTimeoutMs: number;
-  /** The longest that a request may wait in the sidecar for its turn, in ms. */
-  readonly maxQueueMs: number;
-  /** How long a mirrored request may take in all, in ms. */
-  readonly shadowTimeoutMs: number;
-  /** Mirrored requests under way at once for each mirror; more are dropped. */
-  readonly maxShadowRequests: number;
+  /** Where Envoy answers `GET /stats/prometheus` and nothing else, `host:port`; absent: nowhere. */
+  readonly statsListener?: string;
+  /** Counts requests of each rule of an HTTPRoute; with more than 500 rules it is off. */
+  readonly routeStats: boolean;
   /** Copies responses to the sidecar's recorder. */
   readonly observe: boolean;
   /** Where Envoy finds certificates: `<directory>/<namespace>/<secret>/tls.crt` and `tls.key`. */
@@ -40,13 +35,10 @@ export interface SidecarTls {
 }
 
 export const defaultBootstrapOptions: BootstrapOptions = {
+  ...defaultEnvoySettings,
   sidecar: "127.0.0.1:9002",
   envoyAdmin: "127.0.0.1:9901",
-  maxBodyBytes: 32 * 1024 * 1024,
-  pickTimeoutMs: 2_000,
-  maxQueueMs: 300_000,
-  shadowTimeoutMs: 600_000,
-  maxShadowRequests: 128,
+  routeStats: true,
   observe: true,
   plainMirror: false,
   tlsDirectory: "/etc/umbra/tls",

@@ -1,13 +1,12 @@
-import { stringify } from "yaml";
 import type { Topology } from "../topology.ts";
 import { clusters } from "./cluster.ts";
 import { type EnvoyObject, typed } from "./envoy-object.ts";
 import { observeFilter, pickFilter } from "./ext-proc-filter.ts";
 import { shadowLane } from "./lane.ts";
 import { primaryFilters, routeConfiguration } from "./listener.ts";
-import { type BootstrapOptions, defaultBootstrapOptions } from "./options.ts";
-import { mirrorsOf } from "./render.ts";
-import { yamlFormat } from "./yaml-format.ts";
+import type { BootstrapOptions } from "./options.ts";
+import { mirrorsOf, optionsOf, type RenderFormat } from "./render.ts";
+import { plainOf, toExplainedYaml, toYaml } from "./to-yaml.ts";
 
 /** What can be had alone, by a bootstrap that is not rendered here. */
 export const partNames = [
@@ -28,10 +27,12 @@ export function renderPart(
   topology: Topology,
   part: PartName,
   options: Partial<BootstrapOptions> = {},
+  { hasComments = false }: RenderFormat = {},
 ): string {
-  const resources = parts[part](topology, { ...defaultBootstrapOptions, ...options });
+  const message = { resources: parts[part](topology, optionsOf(topology, options)) };
+  const plain = plainOf(message);
   const heading = `# Rendered by \`umbra render --format ${part}\` for Envoy 1.40. Edit the resources, not this file.\n`;
-  return heading + stringify({ resources }, yamlFormat);
+  return heading + (hasComments ? toExplainedYaml(plain, message) : toYaml(plain));
 }
 
 type Part = (topology: Topology, options: BootstrapOptions) => readonly EnvoyObject[];

@@ -1,23 +1,57 @@
-import { stringify } from "yaml";
 import type { Listener, Mirror, Topology } from "../topology.ts";
 import { envoyAddress } from "./address.ts";
+import { type ChangedBootstrap, changeBootstrap } from "./change/change-bootstrap.ts";
 import { clusters } from "./cluster.ts";
-import { type EnvoyObject, extension } from "./envoy-object.ts";
+import { because, type EnvoyObject, extension } from "./envoy-object.ts";
 import { shadowLane } from "./lane.ts";
 import { listener } from "./listener.ts";
 import { type BootstrapOptions, defaultBootstrapOptions } from "./options.ts";
+import { overloadManager } from "./overload.ts";
 import { isRendered } from "./route.ts";
-import { yamlFormat } from "./yaml-format.ts";
+import { statsConfig, statsListener } from "./stats.ts";
+import { plainOf, toExplainedYaml, toYaml } from "./to-yaml.ts";
 
 /** Renders the Envoy bootstrap of a topology, as YAML. The same input gives the same bytes. */
 export function renderBootstrap(
   topology: Topology,
   options: Partial<BootstrapOptions> = {},
+  { hasComments = false }: RenderFormat = {},
 ): string {
-  const all = { ...defaultBootstrapOptions, ...options };
+  const message = bootstrap(topology, optionsOf(topology, options));
+  const { bootstrap: plain } = changeBootstrap(plainOf(message), topology.envoy?.bootstrap);
   const heading =
     "# Rendered by `umbra render` for Envoy 1.40. Edit the resources, not this file.\n";
-  return heading + stringify(bootstrap(topology, all), yamlFormat);
+  return heading + (hasComments ? toExplainedYaml(plain, message) : toYaml(plain));
+}
+
+export interface RenderFormat {
+  /** Prints the reason of each limit and guard before it. */
+  readonly hasComments?: boolean;
+}
+
+/** What of an EnvoyProxy's patch can't be done, by the index of the operation. */
+export function patchProblems(topology: Topology): ChangedBootstrap["problems"] {
+  const change = topology.envoy?.bootstrap;
+  if (change?.kind !== "patch") return [];
+  const message = bootstrap(topology, optionsOf(topology, {}));
+  return changeBootstrap(plainOf(message), change).problems;
+}
+
+/** All options: what is given, else what the resources say, else the default. */
+export function optionsOf(
+  topology: Topology,
+  options: Partial<BootstrapOptions>,
+): BootstrapOptions {
+  const all = { ...defaultBootstrapOptions, ...topology.envoy?.settings, ...options };
+  return { ...all, routeStats: all.routeStats && countRules(topology) <= mostCountedRules };
+}
+
+/** Each counted rule has its own counters and a histogram in every worker. */
+const mostCountedRules = 500;
+
+function countRules({ listeners }: Topology): number {
+  const routes = listeners.flatMap(({ virtualHosts }) => virtualHosts.map((each) => each.routes));
+  return routes.reduce((sum, { length }) => sum + length, 0);
 }
 
 function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
@@ -29,10 +63,23 @@ function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
   );
   return {
     node: { id: "umbra", cluster: "umbra" },
-    admin: { address: envoyAddress(options.envoyAdmin) },
+    admin: {
+      address: because(
+        "Whoever reaches the admin interface owns the proxy: it stays on loopback.",
+        envoyAddress(options.envoyAdmin),
+      ),
+      ignore_global_conn_limit: because("A full Envoy can still be looked at.", true),
+    },
+    stats_config: statsConfig,
+    deferred_stat_options: {
+      enable_deferred_creation_stats: because(
+        "Clusters that get no traffic take no memory for their counters.",
+        true,
+      ),
+    },
     ...(hasLane ? { bootstrap_extensions: [internalListener] } : {}),
     layered_runtime: { layers: [{ name: "umbra", static_layer: runtime }] },
-    overload_manager: overloadManager,
+    overload_manager: overloadManager(options),
     static_resources: {
       listeners: [
         ...[...Map.groupBy(topology.listeners, ({ port }) => port).values()].flatMap(
@@ -40,6 +87,7 @@ function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
             first === undefined ? [] : [listener(first, others, topology, options)],
         ),
         ...(hasLane ? [shadowLane(mirrors, topology, options)] : []),
+        ...(options.statsListener === undefined ? [] : [statsListener(options.statsListener)]),
       ],
       clusters: clusters(topology, mirrors, options),
     },
@@ -60,20 +108,12 @@ export function mirrorsOf(listeners: readonly Listener[]): readonly Mirror[] {
 }
 
 const runtime: EnvoyObject = {
-  // Envoy then half-closes a picker's stream and waits, where it would reset it: 1,000 resets make
-  // a Node HTTP/2 server with default limits drop the connection and every pick on it.
-  "envoy.reloadable_features.ext_proc_graceful_grpc_close": true,
-  // Envoy's own limit of 100 instructions refuses expressions such as `/[a-z]{1,100}`, and with one of them the whole
-  // bootstrap. RE2 takes time that grows with the path alone; only the file's author writes expressions.
-  "re2.max_program_size.error_level": 20_000,
-};
-
-const overloadManager: EnvoyObject = {
-  resource_monitors: [
-    extension(
-      "envoy.resource_monitors.global_downstream_max_connections",
-      "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
-      { max_active_downstream_connections: 50_000 },
-    ),
-  ],
+  "envoy.reloadable_features.ext_proc_graceful_grpc_close": because(
+    "Envoy half-closes a pick's stream and waits, where it would reset it: 1,000 resets make a Node server with default limits drop the connection and every pick on it.",
+    true,
+  ),
+  "re2.max_program_size.error_level": because(
+    "Routes may have long regular expressions, which RE2 matches in linear time; Envoy's own limit of 100 refuses many.",
+    20_000,
+  ),
 };

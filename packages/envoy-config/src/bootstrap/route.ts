@@ -27,6 +27,8 @@ import { pathRewrite, withoutLastSlash } from "./path-rewrite.ts";
 import { type Entrance, redirect } from "./redirect.ts";
 import { requestTimeoutMs, retryPolicy } from "./retry-policy.ts";
 import { sessionFilterName, sessionSettings } from "./session.ts";
+import { timeSetting } from "./setting.ts";
+import { statName } from "./stats.ts";
 
 type Pools = ReadonlyMap<string, Pool>;
 
@@ -38,7 +40,11 @@ export function virtualHost(
   options: BootstrapOptions,
 ): EnvoyObject {
   const entrance: Entrance = { scheme: tls === undefined ? "http" : "https", port, domains };
-  return { name, domains, routes: routes.map((each) => route(each, entrance, pools, options)) };
+  return {
+    name: statName(name),
+    domains,
+    routes: routes.map((each) => route(each, entrance, pools, options)),
+  };
 }
 
 function route(
@@ -56,6 +62,7 @@ function route(
   const settings = { ...(streams as EnvoyObject), ...filterSettings(from) };
   return {
     name: from.name,
+    ...(options.routeStats ? { stat_prefix: statName(from.name.replace(/\/[^/]*$/, "")) } : {}),
     match: match(from.match),
     ...chosen,
     ...(Object.keys(settings).length > 0 ? { typed_per_filter_config: settings } : {}),
@@ -207,8 +214,7 @@ function sharedAction(
     .map((mirror) => mirrorPolicy(mirror, mirrors, isPicked, options));
   return {
     timeout: duration(requestTimeoutMs(from)),
-    // Between two bytes of an answer: a long prefill sends nothing for minutes.
-    idle_timeout: duration(3_600_000),
+    idle_timeout: timeSetting(options, "streamIdleTimeoutMs"),
     retry_policy: retryPolicy(from),
     ...rewriteAction(from, hasOwnChanges),
     ...(policies.length > 0 ? { request_mirror_policies: policies } : {}),

@@ -1,9 +1,11 @@
 import { isIP } from "node:net";
+import { reasonOf } from "../envoy-settings.ts";
 import { discoveryType, envoyAddress, splitHostPort } from "./address.ts";
-import { breakers } from "./breakers.ts";
-import { type EnvoyObject, extension, typed } from "./envoy-object.ts";
+import { breakers } from "./cluster-limits.ts";
+import { because, duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
 import { observerCluster, pickerCluster } from "./names.ts";
 import type { BootstrapOptions, SidecarTls } from "./options.ts";
+import { timeSetting } from "./setting.ts";
 
 /**
  * The sidecar as picker. An ejection lasts a second at most: a picker that has come back is used at once,
@@ -12,7 +14,13 @@ import type { BootstrapOptions, SidecarTls } from "./options.ts";
 export function picker(options: BootstrapOptions): EnvoyObject {
   return {
     ...sidecarCluster(pickerCluster, options),
-    common_lb_config: { healthy_panic_threshold: { value: 0 } },
+    common_lb_config: {
+      healthy_panic_threshold: because(
+        "A sidecar that is known to be dead is asked no more: the pools' failure mode holds at once.",
+        { value: 0 },
+      ),
+    },
+    health_checks: [healthCheck(options)],
     outlier_detection: {
       split_external_local_origin_errors: true,
       consecutive_local_origin_failure: 1,
@@ -21,24 +29,48 @@ export function picker(options: BootstrapOptions): EnvoyObject {
       enforcing_consecutive_gateway_failure: 100,
       max_ejection_percent: 100,
       base_ejection_time: "0.5s",
-      max_ejection_time: "1s",
+      max_ejection_time: because("A sidecar that has come back is used at once.", "1s"),
       interval: "0.25s",
     },
   };
 }
+
+function healthCheck(options: BootstrapOptions): EnvoyObject {
+  const interval = timeSetting(options, "healthIntervalMs");
+  const soon = duration(Math.min(options.healthIntervalMs, 250));
+  return {
+    grpc_health_check: { service_name: extProcService },
+    interval,
+    no_traffic_healthy_interval: interval,
+    unhealthy_interval: because(
+      "A sidecar that has just started is soon found; Envoy's own minute would keep it waiting.",
+      soon,
+    ),
+    no_traffic_interval: soon,
+    timeout: because(
+      "Late answers are those of a machine that is short of CPU, and picks go on: only three in a row count. NOT_SERVING counts at once.",
+      "3s",
+    ),
+    unhealthy_threshold: 3,
+    healthy_threshold: 1,
+  };
+}
+
+/** What the endpoint picker protocol has checked. */
+const extProcService = "envoy.service.ext_proc.v3.ExternalProcessor";
 
 /** The sidecar as recorder: connections of its own, so that what happens to copies never touches a pick. */
 export function observer(options: BootstrapOptions): EnvoyObject {
   return sidecarCluster(observerCluster, options);
 }
 
-function sidecarCluster(name: string, { sidecar, sidecarTls }: BootstrapOptions): EnvoyObject {
+function sidecarCluster(name: string, options: BootstrapOptions): EnvoyObject {
+  const { sidecar, sidecarTls } = options;
   return {
     name,
     type: discoveryType(sidecar),
     connect_timeout: "0.25s",
-    // Every running request holds a stream.
-    circuit_breakers: breakers(65_536),
+    circuit_breakers: breakers(options.maxRequests, reasonOf("maxRequests")),
     ...(sidecarTls === undefined ? {} : { transport_socket: tlsSocket(sidecar, sidecarTls) }),
     load_assignment: {
       cluster_name: name,
@@ -50,7 +82,10 @@ function sidecarCluster(name: string, { sidecar, sidecarTls }: BootstrapOptions)
         {
           explicit_http_config: {
             http2_protocol_options: {
-              connection_keepalive: { interval: "2s", timeout: "2s" },
+              connection_keepalive: because(
+                "A connection to a sidecar that is gone without a word is found out in seconds.",
+                { interval: "2s", timeout: "2s" },
+              ),
             },
           },
         },

@@ -1,3 +1,4 @@
+import { parseDuration } from "../quantity.ts";
 import type { Reader } from "./reader.ts";
 
 /** Reads a duration of GEP-2257 (`1h30m`, `500ms`), in ms; undefined where there is none, or a wrong one. */
@@ -22,14 +23,4 @@ export function durationsMs(from: Reader, key: string): readonly number[] | unde
 
 function wrongDuration(what: string): string {
   return `${what} must be a duration such as 30s, 500ms or 1h30m`;
-}
-
-function parseDuration(text: string): number | undefined {
-  if (!/^(?:\d{1,5}(?:h|ms|m|s)){1,4}$/.test(text)) return undefined;
-  const units = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
-  let total = 0;
-  for (const [, count, unit] of text.matchAll(/(\d+)(h|ms|m|s)/g)) {
-    total += Number(count) * units[unit as keyof typeof units];
-  }
-  return total;
 }

@@ -8,6 +8,8 @@ import {
   readService,
 } from "./core.ts";
 import { parseDocuments } from "./documents.ts";
+import { readEnvoyProxy, readParametersRef } from "./envoy-proxy.ts";
+import { readEnvoySettings } from "./envoy-settings.ts";
 import { decodeFile } from "./file-text.ts";
 import { readGateway } from "./gateway.ts";
 import { readHttpRoute } from "./http-route.ts";
@@ -59,6 +61,9 @@ export function readResources(files: readonly SourceFile[]): ReadResources {
     rewrites: [],
     objectives: [],
     pickerConfigs: [],
+    envoySettings: [],
+    envoyProxies: [],
+    parametersRefs: [],
   };
   const seen = new Set<string>();
   for (const file of files) readFile(file, resources, seen, sink);
@@ -95,7 +100,7 @@ function readFile(
     const [start = 0, , end = text.length] = contents.range ?? [];
     const isSecret = mayHoldSecret(text.slice(start, end));
     const aliases = new Map<Node, Node>();
-    const source: Source = { file, lines, report, aliases, spend, isSecret };
+    const source: Source = { file, lines, text, report, aliases, spend, isSecret };
     inspectDocument(contents, source);
     readDocument(source, contents, into, seen);
   }
@@ -128,6 +133,9 @@ function readDocument(source: Source, contents: Node, into: Resources, seen: Set
   if (isPickerConfig(group, kind)) {
     into.pickerConfigs.push(readPickerConfigResource(root, contents));
     return;
+  }
+  if (kind === "GatewayClass") {
+    into.parametersRefs.push(...readParametersRef(kind, root.map("spec"), "default"));
   }
   const read = readers.get(`${group}/${kind}`);
   if (read === undefined) {
@@ -210,7 +218,11 @@ const readObjective: Read = (meta, spec, _root, into) => {
 const readers: ReadonlyMap<string, Read> = new Map<string, Read>([
   [
     `${gatewayApi}/Gateway`,
-    (meta, spec, _root, into) => into.gateways.push(readGateway(meta, spec)),
+    (meta, spec, _root, into) => {
+      into.gateways.push(readGateway(meta, spec));
+      const infrastructure = spec.map("infrastructure");
+      into.parametersRefs.push(...readParametersRef("Gateway", infrastructure, meta.namespace));
+    },
   ],
   [
     `${gatewayApi}/HTTPRoute`,
@@ -239,6 +251,14 @@ const readers: ReadonlyMap<string, Read> = new Map<string, Read>([
   ],
   ["/Namespace", (meta, _spec, _root, into) => into.namespaces.push(meta)],
   ["/Secret", (meta, _spec, root, into) => into.secrets.push(readSecret(meta, root))],
+  [
+    "gateway.envoyproxy.io/EnvoyProxy",
+    (meta, spec, _root, into) => into.envoyProxies.push(readEnvoyProxy(meta, spec)),
+  ],
+  [
+    "umbra.dev/EnvoySettings",
+    (meta, spec, _root, into) => into.envoySettings.push(readEnvoySettings(meta, spec)),
+  ],
   ["/Service", (meta, spec, _root, into) => into.services.push(readService(meta, spec))],
   ["/Pod", (meta, spec, root, into) => into.pods.push(readPod(meta, spec, root.map("status")))],
   [

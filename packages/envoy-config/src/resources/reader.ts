@@ -44,8 +44,19 @@ export interface Source {
   /** What each alias stands for. */
   readonly aliases: Map<Node, Node>;
   readonly spend: Spend;
+  /** Of the whole file. */
+  readonly text: string;
   /** Lines of the document are not shown. */
   readonly isSecret: boolean;
+}
+
+export interface EmbeddedText {
+  readonly text: string;
+  readonly source: Source;
+  /** Of its first line. */
+  readonly line: number;
+  /** How far its lines are indented. */
+  readonly indent: number;
 }
 
 /**
@@ -229,6 +240,28 @@ export class Reader {
     return isMap(map)
       ? (plainValue(map, this.#source) as Readonly<Record<string, unknown>>)
       : this.#wrong(key, "a map");
+  }
+
+  /** A field as plain data, whatever is in it. */
+  jsonValue(key: string): unknown {
+    const value = this.#value(key);
+    return value === undefined ? undefined : plainValue(value, this.#source);
+  }
+
+  /** A text of several lines that is read as a document of its own, and where its first line stands. */
+  embedded(key: string): EmbeddedText | undefined {
+    const node = this.#value(key);
+    if (node === undefined) return undefined;
+    if (!isScalar(node) || typeof node.value !== "string") return this.#wrong(key, "a text");
+    const { line, column } = this.placeOf(node);
+    const isBlock = node.type === "BLOCK_LITERAL" || node.type === "BLOCK_FOLDED";
+    const [start = 0] = node.range ?? [];
+    const [, spaces = ""] = /\n( *)[^\s]/.exec(this.#source.text.slice(start)) ?? [];
+    return {
+      text: node.value,
+      source: this.#source,
+      ...(isBlock ? { line: line + 1, indent: spaces.length } : { line, indent: column }),
+    };
   }
 
   /** The map itself as plain data. */

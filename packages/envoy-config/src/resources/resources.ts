@@ -1,6 +1,8 @@
+import type { EnvoySettings } from "../envoy-settings.ts";
 import type { MirrorPolicy } from "../mirror-policy.ts";
 import type {
   BackendFilters,
+  BootstrapChange,
   CorsPolicy,
   HeaderModifier,
   ModelRewrite,
@@ -226,6 +228,26 @@ export interface ShadowPolicy extends Meta, Omit<MirrorPolicy, "name" | "role"> 
   readonly percent: number | undefined;
 }
 
+/** `umbra.dev/v1alpha1` EnvoySettings: only what it names. */
+export interface EnvoySettingsResource extends Meta {
+  readonly settings: Partial<EnvoySettings>;
+}
+
+/** `gateway.envoyproxy.io/v1alpha1` EnvoyProxy: what of it is honoured. */
+export interface EnvoyProxy extends Meta {
+  readonly change?: BootstrapChange;
+  /** Of a patch's operations. */
+  readonly operationPlaces?: readonly Place[];
+}
+
+/** A Gateway, or its class, names its EnvoyProxy. */
+export interface ParametersRef {
+  readonly by: "Gateway" | "GatewayClass";
+  readonly name: string;
+  readonly namespace: string;
+  readonly place: Place;
+}
+
 export interface PolicyTarget {
   /** Of an HTTPRoute in the policy's namespace. */
   readonly name: string;
@@ -260,4 +282,7 @@ export interface Resources {
   readonly rewrites: InferenceModelRewrite[];
   readonly objectives: InferenceObjective[];
   readonly pickerConfigs: PickerConfigResource[];
+  readonly envoySettings: EnvoySettingsResource[];
+  readonly envoyProxies: EnvoyProxy[];
+  readonly parametersRefs: ParametersRef[];
 }

@@ -1,0 +1,54 @@
+import type { Plain, PlainMap } from "../to-yaml.ts";
+
+/**
+ * Merges a message into another, as Envoy Gateway does with `type: Merge`: maps field by field, lists by adding to
+ * them, and all else is replaced. An item of a list that has the `name` of one that is there is merged with it, so that
+ * a listener, cluster or filter can be changed by its name.
+ */
+export function merge(base: Plain, change: Plain): Plain {
+  if (isMap(base) && isMap(change)) return mergeMaps(base, change);
+  if (Array.isArray(base) && Array.isArray(change)) return mergeLists(base, change);
+  return change;
+}
+
+function mergeMaps(base: PlainMap, change: PlainMap): PlainMap {
+  // Another type has other fields.
+  const type = change["@type"];
+  if (type !== undefined && type !== base["@type"]) return change;
+  const merged = new Map<string, Plain>(Object.entries(base));
+  for (const [written, value] of Object.entries(change)) {
+    const field = fieldOf(written, merged);
+    const old = merged.get(field);
+    // In Protobuf's JSON null is a field that is not given.
+    if (value !== null) merged.set(field, old === undefined ? value : merge(old, value));
+  }
+  return Object.fromEntries(merged);
+}
+
+/** Protobuf's JSON has two forms of a field's name; Envoy refuses to have both. */
+function fieldOf(written: string, base: ReadonlyMap<string, Plain>): string {
+  if (base.has(written)) return written;
+  const snake = written.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return base.has(snake) ? snake : written;
+}
+
+function mergeLists(base: readonly Plain[], change: readonly Plain[]): readonly Plain[] {
+  const merged = [...base];
+  const byName = new Map(merged.map((item, index) => [nameOf(item), index] as const));
+  for (const item of change) {
+    const name = nameOf(item);
+    const index = name === undefined ? undefined : byName.get(name);
+    if (index === undefined) merged.push(item);
+    else merged[index] = merge(merged[index] ?? null, item);
+  }
+  return merged;
+}
+
+function nameOf(item: Plain): string | undefined {
+  const name = isMap(item) ? item.name : undefined;
+  return typeof name === "string" ? name : undefined;
+}
+
+export function isMap(value: Plain | undefined): value is PlainMap {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,79 @@
+import type { EnvoySettings } from "../envoy-settings.ts";
+import { because, type EnvoyObject, extension } from "./envoy-object.ts";
+import { reservedHeaderPrefixes } from "./names.ts";
+import type { BootstrapOptions } from "./options.ts";
+import { setting, timeSetting } from "./setting.ts";
+
+/** Fields of a connection manager that clients reach: limits on what they send, and what is made of it before a route is matched. */
+export function clientGuards(options: BootstrapOptions): EnvoyObject {
+  return {
+    common_http_protocol_options: {
+      idle_timeout: timeSetting(options, "connectionIdleTimeoutMs"),
+      headers_with_underscores_action: setting(options, "underscores", (each) => underscores[each]),
+      ...headerLimit(options),
+    },
+    http2_protocol_options: {
+      max_concurrent_streams: setting(options, "maxStreams"),
+      initial_stream_window_size: setting(options, "streamWindowBytes", window),
+      initial_connection_window_size: setting(options, "connectionWindowBytes", window),
+    },
+    max_request_headers_kb: setting(options, "maxHeaderBytes", (bytes) => Math.ceil(bytes / 1024)),
+    request_headers_timeout: timeSetting(options, "headersTimeoutMs"),
+    request_timeout: timeSetting(options, "requestTimeoutMs"),
+    stream_idle_timeout: timeSetting(options, "streamIdleTimeoutMs"),
+    stream_flush_timeout: timeSetting(options, "flushTimeoutMs"),
+    use_remote_address: because(
+      "Envoy is the edge: x-forwarded-for and x-request-id are its own, not what a client says.",
+      true,
+    ),
+    // Absent where it is none: then the connection's address counts alone.
+    ...(options.trustedHops === 0 ? {} : { xff_num_trusted_hops: setting(options, "trustedHops") }),
+    normalize_path: because(
+      "A route that matches /a must match /b/../a too: both reach the same path of a model server.",
+      true,
+    ),
+    merge_slashes: because("And //a is /a.", true),
+    path_with_escaped_slashes_action: setting(options, "escapedSlashes", (each) => slashes[each]),
+    server_header_transformation: because(
+      "The model server's own header goes through; Envoy does not name itself.",
+      "PASS_THROUGH",
+    ),
+    early_header_mutation_extensions: because(
+      "Headers that steer picks and mirrors come from the sidecar alone: a client's are taken off before any filter sees them.",
+      [withoutReservedHeaders],
+    ),
+  };
+}
+
+const underscores: Readonly<Record<EnvoySettings["underscores"], string>> = {
+  Reject: "REJECT_REQUEST",
+  Drop: "DROP_HEADER",
+  Allow: "ALLOW",
+};
+
+const slashes: Readonly<Record<EnvoySettings["escapedSlashes"], string>> = {
+  Redirect: "UNESCAPE_AND_REDIRECT",
+  Unescape: "UNESCAPE_AND_FORWARD",
+  Reject: "REJECT_REQUEST",
+  Keep: "KEEP_UNCHANGED",
+};
+
+/** HTTP/2 has no smaller one to begin with. */
+function window(bytes: number): number {
+  return Math.max(65_535, bytes);
+}
+
+/** Of a connection manager or of an upstream. */
+export function headerLimit(options: BootstrapOptions): EnvoyObject {
+  return { max_headers_count: setting(options, "maxHeaders") };
+}
+
+const withoutReservedHeaders: EnvoyObject = extension(
+  "envoy.http.early_header_mutation.header_mutation",
+  "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+  {
+    mutations: reservedHeaderPrefixes.map((prefix) => ({
+      remove_on_match: { key_matcher: { prefix } },
+    })),
+  },
+);

@@ -1,0 +1,92 @@
+import { discoveryType, envoyAddress } from "./address.ts";
+import { because, type EnvoyObject, extension, typed } from "./envoy-object.ts";
+import type { BootstrapOptions } from "./options.ts";
+
+const adminClusterName = "umbra-admin";
+
+/** A name as one part of the name of a statistic, where dots part. */
+export function statName(name: string): string {
+  return name.replaceAll(".", "_");
+}
+
+/**
+ * Labels of Envoy's metrics. Each is read from the names of clusters and filters, of which there are as many as the
+ * resources ask for: nothing that a client sends becomes a label.
+ */
+export const statsConfig: EnvoyObject = {
+  stats_tags: because(
+    "Labels to sum by: lane, pool, mirror and its route. They come from the resources; no client can make more of them.",
+    [
+      tag("umbra.lane", "^cluster\\.((primary|shadow)/)"),
+      tag("umbra.pool", "^cluster\\.(primary/([^.]+)\\.)"),
+      tag("umbra.mirror", "^cluster\\.((?:shadow|lane)/([^.]+)\\.)"),
+      tag("umbra.mirrored_route", "^cluster\\.((?:shadow|lane)/([^/.]+/[^/.]+)/)"),
+    ],
+  ),
+};
+
+/** The first group is taken out of the name, the second is the label's value. */
+function tag(name: string, regex: string): EnvoyObject {
+  return { tag_name: name, regex };
+}
+
+/** A listener that answers `GET /stats/prometheus` and nothing else. */
+export function statsListener(address: string): EnvoyObject {
+  const isStats = {
+    path: "/stats/prometheus",
+    headers: [{ name: ":method", string_match: { exact: "GET" } }],
+  };
+  const connectionManager = typed(
+    "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    {
+      stat_prefix: "stats",
+      request_headers_timeout: "5s",
+      request_timeout: "5s",
+      common_http_protocol_options: { idle_timeout: "300s" },
+      http_filters: [
+        extension("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router"),
+      ],
+      route_config: {
+        name: "stats",
+        virtual_hosts: [
+          {
+            name: "stats",
+            domains: ["*"],
+            routes: because(
+              "The admin interface can end Envoy and shows its secrets: of all its paths this one alone is reached from elsewhere.",
+              [{ match: isStats, route: { cluster: adminClusterName } }],
+            ),
+          },
+        ],
+      },
+    },
+  );
+  return {
+    name: "stats",
+    address: envoyAddress(address),
+    bypass_overload_manager: because("What is wrong must be seen when it is.", true),
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: "envoy.filters.network.http_connection_manager",
+            typed_config: connectionManager,
+          },
+        ],
+      },
+    ],
+  };
+}
+
+/** Envoy's own admin interface, as a cluster. */
+export function adminCluster({ envoyAdmin }: BootstrapOptions): EnvoyObject {
+  return {
+    name: adminClusterName,
+    type: discoveryType(envoyAdmin),
+    connect_timeout: "1s",
+    load_assignment: {
+      cluster_name: adminClusterName,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: envoyAddress(envoyAdmin) } }] }],
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import type { EnvoySettings } from "../envoy-settings.ts";
+import type { Place, Report } from "../resources/reader.ts";
+import type { EnvoyProxy, Meta, Resources } from "../resources/resources.ts";
+import type { EnvoyOverrides } from "../topology.ts";
+import { compare } from "./pools.ts";
+
+export interface ResolvedEnvoy {
+  /** Undefined where the resources and flags say nothing. */
+  readonly overrides: EnvoyOverrides | undefined;
+  /** Where the operations of its patch stand. */
+  readonly operationPlaces: readonly Place[];
+}
+
+/** What the resources and flags say of Envoy itself; flags win. */
+export function resolveEnvoy(
+  resources: Resources,
+  flags: Partial<EnvoySettings>,
+  report: Report,
+): ResolvedEnvoy {
+  const [held, ...others] = inOrder(resources.envoySettings);
+  for (const other of others) tellSecond("EnvoySettings", other, held, report);
+  const settings = { ...held?.settings, ...flags };
+  const { change, operationPlaces = [] } = heldProxy(resources, report) ?? {};
+  const overrides = {
+    ...(Object.keys(settings).length === 0 ? {} : { settings }),
+    ...(change === undefined ? {} : { bootstrap: change }),
+  };
+  const isEmpty = Object.keys(overrides).length === 0;
+  return { overrides: isEmpty ? undefined : overrides, operationPlaces };
+}
+
+/** A Gateway's own EnvoyProxy, else its class's; where none is named, the only one there is. */
+function heldProxy(
+  { envoyProxies, parametersRefs }: Resources,
+  report: Report,
+): EnvoyProxy | undefined {
+  const ofGateways = parametersRefs.filter(({ by }) => by === "Gateway");
+  const refs = ofGateways.length > 0 ? ofGateways : parametersRefs;
+  const named: EnvoyProxy[] = [];
+  for (const { name, namespace, place } of refs) {
+    const proxy = envoyProxies.find((each) => each.name === name && each.namespace === namespace);
+    if (proxy === undefined) {
+      const message = `parametersRef names the EnvoyProxy "${namespace}/${name}", which is not in the files`;
+      report("error", "UMB0241", place, message);
+    } else if (!named.includes(proxy)) named.push(proxy);
+  }
+  const [held, ...others] = refs.length > 0 ? named : inOrder(envoyProxies);
+  for (const other of others) tellSecond("EnvoyProxy", other, held, report);
+  for (const proxy of envoyProxies) {
+    if (proxy === held || others.includes(proxy)) continue;
+    const message = `EnvoyProxy "${proxy.namespace}/${proxy.name}" holds for no Gateway of the files`;
+    report("warning", "UMB0244", proxy.place, message);
+  }
+  return held;
+}
+
+function inOrder<T extends Meta>(resources: readonly T[]): readonly T[] {
+  return resources.toSorted((a, b) => compare(a.namespace, b.namespace) || compare(a.name, b.name));
+}
+
+function tellSecond(
+  kind: string,
+  { namespace, name, place }: Meta,
+  held: Meta | undefined,
+  report: Report,
+): void {
+  report(
+    "error",
+    "UMB0240",
+    place,
+    `${kind} "${namespace}/${name}" has no effect: there is one Envoy, and "${held?.namespace}/${held?.name}" holds for it`,
+  );
+}

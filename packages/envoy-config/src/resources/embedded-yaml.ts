@@ -1,0 +1,56 @@
+import { LineCounter, type Node } from "yaml";
+import { parseDocuments } from "./documents.ts";
+import { inspectDocument } from "./inspect.ts";
+import { Reader, type Source } from "./reader.ts";
+
+/**
+ * Reads YAML that stands as a text in a field, within the bounds of the file; what is wrong is reported at its own
+ * line. Undefined when it can't be read.
+ */
+export function readEmbedded(from: Reader, key: string): Reader | undefined {
+  const embedded = from.embedded(key);
+  if (embedded === undefined) return undefined;
+  const { text, line, indent, source: around } = embedded;
+  const lines = new LineCounter();
+  const source: Source = {
+    ...around,
+    lines,
+    aliases: new Map<Node, Node>(),
+    report(severity, code, place, message, extras) {
+      const { column, endColumn } = place;
+      around.report(
+        severity,
+        code,
+        {
+          ...place,
+          line: place.line + line - 1,
+          column: column + indent,
+          ...(endColumn === undefined ? {} : { endColumn: endColumn + indent }),
+        },
+        message,
+        extras,
+      );
+    },
+  };
+  let read: Reader | undefined;
+  for (const parsed of parseDocuments(text, lines)) {
+    if ("problem" in parsed) {
+      const { code, message, offset } = parsed.problem;
+      const at = lines.linePos(offset);
+      const place = { file: source.file, line: Math.max(1, at.line), column: Math.max(1, at.col) };
+      source.report("error", code, place, message);
+      return undefined;
+    }
+    const { contents } = parsed.document;
+    if (contents === null) continue;
+    inspectDocument(contents, source);
+    const reader = new Reader(source, contents);
+    if (read !== undefined) {
+      reader.report("error", "UMB0243", "a bootstrap is one document, and this is a second");
+      return undefined;
+    }
+    read = reader;
+  }
+  if (read === undefined) from.report("error", "UMB0243", `\`${key}\` is empty`, key);
+  return read;
+}

@@ -1,0 +1,282 @@
+import { describe, expect, test } from "@jest/globals";
+import {
+  type BootstrapChange,
+  directTopology,
+  type JsonValue,
+  type PatchOperation,
+  patchProblems,
+  readTopology,
+  renderBootstrap,
+  type Topology,
+} from "@umbra/envoy-config";
+import fc from "fast-check";
+import { parse } from "yaml";
+
+const topology = directTopology({
+  primary: ["10.0.0.1:8000"],
+  shadow: ["10.0.0.2:8000"],
+  port: 8080,
+});
+const changed = (bootstrap: BootstrapChange): Topology => ({ ...topology, envoy: { bootstrap } });
+const rendered = parse(renderBootstrap(topology)) as Record<string, JsonValue>;
+
+function render(change: BootstrapChange): Record<string, JsonValue> {
+  return parse(renderBootstrap(changed(change))) as Record<string, JsonValue>;
+}
+
+describe("a merge", () => {
+  const cases: readonly { name: string; value: Record<string, JsonValue>; want: object }[] = [
+    {
+      name: "adds a field that is not there",
+      value: { use_tcp_for_dns_lookups: true },
+      want: { use_tcp_for_dns_lookups: true, node: { id: "umbra", cluster: "umbra" } },
+    },
+    {
+      name: "changes a field, and leaves its neighbours",
+      value: { node: { id: "edge" } },
+      want: { node: { id: "edge", cluster: "umbra" } },
+    },
+    {
+      name: "takes Protobuf's other form of a name for the same field",
+      value: { statsConfig: { use_all_default_tags: true } },
+      want: { stats_config: { use_all_default_tags: true, stats_tags: expect.any(Array) } },
+    },
+    {
+      name: "has no field where there is null",
+      value: { node: { id: null } },
+      want: { node: { id: "umbra", cluster: "umbra" } },
+    },
+    {
+      name: "replaces a message by one of another type whole",
+      value: {
+        overload_manager: {
+          resource_monitors: [
+            { name: "envoy.resource_monitors.fixed_heap", typed_config: { "@type": "other" } },
+          ],
+        },
+      },
+      want: {
+        overload_manager: expect.objectContaining({
+          resource_monitors: [
+            expect.objectContaining({
+              name: "envoy.resource_monitors.global_downstream_max_connections",
+            }),
+            { name: "envoy.resource_monitors.fixed_heap", typed_config: { "@type": "other" } },
+          ],
+        }),
+      },
+    },
+  ];
+  test.each(cases)("$name", ({ value, want }) => {
+    expect(render({ kind: "merge", value })).toMatchObject(want);
+  });
+
+  test("changes one cluster by its name and adds another behind the last", () => {
+    const clusters = (of: Record<string, JsonValue>) =>
+      (of.static_resources as { clusters: { name: string; dns_lookup_family?: string }[] })
+        .clusters;
+    const value = {
+      static_resources: {
+        clusters: [
+          { name: "primary/default/primary", dns_lookup_family: "V4_ONLY" },
+          { name: "mine", type: "STATIC" },
+        ],
+      },
+    };
+    const after = clusters(render({ kind: "merge", value }));
+    expect(after.map(({ name }) => name)).toEqual([
+      ...clusters(rendered).map(({ name }) => name),
+      "mine",
+    ]);
+    expect(after.filter((each) => each.dns_lookup_family === "V4_ONLY")).toHaveLength(1);
+  });
+
+  test("of nothing changes nothing", () => {
+    expect(renderBootstrap(changed({ kind: "merge", value: {} }))).toBe(renderBootstrap(topology));
+  });
+});
+
+describe("a replacement", () => {
+  test("has its own frame, and Umbra's listeners and clusters in it", () => {
+    const after = render({
+      kind: "replace",
+      value: { node: { id: "edge" }, static_resources: { clusters: [{ name: "mine" }] } },
+    });
+    expect(after.node).toEqual({ id: "edge" });
+    expect(after.admin).toEqual(rendered.admin);
+    expect(after).not.toHaveProperty("overload_manager");
+    expect(after.bootstrap_extensions).toEqual(rendered.bootstrap_extensions);
+    const { listeners, clusters } = after.static_resources as Record<string, { name: string }[]>;
+    expect(listeners).toEqual((rendered.static_resources as { listeners: unknown }).listeners);
+    expect(clusters?.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(["mine", "umbra-picker"]),
+    );
+  });
+});
+
+describe("a JSON Patch", () => {
+  const cases: readonly { name: string; operations: readonly PatchOperation[]; node: JsonValue }[] =
+    [
+      {
+        name: "adds a field",
+        operations: [{ op: "add", path: "/node/metadata", value: { a: 1 } }],
+        node: { id: "umbra", cluster: "umbra", metadata: { a: 1 } },
+      },
+      {
+        name: "replaces a field",
+        operations: [{ op: "replace", path: "/node/id", value: "edge" }],
+        node: { id: "edge", cluster: "umbra" },
+      },
+      {
+        name: "removes a field",
+        operations: [{ op: "remove", path: "/node/cluster" }],
+        node: { id: "umbra" },
+      },
+      {
+        name: "moves and copies",
+        operations: [
+          { op: "move", from: "/node/id", path: "/node/a" },
+          { op: "copy", from: "/node/a", path: "/node/b" },
+        ],
+        node: { cluster: "umbra", a: "umbra", b: "umbra" },
+      },
+      {
+        name: "inserts before an item, and at the end",
+        operations: [
+          { op: "add", path: "/node/list", value: [1, 2] },
+          { op: "add", path: "/node/list/0", value: 0 },
+          { op: "add", path: "/node/list/-", value: 3 },
+          { op: "remove", path: "/node/list/1" },
+        ],
+        node: { id: "umbra", cluster: "umbra", list: [0, 2, 3] },
+      },
+      {
+        name: "reads ~1 as / and ~0 as ~",
+        operations: [
+          { op: "add", path: "/node/a~1b", value: 1 },
+          { op: "add", path: "/node/c~0d", value: 2 },
+        ],
+        node: { id: "umbra", cluster: "umbra", "a/b": 1, "c~d": 2 },
+      },
+      {
+        name: "goes on where a test holds, whatever the order of fields",
+        operations: [
+          { op: "test", path: "/node", value: { cluster: "umbra", id: "umbra" } },
+          { op: "add", path: "/node/id", value: "tested" },
+        ],
+        node: { id: "tested", cluster: "umbra" },
+      },
+    ];
+  test.each(cases)("$name", ({ operations, node }) => {
+    expect(patchProblems(changed({ kind: "patch", operations }))).toEqual([]);
+    expect(render({ kind: "patch", operations }).node).toEqual(node);
+  });
+
+  test.each<{ operation: PatchOperation; words: string }>([
+    { operation: { op: "remove", path: "/nodes" }, words: "there is nothing at /nodes" },
+    {
+      operation: { op: "replace", path: "/node/x", value: 1 },
+      words: "there is nothing at /node/x",
+    },
+    { operation: { op: "add", path: "/node/id/x", value: 1 }, words: "is no map and no list" },
+    { operation: { op: "add", path: "node", value: 1 }, words: "a path begins with /" },
+    {
+      operation: { op: "add", path: "/static_resources/clusters/99", value: {} },
+      words: "there is no place",
+    },
+    { operation: { op: "test", path: "/node/id", value: "x" }, words: "not what it is tested for" },
+    {
+      operation: { op: "move", from: "/node", path: "/node/x" },
+      words: "can't be moved into itself",
+    },
+    { operation: { op: "remove", path: "/__proto__" }, words: "there is nothing at /__proto__" },
+    { operation: { op: "remove", path: "/constructor/prototype" }, words: "nothing at" },
+  ])("tells why $operation can't be done, and renders without it", ({ operation, words }) => {
+    const change = { kind: "patch", operations: [operation] } as const;
+    expect(patchProblems(changed(change))).toEqual([
+      { index: 0, message: expect.stringContaining(words) },
+    ]);
+    expect(render(change)).toEqual(rendered);
+  });
+
+  test("is reported where the operation stands", () => {
+    const text = `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gateway}
+spec: {listeners: [{name: http, port: 8080, protocol: HTTP}]}
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyProxy
+metadata: {name: edge}
+spec:
+  bootstrap:
+    type: JSONPatch
+    jsonPatches:
+      - {op: add, path: /node/id, value: edge}
+      - {op: remove, path: /nodes}
+`;
+    const { diagnostics } = readTopology([{ name: "x.yaml", text }]);
+    expect(diagnostics.filter(({ severity }) => severity === "error")).toEqual([
+      expect.objectContaining({ code: "UMB0243", line: 14, column: 9 }),
+    ]);
+  });
+});
+
+const json = fc.jsonValue({ maxDepth: 4 }) as fc.Arbitrary<JsonValue>;
+const hostileKey = fc.constantFrom(
+  "__proto__",
+  "constructor",
+  "prototype",
+  "toString",
+  "node",
+  "name",
+);
+const hostileMap = fc
+  .dictionary(fc.oneof(hostileKey, fc.string({ maxLength: 5 })), json, { noNullPrototype: true })
+  .map((fields) => JSON.parse(JSON.stringify(fields)) as Record<string, JsonValue>);
+const pointer = fc
+  .array(
+    fc.oneof(hostileKey, fc.constantFrom("static_resources", "clusters", "0", "-", "~0", "")),
+    {
+      maxLength: 4,
+    },
+  )
+  .map((steps) => steps.map((step) => `/${step}`).join(""));
+const change: fc.Arbitrary<BootstrapChange> = fc.oneof(
+  hostileMap.map((value) => ({ kind: "merge" as const, value })),
+  hostileMap.map((value) => ({ kind: "replace" as const, value })),
+  fc
+    .array(
+      fc.record({
+        op: fc.constantFrom("add", "remove", "replace", "move", "copy", "test"),
+        path: pointer,
+        from: pointer,
+        value: json,
+      }),
+      { maxLength: 4 },
+    )
+    .map((operations) => ({ kind: "patch" as const, operations })),
+);
+
+test("whatever the change, rendering never throws, and touches no prototype and no topology", () => {
+  const before = JSON.stringify(topology);
+  fc.assert(
+    fc.property(change, (each) => {
+      renderBootstrap(changed(each), {}, { hasComments: true });
+      expect(Object.keys(Object.prototype)).toEqual([]);
+      expect(({} as Record<string, unknown>).polluted).toBeUndefined();
+      expect(JSON.stringify(topology)).toBe(before);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("comments are of what Umbra set, and gone where an EnvoyProxy has set another value", () => {
+  const value = {
+    overload_manager: { refresh_interval: "1s" },
+    admin: { ignore_global_conn_limit: false },
+  };
+  const explained = renderBootstrap(changed({ kind: "merge", value }), {}, { hasComments: true });
+  expect(explained).not.toContain("A full Envoy can still be looked at");
+  expect(explained).toContain("# Whoever reaches the admin interface owns the proxy");
+});
