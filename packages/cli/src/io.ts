@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { isatty } from "node:tty";
 
@@ -41,6 +41,25 @@ export function processIo(): Io {
       ? { terminal: { input: process.stdin, output: process.stderr } }
       : {}),
     signal: stopping.signal,
-    readStdin: () => readFileSync(0),
+    readStdin: readAllOfStdin,
   };
+}
+
+/** Also where standard input does not wait for what comes, as pipes do that somebody has made so. */
+function readAllOfStdin(): Uint8Array {
+  const chunks: Buffer[] = [];
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    const chunk = Buffer.alloc(65_536);
+    try {
+      const length = readSync(0, chunk);
+      if (length === 0) return Buffer.concat(chunks);
+      chunks.push(chunk.subarray(0, length));
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      if (code === "EOF") return Buffer.concat(chunks);
+      if (code !== "EAGAIN") throw cause;
+      Atomics.wait(pause, 0, 0, 10);
+    }
+  }
 }
