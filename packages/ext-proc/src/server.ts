@@ -5,8 +5,8 @@ import { processMethod } from "./services/external-processor.ts";
 import { createHealthService } from "./services/health.ts";
 import { methodPath } from "./services/method-path.ts";
 import { reflectionMethods } from "./services/reflection.ts";
-import { createGrpcJsTransport } from "./transport/grpc-js-transport.ts";
 import { createHttp2Transport } from "./transport/http2/http2-transport.ts";
+import { lateTransport } from "./transport/late-transport.ts";
 import {
   type Certificates,
   statusCode,
@@ -54,7 +54,11 @@ export type TransportName = "http2" | "grpc-js";
 
 const transports: Readonly<Record<TransportName, (options: TransportOptions) => Transport>> = {
   http2: createHttp2Transport,
-  "grpc-js": createGrpcJsTransport,
+  "grpc-js": (options) =>
+    lateTransport(async () => {
+      const { createGrpcJsTransport } = await import("./transport/grpc-js-transport.ts");
+      return createGrpcJsTransport(options);
+    }),
 };
 export const transportNames: readonly TransportName[] = ["http2", "grpc-js"];
 

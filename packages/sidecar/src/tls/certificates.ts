@@ -1,4 +1,4 @@
-import { readFileSync, unwatchFile, watchFile } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
 import type { Certificates } from "@umbra/ext-proc";
 import type { Logger } from "pino";
@@ -35,52 +35,62 @@ export async function openCertificates(
   }
   const { certFile, keyFile, clientCaFile } = source;
   const files = [certFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])];
-  const read = (): Certificates => {
-    const certificates = {
-      cert: textOf(certFile),
-      key: textOf(keyFile),
-      ...(clientCaFile === undefined ? {} : { clientCa: textOf(clientCaFile) }),
-    };
+  const read = async (): Promise<Certificates> => {
+    const [cert = "", key = "", clientCa] = await Promise.all(files.map(textOf));
+    return { cert, key, ...(clientCa === undefined ? {} : { clientCa }) };
+  };
+  const check = (certificates: Certificates): void => {
     try {
       createSecureContext({ ...certificates, ca: certificates.clientCa });
     } catch (cause) {
       throw new Error(`${files.join(", ")} can't be used: ${(cause as Error).message}`, { cause });
     }
-    return certificates;
   };
-  let current = read();
+  const first = await read();
+  check(first);
+  /** What was seen last, good or not: nothing is said of it twice. */
+  let seen = JSON.stringify(first);
+  let timer: NodeJS.Timeout | undefined;
+
+  async function look(onChange: (next: Certificates) => void): Promise<void> {
+    try {
+      const next = await read();
+      const text = JSON.stringify(next);
+      if (text === seen) return;
+      seen = text;
+      check(next);
+      onChange(next);
+      log.info({ files }, "the certificates have changed");
+    } catch (cause) {
+      // Often a file is written a moment before its key: the next look finds both.
+      log.warn(
+        { err: cause },
+        "the certificates have changed and can't be used: the old ones stay",
+      );
+    }
+  }
+
   return {
-    first: current,
+    first,
     watch(onChange) {
-      const look = () => {
-        try {
-          const next = read();
-          if (JSON.stringify(next) === JSON.stringify(current)) return;
-          current = next;
-          onChange(next);
-          log.info({ files }, "the certificates have changed");
-        } catch (cause) {
-          // Often a file is written a moment before its key: the next look finds both.
-          log.warn(
-            { err: cause },
-            "the certificates have changed and can't be used: the old ones stay",
-          );
-        }
+      // Read again and again: a mounted Secret changes by a link to another folder, and a watch that begins a moment after
+      // a change would never see it.
+      const next = async () => {
+        await look(onChange);
+        timer?.refresh();
       };
-      // Polled, since a mounted Secret changes by a link to another folder.
-      for (const file of files) {
-        watchFile(file, { interval: lookEveryMs, persistent: false }, look);
-      }
+      timer = setTimeout(() => void next(), lookEveryMs).unref();
     },
     close() {
-      for (const file of files) unwatchFile(file);
+      clearTimeout(timer);
+      timer = undefined;
     },
   };
 }
 
-function textOf(file: string): string {
+async function textOf(file: string): Promise<string> {
   try {
-    return readFileSync(file, "utf8");
+    return await readFile(file, "utf8");
   } catch (cause) {
     throw new Error(`${file} can't be read: ${(cause as Error).message}`, { cause });
   }

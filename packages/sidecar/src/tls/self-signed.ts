@@ -1,11 +1,12 @@
 import { hostname } from "node:os";
 import type { Certificates } from "@umbra/ext-proc";
-import { generate } from "selfsigned";
 
 const year = 365 * 24 * 3_600_000;
 
 /** A certificate of our own, for ten years. It encrypts; it proves nothing. */
 export async function selfSigned(): Promise<Certificates> {
+  // Loaded where it is asked for: it takes half a second.
+  const { generate } = await import("selfsigned");
   const now = Date.now();
   const { cert, private: key } = await generate([{ name: "commonName", value: "umbra" }], {
     keyType: "ec",
