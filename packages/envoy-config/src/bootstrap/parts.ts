@@ -6,7 +6,8 @@ import { shadowLane } from "./lane.ts";
 import { primaryFilters, routeConfiguration } from "./listener.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { mirrorsOf, optionsOf, type RenderFormat } from "./render.ts";
-import { plainOf, toExplainedYaml, toYaml } from "./to-yaml.ts";
+import { plainOf, toExplainedYaml } from "./to-yaml.ts";
+import { yamlText } from "./yaml-text.ts";
 
 /** What can be had alone, by a bootstrap that is not rendered here. */
 export const partNames = [
@@ -32,7 +33,7 @@ export function renderPart(
   const message = { resources: parts[part](topology, optionsOf(topology, options)) };
   const plain = plainOf(message);
   const heading = `# Rendered by \`umbra render --format ${part}\` for Envoy 1.40. Edit the resources, not this file.\n`;
-  return heading + (hasComments ? toExplainedYaml(plain, message) : toYaml(plain));
+  return heading + (hasComments ? toExplainedYaml(plain, message) : yamlText(plain));
 }
 
 type Part = (topology: Topology, options: BootstrapOptions) => readonly EnvoyObject[];

@@ -9,7 +9,8 @@ import { type BootstrapOptions, defaultBootstrapOptions } from "./options.ts";
 import { overloadManager } from "./overload.ts";
 import { isRendered } from "./route.ts";
 import { statsConfig, statsListener } from "./stats.ts";
-import { plainOf, toExplainedYaml, toYaml } from "./to-yaml.ts";
+import { plainOf, toExplainedYaml } from "./to-yaml.ts";
+import { yamlText } from "./yaml-text.ts";
 
 /** Renders the Envoy bootstrap of a topology, as YAML. The same input gives the same bytes. */
 export function renderBootstrap(
@@ -21,7 +22,7 @@ export function renderBootstrap(
   const { bootstrap: plain } = changeBootstrap(plainOf(message), topology.envoy?.bootstrap);
   const heading =
     "# Rendered by `umbra render` for Envoy 1.40. Edit the resources, not this file.\n";
-  return heading + (hasComments ? toExplainedYaml(plain, message) : toYaml(plain));
+  return heading + (hasComments ? toExplainedYaml(plain, message) : yamlText(plain));
 }
 
 export interface RenderFormat {

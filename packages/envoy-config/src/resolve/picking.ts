@@ -1,5 +1,12 @@
 import type { Report } from "../resources/reader.ts";
-import type { InferencePool, Meta, Resources } from "../resources/resources.ts";
+import type {
+  InferenceModel,
+  InferenceModelRewrite,
+  InferenceObjective,
+  InferencePool,
+  Meta,
+  Resources,
+} from "../resources/resources.ts";
 import type { ModelRewrite, Pool } from "../topology.ts";
 
 /** Says what is wrong in an EndpointPickerConfig, each with its path from the top. */
@@ -10,23 +17,38 @@ export type CheckPickerConfig = (
 /** `session` on an InferenceModel or InferenceModelRewrite: a session always gets the same target. */
 const stickyAnnotation = "umbra.dev/sticky";
 
+/** What resources say of pools, by the pool's `namespace/name`. */
+export interface PoolSpeakers {
+  readonly models: ReadonlyMap<string, readonly InferenceModel[]>;
+  readonly rewrites: ReadonlyMap<string, readonly InferenceModelRewrite[]>;
+  readonly objectives: ReadonlyMap<string, readonly InferenceObjective[]>;
+}
+
+export function poolSpeakers({ models, rewrites, objectives }: Resources): PoolSpeakers {
+  const key = ({ namespace, pool }: { readonly namespace: string; readonly pool: string }) =>
+    `${namespace}/${pool}`;
+  return {
+    models: Map.groupBy(models, key),
+    rewrites: Map.groupBy(rewrites, key),
+    objectives: Map.groupBy(objectives, key),
+  };
+}
+
 /** A pool's rewrites in the order in which they count: exact ones first, then the oldest resource's. */
 export function rewritesOf(
   pool: InferencePool,
-  { models, rewrites }: Resources,
+  { models, rewrites }: PoolSpeakers,
 ): Pick<Pool, "rewrites"> {
-  const isOfPool = (each: Meta & { readonly pool: string }) =>
-    each.namespace === pool.namespace && each.pool === pool.name;
+  const key = `${pool.namespace}/${pool.name}`;
   const sticky = ({ annotations }: Meta) => ({
     isSticky: annotations[stickyAnnotation] === "session",
   });
   const found: readonly ModelRewrite[] = [
-    ...rewrites
-      .filter(isOfPool)
+    ...(rewrites.get(key) ?? [])
       .toSorted((a, b) => order(a.createdAt, b.createdAt) || order(a.name, b.name))
       .flatMap((each) => each.rules.map((rule) => ({ ...rule, ...sticky(each) }))),
-    ...models
-      .filter((each) => isOfPool(each) && each.targets.length > 0)
+    ...(models.get(key) ?? [])
+      .filter((each) => each.targets.length > 0)
       .map((each) => ({ model: each.modelName, targets: each.targets, ...sticky(each) })),
   ];
   const exact = found.filter(({ model }) => model !== undefined);
@@ -37,10 +59,9 @@ export function rewritesOf(
 /** The pool's objectives; a name stands once, as resources of one namespace do. */
 export function objectivesOf(
   pool: InferencePool,
-  { objectives }: Resources,
+  { objectives }: PoolSpeakers,
 ): Pick<Pool, "objectives"> {
-  const found = objectives
-    .filter((each) => each.namespace === pool.namespace && each.pool === pool.name)
+  const found = (objectives.get(`${pool.namespace}/${pool.name}`) ?? [])
     .map(({ name, priority }) => ({ name, priority }))
     .toSorted((a, b) => order(a.name, b.name));
   return found.length === 0 ? {} : { objectives: found };

@@ -27,16 +27,26 @@ export function createPolicyResolver(
   routes: readonly HttpRoute[],
   report: Report,
 ): PolicyResolver {
-  for (const policy of policies) reportLostTargets(policy, routes, report);
+  const routesByName = new Map(routes.map((each) => [`${each.namespace}/${each.name}`, each]));
+  const names = routes.map((each) => each.name).join(", ") || "none";
+  for (const policy of policies) reportLostTargets(policy, routesByName, names, report);
   const reported = new Set<string>();
+  const byRoute = new Map<string, ShadowPolicy[]>();
+  for (const policy of policies) {
+    for (const name of new Set(policy.targets.map((target) => target.name))) {
+      const key = `${policy.namespace}/${name}`;
+      const known = byRoute.get(key);
+      if (known === undefined) byRoute.set(key, [policy]);
+      else known.push(policy);
+    }
+  }
 
   function policyOf(route: HttpRoute, rule: RouteRule): ShadowPolicy | undefined {
-    const attached = policies.flatMap((policy) => {
+    const candidates = byRoute.get(`${route.namespace}/${route.name}`) ?? [];
+    const attached = candidates.flatMap((policy) => {
       const targets = policy.targets.filter(
         ({ name, sectionName }) =>
-          policy.namespace === route.namespace &&
-          name === route.name &&
-          (sectionName === undefined || sectionName === rule.name),
+          name === route.name && (sectionName === undefined || sectionName === rule.name),
       );
       return targets.length === 0
         ? []
@@ -113,19 +123,19 @@ function isSame(backend: BackendRef, candidate: PolicyCandidate, namespace: stri
 
 function reportLostTargets(
   policy: ShadowPolicy,
-  routes: readonly HttpRoute[],
+  routes: ReadonlyMap<string, HttpRoute>,
+  names: string,
   report: Report,
 ): void {
   const shown = `ShadowPolicy "${policy.name}"`;
   for (const { name, sectionName, place } of policy.targets) {
-    const route = routes.find((each) => each.namespace === policy.namespace && each.name === name);
+    const route = routes.get(`${policy.namespace}/${name}`);
     if (route === undefined) {
-      const there = routes.map((each) => each.name).join(", ") || "none";
       report(
         "error",
         "UMB0210",
         place,
-        `${shown} targets HTTPRoute "${name}", which is not in the resources; there are ${there}`,
+        `${shown} targets HTTPRoute "${name}", which is not in the resources; there are ${names}`,
       );
       continue;
     }

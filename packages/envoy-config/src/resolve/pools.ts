@@ -6,13 +6,14 @@ import type {
   BackendRef,
   InferencePool,
   Meta,
+  Pod,
   Resources,
   Service,
 } from "../resources/resources.ts";
 import type { Model, Pool } from "../topology.ts";
 import { isGranted } from "./grants.ts";
 import { askedPickMode, type PickModeOptions } from "./pick-mode.ts";
-import { objectivesOf, pickerConfigOf, rewritesOf } from "./picking.ts";
+import { objectivesOf, pickerConfigOf, poolSpeakers, rewritesOf } from "./picking.ts";
 
 /** What names the model server behind an endpoint, as the reference endpoint picker has it. */
 const engineLabels: ReadonlySet<string> = new Set([
@@ -58,8 +59,17 @@ export function createPoolResolver({
     ({ namespace, labels }) => `${namespace}/${labels["kubernetes.io/service-name"] ?? ""}`,
   );
   const readyPods = resources.pods.filter(({ ip, isReady }) => ip !== undefined && isReady);
-  /** Of several with one address the last. */
-  const podsByHost = new Map(readyPods.map((pod) => [address(pod.ip ?? "", 0).slice(0, -1), pod]));
+  const podsByLabel = new Map<string, Pod[]>();
+  for (const pod of readyPods) {
+    for (const label of Object.entries(pod.labels)) {
+      const key = labelKey(pod.namespace, label);
+      const known = podsByLabel.get(key);
+      if (known === undefined) podsByLabel.set(key, [pod]);
+      else known.push(pod);
+    }
+  }
+  const podByIp = new Map(readyPods.map((pod) => [address(pod.ip ?? "", 0).slice(0, -1), pod]));
+  const about = poolSpeakers(resources);
   const made = new Map<string, Pool>();
 
   /** The first source that names endpoints; undefined when none does. */
@@ -87,11 +97,18 @@ export function createPoolResolver({
     if (own !== undefined)
       return own.flatMap((slice) => sliceEndpoints(slice, service?.portName ?? "")).toSorted();
     if (ports.length === 0 || Object.keys(selector).length === 0) return undefined;
-    const pods = readyPods.filter(
-      (pod) => pod.namespace === meta.namespace && matches(selector, pod.labels),
-    );
+    const pods = podsOf(meta.namespace, selector);
     if (pods.length === 0) return undefined;
     return pods.flatMap(({ ip }) => ports.map((port) => address(ip ?? "", port))).toSorted();
+  }
+
+  /** Ready Pods that a selector with a label matches. */
+  function podsOf(namespace: string, selector: Readonly<Record<string, string>>): readonly Pod[] {
+    const candidates = Object.entries(selector).map(
+      (label) => podsByLabel.get(labelKey(namespace, label)) ?? [],
+    );
+    const [fewest = []] = candidates.toSorted((a, b) => a.length - b.length);
+    return fewest.filter(({ labels }) => matches(selector, labels));
   }
 
   function inferencePool(from: InferencePool): Pool {
@@ -120,8 +137,8 @@ export function createPoolResolver({
       protocol: from.protocol,
       models,
       ...labelsOf(from, found),
-      ...rewritesOf(from, resources),
-      ...objectivesOf(from, resources),
+      ...rewritesOf(from, about),
+      ...objectivesOf(from, about),
       ...pickerConfigOf(from, resources),
     };
     made.set(name, pool);
@@ -137,7 +154,7 @@ export function createPoolResolver({
       engineLabels.has(name),
     );
     const made = found.flatMap((endpoint) => {
-      const pod = podsByHost.get(endpoint.slice(0, endpoint.lastIndexOf(":") + 1));
+      const pod = podByIp.get(endpoint.slice(0, endpoint.lastIndexOf(":") + 1));
       const all = { ...Object.fromEntries(own), ...pod?.labels };
       return Object.keys(all).length === 0 ? [] : [[endpoint, all] as const];
     });
@@ -145,8 +162,7 @@ export function createPoolResolver({
   }
 
   function modelsOf({ namespace, name }: InferencePool): readonly Model[] {
-    return resources.models
-      .filter((model) => model.namespace === namespace && model.pool === name)
+    return (about.models.get(`${namespace}/${name}`) ?? [])
       .map(({ modelName, criticality }) => ({ name: modelName, criticality }))
       .toSorted((a, b) => compare(a.name, b.name));
   }
@@ -255,6 +271,10 @@ function sliceEndpoints(slice: Resources["slices"][number], portName: string): r
 
 function address(ip: string, port: number): string {
   return isIP(ip) === 6 ? `[${ip}]:${port}` : `${ip}:${port}`;
+}
+
+function labelKey(namespace: string, [name, value]: readonly [string, string]): string {
+  return JSON.stringify([namespace, name, value]);
 }
 
 function matches(
