@@ -1,5 +1,5 @@
-// Writes what is generated: packages/ext-proc/src/gen from proto/, docs/shadow-report.schema.json from the report's
-// type. With --check it only says whether what is committed is fresh.
+// Writes what is generated: packages/ext-proc/src/gen from proto/, docs/*.schema.json from the report's and the
+// topology's types. With --check it only says whether what is committed is fresh.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,10 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const committed = join(root, "packages", "ext-proc", "src", "gen");
 const isCheck = process.argv.includes("--check");
 const texts = {
-  "docs/shadow-report.schema.json": schema,
+  "docs/shadow-report.schema.json": () =>
+    schema("packages/shadow/src/report/shadow-report.ts", "ShadowReport", "Umbra shadow report"),
+  "docs/topology.schema.json": topologySchema,
+  "docs/topology.md": topologyPage,
 };
 
 const fresh = mkdtempSync(join(tmpdir(), "umbra-generate-"));
@@ -33,16 +36,60 @@ try {
   rmSync(fresh, { recursive: true, force: true });
 }
 
-/** Readers of a report must not break on a field that a later version adds. */
-function schema() {
+/** Readers must not break on a field that a later version adds. */
+function schema(path, type, title) {
   const made = createGenerator({
-    path: join(root, "packages/shadow/src/report/shadow-report.ts"),
+    path: join(root, path),
     tsconfig: join(root, "tsconfig.base.json"),
-    type: "ShadowReport",
+    type,
     skipTypeCheck: true,
     additionalProperties: true,
-  }).createSchema("ShadowReport");
-  return `${JSON.stringify({ title: "Umbra shadow report", ...made }, null, 2)}\n`;
+  }).createSchema(type);
+  return `${JSON.stringify({ title, ...made }, null, 2)}\n`;
+}
+
+function topologySchema() {
+  return schema("packages/envoy-config/src/topology.ts", "Topology", "Umbra topology");
+}
+
+/** The page, with its tables made of the schema. */
+function topologyPage() {
+  const { definitions } = JSON.parse(topologySchema());
+  const page = readFileSync(join(root, "docs/topology.md"), "utf8");
+  const [start, end] = ["<!-- fields -->\n", "<!-- /fields -->"];
+  const tables = Object.entries(definitions)
+    .filter(([, of]) => of.properties !== undefined || of.anyOf !== undefined)
+    .map(([name, of]) => {
+      const rows = (of.anyOf ?? [of]).flatMap(({ properties = {}, required = [] }) =>
+        Object.entries(properties).map(([field, about]) => {
+          const mark = required.includes(field) ? "" : " (optional)";
+          return `| \`${field}\`${mark} | ${typeOf(about, definitions)} | ${about.description ?? ""} |`;
+        }),
+      );
+      const words = of.description === undefined ? "" : `${of.description}\n\n`;
+      return `### ${name}\n\n${words}| field | type | |\n|---|---|---|\n${rows.join("\n")}\n`;
+    });
+  const before = page.slice(0, page.indexOf(start) + start.length);
+  return `${before}\n${tables.join("\n")}\n${page.slice(page.indexOf(end))}`;
+}
+
+function typeOf(about, definitions) {
+  const { $ref, type, items, enum: values, const: value, additionalProperties, anyOf } = about;
+  const of = (each) => typeOf(each, definitions);
+  if ($ref !== undefined) {
+    const name = $ref.split("/").at(-1);
+    const { properties, anyOf: choices } = definitions[name];
+    const isTable = properties !== undefined || choices !== undefined;
+    return isTable ? `[${name}](#${name.toLowerCase()})` : of(definitions[name]);
+  }
+  if (values !== undefined) return values.map((each) => `\`${each}\``).join(", ");
+  if (value !== undefined) return `\`${value}\``;
+  if (anyOf !== undefined) return anyOf.map(of).join(" or ");
+  if (type === "array") return `list of ${of(items)}`;
+  if (typeof additionalProperties === "object" && type === "object") {
+    return `map of ${of(additionalProperties)}`;
+  }
+  return Array.isArray(type) ? type.join(" or ") : (type ?? "any");
 }
 
 function check() {
