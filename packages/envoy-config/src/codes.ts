@@ -132,6 +132,22 @@ const codes = {
     meaning: "no certificate of a listener is for its hostname",
     remedy: "add a certificate for the hostname to `certificateRefs`",
   },
+  UMB0230: {
+    meaning: "a pool names another endpoint picker",
+    remedy: "nothing needs to be done; to have that picker asked, give --picker POOL=HOST:PORT",
+  },
+  UMB0231: {
+    meaning: "two InferenceModels name the same model of a pool",
+    remedy: "remove one, or give it another modelName",
+  },
+  UMB0232: {
+    meaning: "a pool's endpoint picker can't be asked",
+    remedy: "name a Service, or give --picker POOL=HOST:PORT",
+  },
+  UMB0233: {
+    meaning: "FailOpen does not hold for all requests",
+    remedy: "nothing needs to be done, or have Umbra pick: its pickers read bodies whole",
+  },
   UMB0240: {
     meaning: "two resources set up the one Envoy",
     remedy: "remove one of them, or move its fields to the other",

@@ -61,4 +61,6 @@ export type ConditionReason =
   | "HostnameConflict"
   | "ProtocolConflict"
   // ResolvedRefs, of an InferencePool
-  | "InvalidExtensionRef";
+  | "InvalidExtensionRef"
+  // Accepted, of an InferenceModel
+  | "ModelNameInUse";

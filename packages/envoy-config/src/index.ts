@@ -67,6 +67,7 @@ export type {
   BootstrapChange,
   CorsPolicy,
   EnvoyOverrides,
+  ExternalPicker,
   HeaderEntry,
   HeaderModifier,
   Listener,

@@ -11,7 +11,7 @@ import { poolPlaces, withPickModes } from "./resolve/route-pick-modes.ts";
 import { nearest } from "./resources/nearest.ts";
 import { readResources, type SourceFile } from "./resources/read-resources.ts";
 import type { Resources } from "./resources/resources.ts";
-import type { ModelServer, PickMode, Topology } from "./topology.ts";
+import type { ExternalPicker, ModelServer, PickMode, Topology } from "./topology.ts";
 
 export interface TopologyOptions {
   /** Endpoints by resource name or `namespace/name`; they win over all that the files say. */
@@ -20,6 +20,10 @@ export interface TopologyOptions {
   readonly pickModes?: ReadonlyMap<string, PickMode>;
   /** Ports by listener name. */
   readonly listenerPorts?: ReadonlyMap<string, number>;
+  /** Endpoint pickers of others, by the InferencePool's name or `namespace/name`. */
+  readonly pickers?: ReadonlyMap<string, ExternalPicker>;
+  /** A rule with a mirror that can't be resolved answers 500; without this it serves without the mirror. */
+  readonly isStrict?: boolean;
   /** `0.0.0.0` when absent. */
   readonly bindAddress?: string;
   /** False where a gateway of another make is served: pools alone are enough then. True when absent. */
@@ -45,17 +49,17 @@ export function readTopology(
   options: TopologyOptions = {},
 ): TopologyRead {
   const { endpoints = new Map(), listenerPorts = new Map(), bindAddress = "0.0.0.0" } = options;
-  const { pickModes = new Map() } = options;
+  const { pickModes = new Map(), pickers = new Map(), isStrict = false } = options;
   const { resources, diagnostics, report } = readResources(files);
   checkPickerConfigs(resources, options.checkPickerConfig ?? (() => []), report);
   const start = { file: files[0]?.name ?? "-", line: 1, column: 1 };
   const flags = { file: "command line", line: 1, column: 1 };
-  const pools = createPoolResolver({ resources, endpoints, pickModes, report });
+  const pools = createPoolResolver({ resources, endpoints, pickModes, pickers, report });
   const certificates = createCertificateResolver(resources, report);
   const resolved = resolveListeners(
     resources,
     { pools, certificates },
-    { ports: listenerPorts, bindAddress },
+    { ports: listenerPorts, bindAddress, isStrict },
     report,
   );
 
@@ -72,6 +76,15 @@ export function readTopology(
       const message = `${flag} names "${name}", which is no InferencePool or Service of the files`;
       report("error", "UMB0207", flags, message, meant(name, backends));
     }
+  }
+  const poolNames = resources.pools.flatMap(({ namespace, name }) => [
+    name,
+    `${namespace}/${name}`,
+  ]);
+  for (const name of pickers.keys()) {
+    if (poolNames.includes(name)) continue;
+    const message = `--picker names "${name}", which is no InferencePool of the files`;
+    report("error", "UMB0207", flags, message, meant(name, poolNames));
   }
   const names = resources.gateways.flatMap((gateway) =>
     gateway.listeners.flatMap((each) => [each.name, `${gateway.name}/${each.name}`]),

@@ -230,8 +230,9 @@ export interface Pool {
   readonly endpointLabels?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** A Service whose endpoints are not known: Envoy resolves this name. */
   readonly dns?: { readonly hostname: string; readonly port: number };
-  /** `umbra`: our scheduler picks. `none`: Envoy's own balancing. */
-  readonly picker: "umbra" | "none";
+  /** `umbra`: our scheduler picks. `external`: `externalPicker` does. `none`: Envoy's own balancing. */
+  readonly picker: "umbra" | "external" | "none";
+  readonly externalPicker?: ExternalPicker;
   /** What is asked for the pool; routes and mirrors say what they get. Absent: `buffered`. */
   readonly pickMode?: PickMode;
   /** Names the model of a request whose body is not read. Lower case. */
@@ -250,6 +251,14 @@ export interface Pool {
   readonly objectives?: readonly Objective[];
   /** The EndpointPickerConfig that holds for the pool, as it was written; absent: the default profile. */
   readonly pickerConfig?: unknown;
+}
+
+/** An endpoint picker of others, which Envoy asks for the pool. */
+export interface ExternalPicker {
+  /** `host:port` of its ext_proc service. */
+  readonly address: string;
+  /** Its certificate is not verified. */
+  readonly isTls: boolean;
 }
 
 export interface Model {

@@ -89,6 +89,8 @@ export function judgePool(pool: Pool, answers: Answers): readonly Finding[] {
     }
     if (pool.picker === "none")
       return [ok(area, `${address} is reached; Envoy balances, nothing is picked`)];
+    if (pool.picker === "external")
+      return [ok(area, `${address} is reached; another endpoint picker picks`)];
     return judgePage(pool, address, answer);
   });
   return [...findings, ...judgeLikeness(pool, answers), ...judgeModels(pool, answers)];

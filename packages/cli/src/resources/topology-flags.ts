@@ -17,6 +17,7 @@ import { readPickerConfig } from "@umbra/scheduler/config";
 import type { Command } from "commander";
 import { CommandError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
+import { hostPort } from "./host-port.ts";
 import { readSourceFiles } from "./read-files.ts";
 
 /** Flags from which a topology is made. */
@@ -24,6 +25,8 @@ export interface TopologyFlags {
   readonly file?: readonly string[];
   readonly endpoints?: readonly string[];
   readonly pickMode?: readonly string[];
+  readonly picker?: readonly string[];
+  readonly strict?: true;
   readonly listener?: readonly string[];
   readonly bind?: string;
   readonly set?: readonly string[];
@@ -52,6 +55,12 @@ export function withTopologyFlags(
       `how requests of an InferencePool or Service are picked: ${pickModes.join(", ")}; repeatable`,
       collect,
     )
+    .option(
+      "--picker <pool=host:port>",
+      "an endpoint picker of others, which Envoy asks for an InferencePool in Umbra's place; tls:host:port where it serves TLS; repeatable",
+      collect,
+    )
+    .option("--strict", "answer 500 where a rule has a mirror that can't be resolved")
     .option("--listener <name=port>", "moves a listener to another port; repeatable", collect)
     .option("--bind <ip>", "address that listeners bind (default: 0.0.0.0)")
     .option(
@@ -128,9 +137,19 @@ export function topologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = 
       return [name, pickModeOf(mode)] as const;
     }),
   );
+  const pickers = new Map(
+    (flags.picker ?? []).map((text) => {
+      const [name, where] = split(text, "--picker", "POOL=HOST:PORT");
+      const address = where.replace(/^tls:/, "");
+      hostPort(address, "--picker");
+      return [name, { address, isTls: where.startsWith("tls:") }] as const;
+    }),
+  );
   return readTopology(readSourceFiles(flags.file, io), {
     endpoints,
     pickModes: modes,
+    pickers,
+    isStrict: flags.strict === true,
     listenerPorts,
     envoySettings,
     checkPickerConfig,
@@ -176,6 +195,8 @@ export function topologyArguments(flags: TopologyFlags): readonly string[] {
     ...repeated("--file", flags.file),
     ...repeated("--endpoints", flags.endpoints),
     ...repeated("--pick-mode", flags.pickMode),
+    ...repeated("--picker", flags.picker),
+    ...(flags.strict === true ? ["--strict"] : []),
     ...repeated("--listener", flags.listener),
     ...single("--bind", flags.bind),
     ...repeated("--set", flags.set),

@@ -3,6 +3,7 @@ import type { Mirror, Pool, Topology } from "../topology.ts";
 import { envoyAddress } from "./address.ts";
 import { breakers, shadowBuffer } from "./cluster-limits.ts";
 import { because, duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
+import { externalPickers, pickMetadata, servedKey } from "./external-picker.ts";
 import {
   destinationHeader,
   laneClusterName,
@@ -36,7 +37,7 @@ export function clusters(
       .map((pool) => primaryCluster(pool, options)),
     ...(used.has(unresolvedCluster) ? [{ name: unresolvedCluster, type: "STATIC" }] : []),
     ...shadows,
-    ...(options.plainMirror ? [] : [picker(options)]),
+    ...(options.plainMirror ? [] : [picker(options), ...externalPickers(topology)]),
     ...(options.observe && !options.plainMirror ? [observer(options)] : []),
     ...(options.statsListener === undefined ? [] : [adminCluster(options)]),
   ];
@@ -138,10 +139,10 @@ const aliveConnections: EnvoyObject = {
 
 function hosts(cluster: string, { endpoints, dns, picker }: Pool): EnvoyObject {
   const addresses = dns === undefined ? endpoints : [`${dns.hostname}:${dns.port}`];
-  const isPicked = dns === undefined && picker === "umbra";
+  const policy = dns !== undefined ? leastRequest : balancing[picker];
   return {
     type: dns === undefined ? "STATIC" : "STRICT_DNS",
-    load_balancing_policy: { policies: [isPicked ? overrideHost : leastRequest] },
+    load_balancing_policy: { policies: [policy] },
     load_assignment: {
       cluster_name: cluster,
       endpoints: [
@@ -159,15 +160,27 @@ const leastRequest: EnvoyObject = {
 };
 
 /** Takes the picked endpoint, and only if it is a member; without a pick Envoy balances itself. */
-const overrideHost: EnvoyObject = {
-  typed_extension_config: extension(
-    "envoy.load_balancing_policies.override_host",
-    "envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost",
-    {
-      override_host_sources: [{ header: destinationHeader }],
-      fallback_policy: { policies: [leastRequest] },
-    },
-  ),
+function overrideHost(more: EnvoyObject = {}): EnvoyObject {
+  return {
+    typed_extension_config: extension(
+      "envoy.load_balancing_policies.override_host",
+      "envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost",
+      {
+        override_host_sources: [{ header: destinationHeader }],
+        fallback_policy: { policies: [leastRequest] },
+        ...more,
+      },
+    ),
+  };
+}
+
+const balancing: Readonly<Record<Pool["picker"], EnvoyObject>> = {
+  umbra: overrideHost(),
+  external: overrideHost({
+    // The endpoint picker protocol has the picker told which endpoint served.
+    selected_host_key: { key: pickMetadata, path: [{ key: servedKey }] },
+  }),
+  none: leastRequest,
 };
 
 function http(

@@ -4,6 +4,7 @@ import { headerLimit } from "./client-guards.ts";
 import { shadowBuffer } from "./cluster-limits.ts";
 import { because, duration, type EnvoyObject, typed } from "./envoy-object.ts";
 import { modelHeaders, observe, pick, routeStreams } from "./ext-proc-filter.ts";
+import { externalPick, externalStreams } from "./external-picker.ts";
 import { router } from "./listener.ts";
 import { mirrorHeader, shadowClusterName, shadowLaneListener } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
@@ -29,6 +30,7 @@ export function shadowLane(
       preserve_external_request_id: true,
       http_filters: [
         pick("shadow", options, modelHeaders(topology.pools)),
+        ...externalPick("shadow", topology, options),
         ...(options.observe ? [observe("shadow")] : []),
         router,
       ],
@@ -82,18 +84,21 @@ function route(
     typed_per_filter_config:
       pool === undefined
         ? {}
-        : routeStreams(
-            {
-              lane: "shadow",
-              pool: pool.name,
-              mirrors: [name],
-              isPicked: pool.picker === "umbra",
-              // Closed where the sidecar decides what is mirrored: failing its stream is how it ends a
-              // copy whose client has gone, and without it there are no copies.
-              isFailOpen: policy === undefined,
-              pickMode,
-            },
-            options,
-          ),
+        : {
+            ...routeStreams(
+              {
+                lane: "shadow",
+                pool: pool.name,
+                mirrors: [name],
+                isPicked: pool.picker === "umbra",
+                // Closed where the sidecar decides what is mirrored: failing its stream is how it ends a
+                // copy whose client has gone, and without it there are no copies.
+                isFailOpen: policy === undefined,
+                pickMode,
+              },
+              options,
+            ),
+            ...externalStreams(pool, options),
+          },
   };
 }

@@ -5,6 +5,7 @@ import { corsFilter } from "./cors.ts";
 import { downstreamTls, misdirectedHosts, serverNames, tlsInspector } from "./downstream-tls.ts";
 import { because, type EnvoyObject, extension, typed } from "./envoy-object.ts";
 import { observe, pick, topologyHeaders } from "./ext-proc-filter.ts";
+import { externalPick } from "./external-picker.ts";
 import { localReplies } from "./local-reply.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { virtualHost } from "./route.ts";
@@ -71,6 +72,7 @@ export function primaryFilters(
     // First: a preflight is answered before anything is picked.
     ...(routes.some(({ cors }) => cors !== undefined) ? [corsFilter] : []),
     ...(isPicked ? [pick("primary", options, topologyHeaders(topology))] : []),
+    ...(isPicked ? externalPick("primary", topology, options) : []),
     ...(isPicked && options.observe ? [observe("primary")] : []),
     ...(routes.some(({ session }) => session !== undefined) ? [sessionFilter] : []),
   ];

@@ -2,6 +2,7 @@ import type { Topology } from "../topology.ts";
 import { clusters } from "./cluster.ts";
 import { type EnvoyObject, typed } from "./envoy-object.ts";
 import { observeFilter, pickFilter } from "./ext-proc-filter.ts";
+import { externalPickFilter } from "./external-picker.ts";
 import { shadowLane } from "./lane.ts";
 import { primaryFilters, routeConfiguration } from "./listener.ts";
 import type { BootstrapOptions } from "./options.ts";
@@ -14,6 +15,7 @@ export const partNames = [
   "route-config",
   "clusters",
   "pick-filter",
+  "external-pick-filter",
   "observe-filter",
   "shadow-lane",
 ] as const;
@@ -50,8 +52,9 @@ const parts: Readonly<Record<PartName, Part>> = {
     clusters(topology, mirrorsOf(topology.listeners), options).map((each) =>
       typed("envoy.config.cluster.v3.Cluster", each),
     ),
-  // Two parts: Envoy takes a file with one filter only.
+  // Parts of their own: Envoy takes a file with one filter only.
   "pick-filter": (topology, options) => filter(pickFilter, topology, options),
+  "external-pick-filter": (topology, options) => filter(externalPickFilter, topology, options),
   "observe-filter": (topology, options) => filter(observeFilter, topology, options),
   "shadow-lane": (topology, options) => {
     const mirrors = mirrorsOf(topology.listeners);

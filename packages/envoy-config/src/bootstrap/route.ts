@@ -12,6 +12,7 @@ import type {
 import { corsFilterName, corsPolicy } from "./cors.ts";
 import { duration, type EnvoyObject } from "./envoy-object.ts";
 import { routeStreams } from "./ext-proc-filter.ts";
+import { externalStreams } from "./external-picker.ts";
 import { headerChanges, inTurn, overwrite } from "./header-changes.ts";
 import {
   destinationHeader,
@@ -189,7 +190,7 @@ function streams(
 ): EnvoyObject {
   const pool = backend.kind === "pool" ? pools.get(backend.pool) : undefined;
   if (pool === undefined) return {};
-  return routeStreams(
+  const own = routeStreams(
     {
       lane: "primary",
       pool: pool.name,
@@ -200,6 +201,7 @@ function streams(
     },
     options,
   );
+  return { ...own, ...externalStreams(pool, options) };
 }
 
 function sharedAction(

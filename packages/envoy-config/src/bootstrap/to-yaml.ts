@@ -1,14 +1,9 @@
-import { Document, isMap, isScalar, isSeq, type Node, stringify } from "yaml";
+import { Document, isMap, isScalar, isSeq, type Node } from "yaml";
 import { type EnvoyObject, type EnvoyValue, Reasoned } from "./envoy-object.ts";
 import { yamlFormat } from "./yaml-format.ts";
 
 export type Plain = string | number | boolean | null | PlainMap | readonly Plain[];
 export type PlainMap = { readonly [field: string]: Plain };
-
-/** Writes plain data as YAML. The same input gives the same bytes. */
-export function toYaml(plain: Plain): string {
-  return stringify(plain, yamlFormat);
-}
 
 /**
  * Writes plain data as YAML, each reason of the message that it was made of once, before the first field that has it.

@@ -38,6 +38,7 @@ export function lintUnused({ topology, resources }: LintInput, report: Report): 
   const pools = new Set(resources.pools.map(({ namespace, name }) => `${namespace}/${name}`));
   const speakers = [
     ...resources.models.map((each) => ({ ...each, kind: "InferenceModel" })),
+    ...resources.objectives.map((each) => ({ ...each, kind: "InferenceObjective" })),
     ...resources.rewrites.map((each) => ({ ...each, kind: "InferenceModelRewrite" })),
   ];
   for (const { kind, namespace, name, pool, place } of speakers) {

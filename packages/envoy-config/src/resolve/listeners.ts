@@ -15,6 +15,8 @@ export interface ListenerOptions {
   /** Ports by listener name. */
   readonly ports: ReadonlyMap<string, number>;
   readonly bindAddress: string;
+  /** A rule with a mirror that can't be resolved answers 500. */
+  readonly isStrict: boolean;
 }
 
 export interface ListenerResolvers {
@@ -29,7 +31,7 @@ export interface ListenerResolvers {
 export function resolveListeners(
   resources: Resources,
   { pools, certificates }: ListenerResolvers,
-  { ports, bindAddress }: ListenerOptions,
+  { ports, bindAddress, isStrict }: ListenerOptions,
   report: Report,
 ): readonly Listener[] {
   const policies = createPolicyResolver(resources.policies, resources.routes, report);
@@ -62,7 +64,7 @@ export function resolveListeners(
   const attachedTo = new Map(all.map(({ listener }) => [listener, [] as AttachedRoute[]]));
   const attach = createAttacher(resources);
   for (const route of resources.routes) {
-    const ranked = resolveRoutes(route, { pools, policies }, report);
+    const ranked = resolveRoutes(route, { pools, policies, isStrict }, report);
     const attached = attachRoute(route, attach, report);
     const domains = attached.flatMap((each) => {
       const { listener } = each;

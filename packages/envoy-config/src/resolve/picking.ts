@@ -45,9 +45,10 @@ export function rewritesOf(
   });
   const found: readonly ModelRewrite[] = [
     ...(rewrites.get(key) ?? [])
-      .toSorted((a, b) => order(a.createdAt, b.createdAt) || order(a.name, b.name))
+      .toSorted(byAge)
       .flatMap((each) => each.rules.map((rule) => ({ ...rule, ...sticky(each) }))),
     ...(models.get(key) ?? [])
+      .toSorted(byAge)
       .filter((each) => each.targets.length > 0)
       .map((each) => ({ model: each.modelName, targets: each.targets, ...sticky(each) })),
   ];
@@ -112,6 +113,11 @@ export function checkPickerConfigs(
 function textOf(path: readonly (string | number)[]): string {
   const text = path.map((part) => (typeof part === "number" ? `[${part}]` : `.${part}`)).join("");
   return text === "" ? "" : `\`${text.replace(/^\./, "")}\``;
+}
+
+/** The oldest first; what was never applied has no age and comes last. */
+export function byAge(a: Meta, b: Meta): number {
+  return order(a.createdAt || "~", b.createdAt || "~") || order(a.name, b.name);
 }
 
 function order(a: string, b: string): number {

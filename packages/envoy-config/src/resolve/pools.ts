@@ -1,19 +1,22 @@
 import { isIP } from "node:net";
+import { notAccepted } from "../conditions.ts";
 import { parseEndpointList } from "../endpoint-list.ts";
 import { nearest } from "../resources/nearest.ts";
 import type { Report } from "../resources/reader.ts";
 import type {
   BackendRef,
+  InferenceModel,
   InferencePool,
   Meta,
   Pod,
   Resources,
   Service,
 } from "../resources/resources.ts";
-import type { Model, Pool } from "../topology.ts";
+import type { ExternalPicker, Model, Pool } from "../topology.ts";
 import { isGranted } from "./grants.ts";
 import { askedPickMode, type PickModeOptions } from "./pick-mode.ts";
-import { objectivesOf, pickerConfigOf, poolSpeakers, rewritesOf } from "./picking.ts";
+import { byAge, objectivesOf, pickerConfigOf, poolSpeakers, rewritesOf } from "./picking.ts";
+import { pickerOf } from "./pool-picker.ts";
 
 /** What names the model server behind an endpoint, as the reference endpoint picker has it. */
 const engineLabels: ReadonlySet<string> = new Set([
@@ -41,6 +44,8 @@ export interface PoolResolverOptions {
   /** Endpoints by resource name or `namespace/name`. */
   readonly endpoints: ReadonlyMap<string, readonly string[]>;
   readonly pickModes: PickModeOptions["flags"];
+  /** Endpoint pickers of others, by resource name or `namespace/name`. */
+  readonly pickers: ReadonlyMap<string, ExternalPicker>;
   readonly report: Report;
 }
 
@@ -48,6 +53,7 @@ export function createPoolResolver({
   resources,
   endpoints,
   pickModes,
+  pickers,
   report,
 }: PoolResolverOptions): PoolResolver {
   const pools = new Map(resources.pools.map((pool) => [`${pool.namespace}/${pool.name}`, pool]));
@@ -131,7 +137,7 @@ export function createPoolResolver({
       namespace: from.namespace,
       resourceName: from.name,
       endpoints: found,
-      picker: from.annotations["umbra.dev/picker"] === "none" ? "none" : "umbra",
+      ...pickerOf(from, { services, pickers, report }),
       ...askedPickMode(from, models, { flags: pickModes, report }),
       failureMode: from.failureMode,
       protocol: from.protocol,
@@ -162,7 +168,19 @@ export function createPoolResolver({
   }
 
   function modelsOf({ namespace, name }: InferencePool): readonly Model[] {
-    return (about.models.get(`${namespace}/${name}`) ?? [])
+    const first = new Map<string, InferenceModel>();
+    for (const model of (about.models.get(`${namespace}/${name}`) ?? []).toSorted(byAge)) {
+      const { modelName } = model;
+      const known = first.get(modelName);
+      if (known === undefined) {
+        first.set(modelName, model);
+        continue;
+      }
+      const message = `InferenceModel "${model.name}" is left out: "${known.name}" names the model "${modelName}" of the same pool, and goes first`;
+      const condition = notAccepted({ ...model, kind: "InferenceModel" }, "ModelNameInUse");
+      report("warning", "UMB0231", model.place, message, { condition });
+    }
+    return [...first.values()]
       .map(({ modelName, criticality }) => ({ name: modelName, criticality }))
       .toSorted((a, b) => compare(a.name, b.name));
   }

@@ -10,24 +10,30 @@ import { resolveSession } from "./sessions.ts";
 export interface Resolvers {
   readonly pools: PoolResolver;
   readonly policies: PolicyResolver;
+  /** A rule with a mirror that can't be resolved answers 500. */
+  readonly isStrict: boolean;
 }
 
 /** Resolves an HTTPRoute into routes, one for each match of each rule. */
 export function resolveRoutes(
   from: HttpRoute,
-  { pools, policies }: Resolvers,
+  resolvers: Resolvers,
   report: Report,
 ): readonly RankedRoute[] {
   const owner = `${from.namespace}/${from.name}`;
   let order = 0;
   return from.rules.flatMap((rule, ruleIndex) => {
     const prefix = `${owner}/${ruleIndex}`;
-    const mirrors =
+    const { mirrors, failed } =
       rule.redirect === undefined
-        ? resolveMirrors(rule, prefix, from, { pools, policies }, report)
-        : [];
-    const action = resolveAction(rule, from, pools, report);
-    const session = sessionOf(rule, prefix, from, pools, report);
+        ? resolveMirrors(rule, prefix, from, resolvers, report)
+        : { mirrors: [] };
+    const resolved = resolveAction(rule, from, resolvers.pools, report);
+    const action: RouteAction =
+      failed === undefined
+        ? resolved
+        : { kind: "forward", backends: [{ ...failed, kind: "invalid", weight: 1 }] };
+    const session = sessionOf(rule, prefix, from, resolvers.pools, report);
     return rule.matches.map((match, matchIndex): RankedRoute => {
       const route: Route = {
         name: `${prefix}/${matchIndex}`,
@@ -78,11 +84,12 @@ function resolveMirrors(
   rule: RouteRule,
   prefix: string,
   route: HttpRoute,
-  { pools, policies }: Resolvers,
+  { pools, policies, isStrict }: Resolvers,
   report: Report,
-): readonly Mirror[] {
+): ResolvedMirrors {
+  let failed: ResolvedMirrors["failed"];
   const attached = policies.resolve(route, rule);
-  return rule.mirrors.flatMap(({ backend, perMillion: own }, index): readonly Mirror[] => {
+  const mirrors = rule.mirrors.flatMap(({ backend, perMillion: own }, index): readonly Mirror[] => {
     const pool = pools.resolve(backend, route.namespace);
     const found = attached[index];
     if (pool.kind !== "unresolved") {
@@ -94,11 +101,21 @@ function resolveMirrors(
       "warning",
       "UMB0204",
       backend.place,
-      `the mirror is left out and the rule keeps serving: ${pool.message}`,
+      isStrict
+        ? `the rule answers 500, as --strict asks: ${pool.message}`
+        : `the mirror is left out and the rule keeps serving: ${pool.message}`,
       { condition: refsNotResolved({ kind: "HTTPRoute", ...route }, pool.reason) },
     );
+    if (isStrict) failed ??= { reason: pool.reason, message: pool.message };
     return [];
   });
+  return failed === undefined ? { mirrors } : { mirrors: [], failed };
+}
+
+interface ResolvedMirrors {
+  readonly mirrors: readonly Mirror[];
+  /** Why the rule is not served, where it isn't. */
+  readonly failed?: { readonly reason: string; readonly message: string } | undefined;
 }
 
 function resolveAction(

@@ -6,37 +6,55 @@ import type {
   InferenceObjective,
   InferencePool,
   Meta,
+  PickerRef,
 } from "./resources.ts";
 
 /** `inference.networking.k8s.io/v1` and `inference.networking.x-k8s.io/v1alpha2`. */
-export function readInferencePool(meta: Meta, spec: Reader): InferencePool {
-  const isAlpha = spec.has("targetPortNumber") || spec.has("extensionRef");
+export function readInferencePool(meta: Meta, spec: Reader, isAlpha: boolean): InferencePool {
   const selector = isAlpha
     ? spec.texts("selector")
     : (spec.map("selector")?.texts("matchLabels") ?? {});
   const picker = spec.map(isAlpha ? "extensionRef" : "endpointPickerRef");
-  const single = spec.integer("targetPortNumber", 1, 65_535);
-  const several = spec
-    .maps("targetPorts")
-    .flatMap((each) => each.integer("number", 1, 65_535) ?? []);
-  if (single === undefined && several.length === 0) {
-    spec.report(
-      "error",
-      "UMB0103",
-      `\`${isAlpha ? "targetPortNumber" : "targetPorts"}\` is missing`,
-    );
+  const portsKey = isAlpha ? "targetPortNumber" : "targetPorts";
+  const ports = isAlpha ? [spec.integer(portsKey, 1, 65_535) ?? []].flat() : targetPorts(spec);
+  if (ports.length === 0 && !spec.has(portsKey)) {
+    spec.report("error", "UMB0103", `\`${portsKey}\` is missing`);
   }
-  const isH2c = spec.oneOf("appProtocol", ["http", "kubernetes.io/h2c"]) === "kubernetes.io/h2c";
+  const isH2c =
+    !isAlpha && spec.oneOf("appProtocol", ["http", "kubernetes.io/h2c"]) === "kubernetes.io/h2c";
   const pool: InferencePool = {
     ...meta,
     selector,
-    targetPorts: single === undefined ? several : [single],
+    targetPorts: ports,
     failureMode: picker?.oneOf("failureMode", ["FailOpen", "FailClose"]) ?? "FailClose",
     protocol: isH2c ? "h2c" : "http1",
+    pickerRef: picker === undefined ? undefined : pickerRef(picker),
   };
-  picker?.warnUnknown("group", "kind", "name", "port", "portNumber");
-  spec.warnUnknown("selector", "endpointPickerRef", "extensionRef");
+  picker?.warnUnknown(isAlpha ? "portNumber" : "port");
+  spec.warnUnknown();
   return pool;
+}
+
+/** Each is an endpoint of its own on every Pod: of engines with data parallel ranks. */
+function targetPorts(spec: Reader): readonly number[] {
+  const ports = spec.maps("targetPorts").flatMap((each) => {
+    const port = each.integer("number", 1, 65_535);
+    each.warnUnknown();
+    return port ?? [];
+  });
+  if (ports.length > 8) {
+    spec.report("error", "UMB0104", "`targetPorts` must be at most 8", "targetPorts");
+  }
+  if (new Set(ports).size < ports.length) {
+    spec.report("error", "UMB0104", "`targetPorts` must all be different", "targetPorts");
+  }
+  return ports;
+}
+
+function pickerRef(ref: Reader): PickerRef | undefined {
+  const name = ref.required("name");
+  const [group, kind] = [ref.string("group") ?? "", ref.string("kind") ?? "Service"];
+  return name === undefined ? undefined : { group, kind, name, place: ref.place("name") };
 }
 
 export function readInferenceModel(meta: Meta, spec: Reader): InferenceModel | undefined {
@@ -47,6 +65,11 @@ export function readInferenceModel(meta: Meta, spec: Reader): InferenceModel | u
     spec.oneOf("criticality", ["Critical", "Standard", "Sheddable"]) ?? "Standard";
   const targets = spec.maps("targetModels").flatMap((each) => targetOf(each, "name"));
   reportWeights(spec, "targetModels", targets);
+  const weighted = targets.filter(({ weight }) => weight !== undefined).length;
+  if (weighted > 0 && weighted < targets.length) {
+    const message = "`targetModels` must have a weight each, or none at all";
+    spec.report("error", "UMB0104", message, "targetModels");
+  }
   spec.warnUnknown();
   return modelName === undefined || pool === undefined
     ? undefined

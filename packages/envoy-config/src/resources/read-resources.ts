@@ -203,7 +203,10 @@ const unserved: ReadonlyMap<string, string> = new Map([
 
 type Read = (meta: Meta, spec: Reader, root: Reader, into: Resources) => void;
 
-const readPool: Read = (meta, spec, _root, into) => into.pools.push(readInferencePool(meta, spec));
+const readPool =
+  (isAlpha: boolean): Read =>
+  (meta, spec, _root, into) =>
+    into.pools.push(readInferencePool(meta, spec, isAlpha));
 
 const readRewrite: Read = (meta, spec, _root, into) => {
   const rewrite = readInferenceModelRewrite(meta, spec);
@@ -232,8 +235,8 @@ const readers: ReadonlyMap<string, Read> = new Map<string, Read>([
     `${gatewayApi}/ReferenceGrant`,
     (meta, spec, _root, into) => into.grants.push(readReferenceGrant(meta, spec)),
   ],
-  ["inference.networking.k8s.io/InferencePool", readPool],
-  ["inference.networking.x-k8s.io/InferencePool", readPool],
+  ["inference.networking.k8s.io/InferencePool", readPool(false)],
+  ["inference.networking.x-k8s.io/InferencePool", readPool(true)],
   [
     "inference.networking.x-k8s.io/InferenceModel",
     (meta, spec, _root, into) => {

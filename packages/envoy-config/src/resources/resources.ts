@@ -148,6 +148,15 @@ export interface InferencePool extends Meta {
   readonly targetPorts: readonly number[];
   readonly failureMode: "FailOpen" | "FailClose";
   readonly protocol: "http1" | "h2c";
+  readonly pickerRef: PickerRef | undefined;
+}
+
+/** The endpoint picker that a pool names. */
+export interface PickerRef {
+  readonly group: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly place: Place;
 }
 
 export interface InferenceModel extends Meta {

@@ -1,0 +1,94 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "@jest/globals";
+import { request } from "undici";
+import { chat, post, postMany } from "./harness/client.ts";
+import { startGateway } from "./harness/gateway.ts";
+import { addresses, startModelServers, stopModelServers } from "./harness/model-servers.ts";
+import { freePorts } from "./harness/ports.ts";
+import { startUmbra } from "./harness/processes.ts";
+import { until } from "./harness/until.ts";
+
+const ref = (name: string) =>
+  `{group: inference.networking.k8s.io, kind: InferencePool, name: ${name}`;
+
+const pool = (name: string, endpoints: string) => `---
+apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: ${name}, annotations: {umbra.dev/endpoints: "${endpoints}"}}
+spec:
+  selector: {matchLabels: {app: ${name}}}
+  targetPorts: [{number: 8000}]
+  endpointPickerRef: {name: other-epp, port: {number: 9002}, failureMode: FailOpen}
+`;
+
+/** Another sidecar, in a process of its own, as the picker that Envoy is told of. */
+test("a share of a rule and a mirror are picked by the endpoint pickers of others, and go on without them", async () => {
+  const [theirs = [], ours = [], shadow = []] = await Promise.all([
+    startModelServers(2),
+    startModelServers(1),
+    startModelServers(2),
+  ]);
+  const folder = mkdtempSync(join(tmpdir(), "umbra-picker-"));
+  const file = join(folder, "resources.yaml");
+  const resources = `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gateway}
+spec: {gatewayClassName: umbra, listeners: [{name: http, port: 80, protocol: HTTP}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: route}
+spec:
+  parentRefs: [{name: gateway}]
+  rules:
+    - backendRefs: [${ref("theirs")}, weight: 70}, ${ref("ours")}, weight: 30}]
+      filters: [{type: RequestMirror, requestMirror: {backendRef: ${ref("shadow")}}}}]
+${pool("theirs", addresses(theirs))}${pool("ours", addresses(ours))}${pool("shadow", addresses(shadow))}`;
+  writeFileSync(file, resources);
+  const [grpc, admin] = await freePorts(2);
+  const picker = startUmbra(
+    "serve",
+    ...["-f", file, "--grpc", `127.0.0.1:${grpc}`, "--admin", `127.0.0.1:${admin}`],
+  );
+  const flags = ["theirs", "shadow"].flatMap((name) => ["--picker", `${name}=127.0.0.1:${grpc}`]);
+  const gateway = await startGateway({ resources, renderFlags: flags, serveFlags: flags });
+  const served = (of: typeof theirs) =>
+    of.map(({ server }) => server.state().requestsServed).reduce((sum, each) => sum + each, 0);
+  const picks = async (origin: string, name: string) => {
+    const { body } = await request(`http://${origin}/metrics`);
+    const lines = (await body.text()).split("\n");
+    return lines
+      .filter((line) => line.startsWith("umbra_picks_total{") && line.includes(`"default/${name}"`))
+      .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+  };
+  try {
+    await until("the other picker answers", async () => {
+      const { statusCode, body } = await request(`http://127.0.0.1:${admin}/healthz`);
+      await body.dump();
+      return statusCode === 200;
+    });
+    const answers = await postMany(gateway.origin, 400, 8, () =>
+      chat({ maxTokens: 1, promptBytes: 100_000 }),
+    );
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+    await until("all copies are served", () => served(shadow) === 400);
+    expect(served(theirs) + served(ours)).toBe(400);
+    // Four standard deviations of a binomial draw are 37.
+    expect(Math.abs(served(theirs) - 280)).toBeLessThan(40);
+    expect(await picks(`127.0.0.1:${admin}`, "theirs")).toBe(served(theirs));
+    expect(await picks(`127.0.0.1:${admin}`, "shadow")).toBe(400);
+    expect(await picks(`127.0.0.1:${admin}`, "ours")).toBe(0);
+    expect(await picks(gateway.admin, "ours")).toBe(served(ours));
+    expect(await picks(gateway.admin, "theirs")).toBe(0);
+
+    await picker.stop("SIGKILL");
+    const { status } = await post(gateway.origin, chat({ maxTokens: 1 }));
+    expect(status).toBe(200);
+  } finally {
+    await Promise.all([gateway.stop(), picker.stop()]);
+    rmSync(folder, { recursive: true, force: true });
+    await stopModelServers([...theirs, ...ours, ...shadow]);
+  }
+}, 90_000);
