@@ -78,10 +78,10 @@ describe.each(Object.entries(diagnosticCodes))("the section of %s", (code, about
 });
 
 /** Of flags, of Envoy, of more findings than a page holds, and of Secrets. */
-const elsewhere = ["UMB0109", "UMB0207", "UMB0228", "UMB0312", "UMB0313"];
+const elsewhere = ["UMB0109", "UMB0207", "UMB0228", "UMB0233", "UMB0312", "UMB0313"];
 
-/** A kind that is left out is no mistake. */
-const nothingToMend = ["UMB0107"];
+/** A kind that is left out is no mistake, nor is another endpoint picker. */
+const nothingToMend = ["UMB0107", "UMB0230"];
 
 test("every code of resources has an example, and every example what mends it", () => {
   const examples = Object.keys(diagnosticCodes).map((code) => ({
