@@ -352,7 +352,8 @@ describe("a flow queue", () => {
   });
 
   test("one good scrape does not send all that waits at once", async () => {
-    const pool = createPool({ name: "p", now: () => 0, admission: admitAll() });
+    let nowMs = 0;
+    const pool = createPool({ name: "p", now: () => nowMs, admission: admitAll() });
     pool.setEndpoints(["10.0.0.1:1", "10.0.0.2:1"]);
     const { queue } = setup({ saturation: () => pool.saturation() });
     const request = { priority: 0, bytes: 1 };
@@ -360,7 +361,8 @@ describe("a flow queue", () => {
       queue.acquire(request, () => pool.pick({ model: "base" })),
     );
     const scrape = () => {
-      for (const address of pool.addresses()) pool.recordScrape(address, metrics(), 1);
+      nowMs++;
+      for (const address of pool.addresses()) pool.recordScrape(address, metrics(), nowMs);
       queue.poke();
     };
     scrape();
