@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { request } from "undici";
-import { chat, post, postMany } from "./harness/client.ts";
+import { chat, postMany } from "./harness/client.ts";
 import { startGateway } from "./harness/gateway.ts";
 import { addresses, startModelServers, stopModelServers } from "./harness/model-servers.ts";
 import { freePorts } from "./harness/ports.ts";
@@ -24,7 +24,7 @@ spec:
 `;
 
 /** Another sidecar, in a process of its own, as the picker that Envoy is told of. */
-test("a share of a rule and a mirror are picked by the endpoint pickers of others, and go on without them", async () => {
+test("a share of a rule and a mirror are picked by the endpoint pickers of others; when one dies, what Umbra picks is served on", async () => {
   const [theirs = [], ours = [], shadow = []] = await Promise.all([
     startModelServers(2),
     startModelServers(1),
@@ -84,8 +84,16 @@ ${pool("theirs", addresses(theirs))}${pool("ours", addresses(ours))}${pool("shad
     expect(await picks(gateway.admin, "theirs")).toBe(0);
 
     await picker.stop("SIGKILL");
-    const { status } = await post(gateway.origin, chat({ maxTokens: 1 }));
-    expect(status).toBe(200);
+    // Envoy sends such a picker bodies in pieces, and can't go on without it once it has begun (UMB0233). The share that
+    // Umbra picks is served all the same.
+    const before = served(ours);
+    const later = await postMany(gateway.origin, 60, 4, () => chat({ maxTokens: 1 }));
+    const statuses = later.map(({ status }) => status);
+    expect(statuses.filter((status) => status !== 200 && status !== 503)).toEqual([]);
+    expect(served(ours)).toBeGreaterThan(before);
+    expect(statuses.filter((status) => status === 200).length).toBeGreaterThanOrEqual(
+      served(ours) - before,
+    );
   } finally {
     await Promise.all([gateway.stop(), picker.stop()]);
     rmSync(folder, { recursive: true, force: true });
