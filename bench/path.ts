@@ -8,8 +8,8 @@ import { freePorts } from "../e2e/harness/ports.ts";
 import { median, startServer } from "./harness/child.ts";
 import { closedLoop, type LoadResult, postRequest } from "./harness/http1-load.ts";
 import { type Case, casesOf, gatewaysOf } from "./harness/path-cases.ts";
-import { cpuMsOf } from "./harness/process-usage.ts";
 import { startEnvoy } from "./harness/start-envoy.ts";
+import { cpuMsOf } from "./harness/usage.ts";
 
 const help = `npm run bench:path -- [options]
 

@@ -1,21 +1,6 @@
-/** What a server has used so far. */
-export interface Usage {
-  /** User and system, in ms. */
-  readonly cpuMs: number;
-  readonly rssMb: number;
-}
-
-/** Tells the parent where this server listens, and what it has used whenever it asks. */
+/** Tells the parent where this server listens; ends when the parent says anything. */
 export function tell(port: number): void {
-  process.on("message", (asked) => {
-    // Not by a signal: a profile is written at the end.
-    if (asked === "stop") process.exit(0);
-    const { user, system } = process.cpuUsage();
-    const usage: Usage = {
-      cpuMs: (user + system) / 1_000,
-      rssMb: process.memoryUsage().rss / 2 ** 20,
-    };
-    process.send?.(usage);
-  });
+  // Not by a signal: a profile is written at the end.
+  process.on("message", () => process.exit(0));
   process.send?.(port);
 }

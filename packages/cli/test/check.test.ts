@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { type Io, main } from "@umbra/cli";
 import type { Diagnostic } from "@umbra/envoy-config";
 import { Ajv } from "ajv";
+import { runCommand } from "./run-command.ts";
 
 const schema = JSON.parse(
   readFileSync(new URL("sarif.schema.json", import.meta.url), "utf8"),
@@ -32,25 +32,10 @@ const sound = mistakes
   .replace("80,", "8080,");
 
 async function check(text: string, ...args: readonly string[]) {
-  let stdout = "";
-  let stderr = "";
-  const io: Io = {
-    stdout: (chunk) => {
-      stdout += chunk;
-    },
-    stderr: (chunk) => {
-      stderr += chunk;
-    },
-    env: {},
-    isTerminal: false,
-    hasColour: false,
-    signal: new AbortController().signal,
-    readStdin: () => text,
-  };
   const file = join(mkdtempSync(join(tmpdir(), "umbra check-")), "a b.yaml");
   writeFileSync(file, text);
-  const status = await main(["node", "umbra", "check", "-f", file, ...args], io);
-  return { status, stdout, stderr, file };
+  const ran = await runCommand(["check", "-f", file, ...args], { readStdin: () => text });
+  return { ...ran, file };
 }
 
 test("shows the line, what is meant and how to mend it", async () => {

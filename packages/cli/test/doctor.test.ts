@@ -18,12 +18,12 @@ import {
   judgeMachine,
   judgePorts,
   type Machine,
-  main,
   thisMachine,
   versionIn,
   type WantedPort,
 } from "@umbra/cli";
 import { createSimulatedServer, type SimulatorOptions } from "@umbra/simulator";
+import { runCommand } from "./run-command.ts";
 
 const closing: (() => Promise<unknown>)[] = [];
 
@@ -82,41 +82,15 @@ function doctor(...args: readonly string[]) {
 }
 
 async function doctorWith(env: Io["env"], ...args: readonly string[]) {
-  let stdout = "";
-  let stderr = "";
-  const io: Io = {
-    stdout: (text) => {
-      stdout += text;
-    },
-    stderr: (text) => {
-      stderr += text;
-    },
-    env,
-    isTerminal: false,
-    hasColour: false,
-    signal: new AbortController().signal,
-    readStdin: () => "",
-  };
   const own: string[] = [];
   for (const flag of ["--grpc", "--admin", "--envoy-admin"]) {
     if (!args.includes(flag)) own.push(flag, await freeAddress());
   }
   const listener = (await freeAddress()).split(":")[1];
-  const status = await main(
-    [
-      "node",
-      "umbra",
-      "doctor",
-      "--bind",
-      "127.0.0.1",
-      "--listener",
-      `http=${listener}`,
-      ...own,
-      ...args,
-    ],
-    io,
+  return runCommand(
+    ["doctor", "--bind", "127.0.0.1", "--listener", `http=${listener}`, ...own, ...args],
+    { env },
   );
-  return { status, stdout, stderr };
 }
 
 async function findings(...args: readonly string[]): Promise<readonly Finding[]> {

@@ -2,30 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
-import { type Io, main } from "@umbra/cli";
+import { runCommand } from "./run-command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "umbra-explain-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function run(...args: readonly string[]) {
-  let stdout = "";
-  let stderr = "";
-  const io: Io = {
-    stdout: (text) => {
-      stdout += text;
-    },
-    stderr: (text) => {
-      stderr += text;
-    },
-    env: {},
-    isTerminal: false,
-    hasColour: false,
-    signal: new AbortController().signal,
-    readStdin: () => "",
-  };
-  const status = await main(["node", "umbra", "explain", ...args], io);
-  return { status, stdout, stderr };
-}
+const run = (...args: readonly string[]) => runCommand(["explain", ...args]);
 
 function file(name: string, text: string): string {
   const path = join(folder, name);

@@ -4,34 +4,17 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
-import { type Io, main } from "@umbra/cli";
+import type { Io } from "@umbra/cli";
 import { readTopology, type Topology } from "@umbra/envoy-config";
 import fc from "fast-check";
+import { runCommand } from "./run-command.ts";
 
 function scratch(): string {
   return join(mkdtempSync(join(tmpdir(), "umbra-init-")), "umbra");
 }
 
-async function run(args: readonly string[], terminal?: NonNullable<Io["terminal"]>) {
-  let stdout = "";
-  let stderr = "";
-  const io: Io = {
-    stdout: (text) => {
-      stdout += text;
-    },
-    stderr: (text) => {
-      stderr += text;
-    },
-    env: {},
-    isTerminal: false,
-    hasColour: false,
-    signal: new AbortController().signal,
-    readStdin: () => "",
-    ...(terminal === undefined ? {} : { terminal }),
-  };
-  const status = await main(["node", "umbra", "init", ...args], io);
-  return { status, stdout, stderr };
-}
+const run = (args: readonly string[], terminal?: NonNullable<Io["terminal"]>) =>
+  runCommand(["init", ...args], terminal === undefined ? {} : { terminal });
 
 function read(folder: string) {
   const files = readdirSync(folder).map((name) => ({

@@ -3,29 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
-import { type Io, main } from "@umbra/cli";
+import { runCommand } from "./run-command.ts";
 
 const examples = fileURLToPath(new URL("../../../examples/mirror", import.meta.url));
 
-async function run(...args: readonly string[]) {
-  let stdout = "";
-  let stderr = "";
-  const io: Io = {
-    stdout: (text) => {
-      stdout += text;
-    },
-    stderr: (text) => {
-      stderr += text;
-    },
-    env: {},
-    isTerminal: false,
-    hasColour: false,
-    signal: new AbortController().signal,
-    readStdin: () => "kind: Gateway\n",
-  };
-  const status = await main(["node", "umbra", ...args], io);
-  return { status, stdout, stderr };
-}
+const run = (...args: readonly string[]) =>
+  runCommand(args, { readStdin: () => "kind: Gateway\n" });
 
 describe("umbra", () => {
   test.each([

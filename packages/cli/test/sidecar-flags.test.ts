@@ -1,26 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
-import { type Io, main } from "@umbra/cli";
 import { parse } from "yaml";
+import { runCommand } from "./run-command.ts";
 
-async function run(...args: readonly string[]) {
-  let stdout = "";
-  let stderr = "";
-  const io: Io = {
-    stdout: (text) => {
-      stdout += text;
-    },
-    stderr: (text) => {
-      stderr += text;
-    },
-    env: {},
-    isTerminal: false,
-    hasColour: false,
-    signal: new AbortController().signal,
-    readStdin: () => "",
-  };
-  const status = await main(["node", "umbra", ...args], io);
-  return { status, stdout, stderr };
-}
+const run = (...args: readonly string[]) => runCommand(args);
 
 interface Cluster {
   readonly name: string;

@@ -72,9 +72,17 @@ export function goOn(phase: Phase): Answer {
   return goOnAnswers[phase];
 }
 
+/** There are as many as there are modes to override. */
+const goOnOverrides = new Map<ModeOverride, Answer>();
+
 /** The same for the request's headers, with how the rest is to come. */
 export function goOnWith(modeOverride: ModeOverride): Answer {
-  return encode({ case: "requestHeaders", value: { response: {} } }, undefined, modeOverride);
+  let answer = goOnOverrides.get(modeOverride);
+  if (answer === undefined) {
+    answer = encode({ case: "requestHeaders", value: { response: {} } }, undefined, modeOverride);
+    goOnOverrides.set(modeOverride, answer);
+  }
+  return answer;
 }
 
 type Route = Extract<Decision, { kind: "route" }>;

@@ -1,0 +1,29 @@
+import { type Io, main } from "@umbra/cli";
+
+export interface Ran {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs one command line in this process: no terminal, no colour, nothing on standard input unless `more` says so. */
+export async function runCommand(args: readonly string[], more: Partial<Io> = {}): Promise<Ran> {
+  let stdout = "";
+  let stderr = "";
+  const io: Io = {
+    stdout: (text) => {
+      stdout += text;
+    },
+    stderr: (text) => {
+      stderr += text;
+    },
+    env: {},
+    isTerminal: false,
+    hasColour: false,
+    signal: new AbortController().signal,
+    readStdin: () => "",
+    ...more,
+  };
+  const status = await main(["node", "umbra", ...args], io);
+  return { status, stdout, stderr };
+}
