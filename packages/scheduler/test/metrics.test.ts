@@ -259,12 +259,19 @@ describe("parsePrometheusText", () => {
     );
   });
 
+  test("reads the bytes of a page as its text", () => {
+    const page = 'm{a="é"} 1\nother 2\nm 3';
+    const bytes = new TextEncoder().encode(page);
+    expect(parsePrometheusText(bytes, m)).toEqual(parsePrometheusText(page, m));
+    expect(parsePrometheusText(bytes, m)[0]?.labels.get("a")).toBe("é");
+  });
+
   test("tells names of one hash apart, and the same name twice from twice the name", () => {
     const wanted = wantedNames(["m", "m", "vllm:m"]);
     expect([...wanted.names]).toEqual(["m", "vllm:m"]);
     const forged = {
       ...m,
-      byHash: new Map([...m.byHash].map(([hash, names]) => [hash, ["x", ...names]])),
+      byHash: new Map([...m.byHash].map(([hash, names]) => [hash, ["x", "mm", ...names]])),
     };
     expect(parsePrometheusText("m 1", forged)).toHaveLength(1);
   });

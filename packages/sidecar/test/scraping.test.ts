@@ -26,10 +26,16 @@ async function serve(listener: RequestListener): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-function pageOf(address: string, timeoutMs = 2_000): Promise<Page> {
+type TextPage = { readonly ok: true; readonly text: string } | Extract<Page, { ok: false }>;
+
+function pageOf(address: string, timeoutMs = 2_000): Promise<TextPage> {
   const client = createEndpointClient(address, timeoutMs);
   closers.push(() => client.close());
-  return new Promise((resolve) => client.get("/metrics", resolve));
+  return new Promise((resolve) => {
+    client.get("/metrics", (page) =>
+      resolve(page.ok ? { ok: true, text: page.bytes.toString() } : page),
+    );
+  });
 }
 
 describe("asking an endpoint for a page", () => {
@@ -39,6 +45,22 @@ describe("asking an endpoint for a page", () => {
       setImmediate(() => response.end("_end"));
     });
     expect(await pageOf(address)).toEqual({ ok: true, text: "adapter_é_end" });
+  });
+
+  test("keeps pages apart that arrive at the same time, the long ones too", async () => {
+    const texts = Array.from({ length: 20 }, (_, i) => `${i} `.repeat(1 + i * 10_000));
+    const addresses = await Promise.all(
+      texts.map((text) =>
+        serve((_request, response) => {
+          response.write(text.slice(0, 5));
+          setImmediate(() => response.end(text.slice(5)));
+        }),
+      ),
+    );
+    for (let round = 0; round < 2; round++) {
+      const pages = await Promise.all(addresses.map((address) => pageOf(address)));
+      expect(pages).toEqual(texts.map((text) => ({ ok: true, text })));
+    }
   });
 
   test("keeps one connection", async () => {

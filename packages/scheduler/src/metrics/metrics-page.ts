@@ -17,10 +17,11 @@ const wanted = wantedNames([processStart, ...[...engines.values()].flatMap(names
  * Several series (data parallel engines) are one endpoint: their requests are summed, and the fullest KV cache
  * counts. A value that can't be (NaN, negative) is a missing one.
  *
+ * @param page its text, or its bytes in UTF-8, which is faster
  * @param scrapedAtMs when the page had arrived, in ms of the pool's clock
  */
 export function readMetricsPage(
-  page: string,
+  page: string | Uint8Array,
   scrapedAtMs: number,
   engine?: EngineName,
 ): MetricsPage {

@@ -49,45 +49,60 @@ const newline = 0x0a;
 /**
  * Reads the wanted samples of a page in Prometheus' text format, or OpenMetrics'. Lines that make no sense are
  * skipped; timestamps and exemplars are ignored; `NaN` and `+Inf` are values.
+ *
+ * @param page its text, or its bytes in UTF-8: of them only the wanted lines are decoded
  */
-export function parsePrometheusText(page: string, wanted: WantedNames): readonly Sample[] {
+export function parsePrometheusText(
+  page: string | Uint8Array,
+  wanted: WantedNames,
+): readonly Sample[] {
+  const bytes = typeof page === "string" ? new TextEncoder().encode(page) : page;
   const samples: Sample[] = [];
-  const { length } = page;
+  const { length } = bytes;
   const { byHash, heads, headLength } = wanted;
   let start = 0;
   while (start < length && samples.length < maxSamples) {
     let at = start;
-    let code = page.charCodeAt(at);
+    let code = bytes[at];
     if (code !== hashSign) {
       let hash = hashSeed;
       while (code !== openBrace && code !== space && code !== tab && code !== newline) {
+        // Undefined behind the end: none of the above.
+        if (code === undefined) break;
         hash = Math.imul(hash ^ code, hashPrime);
         at++;
         if (at - start === headLength && !heads.has(hash)) break;
-        // NaN behind the end: none of the above.
-        if (at === length) break;
-        code = page.charCodeAt(at);
+        code = bytes[at];
       }
-      const name = byHash
-        .get(hash)
-        ?.find((each) => each.length === at - start && page.startsWith(each, start));
+      const name = byHash.get(hash)?.find((each) => isAt(bytes, start, at, each));
       if (name !== undefined) {
-        const sample = parseRest(page, name, at);
+        const sample = parseRest(bytes, name, at);
         if (sample !== undefined) samples.push(sample);
       }
     }
-    const end = page.indexOf("\n", at);
+    const end = bytes.indexOf(newline, at);
     start = end < 0 ? length : end + 1;
   }
   return samples;
 }
 
+/** Whether the bytes between `from` and `to` are this name, which is of ASCII. */
+function isAt(bytes: Uint8Array, from: number, to: number, name: string): boolean {
+  if (name.length !== to - from) return false;
+  for (let i = 0; i < name.length; i++) {
+    if (bytes[from + i] !== name.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+const utf8 = new TextDecoder();
+
 /** Reads labels and value, which begin at `from`. */
-function parseRest(page: string, name: string, from: number): Sample | undefined {
-  const newlineAt = page.indexOf("\n", from);
-  const end = newlineAt < 0 ? page.length : newlineAt;
+function parseRest(bytes: Uint8Array, name: string, from: number): Sample | undefined {
+  const newlineAt = bytes.indexOf(newline, from);
+  const end = newlineAt < 0 ? bytes.length : newlineAt;
   if (end - from > maxLineLength) return undefined;
-  const line = page.slice(from, end).trim();
+  const line = utf8.decode(bytes.subarray(from, end)).trim();
   const labels = new Map<string, string>();
   let rest = line;
   if (line.startsWith("{")) {

@@ -1,15 +1,15 @@
-import { isAscii } from "node:buffer";
 import { Client } from "undici";
+import { givePageBufferBack, takePageBuffer } from "./page-buffer.ts";
 
 /** Asks one endpoint for pages on one kept connection. */
 export interface EndpointClient {
-  /** Calls back once, with a page or with why there is none. One at a time. */
+  /** Calls back once, with a page, which holds until the callback returns, or with why there is none. One at a time. */
   get(path: string, done: (page: Page) => void): void;
   close(): Promise<void>;
 }
 
 export type Page =
-  | { readonly ok: true; readonly text: string }
+  | { readonly ok: true; readonly bytes: Buffer }
   | { readonly ok: false; readonly code: PageErrorCode; readonly reason: string };
 
 export type PageErrorCode = "timeout" | "unreachable" | "bad_status" | "too_large";
@@ -32,8 +32,7 @@ export function createEndpointClient(address: string, timeoutMs: number): Endpoi
 
   return {
     get(path, done) {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
+      const buffer = takePageBuffer();
       let status = 0;
       let abort = (): void => {};
       let timer: NodeJS.Timeout | undefined;
@@ -44,6 +43,7 @@ export function createEndpointClient(address: string, timeoutMs: number): Endpoi
         isOver = true;
         clearTimeout(timer);
         done(page);
+        givePageBufferBack(buffer);
       }
 
       function giveUp(code: PageErrorCode, reason: string): void {
@@ -64,20 +64,17 @@ export function createEndpointClient(address: string, timeoutMs: number): Endpoi
             status = statusCode;
           },
           onResponseData(_controller, chunk) {
-            bytes += chunk.length;
-            if (bytes > maxPageBytes) giveUp("too_large", `${path} is larger than 4 MiB`);
-            else chunks.push(chunk);
+            if (isOver) return;
+            const { length } = buffer.bytes();
+            if (length + chunk.length <= maxPageBytes) buffer.append(chunk);
+            else giveUp("too_large", `${path} is larger than 4 MiB`);
           },
           onResponseEnd() {
             if (status !== 200) {
               finish({ ok: false, code: "bad_status", reason: `${path} answered ${status}` });
               return;
             }
-            const [first = Buffer.alloc(0)] = chunks;
-            const whole = chunks.length === 1 ? first : Buffer.concat(chunks);
-            // Nearly every page is ASCII, which is several times cheaper to decode.
-            const encoding = isAscii(whole) ? "latin1" : "utf8";
-            finish({ ok: true, text: whole.toString(encoding) });
+            finish({ ok: true, bytes: buffer.bytes() });
           },
           onResponseError(_controller, error) {
             finish(pageError(error));

@@ -35,8 +35,9 @@ export function startScrapeLoop(options: ScrapeLoopOptions): ScrapeLoop {
   }
   const governor = createGovernor({
     wantedMs: options.intervalMs,
-    longestMs: Math.max(options.intervalMs, options.staleAfterMs / 3),
-    maxShare: options.maxShare ?? 0.2,
+    // One scrape may fail before what was scraped is stale.
+    longestMs: Math.max(options.intervalMs, 0.4 * options.staleAfterMs),
+    maxShare: options.maxShare ?? 0.18,
     endpoints: members.size,
   });
   const scrapers = new Map<string, Scraper>();

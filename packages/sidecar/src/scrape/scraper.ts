@@ -50,7 +50,7 @@ export function startScraper(options: ScraperOptions): Scraper {
       const arrivedMs = now();
       const failure = take(page, startedMs, arrivedMs);
       const endMs = now();
-      options.onBusy(endMs - arrivedMs, page.ok ? page.text.length : 0);
+      options.onBusy(endMs - arrivedMs, page.ok ? page.bytes.length : 0);
       options.onScrape(names, failure?.code ?? "ok", endMs - startedMs);
       failures = failure === undefined ? 0 : failures + 1;
       if (failure !== undefined) {
@@ -68,7 +68,7 @@ export function startScraper(options: ScraperOptions): Scraper {
     arrivedMs: number,
   ): { readonly code: ScrapeOutcome; readonly reason: string } | undefined {
     if (!page.ok) return page;
-    const read = readMetricsPage(page.text, arrivedMs, engine);
+    const read = readMetricsPage(page.bytes, arrivedMs, engine);
     if (!read.ok) {
       return { code: "bad_metrics", reason: `no ${read.missing.join(", ")} in /metrics` };
     }
@@ -83,7 +83,7 @@ export function startScraper(options: ScraperOptions): Scraper {
     nextModelListMs = startedMs + modelListIntervalMs;
     client.get("/v1/models", (page) => {
       if (isClosed) return;
-      const models = page.ok ? readModelList(page.text) : undefined;
+      const models = page.ok ? readModelList(page.bytes.toString()) : undefined;
       if (models !== undefined) for (const { served } of pools) served.record(address, models);
       waitFrom(startedMs);
     });
