@@ -1,17 +1,37 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { chunkHead } from "./codec/chunk-head.ts";
+import { type ChunkPhase, mostHeadBytes, writeChunkHead } from "./codec/chunk-head.ts";
 import type { MessagePart } from "./codec/request-message.ts";
 import type { Decision, HeaderEntry, JsonObject } from "./exchange.ts";
 import { HeaderValueOption_HeaderAppendAction } from "./gen/envoy/config/core/v3/base_pb.ts";
 import { ProcessingResponseSchema } from "./gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
 import type { ModeOverride } from "./mode-override.ts";
+import { StandingRoute } from "./standing-route.ts";
 
-/** An encoded ProcessingResponse: whole, or as a head and the body behind it, which is then never copied. */
-export type Answer = Uint8Array | SplitAnswer;
+/** An encoded ProcessingResponse: whole, or as a piece of a body that goes behind a head, and is copied late or never. */
+export type Answer = Uint8Array | BodyAnswer;
 
-export interface SplitAnswer {
-  readonly head: Uint8Array;
+/** A class: the head is made where it goes out, and costs no memory of its own. */
+export class BodyAnswer {
   readonly body: Uint8Array;
+  readonly #phase: ChunkPhase;
+  readonly #endOfStream: boolean;
+
+  constructor(phase: ChunkPhase, body: Uint8Array, endOfStream: boolean) {
+    this.body = body;
+    this.#phase = phase;
+    this.#endOfStream = endOfStream;
+  }
+
+  /** All bytes before the body. */
+  get head(): Uint8Array {
+    const head = Buffer.allocUnsafe(mostHeadBytes);
+    return head.subarray(this.writeHead(head, mostHeadBytes));
+  }
+
+  /** Writes the head so that it ends before `end`; returns where it begins, at most `mostHeadBytes` further down. */
+  writeHead(into: Uint8Array, end: number): number {
+    return writeChunkHead(into, end, this.#phase, this.body.length, this.#endOfStream);
+  }
 }
 
 /** Envoy's window holds 64 KiB; the rest is room for framing. */
@@ -100,6 +120,10 @@ export function routeAnswer(
   route: Route,
   modeOverride?: ModeOverride,
 ): Answer {
+  if (route instanceof StandingRoute && modeOverride === undefined) {
+    route[phase] ??= encodeRoute(phase, route);
+    return route[phase];
+  }
   const key = modeOverride === undefined ? answerKey(phase, route) : undefined;
   if (key === undefined) return encodeRoute(phase, route, modeOverride);
   let answer = headerAnswers.get(key);
@@ -133,7 +157,7 @@ function answerKey(phase: RequestPhase, route: Route): string | undefined {
   return key;
 }
 
-function encodeRoute(phase: RequestPhase, route: Route, modeOverride?: ModeOverride): Answer {
+function encodeRoute(phase: RequestPhase, route: Route, modeOverride?: ModeOverride): Uint8Array {
   const response = {
     headerMutation: {
       setHeaders: route.setHeaders.map(overwrite),
@@ -165,19 +189,31 @@ export function replyAnswer({ status, headers, body, details }: Reply): Answer {
 
 /** A body in pieces that Envoy takes; an empty body is one empty piece. */
 export function bodyAnswers(
-  phase: "requestBody" | "responseBody",
+  phase: ChunkPhase,
   body: Uint8Array,
   endOfStream: boolean,
 ): readonly Answer[] {
   const answers: Answer[] = [];
-  let start = 0;
-  do {
-    const end = Math.min(start + maxChunkBytes, body.length);
-    const head = chunkHead(phase, end - start, endOfStream && end === body.length);
-    answers.push({ head, body: body.subarray(start, end) });
-    start = end;
-  } while (start < body.length);
+  addBodyAnswers(answers, phase, body, endOfStream);
   return answers;
+}
+
+/** The same, behind other answers. */
+export function addBodyAnswers(
+  answers: Answer[],
+  phase: ChunkPhase,
+  body: Uint8Array,
+  endOfStream: boolean,
+): void {
+  if (body.length <= maxChunkBytes) {
+    answers.push(new BodyAnswer(phase, body, endOfStream));
+    return;
+  }
+  for (let start = 0; start < body.length; start += maxChunkBytes) {
+    const end = Math.min(start + maxChunkBytes, body.length);
+    const isEnd = endOfStream && end === body.length;
+    answers.push(new BodyAnswer(phase, body.subarray(start, end), isEnd));
+  }
 }
 
 /** Only `raw_value`, and never the old `append`: Envoy honours that one and would keep the client's value first. */

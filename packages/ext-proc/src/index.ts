@@ -1,4 +1,4 @@
-export { type Answer, answerBytes, maxChunkBytes, type SplitAnswer } from "./answers.ts";
+export { type Answer, answerBytes, type BodyAnswer, maxChunkBytes } from "./answers.ts";
 export {
   type BodyModes,
   type MessagePart,
@@ -41,4 +41,5 @@ export {
   type TransportName,
   transportNames,
 } from "./server.ts";
+export { StandingRoute } from "./standing-route.ts";
 export type { Certificates } from "./transport/transport.ts";

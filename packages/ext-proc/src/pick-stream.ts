@@ -1,5 +1,6 @@
 import {
   type Answer,
+  addBodyAnswers,
   bodyAnswers,
   goOn,
   goOnWith,
@@ -48,6 +49,13 @@ export function createPickStream(
   return new Picking(exchange, options, send);
 }
 
+const noBytes = new Uint8Array();
+const complete = { bodyIsComplete: true };
+const incomplete = { bodyIsComplete: false };
+
+/** What a decision answers: one message, or in full duplex all that was held back. */
+type Phase = "requestHeaders" | "requestBody" | "wholeBody" | "wholeBodyAndTrailers";
+
 /** A class: one is made for each request, and its methods are made once. */
 class Picking implements PickStream {
   readonly #exchange: PickExchange;
@@ -59,7 +67,9 @@ class Picking implements PickStream {
   #headers: Headers | undefined = undefined;
   #hasHeaders = false;
   #decision: Decision | undefined = undefined;
-  #chunks: Uint8Array[] = [];
+  #chunks: Uint8Array[] | undefined = undefined;
+  /** In full duplex: the body until the decision on it. */
+  #received: Uint8Array = noBytes;
   #bodyBytes = 0;
   #isBodyOver = false;
   #override: ModeOverride | undefined = undefined;
@@ -117,10 +127,8 @@ class Picking implements PickStream {
     const early = this.#exchange.onHeaders?.(headers, new MessageInfo(message, mode));
     if (early !== undefined) return [this.#decided("requestHeaders", early)];
     if (endOfStream || mode === "NONE" || mode === "STREAMED") {
-      const info = { bodyIsComplete: endOfStream };
-      return this.#settled(this.#exchange.decide(headers, undefined, info), (made) => [
-        this.#decided("requestHeaders", made),
-      ]);
+      const info = endOfStream ? complete : incomplete;
+      return this.#settled(this.#exchange.decide(headers, undefined, info), "requestHeaders");
     }
     if (mode === "FULL_DUPLEX_STREAMED") return none;
     const override = this.#override;
@@ -142,15 +150,12 @@ class Picking implements PickStream {
   }
 
   /** Says what a decision means, now or once it is made. */
-  #settled(
-    made: Decision | PendingDecision,
-    say: (decision: Decision) => readonly Answer[],
-  ): readonly Answer[] {
-    if (made.kind !== "pending") return say(made);
+  #settled(made: Decision | PendingDecision, as: Phase): readonly Answer[] {
+    if (made.kind !== "pending") return this.#said(made, as);
     let isPending = true;
     void made.decided.then((decision) => {
       isPending = false;
-      this.#send(say(decision));
+      this.#send(this.#said(decision, as));
     });
     // Most wait for less than a turn of the event loop, and need no more time.
     setImmediate(() => {
@@ -159,6 +164,19 @@ class Picking implements PickStream {
       }
     });
     return none;
+  }
+
+  #said(made: Decision, as: Phase): readonly Answer[] {
+    if (as === "requestHeaders" || as === "requestBody") return [this.#decided(as, made)];
+    const received = this.#received;
+    this.#received = noBytes;
+    const answer = this.#decided("requestHeaders", made);
+    // A reply stands alone; a route has the body's pieces behind it.
+    if (made.kind === "reply") return [answer];
+    const answers = [answer];
+    addBodyAnswers(answers, "requestBody", made.body ?? received, as === "wholeBody");
+    if (as !== "wholeBody") answers.push(goOn("requestTrailers"));
+    return answers;
   }
 
   #decided(phase: "requestHeaders" | "requestBody", made: Decision): Answer {
@@ -183,34 +201,28 @@ class Picking implements PickStream {
     }
     this.#bodyBytes += body.length;
     if (this.#bodyBytes > this.#options.maxBodyBytes) {
-      this.#chunks = [];
+      this.#chunks = undefined;
       return [this.#decided("requestBody", this.#options.tooLarge())];
     }
     if (isDuplex) {
       // Envoy ends most bodies with an empty piece: what came in one is then not copied.
-      if (body.length > 0) this.#chunks.push(body);
+      if (body.length > 0) {
+        if (this.#chunks === undefined) this.#chunks = [body];
+        else this.#chunks.push(body);
+      }
       return endOfStream ? this.#wholeBody(headers, false) : none;
     }
-    const info = { bodyIsComplete: this.#mode !== "BUFFERED_PARTIAL" || endOfStream };
-    return this.#settled(this.#exchange.decide(headers, body, info), (made) => [
-      this.#decided("requestBody", made),
-    ]);
+    const info = this.#mode !== "BUFFERED_PARTIAL" || endOfStream ? complete : incomplete;
+    return this.#settled(this.#exchange.decide(headers, body, info), "requestBody");
   }
 
   /** Says all that FULL_DUPLEX_STREAMED has held back: the headers' answer and the body. */
   #wholeBody(headers: Headers, hasTrailers: boolean): readonly Answer[] {
-    const chunks = this.#chunks;
-    this.#chunks = [];
-    const [first] = chunks;
-    const received = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
-    const decision = this.#exchange.decide(headers, received, { bodyIsComplete: true });
-    return this.#settled(decision, (made) => {
-      const answer = this.#decided("requestHeaders", made);
-      // A reply stands alone; a route has the body's pieces behind it.
-      if (made.kind === "reply") return [answer];
-      const body = bodyAnswers("requestBody", made.body ?? received, !hasTrailers);
-      return [answer, ...body, ...(hasTrailers ? [goOn("requestTrailers")] : [])];
-    });
+    const received = joined(this.#chunks);
+    this.#chunks = undefined;
+    this.#received = received;
+    const decision = this.#exchange.decide(headers, received, complete);
+    return this.#settled(decision, hasTrailers ? "wholeBodyAndTrailers" : "wholeBody");
   }
 
   #requestTrailers(): readonly Answer[] {
@@ -222,6 +234,11 @@ class Picking implements PickStream {
     if (!isWaiting || headers === undefined) return [goOn("requestTrailers")];
     return this.#wholeBody(headers, true);
   }
+}
+
+function joined(chunks: readonly Uint8Array[] = []): Uint8Array {
+  const [first = noBytes] = chunks;
+  return chunks.length < 2 ? first : Buffer.concat(chunks);
 }
 
 /** Stands for every decision that lets the request go on. */

@@ -123,6 +123,38 @@ describe("messages read by hand", () => {
     expect(seen).toEqual(all);
   });
 
+  test("headers with names of any length, by their names alone", () => {
+    const lengths = [1, 2, 31, 32, 33, 64, 127, 128, 129, 200, 254, 255, 256, 300, 1_000];
+    const names = lengths.map((length) => "n".repeat(length));
+    const part = {
+      case: "requestHeaders" as const,
+      value: {
+        headers: { headers: names.map((key) => ({ key, rawValue: Buffer.from(`${key.length}`) })) },
+      },
+    };
+    const { headers } = readRequestMessage(
+      toBinary(ProcessingRequestSchema, create(ProcessingRequestSchema, { request: part })),
+    );
+    for (const name of names) {
+      expect(headers.get(name)).toBe(`${name.length}`);
+      expect(headers.get(`${name.slice(1)}x`)).toBeUndefined();
+    }
+    expect(headers.get("n".repeat(257))).toBeUndefined();
+    expect([...headers.keys()]).toEqual(names);
+  });
+
+  test("headers whose lengths take more bytes than they need, and those without a name", () => {
+    const header = [0x0a, 0x82, 0x00, 0x61, 0x62, 0x1a, 0x81, 0x80, 0x00, 0x78];
+    const list = [0x0a, header.length, ...header, 0x0a, 3, 0x1a, 1, 0x79];
+    const part = [0x0a, list.length, ...list];
+    const { headers } = readRequestMessage(Uint8Array.from([0x12, part.length, ...part]));
+    expect([...headers]).toEqual([
+      ["ab", "x"],
+      ["", "y"],
+    ]);
+    expect([headers.get("ab"), headers.get("")]).toEqual(["x", "y"]);
+  });
+
   test("any bytes are read or refused with a ProtocolError, and never read past their end", () => {
     const mutated = fc
       .tuple(

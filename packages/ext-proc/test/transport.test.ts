@@ -8,7 +8,6 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import {
-  answerBytes,
   createExtProcServer,
   type ExtProcServer,
   type ExtProcServerOptions,
@@ -439,9 +438,4 @@ describe.each(transportNames)("the transport %s", (transport) => {
     const unknown = Buffer.from("no.such.Symbol");
     expect(await ask([0x22, unknown.length, ...unknown])).toContain("there is no such symbol");
   });
-});
-
-test("an answer in two parts is the same bytes in one", () => {
-  const split = { head: Uint8Array.of(1, 2), body: Uint8Array.of(3) };
-  expect([...answerBytes(split)]).toEqual([1, 2, 3]);
 });

@@ -120,8 +120,11 @@ export function createProfile(options: ProfileOptions): Profile {
       onStep?.("picker", picker.name);
       return left[index] as Endpoint;
     },
-    permits: (request, endpoint, context) =>
-      demands.every((filter) => filter.narrow(request, [endpoint], context).length > 0),
+    permits(request, endpoint, context) {
+      if (demands.length === 0) return true;
+      const alone = [endpoint];
+      return demands.every((filter) => filter.narrow(request, alone, context).length > 0);
+    },
     picked(request, endpoint, context) {
       for (const plugin of listeners) plugin.onPicked?.(request, endpoint, context);
     },

@@ -19,7 +19,13 @@ export { editJson, type JsonEdit, setField } from "./openai/edit-json.ts";
 export { type RequestErrorCode, requestErrorCodes } from "./openai/error-reply.ts";
 export { type JsonKeys, jsonKeys } from "./openai/json-keys.ts";
 export type { JsonFault, JsonScanErrorCode } from "./openai/json-members.ts";
-export { everyElement, type JsonField, type JsonScan, scanJson } from "./openai/json-scan.ts";
+export {
+  everyElement,
+  type JsonField,
+  type JsonFields,
+  type JsonScan,
+  scanJson,
+} from "./openai/json-scan.ts";
 export { readFormField } from "./openai/multipart.ts";
 export { type RequestBody, readRequestBody } from "./openai/read-request.ts";
 export { readModelList } from "./scrape/model-list.ts";

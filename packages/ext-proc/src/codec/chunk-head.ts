@@ -8,31 +8,34 @@ const bytesFields: readonly number[] = [1, 3, 3, 1];
 const endOfStreamField = 2;
 
 /** Five tags with lengths of at most five bytes, and `end_of_stream`. */
-const mostBytes = 5 * 6 + 2;
+export const mostHeadBytes: number = 5 * 6 + 2;
+
+export type ChunkPhase = keyof typeof phaseField;
 
 /**
- * All of a ProcessingResponse that sends a piece of a body back, up to the piece itself. Written by hand, since the
- * generated code would copy the piece. Protobuf lets fields stand in any order, so the piece can come last.
+ * Writes all of a ProcessingResponse that sends a piece of a body back, up to the piece itself, so that it ends before
+ * `end`; returns where it begins. Written by hand, since the generated code would copy the piece. Protobuf lets fields
+ * stand in any order, so the piece can come last.
  */
-export function chunkHead(
-  phase: keyof typeof phaseField,
+export function writeChunkHead(
+  into: Uint8Array,
+  end: number,
+  phase: ChunkPhase,
   bodyBytes: number,
   endOfStream: boolean,
-): Uint8Array {
-  const head = Buffer.allocUnsafe(mostBytes);
+): number {
   // From the end to the beginning, since each length counts what is behind it.
-  let at = mostBytes;
+  let at = end;
   let isFirst = true;
   for (const number of bytesFields) {
-    at = writeField(head, at, number, bodyBytes + mostBytes - at);
+    at = writeField(into, at, number, bodyBytes + end - at);
     if (isFirst && endOfStream) {
-      head[--at] = 1;
-      head[--at] = endOfStreamField << 3;
+      into[--at] = 1;
+      into[--at] = endOfStreamField << 3;
     }
     isFirst = false;
   }
-  at = writeField(head, at, phaseField[phase], bodyBytes + mostBytes - at);
-  return head.subarray(at);
+  return writeField(into, at, phaseField[phase], bodyBytes + end - at);
 }
 
 /** Writes tag and length so that they end before `end`; returns where they begin. */

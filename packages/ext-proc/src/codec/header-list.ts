@@ -12,20 +12,28 @@ export function headerList(bytes: Uint8Array, start: number, end: number): Heade
   return new HeaderList(bytes, start, end);
 }
 
-/** Four numbers a header: where its name and its value begin and end. */
-const span = 4;
+/** Two numbers a header: where the lengths of its name and its value are written, the name's length beside its place. */
+const span = 2;
+/** Names of this length and longer ones count as one length. */
+const longName = 255;
+const perPlace = longName + 1;
 
 class HeaderList implements Headers {
   readonly #bytes: Buffer;
-  readonly #spans: number[] = [];
-  #whole: Map<string, string> | undefined;
+  readonly #places: number[] = [];
+  /** A bit for each length of a name, modulo 32: most names that are asked for are not there, and need no search. */
+  #lengths = 0;
+  #whole: Map<string, string> | undefined = undefined;
 
   constructor(bytes: Uint8Array, start: number, end: number) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#bytes = Buffer.isBuffer(bytes)
+      ? bytes
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const reader = { bytes, at: start };
     while (reader.at < end) {
       const tag = readVarint(reader);
-      if (tag === tagOfHeaders) readHeader(reader, readLength(reader, end), this.#spans);
+      if (tag === tagOfHeaders)
+        this.#lengths |= readHeader(reader, readLength(reader, end), this.#places);
       else skip(reader, tag & 7, end);
     }
     if (reader.at > end) throw new ProtocolError("the message ends within a field");
@@ -69,12 +77,20 @@ class HeaderList implements Headers {
 
   /** Of a repeated name the first. */
   #find(name: string): number {
-    const bytes = this.#bytes;
-    const spans = this.#spans;
     const { length } = name;
-    for (let at = 0; at < spans.length; at += span) {
-      const start = spans[at] ?? 0;
-      if ((spans[at + 1] ?? 0) - start !== length) continue;
+    if ((this.#lengths & (1 << (length & 31))) === 0) return -1;
+    const bytes = this.#bytes;
+    const places = this.#places;
+    const shown = Math.min(length, longName);
+    for (let at = 0; at < places.length; at += span) {
+      const key = places[at] as number;
+      if (key % perPlace !== shown) continue;
+      const place = Math.floor(key / perPlace);
+      if (length === 0 || length > longestShort) {
+        if (this.#text(place) === name) return at;
+        continue;
+      }
+      const start = bytes[place] === length ? place + 1 : this.#start(place);
       let i = 0;
       while (i < length && bytes[start + i] === name.charCodeAt(i)) i++;
       if (i === length) return at;
@@ -83,17 +99,35 @@ class HeaderList implements Headers {
   }
 
   #value(at: number): string {
-    return this.#bytes.toString("utf8", this.#spans[at + 2], this.#spans[at + 3]);
+    return this.#text(this.#places[at + 1] as number);
   }
 
+  /** The text whose length is written at `place`. */
+  #text(place: number): string {
+    if (place === absent) return "";
+    const reader = { bytes: this.#bytes, at: place };
+    const end = readLength(reader, this.#bytes.length);
+    return this.#bytes.toString("utf8", reader.at, end);
+  }
+
+  #start(place: number): number {
+    const reader = { bytes: this.#bytes, at: place };
+    readVarint(reader);
+    return reader.at;
+  }
+
+  /** All of them as a map: for what goes over all, which no pick does. */
   get #all(): Map<string, string> {
-    if (this.#whole !== undefined) return this.#whole;
+    this.#whole ??= this.#decoded();
+    return this.#whole;
+  }
+
+  #decoded(): Map<string, string> {
     const whole = new Map<string, string>();
-    for (let at = 0; at < this.#spans.length; at += span) {
-      const name = this.#bytes.toString("utf8", this.#spans[at], this.#spans[at + 1]);
+    for (let at = 0; at < this.#places.length; at += span) {
+      const name = this.#text(Math.floor((this.#places[at] as number) / perPlace));
       if (!whole.has(name)) whole.set(name, this.#value(at));
     }
-    this.#whole = whole;
     return whole;
   }
 }
@@ -104,29 +138,36 @@ const tagOfKey = (1 << 3) | wireType.bytes;
 const tagOfValue = (2 << 3) | wireType.bytes;
 const tagOfRawValue = (3 << 3) | wireType.bytes;
 
-function readHeader(reader: WireReader, end: number, spans: number[]): void {
-  let keyStart = 0;
-  let keyEnd = 0;
-  let valueStart = 0;
-  let valueEnd = 0;
+/** Of a header that has no name, or no value. */
+const absent = -1;
+/** Lengths that stand in one byte. */
+const longestShort = 127;
+
+/** Returns the bit of the name's length. */
+function readHeader(reader: WireReader, end: number, places: number[]): number {
+  let keyAt = absent;
+  let keyLength = 0;
+  let valueAt = absent;
   let isRaw = false;
   while (reader.at < end) {
     const tag = readVarint(reader);
+    const at = reader.at;
     if (tag === tagOfKey) {
-      keyEnd = readLength(reader, end);
-      keyStart = reader.at;
-      reader.at = keyEnd;
+      const to = readLength(reader, end);
+      keyAt = at;
+      keyLength = to - reader.at;
+      reader.at = to;
     } else if (tag === tagOfRawValue || tag === tagOfValue) {
       const valueIsRaw = tag === tagOfRawValue;
       const to = readLength(reader, end);
       if (valueIsRaw ? to > reader.at : !isRaw) {
-        valueStart = reader.at;
-        valueEnd = to;
+        valueAt = at;
         isRaw = valueIsRaw;
       }
       reader.at = to;
     } else skip(reader, tag & 7, end);
   }
   if (reader.at > end) throw new ProtocolError("the message ends within a field");
-  spans.push(keyStart, keyEnd, valueStart, valueEnd);
+  places.push(keyAt * perPlace + Math.min(keyLength, longName), valueAt);
+  return 1 << (keyLength & 31);
 }

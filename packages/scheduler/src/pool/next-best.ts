@@ -17,8 +17,10 @@ export function nextBest(
     let at = best.length;
     while (at > 0 && isBetter(member, best[at - 1] as Member)) at--;
     if (at >= count || !isPermitted(member)) continue;
-    best.splice(at, 0, member);
-    if (best.length > count) best.pop();
+    // Moved by hand: `splice` makes an array each time.
+    if (best.length < count) best.push(member);
+    for (let i = best.length - 1; i > at; i--) best[i] = best[i - 1] as Member;
+    best[at] = member;
   }
   return best.map(({ address }) => address);
 }

@@ -238,7 +238,7 @@ export function createPool(options: PoolOptions): PoolState {
       if (steps !== undefined && profile !== undefined) {
         onEvent?.({ type: "timed", pool: name, profile: profile.name, steps });
       }
-      const explanation = trace === undefined ? {} : { explanation: explained(decision, trace) };
+      const explanation = trace === undefined ? undefined : explained(decision, trace);
       if (picked === undefined || profile === undefined) {
         prefix.end();
         onEvent?.({
@@ -254,14 +254,17 @@ export function createPool(options: PoolOptions): PoolState {
           code,
           ...(by === undefined ? {} : { by }),
           ...(code === "SHED" || code === "POOL_SATURATED" ? { retryAfterMs } : {}),
-          ...explanation,
+          ...(explanation === undefined ? {} : { explanation }),
         };
       }
       const isPermitted = (member: Member) => profile.permits(request, member, context);
       const fallbacks = nextBest(candidates, picked, maxFallbacks, isPermitted);
       const lease = commit(request, picked, profile);
       prefix.end();
-      return { ok: true, endpoint: picked.address, fallbacks, lease, ...explanation };
+      const { address: endpoint } = picked;
+      return explanation === undefined
+        ? { ok: true, endpoint, fallbacks, lease }
+        : { ok: true, endpoint, fallbacks, lease, explanation };
     },
 
     explain(request) {

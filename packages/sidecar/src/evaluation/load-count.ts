@@ -10,16 +10,19 @@ export interface LoadCount {
 const minRequests = 100;
 
 export function createLoadCount(pools: PoolRegistry): LoadCount {
-  const counts = new Map<string, number>();
-  const keyOf = (pool: string, lane: string) => `${lane} ${pool}`;
-  const total = (of: readonly string[], lane: string) =>
-    of.reduce((sum, pool) => sum + (counts.get(keyOf(pool, lane)) ?? 0), 0);
+  const counts = new Map<string, { primary: number; shadow: number }>();
+  const total = (of: readonly string[], lane: "primary" | "shadow") =>
+    of.reduce((sum, pool) => sum + (counts.get(pool)?.[lane] ?? 0), 0);
   const endpoints = (of: readonly string[]) =>
     of.reduce((sum, pool) => sum + (pools.get(pool)?.state.snapshot().endpoints.length ?? 0), 0);
   return {
     picked(pool, lane) {
-      const key = keyOf(pool, lane);
-      counts.set(key, (counts.get(key) ?? 0) + 1);
+      let count = counts.get(pool);
+      if (count === undefined) {
+        count = { primary: 0, shadow: 0 };
+        counts.set(pool, count);
+      }
+      count[lane]++;
     },
     ratio(primaryPools, shadowPool) {
       const [primary, shadow] = [total(primaryPools, "primary"), total([shadowPool], "shadow")];

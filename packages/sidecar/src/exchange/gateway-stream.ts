@@ -1,5 +1,12 @@
-import { destinationHeader, type HeaderEntry, streamMetadata } from "@umbra/envoy-config";
-import type { BodyMode, HeadersInfo, JsonObject, ResponseInfo, StreamInfo } from "@umbra/ext-proc";
+import { destinationHeader, streamMetadata } from "@umbra/envoy-config";
+import {
+  type BodyMode,
+  type HeadersInfo,
+  type ResponseInfo,
+  StandingRoute,
+  type StreamInfo,
+} from "@umbra/ext-proc";
+import { createDestinations, type Destinations } from "./destinations.ts";
 import type { ServedPool } from "./pool-registry.ts";
 import type { Lane } from "./request-account.ts";
 
@@ -29,21 +36,32 @@ export interface GatewayProtocol {
   readonly servedKey: string;
   readonly unsaidMode: BodyMode;
   readonly mayOverrideMode: boolean;
+  /** As a bootstrap that Umbra has rendered is told of a pick, and as others are. */
+  readonly own: Destinations;
+  readonly foreign: Destinations;
 }
 
 /** @param pools names of those that Umbra picks in */
 export function gatewayProtocol(options: GatewayOptions, pools: Iterable<string>): GatewayProtocol {
   const [only, ...more] = pools;
   const destination = options.destination ?? destinationHeader;
+  const namespace = options.namespace ?? "envoy.lb";
   return {
     pool: options.pool ?? (more.length === 0 ? only : undefined),
     destination,
-    namespace: options.namespace ?? "envoy.lb",
+    namespace,
     subsetNamespace: options.subsetNamespace ?? "envoy.lb.subset_hint",
     subsetKey: `${destination}-subset`,
     servedKey: `${destination}-served`,
     unsaidMode: options.unsaidMode ?? "FULL_DUPLEX_STREAMED",
     mayOverrideMode: options.mayOverrideMode ?? false,
+    own: createDestinations((value) => new StandingRoute([{ name: destinationHeader, value }])),
+    foreign: createDestinations(
+      (value) =>
+        new StandingRoute([{ name: destination, value }], {
+          [namespace]: { [destination]: value },
+        }),
+    ),
   };
 }
 
@@ -60,17 +78,12 @@ export interface GatewayStream {
   /** The endpoint that has answered, where the gateway tells. */
   served(info: ResponseInfo): string | undefined;
   /** The endpoints in order of preference, as the gateway wants them told. */
-  destination(picked: PickedEndpoints, pool: ServedPool): Destination;
+  routeTo(picked: PickedEndpoints, pool: ServedPool): StandingRoute;
 }
 
 export interface PickedEndpoints {
   readonly endpoint: string;
   readonly fallbacks: readonly string[];
-}
-
-export interface Destination {
-  readonly header: HeaderEntry;
-  readonly dynamicMetadata?: Readonly<Record<string, JsonObject>>;
 }
 
 /** Reads whose stream it is: a bootstrap that Umbra has rendered says so in the call's metadata. */
@@ -79,7 +92,7 @@ export function gatewayStream({ metadata }: StreamInfo, protocol: GatewayProtoco
   const pool = metadata.get(streamMetadata.pool);
   if (lane === undefined) return new ForeignStream(pool ?? protocol.pool ?? "", protocol);
   const mirrors = metadata.get(streamMetadata.mirrors) ?? "";
-  return new OwnStream(lane === "shadow" ? "shadow" : "primary", pool ?? "", mirrors);
+  return new OwnStream(lane === "shadow" ? "shadow" : "primary", pool ?? "", mirrors, protocol.own);
 }
 
 class OwnStream implements GatewayStream {
@@ -88,11 +101,13 @@ class OwnStream implements GatewayStream {
   readonly lane: Lane;
   readonly pool: string;
   readonly mirrors: string;
+  readonly #destinations: Destinations;
 
-  constructor(lane: Lane, pool: string, mirrors: string) {
+  constructor(lane: Lane, pool: string, mirrors: string, destinations: Destinations) {
     this.lane = lane;
     this.pool = pool;
     this.mirrors = mirrors;
+    this.#destinations = destinations;
   }
 
   subset(): undefined {
@@ -103,8 +118,8 @@ class OwnStream implements GatewayStream {
     return attributes.get(servedAttribute);
   }
 
-  destination({ endpoint, fallbacks }: PickedEndpoints): Destination {
-    return { header: { name: destinationHeader, value: listOf(endpoint, fallbacks) } };
+  routeTo({ endpoint, fallbacks }: PickedEndpoints): StandingRoute {
+    return this.#destinations.routeTo(endpoint, fallbacks, fallbacks.length);
   }
 }
 
@@ -137,22 +152,13 @@ class ForeignStream implements GatewayStream {
     return typeof served === "string" ? served : attributes.get(servedAttribute);
   }
 
-  destination({ endpoint, fallbacks }: PickedEndpoints, pool: ServedPool): Destination {
-    const { destination, namespace } = this.#protocol;
-    const value = listOf(endpoint, fallbacks.slice(0, pool.gatewayFallbacks));
-    return {
-      header: { name: destination, value },
-      dynamicMetadata: { [namespace]: { [destination]: value } },
-    };
+  routeTo({ endpoint, fallbacks }: PickedEndpoints, pool: ServedPool): StandingRoute {
+    return this.#protocol.foreign.routeTo(endpoint, fallbacks, pool.gatewayFallbacks);
   }
 }
 
 /** Envoy's name for the address that it has sent the request to. */
 const servedAttribute = "upstream.address";
-
-function listOf(endpoint: string, fallbacks: readonly string[]): string {
-  return fallbacks.length === 0 ? endpoint : `${endpoint},${fallbacks.join(",")}`;
-}
 
 function fieldOf(struct: unknown, key: string): unknown {
   return typeof struct === "object" && struct !== null && Object.hasOwn(struct, key)

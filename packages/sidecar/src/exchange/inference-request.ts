@@ -25,32 +25,39 @@ export function inferenceRequest(
     readonly headers: Headers;
     readonly body: Uint8Array | undefined;
     readonly fields: RequestFields;
+    /** The conversation that the headers name. */
+    readonly session: string | undefined;
     /** The endpoints that the gateway allows; undefined: all. */
     readonly subset: readonly string[] | undefined;
   },
 ): InferenceRequest {
-  const { model = "", askedFor, headers, body, fields, subset } = request;
+  const { model = "", askedFor, headers, body, fields, session, subset } = request;
+  // Written field by field: at some thousand a second the spreading of objects shows.
+  const asked: Draft = { model, criticality: pool.priorityOf(askedFor) };
   const prompt = promptOf(body, fields);
-  const session = sessionKey((name) => headers.get(name));
+  if (prompt !== undefined) asked.prompt = prompt;
+  if (pool.objectives.size > 0) {
+    const priority = pool.objectives.get(controlHeader(headers, objectiveHeader) ?? "");
+    if (priority !== undefined) asked.priority = priority;
+  }
+  if (pool.served.isAdapter(model)) {
+    asked.adapter = model;
+    asked.baseModel = pool.served.baseOf(model);
+  }
+  if (session !== undefined) asked.session = session;
   const outputTokens = outputLimit(fields);
-  const priority =
-    pool.objectives.size === 0
-      ? undefined
-      : pool.objectives.get(controlHeader(headers, objectiveHeader) ?? "");
+  if (outputTokens !== undefined) asked.expectedOutputTokens = outputTokens;
+  if (subset !== undefined) asked.subset = subset;
   const attributes = attributesOf(headers);
-  return {
-    model,
-    criticality: pool.priorityOf(askedFor),
-    ...(priority === undefined ? {} : { priority }),
-    ...(pool.served.isAdapter(model)
-      ? { adapter: model, baseModel: pool.served.baseOf(model) }
-      : {}),
-    ...(prompt === undefined ? {} : { prompt }),
-    ...(session === undefined ? {} : { session }),
-    ...(outputTokens === undefined ? {} : { expectedOutputTokens: outputTokens }),
-    ...(subset === undefined ? {} : { subset }),
-    ...(attributes === undefined ? {} : { attributes }),
-  };
+  if (attributes !== undefined) asked.attributes = attributes;
+  return asked;
+}
+
+type Draft = { -readonly [field in keyof InferenceRequest]: InferenceRequest[field] };
+
+/** The conversation that the headers name, if they do. */
+export function sessionOf(headers: Headers): string | undefined {
+  return sessionKey((name) => headers.get(name));
 }
 
 /** What profiles and plugins of the user's own may go by: the profile asked for, and the times wanted, in ms. */

@@ -1,384 +1,361 @@
-import type { HeaderEntry } from "@umbra/envoy-config";
 import type {
   BodyMode,
   Decision,
   Headers,
+  HeadersInfo,
   PendingDecision,
   PickExchange,
+  ResponseInfo,
   StreamInfo,
+  StreamOutcome,
 } from "@umbra/ext-proc";
-import { type Lease, type PickResult, priorityOf, sessionKey } from "@umbra/scheduler";
+import { type Lease, type PickResult, priorityOf } from "@umbra/scheduler";
 import type { FlowQueue } from "@umbra/scheduler/flow";
-import type { Captures } from "../capture/captures.ts";
 import type { RequestView } from "../mirror/request-view.ts";
-import { rewriteBody, shadowModel } from "../mirror/rewrite-body.ts";
-import type { BodyDecoder } from "../openai/content-coding.ts";
+import type { Coding } from "../openai/content-coding.ts";
 import { type DroppedReason, errorReply, type RequestErrorCode } from "../openai/error-reply.ts";
-import { isModelName, type RequestFields } from "../openai/read-request.ts";
-import { createAnswerWatch } from "./answer-watch.ts";
-import { controlHeader, modelRewriteHeader } from "./control-headers.ts";
-import { type Destination, type GatewayProtocol, gatewayStream } from "./gateway-stream.ts";
-import { inferenceRequest } from "./inference-request.ts";
-import { decideMirroring, isMeasured, type Mirroring, type MirroringOptions } from "./mirroring.ts";
-import { memoKey, type PickedRequest, type PickMemo } from "./pick-memo.ts";
-import type { PoolRegistry, ServedPool } from "./pool-registry.ts";
+import { type AnswerWatch, createAnswerWatch } from "./answer-watch.ts";
+import { type Asked, type Known, knownOf, routed } from "./asked.ts";
+import { type GatewayStream, gatewayStream } from "./gateway-stream.ts";
+import { inferenceRequest, sessionOf } from "./inference-request.ts";
+import { decideMirroring, isMeasured, type Mirroring } from "./mirroring.ts";
+import { memoKey, type PickedRequest } from "./pick-memo.ts";
+import type { PickOptions } from "./pick-options.ts";
+import type { ServedPool } from "./pool-registry.ts";
 import { waitForTurn } from "./queueing.ts";
-import {
-  lengthOf,
-  modelOfHeaders,
-  pathOf,
-  type ReadModel,
-  readModel,
-  withModel,
-} from "./read-model.ts";
+import { lengthOf, modelOfHeaders, pathOf, readModel } from "./read-model.ts";
 import { refusals, tooLargeMessage, undecoded, unknownCoding } from "./refusals.ts";
-import type { MadeDecision, OpenAccount } from "./request-account.ts";
-import type { TwinWatch } from "./twin-watch.ts";
-
-export interface PickOptions {
-  readonly pools: PoolRegistry;
-  readonly gateway: GatewayProtocol;
-  readonly memo: PickMemo;
-  readonly mirroring: MirroringOptions;
-  readonly watch: TwinWatch;
-  /** Absent unless text is to be kept. */
-  readonly captures: Captures | undefined;
-  readonly maxBodyBytes: number;
-  readonly decoder: BodyDecoder;
-  /** Takes down what happens to each request. */
-  readonly openAccount: OpenAccount;
-  /** A mirrored copy that no endpoint was found for: it has no answer that an observe stream could see. */
-  readonly onTwinRefused: (requestId: string, mirror: string, pool: string) => void;
-  /** A twin that has no measures is over. */
-  readonly onTwinOver: (requestId: string, mirror: string) => void;
-  /** Monotonic, in ms. */
-  readonly now: () => number;
-}
+import type { RequestAccount } from "./request-account.ts";
+import { primaryTarget, shadowTarget } from "./target-model.ts";
 
 /** Serves one request of Envoy's pick filter: reads it, picks an endpoint, holds it in flight to the end. */
 export function pickExchange(stream: StreamInfo, options: PickOptions): PickExchange {
-  const gateway = gatewayStream(stream, options.gateway);
-  const { lane, pool: poolName, mirrors } = gateway;
-  let subset: readonly string[] | undefined;
-  let lease: Lease | undefined;
+  return new Picking(stream, options);
+}
+
+/** A class: one is made for each request, and its methods are made once. */
+class Picking implements PickExchange {
+  readonly #options: PickOptions;
+  readonly #stream: StreamInfo;
+  readonly #gateway: GatewayStream;
+  readonly #account: RequestAccount;
+  #subset: readonly string[] | undefined = undefined;
+  #lease: Lease | undefined = undefined;
   /** Of a request that has twins, or is one. */
-  let watchedId: string | undefined;
-  let isTwinMeasured = false;
-  let isOver = false;
+  #watchedId: string | undefined = undefined;
+  #isTwinMeasured = false;
+  #isOver = false;
   /** The queue that the request has waited in. */
-  let usedQueue: FlowQueue | undefined;
-  let leaving: AbortController | undefined;
-  const watch = createAnswerWatch();
-  const account = options.openAccount(lane, poolName);
+  #usedQueue: FlowQueue | undefined = undefined;
+  #leaving: AbortController | undefined = undefined;
+  #watch: AnswerWatch | undefined = undefined;
 
-  /** Out here, since it is kept: further in it would keep the request's body with it. */
-  function failTwin(): void {
-    stream.fail();
+  constructor(stream: StreamInfo, options: PickOptions) {
+    this.#options = options;
+    this.#stream = stream;
+    this.#gateway = gatewayStream(stream, options.gateway);
+    this.#account = options.openAccount(this.#gateway.lane, this.#gateway.pool);
   }
 
-  function decided(decision: Decision, made: MadeDecision): Decision {
-    const more = account.decided(made);
-    if (more.length === 0 || decision.kind !== "route") return decision;
-    return { ...decision, setHeaders: [...decision.setHeaders, ...more] };
+  get unsaidMode(): BodyMode {
+    return this.#gateway.unsaidMode;
   }
 
-  function refuse(
-    code: RequestErrorCode,
-    message: string,
-    startedMs: number,
+  get mayOverrideMode(): boolean {
+    return this.#gateway.mayOverrideMode;
+  }
+
+  onHeaders(headers: Headers, info: HeadersInfo): Decision | undefined {
+    const { maxBodyBytes, decoder, now } = this.#options;
+    this.#account.arrived(headers);
+    this.#subset = this.#gateway.subset(info);
+    const length = headers.get("content-length");
+    if (length !== undefined && Number(length) > maxBodyBytes) {
+      return this.#refuse("request_too_large", tooLargeMessage(maxBodyBytes), now(), headers);
+    }
+    const encoding = headers.get("content-encoding");
+    if (encoding === undefined || info.endOfStream || !isBodyRead(info.bodyMode)) return undefined;
+    return decoder.codingOf(encoding) === "unknown"
+      ? this.#refuse("unsupported_content_encoding", unknownCoding, now(), headers)
+      : undefined;
+  }
+
+  decide(
     headers: Headers,
-    known: Partial<MadeDecision> = {},
-    dropped?: DroppedReason,
-  ): Decision {
-    const requestId = headers.get("x-request-id");
-    if (lane === "shadow" && requestId !== undefined) {
-      options.onTwinRefused(requestId, mirrors, poolName);
+    body: Uint8Array | undefined,
+    { bodyIsComplete }: { readonly bodyIsComplete: boolean },
+  ): Decision | PendingDecision {
+    const coding = this.#options.decoder.codingOf(headers.get("content-encoding"));
+    if (body === undefined || !bodyIsComplete || coding === "identity" || coding === "unknown") {
+      return this.#choose(headers, body, bodyIsComplete, false);
     }
-    const tookMs = options.now() - startedMs;
-    const reply = errorReply(code, message, {
-      requestId,
-      ...(dropped === undefined ? {} : { dropped }),
-    });
-    return decided(reply, { ...known, outcome: code, tookMs });
+    return this.#chooseDecoded(headers, body, coding);
   }
 
-  /** The copy as the shadow is to see it. */
-  function rewritten(headers: Headers, body: Uint8Array | undefined, read: ReadModel) {
-    const policy = options.mirroring.registry.gateOf(mirrors)?.policy;
-    if (policy === undefined) return { model: read.model, body: undefined };
-    const name = shadowModel(read.model, policy.rewrite);
-    if (read.isForm && body !== undefined && name !== undefined) {
-      return { model: name, body: name === read.model ? undefined : withModel(body, read, name) };
+  onResponseHeaders(answer: Headers, info: ResponseInfo): void {
+    if (this.#lease === undefined) return;
+    this.#watch ??= createAnswerWatch();
+    this.#watch.headers(this.#lease, answer, this.#gateway.served(info), info.endOfStream);
+  }
+
+  onResponseBody(chunk: Uint8Array, endOfStream: boolean): void {
+    if (this.#lease !== undefined) this.#watch?.body(this.#lease, chunk.length, endOfStream);
+  }
+
+  onResponseTrailers(): void {
+    if (this.#lease !== undefined) this.#watch?.body(this.#lease, 0, true);
+  }
+
+  onEnd(outcome: StreamOutcome): void {
+    this.#isOver = true;
+    this.#account.ended(outcome);
+    this.#leaving?.abort();
+    this.#lease?.release();
+    this.#usedQueue?.poke();
+    const watchedId = this.#watchedId;
+    if (watchedId === undefined) return;
+    const { watch, onTwinOver } = this.#options;
+    const { lane, mirrors } = this.#gateway;
+    if (lane === "primary") {
+      watch.primaryOver(watchedId);
+      return;
     }
-    const request = { path: pathOf(headers), model: read.model, isStream: read.isStream };
+    watch.twinOver(watchedId, mirrors);
+    if (!this.#isTwinMeasured) onTwinOver(watchedId, mirrors);
+  }
+
+  #chooseDecoded(headers: Headers, body: Uint8Array, coding: Coding): PendingDecision {
+    const { decoder, maxBodyBytes, now } = this.#options;
+    const startedMs = now();
     return {
-      model: name,
-      body: body === undefined ? undefined : rewriteBody(body, request, policy.rewrite),
+      kind: "pending",
+      limitMs: longestDecodingMs,
+      decided: decoder.decode(body, coding).then((decoded) => {
+        if (this.#isOver) return gone;
+        if (decoded.ok) {
+          const made = this.#choose(headers, decoded.body, true, true);
+          return made.kind === "pending" ? made.decided : made;
+        }
+        const { code, message, dropped } = undecoded(decoded.reason, maxBodyBytes);
+        return this.#refuse(code, message, startedMs, headers, nothing, dropped);
+      }),
     };
   }
 
-  /** The request with the model's name that the pool's rewrites give it. */
-  function renamed(
-    pool: ServedPool,
-    headers: Headers,
-    body: Uint8Array | undefined,
-    read: ReadModel,
-  ) {
-    const { model } = read;
-    if (model === undefined || body === undefined) return { model, body: undefined };
-    let name = pool.rewrite(
-      model,
-      sessionKey((header) => headers.get(header)),
-    );
-    if (name === model) name = controlHeader(headers, modelRewriteHeader) ?? model;
-    if (name === model || !isModelName(name)) return { model, body: undefined };
-    return { model: name, body: withModel(body, read, name) };
-  }
-
-  /** Decides on the request's twins: the headers that make Envoy send them, and whether its answer is measured. */
-  function mirrored(
-    headers: Headers,
-    body: Uint8Array | undefined,
-    pool: ServedPool,
-    picked: Pick<PickedRequest, "model" | "isStream" | "endpoint" | "bodyBytes">,
-    fields: RequestFields,
-  ): Pick<Mirroring, "headers" | "isObserved"> {
-    const requestId = headers.get("x-request-id");
-    if (requestId === undefined || mirrors === "") return unmirrored;
-    const request: RequestView = {
-      requestId,
-      method: headers.get(":method") ?? "",
-      path: pathOf(headers),
-      model: picked.model,
-      priority: pool.priorityOf(picked.model),
-      headers,
-      body: body ?? noBody,
-      fields,
-    };
-    const made = decideMirroring(mirrors, request, options.mirroring);
-    if (made.isObserved) remember(requestId, { ...picked, ...made });
-    if (made.isObserved && made.mirrors.length > 0) {
-      watchedId = requestId;
-      options.watch.primaryPicked(requestId, made.mirrors);
-      if (body !== undefined) options.captures?.request(requestId, body);
-    }
-    return made;
-  }
-
-  function remember(
-    requestId: string,
-    request: Omit<PickedRequest, "dispatchedAt" | "lease">,
-  ): void {
-    options.memo.remember(memoKey(lane, mirrors, requestId), {
-      ...request,
-      lease,
-      dispatchedAt: options.now(),
-    });
-  }
-
-  /** @param isDecoded the body came compressed, and goes on as it is here */
-  function choose(
+  #choose(
     headers: Headers,
     body: Uint8Array | undefined,
     bodyIsComplete: boolean,
     isDecoded: boolean,
   ): Decision | PendingDecision {
-    const startedMs = options.now();
-    const pool = options.pools.get(poolName);
+    const { pools, mirroring, now } = this.#options;
+    const { lane, pool: poolName, mirrors } = this.#gateway;
+    const startedMs = now();
+    const pool = pools.get(poolName);
     if (pool === undefined) {
       const message =
         poolName === ""
           ? "the picker serves several pools, and the gateway names none"
           : "the picker does not know this route's pool yet";
-      return refuse("unknown_pool", message, startedMs, headers, {}, "rejected-no-endpoints");
+      return this.#refuse("unknown_pool", message, startedMs, headers, nothing, noEndpoints);
     }
     const read = bodyIsComplete ? readModel(headers, body) : modelOfHeaders(headers, pool);
-    if (!read.ok) return refuse(read.code, read.message, startedMs, headers);
+    if (!read.ok) return this.#refuse(read.code, read.message, startedMs, headers);
     if (lane === "primary" && read.model !== undefined && !isServed(pool, read.model)) {
       const message = `the model \`${shown(read.model)}\` does not exist`;
-      return refuse("model_not_found", message, startedMs, headers, { model: read.model });
+      return this.#refuse("model_not_found", message, startedMs, headers, { model: read.model });
     }
-    const changed =
-      lane === "shadow" ? rewritten(headers, body, read) : renamed(pool, headers, body, read);
-    const { model } = changed;
-    const sent = { body: changed.body ?? (isDecoded ? body : undefined), isDecoded };
-    const { fields } = read;
-    const request = { model, askedFor: read.model, headers, body, fields, subset };
-    const asked = inferenceRequest(pool, request);
-    const counted = {
-      model: read.model,
-      target: model,
-      priority: priorityOf(asked),
-      isStream: read.isStream,
+    const session = sessionOf(headers);
+    const target =
+      lane === "shadow"
+        ? shadowTarget(mirroring.registry.gateOf(mirrors)?.policy?.rewrite, headers, body, read)
+        : primaryTarget(pool, headers, body, read, session);
+    const request = inferenceRequest(pool, {
+      model: target.model,
+      askedFor: read.model,
+      headers,
+      body,
+      fields: read.fields,
+      session,
+      subset: this.#subset,
+    });
+    const asked: Asked = {
+      pool,
+      headers,
+      body,
+      isDecoded,
+      read,
+      model: target.model,
+      changedBody: target.body ?? (isDecoded ? body : undefined),
+      request,
       bodyBytes: lengthOf(headers, body),
     };
-    // The wait for its turn is no part of a pick's time.
-    const placed = (picked: PickResult, sinceMs: number, waitedMs?: number): Decision => {
-      const waited = waitedMs === undefined ? {} : { waitedMs };
-      if (!picked.ok) {
-        const { code, message, dropped } = refusals[picked.code];
-        const known = { ...counted, ...waited, reason: picked.code };
-        return refuse(code, message, sinceMs, headers, known, dropped);
-      }
-      lease = picked.lease;
-      if (isOver) return gone;
-      const { endpoint } = picked;
-      const known = { model, isStream: read.isStream, endpoint, bodyBytes: counted.bodyBytes };
-      const destination = gateway.destination(picked, pool);
-      const went = (decision: Decision, isAnswerMeasured: boolean): Decision =>
-        decided(decision, {
-          ...counted,
-          ...waited,
-          outcome: "picked",
-          tookMs: options.now() - sinceMs,
-          endpoint,
-          isMeasured: isAnswerMeasured,
-        });
-      if (lane === "shadow") {
-        const requestId = headers.get("x-request-id");
-        if (requestId !== undefined) {
-          watchedId = requestId;
-          options.watch.twinPicked(requestId, mirrors, failTwin);
-          isTwinMeasured =
-            options.mirroring.registry.isEvaluated(mirrors) &&
-            isMeasured(headers.get(":method") ?? "", pathOf(headers));
-          remember(requestId, {
-            ...known,
-            mirrors: [mirrors],
-            unmirrored: [],
-            session: undefined,
-            isObserved: isTwinMeasured,
-          });
-        }
-        return went(routed(destination, [], sent), isTwinMeasured);
-      }
-      const twins = mirrored(headers, body, pool, known, fields);
-      return went(routed(destination, twins.headers, sent), twins.isObserved);
-    };
-    if (lane === "shadow" || pool.queue === undefined) {
-      return placed(pool.state.pick(asked), startedMs);
-    }
-    usedQueue = pool.queue;
-    leaving = new AbortController();
+    return lane === "shadow" || pool.queue === undefined
+      ? this.#placed(asked, pool.state.pick(request), startedMs, undefined)
+      : this.#wait(asked, pool.queue);
+  }
+
+  #wait(asked: Asked, queue: FlowQueue): PendingDecision {
+    const { now } = this.#options;
+    this.#usedQueue = queue;
+    this.#leaving = new AbortController();
     return waitForTurn({
-      pool,
-      queue: pool.queue,
-      request: asked,
-      headers,
-      bytes: body?.length ?? 0,
-      now: options.now,
-      signal: leaving.signal,
-      onPicked(picked) {
-        if (picked.ok) lease = picked.lease;
+      pool: asked.pool,
+      queue,
+      request: asked.request,
+      headers: asked.headers,
+      bytes: asked.body?.length ?? 0,
+      now,
+      signal: this.#leaving.signal,
+      onPicked: (picked) => {
+        if (picked.ok) this.#lease = picked.lease;
       },
-      decide: (picked, waitedMs) => placed(picked, options.now(), waitedMs),
-      refuse(outcome, reason, waitedMs) {
-        account.decided({ ...counted, outcome, reason, tookMs: 0, waitedMs });
+      // The wait for its turn is no part of a pick's time.
+      decide: (picked, waitedMs) => this.#placed(asked, picked, now(), waitedMs),
+      refuse: (outcome, reason, waitedMs) => {
+        this.#account.decided({ ...knownOf(asked, waitedMs), outcome, reason, tookMs: 0 });
       },
     });
   }
 
-  return {
-    unsaidMode: gateway.unsaidMode,
-    mayOverrideMode: gateway.mayOverrideMode,
+  #placed(
+    asked: Asked,
+    picked: PickResult,
+    sinceMs: number,
+    waitedMs: number | undefined,
+  ): Decision {
+    if (!picked.ok) {
+      const { code, message, dropped } = refusals[picked.code];
+      const known = { ...knownOf(asked, waitedMs), reason: picked.code };
+      return this.#refuse(code, message, sinceMs, asked.headers, known, dropped);
+    }
+    this.#lease = picked.lease;
+    if (this.#isOver) return gone;
+    const { endpoint } = picked;
+    const twins =
+      this.#gateway.lane === "shadow"
+        ? this.#isTwin(asked, endpoint)
+        : this.#mirrored(asked, endpoint);
+    const more = this.#account.decided({
+      outcome: "picked",
+      reason: undefined,
+      tookMs: this.#options.now() - sinceMs,
+      waitedMs,
+      model: asked.read.model,
+      target: asked.model,
+      priority: priorityOf(asked.request),
+      isStream: asked.read.isStream,
+      bodyBytes: asked.bodyBytes,
+      endpoint,
+      isMeasured: twins.isObserved,
+    });
+    return routed(this.#gateway.routeTo(picked, asked.pool), twins.headers, more, asked);
+  }
 
-    onHeaders(headers, info) {
-      account.arrived(headers);
-      subset = gateway.subset(info);
-      const startedMs = options.now();
-      const declared = Number(headers.get("content-length") ?? 0);
-      if (declared > options.maxBodyBytes) {
-        const message = tooLargeMessage(options.maxBodyBytes);
-        return refuse("request_too_large", message, startedMs, headers);
-      }
-      const coding = options.decoder.codingOf(headers.get("content-encoding"));
-      if (coding === "unknown" && !info.endOfStream && isBodyRead(info.bodyMode)) {
-        return refuse("unsupported_content_encoding", unknownCoding, startedMs, headers);
-      }
-      return undefined;
-    },
+  /** Takes down that the request is a copy. */
+  #isTwin({ headers, read, model, bodyBytes }: Asked, endpoint: string): Twins {
+    const { watch, mirroring } = this.#options;
+    const { mirrors } = this.#gateway;
+    const requestId = headers.get("x-request-id");
+    if (requestId === undefined) return untwinned;
+    this.#watchedId = requestId;
+    watch.twinPicked(requestId, mirrors, failing(this.#stream));
+    this.#isTwinMeasured =
+      mirroring.registry.isEvaluated(mirrors) &&
+      isMeasured(headers.get(":method") ?? "", pathOf(headers));
+    this.#remember(requestId, {
+      model,
+      isStream: read.isStream,
+      endpoint,
+      bodyBytes,
+      mirrors: [mirrors],
+      unmirrored: [],
+      session: undefined,
+      isObserved: this.#isTwinMeasured,
+    });
+    return this.#isTwinMeasured ? measuredTwin : untwinned;
+  }
 
-    decide(headers, body, { bodyIsComplete }) {
-      const coding = options.decoder.codingOf(headers.get("content-encoding"));
-      if (body === undefined || !bodyIsComplete || coding === "identity" || coding === "unknown") {
-        return choose(headers, body, bodyIsComplete, false);
-      }
-      const startedMs = options.now();
-      return {
-        kind: "pending",
-        limitMs: longestDecodingMs,
-        decided: options.decoder.decode(body, coding).then((decoded) => {
-          if (isOver) return gone;
-          if (decoded.ok) {
-            const made = choose(headers, decoded.body, true, true);
-            return made.kind === "pending" ? made.decided : made;
-          }
-          const { code, message, dropped } = undecoded(decoded.reason, options.maxBodyBytes);
-          return refuse(code, message, startedMs, headers, {}, dropped);
-        }),
-      };
-    },
+  /** Decides on the request's twins: the headers that make Envoy send them, and whether its answer is measured. */
+  #mirrored({ pool, headers, body, read, model, bodyBytes }: Asked, endpoint: string): Twins {
+    const { mirroring, watch, captures } = this.#options;
+    const { mirrors } = this.#gateway;
+    if (mirrors === "") return untwinned;
+    const requestId = headers.get("x-request-id");
+    if (requestId === undefined) return untwinned;
+    const request: RequestView = {
+      requestId,
+      method: headers.get(":method") ?? "",
+      path: pathOf(headers),
+      model,
+      priority: pool.priorityOf(model),
+      headers,
+      body: body ?? noBody,
+      fields: read.fields,
+    };
+    const made = decideMirroring(mirrors, request, mirroring);
+    if (made.isObserved) {
+      this.#remember(requestId, { model, isStream: read.isStream, endpoint, bodyBytes, ...made });
+    }
+    if (made.isObserved && made.mirrors.length > 0) {
+      this.#watchedId = requestId;
+      watch.primaryPicked(requestId, made.mirrors);
+      if (body !== undefined) captures?.request(requestId, body);
+    }
+    return made;
+  }
 
-    onResponseHeaders(answer, info) {
-      if (lease !== undefined) watch.headers(lease, answer, gateway.served(info), info.endOfStream);
-    },
+  #remember(requestId: string, request: Omit<PickedRequest, "dispatchedAt" | "lease">): void {
+    const { memo, now } = this.#options;
+    const { lane, mirrors } = this.#gateway;
+    memo.remember(memoKey(lane, mirrors, requestId), {
+      ...request,
+      lease: this.#lease,
+      dispatchedAt: now(),
+    });
+  }
 
-    onResponseBody(chunk, endOfStream) {
-      if (lease !== undefined) watch.body(lease, chunk.length, endOfStream);
-    },
-
-    onResponseTrailers() {
-      if (lease !== undefined) watch.body(lease, 0, true);
-    },
-
-    onEnd(outcome) {
-      isOver = true;
-      account.ended(outcome);
-      leaving?.abort();
-      lease?.release();
-      usedQueue?.poke();
-      if (watchedId === undefined) return;
-      if (lane === "primary") {
-        options.watch.primaryOver(watchedId);
-        return;
-      }
-      options.watch.twinOver(watchedId, mirrors);
-      if (!isTwinMeasured) options.onTwinOver(watchedId, mirrors);
-    },
-  };
+  #refuse(
+    code: RequestErrorCode,
+    message: string,
+    startedMs: number,
+    headers: Headers,
+    known: Known = nothing,
+    dropped?: DroppedReason,
+  ): Decision {
+    const { now, onTwinRefused } = this.#options;
+    const { lane, mirrors, pool } = this.#gateway;
+    const requestId = headers.get("x-request-id");
+    if (lane === "shadow" && requestId !== undefined) onTwinRefused(requestId, mirrors, pool);
+    const tookMs = now() - startedMs;
+    this.#account.decided({ ...known, outcome: code, tookMs });
+    return errorReply(code, message, { requestId, ...(dropped === undefined ? {} : { dropped }) });
+  }
 }
 
 /** Bodies wait for their turn to be decoded, in ms. */
 const longestDecodingMs = 30_000;
 
-/** Where the body goes on unread, its coding is the endpoint's affair. */
-function isBodyRead(mode: BodyMode): boolean {
-  return mode !== "NONE" && mode !== "STREAMED";
-}
+type Twins = Pick<Mirroring, "headers" | "isObserved">;
+
+const untwinned: Twins = { headers: [], isObserved: false };
+const measuredTwin: Twins = { headers: [], isObserved: true };
+const noBody = new Uint8Array();
+const nothing: Known = {};
+const noEndpoints = "rejected-no-endpoints";
 
 /** Nobody is there to be told. */
 const gone: Decision = { kind: "route", setHeaders: [] };
 
-function routed(
-  { header, dynamicMetadata }: Destination,
-  more: readonly HeaderEntry[],
-  { body, isDecoded }: { readonly body: Uint8Array | undefined; readonly isDecoded: boolean },
-): Decision {
-  const setHeaders = [header, ...more];
-  if (body === undefined && dynamicMetadata === undefined) return { kind: "route", setHeaders };
-  // Envoy refuses a body that is not as long as its headers say.
-  if (body !== undefined) setHeaders.push({ name: "content-length", value: String(body.length) });
-  return {
-    kind: "route",
-    setHeaders,
-    ...(isDecoded ? { removeHeaders: ["content-encoding"] } : {}),
-    ...(body === undefined ? {} : { body }),
-    ...(dynamicMetadata === undefined ? {} : { dynamicMetadata }),
-  };
+/** Out here, since it is kept: made elsewhere it would keep the request's body with it. */
+function failing(stream: StreamInfo): () => void {
+  return () => stream.fail();
 }
 
-const noBody = new Uint8Array();
-const unmirrored = { headers: [], isObserved: false };
+/** Where the body goes on unread, its coding is the endpoint's affair. */
+function isBodyRead(mode: BodyMode): boolean {
+  return mode !== "NONE" && mode !== "STREAMED";
+}
 
 function isServed(pool: ServedPool, model: string): boolean {
   return pool.listedModels.size === 0 || pool.listedModels.has(model) || pool.served.has(model);

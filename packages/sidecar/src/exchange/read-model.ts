@@ -37,7 +37,12 @@ export interface ReadModel {
 
 type RefusedModel = Extract<RequestBody, { ok: false }>;
 
-const unread: ReadModel = { ok: true, model: undefined, isStream: false, fields: new Map() };
+const unread: ReadModel = {
+  ok: true,
+  model: undefined,
+  isStream: false,
+  fields: new Map<string, never>(),
+};
 
 /** Where the filter sends no body, or a part of it. Without a model the pick is by load alone. */
 export function modelOfHeaders(headers: Headers, pool: ServedPool): ReadModel | RefusedModel {

@@ -11,21 +11,21 @@ export type PickOutcome = "picked" | RequestErrorCode;
 export interface MadeDecision {
   readonly outcome: PickOutcome;
   /** More exactly, where the scheduler or the queue has refused. */
-  readonly reason?: SchedulingErrorCode | FlowErrorCode;
+  readonly reason?: SchedulingErrorCode | FlowErrorCode | undefined;
   /** From the whole request to the decision, without the wait for its turn, in ms. */
   readonly tookMs: number;
   /** The wait, in ms; absent where the pool has no queue. */
-  readonly waitedMs?: number;
+  readonly waitedMs?: number | undefined;
   /** As the client named it; absent where the body names none or was not read. */
   readonly model?: string | undefined;
   /** As the endpoint is asked for it. */
   readonly target?: string | undefined;
-  readonly priority?: number;
-  readonly isStream?: boolean;
-  readonly bodyBytes?: number;
-  readonly endpoint?: string;
+  readonly priority?: number | undefined;
+  readonly isStream?: boolean | undefined;
+  readonly bodyBytes?: number | undefined;
+  readonly endpoint?: string | undefined;
   /** Its answer is measured: a leg will tell of it. */
-  readonly isMeasured?: boolean;
+  readonly isMeasured?: boolean | undefined;
 }
 
 /** Takes down what happens to one request. On every request's path: each call must be cheap. */

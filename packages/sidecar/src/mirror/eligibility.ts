@@ -20,7 +20,7 @@ function isStateful(request: RequestView): boolean {
     const field = fields.get(name);
     return field?.kind === "boolean" && field.value;
   };
-  const isGiven = (name: string) => fields.has(name) && fields.get(name)?.kind !== "null";
+  const isGiven = (name: string) => (fields.get(name)?.kind ?? "null") !== "null";
   if (isTrue("store") || isTrue("background")) return true;
   if (isGiven("previous_response_id") || isGiven("conversation") || isGiven("container")) {
     return true;

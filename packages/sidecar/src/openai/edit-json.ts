@@ -20,7 +20,7 @@ export type JsonEditValue =
  */
 export function setField(
   body: Uint8Array,
-  fields: ReadonlyMap<string, JsonSpan>,
+  fields: { get(name: string): JsonSpan | undefined },
   name: string,
   json: unknown,
 ): Uint8Array | undefined {

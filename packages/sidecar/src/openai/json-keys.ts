@@ -3,6 +3,8 @@ export interface JsonKeys {
   readonly names: readonly string[];
   /** Whether a field's value is read, and not only where it stands; by place in `names`. */
   readonly isRead: readonly boolean[];
+  /** The place in `names` of a name; -1 of any other. */
+  placeOf(name: string): number;
   /** The place in `names` of a key that stands in a text, its quotes included; -1 of any other. */
   find(text: Buffer, keyStart: number, keyEnd: number): number;
 }
@@ -25,6 +27,7 @@ export function jsonKeys(read: readonly string[], located: readonly string[]): J
 
   return {
     names,
+    placeOf: (name) => places.get(name) ?? -1,
     isRead: names.map((_, place) => place < read.length),
     find(text, keyStart, keyEnd) {
       const start = keyStart + 1;

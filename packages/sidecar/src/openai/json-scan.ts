@@ -4,9 +4,12 @@ import { JsonText, skipSpace } from "./json-text.ts";
 import { skipValue } from "./json-value.ts";
 
 /** What a scan finds: the wanted top-level fields, or where and why the text is refused. */
-export type JsonScan =
-  | { readonly ok: true; readonly fields: ReadonlyMap<string, JsonField> }
-  | JsonFault;
+export type JsonScan = { readonly ok: true; readonly fields: JsonFields } | JsonFault;
+
+/** Wanted fields that a text has, by name. */
+export interface JsonFields {
+  get(name: string): JsonField | undefined;
+}
 
 /** A field's place in the text, and its value where that was to be read. */
 export type JsonField = JsonSpan & JsonContent;
@@ -41,22 +44,59 @@ const maxStringBytes = 4_096;
 export function scanJson(body: Uint8Array, keys: JsonKeys): JsonScan {
   const text = asBuffer(body);
   const members = new JsonMembers(new JsonText(text));
-  const found: (JsonSpan | undefined)[] = new Array(keys.names.length);
+  const found = new FoundFields(text, keys);
   while (members.next()) {
     const place = keys.find(text, members.keyStart, members.keyEnd);
-    if (place < 0) continue;
-    const { start, end } = members;
-    found[place] = { start, end, isRepeated: found[place] !== undefined };
+    if (place >= 0) found.add(place, members.start, members.end);
   }
-  if (members.fault !== undefined) return members.fault;
-  const fields = new Map<string, JsonField>();
-  for (let place = 0; place < found.length; place++) {
-    const span = found[place];
-    const name = keys.names[place];
-    if (span === undefined || name === undefined) continue;
-    fields.set(name, fieldAt(text, span, keys.isRead[place] === true));
+  return members.fault ?? { ok: true, fields: found };
+}
+
+/** Four numbers a field: its place among the keys, start, end, and whether it is repeated. */
+const span = 4;
+
+/** A class: of each scan few fields are looked at, and only those become objects. */
+class FoundFields implements JsonFields {
+  readonly #text: Buffer;
+  readonly #keys: JsonKeys;
+  readonly #found: number[] = [];
+
+  constructor(text: Buffer, keys: JsonKeys) {
+    this.#text = text;
+    this.#keys = keys;
   }
-  return { ok: true, fields };
+
+  add(place: number, start: number, end: number): void {
+    const found = this.#found;
+    const at = this.#find(place);
+    if (at < 0) {
+      found.push(place, start, end, 0);
+      return;
+    }
+    found[at + 1] = start;
+    found[at + 2] = end;
+    found[at + 3] = 1;
+  }
+
+  get(name: string): JsonField | undefined {
+    const place = this.#keys.placeOf(name);
+    const at = this.#find(place);
+    if (at < 0) return undefined;
+    const found = this.#found;
+    return fieldAt(
+      this.#text,
+      found[at + 1] as number,
+      found[at + 2] as number,
+      found[at + 3] === 1,
+      this.#keys.isRead[place] === true,
+    );
+  }
+
+  #find(place: number): number {
+    const found = this.#found;
+    for (let at = 0; at < found.length; at += span) if (found[at] === place) return at;
+    return -1;
+  }
 }
 
 /**
@@ -77,12 +117,15 @@ export function everyElement(
     let field: JsonField | undefined;
     if (bytes[at] === openBrace) {
       const members = new JsonMembers(text, at);
-      let span: JsonSpan | undefined;
+      let start = -1;
+      let end = 0;
+      let isRepeated = false;
       while (members.next()) {
         if (key.find(bytes, members.keyStart, members.keyEnd) !== 0) continue;
-        span = { start: members.start, end: members.end, isRepeated: span !== undefined };
+        isRepeated = start >= 0;
+        ({ start, end } = members);
       }
-      field = span === undefined ? undefined : fieldAt(bytes, span, true);
+      field = start < 0 ? undefined : fieldAt(bytes, start, end, isRepeated, true);
       at = members.close;
     } else at = skipValue(text, at, 1);
     if (!isGood(field)) return false;
@@ -101,7 +144,13 @@ function asBuffer(body: Uint8Array): Buffer {
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
 }
 
-function fieldAt(text: Buffer, { start, end, isRepeated }: JsonSpan, isRead: boolean): JsonField {
+function fieldAt(
+  text: Buffer,
+  start: number,
+  end: number,
+  isRepeated: boolean,
+  isRead: boolean,
+): JsonField {
   switch (text[start]) {
     case 0x22:
       return isRead && end - start <= maxStringBytes

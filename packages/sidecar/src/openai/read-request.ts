@@ -1,7 +1,7 @@
 import type { RequestErrorCode } from "./error-reply.ts";
 import { jsonKeys } from "./json-keys.ts";
 import type { JsonFault } from "./json-members.ts";
-import { type JsonField, scanJson } from "./json-scan.ts";
+import { type JsonFields, scanJson } from "./json-scan.ts";
 
 /** What a pick needs of an OpenAI-style request body. */
 export type RequestBody =
@@ -14,7 +14,7 @@ export type RequestBody =
   | { readonly ok: false; readonly code: RequestErrorCode; readonly message: string };
 
 /** Top-level fields that picks and mirrors are decided by, with their places in the body. */
-export type RequestFields = ReadonlyMap<string, JsonField>;
+export type RequestFields = JsonFields;
 
 /** One scan finds all: what the pick needs, and what tells state, tools, sessions and prompts, which are not read. */
 const keys = jsonKeys(

@@ -1,4 +1,11 @@
-import { editJson, type JsonField, jsonKeys, scanJson, setField } from "@umbra/sidecar";
+import {
+  editJson,
+  type JsonField,
+  type JsonFields,
+  jsonKeys,
+  scanJson,
+  setField,
+} from "@umbra/sidecar";
 import { jsonText, type Random } from "./json-texts.ts";
 
 /** How many texts were taken, and how many refused for what. */
@@ -85,7 +92,7 @@ function kindOf(value: unknown, { start, end }: JsonField, isRead: boolean): str
 /** With a new model, and without messages, the object is as if it were parsed and changed. */
 function editDifference(
   text: Buffer,
-  fields: ReadonlyMap<string, JsonField>,
+  fields: JsonFields,
   from: object,
   counts: FuzzCounts,
 ): string | undefined {

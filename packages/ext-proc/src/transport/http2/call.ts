@@ -9,14 +9,13 @@ import {
   statusCode,
 } from "../transport.ts";
 import { acceptedEncodings, type Decompress, decompressorOf } from "./decompress.ts";
-import { FramingError, MessageReader, prefixBytes } from "./message-reader.ts";
+import { FramingError, MessageReader, type MessageSink } from "./message-reader.ts";
+import { frameMessages } from "./message-writer.ts";
 import { readTimeout } from "./timeout.ts";
 
 const contentType = "application/grpc";
 /** Past this many bytes that the client has not taken, nothing more is read from it. */
 const mostUnsentBytes = 1024 * 1024;
-/** Pieces up to this size are copied into one write; larger ones are written as they are. */
-const copiedBytes = 4_096;
 
 /** Serves one HTTP/2 stream as a gRPC call. */
 export function serveStream(
@@ -28,8 +27,7 @@ export function serveStream(
     readonly onThrow: (cause: unknown) => Failure;
   },
 ): void {
-  // A reset is an error event too; all that matters of it is the close behind it.
-  stream.on("error", () => {});
+  stream.on("error", ignore);
   if (isGone(stream)) return;
   if (headers[":method"] !== "POST" || !isGrpc(headers["content-type"])) {
     stream.respond({ ":status": headers[":method"] === "POST" ? 415 : 405 }, { endStream: true });
@@ -59,12 +57,13 @@ export function serveStream(
   call.serve(method, decompress, options.maxMessageBytes, timeoutMs);
 }
 
-class Http2Call implements Call {
-  readonly metadata: Call["metadata"];
+/** A class, and listeners that are made once: a stream costs no closures. */
+class Http2Call implements Call, CallMetadata, MessageSink {
+  readonly #headers: IncomingHttpHeaders;
   readonly #stream: ServerHttp2Stream;
   readonly #onThrow: (cause: unknown) => Failure;
-  /** What waits for the end of this turn, each piece with its prefix in or before it. */
-  #unsent: Uint8Array[] = [];
+  /** What waits for the end of this turn. */
+  readonly #unsent: Uint8Array[] = [];
   /** True while a chunk is read: what is sent then goes out together. */
   #isReading = false;
   #isOver = false;
@@ -72,6 +71,8 @@ class Http2Call implements Call {
   #status: StatusCode = statusCode.ok;
   #message = "";
   #handler: CallHandler | undefined = undefined;
+  #reader: MessageReader | undefined = undefined;
+  #decompress: Decompress | undefined = undefined;
   /** Messages behind one that is being decompressed wait for it. */
   #decoding: Promise<void> | undefined = undefined;
   #deadline: NodeJS.Timeout | undefined = undefined;
@@ -83,7 +84,15 @@ class Http2Call implements Call {
   ) {
     this.#stream = stream;
     this.#onThrow = onThrow;
-    this.metadata = { get: (name) => textOf(headers[name]) };
+    this.#headers = headers;
+  }
+
+  get metadata(): CallMetadata {
+    return this;
+  }
+
+  get(name: string): string | undefined {
+    return textOf(this.#headers[name]);
   }
 
   serve(
@@ -102,18 +111,12 @@ class Http2Call implements Call {
       return;
     }
     this.#handler = handler;
-    const reader = new MessageReader(maxMessageBytes, (message, isCompressed) => {
-      if (!isCompressed && this.#decoding === undefined) {
-        if (!this.#isOver) handler.onMessage(message);
-      } else this.#decode(message, isCompressed, decompress, handler);
-    });
-    stream.on("data", (chunk: Buffer) => this.#read(reader, chunk));
-    stream.on("end", () => {
-      if (this.#decoding === undefined) this.#clientEnded(reader, handler);
-      else void this.#decoding.then(() => this.#clientEnded(reader, handler));
-    });
-    stream.on("drain", () => stream.resume());
-    stream.on("close", () => this.#close());
+    this.#decompress = decompress;
+    this.#reader = new MessageReader(maxMessageBytes, this);
+    (stream as ServedStream)[callOf] = this;
+    stream.on("data", onData);
+    stream.on("end", onEnd);
+    stream.on("close", onClose);
     if (timeoutMs !== undefined) {
       this.#deadline = setTimeout(
         () => this.fail(statusCode.deadlineExceeded, "the call's time is over"),
@@ -123,19 +126,8 @@ class Http2Call implements Call {
   }
 
   send(messages: readonly Answer[]): void {
-    if (this.#isOver) return;
-    for (const message of messages) {
-      const isWhole = message instanceof Uint8Array;
-      const head = isWhole ? message : message.head;
-      const body = isWhole ? undefined : message.body;
-      const length = head.length + (body?.length ?? 0);
-      const piece = Buffer.allocUnsafe(prefixBytes + head.length);
-      piece[0] = 0;
-      piece.writeUInt32BE(length, 1);
-      piece.set(head, prefixBytes);
-      this.#unsent.push(piece);
-      if (body !== undefined && body.length > 0) this.#unsent.push(body);
-    }
+    if (this.#isOver || messages.length === 0) return;
+    frameMessages(messages, this.#unsent);
     if (!this.#isReading) this.#flush();
   }
 
@@ -147,10 +139,10 @@ class Http2Call implements Call {
     this.#finish(code, message);
   }
 
-  #read(reader: MessageReader, chunk: Buffer): void {
+  onChunk(chunk: Buffer): void {
     this.#isReading = true;
     try {
-      if (!this.#isOver) reader.push(chunk);
+      if (!this.#isOver) this.#reader?.push(chunk);
     } catch (cause) {
       this.#refuse(cause);
     }
@@ -158,12 +150,21 @@ class Http2Call implements Call {
     this.#flush();
   }
 
-  #decode(
-    message: Buffer,
-    isCompressed: boolean,
-    decompress: Decompress | undefined,
-    handler: CallHandler,
-  ): void {
+  onMessage(message: Buffer, isCompressed: boolean): void {
+    const handler = this.#handler;
+    if (handler === undefined) return;
+    if (!isCompressed && this.#decoding === undefined) {
+      if (!this.#isOver) handler.onMessage(message);
+    } else this.#decode(message, isCompressed, handler);
+  }
+
+  onEnd(): void {
+    if (this.#decoding === undefined) this.#clientEnded();
+    else void this.#decoding.then(() => this.#clientEnded());
+  }
+
+  #decode(message: Buffer, isCompressed: boolean, handler: CallHandler): void {
+    const decompress = this.#decompress;
     if (isCompressed && decompress === undefined) {
       const words = "a message says that it is compressed, and the call names no encoding";
       throw new FramingError(statusCode.internal, words);
@@ -185,11 +186,13 @@ class Http2Call implements Call {
     this.fail(code, message);
   }
 
-  #clientEnded(reader: MessageReader, handler: CallHandler): void {
+  #clientEnded(): void {
     this.#hasEnded = true;
-    if (this.#isOver) return;
-    if (!reader.isAtBoundary) this.fail(statusCode.internal, "the call ends within a message");
-    else this.#contained(() => handler.onEnd());
+    const handler = this.#handler;
+    if (this.#isOver || handler === undefined) return;
+    if (this.#reader?.isAtBoundary !== true) {
+      this.fail(statusCode.internal, "the call ends within a message");
+    } else this.#contained(() => handler.onEnd());
   }
 
   #contained(run: () => void): void {
@@ -203,24 +206,30 @@ class Http2Call implements Call {
   #flush(): void {
     if (this.#unsent.length === 0 || isGone(this.#stream)) return;
     const pieces = this.#unsent;
-    this.#unsent = [];
     const stream = this.#stream;
     this.#respond();
     if (pieces.length > 1) stream.cork();
-    for (const piece of joined(pieces)) stream.write(piece);
+    for (const piece of pieces) stream.write(piece);
     if (pieces.length > 1) stream.uncork();
-    if (stream.writableLength > mostUnsentBytes && !this.#hasEnded) stream.pause();
+    pieces.length = 0;
+    if (stream.writableLength > mostUnsentBytes && !this.#hasEnded) {
+      stream.pause();
+      stream.once("drain", onDrain);
+    }
   }
 
   #respond(): void {
     const stream = this.#stream;
     if (stream.headersSent) return;
-    stream.respond({ ":status": 200, "content-type": contentType }, { waitForTrailers: true });
-    stream.once("wantTrailers", () => {
-      stream.sendTrailers(statusHeaders(this.#status, this.#message));
-      // Nothing more is read: the client is told to stop, as gRPC asks of servers.
-      if (!this.#hasEnded) setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
-    });
+    stream.respond(responseHeaders, responseOptions);
+    stream.on("wantTrailers", onWantTrailers);
+  }
+
+  onWantTrailers(): void {
+    const stream = this.#stream;
+    stream.sendTrailers(statusHeaders(this.#status, this.#message));
+    // Nothing more is read: the client is told to stop, as gRPC asks of servers.
+    if (!this.#hasEnded) setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
   }
 
   #finish(code: StatusCode, message: string): void {
@@ -229,7 +238,7 @@ class Http2Call implements Call {
     this.#message = message;
     const stream = this.#stream;
     if (isGone(stream)) {
-      this.#close();
+      this.onClose();
       return;
     }
     this.#flush();
@@ -244,13 +253,13 @@ class Http2Call implements Call {
         setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
       }
     }
-    this.#close();
+    this.onClose();
     // What the client still sends is thrown away.
     stream.resume();
   }
 
   /** The call is over for us, whatever still comes. */
-  #close(): void {
+  onClose(): void {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#deadline);
@@ -259,31 +268,41 @@ class Http2Call implements Call {
   }
 }
 
+type CallMetadata = Call["metadata"];
+
+const callOf = Symbol("call");
+type ServedStream = ServerHttp2Stream & { [callOf]?: Http2Call };
+
+function onData(this: ServedStream, chunk: Buffer): void {
+  this[callOf]?.onChunk(chunk);
+}
+
+function onEnd(this: ServedStream): void {
+  this[callOf]?.onEnd();
+}
+
+function onClose(this: ServedStream): void {
+  this[callOf]?.onClose();
+}
+
+function onWantTrailers(this: ServedStream): void {
+  this[callOf]?.onWantTrailers();
+}
+
+function onDrain(this: ServerHttp2Stream): void {
+  this.resume();
+}
+
+/** A reset is an error event too; all that matters of it is the close behind it. */
+function ignore(): void {}
+
+const responseHeaders = { ":status": 200, "content-type": contentType };
+/** No date: gRPC has no use for it, and it would be encoded anew every second. */
+const responseOptions = { waitForTrailers: true, sendDate: false };
+
 /** The client has reset it: to answer would throw. */
 function isGone(stream: ServerHttp2Stream): boolean {
   return stream.destroyed || stream.closed;
-}
-
-/** Small neighbours in one piece, large ones as they are. */
-function joined(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
-  if (pieces.length === 1) return pieces;
-  const out: Uint8Array[] = [];
-  let small: Uint8Array[] = [];
-  const close = () => {
-    const [first] = small;
-    if (first === undefined) return;
-    out.push(small.length === 1 ? first : Buffer.concat(small));
-    small = [];
-  };
-  for (const piece of pieces) {
-    if (piece.length <= copiedBytes) small.push(piece);
-    else {
-      close();
-      out.push(piece);
-    }
-  }
-  close();
-  return out;
 }
 
 function statusHeaders(code: StatusCode, message: string): Record<string, string> {

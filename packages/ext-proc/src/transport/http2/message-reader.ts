@@ -13,7 +13,10 @@ export class FramingError extends Error {
 
 export const prefixBytes = 5;
 
-type OnMessage = (message: Buffer, isCompressed: boolean) => void;
+/** Takes messages as they become whole. */
+export interface MessageSink {
+  onMessage(message: Buffer, isCompressed: boolean): void;
+}
 
 /**
  * Cuts a call's bytes into messages: gRPC's framing of a flag, a length of four bytes, and the message.
@@ -22,7 +25,7 @@ type OnMessage = (message: Buffer, isCompressed: boolean) => void;
  */
 export class MessageReader {
   readonly #maxMessageBytes: number;
-  readonly #onMessage: OnMessage;
+  readonly #sink: MessageSink;
   /** A prefix that is split. */
   #prefix: Buffer | undefined = undefined;
   #prefixHas = 0;
@@ -31,9 +34,9 @@ export class MessageReader {
   #messageHas = 0;
   #isCompressed = false;
 
-  constructor(maxMessageBytes: number, onMessage: OnMessage) {
+  constructor(maxMessageBytes: number, sink: MessageSink) {
     this.#maxMessageBytes = maxMessageBytes;
-    this.#onMessage = onMessage;
+    this.#sink = sink;
   }
 
   /** True between two messages. */
@@ -41,7 +44,7 @@ export class MessageReader {
     return this.#message === undefined && this.#prefixHas === 0;
   }
 
-  /** Takes what has come; calls back with every message that is whole. Throws FramingError. */
+  /** Takes what has come; hands on every message that is whole. Throws FramingError. */
   push(chunk: Buffer): void {
     let at = 0;
     while (at < chunk.length) {
@@ -69,7 +72,7 @@ export class MessageReader {
       }
       if (chunk.length - at >= length) {
         at += length;
-        this.#onMessage(chunk.subarray(at - length, at), this.#isCompressed);
+        this.#sink.onMessage(chunk.subarray(at - length, at), this.#isCompressed);
       } else {
         this.#message = Buffer.allocUnsafe(length);
         this.#messageHas = 0;
@@ -83,7 +86,7 @@ export class MessageReader {
     this.#messageHas += copied;
     if (this.#messageHas === message.length) {
       this.#message = undefined;
-      this.#onMessage(message, this.#isCompressed);
+      this.#sink.onMessage(message, this.#isCompressed);
     }
     return copied;
   }

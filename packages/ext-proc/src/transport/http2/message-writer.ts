@@ -1,0 +1,61 @@
+import type { Answer } from "../../answers.ts";
+import { mostHeadBytes } from "../../codec/chunk-head.ts";
+import { prefixBytes } from "./message-reader.ts";
+
+/** Pieces up to this size are copied into one write; larger ones are written as they are. */
+const copiedBytes = 4_096;
+
+/** A piece's head, until it is copied to where it goes out. */
+const headSpace = Buffer.allocUnsafeSlow(mostHeadBytes);
+
+/** Adds messages, each behind its prefix: small ones in one piece of memory, large bodies as they are. */
+export function frameMessages(messages: readonly Answer[], into: Uint8Array[]): void {
+  let from = 0;
+  let room = 0;
+  for (let i = 0; i < messages.length; i++) {
+    const message = messages[i] as Answer;
+    if (message instanceof Uint8Array) {
+      room += prefixBytes + message.length;
+      continue;
+    }
+    const isSmall = message.body.length <= copiedBytes;
+    room += prefixBytes + mostHeadBytes + (isSmall ? message.body.length : 0);
+    if (isSmall) continue;
+    into.push(written(messages, from, i + 1, room), message.body);
+    from = i + 1;
+    room = 0;
+  }
+  if (room > 0) into.push(written(messages, from, messages.length, room));
+}
+
+/** Messages of which all but the last one's body may be copied, in one piece of `room` bytes at most. */
+function written(messages: readonly Answer[], from: number, to: number, room: number): Buffer {
+  const piece = Buffer.allocUnsafe(room);
+  let at = 0;
+  for (let i = from; i < to; i++) {
+    const message = messages[i] as Answer;
+    if (message instanceof Uint8Array) {
+      at = writePrefix(piece, at, message.length);
+      piece.set(message, at);
+      at += message.length;
+      continue;
+    }
+    const { body } = message;
+    const start = message.writeHead(headSpace, mostHeadBytes);
+    at = writePrefix(piece, at, mostHeadBytes - start + body.length);
+    for (let i = start; i < mostHeadBytes; i++) piece[at++] = headSpace[i] as number;
+    if (body.length > copiedBytes) continue;
+    piece.set(body, at);
+    at += body.length;
+  }
+  return at === room ? piece : piece.subarray(0, at);
+}
+
+function writePrefix(into: Buffer, at: number, length: number): number {
+  into[at] = 0;
+  into[at + 1] = length >>> 24;
+  into[at + 2] = length >>> 16;
+  into[at + 3] = length >>> 8;
+  into[at + 4] = length;
+  return at + prefixBytes;
+}

@@ -1,0 +1,61 @@
+import type { HeaderEntry } from "@umbra/envoy-config";
+import type { Decision, Headers, StandingRoute } from "@umbra/ext-proc";
+import { type InferenceRequest, priorityOf } from "@umbra/scheduler";
+import type { ServedPool } from "./pool-registry.ts";
+import type { ReadModel } from "./read-model.ts";
+import type { MadeDecision } from "./request-account.ts";
+
+/** A request that has been read, until an endpoint is picked for it. */
+export interface Asked {
+  readonly pool: ServedPool;
+  readonly headers: Headers;
+  readonly body: Uint8Array | undefined;
+  /** The body came compressed, and goes on as it is here. */
+  readonly isDecoded: boolean;
+  readonly read: ReadModel;
+  /** The model that the endpoint is asked for. */
+  readonly model: string | undefined;
+  /** What the endpoint gets in place of the client's body. */
+  readonly changedBody: Uint8Array | undefined;
+  readonly request: InferenceRequest;
+  readonly bodyBytes: number;
+}
+
+/** What is known of a decision, besides what it is and how long it took. */
+export type Known = Omit<MadeDecision, "outcome" | "tookMs">;
+
+export function knownOf(
+  { read, model, request, bodyBytes }: Asked,
+  waitedMs: number | undefined,
+): Known {
+  return {
+    model: read.model,
+    target: model,
+    priority: priorityOf(request),
+    isStream: read.isStream,
+    bodyBytes,
+    waitedMs,
+  };
+}
+
+/** The decision that sends the request to its endpoint: the same for many, where nothing of it is its own. */
+export function routed(
+  route: StandingRoute,
+  twins: readonly HeaderEntry[],
+  traces: readonly HeaderEntry[],
+  { changedBody: body, isDecoded }: Asked,
+): Decision {
+  if (body === undefined && twins.length === 0 && traces.length === 0) return route;
+  const setHeaders = [...route.setHeaders, ...twins];
+  // Envoy refuses a body that is not as long as its headers say.
+  if (body !== undefined) setHeaders.push({ name: "content-length", value: String(body.length) });
+  setHeaders.push(...traces);
+  const { dynamicMetadata } = route;
+  return {
+    kind: "route",
+    setHeaders,
+    ...(isDecoded ? { removeHeaders: ["content-encoding"] } : {}),
+    ...(body === undefined ? {} : { body }),
+    ...(dynamicMetadata === undefined ? {} : { dynamicMetadata }),
+  };
+}

@@ -1,0 +1,29 @@
+import type { Captures } from "../capture/captures.ts";
+import type { BodyDecoder } from "../openai/content-coding.ts";
+import type { GatewayProtocol } from "./gateway-stream.ts";
+import type { MirroringOptions } from "./mirroring.ts";
+import type { PickMemo } from "./pick-memo.ts";
+import type { PoolRegistry } from "./pool-registry.ts";
+import type { OpenAccount } from "./request-account.ts";
+import type { TwinWatch } from "./twin-watch.ts";
+
+/** What picks share. */
+export interface PickOptions {
+  readonly pools: PoolRegistry;
+  readonly gateway: GatewayProtocol;
+  readonly memo: PickMemo;
+  readonly mirroring: MirroringOptions;
+  readonly watch: TwinWatch;
+  /** Absent unless text is to be kept. */
+  readonly captures: Captures | undefined;
+  readonly maxBodyBytes: number;
+  readonly decoder: BodyDecoder;
+  /** Takes down what happens to each request. */
+  readonly openAccount: OpenAccount;
+  /** A mirrored copy that no endpoint was found for: it has no answer that an observe stream could see. */
+  readonly onTwinRefused: (requestId: string, mirror: string, pool: string) => void;
+  /** A twin that has no measures is over. */
+  readonly onTwinOver: (requestId: string, mirror: string) => void;
+  /** Monotonic, in ms. */
+  readonly now: () => number;
+}

@@ -1,0 +1,48 @@
+import type { MirrorRewrite } from "@umbra/envoy-config";
+import type { Headers } from "@umbra/ext-proc";
+import { rewriteBody, shadowModel } from "../mirror/rewrite-body.ts";
+import { isModelName } from "../openai/read-request.ts";
+import { controlHeader, modelRewriteHeader } from "./control-headers.ts";
+import type { ServedPool } from "./pool-registry.ts";
+import { pathOf, type ReadModel, withModel } from "./read-model.ts";
+
+/** The model that the endpoint is asked for, and the body that says so where it is another than the client's. */
+export interface Target {
+  readonly model: string | undefined;
+  readonly body: Uint8Array | undefined;
+}
+
+/** As the pool's rewrites say, else the client's own control header. */
+export function primaryTarget(
+  pool: ServedPool,
+  headers: Headers,
+  body: Uint8Array | undefined,
+  read: ReadModel,
+  session: string | undefined,
+): Target {
+  const { model } = read;
+  if (model === undefined || body === undefined) return { model, body: undefined };
+  let name = pool.rewrite(model, session);
+  if (name === model) name = controlHeader(headers, modelRewriteHeader) ?? model;
+  if (name === model || !isModelName(name)) return { model, body: undefined };
+  return { model: name, body: withModel(body, read, name) };
+}
+
+/** The copy as the shadow is to see it. */
+export function shadowTarget(
+  rewrite: MirrorRewrite | undefined,
+  headers: Headers,
+  body: Uint8Array | undefined,
+  read: ReadModel,
+): Target {
+  if (rewrite === undefined) return { model: read.model, body: undefined };
+  const name = shadowModel(read.model, rewrite);
+  if (read.isForm && body !== undefined && name !== undefined) {
+    return { model: name, body: name === read.model ? undefined : withModel(body, read, name) };
+  }
+  const request = { path: pathOf(headers), model: read.model, isStream: read.isStream };
+  return {
+    model: name,
+    body: body === undefined ? undefined : rewriteBody(body, request, rewrite),
+  };
+}
