@@ -46,7 +46,7 @@ const backends = ["v1", "v2", "v3"];
 
 /**
  * One Envoy, a sidecar, three echo servers behind the Services `v1`, `v2`, `v3` (port 8080) of the namespace `default`,
- * and `v1` of the namespace `other`; the Gateway `gateway` has the listener `http` for every hostname.
+ * `v1-plain` and so on, which Envoy balances itself, and `v1` of the namespace `other`; the Gateway `gateway` has the listener `http` for every hostname.
  */
 export async function startEchoGateway(
   resources: readonly Resource[],
@@ -68,6 +68,7 @@ export async function startEchoGateway(
       },
     })),
     ...servers.map((server) => service("default", server.name, server)),
+    ...servers.map((server) => service("default", `${server.name}-plain`, server, notPicked)),
     ...servers.slice(0, 1).map((server) => service("other", server.name, server)),
     ...resources,
   ];
@@ -150,11 +151,18 @@ export function titleOf({ ask: text, with: headers, see }: Row): string {
   return `${text}${headers === undefined ? "" : ` with ${JSON.stringify(headers)}`} → ${JSON.stringify(see)}`;
 }
 
-function service(namespace: string, name: string, { address }: EchoServer): Resource {
+const notPicked = { "umbra.dev/picker": "none" };
+
+function service(
+  namespace: string,
+  name: string,
+  { address }: EchoServer,
+  annotations: Readonly<Record<string, string>> = {},
+): Resource {
   return {
     apiVersion: "v1",
     kind: "Service",
-    metadata: { namespace, name, annotations: { "umbra.dev/endpoints": address } },
+    metadata: { namespace, name, annotations: { "umbra.dev/endpoints": address, ...annotations } },
     spec: { ports: [{ port: 8080 }] },
   };
 }

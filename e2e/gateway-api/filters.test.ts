@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { until } from "../harness/until.ts";
 import {
   type EchoGateway,
   httpRoute,
+  isLikely,
   type Resource,
   type Row,
   startEchoGateway,
@@ -23,6 +25,10 @@ const requestHeaders = (requestHeaderModifier: Resource) => ({
 const responseHeaders = (responseHeaderModifier: Resource) => ({
   type: "ResponseHeaderModifier",
   responseHeaderModifier,
+});
+const mirror = (name: string, percent: number) => ({
+  type: "RequestMirror",
+  requestMirror: { backendRef: { name, port: 8080 }, percent },
 });
 const prefix = (replacePrefixMatch: string) => ({
   path: { type: "ReplacePrefixMatch", replacePrefixMatch },
@@ -90,6 +96,58 @@ const routes = [
       ],
     })),
   }),
+  httpRoute(
+    "backend-routing",
+    {
+      ...under("/rewrite"),
+      backendRefs: [
+        { name: "v1", port: 8080, weight: 3, filters: [rewrite(prefix("/one"))] },
+        { name: "v2", port: 8080, weight: 1, filters: [rewrite(whole("/two"))] },
+        { name: "v3", port: 8080, weight: 4 },
+      ],
+    },
+    {
+      ...under("/redirect"),
+      backendRefs: [
+        {
+          ...{ name: "v1", port: 8080, weight: 1 },
+          filters: [
+            { type: "RequestRedirect", requestRedirect: { hostname: "new.test" } },
+            responseHeaders({ set: [{ name: "X-Moved", value: "1" }] }),
+          ],
+        },
+        { name: "v2", port: 8080, weight: 3 },
+        { name: "gone", port: 8080, weight: 4 },
+      ],
+    },
+    {
+      ...under("/mirror"),
+      backendRefs: [
+        { name: "v1", port: 8080, weight: 1 },
+        { name: "v2", port: 8080, weight: 1, filters: [mirror("v3", 100)] },
+      ],
+    },
+    {
+      ...under("/part"),
+      filters: [mirror("v3", 40)],
+      backendRefs: [
+        { name: "v1", port: 8080, weight: 1, filters: [rewrite(whole("/part/1"))] },
+        { name: "v2", port: 8080, weight: 1, filters: [rewrite(whole("/part/2"))] },
+      ],
+    },
+    {
+      ...under("/plain"),
+      filters: [mirror("v3", 40)],
+      backendRefs: [
+        { name: "v1-plain", port: 8080, weight: 1, filters: [rewrite(whole("/plain/1"))] },
+        { name: "v2-plain", port: 8080, weight: 1, filters: [rewrite(whole("/plain/2"))] },
+      ],
+    },
+    {
+      ...under("/alone"),
+      ...to("v1", { filters: [rewrite({ hostname: "one.example.org", ...prefix("/") })] }),
+    },
+  ),
   httpRoute("backend-rewrite", {
     ...to("v1", { filters: [rewrite({ hostname: "one.example.org" })] }),
   }),
@@ -253,3 +311,80 @@ test("HTTPRouteRequestHeaderModifierBackendWeights: each backend's filters hold 
 table("HTTPRouteBackendRequestHeaderModifier, rewrites of a single backend", [
   { ask: "GET backend-rewrite.test/x", see: { host: "one.example.org", path: "/x" } },
 ]);
+
+table("Filters that give a backend a route of its own", [
+  {
+    ask: "GET backend-routing.test/alone/x?a=b",
+    see: { from: "v1", host: "one.example.org", path: "/x?a=b" },
+  },
+]);
+
+/** Each answer to many requests of one kind. */
+const answers = (count: number, ask: string) =>
+  Promise.all(Array.from({ length: count }, (_, n) => gateway.ask({ ask: `${ask}?n=${n}` })));
+
+function expectShares(found: readonly unknown[], shares: Readonly<Record<string, number>>): void {
+  const counts = Object.fromEntries(
+    Object.keys(shares).map((name) => [name, found.filter((each) => String(each) === name).length]),
+  );
+  const unlikely = Object.entries(shares).filter(
+    ([name, share]) => !isLikely(counts[name] ?? 0, found.length, share),
+  );
+  expect({ counts, unlikely }).toEqual({ counts, unlikely: [] });
+  expect(Object.values(counts).reduce((sum, each) => sum + each, 0)).toBe(found.length);
+}
+
+test("backends with paths of their own keep their shares, and every request has the path of its backend", async () => {
+  const outcomes = await answers(400, "GET backend-routing.test/rewrite/x");
+  expectShares(
+    outcomes.map(({ from, path = "" }) => `${from} ${path.replace(/\?.*/, "")}`),
+    { "v1 /one/x": 3 / 8, "v2 /two": 1 / 8, "v3 /rewrite/x": 4 / 8 },
+  );
+});
+
+test("a backend that redirects answers its share, beside others and one that can't be resolved", async () => {
+  const outcomes = await answers(400, "GET backend-routing.test/redirect/x");
+  expectShares(
+    outcomes.map(({ from, status }) => from ?? status),
+    { 302: 1 / 8, v2: 3 / 8, 500: 4 / 8 },
+  );
+  for (const { location, answered } of outcomes.filter(({ status }) => status === 302)) {
+    expect({ location, answered }).toMatchObject({
+      location: expect.stringMatching(/^http:\/\/new\.test:PORT\/redirect\/x\?n=/),
+      answered: { "x-moved": "1" },
+    });
+  }
+});
+
+test("a backend that mirrors has its own share copied, and no other", async () => {
+  const outcomes = await answers(200, "GET backend-routing.test/mirror");
+  expectShares(
+    outcomes.map(({ from }) => from),
+    { v1: 1 / 2, v2: 1 / 2 },
+  );
+  const of = (name: string) =>
+    outcomes.flatMap(({ from, path }) => (from === name ? [path] : [])).toSorted();
+  const copied = () =>
+    gateway
+      .received("v3", "/mirror?n=")
+      .map(({ path }) => path)
+      .toSorted();
+  await until("all copies are there", () => copied().length >= of("v2").length);
+  expect(copied()).toEqual(of("v2"));
+});
+
+test.each([
+  ["the sidecar", "/part"],
+  ["Envoy", "/plain"],
+])("a mirror of the rule that %s samples copies the same part of every share", async (_, rule) => {
+  const outcomes = await answers(400, `GET backend-routing.test${rule}`);
+  for (const [name, path] of [
+    ["v1", `${rule}/1`],
+    ["v2", `${rule}/2`],
+  ] as const) {
+    const answered = outcomes.filter(({ from }) => from === name).length;
+    await until(`a likely part of what ${name} answers is copied`, () =>
+      isLikely(gateway.received("v3", path).length, answered, 0.4),
+    );
+  }
+});

@@ -84,6 +84,7 @@ export type {
   Route,
   RouteAction,
   RouteMatch,
+  RouteShare,
   Session,
   Topology,
   UrlRewrite,

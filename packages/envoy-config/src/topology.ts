@@ -75,11 +75,13 @@ export interface VirtualHost {
 
 /** One match of one rule of an HTTPRoute. */
 export interface Route {
-  /** `<namespace>/<httproute>/<rule index>/<match index>`. */
+  /** `<namespace>/<httproute>/<rule index>/<match index>`, with `-<backend index>` behind it where it has a `share`. */
   readonly name: string;
   /** Name of the rule, where it has one. */
   readonly rule?: string;
   readonly match: RouteMatch;
+  /** Absent: every request that meets the match. */
+  readonly share?: RouteShare;
   readonly requestHeaders: HeaderModifier;
   readonly responseHeaders: HeaderModifier;
   readonly rewrite?: UrlRewrite;
@@ -133,6 +135,17 @@ export interface Retry {
   readonly attempts?: number;
   /** From which the waits between attempts grow, in ms. */
   readonly backoffMs?: number;
+}
+
+/**
+ * The share of a backend that is rewritten, redirected or mirrored by itself: a rule with one has a route for each of
+ * its backends. A request draws one number from 0 to 999,999 for all routes of its match, and takes that which has it.
+ */
+export interface RouteShare {
+  /** The first number. */
+  readonly from: number;
+  /** The first that is not; 1,000,000 in the last route. */
+  readonly to: number;
 }
 
 export interface RouteMatch {
@@ -206,7 +219,7 @@ export type Backend =
 
 /** A copy of the route's requests goes to one endpoint of `pool`. */
 export interface Mirror {
-  /** `<namespace>/<httproute>/<rule index>/mirror/<n>`; one for all matches of the rule. */
+  /** `<namespace>/<httproute>/<rule index>/mirror/<n>`, `…/mirror/<backend index>-<n>` of one backend; one for all matches of the rule. */
   readonly name: string;
   readonly pool: string;
   /** Share of requests, 0 to 1,000,000. */

@@ -20,6 +20,9 @@ interface RouteMatch {
   readonly safe_regex?: { readonly regex: string };
   readonly headers?: readonly ValueMatch[];
   readonly query_parameters?: readonly ValueMatch[];
+  readonly runtime_fraction?: {
+    readonly default_value: { readonly numerator: number; readonly denominator: "MILLION" };
+  };
 }
 
 export interface EnvoyVirtualHost {
@@ -92,6 +95,7 @@ function isMatch(
     safe_regex,
     headers = [],
     query_parameters = [],
+    runtime_fraction,
   }: RouteMatch,
   request: RefRequest,
 ): boolean {
@@ -106,8 +110,12 @@ function isMatch(
           : request.path.startsWith(prefix ?? "");
   const headerOf = (name: string) => (name === ":method" ? request.method : request.headers[name]);
   const queryOf = (name: string) => request.query.find(([each]) => each === name)?.[1];
+  // One draw for all routes of a request.
+  const isDrawn =
+    runtime_fraction === undefined || request.draw < runtime_fraction.default_value.numerator;
   return (
     isPath &&
+    isDrawn &&
     headers.every(({ name, string_match }) => isString(string_match, headerOf(name))) &&
     query_parameters.every(({ name, string_match }) => isString(string_match, queryOf(name)))
   );

@@ -30,7 +30,7 @@ function rendered(world: World) {
   return virtualHostsOf(renderBootstrap(topology));
 }
 
-/** The rule of the route that Envoy takes: a route is named after it, and after the match. */
+/** The rule of the route that Envoy takes, and its backend: a route is named after them, and after the match. */
 function chosen(hosts: ReturnType<typeof rendered>, request: RefRequest): string | undefined {
-  return chosenRoute(hosts.get(request.port) ?? [], request)?.replace(/\/\d+$/, "");
+  return chosenRoute(hosts.get(request.port) ?? [], request)?.replace(/\/\d+(?=-|$)(?!.*\/)/, "");
 }

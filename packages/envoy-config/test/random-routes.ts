@@ -91,10 +91,16 @@ const route = fc.record(
       { minLength: 1, maxLength: 2 },
     ),
     hostnames: fc.uniqueArray(hostname, { maxLength: 3 }),
-    rules: fc.array(fc.record({ matches: fc.array(match, { maxLength: 3 }) }), {
-      minLength: 1,
-      maxLength: 3,
-    }),
+    rules: fc.array(
+      fc.record({
+        matches: fc.array(match, { maxLength: 3 }),
+        weights: fc.oneof(
+          fc.constant([]),
+          fc.array(fc.integer({ min: 1, max: 1_000 }), { minLength: 1, maxLength: 4 }),
+        ),
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
   },
   { requiredKeys: ["namespace", "name", "parents", "hostnames", "rules"] },
 );
@@ -122,9 +128,15 @@ export const requests: fc.Arbitrary<RefRequest> = fc.record({
   query: fc.array(fc.tuple(fc.constantFrom("a", "A", "b"), fc.constantFrom("1", "2", "12")), {
     maxLength: 3,
   }),
+  draw: fc.nat(999_999),
 });
 
-/** The resources of a world, as a user's file. Every rule goes to the same Service. */
+const elsewhere = {
+  type: "URLRewrite",
+  urlRewrite: { path: { type: "ReplaceFullPath", replaceFullPath: "/elsewhere" } },
+};
+
+/** The resources of a world, as a user's file. Every rule goes to the same Service, by a path of its own where there are weights. */
 export function resourcesText({ listeners: all, routes }: World): string {
   const api = "gateway.networking.k8s.io/v1";
   const byGateway = Map.groupBy(all, ({ gateway }) => gateway);
@@ -149,9 +161,12 @@ export function resourcesText({ listeners: all, routes }: World): string {
           ...{ name: gateway, namespace: "default", sectionName },
         })),
         hostnames,
-        rules: rules.map(({ matches }) => ({
+        rules: rules.map(({ matches, weights }) => ({
           matches,
-          backendRefs: [{ name: "svc", port: 80 }],
+          backendRefs:
+            weights.length === 0
+              ? [{ name: "svc", port: 80 }]
+              : weights.map((weight) => ({ name: "svc", port: 80, weight, filters: [elsewhere] })),
         })),
       },
     })),

@@ -34,7 +34,11 @@ export interface RefRoute {
   readonly parents: readonly { readonly gateway: string; readonly sectionName?: string }[];
   readonly hostnames: readonly string[];
   /** No matches are one: the prefix `/`. */
-  readonly rules: readonly { readonly matches: readonly RefMatch[] }[];
+  readonly rules: readonly {
+    readonly matches: readonly RefMatch[];
+    /** Weights of backends with filters of their own; none: one backend without. */
+    readonly weights: readonly number[];
+  }[];
 }
 
 export interface RefRequest {
@@ -46,9 +50,11 @@ export interface RefRequest {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly query: readonly (readonly [name: string, value: string])[];
+  /** The request's random number, below a million: it decides between weighted backends. */
+  readonly draw: number;
 }
 
-/** `<namespace>/<name>/<rule index>`, or undefined where the answer is 404. */
+/** `<namespace>/<name>/<rule index>`, with `-<backend index>` where a rule has weights; undefined where the answer is 404. */
 export function chosenRule(
   listeners: readonly RefListener[],
   routes: readonly RefRoute[],
@@ -65,7 +71,19 @@ export function chosenRule(
     (a, b) =>
       byHostname(a, b) || byMatch(a.match, b.match) || byRoute(a.route, b.route) || a.rule - b.rule,
   );
-  return first && `${first.route.namespace}/${first.route.name}/${first.rule}`;
+  if (first === undefined) return undefined;
+  const { weights = [] } = first.route.rules[first.rule] ?? {};
+  const backend = weights.length > 1 ? `-${drawn(weights, request.draw)}` : "";
+  return `${first.route.namespace}/${first.route.name}/${first.rule}${backend}`;
+}
+
+/** The backend whose part of the weights holds the number, out of a million. */
+function drawn(weights: readonly number[], draw: number): number {
+  const total = weights.reduce((sum, each) => sum + each, 0);
+  const ends = weights.map((_, index) =>
+    weights.slice(0, index + 1).reduce((sum, each) => sum + each, 0),
+  );
+  return ends.findIndex((end) => draw < Math.round((end / total) * 1_000_000));
 }
 
 /** "Exact matches before wildcard matches, wildcard matches before fallback; more dots, higher precedence." */

@@ -6,6 +6,7 @@ import type {
   Pool,
   Route,
   RouteMatch,
+  RouteShare,
   ValueMatch,
   VirtualHost,
 } from "../topology.ts";
@@ -64,11 +65,20 @@ function route(
   return {
     name: from.name,
     ...(options.routeStats ? { stat_prefix: statName(from.name.replace(/\/[^/]*$/, "")) } : {}),
-    match: match(from.match),
+    match: { ...match(from.match), ...shareOf(from) },
     ...chosen,
     ...(Object.keys(settings).length > 0 ? { typed_per_filter_config: settings } : {}),
   };
 }
+
+/** Envoy draws one number for all routes of a request: with their ends, a match's routes share its requests out exactly. */
+function shareOf({ share }: Route): EnvoyObject {
+  return share === undefined || share.to === million
+    ? {}
+    : { runtime_fraction: { default_value: { numerator: share.to, denominator: "MILLION" } } };
+}
+
+const million = 1_000_000;
 
 function filterSettings({ cors, session }: Route): EnvoyObject {
   return {
@@ -210,10 +220,9 @@ function sharedAction(
   hasOwnChanges: boolean,
   options: BootstrapOptions,
 ): EnvoyObject {
-  const { mirrors } = from;
-  const policies = mirrors
+  const policies = from.mirrors
     .filter(isRendered)
-    .map((mirror) => mirrorPolicy(mirror, mirrors, isPicked, options));
+    .map((mirror) => mirrorPolicy(mirror, from, isPicked, options));
   return {
     timeout: duration(requestTimeoutMs(from)),
     idle_timeout: timeSetting(options, "streamIdleTimeoutMs"),
@@ -230,7 +239,7 @@ export function isRendered({ perMillion, policy }: Mirror): boolean {
 
 function mirrorPolicy(
   { name, perMillion, policy }: Mirror,
-  all: readonly Mirror[],
+  { mirrors: all, share = { from: 0, to: million } }: Pick<Route, "mirrors" | "share">,
   isPicked: boolean,
   { plainMirror }: BootstrapOptions,
 ): EnvoyObject {
@@ -240,8 +249,10 @@ function mirrorPolicy(
     : {
         cluster: plainMirror ? shadowClusterName(name) : laneClusterName(name),
         // Over MILLION: Envoy draws weights from the same random number, and bases that share a factor
-        // with a weight sum tie the mirror to one backend.
-        runtime_fraction: { default_value: { numerator: perMillion, denominator: "MILLION" } },
+        // with a weight sum tie the mirror to one backend. A route's share is drawn by it too.
+        runtime_fraction: {
+          default_value: { numerator: within(share, perMillion), denominator: "MILLION" },
+        },
       };
   return {
     ...target,
@@ -253,6 +264,11 @@ function mirrorPolicy(
       { append: overwrite(mirrorHeader, name) },
     ],
   };
+}
+
+/** Of the numbers that the share's requests have drawn, the end of those that are mirrored. */
+function within({ from, to }: RouteShare, perMillion: number): number {
+  return from + Math.round((perMillion * (to - from)) / million);
 }
 
 function rewrittenHeaders(policy: Mirror["policy"]): readonly EnvoyObject[] {

@@ -15,7 +15,7 @@ export interface LintInput {
 
 /** Where parts of the topology stand in the files, by their names there. */
 export interface Places {
-  /** Of a route: the match it was made of. */
+  /** Of a route, or a share of one: the match it was made of. */
   route(name: string): Place | undefined;
   /** Of a mirror: its backend's name. */
   mirror(name: string): Place | undefined;
@@ -42,7 +42,7 @@ function placesOf({ routes, pools, services }: Resources): Places {
     for (const { port } of ports) byPool.set(`service:${namespace}/${name}:${port}`, place);
   }
   return {
-    route: (name) => byRoute.get(name),
+    route: (name) => byRoute.get(name.replace(/-\d+$/, "")),
     mirror: (name) => byMirror.get(name),
     pool: (name) => byPool.get(name),
   };
@@ -53,11 +53,16 @@ function addRoute(
   byRoute: Map<string, Place>,
   byMirror: Map<string, Place>,
 ): void {
-  for (const [index, { matchPlaces, mirrors }] of rules.entries()) {
+  for (const [index, { matchPlaces, mirrors, backends }] of rules.entries()) {
     const prefix = `${namespace}/${name}/${index}`;
     for (const [i, place] of matchPlaces.entries()) byRoute.set(`${prefix}/${i}`, place);
     for (const [i, { backend }] of mirrors.entries()) {
       byMirror.set(`${prefix}/mirror/${i}`, backend.place);
+    }
+    for (const [b, { routing }] of backends.entries()) {
+      for (const [i, { backend }] of (routing?.mirrors ?? []).entries()) {
+        byMirror.set(`${prefix}/mirror/${b}-${i}`, backend.place);
+      }
     }
   }
 }

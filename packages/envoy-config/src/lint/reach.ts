@@ -1,4 +1,5 @@
 import { matchKey, takesEverything } from "../resolve/route-match.ts";
+import { wholeShare } from "../resolve/shares.ts";
 import type { Report } from "../resources/reader.ts";
 import type { Route, VirtualHost } from "../topology.ts";
 import type { LintInput } from "./lint.ts";
@@ -35,9 +36,11 @@ function* unreached({ routes }: VirtualHost): Generator<readonly [Route, Route]>
   for (const route of routes) {
     const key = matchKey(route.match);
     const earlier = byMatch.get(key) ?? takesAll;
-    if (earlier === undefined) byMatch.set(key, route);
-    else yield [route, earlier];
-    if (takesEverything(route.match)) takesAll ??= route;
+    if (earlier !== undefined) yield [route, earlier];
+    // A share leaves requests to the others of its match; the last one leaves none.
+    const isWhole = route.share === undefined || route.share.to === wholeShare;
+    if (earlier === undefined && isWhole) byMatch.set(key, route);
+    if (isWhole && takesEverything(route.match)) takesAll ??= route;
   }
 }
 

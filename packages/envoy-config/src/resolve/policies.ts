@@ -3,6 +3,7 @@ import type { Report } from "../resources/reader.ts";
 import type {
   BackendRef,
   HttpRoute,
+  MirrorFilter,
   PolicyCandidate,
   RouteRule,
   ShadowPolicy,
@@ -11,8 +12,8 @@ import { compare } from "./pools.ts";
 
 /** Says which policy a rule's mirrors have. */
 export interface PolicyResolver {
-  /** For each mirror of the rule, by index; undefined where no policy speaks of it. */
-  resolve(route: HttpRoute, rule: RouteRule): readonly (ResolvedPolicy | undefined)[];
+  /** For each mirror of the rule and of its backends that a policy speaks of. */
+  resolve(route: HttpRoute, rule: RouteRule): ReadonlyMap<MirrorFilter, ResolvedPolicy>;
 }
 
 export interface ResolvedPolicy {
@@ -74,14 +75,14 @@ export function createPolicyResolver(
   return {
     resolve(route, rule) {
       const policy = policyOf(route, rule);
-      if (policy === undefined) return rule.mirrors.map(() => undefined);
+      if (policy === undefined) return new Map();
+      const own = mirrorFilters(rule);
       const wanted = policy.candidates;
       for (const candidate of wanted ?? []) {
-        if (rule.mirrors.some(({ backend }) => isSame(backend, candidate, route.namespace)))
-          continue;
+        if (own.some(({ backend }) => isSame(backend, candidate, route.namespace))) continue;
         // A policy of a whole route may name mirrors of some of its rules.
-        const isElsewhere = route.rules.some(({ mirrors }) =>
-          mirrors.some(({ backend }) => isSame(backend, candidate, route.namespace)),
+        const isElsewhere = route.rules.some((each) =>
+          mirrorFilters(each).some(({ backend }) => isSame(backend, candidate, route.namespace)),
         );
         const key = `${policy.name} ${candidate.name}`;
         if (isElsewhere || reported.has(key)) continue;
@@ -93,12 +94,13 @@ export function createPolicyResolver(
           `${candidate.kind} "${candidate.name}" is mirrored to by no rule of HTTPRoute "${route.name}": add a RequestMirror filter to it, or remove the candidate`,
         );
       }
-      return rule.mirrors.map(({ backend }) => {
-        const found = wanted?.find((each) => isSame(backend, each, route.namespace));
-        if (wanted !== undefined && found === undefined) return undefined;
+      const resolved = new Map<MirrorFilter, ResolvedPolicy>();
+      for (const mirror of own) {
+        const found = wanted?.find((each) => isSame(mirror.backend, each, route.namespace));
+        if (wanted !== undefined && found === undefined) continue;
         const { sampling, eligible, rewrite, budget, evaluation } = policy;
         const name = `${policy.namespace}/${policy.name}`;
-        return {
+        resolved.set(mirror, {
           policy: {
             ...defaultMirrorPolicy(name),
             role: found?.role ?? "candidate",
@@ -106,10 +108,16 @@ export function createPolicyResolver(
           },
           perMillion:
             policy.percent === undefined ? undefined : Math.round(policy.percent * 10_000),
-        };
-      });
+        });
+      }
+      return resolved;
     },
   };
+}
+
+/** The rule's own, then those of its backends. */
+function mirrorFilters({ mirrors, backends }: RouteRule): readonly MirrorFilter[] {
+  return [...mirrors, ...backends.flatMap(({ routing }) => routing?.mirrors ?? [])];
 }
 
 function isSame(backend: BackendRef, candidate: PolicyCandidate, namespace: string): boolean {
@@ -150,7 +158,7 @@ function reportLostTargets(
         place,
         `${shown} targets rule "${sectionName}" of HTTPRoute "${name}", which has no rule of that name; named rules: ${named}`,
       );
-    } else if (rules.every(({ mirrors }) => mirrors.length === 0)) {
+    } else if (rules.every((rule) => mirrorFilters(rule).length === 0)) {
       report(
         "error",
         "UMB0210",

@@ -1,6 +1,6 @@
 import { notAccepted } from "../conditions.ts";
 import type { ResourceName } from "../diagnostic.ts";
-import type { RouteMatch, ValueMatch } from "../topology.ts";
+import type { RouteMatch, UrlRewrite, ValueMatch } from "../topology.ts";
 import { readBackendRef } from "./backend-ref.ts";
 import { durationMs } from "./duration.ts";
 import { isHeaderName } from "./header-name.ts";
@@ -65,25 +65,26 @@ function readRules(spec: Reader, route: ResourceName): readonly RouteRule[] {
 function readRule(rule: Reader, route: ResourceName): RouteRule {
   const filters = readRuleFilters(rule, route);
   const given = rule.maps("matches");
-  const matches = given.map(readMatch);
+  const read = given.map(readMatch);
+  const matches = read.length > 0 ? read : [anyPath];
   const place = rule.place();
   const timeouts = readTimeouts(rule.map("timeouts"), route);
   const backends = rule.maps("backendRefs").flatMap((ref) => {
     const weight = ref.integer("weight", 0, million) ?? 1;
     const own = readBackendFilters(ref, route);
     const backend = readBackendRef(ref);
-    return backend === undefined
-      ? []
-      : [{ ...backend, weight, ...(own === undefined ? {} : { filters: own }) }];
+    const { path, redirect } = own.routing ?? {};
+    checkReplacement(redirect?.path ?? path, matches, ref, route);
+    return backend === undefined ? [] : [{ ...backend, weight, ...own }];
   });
   const retry = rule.map("retry");
   const session = rule.map("sessionPersistence");
   const name = rule.string("name");
   rule.warnUnknown();
-  const read = {
+  const made = {
     place,
     name,
-    matches: matches.length > 0 ? matches : [anyPath],
+    matches,
     matchPlaces: given.length > 0 ? given.map((match) => match.place()) : [place],
     ...filters,
     backends,
@@ -91,19 +92,13 @@ function readRule(rule: Reader, route: ResourceName): RouteRule {
     ...(retry === undefined ? {} : { retry: readRetry(retry) }),
     ...(session === undefined ? {} : { session: readSessionPersistence(session) }),
   };
-  checkTogether(read, rule, route);
-  return read;
+  checkTogether(made, rule, route);
+  return made;
 }
 
 /** What a rule may not have together, beside filters of two types. */
 function checkTogether(
-  {
-    redirect,
-    rewrite,
-    mirrors,
-    backends,
-    matches,
-  }: Filters & Pick<RouteRule, "backends" | "matches">,
+  { redirect, rewrite, backends, matches }: Filters & Pick<RouteRule, "backends" | "matches">,
   rule: Reader,
   route: ResourceName,
 ): void {
@@ -111,19 +106,24 @@ function checkTogether(
     const message = "a rule that redirects has no backend: remove one of the two";
     incompatible(rule, route, message, "backendRefs");
   }
-  if (redirect !== undefined && mirrors.length > 0) {
-    const message = "a request that is redirected is mirrored to nobody";
-    incompatible(rule, route, message, "filters", "warning");
-  }
-  const path = redirect?.path ?? rewrite?.path;
+  checkReplacement(redirect?.path ?? rewrite?.path, matches, rule, route);
+}
+
+/** A prefix can be replaced where matches have one. */
+function checkReplacement(
+  path: UrlRewrite["path"],
+  matches: RouteRule["matches"],
+  at: Reader,
+  route: ResourceName,
+): void {
   if (path?.kind !== "replacePrefixMatch") return;
   if (matches.some((match) => match.path.kind !== "prefix")) {
     const message = "`replacePrefixMatch` needs matches of type PathPrefix alone";
-    incompatible(rule, route, message, "filters");
+    incompatible(at, route, message, "filters");
   } else if (matches.length > 1) {
     const message =
       "a Kubernetes API server takes `replacePrefixMatch` in rules with one match alone";
-    incompatible(rule, route, message, "filters", "warning");
+    incompatible(at, route, message, "filters", "warning");
   }
 }
 

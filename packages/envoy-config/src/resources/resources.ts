@@ -119,6 +119,15 @@ export interface SessionPersistence {
 export interface RuleBackend extends BackendRef {
   readonly weight: number;
   readonly filters?: BackendFilters;
+  /** What only a route can do: the rule is rendered as a route for each of its backends. */
+  readonly routing?: BackendRouting;
+}
+
+/** Filters of a single backend beside headers and the hostname. */
+export interface BackendRouting {
+  readonly path: UrlRewrite["path"];
+  readonly redirect: RedirectFilter | undefined;
+  readonly mirrors: readonly MirrorFilter[];
 }
 
 export interface RedirectFilter {

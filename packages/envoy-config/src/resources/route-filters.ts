@@ -12,7 +12,7 @@ import { readCors } from "./cors.ts";
 import { isHeaderName } from "./header-name.ts";
 import { readHostname } from "./hostname.ts";
 import type { Reader } from "./reader.ts";
-import type { MirrorFilter, RedirectFilter } from "./resources.ts";
+import type { BackendRouting, MirrorFilter, RedirectFilter } from "./resources.ts";
 
 const million = 1_000_000;
 
@@ -42,6 +42,50 @@ const repeatable: ReadonlySet<string> = new Set(["RequestMirror", "ExtensionRef"
 
 /** Reads a rule's filters; those that exclude each other are reported. */
 export function readRuleFilters(rule: Reader, route: ResourceName): Filters {
+  return readFilters(rule, route, (filter, type) => {
+    notSupported(filter, route, `a filter of type ${type} is not supported`, {
+      remedy: "remove the filter, and let the model server or a proxy before Envoy do its work",
+    });
+  });
+}
+
+/** Filters of a single backend: what Envoy does beside the choice of a cluster, and what needs a route. */
+export interface OwnFilters {
+  readonly filters?: BackendFilters;
+  readonly routing?: BackendRouting;
+}
+
+/** Reads the filters of one backend. */
+export function readBackendFilters(backend: Reader, route: ResourceName): OwnFilters {
+  const { requestHeaders, responseHeaders, rewrite, redirect, mirrors } = readFilters(
+    backend,
+    route,
+    (filter, type) => {
+      notSupported(filter, route, `a backend can't have a filter of type ${type}`, {
+        remedy: "move the filter to the rule, or give the backend a rule of its own",
+      });
+    },
+    ["CORS"],
+  );
+  const { hostname, path } = rewrite ?? {};
+  const changesHeaders = requestHeaders !== noModifier || responseHeaders !== noModifier;
+  const isRouted = path !== undefined || redirect !== undefined || mirrors.length > 0;
+  const filters = {
+    ...{ requestHeaders, responseHeaders },
+    ...(hostname === undefined ? {} : { hostname }),
+  };
+  return {
+    ...(changesHeaders || hostname !== undefined ? { filters } : {}),
+    ...(isRouted ? { routing: { path, redirect, mirrors } } : {}),
+  };
+}
+
+function readFilters(
+  owner: Reader,
+  route: ResourceName,
+  refuse: (filter: Reader, type: Given["type"]) => void,
+  refused: readonly Given["type"][] = [],
+): Filters {
   const filters = {
     requestHeaders: noModifier,
     responseHeaders: noModifier,
@@ -50,8 +94,8 @@ export function readRuleFilters(rule: Reader, route: ResourceName): Filters {
     mirrors: [] as MirrorFilter[],
     cors: undefined as CorsPolicy | undefined,
   };
-  for (const { type, filter } of filtersOf(rule, route)) {
-    switch (type) {
+  for (const { type, filter } of filtersOf(owner, route)) {
+    switch (refused.includes(type) ? undefined : type) {
       case "RequestHeaderModifier":
         filters.requestHeaders = headerModifier(settings(filter, "requestHeaderModifier"));
         break;
@@ -70,74 +114,32 @@ export function readRuleFilters(rule: Reader, route: ResourceName): Filters {
         if (read !== undefined) filters.mirrors.push(read);
         break;
       }
-      case "CORS": {
-        const settingsOfCors = settings(filter, "cors");
-        const read = readCors(settingsOfCors, (message, key) =>
-          notSupported(
-            settingsOfCors ?? filter,
-            route,
-            message,
-            { remedy: "name the headers" },
-            key,
-          ),
-        );
-        if (read !== undefined) filters.cors = read;
+      case "CORS":
+        filters.cors = corsPolicy(filter, route);
         break;
-      }
       default:
-        notSupported(filter, route, `a filter of type ${type} is not supported`, {
-          remedy: "remove the filter, and let the model server or a proxy before Envoy do its work",
-        });
+        refuse(filter, type);
         filter.has(settingsOf(type));
     }
     filter.warnUnknown();
   }
   if (filters.redirect !== undefined && filters.rewrite !== undefined) {
-    incompatible(rule, route, "RequestRedirect and URLRewrite exclude each other", "filters");
+    incompatible(owner, route, "RequestRedirect and URLRewrite exclude each other", "filters");
+  }
+  if (filters.redirect !== undefined && filters.mirrors.length > 0) {
+    const message = "a request that is redirected is mirrored to nobody";
+    incompatible(owner, route, message, "filters", "warning");
   }
   const { cors, ...others } = filters;
   return { ...others, ...(cors === undefined ? {} : { cors }) };
 }
 
-/**
- * Reads the filters of one backend: headers, and the hostname of a URLRewrite. Envoy has no place for more between
- * the choice of a backend and its cluster.
- */
-export function readBackendFilters(
-  backend: Reader,
-  route: ResourceName,
-): BackendFilters | undefined {
-  const filters = { requestHeaders: noModifier, responseHeaders: noModifier };
-  let hostname: string | undefined;
-  const given = filtersOf(backend, route);
-  for (const { type, filter } of given) {
-    switch (type) {
-      case "RequestHeaderModifier":
-        filters.requestHeaders = headerModifier(settings(filter, "requestHeaderModifier"));
-        break;
-      case "ResponseHeaderModifier":
-        filters.responseHeaders = headerModifier(settings(filter, "responseHeaderModifier"));
-        break;
-      case "URLRewrite": {
-        const rewrite = settings(filter, "urlRewrite");
-        const read = urlRewrite(rewrite);
-        hostname = read?.hostname;
-        if (read?.path !== undefined) {
-          notSupported(filter, route, "a backend's URLRewrite can't change the path", ofItsOwn);
-        }
-        break;
-      }
-      default:
-        notSupported(filter, route, `a backend can't have a filter of type ${type}`, ofItsOwn);
-        filter.has(settingsOf(type));
-    }
-    filter.warnUnknown();
-  }
-  if (given.length === 0) return undefined;
-  return { ...filters, ...(hostname === undefined ? {} : { hostname }) };
+function corsPolicy(filter: Reader, route: ResourceName): CorsPolicy | undefined {
+  const from = settings(filter, "cors");
+  return readCors(from, (message, key) =>
+    notSupported(from ?? filter, route, message, { remedy: "name the headers" }, key),
+  );
 }
-
-const ofItsOwn = { remedy: "move the filter to the rule, or give the backend a rule of its own" };
 
 /** Reports filters that a rule may not have together. */
 export function incompatible(

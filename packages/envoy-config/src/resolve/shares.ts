@@ -1,0 +1,87 @@
+import { inTurn } from "../bootstrap/header-changes.ts";
+import type { BackendRouting, RouteRule } from "../resources/resources.ts";
+import type { Backend, Mirror, Route, RouteAction, RouteShare } from "../topology.ts";
+import { redirectAction } from "./redirects.ts";
+
+/** All numbers that a request can draw. */
+export const wholeShare = 1_000_000;
+
+/** A backend with what a route has to do for it alone. */
+export interface RoutedBackend {
+  readonly backend: Backend;
+  readonly routing: BackendRouting | undefined;
+  /** Of its own. */
+  readonly mirrors: readonly Mirror[];
+}
+
+/** What a rule does with a share of its requests, or with all of them. */
+export interface RuleShare {
+  /** Behind the route's name. */
+  readonly suffix: string;
+  readonly share?: RouteShare;
+  readonly requestHeaders: Route["requestHeaders"];
+  readonly responseHeaders: Route["responseHeaders"];
+  readonly rewrite?: Route["rewrite"];
+  readonly action: RouteAction;
+  readonly mirrors: readonly Mirror[];
+  /** A redirect goes to the port of the listener that it came in by. */
+  readonly keepsPort: boolean;
+}
+
+/**
+ * The rule as a share for each backend, in the order of the file: Envoy's weighted clusters can neither rewrite a path
+ * nor redirect nor mirror for one of them. Undefined where no backend asks for it, and one route does.
+ */
+export function sharesOf(
+  rule: RouteRule,
+  backends: readonly RoutedBackend[],
+  mirrors: readonly Mirror[],
+): readonly RuleShare[] | undefined {
+  if (backends.every(({ routing }) => routing === undefined)) return undefined;
+  const total = backends.reduce((sum, { backend }) => sum + backend.weight, 0);
+  let below = 0;
+  const shares = backends.flatMap((each, index): readonly RuleShare[] => {
+    if (each.backend.weight === 0) return [];
+    const from = Math.round((below * wholeShare) / total);
+    below += each.backend.weight;
+    const to = Math.round((below * wholeShare) / total);
+    const isWhole = each.backend.weight === total;
+    return [
+      {
+        ...shareOf(rule, each, mirrors),
+        suffix: isWhole ? "" : `-${index}`,
+        ...(isWhole ? {} : { share: { from, to } }),
+      },
+    ];
+  });
+  return shares.length === 0 ? undefined : shares;
+}
+
+function shareOf(
+  { requestHeaders, responseHeaders, rewrite }: RouteRule,
+  { backend, routing, mirrors: own }: RoutedBackend,
+  mirrors: readonly Mirror[],
+): Omit<RuleShare, "suffix" | "share"> {
+  const headers = { requestHeaders, responseHeaders };
+  if (backend.kind === "pool" && routing?.redirect !== undefined) {
+    const { redirect } = routing;
+    return {
+      requestHeaders,
+      responseHeaders:
+        backend.filters === undefined
+          ? responseHeaders
+          : inTurn(responseHeaders, backend.filters.responseHeaders),
+      action: redirectAction(redirect),
+      mirrors: [],
+      keepsPort: redirect.port === undefined && redirect.scheme === undefined,
+    };
+  }
+  const path = routing?.path;
+  return {
+    ...headers,
+    ...(path === undefined ? { rewrite } : { rewrite: { ...rewrite, path } }),
+    action: { kind: "forward", backends: [backend] },
+    mirrors: [...mirrors, ...own],
+    keepsPort: false,
+  };
+}
