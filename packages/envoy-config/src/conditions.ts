@@ -15,9 +15,17 @@ export function refsNotResolved(resource: ResourceName, reason: ConditionReason)
   return conditionOf(resource, "ResolvedRefs", "False", reason);
 }
 
-/** Some rules of a route are not served as they stand; the others are. */
-export function partiallyInvalid(resource: ResourceName): StatusCondition {
-  return conditionOf(resource, "PartiallyInvalid", "True", "UnsupportedValue");
+/** Some rules of a route, by index, are dropped, and the others served: set beside Accepted=True. */
+export function partiallyInvalid(
+  resource: ResourceName,
+  rules: readonly number[],
+): StatusCondition {
+  const shown = rules.slice(0, 10).join(", ");
+  return {
+    ...conditionOf(resource, "PartiallyInvalid", "True", "UnsupportedValue"),
+    // The API asks for this beginning.
+    message: `Dropped Rule ${shown}${rules.length > 10 ? " and more" : ""}`,
+  };
 }
 
 /** A listener of a Gateway is not served as it stands. */
@@ -47,16 +55,18 @@ export function conflicted(
   return { ...conditionOf(gateway, "Conflicted", "True", reason), listener };
 }
 
-/** `HTTPRoute default/chat ResolvedRefs=False BackendNotFound`. */
+/** `HTTPRoute default/chat ResolvedRefs=False BackendNotFound`, and the condition's message where it has one. */
 export function conditionText({
   resource: { kind, namespace, name },
   listener,
   type,
   status,
   reason,
+  message,
 }: StatusCondition): string {
   const whose = listener === undefined ? "" : ` listener ${listener}`;
-  return `${kind} ${namespace}/${name}${whose} ${type}=${status} ${reason}`;
+  const detail = message === undefined ? "" : `: ${message}`;
+  return `${kind} ${namespace}/${name}${whose} ${type}=${status} ${reason}${detail}`;
 }
 
 /** The resource alone: a route or Gateway has more fields. */

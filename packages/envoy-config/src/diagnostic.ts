@@ -33,6 +33,8 @@ export interface StatusCondition {
   readonly type: ConditionType;
   readonly status: "True" | "False";
   readonly reason: ConditionReason;
+  /** What the condition itself has to say, such as `Dropped Rule 1`, counted from 0. */
+  readonly message?: string;
 }
 
 export interface ResourceName {

@@ -3,6 +3,7 @@ import type { Diagnostic } from "./diagnostic.ts";
 import type { EnvoySettings } from "./envoy-settings.ts";
 import { lint } from "./lint/lint.ts";
 import { type Certificate, createCertificateResolver } from "./resolve/certificates.ts";
+import { withDroppedRules } from "./resolve/dropped-rules.ts";
 import { resolveEnvoy } from "./resolve/envoy.ts";
 import { resolveListeners } from "./resolve/listeners.ts";
 import { type CheckPickerConfig, checkPickerConfigs } from "./resolve/picking.ts";
@@ -126,7 +127,8 @@ export function readTopology(
     report("error", "UMB0243", place, `the patch can't be applied: ${message}`);
   }
   lint(topology, resources, report);
-  return { topology, certificates: certificates.all(), diagnostics: diagnostics.toSorted(byPlace) };
+  const conditioned = withDroppedRules(diagnostics, resources.routes);
+  return { topology, certificates: certificates.all(), diagnostics: conditioned.toSorted(byPlace) };
 }
 
 function hasErrors(diagnostics: readonly Diagnostic[]): boolean {

@@ -35,7 +35,30 @@ const refs = (backendRef: string) =>
 const mirror = (backendRef: string) =>
   `{parentRefs: [{name: gateway}], rules: [{backendRefs: [{name: llama, port: 80}], filters: [{type: RequestMirror, requestMirror: {backendRef: ${backendRef}}}]}]}`;
 
+const extension = "{type: ExtensionRef, extensionRef: {group: a.example, kind: A, name: a}}";
+const rules = (...all: readonly string[]) =>
+  `{parentRefs: [{name: gateway}], rules: [${all.map((rule, index) => `{matches: [{path: {value: /${index}}}], backendRefs: [{name: llama, port: 80}], ${rule}}`).join(", ")}]}`;
+const unsupported = `filters: [${extension}]`;
+const doubled =
+  "filters: [{type: URLRewrite, urlRewrite: {hostname: a.example}}, {type: URLRewrite, urlRewrite: {hostname: b.example}}]";
+const tooLong = "timeouts: {request: 1m, backendRequest: 2m}";
+const badMatch = 'matches: [{headers: [{name: a, type: RegularExpression, value: "("}]}]';
+const partly = (which: string) => `PartiallyInvalid=True UnsupportedValue: Dropped Rule ${which}`;
+
 test.each([
+  [rules(unsupported), ["Accepted=False UnsupportedValue"]],
+  [rules(doubled), ["Accepted=False IncompatibleFilters"]],
+  [rules("name: a", unsupported), [partly("1")]],
+  [rules(doubled, "name: a", tooLong), [partly("0, 2"), partly("0, 2")]],
+  [rules(unsupported, tooLong), Array(2).fill("Accepted=False UnsupportedValue")],
+  [
+    `{parentRefs: [{name: gateway}], rules: [{${badMatch}, backendRefs: [{name: llama, port: 80}]}]}`,
+    ["Accepted=False UnsupportedValue"],
+  ],
+  [
+    `{parentRefs: [{name: gateway}], rules: [{backendRefs: [{name: llama, port: 80}]}, {${badMatch}, backendRefs: [{name: llama, port: 80}]}]}`,
+    [partly("1")],
+  ],
   [refs("{name: llama, port: 80}"), []],
   ["{parentRefs: [{name: nowhere}]}", ["Accepted=False NoMatchingParent"]],
   ["{parentRefs: [{name: gateway, sectionName: tls}]}", ["Accepted=False NoMatchingParent"]],
