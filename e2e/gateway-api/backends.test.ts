@@ -47,6 +47,21 @@ const routes: readonly Resource[] = [
       ],
       ...to("v1"),
     },
+    ...[
+      { path: "/credentials/picked", primary: "v1", shadow: "v2" },
+      { path: "/credentials/unpicked", primary: "v1-plain", shadow: "v2-plain" },
+    ].map(({ path, primary, shadow }) => ({
+      ...under(path),
+      filters: [
+        {
+          type: "RequestHeaderModifier",
+          requestHeaderModifier: { set: [{ name: "x-api-key", value: "of-the-primary" }] },
+        },
+        mirror(shadow),
+        mirror("v3-trusted"),
+      ],
+      ...to(primary),
+    })),
     { ...under("/percent-20"), filters: [mirror("v2", { percent: 20 })], ...to("v1") },
     {
       ...under("/fraction-25-50"),
@@ -198,6 +213,28 @@ describe("HTTPRouteRequestMirror, HTTPRouteRequestMultipleMirrors", () => {
     expect(gateway.received("v3", "id=not-granted")).toEqual([]);
   });
 });
+
+test.each(["picked", "unpicked"])(
+  "a copy of a %s request has credentials only where its target asks for them",
+  async (kind) => {
+    const path = `/credentials/${kind}`;
+    const given = {
+      authorization: "Bearer secret",
+      cookie: "a=b",
+      "proxy-authorization": "Basic x",
+    };
+    const credentials = { ...given, "x-api-key": "of-the-primary" };
+    const { seen } = await gateway.ask({ ask: `GET mirrors.test${path}`, with: given });
+    expect(seen).toMatchObject(credentials);
+    for (const name of ["v2", "v3"]) {
+      await until(`${name} has the copy`, () => gateway.received(name, path).length > 0);
+    }
+    expect(gateway.received("v3", path)[0]?.headers).toMatchObject(credentials);
+    for (const name of Object.keys(credentials)) {
+      expect(gateway.received("v2", path)[0]?.headers).not.toHaveProperty(name);
+    }
+  },
+);
 
 describe("HTTPRouteRequestPercentageMirror", () => {
   test.each([

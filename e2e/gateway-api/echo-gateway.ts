@@ -46,7 +46,7 @@ const backends = ["v1", "v2", "v3"];
 
 /**
  * One Envoy, a sidecar, three echo servers behind the Services `v1`, `v2`, `v3` (port 8080) of the namespace `default`,
- * `v1-plain` and so on, which Envoy balances itself, and `v1` of the namespace `other`; the Gateway `gateway` has the listener `http` for every hostname.
+ * `v1-plain` and so on, which Envoy balances itself, `v1-trusted` and so on, whose copies keep credentials, and `v1` of the namespace `other`; the Gateway `gateway` has the listener `http` for every hostname.
  */
 export async function startEchoGateway(
   resources: readonly Resource[],
@@ -69,6 +69,7 @@ export async function startEchoGateway(
     })),
     ...servers.map((server) => service("default", server.name, server)),
     ...servers.map((server) => service("default", `${server.name}-plain`, server, notPicked)),
+    ...servers.map((server) => service("default", `${server.name}-trusted`, server, trusted)),
     ...servers.slice(0, 1).map((server) => service("other", server.name, server)),
     ...resources,
   ];
@@ -151,6 +152,7 @@ export function titleOf({ ask: text, with: headers, see }: Row): string {
   return `${text}${headers === undefined ? "" : ` with ${JSON.stringify(headers)}`} → ${JSON.stringify(see)}`;
 }
 
+const trusted = { "umbra.dev/mirror-credentials": "keep" };
 const notPicked = { "umbra.dev/picker": "none" };
 
 function service(

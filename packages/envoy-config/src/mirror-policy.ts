@@ -99,8 +99,16 @@ export const defaultPaths: readonly string[] = [
   "/v1/responses",
 ];
 
-/** Headers that a copy does not carry unless it is told to. */
-export const defaultRemovedHeaders: readonly string[] = ["authorization", "cookie"];
+/**
+ * Headers that a copy does not carry unless it is told to: a shadow is often run by others than the primary, nobody reads
+ * its answers, and a client has given its credentials to the primary alone.
+ */
+export const defaultRemovedHeaders: readonly string[] = [
+  "authorization",
+  "proxy-authorization",
+  "cookie",
+  "x-api-key",
+];
 
 export const defaultBudget: MirrorBudget = {
   maxInFlight: 32,

@@ -226,6 +226,8 @@ export interface Mirror {
   readonly perMillion: number;
   /** From a ShadowPolicy; absent: every request may be mirrored, and the judge has its defaults. */
   readonly policy?: MirrorPolicy;
+  /** Without a policy: the copies carry Authorization, Cookie and API keys, as the target's resource asks. */
+  readonly keepsCredentials?: true;
   /** How the copies are picked. Absent: `buffered`. */
   readonly pickMode?: PickMode;
 }

@@ -1,3 +1,4 @@
+import { defaultRemovedHeaders } from "../mirror-policy.ts";
 import type { Pool, Topology } from "../topology.ts";
 import { discoveryType, envoyAddress } from "./address.ts";
 import { duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
@@ -57,9 +58,7 @@ export function externalPick(
       // Credentials are for the model server, if for anyone.
       forward_rules: {
         disallowed_headers: {
-          patterns: ["authorization", "proxy-authorization", "cookie", "x-api-key"].map(
-            (exact) => ({ exact }),
-          ),
+          patterns: defaultRemovedHeaders.map((exact) => ({ exact })),
         },
       },
     },

@@ -1,3 +1,4 @@
+import { defaultRemovedHeaders } from "../mirror-policy.ts";
 import type {
   Backend,
   BackendFilters,
@@ -238,7 +239,7 @@ export function isRendered({ perMillion, policy }: Mirror): boolean {
 }
 
 function mirrorPolicy(
-  { name, perMillion, policy }: Mirror,
+  { name, perMillion, policy, keepsCredentials }: Mirror,
   { mirrors: all, share = { from: 0, to: million } }: Pick<Route, "mirrors" | "share">,
   isPicked: boolean,
   { plainMirror }: BootstrapOptions,
@@ -260,7 +261,9 @@ function mirrorPolicy(
     request_headers_mutations: [
       { remove: destinationHeader },
       ...(isSampled ? all.map((mirror) => ({ remove: mirrorToHeader(mirror.name) })) : []),
-      ...rewrittenHeaders(policy),
+      ...(policy === undefined
+        ? removals(keepsCredentials === true ? [] : defaultRemovedHeaders)
+        : rewrittenHeaders(policy)),
       { append: overwrite(mirrorHeader, name) },
     ],
   };
@@ -271,11 +274,14 @@ function within({ from, to }: RouteShare, perMillion: number): number {
   return from + Math.round((perMillion * (to - from)) / million);
 }
 
-function rewrittenHeaders(policy: Mirror["policy"]): readonly EnvoyObject[] {
-  if (policy === undefined) return [];
-  const { set, remove } = policy.rewrite.headers;
+function removals(names: readonly string[]): readonly EnvoyObject[] {
+  return names.map((name) => ({ remove: name }));
+}
+
+function rewrittenHeaders({ rewrite }: NonNullable<Mirror["policy"]>): readonly EnvoyObject[] {
+  const { set, remove } = rewrite.headers;
   return [
-    ...remove.map((name) => ({ remove: name })),
+    ...removals(remove),
     // The copy's answer is read here, and nowhere else.
     { remove: "accept-encoding" },
     ...set.map(({ name, value }) => ({ append: overwrite(name, value) })),

@@ -24,10 +24,15 @@ const engineLabels: ReadonlySet<string> = new Set([
   "inference.networking.k8s.io/engine-type",
 ]);
 
+/** `keep` on a mirror's target; `remove`, the default, takes them from the copies. */
+const credentialsAnnotation = "umbra.dev/mirror-credentials";
+
 /** Turns references into pools. A pool is made once, however many routes refer to it. */
 export interface PoolResolver {
   /** Resolves a backend as seen from a route. */
   resolve(ref: BackendRef, routeNamespace: string): Pool | Unresolved;
+  /** Whether the pool's resource asks for the credentials of mirrored requests. */
+  keepsCredentials(pool: Pool): boolean;
   /** Every pool resolved so far, and every InferencePool; sorted by name. */
   all(): readonly Pool[];
 }
@@ -249,6 +254,12 @@ export function createPoolResolver({
       const service = services.get(`${namespace}/${ref.name}`);
       if (service === undefined) return notFound(shown, namespace, ref.name, services.keys());
       return servicePool(service, ref.port ?? 0);
+    },
+    keepsCredentials({ kind, namespace, resourceName }) {
+      const from = (kind === "InferencePool" ? pools : services).get(
+        `${namespace}/${resourceName}`,
+      );
+      return from?.annotations[credentialsAnnotation] === "keep";
     },
     all() {
       for (const pool of pools.values()) inferencePool(pool);

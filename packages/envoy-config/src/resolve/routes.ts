@@ -141,7 +141,8 @@ function resolveMirrors(
     const found = policies.get(filter);
     if (pool.kind !== "unresolved") {
       const perMillion = found?.perMillion ?? filter.perMillion;
-      const policy = found === undefined ? {} : { policy: found.policy };
+      const policy =
+        found === undefined ? keeping(pools.keepsCredentials(pool)) : { policy: found.policy };
       return [{ name: `${name}${index}`, pool: pool.name, perMillion, ...policy }];
     }
     report(
@@ -157,6 +158,10 @@ function resolveMirrors(
     return [];
   });
   return failed === undefined ? { mirrors } : { mirrors: [], failed };
+}
+
+function keeping(keepsCredentials: boolean): Pick<Mirror, "keepsCredentials"> {
+  return keepsCredentials ? { keepsCredentials } : {};
 }
 
 interface ResolvedMirrors {

@@ -300,12 +300,19 @@ function readMeta(root: Reader): Meta | undefined {
 }
 
 /** Annotations of ours; others belong to others. */
-const ownAnnotations = ["endpoints", "picker", "pick-mode", "model", "model-header", "sticky"].map(
-  (name) => `umbra.dev/${name}`,
-);
+const ownAnnotations = [
+  "endpoints",
+  "picker",
+  "pick-mode",
+  "model",
+  "model-header",
+  "sticky",
+  "mirror-credentials",
+].map((name) => `umbra.dev/${name}`);
 
 function warnUnknownAnnotations(metadata: Reader): void {
   const annotations = metadata.map("annotations");
+  annotations?.oneOf("umbra.dev/mirror-credentials", ["keep", "remove"]);
   for (const name of annotations?.keys() ?? []) {
     if (!name.startsWith("umbra.dev/") || ownAnnotations.includes(name)) continue;
     const near = nearest(name, ownAnnotations);
