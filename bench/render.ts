@@ -18,8 +18,8 @@ const shapes: Readonly<Record<string, (index: number) => string>> = {
   [ownPools]: (i) => route(i, `host-${i}.example.com`, `pool-${i}`) + pool(i),
   "all routes with one host and two pools": (i) =>
     route(i, "example.com", "pool-0") + (i === 0 ? pool(0) : ""),
-  "six resources more with each route: policy, model, objective, Pod, Service, slice": (i) =>
-    route(i, `host-${i % 100}.example.com`, `pool-${i}`) + pool(i) + others(i),
+  "seven resources more with each route: policy, model, objective, Pod, Service, slice, Deployment":
+    (i) => route(i, `host-${i % 100}.example.com`, `pool-${i}`) + pool(i) + others(i),
 };
 
 process.stdout.write("routes   read, s   render, s   whole, s   ratio   bootstrap, MB\n");
@@ -128,6 +128,11 @@ kind: Pod
 metadata: {name: pod-${index}, labels: {app: pool-${index}}}
 spec: {}
 status: {podIP: 10.0.${index >> 8}.${index & 255}, conditions: [{type: Ready, status: "True"}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: deployment-${index}}
+spec: {template: {metadata: {labels: {app: pool-${index}, team: all}}, spec: {containers: [{name: vllm, args: [--model, llama]}]}}}
 ---
 apiVersion: inference.networking.x-k8s.io/v1alpha2
 kind: InferenceModel

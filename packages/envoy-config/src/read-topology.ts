@@ -6,13 +6,13 @@ import { type Certificate, createCertificateResolver } from "./resolve/certifica
 import { withDroppedRules } from "./resolve/dropped-rules.ts";
 import { resolveEnvoy } from "./resolve/envoy.ts";
 import { resolveListeners } from "./resolve/listeners.ts";
+import { modelServers } from "./resolve/model-servers.ts";
 import { type CheckPickerConfig, checkPickerConfigs } from "./resolve/picking.ts";
 import { compare, createPoolResolver } from "./resolve/pools.ts";
 import { poolPlaces, withPickModes } from "./resolve/route-pick-modes.ts";
 import { nearest } from "./resources/nearest.ts";
 import { readResources, type SourceFile } from "./resources/read-resources.ts";
-import type { Resources } from "./resources/resources.ts";
-import type { ExternalPicker, ModelServer, PickMode, Topology } from "./topology.ts";
+import type { ExternalPicker, PickMode, Topology } from "./topology.ts";
 
 export interface TopologyOptions {
   /** Endpoints by resource name or `namespace/name`; they win over all that the files say. */
@@ -140,28 +140,6 @@ function meant(name: string, known: readonly string[]): { readonly remedy?: stri
   if (near !== undefined) return { remedy: `did you mean "${near}"?` };
   const some = [...new Set(known)].slice(0, 10).join(", ");
   return some === "" ? {} : { remedy: `take one of those that are there: ${some}` };
-}
-
-function modelServers({ deployments, pools, services }: Resources): readonly ModelServer[] {
-  return deployments
-    .map(({ namespace, name, replicas, podLabels, args }) => {
-      const serves = [...pools, ...services].filter((each) => {
-        const wanted = Object.entries(each.selector);
-        return (
-          each.namespace === namespace &&
-          wanted.length > 0 &&
-          wanted.every(([key, value]) => podLabels[key] === value)
-        );
-      });
-      return {
-        name: `${namespace}/${name}`,
-        replicas,
-        labels: podLabels,
-        args,
-        pools: serves.map((each) => `${each.namespace}/${each.name}`),
-      };
-    })
-    .toSorted((a, b) => compare(a.name, b.name));
 }
 
 function byPlace(a: Diagnostic, b: Diagnostic): number {
