@@ -318,3 +318,43 @@ test("an attempt that takes too long is tried again", async () => {
   await gateway.ask({ ask: "GET retries.test/attempt-200ms?id=slow&delay=600" });
   expect(gateway.received("v3", "id=slow")).toHaveLength(3);
 });
+
+describe("--strict", () => {
+  let strict: EchoGateway;
+  beforeAll(async () => {
+    strict = await startEchoGateway(
+      [
+        httpRoute(
+          "strict",
+          { ...under("/found"), filters: [mirror("v2")], ...to("v1") },
+          { ...under("/lost"), filters: [mirror("v2"), mirror("gone")], ...to("v1") },
+          { ...under("/alone"), ...to("v1", { filters: [mirror("gone")] }) },
+          {
+            ...under("/share"),
+            backendRefs: [
+              { name: "v1", port: 8080, weight: 1 },
+              { name: "v2", port: 8080, weight: 1, filters: [mirror("gone")] },
+            ],
+          },
+        ),
+      ],
+      {},
+      ["--strict"],
+    );
+  }, 60_000);
+  afterAll(() => strict?.stop());
+
+  test.each([
+    { path: "/found", status: 200 },
+    { path: "/lost", status: 500 },
+    { path: "/alone", status: 500 },
+  ])("$path is answered $status", async ({ path, status }) => {
+    expect(await strict.ask({ ask: `GET strict.test${path}` })).toMatchObject({ status });
+  });
+
+  test("of a rule with such a backend the others serve their shares", async () => {
+    const got = await strict.shares(200, "GET strict.test/share");
+    expect([...got.keys()].toSorted()).toEqual(["500", "v1"]);
+    expect(isLikely(got.get("v1") ?? 0, 200, 0.5)).toBe(true);
+  });
+});

@@ -47,10 +47,11 @@ const backends = ["v1", "v2", "v3"];
 /**
  * One Envoy, a sidecar, three echo servers behind the Services `v1`, `v2`, `v3` (port 8080) of the namespace `default`,
  * `v1-plain` and so on, which Envoy balances itself, `v1-trusted` and so on, whose copies keep credentials, and `v1` of the namespace `other`; the Gateway `gateway` has the listener `http` for every hostname.
- */
+ `flags` are those of `render` and `serve`. */
 export async function startEchoGateway(
   resources: readonly Resource[],
   more: Readonly<Record<string, readonly Resource[]>> = {},
+  flags: readonly string[] = [],
 ): Promise<EchoGateway> {
   const servers = await Promise.all(backends.map(startEchoServer));
   const gateways = { gateway: [{ name: "http" }], ...more };
@@ -76,6 +77,7 @@ export async function startEchoGateway(
   const gateway = await startGateway({
     resources: documents.map((each) => JSON.stringify(each)).join("\n---\n"),
     httpPort: ports[0] ?? 0,
+    ...{ renderFlags: flags, serveFlags: flags },
   });
   const dispatcher = new Agent({ connections: 32 });
   const askAt: EchoGateway["ask"] = (row, name = "gateway") =>

@@ -8,3 +8,8 @@ export { judgePorts, type WantedPort } from "./doctor/ports.ts";
 export { versionIn } from "./doctor/version.ts";
 export type { Io } from "./io.ts";
 export { main } from "./main.ts";
+export {
+  type TopologyFlags,
+  topologyArguments,
+  withTopologyFlags,
+} from "./resources/topology-flags.ts";
