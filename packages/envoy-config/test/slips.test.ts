@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { readTopology } from "@umbra/envoy-config";
+import { readTopology, renderBootstrap } from "@umbra/envoy-config";
 
 const gateway = `apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
@@ -33,6 +33,15 @@ test.each([
     "3:61 warning UMB0105",
     "did you mean `umbra.dev/endpoints`?",
   ],
+  [
+    "an annotation's value",
+    gateway.replace(
+      "{name: gateway}",
+      "{name: gateway, annotations: {umbra.dev/mirror-credentials: kep}}",
+    ),
+    "3:71 error UMB0104",
+    "did you mean keep?",
+  ],
   ["a protocol", gateway.replace("HTTP}", "http}"), "5:50 warning UMB0208", "did you mean HTTP?"],
   [
     "a listener's field",
@@ -63,4 +72,19 @@ test("annotations of others say nothing", () => {
   expect(readTopology([{ name: "a", text }]).diagnostics.map(({ code }) => code)).toEqual([
     "UMB0308",
   ]);
+});
+
+test.each([
+  ["a bootstrap", "static_resources: {listeners: []}\n"],
+  ["an empty bootstrap", "dynamic_resources: {}\n"],
+  ["a part", 'resources: [{"@type": type.googleapis.com/envoy.config.cluster.v3.Cluster}]\n'],
+  ["what is rendered", renderBootstrap(readTopology([{ name: "g", text: gateway }]).topology)],
+])("%s of Envoy among the files is left out with a note", (_, text) => {
+  const { diagnostics } = readTopology([
+    { name: "envoy.yaml", text },
+    { name: "gateway.yaml", text: gateway },
+  ]);
+  const said = diagnostics.filter(({ file }) => file === "envoy.yaml");
+  expect(said).toMatchObject([{ severity: "info", code: "UMB0107" }]);
+  expect(diagnostics.filter(({ severity }) => severity !== "info")).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { isMap, isScalar, LineCounter, type Node } from "yaml";
+import { isMap, isScalar, isSeq, LineCounter, type Node } from "yaml";
 import type { Diagnostic } from "../diagnostic.ts";
 import {
   readDeployment,
@@ -97,6 +97,11 @@ function readFile(
     const { contents } = parsed.document;
     // A `---` with nothing behind it.
     if (contents === null || (isScalar(contents) && contents.value === null)) continue;
+    if (isEnvoyFile(contents)) {
+      const { line, col } = lines.linePos(contents.range?.[0] ?? 0);
+      report("info", "UMB0107", { file, line, column: col }, envoyFileMessage);
+      continue;
+    }
     const [start = 0, , end = text.length] = contents.range ?? [];
     const isSecret = mayHoldSecret(text.slice(start, end));
     const aliases = new Map<Node, Node>();
@@ -104,6 +109,18 @@ function readFile(
     inspectDocument(contents, source);
     readDocument(source, contents, into, seen);
   }
+}
+
+const envoyFileMessage =
+  "a configuration of Envoy is left out: Umbra renders these, and does not read them";
+
+/** A bootstrap, or a part of one, that was rendered into the same folder. */
+function isEnvoyFile(contents: Node): boolean {
+  if (!isMap(contents) || contents.has("kind") || contents.has("apiVersion")) return false;
+  if (contents.has("static_resources") || contents.has("dynamic_resources")) return true;
+  const resources = contents.get("resources");
+  const first: unknown = isSeq(resources) ? resources.items[0] : undefined;
+  return isMap(first) && first.has("@type");
 }
 
 /** A look at the text, because a document that can't be read has no kind. */
