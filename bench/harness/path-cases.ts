@@ -22,8 +22,11 @@ export interface Case {
   readonly mirror?: { readonly policy: MirrorPolicy; readonly perMillion: number };
 }
 
-/** `json`: Envoy reads the model from the body itself. `both ways`: requests and answers in FULL_DUPLEX_STREAMED. */
-export type BootstrapEdit = "json" | "both ways";
+/**
+ * `json`: Envoy reads the model from the body itself. `both ways`: requests and answers in FULL_DUPLEX_STREAMED.
+ * `unretried`: a call to the picker that fails is not made again.
+ */
+export type BootstrapEdit = "json" | "both ways" | "unretried";
 
 export interface CaseOptions {
   readonly primary: readonly string[];
@@ -85,6 +88,12 @@ export function casesOf({ shadow, hasPeer, isPeerBuffered }: CaseOptions): reado
     { ...none, name: "json_to_metadata", host: "json.example.com", edit: "json" },
     of("umbra", "headers"),
     of("umbra", "buffered"),
+    {
+      ...of("umbra", "buffered"),
+      name: "umbra unretried",
+      host: "once.example.com",
+      edit: "unretried",
+    },
     of("umbra", "duplex"),
     bothWays("umbra"),
     of("bare", "buffered"),

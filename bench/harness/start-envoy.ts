@@ -66,6 +66,8 @@ const edits: Readonly<Record<BootstrapEdit, (bootstrap: string) => string>> = {
     const filter = `{name: json, typed_config: {"@type": ${type}, request_rules: {rules: ${rules}}}}`;
     return bootstrap.replace(/^( *)http_filters:\n/m, `$&$1  - ${filter}\n`);
   },
+  unretried: (bootstrap) =>
+    bootstrap.replaceAll(/^( +)retry_policy:\n(?:\1 +.*\n)+(?=\1initial_metadata:)/gm, ""),
   "both ways"(bootstrap) {
     return bootstrap.replaceAll(
       /(request_body_mode: FULL_DUPLEX_STREAMED\s+request_trailer_mode: SEND\s+)response_header_mode: SKIP(\s+)response_body_mode: NONE/g,
