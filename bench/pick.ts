@@ -114,7 +114,10 @@ if (perSecond > 0) {
 const soaked = Number(flags.soak);
 if (soaked > 0) {
   process.stdout.write(`\nmemory: RSS in MB after each eighth of ${soaked} requests\n`);
-  for (const each of others) await soak(each, soaked);
+  // A fresh process: the one before has had bodies of a MB by the dozen, and its allocator keeps their pages.
+  const fresh = await ownSidecar();
+  for (const each of [fresh, ...others.slice(1)]) await soak(each, soaked);
+  fresh.stop();
 }
 process.stdout.write(`failed exchanges: ${failed}\n`);
 for (const each of contenders) each.stop();
