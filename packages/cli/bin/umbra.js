@@ -6,6 +6,10 @@ if (major < 22 || (major === 22 && minor < 19)) {
   );
   process.exit(1);
 }
+if (process.argv[2] === "serve") {
+  const { boundHeapGrowth } = await import("../dist/process/heap-growth.js");
+  boundHeapGrowth();
+}
 const { main } = await import("../dist/main.js");
 
 process.exitCode = await main(process.argv);

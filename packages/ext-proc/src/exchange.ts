@@ -8,7 +8,10 @@ export interface HeaderEntry {
 
 /** Who opened a stream. */
 export interface StreamInfo {
-  /** gRPC call metadata, names in lower case: what Envoy's `grpc_service.initial_metadata` sets. */
+  /**
+   * gRPC call metadata, names in lower case: what Envoy's `grpc_service.initial_metadata` sets. To be asked until `pick` or
+   * `observe` has returned.
+   */
   readonly metadata: { get(name: string): string | undefined };
   /**
    * Ends the stream with an error. Where the filter fails closed, Envoy then ends the HTTP request at whatever point it

@@ -44,7 +44,7 @@ export type Method = (call: Call) => CallHandler;
 
 /** One call, as the server sees it. */
 export interface Call {
-  /** Call metadata, names in lower case. */
+  /** Call metadata, names in lower case. To be asked until the handler has taken its first message. */
   readonly metadata: { get(name: string): string | undefined };
   /** Sends messages; those of one turn go out together. Ignored once the call is over. */
   send(messages: readonly Answer[]): void;

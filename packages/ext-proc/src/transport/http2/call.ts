@@ -59,7 +59,8 @@ export function serveStream(
 
 /** A class, and listeners that are made once: a stream costs no closures. */
 class Http2Call implements Call, CallMetadata, MessageSink {
-  readonly #headers: IncomingHttpHeaders;
+  /** Let go with the first message: their values are external strings, which cost every collection that they live to see. */
+  #headers: IncomingHttpHeaders | undefined;
   readonly #stream: ServerHttp2Stream;
   readonly #onThrow: (cause: unknown) => Failure;
   /** What waits for the end of this turn. */
@@ -92,7 +93,7 @@ class Http2Call implements Call, CallMetadata, MessageSink {
   }
 
   get(name: string): string | undefined {
-    return textOf(this.#headers[name]);
+    return textOf(this.#headers?.[name]);
   }
 
   serve(
@@ -155,6 +156,7 @@ class Http2Call implements Call, CallMetadata, MessageSink {
     if (handler === undefined) return;
     if (!isCompressed && this.#decoding === undefined) {
       if (!this.#isOver) handler.onMessage(message);
+      this.#headers = undefined;
     } else this.#decode(message, isCompressed, handler);
   }
 
