@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "@jest/globals";
+import { afterAll, describe, expect, test } from "@jest/globals";
+import { selfSigned } from "@umbra/sidecar";
 import { request } from "undici";
 import { chat, postMany } from "./harness/client.ts";
 import { startGateway } from "./harness/gateway.ts";
@@ -100,3 +101,64 @@ ${pool("theirs", addresses(theirs))}${pool("ours", addresses(ours))}${pool("shad
     await stopModelServers([...theirs, ...ours, ...shadow]);
   }
 }, 90_000);
+
+describe("a picker that serves TLS", () => {
+  const folder = mkdtempSync(join(tmpdir(), "umbra-picker-tls-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test.each([
+    { name: "whose authority is known is asked", ca: "picker.pem", status: 200, picked: 3 },
+    { name: "with a stranger's certificate is not", ca: "stranger.pem", status: 503, picked: 0 },
+    { name: "is asked unverified without an authority", ca: undefined, status: 200, picked: 3 },
+  ])(
+    "$name",
+    async ({ ca, status, picked }) => {
+      for (const name of ["picker", "stranger"]) {
+        const { cert, key } = await selfSigned();
+        writeFileSync(join(folder, `${name}.pem`), cert);
+        writeFileSync(join(folder, `${name}.key`), key);
+      }
+      const theirs = await startModelServers(1);
+      const resources = `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gateway}
+spec: {gatewayClassName: umbra, listeners: [{name: http, port: 80, protocol: HTTP}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: route}
+spec:
+  parentRefs: [{name: gateway}]
+  rules: [{backendRefs: [${ref("theirs")}}]}]
+${pool("theirs", addresses(theirs)).replace("FailOpen", "FailClose")}`;
+      const file = join(folder, "resources.yaml");
+      writeFileSync(file, resources);
+      const [grpc, admin] = await freePorts(2);
+      const tls = ["--grpc-tls-cert", join(folder, "picker.pem")];
+      const picker = startUmbra(
+        "serve",
+        ...["-f", file, "--grpc", `127.0.0.1:${grpc}`, "--admin", `127.0.0.1:${admin}`],
+        ...[...tls, "--grpc-tls-key", join(folder, "picker.key")],
+      );
+      const flags = [
+        ...["--picker", `theirs=tls:127.0.0.1:${grpc}`],
+        ...(ca === undefined ? [] : ["--picker-ca", `theirs=${join(folder, ca)}`]),
+      ];
+      const gateway = await startGateway({ resources, renderFlags: flags, serveFlags: flags });
+      try {
+        await until("the other picker answers", async () => {
+          const { statusCode, body } = await request(`http://127.0.0.1:${admin}/healthz`);
+          await body.dump();
+          return statusCode === 200;
+        });
+        const answers = await postMany(gateway.origin, 3, 1, () => chat({ maxTokens: 1 }));
+        expect(answers.map((each) => each.status)).toEqual([status, status, status]);
+        expect(theirs[0]?.server.state().requestsServed).toBe(picked);
+      } finally {
+        await Promise.all([gateway.stop(), picker.stop()]);
+        await stopModelServers(theirs);
+      }
+    },
+    60_000,
+  );
+});

@@ -272,8 +272,10 @@ export interface Pool {
 export interface ExternalPicker {
   /** `host:port` of its ext_proc service. */
   readonly address: string;
-  /** Its certificate is not verified. */
+  /** Its certificate is verified with a `caFile` alone. */
   readonly isTls: boolean;
+  /** PEM authority, which Envoy reads; the certificate must be that of the address's host. */
+  readonly caFile?: string;
 }
 
 export interface Model {

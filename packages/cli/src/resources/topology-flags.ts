@@ -4,6 +4,7 @@ import {
   type Diagnostic,
   directTopology,
   type EnvoySettings,
+  type ExternalPicker,
   formatDiagnostic,
   isPickMode,
   type PickMode,
@@ -26,6 +27,7 @@ export interface TopologyFlags {
   readonly endpoints?: readonly string[];
   readonly pickMode?: readonly string[];
   readonly picker?: readonly string[];
+  readonly pickerCa?: readonly string[];
   readonly strict?: true;
   readonly listener?: readonly string[];
   readonly bind?: string;
@@ -58,6 +60,11 @@ export function withTopologyFlags(
     .option(
       "--picker <pool=host:port>",
       "an endpoint picker of others, which Envoy asks for an InferencePool in Umbra's place; tls:host:port where it serves TLS; repeatable",
+      collect,
+    )
+    .option(
+      "--picker-ca <pool=file>",
+      "PEM authority of such a picker's certificate, without which it is not verified; Envoy reads it; repeatable",
       collect,
     )
     .option("--strict", "answer 500 where a rule has a mirror that can't be resolved")
@@ -137,14 +144,7 @@ export function topologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = 
       return [name, pickModeOf(mode)] as const;
     }),
   );
-  const pickers = new Map(
-    (flags.picker ?? []).map((text) => {
-      const [name, where] = split(text, "--picker", "POOL=HOST:PORT");
-      const address = where.replace(/^tls:/, "");
-      hostPort(address, "--picker");
-      return [name, { address, isTls: where.startsWith("tls:") }] as const;
-    }),
-  );
+  const pickers = pickersOf(flags);
   return readTopology(readSourceFiles(flags.file, io), {
     endpoints,
     pickModes: modes,
@@ -156,6 +156,27 @@ export function topologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = 
     ...needs,
     ...bindAddress,
   });
+}
+
+function pickersOf({ picker, pickerCa }: TopologyFlags): ReadonlyMap<string, ExternalPicker> {
+  const pickers = new Map(
+    (picker ?? []).map((text): readonly [string, ExternalPicker] => {
+      const [name, where] = split(text, "--picker", "POOL=HOST:PORT");
+      const address = where.replace(/^tls:/, "");
+      hostPort(address, "--picker");
+      return [name, { address, isTls: where.startsWith("tls:") }];
+    }),
+  );
+  for (const text of pickerCa ?? []) {
+    const [name, caFile] = split(text, "--picker-ca", "POOL=FILE");
+    const known = pickers.get(name);
+    if (known?.isTls !== true) {
+      throw new UsageError(`--picker-ca ${name} needs --picker ${name}=tls:HOST:PORT`);
+    }
+    if (caFile === "") throw new UsageError("--picker-ca takes POOL=FILE");
+    pickers.set(name, { ...known, caFile });
+  }
+  return pickers;
 }
 
 function checkPickerConfig(value: unknown): ReturnType<CheckPickerConfig> {
@@ -196,6 +217,7 @@ export function topologyArguments(flags: TopologyFlags): readonly string[] {
     ...repeated("--endpoints", flags.endpoints),
     ...repeated("--pick-mode", flags.pickMode),
     ...repeated("--picker", flags.picker),
+    ...repeated("--picker-ca", flags.pickerCa),
     ...(flags.strict === true ? ["--strict"] : []),
     ...repeated("--listener", flags.listener),
     ...single("--bind", flags.bind),

@@ -4,6 +4,7 @@ import { discoveryType, envoyAddress } from "./address.ts";
 import { duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
 import { streamMetadata } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
+import { upstreamTls } from "./upstream-tls.ts";
 
 export const externalPickFilter = "umbra.external-pick";
 
@@ -84,7 +85,7 @@ export function externalStreams(pool: Pool, options: BootstrapOptions): EnvoyObj
 
 /** The clusters of these pickers. */
 export function externalPickers(topology: Topology): readonly EnvoyObject[] {
-  return externallyPicked(topology).map(({ name, externalPicker: { address, isTls } }) => ({
+  return externallyPicked(topology).map(({ name, externalPicker: { address, isTls, caFile } }) => ({
     name: pickerOf(name),
     type: discoveryType(address),
     connect_timeout: "1s",
@@ -92,15 +93,9 @@ export function externalPickers(topology: Topology): readonly EnvoyObject[] {
     circuit_breakers: {
       thresholds: [{ max_connections: 65_536, max_pending_requests: 65_536, max_requests: 65_536 }],
     },
-    // Pickers mostly serve a certificate that they have made themselves.
+    // Without an authority nothing is verified: pickers mostly serve a certificate that they have made themselves.
     ...(isTls
-      ? {
-          transport_socket: extension(
-            "envoy.transport_sockets.tls",
-            "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-            { common_tls_context: { alpn_protocols: ["h2"] } },
-          ),
-        }
+      ? { transport_socket: upstreamTls(address, caFile === undefined ? {} : { caFile }) }
       : {}),
     load_assignment: {
       cluster_name: pickerOf(name),

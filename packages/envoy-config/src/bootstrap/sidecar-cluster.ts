@@ -1,11 +1,11 @@
-import { isIP } from "node:net";
 import { reasonOf } from "../envoy-settings.ts";
-import { discoveryType, envoyAddress, splitHostPort } from "./address.ts";
+import { discoveryType, envoyAddress } from "./address.ts";
 import { breakers } from "./cluster-limits.ts";
-import { because, duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
+import { because, duration, type EnvoyObject, typed } from "./envoy-object.ts";
 import { observerCluster, pickerCluster } from "./names.ts";
-import type { BootstrapOptions, SidecarTls } from "./options.ts";
+import type { BootstrapOptions } from "./options.ts";
 import { timeSetting } from "./setting.ts";
+import { upstreamTls } from "./upstream-tls.ts";
 
 /**
  * The sidecar as picker. An ejection lasts a second at most: a picker that has come back is used at once,
@@ -71,7 +71,7 @@ function sidecarCluster(name: string, options: BootstrapOptions): EnvoyObject {
     type: discoveryType(sidecar),
     connect_timeout: "0.25s",
     circuit_breakers: breakers(options.maxRequests, reasonOf("maxRequests")),
-    ...(sidecarTls === undefined ? {} : { transport_socket: tlsSocket(sidecar, sidecarTls) }),
+    ...(sidecarTls === undefined ? {} : { transport_socket: upstreamTls(sidecar, sidecarTls) }),
     load_assignment: {
       cluster_name: name,
       endpoints: [{ lb_endpoints: [{ endpoint: { address: envoyAddress(sidecar) } }] }],
@@ -92,46 +92,4 @@ function sidecarCluster(name: string, options: BootstrapOptions): EnvoyObject {
       ),
     },
   };
-}
-
-function tlsSocket(sidecar: string, tls: SidecarTls): EnvoyObject {
-  const { caFile, certFile, keyFile } = tls;
-  const host = sidecar.startsWith("unix:") ? undefined : splitHostPort(sidecar).host;
-  const name = tls.serverName ?? host;
-  // A name to ask for; an IP address is none.
-  const sni = name === undefined || isIP(name) !== 0 ? {} : { sni: name };
-  const certificate =
-    certFile === undefined || keyFile === undefined
-      ? {}
-      : {
-          tls_certificates: [
-            { certificate_chain: { filename: certFile }, private_key: { filename: keyFile } },
-          ],
-        };
-  return extension(
-    "envoy.transport_sockets.tls",
-    "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-    {
-      ...sni,
-      common_tls_context: {
-        // gRPC is HTTP/2, and a server that finds no `h2` here may speak HTTP/1.1.
-        alpn_protocols: ["h2"],
-        tls_params: { tls_minimum_protocol_version: "TLSv1_2" },
-        ...certificate,
-        ...(caFile === undefined ? {} : { validation_context: validation(caFile, name) }),
-      },
-    },
-  );
-}
-
-function validation(caFile: string, name: string | undefined): EnvoyObject {
-  const names =
-    name === undefined
-      ? {}
-      : {
-          match_typed_subject_alt_names: [
-            { san_type: isIP(name) === 0 ? "DNS" : "IP_ADDRESS", matcher: { exact: name } },
-          ],
-        };
-  return { trusted_ca: { filename: caFile }, ...names };
 }
