@@ -12,6 +12,7 @@ import {
   startModelServers,
   stopModelServers,
 } from "./harness/model-servers.ts";
+import { runUmbra } from "./harness/processes.ts";
 import { scenario } from "./harness/resources.ts";
 import { until } from "./harness/until.ts";
 
@@ -52,6 +53,11 @@ describe("between a real Envoy and the sidecar", () => {
   const inFolder = (flags: readonly string[]) =>
     flags.map((flag) => (/\.(?:pem|key)$/.test(flag) ? file(flag) : flag));
 
+  /** What `umbra doctor` finds when it is told of the sidecar as Envoy was. */
+  async function doctorSays({ grpc }: Gateway, flags: readonly string[] = []): Promise<string> {
+    return (await runUmbra("doctor", "--sidecar", grpc, ...flags)).stdout;
+  }
+
   async function picksAndObserves(of: Gateway): Promise<void> {
     const before = shadow[0]?.server.state().requestsServed ?? 0;
     const seen = await post(of.origin, chat());
@@ -71,6 +77,9 @@ describe("between a real Envoy and the sidecar", () => {
     gateway = await startGateway({ resources: resources(), isUnixSocket: true });
     await picksAndObserves(gateway);
     expect(statSync(gateway.grpc.slice("unix:".length)).mode & 0o777).toBe(0o600);
+    expect(await doctorSays(gateway)).toContain(
+      `the sidecar at ${gateway.grpc} answers and serves`,
+    );
   }, 60_000);
 
   test.each([
@@ -96,6 +105,7 @@ describe("between a real Envoy and the sidecar", () => {
         renderFlags: inFolder(render),
       });
       await picksAndObserves(gateway);
+      expect(await doctorSays(gateway, inFolder(render))).toMatch(/answers over .*TLS and serves/);
     },
     60_000,
   );
@@ -126,6 +136,7 @@ describe("between a real Envoy and the sidecar", () => {
         renderFlags: inFolder(render),
         isCutOff: true,
       });
+      expect(await doctorSays(gateway, inFolder(render))).toContain("UMB0416");
       const seen = await post(gateway.origin, chat());
       expect(seen.status).toBe(503);
       expect(seen.text).toContain("picker_unavailable");

@@ -279,6 +279,10 @@ const codes = {
     meaning: "what runs is not ready",
     remedy: "look at /readyz of the sidecar and at the log of both",
   },
+  UMB0416: {
+    meaning: "the sidecar can't be reached",
+    remedy: "start `umbra serve` with the --grpc and TLS flags that fit those of `umbra render`",
+  },
 } as const;
 
 /** What each diagnostic code is about. */

@@ -13,9 +13,16 @@ import { findingsText } from "../doctor/findings-text.ts";
 import { judgeMachine, thisMachine } from "../doctor/machine.ts";
 import { judgePorts, tryPort, type WantedPort } from "../doctor/ports.ts";
 import { lookAtRunning, type Running } from "../doctor/running.ts";
-import { CommandError } from "../errors.ts";
+import { lookAtSidecar, type SidecarLink } from "../doctor/sidecar-link.ts";
+import { CommandError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { hostPort, numberOf } from "../resources/host-port.ts";
+import {
+  type SidecarTlsFlags,
+  sidecarAddress,
+  sidecarTlsOf,
+  withSidecarTlsFlags,
+} from "../resources/sidecar-flags.ts";
 import {
   type ReadTopology,
   type TopologyFlags,
@@ -24,7 +31,8 @@ import {
 } from "../resources/topology-flags.ts";
 import { severityCounts } from "../severity-counts.ts";
 
-interface DoctorFlags extends TopologyFlags {
+interface DoctorFlags extends TopologyFlags, SidecarTlsFlags {
+  readonly sidecar?: string;
   readonly grpc: string;
   readonly admin: string;
   readonly envoyAdmin: string;
@@ -38,7 +46,12 @@ export function doctorCommand(io: Io): Command {
   const command = new Command("doctor").summary(
     "say what is wrong with this machine and the endpoints",
   );
-  return withTopologyFlags(command, { isDirectAllowed: true })
+  return withSidecarTlsFlags(
+    withTopologyFlags(command, { isDirectAllowed: true }).option(
+      "--sidecar <host:port>",
+      "ask a sidecar there, or at unix:/path, for its health, as Envoy does",
+    ),
+  )
     .description(
       "Looks at Node, Envoy and its known flaws, ports, limits and what runs already; with -f or --primary also at each endpoint: whether it is reached, and whether its metrics can be used. It changes nothing and sends no request to a model. Each finding has its remedy. Exit status 1 when there is an error.",
     )
@@ -76,6 +89,8 @@ export function doctorCommand(io: Io): Command {
         "Examples:",
         "  $ umbra doctor",
         "  $ umbra doctor -f examples/mirror --listener http=8080",
+        "  $ umbra doctor --sidecar unix:/run/umbra.sock",
+        "  $ umbra doctor --sidecar 10.0.0.5:9002 --sidecar-ca ca.pem",
         "  $ umbra doctor --primary 10.0.0.1:8000,10.0.0.2:8000 --shadow 10.0.1.1:8000 -o json",
       ].join("\n"),
     )
@@ -97,6 +112,7 @@ export function doctorCommand(io: Io): Command {
 
 async function lookAtAll(flags: DoctorFlags, io: Io): Promise<readonly Finding[]> {
   const timeoutMs = flags.timeout * 1_000;
+  const link = sidecarLink(flags);
   const own = ownPorts(flags);
   const hasResources =
     flags.file !== undefined || flags.primary !== undefined || flags.shadow !== undefined;
@@ -113,9 +129,20 @@ async function lookAtAll(flags: DoctorFlags, io: Io): Promise<readonly Finding[]
     ...judgeEnvoy(lookForEnvoy(io.env), running.envoyVersion),
     ...judgePorts(wanted, states),
     ...running.findings,
+    ...(link === undefined ? [] : [await lookAtSidecar(link, timeoutMs)]),
     ...(read === undefined ? [] : resourceFindings(read)),
     ...(read === undefined ? [] : await lookAtPools(read.topology.pools, timeoutMs)),
   ];
+}
+
+/** Undefined where nobody asks for it. Throws UsageError. */
+function sidecarLink(flags: DoctorFlags): SidecarLink | undefined {
+  const { sidecarTls: tls } = sidecarTlsOf(flags);
+  if (flags.sidecar === undefined) {
+    if (tls !== undefined) throw new UsageError("--sidecar-tls and the like need --sidecar");
+    return undefined;
+  }
+  return { address: sidecarAddress(flags.sidecar, "--sidecar"), tls };
 }
 
 function ownPorts({ grpc, admin, envoyAdmin }: DoctorFlags): readonly WantedPort[] {
