@@ -238,9 +238,9 @@ export function settingText(setting: Setting): string {
     case "count":
       return `a whole number from ${setting.min} to ${setting.max}`;
     case "bytes":
-      return `a size from ${bytesText(setting.min)} to ${bytesText(setting.max)}, such as 512Ki or 4Gi`;
+      return `a size from ${bytesText(setting.min)} to ${bytesText(setting.max)}, such as ${setting.standard}`;
     case "duration":
-      return `a duration from ${durationText(setting.min)} to ${durationText(setting.max)}, such as 30s or 1h30m`;
+      return `a duration from ${durationText(setting.min)} to ${durationText(setting.max)}, such as ${setting.standard}`;
   }
 }
 
