@@ -302,13 +302,23 @@ function backendRef(): fc.Arbitrary<object> {
   const own = fc.record(
     {
       weight: fc.constantFrom(0, 1, 7, 1_000_000),
-      filters: headerModifier().map((requestHeaderModifier) => [
-        { type: "RequestHeaderModifier", requestHeaderModifier },
-      ]),
+      filters: ownFilters(),
     },
     { requiredKeys: [] },
   );
   return fc.tuple(target(), own).map(([ref, more]) => ({ ...ref, ...more }));
+}
+
+/** Filters of one backend that may stand together: a redirect is by itself. */
+function ownFilters(): fc.Arbitrary<object[]> {
+  const others = filters().map((all) => all.filter((each) => !("cors" in each)));
+  const serving = fc
+    .tuple(others, fc.array(mirror(), { maxLength: 2 }))
+    .map(([own, mirrors]) => [...own, ...mirrors]);
+  return fc.oneof(
+    { weight: 4, arbitrary: serving },
+    { weight: 1, arbitrary: redirectFilter().map((each) => [each]) },
+  );
 }
 
 function timeouts(): fc.Arbitrary<object> {
