@@ -1,7 +1,9 @@
 import { expect, test } from "@jest/globals";
+import { request } from "undici";
 import { chat, post, postMany } from "./harness/client.ts";
 import { startGateway } from "./harness/gateway.ts";
 import { addresses, startModelServers, stopModelServers } from "./harness/model-servers.ts";
+import { until } from "./harness/until.ts";
 
 const pool = (name: string, endpoints: string) => `---
 apiVersion: inference.networking.k8s.io/v1
@@ -61,5 +63,60 @@ ${pool("stable", addresses(stable ?? []))}${pool("canary", addresses(canary ?? [
   } finally {
     await gateway.stop();
     await stopModelServers(servers);
+  }
+}, 60_000);
+
+test("of a rule whose canary alone is mirrored every share is picked in its pool, and so are the canary's copies", async () => {
+  const [stable = [], canary = [], shadow = []] = await Promise.all(
+    [2, 2, 2].map((count) => startModelServers(count)),
+  );
+  const ref = (name: string) => ({
+    group: "inference.networking.k8s.io",
+    kind: "InferencePool",
+    name,
+  });
+  const backendRefs = [
+    { ...ref("stable"), weight: 60 },
+    {
+      ...ref("canary"),
+      weight: 40,
+      filters: [{ type: "RequestMirror", requestMirror: { backendRef: ref("shadow") } }],
+    },
+  ];
+  const gateway = await startGateway({
+    resources: `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gateway}
+spec: {gatewayClassName: umbra, listeners: [{name: http, port: 80, protocol: HTTP}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: route}
+spec: {parentRefs: [{name: gateway}], rules: [{backendRefs: ${JSON.stringify(backendRefs)}}]}
+${pool("stable", addresses(stable))}${pool("canary", addresses(canary))}${pool("shadow", addresses(shadow))}`,
+  });
+  const served = (of: typeof stable) =>
+    of.map(({ server }) => server.state().requestsServed).reduce((sum, each) => sum + each, 0);
+  const picks = async (name: string) => {
+    const { body } = await request(`http://${gateway.admin}/metrics`);
+    return (await body.text())
+      .split("\n")
+      .filter((line) => line.startsWith("umbra_picks_total{") && line.includes(`"default/${name}"`))
+      .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+  };
+  try {
+    const answers = await postMany(gateway.origin, 500, 8, () => chat({ maxTokens: 1 }));
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+    await until("every copy is served", () => served(shadow) >= served(canary));
+    expect(served(stable) + served(canary)).toBe(500);
+    // Four standard deviations of a binomial draw are 44.
+    expect(Math.abs(served(canary) - 200)).toBeLessThan(45);
+    expect(served(shadow)).toBe(served(canary));
+    for (const [name, of] of Object.entries({ stable, canary, shadow })) {
+      expect([name, await picks(name)]).toEqual([name, served(of)]);
+    }
+  } finally {
+    await gateway.stop();
+    await stopModelServers([...stable, ...canary, ...shadow]);
   }
 }, 60_000);
