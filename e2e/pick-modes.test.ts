@@ -1,3 +1,4 @@
+import { connect } from "node:http2";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { request } from "undici";
@@ -143,6 +144,27 @@ async function pinned(states: readonly Partial<typeof idle>[]): Promise<void> {
   });
 }
 
+/** Of HTTP/1.1 Envoy passes no trailers on. */
+function postByHttp2(authority: string, body: string, hasTrailers: boolean): Promise<number> {
+  const session = connect(gateway.origin);
+  return new Promise<number>((resolve, reject) => {
+    const stream = session.request(
+      {
+        ":method": "POST",
+        ":path": "/v1/completions",
+        ":authority": authority,
+        "content-type": "application/json",
+      },
+      { waitForTrailers: hasTrailers },
+    );
+    stream.on("wantTrailers", () => stream.sendTrailers({ "x-sum": "7" }));
+    stream.on("response", (headers) => resolve(Number(headers[":status"])));
+    stream.on("error", reject);
+    stream.resume();
+    stream.end(body);
+  }).finally(() => session.close());
+}
+
 describe.each(modes)("picked %s", (mode) => {
   const host = `${mode}.example.com`;
 
@@ -221,6 +243,27 @@ describe.each(modes)("picked %s", (mode) => {
     expect(statusCode).toBe(200);
     expect(recorder.received[before]?.body === parts.join("")).toBe(true);
   });
+
+  test.each([
+    ["its last piece", false],
+    ["trailers", true],
+  ])(
+    "a body by HTTP/2 that ends with %s arrives once, or not at all",
+    async (_name, hasTrailers) => {
+      const body = `{"model":"${base}","prompt":"${"x".repeat(3_000_000)}"}`;
+      const before = recorder.received.length;
+      const status = await postByHttp2(`${mode}-bytes.example.com`, body, hasTrailers);
+      if (mode === "duplex" && hasTrailers) {
+        // Envoy would send it twice.
+        expect([status, recorder.received.length]).toEqual([400, before]);
+        return;
+      }
+      expect(status).toBe(200);
+      expect(recorder.received[before]?.body.length).toBe(body.length);
+      expect(recorder.received[before]?.body === body).toBe(true);
+      expect(recorder.received.length).toBe(before + 1);
+    },
+  );
 
   test("a rewrite of the model's name changes those bytes only", async () => {
     const body = `{"model" : "food","n":1.0,"prompt":"${"x".repeat(200_000)}"}`;

@@ -45,6 +45,8 @@ export interface PickExchange {
   readonly mayOverrideMode?: boolean;
   /** The headers are here, the body is not. Returns a decision that needs no body, or undefined. */
   onHeaders?(headers: Headers, info: HeadersInfo): Decision | undefined;
+  /** In full duplex the body ends with trailers. Returns a decision where such a request can't be served, or undefined. */
+  onTrailers?(headers: Headers): Decision | undefined;
   /**
    * The whole request is here. Called once, unless `onHeaders` has decided. `body` is undefined where there is none
    * or the mode sends none; `bodyIsComplete` is false where the mode cut it.

@@ -232,6 +232,11 @@ class Picking implements PickStream {
     const headers = this.#headers;
     const isWaiting = this.#decision === undefined && this.#mode === "FULL_DUPLEX_STREAMED";
     if (!isWaiting || headers === undefined) return [goOn("requestTrailers")];
+    const refused = this.#exchange.onTrailers?.(headers);
+    if (refused !== undefined) {
+      this.#chunks = undefined;
+      return [this.#decided("requestHeaders", refused)];
+    }
     return this.#wholeBody(headers, true);
   }
 }

@@ -273,6 +273,16 @@ describe("a stream that waits for answers", () => {
     },
   );
 
+  test("a body that ends with trailers may be refused before it is decided on, in full duplex", () => {
+    const exchange = { onTrailers: () => reply };
+    const messages = [headers, body("a", false), trailers];
+    expect(play("FULL_DUPLEX_STREAMED", messages, exchange)).toEqual({
+      answers: ["reply 429"],
+      seen: [],
+    });
+    expect(play("BUFFERED", messages, exchange).answers.at(-1)).toBe("requestTrailers");
+  });
+
   test("an Envoy that does not tell its mode is served as the exchange says", () => {
     const answer: Request = {
       case: "responseBody",

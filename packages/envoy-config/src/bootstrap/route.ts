@@ -12,7 +12,7 @@ import type {
   VirtualHost,
 } from "../topology.ts";
 import { corsFilterName, corsPolicy } from "./cors.ts";
-import { duration, type EnvoyObject } from "./envoy-object.ts";
+import { because, duration, type EnvoyObject } from "./envoy-object.ts";
 import { routeStreams } from "./ext-proc-filter.ts";
 import { externalStreams } from "./external-picker.ts";
 import { headerChanges, inTurn, overwrite } from "./header-changes.ts";
@@ -46,6 +46,10 @@ export function virtualHost(
   return {
     name: statName(name),
     domains,
+    request_body_buffer_limit: because(
+      "The window of an HTTP/2 stream bounds what is kept of its body too: a longer one that is read whole would be 413.",
+      options.maxBodyBytes,
+    ),
     routes: routes.map((each) => route(each, entrance, pools, options)),
   };
 }

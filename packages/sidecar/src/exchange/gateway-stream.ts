@@ -73,6 +73,8 @@ export interface GatewayStream {
   /** How bodies come where the gateway does not say. */
   readonly unsaidMode: BodyMode;
   readonly mayOverrideMode: boolean;
+  /** Its Envoy sends a body twice that has come in full duplex and ends with trailers: its routes are retried (envoy#45470). */
+  readonly repeatsTrailed: boolean;
   /** Endpoints that the gateway allows; undefined: all of the pool. */
   subset(info: HeadersInfo): readonly string[] | undefined;
   /** The endpoint that has answered, where the gateway tells. */
@@ -98,6 +100,7 @@ export function gatewayStream({ metadata }: StreamInfo, protocol: GatewayProtoco
 class OwnStream implements GatewayStream {
   readonly unsaidMode = "UNKNOWN";
   readonly mayOverrideMode = false;
+  readonly repeatsTrailed: boolean;
   readonly lane: Lane;
   readonly pool: string;
   readonly mirrors: string;
@@ -107,6 +110,8 @@ class OwnStream implements GatewayStream {
     this.lane = lane;
     this.pool = pool;
     this.mirrors = mirrors;
+    // Copies are not retried.
+    this.repeatsTrailed = lane === "primary";
     this.#destinations = destinations;
   }
 
@@ -129,6 +134,8 @@ class ForeignStream implements GatewayStream {
   readonly mirrors = "";
   readonly unsaidMode: BodyMode;
   readonly mayOverrideMode: boolean;
+  /** Nobody here knows; `docs/gateways.md` tells. */
+  readonly repeatsTrailed = false;
   readonly #protocol: GatewayProtocol;
 
   constructor(pool: string, protocol: GatewayProtocol) {

@@ -24,7 +24,13 @@ import type { PickOptions } from "./pick-options.ts";
 import type { ServedPool } from "./pool-registry.ts";
 import { waitForTurn } from "./queueing.ts";
 import { lengthOf, modelOfHeaders, pathOf, readModel } from "./read-model.ts";
-import { refusals, tooLargeMessage, undecoded, unknownCoding } from "./refusals.ts";
+import {
+  refusals,
+  tooLargeMessage,
+  undecoded,
+  unknownCoding,
+  unsupportedTrailers,
+} from "./refusals.ts";
 import type { RequestAccount } from "./request-account.ts";
 import { primaryTarget, shadowTarget } from "./target-model.ts";
 
@@ -77,6 +83,12 @@ class Picking implements PickExchange {
     if (encoding === undefined || info.endOfStream || !isBodyRead(info.bodyMode)) return undefined;
     return decoder.codingOf(encoding) === "unknown"
       ? this.#refuse("unsupported_content_encoding", unknownCoding, now(), headers)
+      : undefined;
+  }
+
+  onTrailers(headers: Headers): Decision | undefined {
+    return this.#gateway.repeatsTrailed
+      ? this.#refuse("unsupported_trailers", unsupportedTrailers, this.#options.now(), headers)
       : undefined;
   }
 

@@ -36,6 +36,9 @@ export const refusals: Readonly<Record<SchedulingErrorCode, Refusal>> = {
 export const unknownCoding =
   "request bodies may come as they are, or compressed by gzip, deflate, br or zstd alone";
 
+export const unsupportedTrailers =
+  "the request body must not end with trailers on this route: send it without, or have the pool picked `buffered`";
+
 /** Why a compressed body was not decoded. */
 export function undecoded(
   reason: Extract<Decoded, { ok: false }>["reason"],

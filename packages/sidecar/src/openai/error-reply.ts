@@ -12,6 +12,7 @@ export type RequestErrorCode =
   | "invalid_form"
   | "invalid_content_encoding"
   | "unsupported_content_encoding"
+  | "unsupported_trailers"
   | "no_ready_endpoints"
   | "overloaded"
   | "unknown_pool";
@@ -45,6 +46,7 @@ const kinds: Readonly<Record<RequestErrorCode, ErrorKind>> = {
   invalid_form: { status: 400, type: "invalid_request_error" },
   invalid_content_encoding: { status: 400, type: "invalid_request_error" },
   unsupported_content_encoding: { status: 415, type: "invalid_request_error" },
+  unsupported_trailers: { status: 400, type: "invalid_request_error" },
   no_ready_endpoints: { status: 503, type: "server_error", retryAfterSeconds: 1 },
   overloaded: { status: 429, type: "rate_limit_error", retryAfterSeconds: 1 },
   unknown_pool: { status: 503, type: "server_error", retryAfterSeconds: 1 },
