@@ -141,7 +141,7 @@ spec: {modelName: /model/llama2, criticality: Critical, poolRef: {name: llama}}
   }
 });
 
-test("with flow control requests wait for their turn, tenants share, and nobody waits for ever", async () => {
+test("with flow control requests wait for their turn, tenants share, and nobody waits for ever or longer than Envoy does", async () => {
   const servers = await startModelServers(1);
   const [only] = servers;
   only?.server.pinMetrics({ waiting: 20 });
@@ -151,6 +151,11 @@ apiVersion: llm-d.ai/v1alpha1
 kind: EndpointPickerConfig
 featureGates: [flowControl]
 flowControl: {maxRequests: 6, defaultRequestTTL: 3s}
+---
+apiVersion: umbra.dev/v1alpha1
+kind: EnvoySettings
+metadata: {name: settings}
+spec: {maxQueueTime: 4s}
 `,
   });
   try {

@@ -112,7 +112,12 @@ function receiver(
     return { kind: "reply" as const, status: 413, headers: [], body: "{}", details: "too_large" };
   };
   const options = { maxBodyBytes: 1_048_576, tooLarge };
-  const stream = createPickStream(recordedExchange(), options, send);
+  const stream = createPickStream(recordedExchange(), options, {
+    send,
+    broken(cause) {
+      throw cause;
+    },
+  });
   return (message) => send(stream.receive(message));
 }
 

@@ -147,11 +147,12 @@ function answerKey(phase: RequestPhase, route: Route): string | undefined {
   for (const { name, value } of setHeaders) key += `\n${name} ${value}`;
   if (dynamicMetadata === undefined) return key;
   for (const namespace in dynamicMetadata) {
+    key += `\n\n${namespace}`;
     const fields = dynamicMetadata[namespace];
     for (const name in fields) {
       const value = fields[name];
       if (typeof value !== "string") return undefined;
-      key += `\n\n${namespace} ${name} ${value}`;
+      key += `\n\n\n${name} ${value}`;
     }
   }
   return key;

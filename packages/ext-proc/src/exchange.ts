@@ -45,6 +45,10 @@ export interface PickExchange {
   readonly mayOverrideMode?: boolean;
   /** The headers are here, the body is not. Returns a decision that needs no body, or undefined. */
   onHeaders?(headers: Headers, info: HeadersInfo): Decision | undefined;
+  /** The body is longer than is taken. Returns a reply. */
+  onTooLarge?(headers: Headers): Decision;
+  /** The bodies of all streams together are too much: this one is not waited for. Returns a reply. */
+  onTooBusy?(headers: Headers): Decision;
   /** In full duplex the body ends with trailers. Returns a decision where such a request can't be served, or undefined. */
   onTrailers?(headers: Headers): Decision | undefined;
   /**
@@ -117,9 +121,12 @@ export type Decision =
 /** A decision that comes later: the request waits for its turn. */
 export interface PendingDecision {
   readonly kind: "pending";
-  /** Must not reject; once the stream has ended its answer is thrown away. */
+  /** Where it rejects the stream fails; once the stream has ended its answer is thrown away. */
   readonly decided: Promise<Decision>;
-  /** How long it may take, in ms. Envoy is asked to wait so long, up to its own `max_message_timeout`. */
+  /**
+   * How long it may take, in ms. Envoy is asked to wait so long, and does not where that is more than its own
+   * `max_message_timeout`.
+   */
   readonly limitMs: number;
 }
 

@@ -1,4 +1,5 @@
 export { type Answer, answerBytes, type BodyAnswer, maxChunkBytes } from "./answers.ts";
+export { type BodyBudget, createBodyBudget } from "./body-budget.ts";
 export {
   type BodyModes,
   type MessagePart,
@@ -32,7 +33,12 @@ export {
 export { Health, HealthCheckResponse_ServingStatus } from "./gen/grpc/health/v1/health_pb.ts";
 export { methodDefinition } from "./method-definition.ts";
 export { createObserveStream, type ObserveStream } from "./observe-stream.ts";
-export { createPickStream, type PickStream, type PickStreamOptions } from "./pick-stream.ts";
+export {
+  createPickStream,
+  type Outlet,
+  type PickStream,
+  type PickStreamOptions,
+} from "./pick-stream.ts";
 export { ProtocolError } from "./protocol-error.ts";
 export {
   createExtProcServer,

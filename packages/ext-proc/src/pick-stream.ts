@@ -8,6 +8,8 @@ import {
   routeAnswer,
   waitLonger,
 } from "./answers.ts";
+import type { BodyBudget } from "./body-budget.ts";
+import { BodyParts } from "./body-parts.ts";
 import type { RequestMessage } from "./codec/request-message.ts";
 import type {
   BodyMode,
@@ -24,12 +26,18 @@ import { ProtocolError } from "./protocol-error.ts";
 export interface PickStreamOptions {
   /** A longer request body is refused. */
   readonly maxBodyBytes: number;
-  /** What a client whose body is too long is told. */
+  /** What a client whose body is too long is told, where the exchange says nothing. */
   readonly tooLarge: () => Decision;
+  /** Of all bodies that wait for their end; absent: they are bounded one by one alone. */
+  readonly budget?: BodyBudget;
 }
 
-/** Takes answers that no message has called for: a decision that was pending. */
-export type Send = (answers: readonly Answer[]) => void;
+/** Takes what no message has called for: the answers of a decision that was pending, or why there are none. */
+export interface Outlet {
+  send(answers: readonly Answer[]): void;
+  /** The stream can't go on. */
+  broken(cause: unknown): void;
+}
 
 /** The protocol of one stream that waits for answers: messages in, encoded answers out. Knows no transport. */
 export interface PickStream {
@@ -37,6 +45,8 @@ export interface PickStream {
   receive(message: RequestMessage): readonly Answer[];
   /** True once the request was decided. */
   isDecided(): boolean;
+  /** Lets go of what has come of the body: the stream is over. */
+  release(): void;
 }
 
 const none: readonly Answer[] = [];
@@ -44,9 +54,9 @@ const none: readonly Answer[] = [];
 export function createPickStream(
   exchange: PickExchange,
   options: PickStreamOptions,
-  send: Send,
+  outlet: Outlet,
 ): PickStream {
-  return new Picking(exchange, options, send);
+  return new Picking(exchange, options, outlet);
 }
 
 const noBytes = new Uint8Array();
@@ -60,28 +70,38 @@ type Phase = "requestHeaders" | "requestBody" | "wholeBody" | "wholeBodyAndTrail
 class Picking implements PickStream {
   readonly #exchange: PickExchange;
   readonly #options: PickStreamOptions;
-  readonly #send: Send;
+  readonly #outlet: Outlet;
   #mode: BodyMode = "UNKNOWN";
   #responseMode: BodySendMode = BodySendMode.NONE;
   /** Let go with the decision: they are views of what the connection has read, and a stream may be open for minutes. */
   #headers: Headers | undefined = undefined;
   #hasHeaders = false;
   #decision: Decision | undefined = undefined;
-  #chunks: Uint8Array[] | undefined = undefined;
+  #parts: BodyParts | undefined = undefined;
   /** In full duplex: the body until the decision on it. */
   #received: Uint8Array = noBytes;
+  /** Taken of the budget. */
   #bodyBytes = 0;
+  /** All of the request is here, and a decision was asked for. */
+  #isAsked = false;
   #isBodyOver = false;
   #override: ModeOverride | undefined = undefined;
 
-  constructor(exchange: PickExchange, options: PickStreamOptions, send: Send) {
+  constructor(exchange: PickExchange, options: PickStreamOptions, outlet: Outlet) {
     this.#exchange = exchange;
     this.#options = options;
-    this.#send = send;
+    this.#outlet = outlet;
   }
 
   isDecided(): boolean {
     return this.#decision !== undefined;
+  }
+
+  release(): void {
+    this.#parts = undefined;
+    if (this.#bodyBytes === 0) return;
+    this.#options.budget?.giveBack(this.#bodyBytes);
+    this.#bodyBytes = 0;
   }
 
   receive(message: RequestMessage): readonly Answer[] {
@@ -128,6 +148,7 @@ class Picking implements PickStream {
     if (early !== undefined) return [this.#decided("requestHeaders", early)];
     if (endOfStream || mode === "NONE" || mode === "STREAMED") {
       const info = endOfStream ? complete : incomplete;
+      this.#isAsked = true;
       return this.#settled(this.#exchange.decide(headers, undefined, info), "requestHeaders");
     }
     if (mode === "FULL_DUPLEX_STREAMED") return none;
@@ -153,14 +174,16 @@ class Picking implements PickStream {
   #settled(made: Decision | PendingDecision, as: Phase): readonly Answer[] {
     if (made.kind !== "pending") return this.#said(made, as);
     let isPending = true;
-    void made.decided.then((decision) => {
-      isPending = false;
-      this.#send(this.#said(decision, as));
-    });
+    made.decided
+      .then((decision) => this.#outlet.send(this.#said(decision, as)))
+      .catch((cause: unknown) => this.#outlet.broken(cause))
+      .finally(() => {
+        isPending = false;
+      });
     // Most wait for less than a turn of the event loop, and need no more time.
     setImmediate(() => {
       if (isPending && this.#mode !== "FULL_DUPLEX_STREAMED") {
-        this.#send([waitLonger(made.limitMs)]);
+        this.#outlet.send([waitLonger(made.limitMs)]);
       }
     });
     return none;
@@ -183,6 +206,7 @@ class Picking implements PickStream {
     // What the decision holds has its answer; only its kind is looked at again.
     this.#decision = made.kind === "reply" ? made : taken;
     this.#headers = undefined;
+    this.release();
     if (made.kind === "reply") return replyAnswer(made);
     return routeAnswer(phase, made, phase === "requestHeaders" ? this.#override : undefined);
   }
@@ -199,27 +223,35 @@ class Picking implements PickStream {
     if (this.#decision !== undefined || headers === undefined) {
       return isDuplex ? bodyAnswers("requestBody", body, endOfStream) : [goOn("requestBody")];
     }
-    this.#bodyBytes += body.length;
-    if (this.#bodyBytes > this.#options.maxBodyBytes) {
-      this.#chunks = undefined;
-      return [this.#decided("requestBody", this.#options.tooLarge())];
+    // More than was asked for.
+    if (this.#isAsked) return none;
+    if (this.#bodyBytes + body.length > this.#options.maxBodyBytes) {
+      const { tooLarge } = this.#options;
+      return [this.#decided("requestBody", this.#exchange.onTooLarge?.(headers) ?? tooLarge())];
     }
-    if (isDuplex) {
-      // Envoy ends most bodies with an empty piece: what came in one is then not copied.
-      if (body.length > 0) {
-        if (this.#chunks === undefined) this.#chunks = [body];
-        else this.#chunks.push(body);
-      }
-      return endOfStream ? this.#wholeBody(headers, false) : none;
-    }
+    if (isDuplex) return this.#piece(headers, body, endOfStream);
+    this.#isAsked = true;
     const info = this.#mode !== "BUFFERED_PARTIAL" || endOfStream ? complete : incomplete;
     return this.#settled(this.#exchange.decide(headers, body, info), "requestBody");
   }
 
+  #piece(headers: Headers, body: Uint8Array, endOfStream: boolean): readonly Answer[] {
+    if (endOfStream && this.#parts === undefined) return this.#wholeBody(headers, body, false);
+    const { budget } = this.#options;
+    if (budget?.take(body.length) === false) {
+      const refusal = this.#exchange.onTooBusy?.(headers) ?? budget.refusal();
+      return [this.#decided("requestBody", refusal)];
+    }
+    this.#bodyBytes += body.length;
+    this.#parts ??= new BodyParts();
+    this.#parts.add(body);
+    return endOfStream ? this.#wholeBody(headers, this.#parts.whole(), false) : none;
+  }
+
   /** Says all that FULL_DUPLEX_STREAMED has held back: the headers' answer and the body. */
-  #wholeBody(headers: Headers, hasTrailers: boolean): readonly Answer[] {
-    const received = joined(this.#chunks);
-    this.#chunks = undefined;
+  #wholeBody(headers: Headers, received: Uint8Array, hasTrailers: boolean): readonly Answer[] {
+    this.#isAsked = true;
+    this.#parts = undefined;
     this.#received = received;
     const decision = this.#exchange.decide(headers, received, complete);
     return this.#settled(decision, hasTrailers ? "wholeBodyAndTrailers" : "wholeBody");
@@ -232,18 +264,11 @@ class Picking implements PickStream {
     const headers = this.#headers;
     const isWaiting = this.#decision === undefined && this.#mode === "FULL_DUPLEX_STREAMED";
     if (!isWaiting || headers === undefined) return [goOn("requestTrailers")];
+    if (this.#isAsked) return none;
     const refused = this.#exchange.onTrailers?.(headers);
-    if (refused !== undefined) {
-      this.#chunks = undefined;
-      return [this.#decided("requestHeaders", refused)];
-    }
-    return this.#wholeBody(headers, true);
+    if (refused !== undefined) return [this.#decided("requestHeaders", refused)];
+    return this.#wholeBody(headers, this.#parts?.whole() ?? noBytes, true);
   }
-}
-
-function joined(chunks: readonly Uint8Array[] = []): Uint8Array {
-  const [first = noBytes] = chunks;
-  return chunks.length < 2 ? first : Buffer.concat(chunks);
 }
 
 /** Stands for every decision that lets the request go on. */

@@ -1,3 +1,4 @@
+import { createBodyBudget } from "./body-budget.ts";
 import type { Decision, Processor, StreamKind, StreamOutcome } from "./exchange.ts";
 import { ExternalProcessor } from "./gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
 import { ProtocolError } from "./protocol-error.ts";
@@ -32,8 +33,8 @@ export interface ExtProcServerOptions {
   readonly now?: () => number;
   /** Told of everything that ended a stream by an error. */
   readonly onError?: (cause: unknown) => void;
-  /** What a client whose body is too long is told; an OpenAI-shaped 413 when absent. */
-  readonly tooLarge?: () => Decision;
+  /** Bodies that wait for their end, of all streams together; 512 MiB when absent. Past it a request is answered 429. */
+  readonly maxWaitingBytes?: number;
 }
 
 /** A gRPC server for Envoy's ext_proc filter. */
@@ -68,11 +69,21 @@ const mebibyte = 1024 * 1024;
 export function createExtProcServer(options: ExtProcServerOptions): ExtProcServer {
   const { processor, maxBodyBytes = 32 * mebibyte, onError = () => {} } = options;
   let openStreams = 0;
+  const onThrow = (cause: unknown) => {
+    onError(cause);
+    return cause instanceof ProtocolError
+      ? { code: statusCode.invalidArgument, message: cause.message }
+      : { code: statusCode.internal, message: "the processor failed" };
+  };
   const health = createHealthService();
   const process = processMethod({
     processor,
     maxBodyBytes,
-    tooLarge: options.tooLarge ?? tooLarge,
+    tooLarge: () => refusal(413, "request_too_large", "the request body is too large"),
+    budget: createBodyBudget(options.maxWaitingBytes ?? 512 * mebibyte, () =>
+      refusal(429, "overloaded", "too many request bodies are being read"),
+    ),
+    onThrow,
     onOpenStreams(change) {
       openStreams += change;
     },
@@ -87,12 +98,7 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
   ];
   const transport = transports[options.transport ?? "http2"]({
     methods: new Map(methods),
-    onThrow(cause) {
-      onError(cause);
-      return cause instanceof ProtocolError
-        ? { code: statusCode.invalidArgument, message: cause.message }
-        : { code: statusCode.internal, message: "the processor failed" };
-    },
+    onThrow,
     // A BUFFERED body is one message; the rest is room for the headers beside it.
     maxMessageBytes: maxBodyBytes + mebibyte,
     maxConcurrentStreams: options.maxConcurrentStreams ?? 65_536,
@@ -113,18 +119,13 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
   };
 }
 
-function tooLarge(): Decision {
-  const error = {
-    message: "the request body is too large",
-    type: "invalid_request_error",
-    param: null,
-    code: "request_too_large",
-  };
+function refusal(status: number, code: string, message: string): Decision {
+  const type = status === 429 ? "rate_limit_error" : "invalid_request_error";
   return {
     kind: "reply",
-    status: 413,
+    status,
     headers: [{ name: "content-type", value: "application/json" }],
-    body: JSON.stringify({ error }),
-    details: "request_too_large",
+    body: JSON.stringify({ error: { message, type, param: null, code } }),
+    details: code,
   };
 }

@@ -3,9 +3,11 @@ import { describe, expect, test } from "@jest/globals";
 import {
   type Answer,
   answerBytes,
+  createBodyBudget,
   createPickStream,
   type Decision,
   maxChunkBytes,
+  type Outlet,
   type PickExchange,
   ProcessingRequestSchema,
   ProcessingResponseSchema,
@@ -85,7 +87,7 @@ function play(
       ...exchange,
     },
     { maxBodyBytes, tooLarge: () => ({ ...reply, status: 413 }) },
-    () => {},
+    outlet,
   );
   const answers = messages.flatMap((request, index) => {
     const config =
@@ -121,6 +123,14 @@ function describeAnswer(answer: Answer): string {
   }
 }
 
+/** Nothing is pending here. */
+const outlet: Outlet = {
+  send() {},
+  broken(cause) {
+    throw cause;
+  },
+};
+
 const picked = "x-to=10.0.0.1:8000";
 
 test("a body in one piece is not copied, though Envoy ends it with an empty one", () => {
@@ -133,7 +143,7 @@ test("a body in one piece is not copied, though Envoy ends it with an empty one"
       },
     },
     { maxBodyBytes: 1_000, tooLarge: () => reply },
-    () => {},
+    outlet,
   );
   const config = { protocolConfig: { requestBodyMode: modes.FULL_DUPLEX_STREAMED } };
   stream.receive(message({ request: headers, ...config }));
@@ -157,10 +167,13 @@ test("a decision that is pending is said when it is made, and Envoy is asked for
       }),
     },
     { maxBodyBytes: 1e6, tooLarge: () => reply },
-    (answers) => {
-      sent.push(
-        ...answers.map((answer) => fromBinary(ProcessingResponseSchema, answerBytes(answer))),
-      );
+    {
+      ...outlet,
+      send(answers) {
+        sent.push(
+          ...answers.map((answer) => fromBinary(ProcessingResponseSchema, answerBytes(answer))),
+        );
+      },
     },
   );
   const first = { request: headers, protocolConfig: { requestBodyMode: modes.NONE } };
@@ -173,6 +186,107 @@ test("a decision that is pending is said when it is made, and Envoy is asked for
   expect(sent).toHaveLength(2);
   expect(sent[1]).toMatchObject({ response: { case: "requestHeaders" } });
   expect(stream.isDecided()).toBe(true);
+});
+
+test("a pending decision that fails ends its stream, and nothing else", async () => {
+  const causes: unknown[] = [];
+  const cause = new Error("no");
+  const decided = Promise.reject(cause);
+  const stream = createPickStream(
+    { decide: () => ({ kind: "pending", limitMs: 1_000, decided }) },
+    { maxBodyBytes: 1e6, tooLarge: () => reply },
+    { send() {}, broken: (each) => causes.push(each) },
+  );
+  const first = { request: headers, protocolConfig: { requestBodyMode: modes.NONE } };
+  expect(stream.receive(message(first))).toEqual([]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(causes).toEqual([cause]);
+});
+
+test.each(["BUFFERED", "FULL_DUPLEX_STREAMED"] as const)(
+  "a decision that is pending is asked for once, whatever else comes: %s",
+  async (mode) => {
+    let asked = 0;
+    const decided = new Promise<Decision>((resolve) => setImmediate(() => resolve(route)));
+    const sent: unknown[] = [];
+    const stream = createPickStream(
+      {
+        decide() {
+          asked++;
+          return { kind: "pending", limitMs: 1_000, decided };
+        },
+      },
+      { maxBodyBytes: 1e6, tooLarge: () => reply },
+      { ...outlet, send: (answers) => sent.push(...answers) },
+    );
+    stream.receive(message({ request: headers, protocolConfig: { requestBodyMode: modes[mode] } }));
+    for (const request of [body("a"), body("b"), trailers]) stream.receive(message({ request }));
+    await decided;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(asked).toBe(1);
+    expect(stream.isDecided()).toBe(true);
+  },
+);
+
+test("bodies of all streams together have a limit, and give back what they took", () => {
+  const budget = createBodyBudget(10, () => reply);
+  const start = () => {
+    const stream = createPickStream(
+      { decide: () => route },
+      { maxBodyBytes: 1e6, tooLarge: () => reply, budget },
+      outlet,
+    );
+    const first = {
+      request: headers,
+      protocolConfig: { requestBodyMode: modes.FULL_DUPLEX_STREAMED },
+    };
+    stream.receive(message(first));
+    return stream;
+  };
+  const said = (answers: readonly Answer[]) => answers.map(describeAnswer);
+  const [one, two, three, four] = [start(), start(), start(), start()];
+  expect(one.receive(message({ request: body("123456", false) }))).toEqual([]);
+  expect(said(two.receive(message({ request: body("123456", false) })))).toEqual(["reply 429"]);
+  expect(three.receive(message({ request: body("1234", false) }))).toEqual([]);
+  three.release();
+  expect(said(one.receive(message({ request: body("78", true) })))).toHaveLength(2);
+  expect(four.receive(message({ request: body("1234567890", false) }))).toEqual([]);
+});
+
+test("a body in pieces of any size is the whole again, and costs not much more", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 3_000 }), { maxLength: 60 }),
+      fc.boolean(),
+      (sizes, isTiny) => {
+        let seen: Uint8Array | undefined;
+        const pieces = sizes.map((size, i) =>
+          Buffer.alloc(isTiny ? size % 5 : size, 97 + (i % 26)),
+        );
+        const stream = createPickStream(
+          {
+            decide(_headers, received) {
+              seen = received;
+              return route;
+            },
+          },
+          { maxBodyBytes: 1e6, tooLarge: () => reply },
+          outlet,
+        );
+        const first = {
+          request: headers,
+          protocolConfig: { requestBodyMode: modes.FULL_DUPLEX_STREAMED },
+        };
+        stream.receive(message(first));
+        for (const piece of pieces) {
+          const value = { body: piece, endOfStream: false };
+          stream.receive(message({ request: { case: "requestBody", value } }));
+        }
+        stream.receive(message({ request: body("", true) }));
+        expect(Buffer.from(seen ?? []).equals(Buffer.concat(pieces))).toBe(true);
+      },
+    ),
+  );
 });
 
 describe("a stream that waits for answers", () => {
@@ -321,7 +435,7 @@ describe("a stream that waits for answers", () => {
       const stream = createPickStream(
         { mayOverrideMode: true, decide: () => route },
         { maxBodyBytes: 1_000, tooLarge: () => reply },
-        () => {},
+        outlet,
       );
       const protocolConfig = { requestBodyMode: modes[mode] };
       const [first = new Uint8Array()] = stream.receive(
@@ -391,7 +505,7 @@ describe("a stream that waits for answers", () => {
         const stream = createPickStream(
           { decide: () => route },
           { maxBodyBytes: 1e6, tooLarge: () => reply },
-          () => {},
+          outlet,
         );
         const first = {
           request: headers,
@@ -433,7 +547,7 @@ test("an answer with metadata is encoded once", () => {
     const stream = createPickStream(
       { decide: () => decision },
       { maxBodyBytes: 1_000, tooLarge: () => reply },
-      () => {},
+      outlet,
     );
     return stream.receive(message({ request: noBody }))[0];
   };

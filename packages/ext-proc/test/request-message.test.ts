@@ -190,7 +190,7 @@ test("pieces of a body are encoded as the generated code would", () => {
       const stream = createPickStream(
         { decide: () => ({ kind: "route", setHeaders: [] }) },
         { maxBodyBytes: 1e6, tooLarge: () => ({ kind: "route", setHeaders: [] }) },
-        () => {},
+        { send() {}, broken() {} },
       );
       const send = (init: Init) =>
         stream.receive(

@@ -1,3 +1,4 @@
+import { connect } from "node:http2";
 import { create } from "@bufbuild/protobuf";
 import {
   Client,
@@ -54,6 +55,12 @@ describe.each(transportNames)("the ext_proc server on %s", (transport) => {
         pick: ({ metadata }) => ({
           decide() {
             if (metadata.get("x-umbra-pool") === "throws") throw new Error("a bug");
+            if (metadata.get("x-umbra-pool") === "rejects") {
+              const decided = new Promise<never>((_, reject) =>
+                setImmediate(() => reject(new Error("a late bug"))),
+              );
+              return { kind: "pending", limitMs: 1_000, decided };
+            }
             return {
               kind: "route",
               setHeaders: [{ name: "x-pool", value: metadata.get("x-umbra-pool") ?? "none" }],
@@ -123,6 +130,45 @@ describe.each(transportNames)("the ext_proc server on %s", (transport) => {
     await over(other);
     expect(outcomes).toEqual(["failed", "complete"]);
   });
+
+  test("a decision that fails later ends its own stream only", async () => {
+    const bad = open("rejects");
+    const failure = over(bad);
+    bad.write(request());
+    expect((await failure)?.code).toBe(status.INTERNAL);
+    expect(String(errors[0])).toContain("a late bug");
+    expect(outcomes).toEqual(["failed"]);
+  });
+
+  test.each([0, 2, 8])(
+    "a stream that is not read from ends too, when it is reset with code %d",
+    async (code) => {
+      const session = connect(`http://${address}`, { settings: { initialWindowSize: 1_024 } });
+      const stream = session.request({
+        ":method": "POST",
+        ":path": definition.path,
+        "content-type": "application/grpc",
+      });
+      stream.on("error", () => {});
+      stream.pause();
+      const send = (message: ProcessingRequest) => {
+        const bytes = definition.requestSerialize(message);
+        const prefix = Buffer.alloc(5);
+        prefix.writeUInt32BE(bytes.length, 1);
+        stream.write(Buffer.concat([prefix, bytes]));
+      };
+      send(request({ protocolConfig: { requestBodyMode: 0, responseBodyMode: 4 } }));
+      for (let i = 0; i < 60; i++) {
+        const value = { body: Buffer.alloc(62_000), endOfStream: false };
+        send(create(ProcessingRequestSchema, { request: { case: "responseBody", value } }));
+      }
+      await until(() => server.openStreams === 1 && stream.writableLength > 0);
+      stream.close(code);
+      await until(() => outcomes.length === 1);
+      expect(server.openStreams).toBe(0);
+      session.destroy();
+    },
+  );
 
   test("a message out of order ends its stream with INVALID_ARGUMENT", async () => {
     const call = open();
@@ -246,3 +292,7 @@ describe.each(transportNames)("the ext_proc server on %s", (transport) => {
     });
   });
 });
+
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
+}

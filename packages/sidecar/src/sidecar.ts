@@ -17,14 +17,12 @@ import { pickExchange } from "./exchange/pick.ts";
 import { createPickMemo } from "./exchange/pick-memo.ts";
 import type { PickOptions } from "./exchange/pick-options.ts";
 import { createPoolRegistry } from "./exchange/pool-registry.ts";
-import { tooLargeMessage } from "./exchange/refusals.ts";
 import { createTwinWatch } from "./exchange/twin-watch.ts";
 import type { MetricFamily } from "./metrics/exposition.ts";
 import { version } from "./metrics/process-metrics.ts";
 import { createSidecarMetrics } from "./metrics/sidecar-metrics.ts";
 import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-registry.ts";
 import { createBodyDecoder } from "./openai/content-coding.ts";
-import { errorReply } from "./openai/error-reply.ts";
 import { createRequestLog } from "./request-log.ts";
 import { startScrapeLoop } from "./scrape/scrape-loop.ts";
 import { type CertificateSource, openCertificates } from "./tls/certificates.ts";
@@ -45,6 +43,8 @@ export interface SidecarOptions {
   readonly envoyAdmin?: string;
   /** What the topology says when absent, else 32 MiB. Larger bodies are answered 413. */
   readonly maxBodyBytes?: number;
+  /** How long the gateway waits for a decision at most, in ms; as the topology's `maxQueueTime` says, else 5 min, when absent. */
+  readonly maxWaitMs?: number;
   /** Time between two scrapes of an endpoint, in ms; 100 when absent. */
   readonly scrapeIntervalMs?: number;
   /** Age from which metrics count as stale, in ms; 2,000 when absent. */
@@ -101,11 +101,13 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   }
   const maxBodyBytes =
     options.maxBodyBytes ?? topology.envoy?.settings?.maxBodyBytes ?? 32 * 1024 * 1024;
+  const maxWaitMs = options.maxWaitMs ?? topology.envoy?.settings?.maxQueueMs ?? 300_000;
   const now = () => performance.now();
   const clock = { now, random: Math.random };
   const pools = createPoolRegistry(topology, {
     ...clock,
     staleAfterMs: options.staleAfterMs ?? 2_000,
+    maxWaitMs,
     timeEvery: 64,
     ...(options.fallbacks === undefined ? {} : { fallbacks: options.fallbacks }),
     onEvent(event) {
@@ -191,6 +193,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     watch,
     captures,
     maxBodyBytes,
+    maxWaitMs,
     decoder: createBodyDecoder({ maxBytes: maxBodyBytes }),
     now,
     mirroring: { registry, secret, random: Math.random, onDropped: evaluations.dropped },
@@ -223,7 +226,6 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     maxBodyBytes,
     ...(options.transport === undefined ? {} : { transport: options.transport }),
     ...(certificates === undefined ? {} : { tls: certificates.first }),
-    tooLarge: () => errorReply("request_too_large", tooLargeMessage(maxBodyBytes)),
     onError(cause) {
       metrics.streamFailed();
       log.error({ err: cause }, "an ext_proc stream failed");
@@ -246,8 +248,20 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const awaited = primaryPools(topology);
   if (gateway.pool !== undefined) awaited.add(gateway.pool);
 
+  let isClosing = false;
+  let looking: NodeJS.Timeout | undefined;
+  /** The health service says what readiness is: the picks of a sidecar that has seen no metrics are blind. */
+  const serveWhenReady = (): void => {
+    if (scraping.hasTried(awaited)) server.setServing(true);
+    else looking = setTimeout(serveWhenReady, 20);
+  };
+  const closeQueues = (): void => {
+    for (const { queue } of pools.values()) queue?.close();
+  };
+
   const notReady = async (): Promise<readonly string[]> => {
     const missing: string[] = [];
+    if (isClosing) missing.push("a sidecar that goes on: this one is ending");
     if (!scraping.hasTried(awaited)) missing.push("a first scrape of every endpoint");
     if (options.envoyAdmin !== undefined && !(await isEnvoyReady(options.envoyAdmin))) {
       missing.push(
@@ -269,19 +283,24 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       latestReports: () => evaluations.latest,
       token: options.adminToken,
     });
-    server.setServing(true);
+    serveWhenReady();
     log.info({ grpc: grpcAddress, admin: admin.address, pools: [...pools.keys()] }, "serving");
     return {
       grpcAddress,
       adminAddress: admin.address,
       metrics: metrics.exposition.families,
       async close(graceMs) {
+        isClosing = true;
+        clearTimeout(looking);
         server.setServing(false);
         clearInterval(sweeping);
         clearInterval(forgetting);
-        for (const { queue } of pools.values()) queue?.close();
+        // Those that wait have most of the grace for their turn; the others learn of the end in time to be answered.
+        const refusing = setTimeout(closeQueues, 0.8 * graceMs);
         certificates?.close();
         await server.close(graceMs);
+        clearTimeout(refusing);
+        closeQueues();
         await Promise.all([scraping.close(), evaluations.close(), admin.close()]);
         metrics.close();
       },

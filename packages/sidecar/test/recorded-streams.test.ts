@@ -11,7 +11,7 @@ import { bytesOf, recordings } from "../../ext-proc/test/recording.ts";
 // Streams that the real Envoy has played, played to a whole sidecar.
 
 /** Streams of which the picker sees that it can't pick: a body that it must read and that is none. */
-const refused = /empty-body$/;
+const refused = /empty-body$|full-duplex[^/]*\/trailers$/;
 /** Envoy or the client ends them before all is there that a pick needs. */
 const unpicked = /abort-in-body$|^buffered(-graceful)?\/too-large$/;
 

@@ -1,8 +1,20 @@
+import type { Answer } from "../answers.ts";
 import { type RequestMessage, readRequestMessage } from "../codec/request-message.ts";
 import type { Processor, StreamInfo, StreamKind, StreamOutcome } from "../exchange.ts";
 import { createObserveStream, type ObserveStream } from "../observe-stream.ts";
-import { createPickStream, type PickStream, type PickStreamOptions } from "../pick-stream.ts";
-import { type Call, type CallHandler, type Method, statusCode } from "../transport/transport.ts";
+import {
+  createPickStream,
+  type Outlet,
+  type PickStream,
+  type PickStreamOptions,
+} from "../pick-stream.ts";
+import {
+  type Call,
+  type CallHandler,
+  type Failure,
+  type Method,
+  statusCode,
+} from "../transport/transport.ts";
 
 export interface ProcessOptions extends PickStreamOptions {
   readonly processor: Processor;
@@ -10,6 +22,8 @@ export interface ProcessOptions extends PickStreamOptions {
   readonly onOpenStreams: (change: 1 | -1) => void;
   readonly onStreamStart: (kind: StreamKind) => void;
   readonly onStreamEnd: (kind: StreamKind, outcome: StreamOutcome, tookMs: number) => void;
+  /** A decision that was pending has failed: says how the call ends. */
+  readonly onThrow: (cause: unknown) => Failure;
   /** Monotonic, in ms. */
   readonly now: () => number;
 }
@@ -20,7 +34,7 @@ export function processMethod(options: ProcessOptions): Method {
 }
 
 /** A class: one is made for each call, and its methods are made once. */
-class ProcessCall implements CallHandler, StreamInfo {
+class ProcessCall implements CallHandler, StreamInfo, Outlet {
   readonly metadata: StreamInfo["metadata"];
   readonly #call: Call;
   readonly #options: ProcessOptions;
@@ -56,6 +70,17 @@ class ProcessCall implements CallHandler, StreamInfo {
     }
   }
 
+  send(answers: readonly Answer[]): void {
+    if (!this.#isOver) this.#call.send(answers);
+  }
+
+  broken(cause: unknown): void {
+    if (this.#isOver) return;
+    this.#finish("failed");
+    const { code, message } = this.#options.onThrow(cause);
+    this.#call.fail(code, message);
+  }
+
   onEnd(): void {
     this.#endWell();
     // Envoy's graceful close waits for this.
@@ -82,9 +107,7 @@ class ProcessCall implements CallHandler, StreamInfo {
     } else {
       const exchange = processor.pick(this);
       this.#exchange = exchange;
-      this.#picking = createPickStream(exchange, this.#options, (answers) =>
-        this.#call.send(answers),
-      );
+      this.#picking = createPickStream(exchange, this.#options, this);
     }
   }
 
@@ -101,6 +124,7 @@ class ProcessCall implements CallHandler, StreamInfo {
     const { onOpenStreams, onStreamEnd, now } = this.#options;
     onOpenStreams(-1);
     if (this.#kind !== undefined) onStreamEnd(this.#kind, outcome, now() - this.#startedMs);
+    this.#picking?.release();
     const exchange = this.#exchange;
     this.#exchange = undefined;
     exchange?.onEnd?.(outcome);

@@ -62,11 +62,20 @@ export function createHealthService(): HealthService {
 
   const method =
     (serve: (call: Call, service: string) => void): Method =>
-    (call) => ({
-      onMessage: (bytes) => serve(call, serviceIn(bytes)),
-      onEnd() {},
-      onClose: () => void watchers.delete(call),
-    });
+    (call) => {
+      let isAsked = false;
+      return {
+        onMessage(bytes) {
+          isAsked = true;
+          serve(call, serviceIn(bytes));
+        },
+        onEnd() {
+          if (!isAsked)
+            call.fail(statusCode.internal, "the call names no service: it has no message");
+        },
+        onClose: () => void watchers.delete(call),
+      };
+    };
 
   return {
     methods: new Map([

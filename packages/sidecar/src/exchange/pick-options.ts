@@ -17,6 +17,8 @@ export interface PickOptions {
   /** Absent unless text is to be kept. */
   readonly captures: Captures | undefined;
   readonly maxBodyBytes: number;
+  /** How long a request may wait for its decision, in ms: no more than the gateway lets it. */
+  readonly maxWaitMs: number;
   readonly decoder: BodyDecoder;
   /** Takes down what happens to each request. */
   readonly openAccount: OpenAccount;

@@ -27,6 +27,7 @@ import { lengthOf, modelOfHeaders, pathOf, readModel } from "./read-model.ts";
 import {
   refusals,
   tooLargeMessage,
+  tooManyBodies,
   undecoded,
   unknownCoding,
   unsupportedTrailers,
@@ -76,7 +77,7 @@ class Picking implements PickExchange {
     this.#account.arrived(headers);
     this.#subset = this.#gateway.subset(info);
     const length = headers.get("content-length");
-    if (length !== undefined && Number(length) > maxBodyBytes) {
+    if (length !== undefined && isBodyRead(info.bodyMode) && Number(length) > maxBodyBytes) {
       return this.#refuse("request_too_large", tooLargeMessage(maxBodyBytes), now(), headers);
     }
     const encoding = headers.get("content-encoding");
@@ -84,6 +85,16 @@ class Picking implements PickExchange {
     return decoder.codingOf(encoding) === "unknown"
       ? this.#refuse("unsupported_content_encoding", unknownCoding, now(), headers)
       : undefined;
+  }
+
+  onTooLarge(headers: Headers): Decision {
+    const { maxBodyBytes, now } = this.#options;
+    return this.#refuse("request_too_large", tooLargeMessage(maxBodyBytes), now(), headers);
+  }
+
+  onTooBusy(headers: Headers): Decision {
+    const { now } = this.#options;
+    return this.#refuse("overloaded", tooManyBodies, now(), headers, nothing, "rejected-saturated");
   }
 
   onTrailers(headers: Headers): Decision | undefined {
@@ -141,7 +152,8 @@ class Picking implements PickExchange {
     const startedMs = now();
     return {
       kind: "pending",
-      limitMs: longestDecodingMs,
+      // It may have to wait for its turn besides.
+      limitMs: this.#options.maxWaitMs,
       decided: decoder.decode(body, coding).then((decoded) => {
         if (this.#isOver) return gone;
         if (decoded.ok) {
@@ -217,6 +229,7 @@ class Picking implements PickExchange {
       request: asked.request,
       headers: asked.headers,
       bytes: asked.body?.length ?? 0,
+      maxWaitMs: this.#options.maxWaitMs,
       now,
       signal: this.#leaving.signal,
       onPicked: (picked) => {
@@ -344,9 +357,6 @@ class Picking implements PickExchange {
     return errorReply(code, message, { requestId, ...(dropped === undefined ? {} : { dropped }) });
   }
 }
-
-/** Bodies wait for their turn to be decoded, in ms. */
-const longestDecodingMs = 30_000;
 
 type Twins = Pick<Mirroring, "headers" | "isObserved">;
 

@@ -68,6 +68,8 @@ export interface PoolRegistryOptions {
   readonly onQueue?: (pool: string, event: FlowEvent) => void;
   /** Endpoints named after the picked one, by whatever gateway; absent: as each pool's configuration says. */
   readonly fallbacks?: number;
+  /** No request waits longer in a queue, in ms; absent: as the queue's configuration says. */
+  readonly maxWaitMs?: number;
   /** As the scheduler's: one pick in so many is measured plugin by plugin. */
   readonly timeEvery?: number;
 }
@@ -116,14 +118,22 @@ export function createPoolRegistry(topology: Topology, options: PoolRegistryOpti
 /** Bytes of bodies that may wait, unless the configuration says otherwise. */
 const maxQueuedBytes = 256 * 1024 * 1024;
 
+/** As the queue's own. */
+const defaultTtlMs = 60_000;
+
 function queueOf(
   state: PoolState,
   settings: FlowSettings,
-  { now, onQueue }: PoolRegistryOptions,
+  { now, onQueue, maxWaitMs = Number.POSITIVE_INFINITY }: PoolRegistryOptions,
 ): FlowQueue {
+  const { ttlMs = defaultTtlMs, noEndpointTtlMs = ttlMs } = settings;
+  // The client is to be told by the queue, and not by a gateway that has waited enough.
+  const longestMs = 0.9 * maxWaitMs;
   return createFlowQueue({
     maxBytes: maxQueuedBytes,
     ...settings,
+    ttlMs: Math.min(ttlMs, longestMs),
+    noEndpointTtlMs: Math.min(noEndpointTtlMs, longestMs),
     now,
     schedule(run, afterMs) {
       const timer = setTimeout(run, afterMs);

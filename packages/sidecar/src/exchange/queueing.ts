@@ -5,9 +5,6 @@ import { type DroppedReason, errorReply, type RequestErrorCode } from "../openai
 import { controlHeader, fairnessHeader, ttftHeader, wantedMs } from "./control-headers.ts";
 import type { ServedPool } from "./pool-registry.ts";
 
-/** Envoy waits no longer than `maxQueueMs` of its bootstrap. */
-const longestWaitMs = 300_000;
-
 const maxFairnessIdLength = 256;
 
 export interface Waiting {
@@ -16,6 +13,8 @@ export interface Waiting {
   readonly request: InferenceRequest;
   readonly headers: Headers;
   readonly bytes: number;
+  /** The gateway waits no longer, in ms. */
+  readonly maxWaitMs: number;
   readonly now: () => number;
   /** The client is gone. */
   readonly signal: AbortSignal;
@@ -51,7 +50,7 @@ export function waitForTurn(waiting: Waiting): PendingDecision {
   );
   return {
     kind: "pending",
-    limitMs: longestWaitMs,
+    limitMs: waiting.maxWaitMs,
     decided: turn.then((outcome) => {
       if (outcome.ok) return waiting.decide(outcome.value, outcome.waitedMs);
       const { code, message, dropped } = refusals[outcome.code];

@@ -36,6 +36,9 @@ export const refusals: Readonly<Record<SchedulingErrorCode, Refusal>> = {
 export const unknownCoding =
   "request bodies may come as they are, or compressed by gzip, deflate, br or zstd alone";
 
+export const tooManyBodies =
+  "the picker is reading too many request bodies: send the request again later";
+
 export const unsupportedTrailers =
   "the request body must not end with trailers on this route: send it without, or have the pool picked `buffered`";
 

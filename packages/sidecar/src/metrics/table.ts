@@ -31,9 +31,9 @@ export function createTable<Row>(
   }
 
   function addAt(values: readonly string[]): Row {
-    // Full: no branch is made for a row that will not be.
-    if (rows.length >= limit) {
-      overflow ??= add(values.map(() => otherValue));
+    // Full: no branch is made for a row that will not be, but for the one that they all share.
+    if (rows.length >= limit && !values.every((value) => value === otherValue)) {
+      overflow ??= addAt(values.map(() => otherValue));
       return overflow;
     }
     let branch = root;
@@ -46,7 +46,7 @@ export function createTable<Row>(
       }
       branch = next;
     }
-    branch.row = add(values);
+    branch.row ??= add(values);
     return branch.row;
   }
 

@@ -42,8 +42,11 @@ export function createEndpointClient(address: string, timeoutMs: number): Endpoi
         if (isOver) return;
         isOver = true;
         clearTimeout(timer);
-        done(page);
-        givePageBufferBack(buffer);
+        try {
+          done(page);
+        } finally {
+          givePageBufferBack(buffer);
+        }
       }
 
       function giveUp(code: PageErrorCode, reason: string): void {

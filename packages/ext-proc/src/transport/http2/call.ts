@@ -118,6 +118,7 @@ class Http2Call implements Call, CallMetadata, MessageSink {
     stream.on("data", onData);
     stream.on("end", onEnd);
     stream.on("close", onClose);
+    stream.on("aborted", onAborted);
     if (timeoutMs !== undefined) {
       this.#deadline = setTimeout(
         () => this.fail(statusCode.deadlineExceeded, "the call's time is over"),
@@ -171,14 +172,21 @@ class Http2Call implements Call, CallMetadata, MessageSink {
       const words = "a message says that it is compressed, and the call names no encoding";
       throw new FramingError(statusCode.internal, words);
     }
+    // Nothing more is read meanwhile: what is compressed may be a thousand times as long.
+    this.#stream.pause();
     const turn = (this.#decoding ?? Promise.resolve())
-      .then(() => (isCompressed && decompress !== undefined ? decompress(message) : message))
+      .then(() => {
+        const isDecoded = !isCompressed || decompress === undefined || this.#isOver;
+        return isDecoded ? message : decompress(message);
+      })
       .then((bytes) => {
         if (!this.#isOver) handler.onMessage(bytes);
       })
       .catch((cause: unknown) => this.#refuse(cause))
       .then(() => {
-        if (this.#decoding === turn) this.#decoding = undefined;
+        if (this.#decoding !== turn) return;
+        this.#decoding = undefined;
+        if (this.#stream.writableLength <= mostUnsentBytes) this.#stream.resume();
       });
     this.#decoding = turn;
   }
@@ -285,6 +293,12 @@ function onEnd(this: ServedStream): void {
 
 function onClose(this: ServedStream): void {
   this[callOf]?.onClose();
+}
+
+/** Of a stream that is not read from, Node tells no close before all is read. */
+function onAborted(this: ServedStream): void {
+  this[callOf]?.onClose();
+  this.resume();
 }
 
 function onWantTrailers(this: ServedStream): void {
