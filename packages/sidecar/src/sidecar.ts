@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Topology } from "@umbra/envoy-config";
 import { createExtProcServer, type TransportName } from "@umbra/ext-proc";
 import type { PoolEvent } from "@umbra/scheduler";
@@ -77,8 +78,11 @@ export interface Sidecar {
   readonly adminAddress: string;
   /** What `/metrics` shows besides those of Node.js. */
   readonly metrics: readonly MetricFamily[];
-  /** Stops taking picks, lets those under way end within `graceMs`, then closes. */
-  close(graceMs: number): Promise<void>;
+  /**
+   * Says that it is not ready, takes picks for `drainMs` more (0 when absent), lets those under way end within `graceMs`, then
+   * closes.
+   */
+  close(graceMs: number, drainMs?: number): Promise<void>;
 }
 
 const scrapeTimeoutMs = 1_000;
@@ -289,10 +293,11 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       grpcAddress,
       adminAddress: admin.address,
       metrics: metrics.exposition.families,
-      async close(graceMs) {
+      async close(graceMs, drainMs = 0) {
         isClosing = true;
         clearTimeout(looking);
         server.setServing(false);
+        if (drainMs > 0) await sleep(drainMs);
         clearInterval(sweeping);
         clearInterval(forgetting);
         // Those that wait have most of the grace for their turn; the others learn of the end in time to be answered.

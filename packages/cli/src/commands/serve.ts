@@ -28,6 +28,7 @@ interface ServeFlags extends TopologyFlags, GatewayFlags {
   readonly scrapeInterval: number;
   readonly staleAfter: number;
   readonly grace: number;
+  readonly drain: number;
   readonly samples?: string;
   readonly compatMetrics: boolean;
   readonly traces: boolean;
@@ -79,6 +80,12 @@ export function serveCommand(io: Io): Command {
       "how long running requests may take after SIGTERM",
       numberOf("--grace", { min: 0, max: 3_600_000 }),
       5_000,
+    )
+    .option(
+      "--drain <ms>",
+      "how long after SIGTERM picks are still taken while health and /readyz say no, so that gateways turn elsewhere first",
+      numberOf("--drain", { min: 0, max: 3_600_000 }),
+      0,
     )
     .option(
       "--samples <file>",
@@ -158,7 +165,7 @@ export function serveCommand(io: Io): Command {
       });
       if (!io.signal.aborted) await once(io.signal, "abort");
       log.info("ending");
-      await sidecar.close(flags.grace);
+      await sidecar.close(flags.grace, flags.drain);
     });
 }
 
