@@ -289,9 +289,18 @@ describe("a gateway that another controller has configured", () => {
     },
   );
 
-  test("a filter that sends copies is waited for by nobody", async () => {
+  test("the streams of a filter that sends copies are taken, and ended at the end of the answer", async () => {
+    const copies = async (metric: string) => {
+      const { body } = await request(`http://${gateway.admin}/metrics`);
+      const line = (await body.text()).split("\n").find((each) => each.startsWith(metric));
+      return Number(line?.split(" ").at(-1) ?? 0);
+    };
+    const ended = 'umbra_streams_total{kind="observe",outcome="complete"}';
+    const before = await copies(ended);
     const { status } = await post(gateway.origin("copies"), chat());
     expect(status).toBe(200);
+    await until("the copies' stream is over", async () => (await copies(ended)) === before + 1);
+    expect(await copies('umbra_open_streams{kind="observe"}')).toBe(0);
   });
 
   test("where the mode may be overridden, bodies come whole, and answers pass by", async () => {
