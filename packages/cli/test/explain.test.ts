@@ -1,4 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
@@ -107,6 +109,29 @@ describe("umbra explain", () => {
     });
   });
 
+  test("tries the files' models and EndpointPickerConfig on the state of a running sidecar", async () => {
+    const admin = createServer((request, response) => {
+      response.writeHead(request.url === "/v1/pools" ? 200 : 404, {
+        "content-type": "application/json",
+      });
+      response.end(readFileSync(state));
+    });
+    await new Promise<void>((resolve) => admin.listen(0, "127.0.0.1", resolve));
+    const { port } = admin.address() as AddressInfo;
+    const files = file("live.yaml", resources(tree));
+    const args = ["-f", files, "--pool", "llama", "--model", "cheap", "-o", "json"];
+    const { status, stdout } = await run(...args, "--admin", `127.0.0.1:${port}`);
+    admin.close();
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      request: { criticality: "Sheddable" },
+      explanation: {
+        profile: "decision-tree",
+        candidates: expect.arrayContaining(["10.0.0.1:8000"]),
+      },
+    });
+  });
+
   test.each([
     { waitingRequests: 3, runningRequests: 1 },
     { kind: "fresh" },
@@ -157,11 +182,6 @@ describe("umbra explain", () => {
       name: "no sidecar",
       args: ["--admin", "127.0.0.1:1", "--pool", "x"],
       want: /start a sidecar with umbra up/,
-    },
-    {
-      name: "files for a running sidecar",
-      args: ["-f", "x.yaml", "--pool", "x"],
-      want: /-f is for --state/,
     },
     { name: "no pool", args: [], want: /--pool/ },
   ])("says what to do: $name", async ({ args, want }) => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Topology } from "@umbra/envoy-config";
 import { Command, Option } from "commander";
-import { CommandError, UsageError } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import type { Explained } from "../explain/explained.ts";
 import { explanationTable } from "../explain/explanation-table.ts";
 import { explainState } from "../explain/given-state.ts";
@@ -28,7 +28,8 @@ export function explainCommand(io: Io): Command {
     .summary("show why a request would go where it would go")
     .description(
       "Shows every filter's survivors and every scorer's scores for one request: by a running sidecar's state, or by " +
-        "a state from a file (as the sidecar's /v1/pools prints it). Nothing is sent, and nothing is remembered.",
+        "a state from a file (as the sidecar's /v1/pools prints it). With -f it goes by the models and the " +
+        "EndpointPickerConfig of those files, so a change can be tried on the live state. Nothing is sent, and nothing is remembered.",
     )
     .requiredOption("--pool <name>", "an InferencePool, or <namespace>/<name>")
     .option("--model <name>", "the model or adapter that the request asks for")
@@ -47,7 +48,7 @@ export function explainCommand(io: Io): Command {
     .option("--state <file>", "a state instead of a running sidecar's")
     .option(
       "-f, --file <path>",
-      "resources with the EndpointPickerConfig and models for --state; repeatable",
+      "resources whose EndpointPickerConfig and models count, instead of the running sidecar's; repeatable",
       collect,
     )
     .addOption(
@@ -58,6 +59,7 @@ export function explainCommand(io: Io): Command {
     .addHelpText(
       "after",
       "\nExamples:\n  $ umbra explain --pool llama --model sql-lora\n" +
+        "  $ umbra explain -f manifests/ --pool llama --model sql-lora\n" +
         "  $ curl -s 127.0.0.1:9090/v1/pools >state.json; umbra explain --state state.json -f manifests/ --pool llama --model sql-lora",
     )
     .action(async (flags: ExplainFlags) => {
@@ -73,28 +75,32 @@ export function explainCommand(io: Io): Command {
 }
 
 async function explain(flags: ExplainFlags, io: Io): Promise<Explained> {
-  if (flags.state === undefined) {
-    if (flags.file !== undefined)
-      throw new UsageError("-f is for --state: a running sidecar has its resources");
-    return live(flags);
-  }
+  if (flags.state === undefined && flags.file === undefined) return live(flags);
   const topology: Topology | undefined =
-    flags.file === undefined ? undefined : soundTopologyOf({ file: flags.file }, io);
-  return explainState(readState(flags.state), flags, topology);
+    flags.file === undefined
+      ? undefined
+      : soundTopologyOf({ file: flags.file }, io, { isGatewayNeeded: false });
+  const state =
+    flags.state === undefined
+      ? await ask<unknown>(flags.admin, "/v1/pools")
+      : readState(flags.state);
+  return explainState(state, flags, topology);
 }
 
-async function live(flags: ExplainFlags): Promise<Explained> {
+function live(flags: ExplainFlags): Promise<Explained> {
   const query = new URLSearchParams({ pool: flags.pool, model: flags.model ?? "" });
   for (const key of ["session", "promptTokens", "priority"] as const) {
     if (flags[key] !== undefined) query.set(key, String(flags[key]));
   }
-  return adminJson<Explained>(flags.admin, `/v1/explain?${query.toString()}`).catch(
-    (cause: unknown) => {
-      throw new CommandError(
-        `no explanation from http://${flags.admin}: ${(cause as Error).message}; start a sidecar with umbra up or umbra serve, or name its admin interface with --admin`,
-      );
-    },
-  );
+  return ask(flags.admin, `/v1/explain?${query.toString()}`);
+}
+
+function ask<T>(admin: string, path: string): Promise<T> {
+  return adminJson<T>(admin, path).catch((cause: unknown) => {
+    throw new CommandError(
+      `no explanation from http://${admin}: ${(cause as Error).message}; start a sidecar with umbra up or umbra serve, or name its admin interface with --admin`,
+    );
+  });
 }
 
 function readState(file: string): unknown {
