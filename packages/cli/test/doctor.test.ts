@@ -580,12 +580,14 @@ describe("the command", () => {
       response.end(
         request.url === "/metrics"
           ? "vllm:num_requests_waiting 0\nvllm:num_requests_running 0\nvllm:kv_cache_usage_perc 0\n"
-          : JSON.stringify({ data: [{ id: "m\u001b[2J\nok  all is well" }] }),
+          : JSON.stringify({
+              data: [{ id: "m\u009b2Jok" }, { id: "m\u001b[2J\nok  all is well" }],
+            }),
       );
     });
     const { stdout } = await doctor("--primary", address);
-    expect(stdout).toContain("m\\u001b[2J\\u000aok  all is well");
-    expect(stdout).not.toContain("\u001b");
+    expect(stdout).toContain("m\\u009b2Jok");
+    for (const word of ["\u001b", "\u009b", "all is well"]) expect(stdout).not.toContain(word);
   });
 
   test.each([

@@ -157,6 +157,21 @@ describe("umbra", () => {
       args: ["serve", "-f", examples, "--destination-header", "X To"],
       words: "--destination-header takes a header's name in lower case",
     },
+    {
+      name: "a header that Envoy keeps",
+      args: ["serve", "-f", examples, "--destination-header", "host"],
+      words: '--destination-header can\'t be "host"',
+    },
+    {
+      name: "an empty namespace",
+      args: ["serve", "-f", examples, "--subset-namespace", ""],
+      words: "--subset-namespace is empty",
+    },
+    {
+      name: "a level that is none",
+      args: ["serve", "-f", examples, "--log-level", "loud"],
+      words: "Allowed choices are trace, debug, info, warn, error, silent",
+    },
   ])("exits with 2 on $name", async ({ args, words }) => {
     const { status, stderr, stdout } = await run(...args);
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });

@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect as connectTcp } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
@@ -52,6 +53,21 @@ function serverOf(transport: (typeof transportNames)[number], tls: Certificates)
 }
 
 describe.each(transportNames)("TLS on %s", (transport) => {
+  test("a connection that never shakes hands does not hold up the end", async () => {
+    const server = serverOf(transport, await selfSigned());
+    const address = await server.listen("127.0.0.1:0");
+    const silent = connectTcp(Number(address.split(":")[1]), "127.0.0.1");
+    silent.on("error", () => {});
+    try {
+      await new Promise((resolve) => silent.once("connect", resolve));
+      // Accepted, and so known to the server, once another one has been served.
+      (await shakeHands(address)).destroy();
+      await server.close(50);
+    } finally {
+      silent.destroy();
+    }
+  }, 5_000);
+
   test("speaks h2 with a certificate of its own making, and takes another one later", async () => {
     const [first, second] = [await selfSigned(), await selfSigned()];
     const server = serverOf(transport, first);

@@ -121,7 +121,11 @@ export function serveCommand(io: Io): Command {
       "OpenTelemetry spans of each request; load an SDK with NODE_OPTIONS=--import=FILE",
       false,
     )
-    .option("--log-level <level>", "trace, debug, info, warn, error or silent", "info")
+    .addOption(
+      new Option("--log-level <level>", "what is logged")
+        .choices(["trace", "debug", "info", "warn", "error", "silent"])
+        .default("info"),
+    )
     .addHelpText(
       "after",
       "\nExamples:\n  $ umbra serve -f examples/mirror --grpc 127.0.0.1:9002 --admin 127.0.0.1:9090" +

@@ -71,6 +71,19 @@ export function gatewayOptions(
       `--destination-header takes a header's name in lower case, not "${destinationHeader}"`,
     );
   }
+  if (destinationHeader !== undefined && isEnvoysOwn.test(destinationHeader)) {
+    throw new UsageError(
+      `--destination-header can't be "${destinationHeader}": gateways keep that header to themselves; take a name of your own, or leave the option out`,
+    );
+  }
+  for (const [flag, namespace] of Object.entries({
+    "--destination-namespace": destinationNamespace,
+    "--subset-namespace": subsetNamespace,
+  })) {
+    if (namespace === "") {
+      throw new UsageError(`${flag} is empty: name a metadata namespace, or leave the option out`);
+    }
+  }
   return {
     gateway: {
       ...(pool === undefined ? {} : { pool: poolNamed(pool, topology) }),
@@ -83,6 +96,9 @@ export function gatewayOptions(
     ...(fallbacks === undefined ? {} : { fallbacks }),
   };
 }
+
+/** Envoy lets no filter change these, or needs them as they are. */
+const isEnvoysOwn = /^(?:host|content-length|transfer-encoding|connection|x-envoy-.*)$/;
 
 /** By `namespace/name`, or by the name alone where it stands once. */
 function poolNamed(name: string, { pools }: Topology): string {

@@ -1,3 +1,4 @@
+import { chmodSync } from "node:fs";
 import {
   experimental,
   Server,
@@ -56,15 +57,14 @@ export function createGrpcJsTransport(options: TransportOptions): Transport {
         certificates === undefined ? ServerCredentials.createInsecure() : certificates.credentials;
       return new Promise((resolve, reject) => {
         server.bindAsync(text, credentials, (error, port) => {
-          if (error !== null)
+          if (error !== null) {
             reject(new Error(`${text} can't be listened on: ${error.message}`, { cause: error }));
-          else
-            resolve(
-              boundAddress(
-                text,
-                text.startsWith("unix:") ? null : { port, address: "", family: "" },
-              ),
-            );
+            return;
+          }
+          const address = listenAddress(text);
+          if (address.kind === "unix") chmodSync(address.path, 0o600);
+          const bound = address.kind === "unix" ? null : { port, address: "", family: "" };
+          resolve(boundAddress(text, bound));
         });
       });
     },
@@ -73,7 +73,11 @@ export function createGrpcJsTransport(options: TransportOptions): Transport {
     },
     close(graceMs) {
       return new Promise((resolve) => {
-        const timer = setTimeout(() => server.forceShutdown(), graceMs);
+        const timer = setTimeout(() => {
+          server.forceShutdown();
+          // It waits on for connections that have not finished their TLS handshake.
+          resolve();
+        }, graceMs);
         server.tryShutdown(() => {
           clearTimeout(timer);
           resolve();
@@ -109,7 +113,13 @@ function serveCall(stream: Stream, method: Method, onThrow: (cause: unknown) => 
     },
     send(messages) {
       if (isOver) return;
-      for (const message of messages) stream.write(asBuffer(answerBytes(message)));
+      let hasRoom = true;
+      for (const message of messages) hasRoom = stream.write(asBuffer(answerBytes(message)));
+      // A client that takes nothing is not read from either.
+      if (!hasRoom && !stream.isPaused()) {
+        stream.pause();
+        stream.once("drain", () => stream.resume());
+      }
     },
     end() {
       if (isOver) return;

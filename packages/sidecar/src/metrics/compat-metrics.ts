@@ -55,6 +55,8 @@ const schedulerBounds = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02
 const hitBytesBounds = Array.from({ length: 14 }, (_, i) => (i === 0 ? 0 : 2 ** (i + 3)));
 const prefixPlugin = "approx-prefix-cache-producer";
 const bytesPerToken = 4;
+/** Clients choose them, and each is a row of every histogram. */
+const maxFairnessIds = 100;
 /** What may be a tenant's name in a label; anything else is `other`. */
 const plainId = /^[\w.:/-]{1,64}$/;
 
@@ -159,7 +161,7 @@ export function addCompatMetrics(metrics: Exposition, pools: PickLabels): Compat
     twinOf: "queue_requests_total",
     labels: ["outcome", "priority", "inference_pool"],
   });
-  const fairnessIds = createLabelValues(["default-flow"], undefined, (id) => plainId.test(id));
+  const fairnessIds = createLabelValues(["default-flow"], maxFairnessIds, (id) => plainId.test(id));
   const priorities = createLabelValues(["1", "0", "-1"]);
 
   // One look-up for all that goes by the request's labels alone.

@@ -1,9 +1,13 @@
 import type { ModelList } from "../exchange/pool-registry.ts";
+import { isModelName } from "../openai/read-request.ts";
 
 const maxModels = 1_000;
+/** A longer list is not read: it would hold up the picks. */
+const maxCharacters = 262_144;
 
 /** Reads OpenAI's list of models as vLLM answers it; undefined when the text is none. */
 export function readModelList(text: string): ModelList | undefined {
+  if (text.length > maxCharacters) return undefined;
   let list: unknown;
   try {
     list = JSON.parse(text);
@@ -17,7 +21,7 @@ export function readModelList(text: string): ModelList | undefined {
   const parents = new Map<string, string>();
   for (const model of data.slice(0, maxModels) as unknown[]) {
     const { id, parent } = (model ?? {}) as { id?: unknown; parent?: unknown };
-    if (typeof id !== "string") continue;
+    if (typeof id !== "string" || !isModelName(id)) continue;
     (typeof parent === "string" ? adapters : base).push(id);
     if (typeof parent === "string") parents.set(id, parent);
   }

@@ -54,10 +54,12 @@ export async function openCertificates(
 
   async function look(onChange: (next: Certificates) => void): Promise<void> {
     try {
-      const next = await read();
-      const text = JSON.stringify(next);
+      const next = await read().catch((cause: Error) => cause);
+      // What can't be read counts as seen too.
+      const text = next instanceof Error ? next.message : JSON.stringify(next);
       if (text === seen) return;
       seen = text;
+      if (next instanceof Error) throw next;
       check(next);
       onChange(next);
       log.info({ files }, "the certificates have changed");

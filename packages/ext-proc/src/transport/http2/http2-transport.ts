@@ -6,6 +6,7 @@ import {
   type Http2Server,
   type ServerHttp2Session,
 } from "node:http2";
+import type { Socket } from "node:net";
 import { boundAddress, type ListenAddress, listenAddress } from "../listen-address.ts";
 import { removeStaleSocket } from "../stale-socket.ts";
 import type { Certificates, Transport, TransportOptions } from "../transport.ts";
@@ -15,6 +16,11 @@ const mebibyte = 1024 * 1024;
 
 /** All streams of a connection share it: at Node's 64 KiB a few large bodies would wait for one another. */
 const connectionWindow = 16 * mebibyte;
+
+/** For a client's part of the TLS handshake. */
+const handshakeMs = 10_000;
+/** Silence after which a peer is asked whether it is still there. */
+const keepAliveMs = 30_000;
 
 /** Only the gateway's workers and a few tools connect. */
 const maxConnections = 4_096;
@@ -43,13 +49,22 @@ export function createHttp2Transport(options: TransportOptions): Transport {
       ? createServer(settings)
       : createSecureServer({
           ...settings,
+          handshakeTimeout: handshakeMs,
           ...secureContext(options.tls),
           ...clientChecks(options.tls),
         });
   const sessions = new Set<ServerHttp2Session>();
+  /** Those too that have not got so far as to be a session. */
+  const sockets = new Set<Socket>();
   let isClosing = false;
 
   server.maxConnections = maxConnections;
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    // A gateway whose machine is gone closes nothing.
+    socket.setKeepAlive(true, keepAliveMs);
+  });
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.setLocalWindowSize(connectionWindow);
@@ -77,6 +92,7 @@ export function createHttp2Transport(options: TransportOptions): Transport {
       return new Promise((resolve) => {
         const timer = setTimeout(() => {
           for (const session of sessions) session.destroy();
+          for (const socket of sockets) socket.destroy();
         }, graceMs);
         server.close(() => {
           clearTimeout(timer);

@@ -13,6 +13,9 @@ export class FramingError extends Error {
 
 export const prefixBytes = 5;
 
+/** Most messages fit; of longer ones no more is believed before it comes. */
+const firstRoomBytes = 256 * 1024;
+
 /** Takes messages as they become whole. */
 export interface MessageSink {
   onMessage(message: Buffer, isCompressed: boolean): void;
@@ -29,9 +32,10 @@ export class MessageReader {
   /** A prefix that is split. */
   #prefix: Buffer | undefined = undefined;
   #prefixHas = 0;
-  /** A message that comes in pieces: room for all of it from the beginning, so that nothing is copied twice. */
+  /** A message that comes in pieces: at first room for some of it, as what it announces is not here yet. */
   #message: Buffer | undefined = undefined;
   #messageHas = 0;
+  #messageBytes = 0;
   #isCompressed = false;
 
   constructor(maxMessageBytes: number, sink: MessageSink) {
@@ -74,21 +78,33 @@ export class MessageReader {
         at += length;
         this.#sink.onMessage(chunk.subarray(at - length, at), this.#isCompressed);
       } else {
-        this.#message = Buffer.allocUnsafe(length);
+        this.#message = Buffer.allocUnsafe(Math.min(length, firstRoomBytes));
         this.#messageHas = 0;
+        this.#messageBytes = length;
       }
     }
   }
 
   /** Returns how many bytes it has taken. */
   #fill(message: Buffer, chunk: Buffer, at: number): number {
-    const copied = chunk.copy(message, this.#messageHas, at);
-    this.#messageHas += copied;
-    if (this.#messageHas === message.length) {
+    const wanted = Math.min(this.#messageBytes - this.#messageHas, chunk.length - at);
+    const into = this.#roomFor(message, this.#messageHas + wanted);
+    chunk.copy(into, this.#messageHas, at, at + wanted);
+    this.#messageHas += wanted;
+    if (this.#messageHas === this.#messageBytes) {
       this.#message = undefined;
-      this.#sink.onMessage(message, this.#isCompressed);
+      this.#sink.onMessage(into, this.#isCompressed);
     }
-    return copied;
+    return wanted;
+  }
+
+  /** Grows to four times what has come, and no further than the message is long: large ones are copied once or twice. */
+  #roomFor(message: Buffer, bytes: number): Buffer {
+    if (bytes <= message.length) return message;
+    const larger = Buffer.allocUnsafe(Math.min(this.#messageBytes, 4 * bytes));
+    message.copy(larger, 0, 0, this.#messageHas);
+    this.#message = larger;
+    return larger;
   }
 
   /** Reads a whole prefix; returns the message's length. */
