@@ -9,6 +9,7 @@ import { startGateway } from "./harness/gateway.ts";
 import { addresses, startModelServers, stopModelServers } from "./harness/model-servers.ts";
 import { freePorts } from "./harness/ports.ts";
 import { startUmbra } from "./harness/processes.ts";
+import { gatewayAndRoute } from "./harness/resources.ts";
 import { until } from "./harness/until.ts";
 
 const ref = (name: string) =>
@@ -33,15 +34,7 @@ test("a share of a rule and a mirror are picked by the endpoint pickers of other
   ]);
   const folder = mkdtempSync(join(tmpdir(), "umbra-picker-"));
   const file = join(folder, "resources.yaml");
-  const resources = `apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gateway}
-spec: {gatewayClassName: umbra, listeners: [{name: http, port: 80, protocol: HTTP}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: route}
-spec:
+  const resources = `${gatewayAndRoute}spec:
   parentRefs: [{name: gateway}]
   rules:
     - backendRefs: [${ref("theirs")}, weight: 70}, ${ref("ours")}, weight: 30}]
@@ -119,15 +112,7 @@ describe("a picker that serves TLS", () => {
         writeFileSync(join(folder, `${name}.key`), key);
       }
       const theirs = await startModelServers(1);
-      const resources = `apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gateway}
-spec: {gatewayClassName: umbra, listeners: [{name: http, port: 80, protocol: HTTP}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: route}
-spec:
+      const resources = `${gatewayAndRoute}spec:
   parentRefs: [{name: gateway}]
   rules: [{backendRefs: [${ref("theirs")}}]}]
 ${pool("theirs", addresses(theirs)).replace("FailOpen", "FailClose")}`;

@@ -4,18 +4,10 @@ import { startGateway } from "./harness/gateway.ts";
 import { addresses, startModelServers, stopModelServers } from "./harness/model-servers.ts";
 import { runUmbra } from "./harness/processes.ts";
 import { startRecordingServer } from "./harness/recording-server.ts";
-import { pool } from "./harness/resources.ts";
+import { gatewayAndRoute, pool } from "./harness/resources.ts";
 import { until } from "./harness/until.ts";
 
-const route = (name: string) => `apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gateway}
-spec: {gatewayClassName: umbra, listeners: [{name: http, port: 80, protocol: HTTP}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: route}
-spec:
+const route = (name: string) => `${gatewayAndRoute}spec:
   parentRefs: [{name: gateway}]
   rules:
     - backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: ${name}}]

@@ -3,6 +3,7 @@ import { request } from "undici";
 import { chat, post, postMany } from "./harness/client.ts";
 import { startGateway } from "./harness/gateway.ts";
 import { addresses, startModelServers, stopModelServers } from "./harness/model-servers.ts";
+import { gatewayAndRoute } from "./harness/resources.ts";
 import { until } from "./harness/until.ts";
 
 const pool = (name: string, endpoints: string) => `---
@@ -21,15 +22,7 @@ test("a canary's share is picked in the canary's pool, an unresolved share answe
   );
   const servers = [...(stable ?? []), ...(canary ?? []), ...(shadow ?? [])];
   const gateway = await startGateway({
-    resources: `apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gateway}
-spec: {gatewayClassName: umbra, listeners: [{name: http, port: 80, protocol: HTTP}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: route}
-spec:
+    resources: `${gatewayAndRoute}spec:
   parentRefs: [{name: gateway}]
   rules:
     - matches: [{path: {value: /v1/completions}}]
@@ -84,15 +77,7 @@ test("of a rule whose canary alone is mirrored every share is picked in its pool
     },
   ];
   const gateway = await startGateway({
-    resources: `apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gateway}
-spec: {gatewayClassName: umbra, listeners: [{name: http, port: 80, protocol: HTTP}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: route}
-spec: {parentRefs: [{name: gateway}], rules: [{backendRefs: ${JSON.stringify(backendRefs)}}]}
+    resources: `${gatewayAndRoute}spec: {parentRefs: [{name: gateway}], rules: [{backendRefs: ${JSON.stringify(backendRefs)}}]}
 ${pool("stable", addresses(stable))}${pool("canary", addresses(canary))}${pool("shadow", addresses(shadow))}`,
   });
   const served = (of: typeof stable) =>

@@ -74,6 +74,17 @@ spec:
 ${inferenceModels.join("")}`;
 }
 
+/** A Gateway with one listener, and the beginning of an HTTPRoute: its spec follows. */
+export const gatewayAndRoute = `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gateway}
+spec: {gatewayClassName: umbra, listeners: [{name: http, port: 80, protocol: HTTP}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: route}
+`;
+
 /** A pool with its endpoints. */
 export function pool(name: string, endpoints: string): string {
   return `---

@@ -23,6 +23,7 @@ import {
   type WantedPort,
 } from "@umbra/cli";
 import { createSimulatedServer, type SimulatorOptions } from "@umbra/simulator";
+import { llamaRoute } from "./llama-route.ts";
 import { runCommand } from "./run-command.ts";
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -384,19 +385,7 @@ describe("endpoints", () => {
     const file = join(mkdtempSync(join(tmpdir(), "umbra-doctor-")), "resources.yaml");
     writeFileSync(
       file,
-      `apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gateway}
-spec: {listeners: [{name: http, port: 8080, protocol: HTTP}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: route}
-spec:
-  parentRefs: [{name: gateway}]
-  rules: [{backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: llama}]}]
----
-apiVersion: inference.networking.k8s.io/v1
+      `${llamaRoute}apiVersion: inference.networking.k8s.io/v1
 kind: InferencePool
 metadata: {name: llama, annotations: {umbra.dev/endpoints: "${address}"}}
 spec:

@@ -3,21 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { parse } from "yaml";
+import { llamaRoute } from "./llama-route.ts";
 import { runCommand } from "./run-command.ts";
 
-const resources = `apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gateway}
-spec: {listeners: [{name: http, port: 8080, protocol: HTTP}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: route}
-spec:
-  parentRefs: [{name: gateway}]
-  rules: [{backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: llama}]}]
----
-apiVersion: inference.networking.k8s.io/v1
+const resources = `${llamaRoute}apiVersion: inference.networking.k8s.io/v1
 kind: InferencePool
 metadata: {name: llama, annotations: {umbra.dev/endpoints: "10.0.0.1:8000"}}
 spec: {selector: {matchLabels: {app: llama}}, targetPorts: [{number: 8000}], endpointPickerRef: {name: epp, port: {number: 9002}}}

@@ -1,5 +1,5 @@
 import { patchProblems } from "./bootstrap/render.ts";
-import type { Diagnostic } from "./diagnostic.ts";
+import { byPosition, type Diagnostic } from "./diagnostic.ts";
 import type { EnvoySettings } from "./envoy-settings.ts";
 import { lint } from "./lint/lint.ts";
 import { type Certificate, createCertificateResolver } from "./resolve/certificates.ts";
@@ -143,5 +143,5 @@ function meant(name: string, known: readonly string[]): { readonly remedy?: stri
 }
 
 function byPlace(a: Diagnostic, b: Diagnostic): number {
-  return compare(a.file, b.file) || a.line - b.line || a.column - b.column;
+  return compare(a.file, b.file) || byPosition(a, b);
 }

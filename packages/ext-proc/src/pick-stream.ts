@@ -148,7 +148,6 @@ class Picking implements PickStream {
     if (early !== undefined) return [this.#decided("requestHeaders", early)];
     if (endOfStream || mode === "NONE" || mode === "STREAMED") {
       const info = endOfStream ? complete : incomplete;
-      this.#isAsked = true;
       return this.#settled(this.#exchange.decide(headers, undefined, info), "requestHeaders");
     }
     if (mode === "FULL_DUPLEX_STREAMED") return none;
@@ -172,6 +171,7 @@ class Picking implements PickStream {
 
   /** Says what a decision means, now or once it is made. */
   #settled(made: Decision | PendingDecision, as: Phase): readonly Answer[] {
+    this.#isAsked = true;
     if (made.kind !== "pending") return this.#said(made, as);
     let isPending = true;
     made.decided
@@ -230,7 +230,6 @@ class Picking implements PickStream {
       return [this.#decided("requestBody", this.#exchange.onTooLarge?.(headers) ?? tooLarge())];
     }
     if (isDuplex) return this.#piece(headers, body, endOfStream);
-    this.#isAsked = true;
     const info = this.#mode !== "BUFFERED_PARTIAL" || endOfStream ? complete : incomplete;
     return this.#settled(this.#exchange.decide(headers, body, info), "requestBody");
   }
@@ -250,7 +249,6 @@ class Picking implements PickStream {
 
   /** Says all that FULL_DUPLEX_STREAMED has held back: the headers' answer and the body. */
   #wholeBody(headers: Headers, received: Uint8Array, hasTrailers: boolean): readonly Answer[] {
-    this.#isAsked = true;
     this.#parts = undefined;
     this.#received = received;
     const decision = this.#exchange.decide(headers, received, complete);

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { fromBinary } from "@bufbuild/protobuf";
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -20,6 +19,7 @@ import {
   recordedExchange,
   recordings,
 } from "./recording.ts";
+import { until } from "./until.ts";
 
 // Streams that the real Envoy has played, in each mode, played again to both transports.
 
@@ -288,10 +288,4 @@ function isSame(a: readonly Said[], b: readonly Said[]): boolean {
 
 function hex(bytes: Uint8Array | undefined): string | undefined {
   return bytes === undefined ? undefined : Buffer.from(bytes).toString("hex");
-}
-
-/** Gives up without a word: what is expected next says what is missing. */
-async function until(isTrue: () => boolean): Promise<void> {
-  const deadline = performance.now() + 3_000;
-  while (!isTrue() && performance.now() < deadline) await sleep(1);
 }

@@ -22,6 +22,7 @@ import {
   type StreamOutcome,
   transportNames,
 } from "@umbra/ext-proc";
+import { until } from "./until.ts";
 
 const definition = methodDefinition(ExternalProcessor.method.process);
 type Call = ClientDuplexStream<ProcessingRequest, ProcessingResponse>;
@@ -292,7 +293,3 @@ describe.each(transportNames)("the ext_proc server on %s", (transport) => {
     });
   });
 });
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
-}

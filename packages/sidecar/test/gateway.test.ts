@@ -10,6 +10,7 @@ import {
   type ForeignRequest,
   headerMap,
 } from "./foreign-gateway.ts";
+import { until } from "./until.ts";
 
 let sidecar: Sidecar | undefined;
 let gateway: ForeignGateway | undefined;
@@ -56,10 +57,6 @@ async function start(
   const opened = createForeignGateway(sidecar.grpcAddress);
   gateway = opened;
   return (of) => opened.request(of);
-}
-
-async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  while (!(await isTrue())) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 const chat = {

@@ -10,6 +10,7 @@ import {
 } from "@umbra/ext-proc";
 import { type Sidecar, startSidecar } from "@umbra/sidecar";
 import pino from "pino";
+import { until } from "./until.ts";
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -45,10 +46,6 @@ function healthOf({ grpcAddress }: Sidecar): (service: string) => Promise<unknow
 
 async function readyz({ adminAddress }: Sidecar): Promise<number> {
   return (await fetch(`http://${adminAddress}/readyz`)).status;
-}
-
-async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  while (!(await isTrue())) await new Promise((resolve) => setImmediate(resolve));
 }
 
 test("the health service is as ready as /readyz: not before the first scrapes", async () => {

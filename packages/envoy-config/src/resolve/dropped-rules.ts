@@ -1,8 +1,6 @@
 import { notAccepted, partiallyInvalid } from "../conditions.ts";
-import type { Diagnostic } from "../diagnostic.ts";
+import { byPosition, type Diagnostic } from "../diagnostic.ts";
 import type { HttpRoute } from "../resources/resources.ts";
-
-type At = Pick<Diagnostic, "file" | "line" | "column">;
 
 /** What a controller alone can find: the API server takes the value. */
 const foundByControllers: ReadonlySet<string> = new Set(["UMB0227"]);
@@ -19,12 +17,12 @@ export function withDroppedRules(
     routes.flatMap((route) => route.rules.map((rule, index) => ({ route, rule, index }))),
     ({ rule }) => rule.place.file,
   );
-  for (const rules of byFile.values()) rules.sort((a, b) => byPlace(a.rule.place, b.rule.place));
+  for (const rules of byFile.values()) rules.sort((a, b) => byPosition(a.rule.place, b.rule.place));
   const found = diagnostics.map((diagnostic) => {
     if (!isOfRule(diagnostic)) return undefined;
     const last = byFile
       .get(diagnostic.file)
-      ?.findLast(({ rule }) => byPlace(rule.place, diagnostic) <= 0);
+      ?.findLast(({ rule }) => byPosition(rule.place, diagnostic) <= 0);
     // A rule that an alias stands for has no place of its own, and a route's last rule has no end.
     const of = diagnostic.condition?.resource;
     const isOther =
@@ -60,8 +58,4 @@ function isOfRule({ severity, code, condition }: Diagnostic): boolean {
     type === "Accepted" &&
     (reason === "UnsupportedValue" || reason === "IncompatibleFilters")
   );
-}
-
-function byPlace(a: At, b: At): number {
-  return a.line - b.line || a.column - b.column;
 }

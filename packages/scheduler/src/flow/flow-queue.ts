@@ -7,6 +7,9 @@ const longestRetryMs = 60_000;
 /** Weight of the newest gap between two dispatches. */
 const newestWeight = 0.1;
 
+/** Longest wait of a request, in ms, where nobody says another. */
+export const defaultTtlMs = 60_000;
+
 /**
  * Makes a queue in front of a pool. A band waits while the pool is saturated, a lower band while a higher one waits;
  * within a band tenants take turns. Everything is bounded: requests, bytes, time.
@@ -19,7 +22,7 @@ export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
     hasEndpoints,
     maxRequests = 10_000,
     maxBytes = 2 ** 30,
-    ttlMs = 60_000,
+    ttlMs = defaultTtlMs,
     noEndpointTtlMs = ttlMs,
     pollMs = 5,
     defaultBand = {},

@@ -1,4 +1,4 @@
-export { createFlowQueue } from "./flow-queue.ts";
+export { createFlowQueue, defaultTtlMs } from "./flow-queue.ts";
 export type {
   BandLimits,
   FlowErrorCode,

@@ -11,19 +11,21 @@ const maxRoutes = 16_384;
 
 interface Branch {
   route: StandingRoute | undefined;
-  readonly next: Map<string, Branch>;
+  /** Of most there is none: the last fallback has nothing behind it. */
+  next: Map<string, Branch> | undefined;
 }
 
 /** @param say makes the route from the list of endpoints, as the gateway is told it */
 export function createDestinations(say: (list: string) => StandingRoute): Destinations {
-  let root = new Map<string, Branch>();
+  let root: Branch = { route: undefined, next: undefined };
   let routes = 0;
 
-  function branchOf(next: Map<string, Branch>, address: string): Branch {
-    let branch = next.get(address);
+  function branchOf(of: Branch, address: string): Branch {
+    of.next ??= new Map();
+    let branch = of.next.get(address);
     if (branch === undefined) {
-      branch = { route: undefined, next: new Map() };
-      next.set(address, branch);
+      branch = { route: undefined, next: undefined };
+      of.next.set(address, branch);
     }
     return branch;
   }
@@ -32,10 +34,10 @@ export function createDestinations(say: (list: string) => StandingRoute): Destin
     routeTo(endpoint, fallbacks, count) {
       const told = Math.min(count, fallbacks.length);
       let branch = branchOf(root, endpoint);
-      for (let i = 0; i < told; i++) branch = branchOf(branch.next, fallbacks[i] as string);
+      for (let i = 0; i < told; i++) branch = branchOf(branch, fallbacks[i] as string);
       if (branch.route !== undefined) return branch.route;
       if (routes >= maxRoutes) {
-        root = new Map();
+        root = { route: undefined, next: undefined };
         routes = 0;
       }
       routes++;

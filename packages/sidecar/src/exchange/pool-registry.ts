@@ -12,7 +12,12 @@ import {
   pathText,
   readPickerConfig,
 } from "@umbra/scheduler/config";
-import { createFlowQueue, type FlowEvent, type FlowQueue } from "@umbra/scheduler/flow";
+import {
+  createFlowQueue,
+  defaultTtlMs,
+  type FlowEvent,
+  type FlowQueue,
+} from "@umbra/scheduler/flow";
 
 /** What one endpoint says it serves. */
 export interface ModelList {
@@ -117,9 +122,6 @@ export function createPoolRegistry(topology: Topology, options: PoolRegistryOpti
 
 /** Bytes of bodies that may wait, unless the configuration says otherwise. */
 const maxQueuedBytes = 256 * 1024 * 1024;
-
-/** As the queue's own. */
-const defaultTtlMs = 60_000;
 
 function queueOf(
   state: PoolState,

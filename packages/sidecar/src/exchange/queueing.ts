@@ -1,9 +1,10 @@
 import type { Decision, Headers, PendingDecision } from "@umbra/ext-proc";
 import { type InferenceRequest, type PickResult, priorityOf } from "@umbra/scheduler";
 import type { FlowErrorCode, FlowQueue } from "@umbra/scheduler/flow";
-import { type DroppedReason, errorReply, type RequestErrorCode } from "../openai/error-reply.ts";
+import { errorReply, type RequestErrorCode } from "../openai/error-reply.ts";
 import { controlHeader, fairnessHeader, ttftHeader, wantedMs } from "./control-headers.ts";
 import type { ServedPool } from "./pool-registry.ts";
+import { queueRefusals } from "./refusals.ts";
 
 const maxFairnessIdLength = 256;
 
@@ -53,7 +54,7 @@ export function waitForTurn(waiting: Waiting): PendingDecision {
     limitMs: waiting.maxWaitMs,
     decided: turn.then((outcome) => {
       if (outcome.ok) return waiting.decide(outcome.value, outcome.waitedMs);
-      const { code, message, dropped } = refusals[outcome.code];
+      const { code, message, dropped } = queueRefusals[outcome.code];
       waiting.refuse(code, outcome.code, outcome.waitedMs);
       const retryAfterSeconds = Math.ceil(outcome.retryAfterMs / 1_000);
       const requestId = headers.get("x-request-id");
@@ -61,43 +62,3 @@ export function waitForTurn(waiting: Waiting): PendingDecision {
     }),
   };
 }
-
-interface Refusal {
-  readonly code: RequestErrorCode;
-  readonly dropped: DroppedReason;
-  readonly message: string;
-}
-
-const refusals: Readonly<Record<FlowErrorCode, Refusal>> = {
-  QUEUE_FULL: {
-    code: "overloaded",
-    dropped: "rejected-saturated",
-    message: "the pool is full, and so is its queue",
-  },
-  EVICTED: {
-    code: "overloaded",
-    dropped: "evicted-queue-pressure",
-    message:
-      "the pool's queue is full, and a request of a higher priority has taken this one's place",
-  },
-  TTL_EXPIRED: {
-    code: "overloaded",
-    dropped: "rejected-ttl-expired",
-    message: "the pool was full for as long as this request may wait",
-  },
-  NO_ENDPOINTS: {
-    code: "no_ready_endpoints",
-    dropped: "rejected-no-endpoints",
-    message: "the pool had no endpoint for as long as this request may wait",
-  },
-  CANCELLED: {
-    code: "overloaded",
-    dropped: "rejected-context-cancelled",
-    message: "the client has gone away",
-  },
-  SHUTTING_DOWN: {
-    code: "no_ready_endpoints",
-    dropped: "rejected-shutting-down",
-    message: "the picker is shutting down",
-  },
-};

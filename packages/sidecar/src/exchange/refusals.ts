@@ -1,4 +1,5 @@
 import type { SchedulingErrorCode } from "@umbra/scheduler";
+import type { FlowErrorCode } from "@umbra/scheduler/flow";
 import type { Decoded } from "../openai/content-coding.ts";
 import type { DroppedReason, RequestErrorCode } from "../openai/error-reply.ts";
 
@@ -30,6 +31,41 @@ export const refusals: Readonly<Record<SchedulingErrorCode, Refusal>> = {
     code: "overloaded",
     dropped: "rejected-saturated",
     message: "the pool is full, and this request's priority is too low to wait for it",
+  },
+};
+
+/** By what the queue says. */
+export const queueRefusals: Readonly<Record<FlowErrorCode, Required<Refusal>>> = {
+  QUEUE_FULL: {
+    code: "overloaded",
+    dropped: "rejected-saturated",
+    message: "the pool is full, and so is its queue",
+  },
+  EVICTED: {
+    code: "overloaded",
+    dropped: "evicted-queue-pressure",
+    message:
+      "the pool's queue is full, and a request of a higher priority has taken this one's place",
+  },
+  TTL_EXPIRED: {
+    code: "overloaded",
+    dropped: "rejected-ttl-expired",
+    message: "the pool was full for as long as this request may wait",
+  },
+  NO_ENDPOINTS: {
+    code: "no_ready_endpoints",
+    dropped: "rejected-no-endpoints",
+    message: "the pool had no endpoint for as long as this request may wait",
+  },
+  CANCELLED: {
+    code: "overloaded",
+    dropped: "rejected-context-cancelled",
+    message: "the client has gone away",
+  },
+  SHUTTING_DOWN: {
+    code: "no_ready_endpoints",
+    dropped: "rejected-shutting-down",
+    message: "the picker is shutting down",
   },
 };
 

@@ -12,7 +12,6 @@ export type EndpointState = "ready" | "stale" | "missing" | "ejected";
 /** What a pool's newest scrapes say about it as a whole. */
 export interface PoolStatistics {
   readonly name: string;
-  readonly namespace: string;
   readonly snapshot: PoolSnapshot;
   /** Over endpoints with fresh metrics; undefined of none. */
   readonly waiting: Spread | undefined;
@@ -52,7 +51,6 @@ export function statisticsOf(snapshot: PoolSnapshot): PoolStatistics {
   const ages = endpoints.flatMap(({ metricsAgeMs }) => metricsAgeMs ?? []);
   return {
     name,
-    namespace: name.replace(/^service:/, "").split("/", 1)[0] ?? "",
     snapshot,
     states,
     waiting: spreadOf(fresh.map(({ waitingRequests }) => waitingRequests)),

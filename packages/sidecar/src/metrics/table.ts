@@ -22,7 +22,6 @@ export function createTable<Row>(
 ): Table<Row> {
   const root: Branch<Row> = { row: undefined, next: undefined };
   const rows: [readonly string[], Row][] = [];
-  let overflow: Row | undefined;
 
   function add(values: readonly string[]): Row {
     const row = make(values);
@@ -33,8 +32,7 @@ export function createTable<Row>(
   function addAt(values: readonly string[]): Row {
     // Full: no branch is made for a row that will not be, but for the one that they all share.
     if (rows.length >= limit && !values.every((value) => value === otherValue)) {
-      overflow ??= addAt(values.map(() => otherValue));
-      return overflow;
+      return addAt(values.map(() => otherValue));
     }
     let branch = root;
     for (const value of values) {

@@ -9,6 +9,7 @@ import type {
 import type { HeaderEntry } from "@umbra/envoy-config";
 import type { Headers, StreamOutcome } from "@umbra/ext-proc";
 import type { Leg } from "@umbra/shadow";
+import { pathOf } from "../exchange/read-model.ts";
 import type { Lane, MadeDecision } from "../exchange/request-account.ts";
 import { errorStatus } from "../openai/error-reply.ts";
 import type { BeginTrace, RequestTrace, TraceNames } from "./request-trace.ts";
@@ -194,13 +195,6 @@ const operations: ReadonlyMap<string, string> = new Map([
   ["/v1/completions", "text_completion"],
   ["/v1/embeddings", "embeddings"],
 ]);
-
-/** Without the query. */
-function pathOf(headers: Headers): string {
-  const path = headers.get(":path") ?? "";
-  const query = path.indexOf("?");
-  return query < 0 ? path : path.slice(0, query);
-}
 
 function epochMs(monotonicMs: number): number {
   return performance.timeOrigin + monotonicMs;
