@@ -25,7 +25,12 @@ test(`${requests} mirrored requests at 16 in flight: none fails, no ext_proc str
     const bad = answers.filter(({ status }) => status !== 200);
     expect(bad.slice(0, 3)).toEqual([]);
     expect(answers).toHaveLength(requests);
-    expect(await gateway.stat(/ext_proc\..*streams_failed$/)).toBe(0);
+    // Both filters of both lanes have streams, so that their counters are worth something.
+    for (const filter of ["pick_primary", "pick_shadow", "observe_primary", "observe_shadow"]) {
+      const counter = (name: string) => gateway.stat(new RegExp(`ext_proc\\.${filter}\\.${name}$`));
+      expect([filter, await counter("streams_started")]).toEqual([filter, requests]);
+      expect([filter, await counter("streams_failed")]).toEqual([filter, 0]);
+    }
     expect(await gateway.stat(/ext_proc\..*failure_mode_allowed$/)).toBe(0);
     expect(await gateway.stat(/^cluster\.umbra-picker\.upstream_cx_total$/)).toBe(1);
     // The last copies are answered a little after the last client.

@@ -184,3 +184,16 @@ test("lines of a Secret are not shown", async () => {
   expect(stderr).toContain("UMB0111");
   expect(stderr + stdout).not.toContain("c2VjcmV0");
 });
+
+test("a bootstrap of one's own that crashes Envoy is warned of", async () => {
+  const bootstrap = join(mkdtempSync(join(tmpdir(), "umbra-check-")), "envoy.json");
+  const guard = "envoy.reloadable_features.ext_proc_graceful_grpc_close";
+  const layers = [{ name: "a", static_layer: { [guard]: true } }];
+  writeFileSync(bootstrap, JSON.stringify({ layered_runtime: { layers } }));
+  const { status, stdout } = await check(sound, "--bootstrap", bootstrap, "-o", "diagnostics");
+  expect(status).toBe(0);
+  const { diagnostics } = JSON.parse(stdout) as { readonly diagnostics: readonly Diagnostic[] };
+  expect(diagnostics).toContainEqual(
+    expect.objectContaining({ code: "UMB0330", severity: "warning", file: bootstrap }),
+  );
+});

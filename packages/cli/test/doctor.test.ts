@@ -22,6 +22,7 @@ import {
   versionIn,
   type WantedPort,
 } from "@umbra/cli";
+import { crashingGuard } from "@umbra/envoy-config";
 import { createSimulatedServer, type SimulatorOptions } from "@umbra/simulator";
 import { llamaRoute } from "./llama-route.ts";
 import { runCommand } from "./run-command.ts";
@@ -521,6 +522,18 @@ describe("what runs already", () => {
     expect(codes(found)).not.toContain("UMB0406");
   });
 
+  test.each([
+    ["true", ["UMB0330"]],
+    ["false", []],
+  ])("an Envoy whose crashing guard is %s gets %p", async (final_value, want) => {
+    const envoyAdmin = await json({
+      "/server_info": { version: "9e55/1.40.0/Clean/RELEASE/BoringSSL", state: "LIVE" },
+      "/runtime?format=json": { entries: { [crashingGuard]: { final_value } } },
+    });
+    const found = await findings("--envoy-admin", envoyAdmin);
+    expect(codes(found).filter((code) => code === "UMB0330")).toEqual(want);
+  });
+
   test("what a sidecar waits for is told", async () => {
     const admin = await json({ "/healthz": { status: "alive" } }, [
       "a scrape of default/a",
@@ -538,6 +551,40 @@ describe("what runs already", () => {
     const admin = await httpServer((_, response) => response.end("<html>hello</html>"));
     const found = await findings("--admin", admin);
     expect(found).toContainEqual(expect.objectContaining({ code: "UMB0406" }));
+  });
+});
+
+describe("a bootstrap of one's own", () => {
+  const bootstrap = (text: string) => {
+    const file = join(mkdtempSync(join(tmpdir(), "umbra-doctor-")), "envoy.yaml");
+    writeFileSync(file, text);
+    return file;
+  };
+  const layer = (value: boolean) =>
+    `layered_runtime: {layers: [{name: a, static_layer: {${crashingGuard}: ${value}}}]}`;
+
+  test("that turns on the crashing guard is warned of", async () => {
+    const found = await findings("--bootstrap", bootstrap(layer(true)));
+    expect(codes(found)).toContain("UMB0330");
+  });
+
+  test("that leaves it off is in order", async () => {
+    const file = bootstrap(layer(false));
+    expect(await findings("--bootstrap", file)).toContainEqual(
+      expect.objectContaining({
+        severity: "ok",
+        message: `${file} turns on no guard that crashes Envoy`,
+      }),
+    );
+  });
+
+  test.each([
+    ["that is no YAML", bootstrap("a: ["), "can't be read as YAML"],
+    ["that is not there", "/nowhere/envoy.yaml", "there is no file"],
+  ])("%s is an error", async (_, file, message) => {
+    const { status, stderr } = await doctor("--bootstrap", file);
+    expect(status).toBe(1);
+    expect(stderr).toContain(message);
   });
 });
 

@@ -226,6 +226,10 @@ const codes = {
     meaning: "a resource speaks of a pool that is not there",
     remedy: "name an InferencePool of the same namespace",
   },
+  UMB0330: {
+    meaning: "a bootstrap turns on a runtime guard that crashes Envoy",
+    remedy: "remove the guard from the runtime layers, or set it to false in the last of them",
+  },
   UMB0401: { meaning: "Node is too old", remedy: "install Node 22.19 or later" },
   UMB0402: { meaning: "Node has a known flaw", remedy: "update Node" },
   UMB0403: {

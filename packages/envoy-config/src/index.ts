@@ -1,4 +1,10 @@
 export {
+  crashingGuard,
+  crashingGuardEffect,
+  hasCrashingGuardOn,
+  turnsOnCrashingGuard,
+} from "./bootstrap/crashing-guard.ts";
+export {
   destinationHeader,
   laneClusterName,
   mirrorHeader,

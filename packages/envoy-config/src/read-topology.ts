@@ -1,4 +1,5 @@
-import { patchProblems } from "./bootstrap/render.ts";
+import { crashingGuardEffect } from "./bootstrap/crashing-guard.ts";
+import { hasCrashingGuard, patchProblems } from "./bootstrap/render.ts";
 import { byPosition, type Diagnostic } from "./diagnostic.ts";
 import type { EnvoySettings } from "./envoy-settings.ts";
 import { lint } from "./lint/lint.ts";
@@ -125,6 +126,10 @@ export function readTopology(
   for (const { index, message } of patchProblems(topology)) {
     const place = envoy.operationPlaces[index] ?? start;
     report("error", "UMB0243", place, `the patch can't be applied: ${message}`);
+  }
+  if (hasCrashingGuard(topology)) {
+    const message = `the bootstrap of the EnvoyProxy ${crashingGuardEffect}`;
+    report("warning", "UMB0330", envoy.proxyPlace ?? start, message);
   }
   lint(topology, resources, report);
   const conditioned = withDroppedRules(diagnostics, resources.routes);

@@ -12,6 +12,7 @@ import { stringify } from "yaml";
 import { askEnvoy } from "../check/ask-envoy.ts";
 import { explainCode } from "../check/explain-code.ts";
 import { githubAnnotation } from "../check/github.ts";
+import { judgeOwnBootstrap } from "../check/own-bootstrap.ts";
 import { sarifOf } from "../check/sarif.ts";
 import { findEnvoy } from "../envoy/find-envoy.ts";
 import { CommandError } from "../errors.ts";
@@ -31,6 +32,7 @@ interface CheckFlags extends TopologyFlags {
   readonly github?: true;
   readonly failureThreshold: Severity;
   readonly envoy?: true;
+  readonly bootstrap?: string;
   readonly explain?: string;
 }
 
@@ -56,6 +58,7 @@ export function checkCommand(io: Io): Command {
         .default("error"),
     )
     .option("--envoy", "ask the real Envoy too whether it takes the rendered bootstrap")
+    .option("--bootstrap <file>", "look at an Envoy bootstrap of your own too, YAML or JSON")
     .option("--explain <code>", "print what docs/errors.md says of a code, and nothing else")
     .addHelpText(
       "after",
@@ -77,13 +80,13 @@ export function checkCommand(io: Io): Command {
       const read = topologyOf(flags, io);
       const isSound = read.diagnostics.every(({ severity }) => severity !== "error");
       const { topology, certificates } = read;
-      const diagnostics =
-        flags.envoy === true && isSound
-          ? [
-              ...read.diagnostics,
-              ...askEnvoy(findEnvoy(io.env), renderBootstrap(topology, { certificates })),
-            ]
-          : read.diagnostics;
+      const diagnostics = [
+        ...read.diagnostics,
+        ...(flags.bootstrap === undefined ? [] : judgeOwnBootstrap(flags.bootstrap)),
+        ...(flags.envoy === true && isSound
+          ? askEnvoy(findEnvoy(io.env), renderBootstrap(topology, { certificates }))
+          : []),
+      ];
       for (const diagnostic of diagnostics) {
         io.stderr(
           flags.github === true

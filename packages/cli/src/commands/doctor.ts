@@ -6,9 +6,10 @@ import {
   type Topology,
 } from "@umbra/envoy-config";
 import { Command, Option } from "commander";
+import { judgeOwnBootstrap } from "../check/own-bootstrap.ts";
 import { lookAtPools } from "../doctor/endpoints.ts";
 import { judgeEnvoy, lookForEnvoy } from "../doctor/envoy.ts";
-import { type Finding, ok } from "../doctor/finding.ts";
+import { type Finding, ok, wrong } from "../doctor/finding.ts";
 import { findingsText } from "../doctor/findings-text.ts";
 import { judgeMachine, thisMachine } from "../doctor/machine.ts";
 import { judgePorts, tryPort, type WantedPort } from "../doctor/ports.ts";
@@ -39,6 +40,7 @@ interface DoctorFlags extends TopologyFlags, SidecarTlsFlags {
   readonly timeout: number;
   readonly output: "table" | "json";
   readonly failureThreshold: Severity;
+  readonly bootstrap?: string;
 }
 
 /** `umbra doctor`: what is wrong with the machine, the endpoints and what runs already. */
@@ -66,6 +68,7 @@ export function doctorCommand(io: Io): Command {
       "Envoy's admin interface",
       defaultBootstrapOptions.envoyAdmin,
     )
+    .option("--bootstrap <file>", "look at an Envoy bootstrap of your own, YAML or JSON")
     .option(
       "--timeout <seconds>",
       "how long each page may take",
@@ -129,6 +132,7 @@ async function lookAtAll(flags: DoctorFlags, io: Io): Promise<readonly Finding[]
     ...judgeEnvoy(lookForEnvoy(io.env), running.envoyVersion),
     ...judgePorts(wanted, states),
     ...running.findings,
+    ...(flags.bootstrap === undefined ? [] : bootstrapFindings(flags.bootstrap)),
     ...(link === undefined ? [] : [await lookAtSidecar(link, timeoutMs)]),
     ...(read === undefined ? [] : resourceFindings(read)),
     ...(read === undefined ? [] : await lookAtPools(read.topology.pools, timeoutMs)),
@@ -182,6 +186,13 @@ function withHolder(
   }[wanted.owner];
   const heldBy = wanted.owner === "sidecar" ? "the running sidecar" : "the running Envoy";
   return isHeld ? { ...wanted, heldBy } : wanted;
+}
+
+function bootstrapFindings(file: string): readonly Finding[] {
+  const area = "bootstrap";
+  const found = judgeOwnBootstrap(file);
+  if (found.length === 0) return [ok(area, `${file} turns on no guard that crashes Envoy`)];
+  return found.map(({ message }) => wrong("warning", "UMB0330", area, `${file}: ${message}`));
 }
 
 /** What `umbra check` says, in short. */

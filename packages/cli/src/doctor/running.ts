@@ -1,3 +1,4 @@
+import { crashingGuardEffect, hasCrashingGuardOn } from "@umbra/envoy-config";
 import { type Finding, ok, wrong } from "./finding.ts";
 import { getPage, type PageRead } from "./get-page.ts";
 
@@ -17,9 +18,10 @@ export async function lookAtRunning(
   timeoutMs: number,
 ): Promise<Running> {
   const get = (address: string, path: string) => getPage(`http://${address}${path}`, timeoutMs);
-  const [info, listeners, alive, ready, pools] = await Promise.all([
+  const [info, listeners, runtime, alive, ready, pools] = await Promise.all([
     get(envoyAdmin, "/server_info"),
     get(envoyAdmin, "/listeners?format=json"),
+    get(envoyAdmin, "/runtime?format=json"),
     get(admin, "/healthz"),
     get(admin, "/readyz"),
     get(admin, "/v1/pools"),
@@ -38,8 +40,16 @@ export async function lookAtRunning(
       ...(isEnvoyUp && state !== "LIVE"
         ? [wrong("warning", "UMB0415", "sidecar", `Envoy at ${envoyAdmin} is ${state}`)]
         : []),
+      ...(isEnvoyUp ? guardFindings(envoyAdmin, runtime) : []),
     ],
   };
+}
+
+/** Of all layers that this Envoy has, those that it reads from elsewhere included. */
+function guardFindings(envoyAdmin: string, runtime: PageRead): readonly Finding[] {
+  if (!hasCrashingGuardOn(fieldsOf(runtime))) return [];
+  const message = `the runtime of Envoy at ${envoyAdmin} ${crashingGuardEffect}`;
+  return [wrong("warning", "UMB0330", "sidecar", message)];
 }
 
 const area = "sidecar";

@@ -2,6 +2,7 @@ import type { Listener, Mirror, Topology } from "../topology.ts";
 import { envoyAddress } from "./address.ts";
 import { type ChangedBootstrap, changeBootstrap } from "./change/change-bootstrap.ts";
 import { clusters } from "./cluster.ts";
+import { turnsOnCrashingGuard } from "./crashing-guard.ts";
 import { because, type EnvoyObject, extension } from "./envoy-object.ts";
 import { shadowLane } from "./lane.ts";
 import { listener } from "./listener.ts";
@@ -36,6 +37,14 @@ export function patchProblems(topology: Topology): ChangedBootstrap["problems"] 
   if (change?.kind !== "patch") return [];
   const message = bootstrap(topology, optionsOf(topology, {}));
   return changeBootstrap(plainOf(message), change).problems;
+}
+
+/** True where an EnvoyProxy's bootstrap turns on the guard with which Envoy crashes. */
+export function hasCrashingGuard(topology: Topology): boolean {
+  const change = topology.envoy?.bootstrap;
+  if (change === undefined) return false;
+  const message = bootstrap(topology, optionsOf(topology, {}));
+  return turnsOnCrashingGuard(changeBootstrap(plainOf(message), change).bootstrap);
 }
 
 /** All options: what is given, else what the resources say, else the default. */
@@ -109,10 +118,6 @@ export function mirrorsOf(listeners: readonly Listener[]): readonly Mirror[] {
 }
 
 const runtime: EnvoyObject = {
-  "envoy.reloadable_features.ext_proc_graceful_grpc_close": because(
-    "Envoy half-closes a pick's stream and waits, where it would reset it: 1,000 resets make a Node server with default limits drop the connection and every pick on it.",
-    true,
-  ),
   "re2.max_program_size.error_level": because(
     "Routes may have long regular expressions, which RE2 matches in linear time; Envoy's own limit of 100 refuses many.",
     20_000,

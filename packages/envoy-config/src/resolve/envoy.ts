@@ -7,6 +7,8 @@ import { compare } from "./pools.ts";
 export interface ResolvedEnvoy {
   /** Undefined where the resources and flags say nothing. */
   readonly overrides: EnvoyOverrides | undefined;
+  /** Where the EnvoyProxy that holds is; absent where none does. */
+  readonly proxyPlace: Place | undefined;
   /** Where the operations of its patch stand. */
   readonly operationPlaces: readonly Place[];
 }
@@ -20,13 +22,18 @@ export function resolveEnvoy(
   const [held, ...others] = inOrder(resources.envoySettings);
   for (const other of others) tellSecond("EnvoySettings", other, held, report);
   const settings = { ...held?.settings, ...flags };
-  const { change, operationPlaces = [] } = heldProxy(resources, report) ?? {};
+  const proxy = heldProxy(resources, report);
+  const { change, operationPlaces = [] } = proxy ?? {};
   const overrides = {
     ...(Object.keys(settings).length === 0 ? {} : { settings }),
     ...(change === undefined ? {} : { bootstrap: change }),
   };
   const isEmpty = Object.keys(overrides).length === 0;
-  return { overrides: isEmpty ? undefined : overrides, operationPlaces };
+  return {
+    overrides: isEmpty ? undefined : overrides,
+    proxyPlace: proxy?.place,
+    operationPlaces,
+  };
 }
 
 /** A Gateway's own EnvoyProxy, else its class's; where none is named, the only one there is. */
