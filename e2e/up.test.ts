@@ -1,5 +1,6 @@
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
@@ -12,12 +13,14 @@ import { until } from "./harness/until.ts";
 async function startUp(
   primary: string,
   shadow: string,
+  ...flags: readonly string[]
 ): Promise<{ up: Running; origin: string; admin: string }> {
   const [http, grpc, admin, envoyAdmin] = await freePorts(4);
   const up = startUmbra(
     ...["up", "--primary", primary, "--shadow", shadow, "--bind", "127.0.0.1"],
     ...["--listener", `http=${http}`, "--grpc", `127.0.0.1:${grpc}`],
     ...["--admin", `127.0.0.1:${admin}`, "--envoy-admin", `127.0.0.1:${envoyAdmin}`],
+    ...flags,
   );
   await until("umbra up is ready", () => up.output().includes("umbra: ready"), 30_000);
   return { up, origin: `http://127.0.0.1:${http}`, admin: `127.0.0.1:${admin}` };
@@ -25,13 +28,18 @@ async function startUp(
 
 /** Process ids of the children whose command line matches. */
 function childrenOf(pid: number | undefined, pattern: RegExp): number[] {
-  const rows = execFileSync("ps", ["-o", "pid=,args=", "--ppid", String(pid)], {
+  // With no child `ps` ends with status 1.
+  const { stdout } = spawnSync("ps", ["-o", "pid=,stat=,args=", "--ppid", String(pid)], {
     encoding: "utf8",
   });
-  return rows
+  return stdout
     .split("\n")
-    .filter((row) => pattern.test(row))
+    .filter((row) => pattern.test(row) && !/^ *\d+ Z/.test(row))
     .map((row) => Number.parseInt(row, 10));
+}
+
+function envoysOf(up: Running): number[] {
+  return childrenOf(up.process.pid, /--disable-hot-restart/);
 }
 
 function isAlive(pid: number): boolean {
@@ -61,14 +69,122 @@ describe("umbra up", () => {
     60_000,
   );
 
-  test("ends when Envoy dies, and shows how", async () => {
+  test.each(["SIGSEGV", "SIGKILL"] as const)(
+    "starts Envoy again when it dies of %s, and shows how",
+    async (signal) => {
+      const servers = await startModelServers(1);
+      const { up, origin } = await startUp(addresses(servers), addresses(servers));
+      const [envoy = 0] = envoysOf(up);
+      process.kill(envoy, signal);
+      await until("another Envoy runs", () => envoysOf(up).some((pid) => pid !== envoy));
+      await until("it serves", async () => (await post(origin, chat())).status === 200);
+      expect(up.output()).toMatch(
+        new RegExp(`umbra: Envoy ended \\(signal ${signal}\\) and is started again in 0.2 s; it`),
+      );
+      expect(up.process.exitCode).toBeNull();
+      await up.stop();
+      expect(up.process.exitCode).toBe(0);
+      await stopModelServers(servers);
+    },
+    60_000,
+  );
+
+  test("shows the backtrace that Envoy prints when it crashes", async () => {
     const servers = await startModelServers(1);
     const { up } = await startUp(addresses(servers), addresses(servers));
-    const [envoy] = childrenOf(up.process.pid, /--disable-hot-restart/);
-    process.kill(envoy ?? 0, "SIGKILL");
-    await until("umbra up has ended", () => up.process.exitCode !== null);
+    const [envoy = 0] = envoysOf(up);
+    process.kill(envoy, "SIGSEGV");
+    await until("the end is told", () => up.output().includes("umbra: Envoy ended"));
+    const told = up.output().slice(up.output().indexOf("umbra: Envoy ended"));
+    expect(told).toMatch(/its last lines:\n {2}.*Caught Segmentation fault/);
+    await up.stop();
+    await stopModelServers(servers);
+  }, 60_000);
+
+  test("waits longer before each restart of an Envoy that dies again, and then gives up", async () => {
+    const servers = await startModelServers(1);
+    const { up } = await startUp(addresses(servers), addresses(servers));
+    const killed = new Set<number>();
+    await until(
+      "umbra up has ended",
+      () => {
+        for (const pid of envoysOf(up).filter((each) => !killed.has(each))) {
+          killed.add(pid);
+          process.kill(pid, "SIGKILL");
+        }
+        return up.process.exitCode !== null;
+      },
+      30_000,
+    );
     expect(up.process.exitCode).toBe(1);
-    expect(up.output()).toContain("Envoy ended (signal SIGKILL)");
+    const waits = [...up.output().matchAll(/Envoy ended .*started again in ([\d.]+) s/g)];
+    expect(waits.map(([, seconds]) => seconds).slice(0, 3)).toEqual(["0.2", "0.4", "0.8"]);
+    expect(up.output()).toMatch(/Envoy ended \(signal SIGKILL\) soon after its start, 4 times/);
+    await stopModelServers(servers);
+  }, 60_000);
+
+  test("a port that is taken ends it, with what Envoy says of it", async () => {
+    const servers = await startModelServers(1);
+    const holder = createServer();
+    await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
+    const { port } = holder.address() as AddressInfo;
+    const [grpc, admin, http] = await freePorts(3);
+    const up = startUmbra(
+      ...["up", "--primary", addresses(servers), "--bind", "127.0.0.1"],
+      ...["--listener", `http=${http}`, "--grpc", `127.0.0.1:${grpc}`],
+      ...["--admin", `127.0.0.1:${admin}`, "--envoy-admin", `127.0.0.1:${port}`],
+    );
+    await until("umbra up has ended", () => up.process.exitCode !== null, 40_000);
+    expect(up.process.exitCode).toBe(1);
+    expect(up.output()).toMatch(/Envoy ended \(exit status 1\) soon after its start, 4 times/);
+    expect(up.output()).toMatch(/its last lines:\n[\s\S]*(cannot bind|Address already in use)/i);
+    await new Promise((resolve) => holder.close(resolve));
+    await stopModelServers(servers);
+  }, 60_000);
+
+  test.each(["SIGINT", "SIGTERM"] as const)(
+    "ends at once on %s while it waits to start Envoy again",
+    async (signal) => {
+      const servers = await startModelServers(1);
+      const { up } = await startUp(addresses(servers), addresses(servers));
+      for (const wait of ["0.2", "0.4", "0.8"]) {
+        await until("an Envoy runs", () => envoysOf(up).length === 1);
+        for (const pid of envoysOf(up)) process.kill(pid, "SIGKILL");
+        await until("it waits", () => up.output().includes(`started again in ${wait} s`));
+      }
+      await up.stop(signal);
+      expect(up.process.exitCode).toBe(0);
+      expect(up.output().slice(up.output().indexOf("again in 0.8 s"))).not.toContain("error");
+      await stopModelServers(servers);
+    },
+    60_000,
+  );
+
+  test.each([
+    { name: "Envoy", pattern: /--disable-hot-restart/, words: "Envoy ended (signal SIGKILL)" },
+    { name: "the sidecar", pattern: / serve /, words: "the sidecar ended (signal SIGKILL)" },
+  ])(
+    "with --no-restart ends when $name dies, and shows how",
+    async ({ pattern, words }) => {
+      const servers = await startModelServers(1);
+      const { up } = await startUp(addresses(servers), addresses(servers), "--no-restart");
+      const [child = 0] = childrenOf(up.process.pid, pattern);
+      process.kill(child, "SIGKILL");
+      await until("umbra up has ended", () => up.process.exitCode !== null);
+      expect(up.process.exitCode).toBe(1);
+      expect(up.output()).toContain(words);
+      await stopModelServers(servers);
+    },
+    60_000,
+  );
+
+  test("an Envoy that is asked to end ends it", async () => {
+    const servers = await startModelServers(1);
+    const { up } = await startUp(addresses(servers), addresses(servers));
+    const [envoy = 0] = envoysOf(up);
+    process.kill(envoy, "SIGTERM");
+    await until("umbra up has ended", () => up.process.exitCode !== null);
+    expect(up.output()).toContain("Envoy ended (exit status 0)");
     await stopModelServers(servers);
   }, 60_000);
 

@@ -9,6 +9,12 @@ export { versionIn } from "./doctor/version.ts";
 export type { Io } from "./io.ts";
 export { main } from "./main.ts";
 export {
+  defaultRestartLimits,
+  type KeptChild,
+  keepRunning,
+  type RestartLimits,
+} from "./process/keep-running.ts";
+export {
   type TopologyFlags,
   topologyArguments,
   withTopologyFlags,

@@ -5,6 +5,7 @@ import { runEnvoy } from "../envoy/run-envoy.ts";
 import { CommandError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { isReady } from "../process/admin-client.ts";
+import { startChild } from "../process/child.ts";
 import { keepRunning } from "../process/keep-running.ts";
 import { ownCommand } from "../process/own-command.ts";
 import { waitUntil } from "../process/wait-until.ts";
@@ -31,6 +32,7 @@ interface UpFlags extends TopologyFlags, SidecarTlsFlags {
   readonly envoyAdmin: string;
   readonly concurrency: number;
   readonly accessLog: boolean;
+  readonly restart: boolean;
   readonly statsListener?: string;
   readonly samples?: string;
   readonly compatMetrics: boolean;
@@ -43,12 +45,12 @@ interface UpFlags extends TopologyFlags, SidecarTlsFlags {
 
 const readyTimeoutMs = 30_000;
 
-/** `umbra up`: sidecar and Envoy in one process tree, until SIGINT, SIGTERM or Envoy's end. */
+/** `umbra up`: sidecar and Envoy in one process tree, until SIGINT or SIGTERM. */
 export function upCommand(io: Io): Command {
   const command = new Command("up").summary("run Envoy and the sidecar together");
   return withSidecarTlsFlags(withTopologyFlags(command, { isDirectAllowed: true }))
     .description(
-      "Renders the bootstrap, runs Envoy and the sidecar as children, and ends both when it ends.",
+      "Renders the bootstrap, runs Envoy and the sidecar as children, and ends both when it ends. A child that dies is started again, after a pause that grows to 10 s; one that ends four times in a row within 5 s of its start ends umbra up too.",
     )
     .option(
       "--grpc, --sidecar <address>",
@@ -108,6 +110,7 @@ export function upCommand(io: Io): Command {
       "OpenTelemetry spans of each request; load an SDK with NODE_OPTIONS=--import=FILE",
       false,
     )
+    .option("--no-restart", "end when Envoy or the sidecar dies, in place of starting it again")
     .option("--no-access-log", "leave Envoy's access log out of standard output")
     .addHelpText(
       "after",
@@ -147,20 +150,35 @@ export function upCommand(io: Io): Command {
         ...(grpcTlsKey === undefined ? [] : ["--grpc-tls-key", grpcTlsKey]),
         ...(grpcClientCa === undefined ? [] : ["--grpc-client-ca", grpcClientCa]),
       ];
+      const kept = {
+        say: (words: string) => io.stderr(`umbra: ${words}\n`),
+        isRestarted: flags.restart,
+        signal: io.signal,
+      };
       const sidecar = keepRunning({
-        ...ownCommand(["serve", ...topologyArguments(flags), ...own, ...files]),
-        name: "sidecar",
-        onLine: (line) => io.stderr(`${line}\n`),
-        say: (words) => io.stderr(`umbra: ${words}\n`),
+        ...kept,
+        name: "the sidecar",
+        start: () =>
+          startChild({
+            ...ownCommand(["serve", ...topologyArguments(flags), ...own, ...files]),
+            onLine: (line) => io.stderr(`${line}\n`),
+          }),
       });
-      const envoy = runEnvoy({
-        binary,
-        bootstrap,
-        concurrency: flags.concurrency,
-        onLine: (line, from) => {
-          if (from === "stderr") io.stderr(`${line}\n`);
-          else if (flags.accessLog) io.stdout(`${line}\n`);
-        },
+      const envoy = keepRunning({
+        ...kept,
+        name: "Envoy",
+        // Whoever asks Envoy itself to end wants no other.
+        mayEndCleanly: true,
+        start: () =>
+          runEnvoy({
+            binary,
+            bootstrap,
+            concurrency: flags.concurrency,
+            onLine: (line, from) => {
+              if (from === "stderr") io.stderr(`${line}\n`);
+              else if (flags.accessLog) io.stdout(`${line}\n`);
+            },
+          }),
       });
       const stopped = new Promise<"stopped">((resolve) => {
         if (io.signal.aborted) resolve("stopped");
@@ -180,7 +198,7 @@ export function upCommand(io: Io): Command {
             else io.stderr(`umbra: not ready after 30 s; see http://${flags.admin}/readyz\n`);
           })
           .catch(() => undefined);
-        const end = await Promise.race([stopped, envoy.ended, sidecar.gaveUp]);
+        const end = await Promise.race([stopped, envoy.gaveUp, sidecar.gaveUp]);
         watching.abort();
         await ready;
         if (end !== "stopped") throw new CommandError(end.words);

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ChildOptions, startChild } from "../process/child.ts";
+import { type Child, type ChildOptions, startChild } from "../process/child.ts";
 
 export interface EnvoyOptions {
   readonly binary: string;
@@ -12,15 +12,8 @@ export interface EnvoyOptions {
   readonly onLine?: NonNullable<ChildOptions["onLine"]>;
 }
 
-export interface RunningEnvoy {
-  readonly pid: number | undefined;
-  /** Resolves when Envoy has ended, with its last lines in the words. */
-  readonly ended: Promise<{ readonly words: string }>;
-  stop(): Promise<void>;
-}
-
 /** Starts Envoy with a bootstrap of its own. Several may run at once. */
-export function runEnvoy({ binary, bootstrap, concurrency, onLine }: EnvoyOptions): RunningEnvoy {
+export function runEnvoy({ binary, bootstrap, concurrency, onLine }: EnvoyOptions): Child {
   const folder = mkdtempSync(join(tmpdir(), "umbra-envoy-"));
   const file = join(folder, "envoy.yaml");
   writeFileSync(file, bootstrap);
@@ -37,11 +30,7 @@ export function runEnvoy({ binary, bootstrap, concurrency, onLine }: EnvoyOption
       onLine?.(line, from);
     },
   });
-  const ended = child.ended.then(({ words }) => {
-    rmSync(folder, { recursive: true, force: true });
-    const last =
-      errors.length === 0 ? "it said nothing" : `its last lines:\n  ${errors.join("\n  ")}`;
-    return { words: `Envoy ended (${words}); ${last}` };
-  });
-  return { pid: child.pid, ended, stop: () => child.stop() };
+  const ended = child.ended.finally(() => rmSync(folder, { recursive: true, force: true }));
+  // Without the access log, which is on standard output.
+  return { ...child, ended, lastLines: () => errors };
 }
