@@ -11,11 +11,11 @@ export const observeFilter = "umbra.observe";
 const extProcType = "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor";
 const perRouteType = "envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute";
 
-/** What the pick may change, besides the headers of its own error replies. */
+/** What the pick may change, in requests and in its own error replies. */
 const mutableHeaders: Readonly<Record<Lane, string>> = {
   // A body with another model's name has another length, a decoded one no encoding. Envoy takes no long expressions.
-  primary: `${destinationHeader}|x-(umbra|llm-d)-.*|trace.*|content-.*|retry-after`,
-  shadow: `${destinationHeader}|trace.*|content-(length|type)|retry-after`,
+  primary: `${destinationHeader}|x-(umbra|llm-d)-.*|x-request-id|trace.*|content-.*|retry-after`,
+  shadow: `${destinationHeader}|x-(llm-d-.*|request-id)|trace.*|content-(length|type)|retry-after`,
 };
 
 /** Headers that a policy draws sessions from, or chooses requests by, and those that name a model. */
