@@ -125,7 +125,7 @@ describe("umbra up", () => {
 
   test("a port that is taken ends it, with what Envoy says of it", async () => {
     const servers = await startModelServers(1);
-    const holder = createServer();
+    const holder = createServer((socket) => socket.destroy());
     await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
     const { port } = holder.address() as AddressInfo;
     const [grpc, admin, http] = await freePorts(3);

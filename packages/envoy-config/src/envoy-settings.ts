@@ -137,7 +137,7 @@ export const settings: readonly Setting[] = [
     ...{ name: "underscores", key: "underscores", kind: "choice", standard: "Reject" },
     choices: ["Reject", "Drop", "Allow"],
     reason:
-      "Headers with an underscore in their name: many servers take `x_a` for `x-a`, so a client could pass off a header that is taken from it.",
+      "Headers with an underscore in their name, except `session_id` and those that the resources name: many servers take `x_a` for `x-a`, so a client could pass off a header that is taken from it.",
   },
   {
     ...{ name: "escapedSlashes", key: "escapedSlashes", kind: "choice", standard: "Redirect" },

@@ -43,3 +43,11 @@ test("writes what the library writes", () => {
     { numRuns: 500 },
   );
 });
+
+test.each(["a\nb\n", 'function f()\n  return {[1] = "x"}\nend\n', "# a\n- b: c\n"])(
+  "writes the lines %j behind a key as the library does",
+  (script) => {
+    const given = { a: { script, b: [{ script, c: 1 }] }, last: script };
+    expect(yamlText(given)).toBe(stringify(given, yamlFormat));
+  },
+);

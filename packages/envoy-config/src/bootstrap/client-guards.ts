@@ -9,8 +9,14 @@ export function clientGuards(options: BootstrapOptions): EnvoyObject {
   return {
     common_http_protocol_options: {
       idle_timeout: timeSetting(options, "connectionIdleTimeoutMs"),
-      headers_with_underscores_action: setting(options, "underscores", (each) => underscores[each]),
       ...headerLimit(options),
+    },
+    http_protocol_options: {
+      accept_http_10: because("nginx speaks HTTP/1.0 to what is behind it by default.", true),
+      default_host_for_http_10: because(
+        "HTTP/1.0 demands no Host header: a request without one has this host.",
+        "localhost",
+      ),
     },
     http2_protocol_options: {
       max_concurrent_streams: setting(options, "maxStreams"),
@@ -44,12 +50,6 @@ export function clientGuards(options: BootstrapOptions): EnvoyObject {
     ),
   };
 }
-
-const underscores: Readonly<Record<EnvoySettings["underscores"], string>> = {
-  Reject: "REJECT_REQUEST",
-  Drop: "DROP_HEADER",
-  Allow: "ALLOW",
-};
 
 const slashes: Readonly<Record<EnvoySettings["escapedSlashes"], string>> = {
   Redirect: "UNESCAPE_AND_REDIRECT",

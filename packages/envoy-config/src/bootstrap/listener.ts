@@ -11,6 +11,7 @@ import type { BootstrapOptions } from "./options.ts";
 import { virtualHost } from "./route.ts";
 import { sessionFilter } from "./session.ts";
 import { setting } from "./setting.ts";
+import { underscoreFilter } from "./underscores.ts";
 
 /** A port that clients reach: one filter chain, or with TLS one for each name that clients ask for. */
 export function listener(
@@ -41,7 +42,11 @@ function filterChain(from: Listener, topology: Topology, options: BootstrapOptio
       stat_prefix: name,
       ...clientGuards(options),
       always_set_request_id_in_response: true,
-      http_filters: [...primaryFilters(topology, options), router],
+      http_filters: [
+        ...underscoreFilter(topology, options),
+        ...primaryFilters(topology, options),
+        router,
+      ],
       route_config: routeConfiguration(from, topology, options),
       local_reply_config: localReplies(),
       access_log: [accessLog("primary")],

@@ -7,8 +7,19 @@ interface EnvoyError {
   readonly status?: number;
   readonly code: string;
   readonly type: "invalid_request_error" | "server_error";
+  /** Of Anthropic's errors. */
+  readonly anthropicType:
+    | "invalid_request_error"
+    | "permission_error"
+    | "not_found_error"
+    | "request_too_large"
+    | "api_error"
+    | "timeout_error"
+    | "overloaded_error";
   readonly message: string;
   readonly hasRetryAfter?: true;
+  /** Why the request was dropped, in the words of the endpoint picker protocol. */
+  readonly dropped?: "rejected-no-endpoints";
 }
 
 /** Selects by `%RESPONSE_CODE_DETAILS%`, which tells Envoy's replies from the sidecar's. */
@@ -33,6 +44,7 @@ const errors: readonly EnvoyError[] = [
     status: 504,
     code: "picker_timeout",
     type: "server_error",
+    anthropicType: "timeout_error",
     message: "no endpoint was picked in time",
     hasRetryAfter: true,
   },
@@ -43,6 +55,7 @@ const errors: readonly EnvoyError[] = [
     status: 503,
     code: "picker_unavailable",
     type: "server_error",
+    anthropicType: "api_error",
     message: "the endpoint picker can't be reached",
     hasRetryAfter: true,
   },
@@ -50,6 +63,7 @@ const errors: readonly EnvoyError[] = [
     when: details('response.code_details == "request_payload_too_large"'),
     code: "request_too_large",
     type: "invalid_request_error",
+    anthropicType: "request_too_large",
     message: "the request body is larger than this gateway accepts",
   },
   {
@@ -59,24 +73,51 @@ const errors: readonly EnvoyError[] = [
     status: 408,
     code: "request_timeout",
     type: "invalid_request_error",
+    anthropicType: "invalid_request_error",
     message: "the request was not received in time",
   },
   {
     when: details("response.code == 431"),
     code: "headers_too_large",
     type: "invalid_request_error",
+    anthropicType: "request_too_large",
     message: "the request's headers are larger than this gateway accepts",
   },
   {
-    when: details('response.code == 400 && response.code_details.startsWith("http")'),
+    when: details('response.code_details == "lua_response"'),
     code: "bad_request",
     type: "invalid_request_error",
+    anthropicType: "invalid_request_error",
+    message: "a header's name has an underscore, which this gateway does not accept",
+  },
+  {
+    when: details(
+      'response.code == 400 && (response.code_details.startsWith("http") || response.code_details in ["missing_host_header", "missing_path_rejected", "absolute_path_rejected", "path_normalization_failed"])',
+    ),
+    code: "bad_request",
+    type: "invalid_request_error",
+    anthropicType: "invalid_request_error",
     message: "the request is not HTTP as this gateway accepts it",
+  },
+  {
+    when: details('response.code_details == "upgrade_failed"'),
+    code: "upgrade_not_supported",
+    type: "invalid_request_error",
+    anthropicType: "permission_error",
+    message: "this gateway switches to no other protocol: send the request without Upgrade",
+  },
+  {
+    when: details('response.code_details == "low_version"'),
+    code: "http_version_not_supported",
+    type: "invalid_request_error",
+    anthropicType: "invalid_request_error",
+    message: "this gateway serves HTTP/1.1 and HTTP/2",
   },
   {
     when: details('response.code_details == "overload"'),
     code: "gateway_overloaded",
     type: "server_error",
+    anthropicType: "overloaded_error",
     message: "the gateway is at its limit",
     hasRetryAfter: true,
   },
@@ -84,18 +125,21 @@ const errors: readonly EnvoyError[] = [
     when: details('response.code_details == "route_not_found"'),
     code: "unknown_url",
     type: "invalid_request_error",
+    anthropicType: "not_found_error",
     message: "no route serves this host and path",
   },
   {
     when: details('response.code_details == "direct_response" && response.code == 421'),
     code: "misdirected_request",
     type: "invalid_request_error",
+    anthropicType: "invalid_request_error",
     message: "this connection was made for another host: make a new one",
   },
   {
     when: details('response.code_details == "direct_response" && response.code == 500'),
     code: "backend_not_resolved",
     type: "server_error",
+    anthropicType: "api_error",
     message: "the route's backend can't be resolved",
   },
   {
@@ -103,40 +147,82 @@ const errors: readonly EnvoyError[] = [
     status: 500,
     code: "backend_not_resolved",
     type: "server_error",
+    anthropicType: "api_error",
     message: "the route's backend can't be resolved",
   },
   {
     when: flags("UH"),
     code: "no_ready_endpoints",
     type: "server_error",
+    anthropicType: "overloaded_error",
     message: "the pool has no endpoint that can be used",
     hasRetryAfter: true,
+    dropped: "rejected-no-endpoints",
   },
   {
     when: flags("UT", "SI", "DT"),
     code: "upstream_timeout",
     type: "server_error",
+    anthropicType: "timeout_error",
     message: "the model server did not answer in time",
   },
   {
-    when: flags("UF", "UO", "URX", "UC"),
+    when: flags("UPE"),
+    status: 502,
+    code: "upstream_protocol_error",
+    type: "server_error",
+    anthropicType: "api_error",
+    message: "the model server's answer is not HTTP as this gateway accepts it",
+  },
+  {
+    when: flags("UF", "UO", "URX", "UC", "UR", "LR", "NC"),
     code: "upstream_unavailable",
     type: "server_error",
+    anthropicType: "overloaded_error",
     message: "the model server can't be reached",
     hasRetryAfter: true,
   },
 ];
 
-/** Gives every reply that Envoy makes itself the shape of OpenAI's errors. */
+/** Gives every reply that Envoy makes itself the shape that clients of its path know: Anthropic's for messages, else OpenAI's. */
 export function localReplies(): EnvoyObject {
-  return { mappers: errors.map(mapper) };
+  return { mappers: errors.flatMap((error) => [messagesMapper(error), mapper(error)]) };
 }
 
-function mapper({ when, status, code, type, message, hasRetryAfter }: EnvoyError): EnvoyObject {
+function mapper(error: EnvoyError): EnvoyObject {
+  const { when, code, type, message } = error;
+  return shaped(error, when, { error: { message, type, param: null, code } });
+}
+
+function messagesMapper(error: EnvoyError): EnvoyObject {
+  const { when, anthropicType, message } = error;
+  const filter = { and_filter: { filters: [isMessages, when] } };
+  return shaped(error, filter, { type: "error", error: { type: anthropicType, message } });
+}
+
+/** A request that could not be read to its path has none: it gets the other shape. */
+const isMessages: EnvoyObject = {
+  header_filter: {
+    header: {
+      name: ":path",
+      string_match: { safe_regex: { regex: "[^?]*/v1/messages([/?].*)?" } },
+    },
+  },
+};
+
+function shaped(
+  { status, hasRetryAfter, dropped }: EnvoyError,
+  filter: EnvoyObject,
+  json: EnvoyObject,
+): EnvoyObject {
+  const headers = [
+    ...(hasRetryAfter === true ? [{ key: "retry-after", value: "1" }] : []),
+    ...(dropped === undefined ? [] : [{ key: "x-llm-d-request-dropped-reason", value: dropped }]),
+  ];
   return {
-    filter: when,
+    filter,
     ...(status === undefined ? {} : { status_code: status }),
-    body_format_override: { json_format: { error: { message, type, param: null, code } } },
-    ...(hasRetryAfter ? { headers_to_add: [{ header: { key: "retry-after", value: "1" } }] } : {}),
+    body_format_override: { json_format: json },
+    ...(headers.length === 0 ? {} : { headers_to_add: headers.map((header) => ({ header })) }),
   };
 }

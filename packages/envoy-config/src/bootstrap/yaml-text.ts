@@ -23,6 +23,9 @@ function map(value: PlainMap, indent: string): string {
 
 /** What stands behind a key. */
 function below(value: Plain, indent: string): string {
+  if (typeof value === "string" && lines.test(value)) {
+    return ` |${`\n${value.slice(0, -1)}`.replaceAll("\n", `\n${indent}  `)}`;
+  }
   if (typeof value !== "object" || value === null || isEmpty(value)) return ` ${inline(value)}`;
   return isList(value) ? list(value, `${indent}  `) : map(value, `${indent}  `);
 }
@@ -53,6 +56,9 @@ function isList(value: PlainMap | readonly Plain[]): value is readonly Plain[] {
 function isEmpty(value: PlainMap | readonly Plain[]): boolean {
   return isList(value) ? value.length === 0 : Object.keys(value).length === 0;
 }
+
+/** Lines of plain characters, such as a script: a block scalar behind a key. */
+const lines = /^[!-~][ -~]*(?:\n[ -~]*[!-~])+\n$/;
 
 /** Text that is a string of YAML as it stands: names, paths, hosts, IPv4 addresses. */
 const plain =

@@ -1,0 +1,63 @@
+import type { Topology } from "../topology.ts";
+import { type EnvoyObject, extension } from "./envoy-object.ts";
+import { topologyHeaders } from "./ext-proc-filter.ts";
+import type { BootstrapOptions } from "./options.ts";
+import { setting } from "./setting.ts";
+
+/** Headers with an underscore that Umbra documents. */
+const documented: readonly string[] = ["session_id"];
+
+/** Header names with an underscore that mean something here: documented ones, and those that the resources name. */
+export function knownUnderscoreHeaders(topology: Topology): readonly string[] {
+  const routes = topology.listeners.flatMap(({ virtualHosts }) =>
+    virtualHosts.flatMap((host) => host.routes),
+  );
+  const named = [
+    ...topologyHeaders(topology),
+    ...routes.flatMap(({ match, session }) => [
+      ...match.headers.map(({ name }) => name),
+      ...(session?.kind === "header" ? [session.name] : []),
+    ]),
+  ];
+  const known = named.map((name) => name.toLowerCase()).filter((name) => name.includes("_"));
+  return [...new Set([...documented, ...known])].toSorted();
+}
+
+/**
+ * The filter that refuses or drops headers with an underscore, except known ones. Envoy's own setting has no
+ * exceptions, and none of its matchers looks at all names. None where all may pass.
+ */
+export function underscoreFilter(
+  topology: Topology,
+  options: BootstrapOptions,
+): readonly EnvoyObject[] {
+  const { underscores } = options;
+  if (underscores === "Allow") return [];
+  const known = knownUnderscoreHeaders(topology);
+  const script = [
+    `local known = {${known.map((name) => `[${luaText(name)}] = true`).join(", ")}}`,
+    "function envoy_on_request(handle)",
+    "  local found = {}",
+    "  for name in pairs(handle:headers()) do",
+    '    if name:find("_", 1, true) and not known[name] then found[#found + 1] = name end',
+    "  end",
+    ...actions[underscores],
+    "end",
+    "",
+  ].join("\n");
+  return [
+    extension("umbra.underscores", "envoy.extensions.filters.http.lua.v3.Lua", {
+      default_source_code: setting(options, "underscores", () => ({ inline_string: script })),
+    }),
+  ];
+}
+
+const actions: Readonly<Record<"Reject" | "Drop", readonly string[]>> = {
+  Reject: ['  if #found > 0 then handle:respond({[":status"] = "400"}, "") end'],
+  Drop: ["  for _, name in ipairs(found) do handle:headers():remove(name) end"],
+};
+
+/** Header names are tokens: of their characters none ends a text or begins an escape. */
+function luaText(name: string): string {
+  return `"${name.replaceAll(/[^!#$%&'*+.^_`|~\w-]/g, "")}"`;
+}
