@@ -39,7 +39,7 @@ export function underscoreFilter(
     "function envoy_on_request(handle)",
     "  local found = {}",
     "  for name in pairs(handle:headers()) do",
-    '    if name:find("_", 1, true) and not known[name] then found[#found + 1] = name end',
+    '    if name:find("_", 1, true) and not known[name] then table.insert(found, name) end',
     "  end",
     ...actions[underscores],
     "end",
@@ -53,7 +53,7 @@ export function underscoreFilter(
 }
 
 const actions: Readonly<Record<"Reject" | "Drop", readonly string[]>> = {
-  Reject: ['  if #found > 0 then handle:respond({[":status"] = "400"}, "") end'],
+  Reject: ['  if next(found) then handle:respond({[":status"] = "400"}, "") end'],
   Drop: ["  for _, name in ipairs(found) do handle:headers():remove(name) end"],
 };
 
