@@ -2,6 +2,8 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { get as getHttps } from "node:https";
+import { connect as connectTcp } from "node:net";
+import { Duplex } from "node:stream";
 import { connect } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -155,3 +157,17 @@ async function get(path: string, host: string) {
   const text = Buffer.concat(await answer.toArray()).toString();
   return { status: answer.statusCode, location: answer.headers.location, text };
 }
+
+test("a TLS client that begins a handshake and goes silent is closed", async () => {
+  // The first flight of a real client, without what would follow.
+  const hello = await new Promise<Buffer>((resolve) => {
+    const sink = new Duplex({ read() {}, write: (chunk: Buffer) => resolve(chunk) });
+    connect({ socket: sink, servername: "chat.example.com" }).on("error", () => {});
+  });
+  const socket = connectTcp(port, "127.0.0.1");
+  const startedMs = performance.now();
+  socket.write(hello);
+  await once(socket.resume(), "close");
+  expect(performance.now() - startedMs).toBeGreaterThan(14_000);
+  expect(performance.now() - startedMs).toBeLessThan(30_000);
+}, 45_000);

@@ -60,7 +60,15 @@ function filterChain(from: Listener, topology: Topology, options: BootstrapOptio
         typed_config: connectionManager,
       },
     ],
-    ...(tls === undefined ? {} : { transport_socket: downstreamTls(tls, options) }),
+    ...(tls === undefined
+      ? {}
+      : {
+          transport_socket: downstreamTls(tls, options),
+          transport_socket_connect_timeout: because(
+            "A client that begins a TLS handshake and does not end it holds no connection for long.",
+            "15s",
+          ),
+        }),
   };
 }
 
