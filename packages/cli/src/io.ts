@@ -1,6 +1,7 @@
 import { readSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { isatty } from "node:tty";
+import { CommandError, UsageError } from "./errors.ts";
 
 /** Everything of the outside that a command may touch. */
 export interface Io {
@@ -16,19 +17,33 @@ export interface Io {
   readonly terminal?: { readonly input: Readable; readonly output: Writable };
   /** Aborted at the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
-  /** As bytes where it is still to be seen whether it is UTF-8. */
+  /** All of standard input, as bytes if it may not be UTF-8. Throws when it is larger than 16 MiB. */
   readonly readStdin: () => string | Uint8Array;
+  /** Standard input piece by piece, without a limit. */
+  readonly streamStdin: () => Readable;
+}
+
+/** Standard input can be read once: a second read would find nothing, and throws UsageError. */
+export function withStdinReadOnce(io: Io): Io {
+  let isRead = false;
+  const once =
+    <T>(read: () => T) =>
+    () => {
+      if (isRead) throw new UsageError("standard input can be read only once: give `-` only once");
+      isRead = true;
+      return read();
+    };
+  return { ...io, readStdin: once(io.readStdin), streamStdin: once(io.streamStdin) };
 }
 
 /** The process's own. A second SIGINT or SIGTERM ends the process at once. */
 export function processIo(): Io {
   const stopping = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) {
-    process.on(name, () => {
-      if (stopping.signal.aborted) process.exit(name === "SIGINT" ? 130 : 143);
-      stopping.abort(name);
-    });
-  }
+  const stop = (name: NodeJS.Signals) => {
+    if (stopping.signal.aborted) process.exit(name === "SIGINT" ? 130 : 143);
+    stopping.abort(name);
+  };
+  for (const name of stopSignals) process.on(name, stop);
   const isTerminal = process.stderr.isTTY === true;
   return {
     stdout: (text) => void process.stdout.write(text),
@@ -41,19 +56,45 @@ export function processIo(): Io {
       ? { terminal: { input: process.stdin, output: process.stderr } }
       : {}),
     signal: stopping.signal,
-    readStdin: readAllOfStdin,
+    streamStdin() {
+      hintOnTerminal();
+      return process.stdin;
+    },
+    readStdin() {
+      hintOnTerminal();
+      // Reading blocks this thread. Without these listeners the signals end the process, as they must.
+      for (const name of stopSignals) process.off(name, stop);
+      try {
+        return readAllOfStdin();
+      } finally {
+        for (const name of stopSignals) process.on(name, stop);
+      }
+    },
   };
 }
 
-/** Also where standard input does not wait for what comes, as pipes do that somebody has made so. */
+const stopSignals = ["SIGINT", "SIGTERM"] as const;
+const maxStdinBytes = 16 * 1024 * 1024;
+
+function hintOnTerminal(): void {
+  if (!isatty(0)) return;
+  process.stderr.write(
+    "reading standard input from this terminal: type or paste it, then press Ctrl-D on an empty line\n",
+  );
+}
+
+/** Also reads from a pipe in non-blocking mode. */
 function readAllOfStdin(): Uint8Array {
   const chunks: Buffer[] = [];
+  let total = 0;
   const pause = new Int32Array(new SharedArrayBuffer(4));
   for (;;) {
     const chunk = Buffer.alloc(65_536);
     try {
       const length = readSync(0, chunk);
       if (length === 0) return Buffer.concat(chunks);
+      total += length;
+      if (total > maxStdinBytes) throw new CommandError("standard input is larger than 16 MiB");
       chunks.push(chunk.subarray(0, length));
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;

@@ -15,13 +15,13 @@ import { simulateCommand } from "./commands/simulate.ts";
 import { upCommand } from "./commands/up.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { CommandError, OutcomeError, UsageError } from "./errors.ts";
-import { type Io, processIo } from "./io.ts";
+import { type Io, processIo, withStdinReadOnce } from "./io.ts";
 import { version } from "./version.ts";
 
 /** Runs one command line. Returns the exit status: 0 good, 1 not good, 2 wrong usage. */
 export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
   try {
-    await program(io).parseAsync(argv as string[]);
+    await program(withStdinReadOnce(io)).parseAsync(argv as string[]);
     return 0;
   } catch (cause) {
     return report(cause, io);

@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { type Io, main } from "@umbra/cli";
 
 export interface Ran {
@@ -22,6 +23,7 @@ export async function runCommand(args: readonly string[], more: Partial<Io> = {}
     hasColour: false,
     signal: new AbortController().signal,
     readStdin: () => "",
+    streamStdin: () => Readable.from([]),
     ...more,
   };
   const status = await main(["node", "umbra", ...args], io);

@@ -221,7 +221,7 @@ async function fromSamples(
   flags: ReportFlags,
   io: Io,
 ): Promise<readonly ShadowReport[]> {
-  const { samples, problems, broken, repeated } = await readSamples(files);
+  const { samples, problems, broken, repeated } = await readSamples(files, io.streamStdin);
   for (const problem of problems) io.stderr(`${problem}\n`);
   if (broken > 0) io.stderr(`${broken} broken ${broken === 1 ? "line" : "lines"} left out\n`);
   if (repeated > 0) io.stderr(`${repeated} samples stood more than once\n`);

@@ -8,6 +8,7 @@ import { isReady } from "../process/admin-client.ts";
 import { startChild } from "../process/child.ts";
 import { keepRunning } from "../process/keep-running.ts";
 import { ownCommand } from "../process/own-command.ts";
+import { sharedSources } from "../process/shared-sources.ts";
 import { waitUntil } from "../process/wait-until.ts";
 import { captureCount, hostPort, numberOf } from "../resources/host-port.ts";
 import {
@@ -123,7 +124,9 @@ export function upCommand(io: Io): Command {
       const { grpcTlsCert, grpcTlsKey, grpcClientCa, statsListener } = flags;
       if (statsListener !== undefined) hostPort(statsListener, "--stats-listener");
       const isTls = grpcTlsCert !== undefined;
-      const { topology, certificates } = soundReadOf(flags, io);
+      const { input, io: reading, ...sources } = sharedSources(flags.file, io);
+      const resources = { ...flags, ...sources };
+      const { topology, certificates } = soundReadOf(resources, reading);
       const binary = findEnvoy(io.env);
       const bootstrap = renderBootstrap(topology, {
         sidecar: address,
@@ -160,8 +163,10 @@ export function upCommand(io: Io): Command {
         name: "the sidecar",
         start: () =>
           startChild({
-            ...ownCommand(["serve", ...topologyArguments(flags), ...own, ...files]),
-            onLine: (line) => io.stderr(`${line}\n`),
+            ...ownCommand(["serve", ...topologyArguments(resources), ...own, ...files]),
+            ...(input === undefined ? {} : { input: input() }),
+            onLine: (line) => io.stderr(`${line}
+`),
           }),
       });
       const envoy = keepRunning({

@@ -5,6 +5,8 @@ export interface ChildOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Written to its standard input, which then ends; nothing when absent. */
+  readonly input?: string | Uint8Array;
   /** Each line of its standard output and of its standard error. */
   readonly onLine?: (line: string, from: "stdout" | "stderr") => void;
 }
@@ -29,11 +31,14 @@ export interface ChildEnd {
 const keptLines = 20;
 
 /** Starts a process whose output is read line by line. */
-export function startChild({ command, args, env, onLine }: ChildOptions): Child {
+export function startChild({ command, args, env, input, onLine }: ChildOptions): Child {
   const child = spawn(command, args, {
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, ...env },
   });
+  // A child that ends before it has read all says why itself.
+  child.stdin.on("error", () => {});
+  child.stdin.end(input);
   const lines: string[] = [];
   for (const from of ["stdout", "stderr"] as const) {
     createInterface({ input: child[from] }).on("line", (line) => {

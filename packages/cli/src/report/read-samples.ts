@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { parseSample, type Sample } from "@umbra/shadow";
 import { CommandError } from "../errors.ts";
 
@@ -18,13 +19,16 @@ const maxLineLength = 65_536;
 const maxSamples = 2_000_000;
 
 /** Reads samples files, `-` for standard input. A broken line is counted and named. Throws when a file can't be read. */
-export async function readSamples(files: readonly string[]): Promise<SamplesRead> {
+export async function readSamples(
+  files: readonly string[],
+  stdin: () => Readable,
+): Promise<SamplesRead> {
   const samples: Sample[] = [];
   const problems: string[] = [];
   const seen = new Set<string>();
   let [broken, repeated] = [0, 0];
   for (const file of files) {
-    const input = file === "-" ? process.stdin : createReadStream(file);
+    const input = file === "-" ? stdin() : createReadStream(file);
     const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
     // readline does not hand a stream's failure on.
     const failed = new Promise<never>((_, reject) => input.once("error", reject));

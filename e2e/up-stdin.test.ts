@@ -1,0 +1,154 @@
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { chat, post } from "./harness/client.ts";
+import { type ModelServer, startModelServers, stopModelServers } from "./harness/model-servers.ts";
+import { freePorts } from "./harness/ports.ts";
+import { type Running, startProcess } from "./harness/processes.ts";
+import { until } from "./harness/until.ts";
+
+const umbra = fileURLToPath(new URL("../packages/cli/bin/umbra.js", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "umbra-up-stdin-"));
+let servers: ModelServer[] = [];
+
+beforeAll(async () => {
+  servers = await startModelServers(1);
+  const gateway = `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: g}
+spec: {gatewayClassName: umbra, listeners: [{name: http, port: 8080, protocol: HTTP}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: r}
+spec: {parentRefs: [{name: g}], rules: [{backendRefs: [{name: s, port: 80}]}]}
+`;
+  const service = `apiVersion: v1
+kind: Service
+metadata: {name: s, annotations: {umbra.dev/endpoints: "${servers[0]?.address}"}}
+spec: {ports: [{port: 80}]}
+`;
+  writeFileSync(join(folder, "all.txt"), `${gateway}---\n${service}`);
+  writeFileSync(join(folder, "gateway.txt"), gateway);
+  writeFileSync(join(folder, "service.yaml"), service);
+});
+
+afterAll(async () => {
+  await stopModelServers(servers);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs a line of bash in which `UP` is `umbra up` with free ports, and `F` the folder of files. */
+async function startLine(
+  line: string,
+): Promise<{ readonly running: Running; readonly origin: string }> {
+  const [http, grpc, admin, envoyAdmin] = await freePorts(4);
+  const up = [
+    ...[process.execPath, umbra, "up", "--bind", "127.0.0.1", "--listener", `http=${http}`],
+    ...["--grpc", `127.0.0.1:${grpc}`, "--admin", `127.0.0.1:${admin}`],
+    ...["--envoy-admin", `127.0.0.1:${envoyAdmin}`],
+  ].join(" ");
+  const bash = line.replaceAll("UP", `exec ${up}`).replaceAll("F/", `${folder}/`);
+  return { running: startProcess("bash", "-c", bash), origin: `http://127.0.0.1:${http}` };
+}
+
+function sidecarOf(pid: number | undefined): number {
+  const rows = execFileSync("ps", ["-o", "pid=,args=", "--ppid", String(pid)], {
+    encoding: "utf8",
+  });
+  const [found] = rows.split("\n").filter((row) => row.includes(" serve "));
+  return Number.parseInt(found ?? "0", 10);
+}
+
+describe("umbra up reads what can be read only once", () => {
+  test.each([
+    { line: "UP -f - < F/all.txt" },
+    { line: "UP -f - < <(cat F/all.txt)" },
+    { line: "UP -f - < <(sleep 0.3; cat F/gateway.txt; sleep 0.3; echo ---; cat F/service.yaml)" },
+    { line: "UP -f F/service.yaml -f - < F/gateway.txt" },
+    { line: "UP -f - -f F/ < F/gateway.txt" },
+    { line: "UP -f /dev/stdin < <(cat F/all.txt)" },
+    { line: "UP -f <(cat F/all.txt)" },
+    { line: "UP -f F/service.yaml -f <(cat F/gateway.txt)" },
+  ])(
+    "$line",
+    async ({ line }) => {
+      const { running, origin } = await startLine(line);
+      try {
+        await until(
+          "umbra up is ready",
+          () => {
+            if (running.process.exitCode !== null) throw new Error(running.output());
+            return running.output().includes("umbra: ready");
+          },
+          30_000,
+        );
+        const answer = await post(origin, chat(), { host: "any.example" });
+        expect(answer.status).toBe(200);
+        // Picked by the sidecar, which has read the same resources.
+        expect(running.output()).not.toMatch(/error/i);
+      } finally {
+        await running.stop();
+      }
+    },
+    60_000,
+  );
+
+  test("a sidecar that is started again gets the same input", async () => {
+    const { running, origin } = await startLine("UP -f - < <(cat F/all.txt)");
+    try {
+      const isReady = () => running.output().split("umbra: ready").length > 1;
+      await until("umbra up is ready", isReady, 30_000);
+      const first = sidecarOf(running.process.pid);
+      process.kill(first, "SIGKILL");
+      await until("another sidecar runs", () => {
+        const now = sidecarOf(running.process.pid);
+        return now !== first && now > 0;
+      });
+      await until("a request is answered", async () => {
+        const answer = await post(origin, chat(), { host: "any.example" });
+        return answer.status === 200;
+      });
+      expect(running.output()).not.toContain("no resources");
+    } finally {
+      await running.stop();
+    }
+  }, 60_000);
+
+  test.each([
+    { line: "UP -f - -f - < F/all.txt" },
+    { line: "UP -f <(cat F/gateway.txt) -f <(cat F/service.yaml)" },
+    { line: "UP -f - -f <(cat F/service.yaml) < F/gateway.txt" },
+  ])("$line is refused", async ({ line }) => {
+    const { running } = await startLine(line);
+    await until("it has ended", () => running.process.exitCode !== null, 20_000);
+    expect(running.process.exitCode).toBe(2);
+    expect(running.output()).toContain("-f takes one pipe or standard input at most");
+  });
+});
+
+describe("on a terminal", () => {
+  /** `script` gives the command a terminal of its own. */
+  function onTerminal(command: string) {
+    const child = spawn("script", ["-qec", command, "/dev/null"], {
+      stdio: ["pipe", "pipe", "ignore"],
+    });
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+    return { child, output: () => output };
+  }
+
+  test("umbra check -f - says what it waits for, and Ctrl-C ends it", async () => {
+    const { child, output } = onTerminal(`${process.execPath} ${umbra} check -f -`);
+    await until("it says so", () => output().includes("reading standard input"));
+    expect(output()).toContain("Ctrl-D");
+    child.stdin.write("\x03");
+    await until("it has ended", () => child.exitCode !== null || child.signalCode !== null);
+    expect(child.exitCode).toBe(130);
+  }, 30_000);
+});
