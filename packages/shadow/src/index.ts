@@ -15,7 +15,7 @@ export type {
   FunnelCounts,
   LaneFacts,
 } from "./judge/input.ts";
-export { configHash, evaluationId, judge } from "./judge/judge.ts";
+export { configHash, evaluationId, isOver, judge } from "./judge/judge.ts";
 export { type Plan, type PlanInput, type PlannedGate, planEvaluation } from "./judge/plan.ts";
 export {
   isCensored,

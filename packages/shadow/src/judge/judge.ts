@@ -21,6 +21,14 @@ import { verdictOf } from "./verdict.ts";
 /** The last request of a run leaves a little before its end. */
 const nearlyAll = 0.99;
 
+/** True when an evaluation has run for its planned length. */
+export function isOver(
+  elapsedMs: number,
+  { horizonMs }: Pick<EvaluationConfig, "horizonMs">,
+): boolean {
+  return elapsedMs >= horizonMs * nearlyAll;
+}
+
 /**
  * Judges a candidate: pairs in, report out. Pure, and the same report for the same input. Its verdict may be looked at as
  * often as one likes: what needs a planned end waits for it.
@@ -31,8 +39,8 @@ export function judge(input: EvaluationInput): ShadowReport {
   const { table } = part;
   const elapsedMs = part.nowMs - part.startedAtMs;
   const pairs = table.isJudged.reduce((sum, flag) => sum + flag, 0);
-  const isOver = elapsedMs >= config.horizonMs * nearlyAll || facts.isBudgetSpent === true;
-  const isFinal = isOver && pairs >= config.minPairs;
+  const hasEnded = isOver(elapsedMs, config) || facts.isBudgetSpent === true;
+  const isFinal = hasEnded && pairs >= config.minPairs;
   const hash = configHash(config);
   const route = facts.route ?? part.route;
   const id = evaluationId(route, facts.candidate?.pool ?? part.candidate, hash);
@@ -83,6 +91,8 @@ export function judge(input: EvaluationInput): ShadowReport {
       pairs,
       minPairs: config.minPairs,
       leftS,
+      isBudgetSpent: facts.isBudgetSpent === true,
+      requests: part.counts.samples,
     }),
     funnel: funnelOf(part, table, facts),
     gates,

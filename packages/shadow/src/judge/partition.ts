@@ -71,7 +71,7 @@ export function partition({ samples, control, config, facts = {} }: EvaluationIn
   );
   return {
     startedAtMs,
-    nowMs: facts.nowMs ?? Math.max(startedAtMs, last),
+    nowMs: Math.max(startedAtMs, facts.nowMs ?? last),
     judgedFromMs,
     table: table.build(judgedFromMs),
     primaries,

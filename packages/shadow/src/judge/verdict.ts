@@ -8,6 +8,10 @@ export interface VerdictInput {
   readonly minPairs: number;
   /** Until the horizon, in seconds; 0 or less behind it. */
   readonly leftS: number;
+  /** The budget has ended the mirroring: no more pairs come. */
+  readonly isBudgetSpent: boolean;
+  /** Requests that were measured, mirrored or not. */
+  readonly requests: number;
 }
 
 type Reason = ReportVerdict["reasons"][number];
@@ -17,7 +21,7 @@ type Reason = ReportVerdict["reasons"][number];
  * end (an intersection-union test, so each may spend the whole alpha). Else INCONCLUSIVE.
  */
 export function verdictOf(input: VerdictInput): ReportVerdict {
-  const { gates, validity, isFinal, pairs, minPairs, leftS } = input;
+  const { gates, validity, isFinal } = input;
   const broken = validity.filter(({ ok, effect }) => ok === false && effect === "invalid");
   if (broken.length > 0) {
     const action = broken.some(({ id }) => id === "primary_protection")
@@ -48,7 +52,7 @@ export function verdictOf(input: VerdictInput): ReportVerdict {
   }
   const reasons: Reason[] = [
     ...held.map(checkReason),
-    ...(isFinal ? [] : [notEnded(pairs, minPairs, leftS)]),
+    ...(isFinal ? [] : [notEnded(input)]),
     ...open.filter(({ note }) => note !== judgedAtEnd).map((gate) => gateReason("gate_open", gate)),
   ];
   return { status: "INCONCLUSIVE", reasons, next: nextStep(open, held, input) };
@@ -67,7 +71,14 @@ function checkReason({ id, text, value, limits }: ValidityCheck): Reason {
   return { code: `check_${id}`, gate: null, text: `${text}: ${number(value)}, should be ${range}` };
 }
 
-function notEnded(pairs: number, minPairs: number, leftS: number): Reason {
+function notEnded({ pairs, minPairs, leftS, isBudgetSpent, requests }: VerdictInput): Reason {
+  if (requests === 0) {
+    return { code: "not_started", gate: null, text: "no request has been measured yet" };
+  }
+  if (isBudgetSpent) {
+    const text = `the budget is used up with ${pairs} of ${minPairs} pairs`;
+    return { code: "too_few_pairs", gate: null, text };
+  }
   if (leftS > 0) {
     const text = `the planned end is ${Math.ceil(leftS / 60)} min away`;
     return { code: "not_ended", gate: null, text };
@@ -97,8 +108,12 @@ function gateReason(code: string, gate: GateResult): Reason {
 function nextStep(
   open: readonly GateResult[],
   held: readonly ValidityCheck[],
-  { isFinal, leftS, pairs, minPairs }: VerdictInput,
+  { isFinal, leftS, pairs, minPairs, isBudgetSpent }: VerdictInput,
 ): ReportVerdict["next"] {
+  if (isBudgetSpent && !isFinal) {
+    const action = `raise the share or the budget, then start a new evaluation: ${minPairs} pairs are needed`;
+    return { action, eta_s: null };
+  }
   const eta = Math.max(0, leftS, ...open.flatMap(({ eta_s }) => eta_s ?? []));
   if (eta > 0) {
     return { action: `run about ${Math.ceil(eta / 60)} min more`, eta_s: Math.ceil(eta) };

@@ -47,6 +47,12 @@ export interface EvaluationsOptions {
   readonly onTrouble: (text: string) => void;
 }
 
+const pauseTexts = {
+  paused: "mirroring is paused",
+  protection: "mirroring is paused, because it slowed the primary",
+  stopped: "mirroring was stopped",
+} as const;
+
 /** About 20 MB for each candidate. */
 const capacity = 100_000;
 
@@ -83,7 +89,7 @@ export function startEvaluations(options: EvaluationsOptions): Evaluations {
   }
 
   function nowOf(gate: MirrorGate): EvaluationNow {
-    const { percent, by, budgetUsed } = gate.state();
+    const { percent, by, budgetUsed, pausedBy } = gate.state();
     const names = baselines.get(gate.key) ?? [];
     const spent = Object.entries(budgetUsed).filter(([, share]) => share >= 1);
     return {
@@ -95,7 +101,10 @@ export function startEvaluations(options: EvaluationsOptions): Evaluations {
       baseline: lane(names),
       candidate: lane([gate.candidate]),
       captured: captured(),
-      limitsHit: spent.map(([kind]) => `the budget of ${kind} is used up`),
+      limitsHit: [
+        ...spent.map(([kind]) => `the budget of ${kind} is used up`),
+        ...(pausedBy === null ? [] : [pauseTexts[pausedBy]]),
+      ],
     };
   }
 
@@ -146,7 +155,8 @@ export function startEvaluations(options: EvaluationsOptions): Evaluations {
       if (gate === undefined || drop === undefined || quietDrops.has(drop)) return;
       const { route, candidate } = gate;
       const id = pseudonym(secret, requestId);
-      add(gate, unmirroredSample({ id, t0: Date.now(), route, candidate }, { promptBytes }, drop));
+      const t0 = performance.timeOrigin + performance.now();
+      add(gate, unmirroredSample({ id, t0, route, candidate }, { promptBytes }, drop));
     },
     reports: () => thread?.reports() ?? Promise.resolve([]),
     get latest() {

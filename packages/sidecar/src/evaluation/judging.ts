@@ -33,7 +33,14 @@ interface Evaluation {
 /** At the end a look costs a bootstrap: not more often than this, unless it is asked for. */
 const finalLookEveryMs = 30_000;
 
-export function createJudging(setup: WorkerSetup, onTrouble: (text: string) => void): Judging {
+/** In ms since the epoch, as samples have it: a clock that is set back changes neither. */
+const epochMs = () => performance.timeOrigin + performance.now();
+
+export function createJudging(
+  setup: WorkerSetup,
+  onTrouble: (text: string) => void,
+  nowMs: () => number = epochMs,
+): Judging {
   const evaluations = new Map<string, Evaluation>();
   for (const each of setup.evaluations) {
     evaluations.set(each.key, {
@@ -53,21 +60,27 @@ export function createJudging(setup: WorkerSetup, onTrouble: (text: string) => v
 
   function open(): SamplesFile | undefined {
     if (setup.samplesFile === undefined) return undefined;
-    const opened = openSamplesFile(setup.samplesFile, hashes);
-    for (const [key, startedAtMs] of opened.startedAtMs) {
+    const wanted = new Map(
+      setup.evaluations.map(({ key, config }) => [
+        key,
+        { configSha256: hashes.get(key) ?? "", config },
+      ]),
+    );
+    const opened = openSamplesFile(setup.samplesFile, wanted, nowMs());
+    for (const [key, { startedAtMs, samples }] of opened.resumed) {
       const evaluation = evaluations.get(key);
-      if (evaluation !== undefined) evaluation.startedAtMs = startedAtMs;
-    }
-    for (const sample of opened.earlier) {
-      evaluations.get(`${sample.route} ${sample.candidate}`)?.store.add(sample);
+      if (evaluation === undefined) continue;
+      evaluation.startedAtMs = startedAtMs;
+      for (const sample of samples) evaluation.store.add(sample);
     }
     return opened;
   }
 
-  function write(samples: readonly Sample[]): void {
+  /** Goes on without the file when the disk fails: the evaluation itself lives in memory. */
+  function writeTo(write: (opened: SamplesFile) => void): void {
     if (file === undefined) return;
     try {
-      file.append(samples);
+      write(file);
       if (file.isFull && !isFullTold) {
         isFullTold = true;
         onTrouble("the samples file has reached 1 GiB: nothing more is written to it");
@@ -78,8 +91,27 @@ export function createJudging(setup: WorkerSetup, onTrouble: (text: string) => v
     }
   }
 
+  /** Answers come in any order: an evaluation starts when the first of its requests was sent, not answered. */
+  function noteStarts(samples: Parameters<Judging["add"]>[0]): void {
+    const earliest = new Map<string, number>();
+    for (const { key, sample } of samples) {
+      earliest.set(key, Math.min(sample.t0, earliest.get(key) ?? sample.t0));
+    }
+    for (const [key, t0] of earliest) {
+      const evaluation = evaluations.get(key);
+      if (evaluation === undefined || t0 >= (evaluation.startedAtMs ?? Number.POSITIVE_INFINITY)) {
+        continue;
+      }
+      evaluation.startedAtMs = t0;
+      writeTo((opened) => opened.started(key, hashes.get(key) ?? "", t0));
+    }
+  }
+
   function judgeOne(evaluation: Evaluation): ShadowReport {
-    const { setup: own, store, startedAtMs, now, earlierBlocks } = evaluation;
+    const { setup: own, store, now, earlierBlocks } = evaluation;
+    const lookedAtMs = nowMs();
+    // Before the first request nothing has started.
+    const startedAtMs = evaluation.startedAtMs ?? lookedAtMs;
     const control = own.controlKey === undefined ? undefined : evaluations.get(own.controlKey);
     const limits = [...(now?.limitsHit ?? [])];
     if (store.evicted > 0) limits.push(`the oldest ${store.evicted} samples were left out`);
@@ -89,10 +121,10 @@ export function createJudging(setup: WorkerSetup, onTrouble: (text: string) => v
       ...(control === undefined ? {} : { control: control.store.all() }),
       facts: {
         route: own.route,
-        nowMs: Date.now(),
+        startedAtMs,
+        nowMs: lookedAtMs,
         earlierBlocks,
         limitsHit: limits,
-        ...(startedAtMs === undefined ? {} : { startedAtMs }),
         ...(control?.now === undefined ? {} : { control: control.now.candidate }),
         ...(now === undefined ? {} : factsOf(now)),
       },
@@ -100,31 +132,26 @@ export function createJudging(setup: WorkerSetup, onTrouble: (text: string) => v
     for (const { id, block_s, note } of report.gates) {
       if (block_s !== null && note === null) earlierBlocks.set(id, block_s * 1_000);
     }
+    const { evaluation: found, verdict } = report;
+    if (found.is_final && verdict.status !== "INCONCLUSIVE")
+      writeTo((opened) => opened.ended(own.key));
     return report;
   }
 
   function look(evaluation: Evaluation, isFresh: boolean): void {
     const { store, report, seen, lookedAtMs } = evaluation;
-    const isDue =
-      report?.evaluation.is_final !== true || Date.now() - lookedAtMs >= finalLookEveryMs;
+    const isDue = report?.evaluation.is_final !== true || nowMs() - lookedAtMs >= finalLookEveryMs;
     if (!isFresh && (store.size + store.evicted === seen || !isDue)) return;
     evaluation.seen = store.size + store.evicted;
     evaluation.report = judgeOne(evaluation);
-    evaluation.lookedAtMs = Date.now();
+    evaluation.lookedAtMs = nowMs();
   }
 
   return {
     add(samples) {
-      for (const { key, sample } of samples) {
-        const evaluation = evaluations.get(key);
-        if (evaluation === undefined) continue;
-        if (evaluation.startedAtMs === undefined) {
-          evaluation.startedAtMs = sample.t0;
-          file?.started(key, hashes.get(key) ?? "", sample.t0);
-        }
-        evaluation.store.add(sample);
-      }
-      write(samples.map(({ sample }) => sample));
+      noteStarts(samples);
+      for (const { key, sample } of samples) evaluations.get(key)?.store.add(sample);
+      writeTo((opened) => opened.append(samples.map(({ sample }) => sample)));
     },
     update(now) {
       for (const [key, each] of Object.entries(now)) {

@@ -10,60 +10,99 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { parseSample, type Sample } from "@umbra/shadow";
+import { type EvaluationConfig, isOver, parseSample, type Sample } from "@umbra/shadow";
 
 /** Samples as NDJSON on disk; a crash costs what came since the last batch. */
 export interface SamplesFile {
-  /** Samples that an earlier process wrote for evaluations of the same configuration. */
-  readonly earlier: readonly Sample[];
-  /** Start of each evaluation that goes on, in ms since the epoch, by key. */
-  readonly startedAtMs: ReadonlyMap<string, number>;
+  /** Evaluations that an earlier process began and this one goes on with, by key. */
+  readonly resumed: ReadonlyMap<string, ResumedEvaluation>;
   append(samples: readonly Sample[]): void;
-  /** Notes the start of an evaluation, so that a restart can go on with it. */
+  /** Notes the start of an evaluation, so that a restart can go on with it. Throws when it can't be written. */
   started(key: string, configSha256: string, atMs: number): void;
+  /** Notes that an evaluation has its final verdict: a restart begins a new one. Throws when it can't be written. */
+  ended(key: string): void;
   /** The file is full: nothing more is written. */
   readonly isFull: boolean;
   close(): void;
 }
 
-interface Meta {
-  readonly evaluations: Record<
-    string,
-    { readonly config_sha256: string; readonly started_at: number }
-  >;
+export interface ResumedEvaluation {
+  /** In ms since the epoch. */
+  readonly startedAtMs: number;
+  readonly samples: readonly Sample[];
+}
+
+/** What decides whether an evaluation on disk is the one that is to run. */
+export interface WantedEvaluation {
+  readonly configSha256: string;
+  readonly config: Pick<EvaluationConfig, "horizonMs">;
+}
+
+interface MetaEntry {
+  readonly config_sha256: string;
+  /** In ms since the epoch. */
+  readonly started_at: number;
+  /** Where in the samples file its samples begin. */
+  readonly from_byte: number;
+  readonly is_over: boolean;
 }
 
 const maxBytes = 1024 ** 3;
-/** A file larger than this is appended to and not read: its evaluations begin anew. */
+/** Evaluations with more than this in the file begin anew: the file is appended to and not read. */
 const maxReadBytes = 512 * 1024 ** 2;
+/** Past its planned length an evaluation goes on only when the restart follows the last sample this soon. */
+const maxGapMs = 600_000;
 
-/** Opens the file, or makes it; `hashes` are the configurations' hashes by key. Throws when it can't be written. */
-export function openSamplesFile(file: string, hashes: ReadonlyMap<string, string>): SamplesFile {
+/**
+ * Opens the file, or makes it. An evaluation on disk goes on if its configuration is the same, its samples are still there
+ * and its end has not come; else a new one begins, and the file keeps both. Throws when it can't be written.
+ */
+export function openSamplesFile(
+  file: string,
+  wanted: ReadonlyMap<string, WantedEvaluation>,
+  nowMs: number,
+): SamplesFile {
   const metaFile = `${file}.meta.json`;
   const meta = readMeta(metaFile);
-  const startedAtMs = new Map<string, number>();
-  for (const [key, hash] of hashes) {
-    const known = meta.evaluations[key];
-    if (known?.config_sha256 === hash) startedAtMs.set(key, known.started_at);
-  }
   // Ids and sessions are hashes, and still nobody else's business.
   const fd = openSync(file, "a+", 0o600);
   let { size } = fstatSync(fd);
-  const earlier =
-    startedAtMs.size > 0 && size <= maxReadBytes ? readEarlier(file, startedAtMs) : [];
+  const resumed = new Map<string, ResumedEvaluation>();
+  const sameConfig = new Map([...meta].filter(([key, entry]) => isSameRun(entry, wanted.get(key))));
+  for (const [key, samples] of readSamplesOf(fd, size, sameConfig)) {
+    const startedAtMs = sameConfig.get(key)?.started_at;
+    const config = wanted.get(key)?.config;
+    if (startedAtMs === undefined || config === undefined) continue;
+    if (goesOn(samples, config, startedAtMs, nowMs)) resumed.set(key, { startedAtMs, samples });
+  }
   if (size > 0 && !endsWithNewline(fd, size)) size += writeSync(fd, "\n");
+
+  function writeMeta(): void {
+    const text = JSON.stringify({ evaluations: Object.fromEntries(meta) }, null, 2);
+    writeFileSync(`${metaFile}.tmp`, `${text}\n`, { mode: 0o600 });
+    renameSync(`${metaFile}.tmp`, metaFile);
+  }
+
+  const begun = new Set(resumed.keys());
   return {
-    earlier,
-    startedAtMs,
+    resumed,
     append(samples) {
       if (samples.length === 0 || size >= maxBytes) return;
       size += writeSync(fd, `${samples.map((sample) => JSON.stringify(sample)).join("\n")}\n`);
       fdatasyncSync(fd);
     },
     started(key, configSha256, atMs) {
-      meta.evaluations[key] = { config_sha256: configSha256, started_at: atMs };
-      writeFileSync(`${metaFile}.tmp`, `${JSON.stringify(meta, null, 2)}\n`, { mode: 0o600 });
-      renameSync(`${metaFile}.tmp`, metaFile);
+      const known = begun.has(key) ? meta.get(key) : undefined;
+      begun.add(key);
+      const { from_byte, is_over } = known ?? { from_byte: size, is_over: false };
+      meta.set(key, { config_sha256: configSha256, started_at: atMs, from_byte, is_over });
+      writeMeta();
+    },
+    ended(key) {
+      const entry = meta.get(key);
+      if (entry === undefined || !begun.has(key) || entry.is_over) return;
+      meta.set(key, { ...entry, is_over: true });
+      writeMeta();
     },
     get isFull() {
       return size >= maxBytes;
@@ -74,27 +113,90 @@ export function openSamplesFile(file: string, hashes: ReadonlyMap<string, string
   };
 }
 
-function readMeta(file: string): Meta {
-  if (!existsSync(file)) return { evaluations: {} };
-  try {
-    const read = JSON.parse(readFileSync(file, "utf8")) as Partial<Meta>;
-    return { evaluations: read.evaluations ?? {} };
-  } catch {
-    // Cut short by a crash: the evaluations then begin anew, and the samples stay.
-    return { evaluations: {} };
-  }
+function isSameRun(entry: MetaEntry, wanted: WantedEvaluation | undefined): boolean {
+  return entry.config_sha256 === wanted?.configSha256 && !entry.is_over;
 }
 
-function readEarlier(file: string, startedAtMs: ReadonlyMap<string, number>): readonly Sample[] {
-  const samples: Sample[] = [];
-  for (const line of readFileSync(file, "utf8").split("\n")) {
+/** No samples: they were removed. A start in the future: the clock was set back. */
+function goesOn(
+  samples: readonly Sample[],
+  config: WantedEvaluation["config"],
+  startedAtMs: number,
+  nowMs: number,
+): boolean {
+  if (samples.length === 0 || startedAtMs > nowMs) return false;
+  const lastMs = samples.reduce((last, { t0 }) => Math.max(last, t0), startedAtMs);
+  return !isOver(nowMs - startedAtMs, config) || nowMs - lastMs <= maxGapMs;
+}
+
+/** What cannot be read, or was cut short by a crash, is left out: its evaluations begin anew, and the samples stay. */
+function readMeta(file: string): Map<string, MetaEntry> {
+  const entries = new Map<string, MetaEntry>();
+  if (!existsSync(file)) return entries;
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    return entries;
+  }
+  const evaluations = (json as { readonly evaluations?: unknown } | null)?.evaluations;
+  if (typeof evaluations !== "object" || evaluations === null) return entries;
+  for (const [key, value] of Object.entries(evaluations)) {
+    const entry = parseEntry(value);
+    if (entry !== undefined) entries.set(key, entry);
+  }
+  return entries;
+}
+
+function parseEntry(json: unknown): MetaEntry | undefined {
+  if (typeof json !== "object" || json === null) return undefined;
+  const { config_sha256, started_at, from_byte, is_over } = json as Record<string, unknown>;
+  if (typeof config_sha256 !== "string" || !isWhole(started_at)) return undefined;
+  return {
+    config_sha256,
+    started_at,
+    from_byte: isWhole(from_byte) ? from_byte : 0,
+    is_over: is_over === true,
+  };
+}
+
+function isWhole(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Samples of each evaluation since its start, by key. */
+function readSamplesOf(
+  fd: number,
+  size: number,
+  entries: ReadonlyMap<string, MetaEntry>,
+): ReadonlyMap<string, readonly Sample[]> {
+  const found = new Map([...entries.keys()].map((key) => [key, [] as Sample[]]));
+  const from = Math.min(size, ...[...entries.values()].map(({ from_byte }) => from_byte));
+  if (size - from > maxReadBytes) return found;
+  let at = from;
+  for (const line of readText(fd, from, size).split("\n")) {
+    const startsAt = at;
+    at += Buffer.byteLength(line) + 1;
     const read = line === "" ? undefined : parseSample(line);
     if (read?.ok !== true) continue;
     const { route, candidate, t0 } = read.sample;
-    const since = startedAtMs.get(`${route} ${candidate}`);
-    if (since !== undefined && t0 >= since) samples.push(read.sample);
+    const key = `${route} ${candidate}`;
+    const entry = entries.get(key);
+    if (entry === undefined || startsAt < entry.from_byte || t0 < entry.started_at) continue;
+    found.get(key)?.push(read.sample);
   }
-  return samples;
+  return found;
+}
+
+function readText(fd: number, from: number, to: number): string {
+  const bytes = Buffer.alloc(to - from);
+  let length = 0;
+  while (length < bytes.length) {
+    const more = readSync(fd, bytes, length, bytes.length - length, from + length);
+    if (more === 0) break;
+    length += more;
+  }
+  return bytes.toString("utf8", 0, length);
 }
 
 function endsWithNewline(fd: number, size: number): boolean {
