@@ -20,10 +20,12 @@ const help = `npm run bench:path -- [options]
   --rounds N         medians of so many; 5 when absent
   --transport NAME   http2 or grpc-js: what Umbra speaks gRPC with
   --mirroring        adds what is observed, and what is mirrored
-  --peer HOST:PORT   another picker, asked in FULL_DUPLEX_STREAMED in the same run; plaintext HTTP/2
-  --peer-buffered    and in BUFFERED too
+  --peer HOST:PORT   a third-party picker, asked in FULL_DUPLEX_STREAMED in the same run, for requests alone and for answers
+                     too; plaintext HTTP/2, no health service needed
+  --peer-buffered    and in BUFFERED too, for peers that answer the headers before they have the body; the reference picker waits for
+                     the body first, so Envoy and it would wait for each other
   --peer-pid PID     whose CPU time is then read from /proc
-  --servers LIST     ip:port,… where the bench's own model servers listen, for a peer that is told them; free ports when absent
+  --servers LIST     ip:port,… where the bench's own model servers listen: what the peer has as its endpoints; free ports when absent
 `;
 const { values: flags } = parseArgs({
   options: {
@@ -70,14 +72,14 @@ const shadowStub =
   shadow.length === 0 ? undefined : await startServer("model-stub", shadow.join(","));
 
 const cases = casesOf({
-  ...{ primary, shadow, hasPeer: flags.peer !== undefined },
+  ...{ primary, shadow, peer: flags.peer },
   isPeerBuffered: flags["peer-buffered"],
 }).filter(({ name }) => name === "none" || (flags.cases?.split(",") ?? [name]).includes(name));
 const envoys = new Map<Case, { readonly pid: number; readonly port: number }>();
 const pickers = new Map<string, number | undefined>();
 const stops: (() => Promise<void>)[] = [];
 for (const [picker, own] of Map.groupBy(cases, (each) => each.picker)) {
-  const { gateways, topology: whole } = gatewaysOf(own, { primary, shadow });
+  const { gateways, topology: whole } = gatewaysOf(own, { primary, shadow, peer: flags.peer });
   const file = join(folder, `${picker}.json`);
   writeFileSync(file, JSON.stringify(whole));
   const sidecar = await startPicker(picker, file);

@@ -24,19 +24,26 @@ export interface Case {
 
 /**
  * `json`: Envoy reads the model from the body itself. `both ways`: requests and answers in FULL_DUPLEX_STREAMED.
- * `unretried`: a call to the picker that fails is not made again.
+ * `unretried`: a call to the picker that fails is not made again. `requests only`: a third-party picker gets requests in
+ * FULL_DUPLEX_STREAMED and no answers. `buffered requests`: the same, with whole bodies.
  */
-export type BootstrapEdit = "json" | "both ways" | "unretried";
+export type BootstrapEdit =
+  | "json"
+  | "both ways"
+  | "unretried"
+  | "requests only"
+  | "buffered requests";
 
 export interface CaseOptions {
   readonly primary: readonly string[];
   /** None: nothing is mirrored. */
   readonly shadow: readonly string[];
-  readonly hasPeer: boolean;
+  /** `host:port` of a third-party picker, where one is measured. */
+  readonly peer: string | undefined;
   readonly isPeerBuffered: boolean;
 }
 
-export function casesOf({ shadow, hasPeer, isPeerBuffered }: CaseOptions): readonly Case[] {
+export function casesOf({ shadow, peer, isPeerBuffered }: CaseOptions): readonly Case[] {
   const of = (picker: Case["picker"], mode: PickMode): Case => ({
     name: `${picker} ${mode}`,
     host: `${picker}-${mode}.example.com`,
@@ -99,8 +106,16 @@ export function casesOf({ shadow, hasPeer, isPeerBuffered }: CaseOptions): reado
     of("bare", "buffered"),
     of("bare", "duplex"),
     bothWays("bare"),
-    ...(hasPeer && isPeerBuffered ? [of("peer", "buffered")] : []),
-    ...(hasPeer ? [of("peer", "duplex"), bothWays("peer")] : []),
+    ...(peer !== undefined && isPeerBuffered
+      ? [{ ...of("peer", "buffered"), edit: "buffered requests" as const }]
+      : []),
+    // As rendered, a third-party picker gets requests and answers.
+    ...(peer === undefined
+      ? []
+      : [
+          { ...of("peer", "duplex"), edit: "requests only" as const },
+          { ...of("peer", "duplex"), name: "peer both ways", host: "peer-both.example.com" },
+        ]),
     ...(shadow.length > 0 ? mirroring : []),
   ];
 }
@@ -112,10 +127,12 @@ export interface BenchGateway {
   readonly topology: Topology;
 }
 
+type GatewayOptions = Pick<CaseOptions, "primary" | "shadow" | "peer">;
+
 /** The gateways that ask one picker, and the topology of all of them, which the picker is to know. */
 export function gatewaysOf(
   cases: readonly Case[],
-  lanes: Pick<CaseOptions, "primary" | "shadow">,
+  lanes: GatewayOptions,
 ): { readonly gateways: readonly BenchGateway[]; readonly topology: Topology } {
   const gateways = [...Map.groupBy(cases, ({ edit }) => edit)].map(([edit, own]) => ({
     edit,
@@ -125,10 +142,7 @@ export function gatewaysOf(
   return { gateways, topology: gatewayOf(cases, lanes) };
 }
 
-function gatewayOf(
-  cases: readonly Case[],
-  { primary, shadow }: Pick<CaseOptions, "primary" | "shadow">,
-): Topology {
+function gatewayOf(cases: readonly Case[], { primary, shadow, peer }: GatewayOptions): Topology {
   const direct = directTopology({ primary, shadow, port: 0, bindAddress: "127.0.0.1" });
   const [listener] = direct.listeners;
   const route = listener?.virtualHosts[0]?.routes[0];
@@ -136,12 +150,16 @@ function gatewayOf(
   if (listener === undefined || route === undefined || ownPool === undefined)
     throw new Error("unreachable");
   const pools = cases.map(
-    ({ host, mode, isUnseen }): Pool => ({
+    ({ host, picker, mode, isUnseen }): Pool => ({
       ...ownPool,
       name: `bench/${host}`,
       // A request that no one picks for must show.
       failureMode: "FailClose",
       picker: isUnseen ? "none" : "umbra",
+      // Asked through the filter of `--picker`: Umbra's own would health-check a service that it does not have.
+      ...(picker === "peer" && peer !== undefined
+        ? { picker: "external", externalPicker: { address: peer, isTls: false } }
+        : {}),
       pickMode: mode,
       onlyModel: "m",
     }),

@@ -74,4 +74,17 @@ const edits: Readonly<Record<BootstrapEdit, (bootstrap: string) => string>> = {
       "$1response_header_mode: SEND$2response_body_mode: FULL_DUPLEX_STREAMED",
     );
   },
+  "requests only": withoutAnswers,
+  "buffered requests": (bootstrap) =>
+    withoutAnswers(bootstrap).replaceAll(
+      /request_body_mode: FULL_DUPLEX_STREAMED(\s+)request_trailer_mode: SEND/g,
+      "request_body_mode: BUFFERED$1request_trailer_mode: SKIP",
+    ),
 };
+
+function withoutAnswers(bootstrap: string): string {
+  return bootstrap.replaceAll(
+    /response_header_mode: SEND(\s+)response_body_mode: FULL_DUPLEX_STREAMED(\s+)response_trailer_mode: SEND/g,
+    "response_header_mode: SKIP$1response_body_mode: NONE$2response_trailer_mode: SKIP",
+  );
+}
