@@ -11,7 +11,7 @@ const allowed = {
   scheduler: { own: [], others: [], node: false },
   "ext-proc": { own: [], others: ["@bufbuild/protobuf", "@grpc/grpc-js"], node: true },
   shadow: { own: [], others: ["cli-table3", "fflate"], node: true },
-  "envoy-config": { own: [], others: ["yaml"], node: true },
+  "envoy-config": { own: ["shadow"], others: ["yaml"], node: true },
   simulator: { own: [], others: ["prom-client"], node: true },
   sidecar: {
     own: ["scheduler", "ext-proc", "shadow", "envoy-config", "simulator"],

@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { printable } from "@umbra/shadow/printable";
 import type { Check } from "./traffic/prove-mirroring.ts";
 
 /** One line a check: a mark, the claim, what was seen. */
@@ -8,7 +9,7 @@ export function checkLines(checks: readonly Check[], hasColour: boolean): string
     .map(({ claim, holds, seen }) => {
       const mark = holds ? "ok  " : "FAIL";
       const shown = hasColour ? styleText(holds ? "green" : "red", mark) : mark;
-      return `${shown}  ${claim.padEnd(width)}  ${seen}\n`;
+      return `${shown}  ${printable(claim.padEnd(width))}  ${printable(seen)}\n`;
     })
     .join("");
 }

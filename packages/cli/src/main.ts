@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { printableLines } from "@umbra/shadow/printable";
 import { Command, CommanderError } from "commander";
 import { checkCommand } from "./commands/check.ts";
 import { demoCommand } from "./commands/demo.ts";
@@ -58,7 +59,11 @@ function program(io: Io): Command {
   ];
   for (const command of commands) root.addCommand(command);
   for (const command of [root, ...commands, ...commands.flatMap((each) => each.commands)]) {
-    command.exitOverride().configureOutput({ writeOut: io.stdout, writeErr: io.stderr });
+    command.exitOverride().configureOutput({
+      writeOut: io.stdout,
+      // It quotes arguments as they are.
+      writeErr: (text) => io.stderr(printableLines(text)),
+    });
   }
   return root;
 }
@@ -74,7 +79,9 @@ function report(cause: unknown, io: Io): number {
       ? (cause.stack ?? cause.message)
       : String(cause);
   if (message !== "") {
-    io.stderr(`${io.hasColour ? styleText("red", "error:") : "error:"} ${message}\n`);
+    io.stderr(
+      `${io.hasColour ? styleText("red", "error:") : "error:"} ${printableLines(message)}\n`,
+    );
   }
   return cause instanceof UsageError ? 2 : 1;
 }

@@ -1,8 +1,8 @@
 import { styleText } from "node:util";
+import { printable, printableColumns } from "@umbra/shadow/printable";
 import { referenceOf } from "./codes.ts";
 import { conditionText } from "./conditions.ts";
 import type { Diagnostic } from "./diagnostic.ts";
-import { printable, printableLine } from "./printable.ts";
 
 export interface DiagnosticTextOptions {
   /** False when absent. */
@@ -49,7 +49,7 @@ function excerptOf({
   if (sourceLine === undefined || sourceLine.trim() === "") return undefined;
   const at = Math.min(column - 1, sourceLine.length);
   const start = at < maxShown - 20 ? 0 : at - 20;
-  const shown = printableLine(sourceLine.slice(start, start + maxShown)).trimEnd();
+  const shown = printableColumns(sourceLine.slice(start, start + maxShown)).trimEnd();
   const width = Math.max(1, Math.min(endColumn - column, start + shown.length - at));
   return { text: ` ${shown}`, carets: ` ${" ".repeat(at - start)}${"^".repeat(width)}` };
 }

@@ -61,7 +61,6 @@ export {
   type SessionKey,
   sloPresetNames,
 } from "./mirror-policy.ts";
-export { printable, printableJson } from "./printable.ts";
 export { readTopology, type TopologyOptions, type TopologyRead } from "./read-topology.ts";
 export type { Certificate } from "./resolve/certificates.ts";
 export { isPickMode, pickModes } from "./resolve/pick-mode.ts";

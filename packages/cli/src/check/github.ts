@@ -1,4 +1,5 @@
-import { conditionText, type Diagnostic, printable, referenceOf } from "@umbra/envoy-config";
+import { conditionText, type Diagnostic, referenceOf } from "@umbra/envoy-config";
+import { printable } from "@umbra/shadow/printable";
 
 const commands = { error: "error", warning: "warning", info: "notice" } as const;
 

@@ -1,11 +1,5 @@
-import {
-  formatDiagnostic,
-  isAtLeast,
-  printable,
-  printableJson,
-  renderBootstrap,
-  type Severity,
-} from "@umbra/envoy-config";
+import { formatDiagnostic, isAtLeast, renderBootstrap, type Severity } from "@umbra/envoy-config";
+import { printable, printableJson } from "@umbra/shadow/printable";
 import Table from "cli-table3";
 import { Command, Option } from "commander";
 import { stringify } from "yaml";

@@ -1,10 +1,10 @@
 import {
   defaultBootstrapOptions,
   isAtLeast,
-  printableJson,
   type Severity,
   type Topology,
 } from "@umbra/envoy-config";
+import { printableJson } from "@umbra/shadow/printable";
 import { Command, Option } from "commander";
 import { judgeOwnBootstrap } from "../check/own-bootstrap.ts";
 import { lookAtPools } from "../doctor/endpoints.ts";

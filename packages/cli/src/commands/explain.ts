@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Topology } from "@umbra/envoy-config";
+import { printableJson } from "@umbra/shadow/printable";
 import { Command, Option } from "commander";
 import { CommandError } from "../errors.ts";
 import type { Explained } from "../explain/explained.ts";
@@ -65,9 +66,7 @@ export function explainCommand(io: Io): Command {
     .action(async (flags: ExplainFlags) => {
       const explained = await explain(flags, io);
       io.stdout(
-        flags.output === "json"
-          ? `${JSON.stringify(explained, null, 2)}\n`
-          : explanationTable(explained),
+        flags.output === "json" ? `${printableJson(explained)}\n` : explanationTable(explained),
       );
       if (explained.explanation.picked === undefined)
         throw new CommandError("the request would be refused");

@@ -1,3 +1,4 @@
+import { printable, printableLines } from "@umbra/shadow/printable";
 import { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import { type Answer, type Answers, defaults, type Given, readAnswer } from "../init/answers.ts";
@@ -55,8 +56,8 @@ export function initCommand(io: Io): Command {
         return;
       }
       const paths = writeFiles(dir, files, { isForced: force === true });
-      for (const path of paths) io.stderr(`wrote ${path}\n`);
-      io.stderr(nextSteps(dir, answers));
+      for (const path of paths) io.stderr(`wrote ${printable(path)}\n`);
+      io.stderr(printableLines(nextSteps(dir, answers)));
     });
 }
 

@@ -1,3 +1,4 @@
+import { printableJson } from "@umbra/shadow/printable";
 import { Command, Option } from "commander";
 import { CommandError } from "../errors.ts";
 import type { Io } from "../io.ts";
@@ -115,9 +116,7 @@ export function loadCommand(io: Io): Command {
       });
       progress.end();
       const summary = summarize(result);
-      io.stdout(
-        flags.output === "json" ? `${JSON.stringify(summary, null, 2)}\n` : summaryTable(summary),
-      );
+      io.stdout(flags.output === "json" ? `${printableJson(summary)}\n` : summaryTable(summary));
       if (summary.requests === 0 || summary.failed > 0) {
         throw new CommandError(`${summary.failed} of ${summary.requests} requests failed`);
       }

@@ -1,4 +1,5 @@
 import { evaluationConfig, type Plan, planEvaluation } from "@umbra/shadow";
+import { printableJson } from "@umbra/shadow/printable";
 import Table from "cli-table3";
 import { Command, Option } from "commander";
 import { UsageError } from "../errors.ts";
@@ -60,7 +61,7 @@ export function planCommand(io: Io): Command {
       const { rate: ratePerSecond, percent, spread: logRatioSd, discordance } = flags;
       const config = evaluationConfig(settingsOf(flags.file, io));
       const plan = planEvaluation({ config, ratePerSecond, percent, logRatioSd, discordance });
-      io.stdout(flags.output === "json" ? `${JSON.stringify(plan, null, 2)}\n` : planTable(plan));
+      io.stdout(flags.output === "json" ? `${printableJson(plan)}\n` : planTable(plan));
     });
 }
 

@@ -5,6 +5,7 @@ import {
   type ShadowReport,
   type VerdictStatus,
 } from "@umbra/shadow";
+import { printable, printableJson } from "@umbra/shadow/printable";
 import { Command, Option } from "commander";
 import { CommandError, OutcomeError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
@@ -126,7 +127,7 @@ async function runReport(flags: ReportFlags, io: Io): Promise<void> {
     const [only] = reports;
     const json =
       reports.length === 1 && only !== undefined ? only : { schema: "shadow-reports/1", reports };
-    io.stdout(`${JSON.stringify(json, null, 2)}\n`);
+    io.stdout(`${printableJson(json)}\n`);
   } else if (flags.markdown !== "-" && flags.junit !== "-") {
     const texts = reports.map((report) => renderReportText(report, { color: io.hasColour }));
     io.stdout(`${texts.join("\n\n")}\n`);
@@ -222,7 +223,7 @@ async function fromSamples(
   io: Io,
 ): Promise<readonly ShadowReport[]> {
   const { samples, problems, broken, repeated } = await readSamples(files, io.streamStdin);
-  for (const problem of problems) io.stderr(`${problem}\n`);
+  for (const problem of problems) io.stderr(`${printable(problem)}\n`);
   if (broken > 0) io.stderr(`${broken} broken ${broken === 1 ? "line" : "lines"} left out\n`);
   if (repeated > 0) io.stderr(`${repeated} samples stood more than once\n`);
   const topology =

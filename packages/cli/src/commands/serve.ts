@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { type TransportName, transportNames } from "@umbra/ext-proc";
+import { printableLines } from "@umbra/shadow/printable";
 import { type CertificateSource, startSidecar } from "@umbra/sidecar";
 import { Command, Option } from "commander";
 import pino from "pino";
@@ -136,7 +137,12 @@ export function serveCommand(io: Io): Command {
       const topology = soundTopologyOf(flags, io, { isGatewayNeeded: false });
       const admin = hostPort(flags.admin, "--admin");
       sidecarAddress(flags.grpc, "--grpc");
-      const log = pino({ level: flags.logLevel, base: null }, pino.destination(2));
+      const out = pino.destination(2);
+      // Lines quote what clients and model servers send; pino's JSON escapes only part of what steers a terminal.
+      const log = pino(
+        { level: flags.logLevel, base: null },
+        { write: (line: string) => out.write(printableLines(line)) },
+      );
       const { envoyAdmin } = flags;
       const sidecar = await startSidecar({
         topology,

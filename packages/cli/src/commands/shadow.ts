@@ -1,3 +1,4 @@
+import { printable } from "@umbra/shadow/printable";
 import Table from "cli-table3";
 import { Command } from "commander";
 import { CommandError } from "../errors.ts";
@@ -78,7 +79,7 @@ async function call(name: string, body: object, flags: ShadowFlags, io: Io): Pro
   });
   for (const { candidate, route, percent, pausedBy, inFlight, mirrored } of mirrors) {
     const state = pausedBy === null ? "mirroring" : pausedBy === "stopped" ? "stopped" : "paused";
-    table.push([candidate, route, `${percent} %`, state, inFlight, mirrored]);
+    table.push([printable(candidate), printable(route), `${percent} %`, state, inFlight, mirrored]);
   }
   io.stdout(`${table.toString()}\n`);
 }

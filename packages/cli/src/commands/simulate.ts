@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { ModelServer } from "@umbra/envoy-config";
+import { printable } from "@umbra/shadow/printable";
 import { createSimulatedServer, parseVllmArgs, type SimulatedServer } from "@umbra/simulator";
 import { Command, Option } from "commander";
 import { CommandError, UsageError } from "../errors.ts";
@@ -52,7 +53,8 @@ export function simulateCommand(io: Io): Command {
     .action(async (vllmArguments: readonly string[], flags: SimulateFlags) => {
       const deployment = flags.file === undefined ? undefined : deploymentOf(flags, io);
       const { options, ignored } = parseVllmArgs([...(deployment?.args ?? []), ...vllmArguments]);
-      if (ignored.length > 0) io.stderr(`simulate: without effect here: ${ignored.join(" ")}\n`);
+      if (ignored.length > 0)
+        io.stderr(`simulate: without effect here: ${printable(ignored.join(" "))}\n`);
       const replicas = flags.replicas ?? deployment?.replicas ?? 1;
       const firstPort = flags.port ?? options.port ?? 8_000;
       const servers: SimulatedServer[] = [];
@@ -63,7 +65,7 @@ export function simulateCommand(io: Io): Command {
             ...options,
             timeScale: flags.timeScale,
             seed: (options.seed ?? 0) + index,
-            log: (line) => io.stderr(`${line}\n`),
+            log: (line) => io.stderr(`${printable(line)}\n`),
           });
           servers.push(server);
           const port = firstPort === 0 ? 0 : firstPort + index;

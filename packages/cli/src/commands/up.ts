@@ -1,4 +1,5 @@
 import { defaultBootstrapOptions, renderBootstrap } from "@umbra/envoy-config";
+import { printable } from "@umbra/shadow/printable";
 import { Command } from "commander";
 import { findEnvoy } from "../envoy/find-envoy.ts";
 import { runEnvoy } from "../envoy/run-envoy.ts";
@@ -154,7 +155,7 @@ export function upCommand(io: Io): Command {
         ...(grpcClientCa === undefined ? [] : ["--grpc-client-ca", grpcClientCa]),
       ];
       const kept = {
-        say: (words: string) => io.stderr(`umbra: ${words}\n`),
+        say: (words: string) => io.stderr(`umbra: ${words.split("\n").map(printable).join("\n")}\n`),
         isRestarted: flags.restart,
         signal: io.signal,
       };
@@ -165,8 +166,7 @@ export function upCommand(io: Io): Command {
           startChild({
             ...ownCommand(["serve", ...topologyArguments(resources), ...own, ...files]),
             ...(input === undefined ? {} : { input: input() }),
-            onLine: (line) => io.stderr(`${line}
-`),
+            onLine: (line) => io.stderr(`${printable(line)}\n`),
           }),
       });
       const envoy = keepRunning({
@@ -180,8 +180,8 @@ export function upCommand(io: Io): Command {
             bootstrap,
             concurrency: flags.concurrency,
             onLine: (line, from) => {
-              if (from === "stderr") io.stderr(`${line}\n`);
-              else if (flags.accessLog) io.stdout(`${line}\n`);
+              if (from === "stderr") io.stderr(`${printable(line)}\n`);
+              else if (flags.accessLog) io.stdout(`${printable(line)}\n`);
             },
           }),
       });

@@ -1,3 +1,4 @@
+import { printableJson } from "@umbra/shadow/printable";
 import { Command, Option } from "commander";
 import { checkLines } from "../checks-table.ts";
 import { CommandError, UsageError } from "../errors.ts";
@@ -74,7 +75,7 @@ export function verifyCommand(io: Io): Command {
       });
       io.stdout(
         flags.output === "json"
-          ? `${JSON.stringify({ checks }, null, 2)}\n`
+          ? `${printableJson({ checks })}\n`
           : checkLines(checks, io.hasColour),
       );
       const failed = checks.filter(({ holds }) => !holds).length;

@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
-import { printable, referenceOf } from "@umbra/envoy-config";
+import { referenceOf } from "@umbra/envoy-config";
+import { printable } from "@umbra/shadow/printable";
 import type { Finding } from "./finding.ts";
 
 const marks = { ok: "ok", info: "info", warning: "warning", error: "error" } as const;

@@ -1,4 +1,5 @@
 import type { EndpointScore } from "@umbra/scheduler";
+import { printableLines } from "@umbra/shadow/printable";
 import Table from "cli-table3";
 import type { Explained } from "./explained.ts";
 
@@ -32,7 +33,7 @@ export function explanationTable({ pool, request, explanation }: Explained): str
     ...(skipped.length === 0 ? [] : [`without effect: ${skipped.join(", ")}`]),
     ...(refusal === undefined ? [] : [`refused: ${refusal}`]),
   ];
-  return `${lines.join("\n")}\n`;
+  return printableLines(`${lines.join("\n")}\n`);
 }
 
 function scoreOf(scores: readonly EndpointScore[], endpoint: string): string {

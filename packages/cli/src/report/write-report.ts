@@ -5,6 +5,7 @@ import {
   renderReportMarkdown,
   type ShadowReport,
 } from "@umbra/shadow";
+import { printable } from "@umbra/shadow/printable";
 import { CommandError } from "../errors.ts";
 import type { Io } from "../io.ts";
 
@@ -35,7 +36,7 @@ export function writeReports(reports: readonly ShadowReport[], files: ReportFile
       } catch (cause) {
         throw new CommandError(`${name} can't be written: ${(cause as Error).message}`, { cause });
       }
-      io.stderr(`wrote ${name}\n`);
+      io.stderr(`wrote ${printable(name)}\n`);
     }
   }
 }

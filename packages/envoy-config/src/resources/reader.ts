@@ -1,3 +1,4 @@
+import { unprintableIn } from "@umbra/shadow/printable";
 import {
   isAlias,
   isMap,
@@ -10,7 +11,6 @@ import {
 } from "yaml";
 import type { DiagnosticCode } from "../codes.ts";
 import type { Diagnostic, Severity } from "../diagnostic.ts";
-import { unprintableIn } from "../printable.ts";
 import { nearest } from "./nearest.ts";
 
 /** Where a value stands. */

@@ -1,6 +1,6 @@
+import { printable } from "../printable.ts";
 import type { GateResult, ShadowReport, ValidityCheck } from "../report/shadow-report.ts";
 import { checkValue, gateStatus, gateValues, nextStep } from "./format.ts";
-import { printable } from "./printable.ts";
 
 /** The report as JUnit XML: a case for each gate and for each validity check. */
 export function renderReportJunit(report: ShadowReport): string {

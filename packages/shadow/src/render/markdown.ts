@@ -1,3 +1,4 @@
+import { printable } from "../printable.ts";
 import type { GateResult, MetricSummary, ShadowReport } from "../report/shadow-report.ts";
 import {
   checkValue,
@@ -12,7 +13,6 @@ import {
   unknown,
   verdictSigns,
 } from "./format.ts";
-import { printable } from "./printable.ts";
 
 /** The report as Markdown, for a comment of a CI run. */
 export function renderReportMarkdown(report: ShadowReport): string {

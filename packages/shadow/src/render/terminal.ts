@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import Table from "cli-table3";
+import { printable } from "../printable.ts";
 import type { GateResult, MetricSummary, ShadowReport } from "../report/shadow-report.ts";
 import {
   checkValue,
@@ -16,7 +17,6 @@ import {
   verdictSigns,
 } from "./format.ts";
 import { intervalBar } from "./interval-bar.ts";
-import { printable } from "./printable.ts";
 
 /** How a report is written to a terminal. */
 export interface TextOptions {

@@ -1,4 +1,4 @@
-import { printable } from "../printable.ts";
+import { printable } from "../../printable.ts";
 
 /** Text of any origin as text of a page, in elements and in quoted attributes. */
 export function text(value: string): string {
