@@ -1,10 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { readFileSync } from "node:fs";
 import { diagnosticCodes } from "@umbra/envoy-config";
 import { CommandError, UsageError } from "../errors.ts";
-
-/** In the packed package, and in a checkout. */
-const pages = ["../../docs/errors.md", "../../../../docs/errors.md"];
+import { shippedFile } from "../process/shipped-file.ts";
 
 /** What `docs/errors.md` says of a code, e.g. `UMB0203`, in any case. */
 export function explainCode(code: string): string {
@@ -15,9 +12,7 @@ export function explainCode(code: string): string {
       `--explain takes a code, ${known[0]} to ${known.at(-1)}, not "${code.slice(0, 32)}"`,
     );
   }
-  const page = pages.map((path) => fileURLToPath(new URL(path, import.meta.url))).find(existsSync);
-  if (page === undefined) throw new CommandError("docs/errors.md is not where it was installed");
-  const section = sectionOf(readFileSync(page, "utf8"), wanted);
+  const section = sectionOf(readFileSync(shippedFile("docs/errors.md"), "utf8"), wanted);
   if (section === undefined) throw new CommandError(`docs/errors.md has no section ${wanted}`);
   return section;
 }

@@ -1,4 +1,3 @@
-import { fileURLToPath } from "node:url";
 import { type Pair, renderReportText, type ShadowReport } from "@umbra/shadow";
 import { Command } from "commander";
 import { checkLines } from "../checks-table.ts";
@@ -12,6 +11,7 @@ import { adminJson, isReady } from "../process/admin-client.ts";
 import { type Child, startChild } from "../process/child.ts";
 import { freePorts } from "../process/free-port.ts";
 import { ownCommand } from "../process/own-command.ts";
+import { shippedFile } from "../process/shipped-file.ts";
 import { waitUntil } from "../process/wait-until.ts";
 import { writeReports } from "../report/write-report.ts";
 import { numberOf } from "../resources/host-port.ts";
@@ -24,8 +24,6 @@ interface DemoFlags {
   readonly html: string;
 }
 
-const resources = fileURLToPath(new URL("../../../../examples/mirror", import.meta.url));
-const policy = fileURLToPath(new URL("../../../../examples/demo", import.meta.url));
 const host = "example.com";
 const primaryName = "vllm-llama2-7b-pool";
 const shadowName = "vllm-llama2-7b-pool-1";
@@ -70,13 +68,14 @@ export function demoCommand(io: Io): Command {
 async function runDemo({ duration, same, html }: DemoFlags, io: Io): Promise<void> {
   const say = (words: string) => io.stdout(`${words}\n`);
   findEnvoy(io.env);
+  const [resources, policy] = [shippedFile("examples/mirror"), shippedFile("examples/demo")];
   const children: Child[] = [];
   try {
     const speed = same === true ? "just as fast" : "slower by 30 %";
     say(
       `Starting 3 primary and 3 shadow endpoints (simulated vLLM; the shadow's are ${speed}), the sidecar and Envoy …`,
     );
-    const lanes = await startLanes(children, same === true ? 1 : slowdown);
+    const lanes = await startLanes(resources, children, same === true ? 1 : slowdown);
     const [http, grpc, admin, envoyAdmin] = await freePorts(4);
     const adminAddress = `127.0.0.1:${admin}`;
     const up = startChild(
@@ -185,6 +184,7 @@ async function verdictOf(admin: string, signal: AbortSignal): Promise<ShadowRepo
 }
 
 async function startLanes(
+  resources: string,
   children: Child[],
   shadowTimeScale: number,
 ): Promise<{ readonly primary: LaneServers; readonly shadow: LaneServers }> {

