@@ -16,6 +16,7 @@ import { simulateCommand } from "./commands/simulate.ts";
 import { upCommand } from "./commands/up.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { CommandError, OutcomeError, UsageError } from "./errors.ts";
+import { checkFlagShapes } from "./flag-shapes.ts";
 import { type Io, processIo, withStdinReadOnce } from "./io.ts";
 import { version } from "./version.ts";
 
@@ -29,7 +30,8 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   }
 }
 
-function program(io: Io): Command {
+/** All commands with their options. */
+export function program(io: Io): Command {
   const root = new Command("umbra")
     .description(
       "Smart endpoint picking, smart mirroring and shadow evaluation for LLM inference behind Envoy.",
@@ -59,6 +61,7 @@ function program(io: Io): Command {
   ];
   for (const command of commands) root.addCommand(command);
   for (const command of [root, ...commands, ...commands.flatMap((each) => each.commands)]) {
+    checkFlagShapes(command);
     command.exitOverride().configureOutput({
       writeOut: io.stdout,
       // It quotes arguments as they are.

@@ -132,7 +132,7 @@ describe("with flags", () => {
     [["--primary", "10.0.0.1:80", "--percent", "0"], "--percent: a number above 0"],
     [["--primary", "10.0.0.1:80", "--port", "80a"], "--port: a port"],
     [["--primary", "10.0.0.1:80", "--hostname", "http://a"], "--hostname: a hostname"],
-    [["--primary", "10.0.0.1:80", "--model", "a\nb"], "--model: a model's name"],
+    [["--primary", "10.0.0.1:80", "--model", "a\nb"], "--model must be one line"],
     [["--primary", "10.0.0.1:80", "--shadow-model", "a"], "--shadow-model needs --model"],
   ])("%p is wrong usage", async (args, message) => {
     const folder = scratch();

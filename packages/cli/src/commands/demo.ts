@@ -12,6 +12,7 @@ import { type Child, startChild } from "../process/child.ts";
 import { freePorts } from "../process/free-port.ts";
 import { ownCommand } from "../process/own-command.ts";
 import { shippedFile } from "../process/shipped-file.ts";
+import { checkWritable } from "../process/usable-file.ts";
 import { waitUntil } from "../process/wait-until.ts";
 import { writeReports } from "../report/write-report.ts";
 import { numberOf } from "../resources/host-port.ts";
@@ -67,6 +68,7 @@ export function demoCommand(io: Io): Command {
 
 async function runDemo({ duration, same, html }: DemoFlags, io: Io): Promise<void> {
   const say = (words: string) => io.stdout(`${words}\n`);
+  checkWritable("--html", html);
   findEnvoy(io.env);
   const [resources, policy] = [shippedFile("examples/mirror"), shippedFile("examples/demo")];
   const children: Child[] = [];

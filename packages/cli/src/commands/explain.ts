@@ -6,6 +6,7 @@ import { CommandError } from "../errors.ts";
 import type { Explained } from "../explain/explained.ts";
 import { explanationTable } from "../explain/explanation-table.ts";
 import { explainState } from "../explain/given-state.ts";
+import { wholeNumberOf } from "../flag-shapes.ts";
 import type { Io } from "../io.ts";
 import { adminJson } from "../process/admin-client.ts";
 import { numberOf } from "../resources/host-port.ts";
@@ -38,7 +39,7 @@ export function explainCommand(io: Io): Command {
     .option(
       "--prompt-tokens <count>",
       "length of its prompt",
-      numberOf("--prompt-tokens", { min: 0, max: 1e9 }),
+      wholeNumberOf("--prompt-tokens", { min: 0, max: 1e9 }),
     )
     .option(
       "--priority <number>",

@@ -1,6 +1,7 @@
 import { printableJson } from "@umbra/shadow/printable";
 import { Command, Option } from "commander";
 import { CommandError } from "../errors.ts";
+import { wholeNumberOf } from "../flag-shapes.ts";
 import type { Io } from "../io.ts";
 import { progressLine } from "../progress-line.ts";
 import { numberOf } from "../resources/host-port.ts";
@@ -48,7 +49,7 @@ export function loadCommand(io: Io): Command {
     .option(
       "--max-in-flight <requests>",
       "a request that would be more is not sent",
-      numberOf("--max-in-flight", { min: 1, max: 10_000 }),
+      wholeNumberOf("--max-in-flight", { min: 1, max: 10_000 }),
       512,
     )
     .requiredOption("--model <name>", "base model")
@@ -60,13 +61,13 @@ export function loadCommand(io: Io): Command {
     .option(
       "--prompt-tokens <tokens>",
       "mean prompt length",
-      numberOf("--prompt-tokens", { min: 1, max: 1_000_000 }),
+      wholeNumberOf("--prompt-tokens", { min: 1, max: 1_000_000 }),
       128,
     )
     .option(
       "--output-tokens <tokens>",
       "mean output length",
-      numberOf("--output-tokens", { min: 1, max: 100_000 }),
+      wholeNumberOf("--output-tokens", { min: 1, max: 100_000 }),
       64,
     )
     .option(
@@ -78,7 +79,7 @@ export function loadCommand(io: Io): Command {
     .option(
       "--seed <number>",
       "the same seed makes the same traffic",
-      numberOf("--seed", { min: 0, max: 4_294_967_295 }),
+      wholeNumberOf("--seed", { min: 0, max: 4_294_967_295 }),
       1,
     )
     .addOption(
@@ -91,7 +92,6 @@ export function loadCommand(io: Io): Command {
       "\nExample:\n  $ umbra load --url http://127.0.0.1:8080 --host example.com --model /model/llama2 --adapter sql-lora --rate 20 --duration 30",
     )
     .action(async (flags: LoadFlags) => {
-      if (!URL.canParse(flags.url)) throw new CommandError(`--url: "${flags.url}" is not a URL`);
       const random = seededRandom(flags.seed);
       const models: readonly [string, ...string[]] = [flags.model, ...(flags.adapter ?? [])];
       const progress = progressLine(io);

@@ -8,8 +8,10 @@ import {
 import { printable, printableJson } from "@umbra/shadow/printable";
 import { Command, Option } from "commander";
 import { CommandError, OutcomeError, UsageError } from "../errors.ts";
+import { wholeNumberOf } from "../flag-shapes.ts";
 import type { Io } from "../io.ts";
 import { adminJson } from "../process/admin-client.ts";
+import { checkWritable } from "../process/usable-file.ts";
 import { progressLine } from "../progress-line.ts";
 import { judgeSamples } from "../report/judge-samples.ts";
 import { readSamples } from "../report/read-samples.ts";
@@ -69,7 +71,7 @@ export function reportCommand(io: Io): Command {
     .option(
       "--min-pairs <count>",
       "with --samples: least number of pairs",
-      numberOf("--min-pairs", { min: 200, max: 10_000_000 }),
+      wholeNumberOf("--min-pairs", { min: 200, max: 10_000_000 }),
     )
     .option(
       "--warmup <seconds>",
@@ -84,7 +86,7 @@ export function reportCommand(io: Io): Command {
     .option(
       "--seed <number>",
       "with --samples: seed of the bootstrap",
-      numberOf("--seed", { min: 0, max: 4_294_967_295 }),
+      wholeNumberOf("--seed", { min: 0, max: 4_294_967_295 }),
     )
     .option(
       "--same-model",
@@ -111,6 +113,9 @@ export function reportCommand(io: Io): Command {
 }
 
 async function runReport(flags: ReportFlags, io: Io): Promise<void> {
+  checkWritable("--html", flags.html);
+  checkWritable("--markdown", flags.markdown);
+  checkWritable("--junit", flags.junit);
   const sources = [flags.samples, flags.from].filter((each) => each !== undefined).length;
   if (sources > 1) throw new UsageError("give one of --samples and --from");
   if (flags.wait === true && sources > 0) {

@@ -7,6 +7,7 @@ import pino from "pino";
 import { CommandError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { readToken } from "../process/token.ts";
+import { checkReadable, checkWritable } from "../process/usable-file.ts";
 import { type GatewayFlags, gatewayOptions, withGatewayFlags } from "../resources/gateway-flags.ts";
 import { captureCount, hostPort, numberOf } from "../resources/host-port.ts";
 import { sidecarAddress } from "../resources/sidecar-flags.ts";
@@ -137,6 +138,8 @@ export function serveCommand(io: Io): Command {
       const topology = soundTopologyOf(flags, io, { isGatewayNeeded: false });
       const admin = hostPort(flags.admin, "--admin");
       sidecarAddress(flags.grpc, "--grpc");
+      checkWritable("--samples", flags.samples);
+      checkReadable("--admin-token-file", flags.adminTokenFile);
       const out = pino.destination(2);
       // Lines quote what clients and model servers send; pino's JSON escapes only part of what steers a terminal.
       const log = pino(

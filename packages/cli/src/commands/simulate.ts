@@ -4,6 +4,7 @@ import { printable } from "@umbra/shadow/printable";
 import { createSimulatedServer, parseVllmArgs, type SimulatedServer } from "@umbra/simulator";
 import { Command, Option } from "commander";
 import { CommandError, UsageError } from "../errors.ts";
+import { ipOf, wholeNumberOf } from "../flag-shapes.ts";
 import type { Io } from "../io.ts";
 import { numberOf } from "../resources/host-port.ts";
 import { collect, soundTopologyOf } from "../resources/topology-flags.ts";
@@ -28,13 +29,17 @@ export function simulateCommand(io: Io): Command {
     .argument("[vllm arguments...]", "after --, as `vllm serve` takes them")
     .option("-f, --file <path>", "take the arguments from a Deployment; repeatable", collect)
     .option("--deployment <name>", "which Deployment, when the files hold several")
-    .option("--replicas <count>", "how many servers", numberOf("--replicas", { min: 1, max: 100 }))
+    .option(
+      "--replicas <count>",
+      "how many servers",
+      wholeNumberOf("--replicas", { min: 1, max: 100 }),
+    )
     .option(
       "--port <port>",
       "of the first server, the next ones follow; 0 takes free ones (default: the arguments' port, else 8000)",
-      numberOf("--port", { min: 0, max: 65_535 }),
+      wholeNumberOf("--port", { min: 0, max: 65_535 }),
     )
-    .option("--bind <ip>", "address to bind", "127.0.0.1")
+    .option("--bind <ip>", "address to bind", ipOf("--bind"), "127.0.0.1")
     .option(
       "--time-scale <factor>",
       "1 is as slow as a GPU, 0 answers at once",

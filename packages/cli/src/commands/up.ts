@@ -4,12 +4,14 @@ import { Command } from "commander";
 import { findEnvoy } from "../envoy/find-envoy.ts";
 import { runEnvoy } from "../envoy/run-envoy.ts";
 import { CommandError } from "../errors.ts";
+import { wholeNumberOf } from "../flag-shapes.ts";
 import type { Io } from "../io.ts";
 import { isReady } from "../process/admin-client.ts";
 import { startChild } from "../process/child.ts";
 import { keepRunning } from "../process/keep-running.ts";
 import { ownCommand } from "../process/own-command.ts";
 import { sharedSources } from "../process/shared-sources.ts";
+import { checkReadable, checkWritable } from "../process/usable-file.ts";
 import { waitUntil } from "../process/wait-until.ts";
 import { captureCount, hostPort, numberOf } from "../resources/host-port.ts";
 import {
@@ -71,7 +73,7 @@ export function upCommand(io: Io): Command {
     .option(
       "--concurrency <threads>",
       "Envoy's worker threads",
-      numberOf("--concurrency", { min: 1, max: 256 }),
+      wholeNumberOf("--concurrency", { min: 1, max: 256 }),
       2,
     )
     .option(
@@ -124,6 +126,11 @@ export function upCommand(io: Io): Command {
       const address = sidecarAddress(flags.sidecar, "--sidecar");
       const { grpcTlsCert, grpcTlsKey, grpcClientCa, statsListener } = flags;
       if (statsListener !== undefined) hostPort(statsListener, "--stats-listener");
+      checkReadable("--grpc-tls-cert", grpcTlsCert);
+      checkReadable("--grpc-tls-key", grpcTlsKey);
+      checkReadable("--grpc-client-ca", grpcClientCa);
+      checkReadable("--admin-token-file", flags.adminTokenFile);
+      checkWritable("--samples", flags.samples);
       const isTls = grpcTlsCert !== undefined;
       const { input, io: reading, ...sources } = sharedSources(flags.file, io);
       const resources = { ...flags, ...sources };

@@ -1,7 +1,8 @@
 import { printableJson } from "@umbra/shadow/printable";
 import { Command, Option } from "commander";
 import { checkLines } from "../checks-table.ts";
-import { CommandError, UsageError } from "../errors.ts";
+import { CommandError } from "../errors.ts";
+import { wholeNumberOf } from "../flag-shapes.ts";
 import type { Io } from "../io.ts";
 import { hostPort, numberOf } from "../resources/host-port.ts";
 import { chatBody } from "../traffic/chat-request.ts";
@@ -31,7 +32,7 @@ export function verifyCommand(io: Io): Command {
     .option(
       "--requests <count>",
       "how many, every second one streamed",
-      numberOf("--requests", { min: 1, max: 1_000 }),
+      wholeNumberOf("--requests", { min: 1, max: 1_000 }),
       10,
     )
     .option(
@@ -51,7 +52,6 @@ export function verifyCommand(io: Io): Command {
     )
     .action(async (flags: VerifyFlags) => {
       hostPort(flags.admin, "--admin");
-      if (!URL.canParse(flags.url)) throw new UsageError(`--url: "${flags.url}" is not a URL`);
       const bodies = Array.from({ length: flags.requests }, (_, index) =>
         chatBody({
           model: flags.model,

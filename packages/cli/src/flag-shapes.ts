@@ -1,0 +1,83 @@
+import { isIP } from "node:net";
+import type { Command, Option } from "commander";
+import { UsageError } from "./errors.ts";
+import { hostPort, numberOf } from "./resources/host-port.ts";
+
+/**
+ * Holds every option of a command to what its help calls the value (`<host:port>`, `<url>`, `<name>`, …), so that no command
+ * has to remember to. Parsers of options' own come after it.
+ */
+export function checkFlagShapes(command: Command): void {
+  for (const option of command.options) {
+    // Commander checks choices itself.
+    if (!option.required || option.argChoices !== undefined) continue;
+    const flag = option.long ?? option.flags;
+    const shape = shapeOf(option);
+    const { parseArg } = option;
+    option.argParser((text: string, previous: unknown) => {
+      if (text.trim() === "") {
+        throw new UsageError(`${flag} is empty: it takes ${shape}, or leave the option out`);
+      }
+      checks[shape]?.(text, flag);
+      return parseArg === undefined ? text : parseArg(text, previous as never);
+    });
+  }
+}
+
+/** What stands in `<…>`. */
+function shapeOf({ flags }: Option): string {
+  return /<([^>]+)>/.exec(flags)?.[1] ?? "a value";
+}
+
+const maxNameLength = 512;
+
+/** Each throws UsageError. */
+const checks: Readonly<Record<string, (text: string, flag: string) => void>> = {
+  "host:port"(text, flag) {
+    // Some of these take a Unix socket as well, and say more of it.
+    if (!text.startsWith("unix:")) hostPort(text, flag);
+  },
+  url: httpUrl,
+  name: oneLine,
+  pool: oneLine,
+};
+
+function oneLine(text: string, flag: string): void {
+  if (/\p{Cc}/u.test(text))
+    throw new UsageError(`${flag} must be one line without control characters`);
+  if (text.length > maxNameLength) {
+    throw new UsageError(`${flag} takes at most ${maxNameLength} characters, not ${text.length}`);
+  }
+}
+
+function httpUrl(text: string, flag: string): void {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== "http:" && url?.protocol !== "https:") {
+    throw new UsageError(`${flag} takes a URL such as http://127.0.0.1:8080, not "${text}"`);
+  }
+}
+
+/** Reads a whole number of a flag. */
+export function wholeNumberOf(
+  flag: string,
+  { min, max }: { readonly min: number; readonly max: number },
+): (text: string) => number {
+  const read = numberOf(flag, { min, max });
+  return (text) => {
+    const value = read(text);
+    if (!Number.isInteger(value)) {
+      throw new UsageError(`${flag} takes a whole number from ${min} to ${max}, not "${text}"`);
+    }
+    return value;
+  };
+}
+
+/** Reads an IP address of a flag. */
+export function ipOf(flag: string): (text: string) => string {
+  return (text) => {
+    if (isIP(text) === 0) {
+      throw new UsageError(`${flag} takes an IP address such as 127.0.0.1, not "${text}"`);
+    }
+    return text;
+  };
+}

@@ -1,0 +1,34 @@
+import { accessSync, constants, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { UsageError } from "../errors.ts";
+
+/** Before anything is started: throws UsageError when the flag's file can't be read. Absent is fine. */
+export function checkReadable(flag: string, path: string | undefined): void {
+  if (path === undefined) return;
+  const problem = isFolder(path) ? "it is a folder" : accessProblem(path, constants.R_OK);
+  if (problem !== undefined) throw new UsageError(`${flag}: ${path} can't be read: ${problem}`);
+}
+
+/** Before anything is started: throws UsageError when the flag's file can't be written. Absent is fine, and so is `-`. */
+export function checkWritable(flag: string, path: string | undefined): void {
+  if (path === undefined || path === "-") return;
+  const isThere = statSync(path, { throwIfNoEntry: false }) !== undefined;
+  const problem = isFolder(path)
+    ? "it is a folder"
+    : accessProblem(isThere ? path : dirname(path), constants.W_OK);
+  if (problem !== undefined) throw new UsageError(`${flag}: ${path} can't be written: ${problem}`);
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+function accessProblem(path: string, mode: number): string | undefined {
+  try {
+    accessSync(path, mode);
+    return undefined;
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    return code === "ENOENT" ? `there is no "${path}"` : (cause as Error).message;
+  }
+}
