@@ -162,7 +162,7 @@ export function upCommand(io: Io): Command {
         ...(grpcClientCa === undefined ? [] : ["--grpc-client-ca", grpcClientCa]),
       ];
       const kept = {
-        say: (words: string) => io.stderr(`umbra: ${words.split("\n").map(printable).join("\n")}\n`),
+        say: (words: string) => io.stderr(`umbra: ${printableLines(words)}\n`),
         isRestarted: flags.restart,
         signal: io.signal,
       };
