@@ -169,6 +169,16 @@ const codes = {
     remedy:
       "name it in the Gateway's infrastructure.parametersRef or its class's parametersRef, or remove it",
   },
+  UMB0250: {
+    meaning: "a resource that restricts or protects is not enforced",
+    remedy:
+      'enforce it outside Umbra and annotate it with `umbra.dev/enforced-elsewhere: "true"`, or remove it from the files',
+  },
+  UMB0251: {
+    meaning: "a resource that is left out concerns what Umbra serves",
+    remedy:
+      'do without it, or configure the same outside Umbra and annotate it with `umbra.dev/enforced-elsewhere: "true"`',
+  },
   UMB0301: {
     meaning: "two routes claim the same requests",
     remedy: "change the match of one, or remove it",

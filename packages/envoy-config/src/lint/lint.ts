@@ -1,6 +1,7 @@
 import type { Place, Report } from "../resources/reader.ts";
 import type { HttpRoute, Resources } from "../resources/resources.ts";
 import type { Topology } from "../topology.ts";
+import { lintLeftOut } from "./left-out.ts";
 import { lintMirrors } from "./mirrors.ts";
 import { lintPorts } from "./ports.ts";
 import { lintReach } from "./reach.ts";
@@ -26,7 +27,7 @@ export interface Places {
 /** Reports what the resources allow and an operator would hardly want. Each lint is a function of the topology. */
 export function lint(topology: Topology, resources: Resources, report: Report): void {
   const input: LintInput = { topology, resources, places: placesOf(resources) };
-  for (const each of [lintReach, lintRules, lintMirrors, lintPorts, lintUnused]) {
+  for (const each of [lintReach, lintRules, lintMirrors, lintPorts, lintUnused, lintLeftOut]) {
     each(input, report);
   }
 }

@@ -26,8 +26,9 @@ export function readGateway(meta: Meta, spec: Reader): Gateway {
     tls.report("warning", "UMB0208", message, "backend");
   }
   tls?.warnUnknown();
-  spec.warnUnknown("gatewayClassName", "infrastructure", "addresses", "allowedListeners");
-  return { ...meta, listeners };
+  const className = spec.string("gatewayClassName") ?? "";
+  spec.warnUnknown("infrastructure", "addresses", "allowedListeners");
+  return { ...meta, className, listeners };
 }
 
 function readListener(listener: Reader, owner: ResourceName): GatewayListener | undefined {

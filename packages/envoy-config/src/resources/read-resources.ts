@@ -28,6 +28,7 @@ import { createReport, type ReportSink } from "./report.ts";
 import type { Meta, Resources } from "./resources.ts";
 import { readSecret } from "./secret.ts";
 import { readShadowPolicy } from "./shadow-policy.ts";
+import { readUnread } from "./unread.ts";
 
 /** A file, as the user named it. */
 export interface SourceFile {
@@ -64,6 +65,7 @@ export function readResources(files: readonly SourceFile[]): ReadResources {
     envoySettings: [],
     envoyProxies: [],
     parametersRefs: [],
+    unread: [],
   };
   const seen = new Set<string>();
   for (const file of files) readFile(file, resources, seen, sink);
@@ -159,15 +161,10 @@ function readDocument(source: Source, contents: Node, into: Resources, seen: Set
     const lost = group === gatewayApi ? unserved.get(kind) : undefined;
     if (lost !== undefined) {
       root.report("warning", "UMB0208", `${kind} is not supported: ${lost}`, "kind");
-    } else if (!quietKinds.has(kind)) {
+    } else if (!(group === "" && quietKinds.has(kind)) && kind !== "GatewayClass") {
       const meant = meantKind(group, kind);
-      root.report(
-        meant === undefined ? "info" : "warning",
-        "UMB0107",
-        `${kind.slice(0, 64)} of ${apiVersion.slice(0, 64)} is left out: Umbra does not read it`,
-        "kind",
-        meant === undefined ? {} : { remedy: meant },
-      );
+      const unread = readUnread(root, apiVersion, kind);
+      into.unread.push(meant === undefined ? unread : { ...unread, meant });
     }
     return;
   }
@@ -204,7 +201,7 @@ function meantKind(group: string, kind: string): string | undefined {
 }
 
 /** Kinds that stand in the same files and say nothing about routing. */
-const quietKinds: ReadonlySet<string> = new Set(["ConfigMap", "ServiceAccount", "GatewayClass"]);
+const quietKinds: ReadonlySet<string> = new Set(["ConfigMap", "ServiceAccount"]);
 
 const gatewayApi = "gateway.networking.k8s.io";
 

@@ -1,0 +1,214 @@
+import { meets } from "../resources/label-selector.ts";
+import type { Report } from "../resources/reader.ts";
+import type {
+  LabelRequirement,
+  Resources,
+  UnreadResource,
+  UnreadTarget,
+} from "../resources/resources.ts";
+import type { Topology } from "../topology.ts";
+import type { LintInput } from "./lint.ts";
+import { protectionOf, scopeOf } from "./protection.ts";
+
+/**
+ * Objects of kinds that Umbra does not read. One that concerns what Umbra serves is a warning, and an error where it
+ * restricts or protects: serving without it is not what was asked for.
+ */
+export function lintLeftOut({ topology, resources }: LintInput, report: Report): void {
+  const served = servedOf(topology, resources);
+  for (const each of resources.unread) {
+    const concerned = runsOrWatches(each) ? undefined : concernedBy(each, served);
+    if (concerned === undefined) reportUnconcerned(each, report);
+    else reportConcerned(each, concerned, report);
+  }
+}
+
+function reportConcerned(from: UnreadResource, concerned: string, report: Report): void {
+  const protection = protectionOf(from);
+  const shown = shownAs(from);
+  if (from.isEnforcedElsewhere) {
+    const code = protection === undefined ? "UMB0251" : "UMB0250";
+    const message = `${shown} is left out: its annotation says that it is enforced elsewhere`;
+    report("info", code, from.place, message, { remedy: "nothing needs to be done" });
+  } else if (protection !== undefined) {
+    const what = protection === from.kind ? "it" : protection;
+    const message = `${shown} ${concerned}, and Umbra does not enforce ${what}`;
+    report("error", "UMB0250", from.place, message);
+  } else {
+    const message = `${shown} ${concerned}, and Umbra does not read it: ${withoutEffect(from)}`;
+    report("warning", "UMB0251", from.place, message);
+  }
+}
+
+function reportUnconcerned(from: UnreadResource, report: Report): void {
+  const { kind, apiVersion, meant } = from;
+  const message = `${kind.slice(0, 64)} of ${apiVersion.slice(0, 64)} is left out: Umbra does not read it`;
+  if (meant !== undefined) report("warning", "UMB0107", from.place, message, { remedy: meant });
+  else if (protectionOf(from) === undefined || runsOrWatches(from))
+    report("info", "UMB0107", from.place, message);
+  else {
+    const remedy =
+      "nothing needs to be done as long as Umbra serves nothing that it is meant to protect";
+    report("info", "UMB0107", from.place, message, { remedy });
+  }
+}
+
+function shownAs({ kind, namespace, name }: UnreadResource): string {
+  return `${kind.slice(0, 64)} "${namespace.slice(0, 64)}/${name.slice(0, 128)}"`;
+}
+
+function withoutEffect({ kind }: UnreadResource): string {
+  if (/Route$|^Ingress$|^VirtualService$/.test(kind)) return "its requests are not served";
+  return kind.endsWith("NetworkPolicy")
+    ? "the cluster enforces it, and it must let Umbra's Envoy and sidecar reach the Pods"
+    : "what it asks for is not done";
+}
+
+/** Kinds whose selectors say which Pods are run, scaled or watched, and never which requests are served. */
+const runningGroups: ReadonlySet<string> = new Set([
+  "apps",
+  "batch",
+  "autoscaling",
+  "autoscaling.k8s.io",
+  "keda.sh",
+  "leaderworkerset.x-k8s.io",
+  "monitoring.coreos.com",
+  "monitoring.googleapis.com",
+  "policy",
+]);
+
+function runsOrWatches({ group }: UnreadResource): boolean {
+  return runningGroups.has(group);
+}
+
+/** An object that Umbra reads and serves. */
+interface Served {
+  readonly group: RegExp;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Labels that its Pods are known to have. */
+  readonly podLabels?: Readonly<Record<string, string>>;
+}
+
+const gatewayGroup = /^gateway\.networking\.k8s\.io$/;
+const inferenceGroup = /^(?:inference\.networking\.(?:x-)?k8s\.io|llm-d\.ai)$/;
+const coreGroup = /^(?:core)?$/;
+
+function servedOf(topology: Topology, resources: Resources): readonly Served[] {
+  const { gateways, routes, pools, services, pods } = resources;
+  const used = new Set(
+    topology.pools
+      .filter(({ kind }) => kind === "Service")
+      .map(({ namespace, resourceName }) => `${namespace}/${resourceName}`),
+  );
+  const usedServices = services.filter(({ namespace, name }) => used.has(`${namespace}/${name}`));
+  const found: readonly Served[] = [
+    ...gateways.map((each) => ({
+      ...{ ...each, group: gatewayGroup, kind: "Gateway" },
+      podLabels: gatewayPodLabels(each.name, each.className),
+    })),
+    ...gateways.flatMap((each) =>
+      each.className === ""
+        ? []
+        : [
+            {
+              ...each,
+              group: gatewayGroup,
+              kind: "GatewayClass",
+              name: each.className,
+              labels: {},
+            },
+          ],
+    ),
+    ...routes.map((each) => ({ ...each, group: gatewayGroup, kind: "HTTPRoute" })),
+    ...pools.map((each) => ({
+      ...{ ...each, group: inferenceGroup, kind: "InferencePool" },
+      podLabels: each.selector,
+    })),
+    ...usedServices.map((each) => ({
+      ...{ ...each, group: coreGroup, kind: "Service" },
+      podLabels: each.selector,
+    })),
+  ];
+  const selectors = [...pools, ...usedServices];
+  const served = pods.filter(({ namespace, labels }) =>
+    selectors.some(
+      (each) =>
+        each.namespace === namespace &&
+        Object.keys(each.selector).length > 0 &&
+        Object.entries(each.selector).every(([name, value]) => labels[name] === value),
+    ),
+  );
+  return [
+    ...found,
+    ...served.map((pod) => ({ ...pod, group: coreGroup, kind: "Pod", podLabels: pod.labels })),
+  ];
+}
+
+/** What controllers label the Pods of a Gateway with. */
+function gatewayPodLabels(name: string, className: string): Readonly<Record<string, string>> {
+  return {
+    "gateway.networking.k8s.io/gateway-name": name,
+    "istio.io/gateway-name": name,
+    "gateway.envoyproxy.io/owning-gateway-name": name,
+    "gateway.networking.k8s.io/gateway-class-name": className,
+  };
+}
+
+/** In which way an object concerns something that is served: `targets Gateway "gw"`. */
+function concernedBy(from: UnreadResource, served: readonly Served[]): string | undefined {
+  const { targets, selectors, hosts, namespace } = from;
+  for (const target of targets) {
+    const hit = served.find((each) => isTarget(target, each));
+    if (hit !== undefined) return `${target.relation} ${namedAs(hit)}`;
+    if (target.kind === "Namespace" && served.some((each) => each.namespace === target.name)) {
+      return `targets the namespace "${target.name}"`;
+    }
+  }
+  for (const selector of selectors) {
+    const hit = served.find((each) => each.namespace === namespace && selects(selector, each));
+    if (hit !== undefined) return `selects Pods of ${namedAs(hit)}`;
+  }
+  for (const host of hosts) {
+    const hit = served.find((each) => each.kind === "Service" && isHostOf(host, namespace, each));
+    if (hit !== undefined) return `refers to ${namedAs(hit)}`;
+  }
+  if (targets.length > 0 || selectors.length > 0) return undefined;
+  const scope = scopeOf(from);
+  const isRoot = scope === "everything" || (scope !== undefined && namespace === "istio-system");
+  const hit = served.find(
+    (each) => isRoot || (scope === "namespace" && each.namespace === namespace),
+  );
+  return hit === undefined || scope === undefined ? undefined : `holds for ${namedAs(hit)}`;
+}
+
+function namedAs({ kind, name }: Served): string {
+  return `${kind} "${name}"`;
+}
+
+function isTarget(target: UnreadTarget, served: Served): boolean {
+  if (target.kind !== served.kind) return false;
+  if (target.group !== undefined && !served.group.test(target.group)) return false;
+  // A class belongs to no namespace.
+  if (served.kind !== "GatewayClass" && target.namespace !== served.namespace) return false;
+  return target.name === undefined
+    ? meets(served.labels, target.selector ?? [])
+    : target.name === served.name;
+}
+
+/** True where the Pods may meet the selector: no label contradicts it, and one is what it asks for. */
+function selects(selector: readonly LabelRequirement[], { podLabels, kind }: Served): boolean {
+  if (podLabels === undefined || Object.keys(podLabels).length === 0) return false;
+  if (selector.length === 0) return true;
+  if (kind === "Pod") return meets(podLabels, selector);
+  const known = selector.filter(({ key }) => Object.hasOwn(podLabels, key));
+  return known.length > 0 && meets(podLabels, known);
+}
+
+/** `vllm`, `vllm.default`, `vllm.default.svc`, `vllm.default.svc.cluster.local`. */
+function isHostOf(host: string, namespace: string, served: Served): boolean {
+  const [name, of = namespace, svc] = host.split(".", 3);
+  return name === served.name && of === served.namespace && (svc === undefined || svc === "svc");
+}

@@ -1,0 +1,244 @@
+import { describe, expect, test } from "@jest/globals";
+import { readTopology } from "@umbra/envoy-config";
+import fc from "fast-check";
+
+const served = `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gw, namespace: ns}
+spec: {gatewayClassName: shared, listeners: [{name: http, port: 8080, protocol: HTTP}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: r, namespace: ns, labels: {tier: chat}}
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+    - backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: llm}]
+    - matches: [{path: {type: PathPrefix, value: /other}}]
+      backendRefs: [{name: svc, port: 80}]
+---
+apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: llm, namespace: ns, annotations: {umbra.dev/endpoints: "10.1.2.3:8000"}}
+spec: {selector: {matchLabels: {app: vllm}}, targetPorts: [{number: 8000}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: svc, namespace: ns, annotations: {umbra.dev/endpoints: "10.1.2.4:8000"}}
+spec: {selector: {app: svc}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: unused, namespace: ns}
+spec: {selector: {app: unused}, ports: [{port: 80}]}
+`;
+
+function findings(group: string, kind: string, spec: unknown, more: object = {}) {
+  const object = {
+    apiVersion: `${group}/v1`,
+    kind,
+    metadata: { name: "it", namespace: "ns", ...more },
+    spec,
+  };
+  const { diagnostics } = readTopology([
+    { name: "served.yaml", text: served },
+    { name: "object.json", text: JSON.stringify(object) },
+  ]);
+  return diagnostics.filter(({ file }) => file === "object.json");
+}
+
+const route = { group: "gateway.networking.k8s.io", kind: "HTTPRoute", name: "r" };
+const gateway = { group: "gateway.networking.k8s.io", kind: "Gateway", name: "gw" };
+const pool = { group: "inference.networking.k8s.io", kind: "InferencePool", name: "llm" };
+const service = { group: "", kind: "Service", name: "svc" };
+const gatewayPods = { "gateway.networking.k8s.io/gateway-name": "gw" };
+
+describe("an object that restricts or protects what is served is an error", () => {
+  test.each([
+    ["gateway.envoyproxy.io", "SecurityPolicy", { targetRefs: [route], apiKeyAuth: {} }],
+    ["gateway.envoyproxy.io", "SecurityPolicy", { targetRef: gateway, jwt: {} }],
+    [
+      "gateway.envoyproxy.io",
+      "SecurityPolicy",
+      { targetSelectors: [{ kind: "HTTPRoute", matchLabels: { tier: "chat" } }], cors: {} },
+    ],
+    ["gateway.envoyproxy.io", "BackendTrafficPolicy", { targetRefs: [route], rateLimit: {} }],
+    [
+      "gateway.envoyproxy.io",
+      "ClientTrafficPolicy",
+      { targetRefs: [{ ...gateway, sectionName: "http" }], tls: { clientValidation: {} } },
+    ],
+    [
+      "gateway.envoyproxy.io",
+      "ClientTrafficPolicy",
+      { targetRefs: [gateway], connection: { connectionLimit: { value: 5 } } },
+    ],
+    [
+      "gateway.envoyproxy.io",
+      "EnvoyPatchPolicy",
+      {
+        targetRef: { ...gateway, kind: "GatewayClass", name: "shared" },
+        jsonPatches: [{ operation: { value: { name: "envoy.filters.http.ext_authz" } } }],
+      },
+    ],
+    ["security.istio.io", "AuthorizationPolicy", { targetRefs: [gateway], action: "DENY" }],
+    ["security.istio.io", "AuthorizationPolicy", { selector: { matchLabels: gatewayPods } }],
+    ["security.istio.io", "AuthorizationPolicy", { action: "DENY" }],
+    ["security.istio.io", "RequestAuthentication", { selector: { matchLabels: { app: "vllm" } } }],
+    ["security.istio.io", "PeerAuthentication", { mtls: { mode: "STRICT" } }],
+    ["extensions.istio.io", "WasmPlugin", { targetRefs: [gateway], url: "oci://x" }],
+    ["extensions.higress.io", "WasmPlugin", { defaultConfig: {}, url: "oci://x" }],
+    [
+      "networking.istio.io",
+      "EnvoyFilter",
+      {
+        workloadSelector: { labels: gatewayPods },
+        configPatches: [{ patch: { value: { name: "envoy.filters.http.jwt_authn" } } }],
+      },
+    ],
+    ["networking.istio.io", "DestinationRule", { host: "svc", trafficPolicy: { tls: {} } }],
+    [
+      "networking.istio.io",
+      "DestinationRule",
+      { host: "svc.ns.svc.cluster.local", trafficPolicy: { tls: {} } },
+    ],
+    ["kuadrant.io", "AuthPolicy", { targetRef: route }],
+    ["kuadrant.io", "RateLimitPolicy", { targetRef: gateway }],
+    ["kuadrant.io", "TokenRateLimitPolicy", { targetRef: route }],
+    ["kuadrant.io", "TLSPolicy", { targetRef: gateway }],
+    ["networking.gke.io", "GCPBackendPolicy", { targetRef: service, default: { iap: {} } }],
+    [
+      "networking.gke.io",
+      "GCPBackendPolicy",
+      { targetRef: pool, default: { securityPolicy: "x" } },
+    ],
+    ["networking.gke.io", "GCPGatewayPolicy", { targetRef: gateway, default: { sslPolicy: "x" } }],
+    ["gateway.kgateway.dev", "TrafficPolicy", { targetRefs: [route], rateLimit: {} }],
+    ["gateway.kgateway.dev", "TrafficPolicy", { targetRefs: [route], extAuth: {} }],
+    ["gateway.kgateway.dev", "BackendConfigPolicy", { targetRefs: [service], tls: {} }],
+    [
+      "agentgateway.dev",
+      "AgentgatewayPolicy",
+      { targetRefs: [gateway], traffic: { jwtAuthentication: {} } },
+    ],
+    [
+      "agentgateway.dev",
+      "AgentgatewayPolicy",
+      { targetRefs: [gateway], backend: { ai: { promptGuard: {} } } },
+    ],
+    ["aigateway.envoyproxy.io", "QuotaPolicy", { targetRefs: [pool] }],
+    ["example.com", "PromptFirewall", { targetRef: route }],
+  ])("%s %s %j", (group, kind, spec) => {
+    expect(findings(group, kind, spec)).toMatchObject([
+      {
+        severity: "error",
+        code: "UMB0250",
+        remedy: expect.stringContaining("umbra.dev/enforced-elsewhere") as unknown,
+      },
+    ]);
+  });
+});
+
+describe("any other object that concerns what is served is a warning", () => {
+  test.each([
+    ["gateway.envoyproxy.io", "BackendTrafficPolicy", { targetRefs: [route], retry: {} }],
+    ["gateway.envoyproxy.io", "EnvoyExtensionPolicy", { targetRefs: [route], extProc: [] }],
+    ["networking.istio.io", "EnvoyFilter", { workloadSelector: { labels: gatewayPods } }],
+    ["networking.gke.io", "HealthCheckPolicy", { targetRef: pool }],
+    ["networking.k8s.io", "NetworkPolicy", { podSelector: { matchLabels: { app: "vllm" } } }],
+    ["networking.k8s.io", "NetworkPolicy", { podSelector: {} }],
+    [
+      "cilium.io",
+      "CiliumNetworkPolicy",
+      { endpointSelector: { matchExpressions: [{ key: "app", operator: "In", values: ["svc"] }] } },
+    ],
+    ["aigateway.envoyproxy.io", "AIGatewayRoute", { parentRefs: [{ name: "gw" }], rules: [] }],
+    [
+      "aigateway.envoyproxy.io",
+      "AIGatewayRoute",
+      { parentRefs: [{ name: "another" }], rules: [{ backendRefs: [pool] }] },
+    ],
+    ["example.com", "InferenceRoute", { parentRefs: [{ name: "gw" }] }],
+    ["gateway.networking.k8s.io", "XListenerSet", { parentRef: { name: "gw" } }],
+    [
+      "networking.k8s.io",
+      "Ingress",
+      { rules: [{ http: { paths: [{ backend: { service: { name: "svc", port: {} } } }] } }] },
+    ],
+    [
+      "networking.istio.io",
+      "VirtualService",
+      { hosts: ["a.example.com"], http: [{ route: [{ destination: { host: "svc.ns" } }] }] },
+    ],
+    ["example.com", "Anything", { targetRef: { kind: "Namespace", name: "ns" } }],
+  ])("%s %s %j", (group, kind, spec) => {
+    expect(findings(group, kind, spec)).toMatchObject([{ severity: "warning", code: "UMB0251" }]);
+  });
+});
+
+describe("an object that concerns nothing of what is served is for reading", () => {
+  test.each([
+    ["another name", "SecurityPolicy", { targetRefs: [{ ...route, name: "other" }] }],
+    ["another namespace", "SecurityPolicy", { targetRefs: [{ ...route, namespace: "other" }] }],
+    ["another group", "SecurityPolicy", { targetRefs: [{ ...gateway, group: "example.com" }] }],
+    ["another kind", "SecurityPolicy", { targetRefs: [{ ...route, kind: "GRPCRoute" }] }],
+    [
+      "a Service that no route uses",
+      "SecurityPolicy",
+      { targetRefs: [{ ...service, name: "unused" }] },
+    ],
+    ["labels that contradict", "SecurityPolicy", { selector: { matchLabels: { app: "other" } } }],
+    [
+      "labels of which nothing is known",
+      "SecurityPolicy",
+      { selector: { matchLabels: { x: "y" } } },
+    ],
+    ["a selector of namespaces", "SecurityPolicy", { namespaceSelector: {} }],
+  ])("%s", (_name, kind, spec) => {
+    expect(findings("gateway.envoyproxy.io", kind, spec)).toMatchObject([{ severity: "info" }]);
+  });
+
+  test.each([
+    ["policy", "PodDisruptionBudget"],
+    ["monitoring.coreos.com", "PodMonitor"],
+    ["apps", "StatefulSet"],
+  ])("a %s %s, which runs or watches Pods", (group, kind) => {
+    const selector = { matchLabels: { app: "vllm" } };
+    expect(findings(group, kind, { selector })).toMatchObject([{ severity: "info" }]);
+  });
+});
+
+test.each([
+  ["true", "info"],
+  ["false", "error"],
+  ["yes", "error"],
+])("with umbra.dev/enforced-elsewhere: %j it is %s", (value, severity) => {
+  const annotations = { "umbra.dev/enforced-elsewhere": value };
+  expect(
+    findings("kuadrant.io", "AuthPolicy", { targetRef: route }, { annotations }),
+  ).toMatchObject([{ severity, code: "UMB0250" }]);
+});
+
+test("no kind that targets something served is passed over in silence, whatever else it holds", () => {
+  const word = fc.stringMatching(/^[A-Za-z]{1,16}$/);
+  const targets = [route, gateway, pool, service].map((each) => fc.constant(each));
+  fc.assert(
+    fc.property(
+      fc.stringMatching(/^[a-z]{1,10}\.example\.com$/),
+      fc.stringMatching(/^[A-Z][a-zA-Z]{0,20}$/),
+      fc.oneof(...targets),
+      fc.constantFrom("targetRef", "targetRefs"),
+      fc.option(fc.constant("http"), { nil: undefined }),
+      fc.dictionary(word, fc.jsonValue({ maxDepth: 2 })),
+      (group, kind, target, key, sectionName, others) => {
+        const ref = { ...target, ...(sectionName === undefined ? {} : { sectionName }) };
+        const spec = { ...others, [key]: key === "targetRef" ? ref : [ref] };
+        const found = findings(group, kind, spec);
+        expect(found).toHaveLength(1);
+        expect(found[0]?.code).toMatch(/^UMB025[01]$/);
+        expect(found[0]?.severity).not.toBe("info");
+      },
+    ),
+    { numRuns: 60, endOnFailure: true },
+  );
+});
