@@ -179,6 +179,10 @@ const codes = {
     remedy:
       'do without it, or configure the same outside Umbra and annotate it with `umbra.dev/enforced-elsewhere: "true"`',
   },
+  UMB0252: {
+    meaning: "a port can't be resolved",
+    remedy: "name a port that is there, or write its number",
+  },
   UMB0301: {
     meaning: "two routes claim the same requests",
     remedy: "change the match of one, or remove it",

@@ -1,6 +1,4 @@
-import { isIP } from "node:net";
 import { notAccepted } from "../conditions.ts";
-import { parseEndpointList } from "../endpoint-list.ts";
 import { nearest } from "../resources/nearest.ts";
 import type { Report } from "../resources/reader.ts";
 import type {
@@ -8,11 +6,12 @@ import type {
   InferenceModel,
   InferencePool,
   Meta,
-  Pod,
   Resources,
   Service,
+  ServicePort,
 } from "../resources/resources.ts";
 import type { ExternalPicker, Model, Pool } from "../topology.ts";
+import { createEndpointFinder } from "./endpoints.ts";
 import { isGranted } from "./grants.ts";
 import { askedPickMode, type PickModeOptions } from "./pick-mode.ts";
 import { byAge, objectivesOf, pickerConfigOf, poolSpeakers, rewritesOf } from "./picking.ts";
@@ -22,6 +21,12 @@ import { pickerOf } from "./pool-picker.ts";
 const engineLabels: ReadonlySet<string> = new Set([
   "llm-d.ai/engine-type",
   "inference.networking.k8s.io/engine-type",
+]);
+
+/** Of InferencePools: v1, and before it. */
+const poolGroups: ReadonlySet<string> = new Set([
+  "inference.networking.k8s.io",
+  "inference.networking.x-k8s.io",
 ]);
 
 /** `keep` on a mirror's target; `remove`, the default, takes them from the copies. */
@@ -62,71 +67,23 @@ export function createPoolResolver({
   report,
 }: PoolResolverOptions): PoolResolver {
   const pools = new Map(resources.pools.map((pool) => [`${pool.namespace}/${pool.name}`, pool]));
+  const groupsByPool = new Map<string, Set<string>>();
+  for (const { namespace, name, group } of resources.pools) {
+    const key = `${namespace}/${name}`;
+    groupsByPool.set(key, (groupsByPool.get(key) ?? new Set()).add(group));
+  }
   const services = new Map(
     resources.services.map((each) => [`${each.namespace}/${each.name}`, each]),
   );
-  const slices = Map.groupBy(
-    resources.slices,
-    ({ namespace, labels }) => `${namespace}/${labels["kubernetes.io/service-name"] ?? ""}`,
-  );
-  const readyPods = resources.pods.filter(({ ip, isReady }) => ip !== undefined && isReady);
-  const podsByLabel = new Map<string, Pod[]>();
-  for (const pod of readyPods) {
-    for (const label of Object.entries(pod.labels)) {
-      const key = labelKey(pod.namespace, label);
-      const known = podsByLabel.get(key);
-      if (known === undefined) podsByLabel.set(key, [pod]);
-      else known.push(pod);
-    }
-  }
-  const podByIp = new Map(readyPods.map((pod) => [address(pod.ip ?? "", 0).slice(0, -1), pod]));
+  const finder = createEndpointFinder({ resources, endpoints, report });
   const about = poolSpeakers(resources);
   const made = new Map<string, Pool>();
-
-  /** The first source that names endpoints; undefined when none does. */
-  function endpointsOf(
-    meta: Meta,
-    selector: Readonly<Record<string, string>>,
-    ports: readonly number[],
-    service?: { readonly portName: string },
-  ): readonly string[] | undefined {
-    const flagged = endpoints.get(`${meta.namespace}/${meta.name}`) ?? endpoints.get(meta.name);
-    if (flagged !== undefined) return flagged.toSorted();
-    const annotation = meta.annotations["umbra.dev/endpoints"];
-    if (annotation !== undefined) {
-      const parsed = parseEndpointList(annotation);
-      if (parsed.ok) return parsed.endpoints;
-      report(
-        "error",
-        "UMB0206",
-        meta.place,
-        `annotation umbra.dev/endpoints of "${meta.name}": ${parsed.message}`,
-      );
-      return [];
-    }
-    const own = service === undefined ? undefined : slices.get(`${meta.namespace}/${meta.name}`);
-    if (own !== undefined)
-      return own.flatMap((slice) => sliceEndpoints(slice, service?.portName ?? "")).toSorted();
-    if (ports.length === 0 || Object.keys(selector).length === 0) return undefined;
-    const pods = podsOf(meta.namespace, selector);
-    if (pods.length === 0) return undefined;
-    return pods.flatMap(({ ip }) => ports.map((port) => address(ip ?? "", port))).toSorted();
-  }
-
-  /** Ready Pods that a selector with a label matches. */
-  function podsOf(namespace: string, selector: Readonly<Record<string, string>>): readonly Pod[] {
-    const candidates = Object.entries(selector).map(
-      (label) => podsByLabel.get(labelKey(namespace, label)) ?? [],
-    );
-    const [fewest = []] = candidates.toSorted((a, b) => a.length - b.length);
-    return fewest.filter(({ labels }) => matches(selector, labels));
-  }
 
   function inferencePool(from: InferencePool): Pool {
     const name = `${from.namespace}/${from.name}`;
     const known = made.get(name);
     if (known !== undefined) return known;
-    const found = endpointsOf(from, from.selector, from.targetPorts) ?? [];
+    const found = finder.ofPool(from) ?? [];
     if (found.length === 0) {
       report(
         "warning",
@@ -165,8 +122,7 @@ export function createPoolResolver({
       engineLabels.has(name),
     );
     const made = found.flatMap((endpoint) => {
-      const pod = podByIp.get(endpoint.slice(0, endpoint.lastIndexOf(":") + 1));
-      const all = { ...Object.fromEntries(own), ...pod?.labels };
+      const all = { ...Object.fromEntries(own), ...finder.podLabels(endpoint) };
       return Object.keys(all).length === 0 ? [] : [[endpoint, all] as const];
     });
     return made.length === 0 ? {} : { endpointLabels: Object.fromEntries(made) };
@@ -200,17 +156,14 @@ export function createPoolResolver({
     const name = `service:${from.namespace}/${from.name}:${number}`;
     const known = made.get(name);
     if (known !== undefined) return known;
-    const ports = port.targetPort === undefined ? [number] : [port.targetPort];
-    const found = endpointsOf(from, from.selector, ports, { portName: port.name });
+    const found = finder.ofService(from, port);
     const pool: Pool = {
       name,
       kind: "Service",
       namespace: from.namespace,
       resourceName: from.name,
       endpoints: found ?? [],
-      ...(found === undefined
-        ? { dns: { hostname: `${from.name}.${from.namespace}.svc`, port: number } }
-        : {}),
+      ...(found === undefined ? { dns: dnsOf(from, port, report) } : {}),
       picker:
         found === undefined || from.annotations["umbra.dev/picker"] === "none" ? "none" : "umbra",
       ...askedPickMode(from, [], { flags: pickModes, report }),
@@ -220,6 +173,22 @@ export function createPoolResolver({
     };
     made.set(name, pool);
     return pool;
+  }
+
+  function referredPool(ref: BackendRef, namespace: string, shown: string): Pool | Unresolved {
+    const key = `${namespace}/${ref.name}`;
+    const pool = pools.get(key);
+    if (!poolGroups.has(ref.group)) {
+      const group = pool?.group ?? "inference.networking.k8s.io";
+      const message = `InferencePool is not of the group "${ref.group.slice(0, 128)}": write \`group: ${group}\``;
+      return unresolved("InvalidKind", message);
+    }
+    if (pool === undefined) return notFound(shown, namespace, ref.name, pools.keys());
+    if (!groupsByPool.get(key)?.has(ref.group)) {
+      const message = `${shown} is of the group ${pool.group}, not ${ref.group}`;
+      return unresolved("BackendNotFound", message);
+    }
+    return inferencePool(pool);
   }
 
   return {
@@ -240,12 +209,7 @@ export function createPoolResolver({
           `no ReferenceGrant in namespace "${namespace}" lets routes of "${routeNamespace}" refer to ${shown}`,
         );
       }
-      if (ref.kind === "InferencePool") {
-        const pool = pools.get(`${namespace}/${ref.name}`);
-        return pool === undefined
-          ? notFound(shown, namespace, ref.name, pools.keys())
-          : inferencePool(pool);
-      }
+      if (ref.kind === "InferencePool") return referredPool(ref, namespace, shown);
       if (ref.kind !== "Service" || ref.group !== "")
         return unresolved(
           "InvalidKind",
@@ -293,24 +257,22 @@ function unresolved(reason: Unresolved["reason"], message: string): Unresolved {
   return { kind: "unresolved", reason, message };
 }
 
-function sliceEndpoints(slice: Resources["slices"][number], portName: string): readonly string[] {
-  const port = slice.ports.find((each) => each.name === portName) ?? slice.ports[0];
-  return port === undefined ? [] : slice.addresses.map((ip) => address(ip, port.port));
-}
-
-function address(ip: string, port: number): string {
-  return isIP(ip) === 6 ? `[${ip}]:${port}` : `${ip}:${port}`;
-}
-
-function labelKey(namespace: string, [name, value]: readonly [string, string]): string {
-  return JSON.stringify([namespace, name, value]);
-}
-
-function matches(
-  selector: Readonly<Record<string, string>>,
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  return Object.entries(selector).every(([name, value]) => labels[name] === value);
+/** A headless Service has no port of its own: its name stands for the Pods, which listen at their own ports. */
+function dnsOf(
+  from: Service,
+  port: ServicePort,
+  report: Report,
+): { hostname: string; port: number } {
+  const hostname = `${from.name}.${from.namespace}.svc`;
+  const { targetPort = port.port } = port;
+  if (!from.isHeadless) return { hostname, port: port.port };
+  if (typeof targetPort === "number") return { hostname, port: targetPort };
+  const message = `the target port "${targetPort}" of the headless Service "${from.name}" is a name, and no Pod or EndpointSlice of the files says its number: port ${port.port} is asked`;
+  report("warning", "UMB0252", port.place, message, {
+    remedy:
+      "write the number, add the ready Pods or EndpointSlices, or name the endpoints with --endpoints",
+  });
+  return { hostname, port: port.port };
 }
 
 /** By code units: the same on every machine. */

@@ -1,43 +1,90 @@
 import { isIP } from "node:net";
+import { readAppProtocol } from "./app-protocol.ts";
 import type { Reader } from "./reader.ts";
-import type { Deployment, EndpointSlice, Meta, Pod, ReferenceGrant, Service } from "./resources.ts";
+import type {
+  Deployment,
+  EndpointSlice,
+  Meta,
+  Pod,
+  ReferenceGrant,
+  Service,
+  ServicePort,
+} from "./resources.ts";
 
 export function readService(meta: Meta, spec: Reader): Service {
-  const ports = spec.maps("ports").flatMap((each) => {
+  const ports = spec.maps("ports").flatMap((each): readonly ServicePort[] => {
     const port = each.integer("port", 1, 65_535);
-    const targetPort = targetPortOf(each);
-    const isH2c = each.string("appProtocol") === "kubernetes.io/h2c";
-    const name = each.string("name") ?? "";
-    return port === undefined
-      ? []
-      : [{ name, port, targetPort, protocol: isH2c ? ("h2c" as const) : ("http1" as const) }];
+    const transport = each.string("protocol") ?? "TCP";
+    // Requests come over TCP; a Service may have the same number once more for UDP.
+    if (port === undefined || transport !== "TCP") return [];
+    return [
+      {
+        name: each.string("name") ?? "",
+        port,
+        ...targetPortOf(each),
+        ...readAppProtocol(each),
+        place: each.place(),
+      },
+    ];
   });
-  return { ...meta, selector: spec.texts("selector"), ports };
+  const isHeadless = spec.scalarText("clusterIP") === "None";
+  return { ...meta, selector: spec.texts("selector"), ports, isHeadless };
 }
 
-function targetPortOf(port: Reader): number | undefined {
-  // It may be a name, which only an EndpointSlice resolves.
-  const number = Number(port.scalarText("targetPort"));
-  return Number.isInteger(number) && number > 0 && number < 65_536 ? number : undefined;
+/** A number, or the name of a container's port, which each Pod may give another number. */
+function targetPortOf(port: Reader): Pick<ServicePort, "targetPort"> {
+  const text = port.scalarText("targetPort");
+  if (text === undefined || text === "") return {};
+  const number = Number(text);
+  if (!Number.isInteger(number)) return { targetPort: text };
+  if (number >= 1 && number <= 65_535) return { targetPort: number };
+  const message = "`targetPort` must be a whole number from 1 to 65535, or the name of a port";
+  // The API server reads 0 as the Service's own port.
+  if (number !== 0) port.report("error", "UMB0104", message, "targetPort");
+  return {};
 }
 
-export function readPod(meta: Meta, _spec: Reader, status: Reader | undefined): Pod {
+export function readPod(meta: Meta, root: Reader, spec: Reader, status: Reader | undefined): Pod {
   const ready = status?.maps("conditions").find((each) => each.string("type") === "Ready");
   const ip = status === undefined ? undefined : ipOf(status, "podIP");
-  return { ...meta, ip, isReady: ready?.string("status") === "True" };
+  const phase = status?.string("phase");
+  const isEnding = root.map("metadata")?.has("deletionTimestamp") === true;
+  const isOver = phase === "Succeeded" || phase === "Failed";
+  const isReady = ready?.string("status") === "True" && !isEnding && !isOver;
+  return { ...meta, ip, isReady, ports: containerPorts(spec) };
+}
+
+/** By name. Sidecars are among the init containers; the first of two ports with one name counts. */
+function containerPorts(spec: Reader): ReadonlyMap<string, number> {
+  const ports = new Map<string, number>();
+  for (const container of ["containers", "initContainers"].flatMap((key) => spec.maps(key))) {
+    for (const each of container.maps("ports")) {
+      const name = each.string("name");
+      const number = each.integer("containerPort", 1, 65_535);
+      if ((each.string("protocol") ?? "TCP") !== "TCP") continue;
+      if (name !== undefined && number !== undefined && !ports.has(name)) ports.set(name, number);
+    }
+  }
+  return ports;
 }
 
 export function readEndpointSlice(meta: Meta, root: Reader): EndpointSlice {
-  const addresses = root.maps("endpoints").flatMap((endpoint) => {
-    // An endpoint whose readiness is not told counts as ready.
-    const isReady = endpoint.map("conditions")?.boolean("ready") ?? true;
-    return isReady ? addressOf(endpoint) : [];
+  const endpoints = root.maps("endpoints").flatMap((endpoint) => {
+    const conditions = endpoint.map("conditions");
+    const isEnding = conditions?.boolean("terminating") === true;
+    // What is not known counts as ready, and as serving.
+    const ready = conditions?.boolean("ready");
+    const serving = conditions?.boolean("serving") ?? ready ?? true;
+    const isReady = (ready ?? true) && !isEnding;
+    // An endpoint that ends and still serves is better than none.
+    if (!isReady && !(isEnding && serving)) return [];
+    return addressOf(endpoint).map((address) => ({ address, isReady }));
   });
   const ports = root.maps("ports").flatMap((each) => {
     const port = each.integer("port", 1, 65_535);
     return port === undefined ? [] : [{ name: each.string("name") ?? "", port }];
   });
-  return { ...meta, addresses, ports };
+  return { ...meta, endpoints, ports };
 }
 
 function addressOf(endpoint: Reader): readonly string[] {

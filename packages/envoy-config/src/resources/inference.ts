@@ -24,6 +24,7 @@ export function readInferencePool(meta: Meta, spec: Reader, isAlpha: boolean): I
     !isAlpha && spec.oneOf("appProtocol", ["http", "kubernetes.io/h2c"]) === "kubernetes.io/h2c";
   const pool: InferencePool = {
     ...meta,
+    group: isAlpha ? "inference.networking.x-k8s.io" : "inference.networking.k8s.io",
     selector,
     targetPorts: ports,
     failureMode: picker?.oneOf("failureMode", ["FailOpen", "FailClose"]) ?? "FailClose",
@@ -59,8 +60,7 @@ function pickerRef(ref: Reader): PickerRef | undefined {
 
 export function readInferenceModel(meta: Meta, spec: Reader): InferenceModel | undefined {
   const modelName = spec.required("modelName");
-  const pool = spec.map("poolRef")?.required("name");
-  if (!spec.has("poolRef")) spec.report("error", "UMB0103", "`poolRef` is missing");
+  const pool = readPoolRef(spec);
   const criticality =
     spec.oneOf("criticality", ["Critical", "Standard", "Sheddable"]) ?? "Standard";
   const targets = spec.maps("targetModels").flatMap((each) => targetOf(each, "name"));
@@ -77,8 +77,7 @@ export function readInferenceModel(meta: Meta, spec: Reader): InferenceModel | u
 }
 
 export function readInferenceObjective(meta: Meta, spec: Reader): InferenceObjective | undefined {
-  const pool = spec.map("poolRef")?.required("name");
-  if (!spec.has("poolRef")) spec.report("error", "UMB0103", "`poolRef` is missing");
+  const pool = readPoolRef(spec);
   const priority = spec.integer("priority", -(2 ** 31), 2 ** 31 - 1) ?? 0;
   spec.warnUnknown();
   return pool === undefined ? undefined : { ...meta, pool, priority };
@@ -88,8 +87,7 @@ export function readInferenceModelRewrite(
   meta: Meta,
   spec: Reader,
 ): InferenceModelRewrite | undefined {
-  const pool = spec.map("poolRef")?.required("name");
-  if (!spec.has("poolRef")) spec.report("error", "UMB0103", "`poolRef` is missing");
+  const pool = readPoolRef(spec);
   const rules = spec.maps("rules").flatMap((rule) => {
     const targets = rule.maps("targets").flatMap((each) => targetOf(each, "modelRewrite"));
     reportWeights(rule, "targets", targets);
@@ -105,6 +103,15 @@ export function readInferenceModelRewrite(
   });
   spec.warnUnknown();
   return pool === undefined ? undefined : { ...meta, pool, rules };
+}
+
+/** The name of the InferencePool in `poolRef`. */
+function readPoolRef(spec: Reader): string | undefined {
+  const ref = spec.map("poolRef");
+  if (!spec.has("poolRef")) spec.report("error", "UMB0103", "`poolRef` is missing");
+  ref?.oneOf("kind", ["InferencePool"]);
+  ref?.oneOf("group", ["inference.networking.k8s.io", "inference.networking.x-k8s.io"]);
+  return ref?.required("name");
 }
 
 const maxWeight = 1_000_000;

@@ -277,7 +277,10 @@ const readers: ReadonlyMap<string, Read> = new Map<string, Read>([
     (meta, spec, _root, into) => into.envoySettings.push(readEnvoySettings(meta, spec)),
   ],
   ["/Service", (meta, spec, _root, into) => into.services.push(readService(meta, spec))],
-  ["/Pod", (meta, spec, root, into) => into.pods.push(readPod(meta, spec, root.map("status")))],
+  [
+    "/Pod",
+    (meta, spec, root, into) => into.pods.push(readPod(meta, root, spec, root.map("status"))),
+  ],
   [
     "discovery.k8s.io/EndpointSlice",
     (meta, _spec, root, into) => into.slices.push(readEndpointSlice(meta, root)),

@@ -155,6 +155,7 @@ export interface BackendRef {
 }
 
 export interface InferencePool extends Meta {
+  readonly group: string;
   readonly selector: Readonly<Record<string, string>>;
   readonly targetPorts: readonly number[];
   readonly failureMode: "FailOpen" | "FailClose";
@@ -201,22 +202,35 @@ export interface PickerConfigResource {
 export interface Service extends Meta {
   readonly selector: Readonly<Record<string, string>>;
   readonly ports: readonly ServicePort[];
+  /** Its DNS name stands for the Pods themselves, whose ports are the target ports. */
+  readonly isHeadless: boolean;
 }
 
 export interface ServicePort {
   readonly name: string;
   readonly port: number;
-  readonly targetPort: number | undefined;
+  /** A number, or the name of a port of the Pods' containers. Absent: as `port`. */
+  readonly targetPort?: number | string;
   readonly protocol: "http1" | "h2c";
+  /** Its `appProtocol` is one over TLS. */
+  readonly isTls?: true;
+  readonly place: Place;
 }
 
 export interface Pod extends Meta {
   readonly ip: string | undefined;
+  /** It is Ready, and is not ending. */
   readonly isReady: boolean;
+  /** TCP ports of its containers, by name. */
+  readonly ports: ReadonlyMap<string, number>;
 }
 
 export interface EndpointSlice extends Meta {
-  readonly addresses: readonly string[];
+  readonly endpoints: readonly {
+    readonly address: string;
+    /** False: it is ending and still serves. */
+    readonly isReady: boolean;
+  }[];
   readonly ports: readonly { readonly name: string; readonly port: number }[];
 }
 

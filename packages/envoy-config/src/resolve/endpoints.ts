@@ -1,0 +1,139 @@
+import { isIP } from "node:net";
+import { parseEndpointList } from "../endpoint-list.ts";
+import type { Report } from "../resources/reader.ts";
+import type {
+  EndpointSlice,
+  InferencePool,
+  Meta,
+  Pod,
+  Resources,
+  Service,
+  ServicePort,
+} from "../resources/resources.ts";
+
+/** Finds the endpoints of pools: from flags, annotations, EndpointSlices, or ready Pods, in that order. */
+export interface EndpointFinder {
+  /** `ip:port`, sorted; undefined where nothing names any. */
+  ofPool(pool: InferencePool): readonly string[] | undefined;
+  ofService(service: Service, port: ServicePort): readonly string[] | undefined;
+  /** Labels of the ready Pod behind an endpoint; the last of several counts. */
+  podLabels(endpoint: string): Readonly<Record<string, string>> | undefined;
+}
+
+export interface EndpointSources {
+  readonly resources: Pick<Resources, "slices" | "pods">;
+  /** Of `--endpoints`, by resource name or `namespace/name`. */
+  readonly endpoints: ReadonlyMap<string, readonly string[]>;
+  readonly report: Report;
+}
+
+export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
+  const { resources, endpoints, report } = sources;
+  const slices = Map.groupBy(
+    resources.slices,
+    ({ namespace, labels }) => `${namespace}/${labels["kubernetes.io/service-name"] ?? ""}`,
+  );
+  const ready = resources.pods.filter(({ ip, isReady }) => ip !== undefined && isReady);
+  const podsOf = selectorIndex(ready);
+  const podByIp = new Map(ready.map((pod) => [address(pod.ip ?? "", 0).slice(0, -1), pod]));
+
+  /** What the user names; undefined where nothing is named. */
+  function named(meta: Meta): readonly string[] | undefined {
+    const flagged = endpoints.get(`${meta.namespace}/${meta.name}`) ?? endpoints.get(meta.name);
+    if (flagged !== undefined) return flagged.toSorted();
+    const annotation = meta.annotations["umbra.dev/endpoints"];
+    if (annotation === undefined) return undefined;
+    const parsed = parseEndpointList(annotation);
+    if (parsed.ok) return parsed.endpoints;
+    const message = `annotation umbra.dev/endpoints of "${meta.name}": ${parsed.message}`;
+    report("error", "UMB0206", meta.place, message);
+    return [];
+  }
+
+  function podsAt(pods: readonly Pod[], service: Service, port: ServicePort): readonly string[] {
+    const { targetPort = port.port } = port;
+    return pods.flatMap((pod) => {
+      const number = typeof targetPort === "number" ? targetPort : pod.ports.get(targetPort);
+      if (number !== undefined) return address(pod.ip ?? "", number);
+      const has = [...pod.ports.keys()].slice(0, 10).join(", ");
+      const message = `no container of Pod "${pod.name}" has a port named "${targetPort}", the target of Service "${service.name}", so it gets no requests; its ports are ${has === "" ? "without names" : has}`;
+      report("warning", "UMB0252", pod.place, message);
+      return [];
+    });
+  }
+
+  return {
+    ofPool(pool) {
+      const own = named(pool);
+      if (own !== undefined) return own;
+      const pods = podsOf(pool.namespace, pool.selector);
+      if (pods.length === 0 || pool.targetPorts.length === 0) return undefined;
+      return pods
+        .flatMap(({ ip }) => pool.targetPorts.map((port) => address(ip ?? "", port)))
+        .toSorted();
+    },
+    ofService(service, port) {
+      const own = named(service);
+      if (own !== undefined) return own;
+      const known = slices.get(`${service.namespace}/${service.name}`);
+      if (known !== undefined) return sliceEndpoints(known, service, port, report);
+      const pods = podsOf(service.namespace, service.selector);
+      return pods.length === 0 ? undefined : podsAt(pods, service, port).toSorted();
+    },
+    podLabels: (endpoint) => podByIp.get(endpoint.slice(0, endpoint.lastIndexOf(":") + 1))?.labels,
+  };
+}
+
+/** Pods that a selector with a label matches. */
+function selectorIndex(pods: readonly Pod[]) {
+  const byLabel = new Map<string, Pod[]>();
+  for (const pod of pods) {
+    for (const label of Object.entries(pod.labels)) {
+      const key = labelKey(pod.namespace, label);
+      const known = byLabel.get(key);
+      if (known === undefined) byLabel.set(key, [pod]);
+      else known.push(pod);
+    }
+  }
+  return (namespace: string, selector: Readonly<Record<string, string>>): readonly Pod[] => {
+    const candidates = Object.entries(selector).map(
+      (label) => byLabel.get(labelKey(namespace, label)) ?? [],
+    );
+    const [fewest = []] = candidates.toSorted((a, b) => a.length - b.length);
+    return fewest.filter(({ labels }) =>
+      Object.entries(selector).every(([name, value]) => labels[name] === value),
+    );
+  };
+}
+
+/** Ready ones; where there is none, those that are ending and still serve, as Kubernetes does. */
+function sliceEndpoints(
+  slices: readonly EndpointSlice[],
+  service: Service,
+  port: ServicePort,
+  report: Report,
+): readonly string[] {
+  const found = slices.flatMap((slice) => {
+    if (slice.endpoints.length === 0) return [];
+    const target = slice.ports.find(({ name }) => name === port.name);
+    if (target !== undefined) {
+      return slice.endpoints.map((each) => ({ ...each, port: target.port }));
+    }
+    const wanted = port.name === "" ? "without a name" : `named "${port.name}"`;
+    const has = slice.ports.map(({ name, port }) => (name === "" ? port : name)).join(", ");
+    const message = `EndpointSlice "${slice.name}" has no port ${wanted}, as port ${port.port} of Service "${service.name}" is, so its endpoints get no requests; it has ${has === "" ? "none" : has}`;
+    report("warning", "UMB0252", slice.place, message);
+    return [];
+  });
+  const ready = found.filter(({ isReady }) => isReady);
+  const used = ready.length > 0 ? ready : found;
+  return [...new Set(used.map((each) => address(each.address, each.port)))].toSorted();
+}
+
+function address(ip: string, port: number): string {
+  return isIP(ip) === 6 ? `[${ip}]:${port}` : `${ip}:${port}`;
+}
+
+function labelKey(namespace: string, [name, value]: readonly [string, string]): string {
+  return JSON.stringify([namespace, name, value]);
+}
