@@ -183,6 +183,14 @@ const codes = {
     meaning: "a port can't be resolved",
     remedy: "name a port that is there, or write its number",
   },
+  UMB0253: {
+    meaning: "TLS to endpoints is not as a policy asks",
+    remedy: "add what the message names, or remove the BackendTLSPolicy",
+  },
+  UMB0254: {
+    meaning: "endpoints are asked over TLS, and not verified",
+    remedy: "add a BackendTLSPolicy with their hostname and authority",
+  },
   UMB0301: {
     meaning: "two routes claim the same requests",
     remedy: "change the match of one, or remove it",

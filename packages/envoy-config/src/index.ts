@@ -71,6 +71,7 @@ export type {
   BackendFilters,
   BootstrapChange,
   CorsPolicy,
+  EndpointTls,
   EnvoyOverrides,
   ExternalPicker,
   HeaderEntry,

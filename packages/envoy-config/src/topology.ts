@@ -256,8 +256,10 @@ export interface Pool {
   readonly onlyModel?: string;
   /** What happens to requests when the picker can't answer. */
   readonly failureMode: "FailOpen" | "FailClose";
-  /** How Envoy speaks to the endpoints. */
+  /** How Envoy speaks to the endpoints. With `tls`, `h2c` is HTTP/2 over TLS. */
   readonly protocol: "http1" | "h2c";
+  /** Absent: plain HTTP. */
+  readonly tls?: EndpointTls;
   /** Models that InferenceModels name for this pool; empty when none does: then every name is let through. */
   readonly models: readonly Model[];
   /** To which names requests for a model go, from InferenceModels and InferenceModelRewrites; the first for a model counts. */
@@ -266,6 +268,14 @@ export interface Pool {
   readonly objectives?: readonly Objective[];
   /** The EndpointPickerConfig that holds for the pool, as it was written; absent: the default profile. */
   readonly pickerConfig?: unknown;
+}
+
+/** TLS from Umbra and Envoy to a pool's endpoints. */
+export interface EndpointTls {
+  /** Name that the endpoint's certificate must carry, and SNI. Absent: the certificate is not verified (`appProtocol: https` alone). */
+  readonly hostname?: string;
+  /** PEM of the trusted authorities; absent: those of the system. */
+  readonly caPem?: string;
 }
 
 /** An endpoint picker of others, which Envoy asks for the pool. */

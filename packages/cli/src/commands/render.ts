@@ -27,6 +27,7 @@ interface RenderFlags extends TopologyFlags, SidecarTlsFlags {
   readonly ofListener?: string;
   readonly tlsDir: string;
   readonly inlineCertificates?: true;
+  readonly systemCa: string;
   readonly statsListener?: string;
   readonly comments?: true;
 }
@@ -77,6 +78,11 @@ export function renderCommand(io: Io): Command {
       "write the Secrets of HTTPS listeners into the bootstrap, which then holds private keys",
     )
     .option(
+      "--system-ca <file>",
+      "PEM authorities of Envoy's machine, for endpoints that a BackendTLSPolicy verifies with wellKnownCACertificates: System; Envoy reads it",
+      defaultBootstrapOptions.systemCaFile,
+    )
+    .option(
       "--stats-listener <host:port>",
       "where Envoy answers GET /stats/prometheus, and nothing else",
     )
@@ -100,6 +106,7 @@ export function renderCommand(io: Io): Command {
       const options = {
         ...{ sidecar, ...sidecarTlsOf(flags), envoyAdmin, observe, plainMirror },
         tlsDirectory: flags.tlsDir,
+        systemCaFile: flags.systemCa,
         ...(statsListener === undefined ? {} : { statsListener }),
         ...(flags.inlineCertificates === true ? { certificates } : {}),
       };

@@ -3,6 +3,7 @@ import { printable } from "@umbra/shadow/printable";
 import { Command } from "commander";
 import { findEnvoy } from "../envoy/find-envoy.ts";
 import { runEnvoy } from "../envoy/run-envoy.ts";
+import { systemCaFile } from "../envoy/system-ca.ts";
 import { CommandError } from "../errors.ts";
 import { wholeNumberOf } from "../flag-shapes.ts";
 import type { Io } from "../io.ts";
@@ -141,6 +142,7 @@ export function upCommand(io: Io): Command {
         ...sidecarTlsOf({ ...flags, ...(isTls ? { sidecarTls: true } : {}) }),
         envoyAdmin: flags.envoyAdmin,
         certificates,
+        systemCaFile: systemCaFile(io.env),
         ...(statsListener === undefined ? {} : { statsListener }),
       });
       const files = [

@@ -2,6 +2,7 @@ import { reasonOf } from "../envoy-settings.ts";
 import type { Mirror, Pool, Topology } from "../topology.ts";
 import { envoyAddress } from "./address.ts";
 import { breakers, shadowBuffer } from "./cluster-limits.ts";
+import { endpointTls } from "./endpoint-tls.ts";
 import { because, duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
 import { externalPickers, pickMetadata, servedKey } from "./external-picker.ts";
 import {
@@ -65,6 +66,7 @@ function primaryCluster(pool: Pool, options: BootstrapOptions): EnvoyObject {
     circuit_breakers: breakers(options.maxRequests, reasonOf("maxRequests")),
     upstream_connection_options: aliveConnections,
     ...hosts(primaryClusterName(pool.name), pool),
+    ...endpointTls(pool, options),
     ...http(pool.protocol, options),
   };
 }
@@ -78,6 +80,7 @@ function shadowCluster(mirror: Mirror, pool: Pool, options: BootstrapOptions): E
     circuit_breakers: breakers(mostRequests(mirror, options), reasonOf("maxShadowRequests")),
     upstream_connection_options: aliveConnections,
     ...hosts(shadowClusterName(mirror.name), pool),
+    ...endpointTls(pool, options),
     ...http(pool.protocol, options, mostTime(mirror, options)),
   };
 }

@@ -17,6 +17,8 @@ export interface BootstrapOptions extends EnvoySettings {
   readonly observe: boolean;
   /** Where Envoy finds certificates: `<directory>/<namespace>/<secret>/tls.crt` and `tls.key`. */
   readonly tlsDirectory: string;
+  /** PEM authorities that Envoy's machine trusts, for endpoints whose certificate those have signed. Envoy reads it. */
+  readonly systemCaFile: string;
   /** By Secret, `<namespace>/<name>`: these are written into the bootstrap, with their keys. */
   readonly certificates?: ReadonlyMap<string, Certificate>;
   /** Mirrors straight to the shadow's cluster: no lane, no pick, no sidecar. */
@@ -42,4 +44,5 @@ export const defaultBootstrapOptions: BootstrapOptions = {
   observe: true,
   plainMirror: false,
   tlsDirectory: "/etc/umbra/tls",
+  systemCaFile: "/etc/ssl/certs/ca-certificates.crt",
 };

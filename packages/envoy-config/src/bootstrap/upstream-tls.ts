@@ -28,13 +28,16 @@ export function upstreamTls(address: string, tls: SidecarTls): EnvoyObject {
         alpn_protocols: ["h2"],
         tls_params: { tls_minimum_protocol_version: "TLSv1_2" },
         ...certificate,
-        ...(caFile === undefined ? {} : { validation_context: validation(caFile, name) }),
+        ...(caFile === undefined
+          ? {}
+          : { validation_context: validation({ filename: caFile }, name) }),
       },
     },
   );
 }
 
-function validation(caFile: string, name: string | undefined): EnvoyObject {
+/** The certificate is signed by the authority, and is for the name. */
+export function validation(authority: EnvoyObject, name: string | undefined): EnvoyObject {
   const names =
     name === undefined
       ? {}
@@ -43,5 +46,5 @@ function validation(caFile: string, name: string | undefined): EnvoyObject {
             { san_type: isIP(name) === 0 ? "DNS" : "IP_ADDRESS", matcher: { exact: name } },
           ],
         };
-  return { trusted_ca: { filename: caFile }, ...names };
+  return { trusted_ca: authority, ...names };
 }

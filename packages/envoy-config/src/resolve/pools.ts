@@ -11,6 +11,7 @@ import type {
   ServicePort,
 } from "../resources/resources.ts";
 import type { ExternalPicker, Model, Pool } from "../topology.ts";
+import { createEndpointTlsResolver } from "./endpoint-tls.ts";
 import { createEndpointFinder } from "./endpoints.ts";
 import { isGranted } from "./grants.ts";
 import { askedPickMode, type PickModeOptions } from "./pick-mode.ts";
@@ -76,6 +77,7 @@ export function createPoolResolver({
     resources.services.map((each) => [`${each.namespace}/${each.name}`, each]),
   );
   const finder = createEndpointFinder({ resources, endpoints, report });
+  const tls = createEndpointTlsResolver(resources, report);
   const about = poolSpeakers(resources);
   const made = new Map<string, Pool>();
 
@@ -103,6 +105,7 @@ export function createPoolResolver({
       ...askedPickMode(from, models, { flags: pickModes, report }),
       failureMode: from.failureMode,
       protocol: from.protocol,
+      ...tls.ofPool(from),
       models,
       ...labelsOf(from, found),
       ...rewritesOf(from, about),
@@ -169,6 +172,7 @@ export function createPoolResolver({
       ...askedPickMode(from, [], { flags: pickModes, report }),
       failureMode: "FailOpen",
       protocol: port.protocol,
+      ...tls.ofService(from, port),
       models: [],
     };
     made.set(name, pool);

@@ -22,7 +22,7 @@ export function readGateway(meta: Meta, spec: Reader): Gateway {
   const tls = spec.map("tls");
   if (tls?.has("frontend")) clientCertificates(tls, "frontend");
   if (tls?.has("backend")) {
-    const message = "`backend` is not supported: endpoints are asked in plain HTTP";
+    const message = "`backend` is not supported: endpoints see no certificate of the gateway";
     tls.report("warning", "UMB0208", message, "backend");
   }
   tls?.warnUnknown();

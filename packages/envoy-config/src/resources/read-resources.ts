@@ -1,5 +1,7 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node } from "yaml";
 import type { Diagnostic } from "../diagnostic.ts";
+import { readBackendTlsPolicy } from "./backend-tls.ts";
+import { readConfigMap } from "./config-map.ts";
 import {
   readDeployment,
   readEndpointSlice,
@@ -66,6 +68,8 @@ export function readResources(files: readonly SourceFile[]): ReadResources {
     envoyProxies: [],
     parametersRefs: [],
     unread: [],
+    configMaps: [],
+    tlsPolicies: [],
   };
   const seen = new Set<string>();
   for (const file of files) readFile(file, resources, seen, sink);
@@ -153,6 +157,10 @@ function readDocument(source: Source, contents: Node, into: Resources, seen: Set
     into.pickerConfigs.push(readPickerConfigResource(root, contents));
     return;
   }
+  if (group === "" && kind === "ConfigMap") {
+    into.configMaps.push(readConfigMap(root));
+    return;
+  }
   if (kind === "GatewayClass") {
     into.parametersRefs.push(...readParametersRef(kind, root.map("spec"), "default"));
   }
@@ -161,7 +169,7 @@ function readDocument(source: Source, contents: Node, into: Resources, seen: Set
     const lost = group === gatewayApi ? unserved.get(kind) : undefined;
     if (lost !== undefined) {
       root.report("warning", "UMB0208", `${kind} is not supported: ${lost}`, "kind");
-    } else if (!(group === "" && quietKinds.has(kind)) && kind !== "GatewayClass") {
+    } else if (!quietKinds.has(kind)) {
       const meant = meantKind(group, kind);
       const unread = readUnread(root, apiVersion, kind);
       into.unread.push(meant === undefined ? unread : { ...unread, meant });
@@ -201,7 +209,7 @@ function meantKind(group: string, kind: string): string | undefined {
 }
 
 /** Kinds that stand in the same files and say nothing about routing. */
-const quietKinds: ReadonlySet<string> = new Set(["ConfigMap", "ServiceAccount"]);
+const quietKinds: ReadonlySet<string> = new Set(["ServiceAccount", "GatewayClass"]);
 
 const gatewayApi = "gateway.networking.k8s.io";
 
@@ -212,7 +220,6 @@ const unserved: ReadonlyMap<string, string> = new Map([
   ["TCPRoute", "its connections are not served"],
   ["UDPRoute", "its packets are not served"],
   ["ListenerSet", "its listeners are not there"],
-  ["BackendTLSPolicy", "its backends are asked in plain HTTP"],
 ]);
 
 type Read = (meta: Meta, spec: Reader, root: Reader, into: Resources) => void;
@@ -265,6 +272,13 @@ const readers: ReadonlyMap<string, Read> = new Map<string, Read>([
   [
     "umbra.dev/ShadowPolicy",
     (meta, spec, _root, into) => into.policies.push(readShadowPolicy(meta, spec)),
+  ],
+  [
+    `${gatewayApi}/BackendTLSPolicy`,
+    (meta, spec, _root, into) => {
+      const policy = readBackendTlsPolicy(meta, spec);
+      if (policy !== undefined) into.tlsPolicies.push(policy);
+    },
   ],
   ["/Namespace", (meta, _spec, _root, into) => into.namespaces.push(meta)],
   ["/Secret", (meta, _spec, root, into) => into.secrets.push(readSecret(meta, root))],

@@ -71,6 +71,39 @@ export interface CertificateRef {
 export interface Secret extends Meta {
   readonly certificate: string | undefined;
   readonly privateKey: string | undefined;
+  /** Certificates of authorities. */
+  readonly authority: string | undefined;
+}
+
+export interface ConfigMap {
+  /** Empty where it has none. */
+  readonly name: string;
+  readonly namespace: string;
+  readonly data: ReadonlyMap<string, string>;
+  readonly place: Place;
+}
+
+/** `gateway.networking.k8s.io` BackendTLSPolicy. */
+export interface BackendTlsPolicy extends Meta {
+  readonly targets: readonly {
+    readonly group: string;
+    readonly kind: string;
+    readonly name: string;
+    /** A port of a Service. */
+    readonly sectionName: string | undefined;
+    readonly place: Place;
+  }[];
+  readonly hostname: string;
+  /** Absent: those of the system. */
+  readonly authorities?: readonly AuthorityRef[];
+}
+
+/** Holds certificates of authorities. */
+export interface AuthorityRef {
+  readonly group: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly place: Place;
 }
 
 export interface HttpRoute extends Meta {
@@ -357,4 +390,6 @@ export interface Resources {
   readonly envoyProxies: EnvoyProxy[];
   readonly parametersRefs: ParametersRef[];
   readonly unread: UnreadResource[];
+  readonly configMaps: ConfigMap[];
+  readonly tlsPolicies: BackendTlsPolicy[];
 }

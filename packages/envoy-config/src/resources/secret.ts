@@ -1,7 +1,7 @@
 import type { Reader } from "./reader.ts";
 import type { Meta, Secret } from "./resources.ts";
 
-/** Reads what a Secret holds for TLS. Nothing of it may be in a diagnostic, or in the topology. */
+/** Reads what a Secret holds for TLS. Nothing of it may be in a diagnostic, or, but certificates of authorities, in the topology. */
 export function readSecret(meta: Meta, root: Reader): Secret {
   const data = root.texts("data", { isText: true });
   // What a Secret says as text goes before what it says in base64, as an API server has it.
@@ -14,6 +14,7 @@ export function readSecret(meta: Meta, root: Reader): Secret {
     ...meta,
     certificate: entry("tls.crt"),
     privateKey: entry("tls.key"),
+    authority: entry("ca.crt"),
   };
 }
 

@@ -1,0 +1,160 @@
+import { X509Certificate } from "node:crypto";
+import type { Place, Report } from "../resources/reader.ts";
+import type {
+  AuthorityRef,
+  BackendTlsPolicy,
+  InferencePool,
+  Resources,
+  Service,
+  ServicePort,
+} from "../resources/resources.ts";
+import type { EndpointTls, Pool } from "../topology.ts";
+import { byAge } from "./picking.ts";
+
+/** Says how endpoints are asked over TLS: by BackendTLSPolicies, else by a Service's `appProtocol`. */
+export interface EndpointTlsResolver {
+  ofPool(pool: InferencePool): Pick<Pool, "tls">;
+  ofService(service: Service, port: ServicePort): Pick<Pool, "tls">;
+}
+
+export function createEndpointTlsResolver(
+  resources: Pick<Resources, "tlsPolicies" | "configMaps" | "secrets" | "pools" | "services">,
+  report: Report,
+): EndpointTlsResolver {
+  const tls = new Map<BackendTlsPolicy, EndpointTls>();
+  const byTarget = new Map<string, BackendTlsPolicy>();
+  for (const policy of resources.tlsPolicies.toSorted(byAge)) {
+    tls.set(policy, tlsOf(policy, resources, report));
+    for (const target of policy.targets) {
+      const problem = problemOf(target, policy.namespace, resources);
+      if (problem !== undefined) {
+        report(problem.severity, "UMB0253", target.place, problem.message, problem.extras);
+        continue;
+      }
+      const key = keyOf(target.kind, policy.namespace, target.name, target.sectionName);
+      const first = byTarget.get(key);
+      if (first === undefined) byTarget.set(key, policy);
+      else if (first !== policy) conflict(policy, first, target.place, report);
+    }
+  }
+
+  function found(...keys: readonly string[]): EndpointTls | undefined {
+    const policy = keys.map((key) => byTarget.get(key)).find((each) => each !== undefined);
+    return policy === undefined ? undefined : tls.get(policy);
+  }
+
+  return {
+    ofPool({ namespace, name }) {
+      const policy = found(keyOf("InferencePool", namespace, name));
+      return policy === undefined ? {} : { tls: policy };
+    },
+    ofService({ namespace, name }, { name: port, port: number, isTls, place }) {
+      const named = port === "" ? [] : [keyOf("Service", namespace, name, port)];
+      const policy = found(...named, keyOf("Service", namespace, name));
+      if (policy !== undefined) return { tls: policy };
+      if (isTls !== true) return {};
+      const message = `endpoints of port ${number} of Service "${name}" are asked over TLS, and their certificate is not verified: appProtocol names no authority`;
+      report("info", "UMB0254", place, message);
+      return { tls: {} };
+    },
+  };
+}
+
+function keyOf(kind: string, namespace: string, name: string, section?: string): string {
+  return JSON.stringify([kind, namespace, name, section ?? ""]);
+}
+
+function conflict(
+  policy: BackendTlsPolicy,
+  first: BackendTlsPolicy,
+  place: Place,
+  report: Report,
+): void {
+  const message = `BackendTLSPolicy "${policy.name}" is left out here: "${first.name}" holds for the same target, and goes first`;
+  report("warning", "UMB0253", place, message, { remedy: "remove one of them" });
+}
+
+interface TargetProblem {
+  readonly severity: "error" | "info";
+  readonly message: string;
+  readonly extras: { readonly remedy: string };
+}
+
+function problemOf(
+  { group, kind, name, sectionName }: BackendTlsPolicy["targets"][number],
+  namespace: string,
+  { pools, services }: Pick<Resources, "pools" | "services">,
+): TargetProblem | undefined {
+  const isPool = kind === "InferencePool" && /^inference\.networking\.(?:x-)?k8s\.io$/.test(group);
+  const isService = kind === "Service" && group === "";
+  const error = (message: string, remedy: string): TargetProblem => ({
+    ...{ severity: "error", message, extras: { remedy } },
+  });
+  if (!isPool && !isService) {
+    const message = `a target of kind ${kind.slice(0, 64)} of the group "${group.slice(0, 128)}" is not supported`;
+    return error(message, "name a Service or an InferencePool, with its group");
+  }
+  const known = (isPool ? pools : services).find(
+    (each) => each.namespace === namespace && each.name === name,
+  );
+  if (known === undefined) {
+    const message = `${kind} "${namespace}/${name}" is not in the resources, so the policy has no effect on it`;
+    return { severity: "info", message, extras: { remedy: "add it, or remove the target" } };
+  }
+  if (sectionName === undefined) return undefined;
+  const ports = "ports" in known ? known.ports.map((each) => each.name) : [];
+  if (ports.includes(sectionName)) return undefined;
+  const has = ports.filter((each) => each !== "").join(", ");
+  const message = `${kind} "${name}" has no port named "${sectionName.slice(0, 64)}"`;
+  return error(message, has === "" ? "leave `sectionName` out" : `name one of ${has}`);
+}
+
+function tlsOf(
+  { namespace, hostname, authorities }: BackendTlsPolicy,
+  resources: Pick<Resources, "configMaps" | "secrets">,
+  report: Report,
+): EndpointTls {
+  if (authorities === undefined) return { hostname };
+  const pems = authorities.map((ref) => {
+    const pem = authorityOf(ref, namespace, resources);
+    if (!("problem" in pem)) return pem.pem;
+    report("error", "UMB0253", ref.place, pem.problem);
+    return "";
+  });
+  return { hostname, caPem: pems.join("") };
+}
+
+/** Certificates alone: whatever else a Secret or ConfigMap holds under this key may not be printed. */
+const certificateBlock = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
+
+function authorityOf(
+  { group, kind, name }: AuthorityRef,
+  namespace: string,
+  { configMaps, secrets }: Pick<Resources, "configMaps" | "secrets">,
+): { readonly pem: string } | { readonly problem: string } {
+  const isHere = (each: { readonly namespace: string; readonly name: string }) =>
+    each.namespace === namespace && each.name === name;
+  const shown = `${kind.slice(0, 64)} "${namespace}/${name}"`;
+  if (group !== "" || (kind !== "ConfigMap" && kind !== "Secret")) {
+    return {
+      problem: `an authority of kind ${kind.slice(0, 64)} of the group "${group.slice(0, 128)}" is not supported: name a ConfigMap or a Secret`,
+    };
+  }
+  const from = kind === "ConfigMap" ? configMaps.find(isHere) : secrets.find(isHere);
+  if (from === undefined) return { problem: `${shown} is not in the resources` };
+  const text = "data" in from ? from.data.get("ca.crt") : from.authority;
+  if (text === undefined) return { problem: `${shown} has no \`ca.crt\`` };
+  const blocks = text.match(certificateBlock) ?? [];
+  if (blocks.length === 0 || !blocks.every(isCertificate)) {
+    return { problem: `${shown} holds no PEM certificate in \`ca.crt\`` };
+  }
+  return { pem: blocks.map((block) => `${block}\n`).join("") };
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false;
+  }
+}
