@@ -248,6 +248,11 @@ const codes = {
     meaning: "a resource speaks of a pool that is not there",
     remedy: "name an InferencePool of the same namespace",
   },
+  UMB0320: {
+    meaning: "routes need a header that names the model, and Umbra does not set it",
+    remedy:
+      "let clients or a proxy before Envoy set the header, or route all models to one pool, in which Umbra picks by model",
+  },
   UMB0330: {
     meaning: "a bootstrap turns on a runtime guard that crashes Envoy",
     remedy: "remove the guard from the runtime layers, or set it to false in the last of them",

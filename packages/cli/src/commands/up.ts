@@ -1,5 +1,5 @@
 import { defaultBootstrapOptions, renderBootstrap } from "@umbra/envoy-config";
-import { printable } from "@umbra/shadow/printable";
+import { printable, printableLines } from "@umbra/shadow/printable";
 import { Command } from "commander";
 import { findEnvoy } from "../envoy/find-envoy.ts";
 import { runEnvoy } from "../envoy/run-envoy.ts";

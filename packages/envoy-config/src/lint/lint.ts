@@ -3,6 +3,7 @@ import type { HttpRoute, Resources } from "../resources/resources.ts";
 import type { Topology } from "../topology.ts";
 import { lintLeftOut } from "./left-out.ts";
 import { lintMirrors } from "./mirrors.ts";
+import { lintModelHeaders } from "./model-headers.ts";
 import { lintPorts } from "./ports.ts";
 import { lintReach } from "./reach.ts";
 import { lintRules } from "./rules.ts";
@@ -27,7 +28,15 @@ export interface Places {
 /** Reports what the resources allow and an operator would hardly want. Each lint is a function of the topology. */
 export function lint(topology: Topology, resources: Resources, report: Report): void {
   const input: LintInput = { topology, resources, places: placesOf(resources) };
-  for (const each of [lintReach, lintRules, lintMirrors, lintPorts, lintUnused, lintLeftOut]) {
+  for (const each of [
+    lintReach,
+    lintRules,
+    lintMirrors,
+    lintPorts,
+    lintUnused,
+    lintModelHeaders,
+    lintLeftOut,
+  ]) {
     each(input, report);
   }
 }
