@@ -14,6 +14,7 @@ import {
   readUtilizationDetector,
 } from "./plugin-types.ts";
 import type { ConfigProblem } from "./problem.ts";
+import { unsupportedPlugins } from "./unsupported-plugins.ts";
 
 export const pickerConfigKind = "EndpointPickerConfig";
 export const pickerConfigVersions: readonly string[] = [
@@ -41,7 +42,11 @@ interface NamedPlugin {
   readonly made: MadePlugin;
 }
 
-type Plugins = ReadonlyMap<string, NamedPlugin>;
+interface Plugins {
+  readonly byName: ReadonlyMap<string, NamedPlugin>;
+  /** Names that no plugin has, and that have been reported. */
+  readonly missing: Set<string>;
+}
 
 /**
  * Reads a parsed `EndpointPickerConfig`, the configuration of the reference endpoint picker. Its plugin types stand
@@ -77,8 +82,16 @@ export function readPickerConfig(value: unknown): PickerConfigResult {
     .at("schedulingProfiles")
     .items()
     .map((node) => readProfile(node, plugins));
-  const made = [...plugins.values()].map((plugin) => plugin.made);
+  const made = [...plugins.byName.values()].map((plugin) => plugin.made);
   const byHeader = made.some((each) => each.kind === "handler" && each.byHeader);
+  const only = made.flatMap((each) => (each.kind === "handler" ? (each.only ?? []) : []))[0];
+  const used = only === undefined ? profiles : profiles.filter(({ name }) => name === only);
+  if (profiles.length > 0 && used.length === 0) {
+    const names = profiles.map(({ name }) => name).join(", ");
+    top
+      .at("schedulingProfiles")
+      .report(`has no profile "${only}", which is the one that is used: there are ${names}`);
+  }
   const fallbacks = made.flatMap((each) => (each.kind === "picker" ? (each.endpoints ?? []) : []));
   const prefix: PrefixOptions = Object.assign(
     {},
@@ -88,7 +101,7 @@ export function readPickerConfig(value: unknown): PickerConfigResult {
   const detectorOf = readDetector(top, plugins) ?? flow.detector;
   if (problems.length > 0) return { ok: false, problems: unique(problems) };
   const shedsItself =
-    detectorOf === undefined && profiles.length > 0 && profiles.every(({ sheds }) => sheds);
+    detectorOf === undefined && used.length > 0 && used.every(({ sheds }) => sheds);
   const hasQueue = gates.includes("flowControl");
   const detector = detectorOf?.(hasQueue);
   return {
@@ -96,7 +109,7 @@ export function readPickerConfig(value: unknown): PickerConfigResult {
     config: {
       flow: hasQueue ? flow.settings : undefined,
       poolOptions: () => ({
-        profiles: rules(profiles, byHeader),
+        profiles: rules(used, byHeader),
         // Behind a queue nobody is refused at once.
         admission:
           hasQueue || shedsItself
@@ -111,6 +124,7 @@ export function readPickerConfig(value: unknown): PickerConfigResult {
 
 function readPlugins(list: ConfigNode): Plugins {
   const plugins = new Map<string, NamedPlugin>();
+  const refused = new Set<string>();
   for (const node of list.items()) {
     node.allowOnly(["name", "type", "parameters"]);
     const type = node.at("type").text();
@@ -118,17 +132,25 @@ function readPlugins(list: ConfigNode): Plugins {
       if (!node.at("type").isPresent) node.report("has no `type`");
       continue;
     }
+    const name = node.at("name").text() ?? type;
     const make = pluginTypes.get(type);
     if (make === undefined) {
-      const known = [...pluginTypes.keys()].toSorted().join(", ");
-      node.at("type").report(`is no plugin that Umbra knows; known are ${known}`);
+      if (!refused.has(type)) node.at("type").report(refusalOf(type));
+      refused.add(type);
+      plugins.set(name, { type, made: { kind: "unknown" } });
       continue;
     }
-    const name = node.at("name").text() ?? type;
     if (plugins.has(name)) node.report(`has the name \`${name}\` of a plugin before it`);
     plugins.set(name, { type, made: make(node.at("parameters")) });
   }
-  return plugins;
+  return { byName: plugins, missing: new Set() };
+}
+
+function refusalOf(type: string): string {
+  const instead = unsupportedPlugins.get(type);
+  if (instead !== undefined) return `names \`${type}\`, which Umbra does not have: ${instead}`;
+  const known = [...pluginTypes.keys()].toSorted().join(", ");
+  return `is no plugin that Umbra knows; known are ${known}`;
 }
 
 function pluginAt(node: ConfigNode, plugins: Plugins): NamedPlugin | undefined {
@@ -137,13 +159,15 @@ function pluginAt(node: ConfigNode, plugins: Plugins): NamedPlugin | undefined {
     if (!node.isPresent) node.report("is missing");
     return undefined;
   }
-  const plugin = plugins.get(name);
-  if (plugin === undefined) {
+  const { byName, missing } = plugins;
+  const plugin = byName.get(name);
+  if (plugin === undefined && !missing.has(name)) {
     const known =
-      plugins.size === 0 ? "none is defined" : `defined are ${[...plugins.keys()].join(", ")}`;
+      byName.size === 0 ? "none is defined" : `defined are ${[...byName.keys()].join(", ")}`;
     node.report(`names no plugin of \`plugins\`: ${known}`);
+    missing.add(name);
   }
-  return plugin;
+  return plugin?.made.kind === "unknown" ? undefined : plugin;
 }
 
 interface ProfileEntry {

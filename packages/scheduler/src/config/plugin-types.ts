@@ -6,7 +6,6 @@ import {
 import { capacityFilter, maxInFlightFilter } from "../filters/capacity.ts";
 import { circuitBrokenFilter } from "../filters/circuit-broken.ts";
 import { freshMetricsFilter } from "../filters/fresh-metrics.ts";
-import { labelFilter } from "../filters/label.ts";
 import { leastKvCacheFilter } from "../filters/least-kv-cache.ts";
 import { leastQueueFilter } from "../filters/least-queue.ts";
 import { adapterRoomFilter, loraAffinityFilter } from "../filters/lora-affinity.ts";
@@ -33,6 +32,7 @@ import { loadAwareScorer, queueScorer } from "../scorers/queue.ts";
 import { runningRequestsScorer } from "../scorers/running-requests.ts";
 import { sessionAffinityScorer } from "../scorers/session-affinity.ts";
 import { tokenLoadScorer } from "../scorers/token-load.ts";
+import { readByLabel, readLabelSelector, roleFilter } from "./label-plugins.ts";
 import type { ConfigNode } from "./node.ts";
 
 /** What a plugin of a configuration becomes. Plugins keep state, so each pool has its own. */
@@ -47,13 +47,16 @@ export type MadePlugin =
     }
   /** `sheds`: it refuses sheddable requests by itself. */
   | { readonly kind: "profile"; readonly create: () => Profile; readonly sheds: boolean }
-  | { readonly kind: "handler"; readonly byHeader: boolean }
+  /** `only`: the name of the one profile that is used. */
+  | { readonly kind: "handler"; readonly byHeader: boolean; readonly only?: string }
   | { readonly kind: "detector"; readonly create: CreateDetector }
   | { readonly kind: "prefix index"; readonly prefix: PrefixOptions }
   | { readonly kind: "fairness"; readonly fairness: "round-robin" | "strict" }
   | { readonly kind: "ordering"; readonly ordering: "fcfs" | "edf" }
   /** Named so that configurations of the reference are read; what it does there happens here unasked. */
-  | { readonly kind: "nothing" };
+  | { readonly kind: "nothing" }
+  /** Reported where it is defined; what refers to it is not reported once more. */
+  | { readonly kind: "unknown" };
 
 /** @param withSent as of `utilizationDetector` */
 export type CreateDetector = (withSent: boolean) => SaturationDetector;
@@ -87,6 +90,28 @@ const picker =
     const made = create(parameters);
     return { kind: "picker", create: () => made, endpoints };
   };
+
+/** Without a decider the reference, too, schedules one profile. */
+const disaggregation: MakePlugin = (parameters) => {
+  parameters.allowOnly([
+    "profiles",
+    "deciders",
+    "deciderPluginName",
+    "prefillProfile",
+    "decodeProfile",
+  ]);
+  const decider = [
+    parameters.at("deciders").at("prefill"),
+    parameters.at("deciders").at("encode"),
+    parameters.at("deciderPluginName"),
+  ].find(({ isPresent }) => isPresent);
+  decider?.report(
+    "disaggregates requests over several endpoints, and Umbra sends each to one: remove the deciders, and the profile for decoding is used",
+  );
+  const only =
+    parameters.at("profiles").at("decode").text() ?? parameters.at("decodeProfile").text();
+  return { kind: "handler", byHeader: false, only: only ?? "decode" };
+};
 
 const nothing: MakePlugin = () => ({ kind: "nothing" });
 
@@ -134,15 +159,12 @@ export function readUtilizationDetector(parameters: ConfigNode): CreateDetector 
 
 /** Plugin types by name: those of the reference endpoint picker under its names, then ours. */
 export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, MakePlugin>([
-  [
-    "label-selector-filter",
-    filter(["matchLabels"], (parameters) => {
-      const labels = parameters.at("matchLabels");
-      return labels
-        .keys()
-        .map((label) => labelFilter({ label, values: [labels.at(label).text() ?? ""] }));
-    }),
-  ],
+  ["label-selector-filter", filter(["matchLabels", "matchExpressions"], readLabelSelector)],
+  ["by-label-selector", filter(["matchLabels", "matchExpressions"], readLabelSelector)],
+  ["by-label", filter(["label", "validValues", "allowsNoLabel"], readByLabel)],
+  ["decode-filter", filter([], () => roleFilter("decode"))],
+  ["prefill-filter", filter([], () => roleFilter("prefill"))],
+  ["encode-filter", filter([], () => roleFilter("encode"))],
   [
     "low-queue-filter",
     filter(["threshold"], (p) => lowQueueFilter(set({ threshold: p.at("threshold").integer(1) }))),
@@ -203,7 +225,12 @@ export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, Make
   [
     "prefix-cache-scorer",
     (parameters) => {
-      parameters.allowOnly(["matchLengthWeight", "matchLengthScaleTokens", ...prefixNames]);
+      // There is one index of prefixes, whichever producer is named.
+      parameters.at("prefixMatchInfoProducerName").text();
+      parameters.allowOnly([
+        ...["matchLengthWeight", "matchLengthScaleTokens", "prefixMatchInfoProducerName"],
+        ...prefixNames,
+      ]);
       const options = set<Parameters<typeof prefixCacheScorer>[0] & object>({
         lengthWeight: parameters.at("matchLengthWeight").number(0, 1),
         lengthScaleTokens: parameters.at("matchLengthScaleTokens").number(1),
@@ -235,6 +262,17 @@ export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, Make
       return { kind: "handler", byHeader: true };
     },
   ],
+  // Each rank of a Pod is an endpoint of its own, by the pool's target ports.
+  [
+    "data-parallel-profile-handler",
+    (parameters) => {
+      parameters.allowOnly(["primaryPort"]);
+      parameters.at("primaryPort").integer(1, 65_535);
+      return { kind: "handler", byHeader: false };
+    },
+  ],
+  ["disagg-profile-handler", disaggregation],
+  ["pd-profile-handler", disaggregation],
   [
     "utilization-detector",
     (parameters) => ({ kind: "detector", create: readUtilizationDetector(parameters) }),
@@ -242,11 +280,21 @@ export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, Make
   [
     "concurrency-detector",
     (parameters) => {
-      parameters.allowOnly(["maxConcurrency", "maxTokenConcurrency"]);
+      parameters.allowOnly([
+        "maxConcurrency",
+        "maxTokenConcurrency",
+        "concurrencyMode",
+        "headroom",
+      ]);
+      parameters.at("headroom").number(0);
+      const mode = parameters.at("concurrencyMode").text();
+      if (mode !== undefined && mode !== "requests" && mode !== "tokens") {
+        parameters.at("concurrencyMode").report("must be requests or tokens");
+      }
       const detector = concurrencyDetector(
         set({
-          requests: parameters.at("maxConcurrency").number(1),
-          tokens: parameters.at("maxTokenConcurrency").number(1),
+          requests: mode === "tokens" ? undefined : parameters.at("maxConcurrency").number(1),
+          tokens: mode === "requests" ? undefined : parameters.at("maxTokenConcurrency").number(1),
         }),
       );
       return { kind: "detector", create: () => detector };
@@ -264,6 +312,19 @@ export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, Make
   ["fcfs-ordering-policy", () => ({ kind: "ordering", ordering: "fcfs" })],
   ["edf-ordering-policy", () => ({ kind: "ordering", ordering: "edf" })],
   ["slo-deadline-ordering-policy", () => ({ kind: "ordering", ordering: "edf" })],
+  ["prefix-based-pd-decider", nothing],
+  ["always-disagg-pd-decider", nothing],
+  ["always-disagg-multimodal-decider", nothing],
+  ["disagg-headers-handler", nothing],
+  ["prefill-header-handler", nothing],
+  ["sglanghttp-parser", nothing],
+  ["models-data-source", nothing],
+  ["models-data-extractor", nothing],
+  ["k8s-notification-source", nothing],
+  ["endpoint-notification-source", nothing],
+  ["dcgm-data-source", nothing],
+  ["dcgm-extractor", nothing],
+  ["topology-extractor", nothing],
   ["inflight-load-producer", nothing],
   ["token-producer", nothing],
   ["openai-parser", nothing],
