@@ -15,6 +15,12 @@ export interface Member extends Endpoint {
   readonly recentAdapters: Set<string>;
   scrapeStartedMs: number;
   lastFailure: string | undefined;
+  /** Names that its own list has; undefined before it was read. */
+  models: ReadonlyMap<string, "base" | "adapter"> | undefined;
+  /** False while its server says that it takes no requests. */
+  isReady: boolean;
+  /** How long its metrics count as fresh, in ms, where that is longer than the pool's age. */
+  freshForMs: number;
   /** In no order; each knows its place. */
   readonly open: OpenRequest[];
   /** What its KV cache is believed to hold; undefined before the first prompt. */
@@ -64,6 +70,9 @@ export function createMember(address: string): Member {
     recentAdapters: new Set(),
     scrapeStartedMs: Number.NEGATIVE_INFINITY,
     lastFailure: undefined,
+    models: undefined,
+    isReady: true,
+    freshForMs: 0,
     open: [],
     blocks: undefined,
     cachedFor: -1,

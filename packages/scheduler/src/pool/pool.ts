@@ -7,6 +7,7 @@ import type { PickContext } from "../plugin.ts";
 import type { Profile, Trace } from "../profile.ts";
 import { defaultProfile } from "../profiles/default.ts";
 import type { Lease, SchedulingErrorCode } from "../result.ts";
+import { candidatesOf, setModels } from "./candidates.ts";
 import { eligible } from "./eligible.ts";
 import type { PluginTime } from "./events.ts";
 import { createHealthCheck } from "./health.ts";
@@ -29,6 +30,8 @@ import type { PoolOptions, PoolState } from "./types.ts";
 const newestWeight = 0.1;
 /** How long a time to first token counts when no other follows. */
 const ttftKeptMs = 60_000;
+/** One scrape may fail before an endpoint's metrics are stale. */
+const freshIntervals = 2.5;
 /** Expected before the first answer was seen. */
 const firstOutputTokens = 256;
 /**
@@ -55,6 +58,7 @@ export function createPool(options: PoolOptions): PoolState {
   const prefix = createPrefixView(options.prefix ?? {}, Math.floor(random() * 2 ** 32));
   let byAddress = new Map<string, Member>();
   let members: readonly Member[] = [];
+  let narrowed = candidatesOf(members);
   let outputTokens = firstOutputTokens;
   let picks = 0;
 
@@ -99,9 +103,9 @@ export function createPool(options: PoolOptions): PoolState {
 
   /** Lets time pass: metrics grow stale, ejections end. */
   function age(nowMs: number): void {
-    const oldestMs = nowMs - staleAfterMs;
     for (const member of members) {
       const { metrics } = member;
+      const oldestMs = nowMs - Math.max(staleAfterMs, member.freshForMs);
       if (metrics.kind === "fresh" && metrics.metrics.scrapedAtMs < oldestMs) {
         member.metrics = { kind: "stale", metrics: metrics.metrics };
       }
@@ -133,7 +137,7 @@ export function createPool(options: PoolOptions): PoolState {
     context.promptTokens = promptTokensOf(request);
     context.outputTokens = toldAmount(request.expectedOutputTokens) ?? outputTokens;
     prefix.begin(request);
-    const candidates = eligible(members, request);
+    const candidates = eligible(members, narrowed, request);
     if (candidates.length === 0) {
       return { candidates, code: members.length === 0 ? "POOL_EMPTY" : "NO_ELIGIBLE_ENDPOINT" };
     }
@@ -183,6 +187,7 @@ export function createPool(options: PoolOptions): PoolState {
       }
       byAddress = next;
       members = [...next.values()];
+      narrowed = candidatesOf(members);
       for (const member of members) prefix.fit(member, members.length);
     },
 
@@ -190,7 +195,7 @@ export function createPool(options: PoolOptions): PoolState {
 
     labelsOf: (address) => byAddress.get(address)?.labels ?? {},
 
-    recordScrape(address, metrics, startedMs) {
+    recordScrape(address, metrics, startedMs, intervalMs = 0) {
       const member = byAddress.get(address);
       if (member === undefined) return;
       const before = member.metrics;
@@ -202,6 +207,7 @@ export function createPool(options: PoolOptions): PoolState {
       }
       member.metrics = { kind: "fresh", metrics };
       member.lastFailure = undefined;
+      member.freshForMs = freshIntervals * intervalMs;
       member.scrapeStartedMs = startedMs;
       let sentSince = 0;
       for (const request of member.open) {
@@ -218,6 +224,19 @@ export function createPool(options: PoolOptions): PoolState {
     recordScrapeFailure(address, reason) {
       const member = byAddress.get(address);
       if (member !== undefined) member.lastFailure = reason;
+    },
+
+    recordModels(address, models) {
+      const member = byAddress.get(address);
+      if (member === undefined || !setModels(member, models)) return;
+      narrowed = candidatesOf(members);
+    },
+
+    recordReadiness(address, isReady) {
+      const member = byAddress.get(address);
+      if (member === undefined || member.isReady === isReady) return;
+      member.isReady = isReady;
+      narrowed = candidatesOf(members);
     },
 
     recordAnswer(address, { ok, ttftMs }) {

@@ -14,6 +14,8 @@ export interface EndpointSnapshot extends Endpoint {
   readonly metricsAgeMs?: number;
   /** Why the newest scrape failed; absent when it worked. */
   readonly lastFailure?: string;
+  /** Its server says that it takes no requests now. */
+  readonly isReady?: false;
   /** Blocks of prompts that it is believed to hold. */
   readonly prefixBlocks: number;
 }
@@ -31,6 +33,7 @@ export function endpointSnapshot(member: Member, nowMs: number): EndpointSnapsho
     ttftMs: member.ttftMs,
     isEjected: member.isEjected,
     recentAdapters: new Set(member.recentAdapters),
+    ...(member.isReady ? {} : { isReady: false as const }),
     prefixBlocks: member.blocks?.size ?? 0,
     ...(metrics.kind === "missing" ? {} : { metricsAgeMs: nowMs - metrics.metrics.scrapedAtMs }),
     ...(lastFailure === undefined ? {} : { lastFailure }),

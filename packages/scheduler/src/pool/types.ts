@@ -4,6 +4,7 @@ import type { ModelServerMetrics } from "../model/endpoint.ts";
 import type { InferenceRequest } from "../model/request.ts";
 import type { Profile } from "../profile.ts";
 import type { PickResult } from "../result.ts";
+import type { EndpointModels } from "./candidates.ts";
 import type { PoolEvent } from "./events.ts";
 import type { HealthOptions } from "./health.ts";
 import type { PrefixOptions } from "./prefix-view.ts";
@@ -48,10 +49,23 @@ export interface PoolState {
   addresses(): readonly string[];
   /** None of a stranger. */
   labelsOf(address: string): Readonly<Record<string, string>>;
-  /** Takes the metrics of a scrape that was sent at `startedMs` of the pool's clock. Of a stranger it takes none. */
-  recordScrape(address: string, metrics: ModelServerMetrics, startedMs: number): void;
+  /**
+   * Takes the metrics of a scrape that was sent at `startedMs` of the pool's clock. Of a stranger it takes none.
+   *
+   * @param intervalMs time between two scrapes of this endpoint, where it is long: the metrics are fresh for 2.5 of it
+   */
+  recordScrape(
+    address: string,
+    metrics: ModelServerMetrics,
+    startedMs: number,
+    intervalMs?: number,
+  ): void;
   /** Notes why a scrape failed. The old metrics stay, and age. */
   recordScrapeFailure(address: string, reason: string): void;
+  /** Takes the names that an endpoint's own model list has: requests for a name go where it is served. */
+  recordModels(address: string, models: EndpointModels): void;
+  /** Takes whether an endpoint's server takes requests, by its own health page. One that does not is picked last. */
+  recordReadiness(address: string, isReady: boolean): void;
   /** Takes how an endpoint has answered, from whoever sees answers and holds no lease. */
   recordAnswer(address: string, answer: { readonly ok: boolean; readonly ttftMs?: number }): void;
   pick(request: InferenceRequest, options?: PickOptions): PickResult;

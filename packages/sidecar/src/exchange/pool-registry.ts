@@ -18,14 +18,7 @@ import {
   type FlowEvent,
   type FlowQueue,
 } from "@umbra/scheduler/flow";
-
-/** What one endpoint says it serves. */
-export interface ModelList {
-  readonly base: readonly string[];
-  readonly adapters: readonly string[];
-  /** The base model of each adapter. */
-  readonly parents: ReadonlyMap<string, string>;
-}
+import { createServedModels, type ServedModels } from "./served-models.ts";
 
 /** A pool that requests are picked in: its scheduler state, and which model names it serves. */
 export interface ServedPool {
@@ -36,7 +29,7 @@ export interface ServedPool {
   /** Where the model of a request stands whose body is not read. */
   readonly modelHeader: string | undefined;
   readonly onlyModel: string | undefined;
-  /** What the endpoints' `/v1/models` said last, by endpoint. */
+  /** The names that the endpoints serve. */
   readonly served: ServedModels;
   /** As InferenceModels say; Standard where none does. */
   priorityOf(model: string | undefined): Model["criticality"];
@@ -48,17 +41,6 @@ export interface ServedPool {
   readonly gatewayFallbacks: number;
   /** Where requests wait while the pool is full; undefined where its configuration has no flow control. */
   readonly queue: FlowQueue | undefined;
-}
-
-export interface ServedModels {
-  /** Base models and adapters of one endpoint. */
-  record(address: string, models: ModelList): void;
-  has(model: string): boolean;
-  isAdapter(model: string): boolean;
-  /** The base model of an adapter; of any other name the name itself. */
-  baseOf(model: string): string;
-  readonly adapters: ReadonlySet<string>;
-  readonly base: ReadonlySet<string>;
 }
 
 export type PoolRegistry = ReadonlyMap<string, ServedPool>;
@@ -109,7 +91,7 @@ export function createPoolRegistry(topology: Topology, options: PoolRegistryOpti
       listedModels,
       modelHeader: pool.modelHeader,
       onlyModel: pool.onlyModel,
-      served: createServedModels(),
+      served: createServedModels(state),
       priorityOf: (model) => priorities.get(model ?? "") ?? "Standard",
       gatewayFallbacks: configured.maxFallbacks ?? 0,
       objectives: new Map((pool.objectives ?? []).map(({ name, priority }) => [name, priority])),
@@ -154,28 +136,4 @@ function pickerConfigOf({ name, pickerConfig }: Pool): PickerConfig | undefined 
   const [first] = read.problems;
   const where = pathText(first?.path ?? []);
   throw new Error(`the EndpointPickerConfig of pool ${name}: ${where} ${first?.message}`);
-}
-
-function createServedModels(): ServedModels {
-  const byEndpoint = new Map<string, ModelList>();
-  let parents: ReadonlyMap<string, string> = new Map();
-  let base = new Set<string>();
-  let adapters = new Set<string>();
-  return {
-    record(address, models) {
-      byEndpoint.set(address, models);
-      base = new Set([...byEndpoint.values()].flatMap((each) => each.base));
-      adapters = new Set([...byEndpoint.values()].flatMap((each) => each.adapters));
-      parents = new Map([...byEndpoint.values()].flatMap((each) => [...each.parents]));
-    },
-    has: (model) => base.has(model) || adapters.has(model),
-    baseOf: (model) => parents.get(model) ?? model,
-    isAdapter: (model) => adapters.has(model) && !base.has(model),
-    get base() {
-      return base;
-    },
-    get adapters() {
-      return adapters;
-    },
-  };
 }

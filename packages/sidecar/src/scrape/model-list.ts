@@ -1,9 +1,11 @@
-import type { ModelList } from "../exchange/pool-registry.ts";
+import type { ModelList } from "../exchange/served-models.ts";
 import { isModelName } from "../openai/read-request.ts";
 
 const maxModels = 1_000;
 /** A longer list is not read: it would hold up the picks. */
 const maxCharacters = 262_144;
+/** A longer entry is shown by its name alone. */
+const maxEntryCharacters = 4_096;
 
 /** Reads OpenAI's list of models as vLLM answers it; undefined when the text is none. */
 export function readModelList(text: string): ModelList | undefined {
@@ -19,11 +21,17 @@ export function readModelList(text: string): ModelList | undefined {
   const base: string[] = [];
   const adapters: string[] = [];
   const parents = new Map<string, string>();
+  const entries = new Map<string, string>();
   for (const model of data.slice(0, maxModels) as unknown[]) {
     const { id, parent } = (model ?? {}) as { id?: unknown; parent?: unknown };
-    if (typeof id !== "string" || !isModelName(id)) continue;
+    if (typeof id !== "string" || !isModelName(id) || entries.has(id)) continue;
     (typeof parent === "string" ? adapters : base).push(id);
     if (typeof parent === "string") parents.set(id, parent);
+    const entry = JSON.stringify(model);
+    entries.set(
+      id,
+      entry.length > maxEntryCharacters ? JSON.stringify({ id, object: "model" }) : entry,
+    );
   }
-  return { base, adapters, parents };
+  return { base, adapters, parents, entries };
 }

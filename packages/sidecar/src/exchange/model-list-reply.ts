@@ -1,0 +1,36 @@
+import { timingSafeEqual } from "node:crypto";
+import type { Decision, Headers } from "@umbra/ext-proc";
+import type { ServedPool } from "./pool-registry.ts";
+import { pathOf } from "./read-model.ts";
+
+/**
+ * Answers `GET /v1/models` of a pool whose endpoints serve different names, with one list of all; undefined where an
+ * endpoint is to answer. Where Umbra reads the lists with a key, only a client that has the same key gets this answer:
+ * the others are left to an endpoint, which knows whom to refuse.
+ *
+ * @param authorization what Umbra's own requests to endpoints carry; undefined: nothing
+ */
+export function modelListReply(
+  pool: ServedPool,
+  headers: Headers,
+  authorization: string | undefined,
+): Extract<Decision, { kind: "reply" }> | undefined {
+  const { union } = pool.served;
+  if (union === undefined) return undefined;
+  if (headers.get(":method") !== "GET" || pathOf(headers) !== "/v1/models") return undefined;
+  if (authorization !== undefined && !isEqual(headers.get("authorization"), authorization)) {
+    return undefined;
+  }
+  return {
+    kind: "reply",
+    status: 200,
+    headers: [{ name: "content-type", value: "application/json" }],
+    body: union,
+    details: "model_list",
+  };
+}
+
+function isEqual(given: string | undefined, wanted: string): boolean {
+  const [a, b] = [Buffer.from(given ?? ""), Buffer.from(wanted)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
