@@ -78,6 +78,7 @@ export type {
   HeaderModifier,
   Listener,
   ListenerTls,
+  MetricsPlaceSettings,
   Mirror,
   Model,
   ModelRewrite,

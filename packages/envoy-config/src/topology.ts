@@ -260,6 +260,10 @@ export interface Pool {
   readonly protocol: "http1" | "h2c";
   /** Absent: plain HTTP. */
   readonly tls?: EndpointTls;
+  /** Where the endpoints have their metrics pages; absent: where their engine has it by default. */
+  readonly scrape?: MetricsPlaceSettings;
+  /** Of endpoints whose Pods say it themselves: it goes before the pool's `scrape`. */
+  readonly endpointScrape?: Readonly<Record<string, MetricsPlaceSettings>>;
   /** Models that InferenceModels name for this pool; empty when none does: then every name is let through. */
   readonly models: readonly Model[];
   /** To which names requests for a model go, from InferenceModels and InferenceModelRewrites; the first for a model counts. */
@@ -276,6 +280,16 @@ export interface EndpointTls {
   readonly hostname?: string;
   /** PEM of the trusted authorities; absent: those of the system. */
   readonly caPem?: string;
+}
+
+/** Where a metrics page is; what is absent is as the engine has it. */
+export interface MetricsPlaceSettings {
+  /** Begins with `/`. */
+  readonly path?: string;
+  /** 1 to 65535; absent: the endpoint's own. */
+  readonly port?: number;
+  /** Absent: as the endpoint's API is reached. */
+  readonly scheme?: "http" | "https";
 }
 
 /** An endpoint picker of others, which Envoy asks for the pool. */

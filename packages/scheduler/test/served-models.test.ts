@@ -188,7 +188,7 @@ describe("an endpoint that is scraped seldom", () => {
         const pool = createPool({ name: "pool", now: () => clock.ms });
         pool.setEndpoints([a, b, c]);
         for (const address of [a, b, c]) pool.recordScrape(address, metrics(), 0, 1_000);
-        const sent = new Map([a, b, c].map((address) => [address, 0]));
+        const sent = new Map<string, number>([a, b, c].map((address) => [address, 0]));
         for (let i = 0; i < count; i++) {
           clock.ms += 900 / count;
           const result = pool.pick({ model: "m" });

@@ -25,6 +25,7 @@ import { createSidecarMetrics } from "./metrics/sidecar-metrics.ts";
 import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-registry.ts";
 import { createBodyDecoder } from "./openai/content-coding.ts";
 import { createRequestLog } from "./request-log.ts";
+import type { PageReport } from "./scrape/page-outcome.ts";
 import { startScrapeLoop } from "./scrape/scrape-loop.ts";
 import { type CertificateSource, openCertificates } from "./tls/certificates.ts";
 import { loadTracing } from "./traces/open-telemetry.ts";
@@ -46,7 +47,9 @@ export interface SidecarOptions {
   readonly maxBodyBytes?: number;
   /** How long the gateway waits for a decision at most, in ms; as the topology's `maxQueueTime` says, else 5 min, when absent. */
   readonly maxWaitMs?: number;
-  /** Time between two scrapes of an endpoint, in ms; 100 when absent. */
+  /** Value of the `authorization` header of Umbra's own requests to endpoints, read for each; absent: none is sent. */
+  readonly endpointAuthorization?: () => string | undefined;
+  /** Shortest time between two scrapes of an endpoint, in ms; 100 when absent. */
   readonly scrapeIntervalMs?: number;
   /** Age from which metrics count as stale, in ms; 2,000 when absent. */
   readonly staleAfterMs?: number;
@@ -94,6 +97,12 @@ function logPoolEvent(event: PoolEvent, log: Logger): void {
   } else if (event.type === "reinstated" || event.type === "restarted") {
     log.info(event, `an endpoint was ${event.type}`);
   }
+}
+
+/** Said once for each change. */
+function logPageChange({ reason, outcome, ...report }: PageReport, log: Logger): void {
+  if (outcome === "ok") log.info(report, "an endpoint's page can be read");
+  else log.warn({ ...report, outcome, reason }, "an endpoint's page can't be read");
 }
 
 /** Starts the sidecar: scraping, ext_proc, the evaluations and the admin interface. Throws when an address can't be bound. */
@@ -200,6 +209,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     maxWaitMs,
     decoder: createBodyDecoder({ maxBytes: maxBodyBytes }),
     now,
+    authorization: options.endpointAuthorization,
     mirroring: { registry, secret, random: Math.random, onDropped: evaluations.dropped },
     openAccount: accounts.open,
     onTwinRefused(requestId, mirror, pool) {
@@ -243,6 +253,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     staleAfterMs: options.staleAfterMs ?? 2_000,
     timeoutMs: scrapeTimeoutMs,
     onScrape: metrics.scraped,
+    reach: topology.pools,
+    authorization: options.endpointAuthorization,
+    onModelList: metrics.modelListRead,
+    onPageChange: (report) => logPageChange(report, log),
   });
   const sweeping = setInterval(() => {
     recorder.expire();

@@ -1,6 +1,14 @@
 import { engineOf, readMetricsPage } from "../metrics/index.ts";
 import type { PoolState } from "../pool/types.ts";
 
+export {
+  type ForeignPage,
+  foreignPage,
+  foreignPageReason,
+  pageStatusReason,
+} from "./foreign-page.ts";
+export { type MetricsPlace, type MetricsPlaceSettings, metricsPlaces } from "./metrics-place.ts";
+
 export interface ScrapingOptions {
   /** Time between two scrapes of an endpoint, in ms; 100 when absent. */
   readonly everyMs?: number;

@@ -19,10 +19,11 @@ const unknown: ReadonlySet<LegClass> = new Set<LegClass>([
 
 /** Tells the leg's pool how its endpoint has answered: what fails again and again is ejected for a while. */
 export function recordEndpointAnswer(
-  { pool, endpoint, class: how, ttftMs }: Leg,
+  { pool, endpoint, class: how, ttftMs, status }: Leg,
   pools: PoolRegistry,
 ): void {
   if (endpoint === undefined || unknown.has(how)) return;
+  if (status === 404) pools.get(pool)?.served.doubt(endpoint);
   pools.get(pool)?.state.recordAnswer(endpoint, {
     ok: !failures.has(how),
     ...(ttftMs === undefined ? {} : { ttftMs }),

@@ -8,19 +8,18 @@ import { pathOf } from "./read-model.ts";
  * endpoint is to answer. Where Umbra reads the lists with a key, only a client that has the same key gets this answer:
  * the others are left to an endpoint, which knows whom to refuse.
  *
- * @param authorization what Umbra's own requests to endpoints carry; undefined: nothing
+ * @param authorization what Umbra's own requests to endpoints carry; undefined: no key
  */
 export function modelListReply(
   pool: ServedPool,
   headers: Headers,
-  authorization: string | undefined,
+  authorization: (() => string | undefined) | undefined,
 ): Extract<Decision, { kind: "reply" }> | undefined {
   const { union } = pool.served;
   if (union === undefined) return undefined;
   if (headers.get(":method") !== "GET" || pathOf(headers) !== "/v1/models") return undefined;
-  if (authorization !== undefined && !isEqual(headers.get("authorization"), authorization)) {
-    return undefined;
-  }
+  const key = authorization?.();
+  if (key !== undefined && !isEqual(headers.get("authorization"), key)) return undefined;
   return {
     kind: "reply",
     status: 200,

@@ -20,6 +20,8 @@ export interface PickOptions {
   /** How long a request may wait for its decision, in ms: no more than the gateway lets it. */
   readonly maxWaitMs: number;
   readonly decoder: BodyDecoder;
+  /** What Umbra's own requests to endpoints carry; undefined where they carry no key. */
+  readonly authorization?: (() => string | undefined) | undefined;
   /** Takes down what happens to each request. */
   readonly openAccount: OpenAccount;
   /** A mirrored copy that no endpoint was found for: it has no answer that an observe stream could see. */

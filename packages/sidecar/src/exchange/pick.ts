@@ -19,6 +19,7 @@ import { type Asked, type Known, knownOf, routed } from "./asked.ts";
 import { type GatewayStream, gatewayStream } from "./gateway-stream.ts";
 import { inferenceRequest, sessionOf } from "./inference-request.ts";
 import { decideMirroring, isMeasured, type Mirroring } from "./mirroring.ts";
+import { modelListReply } from "./model-list-reply.ts";
 import { memoKey, type PickedRequest } from "./pick-memo.ts";
 import type { PickOptions } from "./pick-options.ts";
 import type { ServedPool } from "./pool-registry.ts";
@@ -117,6 +118,7 @@ class Picking implements PickExchange {
 
   onResponseHeaders(answer: Headers, info: ResponseInfo): void {
     if (this.#lease === undefined) return;
+    if (answer.get(":status") === "404") this.#doubtModelList(this.#lease.endpoint);
     this.#watch ??= createAnswerWatch();
     this.#watch.headers(this.#lease, answer, this.#gateway.served(info), info.endOfStream);
   }
@@ -145,6 +147,11 @@ class Picking implements PickExchange {
     }
     watch.twinOver(watchedId, mirrors);
     if (!this.#isTwinMeasured) onTwinOver(watchedId, mirrors);
+  }
+
+  /** The model may have gone from the endpoint since its list was read. */
+  #doubtModelList(endpoint: string): void {
+    this.#options.pools.get(this.#gateway.pool)?.served.doubt(endpoint);
   }
 
   #chooseDecoded(headers: Headers, body: Uint8Array, coding: Coding): PendingDecision {
@@ -182,6 +189,10 @@ class Picking implements PickExchange {
           ? "the picker serves several pools, and the gateway names none"
           : "the picker does not know this route's pool yet";
       return this.#refuse("unknown_pool", message, startedMs, headers, nothing, noEndpoints);
+    }
+    if (lane === "primary" && this.#subset === undefined) {
+      const list = modelListReply(pool, headers, this.#options.authorization);
+      if (list !== undefined) return list;
     }
     const read = bodyIsComplete ? readModel(headers, body) : modelOfHeaders(headers, pool);
     if (!read.ok) return this.#refuse(read.code, read.message, startedMs, headers);
@@ -380,7 +391,10 @@ function isBodyRead(mode: BodyMode): boolean {
 }
 
 function isServed(pool: ServedPool, model: string): boolean {
-  return pool.listedModels.size === 0 || pool.listedModels.has(model) || pool.served.has(model);
+  const { listedModels, served } = pool;
+  if (listedModels.size === 0 || listedModels.has(model) || served.has(model)) return true;
+  // An endpoint whose list is not known may have it: it answers 404 itself where it has not.
+  return served.hasUnread();
 }
 
 /** At most 64 characters of a client's text. */

@@ -6,8 +6,8 @@ export interface ModelList {
   readonly adapters: readonly string[];
   /** The base model of each adapter. */
   readonly parents: ReadonlyMap<string, string>;
-  /** The list's own entries as JSON text, by name. */
-  readonly entries: ReadonlyMap<string, string>;
+  /** The list's own entries as JSON text, by name; absent: the names alone are shown. */
+  readonly entries?: ReadonlyMap<string, string>;
 }
 
 /** Which names the endpoints of a pool serve, by their model lists and metrics pages. */
@@ -23,7 +23,9 @@ export interface ServedModels {
   doubt(address: string): void;
   /** Whether the endpoint's list was doubted since this was last called. */
   takeDoubt(address: string): boolean;
-  /** Whether the list of any endpoint was never read. */
+  /** The endpoint answers: it counts as serving any name until its list is read. */
+  reached(address: string): void;
+  /** Whether an endpoint answers whose list was never read. */
   hasUnread(): boolean;
   has(model: string): boolean;
   isAdapter(model: string): boolean;
@@ -44,6 +46,7 @@ export function createServedModels(state: PoolState): ServedModels {
   const byEndpoint = new Map<string, ModelList>();
   const active = new Map<string, Set<string>>();
   const doubted = new Set<string>();
+  const unread = new Set<string>();
   let parents: ReadonlyMap<string, string> = new Map();
   let base: ReadonlySet<string> = new Set();
   let adapters: ReadonlySet<string> = new Set();
@@ -54,6 +57,7 @@ export function createServedModels(state: PoolState): ServedModels {
     const known = new Set(state.addresses());
     for (const address of byEndpoint.keys()) if (!known.has(address)) byEndpoint.delete(address);
     for (const address of active.keys()) if (!known.has(address)) active.delete(address);
+    for (const address of unread) if (!known.has(address)) unread.delete(address);
   }
 
   function nameActive(): void {
@@ -64,6 +68,7 @@ export function createServedModels(state: PoolState): ServedModels {
     record(address, models) {
       const before = byEndpoint.get(address);
       byEndpoint.set(address, models);
+      unread.delete(address);
       if (active.delete(address)) nameActive();
       if (before !== undefined && namesOf(before) === namesOf(models)) return false;
       forgetStrangers();
@@ -79,7 +84,7 @@ export function createServedModels(state: PoolState): ServedModels {
       if (names.size === 0) return false;
       const list = byEndpoint.get(address);
       const missing = [...names].filter(
-        (name) => list === undefined || !(list.parents.has(name) || list.entries.has(name)),
+        (name) => list === undefined || !(list.adapters.includes(name) || list.base.includes(name)),
       );
       const known = active.get(address) ?? new Set();
       const added = missing.filter((name) => !known.has(name)).slice(0, maxActive - known.size);
@@ -92,7 +97,10 @@ export function createServedModels(state: PoolState): ServedModels {
     },
     doubt: (address) => void doubted.add(address),
     takeDoubt: (address) => doubted.delete(address),
-    hasUnread: () => state.addresses().some((address) => !byEndpoint.has(address)),
+    reached(address) {
+      if (!byEndpoint.has(address)) unread.add(address);
+    },
+    hasUnread: () => unread.size > 0,
     has: (model) => base.has(model) || adapters.has(model),
     baseOf: (model) => parents.get(model) ?? model,
     isAdapter: (model) => (adapters.has(model) || named.has(model)) && !base.has(model),
@@ -112,6 +120,13 @@ function namesOf({ base, adapters }: ModelList): string {
   return JSON.stringify([base.toSorted(), adapters.toSorted()]);
 }
 
+function entriesOf({ base, adapters, entries }: ModelList): readonly (readonly [string, string])[] {
+  return [...base, ...adapters].map((id) => [
+    id,
+    entries?.get(id) ?? JSON.stringify({ id, object: "model" }),
+  ]);
+}
+
 /** Each name once, with the entry of the first list that has it. */
 function unionOf(lists: readonly ModelList[]): string | undefined {
   const [first, ...others] = lists;
@@ -120,7 +135,7 @@ function unionOf(lists: readonly ModelList[]): string | undefined {
   }
   const entries = new Map<string, string>();
   let length = 0;
-  for (const [name, entry] of lists.flatMap((each) => [...each.entries])) {
+  for (const [name, entry] of lists.flatMap(entriesOf)) {
     const isFull = entries.size >= maxUnionModels || length + entry.length > maxUnionCharacters;
     if (entries.has(name) || isFull) continue;
     entries.set(name, entry);

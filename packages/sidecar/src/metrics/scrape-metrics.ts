@@ -1,7 +1,21 @@
-import type { ScrapeOutcome } from "../scrape/scraper.ts";
+import type { ListOutcome, ScrapeOutcome } from "../scrape/page-outcome.ts";
 import type { Exposition } from "./exposition.ts";
 
 export type OnScrape = (pools: readonly string[], outcome: ScrapeOutcome, tookMs: number) => void;
+
+export type OnModelList = (pools: readonly string[], outcome: ListOutcome) => void;
+
+/** Adds readings of model lists. An endpoint of several pools counts in each. */
+export function addModelListMetrics(metrics: Exposition): OnModelList {
+  const lists = metrics.counter({
+    name: "umbra_model_list_reads_total",
+    help: "Readings of endpoints' /v1/models by outcome; `refused`: 401 or 403.",
+    labels: ["pool", "outcome"],
+  });
+  return (pools, outcome) => {
+    for (const pool of pools) lists.at(pool, outcome).value++;
+  };
+}
 
 /** Adds scrapes. An endpoint of several pools counts in each. */
 export function addScrapeMetrics(metrics: Exposition): OnScrape {

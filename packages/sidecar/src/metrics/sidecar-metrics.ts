@@ -14,7 +14,12 @@ import { addProcessMetrics } from "./process-metrics.ts";
 import { addQueueMetrics, type OnQueue } from "./queue-metrics.ts";
 import { addRequestMetrics, type RequestMetrics } from "./request-metrics.ts";
 import { addSchedulerMetrics } from "./scheduler-metrics.ts";
-import { addScrapeMetrics, type OnScrape } from "./scrape-metrics.ts";
+import {
+  addModelListMetrics,
+  addScrapeMetrics,
+  type OnModelList,
+  type OnScrape,
+} from "./scrape-metrics.ts";
 
 export interface SidecarMetricsOptions {
   readonly topology: Topology;
@@ -35,6 +40,7 @@ export interface SidecarMetrics {
   readonly compat: CompatMetrics | undefined;
   readonly answered: (leg: Leg) => void;
   readonly scraped: OnScrape;
+  readonly modelListRead: OnModelList;
   readonly poolTold: (event: PoolEvent) => void;
   readonly queueTold: OnQueue;
   streamOpened(kind: StreamKind): void;
@@ -56,6 +62,7 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
   const schedulerTold = addSchedulerMetrics(exposition);
   addPoolMetrics(exposition, statistics);
   const scraped = addScrapeMetrics(exposition);
+  const modelListRead = addModelListMetrics(exposition);
   const queueTold = addQueueMetrics(exposition, pools);
   const streams = addProcessMetrics(exposition);
   const cancelled = exposition.counter({
@@ -80,6 +87,7 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
     compat,
     answered,
     scraped,
+    modelListRead,
     poolTold(event) {
       schedulerTold(event);
       compat?.told(event);

@@ -1,3 +1,4 @@
+import type { EndpointTls } from "@umbra/envoy-config";
 import { Client } from "undici";
 import { givePageBufferBack, takePageBuffer } from "./page-buffer.ts";
 
@@ -10,38 +11,69 @@ export interface EndpointClient {
 
 export type Page =
   | { readonly ok: true; readonly bytes: Buffer }
-  | { readonly ok: false; readonly code: PageErrorCode; readonly reason: string };
+  | {
+      readonly ok: false;
+      readonly code: PageErrorCode;
+      readonly reason: string;
+      /** Where the endpoint has answered. */
+      readonly status?: number;
+    };
 
-export type PageErrorCode = "timeout" | "unreachable" | "bad_status" | "too_large";
+/** `refused`: 401 or 403. */
+export type PageErrorCode = "timeout" | "unreachable" | "refused" | "bad_status" | "too_large";
+
+export interface EndpointClientOptions {
+  /** Absent: plain HTTP. */
+  readonly tls?: EndpointTls | undefined;
+  /** Value of the `authorization` header, read for each request; undefined: none is sent. */
+  readonly authorization?: (() => string | undefined) | undefined;
+}
 
 const maxPageBytes = 4 * 1_024 * 1_024;
-const headers = { "accept-encoding": "identity" };
+const maxRedirects = 3;
+const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+const refusals: ReadonlySet<number> = new Set([401, 403]);
 
 /**
  * Uses undici's dispatch: at some thousand scrapes a second the streams, promises and abort signals of its other
- * calls cost more than the scrape.
+ * calls cost more than the scrape. A redirect is followed on the same scheme, host and port only, so the key never
+ * reaches another server.
  */
-export function createEndpointClient(address: string, timeoutMs: number): EndpointClient {
-  const client = new Client(`http://${address}`, {
+export function createEndpointClient(
+  address: string,
+  timeoutMs: number,
+  { tls, authorization }: EndpointClientOptions = {},
+): EndpointClient {
+  const origin = `${tls === undefined ? "http" : "https"}://${address}`;
+  const client = new Client(origin, {
     pipelining: 1,
-    connect: { timeout: timeoutMs },
+    connect: { timeout: timeoutMs, ...(tls === undefined ? {} : connectOptions(tls)) },
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
     keepAliveTimeout: 4_000,
   });
+  /** Where pages have moved to, so that each is asked for once. */
+  const moved = new Map<string, string>();
+
+  function headersNow(): Record<string, string> {
+    const key = authorization?.();
+    return key === undefined ? plainHeaders : { ...plainHeaders, authorization: key };
+  }
 
   return {
     get(path, done) {
       const buffer = takePageBuffer();
       let status = 0;
+      let location: string | undefined;
+      let hops = 0;
       let abort = (): void => {};
-      let timer: NodeJS.Timeout | undefined;
       let isOver = false;
 
       function finish(page: Page): void {
         if (isOver) return;
         isOver = true;
         clearTimeout(timer);
+        if (!page.ok) moved.delete(path);
         try {
           done(page);
         } finally {
@@ -54,39 +86,73 @@ export function createEndpointClient(address: string, timeoutMs: number): Endpoi
         abort();
       }
 
+      function finishAnswer(at: string): void {
+        if (status === 200) {
+          if (at !== path) moved.set(path, at);
+          finish({ ok: true, bytes: buffer.bytes() });
+          return;
+        }
+        const next = redirects.has(status) ? pathAt(origin, at, location) : undefined;
+        if (next !== undefined && hops++ < maxRedirects) {
+          buffer.clear();
+          ask(next);
+          return;
+        }
+        const code = refusals.has(status) ? "refused" : "bad_status";
+        finish({ ok: false, code, reason: `${path} answered ${status}`, status });
+      }
+
+      function ask(at: string): void {
+        client.dispatch(
+          { path: at, method: "GET", headers: headersNow() },
+          {
+            onRequestStart(controller) {
+              abort = () => controller.abort(new Error("given up"));
+              if (isOver) abort();
+            },
+            onResponseStart(_controller, statusCode, headers) {
+              status = statusCode;
+              location = textOf(headers.location);
+            },
+            onResponseData(_controller, chunk) {
+              if (isOver) return;
+              const { length } = buffer.bytes();
+              if (length + chunk.length <= maxPageBytes) buffer.append(chunk);
+              else giveUp("too_large", `${path} is larger than 4 MiB`);
+            },
+            onResponseEnd: () => finishAnswer(at),
+            onResponseError: (_controller, error) => finish(pageError(error)),
+          },
+        );
+      }
+
       // undici's own timeouts count from byte to byte: a server that drips would never be given up.
-      timer = setTimeout(() => giveUp("timeout", "no answer in time"), timeoutMs);
-      client.dispatch(
-        { path, method: "GET", headers },
-        {
-          onRequestStart(controller) {
-            abort = () => controller.abort(new Error("given up"));
-            if (isOver) abort();
-          },
-          onResponseStart(_controller, statusCode) {
-            status = statusCode;
-          },
-          onResponseData(_controller, chunk) {
-            if (isOver) return;
-            const { length } = buffer.bytes();
-            if (length + chunk.length <= maxPageBytes) buffer.append(chunk);
-            else giveUp("too_large", `${path} is larger than 4 MiB`);
-          },
-          onResponseEnd() {
-            if (status !== 200) {
-              finish({ ok: false, code: "bad_status", reason: `${path} answered ${status}` });
-              return;
-            }
-            finish({ ok: true, bytes: buffer.bytes() });
-          },
-          onResponseError(_controller, error) {
-            finish(pageError(error));
-          },
-        },
-      );
+      const timer = setTimeout(() => giveUp("timeout", "no answer in time"), timeoutMs);
+      ask(moved.get(path) ?? path);
     },
     close: () => client.destroy(),
   };
+}
+
+const plainHeaders = { "accept-encoding": "identity" };
+
+function connectOptions({ hostname, caPem }: EndpointTls) {
+  return {
+    rejectUnauthorized: hostname !== undefined,
+    ...(hostname === undefined ? {} : { servername: hostname }),
+    ...(caPem === undefined ? {} : { ca: caPem }),
+  };
+}
+
+function textOf(header: string | string[] | undefined): string | undefined {
+  return typeof header === "string" ? header : header?.[0];
+}
+
+/** The path that a redirect names; undefined where it leads to another server. */
+function pathAt(origin: string, from: string, location: string | undefined): string | undefined {
+  if (location === undefined || !URL.canParse(location, origin + from)) return undefined;
+  const to = new URL(location, origin + from);
+  return to.origin === new URL(origin).origin ? to.pathname + to.search : undefined;
 }
 
 function pageError(cause: Error & { readonly code?: string }): Page {

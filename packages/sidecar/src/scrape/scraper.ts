@@ -1,7 +1,19 @@
+import type { EndpointTls } from "@umbra/envoy-config";
 import { type EngineName, readMetricsPage } from "@umbra/scheduler/metrics";
+import {
+  foreignPage,
+  foreignPageReason,
+  type MetricsPlace,
+  pageStatusReason,
+} from "@umbra/scheduler/scrape";
 import type { ServedPool } from "../exchange/pool-registry.ts";
-import { createEndpointClient, type Page, type PageErrorCode } from "./endpoint-client.ts";
+import type { Page } from "./endpoint-client.ts";
+import { createEndpointClients } from "./endpoint-clients.ts";
+import { createHealthSchedule } from "./health-schedule.ts";
+import { createListSchedule } from "./list-schedule.ts";
 import { readModelList } from "./model-list.ts";
+import type { ListOutcome, PageReport, ScrapeOutcome } from "./page-outcome.ts";
+import { createServerPace } from "./server-pace.ts";
 
 export interface ScraperOptions {
   readonly address: string;
@@ -9,94 +21,174 @@ export interface ScraperOptions {
   readonly pools: readonly ServedPool[];
   /** Undefined: by what its page holds. */
   readonly engine: EngineName | undefined;
-  /** Asked before each wait, in ms. */
+  /** Where its metrics page may be, the likeliest first. */
+  readonly places: readonly [MetricsPlace, ...MetricsPlace[]];
+  /** Absent: the endpoint speaks plain HTTP. */
+  readonly tls: EndpointTls | undefined;
+  /** Value of the `authorization` header, read for each request. */
+  readonly authorization: (() => string | undefined) | undefined;
+  /** What all scraping together allows, in ms; read before each wait. */
   readonly intervalMs: () => number;
+  /** No interval is stretched further for a slow page, in ms. */
+  readonly longestMs: number;
   readonly timeoutMs: number;
   /** Same clock as the pools'. */
   readonly now: () => number;
   readonly random: () => number;
   readonly onScrape: (pools: readonly string[], outcome: ScrapeOutcome, tookMs: number) => void;
+  readonly onModelList: (pools: readonly string[], outcome: ListOutcome) => void;
+  /** A page that the endpoint answers is now of another outcome than before. */
+  readonly onPageChange: (report: PageReport) => void;
   /** How long the process was busy with a page of so many bytes. */
   readonly onBusy: (busyMs: number, bytes: number) => void;
 }
 
-export type ScrapeOutcome = "ok" | PageErrorCode | "bad_metrics";
-
 export interface Scraper {
-  /** True once a first scrape was tried, whatever came of it. */
+  /** True once a first scrape, and a first reading of the model list, were tried, whatever came of them. */
   readonly hasTried: boolean;
   close(): Promise<void>;
 }
 
-const modelListIntervalMs = 10_000;
 /** A dead endpoint is asked less and less often, but at least this often. */
 const maxBackOffMs = 1_000;
 
-/** Scrapes one endpoint for ever: one request at a time, on one kept connection. */
+type Failure = { readonly code: Exclude<ScrapeOutcome, "ok">; readonly reason: string };
+
+/** Scrapes one endpoint for ever: one request at a time, on kept connections. */
 export function startScraper(options: ScraperOptions): Scraper {
-  const { address, pools, engine, timeoutMs, now, random } = options;
+  const { address, pools, places, tls, authorization, timeoutMs, now, random } = options;
   const names = pools.map(({ name }) => name);
-  const client = createEndpointClient(address, timeoutMs);
+  const clients = createEndpointClients({ address, tls, authorization, timeoutMs });
+  const pace = createServerPace({ wantedMs: 0, longestMs: options.longestMs });
+  const list = createListSchedule();
+  const health = createHealthSchedule(options.engine);
+  const outcomes = new Map<PageReport["page"], string>();
   let timer: NodeJS.Timeout | undefined;
+  let placeAt = 0;
+  let firstFailure: Failure | undefined;
   let failures = 0;
-  let nextModelListMs = 0;
   let hasTried = false;
   let isClosed = false;
 
+  function intervalMs(): number {
+    return Math.max(options.intervalMs(), pace.intervalMs());
+  }
+
   function scrape(): void {
     const startedMs = now();
-    client.get("/metrics", (page) => {
+    const place = places[placeAt] ?? places[0];
+    clients.of(place).get(place.path, (page) => {
       if (isClosed) return;
       const arrivedMs = now();
-      const failure = take(page, startedMs, arrivedMs);
+      const failure = take(page, place, startedMs, arrivedMs);
       const endMs = now();
+      if (page.ok) pace.took(arrivedMs - startedMs);
       options.onBusy(endMs - arrivedMs, page.ok ? page.bytes.length : 0);
       options.onScrape(names, failure?.code ?? "ok", endMs - startedMs);
       failures = failure === undefined ? 0 : failures + 1;
-      if (failure !== undefined) {
-        for (const { state } of pools) state.recordScrapeFailure(address, failure.reason);
-      }
-      hasTried = true;
-      if (failure === undefined && startedMs >= nextModelListMs) readModels(startedMs);
-      else waitFrom(startedMs);
+      if (failure !== undefined) fail(failure, page);
+      else reportChange("metrics", "ok", "");
+      followUp(startedMs, failure === undefined, page);
     });
   }
 
   function take(
     page: Page,
+    place: MetricsPlace,
     startedMs: number,
     arrivedMs: number,
-  ): { readonly code: ScrapeOutcome; readonly reason: string } | undefined {
-    if (!page.ok) return page;
-    const read = readMetricsPage(page.bytes, arrivedMs, engine);
-    if (!read.ok) {
-      return { code: "bad_metrics", reason: `no ${read.missing.join(", ")} in /metrics` };
+  ): Failure | undefined {
+    if (!page.ok) {
+      const { code, status } = page;
+      const reason = status === undefined ? page.reason : pageStatusReason(place.path, status);
+      return { code, reason };
     }
-    for (const { state, queue } of pools) {
-      state.recordScrape(address, read.metrics, startedMs);
+    const foreign = foreignPage(page.bytes);
+    if (foreign !== undefined) {
+      return { code: "wrong_page", reason: foreignPageReason(place.path, foreign) };
+    }
+    const read = readMetricsPage(page.bytes, arrivedMs, options.engine);
+    if (!read.ok) {
+      return { code: "bad_metrics", reason: `no ${read.missing.join(", ")} in ${place.path}` };
+    }
+    health.engine = read.engine;
+    const { activeAdapters, loadedAdapters } = read.metrics;
+    for (const { state, queue, served } of pools) {
+      state.recordScrape(address, read.metrics, startedMs, intervalMs());
       queue?.poke();
+      if (served.recordActive(address, activeAdapters)) list.hurry();
+      if (loadedAdapters !== undefined && served.recordActive(address, loadedAdapters)) {
+        list.hurry();
+      }
     }
     return undefined;
   }
 
+  /** Where the page is not here, it may be at the next place; what is wrong with the first is what is reported. */
+  function fail(failure: Failure, page: Page): void {
+    if (placeAt === 0) firstFailure = failure;
+    const { code, reason } = firstFailure ?? failure;
+    for (const { state } of pools) state.recordScrapeFailure(address, reason);
+    const isAnswered = page.ok || page.status !== undefined;
+    if (!isAnswered) return;
+    placeAt = (placeAt + 1) % places.length;
+    reportChange("metrics", code, reason);
+  }
+
+  function followUp(startedMs: number, isScraped: boolean, page: Page): void {
+    if (pools.map(({ served }) => served.takeDoubt(address)).includes(true)) list.hurry();
+    const isAnswered = page.ok || page.status !== undefined;
+    if (isAnswered) for (const { served } of pools) served.reached(address);
+    if (isAnswered && list.isDue(startedMs)) readModels(startedMs);
+    else if (isScraped && health.isDue(startedMs)) readHealth(startedMs);
+    else waitFrom(startedMs);
+  }
+
   function readModels(startedMs: number): void {
-    nextModelListMs = startedMs + modelListIntervalMs;
-    client.get("/v1/models", (page) => {
+    list.begin(startedMs);
+    clients.own.get("/v1/models", (page) => {
       if (isClosed) return;
       const models = page.ok ? readModelList(page.bytes.toString()) : undefined;
-      if (models !== undefined) for (const { served } of pools) served.record(address, models);
+      const outcome = page.ok ? (models === undefined ? "bad_list" : "ok") : page.code;
+      options.onModelList(names, outcome);
+      if (models === undefined) {
+        list.end("failed");
+        const reason = page.ok ? "/v1/models is no list of models" : page.reason;
+        if (page.ok || page.status !== undefined) reportChange("models", outcome, reason);
+      } else {
+        const changes = pools.map(({ served }) => served.record(address, models));
+        list.end(changes.includes(true) ? "changed" : "unchanged");
+        reportChange("models", outcome, "");
+      }
       waitFrom(startedMs);
     });
   }
 
+  function readHealth(startedMs: number): void {
+    clients.own.get(health.path, (page) => {
+      if (isClosed) return;
+      const isReady = page.ok || page.status !== 503;
+      health.asked(startedMs, isReady);
+      for (const { state } of pools) state.recordReadiness(address, isReady);
+      waitFrom(startedMs);
+    });
+  }
+
+  function reportChange(page: PageReport["page"], outcome: PageReport["outcome"], reason: string) {
+    if ((outcomes.get(page) ?? "ok") === outcome) return;
+    outcomes.set(page, outcome);
+    options.onPageChange({ address, pools: names, page, outcome, reason });
+  }
+
   function waitFrom(startedMs: number): void {
-    const intervalMs = options.intervalMs();
+    hasTried = true;
+    const wantedMs = intervalMs();
     const backOffMs = Math.min(
-      intervalMs * 2 ** Math.min(failures, 10),
-      Math.max(maxBackOffMs, intervalMs),
+      wantedMs * 2 ** Math.min(failures, 10),
+      Math.max(maxBackOffMs, wantedMs),
     );
     // Jitter keeps the scrapes of many endpoints from falling together.
-    const waitMs = (failures === 0 ? intervalMs : backOffMs) * (0.9 + 0.2 * random());
+    const waitMs = (failures === 0 ? wantedMs : backOffMs) * (0.9 + 0.2 * random());
     timer = setTimeout(scrape, Math.max(0, waitMs - (now() - startedMs)));
   }
 
@@ -108,7 +200,7 @@ export function startScraper(options: ScraperOptions): Scraper {
     async close() {
       isClosed = true;
       clearTimeout(timer);
-      await client.close();
+      await clients.close();
     },
   };
 }

@@ -1,0 +1,46 @@
+/** What a body is that is no metrics page. */
+export type ForeignPage = "empty" | "JSON" | "HTML" | "compressed";
+
+const gzipMagic = [0x1f, 0x8b] as const;
+const openBrace = 0x7b;
+const openBracket = 0x5b;
+const lessThan = 0x3c;
+const lastBlank = 0x20;
+
+/** Tells from the first bytes whether a body can be a metrics page at all; undefined where it can. */
+export function foreignPage(page: string | Uint8Array): ForeignPage | undefined {
+  const head = typeof page === "string" ? new TextEncoder().encode(page.slice(0, 1_024)) : page;
+  if (head[0] === gzipMagic[0] && head[1] === gzipMagic[1]) return "compressed";
+  let at = 0;
+  while (at < head.length && (head[at] as number) <= lastBlank) at++;
+  const first = head[at];
+  if (first === undefined) return "empty";
+  if (first === openBrace || first === openBracket) return "JSON";
+  return first === lessThan ? "HTML" : undefined;
+}
+
+const remedies: Readonly<Record<ForeignPage, string>> = {
+  empty: "turn the server's metrics on (SGLang: --enable-metrics)",
+  JSON: "set the metrics path (trtllm-serve: /prometheus/metrics)",
+  HTML: "set the metrics path or port",
+  compressed: "have the page served uncompressed",
+};
+
+/** Says what is wrong with a body that is no metrics page, and what to do. */
+export function foreignPageReason(path: string, kind: ForeignPage): string {
+  const what = kind === "empty" || kind === "compressed" ? kind : `${kind}, not a metrics page`;
+  return `${path} is ${what}: ${remedies[kind]}`;
+}
+
+/** Says what a status of a metrics page means, and what to do. */
+export function pageStatusReason(path: string, status: number): string {
+  const remedy = statusRemedies.get(status);
+  return `${path} answered ${status}${remedy === undefined ? "" : `: ${remedy}`}`;
+}
+
+const statusRemedies: ReadonlyMap<number, string> = new Map([
+  [401, "give its key with --endpoint-key-file"],
+  [403, "give its key with --endpoint-key-file"],
+  [404, "set the metrics path or port, or turn the server's metrics on"],
+  [501, "turn the server's metrics on (llama.cpp: --metrics)"],
+]);

@@ -1,0 +1,463 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, test } from "@jest/globals";
+import { directTopology, type Pool } from "@umbra/envoy-config";
+import { selfSigned } from "@umbra/sidecar";
+import { createPoolRegistry, type ServedPool } from "../src/exchange/pool-registry.ts";
+import { createEndpointClient, type Page } from "../src/scrape/endpoint-client.ts";
+import { createListSchedule } from "../src/scrape/list-schedule.ts";
+import type { PageReport } from "../src/scrape/page-outcome.ts";
+import { startScrapeLoop } from "../src/scrape/scrape-loop.ts";
+import { createServerPace } from "../src/scrape/server-pace.ts";
+
+const closers: (() => Promise<unknown> | unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+type Answer = readonly [status: number, body: string, headers?: Record<string, string>];
+type Pages = (path: string, request: IncomingMessage) => Answer;
+
+const page =
+  "vllm:num_requests_waiting 0\nvllm:num_requests_running 0\nvllm:kv_cache_usage_perc 0\n";
+const listOf = (...ids: readonly string[]) =>
+  JSON.stringify({
+    object: "list",
+    data: ids.map((id) => ({ id, parent: id === "m" ? null : "m" })),
+  });
+
+interface Server {
+  readonly address: string;
+  /** Paths and `authorization` headers of what it was asked for. */
+  readonly asked: { readonly path: string; readonly key: string | undefined }[];
+}
+
+async function serve(
+  pages: Pages,
+  tls?: { readonly cert: string; readonly key: string },
+): Promise<Server> {
+  const asked: Server["asked"] = [];
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
+    const path = request.url ?? "";
+    asked.push({ path, key: request.headers.authorization });
+    const [status, body, headers = {}] = pages(path, request);
+    response.writeHead(status, headers).end(body);
+  };
+  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  closers.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+}
+
+/** A vLLM; `other` answers what it has an answer for. */
+const vllm =
+  (models: string, other: (path: string) => Answer | undefined = () => undefined): Pages =>
+  (path) =>
+    other(path) ??
+    (path === "/metrics" ? [200, page] : path === "/v1/models" ? [200, models] : [200, ""]);
+
+function scraped(
+  servers: readonly Server[],
+  more: Partial<Pool> = {},
+  options: { readonly authorization?: () => string | undefined; readonly intervalMs?: number } = {},
+) {
+  const topology = directTopology({
+    primary: servers.map(({ address }) => address),
+    shadow: [],
+    port: 80,
+  });
+  const pools = topology.pools.map((pool) => ({ ...pool, ...more }));
+  const now = () => performance.now();
+  const registry = createPoolRegistry(
+    { ...topology, pools },
+    { now, random: Math.random, staleAfterMs: 2_000 },
+  );
+  const [pool] = registry.values() as unknown as [ServedPool];
+  const reports: PageReport[] = [];
+  const lists: string[] = [];
+  const loop = startScrapeLoop({
+    pools: registry,
+    reach: pools,
+    intervalMs: options.intervalMs ?? 10,
+    staleAfterMs: 2_000,
+    timeoutMs: 1_000,
+    now,
+    random: Math.random,
+    authorization: options.authorization,
+    onScrape: () => {},
+    onModelList: (_pools, outcome) => void lists.push(outcome),
+    onPageChange: (report) => void reports.push(report),
+  });
+  closers.push(() => loop.close());
+  const endpoints = () => pool.state.snapshot().endpoints;
+  return { pool, loop, reports, lists, endpoints, name: pool.name };
+}
+
+async function until(holds: () => boolean, limitMs = 4_000): Promise<void> {
+  const endMs = performance.now() + limitMs;
+  while (!holds()) {
+    if (performance.now() > endMs) throw new Error("what was waited for has not come");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+describe("where a metrics page is", () => {
+  const elsewhere: Pages = (path) =>
+    path === "/prometheus/metrics"
+      ? [200, "trtllm_num_requests_waiting 0\ntrtllm_num_requests_running 1\n"]
+      : path === "/metrics"
+        ? [200, "[]", { "content-type": "application/json" }]
+        : [404, ""];
+
+  test("an engine's own default is asked for first", async () => {
+    const server = await serve(elsewhere);
+    const labels = { "llm-d.ai/engine-type": "trtllm-serve" };
+    const { endpoints } = scraped([server], { endpointLabels: { [server.address]: labels } });
+    await until(() => endpoints()[0]?.metrics.kind === "fresh");
+    expect(server.asked.map(({ path }) => path)).not.toContain("/metrics");
+    expect(endpoints()[0]?.lastFailure).toBeUndefined();
+  });
+
+  test("JSON at /metrics of an unknown engine leads on to /prometheus/metrics", async () => {
+    const server = await serve(elsewhere);
+    const { endpoints } = scraped([server]);
+    await until(() => endpoints()[0]?.metrics.kind === "fresh");
+    expect(endpoints()[0]?.lastFailure).toBeUndefined();
+  });
+
+  test("a path, a port and a scheme that are set are the only place", async () => {
+    const certificate = await selfSigned();
+    const metrics = await serve((path) => (path === "/m" ? [200, page] : [404, ""]), certificate);
+    const server = await serve(vllm(listOf("m")));
+    const port = Number(metrics.address.split(":")[1]);
+    const { endpoints } = scraped([server], { scrape: { path: "/m", port, scheme: "https" } });
+    await until(() => endpoints()[0]?.metrics.kind === "fresh");
+    expect(new Set(metrics.asked.map(({ path }) => path))).toEqual(new Set(["/m"]));
+    expect(server.asked.map(({ path }) => path)).not.toContain("/metrics");
+  });
+
+  test("what an endpoint's Pod says goes before what its pool says", async () => {
+    const server = await serve(vllm("", (path) => (path === "/own" ? [200, page] : undefined)));
+    const { endpoints } = scraped([server], {
+      scrape: { path: "/pool" },
+      endpointScrape: { [server.address]: { path: "/own" } },
+    });
+    await until(() => endpoints()[0]?.metrics.kind === "fresh");
+    expect(server.asked.map(({ path }) => path)).not.toContain("/pool");
+  });
+});
+
+describe("a page that can't be read is named", () => {
+  test.each<{ name: string; answer: Answer; reason: RegExp; outcome: string }>([
+    {
+      name: "JSON",
+      answer: [200, '{"a":1}'],
+      reason: /JSON, not a metrics page: set/,
+      outcome: "wrong_page",
+    },
+    {
+      name: "HTML",
+      answer: [200, "\n<!doctype html>"],
+      reason: /HTML, not a metrics page: set/,
+      outcome: "wrong_page",
+    },
+    { name: "nothing", answer: [200, ""], reason: /is empty: turn/, outcome: "wrong_page" },
+    { name: "blanks", answer: [200, "\n \n"], reason: /is empty: turn/, outcome: "wrong_page" },
+    { name: "gzip", answer: [200, "\u001f\u008b"], reason: /compressed/, outcome: "wrong_page" },
+    {
+      name: "404",
+      answer: [404, "no"],
+      reason: /answered 404: set the metrics path/,
+      outcome: "bad_status",
+    },
+    {
+      name: "501",
+      answer: [501, "no"],
+      reason: /answered 501: .*--metrics/,
+      outcome: "bad_status",
+    },
+    {
+      name: "401",
+      answer: [401, "no"],
+      reason: /answered 401: .*--endpoint-key-file/,
+      outcome: "refused",
+    },
+    {
+      name: "403",
+      answer: [403, "no"],
+      reason: /answered 403: .*--endpoint-key-file/,
+      outcome: "refused",
+    },
+    { name: "500", answer: [500, "no"], reason: /^\/x answered 500$/, outcome: "bad_status" },
+  ])("$name", async ({ answer, reason, outcome }) => {
+    const gzip = answer[1] === "\u001f\u008b";
+    const server = await serve((path) =>
+      path === "/x"
+        ? [answer[0], gzip ? (Buffer.from([0x1f, 0x8b]) as never) : answer[1]]
+        : [404, ""],
+    );
+    const { endpoints, reports } = scraped([server], { scrape: { path: "/x" } });
+    await until(() => reports.some((each) => each.page === "metrics"));
+    expect(endpoints()[0]?.lastFailure).toMatch(reason);
+    expect(endpoints()[0]?.metrics.kind).toBe("missing");
+    await until(() => server.asked.filter(({ path }) => path === "/x").length > 3);
+    expect(reports.filter((each) => each.page === "metrics")).toMatchObject([{ outcome }]);
+  });
+});
+
+describe("redirects", () => {
+  const get = (address: string, path: string, key?: string): Promise<Page> => {
+    const client = createEndpointClient(address, 1_000, { authorization: () => key });
+    closers.push(() => client.close());
+    return new Promise((resolve) =>
+      client.get(path, (answer) =>
+        resolve(answer.ok ? { ok: true, bytes: Buffer.from(answer.bytes) } : answer),
+      ),
+    );
+  };
+
+  test("on the same server are followed, and remembered", async () => {
+    const server = await serve((path) =>
+      path === "/a" ? [307, "x", { location: "/a/" }] : [200, "page"],
+    );
+    const client = createEndpointClient(server.address, 1_000);
+    closers.push(() => client.close());
+    for (let i = 0; i < 2; i++) await new Promise((resolve) => client.get("/a", resolve));
+    expect(server.asked.map(({ path }) => path)).toEqual(["/a", "/a/", "/a/"]);
+    expect(await get(server.address, "/a")).toMatchObject({ ok: true, bytes: Buffer.from("page") });
+  });
+
+  test("to another server are not followed: the key stays here", async () => {
+    const other = await serve(() => [200, page]);
+    const server = await serve(() => [302, "", { location: `http://${other.address}/metrics` }]);
+    expect(await get(server.address, "/a", "Bearer k")).toMatchObject({
+      code: "bad_status",
+      reason: "/a answered 302",
+    });
+    expect(other.asked).toEqual([]);
+    expect(server.asked).toEqual([{ path: "/a", key: "Bearer k" }]);
+  });
+
+  test("in a circle end", async () => {
+    const server = await serve(() => [302, "", { location: "/a" }]);
+    expect(await get(server.address, "/a")).toMatchObject({ ok: false, code: "bad_status" });
+    expect(server.asked).toHaveLength(4);
+  });
+});
+
+describe("TLS to an endpoint", () => {
+  test("is verified by the name that is given, and not verified without one", async () => {
+    const certificate = await selfSigned();
+    const server = await serve(vllm(listOf("m")), certificate);
+    const unverified = scraped([server], { tls: {} });
+    await until(() => unverified.endpoints()[0]?.metrics.kind === "fresh");
+    const wrongName = scraped([server], { tls: { hostname: "other", caPem: certificate.cert } });
+    await until(() => wrongName.endpoints()[0]?.lastFailure !== undefined);
+    expect(wrongName.endpoints()[0]?.metrics.kind).toBe("missing");
+  });
+});
+
+describe("a server that wants a key", () => {
+  const guarded: Pages = (path, request) =>
+    path === "/v1/models" && request.headers.authorization !== "Bearer k"
+      ? [401, "{}"]
+      : vllm(listOf("m", "ad"))(path, request);
+
+  test("refuses its list: that is reported once and counted, and all names are let through", async () => {
+    const server = await serve(guarded);
+    const { reports, lists, pool } = scraped([server]);
+    await until(() => reports.length > 0);
+    expect(reports).toEqual([
+      {
+        address: server.address,
+        pools: [pool.name],
+        page: "models",
+        outcome: "refused",
+        reason: "/v1/models answered 401",
+      },
+    ]);
+    expect(lists[0]).toBe("refused");
+    expect(pool.served.hasUnread()).toBe(true);
+  });
+
+  test("tells its list to the key, which may change meanwhile", async () => {
+    let key: string | undefined = "Bearer old";
+    const server = await serve(guarded);
+    const { pool, reports } = scraped([server], {}, { authorization: () => key });
+    await until(() => reports.length === 1);
+    key = "Bearer k";
+    await until(() => pool.served.isAdapter("ad"), 8_000);
+    expect(reports.map(({ outcome }) => outcome)).toEqual(["refused", "ok"]);
+    expect(pool.served.hasUnread()).toBe(false);
+  }, 12_000);
+
+  test("names adapters on its metrics page: they count as adapters without a list", async () => {
+    const lora =
+      'vllm:lora_requests_info{max_lora="2",running_lora_adapters="ad",waiting_lora_adapters="bd"} 1\n';
+    const server = await serve((path, request) =>
+      path === "/metrics" ? [200, page + lora] : guarded(path, request),
+    );
+    const { pool } = scraped([server]);
+    await until(() => pool.served.isAdapter("bd"));
+    expect(pool.served.isAdapter("ad")).toBe(true);
+    expect(pool.served.isAdapter("m")).toBe(false);
+  });
+});
+
+describe("model lists of a pool", () => {
+  test("that differ send requests where their model is, and are one list to clients", async () => {
+    const servers = [await serve(vllm(listOf("m"))), await serve(vllm(listOf("m", "ad")))];
+    const { pool, loop, name } = scraped(servers);
+    await until(() => loop.hasTried(new Set([name])));
+    const picks = Array.from({ length: 20 }, () => pool.state.pick({ model: "ad" }));
+    expect(picks.map((each) => each.ok && [each.endpoint, ...each.fallbacks])).toEqual(
+      Array.from({ length: 20 }, () => [servers[1]?.address]),
+    );
+    expect(JSON.parse(pool.served.union ?? "")).toEqual({
+      object: "list",
+      data: [
+        { id: "m", parent: null },
+        { id: "ad", parent: "m" },
+      ],
+    });
+  });
+
+  test("that are equal are an endpoint's to answer", async () => {
+    const servers = [await serve(vllm(listOf("m", "ad"))), await serve(vllm(listOf("ad", "m")))];
+    const { pool, loop, name } = scraped(servers);
+    await until(() => loop.hasTried(new Set([name])));
+    expect(pool.served.union).toBeUndefined();
+  });
+
+  test("are read again soon after a 404, and when the page names an adapter that they lack", async () => {
+    let models = listOf("m");
+    let lora = "";
+    const server = await serve((path, request) =>
+      path === "/metrics" ? [200, page + lora] : vllm(models)(path, request),
+    );
+    const { pool } = scraped([server]);
+    await until(() => pool.served.has("m"));
+    models = listOf("m", "loaded");
+    pool.served.doubt(server.address);
+    await until(() => pool.served.isAdapter("loaded"), 3_000);
+    models = listOf("m", "later");
+    lora =
+      'vllm:lora_requests_info{max_lora="2",running_lora_adapters="later",waiting_lora_adapters=""} 1\n';
+    await until(() => pool.served.has("later"), 3_000);
+    expect(server.asked.filter(({ path }) => path === "/v1/models").length).toBeLessThan(8);
+  }, 10_000);
+
+  test.each<{
+    name: string;
+    run: (schedule: ReturnType<typeof createListSchedule>) => number[];
+    want: number[];
+  }>([
+    {
+      name: "every 10 s",
+      run: (schedule) => readings(schedule, 30_000, "unchanged", false),
+      want: [0, 10_000, 20_000, 30_000],
+    },
+    {
+      name: "1, 2, 4, 8 and 10 s after one that was hurried for nothing",
+      run: (schedule) => readings(schedule, 30_000, "unchanged", true),
+      want: [0, 2_000, 6_000, 14_000, 24_000, 25_000, 27_000],
+    },
+    {
+      name: "each second while it changes",
+      run: (schedule) => readings(schedule, 3_000, "changed", true),
+      want: [0, 1_000, 2_000, 3_000],
+    },
+    {
+      name: "less and less often while it can't be read",
+      run: (schedule) => readings(schedule, 30_000, "failed", true),
+      want: [0, 2_000, 6_000, 14_000, 24_000],
+    },
+  ])("are read $name", ({ run, want }) => {
+    expect(run(createListSchedule())).toEqual(want);
+  });
+
+  function readings(
+    schedule: ReturnType<typeof createListSchedule>,
+    untilMs: number,
+    outcome: "changed" | "unchanged" | "failed",
+    isHurried: boolean,
+  ): number[] {
+    const at: number[] = [];
+    for (let ms = 0; ms <= untilMs; ms += 500) {
+      if (isHurried) schedule.hurry();
+      if (!schedule.isDue(ms)) continue;
+      at.push(ms);
+      schedule.begin(ms);
+      schedule.end(outcome);
+    }
+    return at;
+  }
+});
+
+describe("a server that says it is not ready", () => {
+  test("is not picked until it is, and is asked seldom", async () => {
+    let status = 503;
+    const health = (path: string): Answer | undefined =>
+      path === "/health" ? [status, ""] : undefined;
+    const servers = [await serve(vllm(listOf("m"), health)), await serve(vllm(listOf("m")))];
+    const { endpoints } = scraped(servers);
+    await until(() => endpoints()[0]?.isReady === false);
+    status = 200;
+    await until(() => endpoints()[0]?.isReady === undefined);
+    const scrapes = servers[1]?.asked.filter(({ path }) => path === "/metrics").length ?? 0;
+    const asked = servers[1]?.asked.filter(({ path }) => path === "/health").length ?? 0;
+    expect(scrapes).toBeGreaterThan(5 * asked);
+  });
+
+  test("503 alone counts: a server without the page is ready", async () => {
+    const server = await serve(
+      vllm(listOf("m"), (path) => (path === "/health" ? [404, ""] : undefined)),
+    );
+    const { endpoints } = scraped([server]);
+    await until(() => server.asked.filter(({ path }) => path === "/health").length > 0);
+    await until(() => server.asked.at(-1)?.path === "/metrics");
+    expect(endpoints()[0]?.isReady).toBeUndefined();
+  });
+});
+
+describe("the pace of scraping one server", () => {
+  test.each([
+    { name: "a quick page: as wanted", pagesMs: [1, 1, 1], want: 100 },
+    { name: "11 ms, as of a real vLLM: 3 % of its core", pagesMs: [11, 11, 11], want: 367 },
+    { name: "a first page that had to connect: by the quicker ones", pagesMs: [50, 11], want: 367 },
+    {
+      name: "one page that waited behind other work: hardly slower",
+      pagesMs: [11, 11, 31],
+      want: 400,
+    },
+    { name: "a slow page: no longer than the longest", pagesMs: [200, 200], want: 800 },
+    { name: "no page yet: as wanted", pagesMs: [], want: 100 },
+  ])("$name", ({ pagesMs, want }) => {
+    const pace = createServerPace({ wantedMs: 100, longestMs: 800 });
+    for (const ms of pagesMs) pace.took(ms);
+    expect(Math.round(pace.intervalMs())).toBe(want);
+  });
+
+  test("an endpoint with a slow page is scraped less often, and its metrics stay fresh", async () => {
+    const busy = await serve((path, request) => {
+      const endMs = performance.now() + 12;
+      while (path === "/metrics" && performance.now() < endMs);
+      return vllm(listOf("m"))(path, request);
+    });
+    const { endpoints } = scraped([busy], {}, { intervalMs: 20 });
+    await until(() => endpoints()[0]?.metrics.kind === "fresh");
+    const scrapes = () => busy.asked.filter(({ path }) => path === "/metrics").length;
+    const [before, startedMs] = [scrapes(), performance.now()];
+    const kinds = new Set<string | undefined>();
+    await until(() => {
+      kinds.add(endpoints()[0]?.metrics.kind);
+      return scrapes() >= before + 4;
+    }, 8_000);
+    expect(performance.now() - startedMs).toBeGreaterThan(800);
+    expect(kinds).toEqual(new Set(["fresh"]));
+  }, 12_000);
+});
