@@ -95,6 +95,10 @@ const codes = {
     meaning: "a pool's pick mode has a price, or is not the one that was asked for",
     remedy: "look at what the message says, and choose",
   },
+  UMB0216: {
+    meaning: "an annotation that says where metrics are can't be used",
+    remedy: "write a path such as /metrics, a port, or http or https",
+  },
   UMB0220: {
     meaning: "a filter can't be used here",
     remedy: "remove the filter, or move it where the message says",

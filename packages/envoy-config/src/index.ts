@@ -63,6 +63,7 @@ export {
 } from "./mirror-policy.ts";
 export { readTopology, type TopologyOptions, type TopologyRead } from "./read-topology.ts";
 export type { Certificate } from "./resolve/certificates.ts";
+export { parseMetricsPlace } from "./resolve/metrics-place.ts";
 export { isPickMode, pickModes } from "./resolve/pick-mode.ts";
 export type { CheckPickerConfig } from "./resolve/picking.ts";
 export type { SourceFile } from "./resources/read-resources.ts";

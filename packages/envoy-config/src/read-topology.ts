@@ -13,13 +13,15 @@ import { compare, createPoolResolver } from "./resolve/pools.ts";
 import { poolPlaces, withPickModes } from "./resolve/route-pick-modes.ts";
 import { nearest } from "./resources/nearest.ts";
 import { readResources, type SourceFile } from "./resources/read-resources.ts";
-import type { ExternalPicker, PickMode, Topology } from "./topology.ts";
+import type { ExternalPicker, MetricsPlaceSettings, PickMode, Topology } from "./topology.ts";
 
 export interface TopologyOptions {
   /** Endpoints by resource name or `namespace/name`; they win over all that the files say. */
   readonly endpoints?: ReadonlyMap<string, readonly string[]>;
   /** Pick modes by resource name or `namespace/name`; they win over annotations. */
   readonly pickModes?: ReadonlyMap<string, PickMode>;
+  /** Where metrics pages are, by resource name or `namespace/name`; they win over annotations. */
+  readonly metricsPlaces?: ReadonlyMap<string, MetricsPlaceSettings>;
   /** Ports by listener name. */
   readonly listenerPorts?: ReadonlyMap<string, number>;
   /** Endpoint pickers of others, by the InferencePool's name or `namespace/name`. */
@@ -52,11 +54,19 @@ export function readTopology(
 ): TopologyRead {
   const { endpoints = new Map(), listenerPorts = new Map(), bindAddress = "0.0.0.0" } = options;
   const { pickModes = new Map(), pickers = new Map(), isStrict = false } = options;
+  const { metricsPlaces = new Map() } = options;
   const { resources, diagnostics, report } = readResources(files);
   checkPickerConfigs(resources, options.checkPickerConfig ?? (() => []), report);
   const start = { file: files[0]?.name ?? "-", line: 1, column: 1 };
   const flags = { file: "command line", line: 1, column: 1 };
-  const pools = createPoolResolver({ resources, endpoints, pickModes, pickers, report });
+  const pools = createPoolResolver({
+    resources,
+    endpoints,
+    pickModes,
+    pickers,
+    metricsPlaces,
+    report,
+  });
   const certificates = createCertificateResolver(resources, report);
   const resolved = resolveListeners(
     resources,
@@ -72,6 +82,7 @@ export function readTopology(
   for (const [flag, given] of [
     ["--endpoints", endpoints],
     ["--pick-mode", pickModes],
+    ["--metrics-path, --metrics-port or --metrics-scheme", metricsPlaces],
   ] as const) {
     for (const name of given.keys()) {
       if (backends.includes(name)) continue;

@@ -7,8 +7,10 @@ import {
   type ExternalPicker,
   formatDiagnostic,
   isPickMode,
+  type MetricsPlaceSettings,
   type PickMode,
   parseEndpointList,
+  parseMetricsPlace,
   parseSetting,
   pickModes,
   readTopology,
@@ -26,6 +28,9 @@ export interface TopologyFlags {
   readonly file?: readonly string[];
   readonly endpoints?: readonly string[];
   readonly pickMode?: readonly string[];
+  readonly metricsPath?: readonly string[];
+  readonly metricsPort?: readonly string[];
+  readonly metricsScheme?: readonly string[];
   readonly picker?: readonly string[];
   readonly pickerCa?: readonly string[];
   readonly strict?: true;
@@ -57,6 +62,13 @@ export function withTopologyFlags(
       `how requests of an InferencePool or Service are picked: ${pickModes.join(", ")}; repeatable`,
       collect,
     )
+    .option(
+      "--metrics-path <name=/path>",
+      "where the endpoints of an InferencePool or Service have their metrics page; repeatable",
+      collect,
+    )
+    .option("--metrics-port <name=port>", "and on which port; repeatable", collect)
+    .option("--metrics-scheme <name=scheme>", "and by http or https; repeatable", collect)
     .option(
       "--picker <pool=host:port>",
       "an endpoint picker of others, which Envoy asks for an InferencePool in Umbra's place; tls:host:port where it serves TLS; repeatable",
@@ -123,8 +135,9 @@ export function topologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = 
       ...bindAddress,
     });
     const isSet = Object.keys(envoySettings).length > 0;
+    const pools = withMetricsPlaces(topology.pools, metricsPlacesOf(flags));
     return {
-      topology: { ...topology, ...(isSet ? { envoy: { settings: envoySettings } } : {}) },
+      topology: { ...topology, pools, ...(isSet ? { envoy: { settings: envoySettings } } : {}) },
       certificates: new Map(),
       diagnostics: [],
     };
@@ -148,6 +161,7 @@ export function topologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = 
   return readTopology(readSourceFiles(flags.file, io), {
     endpoints,
     pickModes: modes,
+    metricsPlaces: metricsPlacesOf(flags),
     pickers,
     isStrict: flags.strict === true,
     listenerPorts,
@@ -155,6 +169,39 @@ export function topologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = 
     checkPickerConfig,
     ...needs,
     ...bindAddress,
+  });
+}
+
+function metricsPlacesOf(flags: TopologyFlags): ReadonlyMap<string, MetricsPlaceSettings> {
+  const places = new Map<string, MetricsPlaceSettings>();
+  for (const [flag, field, texts = []] of [
+    ["--metrics-path", "path", flags.metricsPath],
+    ["--metrics-port", "port", flags.metricsPort],
+    ["--metrics-scheme", "scheme", flags.metricsScheme],
+  ] as const) {
+    for (const text of texts) {
+      const [name, value] = split(text, flag, `NAME=${field.toUpperCase()}`);
+      const parsed = parseMetricsPlace(field, value);
+      if (!parsed.ok) throw new UsageError(`${flag} ${name}: ${parsed.message}`);
+      places.set(name, { ...places.get(name), ...parsed.value });
+    }
+  }
+  return places;
+}
+
+/** Of pools that no file names: they are called `primary` and `shadow`. */
+function withMetricsPlaces(
+  pools: Topology["pools"],
+  places: ReadonlyMap<string, MetricsPlaceSettings>,
+): Topology["pools"] {
+  const names = pools.map(({ resourceName }) => resourceName);
+  for (const name of places.keys()) {
+    if (names.includes(name)) continue;
+    throw new UsageError(`--metrics-… names "${name}": the pools are ${names.join(" and ")}`);
+  }
+  return pools.map((pool) => {
+    const scrape = places.get(pool.resourceName);
+    return scrape === undefined ? pool : { ...pool, scrape };
   });
 }
 
@@ -216,6 +263,9 @@ export function topologyArguments(flags: TopologyFlags): readonly string[] {
     ...repeated("--file", flags.file),
     ...repeated("--endpoints", flags.endpoints),
     ...repeated("--pick-mode", flags.pickMode),
+    ...repeated("--metrics-path", flags.metricsPath),
+    ...repeated("--metrics-port", flags.metricsPort),
+    ...repeated("--metrics-scheme", flags.metricsScheme),
     ...repeated("--picker", flags.picker),
     ...repeated("--picker-ca", flags.pickerCa),
     ...(flags.strict === true ? ["--strict"] : []),

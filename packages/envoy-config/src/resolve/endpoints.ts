@@ -16,8 +16,8 @@ export interface EndpointFinder {
   /** `ip:port`, sorted; undefined where nothing names any. */
   ofPool(pool: InferencePool): readonly string[] | undefined;
   ofService(service: Service, port: ServicePort): readonly string[] | undefined;
-  /** Labels of the ready Pod behind an endpoint; the last of several counts. */
-  podLabels(endpoint: string): Readonly<Record<string, string>> | undefined;
+  /** The ready Pod behind an endpoint; the last of several counts. */
+  podOf(endpoint: string): Pod | undefined;
 }
 
 export interface EndpointSources {
@@ -80,7 +80,7 @@ export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
       const pods = podsOf(service.namespace, service.selector);
       return pods.length === 0 ? undefined : podsAt(pods, service, port).toSorted();
     },
-    podLabels: (endpoint) => podByIp.get(endpoint.slice(0, endpoint.lastIndexOf(":") + 1))?.labels,
+    podOf: (endpoint) => podByIp.get(endpoint.slice(0, endpoint.lastIndexOf(":") + 1)),
   };
 }
 

@@ -10,10 +10,11 @@ import type {
   Service,
   ServicePort,
 } from "../resources/resources.ts";
-import type { ExternalPicker, Model, Pool } from "../topology.ts";
+import type { ExternalPicker, MetricsPlaceSettings, Model, Pool } from "../topology.ts";
 import { createEndpointTlsResolver } from "./endpoint-tls.ts";
 import { createEndpointFinder } from "./endpoints.ts";
 import { isGranted } from "./grants.ts";
+import { createMetricsPlaces } from "./metrics-place.ts";
 import { askedPickMode, type PickModeOptions } from "./pick-mode.ts";
 import { byAge, objectivesOf, pickerConfigOf, poolSpeakers, rewritesOf } from "./picking.ts";
 import { pickerOf } from "./pool-picker.ts";
@@ -57,6 +58,8 @@ export interface PoolResolverOptions {
   readonly pickModes: PickModeOptions["flags"];
   /** Endpoint pickers of others, by resource name or `namespace/name`. */
   readonly pickers: ReadonlyMap<string, ExternalPicker>;
+  /** Where metrics pages are, by resource name or `namespace/name`. */
+  readonly metricsPlaces: ReadonlyMap<string, MetricsPlaceSettings>;
   readonly report: Report;
 }
 
@@ -65,6 +68,7 @@ export function createPoolResolver({
   endpoints,
   pickModes,
   pickers,
+  metricsPlaces,
   report,
 }: PoolResolverOptions): PoolResolver {
   const pools = new Map(resources.pools.map((pool) => [`${pool.namespace}/${pool.name}`, pool]));
@@ -80,6 +84,7 @@ export function createPoolResolver({
   const tls = createEndpointTlsResolver(resources, report);
   const about = poolSpeakers(resources);
   const made = new Map<string, Pool>();
+  const places = createMetricsPlaces({ flags: metricsPlaces, report });
 
   function inferencePool(from: InferencePool): Pool {
     const name = `${from.namespace}/${from.name}`;
@@ -108,6 +113,7 @@ export function createPoolResolver({
       ...tls.ofPool(from),
       models,
       ...labelsOf(from, found),
+      ...places.of(from, found, finder.podOf),
       ...rewritesOf(from, about),
       ...objectivesOf(from, about),
       ...pickerConfigOf(from, resources),
@@ -125,7 +131,7 @@ export function createPoolResolver({
       engineLabels.has(name),
     );
     const made = found.flatMap((endpoint) => {
-      const all = { ...Object.fromEntries(own), ...finder.podLabels(endpoint) };
+      const all = { ...Object.fromEntries(own), ...finder.podOf(endpoint)?.labels };
       return Object.keys(all).length === 0 ? [] : [[endpoint, all] as const];
     });
     return made.length === 0 ? {} : { endpointLabels: Object.fromEntries(made) };
@@ -174,6 +180,7 @@ export function createPoolResolver({
       protocol: port.protocol,
       ...tls.ofService(from, port),
       models: [],
+      ...places.of(from, found ?? [], finder.podOf),
     };
     made.set(name, pool);
     return pool;

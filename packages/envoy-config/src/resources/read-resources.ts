@@ -339,6 +339,9 @@ const ownAnnotations = [
   "model-header",
   "sticky",
   "mirror-credentials",
+  "metrics-path",
+  "metrics-port",
+  "metrics-scheme",
 ].map((name) => `umbra.dev/${name}`);
 
 function warnUnknownAnnotations(metadata: Reader): void {

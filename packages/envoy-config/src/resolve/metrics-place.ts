@@ -1,0 +1,116 @@
+import type { Report } from "../resources/reader.ts";
+import type { Meta, Pod } from "../resources/resources.ts";
+import type { MetricsPlaceSettings, Pool } from "../topology.ts";
+
+/** The annotations that say where metrics pages are. */
+const ownPrefix = "umbra.dev/metrics-";
+/** Those that Prometheus setups put on Pods. */
+const prometheusPrefix = "prometheus.io/";
+
+export interface MetricsPlaceOptions {
+  /** By resource name or `namespace/name`; they win over annotations. */
+  readonly flags: ReadonlyMap<string, MetricsPlaceSettings>;
+  readonly report: Report;
+}
+
+/** Says where the metrics pages of a pool's endpoints are, by flags and by annotations of the pool and its Pods. */
+export interface MetricsPlaces {
+  /** @param podOf the Pod of an endpoint */
+  of(
+    meta: Meta,
+    endpoints: readonly string[],
+    podOf: (endpoint: string) => Pod | undefined,
+  ): Pick<Pool, "scrape" | "endpointScrape">;
+}
+
+export function createMetricsPlaces({ flags, report }: MetricsPlaceOptions): MetricsPlaces {
+  /** Each resource is read once, so that its findings are reported once. */
+  const read = {
+    [ownPrefix]: new Map<Meta, MetricsPlaceSettings>(),
+    [prometheusPrefix]: new Map<Meta, MetricsPlaceSettings>(),
+  };
+
+  function annotated(meta: Meta, prefix: keyof typeof read): MetricsPlaceSettings {
+    const known = read[prefix].get(meta) ?? readAnnotations(meta, prefix, report);
+    read[prefix].set(meta, known);
+    return known;
+  }
+
+  return {
+    of(meta, endpoints, podOf) {
+      const flagged = flags.get(`${meta.namespace}/${meta.name}`) ?? flags.get(meta.name) ?? {};
+      const own = { ...annotated(meta, ownPrefix), ...flagged };
+      const pods = new Map(endpoints.map((endpoint) => [endpoint, podOf(endpoint)]));
+      const uses = Map.groupBy(pods.values(), (pod) => pod);
+      const byEndpoint = [...pods].flatMap(([endpoint, pod]) => {
+        if (pod === undefined) return [];
+        const { port, ...rest } = annotated(pod, prometheusPrefix);
+        // Each of a Pod's data-parallel servers has a page of its own.
+        const isAlone = uses.get(pod)?.length === 1 && !endpoint.endsWith(`:${port}`);
+        const prometheus = isAlone && port !== undefined ? { ...rest, port } : rest;
+        const settings = {
+          ...prometheus,
+          ...annotated(meta, ownPrefix),
+          ...annotated(pod, ownPrefix),
+          ...flagged,
+        };
+        return isEqual(settings, own) ? [] : [[endpoint, settings] as const];
+      });
+      return {
+        ...(Object.keys(own).length === 0 ? {} : { scrape: own }),
+        ...(byEndpoint.length === 0 ? {} : { endpointScrape: Object.fromEntries(byEndpoint) }),
+      };
+    },
+  };
+}
+
+function isEqual(a: MetricsPlaceSettings, b: MetricsPlaceSettings): boolean {
+  return a.path === b.path && a.port === b.port && a.scheme === b.scheme;
+}
+
+function readAnnotations(meta: Meta, prefix: string, report: Report): MetricsPlaceSettings {
+  const settings: { -readonly [key in keyof MetricsPlaceSettings]: MetricsPlaceSettings[key] } = {};
+  for (const field of ["path", "port", "scheme"] as const) {
+    const name = `${prefix}${field}`;
+    const text = meta.annotations[name];
+    if (text === undefined) continue;
+    const parsed = parseMetricsPlace(field, text);
+    if (parsed.ok) Object.assign(settings, parsed.value);
+    else {
+      report(
+        prefix === ownPrefix ? "error" : "warning",
+        "UMB0216",
+        meta.annotationPlace(name),
+        `annotation ${name} of "${meta.name}": ${parsed.message}`,
+      );
+    }
+  }
+  return settings;
+}
+
+type ParsedPlace =
+  | { readonly ok: true; readonly value: MetricsPlaceSettings }
+  | { readonly ok: false; readonly message: string };
+
+const pathForm = /^\/[!"$-~]{0,1023}$/;
+
+/** Reads one setting of a metrics page's place, as annotations and flags have it. */
+export function parseMetricsPlace(field: keyof MetricsPlaceSettings, text: string): ParsedPlace {
+  const shown = `"${text.slice(0, 64)}"`;
+  switch (field) {
+    case "path":
+      return pathForm.test(text)
+        ? { ok: true, value: { path: text } }
+        : { ok: false, message: `${shown} is no path: write one that begins with /` };
+    case "port": {
+      const port = Number(text);
+      return /^\d{1,5}$/.test(text) && port > 0 && port < 65_536
+        ? { ok: true, value: { port } }
+        : { ok: false, message: `${shown} is not a port (1 to 65535)` };
+    }
+    case "scheme":
+      return text === "http" || text === "https"
+        ? { ok: true, value: { scheme: text } }
+        : { ok: false, message: `${shown} is neither http nor https` };
+  }
+}
