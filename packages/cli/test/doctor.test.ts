@@ -634,3 +634,107 @@ describe("the command", () => {
     expect(await doctor(...args)).toMatchObject({ status: 2, stdout: "" });
   });
 });
+
+describe("doctor at an endpoint's own pages", () => {
+  const load =
+    "vllm:num_requests_waiting 0\nvllm:num_requests_running 0\nvllm:kv_cache_usage_perc 0\n";
+  const list = JSON.stringify({ object: "list", data: [{ id: "base" }] });
+  const folder = mkdtempSync(join(tmpdir(), "umbra-key-"));
+
+  function keyFile(text: string, mode = 0o600): string {
+    const file = join(mkdtempSync(join(folder, "k-")), "key");
+    writeFileSync(file, text);
+    chmodSync(file, mode);
+    return file;
+  }
+
+  const guarded = () =>
+    httpServer((request, response) => {
+      if (request.url === "/metrics") response.end(load);
+      else if (request.headers.authorization === "Bearer k") response.end(list);
+      else response.writeHead(401).end();
+    });
+
+  test("a model list that wants a key is a warning, and read with the key", async () => {
+    const address = await guarded();
+    const without = await findings("--primary", address);
+    expect(without.find(({ code }) => code === "UMB0417")).toMatchObject({
+      severity: "warning",
+      area: "pool default/primary",
+      message: `${address}/v1/models answers 401: its models and adapters are not known`,
+      remedy: expect.stringContaining("--endpoint-key-file"),
+    });
+    const file = keyFile("k\n");
+    const { stdout, stderr } = await doctor("--primary", address, "--endpoint-key-file", file);
+    expect(stdout).toContain("no LoRA; base;".replace("no LoRA", "tells nothing of adapters yet"));
+    expect(stdout).not.toContain("UMB0417");
+    expect(stdout + stderr).not.toContain("Bearer");
+  });
+
+  test.each([
+    ["is not there", () => join(folder, "nowhere"), "can't be read: ENOENT"],
+    ["is a folder", () => folder, "is not a file"],
+    ["is empty", () => keyFile("\n"), "must hold one key, on one line without blanks"],
+    ["has two lines", () => keyFile("secret-a\nsecret-b\n"), "must hold one key"],
+    ["is long", () => keyFile("k".repeat(8_193)), "is larger than 8192 bytes"],
+    ["can be written by all", () => keyFile("secret", 0o602), "every user can write"],
+  ])("a key file that %s is an error that does not show it", async (_name, make, message) => {
+    const file = make();
+    const { status, stderr } = await doctor(
+      "--primary",
+      "127.0.0.1:1",
+      "--endpoint-key-file",
+      file,
+    );
+    expect(status).toBe(1);
+    expect(stderr).toContain(message);
+    expect(stderr).toContain(file);
+    expect(stderr).not.toContain("secret");
+  });
+
+  test.each<[string, (path: string) => string | undefined, readonly string[], string]>([
+    [
+      "JSON at /metrics is not taken for a page without metrics",
+      (path) => (path === "/metrics" ? "[]" : undefined),
+      [],
+      "/metrics is JSON, not a metrics page",
+    ],
+    [
+      "an empty page is told apart",
+      (path) => (path === "/metrics" ? "" : undefined),
+      [],
+      "/metrics is empty",
+    ],
+    [
+      "a page that is named is looked at, and no other",
+      (path) => (path === "/metrics" ? load : undefined),
+      ["--metrics-path", "primary=/m"],
+      "/m answers 404",
+    ],
+  ])("%s", async (_name, answer, flags, message) => {
+    const address = await httpServer((request, response) => {
+      const text = answer(request.url ?? "");
+      if (text === undefined) response.writeHead(404).end();
+      else response.end(text);
+    });
+    const found = await findings("--primary", address, ...flags);
+    expect(found.find(({ code }) => code === "UMB0411")).toMatchObject({
+      message: `${address}${message}`,
+      remedy: expect.stringMatching(/metrics/),
+    });
+  });
+
+  test("a page at another path is found by its engine's default and by a flag", async () => {
+    const at = (wanted: string) =>
+      httpServer((request, response) => {
+        if (request.url === wanted) response.end(load);
+        else response.end("[]");
+      });
+    const mounted = await at("/prometheus/metrics");
+    const own = await at("/m");
+    expect(codes(await findings("--primary", mounted))).not.toContain("UMB0411");
+    expect(codes(await findings("--primary", own, "--metrics-path", "primary=/m"))).not.toContain(
+      "UMB0411",
+    );
+  });
+});

@@ -304,7 +304,7 @@ const codes = {
   },
   UMB0413: {
     meaning: "the endpoints of a pool serve different models",
-    remedy: "give each model a pool of its own",
+    remedy: "nothing needs to be done; with a pool for each model, each can be sized by itself",
   },
   UMB0414: {
     meaning: "no endpoint serves a model that the resources name",
@@ -317,6 +317,11 @@ const codes = {
   UMB0416: {
     meaning: "the sidecar can't be reached",
     remedy: "start `umbra serve` with the --grpc and TLS flags that fit those of `umbra render`",
+  },
+  UMB0417: {
+    meaning: "an endpoint refuses a page without its key",
+    remedy:
+      "give the endpoint's key (vLLM: --api-key) with --endpoint-key-file, to `serve` or `up` too",
   },
 } as const;
 

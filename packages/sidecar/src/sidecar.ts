@@ -25,6 +25,7 @@ import { createSidecarMetrics } from "./metrics/sidecar-metrics.ts";
 import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-registry.ts";
 import { createBodyDecoder } from "./openai/content-coding.ts";
 import { createRequestLog } from "./request-log.ts";
+import { openEndpointKey } from "./scrape/endpoint-key.ts";
 import type { PageReport } from "./scrape/page-outcome.ts";
 import { startScrapeLoop } from "./scrape/scrape-loop.ts";
 import { type CertificateSource, openCertificates } from "./tls/certificates.ts";
@@ -47,8 +48,8 @@ export interface SidecarOptions {
   readonly maxBodyBytes?: number;
   /** How long the gateway waits for a decision at most, in ms; as the topology's `maxQueueTime` says, else 5 min, when absent. */
   readonly maxWaitMs?: number;
-  /** Value of the `authorization` header of Umbra's own requests to endpoints, read for each; absent: none is sent. */
-  readonly endpointAuthorization?: () => string | undefined;
+  /** File with the key that Umbra's own requests to endpoints carry, read again when it changes; absent: none is sent. */
+  readonly endpointKeyFile?: string;
   /** Shortest time between two scrapes of an endpoint, in ms; 100 when absent. */
   readonly scrapeIntervalMs?: number;
   /** Age from which metrics count as stale, in ms; 2,000 when absent. */
@@ -112,6 +113,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   if (tracing?.hasSdk === false) {
     log.warn("traces are on, but no OpenTelemetry SDK is loaded: none is kept (docs/traces.md)");
   }
+  const endpointKey =
+    options.endpointKeyFile === undefined
+      ? undefined
+      : await openEndpointKey(options.endpointKeyFile, log);
   const maxBodyBytes =
     options.maxBodyBytes ?? topology.envoy?.settings?.maxBodyBytes ?? 32 * 1024 * 1024;
   const maxWaitMs = options.maxWaitMs ?? topology.envoy?.settings?.maxQueueMs ?? 300_000;
@@ -209,7 +214,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     maxWaitMs,
     decoder: createBodyDecoder({ maxBytes: maxBodyBytes }),
     now,
-    authorization: options.endpointAuthorization,
+    authorization: endpointKey?.authorization,
     mirroring: { registry, secret, random: Math.random, onDropped: evaluations.dropped },
     openAccount: accounts.open,
     onTwinRefused(requestId, mirror, pool) {
@@ -254,7 +259,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     timeoutMs: scrapeTimeoutMs,
     onScrape: metrics.scraped,
     reach: topology.pools,
-    authorization: options.endpointAuthorization,
+    authorization: endpointKey?.authorization,
     onModelList: metrics.modelListRead,
     onPageChange: (report) => logPageChange(report, log),
   });
@@ -317,6 +322,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         // Those that wait have most of the grace for their turn; the others learn of the end in time to be answered.
         const refusing = setTimeout(closeQueues, 0.8 * graceMs);
         certificates?.close();
+        endpointKey?.close();
         await server.close(graceMs);
         clearTimeout(refusing);
         closeQueues();
@@ -328,6 +334,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     clearInterval(sweeping);
     clearInterval(forgetting);
     certificates?.close();
+    endpointKey?.close();
     await Promise.allSettled([server.close(0), scraping.close(), evaluations.close()]);
     metrics.close();
     throw cause;

@@ -17,6 +17,7 @@ import { lookAtRunning, type Running } from "../doctor/running.ts";
 import { lookAtSidecar, type SidecarLink } from "../doctor/sidecar-link.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
+import { endpointAuthorization, endpointKeyHelp } from "../resources/endpoint-key.ts";
 import { hostPort, numberOf } from "../resources/host-port.ts";
 import {
   type SidecarTlsFlags,
@@ -37,6 +38,7 @@ interface DoctorFlags extends TopologyFlags, SidecarTlsFlags {
   readonly grpc: string;
   readonly admin: string;
   readonly envoyAdmin: string;
+  readonly endpointKeyFile?: string;
   readonly timeout: number;
   readonly output: "table" | "json";
   readonly failureThreshold: Severity;
@@ -69,6 +71,7 @@ export function doctorCommand(io: Io): Command {
       defaultBootstrapOptions.envoyAdmin,
     )
     .option("--bootstrap <file>", "look at an Envoy bootstrap of your own, YAML or JSON")
+    .option("--endpoint-key-file <file>", endpointKeyHelp)
     .option(
       "--timeout <seconds>",
       "how long each page may take",
@@ -116,6 +119,7 @@ export function doctorCommand(io: Io): Command {
 async function lookAtAll(flags: DoctorFlags, io: Io): Promise<readonly Finding[]> {
   const timeoutMs = flags.timeout * 1_000;
   const link = sidecarLink(flags);
+  const authorization = await endpointAuthorization(flags.endpointKeyFile);
   const own = ownPorts(flags);
   const hasResources =
     flags.file !== undefined || flags.primary !== undefined || flags.shadow !== undefined;
@@ -135,7 +139,9 @@ async function lookAtAll(flags: DoctorFlags, io: Io): Promise<readonly Finding[]
     ...(flags.bootstrap === undefined ? [] : bootstrapFindings(flags.bootstrap)),
     ...(link === undefined ? [] : [await lookAtSidecar(link, timeoutMs)]),
     ...(read === undefined ? [] : resourceFindings(read)),
-    ...(read === undefined ? [] : await lookAtPools(read.topology.pools, timeoutMs)),
+    ...(read === undefined
+      ? []
+      : await lookAtPools(read.topology.pools, { timeoutMs, authorization })),
   ];
 }
 

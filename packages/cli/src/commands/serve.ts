@@ -8,6 +8,7 @@ import { CommandError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { readToken } from "../process/token.ts";
 import { checkReadable, checkWritable } from "../process/usable-file.ts";
+import { endpointKeyHelp } from "../resources/endpoint-key.ts";
 import { type GatewayFlags, gatewayOptions, withGatewayFlags } from "../resources/gateway-flags.ts";
 import { captureCount, hostPort, numberOf } from "../resources/host-port.ts";
 import { sidecarAddress } from "../resources/sidecar-flags.ts";
@@ -27,6 +28,7 @@ interface ServeFlags extends TopologyFlags, GatewayFlags {
   readonly admin: string;
   readonly envoyAdmin?: string;
   readonly logLevel: string;
+  readonly endpointKeyFile?: string;
   readonly scrapeInterval: number;
   readonly staleAfter: number;
   readonly grace: number;
@@ -65,9 +67,10 @@ export function serveCommand(io: Io): Command {
     .option("--grpc-client-ca <file>", "take only clients with a certificate of this PEM authority")
     .option("--admin <host:port>", "where the admin interface is served", "127.0.0.1:9090")
     .option("--envoy-admin <host:port>", "Envoy's admin interface: readiness then includes Envoy")
+    .option("--endpoint-key-file <file>", endpointKeyHelp)
     .option(
       "--scrape-interval <ms>",
-      "time between two scrapes of an endpoint",
+      "shortest time between two scrapes of an endpoint; it grows where a metrics page is slow or endpoints are many, up to two fifths of --stale-after",
       numberOf("--scrape-interval", { min: 10, max: 60_000 }),
       100,
     )
@@ -160,6 +163,7 @@ export function serveCommand(io: Io): Command {
         compatMetrics: flags.compatMetrics,
         traces: flags.traces,
         ...(envoyAdmin === undefined ? {} : { envoyAdmin }),
+        ...(flags.endpointKeyFile === undefined ? {} : { endpointKeyFile: flags.endpointKeyFile }),
         ...(flags.samples === undefined ? {} : { samplesFile: flags.samples }),
         ...(flags.capture === undefined
           ? {}

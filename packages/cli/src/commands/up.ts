@@ -14,6 +14,7 @@ import { ownCommand } from "../process/own-command.ts";
 import { sharedSources } from "../process/shared-sources.ts";
 import { checkReadable, checkWritable } from "../process/usable-file.ts";
 import { waitUntil } from "../process/wait-until.ts";
+import { endpointAuthorization, endpointKeyHelp } from "../resources/endpoint-key.ts";
 import { captureCount, hostPort, numberOf } from "../resources/host-port.ts";
 import {
   type SidecarTlsFlags,
@@ -35,6 +36,7 @@ interface UpFlags extends TopologyFlags, SidecarTlsFlags {
   readonly grpcClientCa?: string;
   readonly admin: string;
   readonly envoyAdmin: string;
+  readonly endpointKeyFile?: string;
   readonly concurrency: number;
   readonly accessLog: boolean;
   readonly restart: boolean;
@@ -71,6 +73,7 @@ export function upCommand(io: Io): Command {
       "Envoy's admin interface",
       defaultBootstrapOptions.envoyAdmin,
     )
+    .option("--endpoint-key-file <file>", endpointKeyHelp)
     .option(
       "--concurrency <threads>",
       "Envoy's worker threads",
@@ -132,6 +135,7 @@ export function upCommand(io: Io): Command {
       checkReadable("--grpc-client-ca", grpcClientCa);
       checkReadable("--admin-token-file", flags.adminTokenFile);
       checkWritable("--samples", flags.samples);
+      await endpointAuthorization(flags.endpointKeyFile);
       const isTls = grpcTlsCert !== undefined;
       const { input, io: reading, ...sources } = sharedSources(flags.file, io);
       const resources = { ...flags, ...sources };
@@ -154,6 +158,9 @@ export function upCommand(io: Io): Command {
               ...["--capture-retention", String(flags.captureRetention)],
             ]),
         ...(flags.adminTokenFile === undefined ? [] : ["--admin-token-file", flags.adminTokenFile]),
+        ...(flags.endpointKeyFile === undefined
+          ? []
+          : ["--endpoint-key-file", flags.endpointKeyFile]),
         ...(flags.compatMetrics ? ["--compat-metrics"] : []),
         ...(flags.traces ? ["--traces"] : []),
       ];

@@ -1,6 +1,13 @@
 import { lookup } from "node:dns/promises";
 import type { Pool } from "@umbra/envoy-config";
 import { engineOf, readMetricsPage } from "@umbra/scheduler/metrics";
+import {
+  foreignPage,
+  foreignPageReason,
+  type MetricsPlace,
+  metricsPlaces,
+  pageStatusReason,
+} from "@umbra/scheduler/scrape";
 import { readModelList } from "@umbra/sidecar";
 import { type Finding, ok, wrong } from "./finding.ts";
 import { getPage, type PageRead } from "./get-page.ts";
@@ -9,10 +16,20 @@ import { inTurns } from "./in-turns.ts";
 /** What one endpoint answers. */
 export interface EndpointAnswers {
   readonly metrics: PageRead;
+  /** Where its metrics page is, or was looked for first; `<address>/metrics` when absent. */
+  readonly place?: string;
   /** Base models, then adapters; undefined where `/v1/models` is no list of models. */
   readonly models:
     | { readonly base: readonly string[]; readonly adapters: readonly string[] }
     | undefined;
+  /** Status by which `/v1/models` was refused. */
+  readonly refusedModels?: number;
+}
+
+export interface AskOptions {
+  readonly timeoutMs: number;
+  /** Value of the `authorization` header. */
+  readonly authorization: string | undefined;
 }
 
 const atOnce = 32;
@@ -24,11 +41,14 @@ const apartMs = 5_000;
 /** Asks every endpoint of the pools, each once, and says what is wrong with them. */
 export async function lookAtPools(
   pools: readonly Pool[],
-  timeoutMs: number,
+  options: AskOptions,
 ): Promise<readonly Finding[]> {
-  const addresses = [...new Set(pools.flatMap(({ endpoints }) => endpoints))];
-  const answers = await inTurns(addresses, { atOnce, deadlineMs }, (address) =>
-    askEndpoint(address, timeoutMs),
+  const poolOf = new Map(
+    pools.flatMap((pool) => pool.endpoints.map((address) => [address, pool] as const)),
+  );
+  const addresses = [...poolOf.keys()];
+  const answers = await inTurns([...poolOf], { atOnce, deadlineMs }, ([address, pool]) =>
+    askEndpoint(address, pool, options),
   );
   const byAddress = new Map(addresses.map((address, index) => [address, answers[index]]));
   const named = await inTurns(pools, { atOnce, deadlineMs }, resolveName);
@@ -41,11 +61,48 @@ export async function lookAtPools(
   ];
 }
 
-async function askEndpoint(address: string, timeoutMs: number): Promise<EndpointAnswers> {
-  const metrics = await getPage(`http://${address}/metrics`, timeoutMs);
-  if (!metrics.ok && metrics.kind !== "status") return { metrics, models: undefined };
-  const list = await getPage(`http://${address}/v1/models`, timeoutMs);
-  return { metrics, models: list.ok ? readModelList(list.text) : undefined };
+async function askEndpoint(
+  address: string,
+  pool: Pool,
+  options: AskOptions,
+): Promise<EndpointAnswers> {
+  const { tls } = pool;
+  const scheme = tls === undefined ? "http" : "https";
+  const settings = { ...pool.scrape, ...pool.endpointScrape?.[address] };
+  const engine = engineOf(pool.endpointLabels?.[address] ?? {});
+  const [first, ...others] = metricsPlaces(address, engine, settings, scheme);
+  const ask = async (place: MetricsPlace) => {
+    // The key of an endpoint that speaks TLS is never sent in plain text.
+    const isSafe = place.scheme === "https" || tls === undefined;
+    const { timeoutMs, authorization } = options;
+    const url = `${place.scheme}://${place.address}${place.path}`;
+    const metrics = await getPage(url, {
+      timeoutMs,
+      tls,
+      authorization: isSafe ? authorization : undefined,
+    });
+    return { metrics, place: `${place.address}${place.path}` };
+  };
+  let found = await ask(first);
+  const { metrics } = found;
+  if (!metrics.ok && metrics.kind !== "status") return { ...found, models: undefined };
+  for (const other of isMetricsPage(metrics) ? [] : others) {
+    const next = await ask(other);
+    if (isMetricsPage(next.metrics)) found = next;
+  }
+  const list = await getPage(`${scheme}://${address}/v1/models`, { ...options, tls });
+  const refused = list.ok || list.status === undefined || !refusals.has(list.status);
+  return {
+    ...found,
+    models: list.ok ? readModelList(list.text) : undefined,
+    ...(refused ? {} : { refusedModels: list.status as number }),
+  };
+}
+
+const refusals: ReadonlySet<number> = new Set([401, 403]);
+
+function isMetricsPage(page: PageRead): boolean {
+  return page.ok && foreignPage(page.text) === undefined && readMetricsPage(page.text, 0).ok;
 }
 
 async function resolveName({ name, dns }: Pool): Promise<Finding | undefined> {
@@ -98,18 +155,27 @@ export function judgePool(pool: Pool, answers: Answers): readonly Finding[] {
 
 function judgePage(pool: Pool, address: string, answer: EndpointAnswers): readonly Finding[] {
   const area = `pool ${pool.name}`;
-  const { metrics: page } = answer;
+  const refused = judgeRefusal(area, address, answer);
+  const { metrics: page, place = `${address}/metrics` } = answer;
   if (!page.ok) {
-    return [wrong("warning", "UMB0411", area, `${address}/metrics ${page.reason}`)];
+    if (page.status !== undefined && refusals.has(page.status)) return refused;
+    const path = place.slice(place.indexOf("/"));
+    const [, remedy] = pageStatusReason(path, page.status ?? 0).split(": ");
+    return [wrong("warning", "UMB0411", area, `${place} ${page.reason}`, remedy), ...refused];
+  }
+  const foreign = foreignPage(page.text);
+  if (foreign !== undefined) {
+    const [what, remedy] = foreignPageReason(place, foreign).split(/: (?=[a-z])/);
+    return [wrong("warning", "UMB0411", area, what ?? place, remedy), ...refused];
   }
   const read = readMetricsPage(page.text, 0, engineOf(pool.endpointLabels?.[address] ?? {}));
   if (!read.ok) {
     const missing = read.missing.join(", ");
-    return [wrong("warning", "UMB0411", area, `${address}/metrics has no ${missing}`)];
+    return [wrong("warning", "UMB0411", area, `${place} has no ${missing}`), ...refused];
   }
   if (page.tookMs > slowMs) {
-    const message = `${address}/metrics takes ${(page.tookMs / 1_000).toFixed(1)} s: the sidecar waits ${slowMs / 1_000} s, then its numbers grow stale`;
-    return [wrong("warning", "UMB0412", area, message)];
+    const message = `${place} takes ${(page.tookMs / 1_000).toFixed(1)} s: the sidecar waits ${slowMs / 1_000} s, then its numbers grow stale`;
+    return [wrong("warning", "UMB0412", area, message), ...refused];
   }
   const { waitingRequests, runningRequests, maxActiveAdapters } = read.metrics;
   const models =
@@ -128,7 +194,25 @@ function judgePage(pool: Pool, address: string, answer: EndpointAnswers): readon
       area,
       `${address} is ${read.engine}: ${load}${models}; page of ${Math.ceil(page.bytes / 1024)} KiB in ${Math.ceil(page.tookMs)} ms`,
     ),
+    ...refused,
   ];
+}
+
+/** Pages that the endpoint gives to those alone who have its key. */
+function judgeRefusal(
+  area: string,
+  address: string,
+  { metrics, place = `${address}/metrics`, refusedModels }: EndpointAnswers,
+): readonly Finding[] {
+  const pages = [
+    ...(!metrics.ok && metrics.status !== undefined && refusals.has(metrics.status)
+      ? [`${place} answers ${metrics.status}: picks go without its load`]
+      : []),
+    ...(refusedModels === undefined
+      ? []
+      : [`${address}/v1/models answers ${refusedModels}: its models and adapters are not known`]),
+  ];
+  return pages.map((message) => wrong("warning", "UMB0417", area, message));
 }
 
 const mostShown = 4;
@@ -138,7 +222,7 @@ function namesOf(names: readonly string[]): string {
   return `${names.slice(0, mostShown).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
-/** A pick takes endpoints of a pool to be alike. */
+/** Requests go where their model is, but each model then has a part of the pool only. */
 function judgeLikeness({ name, endpoints }: Pool, answers: Answers): readonly Finding[] {
   const listed = endpoints.flatMap((address) => {
     const models = answers.get(address)?.models;
@@ -148,7 +232,7 @@ function judgeLikeness({ name, endpoints }: Pool, answers: Answers): readonly Fi
   const other = listed.find(({ base }) => base !== first?.base);
   if (first === undefined || other === undefined) return [];
   const message = `${first.address} serves ${first.base || "no model"}, but ${other.address} serves ${other.base || "no model"}`;
-  return [wrong("warning", "UMB0413", `pool ${name}`, message)];
+  return [wrong("info", "UMB0413", `pool ${name}`, message)];
 }
 
 /** Names that InferenceModels promise, and no endpoint has. */

@@ -1,4 +1,5 @@
-import { request } from "undici";
+import type { EndpointTls } from "@umbra/envoy-config";
+import { Agent, request } from "undici";
 
 /** One answer, or why there is none. */
 export type PageRead =
@@ -16,50 +17,118 @@ export type PageRead =
       readonly reason: string;
       /** Of an answer that is no success. */
       readonly text?: string;
+      readonly status?: number;
     };
+
+export interface GetPageOptions {
+  readonly timeoutMs: number;
+  /** Value of the `authorization` header. */
+  readonly authorization?: string | undefined;
+  /** How the certificate of an `https` URL is verified; absent: not at all. */
+  readonly tls?: EndpointTls | undefined;
+}
 
 /** As much as the sidecar reads of a page. */
 const maxBytes = 4 * 1024 * 1024;
 
-/** Reads a page within its time and size. Never throws. */
-export async function getPage(url: string, timeoutMs: number): Promise<PageRead> {
+const maxRedirects = 3;
+
+/**
+ * Reads a page within its time and size; redirects are followed to the same scheme, host and port only, as the
+ * sidecar does. Never throws.
+ */
+export async function getPage(
+  url: string,
+  { timeoutMs, authorization, tls }: GetPageOptions,
+): Promise<PageRead> {
   const startedMs = performance.now();
+  const signal = AbortSignal.timeout(timeoutMs);
+  const dispatcher = url.startsWith("https:") ? agentFor(tls) : undefined;
   try {
-    const { statusCode, headers, body } = await request(url, {
-      headers: { "accept-encoding": "identity" },
-      // The connection is of no use any more, and would hold up the end of the process.
-      reset: true,
-      signal: AbortSignal.timeout(timeoutMs),
-    });
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > maxBytes) return { ok: false, kind: "too_large", reason: "is larger than 4 MiB" };
-      chunks.push(chunk);
-    }
-    const text = Buffer.concat(chunks).toString("utf8");
-    if (statusCode !== 200) {
-      return { ok: false, kind: "status", reason: `answers ${statusCode}`, text };
-    }
-    const dateMs = Date.parse(String(headers.date ?? ""));
-    const aheadMs = dateMs - Date.now();
-    return {
-      ok: true,
-      text,
-      bytes,
-      tookMs: performance.now() - startedMs,
-      clockAheadMs: Number.isNaN(aheadMs) ? undefined : aheadMs,
-    };
-  } catch (cause) {
-    const { name, code, message } = cause as Error & { readonly code?: string };
-    if (name === "TimeoutError" || name.endsWith("TimeoutError")) {
+    let at = new URL(url);
+    for (let hops = 0; ; hops++) {
+      const { statusCode, headers, body } = await request(at, {
+        headers: {
+          "accept-encoding": "identity",
+          ...(authorization === undefined ? {} : { authorization }),
+        },
+        // The connection is of no use any more, and would hold up the end of the process.
+        reset: true,
+        signal,
+        ...(dispatcher === undefined ? {} : { dispatcher }),
+      });
+      const bytes = await bytesOf(body as AsyncIterable<Buffer>);
+      if (bytes === undefined) {
+        return { ok: false, kind: "too_large", reason: "is larger than 4 MiB" };
+      }
+      const next = redirect(at, statusCode, headers.location);
+      if (next !== undefined && hops < maxRedirects) {
+        at = next;
+        continue;
+      }
+      const text = bytes.toString("utf8");
+      if (statusCode !== 200) {
+        const reason = `answers ${statusCode}`;
+        return { ok: false, kind: "status", status: statusCode, reason, text };
+      }
+      const aheadMs = Date.parse(String(headers.date ?? "")) - Date.now();
       return {
-        ok: false,
-        kind: "timeout",
-        reason: `does not answer within ${timeoutMs / 1_000} s`,
+        ok: true,
+        text,
+        bytes: bytes.length,
+        tookMs: performance.now() - startedMs,
+        clockAheadMs: Number.isNaN(aheadMs) ? undefined : aheadMs,
       };
     }
-    return { ok: false, kind: "unreachable", reason: `can't be reached: ${code ?? message}` };
+  } catch (cause) {
+    return failureOf(cause as Error & { readonly code?: string }, timeoutMs);
+  } finally {
+    await dispatcher?.destroy();
   }
+}
+
+function agentFor({ hostname, caPem }: EndpointTls = {}): Agent {
+  return new Agent({
+    connect: {
+      rejectUnauthorized: hostname !== undefined,
+      ...(hostname === undefined ? {} : { servername: hostname }),
+      ...(caPem === undefined ? {} : { ca: caPem }),
+    },
+  });
+}
+
+/** Undefined for a page that is too large. */
+async function bytesOf(body: AsyncIterable<Buffer>): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+function redirect(
+  from: URL,
+  status: number,
+  location: string | string[] | undefined,
+): URL | undefined {
+  if (!redirects.has(status) || typeof location !== "string") return undefined;
+  if (!URL.canParse(location, from.href)) return undefined;
+  const to = new URL(location, from);
+  return to.origin === from.origin ? to : undefined;
+}
+
+function failureOf(
+  { name, code, message }: Error & { readonly code?: string },
+  timeoutMs: number,
+): PageRead {
+  if (name.endsWith("TimeoutError")) {
+    const reason = `does not answer within ${timeoutMs / 1_000} s`;
+    return { ok: false, kind: "timeout", reason };
+  }
+  return { ok: false, kind: "unreachable", reason: `can't be reached: ${code ?? message}` };
 }

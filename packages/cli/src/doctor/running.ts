@@ -17,7 +17,7 @@ export async function lookAtRunning(
   { admin, envoyAdmin }: { readonly admin: string; readonly envoyAdmin: string },
   timeoutMs: number,
 ): Promise<Running> {
-  const get = (address: string, path: string) => getPage(`http://${address}${path}`, timeoutMs);
+  const get = (address: string, path: string) => getPage(`http://${address}${path}`, { timeoutMs });
   const [info, listeners, runtime, alive, ready, pools] = await Promise.all([
     get(envoyAdmin, "/server_info"),
     get(envoyAdmin, "/listeners?format=json"),

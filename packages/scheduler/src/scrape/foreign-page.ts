@@ -5,14 +5,15 @@ const gzipMagic = [0x1f, 0x8b] as const;
 const openBrace = 0x7b;
 const openBracket = 0x5b;
 const lessThan = 0x3c;
-const lastBlank = 0x20;
+/** Space, tab, line feed and carriage return. */
+const blanks: ReadonlySet<number | undefined> = new Set([0x20, 0x09, 0x0a, 0x0d]);
 
 /** Tells from the first bytes whether a body can be a metrics page at all; undefined where it can. */
 export function foreignPage(page: string | Uint8Array): ForeignPage | undefined {
   const head = typeof page === "string" ? new TextEncoder().encode(page.slice(0, 1_024)) : page;
   if (head[0] === gzipMagic[0] && head[1] === gzipMagic[1]) return "compressed";
   let at = 0;
-  while (at < head.length && (head[at] as number) <= lastBlank) at++;
+  while (blanks.has(head[at])) at++;
   const first = head[at];
   if (first === undefined) return "empty";
   if (first === openBrace || first === openBracket) return "JSON";
