@@ -6,11 +6,16 @@ import type { Io } from "../io.ts";
 import { progressLine } from "../progress-line.ts";
 import { numberOf } from "../resources/host-port.ts";
 import { collect } from "../resources/topology-flags.ts";
+import {
+  type ClientKeyFlags,
+  clientAuthorization,
+  withClientKeyFlag,
+} from "../traffic/client-key.ts";
 import { openLoop } from "../traffic/open-loop.ts";
 import { oneOf, seededRandom, skewedLength } from "../traffic/random.ts";
 import { summarize, summaryTable } from "../traffic/summary.ts";
 
-interface LoadFlags {
+interface LoadFlags extends ClientKeyFlags {
   readonly url: string;
   readonly host?: string;
   readonly rate: number;
@@ -27,7 +32,8 @@ interface LoadFlags {
 
 /** `umbra load`: open-loop traffic against a gateway. */
 export function loadCommand(io: Io): Command {
-  return new Command("load")
+  const command = new Command("load");
+  return withClientKeyFlag(command)
     .summary("send traffic through a gateway")
     .description(
       "Sends chat completions in an open loop: requests leave at their own times, answered or not.",
@@ -92,12 +98,14 @@ export function loadCommand(io: Io): Command {
       "\nExample:\n  $ umbra load --url http://127.0.0.1:8080 --host example.com --model /model/llama2 --adapter sql-lora --rate 20 --duration 30",
     )
     .action(async (flags: LoadFlags) => {
+      const key = await clientAuthorization(flags, io);
       const random = seededRandom(flags.seed);
       const models: readonly [string, ...string[]] = [flags.model, ...(flags.adapter ?? [])];
       const progress = progressLine(io);
       const result = await openLoop({
         origin: new URL(flags.url).origin,
         ...(flags.host === undefined ? {} : { host: flags.host }),
+        ...key,
         ratePerSecond: flags.rate,
         durationMs: flags.duration * 1_000,
         maxInFlight: flags.maxInFlight,

@@ -6,9 +6,14 @@ import { wholeNumberOf } from "../flag-shapes.ts";
 import type { Io } from "../io.ts";
 import { hostPort, numberOf } from "../resources/host-port.ts";
 import { chatBody } from "../traffic/chat-request.ts";
+import {
+  type ClientKeyFlags,
+  clientAuthorization,
+  withClientKeyFlag,
+} from "../traffic/client-key.ts";
 import { proveMirroring } from "../traffic/prove-mirroring.ts";
 
-interface VerifyFlags {
+interface VerifyFlags extends ClientKeyFlags {
   readonly url: string;
   readonly host?: string;
   readonly admin: string;
@@ -20,7 +25,8 @@ interface VerifyFlags {
 
 /** `umbra verify`: proves that a gateway mirrors, and that clients see the primary alone. */
 export function verifyCommand(io: Io): Command {
-  return new Command("verify")
+  const command = new Command("verify");
+  return withClientKeyFlag(command)
     .summary("prove that requests are mirrored and clients see only the primary")
     .description(
       "Sends requests through a gateway and proves from both pools that they were mirrored and that the client saw only the primary.",
@@ -52,6 +58,7 @@ export function verifyCommand(io: Io): Command {
     )
     .action(async (flags: VerifyFlags) => {
       hostPort(flags.admin, "--admin");
+      const key = await clientAuthorization(flags, io);
       const bodies = Array.from({ length: flags.requests }, (_, index) =>
         chatBody({
           model: flags.model,
@@ -63,6 +70,7 @@ export function verifyCommand(io: Io): Command {
       const { checks } = await proveMirroring({
         origin: new URL(flags.url).origin,
         ...(flags.host === undefined ? {} : { host: flags.host }),
+        ...key,
         admin: flags.admin,
         bodies,
         signal: io.signal,

@@ -6,6 +6,8 @@ import { type Answer, sendChat } from "./send.ts";
 export interface OpenLoopOptions {
   readonly origin: string;
   readonly host?: string;
+  /** Value of the `authorization` header. */
+  readonly authorization?: string;
   /** Requests per second, on average: arrivals are Poisson. */
   readonly ratePerSecond: number;
   readonly durationMs: number;
@@ -71,13 +73,14 @@ export async function openLoop(options: OpenLoopOptions): Promise<LoadResult> {
     }
     const request = options.next();
     count++;
-    const { origin, host, signal } = options;
+    const { origin, host, authorization, signal } = options;
     const one = sendChat({
       http,
       origin,
       body: chatBody(request),
       signal,
       ...(host === undefined ? {} : { host }),
+      ...(authorization === undefined ? {} : { authorization }),
     }).then((answer) => {
       sent.push({ request, answer });
       if (answer.status !== 200 || !answer.isComplete) failed++;

@@ -7,6 +7,8 @@ import { type Answer, sendChat } from "./send.ts";
 export interface ProofOptions {
   readonly origin: string;
   readonly host?: string;
+  /** Value of the requests' `authorization` header. */
+  readonly authorization?: string;
   /** The sidecar's admin interface. */
   readonly admin: string;
   /** Bodies to send, one request each. */
@@ -35,13 +37,20 @@ export interface Proof {
  * its own, so the id that the client has tells whose answer it is.
  */
 export async function proveMirroring(options: ProofOptions): Promise<Proof> {
-  const { origin, host, admin, bodies, signal } = options;
+  const { origin, host, authorization, admin, bodies, signal } = options;
   const http = new Agent();
   const answers: Answer[] = [];
   for (const body of bodies) {
     signal.throwIfAborted();
     answers.push(
-      await sendChat({ http, origin, body, signal, ...(host === undefined ? {} : { host }) }),
+      await sendChat({
+        http,
+        origin,
+        body,
+        signal,
+        ...(host === undefined ? {} : { host }),
+        ...(authorization === undefined ? {} : { authorization }),
+      }),
     );
   }
   await http.destroy();

@@ -5,6 +5,8 @@ export interface SendOptions {
   /** e.g. `http://127.0.0.1:8080` */
   readonly origin: string;
   readonly host?: string;
+  /** Value of the `authorization` header. */
+  readonly authorization?: string;
   readonly body: string;
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
@@ -26,7 +28,7 @@ export interface Answer {
 
 /** Sends one chat completion and reads the answer to its end. Never throws: failures are answers too. */
 export async function sendChat(options: SendOptions): Promise<Answer> {
-  const { http, origin, host, body } = options;
+  const { http, origin, host, authorization, body } = options;
   const startedMs = performance.now();
   const limit = AbortSignal.timeout(options.timeoutMs ?? 120_000);
   let status = 0;
@@ -38,7 +40,11 @@ export async function sendChat(options: SendOptions): Promise<Answer> {
       origin,
       path: "/v1/chat/completions",
       method: "POST",
-      headers: { "content-type": "application/json", ...(host === undefined ? {} : { host }) },
+      headers: {
+        "content-type": "application/json",
+        ...(host === undefined ? {} : { host }),
+        ...(authorization === undefined ? {} : { authorization }),
+      },
       body,
       signal: options.signal === undefined ? limit : AbortSignal.any([limit, options.signal]),
     });

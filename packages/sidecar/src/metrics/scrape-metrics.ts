@@ -9,7 +9,7 @@ export type OnModelList = (pools: readonly string[], outcome: ListOutcome) => vo
 export function addModelListMetrics(metrics: Exposition): OnModelList {
   const lists = metrics.counter({
     name: "umbra_model_list_reads_total",
-    help: "Readings of endpoints' /v1/models by outcome; `refused`: 401 or 403.",
+    help: "Readings of endpoints' model lists by outcome: `refused` is 401 or 403.",
     labels: ["pool", "outcome"],
   });
   return (pools, outcome) => {
@@ -21,7 +21,7 @@ export function addModelListMetrics(metrics: Exposition): OnModelList {
 export function addScrapeMetrics(metrics: Exposition): OnScrape {
   const scrapes = metrics.counter({
     name: "umbra_scrapes_total",
-    help: "Scrapes of endpoints by outcome.",
+    help: "Scrapes of endpoints by outcome: `refused` is 401 or 403, `wrong_page` JSON, HTML, compressed or nothing.",
     labels: ["pool", "outcome"],
   });
   const took = metrics.histogram({

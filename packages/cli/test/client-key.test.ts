@@ -1,0 +1,69 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "@jest/globals";
+import { runCommand } from "./run-command.ts";
+
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+/** A gateway that answers everything, and keeps the keys that it was sent. */
+async function gateway(): Promise<{ readonly url: string; readonly keys: (string | undefined)[] }> {
+  const keys: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    keys.push(request.headers.authorization);
+    response.setHeader("content-type", "application/json");
+    request.resume().on("end", () => response.end('{"id":"x"}'));
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, keys };
+}
+
+const file = join(mkdtempSync(join(tmpdir(), "umbra-client-key-")), "key");
+writeFileSync(file, "from-file\n", { mode: 0o600 });
+
+const commands: readonly (readonly [string, readonly string[]])[] = [
+  ["load", ["--rate", "50", "--duration", "0.1", "--seed", "2", "--stream-ratio", "0"]],
+  ["verify", ["--requests", "1", "--timeout", "1", "--admin", "127.0.0.1:1"]],
+];
+
+describe.each(commands)("the key of umbra %s", (command, args) => {
+  test.each([
+    ["of a file", ["--key-file", file], {}, "Bearer from-file"],
+    ["of the environment", [], { OPENAI_API_KEY: "from-env" }, "Bearer from-env"],
+    [
+      "of the file rather",
+      ["--key-file", file],
+      { OPENAI_API_KEY: "from-env" },
+      "Bearer from-file",
+    ],
+    ["of nobody", [], {}, undefined],
+  ])("%s is sent, and not printed", async (_name, more, env, want) => {
+    const { url, keys } = await gateway();
+    const { stdout, stderr } = await runCommand(
+      [command, "--url", url, "--model", "m", ...args, ...more],
+      { env },
+    );
+    expect(new Set(keys)).toEqual(new Set([want]));
+    expect(stdout + stderr).not.toMatch(/from-(file|env)/);
+  });
+
+  test("that can't be sent is an error that does not show it", async () => {
+    const { url, keys } = await gateway();
+    const { status, stderr } = await runCommand([command, "--url", url, "--model", "m", ...args], {
+      env: { OPENAI_API_KEY: "se cret" },
+    });
+    expect(status).toBe(1);
+    expect(stderr).toContain("OPENAI_API_KEY can't be sent");
+    expect(stderr).not.toContain("cret");
+    expect(keys).toEqual([]);
+  });
+});
