@@ -63,6 +63,71 @@ describe("scraping", () => {
     );
   });
 
+  test.each<{ name: string; labels: Record<string, string>; from: string }>([
+    {
+      name: "an engine's own place",
+      labels: { "llm-d.ai/engine-type": "trtllm-serve" },
+      from: "http://10.0.0.1:8000/prometheus/metrics",
+    },
+    {
+      name: "an engine's own port",
+      labels: { "llm-d.ai/engine-type": "triton-tensorrt-llm" },
+      from: "http://10.0.0.1:8002/metrics",
+    },
+    {
+      name: "the place where trtllm-serve has it, when /metrics is JSON",
+      labels: {},
+      from: "http://10.0.0.1:8000/prometheus/metrics",
+    },
+  ])("reads the page at $name", async ({ labels, from }) => {
+    const text =
+      "trtllm_num_requests_waiting 3\ntrtllm_num_requests_running 0\n" +
+      'nv_trt_llm_request_metrics{request_type="waiting"} 3\nnv_trt_llm_request_metrics{request_type="scheduled"} 0\n';
+    await scraping(
+      (url) => (url === from ? new Response(text) : new Response("[]")),
+      async ({ pool, of }) => {
+        pool.setEndpoints([{ address, labels }]);
+        await until(() => of()?.metrics.kind === "fresh");
+        expect(of()?.metrics).toMatchObject({ metrics: { waitingRequests: 3 } });
+        expect(of()?.lastFailure).toBeUndefined();
+      },
+    );
+  });
+
+  test.each([
+    ["JSON", new Response('{"a":1}'), /is JSON, not a metrics page: set/],
+    ["HTML", new Response(" <html>"), /is HTML, not a metrics page: set/],
+    ["nothing", new Response(""), /is empty, .*: turn/],
+    ["404", new Response("", { status: 404 }), /answered 404: set/],
+    ["401", new Response("", { status: 401 }), /answered 401: give/],
+  ])("tells %s from a page without metrics", async (_name, response, want) => {
+    await scraping(
+      () => response.clone(),
+      async ({ failures, of }) => {
+        await until(() => failures.length > 2);
+        expect(of()?.lastFailure).toMatch(want);
+      },
+    );
+  });
+
+  test("asks a slow server less often than a quick one", async () => {
+    const asked = { slow: 0, quick: 0 };
+    await scraping(
+      async (url) => {
+        const kind = url.includes("10.0.0.1") ? "slow" : "quick";
+        asked[kind]++;
+        if (kind === "slow") await new Promise((resolve) => setTimeout(resolve, 15));
+        return new Response(page(0));
+      },
+      async ({ pool, of }) => {
+        pool.setEndpoints([address, "10.0.0.2:8000"]);
+        await until(() => asked.slow >= 2 && asked.quick >= 10);
+        expect(of()?.metrics.kind).toBe("fresh");
+        expect(asked.quick).toBeGreaterThan(4 * asked.slow);
+      },
+    );
+  });
+
   test("never asks an endpoint twice at once", async () => {
     let open = 0;
     let most = 0;

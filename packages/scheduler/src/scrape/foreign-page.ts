@@ -20,6 +20,13 @@ export function foreignPage(page: string | Uint8Array): ForeignPage | undefined 
   return first === lessThan ? "HTML" : undefined;
 }
 
+const descriptions: Readonly<Record<ForeignPage, string>> = {
+  empty: "empty, so it has no vllm:num_requests_waiting or the like",
+  JSON: "JSON, not a metrics page",
+  HTML: "HTML, not a metrics page",
+  compressed: "compressed, though it was asked for uncompressed",
+};
+
 const remedies: Readonly<Record<ForeignPage, string>> = {
   empty: "turn the server's metrics on (SGLang: --enable-metrics)",
   JSON: "set the metrics path (trtllm-serve: /prometheus/metrics)",
@@ -29,8 +36,7 @@ const remedies: Readonly<Record<ForeignPage, string>> = {
 
 /** Says what is wrong with a body that is no metrics page, and what to do. */
 export function foreignPageReason(path: string, kind: ForeignPage): string {
-  const what = kind === "empty" || kind === "compressed" ? kind : `${kind}, not a metrics page`;
-  return `${path} is ${what}: ${remedies[kind]}`;
+  return `${path} is ${descriptions[kind]}: ${remedies[kind]}`;
 }
 
 /** Says what a status of a metrics page means, and what to do. */

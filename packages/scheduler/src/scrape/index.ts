@@ -1,5 +1,8 @@
 import { engineOf, readMetricsPage } from "../metrics/index.ts";
 import type { PoolState } from "../pool/types.ts";
+import { foreignPage, foreignPageReason, pageStatusReason } from "./foreign-page.ts";
+import { metricsPlaces } from "./metrics-place.ts";
+import { createServerPace } from "./server-pace.ts";
 
 export {
   type ForeignPage,
@@ -9,14 +12,19 @@ export {
 } from "./foreign-page.ts";
 export { type MetricsPlace, type MetricsPlaceSettings, metricsPlaces } from "./metrics-place.ts";
 
+export { createServerPace, type ServerPace, type ServerPaceOptions } from "./server-pace.ts";
+
 export interface ScrapingOptions {
-  /** Time between two scrapes of an endpoint, in ms; 100 when absent. */
+  /**
+   * Shortest time between two scrapes of an endpoint, in ms; 100 when absent. It is stretched where a page is slow, so
+   * that the page takes at most 3 % of the server's time, up to 800 ms.
+   */
   readonly everyMs?: number;
   /** 1,000 when absent. */
   readonly timeoutMs?: number;
   /** A longer page is given up; 4 MiB when absent. */
   readonly maxBytes?: number;
-  /** Where an endpoint's page is; `http://<address>/metrics` when absent. */
+  /** Where an endpoint's page is; absent: where its engine has it, `http://<address>/metrics` for most. */
   readonly url?: (address: string) => string;
   /** The global one when absent. */
   readonly fetch?: (url: string, init: { readonly signal: AbortSignal }) => Promise<Response>;
@@ -33,6 +41,8 @@ export interface Scraping {
   stop(): void;
 }
 
+/** Longest interval for the sake of a slow page, in ms: two fifths of the age at which metrics are stale by default. */
+const longestStretchMs = 800;
 /** A dead endpoint is asked less and less often, but at least this often, in ms. */
 const maxBackOffMs = 2_000;
 
@@ -49,7 +59,7 @@ export function startScraping(
     everyMs = 100,
     timeoutMs = 1_000,
     maxBytes = 4 * 1_024 * 1_024,
-    url = (address) => `http://${address}/metrics`,
+    url,
     fetch: ask = (input, init) => fetch(input, init),
     now = () => performance.now(),
     random = Math.random,
@@ -59,30 +69,62 @@ export function startScraping(
   const followed = new Set<string>();
   let wanted: ReadonlySet<string> = new Set();
 
-  async function read(address: string, startedMs: number): Promise<string | undefined> {
+  function urlsOf(address: string): readonly string[] {
+    if (url !== undefined) return [url(address)];
+    const places = metricsPlaces(address, engineOf(pool.labelsOf(address)));
+    return places.map((place) => `${place.scheme}://${place.address}${place.path}`);
+  }
+
+  async function read(
+    address: string,
+    from: string,
+    startedMs: number,
+    intervalMs: number,
+  ): Promise<string | undefined> {
     const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(timeoutMs)]);
-    const response = await ask(url(address), { signal });
+    const response = await ask(from, { signal });
     const page = await textOf(response, maxBytes);
-    if (response.status !== 200) return `the metrics page has answered ${response.status}`;
+    if (response.status !== 200) return pageStatusReason("the metrics page", response.status);
     if (page === undefined) return `the metrics page is larger than ${maxBytes} bytes`;
+    const foreign = foreignPage(page);
+    if (foreign !== undefined) return foreignPageReason("the metrics page", foreign);
     const scrape = readMetricsPage(page, now(), engineOf(pool.labelsOf(address)));
     if (!scrape.ok) return `the metrics page has no ${scrape.missing.join(", ")}`;
-    pool.recordScrape(address, scrape.metrics, startedMs);
+    pool.recordScrape(address, scrape.metrics, startedMs, intervalMs);
     return undefined;
   }
 
   async function follow(address: string): Promise<void> {
     followed.add(address);
+    const pace = createServerPace({ wantedMs: everyMs, longestMs: longestStretchMs });
+    let at = 0;
+    let firstFailure: string | undefined;
     for (let failures = 0; isWanted(address); ) {
       const startedMs = now();
-      const failure = await read(address, startedMs).catch(reasonOf);
+      const wantedMs = pace.intervalMs();
+      // Its labels may have changed.
+      const urls = urlsOf(address);
+      at %= urls.length;
+      let isAnswered = true;
+      const failure = await read(address, urls[at] as string, startedMs, wantedMs).catch(
+        (cause) => {
+          isAnswered = false;
+          return reasonOf(cause);
+        },
+      );
       if (stopping.signal.aborted) break;
       failures = failure === undefined ? 0 : failures + 1;
-      if (failure !== undefined) pool.recordScrapeFailure(address, failure);
+      if (failure === undefined) pace.took(now() - startedMs);
+      else {
+        // Where the page is not here, it may be at the next place; what is wrong with the first is reported.
+        if (at === 0) firstFailure = failure;
+        if (isAnswered) at++;
+        pool.recordScrapeFailure(address, firstFailure ?? failure);
+      }
       onScrape?.(address, now() - startedMs, failure);
       const waitMs = Math.min(
-        everyMs * 2 ** Math.min(failures, 10),
-        Math.max(maxBackOffMs, everyMs),
+        wantedMs * 2 ** Math.min(failures, 10),
+        Math.max(maxBackOffMs, wantedMs),
       );
       // Jitter keeps the scrapes of many endpoints from falling together.
       await sleep(waitMs * (0.9 + 0.2 * random()) - (now() - startedMs), stopping.signal);

@@ -1,6 +1,7 @@
 import type { EndpointTls } from "@umbra/envoy-config";
 import { type EngineName, readMetricsPage } from "@umbra/scheduler/metrics";
 import {
+  createServerPace,
   foreignPage,
   foreignPageReason,
   type MetricsPlace,
@@ -13,7 +14,6 @@ import { createHealthSchedule } from "./health-schedule.ts";
 import { createListSchedule } from "./list-schedule.ts";
 import { readModelList } from "./model-list.ts";
 import type { ListOutcome, PageReport, ScrapeOutcome } from "./page-outcome.ts";
-import { createServerPace } from "./server-pace.ts";
 
 export interface ScraperOptions {
   readonly address: string;
