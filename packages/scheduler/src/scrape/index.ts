@@ -114,8 +114,10 @@ export function startScraping(
       );
       if (stopping.signal.aborted) break;
       failures = failure === undefined ? 0 : failures + 1;
-      if (failure === undefined) pace.took(now() - startedMs);
-      else {
+      if (failure === undefined) {
+        pace.took(now() - startedMs);
+        firstFailure = undefined;
+      } else {
         // Where the page is not here, it may be at the next place; what is wrong with the first is reported.
         if (at === 0) firstFailure = failure;
         if (isAnswered) at++;

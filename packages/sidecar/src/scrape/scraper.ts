@@ -86,8 +86,12 @@ export function startScraper(options: ScraperOptions): Scraper {
       options.onBusy(endMs - arrivedMs, page.ok ? page.bytes.length : 0);
       options.onScrape(names, failure?.code ?? "ok", endMs - startedMs);
       failures = failure === undefined ? 0 : failures + 1;
-      if (failure !== undefined) fail(failure, page);
-      else reportChange("metrics", "ok", "");
+      if (failure === undefined) {
+        firstFailure = undefined;
+        reportChange("metrics", "ok", "");
+      } else {
+        fail(failure, page);
+      }
       followUp(startedMs, failure === undefined, page);
     });
   }
