@@ -160,14 +160,14 @@ describe("a pool whose endpoints serve different names", () => {
   });
 
   test("shows clients one list of all", async () => {
-    expect(await list("mixed")).toEqual({ status: 200, ids: ["m", ...adapters, "n"] });
+    expect(await list("mixed", "wanted")).toEqual({ status: 200, ids: ["m", ...adapters, "n"] });
   });
 
   test("learns of an adapter that is loaded, without a restart", async () => {
     const [, having] = servers as [FakeServer, FakeServer];
     having.models = [...having.models, "late"];
     await until("the new adapter is served", async () =>
-      (await list("mixed")).ids.includes("late"),
+      (await list("mixed", "wanted")).ids.includes("late"),
     );
     const answers = await Promise.all(Array.from({ length: 6 }, () => ask("mixed", "late")));
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200]);

@@ -1,6 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
 import { createPool } from "@umbra/scheduler";
-import { type ScrapingOptions, startScraping } from "@umbra/scheduler/scrape";
+import {
+  foreignPage,
+  foreignPageReason,
+  metricsPlaces,
+  type ScrapingOptions,
+  startScraping,
+} from "@umbra/scheduler/scrape";
 
 const page = (waiting: number) =>
   `vllm:num_requests_waiting ${waiting}\nvllm:num_requests_running 1\nvllm:kv_cache_usage_perc 0.5\n`;
@@ -108,6 +114,67 @@ describe("scraping", () => {
         expect(of()?.lastFailure).toMatch(want);
       },
     );
+  });
+
+  test("says what is wrong where the page was found, once it is known", async () => {
+    let isDown = false;
+    await scraping(
+      (url) => {
+        if (isDown) throw new Error("gone");
+        return new Response(url.endsWith("/prometheus/metrics") ? page(0) : "[]");
+      },
+      async ({ of }) => {
+        await until(() => of()?.metrics.kind === "fresh");
+        isDown = true;
+        await until(() => of()?.lastFailure !== undefined);
+        expect(of()?.lastFailure).toBe("gone");
+      },
+    );
+  });
+
+  test.each<[string, Parameters<typeof metricsPlaces>, readonly string[]]>([
+    [
+      "an unknown engine",
+      ["h:1", undefined],
+      ["http://h:1/metrics", "http://h:1/prometheus/metrics"],
+    ],
+    ["vLLM", ["h:1", "vllm"], ["http://h:1/metrics"]],
+    [
+      "trtllm-serve",
+      ["h:1", "trtllm-serve"],
+      ["http://h:1/prometheus/metrics", "http://h:1/metrics"],
+    ],
+    ["Triton", ["h:1", "triton-tensorrt-llm"], ["http://h:8002/metrics", "http://h:1/metrics"]],
+    ["a path", ["[::1]:1", undefined, { path: "/m" }], ["http://[::1]:1/m"]],
+    ["a port", ["[::1]:1", "trtllm-serve", { port: 2 }], ["http://[::1]:2/prometheus/metrics"]],
+    ["TLS", ["h:1", "vllm", {}, "https"], ["https://h:1/metrics"]],
+    [
+      "TLS on another port only",
+      ["h:1", "vllm", { port: 2, scheme: "https" }],
+      ["https://h:2/metrics"],
+    ],
+    ["no TLS for metrics", ["h:1", "vllm", { scheme: "http" }, "https"], ["http://h:1/metrics"]],
+  ])("looks for the page of %s in its places", (_name, args, want) => {
+    const places = metricsPlaces(...args);
+    expect(places.map(({ scheme, address: at, path }) => `${scheme}://${at}${path}`)).toEqual(want);
+  });
+
+  test.each([
+    ["{", "JSON"],
+    [" \r\n\t[1]", "JSON"],
+    ["<html>", "HTML"],
+    ["", "empty"],
+    [" \n", "empty"],
+    ["# HELP a b\n", undefined],
+    ["\u0000[", undefined],
+    [new Uint8Array([0x1f, 0x8b, 8]), "compressed"],
+    [new Uint8Array([0x1f]), undefined],
+  ])("takes a page that begins with %j for %p", (text, want) => {
+    expect(foreignPage(text)).toBe(want);
+  });
+
+  test("says that a page is compressed", () => {
+    expect(foreignPageReason("/m", "compressed")).toMatch(/^\/m is compressed, .*: have/);
   });
 
   test("asks a slow server less often than a quick one", async () => {

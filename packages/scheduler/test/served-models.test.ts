@@ -122,6 +122,8 @@ describe("the model lists of endpoints", () => {
     pool.recordModels(b, { base: ["m"], adapters: ["x"] });
     pool.recordModels(a, { base: ["m"], adapters: [] });
     expect(reached(pool, { model: "x" })).toEqual([b]);
+    pool.recordModels(b, { base: ["m"], adapters: ["x"] });
+    expect(reached(pool, { model: "x" })).toEqual([b]);
     pool.setEndpoints([a, c]);
     expect(reached(pool, { model: "x" })).toEqual([a, c]);
     pool.recordModels("10.9.9.9:1", { base: [], adapters: ["x"] });
@@ -133,6 +135,10 @@ describe("the model lists of endpoints", () => {
     const pool = poolWith({ [a]: { adapters }, [b]: {}, [c]: {} });
     expect(reached(pool, { model: "ad998" })).toEqual([a]);
     expect(reached(pool, { model: "ad999" })).toEqual([a, b, c]);
+    const base = Array.from({ length: 1_001 }, (_, i) => `m${i}`);
+    const many = poolWith({ [a]: { base }, [b]: {}, [c]: {} });
+    expect(reached(many, { model: "m999" })).toEqual([a]);
+    expect(reached(many, { model: "m1000" })).toEqual([a, b, c]);
   });
 
   test("do not outweigh the gateway's subset, and leave no excluded endpoint in", () => {
@@ -161,6 +167,8 @@ describe("an endpoint that says it is not ready", () => {
       false,
       undefined,
     ]);
+    pool.recordReadiness("10.9.9.9:1", false);
+    pool.recordReadiness(a, true);
     pool.recordReadiness(a, true);
     pool.recordReadiness(b, true);
     expect(reached(pool, { model: "m" })).toEqual([a, b, c]);

@@ -4,8 +4,10 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { directTopology, type Pool } from "@umbra/envoy-config";
 import { createServerPace } from "@umbra/scheduler/scrape";
-import { selfSigned } from "@umbra/sidecar";
+import { readModelList, selfSigned } from "@umbra/sidecar";
+import { modelListReply } from "../src/exchange/model-list-reply.ts";
 import { createPoolRegistry, type ServedPool } from "../src/exchange/pool-registry.ts";
+import type { ModelList } from "../src/exchange/served-models.ts";
 import { createEndpointClient, type Page } from "../src/scrape/endpoint-client.ts";
 import { createListSchedule } from "../src/scrape/list-schedule.ts";
 import type { PageReport } from "../src/scrape/page-outcome.ts";
@@ -324,6 +326,57 @@ describe("model lists of a pool", () => {
         { id: "ad", parent: "m" },
       ],
     });
+  });
+
+  test.each<{ name: string; headers: Record<string, string>; key?: string; isOurs: boolean }>([
+    { name: "for everybody, without a key", headers: {}, isOurs: true },
+    { name: "not for another path", headers: { ":path": "/v1/models/m" }, isOurs: false },
+    { name: "also with a query", headers: { ":path": "/v1/models?x=1" }, isOurs: true },
+    { name: "not for another method", headers: { ":method": "HEAD" }, isOurs: false },
+    { name: "for the key", headers: { authorization: "Bearer k" }, key: "Bearer k", isOurs: true },
+    {
+      name: "not for another key",
+      headers: { authorization: "Bearer l" },
+      key: "Bearer k",
+      isOurs: false,
+    },
+    { name: "not for no key", headers: {}, key: "Bearer k", isOurs: false },
+  ])("that differ are answered here $name", async ({ headers, key, isOurs }) => {
+    const servers = [await serve(vllm(listOf("m"))), await serve(vllm(listOf("n")))];
+    const { pool, loop, name } = scraped(servers);
+    await until(() => loop.hasTried(new Set([name])));
+    const all = new Map(Object.entries({ ":method": "GET", ":path": "/v1/models", ...headers }));
+    const reply = modelListReply(pool, all, key === undefined ? undefined : () => key);
+    expect(reply?.status).toBe(isOurs ? 200 : undefined);
+  });
+
+  test("of a hostile size are bounded", () => {
+    const pool = createPoolRegistry(
+      directTopology({ primary: ["h:1", "h:2"], shadow: [], port: 80 }),
+      {
+        now: () => 0,
+        random: () => 0,
+        staleAfterMs: 2_000,
+      },
+    )
+      .values()
+      .next().value as ServedPool;
+    const list = (prefix: string) =>
+      readModelList(
+        JSON.stringify({
+          data: Array.from({ length: 1_200 }, (_, i) => ({
+            id: `${prefix}${i}`,
+            x: "y".repeat(150),
+          })),
+        }),
+      ) as ModelList;
+    pool.served.record("h:1", list("a"));
+    pool.served.record("h:2", list("b"));
+    const { data } = JSON.parse(pool.served.union ?? "") as { data: unknown[] };
+    expect(data).toHaveLength(1_000);
+    expect(
+      readModelList(JSON.stringify({ data: [{ id: "m", x: "y".repeat(5_000) }] }))?.entries,
+    ).toEqual(new Map([["m", '{"id":"m","object":"model"}']]));
   });
 
   test("that are equal are an endpoint's to answer", async () => {

@@ -38,11 +38,13 @@ export function setModels(member: Member, { base, adapters }: EndpointModels): b
  * endpoint of a uniform pool out of use. A name that no list has may go anywhere.
  */
 export function candidatesOf(members: readonly Member[]): Candidates {
-  const read = members.filter(({ models }) => models !== undefined);
+  const read = members.flatMap((member) =>
+    member.models === undefined ? [] : [{ member, models: member.models }],
+  );
   const holders = new Map<string, Member[]>();
   const baseCount = new Map<string, number>();
-  for (const member of read) {
-    for (const [name, kind] of member.models ?? []) {
+  for (const { member, models } of read) {
+    for (const [name, kind] of models) {
       const known = holders.get(name);
       if (known === undefined) holders.set(name, [member]);
       else known.push(member);
