@@ -93,6 +93,7 @@ function createStreamReader(): AnswerReader {
     end() {
       for (const data of lines.end()) take(data, found.lastTokenAt);
       if (lines.hasSkipped()) found.isMalformed = true;
+      if (lines.hasError()) found.hasError = true;
       return found;
     },
   };

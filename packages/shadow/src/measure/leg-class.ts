@@ -22,14 +22,16 @@ export interface LegEnd {
 /** Exactly one class for each leg. */
 export function legClassOf(end: LegEnd): LegClass {
   const { status, isEnded, isStream, measures } = end;
+  // Clients leave at an error inside a stream: who ends the leg then says nothing of why.
+  const hasFailed = status >= 200 && status < 400 && measures?.hasError === true;
+  if (hasFailed) return "stream_error";
   if (!isEnded && end.cutBy !== undefined) return end.cutBy;
   if (status === 0) return isEnded ? "connect" : cutShort(end, "connect");
   const byStatus = statusClass(status, end.isLocalReply);
   if (byStatus !== undefined) return byStatus;
   if (!isEnded) return cutShort(end, "truncated");
   if (measures === undefined) return "ok";
-  const { hasError, isMalformed, isWhole, finishReason, tokenEvents } = measures;
-  if (hasError) return "stream_error";
+  const { isMalformed, isWhole, finishReason, tokenEvents } = measures;
   if (isMalformed) return "malformed";
   if (isStream && !isWhole && finishReason === undefined) return "truncated";
   // An embedding has neither tokens nor a reason to finish; what says it is finished and has none is empty.

@@ -6,6 +6,8 @@ export interface SseLines {
   end(): readonly string[];
   /** A line was too long to keep; it was skipped. */
   hasSkipped(): boolean;
+  /** An event was named `error`, or a line was an `error:` field, as llama.cpp once wrote them. */
+  hasError(): boolean;
 }
 
 const newline = 0x0a;
@@ -16,6 +18,7 @@ export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
   let pendingBytes = 0;
   let isSkipping = false;
   let hasSkipped = false;
+  let hasError = false;
 
   function keep(piece: Buffer): void {
     if (isSkipping) return;
@@ -35,8 +38,10 @@ export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
     if (!isSkipping) {
       const [only] = pending;
       const line = pending.length === 1 && only !== undefined ? only : Buffer.concat(pending);
-      const data = dataOf(line.toString("utf8"));
+      const written = line.toString("utf8");
+      const data = dataOf(written);
       if (data !== undefined) lines.push(data);
+      else if (errorLine.test(written)) hasError = true;
     }
     pending = [];
     pendingBytes = 0;
@@ -46,6 +51,9 @@ export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
   return {
     hasSkipped() {
       return hasSkipped;
+    },
+    hasError() {
+      return hasError;
     },
     push(chunk) {
       const lines: string[] = [];
@@ -68,6 +76,8 @@ export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
     },
   };
 }
+
+const errorLine = /^(?:event: *error\s*$|error:)/;
 
 function dataOf(line: string): string | undefined {
   if (!line.startsWith("data:")) return undefined;

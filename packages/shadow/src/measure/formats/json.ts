@@ -47,10 +47,28 @@ export function usageOf(
 }
 
 /** One word for each server's words. */
-export function finishReason(reason: unknown): { readonly finishReason?: FinishReason } {
-  if (typeof reason !== "string" || reason === "") return {};
-  return { finishReason: finishReasons.get(reason) ?? "other" };
+export function finishReason(reason: unknown): {
+  readonly finishReason?: FinishReason;
+  readonly isError?: true;
+} {
+  const word = wordOf(reason);
+  if (word === "") return {};
+  const finished = { finishReason: finishReasons.get(word) ?? "other" };
+  return failedFinishes.has(word) ? { ...finished, isError: true } : finished;
 }
+
+/** Whether the server gave up on the answer: what came of it is only a part. */
+export function isFailedFinish(reason: unknown): boolean {
+  return failedFinishes.has(wordOf(reason));
+}
+
+/** SGLang's own API wraps the reason: `{"type": "abort", "message": …}`. */
+function wordOf(reason: unknown): string {
+  return text(typeof reason === "object" ? record(reason).type : reason);
+}
+
+/** `abort` and `error` are of vLLM and SGLang; `failed` and `cancelled` are states of a response. */
+const failedFinishes: ReadonlySet<string> = new Set(["abort", "error", "failed", "cancelled"]);
 
 const finishReasons: ReadonlyMap<string, FinishReason> = new Map([
   ["stop", "stop"],

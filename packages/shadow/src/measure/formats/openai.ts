@@ -19,7 +19,6 @@ export function readOpenAi(answer: Readonly<Record<string, unknown>>): AnswerEve
     ...names(answer),
     ...finishReason(choice.finish_reason),
     ...readUsage(answer.usage),
-    ...(answer.error !== undefined && answer.error !== null ? { isError: true } : {}),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { AnswerEvent } from "../token-event.ts";
+import { isErrorAnswer } from "./error-answer.ts";
 import { record } from "./json.ts";
 import { readMessage, readMessagesEvent } from "./messages.ts";
 import { readOpenAi } from "./openai.ts";
@@ -7,6 +8,11 @@ import { readResponse, readResponsesEvent } from "./responses.ts";
 /** Reads one event of a stream, or a whole body, in the format that its shape tells. */
 export function readAnswer(json: unknown): AnswerEvent {
   const answer = record(json);
+  const event = readFormat(answer);
+  return isErrorAnswer(answer) ? { ...event, isError: true } : event;
+}
+
+function readFormat(answer: Readonly<Record<string, unknown>>): AnswerEvent {
   const { type } = answer;
   if (answer.choices !== undefined || typeof type !== "string") {
     return answer.object === "response" ? readResponse(answer) : readOpenAi(answer);

@@ -38,7 +38,6 @@ export function readResponse(response: Readonly<Record<string, unknown>>): Answe
     isVisible,
     chars: codePoints(visible),
     ...ending(response),
-    ...(response.status === "failed" ? { isError: true } : {}),
   };
 }
 
