@@ -29,7 +29,7 @@ function median(isCompatible: boolean): number {
     const startedMs = now();
     for (let i = 0; i < requests; i++) {
       const account = accounts.open("primary", pool);
-      account.arrived(headers);
+      account.arrived(headers, "/v1/chat/completions");
       account.decided({
         outcome: "picked",
         tookMs: 0.01,

@@ -67,6 +67,7 @@ export { parseMetricsPlace } from "./resolve/metrics-place.ts";
 export { isPickMode, pickModes } from "./resolve/pick-mode.ts";
 export type { CheckPickerConfig } from "./resolve/picking.ts";
 export type { SourceFile } from "./resources/read-resources.ts";
+export { type PathRewriter, pathRewriterOf } from "./rewritten-path.ts";
 export type {
   Backend,
   BackendFilters,

@@ -252,7 +252,7 @@ export interface Pool {
   readonly pickMode?: PickMode;
   /** Names the model of a request whose body is not read. Lower case. */
   readonly modelHeader?: string;
-  /** The model of requests whose body is not read and whose headers name none. */
+  /** The model of requests that name none. */
   readonly onlyModel?: string;
   /** What happens to requests when the picker can't answer. */
   readonly failureMode: "FailOpen" | "FailClose";

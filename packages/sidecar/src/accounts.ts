@@ -89,9 +89,9 @@ class Account implements RequestAccount {
     this.#startedMs = books.now();
   }
 
-  arrived(headers: Headers): void {
+  arrived(headers: Headers, path: string): void {
     this.#headers = headers;
-    this.#trace = this.#books.beginTrace?.(this.#lane, headers, this.#startedMs);
+    this.#trace = this.#books.beginTrace?.(this.#lane, headers, path, this.#startedMs);
   }
 
   decided(made: MadeDecision): readonly HeaderEntry[] {

@@ -1,5 +1,6 @@
 export { redact } from "./capture/redact.ts";
 export type { GatewayOptions } from "./exchange/gateway-stream.ts";
+export { promptOf } from "./exchange/prompt.ts";
 export { createTwinWatch, type TwinWatch } from "./exchange/twin-watch.ts";
 export { livePage } from "./live-page/page.ts";
 export { createDistribution, type Distribution } from "./metrics/distribution.ts";
@@ -8,7 +9,7 @@ export { createLabelValues, type LabelValues } from "./metrics/label-values.ts";
 export { createTable, type Table } from "./metrics/table.ts";
 export { type Breaker, createBreaker } from "./mirror/breaker.ts";
 export { type Budget, createBudget } from "./mirror/budget.ts";
-export { isEligible } from "./mirror/eligibility.ts";
+export { type IneligibleReason, ineligibleFor, ineligibleReasons } from "./mirror/eligibility.ts";
 export { shareOf } from "./mirror/keyed-hash.ts";
 export { createMirrorGate, type MirrorGate, type MirrorState } from "./mirror/mirror-gate.ts";
 export type { RequestView } from "./mirror/request-view.ts";
@@ -16,7 +17,7 @@ export { rewriteBody } from "./mirror/rewrite-body.ts";
 export { sessionOf } from "./mirror/session.ts";
 export { type BodyDecoder, createBodyDecoder } from "./openai/content-coding.ts";
 export { editJson, type JsonEdit, setField } from "./openai/edit-json.ts";
-export { type RequestErrorCode, requestErrorCodes } from "./openai/error-reply.ts";
+export { errorReply, type RequestErrorCode, requestErrorCodes } from "./openai/error-reply.ts";
 export { type JsonKeys, jsonKeys } from "./openai/json-keys.ts";
 export type { JsonFault, JsonScanErrorCode } from "./openai/json-members.ts";
 export {

@@ -11,6 +11,8 @@ import { createCaptures } from "./capture/captures.ts";
 import { newSecret, startEvaluations } from "./evaluation/evaluations.ts";
 import { createLoadCount } from "./evaluation/load-count.ts";
 import { createShadowMetrics } from "./evaluation/shadow-metrics.ts";
+import { backendPaths } from "./exchange/backend-paths.ts";
+import { createClientModels } from "./exchange/client-models.ts";
 import { recordEndpointAnswer } from "./exchange/endpoint-answers.ts";
 import { type GatewayOptions, gatewayProtocol } from "./exchange/gateway-stream.ts";
 import { type ObserveOptions, observeExchange } from "./exchange/observe.ts";
@@ -134,7 +136,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     },
     onQueue: (pool, event) => metrics.queueTold(pool, event),
   });
-  const gateway = gatewayProtocol(options.gateway ?? {}, pools.keys());
+  const gateway = gatewayProtocol(options.gateway ?? {}, pools.keys(), backendPaths(topology));
   const registry = createMirrorRegistry(topology, now);
   const secret = newSecret();
   const load = createLoadCount(pools);
@@ -209,6 +211,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     gateway,
     memo,
     watch,
+    clientModels: createClientModels(8_192),
     captures,
     maxBodyBytes,
     maxWaitMs,

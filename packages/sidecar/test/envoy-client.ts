@@ -16,6 +16,8 @@ export interface StreamOf {
   readonly lane: "primary" | "shadow";
   readonly pool: string;
   readonly mirrors?: string;
+  /** Name of the route that rewrites the path. */
+  readonly rewrittenBy?: string;
 }
 
 export interface Sent {
@@ -26,6 +28,8 @@ export interface Sent {
 /** The headers that a pick sets, or the reply that it is. */
 export interface PickAnswer {
   readonly headers: Readonly<Record<string, string>>;
+  /** What the endpoint gets in place of the client's body. */
+  readonly body: string | undefined;
   readonly reply: string | undefined;
   /** The request is over. */
   end(): Promise<void>;
@@ -48,11 +52,12 @@ export interface EnvoyClient {
 export function createEnvoyClient(address: string): EnvoyClient {
   const client = new Client(address, credentials.createInsecure());
 
-  function open({ lane, pool, mirrors = "" }: StreamOf): Call {
+  function open({ lane, pool, mirrors = "", rewrittenBy }: StreamOf): Call {
     const metadata = new Metadata();
     metadata.set(streamMetadata.lane, lane);
     metadata.set(streamMetadata.pool, pool);
     metadata.set(streamMetadata.mirrors, mirrors);
+    if (rewrittenBy !== undefined) metadata.set(streamMetadata.rewrittenBy, rewrittenBy);
     return client.makeBidiStreamRequest(
       definition.path,
       definition.requestSerialize,
@@ -68,6 +73,7 @@ export function createEnvoyClient(address: string): EnvoyClient {
   ): PickAnswer {
     return {
       headers: headersOf(answer),
+      body: bodyOf(answer),
       reply:
         answer?.response.case === "immediateResponse"
           ? Buffer.from(answer.response.value.body).toString()
@@ -150,6 +156,13 @@ function headersOf(answer: ProcessingResponse | undefined): Readonly<Record<stri
   return Object.fromEntries(
     set.map(({ header }) => [header?.key ?? "", Buffer.from(header?.rawValue ?? []).toString()]),
   );
+}
+
+function bodyOf(answer: ProcessingResponse | undefined): string | undefined {
+  const { response } = answer ?? {};
+  if (response?.case !== "requestBody") return undefined;
+  const mutation = response.value.response?.bodyMutation?.mutation;
+  return mutation?.case === "body" ? Buffer.from(mutation.value).toString() : undefined;
 }
 
 function over(call: Call): Promise<void> {

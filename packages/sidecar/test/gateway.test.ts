@@ -344,7 +344,6 @@ spec: {modelName: whisper, poolRef: {name: llama}, targetModels: [{name: whisper
     "/v1/completions",
     "/v1/embeddings",
     "/v1/responses",
-    "/v1/messages",
     "/v1/rerank",
     "/v1/score",
     "/v1/audio/speech",

@@ -64,7 +64,9 @@ describe("scanJson", () => {
     '{"a":"\n"}',
     `{"a":"${"x".repeat(1_000)}\u0000${"x".repeat(1_000)}"}`,
     `{"a":"${"x".repeat(1_000)}`,
-    '\ufeff{"model":"m"}',
+    '\ufeff\ufeff{"model":"m"}',
+    ' \ufeff{"model":"m"}',
+    "\ufeff",
     '{"a":1.}',
     '{"a":1e+}',
     '{"a":-}',
@@ -114,17 +116,54 @@ describe("scanJson", () => {
     });
   });
 
-  test("lets bytes be that are no UTF-8, in the text and in what it reads", () => {
-    const text = Buffer.concat([
-      Buffer.from('{"messages":"'),
-      Buffer.from([0xff, 0xe2, 0x82]),
-      Buffer.from('","model":"a'),
-      Buffer.from([0xc3]),
-      Buffer.from('"}'),
-    ]);
+  test.each([
+    { name: "a byte that begins nothing", bytes: [0xff] },
+    { name: "a continuation alone", bytes: [0x80] },
+    { name: "a cut character", bytes: [0xe2, 0x82] },
+    { name: "an overlong slash", bytes: [0xc0, 0xaf] },
+    { name: "a surrogate", bytes: [0xed, 0xa0, 0x80] },
+    { name: "a character beyond Unicode", bytes: [0xf4, 0x90, 0x80, 0x80] },
+    { name: "Latin-1", bytes: [0x66, 0xfc, 0x72] },
+  ])("refuses $name, and says where", ({ bytes }) => {
+    for (const before of ['{"a":"', `{"model":"m","messages":"${"é€😀".repeat(2_000)}`, '"']) {
+      const closing = before.startsWith("{") ? '"}' : '"';
+      const text = Buffer.concat([Buffer.from(before), Buffer.from(bytes), Buffer.from(closing)]);
+      const at = Buffer.byteLength(before) + bytes.findIndex((byte) => byte >= 0x80);
+      const found = scanJson(text, keys);
+      expect(found).toMatchObject({ ok: false, code: "invalid_json" });
+      const offset = found.ok ? -1 : found.offset;
+      // A decoder's replacement character may share its first two bytes with what it replaces.
+      expect(offset - at).toBeGreaterThanOrEqual(0);
+      expect(offset - at).toBeLessThanOrEqual(2);
+    }
+  });
+
+  test("passes over a byte order mark, and finds fields at their places behind it", () => {
+    const text = Buffer.from('\ufeff {"model":"m"}');
     const found = scanJson(text, keys);
-    expect(found.ok && found.fields.get("model")).toMatchObject({ value: "a\ufffd" });
-    expect(JSON.parse(text.toString())).toMatchObject({ model: "a\ufffd" });
+    const field = found.ok ? found.fields.get("model") : undefined;
+    expect(field).toEqual({ kind: "string", value: "m", start: 13, end: 16, isRepeated: false });
+    expect(text.toString("utf8", 13, 16)).toBe('"m"');
+  });
+
+  test("takes exactly the texts that a strict decoder takes", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 12 }), fc.nat({ max: 4_100 }), (bytes, padding) => {
+        const text = Buffer.concat([
+          Buffer.from(`{"a":"${"é".repeat(padding)}`),
+          Buffer.from(bytes.map((byte) => (byte < 0x80 ? 0x61 : byte))),
+          Buffer.from('"}'),
+        ]);
+        let isText = true;
+        try {
+          new TextDecoder("utf-8", { fatal: true }).decode(text);
+        } catch {
+          isText = false;
+        }
+        expect(scanJson(text, keys).ok).toBe(isText);
+      }),
+      { numRuns: 2_000 },
+    );
   });
 
   test("refuses 5 MB of [ without reading them", () => {
@@ -199,14 +238,22 @@ describe("readRequestBody", () => {
   });
 
   test.each([
-    { text: '{"model":""}', code: "missing_model" },
-    { text: '{"model":null}', code: "missing_model" },
+    { text: '{"model":7}', code: "missing_model" },
+    { text: '{"model":{}}', code: "missing_model" },
+    { text: '{"model":true}', code: "missing_model" },
     { text: '{"model":"a\\u0000"}', code: "invalid_model" },
     { text: `{"model":"${"é".repeat(129)}"}`, code: "invalid_model" },
     { text: `{"model":"${"m".repeat(10_000)}"}`, code: "invalid_model" },
   ])("refuses $code", ({ text, code }) => {
     expect(readRequestBody(Buffer.from(text))).toMatchObject({ ok: false, code });
   });
+
+  test.each(["{}", '{"model":null}', '{"model":""}', '{"model":"m","model":null}'])(
+    "says of %s that it names no model",
+    (text) => {
+      expect(readRequestBody(Buffer.from(text))).toMatchObject({ ok: true, model: undefined });
+    },
+  );
 
   test("echoes nothing of the body", () => {
     const read = readRequestBody(Buffer.from('{"secret": canary'));

@@ -7,7 +7,7 @@ import {
   createTwinWatch,
   editJson,
   everyElement,
-  isEligible,
+  ineligibleFor,
   jsonKeys,
   type RequestView,
   readRequestBody,
@@ -29,6 +29,7 @@ function request(
     requestId: "r1",
     method: "POST",
     path: "/v1/chat/completions",
+    clientPath: more.path ?? "/v1/chat/completions",
     model: "m",
     priority: "Standard",
     headers: new Map(),
@@ -88,7 +89,38 @@ describe("eligibility", () => {
     { name: "web search", view: request({ web_search_options: {} }), want: false },
     { name: "no JSON", view: request("{oops"), want: true },
   ])("$name: $want", ({ view, want }) => {
-    expect(isEligible(view, eligible)).toBe(want);
+    expect(ineligibleFor(view, eligible) === undefined).toBe(want);
+  });
+
+  test.each([
+    { reason: "method", view: request({}, { method: "GET" }) },
+    { reason: "path", view: request({}, { path: "/v1/embeddings" }) },
+    { reason: "model", view: request({}, { model: "other" }) },
+    { reason: "priority", view: request({}, { priority: "Critical" }) },
+    { reason: "header", view: request() },
+    { reason: "stateful", view: request({ store: true }, { headers: new Map([["x-t", "1"]]) }) },
+    {
+      reason: "server_tools",
+      view: request({ mcp_servers: [{}] }, { headers: new Map([["x-t", "1"]]) }),
+    },
+    { reason: undefined, view: request({}, { headers: new Map([["x-t", "1"]]) }) },
+  ])("says why not: $reason", ({ reason, view }) => {
+    const narrow = {
+      ...eligible,
+      models: ["m"],
+      priorities: ["Standard" as const],
+      headers: [{ name: "x-t", value: "1" }],
+    };
+    expect(ineligibleFor(view, narrow)).toBe(reason);
+  });
+
+  test.each([
+    { name: "the endpoint's", paths: ["/v1/chat/completions"], want: undefined },
+    { name: "the client's", paths: ["/ns/model/v1/chat/completions"], want: undefined },
+    { name: "another", paths: ["/ns/model"], want: "path" },
+  ])("a policy may name $name path of a rewritten request", ({ paths, want }) => {
+    const view = request({}, { clientPath: "/ns/model/v1/chat/completions" });
+    expect(ineligibleFor(view, { ...eligible, paths })).toBe(want);
   });
 
   test("models, priorities and headers must all be named", () => {
@@ -99,12 +131,11 @@ describe("eligibility", () => {
       headers: [{ name: "x-tier", value: "free" }],
     };
     const headers = new Map([["x-tier", "free"]]);
-    expect(isEligible(request({}, { priority: "Sheddable", headers }), narrow)).toBe(true);
-    expect(isEligible(request({}, { headers }), narrow)).toBe(false);
-    expect(isEligible(request({}, { priority: "Sheddable" }), narrow)).toBe(false);
-    expect(isEligible(request({}, { priority: "Sheddable", headers, model: "x" }), narrow)).toBe(
-      false,
-    );
+    const sheddable = { priority: "Sheddable" as const };
+    expect(ineligibleFor(request({}, { ...sheddable, headers }), narrow)).toBeUndefined();
+    expect(ineligibleFor(request({}, { headers }), narrow)).toBe("priority");
+    expect(ineligibleFor(request({}, sheddable), narrow)).toBe("header");
+    expect(ineligibleFor(request({}, { ...sheddable, headers, model: "x" }), narrow)).toBe("model");
   });
 });
 
@@ -249,6 +280,7 @@ describe("gate", () => {
     gate.finished("r1", { isError: false, tokens: 5 });
     expect(gate.decide(request({}, { requestId: "r3" })).kind).toBe("mirrored");
     expect(gate.state()).toMatchObject({
+      notEligible: { method: 1 },
       eligible: 3,
       sampled: 3,
       mirrored: 2,

@@ -181,6 +181,8 @@ export interface RouteStreams {
   readonly lane: Lane;
   readonly pool: string;
   readonly mirrors: readonly string[];
+  /** `Route.name` where the route rewrites paths. */
+  readonly rewrittenBy?: string | undefined;
   readonly isPicked: boolean;
   readonly isFailOpen: boolean;
   /** `buffered` when absent. */
@@ -195,8 +197,12 @@ export function routeStreams(streams: RouteStreams, options: BootstrapOptions): 
     { key: streamMetadata.pool, value: streams.pool },
     { key: streamMetadata.mirrors, value: streams.mirrors.join(",") },
   ];
+  const { rewrittenBy } = streams;
   const pickOverrides = {
-    grpc_initial_metadata: metadata,
+    grpc_initial_metadata:
+      rewrittenBy === undefined
+        ? metadata
+        : [...metadata, { key: streamMetadata.rewrittenBy, value: rewrittenBy }],
     failure_mode_allow: { value: streams.isFailOpen },
     ...(streams.pickMode === undefined
       ? {}

@@ -22,6 +22,8 @@ export const streamMetadata = {
   pool: "x-umbra-pool",
   /** Names of the route's mirrors, comma separated; on the shadow lane the one mirror. */
   mirrors: "x-umbra-mirrors",
+  /** `Route.name` of a route that rewrites paths: the pick sees what the client sent, and the endpoint something else. */
+  rewrittenBy: "x-umbra-rewritten-by",
 } as const;
 
 /** Header names with one of these prefixes are taken from clients' requests before any filter sees them. */

@@ -1,3 +1,4 @@
+import { withoutLastSlash } from "../rewritten-path.ts";
 import type { RouteMatch, UrlRewrite } from "../topology.ts";
 import type { EnvoyObject } from "./envoy-object.ts";
 
@@ -19,11 +20,6 @@ export function prefixRewrite(prefix: string, value: string): EnvoyObject {
   const to = withoutLastSlash(value);
   if (to === "") return from === "" ? {} : regexRewrite(`^${escaped(from)}/*`, "/");
   return { prefix_rewrite: from === "" ? `${to}/` : to };
-}
-
-/** The prefix as Envoy's matches of whole segments have it; empty for the root. */
-export function withoutLastSlash(path: string): string {
-  return path.replace(/\/+$/, "");
 }
 
 function regexRewrite(regex: string, substitution: string): EnvoyObject {

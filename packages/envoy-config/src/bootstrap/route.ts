@@ -1,4 +1,5 @@
 import { defaultRemovedHeaders } from "../mirror-policy.ts";
+import { withoutLastSlash } from "../rewritten-path.ts";
 import type {
   Backend,
   BackendFilters,
@@ -26,7 +27,7 @@ import {
   unresolvedCluster,
 } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
-import { pathRewrite, withoutLastSlash } from "./path-rewrite.ts";
+import { pathRewrite } from "./path-rewrite.ts";
 import { type Entrance, redirect } from "./redirect.ts";
 import { requestTimeoutMs, retryPolicy } from "./retry-policy.ts";
 import { sessionFilterName, sessionSettings } from "./session.ts";
@@ -199,7 +200,7 @@ function backendCluster(backend: Backend): string {
 
 function streams(
   backend: Backend,
-  { mirrors, pickMode }: Route,
+  { name, rewrite, mirrors, pickMode }: Route,
   pools: Pools,
   options: BootstrapOptions,
 ): EnvoyObject {
@@ -209,7 +210,8 @@ function streams(
     {
       lane: "primary",
       pool: pool.name,
-      mirrors: mirrors.filter(isRendered).map(({ name }) => name),
+      mirrors: mirrors.filter(isRendered).map((mirror) => mirror.name),
+      rewrittenBy: rewrite?.path === undefined ? undefined : name,
       isPicked: pool.picker === "umbra",
       isFailOpen: pool.failureMode === "FailOpen",
       pickMode,

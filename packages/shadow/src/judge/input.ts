@@ -45,6 +45,8 @@ export interface LaneFacts {
 }
 
 export interface FunnelCounts {
+  /** Requests that may not be mirrored, by reason. */
+  readonly not_eligible?: Readonly<Record<string, number>>;
   readonly eligible: number;
   readonly sampled: number;
   readonly dispatched: number;

@@ -76,7 +76,7 @@ function heading({ evaluation, baseline, candidate, control }: ShadowReport, pai
 
 function funnel({ funnel: f }: ShadowReport): string {
   const steps = `eligible ${count(f.eligible)}  sampled ${count(f.sampled)}  mirrored ${count(f.dispatched)}  paired ${count(f.paired)}  used ${count(f.used)}`;
-  return ` funnel  ${steps}${lost("dropped", f.dropped)}${lost("censored", f.censored)}`;
+  return ` funnel  ${steps}${lost("not eligible", f.not_eligible ?? {})}${lost("dropped", f.dropped)}${lost("censored", f.censored)}`;
 }
 
 function lost(name: string, counts: Readonly<Record<string, number>>): string {

@@ -92,6 +92,8 @@ export interface ReportVerdict {
 
 /** Where requests were lost on the way to a judged pair. */
 export interface ReportFunnel {
+  /** Requests that may not be mirrored, by reason; absent where nobody counted them. */
+  readonly not_eligible?: Readonly<Record<string, number>>;
   readonly eligible: number;
   readonly sampled: number;
   /** Mirrored. */

@@ -142,6 +142,13 @@ function addGateMetrics({ metrics, gates }: ShadowMetricsOptions): void {
     ["reason"],
     (gate) => Object.entries(gate.state().dropped).map(([reason, count]) => [[reason], count]),
   );
+  read(
+    "counter",
+    "umbra_shadow_not_eligible_total",
+    "Requests that may not be mirrored, by reason.",
+    ["reason"],
+    (gate) => Object.entries(gate.state().notEligible).map(([reason, count]) => [[reason], count]),
+  );
   read("counter", "umbra_shadow_eligible_total", "Requests that may be mirrored.", [], (gate) => [
     [[], gate.state().eligible],
   ]);

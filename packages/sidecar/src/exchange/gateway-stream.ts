@@ -1,4 +1,4 @@
-import { destinationHeader, streamMetadata } from "@umbra/envoy-config";
+import { destinationHeader, type PathRewriter, streamMetadata } from "@umbra/envoy-config";
 import {
   type BodyMode,
   type HeadersInfo,
@@ -6,6 +6,7 @@ import {
   StandingRoute,
   type StreamInfo,
 } from "@umbra/ext-proc";
+import type { BackendPaths } from "./backend-paths.ts";
 import { createDestinations, type Destinations } from "./destinations.ts";
 import type { ServedPool } from "./pool-registry.ts";
 import type { Lane } from "./request-account.ts";
@@ -36,13 +37,18 @@ export interface GatewayProtocol {
   readonly servedKey: string;
   readonly unsaidMode: BodyMode;
   readonly mayOverrideMode: boolean;
+  readonly paths: BackendPaths;
   /** As a bootstrap that Umbra has rendered is told of a pick, and as others are. */
   readonly own: Destinations;
   readonly foreign: Destinations;
 }
 
 /** @param pools names of those that Umbra picks in */
-export function gatewayProtocol(options: GatewayOptions, pools: Iterable<string>): GatewayProtocol {
+export function gatewayProtocol(
+  options: GatewayOptions,
+  pools: Iterable<string>,
+  paths: BackendPaths,
+): GatewayProtocol {
   const [only, ...more] = pools;
   const destination = options.destination ?? destinationHeader;
   const namespace = options.namespace ?? "envoy.lb";
@@ -55,6 +61,7 @@ export function gatewayProtocol(options: GatewayOptions, pools: Iterable<string>
     servedKey: `${destination}-served`,
     unsaidMode: options.unsaidMode ?? "FULL_DUPLEX_STREAMED",
     mayOverrideMode: options.mayOverrideMode ?? false,
+    paths,
     own: createDestinations((value) => new StandingRoute([{ name: destinationHeader, value }])),
     foreign: createDestinations(
       (value) =>
@@ -75,6 +82,8 @@ export interface GatewayStream {
   readonly mayOverrideMode: boolean;
   /** Its Envoy sends a body twice that has come in full duplex and ends with trailers: its routes are retried (envoy#45470). */
   readonly repeatsTrailed: boolean;
+  /** The path that the endpoint gets of the client's; the same where the gateway is not Umbra's. Both without the query. */
+  backendPath(path: string): string;
   /** Endpoints that the gateway allows; undefined: all of the pool. */
   subset(info: HeadersInfo): readonly string[] | undefined;
   /** The endpoint that has answered, where the gateway tells. */
@@ -94,7 +103,15 @@ export function gatewayStream({ metadata }: StreamInfo, protocol: GatewayProtoco
   const pool = metadata.get(streamMetadata.pool);
   if (lane === undefined) return new ForeignStream(pool ?? protocol.pool ?? "", protocol);
   const mirrors = metadata.get(streamMetadata.mirrors) ?? "";
-  return new OwnStream(lane === "shadow" ? "shadow" : "primary", pool ?? "", mirrors, protocol.own);
+  const rewrittenBy = metadata.get(streamMetadata.rewrittenBy);
+  const rewriter = rewrittenBy === undefined ? undefined : protocol.paths.get(rewrittenBy);
+  return new OwnStream(
+    lane === "shadow" ? "shadow" : "primary",
+    pool ?? "",
+    mirrors,
+    protocol.own,
+    rewriter,
+  );
 }
 
 class OwnStream implements GatewayStream {
@@ -105,14 +122,26 @@ class OwnStream implements GatewayStream {
   readonly pool: string;
   readonly mirrors: string;
   readonly #destinations: Destinations;
+  readonly #rewriter: PathRewriter | undefined;
 
-  constructor(lane: Lane, pool: string, mirrors: string, destinations: Destinations) {
+  constructor(
+    lane: Lane,
+    pool: string,
+    mirrors: string,
+    destinations: Destinations,
+    rewriter: PathRewriter | undefined,
+  ) {
     this.lane = lane;
     this.pool = pool;
     this.mirrors = mirrors;
     // Copies are not retried.
     this.repeatsTrailed = lane === "primary";
     this.#destinations = destinations;
+    this.#rewriter = rewriter;
+  }
+
+  backendPath(path: string): string {
+    return this.#rewriter === undefined ? path : this.#rewriter(path);
   }
 
   subset(): undefined {
@@ -143,6 +172,10 @@ class ForeignStream implements GatewayStream {
     this.unsaidMode = protocol.unsaidMode;
     this.mayOverrideMode = protocol.mayOverrideMode;
     this.#protocol = protocol;
+  }
+
+  backendPath(path: string): string {
+    return path;
   }
 
   subset({ metadata }: HeadersInfo): readonly string[] | undefined {

@@ -10,11 +10,12 @@ import {
   wantedMs,
 } from "./control-headers.ts";
 import type { ServedPool } from "./pool-registry.ts";
+import { promptOf } from "./prompt.ts";
 
 /** The header by which clients of the reference endpoint picker choose a profile. */
 const profileHeader = "epp-profile";
 
-/** What the scheduler is told of a request. Its prompt is a view of the body, read while it is picked and never kept. */
+/** What the scheduler is told of a request. Its prompt is mostly a view of the body, read while it is picked and never kept. */
 export function inferenceRequest(
   pool: ServedPool,
   request: {
@@ -71,14 +72,6 @@ function attributesOf(headers: Headers): InferenceRequest["attributes"] {
     ...(ttftMs === undefined ? {} : { "slo-ttft-ms": String(ttftMs) }),
     ...(tpotMs === undefined ? {} : { "slo-tpot-ms": String(tpotMs) }),
   };
-}
-
-/** The raw JSON of the prompt: a conversation's next turn begins with the same bytes. */
-function promptOf(body: Uint8Array | undefined, fields: RequestFields): Uint8Array | undefined {
-  const field = fields.get("messages") ?? fields.get("prompt") ?? fields.get("input");
-  if (body === undefined || field === undefined) return undefined;
-  // Without the closing bracket or quote, which the next turn has elsewhere.
-  return body.subarray(field.start, Math.max(field.start, field.end - 1));
 }
 
 /** A limit is no forecast, but a low one bounds it. */

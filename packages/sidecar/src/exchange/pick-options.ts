@@ -1,5 +1,6 @@
 import type { Captures } from "../capture/captures.ts";
 import type { BodyDecoder } from "../openai/content-coding.ts";
+import type { ClientModels } from "./client-models.ts";
 import type { GatewayProtocol } from "./gateway-stream.ts";
 import type { MirroringOptions } from "./mirroring.ts";
 import type { PickMemo } from "./pick-memo.ts";
@@ -14,6 +15,7 @@ export interface PickOptions {
   readonly memo: PickMemo;
   readonly mirroring: MirroringOptions;
   readonly watch: TwinWatch;
+  readonly clientModels: ClientModels;
   /** Absent unless text is to be kept. */
   readonly captures: Captures | undefined;
   readonly maxBodyBytes: number;

@@ -57,6 +57,8 @@ class Picking implements PickExchange {
   #usedQueue: FlowQueue | undefined = undefined;
   #leaving: AbortController | undefined = undefined;
   #watch: AnswerWatch | undefined = undefined;
+  /** As the endpoint gets it, without the query. */
+  #path = "";
 
   constructor(stream: StreamInfo, options: PickOptions) {
     this.#options = options;
@@ -75,7 +77,8 @@ class Picking implements PickExchange {
 
   onHeaders(headers: Headers, info: HeadersInfo): Decision | undefined {
     const { maxBodyBytes, decoder, now } = this.#options;
-    this.#account.arrived(headers);
+    this.#path = this.#gateway.backendPath(pathOf(headers));
+    this.#account.arrived(headers, this.#path);
     this.#subset = this.#gateway.subset(info);
     const length = headers.get("content-length");
     if (length !== undefined && isBodyRead(info.bodyMode) && Number(length) > maxBodyBytes) {
@@ -179,7 +182,7 @@ class Picking implements PickExchange {
     bodyIsComplete: boolean,
     isDecoded: boolean,
   ): Decision | PendingDecision {
-    const { pools, mirroring, now } = this.#options;
+    const { pools, mirroring, clientModels, now } = this.#options;
     const { lane, pool: poolName, mirrors } = this.#gateway;
     const startedMs = now();
     const pool = pools.get(poolName);
@@ -194,7 +197,9 @@ class Picking implements PickExchange {
       const list = modelListReply(pool, headers, this.#options.authorization);
       if (list !== undefined) return list;
     }
-    const read = bodyIsComplete ? readModel(headers, body) : modelOfHeaders(headers, pool);
+    const read = bodyIsComplete
+      ? readModel(headers, this.#path, body, pool, lane === "shadow")
+      : modelOfHeaders(headers, pool);
     if (!read.ok) return this.#refuse(read.code, read.message, startedMs, headers);
     if (lane === "primary" && read.model !== undefined && !isServed(pool, read.model)) {
       const message = `the model \`${shown(read.model)}\` does not exist`;
@@ -203,7 +208,13 @@ class Picking implements PickExchange {
     const session = sessionOf(headers);
     const target =
       lane === "shadow"
-        ? shadowTarget(mirroring.registry.gateOf(mirrors)?.policy?.rewrite, headers, body, read)
+        ? shadowTarget(
+            mirroring.registry.gateOf(mirrors)?.policy?.rewrite,
+            this.#path,
+            body,
+            read,
+            clientModels.of(headers.get("x-request-id") ?? ""),
+          )
         : primaryTarget(pool, headers, body, read, session);
     const request = inferenceRequest(pool, {
       model: target.model,
@@ -239,6 +250,7 @@ class Picking implements PickExchange {
       queue,
       request: asked.request,
       headers: asked.headers,
+      path: this.#path,
       bytes: asked.body?.length ?? 0,
       maxWaitMs: this.#options.maxWaitMs,
       now,
@@ -298,7 +310,7 @@ class Picking implements PickExchange {
     watch.twinPicked(requestId, mirrors, failing(this.#stream));
     this.#isTwinMeasured =
       mirroring.registry.isEvaluated(mirrors) &&
-      isMeasured(headers.get(":method") ?? "", pathOf(headers));
+      isMeasured(headers.get(":method") ?? "", this.#path);
     this.#remember(requestId, {
       model,
       isStream: read.isStream,
@@ -314,7 +326,7 @@ class Picking implements PickExchange {
 
   /** Decides on the request's twins: the headers that make Envoy send them, and whether its answer is measured. */
   #mirrored({ pool, headers, body, read, model, bodyBytes }: Asked, endpoint: string): Twins {
-    const { mirroring, watch, captures } = this.#options;
+    const { mirroring, watch, captures, clientModels } = this.#options;
     const { mirrors } = this.#gateway;
     if (mirrors === "") return untwinned;
     const requestId = headers.get("x-request-id");
@@ -322,14 +334,18 @@ class Picking implements PickExchange {
     const request: RequestView = {
       requestId,
       method: headers.get(":method") ?? "",
-      path: pathOf(headers),
-      model,
-      priority: pool.priorityOf(model),
+      path: this.#path,
+      clientPath: pathOf(headers),
+      model: read.model,
+      priority: pool.priorityOf(read.model),
       headers,
       body: body ?? noBody,
       fields: read.fields,
     };
     const made = decideMirroring(mirrors, request, mirroring);
+    if (made.headers.length > 0 && read.model !== undefined && read.model !== model) {
+      clientModels.remember(requestId, read.model);
+    }
     if (made.isObserved) {
       this.#remember(requestId, { model, isStream: read.isStream, endpoint, bodyBytes, ...made });
     }
@@ -365,7 +381,8 @@ class Picking implements PickExchange {
     if (lane === "shadow" && requestId !== undefined) onTwinRefused(requestId, mirrors, pool);
     const tookMs = now() - startedMs;
     this.#account.decided({ ...known, outcome: code, tookMs });
-    return errorReply(code, message, { requestId, ...(dropped === undefined ? {} : { dropped }) });
+    const path = this.#path;
+    return errorReply(code, message, { requestId, path, ...(dropped && { dropped }) });
   }
 }
 

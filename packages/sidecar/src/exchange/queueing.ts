@@ -13,6 +13,8 @@ export interface Waiting {
   readonly queue: FlowQueue;
   readonly request: InferenceRequest;
   readonly headers: Headers;
+  /** As the endpoint gets it, without the query. */
+  readonly path: string;
   readonly bytes: number;
   /** The gateway waits no longer, in ms. */
   readonly maxWaitMs: number;
@@ -29,7 +31,7 @@ export interface Waiting {
 
 /** Lets a request wait for its turn in the pool's queue. */
 export function waitForTurn(waiting: Waiting): PendingDecision {
-  const { pool, queue, request, headers, bytes, now, signal } = waiting;
+  const { pool, queue, request, headers, path, bytes, now, signal } = waiting;
   const fairnessId = controlHeader(headers, fairnessHeader)?.slice(0, maxFairnessIdLength);
   const withinMs = wantedMs(headers, ttftHeader);
   const take = (): PickResult | undefined => {
@@ -58,7 +60,7 @@ export function waitForTurn(waiting: Waiting): PendingDecision {
       waiting.refuse(code, outcome.code, outcome.waitedMs);
       const retryAfterSeconds = Math.ceil(outcome.retryAfterMs / 1_000);
       const requestId = headers.get("x-request-id");
-      return errorReply(code, message, { retryAfterSeconds, dropped, requestId });
+      return errorReply(code, message, { retryAfterSeconds, dropped, requestId, path });
     }),
   };
 }

@@ -28,6 +28,7 @@ const modelPaths: ReadonlySet<string> = new Set([
 /** What a request says of its model. */
 export interface ReadModel {
   readonly ok: true;
+  /** As the client named it, or the pool's only one where it names none. */
   readonly model: string | undefined;
   readonly isStream: boolean;
   readonly fields: RequestFields;
@@ -53,16 +54,37 @@ export function modelOfHeaders(headers: Headers, pool: ServedPool): ReadModel | 
   return isModelName(model) ? { ...unread, model } : invalidModel;
 }
 
+/**
+ * Reads a request whose body is here. One that names no model gets the pool's only one, as model servers have it.
+ *
+ * @param path as the endpoint gets it
+ * @param isCopy a copy without a model goes on as it is: the shadow's own model serves it
+ */
 export function readModel(
   headers: Headers,
+  path: string,
   body: Uint8Array | undefined,
+  pool: ServedPool,
+  isCopy: boolean,
 ): ReadModel | RefusedModel {
-  const needsModel = headers.get(":method") === "POST" && modelPaths.has(pathOf(headers));
+  const needsModel = headers.get(":method") === "POST" && modelPaths.has(path);
   const type = headers.get("content-type") ?? "";
   const isForm = isFormType.test(type);
   if (!needsModel && !isForm && !type.startsWith("application/json")) return unread;
   const read = isForm ? modelOfForm(body, type) : readRequestBody(body);
-  return read.ok || needsModel ? read : unread;
+  if (!needsModel) return read.ok && read.model !== undefined ? read : unread;
+  if (!read.ok || read.model !== undefined) return read;
+  const model = onlyModelOf(pool);
+  if (model !== undefined) return { ...read, model };
+  return isCopy ? read : missingModel;
+}
+
+/** As an annotation names it, else the only base model of the endpoints, else the only InferenceModel's. */
+function onlyModelOf({ onlyModel, served, listedModels }: ServedPool): string | undefined {
+  const isAnnotated = onlyModel !== undefined && !listedModels.has(onlyModel);
+  if (isAnnotated || served.base.size !== 1) return onlyModel;
+  const [base] = served.base;
+  return base;
 }
 
 const isFormType = /^multipart\/form-data\b/i;
@@ -74,7 +96,9 @@ function modelOfForm(body: Uint8Array | undefined, type: string): ReadModel | Re
     const message = `the request body is not a form as its content-type says (at byte ${read.offset})`;
     return { ok: false, code: "invalid_form", message };
   }
-  if (read.field === undefined || read.field.value === "") return missingModel;
+  if (read.field === undefined || read.field.value === "") {
+    return { ok: true, model: undefined, isStream: false, fields: unread.fields, isForm: true };
+  }
   const { value, start, end } = read.field;
   if (!isModelName(value)) return invalidModel;
   const fields = new Map([

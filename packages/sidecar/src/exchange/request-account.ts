@@ -30,8 +30,8 @@ export interface MadeDecision {
 
 /** Takes down what happens to one request. On every request's path: each call must be cheap. */
 export interface RequestAccount {
-  /** Its headers are here. */
-  arrived(headers: Headers): void;
+  /** Its headers are here. `path`: as the endpoint gets it, without the query. */
+  arrived(headers: Headers, path: string): void;
   /** Called once. Returns headers for the endpoint, besides those of the decision. */
   decided(made: MadeDecision): readonly HeaderEntry[];
   /** Its stream is over; called once. */

@@ -4,7 +4,7 @@ import { rewriteBody, shadowModel } from "../mirror/rewrite-body.ts";
 import { isModelName } from "../openai/read-request.ts";
 import { controlHeader, modelRewriteHeader } from "./control-headers.ts";
 import type { ServedPool } from "./pool-registry.ts";
-import { pathOf, type ReadModel, withModel } from "./read-model.ts";
+import { type ReadModel, withModel } from "./read-model.ts";
 
 /** The model that the endpoint is asked for, and the body that says so where it is another than the client's. */
 export interface Target {
@@ -28,19 +28,25 @@ export function primaryTarget(
   return { model: name, body: withModel(body, read, name) };
 }
 
-/** The copy as the shadow is to see it. */
+/**
+ * The copy as the shadow is to see it.
+ *
+ * @param path as the endpoint gets it
+ * @param clientModel where the primary's rewrite has put another name in the body: the policy's names are the client's
+ */
 export function shadowTarget(
   rewrite: MirrorRewrite | undefined,
-  headers: Headers,
+  path: string,
   body: Uint8Array | undefined,
   read: ReadModel,
+  clientModel: string | undefined,
 ): Target {
   if (rewrite === undefined) return { model: read.model, body: undefined };
-  const name = shadowModel(read.model, rewrite);
+  const name = shadowModel(clientModel, read.model, rewrite);
   if (read.isForm && body !== undefined && name !== undefined) {
     return { model: name, body: name === read.model ? undefined : withModel(body, read, name) };
   }
-  const request = { path: pathOf(headers), model: read.model, isStream: read.isStream };
+  const request = { path, model: read.model, clientModel, isStream: read.isStream };
   return {
     model: name,
     body: body === undefined ? undefined : rewriteBody(body, request, rewrite),

@@ -3,14 +3,36 @@ import { jsonKeys } from "../openai/json-keys.ts";
 import { everyElement, type JsonField } from "../openai/json-scan.ts";
 import type { RequestView } from "./request-view.ts";
 
-/** Whether a request may be mirrored: the policy names it, and sending it twice changes nothing in the world. */
-export function isEligible(request: RequestView, eligible: Eligibility): boolean {
-  const { method, path, model, priority, headers } = request;
-  if (method !== "POST" || !eligible.paths.includes(path)) return false;
-  if (eligible.models !== undefined && !eligible.models.includes(model ?? "")) return false;
-  if (eligible.priorities !== undefined && !eligible.priorities.includes(priority)) return false;
-  if (!eligible.headers.every(({ name, value }) => headers.get(name) === value)) return false;
-  return !isStateful(request) && !hasServerTools(request);
+/** Why a request may not be mirrored: the first of these that applies, a closed list. */
+export const ineligibleReasons = [
+  "method",
+  "path",
+  "model",
+  "priority",
+  "header",
+  "stateful",
+  "server_tools",
+] as const;
+
+export type IneligibleReason = (typeof ineligibleReasons)[number];
+
+/**
+ * Why a request may not be mirrored; undefined where it may: the policy names it, and sending it twice changes nothing in
+ * the world. A path counts as the endpoint gets it or as the client sent it.
+ */
+export function ineligibleFor(
+  request: RequestView,
+  eligible: Eligibility,
+): IneligibleReason | undefined {
+  const { method, path, clientPath, model, priority, headers } = request;
+  const { paths, models, priorities } = eligible;
+  if (method !== "POST") return "method";
+  if (!paths.includes(path) && !paths.includes(clientPath)) return "path";
+  if (models !== undefined && !models.includes(model ?? "")) return "model";
+  if (priorities !== undefined && !priorities.includes(priority)) return "priority";
+  if (!eligible.headers.every(({ name, value }) => headers.get(name) === value)) return "header";
+  if (isStateful(request)) return "stateful";
+  return hasServerTools(request) ? "server_tools" : undefined;
 }
 
 /** Requests that a server keeps, or that lean on one that it kept. */

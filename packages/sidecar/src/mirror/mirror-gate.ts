@@ -2,7 +2,7 @@ import type { Mirror, MirrorPolicy } from "@umbra/envoy-config";
 import type { DropReason, FunnelCounts } from "@umbra/shadow";
 import { createBreaker } from "./breaker.ts";
 import { type Budget, createBudget } from "./budget.ts";
-import { isEligible } from "./eligibility.ts";
+import { type IneligibleReason, ineligibleFor } from "./eligibility.ts";
 import { shareOf } from "./keyed-hash.ts";
 import type { RequestView } from "./request-view.ts";
 import { sessionOf } from "./session.ts";
@@ -56,6 +56,8 @@ export interface MirrorState {
   readonly pausedBy: "paused" | "protection" | "stopped" | null;
   readonly breaker: "closed" | "open" | "half-open";
   readonly inFlight: number;
+  /** Requests that may not be mirrored, by reason; reasons without any are left out. */
+  readonly notEligible: Readonly<Partial<Record<IneligibleReason, number>>>;
   readonly eligible: number;
   readonly sampled: number;
   readonly mirrored: number;
@@ -84,6 +86,7 @@ export function createMirrorGate({ mirror, route, now }: MirrorGateOptions): Mir
   /** Twins under way, oldest first: since when. */
   const open = new Map<string, number>();
   const dropped: Record<string, number> = {};
+  const notEligible: Partial<Record<IneligibleReason, number>> = {};
   let [eligible, sampled, mirrored] = [0, 0, 0];
   let { perMillion } = mirror;
   let pausedBy: MirrorState["pausedBy"] = null;
@@ -106,7 +109,9 @@ export function createMirrorGate({ mirror, route, now }: MirrorGateOptions): Mir
     candidate,
     policy,
     decide(request) {
-      if (policy !== undefined && !isEligible(request, policy.eligible)) {
+      const reason = policy === undefined ? undefined : ineligibleFor(request, policy.eligible);
+      if (reason !== undefined) {
+        notEligible[reason] = (notEligible[reason] ?? 0) + 1;
         return { kind: "ineligible" };
       }
       eligible++;
@@ -164,12 +169,19 @@ export function createMirrorGate({ mirror, route, now }: MirrorGateOptions): Mir
       pausedBy,
       breaker: breaker.state,
       inFlight: budget.inFlight,
+      notEligible,
       eligible,
       sampled,
       mirrored,
       dropped,
       budgetUsed: budget.used,
     }),
-    counts: () => ({ eligible, sampled, dispatched: mirrored, dropped: { ...dropped } }),
+    counts: () => ({
+      not_eligible: { ...notEligible },
+      eligible,
+      sampled,
+      dispatched: mirrored,
+      dropped: { ...dropped },
+    }),
   };
 }

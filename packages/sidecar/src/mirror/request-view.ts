@@ -5,8 +5,11 @@ import type { RequestFields } from "../openai/read-request.ts";
 export interface RequestView {
   readonly requestId: string;
   readonly method: string;
-  /** Without the query. */
+  /** As the endpoint gets it, without the query. */
   readonly path: string;
+  /** As the client sent it, without the query. */
+  readonly clientPath: string;
+  /** As the client named it. */
   readonly model: string | undefined;
   readonly priority: "Critical" | "Standard" | "Sheddable";
   readonly headers: Headers;

@@ -6,14 +6,17 @@ export function rewriteBody(
   body: Uint8Array,
   request: {
     readonly path: string;
+    /** As the body names it. */
     readonly model: string | undefined;
+    /** As the client named it, where that is known to be another name. */
+    readonly clientModel?: string | undefined;
     readonly isStream: boolean;
   },
   rewrite: MirrorRewrite,
 ): Uint8Array | undefined {
   const set = new Map<string, JsonEditValue>();
   for (const [name, json] of Object.entries(rewrite.set)) set.set(name, { json });
-  const model = shadowModel(request.model, rewrite);
+  const model = shadowModel(request.clientModel, request.model, rewrite);
   if (model !== request.model) set.set("model", { json: model });
   if (request.isStream && usagePaths.has(request.path) && !set.has("stream_options")) {
     set.set("stream_options", { from: withUsage });
@@ -23,11 +26,13 @@ export function rewriteBody(
   return editJson(body, { set, remove });
 }
 
-/** The name that the shadow knows the model by. */
+/** The name that the shadow knows the model by: by the client's name for it, else by that in the body. */
 export function shadowModel(
+  clientModel: string | undefined,
   model: string | undefined,
   { model: names }: Pick<MirrorRewrite, "model">,
 ): string | undefined {
+  if (clientModel !== undefined && Object.hasOwn(names, clientModel)) return names[clientModel];
   return model !== undefined && Object.hasOwn(names, model) ? names[model] : model;
 }
 

@@ -68,26 +68,56 @@ export interface ErrorReplyOptions {
   readonly dropped?: DroppedReason;
   /** Of the request, so that client and log can be brought together; one that is no plain name is left out. */
   readonly requestId?: string | undefined;
+  /** As the endpoint would have got it, without the query: it says whose errors the client reads. OpenAI's when absent. */
+  readonly path?: string;
 }
 
 const plainId = /^[\w.:-]{1,128}$/;
 
-/** The reply to a refused request, in the shape of OpenAI's errors. */
+/** The reply to a refused request, in the shape of OpenAI's errors, or on the paths of Anthropic's messages in theirs. */
 export function errorReply(
   code: RequestErrorCode,
   message: string,
   options: ErrorReplyOptions = {},
 ): Extract<Decision, { kind: "reply" }> {
-  const { status, type, param } = kinds[code];
-  const { retryAfterSeconds = kinds[code].retryAfterSeconds, dropped, requestId } = options;
+  const { status } = kinds[code];
+  const { retryAfterSeconds = kinds[code].retryAfterSeconds, dropped, requestId, path } = options;
+  const isMessages = path !== undefined && isMessagesPath(path);
   const headers = [{ name: "content-type", value: "application/json" }];
   if (retryAfterSeconds !== undefined) {
     headers.push({ name: "retry-after", value: String(retryAfterSeconds) });
   }
   if (requestId !== undefined && plainId.test(requestId)) {
     headers.push({ name: "x-request-id", value: requestId });
+    // Where Anthropic's clients look for it.
+    if (isMessages) headers.push({ name: "request-id", value: requestId });
   }
   if (dropped !== undefined) headers.push({ name: droppedReasonHeader, value: dropped });
-  const body = JSON.stringify({ error: { message, type, param: param ?? null, code } });
-  return { kind: "reply", status, headers, body, details: code };
+  const said = isMessages ? anthropicError(code, message) : openAiError(code, message);
+  return { kind: "reply", status, headers, body: JSON.stringify(said), details: code };
+}
+
+function openAiError(code: RequestErrorCode, message: string) {
+  const { type, param } = kinds[code];
+  return { error: { message, type, param: param ?? null, code } };
+}
+
+function anthropicError(code: RequestErrorCode, message: string) {
+  const type = anthropicTypes[kinds[code].status] ?? "api_error";
+  return { type: "error", error: { type, message } };
+}
+
+/** By status, as Anthropic's API has them; its own 529 is the 503 of other servers. */
+const anthropicTypes: Readonly<Record<number, string>> = {
+  400: "invalid_request_error",
+  404: "not_found_error",
+  413: "request_too_large",
+  415: "invalid_request_error",
+  429: "rate_limit_error",
+  503: "overloaded_error",
+};
+
+/** Anthropic's messages, and what counts their tokens. */
+function isMessagesPath(path: string): boolean {
+  return path === "/v1/messages" || path.startsWith("/v1/messages/");
 }

@@ -36,7 +36,7 @@ export class JsonMembers {
   constructor(text: JsonText, from?: number) {
     this.#text = text;
     this.#isWhole = from === undefined;
-    this.#at = from ?? 0;
+    this.#at = from ?? startOf(text.bytes);
   }
 
   /** Why there are no more members, where it is not the text's proper end. */
@@ -103,4 +103,9 @@ export class JsonMembers {
     this.#fault = { ok: false, code, offset: faultOffset(returned) };
     return false;
   }
+}
+
+/** Behind a byte order mark, which model servers pass over. */
+function startOf(bytes: Uint8Array): number {
+  return bytes.length > 2 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
 }

@@ -2,6 +2,7 @@ import type { JsonKeys } from "./json-keys.ts";
 import { type JsonFault, JsonMembers } from "./json-members.ts";
 import { JsonText, skipSpace } from "./json-text.ts";
 import { skipValue } from "./json-value.ts";
+import { utf8FaultIn } from "./utf8-fault.ts";
 
 /** What a scan finds: the wanted top-level fields, or where and why the text is refused. */
 export type JsonScan = { readonly ok: true; readonly fields: JsonFields } | JsonFault;
@@ -9,6 +10,8 @@ export type JsonScan = { readonly ok: true; readonly fields: JsonFields } | Json
 /** Wanted fields that a text has, by name. */
 export interface JsonFields {
   get(name: string): JsonField | undefined;
+  /** Start and end offset of the first strings of 4 KiB or more, anywhere in the text, in its order. Absent: none. */
+  readonly longStrings?: readonly number[] | undefined;
 }
 
 /** A field's place in the text, and its value where that was to be read. */
@@ -36,19 +39,24 @@ const maxStringBytes = 4_096;
 /**
  * Finds top-level fields of a JSON object without building the rest.
  *
- * Takes and refuses what `JSON.parse` does of the decoded text, and finds the values that it does: of repeated keys
+ * Takes and refuses what `JSON.parse` does of the text that a strict UTF-8 decoder makes, and finds the values that it does: of repeated keys
  * the last, keys written with escapes too. It differs in one thing: more than 128 levels are refused, so that a
- * hostile body can't stop the process. A byte order mark is refused as there. Bytes in strings that are no UTF-8 are
- * let be, as there; the model server sees the bytes as they came.
+ * hostile body can't stop the process. A byte order mark at the beginning is passed over, and what is no UTF-8 is
+ * refused, as model servers have it.
  */
 export function scanJson(body: Uint8Array, keys: JsonKeys): JsonScan {
   const text = asBuffer(body);
-  const members = new JsonMembers(new JsonText(text));
-  const found = new FoundFields(text, keys);
+  const scanned = new JsonText(text);
+  const members = new JsonMembers(scanned);
+  const found = new FoundFields(scanned, keys);
   while (members.next()) {
     const place = keys.find(text, members.keyStart, members.keyEnd);
     if (place >= 0) found.add(place, members.start, members.end);
   }
+  if (members.fault !== undefined && members.fault.code !== "invalid_json_type")
+    return members.fault;
+  const offset = utf8FaultIn(text);
+  if (offset >= 0) return { ok: false, code: "invalid_json", offset };
   return members.fault ?? { ok: true, fields: found };
 }
 
@@ -57,13 +65,19 @@ const span = 4;
 
 /** A class: of each scan few fields are looked at, and only those become objects. */
 class FoundFields implements JsonFields {
+  readonly #scanned: JsonText;
   readonly #text: Buffer;
   readonly #keys: JsonKeys;
   readonly #found: number[] = [];
 
-  constructor(text: Buffer, keys: JsonKeys) {
-    this.#text = text;
+  constructor(scanned: JsonText, keys: JsonKeys) {
+    this.#scanned = scanned;
+    this.#text = scanned.bytes;
     this.#keys = keys;
+  }
+
+  get longStrings(): readonly number[] | undefined {
+    return this.#scanned.longStrings;
   }
 
   add(place: number, start: number, end: number): void {

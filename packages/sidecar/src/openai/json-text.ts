@@ -10,6 +10,8 @@ export class JsonText {
   readonly firstWord: number;
   /** The first fault is a level too many, and not one of syntax. */
   isTooDeep = false;
+  /** Start and end of the first strings of `longStringBytes` or more; undefined where there are none. */
+  longStrings: number[] | undefined = undefined;
   #nextQuote = -1;
   #nextBackslash = -1;
 
@@ -30,11 +32,21 @@ export class JsonText {
     return Math.min(this.#nextQuote, this.#nextBackslash);
   }
 
+  /** Takes down where a long string is. What more than a body can reasonably have are passed over. */
+  noteLongString(start: number, end: number): void {
+    this.longStrings ??= [];
+    if (this.longStrings.length < 2 * maxLongStrings) this.longStrings.push(start, end);
+  }
+
   #find(byte: number, from: number): number {
     const at = this.bytes.indexOf(byte, from);
     return at < 0 ? this.bytes.length : at;
   }
 }
+
+/** Images and sounds are longer; as text such a string is about a thousand tokens. */
+export const longStringBytes = 4_096;
+const maxLongStrings = 1_024;
 
 const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 

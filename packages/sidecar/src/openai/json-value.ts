@@ -1,6 +1,6 @@
 import { skipNumber } from "./json-number.ts";
 import { skipString } from "./json-string.ts";
-import { fault, type JsonText, skipSpace } from "./json-text.ts";
+import { fault, type JsonText, longStringBytes, skipSpace } from "./json-text.ts";
 
 export const maxDepth = 128;
 
@@ -27,8 +27,10 @@ export function skipValue(text: JsonText, start: number, depth: number): number 
     if (at >= length) return fault(at);
     const byte = bytes[at];
     if (byte === quote) {
+      const from = at;
       at = skipString(text, at);
       if (at < 0) return at;
+      if (at - from >= longStringBytes) text.noteLongString(from, at);
     } else if (byte === openBrace || byte === openBracket) {
       if (level === maxDepth) {
         text.isTooDeep = true;

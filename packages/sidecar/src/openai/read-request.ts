@@ -7,7 +7,8 @@ import { type JsonFields, scanJson } from "./json-scan.ts";
 export type RequestBody =
   | {
       readonly ok: true;
-      readonly model: string;
+      /** Absent where the body has none, null or an empty text: model servers then serve their only base model. */
+      readonly model: string | undefined;
       readonly isStream: boolean;
       readonly fields: RequestFields;
     }
@@ -23,6 +24,9 @@ const keys = jsonKeys(
     "conversation",
     "previous_response_id",
     "tools",
+    "system",
+    "instructions",
+    "cache_salt",
     "mcp_servers",
     "container",
     "web_search_options",
@@ -38,15 +42,16 @@ const maxModelBytes = 256;
 export function readRequestBody(body: Uint8Array | undefined): RequestBody {
   const scan = scanJson(body ?? noBytes, keys);
   if (!scan.ok) return { ok: false, code: scan.code, message: scanMessage(scan) };
-  const model = scan.fields.get("model");
-  if (model?.kind === "text") return invalidModel;
-  if (model?.kind !== "string" || model.value === "") {
-    return missingModel;
+  const field = scan.fields.get("model");
+  const model = field?.kind === "string" && field.value !== "" ? field.value : undefined;
+  if (model === undefined && field !== undefined) {
+    if (field.kind === "text") return invalidModel;
+    if (field.kind !== "null" && field.kind !== "string") return missingModel;
   }
-  if (!isModelName(model.value)) return invalidModel;
+  if (model !== undefined && !isModelName(model)) return invalidModel;
   const stream = scan.fields.get("stream");
   const isStream = stream?.kind === "boolean" && stream.value;
-  return { ok: true, model: model.value, isStream, fields: scan.fields };
+  return { ok: true, model, isStream, fields: scan.fields };
 }
 
 export const missingModel: Extract<RequestBody, { ok: false }> = {
@@ -77,7 +82,7 @@ export function isModelName(text: string): boolean {
 function scanMessage({ code, offset }: JsonFault): string {
   switch (code) {
     case "invalid_json":
-      return `the request body is not valid JSON (at byte ${offset})`;
+      return `the request body is not valid JSON in UTF-8 (at byte ${offset})`;
     case "invalid_json_type":
       return "the request body must be a JSON object";
     case "json_too_deep":

@@ -9,7 +9,6 @@ import type {
 import type { HeaderEntry } from "@umbra/envoy-config";
 import type { Headers, StreamOutcome } from "@umbra/ext-proc";
 import type { Leg } from "@umbra/shadow";
-import { pathOf } from "../exchange/read-model.ts";
 import type { Lane, MadeDecision } from "../exchange/request-account.ts";
 import { errorStatus } from "../openai/error-reply.ts";
 import type { BeginTrace, RequestTrace, TraceNames } from "./request-trace.ts";
@@ -42,7 +41,7 @@ export async function loadTracing(version: string): Promise<Tracing> {
   const noop = new api.ProxyTracerProvider().getDelegate().constructor;
   const tracer = api.trace.getTracer("umbra", version);
   return {
-    begin: (lane, headers, startedMs) => begin(api, tracer, lane, headers, startedMs),
+    begin: (lane, headers, path, startedMs) => begin(api, tracer, lane, headers, path, startedMs),
     hasSdk: provider.getDelegate?.().constructor !== noop,
   };
 }
@@ -52,6 +51,7 @@ function begin(
   tracer: Tracer,
   lane: Lane,
   headers: Headers,
+  path: string,
   startedMs: number,
 ): RequestTrace | undefined {
   const traceparent = headers.get("traceparent");
@@ -64,7 +64,7 @@ function begin(
       ...(state === undefined ? {} : { traceState: api.createTraceState(state) }),
     });
   }
-  const operation = operations.get(pathOf(headers));
+  const operation = operations.get(path);
   const span = tracer.startSpan(
     "gateway.request",
     {

@@ -19,9 +19,12 @@ export interface TraceNames {
   readonly target: string;
 }
 
-/** Begins the trace of a request; undefined where nobody keeps it: it then costs nothing more. */
+/**
+ * Begins the trace of a request; undefined where nobody keeps it: it then costs nothing more. `path`: as the endpoint gets it.
+ */
 export type BeginTrace = (
   lane: Lane,
   headers: Headers,
+  path: string,
   startedMs: number,
 ) => RequestTrace | undefined;

@@ -41,7 +41,7 @@ export function compareOne(random: Random, counts: FuzzCounts): string | undefin
 
 function differenceOf(text: Buffer, isEdited: boolean, counts: FuzzCounts): string | undefined {
   const scan = scanJson(text, keys);
-  const parsed = parse(text.toString());
+  const parsed = parseStrictly(text);
   if (!scan.ok) {
     if (scan.offset < 0 || scan.offset > text.length) return `the offset ${scan.offset} is outside`;
     if (scan.code === "json_too_deep") {
@@ -113,7 +113,7 @@ const noNames: ReadonlySet<string> = new Set();
 
 function isTextOf(text: Uint8Array | undefined, value: object): boolean {
   if (text === undefined) return false;
-  return sorted(parse(Buffer.from(text).toString())?.value) === sorted(value);
+  return sorted(parseStrictly(Buffer.from(text))?.value) === sorted(value);
 }
 
 function sorted(value: unknown): string | undefined {
@@ -135,6 +135,15 @@ function levelsAt(text: Buffer, end: number): number {
     else if (byte === "}" || byte === "]") levels--;
   }
   return levels;
+}
+
+/** As model servers do: without a byte order mark, and undefined of what is no UTF-8. */
+function parseStrictly(text: Buffer): { readonly value: unknown } | undefined {
+  try {
+    return parse(new TextDecoder("utf-8", { fatal: true }).decode(text));
+  } catch {
+    return undefined;
+  }
 }
 
 function parse(text: string): { readonly value: unknown } | undefined {

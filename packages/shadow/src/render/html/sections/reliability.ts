@@ -28,7 +28,12 @@ function funnelCard(funnel: ReportFunnel): string {
     ([name, n]) =>
       `<li><span>${name}</span><span class="track"><span class="bar" style="width:${((Math.max(0, n) / most) * 100).toFixed(1)}%"></span></span><span class="n">${count(n)}</span></li>`,
   );
-  return `<div class="card"><h3>From request to judged pair</h3><div class="split"><ol class="funnel">${items.join("")}</ol><div>${lost("Dropped before it was mirrored", funnel.dropped)}${lost("Paired, but censored", funnel.censored)}</div></div></div>`;
+  return `<div class="card"><h3>From request to judged pair</h3><div class="split"><ol class="funnel">${items.join("")}</ol><div>${notEligible(funnel)}${lost("Dropped before it was mirrored", funnel.dropped)}${lost("Paired, but censored", funnel.censored)}</div></div></div>`;
+}
+
+/** Reports of before it was counted have none. */
+function notEligible({ not_eligible }: ReportFunnel): string {
+  return not_eligible === undefined ? "" : lost("Not eligible", not_eligible);
 }
 
 function lost(name: string, counts: Readonly<Record<string, number>>): string {

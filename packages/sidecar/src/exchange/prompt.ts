@@ -1,0 +1,52 @@
+import type { JsonField } from "../openai/json-scan.ts";
+import { isMedia, mediaSample } from "../openai/media.ts";
+import type { RequestFields } from "../openai/read-request.ts";
+
+/**
+ * What of a body the model reads, in the order of chat templates and so of the model server's prefix cache: tools, system
+ * text, messages. A `cache_salt` comes before all: prompts with different salts share nothing in the cache. Images and
+ * sounds in base64 are there as samples, about as long as their tokens would be as text.
+ *
+ * A prompt of messages alone, as most are, is a view of the body. Only others are put together.
+ */
+export function promptOf(
+  body: Uint8Array | undefined,
+  fields: RequestFields,
+): Uint8Array | undefined {
+  const main =
+    textOf(fields.get("messages")) ?? textOf(fields.get("prompt")) ?? textOf(fields.get("input"));
+  if (body === undefined || main === undefined) return undefined;
+  // Without the closing bracket or quote, which the next turn has elsewhere.
+  const end = Math.max(main.start, main.end - 1);
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  let pieces: Buffer[] | undefined;
+  for (const name of leading) {
+    const field = textOf(fields.get(name));
+    if (field === undefined) continue;
+    pieces ??= [];
+    pieces.push(text.subarray(field.start, field.end));
+  }
+  /** What is before it is in the pieces. */
+  let copied = main.start;
+  const { longStrings = [] } = fields;
+  for (let i = 0; i < longStrings.length; i += 2) {
+    const from = longStrings[i] ?? 0;
+    const to = longStrings[i + 1] ?? 0;
+    if (from < copied || to > end || !isMedia(text, from, to)) continue;
+    pieces ??= [];
+    pieces.push(text.subarray(copied, from), mediaSample(text, from, to));
+    copied = to;
+  }
+  if (pieces === undefined) return body.subarray(main.start, end);
+  pieces.push(text.subarray(copied, end));
+  return Buffer.concat(pieces);
+}
+
+/** Fields that come before the messages, in the order in which the cache has them. */
+const leading = ["cache_salt", "tools", "system", "instructions"] as const;
+
+/** A field that says something: neither null nor empty, and no reference to a prompt that the server has. */
+function textOf(field: JsonField | undefined): JsonField | undefined {
+  if (field === undefined || field.end - field.start <= 2) return undefined;
+  return field.kind === "array" || field.kind === "text" ? field : undefined;
+}

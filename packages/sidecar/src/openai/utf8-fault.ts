@@ -1,0 +1,35 @@
+import { isUtf8 } from "node:buffer";
+
+/** Where a text is first no UTF-8, as a byte offset; -1 where it is UTF-8 all through. A good text is read once, by SIMD. */
+export function utf8FaultIn(text: Buffer): number {
+  if (isUtf8(text)) return -1;
+  let start = 0;
+  while (start < text.length) {
+    const end = endOfPiece(text, start);
+    const piece = text.subarray(start, end);
+    if (!isUtf8(piece)) return start + faultInPiece(piece);
+    start = end;
+  }
+  return text.length;
+}
+
+const pieceBytes = 4_096;
+
+/** The end of a piece that cuts no character, where the text is UTF-8. */
+function endOfPiece(text: Buffer, start: number): number {
+  let end = Math.min(start + pieceBytes, text.length);
+  for (let back = 0; back < 3 && end < text.length && isContinuation(text[end]); back++) end--;
+  return end;
+}
+
+function isContinuation(byte: number | undefined): boolean {
+  return ((byte ?? 0) & 0xc0) === 0x80;
+}
+
+/** A decoder puts U+FFFD in the place of what is no UTF-8: there the text and its copy part. */
+function faultInPiece(piece: Buffer): number {
+  const copy = Buffer.from(piece.toString("utf8"));
+  let at = 0;
+  while (at < piece.length && piece[at] === copy[at]) at++;
+  return at;
+}
