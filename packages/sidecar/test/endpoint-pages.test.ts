@@ -7,6 +7,7 @@ import { createServerPace } from "@umbra/scheduler/scrape";
 import { readModelList, selfSigned } from "@umbra/sidecar";
 import { modelListReply } from "../src/exchange/model-list-reply.ts";
 import { createPoolRegistry, type ServedPool } from "../src/exchange/pool-registry.ts";
+import { pathOf } from "../src/exchange/read-model.ts";
 import type { ModelList } from "../src/exchange/served-models.ts";
 import { createEndpointClient, type Page } from "../src/scrape/endpoint-client.ts";
 import { createListSchedule } from "../src/scrape/list-schedule.ts";
@@ -346,7 +347,11 @@ describe("model lists of a pool", () => {
     const { pool, loop, name } = scraped(servers);
     await until(() => loop.hasTried(new Set([name])));
     const all = new Map(Object.entries({ ":method": "GET", ":path": "/v1/models", ...headers }));
-    const reply = modelListReply(pool, all, key === undefined ? undefined : () => key);
+    const reply = modelListReply(pool, {
+      headers: all,
+      path: pathOf(all),
+      authorization: key === undefined ? undefined : () => key,
+    });
     expect(reply?.status).toBe(isOurs ? 200 : undefined);
   });
 

@@ -1,23 +1,19 @@
 import { timingSafeEqual } from "node:crypto";
 import type { Decision, Headers } from "@umbra/ext-proc";
 import type { ServedPool } from "./pool-registry.ts";
-import { pathOf } from "./read-model.ts";
 
 /**
  * Answers `GET /v1/models` of a pool whose endpoints serve different names, with one list of all; undefined where an
  * endpoint is to answer. Where Umbra reads the lists with a key, only a client that has the same key gets this answer:
  * the others are left to an endpoint, which knows whom to refuse.
- *
- * @param authorization what Umbra's own requests to endpoints carry; undefined: no key
  */
 export function modelListReply(
   pool: ServedPool,
-  headers: Headers,
-  authorization: (() => string | undefined) | undefined,
+  { headers, path, authorization }: ModelListRequest,
 ): Extract<Decision, { kind: "reply" }> | undefined {
   const { union } = pool.served;
   if (union === undefined) return undefined;
-  if (headers.get(":method") !== "GET" || pathOf(headers) !== "/v1/models") return undefined;
+  if (headers.get(":method") !== "GET" || path !== "/v1/models") return undefined;
   const key = authorization?.();
   if (key !== undefined && !isEqual(headers.get("authorization"), key)) return undefined;
   return {
@@ -27,6 +23,14 @@ export function modelListReply(
     body: union,
     details: "model_list",
   };
+}
+
+export interface ModelListRequest {
+  readonly headers: Headers;
+  /** As the endpoint would get it, without the query. */
+  readonly path: string;
+  /** What Umbra's own requests to endpoints carry; undefined: no key. */
+  readonly authorization: (() => string | undefined) | undefined;
 }
 
 function isEqual(given: string | undefined, wanted: string): boolean {

@@ -194,7 +194,11 @@ class Picking implements PickExchange {
       return this.#refuse("unknown_pool", message, startedMs, headers, nothing, noEndpoints);
     }
     if (lane === "primary" && this.#subset === undefined) {
-      const list = modelListReply(pool, headers, this.#options.authorization);
+      const list = modelListReply(pool, {
+        headers,
+        path: this.#path,
+        authorization: this.#options.authorization,
+      });
       if (list !== undefined) return list;
     }
     const read = bodyIsComplete
