@@ -1,6 +1,11 @@
 export { type Answer, answerBytes, type BodyAnswer, maxChunkBytes } from "./answers.ts";
 export { type BodyBudget, createBodyBudget } from "./body-budget.ts";
 export {
+  type AccessLogEntry,
+  readAccessLog,
+  responseFlag,
+} from "./codec/access-log-entry.ts";
+export {
   type BodyModes,
   type MessagePart,
   type RequestMessage,

@@ -1,7 +1,9 @@
 import { createBodyBudget } from "./body-budget.ts";
+import type { AccessLogEntry } from "./codec/access-log-entry.ts";
 import type { Decision, Processor, StreamKind, StreamOutcome } from "./exchange.ts";
 import { ExternalProcessor } from "./gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
 import { ProtocolError } from "./protocol-error.ts";
+import { createAccessLogService } from "./services/access-log.ts";
 import { processMethod } from "./services/external-processor.ts";
 import { createHealthService } from "./services/health.ts";
 import { methodPath } from "./services/method-path.ts";
@@ -31,6 +33,8 @@ export interface ExtProcServerOptions {
   readonly onStreamEnd?: (kind: StreamKind, outcome: StreamOutcome, tookMs: number) => void;
   /** Monotonic, in ms; `performance.now` when absent. */
   readonly now?: () => number;
+  /** Takes the entries of Envoy's gRPC access logs, in batches of some ms. Absent: that service is not served. */
+  readonly onAccessLog?: (entry: AccessLogEntry) => void;
   /** Told of everything that ended a stream by an error. */
   readonly onError?: (cause: unknown) => void;
   /** Bodies that wait for their end, of all streams together; 512 MiB when absent. Past it a request is answered 429. */
@@ -91,10 +95,13 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
     onStreamEnd: options.onStreamEnd ?? (() => {}),
     now: options.now ?? (() => performance.now()),
   });
+  const accessLog =
+    options.onAccessLog === undefined ? undefined : createAccessLogService(options.onAccessLog);
   const methods = [
     [methodPath(ExternalProcessor.method.process), process] as const,
     ...health.methods,
     ...reflectionMethods(),
+    ...(accessLog?.methods ?? []),
   ];
   const transport = transports[options.transport ?? "http2"]({
     methods: new Map(methods),
@@ -111,6 +118,7 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
     setCertificates: (certificates) => transport.setCertificates(certificates),
     close(graceMs) {
       health.close();
+      accessLog?.close();
       return transport.close(graceMs);
     },
     get openStreams() {

@@ -58,6 +58,7 @@ export {
   type Scorer,
   type WeightedScorer,
 } from "./plugin.ts";
+export type { EndpointAnswer } from "./pool/answer.ts";
 export type { EndpointModels } from "./pool/candidates.ts";
 export type { PluginTime, PoolEvent } from "./pool/events.ts";
 export type { HealthOptions } from "./pool/health.ts";

@@ -45,8 +45,11 @@ export interface Lease {
   firstToken(): void;
   /** The answer is complete. */
   done(usage?: { readonly outputTokens?: number }): void;
-  /** The endpoint has failed: error status, reset, timeout. Enough of them in a row eject it. */
-  fail(): void;
+  /**
+   * The request is over with an error. Without a status the endpoint has failed: no connection, a reset, a timeout, an
+   * answer that broke off. An HTTP status of 400 and above says what it means for the endpoint, as in `EndpointAnswer`.
+   */
+  fail(status?: number): void;
   /** It is over, by the client's will or nobody knows how: says nothing about the endpoint. */
   release(): void;
 }

@@ -31,6 +31,8 @@ export function endpoint(overrides: Partial<Endpoint> = {}): Endpoint {
     pendingOutputTokens: 0,
     ttftMs: undefined,
     isEjected: false,
+    errorShare: 0,
+    isAvoided: false,
     recentAdapters: new Set(),
     ...overrides,
   };
@@ -94,6 +96,8 @@ const anyState = fc.record({
   pendingOutputTokens: fc.nat({ max: 100_000 }),
   ttftMs: fc.option(fc.double({ min: 0, max: 1e5, noNaN: true }), { nil: undefined }),
   isEjected: fc.boolean(),
+  errorShare: fc.double({ min: 0, max: 1, noNaN: true }),
+  isAvoided: fc.boolean(),
   tier: fc.constantFrom("gold", "silver", undefined),
 });
 

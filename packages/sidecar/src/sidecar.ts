@@ -13,7 +13,7 @@ import { createLoadCount } from "./evaluation/load-count.ts";
 import { createShadowMetrics } from "./evaluation/shadow-metrics.ts";
 import { backendPaths } from "./exchange/backend-paths.ts";
 import { createClientModels } from "./exchange/client-models.ts";
-import { recordEndpointAnswer } from "./exchange/endpoint-answers.ts";
+import { createEndpointAnswers } from "./exchange/endpoint-answers.ts";
 import { type GatewayOptions, gatewayProtocol } from "./exchange/gateway-stream.ts";
 import { type ObserveOptions, observeExchange } from "./exchange/observe.ts";
 import { pickExchange } from "./exchange/pick.ts";
@@ -97,6 +97,11 @@ const scrapeTimeoutMs = 1_000;
 function logPoolEvent(event: PoolEvent, log: Logger): void {
   if (event.type === "ejected") {
     log.warn(event, "an endpoint has failed again and again: it gets no requests for a while");
+  } else if (event.type === "avoided") {
+    log.warn(
+      event,
+      "an endpoint answers more often with errors than the others: it gets few requests",
+    );
   } else if (event.type === "reinstated" || event.type === "restarted") {
     log.info(event, `an endpoint was ${event.type}`);
   }
@@ -173,7 +178,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       evaluations.unmirrored(primary, of);
     },
     onLeg(leg) {
-      recordEndpointAnswer(leg, pools);
+      answers.measured(leg);
       accounts.answered(leg);
     },
     onShadow(shadow, mirror) {
@@ -183,6 +188,11 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     },
   });
   const memo = createPickMemo(8_192);
+  const answers = createEndpointAnswers({
+    now,
+    poolOfMirror: (mirror) => registry.gateOf(mirror)?.candidate,
+    onNotFound: (pool, address) => pools.get(pool)?.served.doubt(address),
+  });
   const metrics = createSidecarMetrics({
     topology,
     pools,
@@ -212,6 +222,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     memo,
     watch,
     clientModels: createClientModels(8_192),
+    answers,
     captures,
     maxBodyBytes,
     maxWaitMs,
@@ -243,6 +254,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       observe: (stream) => observeExchange(stream, observeOptions),
     },
     now,
+    onAccessLog: answers.logged,
     onStreamStart: metrics.streamOpened,
     onStreamEnd: metrics.streamEnded,
     maxBodyBytes,
@@ -268,6 +280,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   });
   const sweeping = setInterval(() => {
     recorder.expire();
+    answers.expire();
     for (const gate of registry.gates) gate.expire();
   }, 1_000).unref();
   const forgetting = setInterval(() => captures?.expire(), 600_000).unref();

@@ -1,5 +1,5 @@
-import { type EnvoyObject, extension } from "./envoy-object.ts";
-import { destinationHeader, mirrorHeader } from "./names.ts";
+import { because, type EnvoyObject, extension } from "./envoy-object.ts";
+import { destinationHeader, mirrorHeader, observerCluster } from "./names.ts";
 
 /** One JSON line a request on Envoy's standard output. No header that carries a credential, no body. */
 export function accessLog(lane: "primary" | "shadow"): EnvoyObject {
@@ -32,4 +32,35 @@ export function accessLog(lane: "primary" | "shadow"): EnvoyObject {
       },
     },
   );
+}
+
+/**
+ * Tells the sidecar how each picked request ended: that is how it learns which endpoints fail. Batches on one stream for
+ * each worker; a sidecar that takes none costs the buffer, and entries past it are dropped.
+ */
+export function answerLog(lane: "primary" | "shadow"): EnvoyObject {
+  return {
+    ...extension(
+      "envoy.access_loggers.http_grpc",
+      "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig",
+      {
+        common_config: {
+          log_name: `umbra/${lane}`,
+          transport_api_version: "V3",
+          grpc_service: { envoy_grpc: { cluster_name: observerCluster } },
+          buffer_flush_interval: because(
+            "An endpoint that fails gets requests until the sidecar hears of it.",
+            "0.02s",
+          ),
+          buffer_size_bytes: 65_536,
+        },
+        additional_request_headers_to_log: [
+          destinationHeader,
+          ...(lane === "shadow" ? [mirrorHeader] : []),
+        ],
+      },
+    ),
+    // Requests that nobody has picked for say nothing that the sidecar could use.
+    filter: { header_filter: { header: { name: destinationHeader, present_match: true } } },
+  };
 }

@@ -39,7 +39,7 @@ export function clusters(
     ...(used.has(unresolvedCluster) ? [{ name: unresolvedCluster, type: "STATIC" }] : []),
     ...shadows,
     ...(options.plainMirror ? [] : [picker(options), ...externalPickers(topology)]),
-    ...(options.observe && !options.plainMirror ? [observer(options)] : []),
+    ...(options.plainMirror ? [] : [observer(options)]),
     ...(options.statsListener === undefined ? [] : [adminCluster(options)]),
   ];
 }

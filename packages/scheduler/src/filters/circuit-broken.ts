@@ -1,7 +1,7 @@
 import { defineFilter, type Filter } from "../plugin.ts";
 
-/** Drops endpoints that errors in a row have ejected; where all are, it drops none. */
+/** Drops endpoints that are ejected for errors in a row, or avoided for their share of errors; where all are, none. */
 export const circuitBrokenFilter: Filter = defineFilter({
   name: "circuit-broken",
-  keep: (_request, { isEjected }) => !isEjected,
+  keep: (_request, { isEjected, isAvoided }) => !isEjected && !isAvoided,
 });

@@ -14,6 +14,13 @@ export interface Endpoint {
   readonly ttftMs: number | undefined;
   /** Errors in a row have put it out of use for a while. */
   readonly isEjected: boolean;
+  /**
+   * Share of its latest answers that were errors, beyond the share of the pool's best endpoint: 0 to 1, and 0 where all
+   * answer alike. Answers lose half their weight every 10 s.
+   */
+  readonly errorShare: number;
+  /** It answers far more often with errors than the others: it gets no requests for now. */
+  readonly isAvoided: boolean;
   /** Those of them sent since the newest scrape began: the scraped counts can't hold them yet. */
   readonly sentSinceScrape: number;
   /** Adapters that this process has sent there lately, at most as many as fit. */

@@ -37,6 +37,14 @@ export type PoolEvent =
       /** For how long, in ms. */
       readonly forMs: number;
     }
+  | {
+      /** It answers far more often with errors than the others: it gets one request now and then until that ends. */
+      readonly type: "avoided";
+      readonly pool: string;
+      readonly endpoint: string;
+      /** As of `Endpoint`. */
+      readonly errorShare: number;
+    }
   | { readonly type: "reinstated"; readonly pool: string; readonly endpoint: string }
   /** The server has begun anew: what it was believed to hold is forgotten. */
   | { readonly type: "restarted"; readonly pool: string; readonly endpoint: string }

@@ -1,3 +1,5 @@
+import { knownMetrics } from "../model/endpoint.ts";
+import { mostOut } from "./avoidance.ts";
 import type { Member } from "./member.ts";
 
 export interface HealthOptions {
@@ -16,6 +18,13 @@ export interface HealthCheck {
   succeeded(member: Member, nowMs: number): void;
   /** Returns for how long the member is ejected by this failure, in ms; undefined where it is not. */
   failed(member: Member, members: readonly Member[], nowMs: number): number | undefined;
+  /**
+   * The member has answered that it is full. While requests wait or run there, that is so; where nothing does, before
+   * and after the answer, it is a failure.
+   */
+  busy(member: Member): void;
+  /** New metrics have come. Returns how many earlier answers they show to be failures. */
+  failuresSeenBy(member: Member): number;
   /** Ends the ejection where its time is over; returns whether it did. */
   reinstate(member: Member, nowMs: number): boolean;
 }
@@ -32,6 +41,8 @@ export function createHealthCheck(options: HealthOptions = {}): HealthCheck {
     succeeded({ health }, nowMs) {
       health.failuresInARow = 0;
       health.isOnProbation = false;
+      health.isDistrusted = false;
+      health.busyAnswers = 0;
       if (nowMs - health.ejectedUntilMs >= health.lastEjectionMs) health.ejections = 0;
     },
 
@@ -41,14 +52,27 @@ export function createHealthCheck(options: HealthOptions = {}): HealthCheck {
       const isEnough = health.isOnProbation || health.failuresInARow >= failuresToEject;
       if (member.isEjected || !isEnough) return undefined;
       const ejected = members.reduce((count, { isEjected }) => count + (isEjected ? 1 : 0), 0);
-      const most = Math.min(Math.floor(members.length * maxEjectedShare), members.length - 1);
-      if (ejected >= most) return undefined;
+      if (ejected >= mostOut(members.length, maxEjectedShare)) return undefined;
       const forMs = Math.min(baseEjectionMs * 2 ** Math.min(health.ejections, 30), maxEjectionMs);
       member.isEjected = true;
+      health.isDistrusted = true;
       health.ejections++;
       health.lastEjectionMs = forMs;
       health.ejectedUntilMs = nowMs + forMs;
       return forMs;
+    },
+
+    busy(member) {
+      if (!isWorking(member)) member.health.busyAnswers++;
+    },
+
+    failuresSeenBy(member) {
+      const { health } = member;
+      const count = health.busyAnswers;
+      // Requests that were sent before the scrape and are still open: the next metrics tell.
+      if (count === 0 || (!isWorking(member) && member.inFlight > member.sentSinceScrape)) return 0;
+      health.busyAnswers = 0;
+      return isWorking(member) ? 0 : Math.min(count, failuresToEject);
     },
 
     reinstate(member, nowMs) {
@@ -60,4 +84,10 @@ export function createHealthCheck(options: HealthOptions = {}): HealthCheck {
       return true;
     },
   };
+}
+
+/** Requests wait or run there, or nobody knows. */
+function isWorking(member: Member): boolean {
+  const metrics = member.metrics.kind === "fresh" ? knownMetrics(member) : undefined;
+  return metrics === undefined || metrics.waitingRequests + metrics.runningRequests > 0;
 }

@@ -9,7 +9,7 @@ export interface LeaseOptions {
   readonly memberOf: (address: string) => Member | undefined;
   readonly onMoved: (request: OpenRequest) => void;
   readonly onDone: (member: Member, usage: { readonly outputTokens?: number } | undefined) => void;
-  readonly onFail: (member: Member) => void;
+  readonly onFail: (request: OpenRequest, status: number | undefined) => void;
   readonly onLeak: (member: Member) => void;
 }
 
@@ -76,8 +76,8 @@ export class OpenLease implements Lease {
     if (this.#close()) this.#options.onDone(this.request.member, usage);
   }
 
-  fail(): void {
-    if (this.#close()) this.#options.onFail(this.request.member);
+  fail(status?: number): void {
+    if (this.#close()) this.#options.onFail(this.request, status);
   }
 
   release(): void {

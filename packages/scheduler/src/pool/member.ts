@@ -1,5 +1,6 @@
 import { adapterSlots, type Endpoint, type MetricsState } from "../model/endpoint.ts";
 import type { BlockLru } from "../prefix/block-lru.ts";
+import { type AnswerCounts, createAnswerCounts } from "./error-share.ts";
 
 /** An endpoint as its pool keeps it. */
 export interface Member extends Endpoint {
@@ -12,6 +13,8 @@ export interface Member extends Endpoint {
   ttftMs: number | undefined;
   ttftSeenMs: number;
   isEjected: boolean;
+  errorShare: number;
+  isAvoided: boolean;
   readonly recentAdapters: Set<string>;
   scrapeStartedMs: number;
   lastFailure: string | undefined;
@@ -40,6 +43,8 @@ export interface OpenRequest {
   promptTokens: number;
   readonly outputTokens: number;
   isOpen: boolean;
+  /** The LoRA adapter that it was picked for. */
+  adapter: string | undefined;
   /** Its prompt's place in the view of prefixes. */
   promptAt: number;
   promptBlocks: number;
@@ -53,6 +58,14 @@ export interface Health {
   lastEjectionMs: number;
   /** Back from an ejection, and not yet seen to work. */
   isOnProbation: boolean;
+  readonly counts: AnswerCounts;
+  /** Answers that it is full while nothing seems to run there; its next metrics tell whether they are failures. */
+  busyAnswers: number;
+  /** Was avoided or ejected, and has not answered well since: it gets one request at a time. */
+  isDistrusted: boolean;
+  /** When it got the newest of those. */
+  triedAtMs: number;
+  avoidedToldMs: number;
 }
 
 export function createMember(address: string): Member {
@@ -67,6 +80,8 @@ export function createMember(address: string): Member {
     ttftMs: undefined,
     ttftSeenMs: 0,
     isEjected: false,
+    errorShare: 0,
+    isAvoided: false,
     recentAdapters: new Set(),
     scrapeStartedMs: Number.NEGATIVE_INFINITY,
     lastFailure: undefined,
@@ -83,6 +98,11 @@ export function createMember(address: string): Member {
       ejectedUntilMs: 0,
       lastEjectionMs: 0,
       isOnProbation: false,
+      counts: createAnswerCounts(),
+      busyAnswers: 0,
+      isDistrusted: false,
+      triedAtMs: Number.NEGATIVE_INFINITY,
+      avoidedToldMs: Number.NEGATIVE_INFINITY,
     },
   };
 }
@@ -102,6 +122,7 @@ export function open(
     promptTokens: Math.round(promptTokens),
     outputTokens: Math.round(outputTokens),
     isOpen: true,
+    adapter: undefined,
     promptAt: 0,
     promptBlocks: 0,
   };

@@ -3,7 +3,7 @@ import type { Member } from "./member.ts";
 
 const freshness = { fresh: 0, stale: 1, missing: 2 } as const;
 
-/** The best `count` of those permitted, besides the picked one: not ejected, fresh before stale, then by queue. */
+/** The best `count` of those permitted, besides the picked one: neither ejected nor avoided, fresh before stale, then by queue. */
 export function nextBest(
   members: readonly Member[],
   picked: Member,
@@ -26,7 +26,8 @@ export function nextBest(
 }
 
 function isBetter(a: Member, b: Member): boolean {
-  if (a.isEjected !== b.isEjected) return b.isEjected;
+  const isOutB = b.isEjected || b.isAvoided;
+  if ((a.isEjected || a.isAvoided) !== isOutB) return isOutB;
   const difference = freshness[a.metrics.kind] - freshness[b.metrics.kind];
   return difference === 0 ? queueLength(a) < queueLength(b) : difference < 0;
 }

@@ -7,15 +7,19 @@ import type { PickContext } from "../plugin.ts";
 import type { Profile, Trace } from "../profile.ts";
 import { defaultProfile } from "../profiles/default.ts";
 import type { Lease, SchedulingErrorCode } from "../result.ts";
+import { answerKind, type EndpointAnswer } from "./answer.ts";
+import { createAvoidance } from "./avoidance.ts";
 import { candidatesOf, setModels } from "./candidates.ts";
 import { eligible } from "./eligible.ts";
+import { countAnswer } from "./error-share.ts";
 import type { PluginTime } from "./events.ts";
 import { createHealthCheck } from "./health.ts";
-import { createLeases } from "./lease.ts";
+import { createLeases, OpenLease } from "./lease.ts";
 import {
   createMember,
   forgetAdapters,
   type Member,
+  type OpenRequest,
   promptDone,
   rememberAdapter,
 } from "./member.ts";
@@ -55,6 +59,12 @@ export function createPool(options: PoolOptions): PoolState {
   } = options;
   const fallbackProfile = defaultProfile();
   const health = createHealthCheck(options.health);
+  const avoidance = createAvoidance({
+    maxShare: options.health?.maxEjectedShare ?? 0.5,
+    onAvoided({ address: endpoint, errorShare }) {
+      onEvent?.({ type: "avoided", pool: name, endpoint, errorShare });
+    },
+  });
   const prefix = createPrefixView(options.prefix ?? {}, Math.floor(random() * 2 ** 32));
   let byAddress = new Map<string, Member>();
   let members: readonly Member[] = [];
@@ -79,9 +89,12 @@ export function createPool(options: PoolOptions): PoolState {
     onDone(member, usage) {
       const made = toldAmount(usage?.outputTokens);
       if (made !== undefined) outputTokens += newestWeight * (made - outputTokens);
-      health.succeeded(member, now());
+      recordKind(member, {}, undefined);
     },
-    onFail: recordFailure,
+    onFail(request, status) {
+      const hasStatus = status !== undefined && status >= 400;
+      recordKind(request.member, hasStatus ? { status } : { ok: false }, request);
+    },
     onLeak: ({ address }) => onEvent?.({ type: "lease_leaked", pool: name, endpoint: address }),
   });
 
@@ -93,9 +106,29 @@ export function createPool(options: PoolOptions): PoolState {
         : member.ttftMs + newestWeight * (ttftMs - member.ttftMs);
   }
 
-  function recordFailure(member: Member): void {
+  function recordKind(
+    member: Member,
+    answer: EndpointAnswer,
+    request: OpenRequest | undefined,
+  ): void {
     // A lease may outlive its endpoint's place in the pool.
     if (byAddress.get(member.address) !== member) return;
+    const kind = answerKind(answer);
+    countAnswer(member.health.counts, kind !== "good", now());
+    if (kind === "good") health.succeeded(member, now());
+    else avoidance.disturbed();
+    if (kind === "failed") recordFailure(member);
+    else if (kind === "busy") health.busy(member);
+    if (answer.status === 404 && request !== undefined) takeBack(member, request);
+  }
+
+  /** The endpoint does not know the model: it holds neither the adapter nor the prompt. */
+  function takeBack(member: Member, { adapter, promptAt, promptBlocks }: OpenRequest): void {
+    if (adapter !== undefined) member.recentAdapters.delete(adapter);
+    prefix.takenBack(member, promptAt, promptBlocks);
+  }
+
+  function recordFailure(member: Member): void {
     const forMs = health.failed(member, members, now());
     if (forMs === undefined) return;
     onEvent?.({ type: "ejected", pool: name, endpoint: member.address, forMs });
@@ -117,6 +150,7 @@ export function createPool(options: PoolOptions): PoolState {
         onEvent?.({ type: "reinstated", pool: name, endpoint: member.address });
       }
     }
+    avoidance.update(members, nowMs);
   }
 
   function profileFor(request: InferenceRequest): Profile {
@@ -157,6 +191,7 @@ export function createPool(options: PoolOptions): PoolState {
     const share = prefix.cachedShareIfUsed(member);
     prefix.sent(member);
     if (request.adapter !== undefined) rememberAdapter(member, request.adapter);
+    if (member.health.isDistrusted) member.health.triedAtMs = context.nowMs;
     profile.picked(request, member, context);
     onEvent?.({
       type: "picked",
@@ -169,6 +204,7 @@ export function createPool(options: PoolOptions): PoolState {
     });
     const uncached = Math.max(0, context.promptTokens * (1 - share));
     const lease = leases.open(member, context.nowMs, uncached, context.outputTokens);
+    lease.request.adapter = request.adapter;
     lease.request.promptAt = prefix.sentAt;
     lease.request.promptBlocks = prefix.sentBlocks;
     return lease;
@@ -219,6 +255,7 @@ export function createPool(options: PoolOptions): PoolState {
       member.sentSinceScrape = sentSince;
       forgetAdapters(member, adapterSlots(member));
       prefix.fit(member, members.length);
+      for (let i = health.failuresSeenBy(member); i > 0; i--) recordFailure(member);
     },
 
     recordScrapeFailure(address, reason) {
@@ -239,13 +276,12 @@ export function createPool(options: PoolOptions): PoolState {
       narrowed = candidatesOf(members);
     },
 
-    recordAnswer(address, { ok, ttftMs }) {
+    recordAnswer(address, answer, lease) {
       const member = byAddress.get(address);
       if (member === undefined) return;
-      const told = toldAmount(ttftMs);
-      if (told !== undefined) recordTtft(member, told);
-      if (ok) health.succeeded(member, now());
-      else recordFailure(member);
+      const ttftMs = toldAmount(answer.ttftMs);
+      if (ttftMs !== undefined && answerKind(answer) === "good") recordTtft(member, ttftMs);
+      recordKind(member, answer, lease instanceof OpenLease ? lease.request : undefined);
     },
 
     pick(request, { explain = false } = {}) {

@@ -35,6 +35,8 @@ export interface PrefixView {
   readonly sentAt: number;
   /** The prompt at that place went to this member in the end. Does nothing where it is no longer kept. */
   movedTo(member: Member, at: number, blocks: number): void;
+  /** The member does not hold the prompt at that place after all. */
+  takenBack(member: Member, at: number, blocks: number): void;
   /** The member's cache may have changed its size. */
   fit(member: Member, members: number): void;
 }
@@ -136,6 +138,10 @@ export function createPrefixView(options: PrefixOptions, salt: number): PrefixVi
     movedTo(member, at, blocks) {
       if (kept === undefined || blocks === 0 || keptCount - at > keptHashes) return;
       hold(member, kept, at, blocks, keptHashes - 1);
+    },
+    takenBack({ blocks: held }, at, blocks) {
+      if (kept === undefined || held === undefined || keptCount - at > keptHashes) return;
+      for (let i = 0; i < blocks; i++) held.forget(kept[(at + i) & (keptHashes - 1)] as number);
     },
     fit(member, newMembers) {
       members = Math.max(1, newMembers);

@@ -1,4 +1,5 @@
 import type { ModelServerMetrics } from "../model/endpoint.ts";
+import { createAnswerCounts } from "./error-share.ts";
 import { forgetAdapters, type Member } from "./member.ts";
 
 /** A process's start time is rounded differently by some exporters. */
@@ -16,6 +17,8 @@ export function hasRestarted(before: ModelServerMetrics, after: ModelServerMetri
 export function forgetContents(member: Member): void {
   forgetAdapters(member, 0);
   member.blocks?.shrinkTo(0);
+  // Its errors were another process's.
+  Object.assign(member.health.counts, createAnswerCounts());
 }
 
 /** A server that was away and does not tell whether it began anew: half of what it held may be gone. */

@@ -32,6 +32,8 @@ export function endpointSnapshot(member: Member, nowMs: number): EndpointSnapsho
     pendingOutputTokens: member.pendingOutputTokens,
     ttftMs: member.ttftMs,
     isEjected: member.isEjected,
+    errorShare: member.errorShare,
+    isAvoided: member.isAvoided,
     recentAdapters: new Set(member.recentAdapters),
     ...(member.isReady ? {} : { isReady: false as const }),
     prefixBlocks: member.blocks?.size ?? 0,

@@ -3,7 +3,8 @@ import type { Explanation } from "../explanation.ts";
 import type { ModelServerMetrics } from "../model/endpoint.ts";
 import type { InferenceRequest } from "../model/request.ts";
 import type { Profile } from "../profile.ts";
-import type { PickResult } from "../result.ts";
+import type { Lease, PickResult } from "../result.ts";
+import type { EndpointAnswer } from "./answer.ts";
 import type { EndpointModels } from "./candidates.ts";
 import type { PoolEvent } from "./events.ts";
 import type { HealthOptions } from "./health.ts";
@@ -66,8 +67,12 @@ export interface PoolState {
   recordModels(address: string, models: EndpointModels): void;
   /** Takes whether an endpoint's server takes requests, by its own health page. One that does not is picked last. */
   recordReadiness(address: string, isReady: boolean): void;
-  /** Takes how an endpoint has answered, from whoever sees answers and holds no lease. */
-  recordAnswer(address: string, answer: { readonly ok: boolean; readonly ttftMs?: number }): void;
+  /**
+   * Takes how an endpoint has answered, from whoever sees answers and does not end leases with them: once for each
+   * request. `lease` is the request's, open or ended: a 404 then takes back what its pick has noted of the endpoint, that
+   * it holds the adapter and the prompt.
+   */
+  recordAnswer(address: string, answer: EndpointAnswer, lease?: Lease): void;
   pick(request: InferenceRequest, options?: PickOptions): PickResult;
   /** How the request would be picked now. Changes nothing, except that random numbers are drawn. */
   explain(request: InferenceRequest): Explanation;

@@ -5,6 +5,8 @@ export interface BlockLru {
   has(hash: number): boolean;
   /** Adds the hash, or makes it the newest. */
   touch(hash: number): void;
+  /** Forgets the hash, where it is held. */
+  forget(hash: number): void;
   /** Forgets the oldest until `count` are left. */
   shrinkTo(count: number): void;
   /** Changes how many fit; forgets the oldest of those too many. */
@@ -74,6 +76,21 @@ export function createBlockLru(capacity: number): BlockLru {
     table[hole] = none;
   }
 
+  /** Entries are numbered without gaps: the last one takes the number of one that is gone. */
+  function renumber(from: number, to: number): void {
+    const hash = hashes[from] as number;
+    const before = newer[from] as number;
+    const after = older[from] as number;
+    table[place(hash)] = to;
+    hashes[to] = hash;
+    newer[to] = before;
+    older[to] = after;
+    if (before === none) newest = to;
+    else older[before] = to;
+    if (after === none) oldest = to;
+    else newer[after] = to;
+  }
+
   /** Forgets the oldest block; returns its entry, free again. */
   function forgetOldest(): number {
     const entry = oldest;
@@ -139,6 +156,15 @@ export function createBlockLru(capacity: number): BlockLru {
       }
       if (size === slots) rebuild(Math.min(2 * slots, limit));
       insert(hash, place(hash), size);
+    },
+    forget(hash) {
+      const at = place(hash);
+      const entry = table[at] as number;
+      if (entry === none) return;
+      vacate(at);
+      unlink(entry);
+      size--;
+      if (entry !== size) renumber(size, entry);
     },
     shrinkTo,
     resize(capacity) {

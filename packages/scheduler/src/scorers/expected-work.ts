@@ -7,6 +7,7 @@ import {
   kvCacheUsage,
 } from "../model/endpoint.ts";
 import type { Scorer } from "../plugin.ts";
+import { errorCost } from "./error-cost.ts";
 import { lessIsBetter } from "./spread.ts";
 
 export interface ExpectedWorkOptions {
@@ -53,7 +54,8 @@ export function expectedWorkScorer(options: ExpectedWorkOptions = {}): Scorer {
       context.cachedTokens(endpoint) +
       tokensPerRequest * batchOf(endpoint) +
       tokensPerFullCache * kvCacheUsage(endpoint) +
-      loadCost(endpoint, adapter),
+      loadCost(endpoint, adapter) +
+      errorCost(endpoint),
   );
 }
 

@@ -2,12 +2,12 @@ import type { Lease } from "../result.ts";
 
 /**
  * Tells a lease how an answer goes: the first bytes of its body are the first token, its end is the end, an error is
- * the endpoint's failure, a client that goes away is neither. A status of 500 and above is a failure at once.
+ * the endpoint's failure, a client that goes away is neither. A status of 400 and above ends the lease at once, as `Lease.fail` says.
  *
  * Returns the answer to hand to the client, with the same bytes, unpacked as `fetch` gives them. Nothing is buffered beyond the chunk at hand.
  */
 export function trackResponse(response: Response, lease: Lease): Response {
-  if (response.status >= 500) lease.fail();
+  if (response.status >= 400) lease.fail(response.status);
   if (response.body === null) {
     lease.done();
     return response;

@@ -1,6 +1,7 @@
 import type { Captures } from "../capture/captures.ts";
 import type { BodyDecoder } from "../openai/content-coding.ts";
 import type { ClientModels } from "./client-models.ts";
+import type { EndpointAnswers } from "./endpoint-answers.ts";
 import type { GatewayProtocol } from "./gateway-stream.ts";
 import type { MirroringOptions } from "./mirroring.ts";
 import type { PickMemo } from "./pick-memo.ts";
@@ -16,6 +17,7 @@ export interface PickOptions {
   readonly mirroring: MirroringOptions;
   readonly watch: TwinWatch;
   readonly clientModels: ClientModels;
+  readonly answers: EndpointAnswers;
   /** Absent unless text is to be kept. */
   readonly captures: Captures | undefined;
   readonly maxBodyBytes: number;

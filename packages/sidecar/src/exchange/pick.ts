@@ -52,6 +52,8 @@ class Picking implements PickExchange {
   /** Of a request that has twins, or is one. */
   #watchedId: string | undefined = undefined;
   #isTwinMeasured = false;
+  /** Of a request that was picked. */
+  #requestId: string | undefined = undefined;
   #isOver = false;
   /** The queue that the request has waited in. */
   #usedQueue: FlowQueue | undefined = undefined;
@@ -123,7 +125,12 @@ class Picking implements PickExchange {
     if (this.#lease === undefined) return;
     if (answer.get(":status") === "404") this.#doubtModelList(this.#lease.endpoint);
     this.#watch ??= createAnswerWatch();
-    this.#watch.headers(this.#lease, answer, this.#gateway.served(info), info.endOfStream);
+    this.#watch.headers(this.#lease, {
+      headers: answer,
+      served: this.#gateway.served(info),
+      details: info.attributes.get("response.code_details"),
+      isEnd: info.endOfStream,
+    });
   }
 
   onResponseBody(chunk: Uint8Array, endOfStream: boolean): void {
@@ -138,7 +145,11 @@ class Picking implements PickExchange {
     this.#isOver = true;
     this.#account.ended(outcome);
     this.#leaving?.abort();
-    this.#lease?.release();
+    if (this.#lease !== undefined) {
+      this.#watch?.over(this.#lease);
+      this.#lease.release();
+    }
+    this.#forgetAnswer();
     this.#usedQueue?.poke();
     const watchedId = this.#watchedId;
     if (watchedId === undefined) return;
@@ -155,6 +166,23 @@ class Picking implements PickExchange {
   /** The model may have gone from the endpoint since its list was read. */
   #doubtModelList(endpoint: string): void {
     this.#options.pools.get(this.#gateway.pool)?.served.doubt(endpoint);
+  }
+
+  /** Lets the request's answer, which the access log may tell of later, find its pick. */
+  #rememberAnswer(asked: Asked, lease: Lease, isMeasured: boolean): void {
+    const requestId = asked.headers.get("x-request-id");
+    if (requestId === undefined) return;
+    const { lane, pool } = this.#gateway;
+    this.#requestId = requestId;
+    const { state } = asked.pool;
+    this.#options.answers.picked({ lane, pool, requestId, state, lease, isMeasured });
+  }
+
+  #forgetAnswer(): void {
+    const requestId = this.#requestId;
+    if (requestId === undefined) return;
+    const { lane, pool } = this.#gateway;
+    this.#options.answers.over({ lane, pool, requestId }, this.#watch?.isReported === true);
   }
 
   #chooseDecoded(headers: Headers, body: Uint8Array, coding: Coding): PendingDecision {
@@ -288,6 +316,7 @@ class Picking implements PickExchange {
       this.#gateway.lane === "shadow"
         ? this.#isTwin(asked, endpoint)
         : this.#mirrored(asked, endpoint);
+    this.#rememberAnswer(asked, picked.lease, twins.isObserved);
     const more = this.#account.decided({
       outcome: "picked",
       reason: undefined,

@@ -104,6 +104,11 @@ export function addPoolMetrics(
     "Age of what the endpoint said last; absent before the first scrape.",
     ({ metricsAgeMs }) => (metricsAgeMs === undefined ? undefined : metricsAgeMs / 1_000),
   );
+  ofEndpoint(
+    "umbra_endpoint_error_share",
+    "Share of the endpoint's latest answers that were errors, beyond that of the pool's best endpoint.",
+    ({ errorShare }) => errorShare,
+  );
   ofEndpoint("umbra_endpoint_ejected", "1 while the endpoint is out of use for failing.", (each) =>
     Number(each.isEjected),
   );

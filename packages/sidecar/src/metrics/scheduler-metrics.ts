@@ -42,6 +42,11 @@ export function addSchedulerMetrics(metrics: Exposition): (event: PoolEvent) => 
     help: "Endpoints that were put out of use for a while, for failing again and again.",
     labels: ["pool"],
   });
+  const avoidances = metrics.counter({
+    name: "umbra_avoidances_total",
+    help: "Endpoints that were avoided since they answered more often with errors than the others; each counted once in 10 s.",
+    labels: ["pool"],
+  });
   const restarts = metrics.counter({
     name: "umbra_endpoint_restarts_total",
     help: "Restarts of endpoints that were noticed.",
@@ -69,6 +74,9 @@ export function addSchedulerMetrics(metrics: Exposition): (event: PoolEvent) => 
         break;
       case "restarted":
         restarts.at(pool).value++;
+        break;
+      case "avoided":
+        avoidances.at(pool).value++;
         break;
       case "reinstated":
       case "lease_leaked":

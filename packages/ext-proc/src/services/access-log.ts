@@ -1,0 +1,34 @@
+import { type AccessLogEntry, readAccessLog } from "../codec/access-log-entry.ts";
+import { type Call, type Method, statusCode } from "../transport/transport.ts";
+
+/** Envoy's access log service. Each worker of an Envoy keeps one call open for as long as it lives. */
+export interface AccessLogService {
+  readonly methods: ReadonlyMap<string, Method>;
+  /** Ends the calls, so that the server can shut down; Envoy opens new ones elsewhere. */
+  close(): void;
+}
+
+/** As Envoy names it. Its messages are read by hand, and so there is no generated code that would know it. */
+const path = "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs";
+/** One for each worker and listener of an Envoy. */
+const maxCalls = 4_096;
+
+export function createAccessLogService(take: (entry: AccessLogEntry) => void): AccessLogService {
+  const calls = new Set<Call>();
+  const method: Method = (call) => {
+    if (calls.size >= maxCalls) call.fail(statusCode.resourceExhausted, "too many access logs");
+    else calls.add(call);
+    return {
+      onMessage: (bytes) => readAccessLog(bytes, take),
+      onEnd: () => call.end(),
+      onClose: () => void calls.delete(call),
+    };
+  };
+  return {
+    methods: new Map([[path, method]]),
+    close() {
+      for (const call of calls) call.end();
+      calls.clear();
+    },
+  };
+}
