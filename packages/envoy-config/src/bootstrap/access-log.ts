@@ -1,4 +1,4 @@
-import { because, type EnvoyObject, extension } from "./envoy-object.ts";
+import { because, type EnvoyObject, type EnvoyValue, extension } from "./envoy-object.ts";
 import { destinationHeader, mirrorHeader, observerCluster } from "./names.ts";
 
 /** One JSON line a request on Envoy's standard output. No header that carries a credential, no body. */
@@ -35,10 +35,35 @@ export function accessLog(lane: "primary" | "shadow"): EnvoyObject {
 }
 
 /**
- * Tells the sidecar how each picked request ended: that is how it learns which endpoints fail. Batches on one stream for
- * each worker; a sidecar that takes none costs the buffer, and entries past it are dropped.
+ * Tell the sidecar how each picked request ended: that is how it learns which endpoints fail. Errors go out at once, one by
+ * one; all others in batches. Each worker keeps one stream for each of the two, and a sidecar that takes nothing costs
+ * their buffers: entries past them are dropped.
  */
-export function answerLog(lane: "primary" | "shadow"): EnvoyObject {
+export function answerLogs(lane: "primary" | "shadow"): readonly EnvoyObject[] {
+  return [
+    answerLog(lane, {
+      batchBytes: because(
+        "Every entry is a batch: each pick before it may go to an endpoint that fails.",
+        1,
+      ),
+      filter: {
+        or_filter: {
+          filters: [status("GE", 400), { response_flag_filter: { flags: failureFlags } }],
+        },
+      },
+    }),
+    answerLog(lane, { batchBytes: 65_536, filter: status("LE", 399) }),
+  ];
+}
+
+/** Flags of answers that have a good status and are none, such as one that broke off. */
+const failureFlags: readonly string[] = ["UC", "UF", "UR", "UT", "UPE", "UMSDR", "SI"];
+
+function answerLog(
+  lane: "primary" | "shadow",
+  { batchBytes, filter }: { readonly batchBytes: EnvoyValue; readonly filter: EnvoyObject },
+): EnvoyObject {
+  const hasPick = { header_filter: { header: { name: destinationHeader, present_match: true } } };
   return {
     ...extension(
       "envoy.access_loggers.http_grpc",
@@ -48,11 +73,8 @@ export function answerLog(lane: "primary" | "shadow"): EnvoyObject {
           log_name: `umbra/${lane}`,
           transport_api_version: "V3",
           grpc_service: { envoy_grpc: { cluster_name: observerCluster } },
-          buffer_flush_interval: because(
-            "An endpoint that fails gets requests until the sidecar hears of it.",
-            "0.02s",
-          ),
-          buffer_size_bytes: 65_536,
+          buffer_flush_interval: "0.1s",
+          buffer_size_bytes: batchBytes,
         },
         additional_request_headers_to_log: [
           destinationHeader,
@@ -60,7 +82,13 @@ export function answerLog(lane: "primary" | "shadow"): EnvoyObject {
         ],
       },
     ),
-    // Requests that nobody has picked for say nothing that the sidecar could use.
-    filter: { header_filter: { header: { name: destinationHeader, present_match: true } } },
+    filter: { and_filter: { filters: [hasPick, filter] } },
+  };
+}
+
+function status(op: "GE" | "LE", value: number): EnvoyObject {
+  const key = `umbra.answer_log.status_${op.toLowerCase()}`;
+  return {
+    status_code_filter: { comparison: { op, value: { default_value: value, runtime_key: key } } },
   };
 }

@@ -1,5 +1,5 @@
 import type { Mirror, Pool, Topology } from "../topology.ts";
-import { accessLog, answerLog } from "./access-log.ts";
+import { accessLog, answerLogs } from "./access-log.ts";
 import { headerLimit } from "./client-guards.ts";
 import { shadowBuffer } from "./cluster-limits.ts";
 import { because, duration, type EnvoyObject, typed } from "./envoy-object.ts";
@@ -44,7 +44,7 @@ export function shadowLane(
           },
         ],
       },
-      access_log: [accessLog("shadow"), answerLog("shadow")],
+      access_log: [accessLog("shadow"), ...answerLogs("shadow")],
     },
   );
   return {

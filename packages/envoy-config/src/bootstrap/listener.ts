@@ -1,5 +1,5 @@
 import type { Listener, Topology } from "../topology.ts";
-import { accessLog, answerLog } from "./access-log.ts";
+import { accessLog, answerLogs } from "./access-log.ts";
 import { clientGuards } from "./client-guards.ts";
 import { corsFilter } from "./cors.ts";
 import { downstreamTls, misdirectedHosts, serverNames, tlsInspector } from "./downstream-tls.ts";
@@ -49,7 +49,7 @@ function filterChain(from: Listener, topology: Topology, options: BootstrapOptio
       ],
       route_config: routeConfiguration(from, topology, options),
       local_reply_config: localReplies(),
-      access_log: [accessLog("primary"), ...(options.plainMirror ? [] : [answerLog("primary")])],
+      access_log: [accessLog("primary"), ...(options.plainMirror ? [] : answerLogs("primary"))],
     },
   );
   return {
