@@ -25,14 +25,16 @@ export interface Case {
 /**
  * `json`: Envoy reads the model from the body itself. `both ways`: requests and answers in FULL_DUPLEX_STREAMED.
  * `unretried`: a call to the picker that fails is not made again. `requests only`: a third-party picker gets requests in
- * FULL_DUPLEX_STREAMED and no answers. `buffered requests`: the same, with whole bodies.
+ * FULL_DUPLEX_STREAMED and no answers. `buffered requests`: the same, with whole bodies. `unlogged`: the sidecar does not
+ * learn how requests end.
  */
 export type BootstrapEdit =
   | "json"
   | "both ways"
   | "unretried"
   | "requests only"
-  | "buffered requests";
+  | "buffered requests"
+  | "unlogged";
 
 export interface CaseOptions {
   readonly primary: readonly string[];
@@ -100,6 +102,12 @@ export function casesOf({ shadow, peer, isPeerBuffered }: CaseOptions): readonly
       name: "umbra unretried",
       host: "once.example.com",
       edit: "unretried",
+    },
+    {
+      ...of("umbra", "buffered"),
+      name: "umbra unlogged",
+      host: "unlogged.example.com",
+      edit: "unlogged",
     },
     of("umbra", "duplex"),
     bothWays("umbra"),

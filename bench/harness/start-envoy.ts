@@ -68,6 +68,8 @@ const edits: Readonly<Record<BootstrapEdit, (bootstrap: string) => string>> = {
   },
   unretried: (bootstrap) =>
     bootstrap.replaceAll(/^( +)retry_policy:\n(?:\1 +.*\n)+(?=\1initial_metadata:)/gm, ""),
+  unlogged: (bootstrap) =>
+    bootstrap.replaceAll(/^( +)- name: envoy\.access_loggers\.http_grpc\n(?:\1 +.*\n)+/gm, ""),
   "both ways"(bootstrap) {
     return bootstrap.replaceAll(
       /(request_body_mode: FULL_DUPLEX_STREAMED\s+request_trailer_mode: SEND\s+)response_header_mode: SKIP(\s+)response_body_mode: NONE/g,

@@ -6,6 +6,7 @@ import { hashPrompt, hashText } from "../src/prefix/prompt-hash.ts";
 describe("the LRU of block hashes", () => {
   const step = fc.oneof(
     { weight: 20, arbitrary: fc.record({ touch: fc.integer({ min: -20, max: 20 }) }) },
+    { weight: 4, arbitrary: fc.record({ forget: fc.integer({ min: -20, max: 20 }) }) },
     { weight: 2, arbitrary: fc.record({ shrinkTo: fc.integer({ min: -1, max: 12 }) }) },
     { weight: 1, arbitrary: fc.record({ resize: fc.integer({ min: 0, max: 300 }) }) },
   );
@@ -34,6 +35,9 @@ describe("the LRU of block hashes", () => {
               model.delete(hash);
               model.add(hash);
               shrink(limit);
+            } else if ("forget" in each) {
+              lru.forget(each.forget * spread);
+              model.delete(each.forget * spread);
             } else if ("shrinkTo" in each) {
               lru.shrinkTo(each.shrinkTo);
               shrink(each.shrinkTo);

@@ -2,12 +2,9 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { directTopology } from "@umbra/envoy-config";
-import type { Leg } from "@umbra/shadow";
 import { type Sidecar, startSidecar } from "@umbra/sidecar";
 import { createSimulatedServer, defaultOptions, type SimulatedServer } from "@umbra/simulator";
 import pino from "pino";
-import { recordEndpointAnswer } from "../src/exchange/endpoint-answers.ts";
-import { createPoolRegistry } from "../src/exchange/pool-registry.ts";
 import { createEndpointClient, type Page } from "../src/scrape/endpoint-client.ts";
 import { createGovernor } from "../src/scrape/governor.ts";
 
@@ -146,47 +143,6 @@ describe("the governor of scraping", () => {
     const large = governor(200);
     for (let i = 0; i < 1_000; i++) large.spent(0.1, 300_000);
     expect(large.intervalMs()).toBeGreaterThan(400);
-  });
-});
-
-describe("what an endpoint's answers say about it", () => {
-  const pools = createPoolRegistry(
-    directTopology({ primary: ["10.0.0.1:1", "10.0.0.2:1"], shadow: [], port: 80 }),
-    { now: () => 0, random: () => 0, staleAfterMs: 2_000 },
-  );
-  const [pool] = pools.values();
-  const leg = (how: Leg["class"], more: Partial<Leg> = {}): Leg => ({
-    requestId: "r",
-    lane: "primary",
-    pool: pool?.name ?? "",
-    endpoint: "10.0.0.1:1",
-    stream: true,
-    status: 200,
-    t0: 0,
-    class: how,
-    tokenEvents: 0,
-    outChars: 0,
-    ...more,
-  });
-  const first = () => pool?.state.snapshot().endpoints[0];
-
-  test("failures in a row eject it, whatever else happens between them to others", () => {
-    for (const how of ["server_error", "timeout", "connect", "truncated"] as const) {
-      recordEndpointAnswer(leg(how), pools);
-      recordEndpointAnswer(leg("ok", { endpoint: "10.0.0.2:1" }), pools);
-      recordEndpointAnswer(leg("client_cancelled"), pools);
-    }
-    expect(first()?.isEjected).toBe(false);
-    recordEndpointAnswer(leg("stream_error"), pools);
-    expect(first()?.isEjected).toBe(true);
-  });
-
-  test("first tokens are remembered; strangers and unknown endpoints are not", () => {
-    recordEndpointAnswer(leg("ok", { ttftMs: 120 }), pools);
-    recordEndpointAnswer(leg("ok", { pool: "gone" }), pools);
-    const { endpoint: _, ...nowhere } = leg("server_error");
-    recordEndpointAnswer(nowhere, pools);
-    expect(first()?.ttftMs).toBe(120);
   });
 });
 

@@ -10,6 +10,8 @@ export interface AccessLogService {
 
 /** As Envoy names it. Its messages are read by hand, and so there is no generated code that would know it. */
 const path = "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs";
+/** The one answer of a call, once the client has ended it. */
+const emptyResponse = new Uint8Array();
 /** One for each worker and listener of an Envoy. */
 const maxCalls = 4_096;
 
@@ -20,7 +22,10 @@ export function createAccessLogService(take: (entry: AccessLogEntry) => void): A
     else calls.add(call);
     return {
       onMessage: (bytes) => readAccessLog(bytes, take),
-      onEnd: () => call.end(),
+      onEnd() {
+        call.send([emptyResponse]);
+        call.end();
+      },
       onClose: () => void calls.delete(call),
     };
   };

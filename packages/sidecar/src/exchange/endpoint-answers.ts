@@ -63,7 +63,6 @@ export function createEndpointAnswers(options: EndpointAnswersOptions): Endpoint
   const ended = new Map<string, Remembered>();
 
   function report(found: Remembered, key: string, address: string, answer: EndpointAnswer): void {
-    if (found.isReported) return;
     found.isReported = true;
     found.pool.recordAnswer(address, answer, found.lease);
     if (answer.status === 404) onNotFound(found.pool.name, address);
@@ -94,7 +93,7 @@ export function createEndpointAnswers(options: EndpointAnswersOptions): Endpoint
       if (pool === undefined) return;
       const key = keyOf({ lane, pool, requestId: entry.requestId });
       const found = open.get(key) ?? ended.get(key);
-      if (found === undefined) return;
+      if (found === undefined || found.isReported) return;
       const { failed, last } = loggedAnswer(entry, entry.header(destinationHeader) ?? "");
       for (const address of failed) found.pool.recordAnswer(address, { ok: false });
       if (last === undefined) ended.delete(key);
@@ -108,7 +107,7 @@ export function createEndpointAnswers(options: EndpointAnswersOptions): Endpoint
       if (leg.endpoint === undefined || answer === undefined) return;
       const key = keyOf(leg);
       const found = open.get(key) ?? ended.get(key);
-      if (found !== undefined) report(found, key, leg.endpoint, answer);
+      if (found?.isReported === false) report(found, key, leg.endpoint, answer);
     },
 
     expire() {

@@ -1,0 +1,372 @@
+import { describe, expect, test } from "@jest/globals";
+import type { AccessLogEntry } from "@umbra/ext-proc";
+import { responseFlag } from "@umbra/ext-proc";
+import { createPool, type Lease } from "@umbra/scheduler";
+import type { Leg, LegClass } from "@umbra/shadow";
+import { createAnswerWatch } from "../src/exchange/answer-watch.ts";
+import { createEndpointAnswers } from "../src/exchange/endpoint-answers.ts";
+import { loggedAnswer } from "../src/exchange/logged-answer.ts";
+
+const first = "10.0.0.1:8000";
+const second = "10.0.0.2:8000";
+const flag = (name: keyof typeof responseFlag) => 1 << responseFlag[name];
+
+function entry(
+  overrides: Partial<AccessLogEntry> = {},
+  headers: Readonly<Record<string, string>> = {},
+): AccessLogEntry {
+  const all: Readonly<Record<string, string>> = {
+    "x-gateway-destination-endpoint": `${first},${second}`,
+    ...headers,
+  };
+  return {
+    upstreamAddress: first,
+    upstreamCluster: "primary/pool",
+    attempts: 1,
+    status: 200,
+    details: "via_upstream",
+    requestId: "r",
+    flags: 0,
+    header: (name) => all[name],
+    ...overrides,
+  };
+}
+
+describe("a line of the access log", () => {
+  const failed = { ok: false };
+  const details = "upstream_reset_before_response_started";
+
+  test.each<{
+    readonly name: string;
+    readonly line: Partial<AccessLogEntry>;
+    readonly want: object | undefined;
+  }>([
+    { name: "200", line: {}, want: { status: 200 } },
+    { name: "a redirect", line: { status: 307 }, want: { status: 307 } },
+    { name: "401", line: { status: 401 }, want: { status: 401 } },
+    { name: "500", line: { status: 500 }, want: { status: 500 } },
+    { name: "503 of the endpoint", line: { status: 503 }, want: { status: 503 } },
+    {
+      name: "no connection",
+      line: { status: 503, details, flags: flag("upstreamConnectionFailure") },
+      want: failed,
+    },
+    {
+      name: "a reset",
+      line: { status: 503, details, flags: flag("upstreamConnectionTermination") },
+      want: failed,
+    },
+    {
+      name: "a stream that is reset",
+      line: { status: 503, details, flags: flag("upstreamRemoteReset") },
+      want: failed,
+    },
+    {
+      name: "an answer that breaks off",
+      line: { flags: flag("upstreamConnectionTermination") },
+      want: failed,
+    },
+    {
+      name: "a timeout",
+      line: { status: 504, details: "response_timeout", flags: flag("upstreamRequestTimeout") },
+      want: failed,
+    },
+    {
+      name: "no HTTP",
+      line: { status: 502, details: "protocol_error", flags: flag("upstreamProtocolError") },
+      want: failed,
+    },
+    {
+      name: "silence of the endpoint",
+      line: { status: 504, details: "stream_idle_timeout", flags: flag("streamIdleTimeout") },
+      want: failed,
+    },
+    {
+      name: "silence of the client",
+      line: { status: 408, details: "stream_idle_timeout", flags: flag("streamIdleTimeout") },
+      want: undefined,
+    },
+    {
+      name: "a client that leaves",
+      line: { status: 0, details: "downstream", flags: flag("downstreamConnectionTermination") },
+      want: undefined,
+    },
+    {
+      name: "a client that resets while the answer runs",
+      line: { flags: flag("downstreamRemoteReset") },
+      want: undefined,
+    },
+    {
+      name: "a client that breaks the protocol",
+      line: { status: 400, flags: flag("downstreamProtocolError") },
+      want: undefined,
+    },
+    { name: "Envoy is full", line: { status: 503, details: "overflow" }, want: undefined },
+    { name: "no host", line: { status: 503, details: "no_healthy_upstream" }, want: undefined },
+    { name: "a refusal of a filter", line: { status: 429, details: "ext_proc" }, want: undefined },
+  ])("$name", ({ line, want }) => {
+    const { last, failed: before } = loggedAnswer(entry(line), `${first},${second}`);
+    expect(last?.answer).toEqual(want);
+    expect(before).toEqual([]);
+  });
+
+  const third = "10.0.0.3:8000";
+  test.each([
+    { name: "the second attempt answers", attempts: 2, served: second, failed: [first] },
+    { name: "the third attempt answers", attempts: 3, served: third, failed: [first, second] },
+    { name: "the picked one answers at last", attempts: 2, served: first, failed: [] },
+    {
+      name: "another than those named answers",
+      attempts: 3,
+      served: "x:1",
+      failed: [first, second],
+    },
+    { name: "there was no attempt", attempts: 0, served: first, failed: [] },
+    { name: "the count is nonsense", attempts: 4e9, served: third, failed: [first, second] },
+  ])("tells of attempts that failed: $name", ({ attempts, served, failed: want }) => {
+    const line = entry({ attempts, upstreamAddress: served });
+    const { failed: before, last } = loggedAnswer(line, ` ${first}, ${second},${third}`);
+    expect(before).toEqual(want);
+    expect(last?.address).toBe(served);
+  });
+
+  test("without an upstream address means the endpoint of its last attempt", () => {
+    const line = { attempts: 2, upstreamAddress: "", flags: flag("upstreamConnectionFailure") };
+    expect(loggedAnswer(entry(line), `${first},${second}`)).toEqual({
+      failed: [first],
+      last: { address: second, answer: { ok: false } },
+    });
+  });
+});
+
+function setup() {
+  const clock = { ms: 0 };
+  const pool = createPool({
+    name: "pool",
+    now: () => clock.ms,
+    health: { failuresToEject: 1 },
+  });
+  pool.setEndpoints([first, second, "10.0.0.3:8000", "10.0.0.4:8000"]);
+  const answers = createEndpointAnswers({
+    now: () => clock.ms,
+    poolOfMirror: (mirror) => (mirror === "m" ? "shadow" : undefined),
+  });
+  const pick = (
+    more: Partial<{
+      readonly lane: "primary" | "shadow";
+      readonly pool: string;
+      readonly requestId: string;
+      readonly isMeasured: boolean;
+    }> = {},
+  ): Lease => {
+    const picked = pool.pick({ model: "sql", adapter: "sql", subset: [first] });
+    if (!picked.ok) throw new Error(picked.code);
+    const key = { lane: "primary" as const, pool: "pool", requestId: "r", isMeasured: false };
+    answers.picked({ ...key, state: pool, lease: picked.lease, ...more });
+    return picked.lease;
+  };
+  const over = (isReported = false) =>
+    answers.over({ lane: "primary", pool: "pool", requestId: "r" }, isReported);
+  const of = (address: string) => {
+    const found = pool.snapshot().endpoints.find((each) => each.address === address);
+    if (found === undefined) throw new Error(address);
+    return found;
+  };
+  return { clock, answers, pool, pick, over, of };
+}
+
+function leg(how: LegClass, more: Partial<Leg> = {}): Leg {
+  return {
+    requestId: "r",
+    lane: "primary",
+    pool: "pool",
+    endpoint: first,
+    stream: true,
+    status: 200,
+    t0: 0,
+    class: how,
+    outChars: 0,
+    ...more,
+  };
+}
+
+describe("answers reach the pool's health", () => {
+  test("before and behind the end of the pick's stream, each once", () => {
+    for (const isOver of [false, true]) {
+      const { answers, pick, over, of } = setup();
+      pick();
+      if (isOver) over();
+      answers.logged(entry({ status: 401 }));
+      const { errorShare } = of(first);
+      expect(errorShare).toBeCloseTo(1 / 3);
+      if (!isOver) over();
+      answers.logged(entry({ status: 401 }));
+      answers.measured(leg("auth", { status: 401 }));
+      expect(of(first).errorShare).toBe(errorShare);
+    }
+  });
+
+  test("of an endpoint that failed first and of the one that served", () => {
+    const { answers, pick, of } = setup();
+    pick();
+    answers.logged(entry({ attempts: 2, upstreamAddress: second }));
+    expect([of(first), of(second)]).toMatchObject([{ isEjected: true }, { isEjected: false }]);
+  });
+
+  test("a 404 takes back what the pick noted", () => {
+    const { answers, pick, over, of } = setup();
+    pick().release();
+    over();
+    expect(of(first).recentAdapters).toEqual(new Set(["sql"]));
+    answers.logged(entry({ status: 404 }));
+    expect(of(first)).toMatchObject({ recentAdapters: new Set(), isEjected: false });
+  });
+
+  test("nothing is counted for requests that nobody knows, have been reported, or say nothing", () => {
+    const { answers, pick, over, of } = setup();
+    answers.logged(entry({ status: 500 }));
+    over();
+    pick();
+    over(true);
+    answers.logged(entry({ status: 500 }));
+    pick();
+    over();
+    answers.logged(entry({ flags: flag("downstreamRemoteReset"), status: 500 }));
+    answers.logged(entry({ status: 500 }));
+    answers.logged(entry({ status: 500 }, { "x-umbra-mirror": "unknown" }));
+    expect(of(first)).toMatchObject({ isEjected: false, errorShare: 0 });
+  });
+
+  test("the twin of a request has an answer of its own", () => {
+    const { answers, pick, of } = setup();
+    pick({ lane: "shadow", pool: "shadow" });
+    answers.logged(entry({ status: 500 }));
+    expect(of(first).isEjected).toBe(false);
+    answers.logged(entry({ status: 500 }, { "x-umbra-mirror": "m" }));
+    expect(of(first).isEjected).toBe(true);
+  });
+
+  test.each<{
+    readonly how: LegClass;
+    readonly status?: number;
+    readonly isEjected?: boolean;
+    readonly hasErrors?: boolean;
+  }>([
+    { how: "ok" },
+    { how: "empty" },
+    { how: "server_error", status: 500, isEjected: true, hasErrors: true },
+    { how: "timeout", isEjected: true, hasErrors: true },
+    { how: "truncated", isEjected: true, hasErrors: true },
+    { how: "stream_error", isEjected: true, hasErrors: true },
+    { how: "malformed", isEjected: true, hasErrors: true },
+    { how: "overloaded", status: 503, hasErrors: true },
+    { how: "rate_limited", status: 429, hasErrors: true },
+    { how: "auth", status: 401, hasErrors: true },
+    { how: "not_found", status: 404, hasErrors: true },
+    { how: "bad_request", status: 400, hasErrors: true },
+    { how: "connect", status: 503 },
+    { how: "client_cancelled" },
+    { how: "propagated_cancel" },
+    { how: "cap_cancelled" },
+  ])(
+    "by a measured answer: $how",
+    ({ how, status = 200, isEjected = false, hasErrors = false }) => {
+      const { answers, pick, over, of } = setup();
+      pick({ isMeasured: true });
+      over();
+      // The status alone can't tell whether an answer that is measured was good.
+      answers.logged(entry());
+      answers.measured(leg(how, { status }));
+      const { errorShare, ...state } = of(first);
+      expect([state.isEjected, errorShare > 0]).toEqual([isEjected, hasErrors]);
+    },
+  );
+
+  test("a measured answer has a first token; one without an endpoint or a pick says nothing", () => {
+    const { answers, pick, of } = setup();
+    const { endpoint: _, ...nowhere } = leg("server_error", { status: 500 });
+    answers.measured(leg("ok", { ttftMs: 10 }));
+    pick({ isMeasured: true });
+    answers.measured(nowhere);
+    answers.measured(leg("ok", { ttftMs: 120 }));
+    expect(of(first)).toMatchObject({ ttftMs: 120, isEjected: false });
+  });
+
+  test("what is remembered is bounded, and ends in time", () => {
+    const { answers, pick, of, clock, pool } = setup();
+    const key = (i: number) => ({ lane: "primary" as const, pool: "pool", requestId: `r${i}` });
+    const lease = pick();
+    for (let i = 0; i < 65_536; i++) {
+      answers.picked({ ...key(i), state: pool, lease, isMeasured: false });
+    }
+    answers.logged(entry({ status: 401 }));
+    expect(of(first).errorShare).toBe(0);
+    for (let i = 0; i < 8_193; i++) answers.over(key(i), false);
+    answers.logged(entry({ status: 401, requestId: "r0" }));
+    expect(of(first).errorShare).toBe(0);
+    clock.ms = 5_000;
+    answers.over(key(8_193), false);
+    clock.ms = 10_001;
+    answers.expire();
+    answers.logged(entry({ status: 401, requestId: "r1" }));
+    expect(of(first).errorShare).toBe(0);
+    answers.logged(entry({ status: 401, requestId: "r8193" }));
+    expect(of(first).errorShare).toBeGreaterThan(0);
+  });
+});
+
+describe("an answer that passes the pick's own stream", () => {
+  function watched() {
+    const { pick, of } = setup();
+    const lease = pick();
+    const watch = createAnswerWatch();
+    const headers = (status: number, more: { details?: string; isEnd?: boolean } = {}) =>
+      watch.headers(lease, {
+        headers: new Map([[":status", String(status)]]),
+        served: undefined,
+        details: more.details,
+        isEnd: more.isEnd ?? false,
+      });
+    return { lease, watch, headers, of };
+  }
+
+  test.each([
+    { status: 200, isEjected: false, hasErrors: false },
+    { status: 500, isEjected: true, hasErrors: true },
+    { status: 502, isEjected: true, hasErrors: true },
+    { status: 503, isEjected: false, hasErrors: true },
+    { status: 401, isEjected: false, hasErrors: true },
+    { status: 404, isEjected: false, hasErrors: true },
+  ])("with status $status: ejected $isEjected", ({ status, isEjected, hasErrors }) => {
+    const { watch, headers, lease, of } = watched();
+    headers(status);
+    watch.over(lease);
+    expect(watch.isReported).toBe(true);
+    expect(of(first)).toMatchObject({ isEjected, inFlight: 0 });
+    expect(of(first).errorShare > 0).toBe(hasErrors);
+  });
+
+  test("that the gateway gave itself says nothing about the endpoint", () => {
+    const { headers, watch, of } = watched();
+    headers(500, { details: "no_healthy_upstream" });
+    expect(watch.isReported).toBe(false);
+    expect(of(first)).toMatchObject({ isEjected: false, errorShare: 0, inFlight: 0 });
+  });
+
+  test("is good at its end, and unknown where it is cut short or redirects", () => {
+    const whole = watched();
+    whole.headers(200, { details: "via_upstream" });
+    whole.watch.body(whole.lease, 10, false);
+    whole.watch.body(whole.lease, 0, true);
+    expect(whole.watch.isReported).toBe(true);
+    const cut = watched();
+    cut.headers(200);
+    cut.watch.body(cut.lease, 10, false);
+    cut.watch.over(cut.lease);
+    expect(cut.watch.isReported).toBe(false);
+    const redirect = watched();
+    redirect.headers(302, { isEnd: true });
+    expect(redirect.watch.isReported).toBe(false);
+    expect(redirect.of(first)).toMatchObject({ errorShare: 0, inFlight: 0 });
+  });
+});
