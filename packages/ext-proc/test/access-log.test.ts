@@ -1,4 +1,4 @@
-import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
+import { Client, type ClientWritableStream, credentials, Metadata, status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import {
   type AccessLogEntry,
@@ -218,11 +218,13 @@ describe.each(transportNames)("the access log service on %s", (transport) => {
   });
 
   function open() {
-    const ended = Promise.withResolvers<number>();
-    const call = client.makeClientStreamRequest(path, same, same, new Metadata(), {}, (error) =>
-      ended.resolve(error?.code ?? status.OK),
-    );
-    return { call, ended: ended.promise };
+    let call: ClientWritableStream<Buffer> | undefined;
+    const ended = new Promise<number>((resolve) => {
+      call = client.makeClientStreamRequest(path, same, same, new Metadata(), {}, (error) =>
+        resolve(error?.code ?? status.OK),
+      );
+    });
+    return { call: call as ClientWritableStream<Buffer>, ended };
   }
 
   test("takes batch after batch on one call, and ends it with the client", async () => {
