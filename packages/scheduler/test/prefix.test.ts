@@ -65,6 +65,35 @@ describe("the LRU of block hashes", () => {
   });
 });
 
+test("an LRU forgets single hashes, and keeps the order of the others", () => {
+  for (const [forgotten, oldest] of [
+    [1, 2],
+    [2, 3],
+    [3, 2],
+    [4, 2],
+    [9, 2],
+  ] as const) {
+    const lru = createBlockLru(8);
+    for (const hash of [1, 2, 3, 4, 1]) lru.touch(hash);
+    lru.forget(forgotten);
+    expect(lru.has(forgotten)).toBe(false);
+    lru.shrinkTo(lru.size - 1);
+    expect([1, 2, 3, 4].filter((hash) => !lru.has(hash))).toEqual(
+      [oldest, ...(forgotten < 9 ? [forgotten] : [])].toSorted(),
+    );
+    lru.touch(7);
+    expect(lru.has(7)).toBe(true);
+  }
+});
+
+test("an LRU forgets a hash while the newest entry is the oldest in use", () => {
+  const lru = createBlockLru(8);
+  for (const hash of [1, 2, 3, 1, 2]) lru.touch(hash);
+  lru.forget(1);
+  lru.shrinkTo(1);
+  expect([1, 2, 3].map((hash) => lru.has(hash))).toEqual([false, true, false]);
+});
+
 test("an LRU that is made smaller gives its room back, and goes on", () => {
   const lru = createBlockLru(1_000);
   for (let i = 0; i < 500; i++) lru.touch(i);
