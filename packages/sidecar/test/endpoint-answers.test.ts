@@ -147,8 +147,10 @@ function setup() {
     health: { failuresToEject: 1 },
   });
   pool.setEndpoints([first, second, "10.0.0.3:8000", "10.0.0.4:8000"]);
+  const notFound: string[] = [];
   const answers = createEndpointAnswers({
     now: () => clock.ms,
+    onNotFound: (name, address) => notFound.push(`${name} ${address}`),
     poolOfMirror: (mirror) => (mirror === "m" ? "shadow" : undefined),
   });
   const pick = (
@@ -172,7 +174,7 @@ function setup() {
     if (found === undefined) throw new Error(address);
     return found;
   };
-  return { clock, answers, pool, pick, over, of };
+  return { clock, answers, notFound, pool, pick, over, of };
 }
 
 function leg(how: LegClass, more: Partial<Leg> = {}): Leg {
@@ -213,13 +215,14 @@ describe("answers reach the pool's health", () => {
     expect([of(first), of(second)]).toMatchObject([{ isEjected: true }, { isEjected: false }]);
   });
 
-  test("a 404 takes back what the pick noted", () => {
-    const { answers, pick, over, of } = setup();
+  test("a 404 takes back what the pick noted, and puts the endpoint's model list in doubt", () => {
+    const { answers, pick, over, of, notFound } = setup();
     pick().release();
     over();
     expect(of(first).recentAdapters).toEqual(new Set(["sql"]));
     answers.logged(entry({ status: 404 }));
     expect(of(first)).toMatchObject({ recentAdapters: new Set(), isEjected: false });
+    expect(notFound).toEqual([`pool ${first}`]);
   });
 
   test("nothing is counted for requests that nobody knows, have been reported, or say nothing", () => {
