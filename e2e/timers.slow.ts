@@ -8,7 +8,7 @@ import { startSlowServer } from "./harness/slow-server.ts";
 const silentMs = 320_000;
 
 /** `npm run test:timers`: too long for every run. */
-test.each([
+test.concurrent.each([
   { name: "whole", isStream: false },
   { name: "streamed", isStream: true },
 ])(

@@ -12,6 +12,9 @@ export interface EnvoyOptions {
   readonly onLine?: NonNullable<ChildOptions["onLine"]>;
 }
 
+/** Enough for the backtrace of a crash. */
+const keptLines = 40;
+
 /** Starts Envoy with a bootstrap of its own. Several may run at once. */
 export function runEnvoy({ binary, bootstrap, concurrency, onLine }: EnvoyOptions): Child {
   const folder = mkdtempSync(join(tmpdir(), "umbra-envoy-"));
@@ -26,7 +29,7 @@ export function runEnvoy({ binary, bootstrap, concurrency, onLine }: EnvoyOption
     ],
     onLine: (line, from) => {
       if (from === "stderr") errors.push(line);
-      if (errors.length > 20) errors.shift();
+      if (errors.length > keptLines) errors.shift();
       onLine?.(line, from);
     },
   });

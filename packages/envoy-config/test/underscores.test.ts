@@ -1,0 +1,83 @@
+import { describe, expect, test } from "@jest/globals";
+import { readTopology, renderBootstrap } from "@umbra/envoy-config";
+import { parse } from "yaml";
+
+const ref = "{group: inference.networking.k8s.io, kind: InferencePool, name: llama}";
+
+function resources(rule: string, annotations = ""): string {
+  return `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gateway}
+spec: {listeners: [{name: http, port: 8080, protocol: HTTP}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: route}
+spec: {parentRefs: [{name: gateway}], rules: [{backendRefs: [${ref}]${rule}}]}
+---
+apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: llama, annotations: {umbra.dev/endpoints: 10.0.0.1:8000${annotations}}}
+spec: {targetPorts: [{number: 8000}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: plain, annotations: {umbra.dev/endpoints: 10.0.0.2:8000, umbra.dev/picker: none}}
+spec: {ports: [{port: 80}]}
+`;
+}
+
+/** The script that looks at names of headers; undefined where there is none. */
+function script(
+  text: string,
+  underscores: "Reject" | "Drop" | "Allow" = "Reject",
+): string | undefined {
+  const { topology } = readTopology([{ name: "example.yaml", text }]);
+  const bootstrap = parse(renderBootstrap(topology, { underscores }));
+  const [chain] = bootstrap.static_resources.listeners[0].filter_chains;
+  const [first] = chain.filters[0].typed_config.http_filters;
+  return first.typed_config.default_source_code?.inline_string;
+}
+
+describe("headers with an underscore that may pass", () => {
+  test.each([
+    { name: "documented ones", rule: "", annotations: "", want: '{["session_id"] = true}' },
+    {
+      name: "those that a route matches, in lower case",
+      rule: ", matches: [{headers: [{name: My_Team, value: a}]}]",
+      annotations: "",
+      want: '{["my_team"] = true, ["session_id"] = true}',
+    },
+    {
+      name: "not those without an underscore",
+      rule: ", matches: [{headers: [{name: x-team, value: a}]}]",
+      annotations: "",
+      want: '{["session_id"] = true}',
+    },
+    {
+      name: "the one that names a pool's model",
+      rule: "",
+      annotations: ", umbra.dev/model-header: x_model",
+      want: '{["session_id"] = true, ["x_model"] = true}',
+    },
+    {
+      name: "the one that keeps a session",
+      rule: "}, {backendRefs: [{name: plain, port: 80}], sessionPersistence: {type: Header, sessionName: my_session}",
+      annotations: "",
+      want: '{["my_session"] = true, ["session_id"] = true}',
+    },
+  ])("$name", ({ rule, annotations, want }) => {
+    expect(script(resources(rule, annotations))?.split("\n")[0]).toBe(`local known = ${want}`);
+  });
+
+  test.each([
+    { underscores: "Reject" as const, want: "handle:respond" },
+    { underscores: "Drop" as const, want: ":remove(name)" },
+  ])("others follow the setting: $underscores", ({ underscores, want }) => {
+    expect(script(resources(""), underscores)).toContain(want);
+  });
+
+  test("with Allow nothing looks at them", () => {
+    expect(script(resources(""), "Allow")).toBeUndefined();
+  });
+});
