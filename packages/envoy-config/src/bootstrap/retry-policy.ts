@@ -41,7 +41,7 @@ export function requestTimeoutMs({ retry, timeoutMs, backendTimeoutMs = 0 }: Rou
   return timeoutMs === 0 ? backendTimeoutMs : Math.min(timeoutMs, backendTimeoutMs);
 }
 
-/** Of two hosts a draw takes the tried one with 3/4 at most, the idle one of them: 20 more leave 1 of 400 on it. */
+/** Of two hosts the dead one is idle, so that least request draws it up to 3 times of 4. After 20 more draws 1 retry of 400 is left with it. */
 const drawsForAnotherHost = 20;
 
 const notTheSameHost: EnvoyObject = extension(
