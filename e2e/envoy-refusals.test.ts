@@ -299,7 +299,11 @@ describe.each([
       const more = "session_id: s\r\nmy_team: a\r\nx_a: 1\r\nConnection: close\r\n";
       const answer = await raw(gateway.origin, request("good", more)("/v1/chat/completions"));
       expect(answer.status).toBe(status);
-      const { session_id, my_team, x_a } = echo.received.at(-1)?.headers ?? {};
+      // A route of all hosts serves HTTP/1.0 without a Host header too.
+      const hostless = `POST /v1/completions HTTP/1.0\r\nmy_team: a\r\nContent-Length: ${chat().length}\r\n\r\n${chat()}`;
+      expect((await raw(gateway.origin, hostless)).status).toBe(200);
+      expect(echo.received.at(-1)?.host).toBe("localhost");
+      const { session_id, my_team, x_a } = echo.received.at(-2)?.headers ?? {};
       expect({ session_id, my_team, x_a }).toEqual({ session_id: "s", my_team: "a", x_a: other });
     } finally {
       await gateway.stop();
