@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { unprintableIn } from "@umbra/shadow/printable";
 import type { Command, Option } from "commander";
 import { UsageError } from "./errors.ts";
 import { hostPort, numberOf } from "./resources/host-port.ts";
@@ -43,8 +44,9 @@ const checks: Readonly<Record<string, (text: string, flag: string) => void>> = {
 };
 
 function oneLine(text: string, flag: string): void {
-  if (/\p{Cc}/u.test(text))
-    throw new UsageError(`${flag} must be one line without control characters`);
+  const found = unprintableIn(text);
+  if (found !== undefined)
+    throw new UsageError(`${flag} must be one line of text, without ${found}`);
   if (text.length > maxNameLength) {
     throw new UsageError(`${flag} takes at most ${maxNameLength} characters, not ${text.length}`);
   }
