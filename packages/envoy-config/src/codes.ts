@@ -195,6 +195,11 @@ const codes = {
     meaning: "endpoints are asked over TLS, and not verified",
     remedy: "add a BackendTLSPolicy with their hostname and authority",
   },
+  UMB0255: {
+    meaning: "an EndpointPickerConfig is part of another resource",
+    remedy:
+      "give the EndpointPickerConfig as a document of its own, with the pool's name in its metadata",
+  },
   UMB0301: {
     meaning: "two routes claim the same requests",
     remedy: "change the match of one, or remove it",

@@ -5,6 +5,7 @@ import type { EnvoySettings } from "./envoy-settings.ts";
 import { lint } from "./lint/lint.ts";
 import { type Certificate, createCertificateResolver } from "./resolve/certificates.ts";
 import { withDroppedRules } from "./resolve/dropped-rules.ts";
+import { embeddedPickerConfigs } from "./resolve/embedded-picker-configs.ts";
 import { resolveEnvoy } from "./resolve/envoy.ts";
 import { resolveListeners } from "./resolve/listeners.ts";
 import { modelServers } from "./resolve/model-servers.ts";
@@ -56,6 +57,7 @@ export function readTopology(
   const { pickModes = new Map(), pickers = new Map(), isStrict = false } = options;
   const { metricsPlaces = new Map() } = options;
   const { resources, diagnostics, report } = readResources(files);
+  resources.pickerConfigs.push(...embeddedPickerConfigs(resources, report));
   checkPickerConfigs(resources, options.checkPickerConfig ?? (() => []), report);
   const start = { file: files[0]?.name ?? "-", line: 1, column: 1 };
   const flags = { file: "command line", line: 1, column: 1 };

@@ -12,6 +12,7 @@ export function readConfigMap(root: Reader): ConfigMap {
     namespace: typeof metadata.namespace === "string" ? metadata.namespace : "default",
     data: new Map(data),
     place: root.place("kind"),
+    placeOf: (key) => root.placeIn("data", key) ?? root.place("kind"),
   };
 }
 

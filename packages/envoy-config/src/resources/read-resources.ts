@@ -1,6 +1,7 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node } from "yaml";
 import type { Diagnostic } from "../diagnostic.ts";
 import { readBackendTlsPolicy } from "./backend-tls.ts";
+import { readChartValues } from "./chart-values.ts";
 import { readConfigMap } from "./config-map.ts";
 import {
   readDeployment,
@@ -25,6 +26,7 @@ import { createBudget, inspectDocument } from "./inspect.ts";
 import { namespaceOf, resourceName } from "./names.ts";
 import { nearest } from "./nearest.ts";
 import { isPickerConfig, readPickerConfigResource } from "./picker-config.ts";
+import { readPickerDeployment } from "./picker-deployment.ts";
 import { Reader, type Report, type Source } from "./reader.ts";
 import { createReport, type ReportSink } from "./report.ts";
 import type { Meta, Resources } from "./resources.ts";
@@ -64,6 +66,7 @@ export function readResources(files: readonly SourceFile[]): ReadResources {
     rewrites: [],
     objectives: [],
     pickerConfigs: [],
+    pickerDeployments: [],
     envoySettings: [],
     envoyProxies: [],
     parametersRefs: [],
@@ -142,6 +145,12 @@ function readDocument(source: Source, contents: Node, into: Resources, seen: Set
       "UMB0102",
       "this document is not a resource: it must be a map with apiVersion, kind and metadata",
     );
+    return;
+  }
+  const values = readChartValues(root);
+  if (values !== undefined) {
+    into.configMaps.push(values.configMap);
+    if (values.picker !== undefined) into.pickerDeployments.push(values.picker);
     return;
   }
   const kind = root.required("kind");
@@ -304,6 +313,8 @@ const readers: ReadonlyMap<string, Read> = new Map<string, Read>([
     (meta, spec, _root, into) => {
       const deployment = readDeployment(meta, spec);
       if (deployment !== undefined) into.deployments.push(deployment);
+      const picker = readPickerDeployment(meta, spec);
+      if (picker !== undefined) into.pickerDeployments.push(picker);
     },
   ],
 ]);

@@ -81,6 +81,22 @@ export interface ConfigMap {
   readonly namespace: string;
   readonly data: ReadonlyMap<string, string>;
   readonly place: Place;
+  /** Where a text of it stands. */
+  placeOf(key: string): Place;
+}
+
+/** A Deployment of the reference endpoint picker, and how it is configured. */
+export interface PickerDeployment {
+  readonly name: string;
+  readonly namespace: string;
+  /** Absent: every pool of the namespace. */
+  readonly pool: { readonly namespace: string; readonly name: string } | undefined;
+  /** ConfigMaps that it mounts; empty where that is not known. */
+  readonly configMaps: readonly string[];
+  /** Name of the file with the configuration, without its folder. */
+  readonly configFile?: string;
+  readonly configText?: string;
+  readonly place: Place;
 }
 
 /** `gateway.networking.k8s.io` BackendTLSPolicy. */
@@ -386,6 +402,7 @@ export interface Resources {
   readonly rewrites: InferenceModelRewrite[];
   readonly objectives: InferenceObjective[];
   readonly pickerConfigs: PickerConfigResource[];
+  readonly pickerDeployments: PickerDeployment[];
   readonly envoySettings: EnvoySettingsResource[];
   readonly envoyProxies: EnvoyProxy[];
   readonly parametersRefs: ParametersRef[];

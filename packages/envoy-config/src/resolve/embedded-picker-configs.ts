@@ -1,0 +1,150 @@
+import { LineCounter } from "yaml";
+import { parseDocuments } from "../resources/documents.ts";
+import type { Place, Report } from "../resources/reader.ts";
+import type {
+  ConfigMap,
+  InferencePool,
+  PickerConfigResource,
+  PickerDeployment,
+  Resources,
+} from "../resources/resources.ts";
+
+/** An EndpointPickerConfig as a text in a ConfigMap. */
+interface Embedded {
+  readonly map: ConfigMap;
+  readonly key: string;
+  readonly text: string;
+}
+
+/** The file that the reference's charts use unless they are told otherwise. */
+const defaultFile = "default-plugins.yaml";
+
+/**
+ * Finds EndpointPickerConfigs where the reference's charts put them: in ConfigMaps, in arguments of the picker's
+ * Deployment, in values of a chart. Returns those that hold for pools of the files, and says which it took.
+ */
+export function embeddedPickerConfigs(
+  resources: Resources,
+  report: Report,
+): readonly PickerConfigResource[] {
+  const { pickerDeployments } = resources;
+  const embedded = resources.configMaps.flatMap((map) =>
+    [...map.data].flatMap(([key, text]) => (isPickerConfigText(text) ? [{ map, key, text }] : [])),
+  );
+  const taken = new Map<InferencePool, PickerConfigResource>();
+  const seen = new Set<Embedded>();
+
+  function take(text: string, what: string, place: Place, holders: readonly InferencePool[]): void {
+    const free = holders.filter((pool) => !taken.has(pool));
+    if (free.length === 0) return;
+    const value = parsedValue(text);
+    if (value === undefined) {
+      report("error", "UMB0211", place, `${what} is no YAML that can be read`);
+      return;
+    }
+    const names = free.map(({ name }) => `"${name}"`).join(", ");
+    report("info", "UMB0255", place, `${what} holds for InferencePool ${names}`, {
+      remedy: "nothing needs to be done",
+    });
+    for (const pool of free) {
+      const { namespace, name } = pool;
+      taken.set(pool, { pool: { namespace, name }, value, place, placeOf: () => place });
+    }
+  }
+
+  const openPools = openPoolsOf(resources);
+  for (const picker of pickerDeployments) {
+    const holders = openPools.filter((pool) => isOf(picker, pool));
+    const shown = `the endpoint picker "${picker.name}"`;
+    if (picker.configText !== undefined) {
+      take(
+        picker.configText,
+        `the configuration in the arguments of ${shown}`,
+        picker.place,
+        holders,
+      );
+      continue;
+    }
+    const file = picker.configFile ?? defaultFile;
+    const found = embedded.find((each) => each.key === file && mounts(picker, each.map));
+    if (found !== undefined) {
+      seen.add(found);
+      take(found.text, shownAs(found), found.map.placeOf(found.key), holders);
+    } else if (holders.length > 0) {
+      const message = `${shown} is configured by ${file.slice(0, 128)}, which no ConfigMap of the files holds: the default profile is used`;
+      report("warning", "UMB0255", picker.place, message);
+    }
+  }
+  if (pickerDeployments.length === 0) takeAlone(embedded, openPools, seen, take);
+  const isAnotherFirst = taken.size > 0 || openPools.length === 0;
+  for (const each of resources.pools.length === 0 ? [] : embedded) {
+    if (seen.has(each)) continue;
+    const why = isAnotherFirst ? "another one goes first" : "nothing says for which pool it is";
+    const place = each.map.placeOf(each.key);
+    const message = `${shownAs(each)} is not used: ${why}`;
+    report(isAnotherFirst ? "info" : "warning", "UMB0255", place, message);
+  }
+  return [...taken.values()];
+}
+
+/** Pools for which no EndpointPickerConfig of the files goes first. */
+function openPoolsOf({ pools, pickerConfigs }: Resources): readonly InferencePool[] {
+  return pools.filter(
+    ({ namespace, name }) =>
+      !pickerConfigs.some(
+        ({ pool }) => pool === undefined || (pool.namespace === namespace && pool.name === name),
+      ),
+  );
+}
+
+/** Without a picker that names one: the only one of a namespace, or the charts' default, holds for its pools. */
+function takeAlone(
+  embedded: readonly Embedded[],
+  pools: readonly InferencePool[],
+  seen: Set<Embedded>,
+  take: (text: string, what: string, place: Place, holders: readonly InferencePool[]) => void,
+): void {
+  for (const [namespace, own] of Map.groupBy(embedded, ({ map }) => map.namespace)) {
+    const defaults = own.filter(({ key }) => key === defaultFile);
+    const [only, ...more] = own.length === 1 ? own : defaults;
+    const holders = pools.filter((pool) => pool.namespace === namespace);
+    if (only === undefined || more.length > 0 || holders.length === 0) continue;
+    seen.add(only);
+    take(only.text, shownAs(only), only.map.placeOf(only.key), holders);
+  }
+}
+
+function isOf({ pool, namespace }: PickerDeployment, of: InferencePool): boolean {
+  if (pool === undefined) return of.namespace === namespace;
+  return pool.name === of.name && pool.namespace === of.namespace;
+}
+
+function mounts({ configMaps, namespace }: PickerDeployment, map: ConfigMap): boolean {
+  return map.namespace === namespace && (configMaps.length === 0 || configMaps.includes(map.name));
+}
+
+function shownAs({ map, key }: Embedded): string {
+  return `the EndpointPickerConfig "${key.slice(0, 128)}" of ${map.name === "values" ? "the chart's values" : `ConfigMap "${map.namespace}/${map.name}"`}`;
+}
+
+function isPickerConfigText(text: string): boolean {
+  return /^\s*["']?kind["']?\s*:\s*["']?EndpointPickerConfig\b/m.test(text);
+}
+
+function parsedValue(text: string): unknown {
+  for (const parsed of parseDocuments(text, new LineCounter())) {
+    if ("problem" in parsed) return undefined;
+    const value: unknown = plain(() => parsed.document.toJS({ maxAliasCount: 100 }) as unknown);
+    if (value !== null && value !== undefined) return value;
+  }
+  return undefined;
+}
+
+/** Too many aliases are thrown. */
+function plain(make: () => unknown): unknown {
+  try {
+    return make();
+  } catch {
+    return undefined;
+  }
+}

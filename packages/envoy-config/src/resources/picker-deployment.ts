@@ -1,0 +1,39 @@
+import { basename } from "node:path";
+import type { Reader } from "./reader.ts";
+import type { Meta, PickerDeployment } from "./resources.ts";
+
+/** A Deployment of the reference endpoint picker; undefined where no container has arguments of one. */
+export function readPickerDeployment(meta: Meta, spec: Reader): PickerDeployment | undefined {
+  const pod = spec.map("template")?.map("spec");
+  for (const container of pod?.maps("containers") ?? []) {
+    const given = ["command", "args"].flatMap((key) => container.strings(key, { isText: true }));
+    const flags = flagsOf(given);
+    const [pool, file, text] = ["poolname", "configfile", "configtext"].map((name) =>
+      flags.get(name),
+    );
+    if (pool === undefined || (file === undefined && text === undefined)) continue;
+    const configMaps = (pod?.maps("volumes") ?? []).flatMap(
+      (volume) => volume.map("configMap")?.string("name") ?? [],
+    );
+    return {
+      ...{ name: meta.name, namespace: meta.namespace, place: meta.place, configMaps },
+      pool: { namespace: flags.get("poolnamespace") ?? meta.namespace, name: pool },
+      ...(file === undefined ? {} : { configFile: basename(file) }),
+      ...(text === undefined ? {} : { configText: text }),
+    };
+  }
+  return undefined;
+}
+
+/** `--pool-name=x`, `--pool-name x` and the older `-poolName x`, by name without dashes in lower case. */
+function flagsOf(given: readonly string[]): ReadonlyMap<string, string> {
+  const flags = new Map<string, string>();
+  for (const [i, each] of given.entries()) {
+    const found = /^--?([A-Za-z-]+)(?:=([\s\S]*))?$/.exec(each);
+    if (found === null) continue;
+    const name = (found[1] ?? "").replaceAll("-", "").toLowerCase();
+    const value = found[2] ?? given[i + 1];
+    if (value !== undefined) flags.set(name, value);
+  }
+  return flags;
+}
