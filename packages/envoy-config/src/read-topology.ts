@@ -14,6 +14,7 @@ import { compare, createPoolResolver } from "./resolve/pools.ts";
 import { poolPlaces, withPickModes } from "./resolve/route-pick-modes.ts";
 import { nearest } from "./resources/nearest.ts";
 import { readResources, type SourceFile } from "./resources/read-resources.ts";
+import type { Resources } from "./resources/resources.ts";
 import type { ExternalPicker, MetricsPlaceSettings, PickMode, Topology } from "./topology.ts";
 
 export interface TopologyOptions {
@@ -77,10 +78,9 @@ export function readTopology(
     report,
   );
 
-  const backends = [...resources.pools, ...resources.services].flatMap(({ namespace, name }) => [
-    name,
-    `${namespace}/${name}`,
-  ]);
+  const backends = pools
+    .all()
+    .flatMap(({ namespace, resourceName }) => [resourceName, `${namespace}/${resourceName}`]);
   for (const [flag, given] of [
     ["--endpoints", endpoints],
     ["--pick-mode", pickModes],
@@ -88,9 +88,20 @@ export function readTopology(
   ] as const) {
     for (const name of given.keys()) {
       if (backends.includes(name)) continue;
-      const message = `${flag} names "${name}", which is no InferencePool or Service of the files`;
+      const message = `${flag} names "${name}", which is no InferencePool of the files and no Service that a route refers to`;
       report("error", "UMB0207", flags, message, meant(name, backends));
     }
+  }
+  for (const name of pickModes.keys()) {
+    const named = pools
+      .all()
+      .filter((each) =>
+        [each.resourceName, `${each.namespace}/${each.resourceName}`].includes(name),
+      );
+    if (named.length === 0 || named.some(({ picker }) => picker === "umbra")) continue;
+    const message = `--pick-mode names "${name}", and Umbra does not pick there`;
+    const remedy = "leave it out, or let Umbra pick: name the endpoints, and no other picker";
+    report("error", "UMB0207", flags, message, { remedy });
   }
   const poolNames = resources.pools.flatMap(({ namespace, name }) => [
     name,
@@ -101,20 +112,9 @@ export function readTopology(
     const message = `--picker names "${name}", which is no InferencePool of the files`;
     report("error", "UMB0207", flags, message, meant(name, poolNames));
   }
-  const names = resources.gateways.flatMap((gateway) =>
-    gateway.listeners.flatMap((each) => [each.name, `${gateway.name}/${each.name}`]),
+  checkListenerNames([...listenerPorts.keys()], resources.gateways, (message, extras) =>
+    report("error", "UMB0207", flags, message, extras),
   );
-  for (const name of listenerPorts.keys()) {
-    if (!names.includes(name)) {
-      report(
-        "error",
-        "UMB0207",
-        flags,
-        `--listener names "${name}", which is no listener of the files`,
-        meant(name, names),
-      );
-    }
-  }
   const isServable =
     resolved.length > 0 ||
     resources.deployments.length > 0 ||
@@ -147,6 +147,28 @@ export function readTopology(
   lint(topology, resources, report);
   const conditioned = withDroppedRules(diagnostics, resources.routes);
   return { topology, certificates: certificates.all(), diagnostics: conditioned.toSorted(byPlace) };
+}
+
+/** A name without its Gateway's is that of one listener. */
+function checkListenerNames(
+  given: readonly string[],
+  gateways: Resources["gateways"],
+  report: (message: string, extras: { readonly remedy?: string }) => void,
+): void {
+  const full = gateways.flatMap((gateway) =>
+    gateway.listeners.map((each) => ({ name: each.name, full: `${gateway.name}/${each.name}` })),
+  );
+  for (const name of given) {
+    const found = full.filter((each) => each.name === name || each.full === name);
+    const choices = found.map((each) => each.full).join(", ");
+    if (found.length === 0) {
+      const known = full.flatMap((each) => [each.name, each.full]);
+      report(`--listener names "${name}", which is no listener of the files`, meant(name, known));
+    } else if (found.length > 1) {
+      const remedy = `take one of ${choices}`;
+      report(`--listener names "${name}", which several Gateways have`, { remedy });
+    }
+  }
 }
 
 function hasErrors(diagnostics: readonly Diagnostic[]): boolean {

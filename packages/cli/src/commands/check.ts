@@ -9,7 +9,7 @@ import { githubAnnotation } from "../check/github.ts";
 import { judgeOwnBootstrap } from "../check/own-bootstrap.ts";
 import { sarifOf } from "../check/sarif.ts";
 import { findEnvoy } from "../envoy/find-envoy.ts";
-import { CommandError } from "../errors.ts";
+import { CommandError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import {
   type ReadTopology,
@@ -68,6 +68,9 @@ export function checkCommand(io: Io): Command {
     )
     .action((flags: CheckFlags) => {
       if (flags.explain !== undefined) {
+        if (flags.file !== undefined) {
+          throw new UsageError("--explain prints a section of the documentation: leave -f out");
+        }
         io.stdout(explainCode(flags.explain));
         return;
       }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Topology } from "@umbra/envoy-config";
 import { printableJson } from "@umbra/shadow/printable";
 import { Command, Option } from "commander";
-import { CommandError } from "../errors.ts";
+import { CommandError, UsageError } from "../errors.ts";
 import type { Explained } from "../explain/explained.ts";
 import { explanationTable } from "../explain/explanation-table.ts";
 import { explainState } from "../explain/given-state.ts";
@@ -26,7 +26,8 @@ interface ExplainFlags {
 
 /** `umbra explain`: why a request goes where it goes. */
 export function explainCommand(io: Io): Command {
-  return new Command("explain")
+  const command = new Command("explain");
+  return command
     .summary("show why a request would go where it would go")
     .description(
       "Shows every filter's survivors and every scorer's scores for one request: by a running sidecar's state, or by " +
@@ -65,6 +66,9 @@ export function explainCommand(io: Io): Command {
         "  $ curl -s 127.0.0.1:9090/v1/pools >state.json; umbra explain --state state.json -f manifests/ --pool llama --model sql-lora",
     )
     .action(async (flags: ExplainFlags) => {
+      if (flags.state !== undefined && command.getOptionValueSource("admin") === "cli") {
+        throw new UsageError("--state and --admin exclude each other: give one");
+      }
       const explained = await explain(flags, io);
       io.stdout(
         flags.output === "json" ? `${printableJson(explained)}\n` : explanationTable(explained),

@@ -97,6 +97,7 @@ export function renderCommand(io: Io): Command {
       ].join("\n"),
     )
     .action((flags: RenderFlags) => {
+      refuseWithoutEffect(flags, (name) => command.getOptionValueSource(name) === "cli");
       hostPort(flags.envoyAdmin, "--envoy-admin");
       const { envoyAdmin, observe, statsListener } = flags;
       if (statsListener !== undefined) hostPort(statsListener, "--stats-listener");
@@ -117,6 +118,39 @@ export function renderCommand(io: Io): Command {
           : renderPart(chosen(topology, flags), flags.format, options, format),
       );
     });
+}
+
+/** Flags that another one takes the effect from. */
+function refuseWithoutEffect(flags: RenderFlags, isGiven: (name: string) => boolean): void {
+  const { format, plainMirror, inlineCertificates, statsListener } = flags;
+  if (flags.ofListener !== undefined && format !== "route-config") {
+    throw new UsageError("--of-listener chooses the routes of --format route-config: give both");
+  }
+  if (isGiven("tlsDir") && inlineCertificates === true) {
+    throw new UsageError("--tls-dir and --inline-certificates exclude each other: give one");
+  }
+  if (format !== "bootstrap" && format !== "clusters") {
+    const flag = isGiven("envoyAdmin") ? "--envoy-admin" : "--stats-listener";
+    if (isGiven("envoyAdmin") || statsListener !== undefined) {
+      throw new UsageError(
+        `${flag} has no effect on --format ${format}: give it with bootstrap or clusters`,
+      );
+    }
+  }
+  if (plainMirror !== true) return;
+  const given = [
+    ...(flags.observe ? [] : ["--no-observe"]),
+    ...Object.entries({
+      "--sidecar-tls": flags.sidecarTls,
+      "--sidecar-ca": flags.sidecarCa,
+      "--sidecar-cert": flags.sidecarCert,
+      "--sidecar-key": flags.sidecarKey,
+      "--sidecar-name": flags.sidecarName,
+    }).flatMap(([flag, value]) => (value === undefined ? [] : [flag])),
+  ];
+  if (given.length > 0) {
+    throw new UsageError(`${given.join(", ")}: with --plain-mirror there is no sidecar`);
+  }
 }
 
 /** Envoy takes a file with the routes of one listener only. */

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import {
   type Certificate,
   type CheckPickerConfig,
@@ -114,20 +115,22 @@ export interface TopologyNeeds {
 
 /** Makes the topology that the flags ask for. Throws UsageError for wrong flags; problems in files are diagnostics. */
 export function topologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = {}): ReadTopology {
-  const listenerPorts = new Map(
+  const listenerPorts = named(
+    "--listener",
     (flags.listener ?? []).map((text) => {
       const [name, port] = split(text, "--listener", "NAME=PORT");
       return [name, portOf(port, "--listener")] as const;
     }),
   );
+  if (flags.bind !== undefined && isIP(flags.bind) === 0) {
+    throw new UsageError(`--bind takes an IP address, not "${flags.bind}"`);
+  }
   const bindAddress = flags.bind === undefined ? {} : { bindAddress: flags.bind };
   const envoySettings = settingsOf(flags.set ?? []);
   if (flags.primary !== undefined || flags.shadow !== undefined) {
     if (flags.file !== undefined) throw new UsageError("give either -f or --primary and --shadow");
     if (flags.primary === undefined) throw new UsageError("--shadow needs --primary");
-    if (flags.pickMode !== undefined) {
-      throw new UsageError("--pick-mode names a pool of the resources: give them with -f");
-    }
+    refuseWithoutFiles(flags, listenerPorts);
     const topology = directTopology({
       primary: endpointsOf(flags.primary, "--primary"),
       shadow: flags.shadow === undefined ? [] : endpointsOf(flags.shadow, "--shadow"),
@@ -145,13 +148,15 @@ export function topologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = 
   if (flags.file === undefined) {
     throw new UsageError("no resources: name files or folders with -f");
   }
-  const endpoints = new Map(
+  const endpoints = named(
+    "--endpoints",
     (flags.endpoints ?? []).map((text) => {
       const [name, list] = split(text, "--endpoints", "NAME=ip:port,…");
       return [name, endpointsOf(list, "--endpoints")] as const;
     }),
   );
-  const modes = new Map(
+  const modes = named(
+    "--pick-mode",
     (flags.pickMode ?? []).map((text) => {
       const [name, mode] = split(text, "--pick-mode", "NAME=MODE");
       return [name, pickModeOf(mode)] as const;
@@ -183,6 +188,9 @@ function metricsPlacesOf(flags: TopologyFlags): ReadonlyMap<string, MetricsPlace
       const [name, value] = split(text, flag, `NAME=${field.toUpperCase()}`);
       const parsed = parseMetricsPlace(field, value);
       if (!parsed.ok) throw new UsageError(`${flag} ${name}: ${parsed.message}`);
+      if (places.get(name)?.[field] !== undefined) {
+        throw new UsageError(`${flag} names "${name}" twice: leave one out`);
+      }
       places.set(name, { ...places.get(name), ...parsed.value });
     }
   }
@@ -205,8 +213,43 @@ function withMetricsPlaces(
   });
 }
 
+/** By name. Of two with one name the first would have no effect. */
+function named<T>(flag: string, entries: readonly (readonly [string, T])[]): Map<string, T> {
+  const map = new Map<string, T>();
+  for (const [name, value] of entries) {
+    if (map.has(name)) throw new UsageError(`${flag} names "${name}" twice: leave one out`);
+    map.set(name, value);
+  }
+  return map;
+}
+
+/** What names things of resources has no effect on those that --primary and --shadow stand for. */
+function refuseWithoutFiles(
+  flags: TopologyFlags,
+  listenerPorts: ReadonlyMap<string, number>,
+): void {
+  const { endpoints, pickMode, picker, pickerCa, strict } = flags;
+  const given = Object.entries({
+    "--endpoints": endpoints,
+    "--pick-mode": pickMode,
+    "--picker": picker,
+    "--picker-ca": pickerCa,
+    "--strict": strict,
+  }).find(([, value]) => value !== undefined);
+  if (given !== undefined) {
+    const [flag] = given;
+    const about = flag === "--strict" ? "is about mirrors" : "names a pool";
+    throw new UsageError(`${flag} ${about} of the resources: give them with -f`);
+  }
+  const other = [...listenerPorts.keys()].find((name) => name !== "http");
+  if (other !== undefined) {
+    throw new UsageError(`--listener names "${other}", and there is one listener: http`);
+  }
+}
+
 function pickersOf({ picker, pickerCa }: TopologyFlags): ReadonlyMap<string, ExternalPicker> {
-  const pickers = new Map(
+  const pickers = named(
+    "--picker",
     (picker ?? []).map((text): readonly [string, ExternalPicker] => {
       const [name, where] = split(text, "--picker", "POOL=HOST:PORT");
       const address = where.replace(/^tls:/, "");
@@ -278,10 +321,15 @@ export function topologyArguments(flags: TopologyFlags): readonly string[] {
 }
 
 function settingsOf(texts: readonly string[]): Partial<EnvoySettings> {
-  const read = texts.map((text) => {
-    const [name, value] = split(text, "--set", "NAME=VALUE");
+  const given = named(
+    "--set",
+    texts.map((text) => split(text, "--set", "NAME=VALUE")),
+  );
+  const read = [...given].map(([name, value]) => {
     const parsed = parseSetting(name, value);
-    if (!parsed.ok) throw new UsageError(`--set ${text.slice(0, 100)}: ${parsed.message}`);
+    if (!parsed.ok) {
+      throw new UsageError(`--set ${`${name}=${value}`.slice(0, 100)}: ${parsed.message}`);
+    }
     return parsed.value;
   });
   return Object.assign({}, ...read) as Partial<EnvoySettings>;

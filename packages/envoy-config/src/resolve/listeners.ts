@@ -51,7 +51,8 @@ export function resolveListeners(
     listener.tls === undefined || (secretsOf.get(listener) ?? []).length > 0;
   const byPort = Map.groupBy(
     all.filter(isServed),
-    (each) => ports.get(nameOf(each)) ?? each.listener.port,
+    ({ gateway, listener }) =>
+      ports.get(`${gateway.name}/${listener.name}`) ?? ports.get(listener.name) ?? listener.port,
   );
   reportConflicts(byPort, report);
   const onPort = new Map(

@@ -1,0 +1,357 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import type { Io } from "@umbra/cli";
+import type { Command } from "commander";
+import { checkCommand } from "../src/commands/check.ts";
+import { explainCommand } from "../src/commands/explain.ts";
+import { renderCommand } from "../src/commands/render.ts";
+import { runCommand } from "./run-command.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "umbra-test-"));
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+const service = (name: string) => `---
+apiVersion: v1
+kind: Service
+metadata: {name: ${name}}
+spec: {ports: [{port: 80}]}
+`;
+/** Everything that a flag may be about: two pools, a mirror that is lost, TLS, a Service that no route uses. */
+const resources = file(
+  "resources.yaml",
+  `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gw}
+spec: {listeners: [{name: http, port: 8080, protocol: HTTP}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: r}
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+    - backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: llama}]
+      filters:
+        - {type: RequestMirror, requestMirror: {backendRef: {name: gone, port: 80}}}
+        - {type: RequestMirror, requestMirror: {backendRef: {name: shadow, port: 80}}}
+    - matches: [{path: {type: PathPrefix, value: /named}}]
+      backendRefs: [{name: by-name, port: 80}]
+    - matches: [{path: {type: PathPrefix, value: /tls}}]
+      backendRefs: [{name: verified, port: 80}]
+---
+apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: llama, annotations: {umbra.dev/endpoints: "10.0.0.1:8000,10.0.0.2:8000"}}
+spec: {selector: {matchLabels: {app: llama}}, targetPorts: [{number: 8000}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shadow, annotations: {umbra.dev/endpoints: "10.0.0.3:8000"}}
+spec: {ports: [{port: 80}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: verified}
+spec:
+  targetRefs: [{group: "", kind: Service, name: verified}]
+  validation: {hostname: verified.example.com, wellKnownCACertificates: System}
+${service("verified")}${service("by-name")}${service("unused")}`,
+);
+const https = new URL("../../../envoy/https/resources.yaml", import.meta.url).pathname;
+const broken = file("broken.yaml", "kind: Gateway\napiVersion: v1\n");
+
+const state = file(
+  "state.json",
+  JSON.stringify({
+    pools: [],
+  }),
+);
+
+interface Row {
+  /** What is given beside it; the resources when absent. */
+  readonly base?: readonly string[];
+  /** Values that change what the command prints. */
+  readonly works: readonly (readonly string[])[];
+  /** Values that are refused, and what the message says. */
+  readonly refused: readonly (readonly [readonly string[], RegExp])[];
+}
+
+const withFiles = ["-f", resources];
+const pools = /llama, default\/llama|take one of those that are there/;
+
+const topologyRows: Readonly<Record<string, Row>> = {
+  "--file": {
+    base: [],
+    works: [["--file", resources]],
+    refused: [[["--file", join(folder, "absent.yaml")], /there is no file or folder/]],
+  },
+  "--endpoints": {
+    works: [
+      ["--endpoints", "llama=10.9.9.9:80"],
+      ["--endpoints", "default/llama=10.9.9.9:80,[::1]:80"],
+      ["--endpoints", "shadow=10.9.9.9:80"],
+      ["--endpoints", "by-name=10.9.9.9:80"],
+    ],
+    refused: [
+      [["--endpoints", "NOPE=1.2.3.4:80"], pools],
+      [["--endpoints", "lama=1.2.3.4:80"], /did you mean "llama"/],
+      [["--endpoints", "unused=1.2.3.4:80"], /no Service that a route refers to/],
+      [["--endpoints", "llama"], /NAME=ip:port/],
+      [["--endpoints", "llama=host:80"], /--endpoints/],
+      [["--endpoints", "llama=1.2.3.4:80", "--endpoints", "llama=1.2.3.5:80"], /twice/],
+    ],
+  },
+  "--pick-mode": {
+    works: [
+      ["--pick-mode", "llama=headers"],
+      ["--pick-mode", "default/llama=duplex"],
+    ],
+    refused: [
+      [["--pick-mode", "NOPE=headers"], pools],
+      [["--pick-mode", "by-name=headers"], /Umbra does not pick there/],
+      [["--pick-mode", "llama=whole"], /headers, buffered, duplex/],
+      [["--pick-mode", "llama"], /NAME=MODE/],
+    ],
+  },
+  "--picker": {
+    works: [
+      ["--picker", "llama=picker.svc:9002"],
+      ["--picker", "default/llama=tls:picker.svc:9002"],
+    ],
+    refused: [
+      [["--picker", "NOPE=picker.svc:9002"], pools],
+      [["--picker", "shadow=picker.svc:9002"], /no InferencePool of the files/],
+      [["--picker", "llama=picker"], /HOST:PORT/],
+    ],
+  },
+  "--picker-ca": {
+    base: [...withFiles, "--picker", "llama=tls:picker.svc:9002"],
+    works: [["--picker-ca", "llama=/ca.pem"]],
+    refused: [
+      [["--picker-ca", "shadow=/ca.pem"], /needs --picker shadow=tls/],
+      [["--picker-ca", "llama"], /POOL=FILE/],
+    ],
+  },
+  "--strict": { works: [["--strict"]], refused: [] },
+  "--listener": {
+    works: [
+      ["--listener", "http=8081"],
+      ["--listener", "gw/http=8082"],
+    ],
+    refused: [
+      [["--listener", "nope=8081"], /take one of those that are there: http/],
+      [["--listener", "http=0"], /not a port/],
+      [["--listener", "http"], /NAME=PORT/],
+      [["--listener", "http=8081", "--listener", "http=8082"], /twice/],
+    ],
+  },
+  "--bind": {
+    works: [["--bind", "127.0.0.1"]],
+    refused: [[["--bind", "localhost"], /IP address/]],
+  },
+  "--set": {
+    works: [["--set", "maxBody=8Mi"]],
+    refused: [
+      [["--set", "maxBodies=8Mi"], /maxBody/],
+      [["--set", "maxBody=huge"], /--set maxBody=huge/],
+      [["--set", "maxBody"], /NAME=VALUE/],
+      [["--set", "maxBody=8Mi", "--set", "maxBody=9Mi"], /twice/],
+    ],
+  },
+};
+
+const check: Readonly<Record<string, Row>> = {
+  // The table names no listener and no limit.
+  ...Object.fromEntries(
+    Object.entries(topologyRows).map(([flag, { base = withFiles, ...row }]) => [
+      flag,
+      { ...row, base: [...base, "-o", "json"] },
+    ]),
+  ),
+  "--output": {
+    works: ["json", "yaml", "diagnostics", "sarif"].map((form) => ["--output", form]),
+    refused: [[["--output", "xml"], /table, json, yaml, diagnostics, sarif/]],
+  },
+  "--github": { works: [["--github"]], refused: [] },
+  "--failure-threshold": {
+    works: [["--failure-threshold", "warning"]],
+    refused: [[["--failure-threshold", "some"], /error, warning, info/]],
+  },
+  "--envoy": { works: [["--envoy"]], refused: [] },
+  "--explain": {
+    base: [],
+    works: [["--explain", "UMB0203"]],
+    refused: [
+      [["--explain", "UMB9999"], /UMB9999/],
+      [["--explain", "UMB0203", "-f", broken], /leave -f out/],
+    ],
+  },
+};
+
+const directBase = ["--primary", "10.0.0.1:80"];
+const sidecarTls = ["--sidecar-ca", "/ca.pem"];
+
+const render: Readonly<Record<string, Row>> = {
+  ...topologyRows,
+  "--primary": {
+    base: [],
+    works: [["--primary", "10.0.0.1:80"]],
+    refused: [
+      [["--primary", "nowhere"], /--primary/],
+      [["--primary", "10.0.0.1:80", ...withFiles], /either -f or --primary/],
+      [["--primary", "10.0.0.1:80", "--endpoints", "a=10.0.0.1:80"], /--endpoints names a pool/],
+      [["--primary", "10.0.0.1:80", "--picker", "a=b:80"], /--picker names a pool/],
+      [["--primary", "10.0.0.1:80", "--pick-mode", "a=headers"], /--pick-mode names a pool/],
+      [["--primary", "10.0.0.1:80", "--strict"], /--strict/],
+      [["--primary", "10.0.0.1:80", "--listener", "nope=80"], /there is one listener: http/],
+    ],
+  },
+  "--shadow": {
+    base: directBase,
+    works: [["--shadow", "10.0.0.2:80"]],
+    refused: [[["--shadow", "nowhere"], /--shadow/]],
+  },
+  "--format": {
+    works: ["route-config", "clusters", "pick-filter", "observe-filter", "shadow-lane"].map(
+      (part) => ["--format", part],
+    ),
+    refused: [[["--format", "everything"], /route-config/]],
+  },
+  "--of-listener": {
+    base: ["-f", https, "--format", "route-config"],
+    works: [["--of-listener", "http"]],
+    refused: [
+      [["--of-listener", "nope"], /there are .*http/],
+      [["--of-listener", "http", "--format", "clusters"], /give both/],
+    ],
+  },
+  "--sidecar": {
+    works: [
+      ["--sidecar", "10.0.0.9:9002"],
+      ["--sidecar", "unix:/run/umbra.sock"],
+    ],
+    refused: [
+      [["--sidecar", "somewhere"], /HOST:PORT/],
+      [["--sidecar", "unix:relative"], /absolute path/],
+    ],
+  },
+  "--sidecar-tls": { works: [["--sidecar-tls"]], refused: [] },
+  "--sidecar-ca": { works: [sidecarTls], refused: [] },
+  "--sidecar-cert": {
+    works: [["--sidecar-cert", "/c.pem", "--sidecar-key", "/k.pem"]],
+    refused: [[["--sidecar-cert", "/c.pem"], /go together/]],
+  },
+  "--sidecar-key": {
+    works: [["--sidecar-cert", "/c.pem", "--sidecar-key", "/k.pem"]],
+    refused: [[["--sidecar-key", "/k.pem"], /go together/]],
+  },
+  "--sidecar-name": {
+    base: [...withFiles, ...sidecarTls],
+    works: [["--sidecar-name", "umbra"]],
+    refused: [],
+  },
+  "--envoy-admin": {
+    works: [["--envoy-admin", "127.0.0.1:1"]],
+    refused: [
+      [["--envoy-admin", "somewhere"], /HOST:PORT/],
+      [["--envoy-admin", "127.0.0.1:1", "--format", "pick-filter"], /no effect/],
+    ],
+  },
+  "--plain-mirror": {
+    works: [["--plain-mirror"]],
+    refused: [
+      [["--plain-mirror", "--no-observe"], /there is no sidecar/],
+      [["--plain-mirror", ...sidecarTls], /there is no sidecar/],
+    ],
+  },
+  "--no-observe": { works: [["--no-observe"]], refused: [] },
+  "--tls-dir": {
+    base: ["-f", https],
+    works: [["--tls-dir", "/elsewhere"]],
+    refused: [[["--tls-dir", "/elsewhere", "--inline-certificates"], /exclude each other/]],
+  },
+  "--inline-certificates": {
+    base: ["-f", https],
+    works: [["--inline-certificates"]],
+    refused: [],
+  },
+  "--system-ca": { works: [["--system-ca", "/elsewhere.pem"]], refused: [] },
+  "--stats-listener": {
+    works: [["--stats-listener", "0.0.0.0:9"]],
+    refused: [
+      [["--stats-listener", "somewhere"], /HOST:PORT/],
+      [["--stats-listener", "0.0.0.0:9", "--format", "route-config"], /no effect/],
+    ],
+  },
+  "--comments": { works: [["--comments"]], refused: [] },
+};
+
+const io = { stdout() {}, stderr() {}, env: {} } as unknown as Io;
+
+describe.each<readonly [string, Command, Readonly<Record<string, Row>>]>([
+  ["check", checkCommand(io), check],
+  ["render", renderCommand(io), render],
+])("umbra %s", (name, command, rows) => {
+  const run = (args: readonly string[]) => runCommand([name, ...args]);
+
+  test("has a row here for every flag", () => {
+    expect(command.options.map(({ long }) => String(long)).toSorted()).toEqual(
+      Object.keys(rows).toSorted(),
+    );
+  });
+
+  const works = Object.entries(rows).flatMap(([flag, { base = withFiles, works }]) =>
+    works.map((args) => ({ flag, base, args })),
+  );
+  test.each(works)("$args has an effect", async ({ base, args }) => {
+    expect(await run([...base, ...args])).not.toEqual(await run(base));
+  });
+
+  const refused = Object.entries(rows).flatMap(([flag, { base = withFiles, refused }]) =>
+    refused.map(([args, message]) => ({ flag, base, args, message })),
+  );
+  test.each(refused)("$args is refused: $message", async ({ base, args, message }) => {
+    const { status, stdout, stderr } = await run([...base, ...args]);
+    expect(status).not.toBe(0);
+    // What `-o json` prints of findings stands for them, and is no topology.
+    expect(stdout).not.toMatch(/"pools"|static_resources/);
+    expect(stderr).toMatch(message);
+  });
+});
+
+describe("umbra explain", () => {
+  test.each([
+    [["--pool", "llama", "--state", state, "--admin", "127.0.0.1:1"], /exclude each other/],
+    [["--pool", "llama", "--state", join(folder, "absent.json")], /can't be read as a state/],
+    [["--pool", "llama", "--admin", "somewhere"], /somewhere/],
+    [["--pool", "llama", "--prompt-tokens", "some"], /--prompt-tokens takes a number/],
+    [["--pool", "llama", "--priority", "high"], /--priority takes a number/],
+    [["--pool", "llama", "--output", "xml"], /table, json/],
+    [["--state", state], /--pool/],
+  ])("%j is refused: %s", async (args, message) => {
+    const { status, stdout, stderr } = await runCommand(["explain", ...args]);
+    expect(status).not.toBe(0);
+    expect(stdout).toBe("");
+    expect(stderr).toMatch(message);
+  });
+
+  test("has no flag besides those that explain.test.ts and this file try", () => {
+    expect(explainCommand(io).options.map(({ long }) => long)).toEqual([
+      "--pool",
+      "--model",
+      "--session",
+      "--prompt-tokens",
+      "--priority",
+      "--admin",
+      "--state",
+      "--file",
+      "--output",
+    ]);
+  });
+});
