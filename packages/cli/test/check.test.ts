@@ -162,7 +162,7 @@ describe("--failure-threshold", () => {
 
 describe("--explain", () => {
   test("prints the section of the page, without any resources", async () => {
-    const { status, stdout } = await check("", "--explain", "umb0203");
+    const { status, stdout } = await runCommand(["check", "--explain", "umb0203"]);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^UMB0203\n\n\*\*A backend can't be resolved\*\*/);
     expect(stdout).toContain("To mend:");
@@ -170,7 +170,7 @@ describe("--explain", () => {
   });
 
   test("says which codes there are", async () => {
-    expect(await check("", "--explain", "UMB9999")).toMatchObject({
+    expect(await runCommand(["check", "--explain", "UMB9999"])).toMatchObject({
       status: 2,
       stderr: expect.stringContaining("UMB0101 to UMB"),
     });

@@ -88,11 +88,10 @@ async function doctorWith(env: Io["env"], ...args: readonly string[]) {
   for (const flag of ["--grpc", "--admin", "--envoy-admin"]) {
     if (!args.includes(flag)) own.push(flag, await freeAddress());
   }
-  const listener = (await freeAddress()).split(":")[1];
-  return runCommand(
-    ["doctor", "--bind", "127.0.0.1", "--listener", `http=${listener}`, ...own, ...args],
-    { env },
-  );
+  if (!args.includes("--listener")) {
+    own.push("--listener", `http=${(await freeAddress()).split(":")[1]}`);
+  }
+  return runCommand(["doctor", "--bind", "127.0.0.1", ...own, ...args], { env });
 }
 
 async function findings(...args: readonly string[]): Promise<readonly Finding[]> {
