@@ -9,6 +9,7 @@ import {
   stopModelServers,
 } from "./harness/model-servers.ts";
 import { scenario } from "./harness/resources.ts";
+import { until } from "./harness/until.ts";
 
 const MiB = 1024 * 1024;
 
@@ -37,22 +38,15 @@ describe("bad input on a real Envoy", () => {
     { name: "an array", body: "[1]", status: 400, code: "invalid_json_type", param: null },
     { name: "null", body: "null", status: 400, code: "invalid_json_type", param: null },
     {
-      name: "no model",
-      body: '{"messages":[]}',
+      name: "text in Latin-1",
+      body: Buffer.from('{"model":"/model/llama2","messages":"f\u00fcr"}', "latin1"),
       status: 400,
-      code: "missing_model",
-      param: "model",
+      code: "invalid_json",
+      param: null,
     },
     {
       name: "a number as model",
       body: '{"model":7}',
-      status: 400,
-      code: "missing_model",
-      param: "model",
-    },
-    {
-      name: "an empty model",
-      body: '{"model":""}',
       status: 400,
       code: "missing_model",
       param: "model",
@@ -105,6 +99,32 @@ describe("bad input on a real Envoy", () => {
       expect(shadow[0]?.server.state().requestsServed).toBe(mirroredBefore);
     },
   );
+
+  test.each([
+    { name: "without a model", body: '{"messages":[]}' },
+    { name: "with an empty model", body: '{"model":"","messages":[]}' },
+    { name: "with null as model", body: '{"model":null,"messages":[]}' },
+    { name: "with a byte order mark", body: `\ufeff${chat()}` },
+  ])("serves and mirrors a request $name", async ({ body }) => {
+    const mirroredBefore = shadow[0]?.server.state().requestsServed ?? 0;
+    const seen = await post(gateway.origin, body);
+    expect(seen.status).toBe(200);
+    await until(
+      "the copy is served",
+      () => shadow[0]?.server.state().requestsServed === mirroredBefore + 1,
+    );
+  });
+
+  test("answers a request in Anthropic's format in their shape", async () => {
+    const headers = { "anthropic-version": "2023-06-01" };
+    const seen = await post(gateway.origin, "[1]", { path: "/v1/messages", headers });
+    expect(seen.status).toBe(400);
+    expect(seen.headers["x-request-id"]).toMatch(/^[0-9a-f-]{36}$/);
+    expect(JSON.parse(seen.text)).toEqual({
+      type: "error",
+      error: { type: "invalid_request_error", message: "the request body must be a JSON object" },
+    });
+  });
 
   test("answers a body over the limit that comes in chunks with 413", async () => {
     const { Readable } = await import("node:stream");

@@ -45,9 +45,7 @@ describe.each(requestErrorCodes)("%s", (code) => {
     expect(reply.body).toBe(
       JSON.stringify({ error: { message: "why", type: openAiType, param, code } }),
     );
-    const names = reply.headers?.map(({ name }) => name);
-    expect(names).toContain("x-request-id");
-    expect(names).not.toContain("request-id");
+    expect(reply.headers).toContainEqual({ name: "x-request-id", value: "r1" });
   });
 
   test.each(messagesPaths)("has Anthropic's shape on %s", (path) => {
@@ -58,7 +56,6 @@ describe.each(requestErrorCodes)("%s", (code) => {
     );
     expect(reply.details).toBe(code);
     expect(reply.headers).toContainEqual({ name: "x-request-id", value: "r1" });
-    expect(reply.headers).toContainEqual({ name: "request-id", value: "r1" });
     expect(reply.headers).toContainEqual({ name: "content-type", value: "application/json" });
   });
 });

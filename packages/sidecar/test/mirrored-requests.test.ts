@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { readTopology } from "@umbra/envoy-config";
 import { type Sidecar, startSidecar } from "@umbra/sidecar";
+import { createSimulatedServer, defaultOptions } from "@umbra/simulator";
 import pino from "pino";
 import { createEnvoyClient, type EnvoyClient, type StreamOf } from "./envoy-client.ts";
 import { until } from "./until.ts";
@@ -22,15 +23,23 @@ interface Scenario {
   /** More documents. */
   readonly models?: string;
   readonly annotations?: string;
+  /** The primary's endpoint. */
+  readonly live?: string;
 }
 
-function resources({ replace, policy, models = "", annotations = "" }: Scenario): string {
+function resources({
+  replace,
+  policy,
+  models = "",
+  annotations = "",
+  live = "127.0.0.1:9",
+}: Scenario): string {
   const ref = (name: string) =>
     `{group: inference.networking.k8s.io, kind: InferencePool, name: ${name}}`;
-  const pool = (name: string, port: number, more: string) => `---
+  const pool = (name: string, endpoint: string, more: string) => `---
 apiVersion: inference.networking.k8s.io/v1
 kind: InferencePool
-metadata: {name: ${name}, annotations: {umbra.dev/endpoints: "127.0.0.1:${port}"${more}}}
+metadata: {name: ${name}, annotations: {umbra.dev/endpoints: "${endpoint}"${more}}}
 spec: {targetPorts: [{number: 8000}], selector: {matchLabels: {app: ${name}}}, endpointPickerRef: {name: umbra, port: {number: 9002}}}
 `;
   const rewrite =
@@ -63,7 +72,7 @@ spec:
   sampling: {percent: 100}
 ${policy}
 `
-}${pool("live", 9, annotations)}${pool("shadow", 10, "")}${models}`;
+}${pool("live", live, annotations)}${pool("shadow", "127.0.0.1:10", "")}${models}`;
 }
 
 async function start(scenario: Scenario): Promise<EnvoyClient> {
@@ -245,6 +254,27 @@ describe("a request without a model", () => {
       await picked.end();
     }
     expect(await mirrorLine()).toMatchObject({ eligible: 3, notEligible: {} });
+  });
+
+  test.each([
+    { name: "alone", of: {} },
+    { name: "and not an adapter that one InferenceModel names", of: { models } },
+  ])("goes to the only base model that the endpoints list, $name", async ({ of }) => {
+    const server = createSimulatedServer({ ...defaultOptions, model: "base", timeScale: 0 });
+    try {
+      const live = await server.listen(0, "127.0.0.1");
+      const client = await start({ ...of, live, policy: "  eligible: {models: [base]}" });
+      let count = 0;
+      // The list is read soon, not at once.
+      await until(async () => {
+        const request = sent({ "x-request-id": `r${count++}` }, { model: undefined });
+        await (await client.pick(primary, request)).end();
+        return (await mirrorLine()).eligible === 1;
+      });
+      expect(await mirrorLine()).toMatchObject({ eligible: 1, mirrored: 1 });
+    } finally {
+      await server.close();
+    }
   });
 
   test("is refused where there is none, or several", async () => {

@@ -16,14 +16,19 @@ export interface ApiError {
   readonly type: string;
 }
 
-/** Reads the body of a chat completion or completion. */
+/**
+ * Reads the body of a chat completion or completion.
+ *
+ * @param ownModel serves requests that name no model, as in vLLM
+ */
 export function readCompletion(
   kind: CompletionRequest["kind"],
   body: string,
+  ownModel: string,
 ): CompletionRequest | ApiError {
   let json: unknown;
   try {
-    json = JSON.parse(body);
+    json = JSON.parse(body.replace(/^\ufeff/, ""));
   } catch {
     return badRequest("the body is not valid JSON");
   }
@@ -31,7 +36,8 @@ export function readCompletion(
     return badRequest("the body must be a JSON object");
   }
   const fields = json as Readonly<Record<string, unknown>>;
-  if (typeof fields.model !== "string") return badRequest("`model` must be a string");
+  const model = fields.model === undefined || fields.model === null ? "" : fields.model;
+  if (typeof model !== "string") return badRequest("`model` must be a string");
   const prompt = kind === "chat" ? fields.messages : fields.prompt;
   if (
     kind === "chat" ? !Array.isArray(prompt) : typeof prompt !== "string" && !Array.isArray(prompt)
@@ -49,7 +55,7 @@ export function readCompletion(
   }
   return {
     kind,
-    model: fields.model,
+    model: model === "" ? ownModel : model,
     isStream: fields.stream === true,
     hasStreamUsage: options?.include_usage === true,
     promptTokens: Math.max(1, Math.ceil(textBytes(prompt) / 4)),

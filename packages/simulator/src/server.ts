@@ -142,7 +142,7 @@ export function createSimulatedServer(options: Partial<SimulatorOptions> = {}): 
         type: "InternalServerError",
       });
     }
-    const asked = readCompletion(kind, body);
+    const asked = readCompletion(kind, body, all.servedModelNames[0] ?? all.model);
     if ("status" in asked) return fail(request, response, asked);
     const refusal = models.refusal(asked, all.maxModelLen);
     if (refusal !== undefined) return fail(request, response, refusal);

@@ -89,8 +89,6 @@ export function errorReply(
   }
   if (requestId !== undefined && plainId.test(requestId)) {
     headers.push({ name: "x-request-id", value: requestId });
-    // Where Anthropic's clients look for it.
-    if (isMessages) headers.push({ name: "request-id", value: requestId });
   }
   if (dropped !== undefined) headers.push({ name: droppedReasonHeader, value: dropped });
   const said = isMessages ? anthropicError(code, message) : openAiError(code, message);
