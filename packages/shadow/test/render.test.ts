@@ -140,6 +140,15 @@ describe("the terminal's text", () => {
     expect(sentences.filter((line) => line.length > width)).toEqual([]);
   });
 
+  test("says why nothing was mirrored, where requests were not eligible", () => {
+    const report = reportOf("empty");
+    const funnel = { ...report.funnel, not_eligible: { path: 1_200, model: 3, header: 0 } };
+    const text = renderReportText({ ...report, funnel }, { color: false, width: 200 });
+    expect(text).toContain("not eligible 1,203 (path 1,200, model 3)");
+    expect(renderReportHtml({ ...report, funnel })).toContain("path 1,200, model 3");
+    expect(isValid({ ...report, funnel })).toBe(true);
+  });
+
   test("leaves the picture of intervals out where there is no room", () => {
     const text = renderReportText(reportOf("pass"), { color: false, width: 100 });
     expect([text.includes("[-"), text.split("\n").every((line) => line.length <= 120)]).toEqual([

@@ -22,15 +22,15 @@ import { decideMirroring, isMeasured, type Mirroring } from "./mirroring.ts";
 import { modelListReply } from "./model-list-reply.ts";
 import { memoKey, type PickedRequest } from "./pick-memo.ts";
 import type { PickOptions } from "./pick-options.ts";
-import type { ServedPool } from "./pool-registry.ts";
 import { waitForTurn } from "./queueing.ts";
-import { lengthOf, modelOfHeaders, pathOf, readModel } from "./read-model.ts";
+import { isServed, lengthOf, modelOfHeaders, pathOf, readModel } from "./read-model.ts";
 import {
   refusals,
   tooLargeMessage,
   tooManyBodies,
   undecoded,
   unknownCoding,
+  unknownModel,
   unsupportedTrailers,
 } from "./refusals.ts";
 import type { RequestAccount } from "./request-account.ts";
@@ -234,8 +234,8 @@ class Picking implements PickExchange {
       : modelOfHeaders(headers, pool);
     if (!read.ok) return this.#refuse(read.code, read.message, startedMs, headers);
     if (lane === "primary" && read.model !== undefined && !isServed(pool, read.model)) {
-      const message = `the model \`${shown(read.model)}\` does not exist`;
-      return this.#refuse("model_not_found", message, startedMs, headers, { model: read.model });
+      const { model } = read;
+      return this.#refuse("model_not_found", unknownModel(model), startedMs, headers, { model });
     }
     const session = sessionOf(headers);
     const target =
@@ -438,16 +438,4 @@ function failing(stream: StreamInfo): () => void {
 /** Where the body goes on unread, its coding is the endpoint's affair. */
 function isBodyRead(mode: BodyMode): boolean {
   return mode !== "NONE" && mode !== "STREAMED";
-}
-
-function isServed(pool: ServedPool, model: string): boolean {
-  const { listedModels, served } = pool;
-  if (listedModels.size === 0 || listedModels.has(model) || served.has(model)) return true;
-  // An endpoint whose list is not known may have it: it answers 404 itself where it has not.
-  return served.hasUnread();
-}
-
-/** At most 64 characters of a client's text. */
-function shown(text: string): string {
-  return text.length > 64 ? `${text.slice(0, 64)}…` : text;
 }

@@ -87,6 +87,13 @@ function onlyModelOf({ onlyModel, served, listedModels }: ServedPool): string | 
   return base;
 }
 
+/** Whether the pool may be asked for the model: where InferenceModels list names, they or the endpoints must know it. */
+export function isServed({ listedModels, served }: ServedPool, model: string): boolean {
+  if (listedModels.size === 0 || listedModels.has(model) || served.has(model)) return true;
+  // An endpoint whose list is not known may have it: it answers 404 itself where it has not.
+  return served.hasUnread();
+}
+
 const isFormType = /^multipart\/form-data\b/i;
 
 /** Forms bring audio and images, with the model in a field of its own. */

@@ -72,6 +72,12 @@ export const queueRefusals: Readonly<Record<FlowErrorCode, Required<Refusal>>> =
 export const unknownCoding =
   "request bodies may come as they are, or compressed by gzip, deflate, br or zstd alone";
 
+/** Names at most 64 characters of the client's text. */
+export function unknownModel(model: string): string {
+  const shown = model.length > 64 ? `${model.slice(0, 64)}…` : model;
+  return `the model \`${shown}\` does not exist`;
+}
+
 export const tooManyBodies =
   "the picker is reading too many request bodies: send the request again later";
 
