@@ -123,7 +123,6 @@ class Picking implements PickExchange {
 
   onResponseHeaders(answer: Headers, info: ResponseInfo): void {
     if (this.#lease === undefined) return;
-    if (answer.get(":status") === "404") this.#doubtModelList(this.#lease.endpoint);
     this.#watch ??= createAnswerWatch();
     this.#watch.headers(this.#lease, {
       headers: answer,
@@ -131,6 +130,8 @@ class Picking implements PickExchange {
       details: info.attributes.get("response.code_details"),
       isEnd: info.endOfStream,
     });
+    if (answer.get(":status") !== "404") return;
+    this.#options.pools.get(this.#gateway.pool)?.served.doubt(this.#lease.endpoint);
   }
 
   onResponseBody(chunk: Uint8Array, endOfStream: boolean): void {
@@ -161,11 +162,6 @@ class Picking implements PickExchange {
     }
     watch.twinOver(watchedId, mirrors);
     if (!this.#isTwinMeasured) onTwinOver(watchedId, mirrors);
-  }
-
-  /** The model may have gone from the endpoint since its list was read. */
-  #doubtModelList(endpoint: string): void {
-    this.#options.pools.get(this.#gateway.pool)?.served.doubt(endpoint);
   }
 
   /** Lets the request's answer, which the access log may tell of later, find its pick. */
