@@ -1,8 +1,11 @@
 import { mkdtempSync, renameSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { openEndpointKey } from "@umbra/sidecar";
+import { directTopology } from "@umbra/envoy-config";
+import { openEndpointKey, startSidecar } from "@umbra/sidecar";
 import pino from "pino";
 import { until } from "./until.ts";
 
@@ -27,5 +30,51 @@ test("an endpoint key is read again when its file changes, and never logged", as
     expect(lines.join("")).not.toContain("secret");
   } finally {
     key.close();
+  }
+}, 15_000);
+
+test("a sidecar logs once that a list is refused, counts it, and shows the key nowhere", async () => {
+  const file = join(mkdtempSync(join(tmpdir(), "umbra-endpoint-key-")), "key");
+  writeFileSync(file, "secret-1\n", { mode: 0o600 });
+  const asked: (string | undefined)[] = [];
+  const server = createServer(({ url, headers }, response) => {
+    asked.push(headers.authorization);
+    if (url !== "/metrics") response.writeHead(401).end();
+    else {
+      response.end(
+        "vllm:num_requests_waiting 0\nvllm:num_requests_running 0\nvllm:kv_cache_usage_perc 0\n",
+      );
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const lines: string[] = [];
+  const sidecar = await startSidecar({
+    topology: directTopology({
+      primary: [`127.0.0.1:${(server.address() as AddressInfo).port}`],
+      shadow: [],
+      port: 80,
+    }),
+    grpc: "127.0.0.1:0",
+    admin: { host: "127.0.0.1", port: 0 },
+    log: pino({ base: null }, { write: (line: string) => void lines.push(line) }),
+    endpointKeyFile: file,
+  });
+  try {
+    const get = async (path: string) =>
+      (await fetch(`http://${sidecar.adminAddress}${path}`)).text();
+    const refused =
+      /umbra_model_list_reads_total\{pool="default\/primary",outcome="refused"\} [2-9]/;
+    await until(async () => refused.test(await get("/metrics")));
+    expect(asked[0]).toBe("Bearer secret-1");
+    const reported = lines.filter((line) => line.includes("/v1/models answered 401"));
+    expect(reported.map((line) => JSON.parse(line) as object)).toMatchObject([
+      { level: 40, page: "models", outcome: "refused", pools: ["default/primary"] },
+    ]);
+    const shown = [...lines, await get("/metrics"), await get("/v1/pools")].join("");
+    expect(shown).not.toContain("secret-1");
+  } finally {
+    await sidecar.close(0);
+    server.closeAllConnections();
+    server.close();
   }
 }, 15_000);

@@ -260,9 +260,31 @@ describe("TLS to an endpoint", () => {
     const server = await serve(vllm(listOf("m")), certificate);
     const unverified = scraped([server], { tls: {} });
     await until(() => unverified.endpoints()[0]?.metrics.kind === "fresh");
+    const verified = scraped([server], { tls: { hostname: "localhost", caPem: certificate.cert } });
+    await until(() => verified.endpoints()[0]?.metrics.kind === "fresh");
+    const unknownAuthority = scraped([server], { tls: { hostname: "localhost" } });
+    await until(() => unknownAuthority.endpoints()[0]?.lastFailure !== undefined);
+    expect(unknownAuthority.endpoints()[0]?.metrics.kind).toBe("missing");
     const wrongName = scraped([server], { tls: { hostname: "other", caPem: certificate.cert } });
     await until(() => wrongName.endpoints()[0]?.lastFailure !== undefined);
     expect(wrongName.endpoints()[0]?.metrics.kind).toBe("missing");
+  });
+});
+
+describe("the key of endpoints that speak TLS", () => {
+  test("is never sent in plain text, wherever the metrics page is", async () => {
+    const certificate = await selfSigned();
+    const server = await serve(vllm(listOf("m")), certificate);
+    const metrics = await serve(() => [200, page]);
+    const port = Number(metrics.address.split(":")[1]);
+    const { endpoints, pool } = scraped(
+      [server],
+      { tls: {}, scrape: { port, scheme: "http" } },
+      { authorization: () => "Bearer k" },
+    );
+    await until(() => endpoints()[0]?.metrics.kind === "fresh" && pool.served.has("m"));
+    expect(new Set(metrics.asked.map(({ key }) => key))).toEqual(new Set([undefined]));
+    expect(new Set(server.asked.map(({ key }) => key))).toEqual(new Set(["Bearer k"]));
   });
 });
 
