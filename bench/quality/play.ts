@@ -16,7 +16,6 @@ export const serverOptions = {
   loraLoadMs: 800,
 } as const;
 
-const scrapeEveryMs = 100;
 /** Not counted: the pool fills. */
 const warmUpMs = 30_000;
 
@@ -41,8 +40,20 @@ interface Finished {
   readonly isGood: boolean;
 }
 
-/** Plays a workload for `seconds` of virtual time. */
-export function play(workload: Workload, policy: Policy, seed: number, seconds: number): Outcome {
+export interface PlayOptions {
+  readonly seed: number;
+  /** Of virtual time. */
+  readonly seconds: number;
+  /** Between two scrapes of a server, in ms. */
+  readonly scrapeEveryMs: number;
+}
+
+/** Plays a workload. */
+export function play(
+  workload: Workload,
+  policy: Policy,
+  { seed, seconds, scrapeEveryMs }: PlayOptions,
+): Outcome {
   const clock = createVirtualClock();
   const endMs = seconds * 1_000;
   const random = createRandom(seed);
