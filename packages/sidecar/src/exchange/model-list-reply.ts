@@ -4,8 +4,9 @@ import type { ServedPool } from "./pool-registry.ts";
 
 /**
  * Answers `GET /v1/models` of a pool whose endpoints serve different names, with one list of all; undefined where an
- * endpoint is to answer. Where Umbra reads the lists with a key, only a client that has the same key gets this answer:
- * the others are left to an endpoint, which knows whom to refuse.
+ * endpoint is to answer. Where an endpoint shows its list only to those who have its key, only a client whose key is
+ * Umbra's gets this answer: the others are left to an endpoint, which knows whom to refuse. So are all clients of a
+ * rendered gateway, which keeps their credentials from the sidecar.
  */
 export function modelListReply(
   pool: ServedPool,
@@ -14,8 +15,9 @@ export function modelListReply(
   const { union } = pool.served;
   if (union === undefined) return undefined;
   if (headers.get(":method") !== "GET" || path !== "/v1/models") return undefined;
-  const key = authorization?.();
-  if (key !== undefined && !isEqual(headers.get("authorization"), key)) return undefined;
+  if (pool.served.isGuarded && !isEqual(headers.get("authorization"), authorization?.())) {
+    return undefined;
+  }
   return {
     kind: "reply",
     status: 200,
@@ -33,7 +35,8 @@ export interface ModelListRequest {
   readonly authorization: (() => string | undefined) | undefined;
 }
 
-function isEqual(given: string | undefined, wanted: string): boolean {
+function isEqual(given: string | undefined, wanted: string | undefined): boolean {
+  if (wanted === undefined) return false;
   const [a, b] = [Buffer.from(given ?? ""), Buffer.from(wanted)];
   return a.length === b.length && timingSafeEqual(a, b);
 }

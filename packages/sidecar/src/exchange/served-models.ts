@@ -8,6 +8,8 @@ export interface ModelList {
   readonly parents: ReadonlyMap<string, string>;
   /** The list's own entries as JSON text, by name; absent: the names alone are shown. */
   readonly entries?: ReadonlyMap<string, string>;
+  /** The endpoint shows the list to those alone who have its key. */
+  readonly isGuarded?: boolean;
 }
 
 /** Which names the endpoints of a pool serve, by their model lists and metrics pages. */
@@ -35,6 +37,8 @@ export interface ServedModels {
   readonly base: ReadonlySet<string>;
   /** One list of all names, as `GET /v1/models` answers it; undefined while the endpoints' lists are equal. */
   readonly union: string | undefined;
+  /** Whether any endpoint shows its list to those alone who have its key. */
+  readonly isGuarded: boolean;
 }
 
 /** Adapters that a page has named and no list has, by endpoint: more are not kept. */
@@ -52,6 +56,7 @@ export function createServedModels(state: PoolState): ServedModels {
   let adapters: ReadonlySet<string> = new Set();
   let named: ReadonlySet<string> = new Set();
   let union: string | undefined;
+  let isGuarded = false;
 
   function forgetStrangers(): void {
     const known = new Set(state.addresses());
@@ -70,13 +75,14 @@ export function createServedModels(state: PoolState): ServedModels {
       byEndpoint.set(address, models);
       unread.delete(address);
       if (active.delete(address)) nameActive();
-      if (before !== undefined && namesOf(before) === namesOf(models)) return false;
+      if (before !== undefined && isSame(before, models)) return false;
       forgetStrangers();
       const lists = [...byEndpoint.values()];
       base = new Set(lists.flatMap((each) => each.base));
       adapters = new Set(lists.flatMap((each) => each.adapters));
       parents = new Map(lists.flatMap((each) => [...each.parents]));
       union = unionOf(lists);
+      isGuarded = lists.some((each) => each.isGuarded === true);
       state.recordModels(address, models);
       return true;
     },
@@ -113,7 +119,14 @@ export function createServedModels(state: PoolState): ServedModels {
     get union() {
       return union;
     },
+    get isGuarded() {
+      return isGuarded;
+    },
   };
+}
+
+function isSame(a: ModelList, b: ModelList): boolean {
+  return namesOf(a) === namesOf(b) && a.isGuarded === b.isGuarded;
 }
 
 function namesOf({ base, adapters }: ModelList): string {

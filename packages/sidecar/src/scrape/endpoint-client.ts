@@ -5,8 +5,13 @@ import { givePageBufferBack, takePageBuffer } from "./page-buffer.ts";
 /** Asks one endpoint for pages on one kept connection. */
 export interface EndpointClient {
   /** Calls back once, with a page, which holds until the callback returns, or with why there is none. One at a time. */
-  get(path: string, done: (page: Page) => void): void;
+  get(path: string, done: (page: Page) => void, options?: GetOptions): void;
   close(): Promise<void>;
+}
+
+export interface GetOptions {
+  /** Without the key, as a client asks that has none. */
+  readonly isAnonymous?: boolean;
 }
 
 export type Page =
@@ -55,13 +60,13 @@ export function createEndpointClient(
   /** Where pages have moved to, so that each is asked for once. */
   const moved = new Map<string, string>();
 
-  function headersNow(): Record<string, string> {
-    const key = authorization?.();
+  function headersNow({ isAnonymous = false }: GetOptions): Record<string, string> {
+    const key = isAnonymous ? undefined : authorization?.();
     return key === undefined ? plainHeaders : { ...plainHeaders, authorization: key };
   }
 
   return {
-    get(path, done) {
+    get(path, done, options = {}) {
       const buffer = takePageBuffer();
       let status = 0;
       let location: string | undefined;
@@ -104,7 +109,7 @@ export function createEndpointClient(
 
       function ask(at: string): void {
         client.dispatch(
-          { path: at, method: "GET", headers: headersNow() },
+          { path: at, method: "GET", headers: headersNow(options) },
           {
             onRequestStart(controller) {
               abort = () => controller.abort(new Error("given up"));

@@ -8,6 +8,7 @@ import {
   pageStatusReason,
 } from "@umbra/scheduler/scrape";
 import type { ServedPool } from "../exchange/pool-registry.ts";
+import type { ModelList } from "../exchange/served-models.ts";
 import type { Page } from "./endpoint-client.ts";
 import { createEndpointClients } from "./endpoint-clients.ts";
 import { createHealthSchedule } from "./health-schedule.ts";
@@ -160,12 +161,26 @@ export function startScraper(options: ScraperOptions): Scraper {
         const reason = page.ok ? "/v1/models is no list of models" : page.reason;
         if (page.ok || page.status !== undefined) reportChange("models", outcome, reason);
       } else {
-        const changes = pools.map(({ served }) => served.record(address, models));
-        list.end(changes.includes(true) ? "changed" : "unchanged");
         reportChange("models", outcome, "");
+        recordModels(models, startedMs);
+        return;
       }
       waitFrom(startedMs);
     });
+  }
+
+  /** With a key Umbra may see what clients without one may not: the list is asked for without it too. */
+  function recordModels(models: ModelList, startedMs: number): void {
+    const record = (isGuarded: boolean) => {
+      const changes = pools.map(({ served }) => served.record(address, { ...models, isGuarded }));
+      list.end(changes.includes(true) ? "changed" : "unchanged");
+      waitFrom(startedMs);
+    };
+    if (authorization?.() === undefined) {
+      record(false);
+      return;
+    }
+    clients.own.get("/v1/models", (page) => isClosed || record(!page.ok), { isAnonymous: true });
   }
 
   function readHealth(startedMs: number): void {
