@@ -14,6 +14,7 @@ export {
 export type { EndpointScore, Explanation, FilterStep, ScorerStep } from "./explanation.ts";
 export { type CapacityOptions, capacityFilter, maxInFlightFilter } from "./filters/capacity.ts";
 export { circuitBrokenFilter } from "./filters/circuit-broken.ts";
+export { engineReadyFilter } from "./filters/engine-ready.ts";
 export { freshMetricsFilter } from "./filters/fresh-metrics.ts";
 export { type LabelOptions, labelFilter } from "./filters/label.ts";
 export { type LeastKvCacheOptions, leastKvCacheFilter } from "./filters/least-kv-cache.ts";
@@ -28,15 +29,14 @@ export type { LowBand } from "./filters/lowest-band.ts";
 export { type PrefixAffinityOptions, prefixAffinityFilter } from "./filters/prefix-affinity.ts";
 export {
   type Endpoint,
+  type EngineState,
   hasAdapterRoom,
   holdsAdapter,
   knownMetrics,
-  kvCacheUsage,
   type MetricsState,
   type ModelServerMetrics,
-  queueLength,
-  runningRequests,
 } from "./model/endpoint.ts";
+export { isReady, kvCacheUsage, queueLength, runningRequests } from "./model/load.ts";
 export {
   type Criticality,
   type InferenceRequest,
@@ -62,6 +62,7 @@ export type { EndpointAnswer } from "./pool/answer.ts";
 export type { EndpointModels } from "./pool/candidates.ts";
 export type { PluginTime, PoolEvent } from "./pool/events.ts";
 export type { HealthOptions } from "./pool/health.ts";
+export type { KnownLoad } from "./pool/known-load.ts";
 export { createPool } from "./pool/pool.ts";
 export type { PrefixOptions } from "./pool/prefix-view.ts";
 export type { EndpointSnapshot, PoolSnapshot } from "./pool/snapshot.ts";

@@ -3,6 +3,7 @@ import {
   admitAll,
   concurrencyDetector,
   createAdmission,
+  type Endpoint,
   isSheddable,
   priorityOf,
   promptTokensOf,
@@ -11,6 +12,13 @@ import {
 import { endpoint, fresh, metrics } from "./fixtures.ts";
 
 const { kvCacheUsage: _, ...untold } = metrics();
+
+const staleAndFull: Endpoint["metrics"] = {
+  kind: "stale",
+  metrics: metrics({ waitingRequests: 99 }),
+};
+const blind = (overrides: Partial<Endpoint> = {}) =>
+  endpoint({ metrics: { kind: "missing" }, ...overrides });
 
 describe("saturation", () => {
   test.each([
@@ -24,12 +32,36 @@ describe("saturation", () => {
       want: 0.5,
     },
     { name: "the mean", endpoints: [fresh("a"), fresh("b", { waitingRequests: 10 })], want: 1 },
-    { name: "no metrics", endpoints: [endpoint({ metrics: { kind: "missing" } })], want: 1 },
+    { name: "no metrics, idle", endpoints: [blind()], want: 0 },
+    { name: "no metrics, 50 in flight", endpoints: [blind({ inFlight: 50 })], want: 0.5 },
+    { name: "no metrics, 100 in flight", endpoints: [blind({ inFlight: 100 })], want: 1 },
     {
-      name: "stale metrics",
-      endpoints: [endpoint({ metrics: { kind: "stale", metrics: metrics() } })],
+      name: "no metrics, every seat taken",
+      endpoints: [blind({ inFlight: 16, seats: 16 })],
       want: 1,
     },
+    { name: "stale metrics, idle", endpoints: [blind({ metrics: staleAndFull })], want: 0 },
+    {
+      name: "stale metrics, 100 in flight",
+      endpoints: [blind({ metrics: staleAndFull, inFlight: 100 })],
+      want: 1,
+    },
+    {
+      name: "a page without load, 25 in flight",
+      endpoints: [{ ...fresh("a", { showsLoad: false }), inFlight: 25 }],
+      want: 0.25,
+    },
+    {
+      name: "one full and one idle without metrics",
+      endpoints: [fresh("a", { waitingRequests: 5 }), blind()],
+      want: 0.5,
+    },
+    {
+      name: "one awake and full, one asleep",
+      endpoints: [fresh("a", { waitingRequests: 5 }), fresh("b", { state: "asleep" })],
+      want: 1,
+    },
+    { name: "all asleep", endpoints: [fresh("a", { state: "asleep" })], want: 0 },
     {
       name: "an untold KV cache",
       endpoints: [endpoint({ metrics: { kind: "fresh", metrics: untold } })],

@@ -5,6 +5,7 @@ import {
   circuitBrokenFilter,
   defineFilter,
   type Endpoint,
+  engineReadyFilter,
   type Filter,
   freshMetricsFilter,
   type InferenceRequest,
@@ -54,10 +55,50 @@ const cases: readonly Case[] = [
     want: "b",
   },
   {
-    name: "stale metrics before missing ones",
+    name: "all where none is fresh: own requests in flight decide",
     filter: freshMetricsFilter,
     endpoints: [missing("a"), stale("b")],
+    want: "ab",
+  },
+  {
+    name: "no unscraped endpoint beside one with a single request",
+    filter: freshMetricsFilter,
+    endpoints: [missing("a"), fresh("b", { runningRequests: 1 })],
     want: "b",
+  },
+  {
+    name: "an unscraped endpoint where the fresh ones are loaded",
+    filter: freshMetricsFilter,
+    endpoints: [missing("a"), stale("b"), fresh("c", { runningRequests: 20 })],
+    want: "abc",
+  },
+  {
+    name: "no unscraped endpoint with as many in flight as the others have",
+    filter: freshMetricsFilter,
+    endpoints: [
+      { ...missing("a"), inFlight: 5 },
+      { ...stale("b"), inFlight: 3 },
+      { ...fresh("c", { runningRequests: 5 }), inFlight: 5 },
+    ],
+    want: "bc",
+  },
+  {
+    name: "engines that are ready, or do not say",
+    filter: engineReadyFilter,
+    endpoints: [
+      fresh("a", { state: "asleep" }),
+      fresh("b", { state: "loading" }),
+      fresh("c", { state: "draining" }),
+      fresh("d", { state: "ready" }),
+      missing("e"),
+    ],
+    want: "de",
+  },
+  {
+    name: "no engine where all are asleep, which the profile passes over",
+    filter: engineReadyFilter,
+    endpoints: [fresh("a", { state: "asleep" })],
+    want: "",
   },
   {
     name: "all where none was scraped",
@@ -108,10 +149,25 @@ const cases: readonly Case[] = [
     want: "b",
   },
   {
-    name: "the queue of an unscraped endpoint as longest",
+    name: "an unscraped endpoint behind an idle one",
+    filter: leastQueueFilter(),
+    endpoints: [missing("a"), fresh("b")],
+    want: "b",
+  },
+  {
+    name: "an unscraped endpoint before one with a queue",
     filter: leastQueueFilter(),
     endpoints: [missing("a"), fresh("b", { waitingRequests: 1_000 })],
-    want: "b",
+    want: "a",
+  },
+  {
+    name: "an unscraped endpoint with fewer in flight than the others have",
+    filter: leastQueueFilter(),
+    endpoints: [
+      { ...missing("a"), inFlight: 8 },
+      { ...fresh("b"), inFlight: 10 },
+    ],
+    want: "a",
   },
   {
     name: "the least in flight among the unscraped",
@@ -138,10 +194,10 @@ const cases: readonly Case[] = [
     want: "b",
   },
   {
-    name: "an unscraped KV cache as full, an untold one as half full",
+    name: "an unscraped KV cache as half full, as an untold one",
     filter: leastKvCacheFilter({ band: "lowest" }),
     endpoints: [missing("a"), fresh("b", { kvCacheUsage: 0.6 }), untold("c")],
-    want: "c",
+    want: "ac",
   },
   {
     name: "the adapter's holders",
@@ -162,7 +218,21 @@ const cases: readonly Case[] = [
     filter: loraAffinityFilter(),
     request: sql,
     endpoints: [fresh("a", full), fresh("b"), missing("c")],
+    want: "bc",
+  },
+  {
+    name: "no holder with half a batch waiting where its seats are known",
+    filter: loraAffinityFilter(),
+    request: sql,
+    endpoints: [{ ...fresh("a", { ...holds, waitingRequests: 8 }), seats: 16 }, fresh("b")],
     want: "b",
+  },
+  {
+    name: "a holder with less than half a batch waiting",
+    filter: loraAffinityFilter(),
+    request: sql,
+    endpoints: [{ ...fresh("a", { ...holds, waitingRequests: 7 }), seats: 16 }, fresh("b")],
+    want: "a",
   },
   {
     name: "nobody where the adapter fits nowhere, which the profile passes over",
@@ -313,10 +383,16 @@ const cases: readonly Case[] = [
     want: "a",
   },
   {
-    name: "no capacity in what was never scraped, some where the KV cache is not told",
+    name: "capacity where the KV cache is not told, and by requests in flight where nothing is",
     filter: capacityFilter({ appliesTo: "all" }),
-    endpoints: [missing("a"), untold("b")],
-    want: "b",
+    endpoints: [
+      { ...missing("a"), inFlight: 99 },
+      untold("b"),
+      { ...missing("c"), inFlight: 100 },
+      { ...stale("d"), inFlight: 4, seats: 4 },
+      { ...fresh("e", { showsLoad: false }), inFlight: 5 },
+    ],
+    want: "abe",
   },
   {
     name: "fewer in flight than allowed",

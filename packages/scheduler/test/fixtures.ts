@@ -34,6 +34,7 @@ export function endpoint(overrides: Partial<Endpoint> = {}): Endpoint {
     errorShare: 0,
     isAvoided: false,
     recentAdapters: new Set(),
+    seats: undefined,
     ...overrides,
   };
 }
@@ -92,6 +93,9 @@ const anyState = fc.record({
   kind: fc.constantFrom("missing" as const, "stale" as const, "fresh" as const),
   sentSinceScrape: fc.nat({ max: 20 }),
   inFlight: fc.nat({ max: 200 }),
+  seats: fc.option(fc.integer({ min: 1, max: 256 }), { nil: undefined }),
+  state: fc.constantFrom("ready" as const, "asleep" as const, undefined),
+  showsLoad: fc.boolean(),
   pendingPromptTokens: fc.nat({ max: 100_000 }),
   pendingOutputTokens: fc.nat({ max: 100_000 }),
   ttftMs: fc.option(fc.double({ min: 0, max: 1e5, noNaN: true }), { nil: undefined }),
@@ -104,7 +108,7 @@ const anyState = fc.record({
 /** Pools of up to eight endpoints in any state. */
 export const pools = fc.array(anyState, { maxLength: 8 }).map((states) =>
   states.map((state, index): Endpoint => {
-    const { kind, active, recent, kvCacheUsage, tier, ...rest } = state;
+    const { kind, active, recent, kvCacheUsage, tier, state: engine, showsLoad, ...rest } = state;
     const { waitingRequests, runningRequests, maxActiveAdapters, ...counts } = rest;
     const known: ModelServerMetrics = {
       scrapedAtMs: 0,
@@ -112,6 +116,8 @@ export const pools = fc.array(anyState, { maxLength: 8 }).map((states) =>
       runningRequests,
       maxActiveAdapters,
       activeAdapters: new Set(active),
+      showsLoad,
+      ...(engine === undefined ? {} : { state: engine }),
       ...(kvCacheUsage === undefined ? {} : { kvCacheUsage }),
     };
     return endpoint({

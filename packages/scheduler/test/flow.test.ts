@@ -357,6 +357,9 @@ describe("a flow queue", () => {
     pool.setEndpoints(["10.0.0.1:1", "10.0.0.2:1"]);
     const { queue } = setup({ saturation: () => pool.saturation() });
     const request = { priority: 0, bytes: 1 };
+    for (const address of pool.addresses()) {
+      pool.recordScrape(address, metrics({ waitingRequests: 5 }), nowMs);
+    }
     const asked = Array.from({ length: 40 }, () =>
       queue.acquire(request, () => pool.pick({ model: "base" })),
     );

@@ -332,3 +332,119 @@ describe("parsePrometheusText", () => {
     );
   });
 });
+
+describe("a page before a first request", () => {
+  test.each([
+    { name: "a Python server", page: 'python_info{version="3.12"} 1.0\n', engine: "vllm" },
+    { name: "vLLM", page: 'vllm:cache_config_info{block_size="16"} 1\n', engine: "vllm" },
+    { name: "SGLang", page: "sglang:max_total_num_tokens 9000\n", engine: "sglang" },
+    { name: "TGI", page: "tgi_batch_max_total_tokens 4096\n", engine: "tgi" },
+  ])("shows no load yet: $name", ({ page, engine }) => {
+    expect(readMetricsPage(page, 7)).toMatchObject({
+      ok: true,
+      engine,
+      metrics: { scrapedAtMs: 7, waitingRequests: 0, runningRequests: 0, showsLoad: false },
+    });
+  });
+
+  test("tells when the process began and how large its cache is", () => {
+    const page = `process_start_time_seconds 1.75e9
+vllm:cache_config_info{block_size="16",num_gpu_blocks="100"} 1
+`;
+    expect(readMetricsPage(page, 0)).toMatchObject({
+      metrics: { showsLoad: false, processStartS: 1.75e9, kvBlockTokens: 16, kvBlocks: 100 },
+    });
+  });
+
+  test("is no page of a server that shows a part of its load", () => {
+    const page = 'python_info 1.0\nvllm:num_requests_running{engine="0"} 3\n';
+    expect(readMetricsPage(page, 0)).toEqual({
+      ok: false,
+      missing: ["vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"],
+    });
+  });
+});
+
+const load = (running: number, waiting = 0) => `vllm:num_requests_running{engine="0"} ${running}
+vllm:num_requests_waiting{engine="0"} ${waiting}
+vllm:kv_cache_usage_perc{engine="0"} 0
+`;
+const sleep = (engine: number, state: string, value: number) =>
+  `vllm:engine_sleep_state{engine="${engine}",sleep_state="${state}"} ${value}\n`;
+
+describe("the state of an engine", () => {
+  test.each([
+    { name: "awake", page: sleep(0, "awake", 1) + sleep(0, "discard_all", 0), want: "ready" },
+    {
+      name: "weights offloaded",
+      page: sleep(0, "awake", 0) + sleep(0, "weights_offloaded", 1),
+      want: "asleep",
+    },
+    {
+      name: "all discarded",
+      page: sleep(0, "awake", 0) + sleep(0, "discard_all", 1),
+      want: "asleep",
+    },
+    {
+      name: "one of two asleep",
+      page: sleep(0, "awake", 1) + sleep(1, "discard_all", 1),
+      want: "asleep",
+    },
+    { name: "no state said", page: "", want: undefined },
+    { name: "no label", page: "vllm:engine_sleep_state 1\n", want: undefined },
+  ])("$name", ({ page, want }) => {
+    const read = readMetricsPage(load(0) + page, 0);
+    expect(read.ok && read.metrics.state).toBe(want);
+  });
+});
+
+const lora = (at: number, ...names: readonly string[]) =>
+  `vllm:lora_requests_info{max_lora="2",running_lora_adapters="${names.join(",")}",waiting_lora_adapters=""} ${at}\n`;
+
+describe("active adapters", () => {
+  test.each([
+    {
+      name: "the newest set",
+      page: load(1) + lora(5, "a") + lora(6, "b") + lora(4, "c"),
+      want: ["b"],
+    },
+    {
+      name: "none where the gauge has no lists",
+      page: `${load(1)}vllm:lora_requests_info{max_lora="2"} 5\n`,
+      want: [],
+    },
+    { name: "none where nothing runs or waits", page: load(0) + lora(5, "a"), want: [] },
+    { name: "those that wait", page: load(0, 1) + lora(5, "a"), want: ["a"] },
+    {
+      name: "of sets as new as each other all that can be",
+      page: load(1) + lora(5, "a", "b") + lora(5, "c") + lora(5),
+      want: ["c"],
+    },
+    {
+      name: "none of sets as new as each other where nothing runs",
+      page: load(0) + lora(5, "a") + lora(5),
+      want: [],
+    },
+  ])("are $name", ({ page, want }) => {
+    const read = readMetricsPage(page, 0);
+    expect(read.ok && [...read.metrics.activeAdapters]).toEqual(want);
+    expect(read.ok && read.metrics.maxActiveAdapters).toBe(2);
+  });
+
+  test("are bounded", () => {
+    const names = (of: string) => Array.from({ length: 900 }, (_, i) => `${of}${i}`);
+    const read = readMetricsPage(load(5_000) + lora(5, ...names("a")) + lora(5, ...names("b")), 0);
+    expect(read.ok && read.metrics.activeAdapters.size).toBe(1_000);
+  });
+});
+
+test("SGLang says how many adapters fit, TensorRT-LLM how many requests it runs at once", () => {
+  const sglang =
+    "sglang:num_queue_reqs 0\nsglang:num_running_reqs 0\nsglang:lora_pool_slots_total 3\n";
+  const trtllm = `trtllm_num_requests_waiting 0
+trtllm_num_requests_running 0
+trtllm_max_num_active_requests 64
+`;
+  expect(readMetricsPage(sglang, 0)).toMatchObject({ metrics: { maxActiveAdapters: 3 } });
+  expect(readMetricsPage(trtllm, 0)).toMatchObject({ metrics: { maxRunningRequests: 64 } });
+});

@@ -397,6 +397,7 @@ describe("explanations", () => {
       profile: "default",
       candidates: addresses,
       filters: [
+        { name: "engine-ready", survivors: addresses, isSkipped: false },
         { name: "circuit-broken", survivors: addresses, isSkipped: false },
         { name: "fresh-metrics", survivors: [first, second], isSkipped: false },
       ],

@@ -96,15 +96,27 @@ describe("the default profile", () => {
       want: "b",
     },
     {
-      name: "prefers fresh metrics, however loaded",
+      name: "prefers fresh metrics of an idle endpoint",
       request: base,
-      endpoints: [stale("a"), missing("c"), fresh("b", { waitingRequests: 50 })],
+      endpoints: [stale("a"), missing("c"), fresh("b")],
       want: "b",
     },
     {
-      name: "prefers stale metrics to none",
+      name: "takes an unscraped endpoint where the others are loaded",
       request: base,
-      endpoints: [missing("a"), stale("b")],
+      endpoints: [missing("b"), fresh("a", { runningRequests: 50 })],
+      want: "b",
+    },
+    {
+      name: "leaves a sleeping engine alone, however idle",
+      request: base,
+      endpoints: [fresh("a", { state: "asleep" }), fresh("b", { waitingRequests: 99 })],
+      want: "b",
+    },
+    {
+      name: "prefers stale metrics to none by requests in flight alone",
+      request: base,
+      endpoints: [{ ...stale("a"), inFlight: 1 }, missing("b")],
       want: "b",
     },
     {

@@ -53,10 +53,36 @@ const cases: readonly Case[] = [
   },
   { name: "queue: nothing for an empty pool", scorer: queueScorer, endpoints: [], want: [] },
   {
-    name: "queue: an unscraped endpoint last",
+    name: "queue: an unscraped endpoint behind an idle one",
     scorer: queueScorer,
     endpoints: [fresh("a"), unscraped],
     want: [1, 0],
+  },
+  {
+    name: "queue: an unscraped endpoint before a loaded one",
+    scorer: queueScorer,
+    endpoints: [
+      fresh("a", { waitingRequests: 10 }),
+      fresh("b", { waitingRequests: 10 }),
+      unscraped,
+    ],
+    want: [0, 0, 1],
+  },
+  {
+    name: "queue: by requests in flight where nothing was scraped",
+    scorer: queueScorer,
+    endpoints: [{ ...unscraped, inFlight: 4 }, { ...unscraped, inFlight: 1 }, unscraped],
+    want: [0, 0.75, 1],
+  },
+  {
+    name: "queue: own requests in flight where the page shows no load yet",
+    scorer: queueScorer,
+    endpoints: [
+      { ...fresh("a", { showsLoad: false }), inFlight: 2 },
+      fresh("b", { waitingRequests: 1 }),
+      fresh("c"),
+    ],
+    want: [0, 0.5, 1],
   },
   {
     name: "queue: what was sent since counts",
@@ -71,29 +97,34 @@ const cases: readonly Case[] = [
     want: [0.5, 0.25, 0, 0],
   },
   {
-    name: "load-aware: a threshold of one's own, an unscraped endpoint last",
+    name: "load-aware: a threshold of one's own, an unscraped endpoint as with one waiting",
     scorer: loadAwareScorer({ threshold: 4 }),
-    endpoints: [fresh("a", { waitingRequests: 1 }), unscraped],
-    want: [0.375, 0],
+    endpoints: [fresh("a"), unscraped, { ...unscraped, inFlight: 3 }],
+    want: [0.5, 0.375, 0],
   },
   {
     name: "running: small batches, what was sent since included",
     scorer: runningRequestsScorer,
-    endpoints: [fresh("a", { runningRequests: 2 }), endpoint({ sentSinceScrape: 4 }), unscraped],
-    want: [1, 0, 0],
+    endpoints: [
+      fresh("a", { runningRequests: 2 }),
+      endpoint({ sentSinceScrape: 4 }),
+      { ...unscraped, inFlight: 3 },
+      { ...fresh("d", { showsLoad: false }), inFlight: 6 },
+    ],
+    want: [1, 0.5, 0.5, 0],
   },
   {
     name: "kv-cache: the free share; half where it is not told",
     scorer: kvCacheScorer,
     endpoints: [fresh("a", { kvCacheUsage: 0.25 }), unscraped, untold],
-    want: [0.75, 0, 0.5],
+    want: [0.75, 0.5, 0.5],
   },
   {
     name: "lora: holders, then room",
     scorer: loraAffinityScorer,
     request: sql,
     endpoints: [fresh("a", holds), fresh("b"), fresh("c", full), unscraped],
-    want: [1, 0.8, 0, 0],
+    want: [1, 0.8, 0, 0.8],
   },
   {
     name: "lora: a base model goes anywhere",
@@ -224,15 +255,59 @@ const cases: readonly Case[] = [
     want: [1, 0, 0.5],
   },
   {
-    name: "expected-work: an adapter for an unscraped endpoint waits as for a full one",
+    name: "expected-work: an unscraped endpoint has room for an adapter",
     scorer: expectedWorkScorer(),
     request: sql,
     endpoints: [
       endpoint({ metrics: { kind: "missing" }, recentAdapters: new Set(["sql"]) }),
       endpoint({ metrics: { kind: "missing" } }),
-      endpoint({ metrics: { kind: "missing" }, recentAdapters: new Set(["sql"]), inFlight: 90 }),
+      endpoint({ metrics: { kind: "missing" }, recentAdapters: new Set(["sql"]), inFlight: 15 }),
     ],
     want: [1, 0, 0.5],
+  },
+  {
+    name: "expected-work: throwing an adapter out of an unscraped endpoint costs half as much again",
+    scorer: expectedWorkScorer({ tokensPerRequest: 0 }),
+    request: sql,
+    endpoints: [
+      endpoint({ metrics: { kind: "missing" }, recentAdapters: new Set(["sql"]) }),
+      endpoint({ metrics: { kind: "missing" } }),
+      endpoint({ metrics: { kind: "missing" }, recentAdapters: new Set("abcdefgh") }),
+    ],
+    want: [1, 1 / 3, 0],
+  },
+  {
+    name: "expected-work: several waiting outweigh the adapter that the endpoint holds",
+    scorer: expectedWorkScorer({ tokensPerRequest: 0, tokensPerAdapterLoad: 1 }),
+    request: sql,
+    endpoints: [
+      fresh("a", { ...holds, runningRequests: 16, waitingRequests: 2 }),
+      fresh("b", { ...holds, runningRequests: 16, waitingRequests: 1 }),
+      fresh("c", { ...holds, waitingRequests: 2 }),
+    ],
+    want: [0, 1, 1],
+  },
+  {
+    name: "expected-work: each request without a seat waits for one to end",
+    scorer: expectedWorkScorer({ tokensPerRequest: 0, tokensPerOutputToken: 1 }),
+    endpoints: [
+      { ...fresh("a", { runningRequests: 3 }), seats: 4 },
+      { ...fresh("b", { runningRequests: 4 }), seats: 4 },
+      { ...fresh("c", { runningRequests: 4 }), seats: 4, sentSinceScrape: 1 },
+    ],
+    context: context({ outputTokens: 100 }),
+    want: [1, 0.5, 0],
+  },
+  {
+    name: "expected-work: each request without a seat waits for one to end, where nothing was scraped",
+    scorer: expectedWorkScorer({ tokensPerRequest: 0, tokensPerOutputToken: 1 }),
+    endpoints: [
+      { ...unscraped, seats: 4, inFlight: 2 },
+      { ...unscraped, seats: 4, inFlight: 3 },
+      { ...unscraped, seats: 4, inFlight: 4 },
+    ],
+    context: context({ outputTokens: 100 }),
+    want: [1, 0.5, 0],
   },
   {
     name: "expected-work: a full KV cache",
@@ -259,11 +334,12 @@ describe("scorers", () => {
     for (const [i, score] of scores.entries()) expect(score).toBeCloseTo(want[i] as number, 9);
   });
 
-  test("expected-work puts an unscraped endpoint behind any other", () => {
-    const endpoints = [unscraped, fresh("a", { waitingRequests: 1_000 }), fresh("b")];
-    const [first, second = 0, third] = scoresOf(expectedWorkScorer(), base, endpoints);
-    expect([first, third]).toEqual([0, 1]);
-    expect(second).toBeGreaterThan(0.99);
+  test("expected-work puts an unscraped endpoint behind an idle one and before a loaded one", () => {
+    const endpoints = [unscraped, fresh("a", { runningRequests: 20 }), fresh("b")];
+    const [unknown = 0, loaded, idle] = scoresOf(expectedWorkScorer(), base, endpoints);
+    expect([loaded, idle]).toEqual([0, 1]);
+    expect(unknown).toBeGreaterThan(0.6);
+    expect(unknown).toBeLessThan(0.8);
   });
 
   test.each([

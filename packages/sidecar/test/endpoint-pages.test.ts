@@ -6,7 +6,6 @@ import { directTopology, type Pool } from "@umbra/envoy-config";
 import { createServerPace } from "@umbra/scheduler/scrape";
 import type { Leg } from "@umbra/shadow";
 import { readModelList, selfSigned } from "@umbra/sidecar";
-import { recordEndpointAnswer } from "../src/exchange/endpoint-answers.ts";
 import { modelListReply } from "../src/exchange/model-list-reply.ts";
 import { createPoolRegistry, type ServedPool } from "../src/exchange/pool-registry.ts";
 import { pathOf } from "../src/exchange/read-model.ts";
@@ -383,19 +382,6 @@ describe("model lists of a pool", () => {
       authorization: () => key ?? "Bearer x",
     });
     expect(reply?.status).toBe(isOurs ? 200 : undefined);
-  });
-
-  test("are doubted after an answer of 404, and after no other", () => {
-    const topology = directTopology({ primary: ["h:1"], shadow: [], port: 80 });
-    const options = { now: () => 0, random: () => 0, staleAfterMs: 2_000 };
-    const pools = createPoolRegistry(topology, options);
-    const [pool] = pools.values() as unknown as [ServedPool];
-    const answered = (status: number) => {
-      const leg = { pool: pool.name, endpoint: "h:1", status, class: "client_error" };
-      recordEndpointAnswer(leg as Leg, pools);
-      return pool.served.takeDoubt("h:1");
-    };
-    expect([400, 404, 200].map(answered)).toEqual([false, true, false]);
   });
 
   test("of a hostile size are bounded", () => {

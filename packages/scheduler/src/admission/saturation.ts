@@ -1,4 +1,5 @@
 import type { Endpoint } from "../model/endpoint.ts";
+import { fullnessByInFlight, isReady, loadMetrics } from "../model/load.ts";
 
 /** How full some endpoints are: 0 idle, 1 and more full. Of no endpoint at all it says 1. */
 export type SaturationDetector = (endpoints: readonly Endpoint[]) => number;
@@ -16,20 +17,31 @@ export interface UtilizationOptions {
 }
 
 /**
- * The mean over endpoints of what is nearer to its limit, waiting requests or KV cache; one without fresh metrics
- * counts as full. Formula and limits of the reference endpoint picker's `utilization-detector`.
+ * The mean over endpoints of what is nearer to its limit, waiting requests or KV cache: formula and limits of the
+ * reference endpoint picker's `utilization-detector`. One without fresh load metrics counts by this process's requests
+ * in flight against its seats, 100 where nobody knows: not knowing is no reason to refuse. Engines that are asleep,
+ * loading or draining count only where all are.
  */
 export function utilizationDetector(options: UtilizationOptions = {}): SaturationDetector {
   const { waitingRequests = 5, kvCacheUsage = 0.8, withSent = false } = options;
-  return (endpoints) =>
-    mean(endpoints, ({ metrics, sentSinceScrape }) => {
-      if (metrics.kind !== "fresh") return 1;
-      const known = metrics.metrics;
-      return Math.max(
-        (known.waitingRequests + (withSent ? sentSinceScrape : 0)) / waitingRequests,
-        (known.kvCacheUsage ?? 0) / kvCacheUsage,
-      );
-    });
+  function fullness(endpoint: Endpoint): number {
+    const known = loadMetrics(endpoint);
+    if (known === undefined) return fullnessByInFlight(endpoint);
+    return Math.max(
+      (known.waitingRequests + (withSent ? endpoint.sentSinceScrape : 0)) / waitingRequests,
+      (known.kvCacheUsage ?? 0) / kvCacheUsage,
+    );
+  }
+  return (endpoints) => {
+    let ready = 0;
+    let total = 0;
+    for (const endpoint of endpoints) {
+      if (!isReady(endpoint)) continue;
+      ready++;
+      total += fullness(endpoint);
+    }
+    return ready === 0 ? mean(endpoints, fullness) : total / ready;
+  };
 }
 
 export interface ConcurrencyOptions {

@@ -1,4 +1,4 @@
-import { knownMetrics, queueLength } from "../model/endpoint.ts";
+import { fullnessByInFlight, loadMetrics, queueLength } from "../model/load.ts";
 import { isSheddable } from "../model/request.ts";
 import { defineFilter, type Filter } from "../plugin.ts";
 
@@ -13,7 +13,8 @@ export interface CapacityOptions {
 
 /**
  * Keeps the endpoints with capacity to spare; refuses the request where none has. For sheddable requests, which are
- * to leave the rest to others. An endpoint without metrics has none to spare.
+ * to leave the rest to others. An endpoint without fresh load metrics has it while this process has fewer requests in
+ * flight there than it has seats, 100 where nobody knows.
  */
 export function capacityFilter(options: CapacityOptions = {}): Filter {
   const { waitingRequests = 5, kvCacheUsage = 0.8, appliesTo = "sheddable" } = options;
@@ -22,12 +23,9 @@ export function capacityFilter(options: CapacityOptions = {}): Filter {
     refusal: "SHED",
     keep(request, endpoint) {
       if (appliesTo === "sheddable" && !isSheddable(request)) return true;
-      const metrics = knownMetrics(endpoint);
-      return (
-        metrics !== undefined &&
-        queueLength(endpoint) <= waitingRequests &&
-        (metrics.kvCacheUsage ?? 0) <= kvCacheUsage
-      );
+      const known = loadMetrics(endpoint);
+      if (known === undefined) return fullnessByInFlight(endpoint) < 1;
+      return queueLength(endpoint) <= waitingRequests && (known.kvCacheUsage ?? 0) <= kvCacheUsage;
     },
   });
 }

@@ -1,4 +1,4 @@
-import { kvCacheUsage } from "../model/endpoint.ts";
+import { kvCacheUsage } from "../model/load.ts";
 import type { Filter } from "../plugin.ts";
 import { keepLow, type LowBand } from "./lowest-band.ts";
 
@@ -7,7 +7,7 @@ export interface LeastKvCacheOptions {
   readonly band?: LowBand;
 }
 
-/** Keeps the endpoints with the most free KV cache; one without metrics counts as full. */
+/** Keeps the endpoints with the most free KV cache; one without fresh metrics counts as half full. */
 export function leastKvCacheFilter({ band = 0.1 }: LeastKvCacheOptions = {}): Filter {
   return {
     name: "least-kv-cache",

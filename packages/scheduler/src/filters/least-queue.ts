@@ -1,4 +1,4 @@
-import { queueLength } from "../model/endpoint.ts";
+import { knownQueueLength } from "../model/load.ts";
 import type { Filter } from "../plugin.ts";
 import { keepLow, type LowBand } from "./lowest-band.ts";
 
@@ -7,10 +7,13 @@ export interface LeastQueueOptions {
   readonly band?: LowBand;
 }
 
-/** Keeps the endpoints with short queues, what was sent since the scrape included. */
+/**
+ * Keeps the endpoints with short queues, what was sent since the scrape included; one without fresh metrics by its
+ * requests in flight.
+ */
 export function leastQueueFilter({ band = 0.1 }: LeastQueueOptions = {}): Filter {
   return {
     name: "least-queue",
-    narrow: (_request, endpoints) => keepLow(endpoints, band, queueLength),
+    narrow: (_request, endpoints) => keepLow(endpoints, band, knownQueueLength),
   };
 }

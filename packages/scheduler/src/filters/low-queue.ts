@@ -1,4 +1,4 @@
-import { queueLength } from "../model/endpoint.ts";
+import { queueLength } from "../model/load.ts";
 import { defineFilter, type Filter } from "../plugin.ts";
 
 export interface LowQueueOptions {

@@ -1,4 +1,5 @@
 import type { Endpoint } from "../model/endpoint.ts";
+import { assumedCount } from "../model/load.ts";
 
 /**
  * Which values count as low: `lowest` the lowest alone; a number, 0 to 1, that share of the range above it too;
@@ -7,22 +8,38 @@ import type { Endpoint } from "../model/endpoint.ts";
  */
 export type LowBand = "lowest" | "range-per-endpoint" | number;
 
-/** Keeps the endpoints whose value is low among the others'. */
+/**
+ * Keeps the endpoints whose value is low among the others'. A value that is not known is assumed by requests in
+ * flight.
+ */
 export function keepLow(
   endpoints: readonly Endpoint[],
   band: LowBand,
-  amountOf: (endpoint: Endpoint) => number,
+  amountOf: (endpoint: Endpoint) => number | undefined,
 ): readonly Endpoint[] {
   let lowest = Number.POSITIVE_INFINITY;
   let highest = Number.NEGATIVE_INFINITY;
+  const known = { count: 0, total: 0, inFlight: 0 };
   for (const endpoint of endpoints) {
     const value = amountOf(endpoint);
+    if (value === undefined) continue;
+    known.count++;
+    known.total += value;
+    known.inFlight += endpoint.inFlight;
     if (value < lowest) lowest = value;
     if (value > highest) highest = value;
   }
+  const assumedAmountOf = (endpoint: Endpoint): number =>
+    amountOf(endpoint) ?? assumedCount(endpoint, known);
+  if (known.count < endpoints.length) {
+    for (const endpoint of endpoints) {
+      lowest = Math.min(lowest, assumedAmountOf(endpoint));
+      highest = Math.max(highest, assumedAmountOf(endpoint));
+    }
+  }
   const most = lowest + (highest - lowest) * shareOf(band, endpoints.length);
   if (highest <= most) return endpoints;
-  return endpoints.filter((endpoint) => amountOf(endpoint) <= most);
+  return endpoints.filter((endpoint) => assumedAmountOf(endpoint) <= most);
 }
 
 function shareOf(band: LowBand, count: number): number {

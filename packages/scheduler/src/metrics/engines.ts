@@ -29,6 +29,14 @@ export interface EngineMetrics {
     readonly maxLoaded: string;
   };
   readonly generationTokens?: string;
+  /** Requests that it runs at once. */
+  readonly seats?: Selector;
+  /** Most LoRA adapters on the GPU at once, where no `lora` says it. */
+  readonly adapterSlots?: Selector;
+  /** A gauge for each state of the engine, 1 for the present one; `label` names the state, `ready` is the one that serves. */
+  readonly state?: { readonly name: string; readonly label: string; readonly ready: string };
+  /** Names that the page has before a first request, besides those above. */
+  readonly early?: readonly string[];
 }
 
 /** vLLM's names of the metrics that a pick is made from. */
@@ -43,6 +51,7 @@ export const vllmMetricNames = {
   maxGpuLoraAdapters: "vllm:max_gpu_lora_adapters",
   cacheConfigInfo: "vllm:cache_config_info",
   generationTokens: "vllm:generation_tokens_total",
+  engineSleepState: "vllm:engine_sleep_state",
 } as const;
 
 const named = (...names: readonly string[]): readonly Selector[] => names.map((name) => ({ name }));
@@ -73,6 +82,7 @@ export const engines: ReadonlyMap<EngineName, EngineMetrics> = new Map<EngineNam
         maxLoaded: vllmMetricNames.maxGpuLoraAdapters,
       },
       generationTokens: vllmMetricNames.generationTokens,
+      state: { name: vllmMetricNames.engineSleepState, label: "sleep_state", ready: "awake" },
     },
   ],
   [
@@ -83,6 +93,8 @@ export const engines: ReadonlyMap<EngineName, EngineMetrics> = new Map<EngineNam
       kvCacheUsage: named("sglang:token_usage"),
       cache: { info: "sglang:cache_config_info", blockTokens: "page_size", blocks: "num_pages" },
       generationTokens: "sglang:generation_tokens_total",
+      adapterSlots: { name: "sglang:lora_pool_slots_total" },
+      early: ["sglang:max_total_num_tokens"],
     },
   ],
   [
@@ -95,6 +107,7 @@ export const engines: ReadonlyMap<EngineName, EngineMetrics> = new Map<EngineNam
         blockTokens: { name: "trtllm_kv_cache_tokens_per_block" },
         blocks: { name: "trtllm_kv_cache_max_blocks" },
       },
+      seats: { name: "trtllm_max_num_active_requests" },
     },
   ],
   [
@@ -112,6 +125,7 @@ export const engines: ReadonlyMap<EngineName, EngineMetrics> = new Map<EngineNam
       waitingRequests: named("tgi_queue_size"),
       runningRequests: named("tgi_batch_current_size"),
       kvCacheUsage: [],
+      early: ["tgi_batch_max_total_tokens"],
     },
   ],
   [

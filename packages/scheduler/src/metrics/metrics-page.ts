@@ -8,14 +8,17 @@ export type MetricsPage =
   | { readonly ok: false; readonly missing: readonly string[] };
 
 const processStart = "process_start_time_seconds";
+/** Every Python server has them, from its start on. */
+const runtimeNames = [processStart, "python_info"];
 
-const wanted = wantedNames([processStart, ...[...engines.values()].flatMap(namesOf)]);
+const wanted = wantedNames([...runtimeNames, ...[...engines.values()].flatMap(namesOf)]);
 
 /**
  * Reads a model server's metrics page. The engine is the one whose metrics the page has, unless it is told.
  *
  * Several series (data parallel engines) are one endpoint: their requests are summed, and the fullest KV cache
- * counts. A value that can't be (NaN, negative) is a missing one.
+ * counts. A value that can't be (NaN, negative) is a missing one. A page of a server that runs and has no request
+ * gauges at all shows no load yet: some servers have them only after a first request.
  *
  * @param page its text, or its bytes in UTF-8, which is faster
  * @param scrapedAtMs when the page had arrived, in ms of the pool's clock
@@ -28,6 +31,7 @@ export function readMetricsPage(
   const samples = Map.groupBy(parsePrometheusText(page, wanted), ({ name }) => name);
   const name = engine ?? engineIn(samples);
   const known = engines.get(name) as EngineMetrics;
+  if (isBeforeFirstRequest(samples, known)) return unloaded(samples, known, name, scrapedAtMs);
   const waiting = valuesOf(samples, known.waitingRequests);
   const running = valuesOf(samples, known.runningRequests);
   const usage = valuesOf(samples, known.kvCacheUsage);
@@ -46,17 +50,73 @@ export function readMetricsPage(
       waitingRequests: sum(waiting),
       runningRequests: sum(running),
       ...(usage.length === 0 ? {} : { kvCacheUsage: Math.min(1, Math.max(...usage)) }),
-      ...adaptersOf(samples, known.lora, tokens > 0),
-      ...cacheOf(samples, known.cache),
-      ...only("processStartS", Math.max(...numbersOf(samples, { name: processStart }))),
+      ...adaptersOf(samples, known, {
+        hasServed: tokens > 0,
+        requests: sum(waiting) + sum(running),
+      }),
+      ...constantsOf(samples, known),
       ...only("generationTokens", tokens),
     },
   };
 }
 
+function isBeforeFirstRequest(samples: Samples, known: EngineMetrics): boolean {
+  for (const { waitingRequests, runningRequests } of engines.values()) {
+    if ([...waitingRequests, ...runningRequests].some((each) => samples.has(each.name)))
+      return false;
+  }
+  return [...runtimeNames, ...namesOf(known)].some((each) => samples.has(each));
+}
+
+function unloaded(
+  samples: Samples,
+  known: EngineMetrics,
+  engine: EngineName,
+  scrapedAtMs: number,
+): MetricsPage {
+  return {
+    ok: true,
+    engine,
+    metrics: {
+      scrapedAtMs,
+      waitingRequests: 0,
+      runningRequests: 0,
+      showsLoad: false,
+      ...adaptersOf(samples, known, { hasServed: false, requests: 0 }),
+      ...constantsOf(samples, known),
+    },
+  };
+}
+
+/** What does not change with load. */
+function constantsOf(samples: Samples, known: EngineMetrics): Partial<ModelServerMetrics> {
+  const { seats } = known;
+  return {
+    ...cacheOf(samples, known.cache),
+    ...(seats === undefined ? {} : positive("maxRunningRequests", sum(numbersOf(samples, seats)))),
+    ...stateOf(samples, known.state),
+    ...only("processStartS", Math.max(...numbersOf(samples, { name: processStart }))),
+  };
+}
+
+/** Of several engines one that is not ready counts: the server sends it a part of the requests. */
+function stateOf(
+  samples: Samples,
+  state: EngineMetrics["state"],
+): Pick<ModelServerMetrics, "state"> {
+  if (state === undefined) return {};
+  const { name, label, ready } = state;
+  const present = (samples.get(name) ?? [])
+    .filter(({ value, labels }) => value > 0 && labels.has(label))
+    .map(({ labels }) => labels.get(label));
+  if (present.length === 0) return {};
+  return { state: present.every((value) => value === ready) ? "ready" : "asleep" };
+}
+
 type Samples = ReadonlyMap<string, readonly Sample[]>;
 
-function namesOf({ lora, cache, generationTokens, ...rest }: EngineMetrics): readonly string[] {
+function namesOf(engine: EngineMetrics): readonly string[] {
+  const { lora, cache, generationTokens, seats, adapterSlots, state, early = [], ...rest } = engine;
   const { waitingRequests, runningRequests, kvCacheUsage } = rest;
   return [
     ...[...waitingRequests, ...runningRequests, ...kvCacheUsage].map(({ name }) => name),
@@ -67,6 +127,8 @@ function namesOf({ lora, cache, generationTokens, ...rest }: EngineMetrics): rea
         ? [cache.info]
         : [cache.blockTokens.name, cache.blocks.name]),
     ...(generationTokens === undefined ? [] : [generationTokens]),
+    ...[seats, adapterSlots, state].flatMap((each) => each?.name ?? []),
+    ...early,
   ];
 }
 
@@ -75,6 +137,9 @@ function engineIn(samples: Samples): EngineName {
   for (const [name, { waitingRequests, runningRequests }] of engines) {
     if ([...waitingRequests, ...runningRequests].some((each) => samples.has(each.name)))
       return name;
+  }
+  for (const [name, engine] of engines) {
+    if (namesOf(engine).some((each) => samples.has(each))) return name;
   }
   return "vllm";
 }
@@ -146,24 +211,25 @@ const mostSlots = 10_000;
 
 /**
  * vLLM keeps old label combinations of its LoRA gauge on the page; the value is the time of the last change, so the
- * largest is the newest. It fills both lists from the adapters in flight, so only newer servers, which name what is
+ * largest is the newest. Where several are as new, each may be it that names no more adapters than there are requests.
+ * Without any request none is active. It fills both lists from the adapters in flight, so only newer servers, which name what is
  * loaded, tell of idle ones. The gauge comes with the first request: one that has served and has none has no LoRA.
  */
 function adaptersOf(
   samples: Samples,
-  lora: EngineMetrics["lora"],
-  hasServed: boolean,
+  { lora, adapterSlots }: EngineMetrics,
+  { hasServed, requests }: { readonly hasServed: boolean; readonly requests: number },
 ): Pick<ModelServerMetrics, "activeAdapters" | "loadedAdapters" | "maxActiveAdapters"> {
   const activeAdapters = new Set<string>();
-  if (lora === undefined) return { activeAdapters };
-  let newest: Sample | undefined;
-  for (const sample of samples.get(lora.requestsInfo) ?? []) {
-    if (sample.value >= (newest?.value ?? Number.NEGATIVE_INFINITY)) newest = sample;
+  if (lora === undefined) {
+    const slots = adapterSlots === undefined ? [] : numbersOf(samples, adapterSlots);
+    return { activeAdapters, ...positive("maxActiveAdapters", Math.max(...slots)) };
   }
-  for (const list of ["running_lora_adapters", "waiting_lora_adapters"]) {
-    for (const name of (newest?.labels.get(list) ?? "").split(",", maxAdapters)) {
-      if (name.trim() !== "") activeAdapters.add(name.trim());
-    }
+  const newest = newestOf(samples.get(lora.requestsInfo) ?? []);
+  for (const sample of newest) {
+    const named = adaptersIn(sample);
+    if (named.size > requests) continue;
+    for (const name of named) if (activeAdapters.size < maxAdapters) activeAdapters.add(name);
   }
   const loaded = (samples.get(lora.loaded) ?? []).slice(0, maxAdapters);
   const loadedAdapters = new Set(
@@ -174,11 +240,30 @@ function adaptersOf(
     ),
   );
   const told = Math.max(...numbersOf(samples, { name: lora.maxLoaded }), 0);
-  const isTold = newest !== undefined || told > 0 || hasServed;
-  const most = told > 0 ? told : Number(newest?.labels.get("max_lora") ?? 0);
+  const isTold = newest.length > 0 || told > 0 || hasServed;
+  const most =
+    told > 0 ? told : Math.max(0, ...newest.map(({ labels }) => Number(labels.get("max_lora"))));
   return {
     activeAdapters,
     ...(loaded.length === 0 ? {} : { loadedAdapters }),
     ...(isTold ? { maxActiveAdapters: most > 0 && most < mostSlots ? Math.floor(most) : 0 } : {}),
   };
+}
+
+/** The samples of the largest value; of equal ones all. */
+function newestOf(samples: readonly Sample[]): readonly Sample[] {
+  let newest: Sample[] = [];
+  for (const sample of samples) {
+    const latest = newest[0]?.value ?? Number.NEGATIVE_INFINITY;
+    if (sample.value > latest) newest = [sample];
+    else if (sample.value === latest) newest.push(sample);
+  }
+  return newest;
+}
+
+function adaptersIn({ labels }: Sample): ReadonlySet<string> {
+  const names = ["running_lora_adapters", "waiting_lora_adapters"].flatMap((list) =>
+    (labels.get(list) ?? "").split(",", maxAdapters).map((name) => name.trim()),
+  );
+  return new Set(names.filter((name) => name !== ""));
 }

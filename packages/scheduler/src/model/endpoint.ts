@@ -25,6 +25,11 @@ export interface Endpoint {
   readonly sentSinceScrape: number;
   /** Adapters that this process has sent there lately, at most as many as fit. */
   readonly recentAdapters: ReadonlySet<string>;
+  /**
+   * Requests that the server runs at once, vLLM's `max_num_seqs`: as it says, else learned from its batch while
+   * requests waited. Undefined where nothing is known.
+   */
+  readonly seats: number | undefined;
 }
 
 /** What is known of an endpoint's load. Not knowing is a state of its own, never zeros. */
@@ -32,6 +37,12 @@ export type MetricsState =
   | { readonly kind: "missing" }
   | { readonly kind: "stale"; readonly metrics: ModelServerMetrics }
   | { readonly kind: "fresh"; readonly metrics: ModelServerMetrics };
+
+/**
+ * What a model server says it is doing. Only `ready` serves requests soon: an engine is `asleep` when its weights are
+ * off the GPU, `loading` before its first request can run, `draining` when it takes no new ones.
+ */
+export type EngineState = "ready" | "asleep" | "loading" | "draining";
 
 /** What one scrape of a model server's `/metrics` says. */
 export interface ModelServerMetrics {
@@ -59,6 +70,15 @@ export interface ModelServerMetrics {
   readonly kvBlockTokens?: number;
   /** KV-cache blocks on the GPU. vLLM: `num_gpu_blocks` of `vllm:cache_config_info`. */
   readonly kvBlocks?: number;
+  /**
+   * False where the page shows that the server runs, but has no request gauges yet: some servers show them only after
+   * a first request. Both counts are 0 then, and this process's requests in flight count instead. True when absent.
+   */
+  readonly showsLoad?: boolean;
+  /** Absent where the server does not say, which counts as ready. vLLM: `vllm:engine_sleep_state`. */
+  readonly state?: EngineState;
+  /** Requests that the server runs at once; absent where it does not say. TensorRT-LLM: `trtllm_max_num_active_requests`. */
+  readonly maxRunningRequests?: number;
   /** When the server's process began, in s since 1970: another value tells a restart. */
   readonly processStartS?: number;
   /** Tokens generated since the server began: fewer than before tell a restart too. */
@@ -68,34 +88,6 @@ export interface ModelServerMetrics {
 /** The newest metrics, stale ones too; undefined before the first scrape. */
 export function knownMetrics({ metrics }: Endpoint): ModelServerMetrics | undefined {
   return metrics.kind === "missing" ? undefined : metrics.metrics;
-}
-
-/** An endpoint that was never scraped counts as worse than any that was. */
-const unknownQueue = 1e9;
-
-/**
- * Requests waiting, in requests: the scraped count plus what this process has sent since, so that a burst between
- * two scrapes spreads out. An endpoint without metrics comes after all others, by its requests in flight.
- */
-export function queueLength(endpoint: Endpoint): number {
-  const { metrics } = endpoint;
-  if (metrics.kind === "missing") return unknownQueue + endpoint.inFlight;
-  return metrics.metrics.waitingRequests + endpoint.sentSinceScrape;
-}
-
-/** The fuller half is as likely as the emptier one where a server does not tell. */
-const untoldKvCacheUsage = 0.5;
-
-/** Share of the KV cache in use, 0 to 1; an endpoint without metrics counts as full. */
-export function kvCacheUsage(endpoint: Endpoint): number {
-  const metrics = knownMetrics(endpoint);
-  return metrics === undefined ? 1 : (metrics.kvCacheUsage ?? untoldKvCacheUsage);
-}
-
-/** Requests waiting or running, sent since the scrape included; undefined without metrics. */
-export function runningRequests(endpoint: Endpoint): number | undefined {
-  const metrics = knownMetrics(endpoint);
-  return metrics === undefined ? undefined : metrics.runningRequests + endpoint.sentSinceScrape;
 }
 
 /** True when the adapter is on the endpoint: it serves it now, or this process has just sent it there. */
@@ -116,12 +108,16 @@ export function adapterSlots(endpoint: Endpoint): number {
 }
 
 const none: ReadonlySet<string> = new Set();
+const nothingKnown: Pick<ModelServerMetrics, "activeAdapters" | "loadedAdapters"> = {
+  activeAdapters: none,
+};
 
-/** True when one more adapter fits without another being thrown out. */
+/**
+ * True when one more adapter fits without another being thrown out. Of an endpoint that was never scraped only what
+ * this process has sent there counts.
+ */
 export function hasAdapterRoom(endpoint: Endpoint): boolean {
-  const metrics = knownMetrics(endpoint);
-  if (metrics === undefined) return false;
-  const { activeAdapters, loadedAdapters = none } = metrics;
+  const { activeAdapters, loadedAdapters = none } = knownMetrics(endpoint) ?? nothingKnown;
   let held = activeAdapters.size;
   for (const adapter of loadedAdapters) if (!activeAdapters.has(adapter)) held++;
   for (const adapter of endpoint.recentAdapters) {

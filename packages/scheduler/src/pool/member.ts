@@ -16,8 +16,10 @@ export interface Member extends Endpoint {
   errorShare: number;
   isAvoided: boolean;
   readonly recentAdapters: Set<string>;
+  seats: number | undefined;
+  readonly seatMemory: SeatMemory;
   scrapeStartedMs: number;
-  lastFailure: string | undefined;
+  lastFailure: ScrapeFailure | undefined;
   /** Names that its own list has; undefined before it was read. */
   models: ReadonlyMap<string, "base" | "adapter"> | undefined;
   /** False while its server says that it takes no requests. */
@@ -32,6 +34,29 @@ export interface Member extends Endpoint {
   cachedFor: number;
   cachedBlocks: number;
   readonly health: Health;
+}
+
+/** What is remembered to learn how many requests a server runs at once. */
+export interface SeatMemory {
+  /** Most requests seen running at once. */
+  largestBatch: number;
+  /** When so many ran last, in ms of the pool's clock. */
+  seenAtMs: number;
+  /** How long others waited while so many ran, in ms. */
+  fullMs: number;
+  /** They did at the newest scrape. */
+  wasFull: boolean;
+  /** Of the newest scrape, in ms of the pool's clock. */
+  scrapedAtMs: number;
+}
+
+/** Why the newest scrape of an endpoint failed. */
+export interface ScrapeFailure {
+  /** For people, with all that is known. */
+  readonly reason: string;
+  /** In a few words and without addresses: clients may see it. */
+  readonly kind: string;
+  readonly atMs: number;
 }
 
 /** A request in flight. */
@@ -83,6 +108,8 @@ export function createMember(address: string): Member {
     errorShare: 0,
     isAvoided: false,
     recentAdapters: new Set(),
+    seats: undefined,
+    seatMemory: { largestBatch: 0, seenAtMs: 0, fullMs: 0, wasFull: false, scrapedAtMs: 0 },
     scrapeStartedMs: Number.NEGATIVE_INFINITY,
     lastFailure: undefined,
     models: undefined,

@@ -1,9 +1,7 @@
-import { queueLength } from "../model/endpoint.ts";
+import { isReady, queueLength } from "../model/load.ts";
 import type { Member } from "./member.ts";
 
-const freshness = { fresh: 0, stale: 1, missing: 2 } as const;
-
-/** The best `count` of those permitted, besides the picked one: neither ejected nor avoided, fresh before stale, then by queue. */
+/** The best `count` of those permitted, besides the picked one: ready, neither ejected nor avoided, fresh before stale, then by queue. */
 export function nextBest(
   members: readonly Member[],
   picked: Member,
@@ -26,8 +24,13 @@ export function nextBest(
 }
 
 function isBetter(a: Member, b: Member): boolean {
-  const isOutB = b.isEjected || b.isAvoided;
-  if ((a.isEjected || a.isAvoided) !== isOutB) return isOutB;
-  const difference = freshness[a.metrics.kind] - freshness[b.metrics.kind];
-  return difference === 0 ? queueLength(a) < queueLength(b) : difference < 0;
+  const rank = rankOf(a) - rankOf(b);
+  return rank === 0 ? queueLength(a) < queueLength(b) : rank < 0;
+}
+
+/** Lower is better: engines that are not ready last, endpoints that are ejected or avoided before them. */
+function rankOf(member: Member): number {
+  const { isEjected, isAvoided, metrics } = member;
+  const age = metrics.kind === "fresh" ? 0 : metrics.kind === "stale" ? 1 : 2;
+  return age + (isEjected || isAvoided ? 3 : 0) + (isReady(member) ? 0 : 6);
 }

@@ -14,6 +14,7 @@ import { eligible } from "./eligible.ts";
 import { countAnswer } from "./error-share.ts";
 import type { PluginTime } from "./events.ts";
 import { createHealthCheck } from "./health.ts";
+import { knownLoad } from "./known-load.ts";
 import { createLeases, OpenLease } from "./lease.ts";
 import {
   createMember,
@@ -26,6 +27,7 @@ import {
 import { nextBest } from "./next-best.ts";
 import { createPrefixView } from "./prefix-view.ts";
 import { doubtContents, forgetContents, hasRestarted } from "./restart.ts";
+import { learnSeats } from "./seats.ts";
 import { endpointSnapshot } from "./snapshot.ts";
 import { stopwatch } from "./stopwatch.ts";
 import type { PoolOptions, PoolState } from "./types.ts";
@@ -241,26 +243,23 @@ export function createPool(options: PoolOptions): PoolState {
       } else if (before.kind === "stale" && metrics.processStartS === undefined) {
         doubtContents(member);
       }
+      learnSeats(member, metrics);
       member.metrics = { kind: "fresh", metrics };
       member.lastFailure = undefined;
       member.freshForMs = freshIntervals * intervalMs;
       member.scrapeStartedMs = startedMs;
-      let sentSince = 0;
-      for (const request of member.open) {
-        if (request.sentAtMs >= startedMs) sentSince++;
-        else if (startedMs - request.sentAtMs > request.promptTokens / prefillTokensPerMs) {
-          promptDone(request);
-        }
-      }
-      member.sentSinceScrape = sentSince;
+      member.sentSinceScrape = settlePrompts(member, startedMs);
       forgetAdapters(member, adapterSlots(member));
       prefix.fit(member, members.length);
       for (let i = health.failuresSeenBy(member); i > 0; i--) recordFailure(member);
     },
 
-    recordScrapeFailure(address, reason) {
+    recordScrapeFailure(address, reason, kind = "scrape failed") {
       const member = byAddress.get(address);
-      if (member !== undefined) member.lastFailure = reason;
+      if (member === undefined) return;
+      const atMs = now();
+      member.lastFailure = { reason, kind, atMs };
+      settlePrompts(member, atMs);
     },
 
     recordModels(address, models) {
@@ -334,6 +333,11 @@ export function createPool(options: PoolOptions): PoolState {
       return admission.saturation(members);
     },
 
+    knownLoad() {
+      age(now());
+      return knownLoad(members);
+    },
+
     snapshot() {
       const nowMs = now();
       age(nowMs);
@@ -344,6 +348,21 @@ export function createPool(options: PoolOptions): PoolState {
       };
     },
   };
+}
+
+/**
+ * Counts those prompts as computed that have had the time for it. Returns how many requests were sent since
+ * `startedMs`.
+ */
+function settlePrompts({ open }: Member, startedMs: number): number {
+  let sentSince = 0;
+  for (const request of open) {
+    if (request.sentAtMs >= startedMs) sentSince++;
+    else if (startedMs - request.sentAtMs > request.promptTokens / prefillTokensPerMs) {
+      promptDone(request);
+    }
+  }
+  return sentSince;
 }
 
 type MutableContext = { -readonly [key in keyof PickContext]: PickContext[key] };

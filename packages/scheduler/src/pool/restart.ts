@@ -1,6 +1,7 @@
 import type { ModelServerMetrics } from "../model/endpoint.ts";
 import { createAnswerCounts } from "./error-share.ts";
 import { forgetAdapters, type Member } from "./member.ts";
+import { forgetSeats } from "./seats.ts";
 
 /** A process's start time is rounded differently by some exporters. */
 const startToleranceS = 1;
@@ -16,6 +17,7 @@ export function hasRestarted(before: ModelServerMetrics, after: ModelServerMetri
 /** A server that has begun anew holds nothing. */
 export function forgetContents(member: Member): void {
   forgetAdapters(member, 0);
+  forgetSeats(member);
   member.blocks?.shrinkTo(0);
   // Its errors were another process's.
   Object.assign(member.health.counts, createAnswerCounts());

@@ -35,9 +35,10 @@ export function endpointSnapshot(member: Member, nowMs: number): EndpointSnapsho
     errorShare: member.errorShare,
     isAvoided: member.isAvoided,
     recentAdapters: new Set(member.recentAdapters),
+    seats: member.seats,
     ...(member.isReady ? {} : { isReady: false as const }),
     prefixBlocks: member.blocks?.size ?? 0,
     ...(metrics.kind === "missing" ? {} : { metricsAgeMs: nowMs - metrics.metrics.scrapedAtMs }),
-    ...(lastFailure === undefined ? {} : { lastFailure }),
+    ...(lastFailure === undefined ? {} : { lastFailure: lastFailure.reason }),
   };
 }

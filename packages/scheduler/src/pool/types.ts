@@ -8,6 +8,7 @@ import type { EndpointAnswer } from "./answer.ts";
 import type { EndpointModels } from "./candidates.ts";
 import type { PoolEvent } from "./events.ts";
 import type { HealthOptions } from "./health.ts";
+import type { KnownLoad } from "./known-load.ts";
 import type { PrefixOptions } from "./prefix-view.ts";
 import type { PoolSnapshot } from "./snapshot.ts";
 
@@ -61,8 +62,11 @@ export interface PoolState {
     startedMs: number,
     intervalMs?: number,
   ): void;
-  /** Notes why a scrape failed. The old metrics stay, and age. */
-  recordScrapeFailure(address: string, reason: string): void;
+  /**
+   * Notes why a scrape failed. The old metrics stay, and age. `kind` says it in a few words and without addresses, as
+   * refused clients may see it.
+   */
+  recordScrapeFailure(address: string, reason: string, kind?: string): void;
   /** Takes the names that an endpoint's own model list has: requests for a name go where it is served. */
   recordModels(address: string, models: EndpointModels): void;
   /** Takes whether an endpoint's server takes requests, by its own health page. One that does not is picked last. */
@@ -78,6 +82,8 @@ export interface PoolState {
   explain(request: InferenceRequest): Explanation;
   /** How full the pool is, by its admission's detector: 0 idle, 1 and more full. */
   saturation(): number;
+  /** What is known of the endpoints' load, for messages to those whom the pool refuses. */
+  knownLoad(): KnownLoad;
   /** For people and tests: plain data, unchanged by what comes after. */
   snapshot(): PoolSnapshot;
 }

@@ -1,17 +1,18 @@
 import { circuitBrokenFilter } from "../filters/circuit-broken.ts";
+import { engineReadyFilter } from "../filters/engine-ready.ts";
 import { freshMetricsFilter } from "../filters/fresh-metrics.ts";
 import { maxScorePicker } from "../pickers/max-score.ts";
 import { createProfile, type Profile } from "../profile.ts";
 import { expectedWorkScorer } from "../scorers/expected-work.ts";
 
 /**
- * The profile of a pool that is told nothing else: no ejected endpoints, fresh metrics before stale ones, then the
- * least work to do before the request's first token; ties at random.
+ * The profile of a pool without a configuration: no engines that are asleep, no ejected endpoints, none without fresh
+ * metrics while others have as little load, then the least work to do before the request's first token; ties at random.
  */
 export function defaultProfile(): Profile {
   return createProfile({
     name: "default",
-    filters: [circuitBrokenFilter, freshMetricsFilter],
+    filters: [engineReadyFilter, circuitBrokenFilter, freshMetricsFilter],
     scorers: [{ scorer: expectedWorkScorer(), weight: 1 }],
     picker: maxScorePicker,
   });

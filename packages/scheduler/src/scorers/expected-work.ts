@@ -4,9 +4,10 @@ import {
   hasAdapterRoom,
   holdsAdapter,
   knownMetrics,
-  kvCacheUsage,
 } from "../model/endpoint.ts";
-import type { Scorer } from "../plugin.ts";
+import { assumedRequests, kvCacheUsage, requestsAt } from "../model/load.ts";
+import type { InferenceRequest } from "../model/request.ts";
+import type { PickContext, Scorer } from "../plugin.ts";
 import { errorCost } from "./error-cost.ts";
 import { lessIsBetter } from "./spread.ts";
 
@@ -17,6 +18,11 @@ export interface ExpectedWorkOptions {
   readonly tokensPerAdapterLoad?: number;
   /** What a full KV cache costs, in prompt tokens; less full ones in proportion. 500 when absent. */
   readonly tokensPerFullCache?: number;
+  /**
+   * What making one output token takes, in prompt tokens: a request holds its seat in the batch for so long. 160 when
+   * absent: 20 ms at 8,000 tokens a second.
+   */
+  readonly tokensPerOutputToken?: number;
 }
 
 /** An adapter that is thrown out will have to be loaded again, here or elsewhere. */
@@ -24,51 +30,82 @@ const throwOut = 1.5;
 /** While requests use every adapter slot, a further adapter waits for one of them to fall idle. */
 const waitForSlot = 6;
 
-/** Endpoints without metrics come after all others; among themselves the work known of them counts. */
-const unknownWork = 1e9;
-
 /**
  * Prefers the endpoint that has the least to do before the request's first token, in prompt tokens: prompts sent and
- * not yet computed, this prompt as far as it is not cached, what the running batch slows it down by, and an adapter
- * to be loaded. One scale for all, so that no weights have to be balanced.
+ * not yet computed, this prompt as far as it is not cached, what the running batch slows it down by, an adapter to be
+ * loaded, and in a full batch the wait for a seat. One scale for all, so that no weights have to be balanced.
+ *
+ * Without fresh metrics an endpoint is assumed to have half as many requests of others as the candidates with fresh
+ * ones have on average: it comes after an idle endpoint and before a loaded one.
  */
 export function expectedWorkScorer(options: ExpectedWorkOptions = {}): Scorer {
   const {
     tokensPerRequest = 200,
     tokensPerAdapterLoad = 6_000,
     tokensPerFullCache = 500,
+    tokensPerOutputToken = 160,
   } = options;
 
   function loadCost(endpoint: Endpoint, adapter: string | undefined): number {
-    if (adapter === undefined || holdsAdapter(endpoint, adapter)) return 0;
+    if (adapter === undefined) return 0;
+    if (holdsAdapter(endpoint, adapter)) return hasFullBatch(endpoint) ? tokensPerAdapterLoad : 0;
     if (hasAdapterRoom(endpoint)) return tokensPerAdapterLoad;
     return tokensPerAdapterLoad * (hasIdleAdapter(endpoint) ? throwOut : waitForSlot);
   }
 
-  return lessIsBetter(
-    "expected-work",
-    (endpoint, { adapter }, context) =>
-      (endpoint.metrics.kind === "missing" ? unknownWork : 0) +
+  /** In a full batch a seat falls free each time that one of its requests ends; each request that waits takes one. */
+  function seatCost({ seats }: Endpoint, requests: number, outputTokens: number): number {
+    if (seats === undefined || requests < seats) return 0;
+    return ((requests + 1 - seats) * tokensPerOutputToken * outputTokens) / seats;
+  }
+
+  function work(
+    endpoint: Endpoint,
+    requests: number,
+    { adapter }: InferenceRequest,
+    context: PickContext,
+  ): number {
+    return (
       endpoint.pendingPromptTokens +
       context.promptTokens -
       context.cachedTokens(endpoint) +
-      tokensPerRequest * batchOf(endpoint) +
+      tokensPerRequest * requests +
       tokensPerFullCache * kvCacheUsage(endpoint) +
       loadCost(endpoint, adapter) +
-      errorCost(endpoint),
+      errorCost(endpoint) +
+      seatCost(endpoint, requests, context.outputTokens)
+    );
+  }
+
+  return lessIsBetter(
+    "expected-work",
+    (endpoint, request, context) => {
+      const requests = requestsAt(endpoint);
+      return requests === undefined ? undefined : work(endpoint, requests, request, context);
+    },
+    (endpoints, amounts, request, context) => {
+      const assumed = assumedRequests(endpoints);
+      for (let i = 0; i < endpoints.length; i++) {
+        const endpoint = endpoints[i] as Endpoint;
+        if (endpoint.metrics.kind === "fresh") continue;
+        amounts[i] = work(endpoint, endpoint.inFlight + assumed, request, context);
+      }
+    },
   );
 }
 
 /** True when an adapter is loaded that no request uses: a new one can take its place at once. */
 function hasIdleAdapter(endpoint: Endpoint): boolean {
   const metrics = knownMetrics(endpoint);
-  return metrics !== undefined && metrics.activeAdapters.size < adapterSlots(endpoint);
+  return metrics === undefined || metrics.activeAdapters.size < adapterSlots(endpoint);
 }
 
-/** Requests that the server and this process know of, each of which may know of some that the other does not. */
-function batchOf(endpoint: Endpoint): number {
-  const metrics = knownMetrics(endpoint);
-  if (metrics === undefined) return endpoint.inFlight;
-  const scraped = metrics.waitingRequests + metrics.runningRequests + endpoint.sentSinceScrape;
-  return Math.max(scraped, endpoint.inFlight);
+/** One request may wait because it has just come; several show a batch without a seat. */
+const severalWaiting = 2;
+
+/** True where requests wait: loading an adapter elsewhere takes no longer than waiting for one of them to end. */
+function hasFullBatch({ metrics }: Endpoint): boolean {
+  if (metrics.kind !== "fresh") return false;
+  const { waitingRequests, runningRequests } = metrics.metrics;
+  return waitingRequests >= severalWaiting && runningRequests > 0;
 }

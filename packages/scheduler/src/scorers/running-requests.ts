@@ -1,6 +1,9 @@
-import { runningRequests } from "../model/endpoint.ts";
+import { runningRequests } from "../model/load.ts";
 import type { Scorer } from "../plugin.ts";
 import { lessIsBetter } from "./spread.ts";
 
-/** Prefers small running batches, relative to the candidates'. An endpoint without metrics scores 0. */
+/**
+ * Prefers small running batches, relative to the candidates'. An endpoint without fresh metrics scores by its requests
+ * in flight: below an idle one.
+ */
 export const runningRequestsScorer: Scorer = lessIsBetter("running-requests", runningRequests);

@@ -25,6 +25,7 @@ import type { PickOptions } from "./pick-options.ts";
 import { waitForTurn } from "./queueing.ts";
 import { isServed, lengthOf, modelOfHeaders, pathOf, readModel } from "./read-model.ts";
 import {
+  refusalMessage,
   refusals,
   tooLargeMessage,
   tooManyBodies,
@@ -301,7 +302,9 @@ class Picking implements PickExchange {
     waitedMs: number | undefined,
   ): Decision {
     if (!picked.ok) {
-      const { code, message, dropped } = refusals[picked.code];
+      const refusal = refusals[picked.code];
+      const { code, dropped } = refusal;
+      const message = refusalMessage(refusal, asked.pool.state.knownLoad());
       const known = { ...knownOf(asked, waitedMs), reason: picked.code };
       return this.#refuse(code, message, sinceMs, asked.headers, known, dropped);
     }

@@ -4,7 +4,7 @@ import type { FlowErrorCode, FlowQueue } from "@umbra/scheduler/flow";
 import { errorReply, type RequestErrorCode } from "../openai/error-reply.ts";
 import { controlHeader, fairnessHeader, ttftHeader, wantedMs } from "./control-headers.ts";
 import type { ServedPool } from "./pool-registry.ts";
-import { queueRefusals } from "./refusals.ts";
+import { queueRefusals, refusalMessage } from "./refusals.ts";
 
 const maxFairnessIdLength = 256;
 
@@ -56,10 +56,12 @@ export function waitForTurn(waiting: Waiting): PendingDecision {
     limitMs: waiting.maxWaitMs,
     decided: turn.then((outcome) => {
       if (outcome.ok) return waiting.decide(outcome.value, outcome.waitedMs);
-      const { code, message, dropped } = queueRefusals[outcome.code];
+      const refusal = queueRefusals[outcome.code];
+      const { code, dropped } = refusal;
       waiting.refuse(code, outcome.code, outcome.waitedMs);
       const retryAfterSeconds = Math.ceil(outcome.retryAfterMs / 1_000);
       const requestId = headers.get("x-request-id");
+      const message = refusalMessage(refusal, pool.state.knownLoad());
       return errorReply(code, message, { retryAfterSeconds, dropped, requestId, path });
     }),
   };

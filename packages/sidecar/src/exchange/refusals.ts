@@ -1,4 +1,4 @@
-import type { SchedulingErrorCode } from "@umbra/scheduler";
+import type { KnownLoad, SchedulingErrorCode } from "@umbra/scheduler";
 import type { FlowErrorCode } from "@umbra/scheduler/flow";
 import type { Decoded } from "../openai/content-coding.ts";
 import type { DroppedReason, RequestErrorCode } from "../openai/error-reply.ts";
@@ -8,6 +8,8 @@ export interface Refusal {
   readonly code: RequestErrorCode;
   readonly dropped?: DroppedReason;
   readonly message: string;
+  /** The end of the message while no endpoint's load is known, so that nobody can say that the pool is full. */
+  readonly unknownLoad?: string;
 }
 
 /** By what the scheduler says. */
@@ -26,31 +28,38 @@ export const refusals: Readonly<Record<SchedulingErrorCode, Refusal>> = {
     code: "overloaded",
     dropped: "rejected-saturated",
     message: "every endpoint of the pool is full",
+    unknownLoad: "the pool takes no more",
   },
   SHED: {
     code: "overloaded",
     dropped: "rejected-saturated",
     message: "the pool is full, and this request's priority is too low to wait for it",
+    unknownLoad: "this request's priority is too low to wait for one to end",
   },
 };
 
 /** By what the queue says. */
-export const queueRefusals: Readonly<Record<FlowErrorCode, Required<Refusal>>> = {
+export const queueRefusals: Readonly<
+  Record<FlowErrorCode, Refusal & Required<Pick<Refusal, "dropped">>>
+> = {
   QUEUE_FULL: {
     code: "overloaded",
     dropped: "rejected-saturated",
     message: "the pool is full, and so is its queue",
+    unknownLoad: "the pool's queue is full",
   },
   EVICTED: {
     code: "overloaded",
     dropped: "evicted-queue-pressure",
     message:
       "the pool's queue is full, and a request of a higher priority has taken this one's place",
+    unknownLoad: "a request of a higher priority has taken this one's place in the queue",
   },
   TTL_EXPIRED: {
     code: "overloaded",
     dropped: "rejected-ttl-expired",
     message: "the pool was full for as long as this request may wait",
+    unknownLoad: "this request has waited for as long as it may",
   },
   NO_ENDPOINTS: {
     code: "no_ready_endpoints",
@@ -68,6 +77,18 @@ export const queueRefusals: Readonly<Record<FlowErrorCode, Required<Refusal>>> =
     message: "the picker is shutting down",
   },
 };
+
+/**
+ * What the client of a refused request reads. While the load of no endpoint is known nobody has seen the pool full: the
+ * message then says what was counted instead, and why the newest scrape failed.
+ */
+export function refusalMessage({ message, unknownLoad }: Refusal, load: KnownLoad): string {
+  if (unknownLoad === undefined || load.endpoints === 0 || load.knownEndpoints > 0) return message;
+  const { inFlight, lastFailureKind } = load;
+  const why = lastFailureKind === undefined ? "" : ` (${lastFailureKind})`;
+  const requests = inFlight === 1 ? "1 request is" : `${inFlight} requests are`;
+  return `no endpoint's load metrics could be read${why}; ${requests} in flight, and ${unknownLoad}`;
+}
 
 export const unknownCoding =
   "request bodies may come as they are, or compressed by gzip, deflate, br or zstd alone";

@@ -50,6 +50,17 @@ export interface Scraper {
   close(): Promise<void>;
 }
 
+/** What a refused client may read of a failed scrape: no addresses. */
+const kinds: Readonly<Record<Failure["code"], string>> = {
+  timeout: "no answer in time",
+  unreachable: "no connection",
+  refused: "the metrics page is refused",
+  wrong_page: "another page is where metrics should be",
+  bad_status: "the metrics page answers an error",
+  too_large: "the metrics page is too long",
+  bad_metrics: "the metrics page has no request counts",
+};
+
 /** A dead endpoint is asked less and less often, but at least this often. */
 const maxBackOffMs = 1_000;
 
@@ -133,7 +144,9 @@ export function startScraper(options: ScraperOptions): Scraper {
   function fail(failure: Failure, page: Page): void {
     if (placeAt === 0) firstFailure = failure;
     const { code, reason } = firstFailure ?? failure;
-    for (const { state } of pools) state.recordScrapeFailure(address, reason);
+    for (const { state } of pools) {
+      state.recordScrapeFailure(address, reason, kinds[code]);
+    }
     const isAnswered = page.ok || page.status !== undefined;
     if (!isAnswered) return;
     placeAt = (placeAt + 1) % places.length;
