@@ -4,7 +4,6 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { directTopology, type Pool } from "@umbra/envoy-config";
 import { createServerPace } from "@umbra/scheduler/scrape";
-import type { Leg } from "@umbra/shadow";
 import { readModelList, selfSigned } from "@umbra/sidecar";
 import { modelListReply } from "../src/exchange/model-list-reply.ts";
 import { createPoolRegistry, type ServedPool } from "../src/exchange/pool-registry.ts";
