@@ -12,11 +12,13 @@ function rendered(rule: object, listener: object = {}): Rendered {
       parentRefs: [{ name: "x" }],
       rules: [rule],
     }),
-    resource("v1", "Service", { ports: [{ port: 80 }] }),
+    {
+      ...resource("v1", "Service", { ports: [{ port: 80 }] }),
+      metadata: { name: "x", annotations: { "umbra.dev/endpoints": "10.0.0.1:8000" } },
+    },
   ];
   const text = resources.map((each) => JSON.stringify(each)).join("\n---\n");
-  const endpoints = new Map([["x", ["10.0.0.1:8000"]]]);
-  const { topology, diagnostics } = readTopology([{ name: "x", text }], { endpoints });
+  const { topology, diagnostics } = readTopology([{ name: "x", text }]);
   expect(diagnostics.filter(({ severity }) => severity === "error")).toEqual([]);
   const bootstrap = parse(renderBootstrap(topology));
   const [chain] = bootstrap.static_resources.listeners[0].filter_chains;
