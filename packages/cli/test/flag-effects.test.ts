@@ -64,6 +64,11 @@ spec:
 ${service("verified")}${service("by-name")}${service("unused")}`,
 );
 const https = new URL("../../../envoy/https/resources.yaml", import.meta.url).pathname;
+const crashing = file(
+  "crashing.yaml",
+  "layered_runtime: {layers: [{name: a, static_layer: {envoy.reloadable_features.ext_proc_graceful_grpc_close: true}}]}",
+);
+const notYaml = file("not.yaml", "a: [");
 const broken = file("broken.yaml", "kind: Gateway\napiVersion: v1\n");
 
 const state = file(
@@ -166,13 +171,39 @@ const topologyRows: Readonly<Record<string, Row>> = {
   },
 };
 
+/** Where metrics pages are is the sidecar's affair: `check -o json` shows it, and `render` has no use for it. */
+const metricsRows: Readonly<Record<string, Row>> = {
+  "--metrics-path": {
+    works: [["--metrics-path", "llama=/prometheus/metrics"]],
+    refused: [
+      [["--metrics-path", "NOPE=/m"], pools],
+      [["--metrics-path", "llama=metrics"], /begins with \//],
+      [["--metrics-path", "llama"], /NAME=PATH/],
+      [["--metrics-path", "llama=/a", "--metrics-path", "llama=/b"], /twice/],
+    ],
+  },
+  "--metrics-port": {
+    works: [["--metrics-port", "default/llama=8002"]],
+    refused: [
+      [["--metrics-port", "llama=0"], /not a port/],
+      [["--metrics-port", "llama"], /NAME=PORT/],
+    ],
+  },
+  "--metrics-scheme": {
+    works: [["--metrics-scheme", "llama=https"]],
+    refused: [
+      [["--metrics-scheme", "llama=ftp"], /neither http nor https/],
+      [["--metrics-scheme", "llama"], /NAME=SCHEME/],
+    ],
+  },
+};
+
 const check: Readonly<Record<string, Row>> = {
   // The table names no listener and no limit.
   ...Object.fromEntries(
-    Object.entries(topologyRows).map(([flag, { base = withFiles, ...row }]) => [
-      flag,
-      { ...row, base: [...base, "-o", "json"] },
-    ]),
+    Object.entries({ ...topologyRows, ...metricsRows }).map(
+      ([flag, { base = withFiles, ...row }]) => [flag, { ...row, base: [...base, "-o", "json"] }],
+    ),
   ),
   "--output": {
     works: ["json", "yaml", "diagnostics", "sarif"].map((form) => ["--output", form]),
@@ -184,6 +215,13 @@ const check: Readonly<Record<string, Row>> = {
     refused: [[["--failure-threshold", "some"], /error, warning, info/]],
   },
   "--envoy": { works: [["--envoy"]], refused: [] },
+  "--bootstrap": {
+    works: [["--bootstrap", crashing]],
+    refused: [
+      [["--bootstrap", join(folder, "absent.yaml")], /there is no file/],
+      [["--bootstrap", notYaml], /can't be read as YAML/],
+    ],
+  },
   "--explain": {
     base: [],
     works: [["--explain", "UMB0203"]],
@@ -197,8 +235,16 @@ const check: Readonly<Record<string, Row>> = {
 const directBase = ["--primary", "10.0.0.1:80"];
 const sidecarTls = ["--sidecar-ca", "/ca.pem"];
 
+const withoutEffect = Object.fromEntries(
+  Object.entries(metricsRows).map(([flag, { works }]): [string, Row] => [
+    flag,
+    { works: [], refused: works.map((args) => [args, /have no effect on Envoy/] as const) },
+  ]),
+);
+
 const render: Readonly<Record<string, Row>> = {
   ...topologyRows,
+  ...withoutEffect,
   "--primary": {
     base: [],
     works: [["--primary", "10.0.0.1:80"]],

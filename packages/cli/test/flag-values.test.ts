@@ -70,7 +70,7 @@ const badValues: Readonly<Record<string, readonly string[]>> = {
 
 /** Flags that have a test of their own: of the resources, of the way to the sidecar, of other gateways. */
 const elsewhere =
-  /^--(?:file|endpoints|pick-mode|picker|picker-ca|listener|bind|set|pool|fallbacks|destination-.*|subset-.*|body-mode|sidecar-.*)$/;
+  /^--(?:file|endpoints|pick-mode|picker|picker-ca|metrics-.*|listener|bind|set|pool|fallbacks|destination-.*|subset-.*|body-mode|sidecar-.*)$/;
 
 const silent = {
   ...{ env: {}, isTerminal: false, hasColour: false, signal: AbortSignal.abort() },

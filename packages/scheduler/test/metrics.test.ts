@@ -30,6 +30,7 @@ describe("a metrics page of vLLM", () => {
         runningRequests: 7,
         kvCacheUsage: 0.5,
         activeAdapters: new Set(["sql-lora", "tweet", "cold"]),
+        namedAdapters: new Set(["sql-lora", "tweet", "cold"]),
         maxActiveAdapters: 4,
         kvBlockTokens: 16,
         kvBlocks: 2048,
@@ -429,6 +430,12 @@ describe("active adapters", () => {
     const read = readMetricsPage(page, 0);
     expect(read.ok && [...read.metrics.activeAdapters]).toEqual(want);
     expect(read.ok && read.metrics.maxActiveAdapters).toBe(2);
+  });
+
+  test("are not all that the page names: an idle server's adapters have names too", () => {
+    const read = readMetricsPage(load(0) + lora(5, "a") + lora(5, "b") + lora(4, "old"), 0);
+    expect(read.ok && read.metrics.namedAdapters).toEqual(new Set(["a", "b"]));
+    expect(read.ok && read.metrics.activeAdapters).toEqual(new Set());
   });
 
   test("are bounded", () => {

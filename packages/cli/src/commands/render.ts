@@ -123,6 +123,12 @@ export function renderCommand(io: Io): Command {
 /** Flags that another one takes the effect from. */
 function refuseWithoutEffect(flags: RenderFlags, isGiven: (name: string) => boolean): void {
   const { format, plainMirror, inlineCertificates, statsListener } = flags;
+  const { metricsPath, metricsPort, metricsScheme } = flags;
+  if ((metricsPath ?? metricsPort ?? metricsScheme) !== undefined) {
+    throw new UsageError(
+      "--metrics-path, --metrics-port and --metrics-scheme have no effect on Envoy: give them to umbra serve or umbra up",
+    );
+  }
   if (flags.ofListener !== undefined && format !== "route-config") {
     throw new UsageError("--of-listener chooses the routes of --format route-config: give both");
   }

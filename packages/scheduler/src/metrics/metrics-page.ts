@@ -219,15 +219,20 @@ function adaptersOf(
   samples: Samples,
   { lora, adapterSlots }: EngineMetrics,
   { hasServed, requests }: { readonly hasServed: boolean; readonly requests: number },
-): Pick<ModelServerMetrics, "activeAdapters" | "loadedAdapters" | "maxActiveAdapters"> {
+): Pick<
+  ModelServerMetrics,
+  "activeAdapters" | "namedAdapters" | "loadedAdapters" | "maxActiveAdapters"
+> {
   const activeAdapters = new Set<string>();
   if (lora === undefined) {
     const slots = adapterSlots === undefined ? [] : numbersOf(samples, adapterSlots);
     return { activeAdapters, ...positive("maxActiveAdapters", Math.max(...slots)) };
   }
   const newest = newestOf(samples.get(lora.requestsInfo) ?? []);
+  const namedAdapters = new Set<string>();
   for (const sample of newest) {
     const named = adaptersIn(sample);
+    for (const name of named) if (namedAdapters.size < maxAdapters) namedAdapters.add(name);
     if (named.size > requests) continue;
     for (const name of named) if (activeAdapters.size < maxAdapters) activeAdapters.add(name);
   }
@@ -239,12 +244,14 @@ function adaptersOf(
         : [],
     ),
   );
+  for (const name of loadedAdapters) namedAdapters.add(name);
   const told = Math.max(...numbersOf(samples, { name: lora.maxLoaded }), 0);
   const isTold = newest.length > 0 || told > 0 || hasServed;
   const most =
     told > 0 ? told : Math.max(0, ...newest.map(({ labels }) => Number(labels.get("max_lora"))));
   return {
     activeAdapters,
+    ...(namedAdapters.size === 0 ? {} : { namedAdapters }),
     ...(loaded.length === 0 ? {} : { loadedAdapters }),
     ...(isTold ? { maxActiveAdapters: most > 0 && most < mostSlots ? Math.floor(most) : 0 } : {}),
   };

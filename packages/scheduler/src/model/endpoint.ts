@@ -59,6 +59,11 @@ export interface ModelServerMetrics {
   readonly kvCacheUsage?: number;
   /** LoRA adapters with requests running or waiting. vLLM: both lists of `vllm:lora_requests_info`. */
   readonly activeAdapters: ReadonlySet<string>;
+  /**
+   * Every name on the page that is an adapter's, in use or not; absent where there is none. Tells adapters from base
+   * models where the model list can't be read.
+   */
+  readonly namedAdapters?: ReadonlySet<string>;
   /** Adapters on the GPU, idle ones too; absent where the server does not say. vLLM: `vllm:lora_adapter_loaded`. */
   readonly loadedAdapters?: ReadonlySet<string>;
   /**

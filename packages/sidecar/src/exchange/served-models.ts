@@ -20,7 +20,7 @@ export interface ServedModels {
    * Takes adapters that an endpoint's metrics page names: they are adapters even where no list can be read. Returns
    * whether the endpoint's list lacks one of them, so that it is due to be read again.
    */
-  recordActive(address: string, adapters: ReadonlySet<string>): boolean;
+  recordNamed(address: string, adapters: ReadonlySet<string>): boolean;
   /** The endpoint has answered 404: its list may have changed. */
   doubt(address: string): void;
   /** Whether the endpoint's list was doubted since this was last called. */
@@ -86,7 +86,7 @@ export function createServedModels(state: PoolState): ServedModels {
       state.recordModels(address, models);
       return true;
     },
-    recordActive(address, names) {
+    recordNamed(address, names) {
       if (names.size === 0) return false;
       const list = byEndpoint.get(address);
       const missing = [...names].filter(

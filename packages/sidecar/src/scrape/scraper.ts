@@ -128,14 +128,11 @@ export function startScraper(options: ScraperOptions): Scraper {
       return { code: "bad_metrics", reason: `no ${read.missing.join(", ")} in ${place.path}` };
     }
     health.engine = read.engine;
-    const { activeAdapters, loadedAdapters } = read.metrics;
+    const { namedAdapters } = read.metrics;
     for (const { state, queue, served } of pools) {
       state.recordScrape(address, read.metrics, startedMs, intervalMs());
       queue?.poke();
-      if (served.recordActive(address, activeAdapters)) list.hurry();
-      if (loadedAdapters !== undefined && served.recordActive(address, loadedAdapters)) {
-        list.hurry();
-      }
+      if (namedAdapters !== undefined && served.recordNamed(address, namedAdapters)) list.hurry();
     }
     return undefined;
   }
