@@ -58,7 +58,13 @@ describe("the sidecar's refusals reach clients with the headers that docs/errors
 
   test.each([
     { name: "text for a body", body: "text", status: 400, code: "invalid_json", headers: {} },
-    { name: "no model", body: "{}", status: 400, code: "missing_model", headers: {} },
+    {
+      name: "a model that is a number",
+      body: '{"model":7}',
+      status: 400,
+      code: "missing_model",
+      headers: {},
+    },
     {
       name: "an unknown model",
       body: chat({ model: "nobody" }),

@@ -45,6 +45,7 @@ beforeAll(async () => {
   endpoints = await Promise.all([...statuses, "never" as const].map(startEndpoint));
   shadow = await startEndpoint(200);
   const [bad, worse, good, mute] = endpoints.map(({ address }) => address);
+  // A pool avoids endpoints that have failed in it: each test of failures has a pool of its own.
   const pool = (name: string, addresses: string) => `---
 apiVersion: inference.networking.k8s.io/v1
 kind: InferencePool
@@ -70,7 +71,7 @@ spec:
       filters: [{type: RequestMirror, requestMirror: {backendRef: ${ref("shadow")}}}]
       backendRefs: [${ref("mixed")}]
     - matches: [{path: {value: /once}}]
-      backendRefs: [${ref("mixed")}]
+      backendRefs: [${ref("mixed-too")}]
     - matches: [{path: {value: /slow}}]
       timeouts: {request: 20s, backendRequest: 300ms}
       retry: {attempts: 1, backoff: 5ms}
@@ -78,7 +79,7 @@ spec:
     - matches: [{path: {value: /cut}}]
       timeouts: {backendRequest: 300ms}
       backendRefs: [${ref("mute")}]
-${pool("mixed", [bad, worse, good].join(","))}${pool("half-mute", [good, mute].join(","))}${pool("mute", mute ?? "")}${pool("shadow", shadow.address)}`,
+${pool("mixed", [bad, worse, good].join(","))}${pool("mixed-too", [bad, worse, good].join(","))}${pool("half-mute", [good, mute].join(","))}${pool("mute", mute ?? "")}${pool("shadow", shadow.address)}`,
   });
 }, 60_000);
 

@@ -36,7 +36,7 @@ describe("between a real Envoy and the sidecar", () => {
   afterEach(async () => {
     await gateway?.stop();
     gateway = undefined;
-  });
+  }, 20_000);
   afterAll(async () => {
     rmSync(folder, { recursive: true, force: true });
     await stopModelServers([...primary, ...shadow]);
