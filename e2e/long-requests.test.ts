@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { request } from "undici";
 import { chat, post, type Seen } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { gatewayAndRoute, pool, scenario } from "./harness/resources.ts";
@@ -76,8 +77,9 @@ async function outcomeOf(gateway: Gateway, { isStream, isLeft }: Case): Promise<
   const next = await post(gateway.origin, chat({ isStream }));
   // What crashes Envoy may come after the answer has gone out: the streams must have ended.
   await until("no ext_proc stream is open", async () => {
-    const open = gateway.stat(/^cluster\.umbra-(picker|observer)\.upstream_rq_active$/);
-    return (await open.catch(() => 0)) === 0;
+    const { body } = await request(`http://${gateway.admin}/metrics`);
+    const open = (await body.text()).matchAll(/^umbra_open_streams\{[^}]*\} (\d+)$/gm);
+    return [...open].every(([, count]) => count === "0");
   });
   const { exitCode, signalCode } = gateway.envoy.process;
   return { long, next, envoyEnd: signalCode ?? exitCode };
