@@ -69,6 +69,38 @@ describe("an EndpointPickerConfig", () => {
     expect([picker, profile]).toEqual(["max-score", "default"]);
   });
 
+  test.each([
+    { name: "nothing but scorers and a picker", own: "" },
+    { name: "the preferences as well", own: "- engine-ready-filter\n- circuit-broken-filter" },
+  ])("leaves endpoints alone that sleep or fail: it names $name", ({ own }) => {
+    const types = [...own.matchAll(/[a-z-]+filter/g), ["queue-scorer"], ["max-score-picker"]];
+    const refs = types.map(([type]) => `  - pluginRef: ${type}\n`).join("");
+    const plugins = types.map(([type]) => `- type: ${type}\n`).join("");
+    const text = `${head}plugins:\n${plugins}schedulingProfiles:\n- plugins:\n${refs}`;
+    const request = { model: "m" };
+    const asleep = poolOf(text, [{ state: "asleep" }, { waitingRequests: 2 }]);
+    expect(asleep.explain(request).picked).toBe("10.0.0.2:1");
+    expect(asleep.explain(request).filters.map(({ name }) => name)).toEqual([
+      "engine-ready",
+      "circuit-broken",
+    ]);
+    const failing = poolOf(text, [{}, { waitingRequests: 2 }]);
+    expect(failing.explain(request).picked).toBe("10.0.0.1:1");
+    for (let i = 0; i < 5; i++) failing.recordAnswer("10.0.0.1:1", { status: 500 });
+    expect(failing.explain(request).picked).toBe("10.0.0.2:1");
+  });
+
+  test("tries a failing endpoint where its labels allow no other", () => {
+    const text = `${head}plugins:
+- {type: least-queue-filter}
+- {type: by-label, parameters: {label: tier, validValues: ["1"]}}
+schedulingProfiles:
+- plugins: [{pluginRef: least-queue-filter}, {pluginRef: by-label}]`;
+    const pool = poolOf(text, [{ state: "asleep", waitingRequests: 9 }, {}]);
+    for (let i = 0; i < 5; i++) pool.recordAnswer("10.0.0.1:1", { status: 500 });
+    expect(pool.explain({ model: "m" }).picked).toBe("10.0.0.1:1");
+  });
+
   test("without plugins and profiles means the default profile", () => {
     expect(poolOf("kind: EndpointPickerConfig").explain({ model: "m" }).profile).toBe("default");
     expect(sound("kind: EndpointPickerConfig").flow).toBeUndefined();
@@ -84,6 +116,7 @@ describe("an EndpointPickerConfig", () => {
 - {type: sheddable-capacity-filter, parameters: {queueThreshold: 3, kvCacheThreshold: 0.5}}
 - {type: prefix-cache-affinity-filter, parameters: {affinityThreshold: 0.7}}
 - {type: fresh-metrics-filter}
+- {type: engine-ready-filter}
 - {type: circuit-broken-filter}
 - {type: adapter-room-filter}
 - {type: max-in-flight-filter, parameters: {maxRequests: 7}}
@@ -111,6 +144,8 @@ describe("an EndpointPickerConfig", () => {
     const one = pool.explain({ model: "m" });
     expect(one.filters.map(({ name }) => name)).toEqual([
       "label:tier",
+      "engine-ready",
+      "circuit-broken",
       "low-queue",
       "lora-affinity",
       "least-queue",
@@ -118,7 +153,6 @@ describe("an EndpointPickerConfig", () => {
       "sheddable-capacity",
       "prefix-affinity",
       "fresh-metrics",
-      "circuit-broken",
       "adapter-room",
       "max-in-flight",
       "max-in-flight",

@@ -152,6 +152,32 @@ describe("the default profile", () => {
   });
 });
 
+describe.each([
+  { name: "default", profile: defaultProfile },
+  { name: "reference", profile: referenceProfile },
+  { name: "decision tree", profile: decisionTreeProfile },
+])("the profile $name", ({ profile }) => {
+  const well = fresh("well", { waitingRequests: 2, runningRequests: 9 });
+  const bad: readonly Endpoint[] = [
+    fresh("asleep", { state: "asleep" }),
+    { ...fresh("ejected"), isEjected: true },
+    { ...fresh("avoided"), isAvoided: true },
+  ];
+
+  test.each(["Critical", "Standard", "Sheddable"] as const)(
+    "leaves endpoints alone that sleep or fail: %s",
+    (criticality) => {
+      const request = { ...sql, criticality };
+      for (const drawn of [0, 0.5, 0.999]) {
+        const of = context({ random: () => drawn });
+        for (const each of bad) expect(chosen(profile(), request, [each, well], of)).toBe("well");
+        expect(chosen(profile(), request, [...bad, well], of)).toBe("well");
+        for (const each of bad) expect(chosen(profile(), request, [each], of)).toBe(each.address);
+      }
+    },
+  );
+});
+
 describe("the decision tree", () => {
   const critical = (adapter: string): InferenceRequest => ({
     model: adapter,
@@ -211,6 +237,16 @@ describe("the decision tree", () => {
       name: "critical goes by queue where all are long",
       request: critical("m"),
       endpoints: [pod("p1", 300, 0.2, ["m"]), pod("p2", 200, 0.2)],
+      want: "p2",
+    },
+    {
+      name: "critical goes by queue where only a sleeping engine has a low one",
+      request: critical("m"),
+      endpoints: [
+        pod("p1", 300, 0.2, ["m"]),
+        pod("p2", 200, 0.2),
+        fresh("p3", { state: "asleep" }),
+      ],
       want: "p2",
     },
     {

@@ -5,6 +5,7 @@ import type { PrefixOptions } from "../pool/prefix-view.ts";
 import type { PoolOptions, ProfileRule } from "../pool/types.ts";
 import { createProfile, type Profile } from "../profile.ts";
 import { defaultProfile } from "../profiles/default.ts";
+import { withServingFilters } from "../profiles/serving.ts";
 import { type FlowSettings, readFlowControl } from "./flow-control.ts";
 import { type ConfigNode, configNode } from "./node.ts";
 import {
@@ -202,7 +203,9 @@ function readProfile(node: ConfigNode, plugins: Plugins): ProfileEntry {
       : () =>
           createProfile({
             name,
-            filters: parts.flatMap(({ made }) => (made.kind === "filter" ? made.create() : [])),
+            filters: withServingFilters(
+              parts.flatMap(({ made }) => (made.kind === "filter" ? made.create() : [])),
+            ),
             scorers: parts.flatMap(({ made, weight }) =>
               made.kind === "scorer" ? [{ scorer: made.create(), weight }] : [],
             ),

@@ -5,6 +5,7 @@ import {
 } from "../admission/saturation.ts";
 import { capacityFilter, maxInFlightFilter } from "../filters/capacity.ts";
 import { circuitBrokenFilter } from "../filters/circuit-broken.ts";
+import { engineReadyFilter } from "../filters/engine-ready.ts";
 import { freshMetricsFilter } from "../filters/fresh-metrics.ts";
 import { leastKvCacheFilter } from "../filters/least-kv-cache.ts";
 import { leastQueueFilter } from "../filters/least-queue.ts";
@@ -334,6 +335,7 @@ export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, Make
   ["metrics-data-source", nothing],
   ["core-metrics-extractor", nothing],
   ["fresh-metrics-filter", filter([], () => freshMetricsFilter)],
+  ["engine-ready-filter", filter([], () => engineReadyFilter)],
   ["circuit-broken-filter", filter([], () => circuitBrokenFilter)],
   ["adapter-room-filter", filter([], () => adapterRoomFilter)],
   [

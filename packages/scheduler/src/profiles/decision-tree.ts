@@ -6,12 +6,13 @@ import { lowQueueFilter } from "../filters/low-queue.ts";
 import { type InferenceRequest, priorityOf } from "../model/request.ts";
 import { randomPicker } from "../pickers/random.ts";
 import { createProfile, type Profile } from "../profile.ts";
+import { servingAmong, withServingFilters } from "./serving.ts";
 
 /**
  * The decision tree of the Gateway API Inference Extension's first scheduler, v0.2 and v0.3, with its constants:
  * critical requests go by adapter first while any queue is below 128, by queue first when none is; all others need
  * an endpoint with at most 5 waiting and at most 0.8 of the KV cache in use, or are refused. So it sheds by itself: a
- * pool that is to do only this has `admission: admitAll()`.
+ * pool that is to do only this has `admission: admitAll()`. It knew no endpoints that sleep or fail; here they come last.
  */
 export function decisionTreeProfile(): Profile {
   const lora = loraAffinityFilter({ queueThreshold: Number.POSITIVE_INFINITY });
@@ -22,13 +23,17 @@ export function decisionTreeProfile(): Profile {
   const name = "decision-tree";
   const byAdapter = createProfile({
     name,
-    filters: [lowQueue, lora, queue, kvCache],
+    filters: withServingFilters([lowQueue, lora, queue, kvCache]),
     picker: randomPicker,
   });
-  const byQueue = createProfile({ name, filters: [queue, lora, kvCache], picker: randomPicker });
+  const byQueue = createProfile({
+    name,
+    filters: withServingFilters([queue, lora, kvCache]),
+    picker: randomPicker,
+  });
   const withCapacity = createProfile({
     name,
-    filters: [capacity, queue, lora, kvCache],
+    filters: withServingFilters([capacity, queue, lora, kvCache]),
     picker: randomPicker,
   });
 
@@ -37,7 +42,8 @@ export function decisionTreeProfile(): Profile {
     picker: randomPicker.name,
     choose(request, endpoints, context, trace) {
       if (!isCritical(request)) return withCapacity.choose(request, endpoints, context, trace);
-      const hasLowQueue = lowQueue.narrow(request, endpoints, context).length > 0;
+      const serving = servingAmong(request, endpoints, context);
+      const hasLowQueue = lowQueue.narrow(request, serving, context).length > 0;
       const branch = hasLowQueue ? byAdapter : byQueue;
       return branch.choose(request, endpoints, context, trace);
     },

@@ -1,9 +1,8 @@
-import { circuitBrokenFilter } from "../filters/circuit-broken.ts";
-import { engineReadyFilter } from "../filters/engine-ready.ts";
 import { freshMetricsFilter } from "../filters/fresh-metrics.ts";
 import { maxScorePicker } from "../pickers/max-score.ts";
 import { createProfile, type Profile } from "../profile.ts";
 import { expectedWorkScorer } from "../scorers/expected-work.ts";
+import { withServingFilters } from "./serving.ts";
 
 /**
  * The profile of a pool without a configuration: no engines that are asleep, no ejected endpoints, none without fresh
@@ -12,7 +11,7 @@ import { expectedWorkScorer } from "../scorers/expected-work.ts";
 export function defaultProfile(): Profile {
   return createProfile({
     name: "default",
-    filters: [engineReadyFilter, circuitBrokenFilter, freshMetricsFilter],
+    filters: withServingFilters([freshMetricsFilter]),
     scorers: [{ scorer: expectedWorkScorer(), weight: 1 }],
     picker: maxScorePicker,
   });
