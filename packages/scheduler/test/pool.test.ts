@@ -305,6 +305,39 @@ describe("a pool refuses", () => {
     else expect(result.ok ? result.endpoint : result.code).toBe(want);
   });
 
+  test.each<{ name: string; request: Partial<InferenceRequest>; want: string }>([
+    { name: "the only one that is ready", request: { exclude: [first, third] }, want: second },
+    {
+      name: "the only one whose list has the adapter",
+      request: { model: "sql", exclude: [second] },
+      want: first,
+    },
+    {
+      name: "a subset's only one that is ready",
+      request: { subset: [first, third], exclude: [first] },
+      want: third,
+    },
+    {
+      name: "the only one that is ready of those with the base model",
+      request: { model: "other", exclude: [first] },
+      want: third,
+    },
+    {
+      name: "the whole subset",
+      request: { subset: [first], exclude: [first] },
+      want: "NO_ELIGIBLE_ENDPOINT",
+    },
+  ])("nothing where another may be tried: excluded is $name", ({ request, want }) => {
+    const { pool } = setup();
+    const other = { base: ["base", "other"], adapters: [] };
+    pool.recordModels(first, other);
+    pool.recordModels(second, { base: ["base"], adapters: ["sql"] });
+    pool.recordModels(third, other);
+    for (const address of [second, third]) pool.recordReadiness(address, false);
+    const result = pool.pick({ ...base, ...request });
+    expect(result.ok ? result.endpoint : result.code).toBe(want);
+  });
+
   test("an address without a port belongs to no host", () => {
     const { pool } = setup();
     pool.setEndpoints(["server"]);
@@ -337,6 +370,20 @@ describe("a pool refuses", () => {
     expect(pool.pick(base).ok).toBe(true);
     scrape(first, { waitingRequests: 4 });
     expect(pool.pick(sheddable).ok).toBe(true);
+  });
+
+  test("sheddable requests while all that are ready are full", () => {
+    const { pool, scrape } = setup();
+    for (const address of [first, second]) scrape(address, { waitingRequests: 5 });
+    scrape(third);
+    expect(pool.saturation()).toBeLessThan(1);
+    pool.recordReadiness(third, false);
+    expect([pool.saturation(), pool.snapshot().saturation]).toEqual([1, 1]);
+    expect(pool.snapshot().endpoints).toHaveLength(3);
+    for (const address of [first, second]) pool.recordReadiness(address, false);
+    expect(pool.saturation()).toBeLessThan(1);
+    pool.recordReadiness(third, true);
+    expect([pool.saturation(), pool.snapshot().saturation]).toEqual([0, 0]);
   });
 });
 

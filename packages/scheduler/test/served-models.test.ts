@@ -146,7 +146,8 @@ describe("the model lists of endpoints", () => {
     expect(reached(pool, { model: "x", subset: ["10.0.0.2", c] })).toEqual([b]);
     expect(reached(pool, { model: "x", subset: [c] })).toEqual([c]);
     expect(reached(pool, { model: "x", exclude: [a] })).toEqual([b]);
-    expect(pool.pick({ model: "x", exclude: [a, b] })).toMatchObject({
+    expect(reached(pool, { model: "x", exclude: [a, b] })).toEqual([c]);
+    expect(pool.pick({ model: "x", exclude: [a, b, c] })).toMatchObject({
       ok: false,
       code: "NO_ELIGIBLE_ENDPOINT",
     });
