@@ -330,7 +330,7 @@ export function createPool(options: PoolOptions): PoolState {
 
     saturation() {
       age(now());
-      return admission.saturation(members);
+      return admission.saturation(narrowed.all);
     },
 
     knownLoad() {
@@ -343,7 +343,7 @@ export function createPool(options: PoolOptions): PoolState {
       age(nowMs);
       return {
         name,
-        saturation: admission.saturation(members),
+        saturation: admission.saturation(narrowed.all),
         endpoints: members.map((member) => endpointSnapshot(member, nowMs)),
       };
     },
