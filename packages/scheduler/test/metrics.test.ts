@@ -357,6 +357,56 @@ vllm:cache_config_info{block_size="16",num_gpu_blocks="100"} 1
     });
   });
 
+  test.each([
+    {
+      name: "nothing but a Python process",
+      page: '# HELP python_info x\r\n\r\npython_info{version="3.12"} 1.0\r\nprocess_start_time_seconds 1.75e9\npython_gc_collections_total{generation="0"} 5\n \n# EOF\n',
+    },
+    {
+      name: "an engine that has generated nothing",
+      page: 'python_info 1.0\nvllm:generation_tokens_total{engine="0"} 0\nvllm:kv_cache_usage_perc 0\n',
+    },
+  ])("is one of $name, as text and as bytes", ({ page }) => {
+    const want = { ok: true, metrics: { showsLoad: false } };
+    expect(readMetricsPage(page, 0)).toMatchObject(want);
+    expect(readMetricsPage(new TextEncoder().encode(page), 0)).toMatchObject(want);
+  });
+
+  test.each([
+    {
+      name: "a Go exporter",
+      page: "# HELP go_goroutines x\ngo_goroutines 9\nprocess_start_time_seconds 1.75e9\n",
+    },
+    {
+      name: "another Python server",
+      page: 'python_info 1.0\nprocess_start_time_seconds 1.75e9\nhttp_requests_total{path="/"} 3\n',
+    },
+    {
+      name: "vLLM with renamed metrics",
+      page: "python_info 1.0\nvllm_num_requests_waiting 40\nvllm_num_requests_running 256\n",
+    },
+    {
+      name: "vLLM with renamed gauges that has generated tokens",
+      page: `vllm:cache_config_info{block_size="16"} 1
+vllm:queue 40
+vllm:batch 256
+vllm:generation_tokens_total{engine="0"} 0
+vllm:generation_tokens_total{engine="1"} 90
+`,
+    },
+    {
+      name: "vLLM with renamed gauges that has a part of its cache in use",
+      page: 'vllm:cache_config_info{block_size="16"} 1\nvllm:queue 40\nvllm:kv_cache_usage_perc 0.4\n',
+    },
+  ])("is not one of $name", ({ page }) => {
+    for (const each of [page, new TextEncoder().encode(page)]) {
+      expect(readMetricsPage(each, 0)).toMatchObject({
+        ok: false,
+        missing: expect.arrayContaining(["vllm:num_requests_waiting", "vllm:num_requests_running"]),
+      });
+    }
+  });
+
   test("is no page of a server that shows a part of its load", () => {
     const page = 'python_info 1.0\nvllm:num_requests_running{engine="0"} 3\n';
     expect(readMetricsPage(page, 0)).toEqual({

@@ -8,7 +8,7 @@ export type MetricsPage =
   | { readonly ok: false; readonly missing: readonly string[] };
 
 const processStart = "process_start_time_seconds";
-/** Every Python server has them, from its start on. */
+/** Python servers have them from their start on. Others have them too, and further names beside them. */
 const runtimeNames = [processStart, "python_info"];
 
 const wanted = wantedNames([...runtimeNames, ...[...engines.values()].flatMap(namesOf)]);
@@ -17,8 +17,9 @@ const wanted = wantedNames([...runtimeNames, ...[...engines.values()].flatMap(na
  * Reads a model server's metrics page. The engine is the one whose metrics the page has, unless it is told.
  *
  * Several series (data parallel engines) are one endpoint: their requests are summed, and the fullest KV cache
- * counts. A value that can't be (NaN, negative) is a missing one. A page of a server that runs and has no request
- * gauges at all shows no load yet: some servers have them only after a first request.
+ * counts. A value that can't be (NaN, negative) is a missing one. A page that has no request gauges at all, and
+ * otherwise only names of a known engine that has served nothing, or of its Python process, shows no load yet: some
+ * servers have the gauges only after a first request.
  *
  * @param page its text, or its bytes in UTF-8, which is faster
  * @param scrapedAtMs when the page had arrived, in ms of the pool's clock
@@ -31,7 +32,8 @@ export function readMetricsPage(
   const samples = Map.groupBy(parsePrometheusText(page, wanted), ({ name }) => name);
   const name = engine ?? engineIn(samples);
   const known = engines.get(name) as EngineMetrics;
-  if (isBeforeFirstRequest(samples, known)) return unloaded(samples, known, name, scrapedAtMs);
+  if (isBeforeFirstRequest(page, samples, known))
+    return unloaded(samples, known, name, scrapedAtMs);
   const waiting = valuesOf(samples, known.waitingRequests);
   const running = valuesOf(samples, known.runningRequests);
   const usage = valuesOf(samples, known.kvCacheUsage);
@@ -60,12 +62,28 @@ export function readMetricsPage(
   };
 }
 
-function isBeforeFirstRequest(samples: Samples, known: EngineMetrics): boolean {
-  for (const { waitingRequests, runningRequests } of engines.values()) {
+function isBeforeFirstRequest(
+  page: string | Uint8Array,
+  samples: Samples,
+  known: EngineMetrics,
+): boolean {
+  for (const engine of engines.values()) {
+    const { waitingRequests, runningRequests, kvCacheUsage, generationTokens } = engine;
     if ([...waitingRequests, ...runningRequests].some((each) => samples.has(each.name)))
       return false;
+    const hasServed =
+      generated(samples, generationTokens) > 0 || sum(valuesOf(samples, kvCacheUsage)) > 0;
+    if (hasServed) return false;
   }
-  return [...runtimeNames, ...namesOf(known)].some((each) => samples.has(each));
+  if (namesOf(known).some((each) => samples.has(each))) return true;
+  return runtimeNames.some((each) => samples.has(each)) && hasOnlyRuntimeNames(page);
+}
+
+/** A line that is neither blank, nor a comment, nor about the process. */
+const otherLine = /^(?![ \t\r]*$|#|python_|process_)/m;
+
+function hasOnlyRuntimeNames(page: string | Uint8Array): boolean {
+  return !otherLine.test(typeof page === "string" ? page : new TextDecoder().decode(page));
 }
 
 function unloaded(
