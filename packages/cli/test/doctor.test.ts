@@ -281,6 +281,18 @@ describe("endpoints", () => {
     });
   });
 
+  test("a page before a first request shows no load yet", async () => {
+    const primary = await httpServer((request, response) => {
+      response.writeHead(request.url === "/metrics" ? 200 : 404).end("python_info 1.0\n");
+    });
+    expect(await findings("--primary", primary)).toContainEqual(
+      expect.objectContaining({
+        severity: "ok",
+        message: expect.stringMatching(/^127\.0\.0\.1:\d+ shows no load yet, .*; page of/),
+      }),
+    );
+  });
+
   test("one of two that can't be reached is a warning, all of them an error", async () => {
     const up = await modelServer();
     const down = await freeAddress();

@@ -177,7 +177,7 @@ function judgePage(pool: Pool, address: string, answer: EndpointAnswers): readon
     const message = `${place} takes ${(page.tookMs / 1_000).toFixed(1)} s: the sidecar waits ${slowMs / 1_000} s, then its numbers grow stale`;
     return [wrong("warning", "UMB0412", area, message), ...refused];
   }
-  const { waitingRequests, runningRequests, maxActiveAdapters } = read.metrics;
+  const { waitingRequests, runningRequests, maxActiveAdapters, showsLoad } = read.metrics;
   const models =
     answer.models === undefined
       ? ""
@@ -188,11 +188,14 @@ function judgePage(pool: Pool, address: string, answer: EndpointAnswers): readon
       : maxActiveAdapters === 0
         ? "no LoRA"
         : `${maxActiveAdapters} LoRA ${maxActiveAdapters === 1 ? "slot" : "slots"}`;
-  const load = `${waitingRequests} waiting, ${runningRequests} running, ${slots}`;
+  const load =
+    showsLoad === false
+      ? "shows no load yet"
+      : `is ${read.engine}: ${waitingRequests} waiting, ${runningRequests} running`;
   return [
     ok(
       area,
-      `${address} is ${read.engine}: ${load}${models}; page of ${Math.ceil(page.bytes / 1024)} KiB in ${Math.ceil(page.tookMs)} ms`,
+      `${address} ${load}, ${slots}${models}; page of ${Math.ceil(page.bytes / 1024)} KiB in ${Math.ceil(page.tookMs)} ms`,
     ),
     ...refused,
   ];
