@@ -738,6 +738,79 @@ async function collected(isDone: () => boolean): Promise<void> {
   }
 }
 
+describe("an endpoint whose metrics show no load yet", () => {
+  const noLoad = { showsLoad: false };
+  const kindOf = (pool: PoolState) => of(pool, first)?.metrics.kind;
+  const answer = (pool: PoolState) => pool.recordAnswer(first, { status: 200 });
+  const why = "the metrics page shows no load, though the endpoint has answered requests";
+
+  test("is believed until 10 s after its first good answer", () => {
+    const { pool, clock, scrape } = setup();
+    clock.ms += 60_000;
+    scrape(first, noLoad);
+    expect(kindOf(pool)).toBe("fresh");
+    pool.recordAnswer(first, { status: 500 });
+    clock.ms += 60_000;
+    scrape(first, noLoad);
+    expect(kindOf(pool)).toBe("fresh");
+    answer(pool);
+    clock.ms += 10_000;
+    answer(pool);
+    scrape(first, noLoad);
+    expect(of(pool, first)).toMatchObject({ metrics: { kind: "fresh" } });
+    expect(of(pool, first)?.lastFailure).toBeUndefined();
+    clock.ms += 2_001;
+    scrape(first, noLoad);
+    expect(of(pool, first)).toMatchObject({ metrics: { kind: "stale" }, lastFailure: why });
+    scrape(first, {});
+    expect(of(pool, first)).toMatchObject({ metrics: { kind: "fresh" } });
+    expect(of(pool, first)?.lastFailure).toBeUndefined();
+  });
+
+  test("is believed by the time at which the scrape began", () => {
+    const { pool, clock, scrape } = setup();
+    answer(pool);
+    const startedMs = clock.ms + 10_000;
+    clock.ms += 10_500;
+    scrape(first, noLoad, startedMs);
+    expect(kindOf(pool)).toBe("fresh");
+  });
+
+  test("counts as never scraped where no other page was read", () => {
+    const { pool, clock, scrape } = setup();
+    answer(pool);
+    clock.ms += 10_001;
+    scrape(first, noLoad);
+    expect(of(pool, first)).toMatchObject({ metrics: { kind: "missing" }, lastFailure: why });
+    expect(pool.knownLoad()).toMatchObject({
+      lastFailureKind: "the metrics page has no request counts",
+    });
+  });
+
+  test.each([
+    { name: "whose page showed load before", before: {}, after: {} },
+    {
+      name: "with a later start time",
+      before: { ...noLoad, processStartS: 10 },
+      after: { processStartS: 20 },
+    },
+  ])("is believed again once it has begun anew: one $name", ({ before, after }) => {
+    const { pool, clock, scrape } = setup();
+    scrape(first, before);
+    answer(pool);
+    clock.ms += 10_001;
+    scrape(first, { ...noLoad, ...after });
+    expect(kindOf(pool)).toBe("fresh");
+    clock.ms += 60_000;
+    scrape(first, { ...noLoad, ...after });
+    expect(kindOf(pool)).toBe("fresh");
+    answer(pool);
+    clock.ms += 10_001;
+    scrape(first, { ...noLoad, ...after });
+    expect(kindOf(pool)).toBe("stale");
+  });
+});
+
 describe("passive health", () => {
   function failing(options: PoolOptions["health"] = {}) {
     const made = setup({ health: options });

@@ -20,6 +20,8 @@ export interface Member extends Endpoint {
   readonly seatMemory: SeatMemory;
   scrapeStartedMs: number;
   lastFailure: ScrapeFailure | undefined;
+  /** When its server gave its first good answer, in ms of the pool's clock; undefined before. */
+  firstGoodMs: number | undefined;
   /** Names that its own list has; undefined before it was read. */
   models: ReadonlyMap<string, "base" | "adapter"> | undefined;
   /** False while its server says that it takes no requests. */
@@ -112,6 +114,7 @@ export function createMember(address: string): Member {
     seatMemory: { largestBatch: 0, seenAtMs: 0, fullMs: 0, wasFull: false, scrapedAtMs: 0 },
     scrapeStartedMs: Number.NEGATIVE_INFINITY,
     lastFailure: undefined,
+    firstGoodMs: undefined,
     models: undefined,
     isReady: true,
     freshForMs: 0,

@@ -13,6 +13,7 @@ import { candidatesOf, setModels } from "./candidates.ts";
 import { eligible } from "./eligible.ts";
 import { countAnswer } from "./error-share.ts";
 import type { PluginTime } from "./events.ts";
+import { hidesLoad } from "./first-load.ts";
 import { createHealthCheck } from "./health.ts";
 import { knownLoad } from "./known-load.ts";
 import { createLeases, OpenLease } from "./lease.ts";
@@ -45,6 +46,7 @@ const firstOutputTokens = 256;
  * computed, also where nobody tells of first tokens.
  */
 const prefillTokensPerMs = 8;
+const hiddenLoad = "the metrics page shows no load, though the endpoint has answered requests";
 
 /** Creates a pool with no endpoint. */
 export function createPool(options: PoolOptions): PoolState {
@@ -117,8 +119,10 @@ export function createPool(options: PoolOptions): PoolState {
     if (byAddress.get(member.address) !== member) return;
     const kind = answerKind(answer);
     countAnswer(member.health.counts, kind !== "good", now());
-    if (kind === "good") health.succeeded(member, now());
-    else avoidance.disturbed();
+    if (kind === "good") {
+      health.succeeded(member, now());
+      member.firstGoodMs ??= now();
+    } else avoidance.disturbed();
     if (kind === "failed") recordFailure(member);
     else if (kind === "busy") health.busy(member);
     if (answer.status === 404 && request !== undefined) takeBack(member, request);
@@ -134,6 +138,12 @@ export function createPool(options: PoolOptions): PoolState {
     const forMs = health.failed(member, members, now());
     if (forMs === undefined) return;
     onEvent?.({ type: "ejected", pool: name, endpoint: member.address, forMs });
+  }
+
+  function scrapeFailed(member: Member, reason: string, kind: string): void {
+    const atMs = now();
+    member.lastFailure = { reason, kind, atMs };
+    settlePrompts(member, atMs);
   }
 
   /** Lets time pass: metrics grow stale, ejections end. */
@@ -243,6 +253,10 @@ export function createPool(options: PoolOptions): PoolState {
       } else if (before.kind === "stale" && metrics.processStartS === undefined) {
         doubtContents(member);
       }
+      if (hidesLoad(member, metrics, startedMs)) {
+        scrapeFailed(member, hiddenLoad, "the metrics page has no request counts");
+        return;
+      }
       learnSeats(member, metrics);
       member.metrics = { kind: "fresh", metrics };
       member.lastFailure = undefined;
@@ -256,10 +270,7 @@ export function createPool(options: PoolOptions): PoolState {
 
     recordScrapeFailure(address, reason, kind = "scrape failed") {
       const member = byAddress.get(address);
-      if (member === undefined) return;
-      const atMs = now();
-      member.lastFailure = { reason, kind, atMs };
-      settlePrompts(member, atMs);
+      if (member !== undefined) scrapeFailed(member, reason, kind);
     },
 
     recordModels(address, models) {

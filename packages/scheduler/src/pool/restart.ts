@@ -19,6 +19,7 @@ export function forgetContents(member: Member): void {
   forgetAdapters(member, 0);
   forgetSeats(member);
   member.blocks?.shrinkTo(0);
+  member.firstGoodMs = undefined;
   // Its errors were another process's.
   Object.assign(member.health.counts, createAnswerCounts());
 }
