@@ -208,11 +208,45 @@ describe("answers reach the pool's health", () => {
     }
   });
 
-  test("of an endpoint that failed first and of the one that served", () => {
+  const page = (waitingRequests: number) => ({
+    scrapedAtMs: 0,
+    waitingRequests,
+    runningRequests: waitingRequests,
+    activeAdapters: new Set<string>(),
+  });
+
+  test.each([
+    { name: "full", waiting: 9, isEjected: false },
+    { name: "idle", waiting: 0, isEjected: true },
+  ])("of an endpoint that was $name and tried first, and of the one that served", (each) => {
+    const { answers, pick, pool, of } = setup();
+    pool.recordScrape(first, page(each.waiting), 0);
+    for (let i = 0; i < 5; i++) {
+      pick().release();
+      answers.logged(entry({ attempts: 2, upstreamAddress: second }));
+    }
+    pool.recordScrape(first, page(each.waiting), 0);
+    expect(of(first).isEjected).toBe(each.isEjected);
+    expect(of(first).errorShare).toBeGreaterThan(0.5);
+    expect(of(second)).toMatchObject({ isEjected: false, errorShare: 0 });
+  });
+
+  test("of an endpoint that is gone, also where each request is retried", () => {
     const { answers, pick, of } = setup();
+    for (let i = 0; i < 5; i++) {
+      pick().release();
+      answers.logged(entry({ attempts: 2, upstreamAddress: second }));
+    }
+    expect([of(first), of(second)]).toMatchObject([{ isAvoided: true }, { isAvoided: false }]);
+  });
+
+  test("of an endpoint that was tried first say nothing of it where the last attempt failed", () => {
+    const { answers, pick, pool, of } = setup();
+    pool.recordScrape(first, page(9), 0);
     pick();
-    answers.logged(entry({ attempts: 2, upstreamAddress: second }));
-    expect([of(first), of(second)]).toMatchObject([{ isEjected: true }, { isEjected: false }]);
+    const flags = flag("upstreamConnectionFailure");
+    answers.logged(entry({ attempts: 2, upstreamAddress: second, status: 503, flags }));
+    expect([of(first), of(second)]).toMatchObject([{ isEjected: false }, { isEjected: true }]);
   });
 
   test("a 404 takes back what the pick noted, and puts the endpoint's model list in doubt", () => {

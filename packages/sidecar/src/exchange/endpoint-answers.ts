@@ -2,7 +2,7 @@ import { destinationHeader, mirrorHeader } from "@umbra/envoy-config";
 import type { AccessLogEntry } from "@umbra/ext-proc";
 import type { EndpointAnswer, Lease, PoolState } from "@umbra/scheduler";
 import type { Leg, LegClass } from "@umbra/shadow";
-import { loggedAnswer } from "./logged-answer.ts";
+import { loggedAnswer, retriedAnswer } from "./logged-answer.ts";
 import type { Lane } from "./request-account.ts";
 
 /**
@@ -95,7 +95,7 @@ export function createEndpointAnswers(options: EndpointAnswersOptions): Endpoint
       const found = open.get(key) ?? ended.get(key);
       if (found === undefined || found.isReported) return;
       const { failed, last } = loggedAnswer(entry, entry.header(destinationHeader) ?? "");
-      for (const address of failed) found.pool.recordAnswer(address, { ok: false });
+      for (const address of failed) found.pool.recordAnswer(address, retriedAnswer);
       if (last === undefined) ended.delete(key);
       else if (!found.isMeasured || !isGood(last.answer)) {
         report(found, key, last.address, last.answer);

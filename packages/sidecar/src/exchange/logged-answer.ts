@@ -3,11 +3,18 @@ import type { EndpointAnswer } from "@umbra/scheduler";
 
 /** What one line of an access log says about the endpoints that were tried. */
 export interface LoggedAnswer {
-  /** Endpoints that were tried first and have failed, so that the request went on to another. */
+  /** Endpoints that were tried first and did not serve, so that the request went on to another. */
   readonly failed: readonly string[];
   /** Of the endpoint that was tried last; undefined where the line says nothing about it. */
   readonly last: { readonly address: string; readonly answer: EndpointAnswer } | undefined;
 }
+
+/**
+ * How an endpoint counts that was tried first. A line tells how the last attempt ended, not why there was one: no
+ * connection, a reset, or a status that the route retries. So it is what a full endpoint answers, which is a failure
+ * only where the endpoint's metrics show nothing waiting and nothing running.
+ */
+export const retriedAnswer: EndpointAnswer = { status: 503 };
 
 /** The endpoint, or the way to it, has failed. */
 const endpointFlags = flagsOf(
