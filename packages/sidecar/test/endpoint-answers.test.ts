@@ -293,6 +293,8 @@ describe("answers reach the pool's health", () => {
     { how: "empty" },
     { how: "server_error", status: 500, isEjected: true, hasErrors: true },
     { how: "timeout", isEjected: true, hasErrors: true },
+    { how: "timeout", status: 504, isEjected: true, hasErrors: true },
+    { how: "timeout", status: 408, hasErrors: true },
     { how: "truncated", isEjected: true, hasErrors: true },
     { how: "stream_error", isEjected: true, hasErrors: true },
     { how: "malformed", isEjected: true, hasErrors: true },
@@ -306,7 +308,7 @@ describe("answers reach the pool's health", () => {
     { how: "propagated_cancel" },
     { how: "cap_cancelled" },
   ])(
-    "by a measured answer: $how",
+    "by a measured answer: $how $status",
     ({ how, status = 200, isEjected = false, hasErrors = false }) => {
       const { answers, pick, over, of } = setup();
       pick({ isMeasured: true });

@@ -137,7 +137,8 @@ const unknown: ReadonlySet<LegClass> = new Set<LegClass>([
 
 function measuredAnswer({ class: how, status, ttftMs }: Leg): EndpointAnswer | undefined {
   if (unknown.has(how)) return undefined;
-  if (failures.has(how)) return { status, ok: false };
+  // A server's own 408 blames the client: an error, as the access log has it.
+  if (failures.has(how) && status !== 408) return { status, ok: false };
   return ttftMs === undefined ? { status } : { status, ttftMs };
 }
 
