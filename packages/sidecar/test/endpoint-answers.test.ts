@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import type { AccessLogEntry } from "@umbra/ext-proc";
 import { responseFlag } from "@umbra/ext-proc";
-import { createPool, type Lease } from "@umbra/scheduler";
+import { createPool, type EndpointAnswer, type Lease, type PoolState } from "@umbra/scheduler";
 import type { Leg, LegClass } from "@umbra/shadow";
 import { createAnswerWatch } from "../src/exchange/answer-watch.ts";
 import { createEndpointAnswers } from "../src/exchange/endpoint-answers.ts";
@@ -159,6 +159,7 @@ function setup() {
       readonly pool: string;
       readonly requestId: string;
       readonly isMeasured: boolean;
+      readonly state: PoolState;
     }> = {},
   ): Lease => {
     const picked = pool.pick({ model: "sql", adapter: "sql", subset: [first] });
@@ -329,6 +330,75 @@ describe("answers reach the pool's health", () => {
     answers.measured(nowhere);
     answers.measured(leg("ok", { ttftMs: 120 }));
     expect(of(first)).toMatchObject({ ttftMs: 120, isEjected: false });
+  });
+
+  describe("a good line of a measured request", () => {
+    const line = { status: 200 };
+
+    function counted(steps: (is: ReturnType<typeof setup>) => void) {
+      const made = setup();
+      const found: EndpointAnswer[] = [];
+      const state: PoolState = { ...made.pool, recordAnswer: (_, answer) => found.push(answer) };
+      made.pick({ isMeasured: true, state });
+      steps(made);
+      const early = [...found];
+      made.clock.ms = 10_001;
+      made.answers.expire();
+      made.answers.expire();
+      return { early, late: found };
+    }
+
+    test("counts as it is once no measured answer can come", () => {
+      const { early, late } = counted(({ answers, over }) => {
+        answers.logged(entry());
+        over();
+      });
+      expect([early, late]).toEqual([[], [line]]);
+    });
+
+    test("gives way to the measured answer, whichever comes first", () => {
+      const after = counted(({ answers, over }) => {
+        answers.logged(entry());
+        over();
+        answers.measured(leg("ok", { ttftMs: 9 }));
+      });
+      const before = counted(({ answers, over }) => {
+        answers.measured(leg("ok", { ttftMs: 9 }));
+        answers.logged(entry());
+        over();
+      });
+      const once = [{ status: 200, ttftMs: 9 }];
+      expect([after.early, after.late]).toEqual([once, once]);
+      expect([before.early, before.late]).toEqual([once, once]);
+    });
+
+    test("counts as it is where the measured answer says nothing", () => {
+      const after = counted(({ answers, over }) => {
+        answers.logged(entry());
+        over();
+        answers.measured(leg("client_cancelled"));
+      });
+      const before = counted(({ answers, over }) => {
+        answers.measured(leg("client_cancelled"));
+        answers.logged(entry());
+        over();
+      });
+      expect([after.late, before.late]).toEqual([[line], [line]]);
+    });
+
+    test("counts as it is where newer requests push it out", () => {
+      const { early } = counted(({ answers, over, pool, pick }) => {
+        const lease = pick({ requestId: "other" });
+        answers.logged(entry());
+        over();
+        for (let i = 0; i < 8_192; i++) {
+          const key = { lane: "primary" as const, pool: "pool", requestId: `r${i}` };
+          answers.picked({ ...key, state: pool, lease, isMeasured: false });
+          answers.over(key, false);
+        }
+      });
+      expect(early).toEqual([line]);
+    });
   });
 
   test("what is remembered is bounded, and ends in time", () => {

@@ -2,7 +2,7 @@ import { destinationHeader, mirrorHeader } from "@umbra/envoy-config";
 import type { AccessLogEntry } from "@umbra/ext-proc";
 import type { EndpointAnswer, Lease, PoolState } from "@umbra/scheduler";
 import type { Leg, LegClass } from "@umbra/shadow";
-import { loggedAnswer, retriedAnswer } from "./logged-answer.ts";
+import { type LoggedAnswer, loggedAnswer, retriedAnswer } from "./logged-answer.ts";
 import type { Lane } from "./request-account.ts";
 
 /**
@@ -17,7 +17,7 @@ export interface EndpointAnswers {
   logged(entry: AccessLogEntry): void;
   /** An answer that was measured. */
   measured(leg: Leg): void;
-  /** Forgets requests that have ended and that nothing more will be heard of. */
+  /** Forgets requests that ended long ago; what their access log says of them is counted as it is. */
   expire(): void;
 }
 
@@ -46,9 +46,12 @@ export interface EndpointAnswersOptions {
 interface Remembered {
   readonly pool: PoolState;
   readonly lease: Lease;
-  readonly isMeasured: boolean;
+  /** A measured answer is still to come. */
+  isMeasured: boolean;
   endedAtMs: number;
   isReported: boolean;
+  /** What the access log says of a measured request: counted when no measured answer comes. */
+  good: LoggedAnswer["last"];
 }
 
 /** In flight, or ended and not heard of yet; of each the oldest is forgotten. */
@@ -69,9 +72,15 @@ export function createEndpointAnswers(options: EndpointAnswersOptions): Endpoint
     ended.delete(key);
   }
 
+  function forget(key: string, found: Remembered): void {
+    ended.delete(key);
+    if (found.good !== undefined) report(found, key, found.good.address, found.good.answer);
+  }
+
   return {
     picked({ state: pool, lease, isMeasured, ...key }) {
-      open.set(keyOf(key), { pool, lease, isMeasured, endedAtMs: 0, isReported: false });
+      const remembered = { pool, lease, isMeasured, endedAtMs: 0, isReported: false };
+      open.set(keyOf(key), { ...remembered, good: undefined });
       if (open.size > maxOpen) forgetOldest(open);
     },
 
@@ -83,7 +92,11 @@ export function createEndpointAnswers(options: EndpointAnswersOptions): Endpoint
       if (isReported || found.isReported) return;
       found.endedAtMs = now();
       ended.set(key, found);
-      if (ended.size > maxEnded) forgetOldest(ended);
+      if (ended.size <= maxEnded) return;
+      for (const [oldest, pushedOut] of ended) {
+        forget(oldest, pushedOut);
+        return;
+      }
     },
 
     logged(entry) {
@@ -97,24 +110,27 @@ export function createEndpointAnswers(options: EndpointAnswersOptions): Endpoint
       const { failed, last } = loggedAnswer(entry, entry.header(destinationHeader) ?? "");
       for (const address of failed) found.pool.recordAnswer(address, retriedAnswer);
       if (last === undefined) ended.delete(key);
-      else if (!found.isMeasured || !isGood(last.answer)) {
-        report(found, key, last.address, last.answer);
-      }
+      else if (found.isMeasured && isGood(last.answer)) found.good = last;
+      else report(found, key, last.address, last.answer);
     },
 
     measured(leg) {
-      const answer = measuredAnswer(leg);
-      if (leg.endpoint === undefined || answer === undefined) return;
       const key = keyOf(leg);
       const found = open.get(key) ?? ended.get(key);
-      if (found?.isReported === false) report(found, key, leg.endpoint, answer);
+      if (found === undefined || found.isReported) return;
+      const answer = measuredAnswer(leg);
+      if (leg.endpoint !== undefined && answer !== undefined) {
+        report(found, key, leg.endpoint, answer);
+      } else if (found.good !== undefined) {
+        report(found, key, found.good.address, found.good.answer);
+      } else found.isMeasured = false;
     },
 
     expire() {
       const oldestMs = now() - keptMs;
-      for (const [key, { endedAtMs }] of ended) {
-        if (endedAtMs > oldestMs) return;
-        ended.delete(key);
+      for (const [key, found] of ended) {
+        if (found.endedAtMs > oldestMs) return;
+        forget(key, found);
       }
     },
   };
