@@ -153,6 +153,7 @@ function setup() {
     onNotFound: (name, address) => notFound.push(`${name} ${address}`),
     poolOfMirror: (mirror) => (mirror === "m" ? "shadow" : undefined),
   });
+  let lastLease: Lease | undefined;
   const pick = (
     more: Partial<{
       readonly lane: "primary" | "shadow";
@@ -160,16 +161,20 @@ function setup() {
       readonly requestId: string;
       readonly isMeasured: boolean;
       readonly state: PoolState;
+      readonly lease: Lease;
     }> = {},
   ): Lease => {
     const picked = pool.pick({ model: "sql", adapter: "sql", subset: [first] });
     if (!picked.ok) throw new Error(picked.code);
     const key = { lane: "primary" as const, pool: "pool", requestId: "r", isMeasured: false };
     answers.picked({ ...key, state: pool, lease: picked.lease, ...more });
+    lastLease = more.lease ?? picked.lease;
     return picked.lease;
   };
-  const over = (isReported = false) =>
-    answers.over({ lane: "primary", pool: "pool", requestId: "r" }, isReported);
+  const over = (isReported = false, lease = lastLease) => {
+    if (lease === undefined) throw new Error("nothing was picked");
+    answers.over({ lane: "primary", pool: "pool", requestId: "r", lease }, isReported);
+  };
   const of = (address: string) => {
     const found = pool.snapshot().endpoints.find((each) => each.address === address);
     if (found === undefined) throw new Error(address);
@@ -263,7 +268,6 @@ describe("answers reach the pool's health", () => {
   test("nothing is counted for requests that nobody knows, have been reported, or say nothing", () => {
     const { answers, pick, over, of } = setup();
     answers.logged(entry({ status: 500 }));
-    over();
     pick();
     over(true);
     answers.logged(entry({ status: 500 }));
@@ -388,16 +392,69 @@ describe("answers reach the pool's health", () => {
 
     test("counts as it is where newer requests push it out", () => {
       const { early } = counted(({ answers, over, pool, pick }) => {
-        const lease = pick({ requestId: "other" });
         answers.logged(entry());
         over();
+        const lease = pick({ requestId: "other" });
         for (let i = 0; i < 8_192; i++) {
           const key = { lane: "primary" as const, pool: "pool", requestId: `r${i}` };
           answers.picked({ ...key, state: pool, lease, isMeasured: false });
-          answers.over(key, false);
+          answers.over({ ...key, lease }, false);
         }
       });
       expect(early).toEqual([line]);
+    });
+  });
+
+  describe("requests that share an id", () => {
+    function shared(count: number, isMeasured = false) {
+      const made = setup();
+      const heard: string[] = [];
+      const state: PoolState = {
+        ...made.pool,
+        recordAnswer: (address, { status }) => heard.push(`${address} ${status}`),
+      };
+      const leases = Array.from({ length: count }, (_, i) => {
+        const picked = made.pool.pick({ subset: [i % 2 === 0 ? first : second] });
+        if (!picked.ok) throw new Error(picked.code);
+        made.pick({ isMeasured, state, lease: picked.lease });
+        return picked.lease;
+      });
+      return { ...made, heard, leases };
+    }
+    const line = (address: string, status: number) =>
+      entry({ status, upstreamAddress: address }, { "x-gateway-destination-endpoint": address });
+
+    test.each([
+      { name: "before their ends", isOver: false },
+      { name: "behind their ends", isOver: true },
+    ])("are each heard, $name", ({ isOver }) => {
+      const { answers, over, heard, leases } = shared(20);
+      if (isOver) for (const lease of leases.toReversed()) over(false, lease);
+      for (let i = 0; i < 20; i++) answers.logged(line(i % 2 === 0 ? second : first, 200 + i));
+      if (!isOver) for (const lease of leases) over(false, lease);
+      expect(heard).toEqual(
+        Array.from({ length: 20 }, (_, i) => `${i % 2 === 0 ? second : first} ${200 + i}`),
+      );
+      answers.logged(line(first, 500));
+      expect(heard).toHaveLength(20);
+    });
+
+    test("are each heard once where they are measured and logged", () => {
+      const { answers, over, heard, leases } = shared(4, true);
+      for (const lease of leases) over(false, lease);
+      for (let i = 0; i < 4; i++) {
+        const endpoint = i % 2 === 0 ? second : first;
+        answers.logged(line(endpoint, 200));
+        answers.measured(leg("ok", { endpoint, status: 201 }));
+      }
+      const pair = [`${second} 201`, `${first} 201`];
+      expect(heard).toEqual([...pair, ...pair]);
+    });
+
+    test("are bounded: of too many the oldest is not heard", () => {
+      const { answers, heard } = shared(40);
+      for (let i = 0; i < 50; i++) answers.logged(line(first, 200));
+      expect(heard).toHaveLength(32);
     });
   });
 
@@ -410,11 +467,11 @@ describe("answers reach the pool's health", () => {
     }
     answers.logged(entry({ status: 401 }));
     expect(of(first).errorShare).toBe(0);
-    for (let i = 0; i < 8_193; i++) answers.over(key(i), false);
+    for (let i = 0; i < 8_193; i++) answers.over({ ...key(i), lease }, false);
     answers.logged(entry({ status: 401, requestId: "r0" }));
     expect(of(first).errorShare).toBe(0);
     clock.ms = 5_000;
-    answers.over(key(8_193), false);
+    answers.over({ ...key(8_193), lease }, false);
     clock.ms = 10_001;
     answers.expire();
     answers.logged(entry({ status: 401, requestId: "r1" }));

@@ -4,6 +4,7 @@ import type { EndpointAnswer, Lease, PoolState } from "@umbra/scheduler";
 import type { Leg, LegClass } from "@umbra/shadow";
 import { type LoggedAnswer, loggedAnswer, retriedAnswer } from "./logged-answer.ts";
 import type { Lane } from "./request-account.ts";
+import { createRequestsById } from "./requests-by-id.ts";
 
 /**
  * Brings each answer to the health of its pool, once, from whoever sees it first: the access log of an Envoy, the
@@ -12,7 +13,7 @@ import type { Lane } from "./request-account.ts";
 export interface EndpointAnswers {
   picked(request: PickedAnswer): void;
   /** The pick's stream is over. `isReported`: it has seen the answer itself, and told the lease. */
-  over(request: AnswerKey, isReported: boolean): void;
+  over(request: EndedAnswer, isReported: boolean): void;
   /** A line of an access log. */
   logged(entry: AccessLogEntry): void;
   /** An answer that was measured. */
@@ -28,9 +29,13 @@ export interface AnswerKey {
   readonly requestId: string;
 }
 
-export interface PickedAnswer extends AnswerKey {
-  readonly state: PoolState;
+/** Requests may share an id, but no lease. */
+export interface EndedAnswer extends AnswerKey {
   readonly lease: Lease;
+}
+
+export interface PickedAnswer extends EndedAnswer {
+  readonly state: PoolState;
   /** Its answer is measured: only that tells whether it is good. */
   readonly isMeasured: boolean;
 }
@@ -50,11 +55,13 @@ interface Remembered {
   isMeasured: boolean;
   endedAtMs: number;
   isReported: boolean;
+  /** A line of the access log was found for it: the next one is of another request with the same id. */
+  isLogged: boolean;
   /** What the access log says of a measured request: counted when no measured answer comes. */
   good: LoggedAnswer["last"];
 }
 
-/** In flight, or ended and not heard of yet; of each the oldest is forgotten. */
+/** Ids of requests in flight, and of those that ended and are not heard of yet; of each the oldest is forgotten. */
 const maxOpen = 65_536;
 const maxEnded = 8_192;
 /** A line of an access log comes some ms behind the request's end, a measured leg some seconds. */
@@ -62,41 +69,41 @@ const keptMs = 10_000;
 
 export function createEndpointAnswers(options: EndpointAnswersOptions): EndpointAnswers {
   const { poolOfMirror, onNotFound, now } = options;
-  const open = new Map<string, Remembered>();
-  const ended = new Map<string, Remembered>();
+  const open = createRequestsById<Remembered>();
+  const ended = createRequestsById<Remembered>();
 
-  function report(found: Remembered, key: string, address: string, answer: EndpointAnswer): void {
+  function report(found: Remembered, address: string, answer: EndpointAnswer): void {
     found.isReported = true;
     found.pool.recordAnswer(address, answer, found.lease);
     if (answer.status === 404) onNotFound(found.pool.name, address);
-    ended.delete(key);
   }
 
-  function forget(key: string, found: Remembered): void {
-    ended.delete(key);
-    if (found.good !== undefined) report(found, key, found.good.address, found.good.answer);
+  function reportGood(found: Remembered | undefined): void {
+    if (found?.good !== undefined) report(found, found.good.address, found.good.answer);
+  }
+
+  /** The oldest that waits for such an answer; of several with one id rather one that was sent to the endpoint. */
+  function find(key: string, address: string, isWaiting: (found: Remembered) => boolean) {
+    const found = [...ended.of(key), ...open.of(key)].filter(isWaiting);
+    return found.find(({ lease }) => lease.endpoint === address) ?? found[0];
   }
 
   return {
     picked({ state: pool, lease, isMeasured, ...key }) {
       const remembered = { pool, lease, isMeasured, endedAtMs: 0, isReported: false };
-      open.set(keyOf(key), { ...remembered, good: undefined });
-      if (open.size > maxOpen) forgetOldest(open);
+      open.add(keyOf(key), { ...remembered, isLogged: false, good: undefined });
+      if (open.ids > maxOpen) open.removeOldest();
     },
 
-    over(request, isReported) {
+    over({ lease, ...request }, isReported) {
       const key = keyOf(request);
-      const found = open.get(key);
+      const found = open.of(key).find((each) => each.lease === lease);
       if (found === undefined) return;
-      open.delete(key);
+      open.remove(key, found);
       if (isReported || found.isReported) return;
       found.endedAtMs = now();
-      ended.set(key, found);
-      if (ended.size <= maxEnded) return;
-      for (const [oldest, pushedOut] of ended) {
-        forget(oldest, pushedOut);
-        return;
-      }
+      reportGood(ended.add(key, found));
+      if (ended.ids > maxEnded) for (const oldest of ended.removeOldest()) reportGood(oldest);
     },
 
     logged(entry) {
@@ -105,32 +112,41 @@ export function createEndpointAnswers(options: EndpointAnswersOptions): Endpoint
       const pool = mirror === undefined ? "" : poolOfMirror(mirror);
       if (pool === undefined) return;
       const key = keyOf({ lane, pool, requestId: entry.requestId });
-      const found = open.get(key) ?? ended.get(key);
-      if (found === undefined || found.isReported) return;
-      const { failed, last } = loggedAnswer(entry, entry.header(destinationHeader) ?? "");
+      const destinations = entry.header(destinationHeader) ?? "";
+      const picked = destinations.split(",", 1)[0]?.trim() ?? "";
+      const found = find(key, picked, ({ isLogged }) => !isLogged);
+      if (found === undefined) return;
+      found.isLogged = true;
+      if (found.isReported) {
+        ended.remove(key, found);
+        return;
+      }
+      const { failed, last } = loggedAnswer(entry, destinations);
       for (const address of failed) found.pool.recordAnswer(address, retriedAnswer);
-      if (last === undefined) ended.delete(key);
-      else if (found.isMeasured && isGood(last.answer)) found.good = last;
-      else report(found, key, last.address, last.answer);
+      if (last !== undefined && found.isMeasured && isGood(last.answer)) {
+        found.good = last;
+        return;
+      }
+      ended.remove(key, found);
+      if (last !== undefined) report(found, last.address, last.answer);
     },
 
     measured(leg) {
+      if (leg.endpoint === undefined) return;
       const key = keyOf(leg);
-      const found = open.get(key) ?? ended.get(key);
-      if (found === undefined || found.isReported) return;
+      const found = find(key, leg.endpoint, (each) => each.isMeasured && !each.isReported);
+      if (found === undefined) return;
+      found.isMeasured = false;
       const answer = measuredAnswer(leg);
-      if (leg.endpoint !== undefined && answer !== undefined) {
-        report(found, key, leg.endpoint, answer);
-      } else if (found.good !== undefined) {
-        report(found, key, found.good.address, found.good.answer);
-      } else found.isMeasured = false;
+      if (answer !== undefined) report(found, leg.endpoint, answer);
+      else reportGood(found);
+      if (found.isLogged) ended.remove(key, found);
     },
 
     expire() {
       const oldestMs = now() - keptMs;
-      for (const [key, found] of ended) {
-        if (found.endedAtMs > oldestMs) return;
-        forget(key, found);
+      for (const found of ended.removeWhile(({ endedAtMs }) => endedAtMs <= oldestMs)) {
+        if (!found.isReported) reportGood(found);
       }
     },
   };
@@ -164,9 +180,4 @@ function isGood({ ok, status = 0 }: EndpointAnswer): boolean {
 
 function keyOf({ lane, pool, requestId }: AnswerKey): string {
   return lane === "primary" ? requestId : `${pool} ${requestId}`;
-}
-
-function forgetOldest(requests: Map<string, Remembered>): void {
-  const oldest = requests.keys().next();
-  if (!oldest.done) requests.delete(oldest.value);
 }

@@ -177,9 +177,11 @@ class Picking implements PickExchange {
 
   #forgetAnswer(): void {
     const requestId = this.#requestId;
-    if (requestId === undefined) return;
+    const lease = this.#lease;
+    if (requestId === undefined || lease === undefined) return;
     const { lane, pool } = this.#gateway;
-    this.#options.answers.over({ lane, pool, requestId }, this.#watch?.isReported === true);
+    const isReported = this.#watch?.isReported === true;
+    this.#options.answers.over({ lane, pool, requestId, lease }, isReported);
   }
 
   #chooseDecoded(headers: Headers, body: Uint8Array, coding: Coding): PendingDecision {
