@@ -414,7 +414,7 @@ describe("answers reach the pool's health", () => {
         recordAnswer: (address, { status }) => heard.push(`${address} ${status}`),
       };
       const leases = Array.from({ length: count }, (_, i) => {
-        const picked = made.pool.pick({ subset: [i % 2 === 0 ? first : second] });
+        const picked = made.pool.pick({ model: "m", subset: [i % 2 === 0 ? first : second] });
         if (!picked.ok) throw new Error(picked.code);
         made.pick({ isMeasured, state, lease: picked.lease });
         return picked.lease;

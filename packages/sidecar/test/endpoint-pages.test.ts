@@ -333,6 +333,31 @@ describe("a server that wants a key", () => {
   });
 });
 
+describe("whether a list is shown without the key", () => {
+  test("is known from 200 and 403: other failures keep what was known", async () => {
+    let anonymous = 200;
+    let adapters: string[] = [];
+    const server = await serve((path, request) =>
+      path === "/v1/models" && request.headers.authorization === undefined && anonymous !== 200
+        ? [anonymous, ""]
+        : vllm(listOf("m", ...adapters))(path, request),
+    );
+    const { pool } = scraped([server], {}, { authorization: () => "Bearer k" });
+    await until(() => pool.served.has("m"));
+    const seen = [pool.served.isGuarded];
+    for (const status of [500, 403, 503, 200]) {
+      anonymous = status;
+      adapters = [`a${status}`];
+      await until(() => {
+        pool.served.doubt(server.address);
+        return pool.served.has(`a${status}`);
+      }, 5_000);
+      seen.push(pool.served.isGuarded);
+    }
+    expect(seen).toEqual([false, false, true, true, false]);
+  }, 30_000);
+});
+
 describe("model lists of a pool", () => {
   test("that differ send requests where their model is, and are one list to clients", async () => {
     const servers = [await serve(vllm(listOf("m"))), await serve(vllm(listOf("m", "ad")))];

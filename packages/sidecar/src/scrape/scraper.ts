@@ -80,6 +80,8 @@ export function startScraper(options: ScraperOptions): Scraper {
   let firstFailure: Failure | undefined;
   let failures = 0;
   let hasTried = false;
+  /** Until the server has answered a request without the key, its list is not shown to clients without it. */
+  let isGuarded = true;
   let isClosed = false;
 
   function intervalMs(): number {
@@ -181,16 +183,23 @@ export function startScraper(options: ScraperOptions): Scraper {
 
   /** With a key Umbra may see what clients without one may not: the list is asked for without it too. */
   function recordModels(models: ModelList, startedMs: number): void {
-    const record = (isGuarded: boolean) => {
+    const record = () => {
       const changes = pools.map(({ served }) => served.record(address, { ...models, isGuarded }));
       list.end(changes.includes(true) ? "changed" : "unchanged");
       waitFrom(startedMs);
     };
     if (authorization?.() === undefined) {
-      record(false);
+      isGuarded = false;
+      record();
       return;
     }
-    clients.own.get("/v1/models", (page) => isClosed || record(!page.ok), { isAnonymous: true });
+    const takeAnonymous = (page: Page) => {
+      if (isClosed) return;
+      if (page.ok) isGuarded = false;
+      else if (page.code === "refused") isGuarded = true;
+      record();
+    };
+    clients.own.get("/v1/models", takeAnonymous, { isAnonymous: true });
   }
 
   function readHealth(startedMs: number): void {
