@@ -1,6 +1,6 @@
 import type { Headers } from "@umbra/ext-proc";
 import type { Logger } from "pino";
-import type { Lane, MadeDecision } from "./exchange/request-account.ts";
+import { isRefusal, type Lane, type MadeDecision } from "./exchange/request-account.ts";
 
 /** Logs requests: at debug one line for each, at info a sample of those that are refused. Names and numbers, no text. */
 export interface RequestLog {
@@ -33,7 +33,7 @@ export function createRequestLog(log: Logger, now: () => number): RequestLog {
 
   return {
     decided(lane, pool, headers, made) {
-      const isRefused = made.outcome !== "picked";
+      const isRefused = isRefusal(made.outcome);
       const isSample = isRefused && now() >= nextSampleMs;
       if (isSample && log.isLevelEnabled("info")) {
         nextSampleMs = now() + sampleEveryMs;

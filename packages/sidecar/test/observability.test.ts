@@ -1,3 +1,5 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { trace } from "@opentelemetry/api";
 import {
@@ -270,6 +272,50 @@ test("traces without an SDK are said to be none", async () => {
   const picked = await envoy.pick(primary, { headers: headersOf(), body: bodyOf("base") });
   await picked.end();
   expect(picked.headers).not.toHaveProperty("traceparent");
+});
+
+test("a list of models that is answered for all endpoints is counted and logged as that", async () => {
+  register(1);
+  const servers = ["one", "two"].map((id) =>
+    createServer((request, response) =>
+      response.writeHead(request.url === "/v1/models" ? 200 : 404).end(`{"data":[{"id":"${id}"}]}`),
+    ),
+  );
+  try {
+    for (const server of servers) {
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    }
+    const addresses = servers.map(
+      (server) => `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    );
+    const live = directTopology({ primary: addresses, shadow: [], port: 80 });
+    await start({ topology: live, compatMetrics: true, traces: true });
+    const headers = { ...headersOf(), ":method": "GET", ":path": "/v1/models" };
+    let reply: string | undefined;
+    while (reply === undefined) {
+      const asked = await envoy.pick({ ...unmirrored }, { headers, body: "" });
+      reply = asked.reply;
+      await asked.end();
+    }
+    expect(JSON.parse(reply)).toMatchObject({ data: [{}, {}] });
+    await shows(
+      'umbra_picks_total{lane="primary",pool="default/primary",outcome="model_list"} 1\n',
+    );
+    expect(await page()).not.toMatch(/_errors?_total\{.*model_list|request_error_total\{/);
+    const line = lines.find((each) => each.includes('"outcome":"model_list"'));
+    expect(JSON.parse(line ?? "{}")).toMatchObject({ level: 20, msg: "request", lane: "primary" });
+    const span = exporter.getFinishedSpans().findLast(({ name }) => name !== "pick");
+    expect(span?.attributes).toMatchObject({
+      "umbra.outcome": "model_list",
+      "http.response.status_code": 200,
+    });
+    expect(span?.attributes).not.toHaveProperty("error.type");
+  } finally {
+    for (const server of servers) {
+      server.closeAllConnections();
+      server.close();
+    }
+  }
 });
 
 test("at info one refusal in a second is logged, and how many were not", async () => {

@@ -226,7 +226,10 @@ class Picking implements PickExchange {
         path: this.#path,
         authorization: this.#options.authorization,
       });
-      if (list !== undefined) return list;
+      if (list !== undefined) {
+        this.#account.decided({ outcome: "model_list", tookMs: now() - startedMs });
+        return list;
+      }
     }
     const read = bodyIsComplete
       ? readModel(headers, this.#path, body, pool, lane === "shadow")

@@ -5,7 +5,12 @@ import type { FlowErrorCode } from "@umbra/scheduler/flow";
 import type { RequestErrorCode } from "../openai/error-reply.ts";
 
 export type Lane = "primary" | "shadow";
-export type PickOutcome = "picked" | RequestErrorCode;
+/** `model_list`: `GET /v1/models` was answered in the endpoints' place. */
+export type PickOutcome = "picked" | "model_list" | RequestErrorCode;
+
+export function isRefusal(outcome: PickOutcome): outcome is RequestErrorCode {
+  return outcome !== "picked" && outcome !== "model_list";
+}
 
 /** What became of one request: all that metrics, traces and logs are made from. Holds names and numbers, no text. */
 export interface MadeDecision {

@@ -2,7 +2,7 @@ import type { Headers } from "@umbra/ext-proc";
 import type { PoolEvent } from "@umbra/scheduler";
 import type { Leg } from "@umbra/shadow";
 import { controlHeader, fairnessHeader } from "../exchange/control-headers.ts";
-import type { MadeDecision } from "../exchange/request-account.ts";
+import { isRefusal, type MadeDecision } from "../exchange/request-account.ts";
 import { errorStatus } from "../openai/error-reply.ts";
 import { outputTokenBounds, tokenBounds, tpotBounds, ttftBounds } from "./answer-metrics.ts";
 import { createDistribution, type Distribution } from "./distribution.ts";
@@ -206,7 +206,8 @@ export function addCompatMetrics(metrics: Exposition, pools: PickLabels): Compat
         attempts.at(target, pool, endpoint).value++;
       }
       if (outcome === "picked") row.running.value++;
-      else errors.at(...of, errorCodes[errorStatus(outcome)] ?? "Unknown").value++;
+      else if (isRefusal(outcome))
+        errors.at(...of, errorCodes[errorStatus(outcome)] ?? "Unknown").value++;
     },
     ended(of, tookMs) {
       const row = rows.at(...of);

@@ -1,4 +1,4 @@
-import type { Lane, MadeDecision } from "../exchange/request-account.ts";
+import { isRefusal, type Lane, type MadeDecision } from "../exchange/request-account.ts";
 import { type Count, countsOf, type Exposition } from "./exposition.ts";
 import type { PickLabels } from "./pick-labels.ts";
 import { createTable } from "./table.ts";
@@ -40,7 +40,7 @@ export function addRequestMetrics(metrics: Exposition, labels: PickLabels): Requ
   });
   const picks = metrics.counter({
     name: "umbra_picks_total",
-    help: "Requests by what became of the pick: `picked`, or the code of the refusal.",
+    help: "Requests by what became of the pick: `picked`, `model_list` (`GET /v1/models` answered for all endpoints), or the code of the refusal.",
     labels: [...lanePool, "outcome"],
   });
   const endpoints = metrics.counter({
@@ -122,7 +122,7 @@ export function addRequestMetrics(metrics: Exposition, labels: PickLabels): Requ
         row.running.value++;
       } else {
         picks.at(lane, pool, outcome).value++;
-        errors.at(lane, pool, outcome).value++;
+        if (isRefusal(outcome)) errors.at(lane, pool, outcome).value++;
       }
     },
     ended(lane, poolName, tookMs) {

@@ -9,7 +9,7 @@ import type {
 import type { HeaderEntry } from "@umbra/envoy-config";
 import type { Headers, StreamOutcome } from "@umbra/ext-proc";
 import type { Leg } from "@umbra/shadow";
-import type { Lane, MadeDecision } from "../exchange/request-account.ts";
+import { isRefusal, type Lane, type MadeDecision } from "../exchange/request-account.ts";
 import { errorStatus } from "../openai/error-reply.ts";
 import type { BeginTrace, RequestTrace, TraceNames } from "./request-trace.ts";
 import { readTraceContext, traceparentOf } from "./trace-context.ts";
@@ -106,7 +106,7 @@ function requestTrace(
       );
       pick.end(epochMs(atMs));
       if (made.outcome === "picked") return contextHeaders(span.spanContext(), isOrphan);
-      const isOurs = errorStatus(made.outcome) >= 500;
+      const isOurs = isRefusal(made.outcome) && errorStatus(made.outcome) >= 500;
       if (isOurs) span.setStatus({ code: api.SpanStatusCode.ERROR, message: made.outcome });
       return none;
     },
@@ -153,7 +153,10 @@ function decisionAttributes(made: MadeDecision, { pool, model, target }: TraceNa
     ...(bodyBytes === undefined ? {} : { "http.request.body.size": bodyBytes }),
     ...(isStream === undefined ? {} : { "umbra.stream": isStream }),
     ...(endpoint === undefined
-      ? { "error.type": outcome, "http.response.status_code": statusOf(outcome) }
+      ? {
+          ...(isRefusal(outcome) ? { "error.type": outcome } : {}),
+          "http.response.status_code": statusOf(outcome),
+        }
       : {
           "server.address": endpoint.slice(0, colon),
           "server.port": Number(endpoint.slice(colon + 1)),
@@ -162,7 +165,8 @@ function decisionAttributes(made: MadeDecision, { pool, model, target }: TraceNa
 }
 
 function statusOf(outcome: MadeDecision["outcome"]): number {
-  return outcome === "picked" ? 0 : errorStatus(outcome);
+  if (outcome === "model_list") return 200;
+  return isRefusal(outcome) ? errorStatus(outcome) : 0;
 }
 
 /** Finish reasons that OpenAI names; a model server may write what it likes. */
