@@ -38,6 +38,17 @@ export function knownOf(
   };
 }
 
+/** Bytes of memory that a request holds while it waits: its body, and each copy of its body or of parts of it. */
+export function heldBytes({
+  body,
+  changedBody,
+  request: { prompt },
+}: Pick<Asked, "body" | "changedBody" | "request">): number {
+  const ownBytes = (part: Uint8Array | undefined) =>
+    part === undefined || part.buffer === body?.buffer ? 0 : part.length;
+  return (body?.length ?? 0) + ownBytes(changedBody) + ownBytes(prompt);
+}
+
 /** The decision that sends the request to its endpoint: the same for many, where nothing of it is its own. */
 export function routed(
   route: StandingRoute,

@@ -15,7 +15,7 @@ import type { RequestView } from "../mirror/request-view.ts";
 import type { Coding } from "../openai/content-coding.ts";
 import { type DroppedReason, errorReply, type RequestErrorCode } from "../openai/error-reply.ts";
 import { type AnswerWatch, createAnswerWatch } from "./answer-watch.ts";
-import { type Asked, type Known, knownOf, routed } from "./asked.ts";
+import { type Asked, heldBytes, type Known, knownOf, routed } from "./asked.ts";
 import { type GatewayStream, gatewayStream } from "./gateway-stream.ts";
 import { inferenceRequest, sessionOf } from "./inference-request.ts";
 import { decideMirroring, isMeasured, type Mirroring } from "./mirroring.ts";
@@ -285,7 +285,7 @@ class Picking implements PickExchange {
       request: asked.request,
       headers: asked.headers,
       path: this.#path,
-      bytes: asked.body?.length ?? 0,
+      bytes: heldBytes(asked),
       maxWaitMs: this.#options.maxWaitMs,
       now,
       signal: this.#leaving.signal,

@@ -15,6 +15,7 @@ export interface Waiting {
   readonly headers: Headers;
   /** As the endpoint gets it, without the query. */
   readonly path: string;
+  /** Memory that the request holds while it waits. */
   readonly bytes: number;
   /** The gateway waits no longer, in ms. */
   readonly maxWaitMs: number;
