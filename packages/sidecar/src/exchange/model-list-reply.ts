@@ -12,12 +12,12 @@ export function modelListReply(
   pool: ServedPool,
   { headers, path, authorization }: ModelListRequest,
 ): Extract<Decision, { kind: "reply" }> | undefined {
-  const { union } = pool.served;
-  if (union === undefined) return undefined;
-  if (headers.get(":method") !== "GET" || path !== "/v1/models") return undefined;
+  if (path !== "/v1/models" || headers.get(":method") !== "GET") return undefined;
   if (pool.served.isGuarded && !isEqual(headers.get("authorization"), authorization?.())) {
     return undefined;
   }
+  const { union } = pool.served;
+  if (union === undefined) return undefined;
   return {
     kind: "reply",
     status: 200,

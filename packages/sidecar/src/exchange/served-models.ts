@@ -1,4 +1,5 @@
 import type { PoolState } from "@umbra/scheduler";
+import { createNameCounts, createParents } from "./name-counts.ts";
 
 /** What one endpoint says it serves. */
 export interface ModelList {
@@ -35,6 +36,8 @@ export interface ServedModels {
   baseOf(model: string): string;
   readonly adapters: ReadonlySet<string>;
   readonly base: ReadonlySet<string>;
+  /** No two lists that were read have different base models: an endpoint may choose for a request without a model. */
+  readonly hasOneBase: boolean;
   /** One list of all names, as `GET /v1/models` answers it; undefined while the endpoints' lists are equal. */
   readonly union: string | undefined;
   /** Whether any endpoint shows its list to those alone who have its key. */
@@ -47,57 +50,79 @@ const maxUnionModels = 1_000;
 const maxUnionCharacters = 524_288;
 
 export function createServedModels(state: PoolState): ServedModels {
-  const byEndpoint = new Map<string, ModelList>();
+  const byEndpoint = new Map<string, StoredList>();
   const active = new Map<string, Set<string>>();
   const doubted = new Set<string>();
   const unread = new Set<string>();
-  let parents: ReadonlyMap<string, string> = new Map();
-  let base: ReadonlySet<string> = new Set();
-  let adapters: ReadonlySet<string> = new Set();
-  let named: ReadonlySet<string> = new Set();
+  const base = createNameCounts();
+  const adapters = createNameCounts();
+  const named = createNameCounts();
+  const lists = createNameCounts();
+  const baseLists = createNameCounts();
+  const parents = createParents();
+  let guarded = 0;
   let union: string | undefined;
-  let isGuarded = false;
+
+  function forgetActive(address: string): void {
+    for (const name of active.get(address) ?? []) named.remove(name);
+    active.delete(address);
+  }
+
+  function forgetList(address: string): void {
+    const stored = byEndpoint.get(address);
+    if (stored === undefined) return;
+    byEndpoint.delete(address);
+    union = undefined;
+    lists.remove(stored.key);
+    baseLists.remove(stored.baseKey);
+    if (stored.models.isGuarded === true) guarded--;
+    for (const name of stored.models.base) base.remove(name);
+    for (const name of stored.models.adapters) adapters.remove(name);
+    for (const [name, parent] of stored.models.parents) parents.remove(name, parent);
+  }
+
+  function addList(address: string, stored: StoredList): void {
+    byEndpoint.set(address, stored);
+    union = undefined;
+    lists.add(stored.key);
+    baseLists.add(stored.baseKey);
+    if (stored.models.isGuarded === true) guarded++;
+    for (const name of stored.models.base) base.add(name);
+    for (const name of stored.models.adapters) adapters.add(name);
+    for (const [name, parent] of stored.models.parents) parents.add(name, parent);
+  }
 
   function forgetStrangers(): void {
     const known = new Set(state.addresses());
-    for (const address of byEndpoint.keys()) if (!known.has(address)) byEndpoint.delete(address);
-    for (const address of active.keys()) if (!known.has(address)) active.delete(address);
+    for (const address of byEndpoint.keys()) if (!known.has(address)) forgetList(address);
+    for (const address of active.keys()) if (!known.has(address)) forgetActive(address);
     for (const address of unread) if (!known.has(address)) unread.delete(address);
-  }
-
-  function nameActive(): void {
-    named = new Set([...active.values()].flatMap((each) => [...each]));
   }
 
   return {
     record(address, models) {
       const before = byEndpoint.get(address);
-      byEndpoint.set(address, models);
+      const stored = storedList(models);
       unread.delete(address);
-      if (active.delete(address)) nameActive();
-      if (before !== undefined && isSame(before, models)) return false;
-      forgetStrangers();
-      const lists = [...byEndpoint.values()];
-      base = new Set(lists.flatMap((each) => each.base));
-      adapters = new Set(lists.flatMap((each) => each.adapters));
-      parents = new Map(lists.flatMap((each) => [...each.parents]));
-      union = unionOf(lists);
-      isGuarded = lists.some((each) => each.isGuarded === true);
+      forgetActive(address);
+      // An endpoint that comes back is new to the pool, though its list may be as before.
       state.recordModels(address, models);
+      forgetStrangers();
+      if (before !== undefined && isSame(before, stored)) return false;
+      forgetList(address);
+      addList(address, stored);
       return true;
     },
     recordNamed(address, names) {
       if (names.size === 0) return false;
       const list = byEndpoint.get(address);
-      const missing = [...names].filter(
-        (name) => list === undefined || !(list.adapters.includes(name) || list.base.includes(name)),
-      );
+      const missing = [...names].filter((name) => list?.names.has(name) !== true);
       const known = active.get(address) ?? new Set();
       const added = missing.filter((name) => !known.has(name)).slice(0, maxActive - known.size);
-      if (added.length > 0) {
-        for (const name of added) known.add(name);
-        active.set(address, known);
-        nameActive();
+      if (added.length > 0) active.set(address, known);
+      for (const name of added) {
+        known.add(name);
+        named.add(name);
       }
       return missing.length > 0;
     },
@@ -107,52 +132,63 @@ export function createServedModels(state: PoolState): ServedModels {
       if (!byEndpoint.has(address)) unread.add(address);
     },
     hasUnread: () => unread.size > 0,
-    has: (model) => base.has(model) || adapters.has(model),
-    baseOf: (model) => parents.get(model) ?? model,
-    isAdapter: (model) => (adapters.has(model) || named.has(model)) && !base.has(model),
-    get base() {
-      return base;
-    },
-    get adapters() {
-      return adapters;
+    has: (model) => base.names.has(model) || adapters.names.has(model),
+    baseOf: (model) => parents.of(model) ?? model,
+    isAdapter: (model) =>
+      (adapters.names.has(model) || named.names.has(model)) && !base.names.has(model),
+    base: base.names,
+    adapters: adapters.names,
+    get hasOneBase() {
+      return baseLists.names.size <= 1;
     },
     get union() {
+      if (lists.names.size <= 1) return undefined;
+      union ??= unionOf(byEndpoint.values());
       return union;
     },
     get isGuarded() {
-      return isGuarded;
+      return guarded > 0;
     },
   };
 }
 
-function isSame(a: ModelList, b: ModelList): boolean {
-  return namesOf(a) === namesOf(b) && a.isGuarded === b.isGuarded;
+/** A list with what it is compared by: made once, however often it is compared. */
+interface StoredList {
+  readonly models: ModelList;
+  readonly names: ReadonlySet<string>;
+  /** All its names, sorted. */
+  readonly key: string;
+  /** Its base models, sorted. */
+  readonly baseKey: string;
 }
 
-function namesOf({ base, adapters }: ModelList): string {
-  return JSON.stringify([base.toSorted(), adapters.toSorted()]);
+function storedList(models: ModelList): StoredList {
+  const baseKey = JSON.stringify(models.base.toSorted());
+  return {
+    models,
+    names: new Set([...models.base, ...models.adapters]),
+    key: `${baseKey} ${JSON.stringify(models.adapters.toSorted())}`,
+    baseKey,
+  };
 }
 
-function entriesOf({ base, adapters, entries }: ModelList): readonly (readonly [string, string])[] {
-  return [...base, ...adapters].map((id) => [
-    id,
-    entries?.get(id) ?? JSON.stringify({ id, object: "model" }),
-  ]);
+function isSame(a: StoredList, b: StoredList): boolean {
+  return a.key === b.key && (a.models.isGuarded ?? false) === (b.models.isGuarded ?? false);
 }
 
 /** Each name once, with the entry of the first list that has it. */
-function unionOf(lists: readonly ModelList[]): string | undefined {
-  const [first, ...others] = lists;
-  if (first === undefined || others.every((each) => namesOf(each) === namesOf(first))) {
-    return undefined;
-  }
+function unionOf(lists: Iterable<StoredList>): string {
   const entries = new Map<string, string>();
   let length = 0;
-  for (const [name, entry] of lists.flatMap(entriesOf)) {
-    const isFull = entries.size >= maxUnionModels || length + entry.length > maxUnionCharacters;
-    if (entries.has(name) || isFull) continue;
-    entries.set(name, entry);
-    length += entry.length;
+  for (const { models, names } of lists) {
+    for (const id of names) {
+      if (entries.has(id)) continue;
+      const entry = models.entries?.get(id) ?? JSON.stringify({ id, object: "model" });
+      const isFull = entries.size >= maxUnionModels || length + entry.length > maxUnionCharacters;
+      if (isFull) continue;
+      entries.set(id, entry);
+      length += entry.length;
+    }
   }
   return `{"object":"list","data":[${[...entries.values()].join(",")}]}`;
 }
