@@ -7,7 +7,7 @@ import { createServerPace } from "@umbra/scheduler/scrape";
 import { readModelList, selfSigned } from "@umbra/sidecar";
 import { modelListReply } from "../src/exchange/model-list-reply.ts";
 import { createPoolRegistry, type ServedPool } from "../src/exchange/pool-registry.ts";
-import { pathOf } from "../src/exchange/read-model.ts";
+import { pathOf, readModel } from "../src/exchange/read-model.ts";
 import type { ModelList } from "../src/exchange/served-models.ts";
 import { createEndpointClient, type Page } from "../src/scrape/endpoint-client.ts";
 import { createListSchedule } from "../src/scrape/list-schedule.ts";
@@ -406,6 +406,67 @@ describe("model lists of a pool", () => {
       authorization: () => key ?? "Bearer x",
     });
     expect(reply?.status).toBe(isOurs ? 200 : undefined);
+  });
+
+  describe("decide about a request without a model", () => {
+    const list = (base: string[], adapters: string[] = []): ModelList => ({
+      base,
+      adapters,
+      parents: new Map(),
+    });
+    const [one, other] = ["h:1", "h:2"] as const;
+    test.each<{ name: string; lists: [string, ModelList][]; want: object }>([
+      { name: "none was read", lists: [], want: { ok: true, model: undefined } },
+      {
+        name: "one name",
+        lists: [[one, list(["m"])]],
+        want: { ok: true, model: "m" },
+      },
+      {
+        name: "two names of one model",
+        lists: [[one, list(["m", "alias"])]],
+        want: { ok: true, model: undefined },
+      },
+      {
+        name: "the same names, other adapters",
+        lists: [
+          [one, list(["m", "alias"], ["a"])],
+          [other, list(["alias", "m"])],
+        ],
+        want: { ok: true, model: undefined },
+      },
+      {
+        name: "different models",
+        lists: [
+          [one, list(["m"])],
+          [other, list(["n"])],
+        ],
+        want: { ok: false, code: "missing_model" },
+      },
+      {
+        name: "one name more on one endpoint",
+        lists: [
+          [one, list(["m", "alias"])],
+          [other, list(["m"])],
+        ],
+        want: { ok: false, code: "missing_model" },
+      },
+    ])("$name", ({ lists, want }) => {
+      const pool = createPoolRegistry(
+        directTopology({ primary: [one, other], shadow: [], port: 80 }),
+        { now: () => 0, random: () => 0, staleAfterMs: 2_000 },
+      )
+        .values()
+        .next().value as ServedPool;
+      for (const [address, models] of lists) pool.served.record(address, models);
+      const headers = new Map([
+        [":method", "POST"],
+        ["content-type", "application/json"],
+      ]);
+      const body = Buffer.from('{"messages":[]}');
+      const read = readModel(headers, "/v1/chat/completions", body, pool, false);
+      expect(read).toMatchObject(want);
+    });
   });
 
   test("of a hostile size are bounded", () => {

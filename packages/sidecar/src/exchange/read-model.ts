@@ -55,7 +55,8 @@ export function modelOfHeaders(headers: Headers, pool: ServedPool): ReadModel | 
 }
 
 /**
- * Reads a request whose body is here. One that names no model gets the pool's only one, as model servers have it.
+ * Reads a request whose body is here. One that names no model gets the pool's only one; where the endpoints
+ * do not differ in their base models it goes on without one, and the endpoint has its own.
  *
  * @param path as the endpoint gets it
  * @param isCopy a copy without a model goes on as it is: the shadow's own model serves it
@@ -76,7 +77,7 @@ export function readModel(
   if (!read.ok || read.model !== undefined) return read;
   const model = onlyModelOf(pool);
   if (model !== undefined) return { ...read, model };
-  return isCopy ? read : missingModel;
+  return isCopy || pool.served.hasOneBase ? read : missingModel;
 }
 
 /** As an annotation names it, else the only base model of the endpoints, else the only InferenceModel's. */
