@@ -469,6 +469,40 @@ describe("model lists of a pool", () => {
     });
   });
 
+  test("of 1,000 models as vLLM shows them are read whole", () => {
+    const id = (i: number) => `adapter-${i}-${"n".repeat(40)}`;
+    const data = Array.from({ length: 1_000 }, (_, i) => ({
+      ...{ id: id(i), object: "model", created: 1_764_000_000, owned_by: "vllm" },
+      ...{ root: `/models/adapters/${id(i)}/checkpoint`, parent: "meta-llama/Llama-3.1-8B" },
+      max_model_len: 131_072,
+      permission: [
+        {
+          ...{
+            id: `modelperm-${"0".repeat(32)}`,
+            object: "model_permission",
+            created: 1_764_000_000,
+          },
+          ...{ allow_create_engine: false, allow_sampling: true, allow_logprobs: true },
+          ...{ allow_search_indices: false, allow_view: true, allow_fine_tuning: false },
+          ...{ organization: "*", group: null, is_blocking: false },
+        },
+      ],
+    }));
+    const text = JSON.stringify({ object: "list", data });
+    expect(text.length).toBeGreaterThan(500_000);
+    expect(readModelList(text)?.adapters).toHaveLength(1_000);
+  });
+
+  test("that are too long are reported as that", async () => {
+    const server = await serve(vllm(JSON.stringify({ data: [{ id: "x".repeat(1_048_576) }] })));
+    const { reports, lists } = scraped([server]);
+    await until(() => reports.length > 0);
+    expect(reports).toMatchObject([
+      { page: "models", outcome: "too_large", reason: "/v1/models is longer than 1 MiB" },
+    ]);
+    expect(lists[0]).toBe("too_large");
+  });
+
   test("of a hostile size are bounded", () => {
     const pool = createPoolRegistry(
       directTopology({ primary: ["h:1", "h:2"], shadow: [], port: 80 }),

@@ -2,14 +2,19 @@ import type { ModelList } from "../exchange/served-models.ts";
 import { isModelName } from "../openai/read-request.ts";
 
 const maxModels = 1_000;
-/** A longer list is not read: it would hold up the picks. */
-const maxCharacters = 262_144;
+/** A longer list is not read: it would hold up the picks. 1,000 models of vLLM, with long names, are shorter. */
+const maxCharacters = 1_048_576;
 /** A longer entry is shown by its name alone. */
 const maxEntryCharacters = 4_096;
 
+/** Why a list is not even tried; undefined for one of a length that is read. */
+export function modelListTooLong(text: string): string | undefined {
+  return text.length > maxCharacters ? "/v1/models is longer than 1 MiB" : undefined;
+}
+
 /** Reads OpenAI's list of models as vLLM answers it; undefined when the text is none. */
 export function readModelList(text: string): ModelList | undefined {
-  if (text.length > maxCharacters) return undefined;
+  if (modelListTooLong(text) !== undefined) return undefined;
   let list: unknown;
   try {
     list = JSON.parse(text);

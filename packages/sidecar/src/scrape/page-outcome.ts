@@ -3,7 +3,7 @@ import type { PageErrorCode } from "./endpoint-client.ts";
 /** `wrong_page`: JSON, HTML, compressed or nothing. `bad_metrics`: metrics, but not those of a model server. */
 export type ScrapeOutcome = "ok" | PageErrorCode | "wrong_page" | "bad_metrics";
 
-/** `bad_list`: no list of models, or one that is too long. */
+/** `bad_list`: no list of models. `too_large`: one that is longer than 1 MiB. */
 export type ListOutcome = "ok" | PageErrorCode | "bad_list";
 
 /** What has become of a page that an endpoint answers. */

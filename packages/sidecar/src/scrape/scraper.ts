@@ -13,7 +13,7 @@ import type { Page } from "./endpoint-client.ts";
 import { createEndpointClients } from "./endpoint-clients.ts";
 import { createHealthSchedule } from "./health-schedule.ts";
 import { createListSchedule } from "./list-schedule.ts";
-import { readModelList } from "./model-list.ts";
+import { modelListTooLong, readModelList } from "./model-list.ts";
 import type { ListOutcome, PageReport, ScrapeOutcome } from "./page-outcome.ts";
 
 export interface ScraperOptions {
@@ -165,12 +165,15 @@ export function startScraper(options: ScraperOptions): Scraper {
     list.begin(startedMs);
     clients.own.get("/v1/models", (page) => {
       if (isClosed) return;
-      const models = page.ok ? readModelList(page.bytes.toString()) : undefined;
-      const outcome = page.ok ? (models === undefined ? "bad_list" : "ok") : page.code;
+      const text = page.ok ? page.bytes.toString() : "";
+      const tooLong = modelListTooLong(text);
+      const models = page.ok ? readModelList(text) : undefined;
+      const unread = tooLong === undefined ? "bad_list" : "too_large";
+      const outcome = page.ok ? (models === undefined ? unread : "ok") : page.code;
       options.onModelList(names, outcome);
       if (models === undefined) {
         list.end("failed");
-        const reason = page.ok ? "/v1/models is no list of models" : page.reason;
+        const reason = page.ok ? (tooLong ?? "/v1/models is no list of models") : page.reason;
         if (page.ok || page.status !== undefined) reportChange("models", outcome, reason);
       } else {
         reportChange("models", outcome, "");
