@@ -666,6 +666,15 @@ describe("doctor at an endpoint's own pages", () => {
       else response.writeHead(401).end();
     });
 
+  test("a model list that is too long is told", async () => {
+    const long = JSON.stringify({ data: [{ id: "x".repeat(1_048_576) }] });
+    const address = await httpServer((request, response) =>
+      response.end(request.url === "/metrics" ? load : long),
+    );
+    const { stdout } = await doctor("--primary", address);
+    expect(stdout).toContain("/v1/models is longer than 1 MiB and is not read");
+  });
+
   test("a model list that wants a key is a warning, and read with the key", async () => {
     const address = await guarded();
     const without = await findings("--primary", address);

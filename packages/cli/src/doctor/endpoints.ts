@@ -8,7 +8,7 @@ import {
   metricsPlaces,
   pageStatusReason,
 } from "@umbra/scheduler/scrape";
-import { readModelList } from "@umbra/sidecar";
+import { modelListTooLong, readModelList } from "@umbra/sidecar";
 import { type Finding, ok, wrong } from "./finding.ts";
 import { getPage, type PageRead } from "./get-page.ts";
 import { inTurns } from "./in-turns.ts";
@@ -22,6 +22,8 @@ export interface EndpointAnswers {
   readonly models:
     | { readonly base: readonly string[]; readonly adapters: readonly string[] }
     | undefined;
+  /** Why the list of `/v1/models` was not read, though it came. */
+  readonly unreadModels?: string;
   /** Status by which `/v1/models` was refused. */
   readonly refusedModels?: number;
 }
@@ -92,9 +94,11 @@ async function askEndpoint(
   }
   const list = await getPage(`${scheme}://${address}/v1/models`, { ...options, tls });
   const refused = list.ok || list.status === undefined || !refusals.has(list.status);
+  const tooLong = list.ok ? modelListTooLong(list.text) : undefined;
   return {
     ...found,
     models: list.ok ? readModelList(list.text) : undefined,
+    ...(tooLong === undefined ? {} : { unreadModels: tooLong }),
     ...(refused ? {} : { refusedModels: list.status as number }),
   };
 }
@@ -180,7 +184,9 @@ function judgePage(pool: Pool, address: string, answer: EndpointAnswers): readon
   const { waitingRequests, runningRequests, maxActiveAdapters, showsLoad } = read.metrics;
   const models =
     answer.models === undefined
-      ? ""
+      ? answer.unreadModels === undefined
+        ? ""
+        : `; ${answer.unreadModels} and is not read`
       : `; ${namesOf([...answer.models.base, ...answer.models.adapters])}`;
   const slots =
     maxActiveAdapters === undefined
