@@ -201,7 +201,12 @@ describe("with an OpenTelemetry SDK", () => {
     const picked = await envoy.pick(primary, { headers: mirror, body: bodyOf("base") });
     await envoy.observe(primary, mirror, answer);
     await picked.end();
-    for (const body of [bodyOf(canary), `{"model": ${canary}`, `{"${canary}": 1}`, canary]) {
+    for (const body of [
+      bodyOf(canary),
+      `{"model": ${canary}`,
+      `{"model": 1, "${canary}": 1}`,
+      canary,
+    ]) {
       const refused = await envoy.pick(primary, {
         headers: headersOf({ "x-request-id": `${canary} ${body.length}` }),
         body,
