@@ -266,6 +266,13 @@ describe("much of what is right is read in time that grows with it", () => {
           `spec: {${Array.from({ length: count }, (_, i) => `zz${i}: 1, `).join("")}`,
         ),
     ],
+    ...["\\n", " ", "\\t", "kind: ", "kind:\\n", "'kind' "].map(
+      (part): [string, (count: number) => string] => [
+        `a ConfigMap's text of many ${JSON.stringify(part)}`,
+        (count) =>
+          `${gateway}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: "${part.repeat(count * 40)}EndpointPickerConfig"}\n`,
+      ],
+    ),
   ])(
     "%s",
     (_name, make) => {

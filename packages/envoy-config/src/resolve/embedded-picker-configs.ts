@@ -127,8 +127,13 @@ function shownAs({ map, key }: Embedded): string {
   return `the EndpointPickerConfig "${key.slice(0, 128)}" of ${map.name === "values" ? "the chart's values" : `ConfigMap "${map.namespace}/${map.name}"`}`;
 }
 
+/** Kubernetes takes no ConfigMap that is larger. */
+const maxTextLength = 1024 * 1024;
+
+/** The pattern matches within a line alone, so that it takes time in proportion to the text's length. */
 function isPickerConfigText(text: string): boolean {
-  return /^\s*["']?kind["']?\s*:\s*["']?EndpointPickerConfig\b/m.test(text);
+  if (text.length > maxTextLength || !text.includes("EndpointPickerConfig")) return false;
+  return /^[ \t]*["']?kind["']?[ \t]*:[ \t]*["']?EndpointPickerConfig\b/m.test(text);
 }
 
 function parsedValue(text: string): unknown {
