@@ -311,3 +311,57 @@ describe.each([
     }
   }, 30_000);
 });
+
+const ownAuthFilter = `---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyProxy
+metadata: {name: edge}
+spec:
+  bootstrap:
+    type: JSONPatch
+    jsonPatches:
+      - op: add
+        path: /static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0
+        value:
+          name: own.auth
+          typed_config:
+            "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
+            default_source_code:
+              inline_string: |
+                function envoy_on_request(handle)
+                  local status = handle:headers():get("x-refuse")
+                  if status then handle:respond({[":status"] = status}, "no key") end
+                end
+`;
+
+describe("where an EnvoyProxy adds a Lua filter that refuses", () => {
+  let echo: EchoServer;
+  let gateway: Gateway;
+
+  beforeAll(async () => {
+    echo = await startEchoServer("good");
+    const route =
+      "spec: {parentRefs: [{name: gateway}], rules: [{backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: good}]}]}\n";
+    gateway = await startGateway({
+      resources: gatewayAndRoute + route + pool("good", echo.address) + ownAuthFilter,
+    });
+  }, 60_000);
+
+  afterAll(async () => {
+    await gateway?.stop();
+    await echo?.close();
+  });
+
+  test.each([401, 400])("its reply with status %i stays as it is", async (status) => {
+    for (const path of ["/v1/chat/completions", "/v1/messages"]) {
+      const bytes = request("good", `x-refuse: ${status}\r\nx_a: 1\r\n`)(path);
+      expect(await raw(gateway.origin, bytes)).toMatchObject({ status, body: "no key" });
+    }
+  });
+
+  test("Umbra's own refusal has its code", async () => {
+    const answer = await raw(gateway.origin, request("good", "x_a: 1\r\n")("/v1/chat/completions"));
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body)).toMatchObject({ error: { code: "bad_request" } });
+  });
+});

@@ -81,3 +81,19 @@ describe("headers with an underscore that may pass", () => {
     expect(script(resources(""), "Allow")).toBeUndefined();
   });
 });
+
+test("a reply is said to be about an underscore only where Umbra's own script refused", () => {
+  const { topology } = readTopology([{ name: "example.yaml", text: resources("") }]);
+  const bootstrap = parse(renderBootstrap(topology, { underscores: "Reject" }));
+  const [chain] = bootstrap.static_resources.listeners[0].filter_chains;
+  const { mappers } = chain.filters[0].typed_config.local_reply_config;
+  const filters = (mappers as readonly { filter: unknown; body_format_override: unknown }[])
+    .filter((each) => JSON.stringify(each.body_format_override).includes("underscore"))
+    .map(({ filter }) => JSON.stringify(filter));
+  expect(filters).toHaveLength(2);
+  for (const filter of filters) {
+    expect(filter).not.toContain("lua_response");
+    expect(filter).toContain('"match_if_key_not_found":false');
+  }
+  expect(script(resources(""))).toContain('set("umbra.underscores", "refused", true)');
+});

@@ -1,5 +1,5 @@
 import { type EnvoyObject, extension } from "./envoy-object.ts";
-import { unresolvedCluster } from "./names.ts";
+import { underscoreRefusal, unresolvedCluster } from "./names.ts";
 
 interface EnvoyError {
   /** Which of Envoy's own replies this is. */
@@ -84,7 +84,16 @@ const errors: readonly EnvoyError[] = [
     message: "the request's headers are larger than this gateway accepts",
   },
   {
-    when: details('response.code_details == "lua_response"'),
+    when: {
+      metadata_filter: {
+        matcher: {
+          filter: underscoreRefusal.filter,
+          path: [{ key: underscoreRefusal.key }],
+          value: { bool_match: true },
+        },
+        match_if_key_not_found: false,
+      },
+    },
     code: "bad_request",
     type: "invalid_request_error",
     anthropicType: "invalid_request_error",

@@ -29,6 +29,9 @@ export const streamMetadata = {
 /** Header names with one of these prefixes are taken from clients' requests before any filter sees them. */
 export const reservedHeaderPrefixes: readonly string[] = [destinationHeader, "x-umbra-"];
 
+/** Dynamic metadata of a request that is refused for a header with an underscore: `true`. */
+export const underscoreRefusal = { filter: "umbra.underscores", key: "refused" } as const;
+
 export const pickerCluster = "umbra-picker";
 export const observerCluster = "umbra-observer";
 /** Has no host: takes the share of a backend that could not be resolved, which is answered 500. */

@@ -1,6 +1,7 @@
 import type { Topology } from "../topology.ts";
 import { type EnvoyObject, extension } from "./envoy-object.ts";
 import { topologyHeaders } from "./ext-proc-filter.ts";
+import { underscoreRefusal } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { setting } from "./setting.ts";
 
@@ -53,7 +54,12 @@ export function underscoreFilter(
 }
 
 const actions: Readonly<Record<"Reject" | "Drop", readonly string[]>> = {
-  Reject: ['  if next(found) then handle:respond({[":status"] = "400"}, "") end'],
+  Reject: [
+    "  if next(found) then",
+    `    handle:streamInfo():dynamicMetadata():set(${luaText(underscoreRefusal.filter)}, ${luaText(underscoreRefusal.key)}, true)`,
+    '    handle:respond({[":status"] = "400"}, "")',
+    "  end",
+  ],
   Drop: ["  for _, name in ipairs(found) do handle:headers():remove(name) end"],
 };
 
