@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { nearest } from "../resources/nearest.ts";
 import type { Place, Report } from "../resources/reader.ts";
 import type {
   AuthorityRef,
@@ -54,7 +55,7 @@ export function createEndpointTlsResolver(
       if (policy !== undefined) return { tls: policy };
       if (isTls !== true) return {};
       const message = `endpoints of port ${number} of Service "${name}" are asked over TLS, and their certificate is not verified: appProtocol names no authority`;
-      report("info", "UMB0254", place, message);
+      report("warning", "UMB0254", place, message);
       return { tls: {} };
     },
   };
@@ -75,7 +76,7 @@ function conflict(
 }
 
 interface TargetProblem {
-  readonly severity: "error" | "info";
+  readonly severity: "error" | "warning";
   readonly message: string;
   readonly extras: { readonly remedy: string };
 }
@@ -94,19 +95,34 @@ function problemOf(
     const message = `a target of kind ${kind.slice(0, 64)} of the group "${group.slice(0, 128)}" is not supported`;
     return error(message, "name a Service or an InferencePool, with its group");
   }
-  const known = (isPool ? pools : services).find(
-    (each) => each.namespace === namespace && each.name === name,
-  );
+  const all: readonly Named[] = isPool ? pools : services;
+  const known = all.find((each) => each.namespace === namespace && each.name === name);
   if (known === undefined) {
-    const message = `${kind} "${namespace}/${name}" is not in the resources, so the policy has no effect on it`;
-    return { severity: "info", message, extras: { remedy: "add it, or remove the target" } };
+    const message = `${kind} "${namespace}/${name}" is not in the resources, so no endpoints are asked over TLS because of this target`;
+    const remedy = remedyOfMissing(name, namespace, all);
+    return { severity: "warning", message, extras: { remedy } };
   }
   if (sectionName === undefined) return undefined;
-  const ports = "ports" in known ? known.ports.map((each) => each.name) : [];
+  const ports = (known.ports ?? []).map((each) => each.name);
   if (ports.includes(sectionName)) return undefined;
   const has = ports.filter((each) => each !== "").join(", ");
   const message = `${kind} "${name}" has no port named "${sectionName.slice(0, 64)}"`;
   return error(message, has === "" ? "leave `sectionName` out" : `name one of ${has}`);
+}
+
+type Named = Pick<Service, "namespace" | "name"> & Partial<Pick<Service, "ports">>;
+
+function remedyOfMissing(name: string, namespace: string, all: readonly Named[]): string {
+  const elsewhere = all.find((each) => each.name === name);
+  if (elsewhere !== undefined) {
+    return `a policy holds only for its own namespace: move it to "${elsewhere.namespace}", where "${name}" is`;
+  }
+  const own = all.filter((each) => each.namespace === namespace);
+  const near = nearest(
+    name,
+    own.map((each) => each.name),
+  );
+  return near === undefined ? "add it, or remove the target" : `did you mean "${near}"?`;
 }
 
 function tlsOf(
