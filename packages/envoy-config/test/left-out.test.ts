@@ -35,7 +35,7 @@ spec: {selector: {app: unused}, ports: [{port: 80}]}
 
 function findings(group: string, kind: string, spec: unknown, more: object = {}) {
   const object = {
-    apiVersion: `${group}/v1`,
+    apiVersion: group === "" ? "v1" : `${group}/v1`,
     kind,
     metadata: { name: "it", namespace: "ns", ...more },
     spec,
@@ -51,6 +51,19 @@ const route = { group: "gateway.networking.k8s.io", kind: "HTTPRoute", name: "r"
 const gateway = { group: "gateway.networking.k8s.io", kind: "Gateway", name: "gw" };
 const pool = { group: "inference.networking.k8s.io", kind: "InferencePool", name: "llm" };
 const service = { group: "", kind: "Service", name: "svc" };
+/** An EnvoyFilter whose filter has a name of its own. */
+const filter = (type: string) => ({
+  configPatches: [
+    {
+      patch: {
+        value: {
+          name: "own",
+          typed_config: { "@type": `type.googleapis.com/envoy.extensions.filters.http.${type}` },
+        },
+      },
+    },
+  ],
+});
 const gatewayPods = { "gateway.networking.k8s.io/gateway-name": "gw" };
 
 describe("an object that restricts or protects what is served is an error", () => {
@@ -67,11 +80,6 @@ describe("an object that restricts or protects what is served is an error", () =
       "gateway.envoyproxy.io",
       "ClientTrafficPolicy",
       { targetRefs: [{ ...gateway, sectionName: "http" }], tls: { clientValidation: {} } },
-    ],
-    [
-      "gateway.envoyproxy.io",
-      "ClientTrafficPolicy",
-      { targetRefs: [gateway], connection: { connectionLimit: { value: 5 } } },
     ],
     [
       "gateway.envoyproxy.io",
@@ -96,12 +104,6 @@ describe("an object that restricts or protects what is served is an error", () =
         configPatches: [{ patch: { value: { name: "envoy.filters.http.jwt_authn" } } }],
       },
     ],
-    ["networking.istio.io", "DestinationRule", { host: "svc", trafficPolicy: { tls: {} } }],
-    [
-      "networking.istio.io",
-      "DestinationRule",
-      { host: "svc.ns.svc.cluster.local", trafficPolicy: { tls: {} } },
-    ],
     ["kuadrant.io", "AuthPolicy", { targetRef: route }],
     ["kuadrant.io", "RateLimitPolicy", { targetRef: gateway }],
     ["kuadrant.io", "TokenRateLimitPolicy", { targetRef: route }],
@@ -115,7 +117,6 @@ describe("an object that restricts or protects what is served is an error", () =
     ["networking.gke.io", "GCPGatewayPolicy", { targetRef: gateway, default: { sslPolicy: "x" } }],
     ["gateway.kgateway.dev", "TrafficPolicy", { targetRefs: [route], rateLimit: {} }],
     ["gateway.kgateway.dev", "TrafficPolicy", { targetRefs: [route], extAuth: {} }],
-    ["gateway.kgateway.dev", "BackendConfigPolicy", { targetRefs: [service], tls: {} }],
     [
       "agentgateway.dev",
       "AgentgatewayPolicy",
@@ -128,6 +129,15 @@ describe("an object that restricts or protects what is served is an error", () =
     ],
     ["aigateway.envoyproxy.io", "QuotaPolicy", { targetRefs: [pool] }],
     ["example.com", "PromptFirewall", { targetRef: route }],
+    ["example.com", "PromptGuard", { targetRef: route }],
+    ["agentic.example.com", "XAccessPolicy", { targetRefs: [service] }],
+    ["security.istio.io", "PeerAuthentication", { portLevelMtls: { 80: { mode: "STRICT" } } }],
+    ...["ext_authz.v3.ExtAuthz", "jwt_authn.v3.JwtAuthentication", "rbac.v3.RBAC"].map(
+      (type): [string, string, object] => ["networking.istio.io", "EnvoyFilter", filter(type)],
+    ),
+    ...["ratelimit.v3.RateLimit", "local_ratelimit.v3.LocalRateLimit"].map(
+      (type): [string, string, object] => ["networking.istio.io", "EnvoyFilter", filter(type)],
+    ),
   ])("%s %s %j", (group, kind, spec) => {
     expect(findings(group, kind, spec)).toMatchObject([
       {
@@ -145,6 +155,18 @@ describe("any other object that concerns what is served is a warning", () => {
     ["gateway.envoyproxy.io", "EnvoyExtensionPolicy", { targetRefs: [route], extProc: [] }],
     ["networking.istio.io", "EnvoyFilter", { workloadSelector: { labels: gatewayPods } }],
     ["networking.gke.io", "HealthCheckPolicy", { targetRef: pool }],
+    ["gateway.kgateway.dev", "BackendConfigPolicy", { targetRefs: [service], tls: {} }],
+    ["networking.istio.io", "DestinationRule", { host: "svc", trafficPolicy: { tls: {} } }],
+    [
+      "networking.istio.io",
+      "DestinationRule",
+      { host: "svc.ns.svc.cluster.local", trafficPolicy: { tls: {} } },
+    ],
+    [
+      "gateway.envoyproxy.io",
+      "ClientTrafficPolicy",
+      { targetRefs: [gateway], connection: { connectionLimit: { value: 5 } } },
+    ],
     ["networking.k8s.io", "NetworkPolicy", { podSelector: { matchLabels: { app: "vllm" } } }],
     ["networking.k8s.io", "NetworkPolicy", { podSelector: {} }],
     [
@@ -171,6 +193,53 @@ describe("any other object that concerns what is served is a warning", () => {
       { hosts: ["a.example.com"], http: [{ route: [{ destination: { host: "svc.ns" } }] }] },
     ],
     ["example.com", "Anything", { targetRef: { kind: "Namespace", name: "ns" } }],
+    [
+      "networking.k8s.io",
+      "Ingress",
+      {
+        tls: [{ secretName: "s" }],
+        rules: [{ http: { paths: [{ backend: { service: { name: "svc" } } }] } }],
+      },
+    ],
+    ["example.com", "AnyRoute", { parentRefs: [gateway], tls: {} }],
+    ["security.istio.io", "PeerAuthentication", { mtls: { mode: "PERMISSIVE" } }],
+    ["security.istio.io", "PeerAuthentication", { mtls: { mode: "DISABLE" } }],
+    [
+      "cilium.io",
+      "CiliumNetworkPolicy",
+      { endpointSelector: {}, authentication: { mode: "required" } },
+    ],
+    ["cilium.io", "CiliumClusterwideNetworkPolicy", { endpointSelector: {} }],
+    ["ray.io", "RayService", { selector: { matchLabels: { app: "vllm" } }, authOptions: {} }],
+    [
+      "gateway.envoyproxy.io",
+      "ClientTrafficPolicy",
+      { targetRefs: [gateway], tls: { minVersion: "1.2" } },
+    ],
+    ["projectcalico.org", "NetworkPolicy", { selector: "app == 'vllm'" }],
+    ["projectcalico.org", "NetworkPolicy", { selector: "app in {'svc', 'x'} && has(app)" }],
+    ["projectcalico.org", "GlobalNetworkPolicy", { selector: "all()" }],
+    [
+      "networking.istio.io",
+      "VirtualService",
+      { gateways: ["mesh", "gw"], hosts: ["x.example.com"] },
+    ],
+    ["networking.istio.io", "VirtualService", { gateways: ["ns/gw"], hosts: ["x.example.com"] }],
+    [
+      "serving.kserve.io",
+      "LLMInferenceService",
+      { router: { gateway: { refs: [{ name: "gw" }] } } },
+    ],
+    [
+      "serving.kserve.io",
+      "LLMInferenceService",
+      { router: { route: { http: { refs: [{ name: "r" }] } } } },
+    ],
+    [
+      "serving.kserve.io",
+      "LLMInferenceService",
+      { router: { scheduler: { pool: { ref: { name: "llm" } } } } },
+    ],
   ])("%s %s %j", (group, kind, spec) => {
     expect(findings(group, kind, spec)).toMatchObject([{ severity: "warning", code: "UMB0251" }]);
   });
@@ -206,6 +275,55 @@ describe("an object that concerns nothing of what is served is for reading", () 
     const selector = { matchLabels: { app: "vllm" } };
     expect(findings(group, kind, { selector })).toMatchObject([{ severity: "info" }]);
   });
+});
+
+describe("what selects no Pods, or protects nothing, stops nothing", () => {
+  const labels = { matchLabels: { app: "vllm" } };
+  test.each([
+    ["opentelemetry.io", "OpenTelemetryCollector", { targetAllocator: { podMonitorSelector: {} } }],
+    ["grafana.integreatly.org", "GrafanaDatasource", { instanceSelector: {}, basicAuth: true }],
+    ["grafana.integreatly.org", "GrafanaDashboard", { instanceSelector: labels }],
+    [
+      "cert-manager.io",
+      "Issuer",
+      { acme: { solvers: [{ selector: {}, http01: { auth: {} } }, { selector: labels }] } },
+    ],
+    ["external-secrets.io", "PushSecret", { selector: { secret: { name: "s" } }, auth: {} }],
+    ["", "PersistentVolumeClaim", { selector: labels }],
+    ["argoproj.io", "Rollout", { selector: labels, strategy: { auth: {} } }],
+    ["operator.victoriametrics.com", "VMServiceScrape", { selector: labels, basicAuth: {} }],
+    ["example.com", "SomePodMonitor", { selector: labels, authorization: {} }],
+    ["example.com", "Quota", { selector: {} }],
+    ["example.com", "Quota", { selector: { matchLabels: {} } }],
+    ["example.com", "Quota", { selector: { app: { of: "vllm" } } }],
+    [
+      "networking.k8s.io",
+      "NetworkPolicy",
+      { podSelector: { matchLabels: { app: "db" } }, ingress: [{ from: [{ podSelector: {} }] }] },
+    ],
+    ["projectcalico.org", "NetworkPolicy", { selector: "app == 'db'" }],
+    [
+      "projectcalico.org",
+      "NetworkPolicy",
+      { selector: "app not in {'vllm','svc'} && !has(istio.io/gateway-name)" },
+    ],
+    ["networking.istio.io", "VirtualService", { gateways: ["other/gw"], hosts: ["x.example.com"] }],
+  ])("%s %s %j", (group, kind, spec) => {
+    expect(findings(group, kind, spec)).toMatchObject([{ severity: "info" }]);
+  });
+});
+
+test.each([
+  ["security.istio.io", "AuthorizationPolicy", { selector: { matchLabels: gatewayPods } }],
+  ["security.istio.io", "AuthorizationPolicy", { action: "DENY" }],
+  [
+    "networking.istio.io",
+    "EnvoyFilter",
+    { workloadSelector: { labels: gatewayPods }, ...filter("rbac.v3.RBAC") },
+  ],
+])("in Istio's root namespace %s %s %j is an error", (group, kind, spec) => {
+  const found = findings(group, kind, spec, { namespace: "istio-system" });
+  expect(found).toMatchObject([{ severity: "error", code: "UMB0250" }]);
 });
 
 test.each([

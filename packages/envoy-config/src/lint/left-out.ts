@@ -74,12 +74,29 @@ const runningGroups: ReadonlySet<string> = new Set([
   "leaderworkerset.x-k8s.io",
   "monitoring.coreos.com",
   "monitoring.googleapis.com",
+  "operator.victoriametrics.com",
   "policy",
+  "argoproj.io",
+  "cert-manager.io",
+  "external-secrets.io",
 ]);
 
-function runsOrWatches({ group }: UnreadResource): boolean {
-  return runningGroups.has(group);
+/** The same, of the core group. */
+const runningKinds: ReadonlySet<string> = new Set([
+  "PersistentVolume",
+  "PersistentVolumeClaim",
+  "ReplicationController",
+]);
+
+function runsOrWatches({ group, kind }: UnreadResource): boolean {
+  if (/(?:Monitor|Monitoring|Scrape)$/.test(kind)) return true;
+  return runningGroups.has(group) || (group === "" && runningKinds.has(kind));
 }
+
+/** Istio's root namespace, as it is unless it was configured: what is there holds for every namespace. */
+const rootNamespace = "istio-system";
+
+const clusterWideKinds = /^(?:Global|CiliumClusterwide|(?:Baseline)?Admin)NetworkPolicy$/;
 
 /** An object that Umbra reads and serves. */
 interface Served {
@@ -160,6 +177,9 @@ function gatewayPodLabels(name: string, className: string): Readonly<Record<stri
 /** In which way an object concerns something that is served: `targets Gateway "gw"`. */
 function concernedBy(from: UnreadResource, served: readonly Served[]): string | undefined {
   const { targets, selectors, hosts, namespace } = from;
+  const scope = scopeOf(from);
+  const isEverywhere =
+    clusterWideKinds.test(from.kind) || (scope !== undefined && namespace === rootNamespace);
   for (const target of targets) {
     const hit = served.find((each) => isTarget(target, each));
     if (hit !== undefined) return `${target.relation} ${namedAs(hit)}`;
@@ -168,7 +188,9 @@ function concernedBy(from: UnreadResource, served: readonly Served[]): string | 
     }
   }
   for (const selector of selectors) {
-    const hit = served.find((each) => each.namespace === namespace && selects(selector, each));
+    const hit = served.find(
+      (each) => (each.namespace === namespace || isEverywhere) && selects(selector, each),
+    );
     if (hit !== undefined) return `selects Pods of ${namedAs(hit)}`;
   }
   for (const host of hosts) {
@@ -176,8 +198,7 @@ function concernedBy(from: UnreadResource, served: readonly Served[]): string | 
     if (hit !== undefined) return `refers to ${namedAs(hit)}`;
   }
   if (targets.length > 0 || selectors.length > 0) return undefined;
-  const scope = scopeOf(from);
-  const isRoot = scope === "everything" || (scope !== undefined && namespace === "istio-system");
+  const isRoot = scope === "everything" || (scope !== undefined && isEverywhere);
   const hit = served.find(
     (each) => isRoot || (scope === "namespace" && each.namespace === namespace),
   );

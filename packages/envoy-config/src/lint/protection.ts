@@ -9,7 +9,6 @@ const protectiveKinds: ReadonlyMap<string, { readonly scope?: "namespace" | "eve
     ["gateway.envoyproxy.io/SecurityPolicy", {}],
     ["security.istio.io/AuthorizationPolicy", { scope: "namespace" }],
     ["security.istio.io/RequestAuthentication", { scope: "namespace" }],
-    ["security.istio.io/PeerAuthentication", { scope: "namespace" }],
     ["extensions.istio.io/WasmPlugin", { scope: "namespace" }],
     ["extensions.higress.io/WasmPlugin", { scope: "everything" }],
     ["kuadrant.io/AuthPolicy", {}],
@@ -23,20 +22,30 @@ const protectiveKinds: ReadonlyMap<string, { readonly scope?: "namespace" | "eve
   ]);
 
 /** Kinds that hold for a namespace without naming anything, and that protect only by what is in them. */
-const namespaceWide: ReadonlySet<string> = new Set(["networking.istio.io/EnvoyFilter"]);
+const namespaceWide: ReadonlySet<string> = new Set([
+  "networking.istio.io/EnvoyFilter",
+  "security.istio.io/PeerAuthentication",
+]);
+
+/** Groups whose objects run models or roll them out: fields of theirs are about other connections. */
+const runningGroups: ReadonlySet<string> = new Set(["argoproj.io", "ray.io", "opentelemetry.io"]);
 
 const protectiveName =
-  /auth(?!or)|authoriz|security|rate-?limit|quota|firewall|\bwaf|accesscontrol|allow-?list|deny-?list|block-?list|tlspolicy|guardrail/i;
+  /auth(?!or)|authoriz|security|rate-?limit|quota|firewall|\bwaf|access-?(?:control|policy)|allow-?list|deny-?list|block-?list|tlspolicy|guard/i;
 
 const protectiveField =
-  /auth(?!or)|authoriz|^jwt|rbac|oidc|ratelimit|^api-?key|^basic-?auth|^iap$|securityPolicy|sslPolicy|csrf|quota|^m?tls$|connectionLimit|allow-?list|deny-?list|block-?list|guard(?:rail)?s?$/i;
+  /auth(?!or)|authoriz|^jwt|rbac|oidc|ratelimit|^api-?key|^basic-?auth|^iap$|securityPolicy|sslPolicy|csrf|quota|^mode: STRICT$|^clientValidation$|^clientCertificate|^mutual-?tls$|allow-?list|deny-?list|block-?list|guard(?:rail)?s?$/i;
 
 const protectiveFilter =
   /\.(?:rbac|jwt_authn|ext_authz|oauth2|basic_auth|api_key_auth|csrf|ratelimit|local_ratelimit|rate_limit_quota|wasm|lua)$/;
 
 /** What of an object restricts or protects: its kind, or names of fields or filters. Undefined: nothing is known to. */
 export function protectionOf({ group, kind, fields, filters }: UnreadResource): string | undefined {
-  if (protectiveKinds.has(`${group}/${kind}`) || protectiveName.test(kind)) return kind;
+  const key = `${group}/${kind}`;
+  // The cluster enforces network policies, whoever serves.
+  if (runningGroups.has(group) || /(?:Monitor(?:ing)?|Scrape|NetworkPolicy)$/.test(kind)) return;
+  if (protectiveKinds.has(key)) return kind;
+  if (!namespaceWide.has(key) && protectiveName.test(kind)) return kind;
   const found = [
     ...fields.filter((field) => protectiveField.test(field)),
     ...filters.filter((filter) => protectiveFilter.test(filter)),

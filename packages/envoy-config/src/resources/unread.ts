@@ -1,3 +1,4 @@
+import { isStringSelector, readStringSelector } from "./calico-selector.ts";
 import type { Reader } from "./reader.ts";
 import type { LabelRequirement, UnreadResource, UnreadTarget } from "./resources.ts";
 
@@ -19,7 +20,8 @@ export function readUnread(root: Reader, apiVersion: string, kind: string): Unre
   const annotations = asMap(metadata.annotations);
   const found: Found = { targets: [], selectors: [], hosts: [], fields: [], filters: [] };
   const spec = silentGroups.has(group) ? {} : asMap(root.jsonValue("spec"));
-  walk(spec, "", { left: maxNodes, namespace, found });
+  const isNetworkPolicy = kind.endsWith("NetworkPolicy");
+  walk(spec, [], { left: maxNodes, namespace, isNetworkPolicy, found });
   return {
     group,
     apiVersion,
@@ -46,6 +48,7 @@ type Found = {
 interface Walk {
   left: number;
   readonly namespace: string;
+  readonly isNetworkPolicy: boolean;
   readonly found: Found;
 }
 
@@ -70,35 +73,69 @@ const references: ReadonlyMap<
   ["poolRefs", { relation: "refers to", kind: "InferencePool" }],
 ]);
 
-function walk(value: unknown, key: string, state: Walk, depth = 0): void {
+/** What a list of names without kinds is of, by the two keys above it: of KServe's routers. */
+const nestedReferences: ReadonlyMap<string, string> = new Map([
+  ["gateway.refs", "Gateway"],
+  ["http.refs", "HTTPRoute"],
+  ["pool.ref", "InferencePool"],
+]);
+
+/** `keys`: those above the value. */
+function walk(value: unknown, keys: readonly string[], state: Walk, depth = 0): void {
   if (depth > maxDepth || state.left-- <= 0) return;
   if (Array.isArray(value)) {
-    for (const item of value) walk(item, key, state, depth + 1);
+    for (const item of value) walk(item, keys, state, depth + 1);
     return;
   }
   const { found } = state;
+  const key = keys.at(-1) ?? "";
   const text = textOf(value);
   if (text !== undefined) {
-    if (/^hosts?$/.test(key)) found.hosts.push(text);
-    if (/^envoy\.filters\./.test(text)) found.filters.push(text);
+    addText(text, key, state);
     return;
   }
   const map = asMap(value);
-  const target = targetOf(map, key, state.namespace);
+  const target = targetOf(map, keys, state.namespace);
   if (target !== undefined) found.targets.push(target);
-  if (target === undefined && isPodSelector(key)) {
+  if (target === undefined && isPodSelector(key, map, state)) {
     found.selectors.push(requirementsOf(map));
     return;
   }
   for (const [name, each] of Object.entries(map)) {
+    if (state.isNetworkPolicy && peers.test(name)) continue;
     if (target === undefined && depth < 4) found.fields.push(name);
-    walk(each, name, state, depth + 1);
+    walk(each, [...keys, name], state, depth + 1);
   }
 }
 
-function targetOf(map: JsonMap, key: string, namespace: string): UnreadTarget | undefined {
+/** Of a network policy: who may be spoken with, not whom it is for. */
+const peers = /^(?:in|e)gress(?:Deny)?$/;
+
+const filterType =
+  /^(?:type\.googleapis\.com\/)?envoy\.(?:extensions|config)\.filters?\.(http|network)\.(\w+)\./;
+
+function addText(text: string, key: string, { namespace, isNetworkPolicy, found }: Walk): void {
+  if (/^hosts?$/.test(key)) found.hosts.push(text);
+  if (key === "mode" && text === "STRICT") found.fields.push("mode: STRICT");
+  if (/^envoy\.filters\./.test(text)) found.filters.push(text);
+  const [, layer, filter] = filterType.exec(text.slice(0, 256)) ?? [];
+  if (filter !== undefined) found.filters.push(`envoy.filters.${layer}.${filter}`);
+  if (key === "gateways") {
+    const [name = "", of = namespace] = text.split("/", 2).reverse();
+    found.targets.push({ relation: "is attached to", kind: "Gateway", name, namespace: of });
+  }
+  if (isNetworkPolicy && key === "selector" && isStringSelector(text)) {
+    found.selectors.push(readStringSelector(text));
+  }
+}
+
+function targetOf(
+  map: JsonMap,
+  keys: readonly string[],
+  namespace: string,
+): UnreadTarget | undefined {
   const { name, group, kind } = map;
-  const known = references.get(key);
+  const known = references.get(keys.at(-1) ?? "") ?? nestedReference(keys);
   const reference = known ?? (textOf(kind) === undefined ? undefined : { relation: "refers to" });
   const kindName = textOf(kind) ?? known?.kind;
   const labels = map.matchLabels !== undefined || map.matchExpressions !== undefined;
@@ -115,9 +152,21 @@ function targetOf(map: JsonMap, key: string, namespace: string): UnreadTarget | 
   };
 }
 
-/** `selector`, `workloadSelector`, `podSelector`, `endpointSelector`; selectors of namespaces are about no Pod. */
-function isPodSelector(key: string): boolean {
-  return /selector$/i.test(key) && !/^(?:namespace|object|node)selector$/i.test(key);
+function nestedReference(keys: readonly string[]) {
+  const kind = nestedReferences.get(keys.slice(-2).join("."));
+  return kind === undefined ? undefined : { relation: "refers to", kind };
+}
+
+/** Selectors with other keys, or of another shape, are about no Pod. An empty one is met by every Pod in network policies alone. */
+function isPodSelector(key: string, map: JsonMap, { isNetworkPolicy }: Walk): boolean {
+  if (!/^(?:(?:pod|workload|endpoint)S|s)elector$/.test(key)) return false;
+  const { matchLabels, matchExpressions, labels = map } = map;
+  if (Object.keys(map).length === 0) return isNetworkPolicy;
+  if (Object.keys(asMap(matchLabels)).length > 0) return true;
+  if (Array.isArray(matchExpressions) && matchExpressions.length > 0) return true;
+  if (matchLabels !== undefined || matchExpressions !== undefined) return isNetworkPolicy;
+  const values = Object.values(asMap(labels));
+  return values.length > 0 && values.every((each) => textOf(each) !== undefined);
 }
 
 /** `matchLabels`, `labels`, or the labels themselves; an empty list is met by every Pod. */

@@ -1,0 +1,32 @@
+import type { LabelRequirement } from "./resources.ts";
+
+/** Longer ones are not read: they select nothing. */
+const maxLength = 1024;
+
+export function isStringSelector(text: string): boolean {
+  return text !== "" && text.length <= maxLength;
+}
+
+/**
+ * What a selector of Calico, `app == "vllm" && has(tier)`, asks of labels. Parts that are not understood ask for
+ * nothing, so that a policy is rather taken to select a Pod than not.
+ */
+export function readStringSelector(text: string): readonly LabelRequirement[] {
+  if (text.includes("||")) return [];
+  return text.split("&&").flatMap((part) => requirementOf(part.trim()) ?? []);
+}
+
+function requirementOf(part: string): LabelRequirement | undefined {
+  const [, key, is, value] = /^([\w./-]+) *([=!]=) *["']([^"']*)["']$/.exec(part) ?? [];
+  if (key !== undefined && value !== undefined) {
+    return { key, operator: is === "==" ? "In" : "NotIn", values: [value] };
+  }
+  const [, of, not, list] = /^([\w./-]+) +(not +)?in *\{([^{}]*)\}$/.exec(part) ?? [];
+  if (of !== undefined && list !== undefined) {
+    const values = list.split(",").map((each) => each.trim().replaceAll(/["']/g, ""));
+    return { key: of, operator: not === undefined ? "In" : "NotIn", values };
+  }
+  const [, no, name] = /^(!?)has\(([\w./-]+)\)$/.exec(part) ?? [];
+  if (name === undefined) return undefined;
+  return { key: name, operator: no === "!" ? "DoesNotExist" : "Exists", values: [] };
+}
