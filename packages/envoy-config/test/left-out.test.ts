@@ -326,6 +326,59 @@ test.each([
   expect(found).toMatchObject([{ severity: "error", code: "UMB0250" }]);
 });
 
+describe("a slip in the kind is told first", () => {
+  test.each([
+    ["HTTPRouted", { parentRefs: [gateway], rules: [] }, "UMB0107", "warning", "HTTPRoute"],
+    ["HTTProute", { parentRefs: [gateway], rules: [] }, "UMB0107", "warning", "HTTPRoute"],
+    [
+      "BackendTlsPolicy",
+      { targetRefs: [service], validation: {} },
+      "UMB0250",
+      "error",
+      "BackendTLSPolicy",
+    ],
+  ])("%s", (kind, spec, code, severity, meant) => {
+    const found = findings("gateway.networking.k8s.io", kind, spec);
+    expect(found).toMatchObject([{ severity, code }]);
+    const [, said] = /^did you mean `(\w+)`\?/.exec(found[0]?.remedy ?? "") ?? [];
+    expect(said).toBe(meant);
+  });
+});
+
+describe("plugins that Kong finds by an annotation", () => {
+  const of = (name: string, plugins: string, more: object = {}) => {
+    const text = served.replace(
+      new RegExp(`(metadata: \\{name: ${name}, namespace: ns)(?:, annotations: \\{([^}]*)\\})?`),
+      (_all, start: string, own?: string) =>
+        `${start}, annotations: {${own === undefined ? "" : `${own}, `}${Object.entries({
+          "konghq.com/plugins": plugins,
+          ...more,
+        })
+          .map(([key, value]) => `${key}: ${JSON.stringify(value)}`)
+          .join(", ")}}`,
+    );
+    expect(text).not.toBe(served);
+    const { diagnostics } = readTopology([{ name: "served.yaml", text }]);
+    return diagnostics.filter(({ message }) => /Kong|is not known/.test(message));
+  };
+
+  test.each([
+    ["r", "cache", "UMB0251", "warning"],
+    ["gw", "cache", "UMB0251", "warning"],
+    ["svc", "cache", "UMB0251", "warning"],
+    ["r", "key-auth, cache", "UMB0250", "error"],
+    ["r", "my-rate-limiting", "UMB0250", "error"],
+  ])("of %s: %s", (name, plugins, code, severity) => {
+    expect(of(name, plugins)).toMatchObject([{ code, severity }]);
+  });
+
+  test("are an info where they are enforced elsewhere, and nothing where no route uses the Service", () => {
+    const elsewhere = { "umbra.dev/enforced-elsewhere": "true" };
+    expect(of("r", "key-auth", elsewhere)).toMatchObject([{ severity: "info" }]);
+    expect(of("unused", "key-auth")).toEqual([]);
+  });
+});
+
 test.each([
   ["true", "info"],
   ["false", "error"],

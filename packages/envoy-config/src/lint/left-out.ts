@@ -1,3 +1,4 @@
+import { diagnosticCodes } from "../codes.ts";
 import { meets } from "../resources/label-selector.ts";
 import type { Report } from "../resources/reader.ts";
 import type {
@@ -18,7 +19,9 @@ export function lintLeftOut({ topology, resources }: LintInput, report: Report):
   const served = servedOf(topology, resources);
   for (const each of resources.unread) {
     const concerned = runsOrWatches(each) ? undefined : concernedBy(each, served);
-    if (concerned === undefined) reportUnconcerned(each, report);
+    // What is probably a slip in the kind has no effect because of that.
+    const isSlip = each.meant !== undefined && protectionOf(each) === undefined;
+    if (concerned === undefined || isSlip) reportUnconcerned(each, report);
     else reportConcerned(each, concerned, report);
   }
 }
@@ -33,7 +36,9 @@ function reportConcerned(from: UnreadResource, concerned: string, report: Report
   } else if (protection !== undefined) {
     const what = protection === from.kind ? "it" : protection;
     const message = `${shown} ${concerned}, and Umbra does not enforce ${what}`;
-    report("error", "UMB0250", from.place, message);
+    const { meant } = from;
+    const remedy = `${meant ?? ""} Else ${diagnosticCodes.UMB0250.remedy}`;
+    report("error", "UMB0250", from.place, message, meant === undefined ? {} : { remedy });
   } else {
     const message = `${shown} ${concerned}, and Umbra does not read it: ${withoutEffect(from)}`;
     report("warning", "UMB0251", from.place, message);

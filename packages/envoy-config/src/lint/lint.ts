@@ -1,6 +1,7 @@
 import type { Place, Report } from "../resources/reader.ts";
 import type { HttpRoute, Resources } from "../resources/resources.ts";
 import type { Topology } from "../topology.ts";
+import { lintKongPlugins } from "./kong-plugins.ts";
 import { lintLeftOut } from "./left-out.ts";
 import { lintMirrors } from "./mirrors.ts";
 import { lintModelHeaders } from "./model-headers.ts";
@@ -36,6 +37,7 @@ export function lint(topology: Topology, resources: Resources, report: Report): 
     lintUnused,
     lintModelHeaders,
     lintLeftOut,
+    lintKongPlugins,
   ]) {
     each(input, report);
   }

@@ -53,6 +53,11 @@ export function protectionOf({ group, kind, fields, filters }: UnreadResource): 
   return found.length === 0 ? undefined : [...new Set(found)].slice(0, 3).map(quoted).join(", ");
 }
 
+/** True where a kind or plugin of this name is likely to restrict or protect. */
+export function isProtectiveName(name: string): boolean {
+  return protectiveName.test(name);
+}
+
 /** What an object without targets and selectors holds for; undefined: for nothing. */
 export function scopeOf({ group, kind }: UnreadResource): "namespace" | "everything" | undefined {
   const key = `${group}/${kind}`;

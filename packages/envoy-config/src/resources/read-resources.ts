@@ -353,6 +353,7 @@ const ownAnnotations = [
   "metrics-path",
   "metrics-port",
   "metrics-scheme",
+  "enforced-elsewhere",
 ].map((name) => `umbra.dev/${name}`);
 
 function warnUnknownAnnotations(metadata: Reader): void {
