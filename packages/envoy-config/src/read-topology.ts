@@ -58,8 +58,9 @@ export function readTopology(
   const { pickModes = new Map(), pickers = new Map(), isStrict = false } = options;
   const { metricsPlaces = new Map() } = options;
   const { resources, diagnostics, report } = readResources(files);
-  resources.pickerConfigs.push(...embeddedPickerConfigs(resources, report));
-  checkPickerConfigs(resources, options.checkPickerConfig ?? (() => []), report);
+  const checkPicker = options.checkPickerConfig ?? (() => []);
+  resources.pickerConfigs.push(...embeddedPickerConfigs(resources, checkPicker, report));
+  checkPickerConfigs(resources, checkPicker, report);
   const start = { file: files[0]?.name ?? "-", line: 1, column: 1 };
   const flags = { file: "command line", line: 1, column: 1 };
   const pools = createPoolResolver({

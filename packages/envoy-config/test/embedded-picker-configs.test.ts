@@ -118,22 +118,70 @@ describe("the EndpointPickerConfig of a chart", () => {
     });
   });
 
-  test("is an error where it can't be read", () => {
+  test("is a warning where it can't be read", () => {
     const broken = `kind: EndpointPickerConfig\nplugins: [\n`;
     expect(read(pool("llama"), configMap({ "plugins.yaml": broken })).found).toEqual([
-      "error UMB0211 at 11",
+      "warning UMB0255 at 11",
     ]);
   });
 
-  test("with aliases that stand for too much is an error", () => {
+  test("with aliases that stand for too much is a warning", () => {
     const lines = Array.from(
       { length: 12 },
       (_, i) => `a${i + 1}: &a${i + 1} [${`*a${i},`.repeat(9)}]`,
     );
     const bomb = `kind: EndpointPickerConfig\na0: &a0 [x,x,x]\n${lines.join("\n")}\n`;
     expect(read(pool("llama"), configMap({ "plugins.yaml": bomb })).found).toEqual([
-      "error UMB0211 at 11",
+      "warning UMB0255 at 11",
     ]);
+  });
+
+  describe("that has a plugin which Umbra does not have", () => {
+    const options = {
+      isGatewayNeeded: false,
+      checkPickerConfig: (value: unknown) =>
+        JSON.stringify(value).includes("unknown")
+          ? [{ path: ["plugins", 0, "type"], message: "is not known" }]
+          : [],
+    };
+    const found = (...parts: readonly string[]) => {
+      const { topology, diagnostics } = readTopology(
+        [{ name: "x", text: parts.join("") }],
+        options,
+      );
+      const picked = topology.pools.map(({ pickerConfig }) => pickerConfig !== undefined);
+      const told = diagnostics.filter(({ code }) => code === "UMB0255" || code === "UMB0211");
+      return { picked, told };
+    };
+    const args = ["--pool-name", "llama", "--config-text", config("unknown")];
+
+    test.each([
+      ["in a ConfigMap", configMap({ "plugins.yaml": config("unknown") })],
+      ["in the picker's arguments", deployment(args)],
+      [
+        "in values",
+        `---\nrouter: {epp: {pluginsConfigFile: a.yaml, pluginsCustomConfig: ${JSON.stringify({ "a.yaml": config("unknown") })}}}\n`,
+      ],
+    ])("is a warning, and the pool gets the default: %s", (_name, part) => {
+      const { picked, told } = found(pool("llama"), part);
+      expect(picked).toEqual([false]);
+      expect(told).toMatchObject([{ severity: "warning", code: "UMB0255" }]);
+      expect(told[0]?.message).toContain("`plugins[0].type` is not known");
+      expect(told[0]?.remedy).toContain("metadata.name: llama");
+    });
+
+    test("gives way to a document for the pool, and such a document stays an error", () => {
+      const own = (type: string) =>
+        `---\n${config(type).replace("plugins", "metadata: {name: llama}\nplugins")}`;
+      const embedded = configMap({ "plugins.yaml": config("unknown") });
+      expect(found(pool("llama"), own("a"), embedded)).toMatchObject({
+        picked: [true],
+        told: [{ severity: "info" }],
+      });
+      expect(found(pool("llama"), own("unknown")).told).toMatchObject([
+        { severity: "error", code: "UMB0211" },
+      ]);
+    });
   });
 
   test("is none of a ConfigMap that only speaks of one", () => {

@@ -8,6 +8,7 @@ import type {
   PickerDeployment,
   Resources,
 } from "../resources/resources.ts";
+import { type CheckPickerConfig, pathText } from "./picking.ts";
 
 /** An EndpointPickerConfig as a text in a ConfigMap. */
 interface Embedded {
@@ -21,10 +22,12 @@ const defaultFile = "default-plugins.yaml";
 
 /**
  * Finds EndpointPickerConfigs where the reference's charts put them: in ConfigMaps, in arguments of the picker's
- * Deployment, in values of a chart. Returns those that hold for pools of the files, and says which it took.
+ * Deployment, in values of a chart. Returns those that hold for pools of the files, and says which it took. One that
+ * can't be used is a warning: it was written for another picker, and the pool is served without it.
  */
 export function embeddedPickerConfigs(
   resources: Resources,
+  check: CheckPickerConfig,
   report: Report,
 ): readonly PickerConfigResource[] {
   const { pickerDeployments } = resources;
@@ -37,12 +40,16 @@ export function embeddedPickerConfigs(
   function take(text: string, what: string, place: Place, holders: readonly InferencePool[]): void {
     const free = holders.filter((pool) => !taken.has(pool));
     if (free.length === 0) return;
+    const names = free.map(({ name }) => `"${name}"`).join(", ");
     const value = parsedValue(text);
-    if (value === undefined) {
-      report("error", "UMB0211", place, `${what} is no YAML that can be read`);
+    const problem =
+      value === undefined ? "it is no YAML that can be read" : problemOf(value, check);
+    if (problem !== undefined) {
+      const message = `${what} can't be used, so InferencePool ${names} gets the default profile: ${problem}`;
+      const remedy = `give the pool an EndpointPickerConfig as a document of its own, with \`metadata.name: ${free[0]?.name}\`: it goes first`;
+      report("warning", "UMB0255", place, message, { remedy });
       return;
     }
-    const names = free.map(({ name }) => `"${name}"`).join(", ");
     report("info", "UMB0255", place, `${what} holds for InferencePool ${names}`, {
       remedy: "nothing needs to be done",
     });
@@ -85,6 +92,13 @@ export function embeddedPickerConfigs(
     report(isAnotherFirst ? "info" : "warning", "UMB0255", place, message);
   }
   return [...taken.values()];
+}
+
+function problemOf(value: unknown, check: CheckPickerConfig): string | undefined {
+  const [first, ...more] = check(value);
+  if (first === undefined) return undefined;
+  const others = more.length === 0 ? "" : ` (and ${more.length} more)`;
+  return `${pathText(first.path)} ${first.message}`.trim().slice(0, 512) + others;
 }
 
 /** Pools for which no EndpointPickerConfig of the files goes first. */

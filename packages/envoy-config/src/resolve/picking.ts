@@ -87,7 +87,7 @@ export function checkPickerConfigs(
   const seen = new Set<string>();
   for (const { pool, value, place, placeOf } of pickerConfigs) {
     for (const { path, message } of check(value)) {
-      report("error", "UMB0211", placeOf(path), `${textOf(path)} ${message}`.trim());
+      report("error", "UMB0211", placeOf(path), `${pathText(path)} ${message}`.trim());
     }
     const key =
       pool === undefined ? "every pool" : `InferencePool "${pool.namespace}/${pool.name}"`;
@@ -110,7 +110,7 @@ export function checkPickerConfigs(
 }
 
 /** `plugins[2].type`. */
-function textOf(path: readonly (string | number)[]): string {
+export function pathText(path: readonly (string | number)[]): string {
   const text = path.map((part) => (typeof part === "number" ? `[${part}]` : `.${part}`)).join("");
   return text === "" ? "" : `\`${text.replace(/^\./, "")}\``;
 }
