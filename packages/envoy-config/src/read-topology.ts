@@ -7,6 +7,7 @@ import { type Certificate, createCertificateResolver } from "./resolve/certifica
 import { withDroppedRules } from "./resolve/dropped-rules.ts";
 import { embeddedPickerConfigs } from "./resolve/embedded-picker-configs.ts";
 import { resolveEnvoy } from "./resolve/envoy.ts";
+import { listenerNames, shortestNames } from "./resolve/listener-names.ts";
 import { resolveListeners } from "./resolve/listeners.ts";
 import { modelServers } from "./resolve/model-servers.ts";
 import { type CheckPickerConfig, checkPickerConfigs } from "./resolve/picking.ts";
@@ -150,24 +151,34 @@ export function readTopology(
   return { topology, certificates: certificates.all(), diagnostics: conditioned.toSorted(byPlace) };
 }
 
-/** A name without its Gateway's is that of one listener. */
+/** Each name is that of one listener, and each listener is named once. */
 function checkListenerNames(
   given: readonly string[],
   gateways: Resources["gateways"],
   report: (message: string, extras: { readonly remedy?: string }) => void,
 ): void {
-  const full = gateways.flatMap((gateway) =>
-    gateway.listeners.map((each) => ({ name: each.name, full: `${gateway.name}/${each.name}` })),
+  const all = gateways.flatMap((gateway) =>
+    gateway.listeners.map((listener) => ({ gateway, listener })),
   );
+  const namesOf = all.map((each) => listenerNames(each.gateway, each.listener));
+  const shortest = shortestNames(all);
+  const namedBy = new Map<string, string>();
   for (const name of given) {
-    const found = full.filter((each) => each.name === name || each.full === name);
-    const choices = found.map((each) => each.full).join(", ");
-    if (found.length === 0) {
-      const known = full.flatMap((each) => [each.name, each.full]);
+    const found = all.filter((_, i) => namesOf[i]?.includes(name));
+    const [first] = found;
+    if (first === undefined) {
+      const known = namesOf.flatMap(([short, full]) => [short, full]);
       report(`--listener names "${name}", which is no listener of the files`, meant(name, known));
     } else if (found.length > 1) {
-      const remedy = `take one of ${choices}`;
+      const remedy = `take one of ${found.slice(0, 10).map(shortest).join(", ")}`;
       report(`--listener names "${name}", which several Gateways have`, { remedy });
+    } else {
+      const listener = shortest(first);
+      const other = namedBy.get(listener);
+      namedBy.set(listener, name);
+      if (other === undefined) continue;
+      const message = `--listener names one listener twice, as "${other}" and as "${name}"`;
+      report(message, { remedy: "leave one out" });
     }
   }
 }

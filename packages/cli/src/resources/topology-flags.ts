@@ -81,7 +81,11 @@ export function withTopologyFlags(
       collect,
     )
     .option("--strict", "answer 500 where a rule has a mirror that can't be resolved")
-    .option("--listener <name=port>", "moves a listener to another port; repeatable", collect)
+    .option(
+      "--listener <name=port>",
+      "moves a listener, by LISTENER, GATEWAY/LISTENER or NAMESPACE/GATEWAY/LISTENER, to another port; repeatable",
+      collect,
+    )
     .option("--bind <ip>", "address that listeners bind (default: 0.0.0.0)")
     .option(
       "--set <name=value>",

@@ -6,6 +6,7 @@ import { type Attachment, createAttacher, hostnameOf, type Refusal } from "./att
 import type { CertificateResolver } from "./certificates.ts";
 import { intersectHostnames } from "./hostnames.ts";
 import { reportConflicts } from "./listener-conflicts.ts";
+import { listenerNames, shortestNames } from "./listener-names.ts";
 import { createPolicyResolver } from "./policies.ts";
 import { compare, type PoolResolver } from "./pools.ts";
 import { onListener, resolveRoutes } from "./routes.ts";
@@ -38,11 +39,7 @@ export function resolveListeners(
   const all = resources.gateways.flatMap((gateway) =>
     gateway.listeners.map((listener): Attachment => ({ gateway, listener })),
   );
-  const names = new Map<string, number>();
-  for (const { listener } of all) names.set(listener.name, (names.get(listener.name) ?? 0) + 1);
-  /** A name that two Gateways use is told apart by the Gateway's. */
-  const nameOf = ({ gateway, listener }: Attachment) =>
-    names.get(listener.name) === 1 ? listener.name : `${gateway.name}/${listener.name}`;
+  const nameOf = shortestNames(all);
 
   const secretsOf = new Map(
     all.map(({ gateway, listener }) => [listener, certificates.resolve(gateway, listener)]),
@@ -52,7 +49,9 @@ export function resolveListeners(
   const byPort = Map.groupBy(
     all.filter(isServed),
     ({ gateway, listener }) =>
-      ports.get(`${gateway.name}/${listener.name}`) ?? ports.get(listener.name) ?? listener.port,
+      listenerNames(gateway, listener)
+        .map((name) => ports.get(name))
+        .findLast((port) => port !== undefined) ?? listener.port,
   );
   reportConflicts(byPort, report);
   const onPort = new Map(

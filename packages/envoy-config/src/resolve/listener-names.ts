@@ -1,0 +1,29 @@
+interface Named {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** What a listener may be called: LISTENER, GATEWAY/LISTENER and NAMESPACE/GATEWAY/LISTENER. */
+export function listenerNames(
+  gateway: Named,
+  listener: { readonly name: string },
+): readonly [string, string, string] {
+  const full = `${gateway.name}/${listener.name}`;
+  return [listener.name, full, `${gateway.namespace}/${full}`];
+}
+
+/** Gives the shortest name of a listener that no other listener has. */
+export function shortestNames(
+  all: readonly { readonly gateway: Named; readonly listener: { readonly name: string } }[],
+): (of: (typeof all)[number]) => string {
+  const counts = new Map<string, number>();
+  for (const { gateway, listener } of all) {
+    for (const name of listenerNames(gateway, listener)) {
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+  }
+  return ({ gateway, listener }) => {
+    const names = listenerNames(gateway, listener);
+    return names.find((name) => counts.get(name) === 1) ?? names[1];
+  };
+}

@@ -1,0 +1,62 @@
+import { describe, expect, test } from "@jest/globals";
+import { readTopology } from "@umbra/envoy-config";
+
+const gateway = (namespace: string, name: string, port: number, listener = "http") =>
+  `---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: ${name}, namespace: ${namespace}}\nspec: {listeners: [{name: ${listener}, port: ${port}, protocol: HTTP}]}\n`;
+
+const twins = gateway("a", "gw", 8080) + gateway("b", "gw", 8081);
+
+function read(text: string, ports: Readonly<Record<string, number>>) {
+  const { topology, diagnostics } = readTopology([{ name: "x", text }], {
+    listenerPorts: new Map(Object.entries(ports)),
+  });
+  return {
+    listeners: Object.fromEntries(topology.listeners.map(({ name, port }) => [name, port])),
+    errors: diagnostics
+      .filter(({ severity }) => severity === "error")
+      .map(({ code, message, remedy }) => `${code} ${message}: ${remedy}`),
+  };
+}
+
+describe("a listener is named by as much as tells it apart", () => {
+  test.each([
+    ["its name", gateway("a", "gw", 8080), ["http"]],
+    ["its Gateway's too", gateway("a", "x", 8080) + gateway("a", "y", 8081), ["x/http", "y/http"]],
+    ["the namespace too", twins, ["a/gw/http", "b/gw/http"]],
+    [
+      "no more than it needs",
+      twins + gateway("b", "other", 8082) + gateway("b", "tls", 8083, "https"),
+      ["a/gw/http", "b/gw/http", "https", "other/http"],
+    ],
+  ])("%s", (_name, text, want) => {
+    const found = read(text, {});
+    expect(Object.keys(found.listeners).toSorted()).toEqual(want);
+    expect(found.errors).toEqual([]);
+  });
+
+  test.each(["http", "gw/http", "a/gw/http"])("and is moved by %s where that is one", (name) => {
+    expect(read(gateway("a", "gw", 8080), { [name]: 9000 })).toEqual({
+      listeners: { http: 9000 },
+      errors: [],
+    });
+  });
+
+  test("and is moved alone", () => {
+    expect(read(twins, { "a/gw/http": 9000 })).toEqual({
+      listeners: { "a/gw/http": 9000, "b/gw/http": 8081 },
+      errors: [],
+    });
+  });
+
+  test.each(["http", "gw/http"])("the remedy for %s names what is accepted", (name) => {
+    expect(read(twins, { [name]: 9000 }).errors).toEqual([
+      `UMB0207 --listener names "${name}", which several Gateways have: take one of a/gw/http, b/gw/http`,
+    ]);
+  });
+
+  test("one that is named twice is an error", () => {
+    expect(read(gateway("a", "gw", 8080), { http: 9000, "a/gw/http": 9001 }).errors).toEqual([
+      'UMB0207 --listener names one listener twice, as "http" and as "a/gw/http": leave one out',
+    ]);
+  });
+});
