@@ -93,6 +93,12 @@ export function readTopology(
       const message = `${flag} names "${name}", which is no InferencePool of the files and no Service that a route refers to`;
       report("error", "UMB0207", flags, message, meant(name, backends));
     }
+    const named = pools
+      .all()
+      .map(({ namespace, resourceName }) => ({ namespace, name: resourceName }));
+    checkNamedTwice(flag, given, named, (message, extras) =>
+      report("error", "UMB0207", flags, message, extras),
+    );
   }
   for (const name of pickModes.keys()) {
     const named = pools
@@ -109,6 +115,9 @@ export function readTopology(
     name,
     `${namespace}/${name}`,
   ]);
+  checkNamedTwice("--picker", pickers, resources.pools, (message, extras) =>
+    report("error", "UMB0207", flags, message, extras),
+  );
   for (const name of pickers.keys()) {
     if (poolNames.includes(name)) continue;
     const message = `--picker names "${name}", which is no InferencePool of the files`;
@@ -151,6 +160,22 @@ export function readTopology(
   return { topology, certificates: certificates.all(), diagnostics: conditioned.toSorted(byPlace) };
 }
 
+/** A resource's short name has no effect where each resource that has it is named in full too. */
+function checkNamedTwice(
+  flag: string,
+  given: ReadonlyMap<string, unknown>,
+  resources: readonly { readonly namespace: string; readonly name: string }[],
+  report: (message: string, extras: { readonly remedy: string }) => void,
+): void {
+  for (const [short, all] of Map.groupBy(resources, ({ name }) => name)) {
+    const full = [...new Set(all.map(({ namespace }) => `${namespace}/${short}`))];
+    if (!given.has(short) || !full.every((name) => given.has(name))) continue;
+    const shown = full.slice(0, 10).map((name) => `"${name}"`);
+    const message = `${flag} names one resource twice, as "${short}" and as ${shown.join(", ")}`;
+    report(message, { remedy: "leave one out" });
+  }
+}
+
 /** Each name is that of one listener, and each listener is named once. */
 function checkListenerNames(
   given: readonly string[],
@@ -167,7 +192,7 @@ function checkListenerNames(
     const found = all.filter((_, i) => namesOf[i]?.includes(name));
     const [first] = found;
     if (first === undefined) {
-      const known = namesOf.flatMap(([short, full]) => [short, full]);
+      const known = namesOf.flat();
       report(`--listener names "${name}", which is no listener of the files`, meant(name, known));
     } else if (found.length > 1) {
       const remedy = `take one of ${found.slice(0, 10).map(shortest).join(", ")}`;

@@ -38,6 +38,10 @@ describe("routes by a header that names the model", () => {
     "x-ai-eg-model",
     "x-model",
     "X-Our-Model-Id",
+    "model",
+    "Model-Name",
+    "openai-model",
+    "llm-model-id",
   ])("are a warning where every route needs %s", (header) => {
     expect(findings(by(header), by(header).replace("llama", "phi"))).toEqual([
       { severity: "warning", message: expect.stringContaining(header.toLowerCase()) as unknown },
@@ -53,7 +57,7 @@ describe("routes by a header that names the model", () => {
     expect(findings(by("x-ai-eg-model"), all)).toMatchObject([{ severity: "info" }]);
   });
 
-  test.each(["x-tenant", "x-model-tier-of-client", "authorization"])(
+  test.each(["x-tenant", "x-model-tier-of-client", "supermodel", "remodel-id", "authorization"])(
     "are not taken for them where they need %s",
     (header) => {
       expect(findings(by(header))).toEqual([]);

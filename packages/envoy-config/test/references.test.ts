@@ -271,6 +271,7 @@ describe("appProtocol of a Service's port", () => {
     [undefined, "http1"],
     ["http", "http1"],
     ["kubernetes.io/ws", "http1"],
+    ["ws", "http1"],
     ["kubernetes.io/h2c", "h2c"],
     ["grpc", "h2c"],
   ])("%s means %s", (appProtocol, protocol) => {

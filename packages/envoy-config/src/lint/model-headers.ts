@@ -48,6 +48,6 @@ function messageOf(header: string, isAll: boolean, { domains }: VirtualHost, por
 /** The header that names the model, where the route needs one. */
 function modelHeaderOf({ match }: Route): string | undefined {
   return match.headers.find(
-    ({ name }) => setters.has(name) || /^x-(?:.*-)?model(?:-name|-id)?$/.test(name),
+    ({ name }) => setters.has(name) || /(?:^|-)model(?:-name|-id)?$/.test(name),
   )?.name;
 }

@@ -6,13 +6,13 @@ type Protocol = Pick<ServicePort, "protocol" | "isTls">;
 
 /** What `appProtocol` of a Service's port means, whichever of the names in use it has. */
 const protocols: ReadonlyMap<string, Protocol> = new Map<string, Protocol>([
-  ...["http", "kubernetes.io/http", "kubernetes.io/ws"].map(
+  ...["http", "kubernetes.io/http", "ws", "kubernetes.io/ws"].map(
     (name) => [name, { protocol: "http1" }] as const,
   ),
   ...["kubernetes.io/h2c", "h2c", "http2", "grpc", "kubernetes.io/grpc"].map(
     (name) => [name, { protocol: "h2c" }] as const,
   ),
-  ...["https", "tls", "kubernetes.io/https", "kubernetes.io/wss", "kubernetes.io/tls"].map(
+  ...["https", "tls", "kubernetes.io/https", "wss", "kubernetes.io/wss", "kubernetes.io/tls"].map(
     (name) => [name, { protocol: "http1", isTls: true }] as const,
   ),
   ...["h2", "kubernetes.io/h2", "grpcs"].map(
