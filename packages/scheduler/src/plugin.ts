@@ -13,8 +13,8 @@ export interface PickContext {
   /** Uniform in [0, 1). */
   random(): number;
   /**
-   * Tokens at the prompt's beginning that the endpoint has probably in its KV cache: 0 to `promptTokens`. The first
-   * call of a pick hashes the prompt.
+   * Tokens at the prompt's beginning that the endpoint has probably in its KV cache: 0 to `promptTokens`, less by the
+   * endpoint's share of errors. The first call of a pick hashes the prompt.
    */
   cachedTokens(endpoint: Endpoint): number;
 }

@@ -7,7 +7,8 @@ export interface LeaseOptions {
   readonly onFirstToken: (member: Member, ttftMs: number) => void;
   /** Of those in the pool now. */
   readonly memberOf: (address: string) => Member | undefined;
-  readonly onMoved: (request: OpenRequest) => void;
+  /** The request was in flight at `from` until now. */
+  readonly onMoved: (request: OpenRequest, from: Member) => void;
   readonly onDone: (member: Member, usage: { readonly outputTokens?: number } | undefined) => void;
   readonly onFail: (request: OpenRequest, status: number | undefined) => void;
   readonly onLeak: (member: Member) => void;
@@ -60,8 +61,9 @@ export class OpenLease implements Lease {
     if (!this.request.isOpen || address === this.endpoint) return;
     const member = this.#options.memberOf(address);
     if (member === undefined) return;
+    const from = this.request.member;
     move(this.request, member);
-    this.#options.onMoved(this.request);
+    this.#options.onMoved(this.request, from);
   }
 
   firstToken(): void {

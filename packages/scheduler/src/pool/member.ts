@@ -75,6 +75,8 @@ export interface OpenRequest {
   /** Its prompt's place in the view of prefixes. */
   promptAt: number;
   promptBlocks: number;
+  /** Leading blocks of the prompt that the member held before the request. */
+  heldBlocks: number;
 }
 
 export interface Health {
@@ -155,6 +157,7 @@ export function open(
     adapter: undefined,
     promptAt: 0,
     promptBlocks: 0,
+    heldBlocks: 0,
   };
   enter(member, request);
   return request;

@@ -81,7 +81,8 @@ export function createPool(options: PoolOptions): PoolState {
     promptTokens: 0,
     outputTokens: 0,
     random,
-    cachedTokens: (endpoint) => prefix.cachedShare(endpoint as Member) * context.promptTokens,
+    cachedTokens: (endpoint) =>
+      prefix.cachedShare(endpoint as Member) * context.promptTokens * (1 - endpoint.errorShare),
   };
 
   const leases = createLeases({
@@ -89,7 +90,10 @@ export function createPool(options: PoolOptions): PoolState {
     detectLeaks: options.detectLeaks === true,
     onFirstToken: recordTtft,
     memberOf: (address) => byAddress.get(address),
-    onMoved: ({ member, promptAt, promptBlocks }) => prefix.movedTo(member, promptAt, promptBlocks),
+    onMoved(request, from) {
+      takeBackPrompt(from, request);
+      prefix.movedTo(request);
+    },
     onDone(member, usage) {
       const made = toldAmount(usage?.outputTokens);
       if (made !== undefined) outputTokens += newestWeight * (made - outputTokens);
@@ -125,13 +129,18 @@ export function createPool(options: PoolOptions): PoolState {
     } else avoidance.disturbed();
     if (kind === "failed") recordFailure(member);
     else if (kind === "busy") health.busy(member);
-    if (answer.status === 404 && request !== undefined) takeBack(member, request);
+    if (kind === "good" || request === undefined) return;
+    if (request.member === member) takeBackPrompt(member, request);
+    // The endpoint does not know the model.
+    if (answer.status === 404 && request.adapter !== undefined) {
+      member.recentAdapters.delete(request.adapter);
+    }
   }
 
-  /** The endpoint does not know the model: it holds neither the adapter nor the prompt. */
-  function takeBack(member: Member, { adapter, promptAt, promptBlocks }: OpenRequest): void {
-    if (adapter !== undefined) member.recentAdapters.delete(adapter);
-    prefix.takenBack(member, promptAt, promptBlocks);
+  /** What the request would have added to the endpoint's cache is not there. */
+  function takeBackPrompt(member: Member, request: OpenRequest): void {
+    prefix.takenBack(member, request);
+    request.heldBlocks = request.promptBlocks;
   }
 
   function recordFailure(member: Member): void {
@@ -219,6 +228,7 @@ export function createPool(options: PoolOptions): PoolState {
     lease.request.adapter = request.adapter;
     lease.request.promptAt = prefix.sentAt;
     lease.request.promptBlocks = prefix.sentBlocks;
+    lease.request.heldBlocks = prefix.heldBlocks;
     return lease;
   }
 

@@ -1,7 +1,7 @@
 import type { InferenceRequest } from "../model/request.ts";
 import { type BlockLru, createBlockLru } from "../prefix/block-lru.ts";
 import { hashPrompt, hashText } from "../prefix/prompt-hash.ts";
-import type { Member } from "./member.ts";
+import type { Member, OpenRequest } from "./member.ts";
 
 export interface PrefixOptions {
   /**
@@ -31,12 +31,14 @@ export interface PrefixView {
   sent(member: Member): void;
   /** Blocks of the prompt that was sent last. */
   readonly sentBlocks: number;
-  /** Its place, to be told to `movedTo`. */
+  /** Leading blocks of it that the member held already. */
+  readonly heldBlocks: number;
+  /** Its place, for the request's `promptAt`. */
   readonly sentAt: number;
-  /** The prompt at that place went to this member in the end. Does nothing where it is no longer kept. */
-  movedTo(member: Member, at: number, blocks: number): void;
-  /** The member does not hold the prompt at that place after all. */
-  takenBack(member: Member, at: number, blocks: number): void;
+  /** The request's member holds its prompt. Sets `heldBlocks`; does nothing where the prompt is no longer kept. */
+  movedTo(request: OpenRequest): void;
+  /** The member does not hold what the request added: the prompt's blocks from `heldBlocks` on. */
+  takenBack(member: Member, request: OpenRequest): void;
   /** The member's cache may have changed its size. */
   fit(member: Member, members: number): void;
 }
@@ -66,6 +68,7 @@ export function createPrefixView(options: PrefixOptions, salt: number): PrefixVi
   /** Hashes that were ever kept. */
   let keptCount = 0;
   let sentBlocks = 0;
+  let heldBlocks = 0;
 
   /** From the end: a prompt's first block is to be forgotten last. */
   function hold(member: Member, from: Int32Array, at: number, blocks: number, mask: number): void {
@@ -77,6 +80,10 @@ export function createPrefixView(options: PrefixOptions, salt: number): PrefixVi
     kept ??= new Int32Array(keptHashes);
     for (let i = 0; i < count; i++) kept[(keptCount + i) & (keptHashes - 1)] = hashes[i] as number;
     keptCount += count;
+  }
+
+  function keptHash(at: number): number {
+    return (kept as Int32Array)[at & (keptHashes - 1)] as number;
   }
 
   function hash({ prompt, model, adapter }: InferenceRequest): number {
@@ -125,23 +132,34 @@ export function createPrefixView(options: PrefixOptions, salt: number): PrefixVi
     cachedShareIfUsed: (member) => (isUsed ? cachedShare(member) : 0),
     sent(member) {
       sentBlocks = Math.max(0, count);
+      heldBlocks = 0;
       if (count <= 0) return;
+      cachedShare(member);
+      heldBlocks = member.cachedBlocks;
       hold(member, hashes, 0, count, -1);
       keep();
     },
     get sentBlocks() {
       return sentBlocks;
     },
+    get heldBlocks() {
+      return heldBlocks;
+    },
     get sentAt() {
       return keptCount - sentBlocks;
     },
-    movedTo(member, at, blocks) {
+    movedTo(request) {
+      const { member, promptAt: at, promptBlocks: blocks } = request;
       if (kept === undefined || blocks === 0 || keptCount - at > keptHashes) return;
+      let held = 0;
+      const has = (i: number) => member.blocks?.has(keptHash(i)) === true;
+      while (held < blocks && has(at + held)) held++;
+      request.heldBlocks = held;
       hold(member, kept, at, blocks, keptHashes - 1);
     },
-    takenBack({ blocks: held }, at, blocks) {
-      if (kept === undefined || held === undefined || keptCount - at > keptHashes) return;
-      for (let i = 0; i < blocks; i++) held.forget(kept[(at + i) & (keptHashes - 1)] as number);
+    takenBack({ blocks: held }, { promptAt: at, promptBlocks, heldBlocks }) {
+      if (held === undefined || keptCount - at > keptHashes) return;
+      for (let i = heldBlocks; i < promptBlocks; i++) held.forget(keptHash(at + i));
     },
     fit(member, newMembers) {
       members = Math.max(1, newMembers);

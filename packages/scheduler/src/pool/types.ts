@@ -73,8 +73,8 @@ export interface PoolState {
   recordReadiness(address: string, isReady: boolean): void;
   /**
    * Takes how an endpoint has answered, from whoever sees answers and does not end leases with them: once for each
-   * request. `lease` is the request's, open or ended: a 404 then takes back what its pick has noted of the endpoint, that
-   * it holds the adapter and the prompt.
+   * request. `lease` is the request's, open or ended: an answer that is not good then takes back that the endpoint holds
+   * the request's prompt, and a 404 that it holds its adapter.
    */
   recordAnswer(address: string, answer: EndpointAnswer, lease?: Lease): void;
   pick(request: InferenceRequest, options?: PickOptions): PickResult;

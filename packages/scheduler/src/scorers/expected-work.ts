@@ -48,7 +48,11 @@ export function expectedWorkScorer(options: ExpectedWorkOptions = {}): Scorer {
 
   function loadCost(endpoint: Endpoint, adapter: string | undefined): number {
     if (adapter === undefined) return 0;
-    if (holdsAdapter(endpoint, adapter)) return hasFullBatch(endpoint) ? tokensPerAdapterLoad : 0;
+    if (holdsAdapter(endpoint, adapter)) {
+      // An endpoint that answers with errors does not serve the adapter that it was sent.
+      const lost = tokensPerAdapterLoad * waitForSlot * endpoint.errorShare;
+      return lost + (hasFullBatch(endpoint) ? tokensPerAdapterLoad : 0);
+    }
     if (hasAdapterRoom(endpoint)) return tokensPerAdapterLoad;
     return tokensPerAdapterLoad * (hasIdleAdapter(endpoint) ? throwOut : waitForSlot);
   }
@@ -72,7 +76,7 @@ export function expectedWorkScorer(options: ExpectedWorkOptions = {}): Scorer {
       tokensPerRequest * requests +
       tokensPerFullCache * kvCacheUsage(endpoint) +
       loadCost(endpoint, adapter) +
-      errorCost(endpoint) +
+      errorCost(endpoint, context.promptTokens) +
       seatCost(endpoint, requests, context.outputTokens)
     );
   }

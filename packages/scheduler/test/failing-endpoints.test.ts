@@ -1,0 +1,134 @@
+import { describe, expect, test } from "@jest/globals";
+import {
+  createPool,
+  type InferenceRequest,
+  type PoolEvent,
+  type PoolOptions,
+} from "@umbra/scheduler";
+import { metrics } from "./fixtures.ts";
+
+const [a, b, c] = ["10.0.0.1:8000", "10.0.0.2:8000", "10.0.0.3:8000"] as const;
+
+function setup(addresses: readonly string[], overrides: Partial<PoolOptions> = {}) {
+  const clock = { ms: 1_000 };
+  const events: PoolEvent[] = [];
+  const pool = createPool({
+    name: "pool",
+    now: () => clock.ms,
+    random: () => 0,
+    staleAfterMs: 1e9,
+    onEvent: (event) => events.push(event),
+    ...overrides,
+  });
+  pool.setEndpoints(addresses);
+  const scrape = (address: string, known = {}) =>
+    pool.recordScrape(address, metrics({ scrapedAtMs: clock.ms, ...known }), clock.ms);
+  for (const address of addresses) scrape(address);
+  const of = (address: string) => {
+    const found = pool.snapshot().endpoints.find((each) => each.address === address);
+    if (found === undefined) throw new Error(address);
+    return found;
+  };
+  const answer = (address: string, status: number, times = 1) => {
+    for (let i = 0; i < times; i++) pool.recordAnswer(address, { status });
+  };
+  const pick = (request: InferenceRequest) => {
+    const picked = pool.pick(request);
+    if (!picked.ok) throw new Error(picked.code);
+    return picked;
+  };
+  return { pool, clock, events, scrape, of, answer, pick };
+}
+
+const prompt = new Uint8Array(2_560).fill(65);
+const long: InferenceRequest = { model: "base", prompt, promptTokens: 60_000 };
+
+describe("two failing endpoints of three", () => {
+  test.each([
+    { status: 400, wasWell: false },
+    { status: 401, wasWell: false },
+    { status: 403, wasWell: false },
+    { status: 404, wasWell: false },
+    { status: 429, wasWell: false },
+    { status: 500, wasWell: false },
+    { status: 503, wasWell: false },
+    { status: 401, wasWell: true },
+    { status: 500, wasWell: true },
+    { status: 503, wasWell: true },
+  ])(
+    "do not draw a long shared prompt with status $status, held before: $wasWell",
+    ({ status, wasWell }) => {
+      const { pick, clock, scrape } = setup([a, b, c]);
+      if (wasWell) for (const each of [a, b]) pick({ ...long, subset: [each] }).lease.done();
+      scrape(c, { runningRequests: 40 });
+      let served = 0;
+      for (let i = 0; i < 600; i++) {
+        clock.ms += 5;
+        const { endpoint, lease } = pick(long);
+        if (endpoint === c) {
+          served++;
+          lease.done();
+        } else lease.fail(status);
+      }
+      expect(served).toBeGreaterThan(560);
+    },
+  );
+
+  test("do not draw requests for an adapter that they hold", () => {
+    const { pick, clock, scrape } = setup([a, b, c]);
+    const request = { model: "sql", adapter: "sql", promptTokens: 10 };
+    for (const each of [a, b]) pick({ ...request, subset: [each] }).lease.done();
+    scrape(c, { runningRequests: 10, activeAdapters: new Set(["w", "x", "y", "z"]) });
+    let served = 0;
+    for (let i = 0; i < 1_000; i++) {
+      clock.ms += 5;
+      const { endpoint, lease } = pick(request);
+      if (endpoint === c) {
+        served++;
+        lease.done();
+      } else lease.fail(401);
+    }
+    expect(served).toBeGreaterThan(950);
+  });
+});
+
+describe("a prompt that was sent to an endpoint", () => {
+  const request: InferenceRequest = { model: "base", prompt: new Uint8Array(2_560).fill(65) };
+
+  test.each([
+    { status: 200, blocks: 10 },
+    { status: 400, blocks: 0 },
+    { status: 401, blocks: 0 },
+    { status: 403, blocks: 0 },
+    { status: 404, blocks: 0 },
+    { status: 429, blocks: 0 },
+    { status: 500, blocks: 0 },
+    { status: 503, blocks: 0 },
+  ])("and answered with $status leaves $blocks blocks there", ({ status, blocks }) => {
+    const { pick, pool, of } = setup([a, b]);
+    pick({ model: "other", prompt: new Uint8Array(10) }).lease.done();
+    const { lease } = pick({ ...request, subset: [b] });
+    lease.release();
+    pool.recordAnswer(b, { status }, lease);
+    expect(of(b).prefixBlocks).toBe(blocks);
+  });
+
+  test("and refused leaves what an earlier one has put there", () => {
+    const { pick, of } = setup([a, b]);
+    pick({ model: "other", prompt: new Uint8Array(10) }).lease.done();
+    pick({ ...request, subset: [b] }).lease.done();
+    const longer = new Uint8Array(5_120).fill(65);
+    pick({ model: "base", prompt: longer, subset: [b] }).lease.fail(400);
+    expect(of(b).prefixBlocks).toBe(10);
+  });
+
+  test("is not there once another has served it", () => {
+    const { pick, of } = setup([a, b]);
+    pick({ model: "other", prompt: new Uint8Array(10) }).lease.done();
+    const { lease } = pick({ ...request, subset: [b] });
+    lease.servedBy(a);
+    expect([of(a).prefixBlocks, of(b).prefixBlocks]).toEqual([10, 0]);
+    lease.fail(500);
+    expect([of(a).prefixBlocks, of(b).prefixBlocks]).toEqual([0, 0]);
+  });
+});
