@@ -132,3 +132,12 @@ describe("a prompt that was sent to an endpoint", () => {
     expect([of(a).prefixBlocks, of(b).prefixBlocks]).toEqual([0, 0]);
   });
 });
+
+test("busy answers behind a page without request gauges eject nothing: nobody knows what runs", () => {
+  const { scrape, answer, of, clock } = setup([a, b]);
+  scrape(a, { showsLoad: false });
+  answer(a, 429, 6);
+  clock.ms += 100;
+  scrape(a, { showsLoad: false });
+  expect(of(a).isEjected).toBe(false);
+});

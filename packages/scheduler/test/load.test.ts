@@ -227,3 +227,17 @@ test("an engine that is asleep is the last fallback", () => {
   const picked = pool.pick({ model: "base" });
   expect(picked).toMatchObject({ ok: true, endpoint: known, fallbacks: [third, unknown] });
 });
+
+test.each([
+  { afterMs: 59_000, state: "asleep" },
+  { afterMs: 61_000, state: undefined },
+])("an engine's state after $afterMs ms without a scrape: $state", ({ afterMs, state }) => {
+  const { pool, clock, scrape } = setup();
+  scrape({ state: "asleep", waitingRequests: 3 });
+  clock.ms += afterMs;
+  expect(pool.snapshot().endpoints[0]?.metrics).toMatchObject({
+    kind: "stale",
+    metrics: { waitingRequests: 3 },
+  });
+  expect(pool.snapshot().endpoints[0]?.metrics).toHaveProperty("metrics.state", state);
+});

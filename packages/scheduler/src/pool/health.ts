@@ -1,4 +1,4 @@
-import { knownMetrics } from "../model/endpoint.ts";
+import { loadMetrics } from "../model/load.ts";
 import { mostOut } from "./avoidance.ts";
 import type { Member } from "./member.ts";
 
@@ -88,6 +88,6 @@ export function createHealthCheck(options: HealthOptions = {}): HealthCheck {
 
 /** Requests wait or run there, or nobody knows. */
 function isWorking(member: Member): boolean {
-  const metrics = member.metrics.kind === "fresh" ? knownMetrics(member) : undefined;
+  const metrics = loadMetrics(member);
   return metrics === undefined || metrics.waitingRequests + metrics.runningRequests > 0;
 }

@@ -1,6 +1,6 @@
 import { createAdmission } from "../admission/admission.ts";
 import type { Explanation } from "../explanation.ts";
-import { adapterSlots, type Endpoint } from "../model/endpoint.ts";
+import { adapterSlots, type Endpoint, type ModelServerMetrics } from "../model/endpoint.ts";
 import { type InferenceRequest, promptTokensOf } from "../model/request.ts";
 import { toldAmount } from "../model/told-amount.ts";
 import type { PickContext } from "../plugin.ts";
@@ -39,6 +39,8 @@ const newestWeight = 0.1;
 const ttftKeptMs = 60_000;
 /** One scrape may fail before an endpoint's metrics are stale. */
 const freshIntervals = 2.5;
+/** An engine's state counts for so long without a fresh scrape. */
+const stateKeptMs = 60_000;
 /** Expected before the first answer was seen. */
 const firstOutputTokens = 256;
 /**
@@ -162,6 +164,10 @@ export function createPool(options: PoolOptions): PoolState {
       const oldestMs = nowMs - Math.max(staleAfterMs, member.freshForMs);
       if (metrics.kind === "fresh" && metrics.metrics.scrapedAtMs < oldestMs) {
         member.metrics = { kind: "stale", metrics: metrics.metrics };
+      }
+      const { metrics: aged } = member;
+      if (aged.kind === "stale" && nowMs - aged.metrics.scrapedAtMs > stateKeptMs) {
+        dropState(member, aged.metrics);
       }
       // One that was slow once is to be tried again.
       if (member.ttftMs !== undefined && nowMs - member.ttftSeenMs > ttftKeptMs) {
@@ -384,6 +390,13 @@ function settlePrompts({ open }: Member, startedMs: number): number {
     }
   }
   return sentSince;
+}
+
+/** An engine that was asleep may be awake: it is tried again though its metrics can't be read. */
+function dropState(member: Member, metrics: ModelServerMetrics): void {
+  if (metrics.state === undefined) return;
+  const { state: _, ...others } = metrics;
+  member.metrics = { kind: "stale", metrics: others };
 }
 
 type MutableContext = { -readonly [key in keyof PickContext]: PickContext[key] };
