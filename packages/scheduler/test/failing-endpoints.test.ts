@@ -1,7 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
 import {
   createPool,
+  createProfile,
+  defineScorer,
   type InferenceRequest,
+  maxScorePicker,
   type PoolEvent,
   type PoolOptions,
 } from "@umbra/scheduler";
@@ -140,4 +143,69 @@ test("busy answers behind a page without request gauges eject nothing: nobody kn
   clock.ms += 100;
   scrape(a, { showsLoad: false });
   expect(of(a).isEjected).toBe(false);
+});
+
+test("of more endpoints with errors than may be out the worst are avoided, whatever their order", () => {
+  const { answer, of } = setup([a, b, c]);
+  answer(a, 401, 4);
+  answer(b, 401, 40);
+  expect([of(a).isAvoided, of(b).isAvoided]).toEqual([false, true]);
+});
+
+describe("errors are compared", () => {
+  const all = [a, b, c];
+  test.each([
+    { name: "not with endpoints of other models", lists: [["x"], ["x"], ["y"]], want: 0 },
+    { name: "with endpoints of the same models", lists: [["x"], ["x"], ["x"]], want: 9 / 11 },
+    { name: "without model lists", lists: [], want: 9 / 11 },
+    { name: "with an unread list while all others are alike", lists: [["x"], ["x"]], want: 9 / 11 },
+    { name: "of an unread list with all", lists: [undefined, undefined, ["x"]], want: 9 / 11 },
+    {
+      name: "also of unread lists and several models",
+      lists: [undefined, ["x"], ["y"]],
+      want: 9 / 11,
+    },
+  ])("$name", ({ lists, want }) => {
+    const { pool, answer, of } = setup(all);
+    for (const [i, address] of all.entries()) {
+      const base = lists[i];
+      if (base !== undefined) pool.recordModels(address, { base, adapters: [] });
+    }
+    for (const address of [a, b]) answer(address, 400, 9);
+    expect(of(a).errorShare).toBeCloseTo(want);
+  });
+
+  test("also where adapters differ", () => {
+    const { pool, answer, of } = setup([a, b]);
+    pool.recordModels(a, { base: ["x"], adapters: ["sql"] });
+    pool.recordModels(b, { base: ["x"], adapters: [] });
+    answer(a, 401, 9);
+    expect(of(a).isAvoided).toBe(true);
+  });
+});
+
+test("shares are compared every 50 ms, not at each pick, while clients send bad requests", () => {
+  const seen: number[] = [];
+  const scorer = defineScorer({
+    name: "share",
+    rate(_request, { address, errorShare }) {
+      if (address === a) seen.push(errorShare);
+      return 0;
+    },
+  });
+  const profile = createProfile({
+    name: "p",
+    scorers: [{ scorer, weight: 1 }],
+    picker: maxScorePicker,
+  });
+  const { pick, answer, clock } = setup([a, b, c], { profiles: [{ profile }] });
+  answer(a, 400);
+  for (let i = 0; i < 100; i++) {
+    pick({ model: "base" }).lease.done();
+    clock.ms++;
+  }
+  expect(new Set(seen).size).toBe(2);
+  answer(a, 400);
+  pick({ model: "base" }).lease.done();
+  expect(seen.at(-1)).toBeCloseTo(0.5, 1);
 });

@@ -1,12 +1,23 @@
-import { compareErrors } from "./error-share.ts";
+import { compareErrors, shareOf } from "./error-share.ts";
 import type { Member } from "./member.ts";
+import type { PeerGroup } from "./peer-groups.ts";
 
 /** Keeps picks from endpoints that answer with errors, before they are ejected or where no ejection is due. */
 export interface Avoidance {
-  /** An endpoint has answered with an error, or was ejected: `update` has something to do. */
+  /** Members, ejections or trials have changed: the next `update` looks at all. */
   disturbed(): void;
-  /** Sets `errorShare` and `isAvoided` of each member. Costs nothing in a pool without errors. */
-  update(members: readonly Member[], nowMs: number): void;
+  /** Takes one answer, which is counted already. Sets the member's `errorShare`. */
+  answered(member: Member, isError: boolean, nowMs: number): void;
+  /**
+   * Sets `errorShare` and `isAvoided` of each member: at once where an answer changes who is avoided, else every 50 ms,
+   * or always where `isExact`. Costs nothing in a pool without errors.
+   */
+  update(
+    members: readonly Member[],
+    groups: readonly PeerGroup[],
+    nowMs: number,
+    isExact?: boolean,
+  ): void;
 }
 
 export interface AvoidanceOptions {
@@ -22,8 +33,14 @@ const trialEveryMs = 1_000;
 /** An endpoint that goes to and fro is told of once in so many ms. */
 const toldEveryMs = 10_000;
 
+/** Shares decay slowly: between two answers that matter they are compared once in so many ms. */
+const compareEveryMs = 50;
+
 export function createAvoidance({ maxShare, onAvoided }: AvoidanceOptions): Avoidance {
-  let isDisturbed = false;
+  /** No member has errors or is distrusted. */
+  let isQuiet = true;
+  let isDue = false;
+  let comparedAtMs = Number.NEGATIVE_INFINITY;
 
   function distrust(member: Member, nowMs: number): void {
     const { health } = member;
@@ -33,27 +50,58 @@ export function createAvoidance({ maxShare, onAvoided }: AvoidanceOptions): Avoi
     onAvoided(member);
   }
 
+  function disturbed(): void {
+    isQuiet = false;
+    isDue = true;
+  }
+
   return {
-    disturbed() {
-      isDisturbed = true;
+    disturbed,
+
+    answered(member, isError, nowMs) {
+      if (isQuiet && !isError) return;
+      isQuiet = false;
+      const { health } = member;
+      const wasWorse = member.errorShare > avoidedFrom;
+      const share = shareOf(health.counts, nowMs);
+      member.errorShare = Math.max(0, share - health.leastErrorShare);
+      if (health.isDistrusted || wasWorse !== member.errorShare > avoidedFrom) isDue = true;
     },
-    update(members, nowMs) {
-      if (!isDisturbed) return;
-      isDisturbed = compareErrors(members, nowMs);
-      const most = mostOut(members.length, maxShare);
-      let out = 0;
-      for (const { isEjected } of members) if (isEjected) out++;
+
+    update(members, groups, nowMs, isExact = false) {
+      if (isQuiet) return;
+      if (!isDue && !isExact && nowMs - comparedAtMs < compareEveryMs) return;
+      isDue = false;
+      comparedAtMs = nowMs;
+      isQuiet = !compareErrors(groups, nowMs);
+      let slots = mostOut(members.length, maxShare);
       for (const member of members) {
-        const { health } = member;
-        const isWorse = member.errorShare > avoidedFrom;
-        const isTried = health.isDistrusted && nowMs - health.triedAtMs < trialEveryMs;
-        member.isAvoided = !member.isEjected && (isWorse || isTried) && out < most;
-        if (member.isAvoided) out++;
-        if (member.isAvoided && !health.isDistrusted) distrust(member, nowMs);
-        if (health.isDistrusted) isDisturbed = true;
+        member.isAvoided = false;
+        if (member.isEjected) slots--;
+        if (member.health.isDistrusted) isQuiet = false;
+      }
+      for (; slots > 0; slots--) {
+        const worst = worstOf(members, nowMs);
+        if (worst === undefined) return;
+        worst.isAvoided = true;
+        isQuiet = false;
+        if (!worst.health.isDistrusted) distrust(worst, nowMs);
       }
     },
   };
+}
+
+/** The one with the largest share of errors among those that are to be avoided and are not yet. */
+function worstOf(members: readonly Member[], nowMs: number): Member | undefined {
+  let worst: Member | undefined;
+  for (const member of members) {
+    const { isEjected, isAvoided, errorShare, health } = member;
+    if (isEjected || isAvoided) continue;
+    const isTried = health.isDistrusted && nowMs - health.triedAtMs < trialEveryMs;
+    if (errorShare <= avoidedFrom && !isTried) continue;
+    if (worst === undefined || errorShare > worst.errorShare) worst = member;
+  }
+  return worst;
 }
 
 /** How many members may be out of use at once; never all. */

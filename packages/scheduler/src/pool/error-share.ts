@@ -1,4 +1,4 @@
-import type { Member } from "./member.ts";
+import type { PeerGroup } from "./peer-groups.ts";
 
 /** Answers of one endpoint lately: older ones count less and less. */
 export interface AnswerCounts {
@@ -26,7 +26,8 @@ export function countAnswer(counts: AnswerCounts, isError: boolean, nowMs: numbe
   counts.countedAtMs = nowMs;
 }
 
-function shareOf(counts: AnswerCounts, nowMs: number): number {
+/** Share of errors among the latest answers, 0 to 1. */
+export function shareOf(counts: AnswerCounts, nowMs: number): number {
   if (counts.errors === 0) return 0;
   const left = 0.5 ** ((nowMs - counts.countedAtMs) / halfLifeMs);
   const share = (counts.errors * left) / (counts.answers * left + assumedGood);
@@ -36,19 +37,20 @@ function shareOf(counts: AnswerCounts, nowMs: number): number {
 }
 
 /**
- * Sets `errorShare` of each member: its share of errors beyond that of the best member. Where all answer alike the
- * fault is not theirs, and it is 0. Returns whether any is above 0.
+ * Sets `errorShare` of each member: its share of errors beyond that of the best of its peers. Where all answer alike the
+ * fault is not theirs, and it is 0. Returns whether any has errors.
  */
-export function compareErrors(members: readonly Member[], nowMs: number): boolean {
-  let least = 1;
-  for (const member of members) {
-    member.errorShare = shareOf(member.health.counts, nowMs);
-    if (member.errorShare < least) least = member.errorShare;
-  }
+export function compareErrors(groups: readonly PeerGroup[], nowMs: number): boolean {
   let isAny = false;
-  for (const member of members) {
-    if (member.errorShare > 0) isAny = true;
-    member.errorShare -= least;
+  for (const { members, peers } of groups) {
+    let least = 1;
+    for (const { health } of peers) least = Math.min(least, shareOf(health.counts, nowMs));
+    for (const member of members) {
+      const share = shareOf(member.health.counts, nowMs);
+      if (share > 0) isAny = true;
+      member.health.leastErrorShare = least;
+      member.errorShare = share - least;
+    }
   }
   return isAny;
 }

@@ -88,6 +88,8 @@ export interface Health {
   /** Back from an ejection, and not yet seen to work. */
   isOnProbation: boolean;
   readonly counts: AnswerCounts;
+  /** The smallest share of errors of its peers when they were last compared, 0 to 1. */
+  leastErrorShare: number;
   /** Answers that it is full while nothing seems to run there; its next metrics tell whether they are failures. */
   busyAnswers: number;
   /** Was avoided or ejected, and has not answered well since: it gets one request at a time. */
@@ -131,6 +133,7 @@ export function createMember(address: string): Member {
       lastEjectionMs: 0,
       isOnProbation: false,
       counts: createAnswerCounts(),
+      leastErrorShare: 0,
       busyAnswers: 0,
       isDistrusted: false,
       triedAtMs: Number.NEGATIVE_INFINITY,

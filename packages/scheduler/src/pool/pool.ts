@@ -26,6 +26,7 @@ import {
   rememberAdapter,
 } from "./member.ts";
 import { nextBest } from "./next-best.ts";
+import { peerGroups } from "./peer-groups.ts";
 import { createPrefixView } from "./prefix-view.ts";
 import { doubtContents, forgetContents, hasRestarted } from "./restart.ts";
 import { learnSeats } from "./seats.ts";
@@ -75,6 +76,7 @@ export function createPool(options: PoolOptions): PoolState {
   let byAddress = new Map<string, Member>();
   let members: readonly Member[] = [];
   let narrowed = candidatesOf(members);
+  let groups = peerGroups(members);
   let outputTokens = firstOutputTokens;
   let picks = 0;
 
@@ -125,10 +127,11 @@ export function createPool(options: PoolOptions): PoolState {
     if (byAddress.get(member.address) !== member) return;
     const kind = answerKind(answer);
     countAnswer(member.health.counts, kind !== "good", now());
+    avoidance.answered(member, kind !== "good", now());
     if (kind === "good") {
       health.succeeded(member, now());
       member.firstGoodMs ??= now();
-    } else avoidance.disturbed();
+    }
     if (kind === "failed") recordFailure(member);
     else if (kind === "busy") health.busy(member);
     if (kind === "good" || request === undefined) return;
@@ -148,6 +151,7 @@ export function createPool(options: PoolOptions): PoolState {
   function recordFailure(member: Member): void {
     const forMs = health.failed(member, members, now());
     if (forMs === undefined) return;
+    avoidance.disturbed();
     onEvent?.({ type: "ejected", pool: name, endpoint: member.address, forMs });
   }
 
@@ -158,7 +162,7 @@ export function createPool(options: PoolOptions): PoolState {
   }
 
   /** Lets time pass: metrics grow stale, ejections end. */
-  function age(nowMs: number): void {
+  function age(nowMs: number, isExact = false): void {
     for (const member of members) {
       const { metrics } = member;
       const oldestMs = nowMs - Math.max(staleAfterMs, member.freshForMs);
@@ -174,10 +178,11 @@ export function createPool(options: PoolOptions): PoolState {
         member.ttftMs = undefined;
       }
       if (member.isEjected && health.reinstate(member, nowMs)) {
+        avoidance.disturbed();
         onEvent?.({ type: "reinstated", pool: name, endpoint: member.address });
       }
     }
-    avoidance.update(members, nowMs);
+    avoidance.update(members, groups, nowMs, isExact);
   }
 
   function profileFor(request: InferenceRequest): Profile {
@@ -218,7 +223,10 @@ export function createPool(options: PoolOptions): PoolState {
     const share = prefix.cachedShareIfUsed(member);
     prefix.sent(member);
     if (request.adapter !== undefined) rememberAdapter(member, request.adapter);
-    if (member.health.isDistrusted) member.health.triedAtMs = context.nowMs;
+    if (member.health.isDistrusted) {
+      member.health.triedAtMs = context.nowMs;
+      avoidance.disturbed();
+    }
     profile.picked(request, member, context);
     onEvent?.({
       type: "picked",
@@ -252,6 +260,8 @@ export function createPool(options: PoolOptions): PoolState {
       byAddress = next;
       members = [...next.values()];
       narrowed = candidatesOf(members);
+      groups = peerGroups(members);
+      avoidance.disturbed();
       for (const member of members) prefix.fit(member, members.length);
     },
 
@@ -293,6 +303,8 @@ export function createPool(options: PoolOptions): PoolState {
       const member = byAddress.get(address);
       if (member === undefined || !setModels(member, models)) return;
       narrowed = candidatesOf(members);
+      groups = peerGroups(members);
+      avoidance.disturbed();
     },
 
     recordReadiness(address, isReady) {
@@ -367,7 +379,7 @@ export function createPool(options: PoolOptions): PoolState {
 
     snapshot() {
       const nowMs = now();
-      age(nowMs);
+      age(nowMs, true);
       return {
         name,
         saturation: admission.saturation(narrowed.all),
