@@ -60,6 +60,56 @@ describe("the seats of an endpoint", () => {
     expect(seatsOf(pool)).toBeUndefined();
   });
 
+  test("are not learned from two long prompts at an idle server", () => {
+    const { pool, scrape } = setup();
+    for (let i = 0; i < 14; i++) scrape({ runningRequests: 1, waitingRequests: 1 });
+    scrape({});
+    for (let i = 0; i < 14; i++) scrape({ runningRequests: 1, waitingRequests: 1 });
+    for (let i = 0; i < 60; i++) scrape({ runningRequests: 1 });
+    expect(seatsOf(pool)).toBeUndefined();
+  });
+
+  test("are not learned while long prompts of this process are pending", () => {
+    const { pool, scrape } = setup();
+    for (let i = 0; i < 20; i++) {
+      pool.pick({ model: "base", promptTokens: 4_000 });
+      scrape(full, 10);
+    }
+    for (let i = 0; i < 20; i++) scrape(full, 10);
+    expect(seatsOf(pool)).toBeUndefined();
+  });
+
+  test("are learned from fewer than 8 running once requests wait for 5 s in a row", () => {
+    const { pool, scrape } = setup();
+    for (let i = 0; i < 50; i++) scrape({ runningRequests: 4, waitingRequests: 2 });
+    expect(seatsOf(pool)).toBeUndefined();
+    scrape({ runningRequests: 4, waitingRequests: 2 });
+    expect(seatsOf(pool)).toBe(4);
+  });
+
+  test("count two scrapes far apart as at most 500 ms, or two intervals", () => {
+    const { pool, clock, scrape } = setup();
+    scrape(full);
+    scrape(full, 60_000);
+    expect(seatsOf(pool)).toBeUndefined();
+    scrape(full, 60_000);
+    expect(seatsOf(pool)).toBe(16);
+    pool.setEndpoints([]);
+    pool.setEndpoints([known]);
+    for (let i = 0; i < 5; i++) {
+      clock.ms += 10_000;
+      pool.recordScrape(known, metrics({ scrapedAtMs: clock.ms, ...full }), clock.ms, 100);
+    }
+    expect(seatsOf(pool)).toBeUndefined();
+  });
+
+  test("are forgotten after ten minutes in which as many run and nothing waits", () => {
+    const { pool, scrape } = setup();
+    for (let i = 0; i < 11; i++) scrape(full);
+    for (let i = 0; i < 11; i++) scrape({ runningRequests: 16 }, 60_000);
+    expect(seatsOf(pool)).toBeUndefined();
+  });
+
   test("are learned anew after a larger batch", () => {
     const { pool, scrape } = setup();
     for (let i = 0; i < 11; i++) scrape(full);
@@ -229,15 +279,13 @@ test("an engine that is asleep is the last fallback", () => {
 });
 
 test.each([
-  { afterMs: 59_000, state: "asleep" },
-  { afterMs: 61_000, state: undefined },
-])("an engine's state after $afterMs ms without a scrape: $state", ({ afterMs, state }) => {
-  const { pool, clock, scrape } = setup();
-  scrape({ state: "asleep", waitingRequests: 3 });
-  clock.ms += afterMs;
-  expect(pool.snapshot().endpoints[0]?.metrics).toMatchObject({
-    kind: "stale",
-    metrics: { waitingRequests: 3 },
-  });
-  expect(pool.snapshot().endpoints[0]?.metrics).toHaveProperty("metrics.state", state);
+  { afterMs: 59_000, picked: unknown },
+  { afterMs: 61_000, picked: known },
+])("an engine that said it is asleep and is silent for $afterMs ms: picked $picked", (each) => {
+  const { pool, clock, scrape } = setup({}, [known, unknown]);
+  scrape({ state: "asleep" });
+  clock.ms += each.afterMs;
+  pool.pick({ model: "base", subset: [unknown] });
+  expect(pool.pick({ model: "base" })).toMatchObject({ endpoint: each.picked });
+  expect(pool.snapshot().endpoints[0]?.metrics.kind).toBe("stale");
 });

@@ -283,7 +283,7 @@ export function createPool(options: PoolOptions): PoolState {
         scrapeFailed(member, hiddenLoad, "the metrics page has no request counts");
         return;
       }
-      learnSeats(member, metrics);
+      learnSeats(member, metrics, intervalMs > 0 ? intervalMs : undefined);
       member.metrics = { kind: "fresh", metrics };
       member.lastFailure = undefined;
       member.freshForMs = freshIntervals * intervalMs;
