@@ -125,6 +125,17 @@ describe("a prompt that was sent to an endpoint", () => {
     expect(of(b).prefixBlocks).toBe(10);
   });
 
+  test("and moved leaves what the other held before, also when its answer is told of a third", () => {
+    const { pick, pool, of } = setup([a, b, c]);
+    pick({ model: "other", prompt: new Uint8Array(10) }).lease.done();
+    pick({ ...request, subset: [a] }).lease.done();
+    const { lease } = pick({ ...request, subset: [b] });
+    lease.servedBy(a);
+    pool.recordAnswer(c, { status: 500 }, lease);
+    lease.fail(500);
+    expect([of(a).prefixBlocks, of(b).prefixBlocks]).toEqual([10, 0]);
+  });
+
   test("is not there once another has served it", () => {
     const { pick, of } = setup([a, b]);
     pick({ model: "other", prompt: new Uint8Array(10) }).lease.done();

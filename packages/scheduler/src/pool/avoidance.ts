@@ -16,7 +16,7 @@ export interface Avoidance {
     members: readonly Member[],
     groups: readonly PeerGroup[],
     nowMs: number,
-    isExact?: boolean,
+    isExact: boolean,
   ): void;
 }
 
@@ -68,7 +68,7 @@ export function createAvoidance({ maxShare, onAvoided }: AvoidanceOptions): Avoi
       if (health.isDistrusted || wasWorse !== member.errorShare > avoidedFrom) isDue = true;
     },
 
-    update(members, groups, nowMs, isExact = false) {
+    update(members, groups, nowMs, isExact) {
       if (isQuiet) return;
       if (!isDue && !isExact && nowMs - comparedAtMs < compareEveryMs) return;
       isDue = false;

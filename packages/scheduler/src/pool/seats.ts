@@ -26,7 +26,7 @@ const fullKvCache = 0.95;
 export function learnSeats(
   member: Member,
   metrics: ModelServerMetrics,
-  intervalMs = Number.POSITIVE_INFINITY,
+  intervalMs: number = Number.POSITIVE_INFINITY,
 ): void {
   const { maxRunningRequests, runningRequests, waitingRequests, scrapedAtMs } = metrics;
   if (maxRunningRequests !== undefined) {
