@@ -692,6 +692,27 @@ describe("doctor at an endpoint's own pages", () => {
   });
 
   test.each([
+    { args: ["--endpoint-key-file", keyFile("secret")], codes: ["UMB0418"] },
+    { args: [], codes: [] },
+  ])("a key that goes over TLS that is not verified is a warning, with $codes", async (each) => {
+    const file = join(folder, "tls.yaml");
+    writeFileSync(
+      file,
+      `${llamaRoute.replace(/{group: .* name: llama}/, "{name: llama, port: 443}")}apiVersion: v1
+kind: Service
+metadata: {name: llama}
+spec: {ports: [{port: 443, appProtocol: https}]}
+`,
+    );
+    // Not written as loopback, and refused at once.
+    const found = await findings("-f", file, "--endpoints", "llama=0.0.0.0:1", ...each.args);
+    const unverified = found.filter(({ message }) => message.includes("TLS that is not verified"));
+    expect(unverified.map(({ code, area }) => [code, area])).toEqual(
+      each.codes.map((code) => [code, "pool service:default/llama:443"]),
+    );
+  });
+
+  test.each([
     ["is not there", () => join(folder, "nowhere"), "can't be read: ENOENT"],
     ["is a folder", () => folder, "is not a file"],
     ["is empty", () => keyFile("\n"), "must hold one key, on one line without blanks"],

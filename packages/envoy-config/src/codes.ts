@@ -328,6 +328,11 @@ const codes = {
     remedy:
       "give the endpoint's key (vLLM: --api-key) with --endpoint-key-file, to `serve` or `up` too",
   },
+  UMB0418: {
+    meaning: "the endpoint key is sent over TLS that is not verified",
+    remedy:
+      "add a BackendTLSPolicy for the Service or InferencePool, with the endpoints' hostname and authority",
+  },
 } as const;
 
 /** What each diagnostic code is about. */

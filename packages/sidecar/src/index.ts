@@ -31,6 +31,7 @@ export { readFormField } from "./openai/multipart.ts";
 export { type RequestBody, readRequestBody } from "./openai/read-request.ts";
 export { openEndpointKey, readEndpointKey } from "./scrape/endpoint-key.ts";
 export { modelListTooLong, readModelList } from "./scrape/model-list.ts";
+export { unverifiedEndpoints } from "./scrape/unverified-tls.ts";
 export { type Sidecar, type SidecarOptions, startSidecar } from "./sidecar.ts";
 export { type CertificateSource, openCertificates } from "./tls/certificates.ts";
 export { selfSigned } from "./tls/self-signed.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Topology } from "@umbra/envoy-config";
+import type { Pool, Topology } from "@umbra/envoy-config";
 import { createExtProcServer, type TransportName } from "@umbra/ext-proc";
 import type { PoolEvent } from "@umbra/scheduler";
 import { createRecorder, type ShadowReport } from "@umbra/shadow";
@@ -30,6 +30,7 @@ import { createRequestLog } from "./request-log.ts";
 import { openEndpointKey } from "./scrape/endpoint-key.ts";
 import type { PageReport } from "./scrape/page-outcome.ts";
 import { startScrapeLoop } from "./scrape/scrape-loop.ts";
+import { unverifiedEndpoints } from "./scrape/unverified-tls.ts";
 import { type CertificateSource, openCertificates } from "./tls/certificates.ts";
 import { loadTracing } from "./traces/open-telemetry.ts";
 
@@ -113,6 +114,17 @@ function logPageChange({ reason, outcome, ...report }: PageReport, log: Logger):
   else log.warn({ ...report, outcome, reason }, "an endpoint's page can't be read");
 }
 
+function warnOfUnverifiedTls(pools: readonly Pool[], log: Logger): void {
+  for (const pool of pools) {
+    const endpoints = unverifiedEndpoints(pool).length;
+    if (endpoints === 0) continue;
+    log.warn(
+      { pool: pool.name, endpoints },
+      "the endpoint key is sent over TLS that is not verified: another server at an endpoint's address would get it; add a BackendTLSPolicy (UMB0418)",
+    );
+  }
+}
+
 /** Starts the sidecar: scraping, ext_proc, the evaluations and the admin interface. Throws when an address can't be bound. */
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { topology, log } = options;
@@ -141,6 +153,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     },
     onQueue: (pool, event) => metrics.queueTold(pool, event),
   });
+  if (endpointKey !== undefined) {
+    warnOfUnverifiedTls(
+      topology.pools.filter(({ name }) => pools.has(name)),
+      log,
+    );
+  }
   const gateway = gatewayProtocol(options.gateway ?? {}, pools.keys(), backendPaths(topology));
   const registry = createMirrorRegistry(topology, now);
   const secret = newSecret();

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { directTopology } from "@umbra/envoy-config";
-import { openEndpointKey, startSidecar } from "@umbra/sidecar";
+import { openEndpointKey, startSidecar, unverifiedEndpoints } from "@umbra/sidecar";
 import pino from "pino";
 import { until } from "./until.ts";
 
@@ -78,3 +78,56 @@ test("a sidecar logs once that a list is refused, counts it, and shows the key n
     server.close();
   }
 }, 15_000);
+
+test.each([
+  { name: "plain HTTP", pool: { endpoints: ["10.0.0.1:80"] }, want: [] },
+  { name: "TLS", pool: { endpoints: ["10.0.0.1:80"], tls: {} }, want: ["10.0.0.1:80"] },
+  {
+    name: "TLS with an authority, and no hostname",
+    pool: { endpoints: ["10.0.0.1:80"], tls: { caPem: "x" } },
+    want: ["10.0.0.1:80"],
+  },
+  {
+    name: "verified TLS",
+    pool: { endpoints: ["10.0.0.1:80"], tls: { hostname: "a.example" } },
+    want: [],
+  },
+  {
+    name: "TLS on loopback too",
+    pool: {
+      endpoints: ["127.0.0.1:80", "127.9.9.9:80", "[::1]:80", "[fd00::1]:80"],
+      tls: {},
+    },
+    want: ["[fd00::1]:80"],
+  },
+])("endpoints whose certificate is not verified, of $name", ({ pool, want }) => {
+  expect(unverifiedEndpoints(pool)).toEqual(want);
+});
+
+test.each([
+  { name: "with a key", hasKey: true, tls: {}, want: 1 },
+  { name: "without a key", hasKey: false, tls: {}, want: 0 },
+  { name: "whose TLS is verified", hasKey: true, tls: { hostname: "a.example" }, want: 0 },
+])("a sidecar $name logs $want pools whose TLS is not verified", async ({ hasKey, tls, want }) => {
+  const file = join(mkdtempSync(join(tmpdir(), "umbra-endpoint-key-")), "key");
+  writeFileSync(file, "secret-1\n", { mode: 0o600 });
+  // Not written as loopback, and refused at once.
+  const direct = directTopology({ primary: ["0.0.0.0:1"], shadow: [], port: 80 });
+  const lines: string[] = [];
+  const sidecar = await startSidecar({
+    topology: { ...direct, pools: direct.pools.map((pool) => ({ ...pool, tls })) },
+    grpc: "127.0.0.1:0",
+    admin: { host: "127.0.0.1", port: 0 },
+    log: pino({ base: null }, { write: (line: string) => void lines.push(line) }),
+    ...(hasKey ? { endpointKeyFile: file } : {}),
+  });
+  await sidecar.close(0);
+  const warnings = lines
+    .filter((line) => line.includes("TLS that is not verified"))
+    .map((line) => JSON.parse(line) as object);
+  expect(warnings).toHaveLength(want);
+  expect(warnings).toMatchObject(
+    [{ level: 40, pool: "default/primary", endpoints: 1 }].slice(0, want),
+  );
+  expect(lines.join("")).not.toContain("secret-1");
+});

@@ -8,7 +8,7 @@ import {
   metricsPlaces,
   pageStatusReason,
 } from "@umbra/scheduler/scrape";
-import { modelListTooLong, readModelList } from "@umbra/sidecar";
+import { modelListTooLong, readModelList, unverifiedEndpoints } from "@umbra/sidecar";
 import { type Finding, ok, wrong } from "./finding.ts";
 import { getPage, type PageRead } from "./get-page.ts";
 import { inTurns } from "./in-turns.ts";
@@ -57,6 +57,7 @@ export async function lookAtPools(
   return [
     ...pools.flatMap((pool, index) => [
       ...judgePool(pool, byAddress),
+      ...(options.authorization === undefined ? [] : judgeTls(pool)),
       ...(named[index] === undefined ? [] : [named[index]]),
     ]),
     ...judgeClocks(byAddress),
@@ -222,6 +223,15 @@ function judgeRefusal(
       : [`${address}/v1/models answers ${refusedModels}: its models and adapters are not known`]),
   ];
   return pages.map((message) => wrong("warning", "UMB0417", area, message));
+}
+
+/** The key is sent all the same: pools without TLS get it too. */
+function judgeTls(pool: Pool): readonly Finding[] {
+  const [first, ...others] = unverifiedEndpoints(pool);
+  if (first === undefined) return [];
+  const more = others.length === 0 ? "" : ` and ${others.length} more`;
+  const message = `the endpoint key is sent to ${first}${more} over TLS that is not verified`;
+  return [wrong("warning", "UMB0418", `pool ${pool.name}`, message)];
 }
 
 const mostShown = 4;

@@ -1,0 +1,20 @@
+import { BlockList, isIPv6 } from "node:net";
+import type { Pool } from "@umbra/envoy-config";
+
+const loopback = new BlockList();
+loopback.addSubnet("127.0.0.0", 8, "ipv4");
+loopback.addAddress("::1", "ipv6");
+
+/**
+ * Endpoints (`ip:port`) of a pool that are reached over TLS and whose certificate is not verified, so that any server
+ * on the way can read what they are sent. Those on loopback are left out: nothing is on the way there.
+ */
+export function unverifiedEndpoints({ tls, endpoints }: Pick<Pool, "tls" | "endpoints">): string[] {
+  if (tls === undefined || tls.hostname !== undefined) return [];
+  return endpoints.filter((endpoint) => !isLoopback(endpoint));
+}
+
+function isLoopback(endpoint: string): boolean {
+  const host = endpoint.slice(0, endpoint.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+  return loopback.check(host, isIPv6(host) ? "ipv6" : "ipv4");
+}
