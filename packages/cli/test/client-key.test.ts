@@ -38,31 +38,46 @@ const commands: readonly (readonly [string, readonly string[]])[] = [
 describe.each(commands)("the key of umbra %s", (command, args) => {
   test.each([
     ["of a file", ["--key-file", file], {}, "Bearer from-file"],
-    ["of the environment", [], { OPENAI_API_KEY: "from-env" }, "Bearer from-env"],
     [
-      "of the file rather",
-      ["--key-file", file],
-      { OPENAI_API_KEY: "from-env" },
-      "Bearer from-file",
+      "of a named variable",
+      ["--key-env", "GATEWAY_KEY"],
+      { GATEWAY_KEY: "from-env", OPENAI_API_KEY: "from-env-unasked" },
+      "Bearer from-env",
     ],
+    ["of the shell, not asked for", [], { OPENAI_API_KEY: "from-env" }, undefined],
     ["of nobody", [], {}, undefined],
-  ])("%s is sent, and not printed", async (_name, more, env, want) => {
-    const { url, keys } = await gateway();
-    const { stdout, stderr } = await runCommand(
-      [command, "--url", url, "--model", "m", ...args, ...more],
-      { env },
-    );
-    expect(new Set(keys)).toEqual(new Set([want]));
-    expect(stdout + stderr).not.toMatch(/from-(file|env)/);
-  });
+  ])(
+    "%s: only what a flag names is sent, and it is not printed",
+    async (_name, more, env, want) => {
+      const { url, keys } = await gateway();
+      const { stdout, stderr } = await runCommand(
+        [command, "--url", url, "--model", "m", ...args, ...more],
+        { env },
+      );
+      expect(new Set(keys)).toEqual(new Set([want]));
+      expect(stdout + stderr).not.toMatch(/from-(file|env)/);
+    },
+  );
 
-  test("that can't be sent is an error that does not show it", async () => {
+  test.each([
+    { name: "can't be sent", args: ["--key-env", "K"], status: 1, message: "K can't be sent" },
+    { name: "is empty", args: ["--key-env", "EMPTY"], status: 1, message: "is not set or empty" },
+    { name: "is not set", args: ["--key-env", "NONE"], status: 1, message: "is not set or empty" },
+    { name: "is no name", args: ["--key-env", "sk-se cret"], status: 2, message: "not the key" },
+    {
+      name: "is given twice",
+      args: ["--key-env", "K", "--key-file", file],
+      status: 2,
+      message: "exclude each other",
+    },
+  ])("that $name is an error that does not show it", async (each) => {
     const { url, keys } = await gateway();
-    const { status, stderr } = await runCommand([command, "--url", url, "--model", "m", ...args], {
-      env: { OPENAI_API_KEY: "se cret" },
-    });
-    expect(status).toBe(1);
-    expect(stderr).toContain("OPENAI_API_KEY can't be sent");
+    const { status, stderr } = await runCommand(
+      [command, "--url", url, "--model", "m", ...args, ...each.args],
+      { env: { K: "se cret", EMPTY: " " } },
+    );
+    expect(status).toBe(each.status);
+    expect(stderr).toContain(each.message);
     expect(stderr).not.toContain("cret");
     expect(keys).toEqual([]);
   });

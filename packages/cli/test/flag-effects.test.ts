@@ -401,3 +401,13 @@ describe("umbra explain", () => {
     ]);
   });
 });
+
+test.each([
+  { flag: "--tls-dir", base: withFiles, message: /--tls-dir has no effect: no listener/ },
+  { flag: "--system-ca", base: ["-f", https], message: /--system-ca has no effect: no BackendTLS/ },
+  { flag: "--system-ca", base: ["--primary", "10.0.0.1:80"], message: /has no effect/ },
+])("umbra render refuses $flag where $base have no such TLS", async ({ flag, base, message }) => {
+  const { status, stdout, stderr } = await runCommand(["render", ...base, flag, "/elsewhere"]);
+  expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+  expect(stderr).toMatch(message);
+});

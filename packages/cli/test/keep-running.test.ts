@@ -104,4 +104,39 @@ describe("keepRunning", () => {
     await kept.stop();
     expect(started()).toBe(1);
   });
+
+  test.each([
+    { name: "the first", failing: [1], count: 1 },
+    { name: "a later", failing: [2, 3], count: 3 },
+  ])("tries again where $name start throws, and stops", async ({ failing, count }) => {
+    const { say, all } = saying(count);
+    const { start } = children(crash);
+    let calls = 0;
+    const kept = keepRunning({
+      name: "it",
+      start() {
+        calls += 1;
+        if (failing.includes(calls)) throw new Error("ENOSPC: no space left on device");
+        return start();
+      },
+      say,
+      limits,
+    });
+    expect((await all).join("\n")).toContain(
+      "it ended (it could not be started: ENOSPC: no space left on device) and is started again in",
+    );
+    await expect(kept.stop()).resolves.toBeUndefined();
+  });
+
+  test("gives up where each start throws", async () => {
+    const start = () => {
+      throw new Error("ENOSPC");
+    };
+    const soon = { ...limits, soonMs: 1_000_000 };
+    const kept = keepRunning({ name: "it", start, say: () => {}, limits: soon });
+    expect((await kept.gaveUp).words).toContain(
+      "could not be started: ENOSPC) soon after its start",
+    );
+    await expect(kept.stop()).resolves.toBeUndefined();
+  });
 });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { describe, expect, test } from "@jest/globals";
+import { isReadOnce } from "../src/process/shared-sources.ts";
 import { runCommand } from "./run-command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "umbra-stdin-"));
@@ -79,4 +80,19 @@ describe("-f and standard input", () => {
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
     expect(stderr).toMatch(/standard input/);
   });
+});
+
+test.each([
+  ["/dev/stdin", true],
+  ["/dev/fd/0", true],
+  ["/dev//fd/63", true],
+  ["/proc/self/fd/0", true],
+  ["/proc/123/fd/4", true],
+  ["/proc/thread-self/fd/0", true],
+  ["/dev/null", true],
+  [folder, false],
+  [route, false],
+  ["/nowhere/dev/stdin", false],
+])("a child process can't read %s again: %s", (path, want) => {
+  expect(isReadOnce(path)).toBe(want);
 });

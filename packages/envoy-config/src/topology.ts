@@ -290,6 +290,8 @@ export interface MetricsPlaceSettings {
   readonly port?: number;
   /** Absent: as the endpoint's API is reached. */
   readonly scheme?: "http" | "https";
+  /** Only `prometheus.io` annotations say so, which may be about another exporter: the endpoint's own page is tried first. */
+  readonly isHint?: boolean;
 }
 
 /** An endpoint picker of others, which Envoy asks for the pool. */

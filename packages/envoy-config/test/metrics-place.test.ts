@@ -67,7 +67,7 @@ describe("where metrics pages are", () => {
           "prometheus.io/scheme": "https",
         },
       },
-      own: { "10.0.0.1:8000": { path: "/prom", port: 9_100, scheme: "https" } },
+      own: { "10.0.0.1:8000": { path: "/prom", port: 9_100, scheme: "https", isHint: true } },
     },
     {
       name: "the pool's annotations go before Prometheus'",
@@ -121,8 +121,8 @@ describe("where metrics pages are", () => {
     });
     expect(findings).toMatchObject([{ severity: "warning", at: expect.stringMatching(/^13:/) }]);
     expect(endpointScrape).toEqual({
-      "10.0.0.1:8000": { path: "/p" },
-      "10.0.0.1:8001": { path: "/p" },
+      "10.0.0.1:8000": { path: "/p", isHint: true },
+      "10.0.0.1:8001": { path: "/p", isHint: true },
     });
   });
 

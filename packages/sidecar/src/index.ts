@@ -30,6 +30,7 @@ export {
 export { readFormField } from "./openai/multipart.ts";
 export { type RequestBody, readRequestBody } from "./openai/read-request.ts";
 export { openEndpointKey, readEndpointKey } from "./scrape/endpoint-key.ts";
+export { type EndpointConnectOptions, endpointConnectOptions } from "./scrape/endpoint-trust.ts";
 export { modelListTooLong, readModelList } from "./scrape/model-list.ts";
 export { unverifiedEndpoints } from "./scrape/unverified-tls.ts";
 export { type Sidecar, type SidecarOptions, startSidecar } from "./sidecar.ts";

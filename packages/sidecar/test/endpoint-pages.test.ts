@@ -143,6 +143,28 @@ describe("where a metrics page is", () => {
     expect(server.asked.map(({ path }) => path)).not.toContain("/metrics");
   });
 
+  test("the page of another exporter that a hint names does not hide the endpoint's own", async () => {
+    const exporter = await serve(() => [200, "DCGM_FI_DEV_GPU_UTIL 1\n"]);
+    const server = await serve(vllm(listOf("m")));
+    const port = Number(exporter.address.split(":")[1]);
+    const { endpoints } = scraped([server], {
+      endpointScrape: { [server.address]: { port, isHint: true } },
+    });
+    await until(() => endpoints()[0]?.metrics.kind === "fresh");
+    expect(endpoints()[0]?.lastFailure).toBeUndefined();
+  });
+
+  test("a hint is taken where the endpoint has no page of its own", async () => {
+    const exporter = await serve(() => [200, page]);
+    const server = await serve((path) => (path === "/v1/models" ? [200, listOf("m")] : [404, ""]));
+    const port = Number(exporter.address.split(":")[1]);
+    const { endpoints } = scraped([server], {
+      endpointScrape: { [server.address]: { port, isHint: true } },
+    });
+    await until(() => endpoints()[0]?.metrics.kind === "fresh");
+    expect(endpoints()[0]?.lastFailure).toBeUndefined();
+  });
+
   test("what an endpoint's Pod says goes before what its pool says", async () => {
     const server = await serve(vllm("", (path) => (path === "/own" ? [200, page] : undefined)));
     const { endpoints } = scraped([server], {

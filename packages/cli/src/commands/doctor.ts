@@ -15,6 +15,7 @@ import { judgeMachine, thisMachine } from "../doctor/machine.ts";
 import { judgePorts, tryPort, type WantedPort } from "../doctor/ports.ts";
 import { lookAtRunning, type Running } from "../doctor/running.ts";
 import { lookAtSidecar, type SidecarLink } from "../doctor/sidecar-link.ts";
+import { systemCaHelp, withSystemAuthorities } from "../envoy/system-authorities.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { endpointAuthorization, endpointKeyHelp } from "../resources/endpoint-key.ts";
@@ -39,6 +40,7 @@ interface DoctorFlags extends TopologyFlags, SidecarTlsFlags {
   readonly admin: string;
   readonly envoyAdmin: string;
   readonly endpointKeyFile?: string;
+  readonly systemCa?: string;
   readonly timeout: number;
   readonly output: "table" | "json";
   readonly failureThreshold: Severity;
@@ -72,6 +74,7 @@ export function doctorCommand(io: Io): Command {
     )
     .option("--bootstrap <file>", "look at an Envoy bootstrap of your own, YAML or JSON")
     .option("--endpoint-key-file <file>", endpointKeyHelp)
+    .option("--system-ca <file>", systemCaHelp)
     .option(
       "--timeout <seconds>",
       "how long each page may take",
@@ -124,6 +127,11 @@ async function lookAtAll(flags: DoctorFlags, io: Io): Promise<readonly Finding[]
   const hasResources =
     flags.file !== undefined || flags.primary !== undefined || flags.shadow !== undefined;
   const read = hasResources ? topologyOf(flags, io) : undefined;
+  if (read === undefined && flags.systemCa !== undefined) {
+    throw new UsageError("--system-ca is about endpoints: give resources with -f");
+  }
+  const pools =
+    read === undefined ? [] : withSystemAuthorities(read.topology, flags.systemCa, io).pools;
   const running = await lookAtRunning(flags, timeoutMs);
   const wanted = [...own, ...listenerPorts(read?.topology)].map((each) =>
     withHolder(each, running),
@@ -139,9 +147,7 @@ async function lookAtAll(flags: DoctorFlags, io: Io): Promise<readonly Finding[]
     ...(flags.bootstrap === undefined ? [] : bootstrapFindings(flags.bootstrap)),
     ...(link === undefined ? [] : [await lookAtSidecar(link, timeoutMs)]),
     ...(read === undefined ? [] : resourceFindings(read)),
-    ...(read === undefined
-      ? []
-      : await lookAtPools(read.topology.pools, { timeoutMs, authorization })),
+    ...(await lookAtPools(pools, { timeoutMs, authorization })),
   ];
 }
 

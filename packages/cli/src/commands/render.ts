@@ -7,6 +7,7 @@ import {
   type Topology,
 } from "@umbra/envoy-config";
 import { Command, Option } from "commander";
+import { systemCaWithoutEffect, usesSystemAuthorities } from "../envoy/system-authorities.ts";
 import { UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { hostPort } from "../resources/host-port.ts";
@@ -97,13 +98,15 @@ export function renderCommand(io: Io): Command {
       ].join("\n"),
     )
     .action((flags: RenderFlags) => {
-      refuseWithoutEffect(flags, (name) => command.getOptionValueSource(name) === "cli");
+      const isGiven = (name: string) => command.getOptionValueSource(name) === "cli";
+      refuseWithoutEffect(flags, isGiven);
       hostPort(flags.envoyAdmin, "--envoy-admin");
       const { envoyAdmin, observe, statsListener } = flags;
       if (statsListener !== undefined) hostPort(statsListener, "--stats-listener");
       const plainMirror = flags.plainMirror === true;
       const sidecar = sidecarAddress(flags.sidecar, "--sidecar");
       const { topology, certificates } = soundReadOf(flags, io);
+      refuseWithoutTls(topology, isGiven);
       const options = {
         ...{ sidecar, ...sidecarTlsOf(flags), envoyAdmin, observe, plainMirror },
         tlsDirectory: flags.tlsDir,
@@ -156,6 +159,14 @@ function refuseWithoutEffect(flags: RenderFlags, isGiven: (name: string) => bool
   ];
   if (given.length > 0) {
     throw new UsageError(`${given.join(", ")}: with --plain-mirror there is no sidecar`);
+  }
+}
+
+/** Flags about TLS that the resources do not have. */
+function refuseWithoutTls(topology: Topology, isGiven: (name: string) => boolean): void {
+  if (isGiven("systemCa") && !usesSystemAuthorities(topology)) throw systemCaWithoutEffect();
+  if (isGiven("tlsDir") && topology.listeners.every(({ tls }) => tls === undefined)) {
+    throw new UsageError("--tls-dir has no effect: no listener of the files ends TLS");
   }
 }
 

@@ -4,6 +4,7 @@ import { printableLines } from "@umbra/shadow/printable";
 import { type CertificateSource, startSidecar } from "@umbra/sidecar";
 import { Command, Option } from "commander";
 import pino from "pino";
+import { systemCaHelp, withSystemAuthorities } from "../envoy/system-authorities.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { readToken } from "../process/token.ts";
@@ -29,6 +30,7 @@ interface ServeFlags extends TopologyFlags, GatewayFlags {
   readonly envoyAdmin?: string;
   readonly logLevel: string;
   readonly endpointKeyFile?: string;
+  readonly systemCa?: string;
   readonly scrapeInterval: number;
   readonly staleAfter: number;
   readonly grace: number;
@@ -68,6 +70,7 @@ export function serveCommand(io: Io): Command {
     .option("--admin <host:port>", "where the admin interface is served", "127.0.0.1:9090")
     .option("--envoy-admin <host:port>", "Envoy's admin interface: readiness then includes Envoy")
     .option("--endpoint-key-file <file>", endpointKeyHelp)
+    .option("--system-ca <file>", systemCaHelp)
     .option(
       "--scrape-interval <ms>",
       "shortest time between two scrapes of an endpoint; it grows where a metrics page is slow or endpoints are many, up to two fifths of --stale-after",
@@ -138,7 +141,11 @@ export function serveCommand(io: Io): Command {
         "    the second as the endpoint picker of another gateway: docs/gateways.md",
     )
     .action(async (flags: ServeFlags) => {
-      const topology = soundTopologyOf(flags, io, { isGatewayNeeded: false });
+      const topology = withSystemAuthorities(
+        soundTopologyOf(flags, io, { isGatewayNeeded: false }),
+        flags.systemCa,
+        io,
+      );
       const admin = hostPort(flags.admin, "--admin");
       sidecarAddress(flags.grpc, "--grpc");
       checkWritable("--samples", flags.samples);

@@ -3,6 +3,7 @@ import { printable, printableLines } from "@umbra/shadow/printable";
 import { Command } from "commander";
 import { findEnvoy } from "../envoy/find-envoy.ts";
 import { runEnvoy } from "../envoy/run-envoy.ts";
+import { usesSystemAuthorities } from "../envoy/system-authorities.ts";
 import { systemCaFile } from "../envoy/system-ca.ts";
 import { CommandError } from "../errors.ts";
 import { wholeNumberOf } from "../flag-shapes.ts";
@@ -141,12 +142,16 @@ export function upCommand(io: Io): Command {
       const resources = { ...flags, ...sources };
       const { topology, certificates } = soundReadOf(resources, reading);
       const binary = findEnvoy(io.env);
+      // Both trust the same file.
+      const systemCa = systemCaFile(io.env);
+      const isSystemCaUsed = usesSystemAuthorities(topology);
+      if (isSystemCaUsed) checkReadable("the environment's SSL_CERT_FILE", systemCa);
       const bootstrap = renderBootstrap(topology, {
         sidecar: address,
         ...sidecarTlsOf({ ...flags, ...(isTls ? { sidecarTls: true } : {}) }),
         envoyAdmin: flags.envoyAdmin,
         certificates,
-        systemCaFile: systemCaFile(io.env),
+        systemCaFile: systemCa,
         ...(statsListener === undefined ? {} : { statsListener }),
       });
       const files = [
@@ -161,6 +166,7 @@ export function upCommand(io: Io): Command {
         ...(flags.endpointKeyFile === undefined
           ? []
           : ["--endpoint-key-file", flags.endpointKeyFile]),
+        ...(isSystemCaUsed ? ["--system-ca", systemCa] : []),
         ...(flags.compatMetrics ? ["--compat-metrics"] : []),
         ...(flags.traces ? ["--traces"] : []),
       ];

@@ -1,4 +1,5 @@
 import type { EndpointTls } from "@umbra/envoy-config";
+import { endpointConnectOptions } from "@umbra/sidecar";
 import { Agent, request } from "undici";
 
 /** One answer, or why there is none. */
@@ -39,11 +40,13 @@ const maxRedirects = 3;
  */
 export async function getPage(
   url: string,
-  { timeoutMs, authorization, tls }: GetPageOptions,
+  { timeoutMs, authorization, tls = {} }: GetPageOptions,
 ): Promise<PageRead> {
   const startedMs = performance.now();
   const signal = AbortSignal.timeout(timeoutMs);
-  const dispatcher = url.startsWith("https:") ? agentFor(tls) : undefined;
+  const dispatcher = url.startsWith("https:")
+    ? new Agent({ connect: endpointConnectOptions(tls) })
+    : undefined;
   try {
     let at = new URL(url);
     for (let hops = 0; ; hops++) {
@@ -85,16 +88,6 @@ export async function getPage(
   } finally {
     await dispatcher?.destroy();
   }
-}
-
-function agentFor({ hostname, caPem }: EndpointTls = {}): Agent {
-  return new Agent({
-    connect: {
-      rejectUnauthorized: hostname !== undefined,
-      ...(hostname === undefined ? {} : { servername: hostname }),
-      ...(caPem === undefined ? {} : { ca: caPem }),
-    },
-  });
 }
 
 /** Undefined for a page that is too large. */

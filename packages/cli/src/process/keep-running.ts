@@ -46,12 +46,12 @@ export interface KeptProcess {
   stop(): Promise<void>;
 }
 
-/** Runs a process and starts it again when it dies, with back-off; gives up when it never works. */
+/** Runs a process and starts it again when it dies or can't be started, with back-off; gives up when it never works. Its `stop` never rejects for a failed start. */
 export function keepRunning(options: KeepRunningOptions): KeptProcess {
   const stopping = new AbortController();
   const given = options.signal;
   const signal = given === undefined ? stopping.signal : AbortSignal.any([stopping.signal, given]);
-  let child = options.start();
+  let child = startedBy(options.start);
   const kept = keep();
 
   async function keep(): Promise<{ readonly words: string } | undefined> {
@@ -76,7 +76,7 @@ export function keepRunning(options: KeepRunningOptions): KeptProcess {
       say(`${ended} and is started again in ${delayMs / 1_000} s; ${last}`);
       await sleep(delayMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return undefined;
-      child = options.start();
+      child = startedBy(options.start);
     }
   }
 
@@ -90,6 +90,23 @@ export function keepRunning(options: KeepRunningOptions): KeptProcess {
       await kept;
     },
   };
+}
+
+/** A start that throws, as with a full disk, counts as a process that ended at once: nothing else is stopped for it. */
+function startedBy(start: () => KeptChild): KeptChild {
+  try {
+    return start();
+  } catch (cause) {
+    return {
+      pid: undefined,
+      ended: Promise.resolve({
+        isClean: false,
+        words: `it could not be started: ${(cause as Error).message}`,
+      }),
+      lastLines: () => [],
+      stop: async () => {},
+    };
+  }
 }
 
 function gaveUpWords(ended: string, times: number, last: string): string {

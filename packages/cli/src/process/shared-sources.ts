@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
+import { normalize } from "node:path";
 import { UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 
@@ -17,7 +18,7 @@ export interface SharedSources {
  * read only once, so the child gets their text from here. Throws UsageError for more than one of them.
  */
 export function sharedSources(file: readonly string[] | undefined, io: Io): SharedSources {
-  const once = (file ?? []).filter((path) => path === "-" || isPipe(path));
+  const once = (file ?? []).filter((path) => path === "-" || isReadOnce(path));
   const [source] = once;
   if (file === undefined || source === undefined) {
     return { io, ...(file === undefined ? {} : { file }) };
@@ -39,8 +40,12 @@ export function sharedSources(file: readonly string[] | undefined, io: Io): Shar
   };
 }
 
-/** Neither a file nor a folder: a pipe, a socket or a terminal. */
-function isPipe(path: string): boolean {
+/** Open files of this process: a child has others under the same path, whatever is behind it. */
+const openFile = /^\/(dev\/(stdin|fd\/\d+)|proc\/(self|thread-self|\d+)(\/task\/\d+)?\/fd\/\d+)$/;
+
+/** Neither a file nor a folder that a child can open too: a pipe, a socket, a terminal or an open file. */
+export function isReadOnce(path: string): boolean {
+  if (openFile.test(normalize(path))) return true;
   const stats = statSync(path, { throwIfNoEntry: false });
   return stats !== undefined && !stats.isFile() && !stats.isDirectory();
 }

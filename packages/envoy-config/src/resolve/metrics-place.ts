@@ -39,7 +39,7 @@ export function createMetricsPlaces({ flags, report }: MetricsPlaceOptions): Met
   return {
     of(meta, endpoints, podOf) {
       const flagged = flags.get(`${meta.namespace}/${meta.name}`) ?? flags.get(meta.name) ?? {};
-      const own = { ...annotated(meta, ownPrefix), ...flagged };
+      const own: MetricsPlaceSettings = { ...annotated(meta, ownPrefix), ...flagged };
       const pods = new Map(endpoints.map((endpoint) => [endpoint, podOf(endpoint)]));
       const uses = Map.groupBy(pods.values(), (pod) => pod);
       const byEndpoint = [...pods].flatMap(([endpoint, pod]) => {
@@ -47,13 +47,14 @@ export function createMetricsPlaces({ flags, report }: MetricsPlaceOptions): Met
         const { port, ...rest } = annotated(pod, prometheusPrefix);
         // Each of a Pod's data-parallel servers has a page of its own.
         const isAlone = uses.get(pod)?.length === 1 && !endpoint.endsWith(`:${port}`);
-        const prometheus = isAlone && port !== undefined ? { ...rest, port } : rest;
-        const settings = {
-          ...prometheus,
-          ...annotated(meta, ownPrefix),
-          ...annotated(pod, ownPrefix),
-          ...flagged,
-        };
+        const prometheus: MetricsPlaceSettings =
+          isAlone && port !== undefined ? { ...rest, port } : rest;
+        const sure = { ...annotated(meta, ownPrefix), ...annotated(pod, ownPrefix), ...flagged };
+        const isHint =
+          sure.path === undefined &&
+          sure.port === undefined &&
+          (prometheus.path ?? prometheus.port) !== undefined;
+        const settings = { ...prometheus, ...sure, ...(isHint ? { isHint } : {}) };
         return isEqual(settings, own) ? [] : [[endpoint, settings] as const];
       });
       return {
@@ -95,7 +96,10 @@ type ParsedPlace =
 const pathForm = /^\/[!"$-~]{0,1023}$/;
 
 /** Reads one setting of a metrics page's place, as annotations and flags have it. */
-export function parseMetricsPlace(field: keyof MetricsPlaceSettings, text: string): ParsedPlace {
+export function parseMetricsPlace(
+  field: Exclude<keyof MetricsPlaceSettings, "isHint">,
+  text: string,
+): ParsedPlace {
   const shown = `"${text.slice(0, 64)}"`;
   switch (field) {
     case "path":

@@ -7,6 +7,8 @@ export interface MetricsPlaceSettings {
   /** 1 to 65535. */
   readonly port?: number;
   readonly scheme?: "http" | "https";
+  /** The path and port may be those of another exporter, so the endpoint's own places are tried first. */
+  readonly isHint?: boolean;
 }
 
 /** One place of a metrics page. */
@@ -31,8 +33,8 @@ const engineDefaults: ReadonlyMap<EngineName, MetricsPlaceSettings> = new Map<
 ]);
 
 /**
- * The places to look for an endpoint's metrics page, the likeliest first. A path or port that is set is the only place;
- * else an engine's own default goes before `/metrics` of the endpoint.
+ * The places to look for an endpoint's metrics page, the likeliest first. A path or port that is set is the only place,
+ * or the last one where it is a hint; else an engine's own default goes before `/metrics` of the endpoint.
  *
  * @param scheme how the endpoint's API is reached
  */
@@ -49,7 +51,10 @@ export function metricsPlaces(
   });
   const own = engine === undefined ? {} : (engineDefaults.get(engine) ?? {});
   if (settings.path !== undefined || settings.port !== undefined) {
-    return [placed({ ...own, ...settings })];
+    const set = placed({ ...own, ...settings });
+    if (settings.isHint !== true) return [set];
+    const [first, ...others] = metricsPlaces(address, engine, {}, scheme);
+    return [first, ...others, set];
   }
   if (engine === undefined) return [placed({}), placed({ path: mountedPath })];
   return own.path === undefined && own.port === undefined

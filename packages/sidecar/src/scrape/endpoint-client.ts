@@ -1,5 +1,6 @@
 import type { EndpointTls } from "@umbra/envoy-config";
 import { Client } from "undici";
+import { endpointConnectOptions } from "./endpoint-trust.ts";
 import { givePageBufferBack, takePageBuffer } from "./page-buffer.ts";
 
 /** Asks one endpoint for pages on one kept connection. */
@@ -52,7 +53,7 @@ export function createEndpointClient(
   const origin = `${tls === undefined ? "http" : "https"}://${address}`;
   const client = new Client(origin, {
     pipelining: 1,
-    connect: { timeout: timeoutMs, ...(tls === undefined ? {} : connectOptions(tls)) },
+    connect: { timeout: timeoutMs, ...(tls === undefined ? {} : endpointConnectOptions(tls)) },
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
     keepAliveTimeout: 4_000,
@@ -140,14 +141,6 @@ export function createEndpointClient(
 }
 
 const plainHeaders = { "accept-encoding": "identity" };
-
-function connectOptions({ hostname, caPem }: EndpointTls) {
-  return {
-    rejectUnauthorized: hostname !== undefined,
-    ...(hostname === undefined ? {} : { servername: hostname }),
-    ...(caPem === undefined ? {} : { ca: caPem }),
-  };
-}
 
 function textOf(header: string | string[] | undefined): string | undefined {
   return typeof header === "string" ? header : header?.[0];

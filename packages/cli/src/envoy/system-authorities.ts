@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs";
+import type { EndpointTls, Topology } from "@umbra/envoy-config";
+import { CommandError, UsageError } from "../errors.ts";
+import type { Io } from "../io.ts";
+import { systemCaFile } from "./system-ca.ts";
+
+/** Help of `--system-ca` in the commands that themselves connect to endpoints. */
+export const systemCaHelp =
+  "PEM authorities of this machine, for endpoints that a BackendTLSPolicy verifies with wellKnownCACertificates: System (default: $SSL_CERT_FILE, else where distributions keep them)";
+
+/** True where endpoints are verified with the authorities of the system. */
+export function usesSystemAuthorities({ pools }: Pick<Topology, "pools">): boolean {
+  return pools.some(({ tls }) => isOfSystem(tls));
+}
+
+/**
+ * The topology, with the system's authorities in the place of "those of the system", so that Umbra trusts what Envoy
+ * trusts. Where no file is named and none is there, those of Node.js stay. Throws UsageError for a flag without effect,
+ * CommandError where the named file can't be read.
+ */
+export function withSystemAuthorities(
+  topology: Topology,
+  flag: string | undefined,
+  { env }: Pick<Io, "env">,
+): Topology {
+  if (!usesSystemAuthorities(topology)) {
+    if (flag === undefined) return topology;
+    throw systemCaWithoutEffect();
+  }
+  const caPem = readAuthorities(flag, env);
+  if (caPem === undefined) return topology;
+  return {
+    ...topology,
+    pools: topology.pools.map((pool) =>
+      isOfSystem(pool.tls) ? { ...pool, tls: { ...pool.tls, caPem } } : pool,
+    ),
+  };
+}
+
+export function systemCaWithoutEffect(): UsageError {
+  return new UsageError(
+    "--system-ca has no effect: no BackendTLSPolicy of the files has wellKnownCACertificates: System",
+  );
+}
+
+function isOfSystem(tls: EndpointTls | undefined): boolean {
+  return tls?.hostname !== undefined && tls.caPem === undefined;
+}
+
+function readAuthorities(flag: string | undefined, env: Io["env"]): string | undefined {
+  const { SSL_CERT_FILE: named = "" } = env;
+  try {
+    return readFileSync(flag ?? systemCaFile(env), "utf8");
+  } catch (cause) {
+    if (flag === undefined && named === "") return undefined;
+    const { code } = cause as NodeJS.ErrnoException;
+    const name = flag === undefined ? "the environment's SSL_CERT_FILE" : "--system-ca";
+    throw new CommandError(`${name}: ${flag ?? named} can't be read: ${code}`, { cause });
+  }
+}
