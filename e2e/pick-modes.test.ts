@@ -334,7 +334,7 @@ describe("the picker fails", () => {
       failureMode,
       host: `${mode}${failureMode === "FailOpen" ? "" : "-closed"}.example.com`,
       pool: `default/${mode}${failureMode === "FailOpen" ? "" : "-closed"}`,
-      // What no setting of Envoy mends: with a body under way `duplex` fails closed.
+      // What no setting of Envoy fixes: with a body under way `duplex` fails closed.
       goesOn: failureMode === "FailOpen" && mode !== "duplex",
     })),
   );

@@ -38,7 +38,7 @@ async function check(text: string, ...args: readonly string[]) {
   return { ...ran, file };
 }
 
-test("shows the line, what is meant and how to mend it", async () => {
+test("shows the line, what is meant and how to fix it", async () => {
   const { status, stdout, stderr, file } = await check(mistakes);
   expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
   expect(
@@ -165,7 +165,7 @@ describe("--explain", () => {
     const { status, stdout } = await runCommand(["check", "--explain", "umb0203"]);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^UMB0203\n\n\*\*A backend can't be resolved\*\*/);
-    expect(stdout).toContain("To mend:");
+    expect(stdout).toContain("To fix:");
     expect(stdout).not.toContain("UMB0204\n");
   });
 

@@ -181,7 +181,7 @@ describe("Envoy", () => {
     expect(found.map(({ severity, code }) => `${severity} ${code}`)).toEqual(want);
   });
 
-  test("a flaw is told with the version that mends it", () => {
+  test("a flaw is told with the version that fixes it", () => {
     const [, first] = at("9e55/1.38.2/Clean");
     expect(first?.message).toBe(
       "Envoy at /bin/envoy is 1.38.2, which has CVE-2026-73513: HTTP/2 trailers without END_STREAM, also from an endpoint, crash it",

@@ -5,14 +5,14 @@ export type DiagnosticCode = keyof typeof codes;
 
 export interface CodeMeaning {
   readonly meaning: string;
-  /** How such a thing is mended, where a diagnostic has nothing more exact to say. */
+  /** How such a thing is fixed, where a diagnostic has nothing more exact to say. */
   readonly remedy: string;
 }
 
 const codes = {
   UMB0101: {
     meaning: "the YAML can't be read",
-    remedy: "mend the syntax at this place",
+    remedy: "fix the syntax at this place",
   },
   UMB0102: {
     meaning: "a document is not a Kubernetes resource",
@@ -35,7 +35,7 @@ const codes = {
   },
   UMB0109: {
     meaning: "there are more findings than are shown",
-    remedy: "mend those that are shown, and check again",
+    remedy: "fix those that are shown, and check again",
   },
   UMB0110: {
     meaning: "characters that are not allowed here",
@@ -113,7 +113,7 @@ const codes = {
   },
   UMB0223: {
     meaning: "a listener's certificate can't be used",
-    remedy: "add the Secret, mend it, or add the ReferenceGrant that the message names",
+    remedy: "add the Secret, fix it, or add the ReferenceGrant that the message names",
   },
   UMB0224: {
     meaning: "listeners of one port contradict each other",
@@ -296,7 +296,7 @@ const codes = {
   },
   UMB0410: {
     meaning: "an endpoint can't be reached",
-    remedy: "start the model server, or mend its address, its port or the firewall between",
+    remedy: "start the model server, or fix its address, its port or the firewall between",
   },
   UMB0411: {
     meaning: "an endpoint's metrics can't be used",
@@ -313,7 +313,7 @@ const codes = {
   },
   UMB0414: {
     meaning: "no endpoint serves a model that the resources name",
-    remedy: "mend the name, or load the model or adapter",
+    remedy: "fix the name, or load the model or adapter",
   },
   UMB0415: {
     meaning: "what runs is not ready",

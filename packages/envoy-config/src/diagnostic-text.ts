@@ -15,7 +15,7 @@ const colours = { error: "red", warning: "yellow", info: "cyan" } as const;
 const maxShown = 120;
 
 /**
- * `FILE:LINE:COLUMN severity code message`, then the line with carets under what is meant, then how to mend it and
+ * `FILE:LINE:COLUMN severity code message`, then the line with carets under what is meant, then how to fix it and
  * where the code is explained. Nothing in it steers a terminal, whatever stands in the files. No line end at the end.
  */
 export function formatDiagnostic(

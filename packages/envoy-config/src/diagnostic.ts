@@ -5,7 +5,7 @@ export interface Diagnostic {
   readonly code: string;
   /** What is wrong; lower case, no full stop. */
   readonly message: string;
-  /** How to mend it; lower case, no full stop. */
+  /** How to fix it; lower case, no full stop. */
   readonly remedy: string;
   /** As the user named it; `-` for standard input, `command line` for a flag. */
   readonly file: string;

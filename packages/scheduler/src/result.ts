@@ -18,7 +18,7 @@ export interface Refused {
   readonly code: SchedulingErrorCode;
   /** The filter that left nothing. */
   readonly by?: string;
-  /** When trying again makes sense, in ms; absent where time alone mends nothing. */
+  /** When trying again makes sense, in ms; absent where time alone fixes nothing. */
   readonly retryAfterMs?: number;
   readonly explanation?: Explanation;
 }

@@ -26,7 +26,7 @@ export interface SimulatedServer {
   state(): SimulatorState;
   /** For tests: what `/metrics` says of these, whatever the engine does. */
   pinMetrics(pinned: PinnedMetrics): void;
-  /** For tests: how it misbehaves from now on. `{}` mends it. */
+  /** For tests: how it misbehaves from now on. `{}` fixes it. */
   setFaults(faults: Faults): void;
 }
 

@@ -35,7 +35,7 @@ export function checkCommand(io: Io): Command {
   const command = new Command("check").summary("say what is wrong in the resources");
   return withTopologyFlags(command, { isDirectAllowed: false })
     .description(
-      "Says what is wrong in the resources: file, line and column, the line itself, and how to mend it; everything in one pass. Exit status 1 when there is an error.",
+      "Says what is wrong in the resources: file, line and column, the line itself, and how to fix it; everything in one pass. Exit status 1 when there is an error.",
     )
     .addOption(
       new Option(

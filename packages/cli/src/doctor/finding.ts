@@ -9,7 +9,7 @@ export interface Finding {
   readonly code?: string;
   /** What was seen; lower case, no full stop. */
   readonly message: string;
-  /** How to mend it; absent where all is well. */
+  /** How to fix it; absent where all is well. */
   readonly remedy?: string;
 }
 

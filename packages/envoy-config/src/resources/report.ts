@@ -10,7 +10,7 @@ export interface ReportSink {
   readonly show: (file: string, text: string, lines: LineCounter) => void;
 }
 
-/** Of each severity; who has more mends these first. */
+/** Of each severity; who has more fixes these first. */
 const maxFindings = 1_000;
 
 /** A longer line is generated, and its start says nothing. */

@@ -79,7 +79,7 @@ function isBeforeFirstRequest(
   return runtimeNames.some((each) => samples.has(each)) && hasOnlyRuntimeNames(page);
 }
 
-/** A line that is neither blank, nor a comment, nor about the process. */
+/** A line that is neither blank, nor a comment, nor about the server's runtime. */
 const otherLine = /^(?![ \t\r]*$|#|python_|process_)/m;
 
 function hasOnlyRuntimeNames(page: string | Uint8Array): boolean {

@@ -21,7 +21,7 @@ const fullKvCache = 0.95;
 /**
  * Learns from a scrape how many requests the server runs at once, where it does not say: the size of its largest batch,
  * once requests have waited at that size for a second in all; for 5 s in a row where fewer than 8 run. A larger batch shows that it was wrong, and the learning
- * begins anew; after ten minutes without a full batch of that size it is forgotten.
+ * starts again; after ten minutes without a full batch of that size it is forgotten.
  */
 export function learnSeats(
   member: Member,

@@ -26,7 +26,7 @@ export function verdictOf(input: VerdictInput): ReportVerdict {
   if (broken.length > 0) {
     const action = broken.some(({ id }) => id === "primary_protection")
       ? "mirroring slows the primary: give the gateway more room, or mirror less"
-      : "mend what the checks name, then start a new evaluation";
+      : "fix what the checks name, then start a new evaluation";
     return { status: "INVALID", reasons: broken.map(checkReason), next: { action, eta_s: null } };
   }
   const required = gates.filter((gate) => gate.required);

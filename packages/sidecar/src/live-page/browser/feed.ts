@@ -54,7 +54,7 @@ function connect() {
   };
   events.onerror = () => {
     sayLost();
-    // A refusal ends an EventSource for good; a broken connection it mends itself.
+    // A refusal ends an EventSource for good; a broken connection it fixes itself.
     if (events.readyState === EventSource.CLOSED) setTimeout(connect, retryAfterMs);
   };
 }
