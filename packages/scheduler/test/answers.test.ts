@@ -1,46 +1,15 @@
 import { describe, expect, test } from "@jest/globals";
-import {
-  createPool,
-  type EndpointAnswer,
-  type InferenceRequest,
-  type PoolEvent,
-  type PoolOptions,
-} from "@umbra/scheduler";
+import type { EndpointAnswer, InferenceRequest, PoolOptions } from "@umbra/scheduler";
 import { metrics } from "./fixtures.ts";
+import { observedPool } from "./observed-pool.ts";
 
 const base: InferenceRequest = { model: "base", promptTokens: 10 };
 const first = "10.0.0.1:8000";
 const second = "10.0.0.2:8000";
 
 function setup(overrides: Partial<PoolOptions> = {}, addresses = [first, second]) {
-  const clock = { ms: 1_000 };
-  const events: PoolEvent[] = [];
-  const pool = createPool({
-    name: "pool",
-    now: () => clock.ms,
-    random: () => 0.99,
-    staleAfterMs: 1e9,
-    onEvent: (event) => events.push(event),
-    ...overrides,
-  });
-  pool.setEndpoints(addresses);
-  const scrape = (address: string, known = {}) =>
-    pool.recordScrape(address, metrics({ scrapedAtMs: clock.ms, ...known }), clock.ms);
-  for (const address of addresses) scrape(address);
-  const of = (address: string) => {
-    const found = pool.snapshot().endpoints.find((each) => each.address === address);
-    if (found === undefined) throw new Error(address);
-    return found;
-  };
-  const answer = (address: string, how: EndpointAnswer, times = 1) => {
-    for (let i = 0; i < times; i++) pool.recordAnswer(address, how);
-  };
-  const pick = (request: InferenceRequest = base) => {
-    const picked = pool.pick(request);
-    if (!picked.ok) throw new Error(picked.code);
-    return picked;
-  };
-  return { pool, clock, events, scrape, of, answer, pick };
+  const made = observedPool(addresses, { random: () => 0.99, ...overrides });
+  return { ...made, pick: (request: InferenceRequest = base) => made.pick(request) };
 }
 
 describe("five answers in a row", () => {

@@ -1,46 +1,20 @@
 import { describe, expect, test } from "@jest/globals";
 import {
-  createPool,
   createProfile,
   defineScorer,
   type InferenceRequest,
   maxScorePicker,
-  type PoolEvent,
   type PoolOptions,
 } from "@umbra/scheduler";
-import { metrics } from "./fixtures.ts";
+import { observedPool } from "./observed-pool.ts";
 
 const [a, b, c] = ["10.0.0.1:8000", "10.0.0.2:8000", "10.0.0.3:8000"] as const;
 
 function setup(addresses: readonly string[], overrides: Partial<PoolOptions> = {}) {
-  const clock = { ms: 1_000 };
-  const events: PoolEvent[] = [];
-  const pool = createPool({
-    name: "pool",
-    now: () => clock.ms,
-    random: () => 0,
-    staleAfterMs: 1e9,
-    onEvent: (event) => events.push(event),
-    ...overrides,
-  });
-  pool.setEndpoints(addresses);
-  const scrape = (address: string, known = {}) =>
-    pool.recordScrape(address, metrics({ scrapedAtMs: clock.ms, ...known }), clock.ms);
-  for (const address of addresses) scrape(address);
-  const of = (address: string) => {
-    const found = pool.snapshot().endpoints.find((each) => each.address === address);
-    if (found === undefined) throw new Error(address);
-    return found;
-  };
-  const answer = (address: string, status: number, times = 1) => {
-    for (let i = 0; i < times; i++) pool.recordAnswer(address, { status });
-  };
-  const pick = (request: InferenceRequest) => {
-    const picked = pool.pick(request);
-    if (!picked.ok) throw new Error(picked.code);
-    return picked;
-  };
-  return { pool, clock, events, scrape, of, answer, pick };
+  const made = observedPool(addresses, overrides);
+  const answer = (address: string, status: number, times = 1) =>
+    made.answer(address, { status }, times);
+  return { ...made, answer };
 }
 
 const prompt = new Uint8Array(2_560).fill(65);

@@ -46,7 +46,7 @@ export type PoolEvent =
       readonly errorShare: number;
     }
   | { readonly type: "reinstated"; readonly pool: string; readonly endpoint: string }
-  /** The server has begun anew: what it was believed to hold is forgotten. */
+  /** The server has restarted: what it was believed to hold is forgotten. */
   | { readonly type: "restarted"; readonly pool: string; readonly endpoint: string }
   /** A lease was thrown away without its end; it has been released. Only with `detectLeaks`. */
   | { readonly type: "lease_leaked"; readonly pool: string; readonly endpoint: string };

@@ -7,7 +7,7 @@ const loadShownAfterMs = 10_000;
 /**
  * True where the metrics of a scrape that began at `startedMs` show no load although the endpoint has served: then its
  * page is not one of a server before its first request, but one that can't be read. A server that showed its load
- * before, and does not now, has begun anew.
+ * before, and does not now, has restarted.
  */
 export function hidesLoad(
   member: Member,

@@ -6,7 +6,7 @@ import { forgetSeats } from "./seats.ts";
 /** A process's start time is rounded differently by some exporters. */
 const startToleranceS = 1;
 
-/** True when the server has begun anew since its last scrape: another start time, or a counter that went down. */
+/** True when the server has restarted since its last scrape: another start time, or a counter that went down. */
 export function hasRestarted(before: ModelServerMetrics, after: ModelServerMetrics): boolean {
   if (before.processStartS !== undefined && after.processStartS !== undefined) {
     return after.processStartS > before.processStartS + startToleranceS;
@@ -14,7 +14,7 @@ export function hasRestarted(before: ModelServerMetrics, after: ModelServerMetri
   return (after.generationTokens ?? 0) < (before.generationTokens ?? 0);
 }
 
-/** A server that has begun anew holds nothing. */
+/** A server that has restarted holds nothing. */
 export function forgetContents(member: Member): void {
   forgetAdapters(member, 0);
   forgetSeats(member);
@@ -24,7 +24,7 @@ export function forgetContents(member: Member): void {
   Object.assign(member.health.counts, createAnswerCounts());
 }
 
-/** A server that was away and does not tell whether it began anew: half of what it held may be gone. */
+/** A server that was away and does not show whether it restarted: half of what it held may be gone. */
 export function doubtContents(member: Member): void {
   member.blocks?.shrinkTo(Math.floor(member.blocks.size / 2));
 }

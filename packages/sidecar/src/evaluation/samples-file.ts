@@ -48,7 +48,7 @@ interface MetaEntry {
 }
 
 const maxBytes = 1024 ** 3;
-/** Evaluations with more than this in the file begin anew: the file is appended to and not read. */
+/** Evaluations with more than this in the file start again: the file is appended to and not read. */
 const maxReadBytes = 512 * 1024 ** 2;
 /** Past its planned length an evaluation goes on only when the restart follows the last sample this soon. */
 const maxGapMs = 600_000;
@@ -129,7 +129,7 @@ function goesOn(
   return !isOver(nowMs - startedAtMs, config) || nowMs - lastMs <= maxGapMs;
 }
 
-/** What cannot be read, or was cut short by a crash, is left out: its evaluations begin anew, and the samples stay. */
+/** What cannot be read, or was cut short by a crash, is left out: its evaluations start again, and the samples stay. */
 function readMeta(file: string): Map<string, MetaEntry> {
   const entries = new Map<string, MetaEntry>();
   if (!existsSync(file)) return entries;
