@@ -86,6 +86,17 @@ test("an endpoint that leaves and returns with the same list is known by it agai
   expect(new Set(picks.map((each) => each.ok && each.endpoint))).toEqual(new Set([first]));
 });
 
+test.each([
+  [first, second],
+  [second, first],
+])("the list of all is the same whichever endpoint's is read first", (one, other) => {
+  const { served } = setup();
+  served.record(one, list(["n"], ["b"], "n"));
+  served.record(other, list(["m", "b"], ["c", "a"]));
+  const { data } = JSON.parse(served.union ?? "") as { data: { id: string }[] };
+  expect(data.map(({ id }) => id)).toEqual(["b", "m", "n", "a", "c"]);
+});
+
 test("the names of endpoints that have left are forgotten when another list is read", () => {
   const { state, served } = setup();
   served.record(first, list(["m"], ["a"]));

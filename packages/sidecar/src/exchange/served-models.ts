@@ -143,7 +143,7 @@ export function createServedModels(state: PoolState): ServedModels {
     },
     get union() {
       if (lists.names.size <= 1) return undefined;
-      union ??= unionOf(byEndpoint.values());
+      union ??= unionOf([...byEndpoint.values()]);
       return union;
     },
     get isGuarded() {
@@ -176,19 +176,29 @@ function isSame(a: StoredList, b: StoredList): boolean {
   return a.key === b.key && (a.models.isGuarded ?? false) === (b.models.isGuarded ?? false);
 }
 
-/** Each name once, with the entry of the first list that has it. */
-function unionOf(lists: Iterable<StoredList>): string {
-  const entries = new Map<string, string>();
+/** Each name once: base models before adapters, each sorted, so that it doesn't matter which list was read first. */
+function unionOf(lists: readonly StoredList[]): string {
+  const shown: string[] = [];
   let length = 0;
-  for (const { models, names } of lists) {
-    for (const id of names) {
-      if (entries.has(id)) continue;
-      const entry = models.entries?.get(id) ?? JSON.stringify({ id, object: "model" });
-      const isFull = entries.size >= maxUnionModels || length + entry.length > maxUnionCharacters;
-      if (isFull) continue;
-      entries.set(id, entry);
-      length += entry.length;
+  for (const entry of [...entriesOf(lists, "base"), ...entriesOf(lists, "adapters")]) {
+    const isFull = shown.length >= maxUnionModels || length + entry.length > maxUnionCharacters;
+    if (isFull) continue;
+    shown.push(entry);
+    length += entry.length;
+  }
+  return `{"object":"list","data":[${shown.join(",")}]}`;
+}
+
+/** Sorted by name, each as the first list has it. A name that is a base model anywhere is no adapter. */
+function entriesOf(lists: readonly StoredList[], kind: "base" | "adapters"): string[] {
+  const entries = new Map<string, string>();
+  const base = new Set(kind === "base" ? [] : lists.flatMap(({ models }) => models.base));
+  for (const { models } of lists) {
+    for (const id of models[kind]) {
+      if (entries.size >= maxUnionModels) break;
+      if (entries.has(id) || base.has(id)) continue;
+      entries.set(id, models.entries?.get(id) ?? JSON.stringify({ id, object: "model" }));
     }
   }
-  return `{"object":"list","data":[${[...entries.values()].join(",")}]}`;
+  return [...entries].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry);
 }
