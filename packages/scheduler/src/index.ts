@@ -36,7 +36,7 @@ export {
   type MetricsState,
   type ModelServerMetrics,
 } from "./model/endpoint.ts";
-export { isReady, kvCacheUsage, queueLength, runningRequests } from "./model/load.ts";
+export { kvCacheUsage, queueLength, runningRequests } from "./model/load.ts";
 export {
   type Criticality,
   type InferenceRequest,
@@ -59,9 +59,9 @@ export {
   type WeightedScorer,
 } from "./plugin.ts";
 export type { EndpointAnswer } from "./pool/answer.ts";
-export type { EndpointModels } from "./pool/candidates.ts";
 export type { PluginTime, PoolEvent } from "./pool/events.ts";
 export type { HealthOptions } from "./pool/health.ts";
+export type { EndpointModels } from "./pool/holders.ts";
 export type { KnownLoad } from "./pool/known-load.ts";
 export { createPool } from "./pool/pool.ts";
 export type { PrefixOptions } from "./pool/prefix-view.ts";

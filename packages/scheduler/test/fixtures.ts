@@ -30,6 +30,7 @@ export function endpoint(overrides: Partial<Endpoint> = {}): Endpoint {
     pendingPromptTokens: 0,
     pendingOutputTokens: 0,
     ttftMs: undefined,
+    isReady: true,
     isEjected: false,
     errorShare: 0,
     isAvoided: false,
@@ -39,9 +40,11 @@ export function endpoint(overrides: Partial<Endpoint> = {}): Endpoint {
   };
 }
 
-/** An endpoint with fresh metrics. */
+/** An endpoint with fresh metrics, by whose state it is ready or not. */
 export function fresh(address: string, overrides: Partial<ModelServerMetrics> = {}): Endpoint {
-  return endpoint({ address, metrics: { kind: "fresh", metrics: metrics(overrides) } });
+  const known = metrics(overrides);
+  const isReady = known.state === undefined || known.state === "ready";
+  return endpoint({ address, isReady, metrics: { kind: "fresh", metrics: known } });
 }
 
 /** What a pool gives its plugins; `cached` holds tokens by address. */
@@ -94,7 +97,7 @@ const anyState = fc.record({
   sentSinceScrape: fc.nat({ max: 20 }),
   inFlight: fc.nat({ max: 200 }),
   seats: fc.option(fc.integer({ min: 1, max: 256 }), { nil: undefined }),
-  state: fc.constantFrom("ready" as const, "asleep" as const, undefined),
+  isReady: fc.boolean(),
   showsLoad: fc.boolean(),
   pendingPromptTokens: fc.nat({ max: 100_000 }),
   pendingOutputTokens: fc.nat({ max: 100_000 }),
@@ -108,7 +111,7 @@ const anyState = fc.record({
 /** Pools of up to eight endpoints in any state. */
 export const pools = fc.array(anyState, { maxLength: 8 }).map((states) =>
   states.map((state, index): Endpoint => {
-    const { kind, active, recent, kvCacheUsage, tier, state: engine, showsLoad, ...rest } = state;
+    const { kind, active, recent, kvCacheUsage, tier, showsLoad, ...rest } = state;
     const { waitingRequests, runningRequests, maxActiveAdapters, ...counts } = rest;
     const known: ModelServerMetrics = {
       scrapedAtMs: 0,
@@ -117,7 +120,6 @@ export const pools = fc.array(anyState, { maxLength: 8 }).map((states) =>
       maxActiveAdapters,
       activeAdapters: new Set(active),
       showsLoad,
-      ...(engine === undefined ? {} : { state: engine }),
       ...(kvCacheUsage === undefined ? {} : { kvCacheUsage }),
     };
     return endpoint({

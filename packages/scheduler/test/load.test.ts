@@ -268,6 +268,26 @@ describe("requests by the state of the pool", () => {
   });
 });
 
+test.each([
+  { state: undefined, healthPage: true, isReady: true },
+  { state: "ready", healthPage: true, isReady: true },
+  { state: "asleep", healthPage: true, isReady: false },
+  { state: "loading", healthPage: true, isReady: false },
+  { state: "draining", healthPage: true, isReady: false },
+  { state: "ready", healthPage: false, isReady: false },
+] as const)(
+  "metrics that say $state and a health page that says $healthPage: ready $isReady",
+  (each) => {
+    const { pool, scrape } = setup({}, [known, unknown]);
+    pool.recordReadiness(known, each.healthPage);
+    scrape(each.state === undefined ? {} : { state: each.state });
+    expect(pool.snapshot().endpoints[0]?.isReady).toBe(each.isReady);
+    const other = pool.pick({ model: "base", exclude: [each.isReady ? unknown : known] });
+    expect(other).toMatchObject({ ok: true, endpoint: each.isReady ? known : unknown });
+    expect(pool.pick({ model: "base", subset: [known] })).toMatchObject({ endpoint: known });
+  },
+);
+
 test("an engine that is asleep is the last fallback", () => {
   const third = "10.0.0.3:8000";
   const { pool, scrape } = setup({}, [known, unknown, third]);

@@ -29,6 +29,12 @@ function reached(pool: PoolState, request: InferenceRequest): readonly string[] 
   return [...seen].toSorted();
 }
 
+function picked(pool: PoolState, request: InferenceRequest): readonly string[] {
+  const results = Array.from({ length: 30 }, () => pool.pick(request));
+  for (const each of results) if (each.ok) each.lease.release();
+  return [...new Set(results.flatMap((each) => (each.ok ? [each.endpoint] : [])))].toSorted();
+}
+
 describe("the model lists of endpoints", () => {
   test.each<{ name: string; lists: Lists; model: string; want: readonly string[] }>([
     { name: "no list is read: any", lists: {}, model: "x", want: [a, b, c] },
@@ -155,24 +161,27 @@ describe("the model lists of endpoints", () => {
 });
 
 describe("an endpoint that says it is not ready", () => {
-  test("gets nothing while another is ready, and all is tried where none is", () => {
+  test("is picked by nobody while another is ready; where none is, all are tried", () => {
     const pool = poolWith({ [a]: { adapters: ["x"] }, [b]: { adapters: ["x"] }, [c]: {} });
     pool.recordReadiness(a, false);
-    expect(reached(pool, { model: "m" })).toEqual([b, c]);
-    expect(reached(pool, { model: "x" })).toEqual([b]);
+    expect(picked(pool, { model: "m" })).toEqual([b, c]);
+    expect(picked(pool, { model: "x" })).toEqual([b]);
     pool.recordReadiness(b, false);
-    expect(reached(pool, { model: "x" })).toEqual([a, b]);
-    expect(reached(pool, { model: "m" })).toEqual([c]);
-    expect(pool.snapshot().endpoints.map(({ isReady }) => isReady)).toEqual([
-      false,
-      false,
-      undefined,
-    ]);
+    expect(picked(pool, { model: "x" })).toEqual([a, b]);
+    expect(picked(pool, { model: "m" })).toEqual([c]);
+    expect(pool.snapshot().endpoints.map(({ isReady }) => isReady)).toEqual([false, false, true]);
     pool.recordReadiness("10.9.9.9:1", false);
     pool.recordReadiness(a, true);
     pool.recordReadiness(a, true);
     pool.recordReadiness(b, true);
-    expect(reached(pool, { model: "m" })).toEqual([a, b, c]);
+    expect(picked(pool, { model: "m" })).toEqual([a, b, c]);
+  });
+
+  test("is the last fallback", () => {
+    const pool = poolWith({ [a]: {}, [b]: {}, [c]: {} });
+    pool.recordReadiness(b, false);
+    const result = pool.pick({ model: "m", subset: [a, b] });
+    expect(result).toMatchObject({ ok: true, endpoint: a, fallbacks: [b] });
   });
 });
 

@@ -1,5 +1,5 @@
 import type { Endpoint } from "../model/endpoint.ts";
-import { fullnessByInFlight, isReady, loadMetrics } from "../model/load.ts";
+import { fullnessByInFlight, loadMetrics } from "../model/load.ts";
 
 /** How full some endpoints are: 0 idle, 1 and more full. Of no endpoint at all it says 1. */
 export type SaturationDetector = (endpoints: readonly Endpoint[]) => number;
@@ -32,16 +32,7 @@ export function utilizationDetector(options: UtilizationOptions = {}): Saturatio
       (known.kvCacheUsage ?? 0) / kvCacheUsage,
     );
   }
-  return (endpoints) => {
-    let ready = 0;
-    let total = 0;
-    for (const endpoint of endpoints) {
-      if (!isReady(endpoint)) continue;
-      ready++;
-      total += fullness(endpoint);
-    }
-    return ready === 0 ? mean(endpoints, fullness) : total / ready;
-  };
+  return (endpoints) => meanOfReady(endpoints, fullness);
 }
 
 export interface ConcurrencyOptions {
@@ -55,14 +46,26 @@ export interface ConcurrencyOptions {
 export function concurrencyDetector(options: ConcurrencyOptions = {}): SaturationDetector {
   const { requests = 100, tokens = 1_000_000 } = options;
   return (endpoints) =>
-    mean(endpoints, ({ inFlight, pendingPromptTokens, pendingOutputTokens }) =>
+    meanOfReady(endpoints, ({ inFlight, pendingPromptTokens, pendingOutputTokens }) =>
       Math.max(inFlight / requests, (pendingPromptTokens + pendingOutputTokens) / tokens),
     );
 }
 
-function mean(endpoints: readonly Endpoint[], fullness: (endpoint: Endpoint) => number): number {
-  if (endpoints.length === 0) return 1;
+/** Endpoints that are not ready count only where all are so. */
+function meanOfReady(
+  endpoints: readonly Endpoint[],
+  fullness: (endpoint: Endpoint) => number,
+): number {
+  let ready = 0;
+  let readyTotal = 0;
   let total = 0;
-  for (const endpoint of endpoints) total += fullness(endpoint);
-  return total / endpoints.length;
+  for (const endpoint of endpoints) {
+    const share = fullness(endpoint);
+    total += share;
+    if (!endpoint.isReady) continue;
+    ready++;
+    readyTotal += share;
+  }
+  if (endpoints.length === 0) return 1;
+  return ready === 0 ? total / endpoints.length : readyTotal / ready;
 }

@@ -12,6 +12,8 @@ export interface Endpoint {
   readonly pendingOutputTokens: number;
   /** Time to first token lately, in ms; undefined where none was seen for a minute. */
   readonly ttftMs: number | undefined;
+  /** False while its server says that it serves no requests soon: on its metrics page, or its health page. */
+  readonly isReady: boolean;
   /** Errors in a row have put it out of use for a while. */
   readonly isEjected: boolean;
   /**

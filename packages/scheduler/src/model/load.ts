@@ -10,13 +10,6 @@ export function loadMetrics({ metrics }: Endpoint): ModelServerMetrics | undefin
     : undefined;
 }
 
-/** True unless the endpoint's server says that it does not serve requests soon. */
-export function isReady({ metrics }: Endpoint): boolean {
-  if (metrics.kind === "missing") return true;
-  const { state } = metrics.metrics;
-  return state === undefined || state === "ready";
-}
-
 /**
  * Requests waiting: the scraped count plus what this process has sent since, so that a burst between two scrapes
  * spreads out. Without load metrics it is this process's requests in flight, and one more where no scrape is fresh: an

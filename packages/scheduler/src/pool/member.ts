@@ -24,8 +24,9 @@ export interface Member extends Endpoint {
   firstGoodMs: number | undefined;
   /** Names that its own list has; undefined before it was read. */
   models: ReadonlyMap<string, "base" | "adapter"> | undefined;
-  /** False while its server says that it takes no requests. */
   isReady: boolean;
+  /** What its health page says; true where none is read. */
+  isHealthPageReady: boolean;
   /** How long its metrics count as fresh, in ms, where that is longer than the pool's age. */
   freshForMs: number;
   /** In no order; each knows its place. */
@@ -121,6 +122,7 @@ export function createMember(address: string): Member {
     firstGoodMs: undefined,
     models: undefined,
     isReady: true,
+    isHealthPageReady: true,
     freshForMs: 0,
     open: [],
     blocks: undefined,

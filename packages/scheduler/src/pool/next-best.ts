@@ -1,7 +1,10 @@
-import { isReady, queueLength } from "../model/load.ts";
+import { queueLength } from "../model/load.ts";
 import type { Member } from "./member.ts";
 
-/** The best `count` of those permitted, besides the picked one: ready, neither ejected nor avoided, fresh before stale, then by queue. */
+/**
+ * Addresses of the best `count` of those permitted, besides the picked one: ready, neither ejected nor avoided, fresh
+ * before stale, then by queue.
+ */
 export function nextBest(
   members: readonly Member[],
   picked: Member,
@@ -9,28 +12,34 @@ export function nextBest(
   isPermitted: (member: Member) => boolean,
 ): readonly string[] {
   if (count === 0 || members.length === 1) return [];
-  const best: Member[] = [];
+  const best: string[] = [];
+  const ranks: number[] = [];
+  let worst = Number.POSITIVE_INFINITY;
   for (const member of members) {
-    if (member === picked) continue;
-    let at = best.length;
-    while (at > 0 && isBetter(member, best[at - 1] as Member)) at--;
-    if (at >= count || !isPermitted(member)) continue;
+    const rank = rankOf(member);
+    if ((best.length === count && rank >= worst) || member === picked || !isPermitted(member)) {
+      continue;
+    }
+    let at = Math.min(best.length, count - 1);
     // Moved by hand: `splice` makes an array each time.
-    if (best.length < count) best.push(member);
-    for (let i = best.length - 1; i > at; i--) best[i] = best[i - 1] as Member;
-    best[at] = member;
+    for (; at > 0 && (ranks[at - 1] as number) > rank; at--) {
+      ranks[at] = ranks[at - 1] as number;
+      best[at] = best[at - 1] as string;
+    }
+    ranks[at] = rank;
+    best[at] = member.address;
+    worst = ranks[ranks.length - 1] as number;
   }
-  return best.map(({ address }) => address);
+  return best;
 }
 
-function isBetter(a: Member, b: Member): boolean {
-  const rank = rankOf(a) - rankOf(b);
-  return rank === 0 ? queueLength(a) < queueLength(b) : rank < 0;
-}
+/** Longer queues rank alike, so that no queue outweighs what comes before it. */
+const longestQueue = 1e9;
 
 /** Lower is better: engines that are not ready last, endpoints that are ejected or avoided before them. */
 function rankOf(member: Member): number {
-  const { isEjected, isAvoided, metrics } = member;
+  const { isEjected, isAvoided, isReady, metrics } = member;
   const age = metrics.kind === "fresh" ? 0 : metrics.kind === "stale" ? 1 : 2;
-  return age + (isEjected || isAvoided ? 3 : 0) + (isReady(member) ? 0 : 6);
+  const group = age + (isEjected || isAvoided ? 3 : 0) + (isReady ? 0 : 6);
+  return group * longestQueue + Math.min(queueLength(member), longestQueue - 1);
 }

@@ -1,20 +1,21 @@
 import { createAdmission } from "../admission/admission.ts";
 import type { Explanation } from "../explanation.ts";
-import { adapterSlots, type Endpoint, type ModelServerMetrics } from "../model/endpoint.ts";
+import { adapterSlots, type Endpoint } from "../model/endpoint.ts";
 import { type InferenceRequest, promptTokensOf } from "../model/request.ts";
 import { toldAmount } from "../model/told-amount.ts";
 import type { PickContext } from "../plugin.ts";
 import type { Profile, Trace } from "../profile.ts";
 import { defaultProfile } from "../profiles/default.ts";
 import type { Lease, SchedulingErrorCode } from "../result.ts";
+import { createAging } from "./aging.ts";
 import { answerKind, type EndpointAnswer } from "./answer.ts";
 import { createAvoidance } from "./avoidance.ts";
-import { candidatesOf, setModels } from "./candidates.ts";
 import { eligible } from "./eligible.ts";
 import { countAnswer } from "./error-share.ts";
 import type { PluginTime } from "./events.ts";
 import { hidesLoad } from "./first-load.ts";
 import { createHealthCheck } from "./health.ts";
+import { holdersOf, setModels } from "./holders.ts";
 import { knownLoad } from "./known-load.ts";
 import { createLeases, OpenLease } from "./lease.ts";
 import {
@@ -28,6 +29,7 @@ import {
 import { nextBest } from "./next-best.ts";
 import { peerGroups } from "./peer-groups.ts";
 import { createPrefixView } from "./prefix-view.ts";
+import { updateReadiness } from "./readiness.ts";
 import { doubtContents, forgetContents, hasRestarted } from "./restart.ts";
 import { learnSeats } from "./seats.ts";
 import { endpointSnapshot } from "./snapshot.ts";
@@ -36,12 +38,8 @@ import type { PoolOptions, PoolState } from "./types.ts";
 
 /** Weight of the newest value in a moving average. */
 const newestWeight = 0.1;
-/** How long a time to first token counts when no other follows. */
-const ttftKeptMs = 60_000;
 /** One scrape may fail before an endpoint's metrics are stale. */
 const freshIntervals = 2.5;
-/** An engine's state counts for so long without a fresh scrape. */
-const stateKeptMs = 60_000;
 /** Expected before the first answer was seen. */
 const firstOutputTokens = 256;
 /**
@@ -72,10 +70,11 @@ export function createPool(options: PoolOptions): PoolState {
       onEvent?.({ type: "avoided", pool: name, endpoint, errorShare });
     },
   });
+  const aging = createAging({ staleAfterMs, reinstate });
   const prefix = createPrefixView(options.prefix ?? {}, Math.floor(random() * 2 ** 32));
   let byAddress = new Map<string, Member>();
   let members: readonly Member[] = [];
-  let narrowed = candidatesOf(members);
+  let holders = holdersOf(members);
   let groups = peerGroups(members);
   let outputTokens = firstOutputTokens;
   let picks = 0;
@@ -112,6 +111,7 @@ export function createPool(options: PoolOptions): PoolState {
 
   function recordTtft(member: Member, ttftMs: number): void {
     member.ttftSeenMs = now();
+    aging.sawTtft(member.ttftSeenMs);
     member.ttftMs =
       member.ttftMs === undefined
         ? ttftMs
@@ -151,6 +151,7 @@ export function createPool(options: PoolOptions): PoolState {
   function recordFailure(member: Member): void {
     const forMs = health.failed(member, members, now());
     if (forMs === undefined) return;
+    aging.expires(member.health.ejectedUntilMs);
     avoidance.disturbed();
     onEvent?.({ type: "ejected", pool: name, endpoint: member.address, forMs });
   }
@@ -161,27 +162,14 @@ export function createPool(options: PoolOptions): PoolState {
     settlePrompts(member, atMs);
   }
 
-  /** Lets time pass: metrics grow stale, ejections end. */
+  function reinstate(member: Member, nowMs: number): void {
+    if (!health.reinstate(member, nowMs)) return;
+    avoidance.disturbed();
+    onEvent?.({ type: "reinstated", pool: name, endpoint: member.address });
+  }
+
   function age(nowMs: number, isExact = false): void {
-    for (const member of members) {
-      const { metrics } = member;
-      const oldestMs = nowMs - Math.max(staleAfterMs, member.freshForMs);
-      if (metrics.kind === "fresh" && metrics.metrics.scrapedAtMs < oldestMs) {
-        member.metrics = { kind: "stale", metrics: metrics.metrics };
-      }
-      const { metrics: aged } = member;
-      if (aged.kind === "stale" && nowMs - aged.metrics.scrapedAtMs > stateKeptMs) {
-        dropState(member, aged.metrics);
-      }
-      // One that was slow once is to be tried again.
-      if (member.ttftMs !== undefined && nowMs - member.ttftSeenMs > ttftKeptMs) {
-        member.ttftMs = undefined;
-      }
-      if (member.isEjected && health.reinstate(member, nowMs)) {
-        avoidance.disturbed();
-        onEvent?.({ type: "reinstated", pool: name, endpoint: member.address });
-      }
-    }
+    aging.age(members, nowMs);
     avoidance.update(members, groups, nowMs, isExact);
   }
 
@@ -203,7 +191,7 @@ export function createPool(options: PoolOptions): PoolState {
     context.promptTokens = promptTokensOf(request);
     context.outputTokens = toldAmount(request.expectedOutputTokens) ?? outputTokens;
     prefix.begin(request);
-    const candidates = eligible(members, narrowed, request);
+    const candidates = eligible(members, holders, request);
     if (candidates.length === 0) {
       return { candidates, code: members.length === 0 ? "POOL_EMPTY" : "NO_ELIGIBLE_ENDPOINT" };
     }
@@ -259,7 +247,7 @@ export function createPool(options: PoolOptions): PoolState {
       }
       byAddress = next;
       members = [...next.values()];
-      narrowed = candidatesOf(members);
+      holders = holdersOf(members);
       groups = peerGroups(members);
       avoidance.disturbed();
       for (const member of members) prefix.fit(member, members.length);
@@ -287,6 +275,8 @@ export function createPool(options: PoolOptions): PoolState {
       member.metrics = { kind: "fresh", metrics };
       member.lastFailure = undefined;
       member.freshForMs = freshIntervals * intervalMs;
+      aging.scraped(member, metrics.scrapedAtMs);
+      updateReadiness(member);
       member.scrapeStartedMs = startedMs;
       member.sentSinceScrape = settlePrompts(member, startedMs);
       forgetAdapters(member, adapterSlots(member));
@@ -302,16 +292,16 @@ export function createPool(options: PoolOptions): PoolState {
     recordModels(address, models) {
       const member = byAddress.get(address);
       if (member === undefined || !setModels(member, models)) return;
-      narrowed = candidatesOf(members);
+      holders = holdersOf(members);
       groups = peerGroups(members);
       avoidance.disturbed();
     },
 
     recordReadiness(address, isReady) {
       const member = byAddress.get(address);
-      if (member === undefined || member.isReady === isReady) return;
-      member.isReady = isReady;
-      narrowed = candidatesOf(members);
+      if (member === undefined) return;
+      member.isHealthPageReady = isReady;
+      updateReadiness(member);
     },
 
     recordAnswer(address, answer, lease) {
@@ -369,7 +359,7 @@ export function createPool(options: PoolOptions): PoolState {
 
     saturation() {
       age(now());
-      return admission.saturation(narrowed.all);
+      return admission.saturation(members);
     },
 
     knownLoad() {
@@ -382,7 +372,7 @@ export function createPool(options: PoolOptions): PoolState {
       age(nowMs, true);
       return {
         name,
-        saturation: admission.saturation(narrowed.all),
+        saturation: admission.saturation(members),
         endpoints: members.map((member) => endpointSnapshot(member, nowMs)),
       };
     },
@@ -402,13 +392,6 @@ function settlePrompts({ open }: Member, startedMs: number): number {
     }
   }
   return sentSince;
-}
-
-/** An engine that was asleep may be awake: it is tried again though its metrics can't be read. */
-function dropState(member: Member, metrics: ModelServerMetrics): void {
-  if (metrics.state === undefined) return;
-  const { state: _, ...others } = metrics;
-  member.metrics = { kind: "stale", metrics: others };
 }
 
 type MutableContext = { -readonly [key in keyof PickContext]: PickContext[key] };

@@ -14,8 +14,6 @@ export interface EndpointSnapshot extends Endpoint {
   readonly metricsAgeMs?: number;
   /** Why the newest scrape failed; absent when it worked. */
   readonly lastFailure?: string;
-  /** Its server says that it takes no requests now. */
-  readonly isReady?: false;
   /** Blocks of prompts that it is believed to hold. */
   readonly prefixBlocks: number;
 }
@@ -31,12 +29,12 @@ export function endpointSnapshot(member: Member, nowMs: number): EndpointSnapsho
     pendingPromptTokens: member.pendingPromptTokens,
     pendingOutputTokens: member.pendingOutputTokens,
     ttftMs: member.ttftMs,
+    isReady: member.isReady,
     isEjected: member.isEjected,
     errorShare: member.errorShare,
     isAvoided: member.isAvoided,
     recentAdapters: new Set(member.recentAdapters),
     seats: member.seats,
-    ...(member.isReady ? {} : { isReady: false as const }),
     prefixBlocks: member.blocks?.size ?? 0,
     ...(metrics.kind === "missing" ? {} : { metricsAgeMs: nowMs - metrics.metrics.scrapedAtMs }),
     ...(lastFailure === undefined ? {} : { lastFailure: lastFailure.reason }),

@@ -9,7 +9,7 @@ import { assumedRequests, kvCacheUsage, requestsAt } from "../model/load.ts";
 import type { InferenceRequest } from "../model/request.ts";
 import type { PickContext, Scorer } from "../plugin.ts";
 import { errorCost } from "./error-cost.ts";
-import { lessIsBetter } from "./spread.ts";
+import { spreadOut } from "./spread.ts";
 
 export interface ExpectedWorkOptions {
   /** What a request in the batch costs the others, in prompt tokens; 200 when absent. */
@@ -46,8 +46,7 @@ export function expectedWorkScorer(options: ExpectedWorkOptions = {}): Scorer {
     tokensPerOutputToken = 160,
   } = options;
 
-  function loadCost(endpoint: Endpoint, adapter: string | undefined): number {
-    if (adapter === undefined) return 0;
+  function loadCost(endpoint: Endpoint, adapter: string): number {
     if (holdsAdapter(endpoint, adapter)) {
       // An endpoint that answers with errors does not serve the adapter that it was sent.
       const lost = tokensPerAdapterLoad * waitForSlot * endpoint.errorShare;
@@ -58,8 +57,7 @@ export function expectedWorkScorer(options: ExpectedWorkOptions = {}): Scorer {
   }
 
   /** In a full batch a seat falls free each time that one of its requests ends; each request that waits takes one. */
-  function seatCost({ seats }: Endpoint, requests: number, outputTokens: number): number {
-    if (seats === undefined || requests < seats) return 0;
+  function seatCost(seats: number, requests: number, outputTokens: number): number {
     return ((requests + 1 - seats) * tokensPerOutputToken * outputTokens) / seats;
   }
 
@@ -69,33 +67,44 @@ export function expectedWorkScorer(options: ExpectedWorkOptions = {}): Scorer {
     { adapter }: InferenceRequest,
     context: PickContext,
   ): number {
-    return (
-      endpoint.pendingPromptTokens +
-      context.promptTokens -
-      context.cachedTokens(endpoint) +
+    const { pendingPromptTokens, errorShare, seats } = endpoint;
+    const { promptTokens } = context;
+    let tokens =
+      pendingPromptTokens +
+      promptTokens +
       tokensPerRequest * requests +
-      tokensPerFullCache * kvCacheUsage(endpoint) +
-      loadCost(endpoint, adapter) +
-      errorCost(endpoint, context.promptTokens) +
-      seatCost(endpoint, requests, context.outputTokens)
-    );
+      tokensPerFullCache * kvCacheUsage(endpoint);
+    // Most requests to most endpoints have none of these.
+    if (promptTokens > 0) tokens -= context.cachedTokens(endpoint);
+    if (adapter !== undefined) tokens += loadCost(endpoint, adapter);
+    if (errorShare > 0) tokens += errorCost(endpoint, promptTokens);
+    if (seats !== undefined && requests >= seats) {
+      tokens += seatCost(seats, requests, context.outputTokens);
+    }
+    return tokens;
   }
 
-  return lessIsBetter(
-    "expected-work",
-    (endpoint, request, context) => {
-      const requests = requestsAt(endpoint);
-      return requests === undefined ? undefined : work(endpoint, requests, request, context);
-    },
-    (endpoints, amounts, request, context) => {
-      const assumed = assumedRequests(endpoints);
+  return {
+    name: "expected-work",
+    score(request, endpoints, scores, context) {
+      let isComplete = true;
       for (let i = 0; i < endpoints.length; i++) {
         const endpoint = endpoints[i] as Endpoint;
-        if (endpoint.metrics.kind === "fresh") continue;
-        amounts[i] = work(endpoint, endpoint.inFlight + assumed, request, context);
+        const requests = requestsAt(endpoint);
+        if (requests === undefined) isComplete = false;
+        else scores[i] = work(endpoint, requests, request, context);
       }
+      if (!isComplete) {
+        const assumed = assumedRequests(endpoints);
+        for (let i = 0; i < endpoints.length; i++) {
+          const endpoint = endpoints[i] as Endpoint;
+          if (endpoint.metrics.kind === "fresh") continue;
+          scores[i] = work(endpoint, endpoint.inFlight + assumed, request, context);
+        }
+      }
+      spreadOut(scores, endpoints.length);
     },
-  );
+  };
 }
 
 /** True when an adapter is loaded that no request uses: a new one can take its place at once. */

@@ -18,9 +18,8 @@ export type AssumeAmounts = (
 ) => void;
 
 /**
- * A scorer of a value of which less is better: linear between the largest among the candidates (0) and the smallest
- * (1), so that the spread counts and not the scale. Equal values score 1. An undefined value scores `unknown`, or is
- * the one that it assumes; when absent, one by requests in flight.
+ * A scorer of a value of which less is better, as `spreadOut` scores it. An undefined value scores `unknown`, or is the
+ * one that it assumes; when absent, one by requests in flight.
  */
 export function lessIsBetter(
   name: string,
@@ -30,36 +29,40 @@ export function lessIsBetter(
   return {
     name,
     score(request, endpoints, scores, context) {
-      const count = endpoints.length;
-      let smallest = Number.POSITIVE_INFINITY;
-      let largest = Number.NEGATIVE_INFINITY;
       let isComplete = true;
-      for (let i = 0; i < count; i++) {
+      for (let i = 0; i < endpoints.length; i++) {
         const value = amountOf(endpoints[i] as Endpoint, request, context);
-        if (value === undefined) {
-          isComplete = false;
-          scores[i] = Number.NaN;
-          continue;
-        }
-        scores[i] = value;
-        if (value < smallest) smallest = value;
-        if (value > largest) largest = value;
+        if (value === undefined) isComplete = false;
+        scores[i] = value ?? Number.NaN;
       }
       if (!isComplete && typeof unknown === "function") {
         unknown(endpoints, scores, request, context);
-        for (let i = 0; i < count; i++) {
-          smallest = Math.min(smallest, scores[i] as number);
-          largest = Math.max(largest, scores[i] as number);
-        }
       }
-      const range = largest - smallest;
-      for (let i = 0; i < count; i++) {
-        const value = scores[i] as number;
-        if (Number.isNaN(value)) scores[i] = unknown as number;
-        else scores[i] = range === 0 ? 1 : (largest - value) / range;
-      }
+      spreadOut(scores, endpoints.length);
+      if (isComplete || typeof unknown === "function") return;
+      for (let i = 0; i < endpoints.length; i++) if (Number.isNaN(scores[i])) scores[i] = unknown;
     },
   };
+}
+
+/**
+ * Turns amounts of which less is better into scores: linear between the largest (0) and the smallest (1), so that the
+ * spread counts and not the scale. Equal amounts score 1, and NaN stays.
+ */
+export function spreadOut(amounts: Float64Array, count: number): void {
+  let smallest = Number.POSITIVE_INFINITY;
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < count; i++) {
+    const amount = amounts[i] as number;
+    if (amount < smallest) smallest = amount;
+    if (amount > largest) largest = amount;
+  }
+  const range = largest - smallest;
+  for (let i = 0; i < count; i++) {
+    const amount = amounts[i] as number;
+    if (range !== 0) amounts[i] = (largest - amount) / range;
+    else if (amount === largest) amounts[i] = 1;
+  }
 }
 
 function assumeByInFlight(endpoints: readonly Endpoint[], counts: Float64Array): void {

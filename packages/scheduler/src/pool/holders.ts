@@ -7,13 +7,8 @@ export interface EndpointModels {
   readonly adapters: Iterable<string>;
 }
 
-/** Which members a request may go to. Made when members, model lists or readiness change; only read by picks. */
-export interface Candidates {
-  /** The members that are ready; all of them where none is. */
-  readonly all: readonly Member[];
-  /** Members that serve a name, for names that only some members serve. */
-  readonly byModel: ReadonlyMap<string, readonly Member[]>;
-}
+/** Members that serve a name, for names that only some members serve. Made when members or model lists change. */
+export type Holders = ReadonlyMap<string, readonly Member[]>;
 
 /** More names of one endpoint are not kept. */
 const maxNames = 1_000;
@@ -37,7 +32,7 @@ export function setModels(member: Member, { base, adapters }: EndpointModels): b
  * as serving the base models that every read list has, and nothing else: so one unreadable list does not take an
  * endpoint of a uniform pool out of use. A name that no list has may go anywhere.
  */
-export function candidatesOf(members: readonly Member[]): Candidates {
+export function holdersOf(members: readonly Member[]): Holders {
   const read = members.flatMap((member) =>
     member.models === undefined ? [] : [{ member, models: member.models }],
   );
@@ -51,17 +46,9 @@ export function candidatesOf(members: readonly Member[]): Candidates {
       if (kind === "base") baseCount.set(name, (baseCount.get(name) ?? 0) + 1);
     }
   }
-  const byModel = new Map<string, readonly Member[]>();
   for (const [name, having] of holders) {
     const isEverywhere = having.length === members.length || baseCount.get(name) === read.length;
-    if (!isEverywhere) byModel.set(name, readyOf(having));
+    if (isEverywhere) holders.delete(name);
   }
-  return { all: readyOf(members), byModel };
-}
-
-/** Fails towards serving: where none is ready, all are tried. */
-function readyOf(members: readonly Member[]): readonly Member[] {
-  if (members.every(({ isReady }) => isReady)) return members;
-  const ready = members.filter(({ isReady }) => isReady);
-  return ready.length === 0 ? members : ready;
+  return holders;
 }
