@@ -451,21 +451,39 @@ describe("answers reach the pool's health", () => {
       expect(heard).toEqual([...pair, ...pair]);
     });
 
-    test("are bounded: of too many the oldest is not heard", () => {
-      const { answers, heard } = shared(40);
-      for (let i = 0; i < 50; i++) answers.logged(line(first, 200));
-      expect(heard).toHaveLength(32);
+    test("are bounded: too many are not heard", () => {
+      const { answers, heard } = shared(80);
+      for (let i = 0; i < 100; i++) answers.logged(line(first, 200));
+      expect(heard).toHaveLength(64);
     });
+  });
+
+  test("while no access log is heard, the first 256 that ended are kept, and all that are measured", () => {
+    const { answers, pick, of, pool } = setup();
+    const key = (i: number) => ({ lane: "primary" as const, pool: "pool", requestId: `r${i}` });
+    const lease = pick();
+    for (let i = 0; i < 1_000; i++) {
+      answers.picked({ ...key(i), state: pool, lease, isMeasured: i === 900 });
+      answers.over({ ...key(i), lease }, false);
+    }
+    answers.logged(entry({ status: 401, requestId: "r256" }));
+    expect(of(first).errorShare).toBe(0);
+    answers.logged(entry({ status: 401, requestId: "r900" }));
+    const measured = of(first).errorShare;
+    expect(measured).toBeGreaterThan(0);
+    answers.logged(entry({ status: 401, requestId: "r255" }));
+    expect(of(first).errorShare).toBeGreaterThan(measured);
   });
 
   test("what is remembered is bounded, and ends in time", () => {
     const { answers, pick, of, clock, pool } = setup();
     const key = (i: number) => ({ lane: "primary" as const, pool: "pool", requestId: `r${i}` });
     const lease = pick();
-    for (let i = 0; i < 65_536; i++) {
+    answers.logged(entry({ requestId: "none" }));
+    for (let i = 0; i < 80_000; i++) {
       answers.picked({ ...key(i), state: pool, lease, isMeasured: false });
     }
-    answers.logged(entry({ status: 401 }));
+    answers.logged(entry({ status: 401, requestId: "r79999" }));
     expect(of(first).errorShare).toBe(0);
     for (let i = 0; i < 8_193; i++) answers.over({ ...key(i), lease }, false);
     answers.logged(entry({ status: 401, requestId: "r0" }));

@@ -422,11 +422,7 @@ describe("model lists of a pool", () => {
     const { pool, loop, name } = scraped(servers, {}, { authorization: () => key ?? "Bearer x" });
     await until(() => loop.hasTried(new Set([name])) && pool.served.union !== undefined);
     const all = new Map(Object.entries({ ":method": "GET", ":path": "/v1/models", ...headers }));
-    const reply = modelListReply(pool, {
-      headers: all,
-      path: pathOf(all),
-      authorization: () => key ?? "Bearer x",
-    });
+    const reply = modelListReply(pool, pathOf(all), all, () => key ?? "Bearer x");
     expect(reply?.status).toBe(isOurs ? 200 : undefined);
   });
 

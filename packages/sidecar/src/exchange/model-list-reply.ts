@@ -7,10 +7,14 @@ import type { ServedPool } from "./pool-registry.ts";
  * endpoint is to answer. Where an endpoint shows its list only to those who have its key, only a client whose key is
  * Umbra's gets this answer: the others are left to an endpoint, which knows whom to refuse. So are all clients of a
  * rendered gateway, which keeps their credentials from the sidecar.
+ *
+ * @param path as the endpoint would get it, without the query
  */
 export function modelListReply(
   pool: ServedPool,
-  { headers, path, authorization }: ModelListRequest,
+  path: string,
+  headers: Headers,
+  authorization: Authorization | undefined,
 ): Extract<Decision, { kind: "reply" }> | undefined {
   if (path !== "/v1/models" || headers.get(":method") !== "GET") return undefined;
   if (pool.served.isGuarded && !isEqual(headers.get("authorization"), authorization?.())) {
@@ -27,13 +31,8 @@ export function modelListReply(
   };
 }
 
-export interface ModelListRequest {
-  readonly headers: Headers;
-  /** As the endpoint would get it, without the query. */
-  readonly path: string;
-  /** What Umbra's own requests to endpoints carry; undefined: no key. */
-  readonly authorization: (() => string | undefined) | undefined;
-}
+/** What Umbra's own requests to endpoints carry; undefined: no key. */
+type Authorization = () => string | undefined;
 
 function isEqual(given: string | undefined, wanted: string | undefined): boolean {
   if (wanted === undefined) return false;

@@ -221,11 +221,7 @@ class Picking implements PickExchange {
       return this.#refuse("unknown_pool", message, startedMs, headers, nothing, noEndpoints);
     }
     if (lane === "primary" && this.#subset === undefined) {
-      const list = modelListReply(pool, {
-        headers,
-        path: this.#path,
-        authorization: this.#options.authorization,
-      });
+      const list = modelListReply(pool, this.#path, headers, this.#options.authorization);
       if (list !== undefined) {
         this.#account.decided({ outcome: "model_list", tookMs: now() - startedMs });
         return list;

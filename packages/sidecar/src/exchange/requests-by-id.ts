@@ -1,67 +1,90 @@
-/**
- * Requests by their `x-request-id`, which several may share: third-party gateways keep the client's. Of each id the
- * oldest come first, and the oldest is dropped when there are too many.
- */
-export interface RequestsById<T> {
-  /** Number of ids. */
-  readonly ids: number;
-  of(id: string): readonly T[];
-  /** Returns the request that had to make room. */
-  add(id: string, request: T): T | undefined;
-  remove(id: string, request: T): void;
-  /** Removes the id that was added to least recently. Returns its requests. */
-  removeOldest(): readonly T[];
-  /** Removes requests from the oldest on while they are `isOld`. Returns them. */
-  removeWhile(isOld: (request: T) => boolean): readonly T[];
+/** What a table of requests needs to know of each. */
+export interface TabledRequest {
+  readonly requestId: string;
+  /** Next older request of the same bucket; only the table writes it. */
+  older: this | undefined;
 }
 
-/** Requests with one id at a time; a client's parallel calls under one id are rarely more. */
-const maxPerId = 32;
+/**
+ * Requests by their `x-request-id`, which several may share: third-party gateways keep the client's, and a twin has its
+ * primary's. Every pick adds and removes one. It is no `Map`: under so many changes a map's storage grows old, and keeps
+ * what it held alive until the next full collection.
+ */
+export interface RequestsById<T extends TabledRequest> {
+  readonly size: number;
+  /** Returns false where there is no room: the table is full, or too many share the id. */
+  add(request: T): boolean;
+  remove(request: T): void;
+  /** The request of this id that `rate` rates highest, the oldest of equals; undefined where it rates all below 0. */
+  find(requestId: string, rate: (request: T) => number): T | undefined;
+}
 
-export function createRequestsById<T>(): RequestsById<T> {
-  const byId = new Map<string, T[]>();
+export interface RequestsByIdOptions {
+  readonly maxRequests: number;
+  /** Keeps clients, who may choose ids, from choosing buckets. A whole number. */
+  readonly seed: number;
+}
+
+const buckets = 16_384;
+/** Requests of one bucket, all of which a search looks at. A client's parallel calls under one id are rarely more. */
+const maxPerBucket = 64;
+
+export function createRequestsById<T extends TabledRequest>(
+  options: RequestsByIdOptions,
+): RequestsById<T> {
+  const { maxRequests, seed } = options;
+  const lengths = new Uint8Array(buckets);
+  const newest: (T | undefined)[] = new Array(buckets).fill(undefined);
+  let size = 0;
+
+  function bucketOf(requestId: string): number {
+    let hash = seed;
+    for (let i = 0; i < requestId.length; i++) {
+      hash = Math.imul(hash ^ requestId.charCodeAt(i), 0x01000193);
+    }
+    return (hash ^ (hash >>> 15)) & (buckets - 1);
+  }
+
   return {
-    get ids() {
-      return byId.size;
+    get size() {
+      return size;
     },
-    of: (id) => byId.get(id) ?? none,
-    add(id, request) {
-      const known = byId.get(id);
-      if (known === undefined) {
-        byId.set(id, [request]);
-        return undefined;
+    add(request) {
+      const bucket = bucketOf(request.requestId);
+      const length = lengths[bucket] as number;
+      if (size >= maxRequests || length >= maxPerBucket) return false;
+      lengths[bucket] = length + 1;
+      request.older = newest[bucket];
+      newest[bucket] = request;
+      size++;
+      return true;
+    },
+    remove(request) {
+      const bucket = bucketOf(request.requestId);
+      let newer: T | undefined;
+      let each = newest[bucket];
+      while (each !== undefined && each !== request) {
+        newer = each;
+        each = each.older;
       }
-      // Ids stay in the order of their newest request.
-      byId.delete(id);
-      byId.set(id, known);
-      known.push(request);
-      return known.length > maxPerId ? known.shift() : undefined;
+      if (each === undefined) return;
+      if (newer === undefined) newest[bucket] = request.older;
+      else newer.older = request.older;
+      request.older = undefined;
+      lengths[bucket] = (lengths[bucket] as number) - 1;
+      size--;
     },
-    remove(id, request) {
-      const known = byId.get(id);
-      const index = known?.indexOf(request) ?? -1;
-      if (known === undefined || index < 0) return;
-      if (known.length === 1) byId.delete(id);
-      else known.splice(index, 1);
-    },
-    removeOldest() {
-      for (const [id, requests] of byId) {
-        byId.delete(id);
-        return requests;
+    find(requestId, rate) {
+      let found: T | undefined;
+      let best = 0;
+      for (let each = newest[bucketOf(requestId)]; each !== undefined; each = each.older) {
+        if (each.requestId !== requestId) continue;
+        const rating = rate(each);
+        if (rating < best) continue;
+        best = rating;
+        found = each;
       }
-      return none;
-    },
-    removeWhile(isOld) {
-      const removed: T[] = [];
-      for (const [id, requests] of byId) {
-        const kept = requests.findIndex((each) => !isOld(each));
-        removed.push(...requests.splice(0, kept < 0 ? requests.length : kept));
-        if (kept >= 0) break;
-        byId.delete(id);
-      }
-      return removed;
+      return found;
     },
   };
 }
-
-const none: readonly never[] = [];
