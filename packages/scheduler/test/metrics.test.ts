@@ -407,6 +407,16 @@ vllm:generation_tokens_total{engine="1"} 90
     }
   });
 
+  test.each(["\r", " \r", "\t", "\u2028", "\n\r", "#\r"])(
+    "is told from others in time that grows with the page: many %j",
+    (part) => {
+      const page = `python_info 1.0\n${part.repeat(200_000 / part.length)}x 1\n`;
+      const startedMs = performance.now();
+      expect(readMetricsPage(Buffer.from(page), 0)).toHaveProperty("ok");
+      expect(performance.now() - startedMs).toBeLessThan(2_000);
+    },
+  );
+
   test("is no page of a server that shows a part of its load", () => {
     const page = 'python_info 1.0\nvllm:num_requests_running{engine="0"} 3\n';
     expect(readMetricsPage(page, 0)).toEqual({

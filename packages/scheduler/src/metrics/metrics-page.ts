@@ -79,8 +79,11 @@ function isBeforeFirstRequest(
   return runtimeNames.some((each) => samples.has(each)) && hasOnlyRuntimeNames(page);
 }
 
-/** A line that is neither blank, nor a comment, nor about the server's runtime. */
-const otherLine = /^(?![ \t\r]*$|#|python_|process_)/m;
+/**
+ * A line that is neither blank, nor a comment, nor about the server's runtime. Only `\n` begins a line: the flag `m`
+ * would begin one at each `\r` too, and take time in proportion to the square of a run of them.
+ */
+const otherLine = /(?:^|\n)(?![ \t\r]*(?:\n|$)|#|python_|process_)/;
 
 function hasOnlyRuntimeNames(page: string | Uint8Array): boolean {
   return !otherLine.test(typeof page === "string" ? page : new TextDecoder().decode(page));
