@@ -666,6 +666,47 @@ describe("doctor at an endpoint's own pages", () => {
       else response.writeHead(401).end();
     });
 
+  test.each([
+    { name: "shows no load yet", own: [200, "python_info 1.0\n"] as const },
+    { name: "is not there", own: [404, ""] as const },
+    { name: "is JSON", own: [200, "{}"] as const },
+  ])("the annotated page is shown where the endpoint's own $name", async ({ own }) => {
+    const annotated = await httpServer((_request, response) => response.end(load));
+    const address = await httpServer((request, response) => {
+      const [status, text] = request.url === "/v1/models" ? [200, list] : own;
+      response.writeHead(status).end(text);
+    });
+    expect(await shownBy(address, annotated)).toMatch(/ is vllm: 0 waiting/);
+  });
+
+  test("an endpoint is reached though nobody answers where its annotation says", async () => {
+    const address = await httpServer((_request, response) => response.writeHead(404).end());
+    const shown = await shownBy(address, await freeAddress());
+    expect(shown).toMatch(/UMB0411 \S+ answers 404/);
+    expect(shown).not.toContain("can't be reached");
+  });
+
+  /** What doctor says of an endpoint whose Pod has a prometheus.io annotation. */
+  async function shownBy(address: string, annotated: string): Promise<string> {
+    const [ip, port] = address.split(":");
+    const file = join(mkdtempSync(join(folder, "f-")), "all.yaml");
+    writeFileSync(
+      file,
+      `${llamaRoute}apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: llama}
+spec: {selector: {matchLabels: {app: llama}}, targetPorts: [{number: ${port}}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: p, labels: {app: llama}, annotations: {prometheus.io/port: "${annotated.split(":")[1]}"}}
+spec: {containers: []}
+status: {podIP: ${ip}, conditions: [{type: Ready, status: "True"}]}
+`,
+    );
+    return (await doctor("-f", file)).stdout;
+  }
+
   test("a model list that is too long is told", async () => {
     const long = JSON.stringify({ data: [{ id: "x".repeat(1_048_576) }] });
     const address = await httpServer((request, response) =>

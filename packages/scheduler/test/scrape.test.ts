@@ -100,6 +100,42 @@ describe("scraping", () => {
     );
   });
 
+  test("goes on to the endpoint's own page where nobody answers at the engine's port", async () => {
+    const text =
+      'nv_trt_llm_request_metrics{request_type="waiting"} 3\nnv_trt_llm_request_metrics{request_type="scheduled"} 0\n';
+    let isPortAsked = false;
+    await scraping(
+      (url) => {
+        if (!url.includes(":8002")) return new Response(text, { status: isPortAsked ? 200 : 404 });
+        isPortAsked = true;
+        throw new Error("ECONNREFUSED");
+      },
+      async ({ pool, of }) => {
+        pool.setEndpoints([{ address, labels: { "llm-d.ai/engine-type": "triton-tensorrt-llm" } }]);
+        await until(() => of()?.metrics.kind === "fresh");
+        expect(of()?.metrics).toMatchObject({ metrics: { waitingRequests: 3 } });
+      },
+    );
+  });
+
+  test("a page that hides its server's load is a failure", async () => {
+    let ms = 0;
+    await scraping(
+      () => new Response("python_info 1.0\n"),
+      async ({ pool, of, failures }) => {
+        await until(() => failures.length > 0);
+        pool.recordAnswer(address, { status: 200 });
+        expect(failures).not.toContainEqual(expect.any(String));
+        ms = 11_000;
+        await until(() => failures.at(-1) !== undefined);
+        expect(of()?.lastFailure).toBe(
+          "the metrics page shows no load, though the endpoint has answered requests",
+        );
+      },
+      { now: () => performance.now() + ms },
+    );
+  });
+
   test.each([
     ["JSON", new Response('{"a":1}'), /is JSON, not a metrics page: set/],
     ["HTML", new Response(" <html>"), /is HTML, not a metrics page: set/],

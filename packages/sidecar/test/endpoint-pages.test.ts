@@ -66,7 +66,11 @@ const vllm =
 function scraped(
   servers: readonly Server[],
   more: Partial<Pool> = {},
-  options: { readonly authorization?: () => string | undefined; readonly intervalMs?: number } = {},
+  options: {
+    readonly authorization?: () => string | undefined;
+    readonly intervalMs?: number;
+    readonly now?: () => number;
+  } = {},
 ) {
   const topology = directTopology({
     primary: servers.map(({ address }) => address),
@@ -74,7 +78,7 @@ function scraped(
     port: 80,
   });
   const pools = topology.pools.map((pool) => ({ ...pool, ...more }));
-  const now = () => performance.now();
+  const now = options.now ?? (() => performance.now());
   const registry = createPoolRegistry(
     { ...topology, pools },
     { now, random: Math.random, staleAfterMs: 2_000 },
@@ -82,6 +86,7 @@ function scraped(
   const [pool] = registry.values() as unknown as [ServedPool];
   const reports: PageReport[] = [];
   const lists: string[] = [];
+  const outcomes: string[] = [];
   const loop = startScrapeLoop({
     pools: registry,
     reach: pools,
@@ -91,13 +96,13 @@ function scraped(
     now,
     random: Math.random,
     authorization: options.authorization,
-    onScrape: () => {},
+    onScrape: (_pools, outcome) => void outcomes.push(outcome),
     onModelList: (_pools, outcome) => void lists.push(outcome),
     onPageChange: (report) => void reports.push(report),
   });
   closers.push(() => loop.close());
   const endpoints = () => pool.state.snapshot().endpoints;
-  return { pool, loop, reports, lists, endpoints, name: pool.name };
+  return { pool, loop, reports, lists, outcomes, endpoints, name: pool.name };
 }
 
 async function until(holds: () => boolean, limitMs = 4_000): Promise<void> {
@@ -162,6 +167,47 @@ describe("where a metrics page is", () => {
       endpointScrape: { [server.address]: { port, isHint: true } },
     });
     await until(() => endpoints()[0]?.metrics.kind === "fresh");
+    expect(endpoints()[0]?.lastFailure).toBeUndefined();
+  });
+
+  test("an endpoint's own page is read once it is there, though nobody answers where a hint says", async () => {
+    let status = 503;
+    const server = await serve(
+      vllm(listOf("m"), (path) => (path.endsWith("/metrics") ? [status, page] : undefined)),
+    );
+    const hinted = createServer();
+    await new Promise<void>((resolve) => hinted.listen(0, "127.0.0.1", resolve));
+    const { port } = hinted.address() as AddressInfo;
+    await new Promise((resolve) => hinted.close(resolve));
+    const { endpoints } = scraped([server], {
+      endpointScrape: { [server.address]: { port, isHint: true } },
+    });
+    const asked = () => server.asked.filter(({ path }) => path.endsWith("/metrics")).length;
+    await until(() => asked() >= 4);
+    status = 200;
+    await until(() => endpoints()[0]?.metrics.kind === "fresh");
+    expect(endpoints()[0]?.lastFailure).toBeUndefined();
+  });
+
+  test("a hint is taken where the endpoint's own page never shows load", async () => {
+    let ms = 0;
+    const exporter = await serve(() => [200, page]);
+    const server = await serve((path) =>
+      path === "/v1/models" ? [200, listOf("m")] : [200, "python_info 1.0\n"],
+    );
+    const port = Number(exporter.address.split(":")[1]);
+    const { endpoints, pool, outcomes } = scraped(
+      [server],
+      { endpointScrape: { [server.address]: { port, isHint: true } } },
+      { now: () => performance.now() + ms },
+    );
+    await until(() => endpoints()[0]?.metrics.kind === "fresh");
+    pool.state.recordAnswer(server.address, { status: 200 });
+    ms = 11_000;
+    await until(() => exporter.asked.length > 1);
+    await until(() => outcomes.at(-1) === "ok");
+    expect(outcomes).toContain("bad_metrics");
+    expect(endpoints()[0]?.metrics).toMatchObject({ kind: "fresh", metrics: { kvCacheUsage: 0 } });
     expect(endpoints()[0]?.lastFailure).toBeUndefined();
   });
 

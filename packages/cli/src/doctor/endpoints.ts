@@ -88,10 +88,12 @@ async function askEndpoint(
   };
   let found = await ask(first);
   const { metrics } = found;
-  if (!metrics.ok && metrics.kind !== "status") return { ...found, models: undefined };
-  for (const other of isMetricsPage(metrics) ? [] : others) {
+  const isDown = !metrics.ok && metrics.kind !== "status" && first.address === address;
+  if (isDown) return { ...found, models: undefined };
+  for (const other of others) {
+    if (worthOf(found.metrics) === bestWorth) break;
     const next = await ask(other);
-    if (isMetricsPage(next.metrics)) found = next;
+    if (worthOf(next.metrics) > worthOf(found.metrics)) found = next;
   }
   const list = await getPage(`${scheme}://${address}/v1/models`, { ...options, tls });
   const refused = list.ok || list.status === undefined || !refusals.has(list.status);
@@ -106,8 +108,15 @@ async function askEndpoint(
 
 const refusals: ReadonlySet<number> = new Set([401, 403]);
 
-function isMetricsPage(page: PageRead): boolean {
-  return page.ok && foreignPage(page.text) === undefined && readMetricsPage(page.text, 0).ok;
+const bestWorth = 3;
+
+/** How much an answer says of its endpoint's load, 0 to 3: the place that says most is the one to speak of. */
+function worthOf(page: PageRead): number {
+  if (!page.ok) return page.kind === "status" ? 1 : 0;
+  if (foreignPage(page.text) !== undefined) return 1;
+  const read = readMetricsPage(page.text, 0);
+  if (!read.ok) return 1;
+  return read.metrics.showsLoad === false ? 2 : bestWorth;
 }
 
 async function resolveName({ name, dns }: Pool): Promise<Finding | undefined> {

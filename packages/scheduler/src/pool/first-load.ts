@@ -21,3 +21,8 @@ export function hidesLoad(
   }
   return member.firstGoodMs !== undefined && startedMs > member.firstGoodMs + loadShownAfterMs;
 }
+
+/** Says what is wrong with a page that hides its server's load. */
+export function hiddenLoadReason(page: string): string {
+  return `${page} shows no load, though the endpoint has answered requests`;
+}

@@ -13,7 +13,7 @@ import { createAvoidance } from "./avoidance.ts";
 import { eligible } from "./eligible.ts";
 import { countAnswer } from "./error-share.ts";
 import type { PluginTime } from "./events.ts";
-import { hidesLoad } from "./first-load.ts";
+import { hiddenLoadReason, hidesLoad } from "./first-load.ts";
 import { createHealthCheck } from "./health.ts";
 import { holdersOf, setModels } from "./holders.ts";
 import { knownLoad } from "./known-load.ts";
@@ -47,7 +47,6 @@ const firstOutputTokens = 256;
  * computed, also where nobody tells of first tokens.
  */
 const prefillTokensPerMs = 8;
-const hiddenLoad = "the metrics page shows no load, though the endpoint has answered requests";
 
 /** Creates a pool with no endpoint. */
 export function createPool(options: PoolOptions): PoolState {
@@ -259,7 +258,7 @@ export function createPool(options: PoolOptions): PoolState {
 
     recordScrape(address, metrics, startedMs, intervalMs = 0) {
       const member = byAddress.get(address);
-      if (member === undefined) return;
+      if (member === undefined) return true;
       const before = member.metrics;
       if (before.kind !== "missing" && hasRestarted(before.metrics, metrics)) {
         forgetContents(member);
@@ -268,8 +267,9 @@ export function createPool(options: PoolOptions): PoolState {
         doubtContents(member);
       }
       if (hidesLoad(member, metrics, startedMs)) {
-        scrapeFailed(member, hiddenLoad, "the metrics page has no request counts");
-        return;
+        const reason = hiddenLoadReason("the metrics page");
+        scrapeFailed(member, reason, "the metrics page has no request counts");
+        return false;
       }
       learnSeats(member, metrics, intervalMs > 0 ? intervalMs : undefined);
       member.metrics = { kind: "fresh", metrics };
@@ -282,6 +282,7 @@ export function createPool(options: PoolOptions): PoolState {
       forgetAdapters(member, adapterSlots(member));
       prefix.fit(member, members.length);
       for (let i = health.failuresSeenBy(member); i > 0; i--) recordFailure(member);
+      return true;
     },
 
     recordScrapeFailure(address, reason, kind = "scrape failed") {

@@ -52,7 +52,8 @@ export interface PoolState {
   /** None of a stranger. */
   labelsOf(address: string): Readonly<Record<string, string>>;
   /**
-   * Takes the metrics of a scrape that was sent at `startedMs` of the pool's clock. Of a stranger it takes none.
+   * Takes the metrics of a scrape that was sent at `startedMs` of the pool's clock. Of a stranger it takes none. Returns
+   * false where the page shows no load although the endpoint has answered requests: that is a failed scrape.
    *
    * @param intervalMs time between two scrapes of this endpoint, where it is long: the metrics are fresh for 2.5 of it
    */
@@ -61,7 +62,7 @@ export interface PoolState {
     metrics: ModelServerMetrics,
     startedMs: number,
     intervalMs?: number,
-  ): void;
+  ): boolean;
   /**
    * Notes why a scrape failed. The old metrics stay, and age. `kind` says it in a few words and without addresses, as
    * refused clients may see it.

@@ -1,9 +1,11 @@
 import { engineOf, readMetricsPage } from "../metrics/index.ts";
+import { hiddenLoadReason } from "../pool/first-load.ts";
 import type { PoolState } from "../pool/types.ts";
 import { foreignPage, foreignPageReason, pageStatusReason } from "./foreign-page.ts";
 import { metricsPlaces } from "./metrics-place.ts";
 import { createServerPace } from "./server-pace.ts";
 
+export { hiddenLoadReason } from "../pool/first-load.ts";
 export {
   type ForeignPage,
   foreignPage,
@@ -69,10 +71,14 @@ export function startScraping(
   const followed = new Set<string>();
   let wanted: ReadonlySet<string> = new Set();
 
-  function urlsOf(address: string): readonly string[] {
-    if (url !== undefined) return [url(address)];
+  /** `isElsewhere`: at another port. No answer there does not mean that the endpoint is down. */
+  function pagesOf(address: string): readonly { from: string; isElsewhere: boolean }[] {
+    if (url !== undefined) return [{ from: url(address), isElsewhere: false }];
     const places = metricsPlaces(address, engineOf(pool.labelsOf(address)));
-    return places.map((place) => `${place.scheme}://${place.address}${place.path}`);
+    return places.map((place) => ({
+      from: `${place.scheme}://${place.address}${place.path}`,
+      isElsewhere: place.address !== address,
+    }));
   }
 
   async function read(
@@ -90,8 +96,8 @@ export function startScraping(
     if (foreign !== undefined) return foreignPageReason("the metrics page", foreign);
     const scrape = readMetricsPage(page, now(), engineOf(pool.labelsOf(address)));
     if (!scrape.ok) return `the metrics page has no ${scrape.missing.join(", ")}`;
-    pool.recordScrape(address, scrape.metrics, startedMs, intervalMs);
-    return undefined;
+    const isBelieved = pool.recordScrape(address, scrape.metrics, startedMs, intervalMs);
+    return isBelieved ? undefined : hiddenLoadReason("the metrics page");
   }
 
   async function follow(address: string): Promise<void> {
@@ -103,15 +109,14 @@ export function startScraping(
       const startedMs = now();
       const wantedMs = pace.intervalMs();
       // Its labels may have changed.
-      const urls = urlsOf(address);
-      at %= urls.length;
-      let isAnswered = true;
-      const failure = await read(address, urls[at] as string, startedMs, wantedMs).catch(
-        (cause) => {
-          isAnswered = false;
-          return reasonOf(cause);
-        },
-      );
+      const pages = pagesOf(address);
+      at %= pages.length;
+      const { from, isElsewhere } = pages[at] as (typeof pages)[number];
+      let goesOn = true;
+      const failure = await read(address, from, startedMs, wantedMs).catch((cause) => {
+        goesOn = isElsewhere;
+        return reasonOf(cause);
+      });
       if (stopping.signal.aborted) break;
       failures = failure === undefined ? 0 : failures + 1;
       if (failure === undefined) {
@@ -120,7 +125,7 @@ export function startScraping(
       } else {
         // Where the page is not here, it may be at the next place; what is wrong with the first is reported.
         if (at === 0) firstFailure = failure;
-        if (isAnswered) at++;
+        if (goesOn) at++;
         pool.recordScrapeFailure(address, firstFailure ?? failure);
       }
       onScrape?.(address, now() - startedMs, failure);

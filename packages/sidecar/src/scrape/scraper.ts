@@ -4,6 +4,7 @@ import {
   createServerPace,
   foreignPage,
   foreignPageReason,
+  hiddenLoadReason,
   type MetricsPlace,
   pageStatusReason,
 } from "@umbra/scheduler/scrape";
@@ -104,7 +105,7 @@ export function startScraper(options: ScraperOptions): Scraper {
         firstFailure = undefined;
         reportChange("metrics", "ok", "");
       } else {
-        fail(failure, page);
+        fail(failure, page, place);
       }
       followUp(startedMs, failure === undefined, page);
     });
@@ -131,25 +132,27 @@ export function startScraper(options: ScraperOptions): Scraper {
     }
     health.engine = read.engine;
     const { namedAdapters } = read.metrics;
+    let isBelieved = true;
     for (const { state, queue, served } of pools) {
-      state.recordScrape(address, read.metrics, startedMs, intervalMs());
+      if (!state.recordScrape(address, read.metrics, startedMs, intervalMs())) isBelieved = false;
       queue?.poke();
       if (namedAdapters !== undefined && served.recordNamed(address, namedAdapters)) list.hurry();
     }
-    return undefined;
+    return isBelieved ? undefined : { code: "bad_metrics", reason: hiddenLoadReason(place.path) };
   }
 
   /** Where the page is not here, it may be at the next place; what is wrong with the first is what is reported. */
-  function fail(failure: Failure, page: Page): void {
+  function fail(failure: Failure, page: Page, place: MetricsPlace): void {
     if (placeAt === 0) firstFailure = failure;
     const { code, reason } = firstFailure ?? failure;
     for (const { state } of pools) {
       state.recordScrapeFailure(address, reason, kinds[code]);
     }
     const isAnswered = page.ok || page.status !== undefined;
-    if (!isAnswered) return;
+    // An endpoint that does not answer is asked there again; nobody may be at another port.
+    if (!isAnswered && clients.of(place) === clients.own) return;
     placeAt = (placeAt + 1) % places.length;
-    reportChange("metrics", code, reason);
+    if (isAnswered) reportChange("metrics", code, reason);
   }
 
   function followUp(startedMs: number, isScraped: boolean, page: Page): void {
