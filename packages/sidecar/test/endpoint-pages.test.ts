@@ -426,6 +426,22 @@ describe("whether a list is shown without the key", () => {
   }, 30_000);
 });
 
+test.each<{ name: string; text: string; isGuarded: boolean }>([
+  { name: "a page to log in", text: "<html>Log in</html>", isGuarded: true },
+  { name: "no models", text: listOf(), isGuarded: true },
+  { name: "some of the models", text: listOf("m"), isGuarded: true },
+  { name: "all models and more", text: listOf("m", "ad", "x"), isGuarded: false },
+])("a list is guarded by what is shown without the key: $name", async ({ text, isGuarded }) => {
+  const server = await serve((path, request) =>
+    path === "/v1/models" && request.headers.authorization === undefined
+      ? [200, text]
+      : vllm(listOf("m", "ad"))(path, request),
+  );
+  const { pool } = scraped([server], {}, { authorization: () => "Bearer k" });
+  await until(() => pool.served.has("m"));
+  expect(pool.served.isGuarded).toBe(isGuarded);
+});
+
 describe("model lists of a pool", () => {
   test("that differ send requests where their model is, and are one list to clients", async () => {
     const servers = [await serve(vllm(listOf("m"))), await serve(vllm(listOf("m", "ad")))];

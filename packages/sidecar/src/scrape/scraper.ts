@@ -201,7 +201,7 @@ export function startScraper(options: ScraperOptions): Scraper {
     }
     const takeAnonymous = (page: Page) => {
       if (isClosed) return;
-      if (page.ok) isGuarded = false;
+      if (page.ok) isGuarded = !showsAll(page.bytes.toString(), models);
       else if (page.code === "refused") isGuarded = true;
       record();
     };
@@ -247,4 +247,12 @@ export function startScraper(options: ScraperOptions): Scraper {
       await clients.close();
     },
   };
+}
+
+/** False for a page to log in, say, or a list that is shorter without the key. */
+function showsAll(text: string, { base, adapters }: ModelList): boolean {
+  const shown = readModelList(text);
+  if (shown === undefined) return false;
+  const names = new Set([...shown.base, ...shown.adapters]);
+  return [...base, ...adapters].every((name) => names.has(name));
 }
