@@ -58,7 +58,7 @@ export {
   type Scorer,
   type WeightedScorer,
 } from "./plugin.ts";
-export type { EndpointAnswer } from "./pool/answer.ts";
+export { type EndpointAnswer, isErrorStatus } from "./pool/answer.ts";
 export type { PluginTime, PoolEvent } from "./pool/events.ts";
 export type { HealthOptions } from "./pool/health.ts";
 export type { EndpointModels } from "./pool/holders.ts";

@@ -47,7 +47,8 @@ export interface Lease {
   done(usage?: { readonly outputTokens?: number }): void;
   /**
    * The request is over with an error. Without a status the endpoint has failed: no connection, a reset, a timeout, an
-   * answer that broke off. An HTTP status of 400 and above says what it means for the endpoint, as in `EndpointAnswer`.
+   * answer that broke off. An error's status, a redirect's too, says what it means for the endpoint, as in
+   * `EndpointAnswer`.
    */
   fail(status?: number): void;
   /** It is over, by the client's will or nobody knows how: says nothing about the endpoint. */

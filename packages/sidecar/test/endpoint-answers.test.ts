@@ -279,6 +279,15 @@ describe("answers reach the pool's health", () => {
     expect(of(first)).toMatchObject({ isEjected: false, errorShare: 0 });
   });
 
+  test("a redirect is an error, of a measured request at once", () => {
+    const { answers, pick, over, of } = setup();
+    pick({ isMeasured: true });
+    over();
+    answers.logged(entry({ status: 307 }));
+    expect(of(first)).toMatchObject({ isEjected: false });
+    expect(of(first).errorShare).toBeGreaterThan(0);
+  });
+
   test("the twin of a request has an answer of its own", () => {
     const { answers, pick, of } = setup();
     pick({ lane: "shadow", pool: "shadow" });
@@ -296,6 +305,8 @@ describe("answers reach the pool's health", () => {
   }>([
     { how: "ok" },
     { how: "empty" },
+    { how: "ok", status: 304 },
+    { how: "ok", status: 307, hasErrors: true },
     { how: "server_error", status: 500, isEjected: true, hasErrors: true },
     { how: "timeout", isEjected: true, hasErrors: true },
     { how: "timeout", status: 504, isEjected: true, hasErrors: true },
@@ -537,7 +548,7 @@ describe("an answer that passes the pick's own stream", () => {
     expect(of(first)).toMatchObject({ isEjected: false, errorShare: 0, inFlight: 0 });
   });
 
-  test("is good at its end, and unknown where it is cut short or redirects", () => {
+  test("is good at its end, unknown where it is cut short, and an error where it redirects", () => {
     const whole = watched();
     whole.headers(200, { details: "via_upstream" });
     whole.watch.body(whole.lease, 10, false);
@@ -550,7 +561,8 @@ describe("an answer that passes the pick's own stream", () => {
     expect(cut.watch.isReported).toBe(false);
     const redirect = watched();
     redirect.headers(302, { isEnd: true });
-    expect(redirect.watch.isReported).toBe(false);
-    expect(redirect.of(first)).toMatchObject({ errorShare: 0, inFlight: 0 });
+    expect(redirect.watch.isReported).toBe(true);
+    expect(redirect.of(first)).toMatchObject({ isEjected: false, inFlight: 0 });
+    expect(redirect.of(first).errorShare).toBeGreaterThan(0);
   });
 });

@@ -24,7 +24,17 @@ const notImplemented = 501;
 
 export function answerKind({ status, ok }: EndpointAnswer): AnswerKind {
   if (ok === false) return "failed";
-  if (status === undefined || status < 400) return "good";
+  if (status === undefined || !isErrorStatus(status)) return "good";
   if (busyStatuses.has(status)) return "busy";
   return status >= 500 && status !== notImplemented ? "failed" : "refused";
+}
+
+const notModified = 304;
+
+/**
+ * True for a status of 400 and above, and for a redirect: to a page to log in, say, or to HTTPS. A model server that
+ * redirects serves nothing.
+ */
+export function isErrorStatus(status: number): boolean {
+  return status >= 300 && status !== notModified;
 }

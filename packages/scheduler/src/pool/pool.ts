@@ -8,7 +8,7 @@ import type { Profile, Trace } from "../profile.ts";
 import { defaultProfile } from "../profiles/default.ts";
 import type { Lease, SchedulingErrorCode } from "../result.ts";
 import { createAging } from "./aging.ts";
-import { answerKind, type EndpointAnswer } from "./answer.ts";
+import { answerKind, type EndpointAnswer, isErrorStatus } from "./answer.ts";
 import { createAvoidance } from "./avoidance.ts";
 import { eligible } from "./eligible.ts";
 import { countAnswer } from "./error-share.ts";
@@ -102,7 +102,7 @@ export function createPool(options: PoolOptions): PoolState {
       recordKind(member, {}, undefined);
     },
     onFail(request, status) {
-      const hasStatus = status !== undefined && status >= 400;
+      const hasStatus = status !== undefined && isErrorStatus(status);
       recordKind(request.member, hasStatus ? { status } : { ok: false }, request);
     },
     onLeak: ({ address }) => onEvent?.({ type: "lease_leaked", pool: name, endpoint: address }),

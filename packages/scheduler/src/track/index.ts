@@ -1,13 +1,15 @@
+import { isErrorStatus } from "../pool/answer.ts";
 import type { Lease } from "../result.ts";
 
 /**
  * Tells a lease how an answer goes: the first bytes of its body are the first token, its end is the end, an error is
- * the endpoint's failure, a client that goes away is neither. A status of 400 and above ends the lease at once, as `Lease.fail` says.
+ * the endpoint's failure, a client that goes away is neither. A redirect and a status
+ * of 400 and above end the lease at once, as `Lease.fail` says.
  *
  * Returns the answer to hand to the client, with the same bytes, unpacked as `fetch` gives them. Nothing is buffered beyond the chunk at hand.
  */
 export function trackResponse(response: Response, lease: Lease): Response {
-  if (response.status >= 400) lease.fail(response.status);
+  if (isErrorStatus(response.status)) lease.fail(response.status);
   if (response.body === null) {
     lease.done();
     return response;

@@ -1,5 +1,5 @@
 import type { Headers } from "@umbra/ext-proc";
-import type { Lease } from "@umbra/scheduler";
+import { isErrorStatus, type Lease } from "@umbra/scheduler";
 import { answeredByEndpoint } from "./logged-answer.ts";
 
 /** Learns how an endpoint answers from what passes the pick's own stream, where a gateway sends the answer through it. */
@@ -37,7 +37,7 @@ class Watch implements AnswerWatch {
     this.#isOk = status >= 200 && status < 300;
     // Without details the status is all there is, and the gateway's own replies pass for the endpoint's.
     if (details !== undefined && answeredByEndpoint(status, details) === undefined) lease.release();
-    else if (status >= 400) {
+    else if (isErrorStatus(status)) {
       this.isReported = true;
       lease.fail(status);
     } else if (isEnd) this.#end(lease);

@@ -1,6 +1,6 @@
 import { destinationHeader, mirrorHeader } from "@umbra/envoy-config";
 import type { AccessLogEntry } from "@umbra/ext-proc";
-import type { EndpointAnswer, Lease, PoolState } from "@umbra/scheduler";
+import { type EndpointAnswer, isErrorStatus, type Lease, type PoolState } from "@umbra/scheduler";
 import type { Leg, LegClass } from "@umbra/shadow";
 import { type LoggedAnswer, loggedAnswer, retriedAnswer } from "./logged-answer.ts";
 import type { Lane } from "./request-account.ts";
@@ -245,5 +245,5 @@ function measuredAnswer({ class: how, status, ttftMs }: Leg): EndpointAnswer | u
 }
 
 function isGood({ ok, status = 0 }: EndpointAnswer): boolean {
-  return ok !== false && status < 400;
+  return ok !== false && !isErrorStatus(status);
 }
