@@ -80,9 +80,7 @@ export function createAvoidance({ maxShare, onAvoided }: AvoidanceOptions): Avoi
         if (member.isEjected) slots--;
         if (member.health.isDistrusted) isQuiet = false;
       }
-      for (; slots > 0; slots--) {
-        const worst = worstOf(members, nowMs);
-        if (worst === undefined) return;
+      for (const worst of worstFirst(members, nowMs).slice(0, Math.max(0, slots))) {
         worst.isAvoided = true;
         isQuiet = false;
         if (!worst.health.isDistrusted) distrust(worst, nowMs);
@@ -91,17 +89,14 @@ export function createAvoidance({ maxShare, onAvoided }: AvoidanceOptions): Avoi
   };
 }
 
-/** The one with the largest share of errors among those that are to be avoided and are not yet. */
-function worstOf(members: readonly Member[], nowMs: number): Member | undefined {
-  let worst: Member | undefined;
-  for (const member of members) {
-    const { isEjected, isAvoided, errorShare, health } = member;
-    if (isEjected || isAvoided) continue;
-    const isTried = health.isDistrusted && nowMs - health.triedAtMs < trialEveryMs;
-    if (errorShare <= avoidedFrom && !isTried) continue;
-    if (worst === undefined || errorShare > worst.errorShare) worst = member;
-  }
-  return worst;
+/** Those that are to be avoided, sorted once: half of a large pool may be among them. */
+function worstFirst(members: readonly Member[], nowMs: number): readonly Member[] {
+  return members
+    .filter(({ isEjected, errorShare, health }) => {
+      const isTried = health.isDistrusted && nowMs - health.triedAtMs < trialEveryMs;
+      return !isEjected && (errorShare > avoidedFrom || isTried);
+    })
+    .sort((a, b) => b.errorShare - a.errorShare);
 }
 
 /** How many members may be out of use at once; never all. */
