@@ -368,6 +368,14 @@ describe("plugins that Kong finds by an annotation", () => {
     ["svc", "cache", "UMB0251", "warning"],
     ["r", "key-auth, cache", "UMB0250", "error"],
     ["r", "my-rate-limiting", "UMB0250", "error"],
+    ["r", "jwt", "UMB0250", "error"],
+    ["r", "cache,acl", "UMB0250", "error"],
+    ["r", "ip-restriction", "UMB0250", "error"],
+    ["r", "team-openid-connect", "UMB0250", "error"],
+    ["r", "opa", "UMB0250", "error"],
+    ["r", "ai-request-transformer", "UMB0251", "warning"],
+    ["r", "correlation-id", "UMB0251", "warning"],
+    ["r", "oracle-opacity", "UMB0251", "warning"],
   ])("of %s: %s", (name, plugins, code, severity) => {
     expect(of(name, plugins)).toMatchObject([{ code, severity }]);
   });

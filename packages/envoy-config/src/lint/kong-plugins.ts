@@ -2,9 +2,13 @@ import type { Report } from "../resources/reader.ts";
 import type { Meta } from "../resources/resources.ts";
 import { enforcedElsewhereAnnotation } from "../resources/unread.ts";
 import type { LintInput } from "./lint.ts";
-import { isProtectiveName } from "./protection.ts";
+import { protectiveName } from "./protection.ts";
 
 const pluginsAnnotation = "konghq.com/plugins";
+
+/** Kong's own plugins that restrict or protect without a name that says so; objects are often named after them. */
+const protectivePlugin =
+  /\bjwt|\bacl\b|ip-?restriction|openid|oidc|\bopa\b|\bmtls\b|\bsaml\b|bot-?detection|request-?(?:validator|termination|size-?limiting)|header-cert/i;
 
 /** Kong attaches its plugins, authentication and rate limits among them, to Gateways, routes and Services by an annotation. */
 export function lintKongPlugins({ topology, resources }: LintInput, report: Report): void {
@@ -25,7 +29,8 @@ function reportPlugins(kind: string, from: Meta, report: Report): void {
   if (plugins === "") return;
   const place = from.annotationPlace(pluginsAnnotation);
   const shown = `${kind} "${from.namespace}/${from.name}" asks for the plugins "${plugins}" of Kong`;
-  const code = isProtectiveName(plugins) ? "UMB0250" : "UMB0251";
+  const isProtective = protectiveName.test(plugins) || protectivePlugin.test(plugins);
+  const code = isProtective ? "UMB0250" : "UMB0251";
   if (from.annotations[enforcedElsewhereAnnotation] === "true") {
     const message = `${shown}, and its annotation says that they are enforced elsewhere`;
     report("info", code, place, message, { remedy: "nothing needs to be done" });

@@ -30,7 +30,8 @@ const namespaceWide: ReadonlySet<string> = new Set([
 /** Groups whose objects run models or roll them out: fields of theirs are about other connections. */
 const runningGroups: ReadonlySet<string> = new Set(["argoproj.io", "ray.io", "opentelemetry.io"]);
 
-const protectiveName =
+/** Of a kind, or of a plugin. */
+export const protectiveName: RegExp =
   /auth(?!or)|authoriz|security|rate-?limit|quota|firewall|\bwaf|access-?(?:control|policy)|allow-?list|deny-?list|block-?list|tlspolicy|guard/i;
 
 const protectiveField =
@@ -51,11 +52,6 @@ export function protectionOf({ group, kind, fields, filters }: UnreadResource): 
     ...filters.filter((filter) => protectiveFilter.test(filter)),
   ];
   return found.length === 0 ? undefined : [...new Set(found)].slice(0, 3).map(quoted).join(", ");
-}
-
-/** True where a kind or plugin of this name is likely to restrict or protect. */
-export function isProtectiveName(name: string): boolean {
-  return protectiveName.test(name);
 }
 
 /** What an object without targets and selectors holds for; undefined: for nothing. */
