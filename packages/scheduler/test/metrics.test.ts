@@ -221,6 +221,17 @@ function slowValues(page: string, name: string): readonly number[] {
 }
 
 describe("parsePrometheusText", () => {
+  test.each([
+    ["blanks before a name", ' m{a="1"} 1\n\t m 2\n  # m 3\n   '],
+    ["a byte order mark", '\ufeffm{a="1"} 1\nm 2\n'],
+    ["line ends of Windows", 'm{a="1"} 1\r\n\r\nm 2\r\n'],
+  ])("passes over %s", (_name, page) => {
+    const wanted = wantedNames(["m"]);
+    for (const each of [page, new TextEncoder().encode(page)]) {
+      expect(parsePrometheusText(each, wanted).map(({ value }) => value)).toEqual([1, 2]);
+    }
+  });
+
   test("agrees with a slow reader on pages of any samples", () => {
     const name = fc.constantFrom("m", "mm", "m_total", "other:m", "vllm:m");
     const line = fc.oneof(
@@ -362,6 +373,8 @@ vllm:cache_config_info{block_size="16",num_gpu_blocks="100"} 1
       name: "nothing but a Python process",
       page: '# HELP python_info x\r\n\r\npython_info{version="3.12"} 1.0\r\nprocess_start_time_seconds 1.75e9\npython_gc_collections_total{generation="0"} 5\n \n# EOF\n',
     },
+    { name: "lines with blanks before them", page: "  python_info 1.0\n\t# x\n" },
+    { name: "a page behind a byte order mark", page: "\ufeffpython_info 1.0\n" },
     {
       name: "an engine that has generated nothing",
       page: 'python_info 1.0\nvllm:generation_tokens_total{engine="0"} 0\nvllm:kv_cache_usage_perc 0\n',

@@ -549,6 +549,20 @@ describe("model lists of a pool", () => {
     });
   });
 
+  test.each([
+    {
+      name: "no names that can be read",
+      text: '{"data":["m",{"id":7},{"name":"m"},null]}',
+      want: undefined,
+    },
+    { name: "one such name", text: '{"data":["x",{"id":"m"}]}', want: ["m"] },
+    { name: "nothing", text: '{"data":[]}', want: [] },
+    { name: "a byte order mark before it", text: `\ufeff${listOf("m")}`, want: ["m"] },
+    { name: "no list", text: '[{"id":"m"}]', want: undefined },
+  ])("are read as they are: with $name", ({ text, want }) => {
+    expect(readModelList(text)?.base).toEqual(want);
+  });
+
   test("of 1,000 models as vLLM shows them are read whole", () => {
     const id = (i: number) => `adapter-${i}-${"n".repeat(40)}`;
     const data = Array.from({ length: 1_000 }, (_, i) => ({

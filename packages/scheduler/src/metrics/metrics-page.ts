@@ -83,10 +83,11 @@ function isBeforeFirstRequest(
  * A line that is neither blank, nor a comment, nor about the server's runtime. Only `\n` begins a line: the flag `m`
  * would begin one at each `\r` too, and take time in proportion to the square of a run of them.
  */
-const otherLine = /(?:^|\n)(?![ \t\r]*(?:\n|$)|#|python_|process_)/;
+const otherLine = /(?:^|\n)(?![ \t\r]*(?:\n|$|#|python_|process_))/;
 
 function hasOnlyRuntimeNames(page: string | Uint8Array): boolean {
-  return !otherLine.test(typeof page === "string" ? page : new TextDecoder().decode(page));
+  const text = typeof page === "string" ? page : new TextDecoder().decode(page);
+  return !otherLine.test(text.replace(/^\ufeff/, ""));
 }
 
 function unloaded(

@@ -45,10 +45,11 @@ const openBrace = 0x7b;
 const space = 0x20;
 const tab = 0x09;
 const newline = 0x0a;
+const byteOrderMark = [0xef, 0xbb, 0xbf];
 
 /**
  * Reads the wanted samples of a page in Prometheus' text format, or OpenMetrics'. Lines that make no sense are
- * skipped; timestamps and exemplars are ignored; `NaN` and `+Inf` are values.
+ * skipped; timestamps, exemplars and blanks before a name are ignored; `NaN` and `+Inf` are values.
  *
  * @param page its text, or its bytes in UTF-8: of them only the wanted lines are decoded
  */
@@ -60,8 +61,9 @@ export function parsePrometheusText(
   const samples: Sample[] = [];
   const { length } = bytes;
   const { byHash, heads, headLength } = wanted;
-  let start = 0;
+  let start = byteOrderMark.every((byte, i) => bytes[i] === byte) ? byteOrderMark.length : 0;
   while (start < length && samples.length < maxSamples) {
+    while (bytes[start] === space || bytes[start] === tab) start++;
     let at = start;
     let code = bytes[at];
     if (code !== hashSign) {

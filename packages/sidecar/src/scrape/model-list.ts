@@ -17,7 +17,7 @@ export function readModelList(text: string): ModelList | undefined {
   if (modelListTooLong(text) !== undefined) return undefined;
   let list: unknown;
   try {
-    list = JSON.parse(text);
+    list = JSON.parse(text.replace(/^\ufeff/, ""));
   } catch {
     return undefined;
   }
@@ -38,5 +38,6 @@ export function readModelList(text: string): ModelList | undefined {
       entry.length > maxEntryCharacters ? JSON.stringify({ id, object: "model" }) : entry,
     );
   }
-  return { base, adapters, parents, entries };
+  // An endpoint whose entries can't be read serves something; one with an empty list says that it serves nothing.
+  return data.length > 0 && entries.size === 0 ? undefined : { base, adapters, parents, entries };
 }
