@@ -104,6 +104,14 @@ describe("a filter by label of the reference", () => {
       "{type: label-selector-filter, parameters: {matchExpressions: [{key: a, operator: In}]}}",
       ["plugins[0].parameters.matchExpressions[0] has no `values`"],
     ],
+    [
+      "{type: by-label, parameters: {label: a, validValues: [b, 5]}}",
+      ["plugins[0].parameters.validValues[1] must be a string"],
+    ],
+    [
+      "{type: label-selector-filter, parameters: {matchExpressions: [{key: a, operator: NotIn, values: [b, true]}]}}",
+      ["plugins[0].parameters.matchExpressions[0].values[1] must be a string"],
+    ],
   ])("%s is refused", (plugin, want) => {
     expect(problems(`[${plugin}]`)).toEqual(want);
   });

@@ -183,6 +183,11 @@ describe("scraping", () => {
     ["Triton", ["h:1", "triton-tensorrt-llm"], ["http://h:8002/metrics", "http://h:1/metrics"]],
     ["a path", ["[::1]:1", undefined, { path: "/m" }], ["http://[::1]:1/m"]],
     ["a port", ["[::1]:1", "trtllm-serve", { port: 2 }], ["http://[::1]:2/prometheus/metrics"]],
+    [
+      "an engine with a path that may be another exporter's",
+      ["h:1", "trtllm-serve", { path: "/m", isHint: true }],
+      ["http://h:1/prometheus/metrics", "http://h:1/metrics", "http://h:1/m"],
+    ],
     ["TLS", ["h:1", "vllm", {}, "https"], ["https://h:1/metrics"]],
     [
       "TLS on another port only",

@@ -70,7 +70,9 @@ function withoutLabel(label: string, values: ReadonlySet<string> | undefined): F
   return defineFilter({
     name: `no-label:${label}`,
     refusal: "NO_ELIGIBLE_ENDPOINT",
-    keep: (_request, { labels }) =>
-      !Object.hasOwn(labels, label) || (values !== undefined && !values.has(labels[label] ?? "")),
+    keep(_request, { labels }) {
+      const value = Object.hasOwn(labels, label) ? labels[label] : undefined;
+      return value === undefined || values?.has(value) === false;
+    },
   });
 }
