@@ -1,12 +1,11 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import type { Io } from "@umbra/cli";
-import type { Command } from "commander";
 import { checkCommand } from "../src/commands/check.ts";
-import { explainCommand } from "../src/commands/explain.ts";
 import { renderCommand } from "../src/commands/render.ts";
+import { describeFlags, type FlagRow } from "./flag-rows.ts";
 import { runCommand } from "./run-command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "umbra-test-"));
@@ -71,26 +70,10 @@ const crashing = file(
 const notYaml = file("not.yaml", "a: [");
 const broken = file("broken.yaml", "kind: Gateway\napiVersion: v1\n");
 
-const state = file(
-  "state.json",
-  JSON.stringify({
-    pools: [],
-  }),
-);
-
-interface Row {
-  /** What is given beside it; the resources when absent. */
-  readonly base?: readonly string[];
-  /** Values that change what the command prints. */
-  readonly works: readonly (readonly string[])[];
-  /** Values that are refused, and what the message says. */
-  readonly refused: readonly (readonly [readonly string[], RegExp])[];
-}
-
 const withFiles = ["-f", resources];
 const pools = /llama, default\/llama|take one of those that are there/;
 
-const topologyRows: Readonly<Record<string, Row>> = {
+const topologyRows: Readonly<Record<string, FlagRow>> = {
   "--file": {
     base: [],
     works: [["--file", resources]],
@@ -172,7 +155,7 @@ const topologyRows: Readonly<Record<string, Row>> = {
 };
 
 /** Where metrics pages are is the sidecar's affair: `check -o json` shows it, and `render` has no use for it. */
-const metricsRows: Readonly<Record<string, Row>> = {
+const metricsRows: Readonly<Record<string, FlagRow>> = {
   "--metrics-path": {
     works: [["--metrics-path", "llama=/prometheus/metrics"]],
     refused: [
@@ -198,7 +181,7 @@ const metricsRows: Readonly<Record<string, Row>> = {
   },
 };
 
-const check: Readonly<Record<string, Row>> = {
+const check: Readonly<Record<string, FlagRow>> = {
   // The table names no listener and no limit.
   ...Object.fromEntries(
     Object.entries({ ...topologyRows, ...metricsRows }).map(
@@ -236,13 +219,13 @@ const directBase = ["--primary", "10.0.0.1:80"];
 const sidecarTls = ["--sidecar-ca", "/ca.pem"];
 
 const withoutEffect = Object.fromEntries(
-  Object.entries(metricsRows).map(([flag, { works }]): [string, Row] => [
+  Object.entries(metricsRows).map(([flag, { works }]): [string, FlagRow] => [
     flag,
     { works: [], refused: works.map((args) => [args, /have no effect on Envoy/] as const) },
   ]),
 );
 
-const render: Readonly<Record<string, Row>> = {
+const render: Readonly<Record<string, FlagRow>> = {
   ...topologyRows,
   ...withoutEffect,
   "--primary": {
@@ -340,67 +323,8 @@ const render: Readonly<Record<string, Row>> = {
 
 const io = { stdout() {}, stderr() {}, env: {} } as unknown as Io;
 
-describe.each<readonly [string, Command, Readonly<Record<string, Row>>]>([
-  ["check", checkCommand(io), check],
-  ["render", renderCommand(io), render],
-])("umbra %s", (name, command, rows) => {
-  const run = (args: readonly string[]) => runCommand([name, ...args]);
-
-  test("has a row here for every flag", () => {
-    expect(command.options.map(({ long }) => String(long)).toSorted()).toEqual(
-      Object.keys(rows).toSorted(),
-    );
-  });
-
-  const works = Object.entries(rows).flatMap(([flag, { base = withFiles, works }]) =>
-    works.map((args) => ({ flag, base, args })),
-  );
-  test.each(works)("$args has an effect", async ({ base, args }) => {
-    expect(await run([...base, ...args])).not.toEqual(await run(base));
-  });
-
-  const refused = Object.entries(rows).flatMap(([flag, { base = withFiles, refused }]) =>
-    refused.map(([args, message]) => ({ flag, base, args, message })),
-  );
-  test.each(refused)("$args is refused: $message", async ({ base, args, message }) => {
-    const { status, stdout, stderr } = await run([...base, ...args]);
-    expect(status).not.toBe(0);
-    // What `-o json` prints of findings stands for them, and is no topology.
-    expect(stdout).not.toMatch(/"pools"|static_resources/);
-    expect(stderr).toMatch(message);
-  });
-});
-
-describe("umbra explain", () => {
-  test.each([
-    [["--pool", "llama", "--state", state, "--admin", "127.0.0.1:1"], /exclude each other/],
-    [["--pool", "llama", "--state", join(folder, "absent.json")], /can't be read as a state/],
-    [["--pool", "llama", "--admin", "somewhere"], /somewhere/],
-    [["--pool", "llama", "--prompt-tokens", "some"], /--prompt-tokens takes a number/],
-    [["--pool", "llama", "--priority", "high"], /--priority takes a number/],
-    [["--pool", "llama", "--output", "xml"], /table, json/],
-    [["--state", state], /--pool/],
-  ])("%j is refused: %s", async (args, message) => {
-    const { status, stdout, stderr } = await runCommand(["explain", ...args]);
-    expect(status).not.toBe(0);
-    expect(stdout).toBe("");
-    expect(stderr).toMatch(message);
-  });
-
-  test("has no flag besides those that explain.test.ts and this file try", () => {
-    expect(explainCommand(io).options.map(({ long }) => long)).toEqual([
-      "--pool",
-      "--model",
-      "--session",
-      "--prompt-tokens",
-      "--priority",
-      "--admin",
-      "--state",
-      "--file",
-      "--output",
-    ]);
-  });
-});
+describeFlags(checkCommand(io), check, withFiles);
+describeFlags(renderCommand(io), render, withFiles);
 
 test.each([
   { flag: "--tls-dir", base: withFiles, message: /--tls-dir has no effect: no listener/ },
