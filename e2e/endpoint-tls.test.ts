@@ -1,21 +1,29 @@
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createSecureServer, type Http2SecureServer } from "node:http2";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { type Io, main } from "@umbra/cli";
 import { request } from "undici";
+import { chat, post } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { freePorts } from "./harness/ports.ts";
+import { mirrorTo, poolRef, routeScenario } from "./harness/resources.ts";
 import { until } from "./harness/until.ts";
 
-const pem = (file: string) =>
-  readFileSync(
-    fileURLToPath(new URL(`../envoy/https/tls/default/chat/${file}`, import.meta.url)),
-    "utf8",
-  );
+const fileOf = (name: string) =>
+  fileURLToPath(new URL(`../envoy/https/tls/default/chat/${name}`, import.meta.url));
+const certificateFile = fileOf("tls.crt");
 /** For chat.example.com, signed by itself. */
-const certificate = { cert: pem("tls.crt"), key: pem("tls.key") };
+const certificate = {
+  cert: readFileSync(certificateFile, "utf8"),
+  key: readFileSync(fileOf("tls.key"), "utf8"),
+};
 
 interface Seen {
   readonly path: string;
@@ -49,20 +57,14 @@ async function startTlsServer(): Promise<TlsServer> {
   return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, seen, server };
 }
 
-const pool = (name: string, endpoint: string, hostname: string) => `---
-apiVersion: inference.networking.k8s.io/v1
-kind: InferencePool
-metadata: {name: ${name}, annotations: {umbra.dev/endpoints: "${endpoint}"}}
-spec:
-  selector: {matchLabels: {app: ${name}}}
-  targetPorts: [{number: 8443}]
----
+/** How a pool's endpoints are verified. */
+const policy = (name: string, hostname: string, authorities: string) => `---
 apiVersion: gateway.networking.k8s.io/v1
 kind: BackendTLSPolicy
 metadata: {name: ${name}}
 spec:
   targetRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: ${name}}]
-  validation: {hostname: ${hostname}, caCertificateRefs: [{group: "", kind: ConfigMap, name: authority}]}
+  validation: {hostname: ${hostname}, ${authorities}}
 `;
 
 const service = (name: string, endpoint: string, appProtocol: string) => `---
@@ -72,26 +74,10 @@ metadata: {name: ${name}, annotations: {umbra.dev/endpoints: "${endpoint}"}}
 spec: {ports: [{port: 443, appProtocol: ${appProtocol}}]}
 `;
 
-const to = (path: string, backend: string, more = "") =>
-  `    - matches: [{path: {type: PathPrefix, value: ${path}}}]
-      backendRefs: [${backend}]
-${more}`;
+const to = (path: string, backend: string, filters = "") =>
+  `{matches: [{path: {type: PathPrefix, value: ${path}}}], filters: [${filters}], backendRefs: [${backend}]}`;
 
-const poolRef = (name: string) =>
-  `{group: inference.networking.k8s.io, kind: InferencePool, name: ${name}}`;
-
-const resources = (primary: string, shadow: string) => `apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gateway}
-spec: {listeners: [{name: http, port: 8080, protocol: HTTP}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: route}
-spec:
-  parentRefs: [{name: gateway}]
-  rules:
-${to("/verified", poolRef("verified"), `      filters: [{type: RequestMirror, requestMirror: {backendRef: ${poolRef("shadow")}}}]\n`)}${to("/wrong-name", poolRef("wrong-name"))}${to("/unverified", "{name: unverified, port: 443}")}${to("/http2", "{name: http2, port: 443}")}${to("/plain", "{name: plain, port: 443}")}${pool("verified", primary, "chat.example.com")}${pool("shadow", shadow, "chat.example.com")}${pool("wrong-name", primary, "other.example.com")}${service("unverified", primary, "https")}${service("http2", primary, "h2")}${service("plain", primary, "http")}---
+const authority = `---
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: authority}
@@ -99,6 +85,29 @@ data:
   ca.crt: |
 ${certificate.cert.replaceAll(/^/gm, "    ")}
 `;
+
+function resources(primary: string, shadow: string): string {
+  const ours = 'caCertificateRefs: [{group: "", kind: ConfigMap, name: authority}]';
+  return routeScenario({
+    rules: [
+      to("/verified", poolRef("verified"), mirrorTo("shadow")),
+      to("/wrong-name", poolRef("wrong-name")),
+      ...["unverified", "http2", "plain"].map((name) =>
+        to(`/${name}`, `{name: ${name}, port: 443}`),
+      ),
+    ],
+    pools: { verified: primary, shadow, "wrong-name": primary },
+    more: [
+      policy("verified", "chat.example.com", ours),
+      policy("shadow", "chat.example.com", ours),
+      policy("wrong-name", "other.example.com", ours),
+      service("unverified", primary, "https"),
+      service("http2", primary, "h2"),
+      service("plain", primary, "http"),
+      authority,
+    ].join(""),
+  });
+}
 
 let primary: TlsServer;
 let shadow: TlsServer;
@@ -164,3 +173,42 @@ describe("endpoints over TLS", () => {
     expect(seenAt("/plain", primary)).toEqual([]);
   });
 });
+
+test("umbra up has Envoy and the sidecar trust the file that its own SSL_CERT_FILE names", async () => {
+  const server = await startTlsServer();
+  const file = join(mkdtempSync(join(tmpdir(), "umbra-system-")), "resources.yaml");
+  const rules = [`{backendRefs: [${poolRef("system")}]}`];
+  const more = policy("system", "chat.example.com", "wellKnownCACertificates: System");
+  writeFileSync(file, routeScenario({ rules, pools: { system: server.address }, more }));
+  const [http, ...ports] = await freePorts(4);
+  const own = ["--grpc", "--admin", "--envoy-admin"].flatMap((flag, index) => [
+    ...[flag, `127.0.0.1:${ports[index]}`],
+  ]);
+  const ending = new AbortController();
+  let output = "";
+  const io: Io = {
+    stdout: () => {},
+    stderr: (text) => {
+      output += text;
+    },
+    // Of `umbra up` alone: its children inherit the environment of this process.
+    env: { SSL_CERT_FILE: certificateFile, ENVOY_BIN: process.env.ENVOY_BIN },
+    isTerminal: false,
+    hasColour: false,
+    signal: ending.signal,
+    readStdin: () => "",
+    streamStdin: () => Readable.from([]),
+  };
+  const flags = ["-f", file, "--bind", "127.0.0.1", "--listener", `http=${http}`, ...own];
+  const ended = main(["node", "umbra", "up", ...flags], io);
+  try {
+    await until("umbra up is ready", () => output.includes("umbra: ready"), 30_000);
+    await until("the sidecar has scraped", () => seenAt("/metrics", server).length > 0);
+    const { status } = await post(`http://127.0.0.1:${http}`, chat());
+    expect(status).toBe(200);
+  } finally {
+    ending.abort();
+    await ended;
+    server.server.close();
+  }
+}, 60_000);

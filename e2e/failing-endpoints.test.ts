@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { chat, post } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { mirrorTo, poolRef, routeScenario } from "./harness/resources.ts";
 import { until } from "./harness/until.ts";
 
 // One of two endpoints answers every request with an error, at once, so that it always looks idle. The status of every
@@ -96,36 +97,20 @@ let gateway: Gateway;
 beforeAll(async () => {
   [good, shadow, gone] = await Promise.all([startEndpoint(20), startEndpoint(0), startEndpoint(0)]);
   for (const { way, pool } of cases) bad.set(pool, await startEndpoint(0, faults[way]));
-  const ref = (name: string) =>
-    `{group: inference.networking.k8s.io, kind: InferencePool, name: ${name}}`;
-  const pool = (name: string, addresses: string) => `---
-apiVersion: inference.networking.k8s.io/v1
-kind: InferencePool
-metadata: {name: "${name}", annotations: {umbra.dev/endpoints: "${addresses}"}}
-spec: {targetPorts: [{number: 8000}]}
-`;
-  const mirror = `filters: [{type: RequestMirror, requestMirror: {backendRef: ${ref("shadow")}}}]`;
-  const rules = cases.map(
-    ({ lane, pool: name }) => `
-    - matches: [{path: {value: /${name}}}]
-      ${lane === "plain" ? "" : mirror}
-      backendRefs: [${ref(`p-${name}`)}]`,
-  );
+  const rules = cases.map(({ lane, pool }) => {
+    const filters = lane === "plain" ? "" : mirrorTo("shadow");
+    return `{matches: [{path: {value: /${pool}}}], filters: [${filters}], backendRefs: [${poolRef(`p-${pool}`)}]}`;
+  });
+  const pools = cases.map(({ pool }) => [`p-${pool}`, `${bad.get(pool)?.address},${good.address}`]);
   gateway = await startGateway({
-    resources: `apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gateway}
-spec: {listeners: [{name: http, port: 80, protocol: HTTP}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: route}
-spec:
-  parentRefs: [{name: gateway}]
-  rules:${rules.join("")}
-    - matches: [{path: {value: /gone}}]
-      backendRefs: [${ref("p-gone")}]
-${cases.map((each) => pool(`p-${each.pool}`, `${bad.get(each.pool)?.address},${good.address}`)).join("")}${pool("p-gone", `${gone.address},${good.address}`)}${pool("shadow", shadow.address)}`,
+    resources: routeScenario({
+      rules: [...rules, `{matches: [{path: {value: /gone}}], backendRefs: [${poolRef("p-gone")}]}`],
+      pools: {
+        ...Object.fromEntries(pools),
+        "p-gone": `${gone.address},${good.address}`,
+        shadow: shadow.address,
+      },
+    }),
   });
 }, 60_000);
 

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { request } from "undici";
 import { post } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { hostScenario } from "./harness/resources.ts";
 import { until } from "./harness/until.ts";
 
 const load =
@@ -53,23 +54,8 @@ async function fakeServer(
   return made;
 }
 
-function pool(name: string, servers: readonly FakeServer[], more = ""): string {
-  const endpoints = servers.map(({ address }) => address).join(",");
-  return `---
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: ${name}}
-spec:
-  parentRefs: [{name: gateway}]
-  hostnames: [${name}.example.com]
-  rules: [{backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: ${name}}]}]
----
-apiVersion: inference.networking.k8s.io/v1
-kind: InferencePool
-metadata: {name: ${name}, annotations: {umbra.dev/endpoints: "${endpoints}"${more}}}
-spec: {targetPorts: [{number: 8000}], endpointPickerRef: {name: umbra, port: {number: 9002}}}
-`;
-}
+const addressesOf = (...some: readonly FakeServer[]) =>
+  some.map(({ address }) => address).join(",");
 
 const onlyAdapter = (name: string) => `---
 apiVersion: inference.networking.x-k8s.io/v1alpha2
@@ -102,11 +88,14 @@ beforeAll(async () => {
   const keyFile = join(mkdtempSync(join(tmpdir(), "umbra-key-")), "key");
   writeFileSync(keyFile, "wanted\n", { mode: 0o600 });
   gateway = await startGateway({
-    resources: `apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gateway}
-spec: {gatewayClassName: umbra, listeners: [{name: http, port: 80, protocol: HTTP}]}
-${pool("mixed", [without, having, other])}${pool("keyed", [keyed])}${onlyAdapter("keyed")}${pool("guarded", guarded)}${pool("mounted", [mounted])}${pool("drained", drained)}`,
+    resources:
+      hostScenario({
+        mixed: addressesOf(without, having, other),
+        keyed: addressesOf(keyed),
+        guarded: addressesOf(...guarded),
+        mounted: addressesOf(mounted),
+        drained: addressesOf(...drained),
+      }) + onlyAdapter("keyed"),
     serveFlags: ["--endpoint-key-file", keyFile],
   });
 }, 60_000);
@@ -140,13 +129,13 @@ function ask(of: string, model: string, key?: string) {
   const body = JSON.stringify({ model, messages: [{ role: "user", content: "hello" }] });
   const headers: Record<string, string> =
     key === undefined ? {} : { authorization: `Bearer ${key}` };
-  return post(gateway.origin, body, { host: `${of}.example.com`, headers });
+  return post(gateway.origin, body, { host: `${of}.example`, headers });
 }
 
 async function list(of: string, key?: string): Promise<{ status: number; ids: string[] }> {
   const answer = await request(`${gateway.origin}/v1/models`, {
     headers: {
-      host: `${of}.example.com`,
+      host: `${of}.example`,
       ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
     },
   });

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { chat, post } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
+import { mirrorTo, poolRef, routeScenario } from "./harness/resources.ts";
 import { until } from "./harness/until.ts";
 
 /** An endpoint that answers everything with one status, or never, and counts. */
@@ -46,40 +47,33 @@ beforeAll(async () => {
   shadow = await startEndpoint(200);
   const [bad, worse, good, mute] = endpoints.map(({ address }) => address);
   // A pool avoids endpoints that have failed in it: each test of failures has a pool of its own.
-  const pool = (name: string, addresses: string) => `---
-apiVersion: inference.networking.k8s.io/v1
-kind: InferencePool
-metadata: {name: ${name}, annotations: {umbra.dev/endpoints: "${addresses}"}}
-spec: {targetPorts: [{number: 8000}]}
-`;
-  const ref = (name: string) =>
-    `{group: inference.networking.k8s.io, kind: InferencePool, name: ${name}}`;
+  const all = [bad, worse, good].join(",");
+  const to = (path: string, pool: string, more: string) =>
+    `{matches: [{path: {value: ${path}}}], backendRefs: [${poolRef(pool)}]${more}}`;
   gateway = await startGateway({
-    resources: `apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gateway}
-spec: {listeners: [{name: http, port: 80, protocol: HTTP}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: route}
-spec:
-  parentRefs: [{name: gateway}]
-  rules:
-    - matches: [{path: {value: /retried}}]
-      retry: {codes: [503], attempts: 2, backoff: 5ms}
-      filters: [{type: RequestMirror, requestMirror: {backendRef: ${ref("shadow")}}}]
-      backendRefs: [${ref("mixed")}]
-    - matches: [{path: {value: /once}}]
-      backendRefs: [${ref("mixed-too")}]
-    - matches: [{path: {value: /slow}}]
-      timeouts: {request: 20s, backendRequest: 300ms}
-      retry: {attempts: 1, backoff: 5ms}
-      backendRefs: [${ref("half-mute")}]
-    - matches: [{path: {value: /cut}}]
-      timeouts: {backendRequest: 300ms}
-      backendRefs: [${ref("mute")}]
-${pool("mixed", [bad, worse, good].join(","))}${pool("mixed-too", [bad, worse, good].join(","))}${pool("half-mute", [good, mute].join(","))}${pool("mute", mute ?? "")}${pool("shadow", shadow.address)}`,
+    resources: routeScenario({
+      rules: [
+        to(
+          "/retried",
+          "mixed",
+          `, retry: {codes: [503], attempts: 2, backoff: 5ms}, filters: [${mirrorTo("shadow")}]`,
+        ),
+        to("/once", "mixed-too", ""),
+        to(
+          "/slow",
+          "half-mute",
+          ", timeouts: {request: 20s, backendRequest: 300ms}, retry: {attempts: 1, backoff: 5ms}",
+        ),
+        to("/cut", "mute", ", timeouts: {backendRequest: 300ms}"),
+      ],
+      pools: {
+        mixed: all,
+        "mixed-too": all,
+        "half-mute": `${good},${mute}`,
+        mute: mute ?? "",
+        shadow: shadow.address,
+      },
+    }),
   });
 }, 60_000);
 

@@ -7,35 +7,15 @@ import {
   startModelServers,
   stopModelServers,
 } from "./harness/model-servers.ts";
+import { routeScenario } from "./harness/resources.ts";
 
-const resources = (endpoints: string) => `apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gateway}
-spec: {listeners: [{name: http, port: 80, protocol: HTTP}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: route}
-spec:
-  parentRefs: [{name: gateway}]
-  rules:
-    - matches: [{headers: [{name: x-kind, value: cookie}]}]
-      sessionPersistence: {sessionName: chat, absoluteTimeout: 1h, cookieConfig: {lifetimeType: Permanent}}
-      backendRefs: [{name: balanced, port: 80}]
-    - matches: [{headers: [{name: x-kind, value: header}]}]
-      sessionPersistence: {sessionName: x-chat, type: Header}
-      backendRefs: [{name: balanced, port: 80}]
-    - filters:
-        - type: CORS
-          cors:
-            allowOrigins: ["https://*.example.com"]
-            allowMethods: [GET, POST]
-            allowHeaders: ["*"]
-            exposeHeaders: [x-request-id]
-            allowCredentials: true
-            maxAge: 600
-      backendRefs: [{name: balanced, port: 80}]
----
+const backend = "backendRefs: [{name: balanced, port: 80}]";
+const rules = [
+  `{matches: [{headers: [{name: x-kind, value: cookie}]}], ${backend}, sessionPersistence: {sessionName: chat, absoluteTimeout: 1h, cookieConfig: {lifetimeType: Permanent}}}`,
+  `{matches: [{headers: [{name: x-kind, value: header}]}], ${backend}, sessionPersistence: {sessionName: x-chat, type: Header}}`,
+  `{${backend}, filters: [{type: CORS, cors: {allowOrigins: ["https://*.example.com"], allowMethods: [GET, POST], allowHeaders: ["*"], exposeHeaders: [x-request-id], allowCredentials: true, maxAge: 600}}]}`,
+];
+const service = (endpoints: string) => `---
 apiVersion: v1
 kind: Service
 metadata: {name: balanced, annotations: {umbra.dev/picker: none, umbra.dev/endpoints: "${endpoints}"}}
@@ -47,7 +27,9 @@ let gateway: Gateway;
 
 beforeAll(async () => {
   servers = await startModelServers(4);
-  gateway = await startGateway({ resources: resources(addresses(servers)) });
+  gateway = await startGateway({
+    resources: routeScenario({ rules, more: service(addresses(servers)) }),
+  });
 }, 60_000);
 
 afterAll(async () => {

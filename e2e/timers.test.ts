@@ -9,7 +9,7 @@ import { chat, post } from "./harness/client.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { freePorts } from "./harness/ports.ts";
 import { raw } from "./harness/raw.ts";
-import { gatewayAndRoute, pool, scenario } from "./harness/resources.ts";
+import { hostScenario, scenario } from "./harness/resources.ts";
 import { type SlowServer, startSlowServer } from "./harness/slow-server.ts";
 import { until } from "./harness/until.ts";
 
@@ -73,22 +73,6 @@ const editSidecarClusters = editClusters((cluster) => {
   if (cluster.name === "umbra-observer") Object.assign(cluster, { type: "STRICT_DNS" });
 });
 
-function routes(pools: Readonly<Record<string, string>>): string {
-  const [gateway = ""] = gatewayAndRoute.split("---\n");
-  const parts = Object.entries(pools).map(
-    ([name, address]) => `---
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: ${name}}
-spec:
-  parentRefs: [{name: gateway}]
-  hostnames: [${name}.example]
-  rules: [{backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: ${name}}]}]
-${pool(name, address)}`,
-  );
-  return gateway + parts.join("");
-}
-
 describe("timers that clients and endpoints meet, shortened", () => {
   let gateway: Gateway;
   let slow: SlowServer;
@@ -106,7 +90,7 @@ describe("timers that clients and endpoints meet, shortened", () => {
     stats = `127.0.0.1:${port}`;
     const settings = ["connectionIdleTimeout=1s", "flushTimeout=1s", "endpointIdleTimeout=1s"];
     gateway = await startGateway({
-      resources: routes({ slow: slow.address, deaf: deaf.address, large: large.address }),
+      resources: hostScenario({ slow: slow.address, deaf: deaf.address, large: large.address }),
       renderFlags: [
         ...[...settings, "connectTimeout=300ms"].flatMap((each) => ["--set", each]),
         ...["--stats-listener", stats],

@@ -74,12 +74,49 @@ spec:
 ${inferenceModels.join("")}`;
 }
 
-/** A Gateway with one listener, and the beginning of an HTTPRoute: its spec follows. */
-export const gatewayAndRoute = `apiVersion: gateway.networking.k8s.io/v1
+const gateway = `apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: gateway}
 spec: {gatewayClassName: umbra, listeners: [{name: http, port: 80, protocol: HTTP}]}
----
+`;
+
+export interface RouteScenario {
+  /** Rules of the one route, each as YAML in braces. */
+  readonly rules: readonly string[];
+  /** Endpoints by pool. */
+  readonly pools?: Readonly<Record<string, string>>;
+  /** Other documents, each after `---`. */
+  readonly more?: string;
+}
+
+/** A Gateway with one listener, one route and its pools. */
+export function routeScenario({ rules, pools = {}, more = "" }: RouteScenario): string {
+  const items = rules.map((rule) => `    - ${rule}\n`);
+  const made = Object.entries(pools).map(([name, endpoints]) => pool(name, endpoints));
+  return `${gatewayAndRoute}spec:
+  parentRefs: [{name: gateway}]
+  rules:
+${items.join("")}${made.join("")}${more}`;
+}
+
+/** A Gateway, and pools with a route each: of the host `NAME.example`. */
+export function hostScenario(pools: Readonly<Record<string, string>>): string {
+  const parts = Object.entries(pools).map(
+    ([name, endpoints]) => `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: ${name}}
+spec:
+  parentRefs: [{name: gateway}]
+  hostnames: [${name}.example]
+  rules: [{backendRefs: [${poolRef(name)}]}]
+${pool(name, endpoints)}`,
+  );
+  return gateway + parts.join("");
+}
+
+/** A Gateway with one listener, and the beginning of an HTTPRoute: its spec follows. */
+export const gatewayAndRoute = `${gateway}---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {name: route}
@@ -90,9 +127,19 @@ export function pool(name: string, endpoints: string): string {
   return `---
 apiVersion: inference.networking.k8s.io/v1
 kind: InferencePool
-metadata: {name: ${name}, annotations: {umbra.dev/endpoints: "${endpoints}"}}
-spec: {targetPorts: [{number: 8000}], selector: {matchLabels: {app: ${name}}}, endpointPickerRef: {name: umbra, failureMode: FailOpen, port: {number: 9002}}}
+metadata: {name: "${name}", annotations: {umbra.dev/endpoints: "${endpoints}"}}
+spec: {targetPorts: [{number: 8000}], selector: {matchLabels: {app: "${name}"}}, endpointPickerRef: {name: umbra, failureMode: FailOpen, port: {number: 9002}}}
 `;
+}
+
+/** A pool as a backendRef. */
+export function poolRef(name: string): string {
+  return `{group: inference.networking.k8s.io, kind: InferencePool, name: ${name}}`;
+}
+
+/** A filter that mirrors to a pool. */
+export function mirrorTo(name: string): string {
+  return `{type: RequestMirror, requestMirror: {backendRef: ${poolRef(name)}}}`;
 }
 
 export interface PolicyScenario {
