@@ -1,8 +1,14 @@
+import { availableParallelism } from "node:os";
 import type { Config } from "jest";
 
 const config: Config = {
   reporters: ["default", "<rootDir>/scripts/jest-tally-reporter.mjs"],
   testMatch: ["<rootDir>/packages/*/test/**/*.test.ts", "<rootDir>/e2e/**/*.test.ts"],
+  // Most end-to-end tests wait for other processes: Jest's own choice, a core less than there are, would run them one by one on two.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
+  testSequencer: "<rootDir>/scripts/jest-sequencer.mjs",
+  /** For tests that say none: a command takes a second to start, and two files run at once. */
+  testTimeout: 15_000,
   extensionsToTreatAsEsm: [".ts"],
   testEnvironmentOptions: { customExportConditions: ["@umbra/source", "node", "node-addons"] },
   transform: {},

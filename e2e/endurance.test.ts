@@ -1,44 +1,9 @@
-import { expect, test } from "@jest/globals";
-import { chat, postMany } from "./harness/client.ts";
-import { startGateway } from "./harness/gateway.ts";
-import { addresses, startModelServers, stopModelServers } from "./harness/model-servers.ts";
-import { scenario } from "./harness/resources.ts";
-import { until } from "./harness/until.ts";
+import { test } from "@jest/globals";
+import { endure } from "./harness/endurance.ts";
 
-const requests = 30_000;
+/** `npm run test:endurance` sends 30,000. */
+const requests = 5_000;
 
 test(`${requests} mirrored requests at 16 in flight: none fails, no ext_proc stream fails`, async () => {
-  const primary = await startModelServers(2);
-  const shadow = await startModelServers(2);
-  // FailClose: a pick that fails can't hide behind Envoy's own balancing.
-  const gateway = await startGateway({
-    resources: scenario({
-      primary: addresses(primary),
-      shadow: addresses(shadow),
-      failureMode: "FailClose",
-    }),
-  });
-  try {
-    const answers = await postMany(gateway.origin, requests, 16, (index) =>
-      chat({ isStream: index % 4 === 0, maxTokens: 2 }),
-    );
-    const bad = answers.filter(({ status }) => status !== 200);
-    expect(bad.slice(0, 3)).toEqual([]);
-    expect(answers).toHaveLength(requests);
-    // Both filters of both lanes have streams, so that their counters are worth something.
-    for (const filter of ["pick_primary", "pick_shadow", "observe_primary", "observe_shadow"]) {
-      const counter = (name: string) => gateway.stat(new RegExp(`ext_proc\\.${filter}\\.${name}$`));
-      expect([filter, await counter("streams_started")]).toEqual([filter, requests]);
-      expect([filter, await counter("streams_failed")]).toEqual([filter, 0]);
-    }
-    expect(await gateway.stat(/ext_proc\..*failure_mode_allowed$/)).toBe(0);
-    expect(await gateway.stat(/^cluster\.umbra-picker\.upstream_cx_total$/)).toBe(1);
-    // The last copies are answered a little after the last client.
-    const copies = () => gateway.stat(/^cluster\.shadow\/[^.]+\.upstream_rq_2xx$/);
-    await until("every copy is answered", async () => (await copies()) >= requests);
-    expect(await copies()).toBe(requests);
-  } finally {
-    await gateway.stop();
-    await stopModelServers([...primary, ...shadow]);
-  }
-}, 400_000);
+  await endure(requests);
+}, 200_000);
