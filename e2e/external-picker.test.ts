@@ -26,7 +26,7 @@ spec:
 `;
 
 /** Another sidecar, in a process of its own, as the picker that Envoy is told of. */
-test("a share of a rule and a mirror are picked by the endpoint pickers of others; when one dies, what Umbra picks is served on", async () => {
+test("a share of a rule and a mirror are picked by third-party endpoint pickers; when one dies, what Umbra picks is served on", async () => {
   const [theirs = [], ours = [], shadow = []] = await Promise.all([
     startModelServers(2),
     startModelServers(1),

@@ -32,7 +32,7 @@ async function startOwn(edit: (bootstrap: string) => string = (text) => text) {
   return {
     origin: `http://127.0.0.1:${http}`,
     sidecarFlags: ["-f", file, "--grpc", `127.0.0.1:${grpc}`, "--admin", `127.0.0.1:${admin}`],
-    /** Writes the parts anew and moves each over the old one. */
+    /** Writes the parts again and moves each over the old one. */
     async render(resources: string, ...flags: readonly string[]) {
       writeFileSync(file, resources);
       for (const part of partNames) {

@@ -94,7 +94,7 @@ describe("umbra up", () => {
     const { up } = await startUp(addresses(servers), addresses(servers));
     const [envoy = 0] = envoysOf(up);
     process.kill(envoy, "SIGSEGV");
-    await until("the end is told", () => up.output().includes("umbra: Envoy ended"));
+    await until("the end is reported", () => up.output().includes("umbra: Envoy ended"));
     const told = up.output().slice(up.output().indexOf("umbra: Envoy ended"));
     expect(told).toMatch(/its last lines:\n {2}.*Caught Segmentation fault/);
     await up.stop();

@@ -181,7 +181,7 @@ describe("Envoy", () => {
     expect(found.map(({ severity, code }) => `${severity} ${code}`)).toEqual(want);
   });
 
-  test("a flaw is told with the version that fixes it", () => {
+  test("a flaw is reported with the version that fixes it", () => {
     const [, first] = at("9e55/1.38.2/Clean");
     expect(first?.message).toBe(
       "Envoy at /bin/envoy is 1.38.2, which has CVE-2026-73513: HTTP/2 trailers without END_STREAM, also from an endpoint, crash it",
@@ -241,7 +241,7 @@ describe("ports", () => {
     ).toMatchObject([{ severity: "ok" }]);
   });
 
-  test("two that want the same are told", () => {
+  test("two that want the same are reported", () => {
     const other = { ...wanted, who: 'listener "http"' };
     expect(judgePorts([wanted, other], ["free", "free"])).toMatchObject([
       { severity: "ok" },
@@ -263,7 +263,7 @@ describe("ports", () => {
 });
 
 describe("endpoints", () => {
-  test("a model server in order is told with its load, adapters and models", async () => {
+  test("a model server in order is shown with its load, adapters and models", async () => {
     const primary = await modelServer({
       enableLora: true,
       loraModules: [{ name: "sql-lora", path: "/adapters/sql" }],
@@ -359,7 +359,7 @@ describe("endpoints", () => {
     );
   });
 
-  test("a page that takes longer than the sidecar waits is told", async () => {
+  test("a page that takes longer than the sidecar waits is reported", async () => {
     const text =
       "vllm:num_requests_waiting 0\nvllm:num_requests_running 0\nvllm:kv_cache_usage_perc 0\n";
     const address = await httpServer((_, response) => {
@@ -369,7 +369,7 @@ describe("endpoints", () => {
     expect(found).toContainEqual(expect.objectContaining({ severity: "warning", code: "UMB0412" }));
   });
 
-  test("a clock that is apart is told", async () => {
+  test("a clock that is apart is reported", async () => {
     const address = await httpServer((_, response) => {
       response.setHeader("date", new Date(Date.now() + 120_000).toUTCString());
       response.end(
@@ -382,7 +382,7 @@ describe("endpoints", () => {
     );
   });
 
-  test("endpoints of one pool that serve different models are told", async () => {
+  test("endpoints of one pool that serve different models are reported", async () => {
     const one = await modelServer({ model: "one" });
     const two = await modelServer({ model: "two" });
     const found = await findings("--primary", `${one},${two}`);
@@ -392,7 +392,7 @@ describe("endpoints", () => {
     expect(codes(await findings("--primary", one, "--shadow", two))).not.toContain("UMB0413");
   });
 
-  test("a model that the resources name and no endpoint has is told, with those there are", async () => {
+  test("a model that the resources name and no endpoint has is reported, with those there are", async () => {
     const address = await modelServer({ model: "llama", servedModelNames: ["llama"] });
     const file = join(mkdtempSync(join(tmpdir(), "umbra-doctor-")), "resources.yaml");
     writeFileSync(
@@ -418,7 +418,7 @@ spec: {modelName: lama, poolRef: {name: llama}}
     });
   });
 
-  test("what check finds in the resources is told too", async () => {
+  test("what check finds in the resources is reported too", async () => {
     const file = join(mkdtempSync(join(tmpdir(), "umbra-doctor-")), "resources.yaml");
     writeFileSync(file, "apiVersion: v1\nkind: Service\nmetadata: {}\n");
     const { status, stdout } = await doctor("-f", file);
@@ -458,7 +458,7 @@ describe("what runs already", () => {
         .end(JSON.stringify(found ?? { status: "not ready", missing }));
     });
 
-  test("a sidecar that is not ready is told, with endpoints whose metrics it lacks", async () => {
+  test("a sidecar that is not ready is reported, with endpoints whose metrics it lacks", async () => {
     const admin = await json({
       "/healthz": { status: "alive" },
       "/v1/pools": {
@@ -545,7 +545,7 @@ describe("what runs already", () => {
     expect(codes(found).filter((code) => code === "UMB0330")).toEqual(want);
   });
 
-  test("what a sidecar waits for is told", async () => {
+  test("what a sidecar waits for is reported", async () => {
     const admin = await json({ "/healthz": { status: "alive" } }, [
       "a scrape of default/a",
       "Envoy",

@@ -9,7 +9,7 @@ const localReply = readFileSync(
   "utf8",
 );
 
-test("docs/errors.md has every code that clients are told, and no other", () => {
+test("docs/errors.md has every code that clients are given, and no other", () => {
   const documented = [...page.matchAll(/^\| `([A-Za-z0-9_]+)`\s*\|/gm)].map(([, code]) => code);
   const byEnvoy = [...localReply.matchAll(/^ {4}code: "([a-z_]+)"/gm)].map(([, code]) => code);
   const known = new Set([...requestErrorCodes, ...byEnvoy]);

@@ -190,7 +190,7 @@ describe("umbra explain", () => {
     expect(stderr).toMatch(want);
   });
 
-  test("a wrong EndpointPickerConfig is told with its place", async () => {
+  test("a wrong EndpointPickerConfig is reported with its place", async () => {
     const files = file(
       "wrong.yaml",
       resources(tree.replace("decision-tree-profile}]\nsch", "decision-tree}]\nsch")),

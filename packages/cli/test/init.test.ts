@@ -98,7 +98,7 @@ describe("with flags", () => {
     expect(readTopology([{ name: "-", text: stdout }]).diagnostics).toEqual([]);
   });
 
-  test("overwrites nothing, unless told to", async () => {
+  test("overwrites nothing without --force", async () => {
     const folder = scratch();
     const args = ["-y", "--dir", folder, "--primary", "10.0.0.1:8000"];
     await run(args);
@@ -113,7 +113,7 @@ describe("with flags", () => {
     sound(folder);
   });
 
-  test("a folder that can't be written is told", async () => {
+  test("a folder that can't be written is reported", async () => {
     const file = join(mkdtempSync(join(tmpdir(), "umbra-init-")), "file");
     writeFileSync(file, "");
     const { status, stderr } = await run(["-y", "--dir", file, "--primary", "10.0.0.1:8000"]);

@@ -16,7 +16,7 @@ writeFileSync(file, resources);
 
 const render = (...flags: readonly string[]) => runCommand(["render", "-f", file, ...flags]);
 
-describe("TLS to an endpoint picker of others", () => {
+describe("TLS to a third-party endpoint picker", () => {
   const trusted = (type: string, name: string) => ({
     trusted_ca: { filename: "/ca.pem" },
     match_typed_subject_alt_names: [{ san_type: type, matcher: { exact: name } }],

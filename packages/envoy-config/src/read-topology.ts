@@ -27,7 +27,7 @@ export interface TopologyOptions {
   readonly metricsPlaces?: ReadonlyMap<string, MetricsPlaceSettings>;
   /** Ports by listener name. */
   readonly listenerPorts?: ReadonlyMap<string, number>;
-  /** Endpoint pickers of others, by the InferencePool's name or `namespace/name`. */
+  /** Third-party endpoint pickers, by the InferencePool's name or `namespace/name`. */
   readonly pickers?: ReadonlyMap<string, ExternalPicker>;
   /** A rule with a mirror that can't be resolved answers 500; without this it serves without the mirror. */
   readonly isStrict?: boolean;

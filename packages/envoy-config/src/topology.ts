@@ -294,7 +294,7 @@ export interface MetricsPlaceSettings {
   readonly isHint?: boolean;
 }
 
-/** An endpoint picker of others, which Envoy asks for the pool. */
+/** A third-party endpoint picker, which Envoy asks for the pool. */
 export interface ExternalPicker {
   /** `host:port` of its ext_proc service. */
   readonly address: string;

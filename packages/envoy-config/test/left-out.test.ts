@@ -326,7 +326,7 @@ test.each([
   expect(found).toMatchObject([{ severity: "error", code: "UMB0250" }]);
 });
 
-describe("a slip in the kind is told first", () => {
+describe("a slip in the kind is reported first", () => {
   test.each([
     ["HTTPRouted", { parentRefs: [gateway], rules: [] }, "UMB0107", "warning", "HTTPRoute"],
     ["HTTProute", { parentRefs: [gateway], rules: [] }, "UMB0107", "warning", "HTTPRoute"],

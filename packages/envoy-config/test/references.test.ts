@@ -236,7 +236,7 @@ describe("a reference by group and kind", () => {
 
   test.each([
     ["no group", "", v1, "write `group: inference.networking.k8s.io`"],
-    ["a group of others", "example.com", v1, "write `group: inference.networking.k8s.io`"],
+    ["another group", "example.com", v1, "write `group: inference.networking.k8s.io`"],
     ["the older group", "inference.networking.x-k8s.io", v1, "is of the group"],
     ["the newer group", "inference.networking.k8s.io", alpha, "is of the group"],
   ])("does not find a pool by %s", (_name, group, object, message) => {
@@ -245,7 +245,7 @@ describe("a reference by group and kind", () => {
     expect(messages).toContain(message);
   });
 
-  test("does not find a Service by a group of others", () => {
+  test("does not find a Service by another group", () => {
     const other = routeTo({ group: "example.com", kind: "Service", name: "vllm", port: 80 });
     expect(read(other, service([{ port: 80 }])).found).toEqual(["warning UMB0203"]);
   });

@@ -64,7 +64,7 @@ test.each([
   expect(told).toContainEqual([place, remedy]);
 });
 
-test("annotations of others say nothing", () => {
+test("annotations of other projects say nothing", () => {
   const text = gateway.replace(
     "{name: gateway}",
     "{name: gateway, annotations: {a.example/endpoint: x, umbra: y}}",

@@ -143,7 +143,7 @@ describe("requests", () => {
     expect(isSheddable(request)).toBe(shed);
   });
 
-  test("a prompt's tokens are told, or a fourth of its bytes", () => {
+  test("a prompt's tokens are as given, or a fourth of its bytes", () => {
     expect(promptTokensOf({ model: "m", promptTokens: 7, prompt: new Uint8Array(9) })).toBe(7);
     expect(promptTokensOf({ model: "m", prompt: new Uint8Array(9) })).toBe(3);
     expect(promptTokensOf({ model: "m" })).toBe(0);

@@ -194,7 +194,7 @@ describe("fast errors", () => {
     },
   );
 
-  test("are told of once in ten seconds, with the share", () => {
+  test("are reported once in ten seconds, with the share", () => {
     const { answer, pool, clock, events } = setup();
     for (let i = 0; i < 3; i++) {
       answer(first, { status: 401 }, 9);

@@ -99,7 +99,7 @@ describe("a prompt that was sent to an endpoint", () => {
     expect(of(b).prefixBlocks).toBe(10);
   });
 
-  test("and moved leaves what the other held before, also when its answer is told of a third", () => {
+  test("and moved leaves what the other held before, also when its answer is recorded for a third", () => {
     const { pick, pool, of } = setup([a, b, c]);
     pick({ model: "other", prompt: new Uint8Array(10) }).lease.done();
     pick({ ...request, subset: [a] }).lease.done();

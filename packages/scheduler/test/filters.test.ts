@@ -377,13 +377,13 @@ const cases: readonly Case[] = [
     want: "a",
   },
   {
-    name: "capacity for all requests where told so",
+    name: "capacity for all requests with that option",
     filter: capacityFilter({ appliesTo: "all", waitingRequests: 1, kvCacheUsage: 0.5 }),
     endpoints: [...queues(1, 2), fresh("c", { kvCacheUsage: 0.6 })],
     want: "a",
   },
   {
-    name: "capacity where the KV cache is not told, and by requests in flight where nothing is",
+    name: "capacity where the KV cache is not known, and by requests in flight where nothing is",
     filter: capacityFilter({ appliesTo: "all" }),
     endpoints: [
       { ...missing("a"), inFlight: 99 },
@@ -424,7 +424,7 @@ const cases: readonly Case[] = [
     want: "a",
   },
   {
-    name: "those without the label where told so",
+    name: "those without the label with that option",
     filter: labelFilter({ label: "tier", values: ["gold"], allowMissing: true }),
     endpoints: [endpoint({ address: "a", labels: { tier: "tin" } }), fresh("b")],
     want: "b",

@@ -104,7 +104,7 @@ describe("a flow queue", () => {
     expect(isArmed()).toBe(false);
   });
 
-  test("holds a request until there is room, told or not", async () => {
+  test("holds a request until there is room, poked or not", async () => {
     const { ask, pool, pass, free, events, isArmed } = setup();
     const told = ask("told");
     await pass(3);

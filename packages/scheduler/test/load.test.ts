@@ -110,7 +110,7 @@ describe("the seats of an endpoint", () => {
     expect(seatsOf(pool)).toBeUndefined();
   });
 
-  test("are learned anew after a larger batch", () => {
+  test("are learned again after a larger batch", () => {
     const { pool, scrape } = setup();
     for (let i = 0; i < 11; i++) scrape(full);
     scrape({ runningRequests: 17, waitingRequests: 1 });
@@ -128,7 +128,7 @@ describe("the seats of an endpoint", () => {
     expect(seatsOf(pool)).toBeUndefined();
   });
 
-  test("are forgotten when the server begins anew", () => {
+  test("are forgotten when the server restarts", () => {
     const { pool, scrape } = setup();
     for (let i = 0; i < 11; i++) scrape({ ...full, processStartS: 1 });
     scrape({ processStartS: 100 });

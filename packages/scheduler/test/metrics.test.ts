@@ -118,7 +118,7 @@ test.each([
   expect(readMetricsPage(page, 0)).toMatchObject({ metrics: { maxActiveAdapters: want } });
 });
 
-test("cache sizes that make no sense are not told", () => {
+test("cache sizes that make no sense are left out", () => {
   const page = v1.replace('num_gpu_blocks="2048"', 'num_gpu_blocks="None"').replace('"16"', '"-1"');
   const read = readMetricsPage(page, 0);
   expect(read.ok && "kvBlocks" in read.metrics).toBe(false);
@@ -191,7 +191,7 @@ describe("a metrics page of other servers", () => {
     expect(readMetricsPage(page, 9, engine)).toEqual({ ok: true, engine, metrics });
   });
 
-  test("is read as the engine that is told", () => {
+  test("is read as the given engine", () => {
     expect(readMetricsPage(v1, 0, "tgi")).toEqual({
       ok: false,
       missing: ["tgi_queue_size", "tgi_batch_current_size"],

@@ -407,7 +407,7 @@ describe("profiles", () => {
     ]);
   });
 
-  test("plugins are told of picks, and not of explanations", () => {
+  test("plugins see picks, and no explanations", () => {
     const told: string[] = [];
     const plugin = (name: string) => ({
       onPicked: (_request: InferenceRequest, { address }: { address: string }) => {
@@ -689,7 +689,7 @@ describe("a lease", () => {
     );
   });
 
-  test("one that is thrown away is released and told of", async () => {
+  test("one that is thrown away is released and reported", async () => {
     const events: PoolEvent[] = [];
     const pool = createPool({
       name: "pool",
@@ -760,9 +760,9 @@ describe("an endpoint whose metrics show no load yet", () => {
     expect(of(pool, first)).toMatchObject({ metrics: { kind: "fresh" } });
     expect(of(pool, first)?.lastFailure).toBeUndefined();
     clock.ms += 2_001;
-    scrape(first, noLoad);
+    expect(scrape(first, noLoad)).toBe(why);
     expect(of(pool, first)).toMatchObject({ metrics: { kind: "stale" }, lastFailure: why });
-    scrape(first, {});
+    expect(scrape(first, {})).toBeUndefined();
     expect(of(pool, first)).toMatchObject({ metrics: { kind: "fresh" } });
     expect(of(pool, first)?.lastFailure).toBeUndefined();
   });
@@ -794,7 +794,7 @@ describe("an endpoint whose metrics show no load yet", () => {
       before: { ...noLoad, processStartS: 10 },
       after: { processStartS: 20 },
     },
-  ])("is believed again once it has begun anew: one $name", ({ before, after }) => {
+  ])("is believed again after a restart: one $name", ({ before, after }) => {
     const { pool, clock, scrape } = setup();
     scrape(first, before);
     answer(pool);
@@ -1142,7 +1142,7 @@ describe("the prefix cache", () => {
       after: { generationTokens: 9 },
       left: 4,
     },
-    { name: "nothing told", before: {}, after: {}, left: 4 },
+    { name: "nothing known", before: {}, after: {}, left: 4 },
   ])("forgets what a restarted server held: $name", ({ before, after, left }) => {
     const { pool, scrape, events } = cached();
     scrape(first, before);

@@ -114,7 +114,7 @@ const cases: readonly Case[] = [
     want: [1, 0.5, 0.5, 0],
   },
   {
-    name: "kv-cache: the free share; half where it is not told",
+    name: "kv-cache: the free share; half where it is not known",
     scorer: kvCacheScorer,
     endpoints: [fresh("a", { kvCacheUsage: 0.25 }), unscraped, untold],
     want: [0.75, 0.5, 0.5],

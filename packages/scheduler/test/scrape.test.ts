@@ -361,7 +361,7 @@ describe("scraping", () => {
     expect(asked).toBe(1);
   });
 
-  test("stops where it is told of a scrape", async () => {
+  test("may be stopped by the listener to a scrape", async () => {
     const pool = createPool({ name: "pool" });
     pool.setEndpoints([address]);
     let told = 0;

@@ -79,7 +79,7 @@ describe("tracking an answer", () => {
     expect(state()).toMatchObject({ inFlight: 0, isEjected: true });
   });
 
-  test("a client that goes away is none, and the endpoint is told", async () => {
+  test("a client that goes away is none, and the endpoint's answer is cancelled", async () => {
     const { lease, state } = setup();
     let reason: unknown;
     const source = new ReadableStream<Uint8Array>({

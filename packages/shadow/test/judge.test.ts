@@ -228,7 +228,7 @@ describe("validity", () => {
     expect(report.verdict.reasons.map(({ code }) => code)).toContain(`check_${id}`);
   });
 
-  test("drift is told and does not change the verdict", () => {
+  test("drift is reported and does not change the verdict", () => {
     const samples = traffic({ seed: 17, ...usual, spread: 0.1 }).map((each, i) => ({
       ...each,
       shadow:

@@ -176,7 +176,7 @@ describe("JUnit", () => {
     expect(text).toContain(`name="ttft.typical"${outcome}`);
   });
 
-  test("a failing check is a failure, unless it is only told", () => {
+  test("a failing check is a failure, unless it is only reported", () => {
     const text = renderReportJunit(reportOf("invalid"));
     expect(text).toContain('name="pairing_rate"><failure type="invalid"');
     expect(text).toContain('name="load_ratio"><failure type="inconclusive"');

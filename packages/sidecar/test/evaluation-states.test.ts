@@ -183,7 +183,7 @@ const cases: readonly {
     want: { startS: 50, endS: 50, paired: 0, isFinal: false, reasons: ["not_started"] },
   },
   {
-    name: "samples without their meta file begin anew",
+    name: "samples without their meta file start again",
     play(run) {
       run.open(0).pairs(1, 2, 3).crash();
       rmSync(run.meta);
@@ -192,7 +192,7 @@ const cases: readonly {
     want: { startS: 101, endS: 101, paired: 1, isFinal: false },
   },
   {
-    name: "a meta file without its samples begins anew",
+    name: "a meta file without its samples starts again",
     play(run) {
       run.open(0).pairs(1, 2, 3).crash();
       rmSync(run.file);
@@ -210,7 +210,7 @@ const cases: readonly {
     want: { startS: 100, endS: 100, paired: 0, isFinal: false, reasons: ["not_started"] },
   },
   {
-    name: "the meta file of an older run begins anew, and the older samples stay out",
+    name: "the meta file of an older run starts again, and the older samples stay out",
     play: (run) => run.open(0).pairs(1, 2, 3).crash().open(90_000).pairs(90_001).clock(90_002),
     want: { startS: 90_001, endS: 90_002, paired: 1, isFinal: false },
   },
@@ -221,13 +221,13 @@ const cases: readonly {
     want: { startS: 90_001, endS: 90_010, paired: 2, isFinal: false },
   },
   {
-    name: "the meta file of another configuration begins anew",
+    name: "the meta file of another configuration starts again",
     play: (run) =>
       run.open(0).pairs(1, 2, 3).crash().open(50, { minPairs: 300 }).pairs(51).clock(52),
     want: { startS: 51, endS: 52, paired: 1, isFinal: false },
   },
   {
-    name: "back to the first configuration begins anew as well",
+    name: "back to the first configuration starts again as well",
     play: (run) =>
       run
         .open(0)
@@ -253,7 +253,7 @@ const cases: readonly {
       text: `{"evaluations": {"${key}": {"config_sha256": "x", "started_at": "monday"}}}`,
     },
   ].map(({ what, text }) => ({
-    name: `a meta file that is ${what} begins anew`,
+    name: `a meta file that is ${what} starts again`,
     play(run: Run) {
       run.open(0).pairs(1, 2, 3).crash();
       writeFileSync(run.meta, text);
@@ -291,7 +291,7 @@ const cases: readonly {
     want: { startS: 1, endS: 100, paired: 2, isFinal: false },
   },
   {
-    name: "a clock that was set back before a restart begins anew",
+    name: "a clock that was set back before a restart starts again",
     play: (run) => run.open(5_000).pairs(5_001, 5_002).crash().open(100).pairs(101).clock(102),
     want: { startS: 101, endS: 102, paired: 1, isFinal: false },
   },
@@ -362,7 +362,7 @@ const cases: readonly {
     want: { startS: 1, endS: 302, paired: 2, isFinal: false, reasons: ["too_few_pairs"] },
   },
   {
-    name: "a restart after the final verdict begins anew",
+    name: "a restart after the final verdict starts again",
     play(run) {
       run
         .open(0)

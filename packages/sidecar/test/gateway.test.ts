@@ -68,7 +68,7 @@ const codeOf = (body: string | undefined) =>
   (JSON.parse(body ?? "{}") as { error?: { code?: string } }).error?.code;
 
 describe("a gateway that Umbra has not rendered", () => {
-  test("is told of one endpoint of the only pool, in the header and in metadata", async () => {
+  test("is given one endpoint of the only pool, in the header and in metadata", async () => {
     const ask = await start(topologyOf({ endpoints: "[::1]:9" }));
     const { headers, metadata, body } = await ask(chat);
     expect(headers).toEqual({ [destination]: "[::1]:9" });
@@ -89,7 +89,7 @@ describe("a gateway that Umbra has not rendered", () => {
     expect(metadata).toEqual({ "envoy.lb": { [destination]: list.join(",") } });
   });
 
-  test("is told under the names that it wants", async () => {
+  test("is given under the names that it wants", async () => {
     const names = { destination: "x-to", namespace: "my.lb", subsetNamespace: "my.hint" };
     const ask = await start(topologyOf({}), { gateway: names });
     const metadata = { "my.hint": { "x-to-subset": ["127.0.0.2:9"] } };

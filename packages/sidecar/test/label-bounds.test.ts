@@ -20,7 +20,7 @@ describe("the values of a label", () => {
     );
   });
 
-  test("are 1,000 unless told otherwise", () => {
+  test("are 1,000 by default", () => {
     const label = createLabelValues([]);
     const shown = new Set(Array.from({ length: 3_000 }, (_, i) => label.of(`m${i}`)));
     expect(shown.size).toBe(1_001);

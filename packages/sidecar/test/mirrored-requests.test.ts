@@ -169,7 +169,7 @@ describe("a request whose path is rewritten", () => {
     expect(await mirrorLine()).toMatchObject({ eligible: 1, mirrored: 1, notEligible: {} });
   });
 
-  test("must name a model where the endpoint's path asks for it, and is told in its format", async () => {
+  test("must name a model where the endpoint's path asks for it, and is refused in its format", async () => {
     const client = await start({ replace: { prefix: "/ns/model", by: "/" } });
     const body = { model: 7 };
     const path = "/ns/model/v1/messages";

@@ -124,7 +124,7 @@ describe("the simulated server", () => {
     );
   });
 
-  test("misbehaves when told to", async () => {
+  test("misbehaves on demand", async () => {
     server.setFaults({ statusForRequests: 503, metrics: "500" });
     expect((await post("/v1/chat/completions", chat)).status).toBe(503);
     expect((await fetch(`${origin}/metrics`)).status).toBe(500);

@@ -72,7 +72,7 @@ export function withTopologyFlags(
     .option("--metrics-scheme <name=scheme>", "and by http or https; repeatable", collect)
     .option(
       "--picker <pool=host:port>",
-      "an endpoint picker of others, which Envoy asks for an InferencePool in Umbra's place; tls:host:port where it serves TLS; repeatable",
+      "a third-party endpoint picker for an InferencePool, which Envoy asks in Umbra's place; tls:host:port where it serves TLS; repeatable",
       collect,
     )
     .option(

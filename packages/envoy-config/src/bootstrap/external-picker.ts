@@ -25,7 +25,7 @@ function isExternallyPicked(pool: Pool): pool is PickedPool {
 }
 
 /**
- * The filter that asks endpoint pickers of others: bodies full duplex and trailers both ways, as they are written for.
+ * The filter that asks third-party endpoint pickers: bodies full duplex and trailers both ways, as they are written for.
  * Which of them it asks is said by each route. None where no pool has such a picker.
  */
 export function externalPick(

@@ -56,7 +56,7 @@ export interface PoolResolverOptions {
   /** Endpoints by resource name or `namespace/name`. */
   readonly endpoints: ReadonlyMap<string, readonly string[]>;
   readonly pickModes: PickModeOptions["flags"];
-  /** Endpoint pickers of others, by resource name or `namespace/name`. */
+  /** Third-party endpoint pickers, by resource name or `namespace/name`. */
   readonly pickers: ReadonlyMap<string, ExternalPicker>;
   /** Where metrics pages are, by resource name or `namespace/name`. */
   readonly metricsPlaces: ReadonlyMap<string, MetricsPlaceSettings>;

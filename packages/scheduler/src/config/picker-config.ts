@@ -32,7 +32,7 @@ export type PickerConfigResult =
 
 /** What an `EndpointPickerConfig` says, ready to make pools of. */
 export interface PickerConfig {
-  /** Options for `createPool`. Plugins keep state: call it anew for each pool. */
+  /** Options for `createPool`. Plugins keep state: call it once for each pool. */
   poolOptions(): Pick<PoolOptions, "profiles" | "admission" | "prefix" | "maxFallbacks">;
   /** How requests wait for their turn; undefined where they don't. */
   readonly flow: FlowSettings | undefined;

@@ -313,7 +313,7 @@ function onDrain(this: ServerHttp2Stream): void {
 function ignore(): void {}
 
 const responseHeaders = { ":status": 200, "content-type": contentType };
-/** No date: gRPC has no use for it, and it would be encoded anew every second. */
+/** No date: gRPC has no use for it, and it would be encoded again every second. */
 const responseOptions = { waitForTrailers: true, sendDate: false };
 
 /** The client has reset it: to answer would throw. */

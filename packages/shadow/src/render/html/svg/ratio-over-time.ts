@@ -3,7 +3,7 @@ import { text } from "../escape.ts";
 import { coordinate, linearAxis, ratioAxis } from "./axis.ts";
 import { frame, plot } from "./frame.ts";
 
-/** Blocks of time, and where the evaluation began anew. */
+/** Blocks of time, and where the evaluation started again. */
 export interface RatioOverTimeOptions {
   readonly timeline: readonly TimelinePoint[];
   readonly margin: number;
