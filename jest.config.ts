@@ -8,7 +8,7 @@ const config: Config = {
   maxWorkers: Math.max(2, availableParallelism() - 1),
   testSequencer: "<rootDir>/scripts/jest-sequencer.mjs",
   /** For tests that say none: a command takes a second to start, and two files run at once. */
-  testTimeout: 15_000,
+  testTimeout: 30_000,
   extensionsToTreatAsEsm: [".ts"],
   testEnvironmentOptions: { customExportConditions: ["@umbra/source", "node", "node-addons"] },
   transform: {},

@@ -7,13 +7,14 @@ export { judgeMachine, type Machine, thisMachine } from "./doctor/machine.ts";
 export { judgePorts, type WantedPort } from "./doctor/ports.ts";
 export { versionIn } from "./doctor/version.ts";
 export type { Io } from "./io.ts";
-export { main, program } from "./main.ts";
+export { main } from "./main.ts";
 export {
   defaultRestartLimits,
   type KeptChild,
   keepRunning,
   type RestartLimits,
 } from "./process/keep-running.ts";
+export { program } from "./program.ts";
 export {
   type TopologyFlags,
   topologyArguments,

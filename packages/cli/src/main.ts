@@ -1,74 +1,34 @@
 import { styleText } from "node:util";
 import { printableLines } from "@umbra/shadow/printable";
-import { Command, CommanderError } from "commander";
-import { checkCommand } from "./commands/check.ts";
-import { demoCommand } from "./commands/demo.ts";
-import { doctorCommand } from "./commands/doctor.ts";
-import { explainCommand } from "./commands/explain.ts";
-import { initCommand } from "./commands/init.ts";
-import { loadCommand } from "./commands/load.ts";
-import { planCommand } from "./commands/plan.ts";
-import { renderCommand } from "./commands/render.ts";
-import { reportCommand } from "./commands/report.ts";
-import { serveCommand } from "./commands/serve.ts";
-import { shadowCommand } from "./commands/shadow.ts";
-import { simulateCommand } from "./commands/simulate.ts";
-import { upCommand } from "./commands/up.ts";
-import { verifyCommand } from "./commands/verify.ts";
+import { type Command, CommanderError } from "commander";
 import { CommandError, OutcomeError, UsageError } from "./errors.ts";
-import { checkFlagShapes } from "./flag-shapes.ts";
 import { type Io, processIo, withStdinReadOnce } from "./io.ts";
-import { version } from "./version.ts";
 
 /** Runs one command line. Returns the exit status: 0 good, 1 not good, 2 wrong usage. */
 export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
   try {
-    await program(withStdinReadOnce(io)).parseAsync(argv as string[]);
+    const root = await commandsFor(argv[2] ?? "", withStdinReadOnce(io));
+    await root.parseAsync(argv as string[]);
     return 0;
   } catch (cause) {
     return report(cause, io);
   }
 }
 
-/** All commands with their options. */
-export function program(io: Io): Command {
-  const root = new Command("umbra")
-    .description(
-      "Smart endpoint picking, smart mirroring and shadow evaluation for LLM inference behind Envoy.",
-    )
-    .version(version)
-    .helpCommand(true)
-    .showSuggestionAfterError(true)
-    .addHelpText(
-      "after",
-      "\nStart here:\n  $ umbra demo\n  $ umbra init\n  $ umbra up --primary 10.0.0.1:8000 --shadow 10.0.1.1:8000",
-    );
-  const commands = [
-    renderCommand(io),
-    checkCommand(io),
-    doctorCommand(io),
-    initCommand(io),
-    serveCommand(io),
-    upCommand(io),
-    simulateCommand(io),
-    demoCommand(io),
-    verifyCommand(io),
-    loadCommand(io),
-    reportCommand(io),
-    planCommand(io),
-    explainCommand(io),
-    shadowCommand(io),
-  ];
-  for (const command of commands) root.addCommand(command);
-  for (const command of [root, ...commands, ...commands.flatMap((each) => each.commands)]) {
-    checkFlagShapes(command);
-    command.exitOverride().configureOutput({
-      writeOut: io.stdout,
-      // It quotes arguments as they are.
-      writeErr: (text) => io.stderr(printableLines(text)),
-    });
-  }
-  return root;
+/** Commands that need neither the sidecar nor an HTTP client, whose code takes most of the time that a start takes. */
+const quick: Readonly<Record<string, (io: Io) => Promise<Command>>> = {
+  render: async (io) => (await import("./commands/render.ts")).renderCommand(io),
+  check: async (io) => (await import("./commands/check.ts")).checkCommand(io),
+  init: async (io) => (await import("./commands/init.ts")).initCommand(io),
+  plan: async (io) => (await import("./commands/plan.ts")).planCommand(io),
+};
+
+/** The command that is asked for where it is a quick one, else all. */
+async function commandsFor(name: string, io: Io): Promise<Command> {
+  const create = Object.hasOwn(quick, name) ? quick[name] : undefined;
+  if (create === undefined) return (await import("./program.ts")).program(io);
+  const { rootCommand } = await import("./root-command.ts");
+  return rootCommand(io, [await create(io)]);
 }
 
 function report(cause: unknown, io: Io): number {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
+import { type Io, program } from "@umbra/cli";
 import { runCommand } from "./run-command.ts";
 
 const examples = fileURLToPath(new URL("../../../examples/mirror", import.meta.url));
@@ -26,6 +27,23 @@ describe("umbra", () => {
     const { status, stdout } = await run(command, "--help");
     expect(status).toBe(0);
     expect(stdout).toMatch(new RegExp(`Examples?:\\n {2}\\$ umbra ${command}`));
+  });
+
+  test.each(["render", "check", "init", "plan"])(
+    "%s, which is loaded without the other commands, is that of the whole program",
+    async (name) => {
+      const io = { stdout() {}, stderr() {}, env: {} } as unknown as Io;
+      const command = program(io).commands.find((each) => each.name() === name);
+      const { stdout } = await run(name, "--help");
+      expect(stdout).toContain(command?.helpInformation());
+      expect(await run(name, "--nonsense")).toMatchObject({ status: 2 });
+    },
+  );
+
+  test("a command that is not there is answered with the one that was perhaps meant", async () => {
+    const { status, stderr } = await run("rendr");
+    expect(status).toBe(2);
+    expect(stderr).toContain("Did you mean render?");
   });
 
   test.each([

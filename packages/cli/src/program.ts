@@ -1,0 +1,37 @@
+import type { Command } from "commander";
+import { checkCommand } from "./commands/check.ts";
+import { demoCommand } from "./commands/demo.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { explainCommand } from "./commands/explain.ts";
+import { initCommand } from "./commands/init.ts";
+import { loadCommand } from "./commands/load.ts";
+import { planCommand } from "./commands/plan.ts";
+import { renderCommand } from "./commands/render.ts";
+import { reportCommand } from "./commands/report.ts";
+import { serveCommand } from "./commands/serve.ts";
+import { shadowCommand } from "./commands/shadow.ts";
+import { simulateCommand } from "./commands/simulate.ts";
+import { upCommand } from "./commands/up.ts";
+import { verifyCommand } from "./commands/verify.ts";
+import type { Io } from "./io.ts";
+import { rootCommand } from "./root-command.ts";
+
+/** All commands with their options. */
+export function program(io: Io): Command {
+  return rootCommand(io, [
+    renderCommand(io),
+    checkCommand(io),
+    doctorCommand(io),
+    initCommand(io),
+    serveCommand(io),
+    upCommand(io),
+    simulateCommand(io),
+    demoCommand(io),
+    verifyCommand(io),
+    loadCommand(io),
+    reportCommand(io),
+    planCommand(io),
+    explainCommand(io),
+    shadowCommand(io),
+  ]);
+}
