@@ -1,16 +1,28 @@
 import Sequencer from "@jest/test-sequencer";
 
 /**
- * Files that take long however fast the machine is, because they wait for timers, the longest first. Begun first, they
- * wait while other files compute; begun last, everything would wait for them.
+ * The files that take longest on two cores, the longest first, because they wait for timers or start many processes.
+ * Begun first, they wait while others compute; begun last, one of them would run alone at the end.
  */
-const longest = ["e2e/long-requests.test.ts"];
+const longest = [
+  "long-requests",
+  "packed-cli",
+  "up",
+  "sidecar-link",
+  "picker-faults",
+  "up-stdin",
+  "verdict",
+  "pick-modes",
+  "own-bootstrap",
+  "measures",
+  "demo",
+].map((name) => `/e2e/${name}.test.ts`);
 
-/** Jest's own order, which needs a run before this one to know what is long, after `longest`. */
+/** First `longest`, then the others in Jest's own order, which in a new clone is by size. */
 export default class LongestFirst extends Sequencer {
   sort(tests) {
     const rankOf = ({ path }) => {
-      const rank = longest.findIndex((file) => path.replaceAll("\\", "/").endsWith(`/${file}`));
+      const rank = longest.findIndex((file) => path.replaceAll("\\", "/").endsWith(file));
       return rank === -1 ? longest.length : rank;
     };
     return super.sort(tests).toSorted((a, b) => rankOf(a) - rankOf(b));
