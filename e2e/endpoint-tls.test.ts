@@ -202,7 +202,7 @@ test("umbra up has Envoy and the sidecar trust the file that its own SSL_CERT_FI
   const flags = ["-f", file, "--bind", "127.0.0.1", "--listener", `http=${http}`, ...own];
   const ended = main(["node", "umbra", "up", ...flags], io);
   try {
-    await until("umbra up is ready", () => output.includes("umbra: ready"), 30_000);
+    await until("umbra up is ready", () => output.includes("umbra: ready"), 50_000);
     await until("the sidecar has scraped", () => seenAt("/metrics", server).length > 0);
     const { status } = await post(`http://127.0.0.1:${http}`, chat());
     expect(status).toBe(200);
@@ -211,4 +211,4 @@ test("umbra up has Envoy and the sidecar trust the file that its own SSL_CERT_FI
     await ended;
     server.server.close();
   }
-}, 60_000);
+}, 90_000);

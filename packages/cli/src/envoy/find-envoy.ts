@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CommandError } from "../errors.ts";
@@ -24,7 +24,8 @@ export function findEnvoy(env: Readonly<Record<string, string | undefined>>): st
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
-    return true;
+    // A folder that may be entered is "executable" too.
+    return statSync(path).isFile();
   } catch {
     // Absent or not ours to run: either way the next place is looked at.
     return false;
