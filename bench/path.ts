@@ -18,7 +18,6 @@ const help = `npm run bench:path -- [options]
   --connections LIST of HTTP/1.1, each with one request at a time; 1,16,64 when absent
   --seconds N        for each cell and case; 0.7 when absent
   --rounds N         medians of so many; 5 when absent
-  --transport NAME   http2 or grpc-js: what Umbra speaks gRPC with
   --mirroring        adds what is observed, and what is mirrored
   --peer HOST:PORT   a third-party picker, asked in FULL_DUPLEX_STREAMED in the same run, for requests alone and for answers
                      too; plaintext HTTP/2, no health service needed
@@ -34,7 +33,6 @@ const { values: flags } = parseArgs({
     connections: { type: "string", default: "1,16,64" },
     seconds: { type: "string", default: "0.7" },
     rounds: { type: "string", default: "5" },
-    transport: { type: "string", default: "http2" },
     mirroring: { type: "boolean", default: false },
     peer: { type: "string" },
     "peer-buffered": { type: "boolean", default: false },
@@ -99,7 +97,7 @@ async function startPicker(picker: Case["picker"], file: string): Promise<string
   const { port, child } =
     picker === "bare"
       ? await startServer("bare", primary.join(","))
-      : await startServer("path-sidecar", file, flags.transport);
+      : await startServer("path-sidecar", file);
   pickers.set(picker, child.pid);
   stops.push(async () => {
     child.send("stop");

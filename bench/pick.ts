@@ -19,7 +19,6 @@ const help = `npm run bench:pick -- [options]
   --streams LIST   open at once; 1,16,64,256 when absent
   --seconds N      for each cell and server; 0.5 when absent
   --rounds N       medians of so many; 5 when absent
-  --transport NAME http2 or grpc-js: what Umbra speaks gRPC with
   --poisson N      requests a second of the open loop; 400 when absent, 0 leaves it out
   --soak N         requests of 1 KB, full duplex, 16 at once, after which the memory is told; 200000 when absent, 0 leaves it out
   --peer HOST:PORT another picker, measured in the same run; plaintext HTTP/2
@@ -34,7 +33,6 @@ const { values: flags } = parseArgs({
     streams: { type: "string", default: "1,16,64,256" },
     seconds: { type: "string", default: "0.5" },
     rounds: { type: "string", default: "5" },
-    transport: { type: "string", default: "http2" },
     poisson: { type: "string", default: "400" },
     soak: { type: "string", default: "200000" },
     peer: { type: "string" },
@@ -291,7 +289,7 @@ async function ownSidecar(): Promise<Contender> {
     execArgv: ["--conditions=@umbra/source"],
   });
   const [endpoints] = (await once(models, "message")) as [string[]];
-  const sidecar = await startOwnSidecar(endpoints, flags.transport);
+  const sidecar = await startOwnSidecar(endpoints);
   const connection = await connectHttp2({ host: "127.0.0.1", port: sidecar.port }, callHeaders);
   return {
     name: "umbra",

@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** Which of our packages each package may import, and which others. */
 const allowed = {
   scheduler: { own: [], others: [], node: false },
-  "ext-proc": { own: [], others: ["@bufbuild/protobuf", "@grpc/grpc-js"], node: true },
+  "ext-proc": { own: [], others: ["@bufbuild/protobuf"], node: true },
   shadow: { own: [], others: ["cli-table3", "fflate"], node: true },
   "envoy-config": { own: ["shadow"], others: ["yaml"], node: true },
   simulator: { own: [], others: ["prom-client"], node: true },
@@ -19,7 +19,7 @@ const allowed = {
     node: true,
   },
   cli: {
-    own: ["scheduler", "ext-proc", "shadow", "envoy-config", "simulator", "sidecar"],
+    own: ["scheduler", "shadow", "envoy-config", "simulator", "sidecar"],
     others: ["@clack/prompts", "cli-table3", "commander", "pino", "undici", "yaml"],
     node: true,
   },

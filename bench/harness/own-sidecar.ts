@@ -10,7 +10,6 @@ const command = fileURLToPath(new URL("../../packages/cli/bin/umbra.js", import.
  */
 export async function startOwnSidecar(
   endpoints: readonly string[],
-  transport: string,
 ): Promise<{ readonly port: number; readonly pid: number; stop(): void }> {
   const { BENCH_PROFILE, BENCH_EXEC } = process.env;
   const child = spawn(
@@ -23,7 +22,7 @@ export async function startOwnSidecar(
       command,
       "serve",
       ...["--primary", endpoints.join(","), "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0"],
-      ...["--transport", transport, "--scrape-interval", "60000", "--stale-after", "86400000"],
+      ...["--scrape-interval", "60000", "--stale-after", "86400000"],
     ],
     { stdio: ["ignore", "inherit", "pipe"] },
   );

@@ -4,11 +4,11 @@ import { create } from "@bufbuild/protobuf";
 import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
 import {
   ExternalProcessor,
-  methodDefinition,
   type ProcessingRequest,
   type ProcessingResponse,
   ProcessingResponseSchema,
 } from "@umbra/ext-proc";
+import { methodDefinition } from "../../packages/ext-proc/test/method-definition.ts";
 import { tell } from "../harness/tell.ts";
 
 type Call = ServerDuplexStream<ProcessingRequest, ProcessingResponse | Uint8Array>;

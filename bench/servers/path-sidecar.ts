@@ -5,11 +5,10 @@ import { startSidecar } from "@umbra/sidecar";
 import pino from "pino";
 import { tell } from "../harness/tell.ts";
 
-const [file = "", transport] = process.argv.slice(2);
+const [file = ""] = process.argv.slice(2);
 const sidecar = await startSidecar({
   topology: JSON.parse(readFileSync(file, "utf8")) as Topology,
   grpc: "127.0.0.1:0",
-  transport: transport === "grpc-js" ? "grpc-js" : "http2",
   admin: { host: "127.0.0.1", port: 0 },
   log: pino({ level: "error" }, pino.destination(2)),
   // Scraped once: the stubs' pages would be measured with the picks.

@@ -36,7 +36,6 @@ export {
   ProcessingResponseSchema,
 } from "./gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
 export { Health, HealthCheckResponse_ServingStatus } from "./gen/grpc/health/v1/health_pb.ts";
-export { methodDefinition } from "./method-definition.ts";
 export { createObserveStream, type ObserveStream } from "./observe-stream.ts";
 export {
   createPickStream,
@@ -49,8 +48,6 @@ export {
   createExtProcServer,
   type ExtProcServer,
   type ExtProcServerOptions,
-  type TransportName,
-  transportNames,
 } from "./server.ts";
 export { StandingRoute } from "./standing-route.ts";
 export type { Certificates } from "./transport/transport.ts";

@@ -9,18 +9,10 @@ import { createHealthService } from "./services/health.ts";
 import { methodPath } from "./services/method-path.ts";
 import { reflectionMethods } from "./services/reflection.ts";
 import { createHttp2Transport } from "./transport/http2/http2-transport.ts";
-import { lateTransport } from "./transport/late-transport.ts";
-import {
-  type Certificates,
-  statusCode,
-  type Transport,
-  type TransportOptions,
-} from "./transport/transport.ts";
+import { type Certificates, statusCode } from "./transport/transport.ts";
 
 export interface ExtProcServerOptions {
   readonly processor: Processor;
-  /** What speaks gRPC; `http2` when absent. */
-  readonly transport?: TransportName;
   /** Absent: plaintext. */
   readonly tls?: Certificates;
   /** 32 MiB when absent. A longer request body is answered 413. */
@@ -53,19 +45,6 @@ export interface ExtProcServer {
   close(graceMs: number): Promise<void>;
   readonly openStreams: number;
 }
-
-/** `http2`: gRPC done here, on `node:http2`. `grpc-js`: by @grpc/grpc-js. They keep the same contract. */
-export type TransportName = "http2" | "grpc-js";
-
-const transports: Readonly<Record<TransportName, (options: TransportOptions) => Transport>> = {
-  http2: createHttp2Transport,
-  "grpc-js": (options) =>
-    lateTransport(async () => {
-      const { createGrpcJsTransport } = await import("./transport/grpc-js-transport.ts");
-      return createGrpcJsTransport(options);
-    }),
-};
-export const transportNames: readonly TransportName[] = ["http2", "grpc-js"];
 
 const mebibyte = 1024 * 1024;
 
@@ -103,7 +82,7 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
     ...reflectionMethods(),
     ...(accessLog?.methods ?? []),
   ];
-  const transport = transports[options.transport ?? "http2"]({
+  const transport = createHttp2Transport({
     methods: new Map(methods),
     onThrow,
     // A BUFFERED body is one message; the rest is room for the headers beside it.

@@ -7,7 +7,6 @@ import {
   maxChunkBytes,
   ProcessingResponseSchema,
   type StreamOutcome,
-  transportNames,
 } from "@umbra/ext-proc";
 import { type ReadMessage, readByGenerated, readByHand } from "./both-codecs.ts";
 import {
@@ -21,7 +20,7 @@ import {
 } from "./recording.ts";
 import { until } from "./until.ts";
 
-// Streams that the real Envoy has played, in each mode, played again to both transports.
+// Streams that the real Envoy has played, in each mode, played again to our server.
 
 /** What an answer says. */
 interface Said {
@@ -61,14 +60,13 @@ describe("recorded messages", () => {
   );
 });
 
-describe.each(transportNames)("recordings played to the transport %s", (transport) => {
+describe("recordings played to the server", () => {
   const told = new Map<string, Told>();
   let server: ExtProcServer;
   let client: Client;
 
   beforeAll(async () => {
     server = createExtProcServer({
-      transport,
       maxBodyBytes: 1_048_576,
       processor: {
         pick(stream) {

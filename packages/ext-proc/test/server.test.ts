@@ -14,14 +14,13 @@ import {
   ExternalProcessor,
   type ExtProcServer,
   Health,
-  methodDefinition,
   type ProcessingRequest,
   ProcessingRequestSchema,
   type ProcessingResponse,
   HealthCheckResponse_ServingStatus as Serving,
   type StreamOutcome,
-  transportNames,
 } from "@umbra/ext-proc";
+import { methodDefinition } from "./method-definition.ts";
 import { until } from "./until.ts";
 
 const definition = methodDefinition(ExternalProcessor.method.process);
@@ -38,7 +37,32 @@ const responseEnd = create(ProcessingRequestSchema, {
   request: { case: "responseBody", value: { endOfStream: true } },
 });
 
-describe.each(transportNames)("the ext_proc server on %s", (transport) => {
+/** A message whose forwarded metadata are 20,000 structs within one another. */
+function deepMetadata(): Buffer {
+  const head = (field: number, bytes: number) => {
+    const length: number[] = [];
+    let rest = bytes;
+    for (; rest > 127; rest >>>= 7) length.push((rest & 127) | 128);
+    return Buffer.from([(field << 3) | 2, ...length, rest]);
+  };
+  const wrap = (field: number, ...inner: Buffer[]) => {
+    const bytes = Buffer.concat(inner);
+    return Buffer.concat([head(field, bytes.length), bytes]);
+  };
+  // From the inside out: each length counts what is behind it.
+  const pieces = [Buffer.from([0x1a, 0x00])];
+  let bytes = 2;
+  for (let i = 0; i < 40_000; i++) {
+    const piece = head(i % 2 === 0 ? 1 : 6, bytes);
+    pieces.push(piece);
+    bytes += piece.length;
+  }
+  const field = wrap(1, wrap(1, Buffer.from("k")), wrap(2, Buffer.concat(pieces.toReversed())));
+  const entry = wrap(1, wrap(1, Buffer.from("ns")), wrap(2, field));
+  return Buffer.concat([definition.requestSerialize(request()), wrap(8, entry)]);
+}
+
+describe("the ext_proc server", () => {
   let server: ExtProcServer;
   let client: Client;
   let outcomes: StreamOutcome[];
@@ -49,11 +73,15 @@ describe.each(transportNames)("the ext_proc server on %s", (transport) => {
     outcomes = [];
     errors = [];
     server = createExtProcServer({
-      transport,
-      maxBodyBytes: 1_000,
+      maxBodyBytes: 1_000_000,
       onError: (cause) => errors.push(cause),
       processor: {
         pick: ({ metadata }) => ({
+          onHeaders(_headers, info) {
+            // It is decoded when it is asked for.
+            expect(info.metadata).toBeInstanceOf(Object);
+            return undefined;
+          },
           decide() {
             if (metadata.get("x-umbra-pool") === "throws") throw new Error("a bug");
             if (metadata.get("x-umbra-pool") === "rejects") {
@@ -190,16 +218,20 @@ describe.each(transportNames)("the ext_proc server on %s", (transport) => {
     expect(outcomes).toEqual(["complete"]);
   });
 
-  test("refuses garbage, and lives on", async () => {
+  test.each([
+    { name: "garbage", bytes: Buffer.from([0xff, 0xff, 0xff, 0xff]) },
+    { name: "an empty message", bytes: Buffer.alloc(0) },
+    { name: "metadata of 20,000 structs", bytes: deepMetadata() },
+  ])("refuses $name, and lives on", async ({ bytes }) => {
     const call = client.makeBidiStreamRequest(
       definition.path,
-      (bytes: Buffer) => bytes,
-      (bytes: Buffer) => bytes,
+      (each: Buffer) => each,
+      (each: Buffer) => each,
       new Metadata(),
     );
     const failure = new Promise<ServiceError>((resolve) => call.once("error", resolve));
-    call.write(Buffer.from([0xff, 0xff, 0xff, 0xff]));
-    expect([status.INTERNAL, status.INVALID_ARGUMENT]).toContain((await failure).code);
+    call.write(bytes);
+    expect((await failure).code).toBe(status.INVALID_ARGUMENT);
     const next = open();
     const answer = new Promise((resolve) => next.once("data", resolve));
     next.write(request());
@@ -208,34 +240,48 @@ describe.each(transportNames)("the ext_proc server on %s", (transport) => {
     await over(next);
   });
 
+  test("gives a large body back whole, in order", async () => {
+    const sent = Buffer.alloc(960_000);
+    for (let i = 0; i < sent.length; i++) sent[i] = (i * 7) & 255;
+    const call = open();
+    const received: Uint8Array[] = [];
+    call.on("data", ({ response }: ProcessingResponse) => {
+      if (response.case !== "requestBody") return;
+      const mutation = response.value.response?.bodyMutation?.mutation;
+      if (mutation?.case === "streamedResponse") received.push(mutation.value.body);
+    });
+    const ended = over(call);
+    const value = { headers: { headers: [] }, endOfStream: false };
+    call.write(
+      create(ProcessingRequestSchema, {
+        request: { case: "requestHeaders", value },
+        protocolConfig: { requestBodyMode: 4 },
+      }),
+    );
+    for (let at = 0; at < sent.length; at += 60_000) {
+      const body = sent.subarray(at, at + 60_000);
+      const endOfStream = at + 60_000 === sent.length;
+      call.write(
+        create(ProcessingRequestSchema, {
+          request: { case: "requestBody", value: { body, endOfStream } },
+        }),
+      );
+    }
+    call.end();
+    expect(await ended).toBeUndefined();
+    expect(Buffer.concat(received).equals(sent)).toBe(true);
+  });
+
   test("refuses a message over the limit", async () => {
     const call = open();
     const failure = over(call);
     call.write(
       create(ProcessingRequestSchema, {
-        request: { case: "requestBody", value: { body: new Uint8Array(2_000_000) } },
+        request: { case: "requestBody", value: { body: new Uint8Array(3_000_000) } },
       }),
     );
     expect((await failure)?.code).toBe(status.RESOURCE_EXHAUSTED);
   });
-
-  test("3,000 reset streams leave the connection alive", async () => {
-    for (let batch = 0; batch < 30; batch++) {
-      await Promise.all(
-        Array.from({ length: 100 }, async () => {
-          const call = open();
-          const answer = new Promise((resolve) => call.once("data", resolve));
-          const failure = over(call);
-          call.write(request());
-          await answer;
-          call.cancel();
-          expect((await failure)?.code).toBe(status.CANCELLED);
-        }),
-      );
-    }
-    expect(outcomes.filter((outcome) => outcome !== "complete")).toEqual([]);
-    expect(errors).toEqual([]);
-  }, 30_000);
 
   describe("health", () => {
     const check = methodDefinition(Health.method.check);

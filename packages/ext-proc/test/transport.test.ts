@@ -4,33 +4,26 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { BodyAnswer } from "../src/answers.ts";
+import { createHttp2Transport } from "../src/transport/http2/http2-transport.ts";
 import {
-  createExtProcServer,
-  type ExtProcServer,
-  type ExtProcServerOptions,
-  ProcessingRequestSchema,
-  ProcessingResponseSchema,
-  type StreamOutcome,
-  transportNames,
-} from "@umbra/ext-proc";
+  type Method,
+  statusCode,
+  type Transport,
+  type TransportOptions,
+} from "../src/transport/transport.ts";
+import { createGrpcJsTransport } from "./grpc-js-transport.ts";
+import { until } from "./until.ts";
 
-// What both transports promise, and how they meet peers that mean harm. Each test sees to it that the server is alive behind it.
+// What a gRPC server promises, and how it meets peers that mean harm. A grpc-js client plays it to our server, and to
+// grpc-js's own as the oracle. Each test sees to it that the server is alive behind it.
 
-const path = "/envoy.service.ext_proc.v3.ExternalProcessor/Process";
-const request = (init: Parameters<typeof create<typeof ProcessingRequestSchema>>[1]) =>
-  Buffer.from(toBinary(ProcessingRequestSchema, create(ProcessingRequestSchema, init)));
-const headers = request({
-  request: { case: "requestHeaders", value: { headers: { headers: [] }, endOfStream: true } },
-});
-const duplexHeaders = request({
-  request: { case: "requestHeaders", value: { headers: { headers: [] } } },
-  protocolConfig: { requestBodyMode: 4 },
-});
-const body = (bytes: Uint8Array, endOfStream: boolean) =>
-  request({ request: { case: "requestBody", value: { body: bytes, endOfStream } } });
+const path = "/test.Echo/Stream";
+const maxMessageBytes = 4 * 1024 * 1024;
+const headers = { ":method": "POST", ":path": path, "content-type": "application/grpc" };
+const hello = Buffer.from("hello");
 const same = (bytes: Buffer) => bytes;
 
 function framed(message: Uint8Array, flag = 0, length = message.length): Buffer {
@@ -40,167 +33,196 @@ function framed(message: Uint8Array, flag = 0, length = message.length): Buffer 
   return Buffer.concat([prefix, message]);
 }
 
-describe.each(transportNames)("the transport %s", (transport) => {
-  let server: ExtProcServer;
-  let address: string;
-  let port: number;
-  let client: Client;
-  let outcomes: StreamOutcome[];
-  const open: { close(): void }[] = [];
+/** What the servers under test have seen. */
+let closed: string[] = [];
+let thrown: unknown[] = [];
 
-  async function start(options: Partial<ExtProcServerOptions> = {}, at = "127.0.0.1:0") {
-    server = createExtProcServer({
-      transport,
-      maxBodyBytes: 4 * 1024 * 1024,
-      processor: {
-        pick: () => ({
-          onHeaders(_headers, { metadata }) {
-            // It is decoded when it is asked for.
-            expect(metadata).toBeInstanceOf(Object);
-            return undefined;
-          },
-          decide: () => ({ kind: "route", setHeaders: [{ name: "x-to", value: "a" }] }),
-          onEnd: (outcome) => outcomes.push(outcome),
-        }),
-        observe: () => ({}),
-      },
-      ...options,
-    });
-    address = await server.listen(at);
-    port = Number(address.split(":").at(-1));
-  }
+/** Sends back what comes, or does what the call's metadata say. */
+const echo: Method = (call) => {
+  const mode = call.metadata.get("x-mode") ?? "echo";
+  return {
+    onMessage(bytes) {
+      switch (mode) {
+        case "throws":
+          throw new Error("a bug");
+        case "fails":
+          call.fail(statusCode.aborted, "50 % — aborted");
+          break;
+        case "once":
+          call.send([bytes]);
+          call.end();
+          break;
+        case "in two parts":
+          call.send([new BodyAnswer("requestBody", bytes, false), bytes]);
+          break;
+        default:
+          call.send([bytes]);
+      }
+    },
+    onEnd: () => call.end(),
+    onClose: () => void closed.push(mode),
+  };
+};
 
-  beforeEach(async () => {
-    outcomes = [];
-    await start();
-    client = new Client(address, credentials.createInsecure());
+const options: TransportOptions = {
+  methods: new Map([[path, echo]]),
+  maxMessageBytes,
+  maxConcurrentStreams: 65_536,
+  onThrow(cause) {
+    thrown.push(cause);
+    return { code: statusCode.internal, message: "the method failed" };
+  },
+};
+
+const servers = [
+  { name: "ours", isOurs: true, create: createHttp2Transport },
+  { name: "grpc-js", isOurs: false, create: createGrpcJsTransport },
+] as const;
+
+let server: Pick<Transport, "listen" | "close">;
+let address: string;
+let client: Client;
+const open: { close(): void }[] = [];
+
+async function start(create: (options: TransportOptions) => typeof server): Promise<void> {
+  closed = [];
+  thrown = [];
+  server = create(options);
+  address = await server.listen("127.0.0.1:0");
+  client = new Client(address, credentials.createInsecure());
+}
+
+async function stop(): Promise<void> {
+  for (const each of open.splice(0)) each.close();
+  client.close();
+  await server.close(0);
+}
+
+function call(mode?: string, callOptions: object = {}, by = client) {
+  const metadata = new Metadata();
+  if (mode !== undefined) metadata.set("x-mode", mode);
+  return by.makeBidiStreamRequest(path, same, same, metadata, callOptions);
+}
+
+interface Played {
+  readonly answers: readonly Buffer[];
+  readonly code: number;
+  readonly details?: string;
+}
+
+/** Sends messages, ends, and tells what came back. */
+function played(messages: readonly Buffer[], mode?: string, by = client): Promise<Played> {
+  const stream = call(mode, {}, by);
+  const answers: Buffer[] = [];
+  return new Promise((resolve) => {
+    stream.on("data", (answer: Buffer) => answers.push(answer));
+    stream.on("error", ({ code, details }: ServiceError) => resolve({ answers, code, details }));
+    stream.on("end", () => resolve({ answers, code: status.OK }));
+    for (const message of messages) stream.write(message);
+    stream.end();
   });
+}
 
-  afterEach(async () => {
-    for (const each of open.splice(0)) each.close();
-    client.close();
-    await server.close(0);
+async function isAlive(): Promise<boolean> {
+  const { answers, code } = await played([hello]);
+  return answers.length === 1 && code === status.OK;
+}
+
+function session(): ClientHttp2Session {
+  const made = connectHttp2(`http://${address}`);
+  made.on("error", () => {});
+  open.push({ close: () => made.destroy() });
+  return made;
+}
+
+/** A call of raw bytes; resolves with its status. */
+function rawCall(
+  bytes: Buffer | undefined,
+  more: Readonly<Record<string, string>> = {},
+): Promise<{ readonly status?: string; readonly http?: number }> {
+  const stream = session().request({ ...headers, te: "trailers", ...more });
+  return new Promise((resolve) => {
+    let http: number | undefined;
+    let told: string | undefined;
+    const take = (from: Record<string, unknown>) => {
+      if (from["grpc-status"] !== undefined) told = String(from["grpc-status"]);
+    };
+    stream.on("response", (from) => {
+      http = Number(from[":status"]);
+      take(from);
+    });
+    stream.on("trailers", take);
+    stream.on("error", () => {});
+    stream.on("data", () => {});
+    stream.on("close", () =>
+      resolve({
+        ...(told === undefined ? {} : { status: told }),
+        ...(http === undefined ? {} : { http }),
+      }),
+    );
+    if (bytes !== undefined) stream.write(bytes);
+    stream.end();
   });
+}
 
-  function call(metadata = new Metadata(), options = {}, by = client) {
-    return by.makeBidiStreamRequest(path, same, same, metadata, options);
-  }
+describe.each(servers)("a gRPC server: $name", ({ isOurs, create }) => {
+  beforeEach(() => start(create));
+  afterEach(stop);
 
-  /** Sends messages, ends, and tells what came back. */
-  function played(
-    messages: readonly Buffer[],
-    metadata = new Metadata(),
-    options: object = {},
-    by: Client = client,
-  ): Promise<{ readonly answers: Buffer[]; readonly code: number }> {
-    const stream = call(metadata, options, by);
-    const answers: Buffer[] = [];
-    return new Promise((resolve) => {
-      stream.on("data", (answer: Buffer) => answers.push(answer));
-      stream.on("error", ({ code }: ServiceError) => resolve({ answers, code }));
-      stream.on("end", () => resolve({ answers, code: status.OK }));
-      for (const message of messages) stream.write(message);
-      stream.end();
-    });
-  }
-
-  async function isAlive(): Promise<boolean> {
-    const { answers, code } = await played([headers]);
-    return answers.length === 1 && code === status.OK;
-  }
-
-  function session(): ClientHttp2Session {
-    const made = connectHttp2(`http://${address}`);
-    made.on("error", () => {});
-    open.push({ close: () => made.destroy() });
-    return made;
-  }
-
-  /** A call of raw bytes; resolves with its status. */
-  function rawCall(
-    bytes: Buffer | undefined,
-    more: Readonly<Record<string, string>> = {},
-    method = path,
-  ): Promise<{ readonly status?: string; readonly http?: number; readonly words?: string }> {
-    const stream = session().request({
-      ":method": "POST",
-      ":path": method,
-      "content-type": "application/grpc",
-      te: "trailers",
-      ...more,
-    });
-    return new Promise((resolve) => {
-      let http: number | undefined;
-      let told: string | undefined;
-      let words: string | undefined;
-      const take = (from: Record<string, unknown>) => {
-        if (from["grpc-status"] !== undefined) told = String(from["grpc-status"]);
-        if (from["grpc-message"] !== undefined) words = String(from["grpc-message"]);
-      };
-      stream.on("response", (from) => {
-        http = Number(from[":status"]);
-        take(from);
-      });
-      stream.on("trailers", take);
-      stream.on("error", () => {});
-      stream.on("data", () => {});
-      stream.on("close", () =>
-        resolve({
-          ...(told === undefined ? {} : { status: told }),
-          ...(http === undefined ? {} : { http }),
-          ...(words === undefined ? {} : { words }),
-        }),
-      );
-      if (bytes !== undefined) stream.write(bytes);
-      stream.end();
-    });
-  }
-
-  test("gives a large body back whole, in order", async () => {
+  test("gives 3 MB back whole, in order", async () => {
     const sent = Buffer.alloc(3_000_000, 0);
     for (let i = 0; i < sent.length; i++) sent[i] = (i * 7) & 255;
     const pieces = Array.from({ length: 48 }, (_, i) =>
       sent.subarray(i * 62_500, (i + 1) * 62_500),
     );
-    const messages = [
-      duplexHeaders,
-      ...pieces.map((piece, i) => body(piece, i === pieces.length - 1)),
-    ];
-    const { answers, code } = await played(messages);
-    const received = answers.flatMap((answer) => {
-      const { response } = fromBinary(ProcessingResponseSchema, answer);
-      const mutation =
-        response.case === "requestBody"
-          ? response.value.response?.bodyMutation?.mutation
-          : undefined;
-      return mutation?.case === "streamedResponse" ? [mutation.value.body] : [];
-    });
+    const { answers, code } = await played(pieces);
     expect(code).toBe(status.OK);
-    expect(Buffer.concat(received).equals(sent)).toBe(true);
+    expect(answers).toHaveLength(48);
+    expect(Buffer.concat(answers).equals(sent)).toBe(true);
+  });
+
+  test.each([10, 10_000])("sends messages of a head and a body of %d bytes", async (bytes) => {
+    const { answers } = await played([Buffer.alloc(bytes, "a")], "in two parts");
+    expect(answers).toHaveLength(2);
+    const [whole = Buffer.alloc(0), body] = answers;
+    expect(whole.length).toBeGreaterThan(bytes);
+    expect(whole.subarray(whole.length - bytes)).toEqual(body);
+  });
+
+  test("a call ends when the server ends it, and once", async () => {
+    const { answers, code } = await played([hello, hello, hello], "once");
+    expect([answers.length, code]).toEqual([1, status.OK]);
+    expect(closed).toEqual(["once"]);
+    expect(await isAlive()).toBe(true);
+  });
+
+  test("a failure comes with its code and its message", async () => {
+    const { code, details } = await played([hello], "fails");
+    expect([code, details]).toEqual([status.ABORTED, "50 % — aborted"]);
+    expect(closed).toEqual(["fails"]);
+  });
+
+  test("a throw ends its own call only", async () => {
+    const other = call();
+    const answered = new Promise((resolve) => other.once("data", resolve));
+    const { code, details } = await played([hello], "throws");
+    expect([code, details]).toEqual([status.INTERNAL, "the method failed"]);
+    expect(thrown).toEqual([new Error("a bug")]);
+    other.write(hello);
+    expect(await answered).toEqual(hello);
+    other.end();
   });
 
   test("a client that does not read holds nobody up, and is not read from without bound", async () => {
-    const greedy = session().request({
-      ":method": "POST",
-      ":path": path,
-      "content-type": "application/grpc",
-    });
+    const greedy = session().request(headers);
     greedy.on("error", () => {});
     greedy.pause();
-    // Decided at once: every piece comes back, and is not taken.
-    const first = request({
-      request: { case: "requestHeaders", value: { headers: { headers: [] }, endOfStream: true } },
-      protocolConfig: { responseBodyMode: 4 },
-    });
-    const piece = request({
-      request: { case: "responseBody", value: { body: Buffer.alloc(62_000) } },
-    });
+    const piece = framed(Buffer.alloc(62_000));
     let taken = 0;
-    greedy.write(framed(first));
     const send = (): void => {
       while (taken < 800) {
         taken++;
-        if (!greedy.write(framed(piece))) {
+        if (!greedy.write(piece)) {
           greedy.once("drain", send);
           return;
         }
@@ -217,121 +239,69 @@ describe.each(transportNames)("the transport %s", (transport) => {
   });
 
   test("messages may be split anywhere", async () => {
-    const stream = session().request({
-      ":method": "POST",
-      ":path": path,
-      "content-type": "application/grpc",
-    });
-    const bytes = framed(headers);
-    let got = 0;
-    stream.on("data", (chunk: Buffer) => {
-      got += chunk.length;
-    });
-    for (const byte of bytes) {
+    const stream = session().request(headers);
+    const got: Buffer[] = [];
+    stream.on("data", (chunk: Buffer) => got.push(chunk));
+    for (const byte of framed(hello)) {
       stream.write(Buffer.of(byte));
       await new Promise((resolve) => setImmediate(resolve));
     }
     stream.end();
     await new Promise((resolve) => stream.on("close", resolve));
-    expect(got).toBeGreaterThan(5);
+    expect(Buffer.concat(got)).toEqual(framed(hello));
   });
 
   test("compressed messages are read, within the limit", async () => {
     const gzip = { "grpc.default_compression_algorithm": 2 };
     const packed = new Client(address, credentials.createInsecure(), gzip);
     open.push(packed);
-    const { answers, code } = await played([headers], new Metadata(), {}, packed);
-    expect([answers.length, code]).toEqual([1, status.OK]);
+    const { answers, code } = await played([hello], undefined, packed);
+    expect([answers, code]).toEqual([[hello], status.OK]);
+    const encoding = { "grpc-encoding": "gzip" };
     const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024));
-    expect(await rawCall(framed(bomb, 1), { "grpc-encoding": "gzip" })).toMatchObject({
-      status: "8",
-    });
-    expect(
-      await rawCall(framed(Buffer.from("no gzip"), 1), { "grpc-encoding": "gzip" }),
-    ).toMatchObject({ status: "13" });
+    expect(await rawCall(framed(bomb, 1), encoding)).toMatchObject({ status: "8" });
+    const broken = framed(Buffer.from("no gzip"), 1);
+    expect(await rawCall(broken, encoding)).toMatchObject({ status: "13" });
     // grpc-js takes the message as it is, where gRPC asks for an error.
-    expect(await rawCall(framed(headers, 1))).toMatchObject({
-      status: transport === "http2" ? "13" : "0",
-    });
+    const undeclared = isOurs ? "13" : "0";
+    expect(await rawCall(framed(hello, 1))).toMatchObject({ status: undeclared });
     // What is not compressed needs no decoder: grpc-js minds the first message that is.
-    const flag = transport === "http2" ? 0 : 1;
-    expect(await rawCall(framed(headers, flag), { "grpc-encoding": "br" })).toMatchObject({
-      status: "12",
-    });
+    const unknown = framed(hello, isOurs ? 0 : 1);
+    expect(await rawCall(unknown, { "grpc-encoding": "br" })).toMatchObject({ status: "12" });
     expect(await isAlive()).toBe(true);
   });
 
   test.each([
-    { name: "4 GiB announced", bytes: framed(Buffer.alloc(0), 0, 0xffff_ffff), code: "8" },
-    {
-      name: "a message over the limit",
-      bytes: framed(Buffer.alloc(10), 0, 6 * 1024 * 1024),
-      code: "8",
-    },
-    { name: "garbage in a message", bytes: framed(Buffer.from([0xff, 0xff, 0xff])), code: "3" },
-    { name: "an empty message", bytes: framed(Buffer.alloc(0)), code: "3" },
-  ])("$name ends its call with status $code", async ({ bytes, code }) => {
-    expect(await rawCall(bytes)).toMatchObject({ status: code });
+    { name: "4 GiB announced", length: 0xffff_ffff },
+    { name: "a message over the limit", length: maxMessageBytes + 1 },
+  ])("$name ends its call with RESOURCE_EXHAUSTED", async ({ length }) => {
+    expect(await rawCall(framed(hello, 0, length))).toMatchObject({ status: "8" });
     expect(await isAlive()).toBe(true);
   });
 
   test("a call that ends within a message fails", async () => {
-    const { status: code } = await rawCall(framed(headers).subarray(0, 8));
+    const { status: code } = await rawCall(framed(hello).subarray(0, 8));
     // grpc-js drops what is not whole and ends the call well.
-    expect(code).toBe(transport === "http2" ? "13" : "0");
-    expect(await isAlive()).toBe(true);
-  });
-
-  test("20,000 structs deep in the metadata end one call at most", async () => {
-    const head = (field: number, bytes: number) => {
-      const length: number[] = [];
-      let rest = bytes;
-      while (rest > 127) {
-        length.push((rest & 127) | 128);
-        rest >>>= 7;
-      }
-      return Buffer.from([(field << 3) | 2, ...length, rest]);
-    };
-    const wrap = (field: number, inner: Buffer) =>
-      Buffer.concat([head(field, inner.length), inner]);
-    // From the inside out: each length counts what is behind it.
-    const pieces = [Buffer.from([0x1a, 0x00])];
-    let bytes = 2;
-    for (let i = 0; i < 40_000; i++) {
-      const piece = head(i % 2 === 0 ? 1 : 6, bytes);
-      pieces.push(piece);
-      bytes += piece.length;
-    }
-    const value = Buffer.concat(pieces.toReversed());
-    const entry = wrap(
-      1,
-      Buffer.concat([
-        wrap(1, Buffer.from("ns")),
-        wrap(2, wrap(1, Buffer.concat([wrap(1, Buffer.from("k")), wrap(2, value)]))),
-      ]),
-    );
-    const { status: code } = await rawCall(framed(Buffer.concat([headers, wrap(8, entry)])));
-    expect(code).toBe("3");
+    expect(code).toBe(isOurs ? "13" : "0");
     expect(await isAlive()).toBe(true);
   });
 
   test("what is no gRPC is refused", async () => {
-    expect(await rawCall(undefined, {}, "/other.Service/Method")).toMatchObject({ status: "12" });
-    expect(await rawCall(framed(headers), { "content-type": "application/json" })).toMatchObject({
-      http: 415,
-    });
-    expect(await rawCall(framed(headers), { "grpc-timeout": "soon" })).toMatchObject({
-      status: expect.stringMatching(/^13|1$/),
-    });
+    const unknown = await rawCall(undefined, { ":path": "/other.Service/Method" });
+    expect(unknown).toMatchObject({ status: "12" });
+    const json = { "content-type": "application/json" };
+    expect(await rawCall(framed(hello), json)).toMatchObject({ http: 415 });
+    const { status: code } = await rawCall(framed(hello), { "grpc-timeout": "soon" });
+    expect(code).toMatch(/^13?$/);
     expect(await isAlive()).toBe(true);
   });
 
   test("a deadline ends the call", async () => {
-    const stream = call(new Metadata(), { deadline: Date.now() + 50 });
+    const stream = call(undefined, { deadline: Date.now() + 50 });
     const code = await new Promise((resolve) => {
       stream.on("data", () => {});
       stream.on("error", ({ code: told }: ServiceError) => resolve(told));
-      stream.write(duplexHeaders);
+      stream.write(hello);
     });
     expect(code).toBe(status.DEADLINE_EXCEEDED);
     expect(await isAlive()).toBe(true);
@@ -343,7 +313,7 @@ describe.each(transportNames)("the transport %s", (transport) => {
     ["half a preface", "PRI * HTTP/2.0\r\n\r\nSM"],
     ["noise", Buffer.alloc(4_096, 0xaa)],
   ])("%s loses its connection and nothing else", async (_name, bytes) => {
-    const socket = connect(port, "127.0.0.1");
+    const socket = connect(Number(address.split(":").at(-1)), "127.0.0.1");
     open.push({ close: () => socket.destroy() });
     socket.on("error", () => {});
     socket.write(bytes);
@@ -355,19 +325,11 @@ describe.each(transportNames)("the transport %s", (transport) => {
     const peer = session();
     const silent = session();
     for (let i = 0; i < 5_000; i++) {
-      const stream = peer.request({
-        ":method": "POST",
-        ":path": path,
-        "content-type": "application/grpc",
-      });
+      const stream = peer.request(headers);
       stream.on("error", () => {});
       stream.close(8);
     }
-    for (let i = 0; i < 1_000; i++) {
-      silent
-        .request({ ":method": "POST", ":path": path, "content-type": "application/grpc" })
-        .on("error", () => {});
-    }
+    for (let i = 0; i < 1_000; i++) silent.request(headers).on("error", () => {});
     expect(await isAlive()).toBe(true);
     peer.destroy();
     silent.destroy();
@@ -378,12 +340,12 @@ describe.each(transportNames)("the transport %s", (transport) => {
     const stream = call();
     const ended = new Promise((resolve) => stream.on("end", resolve));
     const answered = new Promise((resolve) => stream.once("data", resolve));
-    stream.write(headers);
+    stream.write(hello);
     await answered;
-    const closed = server.close(10_000);
+    const over = server.close(10_000);
     await expect(
       new Promise((resolve, reject) => {
-        const socket = connect(port, "127.0.0.1");
+        const socket = connect(Number(address.split(":").at(-1)), "127.0.0.1");
         socket.on("connect", resolve);
         socket.on("error", reject);
       }),
@@ -391,22 +353,43 @@ describe.each(transportNames)("the transport %s", (transport) => {
     stream.end();
     await ended;
     client.close();
-    await closed;
-    expect(outcomes).toEqual(["complete"]);
-    expect(server.openStreams).toBe(0);
+    await over;
+    expect(closed).toEqual(["echo"]);
   });
 
   test("a shut-down cuts what does not end in time", async () => {
     const stream = call();
+    const answered = new Promise((resolve) => stream.once("data", resolve));
     const failed = new Promise((resolve) => stream.on("error", resolve));
-    stream.on("data", () => {});
-    stream.write(duplexHeaders);
-    const answers = played([headers]);
-    await answers;
+    stream.write(hello);
+    await answered;
     await server.close(50);
     expect(await failed).toBeInstanceOf(Error);
-    expect(server.openStreams).toBe(0);
+    expect(closed).toEqual(["echo"]);
   });
+});
+
+describe("our gRPC server", () => {
+  beforeEach(() => start(createHttp2Transport));
+  afterEach(stop);
+
+  // Envoy ends streams by resets; at Node's defaults the connection would be closed as an attacker's.
+  test("3,000 streams reset by the client leave its connection alive", async () => {
+    for (let batch = 0; batch < 30; batch++) {
+      const codes = Array.from({ length: 100 }, async () => {
+        const stream = call();
+        const answered = new Promise((resolve) => stream.once("data", resolve));
+        const failed = new Promise<ServiceError>((resolve) => stream.once("error", resolve));
+        stream.write(hello);
+        await answered;
+        stream.cancel();
+        return (await failed).code;
+      });
+      expect(new Set(await Promise.all(codes))).toEqual(new Set([status.CANCELLED]));
+    }
+    expect(thrown).toEqual([]);
+    await until(() => closed.length === 3_000);
+  }, 30_000);
 
   test("a Unix socket is for this user alone, and a stale one is no hindrance", async () => {
     const folder = mkdtempSync(join(tmpdir(), "umbra-socket-"));
@@ -414,20 +397,15 @@ describe.each(transportNames)("the transport %s", (transport) => {
     try {
       for (let round = 0; round < 2; round++) {
         await server.close(0);
-        await start({}, `unix:${socket}`);
+        server = createHttp2Transport(options);
+        await server.listen(`unix:${socket}`);
         expect(statSync(socket).mode & 0o777).toBe(0o600);
         const byPath = new Client(`unix:${socket}`, credentials.createInsecure());
-        const { code } = await played([headers], new Metadata(), {}, byPath);
+        const { code } = await played([hello], undefined, byPath);
         byPath.close();
         expect(code).toBe(status.OK);
       }
-      const second = createExtProcServer({
-        transport,
-        processor: {
-          pick: () => ({ decide: () => ({ kind: "route", setHeaders: [] }) }),
-          observe: () => ({}),
-        },
-      });
+      const second = createHttp2Transport(options);
       await expect(second.listen(`unix:${socket}`)).rejects.toThrow("can't be listened on");
       await second.close(0);
       expect(existsSync(socket)).toBe(true);
@@ -439,36 +417,9 @@ describe.each(transportNames)("the transport %s", (transport) => {
   test.each(["nonsense", "127.0.0.1:99999", "unix:relative"])(
     "refuses to listen on %s",
     async (text) => {
-      const other = createExtProcServer({
-        transport,
-        processor: {
-          pick: () => ({ decide: () => ({ kind: "route", setHeaders: [] }) }),
-          observe: () => ({}),
-        },
-      });
+      const other = createHttp2Transport(options);
       await expect(other.listen(text)).rejects.toThrow(text);
       await other.close(0);
     },
   );
-
-  test("reflection lists the services and gives their files", async () => {
-    const ask = (message: readonly number[]) =>
-      new Promise<string>((resolve, reject) => {
-        const stream = client.makeBidiStreamRequest(
-          "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-          same,
-          same,
-          new Metadata(),
-        );
-        stream.on("data", (answer: Buffer) => resolve(answer.toString("latin1")));
-        stream.on("error", reject);
-        stream.write(Buffer.from(message));
-        stream.end();
-      });
-    expect(await ask([0x3a, 1, 0x2a])).toContain("envoy.service.ext_proc.v3.ExternalProcessor");
-    const symbol = Buffer.from("grpc.health.v1.Health");
-    expect(await ask([0x22, symbol.length, ...symbol])).toContain("HealthCheckRequest");
-    const unknown = Buffer.from("no.such.Symbol");
-    expect(await ask([0x22, unknown.length, ...unknown])).toContain("there is no such symbol");
-  });
 });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Pool, Topology } from "@umbra/envoy-config";
-import { createExtProcServer, type TransportName } from "@umbra/ext-proc";
+import { createExtProcServer } from "@umbra/ext-proc";
 import type { PoolEvent } from "@umbra/scheduler";
 import { createRecorder, type ShadowReport } from "@umbra/shadow";
 import type { Logger } from "pino";
@@ -38,8 +38,6 @@ export interface SidecarOptions {
   readonly topology: Topology;
   /** Where ext_proc is served: `host:port` or `unix:/path`; port 0 takes a free one. */
   readonly grpc: string;
-  /** What speaks gRPC; `http2` when absent. */
-  readonly transport?: TransportName;
   /** Absent: ext_proc is served in plaintext. */
   readonly tls?: CertificateSource;
   /** Where the admin interface is served. Keep it on loopback. */
@@ -276,7 +274,6 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     onStreamStart: metrics.streamOpened,
     onStreamEnd: metrics.streamEnded,
     maxBodyBytes,
-    ...(options.transport === undefined ? {} : { transport: options.transport }),
     ...(certificates === undefined ? {} : { tls: certificates.first }),
     onError(cause) {
       metrics.streamFailed();

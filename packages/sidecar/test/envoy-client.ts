@@ -3,11 +3,11 @@ import { Client, type ClientDuplexStream, credentials, Metadata } from "@grpc/gr
 import { streamMetadata } from "@umbra/envoy-config";
 import {
   ExternalProcessor,
-  methodDefinition,
   type ProcessingRequest,
   ProcessingRequestSchema,
   type ProcessingResponse,
 } from "@umbra/ext-proc";
+import { methodDefinition } from "../../ext-proc/test/method-definition.ts";
 
 const definition = methodDefinition(ExternalProcessor.method.process);
 type Call = ClientDuplexStream<ProcessingRequest, ProcessingResponse>;

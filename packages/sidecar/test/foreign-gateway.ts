@@ -2,11 +2,11 @@ import { create, type JsonObject, type MessageInitShape } from "@bufbuild/protob
 import { Client, type ClientDuplexStream, credentials, Metadata } from "@grpc/grpc-js";
 import {
   ExternalProcessor,
-  methodDefinition,
   type ProcessingRequest,
   ProcessingRequestSchema,
   type ProcessingResponse,
 } from "@umbra/ext-proc";
+import { methodDefinition } from "../../ext-proc/test/method-definition.ts";
 
 const definition = methodDefinition(ExternalProcessor.method.process);
 const modes = {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { type Certificates, createExtProcServer, transportNames } from "@umbra/ext-proc";
+import { type Certificates, createExtProcServer } from "@umbra/ext-proc";
 import { openCertificates, selfSigned } from "@umbra/sidecar";
 import pino from "pino";
 
@@ -43,18 +43,17 @@ function shakeHands(address: string, own: Partial<Certificates> = {}): Promise<T
   });
 }
 
-function serverOf(transport: (typeof transportNames)[number], tls: Certificates) {
+function serverOf(tls: Certificates) {
   const decide = () => ({ kind: "route" as const, setHeaders: [] });
   return createExtProcServer({
-    transport,
     tls,
     processor: { pick: () => ({ decide }), observe: () => ({}) },
   });
 }
 
-describe.each(transportNames)("TLS on %s", (transport) => {
+describe("TLS", () => {
   test("a connection that never shakes hands does not hold up the end", async () => {
-    const server = serverOf(transport, await selfSigned());
+    const server = serverOf(await selfSigned());
     const address = await server.listen("127.0.0.1:0");
     const silent = connectTcp(Number(address.split(":")[1]), "127.0.0.1");
     silent.on("error", () => {});
@@ -70,7 +69,7 @@ describe.each(transportNames)("TLS on %s", (transport) => {
 
   test("speaks h2 with a certificate of its own making, and takes another one later", async () => {
     const [first, second] = [await selfSigned(), await selfSigned()];
-    const server = serverOf(transport, first);
+    const server = serverOf(first);
     const address = await server.listen("127.0.0.1:0");
     try {
       const before = await shakeHands(address);
@@ -93,7 +92,7 @@ describe.each(transportNames)("TLS on %s", (transport) => {
     const own = await selfSigned();
     // A self-signed certificate is its own authority.
     const friend = await selfSigned();
-    const server = serverOf(transport, { ...own, clientCa: friend.cert });
+    const server = serverOf({ ...own, clientCa: friend.cert });
     const address = await server.listen("127.0.0.1:0");
     try {
       await expect(shakeHands(address)).rejects.toThrow();

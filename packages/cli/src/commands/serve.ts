@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { type TransportName, transportNames } from "@umbra/ext-proc";
 import { printableLines } from "@umbra/shadow/printable";
 import { type CertificateSource, startSidecar } from "@umbra/sidecar";
 import { Command, Option } from "commander";
@@ -21,7 +20,6 @@ import {
 
 interface ServeFlags extends TopologyFlags, GatewayFlags {
   readonly grpc: string;
-  readonly transport: TransportName;
   readonly grpcTls?: "self-signed";
   readonly grpcTlsCert?: string;
   readonly grpcTlsKey?: string;
@@ -53,11 +51,6 @@ export function serveCommand(io: Io): Command {
       "Runs the sidecar: picks endpoints for Envoy over ext_proc, scrapes the endpoints, records both lanes.",
     )
     .option("--grpc <host:port>", "where ext_proc is served, or unix:/path", "127.0.0.1:9002")
-    .addOption(
-      new Option("--transport <name>", "what speaks gRPC")
-        .choices(transportNames)
-        .default("http2" satisfies TransportName),
-    )
     .addOption(
       new Option(
         "--grpc-tls <how>",
@@ -160,7 +153,6 @@ export function serveCommand(io: Io): Command {
       const sidecar = await startSidecar({
         topology,
         grpc: flags.grpc,
-        transport: flags.transport,
         ...certificateSource(flags),
         ...gatewayOptions(flags, topology),
         admin,

@@ -1,9 +1,6 @@
 import type { Answer } from "../answers.ts";
 
-/**
- * What the server needs of gRPC, and no more: calls whose messages are bytes. Two implementations keep the same
- * contract: `createHttp2Transport` on `node:http2`, and `createGrpcJsTransport` on `@grpc/grpc-js`.
- */
+/** What the server needs of gRPC, and no more: calls whose messages are bytes. */
 export interface Transport {
   /** Binds `host:port` or `unix:/path`; port 0 takes a free one. Returns the address as bound. */
   listen(address: string): Promise<string>;
