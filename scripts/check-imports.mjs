@@ -9,12 +9,13 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** Which of our packages each package may import, and which others. */
 const allowed = {
   scheduler: { own: [], others: [], node: false },
-  "ext-proc": { own: [], others: ["@bufbuild/protobuf"], node: true },
+  grpc: { own: [], others: ["@bufbuild/protobuf"], node: true },
+  "ext-proc": { own: ["grpc"], others: ["@bufbuild/protobuf"], node: true },
   shadow: { own: [], others: ["cli-table3", "fflate"], node: true },
   "envoy-config": { own: ["shadow"], others: ["yaml"], node: true },
   simulator: { own: [], others: ["prom-client"], node: true },
   sidecar: {
-    own: ["scheduler", "ext-proc", "shadow", "envoy-config", "simulator"],
+    own: ["scheduler", "grpc", "ext-proc", "shadow", "envoy-config", "simulator"],
     others: ["@opentelemetry/api", "pino", "prom-client", "selfsigned", "undici", "uplot"],
     node: true,
   },

@@ -1,4 +1,4 @@
-// Writes what is generated: packages/ext-proc/src/gen from proto/, docs/*.schema.json from the report's and the
+// Writes what is generated: the folders packages/*/src/gen from proto/, docs/*.schema.json from the report's and the
 // topology's types. With --check it only says whether what is committed is fresh.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 import { createGenerator } from "ts-json-schema-generator";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const committed = join(root, "packages", "ext-proc", "src", "gen");
+/** Which package has the code of which folder of proto/. */
+const owners = { envoy: "ext-proc", grpc: "grpc" };
 const isCheck = process.argv.includes("--check");
 const texts = {
   "docs/shadow-report.schema.json": () =>
@@ -29,11 +30,17 @@ try {
   if (isCheck) check();
   else {
     for (const [name, make] of Object.entries(texts)) writeFileSync(join(root, name), make());
-    rmSync(committed, { recursive: true, force: true });
-    cpSync(fresh, committed, { recursive: true });
+    for (const [folder, owner] of Object.entries(owners)) {
+      rmSync(committedFor(owner), { recursive: true, force: true });
+      cpSync(join(fresh, folder), join(committedFor(owner), folder), { recursive: true });
+    }
   }
 } finally {
   rmSync(fresh, { recursive: true, force: true });
+}
+
+function committedFor(owner) {
+  return join(root, "packages", owner, "src", "gen");
 }
 
 /** Readers must not break on a field that a later version adds. */
@@ -93,8 +100,12 @@ function typeOf(about, definitions) {
 }
 
 function check() {
-  const names = new Set([...filesOf(fresh), ...filesOf(committed)]);
-  const stale = [...names].filter((name) => textOf(fresh, name) !== textOf(committed, name));
+  const stale = Object.entries(owners).flatMap(([folder, owner]) => {
+    const committed = committedFor(owner);
+    const made = filesOf(join(fresh, folder)).map((name) => join(folder, name));
+    const names = new Set([...made, ...filesOf(committed)]);
+    return [...names].filter((name) => textOf(fresh, name) !== textOf(committed, name));
+  });
   for (const [name, make] of Object.entries(texts)) {
     if (textOf(root, name) !== make()) stale.push(name);
   }

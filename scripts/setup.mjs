@@ -6,6 +6,7 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -156,9 +157,7 @@ function installEnvoy() {
 }
 
 function packageManifests() {
-  return ["cli", "envoy-config", "ext-proc", "scheduler", "shadow", "sidecar", "simulator"].map(
-    (name) => join("packages", name, "package.json"),
-  );
+  return readdirSync(join(root, "packages")).map((name) => join("packages", name, "package.json"));
 }
 
 function run(command, args, onFailure) {

@@ -8,7 +8,7 @@ import {
   type ProcessingResponse,
   ProcessingResponseSchema,
 } from "@umbra/ext-proc";
-import { methodDefinition } from "../../packages/ext-proc/test/method-definition.ts";
+import { methodDefinition } from "../../packages/grpc/test/method-definition.ts";
 import { tell } from "../harness/tell.ts";
 
 type Call = ServerDuplexStream<ProcessingRequest, ProcessingResponse | Uint8Array>;

@@ -2,7 +2,6 @@ import { deflateRawSync } from "node:zlib";
 import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
 import {
   type Answer,
-  answerBytes,
   createObserveStream,
   createPickStream,
   ExternalProcessor,
@@ -14,6 +13,7 @@ import {
   type Recording,
   recordedExchange,
 } from "../../packages/ext-proc/test/recording.ts";
+import { messageBytes } from "../../packages/grpc/test/message-bytes.ts";
 
 /** A stream that goes on or has ended. */
 export interface Taken {
@@ -48,7 +48,7 @@ export async function startRecordingPicker(): Promise<RecordingPicker> {
     let answered = 0;
     const send = (answers: readonly Answer[]) => {
       answered += answers.length;
-      for (const answer of answers) call.write(Buffer.from(answerBytes(answer)));
+      for (const answer of answers) call.write(Buffer.from(messageBytes(answer)));
     };
     const end = (how: Recording["end"]) => {
       taken.end ??= how;

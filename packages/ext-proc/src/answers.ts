@@ -1,5 +1,6 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { type ChunkPhase, mostHeadBytes, writeChunkHead } from "./codec/chunk-head.ts";
+import type { HeadedMessage } from "@umbra/grpc";
+import { type ChunkPhase, writeChunkHead } from "./codec/chunk-head.ts";
 import type { MessagePart } from "./codec/request-message.ts";
 import type { Decision, HeaderEntry, JsonObject } from "./exchange.ts";
 import { HeaderValueOption_HeaderAppendAction } from "./gen/envoy/config/core/v3/base_pb.ts";
@@ -11,7 +12,7 @@ import { StandingRoute } from "./standing-route.ts";
 export type Answer = Uint8Array | BodyAnswer;
 
 /** A class: the head is made where it goes out, and costs no memory of its own. */
-export class BodyAnswer {
+export class BodyAnswer implements HeadedMessage {
   readonly body: Uint8Array;
   readonly #phase: ChunkPhase;
   readonly #endOfStream: boolean;
@@ -22,13 +23,6 @@ export class BodyAnswer {
     this.#endOfStream = endOfStream;
   }
 
-  /** All bytes before the body. */
-  get head(): Uint8Array {
-    const head = Buffer.allocUnsafe(mostHeadBytes);
-    return head.subarray(this.writeHead(head, mostHeadBytes));
-  }
-
-  /** Writes the head so that it ends before `end`; returns where it begins, at most `mostHeadBytes` further down. */
   writeHead(into: Uint8Array, end: number): number {
     return writeChunkHead(into, end, this.#phase, this.body.length, this.#endOfStream);
   }
@@ -40,11 +34,6 @@ export const maxChunkBytes = 62_000;
 type Response = NonNullable<MessageInitShape<typeof ProcessingResponseSchema>["response"]>;
 
 export type Phase = MessagePart;
-
-/** The bytes of an answer in one piece. */
-export function answerBytes(answer: Answer): Uint8Array {
-  return answer instanceof Uint8Array ? answer : Buffer.concat([answer.head, answer.body]);
-}
 
 function encode(
   response: Response,

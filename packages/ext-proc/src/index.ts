@@ -1,4 +1,4 @@
-export { type Answer, answerBytes, type BodyAnswer, maxChunkBytes } from "./answers.ts";
+export { type Answer, type BodyAnswer, maxChunkBytes } from "./answers.ts";
 export { type BodyBudget, createBodyBudget } from "./body-budget.ts";
 export {
   type AccessLogEntry,
@@ -35,7 +35,6 @@ export {
   type ProcessingResponse,
   ProcessingResponseSchema,
 } from "./gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
-export { Health, HealthCheckResponse_ServingStatus } from "./gen/grpc/health/v1/health_pb.ts";
 export { createObserveStream, type ObserveStream } from "./observe-stream.ts";
 export {
   createPickStream,
@@ -43,11 +42,9 @@ export {
   type PickStream,
   type PickStreamOptions,
 } from "./pick-stream.ts";
-export { ProtocolError } from "./protocol-error.ts";
 export {
   createExtProcServer,
   type ExtProcServer,
   type ExtProcServerOptions,
 } from "./server.ts";
 export { StandingRoute } from "./standing-route.ts";
-export type { Certificates } from "./transport/transport.ts";

@@ -1,3 +1,4 @@
+import { ProtocolError } from "@umbra/grpc";
 import {
   type Answer,
   addBodyAnswers,
@@ -21,7 +22,6 @@ import type {
 } from "./exchange.ts";
 import { ProcessingMode_BodySendMode as BodySendMode } from "./gen/envoy/extensions/filters/http/ext_proc/v3/processing_mode_pb.ts";
 import { type ModeOverride, overrideOf } from "./mode-override.ts";
-import { ProtocolError } from "./protocol-error.ts";
 
 export interface PickStreamOptions {
   /** A longer request body is refused. */

@@ -1,15 +1,19 @@
+import {
+  type Certificates,
+  createGrpcServer,
+  createHealthService,
+  Health,
+  methodPath,
+  ProtocolError,
+  reflectionMethods,
+  statusCode,
+} from "@umbra/grpc";
 import { createBodyBudget } from "./body-budget.ts";
 import type { AccessLogEntry } from "./codec/access-log-entry.ts";
 import type { Decision, Processor, StreamKind, StreamOutcome } from "./exchange.ts";
 import { ExternalProcessor } from "./gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
-import { ProtocolError } from "./protocol-error.ts";
 import { createAccessLogService } from "./services/access-log.ts";
 import { processMethod } from "./services/external-processor.ts";
-import { createHealthService } from "./services/health.ts";
-import { methodPath } from "./services/method-path.ts";
-import { reflectionMethods } from "./services/reflection.ts";
-import { createHttp2Transport } from "./transport/http2/http2-transport.ts";
-import { type Certificates, statusCode } from "./transport/transport.ts";
 
 export interface ExtProcServerOptions {
   readonly processor: Processor;
@@ -48,6 +52,12 @@ export interface ExtProcServer {
 
 const mebibyte = 1024 * 1024;
 
+/** As the endpoint picker protocol has them. */
+const healthNames = {
+  names: ["", "readiness", ExternalProcessor.typeName],
+  aliveNames: ["liveness"],
+};
+
 /** Creates a server; it listens when told. */
 export function createExtProcServer(options: ExtProcServerOptions): ExtProcServer {
   const { processor, maxBodyBytes = 32 * mebibyte, onError = () => {} } = options;
@@ -58,7 +68,7 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
       ? { code: statusCode.invalidArgument, message: cause.message }
       : { code: statusCode.internal, message: "the processor failed" };
   };
-  const health = createHealthService();
+  const health = createHealthService(healthNames);
   const process = processMethod({
     processor,
     maxBodyBytes,
@@ -79,10 +89,10 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
   const methods = [
     [methodPath(ExternalProcessor.method.process), process] as const,
     ...health.methods,
-    ...reflectionMethods(),
+    ...reflectionMethods([ExternalProcessor, Health]),
     ...(accessLog?.methods ?? []),
   ];
-  const transport = createHttp2Transport({
+  const grpc = createGrpcServer({
     methods: new Map(methods),
     onThrow,
     // A BUFFERED body is one message; the rest is room for the headers beside it.
@@ -92,13 +102,13 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
   });
 
   return {
-    listen: (address) => transport.listen(address),
+    listen: (address) => grpc.listen(address),
     setServing: (isServing) => health.setServing(isServing),
-    setCertificates: (certificates) => transport.setCertificates(certificates),
+    setCertificates: (certificates) => grpc.setCertificates(certificates),
     close(graceMs) {
       health.close();
       accessLog?.close();
-      return transport.close(graceMs);
+      return grpc.close(graceMs);
     },
     get openStreams() {
       return openStreams;

@@ -4,12 +4,12 @@ import {
   type AccessLogEntry,
   createExtProcServer,
   type ExtProcServer,
-  ProtocolError,
   readAccessLog,
   responseFlag,
 } from "@umbra/ext-proc";
+import { ProtocolError } from "@umbra/grpc";
 import fc from "fast-check";
-import { until } from "./until.ts";
+import { until } from "../../grpc/test/until.ts";
 
 /** Fields of a message: numbers are varints, texts and messages have a length. */
 type Fields = readonly (readonly [number, number | string | Buffer])[];

@@ -2,7 +2,6 @@ import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/p
 import { describe, expect, test } from "@jest/globals";
 import {
   type Answer,
-  answerBytes,
   createBodyBudget,
   createPickStream,
   type Decision,
@@ -15,6 +14,7 @@ import {
   readRequestMessage,
 } from "@umbra/ext-proc";
 import fc from "fast-check";
+import { messageBytes } from "../../grpc/test/message-bytes.ts";
 
 const modes = {
   NONE: 0,
@@ -98,7 +98,7 @@ function play(
 }
 
 function describeAnswer(answer: Answer): string {
-  const { response } = fromBinary(ProcessingResponseSchema, answerBytes(answer));
+  const { response } = fromBinary(ProcessingResponseSchema, messageBytes(answer));
   switch (response.case) {
     case "immediateResponse":
       return `reply ${response.value.status?.code}`;
@@ -171,7 +171,7 @@ test("a decision that is pending is said when it is made, and Envoy is asked for
       ...outlet,
       send(answers) {
         sent.push(
-          ...answers.map((answer) => fromBinary(ProcessingResponseSchema, answerBytes(answer))),
+          ...answers.map((answer) => fromBinary(ProcessingResponseSchema, messageBytes(answer))),
         );
       },
     },
@@ -441,7 +441,7 @@ describe("a stream that waits for answers", () => {
       const [first = new Uint8Array()] = stream.receive(
         message({ request: noBody, protocolConfig }),
       );
-      const { modeOverride } = fromBinary(ProcessingResponseSchema, answerBytes(first));
+      const { modeOverride } = fromBinary(ProcessingResponseSchema, messageBytes(first));
       expect(modeOverride?.requestBodyMode).toBe(asks);
       if (asks === undefined) return;
       expect(modeOverride).toMatchObject({
@@ -520,7 +520,7 @@ describe("a stream that waits for answers", () => {
           answers.push(...stream.receive(message({ request })));
         });
         const bodies = answers.slice(1).map((bytes) => {
-          const { response } = fromBinary(ProcessingResponseSchema, answerBytes(bytes));
+          const { response } = fromBinary(ProcessingResponseSchema, messageBytes(bytes));
           const mutation =
             response.case === "requestBody"
               ? response.value.response?.bodyMutation?.mutation
@@ -561,7 +561,7 @@ test("an answer with metadata is encoded once", () => {
   expect(answerOf(decisionOf("10.0.0.1:8000", "my.lb"))).not.toBe(first);
   expect(answerOf(route)).not.toBe(first);
   expect(
-    fromBinary(ProcessingResponseSchema, answerBytes(first ?? new Uint8Array())).dynamicMetadata,
+    fromBinary(ProcessingResponseSchema, messageBytes(first ?? new Uint8Array())).dynamicMetadata,
   ).toEqual({ "envoy.lb": { "x-to": "10.0.0.1:8000" } });
 });
 

@@ -8,6 +8,7 @@ import {
   ProcessingResponseSchema,
   type StreamOutcome,
 } from "@umbra/ext-proc";
+import { until } from "../../grpc/test/until.ts";
 import { type ReadMessage, readByGenerated, readByHand } from "./both-codecs.ts";
 import {
   bytesOf,
@@ -18,7 +19,6 @@ import {
   recordedExchange,
   recordings,
 } from "./recording.ts";
-import { until } from "./until.ts";
 
 // Streams that the real Envoy has played, in each mode, played again to our server.
 

@@ -1,14 +1,14 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "@jest/globals";
 import {
-  answerBytes,
   createPickStream,
   ProcessingRequestSchema,
   ProcessingResponseSchema,
-  ProtocolError,
   readRequestMessage,
 } from "@umbra/ext-proc";
+import { ProtocolError } from "@umbra/grpc";
 import fc from "fast-check";
+import { messageBytes } from "../../grpc/test/message-bytes.ts";
 import { readByGenerated, readByHand } from "./both-codecs.ts";
 
 type Init = MessageInitShape<typeof ProcessingRequestSchema>;
@@ -210,7 +210,7 @@ test("pieces of a body are encoded as the generated code would", () => {
         request: { case: part, value: { body: new Uint8Array(length), endOfStream: true } },
       });
       const pieces = answers.flatMap((answer) => {
-        const encoded = answerBytes(answer);
+        const encoded = messageBytes(answer);
         const { response } = fromBinary(ProcessingResponseSchema, encoded);
         if (response.case !== part) return [];
         // The generated code leaves out a field that is empty.

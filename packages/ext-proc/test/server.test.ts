@@ -13,15 +13,14 @@ import {
   createExtProcServer,
   ExternalProcessor,
   type ExtProcServer,
-  Health,
   type ProcessingRequest,
   ProcessingRequestSchema,
   type ProcessingResponse,
-  HealthCheckResponse_ServingStatus as Serving,
   type StreamOutcome,
 } from "@umbra/ext-proc";
-import { methodDefinition } from "./method-definition.ts";
-import { until } from "./until.ts";
+import { Health, HealthCheckResponse_ServingStatus as Serving } from "@umbra/grpc";
+import { methodDefinition } from "../../grpc/test/method-definition.ts";
+import { until } from "../../grpc/test/until.ts";
 
 const definition = methodDefinition(ExternalProcessor.method.process);
 type Call = ClientDuplexStream<ProcessingRequest, ProcessingResponse>;
@@ -283,59 +282,37 @@ describe("the ext_proc server", () => {
     expect((await failure)?.code).toBe(status.RESOURCE_EXHAUSTED);
   });
 
-  describe("health", () => {
+  test.each([
+    { service: "", before: Serving.NOT_SERVING },
+    { service: "readiness", before: Serving.NOT_SERVING },
+    { service: "envoy.service.ext_proc.v3.ExternalProcessor", before: Serving.NOT_SERVING },
+    { service: "liveness", before: Serving.SERVING },
+  ])('says its health as "$service"', async ({ service, before }) => {
     const check = methodDefinition(Health.method.check);
-    function healthOf(service: string): Promise<unknown> {
-      return new Promise((resolve) => {
+    const health = () =>
+      new Promise((resolve) => {
         client.makeUnaryRequest(
           check.path,
           check.requestSerialize,
           check.responseDeserialize as (bytes: Buffer) => { status: number },
           { $typeName: "grpc.health.v1.HealthCheckRequest", service },
-          (error, response) => {
-            resolve(error === null ? response?.status : error.code);
-          },
+          (error, response) => resolve(error === null ? response?.status : error.code),
         );
       });
-    }
+    expect(await health()).toBe(before);
+    server.setServing(true);
+    expect(await health()).toBe(Serving.SERVING);
+  });
 
-    test.each(["", "readiness", "envoy.service.ext_proc.v3.ExternalProcessor"])(
-      '"%s" follows the server',
-      async (service) => {
-        expect(await healthOf(service)).toBe(Serving.NOT_SERVING);
-        server.setServing(true);
-        expect(await healthOf(service)).toBe(Serving.SERVING);
-      },
-    );
-
-    test("liveness holds before the server serves", async () => {
-      expect(await healthOf("liveness")).toBe(Serving.SERVING);
-    });
-
-    test("an unknown name is not found", async () => {
-      expect(await healthOf("other")).toBe(status.NOT_FOUND);
-    });
-
-    test("Watch tells changes", async () => {
-      const watch = methodDefinition(Health.method.watch);
-      const call = client.makeServerStreamRequest(
-        watch.path,
-        watch.requestSerialize,
-        watch.responseDeserialize as (bytes: Buffer) => { status: number },
-        { $typeName: "grpc.health.v1.HealthCheckRequest", service: "" },
-      );
-      const seen: number[] = [];
-      const both = new Promise<void>((resolve) => {
-        call.on("data", ({ status: now }) => {
-          seen.push(now);
-          if (seen.length === 1) server.setServing(true);
-          if (seen.length === 2) resolve();
-        });
-      });
-      call.on("error", () => {});
-      await both;
-      call.cancel();
-      expect(seen).toEqual([Serving.NOT_SERVING, Serving.SERVING]);
-    });
+  test("tells tools of its services", async () => {
+    const same = (bytes: Buffer) => bytes;
+    const path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+    const stream = client.makeBidiStreamRequest(path, same, same, new Metadata());
+    const answer = new Promise<Buffer>((resolve) => stream.once("data", resolve));
+    stream.write(Buffer.from([0x3a, 1, 0x2a]));
+    stream.end();
+    const list = (await answer).toString("latin1");
+    expect(list).toContain("envoy.service.ext_proc.v3.ExternalProcessor");
+    expect(list).toContain("grpc.health.v1.Health");
   });
 });

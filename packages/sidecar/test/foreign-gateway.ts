@@ -6,7 +6,7 @@ import {
   ProcessingRequestSchema,
   type ProcessingResponse,
 } from "@umbra/ext-proc";
-import { methodDefinition } from "../../ext-proc/test/method-definition.ts";
+import { methodDefinition } from "../../grpc/test/method-definition.ts";
 
 const definition = methodDefinition(ExternalProcessor.method.process);
 const modes = {

@@ -3,10 +3,10 @@ import type { AddressInfo } from "node:net";
 import { Client, credentials } from "@grpc/grpc-js";
 import { afterEach, expect, test } from "@jest/globals";
 import { directTopology } from "@umbra/envoy-config";
-import { Health, HealthCheckResponse_ServingStatus as Serving } from "@umbra/ext-proc";
+import { Health, HealthCheckResponse_ServingStatus as Serving } from "@umbra/grpc";
 import { type Sidecar, startSidecar } from "@umbra/sidecar";
 import pino from "pino";
-import { methodDefinition } from "../../ext-proc/test/method-definition.ts";
+import { methodDefinition } from "../../grpc/test/method-definition.ts";
 import { until } from "./until.ts";
 
 const closers: (() => unknown)[] = [];

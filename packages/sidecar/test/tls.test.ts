@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { type Certificates, createExtProcServer } from "@umbra/ext-proc";
+import { createExtProcServer } from "@umbra/ext-proc";
+import type { Certificates } from "@umbra/grpc";
 import { openCertificates, selfSigned } from "@umbra/sidecar";
 import pino from "pino";
 

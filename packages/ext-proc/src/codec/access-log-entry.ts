@@ -1,4 +1,4 @@
-import { ProtocolError } from "../protocol-error.ts";
+import { ProtocolError } from "@umbra/grpc";
 import { readLength, readVarint, skip, type WireReader, wireType } from "./wire.ts";
 
 /** What Envoy's gRPC access log says of one HTTP request, as far as an endpoint's health needs it. */

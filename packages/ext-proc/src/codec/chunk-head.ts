@@ -7,15 +7,13 @@ const bytesFields: readonly number[] = [1, 3, 3, 1];
 /** `StreamedBodyResponse.end_of_stream`. */
 const endOfStreamField = 2;
 
-/** Five tags with lengths of at most five bytes, and `end_of_stream`. */
-export const mostHeadBytes: number = 5 * 6 + 2;
-
 export type ChunkPhase = keyof typeof phaseField;
 
 /**
  * Writes all of a ProcessingResponse that sends a piece of a body back, up to the piece itself, so that it ends before
  * `end`; returns where it begins. Written by hand, since the generated code would copy the piece. Protobuf lets fields
- * stand in any order, so the piece can come last.
+ * stand in any order, so the piece can come last. It takes 32 bytes at most, which is gRPC's `maxHeadBytes`: five tags
+ * with lengths of up to five bytes, and `end_of_stream`.
  */
 export function writeChunkHead(
   into: Uint8Array,

@@ -1,5 +1,5 @@
+import { ProtocolError } from "@umbra/grpc";
 import type { Headers } from "../exchange.ts";
-import { ProtocolError } from "../protocol-error.ts";
 import { readLength, readVarint, skip, type WireReader, wireType } from "./wire.ts";
 
 /**

@@ -1,8 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
+import { ProtocolError } from "@umbra/grpc";
 import type { Headers } from "../exchange.ts";
 import { ProcessingMode_BodySendMode as BodySendMode } from "../gen/envoy/extensions/filters/http/ext_proc/v3/processing_mode_pb.ts";
 import { ProcessingRequestSchema } from "../gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
-import { ProtocolError } from "../protocol-error.ts";
 import { headerList } from "./header-list.ts";
 import { readLength, readVarint, skip, type WireReader, wireType } from "./wire.ts";
 

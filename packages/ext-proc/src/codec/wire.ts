@@ -1,4 +1,4 @@
-import { ProtocolError } from "../protocol-error.ts";
+import { ProtocolError } from "@umbra/grpc";
 
 /** Protobuf's wire format, as far as our three hot messages need it. Positions are in bytes; every read is bounded. */
 export interface WireReader {

@@ -1,5 +1,5 @@
+import { type Call, type Method, statusCode } from "@umbra/grpc";
 import { type AccessLogEntry, readAccessLog } from "../codec/access-log-entry.ts";
-import { type Call, type Method, statusCode } from "../transport/transport.ts";
 
 /** Envoy's access log service. Each worker of an Envoy keeps one call open for as long as it lives. */
 export interface AccessLogService {

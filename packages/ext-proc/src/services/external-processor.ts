@@ -1,3 +1,4 @@
+import { type Call, type CallHandler, type Failure, type Method, statusCode } from "@umbra/grpc";
 import type { Answer } from "../answers.ts";
 import { type RequestMessage, readRequestMessage } from "../codec/request-message.ts";
 import type { Processor, StreamInfo, StreamKind, StreamOutcome } from "../exchange.ts";
@@ -8,13 +9,6 @@ import {
   type PickStream,
   type PickStreamOptions,
 } from "../pick-stream.ts";
-import {
-  type Call,
-  type CallHandler,
-  type Failure,
-  type Method,
-  statusCode,
-} from "../transport/transport.ts";
 
 export interface ProcessOptions extends PickStreamOptions {
   readonly processor: Processor;

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
-import type { Certificates } from "@umbra/ext-proc";
+import type { Certificates } from "@umbra/grpc";
 import type { Logger } from "pino";
 import { selfSigned } from "./self-signed.ts";
 

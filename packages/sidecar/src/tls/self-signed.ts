@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import type { Certificates } from "@umbra/ext-proc";
+import type { Certificates } from "@umbra/grpc";
 
 const year = 365 * 24 * 3_600_000;
 

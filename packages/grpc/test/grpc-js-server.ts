@@ -3,17 +3,18 @@ import type {
   Call,
   CallHandler,
   Failure,
+  GrpcServer,
+  GrpcServerOptions,
   Method,
-  Transport,
-  TransportOptions,
-} from "../src/transport/transport.ts";
+} from "@umbra/grpc";
+import { messageBytes } from "./message-bytes.ts";
 
 type Stream = ServerDuplexStream<Buffer, Buffer>;
 
-/** The transport's contract on grpc-js, which ours is compared with. Plaintext on `host:port` only. */
-export function createGrpcJsTransport(
-  options: TransportOptions,
-): Pick<Transport, "listen" | "close"> {
+/** A server by grpc-js, which ours is compared with. Plaintext on `host:port` only. */
+export function createGrpcJsServer(
+  options: GrpcServerOptions,
+): Pick<GrpcServer, "listen" | "close"> {
   const server = new Server({
     "grpc.max_receive_message_length": options.maxMessageBytes,
     "grpc.max_concurrent_streams": options.maxConcurrentStreams,
@@ -79,10 +80,7 @@ function serveCall(stream: Stream, method: Method, onThrow: (cause: unknown) => 
     send(messages) {
       if (isOver) return;
       let hasRoom = true;
-      for (const message of messages) {
-        const bytes = message instanceof Uint8Array ? message : [message.head, message.body];
-        hasRoom = stream.write(Buffer.concat([bytes].flat()));
-      }
+      for (const message of messages) hasRoom = stream.write(messageBytes(message));
       if (hasRoom || stream.isPaused()) return;
       stream.pause();
       stream.once("drain", () => stream.resume());

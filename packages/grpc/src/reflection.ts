@@ -1,32 +1,33 @@
 import {
   create,
   type DescFile,
+  type DescService,
   fromBinary,
   type MessageInitShape,
   toBinary,
 } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import { file_envoy_service_ext_proc_v3_external_processor as extProcFile } from "../gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
-import { file_grpc_health_v1_health as healthFile } from "../gen/grpc/health/v1/health_pb.ts";
 import {
-  file_grpc_reflection_v1_reflection as reflectionFile,
   ServerReflection,
   type ServerReflectionRequest,
   ServerReflectionRequestSchema,
   ServerReflectionResponseSchema,
-} from "../gen/grpc/reflection/v1/reflection_pb.ts";
-import { ProtocolError } from "../protocol-error.ts";
-import { type Method, statusCode } from "../transport/transport.ts";
+} from "./gen/grpc/reflection/v1/reflection_pb.ts";
+import { type Method, statusCode } from "./method.ts";
 import { methodPath } from "./method-path.ts";
+import { ProtocolError } from "./protocol-error.ts";
 
 type Response = NonNullable<
   MessageInitShape<typeof ServerReflectionResponseSchema>["messageResponse"]
 >;
 
-/** gRPC's reflection: tools such as grpcurl work without our proto files. Old ones ask for `v1alpha`, the same messages. */
-export function reflectionMethods(): ReadonlyMap<string, Method> {
-  const files = withImports([extProcFile, healthFile, reflectionFile]);
-  const services = [extProcFile, healthFile, reflectionFile].flatMap((file) => file.services);
+/**
+ * gRPC's reflection, of these services and itself: tools such as grpcurl work without our proto files. Old ones ask for
+ * `v1alpha`, the same messages.
+ */
+export function reflectionMethods(served: readonly DescService[]): ReadonlyMap<string, Method> {
+  const services = [...served, ServerReflection];
+  const files = withImports(services.map(({ file }) => file));
 
   function answer({ messageRequest }: ServerReflectionRequest): Response {
     switch (messageRequest.case) {

@@ -1,16 +1,16 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
-import type { Answer } from "../../answers.ts";
+import { acceptedEncodings, type Decompress, decompressorOf } from "./decompress.ts";
+import { FramingError, MessageReader, type MessageSink } from "./message-reader.ts";
+import { frameMessages } from "./message-writer.ts";
 import {
   type Call,
   type CallHandler,
   type Failure,
+  type Message,
   type Method,
   type StatusCode,
   statusCode,
-} from "../transport.ts";
-import { acceptedEncodings, type Decompress, decompressorOf } from "./decompress.ts";
-import { FramingError, MessageReader, type MessageSink } from "./message-reader.ts";
-import { frameMessages } from "./message-writer.ts";
+} from "./method.ts";
 import { readTimeout } from "./timeout.ts";
 
 const contentType = "application/grpc";
@@ -127,7 +127,7 @@ class Http2Call implements Call, CallMetadata, MessageSink {
     }
   }
 
-  send(messages: readonly Answer[]): void {
+  send(messages: readonly Message[]): void {
     if (this.#isOver || messages.length === 0) return;
     frameMessages(messages, this.#unsent);
     if (!this.#isReading) this.#flush();

@@ -1,25 +1,24 @@
-import type { Answer } from "../../answers.ts";
-import { mostHeadBytes } from "../../codec/chunk-head.ts";
 import { prefixBytes } from "./message-reader.ts";
+import { type Message, maxHeadBytes } from "./method.ts";
 
 /** Pieces up to this size are copied into one write; larger ones are written as they are. */
 const copiedBytes = 4_096;
 
-/** A piece's head, until it is copied to where it goes out. */
-const headSpace = Buffer.allocUnsafeSlow(mostHeadBytes);
+/** A message's head, until it is copied to where it goes out. */
+const headSpace = Buffer.allocUnsafeSlow(maxHeadBytes);
 
 /** Adds messages, each behind its prefix: small ones in one piece of memory, large bodies as they are. */
-export function frameMessages(messages: readonly Answer[], into: Uint8Array[]): void {
+export function frameMessages(messages: readonly Message[], into: Uint8Array[]): void {
   let from = 0;
   let room = 0;
   for (let i = 0; i < messages.length; i++) {
-    const message = messages[i] as Answer;
+    const message = messages[i] as Message;
     if (message instanceof Uint8Array) {
       room += prefixBytes + message.length;
       continue;
     }
     const isSmall = message.body.length <= copiedBytes;
-    room += prefixBytes + mostHeadBytes + (isSmall ? message.body.length : 0);
+    room += prefixBytes + maxHeadBytes + (isSmall ? message.body.length : 0);
     if (isSmall) continue;
     into.push(written(messages, from, i + 1, room), message.body);
     from = i + 1;
@@ -29,11 +28,11 @@ export function frameMessages(messages: readonly Answer[], into: Uint8Array[]): 
 }
 
 /** Messages of which all but the last one's body may be copied, in one piece of `room` bytes at most. */
-function written(messages: readonly Answer[], from: number, to: number, room: number): Buffer {
+function written(messages: readonly Message[], from: number, to: number, room: number): Buffer {
   const piece = Buffer.allocUnsafe(room);
   let at = 0;
   for (let i = from; i < to; i++) {
-    const message = messages[i] as Answer;
+    const message = messages[i] as Message;
     if (message instanceof Uint8Array) {
       at = writePrefix(piece, at, message.length);
       piece.set(message, at);
@@ -41,9 +40,9 @@ function written(messages: readonly Answer[], from: number, to: number, room: nu
       continue;
     }
     const { body } = message;
-    const start = message.writeHead(headSpace, mostHeadBytes);
-    at = writePrefix(piece, at, mostHeadBytes - start + body.length);
-    for (let i = start; i < mostHeadBytes; i++) piece[at++] = headSpace[i] as number;
+    const start = message.writeHead(headSpace, maxHeadBytes);
+    at = writePrefix(piece, at, maxHeadBytes - start + body.length);
+    for (let i = start; i < maxHeadBytes; i++) piece[at++] = headSpace[i] as number;
     if (body.length > copiedBytes) continue;
     piece.set(body, at);
     at += body.length;

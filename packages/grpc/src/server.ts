@@ -7,10 +7,41 @@ import {
   type ServerHttp2Session,
 } from "node:http2";
 import type { Socket } from "node:net";
-import { boundAddress, type ListenAddress, listenAddress } from "../listen-address.ts";
-import { removeStaleSocket } from "../stale-socket.ts";
-import type { Certificates, Transport, TransportOptions } from "../transport.ts";
 import { serveStream } from "./call.ts";
+import { boundAddress, type ListenAddress, listenAddress } from "./listen-address.ts";
+import type { Failure, Method } from "./method.ts";
+import { removeStaleSocket } from "./stale-socket.ts";
+
+/** What a server needs of gRPC, and no more: calls whose messages are bytes. */
+export interface GrpcServer {
+  /** Binds `host:port` or `unix:/path`; port 0 takes a free one. Returns the address as bound. */
+  listen(address: string): Promise<string>;
+  /** Takes no new call, waits up to `graceMs` for the open ones, then cuts them. */
+  close(graceMs: number): Promise<void>;
+  /** For connections to come; ignored without TLS. Throws when the certificates can't be used. */
+  setCertificates(certificates: Certificates): void;
+}
+
+export interface GrpcServerOptions {
+  /** By path: `/package.Service/Method`. */
+  readonly methods: ReadonlyMap<string, Method>;
+  /** A longer message ends its call with RESOURCE_EXHAUSTED. */
+  readonly maxMessageBytes: number;
+  /** Calls of one connection at once. */
+  readonly maxConcurrentStreams: number;
+  /** Absent: plaintext. */
+  readonly tls?: Certificates;
+  /** A method or its handler has thrown: says how the call ends. */
+  readonly onThrow: (cause: unknown) => Failure;
+}
+
+/** PEM texts. */
+export interface Certificates {
+  readonly cert: string;
+  readonly key: string;
+  /** Clients must show a certificate that this authority has signed. */
+  readonly clientCa?: string;
+}
 
 const mebibyte = 1024 * 1024;
 
@@ -29,7 +60,7 @@ const maxConnections = 4_096;
  * gRPC on `node:http2`, with its framing done here: half the work of a server that is made for every use of gRPC, and
  * a say in what that leaves at its defaults.
  */
-export function createHttp2Transport(options: TransportOptions): Transport {
+export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const settings = {
     settings: {
       maxConcurrentStreams: options.maxConcurrentStreams,

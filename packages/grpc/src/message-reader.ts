@@ -1,4 +1,4 @@
-import { type StatusCode, statusCode } from "../transport.ts";
+import { type StatusCode, statusCode } from "./method.ts";
 
 /** The client has broken gRPC's framing, or a limit. */
 export class FramingError extends Error {

@@ -1,16 +1,15 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { ExternalProcessor } from "../gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
 import {
   Health,
   HealthCheckRequestSchema,
   HealthCheckResponseSchema,
   HealthCheckResponse_ServingStatus as ServingStatus,
-} from "../gen/grpc/health/v1/health_pb.ts";
-import { ProtocolError } from "../protocol-error.ts";
-import { type Call, type Method, statusCode } from "../transport/transport.ts";
+} from "./gen/grpc/health/v1/health_pb.ts";
+import { type Call, type Method, statusCode } from "./method.ts";
 import { methodPath } from "./method-path.ts";
+import { ProtocolError } from "./protocol-error.ts";
 
-/** gRPC's health service, for the names that the endpoint picker protocol gives. */
+/** gRPC's health service. */
 export interface HealthService {
   readonly methods: ReadonlyMap<string, Method>;
   setServing(isServing: boolean): void;
@@ -18,24 +17,26 @@ export interface HealthService {
   close(): void;
 }
 
-/** A process that answers is alive, whether or not it serves. */
-const alwaysServing = "liveness";
-const names: ReadonlySet<string> = new Set([
-  "",
-  alwaysServing,
-  "readiness",
-  ExternalProcessor.typeName,
-]);
+export interface HealthOptions {
+  /** Names that follow `setServing`. */
+  readonly names: readonly string[];
+  /** Names that always serve: a process that answers is alive. */
+  readonly aliveNames: readonly string[];
+}
+
 const maxWatchers = 100;
 
 /** Not serving at first. */
-export function createHealthService(): HealthService {
+export function createHealthService(options: HealthOptions): HealthService {
+  const following = new Set(options.names);
+  const alive = new Set(options.aliveNames);
   let isServing = false;
   const watchers = new Map<Call, string>();
 
   const statusOf = (name: string): ServingStatus => {
-    if (!names.has(name)) return ServingStatus.SERVICE_UNKNOWN;
-    return isServing || name === alwaysServing ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
+    if (alive.has(name)) return ServingStatus.SERVING;
+    if (!following.has(name)) return ServingStatus.SERVICE_UNKNOWN;
+    return isServing ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
   };
   const response = (name: string) => {
     const message = create(HealthCheckResponseSchema, { status: statusOf(name) });
@@ -43,11 +44,11 @@ export function createHealthService(): HealthService {
   };
 
   function check(call: Call, service: string): void {
-    if (names.has(service)) {
+    if (following.has(service) || alive.has(service)) {
       call.send(response(service));
       call.end();
     } else {
-      const known = [...names].map((name) => `"${name}"`).join(", ");
+      const known = [...following, ...alive].map((name) => `"${name}"`).join(", ");
       call.fail(statusCode.notFound, `there are ${known}`);
     }
   }

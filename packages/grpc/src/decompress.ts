@@ -1,7 +1,7 @@
 import { promisify } from "node:util";
 import { gunzip, inflate } from "node:zlib";
-import { statusCode } from "../transport.ts";
 import { FramingError } from "./message-reader.ts";
+import { statusCode } from "./method.ts";
 
 /** What `grpc-accept-encoding` says. Envoy compresses nothing; other clients may. */
 export const acceptedEncodings = "identity,deflate,gzip";
