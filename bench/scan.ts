@@ -1,6 +1,7 @@
 // Our scan of a request's body against JSON.parse of the same bytes, in CPU time and as ratios within one run: other
 // processes hardly show. `npm run bench:scan`
-import { editJson, readRequestBody, setField } from "@umbra/sidecar";
+import { readRequest } from "@umbra/openai";
+import { editJson, setField } from "@umbra/openai/json";
 import { median } from "./harness/child.ts";
 import { bodies } from "./scan/bodies.ts";
 
@@ -15,11 +16,11 @@ process.stdout.write(
 for (const { name, body, asked } of bodies()) {
   const text = body.toString();
   const { model } = JSON.parse(text) as { model: string };
-  const read = readRequestBody(body);
+  const read = readRequest(body);
   if (!read.ok || read.model !== model) throw new Error(`${name}: the scan has found no model`);
   const [scan, parse] = timeBoth(
     body.length,
-    () => readRequestBody(body),
+    () => readRequest(body),
     () => JSON.parse(body.toString()),
   );
   const ratio = parse / scan;
@@ -39,7 +40,7 @@ for (const { name, body, asked } of bodies()) {
 
 process.stdout.write("\nanother model's name     bytes    found us   edited us  times as fast\n");
 for (const { body } of bodies().filter(({ name }) => name === "prose")) {
-  const read = readRequestBody(body);
+  const read = readRequest(body);
   if (!read.ok) throw new Error("the scan has found no model");
   const set = new Map([["model", { json: "another" }]]);
   const [found, edited] = timeBoth(
@@ -55,7 +56,7 @@ for (const { body } of bodies().filter(({ name }) => name === "prose")) {
 const deep = Buffer.from(`{"model":"m","messages":${"[".repeat(5_000_000)}`);
 const times = Array.from({ length: 9 }, () => {
   const started = performance.now();
-  const read = readRequestBody(deep);
+  const read = readRequest(deep);
   if (read.ok || read.code !== "json_too_deep") throw new Error("the depth has no limit");
   return performance.now() - started;
 });

@@ -1,7 +1,7 @@
 // Holds the scan of request bodies to what JSON.parse says, on made texts of a seed. `npm run fuzz:scan -- --help`
 import { parseArgs } from "node:util";
-import { compareOne, noCounts } from "../packages/sidecar/test/fuzz/compare-scan.ts";
-import { randomOf } from "../packages/sidecar/test/fuzz/json-texts.ts";
+import { compareOne, noCounts } from "../packages/openai/test/fuzz/compare-scan.ts";
+import { randomOf } from "../packages/openai/test/fuzz/json-texts.ts";
 
 const { values } = parseArgs({
   options: {
@@ -15,7 +15,7 @@ if (values.help) {
   process.stdout.write(
     `npm run fuzz:scan -- [--seed N] [--count N] [--seconds N]
 
-Makes request bodies, good and bad, and compares what the sidecar's scan and JSON.parse say of them. Ends at the
+Makes request bodies, good and bad, and compares what the scan and JSON.parse say of them. Ends at the
 first difference, after --count texts (${"5,000,000"}) or after --seconds (600). The same seed makes the same texts.
 `,
   );

@@ -31,7 +31,6 @@ export type {
   ResponseStart,
   UnmirroredFor,
 } from "./measure/leg-recorder.ts";
-export { createSseLines, type SseLines } from "./measure/sse-lines.ts";
 export {
   createRecorder,
   type Recorder,

@@ -1,6 +1,6 @@
 export { redact } from "./capture/redact.ts";
+export { errorReply, type RequestErrorCode, requestErrorCodes } from "./error-reply.ts";
 export type { GatewayOptions } from "./exchange/gateway-stream.ts";
-export { promptOf } from "./exchange/prompt.ts";
 export { createTwinWatch, type TwinWatch } from "./exchange/twin-watch.ts";
 export { livePage } from "./live-page/page.ts";
 export { createDistribution, type Distribution } from "./metrics/distribution.ts";
@@ -15,23 +15,8 @@ export { createMirrorGate, type MirrorGate, type MirrorState } from "./mirror/mi
 export type { RequestView } from "./mirror/request-view.ts";
 export { rewriteBody } from "./mirror/rewrite-body.ts";
 export { sessionOf } from "./mirror/session.ts";
-export { type BodyDecoder, createBodyDecoder } from "./openai/content-coding.ts";
-export { editJson, type JsonEdit, setField } from "./openai/edit-json.ts";
-export { errorReply, type RequestErrorCode, requestErrorCodes } from "./openai/error-reply.ts";
-export { type JsonKeys, jsonKeys } from "./openai/json-keys.ts";
-export type { JsonFault, JsonScanErrorCode } from "./openai/json-members.ts";
-export {
-  everyElement,
-  type JsonField,
-  type JsonFields,
-  type JsonScan,
-  scanJson,
-} from "./openai/json-scan.ts";
-export { readFormField } from "./openai/multipart.ts";
-export { type RequestBody, readRequestBody } from "./openai/read-request.ts";
 export { openEndpointKey, readEndpointKey } from "./scrape/endpoint-key.ts";
 export { type EndpointConnectOptions, endpointConnectOptions } from "./scrape/endpoint-trust.ts";
-export { modelListTooLong, readModelList } from "./scrape/model-list.ts";
 export { unverifiedEndpoints } from "./scrape/unverified-tls.ts";
 export { type Sidecar, type SidecarOptions, startSidecar } from "./sidecar.ts";
 export { type CertificateSource, openCertificates } from "./tls/certificates.ts";

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Pool, Topology } from "@umbra/envoy-config";
 import { createExtProcServer } from "@umbra/ext-proc";
+import { createBodyDecoder } from "@umbra/openai/decode";
 import type { PoolEvent } from "@umbra/scheduler";
 import { createRecorder, type ShadowReport } from "@umbra/shadow";
 import type { Logger } from "pino";
@@ -25,7 +26,6 @@ import type { MetricFamily } from "./metrics/exposition.ts";
 import { version } from "./metrics/process-metrics.ts";
 import { createSidecarMetrics } from "./metrics/sidecar-metrics.ts";
 import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-registry.ts";
-import { createBodyDecoder } from "./openai/content-coding.ts";
 import { createRequestLog } from "./request-log.ts";
 import { openEndpointKey } from "./scrape/endpoint-key.ts";
 import type { PageReport } from "./scrape/page-outcome.ts";

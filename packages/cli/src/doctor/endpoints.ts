@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises";
 import type { Pool } from "@umbra/envoy-config";
+import { modelListTooLong, readModelList } from "@umbra/openai";
 import { engineOf, readMetricsPage } from "@umbra/scheduler/metrics";
 import {
   foreignPage,
@@ -8,7 +9,7 @@ import {
   metricsPlaces,
   pageStatusReason,
 } from "@umbra/scheduler/scrape";
-import { modelListTooLong, readModelList, unverifiedEndpoints } from "@umbra/sidecar";
+import { unverifiedEndpoints } from "@umbra/sidecar";
 import { type Finding, ok, wrong } from "./finding.ts";
 import { getPage, type PageRead } from "./get-page.ts";
 import { inTurns } from "./in-turns.ts";

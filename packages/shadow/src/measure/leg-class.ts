@@ -1,4 +1,4 @@
-import type { AnswerMeasures } from "./answer-reader.ts";
+import type { AnswerMeasures } from "@umbra/openai/answers";
 import type { Lane, LegClass } from "./leg.ts";
 
 /** All that tells how a leg ended. */

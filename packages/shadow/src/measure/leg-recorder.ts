@@ -1,10 +1,10 @@
-import type { DropReason } from "../samples/sample.ts";
 import {
   type AnswerMeasures,
   type AnswerReader,
   createAnswerReader,
   noAnswer,
-} from "./answer-reader.ts";
+} from "@umbra/openai/answers";
+import type { DropReason } from "../samples/sample.ts";
 import type { Lane, Leg } from "./leg.ts";
 import { legClassOf } from "./leg-class.ts";
 

@@ -1,8 +1,8 @@
 import type { HeaderEntry } from "@umbra/envoy-config";
 import type { Decision, Headers, StandingRoute } from "@umbra/ext-proc";
+import type { ReadRequest } from "@umbra/openai";
 import { type InferenceRequest, priorityOf } from "@umbra/scheduler";
 import type { ServedPool } from "./pool-registry.ts";
-import type { ReadModel } from "./read-model.ts";
 import type { MadeDecision } from "./request-account.ts";
 
 /** A request that has been read, until an endpoint is picked for it. */
@@ -12,7 +12,7 @@ export interface Asked {
   readonly body: Uint8Array | undefined;
   /** The body came compressed, and goes on as it is here. */
   readonly isDecoded: boolean;
-  readonly read: ReadModel;
+  readonly read: ReadRequest;
   /** The model that the endpoint is asked for. */
   readonly model: string | undefined;
   /** What the endpoint gets in place of the client's body. */

@@ -1,7 +1,7 @@
 import type { Headers } from "@umbra/ext-proc";
+import { promptOf, type RequestFields } from "@umbra/openai";
 import { type InferenceRequest, sessionKey } from "@umbra/scheduler";
 import { profileAttribute } from "@umbra/scheduler/config";
-import type { RequestFields } from "../openai/read-request.ts";
 import {
   controlHeader,
   objectiveHeader,
@@ -10,7 +10,6 @@ import {
   wantedMs,
 } from "./control-headers.ts";
 import type { ServedPool } from "./pool-registry.ts";
-import { promptOf } from "./prompt.ts";
 
 /** The header by which clients of the reference endpoint picker choose a profile. */
 const profileHeader = "epp-profile";

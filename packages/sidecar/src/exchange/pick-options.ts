@@ -1,5 +1,5 @@
+import type { BodyDecoder } from "@umbra/openai/decode";
 import type { Captures } from "../capture/captures.ts";
-import type { BodyDecoder } from "../openai/content-coding.ts";
 import type { ClientModels } from "./client-models.ts";
 import type { EndpointAnswers } from "./endpoint-answers.ts";
 import type { GatewayProtocol } from "./gateway-stream.ts";

@@ -9,11 +9,11 @@ import type {
   StreamInfo,
   StreamOutcome,
 } from "@umbra/ext-proc";
+import type { Coding } from "@umbra/openai/decode";
 import { type Lease, type PickResult, priorityOf } from "@umbra/scheduler";
 import type { FlowQueue } from "@umbra/scheduler/flow";
+import { type DroppedReason, errorReply, type RequestErrorCode } from "../error-reply.ts";
 import type { RequestView } from "../mirror/request-view.ts";
-import type { Coding } from "../openai/content-coding.ts";
-import { type DroppedReason, errorReply, type RequestErrorCode } from "../openai/error-reply.ts";
 import { type AnswerWatch, createAnswerWatch } from "./answer-watch.ts";
 import { type Asked, heldBytes, type Known, knownOf, routed } from "./asked.ts";
 import { type GatewayStream, gatewayStream } from "./gateway-stream.ts";

@@ -1,7 +1,7 @@
 import type { Decision, Headers, PendingDecision } from "@umbra/ext-proc";
 import { type InferenceRequest, type PickResult, priorityOf } from "@umbra/scheduler";
 import type { FlowErrorCode, FlowQueue } from "@umbra/scheduler/flow";
-import { errorReply, type RequestErrorCode } from "../openai/error-reply.ts";
+import { errorReply, type RequestErrorCode } from "../error-reply.ts";
 import { controlHeader, fairnessHeader, ttftHeader, wantedMs } from "./control-headers.ts";
 import type { ServedPool } from "./pool-registry.ts";
 import { queueRefusals, refusalMessage } from "./refusals.ts";

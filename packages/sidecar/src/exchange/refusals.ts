@@ -1,7 +1,7 @@
+import type { Decoded } from "@umbra/openai/decode";
 import type { KnownLoad, SchedulingErrorCode } from "@umbra/scheduler";
 import type { FlowErrorCode } from "@umbra/scheduler/flow";
-import type { Decoded } from "../openai/content-coding.ts";
-import type { DroppedReason, RequestErrorCode } from "../openai/error-reply.ts";
+import type { DroppedReason, RequestErrorCode } from "../error-reply.ts";
 
 /** What a client is told whose request is not served. */
 export interface Refusal {

@@ -1,10 +1,9 @@
 import type { MirrorRewrite } from "@umbra/envoy-config";
 import type { Headers } from "@umbra/ext-proc";
+import { isModelName, type ReadRequest, withModel } from "@umbra/openai";
 import { rewriteBody, shadowModel } from "../mirror/rewrite-body.ts";
-import { isModelName } from "../openai/read-request.ts";
 import { controlHeader, modelRewriteHeader } from "./control-headers.ts";
 import type { ServedPool } from "./pool-registry.ts";
-import { type ReadModel, withModel } from "./read-model.ts";
 
 /** The model that the endpoint is asked for, and the body that says so where it is another than the client's. */
 export interface Target {
@@ -17,7 +16,7 @@ export function primaryTarget(
   pool: ServedPool,
   headers: Headers,
   body: Uint8Array | undefined,
-  read: ReadModel,
+  read: ReadRequest,
   session: string | undefined,
 ): Target {
   const { model } = read;
@@ -38,7 +37,7 @@ export function shadowTarget(
   rewrite: MirrorRewrite | undefined,
   path: string,
   body: Uint8Array | undefined,
-  read: ReadModel,
+  read: ReadRequest,
   clientModel: string | undefined,
 ): Target {
   if (rewrite === undefined) return { model: read.model, body: undefined };

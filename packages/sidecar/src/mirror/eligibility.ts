@@ -1,6 +1,5 @@
 import type { Eligibility } from "@umbra/envoy-config";
-import { jsonKeys } from "../openai/json-keys.ts";
-import { everyElement, type JsonField } from "../openai/json-scan.ts";
+import { everyElement, type JsonField, jsonKeys } from "@umbra/openai/json";
 import type { RequestView } from "./request-view.ts";
 
 /** Why a request may not be mirrored: the first of these that applies, a closed list. */

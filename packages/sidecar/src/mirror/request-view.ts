@@ -1,5 +1,5 @@
 import type { Headers } from "@umbra/ext-proc";
-import type { RequestFields } from "../openai/read-request.ts";
+import type { RequestFields } from "@umbra/openai";
 
 /** What mirroring is decided by. */
 export interface RequestView {

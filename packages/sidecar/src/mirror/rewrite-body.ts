@@ -1,5 +1,5 @@
 import type { MirrorRewrite } from "@umbra/envoy-config";
-import { editJson, type JsonEditValue } from "../openai/edit-json.ts";
+import { editJson, type JsonEditValue } from "@umbra/openai/json";
 
 /** The shadow's copy of a request's body, or undefined where nothing is to be changed. */
 export function rewriteBody(

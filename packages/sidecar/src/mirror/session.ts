@@ -1,5 +1,5 @@
 import type { MirrorSampling } from "@umbra/envoy-config";
-import type { JsonField } from "../openai/json-scan.ts";
+import type { JsonField } from "@umbra/openai/json";
 import type { RequestView } from "./request-view.ts";
 
 /** What a request is drawn by: its session's name; undefined where it has none, or is drawn by itself. */

@@ -1,4 +1,5 @@
 import type { EndpointTls } from "@umbra/envoy-config";
+import { modelListTooLong, readModelList } from "@umbra/openai";
 import { type EngineName, readMetricsPage } from "@umbra/scheduler/metrics";
 import {
   createServerPace,
@@ -14,7 +15,6 @@ import type { Page } from "./endpoint-client.ts";
 import { createEndpointClients } from "./endpoint-clients.ts";
 import { createHealthSchedule } from "./health-schedule.ts";
 import { createListSchedule } from "./list-schedule.ts";
-import { modelListTooLong, readModelList } from "./model-list.ts";
 import type { ListOutcome, PageReport, ScrapeOutcome } from "./page-outcome.ts";
 
 export interface ScraperOptions {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { jsonKeys, readRequestBody, scanJson } from "@umbra/sidecar";
+import { readRequest } from "@umbra/openai";
+import { jsonKeys, scanJson } from "@umbra/openai/json";
 import fc from "fast-check";
 
 const keys = jsonKeys(["model", "stream"], ["messages"]);
@@ -230,7 +231,7 @@ describe("scanJson", () => {
 
 describe("readRequestBody", () => {
   test("reads model and stream", () => {
-    expect(readRequestBody(Buffer.from('{"model":"m","stream":true}'))).toMatchObject({
+    expect(readRequest(Buffer.from('{"model":"m","stream":true}'))).toMatchObject({
       ok: true,
       model: "m",
       isStream: true,
@@ -245,18 +246,18 @@ describe("readRequestBody", () => {
     { text: `{"model":"${"é".repeat(129)}"}`, code: "invalid_model" },
     { text: `{"model":"${"m".repeat(10_000)}"}`, code: "invalid_model" },
   ])("refuses $code", ({ text, code }) => {
-    expect(readRequestBody(Buffer.from(text))).toMatchObject({ ok: false, code });
+    expect(readRequest(Buffer.from(text))).toMatchObject({ ok: false, code });
   });
 
   test.each(["{}", '{"model":null}', '{"model":""}', '{"model":"m","model":null}'])(
     "says of %s that it names no model",
     (text) => {
-      expect(readRequestBody(Buffer.from(text))).toMatchObject({ ok: true, model: undefined });
+      expect(readRequest(Buffer.from(text))).toMatchObject({ ok: true, model: undefined });
     },
   );
 
   test("echoes nothing of the body", () => {
-    const read = readRequestBody(Buffer.from('{"secret": canary'));
+    const read = readRequest(Buffer.from('{"secret": canary'));
     expect(JSON.stringify(read)).not.toContain("canary");
   });
 });

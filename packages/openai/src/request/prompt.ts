@@ -1,6 +1,6 @@
-import type { JsonField } from "../openai/json-scan.ts";
-import { isMedia, mediaSample } from "../openai/media.ts";
-import type { RequestFields } from "../openai/read-request.ts";
+import type { JsonField } from "../json/json-scan.ts";
+import { isMedia, mediaSample } from "./media.ts";
+import type { RequestFields } from "./read-request.ts";
 
 /**
  * What of a body the model reads, in the order of chat templates and so of the model server's prefix cache: tools, system

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import { promptOf, readRequest } from "@umbra/openai";
 import {
   createPool,
   createProfile,
@@ -6,16 +7,14 @@ import {
   prefixCacheScorer,
   promptTokensOf,
 } from "@umbra/scheduler";
-import { promptOf, readRequestBody } from "@umbra/sidecar";
 import fc from "fast-check";
-import { heldBytes } from "../src/exchange/asked.ts";
 
 const messages = [{ role: "user", content: "hi" }];
 const tools = [{ type: "function", function: { name: "f" } }];
 
 function promptIn(body: object | string): Uint8Array | undefined {
   const bytes = Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
-  const read = readRequestBody(bytes);
+  const read = readRequest(bytes);
   if (!read.ok) throw new Error(read.message);
   return promptOf(bytes, read.fields);
 }
@@ -77,7 +76,7 @@ describe("the prompt", () => {
     const body = Buffer.from(
       JSON.stringify({ model: "m", messages: [{ role: "user", content: "x ".repeat(50_000) }] }),
     );
-    const read = readRequestBody(body);
+    const read = readRequest(body);
     const prompt = read.ok ? promptOf(body, read.fields) : undefined;
     expect(prompt?.buffer).toBe(body.buffer);
   });
@@ -148,43 +147,6 @@ const media: readonly { readonly name: string; readonly of: (data: string) => ob
     }),
   },
 ];
-
-describe("what a waiting request holds", () => {
-  const held = (body: object, changedBody?: Uint8Array) => {
-    const text = Buffer.from(JSON.stringify(body));
-    const bytes = new Uint8Array(text.length);
-    bytes.set(text);
-    const read = readRequestBody(bytes);
-    if (!read.ok) throw new Error(read.message);
-    const prompt = promptOf(bytes, read.fields);
-    const request = { model: "m", ...(prompt === undefined ? {} : { prompt }) };
-    return { size: text.length, held: heldBytes({ body: bytes, changedBody, request }), prompt };
-  };
-
-  test.each<{ name: string; body: object; copied: number }>([
-    { name: "the body alone where the prompt is a view of it", body: { messages }, copied: 0 },
-    { name: "the prompt's copy with tools", body: { messages, tools }, copied: 76 },
-    {
-      name: "the prompt's copy with system text",
-      body: { messages, system: "be kind" },
-      copied: 40,
-    },
-    { name: "no more without a prompt", body: { other: "x" }, copied: 0 },
-  ])("is $name", ({ body, copied }) => {
-    const { size, held: bytes } = held(body);
-    expect(bytes - size).toBe(copied);
-  });
-
-  test("is the changed body too", () => {
-    const { size, held: bytes } = held({ messages }, new Uint8Array(100));
-    expect(bytes - size).toBe(100);
-  });
-
-  test("is nothing without a body", () => {
-    const nothing = { body: undefined, changedBody: undefined, request: { model: "m" } };
-    expect(heldBytes(nothing)).toBe(0);
-  });
-});
 
 describe("an image or a sound in base64", () => {
   test.each(media)("counts as about a thousand tokens, whatever its size: $name", ({ of }) => {

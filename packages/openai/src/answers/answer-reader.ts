@@ -3,7 +3,7 @@ import { readAnswer } from "./formats/read-answer.ts";
 import { createSseLines } from "./sse-lines.ts";
 import type { AnswerEvent, FinishReason } from "./token-event.ts";
 
-/** What was measured of one answer's body. Times are the recorder's clock, in ms. */
+/** What one answer's body says, and when its tokens came. Times are the caller's clock, in ms. */
 export interface AnswerMeasures {
   readonly firstTokenAt: number | undefined;
   /** Reasoning left out. */
@@ -26,7 +26,7 @@ export interface AnswerMeasures {
   readonly hasError: boolean;
 }
 
-/** Reads one answer's body as it passes. */
+/** Reads one answer's body as it passes. Keeps no text. */
 export interface AnswerReader {
   push(chunk: Uint8Array, atMs: number): void;
   end(): AnswerMeasures;

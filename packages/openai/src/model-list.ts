@@ -1,5 +1,14 @@
-import type { ModelList } from "../exchange/served-models.ts";
-import { isModelName } from "../openai/read-request.ts";
+import { isModelName } from "./request/read-request.ts";
+
+/** What a model server says it serves. */
+export interface ModelList {
+  readonly base: readonly string[];
+  readonly adapters: readonly string[];
+  /** The base model of each adapter. */
+  readonly parents: ReadonlyMap<string, string>;
+  /** The list's own entries as JSON text, by name. */
+  readonly entries: ReadonlyMap<string, string>;
+}
 
 const maxModels = 1_000;
 /** A longer list is not read: it would hold up the picks. 1,000 models of vLLM, with long names, are shorter. */
@@ -12,7 +21,7 @@ export function modelListTooLong(text: string): string | undefined {
   return text.length > maxCharacters ? "/v1/models is longer than 1 MiB" : undefined;
 }
 
-/** Reads OpenAI's list of models as vLLM answers it; undefined when the text is none. */
+/** Reads OpenAI's list of models, `GET /v1/models`, as vLLM answers it; undefined when the text is none. */
 export function readModelList(text: string): ModelList | undefined {
   if (modelListTooLong(text) !== undefined) return undefined;
   let list: unknown;

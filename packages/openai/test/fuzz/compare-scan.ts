@@ -5,7 +5,7 @@ import {
   jsonKeys,
   scanJson,
   setField,
-} from "@umbra/sidecar";
+} from "@umbra/openai/json";
 import { jsonText, type Random } from "./json-texts.ts";
 
 /** How many texts were taken, and how many refused for what. */

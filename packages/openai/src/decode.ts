@@ -1,0 +1,7 @@
+export {
+  type BodyDecoder,
+  type BodyDecoderOptions,
+  type Coding,
+  createBodyDecoder,
+  type Decoded,
+} from "./request/content-coding.ts";

@@ -1,0 +1,167 @@
+import { jsonKeys } from "../json/json-keys.ts";
+import type { JsonFault, JsonScanErrorCode } from "../json/json-members.ts";
+import { type JsonField, type JsonFields, scanJson } from "../json/json-scan.ts";
+import { readFormField } from "./multipart.ts";
+
+/** What a gateway needs to know of a request's body before it picks a model server. */
+export interface ReadRequest {
+  readonly ok: true;
+  /** Absent where the body has none, null or an empty text: model servers then serve their only base model. */
+  readonly model: string | undefined;
+  readonly isStream: boolean;
+  readonly fields: RequestFields;
+  /** The body is a form, and no JSON. */
+  readonly isForm?: boolean;
+}
+
+/** A body that no model server would take. An `ApiError`: `errorAnswer` makes the client's answer of it. */
+export interface RefusedRequest {
+  readonly ok: false;
+  readonly status: 400;
+  readonly code: RequestBodyErrorCode;
+  /** Names the place of a fault and never the content: bodies are private. */
+  readonly message: string;
+  readonly param?: "model";
+}
+
+/** Why a body is refused. Stable. */
+export type RequestBodyErrorCode =
+  | JsonScanErrorCode
+  | "missing_model"
+  | "invalid_model"
+  | "invalid_form";
+
+/** Top-level fields that picks and mirrors are decided by, with their places in the body. */
+export type RequestFields = JsonFields;
+
+/** One scan finds all: what the pick needs, and what tells state, tools, sessions and prompts, which are not read. */
+const keys = jsonKeys(
+  ["model", "stream", "user", "store", "background", "max_tokens", "max_completion_tokens"],
+  [
+    "conversation",
+    "previous_response_id",
+    "tools",
+    "system",
+    "instructions",
+    "cache_salt",
+    "mcp_servers",
+    "container",
+    "web_search_options",
+    "messages",
+    "prompt",
+    "input",
+  ],
+);
+const noBytes = Buffer.alloc(0);
+const maxModelBytes = 256;
+
+/** Paths whose body must name a model. */
+const modelPaths: ReadonlySet<string> = new Set([
+  "/v1/chat/completions",
+  "/v1/completions",
+  "/v1/embeddings",
+  "/v1/responses",
+  "/v1/messages",
+  "/v1/rerank",
+  "/v1/score",
+  "/v1/audio/speech",
+  "/v1/audio/transcriptions",
+  "/v1/audio/translations",
+]);
+
+/** Whether the body of a POST to this path must name a model. `path` is without the query. */
+export function needsModel(path: string): boolean {
+  return modelPaths.has(path);
+}
+
+const formType = /^multipart\/form-data\b/i;
+
+/** Whether a body of this content type is a form: audio and images come so, with the model in a field of its own. */
+export function isForm(contentType: string): boolean {
+  return formType.test(contentType);
+}
+
+/**
+ * Reads the body of a request to OpenAI's or Anthropic's API. A body that is no form is read as JSON; `undefined` and no
+ * bytes are no JSON.
+ */
+export function readRequest(
+  body: Uint8Array | undefined,
+  contentType = "application/json",
+): ReadRequest | RefusedRequest {
+  return isForm(contentType) ? readForm(body ?? noBytes, contentType) : readJson(body ?? noBytes);
+}
+
+function readJson(body: Uint8Array): ReadRequest | RefusedRequest {
+  const scan = scanJson(body, keys);
+  if (!scan.ok) return refused(scan.code, scanMessage(scan));
+  const field = scan.fields.get("model");
+  const model = field?.kind === "string" && field.value !== "" ? field.value : undefined;
+  if (model === undefined && field !== undefined) {
+    if (field.kind === "text") return invalidModel;
+    if (field.kind !== "null" && field.kind !== "string") return missingModel;
+  }
+  if (model !== undefined && !isModelName(model)) return invalidModel;
+  const stream = scan.fields.get("stream");
+  const isStream = stream?.kind === "boolean" && stream.value;
+  return { ok: true, model, isStream, fields: scan.fields };
+}
+
+function readForm(body: Uint8Array, contentType: string): ReadRequest | RefusedRequest {
+  const read = readFormField(body, contentType, "model");
+  if (!read.ok) {
+    const message = `the request body is not a form as its content-type says (at byte ${read.offset})`;
+    return refused("invalid_form", message);
+  }
+  const { field } = read;
+  const fields = new Map<string, JsonField>();
+  if (field === undefined || field.value === "") {
+    return { ok: true, model: undefined, isStream: false, fields, isForm: true };
+  }
+  const { value: model, start, end } = field;
+  if (!isModelName(model)) return invalidModel;
+  fields.set("model", { kind: "string", value: model, start, end, isRepeated: false });
+  return { ok: true, model, isStream: false, fields, isForm: true };
+}
+
+function refused(code: RequestBodyErrorCode, message: string): RefusedRequest {
+  return { ok: false, status: 400, code, message };
+}
+
+/** For requests that name no model where they must. */
+export const missingModel: RefusedRequest = {
+  ...refused("missing_model", "the request names no model: set `model` to a string"),
+  param: "model",
+};
+
+/** For requests whose `model` can be no model's name. */
+export const invalidModel: RefusedRequest = {
+  ...refused(
+    "invalid_model",
+    `\`model\` must be at most ${maxModelBytes} bytes and hold no control characters`,
+  ),
+  param: "model",
+};
+
+/** Whether a text can name a model: neither too long nor with control characters. */
+export function isModelName(text: string): boolean {
+  if (text === "") return false;
+  // No character takes more than three bytes for a unit of the text.
+  if (text.length * 3 > maxModelBytes && Buffer.byteLength(text) > maxModelBytes) return false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x20 || code === 0x7f) return false;
+  }
+  return true;
+}
+
+function scanMessage({ code, offset }: JsonFault): string {
+  switch (code) {
+    case "invalid_json":
+      return `the request body is not valid JSON in UTF-8 (at byte ${offset})`;
+    case "invalid_json_type":
+      return "the request body must be a JSON object";
+    case "json_too_deep":
+      return `the request body is nested more than 128 levels deep (at byte ${offset})`;
+  }
+}

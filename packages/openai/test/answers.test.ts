@@ -1,0 +1,112 @@
+import { gzipSync } from "node:zlib";
+import { describe, expect, test } from "@jest/globals";
+import { type AnswerMeasures, createAnswerReader } from "@umbra/openai/answers";
+
+const events = (...all: readonly (object | string)[]) =>
+  all.map((each) => `data: ${typeof each === "string" ? each : JSON.stringify(each)}\n\n`).join("");
+
+const chat = events(
+  { id: "c1", model: "m", choices: [{ delta: { reasoning_content: "hm" } }] },
+  { choices: [{ delta: { content: "Héllo" } }] },
+  { choices: [{ delta: {}, finish_reason: "length" }] },
+  {
+    choices: [],
+    usage: {
+      prompt_tokens: 9,
+      completion_tokens: 2,
+      prompt_tokens_details: { cached_tokens: 4 },
+    },
+  },
+  "[DONE]",
+);
+const completions = events(
+  { id: "c1", model: "m", choices: [{ text: "Héllo", finish_reason: "length" }] },
+  { choices: [], usage: { prompt_tokens: 9, completion_tokens: 2 } },
+  "[DONE]",
+);
+const messages = events(
+  {
+    type: "message_start",
+    message: { id: "c1", model: "m", usage: { input_tokens: 5, cache_read_input_tokens: 4 } },
+  },
+  { type: "content_block_delta", delta: { type: "text_delta", text: "Héllo" } },
+  { type: "message_delta", delta: { stop_reason: "max_tokens" }, usage: { output_tokens: 2 } },
+  { type: "message_stop" },
+);
+const responses = events(
+  { type: "response.output_text.delta", delta: "Héllo" },
+  {
+    type: "response.completed",
+    response: {
+      id: "c1",
+      model: "m",
+      status: "incomplete",
+      incomplete_details: { reason: "max_output_tokens" },
+      usage: { input_tokens: 9, output_tokens: 2, input_tokens_details: { cached_tokens: 4 } },
+    },
+  },
+);
+const common: Partial<AnswerMeasures> = {
+  ...{ id: "c1", model: "m", chars: 5, promptTokens: 9, outTokens: 2 },
+  ...{ finishReason: "length", isWhole: true, isMalformed: false, hasError: false },
+};
+
+/** What a reader says of a stream that comes in pieces, one each 10 ms. */
+function read(text: string, pieceBytes: number): AnswerMeasures | undefined {
+  const reader = createAnswerReader("text/event-stream; charset=utf-8");
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    reader?.push(bytes.subarray(at, at + pieceBytes), (at / pieceBytes) * 10);
+  }
+  return reader?.end();
+}
+
+describe("an answer", () => {
+  test.each([
+    { name: "chat completions", text: chat, want: { ...common, tokenEvents: 2, cachedTokens: 4 } },
+    { name: "completions", text: completions, want: { ...common, tokenEvents: 1 } },
+    { name: "messages", text: messages, want: { ...common, tokenEvents: 1, cachedTokens: 4 } },
+    { name: "responses", text: responses, want: { ...common, tokenEvents: 1, cachedTokens: 4 } },
+  ])("streamed by $name is read, whatever way it is cut", ({ text, want }) => {
+    for (const pieceBytes of [1, 7, 100_000]) expect(read(text, pieceBytes)).toMatchObject(want);
+  });
+
+  test("has times: of the first token, the first that is seen, and the last", () => {
+    const reader = createAnswerReader("text/event-stream");
+    for (const [i, event] of chat.split(/(?<=\n\n)/).entries()) {
+      reader?.push(Buffer.from(event), 100 * (i + 1));
+    }
+    expect(reader?.end()).toMatchObject({
+      ...{ firstTokenAt: 100, firstVisibleAt: 200, lastTokenAt: 200, maxGapMs: 100 },
+    });
+  });
+
+  test("may be one JSON body, compressed", () => {
+    const reader = createAnswerReader("application/json", "gzip");
+    const choices = [{ message: { content: "Héllo" }, finish_reason: "length" }];
+    const usage = { prompt_tokens: 9, completion_tokens: 2 };
+    const bytes = gzipSync(JSON.stringify({ id: "c1", model: "m", choices, usage }));
+    for (const byte of bytes) reader?.push(Uint8Array.of(byte), 0);
+    expect(reader?.end()).toMatchObject(common);
+  });
+
+  test.each([
+    { name: "an error event", text: `event: error\n${events({ error: { message: "no" } })}` },
+    { name: "an error object", text: events({ object: "error", message: "no", code: 500 }) },
+    { name: "an aborted choice", text: events({ choices: [{ finish_reason: "abort" }] }) },
+    { name: "a failed response", text: events({ type: "response.failed", response: {} }) },
+  ])("with $name inside has an error", ({ text }) => {
+    expect(read(text, 100_000)).toMatchObject({ hasError: true });
+  });
+
+  test.each([
+    { name: "no JSON", text: events("{") },
+    { name: "a line without end", text: `data: ${"x".repeat(2_000_000)}` },
+  ])("with $name is malformed", ({ text }) => {
+    expect(read(text, 65_536)).toMatchObject({ isMalformed: true });
+  });
+
+  test("in a coding that is not known is not read", () => {
+    expect(createAnswerReader("application/json", "br")).toBeUndefined();
+  });
+});
