@@ -13,7 +13,7 @@ import {
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { publint } from "publint";
@@ -27,9 +27,17 @@ import { type Running, startProcess } from "./harness/processes.ts";
 import { until } from "./harness/until.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-/** Where a stranger has installed the package as npm packs it, and nothing else of ours. */
+/** Where a stranger has installed the packages as npm packs them, and nothing else of ours. */
 const home = mkdtempSync(join(tmpdir(), "umbra-library-"));
-const installed = join(home, "node_modules", "@umbra", "scheduler");
+const packages = ["scheduler", "openai"] as const;
+const installedAt = (name: string) => join(home, "node_modules", "@umbra", name);
+const installed = installedAt("scheduler");
+/** What the packages and the examples depend on, and where it is in the repository. */
+const dependencies = {
+  hono: "node_modules/hono",
+  "@hono/node-server": "node_modules/@hono/node-server",
+  fflate: "packages/openai/node_modules/fflate",
+};
 
 function run(command: string, args: readonly string[], cwd: string): string {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8" });
@@ -38,18 +46,17 @@ function run(command: string, args: readonly string[], cwd: string): string {
 }
 
 beforeAll(() => {
-  const packed = run(
-    "npm",
-    ["pack", "--silent", "--pack-destination", home],
-    join(root, "packages/scheduler"),
-  );
-  mkdirSync(installed, { recursive: true });
-  run("tar", ["-xzf", join(home, packed.trim()), "-C", installed, "--strip-components=1"], home);
-  for (const name of ["hono", "@hono/node-server"]) {
-    const [scope = "", rest] = name.split("/");
-    if (rest !== undefined) mkdirSync(join(home, "node_modules", scope), { recursive: true });
-    const target = join(root, "node_modules", name);
-    symlinkSync(target, join(home, "node_modules", name));
+  for (const name of packages) {
+    const pack = ["pack", "--silent", "--pack-destination", home];
+    const packed = run("npm", pack, join(root, "packages", name)).trim();
+    const target = installedAt(name);
+    mkdirSync(target, { recursive: true });
+    run("tar", ["-xzf", join(home, packed), "-C", target, "--strip-components=1"], home);
+  }
+  for (const [name, target] of Object.entries(dependencies)) {
+    const link = join(home, "node_modules", name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join(root, target), link);
   }
   cpSync(join(root, "examples"), join(home, "examples"), { recursive: true });
 }, 60_000);
@@ -58,11 +65,15 @@ afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 const entries = ["", "/metrics", "/scrape", "/flow", "/config", "/track"] as const;
 
-describe("the packed library", () => {
-  test("is packed as its package.json promises", async () => {
-    const { messages } = await publint({ pkgDir: installed, strict: true });
-    expect(messages.filter(({ type }) => type !== "suggestion")).toEqual([]);
-  }, 30_000);
+describe("the packed libraries", () => {
+  test.each(packages)(
+    "%s is packed as its package.json promises",
+    async (name) => {
+      const { messages } = await publint({ pkgDir: installedAt(name), strict: true });
+      expect(messages.filter(({ type }) => type !== "suggestion")).toEqual([]);
+    },
+    30_000,
+  );
 
   test.each(entries)(
     "@umbra/scheduler%s loads with import and with require, the same names",
@@ -121,7 +132,7 @@ else picked.endpoint.length;
     );
   });
 
-  test("its README's code has right types and runs", () => {
+  test("the code of the scheduler's README has right types and runs", () => {
     const readme = readFileSync(join(root, "packages/scheduler/README.md"), "utf8");
     const [start = "", own = ""] = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(
       ([, code]) => code as string,
@@ -151,7 +162,28 @@ console.log(JSON.stringify([eu.ok && eu.endpoint, !mars.ok && mars.code]));
     expect(JSON.parse(node("own.mts"))).toEqual(["10.0.0.3:1", "NO_ELIGIBLE_ENDPOINT"]);
   });
 
-  test("its core needs nothing of Node", () => {
+  test("the code of openai's README has right types, runs and says what it promises", () => {
+    const readme = readFileSync(join(root, "packages/openai/README.md"), "utf8");
+    const code = /```ts\n(.*?)```/s.exec(readme)?.[1] ?? "";
+    writeFileSync(join(home, "openai.mts"), code);
+    const types = ["--typeRoots", join(root, "node_modules/@types"), "--types", "node"];
+    const check = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2023"];
+    const tsc = join(root, "node_modules/typescript/bin/tsc");
+    run(process.execPath, [tsc, ...check, ...types, "openai.mts"], home);
+    const said = run(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", "openai.mts"],
+      home,
+    );
+    expect(said.trim().split("\n")).toEqual([
+      "llama true",
+      '[{"role":"user","content":"Hi"}',
+      '{"model":"llama-8b","stream":true,"messages":[{"role":"user","content":"Hi"}]}',
+      "1 120",
+    ]);
+  });
+
+  test("the scheduler needs nothing of Node", () => {
     const files = readdirSync(join(installed, "dist"), { recursive: true, encoding: "utf8" });
     const code = files.filter((name) => name.endsWith(".js"));
     expect(code.length).toBeGreaterThan(50);
@@ -204,6 +236,20 @@ describe("the examples", () => {
       }),
     });
   const served = () => servers.map(({ server }) => server.state().requestsServed);
+  /** What a POST of no JSON is answered, as a client of OpenAI's and one of Anthropic's API reads it. */
+  const refused = async (origin: string) => {
+    const paths = ["/v1/chat/completions", "/v1/messages"];
+    const answers = paths.map((path) => fetch(`${origin}${path}`, { method: "POST", body: "{" }));
+    return Promise.all(
+      (await Promise.all(answers)).map(async (answer) => [answer.status, await answer.json()]),
+    );
+  };
+  const message = "the request body is not valid JSON in UTF-8 (at byte 1)";
+  const type = "invalid_request_error";
+  const bothRefusals = [
+    [400, { error: { message, type, param: null, code: "invalid_json" } }],
+    [400, { type: "error", error: { type, message } }],
+  ];
 
   test("the Node proxy spreads requests, streams, and goes on where an endpoint is gone", async () => {
     const origin = await start("node-proxy/server.ts", `127.0.0.1:1,${addresses(servers)}`);
@@ -215,10 +261,32 @@ describe("the examples", () => {
       expect(served().every((count, i) => count > (before[i] ?? 0))).toBe(true);
       const stream = await (await ask(origin, {}, true)).text();
       expect(stream).toMatch(/data: \[DONE\]\s*$/);
-      const wrong = await fetch(`${origin}/v1/chat/completions`, { method: "POST", body: "{" });
-      expect(wrong.status).toBe(400);
+      expect(await refused(origin)).toEqual(bothRefusals);
+      expect((await fetch(`${origin}/v1/models`)).status).toBe(200);
     } finally {
       await running?.stop();
+    }
+  });
+
+  test("the Node proxy sends requests for an adapter to servers that list it", async () => {
+    const plain = await startModelServers(2, { enableLora: false, loraModules: [] });
+    const holder = servers[0]?.address ?? "";
+    const origin = await start("node-proxy/server.ts", `${addresses(plain)},${holder}`);
+    const askAdapter = async () => {
+      const body = JSON.stringify({ model: "sql-lora", max_tokens: 1, prompt: "hi" });
+      return (await fetch(`${origin}/v1/completions`, { method: "POST", body })).status;
+    };
+    try {
+      let inTurn = 0;
+      await until("the proxy has learnt of the adapter", async () => {
+        inTurn = (await askAdapter()) === 200 ? inTurn + 1 : 0;
+        return inTurn === 5;
+      });
+      const statuses = await Promise.all(Array.from({ length: 20 }, askAdapter));
+      expect(statuses).toEqual(statuses.map(() => 200));
+    } finally {
+      await running?.stop();
+      await stopModelServers(plain);
     }
   });
 
@@ -227,7 +295,7 @@ describe("the examples", () => {
     const silent = await Promise.all(
       ["a", "b"].map(async (name) => {
         const server = createServer(({ url }) => {
-          if (url !== "/metrics") asked.push(name);
+          if (url === "/v1/chat/completions") asked.push(name);
         });
         server.listen(0, "127.0.0.1");
         await once(server, "listening");
@@ -277,8 +345,7 @@ describe("the examples", () => {
       expect([after[0], after[1]]).toEqual([(before[0] ?? 0) + 20, before[1]]);
       expect(await (await ask(origin, {}, true)).text()).toMatch(/data: \[DONE\]\s*$/);
       expect((await ask(origin, { "x-region": "mars" })).status).toBe(503);
-      const wrong = await fetch(`${origin}/v1/chat/completions`, { method: "POST", body: "{" });
-      expect(wrong.status).toBe(400);
+      expect(await refused(origin)).toEqual(bothRefusals);
     } finally {
       await running?.stop();
     }
@@ -295,7 +362,9 @@ for (let i = 0; i < 30; i++) {
   statuses.push(answer.status);
   await answer.text();
 }
-console.log(JSON.stringify(statuses));`;
+const none = new Request("http://gateway/v1/messages", { method: "POST", body: "{" });
+const refused = await (await worker.fetch(none, env)).json();
+console.log(JSON.stringify([statuses, refused]));`;
     const before = served();
     const child = startProcess(
       "env",
@@ -307,7 +376,9 @@ console.log(JSON.stringify(statuses));`;
       code.replaceAll("./examples", `${home}/examples`),
     );
     await once(child.process, "exit");
-    expect(JSON.parse(child.output())).toEqual(Array.from({ length: 30 }, () => 200));
+    const [statuses, refusal] = JSON.parse(child.output()) as [number[], unknown];
+    expect(statuses).toEqual(Array.from({ length: 30 }, () => 200));
+    expect(refusal).toEqual({ type: "error", error: { type, message } });
     expect(served().reduce((sum, count, i) => sum + count - (before[i] ?? 0), 0)).toBe(30);
     expect(served().filter((count, i) => count > (before[i] ?? 0)).length).toBeGreaterThan(1);
   });

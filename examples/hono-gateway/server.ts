@@ -1,6 +1,7 @@
 // A gateway on Hono: tenants wait in a fair queue while the pool is full, a filter and a scorer of its own choose by
 // the endpoints' labels. `ENDPOINTS=10.0.0.1:8000=eu,10.0.0.2:8000=us PORT=8080 node server.ts`
 import { serve } from "@hono/node-server";
+import { type ApiError, errorAnswer, missingModel, promptOf, readRequest } from "@umbra/openai";
 import {
   admitAll,
   circuitBrokenFilter,
@@ -68,15 +69,25 @@ const queue = createFlowQueue({
 });
 
 const app = new Hono();
-app.use(bodyLimit({ maxSize: 32 * 1024 * 1024 }));
+app.use(
+  bodyLimit({
+    maxSize: 32 * 1024 * 1024,
+    onError: ({ req: { path } }) =>
+      refusal(path, { status: 413, code: "request_too_large", message: "the body is too large" }),
+  }),
+);
 app.post("/v1/*", async (c) => {
+  const { path } = c.req;
   const body = new Uint8Array(await c.req.arrayBuffer());
-  const model = modelOf(body);
-  if (model === undefined) return c.json(errorOf("the body is not JSON with a `model`"), 400);
+  const read = readRequest(body, c.req.header("content-type"));
+  if (!read.ok) return refusal(path, read);
+  const { model, fields } = read;
+  if (model === undefined) return refusal(path, missingModel);
+  const prompt = promptOf(body, fields);
   const region = c.req.header("x-region");
   const request = {
     model,
-    prompt: body,
+    ...(prompt === undefined ? {} : { prompt }),
     ...(region === undefined ? {} : { attributes: { region } }),
   };
   const turn = await queue.acquire(
@@ -90,28 +101,21 @@ app.post("/v1/*", async (c) => {
     { signal: c.req.raw.signal },
   );
   if (!turn.ok) {
-    c.header("retry-after", String(Math.ceil(turn.retryAfterMs / 1_000)));
-    return c.json(errorOf(turn.code), 429);
+    const error = { status: 429, code: turn.code, message: turn.code };
+    return refusal(path, error, turn.retryAfterMs);
   }
-  if (!turn.value.ok) return c.json(errorOf(turn.value.code), 503);
-  return ask(turn.value, c.req.raw, body);
+  const { value: picked } = turn;
+  if (!picked.ok) return refusal(path, { status: 503, code: picked.code, message: picked.code });
+  return ask(picked, c.req.raw, body);
 });
 
-function modelOf(body: Uint8Array): string | undefined {
-  try {
-    const { model } = JSON.parse(new TextDecoder().decode(body)) as { model?: unknown };
-    return typeof model === "string" ? model : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-async function ask({ endpoint, lease }: Picked, { url, signal }: Request, body: Uint8Array) {
-  const { pathname, search } = new URL(url);
+async function ask({ endpoint, lease }: Picked, request: Request, body: Uint8Array<ArrayBuffer>) {
+  const { signal } = request;
+  const { pathname, search } = new URL(request.url);
   try {
     const answer = await fetch(`http://${endpoint}${pathname}${search}`, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": request.headers.get("content-type") ?? "application/json" },
       body,
       signal,
     });
@@ -119,14 +123,18 @@ async function ask({ endpoint, lease }: Picked, { url, signal }: Request, body: 
   } catch {
     if (signal.aborted) lease.release();
     else lease.fail();
-    return Response.json(errorOf("the model server can't be reached"), { status: 502 });
+    const message = "the model server can't be reached";
+    return refusal(pathname, { status: 502, code: "bad_gateway", message });
   } finally {
     queue.poke();
   }
 }
 
-function errorOf(message: string) {
-  return { error: { message, type: "server_error", param: null, code: null } };
+function refusal(path: string, error: ApiError, retryAfterMs?: number): Response {
+  const retryAfterSeconds =
+    retryAfterMs === undefined ? undefined : Math.ceil(retryAfterMs / 1_000);
+  const answer = errorAnswer(error, { path, retryAfterSeconds });
+  return new Response(answer.body, answer);
 }
 
 const server = serve({ fetch: app.fetch, port: Number(process.env.PORT ?? 8080) }, ({ port }) => {

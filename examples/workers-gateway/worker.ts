@@ -1,9 +1,19 @@
 // A fetch handler as Cloudflare Workers, Deno and Bun take it. A Worker has no timers between requests, so nothing is
-// scraped: the pick goes by this isolate's own requests in flight, prefixes, latency and failures.
+// scraped: the pick goes by this isolate's own requests in flight, prefixes, latency and failures. On Workers set the
+// compatibility flag `nodejs_compat`.
+import {
+  type ApiError,
+  errorAnswer,
+  missingModel,
+  needsModel,
+  promptOf,
+  readRequest,
+} from "@umbra/openai";
 import {
   circuitBrokenFilter,
   createPool,
   createProfile,
+  type InferenceRequest,
   inFlightScorer,
   latencyScorer,
   type PoolState,
@@ -44,19 +54,20 @@ function poolOf({ ENDPOINTS }: Env): PoolState {
 
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
-    const body = new Uint8Array(await request.arrayBuffer());
-    const session = sessionKey((name) => request.headers.get(name));
-    const picked = poolOf(env).pick({
-      model: modelOf(body) ?? "",
-      prompt: body,
-      ...(session === undefined ? {} : { session }),
-    });
-    if (!picked.ok) return Response.json({ error: { message: picked.code } }, { status: 503 });
     const { pathname, search } = new URL(request.url);
+    const contentType = request.headers.get("content-type") ?? "application/json";
+    const body = new Uint8Array(await request.arrayBuffer());
+    const asked = inferenceOf(pathname, contentType, body);
+    if ("status" in asked) return refusal(pathname, asked);
+    const session = sessionKey((name) => request.headers.get(name));
+    const picked = poolOf(env).pick({ ...asked, ...(session === undefined ? {} : { session }) });
+    if (!picked.ok) {
+      return refusal(pathname, { status: 503, code: picked.code, message: picked.code });
+    }
     try {
       const answer = await fetch(`http://${picked.endpoint}${pathname}${search}`, {
         method: request.method,
-        headers: { "content-type": "application/json" },
+        headers: { "content-type": contentType },
         body: request.method === "GET" ? null : body,
         signal: request.signal,
       });
@@ -65,16 +76,28 @@ export default {
       // A client that goes away says nothing about the server.
       if (request.signal.aborted) picked.lease.release();
       else picked.lease.fail();
-      return Response.json({ error: { message: "unreachable" } }, { status: 502 });
+      const message = "the model server can't be reached";
+      return refusal(pathname, { status: 502, code: "bad_gateway", message });
     }
   },
 };
 
-function modelOf(body: Uint8Array): string | undefined {
-  try {
-    const { model } = JSON.parse(new TextDecoder().decode(body)) as { model?: unknown };
-    return typeof model === "string" ? model : undefined;
-  } catch {
-    return undefined;
-  }
+function inferenceOf(
+  path: string,
+  contentType: string,
+  body: Uint8Array,
+): InferenceRequest | ApiError {
+  // Any model server will do for `GET /v1/models` and its like.
+  if (!needsModel(path)) return { model: "" };
+  const read = readRequest(body, contentType);
+  if (!read.ok) return read;
+  const { model, fields } = read;
+  if (model === undefined) return missingModel;
+  const prompt = promptOf(body, fields);
+  return { model, ...(prompt === undefined ? {} : { prompt }) };
+}
+
+function refusal(path: string, error: ApiError): Response {
+  const answer = errorAnswer(error, { path });
+  return new Response(answer.body, answer);
 }
