@@ -4,5 +4,4 @@ export {
   createAnswerReader,
   noAnswer,
 } from "./answers/answer-reader.ts";
-export { createSseLines, type SseLines } from "./answers/sse-lines.ts";
 export type { FinishReason } from "./answers/token-event.ts";
