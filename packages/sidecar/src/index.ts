@@ -1,7 +1,6 @@
 export { redact } from "./capture/redact.ts";
 export { errorReply, type RequestErrorCode, requestErrorCodes } from "./error-reply.ts";
 export type { GatewayOptions } from "./exchange/gateway-stream.ts";
-export { createTwinWatch, type TwinWatch } from "./exchange/twin-watch.ts";
 export { livePage } from "./live-page/page.ts";
 export { createDistribution, type Distribution } from "./metrics/distribution.ts";
 export type { MetricFamily } from "./metrics/exposition.ts";

@@ -13,20 +13,18 @@ import { newSecret, startEvaluations } from "./evaluation/evaluations.ts";
 import { createLoadCount } from "./evaluation/load-count.ts";
 import { createShadowMetrics } from "./evaluation/shadow-metrics.ts";
 import { backendPaths } from "./exchange/backend-paths.ts";
-import { createClientModels } from "./exchange/client-models.ts";
 import { createEndpointAnswers } from "./exchange/endpoint-answers.ts";
 import { type GatewayOptions, gatewayProtocol } from "./exchange/gateway-stream.ts";
-import { type ObserveOptions, observeExchange } from "./exchange/observe.ts";
-import { pickExchange } from "./exchange/pick.ts";
-import { createPickMemo } from "./exchange/pick-memo.ts";
-import type { PickOptions } from "./exchange/pick-options.ts";
 import { createPoolRegistry } from "./exchange/pool-registry.ts";
-import { createTwinWatch } from "./exchange/twin-watch.ts";
 import type { MetricFamily } from "./metrics/exposition.ts";
 import { version } from "./metrics/process-metrics.ts";
 import { createSidecarMetrics } from "./metrics/sidecar-metrics.ts";
 import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-registry.ts";
 import { createRequestLog } from "./request-log.ts";
+import { createLiveRequests } from "./requests/live-requests.ts";
+import { type ObserveOptions, observeExchange } from "./requests/observe.ts";
+import { pickExchange } from "./requests/pick-exchange.ts";
+import type { PickOptions } from "./requests/pick-options.ts";
 import { openEndpointKey } from "./scrape/endpoint-key.ts";
 import type { PageReport } from "./scrape/page-outcome.ts";
 import { startScrapeLoop } from "./scrape/scrape-loop.ts";
@@ -203,7 +201,6 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       registry.gateOf(mirror)?.finished(shadow.requestId, { isError, tokens });
     },
   });
-  const memo = createPickMemo(8_192);
   const answers = createEndpointAnswers({
     now,
     poolOfMirror: (mirror) => registry.gateOf(mirror)?.candidate,
@@ -228,16 +225,15 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     gates: registry.gates,
     latest: () => evaluations.latest,
   });
-  const watch = createTwinWatch({
+  const live = createLiveRequests({
+    now,
     canCancel: (mirror) => registry.gateOf(mirror)?.policy !== undefined,
     onCancel: () => metrics.twinCancelled(),
   });
   const pickOptions: PickOptions = {
     pools,
     gateway,
-    memo,
-    watch,
-    clientModels: createClientModels(8_192),
+    live,
     answers,
     captures,
     maxBodyBytes,
@@ -257,8 +253,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
 
   const observeOptions: ObserveOptions = {
     recorder,
-    memo,
-    watch,
+    live,
     captures,
     timeoutOf: (mirror) => registry.gateOf(mirror)?.policy?.budget.requestTimeoutMs,
   };
@@ -296,6 +291,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const sweeping = setInterval(() => {
     recorder.expire();
     answers.expire();
+    live.expire();
     for (const gate of registry.gates) gate.expire();
   }, 1_000).unref();
   const forgetting = setInterval(() => captures?.expire(), 600_000).unref();

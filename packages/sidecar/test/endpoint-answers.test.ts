@@ -173,7 +173,7 @@ function setup() {
   };
   const over = (isReported = false, lease = lastLease) => {
     if (lease === undefined) throw new Error("nothing was picked");
-    answers.over({ lane: "primary", pool: "pool", requestId: "r", lease }, isReported);
+    answers.over("r", lease, isReported);
   };
   const of = (address: string) => {
     const found = pool.snapshot().endpoints.find((each) => each.address === address);
@@ -409,7 +409,7 @@ describe("answers reach the pool's health", () => {
         for (let i = 0; i < 8_192; i++) {
           const key = { lane: "primary" as const, pool: "pool", requestId: `r${i}` };
           answers.picked({ ...key, state: pool, lease, isMeasured: false });
-          answers.over({ ...key, lease }, false);
+          answers.over(key.requestId, lease, false);
         }
       });
       expect(early).toEqual([line]);
@@ -475,7 +475,7 @@ describe("answers reach the pool's health", () => {
     const lease = pick();
     for (let i = 0; i < 1_000; i++) {
       answers.picked({ ...key(i), state: pool, lease, isMeasured: i === 900 });
-      answers.over({ ...key(i), lease }, false);
+      answers.over(`r${i}`, lease, false);
     }
     answers.logged(entry({ status: 401, requestId: "r256" }));
     expect(of(first).errorShare).toBe(0);
@@ -496,11 +496,11 @@ describe("answers reach the pool's health", () => {
     }
     answers.logged(entry({ status: 401, requestId: "r79999" }));
     expect(of(first).errorShare).toBe(0);
-    for (let i = 0; i < 8_193; i++) answers.over({ ...key(i), lease }, false);
+    for (let i = 0; i < 8_193; i++) answers.over(`r${i}`, lease, false);
     answers.logged(entry({ status: 401, requestId: "r0" }));
     expect(of(first).errorShare).toBe(0);
     clock.ms = 5_000;
-    answers.over({ ...key(8_193), lease }, false);
+    answers.over("r8193", lease, false);
     clock.ms = 10_001;
     answers.expire();
     answers.logged(entry({ status: 401, requestId: "r1" }));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { promptOf, readRequest } from "@umbra/openai";
-import { heldBytes } from "../src/exchange/asked.ts";
+import { heldBytes } from "../src/exchange/parsed-request.ts";
 
 const messages = [{ role: "user", content: "hi" }];
 const tools = [{ type: "function", function: { name: "f" } }];
@@ -14,7 +14,7 @@ describe("what a waiting request holds", () => {
     if (!read.ok) throw new Error(read.message);
     const prompt = promptOf(bytes, read.fields);
     const request = { model: "m", ...(prompt === undefined ? {} : { prompt }) };
-    return { size: text.length, held: heldBytes({ body: bytes, changedBody, request }), prompt };
+    return { size: text.length, held: heldBytes({ body: bytes, changedBody, inference: request }), prompt };
   };
 
   test.each<{ name: string; body: object; copied: number }>([
@@ -37,7 +37,7 @@ describe("what a waiting request holds", () => {
   });
 
   test("is nothing without a body", () => {
-    const nothing = { body: undefined, changedBody: undefined, request: { model: "m" } };
+    const nothing = { body: undefined, changedBody: undefined, inference: { model: "m" } };
     expect(heldBytes(nothing)).toBe(0);
   });
 });

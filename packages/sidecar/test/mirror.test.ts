@@ -5,7 +5,6 @@ import {
   createBreaker,
   createBudget,
   createMirrorGate,
-  createTwinWatch,
   ineligibleFor,
   type RequestView,
   rewriteBody,
@@ -314,27 +313,4 @@ test("asks a stream for usage, and keeps the options that it has", () => {
   expect(rewrite('{"stream_options":{"include_usage":true}}')).toBe(
     '{"stream_options":{"include_usage":true}}',
   );
-});
-
-describe("a client that goes away", () => {
-  test("ends its twins, if the answer has not ended meanwhile and the lane can", async () => {
-    const failed: string[] = [];
-    const cancelled: string[] = [];
-    const watch = createTwinWatch({
-      canCancel: (mirror) => mirror !== "open",
-      onCancel: (mirror) => cancelled.push(mirror),
-      graceMs: 1,
-    });
-    for (const id of ["gone", "answered"]) {
-      watch.primaryPicked(id, ["m", "open"]);
-      for (const mirror of ["m", "open"]) {
-        watch.twinPicked(id, mirror, () => failed.push(`${id} ${mirror}`));
-      }
-    }
-    watch.primaryAnswered("answered");
-    watch.primaryOver("answered");
-    watch.primaryOver("gone");
-    while (cancelled.length === 0) await new Promise((resolve) => setImmediate(resolve));
-    expect({ failed, cancelled }).toEqual({ failed: ["gone m"], cancelled: ["m"] });
-  });
 });

@@ -2,9 +2,9 @@ import { destinationHeader, mirrorHeader } from "@umbra/envoy-config";
 import type { AccessLogEntry } from "@umbra/ext-proc";
 import { type EndpointAnswer, isErrorStatus, type Lease, type PoolState } from "@umbra/scheduler";
 import type { Leg, LegClass } from "@umbra/shadow";
+import { createRequestsById, type TabledRequest } from "../requests/requests-by-id.ts";
 import { type LoggedAnswer, loggedAnswer, retriedAnswer } from "./logged-answer.ts";
 import type { Lane } from "./request-account.ts";
-import { createRequestsById, type TabledRequest } from "./requests-by-id.ts";
 
 /**
  * Brings each answer to the health of its pool, once, from whoever sees it first: the access log of an Envoy, the
@@ -13,7 +13,7 @@ import { createRequestsById, type TabledRequest } from "./requests-by-id.ts";
 export interface EndpointAnswers {
   picked(request: PickedAnswer): void;
   /** The pick's stream is over. `isReported`: it has seen the answer itself, and told the lease. */
-  over(request: EndedAnswer, isReported: boolean): void;
+  over(requestId: string, lease: Lease, isReported: boolean): void;
   /** A line of an access log. */
   logged(entry: AccessLogEntry): void;
   /** An answer that was measured. */
@@ -157,7 +157,7 @@ export function createEndpointAnswers(options: EndpointAnswersOptions): Endpoint
       requests.add(new Remembered(request));
     },
 
-    over({ requestId, lease }, isReported) {
+    over(requestId, lease, isReported) {
       const found = requests.find(requestId, (each) => (each.lease === lease ? 1 : -1));
       if (found === undefined) return;
       const isHeard = hasLog || found.isMeasured || endedCount < maxEndedUnlogged;

@@ -8,6 +8,9 @@ import type { RequestView } from "../mirror/request-view.ts";
 export interface Mirroring {
   /** For the pick's answer: each makes Envoy send a copy. */
   readonly headers: readonly HeaderEntry[];
+  /** Mirrors that a copy goes to. */
+  readonly twins: readonly string[];
+  /** Those of them that are judged. */
   readonly mirrors: readonly string[];
   readonly unmirrored: readonly UnmirroredFor[];
   readonly session: string | undefined;
@@ -26,6 +29,7 @@ export interface MirroringOptions {
 
 const none: Mirroring = {
   headers: [],
+  twins: [],
   mirrors: [],
   unmirrored: [],
   session: undefined,
@@ -54,6 +58,7 @@ export function decideMirroring(
   const gated = registry.of(names);
   if (gated.length === 0) return none;
   const headers: HeaderEntry[] = [];
+  const twins: string[] = [];
   const mirrors: string[] = [];
   const unmirrored: UnmirroredFor[] = [];
   let session: string | undefined;
@@ -62,7 +67,10 @@ export function decideMirroring(
     const decision = gate.decide(request);
     if (decision.kind === "ineligible") continue;
     session ??= decision.session;
-    if (decision.kind === "mirrored") headers.push(header);
+    if (decision.kind === "mirrored") {
+      headers.push(header);
+      twins.push(mirror.name);
+    }
     if (!registry.isEvaluated(mirror.name)) continue;
     if (decision.kind === "mirrored") {
       mirrors.push(mirror.name);
@@ -77,12 +85,12 @@ export function decideMirroring(
   const isKnown = isMeasured(request.method, request.path);
   const isObserved =
     isKnown && (mirrors.length > 0 || (observedPercent > 0 && random() * 100 < observedPercent));
-  if (!isKnown) return { ...none, headers };
+  if (!isKnown) return { ...none, headers, twins };
   if (!isObserved) {
     for (const each of unmirrored) {
       if (each.drop !== undefined) onDropped(request.requestId, request.body.length, each);
     }
   }
   const hashed = session === undefined ? undefined : pseudonym(secret, session);
-  return { headers, mirrors, unmirrored, session: hashed, isObserved };
+  return { headers, twins, mirrors, unmirrored, session: hashed, isObserved };
 }

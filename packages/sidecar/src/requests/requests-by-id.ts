@@ -17,6 +17,8 @@ export interface RequestsById<T extends TabledRequest> {
   remove(request: T): void;
   /** The request of this id that `rate` rates highest, the oldest of equals; undefined where it rates all below 0. */
   find(requestId: string, rate: (request: T) => number): T | undefined;
+  /** Looks at all: for a sweep now and then. */
+  removeWhere(isOver: (request: T) => boolean): void;
 }
 
 export interface RequestsByIdOptions {
@@ -45,6 +47,22 @@ export function createRequestsById<T extends TabledRequest>(
     return (hash ^ (hash >>> 15)) & (buckets - 1);
   }
 
+  function remove(request: T): void {
+    const bucket = bucketOf(request.requestId);
+    let newer: T | undefined;
+    let each = newest[bucket];
+    while (each !== undefined && each !== request) {
+      newer = each;
+      each = each.older;
+    }
+    if (each === undefined) return;
+    if (newer === undefined) newest[bucket] = request.older;
+    else newer.older = request.older;
+    request.older = undefined;
+    lengths[bucket] = (lengths[bucket] as number) - 1;
+    size--;
+  }
+
   return {
     get size() {
       return size;
@@ -59,21 +77,7 @@ export function createRequestsById<T extends TabledRequest>(
       size++;
       return true;
     },
-    remove(request) {
-      const bucket = bucketOf(request.requestId);
-      let newer: T | undefined;
-      let each = newest[bucket];
-      while (each !== undefined && each !== request) {
-        newer = each;
-        each = each.older;
-      }
-      if (each === undefined) return;
-      if (newer === undefined) newest[bucket] = request.older;
-      else newer.older = request.older;
-      request.older = undefined;
-      lengths[bucket] = (lengths[bucket] as number) - 1;
-      size--;
-    },
+    remove,
     find(requestId, rate) {
       let found: T | undefined;
       let best = 0;
@@ -85,6 +89,16 @@ export function createRequestsById<T extends TabledRequest>(
         found = each;
       }
       return found;
+    },
+    removeWhere(isOver) {
+      if (size === 0) return;
+      for (const first of newest) {
+        for (let each: T | undefined = first; each !== undefined; ) {
+          const next: T | undefined = each.older;
+          if (isOver(each)) remove(each);
+          each = next;
+        }
+      }
     },
   };
 }

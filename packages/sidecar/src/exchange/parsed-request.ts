@@ -6,7 +6,7 @@ import type { ServedPool } from "./pool-registry.ts";
 import type { MadeDecision } from "./request-account.ts";
 
 /** A request that has been read, until an endpoint is picked for it. */
-export interface Asked {
+export interface ParsedRequest {
   readonly pool: ServedPool;
   readonly headers: Headers;
   readonly body: Uint8Array | undefined;
@@ -17,21 +17,22 @@ export interface Asked {
   readonly model: string | undefined;
   /** What the endpoint gets in place of the client's body. */
   readonly changedBody: Uint8Array | undefined;
-  readonly request: InferenceRequest;
+  /** As the scheduler gets it. */
+  readonly inference: InferenceRequest;
   readonly bodyBytes: number;
 }
 
 /** What is known of a decision, besides what it is and how long it took. */
-export type Known = Omit<MadeDecision, "outcome" | "tookMs">;
+export type DecisionFacts = Omit<MadeDecision, "outcome" | "tookMs">;
 
-export function knownOf(
-  { read, model, request, bodyBytes }: Asked,
+export function decisionFacts(
+  { read, model, inference, bodyBytes }: ParsedRequest,
   waitedMs: number | undefined,
-): Known {
+): DecisionFacts {
   return {
     model: read.model,
     target: model,
-    priority: priorityOf(request),
+    priority: priorityOf(inference),
     isStream: read.isStream,
     bodyBytes,
     waitedMs,
@@ -42,19 +43,19 @@ export function knownOf(
 export function heldBytes({
   body,
   changedBody,
-  request: { prompt },
-}: Pick<Asked, "body" | "changedBody" | "request">): number {
+  inference: { prompt },
+}: Pick<ParsedRequest, "body" | "changedBody" | "inference">): number {
   const ownBytes = (part: Uint8Array | undefined) =>
     part === undefined || part.buffer === body?.buffer ? 0 : part.length;
   return (body?.length ?? 0) + ownBytes(changedBody) + ownBytes(prompt);
 }
 
 /** The decision that sends the request to its endpoint: the same for many, where nothing of it is its own. */
-export function routed(
+export function routeDecision(
   route: StandingRoute,
   twins: readonly HeaderEntry[],
   traces: readonly HeaderEntry[],
-  { changedBody: body, isDecoded }: Asked,
+  { changedBody: body, isDecoded }: ParsedRequest,
 ): Decision {
   if (body === undefined && twins.length === 0 && traces.length === 0) return route;
   const setHeaders = [...route.setHeaders, ...twins];

@@ -1,22 +1,18 @@
 import type { BodyDecoder } from "@umbra/openai/decode";
 import type { Captures } from "../capture/captures.ts";
-import type { ClientModels } from "./client-models.ts";
-import type { EndpointAnswers } from "./endpoint-answers.ts";
-import type { GatewayProtocol } from "./gateway-stream.ts";
-import type { MirroringOptions } from "./mirroring.ts";
-import type { PickMemo } from "./pick-memo.ts";
-import type { PoolRegistry } from "./pool-registry.ts";
-import type { OpenAccount } from "./request-account.ts";
-import type { TwinWatch } from "./twin-watch.ts";
+import type { EndpointAnswers } from "../exchange/endpoint-answers.ts";
+import type { GatewayProtocol } from "../exchange/gateway-stream.ts";
+import type { MirroringOptions } from "../exchange/mirroring.ts";
+import type { PoolRegistry } from "../exchange/pool-registry.ts";
+import type { OpenAccount } from "../exchange/request-account.ts";
+import type { LiveRequests } from "./live-requests.ts";
 
 /** What picks share. */
 export interface PickOptions {
   readonly pools: PoolRegistry;
   readonly gateway: GatewayProtocol;
-  readonly memo: PickMemo;
+  readonly live: LiveRequests;
   readonly mirroring: MirroringOptions;
-  readonly watch: TwinWatch;
-  readonly clientModels: ClientModels;
   readonly answers: EndpointAnswers;
   /** Absent unless text is to be kept. */
   readonly captures: Captures | undefined;

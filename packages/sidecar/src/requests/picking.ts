@@ -1,0 +1,340 @@
+import type {
+  BodyMode,
+  Decision,
+  Headers,
+  HeadersInfo,
+  PendingDecision,
+  PickExchange,
+  ResponseInfo,
+  StreamOutcome,
+} from "@umbra/ext-proc";
+import type { ReadRequest } from "@umbra/openai";
+import type { Coding } from "@umbra/openai/decode";
+import { type Lease, type PickResult, priorityOf } from "@umbra/scheduler";
+import { type DroppedReason, errorReply, type RequestErrorCode } from "../error-reply.ts";
+import { type AnswerWatch, createAnswerWatch } from "../exchange/answer-watch.ts";
+import type { GatewayStream } from "../exchange/gateway-stream.ts";
+import { inferenceRequest, sessionOf } from "../exchange/inference-request.ts";
+import type { Mirroring } from "../exchange/mirroring.ts";
+import {
+  type DecisionFacts,
+  decisionFacts,
+  type ParsedRequest,
+  routeDecision,
+} from "../exchange/parsed-request.ts";
+import type { ServedPool } from "../exchange/pool-registry.ts";
+import { lengthOf, modelOfHeaders, pathOf, readModel } from "../exchange/read-model.ts";
+import {
+  refusalMessage,
+  refusals,
+  tooLargeMessage,
+  tooManyBodies,
+  undecoded,
+  unknownCoding,
+  unsupportedTrailers,
+} from "../exchange/refusals.ts";
+import type { Lane, RequestAccount } from "../exchange/request-account.ts";
+import type { Target } from "../exchange/target-model.ts";
+import type { PickOptions } from "./pick-options.ts";
+
+/** What follows a pick: the headers that make Envoy send twins, and whether the answer is measured. */
+export type FollowUp = Pick<Mirroring, "headers" | "isObserved">;
+
+export const unmeasured: FollowUp = { headers: [], isObserved: false };
+export const measured: FollowUp = { headers: [], isObserved: true };
+
+/** A request whose headers and body have been read, before its model is settled. */
+export interface RequestParts {
+  readonly pool: ServedPool;
+  readonly headers: Headers;
+  readonly body: Uint8Array | undefined;
+  readonly read: ReadRequest;
+  readonly session: string | undefined;
+}
+
+/**
+ * Serves one request of Envoy's pick filter: reads it, picks an endpoint, holds it in flight to the end. A class: one is
+ * made for each request, and its methods are made once.
+ */
+export abstract class Picking implements PickExchange {
+  protected readonly options: PickOptions;
+  protected readonly gateway: GatewayStream;
+  protected readonly account: RequestAccount;
+  /** As the endpoint gets it, without the query. */
+  protected path = "";
+  protected subset: readonly string[] | undefined = undefined;
+  protected lease: Lease | undefined = undefined;
+  protected isOver = false;
+  /** Of a request that was picked. */
+  #requestId: string | undefined = undefined;
+  #watch: AnswerWatch | undefined = undefined;
+
+  protected abstract readonly lane: Lane;
+
+  constructor(gateway: GatewayStream, lane: Lane, options: PickOptions) {
+    this.options = options;
+    this.gateway = gateway;
+    this.account = options.openAccount(lane, gateway.pool);
+  }
+
+  /** Answers in the endpoint's place; undefined where an endpoint is to answer. */
+  protected replyOf(
+    _pool: ServedPool,
+    _headers: Headers,
+    _startedMs: number,
+  ): Decision | undefined {
+    return undefined;
+  }
+
+  /** Refuses what the pool does not serve. */
+  protected refusalOf(_parts: RequestParts, _startedMs: number): Decision | undefined {
+    return undefined;
+  }
+
+  /** A twin without a model goes on as it is: the shadow's own model serves it. */
+  protected abstract readonly needsNoModel: boolean;
+  protected abstract targetOf(parts: RequestParts): Target;
+  /** Picks an endpoint, now or when it is the request's turn. */
+  protected abstract pickEndpoint(
+    request: ParsedRequest,
+    startedMs: number,
+  ): Decision | PendingDecision;
+  /** An endpoint was picked. */
+  protected abstract afterPick(request: ParsedRequest, endpoint: string): FollowUp;
+  /** The request was refused. */
+  protected refused(_headers: Headers): void {}
+  /** The stream is over, the lease released. */
+  protected abstract over(): void;
+
+  get unsaidMode(): BodyMode {
+    return this.gateway.unsaidMode;
+  }
+
+  get mayOverrideMode(): boolean {
+    return this.gateway.mayOverrideMode;
+  }
+
+  onHeaders(headers: Headers, info: HeadersInfo): Decision | undefined {
+    const { maxBodyBytes, decoder, now } = this.options;
+    this.path = this.gateway.backendPath(pathOf(headers));
+    this.account.arrived(headers, this.path);
+    this.subset = this.gateway.subset(info);
+    const length = headers.get("content-length");
+    if (length !== undefined && isBodyRead(info.bodyMode) && Number(length) > maxBodyBytes) {
+      return this.refuse("request_too_large", tooLargeMessage(maxBodyBytes), now(), headers);
+    }
+    const encoding = headers.get("content-encoding");
+    if (encoding === undefined || info.endOfStream || !isBodyRead(info.bodyMode)) return undefined;
+    return decoder.codingOf(encoding) === "unknown"
+      ? this.refuse("unsupported_content_encoding", unknownCoding, now(), headers)
+      : undefined;
+  }
+
+  onTooLarge(headers: Headers): Decision {
+    const { maxBodyBytes, now } = this.options;
+    return this.refuse("request_too_large", tooLargeMessage(maxBodyBytes), now(), headers);
+  }
+
+  onTooBusy(headers: Headers): Decision {
+    const { now } = this.options;
+    return this.refuse("overloaded", tooManyBodies, now(), headers, noFacts, "rejected-saturated");
+  }
+
+  onTrailers(headers: Headers): Decision | undefined {
+    return this.gateway.repeatsTrailed
+      ? this.refuse("unsupported_trailers", unsupportedTrailers, this.options.now(), headers)
+      : undefined;
+  }
+
+  decide(
+    headers: Headers,
+    body: Uint8Array | undefined,
+    { bodyIsComplete }: { readonly bodyIsComplete: boolean },
+  ): Decision | PendingDecision {
+    const coding = this.options.decoder.codingOf(headers.get("content-encoding"));
+    if (body === undefined || !bodyIsComplete || coding === "identity" || coding === "unknown") {
+      return this.#choose(headers, body, bodyIsComplete, false);
+    }
+    return this.#chooseDecoded(headers, body, coding);
+  }
+
+  onResponseHeaders(answer: Headers, info: ResponseInfo): void {
+    if (this.lease === undefined) return;
+    this.#watch ??= createAnswerWatch();
+    this.#watch.headers(this.lease, {
+      headers: answer,
+      served: this.gateway.served(info),
+      details: info.attributes.get("response.code_details"),
+      isEnd: info.endOfStream,
+    });
+    if (answer.get(":status") !== "404") return;
+    this.options.pools.get(this.gateway.pool)?.served.doubt(this.lease.endpoint);
+  }
+
+  onResponseBody(chunk: Uint8Array, endOfStream: boolean): void {
+    if (this.lease !== undefined) this.#watch?.body(this.lease, chunk.length, endOfStream);
+  }
+
+  onResponseTrailers(): void {
+    if (this.lease !== undefined) this.#watch?.body(this.lease, 0, true);
+  }
+
+  onEnd(outcome: StreamOutcome): void {
+    this.isOver = true;
+    this.account.ended(outcome);
+    if (this.lease !== undefined) {
+      this.#watch?.over(this.lease);
+      this.lease.release();
+    }
+    this.#forgetAnswer();
+    this.over();
+  }
+
+  /** Lets the request's answer, which the access log may tell of later, find its pick. */
+  #rememberAnswer(request: ParsedRequest, lease: Lease, isMeasured: boolean): void {
+    const requestId = request.headers.get("x-request-id");
+    if (requestId === undefined) return;
+    const { pool } = this.gateway;
+    this.#requestId = requestId;
+    const { state } = request.pool;
+    this.options.answers.picked({ lane: this.lane, pool, requestId, state, lease, isMeasured });
+  }
+
+  #forgetAnswer(): void {
+    const requestId = this.#requestId;
+    const lease = this.lease;
+    if (requestId === undefined || lease === undefined) return;
+    const isReported = this.#watch?.isReported === true;
+    this.options.answers.over(requestId, lease, isReported);
+  }
+
+  #chooseDecoded(headers: Headers, body: Uint8Array, coding: Coding): PendingDecision {
+    const { decoder, maxBodyBytes, now } = this.options;
+    const startedMs = now();
+    return {
+      kind: "pending",
+      // It may have to wait for its turn besides.
+      limitMs: this.options.maxWaitMs,
+      decided: decoder.decode(body, coding).then((decoded) => {
+        if (this.isOver) return clientGoneDecision;
+        if (decoded.ok) {
+          const made = this.#choose(headers, decoded.body, true, true);
+          return made.kind === "pending" ? made.decided : made;
+        }
+        const { code, message, dropped } = undecoded(decoded.reason, maxBodyBytes);
+        return this.refuse(code, message, startedMs, headers, noFacts, dropped);
+      }),
+    };
+  }
+
+  #choose(
+    headers: Headers,
+    body: Uint8Array | undefined,
+    bodyIsComplete: boolean,
+    isDecoded: boolean,
+  ): Decision | PendingDecision {
+    const { pools, now } = this.options;
+    const { pool: poolName } = this.gateway;
+    const startedMs = now();
+    const pool = pools.get(poolName);
+    if (pool === undefined) {
+      const message =
+        poolName === ""
+          ? "the picker serves several pools, and the gateway names none"
+          : "the picker does not know this route's pool yet";
+      return this.refuse("unknown_pool", message, startedMs, headers, noFacts, noEndpoints);
+    }
+    const reply = this.replyOf(pool, headers, startedMs);
+    if (reply !== undefined) return reply;
+    const read = bodyIsComplete
+      ? readModel(headers, this.path, body, pool, this.needsNoModel)
+      : modelOfHeaders(headers, pool);
+    if (!read.ok) return this.refuse(read.code, read.message, startedMs, headers);
+    const session = sessionOf(headers);
+    const parts: RequestParts = { pool, headers, body, read, session };
+    const refusal = this.refusalOf(parts, startedMs);
+    if (refusal !== undefined) return refusal;
+    const target = this.targetOf(parts);
+    const inference = inferenceRequest(pool, {
+      model: target.model,
+      askedFor: read.model,
+      headers,
+      body,
+      fields: read.fields,
+      session,
+      subset: this.subset,
+    });
+    const request: ParsedRequest = {
+      pool,
+      headers,
+      body,
+      isDecoded,
+      read,
+      model: target.model,
+      changedBody: target.body ?? (isDecoded ? body : undefined),
+      inference,
+      bodyBytes: lengthOf(headers, body),
+    };
+    return this.pickEndpoint(request, startedMs);
+  }
+
+  protected finishPick(
+    request: ParsedRequest,
+    picked: PickResult,
+    sinceMs: number,
+    waitedMs: number | undefined,
+  ): Decision {
+    if (!picked.ok) {
+      const refusal = refusals[picked.code];
+      const { code, dropped } = refusal;
+      const message = refusalMessage(refusal, request.pool.state.knownLoad());
+      const known = { ...decisionFacts(request, waitedMs), reason: picked.code };
+      return this.refuse(code, message, sinceMs, request.headers, known, dropped);
+    }
+    this.lease = picked.lease;
+    if (this.isOver) return clientGoneDecision;
+    const { endpoint } = picked;
+    const twins = this.afterPick(request, endpoint);
+    this.#rememberAnswer(request, picked.lease, twins.isObserved);
+    const more = this.account.decided({
+      outcome: "picked",
+      reason: undefined,
+      tookMs: this.options.now() - sinceMs,
+      waitedMs,
+      model: request.read.model,
+      target: request.model,
+      priority: priorityOf(request.inference),
+      isStream: request.read.isStream,
+      bodyBytes: request.bodyBytes,
+      endpoint,
+      isMeasured: twins.isObserved,
+    });
+    return routeDecision(this.gateway.routeTo(picked, request.pool), twins.headers, more, request);
+  }
+
+  protected refuse(
+    code: RequestErrorCode,
+    message: string,
+    startedMs: number,
+    headers: Headers,
+    known: DecisionFacts = noFacts,
+    dropped?: DroppedReason,
+  ): Decision {
+    const requestId = headers.get("x-request-id");
+    this.refused(headers);
+    const tookMs = this.options.now() - startedMs;
+    this.account.decided({ ...known, outcome: code, tookMs });
+    return errorReply(code, message, { requestId, path: this.path, ...(dropped && { dropped }) });
+  }
+}
+
+const noFacts: DecisionFacts = {};
+const noEndpoints = "rejected-no-endpoints";
+
+/** For a client that has left. */
+const clientGoneDecision: Decision = { kind: "route", setHeaders: [] };
+
+/** Where the body goes on unread, its coding is the endpoint's affair. */
+function isBodyRead(mode: BodyMode): boolean {
+  return mode !== "NONE" && mode !== "STREAMED";
+}

@@ -1,0 +1,144 @@
+import type { Decision, Headers, PendingDecision } from "@umbra/ext-proc";
+import type { FlowQueue } from "@umbra/scheduler/flow";
+import type { GatewayStream } from "../exchange/gateway-stream.ts";
+import { decideMirroring } from "../exchange/mirroring.ts";
+import { modelListReply } from "../exchange/model-list-reply.ts";
+import { decisionFacts, heldBytes, type ParsedRequest } from "../exchange/parsed-request.ts";
+import type { ServedPool } from "../exchange/pool-registry.ts";
+import { waitForTurn } from "../exchange/queueing.ts";
+import { isServed, pathOf } from "../exchange/read-model.ts";
+import { unknownModel } from "../exchange/refusals.ts";
+import { primaryTarget, type Target } from "../exchange/target-model.ts";
+import type { RequestView } from "../mirror/request-view.ts";
+import type { LiveRequest } from "./live-requests.ts";
+import type { PickOptions } from "./pick-options.ts";
+import { type FollowUp, Picking, type RequestParts, unmeasured } from "./picking.ts";
+
+/** The pick of a request that a client waits for. */
+export class PrimaryPick extends Picking {
+  protected readonly lane = "primary";
+  protected readonly needsNoModel = false;
+  /** Of a request that has twins or is measured. */
+  #live: LiveRequest | undefined = undefined;
+  /** The queue that the request has waited in. */
+  #usedQueue: FlowQueue | undefined = undefined;
+  #leaving: AbortController | undefined = undefined;
+
+  constructor(gateway: GatewayStream, options: PickOptions) {
+    super(gateway, "primary", options);
+  }
+
+  protected override replyOf(
+    pool: ServedPool,
+    headers: Headers,
+    startedMs: number,
+  ): Decision | undefined {
+    if (this.subset !== undefined) return undefined;
+    const { authorization, now } = this.options;
+    const list = modelListReply(pool, this.path, headers, authorization);
+    if (list !== undefined) {
+      this.account.decided({ outcome: "model_list", tookMs: now() - startedMs });
+    }
+    return list;
+  }
+
+  protected override refusalOf(
+    { pool, headers, read: { model } }: RequestParts,
+    startedMs: number,
+  ): Decision | undefined {
+    if (model === undefined || isServed(pool, model)) return undefined;
+    return this.refuse("model_not_found", unknownModel(model), startedMs, headers, { model });
+  }
+
+  protected targetOf({ pool, headers, body, read, session }: RequestParts): Target {
+    return primaryTarget(pool, headers, body, read, session);
+  }
+
+  protected pickEndpoint(request: ParsedRequest, startedMs: number): Decision | PendingDecision {
+    const { queue, state } = request.pool;
+    return queue === undefined
+      ? this.finishPick(request, state.pick(request.inference), startedMs, undefined)
+      : this.#wait(request, queue);
+  }
+
+  /** Decides on the request's twins, and whether its answer is measured. */
+  protected afterPick(request: ParsedRequest, endpoint: string): FollowUp {
+    const { headers, read, model, bodyBytes, body } = request;
+    const { mirroring, live, captures, now } = this.options;
+    const { mirrors: names } = this.gateway;
+    const requestId = headers.get("x-request-id");
+    if (names === "" || requestId === undefined) return unmeasured;
+    const { twins, isObserved, ...made } = decideMirroring(
+      names,
+      this.#viewOf(request, requestId),
+      mirroring,
+    );
+    if (twins.length === 0 && !isObserved) return unmeasured;
+    this.#live = live.begin(requestId, twins);
+    if (this.#live === undefined) return { headers: made.headers, isObserved: false };
+    if (read.model !== model) this.#live.clientModel = read.model;
+    if (isObserved) {
+      this.#live.isMeasured = true;
+      this.#live.measured = {
+        model,
+        isStream: read.isStream,
+        endpoint,
+        lease: this.lease,
+        dispatchedAt: now(),
+        bodyBytes,
+        mirrors: made.mirrors,
+        unmirrored: made.unmirrored,
+        session: made.session,
+      };
+      if (made.mirrors.length > 0 && body !== undefined) captures?.request(requestId, body);
+    }
+    return { headers: made.headers, isObserved };
+  }
+
+  protected over(): void {
+    this.#leaving?.abort();
+    this.#usedQueue?.poke();
+    if (this.#live !== undefined) this.options.live.primaryOver(this.#live);
+  }
+
+  #viewOf({ pool, headers, body, read }: ParsedRequest, requestId: string): RequestView {
+    return {
+      requestId,
+      method: headers.get(":method") ?? "",
+      path: this.path,
+      clientPath: pathOf(headers),
+      model: read.model,
+      priority: pool.priorityOf(read.model),
+      headers,
+      body: body ?? noBody,
+      fields: read.fields,
+    };
+  }
+
+  #wait(request: ParsedRequest, queue: FlowQueue): PendingDecision {
+    const { now, maxWaitMs } = this.options;
+    this.#usedQueue = queue;
+    this.#leaving = new AbortController();
+    return waitForTurn({
+      pool: request.pool,
+      queue,
+      request: request.inference,
+      headers: request.headers,
+      path: this.path,
+      bytes: heldBytes(request),
+      maxWaitMs,
+      now,
+      signal: this.#leaving.signal,
+      onPicked: (picked) => {
+        if (picked.ok) this.lease = picked.lease;
+      },
+      // The wait for its turn is no part of a pick's time.
+      decide: (picked, waitedMs) => this.finishPick(request, picked, now(), waitedMs),
+      refuse: (outcome, reason, waitedMs) => {
+        this.account.decided({ ...decisionFacts(request, waitedMs), outcome, reason, tookMs: 0 });
+      },
+    });
+  }
+}
+
+const noBody = new Uint8Array();

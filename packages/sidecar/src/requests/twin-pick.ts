@@ -1,0 +1,86 @@
+import type { Decision, Headers, StreamInfo } from "@umbra/ext-proc";
+import type { GatewayStream } from "../exchange/gateway-stream.ts";
+import { isMeasured } from "../exchange/mirroring.ts";
+import type { ParsedRequest } from "../exchange/parsed-request.ts";
+import { shadowTarget, type Target } from "../exchange/target-model.ts";
+import type { LiveTwin } from "./live-requests.ts";
+import type { PickOptions } from "./pick-options.ts";
+import { type FollowUp, measured, Picking, type RequestParts, unmeasured } from "./picking.ts";
+
+/** The pick of a mirrored copy, whose answer ends here. It waits in no queue. */
+export class TwinPick extends Picking {
+  protected readonly lane = "shadow";
+  protected readonly needsNoModel = true;
+  readonly #stream: StreamInfo;
+  readonly #mirror: string;
+  #live: LiveTwin | undefined = undefined;
+  #requestId: string | undefined = undefined;
+  #isMeasured = false;
+
+  constructor(stream: StreamInfo, gateway: GatewayStream, options: PickOptions) {
+    super(gateway, "shadow", options);
+    this.#stream = stream;
+    this.#mirror = gateway.mirrors;
+  }
+
+  protected targetOf({ headers, body, read }: RequestParts): Target {
+    const { live, mirroring } = this.options;
+    const rewrite = mirroring.registry.gateOf(this.#mirror)?.policy?.rewrite;
+    const request = live.expecting(headers.get("x-request-id") ?? "", this.#mirror);
+    return shadowTarget(rewrite, this.path, body, read, request?.clientModel);
+  }
+
+  protected pickEndpoint(request: ParsedRequest, startedMs: number): Decision {
+    const { pool, inference } = request;
+    return this.finishPick(request, pool.state.pick(inference), startedMs, undefined);
+  }
+
+  protected afterPick(
+    { headers, read, model, bodyBytes }: ParsedRequest,
+    endpoint: string,
+  ): FollowUp {
+    const { live, mirroring, now } = this.options;
+    const requestId = headers.get("x-request-id");
+    if (requestId === undefined) return unmeasured;
+    this.#requestId = requestId;
+    this.#live = live.beginTwin(requestId, this.#mirror, failing(this.#stream));
+    this.#isMeasured =
+      this.#live !== undefined &&
+      mirroring.registry.isEvaluated(this.#mirror) &&
+      isMeasured(headers.get(":method") ?? "", this.path);
+    if (this.#live === undefined || !this.#isMeasured) return unmeasured;
+    this.#live.measured = {
+      model,
+      isStream: read.isStream,
+      endpoint,
+      lease: this.lease,
+      dispatchedAt: now(),
+      bodyBytes,
+      mirrors: [this.#mirror],
+      unmirrored: [],
+      session: undefined,
+    };
+    return measured;
+  }
+
+  protected override refused(headers: Headers): void {
+    const requestId = headers.get("x-request-id");
+    if (requestId === undefined) return;
+    this.options.onTwinRefused(requestId, this.#mirror, this.gateway.pool);
+  }
+
+  protected over(): void {
+    const { live, onTwinOver } = this.options;
+    if (this.#requestId === undefined) return;
+    if (this.#live !== undefined) {
+      this.#live.fail = undefined;
+      live.streamOver(this.#live.request);
+    }
+    if (!this.#isMeasured) onTwinOver(this.#requestId, this.#mirror);
+  }
+}
+
+/** Out here, since it is kept: made elsewhere it would keep the request's body with it. */
+function failing(stream: StreamInfo): () => void {
+  return () => stream.fail();
+}

@@ -1,0 +1,165 @@
+import { describe, expect, test } from "@jest/globals";
+import {
+  createLiveRequests,
+  type LiveRequest,
+  type PickedLeg,
+} from "../src/requests/live-requests.ts";
+import { until } from "./until.ts";
+
+function setup() {
+  const clock = { ms: 0 };
+  const cancelled: string[] = [];
+  const live = createLiveRequests({
+    now: () => clock.ms,
+    canCancel: (mirror) => mirror !== "open",
+    onCancel: (mirror) => cancelled.push(mirror),
+    graceMs: 1,
+  });
+  const begin = (requestId: string, mirrors: readonly string[] = ["m"]): LiveRequest => {
+    const request = live.begin(requestId, mirrors);
+    if (request === undefined) throw new Error("no room");
+    return request;
+  };
+  return { live, clock, cancelled, begin };
+}
+
+function picked(endpoint = "10.0.0.1:8000"): PickedLeg {
+  return {
+    model: "m",
+    isStream: true,
+    endpoint,
+    lease: undefined,
+    dispatchedAt: 0,
+    bodyBytes: 10,
+    mirrors: [],
+    unmirrored: [],
+    session: undefined,
+  };
+}
+
+function measure(request: LiveRequest, leg = picked()): void {
+  request.isMeasured = true;
+  request.measured = leg;
+}
+
+describe("a live request", () => {
+  test("is known until its last stream is over", () => {
+    const { live, begin } = setup();
+    const request = begin("r");
+    measure(request);
+    const primary = live.observe("r");
+    const twin = live.beginTwin("r", "m", () => {});
+    expect([primary?.live, twin?.request]).toEqual([request, request]);
+    live.primaryOver(request);
+    live.streamOver(request);
+    expect(live.size).toBe(1);
+    live.streamOver(request);
+    expect(live.size).toBe(0);
+  });
+
+  test("is observed once, and only where it is measured", () => {
+    const { live, begin } = setup();
+    begin("other");
+    measure(begin("r"));
+    expect(live.observe("r")?.picked).toEqual(picked());
+    expect(live.observe("r")).toBeUndefined();
+    expect([live.observe("other"), live.observe("stranger")]).toEqual([undefined, undefined]);
+  });
+
+  test("has a twin in each mirror, each observed once", () => {
+    const { live, begin } = setup();
+    const request = begin("r", ["m", "n"]);
+    for (const mirror of ["m", "n"]) {
+      const twin = live.beginTwin("r", mirror, () => {});
+      if (twin !== undefined) twin.measured = picked(mirror);
+    }
+    expect(live.observeTwin("r", "n")?.picked.endpoint).toBe("n");
+    expect(live.observeTwin("r", "n")).toBeUndefined();
+    expect(live.observeTwin("r", "m")?.live).toBe(request.twins[0]);
+  });
+
+  test("keeps the client's name of the model for its twins", () => {
+    const { live, begin } = setup();
+    begin("r").clientModel = "client";
+    expect(live.expecting("r", "m")?.clientModel).toBe("client");
+    expect(live.expecting("r", "n")).toBeUndefined();
+  });
+});
+
+describe("requests that share an id", () => {
+  test("get a twin each, the oldest first", () => {
+    const { live, begin } = setup();
+    const [one, other] = [begin("r"), begin("r")];
+    const twins = [1, 2].map(() => live.beginTwin("r", "m", () => {})?.request);
+    expect(twins).toEqual([one, other]);
+  });
+
+  test("are bounded", () => {
+    const { live } = setup();
+    const begun = Array.from({ length: 200 }, () => live.begin("r", ["m"]));
+    expect(begun.filter((each) => each !== undefined)).toHaveLength(64);
+    expect(live.size).toBe(64);
+  });
+});
+
+describe("what never comes", () => {
+  test.each([
+    { name: "a twin", prepare: () => {} },
+    { name: "an observe stream", prepare: (request: LiveRequest) => measure(request) },
+  ])("is not waited for longer than 10 s: $name", ({ prepare }) => {
+    const { live, clock, begin } = setup();
+    const request = begin("r");
+    prepare(request);
+    live.primaryOver(request);
+    clock.ms = 9_999;
+    live.expire();
+    expect(live.size).toBe(1);
+    clock.ms = 10_000;
+    live.expire();
+    expect(live.size).toBe(0);
+  });
+
+  test("is waited for while a stream is open", () => {
+    const { live, clock, begin } = setup();
+    begin("r");
+    clock.ms = 100_000;
+    live.expire();
+    expect(live.size).toBe(1);
+  });
+
+  test("a twin whose primary is not known is known by itself", () => {
+    const { live } = setup();
+    const twin = live.beginTwin("r", "m", () => {});
+    if (twin === undefined) throw new Error("no room");
+    expect(live.size).toBe(1);
+    live.streamOver(twin.request);
+    expect(live.size).toBe(0);
+  });
+
+  test("of too many requests the newest are not known", () => {
+    const { live } = setup();
+    for (let i = 0; i < 40_000; i++) live.begin(`r${i}`, []);
+    expect(live.size).toBe(32_768);
+    expect(live.begin("more", [])).toBeUndefined();
+    expect(live.beginTwin("more", "m", () => {})).toBeUndefined();
+  });
+});
+
+test("a client that goes away ends its twins, if the answer was not seen to its end and the lane can", async () => {
+  const { live, begin, cancelled } = setup();
+  const failed: string[] = [];
+  const requests = ["gone", "answered", "unmeasured"].map((id) => {
+    const request = begin(id, ["m", "open"]);
+    for (const mirror of ["m", "open"]) {
+      live.beginTwin(id, mirror, () => failed.push(`${id} ${mirror}`));
+    }
+    return request;
+  });
+  const [gone, answered] = requests as [LiveRequest, LiveRequest];
+  measure(gone);
+  measure(answered);
+  answered.isAnswered = true;
+  for (const request of requests.toReversed()) live.primaryOver(request);
+  await until(async () => cancelled.length > 0);
+  expect({ failed, cancelled }).toEqual({ failed: ["gone m"], cancelled: ["m"] });
+});
