@@ -1,14 +1,26 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Waits for a condition; throws with what it was when it does not come true in `timeoutMs`. */
+/**
+ * Waits for a condition; throws with what it was when it does not come true in `timeoutMs`. A condition that asks a
+ * process before it listens is not true yet.
+ */
 export async function until(
   what: string,
   isTrue: () => boolean | Promise<boolean>,
   timeoutMs = 15_000,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
-  while (!(await isTrue())) {
+  while (!(await isTrueNow(isTrue))) {
     if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
     await sleep(20);
+  }
+}
+
+async function isTrueNow(isTrue: () => boolean | Promise<boolean>): Promise<boolean> {
+  try {
+    return await isTrue();
+  } catch (cause) {
+    if ((cause as { readonly code?: unknown }).code === "ECONNREFUSED") return false;
+    throw cause;
   }
 }

@@ -760,9 +760,9 @@ describe("an endpoint whose metrics show no load yet", () => {
     expect(of(pool, first)).toMatchObject({ metrics: { kind: "fresh" } });
     expect(of(pool, first)?.lastFailure).toBeUndefined();
     clock.ms += 2_001;
-    expect(scrape(first, noLoad)).toBe(why);
+    expect(scrape(first, noLoad)).toBe(false);
     expect(of(pool, first)).toMatchObject({ metrics: { kind: "stale" }, lastFailure: why });
-    expect(scrape(first, {})).toBeUndefined();
+    expect(scrape(first, {})).toBe(true);
     expect(of(pool, first)).toMatchObject({ metrics: { kind: "fresh" } });
     expect(of(pool, first)?.lastFailure).toBeUndefined();
   });

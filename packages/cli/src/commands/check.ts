@@ -97,7 +97,8 @@ export function checkCommand(io: Io): Command {
       );
       if (failing.length > 0) throw new CommandError(`${severityCounts(diagnostics)} found`);
       const others = diagnostics.length === 0 ? "" : ` (${severityCounts(diagnostics)})`;
-      io.stderr(`no errors found${others}\n`);
+      const accepted = flags.envoy === true ? "; Envoy accepts the bootstrap" : "";
+      io.stderr(`no errors found${others}${accepted}\n`);
     });
 }
 
