@@ -3,7 +3,11 @@ import type { Config } from "jest";
 
 const config: Config = {
   reporters: ["default", "<rootDir>/scripts/jest-tally-reporter.mjs"],
-  testMatch: ["<rootDir>/packages/*/test/**/*.test.ts", "<rootDir>/e2e/**/*.test.ts"],
+  testMatch: [
+    "<rootDir>/packages/*/test/**/*.test.ts",
+    "<rootDir>/scripts/test/*.test.mjs",
+    "<rootDir>/e2e/**/*.test.ts",
+  ],
   // Most end-to-end tests wait for other processes: Jest's own choice, a core less than there are, would run them one by one on two.
   maxWorkers: Math.max(2, availableParallelism() - 1),
   testSequencer: "<rootDir>/scripts/jest-sequencer.mjs",

@@ -8,11 +8,13 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const jest = fileURLToPath(new URL("../node_modules/jest/bin/jest.js", import.meta.url));
 const [kind, ...rest] = process.argv.slice(2);
-const folders = { unit: ["packages/"], e2e: ["e2e/"] };
+const folders = { unit: ["packages/", "scripts/"], e2e: ["e2e/"] };
 const isKind = kind !== undefined && Object.hasOwn(folders, kind);
 const others = isKind ? rest : process.argv.slice(2);
 // Jest runs what any pattern matches: beside a file or folder of the kind, its own would match all.
-const isNarrowed = isKind && others.some((each) => each.startsWith(folders[kind][0].slice(0, -1)));
+const isNarrowed =
+  isKind &&
+  others.some((each) => folders[kind].some((folder) => each.startsWith(folder.slice(0, -1))));
 const paths = isKind && !isNarrowed ? folders[kind] : [];
 
 const folder = mkdtempSync(join(tmpdir(), "umbra-tally-"));
