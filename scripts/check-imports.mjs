@@ -1,4 +1,5 @@
-// Holds the direction of dependencies: a package imports only what stands in its row.
+// Holds the direction of imports: a package imports only what its row lists, folders of a package import one way, and no
+// files import each other in a circle, types included.
 // pnpm's strict node_modules stops undeclared packages; this stops declared ones that should not be.
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -27,24 +28,83 @@ const allowed = {
   },
 };
 
-const specifier = /\bfrom\s+"([^"\n]+)";|^import\s+"([^"\n]+)";|\bimport\(\s*"([^"\n]+)"/gm;
-const findings = [];
+/**
+ * Folders of a package that a folder never imports. `except` lists files that are imported all the same: it only
+ * shrinks, as an entry that nothing imports is a finding.
+ */
+export const directions = {
+  "envoy-config": [
+    // Reading never imports rendering, nor rendering reading: what both need stands beside the folders.
+    { folder: "resources", never: ["resolve", "lint", "bootstrap"] },
+    { folder: "resolve", never: ["lint", "bootstrap"] },
+    { folder: "lint", never: ["bootstrap"] },
+    { folder: "bootstrap", never: ["resources", "resolve", "lint"] },
+  ],
+  sidecar: [
+    {
+      folder: "metrics",
+      never: ["exchange"],
+      except: [
+        "exchange/control-headers.ts",
+        "exchange/pool-registry.ts",
+        "exchange/request-account.ts",
+      ],
+    },
+  ],
+};
 
-for (const [name, rules] of Object.entries(allowed)) {
-  const folder = join(root, "packages", name, "src");
-  for (const file of filesOf(folder)) {
-    const text = readFileSync(file, "utf8");
-    for (const [, fromImport, bare, fromCall] of text.matchAll(specifier)) {
-      const target = fromImport ?? bare ?? fromCall;
-      const problem = problemOf(target, rules, file, folder);
-      if (problem !== undefined) findings.push(`${relative(root, file)}: ${problem}`);
-    }
-  }
+const specifier = /\bfrom\s+"([^"\n]+)";|^import\s+"([^"\n]+)";|\bimport\(\s*"([^"\n]+)"/gm;
+
+/** What a file imports, as it is written there. */
+export function importsOf(text) {
+  return [...text.matchAll(specifier)].map(([, from, bare, call]) => from ?? bare ?? call);
 }
 
-for (const finding of findings) process.stderr.write(`${finding}\n`);
-if (findings.length > 0) process.exitCode = 1;
-else process.stderr.write("imports: every package imports only from packages below it\n");
+/**
+ * What is wrong among the files of one package.
+ *
+ * @param {Map<string, readonly string[]>} files what each imports, both by the path inside of `src`
+ */
+export function directionProblems(files, rules = []) {
+  const wrong = rules.flatMap(({ folder, never, except = [] }) => {
+    const idle = new Set(except);
+    const found = [...files].flatMap(([file, targets]) =>
+      targets.flatMap((target) => {
+        const isForbidden =
+          file.startsWith(`${folder}/`) && never.some((each) => target.startsWith(`${each}/`));
+        if (!isForbidden) return [];
+        if (!except.includes(target)) {
+          return [`${file}: imports "${target}", and ${folder} never imports ${never.join(", ")}`];
+        }
+        idle.delete(target);
+        return [];
+      }),
+    );
+    const unused = [...idle].map(
+      (each) => `${each}: remove it from \`except\`: nothing in ${folder} imports it`,
+    );
+    return [...found, ...unused];
+  });
+  return [...wrong, ...circlesOf(files).map((circle) => `${circle.join(" → ")}: a circle`)];
+}
+
+/** One circle of imports for each group of files that has any; its first file stands at its end too. */
+export function circlesOf(files) {
+  const done = new Set();
+  const circles = [];
+  const walk = (file, path) => {
+    if (done.has(file)) return;
+    const from = path.indexOf(file);
+    if (from >= 0) {
+      circles.push([...path.slice(from), file]);
+      return;
+    }
+    for (const target of files.get(file) ?? []) walk(target, [...path, file]);
+    done.add(file);
+  };
+  for (const file of files.keys()) walk(file, []);
+  return circles;
+}
 
 function problemOf(target, { own, others, node }, file, folder) {
   if (target.startsWith(".")) {
@@ -68,3 +128,33 @@ function filesOf(folder) {
     .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
     .map((entry) => join(entry.parentPath, entry.name));
 }
+
+function packageProblems([name, rules]) {
+  const folder = join(root, "packages", name, "src");
+  const imports = filesOf(folder).map((file) => [file, importsOf(readFileSync(file, "utf8"))]);
+  const outward = imports.flatMap(([file, targets]) =>
+    targets.flatMap((target) => {
+      const problem = problemOf(target, rules, file, folder);
+      return problem === undefined ? [] : [`${relative(root, file)}: ${problem}`];
+    }),
+  );
+  const inside = new Map(
+    imports.map(([file, targets]) => [
+      relative(folder, file),
+      targets
+        .filter((target) => target.startsWith("."))
+        .map((target) => relative(folder, join(file, "..", target))),
+    ]),
+  );
+  const inward = directionProblems(inside, directions[name]);
+  return [...outward, ...inward.map((problem) => `packages/${name}/src/${problem}`)];
+}
+
+function run() {
+  const findings = Object.entries(allowed).flatMap(packageProblems);
+  for (const finding of findings) process.stderr.write(`${finding}\n`);
+  if (findings.length > 0) process.exitCode = 1;
+  else process.stderr.write("imports: packages, folders and files import one way\n");
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) run();

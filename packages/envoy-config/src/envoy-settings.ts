@@ -1,5 +1,5 @@
+import { nearest } from "./nearest.ts";
 import { parseBytes, parseDuration } from "./quantity.ts";
-import { nearest } from "./resources/nearest.ts";
 
 /** What bounds and hardens Envoy; the same for every listener. Each has a default. */
 export interface EnvoySettings {

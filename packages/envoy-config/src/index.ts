@@ -20,6 +20,7 @@ export {
 } from "./bootstrap/options.ts";
 export { type PartName, partNames, renderPart } from "./bootstrap/parts.ts";
 export { patchProblems, type RenderFormat, renderBootstrap } from "./bootstrap/render.ts";
+export type { Certificate } from "./certificate.ts";
 export {
   type CodeMeaning,
   type DiagnosticCode,
@@ -62,7 +63,6 @@ export {
   sloPresetNames,
 } from "./mirror-policy.ts";
 export { readTopology, type TopologyOptions, type TopologyRead } from "./read-topology.ts";
-export type { Certificate } from "./resolve/certificates.ts";
 export { parseMetricsPlace } from "./resolve/metrics-place.ts";
 export { isPickMode, pickModes } from "./resolve/pick-mode.ts";
 export type { CheckPickerConfig } from "./resolve/picking.ts";

@@ -1,4 +1,4 @@
-import type { SchedulingErrorCode } from "./result.ts";
+import type { SchedulingErrorCode } from "./scheduling-error-code.ts";
 
 /** Why a pick came out as it did: plain data. */
 export interface Explanation {

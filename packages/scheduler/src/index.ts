@@ -85,13 +85,14 @@ export {
 export { decisionTreeProfile } from "./profiles/decision-tree.ts";
 export { defaultProfile } from "./profiles/default.ts";
 export { referenceProfile } from "./profiles/reference.ts";
-export type { Lease, Picked, PickResult, Refused, SchedulingErrorCode } from "./result.ts";
+export type { Lease, Picked, PickResult, Refused } from "./result.ts";
 export {
   createModelRewriter,
   type ModelRewriter,
   type RewriteRule,
   type RewriteTarget,
 } from "./rewrite/model-rewrite.ts";
+export type { SchedulingErrorCode } from "./scheduling-error-code.ts";
 export { type ExpectedWorkOptions, expectedWorkScorer } from "./scorers/expected-work.ts";
 export { type InFlightOptions, inFlightScorer } from "./scorers/in-flight.ts";
 export { kvCacheScorer } from "./scorers/kv-cache.ts";

@@ -1,6 +1,6 @@
 import type { Endpoint } from "./model/endpoint.ts";
 import type { InferenceRequest } from "./model/request.ts";
-import type { SchedulingErrorCode } from "./result.ts";
+import type { SchedulingErrorCode } from "./scheduling-error-code.ts";
 
 /** What plugins may ask during one pick. Valid until the plugin returns; not to be kept. */
 export interface PickContext {

@@ -1,4 +1,5 @@
 import type { Explanation } from "./explanation.ts";
+import type { SchedulingErrorCode } from "./scheduling-error-code.ts";
 
 export type PickResult = Picked | Refused;
 
@@ -22,14 +23,6 @@ export interface Refused {
   readonly retryAfterMs?: number;
   readonly explanation?: Explanation;
 }
-
-/**
- * Why a request was not placed. Stable: shows in logs, metric labels and answers.
- *
- * `POOL_EMPTY`: the pool has no endpoint. `NO_ELIGIBLE_ENDPOINT`: it has some, and the request may go to none of
- * them. `POOL_SATURATED`: all that it may go to are full. `SHED`: it is sheddable, and the pool is saturated.
- */
-export type SchedulingErrorCode = "POOL_EMPTY" | "NO_ELIGIBLE_ENDPOINT" | "POOL_SATURATED" | "SHED";
 
 /** One request in flight. Told how it goes; ended by the first of `done`, `fail` and `release`, later calls do nothing. */
 export interface Lease {

@@ -1,5 +1,6 @@
+import type { Certificate } from "../certificate.ts";
+import { defaultAddresses } from "../default-addresses.ts";
 import { defaultEnvoySettings, type EnvoySettings } from "../envoy-settings.ts";
-import type { Certificate } from "../resolve/certificates.ts";
 
 /** What a bootstrap depends on besides the topology. */
 export interface BootstrapOptions extends EnvoySettings {
@@ -38,8 +39,8 @@ export interface SidecarTls {
 
 export const defaultBootstrapOptions: BootstrapOptions = {
   ...defaultEnvoySettings,
-  sidecar: "127.0.0.1:9002",
-  envoyAdmin: "127.0.0.1:9901",
+  sidecar: defaultAddresses.sidecar,
+  envoyAdmin: defaultAddresses.envoyAdmin,
   routeStats: true,
   observe: true,
   plainMirror: false,

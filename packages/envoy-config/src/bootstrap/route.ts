@@ -1,3 +1,4 @@
+import { inTurn } from "../header-modifier.ts";
 import { defaultRemovedHeaders } from "../mirror-policy.ts";
 import { withoutLastSlash } from "../rewritten-path.ts";
 import type {
@@ -16,7 +17,7 @@ import { corsFilterName, corsPolicy } from "./cors.ts";
 import { because, duration, type EnvoyObject } from "./envoy-object.ts";
 import { routeStreams } from "./ext-proc-filter.ts";
 import { externalStreams } from "./external-picker.ts";
-import { headerChanges, inTurn, overwrite } from "./header-changes.ts";
+import { headerChanges, overwrite } from "./header-changes.ts";
 import {
   destinationHeader,
   laneClusterName,

@@ -1,7 +1,7 @@
 import type { Report } from "../resources/reader.ts";
 import type { Meta } from "../resources/resources.ts";
 import { enforcedElsewhereAnnotation } from "../resources/unread.ts";
-import type { LintInput } from "./lint.ts";
+import type { LintInput } from "./lint-input.ts";
 import { protectiveName } from "./protection.ts";
 
 const pluginsAnnotation = "konghq.com/plugins";

@@ -8,7 +8,7 @@ import type {
   UnreadTarget,
 } from "../resources/resources.ts";
 import type { Topology } from "../topology.ts";
-import type { LintInput } from "./lint.ts";
+import type { LintInput } from "./lint-input.ts";
 import { protectionOf, scopeOf } from "./protection.ts";
 
 /**

@@ -3,28 +3,13 @@ import type { HttpRoute, Resources } from "../resources/resources.ts";
 import type { Topology } from "../topology.ts";
 import { lintKongPlugins } from "./kong-plugins.ts";
 import { lintLeftOut } from "./left-out.ts";
+import type { LintInput, Places } from "./lint-input.ts";
 import { lintMirrors } from "./mirrors.ts";
 import { lintModelHeaders } from "./model-headers.ts";
 import { lintPorts } from "./ports.ts";
 import { lintReach } from "./reach.ts";
 import { lintRules } from "./rules.ts";
 import { lintUnused } from "./unused.ts";
-
-export interface LintInput {
-  readonly topology: Topology;
-  readonly resources: Resources;
-  readonly places: Places;
-}
-
-/** Where parts of the topology stand in the files, by their names there. */
-export interface Places {
-  /** Of a route, or a share of one: the match it was made of. */
-  route(name: string): Place | undefined;
-  /** Of a mirror: its backend's name. */
-  mirror(name: string): Place | undefined;
-  /** Of a pool: its resource's kind. */
-  pool(name: string): Place | undefined;
-}
 
 /** Reports what the resources allow and an operator would hardly want. Each lint is a function of the topology. */
 export function lint(topology: Topology, resources: Resources, report: Report): void {

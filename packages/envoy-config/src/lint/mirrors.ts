@@ -1,6 +1,6 @@
 import type { Report } from "../resources/reader.ts";
 import type { Route } from "../topology.ts";
-import type { LintInput } from "./lint.ts";
+import type { LintInput } from "./lint-input.ts";
 
 /** Mirrors that cost the primary something, or show nothing. */
 export function lintMirrors({ topology, places }: LintInput, report: Report): void {

@@ -1,6 +1,6 @@
 import type { Report } from "../resources/reader.ts";
 import type { Route, VirtualHost } from "../topology.ts";
-import type { LintInput } from "./lint.ts";
+import type { LintInput } from "./lint-input.ts";
 
 /** Headers that other gateways make of the model in a request's body, and what makes them there. */
 const setters: ReadonlyMap<string, string> = new Map([

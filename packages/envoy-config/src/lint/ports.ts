@@ -1,12 +1,12 @@
-import { defaultBootstrapOptions } from "../bootstrap/options.ts";
+import { defaultAddresses } from "../default-addresses.ts";
 import type { Report } from "../resources/reader.ts";
-import type { LintInput } from "./lint.ts";
+import type { LintInput } from "./lint-input.ts";
 
 /** Where the sidecar and Envoy's admin interface listen unless they are moved. */
 const taken: ReadonlyMap<number, string> = new Map([
-  [portOf(defaultBootstrapOptions.sidecar), "the sidecar's gRPC server"],
-  [portOf(defaultBootstrapOptions.envoyAdmin), "Envoy's admin interface"],
-  [9090, "the sidecar's admin interface"],
+  [portOf(defaultAddresses.sidecar), "the sidecar's gRPC server"],
+  [portOf(defaultAddresses.envoyAdmin), "Envoy's admin interface"],
+  [portOf(defaultAddresses.sidecarAdmin), "the sidecar's admin interface"],
 ]);
 
 /** Ports that can't be bound, or not by everyone. */

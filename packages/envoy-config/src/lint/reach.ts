@@ -2,7 +2,7 @@ import { matchKey, takesEverything } from "../resolve/route-match.ts";
 import { wholeShare } from "../resolve/shares.ts";
 import type { Report } from "../resources/reader.ts";
 import type { Route, VirtualHost } from "../topology.ts";
-import type { LintInput } from "./lint.ts";
+import type { LintInput } from "./lint-input.ts";
 
 /** Routes that an earlier one of their host leaves nothing to. */
 export function lintReach({ topology, places }: LintInput, report: Report): void {

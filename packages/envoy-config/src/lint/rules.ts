@@ -1,5 +1,5 @@
 import type { Report } from "../resources/reader.ts";
-import type { LintInput } from "./lint.ts";
+import type { LintInput } from "./lint-input.ts";
 
 /** Generating takes longer than what timeouts of other services are. */
 const shortTimeoutMs = 30_000;

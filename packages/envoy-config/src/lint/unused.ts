@@ -1,6 +1,6 @@
-import { nearest } from "../resources/nearest.ts";
+import { nearest } from "../nearest.ts";
 import type { Report } from "../resources/reader.ts";
-import type { LintInput } from "./lint.ts";
+import type { LintInput } from "./lint-input.ts";
 
 /** Resources without a use, and those that speak of a pool which is not there. */
 export function lintUnused({ topology, resources }: LintInput, report: Report): void {

@@ -1,6 +1,6 @@
 import type { ConditionReason } from "../diagnostic.ts";
+import { nearest } from "../nearest.ts";
 import { meets } from "../resources/label-selector.ts";
-import { nearest } from "../resources/nearest.ts";
 import type {
   Gateway,
   GatewayListener,

@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import type { Certificate } from "../certificate.ts";
 import { listenerRefsNotResolved } from "../conditions.ts";
 import type { Report } from "../resources/reader.ts";
 import type {
@@ -9,12 +10,6 @@ import type {
   Secret,
 } from "../resources/resources.ts";
 import { isGranted } from "./grants.ts";
-
-/** A certificate chain and its key, in PEM. No part of the topology: it is printed, and these may not be. */
-export interface Certificate {
-  readonly chain: string;
-  readonly privateKey: string;
-}
 
 /** Finds the certificates of listeners. */
 export interface CertificateResolver {

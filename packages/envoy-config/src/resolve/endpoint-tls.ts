@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { nearest } from "../resources/nearest.ts";
+import { nearest } from "../nearest.ts";
 import type { Place, Report } from "../resources/reader.ts";
 import type {
   AuthorityRef,

@@ -1,4 +1,4 @@
-import { nearest } from "../resources/nearest.ts";
+import { nearest } from "../nearest.ts";
 import type { Report } from "../resources/reader.ts";
 import type { Meta } from "../resources/resources.ts";
 import type { PickMode, Pool } from "../topology.ts";

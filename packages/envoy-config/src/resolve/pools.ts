@@ -1,5 +1,5 @@
 import { notAccepted } from "../conditions.ts";
-import { nearest } from "../resources/nearest.ts";
+import { nearest } from "../nearest.ts";
 import type { Report } from "../resources/reader.ts";
 import type {
   BackendRef,

@@ -1,4 +1,4 @@
-import { inTurn } from "../bootstrap/header-changes.ts";
+import { inTurn } from "../header-modifier.ts";
 import type { BackendRouting, RouteRule } from "../resources/resources.ts";
 import type { Backend, Mirror, Route, RouteAction, RouteShare } from "../topology.ts";
 import { redirectAction } from "./redirects.ts";

@@ -1,4 +1,4 @@
-import { nearest } from "./nearest.ts";
+import { nearest } from "../nearest.ts";
 import type { Reader } from "./reader.ts";
 import type { ServicePort } from "./resources.ts";
 

@@ -1,9 +1,9 @@
 import { listenerNotAccepted, listenerRefsNotResolved } from "../conditions.ts";
 import type { ResourceName } from "../diagnostic.ts";
+import { nearest } from "../nearest.ts";
 import { readHostname } from "./hostname.ts";
 import { readLabelSelector } from "./label-selector.ts";
 import { resourceName } from "./names.ts";
-import { nearest } from "./nearest.ts";
 import type { Reader } from "./reader.ts";
 import type { Gateway, GatewayListener, ListenerTls, Meta, RouteNamespaces } from "./resources.ts";
 

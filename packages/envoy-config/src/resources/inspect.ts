@@ -1,6 +1,6 @@
 import { isAlias, isMap, isScalar, isSeq, type Node } from "yaml";
 import type { DiagnosticCode } from "../codes.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../nearest.ts";
 import { type DiagnosticExtras, placeOf, type Source, type Spend } from "./reader.ts";
 
 const maxDepth = 100;

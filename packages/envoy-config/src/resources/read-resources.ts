@@ -1,5 +1,6 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node } from "yaml";
 import type { Diagnostic } from "../diagnostic.ts";
+import { nearest } from "../nearest.ts";
 import { readBackendTlsPolicy } from "./backend-tls.ts";
 import { readChartValues } from "./chart-values.ts";
 import { readConfigMap } from "./config-map.ts";
@@ -24,7 +25,6 @@ import {
 } from "./inference.ts";
 import { createBudget, inspectDocument } from "./inspect.ts";
 import { namespaceOf, resourceName } from "./names.ts";
-import { nearest } from "./nearest.ts";
 import { isPickerConfig, readPickerConfigResource } from "./picker-config.ts";
 import { readPickerDeployment } from "./picker-deployment.ts";
 import { Reader, type Report, type Source } from "./reader.ts";

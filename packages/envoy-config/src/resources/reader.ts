@@ -11,7 +11,7 @@ import {
 } from "yaml";
 import type { DiagnosticCode } from "../codes.ts";
 import type { Diagnostic, Severity } from "../diagnostic.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../nearest.ts";
 
 /** Where a value stands. */
 export interface Place {

@@ -12,9 +12,9 @@ import {
   type SessionKey,
   sloPresetNames,
 } from "../mirror-policy.ts";
+import { nearest } from "../nearest.ts";
 import { durationMs, durationsMs } from "./duration.ts";
 import { isHeaderName } from "./header-name.ts";
-import { nearest } from "./nearest.ts";
 import type { Reader } from "./reader.ts";
 import type { Meta, PolicyCandidate, PolicyTarget, ShadowPolicy } from "./resources.ts";
 

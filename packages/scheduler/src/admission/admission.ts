@@ -1,6 +1,6 @@
 import type { Endpoint } from "../model/endpoint.ts";
 import { type InferenceRequest, isSheddable } from "../model/request.ts";
-import type { SchedulingErrorCode } from "../result.ts";
+import type { SchedulingErrorCode } from "../scheduling-error-code.ts";
 import { type SaturationDetector, utilizationDetector } from "./saturation.ts";
 
 /** Decides whether a request is tried at all. */

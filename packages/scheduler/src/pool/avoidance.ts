@@ -1,4 +1,5 @@
-import { compareErrors, shareOf } from "./error-share.ts";
+import { compareErrors } from "./compare-errors.ts";
+import { shareOf } from "./error-share.ts";
 import type { Member } from "./member.ts";
 import type { PeerGroup } from "./peer-groups.ts";
 

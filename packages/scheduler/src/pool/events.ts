@@ -1,5 +1,5 @@
 import type { PluginPoint } from "../profile.ts";
-import type { SchedulingErrorCode } from "../result.ts";
+import type { SchedulingErrorCode } from "../scheduling-error-code.ts";
 
 /** What a pool tells its one listener, as it happens. Told synchronously: a listener on every pick's path is to be cheap. */
 export type PoolEvent =

@@ -6,7 +6,7 @@ import { toldAmount } from "../model/told-amount.ts";
 import type { PickContext } from "../plugin.ts";
 import type { Profile, Trace } from "../profile.ts";
 import { defaultProfile } from "../profiles/default.ts";
-import type { Lease, SchedulingErrorCode } from "../result.ts";
+import type { Lease, Refused } from "../result.ts";
 import { createAging } from "./aging.ts";
 import { answerKind, type EndpointAnswer, isErrorStatus } from "./answer.ts";
 import { createAvoidance } from "./avoidance.ts";
@@ -401,7 +401,7 @@ interface Decision {
   readonly candidates: readonly Member[];
   readonly profile?: Profile;
   readonly picked?: Member;
-  readonly code?: SchedulingErrorCode;
+  readonly code?: Refused["code"];
   readonly by?: string;
 }
 

@@ -1,0 +1,9 @@
+/** Where processes next to Envoy listen unless they are moved, as `host:port`. */
+export const defaultAddresses = {
+  /** The sidecar's gRPC server. */
+  sidecar: "127.0.0.1:9002",
+  /** Envoy's admin interface. */
+  envoyAdmin: "127.0.0.1:9901",
+  /** The sidecar's admin interface. */
+  sidecarAdmin: "127.0.0.1:9090",
+} as const;

@@ -1,0 +1,12 @@
+import type { HeaderModifier } from "./topology.ts";
+
+/** Two modifiers, one after the other, as one. Envoy removes before it adds. */
+export function inTurn(first: HeaderModifier, second: HeaderModifier): HeaderModifier {
+  const undone = new Set([...second.set.map(({ name }) => name), ...second.remove]);
+  const isLeft = ({ name }: { readonly name: string }) => !undone.has(name);
+  return {
+    set: [...first.set.filter(isLeft), ...second.set],
+    add: [...first.add.filter(isLeft), ...second.add],
+    remove: [...new Set([...first.remove, ...second.remove])],
+  };
+}
