@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { Topology } from "@umbra/envoy-config";
+import { directTopology, type Topology } from "@umbra/envoy-config";
 import { createPoolRegistry } from "../packages/sidecar/src/exchange/pool-registry.ts";
 import { startScrapeLoop } from "../packages/sidecar/src/scrape/scrape-loop.ts";
 
@@ -97,24 +97,9 @@ async function startServers(count: number, bytes: number) {
 }
 
 function topologyOf(ports: readonly number[]): Topology {
-  return {
-    version: 1,
-    listeners: [],
-    modelServers: [],
-    pools: [
-      {
-        name: "bench",
-        kind: "InferencePool",
-        namespace: "default",
-        resourceName: "bench",
-        endpoints: ports.map((port) => `127.0.0.1:${port}`),
-        picker: "umbra",
-        failureMode: "FailOpen",
-        protocol: "http1",
-        models: [],
-      },
-    ],
-  };
+  const primary = ports.map((port) => `127.0.0.1:${port}`);
+  const direct = directTopology({ primary, shadow: [], port: 1 });
+  return { ...direct, listeners: [] };
 }
 
 function passed(ms: number): Promise<void> {

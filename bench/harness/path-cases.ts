@@ -1,8 +1,8 @@
 import {
-  defaultMirrorPolicy,
+  defaultMirrorSettings,
   directTopology,
   type Mirror,
-  type MirrorPolicy,
+  type MirrorSettings,
   type PickMode,
   type Pool,
   type Topology,
@@ -19,7 +19,7 @@ export interface Case {
   readonly isUnseen: boolean;
   /** What no topology asks of an Envoy. */
   readonly edit?: BootstrapEdit;
-  readonly mirror?: { readonly policy: MirrorPolicy; readonly perMillion: number };
+  readonly mirror?: MirrorSettings & { readonly perMillion: number };
 }
 
 /**
@@ -71,23 +71,24 @@ export function casesOf({ shadow, peer, isPeerBuffered }: CaseOptions): readonly
     { name: "observed", perMillion: 0, observed: 100 },
     { name: "mirrored", perMillion: 1_000_000, observed: 100 },
   ].map(({ name, perMillion, observed }): Case => {
-    const policy = defaultMirrorPolicy(`bench/${name}`);
+    const settings = defaultMirrorSettings(`bench/${name}`);
     return {
       ...of("umbra", "buffered"),
       name: `umbra ${name}`,
       host: `${name.replace(" ", "-")}.example.com`,
       mirror: {
         perMillion,
+        ...settings,
+        evaluation: { observeUnmirroredPercent: observed },
         policy: {
-          ...policy,
+          ...settings.policy,
           // With the budget of a real evaluation mirroring would end in the middle of the run.
           budget: {
-            ...policy.budget,
+            ...settings.policy.budget,
             maxInFlight: 1_024,
             maxRequests: 1e9,
             maxBodyBytes: 33_554_432,
           },
-          evaluation: { observeUnmirroredPercent: observed },
         },
       },
     };
@@ -172,11 +173,14 @@ function gatewayOf(cases: readonly Case[], { primary, shadow, peer }: GatewayOpt
       onlyModel: "m",
     }),
   );
-  const virtualHosts = cases.map(({ host, mode, mirror }) => {
-    const mirrors: readonly Mirror[] =
-      mirror === undefined || shadowPool === undefined
-        ? []
-        : [{ name: `bench/${host}/0/mirror/0`, pool: shadowPool.name, ...mirror }];
+  const mirrorOf = ({ host, mirror }: Case): readonly Mirror[] => {
+    if (mirror === undefined || shadowPool === undefined) return [];
+    const origin = { route: { namespace: "bench", name: host }, rule: 0, filter: 0 };
+    const name = `bench/${host}/0/mirror/0`;
+    return [{ name, origin, pool: shadowPool.name, pickMode: "buffered", ...mirror }];
+  };
+  const virtualHosts = cases.map((each) => {
+    const { host, mode } = each;
     return {
       name: host,
       domains: [host],
@@ -184,11 +188,12 @@ function gatewayOf(cases: readonly Case[], { primary, shadow, peer }: GatewayOpt
         {
           ...route,
           name: `bench/${host}/0/0`,
+          origin: { route: { namespace: "bench", name: host }, rule: 0, match: 0 },
           action: {
             kind: "forward" as const,
             backends: [{ kind: "pool" as const, pool: `bench/${host}`, weight: 1 }],
           },
-          mirrors,
+          mirrors: mirrorOf(each).map(({ name }) => name),
           pickMode: mode,
         },
       ],
@@ -198,5 +203,6 @@ function gatewayOf(cases: readonly Case[], { primary, shadow, peer }: GatewayOpt
     ...direct,
     listeners: [{ ...listener, virtualHosts }],
     pools: [...pools, ...(shadowPool === undefined ? [] : [shadowPool])],
+    mirrors: cases.flatMap(mirrorOf),
   };
 }

@@ -1,27 +1,16 @@
 // Umbra's sidecar with one mirror that takes everything, and no limit to what it may take. Tells its port, and on
 // `usage` its CPU time in ms and its memory in MB.
-import { defaultMirrorPolicy, directTopology } from "@umbra/envoy-config";
+import { defaultMirrorSettings, directTopology } from "@umbra/envoy-config";
 import { startSidecar } from "@umbra/sidecar";
 import pino from "pino";
 
 const direct = directTopology({ primary: ["127.0.0.1:9"], shadow: ["127.0.0.1:9"], port: 1 });
-const standard = defaultMirrorPolicy("bench");
-const policy = {
-  ...standard,
-  budget: { ...standard.budget, maxInFlight: 65_536, maxRequests: 1e9, maxBodyBytes: 1e7 },
-};
+const unlimited = { maxInFlight: 65_536, maxRequests: 1e9, maxBodyBytes: 1e7 };
+const { policy } = defaultMirrorSettings("bench");
+const unbounded = { ...policy, budget: { ...policy.budget, ...unlimited } };
 const topology = {
   ...direct,
-  listeners: direct.listeners.map((listener) => ({
-    ...listener,
-    virtualHosts: listener.virtualHosts.map((host) => ({
-      ...host,
-      routes: host.routes.map((route) => ({
-        ...route,
-        mirrors: route.mirrors.map((mirror) => ({ ...mirror, policy })),
-      })),
-    })),
-  })),
+  mirrors: direct.mirrors.map((each) => ({ ...each, policy: unbounded })),
 };
 const sidecar = await startSidecar({
   topology,

@@ -79,7 +79,7 @@ describe("-o", () => {
 
   test("json prints the topology, or the findings where there is none", async () => {
     expect(JSON.parse((await check(sound, "-o", "json")).stdout)).toMatchObject({
-      version: 1,
+      version: 2,
       listeners: [{ port: 8080 }],
     });
     const { stdout } = await check(mistakes, "-o", "json");

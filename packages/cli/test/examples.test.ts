@@ -13,9 +13,6 @@ const filesOf = (folder: string) =>
 test.each(["demo", "evaluation"])("examples/%s judges what examples/mirror mirrors", (folder) => {
   const { topology, diagnostics } = readTopology([...filesOf("mirror"), ...filesOf(folder)]);
   expect(diagnostics.filter(({ severity }) => severity === "error")).toEqual([]);
-  const routes = topology.listeners.flatMap(({ virtualHosts }) =>
-    virtualHosts.flatMap((host) => host.routes),
-  );
-  const policies = routes.flatMap(({ mirrors }) => mirrors.flatMap(({ policy }) => policy ?? []));
+  const policies = topology.mirrors.flatMap(({ policy }) => policy ?? []);
   expect(policies).toHaveLength(1);
 });

@@ -45,7 +45,7 @@ describe("with flags", () => {
     expect(stderr).toContain(
       "umbra verify --url http://127.0.0.1:8181 --host chat.example.com --model 'llama-3'",
     );
-    const { listeners, pools } = sound(folder);
+    const { listeners, pools, mirrors } = sound(folder);
     expect(pools).toMatchObject([
       {
         name: "default/primary",
@@ -61,17 +61,17 @@ describe("with flags", () => {
     expect(host?.domains).toEqual(["chat.example.com"]);
     expect(host?.routes[0]).toMatchObject({
       action: { backends: [{ pool: "default/primary" }] },
-      mirrors: [
-        {
-          pool: "default/shadow",
-          perMillion: 100_000,
-          policy: {
-            rewrite: { model: { "llama-3": "llama-3-fp8" } },
-            evaluation: { isSameModel: false },
-          },
-        },
-      ],
+      mirrors: ["default/chat/0/mirror/0"],
     });
+    expect(mirrors).toMatchObject([
+      {
+        name: "default/chat/0/mirror/0",
+        pool: "default/shadow",
+        perMillion: 100_000,
+        evaluation: { isSameModel: false },
+        policy: { rewrite: { model: { "llama-3": "llama-3-fp8" } } },
+      },
+    ]);
   });
 
   test("without a shadow there is no mirror and no policy", async () => {
@@ -158,8 +158,7 @@ describe("with flags", () => {
         const { topology, diagnostics } = readTopology([{ name: "-", text: stdout }]);
         expect(diagnostics).toEqual([]);
         expect(topology.pools[0]?.models).toEqual([{ name: model, criticality: "Standard" }]);
-        const rewrite =
-          topology.listeners[0]?.virtualHosts[0]?.routes[0]?.mirrors[0]?.policy?.rewrite.model;
+        const rewrite = topology.mirrors[0]?.policy?.rewrite.model;
         expect(rewrite).toEqual(model === shadowModel ? {} : { [model]: shadowModel });
       }),
       { numRuns: 40 },
@@ -211,9 +210,9 @@ describe("on a terminal", () => {
       ],
     );
     expect(status).toBe(0);
-    const { listeners, pools } = sound(folder);
+    const { listeners, pools, mirrors } = sound(folder);
     expect(listeners[0]).toMatchObject({ port: 8181, virtualHosts: [{ domains: ["*"] }] });
-    expect(listeners[0]?.virtualHosts[0]?.routes[0]?.mirrors[0]?.perMillion).toBe(1_000_000);
+    expect(mirrors[0]?.perMillion).toBe(1_000_000);
     expect(pools.map(({ endpoints }) => endpoints)).toEqual([["10.0.0.1:8000"], ["10.0.1.1:8000"]]);
   });
 

@@ -104,7 +104,7 @@ describe("umbra", () => {
   test("check prints the topology", async () => {
     const { stdout } = await run("check", "-f", examples, "-o", "json");
     expect(JSON.parse(stdout)).toMatchObject({
-      version: 1,
+      version: 2,
       modelServers: [{ replicas: 3 }, { replicas: 3 }],
     });
   });

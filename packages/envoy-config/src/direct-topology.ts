@@ -1,5 +1,8 @@
-import { defaultMirrorPolicy } from "./mirror-policy.ts";
-import type { Pool, Route, Topology } from "./topology.ts";
+import { defaultEnvoySettings, type EnvoySettings } from "./envoy-settings.ts";
+import { defaultMirrorSettings } from "./mirror-policy.ts";
+import { mirrorName, routeName } from "./names.ts";
+import { resourceName } from "./resource-ref.ts";
+import type { Mirror, Pool, Route, RouteOrigin, Topology } from "./topology.ts";
 
 export interface DirectTopologyOptions {
   /** `ip:port`s that answer clients. */
@@ -9,6 +12,8 @@ export interface DirectTopologyOptions {
   readonly port: number;
   /** `0.0.0.0` when absent. */
   readonly bindAddress?: string;
+  /** What is not as the defaults have it. */
+  readonly envoySettings?: Partial<EnvoySettings>;
 }
 
 /** The topology of `umbra up --primary … --shadow …`: one listener `http`, every host and path, fail open. */
@@ -17,39 +22,69 @@ export function directTopology({
   shadow,
   port,
   bindAddress = "0.0.0.0",
+  envoySettings = {},
 }: DirectTopologyOptions): Topology {
-  const none = { set: [], add: [], remove: [] };
-  const pool = (resourceName: string, endpoints: readonly string[]): Pool => ({
-    name: `default/${resourceName}`,
+  const primaryPool = poolOf("primary", primary);
+  const shadowPool = poolOf("shadow", shadow);
+  const isMirrored = shadow.length > 0;
+  const mirrors = isMirrored ? [mirrorTo(shadowPool)] : [];
+  const route = routeTo(primaryPool, mirrors);
+  const virtualHosts = [{ name: "http/*", domains: ["*"], routes: [route] }];
+  return {
+    version: 2,
+    listeners: [{ name: "http", address: bindAddress, port, virtualHosts }],
+    pools: [primaryPool, ...(isMirrored ? [shadowPool] : [])],
+    mirrors,
+    modelServers: [],
+    envoy: { settings: { ...defaultEnvoySettings, ...envoySettings } },
+  };
+}
+
+const from = { route: { namespace: "default", name: "direct" }, rule: 0 } as const;
+
+function poolOf(name: string, endpoints: readonly string[]): Pool {
+  return {
+    name: resourceName({ namespace: "default", name }),
     kind: "InferencePool",
     namespace: "default",
-    resourceName,
+    resourceName: name,
     endpoints,
     picker: "umbra",
+    pickMode: "buffered",
     failureMode: "FailOpen",
     protocol: "http1",
     models: [],
-  });
-  const mirror = {
-    name: "default/direct/0/mirror/0",
-    pool: "default/shadow",
-    perMillion: 1_000_000,
-    policy: defaultMirrorPolicy("default/direct"),
+    endpointLabels: {},
+    scrape: {},
+    endpointScrape: {},
+    rewrites: [],
+    objectives: [],
   };
-  const route: Route = {
-    name: "default/direct/0/0",
+}
+
+function mirrorTo(pool: Pool): Mirror {
+  const origin = { ...from, filter: 0 };
+  return {
+    name: mirrorName(origin),
+    origin,
+    pool: pool.name,
+    perMillion: 1_000_000,
+    pickMode: "buffered",
+    ...defaultMirrorSettings(resourceName(from.route)),
+  };
+}
+
+function routeTo(pool: Pool, mirrors: readonly Mirror[]): Route {
+  const none = { set: [], add: [], remove: [] };
+  const origin: RouteOrigin = { ...from, match: 0 };
+  return {
+    name: routeName(origin),
+    origin,
     match: { path: { kind: "prefix", value: "/" }, headers: [], queryParams: [] },
     requestHeaders: none,
     responseHeaders: none,
-    timeoutMs: 0,
-    action: { kind: "forward", backends: [{ kind: "pool", pool: "default/primary", weight: 1 }] },
-    mirrors: shadow.length === 0 ? [] : [mirror],
-  };
-  const virtualHosts = [{ name: "http/*", domains: ["*"], routes: [route] }];
-  return {
-    version: 1,
-    listeners: [{ name: "http", address: bindAddress, port, virtualHosts }],
-    pools: [pool("primary", primary), ...(shadow.length === 0 ? [] : [pool("shadow", shadow)])],
-    modelServers: [],
+    action: { kind: "forward", backends: [{ kind: "pool", pool: pool.name, weight: 1 }] },
+    mirrors: mirrors.map(({ name }) => name),
+    pickMode: "buffered",
   };
 }

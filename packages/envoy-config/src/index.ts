@@ -5,6 +5,7 @@ export {
   turnsOnCrashingGuard,
 } from "./bootstrap/crashing-guard.ts";
 export {
+  decodeMirrors,
   destinationHeader,
   laneClusterName,
   mirrorHeader,
@@ -50,7 +51,8 @@ export {
 } from "./envoy-settings.ts";
 export {
   defaultBudget,
-  defaultMirrorPolicy,
+  defaultEvaluation,
+  defaultMirrorSettings,
   type Eligibility,
   type EvaluationPolicy,
   gateNames,
@@ -59,13 +61,24 @@ export {
   type MirrorPolicy,
   type MirrorRewrite,
   type MirrorSampling,
+  type MirrorSettings,
   type SessionKey,
   sloPresetNames,
 } from "./mirror-policy.ts";
+export {
+  allPrimaryPools,
+  baselinePoolsOf,
+  mirrorsByName,
+  mirrorsOf,
+  poolsByName,
+  primaryPoolsOf,
+  routesOf,
+} from "./queries.ts";
 export { readTopology, type TopologyOptions, type TopologyRead } from "./read-topology.ts";
 export { parseMetricsPlace } from "./resolve/metrics-place.ts";
 export { isPickMode, pickModes } from "./resolve/pick-mode.ts";
 export type { CheckPickerConfig } from "./resolve/picking.ts";
+export { isCalled, isSameResource, type ResourceRef, resourceName } from "./resource-ref.ts";
 export type { SourceFile } from "./resources/read-resources.ts";
 export { type PathRewriter, pathRewriterOf } from "./rewritten-path.ts";
 export type {
@@ -74,7 +87,7 @@ export type {
   BootstrapChange,
   CorsPolicy,
   EndpointTls,
-  EnvoyOverrides,
+  EnvoyConfiguration,
   ExternalPicker,
   HeaderEntry,
   HeaderModifier,
@@ -82,6 +95,7 @@ export type {
   ListenerTls,
   MetricsPlaceSettings,
   Mirror,
+  MirrorOrigin,
   Model,
   ModelRewrite,
   ModelServer,
@@ -93,6 +107,7 @@ export type {
   Route,
   RouteAction,
   RouteMatch,
+  RouteOrigin,
   RouteShare,
   Session,
   Topology,

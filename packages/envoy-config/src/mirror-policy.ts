@@ -1,17 +1,33 @@
 /**
- * What is mirrored, how much, rewritten how, and judged by what: a ShadowPolicy as far as it concerns one mirror.
- * Plain data; everything that the resource leaves open has its default here.
+ * What becomes of a mirror's copies, and how they are judged: as a ShadowPolicy says, or as it is without one. Plain data;
+ * everything that the resources leave open has its default here.
  */
-export interface MirrorPolicy {
-  /** `<namespace>/<name>` of the ShadowPolicy. */
-  readonly name: string;
+export interface MirrorSettings {
   /** `control`: the same model as the primary, sized like the shadow; the baseline without the mirror's own cost. */
   readonly role: "candidate" | "control";
   readonly sampling: MirrorSampling;
+  readonly evaluation: EvaluationPolicy;
+  /** Of one copy, in ms. */
+  readonly requestTimeoutMs: number;
+  /** What is changed of the copies' headers. */
+  readonly headers: MirrorHeaders;
+  /** Absent: no ShadowPolicy speaks of the mirror. Every request may be mirrored then, its body as it is, and without a budget. */
+  readonly policy?: MirrorPolicy;
+}
+
+export interface MirrorHeaders {
+  readonly set: readonly { readonly name: string; readonly value: string }[];
+  /** Lower case. */
+  readonly remove: readonly string[];
+}
+
+/** What a ShadowPolicy alone says of a mirror. */
+export interface MirrorPolicy {
+  /** `<namespace>/<name>` of the ShadowPolicy. */
+  readonly name: string;
   readonly eligible: Eligibility;
   readonly rewrite: MirrorRewrite;
   readonly budget: MirrorBudget;
-  readonly evaluation: EvaluationPolicy;
 }
 
 export interface MirrorSampling {
@@ -37,18 +53,13 @@ export interface Eligibility {
   readonly headers: readonly { readonly name: string; readonly value: string }[];
 }
 
-/** Changes to the copy; the primary's request is never touched. */
+/** Changes to the copy's body; the primary's request is never touched. */
 export interface MirrorRewrite {
   /** Model names: the client's and the shadow's. */
   readonly model: Readonly<Record<string, string>>;
   /** Top-level fields of the body. */
   readonly set: Readonly<Record<string, JsonValue>>;
   readonly remove: readonly string[];
-  readonly headers: {
-    readonly set: readonly { readonly name: string; readonly value: string }[];
-    /** Lower case. */
-    readonly remove: readonly string[];
-  };
 }
 
 export type JsonValue =
@@ -69,8 +80,6 @@ export interface MirrorBudget {
   readonly maxTokens?: number;
   readonly maxDurationMs: number;
   readonly maxBodyBytes: number;
-  /** Of one mirrored request. */
-  readonly requestTimeoutMs: number;
 }
 
 /** How the mirror is judged; what is absent is the judge's own default. */
@@ -115,8 +124,12 @@ export const defaultBudget: MirrorBudget = {
   maxRequests: 20_000,
   maxDurationMs: 1_800_000,
   maxBodyBytes: 1_048_576,
-  requestTimeoutMs: 600_000,
 };
+
+/** Time that a ShadowPolicy gives a copy unless it says otherwise, in ms. */
+export const defaultRequestTimeoutMs = 600_000;
+
+export const defaultEvaluation: EvaluationPolicy = { observeUnmirroredPercent: 10 };
 
 /** The judge's gates and presets, as far as a resource may name them. */
 export const gateNames: readonly string[] = [
@@ -149,20 +162,35 @@ export const sloPresetNames: readonly string[] = [
   "mixtral-8x7b",
 ];
 
-/** The policy of a mirror that is told nothing: requests drawn one by one, the defaults for all else. */
-export function defaultMirrorPolicy(name: string): MirrorPolicy {
+const byRequest: MirrorSampling = { by: "request", sessionKey: { kind: "user" } };
+
+/** A mirror's settings under a ShadowPolicy that leaves everything open. */
+export function defaultMirrorSettings(policyName: string): Required<MirrorSettings> {
   return {
-    name,
     role: "candidate",
-    sampling: { by: "request", sessionKey: { kind: "user" } },
-    eligible: { paths: defaultPaths, headers: [] },
-    rewrite: {
-      model: {},
-      set: {},
-      remove: [],
-      headers: { set: [], remove: defaultRemovedHeaders },
+    sampling: byRequest,
+    evaluation: defaultEvaluation,
+    requestTimeoutMs: defaultRequestTimeoutMs,
+    headers: { set: [], remove: defaultRemovedHeaders },
+    policy: {
+      name: policyName,
+      eligible: { paths: defaultPaths, headers: [] },
+      rewrite: { model: {}, set: {}, remove: [] },
+      budget: defaultBudget,
     },
-    budget: defaultBudget,
-    evaluation: { observeUnmirroredPercent: 10 },
+  };
+}
+
+/** The settings of a mirror that no ShadowPolicy speaks of. */
+export function plainMirrorSettings(
+  removedHeaders: readonly string[],
+  requestTimeoutMs: number,
+): MirrorSettings {
+  return {
+    role: "candidate",
+    sampling: byRequest,
+    evaluation: defaultEvaluation,
+    requestTimeoutMs,
+    headers: { set: [], remove: removedHeaders },
   };
 }

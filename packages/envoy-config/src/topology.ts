@@ -1,5 +1,6 @@
 import type { EnvoySettings } from "./envoy-settings.ts";
-import type { JsonValue, MirrorPolicy } from "./mirror-policy.ts";
+import type { JsonValue, MirrorSettings } from "./mirror-policy.ts";
+import type { ResourceRef } from "./resource-ref.ts";
 
 /**
  * The topology: what the resources mean, as plain data. Reading YAML ends here; rendering, serving and
@@ -7,20 +8,21 @@ import type { JsonValue, MirrorPolicy } from "./mirror-policy.ts";
  */
 export interface Topology {
   /** Version of this shape; raised when a field changes its meaning. */
-  readonly version: 1;
+  readonly version: 2;
   /** Sorted by name. */
   readonly listeners: readonly Listener[];
   /** Every pool that a route or a mirror uses, and InferencePools that none uses yet. Sorted by name. */
   readonly pools: readonly Pool[];
+  /** Each mirror that a route names, once, in the order of the routes. */
+  readonly mirrors: readonly Mirror[];
   /** Model servers that a Deployment describes, for `umbra simulate` and `umbra demo`. */
   readonly modelServers: readonly ModelServer[];
-  /** What the resources say of Envoy itself; absent: the defaults hold. */
-  readonly envoy?: EnvoyOverrides;
+  readonly envoy: EnvoyConfiguration;
 }
 
-/** What is not as Umbra's defaults have it. */
-export interface EnvoyOverrides {
-  readonly settings?: Partial<EnvoySettings>;
+/** What holds for Envoy as a whole. */
+export interface EnvoyConfiguration {
+  readonly settings: EnvoySettings;
   /** From an EnvoyProxy's `bootstrap`: what is made of the rendered one. */
   readonly bootstrap?: BootstrapChange;
 }
@@ -73,20 +75,19 @@ export interface VirtualHost {
   readonly routes: readonly Route[];
 }
 
-/** One match of one rule of an HTTPRoute. */
+/** One match of one rule of an HTTPRoute, or the share that one of its backends has. */
 export interface Route {
-  /** `<namespace>/<httproute>/<rule index>/<match index>`, with `-<backend index>` behind it where it has a `share`. */
+  /** Unique among routes; shows in Envoy's log. Made of `origin`, which says the same as data. */
   readonly name: string;
-  /** Name of the rule, where it has one. */
-  readonly rule?: string;
+  readonly origin: RouteOrigin;
   readonly match: RouteMatch;
   /** Absent: every request that meets the match. */
   readonly share?: RouteShare;
   readonly requestHeaders: HeaderModifier;
   readonly responseHeaders: HeaderModifier;
   readonly rewrite?: UrlRewrite;
-  /** Whole request, in ms; 0 means no limit. */
-  readonly timeoutMs: number;
+  /** Whole request, in ms; absent: no limit. */
+  readonly timeoutMs?: number;
   /** One attempt at an endpoint, in ms; absent: no limit. */
   readonly backendTimeoutMs?: number;
   /** Absent: browsers of other origins are told nothing. */
@@ -96,9 +97,21 @@ export interface Route {
   /** Absent: only what no endpoint has begun to work on is tried again. */
   readonly retry?: Retry;
   readonly action: RouteAction;
-  readonly mirrors: readonly Mirror[];
-  /** How the route's requests are picked: the most demanding mode of its pools. Absent: `buffered`. */
-  readonly pickMode?: PickMode;
+  /** Names of mirrors of the topology. */
+  readonly mirrors: readonly string[];
+  /** How the route's requests are picked: the most demanding mode of its pools. */
+  readonly pickMode: PickMode;
+}
+
+/** Which part of an HTTPRoute a route was made of. Indexes count from 0. */
+export interface RouteOrigin {
+  readonly route: ResourceRef;
+  readonly rule: number;
+  /** Absent: the rule has no name. */
+  readonly ruleName?: string;
+  readonly match: number;
+  /** The backend whose share the route has; absent: the route has all requests that meet the match. */
+  readonly backend?: number;
 }
 
 /**
@@ -131,9 +144,8 @@ export interface Session {
 export interface Retry {
   /** Statuses of answers, sorted; connections that break off or time out are always among it. */
   readonly codes: readonly number[];
-  /** Absent: 2. */
-  readonly attempts?: number;
-  /** From which the waits between attempts grow, in ms. */
+  readonly attempts: number;
+  /** From which the waits between attempts grow, in ms; absent: Envoy's own. */
   readonly backoffMs?: number;
 }
 
@@ -217,19 +229,26 @@ export type Backend =
       readonly message: string;
     };
 
-/** A copy of the route's requests goes to one endpoint of `pool`. */
-export interface Mirror {
-  /** `<namespace>/<httproute>/<rule index>/mirror/<n>`, `…/mirror/<backend index>-<n>` of one backend; one for all matches of the rule. */
+/** A copy of the requests of routes that name the mirror goes to one endpoint of `pool`. */
+export interface Mirror extends MirrorSettings {
+  /** Unique among mirrors; shows in the names of Envoy's clusters. Made of `origin`, which says the same as data. */
   readonly name: string;
+  readonly origin: MirrorOrigin;
   readonly pool: string;
   /** Share of requests, 0 to 1,000,000. */
   readonly perMillion: number;
-  /** From a ShadowPolicy; absent: every request may be mirrored, and the judge has its defaults. */
-  readonly policy?: MirrorPolicy;
-  /** Without a policy: the copies carry Authorization, Cookie and API keys, as the target's resource asks. */
-  readonly keepsCredentials?: true;
-  /** How the copies are picked. Absent: `buffered`. */
-  readonly pickMode?: PickMode;
+  /** How the copies are picked. */
+  readonly pickMode: PickMode;
+}
+
+/** Which RequestMirror filter of an HTTPRoute a mirror was made of; all matches of its rule share it. Indexes count from 0. */
+export interface MirrorOrigin {
+  readonly route: ResourceRef;
+  readonly rule: number;
+  /** The backend that has the filter; absent: the rule itself has it. */
+  readonly backend?: number;
+  /** Among the RequestMirror filters there. */
+  readonly filter: number;
 }
 
 /** A set of endpoints that serve the same models: an InferencePool, or a Service. */
@@ -242,14 +261,14 @@ export interface Pool {
   /** `ip:port`, IPv6 in brackets; sorted, unique. Empty when none is known. */
   readonly endpoints: readonly string[];
   /** Of endpoints that have any: of their Pods, and of the pool what names its engine. */
-  readonly endpointLabels?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly endpointLabels: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** A Service whose endpoints are not known: Envoy resolves this name. */
   readonly dns?: { readonly hostname: string; readonly port: number };
   /** `umbra`: our scheduler picks. `external`: `externalPicker` does. `none`: Envoy's own balancing. */
   readonly picker: "umbra" | "external" | "none";
   readonly externalPicker?: ExternalPicker;
-  /** What is asked for the pool; routes and mirrors say what they get. Absent: `buffered`. */
-  readonly pickMode?: PickMode;
+  /** What is asked for the pool; routes and mirrors say what they get. */
+  readonly pickMode: PickMode;
   /** Names the model of a request whose body is not read. Lower case. */
   readonly modelHeader?: string;
   /** The model of requests that name none. */
@@ -260,16 +279,16 @@ export interface Pool {
   readonly protocol: "http1" | "h2c";
   /** Absent: plain HTTP. */
   readonly tls?: EndpointTls;
-  /** Where the endpoints have their metrics pages; absent: where their engine has it by default. */
-  readonly scrape?: MetricsPlaceSettings;
+  /** Where the endpoints have their metrics pages. */
+  readonly scrape: MetricsPlaceSettings;
   /** Of endpoints whose Pods say it themselves: it goes before the pool's `scrape`. */
-  readonly endpointScrape?: Readonly<Record<string, MetricsPlaceSettings>>;
+  readonly endpointScrape: Readonly<Record<string, MetricsPlaceSettings>>;
   /** Models that InferenceModels name for this pool; empty when none does: then every name is let through. */
   readonly models: readonly Model[];
   /** To which names requests for a model go, from InferenceModels and InferenceModelRewrites; the first for a model counts. */
-  readonly rewrites?: readonly ModelRewrite[];
+  readonly rewrites: readonly ModelRewrite[];
   /** What requests for this pool may name as their objective, from InferenceObjectives; sorted by name. */
-  readonly objectives?: readonly Objective[];
+  readonly objectives: readonly Objective[];
   /** The EndpointPickerConfig that holds for the pool, as it was written; absent: the default profile. */
   readonly pickerConfig?: unknown;
 }
@@ -319,7 +338,7 @@ export interface Objective {
 /** Requests for `model`, or for any model without a rewrite where it is absent, are shared out by weight. */
 export interface ModelRewrite {
   readonly model?: string;
-  readonly targets: readonly { readonly model: string; readonly weight?: number }[];
+  readonly targets: readonly { readonly model: string; readonly weight: number }[];
   /** A session always gets the same target. */
   readonly isSticky: boolean;
 }
@@ -328,6 +347,8 @@ export interface ModelRewrite {
 export interface ModelServer {
   /** `<namespace>/<deployment>`. */
   readonly name: string;
+  readonly namespace: string;
+  readonly resourceName: string;
   readonly replicas: number;
   readonly labels: Readonly<Record<string, string>>;
   /** The container's arguments, as vLLM takes them. */

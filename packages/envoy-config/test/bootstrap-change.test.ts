@@ -17,7 +17,10 @@ const topology = directTopology({
   shadow: ["10.0.0.2:8000"],
   port: 8080,
 });
-const changed = (bootstrap: BootstrapChange): Topology => ({ ...topology, envoy: { bootstrap } });
+const changed = (bootstrap: BootstrapChange): Topology => ({
+  ...topology,
+  envoy: { ...topology.envoy, bootstrap },
+});
 const rendered = parse(renderBootstrap(topology)) as Record<string, JsonValue>;
 
 function render(change: BootstrapChange): Record<string, JsonValue> {

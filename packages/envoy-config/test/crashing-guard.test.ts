@@ -128,7 +128,8 @@ describe("an EnvoyProxy that turns the guard on is warned of", () => {
 
 test("a change of kind merge that says nothing of the guard is not warned of", () => {
   const change: BootstrapChange = { kind: "merge", value: { node: { id: "edge" } } };
-  const topology = { ...directTopology({ primary: ["10.0.0.1:1"], shadow: [], port: 8080 }) };
-  const text = renderBootstrap({ ...topology, envoy: { bootstrap: change } });
+  const topology = directTopology({ primary: ["10.0.0.1:1"], shadow: [], port: 8080 });
+  const envoy = { ...topology.envoy, bootstrap: change };
+  const text = renderBootstrap({ ...topology, envoy });
   expect(turnsOnCrashingGuard(parse(text))).toBe(false);
 });

@@ -9,12 +9,13 @@ function route(path: RouteMatch["path"], rewrite: UrlRewrite | undefined): Route
   const none = { set: [], add: [], remove: [] };
   return {
     name: "default/r/0/0",
+    origin: { route: { namespace: "default", name: "r" }, rule: 0, match: 0 },
     match: { path, headers: [], queryParams: [] },
     requestHeaders: none,
     responseHeaders: none,
-    timeoutMs: 0,
     action: { kind: "forward", backends: [] },
     mirrors: [],
+    pickMode: "buffered",
     ...(rewrite === undefined ? {} : { rewrite }),
   };
 }

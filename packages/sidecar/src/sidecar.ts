@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Pool, Topology } from "@umbra/envoy-config";
+import { allPrimaryPools, type Pool, type Topology } from "@umbra/envoy-config";
 import { createExtProcServer } from "@umbra/ext-proc";
 import { createBodyDecoder } from "@umbra/openai/decode";
 import type { PoolEvent } from "@umbra/scheduler";
@@ -43,9 +43,9 @@ export interface SidecarOptions {
   readonly log: Logger;
   /** Envoy's admin interface, when readiness includes Envoy. */
   readonly envoyAdmin?: string;
-  /** What the topology says when absent, else 32 MiB. Larger bodies are answered 413. */
+  /** What the topology says when absent. Larger bodies are answered 413. */
   readonly maxBodyBytes?: number;
-  /** How long the gateway waits for a decision at most, in ms; as the topology's `maxQueueTime` says, else 5 min, when absent. */
+  /** How long the gateway waits for a decision at most, in ms; as the topology's `maxQueueTime` says when absent. */
   readonly maxWaitMs?: number;
   /** File with the key that Umbra's own requests to endpoints carry, read again when it changes; absent: none is sent. */
   readonly endpointKeyFile?: string;
@@ -132,9 +132,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     options.endpointKeyFile === undefined
       ? undefined
       : await openEndpointKey(options.endpointKeyFile, log);
-  const maxBodyBytes =
-    options.maxBodyBytes ?? topology.envoy?.settings?.maxBodyBytes ?? 32 * 1024 * 1024;
-  const maxWaitMs = options.maxWaitMs ?? topology.envoy?.settings?.maxQueueMs ?? 300_000;
+  const maxBodyBytes = options.maxBodyBytes ?? topology.envoy.settings.maxBodyBytes;
+  const maxWaitMs = options.maxWaitMs ?? topology.envoy.settings.maxQueueMs;
   const now = () => performance.now();
   const clock = { now, random: Math.random };
   const pools = createPoolRegistry(topology, {
@@ -227,7 +226,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   });
   const live = createLiveRequests({
     now,
-    canCancel: (mirror) => registry.gateOf(mirror)?.policy !== undefined,
+    canCancel: (mirror) => registry.gateOf(mirror)?.mirror.policy !== undefined,
     onCancel: () => metrics.twinCancelled(),
   });
   const pickOptions: PickOptions = {
@@ -255,7 +254,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     recorder,
     live,
     captures,
-    timeoutOf: (mirror) => registry.gateOf(mirror)?.policy?.budget.requestTimeoutMs,
+    timeoutOf: (mirror) => registry.gateOf(mirror)?.mirror.requestTimeoutMs,
   };
   const certificates =
     options.tls === undefined ? undefined : await openCertificates(options.tls, log);
@@ -295,7 +294,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     for (const gate of registry.gates) gate.expire();
   }, 1_000).unref();
   const forgetting = setInterval(() => captures?.expire(), 600_000).unref();
-  const awaited = primaryPools(topology);
+  // A shadow pool that is dead or hangs must not hold readiness back.
+  const awaited = new Set(allPrimaryPools(topology));
   if (gateway.pool !== undefined) awaited.add(gateway.pool);
 
   let isClosing = false;
@@ -386,17 +386,4 @@ function protectPrimary(
       "mirroring is paused: mirrored requests are slower at the primary than others",
     );
   }
-}
-
-/** Pools that answer clients. A shadow pool that is dead or hangs must not hold readiness back. */
-function primaryPools({ listeners }: Topology): Set<string> {
-  const routes = listeners.flatMap(({ virtualHosts }) =>
-    virtualHosts.flatMap((host) => host.routes),
-  );
-  const names = new Set<string>();
-  for (const { action } of routes) {
-    if (action.kind !== "forward") continue;
-    for (const backend of action.backends) if (backend.kind === "pool") names.add(backend.pool);
-  }
-  return names;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { defaultMirrorPolicy, type MirrorPolicy } from "@umbra/envoy-config";
+import { defaultMirrorSettings, type Mirror, type MirrorSettings } from "@umbra/envoy-config";
 import { readRequest } from "@umbra/openai";
 import {
   createBreaker,
@@ -32,7 +32,7 @@ function request(
   };
 }
 
-const policy = defaultMirrorPolicy("default/p");
+const { policy, ...settings } = defaultMirrorSettings("default/p");
 
 describe("eligibility", () => {
   const eligible = policy.eligible;
@@ -133,7 +133,7 @@ describe("eligibility", () => {
 });
 
 describe("sessions", () => {
-  const bySession = (sessionKey: MirrorPolicy["sampling"]["sessionKey"]) =>
+  const bySession = (sessionKey: MirrorSettings["sampling"]["sessionKey"]) =>
     ({ by: "session", sessionKey }) as const;
 
   test("from a header, from the user, or none", () => {
@@ -143,7 +143,7 @@ describe("sessions", () => {
     );
     expect(sessionOf(request({ user: "u" }), bySession({ kind: "user" }))).toBe("u");
     expect(sessionOf(request(), bySession({ kind: "user" }))).toBeUndefined();
-    expect(sessionOf(request({ user: "u" }), policy.sampling)).toBeUndefined();
+    expect(sessionOf(request({ user: "u" }), settings.sampling)).toBeUndefined();
   });
 
   test("a conversation's turns have the same opening, others another", () => {
@@ -260,9 +260,16 @@ describe("breaker", () => {
 });
 
 describe("gate", () => {
-  const mirror = { name: "default/r/0/mirror/0", pool: "default/b", perMillion: 1_000_000 };
-  const gateOf = (more: object = {}) =>
-    createMirrorGate({ mirror: { ...mirror, ...more }, route: "default/r", now: () => 0 });
+  const mirror: Mirror = {
+    name: "default/r/0/mirror/0",
+    origin: { route: { namespace: "default", name: "r" }, rule: 0, filter: 0 },
+    pool: "default/b",
+    perMillion: 1_000_000,
+    pickMode: "buffered",
+    ...settings,
+  };
+  const gateOf = (more: Partial<Mirror> = {}) =>
+    createMirrorGate({ mirror: { ...mirror, ...more }, now: () => 0 });
 
   test("counts what it decides, and gives every twin back once", () => {
     const gate = gateOf({ policy: { ...policy, budget: { ...policy.budget, maxInFlight: 1 } } });

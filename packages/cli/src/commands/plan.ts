@@ -68,12 +68,9 @@ export function planCommand(io: Io): Command {
 function settingsOf(file: readonly string[] | undefined, io: Io) {
   if (file === undefined) return {};
   const { topology } = topologyOf({ file }, io);
-  const routes = topology.listeners.flatMap(({ virtualHosts }) =>
-    virtualHosts.flatMap((host) => host.routes),
-  );
-  const policy = routes.flatMap(({ mirrors }) => mirrors).find((mirror) => mirror.policy)?.policy;
-  if (policy === undefined) throw new UsageError("the files have no ShadowPolicy that holds");
-  const { sloPreset: _, observeUnmirroredPercent: __, ...settings } = policy.evaluation;
+  const mirror = topology.mirrors.find(({ policy }) => policy !== undefined);
+  if (mirror === undefined) throw new UsageError("the files have no ShadowPolicy that holds");
+  const { sloPreset: _, observeUnmirroredPercent: __, ...settings } = mirror.evaluation;
   return settings;
 }
 

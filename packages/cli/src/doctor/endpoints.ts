@@ -72,8 +72,8 @@ async function askEndpoint(
 ): Promise<EndpointAnswers> {
   const { tls } = pool;
   const scheme = tls === undefined ? "http" : "https";
-  const settings = { ...pool.scrape, ...pool.endpointScrape?.[address] };
-  const engine = engineOf(pool.endpointLabels?.[address] ?? {});
+  const settings = { ...pool.scrape, ...pool.endpointScrape[address] };
+  const engine = engineOf(pool.endpointLabels[address] ?? {});
   const [first, ...others] = metricsPlaces(address, engine, settings, scheme);
   const ask = async (place: MetricsPlace) => {
     // The key of an endpoint that speaks TLS is never sent in plain text.
@@ -183,7 +183,7 @@ function judgePage(pool: Pool, address: string, answer: EndpointAnswers): readon
     const [what, remedy] = foreignPageReason(place, foreign).split(/: (?=[a-z])/);
     return [wrong("warning", "UMB0411", area, what ?? place, remedy), ...refused];
   }
-  const read = readMetricsPage(page.text, 0, engineOf(pool.endpointLabels?.[address] ?? {}));
+  const read = readMetricsPage(page.text, 0, engineOf(pool.endpointLabels[address] ?? {}));
   if (!read.ok) {
     const missing = read.missing.join(", ");
     return [wrong("warning", "UMB0411", area, `${place} has no ${missing}`), ...refused];
@@ -273,7 +273,7 @@ function judgeModels(
   if (lists.length === 0) return [];
   const served = new Set(lists.flatMap(({ base, adapters }) => [...base, ...adapters]));
   const renamed = new Map(
-    (rewrites ?? []).flatMap(({ model, targets }) =>
+    rewrites.flatMap(({ model, targets }) =>
       model === undefined ? [] : [[model, targets] as const],
     ),
   );

@@ -1,4 +1,4 @@
-import type { Topology } from "@umbra/envoy-config";
+import { defaultEvaluation, type Mirror, resourceName, type Topology } from "@umbra/envoy-config";
 import {
   type EvaluationSettings,
   evaluationConfig,
@@ -22,25 +22,20 @@ export function judgeSamples(
   samples: readonly Sample[],
   { settings, topology, control }: JudgeSamplesOptions,
 ): readonly ShadowReport[] {
-  const groups = Map.groupBy(samples, ({ route, candidate }) => `${route} ${candidate}`);
-  const isControl = (candidate: string, route: string) =>
-    candidate === control || roleOf(topology, route, candidate) === "control";
+  const groups = [...Map.groupBy(samples, ({ route }) => route).values()].flatMap((ofRoute) => [
+    ...Map.groupBy(ofRoute, ({ candidate }) => candidate).values(),
+  ]);
+  const isControl = (sample: Sample) =>
+    sample.candidate === control || mirrorOf(topology, sample)?.role === "control";
   const reports: ShadowReport[] = [];
-  for (const group of groups.values()) {
+  for (const group of groups) {
     const [first] = group;
-    if (first === undefined || isControl(first.candidate, first.route)) continue;
-    const controlGroup = [...groups.values()].find(
-      ([each]) =>
-        each !== undefined && each.route === first.route && isControl(each.candidate, each.route),
+    if (first === undefined || isControl(first)) continue;
+    const controlGroup = groups.find(
+      ([each]) => each !== undefined && each.route === first.route && isControl(each),
     );
-    const {
-      sloPreset,
-      slo,
-      observeUnmirroredPercent: _,
-      ...policy
-    } = policyOf(topology, first.route, first.candidate)?.evaluation ?? {
-      observeUnmirroredPercent: 0,
-    };
+    const evaluation = mirrorOf(topology, first)?.evaluation ?? defaultEvaluation;
+    const { sloPreset, slo, observeUnmirroredPercent: _, ...policy } = evaluation;
     const preset = sloPreset === undefined ? {} : sloPresets[sloPreset];
     const config = evaluationConfig({
       ...policy,
@@ -71,18 +66,13 @@ function lane(pool: string, samples: readonly Sample[], side: "primary" | "shado
   return { pool, ...(endpoints.size === 0 ? {} : { replicas: endpoints.size }) };
 }
 
-function policyOf(topology: Topology | undefined, route: string, candidate: string) {
-  for (const { virtualHosts } of topology?.listeners ?? []) {
-    for (const { mirrors } of virtualHosts.flatMap(({ routes }) => routes)) {
-      const found = mirrors.find(
-        ({ name, pool }) => name.startsWith(`${route}/`) && pool === candidate,
-      );
-      if (found?.policy !== undefined) return found.policy;
-    }
-  }
-  return undefined;
-}
-
-function roleOf(topology: Topology | undefined, route: string, candidate: string) {
-  return policyOf(topology, route, candidate)?.role;
+/** The mirror that made the samples; of several, one that a ShadowPolicy speaks of. */
+function mirrorOf(
+  topology: Topology | undefined,
+  { route, candidate }: Pick<Sample, "route" | "candidate">,
+): Mirror | undefined {
+  return topology?.mirrors.find(
+    ({ origin, pool, policy }) =>
+      policy !== undefined && pool === candidate && resourceName(origin.route) === route,
+  );
 }

@@ -140,11 +140,11 @@ export function topologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = 
       shadow: flags.shadow === undefined ? [] : endpointsOf(flags.shadow, "--shadow"),
       port: listenerPorts.get("http") ?? 8080,
       ...bindAddress,
+      envoySettings,
     });
-    const isSet = Object.keys(envoySettings).length > 0;
     const pools = withMetricsPlaces(topology.pools, metricsPlacesOf(flags));
     return {
-      topology: { ...topology, pools, ...(isSet ? { envoy: { settings: envoySettings } } : {}) },
+      topology: { ...topology, pools },
       certificates: new Map(),
       diagnostics: [],
     };

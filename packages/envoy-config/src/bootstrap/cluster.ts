@@ -1,4 +1,5 @@
 import { reasonOf } from "../envoy-settings.ts";
+import { allPrimaryPools, backendsOf, isRendered, poolsByName, routesOf } from "../queries.ts";
 import type { Mirror, Pool, Topology } from "../topology.ts";
 import { envoyAddress } from "./address.ts";
 import { breakers, shadowBuffer } from "./cluster-limits.ts";
@@ -19,14 +20,13 @@ import { observer, picker } from "./sidecar-cluster.ts";
 import { adminCluster, statName } from "./stats.ts";
 
 /** Every cluster of the bootstrap: pools, mirrors, the sidecar's two. */
-export function clusters(
-  topology: Topology,
-  mirrors: readonly Mirror[],
-  options: BootstrapOptions,
-): readonly EnvoyObject[] {
-  const used = primaryPools(topology);
-  const pools = new Map(topology.pools.map((pool) => [pool.name, pool]));
-  const shadows = mirrors.flatMap((mirror) => {
+export function clusters(topology: Topology, options: BootstrapOptions): readonly EnvoyObject[] {
+  const used = allPrimaryPools(topology);
+  const hasUnresolved = routesOf(topology)
+    .flatMap(backendsOf)
+    .some(({ kind }) => kind === "invalid");
+  const pools = poolsByName(topology);
+  const shadows = topology.mirrors.filter(isRendered).flatMap((mirror) => {
     const pool = pools.get(mirror.pool);
     if (pool === undefined) return [];
     const shadow = shadowCluster(mirror, pool, options);
@@ -36,26 +36,12 @@ export function clusters(
     ...topology.pools
       .filter(({ name }) => used.has(name))
       .map((pool) => primaryCluster(pool, options)),
-    ...(used.has(unresolvedCluster) ? [{ name: unresolvedCluster, type: "STATIC" }] : []),
+    ...(hasUnresolved ? [{ name: unresolvedCluster, type: "STATIC" }] : []),
     ...shadows,
     ...(options.plainMirror ? [] : [picker(options), ...externalPickers(topology)]),
     ...(options.plainMirror ? [] : [observer(options)]),
     ...(options.statsListener === undefined ? [] : [adminCluster(options)]),
   ];
-}
-
-/** Names of the pools that routes forward to; `unresolved` stands for backends that resolve to none. */
-function primaryPools({ listeners }: Topology): ReadonlySet<string> {
-  const names = new Set<string>();
-  for (const { virtualHosts } of listeners) {
-    for (const { action } of virtualHosts.flatMap(({ routes }) => routes)) {
-      if (action.kind !== "forward") continue;
-      for (const backend of action.backends) {
-        names.add(backend.kind === "pool" ? backend.pool : unresolvedCluster);
-      }
-    }
-  }
-  return names;
 }
 
 function primaryCluster(pool: Pool, options: BootstrapOptions): EnvoyObject {
@@ -81,7 +67,7 @@ function shadowCluster(mirror: Mirror, pool: Pool, options: BootstrapOptions): E
     upstream_connection_options: aliveConnections,
     ...hosts(shadowClusterName(mirror.name), pool),
     ...endpointTls(pool, options),
-    ...http(pool.protocol, options, mostTime(mirror, options)),
+    ...http(pool.protocol, options, mirror.requestTimeoutMs),
   };
 }
 
@@ -112,7 +98,7 @@ function laneCluster(mirror: Mirror, options: BootstrapOptions): EnvoyObject {
       cluster_name: cluster,
       endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }],
     },
-    ...http("http1", options, mostTime(mirror, options)),
+    ...http("http1", options, mirror.requestTimeoutMs),
   };
 }
 
@@ -121,11 +107,9 @@ function laneCluster(mirror: Mirror, options: BootstrapOptions): EnvoyObject {
  * request that has just ended counts here a moment longer.
  */
 function mostRequests({ policy }: Mirror, { maxShadowRequests }: BootstrapOptions): number {
-  return Math.max(maxShadowRequests, 2 * (policy?.budget.maxInFlight ?? 0));
-}
-
-function mostTime({ policy }: Mirror, { shadowTimeoutMs }: BootstrapOptions): number {
-  return policy?.budget.requestTimeoutMs ?? shadowTimeoutMs;
+  return policy === undefined
+    ? maxShadowRequests
+    : Math.max(maxShadowRequests, 2 * policy.budget.maxInFlight);
 }
 
 /** A dot would end the name in Envoy's statistics. */

@@ -1,6 +1,12 @@
 import type { PickMode, Topology } from "../topology.ts";
 import { type EnvoyObject, extension, typed } from "./envoy-object.ts";
-import { destinationHeader, observerCluster, pickerCluster, streamMetadata } from "./names.ts";
+import {
+  destinationHeader,
+  encodeMirrors,
+  observerCluster,
+  pickerCluster,
+  streamMetadata,
+} from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { timeSetting } from "./setting.ts";
 
@@ -19,16 +25,12 @@ const mutableHeaders: Readonly<Record<Lane, string>> = {
 };
 
 /** Headers that a policy draws sessions from, or chooses requests by, and those that name a model. */
-export function topologyHeaders({ listeners, pools }: Topology): readonly string[] {
+export function topologyHeaders({ mirrors, pools }: Topology): readonly string[] {
   const names = new Set(modelHeaders(pools));
-  for (const { virtualHosts } of listeners) {
-    for (const { mirrors } of virtualHosts.flatMap(({ routes }) => routes)) {
-      for (const { policy } of mirrors) {
-        const key = policy?.sampling.sessionKey;
-        if (policy?.sampling.by === "session" && key?.kind === "header") names.add(key.name);
-        for (const { name } of policy?.eligible.headers ?? []) names.add(name);
-      }
-    }
+  for (const { sampling, policy } of mirrors) {
+    const { by, sessionKey } = sampling;
+    if (by === "session" && sessionKey.kind === "header") names.add(sessionKey.name);
+    for (const { name } of policy?.eligible.headers ?? []) names.add(name);
   }
   return [...names].toSorted();
 }
@@ -185,8 +187,7 @@ export interface RouteStreams {
   readonly rewrittenBy?: string | undefined;
   readonly isPicked: boolean;
   readonly isFailOpen: boolean;
-  /** `buffered` when absent. */
-  readonly pickMode?: PickMode | undefined;
+  readonly pickMode: PickMode;
 }
 
 /** Per-route configuration of both filters: which pool a stream is about, and what a failure means. */
@@ -195,7 +196,7 @@ export function routeStreams(streams: RouteStreams, options: BootstrapOptions): 
   const metadata = [
     { key: streamMetadata.lane, value: streams.lane },
     { key: streamMetadata.pool, value: streams.pool },
-    { key: streamMetadata.mirrors, value: streams.mirrors.join(",") },
+    { key: streamMetadata.mirrors, value: encodeMirrors(streams.mirrors) },
   ];
   const { rewrittenBy } = streams;
   const pickOverrides = {
@@ -204,7 +205,8 @@ export function routeStreams(streams: RouteStreams, options: BootstrapOptions): 
         ? metadata
         : [...metadata, { key: streamMetadata.rewrittenBy, value: rewrittenBy }],
     failure_mode_allow: { value: streams.isFailOpen },
-    ...(streams.pickMode === undefined
+    // The filter's own.
+    ...(streams.pickMode === "buffered"
       ? {}
       : { processing_mode: processingModes[streams.pickMode] }),
   };

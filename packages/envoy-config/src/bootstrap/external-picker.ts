@@ -2,7 +2,7 @@ import { defaultRemovedHeaders } from "../mirror-policy.ts";
 import type { Pool, Topology } from "../topology.ts";
 import { discoveryType, envoyAddress } from "./address.ts";
 import { duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
-import { streamMetadata } from "./names.ts";
+import { externalPickerClusterName, streamMetadata } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { upstreamTls } from "./upstream-tls.ts";
 
@@ -86,7 +86,7 @@ export function externalStreams(pool: Pool, options: BootstrapOptions): EnvoyObj
 /** The clusters of these pickers. */
 export function externalPickers(topology: Topology): readonly EnvoyObject[] {
   return externallyPicked(topology).map(({ name, externalPicker: { address, isTls, caFile } }) => ({
-    name: pickerOf(name),
+    name: externalPickerClusterName(name),
     type: discoveryType(address),
     connect_timeout: "1s",
     // Every running request holds a stream.
@@ -98,7 +98,7 @@ export function externalPickers(topology: Topology): readonly EnvoyObject[] {
       ? { transport_socket: upstreamTls(address, caFile === undefined ? {} : { caFile }) }
       : {}),
     load_assignment: {
-      cluster_name: pickerOf(name),
+      cluster_name: externalPickerClusterName(name),
       endpoints: [{ lb_endpoints: [{ endpoint: { address: envoyAddress(address) } }] }],
     },
     typed_extension_protocol_options: {
@@ -116,9 +116,10 @@ export function externalPickers(topology: Topology): readonly EnvoyObject[] {
 
 /** Without an authority Envoy takes the cluster's name, and a server resets a stream for the `/` in it. */
 function service({ name, externalPicker }: PickedPool): EnvoyObject {
-  return { envoy_grpc: { cluster_name: pickerOf(name), authority: externalPicker.address } };
-}
-
-function pickerOf(pool: string): string {
-  return `picker/${pool}`;
+  return {
+    envoy_grpc: {
+      cluster_name: externalPickerClusterName(name),
+      authority: externalPicker.address,
+    },
+  };
 }

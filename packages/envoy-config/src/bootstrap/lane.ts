@@ -1,3 +1,4 @@
+import { isRendered, poolsByName } from "../queries.ts";
 import type { Mirror, Pool, Topology } from "../topology.ts";
 import { accessLog, answerLogs } from "./access-log.ts";
 import { headerLimit } from "./client-guards.ts";
@@ -10,16 +11,17 @@ import { mirrorHeader, shadowClusterName, shadowLaneListener } from "./names.ts"
 import type { BootstrapOptions } from "./options.ts";
 import { timeSetting } from "./setting.ts";
 
+/** Whether copies have a lane to pass. */
+export function hasShadowLane({ mirrors }: Topology, { plainMirror }: BootstrapOptions): boolean {
+  return !plainMirror && mirrors.some(isRendered);
+}
+
 /**
  * The shadow lane: an internal listener that every mirrored copy passes, so that copies are picked and
  * observed like the requests they were made from. Its answers end here.
  */
-export function shadowLane(
-  mirrors: readonly Mirror[],
-  topology: Topology,
-  options: BootstrapOptions,
-): EnvoyObject {
-  const pools = new Map(topology.pools.map((pool) => [pool.name, pool]));
+export function shadowLane(topology: Topology, options: BootstrapOptions): EnvoyObject {
+  const pools = poolsByName(topology);
   const connectionManager = typed(
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     {
@@ -40,7 +42,9 @@ export function shadowLane(
           {
             name: shadowLaneListener,
             domains: ["*"],
-            routes: mirrors.map((mirror) => route(mirror, pools.get(mirror.pool), options)),
+            routes: topology.mirrors
+              .filter(isRendered)
+              .map((mirror) => route(mirror, pools.get(mirror.pool), options)),
           },
         ],
       },
@@ -65,11 +69,11 @@ export function shadowLane(
 }
 
 function route(
-  { name, policy, pickMode }: Mirror,
+  { name, policy, pickMode, requestTimeoutMs }: Mirror,
   pool: Pool | undefined,
   options: BootstrapOptions,
 ): EnvoyObject {
-  const timeout = duration(policy?.budget.requestTimeoutMs ?? options.shadowTimeoutMs);
+  const timeout = duration(requestTimeoutMs);
   return {
     name,
     match: {

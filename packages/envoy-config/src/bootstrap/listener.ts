@@ -1,3 +1,4 @@
+import { mirrorsByName, poolsByName, routesOf } from "../queries.ts";
 import type { Listener, Topology } from "../topology.ts";
 import { accessLog, answerLogs } from "./access-log.ts";
 import { clientGuards } from "./client-guards.ts";
@@ -77,9 +78,7 @@ export function primaryFilters(
   topology: Topology,
   options: BootstrapOptions,
 ): readonly EnvoyObject[] {
-  const routes = topology.listeners.flatMap(({ virtualHosts }) =>
-    virtualHosts.flatMap((host) => host.routes),
-  );
+  const routes = routesOf(topology);
   const isPicked = !options.plainMirror;
   return [
     // First: a preflight is answered before anything is picked.
@@ -94,17 +93,17 @@ export function primaryFilters(
 /** The routes of a listener. */
 export function routeConfiguration(
   from: Listener,
-  { listeners, pools }: Topology,
+  topology: Topology,
   options: BootstrapOptions,
 ): EnvoyObject {
   const { name, virtualHosts } = from;
-  const byName = new Map(pools.map((pool) => [pool.name, pool]));
+  const known = { pools: poolsByName(topology), mirrors: mirrorsByName(topology) };
   return {
     name,
     ignore_port_in_host_matching: true,
     virtual_hosts: [
-      ...virtualHosts.map((host) => virtualHost(host, from, byName, options)),
-      ...misdirectedHosts(from, listeners),
+      ...virtualHosts.map((host) => virtualHost(host, from, known, options)),
+      ...misdirectedHosts(from, topology.listeners),
     ],
   };
 }

@@ -1,3 +1,6 @@
+import { mirrorOfRule } from "../names.ts";
+import type { Mirror } from "../topology.ts";
+
 /**
  * Names that the rendered bootstrap and the sidecar share. The header and metadata names that start with
  * `x-gateway-` are the endpoint picker protocol's; those with `x-umbra-` are ours.
@@ -10,8 +13,18 @@ export const destinationHeader = "x-gateway-destination-endpoint";
 export const mirrorHeader = "x-umbra-mirror";
 
 /** Cluster of the mirror's lane, set by the pick when the request is to be mirrored; one header for each mirror of a rule. */
-export function mirrorToHeader(mirror: string): string {
-  return `x-umbra-to-${mirror.slice(mirror.lastIndexOf("/") + 1)}`;
+export function mirrorToHeader({ origin }: Pick<Mirror, "origin">): string {
+  return `x-umbra-to-${mirrorOfRule(origin)}`;
+}
+
+/** The value of `streamMetadata.mirrors`. Names of resources have no commas. */
+export function encodeMirrors(names: readonly string[]): string {
+  return names.join(",");
+}
+
+/** The names in a value of `streamMetadata.mirrors`. */
+export function decodeMirrors(value: string): readonly string[] {
+  return value === "" ? [] : value.split(",");
 }
 
 /** gRPC metadata that tells the sidecar whose stream it has. */
@@ -20,7 +33,7 @@ export const streamMetadata = {
   lane: "x-umbra-lane",
   /** `Pool.name`. */
   pool: "x-umbra-pool",
-  /** Names of the route's mirrors, comma separated; on the shadow lane the one mirror. */
+  /** Names of the route's mirrors, as `encodeMirrors` writes them; on the shadow lane the one mirror. */
   mirrors: "x-umbra-mirrors",
   /** `Route.name` of a route that rewrites paths: the pick sees what the client sent, and the endpoint something else. */
   rewrittenBy: "x-umbra-rewritten-by",
@@ -51,4 +64,20 @@ export function laneClusterName(mirror: string): string {
 /** Cluster of a mirror's endpoints; one for each mirror, so that its numbers stand alone. */
 export function shadowClusterName(mirror: string): string {
   return `shadow/${mirror}`;
+}
+
+/**
+ * The labels that Envoy makes of the names of clusters for its metrics: it has nothing else to make them of. The first
+ * group is taken out of the name of a statistic, the second is the label's value.
+ */
+export const clusterNameTags = {
+  lane: "^cluster\\.((primary|shadow)/)",
+  pool: "^cluster\\.(primary/([^.]+)\\.)",
+  mirror: "^cluster\\.((?:shadow|lane)/([^.]+)\\.)",
+  mirroredRoute: "^cluster\\.((?:shadow|lane)/([^/.]+/[^/.]+)/)",
+} as const;
+
+/** Cluster of the third-party endpoint picker that a pool has. */
+export function externalPickerClusterName(pool: string): string {
+  return `picker/${pool}`;
 }

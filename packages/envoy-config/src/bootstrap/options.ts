@@ -1,6 +1,6 @@
 import type { Certificate } from "../certificate.ts";
 import { defaultAddresses } from "../default-addresses.ts";
-import { defaultEnvoySettings, type EnvoySettings } from "../envoy-settings.ts";
+import type { EnvoySettings } from "../envoy-settings.ts";
 
 /** What a bootstrap depends on besides the topology. */
 export interface BootstrapOptions extends EnvoySettings {
@@ -37,8 +37,8 @@ export interface SidecarTls {
   readonly serverName?: string;
 }
 
-export const defaultBootstrapOptions: BootstrapOptions = {
-  ...defaultEnvoySettings,
+/** Of all that the topology does not say. */
+export const defaultBootstrapOptions: Omit<BootstrapOptions, keyof EnvoySettings> = {
   sidecar: defaultAddresses.sidecar,
   envoyAdmin: defaultAddresses.envoyAdmin,
   routeStats: true,

@@ -3,10 +3,10 @@ import { clusters } from "./cluster.ts";
 import { type EnvoyObject, typed } from "./envoy-object.ts";
 import { observeFilter, pickFilter } from "./ext-proc-filter.ts";
 import { externalPickFilter } from "./external-picker.ts";
-import { shadowLane } from "./lane.ts";
+import { hasShadowLane, shadowLane } from "./lane.ts";
 import { primaryFilters, routeConfiguration } from "./listener.ts";
 import type { BootstrapOptions } from "./options.ts";
-import { mirrorsOf, optionsOf, type RenderFormat } from "./render.ts";
+import { optionsOf, type RenderFormat } from "./render.ts";
 import { plainOf, toExplainedYaml } from "./to-yaml.ts";
 import { yamlText } from "./yaml-text.ts";
 
@@ -49,19 +49,15 @@ const parts: Readonly<Record<PartName, Part>> = {
       ),
     ),
   clusters: (topology, options) =>
-    clusters(topology, mirrorsOf(topology.listeners), options).map((each) =>
-      typed("envoy.config.cluster.v3.Cluster", each),
-    ),
+    clusters(topology, options).map((each) => typed("envoy.config.cluster.v3.Cluster", each)),
   // Parts of their own: Envoy takes a file with one filter only.
   "pick-filter": (topology, options) => filter(pickFilter, topology, options),
   "external-pick-filter": (topology, options) => filter(externalPickFilter, topology, options),
   "observe-filter": (topology, options) => filter(observeFilter, topology, options),
-  "shadow-lane": (topology, options) => {
-    const mirrors = mirrorsOf(topology.listeners);
-    return mirrors.length === 0 || options.plainMirror
-      ? []
-      : [typed("envoy.config.listener.v3.Listener", shadowLane(mirrors, topology, options))];
-  },
+  "shadow-lane": (topology, options) =>
+    hasShadowLane(topology, options)
+      ? [typed("envoy.config.listener.v3.Listener", shadowLane(topology, options))]
+      : [],
 };
 
 function filter(

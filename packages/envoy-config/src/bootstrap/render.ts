@@ -1,14 +1,14 @@
-import type { Listener, Mirror, Topology } from "../topology.ts";
+import { routesOf } from "../queries.ts";
+import type { Topology } from "../topology.ts";
 import { envoyAddress } from "./address.ts";
 import { type ChangedBootstrap, changeBootstrap } from "./change/change-bootstrap.ts";
 import { clusters } from "./cluster.ts";
 import { turnsOnCrashingGuard } from "./crashing-guard.ts";
 import { because, type EnvoyObject, extension } from "./envoy-object.ts";
-import { shadowLane } from "./lane.ts";
+import { hasShadowLane, shadowLane } from "./lane.ts";
 import { listener } from "./listener.ts";
 import { type BootstrapOptions, defaultBootstrapOptions } from "./options.ts";
 import { overloadManager } from "./overload.ts";
-import { isRendered } from "./route.ts";
 import { statsConfig, statsListener } from "./stats.ts";
 import { plainOf, toExplainedYaml } from "./to-yaml.ts";
 import { yamlText } from "./yaml-text.ts";
@@ -20,7 +20,7 @@ export function renderBootstrap(
   { hasComments = false }: RenderFormat = {},
 ): string {
   const message = bootstrap(topology, optionsOf(topology, options));
-  const { bootstrap: plain } = changeBootstrap(plainOf(message), topology.envoy?.bootstrap);
+  const { bootstrap: plain } = changeBootstrap(plainOf(message), topology.envoy.bootstrap);
   const heading =
     "# Rendered by `umbra render` for Envoy 1.40. Edit the resources, not this file.\n";
   return heading + (hasComments ? toExplainedYaml(plain, message) : yamlText(plain));
@@ -33,7 +33,7 @@ export interface RenderFormat {
 
 /** What of an EnvoyProxy's patch can't be done, by the index of the operation. */
 export function patchProblems(topology: Topology): ChangedBootstrap["problems"] {
-  const change = topology.envoy?.bootstrap;
+  const change = topology.envoy.bootstrap;
   if (change?.kind !== "patch") return [];
   const message = bootstrap(topology, optionsOf(topology, {}));
   return changeBootstrap(plainOf(message), change).problems;
@@ -41,32 +41,26 @@ export function patchProblems(topology: Topology): ChangedBootstrap["problems"] 
 
 /** True where an EnvoyProxy's bootstrap turns on the guard with which Envoy crashes. */
 export function hasCrashingGuard(topology: Topology): boolean {
-  const change = topology.envoy?.bootstrap;
+  const change = topology.envoy.bootstrap;
   if (change === undefined) return false;
   const message = bootstrap(topology, optionsOf(topology, {}));
   return turnsOnCrashingGuard(changeBootstrap(plainOf(message), change).bootstrap);
 }
 
-/** All options: what is given, else what the resources say, else the default. */
+/** All options: what is given, else what the topology says, else the default. */
 export function optionsOf(
   topology: Topology,
   options: Partial<BootstrapOptions>,
 ): BootstrapOptions {
-  const all = { ...defaultBootstrapOptions, ...topology.envoy?.settings, ...options };
-  return { ...all, routeStats: all.routeStats && countRules(topology) <= mostCountedRules };
+  const all = { ...defaultBootstrapOptions, ...topology.envoy.settings, ...options };
+  return { ...all, routeStats: all.routeStats && routesOf(topology).length <= mostCountedRules };
 }
 
 /** Each counted rule has its own counters and a histogram in every worker. */
 const mostCountedRules = 500;
 
-function countRules({ listeners }: Topology): number {
-  const routes = listeners.flatMap(({ virtualHosts }) => virtualHosts.map((each) => each.routes));
-  return routes.reduce((sum, { length }) => sum + length, 0);
-}
-
 function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
-  const mirrors = mirrorsOf(topology.listeners);
-  const hasLane = mirrors.length > 0 && !options.plainMirror;
+  const hasLane = hasShadowLane(topology, options);
   const internalListener = extension(
     "envoy.bootstrap.internal_listener",
     "envoy.extensions.bootstrap.internal_listener.v3.InternalListener",
@@ -96,25 +90,12 @@ function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
           ([first, ...others]) =>
             first === undefined ? [] : [listener(first, others, topology, options)],
         ),
-        ...(hasLane ? [shadowLane(mirrors, topology, options)] : []),
+        ...(hasLane ? [shadowLane(topology, options)] : []),
         ...(options.statsListener === undefined ? [] : [statsListener(options.statsListener)]),
       ],
-      clusters: clusters(topology, mirrors, options),
+      clusters: clusters(topology, options),
     },
   };
-}
-
-/** Every mirror once, however many matches of its rule carry it. */
-export function mirrorsOf(listeners: readonly Listener[]): readonly Mirror[] {
-  const byName = new Map<string, Mirror>();
-  for (const { virtualHosts } of listeners) {
-    for (const { routes } of virtualHosts) {
-      for (const { mirrors } of routes) {
-        for (const mirror of mirrors) if (isRendered(mirror)) byName.set(mirror.name, mirror);
-      }
-    }
-  }
-  return [...byName.values()];
 }
 
 const runtime: EnvoyObject = {

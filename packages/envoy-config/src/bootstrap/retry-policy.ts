@@ -1,3 +1,4 @@
+import { defaultAttempts } from "../retry-attempts.ts";
 import type { Route } from "../topology.ts";
 import { duration, type EnvoyObject, extension } from "./envoy-object.ts";
 
@@ -9,7 +10,7 @@ export function retryPolicy({ retry, backendTimeoutMs }: Route): EnvoyObject {
   const perTry =
     backendTimeoutMs === undefined ? {} : { per_try_timeout: duration(backendTimeoutMs) };
   const attempts = {
-    num_retries: retry?.attempts ?? 2,
+    num_retries: retry?.attempts ?? defaultAttempts,
     retry_host_predicate: [notTheSameHost],
     host_selection_retry_max_attempts: drawsForAnotherHost,
   };
@@ -33,13 +34,19 @@ export function retryPolicy({ retry, backendTimeoutMs }: Route): EnvoyObject {
 }
 
 /**
- * Of the whole request, in ms. Envoy ends an attempt at its own limit only until its answer begins, so without
+ * Of the whole request, in ms; 0, as Envoy has it, for no limit. Envoy ends an attempt at its own limit only until its answer begins, so without
  * retries that limit is the request's as well.
  */
-export function requestTimeoutMs({ retry, timeoutMs, backendTimeoutMs = 0 }: Route): number {
-  if (retry !== undefined || backendTimeoutMs === 0) return timeoutMs;
-  return timeoutMs === 0 ? backendTimeoutMs : Math.min(timeoutMs, backendTimeoutMs);
+export function requestTimeoutMs({
+  retry,
+  timeoutMs = noLimit,
+  backendTimeoutMs = noLimit,
+}: Route): number {
+  const limitMs = retry === undefined ? Math.min(timeoutMs, backendTimeoutMs) : timeoutMs;
+  return limitMs === noLimit ? 0 : limitMs;
 }
+
+const noLimit = Number.POSITIVE_INFINITY;
 
 /** Of two hosts the dead one is idle, so that least request draws it up to 3 times of 4. After 20 more draws 1 retry of 400 is left with it. */
 const drawsForAnotherHost = 20;

@@ -1,6 +1,8 @@
 import { inTurn } from "../header-modifier.ts";
-import { defaultRemovedHeaders } from "../mirror-policy.ts";
+import { ruleName } from "../names.ts";
+import { isRendered, mirrorsOf } from "../queries.ts";
 import { withoutLastSlash } from "../rewritten-path.ts";
+import { wholeShare } from "../share-draw.ts";
 import type {
   Backend,
   BackendFilters,
@@ -9,7 +11,6 @@ import type {
   Pool,
   Route,
   RouteMatch,
-  RouteShare,
   ValueMatch,
   VirtualHost,
 } from "../topology.ts";
@@ -17,16 +18,9 @@ import { corsFilterName, corsPolicy } from "./cors.ts";
 import { because, duration, type EnvoyObject } from "./envoy-object.ts";
 import { routeStreams } from "./ext-proc-filter.ts";
 import { externalStreams } from "./external-picker.ts";
-import { headerChanges, overwrite } from "./header-changes.ts";
-import {
-  destinationHeader,
-  laneClusterName,
-  mirrorHeader,
-  mirrorToHeader,
-  primaryClusterName,
-  shadowClusterName,
-  unresolvedCluster,
-} from "./names.ts";
+import { headerChanges } from "./header-changes.ts";
+import { mirrorPolicies, type RouteMirroring } from "./mirror-policies.ts";
+import { primaryClusterName, unresolvedCluster } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { pathRewrite } from "./path-rewrite.ts";
 import { type Entrance, redirect } from "./redirect.ts";
@@ -35,13 +29,17 @@ import { sessionFilterName, sessionSettings } from "./session.ts";
 import { timeSetting } from "./setting.ts";
 import { statName } from "./stats.ts";
 
-type Pools = ReadonlyMap<string, Pool>;
+/** What routes name. */
+export interface KnownNames {
+  readonly pools: ReadonlyMap<string, Pool>;
+  readonly mirrors: ReadonlyMap<string, Mirror>;
+}
 
 /** A virtual host with its routes, in the topology's order of precedence. */
 export function virtualHost(
   { name, domains, routes }: VirtualHost,
   { port, tls }: Listener,
-  pools: Pools,
+  known: KnownNames,
   options: BootstrapOptions,
 ): EnvoyObject {
   const entrance: Entrance = { scheme: tls === undefined ? "http" : "https", port, domains };
@@ -52,26 +50,26 @@ export function virtualHost(
       "The window of an HTTP/2 stream bounds what is kept of its body too: a longer one that is read whole would be 413.",
       options.maxBodyBytes,
     ),
-    routes: routes.map((each) => route(each, entrance, pools, options)),
+    routes: routes.map((each) => route(each, entrance, known, options)),
   };
 }
 
 function route(
   from: Route,
   entrance: Entrance,
-  pools: Pools,
+  known: KnownNames,
   options: BootstrapOptions,
 ): EnvoyObject {
   const { typed_per_filter_config: streams = {}, ...chosen } = action(
     from,
     entrance,
-    pools,
+    known,
     options,
   );
   const settings = { ...(streams as EnvoyObject), ...filterSettings(from) };
   return {
     name: from.name,
-    ...(options.routeStats ? { stat_prefix: statName(from.name.replace(/\/[^/]*$/, "")) } : {}),
+    ...(options.routeStats ? { stat_prefix: statName(ruleName(from.origin)) } : {}),
     match: { ...match(from.match), ...shareOf(from) },
     ...chosen,
     ...(Object.keys(settings).length > 0 ? { typed_per_filter_config: settings } : {}),
@@ -80,12 +78,10 @@ function route(
 
 /** Envoy draws one number for all routes of a request: with their ends, a match's routes share its requests out exactly. */
 function shareOf({ share }: Route): EnvoyObject {
-  return share === undefined || share.to === million
+  return share === undefined || share.to === wholeShare
     ? {}
     : { runtime_fraction: { default_value: { numerator: share.to, denominator: "MILLION" } } };
 }
-
-const million = 1_000_000;
 
 function filterSettings({ cors, session }: Route): EnvoyObject {
   return {
@@ -130,7 +126,7 @@ function valueMatch({ name, kind, value }: ValueMatch): EnvoyObject {
 function action(
   from: Route,
   entrance: Entrance,
-  pools: Pools,
+  known: KnownNames,
   options: BootstrapOptions,
 ): EnvoyObject {
   if (from.action.kind === "redirect") {
@@ -142,22 +138,23 @@ function action(
     return { ...routeChanges(from), direct_response: { status: 500 } };
   }
   const isPicked = backends.every(
-    (each) => each.kind === "invalid" || pools.get(each.pool)?.picker === "umbra",
+    (each) => each.kind === "invalid" || known.pools.get(each.pool)?.picker === "umbra",
   );
   const hasOwnChanges = backends.some((each) => filtersOf(each) !== undefined);
-  const shared = sharedAction(from, isPicked, hasOwnChanges, options);
+  const mirroring = { route: from, mirrors: known.mirrors, isPicked };
+  const shared = sharedAction(from, mirroring, hasOwnChanges, options);
   if (backends.length === 1 && !hasOwnChanges) {
     return {
       ...routeChanges(from),
       route: { cluster: backendCluster(only), ...shared },
-      typed_per_filter_config: streams(only, from, pools, options),
+      typed_per_filter_config: streams(only, from, known, options),
     };
   }
   const weighted = backends.map((backend) => ({
     name: backendCluster(backend),
     weight: backend.weight,
     ...(hasOwnChanges ? backendChanges(from, filtersOf(backend)) : {}),
-    typed_per_filter_config: streams(backend, from, pools, options),
+    typed_per_filter_config: streams(backend, from, known, options),
   }));
   return {
     ...(hasOwnChanges ? {} : routeChanges(from)),
@@ -201,21 +198,23 @@ function backendCluster(backend: Backend): string {
 
 function streams(
   backend: Backend,
-  { name, rewrite, mirrors, pickMode }: Route,
-  pools: Pools,
+  from: Route,
+  known: KnownNames,
   options: BootstrapOptions,
 ): EnvoyObject {
-  const pool = backend.kind === "pool" ? pools.get(backend.pool) : undefined;
+  const pool = backend.kind === "pool" ? known.pools.get(backend.pool) : undefined;
   if (pool === undefined) return {};
   const own = routeStreams(
     {
       lane: "primary",
       pool: pool.name,
-      mirrors: mirrors.filter(isRendered).map((mirror) => mirror.name),
-      rewrittenBy: rewrite?.path === undefined ? undefined : name,
+      mirrors: mirrorsOf(from, known.mirrors)
+        .filter(isRendered)
+        .map(({ name }) => name),
+      rewrittenBy: from.rewrite?.path === undefined ? undefined : from.name,
       isPicked: pool.picker === "umbra",
       isFailOpen: pool.failureMode === "FailOpen",
-      pickMode,
+      pickMode: from.pickMode,
     },
     options,
   );
@@ -224,13 +223,11 @@ function streams(
 
 function sharedAction(
   from: Route,
-  isPicked: boolean,
+  mirroring: RouteMirroring,
   hasOwnChanges: boolean,
   options: BootstrapOptions,
 ): EnvoyObject {
-  const policies = from.mirrors
-    .filter(isRendered)
-    .map((mirror) => mirrorPolicy(mirror, from, isPicked, options));
+  const policies = mirrorPolicies(mirroring, options);
   return {
     timeout: duration(requestTimeoutMs(from)),
     idle_timeout: timeSetting(options, "streamIdleTimeoutMs"),
@@ -238,61 +235,6 @@ function sharedAction(
     ...rewriteAction(from, hasOwnChanges),
     ...(policies.length > 0 ? { request_mirror_policies: policies } : {}),
   };
-}
-
-/** A share of nothing can be raised while Envoy runs, where a policy says so; else it stays nothing. */
-export function isRendered({ perMillion, policy }: Mirror): boolean {
-  return perMillion > 0 || policy !== undefined;
-}
-
-function mirrorPolicy(
-  { name, perMillion, policy, keepsCredentials }: Mirror,
-  { mirrors: all, share = { from: 0, to: million } }: Pick<Route, "mirrors" | "share">,
-  isPicked: boolean,
-  { plainMirror }: BootstrapOptions,
-): EnvoyObject {
-  const isSampled = isPicked && !plainMirror;
-  const target = isSampled
-    ? { cluster_header: mirrorToHeader(name) }
-    : {
-        cluster: plainMirror ? shadowClusterName(name) : laneClusterName(name),
-        // Over MILLION: Envoy draws weights from the same random number, and bases that share a factor
-        // with a weight sum tie the mirror to one backend. A route's share is drawn by it too.
-        runtime_fraction: {
-          default_value: { numerator: within(share, perMillion), denominator: "MILLION" },
-        },
-      };
-  return {
-    ...target,
-    disable_shadow_host_suffix_append: true,
-    request_headers_mutations: [
-      { remove: destinationHeader },
-      ...(isSampled ? all.map((mirror) => ({ remove: mirrorToHeader(mirror.name) })) : []),
-      ...(policy === undefined
-        ? removals(keepsCredentials === true ? [] : defaultRemovedHeaders)
-        : rewrittenHeaders(policy)),
-      { append: overwrite(mirrorHeader, name) },
-    ],
-  };
-}
-
-/** Of the numbers that the share's requests have drawn, the end of those that are mirrored. */
-function within({ from, to }: RouteShare, perMillion: number): number {
-  return from + Math.round((perMillion * (to - from)) / million);
-}
-
-function removals(names: readonly string[]): readonly EnvoyObject[] {
-  return names.map((name) => ({ remove: name }));
-}
-
-function rewrittenHeaders({ rewrite }: NonNullable<Mirror["policy"]>): readonly EnvoyObject[] {
-  const { set, remove } = rewrite.headers;
-  return [
-    ...removals(remove),
-    // The copy's answer is read here, and nowhere else.
-    { remove: "accept-encoding" },
-    ...set.map(({ name, value }) => ({ append: overwrite(name, value) })),
-  ];
 }
 
 /** The hostname is left to the backends where one of them has changes of its own: the route's would count last. */

@@ -1,5 +1,6 @@
 import { discoveryType, envoyAddress } from "./address.ts";
 import { because, type EnvoyObject, extension, typed } from "./envoy-object.ts";
+import { clusterNameTags } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 
 const adminClusterName = "umbra-admin";
@@ -17,18 +18,13 @@ export const statsConfig: EnvoyObject = {
   stats_tags: because(
     "Labels to sum by: lane, pool, mirror and its route. They come from the resources; no client can make more of them.",
     [
-      tag("umbra.lane", "^cluster\\.((primary|shadow)/)"),
-      tag("umbra.pool", "^cluster\\.(primary/([^.]+)\\.)"),
-      tag("umbra.mirror", "^cluster\\.((?:shadow|lane)/([^.]+)\\.)"),
-      tag("umbra.mirrored_route", "^cluster\\.((?:shadow|lane)/([^/.]+/[^/.]+)/)"),
+      { tag_name: "umbra.lane", regex: clusterNameTags.lane },
+      { tag_name: "umbra.pool", regex: clusterNameTags.pool },
+      { tag_name: "umbra.mirror", regex: clusterNameTags.mirror },
+      { tag_name: "umbra.mirrored_route", regex: clusterNameTags.mirroredRoute },
     ],
   ),
 };
-
-/** The first group is taken out of the name, the second is the label's value. */
-function tag(name: string, regex: string): EnvoyObject {
-  return { tag_name: name, regex };
-}
 
 /** A listener that answers `GET /stats/prometheus` and nothing else. */
 export function statsListener(address: string): EnvoyObject {

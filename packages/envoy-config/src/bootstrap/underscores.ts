@@ -1,3 +1,4 @@
+import { routesOf } from "../queries.ts";
 import type { Topology } from "../topology.ts";
 import { type EnvoyObject, extension } from "./envoy-object.ts";
 import { topologyHeaders } from "./ext-proc-filter.ts";
@@ -10,12 +11,9 @@ const documented: readonly string[] = ["session_id"];
 
 /** Header names with an underscore that mean something here: documented ones, and those that the resources name. */
 export function knownUnderscoreHeaders(topology: Topology): readonly string[] {
-  const routes = topology.listeners.flatMap(({ virtualHosts }) =>
-    virtualHosts.flatMap((host) => host.routes),
-  );
   const named = [
     ...topologyHeaders(topology),
-    ...routes.flatMap(({ match, session }) => [
+    ...routesOf(topology).flatMap(({ match, session }) => [
       ...match.headers.map(({ name }) => name),
       ...(session?.kind === "header" ? [session.name] : []),
     ]),

@@ -1,8 +1,9 @@
+import type { Meta } from "../resources/meta.ts";
 import type { Report } from "../resources/reader.ts";
-import type { Meta } from "../resources/resources.ts";
 import { enforcedElsewhereAnnotation } from "../resources/unread.ts";
 import type { LintInput } from "./lint-input.ts";
 import { protectiveName } from "./protection.ts";
+import { usedServices } from "./used-services.ts";
 
 const pluginsAnnotation = "konghq.com/plugins";
 
@@ -12,16 +13,10 @@ const protectivePlugin =
 
 /** Kong attaches its plugins, authentication and rate limits among them, to Gateways, routes and Services by an annotation. */
 export function lintKongPlugins({ topology, resources }: LintInput, report: Report): void {
-  const { gateways, routes, services } = resources;
-  const used = new Set(
-    topology.pools
-      .filter(({ kind }) => kind === "Service")
-      .map(({ namespace, resourceName }) => `${namespace}/${resourceName}`),
-  );
-  const usedServices = services.filter(({ namespace, name }) => used.has(`${namespace}/${name}`));
+  const { gateways, routes } = resources;
   for (const each of gateways) reportPlugins("Gateway", each, report);
   for (const each of routes) reportPlugins("HTTPRoute", each, report);
-  for (const each of usedServices) reportPlugins("Service", each, report);
+  for (const each of usedServices({ topology, resources })) reportPlugins("Service", each, report);
 }
 
 function reportPlugins(kind: string, from: Meta, report: Report): void {

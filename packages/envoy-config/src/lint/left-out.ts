@@ -1,15 +1,13 @@
 import { diagnosticCodes } from "../codes.ts";
 import { meets } from "../resources/label-selector.ts";
+import type { LabelRequirement } from "../resources/meta.ts";
 import type { Report } from "../resources/reader.ts";
-import type {
-  LabelRequirement,
-  Resources,
-  UnreadResource,
-  UnreadTarget,
-} from "../resources/resources.ts";
+import type { Resources } from "../resources/resources.ts";
+import type { UnreadResource, UnreadTarget } from "../resources/unread-resource.ts";
 import type { Topology } from "../topology.ts";
 import type { LintInput } from "./lint-input.ts";
 import { protectionOf, scopeOf } from "./protection.ts";
+import { usedServices } from "./used-services.ts";
 
 /**
  * Objects of kinds that Umbra does not read. One that concerns what Umbra serves is a warning, and an error where it
@@ -119,13 +117,8 @@ const inferenceGroup = /^(?:inference\.networking\.(?:x-)?k8s\.io|llm-d\.ai)$/;
 const coreGroup = /^(?:core)?$/;
 
 function servedOf(topology: Topology, resources: Resources): readonly Served[] {
-  const { gateways, routes, pools, services, pods } = resources;
-  const used = new Set(
-    topology.pools
-      .filter(({ kind }) => kind === "Service")
-      .map(({ namespace, resourceName }) => `${namespace}/${resourceName}`),
-  );
-  const usedServices = services.filter(({ namespace, name }) => used.has(`${namespace}/${name}`));
+  const { gateways, routes, pools, pods } = resources;
+  const services = usedServices({ topology, resources });
   const found: readonly Served[] = [
     ...gateways.map((each) => ({
       ...{ ...each, group: gatewayGroup, kind: "Gateway" },
@@ -149,12 +142,12 @@ function servedOf(topology: Topology, resources: Resources): readonly Served[] {
       ...{ ...each, group: inferenceGroup, kind: "InferencePool" },
       podLabels: each.selector,
     })),
-    ...usedServices.map((each) => ({
+    ...services.map((each) => ({
       ...{ ...each, group: coreGroup, kind: "Service" },
       podLabels: each.selector,
     })),
   ];
-  const selectors = [...pools, ...usedServices];
+  const selectors = [...pools, ...services];
   const served = pods.filter(({ namespace, labels }) =>
     selectors.some(
       (each) =>

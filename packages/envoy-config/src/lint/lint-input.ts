@@ -1,6 +1,6 @@
 import type { Place } from "../resources/reader.ts";
 import type { Resources } from "../resources/resources.ts";
-import type { Topology } from "../topology.ts";
+import type { Mirror, Route, Topology } from "../topology.ts";
 
 /** What each lint reads. */
 export interface LintInput {
@@ -9,12 +9,10 @@ export interface LintInput {
   readonly places: Places;
 }
 
-/** Where parts of the topology stand in the files, by their names there. */
+/** Where parts of the topology stand in the files. */
 export interface Places {
   /** Of a route, or a share of one: the match it was made of. */
-  route(name: string): Place | undefined;
+  route(of: Pick<Route, "origin">): Place | undefined;
   /** Of a mirror: its backend's name. */
-  mirror(name: string): Place | undefined;
-  /** Of a pool: its resource's kind. */
-  pool(name: string): Place | undefined;
+  mirror(of: Pick<Mirror, "origin">): Place | undefined;
 }

@@ -1,5 +1,6 @@
-import type { Place, Report } from "../resources/reader.ts";
-import type { HttpRoute, Resources } from "../resources/resources.ts";
+import { byResource } from "../resource-map.ts";
+import type { Report } from "../resources/reader.ts";
+import type { Resources } from "../resources/resources.ts";
 import type { Topology } from "../topology.ts";
 import { lintKongPlugins } from "./kong-plugins.ts";
 import { lintLeftOut } from "./left-out.ts";
@@ -28,38 +29,16 @@ export function lint(topology: Topology, resources: Resources, report: Report): 
   }
 }
 
-function placesOf({ routes, pools, services }: Resources): Places {
-  const byRoute = new Map<string, Place>();
-  const byMirror = new Map<string, Place>();
-  for (const route of routes) addRoute(route, byRoute, byMirror);
-  const byPool = new Map<string, Place>(
-    pools.map(({ namespace, name, place }) => [`${namespace}/${name}`, place]),
-  );
-  for (const { namespace, name, ports, place } of services) {
-    for (const { port } of ports) byPool.set(`service:${namespace}/${name}:${port}`, place);
-  }
+function placesOf({ routes }: Resources): Places {
+  const byRoute = byResource(routes);
   return {
-    route: (name) => byRoute.get(name.replace(/-\d+$/, "")),
-    mirror: (name) => byMirror.get(name),
-    pool: (name) => byPool.get(name),
+    route: ({ origin: { route, rule, match } }) =>
+      byRoute.get(route)?.rules[rule]?.matchPlaces[match],
+    mirror({ origin: { route, rule: index, backend, filter } }) {
+      const rule = byRoute.get(route)?.rules[index];
+      const mirrors =
+        backend === undefined ? rule?.mirrors : rule?.backends[backend]?.routing?.mirrors;
+      return mirrors?.[filter]?.backend.place;
+    },
   };
-}
-
-function addRoute(
-  { namespace, name, rules }: HttpRoute,
-  byRoute: Map<string, Place>,
-  byMirror: Map<string, Place>,
-): void {
-  for (const [index, { matchPlaces, mirrors, backends }] of rules.entries()) {
-    const prefix = `${namespace}/${name}/${index}`;
-    for (const [i, place] of matchPlaces.entries()) byRoute.set(`${prefix}/${i}`, place);
-    for (const [i, { backend }] of mirrors.entries()) {
-      byMirror.set(`${prefix}/mirror/${i}`, backend.place);
-    }
-    for (const [b, { routing }] of backends.entries()) {
-      for (const [i, { backend }] of (routing?.mirrors ?? []).entries()) {
-        byMirror.set(`${prefix}/mirror/${b}-${i}`, backend.place);
-      }
-    }
-  }
 }

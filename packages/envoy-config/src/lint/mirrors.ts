@@ -1,5 +1,6 @@
+import { mirrorsByName, mirrorsOf, primaryPoolsOf, routesOf } from "../queries.ts";
 import type { Report } from "../resources/reader.ts";
-import type { Route } from "../topology.ts";
+import type { Mirror } from "../topology.ts";
 import type { LintInput } from "./lint-input.ts";
 
 /** Mirrors that cost the primary something, or show nothing. */
@@ -7,16 +8,18 @@ export function lintMirrors({ topology, places }: LintInput, report: Report): vo
   const endpoints = new Map(
     topology.pools.map(({ name, endpoints }) => [name, new Set(endpoints)]),
   );
-  const told = new Set<string>();
-  for (const route of routesOf(topology.listeners)) {
-    const primaries = poolsOf(route);
+  const mirrors = mirrorsByName(topology);
+  const told = new Set<Mirror>();
+  for (const route of routesOf(topology)) {
+    const primaries = primaryPoolsOf(route);
     const seen = new Set<string>();
-    for (const { name, pool, perMillion } of route.mirrors) {
+    for (const mirror of mirrorsOf(route, mirrors)) {
+      const { pool, perMillion } = mirror;
       const isTwice = seen.has(pool);
       seen.add(pool);
-      const place = places.mirror(name);
-      if (place === undefined || told.has(name)) continue;
-      told.add(name);
+      const place = places.mirror(mirror);
+      if (place === undefined || told.has(mirror)) continue;
+      told.add(mirror);
       if (perMillion === 0)
         report("info", "UMB0311", place, `the mirror to "${pool}" takes no request`);
       if (isTwice) report("warning", "UMB0310", place, `the rule already mirrors to "${pool}"`);
@@ -40,13 +43,4 @@ export function lintMirrors({ topology, places }: LintInput, report: Report): vo
 function some(endpoints: readonly string[]): string {
   const more = endpoints.length - 3;
   return `${endpoints.slice(0, 3).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
-}
-
-function routesOf(listeners: LintInput["topology"]["listeners"]): readonly Route[] {
-  return listeners.flatMap(({ virtualHosts }) => virtualHosts.flatMap(({ routes }) => routes));
-}
-
-function poolsOf({ action }: Route): readonly string[] {
-  if (action.kind !== "forward") return [];
-  return action.backends.flatMap((backend) => (backend.kind === "pool" ? backend.pool : []));
 }

@@ -21,7 +21,7 @@ export function lintModelHeaders({ topology, places }: LintInput, report: Report
       });
       const [first] = found;
       if (first === undefined) continue;
-      const place = places.route(first.route.name);
+      const place = places.route(first.route);
       if (place === undefined || reported.has(first.route.name)) continue;
       reported.add(first.route.name);
       const isAll = found.length === host.routes.length;

@@ -1,4 +1,4 @@
-import type { UnreadResource } from "../resources/resources.ts";
+import type { UnreadResource } from "../resources/unread-resource.ts";
 
 /**
  * Kinds that restrict who may ask, or how much. `scope`: what one without targets and selectors holds for.

@@ -1,6 +1,7 @@
 import { matchKey, takesEverything } from "../resolve/route-match.ts";
-import { wholeShare } from "../resolve/shares.ts";
+import { isSameResource, resourceName } from "../resource-ref.ts";
 import type { Report } from "../resources/reader.ts";
+import { wholeShare } from "../share-draw.ts";
 import type { Route, VirtualHost } from "../topology.ts";
 import type { LintInput } from "./lint-input.ts";
 
@@ -10,14 +11,15 @@ export function lintReach({ topology, places }: LintInput, report: Report): void
   for (const { port, virtualHosts } of topology.listeners) {
     for (const host of virtualHosts) {
       for (const [route, earlier] of unreached(host)) {
-        const place = places.route(route.name);
+        const place = places.route(route);
         // A rule of several hostnames is told once, and one that two of them lead to the same host not at all.
         if (place === undefined || told.has(route.name) || earlier.name === route.name) continue;
         told.add(route.name);
         const where = `${host.domains.join(", ")} on port ${port}`;
-        const other = places.route(earlier.name);
-        const by = `HTTPRoute "${ownerOf(earlier)}"${other === undefined ? "" : ` (${other.file}:${other.line})`}`;
-        if (ownerOf(route) === ownerOf(earlier)) {
+        const other = places.route(earlier);
+        const owner = earlier.origin.route;
+        const by = `HTTPRoute "${resourceName(owner)}"${other === undefined ? "" : ` (${other.file}:${other.line})`}`;
+        if (isSameResource(route.origin.route, owner)) {
           const message = `this match is never reached on ${where}: an earlier one of ${by} takes its requests`;
           report("warning", "UMB0302", place, message);
         } else {
@@ -42,9 +44,4 @@ function* unreached({ routes }: VirtualHost): Generator<readonly [Route, Route]>
     if (earlier === undefined && isWhole) byMatch.set(key, route);
     if (isWhole && takesEverything(route.match)) takesAll ??= route;
   }
-}
-
-/** `namespace/name` of the HTTPRoute. */
-function ownerOf({ name }: Route): string {
-  return name.split("/", 2).join("/");
 }

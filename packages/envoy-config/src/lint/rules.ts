@@ -10,7 +10,7 @@ export function lintRules({ resources }: LintInput, report: Report): void {
     for (const { place, backends, redirect, retry, ...limits } of rules) {
       // With retries an attempt has its limit only until its answer begins.
       const timeoutMs =
-        retry === undefined && limits.backendTimeoutMs > 0
+        retry === undefined && limits.backendTimeoutMs !== undefined
           ? limits.backendTimeoutMs
           : limits.timeoutMs;
       const weight = backends.reduce((sum, backend) => sum + backend.weight, 0);
@@ -19,7 +19,7 @@ export function lintRules({ resources }: LintInput, report: Report): void {
         const message = `this rule of HTTPRoute "${name}" ${why}, so its requests get 500`;
         report("warning", "UMB0306", place, message);
       }
-      if (timeoutMs > 0 && timeoutMs < shortTimeoutMs) {
+      if (timeoutMs !== undefined && timeoutMs < shortTimeoutMs) {
         const message = `answers of this rule are cut off after ${timeoutMs / 1_000} s, also those that stream`;
         report("info", "UMB0309", place, message);
       }

@@ -1,13 +1,10 @@
 import type { ConditionReason } from "../diagnostic.ts";
 import { nearest } from "../nearest.ts";
+import { byResource } from "../resource-map.ts";
+import { resourceName } from "../resource-ref.ts";
 import { meets } from "../resources/label-selector.ts";
-import type {
-  Gateway,
-  GatewayListener,
-  HttpRoute,
-  ParentRef,
-  Resources,
-} from "../resources/resources.ts";
+import type { Gateway, GatewayListener, Resources } from "../resources/resources.ts";
+import type { HttpRoute, ParentRef } from "../resources/route-resource.ts";
 import { intersectHostnames } from "./hostnames.ts";
 
 /** A listener of a Gateway. */
@@ -33,7 +30,7 @@ export function createAttacher({
   gateways,
   namespaces,
 }: Resources): (route: HttpRoute, parent: ParentRef) => readonly Attachment[] | Refusal {
-  const byGateway = new Map(gateways.map((each) => [`${each.namespace}/${each.name}`, each]));
+  const byGateway = byResource(gateways);
   const labels = new Map(namespaces.map((each) => [each.name, each.labels]));
 
   function isAllowed(route: HttpRoute, { gateway, listener }: Attachment): boolean {
@@ -65,10 +62,10 @@ export function createAttacher({
   }
 
   return (route, parent) => {
-    const name = `${parent.namespace}/${parent.name}`;
-    const gateway = byGateway.get(name);
+    const name = resourceName(parent);
+    const gateway = byGateway.get(parent);
     if (gateway === undefined) {
-      const near = nearest(name, [...byGateway.keys()]);
+      const near = nearest(name, gateways.map(resourceName));
       const remedy = near === undefined ? {} : { remedy: `did you mean "${near}"?` };
       return notThere(`Gateway "${name}" is not in the resources`, remedy);
     }

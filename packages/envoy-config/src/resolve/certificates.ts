@@ -1,6 +1,8 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { Certificate } from "../certificate.ts";
 import { listenerRefsNotResolved } from "../conditions.ts";
+import { byResource } from "../resource-map.ts";
+import { resourceName } from "../resource-ref.ts";
 import type { Report } from "../resources/reader.ts";
 import type {
   CertificateRef,
@@ -28,12 +30,13 @@ export function createCertificateResolver(
   { secrets, grants }: Resources,
   report: Report,
 ): CertificateResolver {
-  const byName = new Map(secrets.map((each) => [`${each.namespace}/${each.name}`, each]));
+  const byName = byResource(secrets);
   const used = new Map<string, Certificate>();
 
   function certificateOf(ref: CertificateRef, gateway: Gateway): string | Problem {
     const namespace = ref.namespace ?? gateway.namespace;
-    const name = `${namespace}/${ref.name}`;
+    const secretRef = { namespace, name: ref.name };
+    const name = resourceName(secretRef);
     if (ref.kind !== "Secret" || ref.group !== "") {
       return invalid(`a certificate of kind ${ref.kind.slice(0, 64)} is not supported`);
     }
@@ -45,7 +48,7 @@ export function createCertificateResolver(
       const message = `no ReferenceGrant in namespace "${namespace}" lets Gateways of "${gateway.namespace}" refer to Secret "${name}"`;
       return { reason: "RefNotPermitted", message };
     }
-    const secret = byName.get(name);
+    const secret = byName.get(secretRef);
     if (secret === undefined) return invalid(`Secret "${name}" is not in the resources`);
     if (used.has(name)) return name;
     const read = certificateIn(secret);
@@ -72,11 +75,8 @@ export function createCertificateResolver(
         return [];
       });
       const { hostname } = listener;
-      if (
-        hostname !== undefined &&
-        names.length > 0 &&
-        !names.some((name) => isFor(name, hostname))
-      ) {
+      const isForNone = hostname !== undefined && !names.some((name) => isFor(name, hostname));
+      if (names.length > 0 && isForNone) {
         const message = `no certificate of listener "${listener.name}" is for ${hostname}: clients refuse it`;
         report("warning", "UMB0228", listener.place, message);
       }

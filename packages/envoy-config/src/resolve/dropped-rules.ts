@@ -1,6 +1,6 @@
 import { notAccepted, partiallyInvalid } from "../conditions.ts";
 import { byPosition, type Diagnostic } from "../diagnostic.ts";
-import type { HttpRoute } from "../resources/resources.ts";
+import type { HttpRoute } from "../resources/route-resource.ts";
 
 /** What a controller alone can find: the API server takes the value. */
 const foundByControllers: ReadonlySet<string> = new Set(["UMB0227"]);

@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { nearest } from "../nearest.ts";
+import { ResourceMap } from "../resource-map.ts";
 import type { Place, Report } from "../resources/reader.ts";
 import type {
   AuthorityRef,
@@ -23,7 +24,8 @@ export function createEndpointTlsResolver(
   report: Report,
 ): EndpointTlsResolver {
   const tls = new Map<BackendTlsPolicy, EndpointTls>();
-  const byTarget = new Map<string, BackendTlsPolicy>();
+  const ofPools = new ResourceMap<PolicyBySection>();
+  const ofServices = new ResourceMap<PolicyBySection>();
   for (const policy of resources.tlsPolicies.toSorted(byAge)) {
     tls.set(policy, tlsOf(policy, resources, report));
     for (const target of policy.targets) {
@@ -32,38 +34,39 @@ export function createEndpointTlsResolver(
         report(problem.severity, "UMB0253", target.place, problem.message, problem.extras);
         continue;
       }
-      const key = keyOf(target.kind, policy.namespace, target.name, target.sectionName);
-      const first = byTarget.get(key);
-      if (first === undefined) byTarget.set(key, policy);
+      const targets = target.kind === "Service" ? ofServices : ofPools;
+      const at = { namespace: policy.namespace, name: target.name };
+      const bySection = targets.take(at, () => new Map());
+      const first = bySection.get(target.sectionName);
+      if (first === undefined) bySection.set(target.sectionName, policy);
       else if (first !== policy) conflict(policy, first, target.place, report);
     }
   }
 
-  function found(...keys: readonly string[]): EndpointTls | undefined {
-    const policy = keys.map((key) => byTarget.get(key)).find((each) => each !== undefined);
+  function tlsAs(policy: BackendTlsPolicy | undefined): EndpointTls | undefined {
     return policy === undefined ? undefined : tls.get(policy);
   }
 
   return {
-    ofPool({ namespace, name }) {
-      const policy = found(keyOf("InferencePool", namespace, name));
+    ofPool(pool) {
+      const policy = tlsAs(ofPools.get(pool)?.get(undefined));
       return policy === undefined ? {} : { tls: policy };
     },
-    ofService({ namespace, name }, { name: port, port: number, isTls, place }) {
-      const named = port === "" ? [] : [keyOf("Service", namespace, name, port)];
-      const policy = found(...named, keyOf("Service", namespace, name));
+    ofService(service, { name: port, port: number, isTls, place }) {
+      const bySection = ofServices.get(service);
+      const named = port === "" ? undefined : bySection?.get(port);
+      const policy = tlsAs(named ?? bySection?.get(undefined));
       if (policy !== undefined) return { tls: policy };
       if (isTls !== true) return {};
-      const message = `endpoints of port ${number} of Service "${name}" are asked over TLS, and their certificate is not verified: appProtocol names no authority`;
+      const message = `endpoints of port ${number} of Service "${service.name}" are asked over TLS, and their certificate is not verified: appProtocol names no authority`;
       report("warning", "UMB0254", place, message);
       return { tls: {} };
     },
   };
 }
 
-function keyOf(kind: string, namespace: string, name: string, section?: string): string {
-  return JSON.stringify([kind, namespace, name, section ?? ""]);
-}
+/** Policies of one target by the port that they name; undefined: the whole target. */
+type PolicyBySection = Map<string | undefined, BackendTlsPolicy>;
 
 function conflict(
   policy: BackendTlsPolicy,

@@ -1,15 +1,18 @@
 import { isIP } from "node:net";
 import { parseEndpointList } from "../endpoint-list.ts";
+import { groupByResource } from "../resource-map.ts";
+import { flagOf } from "../resource-ref.ts";
+import type { Meta } from "../resources/meta.ts";
 import type { Report } from "../resources/reader.ts";
 import type {
   EndpointSlice,
   InferencePool,
-  Meta,
   Pod,
   Resources,
   Service,
   ServicePort,
 } from "../resources/resources.ts";
+import { LabelMap } from "./label-map.ts";
 
 /** Finds the endpoints of pools: from flags, annotations, EndpointSlices, or ready Pods, in that order. */
 export interface EndpointFinder {
@@ -29,17 +32,17 @@ export interface EndpointSources {
 
 export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
   const { resources, endpoints, report } = sources;
-  const slices = Map.groupBy(
-    resources.slices,
-    ({ namespace, labels }) => `${namespace}/${labels["kubernetes.io/service-name"] ?? ""}`,
-  );
+  const slices = groupByResource(resources.slices, ({ namespace, labels }) => ({
+    namespace,
+    name: labels["kubernetes.io/service-name"] ?? "",
+  }));
   const ready = resources.pods.filter(({ ip, isReady }) => ip !== undefined && isReady);
   const podsOf = selectorIndex(ready);
   const podByIp = new Map(ready.map((pod) => [address(pod.ip ?? "", 0).slice(0, -1), pod]));
 
   /** What the user names; undefined where nothing is named. */
   function named(meta: Meta): readonly string[] | undefined {
-    const flagged = endpoints.get(`${meta.namespace}/${meta.name}`) ?? endpoints.get(meta.name);
+    const flagged = flagOf(endpoints, meta);
     if (flagged !== undefined) return flagged.toSorted();
     const annotation = meta.annotations["umbra.dev/endpoints"];
     if (annotation === undefined) return undefined;
@@ -75,7 +78,7 @@ export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
     ofService(service, port) {
       const own = named(service);
       if (own !== undefined) return own;
-      const known = slices.get(`${service.namespace}/${service.name}`);
+      const known = slices.get(service);
       if (known !== undefined) return sliceEndpoints(known, service, port, report);
       const pods = podsOf(service.namespace, service.selector);
       return pods.length === 0 ? undefined : podsAt(pods, service, port).toSorted();
@@ -86,19 +89,14 @@ export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
 
 /** Pods that a selector with a label matches. */
 function selectorIndex(pods: readonly Pod[]) {
-  const byLabel = new Map<string, Pod[]>();
+  const byLabel = new LabelMap<Pod[]>();
   for (const pod of pods) {
     for (const label of Object.entries(pod.labels)) {
-      const key = labelKey(pod.namespace, label);
-      const known = byLabel.get(key);
-      if (known === undefined) byLabel.set(key, [pod]);
-      else known.push(pod);
+      byLabel.take(pod.namespace, label, () => []).push(pod);
     }
   }
   return (namespace: string, selector: Readonly<Record<string, string>>): readonly Pod[] => {
-    const candidates = Object.entries(selector).map(
-      (label) => byLabel.get(labelKey(namespace, label)) ?? [],
-    );
+    const candidates = Object.entries(selector).map((label) => byLabel.get(namespace, label) ?? []);
     const [fewest = []] = candidates.toSorted((a, b) => a.length - b.length);
     return fewest.filter(({ labels }) =>
       Object.entries(selector).every(([name, value]) => labels[name] === value),
@@ -132,8 +130,4 @@ function sliceEndpoints(
 
 function address(ip: string, port: number): string {
   return isIP(ip) === 6 ? `[${ip}]:${port}` : `${ip}:${port}`;
-}
-
-function labelKey(namespace: string, [name, value]: readonly [string, string]): string {
-  return JSON.stringify([namespace, name, value]);
 }

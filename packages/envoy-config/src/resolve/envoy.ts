@@ -1,12 +1,13 @@
-import type { EnvoySettings } from "../envoy-settings.ts";
+import { compare } from "../compare.ts";
+import { defaultEnvoySettings, type EnvoySettings } from "../envoy-settings.ts";
+import { isSameResource } from "../resource-ref.ts";
+import type { Meta } from "../resources/meta.ts";
 import type { Place, Report } from "../resources/reader.ts";
-import type { EnvoyProxy, Meta, Resources } from "../resources/resources.ts";
-import type { EnvoyOverrides } from "../topology.ts";
-import { compare } from "./pools.ts";
+import type { EnvoyProxy, Resources } from "../resources/resources.ts";
+import type { EnvoyConfiguration } from "../topology.ts";
 
 export interface ResolvedEnvoy {
-  /** Undefined where the resources and flags say nothing. */
-  readonly overrides: EnvoyOverrides | undefined;
+  readonly configuration: EnvoyConfiguration;
   /** Where the EnvoyProxy that holds is; absent where none does. */
   readonly proxyPlace: Place | undefined;
   /** Where the operations of its patch stand. */
@@ -21,16 +22,11 @@ export function resolveEnvoy(
 ): ResolvedEnvoy {
   const [held, ...others] = inOrder(resources.envoySettings);
   for (const other of others) tellSecond("EnvoySettings", other, held, report);
-  const settings = { ...held?.settings, ...flags };
+  const settings = { ...defaultEnvoySettings, ...held?.settings, ...flags };
   const proxy = heldProxy(resources, report);
   const { change, operationPlaces = [] } = proxy ?? {};
-  const overrides = {
-    ...(Object.keys(settings).length === 0 ? {} : { settings }),
-    ...(change === undefined ? {} : { bootstrap: change }),
-  };
-  const isEmpty = Object.keys(overrides).length === 0;
   return {
-    overrides: isEmpty ? undefined : overrides,
+    configuration: { settings, ...(change === undefined ? {} : { bootstrap: change }) },
     proxyPlace: proxy?.place,
     operationPlaces,
   };
@@ -45,7 +41,7 @@ function heldProxy(
   const refs = ofGateways.length > 0 ? ofGateways : parametersRefs;
   const named: EnvoyProxy[] = [];
   for (const { name, namespace, place } of refs) {
-    const proxy = envoyProxies.find((each) => each.name === name && each.namespace === namespace);
+    const proxy = envoyProxies.find((each) => isSameResource(each, { namespace, name }));
     if (proxy === undefined) {
       const message = `parametersRef names the EnvoyProxy "${namespace}/${name}", which is not in the files`;
       report("error", "UMB0241", place, message);

@@ -1,5 +1,6 @@
 import { conflicted } from "../conditions.ts";
 import type { Report } from "../resources/reader.ts";
+import type { Gateway } from "../resources/resources.ts";
 import { type Attachment, hostnameOf } from "./attachments.ts";
 
 /** Reports listeners of one port that can't be told apart, or that speak different protocols. */
@@ -8,14 +9,15 @@ export function reportConflicts(
   report: Report,
 ): void {
   for (const [port, attachments] of byPort) {
-    const claimed = new Map<string, Attachment>();
+    const claimed = new Map<Gateway, Map<string, Attachment>>();
     const [first] = attachments;
     for (const each of attachments) {
       const { gateway, listener } = each;
       const owner = { kind: "Gateway", ...gateway };
-      const key = JSON.stringify([gateway.namespace, gateway.name, hostnameOf(each)]);
-      const earlier = claimed.get(key);
-      claimed.set(key, earlier ?? each);
+      const byHostname = claimed.get(gateway) ?? new Map<string, Attachment>();
+      claimed.set(gateway, byHostname);
+      const earlier = byHostname.get(hostnameOf(each));
+      byHostname.set(hostnameOf(each), earlier ?? each);
       if (first !== undefined && isTls(first) !== isTls(each)) {
         const message = `port ${port} speaks ${protocolOf(first)} already, for listener "${first.listener.name}" of Gateway "${first.gateway.name}"`;
         const condition = conflicted(owner, listener.name, "ProtocolConflict");

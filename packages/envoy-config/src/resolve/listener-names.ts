@@ -1,11 +1,8 @@
-interface Named {
-  readonly namespace: string;
-  readonly name: string;
-}
+import type { ResourceRef } from "../resource-ref.ts";
 
 /** What a listener may be called: LISTENER, GATEWAY/LISTENER and NAMESPACE/GATEWAY/LISTENER. */
 export function listenerNames(
-  gateway: Named,
+  gateway: ResourceRef,
   listener: { readonly name: string },
 ): readonly [string, string, string] {
   const full = `${gateway.name}/${listener.name}`;
@@ -14,7 +11,7 @@ export function listenerNames(
 
 /** Gives the shortest name of a listener that no other listener has. */
 export function shortestNames(
-  all: readonly { readonly gateway: Named; readonly listener: { readonly name: string } }[],
+  all: readonly { readonly gateway: ResourceRef; readonly listener: { readonly name: string } }[],
 ): (of: (typeof all)[number]) => string {
   const counts = new Map<string, number>();
   for (const { gateway, listener } of all) {

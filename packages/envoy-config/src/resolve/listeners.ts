@@ -1,29 +1,31 @@
+import { compare } from "../compare.ts";
 import { notAccepted } from "../conditions.ts";
 import type { Report } from "../resources/reader.ts";
-import type { HttpRoute, ParentRef, Resources } from "../resources/resources.ts";
+import type { GatewayListener, Resources } from "../resources/resources.ts";
+import type { HttpRoute, ParentRef } from "../resources/route-resource.ts";
 import type { Listener } from "../topology.ts";
 import { type Attachment, createAttacher, hostnameOf, type Refusal } from "./attachments.ts";
 import type { CertificateResolver } from "./certificates.ts";
 import { intersectHostnames } from "./hostnames.ts";
 import { reportConflicts } from "./listener-conflicts.ts";
 import { listenerNames, shortestNames } from "./listener-names.ts";
-import { createPolicyResolver } from "./policies.ts";
-import { compare, type PoolResolver } from "./pools.ts";
 import { onListener, resolveRoutes } from "./routes.ts";
+import type { RuleResolvers } from "./rule-shares.ts";
 import { type AttachedRoute, ownerOf, virtualHosts } from "./virtual-hosts.ts";
 
 export interface ListenerOptions {
   /** Ports by listener name. */
   readonly ports: ReadonlyMap<string, number>;
   readonly bindAddress: string;
-  /** A rule with a mirror that can't be resolved answers 500. */
-  readonly isStrict: boolean;
 }
 
-export interface ListenerResolvers {
-  readonly pools: PoolResolver;
+export interface ListenerResolvers extends RuleResolvers {
   readonly certificates: CertificateResolver;
 }
+
+type ByPort = ReadonlyMap<number, readonly Attachment[]>;
+type SecretsOf = ReadonlyMap<GatewayListener, readonly string[]>;
+type AttachedTo = ReadonlyMap<GatewayListener, readonly AttachedRoute[]>;
 
 /**
  * Attaches routes to listeners. Those of one port become one, with a virtual host for each hostname; where the port
@@ -31,22 +33,22 @@ export interface ListenerResolvers {
  */
 export function resolveListeners(
   resources: Resources,
-  { pools, certificates }: ListenerResolvers,
-  { ports, bindAddress, isStrict }: ListenerOptions,
+  resolvers: ListenerResolvers,
+  { ports, bindAddress }: ListenerOptions,
   report: Report,
 ): readonly Listener[] {
-  const policies = createPolicyResolver(resources.policies, resources.routes, report);
   const all = resources.gateways.flatMap((gateway) =>
     gateway.listeners.map((listener): Attachment => ({ gateway, listener })),
   );
-  const nameOf = shortestNames(all);
-
-  const secretsOf = new Map(
-    all.map(({ gateway, listener }) => [listener, certificates.resolve(gateway, listener)]),
+  const secretsOf: SecretsOf = new Map(
+    all.map(({ gateway, listener }) => [
+      listener,
+      resolvers.certificates.resolve(gateway, listener),
+    ]),
   );
   const isServed = ({ listener }: Attachment) =>
     listener.tls === undefined || (secretsOf.get(listener) ?? []).length > 0;
-  const byPort = Map.groupBy(
+  const byPort: ByPort = Map.groupBy(
     all.filter(isServed),
     ({ gateway, listener }) =>
       listenerNames(gateway, listener)
@@ -54,22 +56,43 @@ export function resolveListeners(
         .findLast((port) => port !== undefined) ?? listener.port,
   );
   reportConflicts(byPort, report);
+  const attachedTo = attachRoutes(resources, byPort, resolvers, report);
+  const nameOf = shortestNames(all);
+  return [...byPort]
+    .flatMap(([port, attachments]) =>
+      listenersOf(attachments, attachedTo, secretsOf, nameOf).map((each) => ({
+        ...{ name: each.name, address: bindAddress, port },
+        ...each,
+      })),
+    )
+    .toSorted((a, b) => compare(a.name, b.name));
+}
+
+/** Resolves every route, and files it under the listeners that it is attached to. */
+function attachRoutes(
+  resources: Resources,
+  byPort: ByPort,
+  resolvers: RuleResolvers,
+  report: Report,
+): AttachedTo {
   const onPort = new Map(
     [...byPort.values()].flatMap((attachments) => {
       const hostnames = new Set(attachments.map(hostnameOf));
       return attachments.map(({ listener }) => [listener, hostnames] as const);
     }),
   );
-
-  const attachedTo = new Map(all.map(({ listener }) => [listener, [] as AttachedRoute[]]));
+  const attachedTo = new Map<GatewayListener, AttachedRoute[]>();
   const attach = createAttacher(resources);
   for (const route of resources.routes) {
-    const ranked = resolveRoutes(route, { pools, policies, isStrict }, report);
+    const ranked = resolveRoutes(route, resolvers, report);
     const attached = attachRoute(route, attach, report);
     const domains = attached.flatMap((each) => {
       const { listener } = each;
       const routes = ranked.map((one) => onListener(one, listener.port));
-      attachedTo.get(listener)?.push({ hostnames: route.hostnames, routes });
+      const own = { hostnames: route.hostnames, routes };
+      const known = attachedTo.get(listener);
+      if (known === undefined) attachedTo.set(listener, [own]);
+      else known.push(own);
       const hostname = hostnameOf(each);
       return intersectHostnames(hostname, route.hostnames).map((domain) => ({
         isOwn: ownerOf(domain, onPort.get(listener) ?? new Set([hostname])) === hostname,
@@ -80,35 +103,38 @@ export function resolveListeners(
       report("warning", "UMB0302", route.place, message);
     }
   }
+  return attachedTo;
+}
 
-  return [...byPort]
-    .flatMap(([port, attachments]): readonly Listener[] => {
-      const [first] = attachments;
-      if (first === undefined) return [];
-      const name = nameOf(first);
-      const hosted = attachments.map((each) => ({
-        hostname: hostnameOf(each),
-        attached: attachedTo.get(each.listener) ?? [],
-      }));
-      const hosts = virtualHosts(name, hosted);
-      const at = { address: bindAddress, port };
-      if (first.listener.tls === undefined) return [{ name, ...at, virtualHosts: hosts }];
-      const byHostname = Map.groupBy(attachments, hostnameOf);
-      return [...byHostname].map(([hostname, [named = first, ...others]]) => ({
-        name: nameOf(named),
-        ...at,
-        tls: {
-          ...(hostname === "*" ? {} : { serverName: hostname }),
-          certificates: [
-            ...new Set([named, ...others].flatMap(({ listener }) => secretsOf.get(listener) ?? [])),
-          ],
-        },
-        virtualHosts: hosts.filter(
-          ({ domains: [domain = "*"] }) => ownerOf(domain, byHostname) === hostname,
-        ),
-      }));
-    })
-    .toSorted((a, b) => compare(a.name, b.name));
+/** Of one port: one listener, or with TLS one for each hostname. */
+function listenersOf(
+  attachments: readonly Attachment[],
+  attachedTo: AttachedTo,
+  secretsOf: SecretsOf,
+  nameOf: (attachment: Attachment) => string,
+): readonly Pick<Listener, "name" | "tls" | "virtualHosts">[] {
+  const [first] = attachments;
+  if (first === undefined) return [];
+  const name = nameOf(first);
+  const hosted = attachments.map((each) => ({
+    hostname: hostnameOf(each),
+    attached: attachedTo.get(each.listener) ?? [],
+  }));
+  const hosts = virtualHosts(name, hosted);
+  if (first.listener.tls === undefined) return [{ name, virtualHosts: hosts }];
+  const byHostname = Map.groupBy(attachments, hostnameOf);
+  return [...byHostname].map(([hostname, [named = first, ...others]]) => ({
+    name: nameOf(named),
+    tls: {
+      ...(hostname === "*" ? {} : { serverName: hostname }),
+      certificates: [
+        ...new Set([named, ...others].flatMap(({ listener }) => secretsOf.get(listener) ?? [])),
+      ],
+    },
+    virtualHosts: hosts.filter(
+      ({ domains: [domain = "*"] }) => ownerOf(domain, byHostname) === hostname,
+    ),
+  }));
 }
 
 /** The listeners of a route, each once; parentRefs that lead to none are reported. */

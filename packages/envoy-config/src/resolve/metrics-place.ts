@@ -1,5 +1,7 @@
+import { flagOf } from "../resource-ref.ts";
+import type { Meta } from "../resources/meta.ts";
 import type { Report } from "../resources/reader.ts";
-import type { Meta, Pod } from "../resources/resources.ts";
+import type { Pod } from "../resources/resources.ts";
 import type { MetricsPlaceSettings, Pool } from "../topology.ts";
 
 /** The annotations that say where metrics pages are. */
@@ -38,7 +40,7 @@ export function createMetricsPlaces({ flags, report }: MetricsPlaceOptions): Met
 
   return {
     of(meta, endpoints, podOf) {
-      const flagged = flags.get(`${meta.namespace}/${meta.name}`) ?? flags.get(meta.name) ?? {};
+      const flagged = flagOf(flags, meta) ?? {};
       const own: MetricsPlaceSettings = { ...annotated(meta, ownPrefix), ...flagged };
       const pods = new Map(endpoints.map((endpoint) => [endpoint, podOf(endpoint)]));
       const uses = Map.groupBy(pods.values(), (pod) => pod);
@@ -58,8 +60,8 @@ export function createMetricsPlaces({ flags, report }: MetricsPlaceOptions): Met
         return isEqual(settings, own) ? [] : [[endpoint, settings] as const];
       });
       return {
-        ...(Object.keys(own).length === 0 ? {} : { scrape: own }),
-        ...(byEndpoint.length === 0 ? {} : { endpointScrape: Object.fromEntries(byEndpoint) }),
+        scrape: own,
+        endpointScrape: Object.fromEntries(byEndpoint),
       };
     },
   };

@@ -1,10 +1,10 @@
+import { compare } from "../compare.ts";
+import { type ResourceRef, resourceName } from "../resource-ref.ts";
 import type { Resources } from "../resources/resources.ts";
 import type { ModelServer } from "../topology.ts";
-import { compare } from "./pools.ts";
+import { LabelMap } from "./label-map.ts";
 
-interface Selecting {
-  readonly namespace: string;
-  readonly name: string;
+interface Selecting extends ResourceRef {
   readonly selector: Readonly<Record<string, string>>;
 }
 
@@ -21,17 +21,19 @@ export function modelServers({
   return deployments
     .map(({ namespace, name, replicas, podLabels, args }) => {
       const serves = Object.entries(podLabels)
-        .flatMap((label) => byLabel.get(labelKey(namespace, label)) ?? [])
+        .flatMap((label) => byLabel.get(namespace, label) ?? [])
         .filter(({ selecting }) =>
           Object.entries(selecting.selector).every(([key, value]) => podLabels[key] === value),
         )
         .toSorted((a, b) => a.index - b.index);
       return {
-        name: `${namespace}/${name}`,
+        name: resourceName({ namespace, name }),
+        namespace,
+        resourceName: name,
         replicas,
         labels: podLabels,
         args,
-        pools: serves.map(({ selecting }) => `${selecting.namespace}/${selecting.name}`),
+        pools: serves.map(({ selecting }) => resourceName(selecting)),
       };
     })
     .toSorted((a, b) => compare(a.name, b.name));
@@ -43,24 +45,21 @@ interface Filed {
   readonly index: number;
 }
 
-function filedByLabel(all: readonly Selecting[]): ReadonlyMap<string, readonly Filed[]> {
-  const keysOf = ({ namespace, selector }: Selecting) =>
-    Object.entries(selector).map((label) => labelKey(namespace, label));
-  const counts = new Map<string, number>();
-  for (const key of all.flatMap(keysOf)) counts.set(key, (counts.get(key) ?? 0) + 1);
-  const filed = new Map<string, Filed[]>();
+function filedByLabel(all: readonly Selecting[]): LabelMap<Filed[]> {
+  const counts = new LabelMap<{ count: number }>();
+  const countOf = ({ namespace }: Selecting, label: readonly [string, string]) =>
+    counts.take(namespace, label, () => ({ count: 0 }));
+  for (const each of all) {
+    for (const label of Object.entries(each.selector)) countOf(each, label).count++;
+  }
+  const filed = new LabelMap<Filed[]>();
   for (const [index, selecting] of all.entries()) {
-    const count = (key: string) => counts.get(key) ?? 0;
     // One without labels selects nothing.
-    const [rarest] = keysOf(selecting).toSorted((a, b) => count(a) - count(b));
+    const [rarest] = Object.entries(selecting.selector).toSorted(
+      (a, b) => countOf(selecting, a).count - countOf(selecting, b).count,
+    );
     if (rarest === undefined) continue;
-    const known = filed.get(rarest);
-    if (known === undefined) filed.set(rarest, [{ selecting, index }]);
-    else known.push({ selecting, index });
+    filed.take(selecting.namespace, rarest, () => []).push({ selecting, index });
   }
   return filed;
-}
-
-function labelKey(namespace: string, [name, value]: readonly [string, string]): string {
-  return JSON.stringify([namespace, name, value]);
 }

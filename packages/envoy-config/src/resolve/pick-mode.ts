@@ -1,6 +1,7 @@
 import { nearest } from "../nearest.ts";
+import { flagOf } from "../resource-ref.ts";
+import type { Meta } from "../resources/meta.ts";
 import type { Report } from "../resources/reader.ts";
-import type { Meta } from "../resources/resources.ts";
 import type { PickMode, Pool } from "../topology.ts";
 
 export const pickModes: readonly PickMode[] = ["headers", "buffered", "duplex"];
@@ -31,7 +32,7 @@ export function askedPickMode(
   { flags, report }: PickModeOptions,
 ): Pick<Pool, "pickMode" | "modelHeader" | "onlyModel"> {
   const annotated = annotations[modeAnnotation];
-  let mode = flags.get(`${namespace}/${name}`) ?? flags.get(name);
+  let mode = flagOf(flags, { namespace, name });
   if (annotated !== undefined && !isPickMode(annotated)) {
     const near = nearest(annotated, pickModes);
     report(
@@ -58,7 +59,7 @@ export function askedPickMode(
   }
   const only = annotations[modelAnnotation] ?? (models.length === 1 ? models[0]?.name : undefined);
   return {
-    ...(mode === undefined || mode === "buffered" ? {} : { pickMode: mode }),
+    pickMode: mode ?? "buffered",
     ...(isHeader ? { modelHeader: header } : {}),
     ...(only === undefined ? {} : { onlyModel: only }),
   };

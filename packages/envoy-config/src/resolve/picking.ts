@@ -1,13 +1,15 @@
+import { compare } from "../compare.ts";
+import { groupByResource, type ResourceMap } from "../resource-map.ts";
+import type { Meta } from "../resources/meta.ts";
 import type { Report } from "../resources/reader.ts";
 import type {
   InferenceModel,
   InferenceModelRewrite,
   InferenceObjective,
   InferencePool,
-  Meta,
   Resources,
 } from "../resources/resources.ts";
-import type { ModelRewrite, Pool } from "../topology.ts";
+import type { ModelRewrite, Objective, Pool } from "../topology.ts";
 
 /** Says what is wrong in an EndpointPickerConfig, each with its path from the top. */
 export type CheckPickerConfig = (
@@ -17,61 +19,61 @@ export type CheckPickerConfig = (
 /** `session` on an InferenceModel or InferenceModelRewrite: a session always gets the same target. */
 const stickyAnnotation = "umbra.dev/sticky";
 
-/** What resources say of pools, by the pool's `namespace/name`. */
+/** What resources say of pools, by the InferencePool. */
 export interface PoolSpeakers {
-  readonly models: ReadonlyMap<string, readonly InferenceModel[]>;
-  readonly rewrites: ReadonlyMap<string, readonly InferenceModelRewrite[]>;
-  readonly objectives: ReadonlyMap<string, readonly InferenceObjective[]>;
+  readonly models: ResourceMap<readonly InferenceModel[]>;
+  readonly rewrites: ResourceMap<readonly InferenceModelRewrite[]>;
+  readonly objectives: ResourceMap<readonly InferenceObjective[]>;
 }
 
 export function poolSpeakers({ models, rewrites, objectives }: Resources): PoolSpeakers {
-  const key = ({ namespace, pool }: { readonly namespace: string; readonly pool: string }) =>
-    `${namespace}/${pool}`;
   return {
-    models: Map.groupBy(models, key),
-    rewrites: Map.groupBy(rewrites, key),
-    objectives: Map.groupBy(objectives, key),
+    models: groupByResource(models, poolOf),
+    rewrites: groupByResource(rewrites, poolOf),
+    objectives: groupByResource(objectives, poolOf),
   };
+}
+
+function poolOf({ namespace, pool }: { readonly namespace: string; readonly pool: string }) {
+  return { namespace, name: pool };
 }
 
 /** A pool's rewrites in the order in which they count: exact ones first, then the oldest resource's. */
 export function rewritesOf(
   pool: InferencePool,
   { models, rewrites }: PoolSpeakers,
-): Pick<Pool, "rewrites"> {
-  const key = `${pool.namespace}/${pool.name}`;
+): readonly ModelRewrite[] {
   const sticky = ({ annotations }: Meta) => ({
     isSticky: annotations[stickyAnnotation] === "session",
   });
   const found: readonly ModelRewrite[] = [
-    ...(rewrites.get(key) ?? [])
+    ...(rewrites.get(pool) ?? [])
       .toSorted(byAge)
       .flatMap((each) => each.rules.map((rule) => ({ ...rule, ...sticky(each) }))),
-    ...(models.get(key) ?? [])
+    ...(models.get(pool) ?? [])
       .toSorted(byAge)
       .filter((each) => each.targets.length > 0)
       .map((each) => ({ model: each.modelName, targets: each.targets, ...sticky(each) })),
   ];
   const exact = found.filter(({ model }) => model !== undefined);
   const general = found.filter(({ model }) => model === undefined);
-  return found.length === 0 ? {} : { rewrites: [...exact, ...general] };
+  return [...exact, ...general];
 }
 
 /** The pool's objectives; a name stands once, as resources of one namespace do. */
 export function objectivesOf(
   pool: InferencePool,
   { objectives }: PoolSpeakers,
-): Pick<Pool, "objectives"> {
-  const found = (objectives.get(`${pool.namespace}/${pool.name}`) ?? [])
+): readonly Objective[] {
+  return (objectives.get(pool) ?? [])
     .map(({ name, priority }) => ({ name, priority }))
-    .toSorted((a, b) => order(a.name, b.name));
-  return found.length === 0 ? {} : { objectives: found };
+    .toSorted((a, b) => compare(a.name, b.name));
 }
 
 /** The configuration with the pool's name, else the one without a name. */
 export function pickerConfigOf(
   { namespace, name }: InferencePool,
-  { pickerConfigs }: Resources,
+  { pickerConfigs }: Pick<Resources, "pickerConfigs">,
 ): Pick<Pool, "pickerConfig"> {
   const own = pickerConfigs.find(({ pool }) => pool?.namespace === namespace && pool.name === name);
   const config = own ?? pickerConfigs.find(({ pool }) => pool === undefined);
@@ -117,9 +119,5 @@ export function pathText(path: readonly (string | number)[]): string {
 
 /** The oldest first; what was never applied has no age and comes last. */
 export function byAge(a: Meta, b: Meta): number {
-  return order(a.createdAt || "~", b.createdAt || "~") || order(a.name, b.name);
-}
-
-function order(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
+  return compare(a.createdAt || "~", b.createdAt || "~") || compare(a.name, b.name);
 }

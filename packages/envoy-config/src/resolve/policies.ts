@@ -1,14 +1,15 @@
-import { defaultMirrorPolicy, type MirrorPolicy } from "../mirror-policy.ts";
+import { compare } from "../compare.ts";
+import type { MirrorSettings } from "../mirror-policy.ts";
+import { byResource, ResourceMap } from "../resource-map.ts";
+import { resourceName } from "../resource-ref.ts";
 import type { Report } from "../resources/reader.ts";
+import type { PolicyCandidate, ShadowPolicy } from "../resources/resources.ts";
 import type {
   BackendRef,
   HttpRoute,
   MirrorFilter,
-  PolicyCandidate,
   RouteRule,
-  ShadowPolicy,
-} from "../resources/resources.ts";
-import { compare } from "./pools.ts";
+} from "../resources/route-resource.ts";
 
 /** Says which policy a rule's mirrors have. */
 export interface PolicyResolver {
@@ -17,9 +18,9 @@ export interface PolicyResolver {
 }
 
 export interface ResolvedPolicy {
-  readonly policy: MirrorPolicy;
-  /** Undefined: the HTTPRoute's own share. */
-  readonly perMillion: number | undefined;
+  readonly settings: MirrorSettings;
+  /** The policy's share, else the HTTPRoute's own. */
+  readonly perMillion: number;
 }
 
 /** Attaches policies to rules: by `sectionName` before by route, then the oldest, then by name. */
@@ -28,22 +29,21 @@ export function createPolicyResolver(
   routes: readonly HttpRoute[],
   report: Report,
 ): PolicyResolver {
-  const routesByName = new Map(routes.map((each) => [`${each.namespace}/${each.name}`, each]));
+  const routesByName = byResource(routes);
   const names = routes.map((each) => each.name).join(", ") || "none";
   for (const policy of policies) reportLostTargets(policy, routesByName, names, report);
-  const reported = new Set<string>();
-  const byRoute = new Map<string, ShadowPolicy[]>();
+  const conflicting = new Set<ShadowPolicy>();
+  const missed = new Set<PolicyCandidate>();
+  const byRoute = new ResourceMap<ShadowPolicy[]>();
   for (const policy of policies) {
-    for (const name of new Set(policy.targets.map((target) => target.name))) {
-      const key = `${policy.namespace}/${name}`;
-      const known = byRoute.get(key);
-      if (known === undefined) byRoute.set(key, [policy]);
-      else known.push(policy);
+    const { namespace, targets } = policy;
+    for (const name of new Set(targets.map((target) => target.name))) {
+      byRoute.take({ namespace, name }, () => []).push(policy);
     }
   }
 
   function policyOf(route: HttpRoute, rule: RouteRule): ShadowPolicy | undefined {
-    const candidates = byRoute.get(`${route.namespace}/${route.name}`) ?? [];
+    const candidates = byRoute.get(route) ?? [];
     const attached = candidates.flatMap((policy) => {
       const targets = policy.targets.filter(
         ({ name, sectionName }) =>
@@ -60,8 +60,8 @@ export function createPolicyResolver(
         compare(a.policy.name, b.policy.name),
     );
     const isConflict = second !== undefined && second.isNamed === first?.isNamed;
-    if (isConflict && !reported.has(second.policy.name)) {
-      reported.add(second.policy.name);
+    if (isConflict && !conflicting.has(second.policy)) {
+      conflicting.add(second.policy);
       report(
         "warning",
         "UMB0209",
@@ -84,9 +84,8 @@ export function createPolicyResolver(
         const isElsewhere = route.rules.some((each) =>
           mirrorFilters(each).some(({ backend }) => isSame(backend, candidate, route.namespace)),
         );
-        const key = `${policy.name} ${candidate.name}`;
-        if (isElsewhere || reported.has(key)) continue;
-        reported.add(key);
+        if (isElsewhere || missed.has(candidate)) continue;
+        missed.add(candidate);
         report(
           "error",
           "UMB0210",
@@ -98,20 +97,23 @@ export function createPolicyResolver(
       for (const mirror of own) {
         const found = wanted?.find((each) => isSame(mirror.backend, each, route.namespace));
         if (wanted !== undefined && found === undefined) continue;
-        const { sampling, eligible, rewrite, budget, evaluation } = policy;
-        const name = `${policy.namespace}/${policy.name}`;
         resolved.set(mirror, {
-          policy: {
-            ...defaultMirrorPolicy(name),
-            role: found?.role ?? "candidate",
-            ...{ sampling, eligible, rewrite, budget, evaluation },
-          },
+          settings: settingsOf(policy, found?.role ?? "candidate"),
           perMillion:
-            policy.percent === undefined ? undefined : Math.round(policy.percent * 10_000),
+            policy.percent === undefined ? mirror.perMillion : Math.round(policy.percent * 10_000),
         });
       }
       return resolved;
     },
+  };
+}
+
+function settingsOf(from: ShadowPolicy, role: MirrorSettings["role"]): MirrorSettings {
+  const { sampling, evaluation, requestTimeoutMs, headers, eligible, rewrite, budget } = from;
+  return {
+    role,
+    ...{ sampling, evaluation, requestTimeoutMs, headers },
+    policy: { name: resourceName(from), eligible, rewrite, budget },
   };
 }
 
@@ -131,13 +133,13 @@ function isSame(backend: BackendRef, candidate: PolicyCandidate, namespace: stri
 
 function reportLostTargets(
   policy: ShadowPolicy,
-  routes: ReadonlyMap<string, HttpRoute>,
+  routes: ResourceMap<HttpRoute>,
   names: string,
   report: Report,
 ): void {
   const shown = `ShadowPolicy "${policy.name}"`;
   for (const { name, sectionName, place } of policy.targets) {
-    const route = routes.get(`${policy.namespace}/${name}`);
+    const route = routes.get({ namespace: policy.namespace, name });
     if (route === undefined) {
       report(
         "error",

@@ -1,11 +1,12 @@
 import { refsNotResolved } from "../conditions.ts";
+import type { ResourceMap } from "../resource-map.ts";
+import { flagOf } from "../resource-ref.ts";
 import type { Report } from "../resources/reader.ts";
 import type { InferencePool, Service } from "../resources/resources.ts";
 import type { ExternalPicker, Pool } from "../topology.ts";
 
 export interface PickerSources {
-  /** By `namespace/name`. */
-  readonly services: ReadonlyMap<string, Service>;
+  readonly services: ResourceMap<Service>;
   /** Of `--picker`, by resource name or `namespace/name`. */
   readonly pickers: ReadonlyMap<string, ExternalPicker>;
   readonly report: Report;
@@ -17,7 +18,7 @@ export function pickerOf(
   { services, pickers, report }: PickerSources,
 ): Pick<Pool, "picker" | "externalPicker"> {
   const { namespace, name, pickerRef } = pool;
-  const external = pickers.get(`${namespace}/${name}`) ?? pickers.get(name);
+  const external = flagOf(pickers, pool);
   if (external !== undefined) {
     if (pool.failureMode === "FailOpen") {
       const message = `InferencePool "${name}" is FailOpen, and the picker of --picker reads bodies in pieces: when it dies, requests whose body it has begun to read fail all the same`;
@@ -32,7 +33,7 @@ export function pickerOf(
     report("warning", "UMB0232", pickerRef.place, message, { condition });
   } else if (
     pickerRef !== undefined &&
-    !isOurs(pickerRef.name, services.get(`${namespace}/${pickerRef.name}`))
+    !isOurs(pickerRef.name, services.get({ namespace, name: pickerRef.name }))
   ) {
     report(
       "info",

@@ -1,12 +1,11 @@
+import { compare } from "../compare.ts";
+import { resourceName } from "../resource-ref.ts";
 import type { Route } from "../topology.ts";
-import { compare } from "./pools.ts";
 
 /** A route with what decides ties between routes of several HTTPRoutes. */
 export interface RankedRoute {
   readonly route: Route;
   readonly createdAt: string;
-  /** `namespace/name` of its HTTPRoute. */
-  readonly owner: string;
   /** Rule and match, in the order of the file. */
   readonly order: number;
   /** A redirect goes to the port of the listener that it came in by. */
@@ -27,7 +26,7 @@ export function byPrecedence(a: RankedRoute, b: RankedRoute): number {
     right.headers.length - left.headers.length ||
     right.queryParams.length - left.queryParams.length ||
     compareAge(a.createdAt, b.createdAt) ||
-    compare(a.owner, b.owner) ||
+    compare(resourceName(a.route.origin.route), resourceName(b.route.origin.route)) ||
     a.order - b.order
   );
 }

@@ -1,4 +1,4 @@
-import type { RedirectFilter } from "../resources/resources.ts";
+import type { RedirectFilter } from "../resources/route-resource.ts";
 import type { RouteAction } from "../topology.ts";
 
 /** A redirect as a route does it. Without a port it goes to the scheme's; the listener's comes in later. */

@@ -1,115 +1,142 @@
+import type { MirrorPolicy } from "../mirror-policy.ts";
+import { mirrorsByName, mirrorsOf, poolsByName, routesOf, servingPoolsOf } from "../queries.ts";
+import { byResource } from "../resource-map.ts";
 import type { Place, Report } from "../resources/reader.ts";
-import type { Meta, Resources } from "../resources/resources.ts";
-import type { Listener, Mirror, PickMode, Pool, Route } from "../topology.ts";
+import type { Resources } from "../resources/resources.ts";
+import type { Mirror, PickMode, Pool, Route, Topology } from "../topology.ts";
 import { headerAnnotation, modeAnnotation, modelAnnotation, pickModes } from "./pick-mode.ts";
 
 /** Where a pool's resource stands, for what is said of its mode. */
 export function poolPlaces({ pools, services }: Resources): (pool: Pool) => Place | undefined {
-  const placeOf = ({ annotationPlace }: Meta) => annotationPlace(modeAnnotation);
-  const places = new Map<string, Place>([
-    ...pools.map(
-      (each) => [`InferencePool ${each.namespace}/${each.name}`, placeOf(each)] as const,
-    ),
-    ...services.map((each) => [`Service ${each.namespace}/${each.name}`, placeOf(each)] as const),
-  ]);
-  return ({ kind, namespace, resourceName }) => places.get(`${kind} ${namespace}/${resourceName}`);
+  const places = { InferencePool: byResource(pools), Service: byResource(services) };
+  return ({ kind, namespace, resourceName: name }) =>
+    places[kind].get({ namespace, name })?.annotationPlace(modeAnnotation);
 }
+
+type Picked = Pick<Topology, "listeners" | "mirrors" | "pools">;
 
 /**
  * Gives routes and mirrors their modes. A route has one for all its pools, the most demanding: its shares are then
  * refused, rewritten and measured alike. A pool that can't have `headers` on a route is picked `buffered` there.
  */
 export function withPickModes(
-  listeners: readonly Listener[],
-  pools: readonly Pool[],
+  topology: Picked,
   placeOf: (pool: Pool) => Place | undefined,
   report: Report,
-): readonly Listener[] {
-  if (pools.every(({ pickMode }) => pickMode === undefined)) return listeners;
-  const byName = new Map(pools.map((pool) => [pool.name, pool]));
-  const told = new Set<string>();
+): Picked {
+  const { listeners, mirrors, pools } = topology;
+  if (pools.every(({ pickMode }) => pickMode === "buffered")) return topology;
+  const modes = createPickModes(topology, placeOf, report);
+  // Findings come in the order of the routes, a route's mirrors before its pools.
+  for (const route of routesOf(topology)) {
+    for (const mirror of mirrorsOf(route, modes.mirrors)) modes.ofMirror(mirror);
+    modes.ofRoute(route);
+  }
+  return {
+    pools,
+    mirrors: mirrors.map((mirror) => ({ ...mirror, pickMode: modes.ofMirror(mirror) })),
+    listeners: listeners.map((listener) => ({
+      ...listener,
+      virtualHosts: listener.virtualHosts.map((host) => ({
+        ...host,
+        routes: host.routes.map((route) => ({ ...route, pickMode: modes.ofRoute(route) })),
+      })),
+    })),
+  };
+}
 
-  function tell(severity: "warning" | "info", pool: Pool, message: string, remedy: string): void {
+type Tell = (severity: "warning" | "info", pool: Pool, message: string, remedy: string) => void;
+
+function createPickModes(
+  topology: Picked,
+  placeOf: (pool: Pool) => Place | undefined,
+  report: Report,
+) {
+  const pools = poolsByName(topology);
+  const mirrors = mirrorsByName(topology);
+  const told = new Set<string>();
+  const tell: Tell = (severity, pool, message, remedy) => {
     const place = placeOf(pool);
     if (place === undefined || told.has(message)) return;
     told.add(message);
     report(severity, "UMB0213", place, message, { remedy });
-  }
+  };
 
-  function modeOf(pool: Pool, mirrors: readonly Mirror[], whole: string): PickMode {
-    const mode = pool.pickMode ?? "buffered";
-    if (mode === "headers") {
-      const why = whyNotHeaders(pool, mirrors);
-      if (why !== undefined) {
-        const message = `${whole} "${pool.name}" is picked \`buffered\`, not \`headers\`: ${why.message}`;
-        tell("warning", pool, message, why.remedy);
-        return "buffered";
+  return {
+    mirrors,
+
+    ofMirror({ pool: name, policy }: Mirror): PickMode {
+      const pool = pools.get(name);
+      if (pool === undefined || pool.picker !== "umbra") return "buffered";
+      return modeOf(pool, policy === undefined ? [] : [policy], "the shadow pool", tell);
+    },
+
+    ofRoute(route: Route): PickMode {
+      const policies = mirrorsOf(route, mirrors).flatMap(({ policy }) => policy ?? []);
+      const picked = servingPoolsOf(route)
+        .flatMap((name) => pools.get(name) ?? [])
+        .filter(({ picker }) => picker === "umbra");
+      const modes = picked.map((pool) => modeOf(pool, policies, "pool", tell));
+      const most = pickModes.findLast((mode) => modes.includes(mode)) ?? "buffered";
+      for (const [index, pool] of picked.entries()) {
+        if (modes[index] === most) continue;
+        tell(
+          "info",
+          pool,
+          `pool "${pool.name}" is picked \`${most}\` on route "${route.name}", as another pool of the rule asks`,
+          "nothing needs to be done: all shares of a rule are picked alike",
+        );
       }
-      tell(
-        "info",
-        pool,
-        `pool "${pool.name}" is picked by headers alone: scorers of prompts (prefix cache) have nothing to go by, and bodies are not checked`,
-        "nothing needs to be done where prompts have no beginnings in common; else leave the pool buffered",
-      );
-    }
-    if (mode === "duplex" && pool.failureMode === "FailOpen") {
-      tell(
-        "warning",
-        pool,
-        `pool "${pool.name}" is FailOpen and picked \`duplex\`: requests with a body that are under way when the picker dies or hangs fail all the same, running answers too`,
-        "take `buffered`, in which FailOpen and the pick's time limit hold",
-      );
-    }
-    return mode;
-  }
+      return most;
+    },
+  };
+}
 
-  function ofRoute(route: Route): Route {
-    const mirrors = route.mirrors.map((mirror): Mirror => {
-      const pool = byName.get(mirror.pool);
-      if (pool === undefined || pool.picker !== "umbra") return mirror;
-      const mode = modeOf(pool, mirror.policy === undefined ? [] : [mirror], "the shadow pool");
-      return mode === "buffered" ? mirror : { ...mirror, pickMode: mode };
-    });
-    if (route.action.kind !== "forward") return { ...route, mirrors };
-    const picked = route.action.backends.flatMap((backend) => {
-      const pool = backend.kind === "pool" ? byName.get(backend.pool) : undefined;
-      return pool?.picker === "umbra" && backend.weight > 0 ? [pool] : [];
-    });
-    const modes = picked.map((pool) => modeOf(pool, route.mirrors, "pool"));
-    const most = pickModes.findLast((mode) => modes.includes(mode)) ?? "buffered";
-    for (const [index, pool] of picked.entries()) {
-      if (modes[index] === most) continue;
-      tell(
-        "info",
-        pool,
-        `pool "${pool.name}" is picked \`${most}\` on route "${route.name}", as another pool of the rule asks`,
-        "nothing needs to be done: all shares of a rule are picked alike",
-      );
+/** What the pool gets of what it asks for. */
+function modeOf(
+  pool: Pool,
+  policies: readonly MirrorPolicy[],
+  whole: string,
+  tell: Tell,
+): PickMode {
+  const mode = pool.pickMode;
+  if (mode === "headers") {
+    const why = whyNotHeaders(pool, policies);
+    if (why !== undefined) {
+      const message = `${whole} "${pool.name}" is picked \`buffered\`, not \`headers\`: ${why.message}`;
+      tell("warning", pool, message, why.remedy);
+      return "buffered";
     }
-    return { ...route, mirrors, ...(most === "buffered" ? {} : { pickMode: most }) };
+    tell(
+      "info",
+      pool,
+      `pool "${pool.name}" is picked by headers alone: scorers of prompts (prefix cache) have nothing to go by, and bodies are not checked`,
+      "nothing needs to be done where prompts have no beginnings in common; else leave the pool buffered",
+    );
   }
-
-  return listeners.map((listener) => ({
-    ...listener,
-    virtualHosts: listener.virtualHosts.map((host) => ({
-      ...host,
-      routes: host.routes.map(ofRoute),
-    })),
-  }));
+  if (mode === "duplex" && pool.failureMode === "FailOpen") {
+    tell(
+      "warning",
+      pool,
+      `pool "${pool.name}" is FailOpen and picked \`duplex\`: requests with a body that are under way when the picker dies or hangs fail all the same, running answers too`,
+      "take `buffered`, in which FailOpen and the pick's time limit hold",
+    );
+  }
+  return mode;
 }
 
 /** Why the body must be read; undefined where it need not be. */
 function whyNotHeaders(
   { modelHeader, onlyModel, rewrites }: Pool,
-  mirrors: readonly Mirror[],
+  policies: readonly MirrorPolicy[],
 ): { readonly message: string; readonly remedy: string } | undefined {
-  if (rewrites !== undefined) {
+  if (rewrites.length > 0) {
     return {
       message: "InferenceModels or InferenceModelRewrites change the model's name in the body",
       remedy: "remove the rewrites, or leave the pool buffered",
     };
   }
-  const policy = mirrors.find((mirror) => mirror.policy !== undefined)?.policy;
+  const [policy] = policies;
   if (policy !== undefined) {
     return {
       message: `ShadowPolicy "${policy.name}" decides by the body which requests are mirrored, and how`,

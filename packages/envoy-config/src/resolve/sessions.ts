@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
+import { ruleName } from "../names.ts";
 import type { Report } from "../resources/reader.ts";
-import type { SessionPersistence } from "../resources/resources.ts";
-import type { Pool, Session } from "../topology.ts";
+import type { SessionPersistence } from "../resources/route-resource.ts";
+import type { Pool, RouteOrigin, Session } from "../topology.ts";
 
 /**
  * The sessions of a rule, as far as Envoy can keep them: it names the endpoint in a cookie or header. Where Umbra picks,
@@ -9,7 +10,7 @@ import type { Pool, Session } from "../topology.ts";
  */
 export function resolveSession(
   from: SessionPersistence,
-  rule: string,
+  of: Pick<RouteOrigin, "route" | "rule">,
   served: readonly Pool[],
   report: Report,
 ): Session | undefined {
@@ -33,7 +34,7 @@ export function resolveSession(
   }
   return {
     kind: from.kind,
-    name: from.name ?? defaultName(rule),
+    name: from.name ?? defaultName(ruleName(of)),
     ...(from.isPermanent && from.absoluteMs !== undefined ? { ttlMs: from.absoluteMs } : {}),
   };
 }

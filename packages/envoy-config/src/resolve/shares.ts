@@ -1,29 +1,27 @@
 import { inTurn } from "../header-modifier.ts";
-import type { BackendRouting, RouteRule } from "../resources/resources.ts";
-import type { Backend, Mirror, Route, RouteAction, RouteShare } from "../topology.ts";
+import type { BackendRouting, RouteRule } from "../resources/route-resource.ts";
+import { wholeShare } from "../share-draw.ts";
+import type { Backend, Route, RouteAction, RouteShare } from "../topology.ts";
 import { redirectAction } from "./redirects.ts";
-
-/** All numbers that a request can draw. */
-export const wholeShare = 1_000_000;
 
 /** A backend with what a route has to do for it alone. */
 export interface RoutedBackend {
   readonly backend: Backend;
   readonly routing: BackendRouting | undefined;
-  /** Of its own. */
-  readonly mirrors: readonly Mirror[];
+  /** Names of its own. */
+  readonly mirrors: readonly string[];
 }
 
 /** What a rule does with a share of its requests, or with all of them. */
 export interface RuleShare {
-  /** Behind the route's name. */
-  readonly suffix: string;
+  /** Index of the backend that has the share; absent: the share is the whole. */
+  readonly backend?: number;
   readonly share?: RouteShare;
   readonly requestHeaders: Route["requestHeaders"];
   readonly responseHeaders: Route["responseHeaders"];
-  readonly rewrite?: Route["rewrite"];
+  readonly rewrite?: Route["rewrite"] | undefined;
   readonly action: RouteAction;
-  readonly mirrors: readonly Mirror[];
+  readonly mirrors: readonly string[];
   /** A redirect goes to the port of the listener that it came in by. */
   readonly keepsPort: boolean;
 }
@@ -35,7 +33,7 @@ export interface RuleShare {
 export function sharesOf(
   rule: RouteRule,
   backends: readonly RoutedBackend[],
-  mirrors: readonly Mirror[],
+  mirrors: readonly string[],
 ): readonly RuleShare[] | undefined {
   if (backends.every(({ routing }) => routing === undefined)) return undefined;
   const total = backends.reduce((sum, { backend }) => sum + backend.weight, 0);
@@ -49,8 +47,7 @@ export function sharesOf(
     return [
       {
         ...shareOf(rule, each, mirrors),
-        suffix: isWhole ? "" : `-${index}`,
-        ...(isWhole ? {} : { share: { from, to } }),
+        ...(isWhole ? {} : { backend: index, share: { from, to } }),
       },
     ];
   });
@@ -60,8 +57,8 @@ export function sharesOf(
 function shareOf(
   { requestHeaders, responseHeaders, rewrite }: RouteRule,
   { backend, routing, mirrors: own }: RoutedBackend,
-  mirrors: readonly Mirror[],
-): Omit<RuleShare, "suffix" | "share"> {
+  mirrors: readonly string[],
+): Omit<RuleShare, "backend" | "share"> {
   const headers = { requestHeaders, responseHeaders };
   if (backend.kind === "pool" && routing?.redirect !== undefined) {
     const { redirect } = routing;

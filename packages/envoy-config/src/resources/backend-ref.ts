@@ -1,5 +1,5 @@
 import type { Reader } from "./reader.ts";
-import type { BackendRef } from "./resources.ts";
+import type { BackendRef } from "./route-resource.ts";
 
 /** Reads a reference to what serves requests; undefined, and reported, where it names nothing. */
 export function readBackendRef(ref: Reader): BackendRef | undefined {

@@ -1,7 +1,8 @@
 import { isIP } from "node:net";
 import { readHostname } from "./hostname.ts";
+import type { Meta } from "./meta.ts";
 import type { Reader } from "./reader.ts";
-import type { BackendTlsPolicy, Meta } from "./resources.ts";
+import type { BackendTlsPolicy } from "./resources.ts";
 
 /** `gateway.networking.k8s.io` BackendTLSPolicy, v1 and v1alpha3. */
 export function readBackendTlsPolicy(meta: Meta, spec: Reader): BackendTlsPolicy | undefined {

@@ -1,4 +1,4 @@
-import type { LabelRequirement } from "./resources.ts";
+import type { LabelRequirement } from "./meta.ts";
 
 /** Longer ones are not read: they select nothing. */
 const maxLength = 1024;

@@ -1,10 +1,10 @@
 import { isIP } from "node:net";
 import { readAppProtocol } from "./app-protocol.ts";
+import type { Meta } from "./meta.ts";
 import type { Reader } from "./reader.ts";
 import type {
   Deployment,
   EndpointSlice,
-  Meta,
   Pod,
   ReferenceGrant,
   Service,

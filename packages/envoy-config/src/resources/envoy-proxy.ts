@@ -1,8 +1,9 @@
 import type { JsonValue } from "../mirror-policy.ts";
 import type { JsonMap, PatchOperation } from "../topology.ts";
 import { readEmbedded } from "./embedded-yaml.ts";
+import type { Meta } from "./meta.ts";
 import type { Reader } from "./reader.ts";
-import type { EnvoyProxy, Meta, ParametersRef } from "./resources.ts";
+import type { EnvoyProxy, ParametersRef } from "./resources.ts";
 
 /** What Envoy Gateway does with these, Umbra does not; and what does it here. */
 const notHonoured: Readonly<Record<string, string>> = {

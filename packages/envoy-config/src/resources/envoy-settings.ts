@@ -1,6 +1,7 @@
 import { type EnvoySettings, parseSetting, type Setting, settings } from "../envoy-settings.ts";
+import type { Meta } from "./meta.ts";
 import type { Reader } from "./reader.ts";
-import type { EnvoySettingsResource, Meta } from "./resources.ts";
+import type { EnvoySettingsResource } from "./resources.ts";
 
 /** `umbra.dev/v1alpha1`. Every field has a default. */
 export function readEnvoySettings(meta: Meta, spec: Reader): EnvoySettingsResource {

@@ -3,9 +3,10 @@ import type { ResourceName } from "../diagnostic.ts";
 import { nearest } from "../nearest.ts";
 import { readHostname } from "./hostname.ts";
 import { readLabelSelector } from "./label-selector.ts";
+import type { Meta } from "./meta.ts";
 import { resourceName } from "./names.ts";
 import type { Reader } from "./reader.ts";
-import type { Gateway, GatewayListener, ListenerTls, Meta, RouteNamespaces } from "./resources.ts";
+import type { Gateway, GatewayListener, ListenerTls, RouteNamespaces } from "./resources.ts";
 
 export function readGateway(meta: Meta, spec: Reader): Gateway {
   const owner = { kind: "Gateway", namespace: meta.namespace, name: meta.name };

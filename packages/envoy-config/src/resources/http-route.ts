@@ -6,8 +6,8 @@ import { durationMs } from "./duration.ts";
 import { isHeaderName } from "./header-name.ts";
 import { readHostnames } from "./hostname.ts";
 import { checkPath, checkRegex } from "./match-values.ts";
+import type { Meta } from "./meta.ts";
 import type { Reader } from "./reader.ts";
-import type { HttpRoute, Meta, ParentRef, RouteRule } from "./resources.ts";
 import { readRetry } from "./retry.ts";
 import {
   type Filters,
@@ -15,6 +15,7 @@ import {
   readBackendFilters,
   readRuleFilters,
 } from "./route-filters.ts";
+import type { HttpRoute, ParentRef, RouteRule } from "./route-resource.ts";
 import { readSessionPersistence } from "./session-persistence.ts";
 
 const million = 1_000_000;
@@ -133,21 +134,24 @@ const anyPath: RouteMatch = {
   queryParams: [],
 };
 
-/** 0 means no limit. */
+/** The API has 0 for no limit. */
 function readTimeouts(
   timeouts: Reader | undefined,
   route: ResourceName,
 ): Pick<RouteRule, "timeoutMs" | "backendTimeoutMs"> {
-  const timeoutMs = timeouts === undefined ? 0 : (durationMs(timeouts, "request") ?? 0);
-  const backendTimeoutMs =
-    timeouts === undefined ? 0 : (durationMs(timeouts, "backendRequest") ?? 0);
-  timeouts?.warnUnknown();
-  if (timeoutMs > 0 && backendTimeoutMs > timeoutMs) {
+  if (timeouts === undefined) return {};
+  const timeoutMs = durationMs(timeouts, "request") || undefined;
+  const backendTimeoutMs = durationMs(timeouts, "backendRequest") || undefined;
+  timeouts.warnUnknown();
+  if (timeoutMs !== undefined && backendTimeoutMs !== undefined && backendTimeoutMs > timeoutMs) {
     const condition = notAccepted(route, "UnsupportedValue");
     const message = "`backendRequest` is longer than `request`, of which it is a part";
-    timeouts?.report("error", "UMB0222", message, "backendRequest", { condition });
+    timeouts.report("error", "UMB0222", message, "backendRequest", { condition });
   }
-  return { timeoutMs, backendTimeoutMs };
+  return {
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(backendTimeoutMs === undefined ? {} : { backendTimeoutMs }),
+  };
 }
 
 const pathKinds = { Exact: "exact", PathPrefix: "prefix", RegularExpression: "regex" } as const;

@@ -1,11 +1,11 @@
 import type { ModelRewrite } from "../topology.ts";
+import type { Meta } from "./meta.ts";
 import type { Reader } from "./reader.ts";
 import type {
   InferenceModel,
   InferenceModelRewrite,
   InferenceObjective,
   InferencePool,
-  Meta,
   PickerRef,
 } from "./resources.ts";
 
@@ -63,10 +63,10 @@ export function readInferenceModel(meta: Meta, spec: Reader): InferenceModel | u
   const pool = readPoolRef(spec);
   const criticality =
     spec.oneOf("criticality", ["Critical", "Standard", "Sheddable"]) ?? "Standard";
-  const targets = spec.maps("targetModels").flatMap((each) => targetOf(each, "name"));
-  reportWeights(spec, "targetModels", targets);
-  const weighted = targets.filter(({ weight }) => weight !== undefined).length;
-  if (weighted > 0 && weighted < targets.length) {
+  const named = spec.maps("targetModels");
+  const targets = readTargets(spec, "targetModels", "name");
+  const weighted = named.filter((each) => each.has("weight")).length;
+  if (weighted > 0 && weighted < named.length) {
     const message = "`targetModels` must have a weight each, or none at all";
     spec.report("error", "UMB0104", message, "targetModels");
   }
@@ -89,8 +89,7 @@ export function readInferenceModelRewrite(
 ): InferenceModelRewrite | undefined {
   const pool = readPoolRef(spec);
   const rules = spec.maps("rules").flatMap((rule) => {
-    const targets = rule.maps("targets").flatMap((each) => targetOf(each, "modelRewrite"));
-    reportWeights(rule, "targets", targets);
+    const targets = readTargets(rule, "targets", "modelRewrite");
     if (!rule.has("targets")) rule.report("error", "UMB0103", "`targets` is missing");
     const models = rule.maps("matches").flatMap((match) => {
       const model = match.map("model");
@@ -116,14 +115,20 @@ function readPoolRef(spec: Reader): string | undefined {
 
 const maxWeight = 1_000_000;
 
-function targetOf(target: Reader, name: string): ModelRewrite["targets"] {
-  const model = target.required(name);
-  const weight = target.integer("weight", 0, maxWeight);
-  target.warnUnknown();
-  return model === undefined ? [] : [{ model, ...(weight === undefined ? {} : { weight }) }];
-}
-
-function reportWeights(of: Reader, key: string, targets: ModelRewrite["targets"]): void {
-  if (targets.length === 0 || targets.some(({ weight }) => weight !== 0)) return;
-  of.report("error", "UMB0104", `\`${key}\` must have a weight above 0`, key);
+/** Where some have a weight, those without get nothing; where none has, all get the same. */
+function readTargets(of: Reader, key: string, name: string): ModelRewrite["targets"] {
+  const read = of.maps(key).flatMap((target) => {
+    const model = target.required(name);
+    const weight = target.integer("weight", 0, maxWeight);
+    const isWrong = weight === undefined && target.has("weight");
+    target.warnUnknown();
+    return model === undefined ? [] : [{ model, weight, isWrong }];
+  });
+  const others = read.every(({ weight }) => weight === undefined) ? 1 : 0;
+  const targets = read.map(({ model, weight }) => ({ model, weight: weight ?? others }));
+  const isNothing = targets.length > 0 && targets.every(({ weight }) => weight === 0);
+  if (isNothing && !read.some(({ isWrong }) => isWrong)) {
+    of.report("error", "UMB0104", `\`${key}\` must have a weight above 0`, key);
+  }
+  return targets;
 }

@@ -1,5 +1,5 @@
+import type { LabelRequirement } from "./meta.ts";
 import type { Reader } from "./reader.ts";
-import type { LabelRequirement } from "./resources.ts";
 
 /** Reads a label selector, `matchLabels` and `matchExpressions`, as a list of what must all be met. */
 export function readLabelSelector(from: Reader): readonly LabelRequirement[] {

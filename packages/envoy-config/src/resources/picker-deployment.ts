@@ -1,6 +1,7 @@
 import { basename } from "node:path";
+import type { Meta } from "./meta.ts";
 import type { Reader } from "./reader.ts";
-import type { Meta, PickerDeployment } from "./resources.ts";
+import type { PickerDeployment } from "./resources.ts";
 
 /** A Deployment of the reference endpoint picker; undefined where no container has arguments of one. */
 export function readPickerDeployment(meta: Meta, spec: Reader): PickerDeployment | undefined {

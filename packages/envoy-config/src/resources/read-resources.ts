@@ -24,12 +24,13 @@ import {
   readInferencePool,
 } from "./inference.ts";
 import { createBudget, inspectDocument } from "./inspect.ts";
+import type { Meta } from "./meta.ts";
 import { namespaceOf, resourceName } from "./names.ts";
 import { isPickerConfig, readPickerConfigResource } from "./picker-config.ts";
 import { readPickerDeployment } from "./picker-deployment.ts";
 import { Reader, type Report, type Source } from "./reader.ts";
 import { createReport, type ReportSink } from "./report.ts";
-import type { Meta, Resources } from "./resources.ts";
+import type { Resources } from "./resources.ts";
 import { readSecret } from "./secret.ts";
 import { readShadowPolicy } from "./shadow-policy.ts";
 import { readUnread } from "./unread.ts";

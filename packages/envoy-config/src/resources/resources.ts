@@ -1,29 +1,10 @@
 import type { EnvoySettings } from "../envoy-settings.ts";
-import type { MirrorPolicy } from "../mirror-policy.ts";
-import type {
-  BackendFilters,
-  BootstrapChange,
-  CorsPolicy,
-  HeaderModifier,
-  ModelRewrite,
-  Retry,
-  RouteMatch,
-  UrlRewrite,
-} from "../topology.ts";
+import type { MirrorPolicy, MirrorSettings } from "../mirror-policy.ts";
+import type { BootstrapChange, ModelRewrite } from "../topology.ts";
+import type { LabelRequirement, Meta } from "./meta.ts";
 import type { Place } from "./reader.ts";
-
-/** What every resource has. */
-export interface Meta {
-  readonly name: string;
-  readonly namespace: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
-  /** ISO 8601; empty in files that were never applied. */
-  readonly createdAt: string;
-  readonly place: Place;
-  /** Where an annotation's value stands; the resource's place where it has none of that name. */
-  readonly annotationPlace: (name: string) => Place;
-}
+import type { HttpRoute } from "./route-resource.ts";
+import type { UnreadResource } from "./unread-resource.ts";
 
 export interface Gateway extends Meta {
   /** Name of its GatewayClass; empty where it names none. */
@@ -47,13 +28,6 @@ export interface GatewayListener {
 export type RouteNamespaces =
   | { readonly from: "All" | "Same" | "None" }
   | { readonly from: "Selector"; readonly selector: readonly LabelRequirement[] };
-
-/** One of the things that a label selector asks for. */
-export interface LabelRequirement {
-  readonly key: string;
-  readonly operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
-  readonly values: readonly string[];
-}
 
 export interface ListenerTls {
   readonly certificates: readonly CertificateRef[];
@@ -119,87 +93,6 @@ export interface AuthorityRef {
   readonly group: string;
   readonly kind: string;
   readonly name: string;
-  readonly place: Place;
-}
-
-export interface HttpRoute extends Meta {
-  readonly parents: readonly ParentRef[];
-  readonly hostnames: readonly string[];
-  readonly rules: readonly RouteRule[];
-}
-
-export interface ParentRef {
-  readonly name: string;
-  readonly namespace: string;
-  readonly sectionName: string | undefined;
-  readonly port: number | undefined;
-  readonly place: Place;
-}
-
-export interface RouteRule {
-  readonly place: Place;
-  readonly name: string | undefined;
-  readonly matches: readonly RouteMatch[];
-  /** Where each match stands; the rule itself where it names none. */
-  readonly matchPlaces: readonly Place[];
-  readonly requestHeaders: HeaderModifier;
-  readonly responseHeaders: HeaderModifier;
-  readonly rewrite: UrlRewrite | undefined;
-  readonly redirect: RedirectFilter | undefined;
-  readonly mirrors: readonly MirrorFilter[];
-  readonly backends: readonly RuleBackend[];
-  /** 0: no limit. */
-  readonly timeoutMs: number;
-  /** Of one attempt; 0: no limit. */
-  readonly backendTimeoutMs: number;
-  readonly retry?: Retry;
-  readonly cors?: CorsPolicy;
-  readonly session?: SessionPersistence;
-}
-
-export interface SessionPersistence {
-  readonly kind: "cookie" | "header";
-  readonly name: string | undefined;
-  /** A cookie that outlives the browser. */
-  readonly isPermanent: boolean;
-  readonly absoluteMs: number | undefined;
-  readonly hasIdleTimeout: boolean;
-  readonly place: Place;
-}
-
-export interface RuleBackend extends BackendRef {
-  readonly weight: number;
-  readonly filters?: BackendFilters;
-  /** What only a route can do: the rule is rendered as a route for each of its backends. */
-  readonly routing?: BackendRouting;
-}
-
-/** Filters of a single backend beside headers and the hostname. */
-export interface BackendRouting {
-  readonly path: UrlRewrite["path"];
-  readonly redirect: RedirectFilter | undefined;
-  readonly mirrors: readonly MirrorFilter[];
-}
-
-export interface RedirectFilter {
-  readonly scheme: string | undefined;
-  readonly hostname: string | undefined;
-  readonly port: number | undefined;
-  readonly path: UrlRewrite["path"];
-  readonly statusCode: number;
-}
-
-export interface MirrorFilter {
-  readonly backend: BackendRef;
-  readonly perMillion: number;
-}
-
-export interface BackendRef {
-  readonly group: string;
-  readonly kind: string;
-  readonly name: string;
-  readonly namespace: string | undefined;
-  readonly port: number | undefined;
   readonly place: Place;
 }
 
@@ -303,7 +196,10 @@ export interface Deployment extends Meta {
   readonly args: readonly string[];
 }
 
-export interface ShadowPolicy extends Meta, Omit<MirrorPolicy, "name" | "role"> {
+export interface ShadowPolicy
+  extends Meta,
+    Omit<MirrorSettings, "role" | "policy">,
+    Omit<MirrorPolicy, "name"> {
   readonly targets: readonly PolicyTarget[];
   /** Undefined: every mirror of the rule. */
   readonly candidates: readonly PolicyCandidate[] | undefined;
@@ -344,45 +240,8 @@ export interface PolicyCandidate {
   readonly name: string;
   readonly namespace: string;
   readonly port: number | undefined;
-  readonly role: MirrorPolicy["role"];
+  readonly role: MirrorSettings["role"];
   readonly place: Place;
-}
-
-/** An object of a kind that Umbra does not read, and what it is about. */
-export interface UnreadResource {
-  readonly group: string;
-  readonly apiVersion: string;
-  readonly kind: string;
-  /** Empty where it has none. */
-  readonly name: string;
-  readonly namespace: string;
-  /** Objects that it names. */
-  readonly targets: readonly UnreadTarget[];
-  /** Selectors of Pods; one without a requirement is met by every Pod of the namespace. */
-  readonly selectors: readonly (readonly LabelRequirement[])[];
-  /** Values of `host` and `hosts`. */
-  readonly hosts: readonly string[];
-  /** Names of the upper fields of its spec. */
-  readonly fields: readonly string[];
-  /** Names of Envoy's filters in its spec. */
-  readonly filters: readonly string[];
-  /** Its annotation says that what it asks for is enforced without Umbra. */
-  readonly isEnforcedElsewhere: boolean;
-  /** How to write what was probably meant, where the kind looks like a slip. */
-  readonly meant?: string;
-  readonly place: Place;
-}
-
-/** An object that an unread one names. */
-export interface UnreadTarget {
-  readonly relation: "targets" | "is attached to" | "refers to";
-  /** Absent: the group that the kind usually has. */
-  readonly group?: string;
-  readonly kind: string;
-  /** Absent: every object that meets the `selector`. */
-  readonly name?: string;
-  readonly selector?: readonly LabelRequirement[];
-  readonly namespace: string;
 }
 
 /** All that was read, by kind. */

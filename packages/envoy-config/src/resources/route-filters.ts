@@ -12,7 +12,7 @@ import { readCors } from "./cors.ts";
 import { isHeaderName } from "./header-name.ts";
 import { readHostname } from "./hostname.ts";
 import type { Reader } from "./reader.ts";
-import type { BackendRouting, MirrorFilter, RedirectFilter } from "./resources.ts";
+import type { BackendRouting, MirrorFilter, RedirectFilter } from "./route-resource.ts";
 
 const million = 1_000_000;
 

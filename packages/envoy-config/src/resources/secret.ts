@@ -1,5 +1,6 @@
+import type { Meta } from "./meta.ts";
 import type { Reader } from "./reader.ts";
-import type { Meta, Secret } from "./resources.ts";
+import type { Secret } from "./resources.ts";
 
 /** Reads what a Secret holds for TLS. Nothing of it may be in a diagnostic, or, but certificates of authorities, in the topology. */
 export function readSecret(meta: Meta, root: Reader): Secret {

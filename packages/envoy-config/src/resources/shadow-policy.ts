@@ -1,11 +1,12 @@
 import {
   defaultBudget,
+  defaultEvaluation,
   defaultPaths,
   defaultRemovedHeaders,
+  defaultRequestTimeoutMs,
   type EvaluationPolicy,
   gateNames,
-  type JsonValue,
-  type MirrorBudget,
+  type MirrorHeaders,
   type MirrorPolicy,
   type MirrorRewrite,
   type MirrorSampling,
@@ -15,8 +16,9 @@ import {
 import { nearest } from "../nearest.ts";
 import { durationMs, durationsMs } from "./duration.ts";
 import { isHeaderName } from "./header-name.ts";
+import type { Meta } from "./meta.ts";
 import type { Reader } from "./reader.ts";
-import type { Meta, PolicyCandidate, PolicyTarget, ShadowPolicy } from "./resources.ts";
+import type { PolicyCandidate, PolicyTarget, ShadowPolicy } from "./resources.ts";
 
 /** `umbra.dev/v1alpha1`. Every field but `targetRefs` has a default. */
 export function readShadowPolicy(meta: Meta, spec: Reader): ShadowPolicy {
@@ -32,8 +34,8 @@ export function readShadowPolicy(meta: Meta, spec: Reader): ShadowPolicy {
     percent: sampling?.number("percent", 0, 100),
     sampling: readSampling(sampling),
     eligible: readEligible(spec.map("eligible")),
-    rewrite: readRewrite(spec.map("rewrite")),
-    budget: readBudget(spec.map("budget")),
+    ...readRewrite(spec.map("rewrite")),
+    ...readBudget(spec.map("budget")),
     evaluation: readEvaluation(spec.map("evaluation")),
   };
   spec.warnUnknown();
@@ -127,8 +129,29 @@ function readEligible(from: Reader | undefined): MirrorPolicy["eligible"] {
 const reserved =
   /^(?::|host$|content-length$|transfer-encoding$|x-umbra-|x-gateway-|x-request-id$)/;
 
-function readRewrite(from: Reader | undefined): MirrorRewrite {
-  const headers = from?.map("headers");
+function readRewrite(from: Reader | undefined): Pick<ShadowPolicy, "rewrite" | "headers"> {
+  const headers = readHeaders(from?.map("headers"));
+  const rewrite = {
+    model: from?.texts("model") ?? {},
+    // Plain data of a YAML document.
+    set: (from?.json("set") ?? {}) as MirrorRewrite["set"],
+    remove: from?.strings("remove") ?? [],
+  };
+  for (const name of ["model", "stream"]) {
+    if (!Object.hasOwn(rewrite.set, name) && !rewrite.remove.includes(name)) continue;
+    const remedy =
+      name === "model"
+        ? "use `rewrite.model`"
+        : "leave it: a streamed answer and a whole one do not compare";
+    from?.report("error", "UMB0104", `\`${name}\` can't be set or removed here`, undefined, {
+      remedy,
+    });
+  }
+  from?.warnUnknown();
+  return { rewrite, headers };
+}
+
+function readHeaders(headers: Reader | undefined): MirrorHeaders {
   const set = Object.entries(headers?.texts("set") ?? {}).map(([name, value]) => ({
     name: name.toLowerCase(),
     value,
@@ -154,30 +177,15 @@ function readRewrite(from: Reader | undefined): MirrorRewrite {
     }
   }
   headers?.warnUnknown();
-  const rewrite = {
-    model: from?.texts("model") ?? {},
-    set: from?.json("set") ?? {},
-    remove: from?.strings("remove") ?? [],
-    headers: { set, remove },
-  };
-  for (const name of ["model", "stream"]) {
-    if (!Object.hasOwn(rewrite.set, name) && !rewrite.remove.includes(name)) continue;
-    const remedy =
-      name === "model"
-        ? "use `rewrite.model`"
-        : "leave it: a streamed answer and a whole one do not compare";
-    from?.report("error", "UMB0104", `\`${name}\` can't be set or removed here`, undefined, {
-      remedy,
-    });
-  }
-  from?.warnUnknown();
-  return rewrite as MirrorRewrite & { readonly set: Readonly<Record<string, JsonValue>> };
+  return { set, remove };
 }
 
 const week = 7 * 24 * 3_600_000;
 
-function readBudget(from: Reader | undefined): MirrorBudget {
-  if (from === undefined) return defaultBudget;
+function readBudget(from: Reader | undefined): Pick<ShadowPolicy, "budget" | "requestTimeoutMs"> {
+  if (from === undefined) {
+    return { budget: defaultBudget, requestTimeoutMs: defaultRequestTimeoutMs };
+  }
   const perSecond = from.number("maxRequestsPerSecond", 0.001, 1_000_000);
   const maxTokens = from.integer("maxTokens", 1, Number.MAX_SAFE_INTEGER);
   const budget = {
@@ -187,17 +195,17 @@ function readBudget(from: Reader | undefined): MirrorBudget {
     ...(maxTokens === undefined ? {} : { maxTokens }),
     maxDurationMs: Math.min(week, durationMs(from, "maxDuration") ?? defaultBudget.maxDurationMs),
     maxBodyBytes: from.integer("maxBodyBytes", 1, 32 * 1_048_576) ?? defaultBudget.maxBodyBytes,
-    requestTimeoutMs: durationMs(from, "requestTimeout") ?? defaultBudget.requestTimeoutMs,
   };
-  if (budget.requestTimeoutMs > 600_000 || budget.requestTimeoutMs < 1_000) {
+  const requestTimeoutMs = durationMs(from, "requestTimeout") ?? defaultRequestTimeoutMs;
+  if (requestTimeoutMs > 600_000 || requestTimeoutMs < 1_000) {
     from.report("error", "UMB0104", "`requestTimeout` must be 1s to 10m", "requestTimeout");
   }
   from.warnUnknown();
-  return budget;
+  return { budget, requestTimeoutMs };
 }
 
 function readEvaluation(from: Reader | undefined): EvaluationPolicy {
-  if (from === undefined) return { observeUnmirroredPercent: 10 };
+  if (from === undefined) return defaultEvaluation;
   const slo = from.map("slo");
   const preset = slo?.string("preset");
   if (preset !== undefined && !sloPresetNames.includes(preset)) {
@@ -230,7 +238,8 @@ function readEvaluation(from: Reader | undefined): EvaluationPolicy {
     sloPreset: preset,
     gates: readGates(from.map("gates")),
   });
-  const observeUnmirroredPercent = from.number("observeUnmirrored", 0, 100) ?? 10;
+  const observeUnmirroredPercent =
+    from.number("observeUnmirrored", 0, 100) ?? defaultEvaluation.observeUnmirroredPercent;
   from.warnUnknown();
   return { ...policy, observeUnmirroredPercent };
 }

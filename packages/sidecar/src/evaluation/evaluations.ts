@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Topology } from "@umbra/envoy-config";
+import { baselinePoolsOf, type Topology } from "@umbra/envoy-config";
 import {
   evaluationConfig,
   type Leg,
@@ -68,7 +68,7 @@ export function startEvaluations(options: EvaluationsOptions): Evaluations {
   let latest: readonly ShadowReport[] = [];
   let thread: JudgeThread | undefined;
   const baselines = new Map(
-    registry.gates.map((gate) => [gate.key, baselinePools(topology, gate.route)]),
+    registry.gates.map((gate) => [gate.key, baselinePoolsOf(topology, gate.mirror.origin.route)]),
   );
 
   function start(): JudgeThread {
@@ -177,19 +177,12 @@ const quietDrops: ReadonlySet<string> = new Set([
 ]);
 
 function setupOf(gate: MirrorGate, gates: readonly MirrorGate[]): EvaluationSetup {
-  const { key, route, candidate, policy } = gate;
-  const role = policy?.role ?? "candidate";
+  const { key, route, candidate, mirror } = gate;
+  const { role } = mirror;
   const control = gates.find(
-    (each) => each.route === route && each.policy?.role === "control" && each.key !== key,
+    (each) => each.route === route && each.mirror.role === "control" && each.key !== key,
   );
-  const {
-    sloPreset,
-    slo,
-    observeUnmirroredPercent: _,
-    ...settings
-  } = policy?.evaluation ?? {
-    observeUnmirroredPercent: 0,
-  };
+  const { sloPreset, slo, observeUnmirroredPercent: _, ...settings } = mirror.evaluation;
   const preset = sloPreset === undefined ? {} : sloPresets[sloPreset];
   return {
     key,
@@ -199,19 +192,4 @@ function setupOf(gate: MirrorGate, gates: readonly MirrorGate[]): EvaluationSetu
     controlKey: role === "candidate" ? control?.key : undefined,
     config: evaluationConfig({ ...settings, slo: { ...preset, ...slo } }),
   };
-}
-
-/** Pools that answer the route's clients. */
-function baselinePools({ listeners }: Topology, route: string): readonly string[] {
-  const names = new Set<string>();
-  for (const { virtualHosts } of listeners) {
-    for (const { name, action, mirrors } of virtualHosts.flatMap(({ routes }) => routes)) {
-      if (!name.startsWith(`${route}/`) || action.kind !== "forward" || mirrors.length === 0)
-        continue;
-      for (const backend of action.backends) {
-        if (backend.kind === "pool" && backend.weight > 0) names.add(backend.pool);
-      }
-    }
-  }
-  return [...names];
 }

@@ -76,10 +76,7 @@ export function decideMirroring(
       mirrors.push(mirror.name);
     } else {
       unmirrored.push({ mirror: mirror.name, drop: decision.drop });
-      observedPercent = Math.max(
-        observedPercent,
-        gate.policy?.evaluation.observeUnmirroredPercent ?? 10,
-      );
+      observedPercent = Math.max(observedPercent, gate.mirror.evaluation.observeUnmirroredPercent);
     }
   }
   const isKnown = isMeasured(request.method, request.path);

@@ -80,7 +80,7 @@ export function createPoolRegistry(topology: Topology, options: PoolRegistryOpti
     state.setEndpoints(
       pool.endpoints.map((address) => ({
         address,
-        labels: pool.endpointLabels?.[address] ?? {},
+        labels: pool.endpointLabels[address] ?? {},
       })),
     );
     const listedModels = new Set(pool.models.map(({ name }) => name));
@@ -94,8 +94,8 @@ export function createPoolRegistry(topology: Topology, options: PoolRegistryOpti
       served: createServedModels(state),
       priorityOf: (model) => priorities.get(model ?? "") ?? "Standard",
       gatewayFallbacks: configured.maxFallbacks ?? 0,
-      objectives: new Map((pool.objectives ?? []).map(({ name, priority }) => [name, priority])),
-      rewrite: createModelRewriter(pool.rewrites ?? [], options.random),
+      objectives: new Map(pool.objectives.map(({ name, priority }) => [name, priority])),
+      rewrite: createModelRewriter(pool.rewrites, options.random),
       queue: config?.flow === undefined ? undefined : queueOf(state, config.flow, options),
     });
   }

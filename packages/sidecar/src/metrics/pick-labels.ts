@@ -23,19 +23,16 @@ export function createPickLabels(pools: PoolRegistry, configured: ReadonlySet<st
 }
 
 /** Names that InferenceModels, rewrites and shadow policies have. */
-export function configuredModels({ pools, listeners }: Topology): ReadonlySet<string> {
+export function configuredModels({ pools, mirrors }: Topology): ReadonlySet<string> {
   const names = new Set<string>();
-  for (const { models, rewrites = [] } of pools) {
+  for (const { models, rewrites } of pools) {
     for (const { name } of models) names.add(name);
     for (const { model, targets } of rewrites) {
       if (model !== undefined) names.add(model);
       for (const target of targets) names.add(target.model);
     }
   }
-  const routes = listeners.flatMap(({ virtualHosts }) =>
-    virtualHosts.flatMap((host) => host.routes),
-  );
-  for (const { policy } of routes.flatMap(({ mirrors }) => mirrors)) {
+  for (const { policy } of mirrors) {
     for (const [from, to] of Object.entries(policy?.rewrite.model ?? {})) names.add(from).add(to);
   }
   return names;

@@ -1,4 +1,4 @@
-import type { Mirror, MirrorPolicy } from "@umbra/envoy-config";
+import { type Mirror, resourceName } from "@umbra/envoy-config";
 import type { DropReason, FunnelCounts } from "@umbra/shadow";
 import { createBreaker } from "./breaker.ts";
 import { type Budget, createBudget } from "./budget.ts";
@@ -14,7 +14,8 @@ export interface MirrorGate {
   readonly route: string;
   /** The shadow pool's name. */
   readonly candidate: string;
-  readonly policy: MirrorPolicy | undefined;
+  /** One of the mirrors that share the gate: they differ in their rule alone. */
+  readonly mirror: Mirror;
   /** Cheap, and without I/O: it is on every request's path. */
   decide(request: RequestView): MirrorDecision;
   /** A mirrored request's twin is over, or never came. Only the first call for an id counts. */
@@ -49,7 +50,7 @@ export interface MirrorState {
   readonly route: string;
   readonly candidate: string;
   readonly policy: string | null;
-  readonly role: MirrorPolicy["role"];
+  readonly role: Mirror["role"];
   readonly percent: number;
   readonly by: "request" | "session";
   readonly paused: boolean;
@@ -67,7 +68,6 @@ export interface MirrorState {
 
 export interface MirrorGateOptions {
   readonly mirror: Mirror;
-  readonly route: string;
   /** Monotonic, in ms. */
   readonly now: () => number;
 }
@@ -75,14 +75,14 @@ export interface MirrorGateOptions {
 /** A twin that nothing was heard of for this long has none: copies leave with the request itself. */
 const lostAfterMs = 15_000;
 
-export function createMirrorGate({ mirror, route, now }: MirrorGateOptions): MirrorGate {
-  const { policy, pool: candidate } = mirror;
+export function createMirrorGate({ mirror, now }: MirrorGateOptions): MirrorGate {
+  const { policy, pool: candidate, sampling } = mirror;
+  const route = resourceName(mirror.origin.route);
   const key = `${route} ${candidate}`;
   // Candidates of one policy draw the same requests, so that they can be compared with each other.
   const samplingKey = `umbra sampling ${policy?.name ?? route}`;
   const budget = createBudget(policy?.budget, now);
   const breaker = createBreaker(now);
-  const timeoutMs = (policy?.budget.requestTimeoutMs ?? 600_000) + lostAfterMs;
   /** Twins under way, oldest first: since when. */
   const open = new Map<string, number>();
   const dropped: Record<string, number> = {};
@@ -107,7 +107,7 @@ export function createMirrorGate({ mirror, route, now }: MirrorGateOptions): Mir
     key,
     route,
     candidate,
-    policy,
+    mirror,
     decide(request) {
       const reason = policy === undefined ? undefined : ineligibleFor(request, policy.eligible);
       if (reason !== undefined) {
@@ -115,7 +115,7 @@ export function createMirrorGate({ mirror, route, now }: MirrorGateOptions): Mir
         return { kind: "ineligible" };
       }
       eligible++;
-      const name = policy === undefined ? undefined : sessionOf(request, policy.sampling);
+      const name = sessionOf(request, sampling);
       const session = name === undefined ? {} : { session: name };
       // What takes all need not be drawn.
       const isDrawn =
@@ -141,7 +141,7 @@ export function createMirrorGate({ mirror, route, now }: MirrorGateOptions): Mir
     },
     expire() {
       for (const [requestId, sinceMs] of open) {
-        if (now() - sinceMs < timeoutMs) break;
+        if (now() - sinceMs < mirror.requestTimeoutMs + lostAfterMs) break;
         this.finished(requestId, { isError: true, tokens: 0 });
       }
     },
@@ -162,9 +162,9 @@ export function createMirrorGate({ mirror, route, now }: MirrorGateOptions): Mir
       route,
       candidate,
       policy: policy?.name ?? null,
-      role: policy?.role ?? "candidate",
+      role: mirror.role,
       percent: perMillion / 10_000,
-      by: policy?.sampling.by ?? "request",
+      by: sampling.by,
       paused: pausedBy !== null,
       pausedBy,
       breaker: breaker.state,

@@ -1,4 +1,11 @@
-import { laneClusterName, type Mirror, mirrorToHeader, type Topology } from "@umbra/envoy-config";
+import {
+  decodeMirrors,
+  isSameResource,
+  laneClusterName,
+  type Mirror,
+  mirrorToHeader,
+  type Topology,
+} from "@umbra/envoy-config";
 import { createMirrorGate, type MirrorGate } from "./mirror-gate.ts";
 
 /** A mirror as a pick sees it. */
@@ -20,19 +27,19 @@ export interface MirrorRegistry {
 }
 
 export function createMirrorRegistry(topology: Topology, now: () => number): MirrorRegistry {
-  const gates = new Map<string, MirrorGate>();
+  const gates: MirrorGate[] = [];
   const mirrors = new Map<string, GatedMirror>();
-  for (const mirror of mirrorsOf(topology)) {
-    // `<namespace>/<httproute>/<rule index>/mirror/<n>`
-    const route = mirror.name.split("/", 2).join("/");
-    const shared = `${route} ${mirror.pool} ${mirror.policy?.name ?? mirror.perMillion}`;
-    const gate = gates.get(shared) ?? createMirrorGate({ mirror, route, now });
-    gates.set(shared, gate);
-    const header = { name: mirrorToHeader(mirror.name), value: laneClusterName(mirror.name) };
+  for (const mirror of topology.mirrors) {
+    let gate = gates.find((each) => sharesGate(each.mirror, mirror));
+    if (gate === undefined) {
+      gate = createMirrorGate({ mirror, now });
+      gates.push(gate);
+    }
+    const header = { name: mirrorToHeader(mirror), value: laneClusterName(mirror.name) };
     mirrors.set(mirror.name, { mirror, gate, header });
   }
   const judged = new Map(
-    evaluatedFirst([...gates.values()])
+    evaluatedFirst(gates)
       .toReversed()
       .map((gate) => [gate.key, gate]),
   );
@@ -41,13 +48,13 @@ export function createMirrorRegistry(topology: Topology, now: () => number): Mir
     of(names) {
       let list = lists.get(names);
       if (list === undefined) {
-        list = names.split(",").flatMap((name) => mirrors.get(name) ?? []);
+        list = decodeMirrors(names).flatMap((name) => mirrors.get(name) ?? []);
         // Metadata comes from Envoy's configuration: there are as many lists as rules.
         if (lists.size < 10_000) lists.set(names, list);
       }
       return list;
     },
-    gates: evaluatedFirst([...gates.values()]),
+    gates: evaluatedFirst(gates),
     gateOf: (mirror) => mirrors.get(mirror)?.gate,
     isEvaluated(mirror) {
       const gate = mirrors.get(mirror)?.gate;
@@ -58,16 +65,13 @@ export function createMirrorRegistry(topology: Topology, now: () => number): Mir
 
 /** A route's mirrors to one pool may be told different things, by rule; those with a policy are judged. */
 function evaluatedFirst(gates: readonly MirrorGate[]): readonly MirrorGate[] {
-  const withPolicy = (gate: MirrorGate) => Number(gate.policy !== undefined);
+  const withPolicy = (gate: MirrorGate) => Number(gate.mirror.policy !== undefined);
   return gates.toSorted((a, b) => withPolicy(b) - withPolicy(a));
 }
 
-function mirrorsOf({ listeners }: Topology): readonly Mirror[] {
-  const byName = new Map<string, Mirror>();
-  for (const { virtualHosts } of listeners) {
-    for (const { mirrors } of virtualHosts.flatMap(({ routes }) => routes)) {
-      for (const mirror of mirrors) byName.set(mirror.name, mirror);
-    }
-  }
-  return [...byName.values()];
+/** Rules of one route that mirror to one pool, by one policy, or without one in equal shares. */
+function sharesGate(a: Mirror, b: Mirror): boolean {
+  const isSameRoute = isSameResource(a.origin.route, b.origin.route);
+  if (!isSameRoute || a.pool !== b.pool || a.policy?.name !== b.policy?.name) return false;
+  return a.policy !== undefined || a.perMillion === b.perMillion;
 }

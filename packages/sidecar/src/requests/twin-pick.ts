@@ -25,7 +25,7 @@ export class TwinPick extends Picking {
 
   protected targetOf({ headers, body, read }: RequestParts): Target {
     const { live, mirroring } = this.options;
-    const rewrite = mirroring.registry.gateOf(this.#mirror)?.policy?.rewrite;
+    const rewrite = mirroring.registry.gateOf(this.#mirror)?.mirror.policy?.rewrite;
     const request = live.expecting(headers.get("x-request-id") ?? "", this.#mirror);
     return shadowTarget(rewrite, this.path, body, read, request?.clientModel);
   }

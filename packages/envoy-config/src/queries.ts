@@ -1,0 +1,67 @@
+import { isSameResource, type ResourceRef } from "./resource-ref.ts";
+import type { Backend, Mirror, Pool, Route, Topology } from "./topology.ts";
+
+/** The routes of all listeners, in order; one that several virtual hosts have stands several times. */
+export function routesOf({ listeners }: Pick<Topology, "listeners">): readonly Route[] {
+  return listeners.flatMap(({ virtualHosts }) => virtualHosts.flatMap(({ routes }) => routes));
+}
+
+/** The routes that were made of one HTTPRoute. */
+export function routesMadeOf(
+  topology: Pick<Topology, "listeners">,
+  from: ResourceRef,
+): readonly Route[] {
+  return routesOf(topology).filter(({ origin }) => isSameResource(origin.route, from));
+}
+
+export function poolsByName({ pools }: Pick<Topology, "pools">): ReadonlyMap<string, Pool> {
+  return new Map(pools.map((pool) => [pool.name, pool]));
+}
+
+export function mirrorsByName({ mirrors }: Pick<Topology, "mirrors">): ReadonlyMap<string, Mirror> {
+  return new Map(mirrors.map((mirror) => [mirror.name, mirror]));
+}
+
+/** A route's mirrors, out of those of the topology. */
+export function mirrorsOf(
+  { mirrors }: Pick<Route, "mirrors">,
+  byName: ReadonlyMap<string, Mirror>,
+): readonly Mirror[] {
+  return mirrors.flatMap((name) => byName.get(name) ?? []);
+}
+
+/** None of a redirect. */
+export function backendsOf({ action }: Pick<Route, "action">): readonly Backend[] {
+  return action.kind === "forward" ? action.backends : [];
+}
+
+/** Names of the pools that answer clients of a route, those of weight 0 included. */
+export function primaryPoolsOf(route: Pick<Route, "action">): readonly string[] {
+  return backendsOf(route).flatMap((each) => (each.kind === "pool" ? each.pool : []));
+}
+
+/** Names of the pools that get requests of a route: those with a weight. */
+export function servingPoolsOf(route: Pick<Route, "action">): readonly string[] {
+  return backendsOf(route).flatMap((each) =>
+    each.kind === "pool" && each.weight > 0 ? each.pool : [],
+  );
+}
+
+/** Names of the pools that answer any clients. */
+export function allPrimaryPools(topology: Pick<Topology, "listeners">): ReadonlySet<string> {
+  return new Set(routesOf(topology).flatMap(primaryPoolsOf));
+}
+
+/** Names of the pools that the shadows of an HTTPRoute are compared with: they serve a route of it that is mirrored. */
+export function baselinePoolsOf(
+  topology: Pick<Topology, "listeners">,
+  from: ResourceRef,
+): readonly string[] {
+  const mirrored = routesMadeOf(topology, from).filter(({ mirrors }) => mirrors.length > 0);
+  return [...new Set(mirrored.flatMap(servingPoolsOf))];
+}
+
+/** Whether Envoy makes copies for the mirror. A share of nothing can be raised while Envoy runs where a policy speaks of it. */
+export function isRendered({ perMillion, policy }: Mirror): boolean {
+  return perMillion > 0 || policy !== undefined;
+}

@@ -1,0 +1,96 @@
+import { compare } from "../compare.ts";
+import { notAccepted } from "../conditions.ts";
+import { resourceName } from "../resource-ref.ts";
+import type { Meta } from "../resources/meta.ts";
+import type { Report } from "../resources/reader.ts";
+import type { InferenceModel, InferencePool, Resources } from "../resources/resources.ts";
+import type { Model, Pool } from "../topology.ts";
+import type { EndpointFinder } from "./endpoints.ts";
+import { askedPickMode, type PickModeOptions } from "./pick-mode.ts";
+import { byAge, objectivesOf, type PoolSpeakers, pickerConfigOf, rewritesOf } from "./picking.ts";
+import type { PoolParts } from "./pool-parts.ts";
+import { type PickerSources, pickerOf } from "./pool-picker.ts";
+
+/** What an InferencePool's pool is made with. */
+export interface InferencePoolParts extends PoolParts, Omit<PickerSources, "report"> {
+  readonly pickModes: PickModeOptions;
+  readonly speakers: PoolSpeakers;
+  readonly resources: Pick<Resources, "pickerConfigs">;
+}
+
+/** The pool of an InferencePool. */
+export function inferencePool(
+  from: InferencePool,
+  parts: InferencePoolParts,
+  report: Report,
+): Pool {
+  const { finder, tls, metricsPlaces, pickModes, speakers, services, pickers } = parts;
+  const endpoints = finder.ofPool(from) ?? [];
+  if (endpoints.length === 0) {
+    report(
+      "warning",
+      "UMB0205",
+      from.place,
+      `InferencePool "${from.name}" has no known endpoint, so requests get 503: name them with --endpoints ${from.name}=ip:port or with the annotation umbra.dev/endpoints`,
+    );
+  }
+  const models = modelsOf(from, speakers, report);
+  return {
+    name: resourceName(from),
+    kind: "InferencePool",
+    namespace: from.namespace,
+    resourceName: from.name,
+    endpoints,
+    ...pickerOf(from, { services, pickers, report }),
+    ...askedPickMode(from, models, pickModes),
+    failureMode: from.failureMode,
+    protocol: from.protocol,
+    ...tls.ofPool(from),
+    models,
+    endpointLabels: labelsOf(from, endpoints, finder),
+    ...metricsPlaces.of(from, endpoints, finder.podOf),
+    rewrites: rewritesOf(from, speakers),
+    objectives: objectivesOf(from, speakers),
+    ...pickerConfigOf(from, parts.resources),
+  };
+}
+
+/** What names the model server behind an endpoint, as the reference endpoint picker has it. */
+const engineLabels: ReadonlySet<string> = new Set([
+  "llm-d.ai/engine-type",
+  "inference.networking.k8s.io/engine-type",
+]);
+
+/** By address; endpoints of more than one Pod have the labels of the last. */
+function labelsOf(
+  { labels, annotations }: Meta,
+  endpoints: readonly string[],
+  finder: EndpointFinder,
+): Pool["endpointLabels"] {
+  const own = Object.entries({ ...labels, ...annotations }).filter(([name]) =>
+    engineLabels.has(name),
+  );
+  const made = endpoints.flatMap((endpoint) => {
+    const all = { ...Object.fromEntries(own), ...finder.podOf(endpoint)?.labels };
+    return Object.keys(all).length === 0 ? [] : [[endpoint, all] as const];
+  });
+  return Object.fromEntries(made);
+}
+
+function modelsOf(from: InferencePool, { models }: PoolSpeakers, report: Report): readonly Model[] {
+  const first = new Map<string, InferenceModel>();
+  for (const model of (models.get(from) ?? []).toSorted(byAge)) {
+    const { modelName } = model;
+    const known = first.get(modelName);
+    if (known === undefined) {
+      first.set(modelName, model);
+      continue;
+    }
+    const message = `InferenceModel "${model.name}" is left out: "${known.name}" names the model "${modelName}" of the same pool, and goes first`;
+    const condition = notAccepted({ ...model, kind: "InferenceModel" }, "ModelNameInUse");
+    report("warning", "UMB0231", model.place, message, { condition });
+  }
+  return [...first.values()]
+    .map(({ modelName, criticality }) => ({ name: modelName, criticality }))
+    .toSorted((a, b) => compare(a.name, b.name));
+}

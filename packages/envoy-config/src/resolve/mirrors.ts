@@ -1,0 +1,86 @@
+import { refsNotResolved } from "../conditions.ts";
+import { defaultRemovedHeaders, plainMirrorSettings } from "../mirror-policy.ts";
+import { mirrorName } from "../names.ts";
+import type { Report } from "../resources/reader.ts";
+import type { HttpRoute, MirrorFilter } from "../resources/route-resource.ts";
+import type { Mirror, MirrorOrigin } from "../topology.ts";
+import type { ResolvedPolicy } from "./policies.ts";
+import type { PoolResolver } from "./pools.ts";
+
+/** The RequestMirror filters of one rule, or of one of its backends. */
+export interface MirrorFilters {
+  readonly filters: readonly MirrorFilter[];
+  readonly route: HttpRoute;
+  readonly origin: Omit<MirrorOrigin, "filter">;
+  readonly policies: ReadonlyMap<MirrorFilter, ResolvedPolicy>;
+  /** What a strict reading answers 500: `the rule answers`. */
+  readonly whose: string;
+}
+
+export interface ResolvedMirrors {
+  /** Their names. */
+  readonly mirrors: readonly string[];
+  /** Why nothing is served, where it isn't. */
+  readonly failed?: { readonly reason: string; readonly message: string };
+}
+
+export interface MirrorOptions {
+  readonly pools: PoolResolver;
+  /** A rule with a mirror that can't be resolved answers 500. */
+  readonly isStrict: boolean;
+  /** Time of a copy that no ShadowPolicy speaks of, in ms. */
+  readonly plainTimeoutMs: number;
+}
+
+/** Makes the mirrors of rules, and keeps them by name. */
+export interface MirrorResolver {
+  resolve(from: MirrorFilters): ResolvedMirrors;
+  /** All that were made. */
+  readonly byName: ReadonlyMap<string, Mirror>;
+}
+
+export function createMirrorResolver(
+  { pools, isStrict, plainTimeoutMs }: MirrorOptions,
+  report: Report,
+): MirrorResolver {
+  const byName = new Map<string, Mirror>();
+
+  function mirrorOf(filter: MirrorFilter, origin: MirrorOrigin, from: MirrorFilters) {
+    const pool = pools.resolve(filter.backend, from.route.namespace);
+    if (pool.kind === "unresolved") return pool;
+    const removed = pools.keepsCredentials(pool) ? [] : defaultRemovedHeaders;
+    const { settings, perMillion } = from.policies.get(filter) ?? {
+      settings: plainMirrorSettings(removed, plainTimeoutMs),
+      perMillion: filter.perMillion,
+    };
+    const name = mirrorName(origin);
+    byName.set(name, {
+      ...{ name, origin, pool: pool.name, perMillion },
+      // What the pool gets is known when all routes are.
+      pickMode: "buffered",
+      ...settings,
+    });
+    return name;
+  }
+
+  return {
+    byName,
+    resolve(from) {
+      let failed: ResolvedMirrors["failed"];
+      const mirrors = from.filters.flatMap((filter, index) => {
+        const made = mirrorOf(filter, { ...from.origin, filter: index }, from);
+        if (typeof made === "string") return [made];
+        const { reason, message } = made;
+        const what = isStrict
+          ? `${from.whose} 500, as --strict asks: ${message}`
+          : `the mirror is left out and the rule keeps serving: ${message}`;
+        report("warning", "UMB0204", filter.backend.place, what, {
+          condition: refsNotResolved({ kind: "HTTPRoute", ...from.route }, reason),
+        });
+        if (isStrict) failed ??= { reason, message };
+        return [];
+      });
+      return failed === undefined ? { mirrors } : { mirrors: [], failed };
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import type { HttpRoute, RouteRule } from "../resources/route-resource.ts";
+import type { RouteOrigin } from "../topology.ts";
+
+/** A rule with its HTTPRoute. */
+export interface RuleOfRoute {
+  readonly route: HttpRoute;
+  readonly rule: RouteRule;
+  readonly origin: Pick<RouteOrigin, "route" | "rule" | "ruleName">;
+}
+
+export function rulesOf(route: HttpRoute): readonly RuleOfRoute[] {
+  const { namespace, name } = route;
+  return route.rules.map((rule, index) => ({
+    route,
+    rule,
+    origin: {
+      route: { namespace, name },
+      rule: index,
+      ...(rule.name === undefined ? {} : { ruleName: rule.name }),
+    },
+  }));
+}

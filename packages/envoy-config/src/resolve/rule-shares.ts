@@ -1,0 +1,80 @@
+import { refsNotResolved } from "../conditions.ts";
+import type { Report } from "../resources/reader.ts";
+import type { MirrorFilter, RuleBackend } from "../resources/route-resource.ts";
+import type { Backend, MirrorOrigin, RouteAction } from "../topology.ts";
+import type { MirrorResolver } from "./mirrors.ts";
+import type { PolicyResolver } from "./policies.ts";
+import type { PoolResolver } from "./pools.ts";
+import { redirectAction } from "./redirects.ts";
+import type { RuleOfRoute } from "./rule-of-route.ts";
+import { type RoutedBackend, type RuleShare, sharesOf } from "./shares.ts";
+
+export interface RuleResolvers {
+  readonly pools: PoolResolver;
+  readonly policies: PolicyResolver;
+  readonly mirrors: MirrorResolver;
+}
+
+/** What a rule does with its requests: with all of them, or with shares, one for each backend. */
+export function resolveRule(
+  from: RuleOfRoute,
+  resolvers: RuleResolvers,
+  report: Report,
+): readonly RuleShare[] {
+  const { rule, route, origin } = from;
+  const { requestHeaders, responseHeaders, rewrite, redirect } = rule;
+  const whole = { requestHeaders, responseHeaders, rewrite, keepsPort: false };
+  if (redirect !== undefined) {
+    const keepsPort = redirect.port === undefined && redirect.scheme === undefined;
+    return [{ ...whole, action: redirectAction(redirect), mirrors: [], keepsPort }];
+  }
+  const policies = resolvers.policies.resolve(route, rule);
+  const mirrorsOf = (filters: readonly MirrorFilter[], backend?: number) => {
+    const at: Omit<MirrorOrigin, "filter"> = {
+      route: origin.route,
+      rule: origin.rule,
+      ...(backend === undefined ? {} : { backend }),
+    };
+    const whose = backend === undefined ? "the rule answers" : "the backend's share gets";
+    return resolvers.mirrors.resolve({ filters, route, origin: at, policies, whose });
+  };
+  const { mirrors, failed } = mirrorsOf(rule.mirrors);
+  const backends = rule.backends.map((ref, index): RoutedBackend => {
+    const backend = resolveBackend(ref, from, resolvers.pools, report);
+    const { routing } = ref;
+    if (routing === undefined || backend.kind === "invalid" || routing.redirect !== undefined)
+      return { backend, routing, mirrors: [] };
+    const own = mirrorsOf(routing.mirrors, index);
+    if (own.failed === undefined) return { backend, routing, mirrors: own.mirrors };
+    const invalid = { kind: "invalid", weight: backend.weight, ...own.failed } as const;
+    return { backend: invalid, routing, mirrors: [] };
+  });
+  if (failed !== undefined) {
+    const action = forwardTo([{ ...failed, kind: "invalid", weight: 1 }]);
+    return [{ ...whole, action, mirrors }];
+  }
+  const action = forwardTo(backends.map(({ backend }) => backend));
+  return sharesOf(rule, backends, mirrors) ?? [{ ...whole, action, mirrors }];
+}
+
+function forwardTo(backends: readonly Backend[]): RouteAction {
+  return { kind: "forward", backends };
+}
+
+function resolveBackend(
+  ref: RuleBackend,
+  { route }: RuleOfRoute,
+  pools: PoolResolver,
+  report: Report,
+): Backend {
+  const pool = pools.resolve(ref, route.namespace);
+  if (pool.kind !== "unresolved") {
+    const filters = ref.filters === undefined ? {} : { filters: ref.filters };
+    return { kind: "pool", pool: pool.name, weight: ref.weight, ...filters };
+  }
+  const { reason, message } = pool;
+  report("warning", "UMB0203", ref.place, `its share of requests gets 500: ${message}`, {
+    condition: refsNotResolved({ kind: "HTTPRoute", ...route }, reason),
+  });
+  return { kind: "invalid", weight: ref.weight, reason, message };
+}

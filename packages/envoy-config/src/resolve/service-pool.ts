@@ -1,0 +1,54 @@
+import { servicePoolName } from "../names.ts";
+import type { Report } from "../resources/reader.ts";
+import type { Service, ServicePort } from "../resources/resources.ts";
+import type { Pool } from "../topology.ts";
+import { askedPickMode, type PickModeOptions } from "./pick-mode.ts";
+import type { PoolParts } from "./pool-parts.ts";
+
+/** The pool of one port of a Service. */
+export function servicePool(
+  from: Service,
+  port: ServicePort,
+  { finder, tls, metricsPlaces }: PoolParts,
+  pickModes: PickModeOptions,
+): Pool {
+  const found = finder.ofService(from, port);
+  const endpoints = found ?? [];
+  return {
+    name: servicePoolName(from, port.port),
+    kind: "Service",
+    namespace: from.namespace,
+    resourceName: from.name,
+    endpoints,
+    ...(found === undefined ? { dns: dnsOf(from, port, pickModes.report) } : {}),
+    picker:
+      found === undefined || from.annotations["umbra.dev/picker"] === "none" ? "none" : "umbra",
+    ...askedPickMode(from, [], pickModes),
+    failureMode: "FailOpen",
+    protocol: port.protocol,
+    ...tls.ofService(from, port),
+    models: [],
+    endpointLabels: {},
+    ...metricsPlaces.of(from, endpoints, finder.podOf),
+    rewrites: [],
+    objectives: [],
+  };
+}
+
+/** A headless Service has no port of its own: its name stands for the Pods, which listen at their own ports. */
+function dnsOf(
+  from: Service,
+  port: ServicePort,
+  report: Report,
+): { hostname: string; port: number } {
+  const hostname = `${from.name}.${from.namespace}.svc`;
+  const { targetPort = port.port } = port;
+  if (!from.isHeadless) return { hostname, port: port.port };
+  if (typeof targetPort === "number") return { hostname, port: targetPort };
+  const message = `the target port "${targetPort}" of the headless Service "${from.name}" is a name, and no Pod or EndpointSlice of the files says its number: port ${port.port} is asked`;
+  report("warning", "UMB0252", port.place, message, {
+    remedy:
+      "write the number, add the ready Pods or EndpointSlices, or name the endpoints with --endpoints",
+  });
+  return { hostname, port: port.port };
+}

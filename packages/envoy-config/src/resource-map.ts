@@ -1,0 +1,51 @@
+import type { ResourceRef } from "./resource-ref.ts";
+
+/** Values by the resource that they are about. Resources of several kinds need a map for each. */
+export class ResourceMap<T> {
+  readonly #namespaces = new Map<string, Map<string, T>>();
+
+  get({ namespace, name }: ResourceRef): T | undefined {
+    return this.#namespaces.get(namespace)?.get(name);
+  }
+
+  has({ namespace, name }: ResourceRef): boolean {
+    return this.#namespaces.get(namespace)?.has(name) === true;
+  }
+
+  set({ namespace, name }: ResourceRef, value: T): void {
+    const known = this.#namespaces.get(namespace);
+    if (known === undefined) this.#namespaces.set(namespace, new Map([[name, value]]));
+    else known.set(name, value);
+  }
+
+  /** The value, which is made where there is none. */
+  take(resource: ResourceRef, make: () => T): T {
+    const known = this.get(resource);
+    if (known !== undefined) return known;
+    const made = make();
+    this.set(resource, made);
+    return made;
+  }
+
+  /** In the order in which the names came first. */
+  namesIn(namespace: string): readonly string[] {
+    return [...(this.#namespaces.get(namespace)?.keys() ?? [])];
+  }
+}
+
+/** The last of several resources with one name counts. */
+export function byResource<T extends ResourceRef>(resources: Iterable<T>): ResourceMap<T> {
+  const map = new ResourceMap<T>();
+  for (const each of resources) map.set(each, each);
+  return map;
+}
+
+/** Items by the resource that each is about, in their order. */
+export function groupByResource<T>(
+  items: Iterable<T>,
+  resourceOf: (item: T) => ResourceRef,
+): ResourceMap<T[]> {
+  const map = new ResourceMap<T[]>();
+  for (const each of items) map.take(resourceOf(each), () => []).push(each);
+  return map;
+}

@@ -1,0 +1,91 @@
+import type {
+  BackendFilters,
+  CorsPolicy,
+  HeaderModifier,
+  Retry,
+  RouteMatch,
+  UrlRewrite,
+} from "../topology.ts";
+import type { Meta } from "./meta.ts";
+import type { Place } from "./reader.ts";
+
+export interface HttpRoute extends Meta {
+  readonly parents: readonly ParentRef[];
+  readonly hostnames: readonly string[];
+  readonly rules: readonly RouteRule[];
+}
+
+export interface ParentRef {
+  readonly name: string;
+  readonly namespace: string;
+  readonly sectionName: string | undefined;
+  readonly port: number | undefined;
+  readonly place: Place;
+}
+
+export interface RouteRule {
+  readonly place: Place;
+  readonly name: string | undefined;
+  readonly matches: readonly RouteMatch[];
+  /** Where each match stands; the rule itself where it names none. */
+  readonly matchPlaces: readonly Place[];
+  readonly requestHeaders: HeaderModifier;
+  readonly responseHeaders: HeaderModifier;
+  readonly rewrite: UrlRewrite | undefined;
+  readonly redirect: RedirectFilter | undefined;
+  readonly mirrors: readonly MirrorFilter[];
+  readonly backends: readonly RuleBackend[];
+  /** Absent: no limit. */
+  readonly timeoutMs?: number;
+  /** Of one attempt; absent: no limit. */
+  readonly backendTimeoutMs?: number;
+  readonly retry?: Retry;
+  readonly cors?: CorsPolicy;
+  readonly session?: SessionPersistence;
+}
+
+export interface SessionPersistence {
+  readonly kind: "cookie" | "header";
+  readonly name: string | undefined;
+  /** A cookie that outlives the browser. */
+  readonly isPermanent: boolean;
+  readonly absoluteMs: number | undefined;
+  readonly hasIdleTimeout: boolean;
+  readonly place: Place;
+}
+
+export interface RuleBackend extends BackendRef {
+  readonly weight: number;
+  readonly filters?: BackendFilters;
+  /** What only a route can do: the rule is rendered as a route for each of its backends. */
+  readonly routing?: BackendRouting;
+}
+
+/** Filters of a single backend beside headers and the hostname. */
+export interface BackendRouting {
+  readonly path: UrlRewrite["path"];
+  readonly redirect: RedirectFilter | undefined;
+  readonly mirrors: readonly MirrorFilter[];
+}
+
+export interface RedirectFilter {
+  readonly scheme: string | undefined;
+  readonly hostname: string | undefined;
+  readonly port: number | undefined;
+  readonly path: UrlRewrite["path"];
+  readonly statusCode: number;
+}
+
+export interface MirrorFilter {
+  readonly backend: BackendRef;
+  readonly perMillion: number;
+}
+
+export interface BackendRef {
+  readonly group: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace: string | undefined;
+  readonly port: number | undefined;
+  readonly place: Place;
+}
