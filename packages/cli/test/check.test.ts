@@ -73,6 +73,7 @@ describe("-o", () => {
       line: 13,
       column: 44,
       endColumn: 48,
+      rule: { route: { namespace: "default", name: "route" }, index: 0 },
       sourceLine: '  rules: [{backendRefs: [{name: svc, port: "80"}]}]',
     });
   });

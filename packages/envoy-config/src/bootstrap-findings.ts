@@ -1,7 +1,7 @@
 import { crashingGuardEffect } from "./bootstrap/crashing-guard.ts";
 import { hasCrashingGuard, patchProblems } from "./bootstrap/render.ts";
 import type { ResolvedEnvoy } from "./resolve/envoy.ts";
-import type { Place, Report } from "./resources/reader.ts";
+import type { Place, Report } from "./resources/report.ts";
 import type { Topology } from "./topology.ts";
 
 /** Reports what only the rendered bootstrap shows: patches that can't be applied, and a guard with which Envoy crashes. */

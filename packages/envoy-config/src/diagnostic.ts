@@ -1,3 +1,5 @@
+import type { ResourceRef } from "./resource-ref.ts";
+
 /** One thing that is wrong, or worth knowing, in the resources. */
 export interface Diagnostic {
   readonly severity: Severity;
@@ -19,6 +21,15 @@ export interface Diagnostic {
   readonly sourceLine?: string;
   /** What a controller would set in the resource's status. */
   readonly condition?: StatusCondition;
+  /** The rule of an HTTPRoute that it was found in. */
+  readonly rule?: RuleRef;
+}
+
+/** A rule of an HTTPRoute. */
+export interface RuleRef {
+  readonly route: ResourceRef;
+  /** From 0. */
+  readonly index: number;
 }
 
 /** An error stops `render`, `serve` and `up`; a warning is served as it says; an info is for reading. */
@@ -37,10 +48,8 @@ export interface StatusCondition {
   readonly message?: string;
 }
 
-export interface ResourceName {
+export interface ResourceName extends ResourceRef {
   readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
 }
 
 export type ConditionType = "Accepted" | "ResolvedRefs" | "PartiallyInvalid" | "Conflicted";

@@ -35,6 +35,7 @@ export type {
   ConditionType,
   Diagnostic,
   ResourceName,
+  RuleRef,
   Severity,
   StatusCondition,
 } from "./diagnostic.ts";

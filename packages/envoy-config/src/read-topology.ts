@@ -18,7 +18,7 @@ import { createPolicyResolver } from "./resolve/policies.ts";
 import { createPoolResolver } from "./resolve/pools.ts";
 import { poolPlaces, withPickModes } from "./resolve/route-pick-modes.ts";
 import { readResources, type SourceFile } from "./resources/read-resources.ts";
-import type { Report } from "./resources/reader.ts";
+import type { Report } from "./resources/report.ts";
 import type { Resources } from "./resources/resources.ts";
 import type {
   ExternalPicker,

@@ -80,3 +80,36 @@ test.each([
   );
   expect(set).toEqual(expected.map((each) => `HTTPRoute default/route ${each}`));
 });
+
+test("findings in a rule keep it as data, whatever found them", () => {
+  const spec = `{parentRefs: [{name: gateway}], rules: [
+    {backendRefs: [{name: llama, port: 80}]},
+    {matches: [{path: {value: /a}}], backendRefs: [{name: gone, port: 80}], filters: [${extension}]},
+    {matches: [{path: {value: /a}}], backendRefs: [{name: llama, port: 80, weight: 0}]},
+  ]}`;
+  const { diagnostics } = readTopology([{ name: "x.yaml", text: resources(spec) }]);
+  const route = { namespace: "default", name: "route" };
+  expect(diagnostics.map(({ code, rule }) => [code, rule])).toEqual(
+    expect.arrayContaining([
+      ["UMB0220", { route, index: 1 }],
+      ["UMB0203", { route, index: 1 }],
+      ["UMB0302", { route, index: 2 }],
+      ["UMB0306", { route, index: 2 }],
+    ]),
+  );
+});
+
+test("a rule that is there by an alias has a condition of its own", () => {
+  const text = resources(`
+  parentRefs: [{name: gateway}]
+  rules:
+    - &rule {backendRefs: [{name: llama, port: 80}], ${unsupported}}
+    - {matches: [{path: {value: /b}}], backendRefs: [{name: llama, port: 80}]}
+    - *rule`);
+  const { diagnostics } = readTopology([{ name: "x.yaml", text }]);
+  const found = diagnostics.filter(({ code }) => code === "UMB0220");
+  expect(found.map(({ rule, condition }) => [rule?.index, condition?.message])).toEqual([
+    [0, "Dropped Rule 0, 2"],
+    [2, "Dropped Rule 0, 2"],
+  ]);
+});

@@ -1,5 +1,5 @@
 import type { Meta } from "../resources/meta.ts";
-import type { Report } from "../resources/reader.ts";
+import type { Report } from "../resources/report.ts";
 import { enforcedElsewhereAnnotation } from "../resources/unread.ts";
 import type { LintInput } from "./lint-input.ts";
 import { protectiveName } from "./protection.ts";

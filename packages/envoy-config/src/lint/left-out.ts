@@ -1,7 +1,7 @@
 import { diagnosticCodes } from "../codes.ts";
 import { meets } from "../resources/label-selector.ts";
 import type { LabelRequirement } from "../resources/meta.ts";
-import type { Report } from "../resources/reader.ts";
+import type { Report } from "../resources/report.ts";
 import type { Resources } from "../resources/resources.ts";
 import type { UnreadResource, UnreadTarget } from "../resources/unread-resource.ts";
 import type { Topology } from "../topology.ts";

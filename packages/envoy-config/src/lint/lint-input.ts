@@ -1,4 +1,4 @@
-import type { Place } from "../resources/reader.ts";
+import type { Place } from "../resources/report.ts";
 import type { Resources } from "../resources/resources.ts";
 import type { Mirror, Route, Topology } from "../topology.ts";
 

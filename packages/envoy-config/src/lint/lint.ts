@@ -1,5 +1,5 @@
 import { byResource } from "../resource-map.ts";
-import type { Report } from "../resources/reader.ts";
+import type { Report } from "../resources/report.ts";
 import type { Resources } from "../resources/resources.ts";
 import type { Topology } from "../topology.ts";
 import { lintKongPlugins } from "./kong-plugins.ts";

@@ -1,10 +1,11 @@
 import { mirrorsByName, mirrorsOf, primaryPoolsOf, routesOf } from "../queries.ts";
-import type { Report } from "../resources/reader.ts";
+import { ruleRef } from "../resolve/rule-of-route.ts";
+import { inRule, type Report } from "../resources/report.ts";
 import type { Mirror } from "../topology.ts";
 import type { LintInput } from "./lint-input.ts";
 
 /** Mirrors that cost the primary something, or show nothing. */
-export function lintMirrors({ topology, places }: LintInput, report: Report): void {
+export function lintMirrors({ topology, places }: LintInput, sink: Report): void {
   const endpoints = new Map(
     topology.pools.map(({ name, endpoints }) => [name, new Set(endpoints)]),
   );
@@ -20,6 +21,7 @@ export function lintMirrors({ topology, places }: LintInput, report: Report): vo
       const place = places.mirror(mirror);
       if (place === undefined || told.has(mirror)) continue;
       told.add(mirror);
+      const report = inRule(sink, ruleRef(mirror.origin));
       if (perMillion === 0)
         report("info", "UMB0311", place, `the mirror to "${pool}" takes no request`);
       if (isTwice) report("warning", "UMB0310", place, `the rule already mirrors to "${pool}"`);

@@ -1,4 +1,5 @@
-import type { Report } from "../resources/reader.ts";
+import { ruleRef } from "../resolve/rule-of-route.ts";
+import type { Report } from "../resources/report.ts";
 import type { Route, VirtualHost } from "../topology.ts";
 import type { LintInput } from "./lint-input.ts";
 
@@ -30,6 +31,7 @@ export function lintModelHeaders({ topology, places }: LintInput, report: Report
         "UMB0320",
         place,
         messageOf(first.header, isAll, host, port),
+        { rule: ruleRef(first.route.origin) },
       );
     }
   }

@@ -1,5 +1,5 @@
 import { defaultAddresses } from "../default-addresses.ts";
-import type { Report } from "../resources/reader.ts";
+import type { Report } from "../resources/report.ts";
 import type { LintInput } from "./lint-input.ts";
 
 /** Where the sidecar and Envoy's admin interface listen unless they are moved. */

@@ -1,12 +1,13 @@
 import { matchKey, takesEverything } from "../resolve/route-match.ts";
+import { ruleRef } from "../resolve/rule-of-route.ts";
 import { isSameResource, resourceName } from "../resource-ref.ts";
-import type { Report } from "../resources/reader.ts";
+import { inRule, type Report } from "../resources/report.ts";
 import { wholeShare } from "../share-draw.ts";
 import type { Route, VirtualHost } from "../topology.ts";
 import type { LintInput } from "./lint-input.ts";
 
 /** Routes that an earlier one of their host leaves nothing to. */
-export function lintReach({ topology, places }: LintInput, report: Report): void {
+export function lintReach({ topology, places }: LintInput, sink: Report): void {
   const told = new Set<string>();
   for (const { port, virtualHosts } of topology.listeners) {
     for (const host of virtualHosts) {
@@ -15,6 +16,7 @@ export function lintReach({ topology, places }: LintInput, report: Report): void
         // A rule of several hostnames is told once, and one that two of them lead to the same host not at all.
         if (place === undefined || told.has(route.name) || earlier.name === route.name) continue;
         told.add(route.name);
+        const report = inRule(sink, ruleRef(route.origin));
         const where = `${host.domains.join(", ")} on port ${port}`;
         const other = places.route(earlier);
         const owner = earlier.origin.route;

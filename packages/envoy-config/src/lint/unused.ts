@@ -2,7 +2,7 @@ import { nearest } from "../nearest.ts";
 import { allPrimaryPools } from "../queries.ts";
 import { byResource } from "../resource-map.ts";
 import { resourceName } from "../resource-ref.ts";
-import type { Report } from "../resources/reader.ts";
+import type { Report } from "../resources/report.ts";
 import type { LintInput } from "./lint-input.ts";
 
 /** Resources without a use, and those that speak of a pool which is not there. */

@@ -3,7 +3,7 @@ import type { Certificate } from "../certificate.ts";
 import { listenerRefsNotResolved } from "../conditions.ts";
 import { byResource } from "../resource-map.ts";
 import { resourceName } from "../resource-ref.ts";
-import type { Report } from "../resources/reader.ts";
+import type { Report } from "../resources/report.ts";
 import type {
   CertificateRef,
   Gateway,

@@ -1,5 +1,6 @@
 import { notAccepted, partiallyInvalid } from "../conditions.ts";
-import { byPosition, type Diagnostic } from "../diagnostic.ts";
+import type { Diagnostic } from "../diagnostic.ts";
+import { byResource, ResourceMap } from "../resource-map.ts";
 import type { HttpRoute } from "../resources/route-resource.ts";
 
 /** What a controller alone can find: the API server takes the value. */
@@ -13,32 +14,16 @@ export function withDroppedRules(
   diagnostics: readonly Diagnostic[],
   routes: readonly HttpRoute[],
 ): readonly Diagnostic[] {
-  const byFile = Map.groupBy(
-    routes.flatMap((route) => route.rules.map((rule, index) => ({ route, rule, index }))),
-    ({ rule }) => rule.place.file,
-  );
-  for (const rules of byFile.values()) rules.sort((a, b) => byPosition(a.rule.place, b.rule.place));
-  const found = diagnostics.map((diagnostic) => {
-    if (!isOfRule(diagnostic)) return undefined;
-    const last = byFile
-      .get(diagnostic.file)
-      ?.findLast(({ rule }) => byPosition(rule.place, diagnostic) <= 0);
-    // A rule that an alias stands for has no place of its own, and a route's last rule has no end.
-    const of = diagnostic.condition?.resource;
-    const isOther =
-      of !== undefined && (of.name !== last?.route.name || of.namespace !== last.route.namespace);
-    return isOther ? undefined : last;
-  });
-  const dropped = new Map<HttpRoute, Set<number>>();
-  for (const each of found) {
-    if (each === undefined) continue;
-    const known = dropped.get(each.route);
-    if (known === undefined) dropped.set(each.route, new Set([each.index]));
-    else known.add(each.index);
+  const byName = byResource(routes);
+  const dropped = new ResourceMap<Set<number>>();
+  for (const { rule, ...found } of diagnostics) {
+    if (rule === undefined || !dropsRule(found)) continue;
+    dropped.take(rule.route, () => new Set()).add(rule.index);
   }
-  return diagnostics.map((diagnostic, at) => {
-    const route = found[at]?.route;
-    if (route === undefined) return diagnostic;
+  return diagnostics.map((diagnostic) => {
+    const { rule } = diagnostic;
+    const route = rule === undefined ? undefined : byName.get(rule.route);
+    if (route === undefined || !dropsRule(diagnostic)) return diagnostic;
     const indexes = [...(dropped.get(route) ?? [])].toSorted((a, b) => a - b);
     const resource = { kind: "HTTPRoute", namespace: route.namespace, name: route.name };
     if (indexes.length < route.rules.length) {
@@ -49,7 +34,12 @@ export function withDroppedRules(
   });
 }
 
-function isOfRule({ severity, code, condition }: Diagnostic): boolean {
+/** Whether a controller drops the rule that has the finding. */
+function dropsRule({
+  severity,
+  code,
+  condition,
+}: Pick<Diagnostic, "severity" | "code" | "condition">): boolean {
   if (severity !== "error") return false;
   if (condition === undefined) return foundByControllers.has(code);
   const { resource, type, reason } = condition;

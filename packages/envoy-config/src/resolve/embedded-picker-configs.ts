@@ -1,6 +1,6 @@
 import { LineCounter } from "yaml";
 import { parseDocuments } from "../resources/documents.ts";
-import type { Place, Report } from "../resources/reader.ts";
+import type { Place, Report } from "../resources/report.ts";
 import type {
   ConfigMap,
   InferencePool,

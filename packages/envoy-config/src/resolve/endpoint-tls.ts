@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { nearest } from "../nearest.ts";
 import { ResourceMap } from "../resource-map.ts";
-import type { Place, Report } from "../resources/reader.ts";
+import type { Place, Report } from "../resources/report.ts";
 import type {
   AuthorityRef,
   BackendTlsPolicy,

@@ -3,7 +3,7 @@ import { parseEndpointList } from "../endpoint-list.ts";
 import { groupByResource } from "../resource-map.ts";
 import { flagOf } from "../resource-ref.ts";
 import type { Meta } from "../resources/meta.ts";
-import type { Report } from "../resources/reader.ts";
+import type { Report } from "../resources/report.ts";
 import type {
   EndpointSlice,
   InferencePool,

@@ -2,7 +2,7 @@ import { compare } from "../compare.ts";
 import { defaultEnvoySettings, type EnvoySettings } from "../envoy-settings.ts";
 import { isSameResource } from "../resource-ref.ts";
 import type { Meta } from "../resources/meta.ts";
-import type { Place, Report } from "../resources/reader.ts";
+import type { Place, Report } from "../resources/report.ts";
 import type { EnvoyProxy, Resources } from "../resources/resources.ts";
 import type { EnvoyConfiguration } from "../topology.ts";
 

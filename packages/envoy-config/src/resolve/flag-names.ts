@@ -1,6 +1,6 @@
 import { nearest } from "../nearest.ts";
 import { isCalled, type ResourceRef, resourceName } from "../resource-ref.ts";
-import type { Place, Report } from "../resources/reader.ts";
+import type { Place, Report } from "../resources/report.ts";
 import type { Gateway, Resources } from "../resources/resources.ts";
 import type { Pool } from "../topology.ts";
 import { listenerNames, shortestNames } from "./listener-names.ts";

@@ -2,7 +2,7 @@ import { compare } from "../compare.ts";
 import { notAccepted } from "../conditions.ts";
 import { resourceName } from "../resource-ref.ts";
 import type { Meta } from "../resources/meta.ts";
-import type { Report } from "../resources/reader.ts";
+import type { Report } from "../resources/report.ts";
 import type { InferenceModel, InferencePool, Resources } from "../resources/resources.ts";
 import type { Model, Pool } from "../topology.ts";
 import type { EndpointFinder } from "./endpoints.ts";

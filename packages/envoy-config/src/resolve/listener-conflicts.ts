@@ -1,5 +1,5 @@
 import { conflicted } from "../conditions.ts";
-import type { Report } from "../resources/reader.ts";
+import type { Report } from "../resources/report.ts";
 import type { Gateway } from "../resources/resources.ts";
 import { type Attachment, hostnameOf } from "./attachments.ts";
 

@@ -1,6 +1,6 @@
 import { compare } from "../compare.ts";
 import { notAccepted } from "../conditions.ts";
-import type { Report } from "../resources/reader.ts";
+import type { Report } from "../resources/report.ts";
 import type { GatewayListener, Resources } from "../resources/resources.ts";
 import type { HttpRoute, ParentRef } from "../resources/route-resource.ts";
 import type { Listener } from "../topology.ts";

@@ -1,6 +1,6 @@
 import { flagOf } from "../resource-ref.ts";
 import type { Meta } from "../resources/meta.ts";
-import type { Report } from "../resources/reader.ts";
+import type { Report } from "../resources/report.ts";
 import type { Pod } from "../resources/resources.ts";
 import type { MetricsPlaceSettings, Pool } from "../topology.ts";
 

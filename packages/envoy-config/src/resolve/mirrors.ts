@@ -1,11 +1,12 @@
 import { refsNotResolved } from "../conditions.ts";
 import { defaultRemovedHeaders, plainMirrorSettings } from "../mirror-policy.ts";
 import { mirrorName } from "../names.ts";
-import type { Report } from "../resources/reader.ts";
+import type { Report } from "../resources/report.ts";
 import type { HttpRoute, MirrorFilter } from "../resources/route-resource.ts";
 import type { Mirror, MirrorOrigin } from "../topology.ts";
 import type { ResolvedPolicy } from "./policies.ts";
 import type { PoolResolver } from "./pools.ts";
+import { ruleRef } from "./rule-of-route.ts";
 
 /** The RequestMirror filters of one rule, or of one of its backends. */
 export interface MirrorFilters {
@@ -76,6 +77,7 @@ export function createMirrorResolver(
           : `the mirror is left out and the rule keeps serving: ${message}`;
         report("warning", "UMB0204", filter.backend.place, what, {
           condition: refsNotResolved({ kind: "HTTPRoute", ...from.route }, reason),
+          rule: ruleRef(from.origin),
         });
         if (isStrict) failed ??= { reason, message };
         return [];

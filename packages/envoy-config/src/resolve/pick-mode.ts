@@ -1,7 +1,7 @@
 import { nearest } from "../nearest.ts";
 import { flagOf } from "../resource-ref.ts";
 import type { Meta } from "../resources/meta.ts";
-import type { Report } from "../resources/reader.ts";
+import type { Report } from "../resources/report.ts";
 import type { PickMode, Pool } from "../topology.ts";
 
 export const pickModes: readonly PickMode[] = ["headers", "buffered", "duplex"];

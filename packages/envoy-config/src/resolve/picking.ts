@@ -1,7 +1,7 @@
 import { compare } from "../compare.ts";
 import { groupByResource, type ResourceMap } from "../resource-map.ts";
 import type { Meta } from "../resources/meta.ts";
-import type { Report } from "../resources/reader.ts";
+import type { Report } from "../resources/report.ts";
 import type {
   InferenceModel,
   InferenceModelRewrite,

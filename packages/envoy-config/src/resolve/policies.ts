@@ -2,7 +2,7 @@ import { compare } from "../compare.ts";
 import type { MirrorSettings } from "../mirror-policy.ts";
 import { byResource, ResourceMap } from "../resource-map.ts";
 import { resourceName } from "../resource-ref.ts";
-import type { Report } from "../resources/reader.ts";
+import type { Report } from "../resources/report.ts";
 import type { PolicyCandidate, ShadowPolicy } from "../resources/resources.ts";
 import type {
   BackendRef,

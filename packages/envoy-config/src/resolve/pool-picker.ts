@@ -1,7 +1,7 @@
 import { refsNotResolved } from "../conditions.ts";
 import type { ResourceMap } from "../resource-map.ts";
 import { flagOf } from "../resource-ref.ts";
-import type { Report } from "../resources/reader.ts";
+import type { Report } from "../resources/report.ts";
 import type { InferencePool, Service } from "../resources/resources.ts";
 import type { ExternalPicker, Pool } from "../topology.ts";
 

@@ -2,7 +2,7 @@ import { compare } from "../compare.ts";
 import { nearest } from "../nearest.ts";
 import { byResource, groupByResource, ResourceMap } from "../resource-map.ts";
 import { type ResourceRef, resourceName } from "../resource-ref.ts";
-import type { Report } from "../resources/reader.ts";
+import type { Report } from "../resources/report.ts";
 import type { InferencePool, Resources, Service } from "../resources/resources.ts";
 import type { BackendRef } from "../resources/route-resource.ts";
 import type { ExternalPicker, MetricsPlaceSettings, Pool } from "../topology.ts";

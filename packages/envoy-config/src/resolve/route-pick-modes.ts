@@ -1,7 +1,7 @@
 import type { MirrorPolicy } from "../mirror-policy.ts";
 import { mirrorsByName, mirrorsOf, poolsByName, routesOf, servingPoolsOf } from "../queries.ts";
 import { byResource } from "../resource-map.ts";
-import type { Place, Report } from "../resources/reader.ts";
+import type { Place, Report } from "../resources/report.ts";
 import type { Resources } from "../resources/resources.ts";
 import type { Mirror, PickMode, Pool, Route, Topology } from "../topology.ts";
 import { headerAnnotation, modeAnnotation, modelAnnotation, pickModes } from "./pick-mode.ts";

@@ -1,10 +1,10 @@
 import { routeName } from "../names.ts";
-import type { Report } from "../resources/reader.ts";
+import { inRule, type Report } from "../resources/report.ts";
 import type { HttpRoute, RouteRule } from "../resources/route-resource.ts";
 import type { Route, RouteOrigin, Session } from "../topology.ts";
 import type { PoolResolver } from "./pools.ts";
 import type { RankedRoute } from "./precedence.ts";
-import { type RuleOfRoute, rulesOf } from "./rule-of-route.ts";
+import { type RuleOfRoute, ruleRef, rulesOf } from "./rule-of-route.ts";
 import { type RuleResolvers, resolveRule } from "./rule-shares.ts";
 import { resolveSession } from "./sessions.ts";
 import type { RuleShare } from "./shares.ts";
@@ -17,8 +17,9 @@ export function resolveRoutes(
 ): readonly RankedRoute[] {
   return rulesOf(from)
     .flatMap((ofRoute) => {
-      const shares = resolveRule(ofRoute, resolvers, report);
-      const session = sessionOf(ofRoute, resolvers.pools, report);
+      const told = inRule(report, ruleRef(ofRoute.origin));
+      const shares = resolveRule(ofRoute, resolvers, told);
+      const session = sessionOf(ofRoute, resolvers.pools, told);
       const { rule, origin } = ofRoute;
       return rule.matches.flatMap((match, index) =>
         shares.map((share) => ({

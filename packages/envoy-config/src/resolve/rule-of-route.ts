@@ -1,3 +1,4 @@
+import type { RuleRef } from "../diagnostic.ts";
 import type { HttpRoute, RouteRule } from "../resources/route-resource.ts";
 import type { RouteOrigin } from "../topology.ts";
 
@@ -19,4 +20,9 @@ export function rulesOf(route: HttpRoute): readonly RuleOfRoute[] {
       ...(rule.name === undefined ? {} : { ruleName: rule.name }),
     },
   }));
+}
+
+/** The rule as a finding names it. */
+export function ruleRef({ route, rule }: Pick<RouteOrigin, "route" | "rule">): RuleRef {
+  return { route, index: rule };
 }

@@ -1,5 +1,5 @@
 import { refsNotResolved } from "../conditions.ts";
-import type { Report } from "../resources/reader.ts";
+import type { Report } from "../resources/report.ts";
 import type { MirrorFilter, RuleBackend } from "../resources/route-resource.ts";
 import type { Backend, MirrorOrigin, RouteAction } from "../topology.ts";
 import type { MirrorResolver } from "./mirrors.ts";

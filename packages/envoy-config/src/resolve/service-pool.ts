@@ -1,5 +1,5 @@
 import { servicePoolName } from "../names.ts";
-import type { Report } from "../resources/reader.ts";
+import type { Report } from "../resources/report.ts";
 import type { Service, ServicePort } from "../resources/resources.ts";
 import type { Pool } from "../topology.ts";
 import { askedPickMode, type PickModeOptions } from "./pick-mode.ts";

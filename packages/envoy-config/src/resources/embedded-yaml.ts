@@ -1,7 +1,8 @@
 import { LineCounter, type Node } from "yaml";
 import { parseDocuments } from "./documents.ts";
 import { inspectDocument } from "./inspect.ts";
-import { Reader, type Source } from "./reader.ts";
+import { Reader } from "./reader.ts";
+import type { Source } from "./source.ts";
 
 /**
  * Reads YAML that stands as a text in a field, within the bounds of the file; what is wrong is reported at its own

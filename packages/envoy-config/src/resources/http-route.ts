@@ -53,7 +53,9 @@ function parentRef(ref: Reader, namespace: string): readonly ParentRef[] {
 
 function readRules(spec: Reader, route: ResourceName): readonly RouteRule[] {
   const names = new Set<string>();
-  return spec.maps("rules").map((each) => {
+  return spec.maps("rules").map((of, index) => {
+    const { namespace, name } = route;
+    const each = of.ofRule({ route: { namespace, name }, index });
     const rule = readRule(each, route);
     if (rule.name !== undefined && names.has(rule.name)) {
       each.report("error", "UMB0104", "another rule of the route has this name", "name");

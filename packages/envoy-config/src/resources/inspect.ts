@@ -1,7 +1,8 @@
 import { isAlias, isMap, isScalar, isSeq, type Node } from "yaml";
 import type { DiagnosticCode } from "../codes.ts";
 import { nearest } from "../nearest.ts";
-import { type DiagnosticExtras, placeOf, type Source, type Spend } from "./reader.ts";
+import type { DiagnosticExtras } from "./report.ts";
+import { placeOf, type Source, type Spend } from "./source.ts";
 
 const maxDepth = 100;
 

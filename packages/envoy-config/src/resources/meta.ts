@@ -1,4 +1,4 @@
-import type { Place } from "./reader.ts";
+import type { Place } from "./report.ts";
 
 /** What every resource has. */
 export interface Meta {

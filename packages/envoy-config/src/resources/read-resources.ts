@@ -28,11 +28,13 @@ import type { Meta } from "./meta.ts";
 import { namespaceOf, resourceName } from "./names.ts";
 import { isPickerConfig, readPickerConfigResource } from "./picker-config.ts";
 import { readPickerDeployment } from "./picker-deployment.ts";
-import { Reader, type Report, type Source } from "./reader.ts";
+import { Reader } from "./reader.ts";
+import type { Report } from "./report.ts";
 import { createReport, type ReportSink } from "./report.ts";
 import type { Resources } from "./resources.ts";
 import { readSecret } from "./secret.ts";
 import { readShadowPolicy } from "./shadow-policy.ts";
+import type { Source } from "./source.ts";
 import { readUnread } from "./unread.ts";
 
 /** A file, as the user named it. */

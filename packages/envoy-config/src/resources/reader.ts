@@ -1,55 +1,20 @@
 import { unprintableIn } from "@umbra/shadow/printable";
-import {
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  type LineCounter,
-  type Node,
-  type YAMLMap,
-  type YAMLSeq,
-} from "yaml";
+import { isMap, isScalar, isSeq, type Node } from "yaml";
 import type { DiagnosticCode } from "../codes.ts";
-import type { Diagnostic, Severity } from "../diagnostic.ts";
+import type { RuleRef, Severity } from "../diagnostic.ts";
 import { nearest } from "../nearest.ts";
+import { type DiagnosticExtras, inRule, type Place } from "./report.ts";
+import {
+  canRead,
+  type Field,
+  fieldsOf,
+  placeOf,
+  plainValue,
+  resolved,
+  type Source,
+} from "./source.ts";
 
-/** Where a value stands. */
-export interface Place {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  /** Just behind it, where it ends on the same line. */
-  readonly endColumn?: number;
-  /** The line may hold a secret, and is not shown. */
-  readonly isSecret?: boolean;
-}
-
-/** What a diagnostic may say besides its message. */
-export type DiagnosticExtras = Partial<Pick<Diagnostic, "remedy" | "condition">>;
-
-/** Collects diagnostics of one read. */
-export type Report = (
-  severity: Severity,
-  code: DiagnosticCode,
-  place: Place,
-  message: string,
-  extras?: DiagnosticExtras,
-) => void;
-
-/** One document, and what all its readers share. */
-export interface Source {
-  readonly file: string;
-  readonly lines: LineCounter;
-  readonly report: Report;
-  /** What each alias stands for. */
-  readonly aliases: Map<Node, Node>;
-  readonly spend: Spend;
-  /** Of the whole file. */
-  readonly text: string;
-  /** Lines of the document are not shown. */
-  readonly isSecret: boolean;
-}
-
+/** A text within a document that is a document itself. */
 export interface EmbeddedText {
   readonly text: string;
   readonly source: Source;
@@ -57,27 +22,6 @@ export interface EmbeddedText {
   readonly line: number;
   /** How far its lines are indented. */
   readonly indent: number;
-}
-
-/**
- * Counts what is read, and how deep: aliases can make much of a little text. False, with a diagnostic the first
- * time, when it is too much.
- */
-export type Spend = (count: number, depth: number, tooMuch: () => void) => boolean;
-
-/** Where a node of a document stands. */
-export function placeOf(node: Node, { file, lines, isSecret }: Source): Place {
-  const [start = 0, end = start] = node.range ?? [];
-  const from = lines.linePos(start);
-  const to = lines.linePos(end);
-  const line = Math.max(1, from.line);
-  const column = Math.max(1, from.col);
-  const isOneLine = to.line === from.line && to.col > from.col;
-  return {
-    ...{ file, line, column },
-    ...(isOneLine ? { endColumn: to.col } : {}),
-    ...(isSecret ? { isSecret } : {}),
-  };
 }
 
 /** Of a single value that is no annotation; the Gateway API's longest are header values of 4096. */
@@ -114,6 +58,12 @@ export class Reader {
     extras?: DiagnosticExtras,
   ): void {
     this.#source.report(severity, code, this.place(key), message, extras);
+  }
+
+  /** The same map: what is reported of it, and of all within it, was found in the rule. */
+  ofRule(rule: RuleRef): Reader {
+    const source = { ...this.#source, report: inRule(this.#source.report, rule) };
+    return new Reader(source, this.#node);
   }
 
   string(key: string): string | undefined {
@@ -355,58 +305,4 @@ export class Reader {
 function unquoted(value: unknown): DiagnosticExtras {
   const isQuoted = typeof value === "string" && /^\d{1,15}$/.test(value);
   return isQuoted ? { remedy: `write it without quotes: ${value}` } : {};
-}
-
-interface Field {
-  readonly key: Node;
-  readonly value: Node | undefined;
-}
-
-/** A map's fields by name; those that `<<` merges in stand behind its own. The first of two with one name counts. */
-function fieldsOf(node: Node, source: Source, depth = 0): ReadonlyMap<string, Field> {
-  const fields = new Map<string, Field>();
-  if (!isMap(node) || !canRead(node, source, depth)) return fields;
-  const merged: Node[] = [];
-  for (const { key, value } of node.items) {
-    if (!isScalar(key)) continue;
-    const name = String(key.value);
-    const target = value === null ? undefined : resolved(value as Node, source);
-    if (name === "<<" && isAlias(value) && target !== undefined) merged.push(target);
-    else if (!fields.has(name)) fields.set(name, { key, value: target });
-  }
-  for (const each of merged) {
-    for (const [name, field] of fieldsOf(each, source, depth + 1)) {
-      if (!fields.has(name)) fields.set(name, field);
-    }
-  }
-  return fields;
-}
-
-function canRead(node: YAMLMap | YAMLSeq, source: Source, depth = 0): boolean {
-  return source.spend(node.items.length, depth, () => {
-    source.report(
-      "error",
-      "UMB0108",
-      placeOf(node, source),
-      "the rest of the file is not read: its aliases stand for too much",
-      { remedy: "write out what the aliases stand for" },
-    );
-  });
-}
-
-function resolved(node: Node, { aliases }: Source): Node {
-  return aliases.get(node) ?? node;
-}
-
-function plainValue(node: Node | undefined, source: Source, depth = 0): unknown {
-  if (isScalar(node)) return node.value;
-  if (isSeq(node)) {
-    if (!canRead(node, source, depth)) return [];
-    return node.items.map((item) => plainValue(resolved(item as Node, source), source, depth + 1));
-  }
-  if (!isMap(node)) return null;
-  const entries = [...fieldsOf(node, source, depth)].map(
-    ([name, { value }]) => [name, plainValue(value, source, depth + 1)] as const,
-  );
-  return Object.fromEntries(entries);
 }

@@ -1,7 +1,35 @@
 import type { LineCounter } from "yaml";
-import { diagnosticCodes } from "../codes.ts";
-import type { Diagnostic, Severity } from "../diagnostic.ts";
-import type { Report } from "./reader.ts";
+import { type DiagnosticCode, diagnosticCodes } from "../codes.ts";
+import type { Diagnostic, RuleRef, Severity } from "../diagnostic.ts";
+
+/** Where a value stands. */
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** Just behind it, where it ends on the same line. */
+  readonly endColumn?: number;
+  /** The line may hold a secret, and is not shown. */
+  readonly isSecret?: boolean;
+}
+
+/** What a diagnostic may say besides its message. */
+export type DiagnosticExtras = Partial<Pick<Diagnostic, "remedy" | "condition" | "rule">>;
+
+/** Collects diagnostics of one read. */
+export type Report = (
+  severity: Severity,
+  code: DiagnosticCode,
+  place: Place,
+  message: string,
+  extras?: DiagnosticExtras,
+) => void;
+
+/** Reports what was found in a rule. */
+export function inRule(report: Report, rule: RuleRef): Report {
+  return (...[severity, code, place, message, extras]) =>
+    report(severity, code, place, message, { ...extras, rule });
+}
 
 export interface ReportSink {
   readonly report: Report;
@@ -29,7 +57,7 @@ export function createReport(): ReportSink {
   const counts: Record<Severity, number> = { error: 0, warning: 0, info: 0 };
   const lineOf = new Map<string, (line: number) => string | undefined>();
 
-  const add: Report = (severity, code, place, message, { remedy, condition } = {}) => {
+  const add: Report = (severity, code, place, message, { remedy, condition, rule } = {}) => {
     const { file, line, column, endColumn, isSecret } = place;
     const sourceLine = isSecret === true ? undefined : lineOf.get(file)?.(line);
     diagnostics.push({
@@ -39,6 +67,7 @@ export function createReport(): ReportSink {
       ...(endColumn === undefined ? {} : { endColumn }),
       ...(sourceLine === undefined ? {} : { sourceLine }),
       ...(condition === undefined ? {} : { condition }),
+      ...(rule === undefined ? {} : { rule }),
     });
   };
   return {

@@ -2,7 +2,7 @@ import type { EnvoySettings } from "../envoy-settings.ts";
 import type { MirrorPolicy, MirrorSettings } from "../mirror-policy.ts";
 import type { BootstrapChange, ModelRewrite } from "../topology.ts";
 import type { LabelRequirement, Meta } from "./meta.ts";
-import type { Place } from "./reader.ts";
+import type { Place } from "./report.ts";
 import type { HttpRoute } from "./route-resource.ts";
 import type { UnreadResource } from "./unread-resource.ts";
 

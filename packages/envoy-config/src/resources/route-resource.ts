@@ -7,7 +7,7 @@ import type {
   UrlRewrite,
 } from "../topology.ts";
 import type { Meta } from "./meta.ts";
-import type { Place } from "./reader.ts";
+import type { Place } from "./report.ts";
 
 export interface HttpRoute extends Meta {
   readonly parents: readonly ParentRef[];

@@ -1,5 +1,5 @@
 import type { LabelRequirement } from "./meta.ts";
-import type { Place } from "./reader.ts";
+import type { Place } from "./report.ts";
 
 /** An object of a kind that Umbra does not read, and what it is about. */
 export interface UnreadResource {

@@ -1,0 +1,104 @@
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type LineCounter,
+  type Node,
+  type YAMLMap,
+  type YAMLSeq,
+} from "yaml";
+import type { Place, Report } from "./report.ts";
+
+/** One document, and what all its readers share. */
+export interface Source {
+  readonly file: string;
+  readonly lines: LineCounter;
+  readonly report: Report;
+  /** What each alias stands for. */
+  readonly aliases: Map<Node, Node>;
+  readonly spend: Spend;
+  /** Of the whole file. */
+  readonly text: string;
+  /** Lines of the document are not shown. */
+  readonly isSecret: boolean;
+}
+
+/**
+ * Counts what is read, and how deep: aliases can make much of a little text. False, with a diagnostic the first
+ * time, when it is too much.
+ */
+export type Spend = (count: number, depth: number, tooMuch: () => void) => boolean;
+
+/** Where a node of a document stands. */
+export function placeOf(node: Node, { file, lines, isSecret }: Source): Place {
+  const [start = 0, end = start] = node.range ?? [];
+  const from = lines.linePos(start);
+  const to = lines.linePos(end);
+  const line = Math.max(1, from.line);
+  const column = Math.max(1, from.col);
+  const isOneLine = to.line === from.line && to.col > from.col;
+  return {
+    ...{ file, line, column },
+    ...(isOneLine ? { endColumn: to.col } : {}),
+    ...(isSecret ? { isSecret } : {}),
+  };
+}
+
+/** A field of a map. */
+export interface Field {
+  readonly key: Node;
+  readonly value: Node | undefined;
+}
+
+/** A map's fields by name; those that `<<` merges in stand behind its own. The first of two with one name counts. */
+export function fieldsOf(node: Node, source: Source, depth = 0): ReadonlyMap<string, Field> {
+  const fields = new Map<string, Field>();
+  if (!isMap(node) || !canRead(node, source, depth)) return fields;
+  const merged: Node[] = [];
+  for (const { key, value } of node.items) {
+    if (!isScalar(key)) continue;
+    const name = String(key.value);
+    const target = value === null ? undefined : resolved(value as Node, source);
+    if (name === "<<" && isAlias(value) && target !== undefined) merged.push(target);
+    else if (!fields.has(name)) fields.set(name, { key, value: target });
+  }
+  for (const each of merged) {
+    for (const [name, field] of fieldsOf(each, source, depth + 1)) {
+      if (!fields.has(name)) fields.set(name, field);
+    }
+  }
+  return fields;
+}
+
+/** False, with a finding the first time, where aliases stand for too much. */
+export function canRead(node: YAMLMap | YAMLSeq, source: Source, depth = 0): boolean {
+  return source.spend(node.items.length, depth, () => {
+    source.report(
+      "error",
+      "UMB0108",
+      placeOf(node, source),
+      "the rest of the file is not read: its aliases stand for too much",
+      { remedy: "write out what the aliases stand for" },
+    );
+  });
+}
+
+/** What an alias stands for, else the node itself. */
+export function resolved(node: Node, { aliases }: Source): Node {
+  return aliases.get(node) ?? node;
+}
+
+/** A node as plain data, whatever is in it. */
+export function plainValue(node: Node | undefined, source: Source, depth = 0): unknown {
+  if (isScalar(node)) return node.value;
+  if (isSeq(node)) {
+    if (!canRead(node, source, depth)) return [];
+    return node.items.map((item) => plainValue(resolved(item as Node, source), source, depth + 1));
+  }
+  if (!isMap(node)) return null;
+  const entries = [...fieldsOf(node, source, depth)].map(
+    ([name, { value }]) => [name, plainValue(value, source, depth + 1)] as const,
+  );
+  return Object.fromEntries(entries);
+}
