@@ -66,6 +66,7 @@ export {
   type SessionKey,
   sloPresetNames,
 } from "./mirror-policy.ts";
+export { isPoolCalled } from "./names.ts";
 export {
   allPrimaryPools,
   baselinePoolsOf,

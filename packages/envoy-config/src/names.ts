@@ -31,3 +31,8 @@ export function mirrorName(origin: MirrorOrigin): string {
 export function mirrorOfRule({ backend, filter }: MirrorOrigin): string {
   return backend === undefined ? String(filter) : `${backend}-${filter}`;
 }
+
+/** Whether people mean the pool: they write its name, or the end of it: `llama` for `default/llama`. */
+export function isPoolCalled(pool: string, text: string): boolean {
+  return pool === text || pool.endsWith(`/${text}`);
+}

@@ -88,7 +88,7 @@ describe("where metrics pages are", () => {
       flags: { path: "/flag" },
       scrape: { path: "/flag" },
     },
-  ])("$name", ({ from, flags, scrape, own }) => {
+  ])("$name", ({ from, flags, scrape = {}, own = {} }) => {
     const options = flags === undefined ? {} : { metricsPlaces: new Map([["llama", flags]]) };
     expect(read(from, options)).toEqual({ scrape, endpointScrape: own, findings: [] });
   });
@@ -104,7 +104,7 @@ describe("where metrics pages are", () => {
     ["umbra.dev/metrics-scheme", "ftp", '"ftp" is neither http nor https'],
   ])("%s: %s is an error with its place", (name, value, message) => {
     const { findings, scrape } = read({ pool: { [name]: value } });
-    expect(scrape).toBeUndefined();
+    expect(scrape).toEqual({});
     expect(findings).toEqual([
       {
         severity: "error",

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { isPoolCalled } from "@umbra/envoy-config";
 import {
   type EvaluationSettings,
   renderReportText,
@@ -153,9 +154,7 @@ function chosen(
     );
   }
   if (candidate === undefined) return reports;
-  const found = reports.filter(
-    ({ candidate: { pool } }) => pool === candidate || pool.endsWith(`/${candidate}`),
-  );
+  const found = reports.filter(({ candidate: { pool } }) => isPoolCalled(pool, candidate));
   if (found.length > 0) return found;
   const there = reports.map(({ candidate: { pool } }) => pool).join(", ");
   throw new UsageError(`--candidate names "${candidate}", which has no report; there are ${there}`);

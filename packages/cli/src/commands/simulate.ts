@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { ModelServer } from "@umbra/envoy-config";
+import { isCalled, type ModelServer } from "@umbra/envoy-config";
 import { printable } from "@umbra/shadow/printable";
 import { createSimulatedServer, parseVllmArgs, type SimulatedServer } from "@umbra/simulator";
 import { Command, Option } from "commander";
@@ -104,8 +104,8 @@ function deploymentOf({ file, deployment }: SimulateFlags, io: Io): ModelServer 
     );
   }
   const found = modelServers.find(
-    ({ name }) =>
-      deployment === undefined || name === deployment || name.endsWith(`/${deployment}`),
+    ({ namespace, resourceName: name }) =>
+      deployment === undefined || isCalled({ namespace, name }, deployment),
   );
   if (found === undefined) {
     throw new CommandError(

@@ -1,4 +1,4 @@
-import type { Pool, Topology } from "@umbra/envoy-config";
+import { isPoolCalled, type Pool, type Topology } from "@umbra/envoy-config";
 import {
   createPool,
   type InferenceRequest,
@@ -62,7 +62,7 @@ function poolIn(state: unknown, name: string): StateOfPool {
     );
   }
   const all = pools as readonly StateOfPool[];
-  const found = all.find((each) => each.name === name || each.name.endsWith(`/${name}`));
+  const found = all.find((each) => isPoolCalled(each.name, name));
   if (found === undefined || !Array.isArray(found.endpoints)) {
     const known = all.map((each) => each.name).join(", ");
     throw new CommandError(

@@ -1,31 +1,39 @@
 import type { UnreadResource } from "../resources/unread-resource.ts";
 
+/** What an object without targets and selectors holds for. */
+type Scope = "namespace" | "everything";
+
 /**
- * Kinds that restrict who may ask, or how much. `scope`: what one without targets and selectors holds for.
+ * Kinds that restrict who may ask, or how much, by group; with the scope of those that have one.
  * Kinds that are not listed are judged by their names and fields.
  */
-const protectiveKinds: ReadonlyMap<string, { readonly scope?: "namespace" | "everything" }> =
-  new Map([
-    ["gateway.envoyproxy.io/SecurityPolicy", {}],
-    ["security.istio.io/AuthorizationPolicy", { scope: "namespace" }],
-    ["security.istio.io/RequestAuthentication", { scope: "namespace" }],
-    ["extensions.istio.io/WasmPlugin", { scope: "namespace" }],
-    ["extensions.higress.io/WasmPlugin", { scope: "everything" }],
-    ["kuadrant.io/AuthPolicy", {}],
-    ["kuadrant.io/RateLimitPolicy", {}],
-    ["kuadrant.io/TokenRateLimitPolicy", {}],
-    ["kuadrant.io/TLSPolicy", {}],
-    ["networking.gke.io/GCPAuthzPolicy", {}],
-    ["networking.gke.io/GCPGatewayPolicy", {}],
-    ["gateway.networking.k8s.io/XBackendTrafficPolicy", {}],
-    ["agentic.prototype.x-k8s.io/XAccessPolicy", {}],
-  ]);
+const protectiveKinds: Readonly<Record<string, Readonly<Record<string, Scope | "targets alone">>>> =
+  {
+    "gateway.envoyproxy.io": { SecurityPolicy: "targets alone" },
+    "security.istio.io": { AuthorizationPolicy: "namespace", RequestAuthentication: "namespace" },
+    "extensions.istio.io": { WasmPlugin: "namespace" },
+    "extensions.higress.io": { WasmPlugin: "everything" },
+    "kuadrant.io": {
+      AuthPolicy: "targets alone",
+      RateLimitPolicy: "targets alone",
+      TokenRateLimitPolicy: "targets alone",
+      TLSPolicy: "targets alone",
+    },
+    "networking.gke.io": { GCPAuthzPolicy: "targets alone", GCPGatewayPolicy: "targets alone" },
+    "gateway.networking.k8s.io": { XBackendTrafficPolicy: "targets alone" },
+    "agentic.prototype.x-k8s.io": { XAccessPolicy: "targets alone" },
+  };
 
 /** Kinds that hold for a namespace without naming anything, and that protect only by what is in them. */
-const namespaceWide: ReadonlySet<string> = new Set([
-  "networking.istio.io/EnvoyFilter",
-  "security.istio.io/PeerAuthentication",
-]);
+const namespaceWide: Readonly<Record<string, string>> = {
+  "networking.istio.io": "EnvoyFilter",
+  "security.istio.io": "PeerAuthentication",
+};
+
+/** Names of groups and kinds come from files, and may be those of fields that every object has. */
+function own<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
+}
 
 /** Groups whose objects run models or roll them out: fields of theirs are about other connections. */
 const runningGroups: ReadonlySet<string> = new Set(["argoproj.io", "ray.io", "opentelemetry.io"]);
@@ -42,11 +50,10 @@ const protectiveFilter =
 
 /** What of an object restricts or protects: its kind, or names of fields or filters. Undefined: nothing is known to. */
 export function protectionOf({ group, kind, fields, filters }: UnreadResource): string | undefined {
-  const key = `${group}/${kind}`;
   // The cluster enforces network policies, whoever serves.
   if (runningGroups.has(group) || /(?:Monitor(?:ing)?|Scrape|NetworkPolicy)$/.test(kind)) return;
-  if (protectiveKinds.has(key)) return kind;
-  if (!namespaceWide.has(key) && protectiveName.test(kind)) return kind;
+  if (own(own(protectiveKinds, group), kind) !== undefined) return kind;
+  if (own(namespaceWide, group) !== kind && protectiveName.test(kind)) return kind;
   const found = [
     ...fields.filter((field) => protectiveField.test(field)),
     ...filters.filter((filter) => protectiveFilter.test(filter)),
@@ -55,9 +62,10 @@ export function protectionOf({ group, kind, fields, filters }: UnreadResource): 
 }
 
 /** What an object without targets and selectors holds for; undefined: for nothing. */
-export function scopeOf({ group, kind }: UnreadResource): "namespace" | "everything" | undefined {
-  const key = `${group}/${kind}`;
-  return namespaceWide.has(key) ? "namespace" : protectiveKinds.get(key)?.scope;
+export function scopeOf({ group, kind }: UnreadResource): Scope | undefined {
+  if (own(namespaceWide, group) === kind) return "namespace";
+  const scope = own(own(protectiveKinds, group), kind);
+  return scope === "targets alone" ? undefined : scope;
 }
 
 function quoted(name: string): string {

@@ -9,8 +9,12 @@ import type {
   PickerRef,
 } from "./resources.ts";
 
-/** `inference.networking.k8s.io/v1` and `inference.networking.x-k8s.io/v1alpha2`. */
-export function readInferencePool(meta: Meta, spec: Reader, isAlpha: boolean): InferencePool {
+/** `v1` of `inference.networking.k8s.io`, `v1alpha2` of `inference.networking.x-k8s.io`. */
+export type PoolVersion = "v1" | "v1alpha2";
+
+/** Reads an InferencePool of either version. */
+export function readInferencePool(meta: Meta, spec: Reader, version: PoolVersion): InferencePool {
+  const isAlpha = version === "v1alpha2";
   const selector = isAlpha
     ? spec.texts("selector")
     : (spec.map("selector")?.texts("matchLabels") ?? {});

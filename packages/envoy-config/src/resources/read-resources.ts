@@ -1,39 +1,22 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node } from "yaml";
 import type { Diagnostic } from "../diagnostic.ts";
 import { nearest } from "../nearest.ts";
-import { readBackendTlsPolicy } from "./backend-tls.ts";
+import { ResourceMap } from "../resource-map.ts";
+import { resourceName } from "../resource-ref.ts";
+import { groupOf } from "./api-version.ts";
 import { readChartValues } from "./chart-values.ts";
 import { readConfigMap } from "./config-map.ts";
-import {
-  readDeployment,
-  readEndpointSlice,
-  readPod,
-  readReferenceGrant,
-  readService,
-} from "./core.ts";
 import { parseDocuments } from "./documents.ts";
-import { readEnvoyProxy, readParametersRef } from "./envoy-proxy.ts";
-import { readEnvoySettings } from "./envoy-settings.ts";
+import { readParametersRef } from "./envoy-proxy.ts";
 import { decodeFile } from "./file-text.ts";
-import { readGateway } from "./gateway.ts";
-import { readHttpRoute } from "./http-route.ts";
-import {
-  readInferenceModel,
-  readInferenceModelRewrite,
-  readInferenceObjective,
-  readInferencePool,
-} from "./inference.ts";
 import { createBudget, inspectDocument } from "./inspect.ts";
+import { lostWithout, meantKind, quietKinds, type Read, readerOf } from "./kinds.ts";
 import type { Meta } from "./meta.ts";
-import { namespaceOf, resourceName } from "./names.ts";
+import { namespaceOf, resourceName as readName } from "./names.ts";
 import { isPickerConfig, readPickerConfigResource } from "./picker-config.ts";
-import { readPickerDeployment } from "./picker-deployment.ts";
 import { Reader } from "./reader.ts";
-import type { Report } from "./report.ts";
-import { createReport, type ReportSink } from "./report.ts";
+import { createReport, type Report, type ReportSink } from "./report.ts";
 import type { Resources } from "./resources.ts";
-import { readSecret } from "./secret.ts";
-import { readShadowPolicy } from "./shadow-policy.ts";
 import type { Source } from "./source.ts";
 import { readUnread } from "./unread.ts";
 
@@ -77,7 +60,7 @@ export function readResources(files: readonly SourceFile[]): ReadResources {
     configMaps: [],
     tlsPolicies: [],
   };
-  const seen = new Set<string>();
+  const seen: Seen = new Map();
   for (const file of files) readFile(file, resources, seen, sink);
   return { resources, diagnostics: sink.diagnostics, report: sink.report };
 }
@@ -85,7 +68,7 @@ export function readResources(files: readonly SourceFile[]): ReadResources {
 function readFile(
   { name: file, text: content }: SourceFile,
   into: Resources,
-  seen: Set<string>,
+  seen: Seen,
   { report, show }: ReportSink,
 ): void {
   const decoded = decodeFile(content);
@@ -140,7 +123,7 @@ function mayHoldSecret(text: string): boolean {
   return /\bkind["']?\s*:\s*["']?Secret\b/.test(text);
 }
 
-function readDocument(source: Source, contents: Node, into: Resources, seen: Set<string>): void {
+function readDocument(source: Source, contents: Node, into: Resources, seen: Seen): void {
   const root = new Reader(source, contents);
   if (!isMap(contents)) {
     root.report(
@@ -164,7 +147,7 @@ function readDocument(source: Source, contents: Node, into: Resources, seen: Set
     for (const item of root.items("items")) readDocument(source, item, into, seen);
     return;
   }
-  const group = apiVersion.includes("/") ? (apiVersion.split("/", 1)[0] ?? "") : "";
+  const group = groupOf(apiVersion);
   if (isPickerConfig(group, kind)) {
     into.pickerConfigs.push(readPickerConfigResource(root, contents));
     return;
@@ -176,26 +159,49 @@ function readDocument(source: Source, contents: Node, into: Resources, seen: Set
   if (kind === "GatewayClass") {
     into.parametersRefs.push(...readParametersRef(kind, root.map("spec"), "default"));
   }
-  const read = readers.get(`${group}/${kind}`);
-  if (read === undefined) {
-    const lost = group === gatewayApi ? unserved.get(kind) : undefined;
-    if (lost !== undefined) {
-      root.report("warning", "UMB0208", `${kind} is not supported: ${lost}`, "kind");
-    } else if (!quietKinds.has(kind)) {
-      const meant = meantKind(group, kind);
-      const unread = readUnread(root, apiVersion, kind);
-      into.unread.push(meant === undefined ? unread : { ...unread, meant });
-    }
-    return;
+  const read = readerOf(group, kind);
+  if (read === undefined) readOther(root, apiVersion, kind, into);
+  else readKnown(root, read, into, { kind, resources: seenOf(seen, group, kind) });
+}
+
+/** A kind that Umbra does not read. */
+function readOther(root: Reader, apiVersion: string, kind: string, into: Resources): void {
+  const group = groupOf(apiVersion);
+  const lost = lostWithout(group, kind);
+  if (lost !== undefined) {
+    root.report("warning", "UMB0208", `${kind} is not supported: ${lost}`, "kind");
+  } else if (!quietKinds.has(kind)) {
+    const meant = meantKind(group, kind);
+    const unread = readUnread(root, apiVersion, kind);
+    into.unread.push(meant === undefined ? unread : { ...unread, meant });
   }
+}
+
+/** Resources that were read, by group and kind. */
+type Seen = Map<string, Map<string, ResourceMap<true>>>;
+
+function seenOf(seen: Seen, group: string, kind: string): ResourceMap<true> {
+  const kinds = seen.get(group) ?? new Map<string, ResourceMap<true>>();
+  seen.set(group, kinds);
+  const resources = kinds.get(kind) ?? new ResourceMap<true>();
+  kinds.set(kind, resources);
+  return resources;
+}
+
+function readKnown(
+  root: Reader,
+  read: Read,
+  into: Resources,
+  known: { readonly kind: string; readonly resources: ResourceMap<true> },
+): void {
+  const { kind, resources } = known;
   const meta = readMeta(root);
   if (meta === undefined) return;
-  const key = `${group}/${kind}/${meta.namespace}/${meta.name}`;
-  if (seen.has(key)) {
-    root.report("error", "UMB0106", `${kind} "${meta.namespace}/${meta.name}" stands twice`);
+  if (resources.has(meta)) {
+    root.report("error", "UMB0106", `${kind} "${resourceName(meta)}" stands twice`);
     return;
   }
-  seen.add(key);
+  resources.set(meta, true);
   const spec = root.map("spec");
   if (spec === undefined && !withoutSpec.has(kind)) {
     if (!root.has("spec")) root.report("error", "UMB0103", "`spec` is missing");
@@ -206,129 +212,13 @@ function readDocument(source: Source, contents: Node, into: Resources, seen: Set
 
 const withoutSpec: ReadonlySet<string> = new Set(["EndpointSlice", "Namespace", "Secret"]);
 
-/** A slip in the kind, or the group left out. */
-function meantKind(group: string, kind: string): string | undefined {
-  const known = [...readers.keys()].map((key) => key.split("/", 2) as [string, string]);
-  const near = nearest(
-    kind,
-    known.flatMap(([of, name]) => (of === group ? name : [])),
-  );
-  if (near !== undefined) return `did you mean \`${near}\`?`;
-  const [other] = group === "" ? (known.find(([, name]) => name === kind) ?? []) : [];
-  return other === undefined
-    ? undefined
-    : `${kind} is of the group ${other}: begin apiVersion with it`;
-}
-
-/** Kinds that stand in the same files and say nothing about routing. */
-const quietKinds: ReadonlySet<string> = new Set(["ServiceAccount", "GatewayClass"]);
-
-const gatewayApi = "gateway.networking.k8s.io";
-
-/** What is missing where these are left out, of the Gateway API. */
-const unserved: ReadonlyMap<string, string> = new Map([
-  ["GRPCRoute", "its requests are not served"],
-  ["TLSRoute", "its connections are not served"],
-  ["TCPRoute", "its connections are not served"],
-  ["UDPRoute", "its packets are not served"],
-  ["ListenerSet", "its listeners are not there"],
-]);
-
-type Read = (meta: Meta, spec: Reader, root: Reader, into: Resources) => void;
-
-const readPool =
-  (isAlpha: boolean): Read =>
-  (meta, spec, _root, into) =>
-    into.pools.push(readInferencePool(meta, spec, isAlpha));
-
-const readRewrite: Read = (meta, spec, _root, into) => {
-  const rewrite = readInferenceModelRewrite(meta, spec);
-  if (rewrite !== undefined) into.rewrites.push(rewrite);
-};
-
-const readObjective: Read = (meta, spec, _root, into) => {
-  const objective = readInferenceObjective(meta, spec);
-  if (objective !== undefined) into.objectives.push(objective);
-};
-
-const readers: ReadonlyMap<string, Read> = new Map<string, Read>([
-  [
-    `${gatewayApi}/Gateway`,
-    (meta, spec, _root, into) => {
-      into.gateways.push(readGateway(meta, spec));
-      const infrastructure = spec.map("infrastructure");
-      into.parametersRefs.push(...readParametersRef("Gateway", infrastructure, meta.namespace));
-    },
-  ],
-  [
-    `${gatewayApi}/HTTPRoute`,
-    (meta, spec, _root, into) => into.routes.push(readHttpRoute(meta, spec)),
-  ],
-  [
-    `${gatewayApi}/ReferenceGrant`,
-    (meta, spec, _root, into) => into.grants.push(readReferenceGrant(meta, spec)),
-  ],
-  ["inference.networking.k8s.io/InferencePool", readPool(false)],
-  ["inference.networking.x-k8s.io/InferencePool", readPool(true)],
-  [
-    "inference.networking.x-k8s.io/InferenceModel",
-    (meta, spec, _root, into) => {
-      const model = readInferenceModel(meta, spec);
-      if (model !== undefined) into.models.push(model);
-    },
-  ],
-  ["llm-d.ai/InferenceObjective", readObjective],
-  ["inference.networking.x-k8s.io/InferenceObjective", readObjective],
-  ["llm-d.ai/InferenceModelRewrite", readRewrite],
-  ["inference.networking.x-k8s.io/InferenceModelRewrite", readRewrite],
-  [
-    "umbra.dev/ShadowPolicy",
-    (meta, spec, _root, into) => into.policies.push(readShadowPolicy(meta, spec)),
-  ],
-  [
-    `${gatewayApi}/BackendTLSPolicy`,
-    (meta, spec, _root, into) => {
-      const policy = readBackendTlsPolicy(meta, spec);
-      if (policy !== undefined) into.tlsPolicies.push(policy);
-    },
-  ],
-  ["/Namespace", (meta, _spec, _root, into) => into.namespaces.push(meta)],
-  ["/Secret", (meta, _spec, root, into) => into.secrets.push(readSecret(meta, root))],
-  [
-    "gateway.envoyproxy.io/EnvoyProxy",
-    (meta, spec, _root, into) => into.envoyProxies.push(readEnvoyProxy(meta, spec)),
-  ],
-  [
-    "umbra.dev/EnvoySettings",
-    (meta, spec, _root, into) => into.envoySettings.push(readEnvoySettings(meta, spec)),
-  ],
-  ["/Service", (meta, spec, _root, into) => into.services.push(readService(meta, spec))],
-  [
-    "/Pod",
-    (meta, spec, root, into) => into.pods.push(readPod(meta, root, spec, root.map("status"))),
-  ],
-  [
-    "discovery.k8s.io/EndpointSlice",
-    (meta, _spec, root, into) => into.slices.push(readEndpointSlice(meta, root)),
-  ],
-  [
-    "apps/Deployment",
-    (meta, spec, _root, into) => {
-      const deployment = readDeployment(meta, spec);
-      if (deployment !== undefined) into.deployments.push(deployment);
-      const picker = readPickerDeployment(meta, spec);
-      if (picker !== undefined) into.pickerDeployments.push(picker);
-    },
-  ],
-]);
-
 function readMeta(root: Reader): Meta | undefined {
   const metadata = root.map("metadata");
   if (metadata === undefined) {
     if (!root.has("metadata")) root.report("error", "UMB0103", "`metadata` is missing");
     return undefined;
   }
-  const name = resourceName(metadata, "name");
+  const name = readName(metadata, "name");
   const namespace = namespaceOf(metadata);
   warnUnknownAnnotations(metadata);
   if (name === undefined || namespace === undefined) return undefined;

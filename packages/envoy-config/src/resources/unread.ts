@@ -1,3 +1,4 @@
+import { groupOf } from "./api-version.ts";
 import { isStringSelector, readStringSelector } from "./calico-selector.ts";
 import type { LabelRequirement } from "./meta.ts";
 import type { Reader } from "./reader.ts";
@@ -15,7 +16,7 @@ const silentGroups: ReadonlySet<string> = new Set([
 
 /** Reads of an object of another kind only what it is about. Reports nothing: its fields are not ours to judge. */
 export function readUnread(root: Reader, apiVersion: string, kind: string): UnreadResource {
-  const group = apiVersion.includes("/") ? (apiVersion.split("/", 1)[0] ?? "") : "";
+  const group = groupOf(apiVersion);
   const metadata = asMap(root.jsonValue("metadata"));
   const namespace = textOf(metadata.namespace) ?? "default";
   const annotations = asMap(metadata.annotations);
@@ -75,11 +76,11 @@ const references: ReadonlyMap<
 ]);
 
 /** What a list of names without kinds is of, by the two keys above it: of KServe's routers. */
-const nestedReferences: ReadonlyMap<string, string> = new Map([
-  ["gateway.refs", "Gateway"],
-  ["http.refs", "HTTPRoute"],
-  ["pool.ref", "InferencePool"],
-]);
+const nestedReferences = [
+  { above: "gateway", key: "refs", kind: "Gateway" },
+  { above: "http", key: "refs", kind: "HTTPRoute" },
+  { above: "pool", key: "ref", kind: "InferencePool" },
+] as const;
 
 /** `keys`: those above the value. */
 function walk(value: unknown, keys: readonly string[], state: Walk, depth = 0): void {
@@ -154,8 +155,9 @@ function targetOf(
 }
 
 function nestedReference(keys: readonly string[]) {
-  const kind = nestedReferences.get(keys.slice(-2).join("."));
-  return kind === undefined ? undefined : { relation: "refers to", kind };
+  const [above, key] = keys.slice(-2);
+  const found = nestedReferences.find((each) => each.above === above && each.key === key);
+  return found === undefined ? undefined : { relation: "refers to", kind: found.kind };
 }
 
 /** Selectors with other keys, or of another shape, are about no Pod. An empty one is met by every Pod in network policies alone. */

@@ -109,14 +109,21 @@ export function matrixOf(
   table: PairTable,
   of: (lane: LaneColumns, index: number) => string,
 ): readonly MatrixCell[] {
-  const counts = new Map<string, [string, string, number]>();
+  const cells: [string, string, number][] = [];
+  const rows = new Map<string, Map<string, [string, string, number]>>();
   for (let i = 0; i < table.size; i++) {
     const [first, second] = [of(table.baseline, i), of(table.shadow, i)];
-    const cell = counts.get(`${first}\n${second}`) ?? [first, second, 0];
+    const row = rows.get(first) ?? new Map<string, [string, string, number]>();
+    rows.set(first, row);
+    let cell = row.get(second);
+    if (cell === undefined) {
+      cell = [first, second, 0];
+      row.set(second, cell);
+      cells.push(cell);
+    }
     cell[2]++;
-    counts.set(`${first}\n${second}`, cell);
   }
-  return [...counts.values()].toSorted((a, b) => b[2] - a[2]);
+  return cells.toSorted((a, b) => b[2] - a[2]);
 }
 
 export function describeTokens(table: PairTable): ReportTokens {
@@ -195,7 +202,7 @@ function strata(
   by: Stratum["by"],
   bucketOf: (index: number) => string | undefined,
 ): readonly Stratum[] {
-  const groups = new Map<string, { metric: MetricName; values: number[] }>();
+  const groups: { bucket: string; metric: MetricName; values: number[] }[] = [];
   for (let i = 0; i < table.size; i++) {
     if (table.isUsed[i] !== 1) continue;
     const bucket = bucketOf(i);
@@ -203,17 +210,16 @@ function strata(
     const column = columns[metric];
     const ratio = (table.shadow[column][i] ?? 0) / (table.baseline[column][i] ?? 0);
     if (bucket === undefined || !Number.isFinite(ratio) || ratio <= 0) continue;
-    const key = `${bucket}\n${metric}`;
-    const group = groups.get(key) ?? { metric, values: [] };
-    group.values.push(Math.log(ratio));
-    groups.set(key, group);
+    const known = groups.find((each) => each.bucket === bucket && each.metric === metric);
+    if (known === undefined) groups.push({ bucket, metric, values: [Math.log(ratio)] });
+    else known.values.push(Math.log(ratio));
   }
-  return [...groups].map(([key, { metric, values }]) => {
+  return groups.map(({ bucket, metric, values }) => {
     const n = values.length;
     const bounds = n < 20 ? undefined : meanInterval(values, 0.9);
     return {
       by,
-      bucket: key.split("\n", 1)[0] ?? "",
+      bucket,
       n,
       metric,
       estimate: Math.exp(values.reduce((sum, value) => sum + value, 0) / n),

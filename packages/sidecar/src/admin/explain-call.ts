@@ -1,3 +1,4 @@
+import { isPoolCalled } from "@umbra/envoy-config";
 import type { Explanation, InferenceRequest } from "@umbra/scheduler";
 import type { PoolRegistry } from "../exchange/pool-registry.ts";
 
@@ -13,9 +14,7 @@ export type ExplainAnswer =
 /** How a request would be picked now. Nothing is picked, and nothing is remembered. */
 export function explainCall(query: URLSearchParams, pools: PoolRegistry): ExplainAnswer {
   const name = query.get("pool") ?? "";
-  const found = [...pools.values()].filter(
-    (each) => each.name === name || each.name.endsWith(`/${name}`),
-  );
+  const found = [...pools.values()].filter((each) => isPoolCalled(each.name, name));
   const [pool] = found;
   if (pool === undefined || found.length > 1) {
     const known = [...pools.keys()].join(", ");

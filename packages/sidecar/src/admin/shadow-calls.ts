@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { isPoolCalled } from "@umbra/envoy-config";
 import type { MirrorGate, MirrorState } from "../mirror/mirror-gate.ts";
 
 /** What a changing call came to. */
@@ -27,9 +28,8 @@ export function callShadow(
   const chosen = gates.filter(
     (gate) =>
       candidate === undefined ||
-      candidate === gate.candidate ||
       candidate === gate.key ||
-      (typeof candidate === "string" && gate.candidate.endsWith(`/${candidate}`)),
+      (typeof candidate === "string" && isPoolCalled(gate.candidate, candidate)),
   );
   if (chosen.length === 0) {
     const there = gates.map((gate) => gate.candidate).join(", ") || "none";

@@ -11,6 +11,7 @@ import {
   writeSync,
 } from "node:fs";
 import { type EvaluationConfig, isOver, parseSample, type Sample } from "@umbra/shadow";
+import { evaluationKey } from "../mirror/evaluation-key.ts";
 
 /** Samples as NDJSON on disk; a crash costs what came since the last batch. */
 export interface SamplesFile {
@@ -180,7 +181,7 @@ function readSamplesOf(
     const read = line === "" ? undefined : parseSample(line);
     if (read?.ok !== true) continue;
     const { route, candidate, t0 } = read.sample;
-    const key = `${route} ${candidate}`;
+    const key = evaluationKey(route, candidate);
     const entry = entries.get(key);
     if (entry === undefined || startsAt < entry.from_byte || t0 < entry.started_at) continue;
     found.get(key)?.push(read.sample);

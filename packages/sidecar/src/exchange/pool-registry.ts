@@ -23,6 +23,8 @@ import { createServedModels, type ServedModels } from "./served-models.ts";
 /** A pool that requests are picked in: its scheduler state, and which model names it serves. */
 export interface ServedPool {
   readonly name: string;
+  /** Of its resource. */
+  readonly namespace: string;
   readonly state: PoolState;
   /** Names that InferenceModels list; empty when none does: then every name is let through. */
   readonly listedModels: ReadonlySet<string>;
@@ -87,6 +89,7 @@ export function createPoolRegistry(topology: Topology, options: PoolRegistryOpti
     const priorities = new Map(pool.models.map(({ name, criticality }) => [name, criticality]));
     registry.set(pool.name, {
       name: pool.name,
+      namespace: pool.namespace,
       state,
       listedModels,
       modelHeader: pool.modelHeader,

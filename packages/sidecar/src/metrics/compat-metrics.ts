@@ -122,7 +122,7 @@ export function addCompatMetrics(metrics: Exposition, pools: PickLabels): Compat
       note: "the endpoint's IP stands for its name",
     }),
     type: "counter",
-    read: () => attempts.rows().map(([values, { value }]) => [attemptLabels(values), value]),
+    read: () => attempts.rows().map(([values, { value }]) => [attemptLabels(values, pools), value]),
   });
   const plugins = histogram(
     {
@@ -240,11 +240,14 @@ export function addCompatMetrics(metrics: Exposition, pools: PickLabels): Compat
   };
 }
 
-function attemptLabels([target = "", pool = "", endpoint = ""]: readonly string[]): string[] {
+function attemptLabels(
+  [target = "", pool = "", endpoint = ""]: readonly string[],
+  pools: PickLabels,
+): string[] {
   if (endpoint === "") return ["failure", target, "", "", ""];
   const colon = endpoint.lastIndexOf(":");
-  const namespace = pool.replace(/^service:/, "").split("/", 1)[0] ?? "";
-  return ["success", target, endpoint.slice(0, colon), namespace, endpoint.slice(colon + 1)];
+  const [ip, port] = [endpoint.slice(0, colon), endpoint.slice(colon + 1)];
+  return ["success", target, ip, pools.namespace(pool), port];
 }
 
 const extensionPoints = { filter: "Filter", scorer: "Scorer", picker: "Picker" } as const;

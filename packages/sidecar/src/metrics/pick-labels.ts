@@ -5,6 +5,8 @@ import { createLabelValues, type LabelValues, otherValue } from "./label-values.
 /** Label values of one request. None comes from a client, unless it is a name that is configured or served. */
 export interface PickLabels {
   pool(name: string): string;
+  /** Of the pool's resource; empty where nobody knows the pool. */
+  namespace(pool: string): string;
   /** Empty where the request names none; `other` where nobody serves it. */
   model(pool: string, name: string | undefined): string;
 }
@@ -14,6 +16,7 @@ export function createPickLabels(pools: PoolRegistry, configured: ReadonlySet<st
   const models: LabelValues = createLabelValues(configured);
   return {
     pool: (name) => (pools.has(name) ? name : "unknown"),
+    namespace: (pool) => pools.get(pool)?.namespace ?? "",
     model(pool, name) {
       if (name === undefined) return "";
       const isKnown = configured.has(name) || pools.get(pool)?.served.has(name) === true;

@@ -3,6 +3,7 @@ import type { DropReason, FunnelCounts } from "@umbra/shadow";
 import { createBreaker } from "./breaker.ts";
 import { type Budget, createBudget } from "./budget.ts";
 import { type IneligibleReason, ineligibleFor } from "./eligibility.ts";
+import { evaluationKey } from "./evaluation-key.ts";
 import { shareOf } from "./keyed-hash.ts";
 import type { RequestView } from "./request-view.ts";
 import { sessionOf } from "./session.ts";
@@ -78,7 +79,7 @@ const lostAfterMs = 15_000;
 export function createMirrorGate({ mirror, now }: MirrorGateOptions): MirrorGate {
   const { policy, pool: candidate, sampling } = mirror;
   const route = resourceName(mirror.origin.route);
-  const key = `${route} ${candidate}`;
+  const key = evaluationKey(route, candidate);
   // Candidates of one policy draw the same requests, so that they can be compared with each other.
   const samplingKey = `umbra sampling ${policy?.name ?? route}`;
   const budget = createBudget(policy?.budget, now);
