@@ -71,7 +71,7 @@ test("Envoy takes what umbra init writes, and check finds nothing in it", async 
     expect(run.output()).toMatch(/no errors found; Envoy accepts the bootstrap\s*$/);
     expect(run.process.exitCode).toBe(0);
   }
-});
+}, 60_000);
 
 test("a pipe that comes slowly is waited for", () => {
   const command = `(sleep 0.5; cat) | "${process.execPath}" "${umbra}" check -f -`;

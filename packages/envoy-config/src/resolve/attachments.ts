@@ -46,21 +46,6 @@ export function createAttacher({
     );
   }
 
-  function notAllowed(route: HttpRoute, refusing: readonly Attachment[]): Refusal {
-    const names = refusing.map(({ listener }) => `"${listener.name}"`).join(", ");
-    const message = refusing.every(({ listener }) => !listener.takesHttpRoutes)
-      ? `listener ${names} takes no HTTPRoutes`
-      : `listener ${names} takes no routes of namespace "${route.namespace}"`;
-    const isSelected = refusing.some(({ listener }) => listener.namespaces.from === "Selector");
-    return {
-      reason: "NotAllowedByListeners",
-      message,
-      ...(isSelected && !labels.has(route.namespace)
-        ? { remedy: `add Namespace "${route.namespace}" with its labels to the files` }
-        : {}),
-    };
-  }
-
   return (route, parent) => {
     const name = resourceName(parent);
     const gateway = byGateway.get(parent);
@@ -74,19 +59,10 @@ export function createAttacher({
         (parent.sectionName === undefined || parent.sectionName === name) &&
         (parent.port === undefined || parent.port === port),
     );
-    if (named.length === 0) {
-      const wanted = [
-        ...(parent.sectionName === undefined ? [] : [`named "${parent.sectionName}"`]),
-        ...(parent.port === undefined ? [] : [`of port ${parent.port}`]),
-      ].join(" ");
-      const has = gateway.listeners.map(({ name, port }) => `${name} (${port})`).join(", ");
-      return notThere(
-        `Gateway "${name}" has no listener${wanted === "" ? "" : ` ${wanted}`}; it has ${has || "none"}`,
-      );
-    }
+    if (named.length === 0) return noListener(gateway, parent);
     const all = named.map((listener) => ({ gateway, listener }));
     const allowed = all.filter((each) => isAllowed(route, each));
-    if (allowed.length === 0) return notAllowed(route, all);
+    if (allowed.length === 0) return notAllowed(route, all, labels.has(route.namespace));
     const matching = allowed.filter(
       (each) => intersectHostnames(hostnameOf(each), route.hostnames).length > 0,
     );
@@ -97,6 +73,36 @@ export function createAttacher({
       message: `none of its hostnames is one of the listener's: ${hostnames}`,
     };
   };
+}
+
+function notAllowed(
+  route: HttpRoute,
+  refusing: readonly Attachment[],
+  isNamespaceKnown: boolean,
+): Refusal {
+  const names = refusing.map(({ listener }) => `"${listener.name}"`).join(", ");
+  const message = refusing.every(({ listener }) => !listener.takesHttpRoutes)
+    ? `listener ${names} takes no HTTPRoutes`
+    : `listener ${names} takes no routes of namespace "${route.namespace}"`;
+  const isSelected = refusing.some(({ listener }) => listener.namespaces.from === "Selector");
+  return {
+    reason: "NotAllowedByListeners",
+    message,
+    ...(isSelected && !isNamespaceKnown
+      ? { remedy: `add Namespace "${route.namespace}" with its labels to the files` }
+      : {}),
+  };
+}
+
+function noListener(gateway: Gateway, parent: ParentRef): Refusal {
+  const wanted = [
+    ...(parent.sectionName === undefined ? [] : [` named "${parent.sectionName}"`]),
+    ...(parent.port === undefined ? [] : [` of port ${parent.port}`]),
+  ].join("");
+  const has = gateway.listeners.map(({ name, port }) => `${name} (${port})`).join(", ");
+  return notThere(
+    `Gateway "${resourceName(gateway)}" has no listener${wanted}; it has ${has || "none"}`,
+  );
 }
 
 function notThere(message: string, remedy: Pick<Refusal, "remedy"> = {}): Refusal {

@@ -57,13 +57,6 @@ export function createCertificateResolver(
     return name;
   }
 
-  function isFor(name: string, hostname: string): boolean {
-    const chain = used.get(name)?.chain ?? "";
-    // A wildcard is no name that a client asks for: one of those that it covers stands for all.
-    const asked = hostname.replace(/^\*/, "any");
-    return parsed(() => new X509Certificate(chain).checkHost(asked)) !== undefined;
-  }
-
   return {
     resolve(gateway, listener) {
       const names = (listener.tls?.certificates ?? []).flatMap((ref) => {
@@ -75,7 +68,8 @@ export function createCertificateResolver(
         return [];
       });
       const { hostname } = listener;
-      const isForNone = hostname !== undefined && !names.some((name) => isFor(name, hostname));
+      const isForNone =
+        hostname !== undefined && !names.some((name) => isFor(used.get(name), hostname));
       if (names.length > 0 && isForNone) {
         const message = `no certificate of listener "${listener.name}" is for ${hostname}: clients refuse it`;
         report("warning", "UMB0228", listener.place, message);
@@ -88,6 +82,13 @@ export function createCertificateResolver(
     },
     all: () => used,
   };
+}
+
+function isFor(certificate: Certificate | undefined, hostname: string): boolean {
+  // A wildcard is no name that a client asks for: one of those that it covers stands for all.
+  const asked = hostname.replace(/^\*/, "any");
+  const chain = certificate?.chain ?? "";
+  return parsed(() => new X509Certificate(chain).checkHost(asked)) !== undefined;
 }
 
 function invalid(message: string): Problem {

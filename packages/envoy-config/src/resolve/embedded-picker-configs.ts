@@ -63,13 +63,9 @@ export function embeddedPickerConfigs(
   for (const picker of pickerDeployments) {
     const holders = openPools.filter((pool) => isOf(picker, pool));
     const shown = `the endpoint picker "${picker.name}"`;
-    if (picker.configText !== undefined) {
-      take(
-        picker.configText,
-        `the configuration in the arguments of ${shown}`,
-        picker.place,
-        holders,
-      );
+    const { configText: text } = picker;
+    if (text !== undefined) {
+      take(text, `the configuration in the arguments of ${shown}`, picker.place, holders);
       continue;
     }
     const file = picker.configFile ?? defaultFile;
@@ -84,14 +80,18 @@ export function embeddedPickerConfigs(
   }
   if (pickerDeployments.length === 0) takeAlone(embedded, openPools, seen, take);
   const isAnotherFirst = taken.size > 0 || openPools.length === 0;
-  for (const each of resources.pools.length === 0 ? [] : embedded) {
-    if (seen.has(each)) continue;
-    const why = isAnotherFirst ? "another one goes first" : "nothing says for which pool it is";
-    const place = each.map.placeOf(each.key);
+  const unused = embedded.filter((each) => !seen.has(each));
+  if (resources.pools.length > 0) reportUnused(unused, isAnotherFirst, report);
+  return [...taken.values()];
+}
+
+function reportUnused(unused: readonly Embedded[], isAnotherFirst: boolean, report: Report): void {
+  const why = isAnotherFirst ? "another one goes first" : "nothing says for which pool it is";
+  for (const each of unused) {
     const message = `${shownAs(each)} is not used: ${why}`;
+    const place = each.map.placeOf(each.key);
     report(isAnotherFirst ? "info" : "warning", "UMB0255", place, message);
   }
-  return [...taken.values()];
 }
 
 function problemOf(value: unknown, check: CheckPickerConfig): string | undefined {

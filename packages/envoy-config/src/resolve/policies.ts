@@ -32,8 +32,46 @@ export function createPolicyResolver(
   const routesByName = byResource(routes);
   const names = routes.map((each) => each.name).join(", ") || "none";
   for (const policy of policies) reportLostTargets(policy, routesByName, names, report);
-  const conflicting = new Set<ShadowPolicy>();
   const missed = new Set<PolicyCandidate>();
+  const policyOf = createPolicyFinder(policies, report);
+
+  return {
+    resolve(route, rule) {
+      const policy = policyOf(route, rule);
+      if (policy === undefined) return new Map();
+      const own = mirrorFilters(rule);
+      const wanted = policy.candidates;
+      for (const candidate of missedCandidates(policy, route, own)) {
+        if (missed.has(candidate)) continue;
+        missed.add(candidate);
+        report(
+          "error",
+          "UMB0210",
+          candidate.place,
+          `${candidate.kind} "${candidate.name}" is mirrored to by no rule of HTTPRoute "${route.name}": add a RequestMirror filter to it, or remove the candidate`,
+        );
+      }
+      const resolved = new Map<MirrorFilter, ResolvedPolicy>();
+      for (const mirror of own) {
+        const found = wanted?.find((each) => isSame(mirror.backend, each, route.namespace));
+        if (wanted !== undefined && found === undefined) continue;
+        resolved.set(mirror, {
+          settings: settingsOf(policy, found?.role ?? "candidate"),
+          perMillion:
+            policy.percent === undefined ? mirror.perMillion : Math.round(policy.percent * 10_000),
+        });
+      }
+      return resolved;
+    },
+  };
+}
+
+/** Says which policy holds for a rule; one that another goes before is reported. */
+function createPolicyFinder(
+  policies: readonly ShadowPolicy[],
+  report: Report,
+): (route: HttpRoute, rule: RouteRule) => ShadowPolicy | undefined {
+  const conflicting = new Set<ShadowPolicy>();
   const byRoute = new ResourceMap<ShadowPolicy[]>();
   for (const policy of policies) {
     const { namespace, targets } = policy;
@@ -42,7 +80,7 @@ export function createPolicyResolver(
     }
   }
 
-  function policyOf(route: HttpRoute, rule: RouteRule): ShadowPolicy | undefined {
+  return (route, rule) => {
     const candidates = byRoute.get(route) ?? [];
     const attached = candidates.flatMap((policy) => {
       const targets = policy.targets.filter(
@@ -70,42 +108,23 @@ export function createPolicyResolver(
       );
     }
     return first?.policy;
-  }
-
-  return {
-    resolve(route, rule) {
-      const policy = policyOf(route, rule);
-      if (policy === undefined) return new Map();
-      const own = mirrorFilters(rule);
-      const wanted = policy.candidates;
-      for (const candidate of wanted ?? []) {
-        if (own.some(({ backend }) => isSame(backend, candidate, route.namespace))) continue;
-        // A policy of a whole route may name mirrors of some of its rules.
-        const isElsewhere = route.rules.some((each) =>
-          mirrorFilters(each).some(({ backend }) => isSame(backend, candidate, route.namespace)),
-        );
-        if (isElsewhere || missed.has(candidate)) continue;
-        missed.add(candidate);
-        report(
-          "error",
-          "UMB0210",
-          candidate.place,
-          `${candidate.kind} "${candidate.name}" is mirrored to by no rule of HTTPRoute "${route.name}": add a RequestMirror filter to it, or remove the candidate`,
-        );
-      }
-      const resolved = new Map<MirrorFilter, ResolvedPolicy>();
-      for (const mirror of own) {
-        const found = wanted?.find((each) => isSame(mirror.backend, each, route.namespace));
-        if (wanted !== undefined && found === undefined) continue;
-        resolved.set(mirror, {
-          settings: settingsOf(policy, found?.role ?? "candidate"),
-          perMillion:
-            policy.percent === undefined ? mirror.perMillion : Math.round(policy.percent * 10_000),
-        });
-      }
-      return resolved;
-    },
   };
+}
+
+/** A policy's candidates that a rule should have as mirrors, and has not. */
+function missedCandidates(
+  { candidates = [] }: ShadowPolicy,
+  route: HttpRoute,
+  own: readonly MirrorFilter[],
+): readonly PolicyCandidate[] {
+  const has = (filters: readonly MirrorFilter[], candidate: PolicyCandidate) =>
+    filters.some(({ backend }) => isSame(backend, candidate, route.namespace));
+  return candidates.filter(
+    (candidate) =>
+      !has(own, candidate) &&
+      // A policy of a whole route may name mirrors of some of its rules.
+      !route.rules.some((each) => has(mirrorFilters(each), candidate)),
+  );
 }
 
 function settingsOf(from: ShadowPolicy, role: MirrorSettings["role"]): MirrorSettings {

@@ -8,7 +8,7 @@ import type { BackendRef } from "../resources/route-resource.ts";
 import type { ExternalPicker, MetricsPlaceSettings, Pool } from "../topology.ts";
 import { createEndpointTlsResolver } from "./endpoint-tls.ts";
 import { createEndpointFinder } from "./endpoints.ts";
-import { isGranted } from "./grants.ts";
+import { isGranted, type Reference } from "./grants.ts";
 import { inferencePool } from "./inference-pool.ts";
 import { createMetricsPlaces } from "./metrics-place.ts";
 import type { PickModeOptions } from "./pick-mode.ts";
@@ -86,15 +86,8 @@ export function createPoolResolver(options: PoolResolverOptions): PoolResolver {
     resolve(ref, routeNamespace) {
       const { name, namespace = routeNamespace } = ref;
       const shown = `${ref.kind} "${resourceName({ namespace, name })}"`;
-      const reference = {
-        from: {
-          group: "gateway.networking.k8s.io",
-          kind: "HTTPRoute",
-          namespace: routeNamespace,
-        },
-        to: { group: ref.group, kind: ref.kind, namespace, name },
-      };
-      if (namespace !== routeNamespace && !isGranted(resources.grants, reference)) {
+      const to = { group: ref.group, kind: ref.kind, namespace, name };
+      if (!mayRefer(routeNamespace, to, resources.grants)) {
         return unresolved(
           "RefNotPermitted",
           `no ReferenceGrant in namespace "${namespace}" lets routes of "${routeNamespace}" refer to ${shown}`,
@@ -117,6 +110,16 @@ export function createPoolResolver(options: PoolResolverOptions): PoolResolver {
       return [...made].toSorted((a, b) => compare(a.name, b.name));
     },
   };
+}
+
+function mayRefer(
+  routeNamespace: string,
+  to: Reference["to"],
+  grants: Resources["grants"],
+): boolean {
+  if (to.namespace === routeNamespace) return true;
+  const from = { group: "gateway.networking.k8s.io", kind: "HTTPRoute", namespace: routeNamespace };
+  return isGranted(grants, { from, to });
 }
 
 /** Makes each pool once. */
