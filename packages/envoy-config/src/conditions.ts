@@ -4,6 +4,7 @@ import type {
   ResourceName,
   StatusCondition,
 } from "./diagnostic.ts";
+import { resourceName } from "./resource-ref.ts";
 
 /** What a controller would set: the resource, or a part of it, is not taken. */
 export function notAccepted(resource: ResourceName, reason: ConditionReason): StatusCondition {
@@ -57,7 +58,7 @@ export function conflicted(
 
 /** `HTTPRoute default/chat ResolvedRefs=False BackendNotFound`, and the condition's message where it has one. */
 export function conditionText({
-  resource: { kind, namespace, name },
+  resource,
   listener,
   type,
   status,
@@ -66,7 +67,7 @@ export function conditionText({
 }: StatusCondition): string {
   const whose = listener === undefined ? "" : ` listener ${listener}`;
   const detail = message === undefined ? "" : `: ${message}`;
-  return `${kind} ${namespace}/${name}${whose} ${type}=${status} ${reason}${detail}`;
+  return `${resource.kind} ${resourceName(resource)}${whose} ${type}=${status} ${reason}${detail}`;
 }
 
 /** The resource alone: a route or Gateway has more fields. */

@@ -1,9 +1,18 @@
 import { isSameResource, type ResourceRef } from "./resource-ref.ts";
-import type { Backend, Mirror, Pool, Route, Topology } from "./topology.ts";
+import type { Backend, Mirror, Pool, Route, Topology, VirtualHost } from "./topology.ts";
 
 /** The routes of all listeners, in order; one that several virtual hosts have stands several times. */
-export function routesOf({ listeners }: Pick<Topology, "listeners">): readonly Route[] {
-  return listeners.flatMap(({ virtualHosts }) => virtualHosts.flatMap(({ routes }) => routes));
+export function routesOf(topology: Pick<Topology, "listeners">): readonly Route[] {
+  return hostsOf(topology).flatMap(({ host }) => host.routes);
+}
+
+/** Every virtual host with its listener's port. */
+export function hostsOf({
+  listeners,
+}: Pick<Topology, "listeners">): readonly { readonly port: number; readonly host: VirtualHost }[] {
+  return listeners.flatMap(({ port, virtualHosts }) =>
+    virtualHosts.map((host) => ({ port, host })),
+  );
 }
 
 /** The routes that were made of one HTTPRoute. */

@@ -1,3 +1,4 @@
+import { resourceName } from "../resource-ref.ts";
 import type { Meta } from "../resources/meta.ts";
 import type { Report } from "../resources/report.ts";
 import { enforcedElsewhereAnnotation } from "../resources/unread.ts";
@@ -23,7 +24,7 @@ function reportPlugins(kind: string, from: Meta, report: Report): void {
   const plugins = from.annotations[pluginsAnnotation]?.slice(0, 256) ?? "";
   if (plugins === "") return;
   const place = from.annotationPlace(pluginsAnnotation);
-  const shown = `${kind} "${from.namespace}/${from.name}" asks for the plugins "${plugins}" of Kong`;
+  const shown = `${kind} "${resourceName(from)}" asks for the plugins "${plugins}" of Kong`;
   const isProtective = protectiveName.test(plugins) || protectivePlugin.test(plugins);
   const code = isProtective ? "UMB0250" : "UMB0251";
   if (from.annotations[enforcedElsewhereAnnotation] === "true") {

@@ -1,3 +1,4 @@
+import { hostsOf } from "../queries.ts";
 import { ruleRef } from "../resolve/rule-of-route.ts";
 import type { Report } from "../resources/report.ts";
 import type { Route, VirtualHost } from "../topology.ts";
@@ -14,26 +15,20 @@ const setters: ReadonlyMap<string, string> = new Map([
 /** Routes by a header that names the model: Envoy chooses them before anything has read the body. */
 export function lintModelHeaders({ topology, places }: LintInput, report: Report): void {
   const reported = new Set<string>();
-  for (const { port, virtualHosts } of topology.listeners) {
-    for (const host of virtualHosts) {
-      const found = host.routes.flatMap((route) => {
-        const header = modelHeaderOf(route);
-        return header === undefined ? [] : [{ route, header }];
-      });
-      const [first] = found;
-      if (first === undefined) continue;
-      const place = places.route(first.route);
-      if (place === undefined || reported.has(first.route.name)) continue;
-      reported.add(first.route.name);
-      const isAll = found.length === host.routes.length;
-      report(
-        isAll ? "warning" : "info",
-        "UMB0320",
-        place,
-        messageOf(first.header, isAll, host, port),
-        { rule: ruleRef(first.route.origin) },
-      );
-    }
+  for (const { port, host } of hostsOf(topology)) {
+    const found = host.routes.flatMap((route) => {
+      const header = modelHeaderOf(route);
+      return header === undefined ? [] : [{ route, header }];
+    });
+    const [first] = found;
+    if (first === undefined) continue;
+    const place = places.route(first.route);
+    if (place === undefined || reported.has(first.route.name)) continue;
+    reported.add(first.route.name);
+    const isAll = found.length === host.routes.length;
+    const message = messageOf(first.header, isAll, host, port);
+    const rule = ruleRef(first.route.origin);
+    report(isAll ? "warning" : "info", "UMB0320", place, message, { rule });
   }
 }
 

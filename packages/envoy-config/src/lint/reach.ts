@@ -1,3 +1,4 @@
+import { hostsOf } from "../queries.ts";
 import { matchKey, takesEverything } from "../resolve/route-match.ts";
 import { ruleRef } from "../resolve/rule-of-route.ts";
 import { isSameResource, resourceName } from "../resource-ref.ts";
@@ -9,25 +10,23 @@ import type { LintInput } from "./lint-input.ts";
 /** Routes that an earlier one of their host leaves nothing to. */
 export function lintReach({ topology, places }: LintInput, sink: Report): void {
   const told = new Set<string>();
-  for (const { port, virtualHosts } of topology.listeners) {
-    for (const host of virtualHosts) {
-      for (const [route, earlier] of unreached(host)) {
-        const place = places.route(route);
-        // A rule of several hostnames is told once, and one that two of them lead to the same host not at all.
-        if (place === undefined || told.has(route.name) || earlier.name === route.name) continue;
-        told.add(route.name);
-        const report = inRule(sink, ruleRef(route.origin));
-        const where = `${host.domains.join(", ")} on port ${port}`;
-        const other = places.route(earlier);
-        const owner = earlier.origin.route;
-        const by = `HTTPRoute "${resourceName(owner)}"${other === undefined ? "" : ` (${other.file}:${other.line})`}`;
-        if (isSameResource(route.origin.route, owner)) {
-          const message = `this match is never reached on ${where}: an earlier one of ${by} takes its requests`;
-          report("warning", "UMB0302", place, message);
-        } else {
-          const message = `${by} claims the same requests on ${where} and goes first`;
-          report("warning", "UMB0301", place, message);
-        }
+  for (const { port, host } of hostsOf(topology)) {
+    for (const [route, earlier] of unreached(host)) {
+      const place = places.route(route);
+      // A rule of several hostnames is told once, and one that two of them lead to the same host not at all.
+      if (place === undefined || told.has(route.name) || earlier.name === route.name) continue;
+      told.add(route.name);
+      const report = inRule(sink, ruleRef(route.origin));
+      const where = `${host.domains.join(", ")} on port ${port}`;
+      const other = places.route(earlier);
+      const owner = earlier.origin.route;
+      const by = `HTTPRoute "${resourceName(owner)}"${other === undefined ? "" : ` (${other.file}:${other.line})`}`;
+      if (isSameResource(route.origin.route, owner)) {
+        const message = `this match is never reached on ${where}: an earlier one of ${by} takes its requests`;
+        report("warning", "UMB0302", place, message);
+      } else {
+        const message = `${by} claims the same requests on ${where} and goes first`;
+        report("warning", "UMB0301", place, message);
       }
     }
   }

@@ -1,4 +1,5 @@
 import { LineCounter } from "yaml";
+import { resourceName } from "../resource-ref.ts";
 import { parseDocuments } from "../resources/documents.ts";
 import type { Place, Report } from "../resources/report.ts";
 import type {
@@ -138,7 +139,7 @@ function mounts({ configMaps, namespace }: PickerDeployment, map: ConfigMap): bo
 }
 
 function shownAs({ map, key }: Embedded): string {
-  return `the EndpointPickerConfig "${key.slice(0, 128)}" of ${map.name === "values" ? "the chart's values" : `ConfigMap "${map.namespace}/${map.name}"`}`;
+  return `the EndpointPickerConfig "${key.slice(0, 128)}" of ${map.name === "values" ? "the chart's values" : `ConfigMap "${resourceName(map)}"`}`;
 }
 
 /** Kubernetes takes no ConfigMap that is larger. */

@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { nearest } from "../nearest.ts";
 import { ResourceMap } from "../resource-map.ts";
+import { resourceName } from "../resource-ref.ts";
 import type { Place, Report } from "../resources/report.ts";
 import type {
   AuthorityRef,
@@ -101,7 +102,7 @@ function problemOf(
   const all: readonly Named[] = isPool ? pools : services;
   const known = all.find((each) => each.namespace === namespace && each.name === name);
   if (known === undefined) {
-    const message = `${kind} "${namespace}/${name}" is not in the resources, so no endpoints are asked over TLS because of this target`;
+    const message = `${kind} "${resourceName({ namespace, name })}" is not in the resources, so no endpoints are asked over TLS because of this target`;
     const remedy = remedyOfMissing(name, namespace, all);
     return { severity: "warning", message, extras: { remedy } };
   }
@@ -153,7 +154,7 @@ function authorityOf(
 ): { readonly pem: string } | { readonly problem: string } {
   const isHere = (each: { readonly namespace: string; readonly name: string }) =>
     each.namespace === namespace && each.name === name;
-  const shown = `${kind.slice(0, 64)} "${namespace}/${name}"`;
+  const shown = `${kind.slice(0, 64)} "${resourceName({ namespace, name })}"`;
   if (group !== "" || (kind !== "ConfigMap" && kind !== "Secret")) {
     return {
       problem: `an authority of kind ${kind.slice(0, 64)} of the group "${group.slice(0, 128)}" is not supported: name a ConfigMap or a Secret`,

@@ -1,6 +1,6 @@
 import { compare } from "../compare.ts";
 import { defaultEnvoySettings, type EnvoySettings } from "../envoy-settings.ts";
-import { isSameResource } from "../resource-ref.ts";
+import { isSameResource, resourceName } from "../resource-ref.ts";
 import type { Meta } from "../resources/meta.ts";
 import type { Place, Report } from "../resources/report.ts";
 import type { EnvoyProxy, Resources } from "../resources/resources.ts";
@@ -43,7 +43,7 @@ function heldProxy(
   for (const { name, namespace, place } of refs) {
     const proxy = envoyProxies.find((each) => isSameResource(each, { namespace, name }));
     if (proxy === undefined) {
-      const message = `parametersRef names the EnvoyProxy "${namespace}/${name}", which is not in the files`;
+      const message = `parametersRef names the EnvoyProxy "${resourceName({ namespace, name })}", which is not in the files`;
       report("error", "UMB0241", place, message);
     } else if (!named.includes(proxy)) named.push(proxy);
   }
@@ -51,7 +51,7 @@ function heldProxy(
   for (const other of others) tellSecond("EnvoyProxy", other, held, report);
   for (const proxy of envoyProxies) {
     if (proxy === held || others.includes(proxy)) continue;
-    const message = `EnvoyProxy "${proxy.namespace}/${proxy.name}" holds for no Gateway of the files`;
+    const message = `EnvoyProxy "${resourceName(proxy)}" holds for no Gateway of the files`;
     report("warning", "UMB0244", proxy.place, message);
   }
   return held;
@@ -61,16 +61,11 @@ function inOrder<T extends Meta>(resources: readonly T[]): readonly T[] {
   return resources.toSorted((a, b) => compare(a.namespace, b.namespace) || compare(a.name, b.name));
 }
 
-function tellSecond(
-  kind: string,
-  { namespace, name, place }: Meta,
-  held: Meta | undefined,
-  report: Report,
-): void {
+function tellSecond(kind: string, second: Meta, held: Meta | undefined, report: Report): void {
   report(
     "error",
     "UMB0240",
-    place,
-    `${kind} "${namespace}/${name}" has no effect: there is one Envoy, and "${held?.namespace}/${held?.name}" holds for it`,
+    second.place,
+    `${kind} "${resourceName(second)}" has no effect: there is one Envoy, and "${held === undefined ? "" : resourceName(held)}" holds for it`,
   );
 }

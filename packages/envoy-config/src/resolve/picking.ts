@@ -1,5 +1,6 @@
 import { compare } from "../compare.ts";
-import { groupByResource, type ResourceMap } from "../resource-map.ts";
+import { groupByResource, ResourceMap } from "../resource-map.ts";
+import { isSameResource, resourceName } from "../resource-ref.ts";
 import type { Meta } from "../resources/meta.ts";
 import type { Report } from "../resources/report.ts";
 import type {
@@ -72,10 +73,10 @@ export function objectivesOf(
 
 /** The configuration with the pool's name, else the one without a name. */
 export function pickerConfigOf(
-  { namespace, name }: InferencePool,
+  of: InferencePool,
   { pickerConfigs }: Pick<Resources, "pickerConfigs">,
 ): Pick<Pool, "pickerConfig"> {
-  const own = pickerConfigs.find(({ pool }) => pool?.namespace === namespace && pool.name === name);
+  const own = pickerConfigs.find(({ pool }) => pool !== undefined && isSameResource(pool, of));
   const config = own ?? pickerConfigs.find(({ pool }) => pool === undefined);
   return config === undefined ? {} : { pickerConfig: config.value };
 }
@@ -86,26 +87,25 @@ export function checkPickerConfigs(
   check: CheckPickerConfig,
   report: Report,
 ): void {
-  const seen = new Set<string>();
+  const seen = new ResourceMap<true>();
+  let isOneForAll = false;
   for (const { pool, value, place, placeOf } of pickerConfigs) {
     for (const { path, message } of check(value)) {
       report("error", "UMB0211", placeOf(path), `${pathText(path)} ${message}`.trim());
     }
-    const key =
-      pool === undefined ? "every pool" : `InferencePool "${pool.namespace}/${pool.name}"`;
-    if (seen.has(key)) {
-      report("error", "UMB0106", place, `a second EndpointPickerConfig for ${key}: remove one`);
+    const shown = pool === undefined ? "every pool" : `InferencePool "${resourceName(pool)}"`;
+    if (pool === undefined ? isOneForAll : seen.has(pool)) {
+      report("error", "UMB0106", place, `a second EndpointPickerConfig for ${shown}: remove one`);
     }
-    seen.add(key);
-    const isThere =
-      pool === undefined ||
-      pools.some(({ namespace, name }) => namespace === pool.namespace && name === pool.name);
+    if (pool === undefined) isOneForAll = true;
+    else seen.set(pool, true);
+    const isThere = pool === undefined || pools.some((each) => isSameResource(each, pool));
     if (!isThere) {
       report(
         "error",
         "UMB0211",
         place,
-        `${key} is not there: name the EndpointPickerConfig as its pool, or leave out its metadata to use it for every pool`,
+        `${shown} is not there: name the EndpointPickerConfig as its pool, or leave out its metadata to use it for every pool`,
       );
     }
   }
