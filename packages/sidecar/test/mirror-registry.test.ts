@@ -1,0 +1,69 @@
+import { describe, expect, test } from "@jest/globals";
+import { directTopology, type Mirror, type Topology } from "@umbra/envoy-config";
+import { createMirrorRegistry } from "../src/mirror/mirror-registry.ts";
+
+const direct = directTopology({ primary: ["10.0.0.1:80"], shadow: ["10.0.0.2:80"], port: 8080 });
+
+/** Mirrors that differ from the direct topology's in what is given. */
+function registryOf(...mirrors: readonly Change[]) {
+  const topology: Topology = {
+    ...direct,
+    mirrors: direct.mirrors.flatMap(({ policy, ...mirror }) =>
+      mirrors.map(({ hasPolicy = true, ...more }, index) => ({
+        ...{ ...mirror, name: `m${index}`, ...more },
+        ...(hasPolicy && policy !== undefined ? { policy } : {}),
+      })),
+    ),
+  };
+  return createMirrorRegistry(topology, () => 0);
+}
+
+type Change = Partial<Omit<Mirror, "policy">> & { readonly hasPolicy?: boolean };
+
+const plain: Change = { hasPolicy: false };
+const other = { route: { namespace: "default", name: "other" }, rule: 0, filter: 0 };
+
+describe("the mirrors of a stream", () => {
+  test("are those that its metadata lists, with the header that makes Envoy copy", () => {
+    const origin = {
+      route: { namespace: "default", name: "direct" },
+      rule: 2,
+      backend: 1,
+      filter: 3,
+    };
+    expect(registryOf({}, { origin }).of("m1")).toMatchObject([
+      { mirror: { name: "m1" }, header: { name: "x-umbra-to-1-3", value: "lane/m1" } },
+    ]);
+  });
+
+  test("are passed over where an Envoy with other resources lists more", () => {
+    const listed = registryOf({}).of("gone,m0");
+    expect(listed.map(({ mirror }) => mirror.name)).toEqual(["m0"]);
+  });
+
+  test.each(["", "gone"])("are none of %j", (names) => {
+    expect(registryOf({}).of(names)).toEqual([]);
+  });
+});
+
+describe("a gate", () => {
+  test.each([
+    { name: "rules of one route, by one policy", second: { perMillion: 5 }, gates: 1 },
+    { name: "rules of two routes", second: { origin: other }, gates: 2 },
+    { name: "mirrors to two pools", second: { pool: "default/primary" }, gates: 2 },
+    { name: "a mirror with a policy and one without", second: plain, gates: 2 },
+  ])("is shared, or not: $name", ({ second, gates }) => {
+    expect(registryOf({}, second).gates).toHaveLength(gates);
+  });
+
+  test("without a policy it is shared by equal shares alone", () => {
+    expect(registryOf(plain, plain).gates).toHaveLength(1);
+    expect(registryOf(plain, { ...plain, perMillion: 5 }).gates).toHaveLength(2);
+  });
+
+  test("of two to one pool, the one with a policy is evaluated", () => {
+    const registry = registryOf(plain, {});
+    expect([registry.isEvaluated("m0"), registry.isEvaluated("m1")]).toEqual([false, true]);
+    expect(registry.gates.map((gate) => gate.mirror.name)).toEqual(["m1", "m0"]);
+  });
+});
