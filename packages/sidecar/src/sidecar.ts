@@ -13,7 +13,7 @@ import { newSecret, startEvaluations } from "./evaluation/evaluations.ts";
 import { createLoadCount } from "./evaluation/load-count.ts";
 import { createShadowMetrics } from "./evaluation/shadow-metrics.ts";
 import { backendPaths } from "./exchange/backend-paths.ts";
-import { createEndpointAnswers } from "./exchange/endpoint-answers.ts";
+import { EndpointAnswers } from "./exchange/endpoint-answers.ts";
 import { type GatewayOptions, gatewayProtocol } from "./exchange/gateway-stream.ts";
 import { createPoolRegistry } from "./exchange/pool-registry.ts";
 import type { MetricFamily } from "./metrics/exposition.ts";
@@ -21,7 +21,7 @@ import { version } from "./metrics/process-metrics.ts";
 import { createSidecarMetrics } from "./metrics/sidecar-metrics.ts";
 import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-registry.ts";
 import { createRequestLog } from "./request-log.ts";
-import { createLiveRequests } from "./requests/live-requests.ts";
+import { LiveRequests } from "./requests/live-requests.ts";
 import { type ObserveOptions, observeExchange } from "./requests/observe.ts";
 import { pickExchange } from "./requests/pick-exchange.ts";
 import type { PickOptions } from "./requests/pick-options.ts";
@@ -200,7 +200,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       registry.gateOf(mirror)?.finished(shadow.requestId, { isError, tokens });
     },
   });
-  const answers = createEndpointAnswers({
+  const answers = new EndpointAnswers({
     now,
     poolOfMirror: (mirror) => registry.gateOf(mirror)?.candidate,
     onNotFound: (pool, address) => pools.get(pool)?.served.doubt(address),
@@ -224,7 +224,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     gates: registry.gates,
     latest: () => evaluations.latest,
   });
-  const live = createLiveRequests({
+  const live = new LiveRequests({
     now,
     canCancel: (mirror) => registry.gateOf(mirror)?.mirror.policy !== undefined,
     onCancel: () => metrics.twinCancelled(),
@@ -264,7 +264,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       observe: (stream) => observeExchange(stream, observeOptions),
     },
     now,
-    onAccessLog: answers.logged,
+    onAccessLog: (entry) => answers.logged(entry),
     onStreamStart: metrics.streamOpened,
     onStreamEnd: metrics.streamEnded,
     maxBodyBytes,

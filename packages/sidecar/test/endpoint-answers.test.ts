@@ -4,7 +4,7 @@ import { responseFlag } from "@umbra/ext-proc";
 import { createPool, type EndpointAnswer, type Lease, type PoolState } from "@umbra/scheduler";
 import type { Leg, LegClass } from "@umbra/shadow";
 import { createAnswerWatch } from "../src/exchange/answer-watch.ts";
-import { createEndpointAnswers } from "../src/exchange/endpoint-answers.ts";
+import { EndpointAnswers } from "../src/exchange/endpoint-answers.ts";
 import { loggedAnswer } from "../src/exchange/logged-answer.ts";
 
 const first = "10.0.0.1:8000";
@@ -148,7 +148,7 @@ function setup() {
   });
   pool.setEndpoints([first, second, "10.0.0.3:8000", "10.0.0.4:8000"]);
   const notFound: string[] = [];
-  const answers = createEndpointAnswers({
+  const answers = new EndpointAnswers({
     now: () => clock.ms,
     onNotFound: (name, address) => notFound.push(`${name} ${address}`),
     poolOfMirror: (mirror) => (mirror === "m" ? "shadow" : undefined),
@@ -173,7 +173,7 @@ function setup() {
   };
   const over = (isReported = false, lease = lastLease) => {
     if (lease === undefined) throw new Error("nothing was picked");
-    answers.over("r", lease, isReported);
+    answers.over("r", lease, isReported ? "stream" : undefined);
   };
   const of = (address: string) => {
     const found = pool.snapshot().endpoints.find((each) => each.address === address);
@@ -409,7 +409,7 @@ describe("answers reach the pool's health", () => {
         for (let i = 0; i < 8_192; i++) {
           const key = { lane: "primary" as const, pool: "pool", requestId: `r${i}` };
           answers.picked({ ...key, state: pool, lease, isMeasured: false });
-          answers.over(key.requestId, lease, false);
+          answers.over(key.requestId, lease, undefined);
         }
       });
       expect(early).toEqual([line]);
@@ -475,7 +475,7 @@ describe("answers reach the pool's health", () => {
     const lease = pick();
     for (let i = 0; i < 1_000; i++) {
       answers.picked({ ...key(i), state: pool, lease, isMeasured: i === 900 });
-      answers.over(`r${i}`, lease, false);
+      answers.over(`r${i}`, lease, undefined);
     }
     answers.logged(entry({ status: 401, requestId: "r256" }));
     expect(of(first).errorShare).toBe(0);
@@ -496,11 +496,11 @@ describe("answers reach the pool's health", () => {
     }
     answers.logged(entry({ status: 401, requestId: "r79999" }));
     expect(of(first).errorShare).toBe(0);
-    for (let i = 0; i < 8_193; i++) answers.over(`r${i}`, lease, false);
+    for (let i = 0; i < 8_193; i++) answers.over(`r${i}`, lease, undefined);
     answers.logged(entry({ status: 401, requestId: "r0" }));
     expect(of(first).errorShare).toBe(0);
     clock.ms = 5_000;
-    answers.over("r8193", lease, false);
+    answers.over("r8193", lease, undefined);
     clock.ms = 10_001;
     answers.expire();
     answers.logged(entry({ status: 401, requestId: "r1" }));

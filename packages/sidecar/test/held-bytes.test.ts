@@ -14,7 +14,11 @@ describe("what a waiting request holds", () => {
     if (!read.ok) throw new Error(read.message);
     const prompt = promptOf(bytes, read.fields);
     const request = { model: "m", ...(prompt === undefined ? {} : { prompt }) };
-    return { size: text.length, held: heldBytes({ body: bytes, changedBody, inference: request }), prompt };
+    return {
+      size: text.length,
+      held: heldBytes({ body: bytes, changedBody, inference: request }),
+      prompt,
+    };
   };
 
   test.each<{ name: string; body: object; copied: number }>([

@@ -1,15 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
-import {
-  createLiveRequests,
-  type LiveRequest,
-  type PickedLeg,
-} from "../src/requests/live-requests.ts";
+import { type LiveRequest, LiveRequests, type PickedLeg } from "../src/requests/live-requests.ts";
 import { until } from "./until.ts";
 
 function setup() {
   const clock = { ms: 0 };
   const cancelled: string[] = [];
-  const live = createLiveRequests({
+  const live = new LiveRequests({
     now: () => clock.ms,
     canCancel: (mirror) => mirror !== "open",
     onCancel: (mirror) => cancelled.push(mirror),

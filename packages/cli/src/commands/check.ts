@@ -97,10 +97,11 @@ export function checkCommand(io: Io): Command {
       );
       if (failing.length > 0) throw new CommandError(`${severityCounts(diagnostics)} found`);
       const others = diagnostics.length === 0 ? "" : ` (${severityCounts(diagnostics)})`;
-      const accepted = flags.envoy === true ? "; Envoy accepts the bootstrap" : "";
-      io.stderr(`no errors found${others}${accepted}\n`);
+      io.stderr(`no errors found${others}${flags.envoy === true ? accepted : ""}\n`);
     });
 }
+
+const accepted = "; Envoy accepts the bootstrap";
 
 /** There is a topology only where there is no error. */
 function printed({ topology, diagnostics }: ReadTopology, output: CheckFlags["output"]): string {

@@ -39,6 +39,40 @@ const waitForSlot = 6;
  * ones have on average: it comes after an idle endpoint and before a loaded one.
  */
 export function expectedWorkScorer(options: ExpectedWorkOptions = {}): Scorer {
+  const work = workAt(options);
+  return {
+    name: "expected-work",
+    score(request, endpoints, scores, context) {
+      let isComplete = true;
+      for (let i = 0; i < endpoints.length; i++) {
+        const endpoint = endpoints[i] as Endpoint;
+        const requests = requestsAt(endpoint);
+        if (requests === undefined) isComplete = false;
+        else scores[i] = work(endpoint, requests, request, context);
+      }
+      if (!isComplete) {
+        const assumed = assumedRequests(endpoints);
+        for (let i = 0; i < endpoints.length; i++) {
+          const endpoint = endpoints[i] as Endpoint;
+          if (endpoint.metrics.kind === "fresh") continue;
+          scores[i] = work(endpoint, endpoint.inFlight + assumed, request, context);
+        }
+      }
+      spreadOut(scores, endpoints.length);
+    },
+  };
+}
+
+type WorkAt = (
+  endpoint: Endpoint,
+  /** Waiting or running there. */
+  requests: number,
+  request: InferenceRequest,
+  context: PickContext,
+) => number;
+
+/** In prompt tokens. */
+function workAt(options: ExpectedWorkOptions): WorkAt {
   const {
     tokensPerRequest = 200,
     tokensPerAdapterLoad = 6_000,
@@ -61,12 +95,7 @@ export function expectedWorkScorer(options: ExpectedWorkOptions = {}): Scorer {
     return ((requests + 1 - seats) * tokensPerOutputToken * outputTokens) / seats;
   }
 
-  function work(
-    endpoint: Endpoint,
-    requests: number,
-    { adapter }: InferenceRequest,
-    context: PickContext,
-  ): number {
+  return (endpoint, requests, { adapter }, context) => {
     const { pendingPromptTokens, errorShare, seats } = endpoint;
     const { promptTokens } = context;
     let tokens =
@@ -82,28 +111,6 @@ export function expectedWorkScorer(options: ExpectedWorkOptions = {}): Scorer {
       tokens += seatCost(seats, requests, context.outputTokens);
     }
     return tokens;
-  }
-
-  return {
-    name: "expected-work",
-    score(request, endpoints, scores, context) {
-      let isComplete = true;
-      for (let i = 0; i < endpoints.length; i++) {
-        const endpoint = endpoints[i] as Endpoint;
-        const requests = requestsAt(endpoint);
-        if (requests === undefined) isComplete = false;
-        else scores[i] = work(endpoint, requests, request, context);
-      }
-      if (!isComplete) {
-        const assumed = assumedRequests(endpoints);
-        for (let i = 0; i < endpoints.length; i++) {
-          const endpoint = endpoints[i] as Endpoint;
-          if (endpoint.metrics.kind === "fresh") continue;
-          scores[i] = work(endpoint, endpoint.inFlight + assumed, request, context);
-        }
-      }
-      spreadOut(scores, endpoints.length);
-    },
   };
 }
 

@@ -2,25 +2,9 @@ import { destinationHeader, mirrorHeader } from "@umbra/envoy-config";
 import type { AccessLogEntry } from "@umbra/ext-proc";
 import { type EndpointAnswer, isErrorStatus, type Lease, type PoolState } from "@umbra/scheduler";
 import type { Leg, LegClass } from "@umbra/shadow";
-import { createRequestsById, type TabledRequest } from "../requests/requests-by-id.ts";
+import { RequestsById, type TabledRequest } from "../requests/requests-by-id.ts";
 import { type LoggedAnswer, loggedAnswer, retriedAnswer } from "./logged-answer.ts";
 import type { Lane } from "./request-account.ts";
-
-/**
- * Brings each answer to the health of its pool, once, from whoever sees it first: the access log of an Envoy, the
- * observe stream, or the pick's own stream.
- */
-export interface EndpointAnswers {
-  picked(request: PickedAnswer): void;
-  /** The pick's stream is over. `isReported`: it has seen the answer itself, and told the lease. */
-  over(requestId: string, lease: Lease, isReported: boolean): void;
-  /** A line of an access log. */
-  logged(entry: AccessLogEntry): void;
-  /** An answer that was measured. */
-  measured(leg: Leg): void;
-  /** Forgets requests that ended long ago; what their access log says of them is counted as it is. */
-  expire(): void;
-}
 
 /** One request on one lane: a twin has its primary's id. */
 export interface AnswerKey {
@@ -89,37 +73,113 @@ const maxEndedUnlogged = 256;
 /** A line of an access log comes some ms behind the request's end, a measured leg some seconds. */
 const keptMs = 10_000;
 
-export function createEndpointAnswers(options: EndpointAnswersOptions): EndpointAnswers {
-  const { poolOfMirror, onNotFound, now, random = Math.random } = options;
-  const requests = createRequestsById<Remembered>({
-    maxRequests: maxOpen + maxEnded,
-    seed: Math.floor(random() * 2 ** 32),
-  });
-  /** A ring of those that have ended, from `oldest` to `next`. */
-  const ended: (Remembered | undefined)[] = new Array(maxEnded).fill(undefined);
-  let oldest = 0;
-  let next = 0;
-  let endedCount = 0;
-  let hasLog = false;
+/**
+ * Brings each answer to the health of its pool, once, from whoever sees it first: the access log of an Envoy, the
+ * observe stream, or the pick's own stream.
+ */
+export class EndpointAnswers {
+  readonly #options: EndpointAnswersOptions;
+  readonly #requests: RequestsById<Remembered>;
+  /** A ring of those that have ended, from `#oldest` to `#next`. */
+  readonly #ended: (Remembered | undefined)[] = new Array(maxEnded).fill(undefined);
+  #oldest = 0;
+  #next = 0;
+  #endedCount = 0;
+  #hasLog = false;
 
-  function report(found: Remembered, address: string, answer: EndpointAnswer): void {
-    found.isReported = true;
-    found.state.recordAnswer(address, answer, found.lease);
-    if (answer.status === 404) onNotFound(found.state.name, address);
+  constructor(options: EndpointAnswersOptions) {
+    const { random = Math.random } = options;
+    this.#options = options;
+    this.#requests = new RequestsById({
+      maxRequests: maxOpen + maxEnded,
+      seed: Math.floor(random() * 2 ** 32),
+    });
   }
 
-  function reportGood(request: Remembered): void {
+  picked(request: PickedAnswer): void {
+    this.#requests.add(new Remembered(request));
+  }
+
+  /** The pick's stream is over. `by`: who has told the lease of the answer, if anybody has. */
+  over(requestId: string, lease: Lease, by: "stream" | undefined): void {
+    const found = this.#requests.find(requestId, (each) => (each.lease === lease ? 1 : -1));
+    if (found === undefined) return;
+    const isHeard = this.#hasLog || found.isMeasured || this.#endedCount < maxEndedUnlogged;
+    if (by !== undefined || found.isReported || !isHeard) {
+      this.#forget(found);
+      return;
+    }
+    found.endedAtMs = this.#options.now();
+    this.#keepEnded(found);
+  }
+
+  /** A line of an access log. */
+  logged(entry: AccessLogEntry): void {
+    this.#hasLog = true;
+    const mirror = entry.header(mirrorHeader);
+    const lane = mirror === undefined ? "primary" : "shadow";
+    const pool = mirror === undefined ? "" : this.#options.poolOfMirror(mirror);
+    if (pool === undefined) return;
+    const { requestId } = entry;
+    const destinations = entry.header(destinationHeader) ?? "";
+    const picked = destinations.split(",", 1)[0]?.trim() ?? "";
+    const found = this.#find({ lane, pool, requestId }, picked, ({ isLogged }) => !isLogged);
+    if (found === undefined) return;
+    found.isLogged = true;
+    if (found.isReported) {
+      this.#forgetEnded(found);
+      return;
+    }
+    const { failed, last } = loggedAnswer(entry, destinations);
+    for (const address of failed) found.state.recordAnswer(address, retriedAnswer);
+    if (last !== undefined && found.isMeasured && isGood(last.answer)) {
+      found.good = last;
+      return;
+    }
+    this.#forgetEnded(found);
+    if (last !== undefined) this.#report(found, last.address, last.answer);
+  }
+
+  /** An answer that was measured. */
+  measured(leg: Leg): void {
+    if (leg.endpoint === undefined) return;
+    const found = this.#find(leg, leg.endpoint, (each) => each.isMeasured && !each.isReported);
+    if (found === undefined) return;
+    found.isMeasured = false;
+    const answer = measuredAnswer(leg);
+    if (answer !== undefined) this.#report(found, leg.endpoint, answer);
+    else this.#reportGood(found);
+    if (found.isLogged) this.#forgetEnded(found);
+  }
+
+  /** Forgets requests that ended long ago; what their access log says of them is counted as it is. */
+  expire(): void {
+    const oldestMs = this.#options.now() - keptMs;
+    while (this.#oldest < this.#next) {
+      const request = this.#ended[this.#oldest & (maxEnded - 1)];
+      if (request?.endedAtMs !== undefined && request.endedAtMs > oldestMs) return;
+      this.#dropOldest();
+    }
+  }
+
+  #report(found: Remembered, address: string, answer: EndpointAnswer): void {
+    found.isReported = true;
+    found.state.recordAnswer(address, answer, found.lease);
+    if (answer.status === 404) this.#options.onNotFound(found.state.name, address);
+  }
+
+  #reportGood(request: Remembered): void {
     const { good, isReported } = request;
-    if (good !== undefined && !isReported) report(request, good.address, good.answer);
+    if (good !== undefined && !isReported) this.#report(request, good.address, good.answer);
   }
 
   /** The oldest that waits for such an answer; of several with one id rather one that was sent to the endpoint. */
-  function find(
+  #find(
     { lane, pool, requestId }: AnswerKey,
     address: string,
     isWaiting: (found: Remembered) => boolean,
   ): Remembered | undefined {
-    return requests.find(requestId, (each) => {
+    return this.#requests.find(requestId, (each) => {
       // The access log does not say which pool a primary was picked in.
       if (each.lane !== lane || (lane === "shadow" && each.pool !== pool)) return -1;
       if (!isWaiting(each)) return -1;
@@ -127,98 +187,34 @@ export function createEndpointAnswers(options: EndpointAnswersOptions): Endpoint
     });
   }
 
-  function keepEnded(request: Remembered): void {
-    if (next - oldest >= maxEnded) dropOldest();
-    request.place = next & (maxEnded - 1);
-    ended[request.place] = request;
-    next++;
-    endedCount++;
+  #keepEnded(request: Remembered): void {
+    if (this.#next - this.#oldest >= maxEnded) this.#dropOldest();
+    request.place = this.#next & (maxEnded - 1);
+    this.#ended[request.place] = request;
+    this.#next++;
+    this.#endedCount++;
   }
 
   /** What the access log said of it is counted as it is. */
-  function dropOldest(): void {
-    const request = ended[oldest & (maxEnded - 1)];
-    oldest++;
+  #dropOldest(): void {
+    const request = this.#ended[this.#oldest & (maxEnded - 1)];
+    this.#oldest++;
     if (request === undefined) return;
-    forget(request);
-    reportGood(request);
+    this.#forget(request);
+    this.#reportGood(request);
   }
-
-  function forget(request: Remembered): void {
-    requests.remove(request);
-    if (request.place < 0) return;
-    ended[request.place] = undefined;
-    request.place = -1;
-    endedCount--;
-  }
-
-  return {
-    picked(request) {
-      requests.add(new Remembered(request));
-    },
-
-    over(requestId, lease, isReported) {
-      const found = requests.find(requestId, (each) => (each.lease === lease ? 1 : -1));
-      if (found === undefined) return;
-      const isHeard = hasLog || found.isMeasured || endedCount < maxEndedUnlogged;
-      if (isReported || found.isReported || !isHeard) {
-        forget(found);
-        return;
-      }
-      found.endedAtMs = now();
-      keepEnded(found);
-    },
-
-    logged(entry) {
-      hasLog = true;
-      const mirror = entry.header(mirrorHeader);
-      const lane = mirror === undefined ? "primary" : "shadow";
-      const pool = mirror === undefined ? "" : poolOfMirror(mirror);
-      if (pool === undefined) return;
-      const { requestId } = entry;
-      const destinations = entry.header(destinationHeader) ?? "";
-      const picked = destinations.split(",", 1)[0]?.trim() ?? "";
-      const found = find({ lane, pool, requestId }, picked, ({ isLogged }) => !isLogged);
-      if (found === undefined) return;
-      found.isLogged = true;
-      if (found.isReported) {
-        forgetEnded(found);
-        return;
-      }
-      const { failed, last } = loggedAnswer(entry, destinations);
-      for (const address of failed) found.state.recordAnswer(address, retriedAnswer);
-      if (last !== undefined && found.isMeasured && isGood(last.answer)) {
-        found.good = last;
-        return;
-      }
-      forgetEnded(found);
-      if (last !== undefined) report(found, last.address, last.answer);
-    },
-
-    measured(leg) {
-      if (leg.endpoint === undefined) return;
-      const found = find(leg, leg.endpoint, (each) => each.isMeasured && !each.isReported);
-      if (found === undefined) return;
-      found.isMeasured = false;
-      const answer = measuredAnswer(leg);
-      if (answer !== undefined) report(found, leg.endpoint, answer);
-      else reportGood(found);
-      if (found.isLogged) forgetEnded(found);
-    },
-
-    expire() {
-      const oldestMs = now() - keptMs;
-      while (oldest < next) {
-        const request = ended[oldest & (maxEnded - 1)];
-        if (request?.endedAtMs !== undefined && request.endedAtMs > oldestMs) return;
-        dropOldest();
-      }
-    },
-  };
 
   /** One whose stream is open is forgotten at its end. */
-  function forgetEnded(request: Remembered): void {
-    if (request.endedAtMs !== undefined) forget(request);
+  #forgetEnded(request: Remembered): void {
+    if (request.endedAtMs !== undefined) this.#forget(request);
+  }
+
+  #forget(request: Remembered): void {
+    this.#requests.remove(request);
+    if (request.place < 0) return;
+    this.#ended[request.place] = undefined;
+    request.place = -1;
+    this.#endedCount--;
   }
 }
 

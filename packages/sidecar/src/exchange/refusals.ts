@@ -90,20 +90,40 @@ export function refusalMessage({ message, unknownLoad }: Refusal, load: KnownLoa
   return `no endpoint's load metrics could be read${why}; ${requests} in flight, and ${unknownLoad}`;
 }
 
-export const unknownCoding =
-  "request bodies may come as they are, or compressed by gzip, deflate, br or zstd alone";
+export const unknownCoding: Refusal = {
+  code: "unsupported_content_encoding",
+  message: "request bodies may come as they are, or compressed by gzip, deflate, br or zstd alone",
+};
+
+export const unnamedPool: Refusal = {
+  code: "unknown_pool",
+  dropped: "rejected-no-endpoints",
+  message: "the picker serves several pools, and the gateway names none",
+};
+
+export const unknownPool: Refusal = {
+  code: "unknown_pool",
+  dropped: "rejected-no-endpoints",
+  message: "the picker does not know this route's pool yet",
+};
 
 /** Names at most 64 characters of the client's text. */
-export function unknownModel(model: string): string {
+export function unknownModel(model: string): Refusal {
   const shown = model.length > 64 ? `${model.slice(0, 64)}…` : model;
-  return `the model \`${shown}\` does not exist`;
+  return { code: "model_not_found", message: `the model \`${shown}\` does not exist` };
 }
 
-export const tooManyBodies =
-  "the picker is reading too many request bodies: send the request again later";
+export const tooManyBodies: Refusal = {
+  code: "overloaded",
+  dropped: "rejected-saturated",
+  message: "the picker is reading too many request bodies: send the request again later",
+};
 
-export const unsupportedTrailers =
-  "the request body must not end with trailers on this route: send it without, or have the pool picked `buffered`";
+export const unsupportedTrailers: Refusal = {
+  code: "unsupported_trailers",
+  message:
+    "the request body must not end with trailers on this route: send it without, or have the pool picked `buffered`",
+};
 
 /** Why a compressed body was not decoded. */
 export function undecoded(
@@ -112,7 +132,7 @@ export function undecoded(
 ): Refusal {
   switch (reason) {
     case "too large":
-      return { code: "request_too_large", message: tooLargeMessage(maxBodyBytes) };
+      return tooLarge(maxBodyBytes);
     case "broken":
       return {
         code: "invalid_content_encoding",
@@ -127,6 +147,7 @@ export function undecoded(
   }
 }
 
-export function tooLargeMessage(maxBodyBytes: number): string {
-  return `the request body is larger than this gateway accepts (${maxBodyBytes} bytes)`;
+export function tooLarge(maxBodyBytes: number): Refusal {
+  const message = `the request body is larger than this gateway accepts (${maxBodyBytes} bytes)`;
+  return { code: "request_too_large", message };
 }

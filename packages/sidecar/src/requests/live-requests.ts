@@ -1,6 +1,6 @@
 import type { Lease } from "@umbra/scheduler";
 import type { LegRecorder, UnmirroredFor } from "@umbra/shadow";
-import { createRequestsById, type TabledRequest } from "./requests-by-id.ts";
+import { RequestsById, type TabledRequest } from "./requests-by-id.ts";
 
 /** What the pick knows of a measured leg, and its copies on the observe stream do not carry. */
 export interface PickedLeg {
@@ -17,32 +17,6 @@ export interface PickedLeg {
   readonly unmirrored: readonly UnmirroredFor[];
   /** Keyed hash. */
   readonly session: string | undefined;
-}
-
-/**
- * Requests that have twins, are twins or are measured, from their pick to the end of their last stream. Their pick and
- * observe streams meet here. Bounded; of too many the newest are not measured.
- */
-export interface LiveRequests {
-  readonly size: number;
-  /** A primary is let go, with twins in these mirrors. Undefined where there is no room. */
-  begin(requestId: string, mirrors: readonly string[]): LiveRequest | undefined;
-  /** The request that a twin in the mirror is awaited of. */
-  expecting(requestId: string, mirror: string): LiveRequest | undefined;
-  /** A twin was picked; `fail` ends it at whatever point it is. Undefined where there is no room. */
-  beginTwin(requestId: string, mirror: string, fail: () => void): LiveTwin | undefined;
-  /** The pick's knowledge of a primary whose answer is measured: once. */
-  observe(requestId: string): ObservedLeg<LiveRequest> | undefined;
-  observeTwin(requestId: string, mirror: string): ObservedLeg<LiveTwin> | undefined;
-  /** A stream that was counted is over. */
-  streamOver(request: LiveRequest): void;
-  /**
-   * The primary's pick stream is over: by the answer's end, or because the client went away. Then its twins are ended:
-   * Envoy cancels the primary itself, its copies would run on.
-   */
-  primaryOver(request: LiveRequest): void;
-  /** Forgets those whose twins or observe streams never came. To be called now and then. */
-  expire(): void;
 }
 
 export interface ObservedLeg<T> {
@@ -112,20 +86,107 @@ export class LiveTwin {
   }
 }
 
-export function createLiveRequests(options: LiveRequestsOptions): LiveRequests {
-  const { canCancel, onCancel, now, random = Math.random, graceMs = 500 } = options;
-  const requests = createRequestsById<LiveRequest>({
-    maxRequests,
-    seed: Math.floor(random() * 2 ** 32),
-  });
+/**
+ * Requests that have twins, are twins or are measured, from their pick to the end of their last stream. Their pick and
+ * observe streams meet here. Bounded; of too many the newest are not measured.
+ */
+export class LiveRequests {
+  readonly #options: LiveRequestsOptions;
+  readonly #requests: RequestsById<LiveRequest>;
 
-  function add(request: LiveRequest): LiveRequest | undefined {
-    if (!requests.add(request)) return undefined;
+  constructor(options: LiveRequestsOptions) {
+    const { random = Math.random } = options;
+    this.#options = options;
+    this.#requests = new RequestsById({ maxRequests, seed: Math.floor(random() * 2 ** 32) });
+  }
+
+  get size(): number {
+    return this.#requests.size;
+  }
+
+  /** A primary is let go, with twins in these mirrors. Undefined where there is no room. */
+  begin(requestId: string, mirrors: readonly string[]): LiveRequest | undefined {
+    const request = new LiveRequest(requestId, mirrors);
+    if (!this.#requests.add(request)) return undefined;
     request.streams = 1;
     return request;
   }
 
-  function cancelTwins(request: LiveRequest): void {
+  /** The request that a twin in the mirror is awaited of. */
+  expecting(requestId: string, mirror: string): LiveRequest | undefined {
+    return this.#requests.find(requestId, (each) =>
+      awaitedIn(each, mirror) === undefined ? -1 : 1,
+    );
+  }
+
+  /** A twin was picked; `fail` ends it at whatever point it is. Undefined where there is no room. */
+  beginTwin(requestId: string, mirror: string, fail: () => void): LiveTwin | undefined {
+    let request = this.expecting(requestId, mirror);
+    if (request === undefined) request = this.begin(requestId, [mirror]);
+    else request.streams++;
+    const twin = request === undefined ? undefined : awaitedIn(request, mirror);
+    if (twin === undefined) return undefined;
+    twin.isPicked = true;
+    twin.fail = fail;
+    return twin;
+  }
+
+  /** The pick's knowledge of a primary whose answer is measured: once. */
+  observe(requestId: string): ObservedLeg<LiveRequest> | undefined {
+    const live = this.#requests.find(requestId, ({ measured }) =>
+      measured === undefined ? -1 : 1,
+    );
+    const picked = live?.measured;
+    if (live === undefined || picked === undefined) return undefined;
+    live.measured = undefined;
+    live.streams++;
+    return { live, picked };
+  }
+
+  /** The same of a twin. */
+  observeTwin(requestId: string, mirror: string): ObservedLeg<LiveTwin> | undefined {
+    const request = this.#requests.find(requestId, (each) =>
+      measuredIn(each, mirror) === undefined ? -1 : 1,
+    );
+    const live = request === undefined ? undefined : measuredIn(request, mirror);
+    const picked = live?.measured;
+    if (live === undefined || picked === undefined) return undefined;
+    live.measured = undefined;
+    live.request.streams++;
+    return { live, picked };
+  }
+
+  /** A stream that was counted is over. */
+  streamOver(request: LiveRequest): void {
+    request.streams--;
+    if (request.streams > 0) return;
+    if (request.isAwaiting) request.idleSinceMs = this.#options.now();
+    else this.#requests.remove(request);
+  }
+
+  /**
+   * The primary's pick stream is over: by the answer's end, or because the client went away. Then its twins are ended:
+   * Envoy cancels the primary itself, its copies would run on.
+   */
+  primaryOver(request: LiveRequest): void {
+    // The answer's end passes the observe stream, which may be some ms behind.
+    if (request.isMeasured && request.twins.length > 0 && !request.isAnswered) {
+      const { graceMs = 500 } = this.#options;
+      setTimeout(() => this.#cancelTwins(request), graceMs).unref();
+    }
+    this.streamOver(request);
+  }
+
+  /** Forgets those whose twins or observe streams never came. To be called now and then. */
+  expire(): void {
+    const oldestMs = this.#options.now() - lostAfterMs;
+    this.#requests.removeWhere(
+      ({ streams, idleSinceMs }) => streams === 0 && idleSinceMs <= oldestMs,
+    );
+  }
+
+  #cancelTwins(request: LiveRequest): void {
+    const { canCancel, onCancel } = this.#options;
     if (request.isAnswered || !request.isMeasured) return;
     for (const { mirror, fail, leg } of request.twins) {
       if (fail === undefined || !canCancel(mirror)) continue;
@@ -134,63 +195,6 @@ export function createLiveRequests(options: LiveRequestsOptions): LiveRequests {
       fail();
     }
   }
-
-  function streamOver(request: LiveRequest): void {
-    request.streams--;
-    if (request.streams > 0) return;
-    if (request.isAwaiting) request.idleSinceMs = now();
-    else requests.remove(request);
-  }
-
-  return {
-    get size() {
-      return requests.size;
-    },
-    begin: (requestId, mirrors) => add(new LiveRequest(requestId, mirrors)),
-    expecting: (requestId, mirror) =>
-      requests.find(requestId, (each) => (awaitedIn(each, mirror) === undefined ? -1 : 1)),
-    beginTwin(requestId, mirror, fail) {
-      let request = this.expecting(requestId, mirror);
-      if (request === undefined) request = add(new LiveRequest(requestId, [mirror]));
-      else request.streams++;
-      if (request === undefined) return undefined;
-      const twin = awaitedIn(request, mirror) as LiveTwin;
-      twin.isPicked = true;
-      twin.fail = fail;
-      return twin;
-    },
-    observe(requestId) {
-      const live = requests.find(requestId, ({ measured }) => (measured === undefined ? -1 : 1));
-      const picked = live?.measured;
-      if (live === undefined || picked === undefined) return undefined;
-      live.measured = undefined;
-      live.streams++;
-      return { live, picked };
-    },
-    observeTwin(requestId, mirror) {
-      const request = requests.find(requestId, (each) =>
-        measuredIn(each, mirror) === undefined ? -1 : 1,
-      );
-      const live = request === undefined ? undefined : measuredIn(request, mirror);
-      const picked = live?.measured;
-      if (request === undefined || live === undefined || picked === undefined) return undefined;
-      live.measured = undefined;
-      request.streams++;
-      return { live, picked };
-    },
-    streamOver,
-    primaryOver(request) {
-      // The answer's end passes the observe stream, which may be some ms behind.
-      if (request.isMeasured && request.twins.length > 0 && !request.isAnswered) {
-        setTimeout(() => cancelTwins(request), graceMs).unref();
-      }
-      streamOver(request);
-    },
-    expire() {
-      const oldestMs = now() - lostAfterMs;
-      requests.removeWhere(({ streams, idleSinceMs }) => streams === 0 && idleSinceMs <= oldestMs);
-    },
-  };
 }
 
 function awaitedIn({ twins }: LiveRequest, mirror: string): LiveTwin | undefined {

@@ -11,7 +11,7 @@ import type {
 import type { ReadRequest } from "@umbra/openai";
 import type { Coding } from "@umbra/openai/decode";
 import { type Lease, type PickResult, priorityOf } from "@umbra/scheduler";
-import { type DroppedReason, errorReply, type RequestErrorCode } from "../error-reply.ts";
+import { errorReply } from "../error-reply.ts";
 import { type AnswerWatch, createAnswerWatch } from "../exchange/answer-watch.ts";
 import type { GatewayStream } from "../exchange/gateway-stream.ts";
 import { inferenceRequest, sessionOf } from "../exchange/inference-request.ts";
@@ -25,12 +25,15 @@ import {
 import type { ServedPool } from "../exchange/pool-registry.ts";
 import { lengthOf, modelOfHeaders, pathOf, readModel } from "../exchange/read-model.ts";
 import {
+  type Refusal,
   refusalMessage,
   refusals,
-  tooLargeMessage,
+  tooLarge,
   tooManyBodies,
   undecoded,
   unknownCoding,
+  unknownPool,
+  unnamedPool,
   unsupportedTrailers,
 } from "../exchange/refusals.ts";
 import type { Lane, RequestAccount } from "../exchange/request-account.ts";
@@ -42,6 +45,9 @@ export type FollowUp = Pick<Mirroring, "headers" | "isObserved">;
 
 export const unmeasured: FollowUp = { headers: [], isObserved: false };
 export const measured: FollowUp = { headers: [], isObserved: true };
+
+/** What the filter has sent of a body; `decoded`: it came compressed. */
+type BodyKind = "part" | "whole" | "decoded";
 
 /** A request whose headers and body have been read, before its model is settled. */
 export interface RequestParts {
@@ -121,28 +127,27 @@ export abstract class Picking implements PickExchange {
     this.subset = this.gateway.subset(info);
     const length = headers.get("content-length");
     if (length !== undefined && isBodyRead(info.bodyMode) && Number(length) > maxBodyBytes) {
-      return this.refuse("request_too_large", tooLargeMessage(maxBodyBytes), now(), headers);
+      return this.refuse(tooLarge(maxBodyBytes), headers, now());
     }
     const encoding = headers.get("content-encoding");
     if (encoding === undefined || info.endOfStream || !isBodyRead(info.bodyMode)) return undefined;
     return decoder.codingOf(encoding) === "unknown"
-      ? this.refuse("unsupported_content_encoding", unknownCoding, now(), headers)
+      ? this.refuse(unknownCoding, headers, now())
       : undefined;
   }
 
   onTooLarge(headers: Headers): Decision {
     const { maxBodyBytes, now } = this.options;
-    return this.refuse("request_too_large", tooLargeMessage(maxBodyBytes), now(), headers);
+    return this.refuse(tooLarge(maxBodyBytes), headers, now());
   }
 
   onTooBusy(headers: Headers): Decision {
-    const { now } = this.options;
-    return this.refuse("overloaded", tooManyBodies, now(), headers, noFacts, "rejected-saturated");
+    return this.refuse(tooManyBodies, headers, this.options.now());
   }
 
   onTrailers(headers: Headers): Decision | undefined {
     return this.gateway.repeatsTrailed
-      ? this.refuse("unsupported_trailers", unsupportedTrailers, this.options.now(), headers)
+      ? this.refuse(unsupportedTrailers, headers, this.options.now())
       : undefined;
   }
 
@@ -153,7 +158,7 @@ export abstract class Picking implements PickExchange {
   ): Decision | PendingDecision {
     const coding = this.options.decoder.codingOf(headers.get("content-encoding"));
     if (body === undefined || !bodyIsComplete || coding === "identity" || coding === "unknown") {
-      return this.#choose(headers, body, bodyIsComplete, false);
+      return this.#choose(headers, body, bodyIsComplete ? "whole" : "part");
     }
     return this.#chooseDecoded(headers, body, coding);
   }
@@ -191,7 +196,11 @@ export abstract class Picking implements PickExchange {
   }
 
   /** Lets the request's answer, which the access log may tell of later, find its pick. */
-  #rememberAnswer(request: ParsedRequest, lease: Lease, isMeasured: boolean): void {
+  #rememberAnswer(
+    request: ParsedRequest,
+    lease: Lease,
+    { isObserved: isMeasured }: FollowUp,
+  ): void {
     const requestId = request.headers.get("x-request-id");
     if (requestId === undefined) return;
     const { pool } = this.gateway;
@@ -204,8 +213,8 @@ export abstract class Picking implements PickExchange {
     const requestId = this.#requestId;
     const lease = this.lease;
     if (requestId === undefined || lease === undefined) return;
-    const isReported = this.#watch?.isReported === true;
-    this.options.answers.over(requestId, lease, isReported);
+    const by = this.#watch?.isReported === true ? "stream" : undefined;
+    this.options.answers.over(requestId, lease, by);
   }
 
   #chooseDecoded(headers: Headers, body: Uint8Array, coding: Coding): PendingDecision {
@@ -218,11 +227,10 @@ export abstract class Picking implements PickExchange {
       decided: decoder.decode(body, coding).then((decoded) => {
         if (this.isOver) return clientGoneDecision;
         if (decoded.ok) {
-          const made = this.#choose(headers, decoded.body, true, true);
+          const made = this.#choose(headers, decoded.body, "decoded");
           return made.kind === "pending" ? made.decided : made;
         }
-        const { code, message, dropped } = undecoded(decoded.reason, maxBodyBytes);
-        return this.refuse(code, message, startedMs, headers, noFacts, dropped);
+        return this.refuse(undecoded(decoded.reason, maxBodyBytes), headers, startedMs);
       }),
     };
   }
@@ -230,26 +238,22 @@ export abstract class Picking implements PickExchange {
   #choose(
     headers: Headers,
     body: Uint8Array | undefined,
-    bodyIsComplete: boolean,
-    isDecoded: boolean,
+    kind: BodyKind,
   ): Decision | PendingDecision {
     const { pools, now } = this.options;
     const { pool: poolName } = this.gateway;
     const startedMs = now();
     const pool = pools.get(poolName);
     if (pool === undefined) {
-      const message =
-        poolName === ""
-          ? "the picker serves several pools, and the gateway names none"
-          : "the picker does not know this route's pool yet";
-      return this.refuse("unknown_pool", message, startedMs, headers, noFacts, noEndpoints);
+      return this.refuse(poolName === "" ? unnamedPool : unknownPool, headers, startedMs);
     }
     const reply = this.replyOf(pool, headers, startedMs);
     if (reply !== undefined) return reply;
-    const read = bodyIsComplete
-      ? readModel(headers, this.path, body, pool, this.needsNoModel)
-      : modelOfHeaders(headers, pool);
-    if (!read.ok) return this.refuse(read.code, read.message, startedMs, headers);
+    const read =
+      kind === "part"
+        ? modelOfHeaders(headers, pool)
+        : readModel(headers, this.path, body, pool, this.needsNoModel);
+    if (!read.ok) return this.refuse(read, headers, startedMs);
     const session = sessionOf(headers);
     const parts: RequestParts = { pool, headers, body, read, session };
     const refusal = this.refusalOf(parts, startedMs);
@@ -268,10 +272,10 @@ export abstract class Picking implements PickExchange {
       pool,
       headers,
       body,
-      isDecoded,
+      isDecoded: kind === "decoded",
       read,
       model: target.model,
-      changedBody: target.body ?? (isDecoded ? body : undefined),
+      changedBody: target.body ?? (kind === "decoded" ? body : undefined),
       inference,
       bodyBytes: lengthOf(headers, body),
     };
@@ -286,16 +290,15 @@ export abstract class Picking implements PickExchange {
   ): Decision {
     if (!picked.ok) {
       const refusal = refusals[picked.code];
-      const { code, dropped } = refusal;
       const message = refusalMessage(refusal, request.pool.state.knownLoad());
-      const known = { ...decisionFacts(request, waitedMs), reason: picked.code };
-      return this.refuse(code, message, sinceMs, request.headers, known, dropped);
+      const facts = { ...decisionFacts(request, waitedMs), reason: picked.code };
+      return this.refuse({ ...refusal, message }, request.headers, sinceMs, facts);
     }
     this.lease = picked.lease;
     if (this.isOver) return clientGoneDecision;
     const { endpoint } = picked;
     const twins = this.afterPick(request, endpoint);
-    this.#rememberAnswer(request, picked.lease, twins.isObserved);
+    this.#rememberAnswer(request, picked.lease, twins);
     const more = this.account.decided({
       outcome: "picked",
       reason: undefined,
@@ -313,23 +316,20 @@ export abstract class Picking implements PickExchange {
   }
 
   protected refuse(
-    code: RequestErrorCode,
-    message: string,
-    startedMs: number,
+    { code, message, dropped }: Refusal,
     headers: Headers,
-    known: DecisionFacts = noFacts,
-    dropped?: DroppedReason,
+    startedMs: number,
+    facts: DecisionFacts = noFacts,
   ): Decision {
     const requestId = headers.get("x-request-id");
     this.refused(headers);
     const tookMs = this.options.now() - startedMs;
-    this.account.decided({ ...known, outcome: code, tookMs });
+    this.account.decided({ ...facts, outcome: code, tookMs });
     return errorReply(code, message, { requestId, path: this.path, ...(dropped && { dropped }) });
   }
 }
 
 const noFacts: DecisionFacts = {};
-const noEndpoints = "rejected-no-endpoints";
 
 /** For a client that has left. */
 const clientGoneDecision: Decision = { kind: "route", setHeaders: [] };

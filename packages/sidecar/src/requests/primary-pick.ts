@@ -47,7 +47,7 @@ export class PrimaryPick extends Picking {
     startedMs: number,
   ): Decision | undefined {
     if (model === undefined || isServed(pool, model)) return undefined;
-    return this.refuse("model_not_found", unknownModel(model), startedMs, headers, { model });
+    return this.refuse(unknownModel(model), headers, startedMs, { model });
   }
 
   protected targetOf({ pool, headers, body, read, session }: RequestParts): Target {
