@@ -1,8 +1,8 @@
 // What metrics cost each request: its account opened, decided and closed. `npm run bench:accounting`
 import { directTopology } from "@umbra/envoy-config";
 import { createAccounts } from "../packages/sidecar/src/accounts.ts";
-import { createPoolRegistry } from "../packages/sidecar/src/exchange/pool-registry.ts";
 import { createSidecarMetrics } from "../packages/sidecar/src/metrics/sidecar-metrics.ts";
+import { createPoolRegistry } from "../packages/sidecar/src/pools/pool-registry.ts";
 
 const requests = 300_000;
 const rounds = 7;

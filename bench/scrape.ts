@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { directTopology, type Topology } from "@umbra/envoy-config";
-import { createPoolRegistry } from "../packages/sidecar/src/exchange/pool-registry.ts";
+import { createPoolRegistry } from "../packages/sidecar/src/pools/pool-registry.ts";
 import { startScrapeLoop } from "../packages/sidecar/src/scrape/scrape-loop.ts";
 
 const barShare = 0.3;

@@ -41,14 +41,12 @@ export const directions = {
     { folder: "bootstrap", never: ["resources", "resolve", "lint"] },
   ],
   sidecar: [
-    {
-      folder: "metrics",
-      never: ["exchange"],
-      except: [
-        "exchange/control-headers.ts",
-        "exchange/pool-registry.ts",
-        "exchange/request-account.ts",
-      ],
+    // What serves ext_proc streams is on top: metrics, pools, scraping and decisions know nothing of it.
+    { folder: "metrics", never: ["exchange", "requests"] },
+    { folder: "pools", never: ["exchange", "requests", "metrics", "scrape", "decision"] },
+    { folder: "scrape", never: ["exchange", "requests", "metrics", "decision"] },
+    { folder: "decision", never: ["exchange", "requests", "metrics", "scrape"] },
+  ],
     },
   ],
 };

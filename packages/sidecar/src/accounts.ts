@@ -6,7 +6,7 @@ import type {
   MadeDecision,
   OpenAccount,
   RequestAccount,
-} from "./exchange/request-account.ts";
+} from "./decision/request-account.ts";
 import type { RequestLabels } from "./metrics/compat-metrics.ts";
 import type { SidecarMetrics } from "./metrics/sidecar-metrics.ts";
 import type { RequestLog } from "./request-log.ts";

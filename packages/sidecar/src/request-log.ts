@@ -1,6 +1,6 @@
 import type { Headers } from "@umbra/ext-proc";
 import type { Logger } from "pino";
-import { isRefusal, type Lane, type MadeDecision } from "./exchange/request-account.ts";
+import { isRefusal, type Lane, type MadeDecision } from "./decision/request-account.ts";
 
 /** Logs requests: at debug one line for each, at info a sample of those that are refused. Names and numbers, no text. */
 export interface RequestLog {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { createPool } from "@umbra/scheduler";
-import { createServedModels, type ModelList } from "../src/exchange/served-models.ts";
+import { createServedModels, type ModelList } from "../src/pools/served-models.ts";
 
 const addresses = Array.from({ length: 100 }, (_, i) => `10.0.0.${i}:80`);
 const [first = "", second = "", third = ""] = addresses;

@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Recorder, ShadowReport } from "@umbra/shadow";
-import type { PoolRegistry } from "../exchange/pool-registry.ts";
 import { livePage } from "../live-page/page.ts";
 import type { Exposition } from "../metrics/exposition.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
+import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { refusalOf } from "./access.ts";
 import { createEventFeed, type EventFeed } from "./events.ts";
 import { explainCall } from "./explain-call.ts";

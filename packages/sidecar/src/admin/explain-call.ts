@@ -1,6 +1,6 @@
 import { isPoolCalled } from "@umbra/envoy-config";
 import type { Explanation, InferenceRequest } from "@umbra/scheduler";
-import type { PoolRegistry } from "../exchange/pool-registry.ts";
+import type { PoolRegistry } from "../pools/pool-registry.ts";
 
 export type ExplainAnswer =
   | {

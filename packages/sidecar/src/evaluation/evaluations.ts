@@ -12,10 +12,10 @@ import {
   type UnmirroredFor,
   unmirroredSample,
 } from "@umbra/shadow";
-import type { PoolRegistry } from "../exchange/pool-registry.ts";
 import { pseudonym } from "../mirror/keyed-hash.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
 import type { MirrorRegistry } from "../mirror/mirror-registry.ts";
+import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { type JudgeThread, startJudgeThread } from "./judge-thread.ts";
 import type { LoadCount } from "./load-count.ts";
 import type { EvaluationNow, EvaluationSetup } from "./worker-messages.ts";

@@ -1,4 +1,4 @@
-import type { PoolRegistry } from "../exchange/pool-registry.ts";
+import type { PoolRegistry } from "../pools/pool-registry.ts";
 
 /** Counts requests by pool and lane, to tell whether both lanes' endpoints carry the same load. */
 export interface LoadCount {

@@ -2,9 +2,9 @@ import { destinationHeader, mirrorHeader } from "@umbra/envoy-config";
 import type { AccessLogEntry } from "@umbra/ext-proc";
 import { type EndpointAnswer, isErrorStatus, type Lease, type PoolState } from "@umbra/scheduler";
 import type { Leg, LegClass } from "@umbra/shadow";
+import type { Lane } from "../decision/request-account.ts";
 import { RequestsById, type TabledRequest } from "../requests/requests-by-id.ts";
 import { type LoggedAnswer, loggedAnswer, retriedAnswer } from "./logged-answer.ts";
-import type { Lane } from "./request-account.ts";
 
 /** One request on one lane: a twin has its primary's id. */
 export interface AnswerKey {

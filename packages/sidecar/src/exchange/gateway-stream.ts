@@ -6,10 +6,10 @@ import {
   StandingRoute,
   type StreamInfo,
 } from "@umbra/ext-proc";
+import type { Lane } from "../decision/request-account.ts";
+import type { ServedPool } from "../pools/pool-registry.ts";
 import type { BackendPaths } from "./backend-paths.ts";
 import { createDestinations, type Destinations } from "./destinations.ts";
-import type { ServedPool } from "./pool-registry.ts";
-import type { Lane } from "./request-account.ts";
 
 /** What gateways are spoken to with that Umbra has not rendered: the names of the endpoint picker protocol. */
 export interface GatewayOptions {

@@ -8,8 +8,8 @@ import {
   tpotHeader,
   ttftHeader,
   wantedMs,
-} from "./control-headers.ts";
-import type { ServedPool } from "./pool-registry.ts";
+} from "../decision/control-headers.ts";
+import type { ServedPool } from "../pools/pool-registry.ts";
 
 /** The header by which clients of the reference endpoint picker choose a profile. */
 const profileHeader = "epp-profile";

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import type { Decision, Headers } from "@umbra/ext-proc";
-import type { ServedPool } from "./pool-registry.ts";
+import type { ServedPool } from "../pools/pool-registry.ts";
 
 /**
  * Answers `GET /v1/models` of a pool whose endpoints serve different names, with one list of all; undefined where an

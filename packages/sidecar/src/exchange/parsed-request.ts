@@ -2,8 +2,8 @@ import type { HeaderEntry } from "@umbra/envoy-config";
 import type { Decision, Headers, StandingRoute } from "@umbra/ext-proc";
 import type { ReadRequest } from "@umbra/openai";
 import { type InferenceRequest, priorityOf } from "@umbra/scheduler";
-import type { ServedPool } from "./pool-registry.ts";
-import type { MadeDecision } from "./request-account.ts";
+import type { MadeDecision } from "../decision/request-account.ts";
+import type { ServedPool } from "../pools/pool-registry.ts";
 
 /** A request that has been read, until an endpoint is picked for it. */
 export interface ParsedRequest {

@@ -1,9 +1,14 @@
 import type { Decision, Headers, PendingDecision } from "@umbra/ext-proc";
 import { type InferenceRequest, type PickResult, priorityOf } from "@umbra/scheduler";
 import type { FlowErrorCode, FlowQueue } from "@umbra/scheduler/flow";
+import {
+  controlHeader,
+  fairnessHeader,
+  ttftHeader,
+  wantedMs,
+} from "../decision/control-headers.ts";
 import { errorReply, type RequestErrorCode } from "../error-reply.ts";
-import { controlHeader, fairnessHeader, ttftHeader, wantedMs } from "./control-headers.ts";
-import type { ServedPool } from "./pool-registry.ts";
+import type { ServedPool } from "../pools/pool-registry.ts";
 import { queueRefusals, refusalMessage } from "./refusals.ts";
 
 const maxFairnessIdLength = 256;

@@ -9,7 +9,7 @@ import {
   type RefusedRequest,
   readRequest,
 } from "@umbra/openai";
-import type { ServedPool } from "./pool-registry.ts";
+import type { ServedPool } from "../pools/pool-registry.ts";
 
 const unread: ReadRequest = {
   ok: true,

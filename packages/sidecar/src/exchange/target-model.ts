@@ -1,9 +1,9 @@
 import type { MirrorRewrite } from "@umbra/envoy-config";
 import type { Headers } from "@umbra/ext-proc";
 import { isModelName, type ReadRequest, withModel } from "@umbra/openai";
+import { controlHeader, modelRewriteHeader } from "../decision/control-headers.ts";
 import { rewriteBody, shadowModel } from "../mirror/rewrite-body.ts";
-import { controlHeader, modelRewriteHeader } from "./control-headers.ts";
-import type { ServedPool } from "./pool-registry.ts";
+import type { ServedPool } from "../pools/pool-registry.ts";
 
 /** The model that the endpoint is asked for, and the body that says so where it is another than the client's. */
 export interface Target {

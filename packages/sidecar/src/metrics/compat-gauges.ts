@@ -1,5 +1,5 @@
 import type { StreamOutcome } from "@umbra/ext-proc";
-import type { PoolRegistry } from "../exchange/pool-registry.ts";
+import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { twinName } from "./compat-metrics.ts";
 import { createDistribution } from "./distribution.ts";
 import { type Count, countsOf, type Exposition, type Series } from "./exposition.ts";

@@ -1,9 +1,9 @@
 import type { Headers } from "@umbra/ext-proc";
 import type { PoolEvent } from "@umbra/scheduler";
 import type { Leg } from "@umbra/shadow";
+import { controlHeader, fairnessHeader } from "../decision/control-headers.ts";
+import { isRefusal, type MadeDecision } from "../decision/request-account.ts";
 import { errorStatus } from "../error-reply.ts";
-import { controlHeader, fairnessHeader } from "../exchange/control-headers.ts";
-import { isRefusal, type MadeDecision } from "../exchange/request-account.ts";
 import { outputTokenBounds, tokenBounds, tpotBounds, ttftBounds } from "./answer-metrics.ts";
 import { createDistribution, type Distribution } from "./distribution.ts";
 import { type Count, countsOf, type Exposition, type MetricName } from "./exposition.ts";

@@ -1,5 +1,5 @@
 import type { Topology } from "@umbra/envoy-config";
-import type { PoolRegistry } from "../exchange/pool-registry.ts";
+import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { createLabelValues, type LabelValues, otherValue } from "./label-values.ts";
 
 /** Label values of one request. None comes from a client, unless it is a name that is configured or served. */

@@ -1,5 +1,5 @@
 import type { EndpointSnapshot, PoolSnapshot } from "@umbra/scheduler";
-import type { PoolRegistry } from "../exchange/pool-registry.ts";
+import type { PoolRegistry } from "../pools/pool-registry.ts";
 
 /** Mean and standard deviation over the endpoints of a pool. */
 export interface Spread {

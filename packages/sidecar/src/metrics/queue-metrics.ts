@@ -1,5 +1,5 @@
 import type { FlowEvent } from "@umbra/scheduler/flow";
-import type { PoolRegistry } from "../exchange/pool-registry.ts";
+import type { PoolRegistry } from "../pools/pool-registry.ts";
 import type { Exposition, Series } from "./exposition.ts";
 import { createLabelValues, type LabelValues } from "./label-values.ts";
 

@@ -1,4 +1,4 @@
-import { isRefusal, type Lane, type MadeDecision } from "../exchange/request-account.ts";
+import { isRefusal, type Lane, type MadeDecision } from "../decision/request-account.ts";
 import { type Count, countsOf, type Exposition } from "./exposition.ts";
 import type { PickLabels } from "./pick-labels.ts";
 import { createTable } from "./table.ts";

@@ -2,7 +2,7 @@ import type { Topology } from "@umbra/envoy-config";
 import type { StreamKind, StreamOutcome } from "@umbra/ext-proc";
 import type { PoolEvent } from "@umbra/scheduler";
 import type { Leg } from "@umbra/shadow";
-import type { PoolRegistry } from "../exchange/pool-registry.ts";
+import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { addAnswerMetrics } from "./answer-metrics.ts";
 import { addCompatGauges } from "./compat-gauges.ts";
 import { addCompatMetrics, type CompatMetrics } from "./compat-metrics.ts";

@@ -2,7 +2,7 @@ import { streamMetadata } from "@umbra/envoy-config";
 import type { Headers, ObserveExchange, StreamInfo, StreamOutcome } from "@umbra/ext-proc";
 import type { LegRecorder, Recorder } from "@umbra/shadow";
 import type { Captures } from "../capture/captures.ts";
-import type { Lane } from "../exchange/request-account.ts";
+import type { Lane } from "../decision/request-account.ts";
 import type { LiveRequest, LiveRequests, PickedLeg } from "./live-requests.ts";
 
 export interface ObserveOptions {

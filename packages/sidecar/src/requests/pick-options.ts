@@ -1,10 +1,10 @@
 import type { BodyDecoder } from "@umbra/openai/decode";
 import type { Captures } from "../capture/captures.ts";
+import type { OpenAccount } from "../decision/request-account.ts";
 import type { EndpointAnswers } from "../exchange/endpoint-answers.ts";
 import type { GatewayProtocol } from "../exchange/gateway-stream.ts";
 import type { MirroringOptions } from "../exchange/mirroring.ts";
-import type { PoolRegistry } from "../exchange/pool-registry.ts";
-import type { OpenAccount } from "../exchange/request-account.ts";
+import type { PoolRegistry } from "../pools/pool-registry.ts";
 import type { LiveRequests } from "./live-requests.ts";
 
 /** What picks share. */

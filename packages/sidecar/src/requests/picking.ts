@@ -11,6 +11,7 @@ import type {
 import type { ReadRequest } from "@umbra/openai";
 import type { Coding } from "@umbra/openai/decode";
 import { type Lease, type PickResult, priorityOf } from "@umbra/scheduler";
+import type { Lane, RequestAccount } from "../decision/request-account.ts";
 import { errorReply } from "../error-reply.ts";
 import { type AnswerWatch, createAnswerWatch } from "../exchange/answer-watch.ts";
 import type { GatewayStream } from "../exchange/gateway-stream.ts";
@@ -22,7 +23,6 @@ import {
   type ParsedRequest,
   routeDecision,
 } from "../exchange/parsed-request.ts";
-import type { ServedPool } from "../exchange/pool-registry.ts";
 import { lengthOf, modelOfHeaders, pathOf, readModel } from "../exchange/read-model.ts";
 import {
   type Refusal,
@@ -36,8 +36,8 @@ import {
   unnamedPool,
   unsupportedTrailers,
 } from "../exchange/refusals.ts";
-import type { Lane, RequestAccount } from "../exchange/request-account.ts";
 import type { Target } from "../exchange/target-model.ts";
+import type { ServedPool } from "../pools/pool-registry.ts";
 import type { PickOptions } from "./pick-options.ts";
 
 /** What follows a pick: the headers that make Envoy send twins, and whether the answer is measured. */

@@ -1,7 +1,7 @@
 import type { EndpointTls, MetricsPlaceSettings, Pool } from "@umbra/envoy-config";
 import { engineOf } from "@umbra/scheduler/metrics";
 import { metricsPlaces } from "@umbra/scheduler/scrape";
-import type { PoolRegistry, ServedPool } from "../exchange/pool-registry.ts";
+import type { PoolRegistry, ServedPool } from "../pools/pool-registry.ts";
 import { createGovernor } from "./governor.ts";
 import { type Scraper, type ScraperOptions, startScraper } from "./scraper.ts";
 

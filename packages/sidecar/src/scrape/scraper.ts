@@ -9,8 +9,8 @@ import {
   type MetricsPlace,
   pageStatusReason,
 } from "@umbra/scheduler/scrape";
-import type { ServedPool } from "../exchange/pool-registry.ts";
-import type { ModelList } from "../exchange/served-models.ts";
+import type { ServedPool } from "../pools/pool-registry.ts";
+import type { ModelList } from "../pools/served-models.ts";
 import type { Page } from "./endpoint-client.ts";
 import { createEndpointClients } from "./endpoint-clients.ts";
 import { createHealthSchedule } from "./health-schedule.ts";

@@ -9,8 +9,8 @@ import type {
 import type { HeaderEntry } from "@umbra/envoy-config";
 import type { Headers, StreamOutcome } from "@umbra/ext-proc";
 import type { Leg } from "@umbra/shadow";
+import { isRefusal, type Lane, type MadeDecision } from "../decision/request-account.ts";
 import { errorStatus } from "../error-reply.ts";
-import { isRefusal, type Lane, type MadeDecision } from "../exchange/request-account.ts";
 import type { BeginTrace, RequestTrace, TraceNames } from "./request-trace.ts";
 import { readTraceContext, traceparentOf } from "./trace-context.ts";
 

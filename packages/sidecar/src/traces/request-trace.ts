@@ -1,7 +1,7 @@
 import type { HeaderEntry } from "@umbra/envoy-config";
 import type { Headers, StreamOutcome } from "@umbra/ext-proc";
 import type { Leg } from "@umbra/shadow";
-import type { Lane, MadeDecision } from "../exchange/request-account.ts";
+import type { Lane, MadeDecision } from "../decision/request-account.ts";
 
 /** One request in a trace that is kept. Times are of `performance.now`, in ms. */
 export interface RequestTrace {
