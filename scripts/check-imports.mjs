@@ -47,8 +47,6 @@ export const directions = {
     { folder: "scrape", never: ["exchange", "requests", "metrics", "decision"] },
     { folder: "decision", never: ["exchange", "requests", "metrics", "scrape"] },
   ],
-    },
-  ],
 };
 
 const specifier = /\bfrom\s+"([^"\n]+)";|^import\s+"([^"\n]+)";|\bimport\(\s*"([^"\n]+)"/gm;

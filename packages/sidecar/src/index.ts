@@ -1,5 +1,6 @@
 export { redact } from "./capture/redact.ts";
-export { errorReply, type RequestErrorCode, requestErrorCodes } from "./error-reply.ts";
+export { errorReply } from "./decision/error-reply.ts";
+export { type RequestErrorCode, requestErrorCodes } from "./decision/refusals.ts";
 export type { GatewayOptions } from "./exchange/gateway-stream.ts";
 export { livePage } from "./live-page/page.ts";
 export { createDistribution, type Distribution } from "./metrics/distribution.ts";

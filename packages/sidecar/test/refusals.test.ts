@@ -1,8 +1,10 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
-import { queueRefusals, refusalMessage, refusals } from "../src/exchange/refusals.ts";
+import { errorReply } from "@umbra/sidecar";
+import { refusalMessage, refusals, requestErrors } from "../src/decision/refusals.ts";
 
 const blind = { endpoints: 2, knownEndpoints: 0, inFlight: 12, lastFailureKind: "no connection" };
-const [shed, expired] = [refusals.SHED, queueRefusals.TTL_EXPIRED];
+const [shed, expired] = [refusals.SHED, refusals.TTL_EXPIRED];
 
 describe("what a refused client reads", () => {
   test.each([
@@ -32,7 +34,7 @@ describe("what a refused client reads", () => {
     },
     {
       name: "a reason besides load",
-      refusal: queueRefusals.SHUTTING_DOWN,
+      refusal: refusals.SHUTTING_DOWN,
       load: blind,
       want: "the picker is shutting down",
     },
@@ -40,13 +42,51 @@ describe("what a refused client reads", () => {
     expect(refusalMessage(refusal, load)).toBe(want);
   });
 
+  test.each(["POOL_SATURATED", "SHED", "QUEUE_FULL", "EVICTED", "TTL_EXPIRED"] as const)(
+    "does not call a pool full whose load nobody knows: %s",
+    (reason) => {
+      expect(refusalMessage(refusals[reason], blind)).toMatch(
+        /^no endpoint's load metrics could be read/,
+      );
+    },
+  );
+});
+
+describe("the table of refusals", () => {
+  const page = readFileSync(new URL("../../../docs/errors.md", import.meta.url), "utf8");
+
+  test.each(Object.entries(requestErrors))("docs/errors.md has the status of %s", (code, error) => {
+    const row = new RegExp(`^\\| \`${code}\`\\s*\\| ${error.status} `, "m");
+    expect(page).toMatch(row);
+  });
+
+  test("docs/errors.md lists every dropped reason, and no other", () => {
+    const documented = page.match(/`(rejected|evicted)-[a-z-]+`/g) ?? [];
+    const known = [...Object.values(requestErrors), ...Object.values(refusals)].flatMap(
+      ({ dropped }) => (dropped === undefined ? [] : [`\`${dropped}\``]),
+    );
+    expect([...new Set(documented)].toSorted()).toEqual([...new Set(known)].toSorted());
+  });
+
   test.each([
-    refusals.POOL_SATURATED,
-    shed,
-    queueRefusals.QUEUE_FULL,
-    queueRefusals.EVICTED,
-    expired,
-  ])("does not call a pool full whose load nobody knows: $message", (refusal) => {
-    expect(refusalMessage(refusal, blind)).toMatch(/^no endpoint's load metrics could be read/);
+    ["POOL_EMPTY", 503, "rejected-no-endpoints"],
+    ["NO_ELIGIBLE_ENDPOINT", 503, "rejected-no-endpoints"],
+    ["POOL_SATURATED", 429, "rejected-saturated"],
+    ["SHED", 429, "rejected-saturated"],
+    ["QUEUE_FULL", 429, "rejected-saturated"],
+    ["EVICTED", 429, "evicted-queue-pressure"],
+    ["TTL_EXPIRED", 429, "rejected-ttl-expired"],
+    ["NO_ENDPOINTS", 503, "rejected-no-endpoints"],
+    ["CANCELLED", 429, "rejected-context-cancelled"],
+    ["SHUTTING_DOWN", 503, "rejected-shutting-down"],
+  ] as const)("%s is answered %i with %s", (reason, status, dropped) => {
+    const refusal = refusals[reason];
+    const reply = errorReply(refusal.code, "why", { dropped: refusal.dropped });
+    expect(reply.status).toBe(status);
+    expect(reply.headers).toContainEqual({
+      name: "x-llm-d-request-dropped-reason",
+      value: dropped,
+    });
+    expect(reply.headers).toContainEqual({ name: "retry-after", value: "1" });
   });
 });

@@ -2,7 +2,7 @@ import type { HeaderEntry } from "@umbra/envoy-config";
 import type { Headers, StreamOutcome } from "@umbra/ext-proc";
 import type { SchedulingErrorCode } from "@umbra/scheduler";
 import type { FlowErrorCode } from "@umbra/scheduler/flow";
-import type { RequestErrorCode } from "../error-reply.ts";
+import type { RequestErrorCode } from "./refusals.ts";
 
 export type Lane = "primary" | "shadow";
 /** `model_list`: `GET /v1/models` was answered in the endpoints' place. */

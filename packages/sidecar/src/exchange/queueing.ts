@@ -7,9 +7,9 @@ import {
   ttftHeader,
   wantedMs,
 } from "../decision/control-headers.ts";
-import { errorReply, type RequestErrorCode } from "../error-reply.ts";
+import { errorReply } from "../decision/error-reply.ts";
+import { type RequestErrorCode, refusalMessage, refusals } from "../decision/refusals.ts";
 import type { ServedPool } from "../pools/pool-registry.ts";
-import { queueRefusals, refusalMessage } from "./refusals.ts";
 
 const maxFairnessIdLength = 256;
 
@@ -62,7 +62,7 @@ export function waitForTurn(waiting: Waiting): PendingDecision {
     limitMs: waiting.maxWaitMs,
     decided: turn.then((outcome) => {
       if (outcome.ok) return waiting.decide(outcome.value, outcome.waitedMs);
-      const refusal = queueRefusals[outcome.code];
+      const refusal = refusals[outcome.code];
       const { code, dropped } = refusal;
       waiting.refuse(code, outcome.code, outcome.waitedMs);
       const retryAfterSeconds = Math.ceil(outcome.retryAfterMs / 1_000);

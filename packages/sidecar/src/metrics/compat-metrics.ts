@@ -2,8 +2,8 @@ import type { Headers } from "@umbra/ext-proc";
 import type { PoolEvent } from "@umbra/scheduler";
 import type { Leg } from "@umbra/shadow";
 import { controlHeader, fairnessHeader } from "../decision/control-headers.ts";
+import { type RequestError, requestErrors } from "../decision/refusals.ts";
 import { isRefusal, type MadeDecision } from "../decision/request-account.ts";
-import { errorStatus } from "../error-reply.ts";
 import { outputTokenBounds, tokenBounds, tpotBounds, ttftBounds } from "./answer-metrics.ts";
 import { createDistribution, type Distribution } from "./distribution.ts";
 import { type Count, countsOf, type Exposition, type MetricName } from "./exposition.ts";
@@ -207,7 +207,7 @@ export function addCompatMetrics(metrics: Exposition, pools: PickLabels): Compat
       }
       if (outcome === "picked") row.running.value++;
       else if (isRefusal(outcome))
-        errors.at(...of, errorCodes[errorStatus(outcome)] ?? "Unknown").value++;
+        errors.at(...of, errorCodes[requestErrors[outcome].status]).value++;
     },
     ended(of, tookMs) {
       const row = rows.at(...of);
@@ -253,7 +253,7 @@ function attemptLabels(
 const extensionPoints = { filter: "Filter", scorer: "Scorer", picker: "Picker" } as const;
 
 /** The reference's names of what its own refusals are answered with. */
-const errorCodes: Readonly<Record<number, string>> = {
+const errorCodes: Readonly<Record<RequestError["status"], string>> = {
   400: "BadRequest",
   404: "NotFound",
   413: "BadRequest",

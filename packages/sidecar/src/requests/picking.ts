@@ -11,8 +11,21 @@ import type {
 import type { ReadRequest } from "@umbra/openai";
 import type { Coding } from "@umbra/openai/decode";
 import { type Lease, type PickResult, priorityOf } from "@umbra/scheduler";
+import { errorReply } from "../decision/error-reply.ts";
+import {
+  type Refusal,
+  refusalMessage,
+  refusals,
+  requestErrors,
+  tooLarge,
+  tooManyBodies,
+  undecoded,
+  unknownCoding,
+  unknownPool,
+  unnamedPool,
+  unsupportedTrailers,
+} from "../decision/refusals.ts";
 import type { Lane, RequestAccount } from "../decision/request-account.ts";
-import { errorReply } from "../error-reply.ts";
 import { type AnswerWatch, createAnswerWatch } from "../exchange/answer-watch.ts";
 import type { GatewayStream } from "../exchange/gateway-stream.ts";
 import { inferenceRequest, sessionOf } from "../exchange/inference-request.ts";
@@ -24,18 +37,6 @@ import {
   routeDecision,
 } from "../exchange/parsed-request.ts";
 import { lengthOf, modelOfHeaders, pathOf, readModel } from "../exchange/read-model.ts";
-import {
-  type Refusal,
-  refusalMessage,
-  refusals,
-  tooLarge,
-  tooManyBodies,
-  undecoded,
-  unknownCoding,
-  unknownPool,
-  unnamedPool,
-  unsupportedTrailers,
-} from "../exchange/refusals.ts";
 import type { Target } from "../exchange/target-model.ts";
 import type { ServedPool } from "../pools/pool-registry.ts";
 import type { PickOptions } from "./pick-options.ts";
@@ -316,7 +317,7 @@ export abstract class Picking implements PickExchange {
   }
 
   protected refuse(
-    { code, message, dropped }: Refusal,
+    { code, message = requestErrors[code].message, dropped }: Refusal,
     headers: Headers,
     startedMs: number,
     facts: DecisionFacts = noFacts,
@@ -325,7 +326,7 @@ export abstract class Picking implements PickExchange {
     this.refused(headers);
     const tookMs = this.options.now() - startedMs;
     this.account.decided({ ...facts, outcome: code, tookMs });
-    return errorReply(code, message, { requestId, path: this.path, ...(dropped && { dropped }) });
+    return errorReply(code, message, { requestId, path: this.path, dropped });
   }
 }
 

@@ -1,12 +1,12 @@
 import type { Decision, Headers, PendingDecision } from "@umbra/ext-proc";
 import type { FlowQueue } from "@umbra/scheduler/flow";
+import { unknownModel } from "../decision/refusals.ts";
 import type { GatewayStream } from "../exchange/gateway-stream.ts";
 import { decideMirroring } from "../exchange/mirroring.ts";
 import { modelListReply } from "../exchange/model-list-reply.ts";
 import { decisionFacts, heldBytes, type ParsedRequest } from "../exchange/parsed-request.ts";
 import { waitForTurn } from "../exchange/queueing.ts";
 import { isServed, pathOf } from "../exchange/read-model.ts";
-import { unknownModel } from "../exchange/refusals.ts";
 import { primaryTarget, type Target } from "../exchange/target-model.ts";
 import type { RequestView } from "../mirror/request-view.ts";
 import type { ServedPool } from "../pools/pool-registry.ts";

@@ -9,8 +9,8 @@ import type {
 import type { HeaderEntry } from "@umbra/envoy-config";
 import type { Headers, StreamOutcome } from "@umbra/ext-proc";
 import type { Leg } from "@umbra/shadow";
+import { requestErrors } from "../decision/refusals.ts";
 import { isRefusal, type Lane, type MadeDecision } from "../decision/request-account.ts";
-import { errorStatus } from "../error-reply.ts";
 import type { BeginTrace, RequestTrace, TraceNames } from "./request-trace.ts";
 import { readTraceContext, traceparentOf } from "./trace-context.ts";
 
@@ -106,7 +106,7 @@ function requestTrace(
       );
       pick.end(epochMs(atMs));
       if (made.outcome === "picked") return contextHeaders(span.spanContext(), isOrphan);
-      const isOurs = isRefusal(made.outcome) && errorStatus(made.outcome) >= 500;
+      const isOurs = isRefusal(made.outcome) && requestErrors[made.outcome].status >= 500;
       if (isOurs) span.setStatus({ code: api.SpanStatusCode.ERROR, message: made.outcome });
       return none;
     },
@@ -166,7 +166,7 @@ function decisionAttributes(made: MadeDecision, { pool, model, target }: TraceNa
 
 function statusOf(outcome: MadeDecision["outcome"]): number {
   if (outcome === "model_list") return 200;
-  return isRefusal(outcome) ? errorStatus(outcome) : 0;
+  return isRefusal(outcome) ? requestErrors[outcome].status : 0;
 }
 
 /** Finish reasons that OpenAI names; a model server may write what it likes. */
