@@ -1,10 +1,14 @@
 import { describe, expect, test } from "@jest/globals";
 import { createPool } from "@umbra/scheduler";
 import {
+  type FetchedPage,
   foreignPage,
   foreignPageReason,
   metricsPlaces,
+  type Scraped,
+  type ScrapePlace,
   type ScrapingOptions,
+  startEndpointScraper,
   startScraping,
 } from "@umbra/scheduler/scrape";
 
@@ -388,5 +392,123 @@ describe("scraping", () => {
     } finally {
       stop();
     }
+  });
+});
+
+describe("the scraper of one endpoint", () => {
+  /** Answers in the order given, the last one for ever. */
+  function scraper(pages: readonly FetchedPage[], elsewhere: readonly boolean[] = [false]) {
+    const asked: number[] = [];
+    const scraped: Scraped[] = [];
+    const failures: (readonly [reason: string, kind: string])[] = [];
+    let go: (() => void) | undefined;
+    const places = elsewhere.map(
+      (isElsewhere, i): ScrapePlace => ({
+        name: `/${i}`,
+        isElsewhere,
+        get(done) {
+          asked.push(i);
+          done(pages[Math.min(asked.length, pages.length) - 1] as FetchedPage);
+        },
+      }),
+    ) as [ScrapePlace, ...ScrapePlace[]];
+    const { close } = startEndpointScraper({
+      places: () => places,
+      engine: () => undefined,
+      intervalMs: () => 1,
+      longestMs: 1,
+      maxBackOffMs: 1,
+      now: () => performance.now(),
+      random: () => 0.5,
+      record: ({ engine }) => engine === "vllm",
+      recordFailure: (reason, kind) => void failures.push([reason, kind]),
+      onScraped(each, next) {
+        scraped.push(each);
+        go = next;
+      },
+    });
+    /** Scrapes once more. */
+    const again = async () => {
+      const { length } = scraped;
+      go?.();
+      await until(() => scraped.length > length);
+    };
+    return { asked, scraped, failures, next: () => go?.(), again, close };
+  }
+
+  test("asks again only when what follows a scrape is done", async () => {
+    const { asked, scraped, again, close } = scraper([{ ok: true, bytes: page(0) }]);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(asked).toEqual([0]);
+    expect(scraped[0]).toMatchObject({ bytes: page(0).length, isAnswered: true });
+    expect(scraped[0]?.failure).toBeUndefined();
+    await again();
+    expect(asked).toEqual([0, 0]);
+    close();
+  });
+
+  const refused: FetchedPage = { ok: false, code: "refused", reason: "", status: 403 };
+  const unreachable: FetchedPage = { ok: false, code: "unreachable", reason: "ECONNREFUSED" };
+
+  test.each<{
+    name: string;
+    pages: readonly FetchedPage[];
+    elsewhere: readonly boolean[];
+    want: readonly number[];
+  }>([
+    {
+      name: "goes on from a place that answers something else",
+      pages: [refused],
+      elsewhere: [false, false],
+      want: [0, 1, 0],
+    },
+    {
+      name: "goes on from another port where nobody is",
+      pages: [unreachable],
+      elsewhere: [true, false],
+      want: [0, 1, 1],
+    },
+    {
+      name: "stays with an endpoint that does not answer",
+      pages: [unreachable],
+      elsewhere: [false, false],
+      want: [0, 0, 0],
+    },
+    {
+      name: "stays where the page was found",
+      pages: [refused, { ok: true, bytes: page(0) }],
+      elsewhere: [false, false],
+      want: [0, 1, 1],
+    },
+  ])("$name", async ({ pages, elsewhere, want }) => {
+    const { asked, again, close } = scraper(pages, elsewhere);
+    await again();
+    await again();
+    expect(asked).toEqual(want);
+    close();
+  });
+
+  test("reports what is wrong with the first place, in a few words without addresses too", async () => {
+    const { scraped, failures, again, close } = scraper([refused, unreachable], [false, false]);
+    await again();
+    const first = "/0 answered 403: give its key with --endpoint-key-file";
+    expect(failures).toEqual([
+      [first, "the metrics page is refused"],
+      [first, "the metrics page is refused"],
+    ]);
+    expect(scraped[1]).toMatchObject({
+      isAnswered: false,
+      failure: { code: "unreachable", reason: "ECONNREFUSED" },
+      reported: { code: "refused", reason: first },
+    });
+    close();
+  });
+
+  test("asks no more once it is closed", async () => {
+    const { asked, next, close } = scraper([{ ok: true, bytes: page(0) }]);
+    close();
+    next();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(asked).toEqual([0]);
   });
 });

@@ -1,4 +1,5 @@
 import type { EndpointTls } from "@umbra/envoy-config";
+import { type FetchedPage, type PageErrorCode, statusErrorCode } from "@umbra/scheduler/scrape";
 import { Client } from "undici";
 import { endpointConnectOptions } from "./endpoint-trust.ts";
 import { givePageBufferBack, takePageBuffer } from "./page-buffer.ts";
@@ -17,16 +18,7 @@ export interface GetOptions {
 
 export type Page =
   | { readonly ok: true; readonly bytes: Buffer }
-  | {
-      readonly ok: false;
-      readonly code: PageErrorCode;
-      readonly reason: string;
-      /** Where the endpoint has answered. */
-      readonly status?: number;
-    };
-
-/** `refused`: 401 or 403. */
-export type PageErrorCode = "timeout" | "unreachable" | "refused" | "bad_status" | "too_large";
+  | Extract<FetchedPage, { ok: false }>;
 
 export interface EndpointClientOptions {
   /** Absent: plain HTTP. */
@@ -38,7 +30,6 @@ export interface EndpointClientOptions {
 const maxPageBytes = 4 * 1_024 * 1_024;
 const maxRedirects = 3;
 const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-const refusals: ReadonlySet<number> = new Set([401, 403]);
 
 /**
  * Uses undici's dispatch: at some thousand scrapes a second the streams, promises and abort signals of its other
@@ -104,8 +95,12 @@ export function createEndpointClient(
           ask(next);
           return;
         }
-        const code = refusals.has(status) ? "refused" : "bad_status";
-        finish({ ok: false, code, reason: `${path} answered ${status}`, status });
+        finish({
+          ok: false,
+          code: statusErrorCode(status),
+          reason: `${path} answered ${status}`,
+          status,
+        });
       }
 
       function ask(at: string): void {

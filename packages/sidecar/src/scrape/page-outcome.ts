@@ -1,7 +1,6 @@
-import type { PageErrorCode } from "./endpoint-client.ts";
+import type { PageErrorCode, ScrapeErrorCode } from "@umbra/scheduler/scrape";
 
-/** `wrong_page`: JSON, HTML, compressed or nothing. `bad_metrics`: metrics, but not those of a model server. */
-export type ScrapeOutcome = "ok" | PageErrorCode | "wrong_page" | "bad_metrics";
+export type ScrapeOutcome = "ok" | ScrapeErrorCode;
 
 /** `bad_list`: no list of models. `too_large`: one that is longer than 1 MiB. */
 export type ListOutcome = "ok" | PageErrorCode | "bad_list";

@@ -1,0 +1,203 @@
+import { type EngineName, type MetricsPage, readMetricsPage } from "../metrics/index.ts";
+import { hiddenLoadReason } from "../pool/first-load.ts";
+import { foreignPage, foreignPageReason, pageStatusReason } from "./foreign-page.ts";
+import { createServerPace } from "./server-pace.ts";
+
+/** Why a page could not be fetched. `refused`: 401 or 403. */
+export type PageErrorCode = "timeout" | "unreachable" | "refused" | "bad_status" | "too_large";
+
+/** `wrong_page`: JSON, HTML, compressed or nothing. `bad_metrics`: metrics, but not those of a model server. */
+export type ScrapeErrorCode = PageErrorCode | "wrong_page" | "bad_metrics";
+
+/** A page, or why there is none. */
+export type FetchedPage =
+  | { readonly ok: true; readonly bytes: string | Uint8Array }
+  | {
+      readonly ok: false;
+      readonly code: PageErrorCode;
+      readonly reason: string;
+      /** Where the endpoint has answered. */
+      readonly status?: number;
+    };
+
+/** One place where an endpoint's metrics page may be. */
+export interface ScrapePlace {
+  /** What messages call the page. */
+  readonly name: string;
+  /** At another port or scheme than the endpoint's API: no answer there does not mean that the endpoint is down. */
+  readonly isElsewhere: boolean;
+  /** Calls back once. The page is read before the callback returns. */
+  get(done: (page: FetchedPage) => void): void;
+}
+
+export interface ScrapeFailure {
+  readonly code: ScrapeErrorCode;
+  readonly reason: string;
+}
+
+/** How one scrape went. */
+export interface Scraped {
+  readonly startedMs: number;
+  readonly tookMs: number;
+  /** Of which this process read the page. */
+  readonly busyMs: number;
+  /** Length of the page; 0 where there is none. */
+  readonly bytes: number;
+  /** The endpoint has answered, whatever it was. */
+  readonly isAnswered: boolean;
+  /** Absent where it worked. */
+  readonly failure: ScrapeFailure | undefined;
+  /** What was told to the pool: where several places are tried, what is wrong with the first. */
+  readonly reported: ScrapeFailure | undefined;
+}
+
+export interface EndpointScraperOptions {
+  /** The likeliest first; read before each scrape. */
+  readonly places: () => readonly [ScrapePlace, ...ScrapePlace[]];
+  /** Undefined: by what the page holds. */
+  readonly engine: () => EngineName | undefined;
+  /** Time between two scrapes, in ms; read before each wait. It is stretched where the page is slow. */
+  readonly intervalMs: () => number;
+  /** No interval is stretched further for a slow page, in ms. */
+  readonly longestMs: number;
+  /** An endpoint that fails is asked less and less often, but at least this often, in ms. */
+  readonly maxBackOffMs: number;
+  /** The clock of the pool. */
+  readonly now: () => number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Takes a page's metrics. False where the pool does not believe them, since they hide the server's load. */
+  readonly record: (
+    page: Extract<MetricsPage, { ok: true }>,
+    startedMs: number,
+    intervalMs: number,
+  ) => boolean;
+  /** Takes why a scrape failed. `kind`: the same in a few words and without addresses. */
+  readonly recordFailure: (reason: string, kind: string) => void;
+  /** Called after each scrape; the next one waits until `next` is called, once. */
+  readonly onScraped: (scraped: Scraped, next: () => void) => void;
+}
+
+export interface EndpointScraper {
+  /** No callback is called any more. */
+  close(): void;
+}
+
+/** What a refused client may read of a failed scrape: no addresses. */
+const kinds: Readonly<Record<ScrapeErrorCode, string>> = {
+  timeout: "no answer in time",
+  unreachable: "no connection",
+  refused: "the metrics page is refused",
+  wrong_page: "another page is where metrics should be",
+  bad_status: "the metrics page answers an error",
+  too_large: "the metrics page is too long",
+  bad_metrics: "the metrics page has no request counts",
+};
+
+/** The code for a page that is answered with a status other than 200. */
+export function statusErrorCode(status: number): "refused" | "bad_status" {
+  return status === 401 || status === 403 ? "refused" : "bad_status";
+}
+
+/**
+ * Scrapes one endpoint until it is closed: never two requests at once, with jitter, less often where the page is slow
+ * or fails, and from place to place until the page is found.
+ */
+export function startEndpointScraper(options: EndpointScraperOptions): EndpointScraper {
+  const { now, random } = options;
+  const pace = createServerPace({ wantedMs: 0, longestMs: options.longestMs });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let at = 0;
+  let firstFailure: ScrapeFailure | undefined;
+  let failures = 0;
+  let isClosed = false;
+
+  function intervalMs(): number {
+    return Math.max(options.intervalMs(), pace.intervalMs());
+  }
+
+  function scrape(): void {
+    const startedMs = now();
+    const places = options.places();
+    at %= places.length;
+    const place = places[at] as ScrapePlace;
+    place.get((page) => {
+      if (isClosed) return;
+      const arrivedMs = now();
+      if (page.ok) pace.took(arrivedMs - startedMs);
+      const failure = read(page, place.name, startedMs, arrivedMs);
+      const endMs = now();
+      const isAnswered = page.ok || page.status !== undefined;
+      const reported = settle(failure, isAnswered || place.isElsewhere);
+      options.onScraped(
+        {
+          startedMs,
+          tookMs: endMs - startedMs,
+          busyMs: endMs - arrivedMs,
+          bytes: page.ok ? page.bytes.length : 0,
+          isAnswered,
+          failure,
+          reported,
+        },
+        () => waitFrom(startedMs),
+      );
+    });
+  }
+
+  function read(
+    page: FetchedPage,
+    name: string,
+    startedMs: number,
+    arrivedMs: number,
+  ): ScrapeFailure | undefined {
+    if (!page.ok) {
+      const { code, status } = page;
+      return { code, reason: status === undefined ? page.reason : pageStatusReason(name, status) };
+    }
+    const foreign = foreignPage(page.bytes);
+    if (foreign !== undefined) {
+      return { code: "wrong_page", reason: foreignPageReason(name, foreign) };
+    }
+    const metrics = readMetricsPage(page.bytes, arrivedMs, options.engine());
+    if (!metrics.ok) {
+      return { code: "bad_metrics", reason: `${name} has no ${metrics.missing.join(", ")}` };
+    }
+    const isBelieved = options.record(metrics, startedMs, intervalMs());
+    return isBelieved ? undefined : { code: "bad_metrics", reason: hiddenLoadReason(name) };
+  }
+
+  /** Where the page is not here, it may be at the next place; what is wrong with the first is what is reported. */
+  function settle(
+    failure: ScrapeFailure | undefined,
+    mayBeElsewhere: boolean,
+  ): ScrapeFailure | undefined {
+    if (failure === undefined || at === 0) firstFailure = failure;
+    failures = failure === undefined ? 0 : failures + 1;
+    if (failure === undefined) return undefined;
+    const reported = firstFailure ?? failure;
+    options.recordFailure(reported.reason, kinds[reported.code]);
+    // An endpoint that does not answer is asked there again.
+    if (mayBeElsewhere) at++;
+    return reported;
+  }
+
+  function waitFrom(startedMs: number): void {
+    if (isClosed) return;
+    const wantedMs = intervalMs();
+    const backOffMs = Math.min(
+      wantedMs * 2 ** Math.min(failures, 10),
+      Math.max(options.maxBackOffMs, wantedMs),
+    );
+    // Jitter keeps the scrapes of many endpoints from falling together.
+    const waitMs = backOffMs * (0.9 + 0.2 * random());
+    timer = setTimeout(scrape, Math.max(0, waitMs - (now() - startedMs)));
+  }
+
+  scrape();
+  return {
+    close() {
+      isClosed = true;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,170 @@
+import { engineOf } from "../metrics/index.ts";
+import type { PoolState } from "../pool/types.ts";
+import {
+  type EndpointScraper,
+  type FetchedPage,
+  type ScrapePlace,
+  startEndpointScraper,
+  statusErrorCode,
+} from "./endpoint-scraper.ts";
+import { metricsPlaces } from "./metrics-place.ts";
+
+export interface ScrapingOptions {
+  /**
+   * Shortest time between two scrapes of an endpoint, in ms; 100 when absent. It is stretched where a page is slow, so
+   * that the page takes at most 3 % of the server's time, up to 800 ms.
+   */
+  readonly everyMs?: number;
+  /** 1,000 when absent. */
+  readonly timeoutMs?: number;
+  /** A longer page is given up; 4 MiB when absent. */
+  readonly maxBytes?: number;
+  /** Where an endpoint's page is; absent: where its engine has it, `http://<address>/metrics` for most. */
+  readonly url?: (address: string) => string;
+  /** The global one when absent. */
+  readonly fetch?: (url: string, init: { readonly signal: AbortSignal }) => Promise<Response>;
+  /** The clock of the pool; `performance.now` when absent. */
+  readonly now?: () => number;
+  /** Uniform in [0, 1). */
+  readonly random?: () => number;
+  /** Told of every scrape; `failure` is absent where it worked. */
+  readonly onScrape?: (address: string, tookMs: number, failure: string | undefined) => void;
+}
+
+export interface Scraping {
+  /** Ends it, and gives up what is under way. */
+  stop(): void;
+}
+
+/** Longest interval for the sake of a slow page, in ms: two fifths of the age at which metrics are stale by default. */
+const longestStretchMs = 800;
+/** A dead endpoint is asked less and less often, but at least this often, in ms. */
+const maxBackOffMs = 2_000;
+
+/**
+ * Scrapes the endpoints of a pool until it is stopped, those that come later too: each on its own, never two at once
+ * for one endpoint, with jitter, and less often while an endpoint does not answer. Uses `fetch` and timers, so start
+ * it inside a request where the platform has no others.
+ */
+export function startScraping(
+  pool: Pick<PoolState, "addresses" | "labelsOf" | "recordScrape" | "recordScrapeFailure">,
+  options: ScrapingOptions = {},
+): Scraping {
+  const { everyMs = 100, onScrape } = options;
+  const { now = () => performance.now(), random = Math.random } = options;
+  const scrapers = new Map<string, EndpointScraper>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  function follow(address: string): EndpointScraper {
+    const leaving = new AbortController();
+    const engine = () => engineOf(pool.labelsOf(address));
+    const scraper = startEndpointScraper({
+      places: () => {
+        const [first, ...others] = metricsPlaces(address, engine());
+        const placed = ({ scheme, address: at, path }: typeof first): ScrapePlace =>
+          placeOf(`${scheme}://${at}${path}`, at !== address, options, leaving.signal);
+        if (options.url === undefined) return [placed(first), ...others.map(placed)];
+        return [placeOf(options.url(address), false, options, leaving.signal)];
+      },
+      engine,
+      intervalMs: () => everyMs,
+      longestMs: longestStretchMs,
+      maxBackOffMs,
+      now,
+      random,
+      record: ({ metrics }, startedMs, intervalMs) =>
+        pool.recordScrape(address, metrics, startedMs, intervalMs),
+      recordFailure: (reason, kind) => pool.recordScrapeFailure(address, reason, kind),
+      onScraped({ tookMs, failure }, next) {
+        onScrape?.(address, tookMs, failure?.reason);
+        next();
+      },
+    });
+    return {
+      close() {
+        scraper.close();
+        leaving.abort();
+      },
+    };
+  }
+
+  function followAll(): void {
+    const wanted = new Set(pool.addresses());
+    for (const [address, scraper] of scrapers) {
+      if (wanted.has(address)) continue;
+      scraper.close();
+      scrapers.delete(address);
+    }
+    for (const address of wanted) {
+      if (!scrapers.has(address)) scrapers.set(address, follow(address));
+    }
+    timer = setTimeout(followAll, everyMs);
+  }
+
+  followAll();
+  return {
+    stop() {
+      clearTimeout(timer);
+      for (const scraper of scrapers.values()) scraper.close();
+    },
+  };
+}
+
+function placeOf(
+  url: string,
+  isElsewhere: boolean,
+  options: ScrapingOptions,
+  leaving: AbortSignal,
+): ScrapePlace {
+  const name = "the metrics page";
+  return {
+    name,
+    isElsewhere,
+    get: (done) =>
+      void fetchPage(url, options, leaving)
+        .catch((cause: unknown) => pageError(cause))
+        .then(done),
+  };
+}
+
+async function fetchPage(
+  url: string,
+  { timeoutMs = 1_000, maxBytes = 4 * 1_024 * 1_024, fetch: ask = fetch }: ScrapingOptions,
+  leaving: AbortSignal,
+): Promise<FetchedPage> {
+  const signal = AbortSignal.any([leaving, AbortSignal.timeout(timeoutMs)]);
+  const response = await ask(url, { signal });
+  const { status } = response;
+  const page = await textOf(response, maxBytes);
+  if (status !== 200) return { ok: false, code: statusErrorCode(status), reason: "", status };
+  if (page !== undefined) return { ok: true, bytes: page };
+  const reason = `the metrics page is larger than ${maxBytes} bytes`;
+  return { ok: false, code: "too_large", reason };
+}
+
+/** Undefined for a longer one. */
+async function textOf(response: Response, maxBytes: number): Promise<string | undefined> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  if (response.body === null) return text;
+  const reader = response.body.getReader();
+  let chunk = await reader.read();
+  while (!chunk.done) {
+    bytes += chunk.value.length;
+    if (bytes > maxBytes) {
+      await reader.cancel();
+      return undefined;
+    }
+    text += decoder.decode(chunk.value, { stream: true });
+    chunk = await reader.read();
+  }
+  return text + decoder.decode();
+}
+
+function pageError(cause: unknown): FetchedPage {
+  const { name, message } = (cause ?? {}) as { readonly name?: string; readonly message?: string };
+  return name === "TimeoutError"
+    ? { ok: false, code: "timeout", reason: "no answer in time" }
+    : { ok: false, code: "unreachable", reason: message ?? String(cause) };
+}
