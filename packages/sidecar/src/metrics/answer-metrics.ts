@@ -1,20 +1,18 @@
 import type { Leg } from "@umbra/shadow";
+import { type CompatibleName, ofMeasuredAnswers, requestLabels } from "./compatible.ts";
 import type { Exposition } from "./exposition.ts";
 import type { PickLabels } from "./pick-labels.ts";
 import { latencyBounds } from "./request-metrics.ts";
 
 /** The reference endpoint picker's. */
-export const ttftBounds: readonly number[] = latencyBounds.filter((bound) => bound <= 120);
-export const tpotBounds: readonly number[] = [
+const ttftBounds = latencyBounds.filter((bound) => bound <= 120);
+const tpotBounds = [
   ...[0.0005, 0.00205, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.125, 0.15, 0.2, 0.3, 0.4],
   ...[0.5, 0.6, 0.8, 1, 2],
 ];
 /** 1 and 8 to 1,048,576. 32,778 is the reference's, and its dashboards' by now. */
-export const tokenBounds: readonly number[] = [
-  1,
-  ...Array.from({ length: 18 }, (_, i) => (i === 12 ? 32_778 : 8 * 2 ** i)),
-];
-export const outputTokenBounds: readonly number[] = tokenBounds.filter((bound) => bound <= 8_192);
+const tokenBounds = [1, ...Array.from({ length: 18 }, (_, i) => (i === 12 ? 32_778 : 8 * 2 ** i))];
+const outputTokenBounds = tokenBounds.filter((bound) => bound <= 8_192);
 
 /** Adds what measured answers tell: requests that have a twin, or were drawn to be measured without one. */
 export function addAnswerMetrics(metrics: Exposition, pools: PickLabels): (leg: Leg) => void {
@@ -24,17 +22,32 @@ export function addAnswerMetrics(metrics: Exposition, pools: PickLabels): (leg: 
     help: "Measured answers by how they ended.",
     labels: [...labels, "class"],
   });
-  const histogram = (name: string, help: string, bounds: readonly number[]) =>
-    metrics.histogram({ name, help, labels, bounds });
+  const histogram = (
+    name: string,
+    help: string,
+    bounds: readonly number[],
+    compatible?: CompatibleName,
+  ) => metrics.histogram({ name, help, labels, bounds, ...(compatible && { compatible }) });
+  const ofRequest = (name: string): CompatibleName => ({
+    name: `request_${name}`,
+    labels: requestLabels,
+    note: ofMeasuredAnswers,
+  });
   const ttft = histogram(
     "umbra_ttft_seconds",
     "From the pick to the first token, of streamed answers.",
     ttftBounds,
+    {
+      name: "request_ttft_seconds",
+      labels: [...requestLabels, "streaming"],
+      note: `${ofMeasuredAnswers}; the whole time where the answer is not streamed`,
+    },
   );
   const tpot = histogram(
     "umbra_tpot_seconds",
     "Time per token behind the first, of streamed answers.",
     tpotBounds,
+    ofRequest("streaming_tpot_seconds"),
   );
   const e2e = histogram(
     "umbra_e2e_seconds",
@@ -45,16 +58,19 @@ export function addAnswerMetrics(metrics: Exposition, pools: PickLabels): (leg: 
     "umbra_input_tokens",
     "Tokens of prompts, as the endpoints count them; the sum is the tokens in.",
     tokenBounds,
+    ofRequest("input_tokens"),
   );
   const output = histogram(
     "umbra_output_tokens",
     "Tokens of answers; the sum is the tokens out.",
     outputTokenBounds,
+    ofRequest("output_tokens"),
   );
   const cached = histogram(
     "umbra_cached_tokens",
     "Prompt tokens that endpoints found in their prefix cache, where they say it.",
     tokenBounds,
+    ofRequest("cached_tokens"),
   );
 
   return (leg) => {

@@ -1,11 +1,11 @@
 import type { StreamOutcome } from "@umbra/ext-proc";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
-import { twinName } from "./compat-metrics.ts";
-import { createDistribution } from "./distribution.ts";
-import { type Count, countsOf, type Exposition, type Series } from "./exposition.ts";
+import { prefixPlugin } from "./compat-metrics.ts";
+import { compatibleMetrics } from "./compatible.ts";
+import type { Exposition, Series } from "./exposition.ts";
+import { spreads } from "./pool-metrics.ts";
 import type { PoolStatistics } from "./pool-statistics.ts";
-import { streamBounds, version } from "./process-metrics.ts";
-import { createTable } from "./table.ts";
+import { version } from "./process-metrics.ts";
 
 export interface CompatStreams {
   streamOpened(): void;
@@ -18,109 +18,49 @@ export function addCompatGauges(
   statistics: () => readonly PoolStatistics[],
   pools: PoolRegistry,
 ): CompatStreams {
-  const ofPool = (
-    name: string,
-    twinOf: string,
-    value: (pool: PoolStatistics) => number | undefined,
-  ) => {
-    metrics.add({
-      ...twinName({ name, twinOf, labels: ["name"] }),
-      type: "gauge",
-      read: () =>
-        statistics().flatMap((pool): Series[] => {
-          const read = value(pool);
-          return read === undefined ? [] : [[[pool.name], read]];
-        }),
-    });
+  const { read } = compatibleMetrics(metrics);
+  const ofPool = (own: string, value: (pool: PoolStatistics) => number | undefined) => {
+    read(own, () =>
+      statistics().flatMap((pool): Series[] => {
+        const known = value(pool);
+        return known === undefined ? [] : [[[pool.name], known]];
+      }),
+    );
   };
-  for (const [name, twinOf, key] of [
-    ["kv_cache_utilization", "kv_cache_usage", "kvCache"],
-    ["queue_size", "waiting_requests", "waiting"],
-    ["running_requests", "running_requests", "running"],
-  ] as const) {
-    ofPool(`average_${name}`, `pool_${twinOf}_mean`, (pool) => pool[key]?.mean);
-    ofPool(`std_dev_${name}`, `pool_${twinOf}_stddev`, (pool) => pool[key]?.deviation);
+  for (const { key, name } of spreads) {
+    ofPool(`umbra_pool_${name}_mean`, (pool) => pool[key]?.mean);
+    ofPool(`umbra_pool_${name}_stddev`, (pool) => pool[key]?.deviation);
   }
-  ofPool("ready_endpoints", "pool_endpoints", ({ states }) => states.ready);
-  metrics.add({
-    ...twinName({
-      name: "per_endpoint_queue_size",
-      twinOf: "endpoint_waiting_requests",
-      labels: ["name", "model_server_endpoint"],
-    }),
-    type: "gauge",
-    read: () =>
-      statistics().flatMap(({ name, snapshot }) =>
-        snapshot.endpoints.flatMap(({ address, metrics: known }): Series[] =>
-          known.kind === "missing" ? [] : [[[name, address], known.metrics.waitingRequests]],
+  ofPool("umbra_pool_endpoints", ({ states }) => states.ready);
+  read("umbra_endpoint_waiting_requests", () =>
+    statistics().flatMap(({ name, snapshot }) =>
+      snapshot.endpoints.flatMap(({ address, metrics: known }): Series[] =>
+        known.kind === "missing" ? [] : [[[name, address], known.metrics.waitingRequests]],
+      ),
+    ),
+  );
+  read("umbra_prefix_index_blocks", () => [
+    [
+      [prefixPlugin, prefixPlugin],
+      statistics()
+        .flatMap(({ snapshot }) => snapshot.endpoints)
+        .reduce((sum, { prefixBlocks }) => sum + prefixBlocks, 0),
+    ],
+  ]);
+  for (const part of ["requests", "bytes"] as const) {
+    read(`umbra_queue_${part}`, () =>
+      [...pools.values()].flatMap(({ name: pool, queue }) =>
+        (queue?.snapshot().bands ?? []).map(
+          (band): Series => [["", String(band.priority), pool, "", ""], band[part]],
         ),
       ),
-  });
-  metrics.add({
-    ...twinName({
-      name: "prefix_indexer_size",
-      twinOf: "prefix_index_blocks",
-      labels: ["plugin_name", "plugin_type"],
-    }),
-    type: "gauge",
-    read: () => [
-      [
-        ["approx-prefix-cache-producer", "approx-prefix-cache-producer"],
-        statistics()
-          .flatMap(({ snapshot }) => snapshot.endpoints)
-          .reduce((sum, { prefixBlocks }) => sum + prefixBlocks, 0),
-      ],
-    ],
-  });
-  addQueueGauges(metrics, statistics, pools);
-  metrics.add({
-    ...twinName({
-      name: "info",
-      twinOf: "build_info",
-      labels: ["commit", "build_ref"],
-      note: "`build_ref` is the version, `commit` is empty",
-    }),
-    type: "gauge",
-    read: () => [[["", version], 1]],
-  });
-  return addStreams(metrics);
-}
-
-function addQueueGauges(
-  metrics: Exposition,
-  statistics: () => readonly PoolStatistics[],
-  pools: PoolRegistry,
-): void {
-  for (const [name, of] of [
-    ["size", "requests"],
-    ["bytes", "bytes"],
-  ] as const) {
-    metrics.add({
-      ...twinName({
-        name: `flow_control_queue_${name}`,
-        twinOf: `queue_${of}`,
-        labels: ["fairness_id", "priority", "inference_pool", "model_name", "target_model_name"],
-        note: "tenants and models are not told apart",
-      }),
-      type: "gauge",
-      read: () =>
-        [...pools.values()].flatMap(({ name: pool, queue }) =>
-          (queue?.snapshot().bands ?? []).map(
-            (band): Series => [["", String(band.priority), pool, "", ""], band[of]],
-          ),
-        ),
-    });
+    );
   }
-  metrics.add({
-    ...twinName({
-      name: "flow_control_pool_saturation",
-      twinOf: "pool_saturation",
-      labels: ["inference_pool", "stage"],
-      note: "`stage` is always `decode`",
-    }),
-    type: "gauge",
-    read: () => statistics().map(({ name, snapshot }) => [[name, "decode"], snapshot.saturation]),
-  });
+  read("umbra_pool_saturation", () =>
+    statistics().map(({ name, snapshot }) => [[name, "decode"], snapshot.saturation]),
+  );
+  read("umbra_build_info", () => [[["", version], 1]]);
+  return addStreams(metrics);
 }
 
 const grpcCodes: Readonly<Record<StreamOutcome, string>> = {
@@ -130,24 +70,11 @@ const grpcCodes: Readonly<Record<StreamOutcome, string>> = {
 };
 
 function addStreams(metrics: Exposition): CompatStreams {
+  const { counts, distributions, read } = compatibleMetrics(metrics);
   let open = 0;
-  metrics.add({
-    ...twinName({ name: "extproc_streams_inflight", twinOf: "open_streams" }),
-    type: "gauge",
-    read: () => [[[], open]],
-  });
-  const took = createDistribution(streamBounds);
-  metrics.add({
-    ...twinName({ name: "extproc_stream_duration_seconds", twinOf: "stream_duration_seconds" }),
-    type: "histogram",
-    read: () => [[[], took]],
-  });
-  const ended = createTable<Count>(() => ({ value: 0 }));
-  metrics.add({
-    ...twinName({ name: "extproc_streams_total", twinOf: "streams_total", labels: ["code"] }),
-    type: "counter",
-    read: () => countsOf(ended),
-  });
+  read("umbra_open_streams", () => [[[], open]]);
+  const took = distributions("umbra_stream_duration_seconds").at();
+  const ended = counts("umbra_streams_total");
   return {
     streamOpened() {
       open++;

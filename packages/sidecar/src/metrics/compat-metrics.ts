@@ -4,15 +4,11 @@ import type { Leg } from "@umbra/shadow";
 import { controlHeader, fairnessHeader } from "../decision/control-headers.ts";
 import { type RequestError, requestErrors } from "../decision/refusals.ts";
 import { isRefusal, type MadeDecision } from "../decision/request-account.ts";
-import { outputTokenBounds, tokenBounds, tpotBounds, ttftBounds } from "./answer-metrics.ts";
-import { createDistribution, type Distribution } from "./distribution.ts";
-import { type Count, countsOf, type Exposition, type MetricName } from "./exposition.ts";
+import { compatibleMetrics } from "./compatible.ts";
+import type { Count, Exposition } from "./exposition.ts";
 import { createLabelValues } from "./label-values.ts";
 import type { PickLabels } from "./pick-labels.ts";
-import { queueBounds } from "./queue-metrics.ts";
-import { latencyBounds, processingBounds, sizeBounds } from "./request-metrics.ts";
-import { shareBounds } from "./scheduler-metrics.ts";
-import { createTable, type Table } from "./table.ts";
+import { createTable } from "./table.ts";
 
 /** A request as the reference endpoint picker labels it: model, target model, fairness id, priority. */
 export type RequestLabels = readonly [
@@ -33,27 +29,7 @@ export interface CompatMetrics {
   readonly told: (event: PoolEvent) => void;
 }
 
-/** `name` without the prefix; `twinOf` without ours. */
-interface Twin {
-  readonly name: string;
-  readonly twinOf: string;
-  readonly labels?: readonly string[];
-  /** What is not as in the reference. */
-  readonly note?: string;
-}
-
-export function twinName({ name, twinOf, labels = [], note }: Twin): MetricName & {
-  readonly twinOf: string;
-} {
-  const of = `umbra_${twinOf}`;
-  const help = `As ${of}${note === undefined ? "" : `; ${note}`}.`;
-  return { name: `llm_d_epp_${name}`, twinOf: of, labels, help };
-}
-
-const request = ["model_name", "target_model_name", "fairness_id", "priority"];
-const schedulerBounds = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
-const hitBytesBounds = Array.from({ length: 14 }, (_, i) => (i === 0 ? 0 : 2 ** (i + 3)));
-const prefixPlugin = "approx-prefix-cache-producer";
+export const prefixPlugin = "approx-prefix-cache-producer";
 const bytesPerToken = 4;
 /** Clients choose them, and each is a row of every histogram. */
 const maxFairnessIds = 100;
@@ -61,106 +37,29 @@ const maxFairnessIds = 100;
 const plainId = /^[\w.:/-]{1,64}$/;
 
 export function addCompatMetrics(metrics: Exposition, pools: PickLabels): CompatMetrics {
-  const counter = (twin: Twin): Table<Count> => {
-    const table = createTable<Count>(() => ({ value: 0 }));
-    metrics.add({ ...twinName(twin), type: "counter", read: () => countsOf(table) });
-    return table;
-  };
-  const histogram = (twin: Twin, bounds: readonly number[]): Table<Distribution> => {
-    const table = createTable(() => createDistribution(bounds));
-    metrics.add({ ...twinName(twin), type: "histogram", read: table.rows });
-    return table;
-  };
-  const ofRequest = (name: string, twinOf: string, bounds: readonly number[], note?: string) =>
-    histogram({ name, twinOf, labels: request, ...(note === undefined ? {} : { note }) }, bounds);
-  const measured = "of measured answers alone";
-
-  const requests = counter({ name: "request_total", twinOf: "requests_total", labels: request });
-  const errors = counter({
-    name: "request_error_total",
-    twinOf: "request_errors_total",
-    labels: [...request, "error_code"],
-  });
-  const running = createTable<Count>(() => ({ value: 0 }));
-  metrics.add({
-    ...twinName({ name: "request_running", twinOf: "requests_running", labels: request }),
-    type: "gauge",
-    read: () => countsOf(running),
-  });
-  const duration = ofRequest("request_duration_seconds", "request_duration_seconds", latencyBounds);
-  const size = ofRequest("request_size_bytes", "request_size_bytes", sizeBounds);
-  const ttft = histogram(
-    {
-      name: "request_ttft_seconds",
-      twinOf: "ttft_seconds",
-      labels: [...request, "streaming"],
-      note: `${measured}; the whole time where the answer is not streamed`,
-    },
-    ttftBounds,
-  );
-  const tpot = ofRequest("request_streaming_tpot_seconds", "tpot_seconds", tpotBounds, measured);
-  const input = ofRequest("request_input_tokens", "input_tokens", tokenBounds, measured);
-  const output = ofRequest("request_output_tokens", "output_tokens", outputTokenBounds, measured);
-  const cached = ofRequest("request_cached_tokens", "cached_tokens", tokenBounds, measured);
-  const processing = histogram(
-    {
-      name: "request_processing_duration_seconds",
-      twinOf: "request_processing_duration_seconds",
-    },
-    processingBounds,
-  ).at();
-  const scheduler = histogram(
-    { name: "scheduler_e2e_duration_seconds", twinOf: "scheduler_duration_seconds" },
-    schedulerBounds,
-  ).at();
+  const { counts, distributions, read } = compatibleMetrics(metrics);
+  const requests = counts("umbra_requests_total");
+  const errors = counts("umbra_request_errors_total");
+  const running = counts("umbra_requests_running");
+  const duration = distributions("umbra_request_duration_seconds");
+  const size = distributions("umbra_request_size_bytes");
+  const ttft = distributions("umbra_ttft_seconds");
+  const tpot = distributions("umbra_tpot_seconds");
+  const input = distributions("umbra_input_tokens");
+  const output = distributions("umbra_output_tokens");
+  const cached = distributions("umbra_cached_tokens");
+  const processing = distributions("umbra_request_processing_duration_seconds").at();
+  const scheduler = distributions("umbra_scheduler_duration_seconds").at();
   const attempts = createTable<Count>(() => ({ value: 0 }));
-  metrics.add({
-    ...twinName({
-      name: "scheduler_attempts_total",
-      twinOf: "endpoint_picks_total",
-      labels: ["status", "target_model_name", "endpoint_name", "namespace", "port"],
-      note: "the endpoint's IP stands for its name",
-    }),
-    type: "counter",
-    read: () => attempts.rows().map(([values, { value }]) => [attemptLabels(values, pools), value]),
-  });
-  const plugins = histogram(
-    {
-      name: "plugin_duration_seconds",
-      twinOf: "plugin_duration_seconds",
-      labels: ["extension_point", "plugin_type", "plugin_name"],
-      note: "one pick in 64 is measured so",
-    },
-    schedulerBounds,
+  read("umbra_endpoint_picks_total", () =>
+    attempts.rows().map(([values, { value }]) => [attemptLabels(values, pools), value]),
   );
-  const prefix = ["plugin_name", "plugin_type"];
-  const hitRatio = histogram(
-    { name: "prefix_indexer_hit_ratio", twinOf: "prefix_hit_ratio", labels: prefix },
-    shareBounds,
-  ).at(prefixPlugin, prefixPlugin);
-  const hitBytes = histogram(
-    { name: "prefix_indexer_hit_bytes", twinOf: "prefix_hit_tokens", labels: prefix },
-    hitBytesBounds,
-  ).at(prefixPlugin, prefixPlugin);
-  const rewrites = counter({
-    name: "model_rewrite_decisions_total",
-    twinOf: "model_rewrites_total",
-    labels: ["model_rewrite_name", "model_name", "target_model"],
-    note: "`model_rewrite_name` is empty",
-  });
-  const queueWait = histogram(
-    {
-      name: "flow_control_request_queue_duration_seconds",
-      twinOf: "queue_wait_seconds",
-      labels: ["fairness_id", "priority", "outcome", "inference_pool", ...request.slice(0, 2)],
-    },
-    queueBounds,
-  );
-  const queued = counter({
-    name: "flow_control_requests_total",
-    twinOf: "queue_requests_total",
-    labels: ["outcome", "priority", "inference_pool"],
-  });
+  const plugins = distributions("umbra_plugin_duration_seconds");
+  const hitRatio = distributions("umbra_prefix_hit_ratio").at(prefixPlugin, prefixPlugin);
+  const hitBytes = distributions("umbra_prefix_hit_tokens").at(prefixPlugin, prefixPlugin);
+  const rewrites = counts("umbra_model_rewrites_total");
+  const queueWait = distributions("umbra_queue_wait_seconds");
+  const queued = counts("umbra_queue_requests_total");
   const fairnessIds = createLabelValues(["default-flow"], maxFairnessIds, (id) => plainId.test(id));
   const priorities = createLabelValues(["1", "0", "-1"]);
 

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, type Metric, Registry } from "prom-client";
+import type { CompatibleName } from "./compatible.ts";
 import { createDistribution, type Distribution } from "./distribution.ts";
 import { createTable, type Table } from "./table.ts";
 
@@ -9,11 +10,15 @@ export interface MetricName {
   readonly help: string;
   /** None when absent. */
   readonly labels?: readonly string[];
+  /** Absent where the reference endpoint picker has no such metric. */
+  readonly compatible?: CompatibleName;
 }
 
 /** A metric whose values are read when a scrape asks for them. */
 export interface MetricFamily extends MetricName {
   readonly type: "counter" | "gauge" | "histogram";
+  /** Of a histogram. */
+  readonly bounds?: readonly number[];
   /** Of a compatible name: our own metric that says the same. */
   readonly twinOf?: string;
   readonly read: () => Iterable<Series>;
@@ -69,8 +74,8 @@ export function createExposition(): Exposition {
       add({ ...name, type: "counter", read: () => countsOf(table) });
       return table;
     },
-    histogram({ bounds, ...name }) {
-      const table = createTable(() => createDistribution(bounds));
+    histogram(name) {
+      const table = createTable(() => createDistribution(name.bounds));
       add({ ...name, type: "histogram", read: table.rows });
       return table;
     },

@@ -1,6 +1,29 @@
 import { type EndpointSnapshot, knownMetrics } from "@umbra/scheduler";
+import type { CompatibleName } from "./compatible.ts";
 import type { Exposition, Series } from "./exposition.ts";
-import type { PoolStatistics, Spread } from "./pool-statistics.ts";
+import type { PoolStatistics } from "./pool-statistics.ts";
+
+/** What is spread over the endpoints of a pool, and what the reference calls it. */
+export const spreads = [
+  {
+    key: "waiting",
+    name: "waiting_requests",
+    what: "waiting requests",
+    compatible: "queue_size",
+  },
+  {
+    key: "running",
+    name: "running_requests",
+    what: "running requests",
+    compatible: "running_requests",
+  },
+  {
+    key: "kvCache",
+    name: "kv_cache_usage",
+    what: "the used share of the KV cache",
+    compatible: "kv_cache_utilization",
+  },
+] as const;
 
 /** Adds the state of pools and endpoints, as it is when it is asked for. */
 export function addPoolMetrics(
@@ -11,37 +34,38 @@ export function addPoolMetrics(
     name: string,
     help: string,
     value: (pool: PoolStatistics) => number | undefined,
+    compatible?: CompatibleName,
   ) => {
-    metrics.gauge({ name, help, labels: ["pool"] }, () =>
+    metrics.gauge({ name, help, labels: ["pool"], ...(compatible && { compatible }) }, () =>
       statistics().flatMap((pool): Series[] => {
         const read = value(pool);
         return read === undefined ? [] : [[[pool.name], read]];
       }),
     );
   };
-  const spread = (
-    name: string,
-    what: string,
-    value: (pool: PoolStatistics) => Spread | undefined,
-  ) => {
+  for (const { key, name, what, compatible } of spreads) {
     ofPool(
       `umbra_pool_${name}_mean`,
       `Mean of ${what} over endpoints with fresh metrics.`,
-      (pool) => value(pool)?.mean,
+      (pool) => pool[key]?.mean,
+      { name: `average_${compatible}`, labels: ["name"] },
     );
     ofPool(
       `umbra_pool_${name}_stddev`,
       `Standard deviation of ${what} over endpoints with fresh metrics.`,
-      (pool) => value(pool)?.deviation,
+      (pool) => pool[key]?.deviation,
+      { name: `std_dev_${compatible}`, labels: ["name"] },
     );
-  };
-  spread("waiting_requests", "waiting requests", ({ waiting }) => waiting);
-  spread("running_requests", "running requests", ({ running }) => running);
-  spread("kv_cache_usage", "the used share of the KV cache", ({ kvCache }) => kvCache);
+  }
   ofPool(
     "umbra_pool_saturation",
     "How full the pool is by its detector: 0 idle, 1 and more full.",
     ({ snapshot }) => snapshot.saturation,
+    {
+      name: "flow_control_pool_saturation",
+      labels: ["inference_pool", "stage"],
+      note: "`stage` is always `decode`",
+    },
   );
   ofPool(
     "umbra_pool_metrics_age_seconds",
@@ -52,12 +76,14 @@ export function addPoolMetrics(
     "umbra_prefix_index_blocks",
     "Blocks of prompts that the pool's endpoints are believed to hold.",
     ({ snapshot }) => snapshot.endpoints.reduce((sum, { prefixBlocks }) => sum + prefixBlocks, 0),
+    { name: "prefix_indexer_size", labels: ["plugin_name", "plugin_type"] },
   );
   metrics.gauge(
     {
       name: "umbra_pool_endpoints",
       help: "Endpoints by state: `ready`, with `stale` or `missing` metrics, `ejected` for failing.",
       labels: ["pool", "state"],
+      compatible: { name: "ready_endpoints", labels: ["name"] },
     },
     () =>
       statistics().flatMap(({ name, states }) =>
@@ -69,8 +95,10 @@ export function addPoolMetrics(
     name: string,
     help: string,
     value: (endpoint: EndpointSnapshot) => number | undefined,
+    compatible?: CompatibleName,
   ) => {
-    metrics.gauge({ name, help, labels: ["pool", "endpoint"] }, () =>
+    const labels = ["pool", "endpoint"];
+    metrics.gauge({ name, help, labels, ...(compatible && { compatible }) }, () =>
       statistics().flatMap((pool) =>
         pool.snapshot.endpoints.flatMap((endpoint): Series[] => {
           const read = value(endpoint);
@@ -88,6 +116,7 @@ export function addPoolMetrics(
     "umbra_endpoint_waiting_requests",
     "Waiting requests, as the endpoint said last.",
     (endpoint) => knownMetrics(endpoint)?.waitingRequests,
+    { name: "per_endpoint_queue_size", labels: ["name", "model_server_endpoint"] },
   );
   ofEndpoint(
     "umbra_endpoint_running_requests",

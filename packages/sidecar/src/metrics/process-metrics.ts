@@ -18,9 +18,7 @@ const manifest = JSON.parse(
 
 export const version: string = manifest.version;
 
-export const streamBounds: readonly number[] = [
-  ...[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600],
-];
+const streamBounds = [...[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600]];
 
 /** How often the event loop is looked at, in ms. */
 const resolutionMs = 20;
@@ -29,17 +27,24 @@ const resolutionMs = 20;
 export function addProcessMetrics(metrics: Exposition): ProcessMetrics {
   const open = createTable<Count>(() => ({ value: 0 }));
   metrics.gauge(
-    { name: "umbra_open_streams", help: "ext_proc streams open now.", labels: ["kind"] },
+    {
+      name: "umbra_open_streams",
+      help: "ext_proc streams open now.",
+      labels: ["kind"],
+      compatible: { name: "extproc_streams_inflight" },
+    },
     () => countsOf(open),
   );
   const ended = metrics.counter({
     name: "umbra_streams_total",
     help: "ext_proc streams that are over: `complete`, `cancelled` before their end, or `failed`.",
+    compatible: { name: "extproc_streams_total", labels: ["code"] },
     labels: ["kind", "outcome"],
   });
   const took = metrics.histogram({
     name: "umbra_stream_duration_seconds",
     help: "How long ext_proc streams were open.",
+    compatible: { name: "extproc_stream_duration_seconds" },
     labels: ["kind"],
     bounds: streamBounds,
   });
@@ -69,6 +74,11 @@ export function addProcessMetrics(metrics: Exposition): ProcessMetrics {
     {
       name: "umbra_build_info",
       help: "Always 1: which Umbra on which Node.js this is.",
+      compatible: {
+        name: "info",
+        labels: ["commit", "build_ref"],
+        note: "`build_ref` is the version, `commit` is empty",
+      },
       labels: ["version", "node"],
     },
     () => [[[version, process.version], 1]],

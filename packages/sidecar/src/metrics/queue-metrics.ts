@@ -6,7 +6,7 @@ import { createLabelValues, type LabelValues } from "./label-values.ts";
 export type OnQueue = (pool: string, event: FlowEvent) => void;
 
 /** The reference endpoint picker's. */
-export const queueBounds: readonly number[] = [
+const queueBounds = [
   ...[0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
 ];
 
@@ -14,8 +14,13 @@ export const queueBounds: readonly number[] = [
 export function addQueueMetrics(metrics: Exposition, pools: PoolRegistry): OnQueue {
   const priorities: LabelValues = createLabelValues(["1", "0", "-1"]);
   const labels = ["pool", "priority"];
-  const band = (name: string, help: string, of: "requests" | "bytes") => {
-    metrics.gauge({ name, help, labels }, () =>
+  const band = (of: "requests" | "bytes", help: string, name: string) => {
+    const compatible = {
+      name: `flow_control_queue_${name}`,
+      labels: ["fairness_id", "priority", "inference_pool", "model_name", "target_model_name"],
+      note: "tenants and models are not told apart",
+    };
+    metrics.gauge({ name: `umbra_queue_${of}`, help, labels, compatible }, () =>
       [...pools.values()].flatMap(({ name: pool, queue }) =>
         (queue?.snapshot().bands ?? []).map(
           (each): Series => [[pool, priorities.of(String(each.priority))], each[of]],
@@ -23,16 +28,27 @@ export function addQueueMetrics(metrics: Exposition, pools: PoolRegistry): OnQue
       ),
     );
   };
-  band("umbra_queue_requests", "Requests that wait for their turn now.", "requests");
-  band("umbra_queue_bytes", "Bytes of their bodies.", "bytes");
+  band("requests", "Requests that wait for their turn now.", "size");
+  band("bytes", "Bytes of their bodies.", "bytes");
   const outcomes = metrics.counter({
     name: "umbra_queue_requests_total",
     help: "Requests that were `dispatched` or rejected, for which reason.",
+    compatible: {
+      name: "flow_control_requests_total",
+      labels: ["outcome", "priority", "inference_pool"],
+    },
     labels: [...labels, "outcome"],
   });
   const waits = metrics.histogram({
     name: "umbra_queue_wait_seconds",
     help: "How long they waited for it.",
+    compatible: {
+      name: "flow_control_request_queue_duration_seconds",
+      labels: [
+        ...["fairness_id", "priority", "outcome", "inference_pool"],
+        ...["model_name", "target_model_name"],
+      ],
+    },
     labels: [...labels, "outcome"],
     bounds: queueBounds,
   });

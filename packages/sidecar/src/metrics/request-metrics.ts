@@ -1,4 +1,5 @@
 import { isRefusal, type Lane, type MadeDecision } from "../decision/request-account.ts";
+import { requestLabels } from "./compatible.ts";
 import { type Count, countsOf, type Exposition } from "./exposition.ts";
 import type { PickLabels } from "./pick-labels.ts";
 import { createTable } from "./table.ts";
@@ -18,8 +19,8 @@ export const latencyBounds: readonly number[] = [
   ...[45, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1_200, 1_800, 2_700, 3_600],
 ];
 /** 64 bytes to 1 GiB. */
-export const sizeBounds: readonly number[] = Array.from({ length: 25 }, (_, i) => 64 * 2 ** i);
-export const processingBounds: readonly number[] = [
+const sizeBounds = Array.from({ length: 25 }, (_, i) => 64 * 2 ** i);
+const processingBounds = [
   ...[0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.04, 0.06, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
 ];
 /** A pick takes some 10 µs. */
@@ -31,11 +32,13 @@ export function addRequestMetrics(metrics: Exposition, labels: PickLabels): Requ
   const requests = metrics.counter({
     name: "umbra_requests_total",
     help: "Requests by the model that they name and the one that the endpoint is asked for.",
+    compatible: { name: "request_total", labels: requestLabels },
     labels: [...lanePool, "model", "target_model"],
   });
   const errors = metrics.counter({
     name: "umbra_request_errors_total",
     help: "Requests that were refused, by the code of the answer (docs/errors.md).",
+    compatible: { name: "request_error_total", labels: [...requestLabels, "error_code"] },
     labels: [...lanePool, "code"],
   });
   const picks = metrics.counter({
@@ -46,6 +49,11 @@ export function addRequestMetrics(metrics: Exposition, labels: PickLabels): Requ
   const endpoints = metrics.counter({
     name: "umbra_endpoint_picks_total",
     help: "Requests by the endpoint that was picked for them.",
+    compatible: {
+      name: "scheduler_attempts_total",
+      labels: ["status", "target_model_name", "endpoint_name", "namespace", "port"],
+      note: "the endpoint's IP stands for its name",
+    },
     labels: [...lanePool, "endpoint"],
   });
   const sheds = metrics.counter({
@@ -56,6 +64,11 @@ export function addRequestMetrics(metrics: Exposition, labels: PickLabels): Requ
   const rewrites = metrics.counter({
     name: "umbra_model_rewrites_total",
     help: "Requests whose model got another name on the way.",
+    compatible: {
+      name: "model_rewrite_decisions_total",
+      labels: ["model_rewrite_name", "model_name", "target_model"],
+      note: "`model_rewrite_name` is empty",
+    },
     labels: [...lanePool, "model", "target_model"],
   });
   const pickSeconds = metrics.histogram({
@@ -67,18 +80,21 @@ export function addRequestMetrics(metrics: Exposition, labels: PickLabels): Requ
   const processingSeconds = metrics.histogram({
     name: "umbra_request_processing_duration_seconds",
     help: "From the request's headers to the decision: the body's upload and the wait in the queue are in it.",
+    compatible: { name: "request_processing_duration_seconds" },
     labels: lanePool,
     bounds: processingBounds,
   });
   const requestSeconds = metrics.histogram({
     name: "umbra_request_duration_seconds",
     help: "From the headers of a picked request to its end, its answer included.",
+    compatible: { name: "request_duration_seconds", labels: requestLabels },
     labels: lanePool,
     bounds: latencyBounds,
   });
   const requestBytes = metrics.histogram({
     name: "umbra_request_size_bytes",
     help: "Bodies of requests as they were read.",
+    compatible: { name: "request_size_bytes", labels: requestLabels },
     labels: lanePool,
     bounds: sizeBounds,
   });
@@ -87,6 +103,7 @@ export function addRequestMetrics(metrics: Exposition, labels: PickLabels): Requ
     {
       name: "umbra_requests_running",
       help: "Picked requests that are not over.",
+      compatible: { name: "request_running", labels: requestLabels },
       labels: lanePool,
     },
     () => countsOf(running),

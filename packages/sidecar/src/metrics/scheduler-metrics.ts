@@ -8,32 +8,49 @@ const schedulerBounds = [
 const pluginBounds = [
   ...[0.0000001, 0.00000025, 0.0000005, 0.000001, 0.0000025, 0.000005, 0.00001, 0.0001, 0.001],
 ];
-export const shareBounds: readonly number[] = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
+/** The reference's, of its scheduler and its plugins. */
+const compatibleBounds = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
+const shareBounds = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
 const hitTokenBounds = Array.from({ length: 16 }, (_, i) => (i === 0 ? 0 : 2 ** (i + 3)));
+const hitBytesBounds = hitTokenBounds.slice(0, 14);
+const pluginLabels = ["plugin_name", "plugin_type"];
 
 /** Adds what pools tell as it happens. Names of profiles and plugins come from configuration. */
 export function addSchedulerMetrics(metrics: Exposition): (event: PoolEvent) => void {
   const took = metrics.histogram({
     name: "umbra_scheduler_duration_seconds",
     help: "The scheduler's part of a pick: filters, scorers, picker and bookkeeping.",
+    compatible: { name: "scheduler_e2e_duration_seconds", bounds: compatibleBounds },
     labels: ["pool", "profile"],
     bounds: schedulerBounds,
   });
   const plugins = metrics.histogram({
     name: "umbra_plugin_duration_seconds",
     help: "One filter, scorer or picker in one pick; one pick in 64 is measured so.",
+    compatible: {
+      name: "plugin_duration_seconds",
+      labels: ["extension_point", "plugin_type", "plugin_name"],
+      note: "one pick in 64 is measured so",
+      bounds: compatibleBounds,
+    },
     labels: ["pool", "profile", "point", "plugin"],
     bounds: pluginBounds,
   });
   const hitRatio = metrics.histogram({
     name: "umbra_prefix_hit_ratio",
     help: "Share of the prompt that the picked endpoint is believed to hold; 0 where no plugin asks.",
+    compatible: { name: "prefix_indexer_hit_ratio", labels: pluginLabels },
     labels: ["pool"],
     bounds: shareBounds,
   });
   const hitTokens = metrics.histogram({
     name: "umbra_prefix_hit_tokens",
     help: "The same in tokens, a fourth of the bytes; the sum is what endpoints need not compute.",
+    compatible: {
+      name: "prefix_indexer_hit_bytes",
+      labels: pluginLabels,
+      bounds: hitBytesBounds,
+    },
     labels: ["pool"],
     bounds: hitTokenBounds,
   });
