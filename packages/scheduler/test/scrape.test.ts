@@ -400,7 +400,6 @@ describe("the scraper of one endpoint", () => {
   function scraper(pages: readonly FetchedPage[], elsewhere: readonly boolean[] = [false]) {
     const asked: number[] = [];
     const scraped: Scraped[] = [];
-    const failures: (readonly [reason: string, kind: string])[] = [];
     let go: (() => void) | undefined;
     const places = elsewhere.map(
       (isElsewhere, i): ScrapePlace => ({
@@ -421,7 +420,6 @@ describe("the scraper of one endpoint", () => {
       now: () => performance.now(),
       random: () => 0.5,
       record: ({ engine }) => engine === "vllm",
-      recordFailure: (reason, kind) => void failures.push([reason, kind]),
       onScraped(each, next) {
         scraped.push(each);
         go = next;
@@ -433,7 +431,7 @@ describe("the scraper of one endpoint", () => {
       go?.();
       await until(() => scraped.length > length);
     };
-    return { asked, scraped, failures, next: () => go?.(), again, close };
+    return { asked, scraped, next: () => go?.(), again, close };
   }
 
   test("asks again only when what follows a scrape is done", async () => {
@@ -489,18 +487,17 @@ describe("the scraper of one endpoint", () => {
   });
 
   test("reports what is wrong with the first place, in a few words without addresses too", async () => {
-    const { scraped, failures, again, close } = scraper([refused, unreachable], [false, false]);
+    const { scraped, again, close } = scraper([refused, unreachable], [false, false]);
     await again();
-    const first = "/0 answered 403: give its key with --endpoint-key-file";
-    expect(failures).toEqual([
-      [first, "the metrics page is refused"],
-      [first, "the metrics page is refused"],
+    const reported = {
+      code: "refused",
+      reason: "/0 answered 403: give its key with --endpoint-key-file",
+      kind: "the metrics page is refused",
+    };
+    expect(scraped).toMatchObject([
+      { isAnswered: true, failure: reported, reported },
+      { isAnswered: false, failure: { code: "unreachable", reason: "ECONNREFUSED" }, reported },
     ]);
-    expect(scraped[1]).toMatchObject({
-      isAnswered: false,
-      failure: { code: "unreachable", reason: "ECONNREFUSED" },
-      reported: { code: "refused", reason: first },
-    });
     close();
   });
 

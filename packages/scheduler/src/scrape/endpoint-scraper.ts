@@ -33,6 +33,8 @@ export interface ScrapePlace {
 export interface ScrapeFailure {
   readonly code: ScrapeErrorCode;
   readonly reason: string;
+  /** The same in a few words and without addresses, as refused clients may read it. */
+  readonly kind: string;
 }
 
 /** How one scrape went. */
@@ -47,7 +49,7 @@ export interface Scraped {
   readonly isAnswered: boolean;
   /** Absent where it worked. */
   readonly failure: ScrapeFailure | undefined;
-  /** What was told to the pool: where several places are tried, what is wrong with the first. */
+  /** What the pool is to know of it: where several places are tried, what is wrong with the first. */
   readonly reported: ScrapeFailure | undefined;
 }
 
@@ -72,8 +74,6 @@ export interface EndpointScraperOptions {
     startedMs: number,
     intervalMs: number,
   ) => boolean;
-  /** Takes why a scrape failed. `kind`: the same in a few words and without addresses. */
-  readonly recordFailure: (reason: string, kind: string) => void;
   /** Called after each scrape; the next one waits until `next` is called, once. */
   readonly onScraped: (scraped: Scraped, next: () => void) => void;
 }
@@ -83,7 +83,6 @@ export interface EndpointScraper {
   close(): void;
 }
 
-/** What a refused client may read of a failed scrape: no addresses. */
 const kinds: Readonly<Record<ScrapeErrorCode, string>> = {
   timeout: "no answer in time",
   unreachable: "no connection",
@@ -128,19 +127,20 @@ export function startEndpointScraper(options: EndpointScraperOptions): EndpointS
       const failure = read(page, place.name, startedMs, arrivedMs);
       const endMs = now();
       const isAnswered = page.ok || page.status !== undefined;
-      const reported = settle(failure, isAnswered || place.isElsewhere);
-      options.onScraped(
-        {
-          startedMs,
-          tookMs: endMs - startedMs,
-          busyMs: endMs - arrivedMs,
-          bytes: page.ok ? page.bytes.length : 0,
-          isAnswered,
-          failure,
-          reported,
-        },
-        () => waitFrom(startedMs),
-      );
+      if (failure === undefined || at === 0) firstFailure = failure;
+      failures = failure === undefined ? 0 : failures + 1;
+      // Where the page is not here, it may be at the next place. An endpoint that does not answer is asked there again.
+      if (failure !== undefined && (isAnswered || place.isElsewhere)) at++;
+      const scraped: Scraped = {
+        startedMs,
+        tookMs: endMs - startedMs,
+        busyMs: endMs - arrivedMs,
+        bytes: page.ok ? page.bytes.length : 0,
+        isAnswered,
+        failure,
+        reported: failure && (firstFailure ?? failure),
+      };
+      options.onScraped(scraped, () => waitFrom(startedMs));
     });
   }
 
@@ -151,34 +151,15 @@ export function startEndpointScraper(options: EndpointScraperOptions): EndpointS
     arrivedMs: number,
   ): ScrapeFailure | undefined {
     if (!page.ok) {
-      const { code, status } = page;
-      return { code, reason: status === undefined ? page.reason : pageStatusReason(name, status) };
+      const { code, status, reason } = page;
+      return failed(code, status === undefined ? reason : pageStatusReason(name, status));
     }
     const foreign = foreignPage(page.bytes);
-    if (foreign !== undefined) {
-      return { code: "wrong_page", reason: foreignPageReason(name, foreign) };
-    }
+    if (foreign !== undefined) return failed("wrong_page", foreignPageReason(name, foreign));
     const metrics = readMetricsPage(page.bytes, arrivedMs, options.engine());
-    if (!metrics.ok) {
-      return { code: "bad_metrics", reason: `${name} has no ${metrics.missing.join(", ")}` };
-    }
+    if (!metrics.ok) return failed("bad_metrics", `${name} has no ${metrics.missing.join(", ")}`);
     const isBelieved = options.record(metrics, startedMs, intervalMs());
-    return isBelieved ? undefined : { code: "bad_metrics", reason: hiddenLoadReason(name) };
-  }
-
-  /** Where the page is not here, it may be at the next place; what is wrong with the first is what is reported. */
-  function settle(
-    failure: ScrapeFailure | undefined,
-    mayBeElsewhere: boolean,
-  ): ScrapeFailure | undefined {
-    if (failure === undefined || at === 0) firstFailure = failure;
-    failures = failure === undefined ? 0 : failures + 1;
-    if (failure === undefined) return undefined;
-    const reported = firstFailure ?? failure;
-    options.recordFailure(reported.reason, kinds[reported.code]);
-    // An endpoint that does not answer is asked there again.
-    if (mayBeElsewhere) at++;
-    return reported;
+    return isBelieved ? undefined : failed("bad_metrics", hiddenLoadReason(name));
   }
 
   function waitFrom(startedMs: number): void {
@@ -200,4 +181,8 @@ export function startEndpointScraper(options: EndpointScraperOptions): EndpointS
       clearTimeout(timer);
     },
   };
+}
+
+function failed(code: ScrapeErrorCode, reason: string): ScrapeFailure {
+  return { code, reason, kind: kinds[code] };
 }

@@ -74,8 +74,8 @@ export function startScraping(
       random,
       record: ({ metrics }, startedMs, intervalMs) =>
         pool.recordScrape(address, metrics, startedMs, intervalMs),
-      recordFailure: (reason, kind) => pool.recordScrapeFailure(address, reason, kind),
-      onScraped({ tookMs, failure }, next) {
+      onScraped({ tookMs, failure, reported }, next) {
+        if (reported) pool.recordScrapeFailure(address, reported.reason, reported.kind);
         onScrape?.(address, tookMs, failure?.reason);
         next();
       },

@@ -104,8 +104,13 @@ export function startScraper(options: ScraperOptions): Scraper {
   function report({ busyMs, bytes, tookMs, failure, reported, isAnswered }: Scraped): void {
     options.onBusy(busyMs, bytes);
     options.onScrape(names, failure?.code ?? "ok", tookMs);
-    if (reported === undefined) reportChange("metrics", "ok", "");
-    else if (isAnswered) reportChange("metrics", reported.code, reported.reason);
+    if (reported === undefined) {
+      reportChange("metrics", "ok", "");
+      return;
+    }
+    const { code, reason, kind } = reported;
+    for (const { state } of pools) state.recordScrapeFailure(address, reason, kind);
+    if (isAnswered) reportChange("metrics", code, reason);
   }
 
   /** Reads what else is due, before the next scrape. */
@@ -144,9 +149,6 @@ export function startScraper(options: ScraperOptions): Scraper {
     now,
     random: options.random,
     record,
-    recordFailure(reason, kind) {
-      for (const { state } of pools) state.recordScrapeFailure(address, reason, kind);
-    },
     onScraped(scraped, next) {
       report(scraped);
       followUp(scraped, () => {
