@@ -56,7 +56,6 @@ export {
   defaultMirrorSettings,
   type Eligibility,
   type EvaluationPolicy,
-  gateNames,
   type JsonValue,
   type MirrorBudget,
   type MirrorPolicy,
@@ -64,7 +63,6 @@ export {
   type MirrorSampling,
   type MirrorSettings,
   type SessionKey,
-  sloPresetNames,
 } from "./mirror-policy.ts";
 export { isPoolCalled } from "./names.ts";
 export {

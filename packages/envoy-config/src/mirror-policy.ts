@@ -131,37 +131,6 @@ export const defaultRequestTimeoutMs = 600_000;
 
 export const defaultEvaluation: EvaluationPolicy = { observeUnmirroredPercent: 10 };
 
-/** The judge's gates and presets, as far as a resource may name them. */
-export const gateNames: readonly string[] = [
-  "ttft.typical",
-  "ttft.p90",
-  "ttft.p99",
-  "tpot.typical",
-  "tpot.p99",
-  "e2e.typical",
-  "errors",
-  "slo",
-  "length",
-  "finish.length",
-  "bad_request",
-  "empty",
-  "malformed",
-];
-
-export const sloPresetNames: readonly string[] = [
-  "llama3.1-8b",
-  "llama3.1-8b-interactive",
-  "llama2-70b",
-  "llama2-70b-interactive",
-  "llama3.1-405b",
-  "llama3.1-405b-interactive",
-  "deepseek-r1",
-  "deepseek-r1-interactive",
-  "gpt-oss-120b",
-  "gpt-oss-120b-interactive",
-  "mixtral-8x7b",
-];
-
 const byRequest: MirrorSampling = { by: "request", sessionKey: { kind: "user" } };
 
 /** A mirror's settings under a ShadowPolicy that leaves everything open. */

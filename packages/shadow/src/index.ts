@@ -7,7 +7,6 @@ export {
   type GateId,
   gateDefaults,
   gateIds,
-  sloPresets,
 } from "./judge/config.ts";
 export type {
   EvaluationFacts,

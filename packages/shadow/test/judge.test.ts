@@ -27,6 +27,19 @@ function run(
 const gate = (report: ShadowReport, id: string) => report.gates.find((each) => each.id === id);
 const check = (report: ShadowReport, id: string) => report.validity.find((each) => each.id === id);
 
+describe("evaluationConfig", () => {
+  test("takes the limits of a preset, and those that are given in their place", () => {
+    expect(evaluationConfig({ sloPreset: "llama2-70b" }).slo).toEqual({ ttft: 2_000, tpot: 200 });
+    const { slo } = evaluationConfig({ sloPreset: "llama2-70b", slo: { tpot: 50, e2e: 9_000 } });
+    expect(slo).toEqual({ ttft: 2_000, tpot: 50, e2e: 9_000 });
+  });
+
+  test("takes over nothing that is no part of a configuration", () => {
+    const policy = { minPairs: 300, observeUnmirroredPercent: 10 };
+    expect(evaluationConfig(policy)).toEqual(evaluationConfig({ minPairs: 300 }));
+  });
+});
+
 describe("verdict", () => {
   test("equal lanes pass", () => {
     const report = run(traffic({ seed: 1, ...usual }));

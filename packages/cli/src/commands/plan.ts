@@ -1,4 +1,9 @@
-import { evaluationConfig, type Plan, planEvaluation } from "@umbra/shadow";
+import {
+  type EvaluationSettings,
+  evaluationConfig,
+  type Plan,
+  planEvaluation,
+} from "@umbra/shadow";
 import { printableJson } from "@umbra/shadow/printable";
 import Table from "cli-table3";
 import { Command, Option } from "commander";
@@ -65,13 +70,12 @@ export function planCommand(io: Io): Command {
     });
 }
 
-function settingsOf(file: readonly string[] | undefined, io: Io) {
-  if (file === undefined) return {};
+function settingsOf(file: readonly string[] | undefined, io: Io): EvaluationSettings | undefined {
+  if (file === undefined) return undefined;
   const { topology } = topologyOf({ file }, io);
   const mirror = topology.mirrors.find(({ policy }) => policy !== undefined);
   if (mirror === undefined) throw new UsageError("the files have no ShadowPolicy that holds");
-  const { sloPreset: _, observeUnmirroredPercent: __, ...settings } = mirror.evaluation;
-  return settings;
+  return mirror.evaluation;
 }
 
 function planTable({ gates, seconds, pairsPerSecond }: Plan): string {

@@ -5,7 +5,6 @@ import {
   judge,
   type Sample,
   type ShadowReport,
-  sloPresets,
 } from "@umbra/shadow";
 
 export interface JudgeSamplesOptions {
@@ -35,13 +34,8 @@ export function judgeSamples(
       ([each]) => each !== undefined && each.route === first.route && isControl(each),
     );
     const evaluation = mirrorOf(topology, first)?.evaluation ?? defaultEvaluation;
-    const { sloPreset, slo, observeUnmirroredPercent: _, ...policy } = evaluation;
-    const preset = sloPreset === undefined ? {} : sloPresets[sloPreset];
-    const config = evaluationConfig({
-      ...policy,
-      ...settings,
-      slo: { ...preset, ...slo, ...settings.slo },
-    });
+    const slo = { ...evaluation.slo, ...settings.slo };
+    const config = evaluationConfig({ ...evaluation, ...settings, slo });
     reports.push(
       judge({
         samples: group,

@@ -1,3 +1,4 @@
+import { gateDefaults, gateIds, sloPresets } from "@umbra/shadow/evaluation";
 import {
   defaultBudget,
   defaultEvaluation,
@@ -5,13 +6,11 @@ import {
   defaultRemovedHeaders,
   defaultRequestTimeoutMs,
   type EvaluationPolicy,
-  gateNames,
   type MirrorHeaders,
   type MirrorPolicy,
   type MirrorRewrite,
   type MirrorSampling,
   type SessionKey,
-  sloPresetNames,
 } from "../mirror-policy.ts";
 import { nearest } from "../nearest.ts";
 import { durationMs, durationsMs } from "./duration.ts";
@@ -208,11 +207,11 @@ function readEvaluation(from: Reader | undefined): EvaluationPolicy {
   if (from === undefined) return defaultEvaluation;
   const slo = from.map("slo");
   const preset = slo?.string("preset");
-  if (preset !== undefined && !sloPresetNames.includes(preset)) {
+  if (preset !== undefined && !Object.hasOwn(sloPresets, preset)) {
     slo?.report(
       "error",
       "UMB0104",
-      `\`preset\` must be one of ${sloPresetNames.join(", ")}`,
+      `\`preset\` must be one of ${Object.keys(sloPresets).join(", ")}`,
       "preset",
     );
   }
@@ -246,7 +245,7 @@ function readEvaluation(from: Reader | undefined): EvaluationPolicy {
 
 function readGates(from: Reader | undefined): EvaluationPolicy["gates"] {
   if (from === undefined) return undefined;
-  const gates = gateNames.flatMap((name) => {
+  const gates = gateIds.flatMap((name) => {
     const gate = from.map(name);
     if (gate === undefined) return [];
     const read = defined({
@@ -257,11 +256,11 @@ function readGates(from: Reader | undefined): EvaluationPolicy["gates"] {
     return [[name, read] as const];
   });
   for (const name of from.keys()) {
-    if (gateNames.includes(name)) continue;
-    const near = nearest(name, gateNames);
+    if (Object.hasOwn(gateDefaults, name)) continue;
+    const near = nearest(name, gateIds);
     from.report("error", "UMB0104", `there is no gate \`${name.slice(0, 64)}\``, name, {
       remedy:
-        near === undefined ? `take one of ${gateNames.join(", ")}` : `did you mean \`${near}\`?`,
+        near === undefined ? `take one of ${gateIds.join(", ")}` : `did you mean \`${near}\`?`,
     });
   }
   return Object.fromEntries(gates);

@@ -64,6 +64,8 @@ export interface EvaluationConfig {
 /** What a user may give; the rest is as in `defaultEvaluation`. */
 export interface EvaluationSettings extends Partial<Omit<EvaluationConfig, "gates">> {
   readonly gates?: Readonly<Partial<Record<string, Partial<GateConfig>>>>;
+  /** Name of one of `sloPresets`; a limit of `slo` takes the place of the preset's. */
+  readonly sloPreset?: string;
 }
 
 export const defaultEvaluation: EvaluationConfig = {
@@ -78,18 +80,25 @@ export const defaultEvaluation: EvaluationConfig = {
   gates: gateDefaults,
 };
 
-/** Fills in what is not given. Gates of other names are left out. */
+/** Fills in what is not given. Gates of other names are left out, and so is all else that is no part of a configuration. */
 export function evaluationConfig(settings: EvaluationSettings = {}): EvaluationConfig {
-  const isSameModel = settings.isSameModel ?? false;
+  const { sloPreset = "", seed, ...given } = { ...defaultEvaluation, ...settings };
   const gates = gateIds.map((id): [GateId, GateConfig] => {
     const standard = gateDefaults[id];
-    const isRequired = id === "length" ? isSameModel : standard.required;
-    return [id, { margin: standard.margin, required: isRequired, ...settings.gates?.[id] }];
+    const required = id === "length" ? given.isSameModel : standard.required;
+    return [id, { margin: standard.margin, required, ...settings.gates?.[id] }];
   });
   return {
-    ...defaultEvaluation,
-    ...settings,
+    alpha: given.alpha,
+    horizonMs: given.horizonMs,
+    minPairs: given.minPairs,
+    warmupMs: given.warmupMs,
+    blockLengthsMs: given.blockLengthsMs,
+    slo: { ...sloPresets[sloPreset], ...given.slo },
+    isSameModel: given.isSameModel,
+    allowsLoadMismatch: given.allowsLoadMismatch,
     gates: Object.fromEntries(gates) as Record<GateId, GateConfig>,
+    ...(seed === undefined ? {} : { seed }),
   };
 }
 

@@ -8,7 +8,6 @@ import {
   pairSample,
   type SampleFrame,
   type ShadowReport,
-  sloPresets,
   type UnmirroredFor,
   unmirroredSample,
 } from "@umbra/shadow";
@@ -182,14 +181,12 @@ function setupOf(gate: MirrorGate, gates: readonly MirrorGate[]): EvaluationSetu
   const control = gates.find(
     (each) => each.route === route && each.mirror.role === "control" && each.key !== key,
   );
-  const { sloPreset, slo, observeUnmirroredPercent: _, ...settings } = mirror.evaluation;
-  const preset = sloPreset === undefined ? {} : sloPresets[sloPreset];
   return {
     key,
     route,
     candidate,
     role,
     controlKey: role === "candidate" ? control?.key : undefined,
-    config: evaluationConfig({ ...settings, slo: { ...preset, ...slo } }),
+    config: evaluationConfig(mirror.evaluation),
   };
 }
