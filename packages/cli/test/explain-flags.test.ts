@@ -75,7 +75,7 @@ const rows: Readonly<Record<string, FlagRow>> = {
     works: [["--admin", nobody]],
     refused: [
       [["--admin", "somewhere"], /somewhere/],
-      [["--admin", nobody], /no explanation from http:\/\/127\.0\.0\.1:1/],
+      [["--admin", nobody], /no answer from a sidecar at http:\/\/127\.0\.0\.1:1.*umbra up/],
     ],
   },
   "--state": {

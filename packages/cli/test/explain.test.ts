@@ -181,7 +181,7 @@ describe("umbra explain", () => {
     {
       name: "no sidecar",
       args: ["--admin", "127.0.0.1:1", "--pool", "x"],
-      want: /start a sidecar with umbra up/,
+      want: /start one with `umbra up`/,
     },
     { name: "no pool", args: [], want: /--pool/ },
   ])("says what to do: $name", async ({ args, want }) => {

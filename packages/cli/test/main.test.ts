@@ -220,7 +220,7 @@ describe("umbra", () => {
     {
       name: "a report from nobody",
       args: ["report", "--admin", "127.0.0.1:1"],
-      words: "is `umbra up` or `umbra serve` running",
+      words: "start one with `umbra up` or `umbra serve`",
     },
   ])("exits with 1 on $name", async ({ args, words }) => {
     const { status, stderr } = await run(...args);

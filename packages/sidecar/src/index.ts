@@ -1,3 +1,5 @@
+export type { AdminAnswers, AdminPath, Explained, PoolAnswer } from "./admin/admin-answers.ts";
+export type { ShadowCall } from "./admin/shadow-calls.ts";
 export { redact } from "./capture/redact.ts";
 export { errorReply } from "./decision/error-reply.ts";
 export { type RequestErrorCode, requestErrorCodes } from "./decision/refusals.ts";

@@ -7,7 +7,7 @@ import { mixedTraffic } from "../demo/traffic.ts";
 import { findEnvoy } from "../envoy/find-envoy.ts";
 import { CommandError } from "../errors.ts";
 import type { Io } from "../io.ts";
-import { adminJson, isReady } from "../process/admin-client.ts";
+import { askAdmin, isReady } from "../process/admin-client.ts";
 import { type Child, startChild } from "../process/child.ts";
 import { freePorts } from "../process/free-port.ts";
 import { ownCommand } from "../process/own-command.ts";
@@ -174,12 +174,7 @@ async function runDemo({ duration, same, html }: DemoFlags, io: Io): Promise<voi
 
 /** The evaluation's report, judged now. */
 async function verdictOf(admin: string, signal: AbortSignal): Promise<ShadowReport> {
-  const { reports } = await adminJson<{ readonly reports: readonly ShadowReport[] }>(
-    admin,
-    "/v1/report",
-    signal,
-    65_000,
-  );
+  const { reports } = await askAdmin(admin, "/v1/report", { signal });
   const [report] = reports;
   if (report === undefined) throw new CommandError("the sidecar has no report");
   return report;
@@ -246,8 +241,7 @@ async function allPairs(
   count: number,
   signal: AbortSignal,
 ): Promise<readonly Pair[]> {
-  const pairsNow = async () =>
-    (await adminJson<{ pairs: readonly Pair[] }>(admin, "/v1/pairs", signal)).pairs;
+  const pairsNow = async () => (await askAdmin(admin, "/v1/pairs", { signal })).pairs;
   await waitUntil(async () => (await pairsNow()).length >= count, {
     timeoutMs: 20_000,
     signal,

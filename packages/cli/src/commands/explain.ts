@@ -1,14 +1,14 @@
 import { readFileSync } from "node:fs";
 import type { Topology } from "@umbra/envoy-config";
 import { printableJson } from "@umbra/shadow/printable";
+import type { Explained } from "@umbra/sidecar";
 import { Command, Option } from "commander";
 import { CommandError, UsageError } from "../errors.ts";
-import type { Explained } from "../explain/explained.ts";
 import { explanationTable } from "../explain/explanation-table.ts";
 import { explainState } from "../explain/given-state.ts";
 import { wholeNumberOf } from "../flag-shapes.ts";
 import type { Io } from "../io.ts";
-import { adminJson } from "../process/admin-client.ts";
+import { adminOption, askAdmin } from "../process/admin-client.ts";
 import { numberOf } from "../resources/host-port.ts";
 import { collect, soundTopologyOf } from "../resources/topology-flags.ts";
 
@@ -47,7 +47,7 @@ export function explainCommand(io: Io): Command {
       "instead of its model's criticality",
       numberOf("--priority", { min: -1e6, max: 1e6 }),
     )
-    .option("--admin <host:port>", "a running sidecar's admin interface", "127.0.0.1:9090")
+    .addOption(adminOption())
     .option("--state <file>", "a state instead of a running sidecar's")
     .option(
       "-f, --file <path>",
@@ -85,9 +85,7 @@ async function explain(flags: ExplainFlags, io: Io): Promise<Explained> {
       ? undefined
       : soundTopologyOf({ file: flags.file }, io, { isGatewayNeeded: false });
   const state =
-    flags.state === undefined
-      ? await ask<unknown>(flags.admin, "/v1/pools")
-      : readState(flags.state);
+    flags.state === undefined ? await askAdmin(flags.admin, "/v1/pools") : readState(flags.state);
   return explainState(state, flags, topology);
 }
 
@@ -96,15 +94,7 @@ function live(flags: ExplainFlags): Promise<Explained> {
   for (const key of ["session", "promptTokens", "priority"] as const) {
     if (flags[key] !== undefined) query.set(key, String(flags[key]));
   }
-  return ask(flags.admin, `/v1/explain?${query.toString()}`);
-}
-
-function ask<T>(admin: string, path: string): Promise<T> {
-  return adminJson<T>(admin, path).catch((cause: unknown) => {
-    throw new CommandError(
-      `no explanation from http://${admin}: ${(cause as Error).message}; start a sidecar with umbra up or umbra serve, or name its admin interface with --admin`,
-    );
-  });
+  return askAdmin(flags.admin, "/v1/explain", { query });
 }
 
 function readState(file: string): unknown {

@@ -11,13 +11,13 @@ import { Command, Option } from "commander";
 import { CommandError, OutcomeError, UsageError } from "../errors.ts";
 import { wholeNumberOf } from "../flag-shapes.ts";
 import type { Io } from "../io.ts";
-import { adminJson } from "../process/admin-client.ts";
+import { adminOption, askAdmin } from "../process/admin-client.ts";
 import { checkWritable } from "../process/usable-file.ts";
 import { progressLine } from "../progress-line.ts";
 import { judgeSamples } from "../report/judge-samples.ts";
 import { readSamples } from "../report/read-samples.ts";
 import { type ReportFiles, writeReports } from "../report/write-report.ts";
-import { hostPort, numberOf } from "../resources/host-port.ts";
+import { numberOf } from "../resources/host-port.ts";
 import { collect, topologyOf } from "../resources/topology-flags.ts";
 
 interface ReportFlags extends ReportFiles {
@@ -54,7 +54,7 @@ export function reportCommand(io: Io): Command {
     .description(
       "Shows the verdict on every candidate, with what it stands on: from a running sidecar (--admin), from samples files (--samples) or from an earlier report's JSON (--from).",
     )
-    .option("--admin <host:port>", "the sidecar's admin interface", "127.0.0.1:9090")
+    .addOption(adminOption())
     .option("--samples <file>", "judge this NDJSON file, - for standard input; repeatable", collect)
     .option("--from <file>", "draw this report (JSON) again")
     .option(
@@ -164,11 +164,10 @@ async function fromSidecar(
   { admin, wait, candidate }: ReportFlags,
   io: Io,
 ): Promise<readonly ShadowReport[]> {
-  hostPort(admin, "--admin");
   const progress = progressLine(io);
   try {
     for (;;) {
-      const reports = await askSidecar(admin, io.signal);
+      const { reports } = await askAdmin(admin, "/v1/report", { signal: io.signal });
       const isOver = reports.length > 0 && reports.every(isSettled);
       if (wait !== true || isOver) return reports;
       const [report] = candidate === undefined ? reports : chosen(reports, candidate);
@@ -194,21 +193,6 @@ function progressOf({ evaluation, funnel, verdict }: ReportOf): string {
 }
 
 type ReportOf = Pick<ShadowReport, "evaluation" | "funnel" | "verdict">;
-
-async function askSidecar(admin: string, signal: AbortSignal): Promise<readonly ShadowReport[]> {
-  const { reports } = await adminJson<{ readonly reports: readonly ShadowReport[] }>(
-    admin,
-    "/v1/report",
-    signal,
-    65_000,
-  ).catch((cause: Error) => {
-    throw new CommandError(
-      `no report from http://${admin}: ${cause.message || "it can't be reached"}; is \`umbra up\` or \`umbra serve\` running, with this --admin?`,
-      { cause },
-    );
-  });
-  return reports;
-}
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {

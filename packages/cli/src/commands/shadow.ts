@@ -1,26 +1,16 @@
 import { printable } from "@umbra/shadow/printable";
+import type { ShadowCall } from "@umbra/sidecar";
 import Table from "cli-table3";
 import { Command } from "commander";
-import { CommandError } from "../errors.ts";
 import type { Io } from "../io.ts";
-import { adminCall } from "../process/admin-client.ts";
+import { adminOption, changeMirrors } from "../process/admin-client.ts";
 import { readToken } from "../process/token.ts";
-import { hostPort, numberOf } from "../resources/host-port.ts";
+import { numberOf } from "../resources/host-port.ts";
 
 interface ShadowFlags {
   readonly admin: string;
   readonly candidate?: string;
   readonly adminTokenFile?: string;
-}
-
-/** What a call answers of each mirror. */
-interface MirrorLine {
-  readonly candidate: string;
-  readonly route: string;
-  readonly percent: number;
-  readonly pausedBy: string | null;
-  readonly inFlight: number;
-  readonly mirrored: number;
 }
 
 /** `umbra shadow`: changes mirroring while everything runs. */
@@ -52,7 +42,7 @@ export function shadowCommand(io: Io): Command {
 function withFlags(command: Command, parent: Command): Command {
   parent.addCommand(command);
   return command
-    .option("--admin <host:port>", "the sidecar's admin interface", "127.0.0.1:9090")
+    .addOption(adminOption())
     .option("--candidate <pool>", "only mirrors to this shadow pool")
     .option("--admin-token-file <file>", "token of a sidecar on another machine")
     .addHelpText(
@@ -61,18 +51,10 @@ function withFlags(command: Command, parent: Command): Command {
     );
 }
 
-async function call(name: string, body: object, flags: ShadowFlags, io: Io): Promise<void> {
+async function call(name: ShadowCall, body: object, flags: ShadowFlags, io: Io): Promise<void> {
   const { admin, candidate, adminTokenFile } = flags;
-  hostPort(admin, "--admin");
   const token = adminTokenFile === undefined ? undefined : readToken(adminTokenFile);
-  const { mirrors } = await adminCall<{ readonly mirrors: readonly MirrorLine[] }>(
-    admin,
-    `/v1/shadow/${name}`,
-    { ...body, ...(candidate === undefined ? {} : { candidate }) },
-    token,
-  ).catch((cause: Error) => {
-    throw new CommandError(`http://${admin}: ${cause.message || "it can't be reached"}`, { cause });
-  });
+  const { mirrors } = await changeMirrors(admin, name, { ...body, candidate }, token);
   const table = new Table({
     head: ["candidate", "route", "share", "state", "in flight", "mirrored"],
     style: { head: [], border: [] },

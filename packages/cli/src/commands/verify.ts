@@ -4,7 +4,8 @@ import { checkLines } from "../checks-table.ts";
 import { CommandError } from "../errors.ts";
 import { wholeNumberOf } from "../flag-shapes.ts";
 import type { Io } from "../io.ts";
-import { hostPort, numberOf } from "../resources/host-port.ts";
+import { adminOption } from "../process/admin-client.ts";
+import { numberOf } from "../resources/host-port.ts";
 import { chatBody } from "../traffic/chat-request.ts";
 import {
   type ClientKeyFlags,
@@ -33,7 +34,7 @@ export function verifyCommand(io: Io): Command {
     )
     .option("--url <url>", "the gateway", "http://127.0.0.1:8080")
     .option("--host <name>", "Host header")
-    .option("--admin <host:port>", "the sidecar's admin interface", "127.0.0.1:9090")
+    .addOption(adminOption())
     .requiredOption("--model <name>", "model to ask for")
     .option(
       "--requests <count>",
@@ -57,7 +58,6 @@ export function verifyCommand(io: Io): Command {
       "\nExample:\n  $ umbra verify --url http://127.0.0.1:8080 --host example.com --model /model/llama2",
     )
     .action(async (flags: VerifyFlags) => {
-      hostPort(flags.admin, "--admin");
       const key = await clientAuthorization(flags, io);
       const bodies = Array.from({ length: flags.requests }, (_, index) =>
         chatBody({
@@ -75,11 +75,6 @@ export function verifyCommand(io: Io): Command {
         bodies,
         signal: io.signal,
         timeoutMs: flags.timeout * 1_000,
-      }).catch((cause: Error) => {
-        throw new CommandError(
-          `the proof could not be made: ${cause.message || "connection refused"}; is \`umbra up\` running, with this --admin?`,
-          { cause },
-        );
       });
       io.stdout(
         flags.output === "json"

@@ -1,4 +1,5 @@
 import { crashingGuardEffect, hasCrashingGuardOn } from "@umbra/envoy-config";
+import type { AdminPath } from "@umbra/sidecar";
 import { type Finding, ok, wrong } from "./finding.ts";
 import { getPage, type PageRead } from "./get-page.ts";
 
@@ -18,13 +19,14 @@ export async function lookAtRunning(
   timeoutMs: number,
 ): Promise<Running> {
   const get = (address: string, path: string) => getPage(`http://${address}${path}`, { timeoutMs });
+  const sidecar = (path: AdminPath) => get(admin, path);
   const [info, listeners, runtime, alive, ready, pools] = await Promise.all([
     get(envoyAdmin, "/server_info"),
     get(envoyAdmin, "/listeners?format=json"),
     get(envoyAdmin, "/runtime?format=json"),
-    get(admin, "/healthz"),
-    get(admin, "/readyz"),
-    get(admin, "/v1/pools"),
+    sidecar("/healthz"),
+    sidecar("/readyz"),
+    sidecar("/v1/pools"),
   ]);
   const { version, state } = fieldsOf(info);
   const isEnvoyUp = typeof version === "string" && typeof state === "string";

@@ -1,7 +1,7 @@
 import type { EndpointScore } from "@umbra/scheduler";
 import { printableLines } from "@umbra/shadow/printable";
+import type { Explained } from "@umbra/sidecar";
 import Table from "cli-table3";
-import type { Explained } from "./explained.ts";
 
 /** One row an endpoint: how far it came through the filters, its scores, and which was picked. */
 export function explanationTable({ pool, request, explanation }: Explained): string {

@@ -6,8 +6,8 @@ import {
   type PoolState,
 } from "@umbra/scheduler";
 import { readPickerConfig } from "@umbra/scheduler/config";
+import type { Explained } from "@umbra/sidecar";
 import { CommandError } from "../errors.ts";
-import type { Explained } from "./explained.ts";
 
 interface StateOfPool {
   readonly name: string;

@@ -1,47 +1,107 @@
+import type { AdminAnswers, AdminPath, ShadowCall } from "@umbra/sidecar";
+import { Option } from "commander";
 import { request } from "undici";
+import { CommandError, OutcomeError } from "../errors.ts";
+import { hostPort } from "../resources/host-port.ts";
 
-/** Reads JSON from a sidecar's admin interface. Throws with the way out when it can't be had. */
-export async function adminJson<T>(
-  admin: string,
-  path: string,
-  signal?: AbortSignal,
-  limitMs = 10_000,
-): Promise<T> {
-  const limit = AbortSignal.timeout(limitMs);
-  const { statusCode, body } = await request(`http://${admin}${path}`, {
-    signal: signal === undefined ? limit : AbortSignal.any([limit, signal]),
-  });
-  const text = await body.text();
-  if (statusCode !== 200) throw new Error(`http://${admin}${path} answered ${statusCode}`);
-  return JSON.parse(text) as T;
+/** `--admin` of commands that ask a running sidecar. */
+export function adminOption(): Option {
+  return new Option("--admin <host:port>", "the sidecar's admin interface")
+    .argParser((text) => {
+      hostPort(text, "--admin");
+      return text;
+    })
+    .default("127.0.0.1:9090");
 }
 
-/** Makes a changing call. Throws with the sidecar's own words when it is refused. */
-export async function adminCall<T>(
+/** Reads from a sidecar's admin interface. Throws CommandError with the way out; OutcomeError when `signal` is aborted. */
+export function askAdmin<Path extends AdminPath>(
   admin: string,
-  path: string,
-  body: object,
-  token: string | undefined,
-): Promise<T> {
-  const answer = await request(`http://${admin}${path}`, {
-    method: "POST",
-    signal: AbortSignal.timeout(10_000),
-    headers: {
-      "content-type": "application/json",
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-    },
-    body: JSON.stringify(body),
-  });
-  const text = await answer.body.text();
-  if (answer.statusCode === 200) return JSON.parse(text) as T;
-  const { error } = JSON.parse(text) as { readonly error?: string };
-  throw new Error(error ?? `http://${admin}${path} answered ${answer.statusCode}`);
+  path: Path,
+  { query, ...limits }: { readonly query?: URLSearchParams; readonly signal?: AbortSignal } = {},
+): Promise<AdminAnswers[Path]> {
+  const search = query === undefined ? "" : `?${query.toString()}`;
+  // A report is judged when it is asked for.
+  const limitMs = path === "/v1/report" ? 65_000 : 10_000;
+  return call(admin, `${path}${search}`, { limitMs, ...limits });
 }
 
 /** True when the sidecar says that it is ready. */
-export async function isReady(admin: string): Promise<boolean> {
-  return adminJson(admin, "/readyz").then(
+export function isReady(admin: string): Promise<boolean> {
+  return askAdmin(admin, "/readyz").then(
     () => true,
     () => false,
   );
+}
+
+/** Changes what a sidecar mirrors. Throws CommandError, with the sidecar's own words when it refuses. */
+export function changeMirrors(
+  admin: string,
+  change: ShadowCall,
+  body: object,
+  token: string | undefined,
+): Promise<AdminAnswers["/v1/mirrors"]> {
+  const headers = {
+    "content-type": "application/json",
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+  };
+  const path = `/v1/shadow/${change}`;
+  return call(admin, path, {
+    limitMs: 10_000,
+    method: "POST",
+    headers,
+    body: JSON.stringify(body),
+  });
+}
+
+interface CallOptions {
+  readonly limitMs: number;
+  readonly signal?: AbortSignal;
+  readonly method?: "POST";
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+async function call<T>(admin: string, path: string, options: CallOptions): Promise<T> {
+  const { status, text } = await textOf(admin, path, options);
+  const answer = objectOf(text);
+  if (status === 200 && answer !== undefined) return answer as T;
+  const why = typeof answer?.error === "string" ? answer.error : "is that a sidecar's?";
+  throw new CommandError(`http://${admin}${path} answered ${status}: ${why}`);
+}
+
+async function textOf(
+  admin: string,
+  path: string,
+  { limitMs, signal, ...options }: CallOptions,
+): Promise<{ readonly status: number; readonly text: string }> {
+  const limit = AbortSignal.timeout(limitMs);
+  const signals = signal === undefined ? [limit] : [limit, signal];
+  try {
+    const { statusCode: status, body } = await request(`http://${admin}${path}`, {
+      ...options,
+      signal: AbortSignal.any(signals),
+    });
+    return { status, text: await body.text() };
+  } catch (cause) {
+    if (signal?.aborted === true) throw new OutcomeError(130);
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const why = limit.aborted ? `none within ${limitMs / 1_000} s` : (code ?? message);
+    throw new CommandError(
+      `no answer from a sidecar at http://${admin}: ${why}; start one with \`umbra up\` or \`umbra serve\`, or name its admin interface with --admin`,
+      { cause },
+    );
+  }
+}
+
+/** Undefined for what is no JSON object: somebody else's page. */
+function objectOf(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const json: unknown = JSON.parse(text);
+    return typeof json === "object" && json !== null
+      ? (json as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,6 +1,6 @@
 import type { Pair } from "@umbra/shadow";
 import { Agent } from "undici";
-import { adminJson } from "../process/admin-client.ts";
+import { askAdmin } from "../process/admin-client.ts";
 import { waitUntil } from "../process/wait-until.ts";
 import { type Answer, sendChat } from "./send.ts";
 
@@ -56,7 +56,7 @@ export async function proveMirroring(options: ProofOptions): Promise<Proof> {
   await http.destroy();
   const ids = new Set(answers.flatMap(({ requestId }) => requestId ?? []));
   const pairsOf = async () => {
-    const { pairs } = await adminJson<{ pairs: readonly Pair[] }>(admin, "/v1/pairs", signal);
+    const { pairs } = await askAdmin(admin, "/v1/pairs", { signal });
     return pairs.filter(({ requestId }) => ids.has(requestId));
   };
   await waitUntil(

@@ -6,6 +6,7 @@ import type { Exposition } from "../metrics/exposition.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { refusalOf } from "./access.ts";
+import type { AdminAnswers, AdminPath, JsonOf, PoolAnswer } from "./admin-answers.ts";
 import { createEventFeed, type EventFeed } from "./events.ts";
 import { explainCall } from "./explain-call.ts";
 import { callShadow, readBody, shadowCalls } from "./shadow-calls.ts";
@@ -90,21 +91,26 @@ function readingRoutes(
       path,
       { isChange: false, serve: async (_, response) => void (await answer(response)) },
     ] as const satisfies readonly [string, Route];
+  const readJson = <P extends AdminPath>(
+    path: P,
+    answer: () => AdminAnswers[P] | Promise<AdminAnswers[P]>,
+  ) => read(path, async (response) => json(response, 200, await answer()));
   return [
     read("/", (response) => {
       response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page);
     }),
-    read("/healthz", (response) => json(response, 200, { status: "alive" })),
+    readJson("/healthz", () => ({ status: "alive" })),
     read("/readyz", async (response) => {
       const missing = await notReady();
       const isReady = missing.length === 0;
-      json(response, isReady ? 200 : 503, { status: isReady ? "ready" : "not ready", missing });
+      const answer: AdminAnswers["/readyz"] = { status: isReady ? "ready" : "not ready", missing };
+      json(response, isReady ? 200 : 503, answer);
     }),
     read("/metrics", async (response) => {
       const text = await metrics.text();
       response.writeHead(200, { "content-type": metrics.contentType }).end(text);
     }),
-    read("/v1/pools", (response) => json(response, 200, { pools: poolsOf(options) })),
+    readJson("/v1/pools", () => ({ pools: poolsOf(options) })),
     [
       "/v1/explain",
       {
@@ -116,11 +122,9 @@ function readingRoutes(
         },
       },
     ],
-    read("/v1/mirrors", (response) =>
-      json(response, 200, { mirrors: gates.map((gate) => gate.state()) }),
-    ),
-    read("/v1/report", async (response) => json(response, 200, { reports: await reports() })),
-    read("/v1/pairs", (response) => json(response, 200, { pairs: recorder.pairs() })),
+    readJson("/v1/mirrors", () => ({ mirrors: gates.map((gate) => gate.state()) })),
+    readJson("/v1/report", async () => ({ reports: await reports() })),
+    readJson("/v1/pairs", () => ({ pairs: recorder.pairs() })),
     read("/v1/events", (response) => {
       if (!feed.add(response)) json(response, 503, { error: "too many are listening" });
     }),
@@ -154,21 +158,19 @@ function snapshotOf(options: AdminOptions): object {
   };
 }
 
-function poolsOf({ pools }: AdminOptions): readonly object[] {
-  return [...pools.values()].map(({ name, state, listedModels, served, queue }) => ({
-    name,
+function poolsOf({ pools }: AdminOptions): readonly PoolAnswer[] {
+  return [...pools.values()].map(({ state, listedModels, served, queue }) => ({
+    ...plain(state.snapshot()),
     models: [...listedModels],
     adapters: [...served.adapters],
     ...(queue === undefined ? {} : { queue: queue.snapshot() }),
-    ...plain(state.snapshot()),
   }));
 }
 
-/** Sets have no JSON form of their own. */
-function plain(snapshot: object): object {
+function plain<T>(snapshot: T): JsonOf<T> {
   return JSON.parse(
     JSON.stringify(snapshot, (_key, value: unknown) => (value instanceof Set ? [...value] : value)),
-  ) as object;
+  ) as JsonOf<T>;
 }
 
 function json(response: ServerResponse, status: number, data: unknown): void {

@@ -1,14 +1,10 @@
 import { isPoolCalled } from "@umbra/envoy-config";
-import type { Explanation, InferenceRequest } from "@umbra/scheduler";
+import type { InferenceRequest } from "@umbra/scheduler";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
+import type { Explained } from "./admin-answers.ts";
 
 export type ExplainAnswer =
-  | {
-      readonly status: 200;
-      readonly pool: string;
-      readonly request: object;
-      readonly explanation: Explanation;
-    }
+  | ({ readonly status: 200 } & Explained)
   | { readonly status: 400 | 404; readonly error: string };
 
 /** How a request would be picked now. Nothing is picked, and nothing is remembered. */

@@ -1,0 +1,68 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, test } from "@jest/globals";
+import { askAdmin, isReady } from "../src/process/admin-client.ts";
+import { runCommand } from "./run-command.ts";
+
+let server: Server | undefined;
+
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+  server = undefined;
+});
+
+/** Where somebody answers every path so; never, without a body. */
+async function answering(status: number, body?: string): Promise<string> {
+  const made = createServer((_, response) => {
+    if (body !== undefined) response.writeHead(status).end(body);
+  });
+  server = made;
+  await new Promise<void>((resolve) => made.listen(0, "127.0.0.1", resolve));
+  return `127.0.0.1:${(made.address() as AddressInfo).port}`;
+}
+
+describe("where nothing answers, every command says the same, and the way out", () => {
+  test.each([
+    { args: ["report"] },
+    { args: ["explain", "--pool", "llama"] },
+    { args: ["shadow", "pause"] },
+    { args: ["verify", "--model", "m", "--requests", "1", "--url", "http://127.0.0.1:1"] },
+  ])("$args", async ({ args }) => {
+    const { status, stderr } = await runCommand([...args, "--admin", "127.0.0.1:1"]);
+    expect(stderr).toBe(
+      "error: no answer from a sidecar at http://127.0.0.1:1: ECONNREFUSED; start one with `umbra up` or `umbra serve`, or name its admin interface with --admin\n",
+    );
+    expect(status).toBe(1);
+  });
+});
+
+describe("askAdmin", () => {
+  test.each([
+    {
+      name: "a refusal",
+      status: 404,
+      body: '{"error":"no such pool"}',
+      want: /404: no such pool$/,
+    },
+    { name: "a page", status: 200, body: "<html>", want: /answered 200: is that a sidecar's\?$/ },
+    { name: "a number", status: 200, body: "1", want: /answered 200: is that a sidecar's\?$/ },
+    { name: "an empty error", status: 500, body: "", want: /answered 500: is that a sidecar's\?$/ },
+  ])("tells of $name", async ({ status, body, want }) => {
+    const admin = await answering(status, body);
+    await expect(askAdmin(admin, "/v1/pairs")).rejects.toThrow(want);
+  });
+
+  test("ends with the status of an interrupt when it is aborted", async () => {
+    const admin = await answering(200);
+    const asked = askAdmin(admin, "/v1/report", { signal: AbortSignal.timeout(50) });
+    await expect(asked).rejects.toMatchObject({ name: "OutcomeError", status: 130 });
+  });
+});
+
+test.each([
+  { status: 200, want: true },
+  { status: 503, want: false },
+])("a sidecar whose /readyz answers $status is ready: $want", async ({ status, want }) => {
+  expect(await isReady(await answering(status, "{}"))).toBe(want);
+});
