@@ -15,8 +15,4 @@ export {
   type RestartLimits,
 } from "./process/keep-running.ts";
 export { program } from "./program.ts";
-export {
-  type TopologyFlags,
-  topologyArguments,
-  withTopologyFlags,
-} from "./resources/topology-flags.ts";
+export type { TopologyFlags } from "./resources/topology-flags.ts";

@@ -168,7 +168,7 @@ describe("umbra", () => {
     {
       name: "half a fallback",
       args: ["serve", "-f", examples, "--fallbacks", "0.5"],
-      words: '--fallbacks takes a whole number, not "0.5"',
+      words: '--fallbacks takes a whole number from 0 to 15, not "0.5"',
     },
     {
       name: "a header's name that is none",

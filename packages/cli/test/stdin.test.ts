@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { describe, expect, test } from "@jest/globals";
-import { isReadOnce } from "../src/process/shared-sources.ts";
 import { runCommand } from "./run-command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "umbra-stdin-"));
@@ -69,7 +68,6 @@ describe("-f and standard input", () => {
     { args: ["simulate", "-f", "-", "-f", "-"] },
     { args: ["serve", "-f", "-", "-f", "-"] },
     { args: ["up", "-f", "-", "-f", "-"] },
-    { args: ["up", "-f", "-", "-f", "/dev/tty", "-f", "-"] },
     { args: ["report", "--samples", "-", "--samples", "-"] },
     { args: ["report", "--samples", "-", "-f", "-"] },
   ])("umbra $args is refused: standard input is read once", async ({ args }) => {
@@ -80,19 +78,4 @@ describe("-f and standard input", () => {
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
     expect(stderr).toMatch(/standard input/);
   });
-});
-
-test.each([
-  ["/dev/stdin", true],
-  ["/dev/fd/0", true],
-  ["/dev//fd/63", true],
-  ["/proc/self/fd/0", true],
-  ["/proc/123/fd/4", true],
-  ["/proc/thread-self/fd/0", true],
-  ["/dev/null", true],
-  [folder, false],
-  [route, false],
-  ["/nowhere/dev/stdin", false],
-])("a child process can't read %s again: %s", (path, want) => {
-  expect(isReadOnce(path)).toBe(want);
 });

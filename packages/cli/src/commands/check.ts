@@ -10,12 +10,13 @@ import { judgeOwnBootstrap } from "../check/own-bootstrap.ts";
 import { sarifOf } from "../check/sarif.ts";
 import { findEnvoy } from "../envoy/find-envoy.ts";
 import { CommandError, UsageError } from "../errors.ts";
+import { withFlags } from "../flags.ts";
 import type { Io } from "../io.ts";
 import {
   type ReadTopology,
   type TopologyFlags,
+  topologyFlags,
   topologyOf,
-  withTopologyFlags,
 } from "../resources/topology-flags.ts";
 import { severityCounts } from "../severity-counts.ts";
 
@@ -33,7 +34,7 @@ interface CheckFlags extends TopologyFlags {
 /** `umbra check`: what is wrong in the resources, and the topology that they mean. */
 export function checkCommand(io: Io): Command {
   const command = new Command("check").summary("say what is wrong in the resources");
-  return withTopologyFlags(command, { isDirectAllowed: false })
+  return withFlags(command, topologyFlags)
     .description(
       "Says what is wrong in the resources: file, line and column, the line itself, and how to fix it; everything in one pass. Exit status 1 when there is an error.",
     )

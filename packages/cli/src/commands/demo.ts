@@ -6,6 +6,7 @@ import { roundRobin, type Spread, spreadOf, spreadTable } from "../demo/spread.t
 import { mixedTraffic } from "../demo/traffic.ts";
 import { findEnvoy } from "../envoy/find-envoy.ts";
 import { CommandError } from "../errors.ts";
+import { withFlags } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { askAdmin, isReady } from "../process/admin-client.ts";
 import { type Child, startChild } from "../process/child.ts";
@@ -15,15 +16,9 @@ import { shippedFile } from "../process/shipped-file.ts";
 import { checkWritable } from "../process/usable-file.ts";
 import { waitUntil } from "../process/wait-until.ts";
 import { writeReports } from "../report/write-report.ts";
-import { numberOf } from "../resources/host-port.ts";
+import { type DemoFlags, runFlags } from "../resources/run-flags.ts";
 import type { SentRequest } from "../traffic/open-loop.ts";
 import { type Check, proveMirroring } from "../traffic/prove-mirroring.ts";
-
-interface DemoFlags {
-  readonly duration: number;
-  readonly same?: true;
-  readonly html: string;
-}
 
 const host = "example.com";
 const primaryName = "vllm-llama2-7b-pool";
@@ -49,26 +44,18 @@ const scenarioBody = JSON.stringify({
 
 /** `umbra demo`: the reference scenario on a real Envoy with simulated model servers. */
 export function demoCommand(io: Io): Command {
-  return new Command("demo")
+  return withFlags(new Command("demo"), runFlags)
     .summary("run the reference scenario on this machine")
     .description(
       "Starts simulated model servers, the sidecar and a real Envoy, mirrors a request and then mixed traffic, judges the candidate, and checks what it claims. All ports are free ones.",
     )
-    .option(
-      "--duration <seconds>",
-      "how long the mixed traffic lasts",
-      numberOf("--duration", { min: 1, max: 3_600 }),
-      45,
-    )
-    .option("--same", "the candidate is as fast as the primary, instead of slower by 30 %")
-    .option("--html <file>", "where the report's page is written", "umbra-demo-report.html")
     .addHelpText("after", "\nExamples:\n  $ umbra demo\n  $ umbra demo --same")
     .action((flags: DemoFlags) => runDemo(flags, io));
 }
 
 async function runDemo({ duration, same, html }: DemoFlags, io: Io): Promise<void> {
   const say = (words: string) => io.stdout(`${words}\n`);
-  checkWritable("--html", html);
+  checkWritable(html, "--html");
   findEnvoy(io.env);
   const [resources, policy] = [shippedFile("examples/mirror"), shippedFile("examples/demo")];
   const children: Child[] = [];

@@ -1,9 +1,4 @@
-import {
-  defaultBootstrapOptions,
-  isAtLeast,
-  type Severity,
-  type Topology,
-} from "@umbra/envoy-config";
+import { isAtLeast, type Severity, type Topology } from "@umbra/envoy-config";
 import { printableJson } from "@umbra/shadow/printable";
 import { Command, Option } from "commander";
 import { judgeOwnBootstrap } from "../check/own-bootstrap.ts";
@@ -15,32 +10,32 @@ import { judgeMachine, thisMachine } from "../doctor/machine.ts";
 import { judgePorts, tryPort, type WantedPort } from "../doctor/ports.ts";
 import { lookAtRunning, type Running } from "../doctor/running.ts";
 import { lookAtSidecar, type SidecarLink } from "../doctor/sidecar-link.ts";
-import { systemCaHelp, withSystemAuthorities } from "../envoy/system-authorities.ts";
+import { withSystemAuthorities } from "../envoy/system-authorities.ts";
 import { CommandError, UsageError } from "../errors.ts";
+import { withFlags } from "../flags.ts";
 import type { Io } from "../io.ts";
-import { endpointAuthorization, endpointKeyHelp } from "../resources/endpoint-key.ts";
+import { endpointAuthorization } from "../resources/endpoint-key.ts";
 import { hostPort, numberOf } from "../resources/host-port.ts";
+import { runFlags, type SidecarFlags } from "../resources/run-flags.ts";
 import {
   type SidecarTlsFlags,
   sidecarAddress,
+  sidecarTlsFlags,
   sidecarTlsOf,
-  withSidecarTlsFlags,
 } from "../resources/sidecar-flags.ts";
 import {
   type ReadTopology,
   type TopologyFlags,
+  topologyFlags,
   topologyOf,
-  withTopologyFlags,
 } from "../resources/topology-flags.ts";
 import { severityCounts } from "../severity-counts.ts";
 
-interface DoctorFlags extends TopologyFlags, SidecarTlsFlags {
-  readonly sidecar?: string;
+interface DoctorFlags extends TopologyFlags, SidecarTlsFlags, SidecarFlags {
   readonly grpc: string;
-  readonly admin: string;
   readonly envoyAdmin: string;
-  readonly endpointKeyFile?: string;
   readonly systemCa?: string;
+  readonly sidecar?: string;
   readonly timeout: number;
   readonly output: "table" | "json";
   readonly failureThreshold: Severity;
@@ -52,29 +47,15 @@ export function doctorCommand(io: Io): Command {
   const command = new Command("doctor").summary(
     "say what is wrong with this machine and the endpoints",
   );
-  return withSidecarTlsFlags(
-    withTopologyFlags(command, { isDirectAllowed: true }).option(
+  return withFlags(command, topologyFlags, sidecarTlsFlags, runFlags)
+    .option(
       "--sidecar <host:port>",
       "ask a sidecar there, or at unix:/path, for its health, as Envoy does",
-    ),
-  )
+    )
     .description(
       "Looks at Node, Envoy and its known flaws, ports, limits and what runs already; with -f or --primary also at each endpoint: whether it is reached, and whether its metrics can be used. It changes nothing and sends no request to a model. Each finding has its remedy. Exit status 1 when there is an error.",
     )
-    .option(
-      "--grpc <host:port>",
-      "where the sidecar is to serve ext_proc, or unix:/path",
-      "127.0.0.1:9002",
-    )
-    .option("--admin <host:port>", "the sidecar's admin interface", "127.0.0.1:9090")
-    .option(
-      "--envoy-admin <host:port>",
-      "Envoy's admin interface",
-      defaultBootstrapOptions.envoyAdmin,
-    )
     .option("--bootstrap <file>", "look at an Envoy bootstrap of your own, YAML or JSON")
-    .option("--endpoint-key-file <file>", endpointKeyHelp)
-    .option("--system-ca <file>", systemCaHelp)
     .option(
       "--timeout <seconds>",
       "how long each page may take",

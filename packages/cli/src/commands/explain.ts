@@ -7,10 +7,11 @@ import { CommandError, UsageError } from "../errors.ts";
 import { explanationTable } from "../explain/explanation-table.ts";
 import { explainState } from "../explain/given-state.ts";
 import { wholeNumberOf } from "../flag-shapes.ts";
+import { collect } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { adminOption, askAdmin } from "../process/admin-client.ts";
 import { numberOf } from "../resources/host-port.ts";
-import { collect, soundTopologyOf } from "../resources/topology-flags.ts";
+import { soundTopologyOf } from "../resources/topology-flags.ts";
 
 interface ExplainFlags {
   readonly pool: string;

@@ -2,10 +2,10 @@ import { printableJson } from "@umbra/shadow/printable";
 import { Command, Option } from "commander";
 import { CommandError } from "../errors.ts";
 import { wholeNumberOf } from "../flag-shapes.ts";
+import { collect } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { progressLine } from "../progress-line.ts";
 import { numberOf } from "../resources/host-port.ts";
-import { collect } from "../resources/topology-flags.ts";
 import {
   type ClientKeyFlags,
   clientAuthorization,

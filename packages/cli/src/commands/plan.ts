@@ -8,9 +8,10 @@ import { printableJson } from "@umbra/shadow/printable";
 import Table from "cli-table3";
 import { Command, Option } from "commander";
 import { UsageError } from "../errors.ts";
+import { collect } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { numberOf } from "../resources/host-port.ts";
-import { collect, topologyOf } from "../resources/topology-flags.ts";
+import { topologyOf } from "../resources/topology-flags.ts";
 
 interface PlanFlags {
   readonly rate: number;

@@ -9,19 +9,21 @@ import {
 import { Command, Option } from "commander";
 import { systemCaWithoutEffect, usesSystemAuthorities } from "../envoy/system-authorities.ts";
 import { UsageError } from "../errors.ts";
+import { withFlags } from "../flags.ts";
 import type { Io } from "../io.ts";
-import { hostPort } from "../resources/host-port.ts";
+import { runFlags } from "../resources/run-flags.ts";
 import {
   type SidecarTlsFlags,
   sidecarAddress,
+  sidecarTlsFlags,
   sidecarTlsOf,
-  withSidecarTlsFlags,
 } from "../resources/sidecar-flags.ts";
-import { soundReadOf, type TopologyFlags, withTopologyFlags } from "../resources/topology-flags.ts";
+import { soundReadOf, type TopologyFlags, topologyFlags } from "../resources/topology-flags.ts";
 
 interface RenderFlags extends TopologyFlags, SidecarTlsFlags {
-  readonly sidecar: string;
   readonly envoyAdmin: string;
+  readonly statsListener?: string;
+  readonly sidecar: string;
   readonly plainMirror?: true;
   readonly observe: boolean;
   readonly format: "bootstrap" | PartName;
@@ -29,40 +31,32 @@ interface RenderFlags extends TopologyFlags, SidecarTlsFlags {
   readonly tlsDir: string;
   readonly inlineCertificates?: true;
   readonly systemCa: string;
-  readonly statsListener?: string;
   readonly comments?: true;
 }
 
 /** `umbra render`: the Envoy bootstrap, or a part of it, on stdout, nothing else. */
 export function renderCommand(io: Io): Command {
   const command = new Command("render").summary("print the Envoy bootstrap");
-  return withSidecarTlsFlags(
-    withTopologyFlags(command, { isDirectAllowed: true })
-      .description(
-        "Prints the Envoy 1.40 bootstrap for the resources, or parts for a bootstrap of your own.",
+  return withFlags(command, topologyFlags, sidecarTlsFlags, runFlags)
+    .description(
+      "Prints the Envoy 1.40 bootstrap for the resources, or parts for a bootstrap of your own.",
+    )
+    .addOption(
+      new Option(
+        "--format <what>",
+        "the whole bootstrap, or one part as a file for path_config_source",
       )
-      .addOption(
-        new Option(
-          "--format <what>",
-          "the whole bootstrap, or one part as a file for path_config_source",
-        )
-          .choices(["bootstrap", ...partNames])
-          .default("bootstrap"),
-      )
-      .option(
-        "--of-listener <name>",
-        "with --format route-config: whose routes, where there are several listeners",
-      )
-      .option(
-        "--sidecar <address>",
-        "where Envoy finds the sidecar: host:port or unix:/path",
-        defaultBootstrapOptions.sidecar,
-      ),
-  )
+        .choices(["bootstrap", ...partNames])
+        .default("bootstrap"),
+    )
     .option(
-      "--envoy-admin <host:port>",
-      "Envoy's admin interface",
-      defaultBootstrapOptions.envoyAdmin,
+      "--of-listener <name>",
+      "with --format route-config: whose routes, where there are several listeners",
+    )
+    .option(
+      "--sidecar <address>",
+      "where Envoy finds the sidecar: host:port or unix:/path",
+      defaultBootstrapOptions.sidecar,
     )
     .option(
       "--plain-mirror",
@@ -83,10 +77,6 @@ export function renderCommand(io: Io): Command {
       "PEM authorities of Envoy's machine, for endpoints that a BackendTLSPolicy verifies with wellKnownCACertificates: System; Envoy reads it",
       defaultBootstrapOptions.systemCaFile,
     )
-    .option(
-      "--stats-listener <host:port>",
-      "where Envoy answers GET /stats/prometheus, and nothing else",
-    )
     .option("--comments", "the reason of each limit and guard, as a comment of the YAML")
     .addHelpText(
       "after",
@@ -100,9 +90,7 @@ export function renderCommand(io: Io): Command {
     .action((flags: RenderFlags) => {
       const isGiven = (name: string) => command.getOptionValueSource(name) === "cli";
       refuseWithoutEffect(flags, isGiven);
-      hostPort(flags.envoyAdmin, "--envoy-admin");
       const { envoyAdmin, observe, statsListener } = flags;
-      if (statsListener !== undefined) hostPort(statsListener, "--stats-listener");
       const plainMirror = flags.plainMirror === true;
       const sidecar = sidecarAddress(flags.sidecar, "--sidecar");
       const { topology, certificates } = soundReadOf(flags, io);

@@ -10,6 +10,7 @@ import { printable, printableJson } from "@umbra/shadow/printable";
 import { Command, Option } from "commander";
 import { CommandError, OutcomeError, UsageError } from "../errors.ts";
 import { wholeNumberOf } from "../flag-shapes.ts";
+import { checked, collect } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { adminOption, askAdmin } from "../process/admin-client.ts";
 import { checkWritable } from "../process/usable-file.ts";
@@ -18,7 +19,7 @@ import { judgeSamples } from "../report/judge-samples.ts";
 import { readSamples } from "../report/read-samples.ts";
 import { type ReportFiles, writeReports } from "../report/write-report.ts";
 import { numberOf } from "../resources/host-port.ts";
-import { collect, topologyOf } from "../resources/topology-flags.ts";
+import { topologyOf } from "../resources/topology-flags.ts";
 
 interface ReportFlags extends ReportFiles {
   readonly admin: string;
@@ -46,6 +47,8 @@ const exitStatus: Readonly<Record<VerdictStatus, number>> = {
 };
 /** The worst first: it is what a gate over several candidates says. */
 const worst: readonly VerdictStatus[] = ["INVALID", "FAIL", "INCONCLUSIVE", "PASS"];
+
+const writable = checked(checkWritable);
 
 /** `umbra report`: the verdict, from a running sidecar, from samples or from an earlier report. */
 export function reportCommand(io: Io): Command {
@@ -98,9 +101,9 @@ export function reportCommand(io: Io): Command {
         .choices(["table", "json"])
         .default("table"),
     )
-    .option("--html <file>", "write one self-contained page")
-    .option("--markdown <file>", "write Markdown for a comment, - for standard output")
-    .option("--junit <file>", "write JUnit XML, - for standard output")
+    .option("--html <file>", "write one self-contained page", writable("--html"))
+    .option("--markdown <file>", "write Markdown, - for standard output", writable("--markdown"))
+    .option("--junit <file>", "write JUnit XML, - for standard output", writable("--junit"))
     .option(
       "--gate",
       "turn the verdict into the exit status: 0 PASS, 10 FAIL, 11 INCONCLUSIVE, 12 INVALID",
@@ -114,9 +117,6 @@ export function reportCommand(io: Io): Command {
 }
 
 async function runReport(flags: ReportFlags, io: Io): Promise<void> {
-  checkWritable("--html", flags.html);
-  checkWritable("--markdown", flags.markdown);
-  checkWritable("--junit", flags.junit);
   const sources = [flags.samples, flags.from].filter((each) => each !== undefined).length;
   if (sources > 1) throw new UsageError("give one of --samples and --from");
   if (flags.wait === true && sources > 0) {

@@ -5,9 +5,10 @@ import { createSimulatedServer, parseVllmArgs, type SimulatedServer } from "@umb
 import { Command, Option } from "commander";
 import { CommandError, UsageError } from "../errors.ts";
 import { ipOf, wholeNumberOf } from "../flag-shapes.ts";
+import { collect } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { numberOf } from "../resources/host-port.ts";
-import { collect, soundTopologyOf } from "../resources/topology-flags.ts";
+import { soundTopologyOf } from "../resources/topology-flags.ts";
 
 interface SimulateFlags {
   readonly file?: readonly string[];

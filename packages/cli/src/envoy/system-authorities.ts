@@ -4,10 +4,6 @@ import { CommandError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { systemCaFile } from "./system-ca.ts";
 
-/** Help of `--system-ca` in the commands that themselves connect to endpoints. */
-export const systemCaHelp =
-  "PEM authorities of this machine, for endpoints that a BackendTLSPolicy verifies with wellKnownCACertificates: System (default: $SSL_CERT_FILE, else where distributions keep them)";
-
 /** True where endpoints are verified with the authorities of the system. */
 export function usesSystemAuthorities({ pools }: Pick<Topology, "pools">): boolean {
   return pools.some(({ tls }) => isOfSystem(tls));

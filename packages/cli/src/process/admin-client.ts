@@ -2,15 +2,13 @@ import type { AdminAnswers, AdminPath, ShadowCall } from "@umbra/sidecar";
 import { Option } from "commander";
 import { request } from "undici";
 import { CommandError, OutcomeError } from "../errors.ts";
+import { checked } from "../flags.ts";
 import { hostPort } from "../resources/host-port.ts";
 
 /** `--admin` of commands that ask a running sidecar. */
 export function adminOption(): Option {
   return new Option("--admin <host:port>", "the sidecar's admin interface")
-    .argParser((text) => {
-      hostPort(text, "--admin");
-      return text;
-    })
+    .argParser(checked(hostPort)("--admin"))
     .default("127.0.0.1:9090");
 }
 

@@ -2,16 +2,15 @@ import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { UsageError } from "../errors.ts";
 
-/** Before anything is started: throws UsageError when the flag's file can't be read. Absent is fine. */
-export function checkReadable(flag: string, path: string | undefined): void {
-  if (path === undefined) return;
+/** Before anything is started: throws UsageError when the flag's file can't be read. */
+export function checkReadable(path: string, flag: string): void {
   const problem = isFolder(path) ? "it is a folder" : accessProblem(path, constants.R_OK);
   if (problem !== undefined) throw new UsageError(`${flag}: ${path} can't be read: ${problem}`);
 }
 
-/** Before anything is started: throws UsageError when the flag's file can't be written. Absent is fine, and so is `-`. */
-export function checkWritable(flag: string, path: string | undefined): void {
-  if (path === undefined || path === "-") return;
+/** Before anything is started: throws UsageError when the flag's file can't be written. `-` is fine. */
+export function checkWritable(path: string, flag: string): void {
+  if (path === "-") return;
   const isThere = statSync(path, { throwIfNoEntry: false }) !== undefined;
   const problem = isFolder(path)
     ? "it is a folder"

@@ -1,10 +1,10 @@
 import type { Topology } from "@umbra/envoy-config";
 import type { GatewayOptions } from "@umbra/sidecar";
-import { type Command, Option } from "commander";
 import { UsageError } from "../errors.ts";
-import { numberOf } from "./host-port.ts";
+import { wholeNumberOf } from "../flag-shapes.ts";
+import type { FlagTable } from "../flags.ts";
 
-/** Flags for gateways that Umbra has not rendered. */
+/** Values of the flags for gateways that Umbra has not rendered. */
 export interface GatewayFlags {
   readonly pool?: string;
   readonly fallbacks?: number;
@@ -17,43 +17,49 @@ export interface GatewayFlags {
 
 /** Of gateways that do not tell theirs. */
 const bodyModes = { duplex: "FULL_DUPLEX_STREAMED", buffered: "BUFFERED" } as const;
+const of = { serve: undefined };
 
-/** Adds them to a command. */
-export function withGatewayFlags(command: Command): Command {
-  return command
-    .option(
-      "--pool <name>",
-      "the InferencePool that gateways ask for which Umbra has not rendered; needed where there are several",
-    )
-    .option(
-      "--fallbacks <count>",
+export const gatewayFlags: FlagTable<GatewayFlags> = {
+  pool: {
+    flag: "--pool <name>",
+    help: "the InferencePool that gateways ask for which Umbra has not rendered; needed where there are several",
+    of,
+  },
+  fallbacks: {
+    flag: "--fallbacks <count>",
+    help:
       "endpoints named after the picked one, for gateways that walk on; 0 where one is all they take " +
-        "(default: as the EndpointPickerConfig says, else 2, and 0 to gateways that Umbra has not rendered)",
-      numberOf("--fallbacks", { min: 0, max: 15 }),
-    )
-    .option(
-      "--destination-header <name>",
-      "header and metadata key that tell such gateways of the endpoint (default: x-gateway-destination-endpoint)",
-    )
-    .option(
-      "--destination-namespace <name>",
-      "metadata namespace that tells them of the endpoint (default: envoy.lb)",
-    )
-    .option(
-      "--subset-namespace <name>",
-      "metadata namespace in which they name the endpoints that may be picked (default: envoy.lb.subset_hint)",
-    )
-    .addOption(
-      new Option(
-        "--body-mode <mode>",
-        "how such a gateway sends bodies that does not tell (default: duplex)",
-      ).choices(Object.keys(bodyModes)),
-    )
-    .option(
-      "--mode-override",
-      "their filter has allow_mode_override: ask for whole bodies, and for no more of answers than the headers",
-    );
-}
+      "(default: as the EndpointPickerConfig says, else 2, and 0 to gateways that Umbra has not rendered)",
+    read: (flag: string) => wholeNumberOf(flag, { min: 0, max: 15 }),
+    of,
+  },
+  destinationHeader: {
+    flag: "--destination-header <name>",
+    help: "header and metadata key that tell such gateways of the endpoint (default: x-gateway-destination-endpoint)",
+    of,
+  },
+  destinationNamespace: {
+    flag: "--destination-namespace <name>",
+    help: "metadata namespace that tells them of the endpoint (default: envoy.lb)",
+    of,
+  },
+  subsetNamespace: {
+    flag: "--subset-namespace <name>",
+    help: "metadata namespace in which they name the endpoints that may be picked (default: envoy.lb.subset_hint)",
+    of,
+  },
+  bodyMode: {
+    flag: "--body-mode <mode>",
+    help: "how such a gateway sends bodies that does not tell (default: duplex)",
+    choices: ["duplex", "buffered"],
+    of,
+  },
+  modeOverride: {
+    flag: "--mode-override",
+    help: "their filter has allow_mode_override: ask for whole bodies, and for no more of answers than the headers",
+    of,
+  },
+};
 
 /** What they say to a sidecar. Throws UsageError. */
 export function gatewayOptions(
@@ -63,9 +69,6 @@ export function gatewayOptions(
   const { pool, fallbacks, destinationHeader, destinationNamespace, subsetNamespace, bodyMode } =
     flags;
   const { modeOverride } = flags;
-  if (fallbacks !== undefined && !Number.isInteger(fallbacks)) {
-    throw new UsageError(`--fallbacks takes a whole number, not "${fallbacks}"`);
-  }
   if (destinationHeader !== undefined && !/^[a-z0-9][a-z0-9-]{0,127}$/.test(destinationHeader)) {
     throw new UsageError(
       `--destination-header takes a header's name in lower case, not "${destinationHeader}"`,
@@ -75,14 +78,6 @@ export function gatewayOptions(
     throw new UsageError(
       `--destination-header can't be "${destinationHeader}": gateways keep that header to themselves; take a name of your own, or leave the option out`,
     );
-  }
-  for (const [flag, namespace] of Object.entries({
-    "--destination-namespace": destinationNamespace,
-    "--subset-namespace": subsetNamespace,
-  })) {
-    if (namespace === "") {
-      throw new UsageError(`${flag} is empty: name a metadata namespace, or leave the option out`);
-    }
   }
   return {
     gateway: {

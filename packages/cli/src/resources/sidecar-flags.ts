@@ -1,9 +1,9 @@
 import type { SidecarTls } from "@umbra/envoy-config";
-import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
+import type { FlagTable } from "../flags.ts";
 import { hostPort } from "./host-port.ts";
 
-/** How Envoy reaches the sidecar over TLS. */
+/** Values of the flags for how Envoy reaches the sidecar over TLS. */
 export interface SidecarTlsFlags {
   readonly sidecarTls?: true;
   readonly sidecarCa?: string;
@@ -12,17 +12,31 @@ export interface SidecarTlsFlags {
   readonly sidecarName?: string;
 }
 
-export function withSidecarTlsFlags(command: Command): Command {
-  return command
-    .option(
-      "--sidecar-tls",
-      "Envoy speaks TLS to the sidecar, and verifies it only with a --sidecar-ca",
-    )
-    .option("--sidecar-ca <file>", "PEM authority of the sidecar's certificate; Envoy reads it")
-    .option("--sidecar-cert <file>", "PEM certificate that Envoy shows to the sidecar")
-    .option("--sidecar-key <file>", "and its PEM key")
-    .option("--sidecar-name <name>", "whose certificate it must be, if not the address's host");
-}
+const of = { up: undefined, render: undefined, doctor: undefined };
+
+export const sidecarTlsFlags: FlagTable<SidecarTlsFlags> = {
+  sidecarTls: {
+    flag: "--sidecar-tls",
+    help: "Envoy speaks TLS to the sidecar, and verifies it only with a --sidecar-ca",
+    of,
+  },
+  sidecarCa: {
+    flag: "--sidecar-ca <file>",
+    help: "PEM authority of the sidecar's certificate; Envoy reads it",
+    of,
+  },
+  sidecarCert: {
+    flag: "--sidecar-cert <file>",
+    help: "PEM certificate that Envoy shows to the sidecar",
+    of,
+  },
+  sidecarKey: { flag: "--sidecar-key <file>", help: "and its PEM key", of },
+  sidecarName: {
+    flag: "--sidecar-name <name>",
+    help: "whose certificate it must be, if not the address's host",
+    of,
+  },
+};
 
 /** Throws UsageError when the flags don't go together. */
 export function sidecarTlsOf(flags: SidecarTlsFlags): { readonly sidecarTls?: SidecarTls } {

@@ -1,4 +1,3 @@
-import { isIP } from "node:net";
 import {
   type Certificate,
   type CheckPickerConfig,
@@ -18,13 +17,14 @@ import {
   type Topology,
 } from "@umbra/envoy-config";
 import { readPickerConfig } from "@umbra/scheduler/config";
-import type { Command } from "commander";
 import { CommandError, UsageError } from "../errors.ts";
+import { ipOf } from "../flag-shapes.ts";
+import type { FlagRow, FlagTable } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { hostPort } from "./host-port.ts";
 import { readSourceFiles } from "./read-files.ts";
 
-/** Flags from which a topology is made. */
+/** Values of the flags from which a topology is made. */
 export interface TopologyFlags {
   readonly file?: readonly string[];
   readonly endpoints?: readonly string[];
@@ -42,68 +42,66 @@ export interface TopologyFlags {
   readonly shadow?: string;
 }
 
-/** Adds the flags that every command with resources has. */
-export function withTopologyFlags(
-  command: Command,
-  { isDirectAllowed }: { isDirectAllowed: boolean },
-): Command {
-  command
-    .option(
-      "-f, --file <path>",
-      "a file or folder of resources, - for standard input; repeatable",
-      collect,
-    )
-    .option(
-      "--endpoints <name=ip:port,…>",
-      "endpoints of an InferencePool or Service; repeatable",
-      collect,
-    )
-    .option(
-      "--pick-mode <name=mode>",
-      `how requests of an InferencePool or Service are picked: ${pickModes.join(", ")}; repeatable`,
-      collect,
-    )
-    .option(
-      "--metrics-path <name=/path>",
-      "where the endpoints of an InferencePool or Service have their metrics page; repeatable",
-      collect,
-    )
-    .option("--metrics-port <name=port>", "and on which port; repeatable", collect)
-    .option("--metrics-scheme <name=scheme>", "and by http or https; repeatable", collect)
-    .option(
-      "--picker <pool=host:port>",
-      "a third-party endpoint picker for an InferencePool, which Envoy asks in Umbra's place; tls:host:port where it serves TLS; repeatable",
-      collect,
-    )
-    .option(
-      "--picker-ca <pool=file>",
-      "PEM authority of such a picker's certificate, without which it is not verified; Envoy reads it; repeatable",
-      collect,
-    )
-    .option("--strict", "answer 500 where a rule has a mirror that can't be resolved")
-    .option(
-      "--listener <name=port>",
-      "moves a listener, by LISTENER, GATEWAY/LISTENER or NAMESPACE/GATEWAY/LISTENER, to another port; repeatable",
-      collect,
-    )
-    .option("--bind <ip>", "address that listeners bind (default: 0.0.0.0)")
-    .option(
-      "--set <name=value>",
-      "a limit or timeout of Envoy, such as maxBody=8Mi: see docs/hardening.md; repeatable",
-      collect,
-    );
-  if (isDirectAllowed) {
-    command
-      .option("--primary <ip:port,…>", "endpoints that answer clients, instead of -f")
-      .option("--shadow <ip:port,…>", "endpoints that get a copy of every request");
-  }
-  return command;
-}
+const all = { serve: undefined, up: undefined, render: undefined, doctor: undefined };
+const ofFiles = { ...all, check: undefined };
+const list = (flag: string, help: string): FlagRow<readonly string[]> => ({
+  flag,
+  help: `${help}; repeatable`,
+  isRepeatable: true,
+  of: ofFiles,
+});
 
-/** For options that may be given several times. */
-export function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
-  return [...(previous ?? []), value];
-}
+export const topologyFlags: FlagTable<TopologyFlags> = {
+  file: list("-f, --file <path>", "a file or folder of resources, - for standard input"),
+  endpoints: list("--endpoints <name=ip:port,…>", "endpoints of an InferencePool or Service"),
+  pickMode: list(
+    "--pick-mode <name=mode>",
+    `how requests of an InferencePool or Service are picked: ${pickModes.join(", ")}`,
+  ),
+  metricsPath: list(
+    "--metrics-path <name=/path>",
+    "where the endpoints of an InferencePool or Service have their metrics page",
+  ),
+  metricsPort: list("--metrics-port <name=port>", "and on which port"),
+  metricsScheme: list("--metrics-scheme <name=scheme>", "and by http or https"),
+  picker: list(
+    "--picker <pool=host:port>",
+    "a third-party endpoint picker for an InferencePool, which Envoy asks in Umbra's place; tls:host:port where it serves TLS",
+  ),
+  pickerCa: list(
+    "--picker-ca <pool=file>",
+    "PEM authority of such a picker's certificate, without which it is not verified; Envoy reads it",
+  ),
+  strict: {
+    flag: "--strict",
+    help: "answer 500 where a rule has a mirror that can't be resolved",
+    of: ofFiles,
+  },
+  listener: list(
+    "--listener <name=port>",
+    "moves a listener, by LISTENER, GATEWAY/LISTENER or NAMESPACE/GATEWAY/LISTENER, to another port",
+  ),
+  bind: {
+    flag: "--bind <ip>",
+    help: "address that listeners bind (default: 0.0.0.0)",
+    read: ipOf,
+    of: ofFiles,
+  },
+  set: list(
+    "--set <name=value>",
+    "a limit or timeout of Envoy, such as maxBody=8Mi: see docs/hardening.md",
+  ),
+  primary: {
+    flag: "--primary <ip:port,…>",
+    help: "endpoints that answer clients, instead of -f",
+    of: all,
+  },
+  shadow: {
+    flag: "--shadow <ip:port,…>",
+    help: "endpoints that get a copy of every request",
+    of: all,
+  },
+};
 
 export interface ReadTopology {
   readonly topology: Topology;
@@ -126,9 +124,6 @@ export function topologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = 
       return [name, portOf(port, "--listener")] as const;
     }),
   );
-  if (flags.bind !== undefined && isIP(flags.bind) === 0) {
-    throw new UsageError(`--bind takes an IP address, not "${flags.bind}"`);
-  }
   const bindAddress = flags.bind === undefined ? {} : { bindAddress: flags.bind };
   const envoySettings = settingsOf(flags.set ?? []);
   if (flags.primary !== undefined || flags.shadow !== undefined) {
@@ -298,30 +293,6 @@ export function soundReadOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds =
     );
   }
   return read;
-}
-
-/** The same flags again, for a child process. */
-export function topologyArguments(flags: TopologyFlags): readonly string[] {
-  const repeated = (name: string, values: readonly string[] | undefined) =>
-    (values ?? []).flatMap((value) => [name, value]);
-  const single = (name: string, value: string | undefined) =>
-    repeated(name, value === undefined ? [] : [value]);
-  return [
-    ...repeated("--file", flags.file),
-    ...repeated("--endpoints", flags.endpoints),
-    ...repeated("--pick-mode", flags.pickMode),
-    ...repeated("--metrics-path", flags.metricsPath),
-    ...repeated("--metrics-port", flags.metricsPort),
-    ...repeated("--metrics-scheme", flags.metricsScheme),
-    ...repeated("--picker", flags.picker),
-    ...repeated("--picker-ca", flags.pickerCa),
-    ...(flags.strict === true ? ["--strict"] : []),
-    ...repeated("--listener", flags.listener),
-    ...single("--bind", flags.bind),
-    ...repeated("--set", flags.set),
-    ...single("--primary", flags.primary),
-    ...single("--shadow", flags.shadow),
-  ];
 }
 
 function settingsOf(texts: readonly string[]): Partial<EnvoySettings> {

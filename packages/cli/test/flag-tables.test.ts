@@ -1,0 +1,33 @@
+import { describe, expect, test } from "@jest/globals";
+import { type Io, program } from "@umbra/cli";
+import { Option } from "commander";
+import { flagsFor } from "../src/flags.ts";
+import { gatewayFlags } from "../src/resources/gateway-flags.ts";
+import { runFlags } from "../src/resources/run-flags.ts";
+import { sidecarTlsFlags } from "../src/resources/sidecar-flags.ts";
+import { topologyFlags } from "../src/resources/topology-flags.ts";
+
+const io = { stdout() {}, stderr() {}, env: {} } as unknown as Io;
+const { commands } = program(io);
+const rows = Object.entries({
+  ...topologyFlags,
+  ...gatewayFlags,
+  ...sidecarTlsFlags,
+  ...runFlags,
+}).map(([name, row]) => ({ name, flag: row.flag, of: Object.keys(row.of) }));
+
+describe("a row of the flags", () => {
+  test.each(rows)("$flag has the name that Commander gives its value", ({ name, flag }) => {
+    expect(name).toBe(new Option(flag).attributeName());
+  });
+
+  test.each(rows)("$flag is a flag of every command that it names", ({ flag, of }) => {
+    const having = commands.filter(({ options }) => options.some((each) => each.flags === flag));
+    expect(having.map((command) => command.name())).toEqual(expect.arrayContaining(of));
+  });
+});
+
+test("umbra up hands on the flags that umbra serve takes too, and no others", () => {
+  const flags = { samples: "a.ndjson", traces: true, concurrency: 4, file: ["-"], sidecar: "a:1" };
+  expect(flagsFor("serve", flags, runFlags)).toEqual({ samples: "a.ndjson", traces: true });
+});

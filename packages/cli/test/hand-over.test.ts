@@ -1,0 +1,39 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { Readable } from "node:stream";
+import { describe, expect, test } from "@jest/globals";
+import { readTopology } from "@umbra/envoy-config";
+import { readHandOver, sidecarProcess } from "../src/process/hand-over.ts";
+import { runCommand } from "./run-command.ts";
+
+const goldens = new URL("../../../envoy/", import.meta.url);
+const cases = readdirSync(goldens).filter((name) =>
+  readdirSync(new URL(name, goldens)).includes("topology.json"),
+);
+
+function topologyOf(name: string) {
+  const folder = new URL(`${name}/`, goldens);
+  const files = readdirSync(folder).filter((each) => each.endsWith(".yaml"));
+  const sources = files
+    .filter((each) => each !== "envoy.yaml")
+    .map((each) => ({ name: each, text: readFileSync(new URL(each, folder), "utf8") }));
+  return readTopology(sources).topology;
+}
+
+describe("the sidecar gets the topology as umbra up has read it", () => {
+  test.each(cases)("%s", async (name) => {
+    const topology = topologyOf(name);
+    const { args, input } = sidecarProcess({ topology, flags: { traces: true } });
+    // Nothing of the resources, and no value of a flag, is on the command line.
+    expect(args.slice(1)).toEqual(["serve", "--handed-over"]);
+    const read = await readHandOver({ streamStdin: () => Readable.from([input]) });
+    expect(read).toEqual({ topology, flags: { traces: true } });
+  });
+});
+
+test("umbra serve --handed-over by hand is refused", async () => {
+  const { status, stderr } = await runCommand(["serve", "--handed-over"], {
+    streamStdin: () => Readable.from(["kind: Gateway"]),
+  });
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/is how umbra up starts the sidecar: give -f or --primary/);
+});
