@@ -1,11 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isPoolCalled } from "@umbra/envoy-config";
-import {
-  type EvaluationSettings,
-  renderReportText,
-  type ShadowReport,
-  type VerdictStatus,
-} from "@umbra/shadow";
+import { renderReportText, type ShadowReport, type VerdictStatus } from "@umbra/shadow";
+import { defined } from "@umbra/shadow/defined";
 import { printable, printableJson } from "@umbra/shadow/printable";
 import { Command, Option } from "commander";
 import { CommandError, OutcomeError, UsageError } from "../errors.ts";
@@ -217,16 +213,16 @@ async function fromSamples(
   const topology =
     flags.file === undefined ? undefined : topologyOf({ file: flags.file }, io).topology;
   const { horizon, minPairs, warmup, blockLengths, seed, sameModel, control } = flags;
-  const settings: EvaluationSettings = {
-    ...(horizon === undefined ? {} : { horizonMs: horizon * 1_000 }),
-    ...(minPairs === undefined ? {} : { minPairs }),
-    ...(warmup === undefined ? {} : { warmupMs: warmup * 1_000 }),
-    ...(blockLengths === undefined
-      ? {}
-      : { blockLengthsMs: blockLengths.map((seconds) => seconds * 1_000) }),
-    ...(seed === undefined ? {} : { seed }),
-    ...(sameModel === undefined ? {} : { isSameModel: sameModel }),
-  };
+  const inMs = (seconds: number | undefined) =>
+    seconds === undefined ? undefined : seconds * 1_000;
+  const settings = defined({
+    horizonMs: inMs(horizon),
+    minPairs,
+    warmupMs: inMs(warmup),
+    blockLengthsMs: blockLengths?.map((seconds) => seconds * 1_000),
+    seed,
+    isSameModel: sameModel,
+  });
   return judgeSamples(samples, { settings, topology, control });
 }
 

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { Topology } from "@umbra/envoy-config";
+import { defined } from "@umbra/shadow/defined";
 import { printableLines } from "@umbra/shadow/printable";
 import { type CertificateSource, startSidecar } from "@umbra/sidecar";
 import { Command } from "commander";
@@ -72,9 +73,7 @@ function sidecarOptions(flags: ServeFlags) {
     staleAfterMs: flags.staleAfter,
     compatMetrics: flags.compatMetrics,
     traces: flags.traces,
-    ...(envoyAdmin === undefined ? {} : { envoyAdmin }),
-    ...(endpointKeyFile === undefined ? {} : { endpointKeyFile }),
-    ...(samples === undefined ? {} : { samplesFile: samples }),
+    ...defined({ envoyAdmin, endpointKeyFile, samplesFile: samples }),
     ...(capture === undefined ? {} : { capture: captureOptions(capture, flags) }),
     ...(adminTokenFile === undefined ? {} : { adminToken: readToken(adminTokenFile) }),
   };
@@ -104,7 +103,7 @@ function certificateSource(flags: ServeFlags): { readonly tls?: CertificateSourc
       kind: "files",
       certFile: grpcTlsCert,
       keyFile: grpcTlsKey,
-      ...(grpcClientCa === undefined ? {} : { clientCaFile: grpcClientCa }),
+      ...defined({ clientCaFile: grpcClientCa }),
     },
   };
 }

@@ -6,6 +6,7 @@ import {
   type PoolState,
 } from "@umbra/scheduler";
 import { readPickerConfig } from "@umbra/scheduler/config";
+import { defined } from "@umbra/shadow/defined";
 import type { Explained } from "@umbra/sidecar";
 import { CommandError } from "../errors.ts";
 
@@ -46,10 +47,7 @@ export function explainState(
   const request: InferenceRequest = {
     model,
     ...(saved.adapters?.includes(model) === true ? { adapter: model } : {}),
-    ...(criticality === undefined ? {} : { criticality }),
-    ...(session === undefined ? {} : { session }),
-    ...(promptTokens === undefined ? {} : { promptTokens }),
-    ...(priority === undefined ? {} : { priority }),
+    ...defined({ criticality, session, promptTokens, priority }),
   };
   return { pool: saved.name, request, explanation: restored(saved, resources).explain(request) };
 }
@@ -114,7 +112,7 @@ function hold(pool: PoolState, address: string, adapter?: string) {
     subset: [address],
     promptTokens: 0,
     criticality: "Critical",
-    ...(adapter === undefined ? {} : { adapter }),
+    ...defined({ adapter }),
   });
   return picked.ok ? picked.lease : undefined;
 }

@@ -1,4 +1,5 @@
 import type { Topology } from "@umbra/envoy-config";
+import { defined } from "@umbra/shadow/defined";
 import type { GatewayOptions } from "@umbra/sidecar";
 import { UsageError } from "../errors.ts";
 import { wholeNumberOf } from "../flag-shapes.ts";
@@ -79,17 +80,15 @@ export function gatewayOptions(
       `--destination-header can't be "${destinationHeader}": gateways keep that header to themselves; take a name of your own, or leave the option out`,
     );
   }
-  return {
-    gateway: {
-      ...(pool === undefined ? {} : { pool: poolNamed(pool, topology) }),
-      ...(destinationHeader === undefined ? {} : { destination: destinationHeader }),
-      ...(destinationNamespace === undefined ? {} : { namespace: destinationNamespace }),
-      ...(subsetNamespace === undefined ? {} : { subsetNamespace }),
-      ...(modeOverride === undefined ? {} : { mayOverrideMode: modeOverride }),
-      ...(bodyMode === undefined ? {} : { unsaidMode: bodyModes[bodyMode] }),
-    },
-    ...(fallbacks === undefined ? {} : { fallbacks }),
-  };
+  const gateway = defined({
+    pool: pool === undefined ? undefined : poolNamed(pool, topology),
+    destination: destinationHeader,
+    namespace: destinationNamespace,
+    subsetNamespace,
+    mayOverrideMode: modeOverride,
+    unsaidMode: bodyMode === undefined ? undefined : bodyModes[bodyMode],
+  });
+  return { gateway, ...defined({ fallbacks }) };
 }
 
 /** Envoy lets no filter change these, or needs them as they are. */

@@ -1,4 +1,5 @@
 import type { SidecarTls } from "@umbra/envoy-config";
+import { defined } from "@umbra/shadow/defined";
 import { UsageError } from "../errors.ts";
 import type { FlagTable } from "../flags.ts";
 import { hostPort } from "./host-port.ts";
@@ -51,14 +52,8 @@ export function sidecarTlsOf(flags: SidecarTlsFlags): { readonly sidecarTls?: Si
   if (sidecarName !== undefined && sidecarCa === undefined) {
     throw new UsageError("--sidecar-name needs --sidecar-ca: without it nothing is verified");
   }
-  return {
-    sidecarTls: {
-      ...(sidecarCa === undefined ? {} : { caFile: sidecarCa }),
-      ...(sidecarCert === undefined ? {} : { certFile: sidecarCert }),
-      ...(sidecarKey === undefined ? {} : { keyFile: sidecarKey }),
-      ...(sidecarName === undefined ? {} : { serverName: sidecarName }),
-    },
-  };
+  const files = { caFile: sidecarCa, certFile: sidecarCert, keyFile: sidecarKey };
+  return { sidecarTls: defined({ ...files, serverName: sidecarName }) };
 }
 
 /** The longest path that a Unix socket's address holds, in bytes. */

@@ -1,3 +1,4 @@
+import { defined } from "@umbra/shadow/defined";
 import { gateDefaults, gateIds, sloPresets } from "@umbra/shadow/evaluation";
 import {
   defaultBudget,
@@ -264,11 +265,4 @@ function readGates(from: Reader | undefined): EvaluationPolicy["gates"] {
     });
   }
   return Object.fromEntries(gates);
-}
-
-/** Keys that have a value. */
-function defined<T extends object>(from: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(from).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
 }

@@ -48,7 +48,7 @@ export function createAging({ staleAfterMs, reinstate }: AgingOptions): Aging {
       member.metrics = { kind: "stale", metrics: metrics.metrics };
     }
     if (metrics.metrics.state === undefined) return;
-    if (nowMs - scrapedAtMs > stateKeptMs) dropState(member);
+    if (nowMs - scrapedAtMs > stateKeptMs) dropState(member, metrics.metrics);
     else expires(scrapedAtMs + stateKeptMs);
   }
 

@@ -1,3 +1,4 @@
+import type { ModelServerMetrics } from "../model/endpoint.ts";
 import type { Member } from "./member.ts";
 
 /** Sets `isReady` by the newest metrics and health page. A server that says nothing is ready. */
@@ -7,10 +8,9 @@ export function updateReadiness(member: Member): void {
   member.isReady = isHealthPageReady && (state === undefined || state === "ready");
 }
 
-/** Forgets what the newest metrics say of the engine's state: one that was asleep may be awake, and is tried again. */
-export function dropState(member: Member): void {
-  if (member.metrics.kind === "missing") return;
-  const { state: _, ...others } = member.metrics.metrics;
-  member.metrics = { kind: member.metrics.kind, metrics: others };
+/** Forgets what stale metrics say of the engine's state: one that was asleep may be awake, and is tried again. */
+export function dropState(member: Member, stale: ModelServerMetrics): void {
+  const { state: _, ...others } = stale;
+  member.metrics = { kind: "stale", metrics: others };
   updateReadiness(member);
 }

@@ -1,6 +1,9 @@
 import { isPoolCalled } from "@umbra/envoy-config";
 import type { InferenceRequest } from "@umbra/scheduler";
+
+import { defined } from "@umbra/shadow/defined";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
+
 import type { Explained } from "./admin-answers.ts";
 
 export type ExplainAnswer =
@@ -32,9 +35,7 @@ export function explainCall(query: URLSearchParams, pools: PoolRegistry): Explai
     ...(pool.served.isAdapter(model)
       ? { adapter: model, baseModel: pool.served.baseOf(model) }
       : {}),
-    ...(session === undefined ? {} : { session }),
-    ...(promptTokens === undefined ? {} : { promptTokens }),
-    ...(priority === undefined ? {} : { priority }),
+    ...defined({ session, promptTokens, priority }),
   };
   return { status: 200, pool: pool.name, request, explanation: pool.state.explain(request) };
 }

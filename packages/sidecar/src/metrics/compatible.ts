@@ -2,18 +2,6 @@ import { createDistribution, type Distribution } from "./distribution.ts";
 import { type Count, countsOf, type Exposition, type Series } from "./exposition.ts";
 import { createTable, type Table } from "./table.ts";
 
-/** A metric's name with the reference endpoint picker: it counts the same, of clients' requests alone. */
-export interface CompatibleName {
-  /** Without the prefix. */
-  readonly name: string;
-  /** None when absent. */
-  readonly labels?: readonly string[];
-  /** What is not as in the reference. */
-  readonly note?: string;
-  /** Those of our own metric when absent. */
-  readonly bounds?: readonly number[];
-}
-
 /** A request, as the reference labels it. */
 export const requestLabels: readonly string[] = [
   "model_name",

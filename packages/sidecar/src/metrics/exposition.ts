@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, type Metric, Registry } from "prom-client";
-import type { CompatibleName } from "./compatible.ts";
+import type { CompatibleName } from "./compatible-name.ts";
 import { createDistribution, type Distribution } from "./distribution.ts";
 import { createTable, type Table } from "./table.ts";
 
