@@ -98,7 +98,11 @@ export function reportCommand(io: Io): Command {
         .default("table"),
     )
     .option("--html <file>", "write one self-contained page", writable("--html"))
-    .option("--markdown <file>", "write Markdown, - for standard output", writable("--markdown"))
+    .option(
+      "--markdown <file>",
+      "write Markdown for a comment, - for standard output",
+      writable("--markdown"),
+    )
     .option("--junit <file>", "write JUnit XML, - for standard output", writable("--junit"))
     .option(
       "--gate",

@@ -102,7 +102,7 @@ export const runFlags: FlagTable<ServeFlags & UpFlags & DemoFlags> = {
   },
   envoyAdmin: {
     flag: "--envoy-admin <host:port>",
-    help: "Envoy's admin interface: the sidecar's readiness includes Envoy",
+    help: "Envoy's admin interface; with it, the sidecar's readiness includes Envoy",
     read: checked(hostPort),
     of: {
       serve: undefined,
