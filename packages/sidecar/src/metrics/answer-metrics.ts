@@ -1,5 +1,6 @@
 import type { Leg } from "@umbra/shadow";
-import { type CompatibleName, ofMeasuredAnswers, requestLabels } from "./compatible.ts";
+import { ofMeasuredAnswers, requestLabels } from "./compatible.ts";
+import type { CompatibleName } from "./compatible-name.ts";
 import type { Exposition } from "./exposition.ts";
 import type { PickLabels } from "./pick-labels.ts";
 import { latencyBounds } from "./request-metrics.ts";

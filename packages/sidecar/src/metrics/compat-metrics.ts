@@ -4,7 +4,7 @@ import type { Leg } from "@umbra/shadow";
 import { controlHeader, fairnessHeader } from "../decision/control-headers.ts";
 import { type RequestError, requestErrors } from "../decision/refusals.ts";
 import { isRefusal, type MadeDecision } from "../decision/request-account.ts";
-import { compatibleMetrics } from "./compatible.ts";
+import { compatibleMetrics, prefixPlugin } from "./compatible.ts";
 import type { Count, Exposition } from "./exposition.ts";
 import { createLabelValues } from "./label-values.ts";
 import type { PickLabels } from "./pick-labels.ts";
@@ -29,7 +29,6 @@ export interface CompatMetrics {
   readonly told: (event: PoolEvent) => void;
 }
 
-export const prefixPlugin = "approx-prefix-cache-producer";
 const bytesPerToken = 4;
 /** Clients choose them, and each is a row of every histogram. */
 const maxFairnessIds = 100;

@@ -8,4 +8,12 @@ export interface CompatibleName {
   readonly note?: string;
   /** Those of our own metric when absent. */
   readonly bounds?: readonly number[];
+  /**
+   * Label values for a row of our own metric; undefined leaves it out. Rows with the same values are added up. Absent:
+   * the compatible metric is counted on its own.
+   */
+  readonly row?: (own: readonly string[]) => LabelRow | undefined;
 }
+
+type Value = string | undefined;
+export type LabelRow = readonly [a?: Value, b?: Value, c?: Value, d?: Value, e?: Value];

@@ -10,6 +10,9 @@ export const requestLabels: readonly string[] = [
   "priority",
 ];
 
+/** What the reference calls its prefix index, by plugin. */
+export const prefixPlugin: string = "approx-prefix-cache-producer";
+
 export const ofMeasuredAnswers = "of measured answers alone";
 
 /** Adds the compatible names of our own metrics, which say all that they are: each by the name of our own. */
@@ -41,6 +44,23 @@ export function compatibleMetrics(metrics: Exposition): CompatibleMetrics {
     },
     read,
   };
+}
+
+/** Adds those that are made from the rows of our own metrics. */
+export function addDerivedMetrics(metrics: Exposition): void {
+  const { read } = compatibleMetrics(metrics);
+  for (const { name, read: own, compatible } of [...metrics.families]) {
+    const row = compatible?.row;
+    if (row === undefined) continue;
+    read(name, () => {
+      const sums = createTable<Count>(() => ({ value: 0 }), Number.POSITIVE_INFINITY);
+      for (const [values, value] of own()) {
+        const labels = row(values);
+        if (labels !== undefined && typeof value === "number") sums.at(...labels).value += value;
+      }
+      return countsOf(sums);
+    });
+  }
 }
 
 function familyOf({ families }: Exposition, own: string) {

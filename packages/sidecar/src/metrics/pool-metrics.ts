@@ -1,29 +1,8 @@
 import { type EndpointSnapshot, knownMetrics } from "@umbra/scheduler";
-import type { CompatibleName } from "./compatible.ts";
+import { prefixPlugin } from "./compatible.ts";
+import type { CompatibleName } from "./compatible-name.ts";
 import type { Exposition, Series } from "./exposition.ts";
-import type { PoolStatistics } from "./pool-statistics.ts";
-
-/** What is spread over the endpoints of a pool, and what the reference calls it. */
-export const spreads = [
-  {
-    key: "waiting",
-    name: "waiting_requests",
-    what: "waiting requests",
-    compatible: "queue_size",
-  },
-  {
-    key: "running",
-    name: "running_requests",
-    what: "running requests",
-    compatible: "running_requests",
-  },
-  {
-    key: "kvCache",
-    name: "kv_cache_usage",
-    what: "the used share of the KV cache",
-    compatible: "kv_cache_utilization",
-  },
-] as const;
+import type { PoolStatistics, Spread } from "./pool-statistics.ts";
 
 /** Adds the state of pools and endpoints, as it is when it is asked for. */
 export function addPoolMetrics(
@@ -43,20 +22,30 @@ export function addPoolMetrics(
       }),
     );
   };
-  for (const { key, name, what, compatible } of spreads) {
+  const spread = (
+    name: string,
+    what: string,
+    value: (pool: PoolStatistics) => Spread | undefined,
+    compatible: string,
+  ) => {
+    const named = { labels: ["name"], row: ([pool]: readonly string[]) => [pool] as const };
     ofPool(
       `umbra_pool_${name}_mean`,
       `Mean of ${what} over endpoints with fresh metrics.`,
-      (pool) => pool[key]?.mean,
-      { name: `average_${compatible}`, labels: ["name"] },
+      (pool) => value(pool)?.mean,
+      { name: `average_${compatible}`, ...named },
     );
     ofPool(
       `umbra_pool_${name}_stddev`,
       `Standard deviation of ${what} over endpoints with fresh metrics.`,
-      (pool) => pool[key]?.deviation,
-      { name: `std_dev_${compatible}`, labels: ["name"] },
+      (pool) => value(pool)?.deviation,
+      { name: `std_dev_${compatible}`, ...named },
     );
-  }
+  };
+  spread("waiting_requests", "waiting requests", ({ waiting }) => waiting, "queue_size");
+  spread("running_requests", "running requests", ({ running }) => running, "running_requests");
+  const kvCache = "the used share of the KV cache";
+  spread("kv_cache_usage", kvCache, (pool) => pool.kvCache, "kv_cache_utilization");
   ofPool(
     "umbra_pool_saturation",
     "How full the pool is by its detector: 0 idle, 1 and more full.",
@@ -64,6 +53,7 @@ export function addPoolMetrics(
     {
       name: "flow_control_pool_saturation",
       labels: ["inference_pool", "stage"],
+      row: ([pool]) => [pool, "decode"],
       note: "`stage` is always `decode`",
     },
   );
@@ -76,14 +66,22 @@ export function addPoolMetrics(
     "umbra_prefix_index_blocks",
     "Blocks of prompts that the pool's endpoints are believed to hold.",
     ({ snapshot }) => snapshot.endpoints.reduce((sum, { prefixBlocks }) => sum + prefixBlocks, 0),
-    { name: "prefix_indexer_size", labels: ["plugin_name", "plugin_type"] },
+    {
+      name: "prefix_indexer_size",
+      labels: ["plugin_name", "plugin_type"],
+      row: () => [prefixPlugin, prefixPlugin],
+    },
   );
   metrics.gauge(
     {
       name: "umbra_pool_endpoints",
       help: "Endpoints by state: `ready`, with `stale` or `missing` metrics, `ejected` for failing.",
       labels: ["pool", "state"],
-      compatible: { name: "ready_endpoints", labels: ["name"] },
+      compatible: {
+        name: "ready_endpoints",
+        labels: ["name"],
+        row: ([pool, state]) => (state === "ready" ? [pool] : undefined),
+      },
     },
     () =>
       statistics().flatMap(({ name, states }) =>
@@ -116,7 +114,11 @@ export function addPoolMetrics(
     "umbra_endpoint_waiting_requests",
     "Waiting requests, as the endpoint said last.",
     (endpoint) => knownMetrics(endpoint)?.waitingRequests,
-    { name: "per_endpoint_queue_size", labels: ["name", "model_server_endpoint"] },
+    {
+      name: "per_endpoint_queue_size",
+      labels: ["name", "model_server_endpoint"],
+      row: ([pool, endpoint]) => [pool, endpoint],
+    },
   );
   ofEndpoint(
     "umbra_endpoint_running_requests",

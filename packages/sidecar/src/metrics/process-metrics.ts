@@ -78,6 +78,7 @@ export function addProcessMetrics(metrics: Exposition): ProcessMetrics {
         name: "info",
         labels: ["commit", "build_ref"],
         note: "`build_ref` is the version, `commit` is empty",
+        row: ([release]) => ["", release],
       },
       labels: ["version", "node"],
     },

@@ -19,6 +19,7 @@ export function addQueueMetrics(metrics: Exposition, pools: PoolRegistry): OnQue
       name: `flow_control_queue_${name}`,
       labels: ["fairness_id", "priority", "inference_pool", "model_name", "target_model_name"],
       note: "tenants and models are not told apart",
+      row: ([pool, priority]: readonly string[]) => ["", priority, pool, "", ""] as const,
     };
     metrics.gauge({ name: `umbra_queue_${of}`, help, labels, compatible }, () =>
       [...pools.values()].flatMap(({ name: pool, queue }) =>

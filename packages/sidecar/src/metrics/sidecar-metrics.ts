@@ -4,8 +4,9 @@ import type { PoolEvent } from "@umbra/scheduler";
 import type { Leg } from "@umbra/shadow";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { addAnswerMetrics } from "./answer-metrics.ts";
-import { addCompatGauges } from "./compat-gauges.ts";
 import { addCompatMetrics, type CompatMetrics } from "./compat-metrics.ts";
+import { addCompatStreams } from "./compat-streams.ts";
+import { addDerivedMetrics } from "./compatible.ts";
 import { createExposition, type Exposition } from "./exposition.ts";
 import { configuredModels, createPickLabels, type PickLabels } from "./pick-labels.ts";
 import { addPoolMetrics } from "./pool-metrics.ts";
@@ -78,7 +79,8 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
     () => [[[], pairs()]],
   );
   const compat = isCompatible ? addCompatMetrics(exposition, labels) : undefined;
-  const compatStreams = isCompatible ? addCompatGauges(exposition, statistics, pools) : undefined;
+  const compatStreams = isCompatible ? addCompatStreams(exposition) : undefined;
+  if (isCompatible) addDerivedMetrics(exposition);
 
   return {
     exposition,
