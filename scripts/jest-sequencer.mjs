@@ -9,12 +9,9 @@ const longest = [
   "packed-cli",
   "up",
   "sidecar-link",
-  "picker-faults",
   "up-stdin",
-  "verdict",
   "pick-modes",
   "own-bootstrap",
-  "measures",
   "demo",
 ].map((name) => `/e2e/${name}.test.ts`);
 

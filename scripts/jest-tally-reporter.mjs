@@ -1,13 +1,15 @@
 import { writeFileSync } from "node:fs";
 
-/** Counts a run in one machine-readable line, `19 passed, 0 failed, 0 skipped`, for who started Jest to print last. */
+/** Counts a run, for who started Jest to add up and to print last. */
 export default class TallyReporter {
   onRunComplete(_contexts, results) {
-    const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
-    const skipped = results.numPendingTests + results.numTodoTests;
-    const tally = `${results.numPassedTests} passed, ${failed} failed, ${skipped} skipped\n`;
+    const counts = {
+      passed: results.numPassedTests,
+      failed: results.numFailedTests + results.numRuntimeErrorTestSuites,
+      skipped: results.numPendingTests + results.numTodoTests,
+    };
     const file = process.env.TALLY_FILE;
-    if (file === undefined) process.stdout.write(tally);
-    else writeFileSync(file, tally);
+    if (file === undefined) process.stdout.write(`${JSON.stringify(counts)}\n`);
+    else writeFileSync(file, JSON.stringify(counts));
   }
 }

@@ -7,23 +7,47 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const jest = fileURLToPath(new URL("../node_modules/jest/bin/jest.js", import.meta.url));
-const [kind, ...rest] = process.argv.slice(2);
 const folders = { unit: ["packages/", "scripts/"], e2e: ["e2e/"] };
+/** These measure times, so nothing else runs beside them. */
+const timed = ["measures", "picker-faults", "scheduling", "shadow-faults", "timers", "verdict"];
+const timedFiles = `/e2e/(${timed.join("|")})\\.test\\.ts$`;
+
+const [kind, ...rest] = process.argv.slice(2);
 const isKind = kind !== undefined && Object.hasOwn(folders, kind);
-const others = isKind ? rest : process.argv.slice(2);
+const given = isKind ? rest : process.argv.slice(2);
 // Jest runs what any pattern matches: beside a file or folder of the kind, its own would match all.
 const isNarrowed =
   isKind &&
-  others.some((each) => folders[kind].some((folder) => each.startsWith(folder.slice(0, -1))));
+  given.some((each) => folders[kind].some((folder) => each.startsWith(folder.slice(0, -1))));
 const paths = isKind && !isNarrowed ? folders[kind] : [];
+const hasTimed = given.length === 0 && kind !== "unit";
+const runs = hasTimed
+  ? [
+      [...paths, "--testPathIgnorePatterns", "/node_modules/", "/.cache/", timedFiles],
+      [timedFiles, "--runInBand"],
+    ]
+  : [[...paths, ...given]];
 
 const folder = mkdtempSync(join(tmpdir(), "umbra-tally-"));
-const tally = join(folder, "tally.txt");
-const { status } = spawnSync(
-  process.execPath,
-  ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning", jest, ...paths, ...others],
-  { cwd: root, stdio: "inherit", env: { ...process.env, TALLY_FILE: tally } },
-);
-process.stdout.write(existsSync(tally) ? `\n${readFileSync(tally, "utf8")}` : "\nno test ran\n");
+const total = { passed: 0, failed: 0, skipped: 0 };
+let isFailed = false;
+for (const [index, args] of runs.entries()) {
+  const tally = join(folder, `${index}.json`);
+  const { status } = spawnSync(
+    process.execPath,
+    ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning", jest, ...args],
+    { cwd: root, stdio: "inherit", env: { ...process.env, TALLY_FILE: tally } },
+  );
+  isFailed ||= status !== 0;
+  // Jest has not come as far as its tests.
+  if (!existsSync(tally)) total.failed++;
+  else {
+    const counts = JSON.parse(readFileSync(tally, "utf8"));
+    for (const key of Object.keys(total)) total[key] += counts[key];
+  }
+}
 rmSync(folder, { recursive: true, force: true });
-process.exitCode = status ?? 1;
+process.stdout.write(
+  `\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`,
+);
+process.exitCode = isFailed ? 1 : 0;

@@ -33,6 +33,7 @@ export type {
 export {
   createRecorder,
   type Recorder,
+  type RecorderObserver,
   type RecorderOptions,
   type RecorderStats,
 } from "./pairing/recorder.ts";

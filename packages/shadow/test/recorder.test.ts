@@ -44,10 +44,14 @@ function setup(options: object = {}): Setup {
     unmirrored,
     recorder: createRecorder({
       now: () => clock.ms,
-      onPair: (pair) => pairs.push(pair),
-      onLost: ({ requestId }, mirror) => lost.push(`${requestId} ${mirror}`),
-      onUnmirrored: ({ requestId }, { mirror, drop }) =>
-        unmirrored.push(`${requestId} ${mirror} ${drop}`),
+      observers: [
+        {
+          paired: (pair) => pairs.push(pair),
+          lost: ({ requestId }, mirror) => lost.push(`${requestId} ${mirror}`),
+          unmirrored: ({ requestId }, { mirror, drop }) =>
+            unmirrored.push(`${requestId} ${mirror} ${drop}`),
+        },
+      ],
       ...options,
     }),
   };

@@ -16,7 +16,10 @@ interface Answer {
 /** The class of a shadow leg with this answer. */
 function classOf({ type, body, status = 200, chunkBytes = 65_536, end = "complete" }: Answer) {
   const pairs: Pair[] = [];
-  const recorder = createRecorder({ now: () => 0, onPair: (pair) => pairs.push(pair) });
+  const recorder = createRecorder({
+    now: () => 0,
+    observers: [{ paired: (pair) => pairs.push(pair) }],
+  });
   const leg = recorder.begin(shadow);
   leg?.responseHeaders({ status, contentType: type });
   for (let at = 0; at < body.length; at += chunkBytes) {

@@ -1,6 +1,6 @@
 import type { HeaderEntry } from "@umbra/envoy-config";
 import type { Headers, StreamOutcome } from "@umbra/ext-proc";
-import type { Leg } from "@umbra/shadow";
+import type { Leg, RecorderObserver } from "@umbra/shadow";
 import type {
   Lane,
   MadeDecision,
@@ -13,10 +13,8 @@ import type { RequestLog } from "./request-log.ts";
 import type { BeginTrace, RequestTrace } from "./traces/request-trace.ts";
 
 /** Accounts of all requests, and of those whose answers are measured. */
-export interface Accounts {
+export interface Accounts extends RecorderObserver {
   readonly open: OpenAccount;
-  /** The answer of a request was measured. */
-  answered(leg: Leg): void;
 }
 
 export interface AccountsOptions {
@@ -48,7 +46,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
   };
   return {
     open: (lane, pool) => new Account(lane, pool, books),
-    answered(leg) {
+    legEnded(leg) {
       options.metrics.answered(leg);
       const key = keyOf(leg.lane, leg.pool, leg.requestId);
       const account = measured.get(key);

@@ -209,7 +209,7 @@ describe("answers reach the pool's health", () => {
       expect(errorShare).toBeCloseTo(1 / 3);
       if (!isOver) over();
       answers.logged(entry({ status: 401 }));
-      answers.measured(leg("auth", { status: 401 }));
+      answers.legEnded(leg("auth", { status: 401 }));
       expect(of(first).errorShare).toBe(errorShare);
     }
   });
@@ -331,7 +331,7 @@ describe("answers reach the pool's health", () => {
       over();
       // The status alone can't tell whether an answer that is measured was good.
       answers.logged(entry());
-      answers.measured(leg(how, { status }));
+      answers.legEnded(leg(how, { status }));
       const { errorShare, ...state } = of(first);
       expect([state.isEjected, errorShare > 0]).toEqual([isEjected, hasErrors]);
     },
@@ -340,10 +340,10 @@ describe("answers reach the pool's health", () => {
   test("a measured answer has a first token; one without an endpoint or a pick says nothing", () => {
     const { answers, pick, of } = setup();
     const { endpoint: _, ...nowhere } = leg("server_error", { status: 500 });
-    answers.measured(leg("ok", { ttftMs: 10 }));
+    answers.legEnded(leg("ok", { ttftMs: 10 }));
     pick({ isMeasured: true });
-    answers.measured(nowhere);
-    answers.measured(leg("ok", { ttftMs: 120 }));
+    answers.legEnded(nowhere);
+    answers.legEnded(leg("ok", { ttftMs: 120 }));
     expect(of(first)).toMatchObject({ ttftMs: 120, isEjected: false });
   });
 
@@ -375,10 +375,10 @@ describe("answers reach the pool's health", () => {
       const after = counted(({ answers, over }) => {
         answers.logged(entry());
         over();
-        answers.measured(leg("ok", { ttftMs: 9 }));
+        answers.legEnded(leg("ok", { ttftMs: 9 }));
       });
       const before = counted(({ answers, over }) => {
-        answers.measured(leg("ok", { ttftMs: 9 }));
+        answers.legEnded(leg("ok", { ttftMs: 9 }));
         answers.logged(entry());
         over();
       });
@@ -391,10 +391,10 @@ describe("answers reach the pool's health", () => {
       const after = counted(({ answers, over }) => {
         answers.logged(entry());
         over();
-        answers.measured(leg("client_cancelled"));
+        answers.legEnded(leg("client_cancelled"));
       });
       const before = counted(({ answers, over }) => {
-        answers.measured(leg("client_cancelled"));
+        answers.legEnded(leg("client_cancelled"));
         answers.logged(entry());
         over();
       });
@@ -456,7 +456,7 @@ describe("answers reach the pool's health", () => {
       for (let i = 0; i < 4; i++) {
         const endpoint = i % 2 === 0 ? second : first;
         answers.logged(line(endpoint, 200));
-        answers.measured(leg("ok", { endpoint, status: 201 }));
+        answers.legEnded(leg("ok", { endpoint, status: 201 }));
       }
       const pair = [`${second} 201`, `${first} 201`];
       expect(heard).toEqual([...pair, ...pair]);

@@ -19,16 +19,20 @@ export interface RecorderOptions {
   readonly pairTimeoutMs?: number;
   /** How long a primary waits for its twin to begin: copies leave with the request itself. 10,000 when absent. */
   readonly lostAfterMs?: number;
-  /** Both legs are done. `mirror` names the mirror that the twin came through. */
-  readonly onPair?: (pair: Pair, mirror: string) => void;
+  /** Each is called in turn, in this order; none when absent. */
+  readonly observers?: readonly RecorderObserver[];
+}
+
+/** Whoever wants to know what becomes of recorded requests. Mirrors are named as the twin came through them. */
+export interface RecorderObserver {
+  /** A leg has ended, paired or not. `mirror`: of a shadow's leg. */
+  legEnded?(leg: Leg, mirror: string | undefined): void;
+  /** Both legs have ended. */
+  paired?(pair: Pair, mirror: string): void;
   /** The twin never came, or never ended. */
-  readonly onLost?: (primary: Leg, mirror: string) => void;
-  /** A primary is done that has no twin in `unmirrored.mirror`. */
-  readonly onUnmirrored?: (primary: Leg, unmirrored: UnmirroredFor) => void;
-  /** A leg is done, of either lane, paired or not. */
-  readonly onLeg?: (leg: Leg) => void;
-  /** A shadow's leg is done, paired or not. */
-  readonly onShadow?: (shadow: Leg, mirror: string) => void;
+  lost?(primary: Leg, mirror: string): void;
+  /** A primary has ended that has no twin in `of.mirror`. */
+  unmirrored?(primary: Leg, of: UnmirroredFor): void;
 }
 
 /** Pairs primary requests with their twins, whichever is done first, and measures both. */
@@ -66,7 +70,7 @@ const maxIdLength = 128;
 
 export function createRecorder(options: RecorderOptions): Recorder {
   const { now, maxOpen = 8_192, maxWaiting = 32_768, maxPairs = 2_000 } = options;
-  const { pairTimeoutMs = 660_000, lostAfterMs = 10_000 } = options;
+  const { pairTimeoutMs = 660_000, lostAfterMs = 10_000, observers = [] } = options;
   /** By request id, oldest first. */
   const requests = new Map<string, Open>();
   const pairs: Pair[] = [];
@@ -103,7 +107,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     paired++;
     pairs.push(made);
     if (pairs.length > maxPairs * 1.25) pairs.splice(0, pairs.length - maxPairs);
-    options.onPair?.(made, mirror);
+    for (const each of observers) each.paired?.(made, mirror);
   }
 
   function settle(requestId: string, request: Open): void {
@@ -113,7 +117,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
   function giveUp(request: Open, mirror: string): void {
     request.twins.delete(mirror);
     lost++;
-    if (isLeg(request.primary)) options.onLost?.(request.primary, mirror);
+    if (!isLeg(request.primary)) return;
+    for (const each of observers) each.lost?.(request.primary, mirror);
   }
 
   function expireOne(requestId: string, request: Open, ageMs: number): void {
@@ -153,13 +158,12 @@ export function createRecorder(options: RecorderOptions): Recorder {
       openLegs++;
       return createLegRecorder(start, now, (leg) => {
         openLegs--;
-        options.onLeg?.(leg);
-        if (lane === "shadow") {
-          options.onShadow?.(leg, mirror);
-          return finishShadow(leg, mirror, request);
-        }
+        for (const each of observers) each.legEnded?.(leg, lane === "shadow" ? mirror : undefined);
+        if (lane === "shadow") return finishShadow(leg, mirror, request);
         finishPrimary(leg, request);
-        for (const each of start.unmirrored ?? []) options.onUnmirrored?.(leg, each);
+        for (const of of start.unmirrored ?? []) {
+          for (const each of observers) each.unmirrored?.(leg, of);
+        }
       });
     },
     pairs: () => pairs.slice(-maxPairs),

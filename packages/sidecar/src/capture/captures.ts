@@ -1,15 +1,14 @@
-import type { Leg, Pair } from "@umbra/shadow";
+import type { Leg, RecorderObserver } from "@umbra/shadow";
 import { pseudonym } from "../mirror/keyed-hash.ts";
 import { type CaptureStoreOptions, openCaptureStore } from "./capture-store.ts";
 import { redact } from "./redact.ts";
 
 /** Keeps the texts of the pairs that differ most, where somebody has asked for it by name of option. */
-export interface Captures {
+export interface Captures extends RecorderObserver {
   /** The request as the primary got it. */
   request(requestId: string, body: Uint8Array): void;
   /** A piece of an answer. `mirror`: empty for the primary. */
   answer(requestId: string, mirror: string, chunk: Uint8Array): void;
-  paired(pair: Pair, mirror: string, route: string): void;
   /** Captures on disk. */
   readonly count: number;
   expire(): void;
@@ -18,6 +17,8 @@ export interface Captures {
 export interface CapturesOptions extends CaptureStoreOptions {
   /** Of hashes that leave this process. */
   readonly secret: string;
+  /** The HTTPRoute of a mirror. */
+  readonly routeOf: (mirror: string) => string | undefined;
 }
 
 /** Of one request or answer; the rest is cut off. */
@@ -52,7 +53,7 @@ export function createCaptures(options: CapturesOptions): Captures {
       pieces.push(Buffer.from(chunk));
       texts.answers.set(mirror, pieces);
     },
-    paired(pair, mirror, route) {
+    paired(pair, mirror) {
       const texts = held.get(pair.requestId);
       if (texts === undefined) return;
       held.delete(pair.requestId);
@@ -66,7 +67,7 @@ export function createCaptures(options: CapturesOptions): Captures {
       store.offer(scoreOf(primary, shadow), () => ({
         id: pseudonym(options.secret, pair.requestId),
         at: new Date().toISOString(),
-        route,
+        route: options.routeOf(mirror) ?? "",
         candidate: shadow.pool,
         why: whyOf(primary, shadow),
         request: redact(texts.request.toString("utf8")),

@@ -4,8 +4,8 @@ import {
   evaluationConfig,
   type Leg,
   lostSample,
-  type Pair,
   pairSample,
+  type RecorderObserver,
   type SampleFrame,
   type ShadowReport,
   type UnmirroredFor,
@@ -20,10 +20,7 @@ import type { LoadCount } from "./load-count.ts";
 import type { EvaluationNow, EvaluationSetup } from "./worker-messages.ts";
 
 /** Turns what was recorded into samples, and keeps the thread that judges them. */
-export interface Evaluations {
-  paired(pair: Pair, mirror: string): void;
-  lost(primary: Leg, mirror: string): void;
-  unmirrored(primary: Leg, of: UnmirroredFor): void;
+export interface Evaluations extends RecorderObserver {
   dropped(requestId: string, bodyBytes: number, of: UnmirroredFor): void;
   /** Judged now. */
   reports(): Promise<readonly ShadowReport[]>;

@@ -1,18 +1,13 @@
-import type { GateStatus, Leg, Pair, ShadowReport, VerdictStatus } from "@umbra/shadow";
+import type { GateStatus, Leg, RecorderObserver, ShadowReport, VerdictStatus } from "@umbra/shadow";
 import type { Exposition, Series } from "../metrics/exposition.ts";
 import { createLabelValues } from "../metrics/label-values.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
 
-/** Counts of both lanes as they are measured. */
-export interface ShadowMetrics {
-  paired(candidate: string, pair: Pair): void;
-  lost(candidate: string): void;
-  unmirrored(candidate: string, primary: Leg): void;
-}
-
 export interface ShadowMetricsOptions {
   readonly metrics: Exposition;
   readonly gates: readonly MirrorGate[];
+  /** The shadow pool of a mirror. */
+  readonly candidateOf: (mirror: string) => string | undefined;
   readonly latest: () => readonly ShadowReport[];
 }
 
@@ -40,27 +35,10 @@ const verdictStatus: Readonly<Record<VerdictStatus, number>> = {
 };
 
 /** What the evaluation tells Prometheus. Label values come from the topology and closed lists. */
-export function createShadowMetrics(options: ShadowMetricsOptions): ShadowMetrics {
-  const { metrics } = options;
+export function createShadowMetrics(options: ShadowMetricsOptions): RecorderObserver {
+  const { metrics, candidateOf } = options;
   const labels = ["candidate", "leg"];
-  const ttft = metrics.histogram({
-    name: "umbra_shadow_ttft_seconds",
-    help: "Dispatch to first token event, of streamed requests that are ok.",
-    labels,
-    bounds: ttftBuckets,
-  });
-  const tpot = metrics.histogram({
-    name: "umbra_shadow_tpot_seconds",
-    help: "Time per output token behind the first, of streamed requests that are ok.",
-    labels,
-    bounds: tpotBuckets,
-  });
-  const e2e = metrics.histogram({
-    name: "umbra_shadow_e2e_seconds",
-    help: "Dispatch to last token event, of requests that are ok.",
-    labels,
-    bounds: e2eBuckets,
-  });
+  const { ttft, tpot, e2e } = latencies(metrics, labels);
   const logRatio = metrics.histogram({
     name: "umbra_shadow_ttft_log_ratio",
     help: "ln(shadow TTFT / primary TTFT) of pairs; ratios can't be had from the two histograms.",
@@ -103,7 +81,8 @@ export function createShadowMetrics(options: ShadowMetricsOptions): ShadowMetric
   }
 
   return {
-    paired(candidate, { primary, shadow }) {
+    paired({ primary, shadow }) {
+      const candidate = shadow.pool;
       leg(candidate, primary);
       leg(candidate, shadow);
       const isCut = primary.class === "client_cancelled" || shadow.class === "propagated_cancel";
@@ -111,11 +90,37 @@ export function createShadowMetrics(options: ShadowMetricsOptions): ShadowMetric
       const ratio = (shadow.ttftMs ?? 0) / (primary.ttftMs ?? 0);
       if (ratio > 0 && Number.isFinite(ratio)) logRatio.at(candidate).observe(Math.log(ratio));
     },
-    lost(candidate) {
-      pairs.at(candidate, "lost").value++;
+    lost(_primary, mirror) {
+      const candidate = candidateOf(mirror);
+      if (candidate !== undefined) pairs.at(candidate, "lost").value++;
     },
-    unmirrored: leg,
+    unmirrored(primary, { mirror }) {
+      const candidate = candidateOf(mirror);
+      if (candidate !== undefined) leg(candidate, primary);
+    },
   };
+}
+
+function latencies(metrics: Exposition, labels: readonly string[]) {
+  const ttft = metrics.histogram({
+    name: "umbra_shadow_ttft_seconds",
+    help: "Dispatch to first token event, of streamed requests that are ok.",
+    labels,
+    bounds: ttftBuckets,
+  });
+  const tpot = metrics.histogram({
+    name: "umbra_shadow_tpot_seconds",
+    help: "Time per output token behind the first, of streamed requests that are ok.",
+    labels,
+    bounds: tpotBuckets,
+  });
+  const e2e = metrics.histogram({
+    name: "umbra_shadow_e2e_seconds",
+    help: "Dispatch to last token event, of requests that are ok.",
+    labels,
+    bounds: e2eBuckets,
+  });
+  return { ttft, tpot, e2e };
 }
 
 /** What the mirrors' gates know, read when it is asked for. */

@@ -1,7 +1,7 @@
 import { destinationHeader, mirrorHeader } from "@umbra/envoy-config";
 import type { AccessLogEntry } from "@umbra/ext-proc";
 import { type EndpointAnswer, isErrorStatus, type Lease, type PoolState } from "@umbra/scheduler";
-import type { Leg, LegClass } from "@umbra/shadow";
+import type { Leg, LegClass, RecorderObserver } from "@umbra/shadow";
 import type { Lane } from "../decision/request-account.ts";
 import { RequestsById, type TabledRequest } from "../requests/requests-by-id.ts";
 import { type LoggedAnswer, loggedAnswer, retriedAnswer } from "./logged-answer.ts";
@@ -77,7 +77,7 @@ const keptMs = 10_000;
  * Brings each answer to the health of its pool, once, from whoever sees it first: the access log of an Envoy, the
  * observe stream, or the pick's own stream.
  */
-export class EndpointAnswers {
+export class EndpointAnswers implements RecorderObserver {
   readonly #options: EndpointAnswersOptions;
   readonly #requests: RequestsById<Remembered>;
   /** A ring of those that have ended, from `#oldest` to `#next`. */
@@ -140,8 +140,7 @@ export class EndpointAnswers {
     if (last !== undefined) this.#report(found, last.address, last.answer);
   }
 
-  /** An answer that was measured. */
-  measured(leg: Leg): void {
+  legEnded(leg: Leg): void {
     if (leg.endpoint === undefined) return;
     const found = this.#find(leg, leg.endpoint, (each) => each.isMeasured && !each.isReported);
     if (found === undefined) return;

@@ -6,6 +6,7 @@ import {
   mirrorToHeader,
   type Topology,
 } from "@umbra/envoy-config";
+import type { RecorderObserver } from "@umbra/shadow";
 import { createMirrorGate, type MirrorGate } from "./mirror-gate.ts";
 
 /** A mirror as a pick sees it. */
@@ -17,7 +18,7 @@ export interface GatedMirror {
 }
 
 /** Every mirror of the topology by name. Rules of one route that mirror to one pool share a gate. */
-export interface MirrorRegistry {
+export interface MirrorRegistry extends RecorderObserver {
   /** Mirrors by the names that a stream's metadata lists. */
   of(names: string): readonly GatedMirror[];
   readonly gates: readonly MirrorGate[];
@@ -56,6 +57,13 @@ export function createMirrorRegistry(topology: Topology, now: () => number): Mir
     },
     gates: evaluatedFirst(gates),
     gateOf: (mirror) => mirrors.get(mirror)?.gate,
+    legEnded(leg, mirror) {
+      if (mirror === undefined) return;
+      const tokens = (leg.promptTokens ?? 0) + (leg.outTokens ?? 0);
+      const isError = leg.class !== "ok" && leg.class !== "propagated_cancel";
+      mirrors.get(mirror)?.gate.finished(leg.requestId, { isError, tokens });
+    },
+    lost: ({ requestId }, mirror) => mirrors.get(mirror)?.gate.finished(requestId),
     isEvaluated(mirror) {
       const gate = mirrors.get(mirror)?.gate;
       return gate !== undefined && judged.get(gate.key) === gate;

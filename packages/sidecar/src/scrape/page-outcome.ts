@@ -1,4 +1,5 @@
 import type { PageErrorCode, ScrapeErrorCode } from "@umbra/scheduler/scrape";
+import type { Logger } from "pino";
 
 export type ScrapeOutcome = "ok" | ScrapeErrorCode;
 
@@ -13,4 +14,10 @@ export interface PageReport {
   readonly outcome: ScrapeOutcome | ListOutcome;
   /** Empty where all is well. */
   readonly reason: string;
+}
+
+/** One line for each change. */
+export function logPageChange({ reason, outcome, ...report }: PageReport, log: Logger): void {
+  if (outcome === "ok") log.info(report, "an endpoint's page can be read");
+  else log.warn({ ...report, outcome, reason }, "an endpoint's page can't be read");
 }

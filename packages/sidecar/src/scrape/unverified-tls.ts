@@ -1,5 +1,6 @@
 import { BlockList, isIPv6 } from "node:net";
 import type { Pool } from "@umbra/envoy-config";
+import type { Logger } from "pino";
 
 const loopback = new BlockList();
 loopback.addSubnet("127.0.0.0", 8, "ipv4");
@@ -17,4 +18,16 @@ export function unverifiedEndpoints({ tls, endpoints }: Pick<Pool, "tls" | "endp
 function isLoopback(endpoint: string): boolean {
   const host = endpoint.slice(0, endpoint.lastIndexOf(":")).replace(/^\[|\]$/g, "");
   return loopback.check(host, isIPv6(host) ? "ipv6" : "ipv4");
+}
+
+/** The endpoint key would go to whoever answers at an endpoint's address. */
+export function warnOfUnverifiedTls(pools: readonly Pool[], log: Logger): void {
+  for (const pool of pools) {
+    const endpoints = unverifiedEndpoints(pool).length;
+    if (endpoints === 0) continue;
+    log.warn(
+      { pool: pool.name, endpoints },
+      "the endpoint key is sent over TLS that is not verified: another server at an endpoint's address would get it; add a BackendTLSPolicy (UMB0418)",
+    );
+  }
 }

@@ -1,0 +1,201 @@
+import { createBodyDecoder } from "@umbra/openai/decode";
+import { createRecorder, type LegStart, type Recorder } from "@umbra/shadow";
+import { createAccounts } from "./accounts.ts";
+import { type Captures, createCaptures } from "./capture/captures.ts";
+import { type Evaluations, newSecret, startEvaluations } from "./evaluation/evaluations.ts";
+import { createLoadCount, type LoadCount } from "./evaluation/load-count.ts";
+import { createShadowMetrics } from "./evaluation/shadow-metrics.ts";
+import { backendPaths } from "./exchange/backend-paths.ts";
+import { EndpointAnswers } from "./exchange/endpoint-answers.ts";
+import { gatewayProtocol } from "./exchange/gateway-stream.ts";
+import { createSidecarMetrics, type SidecarMetrics } from "./metrics/sidecar-metrics.ts";
+import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-registry.ts";
+import { protectPrimary } from "./mirror/protect-primary.ts";
+import { logPoolEvent } from "./pools/pool-log.ts";
+import { createPoolRegistry, type PoolRegistry } from "./pools/pool-registry.ts";
+import { createRequestLog } from "./request-log.ts";
+import { LiveRequests } from "./requests/live-requests.ts";
+import type { ObserveOptions } from "./requests/observe.ts";
+import type { PickOptions } from "./requests/pick-options.ts";
+import type { SidecarOptions } from "./sidecar-options.ts";
+import type { BeginTrace } from "./traces/request-trace.ts";
+
+/** The parts of a sidecar that need no address, joined. */
+export interface SidecarParts {
+  readonly pools: PoolRegistry;
+  readonly mirrors: MirrorRegistry;
+  readonly recorder: Recorder;
+  readonly evaluations: Evaluations;
+  readonly metrics: SidecarMetrics;
+  readonly answers: EndpointAnswers;
+  readonly pick: PickOptions;
+  readonly observe: ObserveOptions;
+  /** Gives up on what is overdue. To be called each second. */
+  sweep(): void;
+}
+
+/** What was opened before. */
+export interface Opened {
+  readonly beginTrace: BeginTrace | undefined;
+  /** What Umbra's own requests to endpoints carry; undefined: no key. */
+  readonly authorization: (() => string | undefined) | undefined;
+}
+
+export const now = (): number => performance.now();
+
+/** Makes the parts of a sidecar. The thread that judges begins. */
+export function assemble(options: SidecarOptions, opened: Opened): SidecarParts {
+  const { topology, log } = options;
+  const pools = createPools(options, () => metrics);
+  const mirrors = createMirrorRegistry(topology, now);
+  const metrics = createSidecarMetrics({
+    topology,
+    pools,
+    now,
+    pairs: () => recorder.stats().pairs,
+    isCompatible: options.compatMetrics ?? false,
+  });
+  const secret = newSecret();
+  const load = createLoadCount(pools);
+  const captures = createCapturesOf(options, mirrors, secret);
+  const evaluations = startJudging(options, { pools, mirrors, load, secret, captures });
+  const answers = createAnswers(pools, mirrors);
+  const accounts = createAccounts({
+    metrics,
+    now,
+    onPicked: load.picked,
+    beginTrace: opened.beginTrace,
+    log: createRequestLog(log, now),
+  });
+  const shadowMetrics = createShadowMetrics({
+    metrics: metrics.exposition,
+    gates: mirrors.gates,
+    candidateOf: (mirror) => mirrors.gateOf(mirror)?.candidate,
+    latest: () => evaluations.latest,
+  });
+  const observers = [answers, accounts, mirrors, shadowMetrics, evaluations, captures ?? {}];
+  const recorder = createRecorder({ now, observers });
+  const live = createLive(mirrors, metrics);
+  const pick: PickOptions = {
+    ...pickSettings(options, pools, opened),
+    pools,
+    live,
+    answers,
+    captures,
+    now,
+    mirroring: { registry: mirrors, secret, random: Math.random, onDropped: evaluations.dropped },
+    openAccount: accounts.open,
+    onTwinRefused: (requestId, mirror, pool) =>
+      recordRefusedTwin(recorder, { requestId, lane: "shadow", pool, mirrors: [mirror] }),
+    onTwinOver: (requestId, mirror) => mirrors.gateOf(mirror)?.finished(requestId),
+  };
+  const timeoutOf = (mirror: string) => mirrors.gateOf(mirror)?.mirror.requestTimeoutMs;
+  return {
+    pools,
+    mirrors,
+    recorder,
+    evaluations,
+    metrics,
+    answers,
+    pick,
+    observe: { recorder, live, captures, timeoutOf },
+    sweep() {
+      for (const each of [recorder, answers, live, ...mirrors.gates]) each.expire();
+    },
+  };
+}
+
+function createAnswers(pools: PoolRegistry, mirrors: MirrorRegistry): EndpointAnswers {
+  return new EndpointAnswers({
+    now,
+    poolOfMirror: (mirror) => mirrors.gateOf(mirror)?.candidate,
+    onNotFound: (pool, address) => pools.get(pool)?.served.doubt(address),
+  });
+}
+
+function createLive(mirrors: MirrorRegistry, metrics: SidecarMetrics): LiveRequests {
+  return new LiveRequests({
+    now,
+    canCancel: (mirror) => mirrors.gateOf(mirror)?.mirror.policy !== undefined,
+    onCancel: () => metrics.twinCancelled(),
+  });
+}
+
+/** A twin that no endpoint was found for has no answer that an observe stream could see. */
+function recordRefusedTwin(recorder: Recorder, start: LegStart): void {
+  const leg = recorder.begin(start);
+  leg?.responseHeaders({ status: 503, contentType: "application/json" });
+  leg?.end("complete");
+}
+
+function pickSettings(options: SidecarOptions, pools: PoolRegistry, { authorization }: Opened) {
+  const { maxBodyBytes, maxWaitMs } = limitsOf(options);
+  return {
+    gateway: gatewayProtocol(options.gateway ?? {}, pools.keys(), backendPaths(options.topology)),
+    maxBodyBytes,
+    maxWaitMs,
+    decoder: createBodyDecoder({ maxBytes: maxBodyBytes }),
+    authorization,
+  };
+}
+
+interface Judged {
+  readonly pools: PoolRegistry;
+  readonly mirrors: MirrorRegistry;
+  readonly load: LoadCount;
+  readonly secret: string;
+  readonly captures: Captures | undefined;
+}
+
+function startJudging(options: SidecarOptions, judged: Judged): Evaluations {
+  const { topology, log, samplesFile, lookEveryMs = 5_000 } = options;
+  const { pools, mirrors, load, secret, captures } = judged;
+  return startEvaluations({
+    topology,
+    registry: mirrors,
+    pools,
+    load,
+    secret,
+    samplesFile,
+    lookEveryMs,
+    captured: () => captures?.count ?? 0,
+    onLook: (reports) => protectPrimary(reports, mirrors, log),
+    onTrouble: (text) => log.error(text),
+  });
+}
+
+function limitsOf({ topology, maxBodyBytes, maxWaitMs }: SidecarOptions) {
+  const { settings } = topology.envoy;
+  return {
+    maxBodyBytes: maxBodyBytes ?? settings.maxBodyBytes,
+    maxWaitMs: maxWaitMs ?? settings.maxQueueMs,
+  };
+}
+
+/** @param metrics there by the time that anything happens in a pool */
+function createPools(options: SidecarOptions, metrics: () => SidecarMetrics): PoolRegistry {
+  const { topology, log, staleAfterMs = 2_000, fallbacks } = options;
+  return createPoolRegistry(topology, {
+    now,
+    random: Math.random,
+    staleAfterMs,
+    maxWaitMs: limitsOf(options).maxWaitMs,
+    timeEvery: 64,
+    ...(fallbacks === undefined ? {} : { fallbacks }),
+    onEvent(event) {
+      metrics().poolTold(event);
+      logPoolEvent(event, log);
+    },
+    onQueue: (pool, event) => metrics().queueTold(pool, event),
+  });
+}
+
+function createCapturesOf(
+  { capture }: SidecarOptions,
+  mirrors: MirrorRegistry,
+  secret: string,
+): Captures | undefined {
+  if (capture === undefined) return undefined;
+  const routeOf = (mirror: string) => mirrors.gateOf(mirror)?.route;
+  return createCaptures({ ...capture, secret, routeOf });
+}
