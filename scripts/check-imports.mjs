@@ -42,10 +42,10 @@ export const directions = {
   ],
   sidecar: [
     // What serves ext_proc streams is on top: metrics, pools, scraping and decisions know nothing of it.
-    { folder: "metrics", never: ["exchange", "requests"] },
-    { folder: "pools", never: ["exchange", "requests", "metrics", "scrape", "decision"] },
-    { folder: "scrape", never: ["exchange", "requests", "metrics", "decision"] },
-    { folder: "decision", never: ["exchange", "requests", "metrics", "scrape"] },
+    { folder: "metrics", never: ["requests"] },
+    { folder: "pools", never: ["requests", "metrics", "scrape", "decision"] },
+    { folder: "scrape", never: ["requests", "metrics", "decision"] },
+    { folder: "decision", never: ["requests", "metrics", "scrape"] },
   ],
 };
 

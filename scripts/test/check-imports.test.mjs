@@ -20,7 +20,7 @@ describe("the check of imports", () => {
     ["envoy-config", "resolve/shares.ts", "bootstrap/header-changes.ts"],
     ["envoy-config", "lint/ports.ts", "bootstrap/options.ts"],
     ["envoy-config", "bootstrap/options.ts", "resolve/certificates.ts"],
-    ["sidecar", "metrics/table.ts", "exchange/pick.ts"],
+    ["sidecar", "metrics/table.ts", "requests/picking.ts"],
   ])("%s: %s may not import %s", (name, file, target) => {
     const rules = directions[name].map(({ except: _, ...rule }) => rule);
     expect(directionProblems(files({ [file]: [target], [target]: [] }), rules)).toEqual([

@@ -3,7 +3,6 @@ export type { ShadowCall } from "./admin/shadow-calls.ts";
 export { redact } from "./capture/redact.ts";
 export { errorReply } from "./decision/error-reply.ts";
 export { type RequestErrorCode, requestErrorCodes } from "./decision/refusals.ts";
-export type { GatewayOptions } from "./exchange/gateway-stream.ts";
 export { livePage } from "./live-page/page.ts";
 export { createDistribution, type Distribution } from "./metrics/distribution.ts";
 export type { MetricFamily } from "./metrics/exposition.ts";
@@ -17,6 +16,7 @@ export { createMirrorGate, type MirrorGate, type MirrorState } from "./mirror/mi
 export type { RequestView } from "./mirror/request-view.ts";
 export { rewriteBody } from "./mirror/rewrite-body.ts";
 export { sessionOf } from "./mirror/session.ts";
+export type { GatewayOptions } from "./requests/gateway-stream.ts";
 export { openEndpointKey, readEndpointKey } from "./scrape/endpoint-key.ts";
 export { type EndpointConnectOptions, endpointConnectOptions } from "./scrape/endpoint-trust.ts";
 export { unverifiedEndpoints } from "./scrape/unverified-tls.ts";

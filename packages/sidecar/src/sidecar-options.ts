@@ -1,6 +1,6 @@
 import type { Topology } from "@umbra/envoy-config";
 import type { Logger } from "pino";
-import type { GatewayOptions } from "./exchange/gateway-stream.ts";
+import type { GatewayOptions } from "./requests/gateway-stream.ts";
 import type { CertificateSource } from "./tls/certificates.ts";
 
 export interface SidecarOptions {

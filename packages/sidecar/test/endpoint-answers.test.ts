@@ -3,9 +3,9 @@ import type { AccessLogEntry } from "@umbra/ext-proc";
 import { responseFlag } from "@umbra/ext-proc";
 import { createPool, type EndpointAnswer, type Lease, type PoolState } from "@umbra/scheduler";
 import type { Leg, LegClass } from "@umbra/shadow";
-import { createAnswerWatch } from "../src/exchange/answer-watch.ts";
-import { EndpointAnswers } from "../src/exchange/endpoint-answers.ts";
-import { loggedAnswer } from "../src/exchange/logged-answer.ts";
+import { createAnswerWatch } from "../src/requests/answer-watch.ts";
+import { EndpointAnswers } from "../src/requests/endpoint-answers.ts";
+import { loggedAnswer } from "../src/requests/logged-answer.ts";
 
 const first = "10.0.0.1:8000";
 const second = "10.0.0.2:8000";

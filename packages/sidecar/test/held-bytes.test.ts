@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { promptOf, readRequest } from "@umbra/openai";
-import { heldBytes } from "../src/exchange/parsed-request.ts";
+import { heldBytes } from "../src/requests/parsed-request.ts";
 
 const messages = [{ role: "user", content: "hi" }];
 const tools = [{ type: "function", function: { name: "f" } }];

@@ -1,5 +1,5 @@
 import type { PickExchange, StreamInfo } from "@umbra/ext-proc";
-import { gatewayStream } from "../exchange/gateway-stream.ts";
+import { gatewayStream } from "./gateway-stream.ts";
 import type { PickOptions } from "./pick-options.ts";
 import { PrimaryPick } from "./primary-pick.ts";
 import { TwinPick } from "./twin-pick.ts";

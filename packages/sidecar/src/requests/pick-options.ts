@@ -1,11 +1,11 @@
 import type { BodyDecoder } from "@umbra/openai/decode";
 import type { Captures } from "../capture/captures.ts";
 import type { OpenAccount } from "../decision/request-account.ts";
-import type { EndpointAnswers } from "../exchange/endpoint-answers.ts";
-import type { GatewayProtocol } from "../exchange/gateway-stream.ts";
-import type { MirroringOptions } from "../exchange/mirroring.ts";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
+import type { EndpointAnswers } from "./endpoint-answers.ts";
+import type { GatewayProtocol } from "./gateway-stream.ts";
 import type { LiveRequests } from "./live-requests.ts";
+import type { MirroringOptions } from "./mirroring.ts";
 
 /** What picks share. */
 export interface PickOptions {

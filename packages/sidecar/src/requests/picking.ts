@@ -26,20 +26,20 @@ import {
   unsupportedTrailers,
 } from "../decision/refusals.ts";
 import type { Lane, RequestAccount } from "../decision/request-account.ts";
-import { type AnswerWatch, createAnswerWatch } from "../exchange/answer-watch.ts";
-import type { GatewayStream } from "../exchange/gateway-stream.ts";
-import { inferenceRequest, sessionOf } from "../exchange/inference-request.ts";
-import type { Mirroring } from "../exchange/mirroring.ts";
+import type { ServedPool } from "../pools/pool-registry.ts";
+import { type AnswerWatch, createAnswerWatch } from "./answer-watch.ts";
+import type { GatewayStream } from "./gateway-stream.ts";
+import { inferenceRequest, sessionOf } from "./inference-request.ts";
+import type { Mirroring } from "./mirroring.ts";
 import {
   type DecisionFacts,
   decisionFacts,
   type ParsedRequest,
   routeDecision,
-} from "../exchange/parsed-request.ts";
-import { lengthOf, modelOfHeaders, pathOf, readModel } from "../exchange/read-model.ts";
-import type { Target } from "../exchange/target-model.ts";
-import type { ServedPool } from "../pools/pool-registry.ts";
+} from "./parsed-request.ts";
 import type { PickOptions } from "./pick-options.ts";
+import { lengthOf, modelOfHeaders, pathOf, readModel } from "./read-model.ts";
+import type { Target } from "./target-model.ts";
 
 /** What follows a pick: the headers that make Envoy send twins, and whether the answer is measured. */
 export type FollowUp = Pick<Mirroring, "headers" | "isObserved">;

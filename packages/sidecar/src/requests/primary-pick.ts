@@ -1,18 +1,18 @@
 import type { Decision, Headers, PendingDecision } from "@umbra/ext-proc";
 import type { FlowQueue } from "@umbra/scheduler/flow";
 import { unknownModel } from "../decision/refusals.ts";
-import type { GatewayStream } from "../exchange/gateway-stream.ts";
-import { decideMirroring } from "../exchange/mirroring.ts";
-import { modelListReply } from "../exchange/model-list-reply.ts";
-import { decisionFacts, heldBytes, type ParsedRequest } from "../exchange/parsed-request.ts";
-import { waitForTurn } from "../exchange/queueing.ts";
-import { isServed, pathOf } from "../exchange/read-model.ts";
-import { primaryTarget, type Target } from "../exchange/target-model.ts";
 import type { RequestView } from "../mirror/request-view.ts";
 import type { ServedPool } from "../pools/pool-registry.ts";
+import type { GatewayStream } from "./gateway-stream.ts";
 import type { LiveRequest } from "./live-requests.ts";
+import { decideMirroring } from "./mirroring.ts";
+import { modelListReply } from "./model-list-reply.ts";
+import { decisionFacts, heldBytes, type ParsedRequest } from "./parsed-request.ts";
 import type { PickOptions } from "./pick-options.ts";
 import { type FollowUp, Picking, type RequestParts, unmeasured } from "./picking.ts";
+import { waitForTurn } from "./queueing.ts";
+import { isServed, pathOf } from "./read-model.ts";
+import { primaryTarget, type Target } from "./target-model.ts";
 
 /** The pick of a request that a client waits for. */
 export class PrimaryPick extends Picking {

@@ -1,11 +1,11 @@
 import type { Decision, Headers, StreamInfo } from "@umbra/ext-proc";
-import type { GatewayStream } from "../exchange/gateway-stream.ts";
-import { isMeasured } from "../exchange/mirroring.ts";
-import type { ParsedRequest } from "../exchange/parsed-request.ts";
-import { shadowTarget, type Target } from "../exchange/target-model.ts";
+import type { GatewayStream } from "./gateway-stream.ts";
 import type { LiveTwin } from "./live-requests.ts";
+import { isMeasured } from "./mirroring.ts";
+import type { ParsedRequest } from "./parsed-request.ts";
 import type { PickOptions } from "./pick-options.ts";
 import { type FollowUp, measured, Picking, type RequestParts, unmeasured } from "./picking.ts";
+import { shadowTarget, type Target } from "./target-model.ts";
 
 /** The pick of a mirrored copy, whose answer ends here. It waits in no queue. */
 export class TwinPick extends Picking {
