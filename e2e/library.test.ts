@@ -352,7 +352,7 @@ describe("the examples", () => {
   });
 
   test("the fetch handler picks without metrics", async () => {
-    const code = `import worker from "../packages/sidecar/src/evaluation/worker.ts";
+    const code = `import worker from "./examples/workers-gateway/worker.ts";
 import { createServer } from "node:http";
 const env = { ENDPOINTS: process.env.ENDPOINTS };
 const statuses = [];
