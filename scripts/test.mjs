@@ -20,11 +20,12 @@ const isNarrowed =
   isKind &&
   given.some((each) => folders[kind].some((folder) => each.startsWith(folder.slice(0, -1))));
 const paths = isKind && !isNarrowed ? folders[kind] : [];
-const hasTimed = given.length === 0 && kind !== "unit";
+const isWhole = given.every((each) => each.startsWith("-") && !each.startsWith("--testMatch"));
+const hasTimed = isWhole && kind !== "unit";
 const runs = hasTimed
   ? [
-      [...paths, "--testPathIgnorePatterns", "/node_modules/", "/.cache/", timedFiles],
-      [timedFiles, "--runInBand"],
+      [...paths, ...given, "--testPathIgnorePatterns", "/node_modules/", "/.cache/", timedFiles],
+      [timedFiles, ...given, "--runInBand"],
     ]
   : [[...paths, ...given]];
 

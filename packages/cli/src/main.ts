@@ -31,10 +31,20 @@ async function commandsFor(name: string, io: Io): Promise<Command> {
   return rootCommand(io, [await create(io)]);
 }
 
+/** What shells call a command that Ctrl-C has ended. */
+const interrupted = 130;
+
+function isAbort(cause: unknown): boolean {
+  return (
+    typeof cause === "object" && cause !== null && "name" in cause && cause.name === "AbortError"
+  );
+}
+
 function report(cause: unknown, io: Io): number {
   // Commander has written its own message, or the help that was asked for.
   if (cause instanceof CommanderError) return cause.exitCode === 0 ? 0 : 2;
   if (cause instanceof OutcomeError) return cause.status;
+  if (io.signal.aborted && isAbort(cause)) return interrupted;
   const isKnown = cause instanceof UsageError || cause instanceof CommandError;
   const message = isKnown
     ? cause.message

@@ -53,6 +53,20 @@ describe("askAdmin", () => {
     await expect(askAdmin(admin, "/v1/pairs")).rejects.toThrow(want);
   });
 
+  test("a command that Ctrl-C has ended says nothing more", async () => {
+    const signal = AbortSignal.abort();
+    const args = [
+      "verify",
+      "--url",
+      "http://127.0.0.1:9",
+      "--model",
+      "m",
+      "--admin",
+      "127.0.0.1:9",
+    ];
+    expect(await runCommand(args, { signal })).toEqual({ status: 130, stdout: "", stderr: "" });
+  });
+
   test("ends with the status of an interrupt when it is aborted", async () => {
     const admin = await answering(200);
     const asked = askAdmin(admin, "/v1/report", { signal: AbortSignal.timeout(50) });

@@ -30,9 +30,16 @@ describe("the sidecar gets the topology as umbra up has read it", () => {
   });
 });
 
-test("umbra serve --handed-over by hand is refused", async () => {
+test.each([
+  "",
+  "kind: Gateway",
+  "{}",
+  "null",
+  '{"topology":{},"flags":{}}',
+  '{"topology":{"pools":[]}}',
+])("umbra serve --handed-over by hand is refused: %j", async (input) => {
   const { status, stderr } = await runCommand(["serve", "--handed-over"], {
-    streamStdin: () => Readable.from(["kind: Gateway"]),
+    streamStdin: () => Readable.from([input]),
   });
   expect(status).toBe(2);
   expect(stderr).toMatch(/is how umbra up starts the sidecar: give -f or --primary/);

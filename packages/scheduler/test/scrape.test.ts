@@ -461,6 +461,12 @@ describe("the scraper of one endpoint", () => {
       want: [0, 1, 0],
     },
     {
+      name: "goes on from a page that is too long",
+      pages: [{ ok: false, code: "too_large", reason: "larger than 500 bytes" }],
+      elsewhere: [false, false],
+      want: [0, 1, 0],
+    },
+    {
       name: "goes on from another port where nobody is",
       pages: [unreachable],
       elsewhere: [true, false],

@@ -82,7 +82,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     await server.close(graceMs);
     clearTimeout(refusing);
     closeQueues();
-    await Promise.allSettled([scraping.close(), evaluations.close(), admin?.close()]);
+    await Promise.all([scraping.close(), evaluations.close(), admin?.close()]);
     metrics.close();
   }
 
@@ -112,7 +112,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     };
   } catch (cause) {
     readiness.end();
-    await tearDown(0);
+    await tearDown(0).catch((err: unknown) => log.error({ err }, "the start was not undone"));
     throw cause;
   }
 }

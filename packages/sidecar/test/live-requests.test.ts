@@ -90,11 +90,35 @@ describe("requests that share an id", () => {
     expect(twins).toEqual([one, other]);
   });
 
+  test("and of which one is over: the open one's twin has come", () => {
+    const { live, begin } = setup();
+    live.primaryOver(begin("r"));
+    const open = begin("r");
+    expect(live.beginTwin("r", "m", () => {})?.request).toBe(open);
+  });
+
   test("are bounded", () => {
     const { live } = setup();
     const begun = Array.from({ length: 200 }, () => live.begin("r", ["m"]));
     expect(begun.filter((each) => each !== undefined)).toHaveLength(64);
     expect(live.size).toBe(64);
+  });
+});
+
+describe("a refused twin", () => {
+  test("is awaited no longer, and with it goes a request that is over", () => {
+    const { live, begin } = setup();
+    const open = begin("open");
+    live.refuseTwin("open", "m");
+    live.refuseTwin("open", "m");
+    live.refuseTwin("stranger", "m");
+    expect(live.expecting("open", "m")).toBeUndefined();
+    expect(live.size).toBe(1);
+    live.primaryOver(open);
+    live.primaryOver(begin("over"));
+    expect(live.size).toBe(1);
+    live.refuseTwin("over", "m");
+    expect(live.size).toBe(0);
   });
 });
 

@@ -75,7 +75,7 @@ export function verifyCommand(io: Io): Command {
         bodies,
         signal: io.signal,
         timeoutMs: flags.timeout * 1_000,
-      });
+      }).catch((cause: Error) => notProven(cause, io));
       io.stdout(
         flags.output === "json"
           ? `${printableJson({ checks })}\n`
@@ -84,4 +84,13 @@ export function verifyCommand(io: Io): Command {
       const failed = checks.filter(({ holds }) => !holds).length;
       if (failed > 0) throw new CommandError(`${failed} of ${checks.length} checks failed`);
     });
+}
+
+function notProven(cause: Error, io: Io): never {
+  if (io.signal.aborted || cause instanceof CommandError) throw cause;
+  const why = cause.message || "connection refused";
+  throw new CommandError(
+    `the proof could not be made: ${why}; is \`umbra up\` running at this --url?`,
+    { cause },
+  );
 }

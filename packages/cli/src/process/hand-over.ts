@@ -29,10 +29,18 @@ export function sidecarProcess(handOver: HandOver): ChildOptions {
 
 /** Throws UsageError where it is not `umbra up` that hands over. */
 export async function readHandOver(io: Pick<Io, "streamStdin">): Promise<HandOver> {
-  try {
-    return (await json(io.streamStdin())) as HandOver;
-  } catch (cause) {
-    const message = "--handed-over is how umbra up starts the sidecar: give -f or --primary";
-    throw new UsageError(message, { cause });
-  }
+  const handed = await json(io.streamStdin()).catch(() => undefined);
+  if (isHandOver(handed)) return handed;
+  throw new UsageError("--handed-over is how umbra up starts the sidecar: give -f or --primary");
+}
+
+/** As far as to tell it from what others may write there: `umbra up` is the same program. */
+function isHandOver(given: unknown): given is HandOver {
+  if (!isObject(given)) return false;
+  const { topology, flags } = given as Partial<Record<keyof HandOver, unknown>>;
+  return isObject(topology) && "pools" in topology && isObject(flags);
+}
+
+function isObject(given: unknown): given is object {
+  return typeof given === "object" && given !== null;
 }

@@ -126,7 +126,7 @@ export function startEndpointScraper(options: EndpointScraperOptions): EndpointS
       if (page.ok) pace.took(arrivedMs - startedMs);
       const failure = read(page, place.name, startedMs, arrivedMs);
       const endMs = now();
-      const isAnswered = page.ok || page.status !== undefined;
+      const isAnswered = page.ok || page.status !== undefined || page.code === "too_large";
       if (failure === undefined || at === 0) firstFailure = failure;
       failures = failure === undefined ? 0 : failures + 1;
       // Where the page is not here, it may be at the next place. An endpoint that does not answer is asked there again.

@@ -115,7 +115,7 @@ export class LiveRequests {
   /** The request that a twin in the mirror is awaited of. */
   expecting(requestId: string, mirror: string): LiveRequest | undefined {
     return this.#requests.find(requestId, (each) =>
-      awaitedIn(each, mirror) === undefined ? -1 : 1,
+      awaitedIn(each, mirror) === undefined ? -1 : isOpen(each),
     );
   }
 
@@ -131,10 +131,19 @@ export class LiveRequests {
     return twin;
   }
 
+  /** A twin was refused: it has no answer, and nothing more is awaited of it. */
+  refuseTwin(requestId: string, mirror: string): void {
+    const request = this.expecting(requestId, mirror);
+    const twin = request === undefined ? undefined : awaitedIn(request, mirror);
+    if (request === undefined || twin === undefined) return;
+    twin.isPicked = true;
+    if (request.streams === 0 && !request.isAwaiting) this.#requests.remove(request);
+  }
+
   /** The pick's knowledge of a primary whose answer is measured: once. */
   observe(requestId: string): ObservedLeg<LiveRequest> | undefined {
-    const live = this.#requests.find(requestId, ({ measured }) =>
-      measured === undefined ? -1 : 1,
+    const live = this.#requests.find(requestId, (each) =>
+      each.measured === undefined ? -1 : isOpen(each),
     );
     const picked = live?.measured;
     if (live === undefined || picked === undefined) return undefined;
@@ -146,7 +155,7 @@ export class LiveRequests {
   /** The same of a twin. */
   observeTwin(requestId: string, mirror: string): ObservedLeg<LiveTwin> | undefined {
     const request = this.#requests.find(requestId, (each) =>
-      measuredIn(each, mirror) === undefined ? -1 : 1,
+      measuredIn(each, mirror) === undefined ? -1 : isOpen(each),
     );
     const live = request === undefined ? undefined : measuredIn(request, mirror);
     const picked = live?.measured;
@@ -195,6 +204,11 @@ export class LiveRequests {
       fail();
     }
   }
+}
+
+/** Of requests that share an id those with open streams come first: what others await was probably lost. */
+function isOpen({ streams }: LiveRequest): 0 | 1 {
+  return streams > 0 ? 1 : 0;
 }
 
 function awaitedIn({ twins }: LiveRequest, mirror: string): LiveTwin | undefined {

@@ -75,7 +75,12 @@ export class PrimaryPick extends Picking {
     );
     if (twins.length === 0 && !isObserved) return unmeasured;
     this.#live = live.begin(requestId, twins);
-    if (this.#live === undefined) return { headers: made.headers, isObserved: false };
+    if (this.#live === undefined) {
+      for (const each of made.unmirrored) {
+        if (each.drop !== undefined) mirroring.onDropped(requestId, bodyBytes, each);
+      }
+      return { headers: made.headers, isObserved: false };
+    }
     if (read.model !== model) this.#live.clientModel = read.model;
     if (isObserved) {
       this.#live.isMeasured = true;

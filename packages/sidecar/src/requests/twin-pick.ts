@@ -66,6 +66,7 @@ export class TwinPick extends Picking {
   protected override refused(headers: Headers): void {
     const requestId = headers.get("x-request-id");
     if (requestId === undefined) return;
+    this.options.live.refuseTwin(requestId, this.#mirror);
     this.options.onTwinRefused(requestId, this.#mirror, this.gateway.pool);
   }
 
