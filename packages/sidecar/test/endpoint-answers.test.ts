@@ -486,6 +486,29 @@ describe("answers reach the pool's health", () => {
     expect(of(first).errorShare).toBeGreaterThan(measured);
   });
 
+  test("requests are remembered for an access log until 10,000 were picked without one", () => {
+    const { answers, pool } = setup();
+    const picked = pool.pick({ model: "m" });
+    if (!picked.ok) throw new Error(picked.code);
+    const { lease } = picked;
+    const request = {
+      lane: "primary" as const,
+      pool: "pool",
+      state: pool,
+      lease,
+      isMeasured: false,
+    };
+    for (let i = 0; i < 9_999; i++) {
+      answers.picked({ ...request, requestId: `r${i}` });
+      answers.over(`r${i}`, lease, undefined);
+    }
+    expect(answers.awaitsLog).toBe(true);
+    answers.picked({ ...request, requestId: "last" });
+    expect(answers.awaitsLog).toBe(false);
+    answers.logged(entry());
+    expect(answers.awaitsLog).toBe(true);
+  });
+
   test("what is remembered is bounded, and ends in time", () => {
     const { answers, pick, of, clock, pool } = setup();
     const key = (i: number) => ({ lane: "primary" as const, pool: "pool", requestId: `r${i}` });

@@ -70,6 +70,8 @@ const maxOpen = 65_536;
 const maxEnded = 8_192;
 /** From so many on none is kept while no access log was heard: perhaps there is none, and each kept request costs time. */
 const maxEndedUnlogged = 256;
+/** An access log tells of the first requests within a second; after so many unheard picks there is none. */
+const maxUnheard = 10_000;
 /** A line of an access log comes some ms behind the request's end, a measured leg some seconds. */
 const keptMs = 10_000;
 
@@ -86,6 +88,7 @@ export class EndpointAnswers implements RecorderObserver {
   #next = 0;
   #endedCount = 0;
   #hasLog = false;
+  #unheard = 0;
 
   constructor(options: EndpointAnswersOptions) {
     const { random = Math.random } = options;
@@ -96,7 +99,13 @@ export class EndpointAnswers implements RecorderObserver {
     });
   }
 
+  /** Whether a request is to be remembered whose answer is not measured: an access log may tell of it. */
+  get awaitsLog(): boolean {
+    return this.#hasLog || this.#unheard < maxUnheard;
+  }
+
   picked(request: PickedAnswer): void {
+    if (!this.#hasLog) this.#unheard++;
     this.#requests.add(new Remembered(request));
   }
 

@@ -202,6 +202,7 @@ export abstract class Picking implements PickExchange {
     lease: Lease,
     { isObserved: isMeasured }: FollowUp,
   ): void {
+    if (!isMeasured && !this.options.answers.awaitsLog) return;
     const requestId = request.headers.get("x-request-id");
     if (requestId === undefined) return;
     const { pool } = this.gateway;
