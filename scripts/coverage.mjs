@@ -8,6 +8,7 @@ const full = { branches: 100, functions: 100, lines: 100, statements: 100 };
 const typesOnly = [
   "explanation.ts",
   "result.ts",
+  "scheduling-error-code.ts",
   "flow/types.ts",
   "pool/events.ts",
   "pool/types.ts",
