@@ -9,23 +9,11 @@ export type AmountOf = (
   context: PickContext,
 ) => number | undefined;
 
-/** Replaces each NaN among `amounts`, one for each of `endpoints`. */
-export type AssumeAmounts = (
-  endpoints: readonly Endpoint[],
-  amounts: Float64Array,
-  request: InferenceRequest,
-  context: PickContext,
-) => void;
-
 /**
- * A scorer of a value of which less is better, as `spreadOut` scores it. An undefined value scores `unknown`, or is the
- * one that it assumes; when absent, one by requests in flight.
+ * A scorer of a value of which less is better, as `spreadOut` scores it. An undefined value scores `unknown`; when
+ * that is absent, it is assumed by requests in flight.
  */
-export function lessIsBetter(
-  name: string,
-  amountOf: AmountOf,
-  unknown: number | AssumeAmounts = assumeByInFlight,
-): Scorer {
+export function lessIsBetter(name: string, amountOf: AmountOf, unknown?: number): Scorer {
   return {
     name,
     score(request, endpoints, scores, context) {
@@ -35,11 +23,9 @@ export function lessIsBetter(
         if (value === undefined) isComplete = false;
         scores[i] = value ?? Number.NaN;
       }
-      if (!isComplete && typeof unknown === "function") {
-        unknown(endpoints, scores, request, context);
-      }
+      if (!isComplete && unknown === undefined) assumeByInFlight(endpoints, scores);
       spreadOut(scores, endpoints.length);
-      if (isComplete || typeof unknown === "function") return;
+      if (isComplete || unknown === undefined) return;
       for (let i = 0; i < endpoints.length; i++) if (Number.isNaN(scores[i])) scores[i] = unknown;
     },
   };

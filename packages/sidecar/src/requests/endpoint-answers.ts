@@ -13,13 +13,10 @@ export interface AnswerKey {
   readonly requestId: string;
 }
 
-/** Requests may share an id, but no lease. */
-export interface EndedAnswer extends AnswerKey {
-  readonly lease: Lease;
-}
-
-export interface PickedAnswer extends EndedAnswer {
+export interface PickedAnswer extends AnswerKey {
   readonly state: PoolState;
+  /** Requests may share an id, but no lease. */
+  readonly lease: Lease;
   /** Its answer is measured: only that tells whether it is good. */
   readonly isMeasured: boolean;
 }
@@ -35,7 +32,7 @@ export interface EndpointAnswersOptions {
 }
 
 /** A request from its pick until its answer is known. */
-class Remembered implements EndedAnswer, TabledRequest {
+class Remembered implements PickedAnswer, TabledRequest {
   readonly lane: Lane;
   readonly pool: string;
   readonly requestId: string;

@@ -9,7 +9,7 @@ export interface PickedLeg {
   readonly endpoint: string;
   /** Learns which endpoint has served. */
   readonly lease: Lease | undefined;
-  /** When the request was let go, in ms of the monotonic clock. */
+  /** When the request was sent to its endpoint, in ms of the monotonic clock. */
   readonly dispatchedAt: number;
   readonly bodyBytes: number;
   /** Primary: names of the mirrors that have a twin and are judged. Twin: the mirror it came through. */
@@ -104,7 +104,7 @@ export class LiveRequests {
     return this.#requests.size;
   }
 
-  /** A primary is let go, with twins in these mirrors. Undefined where there is no room. */
+  /** A primary is sent to its endpoint, with twins in these mirrors. Undefined where there is no room. */
   begin(requestId: string, mirrors: readonly string[]): LiveRequest | undefined {
     const request = new LiveRequest(requestId, mirrors);
     if (!this.#requests.add(request)) return undefined;

@@ -98,7 +98,7 @@ export abstract class Picking implements PickExchange {
     return undefined;
   }
 
-  /** A twin without a model goes on as it is: the shadow's own model serves it. */
+  /** True for a twin: without a model it is sent unchanged, and the shadow's own model serves it. */
   protected abstract readonly needsNoModel: boolean;
   protected abstract targetOf(parts: RequestParts): Target;
   /** Picks an endpoint, now or when it is the request's turn. */
@@ -224,7 +224,7 @@ export abstract class Picking implements PickExchange {
     const startedMs = now();
     return {
       kind: "pending",
-      // It may have to wait for its turn besides.
+      // It may also have to wait for its turn.
       limitMs: this.options.maxWaitMs,
       decided: decoder.decode(body, coding).then((decoded) => {
         if (this.isOver) return clientGoneDecision;
