@@ -226,8 +226,9 @@ describe("Envoy's own refusals", () => {
   });
 });
 
-/** Of settings that only another bootstrap has. */
-const withoutHttp10 = `---
+/** An EnvoyProxy that changes the HTTP connection manager of the main listener. */
+function patched(op: "add" | "remove", path: string, value = ""): string {
+  return `---
 apiVersion: gateway.envoyproxy.io/v1alpha1
 kind: EnvoyProxy
 metadata: {name: edge}
@@ -235,9 +236,13 @@ spec:
   bootstrap:
     type: JSONPatch
     jsonPatches:
-      - op: remove
-        path: /static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_protocol_options/accept_http_10
-`;
+      - op: ${op}
+        path: /static_resources/listeners/0/filter_chains/0/filters/0/typed_config/${path}
+${value}`;
+}
+
+/** Of settings that only another bootstrap has. */
+const withoutHttp10 = patched("remove", "http_protocol_options/accept_http_10");
 
 describe("where an EnvoyProxy takes HTTP/1.0 away", () => {
   test.each([
@@ -312,17 +317,10 @@ describe.each([
   }, 30_000);
 });
 
-const ownAuthFilter = `---
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: EnvoyProxy
-metadata: {name: edge}
-spec:
-  bootstrap:
-    type: JSONPatch
-    jsonPatches:
-      - op: add
-        path: /static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0
-        value:
+const ownAuthFilter = patched(
+  "add",
+  "http_filters/0",
+  `        value:
           name: own.auth
           typed_config:
             "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
@@ -332,7 +330,8 @@ spec:
                   local status = handle:headers():get("x-refuse")
                   if status then handle:respond({[":status"] = status}, "no key") end
                 end
-`;
+`,
+);
 
 describe("where an EnvoyProxy adds a Lua filter that refuses", () => {
   let echo: EchoServer;
