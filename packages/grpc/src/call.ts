@@ -115,6 +115,7 @@ class Http2Call implements Call, CallMetadata, MessageSink {
     this.#decompress = decompress;
     this.#reader = new MessageReader(maxMessageBytes, this);
     (stream as ServedStream)[callOf] = this;
+    Object.defineProperty(stream, "rstCode", cancelled);
     stream.on("data", onData);
     stream.on("end", onEnd);
     stream.on("close", onClose);
@@ -281,6 +282,11 @@ class Http2Call implements Call, CallMetadata, MessageSink {
 type CallMetadata = Call["metadata"];
 
 const callOf = Symbol("call");
+/**
+ * Envoy ends each ext_proc stream with a reset of INTERNAL_ERROR. Node makes an error with a stack trace of each, which costs
+ * more than the pick, and nobody reads it; of a stream that tells CANCEL it makes none.
+ */
+const cancelled = { value: constants.NGHTTP2_CANCEL };
 type ServedStream = ServerHttp2Stream & { [callOf]?: Http2Call };
 
 function onData(this: ServedStream, chunk: Buffer): void {

@@ -1,5 +1,6 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
-import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import { type ClientHttp2Session, connect as connectHttp2, constants } from "node:http2";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -384,6 +385,24 @@ describe.each(servers)("a gRPC server: $name", ({ isOurs, create }) => {
 describe("our gRPC server", () => {
   beforeEach(() => start(createGrpcServer));
   afterEach(stop);
+
+  // Envoy ends each stream with INTERNAL_ERROR. An error with a stack trace for each would cost more than a pick.
+  test("Node makes no error of a stream that the client resets", async () => {
+    const errors: unknown[] = [];
+    const count = (message: unknown) => void errors.push(message);
+    subscribe("http2.server.stream.error", count);
+    const peer = session();
+    for (let sent = 1; sent <= 20; sent++) {
+      const stream = peer.request(headers);
+      stream.on("error", () => {});
+      stream.once("data", () => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
+      stream.write(framed(hello));
+      await until(() => closed.length === sent);
+    }
+    unsubscribe("http2.server.stream.error", count);
+    peer.destroy();
+    expect(errors).toEqual([]);
+  });
 
   // Envoy ends streams by resets; at Node's defaults the connection would be closed as an attacker's.
   test("3,000 streams reset by the client leave its connection alive", async () => {

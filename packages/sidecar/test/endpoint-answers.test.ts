@@ -21,7 +21,6 @@ function entry(
   };
   return {
     upstreamAddress: first,
-    upstreamCluster: "primary/pool",
     attempts: 1,
     status: 200,
     details: "via_upstream",

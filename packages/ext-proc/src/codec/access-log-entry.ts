@@ -5,8 +5,6 @@ import { readLength, readVarint, skip, type WireReader, wireType } from "./wire.
 export interface AccessLogEntry {
   /** Of the endpoint that was tried last: `ip:port`; empty where none was. */
   readonly upstreamAddress: string;
-  /** Name of its cluster, with dots replaced where the cluster has an `alt_stat_name`. */
-  readonly upstreamCluster: string;
   /** Attempts at endpoints; 0 where there was none, or Envoy does not say. */
   readonly attempts: number;
   /** 0 where no answer was sent. */
@@ -40,20 +38,10 @@ export const responseFlag = {
  * @throws ProtocolError when the bytes are no such message
  */
 export function readAccessLog(bytes: Uint8Array, take: (entry: AccessLogEntry) => void): void {
-  const reader = { bytes, at: 0 };
-  eachField(reader, bytes.length, (number, end) => {
-    if (number !== messageField.httpLogs) return;
-    eachField(reader, end, (inner, to) => {
-      if (inner === 1) take(new Entry(reader, to));
-    });
-  });
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const reader = { bytes: buffer, at: 0, host: "", port: -1 };
+  eachField(reader, buffer.length, take, readMessage);
 }
-
-const messageField = { httpLogs: 2 } as const;
-const entryField = { common: 1, request: 3, response: 4 } as const;
-const commonField = { remoteAddress: 13, cluster: 15, flags: 16, attempts: 24 } as const;
-const requestField = { requestId: 9, headers: 13 } as const;
-const responseField = { code: 1, details: 6 } as const;
 
 /** Longer texts are cut: none that means anything is. */
 const longestText = 1_024;
@@ -62,146 +50,131 @@ const mostHeaders = 8;
 
 class Entry implements AccessLogEntry {
   upstreamAddress = "";
-  upstreamCluster = "";
   attempts = 0;
   status = 0;
   details = "";
   requestId = "";
   flags = 0;
   /** Names and values in turn. */
-  readonly #headers: string[] = [];
-
-  constructor(reader: WireReader, end: number) {
-    eachField(reader, end, (number, to) => {
-      if (number === entryField.common) this.#readCommon(reader, to);
-      else if (number === entryField.request) this.#readRequest(reader, to);
-      else if (number === entryField.response) this.#readResponse(reader, to);
-    });
-  }
+  readonly headers: string[] = [];
 
   header(name: string): string | undefined {
-    for (let i = 0; i < this.#headers.length; i += 2) {
-      if (this.#headers[i] === name) return this.#headers[i + 1];
+    for (let i = 0; i < this.headers.length; i += 2) {
+      if (this.headers[i] === name) return this.headers[i + 1];
     }
     return undefined;
   }
-
-  #readCommon(reader: WireReader, end: number): void {
-    eachField(
-      reader,
-      end,
-      (number, to) => {
-        switch (number) {
-          case commonField.remoteAddress:
-            this.upstreamAddress = readAddress(reader, to);
-            break;
-          case commonField.cluster:
-            this.upstreamCluster = textAt(reader, to);
-            break;
-          case commonField.flags:
-            this.flags = readFlags(reader, to);
-            break;
-        }
-      },
-      (number, value) => {
-        if (number === commonField.attempts) this.attempts = value;
-      },
-    );
-  }
-
-  #readRequest(reader: WireReader, end: number): void {
-    eachField(reader, end, (number, to) => {
-      if (number === requestField.requestId) this.requestId = textAt(reader, to);
-      else if (number === requestField.headers && this.#headers.length < 2 * mostHeaders) {
-        let name = "";
-        let value = "";
-        eachField(reader, to, (inner, stop) => {
-          if (inner === 1) name = textAt(reader, stop);
-          else if (inner === 2) value = textAt(reader, stop);
-        });
-        this.#headers.push(name, value);
-      }
-    });
-  }
-
-  #readResponse(reader: WireReader, end: number): void {
-    eachField(reader, end, (number, to) => {
-      if (number === responseField.code) this.status = readWrapped(reader, to);
-      else if (number === responseField.details) this.details = textAt(reader, to);
-    });
-  }
 }
 
-/** Goes through the fields of a message: `take` gets those with a length, `number` those that are varints. */
-function eachField(
-  reader: WireReader,
-  end: number,
-  take: (number: number, end: number) => void,
-  takeNumber?: (number: number, value: number) => void,
-): void {
+interface LogReader extends WireReader {
+  readonly bytes: Buffer;
+  /** Of the address that is being read. */
+  host: string;
+  port: number;
+}
+
+/** Reads one field into something. `value`: the number of a varint; of all else that is read, where it ends. */
+type ReadField<T> = (into: T, tag: number, value: number, reader: LogReader) => void;
+
+/** Goes through the fields of a message. There are some fifty for each request, so the readers are made once. */
+function eachField<T>(reader: LogReader, end: number, into: T, read: ReadField<T>): void {
   while (reader.at < end) {
     const tag = readVarint(reader);
     const type = tag & 7;
     if (type === wireType.bytes) {
       const to = readLength(reader, end);
-      take(tag >>> 3, to);
+      read(into, tag, to, reader);
       reader.at = to;
-    } else if (type === wireType.varint && takeNumber !== undefined) {
-      takeNumber(tag >>> 3, readVarint(reader));
-    } else skip(reader, type, end);
+    } else if (type === wireType.varint) read(into, tag, readVarint(reader), reader);
+    else skip(reader, type, end);
   }
   if (reader.at > end) throw new ProtocolError("the message ends within a field");
 }
 
-function textAt({ bytes, at }: WireReader, end: number): string {
-  const to = Math.min(end, at + longestText);
-  return Buffer.from(bytes.buffer, bytes.byteOffset + at, to - at).toString("utf8");
-}
+/** Tags of fields with a length, and of numbers. */
+const long = (number: number) => number * 8 + wireType.bytes;
+const short = (number: number) => number * 8 + wireType.varint;
+const messageTag = { httpLogs: long(2) } as const;
+const logTag = { entry: long(1) } as const;
+const entryTag = { common: long(1), request: long(3), response: long(4) } as const;
+const commonTag = { address: long(13), flags: long(16), attempts: short(24) } as const;
+const addressTag = { socket: long(1) } as const;
+const socketTag = { host: long(2), port: short(3) } as const;
+const requestTag = { id: long(9), header: long(13) } as const;
+const headerTag = { name: long(1), value: long(2) } as const;
+const responseTag = { code: long(1), details: long(6) } as const;
+const wrappedTag = short(1);
+
+type Take = (entry: AccessLogEntry) => void;
+
+const readMessage: ReadField<Take> = (take, tag, value, reader) => {
+  if (tag === messageTag.httpLogs) eachField(reader, value, take, readLog);
+};
+
+const readLog: ReadField<Take> = (take, tag, value, reader) => {
+  if (tag !== logTag.entry) return;
+  const entry = new Entry();
+  eachField(reader, value, entry, readEntry);
+  take(entry);
+};
+
+const readEntry: ReadField<Entry> = (entry, tag, value, reader) => {
+  if (tag === entryTag.common) eachField(reader, value, entry, readCommon);
+  else if (tag === entryTag.request) eachField(reader, value, entry, readRequest);
+  else if (tag === entryTag.response) eachField(reader, value, entry, readResponse);
+};
+
+const readCommon: ReadField<Entry> = (entry, tag, value, reader) => {
+  if (tag === commonTag.attempts) entry.attempts = value;
+  else if (tag === commonTag.flags) eachField(reader, value, entry, readFlag);
+  else if (tag === commonTag.address) {
+    reader.host = "";
+    reader.port = -1;
+    eachField(reader, value, entry, readAddress);
+    const { host, port } = reader;
+    if (host === "" || port < 0) entry.upstreamAddress = "";
+    else entry.upstreamAddress = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  }
+};
+
+/** Of an `Address` that is a `SocketAddress` with a port's number; any other leaves nothing. */
+const readAddress: ReadField<Entry> = (entry, tag, value, reader) => {
+  if (tag === addressTag.socket) eachField(reader, value, entry, readSocket);
+};
+
+const readSocket: ReadField<Entry> = (_, tag, value, reader) => {
+  if (tag === socketTag.host) reader.host = textAt(reader, value);
+  else if (tag === socketTag.port) reader.port = value;
+};
+
+const readFlag: ReadField<Entry> = (entry, tag, value) => {
+  const number = tag >>> 3;
+  if (tag === short(number) && value !== 0 && number < 32) entry.flags |= 1 << number;
+};
+
+const readRequest: ReadField<Entry> = (entry, tag, value, reader) => {
+  if (tag === requestTag.id) entry.requestId = textAt(reader, value);
+  else if (tag === requestTag.header && entry.headers.length < 2 * mostHeaders) {
+    entry.headers.push("", "");
+    eachField(reader, value, entry.headers, readHeader);
+  }
+};
+
+const readHeader: ReadField<string[]> = (headers, tag, value, reader) => {
+  if (tag === headerTag.name) headers[headers.length - 2] = textAt(reader, value);
+  else if (tag === headerTag.value) headers[headers.length - 1] = textAt(reader, value);
+};
+
+const readResponse: ReadField<Entry> = (entry, tag, value, reader) => {
+  if (tag === responseTag.code) eachField(reader, value, entry, readStatus);
+  else if (tag === responseTag.details) entry.details = textAt(reader, value);
+};
 
 /** A `UInt32Value`. */
-function readWrapped(reader: WireReader, end: number): number {
-  let read = 0;
-  eachField(
-    reader,
-    end,
-    () => {},
-    (number, value) => {
-      if (number === 1) read = value;
-    },
-  );
-  return read;
-}
+const readStatus: ReadField<Entry> = (entry, tag, value) => {
+  if (tag === wrappedTag) entry.status = value;
+};
 
-function readFlags(reader: WireReader, end: number): number {
-  let flags = 0;
-  eachField(
-    reader,
-    end,
-    () => {},
-    (number, value) => {
-      if (value !== 0 && number < 32) flags |= 1 << number;
-    },
-  );
-  return flags;
-}
-
-/** An `Address` that is a `SocketAddress` with a port's number; empty for any other. */
-function readAddress(reader: WireReader, end: number): string {
-  let host = "";
-  let port = -1;
-  eachField(reader, end, (number, to) => {
-    if (number !== 1) return;
-    eachField(
-      reader,
-      to,
-      (inner, stop) => {
-        if (inner === 2) host = textAt(reader, stop);
-      },
-      (inner, value) => {
-        if (inner === 3) port = value;
-      },
-    );
-  });
-  if (host === "" || port < 0) return "";
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+function textAt({ bytes, at }: LogReader, end: number): string {
+  return bytes.toString("utf8", at, Math.min(end, at + longestText));
 }
