@@ -1,4 +1,10 @@
-export { editJson, type JsonEdit, type JsonEditValue, setField } from "./json/edit-json.ts";
+export {
+  editJson,
+  type JsonEdit,
+  type JsonEditOld,
+  type JsonEditValue,
+  setField,
+} from "./json/edit-json.ts";
 export { type JsonKeys, jsonKeys } from "./json/json-keys.ts";
 export type { JsonFault, JsonScanErrorCode } from "./json/json-members.ts";
 export {

@@ -10,5 +10,5 @@ test("the scan says of 5,000 made texts what JSON.parse says", () => {
   for (let i = 0; i < 5_000; i++) differences.push(compareOne(random, counts) ?? "");
   expect(differences.filter((each) => each !== "")).toEqual([]);
   // The texts are of all kinds.
-  for (const count of Object.values(counts)) expect(count).toBeGreaterThan(20);
+  for (const count of Object.values(counts)) expect(count).toBeGreaterThan(5);
 });

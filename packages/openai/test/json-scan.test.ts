@@ -6,6 +6,15 @@ import fc from "fast-check";
 const keys = jsonKeys(["model", "stream"], ["messages"]);
 const scan = (text: string) => scanJson(Buffer.from(text), keys);
 
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 describe("scanJson", () => {
   test.each([
     { name: "a string", text: '{"model":"m"}', want: { kind: "string", value: "m" } },
@@ -85,6 +94,51 @@ describe("scanJson", () => {
     expect(scan(nested(128)).ok).toBe(true);
     expect(scan(nested(129))).toMatchObject({ ok: false, code: "json_too_deep" });
   });
+
+  const many = (unit: string, count: number, before = "", after = "") =>
+    Buffer.from(`{"model":"m",${before}${unit.repeat(count)}${after}"z":1}`);
+  // What is a few times more than a client sends passes; what would hold up all others does not.
+  test.each([
+    { name: "values in a list", unit: "1,", most: 399_000, before: '"x":[', after: "1]," },
+    {
+      name: "members of an object",
+      unit: '"a":1,',
+      most: 159_000,
+      before: '"x":{',
+      after: '"b":1},',
+    },
+    { name: "top-level members", unit: '"a":1,', most: 9_700 },
+    { name: "escapes", unit: "\\na", most: 790_000, before: '"p":"', after: '",' },
+    { name: "escapes without a break", unit: "\\n", most: 3_190_000, before: '"p":"', after: '",' },
+    { name: "spaces", unit: " ", most: 6_300_000 },
+    { name: "line ends", unit: "\r\n", most: 3_150_000 },
+    { name: "digits of a number", unit: "1", most: 2_046, before: '"max_tokens":', after: "," },
+  ])("takes as many $name as clients send, and refuses more", ({ unit, most, before, after }) => {
+    expect(scanJson(many(unit, most, before, after), keys)).toMatchObject({ ok: true });
+    expect(scanJson(many(unit, Math.ceil(most * 1.1), before, after), keys)).toMatchObject({
+      ok: false,
+      code: "json_too_complex",
+    });
+  });
+
+  test.each(["mod\\u0065l", "\\u006dodel", "mode\\u006C", "\\u006d\\u006f\\u0064\\u0065\\u006c"])(
+    "finds the key %s",
+    (key) => {
+      const found = scan(`{"${key}":"m"}`);
+      expect(found.ok && found.fields.get("model")).toMatchObject({ value: "m" });
+    },
+  );
+
+  test.each(["mod\\u0165l", "mode\\l", "\\/", "model\\n", "\\ud83d\\ude80", 'mo\\"del'])(
+    "does not take the key %s for another",
+    (key) => {
+      const text = `{"${key}":"x"}`;
+      const found = scan(text);
+      expect([found.ok, found.ok && found.fields.get("model")]).toEqual(
+        isJson(text) ? [true, undefined] : [false, false],
+      );
+    },
+  );
 
   test("agrees with JSON.parse on every JSON object", () => {
     fc.assert(

@@ -317,6 +317,10 @@ test("asks a stream for usage, and keeps the options that it has", () => {
     '{"stream_options":{"x":1,"include_usage":true}}',
   );
   expect(rewrite("{}", false)).toBeUndefined();
+  // Longer options than a client sends are replaced unread.
+  expect(rewrite(`{"stream_options":{${'"a":[],'.repeat(150)}"x":1}}`)).toBe(
+    '{"stream_options":{"include_usage":true}}',
+  );
   expect(rewrite('{"stream_options":{"include_usage":true}}')).toBe(
     '{"stream_options":{"include_usage":true}}',
   );

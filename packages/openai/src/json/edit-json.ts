@@ -9,10 +9,16 @@ export interface JsonEdit {
   readonly remove: ReadonlySet<string>;
 }
 
-/** A value, or what makes one from the text that stands there (undefined: leave it as it is). */
+/** A value, or what makes one from the value that is there (undefined: leave it as it is). */
 export type JsonEditValue =
   | { readonly json: unknown }
-  | { readonly from: (text: string | undefined) => unknown };
+  | { readonly from: (old: JsonEditOld | undefined) => unknown };
+
+/** A value that is to be changed. It is as long as its client likes: look at `bytes` before its text. */
+export interface JsonEditOld {
+  readonly bytes: number;
+  text(): string;
+}
 
 /**
  * Gives a field that a scan may have found another value. Where it stands once, its bytes are exchanged and the text is
@@ -69,8 +75,7 @@ export function editJson(body: Uint8Array, { set, remove }: JsonEdit): Uint8Arra
     last = members.end;
     const change = set.get(key);
     pending.delete(key);
-    const old = () => text.toString("utf8", members.start, members.end);
-    const value = change === undefined ? undefined : newValue(change, old);
+    const value = change === undefined ? undefined : newValue(change, oldAt(text, members));
     if (value === undefined) continue;
     copyTo(members.start);
     pieces.push(value);
@@ -78,7 +83,7 @@ export function editJson(body: Uint8Array, { set, remove }: JsonEdit): Uint8Arra
   }
   if (members.fault !== undefined) return undefined;
   for (const [key, change] of pending) {
-    const value = newValue(change, () => undefined);
+    const value = newValue(change, undefined);
     if (value === undefined) continue;
     copyTo(Math.max(last, members.open + 1));
     copied = Math.max(copied, last, members.open + 1);
@@ -94,7 +99,11 @@ function keyOf(text: Buffer, { keyStart, keyEnd }: JsonMembers): string {
   return key.includes("\\") ? (JSON.parse(key) as string) : key.slice(1, -1);
 }
 
-function newValue(change: JsonEditValue, old: () => string | undefined): Buffer | undefined {
-  const made = "json" in change ? change.json : change.from(old());
+function oldAt(text: Buffer, { start, end }: JsonMembers): JsonEditOld {
+  return { bytes: end - start, text: () => text.toString("utf8", start, end) };
+}
+
+function newValue(change: JsonEditValue, old: JsonEditOld | undefined): Buffer | undefined {
+  const made = "json" in change ? change.json : change.from(old);
   return made === undefined ? undefined : Buffer.from(JSON.stringify(made));
 }

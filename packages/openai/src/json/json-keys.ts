@@ -24,6 +24,7 @@ export function jsonKeys(read: readonly string[], located: readonly string[]): J
   const places = new Map(names.map((name, place) => [name, place]));
   // An escape takes up to six bytes for a character.
   const longestEscaped = longest * 6;
+  const scratch = new Uint8Array(longestEscaped);
 
   return {
     names,
@@ -36,7 +37,11 @@ export function jsonKeys(read: readonly string[], located: readonly string[]): J
         if (isAt(text, start, bytes)) return place;
       }
       if (length > longestEscaped || !hasEscape(text, start, keyEnd - 1)) return -1;
-      return places.get(JSON.parse(text.toString("utf8", keyStart, keyEnd)) as string) ?? -1;
+      const unescaped = unescapeKey(text, start, keyEnd - 1, scratch);
+      for (const { place, bytes } of byLength[unescaped] ?? []) {
+        if (isAt(scratch, 0, bytes)) return place;
+      }
+      return -1;
     },
   };
 }
@@ -48,9 +53,43 @@ function isAt(text: Uint8Array, start: number, bytes: Uint8Array): boolean {
   return true;
 }
 
+/** Writes a key without its escapes; returns its length, or -1 where it is no ASCII. The scan has checked the escapes. */
+function unescapeKey(text: Uint8Array, start: number, end: number, into: Uint8Array): number {
+  let length = 0;
+  for (let at = start; at < end; length++) {
+    let byte = text[at++] as number;
+    if (byte === backslash) {
+      const kind = text[at++] as number;
+      if (kind === letterU) {
+        byte = 0;
+        for (const stop = at + 4; at < stop; at++) {
+          byte = byte * 16 + (hexValue[text[at] as number] as number);
+        }
+      } else byte = meant[kind] as number;
+    }
+    if (byte > 0x7f) return -1;
+    into[length] = byte;
+  }
+  return length;
+}
+
+const backslash = 0x5c;
+const letterU = 0x75;
+/** By the letter of an escape: what it means. */
+const meant = Uint8Array.from({ length: 256 }, (_, letter) => letter);
+for (const [letter, byte] of Object.entries({ b: 8, f: 12, n: 10, r: 13, t: 9 })) {
+  meant[letter.charCodeAt(0)] = byte;
+}
+
+const hexValue = new Uint8Array(256);
+for (const [value, digit] of [..."0123456789abcdef"].entries()) {
+  hexValue[digit.charCodeAt(0)] = value;
+  hexValue[digit.toUpperCase().charCodeAt(0)] = value;
+}
+
 function hasEscape(text: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at++) {
-    if (text[at] === 0x5c) return true;
+    if (text[at] === backslash) return true;
   }
   return false;
 }

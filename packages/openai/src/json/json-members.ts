@@ -1,8 +1,19 @@
 import { skipString } from "./json-string.ts";
-import { fault, faultOffset, type JsonText, skipSpace } from "./json-text.ts";
+import {
+  fault,
+  faultOffset,
+  type JsonText,
+  memberWork,
+  skipSpace,
+  topMemberWork,
+} from "./json-text.ts";
 import { skipColon, skipValue } from "./json-value.ts";
 
-export type JsonScanErrorCode = "invalid_json" | "invalid_json_type" | "json_too_deep";
+export type JsonScanErrorCode =
+  | "invalid_json"
+  | "invalid_json_type"
+  | "json_too_deep"
+  | "json_too_complex";
 
 /** Where and why a text is refused. */
 export interface JsonFault {
@@ -20,6 +31,7 @@ const closeBrace = 0x7d;
 export class JsonMembers {
   readonly #text: JsonText;
   readonly #isWhole: boolean;
+  readonly #memberWork: number;
   #at: number;
   #state: "before" | "within" | "over" = "before";
   #fault: JsonFault | undefined;
@@ -36,6 +48,7 @@ export class JsonMembers {
   constructor(text: JsonText, from?: number) {
     this.#text = text;
     this.#isWhole = from === undefined;
+    this.#memberWork = this.#isWhole ? topMemberWork : memberWork;
     this.#at = from ?? startOf(text.bytes);
   }
 
@@ -50,24 +63,25 @@ export class JsonMembers {
     const text = this.#text;
     const { bytes } = text;
     const isFirst = this.#state === "before";
-    let at = skipSpace(bytes, this.#at);
+    let at = skipSpace(bytes, this.#at, text);
     if (at >= bytes.length) return this.#refuse(fault(at));
     if (isFirst) {
       if (bytes[at] !== openBrace) return this.#noObject(at);
       this.open = at;
       this.#state = "within";
-      at = skipSpace(bytes, at + 1);
+      at = skipSpace(bytes, at + 1, text);
       if (at >= bytes.length) return this.#refuse(fault(at));
     }
     if (bytes[at] === closeBrace) return this.#end(at + 1);
     if (!isFirst) {
       if (bytes[at] !== comma) return this.#refuse(fault(at));
-      at = skipSpace(bytes, at + 1);
+      at = skipSpace(bytes, at + 1, text);
     }
     if (at >= bytes.length || bytes[at] !== quote) return this.#refuse(fault(at));
+    text.workLeft -= this.#memberWork;
     const keyEnd = skipString(text, at);
     if (keyEnd < 0) return this.#refuse(keyEnd);
-    const start = skipColon(bytes, keyEnd);
+    const start = skipColon(bytes, keyEnd, text);
     if (start < 0) return this.#refuse(start);
     const end = skipValue(text, start, 1);
     if (end < 0) return this.#refuse(end);
@@ -84,7 +98,7 @@ export class JsonMembers {
     this.#state = "over";
     this.close = end;
     if (!this.#isWhole) return false;
-    const at = skipSpace(bytes, end);
+    const at = skipSpace(bytes, end, this.#text);
     return at < bytes.length ? this.#refuse(fault(at)) : false;
   }
 
@@ -99,7 +113,7 @@ export class JsonMembers {
 
   #refuse(returned: number): false {
     this.#state = "over";
-    const code = this.#text.isTooDeep ? "json_too_deep" : "invalid_json";
+    const code = this.#text.crossed ?? "invalid_json";
     this.#fault = { ok: false, code, offset: faultOffset(returned) };
     return false;
   }

@@ -6,9 +6,12 @@ const dot = 0x2e;
 const zero = 0x30;
 const letterE = 0x65;
 
+/** No double has more digits in any notation that is used. A longer number is a fault at this many bytes. */
+export const maxNumberBytes = 2_048;
+
 /** From a number's first byte to behind its last. */
 export function skipNumber(bytes: Uint8Array, start: number): number {
-  const { length } = bytes;
+  const length = Math.min(bytes.length, start + maxNumberBytes);
   let at = start;
   if (at < length && bytes[at] === minus) at++;
   const first = at;
@@ -17,26 +20,26 @@ export function skipNumber(bytes: Uint8Array, start: number): number {
   // A leading zero stands alone.
   if (bytes[first] === zero) at = first + 1;
   // Most are whole.
-  return at < length && isMore[bytes[at] ?? 0] === 1 ? skipFraction(bytes, at) : at;
+  if (at < length && isMore[bytes[at] ?? 0] === 1) at = skipFraction(bytes, at, length);
+  return at === length && length < bytes.length ? fault(at) : at;
 }
 
-function skipFraction(bytes: Uint8Array, start: number): number {
-  const { length } = bytes;
+function skipFraction(bytes: Uint8Array, start: number, length: number): number {
   let at = start;
   if (bytes[at] === dot) {
-    at = endOfDigits(bytes, start + 1);
+    at = endOfDigits(bytes, start + 1, length);
     if (at === start + 1) return fault(at);
   }
   if (at >= length || ((bytes[at] ?? 0) | 0x20) !== letterE) return at;
   const sign = at + 1 < length ? bytes[at + 1] : undefined;
   const exponent = sign === plus || sign === minus ? at + 2 : at + 1;
-  at = endOfDigits(bytes, exponent);
+  at = endOfDigits(bytes, exponent, length);
   return at === exponent ? fault(at) : at;
 }
 
-function endOfDigits(bytes: Uint8Array, start: number): number {
+function endOfDigits(bytes: Uint8Array, start: number, length: number): number {
   let at = start;
-  while (at < bytes.length && isDigit[bytes[at] ?? 0] === 1) at++;
+  while (at < length && isDigit[bytes[at] ?? 0] === 1) at++;
   return at;
 }
 

@@ -40,8 +40,8 @@ const maxStringBytes = 4_096;
  * Finds top-level fields of a JSON object without building the rest.
  *
  * Takes and refuses what `JSON.parse` does of the text that a strict UTF-8 decoder makes, and finds the values that it does: of repeated keys
- * the last, keys written with escapes too. It differs in one thing: more than 128 levels are refused, so that a
- * hostile body can't stop the process. A byte order mark at the beginning is passed over, and what is no UTF-8 is
+ * the last, keys written with escapes too. It differs in two things: more than 128 levels, and more
+ * values, escapes or white space than a scan has time for, are refused, so that a hostile body can't hold up the process. A byte order mark at the beginning is passed over, and what is no UTF-8 is
  * refused, as model servers have it.
  */
 export function scanJson(body: Uint8Array, keys: JsonKeys): JsonScan {
@@ -126,7 +126,7 @@ export function everyElement(
   const bytes = asBuffer(body);
   const text = new JsonText(bytes);
   // The scan has taken all of it, its brackets included.
-  let at = skipSpace(bytes, list.start + 1);
+  let at = skipSpace(bytes, list.start + 1, text);
   while (at >= 0 && at < list.end - 1) {
     let field: JsonField | undefined;
     if (bytes[at] === openBrace) {
@@ -143,8 +143,8 @@ export function everyElement(
       at = members.close;
     } else at = skipValue(text, at, 1);
     if (!isGood(field)) return false;
-    at = skipSpace(bytes, at);
-    if (bytes[at] === comma) at = skipSpace(bytes, at + 1);
+    at = skipSpace(bytes, at, text);
+    if (bytes[at] === comma) at = skipSpace(bytes, at + 1, text);
   }
   return true;
 }

@@ -5,6 +5,8 @@ const backslash = 0x5c;
 const letterU = 0x75;
 /** Words of plain text behind which more of it is likely. */
 const longRun = 64;
+/** Bytes of escapes one behind the other, after which their work is counted. */
+const longEscapes = 4_096;
 
 /** From a string's quote to behind its closing one. Refuses what JSON does: control characters, unknown escapes. */
 export function skipString(text: JsonText, start: number): number {
@@ -27,11 +29,14 @@ export function skipString(text: JsonText, start: number): number {
     const byte = bytes[at];
     if (byte === quote) return at + 1;
     if (byte !== backslash) return fault(at);
+    const from = at;
     // Some text is escaped throughout.
     do {
       at = skipEscape(bytes, at);
       if (at < 0) return at;
-    } while (at < tail && bytes[at] === backslash);
+    } while (at < tail && bytes[at] === backslash && at - from < longEscapes);
+    text.workLeft -= 1 + ((at - from) >> 3);
+    if (text.workLeft < 0) return text.tooComplex(from);
   }
   return skipBytes(bytes, at);
 }

@@ -8,8 +8,10 @@ export class JsonText {
   readonly words: Int32Array;
   /** Where the first of `words` begins. */
   readonly firstWord: number;
-  /** The first fault is a level too many, and not one of syntax. */
-  isTooDeep = false;
+  /** The first fault is a limit that is crossed, and none of syntax. */
+  crossed: "json_too_deep" | "json_too_complex" | undefined = undefined;
+  /** Below 0 where the text takes too long: `tooComplex` then says so. */
+  workLeft: number = maxWork;
   /** Start and end of the first strings of `longStringBytes` or more; undefined where there are none. */
   longStrings: number[] | undefined = undefined;
   #nextQuote = -1;
@@ -32,6 +34,12 @@ export class JsonText {
     return Math.min(this.#nextQuote, this.#nextBackslash);
   }
 
+  /** The fault of a text that takes too long. */
+  tooComplex(at: number): number {
+    this.crossed = "json_too_complex";
+    return fault(at);
+  }
+
   /** Takes down where a long string is. What more than a body can reasonably have are passed over. */
   noteLongString(start: number, end: number): void {
     this.longStrings ??= [];
@@ -43,6 +51,17 @@ export class JsonText {
     return at < 0 ? this.bytes.length : at;
   }
 }
+
+/**
+ * Work in one text: a scan holds up all other requests. As many values, members, escapes or white space as may come take
+ * some 20 ms (`npm run bench:scan`).
+ */
+const maxWork = 800_000;
+/** So there may be 400,000 values in lists. */
+export const valueWork = 2;
+export const memberWork = 5;
+/** Of a member of the top level, whose key is looked up: there may be 10,000. */
+export const topMemberWork = 80;
 
 /** Images and sounds are longer; as text such a string is about a thousand tokens. */
 export const longStringBytes = 4_096;
@@ -59,20 +78,25 @@ export function faultOffset(returned: number): number {
   return -1 - returned;
 }
 
-export function skipSpace(bytes: Uint8Array, from: number): number {
+export function skipSpace(bytes: Uint8Array, from: number, text: JsonText): number {
   // Mostly there is none.
-  return from < bytes.length && (bytes[from] ?? 0) <= space ? endOfSpace(bytes, from) : from;
+  return from < bytes.length && (bytes[from] ?? 0) <= space ? endOfSpace(bytes, from, text) : from;
 }
 
 const space = 0x20;
+/** More than indents a line. */
+const shortSpace = 256;
 
-function endOfSpace(bytes: Uint8Array, from: number): number {
+/** Stops within white space that goes on beyond the work that is allowed: no value begins there. */
+function endOfSpace(bytes: Uint8Array, from: number, text: JsonText): number {
   let at = from;
-  while (at < bytes.length) {
-    const byte = bytes[at];
-    if (byte !== space && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) break;
-    at++;
-  }
+  do {
+    const stop = Math.min(bytes.length, at + shortSpace);
+    while (at < stop && isSpace[bytes[at] as number] === 1) at++;
+    if (at < stop || at === bytes.length) return at;
+    text.workLeft -= shortSpace / 8;
+  } while (text.workLeft >= 0);
+  text.tooComplex(at);
   return at;
 }
 
@@ -82,3 +106,5 @@ export function byteTable(characters: string): Uint8Array {
   for (const byte of Buffer.from(characters)) table[byte] = 1;
   return table;
 }
+
+const isSpace = byteTable(" \n\r\t");

@@ -1,6 +1,14 @@
-import { skipNumber } from "./json-number.ts";
+import { maxNumberBytes, skipNumber } from "./json-number.ts";
 import { skipString } from "./json-string.ts";
-import { fault, type JsonText, longStringBytes, skipSpace } from "./json-text.ts";
+import {
+  fault,
+  faultOffset,
+  type JsonText,
+  longStringBytes,
+  memberWork,
+  skipSpace,
+  valueWork,
+} from "./json-text.ts";
 
 export const maxDepth = 128;
 
@@ -25,6 +33,8 @@ export function skipValue(text: JsonText, start: number, depth: number): number 
   let closer = 0;
   for (;;) {
     if (at >= length) return fault(at);
+    text.workLeft -= closer === closeBrace ? memberWork : valueWork;
+    if (text.workLeft < 0) return text.tooComplex(at);
     const byte = bytes[at];
     if (byte === quote) {
       const from = at;
@@ -33,12 +43,12 @@ export function skipValue(text: JsonText, start: number, depth: number): number 
       if (at - from >= longStringBytes) text.noteLongString(from, at);
     } else if (byte === openBrace || byte === openBracket) {
       if (level === maxDepth) {
-        text.isTooDeep = true;
+        text.crossed = "json_too_deep";
         return fault(at);
       }
       closers[level++] = closer;
       closer = byte === openBrace ? closeBrace : closeBracket;
-      at = skipSpace(bytes, at + 1);
+      at = skipSpace(bytes, at + 1, text);
       if (at >= length || bytes[at] !== closer) {
         if (closer === closeBrace) {
           at = skipKey(text, at);
@@ -49,13 +59,16 @@ export function skipValue(text: JsonText, start: number, depth: number): number 
       closer = closers[--level] ?? 0;
       at++;
     } else {
+      const from = at;
       at = skipScalar(bytes, at);
-      if (at < 0) return at;
+      if (at < 0) {
+        return faultOffset(at) - from === maxNumberBytes ? text.tooComplex(from) : at;
+      }
     }
     // Behind a value: close levels, or go on to the next value of the innermost one.
     for (;;) {
       if (level === depth) return at;
-      at = skipSpace(bytes, at);
+      at = skipSpace(bytes, at, text);
       if (at >= length) return fault(at);
       const next = bytes[at];
       if (next === comma) break;
@@ -63,7 +76,7 @@ export function skipValue(text: JsonText, start: number, depth: number): number 
       closer = closers[--level] ?? 0;
       at++;
     }
-    at = skipSpace(bytes, at + 1);
+    at = skipSpace(bytes, at + 1, text);
     if (closer === closeBrace) {
       at = skipKey(text, at);
       if (at < 0) return at;
@@ -76,14 +89,14 @@ export function skipKey(text: JsonText, start: number): number {
   const { bytes } = text;
   if (start >= bytes.length || bytes[start] !== quote) return fault(start);
   const end = skipString(text, start);
-  return end < 0 ? end : skipColon(bytes, end);
+  return end < 0 ? end : skipColon(bytes, end, text);
 }
 
 /** From behind a key to its value's first byte. */
-export function skipColon(bytes: Uint8Array, from: number): number {
-  const at = skipSpace(bytes, from);
+export function skipColon(bytes: Uint8Array, from: number, text: JsonText): number {
+  const at = skipSpace(bytes, from, text);
   if (at >= bytes.length || bytes[at] !== colon) return fault(at);
-  return skipSpace(bytes, at + 1);
+  return skipSpace(bytes, at + 1, text);
 }
 
 function skipScalar(bytes: Uint8Array, at: number): number {

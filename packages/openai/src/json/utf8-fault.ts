@@ -13,7 +13,7 @@ export function utf8FaultIn(text: Buffer): number {
   return text.length;
 }
 
-const pieceBytes = 4_096;
+const pieceBytes = 65_536;
 
 /** The end of a piece that cuts no character, where the text is UTF-8. */
 function endOfPiece(text: Buffer, start: number): number {

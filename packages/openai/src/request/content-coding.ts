@@ -3,7 +3,7 @@ import { brotliDecompress, gunzip, inflate, zstdDecompress } from "node:zlib";
 /** What becomes of a body that came compressed. */
 export type Decoded =
   | { readonly ok: true; readonly body: Uint8Array }
-  | { readonly ok: false; readonly reason: "too large" | "broken" | "busy" };
+  | { readonly ok: false; readonly reason: "too large" | "too dense" | "broken" | "busy" };
 
 /** Undoes the content codings of bodies, in zlib's threads. */
 export interface BodyDecoder {
@@ -32,9 +32,14 @@ export interface BodyDecoderOptions {
   readonly maxBytes: number;
   /** Bodies that are decoded at once, and so may take `maxBytes` each; 2 when absent. */
   readonly atOnce?: number;
+  /** A body is refused that gets longer than so many times its compressed bytes, and than 1 MiB; 100 when absent. */
+  readonly maxRatio?: number;
   /** Compressed bytes that may wait; 64 MiB when absent. */
   readonly maxWaitingBytes?: number;
 }
+
+/** Short texts are often the same line many times. */
+const freeBytes = 1024 * 1024;
 
 interface Waiting {
   readonly bytes: number;
@@ -42,7 +47,7 @@ interface Waiting {
 }
 
 export function createBodyDecoder(options: BodyDecoderOptions): BodyDecoder {
-  const { maxBytes, atOnce = 2, maxWaitingBytes = 64 * 1024 * 1024 } = options;
+  const { maxBytes, atOnce = 2, maxRatio = 100, maxWaitingBytes = 64 * 1024 * 1024 } = options;
   const waiting: Waiting[] = [];
   let waitingBytes = 0;
   let running = 0;
@@ -66,13 +71,14 @@ export function createBodyDecoder(options: BodyDecoderOptions): BodyDecoder {
       return new Promise((resolve) => {
         const begin = () => {
           running++;
-          const limits = { maxOutputLength: maxBytes, chunkSize: 256 * 1024 };
+          const densest = Math.max(freeBytes, maxRatio * body.length);
+          const limits = { maxOutputLength: Math.min(maxBytes, densest), chunkSize: 256 * 1024 };
           codings[coding](body, limits, (error, decoded) => {
             next();
             if (error === null) resolve({ ok: true, body: decoded });
             else if (error.code !== "ERR_BUFFER_TOO_LARGE")
               resolve({ ok: false, reason: "broken" });
-            else resolve({ ok: false, reason: "too large" });
+            else resolve({ ok: false, reason: densest < maxBytes ? "too dense" : "too large" });
           });
         };
         if (running < atOnce) begin();

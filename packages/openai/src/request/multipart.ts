@@ -9,10 +9,10 @@ export interface FormField {
 
 export type FormRead =
   | { readonly ok: true; readonly field: FormField | undefined }
-  | { readonly ok: false; readonly offset: number };
+  | { readonly ok: false; readonly offset: number; readonly reason: "broken" | "too many parts" };
 
-/** A form with more parts is not read further. */
-const maxParts = 128;
+/** A form with more parts is refused: the last field counts, and it may be behind them. */
+export const maxParts = 128;
 const maxHeaderBytes = 8_192;
 /** A longer value is none that is looked for. */
 const maxValueBytes = 1_024;
@@ -27,31 +27,32 @@ const headersEnd = Buffer.from("\r\n\r\n");
 export function readFormField(body: Uint8Array, contentType: string, name: string): FormRead {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const boundary = boundaryOf(contentType);
-  if (boundary === undefined) return { ok: false, offset: 0 };
+  if (boundary === undefined) return { ok: false, offset: 0, reason: "broken" };
   const delimiter = Buffer.from(`\r\n--${boundary}`, "latin1");
   // The first one may stand at the very beginning, without a line before it.
   let at = startsWith(text, delimiter.subarray(2))
     ? delimiter.length - 2
     : after(text, delimiter, 0);
-  if (at < 0) return { ok: false, offset: 0 };
+  if (at < 0) return { ok: false, offset: 0, reason: "broken" };
   let field: FormField | undefined;
   for (let parts = 0; parts < maxParts; parts++) {
     if (text[at] === 0x2d && text[at + 1] === 0x2d) return { ok: true, field };
     const line = text.indexOf(lineEnd, at);
-    if (line < 0 || line - at > maxHeaderBytes) return { ok: false, offset: at };
+    if (line < 0 || line - at > maxHeaderBytes) return { ok: false, offset: at, reason: "broken" };
     // A part without headers has an empty line at once.
     const headers = text.indexOf(headersEnd, line);
-    if (headers < 0 || headers - line > maxHeaderBytes) return { ok: false, offset: line };
+    if (headers < 0 || headers - line > maxHeaderBytes)
+      return { ok: false, offset: line, reason: "broken" };
     const start = headers + headersEnd.length;
     const next = after(text, delimiter, start - lineEnd.length);
-    if (next < 0) return { ok: false, offset: start };
+    if (next < 0) return { ok: false, offset: start, reason: "broken" };
     const end = Math.max(start, next - delimiter.length);
     if (nameOf(text.toString("latin1", line, headers)) === name && end - start <= maxValueBytes) {
       field = { value: text.toString("utf8", start, end), start, end };
     }
     at = next;
   }
-  return { ok: true, field };
+  return { ok: false, offset: at, reason: "too many parts" };
 }
 
 /** Offset behind the next delimiter; -1 where there is none. */

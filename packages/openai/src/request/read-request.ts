@@ -1,7 +1,7 @@
 import { jsonKeys } from "../json/json-keys.ts";
 import type { JsonFault, JsonScanErrorCode } from "../json/json-members.ts";
 import { type JsonField, type JsonFields, scanJson } from "../json/json-scan.ts";
-import { readFormField } from "./multipart.ts";
+import { maxParts, readFormField } from "./multipart.ts";
 
 /** What a gateway needs to know of a request's body before it picks a model server. */
 export interface ReadRequest {
@@ -110,7 +110,11 @@ function readJson(body: Uint8Array): ReadRequest | RefusedRequest {
 function readForm(body: Uint8Array, contentType: string): ReadRequest | RefusedRequest {
   const read = readFormField(body, contentType, "model");
   if (!read.ok) {
-    const message = `the request body is not a form as its content-type says (at byte ${read.offset})`;
+    const isBroken = read.reason === "broken";
+    const fault = isBroken
+      ? "is not a form as its content-type says"
+      : `has more than ${maxParts} parts`;
+    const message = `the request body ${fault} (at byte ${read.offset})`;
     return refused("invalid_form", message);
   }
   const { field } = read;
@@ -163,5 +167,7 @@ function scanMessage({ code, offset }: JsonFault): string {
       return "the request body must be a JSON object";
     case "json_too_deep":
       return `the request body is nested more than 128 levels deep (at byte ${offset})`;
+    case "json_too_complex":
+      return `the request body has too many JSON values, escapes or spaces, or a number that is too long (at byte ${offset})`;
   }
 }

@@ -14,11 +14,12 @@ export interface FuzzCounts {
   otherTypes: number;
   invalid: number;
   tooDeep: number;
+  tooComplex: number;
   edited: number;
 }
 
 export function noCounts(): FuzzCounts {
-  return { objects: 0, otherTypes: 0, invalid: 0, tooDeep: 0, edited: 0 };
+  return { objects: 0, otherTypes: 0, invalid: 0, tooDeep: 0, tooComplex: 0, edited: 0 };
 }
 
 const keys = jsonKeys(["model", "stream", "max_tokens"], ["messages"]);
@@ -47,6 +48,11 @@ function differenceOf(text: Buffer, isEdited: boolean, counts: FuzzCounts): stri
     if (scan.code === "json_too_deep") {
       counts.tooDeep++;
       return levelsAt(text, scan.offset) === 129 ? undefined : "refused as too deep";
+    }
+    if (scan.code === "json_too_complex") {
+      counts.tooComplex++;
+      const digits = /^-?[\d.eE+-]*/.exec(text.toString("latin1", scan.offset))?.[0] ?? "";
+      return digits.length >= 2_048 ? undefined : "refused as too complex";
     }
     if (scan.code === "invalid_json") {
       counts.invalid++;

@@ -8,6 +8,7 @@ export type RequestErrorCode =
   | RequestBodyErrorCode
   | "model_not_found"
   | "request_too_large"
+  | "request_too_compressed"
   | "invalid_content_encoding"
   | "unsupported_content_encoding"
   | "unsupported_trailers"
@@ -57,11 +58,16 @@ export const requestErrors: Readonly<Record<RequestErrorCode, RequestError>> = {
   invalid_json: bad(400, "{}"),
   invalid_json_type: bad(400, "{}"),
   json_too_deep: bad(400, "{}"),
+  json_too_complex: bad(400, "{}"),
   missing_model: { ...bad(400, "{}"), param: "model" },
   invalid_model: { ...bad(400, "{}"), param: "model" },
   invalid_form: bad(400, "{}"),
   model_not_found: { ...bad(404, "the model `{}` does not exist"), param: "model" },
   request_too_large: bad(413, "the request body is larger than this gateway accepts ({} bytes)"),
+  request_too_compressed: bad(
+    413,
+    "the request body is more than 1 MiB and 100 times as long as its compressed bytes: send it as it is",
+  ),
   invalid_content_encoding: bad(
     400,
     "the request body is not compressed as its content-encoding says",
@@ -196,6 +202,8 @@ export function undecoded(
   switch (reason) {
     case "too large":
       return tooLarge(maxBodyBytes);
+    case "too dense":
+      return { code: "request_too_compressed" };
     case "broken":
       return { code: "invalid_content_encoding" };
     case "busy":

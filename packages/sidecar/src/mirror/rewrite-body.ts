@@ -1,5 +1,5 @@
 import type { MirrorRewrite } from "@umbra/envoy-config";
-import { editJson, type JsonEditValue } from "@umbra/openai/json";
+import { editJson, type JsonEditOld, type JsonEditValue } from "@umbra/openai/json";
 
 /** The shadow's copy of a request's body, or undefined where nothing is to be changed. */
 export function rewriteBody(
@@ -39,9 +39,13 @@ export function shadowModel(
 /** Formats in which a stream counts its tokens only when asked to. */
 const usagePaths: ReadonlySet<string> = new Set(["/v1/chat/completions", "/v1/completions"]);
 
+/** Options are a few words. Longer ones are replaced: to parse them would hold up all other requests. */
+const maxOptionsBytes = 1_024;
+
 /** The copy's answer is read here alone: it may carry what the client did not ask for. */
-function withUsage(text: string | undefined): unknown {
-  const options: unknown = text === undefined ? {} : JSON.parse(text);
+function withUsage(old: JsonEditOld | undefined): unknown {
+  const options: unknown =
+    old === undefined || old.bytes > maxOptionsBytes ? {} : JSON.parse(old.text());
   const isObject = typeof options === "object" && options !== null;
   if (isObject && "include_usage" in options && options.include_usage === true) return undefined;
   return { ...(isObject ? options : {}), include_usage: true };

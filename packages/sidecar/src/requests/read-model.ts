@@ -43,13 +43,17 @@ export function readModel(
 ): ReadRequest | RefusedRequest {
   const isNeeded = headers.get(":method") === "POST" && needsModel(path);
   const type = headers.get("content-type") ?? "";
-  if (!isNeeded && !isForm(type) && !type.startsWith("application/json")) return unread;
+  if (!isNeeded && !isForm(type) && !isJson(type)) return unread;
   const read = readRequest(body, type);
   if (!isNeeded) return read.ok && read.model !== undefined ? read : unread;
   if (!read.ok || read.model !== undefined) return read;
   const model = onlyModelOf(pool);
   if (model !== undefined) return { ...read, model };
   return isCopy || pool.served.hasOneBase ? read : missingModel;
+}
+
+function isJson(contentType: string): boolean {
+  return /^application\/json\b/i.test(contentType);
 }
 
 /** As an annotation names it, else the only base model of the endpoints, else the only InferenceModel's. */
