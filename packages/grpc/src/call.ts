@@ -1,5 +1,4 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
-import { acceptedEncodings, type Decompress, decompressorOf } from "./decompress.ts";
 import { FramingError, MessageReader, type MessageSink } from "./message-reader.ts";
 import { frameMessages } from "./message-writer.ts";
 import {
@@ -14,6 +13,7 @@ import {
 import { readTimeout } from "./timeout.ts";
 
 const contentType = "application/grpc";
+const onlyEncoding = "identity";
 /** Past this many bytes that the client has not taken, nothing more is read from it. */
 const mostUnsentBytes = 1024 * 1024;
 
@@ -41,9 +41,9 @@ export function serveStream(
     stream.resume();
     return;
   }
-  const decompress = decompressorOf(textOf(headers["grpc-encoding"]), options.maxMessageBytes);
-  if (decompress === "refused") {
-    call.fail(statusCode.unimplemented, `messages may be compressed by ${acceptedEncodings}`);
+  // Envoy compresses nothing. What others compress may be a thousand times as long, in every call of every connection.
+  if ((textOf(headers["grpc-encoding"]) ?? onlyEncoding) !== onlyEncoding) {
+    call.fail(statusCode.unimplemented, "messages must not be compressed");
     stream.resume();
     return;
   }
@@ -54,7 +54,7 @@ export function serveStream(
     stream.resume();
     return;
   }
-  call.serve(method, decompress, options.maxMessageBytes, timeoutMs);
+  call.serve(method, options.maxMessageBytes, timeoutMs);
 }
 
 /** A class, and listeners that are made once: a stream costs no closures. */
@@ -73,9 +73,6 @@ class Http2Call implements Call, CallMetadata, MessageSink {
   #message = "";
   #handler: CallHandler | undefined = undefined;
   #reader: MessageReader | undefined = undefined;
-  #decompress: Decompress | undefined = undefined;
-  /** Messages behind one that is being decompressed wait for it. */
-  #decoding: Promise<void> | undefined = undefined;
   #deadline: NodeJS.Timeout | undefined = undefined;
 
   constructor(
@@ -96,12 +93,7 @@ class Http2Call implements Call, CallMetadata, MessageSink {
     return textOf(this.#headers?.[name]);
   }
 
-  serve(
-    method: Method,
-    decompress: Decompress | undefined,
-    maxMessageBytes: number,
-    timeoutMs: number | undefined,
-  ): void {
+  serve(method: Method, maxMessageBytes: number, timeoutMs: number | undefined): void {
     const stream = this.#stream;
     let handler: CallHandler;
     try {
@@ -112,7 +104,6 @@ class Http2Call implements Call, CallMetadata, MessageSink {
       return;
     }
     this.#handler = handler;
-    this.#decompress = decompress;
     this.#reader = new MessageReader(maxMessageBytes, this);
     (stream as ServedStream)[callOf] = this;
     Object.defineProperty(stream, "rstCode", cancelled);
@@ -153,43 +144,11 @@ class Http2Call implements Call, CallMetadata, MessageSink {
     this.#flush();
   }
 
-  onMessage(message: Buffer, isCompressed: boolean): void {
+  onMessage(message: Buffer): void {
     const handler = this.#handler;
     if (handler === undefined) return;
-    if (!isCompressed && this.#decoding === undefined) {
-      if (!this.#isOver) handler.onMessage(message);
-      this.#headers = undefined;
-    } else this.#decode(message, isCompressed, handler);
-  }
-
-  onEnd(): void {
-    if (this.#decoding === undefined) this.#clientEnded();
-    else void this.#decoding.then(() => this.#clientEnded());
-  }
-
-  #decode(message: Buffer, isCompressed: boolean, handler: CallHandler): void {
-    const decompress = this.#decompress;
-    if (isCompressed && decompress === undefined) {
-      const words = "a message says that it is compressed, and the call names no encoding";
-      throw new FramingError(statusCode.internal, words);
-    }
-    // Nothing more is read meanwhile: what is compressed may be a thousand times as long.
-    this.#stream.pause();
-    const turn = (this.#decoding ?? Promise.resolve())
-      .then(() => {
-        const isDecoded = !isCompressed || decompress === undefined || this.#isOver;
-        return isDecoded ? message : decompress(message);
-      })
-      .then((bytes) => {
-        if (!this.#isOver) handler.onMessage(bytes);
-      })
-      .catch((cause: unknown) => this.#refuse(cause))
-      .then(() => {
-        if (this.#decoding !== turn) return;
-        this.#decoding = undefined;
-        if (this.#stream.writableLength <= mostUnsentBytes) this.#stream.resume();
-      });
-    this.#decoding = turn;
+    if (!this.#isOver) handler.onMessage(message);
+    this.#headers = undefined;
   }
 
   #refuse(cause: unknown): void {
@@ -197,7 +156,7 @@ class Http2Call implements Call, CallMetadata, MessageSink {
     this.fail(code, message);
   }
 
-  #clientEnded(): void {
+  onEnd(): void {
     this.#hasEnded = true;
     const handler = this.#handler;
     if (this.#isOver || handler === undefined) return;
@@ -329,7 +288,7 @@ function isGone(stream: ServerHttp2Stream): boolean {
 
 function statusHeaders(code: StatusCode, message: string): Record<string, string> {
   const encoding =
-    code === statusCode.unimplemented ? { "grpc-accept-encoding": acceptedEncodings } : {};
+    code === statusCode.unimplemented ? { "grpc-accept-encoding": onlyEncoding } : {};
   if (message === "") return { "grpc-status": String(code) };
   return { "grpc-status": String(code), "grpc-message": percentEncoded(message), ...encoding };
 }

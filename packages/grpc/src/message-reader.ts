@@ -18,7 +18,7 @@ const firstRoomBytes = 256 * 1024;
 
 /** Takes messages as they become whole. */
 export interface MessageSink {
-  onMessage(message: Buffer, isCompressed: boolean): void;
+  onMessage(message: Buffer): void;
 }
 
 /**
@@ -36,7 +36,6 @@ export class MessageReader {
   #message: Buffer | undefined = undefined;
   #messageHas = 0;
   #messageBytes = 0;
-  #isCompressed = false;
 
   constructor(maxMessageBytes: number, sink: MessageSink) {
     this.#maxMessageBytes = maxMessageBytes;
@@ -76,7 +75,7 @@ export class MessageReader {
       }
       if (chunk.length - at >= length) {
         at += length;
-        this.#sink.onMessage(chunk.subarray(at - length, at), this.#isCompressed);
+        this.#sink.onMessage(chunk.subarray(at - length, at));
       } else {
         this.#message = Buffer.allocUnsafe(Math.min(length, firstRoomBytes));
         this.#messageHas = 0;
@@ -93,7 +92,7 @@ export class MessageReader {
     this.#messageHas += wanted;
     if (this.#messageHas === this.#messageBytes) {
       this.#message = undefined;
-      this.#sink.onMessage(into, this.#isCompressed);
+      this.#sink.onMessage(into);
     }
     return wanted;
   }
@@ -109,11 +108,11 @@ export class MessageReader {
 
   /** Reads a whole prefix; returns the message's length. */
   #lengthIn(bytes: Buffer, at: number): number {
-    const flag = bytes[at];
-    if (flag !== 0 && flag !== 1) {
-      throw new FramingError(statusCode.internal, "a message begins with no gRPC prefix");
+    if (bytes[at] !== 0) {
+      const isCompressed = bytes[at] === 1;
+      const words = isCompressed ? "is compressed" : "begins with no gRPC prefix";
+      throw new FramingError(statusCode.internal, `a message ${words}`);
     }
-    this.#isCompressed = flag === 1;
     const length = bytes.readUInt32BE(at + 1);
     if (length > this.#maxMessageBytes) {
       const words = `a message has ${length} bytes, and at most ${this.#maxMessageBytes} are taken`;

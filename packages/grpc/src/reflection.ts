@@ -21,6 +21,9 @@ type Response = NonNullable<
   MessageInitShape<typeof ServerReflectionResponseSchema>["messageResponse"]
 >;
 
+/** A tool asks for the services and some files. Each answer costs thousands of times its question. */
+const maxQuestions = 100;
+
 /**
  * gRPC's reflection, of these services and itself: tools such as grpcurl work without our proto files. Old ones ask for
  * `v1alpha`, the same messages.
@@ -49,19 +52,26 @@ export function reflectionMethods(served: readonly DescService[]): ReadonlyMap<s
     }
   }
 
-  const method: Method = (call) => ({
-    onMessage(bytes) {
-      const request = readRequest(bytes);
-      const response = create(ServerReflectionResponseSchema, {
-        validHost: request.host,
-        originalRequest: request,
-        messageResponse: answer(request),
-      });
-      call.send([toBinary(ServerReflectionResponseSchema, response)]);
-    },
-    onEnd: () => call.end(),
-    onClose() {},
-  });
+  const method: Method = (call) => {
+    let asked = 0;
+    return {
+      onMessage(bytes) {
+        if (++asked > maxQuestions) {
+          call.fail(statusCode.resourceExhausted, `a call may ask ${maxQuestions} times`);
+          return;
+        }
+        const request = readRequest(bytes);
+        const response = create(ServerReflectionResponseSchema, {
+          validHost: request.host,
+          originalRequest: request,
+          messageResponse: answer(request),
+        });
+        call.send([toBinary(ServerReflectionResponseSchema, response)]);
+      },
+      onEnd: () => call.end(),
+      onClose() {},
+    };
+  };
   const path = methodPath(ServerReflection.method.serverReflectionInfo);
   return new Map([
     [path, method],

@@ -10,7 +10,7 @@ import type { Socket } from "node:net";
 import { serveStream } from "./call.ts";
 import { boundAddress, type ListenAddress, listenAddress } from "./listen-address.ts";
 import type { Failure, Method } from "./method.ts";
-import { removeStaleSocket } from "./stale-socket.ts";
+import { removeStaleSocket, withLock } from "./stale-socket.ts";
 
 /** What a server needs of gRPC, and no more: calls whose messages are bytes. */
 export interface GrpcServer {
@@ -29,6 +29,10 @@ export interface GrpcServerOptions {
   readonly maxMessageBytes: number;
   /** Calls of one connection at once. */
   readonly maxConcurrentStreams: number;
+  /** For a client's preface and settings, in ms; 10,000 when absent. */
+  readonly prefaceMs?: number;
+  /** Silence after which a connection takes no new calls, in ms; 600,000 when absent. */
+  readonly idleMs?: number;
   /** Absent: plaintext. */
   readonly tls?: Certificates;
   /** A method or its handler has thrown: says how the call ends. */
@@ -52,6 +56,11 @@ const connectionWindow = 16 * mebibyte;
 const handshakeMs = 10_000;
 /** Silence after which a peer is asked whether it is still there. */
 const keepAliveMs = 30_000;
+
+/** For a client to begin: its preface and settings. */
+const prefaceMs = 10_000;
+/** Silence after which a connection takes no new calls; those that are open go on. Gateways connect anew. */
+const idleMs = 10 * 60_000;
 
 /** Only the gateway's workers and a few tools connect. */
 const maxConnections = 4_096;
@@ -99,7 +108,13 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.setLocalWindowSize(connectionWindow);
-    session.on("close", () => sessions.delete(session));
+    const unbegun = setTimeout(() => session.destroy(), options.prefaceMs ?? prefaceMs);
+    session.once("remoteSettings", () => clearTimeout(unbegun));
+    session.setTimeout(options.idleMs ?? idleMs, () => session.close());
+    session.on("close", () => {
+      clearTimeout(unbegun);
+      sessions.delete(session);
+    });
     if (isClosing) session.close();
   });
   server.on("stream", (stream, headers) => serveStream(stream, headers, options));
@@ -110,9 +125,13 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   return {
     async listen(text) {
       const address = listenAddress(text);
-      await removeStaleSocket(address);
-      await bind(server, address, text);
-      if (address.kind === "unix") chmodSync(address.path, 0o600);
+      if (address.kind === "unix") {
+        await withLock(`${address.path}.lock`, async () => {
+          await removeStaleSocket(address.path);
+          await bind(server, address, text);
+          chmodSync(address.path, 0o600);
+        });
+      } else await bind(server, address, text);
       return boundAddress(text, server.address());
     },
     setCertificates(certificates) {

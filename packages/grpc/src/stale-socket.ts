@@ -1,20 +1,52 @@
-import { lstatSync, rmSync } from "node:fs";
+import { lstatSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import type { ListenAddress } from "./listen-address.ts";
 
 /** Removes the Unix socket that a process which was killed has left behind; one that somebody listens on stays. */
-export async function removeStaleSocket(address: ListenAddress): Promise<void> {
-  if (address.kind !== "unix") return;
-  const { path } = address;
+export async function removeStaleSocket(path: string): Promise<void> {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return;
-  const isInUse = await new Promise<boolean>((resolve) => {
+  const isStale = await new Promise<boolean>((resolve) => {
     const socket = connect(path);
-    const tell = (inUse: boolean) => {
+    const tell = (stale: boolean) => {
       socket.destroy();
-      resolve(inUse);
+      resolve(stale);
     };
-    socket.on("connect", () => tell(true));
-    socket.on("error", () => tell(false));
+    socket.on("connect", () => tell(false));
+    // A listener that is stopped, its backlog full, answers EAGAIN: it is alive.
+    socket.on("error", ({ code }: NodeJS.ErrnoException) => tell(code === "ECONNREFUSED"));
   });
-  if (!isInUse) rmSync(path, { force: true });
+  if (isStale) rmSync(path, { force: true });
 }
+
+/**
+ * Runs something while no other process does so with the same file: two that start at once would each take the other's
+ * new socket for a stale one.
+ *
+ * @throws Error when another process is at it
+ */
+export async function withLock(path: string, run: () => Promise<void>): Promise<void> {
+  takeLock(path, isHeld(path));
+  try {
+    await run();
+  } finally {
+    rmSync(path, { force: true });
+  }
+}
+
+function takeLock(path: string, isTaken: boolean): void {
+  if (!isTaken) rmSync(path, { force: true });
+  try {
+    writeFileSync(path, String(process.pid), { flag: "wx", mode: 0o600 });
+  } catch (cause) {
+    const words = `${path} can't be written: another process is starting on this socket, or the folder is not ours`;
+    throw new Error(words, { cause });
+  }
+}
+
+/** A process that was killed while it held the lock holds it no more, and another may have its number. */
+function isHeld(path: string): boolean {
+  const taken = lstatSync(path, { throwIfNoEntry: false });
+  return taken !== undefined && Date.now() - taken.mtimeMs < longestHoldMs;
+}
+
+/** To look for a listener and to bind takes some ms. */
+const longestHoldMs = 5_000;

@@ -1,7 +1,9 @@
+import { spawn } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { type ClientHttp2Session, connect as connectHttp2, constants } from "node:http2";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -264,26 +266,6 @@ describe.each(servers)("a gRPC server: $name", ({ isOurs, create }) => {
     expect(Buffer.concat(got)).toEqual(framed(hello));
   });
 
-  test("compressed messages are read, within the limit", async () => {
-    const gzip = { "grpc.default_compression_algorithm": 2 };
-    const packed = new Client(address, credentials.createInsecure(), gzip);
-    open.push(packed);
-    const { answers, code } = await played([hello], undefined, packed);
-    expect([answers, code]).toEqual([[hello], status.OK]);
-    const encoding = { "grpc-encoding": "gzip" };
-    const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024));
-    expect(await rawCall(framed(bomb, 1), encoding)).toMatchObject({ status: "8" });
-    const broken = framed(Buffer.from("no gzip"), 1);
-    expect(await rawCall(broken, encoding)).toMatchObject({ status: "13" });
-    // grpc-js takes the message as it is, where gRPC asks for an error.
-    const undeclared = isOurs ? "13" : "0";
-    expect(await rawCall(framed(hello, 1))).toMatchObject({ status: undeclared });
-    // What is not compressed needs no decoder: grpc-js minds the first message that is.
-    const unknown = framed(hello, isOurs ? 0 : 1);
-    expect(await rawCall(unknown, { "grpc-encoding": "br" })).toMatchObject({ status: "12" });
-    expect(await isAlive()).toBe(true);
-  });
-
   test.each([
     { name: "4 GiB announced", length: 0xffff_ffff },
     { name: "a message over the limit", length: maxMessageBytes + 1 },
@@ -443,6 +425,91 @@ describe("our gRPC server", () => {
       expect(existsSync(socket)).toBe(true);
     } finally {
       rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  test("a Unix socket whose listener is stopped, its backlog full, is not stale", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "umbra-socket-"));
+    const socket = join(folder, "umbra.sock");
+    const script = `require("node:net").createServer().listen({path: ${JSON.stringify(socket)}, backlog: 1}, () => { console.log("up"); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30_000); })`;
+    const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+    const held: Socket[] = [];
+    try {
+      await once(child.stdout, "data");
+      const refusals: unknown[] = [];
+      for (let i = 0; i < 8; i++) {
+        held.push(connect(socket).on("error", (cause) => void refusals.push(cause)));
+      }
+      await until(() => refusals.length > 0);
+      expect(refusals[0]).toMatchObject({ code: "EAGAIN" });
+      const second = createGrpcServer(options);
+      await expect(second.listen(`unix:${socket}`)).rejects.toThrow("can't be listened on");
+      await second.close(0);
+      expect(existsSync(socket)).toBe(true);
+    } finally {
+      child.kill("SIGKILL");
+      for (const each of held) each.destroy();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  test("of many that start on a stale Unix socket at once one gets it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "umbra-socket-"));
+    const socket = join(folder, "umbra.sock");
+    const script = `require("node:net").createServer().listen(${JSON.stringify(socket)}, () => process.kill(process.pid, "SIGKILL"))`;
+    await once(spawn(process.execPath, ["-e", script]), "exit");
+    expect(statSync(socket).isSocket()).toBe(true);
+    const starting = Array.from({ length: 8 }, () => createGrpcServer(options));
+    try {
+      const outcomes = await Promise.allSettled(
+        starting.map((each) => each.listen(`unix:${socket}`)),
+      );
+      expect(outcomes.filter((each) => each.status === "fulfilled")).toHaveLength(1);
+      expect(readdirSync(folder)).toEqual(["umbra.sock"]);
+    } finally {
+      for (const each of starting) await each.close(0);
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  test.each([
+    { name: "compressed", bytes: framed(hello, 1), headers: {}, want: "13" },
+    {
+      name: "said to be compressed",
+      bytes: framed(hello, 0),
+      headers: { "grpc-encoding": "gzip" },
+      want: "12",
+    },
+    {
+      name: "a bomb",
+      bytes: framed(gzipSync(Buffer.alloc(1e7)), 1),
+      headers: { "grpc-encoding": "gzip" },
+      want: "12",
+    },
+    { name: "as it is", bytes: framed(hello), headers: { "grpc-encoding": "identity" }, want: "0" },
+  ])("a message that is $name: status $want", async ({ bytes, headers: extra, want }) => {
+    expect(await rawCall(bytes, extra)).toMatchObject({ status: want });
+    expect(await isAlive()).toBe(true);
+  });
+
+  test("a connection that says nothing is closed, one with an open call stays", async () => {
+    const brief = createGrpcServer({ ...options, prefaceMs: 50, idleMs: 50 });
+    const at = await brief.listen("127.0.0.1:0");
+    try {
+      const silent = connect(Number(at.split(":").at(-1)), "127.0.0.1");
+      const busy = connectHttp2(`http://${at}`);
+      const stream = busy.request(headers);
+      await once(silent.resume(), "close");
+      // It takes no new call, and the one that is open goes on.
+      await once(busy, "goaway");
+      stream.end(framed(hello));
+      const answer = await once(stream, "data");
+      expect(answer[0]).toEqual(framed(hello));
+      await once(stream.resume(), "close");
+      await until(() => busy.closed);
+      expect(busy.closed).toBe(true);
+    } finally {
+      await brief.close(0);
     }
   });
 

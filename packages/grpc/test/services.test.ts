@@ -151,4 +151,15 @@ describe("reflection", () => {
   ])("gives the file of $name", async ({ message, says }) => {
     expect(await ask(message)).toContain(says);
   });
+
+  test("answers a hundred questions of a call, and no more", async () => {
+    const path = `/grpc.reflection.v1.${method}`;
+    const stream = client.makeBidiStreamRequest(path, same, same, new Metadata());
+    let answers = 0;
+    stream.on("data", () => void answers++);
+    const failed = new Promise<{ code: number }>((resolve) => stream.on("error", resolve));
+    for (let i = 0; i < 1_000; i++) stream.write(Buffer.from(file("no.proto")));
+    expect((await failed).code).toBe(status.RESOURCE_EXHAUSTED);
+    expect(answers).toBeLessThanOrEqual(100);
+  });
 });
