@@ -102,8 +102,30 @@ describe("an answer", () => {
   test.each([
     { name: "no JSON", text: events("{") },
     { name: "a line without end", text: `data: ${"x".repeat(2_000_000)}` },
+    { name: "a megabyte of brackets", text: `data: ${"[".repeat(1_000_000)}\n\n` },
+    { name: "129 levels", text: events(`${"[".repeat(2_500)}${"]".repeat(2_500)}`) },
   ])("with $name is malformed", ({ text }) => {
     expect(read(text, 65_536)).toMatchObject({ isMalformed: true });
+  });
+
+  // 60 KB that unfold to 60 MB, as one chunk of Envoy's brings them.
+  test.each([
+    { contentType: "text/event-stream", bomb: gzipSync(Buffer.alloc(60 * 1024 * 1024, "x")) },
+    { contentType: "application/json", bomb: gzipSync(Buffer.alloc(60 * 1024 * 1024, "[")) },
+  ])("that is a gzip bomb is given up early: $contentType", ({ contentType, bomb }) => {
+    const reader = createAnswerReader(contentType, "gzip");
+    const { rss } = process.memoryUsage();
+    reader?.push(bomb, 0);
+    expect(process.memoryUsage().rss - rss).toBeLessThan(40 * 1024 * 1024);
+    reader?.push(bomb, 1);
+    expect(reader?.end()).toMatchObject({ isMalformed: true, tokenEvents: 0 });
+  });
+
+  test("that unfolds a hundredfold is read", () => {
+    const text = events(...Array<object>(5_000).fill({ choices: [{ delta: { content: "a" } }] }));
+    const reader = createAnswerReader("text/event-stream", "gzip");
+    reader?.push(gzipSync(`${text}data: [DONE]\n\n`), 0);
+    expect(reader?.end()).toMatchObject({ isMalformed: false, isWhole: true, tokenEvents: 5_000 });
   });
 
   test("in a coding that is not known is not read", () => {

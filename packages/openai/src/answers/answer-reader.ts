@@ -1,3 +1,5 @@
+import { jsonKeys } from "../json/json-keys.ts";
+import { scanJson } from "../json/json-scan.ts";
 import { createDecoder } from "./decoder.ts";
 import { readAnswer } from "./formats/read-answer.ts";
 import { createSseLines } from "./sse-lines.ts";
@@ -123,8 +125,11 @@ function createBodyReader(): AnswerReader {
 function takeJson(found: Findings, data: string): AnswerEvent | undefined {
   let json: unknown;
   try {
-    json = JSON.parse(data);
+    json = data.length > shortJson && !isReadable(data) ? undefined : JSON.parse(data);
   } catch {
+    json = undefined;
+  }
+  if (json === undefined) {
     // What a model server sends is an outcome to be counted, not an error of ours.
     found.isMalformed = true;
     return undefined;
@@ -141,6 +146,16 @@ function takeJson(found: Findings, data: string): AnswerEvent | undefined {
   if (event.isLast) found.isWhole = true;
   if (event.isError) found.hasError = true;
   return event;
+}
+
+/** Most events are shorter, and take no time. */
+const shortJson = 4_096;
+const noKeys = jsonKeys([], []);
+
+/** Whether a text may be parsed: 2 MB of `[` would take JSON.parse 100 times as long as 2 MB of text. */
+function isReadable(data: string): boolean {
+  const scan = scanJson(Buffer.from(data), noKeys);
+  return scan.ok || scan.code === "invalid_json_type";
 }
 
 function nothing(): Findings {

@@ -6,8 +6,11 @@ export interface Decoder {
   push(chunk: Uint8Array): Uint8Array | undefined;
 }
 
-/** What a small body may unfold to. */
+/** Decoding happens between picks: what one answer may take of it, in all and with each chunk. */
 const maxDecodedBytes = 64 * 1024 * 1024;
+const maxChunkDecodedBytes = 2 * 1024 * 1024;
+/** Deflate unfolds to 1,032 times its bytes at most: so a slice to half a megabyte. */
+const sliceBytes = 512;
 
 /** Creates the decoder for a content encoding; undefined where there is none for it. */
 export function createDecoder(encoding: string): Decoder | undefined {
@@ -33,25 +36,33 @@ interface Stream {
 function inflating(create: (onData: OnData) => Stream): Decoder {
   let pieces: Uint8Array[] = [];
   let decodedBytes = 0;
+  let chunkBytes = 0;
   let isBroken = false;
   const stream = create((data) => {
     decodedBytes += data.length;
+    chunkBytes += data.length;
     pieces.push(data);
   });
   return {
     push(chunk) {
-      if (isBroken) return undefined;
-      try {
-        stream.push(chunk, false);
-      } catch {
-        // Not what its header says: an outcome to be counted, not an error of ours.
-        isBroken = true;
+      chunkBytes = 0;
+      for (let at = 0; at < chunk.length && !isBroken; at += sliceBytes) {
+        try {
+          stream.push(chunk.subarray(at, at + sliceBytes), false);
+        } catch {
+          // Not what its header says: an outcome to be counted, not an error of ours.
+          isBroken = true;
+        }
+        if (chunkBytes > maxChunkDecodedBytes || decodedBytes > maxDecodedBytes) isBroken = true;
       }
-      if (decodedBytes > maxDecodedBytes) isBroken = true;
+      if (isBroken) {
+        pieces = [];
+        return undefined;
+      }
       const [only] = pieces;
       const decoded = pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces);
       pieces = [];
-      return isBroken ? undefined : decoded;
+      return decoded;
     },
   };
 }

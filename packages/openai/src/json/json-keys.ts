@@ -15,7 +15,7 @@ export interface JsonKeys {
  */
 export function jsonKeys(read: readonly string[], located: readonly string[]): JsonKeys {
   const names = [...read, ...located];
-  const longest = Math.max(...names.map((name) => name.length));
+  const longest = Math.max(0, ...names.map((name) => name.length));
   const byLength = Array.from({ length: longest + 1 }, (_, length) =>
     names.flatMap((name, place) =>
       name.length === length ? [{ place, bytes: Buffer.from(name) }] : [],
