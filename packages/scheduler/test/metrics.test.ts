@@ -271,6 +271,26 @@ describe("parsePrometheusText", () => {
     );
   });
 
+  // Picks wait meanwhile: a page of 4 MB took 0.4 to 1 s.
+  const labels = Array.from({ length: 63 }, (_, i) => `l${i}="v"`).join(",");
+  test.each([
+    { name: "labels", line: `m{${labels}} 1\n`, count: 8_000, atMost: 700 },
+    { name: "escapes", line: `m{a="${"\\\\".repeat(30_000)}"} 1\n`, count: 60, atMost: 4 },
+    { name: "long lines", line: `m{a="${"x".repeat(60_000)}"} 1\n`, count: 66, atMost: 50 },
+    { name: "samples", line: "m 1\n", count: 1_000_000, atMost: 10_000 },
+  ])("reads a part of a page of too many $name", ({ line, count, atMost }) => {
+    const { length } = parsePrometheusText(line.repeat(count), m);
+    expect(length).toBeGreaterThan(0);
+    expect(length).toBeLessThanOrEqual(atMost);
+  });
+
+  test("reads all of what a server of 500 adapters and 16 engines says", () => {
+    const adapters = Array.from({ length: 500 }, (_, i) => `adapter-${i}`).join(",");
+    const engines = Array.from({ length: 16 }, (_, i) => `m{engine="${i}",model_name="a\\"b"} 1\n`);
+    const page = `m{max_lora="4",running_lora_adapters="${adapters}"} 2\n`.repeat(16);
+    expect(parsePrometheusText(page + engines.join(""), m)).toHaveLength(32);
+  });
+
   test("reads the bytes of a page as its text", () => {
     const page = 'm{a="é"} 1\nother 2\nm 3';
     const bytes = new TextEncoder().encode(page);
