@@ -59,10 +59,7 @@ export function createMetricsPlaces({ flags, report }: MetricsPlaceOptions): Met
         const settings = { ...prometheus, ...sure, ...(isHint ? { isHint } : {}) };
         return isEqual(settings, own) ? [] : [[endpoint, settings] as const];
       });
-      return {
-        scrape: own,
-        endpointScrape: Object.fromEntries(byEndpoint),
-      };
+      return { scrape: own, endpointScrape: Object.fromEntries(byEndpoint) };
     },
   };
 }
@@ -80,12 +77,9 @@ function readAnnotations(meta: Meta, prefix: string, report: Report): MetricsPla
     const parsed = parseMetricsPlace(field, text);
     if (parsed.ok) Object.assign(settings, parsed.value);
     else {
-      report(
-        prefix === ownPrefix ? "error" : "warning",
-        "UMB0216",
-        meta.annotationPlace(name),
-        `annotation ${name} of "${meta.name}": ${parsed.message}`,
-      );
+      const severity = prefix === ownPrefix ? "error" : "warning";
+      const message = `annotation ${name} of "${meta.name}": ${parsed.message}`;
+      report(severity, "UMB0216", meta.annotationPlace(name), message);
     }
   }
   return settings;

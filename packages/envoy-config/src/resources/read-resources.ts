@@ -16,7 +16,7 @@ import { namespaceOf, resourceName as readName } from "./names.ts";
 import { isPickerConfig, readPickerConfigResource } from "./picker-config.ts";
 import { Reader } from "./reader.ts";
 import { createReport, type Report, type ReportSink } from "./report.ts";
-import type { Resources } from "./resources.ts";
+import { Resources } from "./resources.ts";
 import type { Source } from "./source.ts";
 import { readUnread } from "./unread.ts";
 
@@ -36,30 +36,7 @@ export interface ReadResources {
 /** Reads every document of every file; all that is wrong is reported in one pass. Never throws. */
 export function readResources(files: readonly SourceFile[]): ReadResources {
   const sink = createReport();
-  const resources: Resources = {
-    gateways: [],
-    routes: [],
-    pools: [],
-    models: [],
-    services: [],
-    pods: [],
-    slices: [],
-    grants: [],
-    namespaces: [],
-    secrets: [],
-    deployments: [],
-    policies: [],
-    rewrites: [],
-    objectives: [],
-    pickerConfigs: [],
-    pickerDeployments: [],
-    envoySettings: [],
-    envoyProxies: [],
-    parametersRefs: [],
-    unread: [],
-    configMaps: [],
-    tlsPolicies: [],
-  };
+  const resources = new Resources();
   const seen: Seen = new Map();
   for (const file of files) readFile(file, resources, seen, sink);
   return { resources, diagnostics: sink.diagnostics, report: sink.report };
