@@ -50,31 +50,21 @@ export function modelHeaders(pools: Topology["pools"]): readonly string[] {
   return [...new Set(pools.flatMap(({ modelHeader }) => modelHeader ?? []))].toSorted();
 }
 
+/** Matches of headers: of one by its name, or with a `*` behind it of all that begin so. */
+function patterns(...names: readonly string[]): readonly EnvoyObject[] {
+  return names.map((name) =>
+    name.endsWith("*") ? { prefix: name.slice(0, -1) } : { exact: name },
+  );
+}
+
 /** All that a pick is made from; credentials and cookies stay in Envoy. */
-const headersForPick: readonly EnvoyObject[] = [
-  { prefix: ":" },
-  { prefix: "content-" },
-  { exact: "x-request-id" },
-  { prefix: "x-umbra-" },
-  { prefix: "x-gateway-" },
-  { prefix: "x-llm-d-" },
-  { prefix: "x-session-" },
-  { prefix: "x-slo-" },
-  { exact: "session-id" },
-  { exact: "session_id" },
-  { exact: "epp-profile" },
-  { exact: "traceparent" },
-  { exact: "tracestate" },
+const headersForPick = [
+  ...[":*", "content-*", "x-request-id", "x-umbra-*", "x-gateway-*", "x-llm-d-*", "x-session-*"],
+  ...["x-slo-*", "session-id", "session_id", "epp-profile", "traceparent", "tracestate"],
 ];
 
-const headersForObserve: readonly EnvoyObject[] = [
-  { exact: ":path" },
-  { exact: ":method" },
-  { exact: ":status" },
-  { prefix: "content-" },
-  { exact: "x-request-id" },
-  { exact: destinationHeader },
-  { prefix: "x-umbra-" },
+const headersForObserve = [
+  ...[":path", ":method", ":status", "content-*", "x-request-id", destinationHeader, "x-umbra-*"],
 ];
 
 /**
@@ -113,9 +103,7 @@ export function pick(
       disallow_is_error: { value: true },
     },
     forward_rules: {
-      allowed_headers: {
-        patterns: [...headersForPick, ...moreHeaders.map((exact) => ({ exact }))],
-      },
+      allowed_headers: { patterns: patterns(...headersForPick, ...moreHeaders) },
     },
   });
 }
@@ -166,7 +154,7 @@ export function observe(lane: Lane): EnvoyObject {
       "upstream.request_attempt_count",
       "response.code_details",
     ],
-    forward_rules: { allowed_headers: { patterns: headersForObserve } },
+    forward_rules: { allowed_headers: { patterns: patterns(...headersForObserve) } },
   });
 }
 

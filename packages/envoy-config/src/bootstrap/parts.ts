@@ -6,7 +6,7 @@ import { externalPickFilter } from "./external-picker.ts";
 import { hasShadowLane, shadowLane } from "./lane.ts";
 import { primaryFilters, routeConfiguration } from "./listener.ts";
 import type { BootstrapOptions } from "./options.ts";
-import { optionsOf, type RenderFormat } from "./render.ts";
+import { headed, optionsOf, type RenderFormat } from "./render.ts";
 import { plainOf, toExplainedYaml } from "./to-yaml.ts";
 import { yamlText } from "./yaml-text.ts";
 
@@ -34,8 +34,8 @@ export function renderPart(
 ): string {
   const message = { resources: parts[part](topology, optionsOf(topology, options)) };
   const plain = plainOf(message);
-  const heading = `# Rendered by \`umbra render --format ${part}\` for Envoy 1.40. Edit the resources, not this file.\n`;
-  return heading + (hasComments ? toExplainedYaml(plain, message) : yamlText(plain));
+  const text = hasComments ? toExplainedYaml(plain, message) : yamlText(plain);
+  return headed(`umbra render --format ${part}`, text);
 }
 
 type Part = (topology: Topology, options: BootstrapOptions) => readonly EnvoyObject[];

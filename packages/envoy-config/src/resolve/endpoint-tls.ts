@@ -1,4 +1,4 @@
-import { nearest } from "../nearest.ts";
+import { didYouMean } from "../nearest.ts";
 import { ResourceMap } from "../resource-map.ts";
 import { isSameResource, type ResourceRef, resourceName } from "../resource-ref.ts";
 import type { ObjectRef } from "../resources/object-ref.ts";
@@ -122,8 +122,7 @@ function remedyOfMissing(name: string, namespace: string, all: readonly Named[])
     return `a policy holds only for its own namespace: move it to "${elsewhere.namespace}", where "${name}" is`;
   }
   const own = all.filter((each) => each.namespace === namespace).map((each) => each.name);
-  const near = nearest(name, own);
-  return near === undefined ? "add it, or remove the target" : `did you mean "${near}"?`;
+  return didYouMean(name, own, '"').remedy ?? "add it, or remove the target";
 }
 
 function tlsOf(

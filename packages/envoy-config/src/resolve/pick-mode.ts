@@ -1,4 +1,4 @@
-import { nearest } from "../nearest.ts";
+import { didYouMean } from "../nearest.ts";
 import { flagOf } from "../resource-ref.ts";
 import type { Meta } from "../resources/meta.ts";
 import type { Report } from "../resources/report.ts";
@@ -38,9 +38,8 @@ export function askedPickMode(
   const annotated = annotations[modeAnnotation];
   let mode = flagOf(flags, { namespace, name });
   if (annotated !== undefined && !isPickMode(annotated)) {
-    const near = nearest(annotated, pickModes);
     const message = `"${annotated.slice(0, 64)}" is none of ${pickModes.join(", ")}`;
-    tell(modeAnnotation, message, near === undefined ? {} : { remedy: `did you mean "${near}"?` });
+    tell(modeAnnotation, message, didYouMean(annotated, pickModes, '"'));
   } else mode ??= annotated;
   const header = annotations[headerAnnotation]?.toLowerCase();
   const isHeader = header !== undefined && headerName.test(header) && !reserved.test(header);

@@ -1,4 +1,4 @@
-import { nearest } from "../nearest.ts";
+import { didYouMean } from "../nearest.ts";
 import type { Reader } from "./reader.ts";
 import type { ServicePort } from "./resources.ts";
 
@@ -23,10 +23,10 @@ export function readAppProtocol(port: Reader): Protocol {
   if (name === undefined) return { protocol: "http1" };
   const known = protocols.get(name.toLowerCase());
   if (known !== undefined) return known;
-  const near = nearest(name, [...protocols.keys()]);
+  const { remedy = "name http, https or kubernetes.io/h2c" } = didYouMean(name, [
+    ...protocols.keys(),
+  ]);
   const message = `the protocol "${name.slice(0, 64)}" is not supported: endpoints are asked in HTTP/1.1 without TLS`;
-  port.unsupported(message, "appProtocol", {
-    remedy: near === undefined ? "name http, https or kubernetes.io/h2c" : `did you mean ${near}?`,
-  });
+  port.unsupported(message, "appProtocol", { remedy });
   return { protocol: "http1" };
 }

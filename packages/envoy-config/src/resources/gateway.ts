@@ -1,6 +1,6 @@
 import { notAccepted, refsNotResolved } from "../conditions.ts";
 import type { ResourceName } from "../diagnostic.ts";
-import { nearest } from "../nearest.ts";
+import { didYouMean } from "../nearest.ts";
 import { readHostname } from "./hostname.ts";
 import { readLabelSelector } from "./label-selector.ts";
 import type { Meta } from "./meta.ts";
@@ -58,9 +58,8 @@ function readListener(listener: Reader, owner: ResourceName): GatewayListener | 
     return { ...read, tls: tls?.whole(readTls) ?? { certificates: [] } };
   }
   const message = `a listener of protocol ${protocol.slice(0, 32)} is not supported: it is left out`;
-  const near = nearest(protocol, ["HTTP", "HTTPS"]);
   listener.unsupported(message, "protocol", {
-    ...(near === undefined || protocol === "TLS" ? {} : { remedy: `did you mean ${near}?` }),
+    ...(protocol === "TLS" ? {} : didYouMean(protocol, ["HTTP", "HTTPS"])),
     condition: { ...notAccepted(owner, "UnsupportedProtocol"), listener: name },
   });
   return undefined;

@@ -1,4 +1,4 @@
-import { nearest } from "../nearest.ts";
+import { didYouMean } from "../nearest.ts";
 import { readBackendTlsPolicy } from "./backend-tls.ts";
 import {
   readDeployment,
@@ -24,7 +24,7 @@ import type { Resources } from "./resources.ts";
 import { readSecret } from "./secret.ts";
 import { readShadowPolicy } from "./shadow-policy.ts";
 
-/** Reads one resource into the others. */
+/** Reads one resource into the others. Each kind of each group has its own. */
 export type Read = (meta: Meta, spec: Reader, root: Reader, into: Resources) => void;
 
 /** How a kind is read; undefined for one that Umbra does not read. */
@@ -39,9 +39,8 @@ export function lostWithout(group: string, kind: string): string | undefined {
 
 /** A slip in the kind, or the group left out. */
 export function meantKind(group: string, kind: string): string | undefined {
-  const near = nearest(kind, [...(readers.get(group)?.keys() ?? [])]);
-  if (near !== undefined) return `did you mean \`${near}\`?`;
-  if (group !== "") return undefined;
+  const { remedy } = didYouMean(kind, [...(readers.get(group)?.keys() ?? [])], "`");
+  if (remedy !== undefined || group !== "") return remedy;
   const [other] = [...readers].find(([, kinds]) => kinds.has(kind)) ?? [];
   return other === undefined
     ? undefined
@@ -92,10 +91,11 @@ const readDeployments: Read = (...given) => {
   into("pickerDeployments", readPickerDeployment)(...given);
 };
 
-const inference = {
+/** Of each group that has them: a resource of one group may have the name of another's. */
+const inference = (): Readonly<Record<string, Read>> => ({
   InferenceObjective: wholeInto("objectives", readInferenceObjective),
   InferenceModelRewrite: wholeInto("rewrites", readInferenceModelRewrite),
-};
+});
 
 const groups: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
   [gatewayApi]: {
@@ -107,11 +107,11 @@ const groups: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
   "inference.networking.k8s.io": {
     InferencePool: wholeInto("pools", (...given) => readInferencePool(...given, "v1")),
   },
-  "llm-d.ai": inference,
+  "llm-d.ai": inference(),
   "inference.networking.x-k8s.io": {
     InferencePool: wholeInto("pools", (...given) => readInferencePool(...given, "v1alpha2")),
     InferenceModel: wholeInto("models", readInferenceModel),
-    ...inference,
+    ...inference(),
   },
   "umbra.dev": {
     ShadowPolicy: wholeInto("policies", readShadowPolicy),

@@ -1,8 +1,8 @@
 import { unprintableIn } from "@umbra/shadow/printable";
-import { isMap, isScalar, isSeq, type Node } from "yaml";
+import { isCollection, isMap, isNode, isScalar, isSeq, type Node } from "yaml";
 import type { DiagnosticCode } from "../codes.ts";
 import type { RuleRef, Severity } from "../diagnostic.ts";
-import { nearest } from "../nearest.ts";
+import { didYouMean } from "../nearest.ts";
 import { type DiagnosticExtras, inRule, type Place } from "./report.ts";
 import {
   canRead,
@@ -42,12 +42,18 @@ export class Reader {
   /** Where a field stands, or the map itself. */
   place(key?: string): Place {
     const field = key === undefined ? undefined : this.#field(key);
-    return this.placeOf(field?.value ?? field?.key ?? this.#node);
+    return this.#placeOf(field?.value ?? field?.key ?? this.#node);
   }
 
-  /** Where a node of the same file stands. */
-  placeOf(node: Node): Place {
-    return placeOf(node, this.#source);
+  /** Where a part of the map stands, or the nearest around it that is there. */
+  placeAt(path: readonly (string | number)[]): Place {
+    let node = this.#node;
+    for (const part of path) {
+      const next: unknown = isCollection(node) ? node.get(part, true) : undefined;
+      if (!isNode(next)) break;
+      node = next;
+    }
+    return this.#placeOf(node);
   }
 
   report(
@@ -117,10 +123,8 @@ export class Reader {
     const value = this.string(key);
     const found = choices.find((choice) => choice === value);
     if (value === undefined || found !== undefined) return found;
-    const near = nearest(value, choices);
-    return this.#mustBe(key, `one of ${choices.join(", ")}`, {
-      remedy: near === undefined ? "take one of them" : `did you mean ${near}?`,
-    });
+    const { remedy = "take one of them" } = didYouMean(value, choices);
+    return this.#mustBe(key, `one of ${choices.join(", ")}`, { remedy });
   }
 
   map(key: string): Reader | undefined {
@@ -158,11 +162,6 @@ export class Reader {
       this.#mustBe(key, "a list of maps");
       return [];
     });
-  }
-
-  /** The maps of a list, unread. */
-  items(key: string): readonly Node[] {
-    return this.#items(key).filter((item) => isMap(item));
   }
 
   /** With `isText` the strings may have several lines. */
@@ -212,7 +211,7 @@ export class Reader {
   placeIn(key: string, name: string): Place | undefined {
     const map = this.#value(key);
     const field = isMap(map) ? new Reader(this.#source, map).#field(name) : undefined;
-    return field === undefined ? undefined : this.placeOf(field.value ?? field.key);
+    return field === undefined ? undefined : this.#placeOf(field.value ?? field.key);
   }
 
   /** A map as plain data, whatever is in it. */
@@ -235,7 +234,7 @@ export class Reader {
     const node = this.#value(key);
     if (node === undefined) return undefined;
     if (!isScalar(node) || typeof node.value !== "string") return this.#mustBe(key, "a text");
-    const { line, column } = this.placeOf(node);
+    const { line, column } = this.#placeOf(node);
     const isBlock = node.type === "BLOCK_LITERAL" || node.type === "BLOCK_FOLDED";
     const [start = 0] = node.range ?? [];
     const [, spaces = ""] = /\n( *)[^\s]/.exec(this.#source.text.slice(start)) ?? [];
@@ -262,8 +261,17 @@ export class Reader {
     return typeof value === "string" || typeof value === "number" ? String(value) : undefined;
   }
 
+  /** False where the document is something else. */
+  isMap(): boolean {
+    return isMap(this.#node);
+  }
+
   has(key: string): boolean {
     return this.#value(key) !== undefined;
+  }
+
+  #placeOf(node: Node): Place {
+    return placeOf(node, this.#source);
   }
 
   /** Warns of fields that nothing reads, with the name that was perhaps meant. */
@@ -271,14 +279,9 @@ export class Reader {
     const known = [...this.#read];
     for (const [name, { key }] of this.#entries()) {
       if (known.includes(name)) continue;
-      const near = nearest(name, known);
-      this.#source.report(
-        "warning",
-        "UMB0105",
-        this.placeOf(key),
-        `\`${name.slice(0, 64)}\` is not known here`,
-        near === undefined ? {} : { remedy: `did you mean \`${near}\`?` },
-      );
+      const message = `\`${name.slice(0, 64)}\` is not known here`;
+      const extras = didYouMean(name, known, "`");
+      this.#source.report("warning", "UMB0105", this.#placeOf(key), message, extras);
     }
   }
 
@@ -322,7 +325,7 @@ export class Reader {
 
   /** The value, where nothing in it ends a line or steers a terminal. */
   #sound(key: string, value: string, node?: Node): string | undefined {
-    const place = node === undefined ? this.place(key) : this.placeOf(node);
+    const place = node === undefined ? this.place(key) : this.#placeOf(node);
     if (value.length > maxLength) {
       const message = `\`${key.slice(0, 64)}\` is longer than ${maxLength} characters`;
       this.#source.report("error", "UMB0104", place, message, { remedy: "write it shorter" });

@@ -14,7 +14,7 @@ import {
   type MirrorSampling,
   type SessionKey,
 } from "../mirror-policy.ts";
-import { nearest } from "../nearest.ts";
+import { didYouMean } from "../nearest.ts";
 import { durationMs, durationsMs } from "./duration.ts";
 import { isHeaderName } from "./header-name.ts";
 import type { Meta } from "./meta.ts";
@@ -219,9 +219,7 @@ function readGates(from: Reader): EvaluationPolicy["gates"] {
   });
   for (const name of from.keys()) {
     if (Object.hasOwn(gateDefaults, name)) continue;
-    const near = nearest(name, gateIds);
-    const remedy =
-      near === undefined ? `take one of ${gateIds.join(", ")}` : `did you mean \`${near}\`?`;
+    const { remedy = `take one of ${gateIds.join(", ")}` } = didYouMean(name, gateIds, "`");
     from.wrong(`there is no gate \`${name.slice(0, 64)}\``, name, remedy);
     from.ignore(name);
   }

@@ -76,13 +76,9 @@ function placeOf(root: Mutable, pointer: string): Placed {
 }
 
 function get({ holder, key, pointer }: Placed): Mutable {
-  const index = Array.isArray(holder) ? indexOf(holder, key) : undefined;
-  const value =
-    index === undefined
-      ? isFields(holder) && Object.hasOwn(holder, key)
-        ? holder[key]
-        : undefined
-      : (holder as Mutable[])[index];
+  let value: Mutable | undefined;
+  if (Array.isArray(holder)) value = holder[indexOf(holder, key) ?? -1];
+  else if (isFields(holder) && Object.hasOwn(holder, key)) value = holder[key];
   if (value === undefined) throw new NoSuchPlace(`there is nothing at ${shown(pointer)}`);
   return value;
 }
