@@ -9,8 +9,8 @@ import { hasShadowLane, shadowLane } from "./lane.ts";
 import { listener } from "./listener.ts";
 import { type BootstrapOptions, defaultBootstrapOptions } from "./options.ts";
 import { overloadManager } from "./overload.ts";
+import { plainOf } from "./plain.ts";
 import { statsConfig, statsListener } from "./stats.ts";
-import { plainOf, toExplainedYaml } from "./to-yaml.ts";
 import { yamlText } from "./yaml-text.ts";
 
 /** Renders the Envoy bootstrap of a topology, as YAML. The same input gives the same bytes. */
@@ -21,8 +21,7 @@ export function renderBootstrap(
 ): string {
   const message = bootstrap(topology, optionsOf(topology, options));
   const { bootstrap: plain } = changeBootstrap(plainOf(message), topology.envoy.bootstrap);
-  const text = hasComments ? toExplainedYaml(plain, message) : yamlText(plain);
-  return headed("umbra render", text);
+  return headed("umbra render", yamlText(plain, hasComments ? message : undefined));
 }
 
 /** Says what has written the text. */

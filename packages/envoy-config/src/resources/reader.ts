@@ -191,11 +191,9 @@ export class Reader {
     key: string,
     { isText = false }: { readonly isText?: boolean } = {},
   ): Readonly<Record<string, string>> {
-    const map = this.#value(key);
-    if (map === undefined) return {};
-    if (!isMap(map)) return this.#mustBe(key, "a map") ?? {};
+    const map = this.map(key);
     const read: [string, string][] = [];
-    for (const [name, field] of new Reader(this.#source, map).#entries()) {
+    for (const [name, field] of map === undefined ? [] : map.#entries()) {
       if (!isScalar(field.value)) continue;
       const value = String(field.value.value);
       const isSound =
@@ -212,15 +210,6 @@ export class Reader {
     const map = this.#value(key);
     const field = isMap(map) ? new Reader(this.#source, map).#field(name) : undefined;
     return field === undefined ? undefined : this.#placeOf(field.value ?? field.key);
-  }
-
-  /** A map as plain data, whatever is in it. */
-  json(key: string): Readonly<Record<string, unknown>> | undefined {
-    const map = this.#value(key);
-    if (map === undefined) return undefined;
-    return isMap(map)
-      ? (plainValue(map, this.#source) as Readonly<Record<string, unknown>>)
-      : this.#mustBe(key, "a map");
   }
 
   /** A field as plain data, whatever is in it. */

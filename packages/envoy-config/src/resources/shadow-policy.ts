@@ -119,7 +119,7 @@ function readRewrite(from: Reader | undefined): Pick<ShadowPolicy, "rewrite" | "
     rewrite: {
       model: from.texts("model"),
       // Plain data of a YAML document.
-      set: (from.json("set") ?? {}) as MirrorRewrite["set"],
+      set: (from.map("set")?.asJson() ?? {}) as MirrorRewrite["set"],
       remove: from.strings("remove"),
     },
   }));

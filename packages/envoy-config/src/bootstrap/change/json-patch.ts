@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { PatchOperation } from "../../topology.ts";
-import type { Plain } from "../to-yaml.ts";
+import type { Plain } from "../plain.ts";
 
 export type Patched =
   | { readonly ok: true; readonly value: Plain }
