@@ -36,25 +36,15 @@ export function serveStream(
   }
   const call = new Http2Call(stream, headers, options.onThrow);
   const method = options.methods.get(String(headers[":path"]));
-  if (method === undefined) {
-    call.fail(statusCode.unimplemented, "there is no such method");
-    stream.resume();
-    return;
-  }
   const decompress = decompressorOf(textOf(headers["grpc-encoding"]), options.maxMessageBytes);
-  if (decompress === "refused") {
-    call.fail(statusCode.unimplemented, `messages may be compressed by ${acceptedEncodings}`);
-    stream.resume();
-    return;
-  }
   const timeout = textOf(headers["grpc-timeout"]);
   const timeoutMs = timeout === undefined ? undefined : readTimeout(timeout);
-  if (timeout !== undefined && timeoutMs === undefined) {
+  if (method === undefined) call.fail(statusCode.unimplemented, "there is no such method");
+  else if (decompress === "refused") {
+    call.fail(statusCode.unimplemented, `messages may be compressed by ${acceptedEncodings}`);
+  } else if (timeout !== undefined && timeoutMs === undefined) {
     call.fail(statusCode.internal, "grpc-timeout is no timeout");
-    stream.resume();
-    return;
-  }
-  call.serve(method, decompress, options.maxMessageBytes, timeoutMs);
+  } else call.serve(method, decompress, options.maxMessageBytes, timeoutMs);
 }
 
 /** A class, and listeners that are made once: a stream costs no closures. */
@@ -108,7 +98,6 @@ class Http2Call implements Call, CallMetadata, MessageSink {
       handler = method(this);
     } catch (cause) {
       this.#refuse(cause);
-      stream.resume();
       return;
     }
     this.#handler = handler;
