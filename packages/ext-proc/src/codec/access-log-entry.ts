@@ -87,26 +87,14 @@ class Entry implements AccessLogEntry {
   }
 
   #readCommon(reader: WireReader, end: number): void {
-    eachField(
-      reader,
-      end,
-      (number, to) => {
-        switch (number) {
-          case commonField.remoteAddress:
-            this.upstreamAddress = readAddress(reader, to);
-            break;
-          case commonField.cluster:
-            this.upstreamCluster = textAt(reader, to);
-            break;
-          case commonField.flags:
-            this.flags = readFlags(reader, to);
-            break;
-        }
-      },
-      (number, value) => {
-        if (number === commonField.attempts) this.attempts = value;
-      },
-    );
+    const take = (number: number, to: number) => {
+      if (number === commonField.remoteAddress) this.upstreamAddress = readAddress(reader, to);
+      else if (number === commonField.cluster) this.upstreamCluster = textAt(reader, to);
+      else if (number === commonField.flags) this.flags = readFlags(reader, to);
+    };
+    eachField(reader, end, take, (number, value) => {
+      if (number === commonField.attempts) this.attempts = value;
+    });
   }
 
   #readRequest(reader: WireReader, end: number): void {
@@ -158,30 +146,22 @@ function textAt({ bytes, at }: WireReader, end: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + at, to - at).toString("utf8");
 }
 
+function ignore(): void {}
+
 /** A `UInt32Value`. */
 function readWrapped(reader: WireReader, end: number): number {
   let read = 0;
-  eachField(
-    reader,
-    end,
-    () => {},
-    (number, value) => {
-      if (number === 1) read = value;
-    },
-  );
+  eachField(reader, end, ignore, (number, value) => {
+    if (number === 1) read = value;
+  });
   return read;
 }
 
 function readFlags(reader: WireReader, end: number): number {
   let flags = 0;
-  eachField(
-    reader,
-    end,
-    () => {},
-    (number, value) => {
-      if (value !== 0 && number < 32) flags |= 1 << number;
-    },
-  );
+  eachField(reader, end, ignore, (number, value) => {
+    if (value !== 0 && number < 32) flags |= 1 << number;
+  });
   return flags;
 }
 
