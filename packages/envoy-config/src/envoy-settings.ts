@@ -31,20 +31,13 @@ export interface EnvoySettings {
 }
 
 /** One setting as people write it: in an EnvoySettings resource, or with `--set NAME=VALUE`. */
-export type Setting = SettingMeaning &
-  (
-    | { readonly kind: "count" | "bytes" | "duration"; readonly min: number; readonly max: number }
-    | { readonly kind: "choice"; readonly choices: readonly string[] }
-  );
+export type Setting = Form & { readonly key: keyof EnvoySettings; readonly reason: string };
 
-interface SettingMeaning {
-  readonly name: string;
-  readonly key: keyof EnvoySettings;
-  /** As written. */
-  readonly standard: string | number;
-  /** What it bounds and why it has its default: one sentence, printed as a comment and in the documentation. */
-  readonly reason: string;
-}
+/** How a setting is written, and its default. */
+type Form = { readonly name: string; readonly standard: string | number } & (
+  | { readonly kind: "count" | "bytes" | "duration"; readonly min: number; readonly max: number }
+  | { readonly kind: "choice"; readonly choices: readonly string[] }
+);
 
 const hour = 3_600_000;
 const KiB = 1024;
@@ -52,152 +45,110 @@ const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
 const mostInt = 2_147_483_647;
 
+/** How each setting is written, in the order of the documentation. */
+const forms: Readonly<Record<keyof EnvoySettings, Form>> = {
+  maxConnections: count("maxConnections", 50_000, [1, 10_000_000]),
+  maxHeapBytes: bytes("maxHeap", "4Gi", [64 * MiB, 16_384 * GiB]),
+  maxBodyBytes: bytes("maxBody", "32Mi", [KiB, GiB]),
+  maxHeaderBytes: bytes("maxHeaderSize", "60Ki", [KiB, 8 * MiB]),
+  maxHeaders: count("maxHeaders", 256, [32, 10_000]),
+  maxStreams: count("maxStreams", 100, [1, mostInt]),
+  streamWindowBytes: bytes("streamWindow", "64Ki", [65_535, mostInt]),
+  connectionWindowBytes: bytes("connectionWindow", "1Mi", [65_535, mostInt]),
+  headersTimeoutMs: duration("headersTimeout", "30s", [100, hour]),
+  requestTimeoutMs: duration("requestTimeout", "5m", [100, 24 * hour]),
+  streamIdleTimeoutMs: duration("streamIdleTimeout", "1h", [1_000, 168 * hour]),
+  connectionIdleTimeoutMs: duration("connectionIdleTimeout", "1h", [1_000, 168 * hour]),
+  flushTimeoutMs: duration("flushTimeout", "5m", [1_000, 24 * hour]),
+  trustedHops: count("trustedHops", 0, [0, 32]),
+  underscores: choice("underscores", ["Reject", "Drop", "Allow"]),
+  escapedSlashes: choice("escapedSlashes", ["Redirect", "Unescape", "Reject", "Keep"]),
+  maxRequests: count("maxRequests", 65_536, [1, 10_000_000]),
+  connectTimeoutMs: duration("connectTimeout", "1s", [10, 60_000]),
+  endpointIdleTimeoutMs: duration("endpointIdleTimeout", "4s", [100, hour]),
+  endpointBufferBytes: bytes("endpointBuffer", "1Mi", [16 * KiB, GiB]),
+  healthIntervalMs: duration("healthInterval", "1s", [100, 60_000]),
+  pickTimeoutMs: duration("pickTimeout", "2s", [10, 60_000]),
+  maxQueueMs: duration("maxQueueTime", "5m", [10, hour]),
+  shadowTimeoutMs: duration("shadowTimeout", "10m", [1_000, 24 * hour]),
+  maxShadowRequests: count("maxShadowRequests", 128, [1, 65_536]),
+};
+
+type Range = readonly [min: number, max: number];
+
+function count(name: string, standard: number, [min, max]: Range): Form {
+  return { name, kind: "count", standard, min, max };
+}
+
+function bytes(name: string, standard: string, [min, max]: Range): Form {
+  return { name, kind: "bytes", standard, min, max };
+}
+
+function duration(name: string, standard: string, [min, max]: Range): Form {
+  return { name, kind: "duration", standard, min, max };
+}
+
+/** The first choice holds where nothing else is said. */
+function choice(name: string, choices: readonly [string, ...string[]]): Form {
+  return { name, kind: "choice", standard: choices[0], choices };
+}
+
+/** What each setting bounds and why it has its default: one sentence, printed as a comment and in the documentation. */
+const reasons: Readonly<Record<keyof EnvoySettings, string>> = {
+  maxConnections:
+    "Clients' connections at once, of all listeners: without a limit, clients who only connect use up the file descriptors.",
+  maxHeapBytes:
+    "Envoy's memory: near it new requests are refused, so that the answers under way go on and the kernel kills nothing. Set it to nine tenths of what Envoy may use.",
+  maxBodyBytes:
+    "A request's body, which Envoy holds whole until an endpoint is picked: a longer one is answered 413, by Envoy or the sidecar.",
+  maxHeaderBytes: "All headers of a request together: longer ones are answered 431.",
+  maxHeaders:
+    "Headers of a request: Envoy's own limit of 100 would fail a pick that adds its headers to a request with nearly as many.",
+  maxStreams:
+    "HTTP/2 streams of one client's connection at once: one connection shall not take what many share.",
+  streamWindowBytes:
+    "What an HTTP/2 stream may send before Envoy has taken it: a client's share of memory.",
+  connectionWindowBytes: "The same for all streams of an HTTP/2 connection together.",
+  headersTimeoutMs:
+    "For the headers of a request to arrive: a client that sends them byte by byte keeps no connection busy for long.",
+  requestTimeoutMs:
+    "For a whole request to arrive, its body included; the answer has no part in it, so that long generations are not cut.",
+  streamIdleTimeoutMs:
+    "Without a byte either way: a long prefill sends nothing for minutes, and Envoy's own 5 minutes would cut it.",
+  connectionIdleTimeoutMs:
+    "A client's connection without a request: it is closed, and its memory is free.",
+  flushTimeoutMs:
+    "For a client to take the rest of an answer that is complete: one that stopped reading holds no memory for long.",
+  trustedHops:
+    "Proxies before Envoy whose x-forwarded-for is believed. With 0 the client's address is the one that connects, whatever it says.",
+  underscores:
+    "Headers with an underscore in their name, except `session_id` and those that the resources name: many servers take `x_a` for `x-a`, so a client could pass off a header that is taken from it.",
+  escapedSlashes:
+    "%2F and %5C in a path: Envoy and the model server must not read one path differently, so the client is sent to the plain one.",
+  maxRequests:
+    "Requests to a pool, and picks, at once. Envoy's own limit of 1,024 would refuse requests while long answers stream.",
+  connectTimeoutMs:
+    "For an endpoint to take a connection: a machine that is gone answers nothing, and the next endpoint is tried.",
+  endpointIdleTimeoutMs:
+    "An idle connection to an endpoint: vLLM's HTTP server closes it after 5 s, and a request sent into that moment would be lost.",
+  endpointBufferBytes:
+    "What Envoy holds of an answer for a client that reads slowly, before it stops reading from the endpoint.",
+  healthIntervalMs:
+    "Between two health checks of the sidecar: one that hangs or is ending gets no picks, and the pools' failure mode holds at once.",
+  pickTimeoutMs: "For an answer of the sidecar; past it the pool's failure mode holds.",
+  maxQueueMs:
+    "For a request that waits in the sidecar for its turn; the sidecar asks for the time.",
+  shadowTimeoutMs:
+    "For a mirrored request in all: with a shadow that hangs, copies would pile up for ever.",
+  maxShadowRequests:
+    "Mirrored requests under way for each mirror: more are dropped, since the shadow never costs the primary anything.",
+};
+
 /** Every setting, in the order of the documentation. */
-export const settings: readonly Setting[] = [
-  {
-    ...{ name: "maxConnections", key: "maxConnections", kind: "count", standard: 50_000 },
-    ...{ min: 1, max: 10_000_000 },
-    reason:
-      "Clients' connections at once, of all listeners: without a limit, clients who only connect use up the file descriptors.",
-  },
-  {
-    ...{ name: "maxHeap", key: "maxHeapBytes", kind: "bytes", standard: "4Gi" },
-    ...{ min: 64 * MiB, max: 16_384 * GiB },
-    reason:
-      "Envoy's memory: near it new requests are refused, so that the answers under way go on and the kernel kills nothing. Set it to nine tenths of what Envoy may use.",
-  },
-  {
-    ...{ name: "maxBody", key: "maxBodyBytes", kind: "bytes", standard: "32Mi" },
-    ...{ min: KiB, max: GiB },
-    reason:
-      "A request's body, which Envoy holds whole until an endpoint is picked: a longer one is answered 413, by Envoy or the sidecar.",
-  },
-  {
-    ...{ name: "maxHeaderSize", key: "maxHeaderBytes", kind: "bytes", standard: "60Ki" },
-    ...{ min: KiB, max: 8 * MiB },
-    reason: "All headers of a request together: longer ones are answered 431.",
-  },
-  {
-    ...{ name: "maxHeaders", key: "maxHeaders", kind: "count", standard: 256 },
-    ...{ min: 32, max: 10_000 },
-    reason:
-      "Headers of a request: Envoy's own limit of 100 would fail a pick that adds its headers to a request with nearly as many.",
-  },
-  {
-    ...{ name: "maxStreams", key: "maxStreams", kind: "count", standard: 100 },
-    ...{ min: 1, max: mostInt },
-    reason:
-      "HTTP/2 streams of one client's connection at once: one connection shall not take what many share.",
-  },
-  {
-    ...{ name: "streamWindow", key: "streamWindowBytes", kind: "bytes", standard: "64Ki" },
-    ...{ min: 65_535, max: mostInt },
-    reason: "What an HTTP/2 stream may send before Envoy has taken it: a client's share of memory.",
-  },
-  {
-    ...{ name: "connectionWindow", key: "connectionWindowBytes", kind: "bytes", standard: "1Mi" },
-    ...{ min: 65_535, max: mostInt },
-    reason: "The same for all streams of an HTTP/2 connection together.",
-  },
-  {
-    ...{ name: "headersTimeout", key: "headersTimeoutMs", kind: "duration", standard: "30s" },
-    ...{ min: 100, max: hour },
-    reason:
-      "For the headers of a request to arrive: a client that sends them byte by byte keeps no connection busy for long.",
-  },
-  {
-    ...{ name: "requestTimeout", key: "requestTimeoutMs", kind: "duration", standard: "5m" },
-    ...{ min: 100, max: 24 * hour },
-    reason:
-      "For a whole request to arrive, its body included; the answer has no part in it, so that long generations are not cut.",
-  },
-  {
-    ...{ name: "streamIdleTimeout", key: "streamIdleTimeoutMs", kind: "duration", standard: "1h" },
-    ...{ min: 1_000, max: 168 * hour },
-    reason:
-      "Without a byte either way: a long prefill sends nothing for minutes, and Envoy's own 5 minutes would cut it.",
-  },
-  {
-    ...{ name: "connectionIdleTimeout", key: "connectionIdleTimeoutMs" },
-    ...{ kind: "duration", standard: "1h", min: 1_000, max: 168 * hour },
-    reason: "A client's connection without a request: it is closed, and its memory is free.",
-  },
-  {
-    ...{ name: "flushTimeout", key: "flushTimeoutMs", kind: "duration", standard: "5m" },
-    ...{ min: 1_000, max: 24 * hour },
-    reason:
-      "For a client to take the rest of an answer that is complete: one that stopped reading holds no memory for long.",
-  },
-  {
-    ...{ name: "trustedHops", key: "trustedHops", kind: "count", standard: 0, min: 0, max: 32 },
-    reason:
-      "Proxies before Envoy whose x-forwarded-for is believed. With 0 the client's address is the one that connects, whatever it says.",
-  },
-  {
-    ...{ name: "underscores", key: "underscores", kind: "choice", standard: "Reject" },
-    choices: ["Reject", "Drop", "Allow"],
-    reason:
-      "Headers with an underscore in their name, except `session_id` and those that the resources name: many servers take `x_a` for `x-a`, so a client could pass off a header that is taken from it.",
-  },
-  {
-    ...{ name: "escapedSlashes", key: "escapedSlashes", kind: "choice", standard: "Redirect" },
-    choices: ["Redirect", "Unescape", "Reject", "Keep"],
-    reason:
-      "%2F and %5C in a path: Envoy and the model server must not read one path differently, so the client is sent to the plain one.",
-  },
-  {
-    ...{ name: "maxRequests", key: "maxRequests", kind: "count", standard: 65_536 },
-    ...{ min: 1, max: 10_000_000 },
-    reason:
-      "Requests to a pool, and picks, at once. Envoy's own limit of 1,024 would refuse requests while long answers stream.",
-  },
-  {
-    ...{ name: "connectTimeout", key: "connectTimeoutMs", kind: "duration", standard: "1s" },
-    ...{ min: 10, max: 60_000 },
-    reason:
-      "For an endpoint to take a connection: a machine that is gone answers nothing, and the next endpoint is tried.",
-  },
-  {
-    ...{ name: "endpointIdleTimeout", key: "endpointIdleTimeoutMs", kind: "duration" },
-    ...{ standard: "4s", min: 100, max: hour },
-    reason:
-      "An idle connection to an endpoint: vLLM's HTTP server closes it after 5 s, and a request sent into that moment would be lost.",
-  },
-  {
-    ...{ name: "endpointBuffer", key: "endpointBufferBytes", kind: "bytes", standard: "1Mi" },
-    ...{ min: 16 * KiB, max: GiB },
-    reason:
-      "What Envoy holds of an answer for a client that reads slowly, before it stops reading from the endpoint.",
-  },
-  {
-    ...{ name: "healthInterval", key: "healthIntervalMs", kind: "duration", standard: "1s" },
-    ...{ min: 100, max: 60_000 },
-    reason:
-      "Between two health checks of the sidecar: one that hangs or is ending gets no picks, and the pools' failure mode holds at once.",
-  },
-  {
-    ...{ name: "pickTimeout", key: "pickTimeoutMs", kind: "duration", standard: "2s" },
-    ...{ min: 10, max: 60_000 },
-    reason: "For an answer of the sidecar; past it the pool's failure mode holds.",
-  },
-  {
-    ...{ name: "maxQueueTime", key: "maxQueueMs", kind: "duration", standard: "5m" },
-    ...{ min: 10, max: hour },
-    reason: "For a request that waits in the sidecar for its turn; the sidecar asks for the time.",
-  },
-  {
-    ...{ name: "shadowTimeout", key: "shadowTimeoutMs", kind: "duration", standard: "10m" },
-    ...{ min: 1_000, max: 24 * hour },
-    reason:
-      "For a mirrored request in all: with a shadow that hangs, copies would pile up for ever.",
-  },
-  {
-    ...{ name: "maxShadowRequests", key: "maxShadowRequests", kind: "count", standard: 128 },
-    ...{ min: 1, max: 65_536 },
-    reason:
-      "Mirrored requests under way for each mirror: more are dropped, since the shadow never costs the primary anything.",
-  },
-];
+export const settings: readonly Setting[] = Object.entries(forms).map(([each, form]) => {
+  const key = each as keyof EnvoySettings;
+  return { ...form, key, reason: reasons[key] };
+});
 
 const byName: ReadonlyMap<string, Setting> = new Map(settings.map((each) => [each.name, each]));
 
@@ -273,5 +224,5 @@ export const defaultEnvoySettings: EnvoySettings = Object.assign(
 
 /** Why a setting is there. */
 export function reasonOf(key: keyof EnvoySettings): string {
-  return settings.find((each) => each.key === key)?.reason ?? "";
+  return reasons[key];
 }

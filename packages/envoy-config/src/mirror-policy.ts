@@ -131,16 +131,12 @@ export const defaultRequestTimeoutMs = 600_000;
 
 export const defaultEvaluation: EvaluationPolicy = { observeUnmirroredPercent: 10 };
 
-const byRequest: MirrorSampling = { by: "request", sessionKey: { kind: "user" } };
+export const defaultSampling: MirrorSampling = { by: "request", sessionKey: { kind: "user" } };
 
 /** A mirror's settings under a ShadowPolicy that leaves everything open. */
 export function defaultMirrorSettings(policyName: string): Required<MirrorSettings> {
   return {
-    role: "candidate",
-    sampling: byRequest,
-    evaluation: defaultEvaluation,
-    requestTimeoutMs: defaultRequestTimeoutMs,
-    headers: { set: [], remove: defaultRemovedHeaders },
+    ...plainMirrorSettings(defaultRemovedHeaders, defaultRequestTimeoutMs),
     policy: {
       name: policyName,
       eligible: { paths: defaultPaths, headers: [] },
@@ -157,7 +153,7 @@ export function plainMirrorSettings(
 ): MirrorSettings {
   return {
     role: "candidate",
-    sampling: byRequest,
+    sampling: defaultSampling,
     evaluation: defaultEvaluation,
     requestTimeoutMs,
     headers: { set: [], remove: removedHeaders },

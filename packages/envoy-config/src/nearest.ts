@@ -17,6 +17,16 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   return best;
 }
 
+/** The remedy for a name that is not known, where one that is known was perhaps meant; it is shown between `quotes`. */
+export function didYouMean(
+  name: string,
+  known: readonly string[],
+  quotes = "",
+): { readonly remedy?: string } {
+  const near = nearest(name, known);
+  return near === undefined ? {} : { remedy: `did you mean ${quotes}${near}${quotes}?` };
+}
+
 /** Letters put in, left out, changed or swapped with their neighbour. */
 function editDistance(a: string, b: string): number {
   let before: number[] = [];

@@ -15,14 +15,6 @@ export function hostsOf({
   );
 }
 
-/** The routes that were made of one HTTPRoute. */
-export function routesMadeOf(
-  topology: Pick<Topology, "listeners">,
-  from: ResourceRef,
-): readonly Route[] {
-  return routesOf(topology).filter(({ origin }) => isSameResource(origin.route, from));
-}
-
 export function poolsByName({ pools }: Pick<Topology, "pools">): ReadonlyMap<string, Pool> {
   return new Map(pools.map((pool) => [pool.name, pool]));
 }
@@ -66,7 +58,9 @@ export function baselinePoolsOf(
   topology: Pick<Topology, "listeners">,
   from: ResourceRef,
 ): readonly string[] {
-  const mirrored = routesMadeOf(topology, from).filter(({ mirrors }) => mirrors.length > 0);
+  const mirrored = routesOf(topology).filter(
+    ({ origin, mirrors }) => isSameResource(origin.route, from) && mirrors.length > 0,
+  );
   return [...new Set(mirrored.flatMap(servingPoolsOf))];
 }
 

@@ -33,8 +33,6 @@ export const maxChunkBytes = 62_000;
 
 type Response = NonNullable<MessageInitShape<typeof ProcessingResponseSchema>["response"]>;
 
-export type Phase = MessagePart;
-
 function encode(
   response: Response,
   dynamicMetadata?: JsonObject,
@@ -68,7 +66,7 @@ export function waitLonger(forMs: number): Answer {
 }
 
 /** "Go on as it is", for each phase: the same bytes every time. */
-const goOnAnswers: Readonly<Record<Phase, Answer>> = {
+const goOnAnswers: Readonly<Record<MessagePart, Answer>> = {
   requestHeaders: encode({ case: "requestHeaders", value: { response: {} } }),
   requestBody: encode({ case: "requestBody", value: { response: {} } }),
   requestTrailers: encode({ case: "requestTrailers", value: {} }),
@@ -77,7 +75,7 @@ const goOnAnswers: Readonly<Record<Phase, Answer>> = {
   responseTrailers: encode({ case: "responseTrailers", value: {} }),
 };
 
-export function goOn(phase: Phase): Answer {
+export function goOn(phase: MessagePart): Answer {
   return goOnAnswers[phase];
 }
 

@@ -36,25 +36,15 @@ export function serveStream(
   }
   const call = new Http2Call(stream, headers, options.onThrow);
   const method = options.methods.get(String(headers[":path"]));
-  if (method === undefined) {
-    call.fail(statusCode.unimplemented, "there is no such method");
-    stream.resume();
-    return;
-  }
-  // Envoy compresses nothing. What others compress may be a thousand times as long, in every call of every connection.
-  if ((textOf(headers["grpc-encoding"]) ?? onlyEncoding) !== onlyEncoding) {
-    call.fail(statusCode.unimplemented, "messages must not be compressed");
-    stream.resume();
-    return;
-  }
   const timeout = textOf(headers["grpc-timeout"]);
   const timeoutMs = timeout === undefined ? undefined : readTimeout(timeout);
-  if (timeout !== undefined && timeoutMs === undefined) {
+  if (method === undefined) call.fail(statusCode.unimplemented, "there is no such method");
+  // Envoy compresses nothing. What others compress may be a thousand times as long, in every call of every connection.
+  else if ((textOf(headers["grpc-encoding"]) ?? onlyEncoding) !== onlyEncoding) {
+    call.fail(statusCode.unimplemented, "messages must not be compressed");
+  } else if (timeout !== undefined && timeoutMs === undefined) {
     call.fail(statusCode.internal, "grpc-timeout is no timeout");
-    stream.resume();
-    return;
-  }
-  call.serve(method, options.maxMessageBytes, timeoutMs);
+  } else call.serve(method, options.maxMessageBytes, timeoutMs);
 }
 
 /** A class, and listeners that are made once: a stream costs no closures. */
@@ -100,7 +90,6 @@ class Http2Call implements Call, CallMetadata, MessageSink {
       handler = method(this);
     } catch (cause) {
       this.#refuse(cause);
-      stream.resume();
       return;
     }
     this.#handler = handler;

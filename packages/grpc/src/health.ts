@@ -1,4 +1,4 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import {
   Health,
   HealthCheckRequestSchema,
@@ -7,7 +7,7 @@ import {
 } from "./gen/grpc/health/v1/health_pb.ts";
 import { type Call, type Method, statusCode } from "./method.ts";
 import { methodPath } from "./method-path.ts";
-import { ProtocolError } from "./protocol-error.ts";
+import { parseMessage } from "./parse-message.ts";
 
 /** gRPC's health service. */
 export interface HealthService {
@@ -68,7 +68,7 @@ export function createHealthService(options: HealthOptions): HealthService {
       return {
         onMessage(bytes) {
           isAsked = true;
-          serve(call, serviceIn(bytes));
+          serve(call, parseMessage(HealthCheckRequestSchema, bytes).service);
         },
         onEnd() {
           if (!isAsked)
@@ -93,12 +93,4 @@ export function createHealthService(options: HealthOptions): HealthService {
       watchers.clear();
     },
   };
-}
-
-function serviceIn(bytes: Uint8Array): string {
-  try {
-    return fromBinary(HealthCheckRequestSchema, bytes).service;
-  } catch (cause) {
-    throw new ProtocolError("the message is no HealthCheckRequest", { cause });
-  }
 }

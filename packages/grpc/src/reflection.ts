@@ -2,7 +2,6 @@ import {
   create,
   type DescFile,
   type DescService,
-  fromBinary,
   type MessageInitShape,
   toBinary,
 } from "@bufbuild/protobuf";
@@ -15,7 +14,7 @@ import {
 } from "./gen/grpc/reflection/v1/reflection_pb.ts";
 import { type Method, statusCode } from "./method.ts";
 import { methodPath } from "./method-path.ts";
-import { ProtocolError } from "./protocol-error.ts";
+import { parseMessage } from "./parse-message.ts";
 
 type Response = NonNullable<
   MessageInitShape<typeof ServerReflectionResponseSchema>["messageResponse"]
@@ -60,7 +59,7 @@ export function reflectionMethods(served: readonly DescService[]): ReadonlyMap<s
           call.fail(statusCode.resourceExhausted, `a call may ask ${maxQuestions} times`);
           return;
         }
-        const request = readRequest(bytes);
+        const request = parseMessage(ServerReflectionRequestSchema, bytes);
         const response = create(ServerReflectionResponseSchema, {
           validHost: request.host,
           originalRequest: request,
@@ -115,12 +114,4 @@ function symbolsOf({ messages, services, enums }: DescFile): ReadonlySet<string>
       ...service.methods.map(({ name }) => `${service.typeName}.${name}`),
     ]),
   ]);
-}
-
-function readRequest(bytes: Uint8Array): ServerReflectionRequest {
-  try {
-    return fromBinary(ServerReflectionRequestSchema, bytes);
-  } catch (cause) {
-    throw new ProtocolError("the message is no ServerReflectionRequest", { cause });
-  }
 }

@@ -46,11 +46,8 @@ export function readCompletion(
   }
   const options = fields.stream_options as { include_usage?: unknown } | undefined;
   const limit = fields.max_completion_tokens ?? fields.max_tokens;
-  if (
-    limit !== undefined &&
-    limit !== null &&
-    !(Number.isInteger(limit) && (limit as number) >= 1)
-  ) {
+  const isLimit = Number.isInteger(limit) && Number(limit) >= 1;
+  if (limit !== undefined && limit !== null && !isLimit) {
     return badRequest("`max_tokens` must be at least 1");
   }
   return {
@@ -63,8 +60,12 @@ export function readCompletion(
   };
 }
 
-function badRequest(message: string): ApiError {
+export function badRequest(message: string): ApiError {
   return { status: 400, message, type: "BadRequestError" };
+}
+
+export function notFound(message: string): ApiError {
+  return { status: 404, message, type: "NotFoundError" };
 }
 
 /** Bytes of all text in a prompt, whatever its shape. */
@@ -96,16 +97,10 @@ export function streamEvent(
   head: AnswerHead,
   part: { readonly role?: "assistant"; readonly text?: string; readonly finishReason?: string },
 ): string {
-  const finish_reason = part.finishReason ?? null;
-  const delta = {
-    ...(part.role === undefined ? {} : { role: part.role }),
-    content: part.text ?? "",
-  };
-  const choice =
-    head.kind === "chat"
-      ? { index: 0, delta, logprobs: null, finish_reason }
-      : { index: 0, text: part.text ?? "", logprobs: null, finish_reason };
-  return data({ ...envelope(head, true), choices: [choice] });
+  const { role, text = "", finishReason = null } = part;
+  const content =
+    head.kind === "chat" ? { delta: { ...(role && { role }), content: text } } : { text };
+  return data({ ...envelope(head, true), choices: [choice(content, finishReason)] });
 }
 
 export function usageEvent(head: AnswerHead, promptTokens: number, outputTokens: number): string {
@@ -121,20 +116,17 @@ export function wholeAnswer(
 ): string {
   let text = "";
   for (let i = 0; i < outputTokens; i++) text += tokenText(i);
-  const choice =
-    head.kind === "chat"
-      ? {
-          index: 0,
-          message: { role: "assistant", content: text },
-          logprobs: null,
-          finish_reason: finishReason,
-        }
-      : { index: 0, text, logprobs: null, finish_reason: finishReason };
+  const content =
+    head.kind === "chat" ? { message: { role: "assistant", content: text } } : { text };
   return JSON.stringify({
     ...envelope(head, false),
-    choices: [choice],
+    choices: [choice(content, finishReason)],
     usage: usage(request.promptTokens, outputTokens),
   });
+}
+
+function choice(content: object, finishReason: string | null) {
+  return { index: 0, ...content, logprobs: null, finish_reason: finishReason };
 }
 
 function envelope({ id, model, created, kind }: AnswerHead, isStream: boolean) {

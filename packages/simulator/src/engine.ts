@@ -99,20 +99,14 @@ export function createEngine(options: SimulatorOptions, clock: EngineClock): Eng
     let isFull = false;
     for (const sequence of waiting) {
       const { adapter } = sequence.job;
-      if (isFull || running.length >= maxNumSeqs) {
-        isFull = true;
-        left.push(sequence);
-        continue;
-      }
-      const readyAtMs = adapter === undefined ? 0 : slots.readyAt(adapter, clock.now());
-      if (readyAtMs === undefined || readyAtMs > clock.now()) {
-        retryAtMs = Math.min(retryAtMs, readyAtMs ?? Number.POSITIVE_INFINITY);
-        left.push(sequence);
-        continue;
-      }
-      if (!allocate(sequence)) {
-        // First come, first served: nothing small overtakes a request that waits for memory.
-        isFull = true;
+      isFull ||= running.length >= maxNumSeqs;
+      const readyAtMs: number | undefined =
+        isFull || adapter === undefined ? 0 : slots.readyAt(adapter, clock.now());
+      const isReady: boolean = readyAtMs !== undefined && readyAtMs <= clock.now();
+      if (!isReady) retryAtMs = Math.min(retryAtMs, readyAtMs ?? Number.POSITIVE_INFINITY);
+      // First come, first served: nothing small overtakes a request that waits for memory.
+      isFull ||= isReady && !allocate(sequence);
+      if (isFull || !isReady) {
         left.push(sequence);
         continue;
       }
@@ -197,14 +191,8 @@ export function createEngine(options: SimulatorOptions, clock: EngineClock): Eng
 
   return {
     submit(job) {
-      const sequence: Sequence = {
-        job,
-        generated: 0,
-        prefillLeft: 0,
-        blocks: 0,
-        isRunning: false,
-        isOver: false,
-      };
+      const nothing = { generated: 0, prefillLeft: 0, blocks: 0 };
+      const sequence: Sequence = { job, ...nothing, isRunning: false, isOver: false };
       if (timeScale === 0) {
         for (let i = 1; i <= job.outputTokens; i++) job.onToken(i === job.outputTokens);
         return () => {};

@@ -1,4 +1,4 @@
-import type { ApiError, CompletionRequest } from "./completion.ts";
+import { type ApiError, badRequest, type CompletionRequest, notFound } from "./completion.ts";
 import type { SimulatorOptions } from "./options.ts";
 
 /** The names that a server answers to. */
@@ -40,32 +40,21 @@ export function createModelRegistry(options: SimulatorOptions): ModelRegistry {
     isAdapter: (model) => adapters.has(model),
     refusal({ model, promptTokens }, maxModelLen) {
       if (!base.includes(model) && !adapters.has(model)) {
-        return {
-          status: 404,
-          message: `The model \`${model}\` does not exist.`,
-          type: "NotFoundError",
-        };
+        return notFound(`The model \`${model}\` does not exist.`);
       }
       if (promptTokens < maxModelLen) return undefined;
       const message = `This model's maximum context length is ${maxModelLen} tokens. However, your request has ${promptTokens} input tokens.`;
-      return { status: 400, message, type: "BadRequestError" };
+      return badRequest(message);
     },
     change(what, body) {
       const name = adapterName(body);
       if (name === undefined || (what === "load" && adapters.size >= maxAdapters)) {
-        return {
-          status: 400,
-          message: "`lora_name` and `lora_path` must be provided",
-          type: "InvalidUserInput",
-        };
+        const message = "`lora_name` and `lora_path` must be provided";
+        return { status: 400, message, type: "InvalidUserInput" };
       }
       if (what === "load") adapters.set(name, name);
       else if (!adapters.delete(name)) {
-        return {
-          status: 404,
-          message: `The lora adapter '${name}' cannot be found.`,
-          type: "NotFoundError",
-        };
+        return notFound(`The lora adapter '${name}' cannot be found.`);
       }
       return name;
     },

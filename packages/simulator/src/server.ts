@@ -5,13 +5,14 @@ import {
   type AnswerHead,
   type ApiError,
   type CompletionRequest,
+  notFound,
   readCompletion,
   streamEvent,
   tokenText,
   usageEvent,
   wholeAnswer,
 } from "./completion.ts";
-import { createEngine } from "./engine.ts";
+import { createEngine, type EngineGauges } from "./engine.ts";
 import type { Faults } from "./faults.ts";
 import { createMetricsPage, type FinishedRequest, type PinnedMetrics } from "./metrics-page.ts";
 import { createModelRegistry } from "./model-registry.ts";
@@ -30,13 +31,16 @@ export interface SimulatedServer {
   setFaults(faults: Faults): void;
 }
 
-export interface SimulatorState {
-  readonly waiting: number;
-  readonly running: number;
-  readonly kvCacheUsage: number;
+export interface SimulatorState
+  extends Pick<EngineGauges, "waiting" | "running" | "kvCacheUsage" | "adapterLoads"> {
   /** Completion requests that came in. */
   readonly requestsServed: number;
-  readonly adapterLoads: number;
+}
+
+/** A request and its answer. */
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
 }
 
 const defaultOutputTokens = 16;
@@ -66,22 +70,18 @@ export function createSimulatedServer(options: Partial<SimulatorOptions> = {}): 
       const id = request.headers["x-request-id"];
       if (typeof id === "string") response.setHeader("x-request-id", id);
       response.once("close", () => request.removeAllListeners("data"));
-      route(request, response, path).catch(() => response.destroy());
+      route({ request, response }, path).catch(() => response.destroy());
     },
   );
   server.on("clientError", (_error, socket) => socket.destroy());
 
-  async function route(
-    request: IncomingMessage,
-    response: ServerResponse,
-    path: string,
-  ): Promise<void> {
-    const call = `${request.method} ${path}`;
-    switch (call) {
+  async function route(exchange: Exchange, path: string): Promise<void> {
+    const { request, response } = exchange;
+    switch (`${request.method} ${path}`) {
       case "POST /v1/chat/completions":
-        return completion(request, response, "chat");
+        return completion(exchange, "chat");
       case "POST /v1/completions":
-        return completion(request, response, "completion");
+        return completion(exchange, "completion");
       case "GET /metrics":
         return metrics(response);
       case "GET /health":
@@ -95,20 +95,13 @@ export function createSimulatedServer(options: Partial<SimulatorOptions> = {}): 
       case "POST /v1/unload_lora_adapter": {
         const isLoad = path.endsWith("/load_lora_adapter");
         const outcome = models.change(isLoad ? "load" : "unload", await readBody(request));
-        if (typeof outcome !== "string") return fail(request, response, outcome);
+        if (typeof outcome !== "string") return fail(exchange, outcome);
         if (!isLoad) engine.unload(outcome);
-        return send(
-          response,
-          200,
-          `Success: LoRA adapter '${outcome}' ${isLoad ? "added" : "removed"} successfully.`,
-        );
+        const what = isLoad ? "added" : "removed";
+        return send(response, 200, `Success: LoRA adapter '${outcome}' ${what} successfully.`);
       }
       default:
-        return fail(request, response, {
-          status: 404,
-          message: "Not Found",
-          type: "NotFoundError",
-        });
+        return fail(exchange, notFound("Not Found"));
     }
   }
 
@@ -121,11 +114,8 @@ export function createSimulatedServer(options: Partial<SimulatorOptions> = {}): 
       .end(text);
   }
 
-  async function completion(
-    request: IncomingMessage,
-    response: ServerResponse,
-    kind: CompletionRequest["kind"],
-  ): Promise<void> {
+  async function completion(exchange: Exchange, kind: CompletionRequest["kind"]): Promise<void> {
+    const { request } = exchange;
     requestsServed++;
     if (faults.stallReads) {
       request.pause();
@@ -135,27 +125,19 @@ export function createSimulatedServer(options: Partial<SimulatorOptions> = {}): 
     const body = await readBody(request);
     if (faults.hang) return;
     if (faults.statusForRequests !== undefined) {
-      const { statusForRequests: status } = faults;
-      return fail(request, response, {
-        status,
-        message: "a fault was asked for",
-        type: "InternalServerError",
-      });
+      const fault = { message: "a fault was asked for", type: "InternalServerError" };
+      return fail(exchange, { status: faults.statusForRequests, ...fault });
     }
     const asked = readCompletion(kind, body, all.servedModelNames[0] ?? all.model);
-    if ("status" in asked) return fail(request, response, asked);
+    if ("status" in asked) return fail(exchange, asked);
     const refusal = models.refusal(asked, all.maxModelLen);
-    if (refusal !== undefined) return fail(request, response, refusal);
-    const answer = () => generate(request, response, asked);
+    if (refusal !== undefined) return fail(exchange, refusal);
+    const answer = () => generate(exchange, asked);
     if (faults.delayMs === undefined) answer();
     else later(answer, faults.delayMs);
   }
 
-  function generate(
-    request: IncomingMessage,
-    response: ServerResponse,
-    asked: CompletionRequest,
-  ): void {
+  function generate({ request, response }: Exchange, asked: CompletionRequest): void {
     const startedMs = performance.now();
     const left = Math.max(1, all.maxModelLen - asked.promptTokens);
     const outputTokens = Math.min(asked.maxTokens ?? defaultOutputTokens, left);
@@ -173,13 +155,8 @@ export function createSimulatedServer(options: Partial<SimulatorOptions> = {}): 
     const finished = (reason: FinishedRequest["finishReason"]) => {
       const e2e = (performance.now() - startedMs) / 1_000;
       const ttft = made === 0 ? e2e : (firstMs - startedMs) / 1_000;
-      page.finished({
-        promptTokens: asked.promptTokens,
-        outputTokens: made,
-        finishReason: reason,
-        ttft,
-        e2e,
-      });
+      const { promptTokens } = asked;
+      page.finished({ promptTokens, outputTokens: made, finishReason: reason, ttft, e2e });
     };
 
     const onToken = (isLast: boolean) => {
@@ -210,12 +187,8 @@ export function createSimulatedServer(options: Partial<SimulatorOptions> = {}): 
     };
 
     const adapter = models.isAdapter(asked.model) ? { adapter: asked.model } : {};
-    const cancel = engine.submit({
-      promptTokens: asked.promptTokens,
-      outputTokens,
-      onToken,
-      ...adapter,
-    });
+    const { promptTokens } = asked;
+    const cancel = engine.submit({ promptTokens, outputTokens, onToken, ...adapter });
     response.once("close", () => {
       if (made >= outputTokens) return;
       cancel();
@@ -229,11 +202,7 @@ export function createSimulatedServer(options: Partial<SimulatorOptions> = {}): 
     all.log(`INFO:     ${from} - "${method} ${url} HTTP/1.1" ${status} ${phrase}`.trimEnd());
   }
 
-  function fail(
-    request: IncomingMessage,
-    response: ServerResponse,
-    { status, message, type }: ApiError,
-  ): void {
+  function fail({ request, response }: Exchange, { status, message, type }: ApiError): void {
     logLine(request, status);
     send(response, status, JSON.stringify({ error: { message, type, param: null, code: status } }));
   }

@@ -18,8 +18,12 @@ export function parseVllmArgs(args: readonly string[]): VllmArgs {
   const groups = groupsOf(args);
   for (const { flag, values } of groups) {
     const [value] = values;
-    const number = Number(value);
-    const isNumber = value !== undefined && Number.isFinite(number) && number >= 0;
+    const amount = amounts.get(flag);
+    if (amount !== undefined) {
+      const number = Number(value);
+      if (value !== undefined && Number.isFinite(number) && number >= 0) options[amount] = number;
+      continue;
+    }
     switch (flag) {
       case "--model":
         if (value !== undefined) options.model = value;
@@ -36,33 +40,6 @@ export function parseVllmArgs(args: readonly string[]): VllmArgs {
       case "--lora-modules":
         options.loraModules = values.flatMap(loraModule);
         break;
-      case "--port":
-        if (isNumber) options.port = number;
-        break;
-      case "--max-loras":
-        if (isNumber) options.maxLoras = number;
-        break;
-      case "--max-cpu-loras":
-        if (isNumber) options.maxCpuLoras = number;
-        break;
-      case "--max-num-seqs":
-        if (isNumber) options.maxNumSeqs = number;
-        break;
-      case "--max-model-len":
-        if (isNumber) options.maxModelLen = number;
-        break;
-      case "--block-size":
-        if (isNumber) options.blockSize = number;
-        break;
-      case "--max-num-batched-tokens":
-        if (isNumber) options.maxNumBatchedTokens = number;
-        break;
-      case "--num-gpu-blocks-override":
-        if (isNumber) options.numGpuBlocks = number;
-        break;
-      case "--seed":
-        if (isNumber) options.seed = number;
-        break;
       default:
         ignored.push([flag, ...values].join(" "));
     }
@@ -71,6 +48,24 @@ export function parseVllmArgs(args: readonly string[]): VllmArgs {
   if (served !== undefined) options.model ??= served;
   return { options, ignored };
 }
+
+/** Flags with a number, and the options that they set. */
+const amounts: ReadonlyMap<string, NumberOption> = new Map<string, NumberOption>([
+  ["--port", "port"],
+  ["--max-loras", "maxLoras"],
+  ["--max-cpu-loras", "maxCpuLoras"],
+  ["--max-num-seqs", "maxNumSeqs"],
+  ["--max-model-len", "maxModelLen"],
+  ["--block-size", "blockSize"],
+  ["--max-num-batched-tokens", "maxNumBatchedTokens"],
+  ["--num-gpu-blocks-override", "numGpuBlocks"],
+  ["--seed", "seed"],
+]);
+
+type Options = Required<VllmArgs["options"]>;
+type NumberOption = {
+  [Name in keyof Options]: Options[Name] extends number ? Name : never;
+}[keyof Options];
 
 interface Group {
   readonly flag: string;

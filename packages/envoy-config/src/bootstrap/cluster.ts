@@ -2,9 +2,9 @@ import { reasonOf } from "../envoy-settings.ts";
 import { allPrimaryPools, backendsOf, isRendered, poolsByName, routesOf } from "../queries.ts";
 import type { Mirror, Pool, Topology } from "../topology.ts";
 import { envoyAddress } from "./address.ts";
-import { breakers, shadowBuffer } from "./cluster-limits.ts";
+import { breakers, httpOptions, loadAssignment, shadowBuffer } from "./cluster-parts.ts";
 import { endpointTls } from "./endpoint-tls.ts";
-import { because, duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
+import { because, duration, type EnvoyObject, extension } from "./envoy-object.ts";
 import { externalPickers, pickMetadata, servedKey } from "./external-picker.ts";
 import {
   destinationHeader,
@@ -45,29 +45,34 @@ export function clusters(topology: Topology, options: BootstrapOptions): readonl
 }
 
 function primaryCluster(pool: Pool, options: BootstrapOptions): EnvoyObject {
-  return {
-    ...named(primaryClusterName(pool.name)),
-    connect_timeout: timeSetting(options, "connectTimeoutMs"),
+  const name = primaryClusterName(pool.name);
+  return poolCluster({ name, pool }, options, {
     per_connection_buffer_limit_bytes: setting(options, "endpointBufferBytes"),
     circuit_breakers: breakers(options.maxRequests, reasonOf("maxRequests")),
-    upstream_connection_options: aliveConnections,
-    ...hosts(primaryClusterName(pool.name), pool),
-    ...endpointTls(pool, options),
-    ...http(pool.protocol, options),
-  };
+  });
 }
 
 /** The cluster of a mirror's endpoints. A stalled endpoint must never hold the primary's body back. */
 function shadowCluster(mirror: Mirror, pool: Pool, options: BootstrapOptions): EnvoyObject {
+  const name = shadowClusterName(mirror.name);
+  const maxStreamMs = mirror.requestTimeoutMs;
+  return poolCluster({ name, pool, maxStreamMs }, options, copyLimits(mirror, options));
+}
+
+function poolCluster(
+  of: { readonly name: string; readonly pool: Pool; readonly maxStreamMs?: number },
+  options: BootstrapOptions,
+  limits: EnvoyObject,
+): EnvoyObject {
+  const { name, pool, maxStreamMs } = of;
   return {
-    ...named(shadowClusterName(mirror.name)),
+    ...named(name),
     connect_timeout: timeSetting(options, "connectTimeoutMs"),
-    per_connection_buffer_limit_bytes: because(shadowBuffer, options.maxBodyBytes),
-    circuit_breakers: breakers(mostRequests(mirror, options), reasonOf("maxShadowRequests")),
+    ...limits,
     upstream_connection_options: aliveConnections,
-    ...hosts(shadowClusterName(mirror.name), pool),
+    ...hosts(name, pool),
     ...endpointTls(pool, options),
-    ...http(pool.protocol, options, mirror.requestTimeoutMs),
+    ...http(pool.protocol, options, maxStreamMs),
   };
 }
 
@@ -82,8 +87,7 @@ function laneCluster(mirror: Mirror, options: BootstrapOptions): EnvoyObject {
     ...named(cluster),
     type: "STATIC",
     connect_timeout: timeSetting(options, "connectTimeoutMs"),
-    per_connection_buffer_limit_bytes: because(shadowBuffer, options.maxBodyBytes),
-    circuit_breakers: breakers(mostRequests(mirror, options), reasonOf("maxShadowRequests")),
+    ...copyLimits(mirror, options),
     transport_socket: extension(
       "envoy.transport_sockets.internal_upstream",
       "envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport",
@@ -94,10 +98,7 @@ function laneCluster(mirror: Mirror, options: BootstrapOptions): EnvoyObject {
         ),
       },
     ),
-    load_assignment: {
-      cluster_name: cluster,
-      endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }],
-    },
+    ...loadAssignment(cluster, [address]),
     ...http("http1", options, mirror.requestTimeoutMs),
   };
 }
@@ -106,10 +107,13 @@ function laneCluster(mirror: Mirror, options: BootstrapOptions): EnvoyObject {
  * Envoy's own limit stands behind the policy's, with room: a copy that Envoy drops is one that nobody is told of, and a
  * request that has just ended counts here a moment longer.
  */
-function mostRequests({ policy }: Mirror, { maxShadowRequests }: BootstrapOptions): number {
-  return policy === undefined
-    ? maxShadowRequests
-    : Math.max(maxShadowRequests, 2 * policy.budget.maxInFlight);
+function copyLimits({ policy }: Mirror, options: BootstrapOptions): EnvoyObject {
+  const { maxShadowRequests, maxBodyBytes } = options;
+  const most = Math.max(maxShadowRequests, 2 * (policy?.budget.maxInFlight ?? 0));
+  return {
+    per_connection_buffer_limit_bytes: because(shadowBuffer, maxBodyBytes),
+    circuit_breakers: breakers(most, reasonOf("maxShadowRequests")),
+  };
 }
 
 /** A dot would end the name in Envoy's statistics. */
@@ -130,12 +134,7 @@ function hosts(cluster: string, { endpoints, dns, picker }: Pool): EnvoyObject {
   return {
     type: dns === undefined ? "STATIC" : "STRICT_DNS",
     load_balancing_policy: { policies: [policy] },
-    load_assignment: {
-      cluster_name: cluster,
-      endpoints: [
-        { lb_endpoints: addresses.map((each) => ({ endpoint: { address: envoyAddress(each) } })) },
-      ],
-    },
+    ...loadAssignment(cluster, addresses.map(envoyAddress)),
   };
 }
 
@@ -175,23 +174,16 @@ function http(
   options: BootstrapOptions,
   maxStreamMs?: number,
 ): EnvoyObject {
-  return {
-    typed_extension_protocol_options: {
-      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        {
-          common_http_protocol_options: {
-            idle_timeout: timeSetting(options, "endpointIdleTimeoutMs"),
-            ...(maxStreamMs === undefined
-              ? {}
-              : {
-                  max_stream_duration: because(reasonOf("shadowTimeoutMs"), duration(maxStreamMs)),
-                }),
-          },
-          explicit_http_config:
-            protocol === "h2c" ? { http2_protocol_options: {} } : { http_protocol_options: {} },
-        },
-      ),
+  const maxStream =
+    maxStreamMs === undefined
+      ? {}
+      : { max_stream_duration: because(reasonOf("shadowTimeoutMs"), duration(maxStreamMs)) };
+  return httpOptions({
+    common_http_protocol_options: {
+      idle_timeout: timeSetting(options, "endpointIdleTimeoutMs"),
+      ...maxStream,
     },
-  };
+    explicit_http_config:
+      protocol === "h2c" ? { http2_protocol_options: {} } : { http_protocol_options: {} },
+  });
 }

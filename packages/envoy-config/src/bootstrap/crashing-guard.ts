@@ -1,3 +1,5 @@
+import { isJsonMap } from "../json-map.ts";
+
 /** The runtime guard with which Envoy 1.40 crashes. */
 export const crashingGuard = "envoy.reloadable_features.ext_proc_graceful_grpc_close";
 
@@ -26,7 +28,7 @@ export function hasCrashingGuardOn(runtimePage: unknown): boolean {
 
 /** A key may be split at each of its dots: Envoy joins the names of nested maps. True wins where one layer has both. */
 function settingIn(layer: unknown, key: string): boolean | undefined {
-  if (!isMap(layer)) return undefined;
+  if (!isJsonMap(layer)) return undefined;
   let found = meaning(layer[key]);
   for (let dot = key.indexOf("."); dot !== -1 && found !== true; dot = key.indexOf(".", dot + 1)) {
     found = settingIn(layer[key.slice(0, dot)], key.slice(dot + 1)) ?? found;
@@ -42,9 +44,5 @@ function meaning(value: unknown): boolean | undefined {
 }
 
 function field(from: unknown, snake: string, camel: string): unknown {
-  return isMap(from) ? (from[snake] ?? from[camel]) : undefined;
-}
-
-function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isJsonMap(from) ? (from[snake] ?? from[camel]) : undefined;
 }

@@ -8,14 +8,24 @@ import {
   streamMetadata,
 } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
+import { notTheSameHost } from "./retry-policy.ts";
 import { timeSetting } from "./setting.ts";
 
 export type Lane = "primary" | "shadow";
 
 export const pickFilter = "umbra.pick";
 export const observeFilter = "umbra.observe";
-const extProcType = "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor";
-const perRouteType = "envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute";
+const extProc = "envoy.extensions.filters.http.ext_proc.v3";
+
+/** A filter that asks a gRPC service. Off until a route turns it on: a request that no model server answers costs no stream. */
+export function extProcFilter(name: string, fields: EnvoyObject): EnvoyObject {
+  return { ...extension(name, `${extProc}.ExternalProcessor`, fields), disabled: true };
+}
+
+/** What such a filter does on one route: it turns the filter on. */
+export function extProcOverrides(overrides: EnvoyObject): EnvoyObject {
+  return typed(`${extProc}.ExtProcPerRoute`, { overrides });
+}
 
 /** What the pick may change, in requests and in its own error replies. */
 const mutableHeaders: Readonly<Record<Lane, string>> = {
@@ -40,31 +50,21 @@ export function modelHeaders(pools: Topology["pools"]): readonly string[] {
   return [...new Set(pools.flatMap(({ modelHeader }) => modelHeader ?? []))].toSorted();
 }
 
+/** Matches of headers: of one by its name, or with a `*` behind it of all that begin so. */
+function patterns(...names: readonly string[]): readonly EnvoyObject[] {
+  return names.map((name) =>
+    name.endsWith("*") ? { prefix: name.slice(0, -1) } : { exact: name },
+  );
+}
+
 /** All that a pick is made from; credentials and cookies stay in Envoy. */
-const headersForPick: readonly EnvoyObject[] = [
-  { prefix: ":" },
-  { prefix: "content-" },
-  { exact: "x-request-id" },
-  { prefix: "x-umbra-" },
-  { prefix: "x-gateway-" },
-  { prefix: "x-llm-d-" },
-  { prefix: "x-session-" },
-  { prefix: "x-slo-" },
-  { exact: "session-id" },
-  { exact: "session_id" },
-  { exact: "epp-profile" },
-  { exact: "traceparent" },
-  { exact: "tracestate" },
+const headersForPick = [
+  ...[":*", "content-*", "x-request-id", "x-umbra-*", "x-gateway-*", "x-llm-d-*", "x-session-*"],
+  ...["x-slo-*", "session-id", "session_id", "epp-profile", "traceparent", "tracestate"],
 ];
 
-const headersForObserve: readonly EnvoyObject[] = [
-  { exact: ":path" },
-  { exact: ":method" },
-  { exact: ":status" },
-  { prefix: "content-" },
-  { exact: "x-request-id" },
-  { exact: destinationHeader },
-  { prefix: "x-umbra-" },
+const headersForObserve = [
+  ...[":path", ":method", ":status", "content-*", "x-request-id", destinationHeader, "x-umbra-*"],
 ];
 
 /**
@@ -78,45 +78,34 @@ export function pick(
   options: BootstrapOptions,
   moreHeaders: readonly string[] = [],
 ): EnvoyObject {
-  return onRoutes(
-    extension(pickFilter, extProcType, {
-      stat_prefix: `pick_${lane}`,
-      grpc_service: {
-        envoy_grpc: { cluster_name: pickerCluster },
-        retry_policy: {
-          retry_on: "connect-failure,refused-stream,unavailable,reset",
-          num_retries: 3,
-          retry_back_off: { base_interval: "0.01s", max_interval: "0.05s" },
-          retry_host_predicate: [
-            extension(
-              "envoy.retry_host_predicates.previous_hosts",
-              "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
-            ),
-          ],
-          host_selection_retry_max_attempts: 5,
-        },
-        initial_metadata: [{ key: streamMetadata.lane, value: lane }],
+  return extProcFilter(pickFilter, {
+    stat_prefix: `pick_${lane}`,
+    grpc_service: {
+      envoy_grpc: { cluster_name: pickerCluster },
+      retry_policy: {
+        retry_on: "connect-failure,refused-stream,unavailable,reset",
+        num_retries: 3,
+        retry_back_off: { base_interval: "0.01s", max_interval: "0.05s" },
+        retry_host_predicate: [notTheSameHost],
+        host_selection_retry_max_attempts: 5,
       },
-      processing_mode: processingModes.buffered,
-      message_timeout: timeSetting(options, "pickTimeoutMs"),
-      // For requests that wait for their turn; the sidecar asks for it then.
-      max_message_timeout: timeSetting(options, "maxQueueMs"),
-      failure_mode_allow: lane === "shadow",
-      status_on_error: { code: "ServiceUnavailable" },
-      mutation_rules: {
-        disallow_all: { value: true },
-        allow_expression: {
-          regex: mutableHeaders[lane],
-        },
-        disallow_is_error: { value: true },
-      },
-      forward_rules: {
-        allowed_headers: {
-          patterns: [...headersForPick, ...moreHeaders.map((exact) => ({ exact }))],
-        },
-      },
-    }),
-  );
+      initial_metadata: [{ key: streamMetadata.lane, value: lane }],
+    },
+    processing_mode: processingModes.buffered,
+    message_timeout: timeSetting(options, "pickTimeoutMs"),
+    // For requests that wait for their turn; the sidecar asks for it then.
+    max_message_timeout: timeSetting(options, "maxQueueMs"),
+    failure_mode_allow: lane === "shadow",
+    status_on_error: { code: "ServiceUnavailable" },
+    mutation_rules: {
+      disallow_all: { value: true },
+      allow_expression: { regex: mutableHeaders[lane] },
+      disallow_is_error: { value: true },
+    },
+    forward_rules: {
+      allowed_headers: { patterns: patterns(...headersForPick, ...moreHeaders) },
+    },
+  });
 }
 
 const skipped: EnvoyObject = {
@@ -133,7 +122,7 @@ const skipped: EnvoyObject = {
  * it hold the stream to the end of the request, which is how the sidecar knows what is in flight. Answers of
  * model servers have no trailers, so nothing is sent for it.
  */
-const processingModes: Readonly<Record<PickMode, EnvoyObject>> = {
+export const processingModes: Readonly<Record<PickMode, EnvoyObject>> = {
   headers: { ...skipped, response_trailer_mode: "SEND" },
   buffered: { ...skipped, request_body_mode: "BUFFERED" },
   duplex: {
@@ -146,37 +135,27 @@ const processingModes: Readonly<Record<PickMode, EnvoyObject>> = {
 
 /** The filter that copies what passes to the sidecar's recorder, and waits for nothing. */
 export function observe(lane: Lane): EnvoyObject {
-  return onRoutes(
-    extension(observeFilter, extProcType, {
-      stat_prefix: `observe_${lane}`,
-      grpc_service: {
-        envoy_grpc: { cluster_name: observerCluster },
-        initial_metadata: [{ key: streamMetadata.lane, value: lane }],
-      },
-      observability_mode: true,
-      failure_mode_allow: true,
-      deferred_close_timeout: "1s",
-      processing_mode: {
-        request_header_mode: "SEND",
-        request_body_mode: "NONE",
-        request_trailer_mode: "SKIP",
-        response_header_mode: "SEND",
-        response_body_mode: "STREAMED",
-        response_trailer_mode: "SKIP",
-      },
-      response_attributes: [
-        "upstream.address",
-        "upstream.request_attempt_count",
-        "response.code_details",
-      ],
-      forward_rules: { allowed_headers: { patterns: headersForObserve } },
-    }),
-  );
-}
-
-/** Off until a route turns it on: a request that no model server answers costs no stream. */
-function onRoutes(filter: EnvoyObject): EnvoyObject {
-  return { ...filter, disabled: true };
+  return extProcFilter(observeFilter, {
+    stat_prefix: `observe_${lane}`,
+    grpc_service: {
+      envoy_grpc: { cluster_name: observerCluster },
+      initial_metadata: [{ key: streamMetadata.lane, value: lane }],
+    },
+    observability_mode: true,
+    failure_mode_allow: true,
+    deferred_close_timeout: "1s",
+    processing_mode: {
+      ...skipped,
+      response_header_mode: "SEND",
+      response_body_mode: "STREAMED",
+    },
+    response_attributes: [
+      "upstream.address",
+      "upstream.request_attempt_count",
+      "response.code_details",
+    ],
+    forward_rules: { allowed_headers: { patterns: patterns(...headersForObserve) } },
+  });
 }
 
 export interface RouteStreams {
@@ -198,7 +177,7 @@ export function routeStreams(streams: RouteStreams, options: BootstrapOptions): 
     { key: streamMetadata.pool, value: streams.pool },
     { key: streamMetadata.mirrors, value: encodeMirrors(streams.mirrors) },
   ];
-  const { rewrittenBy } = streams;
+  const { rewrittenBy, pickMode } = streams;
   const pickOverrides = {
     grpc_initial_metadata:
       rewrittenBy === undefined
@@ -206,17 +185,13 @@ export function routeStreams(streams: RouteStreams, options: BootstrapOptions): 
         : [...metadata, { key: streamMetadata.rewrittenBy, value: rewrittenBy }],
     failure_mode_allow: { value: streams.isFailOpen },
     // The filter's own.
-    ...(streams.pickMode === "buffered"
-      ? {}
-      : { processing_mode: processingModes[streams.pickMode] }),
+    ...(pickMode === "buffered" ? {} : { processing_mode: processingModes[pickMode] }),
   };
   return {
-    ...(streams.isPicked
-      ? { [pickFilter]: typed(perRouteType, { overrides: pickOverrides }) }
-      : {}),
+    ...(streams.isPicked ? { [pickFilter]: extProcOverrides(pickOverrides) } : {}),
     // Without a twin there is nothing to compare.
     ...(options.observe && streams.mirrors.length > 0
-      ? { [observeFilter]: typed(perRouteType, { overrides: { grpc_initial_metadata: metadata } }) }
+      ? { [observeFilter]: extProcOverrides({ grpc_initial_metadata: metadata }) }
       : {}),
   };
 }

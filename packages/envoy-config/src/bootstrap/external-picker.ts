@@ -1,10 +1,11 @@
+import { defined } from "@umbra/shadow/defined";
 import { defaultRemovedHeaders } from "../mirror-policy.ts";
 import type { Pool, Topology } from "../topology.ts";
-import { discoveryType, envoyAddress } from "./address.ts";
-import { duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
+import { grpcCluster } from "./cluster-parts.ts";
+import { duration, type EnvoyObject } from "./envoy-object.ts";
+import { extProcFilter, extProcOverrides, type Lane, processingModes } from "./ext-proc-filter.ts";
 import { externalPickerClusterName, streamMetadata } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
-import { upstreamTls } from "./upstream-tls.ts";
 
 export const externalPickFilter = "umbra.external-pick";
 
@@ -29,25 +30,20 @@ function isExternallyPicked(pool: Pool): pool is PickedPool {
  * Which of them it asks is said by each route. None where no pool has such a picker.
  */
 export function externalPick(
-  lane: "primary" | "shadow",
+  lane: Lane,
   topology: Topology,
   options: BootstrapOptions,
 ): readonly EnvoyObject[] {
   const [first] = externallyPicked(topology);
   if (first === undefined) return [];
-  const filter = extension(
-    externalPickFilter,
-    "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
-    {
+  return [
+    extProcFilter(externalPickFilter, {
       stat_prefix: `external_pick_${lane}`,
       grpc_service: service(first),
       processing_mode: {
-        request_header_mode: "SEND",
-        request_body_mode: "FULL_DUPLEX_STREAMED",
-        request_trailer_mode: "SEND",
+        ...processingModes.duplex,
         response_header_mode: "SEND",
         response_body_mode: "FULL_DUPLEX_STREAMED",
-        response_trailer_mode: "SEND",
       },
       // It may let requests wait for their turn.
       message_timeout: duration(options.maxQueueMs),
@@ -58,68 +54,42 @@ export function externalPick(
       },
       // Credentials are for the model server, if for anyone.
       forward_rules: {
-        disallowed_headers: {
-          patterns: defaultRemovedHeaders.map((exact) => ({ exact })),
-        },
+        disallowed_headers: { patterns: defaultRemovedHeaders.map((exact) => ({ exact })) },
       },
-    },
-  );
-  return [{ ...filter, disabled: true }];
+    }),
+  ];
 }
 
 /** On a route or weighted cluster: asks the pool's picker. Empty for pools that Umbra picks. */
 export function externalStreams(pool: Pool, options: BootstrapOptions): EnvoyObject {
   if (!isExternallyPicked(pool) || options.plainMirror) return {};
-  const overrides = {
-    grpc_service: service(pool),
-    // Read where the picker is an Umbra somewhere else.
-    grpc_initial_metadata: [{ key: streamMetadata.pool, value: pool.name }],
-    failure_mode_allow: { value: pool.failureMode === "FailOpen" },
-  };
   return {
-    [externalPickFilter]: typed("envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute", {
-      overrides,
+    [externalPickFilter]: extProcOverrides({
+      grpc_service: service(pool),
+      // Read where the picker is an Umbra somewhere else.
+      grpc_initial_metadata: [{ key: streamMetadata.pool, value: pool.name }],
+      failure_mode_allow: { value: pool.failureMode === "FailOpen" },
     }),
   };
 }
 
 /** The clusters of these pickers. */
 export function externalPickers(topology: Topology): readonly EnvoyObject[] {
-  return externallyPicked(topology).map(({ name, externalPicker: { address, isTls, caFile } }) => ({
-    name: externalPickerClusterName(name),
-    type: discoveryType(address),
-    connect_timeout: "1s",
-    // Every running request holds a stream.
-    circuit_breakers: {
-      thresholds: [{ max_connections: 65_536, max_pending_requests: 65_536, max_requests: 65_536 }],
-    },
-    // Without an authority nothing is verified: pickers mostly serve a certificate that they have made themselves.
-    ...(isTls
-      ? { transport_socket: upstreamTls(address, caFile === undefined ? {} : { caFile }) }
-      : {}),
-    load_assignment: {
-      cluster_name: externalPickerClusterName(name),
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: envoyAddress(address) } }] }],
-    },
-    typed_extension_protocol_options: {
-      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        {
-          explicit_http_config: {
-            http2_protocol_options: { connection_keepalive: { interval: "2s", timeout: "2s" } },
-          },
-        },
-      ),
-    },
-  }));
+  // Every running request holds a stream.
+  const limits = { max_connections: 65_536, max_pending_requests: 65_536, max_requests: 65_536 };
+  return externallyPicked(topology).map(({ name, externalPicker: { address, isTls, caFile } }) =>
+    grpcCluster(externalPickerClusterName(name), {
+      address,
+      // Without an authority nothing is verified: pickers mostly serve a certificate that they have made themselves.
+      tls: isTls ? defined({ caFile }) : undefined,
+      connectTimeout: "1s",
+      breakers: { thresholds: [limits] },
+      keepalive: { interval: "2s", timeout: "2s" },
+    }),
+  );
 }
 
 /** Without an authority Envoy takes the cluster's name, and a server resets a stream for the `/` in it. */
-function service({ name, externalPicker }: PickedPool): EnvoyObject {
-  return {
-    envoy_grpc: {
-      cluster_name: externalPickerClusterName(name),
-      authority: externalPicker.address,
-    },
-  };
+function service({ name, externalPicker: { address } }: PickedPool): EnvoyObject {
+  return { envoy_grpc: { cluster_name: externalPickerClusterName(name), authority: address } };
 }

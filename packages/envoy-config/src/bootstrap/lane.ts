@@ -2,11 +2,11 @@ import { isRendered, poolsByName } from "../queries.ts";
 import type { Mirror, Pool, Topology } from "../topology.ts";
 import { accessLog, answerLogs } from "./access-log.ts";
 import { headerLimit } from "./client-guards.ts";
-import { shadowBuffer } from "./cluster-limits.ts";
-import { because, duration, type EnvoyObject, typed } from "./envoy-object.ts";
+import { shadowBuffer } from "./cluster-parts.ts";
+import { connectionManager, router } from "./connection-manager.ts";
+import { because, duration, type EnvoyObject } from "./envoy-object.ts";
 import { modelHeaders, observe, pick, routeStreams } from "./ext-proc-filter.ts";
 import { externalPick, externalStreams } from "./external-picker.ts";
-import { router } from "./listener.ts";
 import { mirrorHeader, shadowClusterName, shadowLaneListener } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { timeSetting } from "./setting.ts";
@@ -22,49 +22,33 @@ export function hasShadowLane({ mirrors }: Topology, { plainMirror }: BootstrapO
  */
 export function shadowLane(topology: Topology, options: BootstrapOptions): EnvoyObject {
   const pools = poolsByName(topology);
-  const connectionManager = typed(
-    "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-    {
-      stat_prefix: "shadow_lane",
-      common_http_protocol_options: headerLimit(options),
-      stream_idle_timeout: timeSetting(options, "shadowTimeoutMs"),
-      // The id that the primary has: it is what pairs the two.
-      preserve_external_request_id: true,
-      http_filters: [
-        pick("shadow", options, modelHeaders(topology.pools)),
-        ...externalPick("shadow", topology, options),
-        ...(options.observe ? [observe("shadow")] : []),
-        router,
-      ],
-      route_config: {
-        name: shadowLaneListener,
-        virtual_hosts: [
-          {
-            name: shadowLaneListener,
-            domains: ["*"],
-            routes: topology.mirrors
-              .filter(isRendered)
-              .map((mirror) => route(mirror, pools.get(mirror.pool), options)),
-          },
-        ],
-      },
-      access_log: [accessLog("shadow"), ...answerLogs("shadow")],
-    },
-  );
+  const virtualHost = {
+    name: shadowLaneListener,
+    domains: ["*"],
+    routes: topology.mirrors
+      .filter(isRendered)
+      .map((mirror) => route(mirror, pools.get(mirror.pool), options)),
+  };
+  const filters = connectionManager({
+    stat_prefix: "shadow_lane",
+    common_http_protocol_options: headerLimit(options),
+    stream_idle_timeout: timeSetting(options, "shadowTimeoutMs"),
+    // The id that the primary has: it is what pairs the two.
+    preserve_external_request_id: true,
+    http_filters: [
+      pick("shadow", options, modelHeaders(topology.pools)),
+      ...externalPick("shadow", topology, options),
+      ...(options.observe ? [observe("shadow")] : []),
+      router,
+    ],
+    route_config: { name: shadowLaneListener, virtual_hosts: [virtualHost] },
+    access_log: [accessLog("shadow"), ...answerLogs("shadow")],
+  });
   return {
     name: shadowLaneListener,
     internal_listener: {},
     per_connection_buffer_limit_bytes: because(shadowBuffer, options.maxBodyBytes),
-    filter_chains: [
-      {
-        filters: [
-          {
-            name: "envoy.filters.network.http_connection_manager",
-            typed_config: connectionManager,
-          },
-        ],
-      },
-    ],
+    filter_chains: [{ filters }],
   };
 }
 
@@ -80,29 +64,24 @@ function route(
       prefix: "/",
       headers: [{ name: mirrorHeader, string_match: { exact: name } }],
     },
-    route: {
-      cluster: shadowClusterName(name),
-      timeout,
-      idle_timeout: timeout,
-    },
-    typed_per_filter_config:
-      pool === undefined
-        ? {}
-        : {
-            ...routeStreams(
-              {
-                lane: "shadow",
-                pool: pool.name,
-                mirrors: [name],
-                isPicked: pool.picker === "umbra",
-                // Closed where the sidecar decides what is mirrored: failing its stream is how it ends a
-                // copy whose client has gone, and without it there are no copies.
-                isFailOpen: policy === undefined,
-                pickMode,
-              },
-              options,
-            ),
-            ...externalStreams(pool, options),
-          },
+    route: { cluster: shadowClusterName(name), timeout, idle_timeout: timeout },
+    typed_per_filter_config: pool === undefined ? {} : streams(pool),
   };
+
+  function streams(of: Pool): EnvoyObject {
+    const own = routeStreams(
+      {
+        lane: "shadow",
+        pool: of.name,
+        mirrors: [name],
+        isPicked: of.picker === "umbra",
+        // Closed where the sidecar decides what is mirrored: failing its stream is how it ends a
+        // copy whose client has gone, and without it there are no copies.
+        isFailOpen: policy === undefined,
+        pickMode,
+      },
+      options,
+    );
+    return { ...own, ...externalStreams(of, options) };
+  }
 }

@@ -2,9 +2,10 @@ import { mirrorsByName, poolsByName, routesOf } from "../queries.ts";
 import type { Listener, Topology } from "../topology.ts";
 import { accessLog, answerLogs } from "./access-log.ts";
 import { clientGuards } from "./client-guards.ts";
+import { connectionManager, router } from "./connection-manager.ts";
 import { corsFilter } from "./cors.ts";
 import { downstreamTls, misdirectedHosts, serverNames, tlsInspector } from "./downstream-tls.ts";
-import { because, type EnvoyObject, extension, typed } from "./envoy-object.ts";
+import { because, type EnvoyObject } from "./envoy-object.ts";
 import { observe, pick, topologyHeaders } from "./ext-proc-filter.ts";
 import { externalPick } from "./external-picker.ts";
 import { localReplies } from "./local-reply.ts";
@@ -37,39 +38,29 @@ export function listener(
 
 function filterChain(from: Listener, topology: Topology, options: BootstrapOptions): EnvoyObject {
   const { name, tls } = from;
-  const connectionManager = typed(
-    "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-    {
-      stat_prefix: name,
-      ...clientGuards(options),
-      always_set_request_id_in_response: true,
-      http_filters: [
-        ...underscoreFilter(topology, options),
-        ...primaryFilters(topology, options),
-        router,
-      ],
-      route_config: routeConfiguration(from, topology, options),
-      local_reply_config: localReplies(),
-      access_log: [accessLog("primary"), ...(options.plainMirror ? [] : answerLogs("primary"))],
-    },
-  );
-  return {
-    ...(tls === undefined ? {} : { name, ...serverNames(tls) }),
-    filters: [
-      {
-        name: "envoy.filters.network.http_connection_manager",
-        typed_config: connectionManager,
-      },
+  const filters = connectionManager({
+    stat_prefix: name,
+    ...clientGuards(options),
+    always_set_request_id_in_response: true,
+    http_filters: [
+      ...underscoreFilter(topology, options),
+      ...primaryFilters(topology, options),
+      router,
     ],
-    ...(tls === undefined
-      ? {}
-      : {
-          transport_socket: downstreamTls(tls, options),
-          transport_socket_connect_timeout: because(
-            "A client that begins a TLS handshake and does not end it holds no connection for long.",
-            "15s",
-          ),
-        }),
+    route_config: routeConfiguration(from, topology, options),
+    local_reply_config: localReplies(),
+    access_log: [accessLog("primary"), ...(options.plainMirror ? [] : answerLogs("primary"))],
+  });
+  if (tls === undefined) return { filters };
+  return {
+    name,
+    ...serverNames(tls),
+    filters,
+    transport_socket: downstreamTls(tls, options),
+    transport_socket_connect_timeout: because(
+      "A client that begins a TLS handshake and does not end it holds no connection for long.",
+      "15s",
+    ),
   };
 }
 
@@ -107,14 +98,3 @@ export function routeConfiguration(
     ],
   };
 }
-
-export const router: EnvoyObject = extension(
-  "envoy.filters.http.router",
-  "envoy.extensions.filters.http.router.v3.Router",
-  {
-    suppress_envoy_headers: because(
-      "Clients need not know of clusters, timeouts and attempts behind Envoy.",
-      true,
-    ),
-  },
-);

@@ -6,21 +6,23 @@ interface EnvoyError {
   readonly when: EnvoyObject;
   readonly status?: number;
   readonly code: string;
-  readonly type: "invalid_request_error" | "server_error";
-  /** Of Anthropic's errors. */
-  readonly anthropicType:
-    | "invalid_request_error"
-    | "permission_error"
-    | "not_found_error"
-    | "request_too_large"
-    | "api_error"
-    | "timeout_error"
-    | "overloaded_error";
+  readonly anthropicType: keyof typeof openAiTypes;
   readonly message: string;
   readonly hasRetryAfter?: true;
   /** Why the request was dropped, in the words of the endpoint picker protocol. */
   readonly dropped?: "rejected-no-endpoints";
 }
+
+/** The type of an OpenAI error, by that of the same error of Anthropic's. */
+const openAiTypes = {
+  invalid_request_error: "invalid_request_error",
+  permission_error: "invalid_request_error",
+  not_found_error: "invalid_request_error",
+  request_too_large: "invalid_request_error",
+  api_error: "server_error",
+  timeout_error: "server_error",
+  overloaded_error: "server_error",
+} as const;
 
 /** Selects by `%RESPONSE_CODE_DETAILS%`, which tells Envoy's replies from the sidecar's. */
 function details(expression: string): EnvoyObject {
@@ -43,7 +45,6 @@ const errors: readonly EnvoyError[] = [
     when: details('response.code_details.startsWith("ext_proc_error_per-message_timeout")'),
     status: 504,
     code: "picker_timeout",
-    type: "server_error",
     anthropicType: "timeout_error",
     message: "no endpoint was picked in time",
     hasRetryAfter: true,
@@ -54,7 +55,6 @@ const errors: readonly EnvoyError[] = [
     ),
     status: 503,
     code: "picker_unavailable",
-    type: "server_error",
     anthropicType: "api_error",
     message: "the endpoint picker can't be reached",
     hasRetryAfter: true,
@@ -62,7 +62,6 @@ const errors: readonly EnvoyError[] = [
   {
     when: details('response.code_details == "request_payload_too_large"'),
     code: "request_too_large",
-    type: "invalid_request_error",
     anthropicType: "request_too_large",
     message: "the request body is larger than this gateway accepts",
   },
@@ -72,14 +71,12 @@ const errors: readonly EnvoyError[] = [
     ),
     status: 408,
     code: "request_timeout",
-    type: "invalid_request_error",
     anthropicType: "invalid_request_error",
     message: "the request was not received in time",
   },
   {
     when: details("response.code == 431"),
     code: "headers_too_large",
-    type: "invalid_request_error",
     anthropicType: "request_too_large",
     message: "the request's headers are larger than this gateway accepts",
   },
@@ -95,7 +92,6 @@ const errors: readonly EnvoyError[] = [
       },
     },
     code: "bad_request",
-    type: "invalid_request_error",
     anthropicType: "invalid_request_error",
     message: "a header's name has an underscore, which this gateway does not accept",
   },
@@ -104,28 +100,24 @@ const errors: readonly EnvoyError[] = [
       'response.code == 400 && (response.code_details.startsWith("http") || response.code_details in ["missing_host_header", "missing_path_rejected", "absolute_path_rejected", "path_normalization_failed"])',
     ),
     code: "bad_request",
-    type: "invalid_request_error",
     anthropicType: "invalid_request_error",
     message: "the request is not HTTP as this gateway accepts it",
   },
   {
     when: details('response.code_details == "upgrade_failed"'),
     code: "upgrade_not_supported",
-    type: "invalid_request_error",
     anthropicType: "permission_error",
     message: "this gateway switches to no other protocol: send the request without Upgrade",
   },
   {
     when: details('response.code_details == "low_version"'),
     code: "http_version_not_supported",
-    type: "invalid_request_error",
     anthropicType: "invalid_request_error",
     message: "this gateway serves HTTP/1.1 and HTTP/2",
   },
   {
     when: details('response.code_details == "overload"'),
     code: "gateway_overloaded",
-    type: "server_error",
     anthropicType: "overloaded_error",
     message: "the gateway is at its limit",
     hasRetryAfter: true,
@@ -133,21 +125,18 @@ const errors: readonly EnvoyError[] = [
   {
     when: details('response.code_details == "route_not_found"'),
     code: "unknown_url",
-    type: "invalid_request_error",
     anthropicType: "not_found_error",
     message: "no route serves this host and path",
   },
   {
     when: details('response.code_details == "direct_response" && response.code == 421'),
     code: "misdirected_request",
-    type: "invalid_request_error",
     anthropicType: "invalid_request_error",
     message: "this connection was made for another host: make a new one",
   },
   {
     when: details('response.code_details == "direct_response" && response.code == 500'),
     code: "backend_not_resolved",
-    type: "server_error",
     anthropicType: "api_error",
     message: "the route's backend can't be resolved",
   },
@@ -155,14 +144,12 @@ const errors: readonly EnvoyError[] = [
     when: details(`xds.cluster_name == "${unresolvedCluster}"`),
     status: 500,
     code: "backend_not_resolved",
-    type: "server_error",
     anthropicType: "api_error",
     message: "the route's backend can't be resolved",
   },
   {
     when: flags("UH"),
     code: "no_ready_endpoints",
-    type: "server_error",
     anthropicType: "overloaded_error",
     message: "the pool has no endpoint that can be used",
     hasRetryAfter: true,
@@ -171,7 +158,6 @@ const errors: readonly EnvoyError[] = [
   {
     when: flags("UT", "SI", "DT"),
     code: "upstream_timeout",
-    type: "server_error",
     anthropicType: "timeout_error",
     message: "the model server did not answer in time",
   },
@@ -179,14 +165,12 @@ const errors: readonly EnvoyError[] = [
     when: flags("UPE"),
     status: 502,
     code: "upstream_protocol_error",
-    type: "server_error",
     anthropicType: "api_error",
     message: "the model server's answer is not HTTP as this gateway accepts it",
   },
   {
     when: flags("UF", "UO", "URX", "UC", "UR", "LR", "NC"),
     code: "upstream_unavailable",
-    type: "server_error",
     anthropicType: "overloaded_error",
     message: "the model server can't be reached",
     hasRetryAfter: true,
@@ -199,7 +183,8 @@ export function localReplies(): EnvoyObject {
 }
 
 function mapper(error: EnvoyError): EnvoyObject {
-  const { when, code, type, message } = error;
+  const { when, code, anthropicType, message } = error;
+  const type = openAiTypes[anthropicType];
   return shaped(error, when, { error: { message, type, param: null, code } });
 }
 

@@ -6,8 +6,8 @@ import { externalPickFilter } from "./external-picker.ts";
 import { hasShadowLane, shadowLane } from "./lane.ts";
 import { primaryFilters, routeConfiguration } from "./listener.ts";
 import type { BootstrapOptions } from "./options.ts";
-import { optionsOf, type RenderFormat } from "./render.ts";
-import { plainOf, toExplainedYaml } from "./to-yaml.ts";
+import { plainOf } from "./plain.ts";
+import { headed, optionsOf, type RenderFormat } from "./render.ts";
 import { yamlText } from "./yaml-text.ts";
 
 /** What can be had alone, by a bootstrap that is not rendered here. */
@@ -33,9 +33,8 @@ export function renderPart(
   { hasComments = false }: RenderFormat = {},
 ): string {
   const message = { resources: parts[part](topology, optionsOf(topology, options)) };
-  const plain = plainOf(message);
-  const heading = `# Rendered by \`umbra render --format ${part}\` for Envoy 1.40. Edit the resources, not this file.\n`;
-  return heading + (hasComments ? toExplainedYaml(plain, message) : yamlText(plain));
+  const text = yamlText(plainOf(message), hasComments ? message : undefined);
+  return headed(`umbra render --format ${part}`, text);
 }
 
 type Part = (topology: Topology, options: BootstrapOptions) => readonly EnvoyObject[];

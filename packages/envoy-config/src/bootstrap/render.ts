@@ -9,8 +9,8 @@ import { hasShadowLane, shadowLane } from "./lane.ts";
 import { listener } from "./listener.ts";
 import { type BootstrapOptions, defaultBootstrapOptions } from "./options.ts";
 import { overloadManager } from "./overload.ts";
+import { plainOf } from "./plain.ts";
 import { statsConfig, statsListener } from "./stats.ts";
-import { plainOf, toExplainedYaml } from "./to-yaml.ts";
 import { yamlText } from "./yaml-text.ts";
 
 /** Renders the Envoy bootstrap of a topology, as YAML. The same input gives the same bytes. */
@@ -21,9 +21,12 @@ export function renderBootstrap(
 ): string {
   const message = bootstrap(topology, optionsOf(topology, options));
   const { bootstrap: plain } = changeBootstrap(plainOf(message), topology.envoy.bootstrap);
-  const heading =
-    "# Rendered by `umbra render` for Envoy 1.40. Edit the resources, not this file.\n";
-  return heading + (hasComments ? toExplainedYaml(plain, message) : yamlText(plain));
+  return headed("umbra render", yamlText(plain, hasComments ? message : undefined));
+}
+
+/** Says what has written the text. */
+export function headed(command: string, text: string): string {
+  return `# Rendered by \`${command}\` for Envoy 1.40. Edit the resources, not this file.\n${text}`;
 }
 
 export interface RenderFormat {
@@ -33,18 +36,20 @@ export interface RenderFormat {
 
 /** What of an EnvoyProxy's patch can't be done, by the index of the operation. */
 export function patchProblems(topology: Topology): ChangedBootstrap["problems"] {
-  const change = topology.envoy.bootstrap;
-  if (change?.kind !== "patch") return [];
-  const message = bootstrap(topology, optionsOf(topology, {}));
-  return changeBootstrap(plainOf(message), change).problems;
+  return topology.envoy.bootstrap?.kind === "patch" ? changed(topology).problems : [];
 }
 
 /** True where an EnvoyProxy's bootstrap turns on the guard with which Envoy crashes. */
 export function hasCrashingGuard(topology: Topology): boolean {
-  const change = topology.envoy.bootstrap;
-  if (change === undefined) return false;
-  const message = bootstrap(topology, optionsOf(topology, {}));
-  return turnsOnCrashingGuard(changeBootstrap(plainOf(message), change).bootstrap);
+  return (
+    topology.envoy.bootstrap !== undefined && turnsOnCrashingGuard(changed(topology).bootstrap)
+  );
+}
+
+/** The bootstrap with the defaults of all options. */
+function changed(topology: Topology): ChangedBootstrap {
+  const rendered = plainOf(bootstrap(topology, optionsOf(topology, {})));
+  return changeBootstrap(rendered, topology.envoy.bootstrap);
 }
 
 /** All options: what is given, else what the topology says, else the default. */

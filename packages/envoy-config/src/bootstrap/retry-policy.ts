@@ -22,15 +22,12 @@ export function retryPolicy({ retry, backendTimeoutMs }: Route): EnvoyObject {
     ...(codes.length > 0 ? { retriable_status_codes: codes } : {}),
     ...attempts,
     ...perTry,
-    ...(backoffMs === undefined
-      ? {}
-      : {
-          retry_back_off: {
-            base_interval: duration(backoffMs),
-            max_interval: duration(10 * backoffMs),
-          },
-        }),
+    ...(backoffMs === undefined ? {} : { retry_back_off: backOff(backoffMs) }),
   };
+}
+
+function backOff(backoffMs: number): EnvoyObject {
+  return { base_interval: duration(backoffMs), max_interval: duration(10 * backoffMs) };
 }
 
 /**
@@ -51,7 +48,8 @@ const noLimit = Number.POSITIVE_INFINITY;
 /** Of two hosts the dead one is idle, so that least request draws it up to 3 times of 4. After 20 more draws 1 retry of 400 is left with it. */
 const drawsForAnotherHost = 20;
 
-const notTheSameHost: EnvoyObject = extension(
+/** Takes none of the hosts that have failed before. */
+export const notTheSameHost: EnvoyObject = extension(
   "envoy.retry_host_predicates.previous_hosts",
   "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
 );

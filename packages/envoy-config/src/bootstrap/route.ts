@@ -6,6 +6,7 @@ import { wholeShare } from "../share-draw.ts";
 import type {
   Backend,
   BackendFilters,
+  HeaderModifier,
   Listener,
   Mirror,
   Pool,
@@ -29,6 +30,13 @@ import { sessionFilterName, sessionSettings } from "./session.ts";
 import { timeSetting } from "./setting.ts";
 import { statName } from "./stats.ts";
 
+/** What the routes of a virtual host are rendered with. */
+interface Surroundings {
+  readonly entrance: Entrance;
+  readonly known: KnownNames;
+  readonly options: BootstrapOptions;
+}
+
 /** What routes name. */
 export interface KnownNames {
   readonly pools: ReadonlyMap<string, Pool>;
@@ -50,26 +58,16 @@ export function virtualHost(
       "The window of an HTTP/2 stream bounds what is kept of its body too: a longer one that is read whole would be 413.",
       options.maxBodyBytes,
     ),
-    routes: routes.map((each) => route(each, entrance, known, options)),
+    routes: routes.map((each) => route(each, { entrance, known, options })),
   };
 }
 
-function route(
-  from: Route,
-  entrance: Entrance,
-  known: KnownNames,
-  options: BootstrapOptions,
-): EnvoyObject {
-  const { typed_per_filter_config: streams = {}, ...chosen } = action(
-    from,
-    entrance,
-    known,
-    options,
-  );
+function route(from: Route, around: Surroundings): EnvoyObject {
+  const { typed_per_filter_config: streams = {}, ...chosen } = action(from, around);
   const settings = { ...(streams as EnvoyObject), ...filterSettings(from) };
   return {
     name: from.name,
-    ...(options.routeStats ? { stat_prefix: statName(ruleName(from.origin)) } : {}),
+    ...(around.options.routeStats ? { stat_prefix: statName(ruleName(from.origin)) } : {}),
     match: { ...match(from.match), ...shareOf(from) },
     ...chosen,
     ...(Object.keys(settings).length > 0 ? { typed_per_filter_config: settings } : {}),
@@ -123,12 +121,8 @@ function valueMatch({ name, kind, value }: ValueMatch): EnvoyObject {
   };
 }
 
-function action(
-  from: Route,
-  entrance: Entrance,
-  known: KnownNames,
-  options: BootstrapOptions,
-): EnvoyObject {
+function action(from: Route, around: Surroundings): EnvoyObject {
+  const { entrance, known, options } = around;
   if (from.action.kind === "redirect") {
     return { ...routeChanges(from), redirect: redirect(from.action, from.match, entrance) };
   }
@@ -147,14 +141,14 @@ function action(
     return {
       ...routeChanges(from),
       route: { cluster: backendCluster(only), ...shared },
-      typed_per_filter_config: streams(only, from, known, options),
+      typed_per_filter_config: streams(only, from, around),
     };
   }
   const weighted = backends.map((backend) => ({
     name: backendCluster(backend),
     weight: backend.weight,
     ...(hasOwnChanges ? backendChanges(from, filtersOf(backend)) : {}),
-    typed_per_filter_config: streams(backend, from, known, options),
+    typed_per_filter_config: streams(backend, from, around),
   }));
   return {
     ...(hasOwnChanges ? {} : routeChanges(from)),
@@ -178,14 +172,15 @@ function routeChanges({ requestHeaders, responseHeaders }: Route): EnvoyObject {
  * route's, so that the route would have the last word.
  */
 function backendChanges(from: Route, filters: BackendFilters | undefined): EnvoyObject {
-  if (filters === undefined) return { ...routeChanges(from), ...backendHost(from, filters) };
-  const { requestHeaders, responseHeaders } = filters;
+  const { requestHeaders = noChange, responseHeaders = noChange } = filters ?? {};
   return {
     ...headerChanges(inTurn(from.requestHeaders, requestHeaders), "request"),
     ...headerChanges(inTurn(from.responseHeaders, responseHeaders), "response"),
     ...backendHost(from, filters),
   };
 }
+
+const noChange: HeaderModifier = { set: [], add: [], remove: [] };
 
 function backendHost(from: Route, filters: BackendFilters | undefined): EnvoyObject {
   const hostname = filters?.hostname ?? from.rewrite?.hostname;
@@ -196,21 +191,15 @@ function backendCluster(backend: Backend): string {
   return backend.kind === "pool" ? primaryClusterName(backend.pool) : unresolvedCluster;
 }
 
-function streams(
-  backend: Backend,
-  from: Route,
-  known: KnownNames,
-  options: BootstrapOptions,
-): EnvoyObject {
+function streams(backend: Backend, from: Route, { known, options }: Surroundings): EnvoyObject {
   const pool = backend.kind === "pool" ? known.pools.get(backend.pool) : undefined;
   if (pool === undefined) return {};
+  const mirrors = mirrorsOf(from, known.mirrors).filter(isRendered);
   const own = routeStreams(
     {
       lane: "primary",
       pool: pool.name,
-      mirrors: mirrorsOf(from, known.mirrors)
-        .filter(isRendered)
-        .map(({ name }) => name),
+      mirrors: mirrors.map(({ name }) => name),
       rewrittenBy: from.rewrite?.path === undefined ? undefined : from.name,
       isPicked: pool.picker === "umbra",
       isFailOpen: pool.failureMode === "FailOpen",

@@ -1,11 +1,9 @@
 import { reasonOf } from "../envoy-settings.ts";
-import { discoveryType, envoyAddress } from "./address.ts";
-import { breakers } from "./cluster-limits.ts";
-import { because, duration, type EnvoyObject, typed } from "./envoy-object.ts";
+import { breakers, grpcCluster } from "./cluster-parts.ts";
+import { because, duration, type EnvoyObject } from "./envoy-object.ts";
 import { observerCluster, pickerCluster } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { timeSetting } from "./setting.ts";
-import { upstreamTls } from "./upstream-tls.ts";
 
 /**
  * The sidecar as picker. An ejection lasts a second at most: a picker that has come back is used at once,
@@ -65,31 +63,14 @@ export function observer(options: BootstrapOptions): EnvoyObject {
 }
 
 function sidecarCluster(name: string, options: BootstrapOptions): EnvoyObject {
-  const { sidecar, sidecarTls } = options;
-  return {
-    name,
-    type: discoveryType(sidecar),
-    connect_timeout: "0.25s",
-    circuit_breakers: breakers(options.maxRequests, reasonOf("maxRequests")),
-    ...(sidecarTls === undefined ? {} : { transport_socket: upstreamTls(sidecar, sidecarTls) }),
-    load_assignment: {
-      cluster_name: name,
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: envoyAddress(sidecar) } }] }],
-    },
-    typed_extension_protocol_options: {
-      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        {
-          explicit_http_config: {
-            http2_protocol_options: {
-              connection_keepalive: because(
-                "A connection to a sidecar that is gone without a word is found out in seconds.",
-                { interval: "2s", timeout: "2s" },
-              ),
-            },
-          },
-        },
-      ),
-    },
-  };
+  return grpcCluster(name, {
+    address: options.sidecar,
+    tls: options.sidecarTls,
+    connectTimeout: "0.25s",
+    breakers: breakers(options.maxRequests, reasonOf("maxRequests")),
+    keepalive: because(
+      "A connection to a sidecar that is gone without a word is found out in seconds.",
+      { interval: "2s", timeout: "2s" },
+    ),
+  });
 }

@@ -1,5 +1,7 @@
 import { discoveryType, envoyAddress } from "./address.ts";
-import { because, type EnvoyObject, extension, typed } from "./envoy-object.ts";
+import { loadAssignment } from "./cluster-parts.ts";
+import { connectionManager, routerWith } from "./connection-manager.ts";
+import { because, type EnvoyObject } from "./envoy-object.ts";
 import { clusterNameTags } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 
@@ -32,45 +34,27 @@ export function statsListener(address: string): EnvoyObject {
     path: "/stats/prometheus",
     headers: [{ name: ":method", string_match: { exact: "GET" } }],
   };
-  const connectionManager = typed(
-    "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-    {
-      stat_prefix: "stats",
-      request_headers_timeout: "5s",
-      request_timeout: "5s",
-      common_http_protocol_options: { idle_timeout: "300s" },
-      http_filters: [
-        extension("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router"),
-      ],
-      route_config: {
-        name: "stats",
-        virtual_hosts: [
-          {
-            name: "stats",
-            domains: ["*"],
-            routes: because(
-              "The admin interface can end Envoy and shows its secrets: of all its paths this one alone is reached from elsewhere.",
-              [{ match: isStats, route: { cluster: adminClusterName } }],
-            ),
-          },
-        ],
-      },
-    },
-  );
+  const virtualHost = {
+    name: "stats",
+    domains: ["*"],
+    routes: because(
+      "The admin interface can end Envoy and shows its secrets: of all its paths this one alone is reached from elsewhere.",
+      [{ match: isStats, route: { cluster: adminClusterName } }],
+    ),
+  };
+  const filters = connectionManager({
+    stat_prefix: "stats",
+    request_headers_timeout: "5s",
+    request_timeout: "5s",
+    common_http_protocol_options: { idle_timeout: "300s" },
+    http_filters: [routerWith()],
+    route_config: { name: "stats", virtual_hosts: [virtualHost] },
+  });
   return {
     name: "stats",
     address: envoyAddress(address),
     bypass_overload_manager: because("What is wrong must be seen when it is.", true),
-    filter_chains: [
-      {
-        filters: [
-          {
-            name: "envoy.filters.network.http_connection_manager",
-            typed_config: connectionManager,
-          },
-        ],
-      },
-    ],
+    filter_chains: [{ filters }],
   };
 }
 
@@ -80,9 +64,6 @@ export function adminCluster({ envoyAdmin }: BootstrapOptions): EnvoyObject {
     name: adminClusterName,
     type: discoveryType(envoyAdmin),
     connect_timeout: "1s",
-    load_assignment: {
-      cluster_name: adminClusterName,
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: envoyAddress(envoyAdmin) } }] }],
-    },
+    ...loadAssignment(adminClusterName, [envoyAddress(envoyAdmin)]),
   };
 }

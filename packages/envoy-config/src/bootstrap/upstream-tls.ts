@@ -9,28 +9,35 @@ export function upstreamTls(address: string, tls: SidecarTls): EnvoyObject {
   const host = address.startsWith("unix:") ? undefined : splitHostPort(address).host;
   const name = tls.serverName ?? host;
   // A name to ask for; an IP address is none.
-  const sni = name === undefined || isIP(name) !== 0 ? {} : { sni: name };
-  const certificate =
-    certFile === undefined || keyFile === undefined
-      ? {}
-      : {
-          tls_certificates: [
-            { certificate_chain: { filename: certFile }, private_key: { filename: keyFile } },
-          ],
-        };
+  const sni = name === undefined || isIP(name) !== 0 ? undefined : name;
+  const certificate = { certificate_chain: file(certFile), private_key: file(keyFile) };
+  const hasCertificate = certFile !== undefined && keyFile !== undefined;
+  // gRPC is HTTP/2, and a server that finds no `h2` here may speak HTTP/1.1.
+  return upstreamContext(sni, "h2", {
+    ...(hasCertificate ? { tls_certificates: [certificate] } : {}),
+    ...(caFile === undefined ? {} : { validation_context: validation(file(caFile), name) }),
+  });
+}
+
+function file(filename = ""): EnvoyObject {
+  return { filename };
+}
+
+/** A client's side of TLS. */
+export function upstreamContext(
+  sni: string | undefined,
+  protocol: string,
+  more: EnvoyObject,
+): EnvoyObject {
   return extension(
     "envoy.transport_sockets.tls",
     "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
     {
-      ...sni,
+      ...(sni === undefined ? {} : { sni }),
       common_tls_context: {
-        // gRPC is HTTP/2, and a server that finds no `h2` here may speak HTTP/1.1.
-        alpn_protocols: ["h2"],
+        alpn_protocols: [protocol],
         tls_params: { tls_minimum_protocol_version: "TLSv1_2" },
-        ...certificate,
-        ...(caFile === undefined
-          ? {}
-          : { validation_context: validation({ filename: caFile }, name) }),
+        ...more,
       },
     },
   );
@@ -38,13 +45,10 @@ export function upstreamTls(address: string, tls: SidecarTls): EnvoyObject {
 
 /** The certificate is signed by the authority, and is for the name. */
 export function validation(authority: EnvoyObject, name: string | undefined): EnvoyObject {
-  const names =
-    name === undefined
-      ? {}
-      : {
-          match_typed_subject_alt_names: [
-            { san_type: isIP(name) === 0 ? "DNS" : "IP_ADDRESS", matcher: { exact: name } },
-          ],
-        };
-  return { trusted_ca: authority, ...names };
+  if (name === undefined) return { trusted_ca: authority };
+  const type = isIP(name) === 0 ? "DNS" : "IP_ADDRESS";
+  return {
+    trusted_ca: authority,
+    match_typed_subject_alt_names: [{ san_type: type, matcher: { exact: name } }],
+  };
 }

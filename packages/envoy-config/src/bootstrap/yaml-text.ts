@@ -1,46 +1,78 @@
 import { stringify } from "yaml";
-import type { Plain, PlainMap } from "./to-yaml.ts";
+import { type EnvoyObject, type EnvoyValue, Reasoned } from "./envoy-object.ts";
+import type { Plain, PlainMap } from "./plain.ts";
 import { yamlFormat } from "./yaml-format.ts";
 
 /**
- * A message as YAML in block style, the same bytes that `yaml`'s `stringify` writes, in a tenth of its time: a bootstrap
- * of thousands of routes has tens of megabytes.
+ * Plain data as YAML in block style, the same bytes that `yaml` writes, in a tenth of its time: a bootstrap of thousands
+ * of routes has tens of megabytes. With the message that it was made of each reason stands once, before the first field
+ * that has it; a value that has become another one has no reason.
  */
-export function yamlText(value: Plain): string {
+export function yamlText(value: Plain, message?: EnvoyValue): string {
   if (typeof value !== "object" || value === null || isEmpty(value)) return `${inline(value)}\n`;
-  return `${(isList(value) ? list(value, "") : map(value, "")).slice(1)}\n`;
+  const reasons = { of: message, told: new Set<string>() };
+  return `${block(value, "", reasons).slice(1)}\n`;
+}
+
+/** Reasons of a value and of what is in it. */
+interface Reasons {
+  readonly of: EnvoyValue | undefined;
+  readonly told: Set<string>;
+}
+
+function block(value: PlainMap | readonly Plain[], indent: string, reasons: Reasons): string {
+  return isList(value) ? list(value, indent, reasons) : map(value, indent, reasons);
 }
 
 /** Each pair on a line of its own, with a line end before it. */
-function map(value: PlainMap, indent: string): string {
+function map(value: PlainMap, indent: string, reasons: Reasons): string {
   let text = "";
   for (const key of Object.keys(value)) {
     const field = value[key];
-    if (field !== undefined) text += `\n${indent}${scalar(key)}:${below(field, indent)}`;
+    if (field === undefined) continue;
+    const own = within(reasons, key);
+    text += `${comment(field, indent, own)}\n${indent}${scalar(key)}:${below(field, indent, own)}`;
   }
   return text;
 }
 
 /** What stands behind a key. */
-function below(value: Plain, indent: string): string {
+function below(value: Plain, indent: string, reasons: Reasons): string {
   if (typeof value === "string" && lines.test(value)) {
     return ` |${`\n${value.slice(0, -1)}`.replaceAll("\n", `\n${indent}  `)}`;
   }
   if (typeof value !== "object" || value === null || isEmpty(value)) return ` ${inline(value)}`;
-  return isList(value) ? list(value, `${indent}  `) : map(value, `${indent}  `);
+  return block(value, `${indent}  `, reasons);
 }
 
-function list(values: readonly Plain[], indent: string): string {
+function list(values: readonly Plain[], indent: string, reasons: Reasons): string {
   let text = "";
-  for (const value of values) text += `\n${indent}- ${item(value, `${indent}  `)}`;
+  for (const [index, value] of values.entries()) {
+    const own = within(reasons, index);
+    text += `${comment(value, indent, own)}\n${indent}- ${item(value, `${indent}  `, own)}`;
+  }
   return text;
 }
 
 /** What stands behind a dash: the first line of it has the dash's indentation. */
-function item(value: Plain, indent: string): string {
+function item(value: Plain, indent: string, reasons: Reasons): string {
   if (typeof value !== "object" || value === null || isEmpty(value)) return inline(value);
-  const text = isList(value) ? list(value, indent) : map(value, indent);
-  return text.slice(1 + indent.length);
+  return block(value, indent, reasons).slice(1 + indent.length);
+}
+
+function within(reasons: Reasons, part: string | number): Reasons {
+  const { of, told } = reasons;
+  if (of === undefined) return reasons;
+  const whole = of instanceof Reasoned ? of.value : of;
+  return { of: (whole as EnvoyObject | null)?.[part], told };
+}
+
+function comment(value: Plain, indent: string, { of, told }: Reasons): string {
+  if (!(of instanceof Reasoned) || told.has(of.reason)) return "";
+  const isSame = typeof of.value === "object" ? typeof value === "object" : of.value === value;
+  if (!isSame) return "";
+  told.add(of.reason);
+  return `\n${indent}# ${of.reason}`;
 }
 
 function inline(value: Plain): string {

@@ -1,4 +1,7 @@
+import { defined } from "@umbra/shadow/defined";
 import { diagnosticCodes } from "../codes.ts";
+import { createSelectorIndex } from "../resolve/selector-index.ts";
+import type { ResourceRef } from "../resource-ref.ts";
 import { meets } from "../resources/label-selector.ts";
 import type { LabelRequirement } from "../resources/meta.ts";
 import type { Report } from "../resources/report.ts";
@@ -27,33 +30,31 @@ export function lintLeftOut({ topology, resources }: LintInput, report: Report):
 function reportConcerned(from: UnreadResource, concerned: string, report: Report): void {
   const protection = protectionOf(from);
   const shown = shownAs(from);
+  const { place, meant } = from;
   if (from.isEnforcedElsewhere) {
     const code = protection === undefined ? "UMB0251" : "UMB0250";
     const message = `${shown} is left out: its annotation says that it is enforced elsewhere`;
-    report("info", code, from.place, message, { remedy: "nothing needs to be done" });
+    report("info", code, place, message, { remedy: "nothing needs to be done" });
   } else if (protection !== undefined) {
     const what = protection === from.kind ? "it" : protection;
     const message = `${shown} ${concerned}, and Umbra does not enforce ${what}`;
-    const { meant } = from;
-    const remedy = `${meant ?? ""} Else ${diagnosticCodes.UMB0250.remedy}`;
-    report("error", "UMB0250", from.place, message, meant === undefined ? {} : { remedy });
+    const remedy = meant && `${meant} Else ${diagnosticCodes.UMB0250.remedy}`;
+    report("error", "UMB0250", place, message, defined({ remedy }));
   } else {
     const message = `${shown} ${concerned}, and Umbra does not read it: ${withoutEffect(from)}`;
-    report("warning", "UMB0251", from.place, message);
+    report("warning", "UMB0251", place, message);
   }
 }
 
 function reportUnconcerned(from: UnreadResource, report: Report): void {
   const { kind, apiVersion, meant } = from;
   const message = `${kind.slice(0, 64)} of ${apiVersion.slice(0, 64)} is left out: Umbra does not read it`;
-  if (meant !== undefined) report("warning", "UMB0107", from.place, message, { remedy: meant });
-  else if (protectionOf(from) === undefined || runsOrWatches(from))
-    report("info", "UMB0107", from.place, message);
-  else {
-    const remedy =
-      "nothing needs to be done as long as Umbra serves nothing that it is meant to protect";
-    report("info", "UMB0107", from.place, message, { remedy });
-  }
+  const isProtective = protectionOf(from) !== undefined && !runsOrWatches(from);
+  const remedy = isProtective
+    ? "nothing needs to be done as long as Umbra serves nothing that it is meant to protect"
+    : undefined;
+  const severity = meant === undefined ? "info" : "warning";
+  report(severity, "UMB0107", from.place, message, defined({ remedy: meant ?? remedy }));
 }
 
 function shownAs({ kind, namespace, name }: UnreadResource): string {
@@ -102,11 +103,9 @@ const rootNamespace = "istio-system";
 const clusterWideKinds = /^(?:Global|CiliumClusterwide|(?:Baseline)?Admin)NetworkPolicy$/;
 
 /** An object that Umbra reads and serves. */
-interface Served {
+interface Served extends ResourceRef {
   readonly group: RegExp;
   readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   /** Labels that its Pods are known to have. */
   readonly podLabels?: Readonly<Record<string, string>>;
@@ -119,46 +118,31 @@ const coreGroup = /^(?:core)?$/;
 function servedOf(topology: Topology, resources: Resources): readonly Served[] {
   const { gateways, routes, pools, pods } = resources;
   const services = usedServices({ topology, resources });
-  const found: readonly Served[] = [
-    ...gateways.map((each) => ({
-      ...{ ...each, group: gatewayGroup, kind: "Gateway" },
-      podLabels: gatewayPodLabels(each.name, each.className),
-    })),
-    ...gateways.flatMap((each) =>
-      each.className === ""
-        ? []
-        : [
-            {
-              ...each,
-              group: gatewayGroup,
-              kind: "GatewayClass",
-              name: each.className,
-              labels: {},
-            },
-          ],
-    ),
-    ...routes.map((each) => ({ ...each, group: gatewayGroup, kind: "HTTPRoute" })),
-    ...pools.map((each) => ({
-      ...{ ...each, group: inferenceGroup, kind: "InferencePool" },
-      podLabels: each.selector,
-    })),
-    ...services.map((each) => ({
-      ...{ ...each, group: coreGroup, kind: "Service" },
-      podLabels: each.selector,
-    })),
-  ];
-  const selectors = [...pools, ...services];
-  const served = pods.filter(({ namespace, labels }) =>
-    selectors.some(
-      (each) =>
-        each.namespace === namespace &&
-        Object.keys(each.selector).length > 0 &&
-        Object.entries(each.selector).every(([name, value]) => labels[name] === value),
-    ),
+  const gateway = { group: gatewayGroup, kind: "Gateway" };
+  const route = { group: gatewayGroup, kind: "HTTPRoute" };
+  const pool = { group: inferenceGroup, kind: "InferencePool" };
+  const service = { group: coreGroup, kind: "Service" };
+  const pod = { group: coreGroup, kind: "Pod" };
+  const podsOf = createSelectorIndex(pods, ({ labels }) => labels);
+  const selected = new Set(
+    [...pools, ...services].flatMap((each) => podsOf(each.namespace, each.selector)),
   );
   return [
-    ...found,
-    ...served.map((pod) => ({ ...pod, group: coreGroup, kind: "Pod", podLabels: pod.labels })),
+    ...gateways.map((each) => ({
+      ...{ ...each, ...gateway },
+      podLabels: gatewayPodLabels(each.name, each.className),
+    })),
+    ...gateways
+      .filter(({ className }) => className !== "")
+      .map(({ namespace, className }) => ({
+        ...{ group: gatewayGroup, kind: "GatewayClass", namespace, name: className, labels: {} },
+      })),
+    ...routes.map((each) => ({ ...each, ...route })),
+    ...pools.map((each) => ({ ...each, ...pool, podLabels: each.selector })),
+    ...services.map((each) => ({ ...each, ...service, podLabels: each.selector })),
+    ...pods
+      .filter((each) => selected.has(each))
+      .map((each) => ({ ...each, ...pod, podLabels: each.labels })),
   ];
 }
 

@@ -26,12 +26,8 @@ export function lintPorts({ topology, resources }: LintInput, report: Report): v
     }
     const owner = taken.get(port);
     if (owner !== undefined) {
-      report(
-        "warning",
-        "UMB0307",
-        place,
-        `port ${port} is the one of ${owner}, unless that is moved`,
-      );
+      const message = `port ${port} is the one of ${owner}, unless that is moved`;
+      report("warning", "UMB0307", place, message);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { nearest } from "../nearest.ts";
+import { didYouMean } from "../nearest.ts";
 import { allPrimaryPools } from "../queries.ts";
 import { byResource } from "../resource-map.ts";
 import { resourceName } from "../resource-ref.ts";
@@ -46,9 +46,7 @@ function lintSpeakers({ resources }: LintInput, report: Report): void {
   for (const { kind, namespace, name, pool, place } of speakers) {
     const about = { namespace, name: pool };
     if (pools.has(about)) continue;
-    const near = nearest(pool, pools.namesIn(namespace));
     const message = `${kind} "${name}" has no effect: InferencePool "${resourceName(about)}" is not in the resources`;
-    const extras = near === undefined ? {} : { remedy: `did you mean "${near}"?` };
-    report("warning", "UMB0314", place, message, extras);
+    report("warning", "UMB0314", place, message, didYouMean(pool, pools.namesIn(namespace), '"'));
   }
 }

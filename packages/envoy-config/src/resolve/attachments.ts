@@ -1,5 +1,5 @@
 import type { ConditionReason } from "../diagnostic.ts";
-import { nearest } from "../nearest.ts";
+import { didYouMean } from "../nearest.ts";
 import { byResource } from "../resource-map.ts";
 import { resourceName } from "../resource-ref.ts";
 import { meets } from "../resources/label-selector.ts";
@@ -50,9 +50,9 @@ export function createAttacher({
     const name = resourceName(parent);
     const gateway = byGateway.get(parent);
     if (gateway === undefined) {
-      const near = nearest(name, gateways.map(resourceName));
-      const remedy = near === undefined ? {} : { remedy: `did you mean "${near}"?` };
-      return notThere(`Gateway "${name}" is not in the resources`, remedy);
+      const message = `Gateway "${name}" is not in the resources`;
+      const meant = didYouMean(name, gateways.map(resourceName), '"');
+      return { reason: "NoMatchingParent", message, ...meant };
     }
     const named = gateway.listeners.filter(
       ({ name, port }) =>
@@ -68,10 +68,8 @@ export function createAttacher({
     );
     if (matching.length > 0) return matching;
     const hostnames = [...new Set(allowed.map(hostnameOf))].join(", ");
-    return {
-      reason: "NoMatchingListenerHostname",
-      message: `none of its hostnames is one of the listener's: ${hostnames}`,
-    };
+    const message = `none of its hostnames is one of the listener's: ${hostnames}`;
+    return { reason: "NoMatchingListenerHostname", message };
   };
 }
 
@@ -100,11 +98,6 @@ function noListener(gateway: Gateway, parent: ParentRef): Refusal {
     ...(parent.port === undefined ? [] : [` of port ${parent.port}`]),
   ].join("");
   const has = gateway.listeners.map(({ name, port }) => `${name} (${port})`).join(", ");
-  return notThere(
-    `Gateway "${resourceName(gateway)}" has no listener${wanted}; it has ${has || "none"}`,
-  );
-}
-
-function notThere(message: string, remedy: Pick<Refusal, "remedy"> = {}): Refusal {
-  return { reason: "NoMatchingParent", message, ...remedy };
+  const message = `Gateway "${resourceName(gateway)}" has no listener${wanted}; it has ${has || "none"}`;
+  return { reason: "NoMatchingParent", message };
 }

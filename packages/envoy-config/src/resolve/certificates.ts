@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { attempted } from "../attempted.ts";
 import type { Certificate } from "../certificate.ts";
-import { listenerRefsNotResolved } from "../conditions.ts";
+import { refsNotResolved } from "../conditions.ts";
 import { byResource } from "../resource-map.ts";
 import { resourceName } from "../resource-ref.ts";
 import type { Report } from "../resources/report.ts";
@@ -11,7 +12,7 @@ import type {
   Resources,
   Secret,
 } from "../resources/resources.ts";
-import { isGranted } from "./grants.ts";
+import { mayRefer } from "./grants.ts";
 
 /** Finds the certificates of listeners. */
 export interface CertificateResolver {
@@ -40,18 +41,16 @@ export function createCertificateResolver(
     if (ref.kind !== "Secret" || ref.group !== "") {
       return invalid(`a certificate of kind ${ref.kind.slice(0, 64)} is not supported`);
     }
-    const reference = {
-      from: { group: "gateway.networking.k8s.io", kind: "Gateway", namespace: gateway.namespace },
-      to: { group: ref.group, kind: ref.kind, namespace, name: ref.name },
-    };
-    if (namespace !== gateway.namespace && !isGranted(grants, reference)) {
+    if (
+      !mayRefer({ kind: "Gateway", namespace: gateway.namespace }, { ...ref, namespace }, grants)
+    ) {
       const message = `no ReferenceGrant in namespace "${namespace}" lets Gateways of "${gateway.namespace}" refer to Secret "${name}"`;
       return { reason: "RefNotPermitted", message };
     }
     const secret = byName.get(secretRef);
     if (secret === undefined) return invalid(`Secret "${name}" is not in the resources`);
     if (used.has(name)) return name;
-    const read = certificateIn(secret);
+    const read = pairIn(secret);
     if ("problem" in read) return invalid(`Secret "${name}" ${read.problem}`);
     used.set(name, read);
     return name;
@@ -63,7 +62,7 @@ export function createCertificateResolver(
         const found = certificateOf(ref, gateway);
         if (typeof found === "string") return found;
         const owner = { kind: "Gateway", ...gateway };
-        const condition = listenerRefsNotResolved(owner, listener.name, found.reason);
+        const condition = { ...refsNotResolved(owner, found.reason), listener: listener.name };
         report("warning", "UMB0223", ref.place, found.message, { condition });
         return [];
       });
@@ -88,7 +87,7 @@ function isFor(certificate: Certificate | undefined, hostname: string): boolean 
   // A wildcard is no name that a client asks for: one of those that it covers stands for all.
   const asked = hostname.replace(/^\*/, "any");
   const chain = certificate?.chain ?? "";
-  return parsed(() => new X509Certificate(chain).checkHost(asked)) !== undefined;
+  return certificateIn(chain)?.checkHost(asked) !== undefined;
 }
 
 function invalid(message: string): Problem {
@@ -96,15 +95,12 @@ function invalid(message: string): Problem {
 }
 
 /** What OpenSSL says of a bad certificate or key may quote it, and is left unsaid. */
-function certificateIn({
-  certificate,
-  privateKey,
-}: Secret): Certificate | { readonly problem: string } {
+function pairIn({ certificate, privateKey }: Secret): Certificate | { readonly problem: string } {
   if (certificate === undefined) return { problem: "has no `tls.crt`" };
   if (privateKey === undefined) return { problem: "has no `tls.key`" };
-  const leaf = parsed(() => new X509Certificate(certificate));
+  const leaf = certificateIn(certificate);
   if (leaf === undefined) return { problem: "holds no PEM certificate in `tls.crt`" };
-  const key = parsed(() => createPrivateKey(privateKey));
+  const key = attempted(() => createPrivateKey(privateKey));
   if (key === undefined) return { problem: "holds no PEM key without a password in `tls.key`" };
   if (!leaf.checkPrivateKey(key)) {
     return { problem: "holds a key in `tls.key` that is not the one of its certificate" };
@@ -112,10 +108,7 @@ function certificateIn({
   return { chain: certificate, privateKey };
 }
 
-function parsed<T>(parse: () => T): T | undefined {
-  try {
-    return parse();
-  } catch {
-    return undefined;
-  }
+/** Undefined where the text is no certificate. */
+export function certificateIn(pem: string): X509Certificate | undefined {
+  return attempted(() => new X509Certificate(pem));
 }

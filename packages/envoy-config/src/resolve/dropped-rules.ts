@@ -16,9 +16,10 @@ export function withDroppedRules(
 ): readonly Diagnostic[] {
   const byName = byResource(routes);
   const dropped = new ResourceMap<Set<number>>();
-  for (const { rule, ...found } of diagnostics) {
-    if (rule === undefined || !dropsRule(found)) continue;
-    dropped.take(rule.route, () => new Set()).add(rule.index);
+  for (const each of diagnostics.filter(dropsRule)) {
+    if (each.rule !== undefined) {
+      dropped.take(each.rule.route, () => new Set()).add(each.rule.index);
+    }
   }
   return diagnostics.map((diagnostic) => {
     const { rule } = diagnostic;
@@ -35,17 +36,11 @@ export function withDroppedRules(
 }
 
 /** Whether a controller drops the rule that has the finding. */
-function dropsRule({
-  severity,
-  code,
-  condition,
-}: Pick<Diagnostic, "severity" | "code" | "condition">): boolean {
+function dropsRule({ severity, code, condition }: Diagnostic): boolean {
   if (severity !== "error") return false;
   if (condition === undefined) return foundByControllers.has(code);
   const { resource, type, reason } = condition;
-  return (
-    resource.kind === "HTTPRoute" &&
-    type === "Accepted" &&
-    (reason === "UnsupportedValue" || reason === "IncompatibleFilters")
-  );
+  return resource.kind === "HTTPRoute" && type === "Accepted" && dropping.has(reason);
 }
+
+const dropping: ReadonlySet<string> = new Set(["UnsupportedValue", "IncompatibleFilters"]);

@@ -1,5 +1,6 @@
 import { LineCounter } from "yaml";
-import { resourceName } from "../resource-ref.ts";
+import { attempted } from "../attempted.ts";
+import { isSameResource, resourceName } from "../resource-ref.ts";
 import { parseDocuments } from "../resources/documents.ts";
 import type { Place, Report } from "../resources/report.ts";
 import type {
@@ -105,10 +106,7 @@ function problemOf(value: unknown, check: CheckPickerConfig): string | undefined
 /** Pools for which no EndpointPickerConfig of the files goes first. */
 function openPoolsOf({ pools, pickerConfigs }: Resources): readonly InferencePool[] {
   return pools.filter(
-    ({ namespace, name }) =>
-      !pickerConfigs.some(
-        ({ pool }) => pool === undefined || (pool.namespace === namespace && pool.name === name),
-      ),
+    (each) => !pickerConfigs.some(({ pool }) => pool === undefined || isSameResource(pool, each)),
   );
 }
 
@@ -131,7 +129,7 @@ function takeAlone(
 
 function isOf({ pool, namespace }: PickerDeployment, of: InferencePool): boolean {
   if (pool === undefined) return of.namespace === namespace;
-  return pool.name === of.name && pool.namespace === of.namespace;
+  return isSameResource(pool, of);
 }
 
 function mounts({ configMaps, namespace }: PickerDeployment, map: ConfigMap): boolean {
@@ -154,17 +152,9 @@ function isPickerConfigText(text: string): boolean {
 function parsedValue(text: string): unknown {
   for (const parsed of parseDocuments(text, new LineCounter())) {
     if ("problem" in parsed) return undefined;
-    const value: unknown = plain(() => parsed.document.toJS({ maxAliasCount: 100 }) as unknown);
+    // Too many aliases are thrown.
+    const value: unknown = attempted(() => parsed.document.toJS({ maxAliasCount: 100 }) as unknown);
     if (value !== null && value !== undefined) return value;
   }
   return undefined;
-}
-
-/** Too many aliases are thrown. */
-function plain(make: () => unknown): unknown {
-  try {
-    return make();
-  } catch {
-    return undefined;
-  }
 }

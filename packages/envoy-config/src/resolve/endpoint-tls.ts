@@ -1,10 +1,9 @@
-import { X509Certificate } from "node:crypto";
-import { nearest } from "../nearest.ts";
+import { didYouMean } from "../nearest.ts";
 import { ResourceMap } from "../resource-map.ts";
-import { resourceName } from "../resource-ref.ts";
+import { isSameResource, type ResourceRef, resourceName } from "../resource-ref.ts";
+import type { ObjectRef } from "../resources/object-ref.ts";
 import type { Place, Report } from "../resources/report.ts";
 import type {
-  AuthorityRef,
   BackendTlsPolicy,
   InferencePool,
   Resources,
@@ -12,6 +11,7 @@ import type {
   ServicePort,
 } from "../resources/resources.ts";
 import type { EndpointTls, Pool } from "../topology.ts";
+import { certificateIn } from "./certificates.ts";
 import { byAge } from "./picking.ts";
 
 /** Says how endpoints are asked over TLS: by BackendTLSPolicies, else by a Service's `appProtocol`. */
@@ -32,7 +32,8 @@ export function createEndpointTlsResolver(
     for (const target of policy.targets) {
       const problem = problemOf(target, policy.namespace, resources);
       if (problem !== undefined) {
-        report(problem.severity, "UMB0253", target.place, problem.message, problem.extras);
+        const { severity, message, remedy } = problem;
+        report(severity, "UMB0253", target.place, message, { remedy });
         continue;
       }
       const targets = target.kind === "Service" ? ofServices : ofPools;
@@ -82,7 +83,7 @@ function conflict(
 interface TargetProblem {
   readonly severity: "error" | "warning";
   readonly message: string;
-  readonly extras: { readonly remedy: string };
+  readonly remedy: string;
 }
 
 function problemOf(
@@ -92,41 +93,36 @@ function problemOf(
 ): TargetProblem | undefined {
   const isPool = kind === "InferencePool" && /^inference\.networking\.(?:x-)?k8s\.io$/.test(group);
   const isService = kind === "Service" && group === "";
-  const error = (message: string, remedy: string): TargetProblem => ({
-    ...{ severity: "error", message, extras: { remedy } },
-  });
+  const severity = "error";
   if (!isPool && !isService) {
     const message = `a target of kind ${kind.slice(0, 64)} of the group "${group.slice(0, 128)}" is not supported`;
-    return error(message, "name a Service or an InferencePool, with its group");
+    return { severity, message, remedy: "name a Service or an InferencePool, with its group" };
   }
   const all: readonly Named[] = isPool ? pools : services;
-  const known = all.find((each) => each.namespace === namespace && each.name === name);
+  const known = all.find((each) => isSameResource(each, { namespace, name }));
   if (known === undefined) {
     const message = `${kind} "${resourceName({ namespace, name })}" is not in the resources, so no endpoints are asked over TLS because of this target`;
     const remedy = remedyOfMissing(name, namespace, all);
-    return { severity: "warning", message, extras: { remedy } };
+    return { severity: "warning", message, remedy };
   }
   if (sectionName === undefined) return undefined;
   const ports = (known.ports ?? []).map((each) => each.name);
   if (ports.includes(sectionName)) return undefined;
   const has = ports.filter((each) => each !== "").join(", ");
   const message = `${kind} "${name}" has no port named "${sectionName.slice(0, 64)}"`;
-  return error(message, has === "" ? "leave `sectionName` out" : `name one of ${has}`);
+  const remedy = has === "" ? "leave `sectionName` out" : `name one of ${has}`;
+  return { severity, message, remedy };
 }
 
-type Named = Pick<Service, "namespace" | "name"> & Partial<Pick<Service, "ports">>;
+type Named = ResourceRef & Partial<Pick<Service, "ports">>;
 
 function remedyOfMissing(name: string, namespace: string, all: readonly Named[]): string {
   const elsewhere = all.find((each) => each.name === name);
   if (elsewhere !== undefined) {
     return `a policy holds only for its own namespace: move it to "${elsewhere.namespace}", where "${name}" is`;
   }
-  const own = all.filter((each) => each.namespace === namespace);
-  const near = nearest(
-    name,
-    own.map((each) => each.name),
-  );
-  return near === undefined ? "add it, or remove the target" : `did you mean "${near}"?`;
+  const own = all.filter((each) => each.namespace === namespace).map((each) => each.name);
+  return didYouMean(name, own, '"').remedy ?? "add it, or remove the target";
 }
 
 function tlsOf(
@@ -148,12 +144,11 @@ function tlsOf(
 const certificateBlock = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 
 function authorityOf(
-  { group, kind, name }: AuthorityRef,
+  { group, kind, name }: ObjectRef,
   namespace: string,
   { configMaps, secrets }: Pick<Resources, "configMaps" | "secrets">,
 ): { readonly pem: string } | { readonly problem: string } {
-  const isHere = (each: { readonly namespace: string; readonly name: string }) =>
-    each.namespace === namespace && each.name === name;
+  const isHere = (each: ResourceRef) => isSameResource(each, { namespace, name });
   const shown = `${kind.slice(0, 64)} "${resourceName({ namespace, name })}"`;
   if (group !== "" || (kind !== "ConfigMap" && kind !== "Secret")) {
     return {
@@ -165,16 +160,8 @@ function authorityOf(
   const text = "data" in from ? from.data.get("ca.crt") : from.authority;
   if (text === undefined) return { problem: `${shown} has no \`ca.crt\`` };
   const blocks = text.match(certificateBlock) ?? [];
-  if (blocks.length === 0 || !blocks.every(isCertificate)) {
+  if (blocks.length === 0 || blocks.some((each) => certificateIn(each) === undefined)) {
     return { problem: `${shown} holds no PEM certificate in \`ca.crt\`` };
   }
   return { pem: blocks.map((block) => `${block}\n`).join("") };
-}
-
-function isCertificate(pem: string): boolean {
-  try {
-    return new X509Certificate(pem).raw.length > 0;
-  } catch {
-    return false;
-  }
 }

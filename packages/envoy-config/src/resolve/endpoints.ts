@@ -12,7 +12,7 @@ import type {
   Service,
   ServicePort,
 } from "../resources/resources.ts";
-import { LabelMap } from "./label-map.ts";
+import { createSelectorIndex } from "./selector-index.ts";
 
 /** Finds the endpoints of pools: from flags, annotations, EndpointSlices, or ready Pods, in that order. */
 export interface EndpointFinder {
@@ -37,7 +37,7 @@ export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
     name: labels["kubernetes.io/service-name"] ?? "",
   }));
   const ready = resources.pods.filter(({ ip, isReady }) => ip !== undefined && isReady);
-  const podsOf = selectorIndex(ready);
+  const podsOf = createSelectorIndex(ready, ({ labels }) => labels);
   const podByIp = new Map(ready.map((pod) => [address(pod.ip ?? "", 0).slice(0, -1), pod]));
 
   /** What the user names; undefined where nothing is named. */
@@ -84,23 +84,6 @@ export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
       return pods.length === 0 ? undefined : podsAt(pods, service, port).toSorted();
     },
     podOf: (endpoint) => podByIp.get(endpoint.slice(0, endpoint.lastIndexOf(":") + 1)),
-  };
-}
-
-/** Pods that a selector with a label matches. */
-function selectorIndex(pods: readonly Pod[]) {
-  const byLabel = new LabelMap<Pod[]>();
-  for (const pod of pods) {
-    for (const label of Object.entries(pod.labels)) {
-      byLabel.take(pod.namespace, label, () => []).push(pod);
-    }
-  }
-  return (namespace: string, selector: Readonly<Record<string, string>>): readonly Pod[] => {
-    const candidates = Object.entries(selector).map((label) => byLabel.get(namespace, label) ?? []);
-    const [fewest = []] = candidates.toSorted((a, b) => a.length - b.length);
-    return fewest.filter(({ labels }) =>
-      Object.entries(selector).every(([name, value]) => labels[name] === value),
-    );
   };
 }
 

@@ -62,10 +62,6 @@ function inOrder<T extends Meta>(resources: readonly T[]): readonly T[] {
 }
 
 function tellSecond(kind: string, second: Meta, held: Meta | undefined, report: Report): void {
-  report(
-    "error",
-    "UMB0240",
-    second.place,
-    `${kind} "${resourceName(second)}" has no effect: there is one Envoy, and "${held === undefined ? "" : resourceName(held)}" holds for it`,
-  );
+  const message = `${kind} "${resourceName(second)}" has no effect: there is one Envoy, and "${held === undefined ? "" : resourceName(held)}" holds for it`;
+  report("error", "UMB0240", second.place, message);
 }

@@ -1,4 +1,4 @@
-import { nearest } from "../nearest.ts";
+import { didYouMean } from "../nearest.ts";
 import { isCalled, type ResourceRef, resourceName } from "../resource-ref.ts";
 import type { Place, Report } from "../resources/report.ts";
 import type { Gateway, Resources } from "../resources/resources.ts";
@@ -27,26 +27,19 @@ export function checkFlagNames(
 ): void {
   const tell: Tell = (message, extras) => report("error", "UMB0207", commandLine, message, extras);
   const backends = made.map(refOf);
-  for (const [flag, given] of [
-    ["--endpoints", flags.endpoints],
-    ["--pick-mode", flags.pickModes],
-    ["--metrics-path, --metrics-port or --metrics-scheme", flags.metricsPlaces],
-  ] as const) {
-    const kinds = "no InferencePool of the files and no Service that a route refers to";
-    checkNames(flag, given, { resources: backends, kinds }, tell);
-    checkNamedTwice(flag, given, backends, tell);
-  }
+  const kinds = "no InferencePool of the files and no Service that a route refers to";
+  const metricsFlags = "--metrics-path, --metrics-port or --metrics-scheme";
+  checkNames("--endpoints", flags.endpoints, { resources: backends, kinds }, tell);
+  checkNames("--pick-mode", flags.pickModes, { resources: backends, kinds }, tell);
+  checkNames(metricsFlags, flags.metricsPlaces, { resources: backends, kinds }, tell);
   for (const name of flags.pickModes.keys()) {
     const called = made.filter((each) => isCalled(refOf(each), name));
     if (called.length === 0 || called.some(({ picker }) => picker === "umbra")) continue;
-    const message = `--pick-mode names "${name}", and Umbra does not pick there`;
-    tell(message, {
-      remedy: "leave it out, or let Umbra pick: name the endpoints, and no other picker",
-    });
+    const remedy = "leave it out, or let Umbra pick: name the endpoints, and no other picker";
+    tell(`--pick-mode names "${name}", and Umbra does not pick there`, { remedy });
   }
-  checkNamedTwice("--picker", flags.pickers, pools, tell);
-  const kinds = "no InferencePool of the files";
-  checkNames("--picker", flags.pickers, { resources: pools, kinds }, tell);
+  const ofFiles = { resources: pools, kinds: "no InferencePool of the files" };
+  checkNames("--picker", flags.pickers, ofFiles, tell);
   checkListenerNames([...flags.listenerPorts.keys()], gateways, tell);
 }
 
@@ -54,6 +47,7 @@ function refOf({ namespace, resourceName: name }: Pool): ResourceRef {
   return { namespace, name };
 }
 
+/** Each name is one of the resources. A short name has no effect where each resource that has it is named in full too. */
 function checkNames(
   flag: string,
   given: ReadonlyMap<string, unknown>,
@@ -66,15 +60,6 @@ function checkNames(
     if (names.has(name)) continue;
     tell(`${flag} names "${name}", which is ${kinds}`, meant(name, known));
   }
-}
-
-/** A resource's short name has no effect where each resource that has it is named in full too. */
-function checkNamedTwice(
-  flag: string,
-  given: ReadonlyMap<string, unknown>,
-  resources: readonly ResourceRef[],
-  tell: Tell,
-): void {
   for (const [short, all] of Map.groupBy(resources, ({ name }) => name)) {
     const full = [...new Set(all.map(resourceName))];
     if (!given.has(short) || !full.every((name) => given.has(name))) continue;
@@ -117,8 +102,7 @@ function checkListenerNames(
 }
 
 function meant(name: string, known: readonly string[]): { readonly remedy?: string } {
-  const near = nearest(name, known);
-  if (near !== undefined) return { remedy: `did you mean "${near}"?` };
   const some = [...new Set(known)].slice(0, 10).join(", ");
-  return some === "" ? {} : { remedy: `take one of those that are there: ${some}` };
+  const others = some === "" ? {} : { remedy: `take one of those that are there: ${some}` };
+  return { ...others, ...didYouMean(name, known, '"') };
 }

@@ -1,30 +1,19 @@
 import type { ReferenceGrant } from "../resources/resources.ts";
 
-/** What refers, and what is referred to, across namespaces. */
-export interface Reference {
-  readonly from: { readonly group: string; readonly kind: string; readonly namespace: string };
-  readonly to: {
-    readonly group: string;
-    readonly kind: string;
-    readonly namespace: string;
-    readonly name: string;
-  };
-}
-
-/** True where a ReferenceGrant of the namespace that is referred to lets the reference be. */
-export function isGranted(grants: readonly ReferenceGrant[], { from, to }: Reference): boolean {
+/** True where a Gateway or HTTPRoute may refer to a resource: one of its own namespace, or where a ReferenceGrant there lets it. */
+export function mayRefer(
+  from: { readonly kind: "Gateway" | "HTTPRoute"; readonly namespace: string },
+  to: Record<"group" | "kind" | "namespace" | "name", string>,
+  grants: readonly ReferenceGrant[],
+): boolean {
+  if (from.namespace === to.namespace) return true;
+  const isFrom = (each: ReferenceGrant["from"][number]) =>
+    each.group === "gateway.networking.k8s.io" &&
+    each.kind === from.kind &&
+    each.namespace === from.namespace;
+  const isTo = ({ group, kind, name = to.name }: ReferenceGrant["to"][number]) =>
+    group === to.group && kind === to.kind && name === to.name;
   return grants.some(
-    (grant) =>
-      grant.namespace === to.namespace &&
-      grant.from.some(
-        (each) =>
-          each.group === from.group && each.kind === from.kind && each.namespace === from.namespace,
-      ) &&
-      grant.to.some(
-        (each) =>
-          each.group === to.group &&
-          each.kind === to.kind &&
-          (each.name === undefined || each.name === to.name),
-      ),
+    (grant) => grant.namespace === to.namespace && grant.from.some(isFrom) && grant.to.some(isTo),
   );
 }

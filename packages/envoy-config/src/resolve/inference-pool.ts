@@ -3,36 +3,21 @@ import { notAccepted } from "../conditions.ts";
 import { resourceName } from "../resource-ref.ts";
 import type { Meta } from "../resources/meta.ts";
 import type { Report } from "../resources/report.ts";
-import type { InferenceModel, InferencePool, Resources } from "../resources/resources.ts";
+import type { InferenceModel, InferencePool } from "../resources/resources.ts";
 import type { Model, Pool } from "../topology.ts";
 import type { EndpointFinder } from "./endpoints.ts";
-import { askedPickMode, type PickModeOptions } from "./pick-mode.ts";
+import { askedPickMode } from "./pick-mode.ts";
 import { byAge, objectivesOf, type PoolSpeakers, pickerConfigOf, rewritesOf } from "./picking.ts";
 import type { PoolParts } from "./pool-parts.ts";
-import { type PickerSources, pickerOf } from "./pool-picker.ts";
-
-/** What an InferencePool's pool is made with. */
-export interface InferencePoolParts extends PoolParts, Omit<PickerSources, "report"> {
-  readonly pickModes: PickModeOptions;
-  readonly speakers: PoolSpeakers;
-  readonly resources: Pick<Resources, "pickerConfigs">;
-}
+import { pickerOf } from "./pool-picker.ts";
 
 /** The pool of an InferencePool. */
-export function inferencePool(
-  from: InferencePool,
-  parts: InferencePoolParts,
-  report: Report,
-): Pool {
-  const { finder, tls, metricsPlaces, pickModes, speakers, services, pickers } = parts;
+export function inferencePool(from: InferencePool, parts: PoolParts): Pool {
+  const { finder, tls, metricsPlaces, pickModes, speakers, report } = parts;
   const endpoints = finder.ofPool(from) ?? [];
   if (endpoints.length === 0) {
-    report(
-      "warning",
-      "UMB0205",
-      from.place,
-      `InferencePool "${from.name}" has no known endpoint, so requests get 503: name them with --endpoints ${from.name}=ip:port or with the annotation umbra.dev/endpoints`,
-    );
+    const message = `InferencePool "${from.name}" has no known endpoint, so requests get 503: name them with --endpoints ${from.name}=ip:port or with the annotation umbra.dev/endpoints`;
+    report("warning", "UMB0205", from.place, message);
   }
   const models = modelsOf(from, speakers, report);
   return {
@@ -41,7 +26,7 @@ export function inferencePool(
     namespace: from.namespace,
     resourceName: from.name,
     endpoints,
-    ...pickerOf(from, { services, pickers, report }),
+    ...pickerOf(from, parts),
     ...askedPickMode(from, models, pickModes),
     failureMode: from.failureMode,
     protocol: from.protocol,

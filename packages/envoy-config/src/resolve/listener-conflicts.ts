@@ -13,19 +13,21 @@ export function reportConflicts(
     const [first] = attachments;
     for (const each of attachments) {
       const { gateway, listener } = each;
-      const owner = { kind: "Gateway", ...gateway };
       const byHostname = claimed.get(gateway) ?? new Map<string, Attachment>();
       claimed.set(gateway, byHostname);
       const earlier = byHostname.get(hostnameOf(each));
       byHostname.set(hostnameOf(each), earlier ?? each);
+      const tell = (reason: "ProtocolConflict" | "HostnameConflict", message: string) => {
+        const owner = { kind: "Gateway", ...gateway };
+        const condition = { ...conflicted(owner, reason), listener: listener.name };
+        report("error", "UMB0224", listener.place, message, { condition });
+      };
       if (first !== undefined && isTls(first) !== isTls(each)) {
         const message = `port ${port} speaks ${protocolOf(first)} already, for listener "${first.listener.name}" of Gateway "${first.gateway.name}"`;
-        const condition = conflicted(owner, listener.name, "ProtocolConflict");
-        report("error", "UMB0224", listener.place, message, { condition });
+        tell("ProtocolConflict", message);
       } else if (earlier !== undefined) {
         const message = `listener "${earlier.listener.name}" has the same port and hostname`;
-        const condition = conflicted(owner, listener.name, "HostnameConflict");
-        report("error", "UMB0224", listener.place, message, { condition });
+        tell("HostnameConflict", message);
       }
     }
   }

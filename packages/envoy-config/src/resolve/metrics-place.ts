@@ -59,10 +59,7 @@ export function createMetricsPlaces({ flags, report }: MetricsPlaceOptions): Met
         const settings = { ...prometheus, ...sure, ...(isHint ? { isHint } : {}) };
         return isEqual(settings, own) ? [] : [[endpoint, settings] as const];
       });
-      return {
-        scrape: own,
-        endpointScrape: Object.fromEntries(byEndpoint),
-      };
+      return { scrape: own, endpointScrape: Object.fromEntries(byEndpoint) };
     },
   };
 }
@@ -80,43 +77,34 @@ function readAnnotations(meta: Meta, prefix: string, report: Report): MetricsPla
     const parsed = parseMetricsPlace(field, text);
     if (parsed.ok) Object.assign(settings, parsed.value);
     else {
-      report(
-        prefix === ownPrefix ? "error" : "warning",
-        "UMB0216",
-        meta.annotationPlace(name),
-        `annotation ${name} of "${meta.name}": ${parsed.message}`,
-      );
+      const severity = prefix === ownPrefix ? "error" : "warning";
+      const message = `annotation ${name} of "${meta.name}": ${parsed.message}`;
+      report(severity, "UMB0216", meta.annotationPlace(name), message);
     }
   }
   return settings;
 }
 
-type ParsedPlace =
-  | { readonly ok: true; readonly value: MetricsPlaceSettings }
-  | { readonly ok: false; readonly message: string };
+type Field = Exclude<keyof MetricsPlaceSettings, "isHint">;
 
-const pathForm = /^\/[!"$-~]{0,1023}$/;
+/** What each setting must look like, and what is said of another. */
+const forms: Readonly<Record<Field, readonly [RegExp, wrong: string]>> = {
+  path: [/^\/[!"$-~]{0,1023}$/, "is no path: write one that begins with /"],
+  port: [/^\d{1,5}$/, "is not a port (1 to 65535)"],
+  scheme: [/^https?$/, "is neither http nor https"],
+};
 
 /** Reads one setting of a metrics page's place, as annotations and flags have it. */
 export function parseMetricsPlace(
-  field: Exclude<keyof MetricsPlaceSettings, "isHint">,
+  field: Field,
   text: string,
-): ParsedPlace {
-  const shown = `"${text.slice(0, 64)}"`;
-  switch (field) {
-    case "path":
-      return pathForm.test(text)
-        ? { ok: true, value: { path: text } }
-        : { ok: false, message: `${shown} is no path: write one that begins with /` };
-    case "port": {
-      const port = Number(text);
-      return /^\d{1,5}$/.test(text) && port > 0 && port < 65_536
-        ? { ok: true, value: { port } }
-        : { ok: false, message: `${shown} is not a port (1 to 65535)` };
-    }
-    case "scheme":
-      return text === "http" || text === "https"
-        ? { ok: true, value: { scheme: text } }
-        : { ok: false, message: `${shown} is neither http nor https` };
-  }
+):
+  | { readonly ok: true; readonly value: MetricsPlaceSettings }
+  | { readonly ok: false; readonly message: string } {
+  const [form, wrong] = forms[field];
+  const port = Number(text);
+  const isSound = form.test(text) && (field !== "port" || (port > 0 && port < 65_536));
+  return isSound
+    ? { ok: true, value: { [field]: field === "port" ? port : text } }
+    : { ok: false, message: `"${text.slice(0, 64)}" ${wrong}` };
 }

@@ -1,4 +1,4 @@
-import { nearest } from "../nearest.ts";
+import { didYouMean } from "../nearest.ts";
 import { flagOf } from "../resource-ref.ts";
 import type { Meta } from "../resources/meta.ts";
 import type { Report } from "../resources/report.ts";
@@ -31,31 +31,23 @@ export function askedPickMode(
   models: Pool["models"],
   { flags, report }: PickModeOptions,
 ): Pick<Pool, "pickMode" | "modelHeader" | "onlyModel"> {
+  const tell = (annotation: string, message: string, extras: { readonly remedy?: string }) => {
+    const text = `annotation ${annotation} of "${name}": ${message}`;
+    report("error", "UMB0212", annotationPlace(annotation), text, extras);
+  };
   const annotated = annotations[modeAnnotation];
   let mode = flagOf(flags, { namespace, name });
   if (annotated !== undefined && !isPickMode(annotated)) {
-    const near = nearest(annotated, pickModes);
-    report(
-      "error",
-      "UMB0212",
-      annotationPlace(modeAnnotation),
-      `annotation ${modeAnnotation} of "${name}": "${annotated.slice(0, 64)}" is none of ${pickModes.join(", ")}`,
-      near === undefined ? {} : { remedy: `did you mean "${near}"?` },
-    );
-  } else {
-    mode ??= annotated;
-  }
+    const message = `"${annotated.slice(0, 64)}" is none of ${pickModes.join(", ")}`;
+    tell(modeAnnotation, message, didYouMean(annotated, pickModes, '"'));
+  } else mode ??= annotated;
   const header = annotations[headerAnnotation]?.toLowerCase();
   const isHeader = header !== undefined && headerName.test(header) && !reserved.test(header);
   if (header !== undefined && !isHeader) {
     const why = reserved.test(header) ? "clients can't send it" : "it is no header's name";
-    report(
-      "error",
-      "UMB0212",
-      annotationPlace(headerAnnotation),
-      `annotation ${headerAnnotation} of "${name}": "${header.slice(0, 64)}" can't be read, ${why}`,
-      { remedy: "name a header that clients or a filter before Umbra set, such as x-model" },
-    );
+    tell(headerAnnotation, `"${header.slice(0, 64)}" can't be read, ${why}`, {
+      remedy: "name a header that clients or a filter before Umbra set, such as x-model",
+    });
   }
   const only = annotations[modelAnnotation] ?? (models.length === 1 ? models[0]?.name : undefined);
   return {

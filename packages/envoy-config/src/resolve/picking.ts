@@ -56,9 +56,8 @@ export function rewritesOf(
       .filter((each) => each.targets.length > 0)
       .map((each) => ({ model: each.modelName, targets: each.targets, ...sticky(each) })),
   ];
-  const exact = found.filter(({ model }) => model !== undefined);
-  const general = found.filter(({ model }) => model === undefined);
-  return [...exact, ...general];
+  const isGeneral = ({ model }: ModelRewrite) => Number(model === undefined);
+  return found.toSorted((a, b) => isGeneral(a) - isGeneral(b));
 }
 
 /** The pool's objectives; a name stands once, as resources of one namespace do. */
@@ -101,12 +100,8 @@ export function checkPickerConfigs(
     else seen.set(pool, true);
     const isThere = pool === undefined || pools.some((each) => isSameResource(each, pool));
     if (!isThere) {
-      report(
-        "error",
-        "UMB0211",
-        place,
-        `${shown} is not there: name the EndpointPickerConfig as its pool, or leave out its metadata to use it for every pool`,
-      );
+      const message = `${shown} is not there: name the EndpointPickerConfig as its pool, or leave out its metadata to use it for every pool`;
+      report("error", "UMB0211", place, message);
     }
   }
 }

@@ -3,7 +3,7 @@ import type { MirrorSettings } from "../mirror-policy.ts";
 import { byResource, ResourceMap } from "../resource-map.ts";
 import { resourceName } from "../resource-ref.ts";
 import type { Report } from "../resources/report.ts";
-import type { PolicyCandidate, ShadowPolicy } from "../resources/resources.ts";
+import type { PolicyCandidate, PolicyTarget, ShadowPolicy } from "../resources/resources.ts";
 import type {
   BackendRef,
   HttpRoute,
@@ -11,11 +11,11 @@ import type {
   RouteRule,
 } from "../resources/route-resource.ts";
 
-/** Says which policy a rule's mirrors have. */
-export interface PolicyResolver {
-  /** For each mirror of the rule and of its backends that a policy speaks of. */
-  resolve(route: HttpRoute, rule: RouteRule): ReadonlyMap<MirrorFilter, ResolvedPolicy>;
-}
+/** Says which policy each mirror of a rule and of its backends has; those that no policy speaks of are left out. */
+export type PolicyResolver = (
+  route: HttpRoute,
+  rule: RouteRule,
+) => ReadonlyMap<MirrorFilter, ResolvedPolicy>;
 
 export interface ResolvedPolicy {
   readonly settings: MirrorSettings;
@@ -35,34 +35,29 @@ export function createPolicyResolver(
   const missed = new Set<PolicyCandidate>();
   const policyOf = createPolicyFinder(policies, report);
 
-  return {
-    resolve(route, rule) {
-      const policy = policyOf(route, rule);
-      if (policy === undefined) return new Map();
-      const own = mirrorFilters(rule);
-      const wanted = policy.candidates;
-      for (const candidate of missedCandidates(policy, route, own)) {
-        if (missed.has(candidate)) continue;
-        missed.add(candidate);
-        report(
-          "error",
-          "UMB0210",
-          candidate.place,
-          `${candidate.kind} "${candidate.name}" is mirrored to by no rule of HTTPRoute "${route.name}": add a RequestMirror filter to it, or remove the candidate`,
-        );
-      }
-      const resolved = new Map<MirrorFilter, ResolvedPolicy>();
-      for (const mirror of own) {
-        const found = wanted?.find((each) => isSame(mirror.backend, each, route.namespace));
-        if (wanted !== undefined && found === undefined) continue;
-        resolved.set(mirror, {
-          settings: settingsOf(policy, found?.role ?? "candidate"),
-          perMillion:
-            policy.percent === undefined ? mirror.perMillion : Math.round(policy.percent * 10_000),
-        });
-      }
-      return resolved;
-    },
+  return (route, rule) => {
+    const policy = policyOf(route, rule);
+    if (policy === undefined) return new Map();
+    const own = mirrorFilters(rule);
+    const wanted = policy.candidates;
+    for (const candidate of missedCandidates(policy, route, own)) {
+      if (missed.has(candidate)) continue;
+      missed.add(candidate);
+      const message = `${candidate.kind} "${candidate.name}" is mirrored to by no rule of HTTPRoute "${route.name}": add a RequestMirror filter to it, or remove the candidate`;
+      report("error", "UMB0210", candidate.place, message);
+    }
+    const resolved = new Map<MirrorFilter, ResolvedPolicy>();
+    for (const mirror of own) {
+      const found = wanted?.find((each) => isSame(mirror.backend, each, route.namespace));
+      if (wanted !== undefined && found === undefined) continue;
+      const perMillion =
+        policy.percent === undefined ? mirror.perMillion : Math.round(policy.percent * 10_000);
+      resolved.set(mirror, {
+        settings: settingsOf(policy, found?.role ?? "candidate"),
+        perMillion,
+      });
+    }
+    return resolved;
   };
 }
 
@@ -100,12 +95,8 @@ function createPolicyFinder(
     const isConflict = second !== undefined && second.isNamed === first?.isNamed;
     if (isConflict && !conflicting.has(second.policy)) {
       conflicting.add(second.policy);
-      report(
-        "warning",
-        "UMB0209",
-        second.policy.place,
-        `ShadowPolicy "${second.policy.name}" is left out where ShadowPolicy "${first?.policy.name}" holds for the same rule: remove one`,
-      );
+      const message = `ShadowPolicy "${second.policy.name}" is left out where ShadowPolicy "${first?.policy.name}" holds for the same rule: remove one`;
+      report("warning", "UMB0209", second.policy.place, message);
     }
     return first?.policy;
   };
@@ -156,36 +147,25 @@ function reportLostTargets(
   names: string,
   report: Report,
 ): void {
-  const shown = `ShadowPolicy "${policy.name}"`;
-  for (const { name, sectionName, place } of policy.targets) {
-    const route = routes.get({ namespace: policy.namespace, name });
-    if (route === undefined) {
-      report(
-        "error",
-        "UMB0210",
-        place,
-        `${shown} targets HTTPRoute "${name}", which is not in the resources; there are ${names}`,
-      );
-      continue;
-    }
-    const rules = route.rules.filter(
-      (rule) => sectionName === undefined || rule.name === sectionName,
-    );
-    if (rules.length === 0) {
-      const named = route.rules.flatMap((rule) => rule.name ?? []).join(", ") || "none";
-      report(
-        "error",
-        "UMB0210",
-        place,
-        `${shown} targets rule "${sectionName}" of HTTPRoute "${name}", which has no rule of that name; named rules: ${named}`,
-      );
-    } else if (rules.every((rule) => mirrorFilters(rule).length === 0)) {
-      report(
-        "error",
-        "UMB0210",
-        place,
-        `${shown} has no effect: HTTPRoute "${name}" has no RequestMirror filter there`,
-      );
-    }
+  for (const target of policy.targets) {
+    const route = routes.get({ namespace: policy.namespace, name: target.name });
+    const lost =
+      route === undefined
+        ? `targets HTTPRoute "${target.name}", which is not in the resources; there are ${names}`
+        : lostIn(route, target);
+    if (lost === undefined) continue;
+    report("error", "UMB0210", target.place, `ShadowPolicy "${policy.name}" ${lost}`);
   }
+}
+
+/** Why a policy has no effect on a route. */
+function lostIn({ name, rules }: HttpRoute, { sectionName }: PolicyTarget): string | undefined {
+  const targeted = rules.filter((rule) => sectionName === undefined || rule.name === sectionName);
+  if (targeted.length === 0) {
+    const named = rules.flatMap((rule) => rule.name ?? []).join(", ") || "none";
+    return `targets rule "${sectionName}" of HTTPRoute "${name}", which has no rule of that name; named rules: ${named}`;
+  }
+  return targeted.some((rule) => mirrorFilters(rule).length > 0)
+    ? undefined
+    : `has no effect: HTTPRoute "${name}" has no RequestMirror filter there`;
 }

@@ -1,10 +1,17 @@
+import type { Resources } from "../resources/resources.ts";
 import type { EndpointTlsResolver } from "./endpoint-tls.ts";
 import type { EndpointFinder } from "./endpoints.ts";
 import type { MetricsPlaces } from "./metrics-place.ts";
+import type { PickModeOptions } from "./pick-mode.ts";
+import type { PoolSpeakers } from "./picking.ts";
+import type { PickerSources } from "./pool-picker.ts";
 
-/** What every pool is made with. */
-export interface PoolParts {
+/** What pools are made with. */
+export interface PoolParts extends PickerSources {
   readonly finder: EndpointFinder;
   readonly tls: EndpointTlsResolver;
   readonly metricsPlaces: MetricsPlaces;
+  readonly pickModes: PickModeOptions;
+  readonly speakers: PoolSpeakers;
+  readonly resources: Pick<Resources, "pickerConfigs">;
 }

@@ -27,23 +27,15 @@ export function pickerOf(
     return { picker: "external", externalPicker: external };
   }
   if (pool.annotations["umbra.dev/picker"] === "none") return { picker: "none" };
-  if (pickerRef !== undefined && (pickerRef.kind !== "Service" || pickerRef.group !== "")) {
+  if (pickerRef === undefined) return { picker: "umbra" };
+  if (pickerRef.kind !== "Service" || pickerRef.group !== "") {
     const message = `an endpoint picker of kind ${pickerRef.kind.slice(0, 64)} is not known: Umbra picks in its place`;
     const condition = refsNotResolved({ ...pool, kind: "InferencePool" }, "InvalidExtensionRef");
     report("warning", "UMB0232", pickerRef.place, message, { condition });
-  } else if (
-    pickerRef !== undefined &&
-    !isOurs(pickerRef.name, services.get({ namespace, name: pickerRef.name }))
-  ) {
-    report(
-      "info",
-      "UMB0230",
-      pickerRef.place,
-      `InferencePool "${name}" names the endpoint picker "${pickerRef.name}": Umbra picks in its place`,
-      {
-        remedy: `nothing needs to be done; to have that picker asked, give --picker ${name}=HOST:PORT, tls:HOST:PORT where it serves TLS`,
-      },
-    );
+  } else if (!isOurs(pickerRef.name, services.get({ namespace, name: pickerRef.name }))) {
+    const message = `InferencePool "${name}" names the endpoint picker "${pickerRef.name}": Umbra picks in its place`;
+    const remedy = `nothing needs to be done; to have that picker asked, give --picker ${name}=HOST:PORT, tls:HOST:PORT where it serves TLS`;
+    report("info", "UMB0230", pickerRef.place, message, { remedy });
   }
   return { picker: "umbra" };
 }

@@ -8,11 +8,12 @@ import type { BackendRef } from "../resources/route-resource.ts";
 import type { ExternalPicker, MetricsPlaceSettings, Pool } from "../topology.ts";
 import { createEndpointTlsResolver } from "./endpoint-tls.ts";
 import { createEndpointFinder } from "./endpoints.ts";
-import { isGranted, type Reference } from "./grants.ts";
+import { mayRefer } from "./grants.ts";
 import { inferencePool } from "./inference-pool.ts";
 import { createMetricsPlaces } from "./metrics-place.ts";
 import type { PickModeOptions } from "./pick-mode.ts";
 import { poolSpeakers } from "./picking.ts";
+import type { PoolParts } from "./pool-parts.ts";
 import { servicePool } from "./service-pool.ts";
 
 /** Of InferencePools: v1, and before it. */
@@ -85,21 +86,18 @@ export function createPoolResolver(options: PoolResolverOptions): PoolResolver {
   return {
     resolve(ref, routeNamespace) {
       const { name, namespace = routeNamespace } = ref;
-      const shown = `${ref.kind} "${resourceName({ namespace, name })}"`;
-      const to = { group: ref.group, kind: ref.kind, namespace, name };
-      if (!mayRefer(routeNamespace, to, resources.grants)) {
-        return unresolved(
-          "RefNotPermitted",
-          `no ReferenceGrant in namespace "${namespace}" lets routes of "${routeNamespace}" refer to ${shown}`,
-        );
+      const at = { namespace, name };
+      const shown = `${ref.kind} "${resourceName(at)}"`;
+      const route = { kind: "HTTPRoute", namespace: routeNamespace } as const;
+      if (!mayRefer(route, { ...ref, namespace }, resources.grants)) {
+        const message = `no ReferenceGrant in namespace "${namespace}" lets routes of "${routeNamespace}" refer to ${shown}`;
+        return unresolved("RefNotPermitted", message);
       }
-      if (ref.kind === "InferencePool") return referredPool(ref, { namespace, name }, shown);
-      if (ref.kind !== "Service" || ref.group !== "")
-        return unresolved(
-          "InvalidKind",
-          `a backend of kind ${ref.kind.slice(0, 64)} is not supported${perhaps(nearest(ref.kind, ["InferencePool", "Service"]))}`,
-        );
-      return referredService(ref, { namespace, name }, shown);
+      if (ref.kind === "InferencePool") return referredPool(ref, at, shown);
+      if (ref.kind === "Service" && ref.group === "") return referredService(ref, at, shown);
+      const meant = perhaps(nearest(ref.kind, ["InferencePool", "Service"]));
+      const message = `a backend of kind ${ref.kind.slice(0, 64)} is not supported${meant}`;
+      return unresolved("InvalidKind", message);
     },
     keepsCredentials({ kind, namespace, resourceName: name }) {
       const all: ResourceMap<InferencePool | Service> = kind === "InferencePool" ? pools : services;
@@ -112,26 +110,16 @@ export function createPoolResolver(options: PoolResolverOptions): PoolResolver {
   };
 }
 
-function mayRefer(
-  routeNamespace: string,
-  to: Reference["to"],
-  grants: Resources["grants"],
-): boolean {
-  if (to.namespace === routeNamespace) return true;
-  const from = { group: "gateway.networking.k8s.io", kind: "HTTPRoute", namespace: routeNamespace };
-  return isGranted(grants, { from, to });
-}
-
 /** Makes each pool once. */
 function createPoolStore(options: PoolResolverOptions, services: ResourceMap<Service>) {
   const { resources, endpoints, pickers, report } = options;
-  const pickModes = { flags: options.pickModes, report };
-  const parts = {
+  const parts: PoolParts = {
     finder: createEndpointFinder({ resources, endpoints, report }),
     tls: createEndpointTlsResolver(resources, report),
     speakers: poolSpeakers(resources),
     metricsPlaces: createMetricsPlaces({ flags: options.metricsPlaces, report }),
-    ...{ pickModes, services, pickers, resources },
+    pickModes: { flags: options.pickModes, report },
+    ...{ services, pickers, resources, report },
   };
   const made: Pool[] = [];
   const ofPools = new ResourceMap<Pool>();
@@ -145,7 +133,7 @@ function createPoolStore(options: PoolResolverOptions, services: ResourceMap<Ser
   return {
     made,
     ofInferencePool: (from: InferencePool): Pool =>
-      ofPools.take(from, () => kept(inferencePool(from, parts, report))),
+      ofPools.take(from, () => kept(inferencePool(from, parts))),
     ofService(from: Service, number: number): Pool | Unresolved {
       const port = from.ports.find((each) => each.port === number);
       if (port === undefined) {
@@ -154,7 +142,7 @@ function createPoolStore(options: PoolResolverOptions, services: ResourceMap<Ser
         return unresolved("BackendNotFound", message);
       }
       const byPort = ofServices.take(from, () => new Map());
-      const pool = byPort.get(number) ?? kept(servicePool(from, port, parts, pickModes));
+      const pool = byPort.get(number) ?? kept(servicePool(from, port, parts));
       byPort.set(number, pool);
       return pool;
     },

@@ -1,20 +1,17 @@
+import { defined } from "@umbra/shadow/defined";
 import type { RedirectFilter } from "../resources/route-resource.ts";
-import type { RouteAction } from "../topology.ts";
+import type { RuleShare } from "./shares.ts";
 
-/** A redirect as a route does it. Without a port it goes to the scheme's; the listener's comes in later. */
-export function redirectAction({
-  scheme,
-  hostname,
-  port,
-  path,
+/** What a route that redirects does. Without a port it goes to the scheme's; the listener's comes in later. */
+export function redirected({
   statusCode,
-}: RedirectFilter): RouteAction {
+  ...to
+}: RedirectFilter): Pick<RuleShare, "action" | "mirrors" | "keepsPort"> {
+  const { scheme, hostname, port, path } = to;
+  const filledIn = { scheme, hostname, port: port ?? (scheme === "https" ? 443 : 80), path };
   return {
-    kind: "redirect",
-    ...(scheme === undefined ? {} : { scheme }),
-    ...(hostname === undefined ? {} : { hostname }),
-    port: port ?? (scheme === "https" ? 443 : 80),
-    ...(path === undefined ? {} : { path }),
-    statusCode,
+    action: { kind: "redirect", ...defined(filledIn), statusCode },
+    mirrors: [],
+    keepsPort: port === undefined && scheme === undefined,
   };
 }

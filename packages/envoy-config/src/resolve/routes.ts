@@ -1,3 +1,4 @@
+import { defined } from "@umbra/shadow/defined";
 import { routeName } from "../names.ts";
 import { inRule, type Report } from "../resources/report.ts";
 import type { HttpRoute, RouteRule } from "../resources/route-resource.ts";
@@ -37,20 +38,15 @@ function routeOf(
   of: RouteOrigin,
   { match, session }: Pick<Route, "match"> & { readonly session: Session | undefined },
 ): Route {
-  const origin = { ...of, ...(backend === undefined ? {} : { backend }) };
+  const origin = { ...of, ...defined({ backend }) };
   return {
     name: routeName(origin),
     origin,
     match,
-    ...(share === undefined ? {} : { share }),
+    ...defined({ share }),
     requestHeaders,
     responseHeaders,
-    ...(rewrite === undefined ? {} : { rewrite }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(backendTimeoutMs === undefined ? {} : { backendTimeoutMs }),
-    ...(retry === undefined ? {} : { retry }),
-    ...(cors === undefined ? {} : { cors }),
-    ...(session === undefined ? {} : { session }),
+    ...defined({ rewrite, timeoutMs, backendTimeoutMs, retry, cors, session }),
     action,
     mirrors,
     // What the pools get is known when all routes are.

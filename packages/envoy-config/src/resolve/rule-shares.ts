@@ -5,7 +5,7 @@ import type { Backend, MirrorOrigin, RouteAction } from "../topology.ts";
 import type { MirrorResolver } from "./mirrors.ts";
 import type { PolicyResolver } from "./policies.ts";
 import type { PoolResolver } from "./pools.ts";
-import { redirectAction } from "./redirects.ts";
+import { redirected } from "./redirects.ts";
 import type { RuleOfRoute } from "./rule-of-route.ts";
 import { type RoutedBackend, type RuleShare, sharesOf } from "./shares.ts";
 
@@ -24,11 +24,8 @@ export function resolveRule(
   const { rule, route, origin } = from;
   const { requestHeaders, responseHeaders, rewrite, redirect } = rule;
   const whole = { requestHeaders, responseHeaders, rewrite, keepsPort: false };
-  if (redirect !== undefined) {
-    const keepsPort = redirect.port === undefined && redirect.scheme === undefined;
-    return [{ ...whole, action: redirectAction(redirect), mirrors: [], keepsPort }];
-  }
-  const policies = resolvers.policies.resolve(route, rule);
+  if (redirect !== undefined) return [{ ...whole, ...redirected(redirect) }];
+  const policies = resolvers.policies(route, rule);
   const mirrorsOf = (filters: readonly MirrorFilter[], backend?: number) => {
     const at: Omit<MirrorOrigin, "filter"> = {
       route: origin.route,

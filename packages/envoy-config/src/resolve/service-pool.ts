@@ -2,16 +2,12 @@ import { servicePoolName } from "../names.ts";
 import type { Report } from "../resources/report.ts";
 import type { Service, ServicePort } from "../resources/resources.ts";
 import type { Pool } from "../topology.ts";
-import { askedPickMode, type PickModeOptions } from "./pick-mode.ts";
+import { askedPickMode } from "./pick-mode.ts";
 import type { PoolParts } from "./pool-parts.ts";
 
 /** The pool of one port of a Service. */
-export function servicePool(
-  from: Service,
-  port: ServicePort,
-  { finder, tls, metricsPlaces }: PoolParts,
-  pickModes: PickModeOptions,
-): Pool {
+export function servicePool(from: Service, port: ServicePort, parts: PoolParts): Pool {
+  const { finder, tls, metricsPlaces, pickModes, report } = parts;
   const found = finder.ofService(from, port);
   const endpoints = found ?? [];
   return {
@@ -20,7 +16,7 @@ export function servicePool(
     namespace: from.namespace,
     resourceName: from.name,
     endpoints,
-    ...(found === undefined ? { dns: dnsOf(from, port, pickModes.report) } : {}),
+    ...(found === undefined ? { dns: dnsOf(from, port, report) } : {}),
     picker:
       found === undefined || from.annotations["umbra.dev/picker"] === "none" ? "none" : "umbra",
     ...askedPickMode(from, [], pickModes),
@@ -36,19 +32,14 @@ export function servicePool(
 }
 
 /** A headless Service has no port of its own: its name stands for the Pods, which listen at their own ports. */
-function dnsOf(
-  from: Service,
-  port: ServicePort,
-  report: Report,
-): { hostname: string; port: number } {
+function dnsOf(from: Service, port: ServicePort, report: Report): NonNullable<Pool["dns"]> {
   const hostname = `${from.name}.${from.namespace}.svc`;
   const { targetPort = port.port } = port;
   if (!from.isHeadless) return { hostname, port: port.port };
   if (typeof targetPort === "number") return { hostname, port: targetPort };
   const message = `the target port "${targetPort}" of the headless Service "${from.name}" is a name, and no Pod or EndpointSlice of the files says its number: port ${port.port} is asked`;
-  report("warning", "UMB0252", port.place, message, {
-    remedy:
-      "write the number, add the ready Pods or EndpointSlices, or name the endpoints with --endpoints",
-  });
+  const remedy =
+    "write the number, add the ready Pods or EndpointSlices, or name the endpoints with --endpoints";
+  report("warning", "UMB0252", port.place, message, { remedy });
   return { hostname, port: port.port };
 }

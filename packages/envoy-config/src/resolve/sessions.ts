@@ -14,23 +14,19 @@ export function resolveSession(
   served: readonly Pool[],
   report: Report,
 ): Session | undefined {
+  const warn = (message: string) => report("warning", "UMB0226", from.place, message);
   const picked = served.filter(({ picker }) => picker !== "none");
   if (picked.length > 0) {
     const names = [...new Set(picked.map(({ name }) => `"${name}"`))].join(", ");
-    const message = `sessions are not pinned to endpoints: ${names} is picked`;
-    report("warning", "UMB0226", from.place, message);
+    warn(`sessions are not pinned to endpoints: ${names} is picked`);
     return undefined;
   }
   if (served.length > 1) {
-    const message = "sessions are kept within a backend: which one is drawn by weight each time";
-    report("warning", "UMB0226", from.place, message);
+    warn("sessions are kept within a backend: which one is drawn by weight each time");
   }
-  if (from.hasIdleTimeout) {
-    report("warning", "UMB0226", from.place, "`idleTimeout` is not supported: it is left out");
-  }
+  if (from.hasIdleTimeout) warn("`idleTimeout` is not supported: it is left out");
   if (from.absoluteMs !== undefined && !from.isPermanent) {
-    const message = "`absoluteTimeout` holds for permanent cookies alone: it is left out";
-    report("warning", "UMB0226", from.place, message);
+    warn("`absoluteTimeout` holds for permanent cookies alone: it is left out");
   }
   return {
     kind: from.kind,

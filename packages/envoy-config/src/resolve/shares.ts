@@ -2,7 +2,7 @@ import { inTurn } from "../header-modifier.ts";
 import type { BackendRouting, RouteRule } from "../resources/route-resource.ts";
 import { wholeShare } from "../share-draw.ts";
 import type { Backend, Route, RouteAction, RouteShare } from "../topology.ts";
-import { redirectAction } from "./redirects.ts";
+import { redirected } from "./redirects.ts";
 
 /** A backend with what a route has to do for it alone. */
 export interface RoutedBackend {
@@ -61,16 +61,11 @@ function shareOf(
 ): Omit<RuleShare, "backend" | "share"> {
   const headers = { requestHeaders, responseHeaders };
   if (backend.kind === "pool" && routing?.redirect !== undefined) {
-    const { redirect } = routing;
+    const own = backend.filters?.responseHeaders;
     return {
       requestHeaders,
-      responseHeaders:
-        backend.filters === undefined
-          ? responseHeaders
-          : inTurn(responseHeaders, backend.filters.responseHeaders),
-      action: redirectAction(redirect),
-      mirrors: [],
-      keepsPort: redirect.port === undefined && redirect.scheme === undefined,
+      responseHeaders: own === undefined ? responseHeaders : inTurn(responseHeaders, own),
+      ...redirected(routing.redirect),
     };
   }
   const path = routing?.path;

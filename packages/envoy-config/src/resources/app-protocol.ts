@@ -1,24 +1,21 @@
-import { nearest } from "../nearest.ts";
+import { didYouMean } from "../nearest.ts";
 import type { Reader } from "./reader.ts";
 import type { ServicePort } from "./resources.ts";
 
 type Protocol = Pick<ServicePort, "protocol" | "isTls">;
 
 /** What `appProtocol` of a Service's port means, whichever of the names in use it has. */
-const protocols: ReadonlyMap<string, Protocol> = new Map<string, Protocol>([
-  ...["http", "kubernetes.io/http", "ws", "kubernetes.io/ws"].map(
-    (name) => [name, { protocol: "http1" }] as const,
-  ),
-  ...["kubernetes.io/h2c", "h2c", "http2", "grpc", "kubernetes.io/grpc"].map(
-    (name) => [name, { protocol: "h2c" }] as const,
-  ),
-  ...["https", "tls", "kubernetes.io/https", "wss", "kubernetes.io/wss", "kubernetes.io/tls"].map(
-    (name) => [name, { protocol: "http1", isTls: true }] as const,
-  ),
-  ...["h2", "kubernetes.io/h2", "grpcs"].map(
-    (name) => [name, { protocol: "h2c", isTls: true }] as const,
-  ),
+const protocols: ReadonlyMap<string, Protocol> = new Map([
+  ...named({ protocol: "http1" }, "http", "kubernetes.io/http", "ws", "kubernetes.io/ws"),
+  ...named({ protocol: "h2c" }, "kubernetes.io/h2c", "h2c", "http2", "grpc", "kubernetes.io/grpc"),
+  ...named({ protocol: "http1", isTls: true }, "https", "tls", "kubernetes.io/https", "wss"),
+  ...named({ protocol: "http1", isTls: true }, "kubernetes.io/wss", "kubernetes.io/tls"),
+  ...named({ protocol: "h2c", isTls: true }, "h2", "kubernetes.io/h2", "grpcs"),
 ]);
+
+function named(meaning: Protocol, ...names: readonly string[]) {
+  return names.map((name) => [name, meaning] as const);
+}
 
 /** Reads `appProtocol`; one that means nothing to Umbra is reported. */
 export function readAppProtocol(port: Reader): Protocol {
@@ -26,10 +23,10 @@ export function readAppProtocol(port: Reader): Protocol {
   if (name === undefined) return { protocol: "http1" };
   const known = protocols.get(name.toLowerCase());
   if (known !== undefined) return known;
-  const near = nearest(name, [...protocols.keys()]);
+  const { remedy = "name http, https or kubernetes.io/h2c" } = didYouMean(name, [
+    ...protocols.keys(),
+  ]);
   const message = `the protocol "${name.slice(0, 64)}" is not supported: endpoints are asked in HTTP/1.1 without TLS`;
-  port.report("warning", "UMB0208", message, "appProtocol", {
-    remedy: near === undefined ? "name http, https or kubernetes.io/h2c" : `did you mean ${near}?`,
-  });
+  port.unsupported(message, "appProtocol", { remedy });
   return { protocol: "http1" };
 }

@@ -1,21 +1,13 @@
+import { readObjectRef } from "./object-ref.ts";
 import type { Reader } from "./reader.ts";
 import type { BackendRef } from "./route-resource.ts";
 
 /** Reads a reference to what serves requests; undefined, and reported, where it names nothing. */
-export function readBackendRef(ref: Reader): BackendRef | undefined {
-  const name = ref.required("name");
-  const kind = ref.string("kind") ?? "Service";
-  const port = ref.integer("port", 1, 65_535);
-  if (kind === "Service" && port === undefined && !ref.has("port")) {
-    ref.report("error", "UMB0103", "`port` is missing: a Service is referred to by port");
-  }
-  const backend = {
-    group: ref.string("group") ?? "",
-    kind,
-    namespace: ref.string("namespace"),
-    port,
-    place: ref.place("name"),
-  };
-  ref.warnUnknown("weight", "filters");
-  return name === undefined ? undefined : { name, ...backend };
+export function readBackendRef(from: Reader): BackendRef | undefined {
+  const kind = from.string("kind") ?? "Service";
+  const ref = readObjectRef(from, kind);
+  const port = from.integer("port", 1, 65_535);
+  if (kind === "Service") from.needs("port", ": a Service is referred to by port");
+  const namespace = from.string("namespace");
+  return ref && { ...ref, namespace, port };
 }

@@ -1,3 +1,4 @@
+import { isJsonMap, type JsonMap, textsOf } from "../json-map.ts";
 import type { Reader } from "./reader.ts";
 import type { ConfigMap, PickerDeployment } from "./resources.ts";
 
@@ -16,26 +17,22 @@ export function readChartValues(root: Reader): ChartValues | undefined {
   const found = valuesIn(root.asJson(), 0);
   if (found === undefined) return undefined;
   const { pluginsCustomConfig: files, pluginsConfigFile: file } = found;
-  const data = Object.entries(files as object).filter(
-    (entry): entry is [string, string] => typeof entry[1] === "string",
-  );
   const place = root.place();
   const named = { name: "values", namespace: "default", place };
   return {
-    configMap: { ...named, data: new Map(data), placeOf: () => place },
+    configMap: { ...named, data: textsOf(files), placeOf: () => place },
     ...(typeof file === "string"
       ? { picker: { ...named, pool: undefined, configMaps: ["values"], configFile: file } }
       : {}),
   };
 }
 
-function valuesIn(value: unknown, depth: number): Readonly<Record<string, unknown>> | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  const map = value as Readonly<Record<string, unknown>>;
-  const files = map.pluginsCustomConfig;
-  if (typeof files === "object" && files !== null) return map;
+function valuesIn(value: unknown, depth: number): JsonMap | undefined {
+  if (!isJsonMap(value)) return undefined;
+  const files = value.pluginsCustomConfig;
+  if (typeof files === "object" && files !== null) return value;
   if (depth >= maxDepth) return undefined;
-  for (const each of Object.values(map)) {
+  for (const each of Object.values(value)) {
     const found = valuesIn(each, depth + 1);
     if (found !== undefined) return found;
   }

@@ -14,21 +14,18 @@ import type {
 export function readService(meta: Meta, spec: Reader): Service {
   const ports = spec.maps("ports").flatMap((each): readonly ServicePort[] => {
     const port = each.integer("port", 1, 65_535);
-    const transport = each.string("protocol") ?? "TCP";
     // Requests come over TCP; a Service may have the same number once more for UDP.
-    if (port === undefined || transport !== "TCP") return [];
-    return [
-      {
-        name: each.string("name") ?? "",
-        port,
-        ...targetPortOf(each),
-        ...readAppProtocol(each),
-        place: each.place(),
-      },
-    ];
+    if (port === undefined || !isTcp(each)) return [];
+    const name = each.string("name") ?? "";
+    const place = each.place();
+    return [{ name, port, ...targetPortOf(each), ...readAppProtocol(each), place }];
   });
   const isHeadless = spec.scalarText("clusterIP") === "None";
   return { ...meta, selector: spec.texts("selector"), ports, isHeadless };
+}
+
+function isTcp(port: Reader): boolean {
+  return (port.string("protocol") ?? "TCP") === "TCP";
 }
 
 /** A number, or the name of a container's port, which each Pod may give another number. */
@@ -40,13 +37,14 @@ function targetPortOf(port: Reader): Pick<ServicePort, "targetPort"> {
   if (number >= 1 && number <= 65_535) return { targetPort: number };
   const message = "`targetPort` must be a whole number from 1 to 65535, or the name of a port";
   // The API server reads 0 as the Service's own port.
-  if (number !== 0) port.report("error", "UMB0104", message, "targetPort");
+  if (number !== 0) port.wrong(message, "targetPort");
   return {};
 }
 
-export function readPod(meta: Meta, root: Reader, spec: Reader, status: Reader | undefined): Pod {
+export function readPod(meta: Meta, spec: Reader, root: Reader): Pod {
+  const status = root.map("status");
   const ready = status?.maps("conditions").find((each) => each.string("type") === "Ready");
-  const ip = status === undefined ? undefined : ipOf(status, "podIP");
+  const ip = status && ipOf(status, "podIP", status.string("podIP") || undefined);
   const phase = status?.string("phase");
   const isEnding = root.map("metadata")?.has("deletionTimestamp") === true;
   const isOver = phase === "Succeeded" || phase === "Failed";
@@ -61,14 +59,14 @@ function containerPorts(spec: Reader): ReadonlyMap<string, number> {
     for (const each of container.maps("ports")) {
       const name = each.string("name");
       const number = each.integer("containerPort", 1, 65_535);
-      if ((each.string("protocol") ?? "TCP") !== "TCP") continue;
+      if (!isTcp(each)) continue;
       if (name !== undefined && number !== undefined && !ports.has(name)) ports.set(name, number);
     }
   }
   return ports;
 }
 
-export function readEndpointSlice(meta: Meta, root: Reader): EndpointSlice {
+export function readEndpointSlice(meta: Meta, _spec: Reader, root: Reader): EndpointSlice {
   const endpoints = root.maps("endpoints").flatMap((endpoint) => {
     const conditions = endpoint.map("conditions");
     const isEnding = conditions?.boolean("terminating") === true;
@@ -78,7 +76,9 @@ export function readEndpointSlice(meta: Meta, root: Reader): EndpointSlice {
     const isReady = (ready ?? true) && !isEnding;
     // An endpoint that ends and still serves is better than none.
     if (!isReady && !(isEnding && serving)) return [];
-    return addressOf(endpoint).map((address) => ({ address, isReady }));
+    // Several addresses are one endpoint's: the first is as good as the others.
+    const address = ipOf(endpoint, "addresses", endpoint.strings("addresses")[0]);
+    return address === undefined ? [] : [{ address, isReady }];
   });
   const ports = root.maps("ports").flatMap((each) => {
     const port = each.integer("port", 1, 65_535);
@@ -87,66 +87,44 @@ export function readEndpointSlice(meta: Meta, root: Reader): EndpointSlice {
   return { ...meta, endpoints, ports };
 }
 
-function addressOf(endpoint: Reader): readonly string[] {
-  // Several addresses are one endpoint's: the first is as good as the others.
-  const [address] = endpoint.strings("addresses");
-  if (address === undefined || isIP(address) > 0) return address === undefined ? [] : [address];
-  notIp(endpoint, "addresses", address);
-  return [];
-}
-
-function ipOf(from: Reader, key: string): string | undefined {
-  const ip = from.string(key);
-  if (ip === undefined || ip === "" || isIP(ip) > 0) return ip === "" ? undefined : ip;
-  notIp(from, key, ip);
+function ipOf(from: Reader, key: string, ip: string | undefined): string | undefined {
+  if (ip === undefined || isIP(ip) > 0) return ip;
+  from.wrong(`\`${key}\` must be an IP address, not "${ip.slice(0, 64)}"`, key);
   return undefined;
-}
-
-function notIp(from: Reader, key: string, found: string): void {
-  const message = `\`${key}\` must be an IP address, not "${found.slice(0, 64)}"`;
-  from.report("error", "UMB0104", message, key);
 }
 
 /** The group of core resources is written as `""`; a missing one is a mistake all the same. */
 export function readReferenceGrant(meta: Meta, spec: Reader): ReferenceGrant {
   const kindOf = (each: Reader) => {
-    const group = each.string("group");
-    if (group === undefined && !each.has("group"))
-      each.report("error", "UMB0103", "`group` is missing");
-    return { group: group ?? "", kind: each.required("kind") ?? "" };
+    each.needs("group");
+    return { group: each.string("group") ?? "", kind: each.required("kind") ?? "" };
   };
-  const grant = {
+  return {
     ...meta,
-    from: spec.maps("from").map((each) => {
-      const from = { ...kindOf(each), namespace: each.required("namespace") ?? "" };
-      each.warnUnknown();
-      return from;
-    }),
-    to: spec.maps("to").map((each) => {
-      const to = { ...kindOf(each), name: each.string("name") };
-      each.warnUnknown();
-      return to;
-    }),
+    from: spec.each("from", (each) => ({
+      ...kindOf(each),
+      namespace: each.required("namespace") ?? "",
+    })),
+    to: spec.each("to", (each) => ({ ...kindOf(each), name: each.string("name") })),
   };
-  spec.warnUnknown();
-  return grant;
 }
 
 /** Undefined when no container looks like vLLM. */
 export function readDeployment(meta: Meta, spec: Reader): Deployment | undefined {
   const template = spec.map("template");
   for (const container of template?.map("spec")?.maps("containers") ?? []) {
-    const args = ["command", "args"].flatMap((key) => container.strings(key, { isText: true }));
-    if (
-      !args.some((arg) => arg === "--model" || arg.startsWith("--model=") || arg.includes("vllm"))
-    )
-      continue;
-    return {
-      ...meta,
-      replicas: spec.integer("replicas", 0, 10_000) ?? 1,
-      podLabels: template?.map("metadata")?.texts("labels") ?? {},
-      args,
-    };
+    const args = argumentsOf(container);
+    if (!args.some((arg) => vllmArgument.test(arg))) continue;
+    const replicas = spec.integer("replicas", 0, 10_000) ?? 1;
+    const podLabels = template?.map("metadata")?.texts("labels") ?? {};
+    return { ...meta, replicas, podLabels, args };
   }
   return undefined;
+}
+
+const vllmArgument = /^--model(?:=|$)|vllm/;
+
+/** Command and arguments, as Kubernetes joins them. */
+export function argumentsOf(container: Reader): readonly string[] {
+  return ["command", "args"].flatMap((key) => container.strings(key, { isText: true }));
 }

@@ -2,18 +2,14 @@ import type { CorsPolicy } from "../topology.ts";
 import { isHeaderName } from "./header-name.ts";
 import type { Reader } from "./reader.ts";
 
-/** Says that a part of a filter can't be rendered. */
-export type ReportUnsupported = (message: string, key: string) => void;
-
 /** Seconds for which browsers keep the answer to a preflight, where the filter says none. */
 const defaultMaxAge = 5;
 
-/** Reads a CORS filter. */
+/** Reads a CORS filter; `unsupported` is told of what of it can't be rendered. */
 export function readCors(
-  from: Reader | undefined,
-  unsupported: ReportUnsupported,
-): CorsPolicy | undefined {
-  if (from === undefined) return undefined;
+  from: Reader,
+  unsupported: (message: string, key: string) => void,
+): CorsPolicy {
   const policy = {
     origins: from.strings("allowOrigins").filter((each) => isOrigin(from, each)),
     methods: names(from, "allowMethods"),
@@ -22,7 +18,6 @@ export function readCors(
     allowsCredentials: from.boolean("allowCredentials") ?? false,
     maxAgeS: from.integer("maxAge", 1, 2 ** 31 - 1) ?? defaultMaxAge,
   };
-  from.warnUnknown();
   // To browsers that send credentials `*` is a name like any other; an answer's headers can't be told beforehand.
   if (policy.allowsCredentials && policy.exposedHeaders.includes("*")) {
     unsupported('`exposeHeaders: ["*"]` has no effect with `allowCredentials`', "exposeHeaders");
@@ -32,25 +27,19 @@ export function readCors(
 
 /** They are joined by commas in one header. */
 function names(from: Reader, key: string): readonly string[] {
+  const what = key.endsWith("Methods") ? "a method" : "a header";
   return from.strings(key).filter((name) => {
-    if (isHeaderName(name)) return true;
-    from.report(
-      "error",
-      "UMB0104",
-      `\`${name.slice(0, 64)}\` is no name of ${key.endsWith("Methods") ? "a method" : "a header"}`,
-      key,
-    );
-    return false;
+    const isName = isHeaderName(name);
+    if (!isName) from.wrong(`\`${name.slice(0, 64)}\` is no name of ${what}`, key);
+    return isName;
   });
 }
 
 function isOrigin(from: Reader, origin: string): boolean {
-  if (
-    origin === "*" ||
-    /^[a-z][a-z0-9+.-]*:\/\/(?:\*|(?:\*\.)?[a-z0-9.-]+)(?::\d{1,5})?$/i.test(origin)
-  )
+  if (/^(?:\*|[a-z][a-z0-9+.-]*:\/\/(?:\*|(?:\*\.)?[a-z0-9.-]+)(?::\d{1,5})?)$/i.test(origin)) {
     return true;
+  }
   const message = `\`${origin.slice(0, 64)}\` is no origin such as https://chat.example.com or https://*.example.com`;
-  from.report("error", "UMB0104", message, "allowOrigins");
+  from.wrong(message, "allowOrigins");
   return false;
 }

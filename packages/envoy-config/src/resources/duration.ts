@@ -6,7 +6,7 @@ export function durationMs(from: Reader, key: string): number | undefined {
   const text = from.string(key);
   if (text === undefined) return undefined;
   const ms = parseDuration(text);
-  if (ms === undefined) from.report("error", "UMB0104", wrongDuration(`\`${key}\``), key);
+  if (ms === undefined) from.wrong(wrongDuration(`\`${key}\``), key);
   return ms;
 }
 
@@ -15,7 +15,7 @@ export function durationsMs(from: Reader, key: string): readonly number[] | unde
   if (!from.has(key)) return undefined;
   const parsed = from.strings(key).map(parseDuration);
   if (parsed.includes(undefined)) {
-    from.report("error", "UMB0104", wrongDuration(`every item of \`${key}\``), key);
+    from.wrong(wrongDuration(`every item of \`${key}\``), key);
     return undefined;
   }
   return parsed.flatMap((ms) => ms ?? []);

@@ -2,7 +2,7 @@ import { LineCounter, type Node } from "yaml";
 import { parseDocuments } from "./documents.ts";
 import { inspectDocument } from "./inspect.ts";
 import { Reader } from "./reader.ts";
-import type { Source } from "./source.ts";
+import { placeAt, type Source } from "./source.ts";
 
 /**
  * Reads YAML that stands as a text in a field, within the bounds of the file; what is wrong is reported at its own
@@ -19,27 +19,20 @@ export function readEmbedded(from: Reader, key: string): Reader | undefined {
     aliases: new Map<Node, Node>(),
     report(severity, code, place, message, extras) {
       const { column, endColumn } = place;
-      around.report(
-        severity,
-        code,
-        {
-          ...place,
-          line: place.line + line - 1,
-          column: column + indent,
-          ...(endColumn === undefined ? {} : { endColumn: endColumn + indent }),
-        },
-        message,
-        extras,
-      );
+      const moved = {
+        ...place,
+        line: place.line + line - 1,
+        column: column + indent,
+        ...(endColumn === undefined ? {} : { endColumn: endColumn + indent }),
+      };
+      around.report(severity, code, moved, message, extras);
     },
   };
   let read: Reader | undefined;
   for (const parsed of parseDocuments(text, lines)) {
     if ("problem" in parsed) {
       const { code, message, offset } = parsed.problem;
-      const at = lines.linePos(offset);
-      const place = { file: source.file, line: Math.max(1, at.line), column: Math.max(1, at.col) };
-      source.report("error", code, place, message);
+      source.report("error", code, placeAt(offset, source), message);
       return undefined;
     }
     const { contents } = parsed.document;

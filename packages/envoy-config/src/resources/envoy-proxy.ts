@@ -1,3 +1,4 @@
+import { defined } from "@umbra/shadow/defined";
 import type { JsonValue } from "../mirror-policy.ts";
 import type { JsonMap, PatchOperation } from "../topology.ts";
 import { readEmbedded } from "./embedded-yaml.ts";
@@ -28,14 +29,10 @@ const notHonoured: Readonly<Record<string, string>> = {
 export function readEnvoyProxy(meta: Meta, spec: Reader): EnvoyProxy {
   for (const [field, remedy] of Object.entries(notHonoured)) {
     if (!spec.has(field)) continue;
-    spec.report("warning", "UMB0242", `\`${field}\` of an EnvoyProxy is not honoured`, field, {
-      remedy,
-    });
+    const message = `\`${field}\` of an EnvoyProxy is not honoured`;
+    spec.report("warning", "UMB0242", message, field, { remedy });
   }
-  const bootstrap = spec.map("bootstrap");
-  const change = bootstrap === undefined ? {} : readChange(bootstrap);
-  spec.warnUnknown();
-  return { ...meta, ...change };
+  return { ...meta, ...spec.inner("bootstrap", readChange) };
 }
 
 type Change = Pick<EnvoyProxy, "change" | "operationPlaces">;
@@ -43,27 +40,16 @@ type Change = Pick<EnvoyProxy, "change" | "operationPlaces">;
 function readChange(from: Reader): Change {
   // The default is Envoy Gateway's.
   const type = from.oneOf("type", ["Merge", "Replace", "JSONPatch"]) ?? "Replace";
-  const change = type === "JSONPatch" ? readPatches(from) : readValue(from, type);
-  from.warnUnknown();
-  return change;
+  return type === "JSONPatch" ? readPatches(from) : readValue(from, type);
 }
 
 function readValue(from: Reader, type: "Merge" | "Replace"): Change {
   if (from.has("jsonPatches")) {
-    from.report(
-      "error",
-      "UMB0243",
-      `\`jsonPatches\` stand beside \`type: ${type}\``,
-      "jsonPatches",
-      {
-        remedy: "set `type: JSONPatch`, or remove them",
-      },
-    );
+    const message = `\`jsonPatches\` stand beside \`type: ${type}\``;
+    const remedy = "set `type: JSONPatch`, or remove them";
+    from.report("error", "UMB0243", message, "jsonPatches", { remedy });
   }
-  if (!from.has("value")) {
-    from.report("error", "UMB0103", "`value` is missing");
-    return {};
-  }
+  if (!from.needs("value")) return {};
   const embedded = readEmbedded(from, "value");
   if (embedded === undefined) return {};
   const value = embedded.asJson();
@@ -80,13 +66,8 @@ function withoutControlPlane(value: JsonMap, from: Reader): JsonMap {
   const rest = new Map(Object.entries(value));
   for (const field of ["dynamic_resources", "dynamicResources"]) {
     if (!rest.delete(field)) continue;
-    from.report(
-      "warning",
-      "UMB0242",
-      `\`${field}\` is left out: all that Envoy needs is in the bootstrap that Umbra renders`,
-      field,
-      { remedy: "remove it" },
-    );
+    const message = `\`${field}\` is left out: all that Envoy needs is in the bootstrap that Umbra renders`;
+    from.report("warning", "UMB0242", message, field, { remedy: "remove it" });
   }
   return Object.fromEntries(rest);
 }
@@ -99,10 +80,9 @@ function readPatches(from: Reader): Change {
       remedy: "set `type: Merge` or `type: Replace`, or remove it",
     });
   }
-  const read = from.maps("jsonPatches").flatMap((each) => {
-    const place = each.place();
+  const read = from.each("jsonPatches", (each) => {
     const operation = readOperation(each);
-    return operation === undefined ? [] : [{ operation, place }];
+    return operation && { operation, place: each.place() };
   });
   return {
     change: { kind: "patch", operations: read.map(({ operation }) => operation) },
@@ -112,43 +92,23 @@ function readPatches(from: Reader): Change {
 
 function readOperation(from: Reader): PatchOperation | undefined {
   const op = from.oneOf("op", operations);
-  if (op === undefined && !from.has("op")) from.report("error", "UMB0103", "`op` is missing");
+  from.needs("op");
   const path = from.string("path");
   const source = from.string("from");
-  if (from.has("jsonPath")) {
-    from.report(
-      "warning",
-      "UMB0242",
-      "`jsonPath` is not honoured: the patch is left out",
-      "jsonPath",
-      {
-        remedy: "name the place with `path`, a JSON Pointer",
-      },
-    );
-    from.warnUnknown("value");
-    return undefined;
-  }
   const value = from.jsonValue("value") as JsonValue | undefined;
-  from.warnUnknown();
-  if (path === undefined) {
-    if (!from.has("path")) from.report("error", "UMB0103", "`path` is missing");
+  if (from.has("jsonPath")) {
+    const message = "`jsonPath` is not honoured: the patch is left out";
+    const remedy = "name the place with `path`, a JSON Pointer";
+    from.report("warning", "UMB0242", message, "jsonPath", { remedy });
     return undefined;
   }
-  if (op === undefined) return undefined;
+  from.needs("path");
+  if (path === undefined || op === undefined) return undefined;
   if ((op === "move" || op === "copy") && source === undefined) {
-    from.report(
-      "error",
-      "UMB0103",
-      `\`from\` is missing: what shall be ${op === "move" ? "moved" : "copied"}`,
-    );
+    from.needs("from", `: what shall be ${op === "move" ? "moved" : "copied"}`);
     return undefined;
   }
-  return {
-    op,
-    path,
-    ...(source === undefined ? {} : { from: source }),
-    ...(value === undefined ? {} : { value }),
-  };
+  return { op, path, ...defined({ from: source, value }) };
 }
 
 /** What a Gateway or GatewayClass names as its EnvoyProxy; empty where it names another kind, or none. */

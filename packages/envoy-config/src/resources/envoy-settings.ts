@@ -1,20 +1,16 @@
-import { type EnvoySettings, parseSetting, type Setting, settings } from "../envoy-settings.ts";
+import { type EnvoySettings, parseSetting, settings } from "../envoy-settings.ts";
 import type { Meta } from "./meta.ts";
 import type { Reader } from "./reader.ts";
 import type { EnvoySettingsResource } from "./resources.ts";
 
 /** `umbra.dev/v1alpha1`. Every field has a default. */
 export function readEnvoySettings(meta: Meta, spec: Reader): EnvoySettingsResource {
-  const read = settings.map((setting) => readSetting(spec, setting));
-  spec.warnUnknown();
+  const read = settings.map(({ name }): Partial<EnvoySettings> => {
+    if (!spec.has(name)) return {};
+    const parsed = parseSetting(name, spec.scalarText(name) ?? "");
+    if (parsed.ok) return parsed.value;
+    spec.wrong(parsed.message, name);
+    return {};
+  });
   return { ...meta, settings: Object.assign({}, ...read) as Partial<EnvoySettings> };
-}
-
-function readSetting(spec: Reader, setting: Setting): Partial<EnvoySettings> {
-  const { name } = setting;
-  if (!spec.has(name)) return {};
-  const parsed = parseSetting(name, spec.scalarText(name) ?? "");
-  if (parsed.ok) return parsed.value;
-  spec.report("error", "UMB0104", parsed.message, name);
-  return {};
 }

@@ -1,18 +1,15 @@
 import type { DiagnosticCode } from "../codes.ts";
+import type { Diagnostic } from "../diagnostic.ts";
 
 /** Beyond it reading takes longer than anyone waits. */
 const maxFileBytes = 8 * 1024 * 1024;
 
 export type FileText =
   | { readonly ok: true; readonly text: string }
-  | {
+  | (Pick<Diagnostic, "message" | "remedy" | "line" | "column"> & {
       readonly ok: false;
       readonly code: DiagnosticCode;
-      readonly message: string;
-      readonly remedy: string;
-      readonly line: number;
-      readonly column: number;
-    };
+    });
 
 /** The text of a file, where it is UTF-8 and of a size that is read. */
 export function decodeFile(content: string | Uint8Array): FileText {
@@ -22,24 +19,20 @@ export function decodeFile(content: string | Uint8Array): FileText {
     return { ok: false, code: "UMB0108", message, remedy: "split it", ...start };
   }
   if (typeof content === "string") return { ok: true, text: content.replace(/^\ufeff/, "") };
-  if (
-    (content[0] === 0xff && content[1] === 0xfe) ||
-    (content[0] === 0xfe && content[1] === 0xff)
-  ) {
-    const message = "the file is not read: it is UTF-16";
-    return { ok: false, code: "UMB0110", message, remedy: "save it as UTF-8", ...start };
+  const broken = { ok: false, code: "UMB0110", remedy: "save it as UTF-8" } as const;
+  const [first, second] = content;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
+    return { ...broken, message: "the file is not read: it is UTF-16", ...start };
   }
   const sound = soundPrefix(content);
   // With `stream` a character that is cut off is left away.
-  const text = new TextDecoder().decode(content.subarray(0, sound), {
-    stream: sound < content.length,
-  });
-  if (sound === content.length) return { ok: true, text };
+  const stream = sound < content.length;
+  const text = new TextDecoder().decode(content.subarray(0, sound), { stream });
+  if (!stream) return { ok: true, text };
   const lines = text.split("\n");
   const column = (lines.at(-1)?.length ?? 0) + 1;
   const message = "the file is not read: here it is not UTF-8";
-  const remedy = "save it as UTF-8";
-  return { ok: false, code: "UMB0110", message, remedy, line: lines.length, column };
+  return { ...broken, message, line: lines.length, column };
 }
 
 /** How many bytes from the start are UTF-8. */

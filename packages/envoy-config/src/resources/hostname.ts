@@ -31,6 +31,6 @@ function checkedHostname(
   const wanted = isPrecise
     ? "a hostname such as chat.example.com"
     : "a hostname such as chat.example.com or *.example.com";
-  at.report("error", "UMB0104", `\`${given.slice(0, 64)}\` is not ${wanted}`, key);
+  at.wrong(`\`${given.slice(0, 64)}\` is not ${wanted}`, key);
   return undefined;
 }

@@ -1,12 +1,12 @@
 import type { ModelRewrite } from "../topology.ts";
 import type { Meta } from "./meta.ts";
+import { readObjectRef } from "./object-ref.ts";
 import type { Reader } from "./reader.ts";
 import type {
   InferenceModel,
   InferenceModelRewrite,
   InferenceObjective,
   InferencePool,
-  PickerRef,
 } from "./resources.ts";
 
 /** `v1` of `inference.networking.k8s.io`, `v1alpha2` of `inference.networking.x-k8s.io`. */
@@ -18,48 +18,37 @@ export function readInferencePool(meta: Meta, spec: Reader, version: PoolVersion
   const selector = isAlpha
     ? spec.texts("selector")
     : (spec.map("selector")?.texts("matchLabels") ?? {});
-  const picker = spec.map(isAlpha ? "extensionRef" : "endpointPickerRef");
   const portsKey = isAlpha ? "targetPortNumber" : "targetPorts";
   const ports = isAlpha ? [spec.integer(portsKey, 1, 65_535) ?? []].flat() : targetPorts(spec);
-  if (ports.length === 0 && !spec.has(portsKey)) {
-    spec.report("error", "UMB0103", `\`${portsKey}\` is missing`);
-  }
+  if (ports.length === 0) spec.needs(portsKey);
+  const picker = spec.inner(isAlpha ? "extensionRef" : "endpointPickerRef", (ref) => {
+    ref.ignore(isAlpha ? "portNumber" : "port");
+    const failureMode = ref.oneOf("failureMode", ["FailOpen", "FailClose"]);
+    return { failureMode, ref: readObjectRef(ref, ref.string("kind") ?? "Service") };
+  });
   const isH2c =
     !isAlpha && spec.oneOf("appProtocol", ["http", "kubernetes.io/h2c"]) === "kubernetes.io/h2c";
-  const pool: InferencePool = {
+  return {
     ...meta,
     group: isAlpha ? "inference.networking.x-k8s.io" : "inference.networking.k8s.io",
     selector,
     targetPorts: ports,
-    failureMode: picker?.oneOf("failureMode", ["FailOpen", "FailClose"]) ?? "FailClose",
+    failureMode: picker?.failureMode ?? "FailClose",
     protocol: isH2c ? "h2c" : "http1",
-    pickerRef: picker === undefined ? undefined : pickerRef(picker),
+    pickerRef: picker?.ref,
   };
-  picker?.warnUnknown(isAlpha ? "portNumber" : "port");
-  spec.warnUnknown();
-  return pool;
 }
 
 /** Each is an endpoint of its own on every Pod: of engines with data parallel ranks. */
 function targetPorts(spec: Reader): readonly number[] {
-  const ports = spec.maps("targetPorts").flatMap((each) => {
-    const port = each.integer("number", 1, 65_535);
-    each.warnUnknown();
-    return port ?? [];
-  });
-  if (ports.length > 8) {
-    spec.report("error", "UMB0104", "`targetPorts` must be at most 8", "targetPorts");
-  }
+  const ports = spec
+    .maps("targetPorts")
+    .flatMap((each) => each.whole(() => each.integer("number", 1, 65_535)) ?? []);
+  if (ports.length > 8) spec.wrong("`targetPorts` must be at most 8", "targetPorts");
   if (new Set(ports).size < ports.length) {
-    spec.report("error", "UMB0104", "`targetPorts` must all be different", "targetPorts");
+    spec.wrong("`targetPorts` must all be different", "targetPorts");
   }
   return ports;
-}
-
-function pickerRef(ref: Reader): PickerRef | undefined {
-  const name = ref.required("name");
-  const [group, kind] = [ref.string("group") ?? "", ref.string("kind") ?? "Service"];
-  return name === undefined ? undefined : { group, kind, name, place: ref.place("name") };
 }
 
 export function readInferenceModel(meta: Meta, spec: Reader): InferenceModel | undefined {
@@ -71,10 +60,8 @@ export function readInferenceModel(meta: Meta, spec: Reader): InferenceModel | u
   const targets = readTargets(spec, "targetModels", "name");
   const weighted = named.filter((each) => each.has("weight")).length;
   if (weighted > 0 && weighted < named.length) {
-    const message = "`targetModels` must have a weight each, or none at all";
-    spec.report("error", "UMB0104", message, "targetModels");
+    spec.wrong("`targetModels` must have a weight each, or none at all", "targetModels");
   }
-  spec.warnUnknown();
   return modelName === undefined || pool === undefined
     ? undefined
     : { ...meta, modelName, pool, criticality, targets };
@@ -83,7 +70,6 @@ export function readInferenceModel(meta: Meta, spec: Reader): InferenceModel | u
 export function readInferenceObjective(meta: Meta, spec: Reader): InferenceObjective | undefined {
   const pool = readPoolRef(spec);
   const priority = spec.integer("priority", -(2 ** 31), 2 ** 31 - 1) ?? 0;
-  spec.warnUnknown();
   return pool === undefined ? undefined : { ...meta, pool, priority };
 }
 
@@ -92,26 +78,27 @@ export function readInferenceModelRewrite(
   spec: Reader,
 ): InferenceModelRewrite | undefined {
   const pool = readPoolRef(spec);
-  const rules = spec.maps("rules").flatMap((rule) => {
-    const targets = readTargets(rule, "targets", "modelRewrite");
-    if (!rule.has("targets")) rule.report("error", "UMB0103", "`targets` is missing");
-    const models = rule.maps("matches").flatMap((match) => {
-      const model = match.map("model");
-      model?.oneOf("type", ["Exact"]);
-      return model?.required("value") ?? [];
-    });
-    rule.warnUnknown();
-    if (targets.length === 0) return [];
-    return rule.has("matches") ? models.map((model) => ({ model, targets })) : [{ targets }];
-  });
-  spec.warnUnknown();
+  const rules = spec.maps("rules").flatMap((rule) => rule.whole(readRules));
   return pool === undefined ? undefined : { ...meta, pool, rules };
+}
+
+/** One for each model that the rule names; for all others where it names none. */
+function readRules(rule: Reader): InferenceModelRewrite["rules"] {
+  const targets = readTargets(rule, "targets", "modelRewrite");
+  rule.needs("targets");
+  const models = rule.maps("matches").flatMap((match) => {
+    const model = match.map("model");
+    model?.oneOf("type", ["Exact"]);
+    return model?.required("value") ?? [];
+  });
+  if (targets.length === 0) return [];
+  return rule.has("matches") ? models.map((model) => ({ model, targets })) : [{ targets }];
 }
 
 /** The name of the InferencePool in `poolRef`. */
 function readPoolRef(spec: Reader): string | undefined {
   const ref = spec.map("poolRef");
-  if (!spec.has("poolRef")) spec.report("error", "UMB0103", "`poolRef` is missing");
+  spec.needs("poolRef");
   ref?.oneOf("kind", ["InferencePool"]);
   ref?.oneOf("group", ["inference.networking.k8s.io", "inference.networking.x-k8s.io"]);
   return ref?.required("name");
@@ -121,18 +108,17 @@ const maxWeight = 1_000_000;
 
 /** Where some have a weight, those without get nothing; where none has, all get the same. */
 function readTargets(of: Reader, key: string, name: string): ModelRewrite["targets"] {
-  const read = of.maps(key).flatMap((target) => {
+  const read = of.each(key, (target) => {
     const model = target.required(name);
     const weight = target.integer("weight", 0, maxWeight);
     const isWrong = weight === undefined && target.has("weight");
-    target.warnUnknown();
-    return model === undefined ? [] : [{ model, weight, isWrong }];
+    return model === undefined ? undefined : { model, weight, isWrong };
   });
   const others = read.every(({ weight }) => weight === undefined) ? 1 : 0;
   const targets = read.map(({ model, weight }) => ({ model, weight: weight ?? others }));
   const isNothing = targets.length > 0 && targets.every(({ weight }) => weight === 0);
   if (isNothing && !read.some(({ isWrong }) => isWrong)) {
-    of.report("error", "UMB0104", `\`${key}\` must have a weight above 0`, key);
+    of.wrong(`\`${key}\` must have a weight above 0`, key);
   }
   return targets;
 }

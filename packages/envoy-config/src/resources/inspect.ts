@@ -1,7 +1,7 @@
+import { defined } from "@umbra/shadow/defined";
 import { isAlias, isMap, isScalar, isSeq, type Node } from "yaml";
 import type { DiagnosticCode } from "../codes.ts";
 import { nearest } from "../nearest.ts";
-import type { DiagnosticExtras } from "./report.ts";
 import { placeOf, type Source, type Spend } from "./source.ts";
 
 const maxDepth = 100;
@@ -15,14 +15,8 @@ export function inspectDocument(contents: Node, source: Source): void {
   const open = new Set<Node>();
   let isTooDeep = false;
 
-  function tell(
-    code: DiagnosticCode,
-    node: Node,
-    message: string,
-    extras?: DiagnosticExtras,
-  ): void {
-    source.report("error", code, placeOf(node, source), message, extras);
-  }
+  const tell = (code: DiagnosticCode, node: Node, message: string, remedy?: string) =>
+    source.report("error", code, placeOf(node, source), message, defined({ remedy }));
 
   function visit(node: Node): void {
     if (open.size >= maxDepth) {
@@ -36,18 +30,16 @@ export function inspectDocument(contents: Node, source: Source): void {
         const near = nearest(node.source, [...anchors.keys()].slice(0, 100));
         const remedy = near === undefined ? "write the value out" : `did you mean \`*${near}\`?`;
         const message = `nothing above is named \`&${node.source.slice(0, 64)}\``;
-        tell("UMB0101", node, message, { remedy });
+        tell("UMB0101", node, message, remedy);
       } else if (!open.has(target)) source.aliases.set(node, target);
       else {
-        tell("UMB0108", node, "this alias stands for the value that holds it", {
-          remedy: "write the value out",
-        });
+        const message = "this alias stands for the value that holds it";
+        tell("UMB0108", node, message, "write the value out");
       }
       return;
     }
-    if (isScalar(node) || isMap(node) || isSeq(node)) {
-      if (node.anchor !== undefined) anchors.set(node.anchor, node);
-    }
+    const { anchor } = node as { readonly anchor?: string };
+    if (anchor !== undefined) anchors.set(anchor, node);
     if (!isMap(node) && !isSeq(node)) return;
     open.add(node);
     if (isMap(node)) visitFields(node.items);
@@ -61,7 +53,7 @@ export function inspectDocument(contents: Node, source: Source): void {
       if (isScalar(key)) {
         const name = String(key.value);
         if (name === "__proto__")
-          tell("UMB0110", key, "a key may not be named `__proto__`", { remedy: "remove it" });
+          tell("UMB0110", key, "a key may not be named `__proto__`", "remove it");
         else if (seen.has(name) && name !== "<<") {
           tell("UMB0111", key, `\`${name.slice(0, 64)}\` stands twice in this map`);
         }

@@ -1,4 +1,4 @@
-import { nearest } from "../nearest.ts";
+import { didYouMean } from "../nearest.ts";
 import { readBackendTlsPolicy } from "./backend-tls.ts";
 import {
   readDeployment,
@@ -12,7 +12,6 @@ import { readEnvoySettings } from "./envoy-settings.ts";
 import { readGateway } from "./gateway.ts";
 import { readHttpRoute } from "./http-route.ts";
 import {
-  type PoolVersion,
   readInferenceModel,
   readInferenceModelRewrite,
   readInferenceObjective,
@@ -25,7 +24,7 @@ import type { Resources } from "./resources.ts";
 import { readSecret } from "./secret.ts";
 import { readShadowPolicy } from "./shadow-policy.ts";
 
-/** Reads one resource into the others. */
+/** Reads one resource into the others. Each kind of each group has its own. */
 export type Read = (meta: Meta, spec: Reader, root: Reader, into: Resources) => void;
 
 /** How a kind is read; undefined for one that Umbra does not read. */
@@ -40,9 +39,8 @@ export function lostWithout(group: string, kind: string): string | undefined {
 
 /** A slip in the kind, or the group left out. */
 export function meantKind(group: string, kind: string): string | undefined {
-  const near = nearest(kind, [...(readers.get(group)?.keys() ?? [])]);
-  if (near !== undefined) return `did you mean \`${near}\`?`;
-  if (group !== "") return undefined;
+  const { remedy } = didYouMean(kind, [...(readers.get(group)?.keys() ?? [])], "`");
+  if (remedy !== undefined || group !== "") return remedy;
   const [other] = [...readers].find(([, kinds]) => kinds.has(kind)) ?? [];
   return other === undefined
     ? undefined
@@ -63,124 +61,74 @@ const unserved: ReadonlyMap<string, string> = new Map([
   ["ListenerSet", "its listeners are not there"],
 ]);
 
-const readPool =
-  (version: PoolVersion): Read =>
-  (meta, spec, _root, into) =>
-    into.pools.push(readInferencePool(meta, spec, version));
+/** Files what is read of a resource under `list`; fields that nothing asks for are left alone. */
+function into<K extends keyof Resources>(
+  list: K,
+  read: (meta: Meta, spec: Reader, root: Reader) => Resources[K][number] | undefined,
+): Read {
+  return (meta, spec, root, resources) => {
+    const found = read(meta, spec, root);
+    if (found !== undefined) (resources[list] as Resources[K][number][]).push(found);
+  };
+}
 
-const readRewrite: Read = (meta, spec, _root, into) => {
-  const rewrite = readInferenceModelRewrite(meta, spec);
-  if (rewrite !== undefined) into.rewrites.push(rewrite);
+/** The same, where a field that nothing asks for is warned of. */
+function wholeInto<K extends keyof Resources>(
+  list: K,
+  read: (meta: Meta, spec: Reader) => Resources[K][number] | undefined,
+): Read {
+  return into(list, (meta, spec) => spec.whole(() => read(meta, spec)));
+}
+
+const readGatewayAndParameters: Read = (meta, spec, root, resources) => {
+  wholeInto("gateways", readGateway)(meta, spec, root, resources);
+  const infrastructure = spec.map("infrastructure");
+  resources.parametersRefs.push(...readParametersRef("Gateway", infrastructure, meta.namespace));
 };
 
-const readObjective: Read = (meta, spec, _root, into) => {
-  const objective = readInferenceObjective(meta, spec);
-  if (objective !== undefined) into.objectives.push(objective);
+const readDeployments: Read = (...given) => {
+  into("deployments", readDeployment)(...given);
+  into("pickerDeployments", readPickerDeployment)(...given);
 };
 
-const inference: readonly (readonly [string, Read])[] = [
-  ["InferenceObjective", readObjective],
-  ["InferenceModelRewrite", readRewrite],
-];
+/** Of each group that has them: a resource of one group may have the name of another's. */
+const inference = (): Readonly<Record<string, Read>> => ({
+  InferenceObjective: wholeInto("objectives", readInferenceObjective),
+  InferenceModelRewrite: wholeInto("rewrites", readInferenceModelRewrite),
+});
+
+const groups: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
+  [gatewayApi]: {
+    Gateway: readGatewayAndParameters,
+    HTTPRoute: wholeInto("routes", readHttpRoute),
+    ReferenceGrant: wholeInto("grants", readReferenceGrant),
+    BackendTLSPolicy: wholeInto("tlsPolicies", readBackendTlsPolicy),
+  },
+  "inference.networking.k8s.io": {
+    InferencePool: wholeInto("pools", (...given) => readInferencePool(...given, "v1")),
+  },
+  "llm-d.ai": inference(),
+  "inference.networking.x-k8s.io": {
+    InferencePool: wholeInto("pools", (...given) => readInferencePool(...given, "v1alpha2")),
+    InferenceModel: wholeInto("models", readInferenceModel),
+    ...inference(),
+  },
+  "umbra.dev": {
+    ShadowPolicy: wholeInto("policies", readShadowPolicy),
+    EnvoySettings: wholeInto("envoySettings", readEnvoySettings),
+  },
+  "gateway.envoyproxy.io": { EnvoyProxy: wholeInto("envoyProxies", readEnvoyProxy) },
+  "": {
+    Namespace: into("namespaces", (meta) => meta),
+    Secret: into("secrets", readSecret),
+    Service: into("services", readService),
+    Pod: into("pods", readPod),
+  },
+  "discovery.k8s.io": { EndpointSlice: into("slices", readEndpointSlice) },
+  apps: { Deployment: readDeployments },
+};
 
 /** By group and kind. */
-const readers: ReadonlyMap<string, ReadonlyMap<string, Read>> = new Map([
-  [
-    gatewayApi,
-    new Map<string, Read>([
-      [
-        "Gateway",
-        (meta, spec, _root, into) => {
-          into.gateways.push(readGateway(meta, spec));
-          const infrastructure = spec.map("infrastructure");
-          into.parametersRefs.push(...readParametersRef("Gateway", infrastructure, meta.namespace));
-        },
-      ],
-      ["HTTPRoute", (meta, spec, _root, into) => into.routes.push(readHttpRoute(meta, spec))],
-      [
-        "ReferenceGrant",
-        (meta, spec, _root, into) => into.grants.push(readReferenceGrant(meta, spec)),
-      ],
-      [
-        "BackendTLSPolicy",
-        (meta, spec, _root, into) => {
-          const policy = readBackendTlsPolicy(meta, spec);
-          if (policy !== undefined) into.tlsPolicies.push(policy);
-        },
-      ],
-    ]),
-  ],
-  ["inference.networking.k8s.io", new Map([["InferencePool", readPool("v1")]])],
-  ["llm-d.ai", new Map(inference)],
-  [
-    "inference.networking.x-k8s.io",
-    new Map<string, Read>([
-      ["InferencePool", readPool("v1alpha2")],
-      [
-        "InferenceModel",
-        (meta, spec, _root, into) => {
-          const model = readInferenceModel(meta, spec);
-          if (model !== undefined) into.models.push(model);
-        },
-      ],
-      ...inference,
-    ]),
-  ],
-  [
-    "umbra.dev",
-    new Map<string, Read>([
-      [
-        "ShadowPolicy",
-        (meta, spec, _root, into) => into.policies.push(readShadowPolicy(meta, spec)),
-      ],
-      [
-        "EnvoySettings",
-        (meta, spec, _root, into) => into.envoySettings.push(readEnvoySettings(meta, spec)),
-      ],
-    ]),
-  ],
-  [
-    "gateway.envoyproxy.io",
-    new Map<string, Read>([
-      [
-        "EnvoyProxy",
-        (meta, spec, _root, into) => into.envoyProxies.push(readEnvoyProxy(meta, spec)),
-      ],
-    ]),
-  ],
-  [
-    "",
-    new Map<string, Read>([
-      ["Namespace", (meta, _spec, _root, into) => into.namespaces.push(meta)],
-      ["Secret", (meta, _spec, root, into) => into.secrets.push(readSecret(meta, root))],
-      ["Service", (meta, spec, _root, into) => into.services.push(readService(meta, spec))],
-      [
-        "Pod",
-        (meta, spec, root, into) => into.pods.push(readPod(meta, root, spec, root.map("status"))),
-      ],
-    ]),
-  ],
-  [
-    "discovery.k8s.io",
-    new Map<string, Read>([
-      [
-        "EndpointSlice",
-        (meta, _spec, root, into) => into.slices.push(readEndpointSlice(meta, root)),
-      ],
-    ]),
-  ],
-  [
-    "apps",
-    new Map<string, Read>([
-      [
-        "Deployment",
-        (meta, spec, _root, into) => {
-          const deployment = readDeployment(meta, spec);
-          if (deployment !== undefined) into.deployments.push(deployment);
-          const picker = readPickerDeployment(meta, spec);
-          if (picker !== undefined) into.pickerDeployments.push(picker);
-        },
-      ],
-    ]),
-  ],
-]);
+const readers: ReadonlyMap<string, ReadonlyMap<string, Read>> = new Map(
+  Object.entries(groups).map(([group, kinds]) => [group, new Map(Object.entries(kinds))]),
+);

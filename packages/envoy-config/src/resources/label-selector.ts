@@ -6,17 +6,16 @@ export function readLabelSelector(from: Reader): readonly LabelRequirement[] {
   const labels = Object.entries(from.texts("matchLabels")).map(
     ([key, value]): LabelRequirement => ({ key, operator: "In", values: [value] }),
   );
-  const expressions = from.maps("matchExpressions").flatMap((each): readonly LabelRequirement[] => {
+  const expressions = from.each("matchExpressions", (each): LabelRequirement | undefined => {
     const key = each.required("key");
-    if (!each.has("operator")) each.required("operator");
+    each.needs("operator");
     const operator = each.oneOf("operator", ["In", "NotIn", "Exists", "DoesNotExist"]);
     const values = each.strings("values");
-    each.warnUnknown();
-    if (operator === "In" && values.length === 0)
+    if (operator === "In" && values.length === 0) {
       each.report("error", "UMB0103", "`values` is missing");
-    return key === undefined || operator === undefined ? [] : [{ key, operator, values }];
+    }
+    return key === undefined || operator === undefined ? undefined : { key, operator, values };
   });
-  from.warnUnknown();
   return [...labels, ...expressions];
 }
 

@@ -2,15 +2,10 @@ import type { Reader } from "./reader.ts";
 
 /** Reports a path that no request can have once Envoy has normalised it; the API server refuses it too. */
 export function checkPath(at: Reader, value: string): void {
-  if (!value.startsWith("/")) at.report("error", "UMB0104", "`value` must begin with /", "value");
+  if (!value.startsWith("/")) at.wrong("`value` must begin with /", "value");
   const found = /\/\/|\/\.\.?(?=\/|$)|%2f|[#?]/i.exec(value)?.[0];
   if (found === undefined) return;
-  at.report(
-    "error",
-    "UMB0104",
-    `\`value\` holds \`${found}\`, which no path that is matched has`,
-    "value",
-  );
+  at.wrong(`\`value\` holds \`${found}\`, which no path that is matched has`, "value");
 }
 
 /** RE2 refuses more copies of a part than this. */

@@ -1,9 +1,8 @@
+import type { ResourceRef } from "../resource-ref.ts";
 import type { Place } from "./report.ts";
 
 /** What every resource has. */
-export interface Meta {
-  readonly name: string;
-  readonly namespace: string;
+export interface Meta extends ResourceRef {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   /** ISO 8601; empty in files that were never applied. */

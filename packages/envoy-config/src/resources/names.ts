@@ -21,6 +21,6 @@ export function namespaceOf(from: Reader): string | undefined {
 
 function wrong(from: Reader, key: string, of: string): undefined {
   const message = `\`${key}\` must be of ${of}, beginning and ending with a letter or digit`;
-  from.report("error", "UMB0104", message, key, { remedy: "rename it" });
+  from.wrong(message, key, "rename it");
   return undefined;
 }

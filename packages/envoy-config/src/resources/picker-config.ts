@@ -1,4 +1,3 @@
-import { isCollection, type Node } from "yaml";
 import type { Reader } from "./reader.ts";
 import type { PickerConfigResource } from "./resources.ts";
 
@@ -9,7 +8,7 @@ export function isPickerConfig(group: string, kind: string): boolean {
 }
 
 /** Takes the configuration as it stands: what its plugins are is the scheduler's to say. */
-export function readPickerConfigResource(root: Reader, contents: Node): PickerConfigResource {
+export function readPickerConfigResource(root: Reader): PickerConfigResource {
   const metadata = root.map("metadata");
   const name = metadata?.string("name");
   const namespace = metadata?.string("namespace") ?? "default";
@@ -17,17 +16,6 @@ export function readPickerConfigResource(root: Reader, contents: Node): PickerCo
     pool: name === undefined ? undefined : { namespace, name },
     value: root.asJson(),
     place: root.place("kind"),
-    placeOf: (path) => root.placeOf(nodeAt(contents, path)),
+    placeOf: (path) => root.placeAt(path),
   };
-}
-
-/** The node at the path, or the nearest around it. */
-function nodeAt(contents: Node, path: readonly (string | number)[]): Node {
-  let node = contents;
-  for (const part of path) {
-    const next: unknown = isCollection(node) ? node.get(part, true) : undefined;
-    if (typeof next !== "object" || next === null) return node;
-    node = next as Node;
-  }
-  return node;
 }

@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { argumentsOf } from "./core.ts";
 import type { Meta } from "./meta.ts";
 import type { Reader } from "./reader.ts";
 import type { PickerDeployment } from "./resources.ts";
@@ -7,8 +8,7 @@ import type { PickerDeployment } from "./resources.ts";
 export function readPickerDeployment(meta: Meta, spec: Reader): PickerDeployment | undefined {
   const pod = spec.map("template")?.map("spec");
   for (const container of pod?.maps("containers") ?? []) {
-    const given = ["command", "args"].flatMap((key) => container.strings(key, { isText: true }));
-    const flags = flagsOf(given);
+    const flags = flagsOf(argumentsOf(container));
     const [pool, file, text] = ["poolname", "configfile", "configtext"].map((name) =>
       flags.get(name),
     );

@@ -1,6 +1,6 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node } from "yaml";
 import type { Diagnostic } from "../diagnostic.ts";
-import { nearest } from "../nearest.ts";
+import { didYouMean } from "../nearest.ts";
 import { ResourceMap } from "../resource-map.ts";
 import { resourceName } from "../resource-ref.ts";
 import { groupOf } from "./api-version.ts";
@@ -16,8 +16,8 @@ import { namespaceOf, resourceName as readName } from "./names.ts";
 import { isPickerConfig, readPickerConfigResource } from "./picker-config.ts";
 import { Reader } from "./reader.ts";
 import { createReport, type Report, type ReportSink } from "./report.ts";
-import type { Resources } from "./resources.ts";
-import type { Source } from "./source.ts";
+import { Resources } from "./resources.ts";
+import { placeAt, type Source } from "./source.ts";
 import { readUnread } from "./unread.ts";
 
 /** A file, as the user named it. */
@@ -36,39 +36,21 @@ export interface ReadResources {
 /** Reads every document of every file; all that is wrong is reported in one pass. Never throws. */
 export function readResources(files: readonly SourceFile[]): ReadResources {
   const sink = createReport();
-  const resources: Resources = {
-    gateways: [],
-    routes: [],
-    pools: [],
-    models: [],
-    services: [],
-    pods: [],
-    slices: [],
-    grants: [],
-    namespaces: [],
-    secrets: [],
-    deployments: [],
-    policies: [],
-    rewrites: [],
-    objectives: [],
-    pickerConfigs: [],
-    pickerDeployments: [],
-    envoySettings: [],
-    envoyProxies: [],
-    parametersRefs: [],
-    unread: [],
-    configMaps: [],
-    tlsPolicies: [],
-  };
-  const seen: Seen = new Map();
-  for (const file of files) readFile(file, resources, seen, sink);
-  return { resources, diagnostics: sink.diagnostics, report: sink.report };
+  const into = new Resources();
+  const reading: Reading = { into, seen: new Map() };
+  for (const file of files) readFile(file, reading, sink);
+  return { resources: into, diagnostics: sink.diagnostics, report: sink.report };
+}
+
+/** What the documents of all files are read into. */
+interface Reading {
+  readonly into: Resources;
+  readonly seen: Seen;
 }
 
 function readFile(
   { name: file, text: content }: SourceFile,
-  into: Resources,
-  seen: Seen,
+  into: Reading,
   { report, show }: ReportSink,
 ): void {
   const decoded = decodeFile(content);
@@ -84,25 +66,23 @@ function readFile(
   for (const parsed of parseDocuments(text, lines)) {
     if ("problem" in parsed) {
       const { code, message, offset } = parsed.problem;
-      const { line, col } = lines.linePos(offset);
-      const place = { file, line: Math.max(1, line), column: Math.max(1, col) };
+      const place = placeAt(offset, { file, lines });
       report("error", code, mayHoldSecret(text) ? { ...place, isSecret: true } : place, message);
       continue;
     }
     const { contents } = parsed.document;
     // A `---` with nothing behind it.
     if (contents === null || (isScalar(contents) && contents.value === null)) continue;
+    const [start = 0, , end = text.length] = contents.range ?? [];
     if (isEnvoyFile(contents)) {
-      const { line, col } = lines.linePos(contents.range?.[0] ?? 0);
-      report("info", "UMB0107", { file, line, column: col }, envoyFileMessage);
+      report("info", "UMB0107", placeAt(start, { file, lines }), envoyFileMessage);
       continue;
     }
-    const [start = 0, , end = text.length] = contents.range ?? [];
     const isSecret = mayHoldSecret(text.slice(start, end));
     const aliases = new Map<Node, Node>();
     const source: Source = { file, lines, text, report, aliases, spend, isSecret };
     inspectDocument(contents, source);
-    readDocument(source, contents, into, seen);
+    readDocument(new Reader(source, contents), into);
   }
 }
 
@@ -123,14 +103,12 @@ function mayHoldSecret(text: string): boolean {
   return /\bkind["']?\s*:\s*["']?Secret\b/.test(text);
 }
 
-function readDocument(source: Source, contents: Node, into: Resources, seen: Seen): void {
-  const root = new Reader(source, contents);
-  if (!isMap(contents)) {
-    root.report(
-      "error",
-      "UMB0102",
-      "this document is not a resource: it must be a map with apiVersion, kind and metadata",
-    );
+function readDocument(root: Reader, reading: Reading): void {
+  const { into } = reading;
+  if (!root.isMap()) {
+    const message =
+      "this document is not a resource: it must be a map with apiVersion, kind and metadata";
+    root.report("error", "UMB0102", message);
     return;
   }
   const values = readChartValues(root);
@@ -142,26 +120,19 @@ function readDocument(source: Source, contents: Node, into: Resources, seen: See
   const kind = root.required("kind");
   const apiVersion = root.required("apiVersion");
   if (kind === undefined || apiVersion === undefined) return;
-  if (kind === "List") {
-    // A list's items are maps of the same file.
-    for (const item of root.items("items")) readDocument(source, item, into, seen);
-    return;
-  }
   const group = groupOf(apiVersion);
-  if (isPickerConfig(group, kind)) {
-    into.pickerConfigs.push(readPickerConfigResource(root, contents));
-    return;
+  if (kind === "List") {
+    for (const item of root.maps("items")) readDocument(item, reading);
+  } else if (isPickerConfig(group, kind)) into.pickerConfigs.push(readPickerConfigResource(root));
+  else if (group === "" && kind === "ConfigMap") into.configMaps.push(readConfigMap(root));
+  else {
+    if (kind === "GatewayClass") {
+      into.parametersRefs.push(...readParametersRef(kind, root.map("spec"), "default"));
+    }
+    const read = readerOf(group, kind);
+    if (read === undefined) readOther(root, apiVersion, kind, into);
+    else readKnown(root, read, kind, reading);
   }
-  if (group === "" && kind === "ConfigMap") {
-    into.configMaps.push(readConfigMap(root));
-    return;
-  }
-  if (kind === "GatewayClass") {
-    into.parametersRefs.push(...readParametersRef(kind, root.map("spec"), "default"));
-  }
-  const read = readerOf(group, kind);
-  if (read === undefined) readOther(root, apiVersion, kind, into);
-  else readKnown(root, read, into, { kind, resources: seenOf(seen, group, kind) });
 }
 
 /** A kind that Umbra does not read. */
@@ -177,47 +148,30 @@ function readOther(root: Reader, apiVersion: string, kind: string, into: Resourc
   }
 }
 
-/** Resources that were read, by group and kind. */
-type Seen = Map<string, Map<string, ResourceMap<true>>>;
+/** Resources that were read, by what reads their kind. */
+type Seen = Map<Read, ResourceMap<true>>;
 
-function seenOf(seen: Seen, group: string, kind: string): ResourceMap<true> {
-  const kinds = seen.get(group) ?? new Map<string, ResourceMap<true>>();
-  seen.set(group, kinds);
-  const resources = kinds.get(kind) ?? new ResourceMap<true>();
-  kinds.set(kind, resources);
-  return resources;
-}
-
-function readKnown(
-  root: Reader,
-  read: Read,
-  into: Resources,
-  known: { readonly kind: string; readonly resources: ResourceMap<true> },
-): void {
-  const { kind, resources } = known;
+function readKnown(root: Reader, read: Read, kind: string, { into, seen }: Reading): void {
   const meta = readMeta(root);
   if (meta === undefined) return;
-  if (resources.has(meta)) {
+  const known = seen.get(read) ?? new ResourceMap<true>();
+  seen.set(read, known);
+  if (known.has(meta)) {
     root.report("error", "UMB0106", `${kind} "${resourceName(meta)}" stands twice`);
     return;
   }
-  resources.set(meta, true);
+  known.set(meta, true);
   const spec = root.map("spec");
-  if (spec === undefined && !withoutSpec.has(kind)) {
-    if (!root.has("spec")) root.report("error", "UMB0103", "`spec` is missing");
-    return;
-  }
-  read(meta, spec ?? root, root, into);
+  if (spec !== undefined || withoutSpec.has(kind)) read(meta, spec ?? root, root, into);
+  else root.needs("spec");
 }
 
 const withoutSpec: ReadonlySet<string> = new Set(["EndpointSlice", "Namespace", "Secret"]);
 
 function readMeta(root: Reader): Meta | undefined {
   const metadata = root.map("metadata");
-  if (metadata === undefined) {
-    if (!root.has("metadata")) root.report("error", "UMB0103", "`metadata` is missing");
-    return undefined;
-  }
+  root.needs("metadata");
+  if (metadata === undefined) return undefined;
   const name = readName(metadata, "name");
   const namespace = namespaceOf(metadata);
   warnUnknownAnnotations(metadata);
@@ -254,8 +208,7 @@ function warnUnknownAnnotations(metadata: Reader): void {
   annotations?.oneOf("umbra.dev/mirror-credentials", ["keep", "remove"]);
   for (const name of annotations?.keys() ?? []) {
     if (!name.startsWith("umbra.dev/") || ownAnnotations.includes(name)) continue;
-    const near = nearest(name, ownAnnotations);
-    const remedy = near === undefined ? "remove it" : `did you mean \`${near}\`?`;
+    const { remedy = "remove it" } = didYouMean(name, ownAnnotations, "`");
     const message = `the annotation \`${name.slice(0, 64)}\` is not known`;
     annotations?.report("warning", "UMB0105", message, name, { remedy });
   }

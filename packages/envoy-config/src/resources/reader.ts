@@ -1,8 +1,8 @@
 import { unprintableIn } from "@umbra/shadow/printable";
-import { isMap, isScalar, isSeq, type Node } from "yaml";
+import { isCollection, isMap, isNode, isScalar, isSeq, type Node } from "yaml";
 import type { DiagnosticCode } from "../codes.ts";
 import type { RuleRef, Severity } from "../diagnostic.ts";
-import { nearest } from "../nearest.ts";
+import { didYouMean } from "../nearest.ts";
 import { type DiagnosticExtras, inRule, type Place } from "./report.ts";
 import {
   canRead,
@@ -42,12 +42,18 @@ export class Reader {
   /** Where a field stands, or the map itself. */
   place(key?: string): Place {
     const field = key === undefined ? undefined : this.#field(key);
-    return this.placeOf(field?.value ?? field?.key ?? this.#node);
+    return this.#placeOf(field?.value ?? field?.key ?? this.#node);
   }
 
-  /** Where a node of the same file stands. */
-  placeOf(node: Node): Place {
-    return placeOf(node, this.#source);
+  /** Where a part of the map stands, or the nearest around it that is there. */
+  placeAt(path: readonly (string | number)[]): Place {
+    let node = this.#node;
+    for (const part of path) {
+      const next: unknown = isCollection(node) ? node.get(part, true) : undefined;
+      if (!isNode(next)) break;
+      node = next;
+    }
+    return this.#placeOf(node);
   }
 
   report(
@@ -60,6 +66,23 @@ export class Reader {
     this.#source.report(severity, code, this.place(key), message, extras);
   }
 
+  /** Reports a wrong value: of a field, or of the map itself. */
+  wrong(message: string, key?: string, remedy?: string): void {
+    this.report("error", "UMB0104", message, key, remedy === undefined ? {} : { remedy });
+  }
+
+  /** Reports what Umbra does not do. */
+  unsupported(message: string, key: string, extras?: DiagnosticExtras): void {
+    this.report("warning", "UMB0208", message, key, extras);
+  }
+
+  /** True where the field is there; else it is reported, with what `more` adds to the message. */
+  needs(key: string, more = ""): boolean {
+    const isThere = this.has(key);
+    if (!isThere) this.report("error", "UMB0103", `\`${key}\` is missing${more}`);
+    return isThere;
+  }
+
   /** The same map: what is reported of it, and of all within it, was found in the rule. */
   ofRule(rule: RuleRef): Reader {
     const source = { ...this.#source, report: inRule(this.#source.report, rule) };
@@ -70,66 +93,75 @@ export class Reader {
     const value = this.#scalar(key);
     if (typeof value === "string") return this.#sound(key, value);
     if (value === undefined) return undefined;
-    return this.#wrong(key, "a string", { remedy: `put it in quotes: "${String(value)}"` });
+    return this.#mustBe(key, "a string", { remedy: `put it in quotes: "${String(value)}"` });
   }
 
   required(key: string): string | undefined {
     const value = this.string(key);
-    if (value === undefined && !this.has(key))
-      this.report("error", "UMB0103", `\`${key}\` is missing`);
-    if (value === "") this.report("error", "UMB0104", `\`${key}\` must not be empty`, key);
+    if (value === undefined) this.needs(key);
+    if (value === "") this.wrong(`\`${key}\` must not be empty`, key);
     return value === "" ? undefined : value;
   }
 
   integer(key: string, min: number, max: number): number | undefined {
-    const value = this.#scalar(key);
-    if (value === undefined) return undefined;
-    if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max)
-      return value;
-    return this.#wrong(key, `a whole number from ${min} to ${max}`, unquoted(value));
+    const isTaken = (value: unknown) => isWhole(value, min, max);
+    return this.#amount(key, isTaken, `a whole number from ${min} to ${max}`);
   }
 
   number(key: string, min: number, max: number): number | undefined {
-    const value = this.#scalar(key);
-    if (value === undefined) return undefined;
-    if (typeof value === "number" && value >= min && value <= max) return value;
-    return this.#wrong(key, `a number from ${min} to ${max}`, unquoted(value));
+    const isTaken = (value: number) => value >= min && value <= max;
+    return this.#amount(key, isTaken, `a number from ${min} to ${max}`);
   }
 
   boolean(key: string): boolean | undefined {
     const value = this.#scalar(key);
     if (value === undefined || typeof value === "boolean") return value;
-    return this.#wrong(key, "true or false");
+    return this.#mustBe(key, "true or false");
   }
 
   oneOf<T extends string>(key: string, choices: readonly T[]): T | undefined {
     const value = this.string(key);
     const found = choices.find((choice) => choice === value);
     if (value === undefined || found !== undefined) return found;
-    const near = nearest(value, choices);
-    return this.#wrong(key, `one of ${choices.join(", ")}`, {
-      remedy: near === undefined ? "take one of them" : `did you mean ${near}?`,
-    });
+    const { remedy = "take one of them" } = didYouMean(value, choices);
+    return this.#mustBe(key, `one of ${choices.join(", ")}`, { remedy });
   }
 
   map(key: string): Reader | undefined {
     const value = this.#value(key);
     if (value === undefined) return undefined;
-    return isMap(value) ? new Reader(this.#source, value) : this.#wrong(key, "a map");
+    return isMap(value) ? new Reader(this.#source, value) : this.#mustBe(key, "a map");
+  }
+
+  /** Reads the map: of its fields those alone are known that `read` asks for, or ignores. */
+  whole<T>(read: (map: Reader) => T): T {
+    const value = read(this);
+    this.#warnUnknown();
+    return value;
+  }
+
+  /** Reads all of a map; undefined when the field is absent. */
+  inner<T>(key: string, read: (map: Reader) => T): T | undefined {
+    return this.map(key)?.whole(read);
+  }
+
+  /** Reads all of each map of a list; what is read as undefined is left out. */
+  each<T extends object>(key: string, read: (map: Reader) => T | undefined): readonly T[] {
+    return this.maps(key).flatMap((map) => map.whole(read) ?? []);
+  }
+
+  /** Fields that are known, and not read. */
+  ignore(...keys: readonly string[]): void {
+    for (const key of keys) this.#read.add(key);
   }
 
   /** The maps of a list; empty when the field is absent. */
   maps(key: string): readonly Reader[] {
     return this.#items(key).flatMap((item) => {
       if (isMap(item)) return [new Reader(this.#source, item)];
-      this.#wrong(key, "a list of maps");
+      this.#mustBe(key, "a list of maps");
       return [];
     });
-  }
-
-  /** The maps of a list, unread. */
-  items(key: string): readonly Node[] {
-    return this.#items(key).filter((item) => isMap(item));
   }
 
   /** With `isText` the strings may have several lines. */
@@ -139,7 +171,7 @@ export class Reader {
         const value = String(item.value);
         return isText ? value : (this.#sound(key, value, item) ?? []);
       }
-      this.#wrong(key, "a list of strings");
+      this.#mustBe(key, "a list of strings");
       return [];
     });
   }
@@ -148,9 +180,8 @@ export class Reader {
   integers(key: string, min: number, max: number): readonly number[] {
     return this.#items(key).flatMap((item) => {
       const value = isScalar(item) ? item.value : undefined;
-      if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max)
-        return value;
-      this.#wrong(key, `a list of whole numbers from ${min} to ${max}`, unquoted(value));
+      if (isWhole(value, min, max)) return value;
+      this.#mustBe(key, `a list of whole numbers from ${min} to ${max}`, unquoted(value));
       return [];
     });
   }
@@ -160,11 +191,9 @@ export class Reader {
     key: string,
     { isText = false }: { readonly isText?: boolean } = {},
   ): Readonly<Record<string, string>> {
-    const map = this.#value(key);
-    if (map === undefined) return {};
-    if (!isMap(map)) return this.#wrong(key, "a map") ?? {};
+    const map = this.map(key);
     const read: [string, string][] = [];
-    for (const [name, field] of new Reader(this.#source, map).#all()) {
+    for (const [name, field] of map === undefined ? [] : map.#entries()) {
       if (!isScalar(field.value)) continue;
       const value = String(field.value.value);
       const isSound =
@@ -180,16 +209,7 @@ export class Reader {
   placeIn(key: string, name: string): Place | undefined {
     const map = this.#value(key);
     const field = isMap(map) ? new Reader(this.#source, map).#field(name) : undefined;
-    return field === undefined ? undefined : this.placeOf(field.value ?? field.key);
-  }
-
-  /** A map as plain data, whatever is in it. */
-  json(key: string): Readonly<Record<string, unknown>> | undefined {
-    const map = this.#value(key);
-    if (map === undefined) return undefined;
-    return isMap(map)
-      ? (plainValue(map, this.#source) as Readonly<Record<string, unknown>>)
-      : this.#wrong(key, "a map");
+    return field === undefined ? undefined : this.#placeOf(field.value ?? field.key);
   }
 
   /** A field as plain data, whatever is in it. */
@@ -202,8 +222,8 @@ export class Reader {
   embedded(key: string): EmbeddedText | undefined {
     const node = this.#value(key);
     if (node === undefined) return undefined;
-    if (!isScalar(node) || typeof node.value !== "string") return this.#wrong(key, "a text");
-    const { line, column } = this.placeOf(node);
+    if (!isScalar(node) || typeof node.value !== "string") return this.#mustBe(key, "a text");
+    const { line, column } = this.#placeOf(node);
     const isBlock = node.type === "BLOCK_LITERAL" || node.type === "BLOCK_FOLDED";
     const [start = 0] = node.range ?? [];
     const [, spaces = ""] = /\n( *)[^\s]/.exec(this.#source.text.slice(start)) ?? [];
@@ -221,7 +241,7 @@ export class Reader {
 
   /** Names of the fields that are there. */
   keys(): readonly string[] {
-    return [...this.#all().keys()];
+    return [...this.#entries().keys()];
   }
 
   /** A number or string, as text: `targetPort` may be either. */
@@ -230,33 +250,37 @@ export class Reader {
     return typeof value === "string" || typeof value === "number" ? String(value) : undefined;
   }
 
+  /** False where the document is something else. */
+  isMap(): boolean {
+    return isMap(this.#node);
+  }
+
   has(key: string): boolean {
     return this.#value(key) !== undefined;
   }
 
+  #placeOf(node: Node): Place {
+    return placeOf(node, this.#source);
+  }
+
   /** Warns of fields that nothing reads, with the name that was perhaps meant. */
-  warnUnknown(...alsoKnown: readonly string[]): void {
-    const known = [...this.#read, ...alsoKnown];
-    for (const [name, { key }] of this.#all()) {
+  #warnUnknown(): void {
+    const known = [...this.#read];
+    for (const [name, { key }] of this.#entries()) {
       if (known.includes(name)) continue;
-      const near = nearest(name, known);
-      this.#source.report(
-        "warning",
-        "UMB0105",
-        this.placeOf(key),
-        `\`${name.slice(0, 64)}\` is not known here`,
-        near === undefined ? {} : { remedy: `did you mean \`${near}\`?` },
-      );
+      const message = `\`${name.slice(0, 64)}\` is not known here`;
+      const extras = didYouMean(name, known, "`");
+      this.#source.report("warning", "UMB0105", this.#placeOf(key), message, extras);
     }
   }
 
-  #all(): ReadonlyMap<string, Field> {
+  #entries(): ReadonlyMap<string, Field> {
     this.#fields ??= fieldsOf(this.#node, this.#source);
     return this.#fields;
   }
 
   #field(key: string): Field | undefined {
-    return this.#all().get(key);
+    return this.#entries().get(key);
   }
 
   #value(key: string): Node | undefined {
@@ -268,14 +292,20 @@ export class Reader {
   #scalar(key: string): unknown {
     const value = this.#value(key);
     if (value === undefined) return undefined;
-    return isScalar(value) ? value.value : this.#wrong(key, "a single value");
+    return isScalar(value) ? value.value : this.#mustBe(key, "a single value");
+  }
+
+  #amount(key: string, isTaken: (value: number) => boolean, expected: string): number | undefined {
+    const value = this.#scalar(key);
+    if (value === undefined || (typeof value === "number" && isTaken(value))) return value;
+    return this.#mustBe(key, expected, unquoted(value));
   }
 
   #items(key: string): readonly Node[] {
     const value = this.#value(key);
     if (value === undefined) return [];
     if (!isSeq(value)) {
-      this.#wrong(key, "a list");
+      this.#mustBe(key, "a list");
       return [];
     }
     if (!canRead(value, this.#source)) return [];
@@ -284,7 +314,7 @@ export class Reader {
 
   /** The value, where nothing in it ends a line or steers a terminal. */
   #sound(key: string, value: string, node?: Node): string | undefined {
-    const place = node === undefined ? this.place(key) : this.placeOf(node);
+    const place = node === undefined ? this.place(key) : this.#placeOf(node);
     if (value.length > maxLength) {
       const message = `\`${key.slice(0, 64)}\` is longer than ${maxLength} characters`;
       this.#source.report("error", "UMB0104", place, message, { remedy: "write it shorter" });
@@ -296,10 +326,14 @@ export class Reader {
     return undefined;
   }
 
-  #wrong(key: string, expected: string, extras?: DiagnosticExtras): undefined {
+  #mustBe(key: string, expected: string, extras?: DiagnosticExtras): undefined {
     this.report("error", "UMB0104", `\`${key}\` must be ${expected}`, key, extras);
     return undefined;
   }
+}
+
+function isWhole(value: unknown, min: number, max: number): value is number {
+  return Number.isInteger(value) && Number(value) >= min && Number(value) <= max;
 }
 
 function unquoted(value: unknown): DiagnosticExtras {

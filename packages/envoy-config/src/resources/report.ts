@@ -1,14 +1,10 @@
+import { defined } from "@umbra/shadow/defined";
 import type { LineCounter } from "yaml";
 import { type DiagnosticCode, diagnosticCodes } from "../codes.ts";
 import type { Diagnostic, RuleRef, Severity } from "../diagnostic.ts";
 
 /** Where a value stands. */
-export interface Place {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  /** Just behind it, where it ends on the same line. */
-  readonly endColumn?: number;
+export interface Place extends Pick<Diagnostic, "file" | "line" | "column" | "endColumn"> {
   /** The line may hold a secret, and is not shown. */
   readonly isSecret?: boolean;
 }
@@ -64,10 +60,7 @@ export function createReport(): ReportSink {
       ...{ severity, code, message: bounded(message) },
       remedy: bounded(remedy ?? diagnosticCodes[code].remedy),
       ...{ file, line, column },
-      ...(endColumn === undefined ? {} : { endColumn }),
-      ...(sourceLine === undefined ? {} : { sourceLine }),
-      ...(condition === undefined ? {} : { condition }),
-      ...(rule === undefined ? {} : { rule }),
+      ...defined({ endColumn, sourceLine, condition, rule }),
     });
   };
   return {

@@ -1,7 +1,9 @@
 import type { EnvoySettings } from "../envoy-settings.ts";
 import type { MirrorPolicy, MirrorSettings } from "../mirror-policy.ts";
+import type { ResourceRef } from "../resource-ref.ts";
 import type { BootstrapChange, ModelRewrite } from "../topology.ts";
 import type { LabelRequirement, Meta } from "./meta.ts";
+import type { ObjectRef } from "./object-ref.ts";
 import type { Place } from "./report.ts";
 import type { HttpRoute } from "./route-resource.ts";
 import type { UnreadResource } from "./unread-resource.ts";
@@ -33,12 +35,8 @@ export interface ListenerTls {
   readonly certificates: readonly CertificateRef[];
 }
 
-export interface CertificateRef {
-  readonly group: string;
-  readonly kind: string;
-  readonly name: string;
+export interface CertificateRef extends ObjectRef {
   readonly namespace: string | undefined;
-  readonly place: Place;
 }
 
 /** What a Secret holds for TLS, decoded. */
@@ -49,10 +47,8 @@ export interface Secret extends Meta {
   readonly authority: string | undefined;
 }
 
-export interface ConfigMap {
-  /** Empty where it has none. */
-  readonly name: string;
-  readonly namespace: string;
+/** Its name is empty where it has none. */
+export interface ConfigMap extends ResourceRef {
   readonly data: ReadonlyMap<string, string>;
   readonly place: Place;
   /** Where a text of it stands. */
@@ -60,11 +56,9 @@ export interface ConfigMap {
 }
 
 /** A Deployment of the reference endpoint picker, and how it is configured. */
-export interface PickerDeployment {
-  readonly name: string;
-  readonly namespace: string;
+export interface PickerDeployment extends ResourceRef {
   /** Absent: every pool of the namespace. */
-  readonly pool: { readonly namespace: string; readonly name: string } | undefined;
+  readonly pool: ResourceRef | undefined;
   /** ConfigMaps that it mounts; empty where that is not known. */
   readonly configMaps: readonly string[];
   /** Name of the file with the configuration, without its folder. */
@@ -75,25 +69,13 @@ export interface PickerDeployment {
 
 /** `gateway.networking.k8s.io` BackendTLSPolicy. */
 export interface BackendTlsPolicy extends Meta {
-  readonly targets: readonly {
-    readonly group: string;
-    readonly kind: string;
-    readonly name: string;
+  readonly targets: readonly (ObjectRef & {
     /** A port of a Service. */
     readonly sectionName: string | undefined;
-    readonly place: Place;
-  }[];
+  })[];
   readonly hostname: string;
-  /** Absent: those of the system. */
-  readonly authorities?: readonly AuthorityRef[];
-}
-
-/** Holds certificates of authorities. */
-export interface AuthorityRef {
-  readonly group: string;
-  readonly kind: string;
-  readonly name: string;
-  readonly place: Place;
+  /** What holds certificates of authorities. Absent: those of the system. */
+  readonly authorities?: readonly ObjectRef[];
 }
 
 export interface InferencePool extends Meta {
@@ -102,15 +84,8 @@ export interface InferencePool extends Meta {
   readonly targetPorts: readonly number[];
   readonly failureMode: "FailOpen" | "FailClose";
   readonly protocol: "http1" | "h2c";
-  readonly pickerRef: PickerRef | undefined;
-}
-
-/** The endpoint picker that a pool names. */
-export interface PickerRef {
-  readonly group: string;
-  readonly kind: string;
-  readonly name: string;
-  readonly place: Place;
+  /** The endpoint picker that the pool names. */
+  readonly pickerRef: ObjectRef | undefined;
 }
 
 export interface InferenceModel extends Meta {
@@ -133,7 +108,7 @@ export interface InferenceModelRewrite extends Meta {
 
 /** The reference endpoint picker's own configuration: its file has no metadata, and then holds for every pool. */
 export interface PickerConfigResource {
-  readonly pool: { readonly namespace: string; readonly name: string } | undefined;
+  readonly pool: ResourceRef | undefined;
   /** As it was written. */
   readonly value: unknown;
   readonly place: Place;
@@ -220,52 +195,45 @@ export interface EnvoyProxy extends Meta {
 }
 
 /** A Gateway, or its class, names its EnvoyProxy. */
-export interface ParametersRef {
+export interface ParametersRef extends ResourceRef {
   readonly by: "Gateway" | "GatewayClass";
-  readonly name: string;
-  readonly namespace: string;
   readonly place: Place;
 }
 
-export interface PolicyTarget {
-  /** Of an HTTPRoute in the policy's namespace. */
-  readonly name: string;
+/** An HTTPRoute in the policy's namespace. */
+export interface PolicyTarget extends ObjectRef {
   /** A named rule. */
   readonly sectionName: string | undefined;
-  readonly place: Place;
 }
 
-export interface PolicyCandidate {
-  readonly kind: string;
-  readonly name: string;
+export interface PolicyCandidate extends ObjectRef {
   readonly namespace: string;
   readonly port: number | undefined;
   readonly role: MirrorSettings["role"];
-  readonly place: Place;
 }
 
 /** All that was read, by kind. */
-export interface Resources {
-  readonly gateways: Gateway[];
-  readonly routes: HttpRoute[];
-  readonly pools: InferencePool[];
-  readonly models: InferenceModel[];
-  readonly services: Service[];
-  readonly pods: Pod[];
-  readonly slices: EndpointSlice[];
-  readonly grants: ReferenceGrant[];
-  readonly namespaces: Meta[];
-  readonly secrets: Secret[];
-  readonly deployments: Deployment[];
-  readonly policies: ShadowPolicy[];
-  readonly rewrites: InferenceModelRewrite[];
-  readonly objectives: InferenceObjective[];
-  readonly pickerConfigs: PickerConfigResource[];
-  readonly pickerDeployments: PickerDeployment[];
-  readonly envoySettings: EnvoySettingsResource[];
-  readonly envoyProxies: EnvoyProxy[];
-  readonly parametersRefs: ParametersRef[];
-  readonly unread: UnreadResource[];
-  readonly configMaps: ConfigMap[];
-  readonly tlsPolicies: BackendTlsPolicy[];
+export class Resources {
+  readonly gateways: Gateway[] = [];
+  readonly routes: HttpRoute[] = [];
+  readonly pools: InferencePool[] = [];
+  readonly models: InferenceModel[] = [];
+  readonly services: Service[] = [];
+  readonly pods: Pod[] = [];
+  readonly slices: EndpointSlice[] = [];
+  readonly grants: ReferenceGrant[] = [];
+  readonly namespaces: Meta[] = [];
+  readonly secrets: Secret[] = [];
+  readonly deployments: Deployment[] = [];
+  readonly policies: ShadowPolicy[] = [];
+  readonly rewrites: InferenceModelRewrite[] = [];
+  readonly objectives: InferenceObjective[] = [];
+  readonly pickerConfigs: PickerConfigResource[] = [];
+  readonly pickerDeployments: PickerDeployment[] = [];
+  readonly envoySettings: EnvoySettingsResource[] = [];
+  readonly envoyProxies: EnvoyProxy[] = [];
+  readonly parametersRefs: ParametersRef[] = [];
+  readonly unread: UnreadResource[] = [];
+  readonly configMaps: ConfigMap[] = [];
+  readonly tlsPolicies: BackendTlsPolicy[] = [];
 }

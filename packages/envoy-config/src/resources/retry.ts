@@ -3,21 +3,10 @@ import type { Retry } from "../topology.ts";
 import { durationMs } from "./duration.ts";
 import type { Reader } from "./reader.ts";
 
-/** Reads `retry` of a rule (GEP-1731). */
+/** Reads `retry` of a rule (GEP-1731). The API takes codes of errors alone. */
 export function readRetry(from: Reader): Retry {
   const attempts = from.integer("attempts", 0, 2 ** 31 - 1) ?? defaultAttempts;
-  const backoffMs = durationMs(from, "backoff");
-  const codes = statusCodes(from);
-  from.warnUnknown();
-  return {
-    codes,
-    attempts,
-    ...(backoffMs === undefined || backoffMs === 0 ? {} : { backoffMs }),
-  };
-}
-
-/** The API takes those of errors alone. */
-function statusCodes(from: Reader): readonly number[] {
-  const read = from.integers("codes", 400, 599);
-  return [...new Set(read)].toSorted((a, b) => a - b);
+  const backoffMs = durationMs(from, "backoff") ?? 0;
+  const codes = [...new Set(from.integers("codes", 400, 599))].toSorted((a, b) => a - b);
+  return { codes, attempts, ...(backoffMs === 0 ? {} : { backoffMs }) };
 }

@@ -1,30 +1,15 @@
+import { defined } from "@umbra/shadow/defined";
 import { notAccepted } from "../conditions.ts";
 import type { ResourceName } from "../diagnostic.ts";
-import type {
-  BackendFilters,
-  CorsPolicy,
-  HeaderEntry,
-  HeaderModifier,
-  UrlRewrite,
-} from "../topology.ts";
+import type { HeaderEntry, HeaderModifier, UrlRewrite } from "../topology.ts";
 import { readBackendRef } from "./backend-ref.ts";
 import { readCors } from "./cors.ts";
 import { isHeaderName } from "./header-name.ts";
 import { readHostname } from "./hostname.ts";
 import type { Reader } from "./reader.ts";
-import type { BackendRouting, MirrorFilter, RedirectFilter } from "./route-resource.ts";
+import type { Filters, MirrorFilter, RedirectFilter, RuleBackend } from "./route-resource.ts";
 
 const million = 1_000_000;
-
-/** The filters of a rule, or of one of its backends. */
-export interface Filters {
-  readonly requestHeaders: HeaderModifier;
-  readonly responseHeaders: HeaderModifier;
-  readonly rewrite: UrlRewrite | undefined;
-  readonly redirect: RedirectFilter | undefined;
-  readonly mirrors: readonly MirrorFilter[];
-  readonly cors?: CorsPolicy;
-}
 
 const filterTypes = [
   "RequestHeaderModifier",
@@ -37,108 +22,76 @@ const filterTypes = [
   "ExternalAuth",
 ] as const;
 
+type FilterType = (typeof filterTypes)[number];
+
 /** The API lets these stand several times. */
 const repeatable: ReadonlySet<string> = new Set(["RequestMirror", "ExtensionRef"]);
 
+/** Filters that are not read, and what is said of them. */
+interface Refusal {
+  readonly types: readonly FilterType[];
+  readonly message: (type: FilterType) => string;
+  readonly remedy: string;
+}
+
+const ofRules: Refusal = {
+  types: ["ExtensionRef", "ExternalAuth"],
+  message: (type) => `a filter of type ${type} is not supported`,
+  remedy: "remove the filter, and let the model server or a proxy before Envoy do its work",
+};
+
+const ofBackends: Refusal = {
+  types: [...ofRules.types, "CORS"],
+  message: (type) => `a backend can't have a filter of type ${type}`,
+  remedy: "move the filter to the rule, or give the backend a rule of its own",
+};
+
 /** Reads a rule's filters; those that exclude each other are reported. */
 export function readRuleFilters(rule: Reader, route: ResourceName): Filters {
-  return readFilters(rule, route, (filter, type) => {
-    notSupported(filter, route, `a filter of type ${type} is not supported`, {
-      remedy: "remove the filter, and let the model server or a proxy before Envoy do its work",
-    });
-  });
+  return readFilters(rule, route, ofRules);
 }
 
-/** Filters of a single backend: what Envoy does beside the choice of a cluster, and what needs a route. */
-export interface OwnFilters {
-  readonly filters?: BackendFilters;
-  readonly routing?: BackendRouting;
-}
-
-/** Reads the filters of one backend. */
-export function readBackendFilters(backend: Reader, route: ResourceName): OwnFilters {
-  const { requestHeaders, responseHeaders, rewrite, redirect, mirrors } = readFilters(
-    backend,
-    route,
-    (filter, type) => {
-      notSupported(filter, route, `a backend can't have a filter of type ${type}`, {
-        remedy: "move the filter to the rule, or give the backend a rule of its own",
-      });
-    },
-    ["CORS"],
-  );
+/** Reads the filters of one backend: what Envoy does beside the choice of a cluster, and what needs a route. */
+export function readBackendFilters(
+  backend: Reader,
+  route: ResourceName,
+): Pick<RuleBackend, "filters" | "routing"> {
+  const read = readFilters(backend, route, ofBackends);
+  const { requestHeaders, responseHeaders, rewrite, redirect, mirrors } = read;
   const { hostname, path } = rewrite ?? {};
   const changesHeaders = requestHeaders !== noModifier || responseHeaders !== noModifier;
   const isRouted = path !== undefined || redirect !== undefined || mirrors.length > 0;
-  const filters = {
-    ...{ requestHeaders, responseHeaders },
-    ...(hostname === undefined ? {} : { hostname }),
-  };
+  const filters = { requestHeaders, responseHeaders, ...defined({ hostname }) };
   return {
     ...(changesHeaders || hostname !== undefined ? { filters } : {}),
     ...(isRouted ? { routing: { path, redirect, mirrors } } : {}),
   };
 }
 
-function readFilters(
-  owner: Reader,
-  route: ResourceName,
-  refuse: (filter: Reader, type: Given["type"]) => void,
-  refused: readonly Given["type"][] = [],
-): Filters {
-  const filters = {
-    requestHeaders: noModifier,
-    responseHeaders: noModifier,
-    rewrite: undefined as UrlRewrite | undefined,
-    redirect: undefined as RedirectFilter | undefined,
-    mirrors: [] as MirrorFilter[],
-    cors: undefined as CorsPolicy | undefined,
-  };
-  for (const { type, filter } of filtersOf(owner, route)) {
-    switch (refused.includes(type) ? undefined : type) {
-      case "RequestHeaderModifier":
-        filters.requestHeaders = headerModifier(settings(filter, "requestHeaderModifier"));
-        break;
-      case "ResponseHeaderModifier":
-        filters.responseHeaders = headerModifier(settings(filter, "responseHeaderModifier"));
-        break;
-      case "URLRewrite":
-        filters.rewrite = urlRewrite(settings(filter, "urlRewrite"));
-        break;
-      case "RequestRedirect":
-        filters.redirect = redirect(settings(filter, "requestRedirect"));
-        break;
-      case "RequestMirror": {
-        const mirror = settings(filter, "requestMirror");
-        const read = mirror === undefined ? undefined : mirrorFilter(mirror);
-        if (read !== undefined) filters.mirrors.push(read);
-        break;
-      }
-      case "CORS":
-        filters.cors = corsPolicy(filter, route);
-        break;
-      default:
-        refuse(filter, type);
-        filter.has(settingsOf(type));
-    }
-    filter.warnUnknown();
-  }
-  if (filters.redirect !== undefined && filters.rewrite !== undefined) {
-    incompatible(owner, route, "RequestRedirect and URLRewrite exclude each other", "filters");
-  }
-  if (filters.redirect !== undefined && filters.mirrors.length > 0) {
-    const message = "a request that is redirected is mirrored to nobody";
-    incompatible(owner, route, message, "filters", "warning");
-  }
-  const { cors, ...others } = filters;
-  return { ...others, ...(cors === undefined ? {} : { cors }) };
-}
-
-function corsPolicy(filter: Reader, route: ResourceName): CorsPolicy | undefined {
-  const from = settings(filter, "cors");
-  return readCors(from, (message, key) =>
-    notSupported(from ?? filter, route, message, { remedy: "name the headers" }, key),
+function readFilters(owner: Reader, route: ResourceName, refusal: Refusal): Filters {
+  const given = filtersOf(owner, route, refusal);
+  const all = <T extends object>(type: FilterType, read: (from: Reader) => T | undefined) =>
+    (given.get(type) ?? []).flatMap(
+      (filter) => filter.whole(() => settings(filter, settingsOf(type), read)) ?? [],
+    );
+  const [requestHeaders = noModifier] = all("RequestHeaderModifier", headerModifier);
+  const [responseHeaders = noModifier] = all("ResponseHeaderModifier", headerModifier);
+  const [rewrite] = all("URLRewrite", urlRewrite);
+  const [redirect] = all("RequestRedirect", readRedirect);
+  const mirrors = all("RequestMirror", mirrorFilter);
+  const [cors] = all("CORS", (from) =>
+    readCors(from, (message, key) =>
+      notSupported(from, route, message, { remedy: "name the headers", key }),
+    ),
   );
+  if (redirect !== undefined && rewrite !== undefined) {
+    incompatible(owner, route, "RequestRedirect and URLRewrite exclude each other");
+  }
+  if (redirect !== undefined && mirrors.length > 0) {
+    const message = "a request that is redirected is mirrored to nobody";
+    incompatible(owner, route, message, { severity: "warning" });
+  }
+  return { requestHeaders, responseHeaders, rewrite, redirect, mirrors, ...defined({ cors }) };
 }
 
 /** Reports filters that a rule may not have together. */
@@ -146,8 +99,10 @@ export function incompatible(
   at: Reader,
   route: ResourceName,
   message: string,
-  key?: string,
-  severity: "error" | "warning" = "error",
+  {
+    key = "filters",
+    severity = "error",
+  }: { readonly key?: string; readonly severity?: "error" | "warning" } = {},
 ): void {
   at.report(severity, "UMB0221", message, key, {
     ...(severity === "error" ? { condition: notAccepted(route, "IncompatibleFilters") } : {}),
@@ -158,57 +113,57 @@ function notSupported(
   filter: Reader,
   route: ResourceName,
   message: string,
-  extras: { readonly remedy: string },
-  key = "type",
+  { remedy, key }: { readonly remedy: string; readonly key: string },
 ): void {
   const condition = notAccepted(route, "UnsupportedValue");
-  filter.report("error", "UMB0220", message, key, { ...extras, condition });
+  filter.report("error", "UMB0220", message, key, { remedy, condition });
 }
 
-interface Given {
-  readonly type: (typeof filterTypes)[number];
-  readonly filter: Reader;
-}
-
-/** Each with its type; the second of two with one type is reported and left out. */
-function filtersOf(owner: Reader, route: ResourceName): readonly Given[] {
-  const seen = new Set<string>();
-  return owner.maps("filters").flatMap((filter) => {
-    if (!filter.has("type")) filter.required("type");
+/** By type; the second of two with one type is reported and left out, as is one that is refused. */
+function filtersOf(
+  owner: Reader,
+  route: ResourceName,
+  { types, message, remedy }: Refusal,
+): ReadonlyMap<FilterType, readonly Reader[]> {
+  const byType = new Map<FilterType, Reader[]>();
+  for (const filter of owner.maps("filters")) {
+    filter.needs("type");
     const type = filter.oneOf("type", filterTypes);
-    if (type === undefined) return [];
-    if (seen.has(type) && !repeatable.has(type)) {
-      incompatible(filter, route, `a second filter of type ${type}: put both in one`, "type");
-      return [];
+    if (type === undefined) continue;
+    const others = byType.get(type) ?? [];
+    if (others.length > 0 && !repeatable.has(type)) {
+      const text = `a second filter of type ${type}: put both in one`;
+      incompatible(filter, route, text, { key: "type" });
+      continue;
     }
-    seen.add(type);
-    return [{ type, filter }];
-  });
+    byType.set(type, [...others, filter]);
+    if (!types.includes(type)) continue;
+    notSupported(filter, route, message(type), { remedy, key: "type" });
+    filter.whole(() => filter.ignore(settingsOf(type)));
+  }
+  for (const type of types) byType.delete(type);
+  return byType;
 }
 
-/** `urlRewrite` of a URLRewrite; reported where it is missing. */
-function settings(filter: Reader, key: string): Reader | undefined {
-  const read = filter.map(key);
-  if (read === undefined && !filter.has(key))
-    filter.report("error", "UMB0103", `\`${key}\` is missing`);
-  return read;
+/** The settings of a filter; reported where they are missing. */
+function settings<T>(filter: Reader, key: string, read: (from: Reader) => T): T | undefined {
+  filter.needs(key);
+  return filter.inner(key, read);
 }
 
-function settingsOf(type: Given["type"]): string {
-  return type === "CORS" ? "cors" : `${type.charAt(0).toLowerCase()}${type.slice(1)}`;
+/** `urlRewrite`, `cors`. */
+function settingsOf(type: FilterType): string {
+  return type.replace(/^[A-Z]+(?=[A-Z]|$)|^[A-Z]/, (start) => start.toLowerCase());
 }
 
 const noModifier: HeaderModifier = { set: [], add: [], remove: [] };
 
-function headerModifier(from: Reader | undefined): HeaderModifier {
-  if (from === undefined) return noModifier;
-  const read = {
+function headerModifier(from: Reader): HeaderModifier {
+  return {
     set: headerEntries(from, "set"),
     add: headerEntries(from, "add"),
     remove: from.strings("remove").flatMap((name) => headerName(from, name, "remove") ?? []),
   };
-  from.warnUnknown();
-  return read;
 }
 
 /** Headers by which the sidecar and Envoy understand each other. */
@@ -218,16 +173,14 @@ const steering = /^(?:x-gateway-destination-endpoint|x-umbra-)/;
 function headerEntries(from: Reader, key: "set" | "add"): readonly HeaderEntry[] {
   const byName = new Map<string, HeaderEntry>();
   for (const entry of from.maps(key)) {
-    const given = entry.required("name");
-    const name = given === undefined ? undefined : headerName(entry, given, "name");
-    const value = entry.string("value") ?? "";
-    entry.warnUnknown();
+    const { given, value } = entry.whole(() => ({
+      given: entry.required("name"),
+      value: entry.string("value") ?? "",
+    }));
+    const name = given && headerName(entry, given, "name");
     if (name === undefined || byName.has(name)) continue;
-    if (steering.test(name)) {
-      entry.report("error", "UMB0104", `\`${name}\` steers Umbra and can't be set`, "name");
-      continue;
-    }
-    byName.set(name, { name, value });
+    if (steering.test(name)) entry.wrong(`\`${name}\` steers Umbra and can't be set`, "name");
+    else byName.set(name, { name, value });
   }
   return [...byName.values()];
 }
@@ -235,86 +188,69 @@ function headerEntries(from: Reader, key: "set" | "add"): readonly HeaderEntry[]
 /** A header's name in lower case; Envoy changes neither pseudo-headers nor `host` this way. */
 function headerName(at: Reader, name: string, key: string): string | undefined {
   if (!isHeaderName(name)) {
-    at.report("error", "UMB0104", `\`${name.slice(0, 64)}\` is no name of a header`, key);
+    at.wrong(`\`${name.slice(0, 64)}\` is no name of a header`, key);
     return undefined;
   }
   if (name.toLowerCase() !== "host") return name.toLowerCase();
-  at.report("error", "UMB0104", "`Host` is not changed by a header modifier", key, {
-    remedy: "use a URLRewrite filter with `hostname`",
-  });
+  const remedy = "use a URLRewrite filter with `hostname`";
+  at.wrong("`Host` is not changed by a header modifier", key, remedy);
   return undefined;
 }
 
-function urlRewrite(from: Reader | undefined): UrlRewrite | undefined {
-  if (from === undefined) return undefined;
+function urlRewrite(from: Reader): UrlRewrite {
   const hostname = readHostname(from, "hostname", { isPrecise: true });
-  const path = pathModifier(from.map("path"));
-  from.warnUnknown();
-  return {
-    ...(hostname === undefined ? {} : { hostname }),
-    ...(path === undefined ? {} : { path }),
-  };
+  return defined({ hostname, path: from.inner("path", pathModifier) });
 }
 
-function pathModifier(from: Reader | undefined): UrlRewrite["path"] {
-  if (from === undefined) return undefined;
-  if (!from.has("type")) from.required("type");
+function pathModifier(from: Reader): UrlRewrite["path"] {
+  from.needs("type");
   const type = from.oneOf("type", ["ReplaceFullPath", "ReplacePrefixMatch"]);
-  if (type === undefined) return undefined;
+  if (type === undefined) {
+    from.ignore("replaceFullPath", "replacePrefixMatch");
+    return undefined;
+  }
   const key = type === "ReplaceFullPath" ? "replaceFullPath" : "replacePrefixMatch";
-  const value = from.string(key);
-  if (value === undefined && !from.has(key))
-    from.report("error", "UMB0103", `\`${key}\` is missing`);
-  if (value !== undefined && value !== "" && !value.startsWith("/"))
-    from.report("error", "UMB0104", `\`${key}\` must begin with /`, key);
-  from.warnUnknown();
-  return { kind: key, value: value === undefined || value === "" ? "/" : value };
+  from.needs(key);
+  const value = from.string(key) || "/";
+  if (!value.startsWith("/")) from.wrong(`\`${key}\` must begin with /`, key);
+  return { kind: key, value };
 }
 
 const statusCodes: readonly number[] = [301, 302, 303, 307, 308];
 
-function redirect(from: Reader | undefined): RedirectFilter | undefined {
-  if (from === undefined) return undefined;
+function readRedirect(from: Reader): RedirectFilter {
   const statusCode = from.integer("statusCode", 301, 308) ?? 302;
   if (!statusCodes.includes(statusCode)) {
-    const known = statusCodes.join(", ");
-    from.report("error", "UMB0104", `\`statusCode\` must be one of ${known}`, "statusCode");
+    from.wrong(`\`statusCode\` must be one of ${statusCodes.join(", ")}`, "statusCode");
   }
-  const read = {
+  return {
     scheme: from.oneOf("scheme", ["http", "https"]),
     hostname: readHostname(from, "hostname", { isPrecise: true }),
     port: from.integer("port", 1, 65_535),
-    path: pathModifier(from.map("path")),
+    path: from.inner("path", pathModifier),
     statusCode,
   };
-  from.warnUnknown();
-  return read;
 }
 
 function mirrorFilter(mirror: Reader): MirrorFilter | undefined {
   const percent = mirror.integer("percent", 0, 100);
-  const fraction = mirror.map("fraction");
-  const ref = mirror.map("backendRef");
-  if (ref === undefined) mirror.report("error", "UMB0103", "`backendRef` is missing");
+  const fraction = mirror.inner("fraction", readFraction);
+  mirror.needs("backendRef");
   if (percent !== undefined && fraction !== undefined) {
-    mirror.report("error", "UMB0104", "give either `percent` or `fraction`", "fraction");
+    mirror.wrong("give either `percent` or `fraction`", "fraction");
   }
-  const backend = ref === undefined ? undefined : readBackendRef(ref);
-  const share = fraction === undefined ? (percent ?? 100) / 100 : fractionOf(fraction);
-  mirror.warnUnknown();
-  return backend === undefined ? undefined : { backend, perMillion: Math.round(share * million) };
+  const backend = mirror.inner("backendRef", (ref) => {
+    ref.ignore("weight", "filters");
+    return readBackendRef(ref);
+  });
+  const share = fraction ?? (percent ?? 100) / 100;
+  return backend && { backend, perMillion: Math.round(share * million) };
 }
 
-function fractionOf(fraction: Reader): number {
-  const numerator = fraction.integer("numerator", 0, 2 ** 31 - 1) ?? 0;
-  const denominator = fraction.integer("denominator", 1, 2 ** 31 - 1) ?? 100;
-  fraction.warnUnknown();
+function readFraction(from: Reader): number {
+  const numerator = from.integer("numerator", 0, 2 ** 31 - 1) ?? 0;
+  const denominator = from.integer("denominator", 1, 2 ** 31 - 1) ?? 100;
   if (numerator <= denominator) return numerator / denominator;
-  fraction.report(
-    "error",
-    "UMB0104",
-    "`numerator` must not be larger than `denominator`",
-    "numerator",
-  );
+  from.wrong("`numerator` must not be larger than `denominator`", "numerator");
   return 0;
 }

@@ -2,11 +2,12 @@ import type {
   BackendFilters,
   CorsPolicy,
   HeaderModifier,
-  Retry,
+  Route,
   RouteMatch,
   UrlRewrite,
 } from "../topology.ts";
 import type { Meta } from "./meta.ts";
+import type { ObjectRef } from "./object-ref.ts";
 import type { Place } from "./report.ts";
 
 export interface HttpRoute extends Meta {
@@ -15,32 +16,31 @@ export interface HttpRoute extends Meta {
   readonly rules: readonly RouteRule[];
 }
 
-export interface ParentRef {
-  readonly name: string;
+export interface ParentRef extends ObjectRef {
   readonly namespace: string;
   readonly sectionName: string | undefined;
   readonly port: number | undefined;
-  readonly place: Place;
 }
 
-export interface RouteRule {
-  readonly place: Place;
-  readonly name: string | undefined;
-  readonly matches: readonly RouteMatch[];
-  /** Where each match stands; the rule itself where it names none. */
-  readonly matchPlaces: readonly Place[];
+/** The filters of a rule, or of one of its backends. */
+export interface Filters {
   readonly requestHeaders: HeaderModifier;
   readonly responseHeaders: HeaderModifier;
   readonly rewrite: UrlRewrite | undefined;
   readonly redirect: RedirectFilter | undefined;
   readonly mirrors: readonly MirrorFilter[];
-  readonly backends: readonly RuleBackend[];
-  /** Absent: no limit. */
-  readonly timeoutMs?: number;
-  /** Of one attempt; absent: no limit. */
-  readonly backendTimeoutMs?: number;
-  readonly retry?: Retry;
   readonly cors?: CorsPolicy;
+}
+
+export interface RouteRule
+  extends Filters,
+    Pick<Route, "timeoutMs" | "backendTimeoutMs" | "retry"> {
+  readonly place: Place;
+  readonly name: string | undefined;
+  readonly matches: readonly RouteMatch[];
+  /** Where each match stands; the rule itself where it names none. */
+  readonly matchPlaces: readonly Place[];
+  readonly backends: readonly RuleBackend[];
   readonly session?: SessionPersistence;
 }
 
@@ -62,10 +62,8 @@ export interface RuleBackend extends BackendRef {
 }
 
 /** Filters of a single backend beside headers and the hostname. */
-export interface BackendRouting {
+export interface BackendRouting extends Pick<Filters, "redirect" | "mirrors"> {
   readonly path: UrlRewrite["path"];
-  readonly redirect: RedirectFilter | undefined;
-  readonly mirrors: readonly MirrorFilter[];
 }
 
 export interface RedirectFilter {
@@ -81,11 +79,7 @@ export interface MirrorFilter {
   readonly perMillion: number;
 }
 
-export interface BackendRef {
-  readonly group: string;
-  readonly kind: string;
-  readonly name: string;
+export interface BackendRef extends ObjectRef {
   readonly namespace: string | undefined;
   readonly port: number | undefined;
-  readonly place: Place;
 }

@@ -9,24 +9,13 @@ export function readSessionPersistence(from: Reader): SessionPersistence {
   const absoluteMs = durationMs(from, "absoluteTimeout");
   const idleMs = durationMs(from, "idleTimeout");
   const cookie = from.map("cookieConfig");
-  const lifetime = cookie?.oneOf("lifetimeType", ["Permanent", "Session"]) ?? "Session";
-  cookie?.warnUnknown();
-  from.warnUnknown();
+  const lifetime =
+    cookie?.whole((each) => each.oneOf("lifetimeType", ["Permanent", "Session"])) ?? "Session";
   if (name !== undefined && !/^[A-Za-z0-9_.-]{1,128}$/.test(name)) {
-    from.report(
-      "error",
-      "UMB0104",
-      "`sessionName` is no name of a cookie or header",
-      "sessionName",
-    );
+    from.wrong("`sessionName` is no name of a cookie or header", "sessionName");
   }
   if (type === "Header" && cookie !== undefined) {
-    from.report(
-      "error",
-      "UMB0104",
-      "`cookieConfig` is for sessions of type Cookie",
-      "cookieConfig",
-    );
+    from.wrong("`cookieConfig` is for sessions of type Cookie", "cookieConfig");
   }
   if (lifetime === "Permanent" && absoluteMs === undefined) {
     from.report("error", "UMB0103", "`absoluteTimeout` is missing: a permanent cookie needs one");

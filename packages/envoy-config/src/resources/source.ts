@@ -30,16 +30,20 @@ export interface Source {
  */
 export type Spend = (count: number, depth: number, tooMuch: () => void) => boolean;
 
+/** Where a part of a file begins. */
+export function placeAt(offset: number, { file, lines }: Pick<Source, "file" | "lines">): Place {
+  const { line, col } = lines.linePos(offset);
+  return { file, line: Math.max(1, line), column: Math.max(1, col) };
+}
+
 /** Where a node of a document stands. */
 export function placeOf(node: Node, { file, lines, isSecret }: Source): Place {
   const [start = 0, end = start] = node.range ?? [];
   const from = lines.linePos(start);
   const to = lines.linePos(end);
-  const line = Math.max(1, from.line);
-  const column = Math.max(1, from.col);
   const isOneLine = to.line === from.line && to.col > from.col;
   return {
-    ...{ file, line, column },
+    ...placeAt(start, { file, lines }),
     ...(isOneLine ? { endColumn: to.col } : {}),
     ...(isSecret ? { isSecret } : {}),
   };

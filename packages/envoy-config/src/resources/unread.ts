@@ -1,3 +1,4 @@
+import { asJsonMap, type JsonMap } from "../json-map.ts";
 import { groupOf } from "./api-version.ts";
 import { isStringSelector, readStringSelector } from "./calico-selector.ts";
 import type { LabelRequirement } from "./meta.ts";
@@ -17,11 +18,11 @@ const silentGroups: ReadonlySet<string> = new Set([
 /** Reads of an object of another kind only what it is about. Reports nothing: its fields are not ours to judge. */
 export function readUnread(root: Reader, apiVersion: string, kind: string): UnreadResource {
   const group = groupOf(apiVersion);
-  const metadata = asMap(root.jsonValue("metadata"));
+  const metadata = asJsonMap(root.jsonValue("metadata"));
   const namespace = textOf(metadata.namespace) ?? "default";
-  const annotations = asMap(metadata.annotations);
+  const annotations = asJsonMap(metadata.annotations);
   const found: Found = { targets: [], selectors: [], hosts: [], fields: [], filters: [] };
-  const spec = silentGroups.has(group) ? {} : asMap(root.jsonValue("spec"));
+  const spec = silentGroups.has(group) ? {} : asJsonMap(root.jsonValue("spec"));
   const isNetworkPolicy = kind.endsWith("NetworkPolicy");
   walk(spec, [], { left: maxNodes, namespace, isNetworkPolicy, found });
   return {
@@ -35,8 +36,6 @@ export function readUnread(root: Reader, apiVersion: string, kind: string): Unre
     place: root.place("kind"),
   };
 }
-
-type JsonMap = Readonly<Record<string, unknown>>;
 
 type Found = {
   readonly [K in
@@ -96,7 +95,7 @@ function walk(value: unknown, keys: readonly string[], state: Walk, depth = 0): 
     addText(text, key, state);
     return;
   }
-  const map = asMap(value);
+  const map = asJsonMap(value);
   const target = targetOf(map, keys, state.namespace);
   if (target !== undefined) found.targets.push(target);
   if (target === undefined && isPodSelector(key, map, state)) {
@@ -165,24 +164,24 @@ function isPodSelector(key: string, map: JsonMap, { isNetworkPolicy }: Walk): bo
   if (!/^(?:(?:pod|workload|endpoint)S|s)elector$/.test(key)) return false;
   const { matchLabels, matchExpressions, labels = map } = map;
   if (Object.keys(map).length === 0) return isNetworkPolicy;
-  if (Object.keys(asMap(matchLabels)).length > 0) return true;
+  if (Object.keys(asJsonMap(matchLabels)).length > 0) return true;
   if (Array.isArray(matchExpressions) && matchExpressions.length > 0) return true;
   if (matchLabels !== undefined || matchExpressions !== undefined) return isNetworkPolicy;
-  const values = Object.values(asMap(labels));
+  const values = Object.values(asJsonMap(labels));
   return values.length > 0 && values.every((each) => textOf(each) !== undefined);
 }
 
 /** `matchLabels`, `labels`, or the labels themselves; an empty list is met by every Pod. */
 function requirementsOf(map: JsonMap): readonly LabelRequirement[] {
   const labels = map.matchLabels ?? map.labels ?? (map.matchExpressions === undefined ? map : {});
-  const equal = Object.entries(asMap(labels)).flatMap(([key, value]): LabelRequirement[] =>
+  const equal = Object.entries(asJsonMap(labels)).flatMap(([key, value]): LabelRequirement[] =>
     textOf(value) === undefined ? [] : [{ key, operator: "In", values: [String(value)] }],
   );
   const expressions = Array.isArray(map.matchExpressions) ? map.matchExpressions : [];
   return [
     ...equal,
     ...expressions.flatMap((each: unknown): LabelRequirement[] => {
-      const { key, operator, values } = asMap(each);
+      const { key, operator, values } = asJsonMap(each);
       const isKnown = ["In", "NotIn", "Exists", "DoesNotExist"].includes(String(operator));
       if (textOf(key) === undefined || !isKnown) return [];
       return [
@@ -194,12 +193,6 @@ function requirementsOf(map: JsonMap): readonly LabelRequirement[] {
       ];
     }),
   ];
-}
-
-function asMap(value: unknown): JsonMap {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as JsonMap)
-    : {};
 }
 
 function textOf(value: unknown): string | undefined {

@@ -1,5 +1,5 @@
 import type { BootstrapChange } from "../../topology.ts";
-import type { Plain, PlainMap } from "../to-yaml.ts";
+import type { Plain, PlainMap } from "../plain.ts";
 import { patch } from "./json-patch.ts";
 import { isMap, merge } from "./merge.ts";
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { PatchOperation } from "../../topology.ts";
-import type { Plain } from "../to-yaml.ts";
+import type { Plain } from "../plain.ts";
 
 export type Patched =
   | { readonly ok: true; readonly value: Plain }
@@ -76,13 +76,9 @@ function placeOf(root: Mutable, pointer: string): Placed {
 }
 
 function get({ holder, key, pointer }: Placed): Mutable {
-  const index = Array.isArray(holder) ? indexOf(holder, key) : undefined;
-  const value =
-    index === undefined
-      ? isFields(holder) && Object.hasOwn(holder, key)
-        ? holder[key]
-        : undefined
-      : (holder as Mutable[])[index];
+  let value: Mutable | undefined;
+  if (Array.isArray(holder)) value = holder[indexOf(holder, key) ?? -1];
+  else if (isFields(holder) && Object.hasOwn(holder, key)) value = holder[key];
   if (value === undefined) throw new NoSuchPlace(`there is nothing at ${shown(pointer)}`);
   return value;
 }

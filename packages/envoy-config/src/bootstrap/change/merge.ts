@@ -1,4 +1,4 @@
-import type { Plain, PlainMap } from "../to-yaml.ts";
+import type { Plain, PlainMap } from "../plain.ts";
 
 /**
  * Merges a message into another, as Envoy Gateway does with `type: Merge`: maps field by field, lists by adding to
