@@ -498,10 +498,11 @@ describe("our gRPC server", () => {
     try {
       const silent = connect(Number(at.split(":").at(-1)), "127.0.0.1");
       const busy = connectHttp2(`http://${at}`);
+      const asked = once(busy, "goaway");
       const stream = busy.request(headers);
       await once(silent.resume(), "close");
       // It takes no new call, and the one that is open goes on.
-      await once(busy, "goaway");
+      await asked;
       stream.end(framed(hello));
       const answer = await once(stream, "data");
       expect(answer[0]).toEqual(framed(hello));

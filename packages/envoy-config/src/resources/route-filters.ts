@@ -4,7 +4,7 @@ import type { ResourceName } from "../diagnostic.ts";
 import type { HeaderEntry, HeaderModifier, UrlRewrite } from "../topology.ts";
 import { readBackendRef } from "./backend-ref.ts";
 import { readCors } from "./cors.ts";
-import { isHeaderName } from "./header-name.ts";
+import { framesMessages, isHeaderName } from "./header-name.ts";
 import { readHostname } from "./hostname.ts";
 import type { Reader } from "./reader.ts";
 import type { Filters, MirrorFilter, RedirectFilter, RuleBackend } from "./route-resource.ts";
@@ -191,7 +191,13 @@ function headerName(at: Reader, name: string, key: string): string | undefined {
     at.wrong(`\`${name.slice(0, 64)}\` is no name of a header`, key);
     return undefined;
   }
-  if (name.toLowerCase() !== "host") return name.toLowerCase();
+  const lowered = name.toLowerCase();
+  if (framesMessages(lowered)) {
+    const remedy = "remove it: Envoy writes it as the message needs it";
+    at.wrong(`\`${lowered}\` frames messages and can't be changed`, key, remedy);
+    return undefined;
+  }
+  if (lowered !== "host") return lowered;
   const remedy = "use a URLRewrite filter with `hostname`";
   at.wrong("`Host` is not changed by a header modifier", key, remedy);
   return undefined;

@@ -16,7 +16,7 @@ import {
 } from "../mirror-policy.ts";
 import { didYouMean } from "../nearest.ts";
 import { durationMs, durationsMs } from "./duration.ts";
-import { isHeaderName } from "./header-name.ts";
+import { framesMessages, isHeaderName } from "./header-name.ts";
 import type { Meta } from "./meta.ts";
 import { readObjectRef } from "./object-ref.ts";
 import type { Reader } from "./reader.ts";
@@ -110,8 +110,7 @@ function headerEntries(headers: Readonly<Record<string, string>>): MirrorHeaders
 }
 
 /** The gateway's own headers carry the pick and the mirror's name. */
-const reserved =
-  /^(?::|host$|content-length$|transfer-encoding$|x-umbra-|x-gateway-|x-request-id$)/;
+const reserved = /^(?::|host$|x-umbra-|x-gateway-|x-request-id$)/;
 
 function readRewrite(from: Reader | undefined): Pick<ShadowPolicy, "rewrite" | "headers"> {
   const read = from?.whole(() => ({
@@ -147,7 +146,7 @@ function readHeaders(headers: Reader): MirrorHeaders {
     if (!isHeaderName(name) && !name.startsWith(":")) {
       headers.wrong(`\`${shown}\` is no name of a header`);
     }
-    if (reserved.test(name)) {
+    if (reserved.test(name) || framesMessages(name)) {
       headers.wrong(`the header ${shown} is the gateway's own`, undefined, "remove it");
     }
   }
