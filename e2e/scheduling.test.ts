@@ -147,7 +147,7 @@ flowControl: {maxRequests: 6, defaultRequestTTL: 3s}
 apiVersion: umbra.dev/v1alpha1
 kind: EnvoySettings
 metadata: {name: settings}
-spec: {maxQueueTime: 4s}
+spec: {maxQueueTime: 4s, controlHeaders: Trust}
 `,
   });
   try {

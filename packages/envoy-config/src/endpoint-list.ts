@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { unusableAddress } from "./endpoint-address.ts";
 
 export type EndpointList =
   | { readonly ok: true; readonly endpoints: readonly string[] }
@@ -22,6 +23,8 @@ export function parseEndpointList(text: string): EndpointList {
         message: `"${part}" is not ip:port; write 10.0.0.1:8000 or [2001:db8::1]:8000`,
       };
     }
+    const why = unusableAddress(v6 ?? v4 ?? "", number);
+    if (why !== undefined) return { ok: false, message: `no model server is at ${part}: ${why}` };
   }
   return { ok: true, endpoints: [...new Set(parts)].toSorted() };
 }

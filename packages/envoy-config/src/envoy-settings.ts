@@ -17,6 +17,7 @@ export interface EnvoySettings {
   readonly connectionIdleTimeoutMs: number;
   readonly flushTimeoutMs: number;
   readonly trustedHops: number;
+  readonly controlHeaders: "Remove" | "Trust";
   readonly underscores: "Reject" | "Drop" | "Allow";
   readonly escapedSlashes: "Redirect" | "Unescape" | "Reject" | "Keep";
   readonly maxRequests: number;
@@ -61,6 +62,7 @@ const forms: Readonly<Record<keyof EnvoySettings, Form>> = {
   connectionIdleTimeoutMs: duration("connectionIdleTimeout", "1h", [1_000, 168 * hour]),
   flushTimeoutMs: duration("flushTimeout", "5m", [1_000, 24 * hour]),
   trustedHops: count("trustedHops", 0, [0, 32]),
+  controlHeaders: choice("controlHeaders", ["Remove", "Trust"]),
   underscores: choice("underscores", ["Reject", "Drop", "Allow"]),
   escapedSlashes: choice("escapedSlashes", ["Redirect", "Unescape", "Reject", "Keep"]),
   maxRequests: count("maxRequests", 65_536, [1, 10_000_000]),
@@ -120,7 +122,9 @@ const reasons: Readonly<Record<keyof EnvoySettings, string>> = {
   flushTimeoutMs:
     "For a client to take the rest of an answer that is complete: one that stopped reading holds no memory for long.",
   trustedHops:
-    "Proxies before Envoy whose x-forwarded-for is believed. With 0 the client's address is the one that connects, whatever it says.",
+    "Proxies before Envoy whose x-forwarded-for is believed. With 0 the client's address is the one that connects, whatever it says, and `forwarded`, `x-forwarded-host`, `x-forwarded-port` and `x-real-ip` are taken off.",
+  controlHeaders:
+    "Headers by which clients choose their priority, tenant, model, time limits and profile: anybody could take the turns of others, so they are taken off unless all clients are trusted.",
   underscores:
     "Headers with an underscore in their name, except `session_id` and those that the resources name: many servers take `x_a` for `x-a`, so a client could pass off a header that is taken from it.",
   escapedSlashes:

@@ -5,6 +5,7 @@ export {
   turnsOnCrashingGuard,
 } from "./bootstrap/crashing-guard.ts";
 export {
+  controlHeaders,
   decodeMirrors,
   destinationHeader,
   laneClusterName,

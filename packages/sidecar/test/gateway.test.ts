@@ -225,6 +225,20 @@ spec: {modelName: m, poolRef: {name: llama}, targetModels: [{name: m-v2}]}
     expect((await ask({ ...chat, headers })).body).toBe(chat.body.replace('"m"', '"m-v2"'));
   });
 
+  test("a client's rewrite names what the pool serves, or is refused", async () => {
+    const models = `---
+apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceModel
+metadata: {name: m, namespace: ns}
+spec: {modelName: m, poolRef: {name: llama}}
+`;
+    const ask = await start(topologyOf({ more: models }));
+    const headers = { ...chat.headers, "x-llm-d-model-name-rewrite": "secret-lora" };
+    const { reply } = await ask({ ...chat, headers });
+    expect([reply?.status, codeOf(reply?.body)]).toEqual([404, "model_not_found"]);
+    expect((await ask(chat)).body).toBe(chat.body);
+  });
+
   test("that does not tell its mode is served in full duplex, or as it is said", async () => {
     const ask = await start(topologyOf({}));
     expect((await ask({ ...chat, tellsMode: false })).body).toBe(chat.body);

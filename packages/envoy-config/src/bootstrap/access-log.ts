@@ -15,7 +15,7 @@ export function accessLog(lane: "primary" | "shadow"): EnvoyObject {
           request_id: "%REQ(X-REQUEST-ID)%",
           host: "%REQ(:AUTHORITY)%",
           method: "%REQ(:METHOD)%",
-          path: "%REQ(:PATH)%",
+          path: "%PATH(NQ)%",
           status: "%RESPONSE_CODE%",
           flags: "%RESPONSE_FLAGS%",
           details: "%RESPONSE_CODE_DETAILS%",

@@ -1,6 +1,6 @@
 import type { EnvoySettings } from "../envoy-settings.ts";
 import { because, type EnvoyObject, extension } from "./envoy-object.ts";
-import { reservedHeaderPrefixes } from "./names.ts";
+import { controlHeaders, reservedHeaderPrefixes } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { setting, timeSetting } from "./setting.ts";
 
@@ -46,7 +46,7 @@ export function clientGuards(options: BootstrapOptions): EnvoyObject {
     ),
     early_header_mutation_extensions: because(
       "Headers that steer picks and mirrors come from the sidecar alone: a client's are taken off before any filter sees them.",
-      [withoutReservedHeaders],
+      [withoutClientsHeaders(options)],
     ),
   };
 }
@@ -68,12 +68,22 @@ export function headerLimit(options: BootstrapOptions): EnvoyObject {
   return { max_headers_count: setting(options, "maxHeaders") };
 }
 
-const withoutReservedHeaders: EnvoyObject = extension(
-  "envoy.http.early_header_mutation.header_mutation",
-  "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-  {
-    mutations: reservedHeaderPrefixes.map((prefix) => ({
-      remove_on_match: { key_matcher: { prefix } },
-    })),
-  },
-);
+/** What a proxy says of the client's request. Envoy writes `x-forwarded-for` and `x-forwarded-proto` itself. */
+const forwardedHeaders = ["forwarded", "x-forwarded-host", "x-forwarded-port", "x-real-ip"];
+
+function withoutClientsHeaders(options: BootstrapOptions): EnvoyObject {
+  const reserved = reservedHeaderPrefixes.map((prefix) => ({
+    remove_on_match: { key_matcher: { prefix } },
+  }));
+  const forwarded = options.trustedHops > 0 ? [] : forwardedHeaders;
+  return extension(
+    "envoy.http.early_header_mutation.header_mutation",
+    "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+    {
+      mutations: setting(options, "controlHeaders", (each) => {
+        const control = each === "Trust" ? [] : Object.values(controlHeaders).flat();
+        return [...reserved, ...[...control, ...forwarded].map((remove) => ({ remove }))];
+      }),
+    },
+  );
+}

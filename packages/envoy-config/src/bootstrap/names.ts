@@ -42,6 +42,25 @@ export const streamMetadata = {
 /** Header names with one of these prefixes are taken from clients' requests before any filter sees them. */
 export const reservedHeaderPrefixes: readonly string[] = [destinationHeader, "x-umbra-"];
 
+/**
+ * Headers by which clients steer the reference endpoint picker: each with its older name, of which the newer one counts. A
+ * gateway that trusts its clients lets them through.
+ */
+export const controlHeaders = {
+  /** Names the InferenceObjective that says the request's priority. */
+  objective: ["x-llm-d-inference-objective", "x-gateway-inference-objective"],
+  /** The tenant that a queue gives its turn. */
+  fairness: ["x-llm-d-inference-fairness-id", "x-gateway-inference-fairness-id"],
+  /** The model's name for the endpoint, where no rewrite of the pool gives it another. */
+  modelRewrite: ["x-llm-d-model-name-rewrite", "x-gateway-model-name-rewrite"],
+  /** Within how many ms the first token is wanted. */
+  ttft: ["x-llm-d-slo-ttft-ms", "x-slo-ttft-ms"],
+  /** How many ms a token may take. */
+  tpot: ["x-llm-d-slo-tpot-ms", "x-slo-tpot-ms"],
+  /** The profile of the EndpointPickerConfig. */
+  profile: ["epp-profile"],
+} as const;
+
 /** Dynamic metadata of a request that is refused for a header with an underscore: `true`. */
 export const underscoreRefusal = { filter: "umbra.underscores", key: "refused" } as const;
 

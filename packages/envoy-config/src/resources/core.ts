@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { unusableAddress } from "../endpoint-address.ts";
 import { readAppProtocol } from "./app-protocol.ts";
 import type { Meta } from "./meta.ts";
 import type { Reader } from "./reader.ts";
@@ -88,8 +89,14 @@ export function readEndpointSlice(meta: Meta, _spec: Reader, root: Reader): Endp
 }
 
 function ipOf(from: Reader, key: string, ip: string | undefined): string | undefined {
-  if (ip === undefined || isIP(ip) > 0) return ip;
-  from.wrong(`\`${key}\` must be an IP address, not "${ip.slice(0, 64)}"`, key);
+  if (ip === undefined) return undefined;
+  const isAddress = isIP(ip) > 0;
+  const why = isAddress ? unusableAddress(ip, 0) : undefined;
+  if (isAddress && why === undefined) return ip;
+  from.wrong(
+    `\`${key}\` must be an IP address of a model server: ${why ?? `"${ip.slice(0, 64)}" is none`}`,
+    key,
+  );
   return undefined;
 }
 

@@ -1,30 +1,10 @@
 import type { Headers } from "@umbra/ext-proc";
 
-/** Headers by which clients steer the reference endpoint picker: each with its older name, the newer one counts. */
-type ControlHeader = readonly [name: string, alias: string];
-
-/** The tenant that a queue gives its turn. */
-export const fairnessHeader: ControlHeader = [
-  "x-llm-d-inference-fairness-id",
-  "x-gateway-inference-fairness-id",
-];
-/** Names the InferenceObjective that says the request's priority. */
-export const objectiveHeader: ControlHeader = [
-  "x-llm-d-inference-objective",
-  "x-gateway-inference-objective",
-];
-/** The model's name for the endpoint, where no rewrite of the pool gives it another. */
-export const modelRewriteHeader: ControlHeader = [
-  "x-llm-d-model-name-rewrite",
-  "x-gateway-model-name-rewrite",
-];
-/** Within how many ms the first token is wanted. */
-export const ttftHeader: ControlHeader = ["x-llm-d-slo-ttft-ms", "x-slo-ttft-ms"];
-/** How many ms a token may take. */
-export const tpotHeader: ControlHeader = ["x-llm-d-slo-tpot-ms", "x-slo-tpot-ms"];
+/** One of `controlHeaders`. */
+type ControlHeader = readonly [name: string, alias?: string];
 
 export function controlHeader(headers: Headers, [name, alias]: ControlHeader): string | undefined {
-  return headers.get(name) ?? headers.get(alias);
+  return headers.get(name) ?? (alias === undefined ? undefined : headers.get(alias));
 }
 
 /** A day: what is longer is no objective. */

@@ -1,7 +1,8 @@
+import { controlHeaders } from "@umbra/envoy-config";
 import type { Headers } from "@umbra/ext-proc";
 import type { PoolEvent } from "@umbra/scheduler";
 import type { Leg } from "@umbra/shadow";
-import { controlHeader, fairnessHeader } from "../decision/control-headers.ts";
+import { controlHeader } from "../decision/control-headers.ts";
 import { type RequestError, requestErrors } from "../decision/refusals.ts";
 import { isRefusal, type MadeDecision } from "../decision/request-account.ts";
 import { compatibleMetrics, prefixPlugin } from "./compatible.ts";
@@ -82,7 +83,8 @@ export function addCompatMetrics(metrics: Exposition, pools: PickLabels): Compat
     labelsOf(pool, headers, { model, target, priority = 0 }) {
       const asked = pools.model(pool, model);
       const sent = target === undefined || target === model ? asked : pools.model(pool, target);
-      const id = headers === undefined ? undefined : controlHeader(headers, fairnessHeader);
+      const id =
+        headers === undefined ? undefined : controlHeader(headers, controlHeaders.fairness);
       return [
         asked,
         sent,

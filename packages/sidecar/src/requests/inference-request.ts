@@ -1,18 +1,10 @@
+import { controlHeaders } from "@umbra/envoy-config";
 import type { Headers } from "@umbra/ext-proc";
 import { promptOf, type RequestFields } from "@umbra/openai";
 import { type InferenceRequest, sessionKey } from "@umbra/scheduler";
 import { profileAttribute } from "@umbra/scheduler/config";
-import {
-  controlHeader,
-  objectiveHeader,
-  tpotHeader,
-  ttftHeader,
-  wantedMs,
-} from "../decision/control-headers.ts";
+import { controlHeader, wantedMs } from "../decision/control-headers.ts";
 import type { ServedPool } from "../pools/pool-registry.ts";
-
-/** The header by which clients of the reference endpoint picker choose a profile. */
-const profileHeader = "epp-profile";
 
 /** What the scheduler is told of a request. Its prompt is mostly a view of the body, read while it is picked and never kept. */
 export function inferenceRequest(
@@ -37,7 +29,7 @@ export function inferenceRequest(
   const prompt = promptOf(body, fields);
   if (prompt !== undefined) asked.prompt = prompt;
   if (pool.objectives.size > 0) {
-    const priority = pool.objectives.get(controlHeader(headers, objectiveHeader) ?? "");
+    const priority = pool.objectives.get(controlHeader(headers, controlHeaders.objective) ?? "");
     if (priority !== undefined) asked.priority = priority;
   }
   if (pool.served.isAdapter(model)) {
@@ -62,9 +54,9 @@ export function sessionOf(headers: Headers): string | undefined {
 
 /** What profiles and plugins of the user's own may go by: the profile asked for, and the times wanted, in ms. */
 function attributesOf(headers: Headers): InferenceRequest["attributes"] {
-  const profile = headers.get(profileHeader);
-  const ttftMs = wantedMs(headers, ttftHeader);
-  const tpotMs = wantedMs(headers, tpotHeader);
+  const profile = controlHeader(headers, controlHeaders.profile);
+  const ttftMs = wantedMs(headers, controlHeaders.ttft);
+  const tpotMs = wantedMs(headers, controlHeaders.tpot);
   if (profile === undefined && ttftMs === undefined && tpotMs === undefined) return undefined;
   return {
     ...(profile === undefined ? {} : { [profileAttribute]: profile }),

@@ -1,12 +1,8 @@
+import { controlHeaders } from "@umbra/envoy-config";
 import type { Decision, Headers, PendingDecision } from "@umbra/ext-proc";
 import { type InferenceRequest, type PickResult, priorityOf } from "@umbra/scheduler";
 import type { FlowErrorCode, FlowQueue } from "@umbra/scheduler/flow";
-import {
-  controlHeader,
-  fairnessHeader,
-  ttftHeader,
-  wantedMs,
-} from "../decision/control-headers.ts";
+import { controlHeader, wantedMs } from "../decision/control-headers.ts";
 import { errorReply } from "../decision/error-reply.ts";
 import { type RequestErrorCode, refusalMessage, refusals } from "../decision/refusals.ts";
 import type { ServedPool } from "../pools/pool-registry.ts";
@@ -38,8 +34,8 @@ export interface Waiting {
 /** Lets a request wait for its turn in the pool's queue. */
 export function waitForTurn(waiting: Waiting): PendingDecision {
   const { pool, queue, request, headers, path, bytes, now, signal } = waiting;
-  const fairnessId = controlHeader(headers, fairnessHeader)?.slice(0, maxFairnessIdLength);
-  const withinMs = wantedMs(headers, ttftHeader);
+  const fairnessId = controlHeader(headers, controlHeaders.fairness)?.slice(0, maxFairnessIdLength);
+  const withinMs = wantedMs(headers, controlHeaders.ttft);
   const take = (): PickResult | undefined => {
     const picked = pool.state.pick(request);
     // Full after all: it stays the first.

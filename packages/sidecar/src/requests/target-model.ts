@@ -1,7 +1,7 @@
-import type { MirrorRewrite } from "@umbra/envoy-config";
+import { controlHeaders, type MirrorRewrite } from "@umbra/envoy-config";
 import type { Headers } from "@umbra/ext-proc";
 import { isModelName, type ReadRequest, withModel } from "@umbra/openai";
-import { controlHeader, modelRewriteHeader } from "../decision/control-headers.ts";
+import { controlHeader } from "../decision/control-headers.ts";
 import { rewriteBody, shadowModel } from "../mirror/rewrite-body.ts";
 import type { ServedPool } from "../pools/pool-registry.ts";
 
@@ -9,6 +9,11 @@ import type { ServedPool } from "../pools/pool-registry.ts";
 export interface Target {
   readonly model: string | undefined;
   readonly body: Uint8Array | undefined;
+}
+
+/** The name that the client's control header gives the model. */
+export function wantedModel(headers: Headers): string | undefined {
+  return controlHeader(headers, controlHeaders.modelRewrite);
 }
 
 /** As the pool's rewrites say, else the client's own control header. */
@@ -22,7 +27,7 @@ export function primaryTarget(
   const { model } = read;
   if (model === undefined || body === undefined) return { model, body: undefined };
   let name = pool.rewrite(model, session);
-  if (name === model) name = controlHeader(headers, modelRewriteHeader) ?? model;
+  if (name === model) name = wantedModel(headers) ?? model;
   if (name === model || !isModelName(name)) return { model, body: undefined };
   return { model: name, body: withModel(body, read, name) };
 }

@@ -1,0 +1,45 @@
+import { BlockList, isIP } from "node:net";
+import { defaultAddresses } from "./default-addresses.ts";
+
+/**
+ * Why no model server can be at an address: it is nobody's or many's, or gives away what must stay on this machine, such
+ * as a cloud's metadata or Envoy's admin interface. Undefined where one can be. Loopback is for local use.
+ *
+ * @param port 0 where it is not known
+ */
+export function unusableAddress(ip: string, port: number): string | undefined {
+  const family = isIP(ip) === 6 ? "ipv6" : "ipv4";
+  const found = reserved.find(({ list }) => list.check(ip, family));
+  if (found !== undefined) return `${ip} is ${found.what}`;
+  if (!loopback.check(ip, family)) return undefined;
+  const own = Object.values(defaultAddresses).find(
+    (each) => Number(each.split(":").at(-1)) === port,
+  );
+  return own && `${own} is an interface of Envoy or of the sidecar`;
+}
+
+const reserved = [
+  {
+    what: "the unspecified address",
+    list: blocks(["0.0.0.0", 8, "ipv4"], ["::", 128, "ipv6"]),
+  },
+  {
+    what: "a link-local address, where clouds answer with credentials",
+    list: blocks(
+      ["169.254.0.0", 16, "ipv4"],
+      ["fe80::", 10, "ipv6"],
+      ["fd00:ec2::254", 128, "ipv6"],
+    ),
+  },
+  {
+    what: "a multicast or broadcast address",
+    list: blocks(["224.0.0.0", 3, "ipv4"], ["ff00::", 8, "ipv6"]),
+  },
+];
+const loopback = blocks(["127.0.0.0", 8, "ipv4"], ["::1", 128, "ipv6"]);
+
+function blocks(...nets: readonly (readonly [string, number, "ipv4" | "ipv6"])[]): BlockList {
+  const list = new BlockList();
+  for (const [net, prefix, family] of nets) list.addSubnet(net, prefix, family);
+  return list;
+}
