@@ -279,7 +279,9 @@ describe("much of what is right is read in time that grows with it", () => {
       const few = make(500);
       const many = make(4_000);
       read(few);
-      const ratio = cpuMs(() => read(many)) / cpuMs(() => read(few));
+      // The least of three: what else the machine does only adds.
+      const leastMs = (text: string) => Math.min(...[1, 2, 3].map(() => cpuMs(() => read(text))));
+      const ratio = leastMs(many) / leastMs(few);
       // 8 where it is linear, 64 where it goes with the square.
       expect(ratio).toBeLessThan(32);
     },
