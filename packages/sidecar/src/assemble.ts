@@ -1,5 +1,5 @@
 import { createBodyDecoder } from "@umbra/openai/decode";
-import { createRecorder, type LegStart, type Recorder } from "@umbra/shadow";
+import { createRecorder, type Recorder } from "@umbra/shadow";
 import { createAccounts } from "./accounts.ts";
 import { type Captures, createCaptures } from "./capture/captures.ts";
 import { type Evaluations, newSecret, startEvaluations } from "./evaluation/evaluations.ts";
@@ -14,6 +14,7 @@ import { createRequestLog } from "./request-log.ts";
 import { backendPaths } from "./requests/backend-paths.ts";
 import { EndpointAnswers } from "./requests/endpoint-answers.ts";
 import { gatewayProtocol } from "./requests/gateway-stream.ts";
+import type { LiveRequest, LiveTwin } from "./requests/live-request.ts";
 import { LiveRequests } from "./requests/live-requests.ts";
 import type { ObserveOptions } from "./requests/observe.ts";
 import type { PickOptions } from "./requests/pick-options.ts";
@@ -24,7 +25,7 @@ import type { BeginTrace } from "./traces/request-trace.ts";
 export interface SidecarParts {
   readonly pools: PoolRegistry;
   readonly mirrors: MirrorRegistry;
-  readonly recorder: Recorder;
+  readonly recorder: Recorder<LiveRequest>;
   readonly evaluations: Evaluations;
   readonly metrics: SidecarMetrics;
   readonly answers: EndpointAnswers;
@@ -74,7 +75,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     latest: () => evaluations.latest,
   });
   const observers = [answers, accounts, mirrors, shadowMetrics, evaluations, captures ?? {}];
-  const recorder = createRecorder({ now, observers });
+  const recorder = createRecorder<LiveRequest>({ now, observers });
   const live = createLive(mirrors, metrics);
   const pick: PickOptions = {
     ...pickSettings(options, pools, opened),
@@ -85,8 +86,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     now,
     mirroring: { registry: mirrors, secret, random: Math.random, onDropped: evaluations.dropped },
     openAccount: accounts.open,
-    onTwinRefused: (requestId, mirror, pool) =>
-      recordRefusedTwin(recorder, { requestId, lane: "shadow", pool, mirrors: [mirror] }),
+    onTwinRefused: (twin, pool) => recordRefusedTwin(recorder, twin, pool),
     onTwinOver: (requestId, mirror) => mirrors.gateOf(mirror)?.finished(requestId),
   };
   const timeoutOf = (mirror: string) => mirrors.gateOf(mirror)?.mirror.requestTimeoutMs;
@@ -100,7 +100,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     pick,
     observe: { recorder, live, captures, timeoutOf },
     sweep() {
-      for (const each of [recorder, answers, live, ...mirrors.gates]) each.expire();
+      for (const each of [answers, live, ...mirrors.gates]) each.expire();
     },
   };
 }
@@ -122,8 +122,14 @@ function createLive(mirrors: MirrorRegistry, metrics: SidecarMetrics): LiveReque
 }
 
 /** A twin that no endpoint was found for has no answer that an observe stream could see. */
-function recordRefusedTwin(recorder: Recorder, start: LegStart): void {
-  const leg = recorder.begin(start);
+function recordRefusedTwin(
+  recorder: Recorder<LiveRequest>,
+  { request, mirror }: LiveTwin,
+  pool: string,
+): void {
+  const { requestId } = request;
+  request.pairing ??= recorder.open(request);
+  const leg = request.pairing.begin({ requestId, lane: "shadow", pool, mirrors: [mirror] });
   leg?.responseHeaders({ status: 503, contentType: "application/json" });
   leg?.end("complete");
 }

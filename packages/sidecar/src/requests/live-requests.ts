@@ -1,28 +1,5 @@
-import type { Lease } from "@umbra/scheduler";
-import type { LegRecorder, UnmirroredFor } from "@umbra/shadow";
-import { RequestsById, type TabledRequest } from "./requests-by-id.ts";
-
-/** What the pick knows of a measured leg, and its copies on the observe stream do not carry. */
-export interface PickedLeg {
-  readonly model: string | undefined;
-  readonly isStream: boolean;
-  readonly endpoint: string;
-  /** Learns which endpoint has served. */
-  readonly lease: Lease | undefined;
-  /** When the request was sent to its endpoint, in ms of the monotonic clock. */
-  readonly dispatchedAt: number;
-  readonly bodyBytes: number;
-  /** Primary: names of the mirrors that have a twin and are judged. Twin: the mirror it came through. */
-  readonly mirrors: readonly string[];
-  readonly unmirrored: readonly UnmirroredFor[];
-  /** Keyed hash. */
-  readonly session: string | undefined;
-}
-
-export interface ObservedLeg<T> {
-  readonly live: T;
-  readonly picked: PickedLeg;
-}
+import { type LiveLeg, LiveRequest, type LiveTwin, type MeasuredLeg } from "./live-request.ts";
+import { RequestsById } from "./requests-by-id.ts";
 
 export interface LiveRequestsOptions {
   /** Whether the mirror's lane ends a request whose pick stream fails. */
@@ -39,52 +16,6 @@ export interface LiveRequestsOptions {
 const maxRequests = 32_768;
 /** A twin or an observe stream that was not heard of for so long does not come: copies leave with the request itself. */
 const lostAfterMs = 10_000;
-
-/** One primary, with its twins; or a twin whose primary is not known here. */
-export class LiveRequest implements TabledRequest {
-  readonly requestId: string;
-  older: this | undefined = undefined;
-  readonly twins: LiveTwin[] = [];
-  /** The model that the client named, where the copies carry another. */
-  clientModel: string | undefined = undefined;
-  /** Until the observe stream takes it. */
-  measured: PickedLeg | undefined = undefined;
-  /** Whether it is seen how the answer ends. */
-  isMeasured = false;
-  isAnswered = false;
-  /** Streams that are open. */
-  streams = 0;
-  idleSinceMs = 0;
-
-  constructor(requestId: string, mirrors: readonly string[]) {
-    this.requestId = requestId;
-    for (const mirror of mirrors) this.twins.push(new LiveTwin(this, mirror));
-  }
-
-  get isAwaiting(): boolean {
-    return this.measured !== undefined || this.twins.some((twin) => twin.isAwaiting);
-  }
-}
-
-/** The copy of a request in one mirror's lane. */
-export class LiveTwin {
-  readonly request: LiveRequest;
-  readonly mirror: string;
-  isPicked = false;
-  measured: PickedLeg | undefined = undefined;
-  leg: LegRecorder | undefined = undefined;
-  /** Ends it at whatever point it is; undefined before its pick and after its end. */
-  fail: (() => void) | undefined = undefined;
-
-  constructor(request: LiveRequest, mirror: string) {
-    this.request = request;
-    this.mirror = mirror;
-  }
-
-  get isAwaiting(): boolean {
-    return !this.isPicked || this.measured !== undefined;
-  }
-}
 
 /**
  * Requests that have twins, are twins or are measured, from their pick to the end of their last stream. Their pick and
@@ -107,62 +38,46 @@ export class LiveRequests {
   /** A primary is sent to its endpoint, with twins in these mirrors. Undefined where there is no room. */
   begin(requestId: string, mirrors: readonly string[]): LiveRequest | undefined {
     const request = new LiveRequest(requestId, mirrors);
-    if (!this.#requests.add(request)) return undefined;
-    request.streams = 1;
-    return request;
+    return this.#requests.add(request) ? request : undefined;
   }
 
   /** The request that a twin in the mirror is awaited of. */
   expecting(requestId: string, mirror: string): LiveRequest | undefined {
     return this.#requests.find(requestId, (each) =>
-      awaitedIn(each, mirror) === undefined ? -1 : isOpen(each),
+      each.awaitedIn(mirror) === undefined ? -1 : isOpen(each),
     );
   }
 
-  /** A twin was picked; `fail` ends it at whatever point it is. Undefined where there is no room. */
-  beginTwin(requestId: string, mirror: string, fail: () => void): LiveTwin | undefined {
+  /** A twin has come; `fail` ends it at whatever point it is. Undefined where there is no room. */
+  beginTwin(requestId: string, mirror: string, fail?: () => void): LiveTwin | undefined {
     let request = this.expecting(requestId, mirror);
     if (request === undefined) request = this.begin(requestId, [mirror]);
     else request.streams++;
-    const twin = request === undefined ? undefined : awaitedIn(request, mirror);
+    const twin = request?.awaitedIn(mirror);
     if (twin === undefined) return undefined;
     twin.isPicked = true;
     twin.fail = fail;
     return twin;
   }
 
-  /** A twin was refused: it has no answer, and nothing more is awaited of it. */
-  refuseTwin(requestId: string, mirror: string): void {
-    const request = this.expecting(requestId, mirror);
-    const twin = request === undefined ? undefined : awaitedIn(request, mirror);
-    if (request === undefined || twin === undefined) return;
-    twin.isPicked = true;
-    if (request.streams === 0 && !request.isAwaiting) this.#requests.remove(request);
-  }
-
-  /** The pick's knowledge of a primary whose answer is measured: once. */
-  observe(requestId: string): ObservedLeg<LiveRequest> | undefined {
-    const live = this.#requests.find(requestId, (each) =>
-      each.measured === undefined ? -1 : isOpen(each),
-    );
-    const picked = live?.measured;
-    if (live === undefined || picked === undefined) return undefined;
-    live.measured = undefined;
-    live.streams++;
-    return { live, picked };
-  }
-
-  /** The same of a twin. */
-  observeTwin(requestId: string, mirror: string): ObservedLeg<LiveTwin> | undefined {
+  /** The leg whose observe stream has come: once, and only where it is measured. `mirror`: of a twin. */
+  observe(requestId: string, mirror: string | undefined): ObservedLeg | undefined {
     const request = this.#requests.find(requestId, (each) =>
-      measuredIn(each, mirror) === undefined ? -1 : isOpen(each),
+      each.legOf(mirror)?.awaitsMeasuring === true ? isOpen(each) : -1,
     );
-    const live = request === undefined ? undefined : measuredIn(request, mirror);
-    const picked = live?.measured;
-    if (live === undefined || picked === undefined) return undefined;
-    live.measured = undefined;
-    live.request.streams++;
-    return { live, picked };
+    const leg = request?.legOf(mirror);
+    if (request === undefined || leg?.measured === undefined) return undefined;
+    leg.measured.hasBegun = true;
+    request.streams++;
+    return { leg, measured: leg.measured };
+  }
+
+  /** Whether another request of this id is being measured: which twins are whose is then not known. */
+  isShared(request: LiveRequest): boolean {
+    const other = this.#requests.find(request.requestId, (each) =>
+      each !== request && each.pairing?.isWaiting === true ? 0 : -1,
+    );
+    return other !== undefined;
   }
 
   /** A stream that was counted is over. */
@@ -170,7 +85,7 @@ export class LiveRequests {
     request.streams--;
     if (request.streams > 0) return;
     if (request.isAwaiting) request.idleSinceMs = this.#options.now();
-    else this.#requests.remove(request);
+    else this.#forget(request);
   }
 
   /**
@@ -178,8 +93,9 @@ export class LiveRequests {
    * Envoy cancels the primary itself, its copies would run on.
    */
   primaryOver(request: LiveRequest): void {
+    const { measured, twins } = request;
     // The answer's end passes the observe stream, which may be some ms behind.
-    if (request.isMeasured && request.twins.length > 0 && !request.isAnswered) {
+    if (measured !== undefined && twins.length > 0 && !measured.isAnswered) {
       const { graceMs = 500 } = this.#options;
       setTimeout(() => this.#cancelTwins(request), graceMs).unref();
     }
@@ -189,32 +105,35 @@ export class LiveRequests {
   /** Forgets those whose twins or observe streams never came. To be called now and then. */
   expire(): void {
     const oldestMs = this.#options.now() - lostAfterMs;
-    this.#requests.removeWhere(
-      ({ streams, idleSinceMs }) => streams === 0 && idleSinceMs <= oldestMs,
-    );
+    this.#requests.forEach((request) => {
+      if (request.streams === 0 && request.idleSinceMs <= oldestMs) this.#forget(request);
+      else request.pairing?.expire();
+    });
   }
 
-  #cancelTwins(request: LiveRequest): void {
+  #forget(request: LiveRequest): void {
+    this.#requests.remove(request);
+    request.pairing?.giveUp();
+  }
+
+  #cancelTwins({ measured, twins }: LiveRequest): void {
     const { canCancel, onCancel } = this.#options;
-    if (request.isAnswered || !request.isMeasured) return;
-    for (const { mirror, fail, leg } of request.twins) {
+    if (measured === undefined || measured.isAnswered) return;
+    for (const { mirror, fail, measured: own } of twins) {
       if (fail === undefined || !canCancel(mirror)) continue;
-      leg?.cut("propagated_cancel");
+      own?.recorder?.cut("propagated_cancel");
       onCancel(mirror);
       fail();
     }
   }
 }
 
+export interface ObservedLeg {
+  readonly leg: LiveLeg;
+  readonly measured: MeasuredLeg;
+}
+
 /** Of requests that share an id those with open streams come first: what others await was probably lost. */
 function isOpen({ streams }: LiveRequest): 0 | 1 {
   return streams > 0 ? 1 : 0;
-}
-
-function awaitedIn({ twins }: LiveRequest, mirror: string): LiveTwin | undefined {
-  return twins.find((twin) => twin.mirror === mirror && !twin.isPicked);
-}
-
-function measuredIn({ twins }: LiveRequest, mirror: string): LiveTwin | undefined {
-  return twins.find((twin) => twin.mirror === mirror && twin.measured !== undefined);
 }

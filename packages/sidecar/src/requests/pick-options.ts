@@ -4,6 +4,7 @@ import type { OpenAccount } from "../decision/request-account.ts";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
 import type { EndpointAnswers } from "./endpoint-answers.ts";
 import type { GatewayProtocol } from "./gateway-stream.ts";
+import type { LiveTwin } from "./live-request.ts";
 import type { LiveRequests } from "./live-requests.ts";
 import type { MirroringOptions } from "./mirroring.ts";
 
@@ -25,7 +26,7 @@ export interface PickOptions {
   /** Takes down what happens to each request. */
   readonly openAccount: OpenAccount;
   /** A mirrored copy that no endpoint was found for: it has no answer that an observe stream could see. */
-  readonly onTwinRefused: (requestId: string, mirror: string, pool: string) => void;
+  readonly onTwinRefused: (twin: LiveTwin, pool: string) => void;
   /** A twin that has no measures is over. */
   readonly onTwinOver: (requestId: string, mirror: string) => void;
   /** Monotonic, in ms. */

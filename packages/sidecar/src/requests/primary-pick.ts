@@ -4,7 +4,7 @@ import { unknownModel } from "../decision/refusals.ts";
 import type { RequestView } from "../mirror/request-view.ts";
 import type { ServedPool } from "../pools/pool-registry.ts";
 import type { GatewayStream } from "./gateway-stream.ts";
-import type { LiveRequest } from "./live-requests.ts";
+import { type LiveRequest, MeasuredLeg } from "./live-request.ts";
 import { decideMirroring } from "./mirroring.ts";
 import { modelListReply } from "./model-list-reply.ts";
 import { decisionFacts, heldBytes, type ParsedRequest } from "./parsed-request.ts";
@@ -83,8 +83,7 @@ export class PrimaryPick extends Picking {
     }
     if (read.model !== model) this.#live.clientModel = read.model;
     if (isObserved) {
-      this.#live.isMeasured = true;
-      this.#live.measured = {
+      this.#live.measured = new MeasuredLeg({
         model,
         isStream: read.isStream,
         endpoint,
@@ -94,7 +93,7 @@ export class PrimaryPick extends Picking {
         mirrors: made.mirrors,
         unmirrored: made.unmirrored,
         session: made.session,
-      };
+      });
       if (made.mirrors.length > 0 && body !== undefined) captures?.request(requestId, body);
     }
     return { headers: made.headers, isObserved };

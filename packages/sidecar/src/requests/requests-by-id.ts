@@ -79,13 +79,13 @@ export class RequestsById<T extends TabledRequest> {
     return found;
   }
 
-  /** Looks at all: for a sweep now and then. */
-  removeWhere(isOver: (request: T) => boolean): void {
+  /** For a sweep now and then. `visit` may remove the request that it gets. */
+  forEach(visit: (request: T) => void): void {
     if (this.#size === 0) return;
     for (const first of this.#newest) {
       for (let each: T | undefined = first; each !== undefined; ) {
         const next: T | undefined = each.older;
-        if (isOver(each)) this.remove(each);
+        visit(each);
         each = next;
       }
     }

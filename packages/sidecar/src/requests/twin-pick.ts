@@ -1,6 +1,6 @@
 import type { Decision, Headers, StreamInfo } from "@umbra/ext-proc";
 import type { GatewayStream } from "./gateway-stream.ts";
-import type { LiveTwin } from "./live-requests.ts";
+import { type LiveTwin, MeasuredLeg } from "./live-request.ts";
 import { isMeasured } from "./mirroring.ts";
 import type { ParsedRequest } from "./parsed-request.ts";
 import type { PickOptions } from "./pick-options.ts";
@@ -15,7 +15,6 @@ export class TwinPick extends Picking {
   readonly #mirror: string;
   #live: LiveTwin | undefined = undefined;
   #requestId: string | undefined = undefined;
-  #isMeasured = false;
 
   constructor(stream: StreamInfo, gateway: GatewayStream, options: PickOptions) {
     super(gateway, "shadow", options);
@@ -44,12 +43,11 @@ export class TwinPick extends Picking {
     if (requestId === undefined) return unmeasured;
     this.#requestId = requestId;
     this.#live = live.beginTwin(requestId, this.#mirror, failing(this.#stream));
-    this.#isMeasured =
-      this.#live !== undefined &&
+    const isKnown =
       mirroring.registry.isEvaluated(this.#mirror) &&
       isMeasured(headers.get(":method") ?? "", this.path);
-    if (this.#live === undefined || !this.#isMeasured) return unmeasured;
-    this.#live.measured = {
+    if (this.#live === undefined || !isKnown) return unmeasured;
+    this.#live.measured = new MeasuredLeg({
       model,
       isStream: read.isStream,
       endpoint,
@@ -59,25 +57,29 @@ export class TwinPick extends Picking {
       mirrors: [this.#mirror],
       unmirrored: [],
       session: undefined,
-    };
+    });
     return measured;
   }
 
   protected override refused(headers: Headers): void {
     const requestId = headers.get("x-request-id");
     if (requestId === undefined) return;
-    this.options.live.refuseTwin(requestId, this.#mirror);
-    this.options.onTwinRefused(requestId, this.#mirror, this.gateway.pool);
+    const { live, onTwinRefused } = this.options;
+    const twin = live.beginTwin(requestId, this.#mirror);
+    if (twin === undefined) return;
+    onTwinRefused(twin, this.gateway.pool);
+    live.streamOver(twin.request);
   }
 
   protected over(): void {
     const { live, onTwinOver } = this.options;
     if (this.#requestId === undefined) return;
+    const isMeasured = this.#live?.measured !== undefined;
     if (this.#live !== undefined) {
       this.#live.fail = undefined;
       live.streamOver(this.#live.request);
     }
-    if (!this.#isMeasured) onTwinOver(this.#requestId, this.#mirror);
+    if (!isMeasured) onTwinOver(this.#requestId, this.#mirror);
   }
 }
 
