@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { createRecorder } from "@umbra/shadow";
+import type { RequestAccount } from "../src/decision/request-account.ts";
 import {
   type LiveLeg,
   type LiveRequest,
@@ -40,8 +41,15 @@ function picked(endpoint = "10.0.0.1:8000"): PickedLeg {
   };
 }
 
+const account: RequestAccount = {
+  arrived: () => {},
+  decided: () => [],
+  ended: () => {},
+  answered: () => {},
+};
+
 function measure(leg: LiveLeg, from = picked()): MeasuredLeg {
-  leg.measured = new MeasuredLeg(from);
+  leg.measured = new MeasuredLeg(account, from);
   return leg.measured;
 }
 

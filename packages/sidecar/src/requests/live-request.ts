@@ -1,5 +1,6 @@
 import type { Lease } from "@umbra/scheduler";
 import type { LegRecorder, Pairing, UnmirroredFor } from "@umbra/shadow";
+import type { RequestAccount } from "../decision/request-account.ts";
 import type { TabledRequest } from "./requests-by-id.ts";
 
 /** What the pick knows of a measured leg, and its copies on the observe stream do not carry. */
@@ -22,14 +23,17 @@ export interface PickedLeg {
 /** A leg whose answer is measured: its copies come on an observe stream. */
 export class MeasuredLeg {
   readonly picked: PickedLeg;
+  /** Learns how the answer ends. */
+  readonly account: RequestAccount;
   /** The observe stream has come. */
   hasBegun = false;
   /** The answer has come to its end. */
   isAnswered = false;
   recorder: LegRecorder | undefined = undefined;
 
-  constructor(picked: PickedLeg) {
+  constructor(account: RequestAccount, picked: PickedLeg) {
     this.picked = picked;
+    this.account = account;
   }
 }
 

@@ -83,7 +83,7 @@ export class PrimaryPick extends Picking {
     }
     if (read.model !== model) this.#live.clientModel = read.model;
     if (isObserved) {
-      this.#live.measured = new MeasuredLeg({
+      this.#live.measured = new MeasuredLeg(this.account, {
         model,
         isStream: read.isStream,
         endpoint,

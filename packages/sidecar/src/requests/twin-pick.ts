@@ -47,7 +47,7 @@ export class TwinPick extends Picking {
       mirroring.registry.isEvaluated(this.#mirror) &&
       isMeasured(headers.get(":method") ?? "", this.path);
     if (this.#live === undefined || !isKnown) return unmeasured;
-    this.#live.measured = new MeasuredLeg({
+    this.#live.measured = new MeasuredLeg(this.account, {
       model,
       isStream: read.isStream,
       endpoint,
