@@ -2,6 +2,7 @@ import { createBodyDecoder } from "@umbra/openai/decode";
 import { createRecorder, type Recorder } from "@umbra/shadow";
 import { createAccounts } from "./accounts.ts";
 import { type Captures, createCaptures } from "./capture/captures.ts";
+import type { RequestObserver } from "./decision/request-observer.ts";
 import { type Evaluations, newSecret, startEvaluations } from "./evaluation/evaluations.ts";
 import { createLoadCount, type LoadCount } from "./evaluation/load-count.ts";
 import { createShadowMetrics } from "./evaluation/shadow-metrics.ts";
@@ -74,9 +75,16 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     candidateOf: (mirror) => mirrors.gateOf(mirror)?.candidate,
     latest: () => evaluations.latest,
   });
-  const observers = [answers, accounts, mirrors, shadowMetrics, evaluations, captures ?? {}];
+  const observers: readonly RequestObserver<LiveRequest>[] = [
+    answers,
+    accounts,
+    mirrors,
+    shadowMetrics,
+    evaluations,
+    captures ?? {},
+  ];
   const recorder = createRecorder<LiveRequest>({ now, observers });
-  const live = createLive(mirrors, metrics);
+  const live = createLive(mirrors, metrics, observers);
   const pick: PickOptions = {
     ...pickSettings(options, pools, opened),
     pools,
@@ -87,7 +95,6 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     mirroring: { registry: mirrors, secret, random: Math.random, onDropped: evaluations.dropped },
     openAccount: accounts.open,
     onTwinRefused: (twin, pool) => recordRefusedTwin(recorder, twin, pool),
-    onTwinOver: (requestId, mirror) => mirrors.gateOf(mirror)?.finished(requestId),
   };
   const timeoutOf = (mirror: string) => mirrors.gateOf(mirror)?.mirror.requestTimeoutMs;
   return {
@@ -98,9 +105,9 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     metrics,
     answers,
     pick,
-    observe: { recorder, live, captures, timeoutOf },
+    observe: { recorder, live, timeoutOf },
     sweep() {
-      for (const each of [answers, live, ...mirrors.gates]) each.expire();
+      for (const each of [answers, live]) each.expire();
     },
   };
 }
@@ -113,9 +120,14 @@ function createAnswers(pools: PoolRegistry, mirrors: MirrorRegistry): EndpointAn
   });
 }
 
-function createLive(mirrors: MirrorRegistry, metrics: SidecarMetrics): LiveRequests {
+function createLive(
+  mirrors: MirrorRegistry,
+  metrics: SidecarMetrics,
+  observers: readonly RequestObserver<LiveRequest>[],
+): LiveRequests {
   return new LiveRequests({
     now,
+    observers,
     canCancel: (mirror) => mirrors.gateOf(mirror)?.mirror.policy !== undefined,
     onCancel: () => metrics.twinCancelled(),
   });

@@ -173,7 +173,7 @@ function setup() {
   };
   const over = (isReported = false, lease = lastLease) => {
     if (lease === undefined) throw new Error("nothing was picked");
-    answers.over("r", lease, isReported ? "stream" : undefined);
+    answers.streamOver("r", lease, isReported ? "stream" : undefined);
   };
   const of = (address: string) => {
     const found = pool.snapshot().endpoints.find((each) => each.address === address);
@@ -409,7 +409,7 @@ describe("answers reach the pool's health", () => {
         for (let i = 0; i < 8_192; i++) {
           const key = { lane: "primary" as const, pool: "pool", requestId: `r${i}` };
           answers.picked({ ...key, state: pool, lease, isMeasured: false });
-          answers.over(key.requestId, lease, undefined);
+          answers.streamOver(key.requestId, lease, undefined);
         }
       });
       expect(early).toEqual([line]);
@@ -475,7 +475,7 @@ describe("answers reach the pool's health", () => {
     const lease = pick();
     for (let i = 0; i < 1_000; i++) {
       answers.picked({ ...key(i), state: pool, lease, isMeasured: i === 900 });
-      answers.over(`r${i}`, lease, undefined);
+      answers.streamOver(`r${i}`, lease, undefined);
     }
     answers.logged(entry({ status: 401, requestId: "r256" }));
     expect(of(first).errorShare).toBe(0);
@@ -500,7 +500,7 @@ describe("answers reach the pool's health", () => {
     };
     for (let i = 0; i < 9_999; i++) {
       answers.picked({ ...request, requestId: `r${i}` });
-      answers.over(`r${i}`, lease, undefined);
+      answers.streamOver(`r${i}`, lease, undefined);
     }
     expect(answers.awaitsLog).toBe(true);
     answers.picked({ ...request, requestId: "last" });
@@ -519,11 +519,11 @@ describe("answers reach the pool's health", () => {
     }
     answers.logged(entry({ status: 401, requestId: "r79999" }));
     expect(of(first).errorShare).toBe(0);
-    for (let i = 0; i < 8_193; i++) answers.over(`r${i}`, lease, undefined);
+    for (let i = 0; i < 8_193; i++) answers.streamOver(`r${i}`, lease, undefined);
     answers.logged(entry({ status: 401, requestId: "r0" }));
     expect(of(first).errorShare).toBe(0);
     clock.ms = 5_000;
-    answers.over("r8193", lease, undefined);
+    answers.streamOver("r8193", lease, undefined);
     clock.ms = 10_001;
     answers.expire();
     answers.logged(entry({ status: 401, requestId: "r1" }));

@@ -13,7 +13,9 @@ import { until } from "./until.ts";
 function setup() {
   const clock = { ms: 0 };
   const cancelled: string[] = [];
+  const over: string[] = [];
   const live = new LiveRequests({
+    observers: [{ over: ({ requestId }) => over.push(requestId) }],
     now: () => clock.ms,
     canCancel: (mirror) => mirror !== "open",
     onCancel: (mirror) => cancelled.push(mirror),
@@ -24,7 +26,7 @@ function setup() {
     if (request === undefined) throw new Error("no room");
     return request;
   };
-  return { live, clock, cancelled, begin };
+  return { live, clock, cancelled, begin, over };
 }
 
 function picked(endpoint = "10.0.0.1:8000"): PickedLeg {
@@ -55,7 +57,7 @@ function measure(leg: LiveLeg, from = picked()): MeasuredLeg {
 
 describe("a live request", () => {
   test("is known until its last stream is over", () => {
-    const { live, begin } = setup();
+    const { live, begin, over } = setup();
     const request = begin("r");
     measure(request);
     const primary = live.observe("r", undefined);
@@ -63,9 +65,9 @@ describe("a live request", () => {
     expect([primary?.leg, twin?.request]).toEqual([request, request]);
     live.primaryOver(request);
     live.streamOver(request);
-    expect(live.size).toBe(1);
+    expect([live.size, over]).toEqual([1, []]);
     live.streamOver(request);
-    expect(live.size).toBe(0);
+    expect([live.size, over]).toEqual([0, ["r"]]);
   });
 
   test("is observed once, and only where it is measured", () => {
@@ -238,7 +240,7 @@ describe("what never comes", () => {
     const { live } = setup();
     const twin = live.beginTwin("r", "m", () => {});
     if (twin === undefined) throw new Error("no room");
-    expect(live.size).toBe(1);
+    expect([live.size, twin.isCounted]).toEqual([1, false]);
     live.streamOver(twin.request);
     expect(live.size).toBe(0);
   });

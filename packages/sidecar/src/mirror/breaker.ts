@@ -4,6 +4,8 @@ export interface Breaker {
   admits(): boolean;
   /** A request that was admitted is done. */
   record(isError: boolean): void;
+  /** A request that was admitted is done, and nobody knows how: if it was the trial, there may be another one. */
+  giveUp(): void;
   readonly state: "closed" | "open" | "half-open";
 }
 
@@ -70,6 +72,9 @@ export function createBreaker(now: () => number): Breaker {
       inARow = isError ? inARow + 1 : 0;
       const isOften = isTooOften(isError);
       if (isError && (inARow >= errorsInARow || isOften)) open();
+    },
+    giveUp() {
+      isTrying = false;
     },
     get state() {
       return !isOpen ? "closed" : isHalfOpen() ? "half-open" : "open";

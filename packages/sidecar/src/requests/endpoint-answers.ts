@@ -107,7 +107,7 @@ export class EndpointAnswers implements RecorderObserver {
   }
 
   /** The pick's stream is over. `by`: who has told the lease of the answer, if anybody has. */
-  over(requestId: string, lease: Lease, by: "stream" | undefined): void {
+  streamOver(requestId: string, lease: Lease, by: "stream" | undefined): void {
     const found = this.#requests.find(requestId, (each) => (each.lease === lease ? 1 : -1));
     if (found === undefined) return;
     const isHeard = this.#hasLog || found.isMeasured || this.#endedCount < maxEndedUnlogged;

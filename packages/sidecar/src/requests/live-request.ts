@@ -1,5 +1,6 @@
 import type { Lease } from "@umbra/scheduler";
 import type { LegRecorder, Pairing, UnmirroredFor } from "@umbra/shadow";
+import type { Texts } from "../capture/captures.ts";
 import type { RequestAccount } from "../decision/request-account.ts";
 import type { TabledRequest } from "./requests-by-id.ts";
 
@@ -59,6 +60,8 @@ export class LiveRequest extends LiveLeg implements TabledRequest {
   clientModel: string | undefined = undefined;
   /** Of its measured legs. */
   pairing: Pairing | undefined = undefined;
+  /** What captures keep of it. */
+  texts: Texts | undefined = undefined;
   /** Streams that are open. */
   streams = 1;
   idleSinceMs = 0;
@@ -93,6 +96,8 @@ export class LiveTwin extends LiveLeg {
   readonly request: LiveRequest;
   readonly mirror: string;
   isPicked = false;
+  /** Its mirror's gate counts it as under way. */
+  isCounted = true;
   /** Ends it at whatever point it is; undefined before its pick and after its end. */
   fail: (() => void) | undefined = undefined;
 

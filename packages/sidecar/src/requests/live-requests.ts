@@ -1,3 +1,4 @@
+import type { RequestObserver } from "../decision/request-observer.ts";
 import { type LiveLeg, LiveRequest, type LiveTwin, type MeasuredLeg } from "./live-request.ts";
 import { RequestsById } from "./requests-by-id.ts";
 
@@ -5,6 +6,7 @@ export interface LiveRequestsOptions {
   /** Whether the mirror's lane ends a request whose pick stream fails. */
   readonly canCancel: (mirror: string) => boolean;
   readonly onCancel: (mirror: string) => void;
+  readonly observers: readonly RequestObserver<LiveRequest>[];
   /** Monotonic, in ms. */
   readonly now: () => number;
   /** Uniform in [0, 1); `Math.random` when absent. */
@@ -50,11 +52,11 @@ export class LiveRequests {
 
   /** A twin has come; `fail` ends it at whatever point it is. Undefined where there is no room. */
   beginTwin(requestId: string, mirror: string, fail?: () => void): LiveTwin | undefined {
-    let request = this.expecting(requestId, mirror);
-    if (request === undefined) request = this.begin(requestId, [mirror]);
-    else request.streams++;
-    const twin = request?.awaitedIn(mirror);
+    const known = this.expecting(requestId, mirror);
+    const twin = (known ?? this.begin(requestId, [mirror]))?.awaitedIn(mirror);
     if (twin === undefined) return undefined;
+    if (known === undefined) twin.isCounted = false;
+    else known.streams++;
     twin.isPicked = true;
     twin.fail = fail;
     return twin;
@@ -114,6 +116,7 @@ export class LiveRequests {
   #forget(request: LiveRequest): void {
     this.#requests.remove(request);
     request.pairing?.giveUp();
+    for (const each of this.#options.observers) each.over?.(request);
   }
 
   #cancelTwins({ measured, twins }: LiveRequest): void {

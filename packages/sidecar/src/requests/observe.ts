@@ -1,15 +1,12 @@
 import { streamMetadata } from "@umbra/envoy-config";
 import type { Headers, ObserveExchange, StreamInfo, StreamOutcome } from "@umbra/ext-proc";
 import type { LegRecorder, Recorder } from "@umbra/shadow";
-import type { Captures } from "../capture/captures.ts";
 import type { LiveLeg, LiveRequest, MeasuredLeg } from "./live-request.ts";
 import type { LiveRequests } from "./live-requests.ts";
 
 export interface ObserveOptions {
   readonly recorder: Recorder<LiveRequest>;
   readonly live: LiveRequests;
-  /** Absent unless text is to be kept. */
-  readonly captures: Captures | undefined;
   /** How long a mirror's copies may take, in ms. */
   readonly timeoutOf: (mirror: string) => number | undefined;
 }
@@ -69,8 +66,7 @@ class Observed implements ObserveExchange {
 
   onResponseBody(chunk: Uint8Array, endOfStream: boolean): void {
     this.#measured?.recorder?.responseBody(chunk, endOfStream);
-    if (this.#leg === undefined) return;
-    this.#options.captures?.answer(this.#leg.request.requestId, this.#mirror ?? "", chunk);
+    this.#leg?.request.texts?.add(this.#mirror, chunk);
   }
 
   onEnd(outcome: StreamOutcome): void {

@@ -27,8 +27,6 @@ export interface PickOptions {
   readonly openAccount: OpenAccount;
   /** A mirrored copy that no endpoint was found for: it has no answer that an observe stream could see. */
   readonly onTwinRefused: (twin: LiveTwin, pool: string) => void;
-  /** A twin that has no measures is over. */
-  readonly onTwinOver: (requestId: string, mirror: string) => void;
   /** Monotonic, in ms. */
   readonly now: () => number;
 }

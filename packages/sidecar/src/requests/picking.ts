@@ -216,7 +216,7 @@ export abstract class Picking implements PickExchange {
     const lease = this.lease;
     if (requestId === undefined || lease === undefined) return;
     const by = this.#watch?.isReported === true ? "stream" : undefined;
-    this.options.answers.over(requestId, lease, by);
+    this.options.answers.streamOver(requestId, lease, by);
   }
 
   #chooseDecoded(headers: Headers, body: Uint8Array, coding: Coding): PendingDecision {

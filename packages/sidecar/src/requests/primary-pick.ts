@@ -76,6 +76,7 @@ export class PrimaryPick extends Picking {
     if (twins.length === 0 && !isObserved) return unmeasured;
     this.#live = live.begin(requestId, twins);
     if (this.#live === undefined) {
+      for (const mirror of twins) mirroring.registry.gateOf(mirror)?.finished();
       for (const each of made.unmirrored) {
         if (each.drop !== undefined) mirroring.onDropped(requestId, bodyBytes, each);
       }
@@ -94,7 +95,7 @@ export class PrimaryPick extends Picking {
         unmirrored: made.unmirrored,
         session: made.session,
       });
-      if (made.mirrors.length > 0 && body !== undefined) captures?.request(requestId, body);
+      if (made.mirrors.length > 0 && body !== undefined) this.#live.texts = captures?.hold(body);
     }
     return { headers: made.headers, isObserved };
   }

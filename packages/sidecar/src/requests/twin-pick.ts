@@ -14,7 +14,6 @@ export class TwinPick extends Picking {
   readonly #stream: StreamInfo;
   readonly #mirror: string;
   #live: LiveTwin | undefined = undefined;
-  #requestId: string | undefined = undefined;
 
   constructor(stream: StreamInfo, gateway: GatewayStream, options: PickOptions) {
     super(gateway, "shadow", options);
@@ -41,7 +40,6 @@ export class TwinPick extends Picking {
     const { live, mirroring, now } = this.options;
     const requestId = headers.get("x-request-id");
     if (requestId === undefined) return unmeasured;
-    this.#requestId = requestId;
     this.#live = live.beginTwin(requestId, this.#mirror, failing(this.#stream));
     const isKnown =
       mirroring.registry.isEvaluated(this.#mirror) &&
@@ -72,14 +70,11 @@ export class TwinPick extends Picking {
   }
 
   protected over(): void {
-    const { live, onTwinOver } = this.options;
-    if (this.#requestId === undefined) return;
-    const isMeasured = this.#live?.measured !== undefined;
-    if (this.#live !== undefined) {
-      this.#live.fail = undefined;
-      live.streamOver(this.#live.request);
-    }
-    if (!isMeasured) onTwinOver(this.#requestId, this.#mirror);
+    const { live, mirroring } = this.options;
+    if (this.#live === undefined) return;
+    this.#live.fail = undefined;
+    if (this.#live.measured === undefined) mirroring.registry.finished(this.#live);
+    live.streamOver(this.#live.request);
   }
 }
 
