@@ -13,7 +13,7 @@ import { logPoolEvent } from "./pools/pool-log.ts";
 import { createPoolRegistry, type PoolRegistry } from "./pools/pool-registry.ts";
 import { createRequestLog } from "./request-log.ts";
 import { backendPaths } from "./requests/backend-paths.ts";
-import { EndpointAnswers } from "./requests/endpoint-answers.ts";
+import { createEndpointAnswers } from "./requests/endpoint-answers.ts";
 import { gatewayProtocol } from "./requests/gateway-stream.ts";
 import type { LiveRequest, LiveTwin } from "./requests/live-request.ts";
 import { LiveRequests } from "./requests/live-requests.ts";
@@ -29,7 +29,6 @@ export interface SidecarParts {
   readonly recorder: Recorder<LiveRequest>;
   readonly evaluations: Evaluations;
   readonly metrics: SidecarMetrics;
-  readonly answers: EndpointAnswers;
   readonly pick: PickOptions;
   readonly observe: ObserveOptions;
   /** Gives up on what is overdue. To be called each second. */
@@ -61,7 +60,9 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   const load = createLoadCount(pools);
   const captures = createCapturesOf(options, mirrors, secret);
   const evaluations = startJudging(options, { pools, mirrors, load, secret, captures });
-  const answers = createAnswers(pools, mirrors);
+  const answers = createEndpointAnswers({
+    onNotFound: (pool, address) => pools.get(pool)?.served.doubt(address),
+  });
   const accounts = createAccounts({
     metrics,
     now,
@@ -89,7 +90,6 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     ...pickSettings(options, pools, opened),
     pools,
     live,
-    answers,
     captures,
     now,
     mirroring: { registry: mirrors, secret, random: Math.random, onDropped: evaluations.dropped },
@@ -103,21 +103,10 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     recorder,
     evaluations,
     metrics,
-    answers,
     pick,
     observe: { recorder, live, timeoutOf },
-    sweep() {
-      for (const each of [answers, live]) each.expire();
-    },
+    sweep: () => live.expire(),
   };
-}
-
-function createAnswers(pools: PoolRegistry, mirrors: MirrorRegistry): EndpointAnswers {
-  return new EndpointAnswers({
-    now,
-    poolOfMirror: (mirror) => mirrors.gateOf(mirror)?.candidate,
-    onNotFound: (pool, address) => pools.get(pool)?.served.doubt(address),
-  });
 }
 
 function createLive(

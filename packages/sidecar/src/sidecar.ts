@@ -118,7 +118,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
 }
 
 function createServer(
-  { pick, observe, metrics, answers }: SidecarParts,
+  { pick, observe, metrics }: SidecarParts,
   { log }: SidecarOptions,
   certificates: OpenCertificates | undefined,
 ): ExtProcServer {
@@ -128,7 +128,7 @@ function createServer(
       observe: (stream) => observeExchange(stream, observe),
     },
     now,
-    onAccessLog: (entry) => answers.logged(entry),
+    onAccessLog: (line) => pick.live.logged(line),
     onStreamStart: metrics.streamOpened,
     onStreamEnd: metrics.streamEnded,
     maxBodyBytes: pick.maxBodyBytes,

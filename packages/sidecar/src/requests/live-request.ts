@@ -1,7 +1,8 @@
-import type { Lease } from "@umbra/scheduler";
+import type { Lease, PoolState } from "@umbra/scheduler";
 import type { LegRecorder, Pairing, UnmirroredFor } from "@umbra/shadow";
 import type { Texts } from "../capture/captures.ts";
 import type { RequestAccount } from "../decision/request-account.ts";
+import type { LoggedAnswer } from "./logged-answer.ts";
 import type { TabledRequest } from "./requests-by-id.ts";
 
 /** What the pick knows of a measured leg, and its copies on the observe stream do not carry. */
@@ -9,8 +10,6 @@ export interface PickedLeg {
   readonly model: string | undefined;
   readonly isStream: boolean;
   readonly endpoint: string;
-  /** Learns which endpoint has served. */
-  readonly lease: Lease | undefined;
   /** When the request was sent to its endpoint, in ms of the monotonic clock. */
   readonly dispatchedAt: number;
   readonly bodyBytes: number;
@@ -28,20 +27,33 @@ export class MeasuredLeg {
   readonly account: RequestAccount;
   /** The observe stream has come. */
   hasBegun = false;
+  /** The answer has ended, whole or not. */
+  hasEnded = false;
   /** The answer has come to its end. */
-  isAnswered = false;
+  isWhole = false;
   recorder: LegRecorder | undefined = undefined;
 
   constructor(account: RequestAccount, picked: PickedLeg) {
-    this.picked = picked;
     this.account = account;
+    this.picked = picked;
   }
 }
 
 /** One side of a live request. */
 export abstract class LiveLeg {
+  /** Where an endpoint was picked for it; undefined before. */
+  pool: PoolState | undefined = undefined;
+  lease: Lease | undefined = undefined;
   /** Undefined where its answer is not measured. */
   measured: MeasuredLeg | undefined = undefined;
+  /** The pick's stream is over. */
+  isOver = false;
+  /** The pool knows how the endpoint has answered. */
+  isReported = false;
+  /** A line of an access log was found for it: the next one is of another request with the same id. */
+  isLogged = false;
+  /** What the line says of a measured answer: reported when no measures come. */
+  good: LoggedAnswer["last"] = undefined;
 
   abstract readonly request: LiveRequest;
 
@@ -49,9 +61,14 @@ export abstract class LiveLeg {
   get awaitsMeasuring(): boolean {
     return this.measured?.hasBegun === false;
   }
+
+  /** A line of an access log could tell how the endpoint has answered. */
+  get awaitsLine(): boolean {
+    return this.lease !== undefined && !this.isReported && !this.isLogged;
+  }
 }
 
-/** One primary, with its twins; or a twin whose primary is not known here. */
+/** One primary, with its twins; or a twin whose primary is not known here. Made for each pick: it has few parts. */
 export class LiveRequest extends LiveLeg implements TabledRequest {
   readonly requestId: string;
   older: this | undefined = undefined;
@@ -64,7 +81,10 @@ export class LiveRequest extends LiveLeg implements TabledRequest {
   texts: Texts | undefined = undefined;
   /** Streams that are open. */
   streams = 1;
-  idleSinceMs = 0;
+  /** When the last stream ended that something is awaited behind. */
+  idleSinceMs: number | undefined = undefined;
+  /** Its place among those that are idle. */
+  place = -1;
 
   constructor(requestId: string, mirrors: readonly string[]) {
     super();
@@ -76,8 +96,11 @@ export class LiveRequest extends LiveLeg implements TabledRequest {
     return this;
   }
 
-  get isAwaiting(): boolean {
-    return this.awaitsMeasuring || this.twins.some((twin) => twin.isAwaiting);
+  /** A twin or an observe stream is to come. */
+  get awaitsStream(): boolean {
+    return (
+      this.awaitsMeasuring || this.twins.some((twin) => !twin.isPicked || twin.awaitsMeasuring)
+    );
   }
 
   /** `mirror`: of a twin; undefined: the primary's. */
@@ -105,10 +128,6 @@ export class LiveTwin extends LiveLeg {
     super();
     this.request = request;
     this.mirror = mirror;
-  }
-
-  get isAwaiting(): boolean {
-    return !this.isPicked || this.awaitsMeasuring;
   }
 }
 

@@ -1,3 +1,5 @@
+import { destinationHeader, mirrorHeader } from "@umbra/envoy-config";
+import type { AccessLogEntry } from "@umbra/ext-proc";
 import type { RequestObserver } from "../decision/request-observer.ts";
 import { type LiveLeg, LiveRequest, type LiveTwin, type MeasuredLeg } from "./live-request.ts";
 import { RequestsById } from "./requests-by-id.ts";
@@ -15,17 +17,39 @@ export interface LiveRequestsOptions {
   readonly graceMs?: number;
 }
 
-const maxRequests = 32_768;
-/** A twin or an observe stream that was not heard of for so long does not come: copies leave with the request itself. */
-const lostAfterMs = 10_000;
+export interface ObservedLeg {
+  readonly leg: LiveLeg;
+  readonly measured: MeasuredLeg;
+}
+
+/** Of more the newest are neither measured nor heard of. */
+const maxRequests = 65_536;
+/** Of more that are idle the oldest is forgotten. A power of two. */
+const maxIdle = 8_192;
+/** From so many on none is kept for an access log while none was heard: perhaps there is none, and each costs time. */
+const maxIdleUnlogged = 256;
+/** An access log tells of the first requests within a second; after so many unheard picks there is none. */
+const maxUnheard = 10_000;
+/**
+ * How long a request may be idle. Copies leave with the request itself, and a line of an access log comes some ms behind
+ * its end: what was not heard of for so long does not come.
+ */
+const maxIdleMs = 10_000;
 
 /**
- * Requests that have twins, are twins or are measured, from their pick to the end of their last stream. Their pick and
- * observe streams meet here. Bounded; of too many the newest are not measured.
+ * Requests from their pick to the end of their last stream: those that have twins, are twins, are measured, or may be
+ * heard of in an access log. A request is idle when its streams are over and something is still awaited of it.
  */
 export class LiveRequests {
   readonly #options: LiveRequestsOptions;
   readonly #requests: RequestsById<LiveRequest>;
+  /** A ring of those that are idle, from `#oldest` to `#next`. */
+  readonly #idle: (LiveRequest | undefined)[] = new Array(maxIdle).fill(undefined);
+  #oldest = 0;
+  #next = 0;
+  #idleCount = 0;
+  #hasLog = false;
+  #unheard = 0;
 
   constructor(options: LiveRequestsOptions) {
     const { random = Math.random } = options;
@@ -37,9 +61,22 @@ export class LiveRequests {
     return this.#requests.size;
   }
 
+  /** Whether a request is to be known that has no twins and is not measured: an access log may tell of it. */
+  get awaitsLog(): boolean {
+    return this.#hasLog || this.#unheard < maxUnheard;
+  }
+
   /** A primary is sent to its endpoint, with twins in these mirrors. Undefined where there is no room. */
   begin(requestId: string, mirrors: readonly string[]): LiveRequest | undefined {
+    if (!this.#hasLog) this.#unheard++;
     const request = new LiveRequest(requestId, mirrors);
+    if (this.#requests.add(request)) return request;
+    // What may only be heard of gives way to what has twins.
+    const idle = this.#requests.find(requestId, (each) =>
+      mirrors.length === 0 || each.place < 0 || each.awaitsStream ? -1 : 0,
+    );
+    if (idle === undefined) return undefined;
+    this.#forget(idle);
     return this.#requests.add(request) ? request : undefined;
   }
 
@@ -56,7 +93,7 @@ export class LiveRequests {
     const twin = (known ?? this.begin(requestId, [mirror]))?.awaitedIn(mirror);
     if (twin === undefined) return undefined;
     if (known === undefined) twin.isCounted = false;
-    else known.streams++;
+    else this.#streamBegun(known);
     twin.isPicked = true;
     twin.fail = fail;
     return twin;
@@ -70,7 +107,7 @@ export class LiveRequests {
     const leg = request?.legOf(mirror);
     if (request === undefined || leg?.measured === undefined) return undefined;
     leg.measured.hasBegun = true;
-    request.streams++;
+    this.#streamBegun(request);
     return { leg, measured: leg.measured };
   }
 
@@ -82,12 +119,31 @@ export class LiveRequests {
     return other !== undefined;
   }
 
+  /**
+   * A line of an access log, about the oldest leg of its id that has none; of several rather one that was sent to the
+   * line's endpoint. The line does not say which pool a primary was picked in.
+   */
+  logged(line: AccessLogEntry): void {
+    this.#hasLog = true;
+    const mirror = line.header(mirrorHeader);
+    const destinations = line.header(destinationHeader) ?? "";
+    const endpoint = destinations.split(",", 1)[0]?.trim() ?? "";
+    const request = this.#requests.find(line.requestId, (each) => {
+      const leg = each.legOf(mirror);
+      if (leg?.lease === undefined || leg.isLogged) return -1;
+      return (leg.lease.endpoint === endpoint ? 2 : 0) + (leg.isOver ? 1 : 0);
+    });
+    const leg = request?.legOf(mirror);
+    if (request === undefined || leg === undefined) return;
+    leg.isLogged = true;
+    for (const each of this.#options.observers) each.logged?.(line, destinations, mirror, request);
+    if (request.streams === 0) this.#settle(request);
+  }
+
   /** A stream that was counted is over. */
   streamOver(request: LiveRequest): void {
     request.streams--;
-    if (request.streams > 0) return;
-    if (request.isAwaiting) request.idleSinceMs = this.#options.now();
-    else this.#forget(request);
+    if (request.streams === 0) this.#settle(request);
   }
 
   /**
@@ -97,23 +153,64 @@ export class LiveRequests {
   primaryOver(request: LiveRequest): void {
     const { measured, twins } = request;
     // The answer's end passes the observe stream, which may be some ms behind.
-    if (measured !== undefined && twins.length > 0 && !measured.isAnswered) {
+    if (measured !== undefined && twins.length > 0 && !measured.isWhole) {
       const { graceMs = 500 } = this.#options;
       setTimeout(() => this.#cancelTwins(request), graceMs).unref();
     }
     this.streamOver(request);
   }
 
-  /** Forgets those whose twins or observe streams never came. To be called now and then. */
+  /** Forgets those that are idle for too long, and gives up on twins that run for too long. To be called now and then. */
   expire(): void {
-    const oldestMs = this.#options.now() - lostAfterMs;
-    this.#requests.forEach((request) => {
-      if (request.streams === 0 && request.idleSinceMs <= oldestMs) this.#forget(request);
-      else request.pairing?.expire();
-    });
+    const sinceMs = this.#options.now() - maxIdleMs;
+    while (this.#oldest < this.#next) {
+      const request = this.#idle[this.#oldest & (maxIdle - 1)];
+      if (request?.idleSinceMs !== undefined && request.idleSinceMs > sinceMs) break;
+      this.#dropOldest();
+    }
+    this.#requests.visit(({ pairing }) => pairing?.expire());
+  }
+
+  #streamBegun(request: LiveRequest): void {
+    request.streams++;
+    this.#leaveIdle(request);
+  }
+
+  /** Its streams are over. */
+  #settle(request: LiveRequest): void {
+    if (!request.awaitsStream && !this.#awaitsLine(request)) this.#forget(request);
+    else if (request.place < 0) this.#keepIdle(request);
+  }
+
+  #awaitsLine(request: LiveRequest): boolean {
+    if (!this.#hasLog && (this.#idleCount >= maxIdleUnlogged || !this.awaitsLog)) return false;
+    return request.awaitsLine || request.twins.some((twin) => twin.awaitsLine);
+  }
+
+  #keepIdle(request: LiveRequest): void {
+    if (this.#next - this.#oldest >= maxIdle) this.#dropOldest();
+    request.idleSinceMs = this.#options.now();
+    request.place = this.#next & (maxIdle - 1);
+    this.#idle[request.place] = request;
+    this.#next++;
+    this.#idleCount++;
+  }
+
+  #leaveIdle(request: LiveRequest): void {
+    if (request.place < 0) return;
+    this.#idle[request.place] = undefined;
+    request.place = -1;
+    this.#idleCount--;
+  }
+
+  #dropOldest(): void {
+    const request = this.#idle[this.#oldest & (maxIdle - 1)];
+    this.#oldest++;
+    if (request !== undefined) this.#forget(request);
   }
 
   #forget(request: LiveRequest): void {
+    this.#leaveIdle(request);
     this.#requests.remove(request);
     request.pairing?.giveUp();
     for (const each of this.#options.observers) each.over?.(request);
@@ -121,7 +218,7 @@ export class LiveRequests {
 
   #cancelTwins({ measured, twins }: LiveRequest): void {
     const { canCancel, onCancel } = this.#options;
-    if (measured === undefined || measured.isAnswered) return;
+    if (measured === undefined || measured.isWhole) return;
     for (const { mirror, fail, measured: own } of twins) {
       if (fail === undefined || !canCancel(mirror)) continue;
       own?.recorder?.cut("propagated_cancel");
@@ -129,11 +226,6 @@ export class LiveRequests {
       fail();
     }
   }
-}
-
-export interface ObservedLeg {
-  readonly leg: LiveLeg;
-  readonly measured: MeasuredLeg;
 }
 
 /** Of requests that share an id those with open streams come first: what others await was probably lost. */

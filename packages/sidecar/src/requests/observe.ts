@@ -50,7 +50,7 @@ class Observed implements ObserveExchange {
   onResponseHeaders(headers: Headers, attributes: Headers, endOfStream: boolean): void {
     const encoding = headers.get("content-encoding");
     const servedBy = attributes.get("upstream.address");
-    if (servedBy !== undefined) this.#measured?.picked.lease?.servedBy(servedBy);
+    if (servedBy !== undefined) this.#leg?.lease?.servedBy(servedBy);
     const attempts = Number(attributes.get("upstream.request_attempt_count") ?? Number.NaN);
     const details = attributes.get("response.code_details");
     this.#measured?.recorder?.responseHeaders({
@@ -71,7 +71,7 @@ class Observed implements ObserveExchange {
 
   onEnd(outcome: StreamOutcome): void {
     if (this.#leg === undefined || this.#measured === undefined) return;
-    if (outcome === "complete") this.#measured.isAnswered = true;
+    if (outcome === "complete") this.#measured.isWhole = true;
     // The leg first: with its last stream the request is given up.
     this.#measured.recorder?.end(outcome);
     this.#measured.recorder = undefined;

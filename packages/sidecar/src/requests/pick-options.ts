@@ -2,7 +2,6 @@ import type { BodyDecoder } from "@umbra/openai/decode";
 import type { Captures } from "../capture/captures.ts";
 import type { OpenAccount } from "../decision/request-account.ts";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
-import type { EndpointAnswers } from "./endpoint-answers.ts";
 import type { GatewayProtocol } from "./gateway-stream.ts";
 import type { LiveTwin } from "./live-request.ts";
 import type { LiveRequests } from "./live-requests.ts";
@@ -14,7 +13,6 @@ export interface PickOptions {
   readonly gateway: GatewayProtocol;
   readonly live: LiveRequests;
   readonly mirroring: MirroringOptions;
-  readonly answers: EndpointAnswers;
   /** Absent unless text is to be kept. */
   readonly captures: Captures | undefined;
   readonly maxBodyBytes: number;

@@ -1,11 +1,12 @@
 import type { Decision, Headers, PendingDecision } from "@umbra/ext-proc";
+import type { Lease } from "@umbra/scheduler";
 import type { FlowQueue } from "@umbra/scheduler/flow";
 import { unknownModel } from "../decision/refusals.ts";
 import type { RequestView } from "../mirror/request-view.ts";
 import type { ServedPool } from "../pools/pool-registry.ts";
 import type { GatewayStream } from "./gateway-stream.ts";
 import { type LiveRequest, MeasuredLeg } from "./live-request.ts";
-import { decideMirroring } from "./mirroring.ts";
+import { decideMirroring, type Mirroring, notMirrored } from "./mirroring.ts";
 import { modelListReply } from "./model-list-reply.ts";
 import { decisionFacts, heldBytes, type ParsedRequest } from "./parsed-request.ts";
 import type { PickOptions } from "./pick-options.ts";
@@ -16,10 +17,8 @@ import { primaryTarget, type Target } from "./target-model.ts";
 
 /** The pick of a request that a client waits for. */
 export class PrimaryPick extends Picking {
-  protected readonly lane = "primary";
   protected readonly needsNoModel = false;
-  /** Of a request that has twins or is measured. */
-  #live: LiveRequest | undefined = undefined;
+  protected live: LiveRequest | undefined = undefined;
   /** The queue that the request has waited in. */
   #usedQueue: FlowQueue | undefined = undefined;
   #leaving: AbortController | undefined = undefined;
@@ -62,48 +61,61 @@ export class PrimaryPick extends Picking {
   }
 
   /** Decides on the request's twins, and whether its answer is measured. */
-  protected afterPick(request: ParsedRequest, endpoint: string): FollowUp {
-    const { headers, read, model, bodyBytes, body } = request;
-    const { mirroring, live, captures, now } = this.options;
+  protected afterPick(request: ParsedRequest, lease: Lease): FollowUp {
+    const { mirroring, live } = this.options;
     const { mirrors: names } = this.gateway;
-    const requestId = headers.get("x-request-id");
-    if (names === "" || requestId === undefined) return unmeasured;
-    const { twins, isObserved, ...made } = decideMirroring(
-      names,
-      this.#viewOf(request, requestId),
-      mirroring,
-    );
-    if (twins.length === 0 && !isObserved) return unmeasured;
-    this.#live = live.begin(requestId, twins);
-    if (this.#live === undefined) {
-      for (const mirror of twins) mirroring.registry.gateOf(mirror)?.finished();
-      for (const each of made.unmirrored) {
-        if (each.drop !== undefined) mirroring.onDropped(requestId, bodyBytes, each);
-      }
-      return { headers: made.headers, isObserved: false };
+    if (names === "" && !live.awaitsLog) return unmeasured;
+    const requestId = request.headers.get("x-request-id");
+    if (requestId === undefined) return unmeasured;
+    const made =
+      names === ""
+        ? notMirrored
+        : decideMirroring(names, this.#viewOf(request, requestId), mirroring);
+    const { headers, twins, isMeasured } = made;
+    if (twins.length === 0 && !isMeasured && !live.awaitsLog) return unmeasured;
+    this.live = live.begin(requestId, twins);
+    if (this.live === undefined) {
+      this.#giveUp(request, requestId, made);
+      return { headers, isMeasured: false };
     }
-    if (read.model !== model) this.#live.clientModel = read.model;
-    if (isObserved) {
-      this.#live.measured = new MeasuredLeg(this.account, {
-        model,
-        isStream: read.isStream,
-        endpoint,
-        lease: this.lease,
-        dispatchedAt: now(),
-        bodyBytes,
-        mirrors: made.mirrors,
-        unmirrored: made.unmirrored,
-        session: made.session,
-      });
-      if (made.mirrors.length > 0 && body !== undefined) this.#live.texts = captures?.hold(body);
-    }
-    return { headers: made.headers, isObserved };
+    this.live.pool = request.pool.state;
+    this.live.lease = lease;
+    if (request.read.model !== request.model) this.live.clientModel = request.read.model;
+    if (isMeasured) this.#measure(this.live, request, made);
+    return made;
   }
 
   protected over(): void {
     this.#leaving?.abort();
     this.#usedQueue?.poke();
-    if (this.#live !== undefined) this.options.live.primaryOver(this.#live);
+    if (this.live !== undefined) this.options.live.primaryOver(this.live);
+  }
+
+  #measure(
+    live: LiveRequest,
+    { read, model, bodyBytes, body }: ParsedRequest,
+    { mirrors, unmirrored, session }: Mirroring,
+  ): void {
+    live.measured = new MeasuredLeg(this.account, {
+      model,
+      isStream: read.isStream,
+      endpoint: live.lease?.endpoint ?? "",
+      dispatchedAt: this.options.now(),
+      bodyBytes,
+      mirrors,
+      unmirrored,
+      session,
+    });
+    if (mirrors.length > 0 && body !== undefined) live.texts = this.options.captures?.hold(body);
+  }
+
+  /** There is no room for the request: it is mirrored, and nobody will hear of its twins. */
+  #giveUp({ bodyBytes }: ParsedRequest, requestId: string, { twins, unmirrored }: Mirroring): void {
+    const { registry, onDropped } = this.options.mirroring;
+    for (const mirror of twins) registry.gateOf(mirror)?.finished();
+    for (const each of unmirrored) {
+      if (each.drop !== undefined) onDropped(requestId, bodyBytes, each);
+    }
   }
 
   #viewOf({ pool, headers, body, read }: ParsedRequest, requestId: string): RequestView {

@@ -1,7 +1,8 @@
 import type { Decision, Headers, StreamInfo } from "@umbra/ext-proc";
+import type { Lease } from "@umbra/scheduler";
 import type { GatewayStream } from "./gateway-stream.ts";
 import { type LiveTwin, MeasuredLeg } from "./live-request.ts";
-import { isMeasured } from "./mirroring.ts";
+import { isMeasurable } from "./mirroring.ts";
 import type { ParsedRequest } from "./parsed-request.ts";
 import type { PickOptions } from "./pick-options.ts";
 import { type FollowUp, measured, Picking, type RequestParts, unmeasured } from "./picking.ts";
@@ -9,11 +10,10 @@ import { shadowTarget, type Target } from "./target-model.ts";
 
 /** The pick of a mirrored copy, whose answer ends here. It waits in no queue. */
 export class TwinPick extends Picking {
-  protected readonly lane = "shadow";
   protected readonly needsNoModel = true;
   readonly #stream: StreamInfo;
   readonly #mirror: string;
-  #live: LiveTwin | undefined = undefined;
+  protected live: LiveTwin | undefined = undefined;
 
   constructor(stream: StreamInfo, gateway: GatewayStream, options: PickOptions) {
     super(gateway, "shadow", options);
@@ -34,22 +34,24 @@ export class TwinPick extends Picking {
   }
 
   protected afterPick(
-    { headers, read, model, bodyBytes }: ParsedRequest,
-    endpoint: string,
+    { pool, headers, read, model, bodyBytes }: ParsedRequest,
+    lease: Lease,
   ): FollowUp {
     const { live, mirroring, now } = this.options;
     const requestId = headers.get("x-request-id");
     if (requestId === undefined) return unmeasured;
-    this.#live = live.beginTwin(requestId, this.#mirror, failing(this.#stream));
+    this.live = live.beginTwin(requestId, this.#mirror, failing(this.#stream));
+    if (this.live === undefined) return unmeasured;
+    this.live.pool = pool.state;
+    this.live.lease = lease;
     const isKnown =
       mirroring.registry.isEvaluated(this.#mirror) &&
-      isMeasured(headers.get(":method") ?? "", this.path);
-    if (this.#live === undefined || !isKnown) return unmeasured;
-    this.#live.measured = new MeasuredLeg(this.account, {
+      isMeasurable(headers.get(":method") ?? "", this.path);
+    if (!isKnown) return unmeasured;
+    this.live.measured = new MeasuredLeg(this.account, {
       model,
       isStream: read.isStream,
-      endpoint,
-      lease: this.lease,
+      endpoint: lease.endpoint,
       dispatchedAt: now(),
       bodyBytes,
       mirrors: [this.#mirror],
@@ -71,10 +73,10 @@ export class TwinPick extends Picking {
 
   protected over(): void {
     const { live, mirroring } = this.options;
-    if (this.#live === undefined) return;
-    this.#live.fail = undefined;
-    if (this.#live.measured === undefined) mirroring.registry.finished(this.#live);
-    live.streamOver(this.#live.request);
+    if (this.live === undefined) return;
+    this.live.fail = undefined;
+    if (this.live.measured === undefined) mirroring.registry.finished(this.live);
+    live.streamOver(this.live.request);
   }
 }
 
