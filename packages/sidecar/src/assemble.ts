@@ -31,8 +31,6 @@ export interface SidecarParts {
   readonly metrics: SidecarMetrics;
   readonly pick: PickOptions;
   readonly observe: ObserveOptions;
-  /** Gives up on what is overdue. To be called each second. */
-  sweep(): void;
 }
 
 /** What was opened before. */
@@ -60,9 +58,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   const load = createLoadCount(pools);
   const captures = createCapturesOf(options, mirrors, secret);
   const evaluations = startJudging(options, { pools, mirrors, load, secret, captures });
-  const answers = createEndpointAnswers({
-    onNotFound: (pool, address) => pools.get(pool)?.served.doubt(address),
-  });
+  const answers = createEndpointAnswers((pool, address) => pools.get(pool)?.served.doubt(address));
   const accounts = createAccounts({
     metrics,
     now,
@@ -76,14 +72,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     candidateOf: (mirror) => mirrors.gateOf(mirror)?.candidate,
     latest: () => evaluations.latest,
   });
-  const observers: readonly RequestObserver<LiveRequest>[] = [
-    answers,
-    accounts,
-    mirrors,
-    shadowMetrics,
-    evaluations,
-    captures ?? {},
-  ];
+  const observers = [answers, accounts, mirrors, shadowMetrics, evaluations, captures ?? {}];
   const recorder = createRecorder<LiveRequest>({ now, observers });
   const live = createLive(mirrors, metrics, observers);
   const pick: PickOptions = {
@@ -105,7 +94,6 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     metrics,
     pick,
     observe: { recorder, live, timeoutOf },
-    sweep: () => live.expire(),
   };
 }
 

@@ -57,7 +57,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   certificates?.watch((next) => server.setCertificates(next));
   const scraping = startScraping(parts, options, key);
   const timers = [
-    setInterval(parts.sweep, 1_000).unref(),
+    setInterval(() => parts.pick.live.expire(), 1_000).unref(),
     setInterval(() => parts.pick.captures?.expire(), 600_000).unref(),
   ];
   // A shadow pool that is dead or hangs must not hold readiness back.

@@ -177,9 +177,7 @@ function setup() {
   });
   pool.setEndpoints([first, second, "10.0.0.3:8000", "10.0.0.4:8000"]);
   const notFound: string[] = [];
-  const answers = createEndpointAnswers({
-    onNotFound: (name, address) => notFound.push(`${name} ${address}`),
-  });
+  const answers = createEndpointAnswers((name, address) => notFound.push(`${name} ${address}`));
   const live = new LiveRequests({
     now: () => clock.ms,
     canCancel: () => false,

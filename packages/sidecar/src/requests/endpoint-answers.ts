@@ -4,18 +4,15 @@ import type { RequestObserver } from "../decision/request-observer.ts";
 import type { LiveLeg, LiveRequest } from "./live-request.ts";
 import { loggedAnswer, retriedAnswer } from "./logged-answer.ts";
 
-export interface EndpointAnswersOptions {
-  /** An endpoint has answered 404: the model may have gone from it since its list was read. */
-  readonly onNotFound: (pool: string, address: string) => void;
-}
-
 /**
  * Brings each answer to the health of its pool, once, from whoever sees it first: the access log of an Envoy or the
  * observe stream. What the pick's own stream has seen is not reported again.
+ *
+ * @param onNotFound an endpoint has answered 404: the model may have gone from it since its list was read
  */
-export function createEndpointAnswers({
-  onNotFound,
-}: EndpointAnswersOptions): RequestObserver<LiveRequest> {
+export function createEndpointAnswers(
+  onNotFound: (pool: string, address: string) => void,
+): RequestObserver<LiveRequest> {
   function report(leg: LiveLeg, address: string, answer: EndpointAnswer): void {
     if (leg.isReported || leg.pool === undefined) return;
     leg.isReported = true;
