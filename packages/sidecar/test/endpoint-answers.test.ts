@@ -215,7 +215,7 @@ function setup() {
   };
   /** The answer of a leg has ended that is observed. */
   const ended = (measures: Leg, { measured, request } = lastLeg()) => {
-    if (measured !== undefined) measured.hasBegun = true;
+    if (measured !== undefined) Object.assign(measured, { hasBegun: true, hasEnded: true });
     request.streams++;
     answers.legEnded?.(measures, undefined, request);
     live.streamOver(request);

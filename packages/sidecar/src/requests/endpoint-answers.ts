@@ -38,7 +38,6 @@ export function createEndpointAnswers(
     legEnded(ended, mirror, request) {
       const leg = request.legOf(mirror);
       if (leg?.measured === undefined || ended.endpoint === undefined) return;
-      leg.measured.hasEnded = true;
       const answer = measuredAnswer(ended);
       if (answer !== undefined) report(leg, ended.endpoint, answer);
       else reportGood(leg);

@@ -1,7 +1,7 @@
 import { destinationHeader, mirrorHeader } from "@umbra/envoy-config";
 import type { AccessLogEntry } from "@umbra/ext-proc";
 import type { RequestObserver } from "../decision/request-observer.ts";
-import { type LiveLeg, LiveRequest, type LiveTwin, type MeasuredLeg } from "./live-request.ts";
+import { type LiveLeg, LiveRequest, type LiveTwin } from "./live-request.ts";
 import { RequestsById } from "./requests-by-id.ts";
 
 export interface LiveRequestsOptions {
@@ -15,11 +15,6 @@ export interface LiveRequestsOptions {
   readonly random?: () => number;
   /** How long the answer's last copy may come behind the end of the pick's stream, in ms; 500 when absent. */
   readonly graceMs?: number;
-}
-
-export interface ObservedLeg {
-  readonly leg: LiveLeg;
-  readonly measured: MeasuredLeg;
 }
 
 /** Of more the newest are neither measured nor heard of. */
@@ -100,7 +95,7 @@ export class LiveRequests {
   }
 
   /** The leg whose observe stream has come: once, and only where it is measured. `mirror`: of a twin. */
-  observe(requestId: string, mirror: string | undefined): ObservedLeg | undefined {
+  observe(requestId: string, mirror: string | undefined): LiveLeg | undefined {
     const request = this.#requests.find(requestId, (each) =>
       each.legOf(mirror)?.awaitsMeasuring === true ? isOpen(each) : -1,
     );
@@ -108,7 +103,7 @@ export class LiveRequests {
     if (request === undefined || leg?.measured === undefined) return undefined;
     leg.measured.hasBegun = true;
     this.#streamBegun(request);
-    return { leg, measured: leg.measured };
+    return leg;
   }
 
   /** Whether another request of this id is being measured: which twins are whose is then not known. */

@@ -1,7 +1,7 @@
 import { streamMetadata } from "@umbra/envoy-config";
 import type { Headers, ObserveExchange, StreamInfo, StreamOutcome } from "@umbra/ext-proc";
 import type { LegRecorder, Recorder } from "@umbra/shadow";
-import type { LiveLeg, LiveRequest, MeasuredLeg } from "./live-request.ts";
+import type { LiveLeg, LiveRequest, PickedLeg } from "./live-request.ts";
 import type { LiveRequests } from "./live-requests.ts";
 
 export interface ObserveOptions {
@@ -28,7 +28,6 @@ class Observed implements ObserveExchange {
   /** Of a twin; undefined: the primary's answer is observed. */
   readonly #mirror: string | undefined;
   #leg: LiveLeg | undefined = undefined;
-  #measured: MeasuredLeg | undefined = undefined;
 
   constructor(pool: string, mirror: string | undefined, options: ObserveOptions) {
     this.#options = options;
@@ -37,13 +36,12 @@ class Observed implements ObserveExchange {
   }
 
   onRequestHeaders(headers: Headers): "end" | undefined {
-    const found = this.#options.live.observe(headers.get("x-request-id") ?? "", this.#mirror);
-    if (found === undefined) return "end";
-    this.#leg = found.leg;
-    this.#measured = found.measured;
-    found.measured.recorder = this.#begin(found.leg.request, found.measured);
-    if (found.measured.recorder !== undefined) return undefined;
-    found.leg.measured = undefined;
+    const leg = this.#options.live.observe(headers.get("x-request-id") ?? "", this.#mirror);
+    if (leg?.measured === undefined) return "end";
+    this.#leg = leg;
+    leg.measured.recorder = this.#begin(leg.request, leg.measured.picked);
+    if (leg.measured.recorder !== undefined) return undefined;
+    leg.measured = undefined;
     return "end";
   }
 
@@ -53,7 +51,7 @@ class Observed implements ObserveExchange {
     if (servedBy !== undefined) this.#leg?.lease?.servedBy(servedBy);
     const attempts = Number(attributes.get("upstream.request_attempt_count") ?? Number.NaN);
     const details = attributes.get("response.code_details");
-    this.#measured?.recorder?.responseHeaders({
+    this.#leg?.measured?.recorder?.responseHeaders({
       status: Number(headers.get(":status") ?? 0),
       contentType: headers.get("content-type") ?? "",
       isLocalReply: details !== undefined && details !== "via_upstream",
@@ -61,25 +59,29 @@ class Observed implements ObserveExchange {
       ...(servedBy === undefined ? {} : { servedBy }),
       ...(Number.isFinite(attempts) ? { attempts } : {}),
     });
-    if (endOfStream) this.#measured?.recorder?.responseBody(new Uint8Array(), true);
+    if (endOfStream) this.#leg?.measured?.recorder?.responseBody(new Uint8Array(), true);
   }
 
   onResponseBody(chunk: Uint8Array, endOfStream: boolean): void {
-    this.#measured?.recorder?.responseBody(chunk, endOfStream);
+    this.#leg?.measured?.recorder?.responseBody(chunk, endOfStream);
     this.#leg?.request.texts?.add(this.#mirror, chunk);
   }
 
   onEnd(outcome: StreamOutcome): void {
-    if (this.#leg === undefined || this.#measured === undefined) return;
-    if (outcome === "complete") this.#measured.isWhole = true;
-    // The leg first: with its last stream the request is given up.
-    this.#measured.recorder?.end(outcome);
-    this.#measured.recorder = undefined;
-    this.#options.live.streamOver(this.#leg.request);
+    if (this.#leg === undefined) return;
+    const { measured, request } = this.#leg;
+    if (measured !== undefined) {
+      measured.hasEnded = true;
+      measured.isWhole = outcome === "complete";
+      // Before its stream is: with the last one the request is given up.
+      measured.recorder?.end(outcome);
+      measured.recorder = undefined;
+    }
+    this.#options.live.streamOver(request);
   }
 
   /** Begins to measure; undefined where too much is measured already. */
-  #begin(request: LiveRequest, { picked }: MeasuredLeg): LegRecorder | undefined {
+  #begin(request: LiveRequest, picked: PickedLeg): LegRecorder | undefined {
     const { live, recorder, timeoutOf } = this.#options;
     const isPrimary = this.#mirror === undefined;
     if (isPrimary && live.isShared(request)) return undefined;

@@ -110,10 +110,10 @@ export class PrimaryPick extends Picking {
   }
 
   /** There is no room for the request: it is mirrored, and nobody will hear of its twins. */
-  #giveUp({ bodyBytes }: ParsedRequest, requestId: string, { twins, unmirrored }: Mirroring): void {
+  #giveUp({ bodyBytes }: ParsedRequest, requestId: string, made: Mirroring): void {
     const { registry, onDropped } = this.options.mirroring;
-    for (const mirror of twins) registry.gateOf(mirror)?.finished();
-    for (const each of unmirrored) {
+    for (const mirror of made.twins) registry.gateOf(mirror)?.finished();
+    for (const each of made.isMeasured ? made.unmirrored : []) {
       if (each.drop !== undefined) onDropped(requestId, bodyBytes, each);
     }
   }
