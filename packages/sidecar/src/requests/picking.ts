@@ -1,3 +1,4 @@
+import type { HeaderEntry } from "@umbra/envoy-config";
 import type {
   BodyMode,
   Decision,
@@ -31,7 +32,6 @@ import { type AnswerWatch, createAnswerWatch } from "./answer-watch.ts";
 import type { GatewayStream } from "./gateway-stream.ts";
 import { inferenceRequest, sessionOf } from "./inference-request.ts";
 import type { LiveLeg } from "./live-request.ts";
-import type { Mirroring } from "./mirroring.ts";
 import {
   type DecisionFacts,
   decisionFacts,
@@ -42,11 +42,8 @@ import type { PickOptions } from "./pick-options.ts";
 import { lengthOf, modelOfHeaders, pathOf, readModel } from "./read-model.ts";
 import type { Target } from "./target-model.ts";
 
-/** What follows a pick: the headers that make Envoy send twins, and whether the answer is measured. */
-export type FollowUp = Pick<Mirroring, "headers" | "isMeasured">;
-
-export const unmeasured: FollowUp = { headers: [], isMeasured: false };
-export const measured: FollowUp = { headers: [], isMeasured: true };
+/** No header that makes Envoy send a twin. */
+export const noHeaders: readonly HeaderEntry[] = [];
 
 /** What the filter has sent of a body; `decoded`: it came compressed. */
 type BodyKind = "part" | "whole" | "decoded";
@@ -106,8 +103,8 @@ export abstract class Picking implements PickExchange {
     request: ParsedRequest,
     startedMs: number,
   ): Decision | PendingDecision;
-  /** An endpoint was picked. */
-  protected abstract afterPick(request: ParsedRequest, lease: Lease): FollowUp;
+  /** An endpoint was picked: makes `live`, and returns the headers that make Envoy send twins. */
+  protected abstract afterPick(request: ParsedRequest, endpoint: string): readonly HeaderEntry[];
   /** The request was refused. */
   protected refused(_headers: Headers): void {}
   /** The stream is over, the lease released. */
@@ -279,7 +276,11 @@ export abstract class Picking implements PickExchange {
     this.lease = picked.lease;
     if (this.isOver) return clientGoneDecision;
     const { endpoint } = picked;
-    const { headers, isMeasured } = this.afterPick(request, picked.lease);
+    const twins = this.afterPick(request, endpoint);
+    if (this.live !== undefined) {
+      this.live.pool = request.pool.state;
+      this.live.lease = picked.lease;
+    }
     const more = this.account.decided({
       outcome: "picked",
       reason: undefined,
@@ -291,9 +292,9 @@ export abstract class Picking implements PickExchange {
       isStream: request.read.isStream,
       bodyBytes: request.bodyBytes,
       endpoint,
-      isMeasured,
+      isMeasured: this.live?.measured !== undefined,
     });
-    return routeDecision(this.gateway.routeTo(picked, request.pool), headers, more, request);
+    return routeDecision(this.gateway.routeTo(picked, request.pool), twins, more, request);
   }
 
   protected refuse(

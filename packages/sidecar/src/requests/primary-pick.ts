@@ -1,5 +1,5 @@
+import type { HeaderEntry } from "@umbra/envoy-config";
 import type { Decision, Headers, PendingDecision } from "@umbra/ext-proc";
-import type { Lease } from "@umbra/scheduler";
 import type { FlowQueue } from "@umbra/scheduler/flow";
 import { unknownModel } from "../decision/refusals.ts";
 import type { RequestView } from "../mirror/request-view.ts";
@@ -10,7 +10,7 @@ import { decideMirroring, type Mirroring, notMirrored } from "./mirroring.ts";
 import { modelListReply } from "./model-list-reply.ts";
 import { decisionFacts, heldBytes, type ParsedRequest } from "./parsed-request.ts";
 import type { PickOptions } from "./pick-options.ts";
-import { type FollowUp, Picking, type RequestParts, unmeasured } from "./picking.ts";
+import { noHeaders, Picking, type RequestParts } from "./picking.ts";
 import { waitForTurn } from "./queueing.ts";
 import { isServed, pathOf } from "./read-model.ts";
 import { primaryTarget, type Target } from "./target-model.ts";
@@ -61,28 +61,30 @@ export class PrimaryPick extends Picking {
   }
 
   /** Decides on the request's twins, and whether its answer is measured. */
-  protected afterPick(request: ParsedRequest, lease: Lease): FollowUp {
-    const { mirroring, live } = this.options;
+  protected afterPick(request: ParsedRequest, endpoint: string): readonly HeaderEntry[] {
+    const { mirroring, live, captures } = this.options;
     const { mirrors: names } = this.gateway;
-    if (names === "" && !live.awaitsLog) return unmeasured;
+    if (names === "" && !live.awaitsLog) return noHeaders;
     const requestId = request.headers.get("x-request-id");
-    if (requestId === undefined) return unmeasured;
+    if (requestId === undefined) return noHeaders;
     const made =
       names === ""
         ? notMirrored
         : decideMirroring(names, this.#viewOf(request, requestId), mirroring);
     const { headers, twins, isMeasured } = made;
-    if (twins.length === 0 && !isMeasured && !live.awaitsLog) return unmeasured;
+    if (twins.length === 0 && !isMeasured && !live.awaitsLog) return noHeaders;
     this.live = live.begin(requestId, twins);
     if (this.live === undefined) {
       this.#giveUp(request, requestId, made);
-      return { headers, isMeasured: false };
+      return headers;
     }
-    this.live.pool = request.pool.state;
-    this.live.lease = lease;
     if (request.read.model !== request.model) this.live.clientModel = request.read.model;
-    if (isMeasured) this.#measure(this.live, request, made);
-    return made;
+    if (!isMeasured) return headers;
+    this.live.measured = this.#measured(request, endpoint, made);
+    if (made.mirrors.length > 0 && request.body !== undefined) {
+      this.live.texts = captures?.hold(request.body);
+    }
+    return headers;
   }
 
   protected over(): void {
@@ -91,22 +93,15 @@ export class PrimaryPick extends Picking {
     if (this.live !== undefined) this.options.live.primaryOver(this.live);
   }
 
-  #measure(
-    live: LiveRequest,
-    { read, model, bodyBytes, body }: ParsedRequest,
+  #measured(
+    { read, model, bodyBytes }: ParsedRequest,
+    endpoint: string,
     { mirrors, unmirrored, session }: Mirroring,
-  ): void {
-    live.measured = new MeasuredLeg(this.account, {
-      model,
-      isStream: read.isStream,
-      endpoint: live.lease?.endpoint ?? "",
-      dispatchedAt: this.options.now(),
-      bodyBytes,
-      mirrors,
-      unmirrored,
-      session,
-    });
-    if (mirrors.length > 0 && body !== undefined) live.texts = this.options.captures?.hold(body);
+  ): MeasuredLeg {
+    const { isStream } = read;
+    const dispatchedAt = this.options.now();
+    const sent = { model, isStream, endpoint, dispatchedAt, bodyBytes };
+    return new MeasuredLeg(this.account, { ...sent, mirrors, unmirrored, session });
   }
 
   /** There is no room for the request: it is mirrored, and nobody will hear of its twins. */

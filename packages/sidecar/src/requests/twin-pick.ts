@@ -1,11 +1,11 @@
+import type { HeaderEntry } from "@umbra/envoy-config";
 import type { Decision, Headers, StreamInfo } from "@umbra/ext-proc";
-import type { Lease } from "@umbra/scheduler";
 import type { GatewayStream } from "./gateway-stream.ts";
 import { type LiveTwin, MeasuredLeg } from "./live-request.ts";
 import { isMeasurable } from "./mirroring.ts";
 import type { ParsedRequest } from "./parsed-request.ts";
 import type { PickOptions } from "./pick-options.ts";
-import { type FollowUp, measured, Picking, type RequestParts, unmeasured } from "./picking.ts";
+import { noHeaders, Picking, type RequestParts } from "./picking.ts";
 import { shadowTarget, type Target } from "./target-model.ts";
 
 /** The pick of a mirrored copy, whose answer ends here. It waits in no queue. */
@@ -34,31 +34,28 @@ export class TwinPick extends Picking {
   }
 
   protected afterPick(
-    { pool, headers, read, model, bodyBytes }: ParsedRequest,
-    lease: Lease,
-  ): FollowUp {
+    { headers, read, model, bodyBytes }: ParsedRequest,
+    endpoint: string,
+  ): readonly HeaderEntry[] {
     const { live, mirroring, now } = this.options;
     const requestId = headers.get("x-request-id");
-    if (requestId === undefined) return unmeasured;
+    if (requestId === undefined) return noHeaders;
     this.live = live.beginTwin(requestId, this.#mirror, failing(this.#stream));
-    if (this.live === undefined) return unmeasured;
-    this.live.pool = pool.state;
-    this.live.lease = lease;
-    const isKnown =
+    const isMeasured =
       mirroring.registry.isEvaluated(this.#mirror) &&
       isMeasurable(headers.get(":method") ?? "", this.path);
-    if (!isKnown) return unmeasured;
+    if (this.live === undefined || !isMeasured) return noHeaders;
     this.live.measured = new MeasuredLeg(this.account, {
       model,
       isStream: read.isStream,
-      endpoint: lease.endpoint,
+      endpoint,
       dispatchedAt: now(),
       bodyBytes,
       mirrors: [this.#mirror],
       unmirrored: [],
       session: undefined,
     });
-    return measured;
+    return noHeaders;
   }
 
   protected override refused(headers: Headers): void {
