@@ -32,6 +32,7 @@ export type {
 } from "./measure/leg-recorder.ts";
 export {
   createRecorder,
+  type Pairing,
   type Recorder,
   type RecorderObserver,
   type RecorderOptions,

@@ -2,8 +2,10 @@ import { deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
 import {
   createRecorder,
+  type LegRecorder,
   type LegStart,
   type Pair,
+  type Pairing,
   type Recorder,
   type ResponseStart,
 } from "@umbra/shadow";
@@ -26,7 +28,10 @@ const done = "data: [DONE]\n\n";
 const stop = { finish_reason: "stop" };
 
 interface Setup {
-  readonly recorder: Recorder;
+  readonly recorder: Recorder<string>;
+  /** The pairing of a request id, as whoever keeps requests has it. */
+  pairing(requestId: string): Pairing;
+  readonly begin: (start: LegStart) => LegRecorder | undefined;
   readonly clock: { ms: number };
   readonly pairs: Pair[];
   readonly lost: string[];
@@ -37,24 +42,26 @@ function setup(options: object = {}): Setup {
   const clock = { ms: 0 };
   const pairs: Pair[] = [];
   const [lost, unmirrored]: [string[], string[]] = [[], []];
-  return {
-    clock,
-    pairs,
-    lost,
-    unmirrored,
-    recorder: createRecorder({
-      now: () => clock.ms,
-      observers: [
-        {
-          paired: (pair) => pairs.push(pair),
-          lost: ({ requestId }, mirror) => lost.push(`${requestId} ${mirror}`),
-          unmirrored: ({ requestId }, { mirror, drop }) =>
-            unmirrored.push(`${requestId} ${mirror} ${drop}`),
-        },
-      ],
-      ...options,
-    }),
+  const recorder = createRecorder<string>({
+    now: () => clock.ms,
+    observers: [
+      {
+        paired: (pair) => pairs.push(pair),
+        lost: ({ requestId }, mirror) => lost.push(`${requestId} ${mirror}`),
+        unmirrored: ({ requestId }, { mirror, drop }) =>
+          unmirrored.push(`${requestId} ${mirror} ${drop}`),
+      },
+    ],
+    ...options,
+  });
+  const kept = new Map<string, Pairing>();
+  const pairing = (requestId: string): Pairing => {
+    const known = kept.get(requestId) ?? recorder.open(requestId);
+    kept.set(requestId, known);
+    return known;
   };
+  const begin = (start: LegStart) => pairing(start.requestId).begin(start);
+  return { clock, pairs, lost, unmirrored, recorder, pairing, begin };
 }
 
 const at = { endpoint: "10.0.0.1:8000" };
@@ -72,7 +79,7 @@ interface Answer {
 }
 
 function run(
-  { recorder, clock }: Setup,
+  { begin, clock }: Setup,
   start: LegStart,
   {
     status = 200,
@@ -83,7 +90,7 @@ function run(
     isEnded = true,
   }: Answer,
 ): void {
-  const leg = recorder.begin(start);
+  const leg = begin(start);
   if (status > 0) leg?.responseHeaders({ status, contentType: type, ...response });
   for (const part of body) {
     if (typeof part === "number") clock.ms += part;
@@ -207,7 +214,7 @@ describe("a leg's measures", () => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: whole.length }), { maxLength: 12 }), (cuts) => {
         const all = setup();
-        const leg = all.recorder.begin(primary);
+        const leg = all.begin(primary);
         leg?.responseHeaders({ status: 200, contentType: "text/event-stream" });
         const at = [0, ...cuts.toSorted((a, b) => a - b), whole.length];
         at.slice(1).forEach((end, index) => {
@@ -247,51 +254,65 @@ describe("pairing", () => {
     run(all, { ...primary, mirrors: ["m", "n"] }, {});
     run(all, { ...shadow, pool: "other", mirrors: ["n"] }, {});
     expect(all.pairs.map((pair) => pair.shadow.pool)).toEqual(["s", "other"]);
-    expect(all.recorder.stats()).toMatchObject({ waiting: 0, lost: 0 });
+    expect([all.pairing("r1").isWaiting, all.lost]).toEqual([false, []]);
   });
 
   test("does not wait for the twin of a request that is not mirrored", () => {
     const all = setup();
     run(all, { ...primary, mirrors: [], unmirrored: [{ mirror: "m", drop: "size" }] }, {});
-    expect(all.recorder.stats()).toMatchObject({ waiting: 0, pairs: 0 });
+    expect([all.pairing("r1").isWaiting, all.pairs]).toEqual([false, []]);
     expect(all.unmirrored).toEqual(["r1 m size"]);
   });
 
-  test("gives up a twin that never begins, soon; one that runs gets its time", () => {
-    const all = setup({ lostAfterMs: 1_000, pairTimeoutMs: 5_000 });
-    run(all, primary, {});
-    run(all, { ...primary, requestId: "r2" }, {});
-    const running = all.recorder.begin({ ...shadow, requestId: "r2" });
-    all.clock.ms += 1_001;
-    all.recorder.expire();
+  test("gives up a twin that does not come, and in time one that runs", () => {
+    const all = setup({ pairTimeoutMs: 5_000 });
+    for (const requestId of ["r1", "r2"]) run(all, { ...primary, requestId }, {});
+    const running = all.begin({ ...shadow, requestId: "r2" });
+    expect(all.pairing("r1").isWaiting).toBe(true);
+    all.pairing("r1").giveUp();
+    all.clock.ms = 4_999;
+    all.pairing("r2").expire();
     expect(all.lost).toEqual(["r1 m"]);
-    all.clock.ms += 4_000;
-    all.recorder.expire();
+    all.clock.ms = 5_000;
+    all.pairing("r2").expire();
     expect(all.lost).toEqual(["r1 m", "r2 m"]);
     running?.end("complete");
-    expect(all.recorder.stats()).toMatchObject({ waiting: 0, lost: 2, pairs: 0 });
+    for (const requestId of ["r1", "r2"]) all.pairing(requestId).giveUp();
+    expect(["r1", "r2"].map((id) => all.pairing(id).isWaiting)).toEqual([false, false]);
+    expect([all.lost.length, all.pairs.length]).toEqual([2, 0]);
+  });
+
+  test("waits for a twin as long as its primary runs", () => {
+    const all = setup({ pairTimeoutMs: 5_000 });
+    const running = all.begin(primary);
+    run(all, shadow, {});
+    all.clock.ms = 6_000;
+    all.pairing("r1").expire();
+    running?.end("complete");
+    expect([all.pairs.length, all.lost]).toEqual([1, []]);
   });
 
   test("forgets a shadow whose primary is never seen", () => {
-    const all = setup({ pairTimeoutMs: 20_000 });
+    const all = setup();
     run(all, shadow, {});
-    all.clock.ms += 20_001;
-    all.recorder.expire();
-    expect(all.recorder.stats()).toMatchObject({ waiting: 0, lost: 1 });
+    expect(all.pairing("r1").isWaiting).toBe(false);
+    all.pairing("r1").giveUp();
+    run(all, primary, {});
+    expect(all.pairs).toEqual([]);
   });
 
-  test("a request id that comes twice at once is recorded once", () => {
+  test("a leg that begins twice is recorded once", () => {
     const all = setup();
-    const first = all.recorder.begin(primary);
-    expect(all.recorder.begin(primary)).toBeUndefined();
+    const first = all.begin(primary);
+    expect(all.begin(primary)).toBeUndefined();
     first?.end("complete");
     run(all, shadow, {});
     expect(all.pairs).toHaveLength(1);
   });
 
-  test("bounds what is open, waiting and kept", () => {
-    const all = setup({ maxOpen: 2, maxWaiting: 50, maxPairs: 10 });
-    const open = [1, 2, 3].map((n) => all.recorder.begin({ ...primary, requestId: `open${n}` }));
+  test("bounds what is open and kept", () => {
+    const all = setup({ maxOpen: 2, maxPairs: 10 });
+    const open = [1, 2, 3].map((n) => all.begin({ ...primary, requestId: `open${n}` }));
     expect(open.map((leg) => leg !== undefined)).toEqual([true, true, false]);
     for (const leg of open) leg?.end("cancelled");
     for (let i = 0; i < 100; i++) {
@@ -300,8 +321,8 @@ describe("pairing", () => {
       run(all, { ...shadow, requestId: `lost${i}` }, {});
     }
     expect(all.recorder.pairs()).toHaveLength(10);
-    expect(all.recorder.stats()).toMatchObject({ waiting: 50, openLegs: 0 });
-    expect(all.recorder.begin({ ...primary, requestId: "x".repeat(129) })).toBeUndefined();
+    expect(all.recorder.stats()).toEqual({ openLegs: 0, pairs: 100 });
+    expect(all.begin({ ...primary, requestId: "x".repeat(129) })).toBeUndefined();
   });
 
   test("holds no text of prompts or answers", () => {
@@ -342,7 +363,7 @@ describe("a shadow's end", () => {
 
   test("cut because the client went away is censored", () => {
     const all = setup();
-    const leg = all.recorder.begin(shadow);
+    const leg = all.begin(shadow);
     leg?.responseHeaders({ status: 200, contentType: "text/event-stream" });
     leg?.cut("propagated_cancel");
     leg?.end("cancelled");
@@ -467,7 +488,7 @@ describe("formats and encodings", () => {
   ])("$encoding is undone chunk by chunk", ({ encoding, encode }) => {
     const bytes = encode(Buffer.from([role, delta("a"), delta("b", stop), usage, done].join("")));
     const all = setup();
-    const leg = all.recorder.begin(primary);
+    const leg = all.begin(primary);
     leg?.responseHeaders({
       status: 200,
       contentType: "text/event-stream",

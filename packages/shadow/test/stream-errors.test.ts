@@ -20,14 +20,15 @@ function classOf({ type, body, status = 200, chunkBytes = 65_536, end = "complet
     now: () => 0,
     observers: [{ paired: (pair) => pairs.push(pair) }],
   });
-  const leg = recorder.begin(shadow);
+  const pairing = recorder.open();
+  const leg = pairing.begin(shadow);
   leg?.responseHeaders({ status, contentType: type });
   for (let at = 0; at < body.length; at += chunkBytes) {
     leg?.responseBody(body.subarray(at, at + chunkBytes), false);
   }
   if (end === "complete") leg?.responseBody(new Uint8Array(), true);
   leg?.end(end);
-  recorder.begin(primary)?.end("complete");
+  pairing.begin(primary)?.end("complete");
   return pairs[0]?.shadow.class;
 }
 

@@ -10,10 +10,11 @@ import type {
 import type { RequestLabels } from "./metrics/compat-metrics.ts";
 import type { SidecarMetrics } from "./metrics/sidecar-metrics.ts";
 import type { RequestLog } from "./request-log.ts";
+import type { LiveRequest } from "./requests/live-request.ts";
 import type { BeginTrace, RequestTrace } from "./traces/request-trace.ts";
 
 /** Accounts of all requests, and of those whose answers are measured. */
-export interface Accounts extends RecorderObserver {
+export interface Accounts extends RecorderObserver<LiveRequest> {
   readonly open: OpenAccount;
 }
 
@@ -28,41 +29,17 @@ export interface AccountsOptions {
   readonly log?: RequestLog | undefined;
 }
 
-/** Measured requests whose answer has not ended; the oldest is forgotten. */
-const maxMeasured = 8_192;
 /** How long a trace waits for the answer's measures when its request is over, in ms. */
 const legGraceMs = 2_000;
 
 export function createAccounts(options: AccountsOptions): Accounts {
-  const measured = new Map<string, Account>();
-  const books: Books = {
-    ...options,
-    measure(key, account) {
-      measured.set(key, account);
-      if (measured.size <= maxMeasured) return;
-      const oldest = measured.keys().next();
-      if (!oldest.done) measured.delete(oldest.value);
-    },
-  };
   return {
-    open: (lane, pool) => new Account(lane, pool, books),
-    legEnded(leg) {
+    open: (lane, pool) => new Account(lane, pool, options),
+    legEnded(leg, mirror, request) {
       options.metrics.answered(leg);
-      const key = keyOf(leg.lane, leg.pool, leg.requestId);
-      const account = measured.get(key);
-      measured.delete(key);
-      account?.answered(leg);
+      request.legOf(mirror)?.measured?.account.answered(leg);
     },
   };
-}
-
-interface Books extends AccountsOptions {
-  /** Its leg is to be brought to the account. */
-  measure(key: string, account: Account): void;
-}
-
-function keyOf(lane: Lane, pool: string, requestId: string): string {
-  return `${lane} ${pool} ${requestId}`;
 }
 
 const none: readonly HeaderEntry[] = [];
@@ -71,7 +48,7 @@ const none: readonly HeaderEntry[] = [];
 class Account implements RequestAccount {
   readonly #lane: Lane;
   readonly #pool: string;
-  readonly #books: Books;
+  readonly #options: AccountsOptions;
   readonly #startedMs: number;
   #headers: Headers | undefined;
   #trace: RequestTrace | undefined;
@@ -80,20 +57,20 @@ class Account implements RequestAccount {
   #isLegAwaited = false;
   #outcome: StreamOutcome | undefined;
 
-  constructor(lane: Lane, pool: string, books: Books) {
+  constructor(lane: Lane, pool: string, options: AccountsOptions) {
     this.#lane = lane;
     this.#pool = pool;
-    this.#books = books;
-    this.#startedMs = books.now();
+    this.#options = options;
+    this.#startedMs = options.now();
   }
 
   arrived(headers: Headers, path: string): void {
     this.#headers = headers;
-    this.#trace = this.#books.beginTrace?.(this.#lane, headers, path, this.#startedMs);
+    this.#trace = this.#options.beginTrace?.(this.#lane, headers, path, this.#startedMs);
   }
 
   decided(made: MadeDecision): readonly HeaderEntry[] {
-    const { metrics, now, onPicked, log } = this.#books;
+    const { metrics, now, onPicked, log } = this.#options;
     const atMs = now();
     metrics.requests.decided(this.#lane, this.#pool, made, atMs - this.#startedMs);
     if (this.#lane === "primary" && metrics.compat !== undefined) {
@@ -102,7 +79,7 @@ class Account implements RequestAccount {
     }
     log?.decided(this.#lane, this.#pool, this.#headers, made);
     const more = this.#trace?.decided(made, this.#names(made), atMs) ?? none;
-    if (made.outcome === "picked" && made.isMeasured === true) this.#awaitLeg();
+    this.#isLegAwaited = made.isMeasured === true;
     // The request may be open for minutes, and its headers are a view of what the connection has read.
     this.#headers = undefined;
     if (made.outcome !== "picked") return more;
@@ -121,22 +98,13 @@ class Account implements RequestAccount {
 
   answered(leg: Leg): void {
     this.#isLegAwaited = false;
-    if (this.#labels !== undefined) this.#books.metrics.compat?.answered(this.#labels, leg);
+    if (this.#labels !== undefined) this.#options.metrics.compat?.answered(this.#labels, leg);
     this.#trace?.answered(leg);
     if (this.#outcome !== undefined) this.#endTrace(this.#outcome);
   }
 
-  /** Only where somebody wants to know: the metrics by lane and pool need no account. */
-  #awaitLeg(): void {
-    const requestId = this.#headers?.get("x-request-id");
-    const isWanted = this.#labels !== undefined || this.#trace !== undefined;
-    if (requestId === undefined || !isWanted) return;
-    this.#isLegAwaited = true;
-    this.#books.measure(keyOf(this.#lane, this.#pool, requestId), this);
-  }
-
   #names({ model, target = model }: MadeDecision) {
-    const { labels } = this.#books.metrics;
+    const { labels } = this.#options.metrics;
     return {
       pool: labels.pool(this.#pool),
       model: labels.model(this.#pool, model),
@@ -145,7 +113,7 @@ class Account implements RequestAccount {
   }
 
   #end(outcome: StreamOutcome): void {
-    const { metrics, now } = this.#books;
+    const { metrics, now } = this.#options;
     const tookMs = now() - this.#startedMs;
     metrics.requests.ended(this.#lane, this.#pool, tookMs);
     if (this.#labels !== undefined) metrics.compat?.ended(this.#labels, tookMs);
@@ -156,7 +124,7 @@ class Account implements RequestAccount {
 
   /** Once. */
   #endTrace(outcome: StreamOutcome): void {
-    this.#trace?.ended(outcome, this.#books.now());
+    this.#trace?.ended(outcome, this.#options.now());
     this.#trace = undefined;
   }
 }

@@ -1,7 +1,8 @@
 import { createBodyDecoder } from "@umbra/openai/decode";
-import { createRecorder, type LegStart, type Recorder } from "@umbra/shadow";
+import { createRecorder, type Recorder } from "@umbra/shadow";
 import { createAccounts } from "./accounts.ts";
 import { type Captures, createCaptures } from "./capture/captures.ts";
+import type { RequestObserver } from "./decision/request-observer.ts";
 import { type Evaluations, newSecret, startEvaluations } from "./evaluation/evaluations.ts";
 import { createLoadCount, type LoadCount } from "./evaluation/load-count.ts";
 import { createShadowMetrics } from "./evaluation/shadow-metrics.ts";
@@ -12,8 +13,9 @@ import { logPoolEvent } from "./pools/pool-log.ts";
 import { createPoolRegistry, type PoolRegistry } from "./pools/pool-registry.ts";
 import { createRequestLog } from "./request-log.ts";
 import { backendPaths } from "./requests/backend-paths.ts";
-import { EndpointAnswers } from "./requests/endpoint-answers.ts";
+import { createEndpointAnswers } from "./requests/endpoint-answers.ts";
 import { gatewayProtocol } from "./requests/gateway-stream.ts";
+import type { LiveRequest, LiveTwin } from "./requests/live-request.ts";
 import { LiveRequests } from "./requests/live-requests.ts";
 import type { ObserveOptions } from "./requests/observe.ts";
 import type { PickOptions } from "./requests/pick-options.ts";
@@ -24,14 +26,11 @@ import type { BeginTrace } from "./traces/request-trace.ts";
 export interface SidecarParts {
   readonly pools: PoolRegistry;
   readonly mirrors: MirrorRegistry;
-  readonly recorder: Recorder;
+  readonly recorder: Recorder<LiveRequest>;
   readonly evaluations: Evaluations;
   readonly metrics: SidecarMetrics;
-  readonly answers: EndpointAnswers;
   readonly pick: PickOptions;
   readonly observe: ObserveOptions;
-  /** Gives up on what is overdue. To be called each second. */
-  sweep(): void;
 }
 
 /** What was opened before. */
@@ -59,7 +58,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   const load = createLoadCount(pools);
   const captures = createCapturesOf(options, mirrors, secret);
   const evaluations = startJudging(options, { pools, mirrors, load, secret, captures });
-  const answers = createAnswers(pools, mirrors);
+  const answers = createEndpointAnswers((pool, address) => pools.get(pool)?.served.doubt(address));
   const accounts = createAccounts({
     metrics,
     now,
@@ -74,20 +73,17 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     latest: () => evaluations.latest,
   });
   const observers = [answers, accounts, mirrors, shadowMetrics, evaluations, captures ?? {}];
-  const recorder = createRecorder({ now, observers });
-  const live = createLive(mirrors, metrics);
+  const recorder = createRecorder<LiveRequest>({ now, observers });
+  const live = createLive(mirrors, metrics, observers);
   const pick: PickOptions = {
     ...pickSettings(options, pools, opened),
     pools,
     live,
-    answers,
     captures,
     now,
     mirroring: { registry: mirrors, secret, random: Math.random, onDropped: evaluations.dropped },
     openAccount: accounts.open,
-    onTwinRefused: (requestId, mirror, pool) =>
-      recordRefusedTwin(recorder, { requestId, lane: "shadow", pool, mirrors: [mirror] }),
-    onTwinOver: (requestId, mirror) => mirrors.gateOf(mirror)?.finished(requestId),
+    onTwinRefused: (twin, pool) => recordRefusedTwin(recorder, twin, pool),
   };
   const timeoutOf = (mirror: string) => mirrors.gateOf(mirror)?.mirror.requestTimeoutMs;
   return {
@@ -96,34 +92,33 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     recorder,
     evaluations,
     metrics,
-    answers,
     pick,
-    observe: { recorder, live, captures, timeoutOf },
-    sweep() {
-      for (const each of [recorder, answers, live, ...mirrors.gates]) each.expire();
-    },
+    observe: { recorder, live, timeoutOf },
   };
 }
 
-function createAnswers(pools: PoolRegistry, mirrors: MirrorRegistry): EndpointAnswers {
-  return new EndpointAnswers({
-    now,
-    poolOfMirror: (mirror) => mirrors.gateOf(mirror)?.candidate,
-    onNotFound: (pool, address) => pools.get(pool)?.served.doubt(address),
-  });
-}
-
-function createLive(mirrors: MirrorRegistry, metrics: SidecarMetrics): LiveRequests {
+function createLive(
+  mirrors: MirrorRegistry,
+  metrics: SidecarMetrics,
+  observers: readonly RequestObserver<LiveRequest>[],
+): LiveRequests {
   return new LiveRequests({
     now,
+    observers,
     canCancel: (mirror) => mirrors.gateOf(mirror)?.mirror.policy !== undefined,
     onCancel: () => metrics.twinCancelled(),
   });
 }
 
 /** A twin that no endpoint was found for has no answer that an observe stream could see. */
-function recordRefusedTwin(recorder: Recorder, start: LegStart): void {
-  const leg = recorder.begin(start);
+function recordRefusedTwin(
+  recorder: Recorder<LiveRequest>,
+  { request, mirror }: LiveTwin,
+  pool: string,
+): void {
+  const { requestId } = request;
+  request.pairing ??= recorder.open(request);
+  const leg = request.pairing.begin({ requestId, lane: "shadow", pool, mirrors: [mirror] });
   leg?.responseHeaders({ status: 503, contentType: "application/json" });
   leg?.end("complete");
 }

@@ -57,7 +57,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   certificates?.watch((next) => server.setCertificates(next));
   const scraping = startScraping(parts, options, key);
   const timers = [
-    setInterval(parts.sweep, 1_000).unref(),
+    setInterval(() => parts.pick.live.expire(), 1_000).unref(),
     setInterval(() => parts.pick.captures?.expire(), 600_000).unref(),
   ];
   // A shadow pool that is dead or hangs must not hold readiness back.
@@ -118,7 +118,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
 }
 
 function createServer(
-  { pick, observe, metrics, answers }: SidecarParts,
+  { pick, observe, metrics }: SidecarParts,
   { log }: SidecarOptions,
   certificates: OpenCertificates | undefined,
 ): ExtProcServer {
@@ -128,7 +128,7 @@ function createServer(
       observe: (stream) => observeExchange(stream, observe),
     },
     now,
-    onAccessLog: (entry) => answers.logged(entry),
+    onAccessLog: (line) => pick.live.logged(line),
     onStreamStart: metrics.streamOpened,
     onStreamEnd: metrics.streamEnded,
     maxBodyBytes: pick.maxBodyBytes,

@@ -3,8 +3,11 @@ import type { AccessLogEntry } from "@umbra/ext-proc";
 import { responseFlag } from "@umbra/ext-proc";
 import { createPool, type EndpointAnswer, type Lease, type PoolState } from "@umbra/scheduler";
 import type { Leg, LegClass } from "@umbra/shadow";
+import type { RequestAccount } from "../src/decision/request-account.ts";
 import { createAnswerWatch } from "../src/requests/answer-watch.ts";
-import { EndpointAnswers } from "../src/requests/endpoint-answers.ts";
+import { createEndpointAnswers } from "../src/requests/endpoint-answers.ts";
+import { type LiveLeg, MeasuredLeg, type PickedLeg } from "../src/requests/live-request.ts";
+import { LiveRequests } from "../src/requests/live-requests.ts";
 import { loggedAnswer } from "../src/requests/logged-answer.ts";
 
 const first = "10.0.0.1:8000";
@@ -138,6 +141,32 @@ describe("a line of the access log", () => {
   });
 });
 
+interface Remembered {
+  /** Of a twin. */
+  readonly mirror?: string;
+  readonly requestId?: string;
+  readonly isMeasured?: boolean;
+  readonly state?: PoolState;
+  readonly lease: Lease;
+}
+
+const account: RequestAccount = {
+  arrived: () => {},
+  decided: () => [],
+  ended: () => {},
+  answered: () => {},
+};
+const pickedLeg: PickedLeg = {
+  model: "sql",
+  isStream: true,
+  endpoint: first,
+  dispatchedAt: 0,
+  bodyBytes: 10,
+  mirrors: [],
+  unmirrored: [],
+  session: undefined,
+};
+
 function setup() {
   const clock = { ms: 0 };
   const pool = createPool({
@@ -147,39 +176,55 @@ function setup() {
   });
   pool.setEndpoints([first, second, "10.0.0.3:8000", "10.0.0.4:8000"]);
   const notFound: string[] = [];
-  const answers = new EndpointAnswers({
+  const answers = createEndpointAnswers((name, address) => notFound.push(`${name} ${address}`));
+  const live = new LiveRequests({
     now: () => clock.ms,
-    onNotFound: (name, address) => notFound.push(`${name} ${address}`),
-    poolOfMirror: (mirror) => (mirror === "m" ? "shadow" : undefined),
+    canCancel: () => false,
+    onCancel: () => {},
+    observers: [answers],
   });
-  let lastLease: Lease | undefined;
-  const pick = (
-    more: Partial<{
-      readonly lane: "primary" | "shadow";
-      readonly pool: string;
-      readonly requestId: string;
-      readonly isMeasured: boolean;
-      readonly state: PoolState;
-      readonly lease: Lease;
-    }> = {},
-  ): Lease => {
+  const legs: LiveLeg[] = [];
+  /** A request is picked; undefined where there is no room for it. */
+  const remember = ({ mirror, requestId = "r", isMeasured, state = pool, lease }: Remembered) => {
+    const request = mirror === undefined ? live.begin(requestId, []) : undefined;
+    const leg = mirror === undefined ? request : live.beginTwin(requestId, mirror);
+    if (leg === undefined) return undefined;
+    leg.pool = state;
+    leg.lease = lease;
+    if (isMeasured === true) leg.measured = new MeasuredLeg(account, pickedLeg);
+    legs.push(leg);
+    return leg;
+  };
+  const pick = (more: Partial<Remembered> = {}): Lease => {
     const picked = pool.pick({ model: "sql", adapter: "sql", subset: [first] });
     if (!picked.ok) throw new Error(picked.code);
-    const key = { lane: "primary" as const, pool: "pool", requestId: "r", isMeasured: false };
-    answers.picked({ ...key, state: pool, lease: picked.lease, ...more });
-    lastLease = more.lease ?? picked.lease;
+    remember({ lease: picked.lease, ...more });
     return picked.lease;
   };
-  const over = (isReported = false, lease = lastLease) => {
-    if (lease === undefined) throw new Error("nothing was picked");
-    answers.over("r", lease, isReported ? "stream" : undefined);
+  const lastLeg = (): LiveLeg => {
+    const leg = legs.at(-1);
+    if (leg === undefined) throw new Error("nothing was picked");
+    return leg;
+  };
+  /** The pick's stream is over, which may have told the lease of the answer. */
+  const over = (isReported = false, leg = lastLeg()) => {
+    leg.isOver = true;
+    leg.isReported ||= isReported;
+    live.streamOver(leg.request);
+  };
+  /** The answer of a leg has ended that is observed. */
+  const ended = (measures: Leg, { measured, request } = lastLeg()) => {
+    if (measured !== undefined) Object.assign(measured, { hasBegun: true, hasEnded: true });
+    request.streams++;
+    answers.legEnded?.(measures, undefined, request);
+    live.streamOver(request);
   };
   const of = (address: string) => {
     const found = pool.snapshot().endpoints.find((each) => each.address === address);
     if (found === undefined) throw new Error(address);
     return found;
   };
-  return { clock, answers, notFound, pool, pick, over, of };
+  return { clock, live, legs, ended, remember, notFound, pool, pick, over, of };
 }
 
 function leg(how: LegClass, more: Partial<Leg> = {}): Leg {
@@ -200,15 +245,15 @@ function leg(how: LegClass, more: Partial<Leg> = {}): Leg {
 describe("answers reach the pool's health", () => {
   test("before and behind the end of the pick's stream, each once", () => {
     for (const isOver of [false, true]) {
-      const { answers, pick, over, of } = setup();
+      const { live, ended, pick, over, of } = setup();
       pick();
       if (isOver) over();
-      answers.logged(entry({ status: 401 }));
+      live.logged(entry({ status: 401 }));
       const { errorShare } = of(first);
       expect(errorShare).toBeCloseTo(1 / 3);
       if (!isOver) over();
-      answers.logged(entry({ status: 401 }));
-      answers.legEnded(leg("auth", { status: 401 }));
+      live.logged(entry({ status: 401 }));
+      ended(leg("auth", { status: 401 }));
       expect(of(first).errorShare).toBe(errorShare);
     }
   });
@@ -224,11 +269,11 @@ describe("answers reach the pool's health", () => {
     { name: "full", waiting: 9, isEjected: false },
     { name: "idle", waiting: 0, isEjected: true },
   ])("of an endpoint that was $name and tried first, and of the one that served", (each) => {
-    const { answers, pick, pool, of } = setup();
+    const { live, pick, pool, of } = setup();
     pool.recordScrape(first, page(each.waiting), 0);
     for (let i = 0; i < 5; i++) {
       pick().release();
-      answers.logged(entry({ attempts: 2, upstreamAddress: second }));
+      live.logged(entry({ attempts: 2, upstreamAddress: second }));
     }
     pool.recordScrape(first, page(each.waiting), 0);
     expect(of(first).isEjected).toBe(each.isEjected);
@@ -237,62 +282,62 @@ describe("answers reach the pool's health", () => {
   });
 
   test("of an endpoint that is gone, also where each request is retried", () => {
-    const { answers, pick, of } = setup();
+    const { live, pick, of } = setup();
     for (let i = 0; i < 5; i++) {
       pick().release();
-      answers.logged(entry({ attempts: 2, upstreamAddress: second }));
+      live.logged(entry({ attempts: 2, upstreamAddress: second }));
     }
     expect([of(first), of(second)]).toMatchObject([{ isAvoided: true }, { isAvoided: false }]);
   });
 
   test("of an endpoint that was tried first say nothing of it where the last attempt failed", () => {
-    const { answers, pick, pool, of } = setup();
+    const { live, pick, pool, of } = setup();
     pool.recordScrape(first, page(9), 0);
     pick();
     const flags = flag("upstreamConnectionFailure");
-    answers.logged(entry({ attempts: 2, upstreamAddress: second, status: 503, flags }));
+    live.logged(entry({ attempts: 2, upstreamAddress: second, status: 503, flags }));
     expect([of(first), of(second)]).toMatchObject([{ isEjected: false }, { isEjected: true }]);
   });
 
   test("a 404 takes back what the pick noted, and puts the endpoint's model list in doubt", () => {
-    const { answers, pick, over, of, notFound } = setup();
+    const { live, pick, over, of, notFound } = setup();
     pick().release();
     over();
     expect(of(first).recentAdapters).toEqual(new Set(["sql"]));
-    answers.logged(entry({ status: 404 }));
+    live.logged(entry({ status: 404 }));
     expect(of(first)).toMatchObject({ recentAdapters: new Set(), isEjected: false });
     expect(notFound).toEqual([`pool ${first}`]);
   });
 
   test("nothing is counted for requests that nobody knows, have been reported, or say nothing", () => {
-    const { answers, pick, over, of } = setup();
-    answers.logged(entry({ status: 500 }));
+    const { live, pick, over, of } = setup();
+    live.logged(entry({ status: 500 }));
     pick();
     over(true);
-    answers.logged(entry({ status: 500 }));
+    live.logged(entry({ status: 500 }));
     pick();
     over();
-    answers.logged(entry({ flags: flag("downstreamRemoteReset"), status: 500 }));
-    answers.logged(entry({ status: 500 }));
-    answers.logged(entry({ status: 500 }, { "x-umbra-mirror": "unknown" }));
+    live.logged(entry({ flags: flag("downstreamRemoteReset"), status: 500 }));
+    live.logged(entry({ status: 500 }));
+    live.logged(entry({ status: 500 }, { "x-umbra-mirror": "unknown" }));
     expect(of(first)).toMatchObject({ isEjected: false, errorShare: 0 });
   });
 
   test("a redirect is an error, of a measured request at once", () => {
-    const { answers, pick, over, of } = setup();
+    const { live, pick, over, of } = setup();
     pick({ isMeasured: true });
     over();
-    answers.logged(entry({ status: 307 }));
+    live.logged(entry({ status: 307 }));
     expect(of(first)).toMatchObject({ isEjected: false });
     expect(of(first).errorShare).toBeGreaterThan(0);
   });
 
   test("the twin of a request has an answer of its own", () => {
-    const { answers, pick, of } = setup();
-    pick({ lane: "shadow", pool: "shadow" });
-    answers.logged(entry({ status: 500 }));
+    const { live, pick, of } = setup();
+    pick({ mirror: "m" });
+    live.logged(entry({ status: 500 }));
     expect(of(first).isEjected).toBe(false);
-    answers.logged(entry({ status: 500 }, { "x-umbra-mirror": "m" }));
+    live.logged(entry({ status: 500 }, { "x-umbra-mirror": "m" }));
     expect(of(first).isEjected).toBe(true);
   });
 
@@ -325,24 +370,26 @@ describe("answers reach the pool's health", () => {
   ])(
     "by a measured answer: $how $status",
     ({ how, status = 200, isEjected = false, hasErrors = false }) => {
-      const { answers, pick, over, of } = setup();
+      const { live, ended, pick, over, of } = setup();
       pick({ isMeasured: true });
       over();
       // The status alone can't tell whether an answer that is measured was good.
-      answers.logged(entry());
-      answers.legEnded(leg(how, { status }));
+      live.logged(entry());
+      ended(leg(how, { status }));
       const { errorShare, ...state } = of(first);
       expect([state.isEjected, errorShare > 0]).toEqual([isEjected, hasErrors]);
     },
   );
 
-  test("a measured answer has a first token; one without an endpoint or a pick says nothing", () => {
-    const { answers, pick, of } = setup();
+  test("a measured answer has a first token; one without an endpoint, or of a leg that is not measured, says nothing", () => {
+    const { ended, pick, of } = setup();
     const { endpoint: _, ...nowhere } = leg("server_error", { status: 500 });
-    answers.legEnded(leg("ok", { ttftMs: 10 }));
+    pick();
+    ended(leg("ok", { ttftMs: 10 }));
+    expect(of(first).ttftMs).toBeUndefined();
     pick({ isMeasured: true });
-    answers.legEnded(nowhere);
-    answers.legEnded(leg("ok", { ttftMs: 120 }));
+    ended(nowhere);
+    ended(leg("ok", { ttftMs: 120 }));
     expect(of(first)).toMatchObject({ ttftMs: 120, isEjected: false });
   });
 
@@ -357,28 +404,28 @@ describe("answers reach the pool's health", () => {
       steps(made);
       const early = [...found];
       made.clock.ms = 10_001;
-      made.answers.expire();
-      made.answers.expire();
+      made.live.expire();
+      made.live.expire();
       return { early, late: found };
     }
 
     test("counts as it is once no measured answer can come", () => {
-      const { early, late } = counted(({ answers, over }) => {
-        answers.logged(entry());
+      const { early, late } = counted(({ live, over }) => {
+        live.logged(entry());
         over();
       });
       expect([early, late]).toEqual([[], [line]]);
     });
 
     test("gives way to the measured answer, whichever comes first", () => {
-      const after = counted(({ answers, over }) => {
-        answers.logged(entry());
+      const after = counted(({ live, over, ended }) => {
+        live.logged(entry());
         over();
-        answers.legEnded(leg("ok", { ttftMs: 9 }));
+        ended(leg("ok", { ttftMs: 9 }));
       });
-      const before = counted(({ answers, over }) => {
-        answers.legEnded(leg("ok", { ttftMs: 9 }));
-        answers.logged(entry());
+      const before = counted(({ live, over, ended }) => {
+        ended(leg("ok", { ttftMs: 9 }));
+        live.logged(entry());
         over();
       });
       const once = [{ status: 200, ttftMs: 9 }];
@@ -387,29 +434,25 @@ describe("answers reach the pool's health", () => {
     });
 
     test("counts as it is where the measured answer says nothing", () => {
-      const after = counted(({ answers, over }) => {
-        answers.logged(entry());
+      const after = counted(({ live, over, ended }) => {
+        live.logged(entry());
         over();
-        answers.legEnded(leg("client_cancelled"));
+        ended(leg("client_cancelled"));
       });
-      const before = counted(({ answers, over }) => {
-        answers.legEnded(leg("client_cancelled"));
-        answers.logged(entry());
+      const before = counted(({ live, over, ended }) => {
+        ended(leg("client_cancelled"));
+        live.logged(entry());
         over();
       });
       expect([after.late, before.late]).toEqual([[line], [line]]);
     });
 
     test("counts as it is where newer requests push it out", () => {
-      const { early } = counted(({ answers, over, pool, pick }) => {
-        answers.logged(entry());
+      const { early } = counted(({ live, over, remember, pick }) => {
+        live.logged(entry());
         over();
         const lease = pick({ requestId: "other" });
-        for (let i = 0; i < 8_192; i++) {
-          const key = { lane: "primary" as const, pool: "pool", requestId: `r${i}` };
-          answers.picked({ ...key, state: pool, lease, isMeasured: false });
-          answers.over(key.requestId, lease, undefined);
-        }
+        for (let i = 0; i < 8_192; i++) over(false, remember({ requestId: `r${i}`, lease }));
       });
       expect(early).toEqual([line]);
     });
@@ -423,13 +466,12 @@ describe("answers reach the pool's health", () => {
         ...made.pool,
         recordAnswer: (address, { status }) => heard.push(`${address} ${status}`),
       };
-      const leases = Array.from({ length: count }, (_, i) => {
+      for (let i = 0; i < count; i++) {
         const picked = made.pool.pick({ model: "m", subset: [i % 2 === 0 ? first : second] });
         if (!picked.ok) throw new Error(picked.code);
         made.pick({ isMeasured, state, lease: picked.lease });
-        return picked.lease;
-      });
-      return { ...made, heard, leases };
+      }
+      return { ...made, heard };
     }
     const line = (address: string, status: number) =>
       entry({ status, upstreamAddress: address }, { "x-gateway-destination-endpoint": address });
@@ -438,96 +480,86 @@ describe("answers reach the pool's health", () => {
       { name: "before their ends", isOver: false },
       { name: "behind their ends", isOver: true },
     ])("are each heard, $name", ({ isOver }) => {
-      const { answers, over, heard, leases } = shared(20);
-      if (isOver) for (const lease of leases.toReversed()) over(false, lease);
-      for (let i = 0; i < 20; i++) answers.logged(line(i % 2 === 0 ? second : first, 200 + i));
-      if (!isOver) for (const lease of leases) over(false, lease);
+      const { live, over, heard, legs } = shared(20);
+      if (isOver) for (const each of legs.toReversed()) over(false, each);
+      for (let i = 0; i < 20; i++) live.logged(line(i % 2 === 0 ? second : first, 200 + i));
+      if (!isOver) for (const each of legs) over(false, each);
       expect(heard).toEqual(
         Array.from({ length: 20 }, (_, i) => `${i % 2 === 0 ? second : first} ${200 + i}`),
       );
-      answers.logged(line(first, 500));
+      live.logged(line(first, 500));
       expect(heard).toHaveLength(20);
     });
 
     test("are each heard once where they are measured and logged", () => {
-      const { answers, over, heard, leases } = shared(4, true);
-      for (const lease of leases) over(false, lease);
+      const { live, ended, over, heard, legs } = shared(4, true);
+      for (const each of legs) over(false, each);
       for (let i = 0; i < 4; i++) {
         const endpoint = i % 2 === 0 ? second : first;
-        answers.logged(line(endpoint, 200));
-        answers.legEnded(leg("ok", { endpoint, status: 201 }));
+        live.logged(line(endpoint, 200));
+        const logged = legs.find(
+          ({ good, isReported }) => good?.address === endpoint && !isReported,
+        );
+        ended(leg("ok", { endpoint, status: 201 }), logged);
       }
       const pair = [`${second} 201`, `${first} 201`];
       expect(heard).toEqual([...pair, ...pair]);
     });
 
     test("are bounded: too many are not heard", () => {
-      const { answers, heard } = shared(80);
-      for (let i = 0; i < 100; i++) answers.logged(line(first, 200));
+      const { live, heard } = shared(80);
+      for (let i = 0; i < 100; i++) live.logged(line(first, 200));
       expect(heard).toHaveLength(64);
     });
   });
 
   test("while no access log is heard, the first 256 that ended are kept, and all that are measured", () => {
-    const { answers, pick, of, pool } = setup();
-    const key = (i: number) => ({ lane: "primary" as const, pool: "pool", requestId: `r${i}` });
+    const { live, pick, of, over, remember } = setup();
     const lease = pick();
     for (let i = 0; i < 1_000; i++) {
-      answers.picked({ ...key(i), state: pool, lease, isMeasured: i === 900 });
-      answers.over(`r${i}`, lease, undefined);
+      over(false, remember({ requestId: `r${i}`, lease, isMeasured: i === 900 }));
     }
-    answers.logged(entry({ status: 401, requestId: "r256" }));
+    live.logged(entry({ status: 401, requestId: "r256" }));
     expect(of(first).errorShare).toBe(0);
-    answers.logged(entry({ status: 401, requestId: "r900" }));
+    live.logged(entry({ status: 401, requestId: "r900" }));
     const measured = of(first).errorShare;
     expect(measured).toBeGreaterThan(0);
-    answers.logged(entry({ status: 401, requestId: "r255" }));
+    live.logged(entry({ status: 401, requestId: "r255" }));
     expect(of(first).errorShare).toBeGreaterThan(measured);
   });
 
   test("requests are remembered for an access log until 10,000 were picked without one", () => {
-    const { answers, pool } = setup();
-    const picked = pool.pick({ model: "m" });
-    if (!picked.ok) throw new Error(picked.code);
-    const { lease } = picked;
-    const request = {
-      lane: "primary" as const,
-      pool: "pool",
-      state: pool,
-      lease,
-      isMeasured: false,
-    };
+    const { live, pick, over } = setup();
     for (let i = 0; i < 9_999; i++) {
-      answers.picked({ ...request, requestId: `r${i}` });
-      answers.over(`r${i}`, lease, undefined);
+      pick({ requestId: `r${i}` }).release();
+      over();
     }
-    expect(answers.awaitsLog).toBe(true);
-    answers.picked({ ...request, requestId: "last" });
-    expect(answers.awaitsLog).toBe(false);
-    answers.logged(entry());
-    expect(answers.awaitsLog).toBe(true);
+    expect(live.awaitsLog).toBe(true);
+    pick();
+    expect(live.awaitsLog).toBe(false);
+    live.logged(entry());
+    expect(live.awaitsLog).toBe(true);
   });
 
   test("what is remembered is bounded, and ends in time", () => {
-    const { answers, pick, of, clock, pool } = setup();
-    const key = (i: number) => ({ lane: "primary" as const, pool: "pool", requestId: `r${i}` });
+    const { live, pick, of, clock, over, remember } = setup();
     const lease = pick();
-    answers.logged(entry({ requestId: "none" }));
-    for (let i = 0; i < 80_000; i++) {
-      answers.picked({ ...key(i), state: pool, lease, isMeasured: false });
-    }
-    answers.logged(entry({ status: 401, requestId: "r79999" }));
+    live.logged(entry({ requestId: "none" }));
+    const picked = Array.from({ length: 80_000 }, (_, i) =>
+      remember({ requestId: `r${i}`, lease }),
+    );
+    live.logged(entry({ status: 401, requestId: "r79999" }));
     expect(of(first).errorShare).toBe(0);
-    for (let i = 0; i < 8_193; i++) answers.over(`r${i}`, lease, undefined);
-    answers.logged(entry({ status: 401, requestId: "r0" }));
+    for (const each of picked.slice(0, 8_193)) over(false, each);
+    live.logged(entry({ status: 401, requestId: "r0" }));
     expect(of(first).errorShare).toBe(0);
     clock.ms = 5_000;
-    answers.over("r8193", lease, undefined);
+    over(false, picked[8_193]);
     clock.ms = 10_001;
-    answers.expire();
-    answers.logged(entry({ status: 401, requestId: "r1" }));
+    live.expire();
+    live.logged(entry({ status: 401, requestId: "r1" }));
     expect(of(first).errorShare).toBe(0);
-    answers.logged(entry({ status: 401, requestId: "r8193" }));
+    live.logged(entry({ status: 401, requestId: "r8193" }));
     expect(of(first).errorShare).toBeGreaterThan(0);
   });
 });

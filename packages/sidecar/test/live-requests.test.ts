@@ -1,11 +1,22 @@
 import { describe, expect, test } from "@jest/globals";
-import { type LiveRequest, LiveRequests, type PickedLeg } from "../src/requests/live-requests.ts";
+import { createPool } from "@umbra/scheduler";
+import { createRecorder } from "@umbra/shadow";
+import type { RequestAccount } from "../src/decision/request-account.ts";
+import {
+  type LiveLeg,
+  type LiveRequest,
+  MeasuredLeg,
+  type PickedLeg,
+} from "../src/requests/live-request.ts";
+import { LiveRequests } from "../src/requests/live-requests.ts";
 import { until } from "./until.ts";
 
 function setup() {
   const clock = { ms: 0 };
   const cancelled: string[] = [];
+  const over: string[] = [];
   const live = new LiveRequests({
+    observers: [{ over: ({ requestId }) => over.push(requestId) }],
     now: () => clock.ms,
     canCancel: (mirror) => mirror !== "open",
     onCancel: (mirror) => cancelled.push(mirror),
@@ -16,7 +27,7 @@ function setup() {
     if (request === undefined) throw new Error("no room");
     return request;
   };
-  return { live, clock, cancelled, begin };
+  return { live, clock, cancelled, begin, over };
 }
 
 function picked(endpoint = "10.0.0.1:8000"): PickedLeg {
@@ -24,7 +35,6 @@ function picked(endpoint = "10.0.0.1:8000"): PickedLeg {
     model: "m",
     isStream: true,
     endpoint,
-    lease: undefined,
     dispatchedAt: 0,
     bodyBytes: 10,
     mirrors: [],
@@ -33,33 +43,40 @@ function picked(endpoint = "10.0.0.1:8000"): PickedLeg {
   };
 }
 
-function measure(request: LiveRequest, leg = picked()): void {
-  request.isMeasured = true;
-  request.measured = leg;
+const account: RequestAccount = {
+  arrived: () => {},
+  decided: () => [],
+  ended: () => {},
+  answered: () => {},
+};
+
+function measure(leg: LiveLeg, from = picked()): MeasuredLeg {
+  leg.measured = new MeasuredLeg(account, from);
+  return leg.measured;
 }
 
 describe("a live request", () => {
   test("is known until its last stream is over", () => {
-    const { live, begin } = setup();
+    const { live, begin, over } = setup();
     const request = begin("r");
     measure(request);
-    const primary = live.observe("r");
+    const primary = live.observe("r", undefined);
     const twin = live.beginTwin("r", "m", () => {});
-    expect([primary?.live, twin?.request]).toEqual([request, request]);
+    expect([primary, twin?.request]).toEqual([request, request]);
     live.primaryOver(request);
     live.streamOver(request);
-    expect(live.size).toBe(1);
+    expect([live.size, over]).toEqual([1, []]);
     live.streamOver(request);
-    expect(live.size).toBe(0);
+    expect([live.size, over]).toEqual([0, ["r"]]);
   });
 
   test("is observed once, and only where it is measured", () => {
     const { live, begin } = setup();
     begin("other");
     measure(begin("r"));
-    expect(live.observe("r")?.picked).toEqual(picked());
-    expect(live.observe("r")).toBeUndefined();
-    expect([live.observe("other"), live.observe("stranger")]).toEqual([undefined, undefined]);
+    expect(live.observe("r", undefined)?.measured?.picked).toEqual(picked());
+    for (const id of ["r", "other", "stranger"])
+      expect(live.observe(id, undefined)).toBeUndefined();
   });
 
   test("has a twin in each mirror, each observed once", () => {
@@ -67,11 +84,11 @@ describe("a live request", () => {
     const request = begin("r", ["m", "n"]);
     for (const mirror of ["m", "n"]) {
       const twin = live.beginTwin("r", mirror, () => {});
-      if (twin !== undefined) twin.measured = picked(mirror);
+      if (twin !== undefined) measure(twin, picked(mirror));
     }
-    expect(live.observeTwin("r", "n")?.picked.endpoint).toBe("n");
-    expect(live.observeTwin("r", "n")).toBeUndefined();
-    expect(live.observeTwin("r", "m")?.live).toBe(request.twins[0]);
+    expect(live.observe("r", "n")?.measured?.picked.endpoint).toBe("n");
+    expect(live.observe("r", "n")).toBeUndefined();
+    expect(live.observe("r", "m")).toBe(request.twins[0]);
   });
 
   test("keeps the client's name of the model for its twins", () => {
@@ -103,29 +120,118 @@ describe("requests that share an id", () => {
     expect(begun.filter((each) => each !== undefined)).toHaveLength(64);
     expect(live.size).toBe(64);
   });
+
+  test("make room for one that has a twin where one is over and only an access log may tell of it", () => {
+    const { live } = setup();
+    const pool = createPool({ name: "pool", now: () => 0 });
+    pool.setEndpoints(["10.0.0.1:8000"]);
+    const requests = Array.from({ length: 64 }, () => live.begin("r", []));
+    expect(live.begin("r", ["m"])).toBeUndefined();
+    for (const request of requests.slice(0, 2)) {
+      const picked = pool.pick({ model: "m" });
+      if (request === undefined || !picked.ok) throw new Error("no room");
+      request.lease = picked.lease;
+      live.streamOver(request);
+    }
+    expect([live.size, live.begin("r", [])]).toEqual([64, undefined]);
+    expect(live.begin("r", ["m"])).toBeDefined();
+    expect(live.size).toBe(64);
+  });
 });
 
 describe("a refused twin", () => {
   test("is awaited no longer, and with it goes a request that is over", () => {
     const { live, begin } = setup();
+    const refuse = (requestId: string) => {
+      const twin = live.beginTwin(requestId, "m");
+      if (twin !== undefined) live.streamOver(twin.request);
+    };
     const open = begin("open");
-    live.refuseTwin("open", "m");
-    live.refuseTwin("open", "m");
-    live.refuseTwin("stranger", "m");
+    for (const id of ["open", "open", "stranger"]) refuse(id);
     expect(live.expecting("open", "m")).toBeUndefined();
     expect(live.size).toBe(1);
     live.primaryOver(open);
     live.primaryOver(begin("over"));
     expect(live.size).toBe(1);
-    live.refuseTwin("over", "m");
+    refuse("over");
     expect(live.size).toBe(0);
+  });
+});
+
+describe("the legs of a request", () => {
+  const leg = { requestId: "r", pool: "p", mirrors: ["m"] };
+  const primary = { ...leg, lane: "primary" } as const;
+  const shadow = { ...leg, lane: "shadow" } as const;
+
+  function recorded() {
+    const made = setup();
+    const heard: string[] = [];
+    const recorder = createRecorder<LiveRequest>({
+      now: () => made.clock.ms,
+      observers: [
+        {
+          paired: (_, mirror, { requestId }) => heard.push(`paired ${requestId} ${mirror}`),
+          lost: ({ requestId }, mirror) => heard.push(`lost ${requestId} ${mirror}`),
+        },
+      ],
+    });
+    const begin = (requestId: string, mirrors?: readonly string[]): LiveRequest => {
+      const request = made.begin(requestId, mirrors);
+      request.pairing = recorder.open(request);
+      return request;
+    };
+    return { ...made, begin, heard };
+  }
+
+  test("wait for a twin that is under way, and 10 s for one that is not", () => {
+    const { live, clock, begin, heard } = recorded();
+    const request = begin("r", ["m", "n"]);
+    const twin = live.beginTwin("r", "m", () => {});
+    const running = request.pairing?.begin(shadow);
+    request.pairing?.begin({ ...primary, mirrors: ["m", "n"] })?.end("complete");
+    live.primaryOver(request);
+    clock.ms = 600_000;
+    live.expire();
+    expect([twin?.request, heard]).toEqual([request, []]);
+    running?.end("complete");
+    live.streamOver(request);
+    clock.ms = 609_999;
+    live.expire();
+    expect(heard).toEqual(["paired r m"]);
+    clock.ms = 610_000;
+    live.expire();
+    expect([heard, live.size]).toEqual([["paired r m", "lost r n"], 0]);
+  });
+
+  test("give up a twin that never ends after 11 minutes", () => {
+    const { live, clock, begin, heard } = recorded();
+    const request = begin("r");
+    live.beginTwin("r", "m", () => {});
+    request.pairing?.begin(shadow);
+    request.pairing?.begin(primary)?.end("complete");
+    live.primaryOver(request);
+    clock.ms = 660_000;
+    live.expire();
+    expect([heard, live.size]).toEqual([["lost r m"], 1]);
+  });
+
+  test("are those of one request at a time where several share an id", () => {
+    const { live, begin } = recorded();
+    const [one, other] = [begin("r"), begin("r")];
+    expect([live.isShared(one), live.isShared(other)]).toEqual([false, false]);
+    const primaryLeg = one.pairing?.begin(primary);
+    expect([live.isShared(one), live.isShared(other)]).toEqual([false, true]);
+    primaryLeg?.end("complete");
+    expect(live.isShared(other)).toBe(true);
+    one.pairing?.begin(shadow)?.end("complete");
+    expect(live.isShared(other)).toBe(false);
   });
 });
 
 describe("what never comes", () => {
   test.each([
     { name: "a twin", prepare: () => {} },
-    { name: "an observe stream", prepare: (request: LiveRequest) => measure(request) },
+    { name: "an observe stream", prepare: (request: LiveRequest) => void measure(request) },
   ])("is not waited for longer than 10 s: $name", ({ prepare }) => {
     const { live, clock, begin } = setup();
     const request = begin("r");
@@ -151,15 +257,15 @@ describe("what never comes", () => {
     const { live } = setup();
     const twin = live.beginTwin("r", "m", () => {});
     if (twin === undefined) throw new Error("no room");
-    expect(live.size).toBe(1);
+    expect([live.size, twin.isCounted]).toEqual([1, false]);
     live.streamOver(twin.request);
     expect(live.size).toBe(0);
   });
 
   test("of too many requests the newest are not known", () => {
     const { live } = setup();
-    for (let i = 0; i < 40_000; i++) live.begin(`r${i}`, []);
-    expect(live.size).toBe(32_768);
+    for (let i = 0; i < 70_000; i++) live.begin(`r${i}`, []);
+    expect(live.size).toBe(65_536);
     expect(live.begin("more", [])).toBeUndefined();
     expect(live.beginTwin("more", "m", () => {})).toBeUndefined();
   });
@@ -177,8 +283,7 @@ test("a client that goes away ends its twins, if the answer was not seen to its 
   });
   const [gone, answered] = requests as [LiveRequest, LiveRequest];
   measure(gone);
-  measure(answered);
-  answered.isAnswered = true;
+  measure(answered).isWhole = true;
   for (const request of requests.toReversed()) live.primaryOver(request);
   await until(async () => cancelled.length > 0);
   expect({ failed, cancelled }).toEqual({ failed: ["gone m"], cancelled: ["m"] });

@@ -1,6 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
 import { directTopology, type Mirror, type Topology } from "@umbra/envoy-config";
-import { createMirrorRegistry } from "../src/mirror/mirror-registry.ts";
+import type { Leg } from "@umbra/shadow";
+import type { RequestView } from "@umbra/sidecar";
+import {
+  type CountedTwin,
+  createMirrorRegistry,
+  type MirrorRegistry,
+} from "../src/mirror/mirror-registry.ts";
 
 const direct = directTopology({ primary: ["10.0.0.1:80"], shadow: ["10.0.0.2:80"], port: 8080 });
 
@@ -43,6 +49,57 @@ describe("the mirrors of a stream", () => {
 
   test.each(["", "gone"])("are none of %j", (names) => {
     expect(registryOf({}).of(names)).toEqual([]);
+  });
+});
+
+describe("a twin", () => {
+  const view: RequestView = {
+    requestId: "r",
+    method: "POST",
+    path: "/v1/chat/completions",
+    clientPath: "/v1/chat/completions",
+    model: "m",
+    priority: "Standard",
+    headers: new Map(),
+    body: new Uint8Array(),
+    fields: new Map(),
+  };
+  const leg: Leg = {
+    requestId: "r",
+    lane: "shadow",
+    pool: "default/shadow",
+    stream: true,
+    status: 200,
+    t0: 0,
+    class: "ok",
+    outChars: 0,
+    outTokens: 5,
+  };
+
+  test.each<{ name: string; end: (registry: MirrorRegistry, twin: CountedTwin) => void }>([
+    {
+      name: "its leg ends",
+      end: (registry, twin) => registry.legEnded?.(leg, "m0", { twins: [twin] }),
+    },
+    { name: "it is over without measures", end: (registry, twin) => registry.finished(twin) },
+    { name: "its request is over", end: (registry, twin) => registry.over?.({ twins: [twin] }) },
+  ])("is given back to its gate once: when $name", ({ end }) => {
+    const registry = registryOf({});
+    const [gated] = registry.of("m0");
+    for (let i = 0; i < 2; i++) expect(gated?.gate.decide(view).kind).toBe("mirrored");
+    const twin = { mirror: "m0", isCounted: true };
+    end(registry, twin);
+    end(registry, twin);
+    registry.over?.({ twins: [twin] });
+    expect(gated?.gate.state().inFlight).toBe(1);
+  });
+
+  test("that its gate has not counted is not given back", () => {
+    const registry = registryOf({});
+    const [gated] = registry.of("m0");
+    gated?.gate.decide(view);
+    registry.finished({ mirror: "m0", isCounted: false });
+    expect(gated?.gate.state().inFlight).toBe(1);
   });
 });
 

@@ -246,6 +246,16 @@ describe("breaker", () => {
     expect([breaker.state, breaker.admits()]).toEqual(["closed", true]);
   });
 
+  test("tries another one where nobody knows how the first has ended", () => {
+    const clock = { ms: 0 };
+    const breaker = createBreaker(() => clock.ms);
+    for (let i = 0; i < 50; i++) breaker.record(true);
+    clock.ms += 60_000;
+    expect([breaker.admits(), breaker.admits()]).toEqual([true, false]);
+    breaker.giveUp();
+    expect([breaker.state, breaker.admits(), breaker.admits()]).toEqual(["half-open", true, false]);
+  });
+
   test("opens at more than 20 % in a minute, and forgets older ones", () => {
     const clock = { ms: 0 };
     const breaker = createBreaker(() => clock.ms);
@@ -271,13 +281,12 @@ describe("gate", () => {
   const gateOf = (more: Partial<Mirror> = {}) =>
     createMirrorGate({ mirror: { ...mirror, ...more }, now: () => 0 });
 
-  test("counts what it decides, and gives every twin back once", () => {
+  test("counts what it decides, and gives back what a twin has taken", () => {
     const gate = gateOf({ policy: { ...policy, budget: { ...policy.budget, maxInFlight: 1 } } });
     expect(gate.decide(request({}, { method: "GET" })).kind).toBe("ineligible");
     expect(gate.decide(request()).kind).toBe("mirrored");
     expect(gate.decide(request({}, { requestId: "r2" }))).toMatchObject({ drop: "concurrency" });
-    gate.finished("r1", { isError: false, tokens: 5 });
-    gate.finished("r1", { isError: false, tokens: 5 });
+    gate.finished({ isError: false, tokens: 5 });
     expect(gate.decide(request({}, { requestId: "r3" })).kind).toBe("mirrored");
     expect(gate.state()).toMatchObject({
       notEligible: { method: 1 },

@@ -89,6 +89,7 @@ async function start(scenario: Scenario): Promise<EnvoyClient> {
 }
 
 interface MirrorLine {
+  readonly inFlight: number;
   readonly eligible: number;
   readonly mirrored: number;
   readonly notEligible: Readonly<Record<string, number>>;
@@ -180,6 +181,22 @@ describe("a request whose path is rewritten", () => {
     });
     await refused.end();
   });
+});
+
+test("requests in flight under one id each give back their place in the budget, and one of them is paired", async () => {
+  const client = await start({ policy: "  budget: {}" });
+  const streams = [];
+  for (const lane of [primary, primary, shadow, shadow]) {
+    streams.push(await client.pick(lane, sent()));
+  }
+  expect(await mirrorLine()).toMatchObject({ mirrored: 2, inFlight: 2 });
+  for (const lane of [primary, primary, shadow, shadow]) {
+    await client.observe(lane, sent().headers, answer);
+  }
+  for (const stream of streams) await stream.end();
+  await until(async () => (await mirrorLine()).inFlight === 0);
+  const { pairs } = await admin<{ readonly pairs: readonly unknown[] }>("/v1/pairs");
+  expect(pairs).toHaveLength(1);
 });
 
 describe("what is not eligible is counted", () => {

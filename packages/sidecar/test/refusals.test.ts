@@ -1,7 +1,13 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { errorReply } from "@umbra/sidecar";
-import { refusalMessage, refusals, requestErrors } from "../src/decision/refusals.ts";
+import {
+  type Refusal,
+  refusalMessage,
+  refusals,
+  requestErrors,
+  type UnfilledCode,
+} from "../src/decision/refusals.ts";
 
 const blind = { endpoints: 2, knownEndpoints: 0, inFlight: 12, lastFailureKind: "no connection" };
 const [shed, expired] = [refusals.SHED, refusals.TTL_EXPIRED];
@@ -50,6 +56,25 @@ describe("what a refused client reads", () => {
       );
     },
   );
+});
+
+test("a refusal whose text has a hole must bring its message", () => {
+  // @ts-expect-error: the type of a refusal demands the message.
+  const unfilled: Refusal = { code: "model_not_found" };
+  const plain: Refusal = { code: "overloaded" };
+  expect([unfilled.message, plain.message]).toEqual([undefined, undefined]);
+  const holed = Object.entries(requestErrors).filter(([, { message }]) => message.includes("{}"));
+  const codes: readonly UnfilledCode[] = [
+    "invalid_json",
+    "invalid_json_type",
+    "json_too_deep",
+    "missing_model",
+    "invalid_model",
+    "invalid_form",
+    "model_not_found",
+    "request_too_large",
+  ];
+  expect(holed.map(([code]) => code)).toEqual(codes);
 });
 
 describe("the table of refusals", () => {

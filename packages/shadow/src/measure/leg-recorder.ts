@@ -101,57 +101,57 @@ export function createLegRecorder(
         cutBy,
         measures,
       });
-      onEnd({ ...identity(), class: legClass, ...measured(measures ?? noAnswer) });
+      const { requestId, lane, pool, model, promptBytes, session } = start;
+      const { status = 0, attempts } = response ?? {};
+      onEnd({
+        ...{ requestId, lane, pool, stream: isStream, status, t0, class: legClass },
+        ...optional("endpoint", endpoint),
+        ...optional("promptBytes", promptBytes),
+        ...optional("session", session),
+        ...optional("attempts", attempts),
+        ...optional("model", model ?? measures?.model),
+        ...measured(measures ?? noAnswer, { isStream, t0, bodyEndedAt }),
+      });
     },
   };
+}
 
-  function identity() {
-    return {
-      requestId: start.requestId,
-      lane: start.lane,
-      pool: start.pool,
-      stream: isStream,
-      status: response?.status ?? 0,
-      t0,
-      ...optional("endpoint", endpoint),
-      ...optional("promptBytes", start.promptBytes),
-      ...optional("session", start.session),
-      ...optional("attempts", response?.attempts),
-    };
-  }
+interface Timing {
+  readonly isStream: boolean;
+  readonly t0: number;
+  readonly bodyEndedAt: number | undefined;
+}
 
-  function measured(answer: AnswerMeasures) {
-    const { firstTokenAt, lastTokenAt, tokenEvents } = answer;
-    const since = (at: number | undefined) => (at === undefined ? undefined : at - t0);
-    const ttftMs = isStream ? since(firstTokenAt) : undefined;
-    const e2eMs = isStream ? since(lastTokenAt) : since(bodyEndedAt);
-    const outTokens = answer.outTokens ?? (isStream && tokenEvents > 0 ? tokenEvents : undefined);
-    const generationMs =
-      ttftMs === undefined || e2eMs === undefined ? undefined : Math.max(0, e2eMs - ttftMs);
-    const laterChars = answer.chars - answer.firstChars;
-    const source: Leg["outTokensFrom"] = answer.outTokens === undefined ? "chunks" : "usage";
-    return {
-      outChars: answer.chars,
-      ...optional("model", start.model ?? answer.model),
-      ...optional("responseId", answer.id),
-      ...optional("ttftMs", ttftMs),
-      ...optional("ttfoMs", isStream ? since(answer.firstVisibleAt) : undefined),
-      ...optional("tpotMs", perToken(generationMs, outTokens)),
-      ...optional(
-        "tpocMs",
-        generationMs === undefined || laterChars < 1 ? undefined : generationMs / laterChars,
-      ),
-      ...optional("e2eMs", e2eMs),
-      ...optional("streamEndMs", since(bodyEndedAt)),
-      ...optional("outTokens", outTokens),
-      ...optional("outTokensFrom", outTokens === undefined ? undefined : source),
-      ...(isStream ? { tokenEvents } : {}),
-      ...optional("promptTokens", answer.promptTokens),
-      ...optional("cachedTokens", answer.cachedTokens),
-      ...optional("finishReason", answer.finishReason),
-      ...optional("maxIclMs", answer.maxGapMs),
-    };
-  }
+function measured(answer: AnswerMeasures, { isStream, t0, bodyEndedAt }: Timing) {
+  const { firstTokenAt, lastTokenAt, tokenEvents } = answer;
+  const since = (at: number | undefined) => (at === undefined ? undefined : at - t0);
+  const ttftMs = isStream ? since(firstTokenAt) : undefined;
+  const e2eMs = isStream ? since(lastTokenAt) : since(bodyEndedAt);
+  const outTokens = answer.outTokens ?? (isStream && tokenEvents > 0 ? tokenEvents : undefined);
+  const generationMs =
+    ttftMs === undefined || e2eMs === undefined ? undefined : Math.max(0, e2eMs - ttftMs);
+  const laterChars = answer.chars - answer.firstChars;
+  const source: Leg["outTokensFrom"] = answer.outTokens === undefined ? "chunks" : "usage";
+  return {
+    outChars: answer.chars,
+    ...optional("responseId", answer.id),
+    ...optional("ttftMs", ttftMs),
+    ...optional("ttfoMs", isStream ? since(answer.firstVisibleAt) : undefined),
+    ...optional("tpotMs", perToken(generationMs, outTokens)),
+    ...optional(
+      "tpocMs",
+      generationMs === undefined || laterChars < 1 ? undefined : generationMs / laterChars,
+    ),
+    ...optional("e2eMs", e2eMs),
+    ...optional("streamEndMs", since(bodyEndedAt)),
+    ...optional("outTokens", outTokens),
+    ...optional("outTokensFrom", outTokens === undefined ? undefined : source),
+    ...(isStream ? { tokenEvents } : {}),
+    ...optional("promptTokens", answer.promptTokens),
+    ...optional("cachedTokens", answer.cachedTokens),
+    ...optional("finishReason", answer.finishReason),
+    ...optional("maxIclMs", answer.maxGapMs),
+  };
 }
 
 /** Time between tokens behind the first; undefined of fewer than two. */

@@ -6,29 +6,26 @@ import {
   type UnmirroredFor,
 } from "../measure/leg-recorder.ts";
 
-export interface RecorderOptions {
+/** `T`: what the recorder's user knows a request by. */
+export interface RecorderOptions<T> {
   /** Monotonic, in ms. */
   readonly now: () => number;
   /** Legs under way at once; one more is not recorded. 8,192 when absent. */
   readonly maxOpen?: number;
-  /** Requests with a leg under way or awaited; one more is not recorded. 32,768 when absent. */
-  readonly maxWaiting?: number;
   /** Latest pairs that are kept to be shown; 2,000 when absent. */
   readonly maxPairs?: number;
-  /** How long a finished leg waits for a twin that is under way; 660,000 when absent. */
+  /** How long a request may wait for a twin that is under way, in ms; 660,000 when absent. */
   readonly pairTimeoutMs?: number;
-  /** How long a primary waits for its twin to begin: copies leave with the request itself. 10,000 when absent. */
-  readonly lostAfterMs?: number;
   /** Each is called in turn, in this order; none when absent. */
-  readonly observers?: readonly RecorderObserver[];
+  readonly observers?: readonly RecorderObserver<T>[];
 }
 
 /** Whoever wants to know what becomes of recorded requests. Mirrors are named as the twin came through them. */
-export interface RecorderObserver {
+export interface RecorderObserver<T = unknown> {
   /** A leg has ended, paired or not. `mirror`: of a shadow's leg. */
-  legEnded?(leg: Leg, mirror: string | undefined): void;
+  legEnded?(leg: Leg, mirror: string | undefined, request: T): void;
   /** Both legs have ended. */
-  paired?(pair: Pair, mirror: string): void;
+  paired?(pair: Pair, mirror: string, request: T): void;
   /** The twin never came, or never ended. */
   lost?(primary: Leg, mirror: string): void;
   /** A primary has ended that has no twin in `of.mirror`. */
@@ -36,153 +33,161 @@ export interface RecorderObserver {
 }
 
 /** Pairs primary requests with their twins, whichever is done first, and measures both. */
-export interface Recorder {
-  /** A leg begins. Returns undefined when it is not recorded: too many are open, or its id is none. */
-  begin(start: LegStart): LegRecorder | undefined;
+export interface Recorder<T = void> {
+  /** Begins the pairing of one request. The recorder does not keep it: whoever keeps the request does. */
+  open(request: T): Pairing;
   /** The latest, oldest first. */
   pairs(): readonly Pair[];
   stats(): RecorderStats;
-  /** Gives up waiting for twins that are overdue. To be called now and then. */
+}
+
+/** The legs of one request. */
+export interface Pairing {
+  /** A leg begins. Returns undefined when it is not recorded: too many are open, its id is none, or it has begun before. */
+  begin(start: LegStart): LegRecorder | undefined;
+  /** The primary's leg has begun, and a leg of the request has not ended. */
+  readonly isWaiting: boolean;
+  /** Gives up on twins that are overdue. To be called now and then. */
   expire(): void;
+  /** No leg begins or ends any more: gives up on the twins that have not ended. */
+  giveUp(): void;
 }
 
 export interface RecorderStats {
   readonly openLegs: number;
-  /** Requests that wait for a leg to begin or to end. */
-  readonly waiting: number;
   readonly pairs: number;
-  /** Not recorded because too many were open. */
-  readonly dropped: number;
-  /** Twins that never came or never ended. */
-  readonly lost: number;
-}
-
-type Twin = { state: "expected" | "open" } | { state: "done"; leg: Leg };
-
-/** One request with all its legs. */
-interface Open {
-  readonly sinceMs: number;
-  primary: Leg | "open" | undefined;
-  readonly twins: Map<string, Twin>;
 }
 
 const maxIdLength = 128;
 
-export function createRecorder(options: RecorderOptions): Recorder {
-  const { now, maxOpen = 8_192, maxWaiting = 32_768, maxPairs = 2_000 } = options;
-  const { pairTimeoutMs = 660_000, lostAfterMs = 10_000, observers = [] } = options;
-  /** By request id, oldest first. */
-  const requests = new Map<string, Open>();
-  const pairs: Pair[] = [];
-  let [openLegs, dropped, lost, paired] = [0, 0, 0, 0];
+export function createRecorder<T = void>(options: RecorderOptions<T>): Recorder<T> {
+  return new PairRecorder(options);
+}
 
-  function open(requestId: string): Open | undefined {
-    const known = requests.get(requestId);
-    if (known !== undefined) return known;
-    if (requests.size >= maxWaiting) return undefined;
-    const made: Open = { sinceMs: now(), primary: undefined, twins: new Map() };
-    requests.set(requestId, made);
-    return made;
+class PairRecorder<T> implements Recorder<T> {
+  readonly now: () => number;
+  readonly pairTimeoutMs: number;
+  readonly observers: readonly RecorderObserver<T>[];
+  readonly #maxOpen: number;
+  readonly #maxPairs: number;
+  readonly #latest: Pair[] = [];
+  #openLegs = 0;
+  #pairs = 0;
+
+  constructor(options: RecorderOptions<T>) {
+    this.now = options.now;
+    this.pairTimeoutMs = options.pairTimeoutMs ?? 660_000;
+    this.observers = options.observers ?? [];
+    this.#maxOpen = options.maxOpen ?? 8_192;
+    this.#maxPairs = options.maxPairs ?? 2_000;
   }
 
-  function finishPrimary(leg: Leg, request: Open): void {
-    request.primary = leg;
-    for (const [mirror, twin] of request.twins) {
-      if (twin.state === "done") pair(leg, twin.leg, mirror, request);
+  open(request: T): Pairing {
+    return new RequestPairing(request, this);
+  }
+
+  pairs(): readonly Pair[] {
+    return this.#latest.slice(-this.#maxPairs);
+  }
+
+  stats(): RecorderStats {
+    return { openLegs: this.#openLegs, pairs: this.#pairs };
+  }
+
+  begin(start: LegStart, onEnd: (leg: Leg) => void): LegRecorder | undefined {
+    const { requestId } = start;
+    const isKeyed = requestId !== "" && requestId.length <= maxIdLength;
+    if (!isKeyed || this.#openLegs >= this.#maxOpen) return undefined;
+    this.#openLegs++;
+    return createLegRecorder(start, this.now, (leg) => {
+      this.#openLegs--;
+      onEnd(leg);
+    });
+  }
+
+  keep(pair: Pair): void {
+    this.#pairs++;
+    this.#latest.push(pair);
+    const excess = this.#latest.length - this.#maxPairs;
+    if (excess > this.#maxPairs / 4) this.#latest.splice(0, excess);
+  }
+}
+
+class RequestPairing<T> implements Pairing {
+  readonly #request: T;
+  readonly #recorder: PairRecorder<T>;
+  readonly #openedMs: number;
+  #primary: Leg | "open" | undefined = undefined;
+  /** Those that are not paired, by mirror. */
+  readonly #twins = new Map<string, Leg | "open" | "expected">();
+
+  constructor(request: T, recorder: PairRecorder<T>) {
+    this.#request = request;
+    this.#recorder = recorder;
+    this.#openedMs = recorder.now();
+  }
+
+  get isWaiting(): boolean {
+    return this.#primary === "open" || (this.#primary !== undefined && this.#twins.size > 0);
+  }
+
+  begin(start: LegStart): LegRecorder | undefined {
+    const { lane, mirrors = [] } = start;
+    const mirror = lane === "primary" ? undefined : (mirrors[0] ?? "");
+    const known = mirror === undefined ? this.#primary : this.#twins.get(mirror);
+    if (known !== undefined && known !== "expected") return undefined;
+    const leg = this.#recorder.begin(start, (ended) => {
+      for (const each of this.#recorder.observers) each.legEnded?.(ended, mirror, this.#request);
+      if (mirror === undefined) this.#primaryEnded(ended, start.unmirrored ?? []);
+      else this.#twinEnded(ended, mirror);
+    });
+    if (leg === undefined) return undefined;
+    if (mirror !== undefined) {
+      this.#twins.set(mirror, "open");
+      return leg;
     }
-    settle(leg.requestId, request);
+    this.#primary = "open";
+    for (const name of mirrors) {
+      if (!this.#twins.has(name)) this.#twins.set(name, "expected");
+    }
+    return leg;
   }
 
-  function finishShadow(leg: Leg, mirror: string, request: Open): void {
+  expire(): void {
+    if (this.#primary === "open") return;
+    if (this.#recorder.now() - this.#openedMs >= this.#recorder.pairTimeoutMs) this.giveUp();
+  }
+
+  giveUp(): void {
+    const lost = [...this.#twins.keys()];
+    this.#twins.clear();
+    if (typeof this.#primary !== "object") return;
+    for (const mirror of lost) {
+      for (const each of this.#recorder.observers) each.lost?.(this.#primary, mirror);
+    }
+  }
+
+  #primaryEnded(leg: Leg, unmirrored: readonly UnmirroredFor[]): void {
+    this.#primary = leg;
+    for (const [mirror, twin] of this.#twins) {
+      if (typeof twin === "object") this.#pair(leg, twin, mirror);
+    }
+    for (const of of unmirrored) {
+      for (const each of this.#recorder.observers) each.unmirrored?.(leg, of);
+    }
+  }
+
+  #twinEnded(leg: Leg, mirror: string): void {
     // Given up meanwhile.
-    if (!request.twins.has(mirror)) return;
-    if (isLeg(request.primary)) pair(request.primary, leg, mirror, request);
-    else request.twins.set(mirror, { state: "done", leg });
-    settle(leg.requestId, request);
+    if (!this.#twins.has(mirror)) return;
+    if (typeof this.#primary === "object") this.#pair(this.#primary, leg, mirror);
+    else this.#twins.set(mirror, leg);
   }
 
-  function pair(primary: Leg, shadow: Leg, mirror: string, request: Open): void {
-    request.twins.delete(mirror);
-    const made = { requestId: primary.requestId, primary, shadow };
-    paired++;
-    pairs.push(made);
-    if (pairs.length > maxPairs * 1.25) pairs.splice(0, pairs.length - maxPairs);
-    for (const each of observers) each.paired?.(made, mirror);
+  #pair(primary: Leg, shadow: Leg, mirror: string): void {
+    this.#twins.delete(mirror);
+    const pair = { requestId: primary.requestId, primary, shadow };
+    this.#recorder.keep(pair);
+    for (const each of this.#recorder.observers) each.paired?.(pair, mirror, this.#request);
   }
-
-  function settle(requestId: string, request: Open): void {
-    if (isLeg(request.primary) && request.twins.size === 0) requests.delete(requestId);
-  }
-
-  function giveUp(request: Open, mirror: string): void {
-    request.twins.delete(mirror);
-    lost++;
-    if (!isLeg(request.primary)) return;
-    for (const each of observers) each.lost?.(request.primary, mirror);
-  }
-
-  function expireOne(requestId: string, request: Open, ageMs: number): void {
-    const { primary } = request;
-    if (primary === "open") return;
-    for (const [mirror, { state }] of request.twins) {
-      const limitMs = state === "expected" ? lostAfterMs : pairTimeoutMs;
-      if (ageMs >= limitMs) giveUp(request, mirror);
-    }
-    const isOrphan = primary === undefined && (request.twins.size === 0 || ageMs >= pairTimeoutMs);
-    if (isOrphan) requests.delete(requestId);
-    else settle(requestId, request);
-  }
-
-  return {
-    begin(start) {
-      const { requestId, lane } = start;
-      const isKeyed = requestId !== "" && requestId.length <= maxIdLength;
-      const request = isKeyed && openLegs < maxOpen ? open(requestId) : undefined;
-      const [mirror = ""] = start.mirrors ?? [];
-      const isTwice =
-        request !== undefined &&
-        (lane === "primary" ? request.primary !== undefined : isBegun(request.twins.get(mirror)));
-      // A client may send one id twice at once; the second request is then nobody's twin.
-      if (request === undefined || isTwice) {
-        dropped++;
-        return undefined;
-      }
-      if (lane === "primary") {
-        request.primary = "open";
-        for (const name of start.mirrors ?? []) {
-          if (!request.twins.has(name)) request.twins.set(name, { state: "expected" });
-        }
-      } else {
-        request.twins.set(mirror, { state: "open" });
-      }
-      openLegs++;
-      return createLegRecorder(start, now, (leg) => {
-        openLegs--;
-        for (const each of observers) each.legEnded?.(leg, lane === "shadow" ? mirror : undefined);
-        if (lane === "shadow") return finishShadow(leg, mirror, request);
-        finishPrimary(leg, request);
-        for (const of of start.unmirrored ?? []) {
-          for (const each of observers) each.unmirrored?.(leg, of);
-        }
-      });
-    },
-    pairs: () => pairs.slice(-maxPairs),
-    stats: () => ({ openLegs, waiting: requests.size, pairs: paired, dropped, lost }),
-    expire() {
-      const nowMs = now();
-      for (const [requestId, request] of requests) {
-        const ageMs = nowMs - request.sinceMs;
-        if (ageMs < lostAfterMs) break;
-        expireOne(requestId, request, ageMs);
-      }
-    },
-  };
-}
-
-function isLeg(primary: Open["primary"]): primary is Leg {
-  return typeof primary === "object";
-}
-
-function isBegun(twin: Twin | undefined): boolean {
-  return twin !== undefined && twin.state !== "expected";
 }

@@ -53,46 +53,25 @@ export function createSampleStore(
 ): SampleStore {
   const chunks: Chunk[] = [];
   const maxChunks = Math.max(1, Math.ceil(capacity / rowsPerChunk));
-  const finishes = createNames();
-  const endpoints = createNames();
-  let [size, evicted] = [0, 0];
+  const legs = createLegColumns();
+  let evicted = 0;
 
-  function writeLeg(chunk: Chunk, slot: number, leg: SampleLeg): void {
-    numberFields.forEach((field, at) => {
-      chunk.numbers[slot * numbersPerLeg + at] = leg[field] ?? Number.NaN;
-    });
-    const codes = [
-      leg.class === null ? 0 : legClasses.indexOf(leg.class) + 1,
-      leg.stream === null ? 0 : leg.stream ? 2 : 1,
-      leg.tokenSource === null ? 0 : leg.tokenSource === "usage" ? 2 : 1,
-      finishes.codeOf(leg.finish),
-      endpoints.codeOf(leg.endpoint),
-    ];
-    chunk.codes.set(codes, slot * codesPerLeg);
-  }
-
-  function readLeg(chunk: Chunk, slot: number): SampleLeg {
-    const number = (at: number) => {
-      const value = chunk.numbers[slot * numbersPerLeg + at] ?? Number.NaN;
-      return Number.isNaN(value) ? null : value;
-    };
-    const code = (at: number) => chunk.codes[slot * codesPerLeg + at] ?? 0;
-    const numbers = Object.fromEntries(
-      numberFields.map((field, at) => [field, number(at)]),
-    ) as Record<(typeof numberFields)[number], number | null>;
-    return {
-      ...numbers,
-      class: legClasses[code(0) - 1] ?? null,
-      stream: code(1) === 0 ? null : code(1) === 2,
-      tokenSource: code(2) === 0 ? null : code(2) === 2 ? "usage" : "chunks",
-      finish: finishes.nameOf(code(3)),
-      endpoint: endpoints.nameOf(code(4)),
-    };
+  /** One that has room. The oldest chunk's memory becomes the newest's: no growth, and nothing for the collector. */
+  function newestChunk(): Chunk {
+    const newest = chunks.at(-1);
+    if (newest !== undefined && newest.rows < rowsPerChunk) return newest;
+    const oldest = chunks.length >= maxChunks ? chunks.shift() : undefined;
+    if (oldest !== undefined) {
+      evicted += oldest.rows;
+      oldest.rows = 0;
+    }
+    const chunk = oldest ?? createChunk();
+    chunks.push(chunk);
+    return chunk;
   }
 
   function readRow(chunk: Chunk, row: number): Sample {
     const flags = chunk.flags[row] ?? 0;
-    const lag = chunk.lag[row] ?? Number.NaN;
     return {
       v: 1,
       id: chunk.ids[row] ?? "",
@@ -102,39 +81,21 @@ export function createSampleStore(
       mirrored: (flags & 1) !== 0,
       drop: dropReasons[(chunk.drops[row] ?? 0) - 1] ?? null,
       session: chunk.sessions[row] ?? null,
-      primary: readLeg(chunk, row * 2),
-      shadow: (flags & 2) === 0 ? null : readLeg(chunk, row * 2 + 1),
-      lag: Number.isNaN(lag) ? null : lag,
+      primary: legs.read(chunk, row * 2),
+      shadow: (flags & 2) === 0 ? null : legs.read(chunk, row * 2 + 1),
+      lag: known(chunk.lag[row]),
     };
   }
 
   return {
     add(sample) {
-      let chunk = chunks.at(-1);
-      if (chunk === undefined || chunk.rows === rowsPerChunk) {
-        // The oldest chunk's memory becomes the newest's: no growth, and nothing for the collector.
-        const oldest = chunks.length >= maxChunks ? chunks.shift() : undefined;
-        if (oldest !== undefined) {
-          evicted += oldest.rows;
-          size -= oldest.rows;
-          oldest.rows = 0;
-        }
-        chunk = oldest ?? createChunk();
-        chunks.push(chunk);
-      }
-      const row = chunk.rows++;
-      size++;
-      chunk.ids[row] = sample.id;
-      chunk.sessions[row] = sample.session;
-      chunk.t0[row] = sample.t0;
-      chunk.lag[row] = sample.lag ?? Number.NaN;
-      chunk.flags[row] = (sample.mirrored ? 1 : 0) | (sample.shadow === null ? 0 : 2);
-      chunk.drops[row] = sample.drop === null ? 0 : dropReasons.indexOf(sample.drop) + 1;
-      writeLeg(chunk, row * 2, sample.primary);
-      if (sample.shadow !== null) writeLeg(chunk, row * 2 + 1, sample.shadow);
+      const chunk = newestChunk();
+      const row = writeRow(chunk, sample);
+      legs.write(chunk, row * 2, sample.primary);
+      if (sample.shadow !== null) legs.write(chunk, row * 2 + 1, sample.shadow);
     },
     get size() {
-      return size;
+      return chunks.reduce((sum, { rows }) => sum + rows, 0);
     },
     get evicted() {
       return evicted;
@@ -145,6 +106,59 @@ export function createSampleStore(
       }
     },
   };
+}
+
+/** Writes all but the legs; returns the row. */
+function writeRow(chunk: Chunk, sample: Sample): number {
+  const row = chunk.rows++;
+  chunk.ids[row] = sample.id;
+  chunk.sessions[row] = sample.session;
+  chunk.t0[row] = sample.t0;
+  chunk.lag[row] = sample.lag ?? Number.NaN;
+  chunk.flags[row] = (sample.mirrored ? 1 : 0) | (sample.shadow === null ? 0 : 2);
+  chunk.drops[row] = sample.drop === null ? 0 : dropReasons.indexOf(sample.drop) + 1;
+  return row;
+}
+
+/** What is kept of legs; `slot`: twice the row, one more for the shadow's. */
+function createLegColumns() {
+  const finishes = createNames();
+  const endpoints = createNames();
+  return {
+    write({ numbers, codes }: Chunk, slot: number, leg: SampleLeg): void {
+      numberFields.forEach((field, at) => {
+        numbers[slot * numbersPerLeg + at] = leg[field] ?? Number.NaN;
+      });
+      const own = [
+        leg.class === null ? 0 : legClasses.indexOf(leg.class) + 1,
+        leg.stream === null ? 0 : leg.stream ? 2 : 1,
+        leg.tokenSource === null ? 0 : leg.tokenSource === "usage" ? 2 : 1,
+        finishes.codeOf(leg.finish),
+        endpoints.codeOf(leg.endpoint),
+      ];
+      codes.set(own, slot * codesPerLeg);
+    },
+    read(chunk: Chunk, slot: number): SampleLeg {
+      const number = (at: number) => known(chunk.numbers[slot * numbersPerLeg + at]);
+      const code = (at: number) => chunk.codes[slot * codesPerLeg + at] ?? 0;
+      const numbers = Object.fromEntries(
+        numberFields.map((field, at) => [field, number(at)]),
+      ) as Record<(typeof numberFields)[number], number | null>;
+      return {
+        ...numbers,
+        class: legClasses[code(0) - 1] ?? null,
+        stream: code(1) === 0 ? null : code(1) === 2,
+        tokenSource: code(2) === 0 ? null : code(2) === 2 ? "usage" : "chunks",
+        finish: finishes.nameOf(code(3)),
+        endpoint: endpoints.nameOf(code(4)),
+      };
+    },
+  };
+}
+
+/** NaN stands for null. */
+function known(value = Number.NaN): number | null {
+  return Number.isNaN(value) ? null : value;
 }
 
 function createChunk(): Chunk {

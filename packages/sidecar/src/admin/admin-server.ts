@@ -13,7 +13,7 @@ import { callShadow, readBody, shadowCalls } from "./shadow-calls.ts";
 
 export interface AdminOptions {
   readonly pools: PoolRegistry;
-  readonly recorder: Recorder;
+  readonly recorder: Pick<Recorder, "pairs">;
   readonly metrics: Exposition;
   readonly gates: readonly MirrorGate[];
   /** What is still missing for traffic; empty when ready. */

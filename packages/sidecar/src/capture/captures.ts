@@ -1,17 +1,21 @@
-import type { Leg, RecorderObserver } from "@umbra/shadow";
+import type { Leg } from "@umbra/shadow";
+import type { RequestObserver } from "../decision/request-observer.ts";
 import { pseudonym } from "../mirror/keyed-hash.ts";
 import { type CaptureStoreOptions, openCaptureStore } from "./capture-store.ts";
 import { redact } from "./redact.ts";
 
 /** Keeps the texts of the pairs that differ most, where somebody has asked for it by name of option. */
-export interface Captures extends RecorderObserver {
-  /** The request as the primary got it. */
-  request(requestId: string, body: Uint8Array): void;
-  /** A piece of an answer. `mirror`: empty for the primary. */
-  answer(requestId: string, mirror: string, chunk: Uint8Array): void;
+export interface Captures extends RequestObserver<CapturedRequest> {
+  /** Begins to hold the texts of a request, `body` as the primary got it. Undefined where too many are held. */
+  hold(body: Uint8Array): Texts | undefined;
   /** Captures on disk. */
   readonly count: number;
   expire(): void;
+}
+
+export interface CapturedRequest {
+  /** Held until the first pair of the request, or to its end. */
+  texts: Texts | undefined;
 }
 
 export interface CapturesOptions extends CaptureStoreOptions {
@@ -26,55 +30,62 @@ const maxTextBytes = 65_536;
 /** Requests whose texts are held until they are paired. */
 const maxHeld = 512;
 
-interface Texts {
-  request: Buffer;
-  readonly answers: Map<string, Buffer[]>;
-  bytes: number;
+/** Of one request and its answers. */
+export class Texts {
+  readonly request: Buffer;
+  readonly #answers = new Map<string | undefined, Buffer[]>();
+  #bytes = 0;
+
+  constructor(body: Uint8Array) {
+    // A copy: the body is a view of a large message.
+    this.request = Buffer.from(body.subarray(0, maxTextBytes));
+  }
+
+  /** A piece of an answer. `mirror`: of a twin's. */
+  add(mirror: string | undefined, chunk: Uint8Array): void {
+    if (this.#bytes + chunk.length > 4 * maxTextBytes) return;
+    this.#bytes += chunk.length;
+    const pieces = this.#answers.get(mirror) ?? [];
+    pieces.push(Buffer.from(chunk));
+    this.#answers.set(mirror, pieces);
+  }
+
+  answerOf(mirror: string | undefined): string {
+    const whole = Buffer.concat(this.#answers.get(mirror) ?? []);
+    return whole.subarray(0, maxTextBytes).toString("utf8");
+  }
 }
 
 export function createCaptures(options: CapturesOptions): Captures {
   const store = openCaptureStore(options);
-  const held = new Map<string, Texts>();
+  let held = 0;
+  function release(request: CapturedRequest): Texts | undefined {
+    const { texts } = request;
+    if (texts !== undefined) held--;
+    request.texts = undefined;
+    return texts;
+  }
   return {
-    request(requestId, body) {
-      if (held.size >= maxHeld) {
-        const oldest = held.keys().next();
-        if (!oldest.done) held.delete(oldest.value);
-      }
-      // A copy: the body is a view of a large message.
-      const request = Buffer.from(body.subarray(0, maxTextBytes));
-      held.set(requestId, { request, answers: new Map(), bytes: 0 });
+    hold(body) {
+      if (held >= maxHeld) return undefined;
+      held++;
+      return new Texts(body);
     },
-    answer(requestId, mirror, chunk) {
-      const texts = held.get(requestId);
-      if (texts === undefined || texts.bytes + chunk.length > 4 * maxTextBytes) return;
-      texts.bytes += chunk.length;
-      const pieces = texts.answers.get(mirror) ?? [];
-      pieces.push(Buffer.from(chunk));
-      texts.answers.set(mirror, pieces);
-    },
-    paired(pair, mirror) {
-      const texts = held.get(pair.requestId);
+    paired({ requestId, primary, shadow }, mirror, request) {
+      const texts = release(request);
       if (texts === undefined) return;
-      held.delete(pair.requestId);
-      const answerOf = (name: string) =>
-        redact(
-          Buffer.concat(texts.answers.get(name) ?? [])
-            .subarray(0, maxTextBytes)
-            .toString("utf8"),
-        );
-      const { primary, shadow } = pair;
       store.offer(scoreOf(primary, shadow), () => ({
-        id: pseudonym(options.secret, pair.requestId),
+        id: pseudonym(options.secret, requestId),
         at: new Date().toISOString(),
         route: options.routeOf(mirror) ?? "",
         candidate: shadow.pool,
         why: whyOf(primary, shadow),
         request: redact(texts.request.toString("utf8")),
-        primary: { class: primary.class, answer: answerOf("") },
-        shadow: { class: shadow.class, answer: answerOf(mirror) },
+        primary: { class: primary.class, answer: redact(texts.answerOf(undefined)) },
+        shadow: { class: shadow.class, answer: redact(texts.answerOf(mirror)) },
       }));
     },
+    over: release,
     get count() {
       return store.count;
     },

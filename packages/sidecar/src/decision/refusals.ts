@@ -16,6 +16,11 @@ export type RequestErrorCode =
   | "overloaded"
   | "unknown_pool";
 
+/** Codes whose message only the request can fill in: it has a `{}`. */
+export type UnfilledCode = RequestBodyErrorCode | "model_not_found" | "request_too_large";
+
+type MessageOf<C> = C extends UnfilledCode ? `${string}{}${string}` : string;
+
 /** Why a request was dropped that would be served at another time, in the words of the endpoint picker protocol. */
 export type DroppedReason =
   | "rejected-saturated"
@@ -45,7 +50,10 @@ export type RequestError =
     });
 
 /** What the client sent can't be served. */
-function bad(status: 400 | 404 | 413 | 415, message: string): RequestError {
+function bad<M extends string>(
+  status: 400 | 404 | 413 | 415,
+  message: M,
+): RequestError & { readonly message: M } {
   return { status, message, dropped: undefined };
 }
 
@@ -54,7 +62,9 @@ function later(status: 429 | 503, dropped: DroppedReason, message: string): Requ
   return { status, message, dropped, retryAfterSeconds: 1 };
 }
 
-export const requestErrors: Readonly<Record<RequestErrorCode, RequestError>> = {
+export const requestErrors: Readonly<{
+  [C in RequestErrorCode]: RequestError & { readonly message: MessageOf<C> };
+}> = {
   invalid_json: bad(400, "{}"),
   invalid_json_type: bad(400, "{}"),
   json_too_deep: bad(400, "{}"),
@@ -98,15 +108,16 @@ export const requestErrorCodes: readonly RequestErrorCode[] = Object.keys(
 ) as readonly RequestErrorCode[];
 
 /** What a client is told whose request is not served. */
-export interface Refusal {
-  readonly code: RequestErrorCode;
+export type Refusal = {
   /** As the code has it when absent. */
   readonly dropped?: DroppedReason;
-  /** As the code has it when absent. */
-  readonly message?: string;
   /** The end of the message while no endpoint's load is known, so that nobody can say that the pool is full. */
   readonly unknownLoad?: string;
-}
+} & (
+  | { readonly code: UnfilledCode; readonly message: string }
+  /** The message is as the code has it when absent. */
+  | { readonly code: Exclude<RequestErrorCode, UnfilledCode>; readonly message?: string }
+);
 
 /** By what the scheduler or the queue says. */
 export const refusals: Readonly<Record<SchedulingErrorCode | FlowErrorCode, Refusal>> = {

@@ -2,6 +2,7 @@ import type { HeaderEntry } from "@umbra/envoy-config";
 import type { Headers, StreamOutcome } from "@umbra/ext-proc";
 import type { SchedulingErrorCode } from "@umbra/scheduler";
 import type { FlowErrorCode } from "@umbra/scheduler/flow";
+import type { Leg } from "@umbra/shadow";
 import type { RequestErrorCode } from "./refusals.ts";
 
 export type Lane = "primary" | "shadow";
@@ -41,6 +42,8 @@ export interface RequestAccount {
   decided(made: MadeDecision): readonly HeaderEntry[];
   /** Its stream is over; called once. */
   ended(outcome: StreamOutcome): void;
+  /** Its answer, where it is measured, has ended: before or behind its stream. */
+  answered(leg: Leg): void;
 }
 
 /** Opens the account of a request, when its stream begins. */

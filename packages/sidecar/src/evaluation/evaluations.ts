@@ -6,7 +6,7 @@ import {
   lostSample,
   pairSample,
   type RecorderObserver,
-  type SampleFrame,
+  type Sample,
   type ShadowReport,
   type UnmirroredFor,
   unmirroredSample,
@@ -58,107 +58,99 @@ export function newSecret(): string {
 }
 
 export function startEvaluations(options: EvaluationsOptions): Evaluations {
-  const { topology, registry, pools, load, secret, captured } = options;
-  const judged = new Map(registry.gates.toReversed().map((gate) => [gate.key, gate]));
-  const setups = [...judged.values()].map((gate) => setupOf(gate, registry.gates));
+  const { registry, secret } = options;
   let latest: readonly ShadowReport[] = [];
-  let thread: JudgeThread | undefined;
-  const baselines = new Map(
-    registry.gates.map((gate) => [gate.key, baselinePoolsOf(topology, gate.mirror.origin.route)]),
-  );
+  const onLook = (reports: readonly ShadowReport[]) => {
+    latest = reports;
+    options.onLook(reports);
+  };
+  // A topology without a mirror needs no thread.
+  const thread = registry.gates.length === 0 ? undefined : startThread({ ...options, onLook });
 
-  function start(): JudgeThread {
-    return startJudgeThread({
-      setup: {
-        evaluations: setups,
-        samplesFile: options.samplesFile,
-        capacity,
-        lookEveryMs: options.lookEveryMs,
-      },
-      now: () => Object.fromEntries([...judged].map(([key, gate]) => [key, nowOf(gate)])),
-      onLook(reports) {
-        latest = reports;
-        options.onLook(reports);
-      },
-      onTrouble: options.onTrouble,
-    });
+  function add(mirror: string, make: (gate: MirrorGate) => Sample): void {
+    const gate = registry.gateOf(mirror);
+    if (gate !== undefined) thread?.add(gate.key, make(gate));
   }
 
-  function nowOf(gate: MirrorGate): EvaluationNow {
-    const { percent, by, budgetUsed, pausedBy } = gate.state();
-    const names = baselines.get(gate.key) ?? [];
-    const spent = Object.entries(budgetUsed).filter(([, share]) => share >= 1);
-    return {
-      counts: gate.counts(),
-      loadRatio: load.ratio(names, gate.candidate),
-      isBudgetSpent: spent.length > 0,
-      percent,
-      by,
-      baseline: lane(names),
-      candidate: lane([gate.candidate]),
-      captured: captured(),
-      limitsHit: [
-        ...spent.map(([kind]) => `the budget of ${kind} is used up`),
-        ...(pausedBy === null ? [] : [pauseTexts[pausedBy]]),
-      ],
-    };
-  }
-
-  function lane(names: readonly string[]) {
-    const found = names.flatMap((name) => pools.get(name) ?? []);
-    return {
-      pool: names.join(", "),
-      models: [...new Set(found.flatMap(({ served }) => [...served.base]))].slice(0, 8),
-      replicas: found.reduce((sum, { state }) => sum + state.snapshot().endpoints.length, 0),
-    };
-  }
-
-  function frame(gate: MirrorGate, primary: Leg): SampleFrame {
-    return {
-      id: pseudonym(secret, primary.requestId),
-      t0: performance.timeOrigin + primary.t0,
-      route: gate.route,
-      candidate: gate.candidate,
-      ...(primary.session === undefined ? {} : { session: primary.session }),
-    };
-  }
-
-  function add(gate: MirrorGate, sample: ReturnType<typeof pairSample>): void {
-    // A topology without a mirror needs no thread.
-    thread ??= start();
-    thread.add(gate.key, sample);
-  }
-
-  if (registry.gates.length > 0) thread = start();
+  const frame = ({ route, candidate }: MirrorGate, { requestId, t0, session }: Leg) => ({
+    ...{ id: pseudonym(secret, requestId), t0: performance.timeOrigin + t0, route, candidate },
+    ...(session === undefined ? {} : { session }),
+  });
 
   return {
     paired({ primary, shadow }, mirror) {
-      const gate = registry.gateOf(mirror);
-      if (gate !== undefined) add(gate, pairSample(frame(gate, primary), primary, shadow));
+      add(mirror, (gate) => pairSample(frame(gate, primary), primary, shadow));
     },
     lost(primary, mirror) {
-      const gate = registry.gateOf(mirror);
-      if (gate !== undefined) add(gate, lostSample(frame(gate, primary), primary));
+      add(mirror, (gate) => lostSample(frame(gate, primary), primary));
     },
-    unmirrored(primary, { mirror, drop }) {
-      const gate = registry.gateOf(mirror);
-      if (gate !== undefined) {
-        add(gate, unmirroredSample(frame(gate, primary), primary, drop ?? null));
-      }
+    unmirrored(primary, { mirror, drop = null }) {
+      add(mirror, (gate) => unmirroredSample(frame(gate, primary), primary, drop));
     },
     dropped(requestId, promptBytes, { mirror, drop }) {
-      const gate = registry.gateOf(mirror);
-      if (gate === undefined || drop === undefined || quietDrops.has(drop)) return;
-      const { route, candidate } = gate;
+      if (drop === undefined || quietDrops.has(drop)) return;
       const id = pseudonym(secret, requestId);
       const t0 = performance.timeOrigin + performance.now();
-      add(gate, unmirroredSample({ id, t0, route, candidate }, { promptBytes }, drop));
+      add(mirror, ({ route, candidate }) =>
+        unmirroredSample({ id, t0, route, candidate }, { promptBytes }, drop),
+      );
     },
     reports: () => thread?.reports() ?? Promise.resolve([]),
     get latest() {
       return latest;
     },
     close: () => thread?.close() ?? Promise.resolve(),
+  };
+}
+
+function startThread(options: EvaluationsOptions): JudgeThread {
+  const { topology, registry, samplesFile, lookEveryMs, onLook, onTrouble } = options;
+  const judged = new Map(registry.gates.toReversed().map((gate) => [gate.key, gate]));
+  const evaluations = [...judged.values()].map((gate) => setupOf(gate, registry.gates));
+  const baselines = new Map(
+    registry.gates.map((gate) => [gate.key, baselinePoolsOf(topology, gate.mirror.origin.route)]),
+  );
+  const nowOfAll = () =>
+    [...judged].map(
+      ([key, gate]) => [key, nowOf(gate, baselines.get(key) ?? [], options)] as const,
+    );
+  return startJudgeThread({
+    setup: { evaluations, samplesFile, capacity, lookEveryMs },
+    now: () => Object.fromEntries(nowOfAll()),
+    onLook,
+    onTrouble,
+  });
+}
+
+function nowOf(
+  gate: MirrorGate,
+  baseline: readonly string[],
+  { load, pools, captured }: EvaluationsOptions,
+): EvaluationNow {
+  const { percent, by, budgetUsed, pausedBy } = gate.state();
+  const spent = Object.entries(budgetUsed).filter(([, share]) => share >= 1);
+  return {
+    counts: gate.counts(),
+    loadRatio: load.ratio(baseline, gate.candidate),
+    isBudgetSpent: spent.length > 0,
+    percent,
+    by,
+    baseline: laneFacts(baseline, pools),
+    candidate: laneFacts([gate.candidate], pools),
+    captured: captured(),
+    limitsHit: [
+      ...spent.map(([kind]) => `the budget of ${kind} is used up`),
+      ...(pausedBy === null ? [] : [pauseTexts[pausedBy]]),
+    ],
+  };
+}
+
+function laneFacts(names: readonly string[], pools: PoolRegistry) {
+  const found = names.flatMap((name) => pools.get(name) ?? []);
+  return {
+    pool: names.join(", "),
+    models: [...new Set(found.flatMap(({ served }) => [...served.base]))].slice(0, 8),
+    replicas: found.reduce((sum, { state }) => sum + state.snapshot().endpoints.length, 0),
   };
 }
 

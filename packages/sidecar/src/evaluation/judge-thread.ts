@@ -26,9 +26,118 @@ const reportTimeoutMs = 60_000;
 
 /** Starts the thread. Throws, later through `onTrouble`, when the samples file can't be opened. */
 export function startJudgeThread(options: JudgeThreadOptions): JudgeThread {
-  const { setup, now, onLook, onTrouble } = options;
+  return new WorkerThread(options);
+}
+
+class WorkerThread implements JudgeThread {
+  readonly #options: JudgeThreadOptions;
+  readonly #worker: Worker;
+  readonly #flushing: NodeJS.Timeout;
+  readonly #exited: Promise<void>;
+  #isEnded = false;
+  /** A batch is under way: a busy thread has no backlog but the next one. */
+  #isTaking = false;
+  #batch: { key: string; sample: Sample }[] = [];
+  #hasLost = false;
+  /** Reports that are asked for: those to be sent, and all by number. */
+  #looks: number[] = [];
+  readonly #waiting = new Map<number, (reports: readonly ShadowReport[] | Error) => void>();
+  #lastId = 0;
+
+  constructor(options: JudgeThreadOptions) {
+    this.#options = options;
+    this.#worker = startWorker(options.setup);
+    this.#worker.on("message", (message: FromWorker) => this.#take(message));
+    this.#worker.on("error", (cause) =>
+      options.onTrouble(`the evaluation has stopped: ${String(cause)}`),
+    );
+    this.#exited = new Promise((resolve) => {
+      this.#worker.once("exit", () => {
+        this.#isEnded = true;
+        for (const settle of this.#waiting.values()) settle(stopped());
+        resolve();
+      });
+    });
+    this.#flushing = setInterval(() => this.#flush(), batchMs).unref();
+  }
+
+  add(key: string, sample: Sample): void {
+    if (this.#isEnded) return;
+    if (this.#batch.length < maxBatch) {
+      this.#batch.push({ key, sample });
+      return;
+    }
+    if (this.#hasLost) return;
+    this.#hasLost = true;
+    this.#options.onTrouble("samples come faster than they can be stored: some are lost");
+  }
+
+  reports(): Promise<readonly ShadowReport[]> {
+    if (this.#isEnded) return Promise.reject(stopped());
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      const settle = (outcome: readonly ShadowReport[] | Error) => {
+        clearTimeout(timer);
+        this.#waiting.delete(id);
+        if (outcome instanceof Error) reject(outcome);
+        else resolve(outcome);
+      };
+      const late = new Error("the evaluation did not answer in a minute");
+      const timer = setTimeout(() => settle(late), reportTimeoutMs).unref();
+      this.#waiting.set(id, settle);
+      this.#looks.push(id);
+      this.#flush();
+    });
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#flushing);
+    if (!this.#isEnded) {
+      this.#isTaking = false;
+      this.#flush();
+      this.#send({ kind: "close" });
+    }
+    const timer = setTimeout(() => void this.#worker.terminate(), 5_000);
+    await this.#exited;
+    clearTimeout(timer);
+  }
+
+  #take(message: FromWorker): void {
+    switch (message.kind) {
+      case "look":
+        this.#options.onLook(message.reports);
+        if (message.id !== undefined) this.#waiting.get(message.id)?.(message.reports);
+        break;
+      case "taken":
+        this.#isTaking = false;
+        if (this.#looks.length > 0) this.#flush();
+        break;
+      case "trouble":
+        this.#options.onTrouble(message.text);
+        break;
+      case "closed":
+        break;
+    }
+  }
+
+  #flush(): void {
+    if (this.#isEnded || this.#isTaking) return;
+    this.#isTaking = true;
+    this.#send({ kind: "samples", samples: this.#batch, now: this.#options.now() });
+    this.#batch = [];
+    // What is asked for now sees all samples so far.
+    for (const id of this.#looks) this.#send({ kind: "look", id });
+    this.#looks = [];
+  }
+
+  #send(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+}
+
+function startWorker(setup: WorkerSetup): Worker {
   const isSource = import.meta.url.endsWith(".ts");
-  const worker = new Worker(new URL(isSource ? "./worker.ts" : "./worker.js", import.meta.url), {
+  return new Worker(new URL(isSource ? "./worker.ts" : "./worker.js", import.meta.url), {
     workerData: setup,
     // Run from source, the packages below are to be found as source, too.
     ...(isSource
@@ -36,85 +145,6 @@ export function startJudgeThread(options: JudgeThreadOptions): JudgeThread {
       : {}),
     resourceLimits: { maxOldGenerationSizeMb: 1_024 },
   });
-  let batch: { key: string; sample: Sample }[] = [];
-  let [lastId, isEnded, lost] = [0, false, 0];
-  const waiting = new Map<number, (reports: readonly ShadowReport[] | Error) => void>();
-  const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
-
-  const send = (message: ToWorker) => worker.postMessage(message);
-  let isTaking = false;
-  let looks: number[] = [];
-  /** One batch is under way at a time: a busy thread has no backlog but this one. */
-  function flush(): void {
-    if (isEnded || isTaking) return;
-    isTaking = true;
-    send({ kind: "samples", samples: batch, now: now() });
-    batch = [];
-    // What is asked for now sees all samples so far.
-    for (const id of looks) send({ kind: "look", id });
-    looks = [];
-  }
-  const flushing = setInterval(flush, batchMs).unref();
-
-  worker.on("message", (message: FromWorker) => {
-    switch (message.kind) {
-      case "look":
-        onLook(message.reports);
-        if (message.id !== undefined) waiting.get(message.id)?.(message.reports);
-        break;
-      case "taken":
-        isTaking = false;
-        if (looks.length > 0) flush();
-        break;
-      case "trouble":
-        onTrouble(message.text);
-        break;
-      case "closed":
-        break;
-    }
-  });
-  worker.on("error", (cause) => onTrouble(`the evaluation has stopped: ${String(cause)}`));
-  worker.once("exit", () => {
-    isEnded = true;
-    for (const settle of waiting.values()) settle(new Error("the evaluation has stopped"));
-  });
-
-  return {
-    add(key, sample) {
-      if (isEnded) return;
-      if (batch.length < maxBatch) batch.push({ key, sample });
-      else if (lost++ === 0)
-        onTrouble("samples come faster than they can be stored: some are lost");
-    },
-    reports() {
-      if (isEnded) return Promise.reject(new Error("the evaluation has stopped"));
-      const id = ++lastId;
-      return new Promise((resolve, reject) => {
-        const timer = setTimeout(
-          () => settle(new Error("the evaluation did not answer in a minute")),
-          reportTimeoutMs,
-        ).unref();
-        const settle = (outcome: readonly ShadowReport[] | Error) => {
-          clearTimeout(timer);
-          waiting.delete(id);
-          if (outcome instanceof Error) reject(outcome);
-          else resolve(outcome);
-        };
-        waiting.set(id, settle);
-        looks.push(id);
-        flush();
-      });
-    },
-    async close() {
-      clearInterval(flushing);
-      if (!isEnded) {
-        isTaking = false;
-        flush();
-        send({ kind: "close" });
-      }
-      const timer = setTimeout(() => void worker.terminate(), 5_000);
-      await ended;
-      clearTimeout(timer);
-    },
-  };
 }
+
+const stopped = () => new Error("the evaluation has stopped");

@@ -4,6 +4,8 @@ export interface Breaker {
   admits(): boolean;
   /** A request that was admitted is done. */
   record(isError: boolean): void;
+  /** A request that was admitted is done, and nobody knows how: if it was the trial, there may be another one. */
+  giveUp(): void;
   readonly state: "closed" | "open" | "half-open";
 }
 
@@ -18,7 +20,7 @@ const slotMs = windowMs / slots;
 
 /** Opens after 50 errors in a row or 20 % in 60 s; tries again after 60 s. `now`: monotonic, ms. */
 export function createBreaker(now: () => number): Breaker {
-  const counts = Array.from({ length: slots }, () => ({ slot: -1, total: 0, errors: 0 }));
+  let counts = newCounts();
   let [inARow, openedAt, isOpen, isTrying] = [0, 0, false, false];
 
   const isHalfOpen = () => isOpen && now() - openedAt >= pauseMs;
@@ -33,23 +35,7 @@ export function createBreaker(now: () => number): Breaker {
     isOpen = false;
     isTrying = false;
     inARow = 0;
-    for (const count of counts) count.slot = -1;
-  }
-
-  function isTooOften(isError: boolean): boolean {
-    const slot = Math.floor(now() / slotMs);
-    const current = counts[slot % slots];
-    if (current === undefined) return false;
-    if (current.slot !== slot) Object.assign(current, { slot, total: 0, errors: 0 });
-    current.total++;
-    if (isError) current.errors++;
-    let [total, errors] = [0, 0];
-    for (const count of counts) {
-      if (slot - count.slot >= slots || count.slot < 0) continue;
-      total += count.total;
-      errors += count.errors;
-    }
-    return total >= minRequests && errors > total * errorShare;
+    counts = newCounts();
   }
 
   return {
@@ -68,11 +54,41 @@ export function createBreaker(now: () => number): Breaker {
         return;
       }
       inARow = isError ? inARow + 1 : 0;
-      const isOften = isTooOften(isError);
+      const isOften = isTooOften(counts, isError, now());
       if (isError && (inARow >= errorsInARow || isOften)) open();
+    },
+    giveUp() {
+      isTrying = false;
     },
     get state() {
       return !isOpen ? "closed" : isHalfOpen() ? "half-open" : "open";
     },
   };
+}
+
+interface SlotCount {
+  slot: number;
+  total: number;
+  errors: number;
+}
+
+function newCounts(): readonly SlotCount[] {
+  return Array.from({ length: slots }, () => ({ slot: -1, total: 0, errors: 0 }));
+}
+
+/** Counts one more request. */
+function isTooOften(counts: readonly SlotCount[], isError: boolean, nowMs: number): boolean {
+  const slot = Math.floor(nowMs / slotMs);
+  const current = counts[slot % slots];
+  if (current === undefined) return false;
+  if (current.slot !== slot) Object.assign(current, { slot, total: 0, errors: 0 });
+  current.total++;
+  if (isError) current.errors++;
+  let [total, errors] = [0, 0];
+  for (const count of counts) {
+    if (slot - count.slot >= slots || count.slot < 0) continue;
+    total += count.total;
+    errors += count.errors;
+  }
+  return total >= minRequests && errors > total * errorShare;
 }

@@ -19,10 +19,8 @@ export interface MirrorGate {
   readonly mirror: Mirror;
   /** Cheap, and without I/O: it is on every request's path. */
   decide(request: RequestView): MirrorDecision;
-  /** A mirrored request's twin is over, or never came. Only the first call for an id counts. */
-  finished(requestId: string, end?: { readonly isError: boolean; readonly tokens: number }): void;
-  /** Gives back what was taken for twins that nothing more was heard of. */
-  expire(): void;
+  /** A mirrored request's twin is over, or never came: called once for each. `end`: where it is known how. */
+  finished(end?: TwinEnd): void;
   /** 0..1,000,000 */
   setShare(perMillion: number): void;
   pause(reason: "paused" | "protection"): void;
@@ -31,6 +29,12 @@ export interface MirrorGate {
   stop(): void;
   state(): MirrorState;
   counts(): FunnelCounts;
+}
+
+/** How a twin has ended. */
+export interface TwinEnd {
+  readonly isError: boolean;
+  readonly tokens: number;
 }
 
 export type MirrorDecision =
@@ -73,9 +77,6 @@ export interface MirrorGateOptions {
   readonly now: () => number;
 }
 
-/** A twin that nothing was heard of for this long has none: copies leave with the request itself. */
-const lostAfterMs = 15_000;
-
 export function createMirrorGate({ mirror, now }: MirrorGateOptions): MirrorGate {
   const { policy, pool: candidate, sampling } = mirror;
   const route = resourceName(mirror.origin.route);
@@ -84,8 +85,6 @@ export function createMirrorGate({ mirror, now }: MirrorGateOptions): MirrorGate
   const samplingKey = `umbra sampling ${policy?.name ?? route}`;
   const budget = createBudget(policy?.budget, now);
   const breaker = createBreaker(now);
-  /** Twins under way, oldest first: since when. */
-  const open = new Map<string, number>();
   const dropped: Record<string, number> = {};
   const notEligible: Partial<Record<IneligibleReason, number>> = {};
   let [eligible, sampled, mirrored] = [0, 0, 0];
@@ -130,21 +129,13 @@ export function createMirrorGate({ mirror, now }: MirrorGateOptions): MirrorGate
         return { kind: "unmirrored", drop, ...session };
       }
       mirrored++;
-      open.set(request.requestId, now());
       return { kind: "mirrored", ...session };
     },
-    finished(requestId, end) {
-      if (!open.delete(requestId)) return;
+    finished(end) {
       budget.giveBack();
-      if (end === undefined) return;
+      if (end === undefined) return breaker.giveUp();
       budget.spend(end.tokens);
       if (policy !== undefined) breaker.record(end.isError);
-    },
-    expire() {
-      for (const [requestId, sinceMs] of open) {
-        if (now() - sinceMs < mirror.requestTimeoutMs + lostAfterMs) break;
-        this.finished(requestId, { isError: true, tokens: 0 });
-      }
     },
     setShare(share) {
       perMillion = share;

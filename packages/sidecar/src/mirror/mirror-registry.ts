@@ -6,8 +6,8 @@ import {
   mirrorToHeader,
   type Topology,
 } from "@umbra/envoy-config";
-import type { RecorderObserver } from "@umbra/shadow";
-import { createMirrorGate, type MirrorGate } from "./mirror-gate.ts";
+import type { RequestObserver } from "../decision/request-observer.ts";
+import { createMirrorGate, type MirrorGate, type TwinEnd } from "./mirror-gate.ts";
 
 /** A mirror as a pick sees it. */
 export interface GatedMirror {
@@ -17,12 +17,22 @@ export interface GatedMirror {
   readonly header: { readonly name: string; readonly value: string };
 }
 
+/** A twin as its mirror's gate counts it. */
+export interface CountedTwin {
+  readonly mirror: string;
+  /** It is under way, and its gate has not been told of its end. */
+  isCounted: boolean;
+}
+
 /** Every mirror of the topology by name. Rules of one route that mirror to one pool share a gate. */
-export interface MirrorRegistry extends RecorderObserver {
+export interface MirrorRegistry
+  extends RequestObserver<{ readonly twins: readonly CountedTwin[] }> {
   /** Mirrors by the names that a stream's metadata lists. */
   of(names: string): readonly GatedMirror[];
   readonly gates: readonly MirrorGate[];
   gateOf(mirror: string): MirrorGate | undefined;
+  /** Tells the twin's gate of its end, once. */
+  finished(twin: CountedTwin, end?: TwinEnd): void;
   /** Whether what goes through the mirror is measured and judged. */
   isEvaluated(mirror: string): boolean;
 }
@@ -45,7 +55,13 @@ export function createMirrorRegistry(topology: Topology, now: () => number): Mir
       .map((gate) => [gate.key, gate]),
   );
   const lists = new Map<string, readonly GatedMirror[]>();
+  function finished(twin: CountedTwin, end?: TwinEnd): void {
+    if (!twin.isCounted) return;
+    twin.isCounted = false;
+    mirrors.get(twin.mirror)?.gate.finished(end);
+  }
   return {
+    finished,
     of(names) {
       let list = lists.get(names);
       if (list === undefined) {
@@ -57,13 +73,16 @@ export function createMirrorRegistry(topology: Topology, now: () => number): Mir
     },
     gates: evaluatedFirst(gates),
     gateOf: (mirror) => mirrors.get(mirror)?.gate,
-    legEnded(leg, mirror) {
-      if (mirror === undefined) return;
+    legEnded(leg, mirror, { twins }) {
+      const twin = twins.find((each) => each.mirror === mirror);
+      if (twin === undefined) return;
       const tokens = (leg.promptTokens ?? 0) + (leg.outTokens ?? 0);
       const isError = leg.class !== "ok" && leg.class !== "propagated_cancel";
-      mirrors.get(mirror)?.gate.finished(leg.requestId, { isError, tokens });
+      finished(twin, { isError, tokens });
     },
-    lost: ({ requestId }, mirror) => mirrors.get(mirror)?.gate.finished(requestId),
+    over({ twins }) {
+      for (const twin of twins) finished(twin);
+    },
     isEvaluated(mirror) {
       const gate = mirrors.get(mirror)?.gate;
       return gate !== undefined && judged.get(gate.key) === gate;

@@ -1,33 +1,14 @@
-import type { Lease } from "@umbra/scheduler";
-import type { LegRecorder, UnmirroredFor } from "@umbra/shadow";
-import { RequestsById, type TabledRequest } from "./requests-by-id.ts";
-
-/** What the pick knows of a measured leg, and its copies on the observe stream do not carry. */
-export interface PickedLeg {
-  readonly model: string | undefined;
-  readonly isStream: boolean;
-  readonly endpoint: string;
-  /** Learns which endpoint has served. */
-  readonly lease: Lease | undefined;
-  /** When the request was sent to its endpoint, in ms of the monotonic clock. */
-  readonly dispatchedAt: number;
-  readonly bodyBytes: number;
-  /** Primary: names of the mirrors that have a twin and are judged. Twin: the mirror it came through. */
-  readonly mirrors: readonly string[];
-  readonly unmirrored: readonly UnmirroredFor[];
-  /** Keyed hash. */
-  readonly session: string | undefined;
-}
-
-export interface ObservedLeg<T> {
-  readonly live: T;
-  readonly picked: PickedLeg;
-}
+import { destinationHeader, mirrorHeader } from "@umbra/envoy-config";
+import type { AccessLogEntry } from "@umbra/ext-proc";
+import type { RequestObserver } from "../decision/request-observer.ts";
+import { type LiveLeg, LiveRequest, type LiveTwin } from "./live-request.ts";
+import { RequestsById } from "./requests-by-id.ts";
 
 export interface LiveRequestsOptions {
   /** Whether the mirror's lane ends a request whose pick stream fails. */
   readonly canCancel: (mirror: string) => boolean;
   readonly onCancel: (mirror: string) => void;
+  readonly observers: readonly RequestObserver<LiveRequest>[];
   /** Monotonic, in ms. */
   readonly now: () => number;
   /** Uniform in [0, 1); `Math.random` when absent. */
@@ -36,63 +17,34 @@ export interface LiveRequestsOptions {
   readonly graceMs?: number;
 }
 
-const maxRequests = 32_768;
-/** A twin or an observe stream that was not heard of for so long does not come: copies leave with the request itself. */
-const lostAfterMs = 10_000;
-
-/** One primary, with its twins; or a twin whose primary is not known here. */
-export class LiveRequest implements TabledRequest {
-  readonly requestId: string;
-  older: this | undefined = undefined;
-  readonly twins: LiveTwin[] = [];
-  /** The model that the client named, where the copies carry another. */
-  clientModel: string | undefined = undefined;
-  /** Until the observe stream takes it. */
-  measured: PickedLeg | undefined = undefined;
-  /** Whether it is seen how the answer ends. */
-  isMeasured = false;
-  isAnswered = false;
-  /** Streams that are open. */
-  streams = 0;
-  idleSinceMs = 0;
-
-  constructor(requestId: string, mirrors: readonly string[]) {
-    this.requestId = requestId;
-    for (const mirror of mirrors) this.twins.push(new LiveTwin(this, mirror));
-  }
-
-  get isAwaiting(): boolean {
-    return this.measured !== undefined || this.twins.some((twin) => twin.isAwaiting);
-  }
-}
-
-/** The copy of a request in one mirror's lane. */
-export class LiveTwin {
-  readonly request: LiveRequest;
-  readonly mirror: string;
-  isPicked = false;
-  measured: PickedLeg | undefined = undefined;
-  leg: LegRecorder | undefined = undefined;
-  /** Ends it at whatever point it is; undefined before its pick and after its end. */
-  fail: (() => void) | undefined = undefined;
-
-  constructor(request: LiveRequest, mirror: string) {
-    this.request = request;
-    this.mirror = mirror;
-  }
-
-  get isAwaiting(): boolean {
-    return !this.isPicked || this.measured !== undefined;
-  }
-}
+/** Of more the newest are neither measured nor heard of. */
+const maxRequests = 65_536;
+/** Of more that are idle the oldest is forgotten. A power of two. */
+const maxIdle = 8_192;
+/** From so many on none is kept for an access log while none was heard: perhaps there is none, and each costs time. */
+const maxIdleUnlogged = 256;
+/** An access log tells of the first requests within a second; after so many unheard picks there is none. */
+const maxUnheard = 10_000;
+/**
+ * How long a request may be idle. Copies leave with the request itself, and a line of an access log comes some ms behind
+ * its end: what was not heard of for so long does not come.
+ */
+const maxIdleMs = 10_000;
 
 /**
- * Requests that have twins, are twins or are measured, from their pick to the end of their last stream. Their pick and
- * observe streams meet here. Bounded; of too many the newest are not measured.
+ * Requests from their pick to the end of their last stream: those that have twins, are twins, are measured, or may be
+ * heard of in an access log. A request is idle when its streams are over and something is still awaited of it.
  */
 export class LiveRequests {
   readonly #options: LiveRequestsOptions;
   readonly #requests: RequestsById<LiveRequest>;
+  /** A ring of those that are idle, from `#oldest` to `#next`. */
+  readonly #idle: (LiveRequest | undefined)[] = new Array(maxIdle).fill(undefined);
+  #oldest = 0;
+  #next = 0;
+  #idleCount = 0;
+  #hasLog = false;
+  #unheard = 0;
 
   constructor(options: LiveRequestsOptions) {
     const { random = Math.random } = options;
@@ -104,73 +56,89 @@ export class LiveRequests {
     return this.#requests.size;
   }
 
+  /** Whether a request is to be known that has no twins and is not measured: an access log may tell of it. */
+  get awaitsLog(): boolean {
+    return this.#hasLog || this.#unheard < maxUnheard;
+  }
+
   /** A primary is sent to its endpoint, with twins in these mirrors. Undefined where there is no room. */
   begin(requestId: string, mirrors: readonly string[]): LiveRequest | undefined {
+    if (!this.#hasLog) this.#unheard++;
     const request = new LiveRequest(requestId, mirrors);
-    if (!this.#requests.add(request)) return undefined;
-    request.streams = 1;
-    return request;
+    if (this.#requests.add(request)) return request;
+    // What may only be heard of gives way to what has twins.
+    const idle = this.#requests.find(requestId, (each) =>
+      mirrors.length === 0 || each.place < 0 || each.awaitsStream ? -1 : 0,
+    );
+    if (idle === undefined) return undefined;
+    this.#forget(idle);
+    return this.#requests.add(request) ? request : undefined;
   }
 
   /** The request that a twin in the mirror is awaited of. */
   expecting(requestId: string, mirror: string): LiveRequest | undefined {
     return this.#requests.find(requestId, (each) =>
-      awaitedIn(each, mirror) === undefined ? -1 : isOpen(each),
+      each.awaitedIn(mirror) === undefined ? -1 : isOpen(each),
     );
   }
 
-  /** A twin was picked; `fail` ends it at whatever point it is. Undefined where there is no room. */
-  beginTwin(requestId: string, mirror: string, fail: () => void): LiveTwin | undefined {
-    let request = this.expecting(requestId, mirror);
-    if (request === undefined) request = this.begin(requestId, [mirror]);
-    else request.streams++;
-    const twin = request === undefined ? undefined : awaitedIn(request, mirror);
+  /** A twin has come; `fail` ends it at whatever point it is. Undefined where there is no room. */
+  beginTwin(requestId: string, mirror: string, fail?: () => void): LiveTwin | undefined {
+    const known = this.expecting(requestId, mirror);
+    const twin = (known ?? this.begin(requestId, [mirror]))?.awaitedIn(mirror);
     if (twin === undefined) return undefined;
+    if (known === undefined) twin.isCounted = false;
+    else this.#streamBegun(known);
     twin.isPicked = true;
     twin.fail = fail;
     return twin;
   }
 
-  /** A twin was refused: it has no answer, and nothing more is awaited of it. */
-  refuseTwin(requestId: string, mirror: string): void {
-    const request = this.expecting(requestId, mirror);
-    const twin = request === undefined ? undefined : awaitedIn(request, mirror);
-    if (request === undefined || twin === undefined) return;
-    twin.isPicked = true;
-    if (request.streams === 0 && !request.isAwaiting) this.#requests.remove(request);
-  }
-
-  /** The pick's knowledge of a primary whose answer is measured: once. */
-  observe(requestId: string): ObservedLeg<LiveRequest> | undefined {
-    const live = this.#requests.find(requestId, (each) =>
-      each.measured === undefined ? -1 : isOpen(each),
-    );
-    const picked = live?.measured;
-    if (live === undefined || picked === undefined) return undefined;
-    live.measured = undefined;
-    live.streams++;
-    return { live, picked };
-  }
-
-  /** The same of a twin. */
-  observeTwin(requestId: string, mirror: string): ObservedLeg<LiveTwin> | undefined {
+  /** The leg whose observe stream has come: once, and only where it is measured. `mirror`: of a twin. */
+  observe(requestId: string, mirror: string | undefined): LiveLeg | undefined {
     const request = this.#requests.find(requestId, (each) =>
-      measuredIn(each, mirror) === undefined ? -1 : isOpen(each),
+      each.legOf(mirror)?.awaitsMeasuring === true ? isOpen(each) : -1,
     );
-    const live = request === undefined ? undefined : measuredIn(request, mirror);
-    const picked = live?.measured;
-    if (live === undefined || picked === undefined) return undefined;
-    live.measured = undefined;
-    live.request.streams++;
-    return { live, picked };
+    const leg = request?.legOf(mirror);
+    if (request === undefined || leg?.measured === undefined) return undefined;
+    leg.measured.hasBegun = true;
+    this.#streamBegun(request);
+    return leg;
+  }
+
+  /** Whether another request of this id is being measured: which twins are whose is then not known. */
+  isShared(request: LiveRequest): boolean {
+    const other = this.#requests.find(request.requestId, (each) =>
+      each !== request && each.pairing?.isWaiting === true ? 0 : -1,
+    );
+    return other !== undefined;
+  }
+
+  /**
+   * A line of an access log, about the oldest leg of its id that has none; of several rather one that was sent to the
+   * line's endpoint. The line does not say which pool a primary was picked in.
+   */
+  logged(line: AccessLogEntry): void {
+    this.#hasLog = true;
+    const mirror = line.header(mirrorHeader);
+    const destinations = line.header(destinationHeader) ?? "";
+    const endpoint = destinations.split(",", 1)[0]?.trim() ?? "";
+    const request = this.#requests.find(line.requestId, (each) => {
+      const leg = each.legOf(mirror);
+      if (leg?.lease === undefined || leg.isLogged) return -1;
+      return (leg.lease.endpoint === endpoint ? 2 : 0) + (leg.isOver ? 1 : 0);
+    });
+    const leg = request?.legOf(mirror);
+    if (request === undefined || leg === undefined) return;
+    leg.isLogged = true;
+    for (const each of this.#options.observers) each.logged?.(line, destinations, mirror, request);
+    if (request.streams === 0) this.#settle(request);
   }
 
   /** A stream that was counted is over. */
   streamOver(request: LiveRequest): void {
     request.streams--;
-    if (request.streams > 0) return;
-    if (request.isAwaiting) request.idleSinceMs = this.#options.now();
-    else this.#requests.remove(request);
+    if (request.streams === 0) this.#settle(request);
   }
 
   /**
@@ -178,28 +146,77 @@ export class LiveRequests {
    * Envoy cancels the primary itself, its copies would run on.
    */
   primaryOver(request: LiveRequest): void {
+    const { measured, twins } = request;
     // The answer's end passes the observe stream, which may be some ms behind.
-    if (request.isMeasured && request.twins.length > 0 && !request.isAnswered) {
+    if (measured !== undefined && twins.length > 0 && !measured.isWhole) {
       const { graceMs = 500 } = this.#options;
       setTimeout(() => this.#cancelTwins(request), graceMs).unref();
     }
     this.streamOver(request);
   }
 
-  /** Forgets those whose twins or observe streams never came. To be called now and then. */
+  /** Forgets those that are idle for too long, and gives up on twins that run for too long. To be called now and then. */
   expire(): void {
-    const oldestMs = this.#options.now() - lostAfterMs;
-    this.#requests.removeWhere(
-      ({ streams, idleSinceMs }) => streams === 0 && idleSinceMs <= oldestMs,
-    );
+    const sinceMs = this.#options.now() - maxIdleMs;
+    while (this.#oldest < this.#next) {
+      const request = this.#idle[this.#oldest & (maxIdle - 1)];
+      if (request?.idleSinceMs !== undefined && request.idleSinceMs > sinceMs) break;
+      this.#dropOldest();
+    }
+    this.#requests.visit(({ pairing }) => pairing?.expire());
   }
 
-  #cancelTwins(request: LiveRequest): void {
+  #streamBegun(request: LiveRequest): void {
+    request.streams++;
+    this.#leaveIdle(request);
+  }
+
+  /** Its streams are over. */
+  #settle(request: LiveRequest): void {
+    if (!request.awaitsStream && !this.#awaitsLine(request)) this.#forget(request);
+    else if (request.place < 0) this.#keepIdle(request);
+  }
+
+  #awaitsLine(request: LiveRequest): boolean {
+    if (!this.#hasLog && (this.#idleCount >= maxIdleUnlogged || !this.awaitsLog)) return false;
+    return request.awaitsLine || request.twins.some((twin) => twin.awaitsLine);
+  }
+
+  #keepIdle(request: LiveRequest): void {
+    if (this.#next - this.#oldest >= maxIdle) this.#dropOldest();
+    request.idleSinceMs = this.#options.now();
+    request.place = this.#next & (maxIdle - 1);
+    this.#idle[request.place] = request;
+    this.#next++;
+    this.#idleCount++;
+  }
+
+  #leaveIdle(request: LiveRequest): void {
+    if (request.place < 0) return;
+    this.#idle[request.place] = undefined;
+    request.place = -1;
+    this.#idleCount--;
+  }
+
+  #dropOldest(): void {
+    const request = this.#idle[this.#oldest & (maxIdle - 1)];
+    this.#oldest++;
+    if (request !== undefined) this.#forget(request);
+  }
+
+  #forget(request: LiveRequest): void {
+    this.#leaveIdle(request);
+    this.#requests.remove(request);
+    request.pairing?.giveUp();
+    for (const each of this.#options.observers) each.over?.(request);
+  }
+
+  #cancelTwins({ measured, twins }: LiveRequest): void {
     const { canCancel, onCancel } = this.#options;
-    if (request.isAnswered || !request.isMeasured) return;
-    for (const { mirror, fail, leg } of request.twins) {
+    if (measured === undefined || measured.isWhole) return;
+    for (const { mirror, fail, measured: own } of twins) {
       if (fail === undefined || !canCancel(mirror)) continue;
-      leg?.cut("propagated_cancel");
+      own?.recorder?.cut("propagated_cancel");
       onCancel(mirror);
       fail();
     }
@@ -209,12 +226,4 @@ export class LiveRequests {
 /** Of requests that share an id those with open streams come first: what others await was probably lost. */
 function isOpen({ streams }: LiveRequest): 0 | 1 {
   return streams > 0 ? 1 : 0;
-}
-
-function awaitedIn({ twins }: LiveRequest, mirror: string): LiveTwin | undefined {
-  return twins.find((twin) => twin.mirror === mirror && !twin.isPicked);
-}
-
-function measuredIn({ twins }: LiveRequest, mirror: string): LiveTwin | undefined {
-  return twins.find((twin) => twin.mirror === mirror && twin.measured !== undefined);
 }

@@ -14,7 +14,8 @@ export interface Mirroring {
   readonly mirrors: readonly string[];
   readonly unmirrored: readonly UnmirroredFor[];
   readonly session: string | undefined;
-  readonly isObserved: boolean;
+  /** Its answer is measured: its copies come on an observe stream. */
+  readonly isMeasured: boolean;
 }
 
 export interface MirroringOptions {
@@ -23,17 +24,17 @@ export interface MirroringOptions {
   readonly secret: string;
   /** 0..1 */
   readonly random: () => number;
-  /** Told of drops whose request is not observed, so that they are counted all the same. */
+  /** Told of drops whose request is not measured, so that they are counted all the same. */
   readonly onDropped: (requestId: string, bodyBytes: number, unmirrored: UnmirroredFor) => void;
 }
 
-const none: Mirroring = {
+export const notMirrored: Mirroring = {
   headers: [],
   twins: [],
   mirrors: [],
   unmirrored: [],
   session: undefined,
-  isObserved: false,
+  isMeasured: false,
 };
 
 /** Requests whose answers are measured. */
@@ -44,8 +45,8 @@ const measuredPaths: ReadonlySet<string> = new Set([
   "/v1/messages",
 ]);
 
-/** Whether answers to such requests have measures at all. */
-export function isMeasured(method: string, path: string): boolean {
+/** Whether answers to such requests can be measured at all. */
+export function isMeasurable(method: string, path: string): boolean {
   return method === "POST" && measuredPaths.has(path);
 }
 
@@ -56,13 +57,13 @@ export function decideMirroring(
   { registry, secret, random, onDropped }: MirroringOptions,
 ): Mirroring {
   const gated = registry.of(names);
-  if (gated.length === 0) return none;
+  if (gated.length === 0) return notMirrored;
   const headers: HeaderEntry[] = [];
   const twins: string[] = [];
   const mirrors: string[] = [];
   const unmirrored: UnmirroredFor[] = [];
   let session: string | undefined;
-  let observedPercent = 0;
+  let measuredPercent = 0;
   for (const { mirror, gate, header } of gated) {
     const decision = gate.decide(request);
     if (decision.kind === "ineligible") continue;
@@ -76,18 +77,17 @@ export function decideMirroring(
       mirrors.push(mirror.name);
     } else {
       unmirrored.push({ mirror: mirror.name, drop: decision.drop });
-      observedPercent = Math.max(observedPercent, gate.mirror.evaluation.observeUnmirroredPercent);
+      measuredPercent = Math.max(measuredPercent, gate.mirror.evaluation.observeUnmirroredPercent);
     }
   }
-  const isKnown = isMeasured(request.method, request.path);
-  const isObserved =
-    isKnown && (mirrors.length > 0 || (observedPercent > 0 && random() * 100 < observedPercent));
-  if (!isKnown) return { ...none, headers, twins };
-  if (!isObserved) {
+  if (!isMeasurable(request.method, request.path)) return { ...notMirrored, headers, twins };
+  const isMeasured =
+    mirrors.length > 0 || (measuredPercent > 0 && random() * 100 < measuredPercent);
+  if (!isMeasured) {
     for (const each of unmirrored) {
       if (each.drop !== undefined) onDropped(request.requestId, request.body.length, each);
     }
   }
   const hashed = session === undefined ? undefined : pseudonym(secret, session);
-  return { headers, twins, mirrors, unmirrored, session: hashed, isObserved };
+  return { headers, twins, mirrors, unmirrored, session: hashed, isMeasured };
 }

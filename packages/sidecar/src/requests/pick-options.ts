@@ -2,8 +2,8 @@ import type { BodyDecoder } from "@umbra/openai/decode";
 import type { Captures } from "../capture/captures.ts";
 import type { OpenAccount } from "../decision/request-account.ts";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
-import type { EndpointAnswers } from "./endpoint-answers.ts";
 import type { GatewayProtocol } from "./gateway-stream.ts";
+import type { LiveTwin } from "./live-request.ts";
 import type { LiveRequests } from "./live-requests.ts";
 import type { MirroringOptions } from "./mirroring.ts";
 
@@ -13,7 +13,6 @@ export interface PickOptions {
   readonly gateway: GatewayProtocol;
   readonly live: LiveRequests;
   readonly mirroring: MirroringOptions;
-  readonly answers: EndpointAnswers;
   /** Absent unless text is to be kept. */
   readonly captures: Captures | undefined;
   readonly maxBodyBytes: number;
@@ -25,9 +24,7 @@ export interface PickOptions {
   /** Takes down what happens to each request. */
   readonly openAccount: OpenAccount;
   /** A mirrored copy that no endpoint was found for: it has no answer that an observe stream could see. */
-  readonly onTwinRefused: (requestId: string, mirror: string, pool: string) => void;
-  /** A twin that has no measures is over. */
-  readonly onTwinOver: (requestId: string, mirror: string) => void;
+  readonly onTwinRefused: (twin: LiveTwin, pool: string) => void;
   /** Monotonic, in ms. */
   readonly now: () => number;
 }

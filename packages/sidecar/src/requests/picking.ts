@@ -1,3 +1,4 @@
+import type { HeaderEntry } from "@umbra/envoy-config";
 import type {
   BodyMode,
   Decision,
@@ -30,7 +31,7 @@ import type { ServedPool } from "../pools/pool-registry.ts";
 import { type AnswerWatch, createAnswerWatch } from "./answer-watch.ts";
 import type { GatewayStream } from "./gateway-stream.ts";
 import { inferenceRequest, sessionOf } from "./inference-request.ts";
-import type { Mirroring } from "./mirroring.ts";
+import type { LiveLeg } from "./live-request.ts";
 import {
   type DecisionFacts,
   decisionFacts,
@@ -41,11 +42,8 @@ import type { PickOptions } from "./pick-options.ts";
 import { lengthOf, modelOfHeaders, pathOf, readModel } from "./read-model.ts";
 import type { Target } from "./target-model.ts";
 
-/** What follows a pick: the headers that make Envoy send twins, and whether the answer is measured. */
-export type FollowUp = Pick<Mirroring, "headers" | "isObserved">;
-
-export const unmeasured: FollowUp = { headers: [], isObserved: false };
-export const measured: FollowUp = { headers: [], isObserved: true };
+/** No header that makes Envoy send a twin. */
+export const noHeaders: readonly HeaderEntry[] = [];
 
 /** What the filter has sent of a body; `decoded`: it came compressed. */
 type BodyKind = "part" | "whole" | "decoded";
@@ -72,11 +70,10 @@ export abstract class Picking implements PickExchange {
   protected subset: readonly string[] | undefined = undefined;
   protected lease: Lease | undefined = undefined;
   protected isOver = false;
-  /** Of a request that was picked. */
-  #requestId: string | undefined = undefined;
   #watch: AnswerWatch | undefined = undefined;
 
-  protected abstract readonly lane: Lane;
+  /** Undefined before the pick, and where nobody wants to know what becomes of the request. */
+  protected abstract readonly live: LiveLeg | undefined;
 
   constructor(gateway: GatewayStream, lane: Lane, options: PickOptions) {
     this.options = options;
@@ -106,8 +103,8 @@ export abstract class Picking implements PickExchange {
     request: ParsedRequest,
     startedMs: number,
   ): Decision | PendingDecision;
-  /** An endpoint was picked. */
-  protected abstract afterPick(request: ParsedRequest, endpoint: string): FollowUp;
+  /** An endpoint was picked: makes `live`, and returns the headers that make Envoy send twins. */
+  protected abstract afterPick(request: ParsedRequest, endpoint: string): readonly HeaderEntry[];
   /** The request was refused. */
   protected refused(_headers: Headers): void {}
   /** The stream is over, the lease released. */
@@ -192,31 +189,11 @@ export abstract class Picking implements PickExchange {
       this.#watch?.over(this.lease);
       this.lease.release();
     }
-    this.#forgetAnswer();
+    if (this.live !== undefined) {
+      this.live.isOver = true;
+      if (this.#watch?.isReported === true) this.live.isReported = true;
+    }
     this.over();
-  }
-
-  /** Lets the request's answer, which the access log may tell of later, find its pick. */
-  #rememberAnswer(
-    request: ParsedRequest,
-    lease: Lease,
-    { isObserved: isMeasured }: FollowUp,
-  ): void {
-    if (!isMeasured && !this.options.answers.awaitsLog) return;
-    const requestId = request.headers.get("x-request-id");
-    if (requestId === undefined) return;
-    const { pool } = this.gateway;
-    this.#requestId = requestId;
-    const { state } = request.pool;
-    this.options.answers.picked({ lane: this.lane, pool, requestId, state, lease, isMeasured });
-  }
-
-  #forgetAnswer(): void {
-    const requestId = this.#requestId;
-    const lease = this.lease;
-    if (requestId === undefined || lease === undefined) return;
-    const by = this.#watch?.isReported === true ? "stream" : undefined;
-    this.options.answers.over(requestId, lease, by);
   }
 
   #chooseDecoded(headers: Headers, body: Uint8Array, coding: Coding): PendingDecision {
@@ -300,7 +277,10 @@ export abstract class Picking implements PickExchange {
     if (this.isOver) return clientGoneDecision;
     const { endpoint } = picked;
     const twins = this.afterPick(request, endpoint);
-    this.#rememberAnswer(request, picked.lease, twins);
+    if (this.live !== undefined) {
+      this.live.pool = request.pool.state;
+      this.live.lease = picked.lease;
+    }
     const more = this.account.decided({
       outcome: "picked",
       reason: undefined,
@@ -312,9 +292,9 @@ export abstract class Picking implements PickExchange {
       isStream: request.read.isStream,
       bodyBytes: request.bodyBytes,
       endpoint,
-      isMeasured: twins.isObserved,
+      isMeasured: this.live?.measured !== undefined,
     });
-    return routeDecision(this.gateway.routeTo(picked, request.pool), twins.headers, more, request);
+    return routeDecision(this.gateway.routeTo(picked, request.pool), twins, more, request);
   }
 
   protected refuse(

@@ -1,25 +1,24 @@
+import type { HeaderEntry } from "@umbra/envoy-config";
 import type { Decision, Headers, PendingDecision } from "@umbra/ext-proc";
 import type { FlowQueue } from "@umbra/scheduler/flow";
 import { unknownModel } from "../decision/refusals.ts";
 import type { RequestView } from "../mirror/request-view.ts";
 import type { ServedPool } from "../pools/pool-registry.ts";
 import type { GatewayStream } from "./gateway-stream.ts";
-import type { LiveRequest } from "./live-requests.ts";
-import { decideMirroring } from "./mirroring.ts";
+import { type LiveRequest, MeasuredLeg } from "./live-request.ts";
+import { decideMirroring, type Mirroring, notMirrored } from "./mirroring.ts";
 import { modelListReply } from "./model-list-reply.ts";
 import { decisionFacts, heldBytes, type ParsedRequest } from "./parsed-request.ts";
 import type { PickOptions } from "./pick-options.ts";
-import { type FollowUp, Picking, type RequestParts, unmeasured } from "./picking.ts";
+import { noHeaders, Picking, type RequestParts } from "./picking.ts";
 import { waitForTurn } from "./queueing.ts";
 import { isServed, pathOf } from "./read-model.ts";
 import { primaryTarget, type Target, wantedModel } from "./target-model.ts";
 
 /** The pick of a request that a client waits for. */
 export class PrimaryPick extends Picking {
-  protected readonly lane = "primary";
   protected readonly needsNoModel = false;
-  /** Of a request that has twins or is measured. */
-  #live: LiveRequest | undefined = undefined;
+  protected live: LiveRequest | undefined = undefined;
   /** The queue that the request has waited in. */
   #usedQueue: FlowQueue | undefined = undefined;
   #leaving: AbortController | undefined = undefined;
@@ -67,48 +66,56 @@ export class PrimaryPick extends Picking {
   }
 
   /** Decides on the request's twins, and whether its answer is measured. */
-  protected afterPick(request: ParsedRequest, endpoint: string): FollowUp {
-    const { headers, read, model, bodyBytes, body } = request;
-    const { mirroring, live, captures, now } = this.options;
+  protected afterPick(request: ParsedRequest, endpoint: string): readonly HeaderEntry[] {
+    const { mirroring, live, captures } = this.options;
     const { mirrors: names } = this.gateway;
-    const requestId = headers.get("x-request-id");
-    if (names === "" || requestId === undefined) return unmeasured;
-    const { twins, isObserved, ...made } = decideMirroring(
-      names,
-      this.#viewOf(request, requestId),
-      mirroring,
-    );
-    if (twins.length === 0 && !isObserved) return unmeasured;
-    this.#live = live.begin(requestId, twins);
-    if (this.#live === undefined) {
-      for (const each of made.unmirrored) {
-        if (each.drop !== undefined) mirroring.onDropped(requestId, bodyBytes, each);
-      }
-      return { headers: made.headers, isObserved: false };
+    if (names === "" && !live.awaitsLog) return noHeaders;
+    const requestId = request.headers.get("x-request-id");
+    if (requestId === undefined) return noHeaders;
+    const made =
+      names === ""
+        ? notMirrored
+        : decideMirroring(names, this.#viewOf(request, requestId), mirroring);
+    const { headers, twins, isMeasured } = made;
+    if (twins.length === 0 && !isMeasured && !live.awaitsLog) return noHeaders;
+    this.live = live.begin(requestId, twins);
+    if (this.live === undefined) {
+      this.#giveUp(request, requestId, made);
+      return headers;
     }
-    if (read.model !== model) this.#live.clientModel = read.model;
-    if (isObserved) {
-      this.#live.isMeasured = true;
-      this.#live.measured = {
-        model,
-        isStream: read.isStream,
-        endpoint,
-        lease: this.lease,
-        dispatchedAt: now(),
-        bodyBytes,
-        mirrors: made.mirrors,
-        unmirrored: made.unmirrored,
-        session: made.session,
-      };
-      if (made.mirrors.length > 0 && body !== undefined) captures?.request(requestId, body);
+    if (request.read.model !== request.model) this.live.clientModel = request.read.model;
+    if (!isMeasured) return headers;
+    this.live.measured = this.#measured(request, endpoint, made);
+    if (made.mirrors.length > 0 && request.body !== undefined) {
+      this.live.texts = captures?.hold(request.body);
     }
-    return { headers: made.headers, isObserved };
+    return headers;
   }
 
   protected over(): void {
     this.#leaving?.abort();
     this.#usedQueue?.poke();
-    if (this.#live !== undefined) this.options.live.primaryOver(this.#live);
+    if (this.live !== undefined) this.options.live.primaryOver(this.live);
+  }
+
+  #measured(
+    { read, model, bodyBytes }: ParsedRequest,
+    endpoint: string,
+    { mirrors, unmirrored, session }: Mirroring,
+  ): MeasuredLeg {
+    const { isStream } = read;
+    const dispatchedAt = this.options.now();
+    const sent = { model, isStream, endpoint, dispatchedAt, bodyBytes };
+    return new MeasuredLeg(this.account, { ...sent, mirrors, unmirrored, session });
+  }
+
+  /** There is no room for the request: it is mirrored, and nobody will hear of its twins. */
+  #giveUp({ bodyBytes }: ParsedRequest, requestId: string, made: Mirroring): void {
+    const { registry, onDropped } = this.options.mirroring;
+    for (const mirror of made.twins) registry.gateOf(mirror)?.finished();
+    for (const each of made.isMeasured ? made.unmirrored : []) {
+      if (each.drop !== undefined) onDropped(requestId, bodyBytes, each);
+    }
   }
 
   #viewOf({ pool, headers, body, read }: ParsedRequest, requestId: string): RequestView {

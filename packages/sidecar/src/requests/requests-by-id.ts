@@ -79,15 +79,11 @@ export class RequestsById<T extends TabledRequest> {
     return found;
   }
 
-  /** Looks at all: for a sweep now and then. */
-  removeWhere(isOver: (request: T) => boolean): void {
+  /** Visits all: for a sweep now and then. */
+  visit(each: (request: T) => void): void {
     if (this.#size === 0) return;
-    for (const first of this.#newest) {
-      for (let each: T | undefined = first; each !== undefined; ) {
-        const next: T | undefined = each.older;
-        if (isOver(each)) this.remove(each);
-        each = next;
-      }
+    for (const newest of this.#newest) {
+      for (let request = newest; request !== undefined; request = request.older) each(request);
     }
   }
 

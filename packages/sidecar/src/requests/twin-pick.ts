@@ -1,21 +1,19 @@
+import type { HeaderEntry } from "@umbra/envoy-config";
 import type { Decision, Headers, StreamInfo } from "@umbra/ext-proc";
 import type { GatewayStream } from "./gateway-stream.ts";
-import type { LiveTwin } from "./live-requests.ts";
-import { isMeasured } from "./mirroring.ts";
+import { type LiveTwin, MeasuredLeg } from "./live-request.ts";
+import { isMeasurable } from "./mirroring.ts";
 import type { ParsedRequest } from "./parsed-request.ts";
 import type { PickOptions } from "./pick-options.ts";
-import { type FollowUp, measured, Picking, type RequestParts, unmeasured } from "./picking.ts";
+import { noHeaders, Picking, type RequestParts } from "./picking.ts";
 import { shadowTarget, type Target } from "./target-model.ts";
 
 /** The pick of a mirrored copy, whose answer ends here. It waits in no queue. */
 export class TwinPick extends Picking {
-  protected readonly lane = "shadow";
   protected readonly needsNoModel = true;
   readonly #stream: StreamInfo;
   readonly #mirror: string;
-  #live: LiveTwin | undefined = undefined;
-  #requestId: string | undefined = undefined;
-  #isMeasured = false;
+  protected live: LiveTwin | undefined = undefined;
 
   constructor(stream: StreamInfo, gateway: GatewayStream, options: PickOptions) {
     super(gateway, "shadow", options);
@@ -38,46 +36,44 @@ export class TwinPick extends Picking {
   protected afterPick(
     { headers, read, model, bodyBytes }: ParsedRequest,
     endpoint: string,
-  ): FollowUp {
+  ): readonly HeaderEntry[] {
     const { live, mirroring, now } = this.options;
     const requestId = headers.get("x-request-id");
-    if (requestId === undefined) return unmeasured;
-    this.#requestId = requestId;
-    this.#live = live.beginTwin(requestId, this.#mirror, failing(this.#stream));
-    this.#isMeasured =
-      this.#live !== undefined &&
+    if (requestId === undefined) return noHeaders;
+    this.live = live.beginTwin(requestId, this.#mirror, failing(this.#stream));
+    const isMeasured =
       mirroring.registry.isEvaluated(this.#mirror) &&
-      isMeasured(headers.get(":method") ?? "", this.path);
-    if (this.#live === undefined || !this.#isMeasured) return unmeasured;
-    this.#live.measured = {
+      isMeasurable(headers.get(":method") ?? "", this.path);
+    if (this.live === undefined || !isMeasured) return noHeaders;
+    this.live.measured = new MeasuredLeg(this.account, {
       model,
       isStream: read.isStream,
       endpoint,
-      lease: this.lease,
       dispatchedAt: now(),
       bodyBytes,
       mirrors: [this.#mirror],
       unmirrored: [],
       session: undefined,
-    };
-    return measured;
+    });
+    return noHeaders;
   }
 
   protected override refused(headers: Headers): void {
     const requestId = headers.get("x-request-id");
     if (requestId === undefined) return;
-    this.options.live.refuseTwin(requestId, this.#mirror);
-    this.options.onTwinRefused(requestId, this.#mirror, this.gateway.pool);
+    const { live, onTwinRefused } = this.options;
+    const twin = live.beginTwin(requestId, this.#mirror);
+    if (twin === undefined) return;
+    onTwinRefused(twin, this.gateway.pool);
+    live.streamOver(twin.request);
   }
 
   protected over(): void {
-    const { live, onTwinOver } = this.options;
-    if (this.#requestId === undefined) return;
-    if (this.#live !== undefined) {
-      this.#live.fail = undefined;
-      live.streamOver(this.#live.request);
-    }
-    if (!this.#isMeasured) onTwinOver(this.#requestId, this.#mirror);
+    const { live, mirroring } = this.options;
+    if (this.live === undefined) return;
+    this.live.fail = undefined;
+    if (this.live.measured === undefined) mirroring.registry.finished(this.live);
+    live.streamOver(this.live.request);
   }
 }
 

@@ -1,0 +1,10 @@
+import type { AccessLogEntry } from "@umbra/ext-proc";
+import type { RecorderObserver } from "@umbra/shadow";
+
+/** Whoever wants to know what becomes of requests. `T`: as much of a live request as the observer looks at. */
+export interface RequestObserver<T> extends RecorderObserver<T> {
+  /** An access log tells how a leg has ended, which was sent to `destinations`. `mirror`: of a twin. */
+  logged?(line: AccessLogEntry, destinations: string, mirror: string | undefined, request: T): void;
+  /** The request's streams are over, and nothing more is awaited of it. */
+  over?(request: T): void;
+}

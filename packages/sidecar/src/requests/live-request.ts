@@ -1,0 +1,134 @@
+import type { Lease, PoolState } from "@umbra/scheduler";
+import type { LegRecorder, Pairing, UnmirroredFor } from "@umbra/shadow";
+import type { Texts } from "../capture/captures.ts";
+import type { RequestAccount } from "../decision/request-account.ts";
+import type { LoggedAnswer } from "./logged-answer.ts";
+import type { TabledRequest } from "./requests-by-id.ts";
+
+/** What the pick knows of a measured leg, and its copies on the observe stream do not carry. */
+export interface PickedLeg {
+  readonly model: string | undefined;
+  readonly isStream: boolean;
+  readonly endpoint: string;
+  /** When the request was sent to its endpoint, in ms of the monotonic clock. */
+  readonly dispatchedAt: number;
+  readonly bodyBytes: number;
+  /** Primary: names of the mirrors that have a twin and are judged. Twin: the mirror it came through. */
+  readonly mirrors: readonly string[];
+  readonly unmirrored: readonly UnmirroredFor[];
+  /** Keyed hash. */
+  readonly session: string | undefined;
+}
+
+/** A leg whose answer is measured: its copies come on an observe stream. */
+export class MeasuredLeg {
+  readonly picked: PickedLeg;
+  /** Learns how the answer ends. */
+  readonly account: RequestAccount;
+  /** The observe stream has come. */
+  hasBegun = false;
+  /** The answer has ended, whole or not. */
+  hasEnded = false;
+  /** The answer has come to its end. */
+  isWhole = false;
+  recorder: LegRecorder | undefined = undefined;
+
+  constructor(account: RequestAccount, picked: PickedLeg) {
+    this.account = account;
+    this.picked = picked;
+  }
+}
+
+/** One side of a live request. */
+export abstract class LiveLeg {
+  /** Where an endpoint was picked for it; undefined before. */
+  pool: PoolState | undefined = undefined;
+  lease: Lease | undefined = undefined;
+  /** Undefined where its answer is not measured. */
+  measured: MeasuredLeg | undefined = undefined;
+  /** The pick's stream is over. */
+  isOver = false;
+  /** The pool knows how the endpoint has answered. */
+  isReported = false;
+  /** A line of an access log was found for it: the next one is of another request with the same id. */
+  isLogged = false;
+  /** What the line says of a measured answer: reported when no measures come. */
+  good: LoggedAnswer["last"] = undefined;
+
+  abstract readonly request: LiveRequest;
+
+  /** An observe stream is to come. */
+  get awaitsMeasuring(): boolean {
+    return this.measured?.hasBegun === false;
+  }
+
+  /** A line of an access log could tell how the endpoint has answered. */
+  get awaitsLine(): boolean {
+    return this.lease !== undefined && !this.isReported && !this.isLogged;
+  }
+}
+
+/** One primary, with its twins; or a twin whose primary is not known here. Made for each pick: it has few parts. */
+export class LiveRequest extends LiveLeg implements TabledRequest {
+  readonly requestId: string;
+  older: this | undefined = undefined;
+  readonly twins: readonly LiveTwin[];
+  /** The model that the client named, where the copies carry another. */
+  clientModel: string | undefined = undefined;
+  /** Of its measured legs. */
+  pairing: Pairing | undefined = undefined;
+  /** What captures keep of it. */
+  texts: Texts | undefined = undefined;
+  /** Streams that are open. */
+  streams = 1;
+  /** When the last stream ended that something is awaited behind. */
+  idleSinceMs: number | undefined = undefined;
+  /** Its place among those that are idle. */
+  place = -1;
+
+  constructor(requestId: string, mirrors: readonly string[]) {
+    super();
+    this.requestId = requestId;
+    this.twins = mirrors.length === 0 ? noTwins : mirrors.map((each) => new LiveTwin(this, each));
+  }
+
+  get request(): this {
+    return this;
+  }
+
+  /** A twin or an observe stream is to come. */
+  get awaitsStream(): boolean {
+    return (
+      this.awaitsMeasuring || this.twins.some((twin) => !twin.isPicked || twin.awaitsMeasuring)
+    );
+  }
+
+  /** `mirror`: of a twin; undefined: the primary's. */
+  legOf(mirror: string | undefined): LiveLeg | undefined {
+    return mirror === undefined ? this : this.twins.find((twin) => twin.mirror === mirror);
+  }
+
+  /** The twin in the mirror, where it is still to be picked. */
+  awaitedIn(mirror: string): LiveTwin | undefined {
+    return this.twins.find((twin) => twin.mirror === mirror && !twin.isPicked);
+  }
+}
+
+/** The copy of a request in one mirror's lane. */
+export class LiveTwin extends LiveLeg {
+  readonly request: LiveRequest;
+  readonly mirror: string;
+  isPicked = false;
+  /** Its mirror's gate counts it as under way. */
+  isCounted = true;
+  /** Ends it at whatever point it is; undefined before its pick and after its end. */
+  fail: (() => void) | undefined = undefined;
+
+  constructor(request: LiveRequest, mirror: string) {
+    super();
+    this.request = request;
+    this.mirror = mirror;
+  }
+}
+
+const noTwins: readonly LiveTwin[] = [];
