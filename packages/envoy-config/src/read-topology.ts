@@ -20,14 +20,7 @@ import { poolPlaces, withPickModes } from "./resolve/route-pick-modes.ts";
 import { readResources, type SourceFile } from "./resources/read-resources.ts";
 import type { Report } from "./resources/report.ts";
 import type { Resources } from "./resources/resources.ts";
-import type {
-  ExternalPicker,
-  Listener,
-  MetricsPlaceSettings,
-  Mirror,
-  PickMode,
-  Topology,
-} from "./topology.ts";
+import type { ExternalPicker, MetricsPlaceSettings, PickMode, Topology } from "./topology.ts";
 
 export interface TopologyOptions {
   /** Endpoints by resource name or `namespace/name`; they win over all that the files say. */
@@ -68,7 +61,10 @@ export function readTopology(
 ): TopologyRead {
   const { resources, diagnostics, report } = readResources(files);
   const start = { file: files[0]?.name ?? "-", line: 1, column: 1 };
-  checkConfigs(resources, options.checkPickerConfig ?? (() => []), report);
+  const check = options.checkPickerConfig ?? (() => []);
+  // Those in other resources are found first, and then all are checked.
+  resources.pickerConfigs.push(...embeddedPickerConfigs(resources, check, report));
+  checkPickerConfigs(resources, check, report);
   const envoy = resolveEnvoy(resources, options.envoySettings ?? {}, report);
   const certificates = createCertificateResolver(resources, report);
   const { listeners, pools, mirrors } = resolveTraffic(
@@ -98,13 +94,7 @@ export function readTopology(
   return { topology, certificates: certificates.all(), diagnostics: conditioned.toSorted(byPlace) };
 }
 
-/** Finds EndpointPickerConfigs in other resources, and checks all there are. */
-function checkConfigs(resources: Resources, check: CheckPickerConfig, report: Report): void {
-  resources.pickerConfigs.push(...embeddedPickerConfigs(resources, check, report));
-  checkPickerConfigs(resources, check, report);
-}
-
-/** Listeners with their routes, and the pools and mirrors that those name. */
+/** Listeners with their routes, and the pools and mirrors that those name, each once. */
 function resolveTraffic(
   resources: Resources,
   given: {
@@ -129,16 +119,9 @@ function resolveTraffic(
     report,
   );
   checkFlagNames({ ...flags, listenerPorts }, resources, pools.all(), report);
-  return { listeners, pools: pools.all(), mirrors: named(mirrors.byName, listeners) };
-}
-
-/** The mirrors that routes of listeners name, each once. */
-function named(
-  mirrors: ReadonlyMap<string, Mirror>,
-  listeners: readonly Listener[],
-): readonly Mirror[] {
-  const names = new Set(routesOf({ listeners }).flatMap((route) => route.mirrors));
-  return [...names].flatMap((name) => mirrors.get(name) ?? []);
+  const named = new Set(routesOf({ listeners }).flatMap((route) => route.mirrors));
+  const used = [...named].flatMap((name) => mirrors.byName.get(name) ?? []);
+  return { listeners, pools: pools.all(), mirrors: used };
 }
 
 function byPlace(a: Diagnostic, b: Diagnostic): number {

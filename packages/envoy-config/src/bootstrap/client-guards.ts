@@ -1,5 +1,5 @@
 import type { EnvoySettings } from "../envoy-settings.ts";
-import { because, type EnvoyObject, extension } from "./envoy-object.ts";
+import { because, builtIn, type EnvoyObject } from "./envoy-object.ts";
 import { reservedHeaderPrefixes } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { setting, timeSetting } from "./setting.ts";
@@ -68,9 +68,9 @@ export function headerLimit(options: BootstrapOptions): EnvoyObject {
   return { max_headers_count: setting(options, "maxHeaders") };
 }
 
-const withoutReservedHeaders: EnvoyObject = extension(
-  "envoy.http.early_header_mutation.header_mutation",
-  "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+const withoutReservedHeaders: EnvoyObject = builtIn(
+  "http.early_header_mutation.header_mutation",
+  "HeaderMutation",
   {
     mutations: reservedHeaderPrefixes.map((prefix) => ({
       remove_on_match: { key_matcher: { prefix } },

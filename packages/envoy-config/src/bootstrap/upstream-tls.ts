@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { splitHostPort } from "./address.ts";
-import { type EnvoyObject, extension } from "./envoy-object.ts";
+import { builtIn, type EnvoyObject } from "./envoy-object.ts";
 import type { SidecarTls } from "./options.ts";
 
 /** TLS to a gRPC server at `address`: verified where there is an authority, by the name that is given or the address's host. */
@@ -29,18 +29,14 @@ export function upstreamContext(
   protocol: string,
   more: EnvoyObject,
 ): EnvoyObject {
-  return extension(
-    "envoy.transport_sockets.tls",
-    "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-    {
-      ...(sni === undefined ? {} : { sni }),
-      common_tls_context: {
-        alpn_protocols: [protocol],
-        tls_params: { tls_minimum_protocol_version: "TLSv1_2" },
-        ...more,
-      },
+  return builtIn("transport_sockets.tls", "UpstreamTlsContext", {
+    ...(sni === undefined ? {} : { sni }),
+    common_tls_context: {
+      alpn_protocols: [protocol],
+      tls_params: { tls_minimum_protocol_version: "TLSv1_2" },
+      ...more,
     },
-  );
+  });
 }
 
 /** The certificate is signed by the authority, and is for the name. */

@@ -62,7 +62,13 @@ function readRule(rule: Reader, route: ResourceName): RouteRule {
   const matches = read.length > 0 ? read : [anyPath];
   const place = rule.place();
   const backends = rule.each("backendRefs", (ref) => readBackend(ref, matches, route));
-  const made = {
+  const { redirect, rewrite } = filters;
+  if (redirect !== undefined && backends.length > 0) {
+    const message = "a rule that redirects has no backend: remove one of the two";
+    incompatible(rule, route, message, { key: "backendRefs" });
+  }
+  checkReplacement(redirect?.path ?? rewrite?.path, matches, rule, route);
+  return {
     place,
     name: rule.string("name"),
     matches,
@@ -75,8 +81,6 @@ function readRule(rule: Reader, route: ResourceName): RouteRule {
       session: rule.inner("sessionPersistence", readSessionPersistence),
     }),
   };
-  checkTogether(made, rule, route);
-  return made;
 }
 
 function readBackend(
@@ -90,19 +94,6 @@ function readBackend(
   const { path, redirect } = own.routing ?? {};
   checkReplacement(redirect?.path ?? path, matches, ref, route);
   return backend && { ...backend, weight, ...own };
-}
-
-/** What a rule may not have together, beside filters of two types. */
-function checkTogether(
-  { redirect, rewrite, backends, matches }: RouteRule,
-  rule: Reader,
-  route: ResourceName,
-): void {
-  if (redirect !== undefined && backends.length > 0) {
-    const message = "a rule that redirects has no backend: remove one of the two";
-    incompatible(rule, route, message, { key: "backendRefs" });
-  }
-  checkReplacement(redirect?.path ?? rewrite?.path, matches, rule, route);
 }
 
 /** A prefix can be replaced where matches have one. */
