@@ -3,8 +3,13 @@ import { didYouMean } from "../nearest.ts";
 import { byResource } from "../resource-map.ts";
 import { resourceName } from "../resource-ref.ts";
 import { meets } from "../resources/label-selector.ts";
-import type { Gateway, GatewayListener, Resources } from "../resources/resources.ts";
-import type { HttpRoute, ParentRef } from "../resources/route-resource.ts";
+import type {
+  Gateway,
+  GatewayListener,
+  HttpRoute,
+  ParentRef,
+  Resources,
+} from "../resources/resources.ts";
 import { intersectHostnames } from "./hostnames.ts";
 import type { AttachedRoute } from "./virtual-hosts.ts";
 

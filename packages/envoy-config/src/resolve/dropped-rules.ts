@@ -1,7 +1,7 @@
 import { notAccepted, partiallyInvalid } from "../conditions.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { byResource, ResourceMap } from "../resource-map.ts";
-import type { HttpRoute } from "../resources/route-resource.ts";
+import type { HttpRoute } from "../resources/resources.ts";
 
 /** What a controller alone can find: the API server takes the value. */
 const foundByControllers: ReadonlySet<string> = new Set(["UMB0227"]);

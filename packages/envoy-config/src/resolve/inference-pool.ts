@@ -33,7 +33,7 @@ export function inferencePool(from: InferencePool, parts: PoolParts): Pool {
     ...tls.ofPool(from),
     models,
     endpointLabels: labelsOf(from, endpoints, finder),
-    ...metricsPlaces.of(from, endpoints, finder.podOf),
+    ...metricsPlaces(from, endpoints, finder.podOf),
     rewrites: rewritesOf(from, speakers),
     objectives: objectivesOf(from, speakers),
     ...pickerConfigOf(from, parts.resources),

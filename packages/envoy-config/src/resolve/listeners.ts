@@ -1,8 +1,7 @@
 import { compare } from "../compare.ts";
 import { notAccepted } from "../conditions.ts";
 import type { Report } from "../resources/report.ts";
-import type { GatewayListener, Resources } from "../resources/resources.ts";
-import type { HttpRoute, ParentRef } from "../resources/route-resource.ts";
+import type { GatewayListener, HttpRoute, ParentRef, Resources } from "../resources/resources.ts";
 import type { Listener } from "../topology.ts";
 import { type Attachment, createAttacher, type Refusal } from "./attachments.ts";
 import type { CertificateResolver } from "./certificates.ts";

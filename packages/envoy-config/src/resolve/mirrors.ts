@@ -2,7 +2,7 @@ import { refsNotResolved } from "../conditions.ts";
 import { defaultRemovedHeaders, plainMirrorSettings } from "../mirror-policy.ts";
 import { mirrorName } from "../names.ts";
 import type { Report } from "../resources/report.ts";
-import type { HttpRoute, MirrorFilter } from "../resources/route-resource.ts";
+import type { HttpRoute, MirrorFilter } from "../resources/resources.ts";
 import type { Mirror, MirrorOrigin } from "../topology.ts";
 import type { ResolvedPolicy } from "./policies.ts";
 import type { PoolResolver } from "./pools.ts";

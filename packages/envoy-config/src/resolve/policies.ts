@@ -3,13 +3,15 @@ import type { MirrorSettings } from "../mirror-policy.ts";
 import { byResource, ResourceMap } from "../resource-map.ts";
 import { resourceName } from "../resource-ref.ts";
 import type { Report } from "../resources/report.ts";
-import type { PolicyCandidate, PolicyTarget, ShadowPolicy } from "../resources/resources.ts";
 import type {
   BackendRef,
   HttpRoute,
   MirrorFilter,
+  PolicyCandidate,
+  PolicyTarget,
   RouteRule,
-} from "../resources/route-resource.ts";
+  ShadowPolicy,
+} from "../resources/resources.ts";
 
 /** Says which policy each mirror of a rule and of its backends has; those that no policy speaks of are left out. */
 export type PolicyResolver = (

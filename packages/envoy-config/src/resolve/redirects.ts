@@ -1,5 +1,5 @@
 import { defined } from "@umbra/shadow/defined";
-import type { RedirectFilter } from "../resources/route-resource.ts";
+import type { RedirectFilter } from "../resources/resources.ts";
 import type { RuleShare } from "./shares.ts";
 
 /** What a route that redirects does. Without a port it goes to the scheme's; the listener's comes in later. */

@@ -1,5 +1,5 @@
 import type { RuleRef } from "../diagnostic.ts";
-import type { HttpRoute, RouteRule } from "../resources/route-resource.ts";
+import type { HttpRoute, RouteRule } from "../resources/resources.ts";
 import type { RouteOrigin } from "../topology.ts";
 
 /** A rule with its HTTPRoute. */

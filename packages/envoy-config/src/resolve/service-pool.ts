@@ -25,7 +25,7 @@ export function servicePool(from: Service, port: ServicePort, parts: PoolParts):
     ...tls.ofService(from, port),
     models: [],
     endpointLabels: {},
-    ...metricsPlaces.of(from, endpoints, finder.podOf),
+    ...metricsPlaces(from, endpoints, finder.podOf),
     rewrites: [],
     objectives: [],
   };

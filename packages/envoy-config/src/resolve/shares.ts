@@ -1,5 +1,5 @@
 import { inTurn } from "../header-modifier.ts";
-import type { BackendRouting, RouteRule } from "../resources/route-resource.ts";
+import type { BackendRouting, RouteRule } from "../resources/resources.ts";
 import { wholeShare } from "../share-draw.ts";
 import type { Backend, Route, RouteAction, RouteShare } from "../topology.ts";
 import { redirected } from "./redirects.ts";
@@ -44,12 +44,8 @@ export function sharesOf(
     below += each.backend.weight;
     const to = Math.round((below * wholeShare) / total);
     const isWhole = each.backend.weight === total;
-    return [
-      {
-        ...shareOf(rule, each, mirrors),
-        ...(isWhole ? {} : { backend: index, share: { from, to } }),
-      },
-    ];
+    const share = isWhole ? {} : { backend: index, share: { from, to } };
+    return [{ ...shareOf(rule, each, mirrors), ...share }];
   });
   return shares.length === 0 ? undefined : shares;
 }

@@ -10,9 +10,9 @@ import { checkPath, checkRegex } from "./match-values.ts";
 import type { Meta } from "./meta.ts";
 import { readObjectRef } from "./object-ref.ts";
 import type { Reader } from "./reader.ts";
+import type { HttpRoute, ParentRef, RouteRule, RuleBackend } from "./resources.ts";
 import { readRetry } from "./retry.ts";
 import { incompatible, readBackendFilters, readRuleFilters } from "./route-filters.ts";
-import type { HttpRoute, ParentRef, RouteRule, RuleBackend } from "./route-resource.ts";
 import { readSessionPersistence } from "./session-persistence.ts";
 
 const million = 1_000_000;

@@ -7,7 +7,7 @@ import { readCors } from "./cors.ts";
 import { isHeaderName } from "./header-name.ts";
 import { readHostname } from "./hostname.ts";
 import type { Reader } from "./reader.ts";
-import type { Filters, MirrorFilter, RedirectFilter, RuleBackend } from "./route-resource.ts";
+import type { Filters, MirrorFilter, RedirectFilter, RuleBackend } from "./resources.ts";
 
 const million = 1_000_000;
 

@@ -4,7 +4,7 @@ import { groupOf } from "./api-version.ts";
 import { isStringSelector, readStringSelector } from "./calico-selector.ts";
 import type { LabelRequirement } from "./meta.ts";
 import type { Reader } from "./reader.ts";
-import type { UnreadResource, UnreadTarget } from "./unread-resource.ts";
+import type { UnreadResource, UnreadTarget } from "./resources.ts";
 
 /** On an unread object that restricts or protects: what it asks for is enforced in front of or behind Umbra. */
 export const enforcedElsewhereAnnotation = "umbra.dev/enforced-elsewhere";
