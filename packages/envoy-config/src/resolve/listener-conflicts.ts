@@ -1,4 +1,4 @@
-import { conflicted } from "../conditions.ts";
+import { conditionOf } from "../conditions.ts";
 import type { Report } from "../resources/report.ts";
 import type { Gateway } from "../resources/resources.ts";
 import type { Attachment } from "./attachments.ts";
@@ -19,7 +19,7 @@ export function reportConflicts(
       byHostname.set(hostname, earlier ?? each);
       const tell = (reason: "ProtocolConflict" | "HostnameConflict", message: string) => {
         const owner = { kind: "Gateway", ...gateway };
-        const condition = { ...conflicted(owner, reason), listener: listener.name };
+        const condition = { ...conditionOf(owner, "Conflicted", reason), listener: listener.name };
         report("error", "UMB0224", listener.place, message, { condition });
       };
       if (first !== undefined && isTls(first) !== isTls(each)) {

@@ -1,5 +1,5 @@
 import { compare } from "../compare.ts";
-import { notAccepted } from "../conditions.ts";
+import { conditionOf } from "../conditions.ts";
 import type { Report } from "../resources/report.ts";
 import type { GatewayListener, HttpRoute, ParentRef, Resources } from "../resources/resources.ts";
 import type { Listener } from "../topology.ts";
@@ -143,12 +143,12 @@ function attachRoute(
     const isElsewhere = isReached && reason === "NoMatchingParent";
     report(isElsewhere ? "info" : "warning", "UMB0202", place, `${shown}: ${message}`, {
       ...remedy,
-      condition: notAccepted(resource, reason),
+      condition: conditionOf(resource, "Accepted", reason),
     });
   }
   if (route.parents.length === 0) {
     report("warning", "UMB0202", route.place, `${shown}: its parentRefs name no Gateway`, {
-      condition: notAccepted(resource, "NoMatchingParent"),
+      condition: conditionOf(resource, "Accepted", "NoMatchingParent"),
     });
   }
   return [...found];

@@ -2,7 +2,6 @@ import type { RuleRef } from "../diagnostic.ts";
 import type { HttpRoute, RouteRule } from "../resources/resources.ts";
 import type { RouteOrigin } from "../topology.ts";
 
-/** A rule with its HTTPRoute. */
 export interface RuleOfRoute {
   readonly route: HttpRoute;
   readonly rule: RouteRule;

@@ -1,5 +1,5 @@
 import { defined } from "@umbra/shadow/defined";
-import { refsNotResolved } from "../conditions.ts";
+import { conditionOf } from "../conditions.ts";
 import type { Report } from "../resources/report.ts";
 import type { MirrorFilter, RuleBackend } from "../resources/resources.ts";
 import type { Backend } from "../topology.ts";
@@ -64,7 +64,7 @@ function resolveBackend(
   }
   const { reason, message } = pool;
   report("warning", "UMB0203", ref.place, `its share of requests gets 500: ${message}`, {
-    condition: refsNotResolved({ kind: "HTTPRoute", ...route }, reason),
+    condition: conditionOf({ kind: "HTTPRoute", ...route }, "ResolvedRefs", reason),
   });
   return { kind: "invalid", weight: ref.weight, reason, message };
 }

@@ -13,7 +13,6 @@ export function readHostname(
   return given && checkedHostname(from, given, key, isPrecise);
 }
 
-/** Reads a list of hostnames. */
 export function readHostnames(from: Reader, key: string): readonly string[] {
   return from.strings(key).flatMap((name) => checkedHostname(from, name, key, false) ?? []);
 }

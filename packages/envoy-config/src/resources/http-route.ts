@@ -1,5 +1,5 @@
 import { defined } from "@umbra/shadow/defined";
-import { notAccepted } from "../conditions.ts";
+import { conditionOf } from "../conditions.ts";
 import type { ResourceName } from "../diagnostic.ts";
 import type { RouteMatch, UrlRewrite, ValueMatch } from "../topology.ts";
 import { readBackendRef } from "./backend-ref.ts";
@@ -128,7 +128,7 @@ function readTimeouts(
   const timeoutMs = durationMs(timeouts, "request") || undefined;
   const backendTimeoutMs = durationMs(timeouts, "backendRequest") || undefined;
   if (timeoutMs !== undefined && backendTimeoutMs !== undefined && backendTimeoutMs > timeoutMs) {
-    const condition = notAccepted(route, "UnsupportedValue");
+    const condition = conditionOf(route, "Accepted", "UnsupportedValue");
     const message = "`backendRequest` is longer than `request`, of which it is a part";
     timeouts.report("error", "UMB0222", message, "backendRequest", { condition });
   }
@@ -156,17 +156,7 @@ function readPath(path: Reader): RouteMatch["path"] {
   return { kind: pathKinds[type], value };
 }
 
-const methods = [
-  "GET",
-  "HEAD",
-  "POST",
-  "PUT",
-  "DELETE",
-  "CONNECT",
-  "OPTIONS",
-  "TRACE",
-  "PATCH",
-] as const;
+const methods = "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH".split(" ");
 
 /** Of several entries for one name the first counts; the case of a header's name does not. */
 function valueMatches(match: Reader, key: "headers" | "queryParams"): readonly ValueMatch[] {

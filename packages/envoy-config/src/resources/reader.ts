@@ -3,7 +3,7 @@ import { isCollection, isMap, isNode, isScalar, isSeq, type Node } from "yaml";
 import type { DiagnosticCode } from "../codes.ts";
 import type { RuleRef, Severity } from "../diagnostic.ts";
 import { didYouMean } from "../nearest.ts";
-import { type DiagnosticExtras, inRule, type Place } from "./report.ts";
+import { type DiagnosticExtras, inRule, type Place, type Report } from "./report.ts";
 import {
   canRead,
   type Field,
@@ -13,16 +13,6 @@ import {
   resolved,
   type Source,
 } from "./source.ts";
-
-/** A text within a document that is a document itself. */
-export interface EmbeddedText {
-  readonly text: string;
-  readonly source: Source;
-  /** Of its first line. */
-  readonly line: number;
-  /** How far its lines are indented. */
-  readonly indent: number;
-}
 
 /** Of a single value that is no annotation; the Gateway API's longest are header values of 4096. */
 const maxLength = 4_096;
@@ -218,20 +208,24 @@ export class Reader {
     return value === undefined ? undefined : plainValue(value, this.#source);
   }
 
-  /** A text of several lines that is read as a document of its own, and where its first line stands. */
-  embedded(key: string): EmbeddedText | undefined {
+  /** A text that is read as a document of its own, and as what of the file: what is wrong is reported at its own line. */
+  embedded(key: string): { readonly text: string; readonly source: Source } | undefined {
     const node = this.#value(key);
     if (node === undefined) return undefined;
     if (!isScalar(node) || typeof node.value !== "string") return this.#mustBe(key, "a text");
+    const source = this.#source;
     const { line, column } = this.#placeOf(node);
     const isBlock = node.type === "BLOCK_LITERAL" || node.type === "BLOCK_FOLDED";
     const [start = 0] = node.range ?? [];
-    const [, spaces = ""] = /\n( *)[^\s]/.exec(this.#source.text.slice(start)) ?? [];
-    return {
-      text: node.value,
-      source: this.#source,
-      ...(isBlock ? { line: line + 1, indent: spaces.length } : { line, indent: column }),
+    const [, spaces = ""] = /\n( *)[^\s]/.exec(source.text.slice(start)) ?? [];
+    const [lines, columns] = isBlock ? [line, spaces.length] : [line - 1, column];
+    const report: Report = (severity, code, place, message, extras) => {
+      const { endColumn } = place;
+      const moved = { line: place.line + lines, column: place.column + columns };
+      const end = endColumn === undefined ? {} : { endColumn: endColumn + columns };
+      source.report(severity, code, { ...place, ...moved, ...end }, message, extras);
     };
+    return { text: node.value, source: { ...source, report } };
   }
 
   /** The map itself as plain data. */
