@@ -1,14 +1,15 @@
-import { reportBootstrap } from "./bootstrap-findings.ts";
+import { crashingGuardEffect } from "./bootstrap/crashing-guard.ts";
+import { hasCrashingGuard, patchProblems } from "./bootstrap/render.ts";
 import type { Certificate } from "./certificate.ts";
 import { compare } from "./compare.ts";
-import { byPosition, type Diagnostic } from "./diagnostic.ts";
+import type { Diagnostic } from "./diagnostic.ts";
 import type { EnvoySettings } from "./envoy-settings.ts";
 import { lint } from "./lint/lint.ts";
 import { routesOf } from "./queries.ts";
 import { createCertificateResolver } from "./resolve/certificates.ts";
 import { withDroppedRules } from "./resolve/dropped-rules.ts";
 import { embeddedPickerConfigs } from "./resolve/embedded-picker-configs.ts";
-import { resolveEnvoy } from "./resolve/envoy.ts";
+import { type ResolvedEnvoy, resolveEnvoy } from "./resolve/envoy.ts";
 import { checkFlagNames } from "./resolve/flag-names.ts";
 import { resolveListeners } from "./resolve/listeners.ts";
 import { createMirrorResolver } from "./resolve/mirrors.ts";
@@ -18,7 +19,7 @@ import { createPolicyResolver } from "./resolve/policies.ts";
 import { createPoolResolver } from "./resolve/pools.ts";
 import { poolPlaces, withPickModes } from "./resolve/route-pick-modes.ts";
 import { readResources, type SourceFile } from "./resources/read-resources.ts";
-import type { Report } from "./resources/report.ts";
+import type { Place, Report } from "./resources/report.ts";
 import type { Resources } from "./resources/resources.ts";
 import type { ExternalPicker, MetricsPlaceSettings, PickMode, Topology } from "./topology.ts";
 
@@ -125,5 +126,22 @@ function resolveTraffic(
 }
 
 function byPlace(a: Diagnostic, b: Diagnostic): number {
-  return compare(a.file, b.file) || byPosition(a, b);
+  return compare(a.file, b.file) || a.line - b.line || a.column - b.column;
+}
+
+/** Reports what only the rendered bootstrap shows: patches that can't be applied, and a guard with which Envoy crashes. */
+function reportBootstrap(
+  topology: Topology,
+  { operationPlaces, proxyPlace }: Pick<ResolvedEnvoy, "operationPlaces" | "proxyPlace">,
+  start: Place,
+  report: Report,
+): void {
+  for (const { index, message } of patchProblems(topology)) {
+    const place = operationPlaces[index] ?? start;
+    report("error", "UMB0243", place, `the patch can't be applied: ${message}`);
+  }
+  if (hasCrashingGuard(topology)) {
+    const message = `the bootstrap of the EnvoyProxy ${crashingGuardEffect}`;
+    report("warning", "UMB0330", proxyPlace ?? start, message);
+  }
 }

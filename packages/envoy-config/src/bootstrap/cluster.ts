@@ -3,7 +3,6 @@ import { allPrimaryPools, backendsOf, isRendered, poolsByName, routesOf } from "
 import type { Mirror, Pool, Topology } from "../topology.ts";
 import { envoyAddress } from "./address.ts";
 import { breakers, httpOptions, loadAssignment, shadowBuffer } from "./cluster-parts.ts";
-import { endpointTls } from "./endpoint-tls.ts";
 import { because, builtIn, duration, type EnvoyObject } from "./envoy-object.ts";
 import { externalPickers, pickMetadata, servedKey } from "./external-picker.ts";
 import {
@@ -18,6 +17,7 @@ import type { BootstrapOptions } from "./options.ts";
 import { setting, timeSetting } from "./setting.ts";
 import { observer, picker } from "./sidecar-cluster.ts";
 import { adminCluster, statName } from "./stats.ts";
+import { endpointTls } from "./upstream-tls.ts";
 
 /** Every cluster of the bootstrap: pools, mirrors, the sidecar's two. */
 export function clusters(topology: Topology, options: BootstrapOptions): readonly EnvoyObject[] {

@@ -116,7 +116,7 @@ const coreGroup = /^(?:core)?$/;
 
 function servedOf(topology: Topology, resources: Resources): readonly Served[] {
   const { gateways, routes, pools, pods } = resources;
-  const services = usedServices({ topology, resources });
+  const services = usedServices(topology, resources);
   const gateway = { group: gatewayGroup, kind: "Gateway" };
   const route = { group: gatewayGroup, kind: "HTTPRoute" };
   const pool = { group: inferenceGroup, kind: "InferencePool" };

@@ -6,9 +6,8 @@ import type { Backend } from "../topology.ts";
 import type { MirrorResolver } from "./mirrors.ts";
 import type { PolicyResolver } from "./policies.ts";
 import type { PoolResolver } from "./pools.ts";
-import { redirected } from "./redirects.ts";
 import type { RuleOfRoute } from "./rule-of-route.ts";
-import { type RoutedBackend, type RuleShare, sharesOf } from "./shares.ts";
+import { type RoutedBackend, type RuleShare, redirected, sharesOf } from "./shares.ts";
 
 export interface RuleResolvers {
   readonly pools: PoolResolver;
