@@ -75,10 +75,3 @@ export type ConditionReason =
   | "InvalidExtensionRef"
   // Accepted, of an InferenceModel
   | "ModelNameInUse";
-
-/** In the order of one file. */
-export function byPosition(a: Position, b: Position): number {
-  return a.line - b.line || a.column - b.column;
-}
-
-type Position = Pick<Diagnostic, "line" | "column">;

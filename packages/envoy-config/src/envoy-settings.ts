@@ -46,6 +46,13 @@ const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
 const mostInt = 2_147_483_647;
 
+const amount =
+  (kind: "count" | "bytes" | "duration") =>
+  (name: string, standard: string | number, [min, max]: readonly [number, number]): Form => ({
+    ...{ name, kind, standard, min, max },
+  });
+const [count, bytes, duration] = [amount("count"), amount("bytes"), amount("duration")];
+
 /** How each setting is written, in the order of the documentation. */
 const forms: Readonly<Record<keyof EnvoySettings, Form>> = {
   maxConnections: count("maxConnections", 50_000, [1, 10_000_000]),
@@ -75,20 +82,6 @@ const forms: Readonly<Record<keyof EnvoySettings, Form>> = {
   shadowTimeoutMs: duration("shadowTimeout", "10m", [1_000, 24 * hour]),
   maxShadowRequests: count("maxShadowRequests", 128, [1, 65_536]),
 };
-
-type Range = readonly [min: number, max: number];
-
-function count(name: string, standard: number, [min, max]: Range): Form {
-  return { name, kind: "count", standard, min, max };
-}
-
-function bytes(name: string, standard: string, [min, max]: Range): Form {
-  return { name, kind: "bytes", standard, min, max };
-}
-
-function duration(name: string, standard: string, [min, max]: Range): Form {
-  return { name, kind: "duration", standard, min, max };
-}
 
 /** The first choice holds where nothing else is said. */
 function choice(name: string, choices: readonly [string, ...string[]]): Form {

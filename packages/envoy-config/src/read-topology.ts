@@ -1,14 +1,15 @@
-import { reportBootstrap } from "./bootstrap-findings.ts";
+import { crashingGuardEffect } from "./bootstrap/crashing-guard.ts";
+import { hasCrashingGuard, patchProblems } from "./bootstrap/render.ts";
 import type { Certificate } from "./certificate.ts";
 import { compare } from "./compare.ts";
-import { byPosition, type Diagnostic } from "./diagnostic.ts";
+import type { Diagnostic } from "./diagnostic.ts";
 import type { EnvoySettings } from "./envoy-settings.ts";
 import { lint } from "./lint/lint.ts";
 import { routesOf } from "./queries.ts";
 import { createCertificateResolver } from "./resolve/certificates.ts";
 import { withDroppedRules } from "./resolve/dropped-rules.ts";
 import { embeddedPickerConfigs } from "./resolve/embedded-picker-configs.ts";
-import { resolveEnvoy } from "./resolve/envoy.ts";
+import { type ResolvedEnvoy, resolveEnvoy } from "./resolve/envoy.ts";
 import { checkFlagNames } from "./resolve/flag-names.ts";
 import { resolveListeners } from "./resolve/listeners.ts";
 import { createMirrorResolver } from "./resolve/mirrors.ts";
@@ -18,16 +19,9 @@ import { createPolicyResolver } from "./resolve/policies.ts";
 import { createPoolResolver } from "./resolve/pools.ts";
 import { poolPlaces, withPickModes } from "./resolve/route-pick-modes.ts";
 import { readResources, type SourceFile } from "./resources/read-resources.ts";
-import type { Report } from "./resources/report.ts";
+import type { Place, Report } from "./resources/report.ts";
 import type { Resources } from "./resources/resources.ts";
-import type {
-  ExternalPicker,
-  Listener,
-  MetricsPlaceSettings,
-  Mirror,
-  PickMode,
-  Topology,
-} from "./topology.ts";
+import type { ExternalPicker, MetricsPlaceSettings, PickMode, Topology } from "./topology.ts";
 
 export interface TopologyOptions {
   /** Endpoints by resource name or `namespace/name`; they win over all that the files say. */
@@ -68,7 +62,10 @@ export function readTopology(
 ): TopologyRead {
   const { resources, diagnostics, report } = readResources(files);
   const start = { file: files[0]?.name ?? "-", line: 1, column: 1 };
-  checkConfigs(resources, options.checkPickerConfig ?? (() => []), report);
+  const check = options.checkPickerConfig ?? (() => []);
+  // Those in other resources are found first, and then all are checked.
+  resources.pickerConfigs.push(...embeddedPickerConfigs(resources, check, report));
+  checkPickerConfigs(resources, check, report);
   const envoy = resolveEnvoy(resources, options.envoySettings ?? {}, report);
   const certificates = createCertificateResolver(resources, report);
   const { listeners, pools, mirrors } = resolveTraffic(
@@ -98,13 +95,7 @@ export function readTopology(
   return { topology, certificates: certificates.all(), diagnostics: conditioned.toSorted(byPlace) };
 }
 
-/** Finds EndpointPickerConfigs in other resources, and checks all there are. */
-function checkConfigs(resources: Resources, check: CheckPickerConfig, report: Report): void {
-  resources.pickerConfigs.push(...embeddedPickerConfigs(resources, check, report));
-  checkPickerConfigs(resources, check, report);
-}
-
-/** Listeners with their routes, and the pools and mirrors that those name. */
+/** Listeners with their routes, and the pools and mirrors that those name, each once. */
 function resolveTraffic(
   resources: Resources,
   given: {
@@ -129,18 +120,28 @@ function resolveTraffic(
     report,
   );
   checkFlagNames({ ...flags, listenerPorts }, resources, pools.all(), report);
-  return { listeners, pools: pools.all(), mirrors: named(mirrors.byName, listeners) };
-}
-
-/** The mirrors that routes of listeners name, each once. */
-function named(
-  mirrors: ReadonlyMap<string, Mirror>,
-  listeners: readonly Listener[],
-): readonly Mirror[] {
-  const names = new Set(routesOf({ listeners }).flatMap((route) => route.mirrors));
-  return [...names].flatMap((name) => mirrors.get(name) ?? []);
+  const named = new Set(routesOf({ listeners }).flatMap((route) => route.mirrors));
+  const used = [...named].flatMap((name) => mirrors.byName.get(name) ?? []);
+  return { listeners, pools: pools.all(), mirrors: used };
 }
 
 function byPlace(a: Diagnostic, b: Diagnostic): number {
-  return compare(a.file, b.file) || byPosition(a, b);
+  return compare(a.file, b.file) || a.line - b.line || a.column - b.column;
+}
+
+/** Reports what only the rendered bootstrap shows: patches that can't be applied, and a guard with which Envoy crashes. */
+function reportBootstrap(
+  topology: Topology,
+  { operationPlaces, proxyPlace }: Pick<ResolvedEnvoy, "operationPlaces" | "proxyPlace">,
+  start: Place,
+  report: Report,
+): void {
+  for (const { index, message } of patchProblems(topology)) {
+    const place = operationPlaces[index] ?? start;
+    report("error", "UMB0243", place, `the patch can't be applied: ${message}`);
+  }
+  if (hasCrashingGuard(topology)) {
+    const message = `the bootstrap of the EnvoyProxy ${crashingGuardEffect}`;
+    report("warning", "UMB0330", proxyPlace ?? start, message);
+  }
 }

@@ -1,5 +1,5 @@
 import type { EnvoySettings } from "../envoy-settings.ts";
-import { because, type EnvoyObject, extension } from "./envoy-object.ts";
+import { because, builtIn, type EnvoyObject } from "./envoy-object.ts";
 import { controlHeaders, reservedHeaderPrefixes } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { setting, timeSetting } from "./setting.ts";
@@ -76,14 +76,10 @@ function withoutClientsHeaders(options: BootstrapOptions): EnvoyObject {
     remove_on_match: { key_matcher: { prefix } },
   }));
   const forwarded = options.trustedHops > 0 ? [] : forwardedHeaders;
-  return extension(
-    "envoy.http.early_header_mutation.header_mutation",
-    "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-    {
-      mutations: setting(options, "controlHeaders", (each) => {
-        const control = each === "Trust" ? [] : Object.values(controlHeaders).flat();
-        return [...reserved, ...[...control, ...forwarded].map((remove) => ({ remove }))];
-      }),
-    },
-  );
+  return builtIn("http.early_header_mutation.header_mutation", "HeaderMutation", {
+    mutations: setting(options, "controlHeaders", (each) => {
+      const control = each === "Trust" ? [] : Object.values(controlHeaders).flat();
+      return [...reserved, ...[...control, ...forwarded].map((remove) => ({ remove }))];
+    }),
+  });
 }

@@ -3,8 +3,7 @@ import { allPrimaryPools, backendsOf, isRendered, poolsByName, routesOf } from "
 import type { Mirror, Pool, Topology } from "../topology.ts";
 import { envoyAddress } from "./address.ts";
 import { breakers, httpOptions, loadAssignment, shadowBuffer } from "./cluster-parts.ts";
-import { endpointTls } from "./endpoint-tls.ts";
-import { because, duration, type EnvoyObject, extension } from "./envoy-object.ts";
+import { because, builtIn, duration, type EnvoyObject } from "./envoy-object.ts";
 import { externalPickers, pickMetadata, servedKey } from "./external-picker.ts";
 import {
   destinationHeader,
@@ -18,6 +17,7 @@ import type { BootstrapOptions } from "./options.ts";
 import { setting, timeSetting } from "./setting.ts";
 import { observer, picker } from "./sidecar-cluster.ts";
 import { adminCluster, statName } from "./stats.ts";
+import { endpointTls } from "./upstream-tls.ts";
 
 /** Every cluster of the bootstrap: pools, mirrors, the sidecar's two. */
 export function clusters(topology: Topology, options: BootstrapOptions): readonly EnvoyObject[] {
@@ -88,16 +88,9 @@ function laneCluster(mirror: Mirror, options: BootstrapOptions): EnvoyObject {
     type: "STATIC",
     connect_timeout: timeSetting(options, "connectTimeoutMs"),
     ...copyLimits(mirror, options),
-    transport_socket: extension(
-      "envoy.transport_sockets.internal_upstream",
-      "envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport",
-      {
-        transport_socket: extension(
-          "envoy.transport_sockets.raw_buffer",
-          "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
-        ),
-      },
-    ),
+    transport_socket: builtIn("transport_sockets.internal_upstream", "InternalUpstreamTransport", {
+      transport_socket: builtIn("transport_sockets.raw_buffer", "RawBuffer"),
+    }),
     ...loadAssignment(cluster, [address]),
     ...http("http1", options, mirror.requestTimeoutMs),
   };
@@ -139,24 +132,17 @@ function hosts(cluster: string, { endpoints, dns, picker }: Pool): EnvoyObject {
 }
 
 const leastRequest: EnvoyObject = {
-  typed_extension_config: extension(
-    "envoy.load_balancing_policies.least_request",
-    "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest",
-  ),
+  typed_extension_config: builtIn("load_balancing_policies.least_request", "LeastRequest"),
 };
 
 /** Takes the picked endpoint, and only if it is a member; without a pick Envoy balances itself. */
 function overrideHost(more: EnvoyObject = {}): EnvoyObject {
   return {
-    typed_extension_config: extension(
-      "envoy.load_balancing_policies.override_host",
-      "envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost",
-      {
-        override_host_sources: [{ header: destinationHeader }],
-        fallback_policy: { policies: [leastRequest] },
-        ...more,
-      },
-    ),
+    typed_extension_config: builtIn("load_balancing_policies.override_host", "OverrideHost", {
+      override_host_sources: [{ header: destinationHeader }],
+      fallback_policy: { policies: [leastRequest] },
+      ...more,
+    }),
   };
 }
 

@@ -1,13 +1,10 @@
 import type { CorsPolicy } from "../topology.ts";
-import { type EnvoyObject, extension, typed } from "./envoy-object.ts";
+import { builtIn, type EnvoyObject, typed } from "./envoy-object.ts";
 
 export const corsFilterName = "envoy.filters.http.cors";
 
 /** Answers preflights of routes that have a policy, and lets browsers read their answers. */
-export const corsFilter: EnvoyObject = extension(
-  corsFilterName,
-  "envoy.extensions.filters.http.cors.v3.Cors",
-);
+export const corsFilter: EnvoyObject = builtIn("filters.http.cors", "Cors");
 
 /** The filter's settings for one route. */
 export function corsPolicy({

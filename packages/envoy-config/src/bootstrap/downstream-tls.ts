@@ -1,14 +1,11 @@
 import type { Listener } from "../topology.ts";
-import { type EnvoyObject, extension } from "./envoy-object.ts";
+import { builtIn, type EnvoyObject } from "./envoy-object.ts";
 import type { BootstrapOptions } from "./options.ts";
 
 type Tls = NonNullable<Listener["tls"]>;
 
 /** Reads the name that a client asks for in its handshake: filter chains are chosen by it. */
-export const tlsInspector: EnvoyObject = extension(
-  "envoy.filters.listener.tls_inspector",
-  "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
-);
+export const tlsInspector: EnvoyObject = builtIn("filters.listener.tls_inspector", "TlsInspector");
 
 /** The connections of a filter chain, told apart from others of the port by the name that clients ask for. */
 export function serverNames({ serverName }: Tls): EnvoyObject {
@@ -17,17 +14,13 @@ export function serverNames({ serverName }: Tls): EnvoyObject {
 
 /** TLS ends here. Of several certificates Envoy takes the one that has the name which the client asks for. */
 export function downstreamTls({ certificates }: Tls, options: BootstrapOptions): EnvoyObject {
-  return extension(
-    "envoy.transport_sockets.tls",
-    "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-    {
-      common_tls_context: {
-        tls_params: { tls_minimum_protocol_version: "TLSv1_2" },
-        alpn_protocols: ["h2", "http/1.1"],
-        tls_certificates: certificates.map((secret) => certificate(secret, options)),
-      },
+  return builtIn("transport_sockets.tls", "DownstreamTlsContext", {
+    common_tls_context: {
+      tls_params: { tls_minimum_protocol_version: "TLSv1_2" },
+      alpn_protocols: ["h2", "http/1.1"],
+      tls_certificates: certificates.map((secret) => certificate(secret, options)),
     },
-  );
+  });
 }
 
 /**

@@ -35,6 +35,11 @@ export function extension(name: string, type: string, fields: EnvoyObject = {}):
   return { name, typed_config: typed(type, fields) };
 }
 
+/** An extension whose type is named after it, as most of Envoy's own are: `filters.http.router` and its `Router`. */
+export function builtIn(path: string, message: string, fields: EnvoyObject = {}): EnvoyObject {
+  return extension(`envoy.${path}`, `envoy.extensions.${path}.v3.${message}`, fields);
+}
+
 /** Protobuf's JSON form of a duration. */
 export function duration(milliseconds: number): string {
   return `${milliseconds / 1000}s`;

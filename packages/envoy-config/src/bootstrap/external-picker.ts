@@ -16,11 +16,7 @@ export const servedKey = "x-gateway-destination-endpoint-served";
 
 type PickedPool = Pool & { readonly externalPicker: NonNullable<Pool["externalPicker"]> };
 
-/** Pools that another endpoint picker picks. */
-export function externallyPicked({ pools }: Topology): readonly PickedPool[] {
-  return pools.filter(isExternallyPicked);
-}
-
+/** Whether another endpoint picker picks. */
 function isExternallyPicked(pool: Pool): pool is PickedPool {
   return pool.externalPicker !== undefined;
 }
@@ -34,7 +30,7 @@ export function externalPick(
   topology: Topology,
   options: BootstrapOptions,
 ): readonly EnvoyObject[] {
-  const [first] = externallyPicked(topology);
+  const [first] = topology.pools.filter(isExternallyPicked);
   if (first === undefined) return [];
   return [
     extProcFilter(externalPickFilter, {
@@ -77,16 +73,18 @@ export function externalStreams(pool: Pool, options: BootstrapOptions): EnvoyObj
 export function externalPickers(topology: Topology): readonly EnvoyObject[] {
   // Every running request holds a stream.
   const limits = { max_connections: 65_536, max_pending_requests: 65_536, max_requests: 65_536 };
-  return externallyPicked(topology).map(({ name, externalPicker: { address, isTls, caFile } }) =>
-    grpcCluster(externalPickerClusterName(name), {
-      address,
-      // Without an authority nothing is verified: pickers mostly serve a certificate that they have made themselves.
-      tls: isTls ? defined({ caFile }) : undefined,
-      connectTimeout: "1s",
-      breakers: { thresholds: [limits] },
-      keepalive: { interval: "2s", timeout: "2s" },
-    }),
-  );
+  return topology.pools
+    .filter(isExternallyPicked)
+    .map(({ name, externalPicker: { address, isTls, caFile } }) =>
+      grpcCluster(externalPickerClusterName(name), {
+        address,
+        // Without an authority nothing is verified: pickers mostly serve a certificate that they have made themselves.
+        tls: isTls ? defined({ caFile }) : undefined,
+        connectTimeout: "1s",
+        breakers: { thresholds: [limits] },
+        keepalive: { interval: "2s", timeout: "2s" },
+      }),
+    );
 }
 
 /** Without an authority Envoy takes the cluster's name, and a server resets a stream for the `/` in it. */

@@ -81,7 +81,6 @@ export function primaryFilters(
   ];
 }
 
-/** The routes of a listener. */
 export function routeConfiguration(
   from: Listener,
   topology: Topology,

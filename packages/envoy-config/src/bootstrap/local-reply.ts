@@ -39,6 +39,12 @@ function flags(...names: readonly string[]): EnvoyObject {
   return { response_flag_filter: { flags: names } };
 }
 
+const notResolved = {
+  code: "backend_not_resolved",
+  anthropicType: "api_error",
+  message: "the route's backend can't be resolved",
+} as const;
+
 /** In order: the first that matches shapes the reply. Codes are those of `docs/errors.md`. */
 const errors: readonly EnvoyError[] = [
   {
@@ -136,16 +142,12 @@ const errors: readonly EnvoyError[] = [
   },
   {
     when: details('response.code_details == "direct_response" && response.code == 500'),
-    code: "backend_not_resolved",
-    anthropicType: "api_error",
-    message: "the route's backend can't be resolved",
+    ...notResolved,
   },
   {
     when: details(`xds.cluster_name == "${unresolvedCluster}"`),
     status: 500,
-    code: "backend_not_resolved",
-    anthropicType: "api_error",
-    message: "the route's backend can't be resolved",
+    ...notResolved,
   },
   {
     when: flags("UH"),

@@ -4,7 +4,6 @@ import { type EnvoyObject, type EnvoyValue, Reasoned } from "./envoy-object.ts";
 export type Plain = string | number | boolean | null | PlainMap | readonly Plain[];
 export type PlainMap = { readonly [field: string]: Plain };
 
-/** The message as plain data. */
 export function plainOf(message: EnvoyObject): PlainMap {
   return Object.fromEntries(
     Object.entries(message).map(([field, value]) => [field, plainValue(value)]),

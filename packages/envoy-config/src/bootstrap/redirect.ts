@@ -12,7 +12,6 @@ export interface Entrance {
 
 type Redirect = Extract<RouteAction, { kind: "redirect" }>;
 
-/** A redirect to another scheme, host, port or path. */
 export function redirect(to: Redirect, match: RouteMatch, entrance: Entrance): EnvoyObject {
   const { scheme, path, statusCode } = to;
   return {

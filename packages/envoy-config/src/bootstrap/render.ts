@@ -4,7 +4,7 @@ import { envoyAddress } from "./address.ts";
 import { type ChangedBootstrap, changeBootstrap } from "./change/change-bootstrap.ts";
 import { clusters } from "./cluster.ts";
 import { turnsOnCrashingGuard } from "./crashing-guard.ts";
-import { because, type EnvoyObject, extension } from "./envoy-object.ts";
+import { because, builtIn, type EnvoyObject } from "./envoy-object.ts";
 import { hasShadowLane, shadowLane } from "./lane.ts";
 import { listener } from "./listener.ts";
 import { type BootstrapOptions, defaultBootstrapOptions } from "./options.ts";
@@ -66,10 +66,7 @@ const mostCountedRules = 500;
 
 function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
   const hasLane = hasShadowLane(topology, options);
-  const internalListener = extension(
-    "envoy.bootstrap.internal_listener",
-    "envoy.extensions.bootstrap.internal_listener.v3.InternalListener",
-  );
+  const internalListener = builtIn("bootstrap.internal_listener", "InternalListener");
   return {
     node: { id: "umbra", cluster: "umbra" },
     admin: {

@@ -210,6 +210,7 @@ function streams(backend: Backend, from: Route, { known, options }: Surroundings
   return { ...own, ...externalStreams(pool, options) };
 }
 
+/** The hostname is left to the backends where one of them has changes of its own: the route's would count last. */
 function sharedAction(
   from: Route,
   mirroring: RouteMirroring,
@@ -217,21 +218,13 @@ function sharedAction(
   options: BootstrapOptions,
 ): EnvoyObject {
   const policies = mirrorPolicies(mirroring, options);
+  const { hostname, path } = from.rewrite ?? {};
   return {
     timeout: duration(requestTimeoutMs(from)),
     idle_timeout: timeSetting(options, "streamIdleTimeoutMs"),
     retry_policy: retryPolicy(from),
-    ...rewriteAction(from, hasOwnChanges),
-    ...(policies.length > 0 ? { request_mirror_policies: policies } : {}),
-  };
-}
-
-/** The hostname is left to the backends where one of them has changes of its own: the route's would count last. */
-function rewriteAction({ rewrite, match }: Route, hasOwnChanges: boolean): EnvoyObject {
-  if (rewrite === undefined) return {};
-  const { hostname, path } = rewrite;
-  return {
     ...(hostname === undefined || hasOwnChanges ? {} : { host_rewrite_literal: hostname }),
-    ...(path === undefined ? {} : pathRewrite(path, match)),
+    ...(path === undefined ? {} : pathRewrite(path, from.match)),
+    ...(policies.length > 0 ? { request_mirror_policies: policies } : {}),
   };
 }

@@ -1,5 +1,5 @@
 import type { Session } from "../topology.ts";
-import { duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
+import { builtIn, duration, type EnvoyObject, extension, typed } from "./envoy-object.ts";
 
 export const sessionFilterName = "umbra.session";
 
@@ -12,26 +12,15 @@ export const sessionFilter: EnvoyObject = extension(
 );
 
 /** The filter's settings for one route: what names the endpoint, and comes back with the session's next request. */
-export function sessionSettings(session: Session): EnvoyObject {
+export function sessionSettings({ kind, name, ttlMs }: Session): EnvoyObject {
+  const ttl = ttlMs === undefined ? {} : { ttl: duration(ttlMs) };
+  const state =
+    kind === "cookie"
+      ? builtIn("http.stateful_session.cookie", "CookieBasedSessionState", {
+          cookie: { name, path: "/", ...ttl },
+        })
+      : builtIn("http.stateful_session.header", "HeaderBasedSessionState", { name });
   return typed(`${stateful}.StatefulSessionPerRoute`, {
-    stateful_session: {
-      session_state: session.kind === "cookie" ? cookie(session) : header(session),
-    },
+    stateful_session: { session_state: state },
   });
-}
-
-function cookie({ name, ttlMs }: Session): EnvoyObject {
-  return extension(
-    "envoy.http.stateful_session.cookie",
-    "envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState",
-    { cookie: { name, path: "/", ...(ttlMs === undefined ? {} : { ttl: duration(ttlMs) }) } },
-  );
-}
-
-function header({ name }: Session): EnvoyObject {
-  return extension(
-    "envoy.http.stateful_session.header",
-    "envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState",
-    { name },
-  );
 }

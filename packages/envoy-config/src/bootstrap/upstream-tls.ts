@@ -1,7 +1,8 @@
 import { isIP } from "node:net";
+import type { Pool } from "../topology.ts";
 import { splitHostPort } from "./address.ts";
-import { type EnvoyObject, extension } from "./envoy-object.ts";
-import type { SidecarTls } from "./options.ts";
+import { builtIn, type EnvoyObject } from "./envoy-object.ts";
+import type { BootstrapOptions, SidecarTls } from "./options.ts";
 
 /** TLS to a gRPC server at `address`: verified where there is an authority, by the name that is given or the address's host. */
 export function upstreamTls(address: string, tls: SidecarTls): EnvoyObject {
@@ -24,31 +25,41 @@ function file(filename = ""): EnvoyObject {
 }
 
 /** A client's side of TLS. */
-export function upstreamContext(
+function upstreamContext(
   sni: string | undefined,
   protocol: string,
   more: EnvoyObject,
 ): EnvoyObject {
-  return extension(
-    "envoy.transport_sockets.tls",
-    "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-    {
-      ...(sni === undefined ? {} : { sni }),
-      common_tls_context: {
-        alpn_protocols: [protocol],
-        tls_params: { tls_minimum_protocol_version: "TLSv1_2" },
-        ...more,
-      },
+  return builtIn("transport_sockets.tls", "UpstreamTlsContext", {
+    ...(sni === undefined ? {} : { sni }),
+    common_tls_context: {
+      alpn_protocols: [protocol],
+      tls_params: { tls_minimum_protocol_version: "TLSv1_2" },
+      ...more,
     },
-  );
+  });
 }
 
 /** The certificate is signed by the authority, and is for the name. */
-export function validation(authority: EnvoyObject, name: string | undefined): EnvoyObject {
+function validation(authority: EnvoyObject, name: string | undefined): EnvoyObject {
   if (name === undefined) return { trusted_ca: authority };
   const type = isIP(name) === 0 ? "DNS" : "IP_ADDRESS";
   return {
     trusted_ca: authority,
     match_typed_subject_alt_names: [{ san_type: type, matcher: { exact: name } }],
   };
+}
+
+/** TLS from Envoy to a pool's endpoints; nothing where they are asked in plain HTTP. */
+export function endpointTls(
+  { tls, protocol }: Pick<Pool, "tls" | "protocol">,
+  { systemCaFile }: BootstrapOptions,
+): EnvoyObject {
+  if (tls === undefined) return {};
+  const { hostname, caPem } = tls;
+  const authority = caPem === undefined ? { filename: systemCaFile } : { inline_string: caPem };
+  const verified =
+    hostname === undefined ? {} : { validation_context: validation(authority, hostname) };
+  const alpn = protocol === "h2c" ? "h2" : "http/1.1";
+  return { transport_socket: upstreamContext(hostname, alpn, verified) };
 }

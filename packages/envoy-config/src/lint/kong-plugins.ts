@@ -17,7 +17,7 @@ export function lintKongPlugins({ topology, resources }: LintInput, report: Repo
   const { gateways, routes } = resources;
   for (const each of gateways) reportPlugins("Gateway", each, report);
   for (const each of routes) reportPlugins("HTTPRoute", each, report);
-  for (const each of usedServices({ topology, resources })) reportPlugins("Service", each, report);
+  for (const each of usedServices(topology, resources)) reportPlugins("Service", each, report);
 }
 
 function reportPlugins(kind: string, from: Meta, report: Report): void {

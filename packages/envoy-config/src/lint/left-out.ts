@@ -5,8 +5,7 @@ import type { ResourceRef } from "../resource-ref.ts";
 import { meets } from "../resources/label-selector.ts";
 import type { LabelRequirement } from "../resources/meta.ts";
 import type { Report } from "../resources/report.ts";
-import type { Resources } from "../resources/resources.ts";
-import type { UnreadResource, UnreadTarget } from "../resources/unread-resource.ts";
+import type { Resources, UnreadResource, UnreadTarget } from "../resources/resources.ts";
 import type { Topology } from "../topology.ts";
 import type { LintInput } from "./lint-input.ts";
 import { protectionOf, scopeOf } from "./protection.ts";
@@ -117,7 +116,7 @@ const coreGroup = /^(?:core)?$/;
 
 function servedOf(topology: Topology, resources: Resources): readonly Served[] {
   const { gateways, routes, pools, pods } = resources;
-  const services = usedServices({ topology, resources });
+  const services = usedServices(topology, resources);
   const gateway = { group: gatewayGroup, kind: "Gateway" };
   const route = { group: gatewayGroup, kind: "HTTPRoute" };
   const pool = { group: inferenceGroup, kind: "InferencePool" };

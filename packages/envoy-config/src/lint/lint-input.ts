@@ -2,7 +2,6 @@ import type { Place } from "../resources/report.ts";
 import type { Resources } from "../resources/resources.ts";
 import type { Mirror, Route, Topology } from "../topology.ts";
 
-/** What each lint reads. */
 export interface LintInput {
   readonly topology: Topology;
   readonly resources: Resources;

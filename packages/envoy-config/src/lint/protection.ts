@@ -1,4 +1,4 @@
-import type { UnreadResource } from "../resources/unread-resource.ts";
+import type { UnreadResource } from "../resources/resources.ts";
 
 /** What an object without targets and selectors holds for. */
 type Scope = "namespace" | "everything";

@@ -1,12 +1,9 @@
 import { ResourceMap } from "../resource-map.ts";
-import type { Service } from "../resources/resources.ts";
-import type { LintInput } from "./lint-input.ts";
+import type { Resources, Service } from "../resources/resources.ts";
+import type { Topology } from "../topology.ts";
 
 /** Services that a route or mirror refers to. */
-export function usedServices({
-  topology,
-  resources,
-}: Pick<LintInput, "topology" | "resources">): readonly Service[] {
+export function usedServices(topology: Topology, resources: Resources): readonly Service[] {
   const used = new ResourceMap<true>();
   for (const { kind, namespace, resourceName: name } of topology.pools) {
     if (kind === "Service") used.set({ namespace, name }, true);

@@ -3,14 +3,23 @@ import { didYouMean } from "../nearest.ts";
 import { byResource } from "../resource-map.ts";
 import { resourceName } from "../resource-ref.ts";
 import { meets } from "../resources/label-selector.ts";
-import type { Gateway, GatewayListener, Resources } from "../resources/resources.ts";
-import type { HttpRoute, ParentRef } from "../resources/route-resource.ts";
+import type {
+  Gateway,
+  GatewayListener,
+  HttpRoute,
+  ParentRef,
+  Resources,
+} from "../resources/resources.ts";
 import { intersectHostnames } from "./hostnames.ts";
+import type { AttachedRoute } from "./virtual-hosts.ts";
 
-/** A listener of a Gateway. */
+/** A listener of a Gateway, and what is attached to it. */
 export interface Attachment {
   readonly gateway: Gateway;
   readonly listener: GatewayListener;
+  /** `*` for a listener without one. */
+  readonly hostname: string;
+  readonly attached: AttachedRoute[];
 }
 
 /** Why a parentRef attaches its route to no listener. */
@@ -20,17 +29,13 @@ export interface Refusal {
   readonly remedy?: string;
 }
 
-/** `*` for a listener without one. */
-export function hostnameOf({ listener }: Attachment): string {
-  return listener.hostname ?? "*";
-}
-
 /** The listeners that a route is attached to by one of its parentRefs. */
-export function createAttacher({
-  gateways,
-  namespaces,
-}: Resources): (route: HttpRoute, parent: ParentRef) => readonly Attachment[] | Refusal {
+export function createAttacher(
+  all: readonly Attachment[],
+  { gateways, namespaces }: Resources,
+): (route: HttpRoute, parent: ParentRef) => readonly Attachment[] | Refusal {
   const byGateway = byResource(gateways);
+  const byOwner = Map.groupBy(all, ({ gateway }) => gateway);
   const labels = new Map(namespaces.map((each) => [each.name, each.labels]));
 
   function isAllowed(route: HttpRoute, { gateway, listener }: Attachment): boolean {
@@ -54,20 +59,20 @@ export function createAttacher({
       const meant = didYouMean(name, gateways.map(resourceName), '"');
       return { reason: "NoMatchingParent", message, ...meant };
     }
-    const named = gateway.listeners.filter(
-      ({ name, port }) =>
-        (parent.sectionName === undefined || parent.sectionName === name) &&
-        (parent.port === undefined || parent.port === port),
+    const { sectionName, port } = parent;
+    const named = (byOwner.get(gateway) ?? []).filter(
+      ({ listener }) =>
+        (sectionName ?? listener.name) === listener.name &&
+        (port ?? listener.port) === listener.port,
     );
     if (named.length === 0) return noListener(gateway, parent);
-    const all = named.map((listener) => ({ gateway, listener }));
-    const allowed = all.filter((each) => isAllowed(route, each));
-    if (allowed.length === 0) return notAllowed(route, all, labels.has(route.namespace));
+    const allowed = named.filter((each) => isAllowed(route, each));
+    if (allowed.length === 0) return notAllowed(route, named, labels.has(route.namespace));
     const matching = allowed.filter(
-      (each) => intersectHostnames(hostnameOf(each), route.hostnames).length > 0,
+      ({ hostname }) => intersectHostnames(hostname, route.hostnames).length > 0,
     );
     if (matching.length > 0) return matching;
-    const hostnames = [...new Set(allowed.map(hostnameOf))].join(", ");
+    const hostnames = [...new Set(allowed.map(({ hostname }) => hostname))].join(", ");
     const message = `none of its hostnames is one of the listener's: ${hostnames}`;
     return { reason: "NoMatchingListenerHostname", message };
   };

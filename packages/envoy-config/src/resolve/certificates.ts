@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { attempted } from "../attempted.ts";
 import type { Certificate } from "../certificate.ts";
-import { refsNotResolved } from "../conditions.ts";
+import { conditionOf } from "../conditions.ts";
 import { byResource } from "../resource-map.ts";
 import { resourceName } from "../resource-ref.ts";
 import type { Report } from "../resources/report.ts";
@@ -14,7 +14,6 @@ import type {
 } from "../resources/resources.ts";
 import { mayRefer } from "./grants.ts";
 
-/** Finds the certificates of listeners. */
 export interface CertificateResolver {
   /** Names of the Secrets, `<namespace>/<name>`; what can't be used is reported and left out. */
   resolve(gateway: Gateway, listener: GatewayListener): readonly string[];
@@ -62,7 +61,10 @@ export function createCertificateResolver(
         const found = certificateOf(ref, gateway);
         if (typeof found === "string") return found;
         const owner = { kind: "Gateway", ...gateway };
-        const condition = { ...refsNotResolved(owner, found.reason), listener: listener.name };
+        const condition = {
+          ...conditionOf(owner, "ResolvedRefs", found.reason),
+          listener: listener.name,
+        };
         report("warning", "UMB0223", ref.place, found.message, { condition });
         return [];
       });

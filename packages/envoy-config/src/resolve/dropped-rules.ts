@@ -1,7 +1,7 @@
-import { notAccepted, partiallyInvalid } from "../conditions.ts";
+import { conditionOf, partiallyInvalid } from "../conditions.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 import { byResource, ResourceMap } from "../resource-map.ts";
-import type { HttpRoute } from "../resources/route-resource.ts";
+import type { HttpRoute } from "../resources/resources.ts";
 
 /** What a controller alone can find: the API server takes the value. */
 const foundByControllers: ReadonlySet<string> = new Set(["UMB0227"]);
@@ -30,7 +30,7 @@ export function withDroppedRules(
     if (indexes.length < route.rules.length) {
       return { ...diagnostic, condition: partiallyInvalid(resource, indexes) };
     }
-    const { condition = notAccepted(resource, "UnsupportedValue") } = diagnostic;
+    const { condition = conditionOf(resource, "Accepted", "UnsupportedValue") } = diagnostic;
     return { ...diagnostic, condition };
   });
 }

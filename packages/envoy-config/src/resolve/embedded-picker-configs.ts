@@ -19,6 +19,14 @@ interface Embedded {
   readonly text: string;
 }
 
+/** A configuration with the pools that it holds for. */
+interface Claim {
+  readonly text: string;
+  readonly what: string;
+  readonly place: Place;
+  readonly holders: readonly InferencePool[];
+}
+
 /** The file that the reference's charts use unless they are told otherwise. */
 const defaultFile = "default-plugins.yaml";
 
@@ -39,7 +47,7 @@ export function embeddedPickerConfigs(
   const taken = new Map<InferencePool, PickerConfigResource>();
   const seen = new Set<Embedded>();
 
-  function take(text: string, what: string, place: Place, holders: readonly InferencePool[]): void {
+  function take({ text, what, place, holders }: Claim): void {
     const free = holders.filter((pool) => !taken.has(pool));
     if (free.length === 0) return;
     const names = free.map(({ name }) => `"${name}"`).join(", ");
@@ -52,35 +60,36 @@ export function embeddedPickerConfigs(
       report("warning", "UMB0255", place, message, { remedy });
       return;
     }
-    report("info", "UMB0255", place, `${what} holds for InferencePool ${names}`, {
-      remedy: "nothing needs to be done",
-    });
+    const message = `${what} holds for InferencePool ${names}`;
+    report("info", "UMB0255", place, message, { remedy: "nothing needs to be done" });
     for (const pool of free) {
       const { namespace, name } = pool;
       taken.set(pool, { pool: { namespace, name }, value, place, placeOf: () => place });
     }
   }
 
+  function takeEmbedded(from: Embedded, holders: readonly InferencePool[]): void {
+    seen.add(from);
+    take({ text: from.text, what: shownAs(from), place: from.map.placeOf(from.key), holders });
+  }
+
   const openPools = openPoolsOf(resources);
   for (const picker of pickerDeployments) {
     const holders = openPools.filter((pool) => isOf(picker, pool));
     const shown = `the endpoint picker "${picker.name}"`;
-    const { configText: text } = picker;
-    if (text !== undefined) {
-      take(text, `the configuration in the arguments of ${shown}`, picker.place, holders);
-      continue;
-    }
-    const file = picker.configFile ?? defaultFile;
+    const { configText: text, configFile: file = defaultFile, place } = picker;
     const found = embedded.find((each) => each.key === file && mounts(picker, each.map));
-    if (found !== undefined) {
-      seen.add(found);
-      take(found.text, shownAs(found), found.map.placeOf(found.key), holders);
-    } else if (holders.length > 0) {
+    if (text !== undefined) {
+      take({ text, what: `the configuration in the arguments of ${shown}`, place, holders });
+    } else if (found !== undefined) takeEmbedded(found, holders);
+    else if (holders.length > 0) {
       const message = `${shown} is configured by ${file.slice(0, 128)}, which no ConfigMap of the files holds: the default profile is used`;
       report("warning", "UMB0255", picker.place, message);
     }
   }
-  if (pickerDeployments.length === 0) takeAlone(embedded, openPools, seen, take);
+  if (pickerDeployments.length === 0) {
+    for (const [alone, holders] of aloneIn(embedded, openPools)) takeEmbedded(alone, holders);
+  }
   const isAnotherFirst = taken.size > 0 || openPools.length === 0;
   const unused = embedded.filter((each) => !seen.has(each));
   if (resources.pools.length > 0) reportUnused(unused, isAnotherFirst, report);
@@ -111,20 +120,16 @@ function openPoolsOf({ pools, pickerConfigs }: Resources): readonly InferencePoo
 }
 
 /** Without a picker that names one: the only one of a namespace, or the charts' default, holds for its pools. */
-function takeAlone(
-  embedded: readonly Embedded[],
-  pools: readonly InferencePool[],
-  seen: Set<Embedded>,
-  take: (text: string, what: string, place: Place, holders: readonly InferencePool[]) => void,
-): void {
-  for (const [namespace, own] of Map.groupBy(embedded, ({ map }) => map.namespace)) {
+function aloneIn(embedded: readonly Embedded[], pools: readonly InferencePool[]) {
+  const byNamespace = Map.groupBy(embedded, ({ map }) => map.namespace);
+  return [...byNamespace].flatMap(([namespace, own]) => {
     const defaults = own.filter(({ key }) => key === defaultFile);
     const [only, ...more] = own.length === 1 ? own : defaults;
     const holders = pools.filter((pool) => pool.namespace === namespace);
-    if (only === undefined || more.length > 0 || holders.length === 0) continue;
-    seen.add(only);
-    take(only.text, shownAs(only), only.map.placeOf(only.key), holders);
-  }
+    return only === undefined || more.length > 0 || holders.length === 0
+      ? []
+      : [[only, holders] as const];
+  });
 }
 
 function isOf({ pool, namespace }: PickerDeployment, of: InferencePool): boolean {

@@ -1,3 +1,4 @@
+import { defined } from "@umbra/shadow/defined";
 import { didYouMean } from "../nearest.ts";
 import { ResourceMap } from "../resource-map.ts";
 import { isSameResource, type ResourceRef, resourceName } from "../resource-ref.ts";
@@ -24,11 +25,10 @@ export function createEndpointTlsResolver(
   resources: Pick<Resources, "tlsPolicies" | "configMaps" | "secrets" | "pools" | "services">,
   report: Report,
 ): EndpointTlsResolver {
-  const tls = new Map<BackendTlsPolicy, EndpointTls>();
   const ofPools = new ResourceMap<PolicyBySection>();
   const ofServices = new ResourceMap<PolicyBySection>();
   for (const policy of resources.tlsPolicies.toSorted(byAge)) {
-    tls.set(policy, tlsOf(policy, resources, report));
+    const tls = tlsOf(policy, resources, report);
     for (const target of policy.targets) {
       const problem = problemOf(target, policy.namespace, resources);
       if (problem !== undefined) {
@@ -40,25 +40,18 @@ export function createEndpointTlsResolver(
       const at = { namespace: policy.namespace, name: target.name };
       const bySection = targets.take(at, () => new Map());
       const first = bySection.get(target.sectionName);
-      if (first === undefined) bySection.set(target.sectionName, policy);
-      else if (first !== policy) conflict(policy, first, target.place, report);
+      if (first === undefined) bySection.set(target.sectionName, { policy, tls });
+      else if (first.policy !== policy) conflict(policy, first.policy, target.place, report);
     }
   }
 
-  function tlsAs(policy: BackendTlsPolicy | undefined): EndpointTls | undefined {
-    return policy === undefined ? undefined : tls.get(policy);
-  }
-
   return {
-    ofPool(pool) {
-      const policy = tlsAs(ofPools.get(pool)?.get(undefined));
-      return policy === undefined ? {} : { tls: policy };
-    },
+    ofPool: (pool) => defined({ tls: ofPools.get(pool)?.get(undefined)?.tls }),
     ofService(service, { name: port, port: number, isTls, place }) {
       const bySection = ofServices.get(service);
       const named = port === "" ? undefined : bySection?.get(port);
-      const policy = tlsAs(named ?? bySection?.get(undefined));
-      if (policy !== undefined) return { tls: policy };
+      const held = named ?? bySection?.get(undefined);
+      if (held !== undefined) return { tls: held.tls };
       if (isTls !== true) return {};
       const message = `endpoints of port ${number} of Service "${service.name}" are asked over TLS, and their certificate is not verified: appProtocol names no authority`;
       report("warning", "UMB0254", place, message);
@@ -68,7 +61,10 @@ export function createEndpointTlsResolver(
 }
 
 /** Policies of one target by the port that they name; undefined: the whole target. */
-type PolicyBySection = Map<string | undefined, BackendTlsPolicy>;
+type PolicyBySection = Map<
+  string | undefined,
+  { readonly policy: BackendTlsPolicy; readonly tls: EndpointTls }
+>;
 
 function conflict(
   policy: BackendTlsPolicy,

@@ -6,13 +6,12 @@ import type { Pool } from "../topology.ts";
 import { listenerNames, shortestNames } from "./listener-names.ts";
 
 /** What flags say of resources, each by the name that the user gave it. */
-export interface ResourceFlags {
-  readonly endpoints: ReadonlyMap<string, unknown>;
-  readonly pickModes: ReadonlyMap<string, unknown>;
-  readonly metricsPlaces: ReadonlyMap<string, unknown>;
-  readonly pickers: ReadonlyMap<string, unknown>;
-  readonly listenerPorts: ReadonlyMap<string, unknown>;
-}
+export type ResourceFlags = Readonly<
+  Record<
+    "endpoints" | "pickModes" | "metricsPlaces" | "pickers" | "listenerPorts",
+    ReadonlyMap<string, unknown>
+  >
+>;
 
 type Tell = (message: string, extras?: { readonly remedy?: string }) => void;
 

@@ -1,5 +1,5 @@
 import { compare } from "../compare.ts";
-import { notAccepted } from "../conditions.ts";
+import { conditionOf } from "../conditions.ts";
 import { resourceName } from "../resource-ref.ts";
 import type { Meta } from "../resources/meta.ts";
 import type { Report } from "../resources/report.ts";
@@ -11,7 +11,6 @@ import { byAge, objectivesOf, type PoolSpeakers, pickerConfigOf, rewritesOf } fr
 import type { PoolParts } from "./pool-parts.ts";
 import { pickerOf } from "./pool-picker.ts";
 
-/** The pool of an InferencePool. */
 export function inferencePool(from: InferencePool, parts: PoolParts): Pool {
   const { finder, tls, metricsPlaces, pickModes, speakers, report } = parts;
   const endpoints = finder.ofPool(from) ?? [];
@@ -33,7 +32,7 @@ export function inferencePool(from: InferencePool, parts: PoolParts): Pool {
     ...tls.ofPool(from),
     models,
     endpointLabels: labelsOf(from, endpoints, finder),
-    ...metricsPlaces.of(from, endpoints, finder.podOf),
+    ...metricsPlaces(from, endpoints, finder.podOf),
     rewrites: rewritesOf(from, speakers),
     objectives: objectivesOf(from, speakers),
     ...pickerConfigOf(from, parts.resources),
@@ -72,7 +71,11 @@ function modelsOf(from: InferencePool, { models }: PoolSpeakers, report: Report)
       continue;
     }
     const message = `InferenceModel "${model.name}" is left out: "${known.name}" names the model "${modelName}" of the same pool, and goes first`;
-    const condition = notAccepted({ ...model, kind: "InferenceModel" }, "ModelNameInUse");
+    const condition = conditionOf(
+      { ...model, kind: "InferenceModel" },
+      "Accepted",
+      "ModelNameInUse",
+    );
     report("warning", "UMB0231", model.place, message, { condition });
   }
   return [...first.values()]

@@ -1,7 +1,7 @@
-import { conflicted } from "../conditions.ts";
+import { conditionOf } from "../conditions.ts";
 import type { Report } from "../resources/report.ts";
 import type { Gateway } from "../resources/resources.ts";
-import { type Attachment, hostnameOf } from "./attachments.ts";
+import type { Attachment } from "./attachments.ts";
 
 /** Reports listeners of one port that can't be told apart, or that speak different protocols. */
 export function reportConflicts(
@@ -12,14 +12,14 @@ export function reportConflicts(
     const claimed = new Map<Gateway, Map<string, Attachment>>();
     const [first] = attachments;
     for (const each of attachments) {
-      const { gateway, listener } = each;
+      const { gateway, listener, hostname } = each;
       const byHostname = claimed.get(gateway) ?? new Map<string, Attachment>();
       claimed.set(gateway, byHostname);
-      const earlier = byHostname.get(hostnameOf(each));
-      byHostname.set(hostnameOf(each), earlier ?? each);
+      const earlier = byHostname.get(hostname);
+      byHostname.set(hostname, earlier ?? each);
       const tell = (reason: "ProtocolConflict" | "HostnameConflict", message: string) => {
         const owner = { kind: "Gateway", ...gateway };
-        const condition = { ...conflicted(owner, reason), listener: listener.name };
+        const condition = { ...conditionOf(owner, "Conflicted", reason), listener: listener.name };
         report("error", "UMB0224", listener.place, message, { condition });
       };
       if (first !== undefined && isTls(first) !== isTls(each)) {

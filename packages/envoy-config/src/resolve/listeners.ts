@@ -1,17 +1,16 @@
 import { compare } from "../compare.ts";
-import { notAccepted } from "../conditions.ts";
+import { conditionOf } from "../conditions.ts";
 import type { Report } from "../resources/report.ts";
-import type { GatewayListener, Resources } from "../resources/resources.ts";
-import type { HttpRoute, ParentRef } from "../resources/route-resource.ts";
+import type { GatewayListener, HttpRoute, ParentRef, Resources } from "../resources/resources.ts";
 import type { Listener } from "../topology.ts";
-import { type Attachment, createAttacher, hostnameOf, type Refusal } from "./attachments.ts";
+import { type Attachment, createAttacher, type Refusal } from "./attachments.ts";
 import type { CertificateResolver } from "./certificates.ts";
 import { intersectHostnames } from "./hostnames.ts";
 import { reportConflicts } from "./listener-conflicts.ts";
 import { listenerNames, shortestNames } from "./listener-names.ts";
 import { onListener, resolveRoutes } from "./routes.ts";
 import type { RuleResolvers } from "./rule-shares.ts";
-import { type AttachedRoute, ownerOf, virtualHosts } from "./virtual-hosts.ts";
+import { ownerOf, virtualHosts } from "./virtual-hosts.ts";
 
 export interface ListenerOptions {
   /** Ports by listener name. */
@@ -25,7 +24,6 @@ export interface ListenerResolvers extends RuleResolvers {
 
 type ByPort = ReadonlyMap<number, readonly Attachment[]>;
 type SecretsOf = ReadonlyMap<GatewayListener, readonly string[]>;
-type AttachedTo = ReadonlyMap<GatewayListener, readonly AttachedRoute[]>;
 
 /**
  * Attaches routes to listeners. Those of one port become one, with a virtual host for each hostname; where the port
@@ -38,7 +36,10 @@ export function resolveListeners(
   report: Report,
 ): readonly Listener[] {
   const all = resources.gateways.flatMap((gateway) =>
-    gateway.listeners.map((listener): Attachment => ({ gateway, listener })),
+    gateway.listeners.map((listener): Attachment => {
+      const { hostname = "*" } = listener;
+      return { gateway, listener, hostname, attached: [] };
+    }),
   );
   const secretsOf: SecretsOf = new Map(
     all.map(({ gateway, listener }) => [
@@ -56,11 +57,24 @@ export function resolveListeners(
         .findLast((port) => port !== undefined) ?? listener.port,
   );
   reportConflicts(byPort, report);
-  const attachedTo = attachRoutes(resources, byPort, resolvers, report);
+  const attach = createAttacher(all, resources);
+  const isOwn = ownership(byPort);
+  for (const route of resources.routes) {
+    const ranked = resolveRoutes(route, resolvers, report);
+    const attached = attachRoute(route, attach, report);
+    for (const each of attached) {
+      const routes = ranked.map((one) => onListener(one, each.listener.port));
+      each.attached.push({ hostnames: route.hostnames, routes });
+    }
+    if (attached.length > 0 && !attached.some((each) => isOwn(each, route))) {
+      const message = `HTTPRoute "${route.name}" is reached by no request: listeners with more specific hostnames take all of its own`;
+      report("warning", "UMB0302", route.place, message);
+    }
+  }
   const nameOf = shortestNames(all);
   return [...byPort]
     .flatMap(([port, attachments]) =>
-      listenersOf(attachments, attachedTo, secretsOf, nameOf).map((each) => ({
+      listenersOf(attachments, secretsOf, nameOf).map((each) => ({
         ...{ name: each.name, address: bindAddress, port },
         ...each,
       })),
@@ -68,61 +82,32 @@ export function resolveListeners(
     .toSorted((a, b) => compare(a.name, b.name));
 }
 
-/** Resolves every route, and files it under the listeners that it is attached to. */
-function attachRoutes(
-  resources: Resources,
-  byPort: ByPort,
-  resolvers: RuleResolvers,
-  report: Report,
-): AttachedTo {
+/** Says whether a listener gets any request for a route, or others of its port take them all. */
+function ownership(byPort: ByPort): (at: Attachment, route: HttpRoute) => boolean {
   const onPort = new Map(
     [...byPort.values()].flatMap((attachments) => {
-      const hostnames = new Set(attachments.map(hostnameOf));
-      return attachments.map(({ listener }) => [listener, hostnames] as const);
+      const hostnames = new Set(attachments.map(({ hostname }) => hostname));
+      return attachments.map((each) => [each, hostnames] as const);
     }),
   );
-  const attachedTo = new Map<GatewayListener, AttachedRoute[]>();
-  const attach = createAttacher(resources);
-  for (const route of resources.routes) {
-    const ranked = resolveRoutes(route, resolvers, report);
-    const attached = attachRoute(route, attach, report);
-    const domains = attached.flatMap((each) => {
-      const { listener } = each;
-      const routes = ranked.map((one) => onListener(one, listener.port));
-      const own = { hostnames: route.hostnames, routes };
-      const known = attachedTo.get(listener);
-      if (known === undefined) attachedTo.set(listener, [own]);
-      else known.push(own);
-      const hostname = hostnameOf(each);
-      return intersectHostnames(hostname, route.hostnames).map((domain) => ({
-        isOwn: ownerOf(domain, onPort.get(listener) ?? new Set([hostname])) === hostname,
-      }));
-    });
-    if (domains.length > 0 && !domains.some(({ isOwn }) => isOwn)) {
-      const message = `HTTPRoute "${route.name}" is reached by no request: listeners with more specific hostnames take all of its own`;
-      report("warning", "UMB0302", route.place, message);
-    }
-  }
-  return attachedTo;
+  return (at, { hostnames }) =>
+    intersectHostnames(at.hostname, hostnames).some(
+      (domain) => ownerOf(domain, onPort.get(at) ?? new Set([at.hostname])) === at.hostname,
+    );
 }
 
 /** Of one port: one listener, or with TLS one for each hostname. */
 function listenersOf(
   attachments: readonly Attachment[],
-  attachedTo: AttachedTo,
   secretsOf: SecretsOf,
   nameOf: (attachment: Attachment) => string,
 ): readonly Pick<Listener, "name" | "tls" | "virtualHosts">[] {
   const [first] = attachments;
   if (first === undefined) return [];
   const name = nameOf(first);
-  const hosted = attachments.map((each) => ({
-    hostname: hostnameOf(each),
-    attached: attachedTo.get(each.listener) ?? [],
-  }));
-  const hosts = virtualHosts(name, hosted);
+  const hosts = virtualHosts(name, attachments);
   if (first.listener.tls === undefined) return [{ name, virtualHosts: hosts }];
-  const byHostname = Map.groupBy(attachments, hostnameOf);
+  const byHostname = Map.groupBy(attachments, ({ hostname }) => hostname);
   return [...byHostname].map(([hostname, [named = first, ...others]]) => ({
     name: nameOf(named),
     tls: {
@@ -143,12 +128,12 @@ function attachRoute(
   attach: (route: HttpRoute, parent: ParentRef) => readonly Attachment[] | Refusal,
   report: Report,
 ): readonly Attachment[] {
-  const found = new Map<Attachment["listener"], Attachment>();
+  const found = new Set<Attachment>();
   const refusals: (Refusal & Pick<ParentRef, "place">)[] = [];
   for (const parent of route.parents) {
     const attached = attach(route, parent);
     if ("reason" in attached) refusals.push({ ...attached, place: parent.place });
-    else for (const each of attached) found.set(each.listener, each);
+    else for (const each of attached) found.add(each);
   }
   const isReached = found.size > 0;
   const shown = `HTTPRoute "${route.name}" is ${isReached ? "not reached here" : "reached by no request"}`;
@@ -158,13 +143,13 @@ function attachRoute(
     const isElsewhere = isReached && reason === "NoMatchingParent";
     report(isElsewhere ? "info" : "warning", "UMB0202", place, `${shown}: ${message}`, {
       ...remedy,
-      condition: notAccepted(resource, reason),
+      condition: conditionOf(resource, "Accepted", reason),
     });
   }
   if (route.parents.length === 0) {
     report("warning", "UMB0202", route.place, `${shown}: its parentRefs name no Gateway`, {
-      condition: notAccepted(resource, "NoMatchingParent"),
+      condition: conditionOf(resource, "Accepted", "NoMatchingParent"),
     });
   }
-  return [...found.values()];
+  return [...found];
 }

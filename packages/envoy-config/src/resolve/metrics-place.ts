@@ -15,15 +15,16 @@ export interface MetricsPlaceOptions {
   readonly report: Report;
 }
 
-/** Says where the metrics pages of a pool's endpoints are, by flags and by annotations of the pool and its Pods. */
-export interface MetricsPlaces {
-  /** @param podOf the Pod of an endpoint */
-  of(
-    meta: Meta,
-    endpoints: readonly string[],
-    podOf: (endpoint: string) => Pod | undefined,
-  ): Pick<Pool, "scrape" | "endpointScrape">;
-}
+/**
+ * Says where the metrics pages of a pool's endpoints are, by flags and by annotations of the pool and its Pods.
+ *
+ * @param podOf the Pod of an endpoint
+ */
+export type MetricsPlaces = (
+  meta: Meta,
+  endpoints: readonly string[],
+  podOf: (endpoint: string) => Pod | undefined,
+) => Pick<Pool, "scrape" | "endpointScrape">;
 
 export function createMetricsPlaces({ flags, report }: MetricsPlaceOptions): MetricsPlaces {
   /** Each resource is read once, so that its findings are reported once. */
@@ -38,29 +39,27 @@ export function createMetricsPlaces({ flags, report }: MetricsPlaceOptions): Met
     return known;
   }
 
-  return {
-    of(meta, endpoints, podOf) {
-      const flagged = flagOf(flags, meta) ?? {};
-      const own: MetricsPlaceSettings = { ...annotated(meta, ownPrefix), ...flagged };
-      const pods = new Map(endpoints.map((endpoint) => [endpoint, podOf(endpoint)]));
-      const uses = Map.groupBy(pods.values(), (pod) => pod);
-      const byEndpoint = [...pods].flatMap(([endpoint, pod]) => {
-        if (pod === undefined) return [];
-        const { port, ...rest } = annotated(pod, prometheusPrefix);
-        // Each of a Pod's data-parallel servers has a page of its own.
-        const isAlone = uses.get(pod)?.length === 1 && !endpoint.endsWith(`:${port}`);
-        const prometheus: MetricsPlaceSettings =
-          isAlone && port !== undefined ? { ...rest, port } : rest;
-        const sure = { ...annotated(meta, ownPrefix), ...annotated(pod, ownPrefix), ...flagged };
-        const isHint =
-          sure.path === undefined &&
-          sure.port === undefined &&
-          (prometheus.path ?? prometheus.port) !== undefined;
-        const settings = { ...prometheus, ...sure, ...(isHint ? { isHint } : {}) };
-        return isEqual(settings, own) ? [] : [[endpoint, settings] as const];
-      });
-      return { scrape: own, endpointScrape: Object.fromEntries(byEndpoint) };
-    },
+  return (meta, endpoints, podOf) => {
+    const flagged = flagOf(flags, meta) ?? {};
+    const own: MetricsPlaceSettings = { ...annotated(meta, ownPrefix), ...flagged };
+    const pods = new Map(endpoints.map((endpoint) => [endpoint, podOf(endpoint)]));
+    const uses = Map.groupBy(pods.values(), (pod) => pod);
+    const byEndpoint = [...pods].flatMap(([endpoint, pod]) => {
+      if (pod === undefined) return [];
+      const { port, ...rest } = annotated(pod, prometheusPrefix);
+      // Each of a Pod's data-parallel servers has a page of its own.
+      const isAlone = uses.get(pod)?.length === 1 && !endpoint.endsWith(`:${port}`);
+      const prometheus: MetricsPlaceSettings =
+        isAlone && port !== undefined ? { ...rest, port } : rest;
+      const sure = { ...annotated(meta, ownPrefix), ...annotated(pod, ownPrefix), ...flagged };
+      const isHint =
+        sure.path === undefined &&
+        sure.port === undefined &&
+        (prometheus.path ?? prometheus.port) !== undefined;
+      const settings = { ...prometheus, ...sure, ...(isHint ? { isHint } : {}) };
+      return isEqual(settings, own) ? [] : [[endpoint, settings] as const];
+    });
+    return { scrape: own, endpointScrape: Object.fromEntries(byEndpoint) };
   };
 }
 

@@ -1,8 +1,8 @@
-import { refsNotResolved } from "../conditions.ts";
+import { conditionOf } from "../conditions.ts";
 import { defaultRemovedHeaders, plainMirrorSettings } from "../mirror-policy.ts";
 import { mirrorName } from "../names.ts";
 import type { Report } from "../resources/report.ts";
-import type { HttpRoute, MirrorFilter } from "../resources/route-resource.ts";
+import type { HttpRoute, MirrorFilter } from "../resources/resources.ts";
 import type { Mirror, MirrorOrigin } from "../topology.ts";
 import type { ResolvedPolicy } from "./policies.ts";
 import type { PoolResolver } from "./pools.ts";
@@ -76,7 +76,7 @@ export function createMirrorResolver(
           ? `${from.whose} 500, as --strict asks: ${message}`
           : `the mirror is left out and the rule keeps serving: ${message}`;
         report("warning", "UMB0204", filter.backend.place, what, {
-          condition: refsNotResolved({ kind: "HTTPRoute", ...from.route }, reason),
+          condition: conditionOf({ kind: "HTTPRoute", ...from.route }, "ResolvedRefs", reason),
           rule: ruleRef(from.origin),
         });
         if (isStrict) failed ??= { reason, message };

@@ -3,13 +3,15 @@ import type { MirrorSettings } from "../mirror-policy.ts";
 import { byResource, ResourceMap } from "../resource-map.ts";
 import { resourceName } from "../resource-ref.ts";
 import type { Report } from "../resources/report.ts";
-import type { PolicyCandidate, PolicyTarget, ShadowPolicy } from "../resources/resources.ts";
 import type {
   BackendRef,
   HttpRoute,
   MirrorFilter,
+  PolicyCandidate,
+  PolicyTarget,
   RouteRule,
-} from "../resources/route-resource.ts";
+  ShadowPolicy,
+} from "../resources/resources.ts";
 
 /** Says which policy each mirror of a rule and of its backends has; those that no policy speaks of are left out. */
 export type PolicyResolver = (
@@ -40,7 +42,7 @@ export function createPolicyResolver(
     if (policy === undefined) return new Map();
     const own = mirrorFilters(rule);
     const wanted = policy.candidates;
-    for (const candidate of missedCandidates(policy, route, own)) {
+    for (const candidate of missedCandidates(policy, route)) {
       if (missed.has(candidate)) continue;
       missed.add(candidate);
       const message = `${candidate.kind} "${candidate.name}" is mirrored to by no rule of HTTPRoute "${route.name}": add a RequestMirror filter to it, or remove the candidate`;
@@ -52,10 +54,8 @@ export function createPolicyResolver(
       if (wanted !== undefined && found === undefined) continue;
       const perMillion =
         policy.percent === undefined ? mirror.perMillion : Math.round(policy.percent * 10_000);
-      resolved.set(mirror, {
-        settings: settingsOf(policy, found?.role ?? "candidate"),
-        perMillion,
-      });
+      const settings = settingsOf(policy, found?.role ?? "candidate");
+      resolved.set(mirror, { settings, perMillion });
     }
     return resolved;
   };
@@ -102,19 +102,14 @@ function createPolicyFinder(
   };
 }
 
-/** A policy's candidates that a rule should have as mirrors, and has not. */
+/** A policy's candidates that no rule of the route has as a mirror: a policy of a whole route may name those of some rules. */
 function missedCandidates(
   { candidates = [] }: ShadowPolicy,
-  route: HttpRoute,
-  own: readonly MirrorFilter[],
+  { namespace, rules }: HttpRoute,
 ): readonly PolicyCandidate[] {
-  const has = (filters: readonly MirrorFilter[], candidate: PolicyCandidate) =>
-    filters.some(({ backend }) => isSame(backend, candidate, route.namespace));
+  const all = rules.flatMap(mirrorFilters);
   return candidates.filter(
-    (candidate) =>
-      !has(own, candidate) &&
-      // A policy of a whole route may name mirrors of some of its rules.
-      !route.rules.some((each) => has(mirrorFilters(each), candidate)),
+    (candidate) => !all.some(({ backend }) => isSame(backend, candidate, namespace)),
   );
 }
 

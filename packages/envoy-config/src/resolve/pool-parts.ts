@@ -6,7 +6,6 @@ import type { PickModeOptions } from "./pick-mode.ts";
 import type { PoolSpeakers } from "./picking.ts";
 import type { PickerSources } from "./pool-picker.ts";
 
-/** What pools are made with. */
 export interface PoolParts extends PickerSources {
   readonly finder: EndpointFinder;
   readonly tls: EndpointTlsResolver;

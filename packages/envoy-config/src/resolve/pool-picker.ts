@@ -1,4 +1,4 @@
-import { refsNotResolved } from "../conditions.ts";
+import { conditionOf } from "../conditions.ts";
 import type { ResourceMap } from "../resource-map.ts";
 import { flagOf } from "../resource-ref.ts";
 import type { Report } from "../resources/report.ts";
@@ -30,7 +30,11 @@ export function pickerOf(
   if (pickerRef === undefined) return { picker: "umbra" };
   if (pickerRef.kind !== "Service" || pickerRef.group !== "") {
     const message = `an endpoint picker of kind ${pickerRef.kind.slice(0, 64)} is not known: Umbra picks in its place`;
-    const condition = refsNotResolved({ ...pool, kind: "InferencePool" }, "InvalidExtensionRef");
+    const condition = conditionOf(
+      { ...pool, kind: "InferencePool" },
+      "ResolvedRefs",
+      "InvalidExtensionRef",
+    );
     report("warning", "UMB0232", pickerRef.place, message, { condition });
   } else if (!isOurs(pickerRef.name, services.get({ namespace, name: pickerRef.name }))) {
     const message = `InferencePool "${name}" names the endpoint picker "${pickerRef.name}": Umbra picks in its place`;

@@ -80,10 +80,11 @@ function createPickModes(
       const most = pickModes.findLast((mode) => modes.includes(mode)) ?? "buffered";
       for (const [index, pool] of picked.entries()) {
         if (modes[index] === most) continue;
+        const message = `pool "${pool.name}" is picked \`${most}\` on route "${route.name}", as another pool of the rule asks`;
         tell(
           "info",
           pool,
-          `pool "${pool.name}" is picked \`${most}\` on route "${route.name}", as another pool of the rule asks`,
+          message,
           "nothing needs to be done: all shares of a rule are picked alike",
         );
       }
@@ -101,53 +102,45 @@ function modeOf(
 ): PickMode {
   const mode = pool.pickMode;
   if (mode === "headers") {
-    const why = whyNotHeaders(pool, policies);
-    if (why !== undefined) {
-      const message = `${whole} "${pool.name}" is picked \`buffered\`, not \`headers\`: ${why.message}`;
-      tell("warning", pool, message, why.remedy);
+    const [why, instead] = whyNotHeaders(pool, policies) ?? [];
+    if (why !== undefined && instead !== undefined) {
+      const message = `${whole} "${pool.name}" is picked \`buffered\`, not \`headers\`: ${why}`;
+      tell("warning", pool, message, instead);
       return "buffered";
     }
-    tell(
-      "info",
-      pool,
-      `pool "${pool.name}" is picked by headers alone: scorers of prompts (prefix cache) have nothing to go by, and bodies are not checked`,
-      "nothing needs to be done where prompts have no beginnings in common; else leave the pool buffered",
-    );
+    const message = `pool "${pool.name}" is picked by headers alone: scorers of prompts (prefix cache) have nothing to go by, and bodies are not checked`;
+    const remedy =
+      "nothing needs to be done where prompts have no beginnings in common; else leave the pool buffered";
+    tell("info", pool, message, remedy);
   }
   if (mode === "duplex" && pool.failureMode === "FailOpen") {
-    tell(
-      "warning",
-      pool,
-      `pool "${pool.name}" is FailOpen and picked \`duplex\`: requests with a body that are under way when the picker dies or hangs fail all the same, running answers too`,
-      "take `buffered`, in which FailOpen and the pick's time limit hold",
-    );
+    const message = `pool "${pool.name}" is FailOpen and picked \`duplex\`: requests with a body that are under way when the picker dies or hangs fail all the same, running answers too`;
+    const remedy = "take `buffered`, in which FailOpen and the pick's time limit hold";
+    tell("warning", pool, message, remedy);
   }
   return mode;
 }
 
-/** Why the body must be read; undefined where it need not be. */
+/** Why the body must be read, and what to do instead; undefined where it need not be. */
 function whyNotHeaders(
   { modelHeader, onlyModel, rewrites }: Pool,
-  policies: readonly MirrorPolicy[],
-): { readonly message: string; readonly remedy: string } | undefined {
+  [policy]: readonly MirrorPolicy[],
+): readonly [why: string, remedy: string] | undefined {
   if (rewrites.length > 0) {
-    return {
-      message: "InferenceModels or InferenceModelRewrites change the model's name in the body",
-      remedy: "remove the rewrites, or leave the pool buffered",
-    };
+    return [
+      "InferenceModels or InferenceModelRewrites change the model's name in the body",
+      "remove the rewrites, or leave the pool buffered",
+    ];
   }
-  const [policy] = policies;
   if (policy !== undefined) {
-    return {
-      message: `ShadowPolicy "${policy.name}" decides by the body which requests are mirrored, and how`,
-      remedy: "leave the pool buffered while it is evaluated",
-    };
+    return [
+      `ShadowPolicy "${policy.name}" decides by the body which requests are mirrored, and how`,
+      "leave the pool buffered while it is evaluated",
+    ];
   }
-  if (modelHeader === undefined && onlyModel === undefined) {
-    return {
-      message: "only the body names the model",
-      remedy: `name the pool's one model in the annotation ${modelAnnotation}, or a header that has it in ${headerAnnotation}`,
-    };
-  }
-  return undefined;
+  if (modelHeader !== undefined || onlyModel !== undefined) return undefined;
+  return [
+    "only the body names the model",
+    `name the pool's one model in the annotation ${modelAnnotation}, or a header that has it in ${headerAnnotation}`,
+  ];
 }

@@ -1,7 +1,7 @@
 import { defined } from "@umbra/shadow/defined";
 import { routeName } from "../names.ts";
 import { inRule, type Report } from "../resources/report.ts";
-import type { HttpRoute, RouteRule } from "../resources/route-resource.ts";
+import type { HttpRoute, RouteRule } from "../resources/resources.ts";
 import type { Route, RouteOrigin, Session } from "../topology.ts";
 import type { PoolResolver } from "./pools.ts";
 import type { RankedRoute } from "./precedence.ts";

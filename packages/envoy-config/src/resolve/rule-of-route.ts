@@ -1,8 +1,7 @@
 import type { RuleRef } from "../diagnostic.ts";
-import type { HttpRoute, RouteRule } from "../resources/route-resource.ts";
+import type { HttpRoute, RouteRule } from "../resources/resources.ts";
 import type { RouteOrigin } from "../topology.ts";
 
-/** A rule with its HTTPRoute. */
 export interface RuleOfRoute {
   readonly route: HttpRoute;
   readonly rule: RouteRule;

@@ -1,13 +1,13 @@
-import { refsNotResolved } from "../conditions.ts";
+import { defined } from "@umbra/shadow/defined";
+import { conditionOf } from "../conditions.ts";
 import type { Report } from "../resources/report.ts";
-import type { MirrorFilter, RuleBackend } from "../resources/route-resource.ts";
-import type { Backend, MirrorOrigin, RouteAction } from "../topology.ts";
+import type { MirrorFilter, RuleBackend } from "../resources/resources.ts";
+import type { Backend } from "../topology.ts";
 import type { MirrorResolver } from "./mirrors.ts";
 import type { PolicyResolver } from "./policies.ts";
 import type { PoolResolver } from "./pools.ts";
-import { redirected } from "./redirects.ts";
 import type { RuleOfRoute } from "./rule-of-route.ts";
-import { type RoutedBackend, type RuleShare, sharesOf } from "./shares.ts";
+import { type RoutedBackend, type RuleShare, redirected, sharesOf } from "./shares.ts";
 
 export interface RuleResolvers {
   readonly pools: PoolResolver;
@@ -27,11 +27,7 @@ export function resolveRule(
   if (redirect !== undefined) return [{ ...whole, ...redirected(redirect) }];
   const policies = resolvers.policies(route, rule);
   const mirrorsOf = (filters: readonly MirrorFilter[], backend?: number) => {
-    const at: Omit<MirrorOrigin, "filter"> = {
-      route: origin.route,
-      rule: origin.rule,
-      ...(backend === undefined ? {} : { backend }),
-    };
+    const at = { route: origin.route, rule: origin.rule, ...defined({ backend }) };
     const whose = backend === undefined ? "the rule answers" : "the backend's share gets";
     return resolvers.mirrors.resolve({ filters, route, origin: at, policies, whose });
   };
@@ -47,15 +43,11 @@ export function resolveRule(
     return { backend: invalid, routing, mirrors: [] };
   });
   if (failed !== undefined) {
-    const action = forwardTo([{ ...failed, kind: "invalid", weight: 1 }]);
-    return [{ ...whole, action, mirrors }];
+    const invalid = { ...failed, kind: "invalid", weight: 1 } as const;
+    return [{ ...whole, action: { kind: "forward", backends: [invalid] }, mirrors }];
   }
-  const action = forwardTo(backends.map(({ backend }) => backend));
+  const action = { kind: "forward", backends: backends.map(({ backend }) => backend) } as const;
   return sharesOf(rule, backends, mirrors) ?? [{ ...whole, action, mirrors }];
-}
-
-function forwardTo(backends: readonly Backend[]): RouteAction {
-  return { kind: "forward", backends };
 }
 
 function resolveBackend(
@@ -71,7 +63,7 @@ function resolveBackend(
   }
   const { reason, message } = pool;
   report("warning", "UMB0203", ref.place, `its share of requests gets 500: ${message}`, {
-    condition: refsNotResolved({ kind: "HTTPRoute", ...route }, reason),
+    condition: conditionOf({ kind: "HTTPRoute", ...route }, "ResolvedRefs", reason),
   });
   return { kind: "invalid", weight: ref.weight, reason, message };
 }

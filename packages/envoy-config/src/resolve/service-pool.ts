@@ -5,7 +5,6 @@ import type { Pool } from "../topology.ts";
 import { askedPickMode } from "./pick-mode.ts";
 import type { PoolParts } from "./pool-parts.ts";
 
-/** The pool of one port of a Service. */
 export function servicePool(from: Service, port: ServicePort, parts: PoolParts): Pool {
   const { finder, tls, metricsPlaces, pickModes, report } = parts;
   const found = finder.ofService(from, port);
@@ -25,7 +24,7 @@ export function servicePool(from: Service, port: ServicePort, parts: PoolParts):
     ...tls.ofService(from, port),
     models: [],
     endpointLabels: {},
-    ...metricsPlaces.of(from, endpoints, finder.podOf),
+    ...metricsPlaces(from, endpoints, finder.podOf),
     rewrites: [],
     objectives: [],
   };

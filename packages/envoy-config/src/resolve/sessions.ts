@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { ruleName } from "../names.ts";
 import type { Report } from "../resources/report.ts";
-import type { SessionPersistence } from "../resources/route-resource.ts";
+import type { SessionPersistence } from "../resources/resources.ts";
 import type { Pool, RouteOrigin, Session } from "../topology.ts";
 
 /**

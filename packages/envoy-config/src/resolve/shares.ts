@@ -1,8 +1,8 @@
+import { defined } from "@umbra/shadow/defined";
 import { inTurn } from "../header-modifier.ts";
-import type { BackendRouting, RouteRule } from "../resources/route-resource.ts";
+import type { BackendRouting, RedirectFilter, RouteRule } from "../resources/resources.ts";
 import { wholeShare } from "../share-draw.ts";
 import type { Backend, Route, RouteAction, RouteShare } from "../topology.ts";
-import { redirected } from "./redirects.ts";
 
 /** A backend with what a route has to do for it alone. */
 export interface RoutedBackend {
@@ -44,12 +44,8 @@ export function sharesOf(
     below += each.backend.weight;
     const to = Math.round((below * wholeShare) / total);
     const isWhole = each.backend.weight === total;
-    return [
-      {
-        ...shareOf(rule, each, mirrors),
-        ...(isWhole ? {} : { backend: index, share: { from, to } }),
-      },
-    ];
+    const share = isWhole ? {} : { backend: index, share: { from, to } };
+    return [{ ...shareOf(rule, each, mirrors), ...share }];
   });
   return shares.length === 0 ? undefined : shares;
 }
@@ -75,5 +71,19 @@ function shareOf(
     action: { kind: "forward", backends: [backend] },
     mirrors: [...mirrors, ...own],
     keepsPort: false,
+  };
+}
+
+/** What a route that redirects does. Without a port it goes to the scheme's; the listener's comes in later. */
+export function redirected({
+  statusCode,
+  ...to
+}: RedirectFilter): Pick<RuleShare, "action" | "mirrors" | "keepsPort"> {
+  const { scheme, hostname, port, path } = to;
+  const filledIn = { scheme, hostname, port: port ?? (scheme === "https" ? 443 : 80), path };
+  return {
+    action: { kind: "redirect", ...defined(filledIn), statusCode },
+    mirrors: [],
+    keepsPort: port === undefined && scheme === undefined,
   };
 }

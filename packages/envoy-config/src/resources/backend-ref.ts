@@ -1,6 +1,6 @@
 import { readObjectRef } from "./object-ref.ts";
 import type { Reader } from "./reader.ts";
-import type { BackendRef } from "./route-resource.ts";
+import type { BackendRef } from "./resources.ts";
 
 /** Reads a reference to what serves requests; undefined, and reported, where it names nothing. */
 export function readBackendRef(from: Reader): BackendRef | undefined {

@@ -33,7 +33,7 @@ export function* parseDocuments(text: string, lines: LineCounter): Generator<Par
   function* compose(token: Parameters<Composer["next"]>[0]): Generator<ParsedDocument> {
     if (token.type === "document") isBroken = false;
     if (token.type === "error") {
-      if (!isBroken) yield { problem: syntaxProblem(token.message, token.offset) };
+      if (!isBroken) yield syntaxProblem(token.message, token.offset);
       isBroken = true;
       return;
     }
@@ -43,7 +43,7 @@ export function* parseDocuments(text: string, lines: LineCounter): Generator<Par
       if (!(cause instanceof FirstProblem)) throw cause;
       for (const document of composer.end()) yield* checked(document);
       composer = createComposer();
-      yield { problem: syntaxProblem(cause.message, cause.offset) };
+      yield syntaxProblem(cause.message, cause.offset);
     }
   }
 
@@ -51,20 +51,18 @@ export function* parseDocuments(text: string, lines: LineCounter): Generator<Par
   for (const lexeme of new Lexer().lex(text)) {
     const { depth, width } = measure(lexeme);
     if (depth > maxDepth) {
-      yield { problem: limitProblem(`more than ${maxDepth} levels of nesting`, offset) };
+      yield limitProblem(`more than ${maxDepth} levels of nesting`, offset);
       return;
     }
     if (++parts > maxParts) {
-      const parts = maxParts.toLocaleString("en-US");
-      yield {
-        problem: limitProblem(`more than ${parts} names, values, brackets and spaces`, offset),
-      };
+      const most = maxParts.toLocaleString("en-US");
+      yield limitProblem(`more than ${most} names, values, brackets and spaces`, offset);
       return;
     }
     offset += width;
     for (const token of parser.next(lexeme)) {
       if (token.type === "document" && ++count > maxDocuments) {
-        yield { problem: limitProblem(`more than ${maxDocuments} documents in one file`, offset) };
+        yield limitProblem(`more than ${maxDocuments} documents in one file`, offset);
         return;
       }
       yield* compose(token);
@@ -76,9 +74,7 @@ export function* parseDocuments(text: string, lines: LineCounter): Generator<Par
 
 function* checked(document: Document.Parsed): Generator<ParsedDocument> {
   const [error] = document.errors;
-  yield error === undefined
-    ? { document }
-    : { problem: syntaxProblem(error.message, error.pos[0]) };
+  yield error === undefined ? { document } : syntaxProblem(error.message, error.pos[0]);
 }
 
 /** Ends the composing of a document. */
@@ -113,16 +109,14 @@ function offsetOf(at: unknown): number {
   return offset ?? 0;
 }
 
-function syntaxProblem(message: string, offset: number): DocumentProblem {
-  return {
-    code: "UMB0101",
-    message: `the YAML can't be read: ${message.split("\n", 1)[0]}`,
-    offset,
-  };
+function syntaxProblem(said: string, offset: number): ParsedDocument {
+  const message = `the YAML can't be read: ${said.split("\n", 1)[0]}`;
+  return { problem: { code: "UMB0101", message, offset } };
 }
 
-function limitProblem(what: string, offset: number): DocumentProblem {
-  return { code: "UMB0108", message: `the rest of the file is not read: ${what}`, offset };
+function limitProblem(what: string, offset: number): ParsedDocument {
+  const message = `the rest of the file is not read: ${what}`;
+  return { problem: { code: "UMB0108", message, offset } };
 }
 
 /** Follows how deep the text nests: brackets, and several `-`, `?` or `:` on one line. */

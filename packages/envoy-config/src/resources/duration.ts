@@ -10,7 +10,6 @@ export function durationMs(from: Reader, key: string): number | undefined {
   return ms;
 }
 
-/** Reads a list of durations, in ms. */
 export function durationsMs(from: Reader, key: string): readonly number[] | undefined {
   if (!from.has(key)) return undefined;
   const parsed = from.strings(key).map(parseDuration);

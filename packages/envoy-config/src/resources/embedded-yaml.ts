@@ -11,23 +11,9 @@ import { placeAt, type Source } from "./source.ts";
 export function readEmbedded(from: Reader, key: string): Reader | undefined {
   const embedded = from.embedded(key);
   if (embedded === undefined) return undefined;
-  const { text, line, indent, source: around } = embedded;
+  const { text } = embedded;
   const lines = new LineCounter();
-  const source: Source = {
-    ...around,
-    lines,
-    aliases: new Map<Node, Node>(),
-    report(severity, code, place, message, extras) {
-      const { column, endColumn } = place;
-      const moved = {
-        ...place,
-        line: place.line + line - 1,
-        column: column + indent,
-        ...(endColumn === undefined ? {} : { endColumn: endColumn + indent }),
-      };
-      around.report(severity, code, moved, message, extras);
-    },
-  };
+  const source: Source = { ...embedded.source, lines, aliases: new Map<Node, Node>() };
   let read: Reader | undefined;
   for (const parsed of parseDocuments(text, lines)) {
     if ("problem" in parsed) {

@@ -1,4 +1,4 @@
-import { notAccepted, refsNotResolved } from "../conditions.ts";
+import { conditionOf } from "../conditions.ts";
 import type { ResourceName } from "../diagnostic.ts";
 import { didYouMean } from "../nearest.ts";
 import { readHostname } from "./hostname.ts";
@@ -60,7 +60,7 @@ function readListener(listener: Reader, owner: ResourceName): GatewayListener | 
   const message = `a listener of protocol ${protocol.slice(0, 32)} is not supported: it is left out`;
   listener.unsupported(message, "protocol", {
     ...(protocol === "TLS" ? {} : didYouMean(protocol, ["HTTP", "HTTPS"])),
-    condition: { ...notAccepted(owner, "UnsupportedProtocol"), listener: name },
+    condition: { ...conditionOf(owner, "Accepted", "UnsupportedProtocol"), listener: name },
   });
   return undefined;
 }
@@ -91,7 +91,7 @@ function isHttpRoute(from: Reader, owner: ResourceName, listener: string): boole
   if (kind === "HTTPRoute" && group === "gateway.networking.k8s.io") return true;
   const message = `routes of kind ${kind.slice(0, 64)} are not supported: the listener takes none`;
   from.report("warning", "UMB0225", message, "kind", {
-    condition: { ...refsNotResolved(owner, "InvalidRouteKinds"), listener },
+    condition: { ...conditionOf(owner, "ResolvedRefs", "InvalidRouteKinds"), listener },
   });
   return false;
 }

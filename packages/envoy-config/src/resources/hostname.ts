@@ -9,12 +9,10 @@ export function readHostname(
   key: string,
   { isPrecise = false }: { readonly isPrecise?: boolean } = {},
 ): string | undefined {
-  const given = from.string(key);
-  if (given === undefined || given === "") return undefined;
-  return checkedHostname(from, given, key, isPrecise);
+  const given = from.string(key) || undefined;
+  return given && checkedHostname(from, given, key, isPrecise);
 }
 
-/** Reads a list of hostnames. */
 export function readHostnames(from: Reader, key: string): readonly string[] {
   return from.strings(key).flatMap((name) => checkedHostname(from, name, key, false) ?? []);
 }
@@ -28,9 +26,7 @@ function checkedHostname(
   const name = given.toLowerCase();
   const bare = !isPrecise && name.startsWith("*.") ? name.slice(2) : name;
   if (name.length <= 253 && precise.test(bare) && !/^[\d.]+$/.test(bare)) return name;
-  const wanted = isPrecise
-    ? "a hostname such as chat.example.com"
-    : "a hostname such as chat.example.com or *.example.com";
+  const wanted = `a hostname such as chat.example.com${isPrecise ? "" : " or *.example.com"}`;
   at.wrong(`\`${given.slice(0, 64)}\` is not ${wanted}`, key);
   return undefined;
 }

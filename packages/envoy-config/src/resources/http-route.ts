@@ -1,5 +1,5 @@
 import { defined } from "@umbra/shadow/defined";
-import { notAccepted } from "../conditions.ts";
+import { conditionOf } from "../conditions.ts";
 import type { ResourceName } from "../diagnostic.ts";
 import type { RouteMatch, UrlRewrite, ValueMatch } from "../topology.ts";
 import { readBackendRef } from "./backend-ref.ts";
@@ -10,9 +10,9 @@ import { checkPath, checkRegex } from "./match-values.ts";
 import type { Meta } from "./meta.ts";
 import { readObjectRef } from "./object-ref.ts";
 import type { Reader } from "./reader.ts";
+import type { HttpRoute, ParentRef, RouteRule, RuleBackend } from "./resources.ts";
 import { readRetry } from "./retry.ts";
 import { incompatible, readBackendFilters, readRuleFilters } from "./route-filters.ts";
-import type { HttpRoute, ParentRef, RouteRule, RuleBackend } from "./route-resource.ts";
 import { readSessionPersistence } from "./session-persistence.ts";
 
 const million = 1_000_000;
@@ -62,7 +62,13 @@ function readRule(rule: Reader, route: ResourceName): RouteRule {
   const matches = read.length > 0 ? read : [anyPath];
   const place = rule.place();
   const backends = rule.each("backendRefs", (ref) => readBackend(ref, matches, route));
-  const made = {
+  const { redirect, rewrite } = filters;
+  if (redirect !== undefined && backends.length > 0) {
+    const message = "a rule that redirects has no backend: remove one of the two";
+    incompatible(rule, route, message, { key: "backendRefs" });
+  }
+  checkReplacement(redirect?.path ?? rewrite?.path, matches, rule, route);
+  return {
     place,
     name: rule.string("name"),
     matches,
@@ -75,8 +81,6 @@ function readRule(rule: Reader, route: ResourceName): RouteRule {
       session: rule.inner("sessionPersistence", readSessionPersistence),
     }),
   };
-  checkTogether(made, rule, route);
-  return made;
 }
 
 function readBackend(
@@ -90,19 +94,6 @@ function readBackend(
   const { path, redirect } = own.routing ?? {};
   checkReplacement(redirect?.path ?? path, matches, ref, route);
   return backend && { ...backend, weight, ...own };
-}
-
-/** What a rule may not have together, beside filters of two types. */
-function checkTogether(
-  { redirect, rewrite, backends, matches }: RouteRule,
-  rule: Reader,
-  route: ResourceName,
-): void {
-  if (redirect !== undefined && backends.length > 0) {
-    const message = "a rule that redirects has no backend: remove one of the two";
-    incompatible(rule, route, message, { key: "backendRefs" });
-  }
-  checkReplacement(redirect?.path ?? rewrite?.path, matches, rule, route);
 }
 
 /** A prefix can be replaced where matches have one. */
@@ -137,7 +128,7 @@ function readTimeouts(
   const timeoutMs = durationMs(timeouts, "request") || undefined;
   const backendTimeoutMs = durationMs(timeouts, "backendRequest") || undefined;
   if (timeoutMs !== undefined && backendTimeoutMs !== undefined && backendTimeoutMs > timeoutMs) {
-    const condition = notAccepted(route, "UnsupportedValue");
+    const condition = conditionOf(route, "Accepted", "UnsupportedValue");
     const message = "`backendRequest` is longer than `request`, of which it is a part";
     timeouts.report("error", "UMB0222", message, "backendRequest", { condition });
   }
@@ -165,17 +156,7 @@ function readPath(path: Reader): RouteMatch["path"] {
   return { kind: pathKinds[type], value };
 }
 
-const methods = [
-  "GET",
-  "HEAD",
-  "POST",
-  "PUT",
-  "DELETE",
-  "CONNECT",
-  "OPTIONS",
-  "TRACE",
-  "PATCH",
-] as const;
+const methods = "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH".split(" ");
 
 /** Of several entries for one name the first counts; the case of a header's name does not. */
 function valueMatches(match: Reader, key: "headers" | "queryParams"): readonly ValueMatch[] {

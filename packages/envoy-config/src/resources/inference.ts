@@ -12,7 +12,6 @@ import type {
 /** `v1` of `inference.networking.k8s.io`, `v1alpha2` of `inference.networking.x-k8s.io`. */
 export type PoolVersion = "v1" | "v1alpha2";
 
-/** Reads an InferencePool of either version. */
 export function readInferencePool(meta: Meta, spec: Reader, version: PoolVersion): InferencePool {
   const isAlpha = version === "v1alpha2";
   const selector = isAlpha

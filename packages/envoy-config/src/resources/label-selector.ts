@@ -24,22 +24,16 @@ export function meets(
   labels: Readonly<Record<string, string>>,
   selector: readonly LabelRequirement[],
 ): boolean {
-  return selector.every((each) => isMet(labels, each));
+  return selector.every(({ key, operator, values }) =>
+    operators[operator](Object.hasOwn(labels, key) ? labels[key] : undefined, values),
+  );
 }
 
-function isMet(
-  labels: Readonly<Record<string, string>>,
-  { key, operator, values }: LabelRequirement,
-): boolean {
-  const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
-  switch (operator) {
-    case "In":
-      return value !== undefined && values.includes(value);
-    case "NotIn":
-      return value === undefined || !values.includes(value);
-    case "Exists":
-      return value !== undefined;
-    case "DoesNotExist":
-      return value === undefined;
-  }
-}
+type IsMet = (value: string | undefined, values: readonly string[]) => boolean;
+
+const operators: Readonly<Record<LabelRequirement["operator"], IsMet>> = {
+  In: (value, values) => value !== undefined && values.includes(value),
+  NotIn: (value, values) => value === undefined || !values.includes(value),
+  Exists: (value) => value !== undefined,
+  DoesNotExist: (value) => value === undefined,
+};

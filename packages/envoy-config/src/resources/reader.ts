@@ -3,7 +3,7 @@ import { isCollection, isMap, isNode, isScalar, isSeq, type Node } from "yaml";
 import type { DiagnosticCode } from "../codes.ts";
 import type { RuleRef, Severity } from "../diagnostic.ts";
 import { didYouMean } from "../nearest.ts";
-import { type DiagnosticExtras, inRule, type Place } from "./report.ts";
+import { type DiagnosticExtras, inRule, type Place, type Report } from "./report.ts";
 import {
   canRead,
   type Field,
@@ -13,16 +13,6 @@ import {
   resolved,
   type Source,
 } from "./source.ts";
-
-/** A text within a document that is a document itself. */
-export interface EmbeddedText {
-  readonly text: string;
-  readonly source: Source;
-  /** Of its first line. */
-  readonly line: number;
-  /** How far its lines are indented. */
-  readonly indent: number;
-}
 
 /** Of a single value that is no annotation; the Gateway API's longest are header values of 4096. */
 const maxLength = 4_096;
@@ -157,32 +147,26 @@ export class Reader {
 
   /** The maps of a list; empty when the field is absent. */
   maps(key: string): readonly Reader[] {
-    return this.#items(key).flatMap((item) => {
-      if (isMap(item)) return [new Reader(this.#source, item)];
-      this.#mustBe(key, "a list of maps");
-      return [];
-    });
+    return this.#list(key, "maps", (item) => isMap(item) && [new Reader(this.#source, item)]);
   }
 
   /** With `isText` the strings may have several lines. */
   strings(key: string, { isText = false }: { readonly isText?: boolean } = {}): readonly string[] {
-    return this.#items(key).flatMap((item) => {
-      if (isScalar(item)) {
-        const value = String(item.value);
-        return isText ? value : (this.#sound(key, value, item) ?? []);
-      }
-      this.#mustBe(key, "a list of strings");
-      return [];
+    return this.#list(key, "strings", (item) => {
+      if (!isScalar(item)) return false;
+      const value = String(item.value);
+      const sound = isText ? value : this.#sound(key, value, item);
+      return sound === undefined ? [] : [sound];
     });
   }
 
   /** The whole numbers of a list, each from `min` to `max`. */
   integers(key: string, min: number, max: number): readonly number[] {
-    return this.#items(key).flatMap((item) => {
+    return this.#list(key, "whole numbers", (item) => {
       const value = isScalar(item) ? item.value : undefined;
-      if (isWhole(value, min, max)) return value;
-      this.#mustBe(key, `a list of whole numbers from ${min} to ${max}`, unquoted(value));
-      return [];
+      if (isWhole(value, min, max)) return [value];
+      const expected = `a list of whole numbers from ${min} to ${max}`;
+      return this.#mustBe(key, expected, unquoted(value)) ?? [];
     });
   }
 
@@ -218,20 +202,24 @@ export class Reader {
     return value === undefined ? undefined : plainValue(value, this.#source);
   }
 
-  /** A text of several lines that is read as a document of its own, and where its first line stands. */
-  embedded(key: string): EmbeddedText | undefined {
+  /** A text that is read as a document of its own, and as what of the file: what is wrong is reported at its own line. */
+  embedded(key: string): { readonly text: string; readonly source: Source } | undefined {
     const node = this.#value(key);
     if (node === undefined) return undefined;
     if (!isScalar(node) || typeof node.value !== "string") return this.#mustBe(key, "a text");
+    const source = this.#source;
     const { line, column } = this.#placeOf(node);
     const isBlock = node.type === "BLOCK_LITERAL" || node.type === "BLOCK_FOLDED";
     const [start = 0] = node.range ?? [];
-    const [, spaces = ""] = /\n( *)[^\s]/.exec(this.#source.text.slice(start)) ?? [];
-    return {
-      text: node.value,
-      source: this.#source,
-      ...(isBlock ? { line: line + 1, indent: spaces.length } : { line, indent: column }),
+    const [, spaces = ""] = /\n( *)[^\s]/.exec(source.text.slice(start)) ?? [];
+    const [lines, columns] = isBlock ? [line, spaces.length] : [line - 1, column];
+    const report: Report = (...[severity, code, place, message, extras]) => {
+      const { endColumn } = place;
+      const moved = { line: place.line + lines, column: place.column + columns };
+      const end = endColumn === undefined ? {} : { endColumn: endColumn + columns };
+      source.report(severity, code, { ...place, ...moved, ...end }, message, extras);
     };
+    return { text: node.value, source: { ...source, report } };
   }
 
   /** The map itself as plain data. */
@@ -301,15 +289,16 @@ export class Reader {
     return this.#mustBe(key, expected, unquoted(value));
   }
 
-  #items(key: string): readonly Node[] {
+  /** What is read of each item; `of` says what the items must be where it is false. */
+  #list<T>(key: string, of: string, read: (item: Node) => readonly T[] | false): readonly T[] {
     const value = this.#value(key);
     if (value === undefined) return [];
-    if (!isSeq(value)) {
-      this.#mustBe(key, "a list");
-      return [];
-    }
+    if (!isSeq(value)) return this.#mustBe(key, "a list") ?? [];
     if (!canRead(value, this.#source)) return [];
-    return value.items.map((item) => resolved(item as Node, this.#source));
+    return value.items.flatMap((each) => {
+      const found = read(resolved(each as Node, this.#source));
+      return found === false ? (this.#mustBe(key, `a list of ${of}`) ?? []) : found;
+    });
   }
 
   /** The value, where nothing in it ends a line or steers a terminal. */

@@ -1,12 +1,19 @@
 import type { EnvoySettings } from "../envoy-settings.ts";
 import type { MirrorPolicy, MirrorSettings } from "../mirror-policy.ts";
 import type { ResourceRef } from "../resource-ref.ts";
-import type { BootstrapChange, ModelRewrite } from "../topology.ts";
+import type {
+  BackendFilters,
+  BootstrapChange,
+  CorsPolicy,
+  HeaderModifier,
+  ModelRewrite,
+  Route,
+  RouteMatch,
+  UrlRewrite,
+} from "../topology.ts";
 import type { LabelRequirement, Meta } from "./meta.ts";
 import type { ObjectRef } from "./object-ref.ts";
 import type { Place } from "./report.ts";
-import type { HttpRoute } from "./route-resource.ts";
-import type { UnreadResource } from "./unread-resource.ts";
 
 export interface Gateway extends Meta {
   /** Name of its GatewayClass; empty where it names none. */
@@ -210,6 +217,117 @@ export interface PolicyCandidate extends ObjectRef {
   readonly namespace: string;
   readonly port: number | undefined;
   readonly role: MirrorSettings["role"];
+}
+
+export interface HttpRoute extends Meta {
+  readonly parents: readonly ParentRef[];
+  readonly hostnames: readonly string[];
+  readonly rules: readonly RouteRule[];
+}
+
+export interface ParentRef extends ObjectRef {
+  readonly namespace: string;
+  readonly sectionName: string | undefined;
+  readonly port: number | undefined;
+}
+
+/** The filters of a rule, or of one of its backends. */
+export interface Filters {
+  readonly requestHeaders: HeaderModifier;
+  readonly responseHeaders: HeaderModifier;
+  readonly rewrite: UrlRewrite | undefined;
+  readonly redirect: RedirectFilter | undefined;
+  readonly mirrors: readonly MirrorFilter[];
+  readonly cors?: CorsPolicy;
+}
+
+export interface RouteRule
+  extends Filters,
+    Pick<Route, "timeoutMs" | "backendTimeoutMs" | "retry"> {
+  readonly place: Place;
+  readonly name: string | undefined;
+  readonly matches: readonly RouteMatch[];
+  /** Where each match stands; the rule itself where it names none. */
+  readonly matchPlaces: readonly Place[];
+  readonly backends: readonly RuleBackend[];
+  readonly session?: SessionPersistence;
+}
+
+export interface SessionPersistence {
+  readonly kind: "cookie" | "header";
+  readonly name: string | undefined;
+  /** A cookie that outlives the browser. */
+  readonly isPermanent: boolean;
+  readonly absoluteMs: number | undefined;
+  readonly hasIdleTimeout: boolean;
+  readonly place: Place;
+}
+
+export interface RuleBackend extends BackendRef {
+  readonly weight: number;
+  readonly filters?: BackendFilters;
+  /** What only a route can do: the rule is rendered as a route for each of its backends. */
+  readonly routing?: BackendRouting;
+}
+
+/** Filters of a single backend beside headers and the hostname. */
+export interface BackendRouting extends Pick<Filters, "redirect" | "mirrors"> {
+  readonly path: UrlRewrite["path"];
+}
+
+export interface RedirectFilter {
+  readonly scheme: string | undefined;
+  readonly hostname: string | undefined;
+  readonly port: number | undefined;
+  readonly path: UrlRewrite["path"];
+  readonly statusCode: number;
+}
+
+export interface MirrorFilter {
+  readonly backend: BackendRef;
+  readonly perMillion: number;
+}
+
+export interface BackendRef extends ObjectRef {
+  readonly namespace: string | undefined;
+  readonly port: number | undefined;
+}
+
+/** An object of a kind that Umbra does not read, and what it is about. */
+export interface UnreadResource {
+  readonly group: string;
+  readonly apiVersion: string;
+  readonly kind: string;
+  /** Empty where it has none. */
+  readonly name: string;
+  readonly namespace: string;
+  /** Objects that it names. */
+  readonly targets: readonly UnreadTarget[];
+  /** Selectors of Pods; one without a requirement is met by every Pod of the namespace. */
+  readonly selectors: readonly (readonly LabelRequirement[])[];
+  /** Values of `host` and `hosts`. */
+  readonly hosts: readonly string[];
+  /** Names of the upper fields of its spec. */
+  readonly fields: readonly string[];
+  /** Names of Envoy's filters in its spec. */
+  readonly filters: readonly string[];
+  /** Its annotation says that what it asks for is enforced without Umbra. */
+  readonly isEnforcedElsewhere: boolean;
+  /** How to write what was probably meant, where the kind looks like a slip. */
+  readonly meant?: string;
+  readonly place: Place;
+}
+
+/** An object that an unread one names. */
+export interface UnreadTarget {
+  readonly relation: "targets" | "is attached to" | "refers to";
+  /** Absent: the group that the kind usually has. */
+  readonly group?: string;
+  readonly kind: string;
+  /** Absent: every object that meets the `selector`. */
+  readonly name?: string;
+  readonly selector?: readonly LabelRequirement[];
+  readonly namespace: string;
 }
 
 /** All that was read, by kind. */

@@ -1,5 +1,5 @@
 import { defined } from "@umbra/shadow/defined";
-import { notAccepted } from "../conditions.ts";
+import { conditionOf } from "../conditions.ts";
 import type { ResourceName } from "../diagnostic.ts";
 import type { HeaderEntry, HeaderModifier, UrlRewrite } from "../topology.ts";
 import { readBackendRef } from "./backend-ref.ts";
@@ -7,7 +7,7 @@ import { readCors } from "./cors.ts";
 import { framesMessages, isHeaderName } from "./header-name.ts";
 import { readHostname } from "./hostname.ts";
 import type { Reader } from "./reader.ts";
-import type { Filters, MirrorFilter, RedirectFilter, RuleBackend } from "./route-resource.ts";
+import type { Filters, MirrorFilter, RedirectFilter, RuleBackend } from "./resources.ts";
 
 const million = 1_000_000;
 
@@ -105,7 +105,9 @@ export function incompatible(
   }: { readonly key?: string; readonly severity?: "error" | "warning" } = {},
 ): void {
   at.report(severity, "UMB0221", message, key, {
-    ...(severity === "error" ? { condition: notAccepted(route, "IncompatibleFilters") } : {}),
+    ...(severity === "error"
+      ? { condition: conditionOf(route, "Accepted", "IncompatibleFilters") }
+      : {}),
   });
 }
 
@@ -115,7 +117,7 @@ function notSupported(
   message: string,
   { remedy, key }: { readonly remedy: string; readonly key: string },
 ): void {
-  const condition = notAccepted(route, "UnsupportedValue");
+  const condition = conditionOf(route, "Accepted", "UnsupportedValue");
   filter.report("error", "UMB0220", message, key, { remedy, condition });
 }
 

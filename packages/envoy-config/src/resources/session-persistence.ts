@@ -1,6 +1,6 @@
 import { durationMs } from "./duration.ts";
 import type { Reader } from "./reader.ts";
-import type { SessionPersistence } from "./route-resource.ts";
+import type { SessionPersistence } from "./resources.ts";
 
 /** Reads `sessionPersistence` of a rule (GEP-1619). */
 export function readSessionPersistence(from: Reader): SessionPersistence {

@@ -49,7 +49,6 @@ export function placeOf(node: Node, { file, lines, isSecret }: Source): Place {
   };
 }
 
-/** A field of a map. */
 export interface Field {
   readonly key: Node;
   readonly value: Node | undefined;

@@ -1,9 +1,10 @@
+import { defined } from "@umbra/shadow/defined";
 import { asJsonMap, type JsonMap } from "../json-map.ts";
 import { groupOf } from "./api-version.ts";
 import { isStringSelector, readStringSelector } from "./calico-selector.ts";
 import type { LabelRequirement } from "./meta.ts";
 import type { Reader } from "./reader.ts";
-import type { UnreadResource, UnreadTarget } from "./unread-resource.ts";
+import type { UnreadResource, UnreadTarget } from "./resources.ts";
 
 /** On an unread object that restricts or protects: what it asks for is enforced in front of or behind Umbra. */
 export const enforcedElsewhereAnnotation = "umbra.dev/enforced-elsewhere";
@@ -56,23 +57,20 @@ interface Walk {
 const maxNodes = 20_000;
 const maxDepth = 12;
 
+type Reference = Pick<UnreadTarget, "relation"> & Partial<Pick<UnreadTarget, "kind">>;
+
 /** Keys whose maps name an object, and what they name where `kind` is left out. */
-const references: ReadonlyMap<
-  string,
-  { readonly relation: UnreadTarget["relation"]; readonly kind?: string }
-> = new Map([
-  ["targetRef", { relation: "targets" }],
-  ["targetRefs", { relation: "targets" }],
-  ["targetSelectors", { relation: "targets" }],
-  ["parentRef", { relation: "is attached to", kind: "Gateway" }],
-  ["parentRefs", { relation: "is attached to", kind: "Gateway" }],
-  ["backendRef", { relation: "refers to", kind: "Service" }],
-  ["backendRefs", { relation: "refers to", kind: "Service" }],
-  ["backend", { relation: "refers to", kind: "Service" }],
-  ["service", { relation: "refers to", kind: "Service" }],
-  ["poolRef", { relation: "refers to", kind: "InferencePool" }],
-  ["poolRefs", { relation: "refers to", kind: "InferencePool" }],
+const references: ReadonlyMap<string, Reference> = new Map<string, Reference>([
+  ...named({ relation: "targets" }, "targetRef", "targetRefs", "targetSelectors"),
+  ...named({ relation: "is attached to", kind: "Gateway" }, "parentRef", "parentRefs"),
+  ...named({ relation: "refers to", kind: "Service" }, "backendRef", "backendRefs"),
+  ...named({ relation: "refers to", kind: "Service" }, "backend", "service"),
+  ...named({ relation: "refers to", kind: "InferencePool" }, "poolRef", "poolRefs"),
 ]);
+
+function named(reference: Reference, ...keys: readonly string[]) {
+  return keys.map((key) => [key, reference] as const);
+}
 
 /** What a list of names without kinds is of, by the two keys above it: of KServe's routers. */
 const nestedReferences = [
@@ -135,28 +133,25 @@ function targetOf(
   keys: readonly string[],
   namespace: string,
 ): UnreadTarget | undefined {
-  const { name, group, kind } = map;
+  const [name, group, kind] = [textOf(map.name), textOf(map.group), textOf(map.kind)];
   const known = references.get(keys.at(-1) ?? "") ?? nestedReference(keys);
-  const reference = known ?? (textOf(kind) === undefined ? undefined : { relation: "refers to" });
-  const kindName = textOf(kind) ?? known?.kind;
-  const labels = map.matchLabels !== undefined || map.matchExpressions !== undefined;
-  if (reference === undefined || kindName === undefined) return undefined;
-  if (textOf(name) === undefined && !(labels && known?.relation === "targets")) return undefined;
+  const kindName = kind ?? known?.kind;
+  const hasLabels = map.matchLabels !== undefined || map.matchExpressions !== undefined;
+  if (kindName === undefined) return undefined;
+  if (name === undefined && !(hasLabels && known?.relation === "targets")) return undefined;
   return {
-    relation: reference.relation as UnreadTarget["relation"],
-    ...(textOf(group) === undefined ? {} : { group: textOf(group) as string }),
+    relation: known?.relation ?? "refers to",
+    ...defined({ group }),
     kind: kindName,
-    ...(textOf(name) === undefined
-      ? { selector: requirementsOf(map) }
-      : { name: textOf(name) as string }),
+    ...(name === undefined ? { selector: requirementsOf(map) } : { name }),
     namespace: textOf(map.namespace) ?? namespace,
   };
 }
 
-function nestedReference(keys: readonly string[]) {
+function nestedReference(keys: readonly string[]): Reference | undefined {
   const [above, key] = keys.slice(-2);
   const found = nestedReferences.find((each) => each.above === above && each.key === key);
-  return found === undefined ? undefined : { relation: "refers to", kind: found.kind };
+  return found && { relation: "refers to", kind: found.kind };
 }
 
 /** Selectors with other keys, or of another shape, are about no Pod. An empty one is met by every Pod in network policies alone. */

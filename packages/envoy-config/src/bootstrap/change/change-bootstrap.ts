@@ -14,24 +14,17 @@ export function changeBootstrap(
   rendered: PlainMap,
   change: BootstrapChange | undefined,
 ): ChangedBootstrap {
-  switch (change?.kind) {
-    case undefined:
-      return { bootstrap: rendered, problems: [] };
-    case "merge":
-      return { bootstrap: merge(rendered, change.value), problems: [] };
-    case "replace":
-      return { bootstrap: replace(rendered, change.value), problems: [] };
-    case "patch": {
-      let bootstrap: Plain = rendered;
-      const problems: { index: number; message: string }[] = [];
-      for (const [index, operation] of change.operations.entries()) {
-        const patched = patch(bootstrap, operation);
-        if (patched.ok) bootstrap = patched.value;
-        else problems.push({ index, message: patched.message });
-      }
-      return { bootstrap, problems };
-    }
+  if (change?.kind === "merge") return { bootstrap: merge(rendered, change.value), problems: [] };
+  if (change?.kind === "replace")
+    return { bootstrap: replace(rendered, change.value), problems: [] };
+  let bootstrap: Plain = rendered;
+  const problems: { index: number; message: string }[] = [];
+  for (const [index, operation] of (change?.operations ?? []).entries()) {
+    const patched = patch(bootstrap, operation);
+    if (patched.ok) bootstrap = patched.value;
+    else problems.push({ index, message: patched.message });
   }
+  return { bootstrap, problems };
 }
 
 /** What listeners and clusters can't be without. The rest of the bootstrap is around them. */
@@ -42,13 +35,8 @@ const needed = ["layered_runtime", "bootstrap_extensions", "static_resources"] a
  * can be replaced whole; here they are part of it.
  */
 function replace(rendered: PlainMap, frame: PlainMap): Plain {
-  const kept = needed.flatMap((field) => {
-    const value = rendered[field];
-    return value === undefined ? [] : [[field, value] as const];
-  });
-  const around = ["node", "admin"].flatMap((field) => {
-    const value = rendered[field];
-    return isMap(frame[field]) || value === undefined ? [] : [[field, value] as const];
-  });
-  return merge({ ...frame, ...Object.fromEntries(around) }, Object.fromEntries(kept));
+  const picked = (fields: readonly string[]) =>
+    Object.fromEntries(Object.entries(rendered).filter(([field]) => fields.includes(field)));
+  const around = ["node", "admin"].filter((field) => !isMap(frame[field]));
+  return merge({ ...frame, ...picked(around) }, picked(needed));
 }
