@@ -6,7 +6,11 @@ import type { RequestObserver } from "./decision/request-observer.ts";
 import { type Evaluations, newSecret, startEvaluations } from "./evaluation/evaluations.ts";
 import { createLoadCount, type LoadCount } from "./evaluation/load-count.ts";
 import { createShadowMetrics } from "./evaluation/shadow-metrics.ts";
-import { createSidecarMetrics, type SidecarMetrics } from "./metrics/sidecar-metrics.ts";
+import {
+  createSidecarMetrics,
+  type SidecarMetrics,
+  type StoredKind,
+} from "./metrics/sidecar-metrics.ts";
 import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-registry.ts";
 import { protectPrimary } from "./mirror/protect-primary.ts";
 import { logPoolEvent } from "./pools/pool-log.ts";
@@ -56,8 +60,9 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   });
   const secret = newSecret();
   const load = createLoadCount(pools);
-  const captures = createCapturesOf(options, mirrors, secret);
-  const evaluations = startJudging(options, { pools, mirrors, load, secret, captures });
+  const onTrouble = storageTrouble(options, metrics);
+  const captures = createCapturesOf(options, { mirrors, secret, onTrouble });
+  const evaluations = startJudging(options, { pools, mirrors, load, secret, captures, onTrouble });
   const answers = createEndpointAnswers((pool, address) => pools.get(pool)?.served.doubt(address));
   const accounts = createAccounts({
     metrics,
@@ -140,11 +145,12 @@ interface Judged {
   readonly load: LoadCount;
   readonly secret: string;
   readonly captures: Captures | undefined;
+  readonly onTrouble: OnStorageTrouble;
 }
 
 function startJudging(options: SidecarOptions, judged: Judged): Evaluations {
   const { topology, log, samplesFile, lookEveryMs = 5_000 } = options;
-  const { pools, mirrors, load, secret, captures } = judged;
+  const { pools, mirrors, load, secret, captures, onTrouble } = judged;
   return startEvaluations({
     topology,
     registry: mirrors,
@@ -155,7 +161,11 @@ function startJudging(options: SidecarOptions, judged: Judged): Evaluations {
     lookEveryMs,
     captured: () => captures?.count ?? 0,
     onLook: (reports) => protectPrimary(reports, mirrors, log),
-    onTrouble: (text) => log.error(text),
+    onTrouble: (text) => onTrouble("samples", text),
+    // Nobody would see that the shadow costs the primary anything.
+    onEnd() {
+      for (const gate of mirrors.gates) gate.pause("unjudged");
+    },
   });
 }
 
@@ -187,10 +197,25 @@ function createPools(options: SidecarOptions, metrics: () => SidecarMetrics): Po
 
 function createCapturesOf(
   { capture }: SidecarOptions,
-  mirrors: MirrorRegistry,
-  secret: string,
+  { mirrors, secret, onTrouble }: Pick<Judged, "mirrors" | "secret" | "onTrouble">,
 ): Captures | undefined {
   if (capture === undefined) return undefined;
   const routeOf = (mirror: string) => mirrors.gateOf(mirror)?.route;
-  return createCaptures({ ...capture, secret, routeOf });
+  return createCaptures({
+    ...{ ...capture, secret, routeOf },
+    onTrouble: ({ message }) => onTrouble("captures", `a capture was not written: ${message}`),
+  });
+}
+
+type OnStorageTrouble = (what: StoredKind, text: string) => void;
+
+/** Counts each failure, and logs the first: a full disk fails with every request. */
+function storageTrouble({ log }: SidecarOptions, metrics: SidecarMetrics): OnStorageTrouble {
+  const told = new Set<StoredKind>();
+  return (what, text) => {
+    metrics.storageFailed(what);
+    if (told.has(what)) return;
+    told.add(what);
+    log.error(`${text} (logged once; umbra_storage_failures_total counts)`);
+  };
 }

@@ -1,4 +1,14 @@
-import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
@@ -7,14 +17,16 @@ import { type Captures, createCaptures, type Texts } from "../src/capture/captur
 
 function capturing() {
   const folder = mkdtempSync(join(tmpdir(), "umbra-captures-"));
+  const troubles: string[] = [];
   const captures = createCaptures({
     folder,
     limit: 5,
     retentionMs: 60_000,
     secret: "s",
     routeOf: () => "default/r",
+    onTrouble: ({ message }) => void troubles.push(message),
   });
-  return { folder, captures };
+  return { folder, captures, troubles };
 }
 
 function leg(lane: "primary" | "shadow"): Leg {
@@ -58,4 +70,53 @@ test("texts are bounded: of each request, and by the requests that hold any", ()
   for (let i = 0; i < 2; i++) captures.over?.(first);
   expect(captures.hold(Buffer.from("{}"))).toBeDefined();
   expect(captures.hold(Buffer.from("{}"))).toBeUndefined();
+});
+
+const held = (captures: Captures) => ({ texts: captures.hold(Buffer.from("{}")) });
+
+test("a folder that a cleaner has removed is made again, for its owner alone", () => {
+  const { folder, captures, troubles } = capturing();
+  rmSync(folder, { recursive: true });
+  captures.expire();
+  rmSync(folder, { recursive: true });
+  pair(captures, held(captures));
+  expect(readdirSync(folder)).toHaveLength(1);
+  expect(statSync(folder).mode & 0o777).toBe(0o700);
+  expect(troubles).toEqual([]);
+});
+
+test("a folder that can't be used is told of, and ends nothing", () => {
+  const { folder, captures, troubles } = capturing();
+  rmSync(folder, { recursive: true });
+  writeFileSync(folder, "a file");
+  captures.expire();
+  pair(captures, held(captures));
+  expect(troubles).toHaveLength(2);
+  rmSync(folder);
+  pair(captures, held(captures));
+  expect([readdirSync(folder).length, troubles.length]).toEqual([1, 2]);
+});
+
+test("no planted link is followed, and an open folder is closed", () => {
+  const { folder, captures } = capturing();
+  chmodSync(folder, 0o777);
+  pair(captures, held(captures));
+  const [name = ""] = readdirSync(folder);
+  const target = join(folder, "target");
+  writeFileSync(target, "mine");
+  rmSync(join(folder, name));
+  symlinkSync(target, join(folder, name));
+  pair(captures, held(captures));
+  expect(readFileSync(target, "utf8")).toBe("mine");
+  expect(statSync(folder).mode & 0o777).toBe(0o700);
+});
+
+test("a folder that can't be made is an error at the start that names it", () => {
+  const file = join(mkdtempSync(join(tmpdir(), "umbra-captures-")), "file");
+  writeFileSync(file, "");
+  const options = { limit: 1, retentionMs: 1, secret: "s", routeOf: () => "r", onTrouble() {} };
+  expect(() => createCaptures({ ...options, folder: join(file, "x") })).toThrow(
+    /captures.*can't be used/,
+  );
+  expect(existsSync(file)).toBe(true);
 });

@@ -1,9 +1,20 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { evaluationConfig, type Sample } from "@umbra/shadow";
 import { createJudging } from "../src/evaluation/judging.ts";
+import { checkSamplesFile } from "../src/evaluation/samples-file.ts";
 
 const leg = {
   ...{ status: 200, class: "ok" as const, stream: true, ttft: 100, ttfo: 100, tpot: 20, e2e: 500 },
@@ -73,6 +84,49 @@ describe("evaluations on disk", () => {
     expect(second.judging.look(true)[0]?.funnel.paired).toBe(5);
     second.judging.close();
     expect(readFileSync(second.file, "utf8").trim().split("\n")).toHaveLength(55);
+  });
+
+  test.each<{ name: string; make: (file: string) => void; says: string }>([
+    { name: "a folder", make: (file) => mkdirSync(file), says: "EISDIR" },
+    { name: "in no folder", make: () => rmSync(folder, { recursive: true }), says: "ENOENT" },
+    {
+      name: "a pipe",
+      make: (file) => execFileSync("mkfifo", [file]),
+      says: "it is no file",
+    },
+  ])(
+    "a samples file that is $name: an error at the start, and in memory later",
+    ({ make, says }) => {
+      make(join(folder, "run.ndjson"));
+      expect(() => checkSamplesFile(join(folder, "run.ndjson"))).toThrow(says);
+      expect(() => checkSamplesFile(join(folder, "run.ndjson"))).toThrow("--samples");
+      const { judging, trouble } = open();
+      add(judging, 0, 10);
+      expect(judging.look(true)[0]?.funnel.paired).toBe(10);
+      expect(trouble).toEqual([expect.stringContaining(says)]);
+    },
+  );
+
+  test.each([
+    '{"evaluations":"x"}',
+    '{"evaluations":[1]}',
+    "null",
+    "{",
+    '{"evaluations":{"a":{"started_at":"x"}}}',
+  ])("a broken meta file (%s) begins a new evaluation", (text) => {
+    writeFileSync(join(folder, "run.ndjson.meta.json"), text);
+    const { judging, trouble } = open();
+    add(judging, 0, 10);
+    expect([judging.look(true)[0]?.funnel.paired, trouble]).toEqual([10, []]);
+  });
+
+  test("a link that is planted where the meta file is made is not followed", () => {
+    const target = join(folder, "target");
+    writeFileSync(target, "mine");
+    symlinkSync(target, join(folder, "run.ndjson.meta.json.tmp"));
+    const { judging, trouble } = open();
+    add(judging, 0, 10);
+    expect([readFileSync(target, "utf8"), trouble]).toEqual(["mine", []]);
   });
 
   test("looks are made only when there is something new", () => {

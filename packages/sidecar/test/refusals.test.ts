@@ -68,6 +68,7 @@ test("a refusal whose text has a hole must bring its message", () => {
     "invalid_json",
     "invalid_json_type",
     "json_too_deep",
+    "json_too_complex",
     "missing_model",
     "invalid_model",
     "invalid_form",

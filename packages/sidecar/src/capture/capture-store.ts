@@ -1,4 +1,14 @@
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 
 /** One captured pair, redacted. */
@@ -26,17 +36,24 @@ export interface CaptureStoreOptions {
   readonly folder: string;
   readonly limit: number;
   readonly retentionMs: number;
+  /** The folder can't be used now: called for each failure. Captures go on when it can be again. */
+  readonly onTrouble: (cause: Error) => void;
 }
 
-/** Opens the folder, 0700. Throws when it can't be made. Files of earlier runs stay until they expire. */
-export function openCaptureStore({
-  folder,
-  limit,
-  retentionMs,
-}: CaptureStoreOptions): CaptureStore {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+/**
+ * Opens the folder, for its owner alone. Files of earlier runs stay until they expire.
+ *
+ * @throws Error when it can't be made or written
+ */
+export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
+  const { folder, limit, retentionMs, onTrouble } = options;
   let count = 0;
   const kept: { readonly score: number; readonly file: string }[] = [];
+
+  function makeFolder(): void {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    chmodSync(folder, 0o700);
+  }
 
   function files(): readonly string[] {
     return readdirSync(folder).filter((name) => /^capture-[0-9a-f]+\.json$/.test(name));
@@ -45,28 +62,62 @@ export function openCaptureStore({
   function expire(): void {
     for (const name of files()) {
       const file = join(folder, name);
-      if (Date.now() - statSync(file).mtimeMs > retentionMs) rmSync(file, { force: true });
+      const written = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+      if (Date.now() - written > retentionMs) rmSync(file, { force: true });
     }
     count = files().length;
   }
 
-  expire();
+  /** A folder that a cleaner has removed is made again. */
+  function softly(run: () => void): void {
+    try {
+      makeFolder();
+      run();
+    } catch (cause) {
+      onTrouble(cause as Error);
+    }
+  }
+
+  try {
+    makeFolder();
+    expire();
+  } catch (cause) {
+    const words = `the folder for captures, ${folder}, can't be used: ${(cause as Error).message}`;
+    throw new Error(words, { cause });
+  }
   return {
     offer(score, make) {
       const least = kept.at(-1);
       if (kept.length >= limit && (least === undefined || score <= least.score)) return;
-      const capture = make();
-      const file = join(folder, `capture-${capture.id}.json`);
-      writeFileSync(file, `${JSON.stringify(capture, null, 2)}\n`, { mode: 0o600 });
-      kept.push({ score, file });
-      kept.sort((a, b) => b.score - a.score);
-      const dropped = kept.length > limit ? kept.pop() : undefined;
-      if (dropped === undefined) count++;
-      else rmSync(dropped.file, { force: true });
+      softly(() => {
+        const capture = make();
+        const file = join(folder, `capture-${capture.id}.json`);
+        writeNew(file, `${JSON.stringify(capture, null, 2)}\n`);
+        kept.push({ score, file });
+        kept.sort((a, b) => b.score - a.score);
+        const dropped = kept.length > limit ? kept.pop() : undefined;
+        if (dropped === undefined) count++;
+        else rmSync(dropped.file, { force: true });
+      });
     },
     get count() {
       return count;
     },
-    expire,
+    expire: () => softly(expire),
   };
+}
+
+/** Follows no link that somebody has planted, and leaves nothing behind that is not whole. */
+function writeNew(file: string, text: string): void {
+  rmSync(file, { force: true });
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const fd = openSync(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  try {
+    writeFileSync(fd, text);
+  } catch (cause) {
+    rmSync(file, { force: true });
+    throw cause;
+  } finally {
+    closeSync(fd);
+  }
 }

@@ -2,7 +2,7 @@ import type { Leg } from "@umbra/shadow";
 import type { RequestObserver } from "../decision/request-observer.ts";
 import { pseudonym } from "../mirror/keyed-hash.ts";
 import { type CaptureStoreOptions, openCaptureStore } from "./capture-store.ts";
-import { redact } from "./redact.ts";
+import { readableText } from "./readable-text.ts";
 
 /** Keeps the texts of the pairs that differ most, where somebody has asked for it by name of option. */
 export interface Captures extends RequestObserver<CapturedRequest> {
@@ -80,9 +80,9 @@ export function createCaptures(options: CapturesOptions): Captures {
         route: options.routeOf(mirror) ?? "",
         candidate: shadow.pool,
         why: whyOf(primary, shadow),
-        request: redact(texts.request.toString("utf8")),
-        primary: { class: primary.class, answer: redact(texts.answerOf(undefined)) },
-        shadow: { class: shadow.class, answer: redact(texts.answerOf(mirror)) },
+        request: readableText(texts.request.toString("utf8")),
+        primary: { class: primary.class, answer: readableText(texts.answerOf(undefined)) },
+        shadow: { class: shadow.class, answer: readableText(texts.answerOf(mirror)) },
       }));
     },
     over: release,

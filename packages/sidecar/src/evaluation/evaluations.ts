@@ -17,6 +17,7 @@ import type { MirrorRegistry } from "../mirror/mirror-registry.ts";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { type JudgeThread, startJudgeThread } from "./judge-thread.ts";
 import type { LoadCount } from "./load-count.ts";
+import { checkSamplesFile } from "./samples-file.ts";
 import type { EvaluationNow, EvaluationSetup } from "./worker-messages.ts";
 
 /** Turns what was recorded into samples, and keeps the thread that judges them. */
@@ -41,11 +42,14 @@ export interface EvaluationsOptions {
   readonly captured: () => number;
   readonly onLook: (reports: readonly ShadowReport[]) => void;
   readonly onTrouble: (text: string) => void;
+  /** The thread that judges has ended before it was closed. */
+  readonly onEnd: () => void;
 }
 
 const pauseTexts = {
   paused: "mirroring is paused",
   protection: "mirroring is paused, because it slowed the primary",
+  unjudged: "mirroring is paused, because nobody judges it",
   stopped: "mirroring was stopped",
 } as const;
 
@@ -104,7 +108,8 @@ export function startEvaluations(options: EvaluationsOptions): Evaluations {
 }
 
 function startThread(options: EvaluationsOptions): JudgeThread {
-  const { topology, registry, samplesFile, lookEveryMs, onLook, onTrouble } = options;
+  const { topology, registry, samplesFile, lookEveryMs, onLook, onTrouble, onEnd } = options;
+  if (samplesFile !== undefined) checkSamplesFile(samplesFile);
   const judged = new Map(registry.gates.toReversed().map((gate) => [gate.key, gate]));
   const evaluations = [...judged.values()].map((gate) => setupOf(gate, registry.gates));
   const baselines = new Map(
@@ -119,6 +124,7 @@ function startThread(options: EvaluationsOptions): JudgeThread {
     now: () => Object.fromEntries(nowOfAll()),
     onLook,
     onTrouble,
+    onEnd,
   });
 }
 

@@ -17,6 +17,8 @@ export interface JudgeThreadOptions {
   readonly now: () => Readonly<Record<string, EvaluationNow>>;
   readonly onLook: (reports: readonly ShadowReport[]) => void;
   readonly onTrouble: (text: string) => void;
+  /** The thread has ended before it was closed. */
+  readonly onEnd: () => void;
 }
 
 const batchMs = 200;
@@ -24,7 +26,7 @@ const batchMs = 200;
 const maxBatch = 20_000;
 const reportTimeoutMs = 60_000;
 
-/** Starts the thread. Throws, later through `onTrouble`, when the samples file can't be opened. */
+/** Starts the thread. */
 export function startJudgeThread(options: JudgeThreadOptions): JudgeThread {
   return new WorkerThread(options);
 }
@@ -34,6 +36,7 @@ class WorkerThread implements JudgeThread {
   readonly #worker: Worker;
   readonly #flushing: NodeJS.Timeout;
   readonly #exited: Promise<void>;
+  #isClosing = false;
   #isEnded = false;
   /** A batch is under way: a busy thread has no backlog but the next one. */
   #isTaking = false;
@@ -53,6 +56,7 @@ class WorkerThread implements JudgeThread {
     );
     this.#exited = new Promise((resolve) => {
       this.#worker.once("exit", () => {
+        if (!this.#isClosing) options.onEnd();
         this.#isEnded = true;
         for (const settle of this.#waiting.values()) settle(stopped());
         resolve();
@@ -91,6 +95,7 @@ class WorkerThread implements JudgeThread {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
     clearInterval(this.#flushing);
     if (!this.#isEnded) {
       this.#isTaking = false;

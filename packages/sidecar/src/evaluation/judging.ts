@@ -55,8 +55,13 @@ export function createJudging(
     });
   }
   const hashes = new Map(setup.evaluations.map(({ key, config }) => [key, configHash(config)]));
-  let file: SamplesFile | undefined = open();
   let isFullTold = false;
+  let file: SamplesFile | undefined;
+  try {
+    file = open();
+  } catch (cause) {
+    onTrouble(`samples are not written: ${(cause as Error).message}`);
+  }
 
   function open(): SamplesFile | undefined {
     if (setup.samplesFile === undefined) return undefined;

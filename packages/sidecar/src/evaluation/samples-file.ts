@@ -1,5 +1,6 @@
 import {
   closeSync,
+  constants,
   existsSync,
   fdatasyncSync,
   fstatSync,
@@ -7,6 +8,7 @@ import {
   readFileSync,
   readSync,
   renameSync,
+  rmSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -66,7 +68,7 @@ export function openSamplesFile(
   const metaFile = `${file}.meta.json`;
   const meta = readMeta(metaFile);
   // Ids and sessions are hashes, and still nobody else's business.
-  const fd = openSync(file, "a+", 0o600);
+  const fd = openRegular(file);
   let { size } = fstatSync(fd);
   const resumed = new Map<string, ResumedEvaluation>();
   const sameConfig = new Map([...meta].filter(([key, entry]) => isSameRun(entry, wanted.get(key))));
@@ -80,7 +82,9 @@ export function openSamplesFile(
 
   function writeMeta(): void {
     const text = JSON.stringify({ evaluations: Object.fromEntries(meta) }, null, 2);
-    writeFileSync(`${metaFile}.tmp`, `${text}\n`, { mode: 0o600 });
+    // Made anew: a link that somebody has planted there is not followed.
+    rmSync(`${metaFile}.tmp`, { force: true });
+    writeFileSync(`${metaFile}.tmp`, `${text}\n`, { flag: "wx", mode: 0o600 });
     renameSync(`${metaFile}.tmp`, metaFile);
   }
 
@@ -112,6 +116,29 @@ export function openSamplesFile(
       closeSync(fd);
     },
   };
+}
+
+/**
+ * Sees to it that samples can be written, before anything is mirrored.
+ *
+ * @throws Error that says what to do
+ */
+export function checkSamplesFile(file: string): void {
+  try {
+    closeSync(openRegular(file));
+  } catch (cause) {
+    const words = `samples can't be written to ${file}: ${(cause as Error).message}; name another file by --samples, or make its folder`;
+    throw new Error(words, { cause });
+  }
+}
+
+/** A pipe would take samples that nobody reads, and block for ever where it is read. */
+function openRegular(file: string): number {
+  const { O_RDWR, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
+  const fd = openSync(file, O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK, 0o600);
+  if (fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
+  throw new Error("it is no file");
 }
 
 function isSameRun(entry: MetaEntry, wanted: WantedEvaluation | undefined): boolean {

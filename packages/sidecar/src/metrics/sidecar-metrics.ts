@@ -33,6 +33,9 @@ export interface SidecarMetricsOptions {
   readonly isCompatible: boolean;
 }
 
+const storedKinds = ["samples", "captures"] as const;
+export type StoredKind = (typeof storedKinds)[number];
+
 /** What the sidecar tells Prometheus. Label values come from configuration and closed lists, and are few. */
 export interface SidecarMetrics {
   readonly exposition: Exposition;
@@ -50,6 +53,8 @@ export interface SidecarMetrics {
   streamFailed(): void;
   /** A twin was ended because its client went away. */
   twinCancelled(): void;
+  /** What is to be kept could not be written. */
+  storageFailed(what: StoredKind): void;
   close(): void;
 }
 
@@ -71,6 +76,12 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
     help: "Mirrored requests that were ended because the client of the original went away.",
   });
   cancelled.at();
+  const unstored = exposition.counter({
+    name: "umbra_storage_failures_total",
+    help: "What could not be written: samples of evaluations, or captures.",
+    labels: ["kind"],
+  });
+  for (const kind of storedKinds) unstored.at(kind);
   exposition.gauge(
     {
       name: "umbra_pairs",
@@ -106,6 +117,9 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
     streamFailed: streams.streamFailed,
     twinCancelled() {
       cancelled.at().value++;
+    },
+    storageFailed(kind) {
+      unstored.at(kind).value++;
     },
     close: streams.close,
   };

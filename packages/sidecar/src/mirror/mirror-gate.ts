@@ -23,7 +23,8 @@ export interface MirrorGate {
   finished(end?: TwinEnd): void;
   /** 0..1,000,000 */
   setShare(perMillion: number): void;
-  pause(reason: "paused" | "protection"): void;
+  /** `unjudged`: the thread that judges has ended. */
+  pause(reason: "paused" | "protection" | "unjudged"): void;
   resume(): void;
   /** For good: the evaluation is over. */
   stop(): void;
@@ -59,7 +60,7 @@ export interface MirrorState {
   readonly percent: number;
   readonly by: "request" | "session";
   readonly paused: boolean;
-  readonly pausedBy: "paused" | "protection" | "stopped" | null;
+  readonly pausedBy: "paused" | "protection" | "unjudged" | "stopped" | null;
   readonly breaker: "closed" | "open" | "half-open";
   readonly inFlight: number;
   /** Requests that may not be mirrored, by reason; reasons without any are left out. */
@@ -92,7 +93,7 @@ export function createMirrorGate({ mirror, now }: MirrorGateOptions): MirrorGate
   let pausedBy: MirrorState["pausedBy"] = null;
 
   function dropReason(request: RequestView): DropReason | undefined {
-    if (pausedBy === "stopped") return "paused";
+    if (pausedBy === "stopped" || pausedBy === "unjudged") return "paused";
     if (pausedBy !== null) return pausedBy;
     // A budget that has no room must not use up the breaker's one trial.
     if (breaker.state === "open") return "breaker";

@@ -1,0 +1,99 @@
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { readableText } from "../src/capture/readable-text.ts";
+
+const secrets = [
+  "alice.secret@example.com",
+  "sk-abc123DEF456ghi789JKL012mno345",
+  "4111 1111 1111 1111",
+  "+49 170 1234567",
+  "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0",
+];
+
+/** One event of a stream that brings a piece of text, by format. */
+const formats: Readonly<Record<string, (piece: string) => object>> = {
+  chat: (content) => ({
+    id: "c1",
+    object: "chat.completion.chunk",
+    choices: [{ index: 0, delta: { content } }],
+  }),
+  "reasoning of chat": (each) => ({ choices: [{ index: 0, delta: { reasoning_content: each } }] }),
+  completions: (text) => ({ id: "c1", choices: [{ index: 0, text }] }),
+  messages: (text) => ({
+    type: "content_block_delta",
+    index: 0,
+    delta: { type: "text_delta", text },
+  }),
+  responses: (delta) => ({ type: "response.output_text.delta", delta }),
+  "arguments of a tool": (each) => ({
+    choices: [{ delta: { tool_calls: [{ index: 0, function: { arguments: each } }] } }],
+  }),
+};
+
+const escapedJson = (value: unknown) =>
+  JSON.stringify(value).replaceAll(/[@.]/g, (each) => `\\u00${each.charCodeAt(0).toString(16)}`);
+
+describe.each(Object.entries(formats))("a stream of %s", (_name, eventOf) => {
+  const stream = (pieces: readonly string[], write: (value: unknown) => string) =>
+    `${pieces.map((piece) => `data: ${write(eventOf(piece))}\n\n`).join("")}data: [DONE]\n\n`;
+
+  test.each(secrets)("shows no %s, wherever it is cut", (secret) => {
+    for (let cut = 0; cut <= secret.length; cut++) {
+      const pieces = ["write to ", secret.slice(0, cut), secret.slice(cut), " today"];
+      for (const write of [JSON.stringify, escapedJson]) {
+        const text = readableText(stream(pieces, write as (value: unknown) => string));
+        expect(text).not.toContain(secret);
+        expect(text).toMatch(/write to \[(?:e-mail|key|card|phone)\].* today/);
+      }
+    }
+  });
+
+  test("shows no secret that is cut into any pieces", () => {
+    const cuts = fc.array(fc.nat(40), { maxLength: 12 });
+    fc.assert(
+      fc.property(fc.constantFrom(...secrets), cuts, (secret, places) => {
+        const at = [...new Set([0, ...places.filter((each) => each < secret.length)])].toSorted(
+          (a, b) => a - b,
+        );
+        const pieces = at.map((from, i) => secret.slice(from, at[i + 1]));
+        const text = readableText(stream(["x ", ...pieces, " y"], JSON.stringify));
+        expect(text).not.toContain(secret);
+        expect(text).toContain("x [");
+      }),
+    );
+  });
+});
+
+describe("a body that is no stream", () => {
+  test.each(secrets)("shows no %s", (secret) => {
+    const body = { model: "m", messages: [{ role: "user", content: `x ${secret} y` }] };
+    for (const write of [JSON.stringify, escapedJson]) {
+      const whole = (write as (value: unknown) => string)(body);
+      // Cut short, as long bodies are.
+      for (const text of [readableText(whole), readableText(whole.slice(0, -3))]) {
+        expect(text).not.toContain(secret);
+        expect(text).not.toContain(escapedJson(secret).slice(1, -1));
+        expect(text).toMatch(/x \[/);
+      }
+    }
+  });
+
+  test("keeps the rest as it is", () => {
+    const body = JSON.stringify({ a: [1, true, null, "text"], b: { c: "d" } });
+    expect(readableText(body)).toBe(body);
+    expect(readableText("plain text")).toBe("plain text");
+    expect(readableText("")).toBe("");
+  });
+});
+
+test("any text is read within bounds", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary", maxLength: 300 }), (text) => {
+      expect(typeof readableText(text)).toBe("string");
+      expect(typeof readableText(`data: ${text}\n\n`)).toBe("string");
+    }),
+  );
+  const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
+  expect(readableText(deep).length).toBeLessThan(200);
+  expect(readableText(`data: ${deep}\n\n`).length).toBeLessThan(200);
+});
