@@ -14,7 +14,7 @@ const metadata = { name: "x", namespace: "default" };
 const backendRefs = [{ name: "x", port: 80 }];
 
 /** Every field of a resource that changes a header. */
-const places: Readonly<Record<string, (name: string) => { rule?: object; policy?: object }>> = {};
+const places: Record<string, (name: string) => { rule?: object; policy?: object }> = {};
 for (const side of ["RequestHeaderModifier", "ResponseHeaderModifier"]) {
   const key = `${side[0]?.toLowerCase()}${side.slice(1)}`;
   const changes = {

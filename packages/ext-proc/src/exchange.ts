@@ -143,7 +143,8 @@ export interface ObserveExchange {
     attributes: ReadonlyMap<string, string>,
     endOfStream: boolean,
   ): void;
-  onResponseBody?(chunk: Uint8Array, endOfStream: boolean): void;
+  /** `end`: nothing more of it is wanted. */
+  onResponseBody?(chunk: Uint8Array, endOfStream: boolean): "end" | undefined;
   onResponseTrailers?(headers: Headers): void;
   /** The stream has ended; called once. */
   onEnd?(outcome: StreamOutcome): void;

@@ -29,8 +29,8 @@ export function createObserveStream(exchange: ObserveExchange): ObserveStream {
           isComplete = endOfStream;
           break;
         case "responseBody":
-          exchange.onResponseBody?.(message.body, endOfStream);
-          isComplete = endOfStream;
+          isComplete =
+            exchange.onResponseBody?.(message.body, endOfStream) === "end" || endOfStream;
           break;
         case "responseTrailers":
           exchange.onResponseTrailers?.(message.headers);

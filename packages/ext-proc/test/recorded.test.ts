@@ -92,7 +92,10 @@ describe("recordings played to the server", () => {
               copied.push(
                 `responseHeaders ${headers.get(":status")} ${attributes.get("upstream.address")}`,
               ),
-            onResponseBody: (chunk) => copied.push(`responseBody ${hex(chunk)}`),
+            onResponseBody(chunk) {
+              copied.push(`responseBody ${hex(chunk)}`);
+              return undefined;
+            },
             onResponseTrailers: (headers) =>
               copied.push(`responseTrailers ${headers.get("x-usage")}`),
             onEnd: (outcome) => outcomes.push(outcome),

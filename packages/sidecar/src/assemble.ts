@@ -23,6 +23,7 @@ import type { LiveRequest, LiveTwin } from "./requests/live-request.ts";
 import { LiveRequests } from "./requests/live-requests.ts";
 import type { ObserveOptions } from "./requests/observe.ts";
 import type { PickOptions } from "./requests/pick-options.ts";
+import { createWorkShare } from "./requests/work-share.ts";
 import type { SidecarOptions } from "./sidecar-options.ts";
 import type { BeginTrace } from "./traces/request-trace.ts";
 
@@ -98,7 +99,11 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     evaluations,
     metrics,
     pick,
-    observe: { recorder, live, timeoutOf },
+    observe: {
+      ...{ recorder, live, timeoutOf, now },
+      shares: { primary: createWorkShare(0.4, 100), shadow: createWorkShare(0.25, 100) },
+      onOverload: metrics.observeOverloaded,
+    },
   };
 }
 

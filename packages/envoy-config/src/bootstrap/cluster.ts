@@ -39,7 +39,8 @@ export function clusters(topology: Topology, options: BootstrapOptions): readonl
     ...(hasUnresolved ? [{ name: unresolvedCluster, type: "STATIC" }] : []),
     ...shadows,
     ...(options.plainMirror ? [] : [picker(options), ...externalPickers(topology)]),
-    ...(options.plainMirror ? [] : [observer(options)]),
+    ...(options.plainMirror ? [] : [observer("primary", options)]),
+    ...(options.plainMirror || shadows.length === 0 ? [] : [observer("shadow", options)]),
     ...(options.statsListener === undefined ? [] : [adminCluster(options)]),
   ];
 }

@@ -3,7 +3,7 @@ import { type EnvoyObject, extension, typed } from "./envoy-object.ts";
 import {
   destinationHeader,
   encodeMirrors,
-  observerCluster,
+  observerClusters,
   pickerCluster,
   streamMetadata,
 } from "./names.ts";
@@ -138,7 +138,7 @@ export function observe(lane: Lane): EnvoyObject {
   return extProcFilter(observeFilter, {
     stat_prefix: `observe_${lane}`,
     grpc_service: {
-      envoy_grpc: { cluster_name: observerCluster },
+      envoy_grpc: { cluster_name: observerClusters[lane] },
       initial_metadata: [{ key: streamMetadata.lane, value: lane }],
     },
     observability_mode: true,

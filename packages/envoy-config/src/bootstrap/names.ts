@@ -65,7 +65,11 @@ export const controlHeaders = {
 export const underscoreRefusal = { filter: "umbra.underscores", key: "refused" } as const;
 
 export const pickerCluster = "umbra-picker";
-export const observerCluster = "umbra-observer";
+/** The sidecar as recorder, one for each lane: a shadow that sends more than is taken must not hold up answers to clients. */
+export const observerClusters = {
+  primary: "umbra-observer",
+  shadow: "umbra-shadow-observer",
+} as const;
 /** Has no host: takes the share of a backend that could not be resolved, which is answered 500. */
 export const unresolvedCluster = "unresolved";
 export const shadowLaneListener = "shadow-lane";

@@ -1,7 +1,7 @@
 import { reasonOf } from "../envoy-settings.ts";
 import { breakers, grpcCluster } from "./cluster-parts.ts";
 import { because, duration, type EnvoyObject } from "./envoy-object.ts";
-import { observerCluster, pickerCluster } from "./names.ts";
+import { observerClusters, pickerCluster } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { timeSetting } from "./setting.ts";
 
@@ -58,8 +58,11 @@ function healthCheck(options: BootstrapOptions): EnvoyObject {
 const extProcService = "envoy.service.ext_proc.v3.ExternalProcessor";
 
 /** The sidecar as recorder: connections of its own, so that what happens to copies never touches a pick. */
-export function observer(options: BootstrapOptions): EnvoyObject {
-  return sidecarCluster(observerCluster, options);
+export function observer(
+  lane: keyof typeof observerClusters,
+  options: BootstrapOptions,
+): EnvoyObject {
+  return sidecarCluster(observerClusters[lane], options);
 }
 
 function sidecarCluster(name: string, options: BootstrapOptions): EnvoyObject {

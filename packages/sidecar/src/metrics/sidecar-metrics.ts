@@ -2,6 +2,7 @@ import type { Topology } from "@umbra/envoy-config";
 import type { StreamKind, StreamOutcome } from "@umbra/ext-proc";
 import type { PoolEvent } from "@umbra/scheduler";
 import type { Leg } from "@umbra/shadow";
+import type { Lane } from "../decision/request-account.ts";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { addAnswerMetrics } from "./answer-metrics.ts";
 import { addCompatMetrics, type CompatMetrics } from "./compat-metrics.ts";
@@ -53,6 +54,8 @@ export interface SidecarMetrics {
   streamFailed(): void;
   /** A twin was ended because its client went away. */
   twinCancelled(): void;
+  /** An answer was not measured to its end: it is too long, or there is no time for it. */
+  observeOverloaded(lane: Lane): void;
   /** What is to be kept could not be written. */
   storageFailed(what: StoredKind): void;
   close(): void;
@@ -76,6 +79,12 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
     help: "Mirrored requests that were ended because the client of the original went away.",
   });
   cancelled.at();
+  const overloaded = exposition.counter({
+    name: "umbra_observe_overloaded_total",
+    help: "Answers that were not measured to their end, since they are too long or reading them would hold up picks.",
+    labels: ["lane"],
+  });
+  for (const lane of ["primary", "shadow"] as const) overloaded.at(lane);
   const unstored = exposition.counter({
     name: "umbra_storage_failures_total",
     help: "What could not be written: samples of evaluations, or captures.",
@@ -117,6 +126,9 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
     streamFailed: streams.streamFailed,
     twinCancelled() {
       cancelled.at().value++;
+    },
+    observeOverloaded(lane) {
+      overloaded.at(lane).value++;
     },
     storageFailed(kind) {
       unstored.at(kind).value++;

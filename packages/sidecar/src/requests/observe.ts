@@ -1,15 +1,27 @@
 import { streamMetadata } from "@umbra/envoy-config";
 import type { Headers, ObserveExchange, StreamInfo, StreamOutcome } from "@umbra/ext-proc";
 import type { LegRecorder, Recorder } from "@umbra/shadow";
+import type { Lane } from "../decision/request-account.ts";
 import type { LiveLeg, LiveRequest, PickedLeg } from "./live-request.ts";
 import type { LiveRequests } from "./live-requests.ts";
+import type { WorkShare } from "./work-share.ts";
 
 export interface ObserveOptions {
   readonly recorder: Recorder<LiveRequest>;
   readonly live: LiveRequests;
   /** How long a mirror's copies may take, in ms. */
   readonly timeoutOf: (mirror: string) => number | undefined;
+  /** Time for reading the answers of each lane. */
+  readonly shares: Readonly<Record<Lane, WorkShare>>;
+  /** An answer is read no further: it is too long, or its lane has no time left. */
+  readonly onOverload: (lane: Lane) => void;
+  /** Monotonic, in ms. */
+  readonly now: () => number;
 }
+
+/** Of one answer; no model writes more for a client to read. */
+const maxAnswerBytes = 32 * 1024 * 1024;
+const nothing = new Uint8Array();
 
 /** Feeds the recorder with the copies of one request's answer. */
 export function observeExchange(
@@ -28,6 +40,8 @@ class Observed implements ObserveExchange {
   /** Of a twin; undefined: the primary's answer is observed. */
   readonly #mirror: string | undefined;
   #leg: LiveLeg | undefined = undefined;
+  #bytes = 0;
+  #isCut = false;
 
   constructor(pool: string, mirror: string | undefined, options: ObserveOptions) {
     this.#options = options;
@@ -59,12 +73,33 @@ class Observed implements ObserveExchange {
       ...(servedBy === undefined ? {} : { servedBy }),
       ...(Number.isFinite(attempts) ? { attempts } : {}),
     });
-    if (endOfStream) this.#leg?.measured?.recorder?.responseBody(new Uint8Array(), true);
+    if (endOfStream) this.#leg?.measured?.recorder?.responseBody(nothing, true);
   }
 
-  onResponseBody(chunk: Uint8Array, endOfStream: boolean): void {
-    this.#leg?.measured?.recorder?.responseBody(chunk, endOfStream);
+  onResponseBody(chunk: Uint8Array, endOfStream: boolean): "end" | undefined {
+    const recorder = this.#leg?.measured?.recorder;
+    if (recorder === undefined) return undefined;
+    const { shares, now } = this.#options;
+    const share = shares[this.#lane];
+    const startedMs = now();
+    this.#bytes += chunk.length;
+    if (this.#bytes > maxAnswerBytes || !share.hasRoom(startedMs)) return this.#cut(recorder);
+    recorder.responseBody(chunk, endOfStream);
     this.#leg?.request.texts?.add(this.#mirror, chunk);
+    share.spent(now() - startedMs);
+    return undefined;
+  }
+
+  /** Measures no further. The answer itself goes on: only its copies end. */
+  #cut(recorder: LegRecorder): "end" {
+    this.#isCut = true;
+    this.#options.onOverload(this.#lane);
+    recorder.cut("cap_cancelled");
+    return "end";
+  }
+
+  get #lane(): Lane {
+    return this.#mirror === undefined ? "primary" : "shadow";
   }
 
   onEnd(outcome: StreamOutcome): void {
@@ -72,9 +107,11 @@ class Observed implements ObserveExchange {
     const { measured, request } = this.#leg;
     if (measured !== undefined) {
       measured.hasEnded = true;
-      measured.isWhole = outcome === "complete";
+      measured.isWhole = outcome === "complete" && !this.#isCut;
       // Before its stream is: with the last one the request is given up.
-      measured.recorder?.end(outcome);
+      const startedMs = this.#options.now();
+      measured.recorder?.end(this.#isCut ? "cancelled" : outcome);
+      this.#options.shares[this.#lane].spent(this.#options.now() - startedMs);
       measured.recorder = undefined;
     }
     this.#options.live.streamOver(request);

@@ -1,0 +1,28 @@
+/** A share of this thread's time, which picks need: who has used it up has to leave its work undone. */
+export interface WorkShare {
+  /** True while some of the share is left. */
+  hasRoom(nowMs: number): boolean;
+  /** Work has taken so long, in ms. */
+  spent(ms: number): void;
+}
+
+/**
+ * Fills up with the time that passes, to a burst at most.
+ *
+ * @param share of one core, 0..1
+ * @param burstMs what may be used at once
+ */
+export function createWorkShare(share: number, burstMs: number): WorkShare {
+  let leftMs = burstMs;
+  let filledMs = Number.NEGATIVE_INFINITY;
+  return {
+    hasRoom(nowMs) {
+      leftMs = Math.min(burstMs, leftMs + (nowMs - filledMs) * share);
+      filledMs = nowMs;
+      return leftMs > 0;
+    },
+    spent(ms) {
+      leftMs -= ms;
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import { describe, expect, test } from "@jest/globals";
+import { createRecorder, type Leg } from "@umbra/shadow";
+import { type LiveRequest, MeasuredLeg } from "../src/requests/live-request.ts";
+import { LiveRequests } from "../src/requests/live-requests.ts";
+import { observeExchange } from "../src/requests/observe.ts";
+import { createWorkShare } from "../src/requests/work-share.ts";
+
+test("a share of time is used up by work, and fills up as time passes, to a burst", () => {
+  const share = createWorkShare(0.25, 100);
+  expect(share.hasRoom(0)).toBe(true);
+  share.spent(150);
+  expect(share.hasRoom(0)).toBe(false);
+  expect(share.hasRoom(196)).toBe(false);
+  expect(share.hasRoom(204)).toBe(true);
+  expect(share.hasRoom(1e9)).toBe(true);
+  share.spent(100);
+  expect(share.hasRoom(1e9)).toBe(false);
+});
+
+describe("an answer that is observed", () => {
+  /** Each look at the clock takes as long as it is told. */
+  function observing({ msPerLook }: { msPerLook: number }) {
+    let ms = 0;
+    const now = () => {
+      ms += msPerLook;
+      return ms;
+    };
+    const legs: Leg[] = [];
+    const overloads: string[] = [];
+    const recorder = createRecorder<LiveRequest>({
+      now,
+      observers: [{ legEnded: (leg) => void legs.push(leg) }],
+    });
+    const live = new LiveRequests({ observers: [], now, canCancel: () => false, onCancel() {} });
+    const request = live.begin("r", []);
+    if (request === undefined) throw new Error("no room");
+    const account = { arrived() {}, decided: () => [], ended() {}, answered() {} };
+    request.measured = new MeasuredLeg(account, {
+      ...{ model: "m", isStream: true, endpoint: "10.0.0.1:8000", dispatchedAt: 0 },
+      ...{ bodyBytes: 1, mirrors: [], unmirrored: [], session: undefined },
+    });
+    const exchange = observeExchange(
+      { metadata: new Map([["x-umbra-lane", "primary"]]), fail() {} },
+      {
+        ...{ recorder, live, now, timeoutOf: () => undefined },
+        shares: { primary: createWorkShare(0.4, 100), shadow: createWorkShare(0.25, 100) },
+        onOverload: (lane) => void overloads.push(lane),
+      },
+    );
+    exchange.onRequestHeaders?.(new Map([["x-request-id", "r"]]), true);
+    const headers = new Map([
+      [":status", "200"],
+      ["content-type", "text/event-stream"],
+    ]);
+    exchange.onResponseHeaders?.(headers, new Map(), false);
+    return { exchange, legs, overloads };
+  }
+  const event = Buffer.from('data: {"choices":[{"delta":{"content":"a"}}]}\n\n');
+
+  test("is measured to its end where there is time", () => {
+    const { exchange, legs, overloads } = observing({ msPerLook: 0.001 });
+    for (let i = 0; i < 1_000; i++) {
+      expect(exchange.onResponseBody?.(event, i === 999)).toBeUndefined();
+    }
+    exchange.onEnd?.("complete");
+    expect([overloads, legs.length, legs[0]?.outTokens]).toEqual([[], 1, 1_000]);
+  });
+
+  test("is given up where its lane has used up its time, and counts as cut", () => {
+    const { exchange, legs, overloads } = observing({ msPerLook: 30 });
+    const answers = Array.from({ length: 20 }, () => exchange.onResponseBody?.(event, false));
+    expect(answers).toContain("end");
+    exchange.onEnd?.("complete");
+    expect(overloads[0]).toBe("primary");
+    expect(legs.map((leg) => leg.class)).toEqual(["cap_cancelled"]);
+  });
+
+  test("is given up at 32 MiB", () => {
+    const { exchange, legs } = observing({ msPerLook: 0 });
+    const chunk = Buffer.alloc(1024 * 1024, ":\n");
+    const answers = Array.from({ length: 33 }, () => exchange.onResponseBody?.(chunk, false));
+    expect(answers.indexOf("end")).toBe(32);
+    exchange.onEnd?.("complete");
+    expect(legs.map((leg) => leg.class)).toEqual(["cap_cancelled"]);
+  });
+});
