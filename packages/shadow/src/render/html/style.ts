@@ -50,11 +50,10 @@ caption span { display: block; position: sticky; left: 0; max-width: min(100%, c
 .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(480px, 100%), 1fr)); gap: 16px; align-items: stretch; } .grid > .all { grid-column: 1 / -1; } .split { display: flex; flex-wrap: wrap; gap: 14px 44px; } .split ol { flex: 999 1 400px; } .split > div { flex: 1 1 240px; } .grid > * { min-width: 0; } * + .grid { margin-top: 16px; }
 ol.funnel { list-style: none; margin: 0; padding: 0; display: grid; gap: 8px; }
 .funnel li { display: grid; grid-template-columns: 72px 1fr 72px; gap: 10px; align-items: center; } .funnel .n { text-align: right; font-weight: 600; }
-.track { height: 12px; background: var(--grid); border-radius: 3px; overflow: hidden; } .bar { display: block; height: 100%; background: var(--primary); }
 .lost { margin: 0 0 12px; overflow-wrap: anywhere; }
 figure { margin: 0; } figcaption { font-size: 13px; color: var(--soft); margin-top: 10px; max-width: 74ch; }
 .keys { font-size: 13px; color: var(--soft); margin: 0 0 4px; } .key { display: inline-block; width: 24px; border-top: 3px solid var(--primary); vertical-align: middle; margin: 0 6px 2px 0; } .key.s { border-top: 3px dashed var(--shadow); margin-left: 16px; }
-svg { display: block; max-width: 100%; height: auto; } svg.wide { width: 100%; } .plot svg { max-width: none; } svg text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill: var(--soft); font-variant-numeric: tabular-nums; } svg .said-p { fill: var(--primary); } svg .said-s { fill: var(--shadow); } svg .said-m { fill: var(--fail); } svg .strong { fill: var(--ink); }
+svg { display: block; max-width: 100%; height: auto; } svg.wide { width: 100%; } svg.track { width: 100%; height: 12px; background: var(--grid); border-radius: 3px; } .track rect { fill: var(--primary); } .plot svg { max-width: none; } svg text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill: var(--soft); font-variant-numeric: tabular-nums; } svg .said-p { fill: var(--primary); } svg .said-s { fill: var(--shadow); } svg .said-m { fill: var(--fail); } svg .strong { fill: var(--ink); }
 .halo { paint-order: stroke; stroke: var(--card); stroke-width: 4px; stroke-linejoin: round; }
 .g { stroke: var(--grid); fill: none; } .a { stroke: var(--faint); fill: none; }
 .p { stroke: var(--primary); fill: none; stroke-width: 2; } .s { stroke: var(--shadow); fill: none; stroke-width: 2; stroke-dasharray: 7 3; } .pf { fill: var(--primary); stroke: var(--card); stroke-width: 1.5; } .sf { fill: var(--shadow); stroke: var(--card); stroke-width: 1.5; } .pt { stroke: var(--primary); stroke-width: 1; opacity: .55; fill: none; } .st { stroke: var(--shadow); stroke-width: 1; stroke-dasharray: 4 2; opacity: .6; fill: none; }
@@ -62,6 +61,9 @@ svg { display: block; max-width: 100%; height: auto; } svg.wide { width: 100%; }
 .m { stroke: var(--fail); stroke-width: 1.5; stroke-dasharray: 5 3; fill: none; } .e { stroke: var(--faint); stroke-width: 1.2; fill: none; } .z { fill: var(--fail); opacity: .06; }
 .band { fill: var(--primary); opacity: .16; } .line { stroke: var(--primary); stroke-width: 2; fill: none; } .break { stroke: var(--ink); stroke-dasharray: 1 3; fill: none; }
 .ci { stroke: currentColor; stroke-width: 2.4; fill: none; } .pe { fill: currentColor; stroke: var(--card); stroke-width: 1.5; } .hollow { fill: var(--card); stroke: currentColor; stroke-width: 2; }
+.choice { display: flex; flex-wrap: wrap; gap: 6px 24px; list-style: none; margin: 0 0 14px; padding: 0; } .choice a { color: inherit; overflow-wrap: anywhere; } .choice a[aria-current] { font-weight: 650; text-decoration: none; }
+details { margin-top: 14px; } summary { cursor: pointer; padding: 6px 0; font-weight: 600; overflow-wrap: anywhere; } .usage svg { display: inline-block; width: 64px; height: 6px; margin-right: 8px; vertical-align: middle; }
+.lost [data-section] { opacity: .7; }
 footer { margin-top: 40px; color: var(--soft); font-size: 13px; }
 @media (max-width: 620px) { main { padding: 18px 12px 48px; } .card { padding: 16px; } th[scope=row] { position: sticky; left: 0; background: var(--card); padding-right: 8px; min-width: 104px; white-space: normal; } .advisory { display: block; } .said { padding: 20px 18px 18px; } .lanes, .verdict dl.facts { padding: 16px 18px; } .verdict .word { font-size: 27px; gap: 10px; } .word .sign { width: 36px; height: 36px; font-size: 21px; } .word .far { font-size: 18px; } section > h2 { margin-top: 34px; } .arrow { display: none; } }
 @page { margin: 12mm; }
