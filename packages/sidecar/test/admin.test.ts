@@ -63,15 +63,56 @@ describe("calls that change mirroring", () => {
   });
 });
 
-test("reading is open: page, mirrors, reports and events", async () => {
+test.each([
+  { path: "/", type: "text/html; charset=utf-8" },
+  { path: "/live.js", type: "text/javascript; charset=utf-8" },
+  { path: "/v1/pools", type: "application/json" },
+  { path: "/v1/mirrors", type: "application/json" },
+  { path: "/v1/events", type: "text/event-stream" },
+  { path: "/nowhere", type: "application/json" },
+])("$path is $type, and nothing is to be taken for another type", async ({ path, type }) => {
+  const { headers, body } = await fetch(`${await start()}${path}`);
+  expect([headers.get("content-type"), headers.get("x-content-type-options")]).toEqual([
+    type,
+    "nosniff",
+  ]);
+  await body?.cancel();
+});
+
+test("the page may load its own script and nothing else, and be shown in no other page", async () => {
+  const { headers } = await fetch(`${await start()}/`);
+  const policy = headers.get("content-security-policy")?.split("; ");
+  expect(policy).toEqual(
+    expect.arrayContaining([
+      ...["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"],
+    ]),
+  );
+});
+
+test("a report names its candidate before the first request", async () => {
   const origin = await start();
-  expect((await fetch(`${origin}/`)).headers.get("content-type")).toContain("text/html");
+  const events = await fetch(`${origin}/v1/events`);
+  let text = "";
+  for await (const chunk of events.body ?? []) {
+    text += Buffer.from(chunk).toString();
+    if (text.includes("INCONCLUSIVE so far")) break;
+  }
+  expect(text).toContain("data: … INCONCLUSIVE so far · default/shadow · Umbra\n");
+});
+
+test("asking for the head of the events ends at once", async () => {
+  const head = await fetch(`${await start()}/v1/events`, { method: "HEAD" });
+  expect([head.status, await head.text()]).toEqual([200, ""]);
+});
+
+test("reading is open: reports and events", async () => {
+  const origin = await start();
   expect(await (await fetch(`${origin}/v1/report`)).json()).toMatchObject({
     reports: [{ schema: "shadow-report/1", verdict: { status: "INCONCLUSIVE" } }],
   });
   const events = await fetch(`${origin}/v1/events`);
   const reader = events.body?.getReader();
   const { value } = (await reader?.read()) ?? {};
-  expect(Buffer.from(value ?? []).toString()).toMatch(/^data: \{"reports":/);
+  expect(Buffer.from(value ?? []).toString()).toMatch(/^event: section\ndata: title\ndata: /);
   await reader?.cancel();
 });

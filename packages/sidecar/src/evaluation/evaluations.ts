@@ -17,15 +17,16 @@ import type { MirrorRegistry } from "../mirror/mirror-registry.ts";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { type JudgeThread, startJudgeThread } from "./judge-thread.ts";
 import type { LoadCount } from "./load-count.ts";
-import type { EvaluationNow, EvaluationSetup } from "./worker-messages.ts";
+import type { EvaluationNow, EvaluationSetup, Look } from "./worker-messages.ts";
 
 /** Turns what was recorded into samples, and keeps the thread that judges them. */
 export interface Evaluations extends RecorderObserver {
   dropped(requestId: string, bodyBytes: number, of: UnmirroredFor): void;
   /** Judged now. */
   reports(): Promise<readonly ShadowReport[]>;
-  /** Of the last look. */
-  readonly latest: readonly ShadowReport[];
+  readonly latest: Look;
+  /** While somebody watches, the latest look has pages. */
+  watch(isWatched: boolean): void;
   close(): Promise<void>;
 }
 
@@ -58,10 +59,10 @@ export function newSecret(): string {
 }
 
 export function startEvaluations(options: EvaluationsOptions): Evaluations {
-  const { topology, registry, pools, load, secret, captured } = options;
+  const { topology, registry, pools, load, secret, captured, samplesFile, lookEveryMs } = options;
   const judged = new Map(registry.gates.toReversed().map((gate) => [gate.key, gate]));
   const setups = [...judged.values()].map((gate) => setupOf(gate, registry.gates));
-  let latest: readonly ShadowReport[] = [];
+  let latest: Look = { reports: [], pages: new Map() };
   let thread: JudgeThread | undefined;
   const baselines = new Map(
     registry.gates.map((gate) => [gate.key, baselinePoolsOf(topology, gate.mirror.origin.route)]),
@@ -69,16 +70,11 @@ export function startEvaluations(options: EvaluationsOptions): Evaluations {
 
   function start(): JudgeThread {
     return startJudgeThread({
-      setup: {
-        evaluations: setups,
-        samplesFile: options.samplesFile,
-        capacity,
-        lookEveryMs: options.lookEveryMs,
-      },
+      setup: { evaluations: setups, samplesFile, capacity, lookEveryMs },
       now: () => Object.fromEntries([...judged].map(([key, gate]) => [key, nowOf(gate)])),
-      onLook(reports) {
-        latest = reports;
-        options.onLook(reports);
+      onLook(look) {
+        latest = look;
+        options.onLook(look.reports);
       },
       onTrouble: options.onTrouble,
     });
@@ -158,6 +154,7 @@ export function startEvaluations(options: EvaluationsOptions): Evaluations {
     get latest() {
       return latest;
     },
+    watch: (isWatched) => thread?.watch(isWatched),
     close: () => thread?.close() ?? Promise.resolve(),
   };
 }

@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import type { Sample, ShadowReport } from "@umbra/shadow";
-import type { EvaluationNow, FromWorker, ToWorker, WorkerSetup } from "./worker-messages.ts";
+import type { EvaluationNow, FromWorker, Look, ToWorker, WorkerSetup } from "./worker-messages.ts";
 
 /** The thread that stores and judges samples, seen from the one that picks. */
 export interface JudgeThread {
@@ -8,6 +8,8 @@ export interface JudgeThread {
   add(key: string, sample: Sample): void;
   /** Judges now. Rejects when the thread has ended, or needs longer than a minute. */
   reports(): Promise<readonly ShadowReport[]>;
+  /** While somebody watches, looks come with pages. */
+  watch(isWatched: boolean): void;
   close(): Promise<void>;
 }
 
@@ -15,7 +17,7 @@ export interface JudgeThreadOptions {
   readonly setup: WorkerSetup;
   /** What goes with each batch. */
   readonly now: () => Readonly<Record<string, EvaluationNow>>;
-  readonly onLook: (reports: readonly ShadowReport[]) => void;
+  readonly onLook: (look: Look) => void;
   readonly onTrouble: (text: string) => void;
 }
 
@@ -37,12 +39,11 @@ export function startJudgeThread(options: JudgeThreadOptions): JudgeThread {
     resourceLimits: { maxOldGenerationSizeMb: 1_024 },
   });
   let batch: { key: string; sample: Sample }[] = [];
-  let [lastId, isEnded, lost] = [0, false, 0];
+  let [lastId, isEnded, isTaking, lost] = [0, false, false, 0];
   const waiting = new Map<number, (reports: readonly ShadowReport[] | Error) => void>();
   const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
 
   const send = (message: ToWorker) => worker.postMessage(message);
-  let isTaking = false;
   let looks: number[] = [];
   /** One batch is under way at a time: a busy thread has no backlog but this one. */
   function flush(): void {
@@ -59,8 +60,8 @@ export function startJudgeThread(options: JudgeThreadOptions): JudgeThread {
   worker.on("message", (message: FromWorker) => {
     switch (message.kind) {
       case "look":
-        onLook(message.reports);
-        if (message.id !== undefined) waiting.get(message.id)?.(message.reports);
+        onLook(message.look);
+        if (message.id !== undefined) waiting.get(message.id)?.(message.look.reports);
         break;
       case "taken":
         isTaking = false;
@@ -105,6 +106,7 @@ export function startJudgeThread(options: JudgeThreadOptions): JudgeThread {
         flush();
       });
     },
+    watch: (isWatched) => send({ kind: "watch", isWatched }),
     async close() {
       clearInterval(flushing);
       if (!isEnded) {
