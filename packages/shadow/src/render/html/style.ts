@@ -63,7 +63,7 @@ svg { display: block; max-width: 100%; height: auto; } svg.wide { width: 100%; }
 .ci { stroke: currentColor; stroke-width: 2.4; fill: none; } .pe { fill: currentColor; stroke: var(--card); stroke-width: 1.5; } .hollow { fill: var(--card); stroke: currentColor; stroke-width: 2; }
 .choice { display: flex; flex-wrap: wrap; gap: 6px 24px; list-style: none; margin: 0 0 14px; padding: 0; } .choice a { color: inherit; overflow-wrap: anywhere; } .choice a[aria-current] { font-weight: 650; text-decoration: none; }
 details { margin-top: 14px; } summary { cursor: pointer; padding: 6px 0; font-weight: 600; overflow-wrap: anywhere; } .usage svg { display: inline-block; width: 64px; height: 6px; margin-right: 8px; vertical-align: middle; }
-.lost [data-section] { opacity: .7; }
+.disconnected [data-section] { opacity: .7; } details caption { padding: 0; }
 footer { margin-top: 40px; color: var(--soft); font-size: 13px; }
 @media (max-width: 620px) { main { padding: 18px 12px 48px; } .card { padding: 16px; } th[scope=row] { position: sticky; left: 0; background: var(--card); padding-right: 8px; min-width: 104px; white-space: normal; } .advisory { display: block; } .said { padding: 20px 18px 18px; } .lanes, .verdict dl.facts { padding: 16px 18px; } .verdict .word { font-size: 27px; gap: 10px; } .word .sign { width: 36px; height: 36px; font-size: 21px; } .word .far { font-size: 18px; } section > h2 { margin-top: 34px; } .arrow { display: none; } }
 @page { margin: 12mm; }

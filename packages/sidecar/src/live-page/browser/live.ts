@@ -45,7 +45,7 @@ function showLink(words: string, className: string): void {
   if (link === null || link.textContent === words) return;
   link.textContent = words;
   link.className = className;
-  document.body.classList.toggle("lost", className === "FAIL");
+  document.body.classList.toggle("disconnected", className === "FAIL");
 }
 
 function showSection(id: string, html: string): void {
