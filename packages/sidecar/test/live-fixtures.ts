@@ -143,7 +143,7 @@ export function mirror(candidate: string, more: Partial<MirrorState> = {}): Mirr
     sampled: 2_500,
     mirrored: 1_293,
     dropped: { concurrency: 1_204, size: 3 },
-    budgetUsed: { requests: 0.3 },
+    budgetUsed: { requests: 0.3, tokens: 0, duration: 0 },
     ...more,
   };
 }
