@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { Script } from "node:vm";
 import { describe, expect, test } from "@jest/globals";
 import { reportSectionIds, reportSections } from "@umbra/shadow/html";
+import { pagesOf } from "../src/evaluation/report-pages.ts";
 import { browserScript } from "../src/live-page/browser-script.ts";
 import { type LiveState, liveSections } from "../src/live-page/live-sections.ts";
 import { mirrorsSection } from "../src/live-page/mirrors-section.ts";
@@ -69,6 +70,14 @@ describe("the sections", () => {
     const { verdict, gates } = sectionsOf({ look: none, mirrors });
     expect([verdict, gates]).toEqual([`<p class="card soft">${words}</p>`, ""]);
   });
+});
+
+test("a report that cannot be rendered costs no other its page", () => {
+  const trouble: string[] = [];
+  const broken = { ...slow, gates: undefined } as never;
+  const pages = pagesOf([broken, same], (text) => trouble.push(text));
+  expect([...pages.keys()]).toEqual([same.evaluation.id]);
+  expect(trouble).toEqual([expect.stringMatching(/^a report cannot be shown on the live page: /)]);
 });
 
 describe("several candidates", () => {
