@@ -43,8 +43,8 @@ describeInChromium(`the live page, ${where}`, () => {
 
   describe("of a sidecar", () => {
     let sidecar: Sidecar | undefined;
-    const folder = mkdtempSync(join(tmpdir(), "umbra-live-"));
-    const samplesFile = join(folder, "run.ndjson");
+    let folder = "";
+    let samplesFile = "";
     const topology = directTopology({
       primary: ["127.0.0.1:9"],
       shadow: ["127.0.0.1:9"],
@@ -53,6 +53,8 @@ describeInChromium(`the live page, ${where}`, () => {
 
     /** An earlier process has judged ten minutes of traffic. */
     beforeAll(() => {
+      folder = mkdtempSync(join(tmpdir(), "umbra-live-"));
+      samplesFile = join(folder, "run.ndjson");
       const [{ evaluation } = { evaluation: {} }] = topology.mirrors;
       const [route, candidate] = ["default/direct", "default/shadow"];
       const key = `${route} ${candidate}`;
