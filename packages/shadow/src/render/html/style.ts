@@ -47,7 +47,7 @@ caption span { display: block; position: sticky; left: 0; max-width: min(100%, c
 .wrap { white-space: normal; overflow-wrap: anywhere; min-width: 112px; }
 .group { text-align: center; font-weight: 600; color: var(--ink); } .start { padding-left: 30px; } .gates .plot { padding-top: 0; padding-bottom: 0; } .checks .wrap { min-width: 260px; } .wrap strong { white-space: nowrap; }
 .matrix .same { background: color-mix(in srgb, var(--primary) 10%, transparent); } .matrix .none { color: var(--faint); } .matrix tbody td, .matrix thead tr:last-child th:not(:first-child) { padding: 8px 12px; }
-.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(480px, 100%), 1fr)); gap: 16px; align-items: stretch; } .grid > .all { grid-column: 1 / -1; } .split { display: flex; flex-wrap: wrap; gap: 14px 44px; } .split ol { flex: 999 1 400px; } .split > div { flex: 1 1 240px; } .grid > * { min-width: 0; } * + .grid { margin-top: 16px; }
+.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(480px, 100%), 1fr)); gap: 16px; align-items: stretch; } .grid > .all { grid-column: 1 / -1; } .all .grid { grid-template-columns: repeat(auto-fill, minmax(min(480px, 100%), 1fr)); } .split { display: flex; flex-wrap: wrap; gap: 14px 44px; } .split ol { flex: 999 1 400px; } .split > div { flex: 1 1 240px; } .grid > * { min-width: 0; } * + .grid { margin-top: 16px; }
 ol.funnel { list-style: none; margin: 0; padding: 0; display: grid; gap: 8px; }
 .funnel li { display: grid; grid-template-columns: 72px 1fr 72px; gap: 10px; align-items: center; } .funnel .n { text-align: right; font-weight: 600; }
 .lost { margin: 0 0 12px; overflow-wrap: anywhere; }
