@@ -183,7 +183,16 @@ test("umbra up of the tarball serves, and every command works with it", async ()
     await works("shadow", "percent", "50", ...admin);
     await works("report", ...admin);
     const page = await request(`http://127.0.0.1:${adminPort}/`);
-    expect(await page.body.text()).toContain("uPlot");
+    expect(await page.body.text()).toContain('<script type="module" src="live.js">');
+    const script = await request(`http://127.0.0.1:${adminPort}/live.js`);
+    expect(await script.body.text()).toContain("new EventSource(");
+    const events = await request(`http://127.0.0.1:${adminPort}/v1/events`);
+    let sections = "";
+    for await (const chunk of events.body) {
+      sections += String(chunk);
+      if (sections.includes('<section aria-labelledby="gates">')) break;
+    }
+    expect(sections).toContain("event: section\ndata: gates\ndata: <section");
   } finally {
     await up.stop();
     await stopModelServers([...primary, ...shadow]);

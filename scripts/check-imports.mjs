@@ -18,7 +18,7 @@ const allowed = {
   simulator: { own: [], others: ["prom-client"], node: true },
   sidecar: {
     own: ["scheduler", "grpc", "ext-proc", "openai", "shadow", "envoy-config", "simulator"],
-    others: ["@opentelemetry/api", "pino", "prom-client", "selfsigned", "undici", "uplot"],
+    others: ["@opentelemetry/api", "pino", "prom-client", "selfsigned", "undici"],
     node: true,
   },
   cli: {

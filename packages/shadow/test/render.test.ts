@@ -12,6 +12,7 @@ import {
   renderReportText,
   type ShadowReport,
 } from "@umbra/shadow";
+import { reportSectionIds, reportSections, shareBar } from "@umbra/shadow/html";
 import { Ajv } from "ajv";
 import fc from "fast-check";
 import { traffic } from "./fixtures.ts";
@@ -119,6 +120,35 @@ describe("the page", () => {
     const points = Array.from({ length: 2_000 }, (_, i) => [100.12 + i, 110.46 + i * 1.1] as const);
     const plots = { ...report.plots, scatter: { metric: "ttft_ms" as const, points } };
     expect(renderReportHtml({ ...report, plots }).length).toBeLessThan(300_000);
+  });
+});
+
+describe("the sections of the page", () => {
+  const sections = reportSections(reportOf("fail"));
+
+  test("come in reading order", () => {
+    expect(sections.map(({ id }) => id)).toEqual(reportSectionIds);
+    expect(reportSectionIds).toEqual([
+      ...["verdict", "gates", "latency", "reliability", "plots", "validity", "method"],
+    ]);
+  });
+
+  test("make up the page, one after the other", () => {
+    const page = renderReportHtml(reportOf("fail"));
+    expect(page).toContain(`</header>\n${sections.map(({ html }) => html).join("\n")}\n<footer>`);
+  });
+
+  test.each(sections)("$id is one element, and keeps to a policy without inline styles", (each) => {
+    expect(each.html).toMatch(/^<section [\s\S]*<\/section>$/);
+    expect([leftOpen(each.html), / style=|<style|<script/.test(each.html)]).toEqual([[], false]);
+  });
+
+  test.each([
+    { share: -0.5, width: "0.0" },
+    { share: 0.425, width: "42.5" },
+    { share: 1.2, width: "100.0" },
+  ])("a bar of $share is filled to $width", ({ share, width }) => {
+    expect(shareBar(share)).toContain(`<rect width="${width}" height="12"/>`);
   });
 });
 

@@ -76,7 +76,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     metrics: metrics.exposition,
     gates: mirrors.gates,
     candidateOf: (mirror) => mirrors.gateOf(mirror)?.candidate,
-    latest: () => evaluations.latest,
+    latest: () => evaluations.latest.reports,
   });
   const observers = [answers, accounts, mirrors, shadowMetrics, evaluations, captures ?? {}];
   const recorder = createRecorder<LiveRequest>({ now, observers });

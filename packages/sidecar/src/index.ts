@@ -3,7 +3,6 @@ export type { ShadowCall } from "./admin/shadow-calls.ts";
 export { redact } from "./capture/redact.ts";
 export { errorReply } from "./decision/error-reply.ts";
 export { type RequestErrorCode, requestErrorCodes } from "./decision/refusals.ts";
-export { livePage } from "./live-page/page.ts";
 export { createDistribution, type Distribution } from "./metrics/distribution.ts";
 export type { MetricFamily } from "./metrics/exposition.ts";
 export { createLabelValues, type LabelValues } from "./metrics/label-values.ts";

@@ -94,9 +94,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       metrics: metrics.exposition,
       gates: parts.mirrors.gates,
       notReady: readiness.missing,
-      reports: () => evaluations.reports(),
-      latestReports: () => evaluations.latest,
+      evaluations,
       token: options.adminToken,
+      log,
     });
     readiness.begin();
     log.info({ grpc: grpcAddress, admin: admin.address, pools: [...pools.keys()] }, "serving");

@@ -63,15 +63,58 @@ describe("calls that change mirroring", () => {
   });
 });
 
-test("reading is open: page, mirrors, reports and events", async () => {
+test("every answer says its type, and is to be taken for no other", async () => {
   const origin = await start();
-  expect((await fetch(`${origin}/`)).headers.get("content-type")).toContain("text/html");
+  const typeOf = async (path: string) => {
+    const { headers, body } = await fetch(`${origin}${path}`);
+    await body?.cancel();
+    return [path, headers.get("content-type"), headers.get("x-content-type-options")];
+  };
+  const paths = ["/", "/live.js", "/v1/pools", "/v1/mirrors", "/v1/events", "/nowhere"];
+  expect(await Promise.all(paths.map(typeOf))).toEqual([
+    ["/", "text/html; charset=utf-8", "nosniff"],
+    ["/live.js", "text/javascript; charset=utf-8", "nosniff"],
+    ["/v1/pools", "application/json", "nosniff"],
+    ["/v1/mirrors", "application/json", "nosniff"],
+    ["/v1/events", "text/event-stream", "nosniff"],
+    ["/nowhere", "application/json", "nosniff"],
+  ]);
+});
+
+test("the page may load its own script and nothing else, and be shown in no other page", async () => {
+  const { headers } = await fetch(`${await start()}/`);
+  const policy = headers.get("content-security-policy")?.split("; ");
+  expect(policy).toEqual(
+    expect.arrayContaining([
+      ...["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"],
+    ]),
+  );
+});
+
+test("a report names its candidate before the first request", async () => {
+  const origin = await start();
+  const events = await fetch(`${origin}/v1/events`);
+  let text = "";
+  for await (const chunk of events.body ?? []) {
+    text += Buffer.from(chunk).toString();
+    if (text.includes("INCONCLUSIVE so far")) break;
+  }
+  expect(text).toContain("data: … INCONCLUSIVE so far · default/shadow · Umbra\n");
+});
+
+test("asking for the head of the events ends at once", async () => {
+  const head = await fetch(`${await start()}/v1/events`, { method: "HEAD" });
+  expect([head.status, await head.text()]).toEqual([200, ""]);
+});
+
+test("reading is open: reports and events", async () => {
+  const origin = await start();
   expect(await (await fetch(`${origin}/v1/report`)).json()).toMatchObject({
     reports: [{ schema: "shadow-report/1", verdict: { status: "INCONCLUSIVE" } }],
   });
   const events = await fetch(`${origin}/v1/events`);
   const reader = events.body?.getReader();
   const { value } = (await reader?.read()) ?? {};
-  expect(Buffer.from(value ?? []).toString()).toMatch(/^data: \{"reports":/);
+  expect(Buffer.from(value ?? []).toString()).toMatch(/^event: section\ndata: title\ndata: /);
   await reader?.cancel();
 });

@@ -1,343 +1,269 @@
-import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Script } from "node:vm";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import {
-  evaluationConfig,
-  judge,
-  type Sample,
-  type SampleLeg,
-  type ShadowReport,
-} from "@umbra/shadow";
-import { livePage } from "../src/live-page/page.ts";
-import { script } from "../src/live-page/script.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { directTopology } from "@umbra/envoy-config";
+import { evaluationConfig } from "@umbra/shadow";
+import { type Sidecar, startSidecar } from "@umbra/sidecar";
+import pino from "pino";
+import type { PoolAnswer } from "../src/admin/admin-answers.ts";
+import { type AdminServer, startAdminServer } from "../src/admin/admin-server.ts";
+import { createJudging } from "../src/evaluation/judging.ts";
+import type { MirrorState } from "../src/mirror/mirror-gate.ts";
+import { type Browser, type BrowserPage, chromium, openBrowser } from "./chromium.ts";
+import { endpoint, look, mirror, pool, report, samples } from "./live-fixtures.ts";
+import { until } from "./until.ts";
 
-const page = livePage();
-const hostileName = '<img src=x onerror="alert(1)">';
+const log = pino({ level: "silent" });
+const where =
+  chromium === undefined
+    ? "skipped: no Chromium found, install it or name it in CHROMIUM_BIN"
+    : "in Chromium";
+const describeInChromium = chromium === undefined ? describe.skip : describe;
 
-describe("the page", () => {
-  test("loads nothing from elsewhere", () => {
-    expect(page).not.toMatch(/(?:src|href)\s*=\s*["']?(?:https?:)?\/\//i);
-    expect(page).not.toMatch(/@import|url\(/i);
-  });
+describeInChromium(`the live page, ${where}`, () => {
+  let browser: Browser;
+  let page: BrowserPage;
 
-  test("lets the browser load and reach nothing else", () => {
-    const policy = /http-equiv="Content-Security-Policy" content="([^"]*)"/
-      .exec(page)?.[1]
-      ?.split("; ");
-    expect(policy).toEqual(
-      expect.arrayContaining([
-        "default-src 'none'",
-        "style-src 'unsafe-inline'",
-        "script-src 'unsafe-inline'",
-        "connect-src 'self'",
-      ]),
-    );
-  });
-
-  test("is small", () => {
-    expect(Buffer.byteLength(page)).toBeLessThan(120 * 1024);
-  });
-
-  test("has a script that parses and never makes markup of text", () => {
-    expect(() => new Script(`"use strict";${script}`)).not.toThrow();
-    expect(script).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(/);
-  });
-
-  test("has an element for every id that the script asks for", () => {
-    const asked = [...script.matchAll(/\bat\("([^"]+)"\)/g)].map(([, id]) => id);
-    const there = new Set([...page.matchAll(/\bid="([^"]+)"/g)].map(([, id]) => id));
-    expect(asked.length).toBeGreaterThan(10);
-    expect(asked.filter((id) => id === undefined || !there.has(id))).toEqual([]);
-  });
-});
-
-const browser = [
-  process.env.CHROMIUM_BIN,
-  "/usr/bin/chromium",
-  "/usr/bin/chromium-browser",
-  "/usr/bin/google-chrome",
-].find((path): path is string => path !== undefined && path !== "" && existsSync(path));
-const withChromium = browser === undefined ? test.skip : test;
-
-describe("the page in Chromium", () => {
-  let server: Server;
-  let url: string;
-  let events: readonly object[];
+  beforeAll(async () => {
+    browser = await openBrowser();
+  }, 30_000);
 
   beforeEach(async () => {
-    server = createServer((request, response) => {
-      if (request.url === "/") {
-        response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page);
-      } else if (request.url === "/v1/events") {
-        response.writeHead(200, { "content-type": "text/event-stream" });
-        // Chromium's virtual time stands still while a stream is open: this one ends, and is not asked for again.
-        response.write("retry: 3600000\n\n");
-        for (const event of events) response.write(`data: ${JSON.stringify(event)}\n\n`);
-        response.end();
-      } else {
-        response.writeHead(404).end();
-      }
+    page = await browser.newPage();
+  });
+
+  afterAll(() => browser.close());
+
+  const textOf = (selector: string) =>
+    page.evaluate(`document.querySelector(${JSON.stringify(selector)})?.textContent ?? ""`);
+  /** Waits for a text, as the reader does. */
+  const shows = (selector: string, words: RegExp) =>
+    until(async () => words.test(String(await textOf(selector))));
+
+  describe("of a sidecar", () => {
+    let sidecar: Sidecar | undefined;
+    let folder = "";
+    let samplesFile = "";
+    const topology = directTopology({
+      primary: ["127.0.0.1:9"],
+      shadow: ["127.0.0.1:9"],
+      port: 80,
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+
+    /** An earlier process has judged ten minutes of traffic. */
+    beforeAll(() => {
+      folder = mkdtempSync(join(tmpdir(), "umbra-live-"));
+      samplesFile = join(folder, "run.ndjson");
+      const [{ evaluation } = { evaluation: {} }] = topology.mirrors;
+      const [route, candidate] = ["default/direct", "default/shadow"];
+      const key = `${route} ${candidate}`;
+      const config = evaluationConfig(evaluation);
+      const judging = createJudging(
+        {
+          evaluations: [
+            { key, route, candidate, role: "candidate", controlKey: undefined, config },
+          ],
+          ...{ samplesFile, capacity: 10_000, lookEveryMs: 1_000 },
+        },
+        (trouble) => expect(trouble).toBe(undefined),
+      );
+      const earlier = samples(2_400, Date.now() - 600_000, { candidate, route, ratio: 1.3 });
+      judging.add(earlier.map((sample) => ({ key, sample })));
+      judging.close();
+    });
+
+    const start = async (port = 0) => {
+      sidecar = await startSidecar({
+        ...{ topology, log, samplesFile, grpc: "127.0.0.1:0" },
+        admin: { host: "127.0.0.1", port },
+      });
+      return `http://${sidecar.adminAddress}/`;
+    };
+
+    afterAll(async () => {
+      await sidecar?.close(0);
+      rmSync(folder, { recursive: true, force: true });
+    });
+
+    test("shows the report, follows changes, and comes back after a restart", async () => {
+      const url = await start();
+      await page.open(url);
+      await shows("#link", /^● live$/);
+      await shows("[data-section=verdict]", /FAIL/);
+      await shows("[data-section=gates]", /ttft\.typical/);
+      for (const section of ["latency", "reliability", "plots", "validity", "method", "pools"]) {
+        await shows(`[data-section=${section}] h2`, /\S/);
+      }
+      await shows("[data-section=mirrors]", /100 % by request/);
+      expect(await page.evaluate("document.title")).toMatch(/^✗ FAIL · default\/shadow · Umbra$/);
+
+      await page.evaluate("globalThis.isFirstLoad = true");
+      const body = '{"percent":12.5}';
+      await fetch(`${url}v1/shadow/percent`, { method: "POST", body });
+      await shows("[data-section=mirrors]", /12\.5 % by request/);
+      expect(page.problems).toEqual([]);
+
+      await sidecar?.close(0);
+      await shows("#link", /^! connection lost, trying again; last heard at /);
+      await shows("[data-section=verdict]", /FAIL/);
+      await start(Number(new URL(url).port));
+      await shows("#link", /^● live$/);
+      await shows("[data-section=mirrors]", /100 % by request/);
+      expect(await page.evaluate("globalThis.isFirstLoad")).toBe(true);
+    }, 60_000);
   });
 
-  afterEach(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
+  describe("of an admin server", () => {
+    let admin: AdminServer;
+    let url: string;
+    let shown: ReturnType<typeof look>;
+    let pools: readonly PoolAnswer[];
+    let mirrors: readonly MirrorState[];
+    let [slowAndSame, sameAndSlow] = [look(), look()];
+    const hostile = `"><img src=x onerror="alert(1)"><script>alert(1)</script>`;
+
+    beforeAll(() => {
+      slowAndSame = look(report("default/slow", 1.3), report("default/same", 1));
+      sameAndSlow = look(report("default/slow", 1), report("default/same", 1.3));
+    });
+
+    beforeEach(async () => {
+      shown = slowAndSame;
+      pools = [pool("default/a")];
+      mirrors = [mirror("default/slow")];
+      admin = await startAdminServer(
+        { host: "127.0.0.1", port: 0 },
+        {
+          // What the live page reads of the pools and mirrors, and no more.
+          pools: { values: () => pools.map(poolLike) } as never,
+          gates: {
+            map: (read: (gate: object) => unknown) =>
+              mirrors.map((each) => read({ state: () => each })),
+          } as never,
+          recorder: {} as never,
+          metrics: {} as never,
+          notReady: async () => [],
+          evaluations: {
+            get latest() {
+              return shown;
+            },
+            reports: async () => shown.reports,
+            watch: () => undefined,
+          },
+          token: undefined,
+          log,
+        },
+      );
+      url = `http://${admin.address}/`;
+    });
+
+    afterEach(() => admin.close());
+
+    test("changes a verdict in place; what is open, scrolled and focused stays", async () => {
+      pools = [
+        pool("default/a", {
+          endpoints: Array.from({ length: 12 }, (_, i) => endpoint(`10.0.0.${i}:1`)),
+        }),
+      ];
+      await page.setSize(390, 844);
+      await page.open(url);
+      await shows("[data-section=verdict]", /FAIL/);
+      await shows("[data-section=pools]", /10\.0\.0\.11:1/);
+      await page.evaluate(`
+        document.querySelector("details").open = true;
+        document.querySelector("[data-section=gates] .scroll").scrollLeft = 120;
+        document.querySelector("[data-section=mirrors] .scroll").focus();`);
+      shown = sameAndSlow;
+      pools = [
+        pool("default/a", {
+          endpoints: Array.from({ length: 12 }, (_, i) => endpoint(`10.0.0.${i}:2`)),
+        }),
+      ];
+      mirrors = [mirror("default/slow", { percent: 33 })];
+      await shows("[data-section=verdict]", /PASS/);
+      await shows("[data-section=pools]", /10\.0\.0\.11:2/);
+      await shows("[data-section=mirrors]", /33 % by request/);
+      expect(
+        await page.evaluate(`[
+          document.querySelector("details").open,
+          document.querySelector("[data-section=gates] .scroll").scrollLeft,
+          document.activeElement === document.querySelector("[data-section=mirrors] .scroll"),
+        ]`),
+      ).toEqual([true, 120, true]);
+      expect(page.problems).toEqual([]);
+    }, 60_000);
+
+    test("lets one choose the candidate", async () => {
+      await page.open(url);
+      await shows("[data-section=choice]", /✗ FAIL default\/slow/);
+      await page.evaluate(
+        `document.querySelector("[data-section=choice] li:last-child a").click()`,
+      );
+      await shows("[data-section=verdict]", /PASS/);
+      expect(await page.evaluate("document.title")).toBe("✓ PASS · default/same · Umbra");
+      expect(page.problems).toEqual([]);
+    }, 60_000);
+
+    test("shows hostile names as text", async () => {
+      shown = look(report(hostile, 1, hostile), report("default/same", 1));
+      const unreached = endpoint(hostile, { metrics: { kind: "missing" }, lastFailure: hostile });
+      pools = [pool(hostile, { models: [hostile], endpoints: [unreached] })];
+      mirrors = [mirror(hostile, { route: hostile, dropped: { [hostile]: 1 } })];
+      await page.open(url);
+      for (const section of ["verdict", "choice", "mirrors", "pools"]) {
+        await until(async () =>
+          String(await textOf(`[data-section=${section}]`)).includes(hostile),
+        );
+      }
+      expect(
+        await page.evaluate(`document.querySelectorAll("img, main script, [onerror]").length`),
+      ).toBe(0);
+      expect(page.problems).toEqual([]);
+    }, 60_000);
+
+    test("lets no other script run, even where one were in it", async () => {
+      await page.open(url);
+      await shows("#link", /^● live$/);
+      await page.evaluate(`
+        const made = document.createElement("p");
+        made.innerHTML = '<img src="nothing" onerror="globalThis.isBroken = true">';
+        document.body.append(made);`);
+      await until(async () =>
+        page.problems.some((each) => each.includes("Content Security Policy")),
+      );
+      expect(await page.evaluate("globalThis.isBroken === undefined")).toBe(true);
+    }, 60_000);
+
+    test.each([
+      { name: "a desk", width: 1280, isDark: false },
+      { name: "a desk in the dark", width: 1280, isDark: true },
+      { name: "a phone", width: 360, isDark: false },
+    ])(
+      "fits $name",
+      async ({ width, isDark }) => {
+        await page.setSize(width, 800);
+        await page.setDark(isDark);
+        await page.open(url);
+        await shows("[data-section=pools]", /10\.0\.0\.1/);
+        expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+        // Black text on a light ground, and the reverse.
+        const brightness = `Number(/\\d+/.exec(getComputedStyle(document.body).backgroundColor)[0])`;
+        expect(Number(await page.evaluate(brightness)) < 128).toBe(isDark);
+        expect(page.problems).toEqual([]);
+      },
+      60_000,
+    );
   });
-
-  withChromium(
-    "shows the newest event: verdict, gates, chart, mirrors and pools",
-    async () => {
-      events = [
-        { reports: [], pools: [], mirrors: [] },
-        {
-          reports: [report("pool-b", 1.3)],
-          pools: [pool("pool-a"), pool("pool-b")],
-          mirrors: [mirror("pool-b")],
-        },
-      ];
-      const dom = await domOf(url);
-      expect(elementText(dom, "word")).toBe("✗ FAIL");
-      expect(elementText(dom, "next")).toMatch(/^Next: \S/);
-      expect(rowHeads(dom, "gates")).toEqual(
-        expect.arrayContaining(["ttft.typical", "tpot.typical", "errors"]),
-      );
-      expect(dom).toMatch(/<i class="limit" style="left: 60%;">/);
-      expect(dom).toMatch(
-        /<div id="chart"[^>]*aria-label="Ratio over time: 1\.\d+ after[^>]*><div[^>]*class="uplot/,
-      );
-      expect(rowHeads(dom, "mirrors")).toEqual(["pool-b"]);
-      expect(elementText(dom, "mirrors")).toContain("concurrency 1,204, size 3");
-      expect(elementText(dom, "mirrors")).toContain("! paused (protection)");
-      expect(rowHeads(dom, "pools").filter((name) => name.startsWith("pool-"))).toEqual([
-        "pool-a2 endpoints, llama",
-        "pool-b2 endpoints, llama",
-      ]);
-      expect(elementText(dom, "pools")).toContain("! 1 of 2 fresh");
-    },
-    30_000,
-  );
-
-  withChromium(
-    "says so when the connection is lost, and keeps what it has",
-    async () => {
-      events = [{ reports: [report("pool-b", 1)], pools: [], mirrors: [] }];
-      const dom = await domOf(url);
-      expect(elementText(dom, "link")).toMatch(/^! connection lost, retrying; last heard at /);
-      expect(elementText(dom, "word")).toBe("✓ PASS");
-    },
-    30_000,
-  );
-
-  withChromium(
-    "says so when nothing is evaluated, and shows the pools",
-    async () => {
-      events = [{ reports: [], pools: [pool("pool-a")], mirrors: [] }];
-      const dom = await domOf(url);
-      expect(dom).toMatch(/<section id="waiting">/);
-      expect(dom).toMatch(/<div id="evaluation" hidden="">/);
-      expect(elementText(dom, "mirrors")).toBe("Nothing is mirrored.");
-      expect(rowHeads(dom, "pools")).toEqual([
-        "pool-a2 endpoints, llama",
-        "10.0.0.1:8000",
-        "10.0.0.2:8000",
-      ]);
-    },
-    30_000,
-  );
-
-  withChromium(
-    "lets one choose between candidates",
-    async () => {
-      events = [{ reports: [report("pool-b", 1), report("pool-c", 1.3)], pools: [], mirrors: [] }];
-      const dom = await domOf(url);
-      expect(dom).toMatch(/<label id="choice">/);
-      expect([...dom.matchAll(/<option[^>]*>([^<]*)/g)].map(([, name]) => name)).toEqual([
-        "pool-b",
-        "pool-c",
-      ]);
-      expect(elementText(dom, "word")).toBe("✓ PASS");
-    },
-    30_000,
-  );
-
-  withChromium(
-    "shows hostile names as text",
-    async () => {
-      events = [
-        {
-          reports: [report(hostileName, 1), report("pool-c", 1)],
-          pools: [pool(hostileName)],
-          mirrors: [mirror(hostileName)],
-        },
-      ];
-      const dom = await domOf(url);
-      expect(dom).not.toContain("<img");
-      const escaped = '&lt;img src=x onerror="alert(1)"&gt;';
-      expect(rowHeads(dom, "pools")[0]).toBe(`${escaped}2 endpoints, llama`);
-      expect(rowHeads(dom, "mirrors")).toEqual([escaped]);
-      expect(dom).toMatch(/<option[^>]*>&lt;img src=x/);
-    },
-    30_000,
-  );
 });
 
-/** The document as it is when all events are shown. */
-async function domOf(url: string): Promise<string> {
-  const profile = await mkdtemp(join(tmpdir(), "umbra-live-page-"));
-  const flags = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--virtual-time-budget=4000",
-    `--user-data-dir=${profile}`,
-    "--dump-dom",
-    url,
-  ];
-  // A group of its own: its helpers go with it.
-  const child = spawn(browser ?? "", flags, {
-    detached: true,
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  const limit = setTimeout(() => {
-    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
-  }, 20_000);
-  try {
-    const chunks: Buffer[] = [];
-    child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
-    await new Promise((resolve, reject) => child.once("close", resolve).once("error", reject));
-    return Buffer.concat(chunks).toString("utf8");
-  } finally {
-    clearTimeout(limit);
-    await rm(profile, { recursive: true, force: true, maxRetries: 5 });
-  }
-}
-
-/** Text inside the element, tags left out, entities kept. */
-function elementText(dom: string, id: string): string {
-  const [, tag, inner] =
-    new RegExp(`<(\\w+) [^>]*id="${id}"[^>]*>(.*?)</\\1>`, "s").exec(dom) ?? [];
-  return tag === undefined ? "" : (inner ?? "").replaceAll(/<[^>]*>/g, "");
-}
-
-function rowHeads(dom: string, id: string): readonly string[] {
-  const body = new RegExp(`<tbody id="${id}">(.*?)</tbody>`, "s").exec(dom)?.[1] ?? "";
-  return [...body.matchAll(/<th scope="row"[^>]*>(.*?)<\/th>/gs)].map(([, head]) =>
-    (head ?? "").replaceAll(/<[^>]*>/g, "").replace(" (advisory)", ""),
-  );
-}
-
-/** As the judge gives it, of 2,400 pairs in ten minutes. */
-function report(candidate: string, ratio: number): ShadowReport {
-  const config = evaluationConfig({ horizonMs: 599_000, minPairs: 2_000, warmupMs: 0 });
-  const samples = Array.from({ length: 2_400 }, (_, index) => sample(index, candidate, ratio));
-  return judge({
-    samples,
-    config,
-    facts: { baseline: { pool: "pool-a" }, candidate: { pool: candidate } },
-  });
-}
-
-function sample(index: number, candidate: string, ratio: number): Sample {
-  // Spread without chance: a pair's own noise, and a shared size.
-  const size = 1 + ((index * 7) % 13) / 13;
-  const noise = 1 + (((index * 37) % 101) - 50) / 500;
+/** As the registry has it. */
+function poolLike(each: PoolAnswer): object {
+  const { models, adapters, ...snapshot } = each;
   return {
-    v: 1,
-    id: `r${index}`,
-    t0: Date.UTC(2026, 0, 1) + index * 250,
-    route: "default/chat",
-    candidate,
-    mirrored: true,
-    drop: null,
-    session: null,
-    primary: leg(size),
-    shadow: leg(size * noise * ratio),
-    lag: 2,
-  };
-}
-
-function leg(scale: number): SampleLeg {
-  return {
-    status: 200,
-    class: "ok",
-    stream: true,
-    ttft: 100 * scale,
-    ttfo: 100 * scale,
-    tpot: 20 * scale,
-    e2e: 500 * scale,
-    outTokens: 21,
-    tokenSource: "usage",
-    outChars: 80,
-    promptTokens: 50,
-    cachedTokens: 10,
-    promptBytes: 400,
-    finish: "stop",
-    endpoint: "10.0.0.1:8000",
-    attempts: 1,
-  };
-}
-
-/** As `GET /v1/pools` gives it. */
-function pool(name: string): object {
-  const metrics = {
-    scrapedAtMs: 1_000,
-    waitingRequests: 2,
-    runningRequests: 11,
-    kvCacheUsage: 0.42,
-    activeAdapters: [],
-    maxActiveAdapters: 0,
-  };
-  const endpoint = { inFlight: 5, sentSinceScrape: 1, recentAdapters: [] };
-  return {
-    name,
-    models: ["llama"],
-    adapters: [],
-    endpoints: [
-      {
-        address: "10.0.0.1:8000",
-        ...endpoint,
-        metrics: { kind: "fresh", metrics },
-        metricsAgeMs: 400,
-      },
-      {
-        address: "10.0.0.2:8000",
-        ...endpoint,
-        metrics: { kind: "missing" },
-        lastFailure: "timeout",
-      },
-    ],
-  };
-}
-
-/** As `GET /v1/mirrors` gives it. */
-function mirror(candidate: string): object {
-  return {
-    name: `default/chat ${candidate}`,
-    route: "default/chat",
-    candidate,
-    policy: null,
-    role: "candidate",
-    percent: 12.5,
-    by: "request",
-    paused: true,
-    pausedBy: "protection",
-    breaker: "closed",
-    inFlight: 7,
-    eligible: 20_000,
-    sampled: 2_500,
-    mirrored: 1_293,
-    dropped: { concurrency: 1_204, size: 3 },
-    budgetUsed: { requests: 0.3 },
+    state: { snapshot: () => snapshot },
+    listedModels: models,
+    served: { adapters },
+    queue: undefined,
   };
 }

@@ -1,4 +1,8 @@
-/** As long as the test may take. */
-export async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  while (!(await isTrue())) await new Promise((resolve) => setTimeout(resolve, 10));
+/** Waits for a condition, for less than a test may take. */
+export async function until(isTrue: () => Promise<boolean>, limitMs = 25_000): Promise<void> {
+  const endMs = performance.now() + limitMs;
+  while (!(await isTrue())) {
+    if (performance.now() > endMs) throw new Error(`not within ${limitMs} ms: ${isTrue}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }

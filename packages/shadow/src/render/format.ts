@@ -3,6 +3,7 @@ import type {
   GateStatus,
   MetricName,
   ReportVerdict,
+  ShadowReport,
   ValidityCheck,
   VerdictStatus,
 } from "../report/shadow-report.ts";
@@ -129,6 +130,12 @@ export const verdictSigns: Readonly<Record<VerdictStatus, string>> = {
   INCONCLUSIVE: "…",
   INVALID: "!",
 };
+
+/** `… INCONCLUSIVE so far` */
+export function verdictWord({ verdict: { status }, evaluation }: ShadowReport): string {
+  const isOpen = status === "INCONCLUSIVE" && !evaluation.is_final;
+  return `${verdictSigns[status]} ${status}${isOpen ? " so far" : ""}`;
+}
 
 /** A gate's status in words, with what it waits for. */
 export function gateStatus(gate: GateResult): string {

@@ -1,6 +1,6 @@
-import { printable } from "../printable.ts";
 import type { GateResult, ShadowReport, ValidityCheck } from "../report/shadow-report.ts";
 import { checkValue, gateStatus, gateValues, nextStep } from "./format.ts";
+import { text as escaped } from "./html/escape.ts";
 
 /** The report as JUnit XML: a case for each gate and for each validity check. */
 export function renderReportJunit(report: ShadowReport): string {
@@ -60,12 +60,4 @@ function testCase(
     failure: `><failure type="${escaped(type)}" message="${escaped(text)}"/></testcase>`,
   }[outcome];
   return { outcome, xml: `${open}${inner}` };
-}
-
-function escaped(text: string): string {
-  return printable(text)
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
 }

@@ -14,7 +14,7 @@ import {
   nextStep,
   percent,
   ratio,
-  verdictSigns,
+  verdictWord,
 } from "./format.ts";
 import { intervalBar } from "./interval-bar.ts";
 
@@ -155,12 +155,11 @@ function validity({ validity: checks, tokens, limits_hit }: ShadowReport, paint:
   ];
 }
 
-function verdict({ verdict: said, evaluation }: ShadowReport, paint: Paint): string[] {
-  const { status, reasons, next } = said;
-  const so = evaluation.is_final || status !== "INCONCLUSIVE" ? "" : " so far";
+function verdict(report: ShadowReport, paint: Paint): string[] {
+  const { status, reasons, next } = report.verdict;
   const more = reasons.length > 8 ? [`   - and ${reasons.length - 8} more`] : [];
   return [
-    ` ${paint([verdictColours[status], "bold"], `${verdictSigns[status]} ${status}${so}`)}`,
+    ` ${paint([verdictColours[status], "bold"], verdictWord(report))}`,
     ...reasons.slice(0, 8).map(({ text }) => `   - ${printable(text)}`),
     ...more,
     `   next: ${printable(nextStep(next))}`,

@@ -1,13 +1,17 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Recorder, ShadowReport } from "@umbra/shadow";
-import { livePage } from "../live-page/page.ts";
+import type { Recorder } from "@umbra/shadow";
+import type { Logger } from "pino";
+import type { Evaluations } from "../evaluation/evaluations.ts";
+import { browserScript } from "../live-page/browser-script.ts";
+import { liveSections } from "../live-page/live-sections.ts";
+import { livePage, livePagePolicy } from "../live-page/page.ts";
+import { createSectionFeed, type SectionFeed } from "../live-page/section-feed.ts";
 import type { Exposition } from "../metrics/exposition.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { refusalOf } from "./access.ts";
 import type { AdminAnswers, AdminPath, JsonOf, PoolAnswer } from "./admin-answers.ts";
-import { createEventFeed, type EventFeed } from "./events.ts";
 import { explainCall } from "./explain-call.ts";
 import { callShadow, readBody, shadowCalls } from "./shadow-calls.ts";
 
@@ -18,12 +22,10 @@ export interface AdminOptions {
   readonly gates: readonly MirrorGate[];
   /** What is still missing for traffic; empty when ready. */
   readonly notReady: () => Promise<readonly string[]>;
-  /** Judged now. */
-  readonly reports: () => Promise<readonly ShadowReport[]>;
-  /** Of the last look. */
-  readonly latestReports: () => readonly ShadowReport[];
+  readonly evaluations: Pick<Evaluations, "reports" | "latest" | "watch">;
   /** With it, changing calls are taken from anywhere; without it, from loopback only. */
   readonly token: string | undefined;
+  readonly log: Logger;
 }
 
 export interface AdminServer {
@@ -32,16 +34,21 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-const eventEveryMs = 2_000;
+const liveEveryMs = 1_000;
 
 /** Starts the admin interface. It belongs on loopback: it tells everything, and lets who may reach it change mirroring. */
 export async function startAdminServer(
   at: { readonly host: string; readonly port: number },
   options: AdminOptions,
 ): Promise<AdminServer> {
-  const feed = createEventFeed(() => snapshotOf(options), eventEveryMs);
-  const routes = new Map([...readingRoutes(options, feed), ...changingRoutes(options)]);
+  const feed = feedOf(options);
+  const routes = new Map([
+    ...pageRoutes(feed),
+    ...readingRoutes(options),
+    ...changingRoutes(options),
+  ]);
   const server = createServer({ requestTimeout: 10_000 }, (request, response) => {
+    response.setHeader("x-content-type-options", "nosniff");
     const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
     const route = routes.get(path);
     if (route === undefined) {
@@ -80,25 +87,43 @@ interface Route {
   serve(request: IncomingMessage, response: ServerResponse): Promise<void>;
 }
 
-function readingRoutes(
-  options: AdminOptions,
-  feed: EventFeed,
-): readonly (readonly [string, Route])[] {
-  const { recorder, metrics, notReady, gates, reports } = options;
-  const page = livePage();
-  const read = (path: string, answer: (response: ServerResponse) => unknown) =>
+type PathRoute = readonly [path: string, route: Route];
+
+function read(path: string, answer: (response: ServerResponse) => unknown): PathRoute {
+  return [path, { isChange: false, serve: async (_, response) => void (await answer(response)) }];
+}
+
+function pageRoutes(feed: SectionFeed): readonly PathRoute[] {
+  const script = browserScript();
+  return [
+    read("/", (response) => {
+      response.setHeader("content-security-policy", livePagePolicy);
+      response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(livePage);
+    }),
+    read("/live.js", (response) => {
+      response.writeHead(200, { "content-type": "text/javascript; charset=utf-8" }).end(script);
+    }),
     [
-      path,
-      { isChange: false, serve: async (_, response) => void (await answer(response)) },
-    ] as const satisfies readonly [string, Route];
+      "/v1/events",
+      {
+        isChange: false,
+        async serve(request, response) {
+          const { searchParams } = new URL(request.url ?? "", "http://sidecar");
+          if (request.method === "HEAD") response.end();
+          else feed.add(response, searchParams.get("evaluation") ?? undefined);
+        },
+      },
+    ],
+  ];
+}
+
+function readingRoutes(options: AdminOptions): readonly PathRoute[] {
+  const { recorder, metrics, notReady, gates, evaluations } = options;
   const readJson = <P extends AdminPath>(
     path: P,
     answer: () => AdminAnswers[P] | Promise<AdminAnswers[P]>,
   ) => read(path, async (response) => json(response, 200, await answer()));
   return [
-    read("/", (response) => {
-      response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page);
-    }),
     readJson("/healthz", () => ({ status: "alive" })),
     read("/readyz", async (response) => {
       const missing = await notReady();
@@ -123,15 +148,12 @@ function readingRoutes(
       },
     ],
     readJson("/v1/mirrors", () => ({ mirrors: gates.map((gate) => gate.state()) })),
-    readJson("/v1/report", async () => ({ reports: await reports() })),
+    readJson("/v1/report", async () => ({ reports: await evaluations.reports() })),
     readJson("/v1/pairs", () => ({ pairs: recorder.pairs() })),
-    read("/v1/events", (response) => {
-      if (!feed.add(response)) json(response, 503, { error: "too many are listening" });
-    }),
   ];
 }
 
-function changingRoutes({ gates, token }: AdminOptions): readonly (readonly [string, Route])[] {
+function changingRoutes({ gates, token }: AdminOptions): readonly PathRoute[] {
   return shadowCalls.map((call) => [
     `/v1/shadow/${call}`,
     {
@@ -150,12 +172,19 @@ function changingRoutes({ gates, token }: AdminOptions): readonly (readonly [str
   ]);
 }
 
-function snapshotOf(options: AdminOptions): object {
-  return {
-    reports: options.latestReports(),
-    pools: poolsOf(options),
-    mirrors: options.gates.map((gate) => gate.state()),
-  };
+function feedOf(options: AdminOptions): SectionFeed {
+  const { evaluations, gates, log } = options;
+  return createSectionFeed({
+    render: () =>
+      liveSections({
+        look: evaluations.latest,
+        pools: poolsOf(options),
+        mirrors: gates.map((gate) => gate.state()),
+      }),
+    onWatched: evaluations.watch,
+    onError: (err) => log.error({ err }, "the live page could not be rendered"),
+    everyMs: liveEveryMs,
+  });
 }
 
 function poolsOf({ pools }: AdminOptions): readonly PoolAnswer[] {

@@ -18,15 +18,16 @@ import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { type JudgeThread, startJudgeThread } from "./judge-thread.ts";
 import type { LoadCount } from "./load-count.ts";
 import { checkSamplesFile } from "./samples-file.ts";
-import type { EvaluationNow, EvaluationSetup } from "./worker-messages.ts";
+import type { EvaluationNow, EvaluationSetup, Look } from "./worker-messages.ts";
 
 /** Turns what was recorded into samples, and keeps the thread that judges them. */
 export interface Evaluations extends RecorderObserver {
   dropped(requestId: string, bodyBytes: number, of: UnmirroredFor): void;
   /** Judged now. */
   reports(): Promise<readonly ShadowReport[]>;
-  /** Of the last look. */
-  readonly latest: readonly ShadowReport[];
+  readonly latest: Look;
+  /** While somebody watches, the latest look has pages. */
+  watch(isWatched: boolean): void;
   close(): Promise<void>;
 }
 
@@ -63,10 +64,10 @@ export function newSecret(): string {
 
 export function startEvaluations(options: EvaluationsOptions): Evaluations {
   const { registry, secret } = options;
-  let latest: readonly ShadowReport[] = [];
-  const onLook = (reports: readonly ShadowReport[]) => {
-    latest = reports;
-    options.onLook(reports);
+  let latest: Look = { reports: [], pages: new Map() };
+  const onLook = (look: Look) => {
+    latest = look;
+    options.onLook(look.reports);
   };
   // A topology without a mirror needs no thread.
   const thread = registry.gates.length === 0 ? undefined : startThread({ ...options, onLook });
@@ -103,6 +104,7 @@ export function startEvaluations(options: EvaluationsOptions): Evaluations {
     get latest() {
       return latest;
     },
+    watch: (isWatched) => thread?.watch(isWatched),
     close: () => thread?.close() ?? Promise.resolve(),
   };
 }

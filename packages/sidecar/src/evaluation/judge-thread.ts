@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import type { Sample, ShadowReport } from "@umbra/shadow";
-import type { EvaluationNow, FromWorker, ToWorker, WorkerSetup } from "./worker-messages.ts";
+import type { EvaluationNow, FromWorker, Look, ToWorker, WorkerSetup } from "./worker-messages.ts";
 
 /** The thread that stores and judges samples, seen from the one that picks. */
 export interface JudgeThread {
@@ -8,6 +8,8 @@ export interface JudgeThread {
   add(key: string, sample: Sample): void;
   /** Judges now. Rejects when the thread has ended, or needs longer than a minute. */
   reports(): Promise<readonly ShadowReport[]>;
+  /** While somebody watches, looks come with pages. */
+  watch(isWatched: boolean): void;
   close(): Promise<void>;
 }
 
@@ -15,7 +17,7 @@ export interface JudgeThreadOptions {
   readonly setup: WorkerSetup;
   /** What goes with each batch. */
   readonly now: () => Readonly<Record<string, EvaluationNow>>;
-  readonly onLook: (reports: readonly ShadowReport[]) => void;
+  readonly onLook: (look: Look) => void;
   readonly onTrouble: (text: string) => void;
   /** The thread has ended before it was closed. */
   readonly onEnd: () => void;
@@ -94,6 +96,10 @@ class WorkerThread implements JudgeThread {
     });
   }
 
+  watch(isWatched: boolean): void {
+    this.#send({ kind: "watch", isWatched });
+  }
+
   async close(): Promise<void> {
     this.#isClosing = true;
     clearInterval(this.#flushing);
@@ -110,8 +116,8 @@ class WorkerThread implements JudgeThread {
   #take(message: FromWorker): void {
     switch (message.kind) {
       case "look":
-        this.#options.onLook(message.reports);
-        if (message.id !== undefined) this.#waiting.get(message.id)?.(message.reports);
+        this.#options.onLook(message.look);
+        if (message.id !== undefined) this.#waiting.get(message.id)?.(message.look.reports);
         break;
       case "taken":
         this.#isTaking = false;

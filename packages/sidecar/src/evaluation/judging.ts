@@ -131,7 +131,7 @@ export function createJudging(
         earlierBlocks,
         limitsHit: limits,
         ...(control?.now === undefined ? {} : { control: control.now.candidate }),
-        ...(now === undefined ? {} : factsOf(now)),
+        ...(now === undefined ? { candidate: { pool: own.candidate } } : factsOf(now)),
       },
     });
     for (const { id, block_s, note } of report.gates) {

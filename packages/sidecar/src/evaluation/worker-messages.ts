@@ -5,6 +5,7 @@ import type {
   Sample,
   ShadowReport,
 } from "@umbra/shadow";
+import type { Section } from "@umbra/shadow/html";
 
 /** One candidate of one route, as the worker judges it. */
 export interface EvaluationSetup {
@@ -27,6 +28,13 @@ export interface WorkerSetup {
   readonly lookEveryMs: number;
 }
 
+/** What one look has found. */
+export interface Look {
+  readonly reports: readonly ShadowReport[];
+  /** Sections of each report by its `evaluation.id`; none while nobody watches. */
+  readonly pages: ReadonlyMap<string, readonly Section[]>;
+}
+
 /** What only the other thread knows of an evaluation at the moment. */
 export interface EvaluationNow {
   readonly counts: FunnelCounts;
@@ -47,14 +55,12 @@ export type ToWorker =
       readonly now: Readonly<Record<string, EvaluationNow>>;
     }
   | { readonly kind: "look"; readonly id: number }
+  /** Whether somebody watches: then looks come with pages, and the first of them comes at once. */
+  | { readonly kind: "watch"; readonly isWatched: boolean }
   | { readonly kind: "close" };
 
 export type FromWorker =
-  | {
-      readonly kind: "look";
-      readonly id: number | undefined;
-      readonly reports: readonly ShadowReport[];
-    }
+  | { readonly kind: "look"; readonly id: number | undefined; readonly look: Look }
   /** A batch of samples is stored: the next may come. */
   | { readonly kind: "taken" }
   | { readonly kind: "trouble"; readonly text: string }

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { createJudging } from "./judging.ts";
+import { pagesOf } from "./report-pages.ts";
 import type { FromWorker, ToWorker, WorkerSetup } from "./worker-messages.ts";
 
 const port = parentPort;
@@ -7,12 +8,16 @@ if (port === null) throw new Error("this file is a worker's");
 
 const setup = workerData as WorkerSetup;
 const say = (message: FromWorker) => port.postMessage(message);
-const judging = createJudging(setup, (text) => say({ kind: "trouble", text }));
-say({ kind: "look", id: undefined, reports: judging.look(false) });
+const onTrouble = (text: string) => say({ kind: "trouble", text });
+const judging = createJudging(setup, onTrouble);
+let isWatched = false;
+const look = (id?: number) => {
+  const reports = judging.look(id !== undefined);
+  say({ kind: "look", id, look: { reports, pages: pagesOf(isWatched ? reports : [], onTrouble) } });
+};
+look();
 
-const looking = setInterval(() => {
-  say({ kind: "look", id: undefined, reports: judging.look(false) });
-}, setup.lookEveryMs);
+const looking = setInterval(look, setup.lookEveryMs);
 
 port.on("message", (message: ToWorker) => {
   switch (message.kind) {
@@ -22,7 +27,11 @@ port.on("message", (message: ToWorker) => {
       say({ kind: "taken" });
       break;
     case "look":
-      say({ kind: "look", id: message.id, reports: judging.look(true) });
+      look(message.id);
+      break;
+    case "watch":
+      isWatched = message.isWatched;
+      if (isWatched) look();
       break;
     case "close":
       clearInterval(looking);

@@ -2,25 +2,18 @@ import type { GateResult } from "../../../report/shadow-report.ts";
 import { count, gateSigns, gateStatus, gateValues, number, unknown } from "../../format.ts";
 import { text } from "../escape.ts";
 import { forest, forestScale } from "../svg/forest.ts";
-import { type Cell, headRow, table } from "../table.ts";
+import { type Cell, left, table, wrapped } from "../table.ts";
 
 /** Every gate with its interval against its margin. */
 export function gatesSection(gates: readonly GateResult[]): string {
-  const head = headRow([
-    "gate",
-    "primary",
-    "shadow",
-    "change",
-    `<th scope="col" class="l">against the margin${forestScale()}</th>`,
-    '<th scope="col" class="c">interval</th>',
-    "margin",
-    "n",
-    '<th scope="col" class="l">status</th>',
-  ]);
+  const columns = [
+    ...["gate", "primary", "shadow", "change", left(`against the margin${forestScale()}`)],
+    ...[{ html: "interval", className: "c" }, "margin", "n", left("status")],
+  ];
   const caption =
     "Change of the shadow against the baseline: ratios, where 1 is equal, and differences of rates, where 0 is equal. PASS: the whole interval is under the margin. FAIL: all of it is over.";
   return `<section aria-labelledby="gates"><h2 id="gates">Gates</h2>
-${table({ caption, head, rows: gates.map(row), className: "gates" })}</section>`;
+${table({ caption, columns, rows: gates.map(row), className: "gates" })}</section>`;
 }
 
 function row(gate: GateResult): readonly Cell[] {
@@ -51,9 +44,8 @@ function row(gate: GateResult): readonly Cell[] {
     { html: `${interval}${evidence}`, className: "c" },
     margin,
     `${count(gate.n)}${blocks}`,
-    {
-      html: `<strong class="${gate.status}">${sign} ${isPending ? "pending" : word}</strong>${note === "" ? "" : `<small>${text(note)}</small>`}`,
-      className: "l wrap",
-    },
+    wrapped(
+      `<strong class="${gate.status}">${sign} ${isPending ? "pending" : word}</strong>${note === "" ? "" : `<small>${text(note)}</small>`}`,
+    ),
   ];
 }

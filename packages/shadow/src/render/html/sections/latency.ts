@@ -1,6 +1,6 @@
 import type { LaneSummary, MetricSummary, ShadowReport } from "../../../report/shadow-report.ts";
 import { count, metricNames, milliseconds, number, ratio, unknown } from "../../format.ts";
-import { type Cell, headRow, table } from "../table.ts";
+import { type Cell, table } from "../table.ts";
 
 const levels = ["p50", "p90", "p99"] as const;
 
@@ -22,15 +22,12 @@ function quantiles({ metrics }: ShadowReport): string {
   const groups = levels.map(
     (level) => `<th scope="colgroup" colspan="3" class="group">${level}</th>`,
   );
-  const sides = levels.flatMap(() => [
-    '<th scope="col" class="start">primary</th>',
-    "shadow",
-    "ratio",
-  ]);
+  const sides = levels.flatMap(() => [{ html: "primary", className: "start" }, "shadow", "ratio"]);
   return table({
     caption:
       "Pairs in which both lanes were ok. Below a ratio: its 90 % interval, known at the planned end.",
-    head: `<tr><td></td>${groups.join("")}</tr>${headRow(['<th scope="col">metric</th>', ...sides])}`,
+    groups: `<tr><td></td>${groups.join("")}</tr>`,
+    columns: ["metric", ...sides],
     rows: rows.length === 0 ? [[{ html: "no pairs yet", className: "soft" }]] : rows,
     className: "latency",
   });
@@ -57,12 +54,7 @@ function throughput({ throughput: { primary, shadow }, tokens }: ShadowReport): 
   };
   return table({
     caption: "What the lanes got done in the window.",
-    head: headRow([
-      '<th scope="col"><span class="hidden">what</span></th>',
-      "primary",
-      "shadow",
-      "ratio",
-    ]),
+    columns: ['<span class="hidden">what</span>', "primary", "shadow", "ratio"],
     rows: [
       row("output tokens per second", primary.tokens_per_s, shadow.tokens_per_s),
       row("… per replica", primary.tokens_per_s_per_replica, shadow.tokens_per_s_per_replica),

@@ -1,7 +1,7 @@
 import type { ReportIdentity, ShadowReport } from "../../../report/shadow-report.ts";
 import { count, duration, number, percent, unknown, utcTime } from "../../format.ts";
 import { text } from "../escape.ts";
-import { type Cell, headRow, table } from "../table.ts";
+import { type Cell, left, table, wrapped } from "../table.ts";
 
 /** How it was judged, by which settings, and on what. */
 export function methodSection(report: ShadowReport): string {
@@ -64,16 +64,14 @@ function environment({ baseline, candidate, control }: ShadowReport): string {
     { pool, models, engine, replicas }: ReportIdentity,
   ): readonly Cell[] => [
     role,
-    ...[pool, models.join(", "), engine ?? ""].map((value) => ({
-      html: value === "" ? unknown : text(value),
-      className: "l wrap",
-    })),
+    ...[pool, models.join(", "), engine ?? ""].map((value) =>
+      wrapped(value === "" ? unknown : text(value)),
+    ),
     count(replicas),
   ];
-  const left = (name: string) => `<th scope="col" class="l">${name}</th>`;
   return table({
     caption: "Environment",
-    head: headRow([left("lane"), left("pool"), left("models"), left("engine"), "replicas"]),
+    columns: [left("lane"), left("pool"), left("models"), left("engine"), "replicas"],
     rows: [
       lane("baseline", baseline),
       ...(control === null ? [] : [lane("control", control)]),
@@ -86,11 +84,11 @@ function segments({ evaluation }: ShadowReport): string {
   if (evaluation.segments.length < 2) return "";
   return table({
     caption: "Stretches in which models and endpoints were the same. The last one is judged.",
-    head: headRow(["from (UTC)", "pairs", '<th scope="col" class="l">began with</th>']),
+    columns: ["from (UTC)", "pairs", left("began with")],
     rows: evaluation.segments.map(({ started_at, pairs, reason }) => [
       text(utcTime(started_at)),
       count(pairs),
-      { html: text(reason), className: "l wrap" },
+      wrapped(text(reason)),
     ]),
   });
 }

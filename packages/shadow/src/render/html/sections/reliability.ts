@@ -1,7 +1,8 @@
 import type { MatrixCell, ReportFunnel, ShadowReport } from "../../../report/shadow-report.ts";
 import { count, number, unknown } from "../../format.ts";
 import { text } from "../escape.ts";
-import { type Cell, headRow, table } from "../table.ts";
+import { shareBar } from "../svg/share-bar.ts";
+import { type Cell, table } from "../table.ts";
 
 /** Where requests were lost, and what both lanes answered to the same request. */
 export function reliabilitySection({ funnel, errors, finish_reasons }: ShadowReport): string {
@@ -26,7 +27,7 @@ function funnelCard(funnel: ReportFunnel): string {
   const most = Math.max(1, ...steps.map(([, n]) => n));
   const items = steps.map(
     ([name, n]) =>
-      `<li><span>${name}</span><span class="track"><span class="bar" style="width:${((Math.max(0, n) / most) * 100).toFixed(1)}%"></span></span><span class="n">${count(n)}</span></li>`,
+      `<li><span>${name}</span>${shareBar(n / most)}<span class="n">${count(n)}</span></li>`,
   );
   return `<div class="card"><h3>From request to judged pair</h3><div class="split"><ol class="funnel">${items.join("")}</ol><div>${notEligible(funnel)}${lost("Dropped before it was mirrored", funnel.dropped)}${lost("Paired, but censored", funnel.censored)}</div></div></div>`;
 }
@@ -62,7 +63,8 @@ function matrix(caption: string, cells: readonly MatrixCell[]): string {
   ]);
   return table({
     caption: `${caption} <span class="advisory">Shaded: both say the same.</span>`,
-    head: `<tr><td></td><th scope="colgroup" colspan="${seconds.length}" class="group">shadow</th></tr>${headRow(['<th scope="col">primary</th>', ...seconds.map(name)])}`,
+    groups: `<tr><td></td><th scope="colgroup" colspan="${seconds.length}" class="group">shadow</th></tr>`,
+    columns: ["primary", ...seconds.map(name)],
     rows,
     className: "matrix",
   });

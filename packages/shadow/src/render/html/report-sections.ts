@@ -1,0 +1,34 @@
+import type { ShadowReport } from "../../report/shadow-report.ts";
+import { gatesSection } from "./sections/gates.ts";
+import { latencySection } from "./sections/latency.ts";
+import { methodSection } from "./sections/method.ts";
+import { plotsSection } from "./sections/plots.ts";
+import { reliabilitySection } from "./sections/reliability.ts";
+import { validitySection } from "./sections/validity.ts";
+import { verdictSection } from "./sections/verdict.ts";
+
+/** A part of a page that is rendered by itself. */
+export interface Section {
+  /** Its name among the sections of its page. */
+  readonly id: string;
+  /** Markup. */
+  readonly html: string;
+}
+
+const renderers: Readonly<Record<string, (report: ShadowReport) => string>> = {
+  verdict: verdictSection,
+  gates: ({ gates }) => gatesSection(gates),
+  latency: latencySection,
+  reliability: reliabilitySection,
+  plots: plotsSection,
+  validity: ({ validity }) => validitySection(validity),
+  method: methodSection,
+};
+
+/** The sections of a report, in reading order. */
+export const reportSectionIds: readonly string[] = Object.keys(renderers);
+
+/** Renders a report section by section. Pure: the same report gives the same markup. */
+export function reportSections(report: ShadowReport): readonly Section[] {
+  return Object.entries(renderers).map(([id, render]) => ({ id, html: render(report) }));
+}

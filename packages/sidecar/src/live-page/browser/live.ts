@@ -1,0 +1,82 @@
+// What stays in the browser: it shows each section that the sidecar sends, and says when none come.
+
+/** The sidecar sends something every few seconds, changes or not. */
+const silentAfterMs = 15_000;
+const checkEveryMs = 3_000;
+
+let heardAtMs = performance.now();
+let lastHeard = "";
+let events = listen();
+
+// A refusal ends an EventSource for good, and a connection that hangs says nothing: both need a new one.
+setInterval(() => {
+  const isSilent = performance.now() - heardAtMs > silentAfterMs;
+  if (!isSilent && events.readyState !== EventSource.CLOSED) return;
+  showLost();
+  events.close();
+  heardAtMs = performance.now();
+  events = listen();
+}, checkEveryMs);
+
+function listen(): EventSource {
+  const source = new EventSource(`v1/events${location.search}`);
+  source.addEventListener("section", ({ data }: MessageEvent<string>) => {
+    showHeard();
+    const [id = ""] = data.split("\n", 1);
+    showSection(id, data.slice(id.length + 1));
+  });
+  source.addEventListener("alive", showHeard);
+  source.addEventListener("error", showLost);
+  return source;
+}
+
+function showHeard(): void {
+  heardAtMs = performance.now();
+  lastHeard = `; last heard at ${new Date().toLocaleTimeString()}`;
+  showLink("● live", "PASS");
+}
+
+function showLost(): void {
+  showLink(`! connection lost, trying again${lastHeard}`, "FAIL");
+}
+
+function showLink(words: string, className: string): void {
+  const link = document.getElementById("link");
+  if (link === null || link.textContent === words) return;
+  link.textContent = words;
+  link.className = className;
+  document.body.classList.toggle("disconnected", className === "FAIL");
+}
+
+function showSection(id: string, html: string): void {
+  const holder = document.querySelector(`[data-section="${CSS.escape(id)}"]`);
+  if (holder === null) return;
+  const made = document.createElement("template");
+  made.innerHTML = html;
+  update(holder, made.content);
+}
+
+/** Changes only what differs: what is open, scrolled, focused or selected stays so. */
+function update(shown: Element, wanted: Element | DocumentFragment): void {
+  const now = [...shown.childNodes];
+  const next = [...wanted.childNodes];
+  for (const [i, node] of next.entries()) {
+    const old = now[i];
+    if (old === undefined) shown.append(node);
+    else if (old instanceof Element && node instanceof Element && old.tagName === node.tagName) {
+      updateAttributes(old, node);
+      update(old, node);
+    } else if (!old.isEqualNode(node)) old.replaceWith(node);
+  }
+  for (const rest of now.slice(next.length)) rest.remove();
+}
+
+/** `open` is the reader's own: the sidecar says it once, when the element comes. */
+function updateAttributes(shown: Element, wanted: Element): void {
+  for (const { name } of [...shown.attributes]) {
+    if (name !== "open" && !wanted.hasAttribute(name)) shown.removeAttribute(name);
+  }
+  for (const { name, value } of wanted.attributes) {
+    if (name !== "open" && shown.getAttribute(name) !== value) shown.setAttribute(name, value);
+  }
+}
