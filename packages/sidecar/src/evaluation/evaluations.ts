@@ -70,7 +70,7 @@ export function startEvaluations(options: EvaluationsOptions): Evaluations {
     options.onLook(look.reports);
   };
   // A topology without a mirror needs no thread.
-  const thread = registry.gates.length === 0 ? undefined : startThread({ ...options, onLook });
+  const thread = registry.gates.length === 0 ? undefined : startThread(options, onLook);
 
   function add(mirror: string, make: (gate: MirrorGate) => Sample): void {
     const gate = registry.gateOf(mirror);
@@ -109,8 +109,8 @@ export function startEvaluations(options: EvaluationsOptions): Evaluations {
   };
 }
 
-function startThread(options: EvaluationsOptions): JudgeThread {
-  const { topology, registry, samplesFile, lookEveryMs, onLook, onTrouble, onEnd } = options;
+function startThread(options: EvaluationsOptions, onLook: (look: Look) => void): JudgeThread {
+  const { topology, registry, samplesFile, lookEveryMs, onTrouble, onEnd } = options;
   if (samplesFile !== undefined) checkSamplesFile(samplesFile);
   const judged = new Map(registry.gates.toReversed().map((gate) => [gate.key, gate]));
   const evaluations = [...judged.values()].map((gate) => setupOf(gate, registry.gates));
