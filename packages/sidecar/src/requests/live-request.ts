@@ -57,8 +57,8 @@ export abstract class LiveLeg {
 
   abstract readonly request: LiveRequest;
 
-  /** An observe stream is to come. */
-  get awaitsMeasuring(): boolean {
+  /** An observe stream is to come, or a twin itself. */
+  get awaitsStream(): boolean {
     return this.measured?.hasBegun === false;
   }
 
@@ -96,16 +96,18 @@ export class LiveRequest extends LiveLeg implements TabledRequest {
     return this;
   }
 
-  /** A twin or an observe stream is to come. */
-  get awaitsStream(): boolean {
-    return (
-      this.awaitsMeasuring || this.twins.some((twin) => !twin.isPicked || twin.awaitsMeasuring)
-    );
+  /** Whether it is so of the primary or of a twin. */
+  some(isSo: (leg: LiveLeg) => boolean): boolean {
+    return isSo(this) || (this.twins.length > 0 && this.twins.some(isSo));
   }
 
   /** `mirror`: of a twin; undefined: the primary's. */
   legOf(mirror: string | undefined): LiveLeg | undefined {
-    return mirror === undefined ? this : this.twins.find((twin) => twin.mirror === mirror);
+    return mirror === undefined ? this : this.twinIn(mirror);
+  }
+
+  twinIn(mirror: string): LiveTwin | undefined {
+    return this.twins.find((twin) => twin.mirror === mirror);
   }
 
   /** The twin in the mirror, where it is still to be picked. */
@@ -128,6 +130,10 @@ export class LiveTwin extends LiveLeg {
     super();
     this.request = request;
     this.mirror = mirror;
+  }
+
+  override get awaitsStream(): boolean {
+    return !this.isPicked || super.awaitsStream;
   }
 }
 
