@@ -1,24 +1,12 @@
 import type { Lease, PoolState } from "@umbra/scheduler";
-import type { LegRecorder, Pairing, UnmirroredFor } from "@umbra/shadow";
+import type { LegRecorder, LegStart, Pairing } from "@umbra/shadow";
 import type { Texts } from "../capture/captures.ts";
 import type { RequestAccount } from "../decision/request-account.ts";
 import type { LoggedAnswer } from "./logged-answer.ts";
 import type { TabledRequest } from "./requests-by-id.ts";
 
 /** What the pick knows of a measured leg, and its copies on the observe stream do not carry. */
-export interface PickedLeg {
-  readonly model: string | undefined;
-  readonly isStream: boolean;
-  readonly endpoint: string;
-  /** When the request was sent to its endpoint, in ms of the monotonic clock. */
-  readonly dispatchedAt: number;
-  readonly bodyBytes: number;
-  /** Primary: names of the mirrors that have a twin and are judged. Twin: the mirror it came through. */
-  readonly mirrors: readonly string[];
-  readonly unmirrored: readonly UnmirroredFor[];
-  /** Keyed hash. */
-  readonly session: string | undefined;
-}
+export type PickedLeg = Omit<LegStart, "requestId" | "lane" | "pool" | "timeoutMs">;
 
 /** A leg whose answer is measured: its copies come on an observe stream. */
 export class MeasuredLeg {
@@ -108,11 +96,6 @@ export class LiveRequest extends LiveLeg implements TabledRequest {
 
   twinIn(mirror: string): LiveTwin | undefined {
     return this.twins.find((twin) => twin.mirror === mirror);
-  }
-
-  /** The twin in the mirror, where it is still to be picked. */
-  awaitedIn(mirror: string): LiveTwin | undefined {
-    return this.twins.find((twin) => twin.mirror === mirror && !twin.isPicked);
   }
 }
 

@@ -78,14 +78,14 @@ export class LiveRequests {
   /** The request that a twin in the mirror is awaited of. */
   expecting(requestId: string, mirror: string): LiveRequest | undefined {
     return this.#requests.find(requestId, (each) =>
-      each.awaitedIn(mirror) === undefined ? -1 : isOpen(each),
+      each.twinIn(mirror)?.isPicked === false ? isOpen(each) : -1,
     );
   }
 
   /** A twin has come; `fail` ends it at whatever point it is. Undefined where there is no room. */
   beginTwin(requestId: string, mirror: string, fail?: () => void): LiveTwin | undefined {
     const known = this.expecting(requestId, mirror);
-    const twin = (known ?? this.begin(requestId, [mirror]))?.awaitedIn(mirror);
+    const twin = (known ?? this.begin(requestId, [mirror]))?.twinIn(mirror);
     if (twin === undefined) return undefined;
     if (known === undefined) twin.isCounted = false;
     else this.#streamBegun(known);
