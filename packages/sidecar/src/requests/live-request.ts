@@ -56,7 +56,7 @@ export abstract class LiveLeg {
   }
 }
 
-/** One primary, with its twins; or a twin whose primary is not known here. Made for each pick: it has few parts. */
+/** One primary, with its twins; or a twin whose primary is not known here. */
 export class LiveRequest extends LiveLeg implements TabledRequest {
   readonly requestId: string;
   older: this | undefined = undefined;
