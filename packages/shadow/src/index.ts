@@ -36,7 +36,6 @@ export {
   type Recorder,
   type RecorderObserver,
   type RecorderOptions,
-  type RecorderStats,
 } from "./pairing/recorder.ts";
 export { renderReportHtml } from "./render/html/page.ts";
 export { renderReportJunit } from "./render/junit.ts";

@@ -321,8 +321,10 @@ describe("pairing", () => {
       run(all, { ...shadow, requestId: `lost${i}` }, {});
     }
     expect(all.recorder.pairs()).toHaveLength(10);
-    expect(all.recorder.stats()).toEqual({ openLegs: 0, pairs: 100 });
+    expect(all.recorder.pairCount).toBe(100);
     expect(all.begin({ ...primary, requestId: "x".repeat(129) })).toBeUndefined();
+    const again = [1, 2, 3].map((n) => all.begin({ ...primary, requestId: `again${n}` }));
+    expect(again.map((leg) => leg !== undefined)).toEqual([true, true, false]);
   });
 
   test("holds no text of prompts or answers", () => {

@@ -56,7 +56,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     topology,
     pools,
     now,
-    pairs: () => recorder.stats().pairs,
+    pairs: () => recorder.pairCount,
     isCompatible: options.compatMetrics ?? false,
   });
   const secret = newSecret();

@@ -158,13 +158,10 @@ const account: RequestAccount = {
 };
 const pickedLeg: PickedLeg = {
   model: "sql",
-  isStream: true,
+  stream: true,
   endpoint: first,
   dispatchedAt: 0,
-  bodyBytes: 10,
-  mirrors: [],
-  unmirrored: [],
-  session: undefined,
+  promptBytes: 10,
 };
 
 function setup() {

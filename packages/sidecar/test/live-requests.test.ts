@@ -33,13 +33,10 @@ function setup() {
 function picked(endpoint = "10.0.0.1:8000"): PickedLeg {
   return {
     model: "m",
-    isStream: true,
+    stream: true,
     endpoint,
     dispatchedAt: 0,
-    bodyBytes: 10,
-    mirrors: [],
-    unmirrored: [],
-    session: undefined,
+    promptBytes: 10,
   };
 }
 

@@ -13,7 +13,7 @@ export interface LegStart {
   readonly requestId: string;
   readonly lane: Lane;
   readonly pool: string;
-  readonly model?: string;
+  readonly model?: string | undefined;
   /** The request asked for a stream. */
   readonly stream?: boolean;
   readonly promptBytes?: number;
@@ -25,9 +25,9 @@ export interface LegStart {
   /** Primary: mirrors that it was eligible for and has no twin in. */
   readonly unmirrored?: readonly UnmirroredFor[];
   /** Keyed hash of its session. */
-  readonly session?: string;
+  readonly session?: string | undefined;
   /** Shadow: how long it may take, in ms. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 /** A mirror that a request did not go to; `drop` where it was drawn for it. */

@@ -38,7 +38,8 @@ export interface Recorder<T = void> {
   open(request: T): Pairing;
   /** The latest, oldest first. */
   pairs(): readonly Pair[];
-  stats(): RecorderStats;
+  /** Pairs so far. */
+  readonly pairCount: number;
 }
 
 /** The legs of one request. */
@@ -51,11 +52,6 @@ export interface Pairing {
   expire(): void;
   /** No leg begins or ends any more: gives up on the twins that have not ended. */
   giveUp(): void;
-}
-
-export interface RecorderStats {
-  readonly openLegs: number;
-  readonly pairs: number;
 }
 
 const maxIdLength = 128;
@@ -71,8 +67,8 @@ class PairRecorder<T> implements Recorder<T> {
   readonly #maxOpen: number;
   readonly #maxPairs: number;
   readonly #latest: Pair[] = [];
+  pairCount = 0;
   #openLegs = 0;
-  #pairs = 0;
 
   constructor(options: RecorderOptions<T>) {
     this.now = options.now;
@@ -90,10 +86,6 @@ class PairRecorder<T> implements Recorder<T> {
     return this.#latest.slice(-this.#maxPairs);
   }
 
-  stats(): RecorderStats {
-    return { openLegs: this.#openLegs, pairs: this.#pairs };
-  }
-
   begin(start: LegStart, onEnd: (leg: Leg) => void): LegRecorder | undefined {
     const { requestId } = start;
     const isKeyed = requestId !== "" && requestId.length <= maxIdLength;
@@ -106,7 +98,7 @@ class PairRecorder<T> implements Recorder<T> {
   }
 
   keep(pair: Pair): void {
-    this.#pairs++;
+    this.pairCount++;
     this.#latest.push(pair);
     const excess = this.#latest.length - this.#maxPairs;
     if (excess > this.#maxPairs / 4) this.#latest.splice(0, excess);

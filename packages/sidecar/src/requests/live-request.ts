@@ -1,24 +1,12 @@
 import type { Lease, PoolState } from "@umbra/scheduler";
-import type { LegRecorder, Pairing, UnmirroredFor } from "@umbra/shadow";
+import type { LegRecorder, LegStart, Pairing } from "@umbra/shadow";
 import type { Texts } from "../capture/captures.ts";
 import type { RequestAccount } from "../decision/request-account.ts";
 import type { LoggedAnswer } from "./logged-answer.ts";
 import type { TabledRequest } from "./requests-by-id.ts";
 
 /** What the pick knows of a measured leg, and its copies on the observe stream do not carry. */
-export interface PickedLeg {
-  readonly model: string | undefined;
-  readonly isStream: boolean;
-  readonly endpoint: string;
-  /** When the request was sent to its endpoint, in ms of the monotonic clock. */
-  readonly dispatchedAt: number;
-  readonly bodyBytes: number;
-  /** Primary: names of the mirrors that have a twin and are judged. Twin: the mirror it came through. */
-  readonly mirrors: readonly string[];
-  readonly unmirrored: readonly UnmirroredFor[];
-  /** Keyed hash. */
-  readonly session: string | undefined;
-}
+export type PickedLeg = Omit<LegStart, "requestId" | "lane" | "pool" | "timeoutMs">;
 
 /** A leg whose answer is measured: its copies come on an observe stream. */
 export class MeasuredLeg {
@@ -57,8 +45,8 @@ export abstract class LiveLeg {
 
   abstract readonly request: LiveRequest;
 
-  /** An observe stream is to come. */
-  get awaitsMeasuring(): boolean {
+  /** An observe stream is to come, or a twin itself. */
+  get awaitsStream(): boolean {
     return this.measured?.hasBegun === false;
   }
 
@@ -68,7 +56,7 @@ export abstract class LiveLeg {
   }
 }
 
-/** One primary, with its twins; or a twin whose primary is not known here. Made for each pick: it has few parts. */
+/** One primary, with its twins; or a twin whose primary is not known here. */
 export class LiveRequest extends LiveLeg implements TabledRequest {
   readonly requestId: string;
   older: this | undefined = undefined;
@@ -96,21 +84,18 @@ export class LiveRequest extends LiveLeg implements TabledRequest {
     return this;
   }
 
-  /** A twin or an observe stream is to come. */
-  get awaitsStream(): boolean {
-    return (
-      this.awaitsMeasuring || this.twins.some((twin) => !twin.isPicked || twin.awaitsMeasuring)
-    );
+  /** Whether it is so of the primary or of a twin. */
+  some(isSo: (leg: LiveLeg) => boolean): boolean {
+    return isSo(this) || (this.twins.length > 0 && this.twins.some(isSo));
   }
 
   /** `mirror`: of a twin; undefined: the primary's. */
   legOf(mirror: string | undefined): LiveLeg | undefined {
-    return mirror === undefined ? this : this.twins.find((twin) => twin.mirror === mirror);
+    return mirror === undefined ? this : this.twinIn(mirror);
   }
 
-  /** The twin in the mirror, where it is still to be picked. */
-  awaitedIn(mirror: string): LiveTwin | undefined {
-    return this.twins.find((twin) => twin.mirror === mirror && !twin.isPicked);
+  twinIn(mirror: string): LiveTwin | undefined {
+    return this.twins.find((twin) => twin.mirror === mirror);
   }
 }
 
@@ -128,6 +113,10 @@ export class LiveTwin extends LiveLeg {
     super();
     this.request = request;
     this.mirror = mirror;
+  }
+
+  override get awaitsStream(): boolean {
+    return !this.isPicked || super.awaitsStream;
   }
 }
 

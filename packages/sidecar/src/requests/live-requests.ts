@@ -38,6 +38,8 @@ const maxIdleMs = 10_000;
 export class LiveRequests {
   readonly #options: LiveRequestsOptions;
   readonly #requests: RequestsById<LiveRequest>;
+  /** Those that want to know more than the recorder tells. */
+  readonly #listeners: readonly RequestObserver<LiveRequest>[];
   /** A ring of those that are idle, from `#oldest` to `#next`. */
   readonly #idle: (LiveRequest | undefined)[] = new Array(maxIdle).fill(undefined);
   #oldest = 0;
@@ -49,6 +51,9 @@ export class LiveRequests {
   constructor(options: LiveRequestsOptions) {
     const { random = Math.random } = options;
     this.#options = options;
+    this.#listeners = options.observers.filter(
+      ({ logged, over }) => logged !== undefined || over !== undefined,
+    );
     this.#requests = new RequestsById({ maxRequests, seed: Math.floor(random() * 2 ** 32) });
   }
 
@@ -66,26 +71,21 @@ export class LiveRequests {
     if (!this.#hasLog) this.#unheard++;
     const request = new LiveRequest(requestId, mirrors);
     if (this.#requests.add(request)) return request;
-    // What may only be heard of gives way to what has twins.
-    const idle = this.#requests.find(requestId, (each) =>
-      mirrors.length === 0 || each.place < 0 || each.awaitsStream ? -1 : 0,
-    );
-    if (idle === undefined) return undefined;
-    this.#forget(idle);
+    if (mirrors.length > 0) this.#makeRoom(requestId);
     return this.#requests.add(request) ? request : undefined;
   }
 
   /** The request that a twin in the mirror is awaited of. */
   expecting(requestId: string, mirror: string): LiveRequest | undefined {
     return this.#requests.find(requestId, (each) =>
-      each.awaitedIn(mirror) === undefined ? -1 : isOpen(each),
+      each.twinIn(mirror)?.isPicked === false ? isOpen(each) : -1,
     );
   }
 
   /** A twin has come; `fail` ends it at whatever point it is. Undefined where there is no room. */
   beginTwin(requestId: string, mirror: string, fail?: () => void): LiveTwin | undefined {
     const known = this.expecting(requestId, mirror);
-    const twin = (known ?? this.begin(requestId, [mirror]))?.awaitedIn(mirror);
+    const twin = (known ?? this.begin(requestId, [mirror]))?.twinIn(mirror);
     if (twin === undefined) return undefined;
     if (known === undefined) twin.isCounted = false;
     else this.#streamBegun(known);
@@ -97,7 +97,7 @@ export class LiveRequests {
   /** The leg whose observe stream has come: once, and only where it is measured. `mirror`: of a twin. */
   observe(requestId: string, mirror: string | undefined): LiveLeg | undefined {
     const request = this.#requests.find(requestId, (each) =>
-      each.legOf(mirror)?.awaitsMeasuring === true ? isOpen(each) : -1,
+      each.legOf(mirror)?.measured?.hasBegun === false ? isOpen(each) : -1,
     );
     const leg = request?.legOf(mirror);
     if (request === undefined || leg?.measured === undefined) return undefined;
@@ -131,7 +131,7 @@ export class LiveRequests {
     const leg = request?.legOf(mirror);
     if (request === undefined || leg === undefined) return;
     leg.isLogged = true;
-    for (const each of this.#options.observers) each.logged?.(line, destinations, mirror, request);
+    for (const each of this.#listeners) each.logged?.(line, destinations, mirror, request);
     if (request.streams === 0) this.#settle(request);
   }
 
@@ -147,11 +147,7 @@ export class LiveRequests {
    */
   primaryOver(request: LiveRequest): void {
     const { measured, twins } = request;
-    // The answer's end passes the observe stream, which may be some ms behind.
-    if (measured !== undefined && twins.length > 0 && !measured.isWhole) {
-      const { graceMs = 500 } = this.#options;
-      setTimeout(() => this.#cancelTwins(request), graceMs).unref();
-    }
+    if (measured !== undefined && twins.length > 0 && !measured.isWhole) this.#cancelSoon(request);
     this.streamOver(request);
   }
 
@@ -166,6 +162,14 @@ export class LiveRequests {
     this.#requests.visit(({ pairing }) => pairing?.expire());
   }
 
+  /** What may only be heard of gives way to what has twins. */
+  #makeRoom(requestId: string): void {
+    const idle = this.#requests.find(requestId, (each) =>
+      each.place < 0 || each.some(awaitsStream) ? -1 : 0,
+    );
+    if (idle !== undefined) this.#forget(idle);
+  }
+
   #streamBegun(request: LiveRequest): void {
     request.streams++;
     this.#leaveIdle(request);
@@ -173,13 +177,13 @@ export class LiveRequests {
 
   /** Its streams are over. */
   #settle(request: LiveRequest): void {
-    if (!request.awaitsStream && !this.#awaitsLine(request)) this.#forget(request);
+    if (!request.some(awaitsStream) && !this.#awaitsLine(request)) this.#forget(request);
     else if (request.place < 0) this.#keepIdle(request);
   }
 
   #awaitsLine(request: LiveRequest): boolean {
     if (!this.#hasLog && (this.#idleCount >= maxIdleUnlogged || !this.awaitsLog)) return false;
-    return request.awaitsLine || request.twins.some((twin) => twin.awaitsLine);
+    return request.some(awaitsLine);
   }
 
   #keepIdle(request: LiveRequest): void {
@@ -208,7 +212,13 @@ export class LiveRequests {
     this.#leaveIdle(request);
     this.#requests.remove(request);
     request.pairing?.giveUp();
-    for (const each of this.#options.observers) each.over?.(request);
+    for (const each of this.#listeners) each.over?.(request);
+  }
+
+  #cancelSoon(request: LiveRequest): void {
+    const { graceMs = 500 } = this.#options;
+    // The answer's end passes the observe stream, which may be some ms behind.
+    setTimeout(() => this.#cancelTwins(request), graceMs).unref();
   }
 
   #cancelTwins({ measured, twins }: LiveRequest): void {
@@ -222,6 +232,9 @@ export class LiveRequests {
     }
   }
 }
+
+const awaitsStream = (leg: LiveLeg) => leg.awaitsStream;
+const awaitsLine = (leg: LiveLeg) => leg.awaitsLine;
 
 /** Of requests that share an id those with open streams come first: what others await was probably lost. */
 function isOpen({ streams }: LiveRequest): 0 | 1 {

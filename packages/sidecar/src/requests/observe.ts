@@ -122,22 +122,13 @@ class Observed implements ObserveExchange {
     const { live, recorder, timeoutOf } = this.#options;
     const isPrimary = this.#mirror === undefined;
     if (isPrimary && live.isShared(request)) return undefined;
-    const { model, session } = picked;
-    const timeoutMs = this.#mirror === undefined ? undefined : timeoutOf(this.#mirror);
     request.pairing ??= recorder.open(request);
     return request.pairing.begin({
+      ...picked,
       requestId: request.requestId,
       lane: isPrimary ? "primary" : "shadow",
       pool: this.#pool,
-      stream: picked.isStream,
-      promptBytes: picked.bodyBytes,
-      dispatchedAt: picked.dispatchedAt,
-      endpoint: picked.endpoint,
-      mirrors: picked.mirrors,
-      unmirrored: picked.unmirrored,
-      ...(model === undefined ? {} : { model }),
-      ...(session === undefined ? {} : { session }),
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      timeoutMs: isPrimary ? undefined : timeoutOf(this.#mirror),
     });
   }
 }

@@ -103,9 +103,8 @@ export class PrimaryPick extends Picking {
     endpoint: string,
     { mirrors, unmirrored, session }: Mirroring,
   ): MeasuredLeg {
-    const { isStream } = read;
     const dispatchedAt = this.options.now();
-    const sent = { model, isStream, endpoint, dispatchedAt, bodyBytes };
+    const sent = { model, stream: read.isStream, promptBytes: bodyBytes, endpoint, dispatchedAt };
     return new MeasuredLeg(this.account, { ...sent, mirrors, unmirrored, session });
   }
 

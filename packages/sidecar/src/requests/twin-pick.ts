@@ -47,13 +47,11 @@ export class TwinPick extends Picking {
     if (this.live === undefined || !isMeasured) return noHeaders;
     this.live.measured = new MeasuredLeg(this.account, {
       model,
-      isStream: read.isStream,
+      stream: read.isStream,
+      promptBytes: bodyBytes,
       endpoint,
       dispatchedAt: now(),
-      bodyBytes,
       mirrors: [this.#mirror],
-      unmirrored: [],
-      session: undefined,
     });
     return noHeaders;
   }
