@@ -88,3 +88,36 @@ test.each([
   expect(said).toMatchObject([{ severity: "info", code: "UMB0107" }]);
   expect(diagnostics.filter(({ severity }) => severity !== "info")).toEqual([]);
 });
+
+const mirrored = (parent: string, backend: string) => `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: chat}
+spec:
+  parentRefs: [${parent}]
+  rules: [{filters: [{type: RequestMirror, requestMirror: {backendRef: ${backend}}}]}]
+`;
+
+test.each([
+  [
+    "a reference that is no map is not missing too",
+    mirrored("{name: gateway}", "shadow"),
+    ["6:72 UMB0104 `backendRef` must be a map"],
+  ],
+  [
+    "the group of a reference is a text",
+    mirrored("{name: gateway, group: 5}", "{name: shadow, port: 80}"),
+    ["5:39 UMB0104 `group` must be a string"],
+  ],
+  [
+    "an item of a List is a resource",
+    `${gateway}---\napiVersion: v1\nkind: List\nitems: [gateway]\n`,
+    ["9:8 UMB0104 `items` must be a list of maps"],
+  ],
+])("%s", (_name, text, expected) => {
+  const { diagnostics } = readTopology([{ name: "a", text }]);
+  const errors = diagnostics.filter(({ code }) => code === "UMB0103" || code === "UMB0104");
+  const told = errors.map(
+    ({ line, column, code, message }) => `${line}:${column} ${code} ${message}`,
+  );
+  expect(told).toEqual(expected);
+});

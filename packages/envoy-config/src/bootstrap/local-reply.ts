@@ -39,12 +39,6 @@ function flags(...names: readonly string[]): EnvoyObject {
   return { response_flag_filter: { flags: names } };
 }
 
-const notResolved = {
-  code: "backend_not_resolved",
-  anthropicType: "api_error",
-  message: "the route's backend can't be resolved",
-} as const;
-
 /** In order: the first that matches shapes the reply. Codes are those of `docs/errors.md`. */
 const errors: readonly EnvoyError[] = [
   {
@@ -142,12 +136,16 @@ const errors: readonly EnvoyError[] = [
   },
   {
     when: details('response.code_details == "direct_response" && response.code == 500'),
-    ...notResolved,
+    code: "backend_not_resolved",
+    anthropicType: "api_error",
+    message: "the route's backend can't be resolved",
   },
   {
     when: details(`xds.cluster_name == "${unresolvedCluster}"`),
     status: 500,
-    ...notResolved,
+    code: "backend_not_resolved",
+    anthropicType: "api_error",
+    message: "the route's backend can't be resolved",
   },
   {
     when: flags("UH"),

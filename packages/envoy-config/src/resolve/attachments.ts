@@ -19,6 +19,8 @@ export interface Attachment {
   readonly listener: GatewayListener;
   /** `*` for a listener without one. */
   readonly hostname: string;
+  /** Of the certificates that can be used, `<namespace>/<name>`. */
+  readonly secrets: readonly string[];
   readonly attached: AttachedRoute[];
 }
 

@@ -2,11 +2,11 @@ import { defined } from "@umbra/shadow/defined";
 import { didYouMean } from "../nearest.ts";
 import { ResourceMap } from "../resource-map.ts";
 import { isSameResource, type ResourceRef, resourceName } from "../resource-ref.ts";
-import type { ObjectRef } from "../resources/object-ref.ts";
 import type { Place, Report } from "../resources/report.ts";
 import type {
   BackendTlsPolicy,
   InferencePool,
+  ObjectRef,
   Resources,
   Service,
   ServicePort,

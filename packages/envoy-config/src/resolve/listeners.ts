@@ -1,7 +1,7 @@
 import { compare } from "../compare.ts";
 import { conditionOf } from "../conditions.ts";
 import type { Report } from "../resources/report.ts";
-import type { GatewayListener, HttpRoute, ParentRef, Resources } from "../resources/resources.ts";
+import type { HttpRoute, ParentRef, Resources } from "../resources/resources.ts";
 import type { Listener } from "../topology.ts";
 import { type Attachment, createAttacher, type Refusal } from "./attachments.ts";
 import type { CertificateResolver } from "./certificates.ts";
@@ -23,7 +23,6 @@ export interface ListenerResolvers extends RuleResolvers {
 }
 
 type ByPort = ReadonlyMap<number, readonly Attachment[]>;
-type SecretsOf = ReadonlyMap<GatewayListener, readonly string[]>;
 
 /**
  * Attaches routes to listeners. Those of one port become one, with a virtual host for each hostname; where the port
@@ -38,19 +37,12 @@ export function resolveListeners(
   const all = resources.gateways.flatMap((gateway) =>
     gateway.listeners.map((listener): Attachment => {
       const { hostname = "*" } = listener;
-      return { gateway, listener, hostname, attached: [] };
+      const secrets = resolvers.certificates.resolve(gateway, listener);
+      return { gateway, listener, hostname, secrets, attached: [] };
     }),
   );
-  const secretsOf: SecretsOf = new Map(
-    all.map(({ gateway, listener }) => [
-      listener,
-      resolvers.certificates.resolve(gateway, listener),
-    ]),
-  );
-  const isServed = ({ listener }: Attachment) =>
-    listener.tls === undefined || (secretsOf.get(listener) ?? []).length > 0;
   const byPort: ByPort = Map.groupBy(
-    all.filter(isServed),
+    all.filter(({ listener, secrets }) => listener.tls === undefined || secrets.length > 0),
     ({ gateway, listener }) =>
       listenerNames(gateway, listener)
         .map((name) => ports.get(name))
@@ -74,7 +66,7 @@ export function resolveListeners(
   const nameOf = shortestNames(all);
   return [...byPort]
     .flatMap(([port, attachments]) =>
-      listenersOf(attachments, secretsOf, nameOf).map((each) => ({
+      listenersOf(attachments, nameOf).map((each) => ({
         ...{ name: each.name, address: bindAddress, port },
         ...each,
       })),
@@ -99,7 +91,6 @@ function ownership(byPort: ByPort): (at: Attachment, route: HttpRoute) => boolea
 /** Of one port: one listener, or with TLS one for each hostname. */
 function listenersOf(
   attachments: readonly Attachment[],
-  secretsOf: SecretsOf,
   nameOf: (attachment: Attachment) => string,
 ): readonly Pick<Listener, "name" | "tls" | "virtualHosts">[] {
   const [first] = attachments;
@@ -112,9 +103,7 @@ function listenersOf(
     name: nameOf(named),
     tls: {
       ...(hostname === "*" ? {} : { serverName: hostname }),
-      certificates: [
-        ...new Set([named, ...others].flatMap(({ listener }) => secretsOf.get(listener) ?? [])),
-      ],
+      certificates: [...new Set([named, ...others].flatMap(({ secrets }) => secrets))],
     },
     virtualHosts: hosts.filter(
       ({ domains: [domain = "*"] }) => ownerOf(domain, byHostname) === hostname,

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { DiagnosticCode } from "../codes.ts";
 import type { Diagnostic } from "../diagnostic.ts";
 
@@ -24,37 +25,18 @@ export function decodeFile(content: string | Uint8Array): FileText {
   if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
     return { ...broken, message: "the file is not read: it is UTF-16", ...start };
   }
-  const sound = soundPrefix(content);
+  if (isUtf8(content)) return { ok: true, text: new TextDecoder().decode(content) };
   // With `stream` a character that is cut off is left away.
-  const stream = sound < content.length;
-  const text = new TextDecoder().decode(content.subarray(0, sound), { stream });
-  if (!stream) return { ok: true, text };
+  const text = new TextDecoder().decode(soundPrefix(content), { stream: true });
   const lines = text.split("\n");
   const column = (lines.at(-1)?.length ?? 0) + 1;
   const message = "the file is not read: here it is not UTF-8";
   return { ...broken, message, line: lines.length, column };
 }
 
-/** How many bytes from the start are UTF-8. */
-function soundPrefix(content: Uint8Array): number {
-  if (isSound(content, content.length, false)) return content.length;
-  let sound = 0;
-  let broken = content.length;
-  while (broken - sound > 1) {
-    const middle = Math.floor((sound + broken) / 2);
-    if (isSound(content, middle, true)) sound = middle;
-    else broken = middle;
-  }
-  return sound;
-}
-
-/** With `stream` the last character may be cut off. */
-function isSound(content: Uint8Array, length: number, stream: boolean): boolean {
-  try {
-    new TextDecoder("utf-8", { fatal: true }).decode(content.subarray(0, length), { stream });
-    return true;
-  } catch {
-    // The decoder's only answer to bytes that are no UTF-8.
-    return false;
-  }
+/** What is UTF-8 from the start on: a decoder puts U+FFFD in the place of what is none, and there a copy differs. */
+function soundPrefix(content: Uint8Array): Uint8Array {
+  const copy = Buffer.from(Buffer.from(content).toString("utf8"));
+  const end = content.findIndex((byte, at) => byte !== copy[at]);
+  return end < 0 ? content : content.subarray(0, end);
 }

@@ -1,14 +1,5 @@
 import type { Reader } from "./reader.ts";
-import type { Place } from "./report.ts";
-
-/** What names another resource. */
-export interface ObjectRef {
-  /** Empty for the core group. */
-  readonly group: string;
-  readonly kind: string;
-  readonly name: string;
-  readonly place: Place;
-}
+import type { BackendRef, ObjectRef } from "./resources.ts";
 
 /** Reads a reference to a resource of a kind; undefined, and reported, where it names nothing. */
 export function readObjectRef(from: Reader, kind: string | undefined): ObjectRef | undefined {
@@ -16,4 +7,14 @@ export function readObjectRef(from: Reader, kind: string | undefined): ObjectRef
   const group = from.string("group") ?? "";
   if (name === undefined || kind === undefined) return undefined;
   return { group, kind, name, place: from.place("name") };
+}
+
+/** Reads a reference to what serves requests; undefined, and reported, where it names nothing. */
+export function readBackendRef(from: Reader): BackendRef | undefined {
+  const kind = from.string("kind") ?? "Service";
+  const ref = readObjectRef(from, kind);
+  const port = from.integer("port", 1, 65_535);
+  if (kind === "Service") from.needs("port", ": a Service is referred to by port");
+  const namespace = from.string("namespace");
+  return ref && { ...ref, namespace, port };
 }

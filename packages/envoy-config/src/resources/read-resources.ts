@@ -1,9 +1,9 @@
+import { defined } from "@umbra/shadow/defined";
 import { isMap, isScalar, isSeq, LineCounter, type Node } from "yaml";
 import type { Diagnostic } from "../diagnostic.ts";
 import { didYouMean } from "../nearest.ts";
 import { ResourceMap } from "../resource-map.ts";
 import { resourceName } from "../resource-ref.ts";
-import { groupOf } from "./api-version.ts";
 import { readChartValues } from "./chart-values.ts";
 import { readConfigMap } from "./config-map.ts";
 import { parseDocuments } from "./documents.ts";
@@ -120,7 +120,8 @@ function readDocument(root: Reader, reading: Reading): void {
   const kind = root.required("kind");
   const apiVersion = root.required("apiVersion");
   if (kind === undefined || apiVersion === undefined) return;
-  const group = groupOf(apiVersion);
+  // Empty for the core group, whose apiVersion has none.
+  const group = apiVersion.slice(0, Math.max(0, apiVersion.indexOf("/")));
   if (kind === "List") {
     for (const item of root.maps("items")) readDocument(item, reading);
   } else if (isPickerConfig(group, kind)) into.pickerConfigs.push(readPickerConfigResource(root));
@@ -130,21 +131,19 @@ function readDocument(root: Reader, reading: Reading): void {
       into.parametersRefs.push(...readParametersRef(kind, root.map("spec"), "default"));
     }
     const read = readerOf(group, kind);
-    if (read === undefined) readOther(root, apiVersion, kind, into);
+    if (read === undefined) readOther(root, { group, apiVersion, kind }, into);
     else readKnown(root, read, kind, reading);
   }
 }
 
 /** A kind that Umbra does not read. */
-function readOther(root: Reader, apiVersion: string, kind: string, into: Resources): void {
-  const group = groupOf(apiVersion);
+function readOther(root: Reader, of: Parameters<typeof readUnread>[1], into: Resources): void {
+  const { group, kind } = of;
   const lost = lostWithout(group, kind);
   if (lost !== undefined) {
-    root.report("warning", "UMB0208", `${kind} is not supported: ${lost}`, "kind");
+    root.unsupported(`${kind} is not supported: ${lost}`, "kind");
   } else if (!quietKinds.has(kind)) {
-    const meant = meantKind(group, kind);
-    const unread = readUnread(root, apiVersion, kind);
-    into.unread.push(meant === undefined ? unread : { ...unread, meant });
+    into.unread.push({ ...readUnread(root, of), ...defined({ meant: meantKind(group, kind) }) });
   }
 }
 

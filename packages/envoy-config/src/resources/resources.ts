@@ -12,8 +12,16 @@ import type {
   UrlRewrite,
 } from "../topology.ts";
 import type { LabelRequirement, Meta } from "./meta.ts";
-import type { ObjectRef } from "./object-ref.ts";
 import type { Place } from "./report.ts";
+
+/** What names another resource. */
+export interface ObjectRef {
+  /** Empty for the core group. */
+  readonly group: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly place: Place;
+}
 
 export interface Gateway extends Meta {
   /** Name of its GatewayClass; empty where it names none. */

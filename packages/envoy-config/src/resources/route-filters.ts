@@ -2,10 +2,10 @@ import { defined } from "@umbra/shadow/defined";
 import { conditionOf } from "../conditions.ts";
 import type { ResourceName } from "../diagnostic.ts";
 import type { HeaderEntry, HeaderModifier, UrlRewrite } from "../topology.ts";
-import { readBackendRef } from "./backend-ref.ts";
 import { readCors } from "./cors.ts";
 import { framesMessages, isHeaderName } from "./header-name.ts";
 import { readHostname } from "./hostname.ts";
+import { readBackendRef } from "./object-ref.ts";
 import type { Reader } from "./reader.ts";
 import type { Filters, MirrorFilter, RedirectFilter, RuleBackend } from "./resources.ts";
 

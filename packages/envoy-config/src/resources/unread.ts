@@ -1,6 +1,5 @@
 import { defined } from "@umbra/shadow/defined";
 import { asJsonMap, type JsonMap } from "../json-map.ts";
-import { groupOf } from "./api-version.ts";
 import { isStringSelector, readStringSelector } from "./calico-selector.ts";
 import type { LabelRequirement } from "./meta.ts";
 import type { Reader } from "./reader.ts";
@@ -17,8 +16,11 @@ const silentGroups: ReadonlySet<string> = new Set([
 ]);
 
 /** Reads of an object of another kind only what it is about. Reports nothing: its fields are not ours to judge. */
-export function readUnread(root: Reader, apiVersion: string, kind: string): UnreadResource {
-  const group = groupOf(apiVersion);
+export function readUnread(
+  root: Reader,
+  of: Pick<UnreadResource, "group" | "apiVersion" | "kind">,
+): UnreadResource {
+  const { group, kind } = of;
   const metadata = asJsonMap(root.jsonValue("metadata"));
   const namespace = textOf(metadata.namespace) ?? "default";
   const annotations = asJsonMap(metadata.annotations);
@@ -27,9 +29,7 @@ export function readUnread(root: Reader, apiVersion: string, kind: string): Unre
   const isNetworkPolicy = kind.endsWith("NetworkPolicy");
   walk(spec, [], { left: maxNodes, namespace, isNetworkPolicy, found });
   return {
-    group,
-    apiVersion,
-    kind,
+    ...of,
     name: textOf(metadata.name) ?? "",
     namespace,
     ...found,
