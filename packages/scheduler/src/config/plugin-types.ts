@@ -34,7 +34,7 @@ import { runningRequestsScorer } from "../scorers/running-requests.ts";
 import { sessionAffinityScorer } from "../scorers/session-affinity.ts";
 import { tokenLoadScorer } from "../scorers/token-load.ts";
 import { readByLabel, readLabelSelector, roleFilter } from "./label-plugins.ts";
-import type { ConfigNode } from "./node.ts";
+import { type ConfigNode, present } from "./node.ts";
 
 /** What a plugin of a configuration becomes. Plugins keep state, so each pool has its own. */
 export type MadePlugin =
@@ -92,6 +92,13 @@ const picker =
     return { kind: "picker", create: () => made, endpoints };
   };
 
+const handler =
+  (byHeader: boolean): MakePlugin =>
+  (parameters) => {
+    parameters.allowOnly([]);
+    return { kind: "handler", byHeader };
+  };
+
 /** Without a decider the reference, too, schedules one profile. */
 const disaggregation: MakePlugin = (parameters) => {
   parameters.allowOnly([
@@ -116,13 +123,6 @@ const disaggregation: MakePlugin = (parameters) => {
 
 const nothing: MakePlugin = () => ({ kind: "nothing" });
 
-/** Of an option that is not set, the plugin's own default counts. */
-function set<T extends object>(options: { readonly [K in keyof T]: T[K] | undefined }): T {
-  return Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined),
-  ) as T;
-}
-
 function prefixOptions(parameters: ConfigNode): PrefixOptions {
   const blockTokens = parameters.at("blockSizeTokens").integer(1, 4_096);
   const blocks = parameters.at("maxPrefixBlocksToMatch").integer(0, 1_000_000);
@@ -131,7 +131,7 @@ function prefixOptions(parameters: ConfigNode): PrefixOptions {
   // The reference never goes below 64 tokens either: smaller blocks cost memory and gain little.
   const used = Math.max(64, blockTokens ?? 64);
   const most = tokens !== undefined && tokens > 0 ? tokens : (blocks ?? 0) * used;
-  return set<PrefixOptions>({
+  return present({
     blockTokens: blockTokens === undefined ? undefined : used,
     maxPromptTokens: most > 0 ? most : undefined,
     blocksPerEndpoint: parameters.at("lruCapacityPerServer").integer(1, 1_000_000),
@@ -151,7 +151,7 @@ export function readUtilizationDetector(parameters: ConfigNode): CreateDetector 
   parameters.allowOnly([...names, "headroom"]);
   parameters.at("metricsStalenessThreshold").duration();
   parameters.at("headroom").number(0);
-  const limits = set<Parameters<typeof utilizationDetector>[0] & object>({
+  const limits = present({
     waitingRequests: parameters.at("queueDepthThreshold").number(1),
     kvCacheUsage: parameters.at("kvCacheUtilThreshold").number(0.01, 1),
   });
@@ -168,12 +168,14 @@ export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, Make
   ["encode-filter", filter([], () => roleFilter("encode"))],
   [
     "low-queue-filter",
-    filter(["threshold"], (p) => lowQueueFilter(set({ threshold: p.at("threshold").integer(1) }))),
+    filter(["threshold"], (p) =>
+      lowQueueFilter(present({ threshold: p.at("threshold").integer(1) })),
+    ),
   ],
   [
     "lora-affinity-filter",
     filter(["threshold"], (p) =>
-      loraAffinityFilter(set({ affinityProbability: p.at("threshold").number(0, 1) })),
+      loraAffinityFilter(present({ affinityProbability: p.at("threshold").number(0, 1) })),
     ),
   ],
   ["least-queue-filter", filter([], () => leastQueueFilter({ band: "range-per-endpoint" }))],
@@ -182,7 +184,7 @@ export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, Make
     "sheddable-capacity-filter",
     filter(["queueThreshold", "kvCacheThreshold"], (p) =>
       capacityFilter(
-        set({
+        present({
           waitingRequests: p.at("queueThreshold").integer(0),
           kvCacheUsage: p.at("kvCacheThreshold").number(0, 1),
         }),
@@ -192,7 +194,7 @@ export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, Make
   [
     "prefix-cache-affinity-filter",
     filter(["affinityThreshold"], (p) =>
-      prefixAffinityFilter(set({ threshold: p.at("affinityThreshold").number(0, 1) })),
+      prefixAffinityFilter(present({ threshold: p.at("affinityThreshold").number(0, 1) })),
     ),
   ],
   ["queue-scorer", scorer([], () => queueScorer)],
@@ -201,13 +203,15 @@ export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, Make
   ["lora-affinity-scorer", scorer([], () => loraAffinityScorer)],
   [
     "load-aware-scorer",
-    scorer(["threshold"], (p) => loadAwareScorer(set({ threshold: p.at("threshold").number(1) }))),
+    scorer(["threshold"], (p) =>
+      loadAwareScorer(present({ threshold: p.at("threshold").number(1) })),
+    ),
   ],
   [
     "active-request-scorer",
     scorer(["idleThreshold", "maxBusyScore", "requestTimeout"], (p) =>
       inFlightScorer(
-        set({
+        present({
           idleThreshold: p.at("idleThreshold").number(0),
           maxBusyScore: p.at("maxBusyScore").number(0, 1),
         }),
@@ -219,7 +223,7 @@ export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, Make
     scorer(["queueThresholdTokens"], (p) =>
       tokenLoadScorer({
         withOutput: false,
-        ...set({ threshold: p.at("queueThresholdTokens").number(1) }),
+        ...present({ threshold: p.at("queueThresholdTokens").number(1) }),
       }),
     ),
   ],
@@ -232,7 +236,7 @@ export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, Make
         ...["matchLengthWeight", "matchLengthScaleTokens", "prefixMatchInfoProducerName"],
         ...prefixNames,
       ]);
-      const options = set<Parameters<typeof prefixCacheScorer>[0] & object>({
+      const options = present({
         lengthWeight: parameters.at("matchLengthWeight").number(0, 1),
         lengthScaleTokens: parameters.at("matchLengthScaleTokens").number(1),
       });
@@ -242,27 +246,17 @@ export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, Make
   ],
   [
     "no-hit-lru-scorer",
-    scorer(["lruSize"], (p) => noHitLruScorer(set({ maxEndpoints: p.at("lruSize").integer(1) }))),
+    scorer(["lruSize"], (p) =>
+      noHitLruScorer(present({ maxEndpoints: p.at("lruSize").integer(1) })),
+    ),
   ],
   ["session-affinity-scorer", scorer([], () => sessionAffinityScorer())],
   ["latency-scorer", scorer([], () => latencyScorer)],
   ["max-score-picker", picker(() => maxScorePicker)],
   ["random-picker", picker(() => randomPicker)],
   ["weighted-random-picker", picker(() => weightedRandomPicker)],
-  [
-    "single-profile-handler",
-    (parameters) => {
-      parameters.allowOnly([]);
-      return { kind: "handler", byHeader: false };
-    },
-  ],
-  [
-    "header-profile-handler",
-    (parameters) => {
-      parameters.allowOnly([]);
-      return { kind: "handler", byHeader: true };
-    },
-  ],
+  ["single-profile-handler", handler(false)],
+  ["header-profile-handler", handler(true)],
   // Each rank of a Pod is an endpoint of its own, by the pool's target ports.
   [
     "data-parallel-profile-handler",
@@ -293,7 +287,7 @@ export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, Make
         parameters.at("concurrencyMode").report("must be requests or tokens");
       }
       const detector = concurrencyDetector(
-        set({
+        present({
           requests: mode === "tokens" ? undefined : parameters.at("maxConcurrency").number(1),
           tokens: mode === "requests" ? undefined : parameters.at("maxTokenConcurrency").number(1),
         }),
@@ -346,7 +340,7 @@ export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, Make
     "expected-work-scorer",
     scorer(["tokensPerRequest", "tokensPerAdapterLoad", "tokensPerFullCache"], (p) =>
       expectedWorkScorer(
-        set({
+        present({
           tokensPerRequest: p.at("tokensPerRequest").number(0),
           tokensPerAdapterLoad: p.at("tokensPerAdapterLoad").number(0),
           tokensPerFullCache: p.at("tokensPerFullCache").number(0),
