@@ -1,7 +1,7 @@
 import { styleText } from "node:util";
 import Table from "cli-table3";
 import { printable } from "../printable.ts";
-import type { GateResult, MetricSummary, ShadowReport } from "../report/shadow-report.ts";
+import type { GateResult, ShadowReport } from "../report/shadow-report.ts";
 import {
   checkValue,
   checkWord,
@@ -9,11 +9,9 @@ import {
   count,
   gateStatus,
   gateValues,
-  metricNames,
-  milliseconds,
+  metricRows,
   nextStep,
   percent,
-  ratio,
   verdictSigns,
 } from "./format.ts";
 import { intervalBar } from "./interval-bar.ts";
@@ -120,16 +118,8 @@ function gatesTable(gates: readonly GateResult[], paint: Paint, isWide: boolean)
   return table(head, "lrrrrlrrl", rows);
 }
 
-function metricsTable({ metrics }: ShadowReport): string[] {
-  const rows = metricNames.flatMap(([key, name]) => {
-    const { primary, shadow, ratios } = metrics[key];
-    if (primary.n === 0 && shadow.n === 0) return [];
-    const lane = ({ p50, p90, p99 }: MetricSummary["primary"]) => [p50, p90, p99].map(milliseconds);
-    const changes = [ratios.p50, ratios.p90, ratios.p99].map((each) =>
-      ratio(each?.estimate ?? null),
-    );
-    return [[name, ...lane(primary), ...lane(shadow), ...changes]];
-  });
+function metricsTable(report: ShadowReport): string[] {
+  const rows = metricRows(report).map(([name, ...cells]) => [name, ...cells.flat()]);
   const head = ["", "primary p50", "p90", "p99", "shadow p50", "p90", "p99", "ratio p50"];
   return rows.length === 0 ? [] : [...table([...head, "p90", "p99"], "lrrrrrrrrr", rows), ""];
 }
