@@ -7,14 +7,14 @@ import { Command } from "commander";
 import pino from "pino";
 import { withSystemAuthorities } from "../envoy/system-authorities.ts";
 import { CommandError, UsageError } from "../errors.ts";
-import { withFlags } from "../flags.ts";
+import { hostPort } from "../flag-values.ts";
+import { examples, withFlags } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { type HandOverFlag, handOverOption, readHandOver } from "../process/hand-over.ts";
 import { readToken } from "../process/token.ts";
 import { type GatewayFlags, gatewayFlags, gatewayOptions } from "../resources/gateway-flags.ts";
-import { hostPort } from "../resources/host-port.ts";
 import { runFlags, type ServeFlags } from "../resources/run-flags.ts";
-import { soundTopologyOf, type TopologyFlags, topologyFlags } from "../resources/topology-flags.ts";
+import { soundReadOf, type TopologyFlags, topologyFlags } from "../resources/topology-flags.ts";
 
 type Flags = TopologyFlags & GatewayFlags & ServeFlags;
 
@@ -28,13 +28,15 @@ export function serveCommand(io: Io): Command {
     .addOption(handOverOption())
     .addHelpText(
       "after",
-      "\nExamples:\n  $ umbra serve -f examples/mirror --grpc 127.0.0.1:9002 --admin 127.0.0.1:9090" +
-        "\n  $ umbra serve -f pool.yaml --pool llama --grpc 0.0.0.0:9002 --grpc-tls self-signed\n" +
-        "    the second as the endpoint picker of another gateway: docs/gateways.md",
+      examples(
+        "umbra serve -f examples/mirror --grpc 127.0.0.1:9002 --admin 127.0.0.1:9090",
+        "umbra serve -f pool.yaml --pool llama --grpc 0.0.0.0:9002 --grpc-tls self-signed\n" +
+          "    the second as the endpoint picker of another gateway: docs/gateways.md",
+      ),
     )
     .action(async (flags: Flags & HandOverFlag) => {
       if (flags.handedOver !== true) {
-        const topology = soundTopologyOf(flags, io, { isGatewayNeeded: false });
+        const { topology } = soundReadOf(flags, io, { isGatewayNeeded: false });
         return runSidecar(topology, flags, io);
       }
       const handed = await readHandOver(io);

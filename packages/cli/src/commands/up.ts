@@ -14,7 +14,7 @@ import { sidecarProcess } from "../process/hand-over.ts";
 import { type KeptProcess, keepRunning } from "../process/keep-running.ts";
 import { checkReadable } from "../process/usable-file.ts";
 import { waitUntil } from "../process/wait-until.ts";
-import { endpointAuthorization } from "../resources/endpoint-key.ts";
+import { authorizationFrom } from "../resources/endpoint-key.ts";
 import { runFlags, type UpFlags } from "../resources/run-flags.ts";
 import { type SidecarTlsFlags, sidecarTlsFlags, sidecarTlsOf } from "../resources/sidecar-flags.ts";
 import { soundReadOf, type TopologyFlags, topologyFlags } from "../resources/topology-flags.ts";
@@ -39,7 +39,7 @@ export function upCommand(io: Io): Command {
 
 async function runUp(flags: Flags, io: Io): Promise<void> {
   // A wrong key is said once, before anything is started.
-  await endpointAuthorization(flags.endpointKeyFile);
+  await authorizationFrom(flags.endpointKeyFile, "--endpoint-key-file");
   const { topology, certificates } = soundReadOf(flags, io);
   const binary = findEnvoy(io.env);
   // Envoy and the sidecar trust the same file.

@@ -25,17 +25,8 @@ export async function startLaneServers(
   });
   const child = startChild({
     ...ownCommand([
-      "simulate",
-      "-f",
-      files,
-      "--deployment",
-      deployment,
-      "--port",
-      "0",
-      "-o",
-      "json",
-      "--time-scale",
-      String(timeScale),
+      ...["simulate", "-f", files, "--deployment", deployment],
+      ...["--port", "0", "-o", "json", "--time-scale", String(timeScale)],
     ]),
     onLine: (line, from) => {
       if (from === "stdout") {

@@ -1,6 +1,6 @@
 import { crashingGuardEffect, hasCrashingGuardOn } from "@umbra/envoy-config";
 import type { AdminPath } from "@umbra/sidecar";
-import { type Finding, ok, wrong } from "./finding.ts";
+import { areaOf, type Finding } from "./finding.ts";
 import { getPage, type PageRead } from "./get-page.ts";
 
 /** What already runs here. */
@@ -36,11 +36,9 @@ export async function lookAtRunning(
     envoyPorts: isEnvoyUp ? portsIn(listeners) : new Set(),
     isSidecarUp,
     findings: [
-      ...(isSidecarUp
-        ? sidecarFindings(admin, ready, pools)
-        : [ok("sidecar", `none runs at ${admin}`)]),
+      ...(isSidecarUp ? sidecarFindings(admin, ready, pools) : [ok(`none runs at ${admin}`)]),
       ...(isEnvoyUp && state !== "LIVE"
-        ? [wrong("warning", "UMB0415", "sidecar", `Envoy at ${envoyAdmin} is ${state}`)]
+        ? [wrong("warning", "UMB0415", `Envoy at ${envoyAdmin} is ${state}`)]
         : []),
       ...(isEnvoyUp ? guardFindings(envoyAdmin, runtime) : []),
     ],
@@ -51,18 +49,17 @@ export async function lookAtRunning(
 function guardFindings(envoyAdmin: string, runtime: PageRead): readonly Finding[] {
   if (!hasCrashingGuardOn(fieldsOf(runtime))) return [];
   const message = `the runtime of Envoy at ${envoyAdmin} ${crashingGuardEffect}`;
-  return [wrong("warning", "UMB0330", "sidecar", message)];
+  return [wrong("warning", "UMB0330", message)];
 }
 
-const area = "sidecar";
+const { ok, wrong } = areaOf("sidecar");
 
 function sidecarFindings(admin: string, ready: PageRead, pools: PageRead): readonly Finding[] {
-  if (ready.ok)
-    return [ok(area, `the sidecar at ${admin} is ready`), ...staleFindings(admin, pools)];
+  if (ready.ok) return [ok(`the sidecar at ${admin} is ready`), ...staleFindings(admin, pools)];
   const { missing } = objectOfText(ready.text);
   const why = Array.isArray(missing) ? missing.slice(0, 8).join(", ") : `/readyz ${ready.reason}`;
   const message = `the sidecar at ${admin} is not ready: ${why}`;
-  return [wrong("warning", "UMB0415", area, message), ...staleFindings(admin, pools)];
+  return [wrong("warning", "UMB0415", message), ...staleFindings(admin, pools)];
 }
 
 /** Endpoints whose metrics the running sidecar does not have. */
@@ -80,7 +77,7 @@ function staleFindings(admin: string, page: PageRead): readonly Finding[] {
         typeof metricsAgeMs === "number" ? `${(metricsAgeMs / 1_000).toFixed(1)} s old` : "missing";
       const why = typeof lastFailure === "string" ? ` (${lastFailure})` : "";
       const message = `the sidecar at ${admin} picks without metrics of ${String(address)} in pool ${String(name)}: they are ${age}${why}`;
-      return [wrong("warning", "UMB0412", area, message)];
+      return [wrong("warning", "UMB0412", message)];
     });
   });
 }

@@ -3,8 +3,8 @@ import { connect } from "node:http2";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { SidecarTls } from "@umbra/envoy-config";
-import { hostPort } from "../resources/host-port.ts";
-import { type Finding, ok, wrong } from "./finding.ts";
+import { hostPort } from "../flag-values.ts";
+import { areaOf, type Finding } from "./finding.ts";
 
 /** How Envoy would reach a sidecar. */
 export interface SidecarLink {
@@ -13,7 +13,7 @@ export interface SidecarLink {
   readonly tls: SidecarTls | undefined;
 }
 
-const area = "sidecar";
+const { ok, wrong } = areaOf("sidecar");
 
 /** Asks a sidecar for its health as Envoy does, over the same socket and with the same certificates. */
 export async function lookAtSidecar(link: SidecarLink, timeoutMs: number): Promise<Finding> {
@@ -23,11 +23,11 @@ export async function lookAtSidecar(link: SidecarLink, timeoutMs: number): Promi
   const health = await healthOf(link, timeoutMs);
   if (!health.ok) {
     const message = `no sidecar is reached at ${address}${how}: ${health.reason}`;
-    return wrong("error", "UMB0416", area, message);
+    return wrong("error", "UMB0416", message);
   }
   const message = `the sidecar at ${address} answers${how}`;
-  if (health.isServing) return ok(area, `${message} and serves`);
-  return wrong("warning", "UMB0415", area, `${message}, but does not serve yet`);
+  if (health.isServing) return ok(`${message} and serves`);
+  return wrong("warning", "UMB0415", `${message}, but does not serve yet`);
 }
 
 type Health =

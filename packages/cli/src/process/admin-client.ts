@@ -1,16 +1,14 @@
 import type { AdminAnswers, AdminPath, ShadowCall } from "@umbra/sidecar";
-import { Option } from "commander";
 import { request } from "undici";
 import { CommandError, OutcomeError } from "../errors.ts";
-import { checked } from "../flags.ts";
-import { hostPort } from "../resources/host-port.ts";
+import { checked, hostPort } from "../flag-values.ts";
+import { flag, type TypedFlag } from "../flags.ts";
 
 /** `--admin` of commands that ask a running sidecar. */
-export function adminOption(): Option {
-  return new Option("--admin <host:port>", "the sidecar's admin interface")
-    .argParser(checked(hostPort)("--admin"))
-    .default("127.0.0.1:9090");
-}
+export const adminFlag: TypedFlag<string> = flag(
+  ...(["--admin <host:port>", "the sidecar's admin interface"] as const),
+  ...([checked(hostPort), "127.0.0.1:9090"] as const),
+);
 
 /** Reads from a sidecar's admin interface. Throws CommandError with the way out; OutcomeError when `signal` is aborted. */
 export function askAdmin<Path extends AdminPath>(
