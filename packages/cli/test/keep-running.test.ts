@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { type KeptChild, keepRunning, type RestartLimits } from "@umbra/cli";
+import { type KeptChild, keepRunning, type RestartLimits } from "../src/process/keep-running.ts";
 
 const limits: RestartLimits = {
   soonMs: 0,

@@ -65,15 +65,15 @@ function beginner(api: Api, version: string): BeginTrace {
     );
     if (!span.isRecording()) return undefined;
     const context = trace.setSpan(parent, span);
+    // The headers themselves are a view of what the connection has read, and must not be kept.
+    const came = propagation.fields().filter((name) => headers.has(name));
 
     /** What the next one gets in the place of what came. */
     function contextHeaders(): readonly HeaderEntry[] {
       const entries = new Map<string, string>();
       propagation.inject(context, entries, setter);
       // The state of a trace that could not be read must not go on under another.
-      for (const name of propagation.fields()) {
-        if (!entries.has(name) && headers.has(name)) entries.set(name, "");
-      }
+      for (const name of came) if (!entries.has(name)) entries.set(name, "");
       return [...entries].map(([name, value]) => ({ name, value }));
     }
 
