@@ -87,7 +87,6 @@ export function flagsFor(command: string, flags: object, table: AnyTable): objec
   return Object.fromEntries(Object.entries(flags).filter(isOf));
 }
 
-/** Help text with command lines to copy. */
 export function examples(...lines: readonly string[]): string {
   const title = lines.length === 1 ? "Example" : "Examples";
   return [`\n${title}:`, ...lines.map((line) => `  $ ${line}`)].join("\n");

@@ -18,7 +18,6 @@ export function tableText(
   return `${table.toString()}\n`;
 }
 
-/** Prints data in the form that was asked for. */
 export function print(output: "table" | "json", data: unknown, text: string, io: Io): void {
   io.stdout(output === "json" ? `${printableJson(data)}\n` : text);
 }

@@ -124,7 +124,6 @@ async function runScenario(
   say("All that was claimed was checked.");
 }
 
-/** Returns when Envoy and the sidecar are ready. */
 async function start(
   shadowTimeScale: number,
   children: Child[],

@@ -2,7 +2,6 @@ import { CommandError } from "../errors.ts";
 import { type Child, startChild } from "../process/child.ts";
 import { ownCommand } from "../process/own-command.ts";
 
-/** The simulated model servers of one lane. */
 export interface LaneServers {
   readonly child: Child;
   readonly endpoints: readonly string[];

@@ -12,7 +12,6 @@ export type EnvoyFound =
 
 const timeoutMs = 10_000;
 
-/** Finds it and asks for its version. */
 export function lookForEnvoy(env: Readonly<Record<string, string | undefined>>): EnvoyFound {
   let path: string;
   try {

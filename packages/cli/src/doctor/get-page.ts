@@ -3,7 +3,6 @@ import { defined } from "@umbra/shadow/defined";
 import { endpointConnectOptions } from "@umbra/sidecar";
 import { Agent, request } from "undici";
 
-/** One answer, or why there is none. */
 export type PageRead =
   | {
       readonly ok: true;

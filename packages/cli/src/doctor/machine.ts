@@ -14,7 +14,6 @@ export interface Machine {
   readonly openFiles: number | "unlimited" | undefined;
 }
 
-/** Of this process and where it runs. */
 export function thisMachine(): Machine {
   const limit = process.constrainedMemory();
   const memory = totalmem();

@@ -17,7 +17,6 @@ export interface WantedPort {
 /** What came of trying to listen: `free`, or the error's code such as `EADDRINUSE`. */
 export type PortState = string;
 
-/** Listens on the port for a moment. */
 export function tryPort(host: string, port: number): Promise<PortState> {
   const server = createServer();
   return new Promise((resolve) => {

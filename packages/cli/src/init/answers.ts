@@ -17,7 +17,6 @@ export interface Answers {
   readonly port: number;
 }
 
-/** Answers that flags have given. */
 export type Given = { readonly [K in keyof Answers]?: string | undefined };
 
 /** An answer as it was typed: its value, or what is wrong with it. */

@@ -22,7 +22,6 @@ export function askAdmin<Path extends AdminPath>(
   return call(admin, `${path}${search}`, { limitMs, ...limits });
 }
 
-/** True when the sidecar says that it is ready. */
 export function isReady(admin: string): Promise<boolean> {
   return askAdmin(admin, "/readyz").then(
     () => true,

@@ -1,4 +1,3 @@
-/** One request of the generated traffic. */
 export interface ChatRequest {
   readonly model: string;
   /** Prompt length in tokens, as estimated: four bytes each. */

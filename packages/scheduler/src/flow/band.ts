@@ -1,7 +1,6 @@
 import { createEntryHeap, type EntryHeap, type HeapEntry } from "./entry-heap.ts";
 import type { BandLimits, FlowRequest } from "./types.ts";
 
-/** A request that waits. */
 export interface Entry extends HeapEntry {
   readonly request: FlowRequest;
   readonly band: Band;
@@ -16,7 +15,6 @@ export interface Entry extends HeapEntry {
   ) => void;
 }
 
-/** The requests of one priority. */
 export interface Band {
   readonly priority: number;
   readonly ceiling: number;

@@ -16,7 +16,6 @@ const assumedGood = 2;
 /** Smaller shares are forgotten. */
 const leastShare = 0.01;
 
-/** Adds one answer. */
 export function countAnswer(counts: AnswerCounts, isError: boolean, nowMs: number): void {
   const left = 0.5 ** ((nowMs - counts.countedAtMs) / halfLifeMs);
   counts.answers = counts.answers * left + 1;

@@ -62,7 +62,6 @@ export interface ScrapeFailure {
   readonly atMs: number;
 }
 
-/** A request in flight. */
 export interface OpenRequest {
   member: Member;
   readonly sentAtMs: number;
@@ -144,7 +143,6 @@ export function createMember(address: string): Member {
   };
 }
 
-/** Adds a request to those in flight. */
 export function open(
   member: Member,
   sentAtMs: number,
@@ -177,7 +175,6 @@ function enter(member: Member, request: OpenRequest): void {
   member.pendingOutputTokens += request.outputTokens;
 }
 
-/** The request is in flight at another member. */
 export function move(request: OpenRequest, member: Member): void {
   leave(request);
   request.member = member;
@@ -209,7 +206,6 @@ function leave(request: OpenRequest): void {
   last.index = request.index;
 }
 
-/** Moves the adapter to the newest place. */
 export function rememberAdapter(member: Member, adapter: string): void {
   member.recentAdapters.delete(adapter);
   member.recentAdapters.add(adapter);

@@ -133,7 +133,6 @@ function ordered(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, each]) => [key, ordered(each)]));
 }
 
-/** First 32 bits of SHA-256. */
 function seedFrom(text: string): number {
   return Number.parseInt(sha256(text).slice(0, 8), 16);
 }

@@ -37,7 +37,6 @@ export interface Mean {
   readonly mean: number;
 }
 
-/** Sorts the samples of one candidate. */
 export function partition({ samples, control, config, facts = {} }: EvaluationInput): Partition {
   const baselines = control === undefined ? undefined : controlLegs(control);
   const since = facts.startedAtMs ?? Number.NEGATIVE_INFINITY;

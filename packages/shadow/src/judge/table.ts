@@ -138,7 +138,6 @@ function lengthOf(leg: SampleLeg, isOneWay: boolean): number | null {
   return length === null || length <= 0 ? null : length;
 }
 
-/** Pairs for which `keep` holds, as indices. */
 export function indicesOf(table: PairTable, keep: (index: number) => boolean): Uint32Array {
   const kept: number[] = [];
   for (let i = 0; i < table.size; i++) if (keep(i)) kept.push(i);
