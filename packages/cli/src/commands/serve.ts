@@ -68,21 +68,18 @@ async function runSidecar(resources: Topology, flags: Flags, io: Io): Promise<vo
 }
 
 function sidecarOptions(flags: ServeFlags) {
-  const { envoyAdmin, endpointKeyFile, samples, capture, adminTokenFile } = flags;
+  const { grpc, compatMetrics, traces, envoyAdmin, endpointKeyFile, capture } = flags;
+  const { samples: samplesFile, adminTokenFile } = flags;
+  const retentionMs = flags.captureRetention * 24 * 3_600_000;
   return {
-    grpc: flags.grpc,
+    ...{ grpc, compatMetrics, traces, ...defined({ envoyAdmin, endpointKeyFile, samplesFile }) },
     scrapeIntervalMs: flags.scrapeInterval,
     staleAfterMs: flags.staleAfter,
-    compatMetrics: flags.compatMetrics,
-    traces: flags.traces,
-    ...defined({ envoyAdmin, endpointKeyFile, samplesFile: samples }),
-    ...(capture === undefined ? {} : { capture: captureOptions(capture, flags) }),
+    ...(capture === undefined
+      ? {}
+      : { capture: { folder: flags.captureDir, limit: capture, retentionMs } }),
     ...(adminTokenFile === undefined ? {} : { adminToken: readToken(adminTokenFile) }),
   };
-}
-
-function captureOptions(limit: number, { captureDir, captureRetention }: ServeFlags) {
-  return { folder: captureDir, limit, retentionMs: captureRetention * 24 * 3_600_000 };
 }
 
 /** Throws UsageError when the flags don't go together. */

@@ -1,5 +1,6 @@
 import { crashingGuardEffect, hasCrashingGuardOn } from "@umbra/envoy-config";
 import type { AdminPath } from "@umbra/sidecar";
+import { jsonObject, objectOf } from "../json-object.ts";
 import { areaOf, type Finding } from "./finding.ts";
 import { getPage, type PageRead } from "./get-page.ts";
 
@@ -56,7 +57,7 @@ const { ok, wrong } = areaOf("sidecar");
 
 function sidecarFindings(admin: string, ready: PageRead, pools: PageRead): readonly Finding[] {
   if (ready.ok) return [ok(`the sidecar at ${admin} is ready`), ...staleFindings(admin, pools)];
-  const { missing } = objectOfText(ready.text);
+  const missing = jsonObject(ready.text ?? "")?.missing;
   const why = Array.isArray(missing) ? missing.slice(0, 8).join(", ") : `/readyz ${ready.reason}`;
   const message = `the sidecar at ${admin} is not ready: ${why}`;
   return [wrong("warning", "UMB0415", message), ...staleFindings(admin, pools)];
@@ -67,11 +68,11 @@ function staleFindings(admin: string, page: PageRead): readonly Finding[] {
   const { pools } = fieldsOf(page);
   if (!Array.isArray(pools)) return [];
   return (pools as readonly unknown[]).flatMap((pool) => {
-    const { name, endpoints } = objectOf(pool);
+    const { name, endpoints } = objectOf(pool) ?? {};
     if (!Array.isArray(endpoints)) return [];
     return (endpoints as readonly unknown[]).flatMap((endpoint) => {
-      const { address, metrics, metricsAgeMs, lastFailure } = objectOf(endpoint);
-      const { kind } = objectOf(metrics);
+      const { address, metrics, metricsAgeMs, lastFailure } = objectOf(endpoint) ?? {};
+      const kind = objectOf(metrics)?.kind;
       if (kind !== "missing" && kind !== "stale") return [];
       const age =
         typeof metricsAgeMs === "number" ? `${(metricsAgeMs / 1_000).toFixed(1)} s old` : "missing";
@@ -86,25 +87,12 @@ function portsIn(page: PageRead): ReadonlySet<number> {
   const { listener_statuses: statuses } = fieldsOf(page);
   if (!Array.isArray(statuses)) return new Set();
   const ports = (statuses as readonly unknown[]).map((status) => {
-    const { socket_address: at } = objectOf(objectOf(status).local_address);
-    return objectOf(at).port_value;
+    const { local_address: at } = objectOf(status) ?? {};
+    return objectOf(objectOf(at)?.socket_address)?.port_value;
   });
   return new Set(ports.filter((port) => typeof port === "number"));
 }
 
 function fieldsOf(page: PageRead): Readonly<Record<string, unknown>> {
-  return page.ok ? objectOfText(page.text) : {};
-}
-
-function objectOfText(text: string | undefined): Readonly<Record<string, unknown>> {
-  try {
-    return objectOf(JSON.parse(text ?? ""));
-  } catch {
-    // Somebody else's page: the same as no answer.
-    return {};
-  }
-}
-
-function objectOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  return (page.ok ? jsonObject(page.text) : undefined) ?? {};
 }
