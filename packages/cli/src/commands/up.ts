@@ -55,14 +55,8 @@ async function runUp(flags: Flags, io: Io): Promise<void> {
     systemCaFile: systemCa,
     ...(statsListener === undefined ? {} : { statsListener }),
   });
-  const handedOver = {
-    topology,
-    flags: {
-      ...flagsFor("serve", flags, runFlags),
-      grpc,
-      ...(isSystemCaUsed ? { systemCa } : {}),
-    },
-  };
+  const own = isSystemCaUsed ? { grpc, systemCa } : { grpc };
+  const handedOver = { topology, flags: { ...flagsFor("serve", flags, runFlags), ...own } };
   const kept = {
     say: (words: string) => io.stderr(`umbra: ${printableLines(words)}\n`),
     isRestarted: flags.restart,

@@ -1,22 +1,14 @@
-import { adapterSlots, type Endpoint, type MetricsState } from "../model/endpoint.ts";
+import { adapterSlots, type Endpoint } from "../model/endpoint.ts";
 import type { BlockLru } from "../prefix/block-lru.ts";
 import { type AnswerCounts, createAnswerCounts } from "./error-share.ts";
 
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
 /** An endpoint as its pool keeps it. */
-export interface Member extends Endpoint {
-  labels: Readonly<Record<string, string>>;
-  metrics: MetricsState;
-  inFlight: number;
-  sentSinceScrape: number;
-  pendingPromptTokens: number;
-  pendingOutputTokens: number;
-  ttftMs: number | undefined;
-  ttftSeenMs: number;
-  isEjected: boolean;
-  errorShare: number;
-  isAvoided: boolean;
+export interface Member extends Writable<Omit<Endpoint, "address" | "recentAdapters">> {
+  readonly address: string;
   readonly recentAdapters: Set<string>;
-  seats: number | undefined;
+  ttftSeenMs: number;
   readonly seatMemory: SeatMemory;
   scrapeStartedMs: number;
   lastFailure: ScrapeFailure | undefined;
@@ -24,7 +16,6 @@ export interface Member extends Endpoint {
   firstGoodMs: number | undefined;
   /** Names that its own list has; undefined before it was read. */
   models: ReadonlyMap<string, "base" | "adapter"> | undefined;
-  isReady: boolean;
   /** What its health page says; true where none is read. */
   isHealthPageReady: boolean;
   /** How long its metrics count as fresh, in ms, where that is longer than the pool's age. */

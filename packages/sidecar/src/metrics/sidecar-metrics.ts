@@ -1,5 +1,4 @@
 import type { Topology } from "@umbra/envoy-config";
-import type { StreamKind, StreamOutcome } from "@umbra/ext-proc";
 import type { PoolEvent } from "@umbra/scheduler";
 import type { Leg } from "@umbra/shadow";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
@@ -11,7 +10,7 @@ import { createExposition, type Exposition } from "./exposition.ts";
 import { configuredModels, createPickLabels, type PickLabels } from "./pick-labels.ts";
 import { addPoolMetrics } from "./pool-metrics.ts";
 import { poolStatistics } from "./pool-statistics.ts";
-import { addProcessMetrics } from "./process-metrics.ts";
+import { addProcessMetrics, type ProcessMetrics } from "./process-metrics.ts";
 import { addQueueMetrics, type OnQueue } from "./queue-metrics.ts";
 import { addRequestMetrics, type RequestMetrics } from "./request-metrics.ts";
 import { addSchedulerMetrics } from "./scheduler-metrics.ts";
@@ -34,7 +33,7 @@ export interface SidecarMetricsOptions {
 }
 
 /** What the sidecar tells Prometheus. Label values come from configuration and closed lists, and are few. */
-export interface SidecarMetrics {
+export interface SidecarMetrics extends ProcessMetrics {
   readonly exposition: Exposition;
   readonly labels: PickLabels;
   readonly requests: RequestMetrics;
@@ -44,13 +43,8 @@ export interface SidecarMetrics {
   readonly modelListRead: OnModelList;
   readonly poolTold: (event: PoolEvent) => void;
   readonly queueTold: OnQueue;
-  streamOpened(kind: StreamKind): void;
-  streamEnded(kind: StreamKind, outcome: StreamOutcome, tookMs: number): void;
-  /** A stream has ended by an error of this process. */
-  streamFailed(): void;
   /** A twin was ended because its client went away. */
   twinCancelled(): void;
-  close(): void;
 }
 
 export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMetrics {
@@ -83,18 +77,12 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
   if (isCompatible) addDerivedMetrics(exposition);
 
   return {
-    exposition,
-    labels,
-    requests,
-    compat,
-    answered,
-    scraped,
-    modelListRead,
+    ...streams,
+    ...{ exposition, labels, requests, compat, answered, scraped, modelListRead, queueTold },
     poolTold(event) {
       schedulerTold(event);
       compat?.told(event);
     },
-    queueTold,
     streamOpened(kind) {
       streams.streamOpened(kind);
       compatStreams?.streamOpened();
@@ -103,10 +91,8 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
       streams.streamEnded(kind, outcome, tookMs);
       compatStreams?.streamEnded(outcome, tookMs);
     },
-    streamFailed: streams.streamFailed,
     twinCancelled() {
       cancelled.at().value++;
     },
-    close: streams.close,
   };
 }

@@ -1,14 +1,9 @@
+import type { ModelList as List } from "@umbra/openai";
 import type { PoolState } from "@umbra/scheduler";
 import { NameCounts, Parents } from "./name-counts.ts";
 
-/** What one endpoint says it serves. */
-export interface ModelList {
-  readonly base: readonly string[];
-  readonly adapters: readonly string[];
-  /** The base model of each adapter. */
-  readonly parents: ReadonlyMap<string, string>;
-  /** The list's own entries as JSON text, by name; absent: the names alone are shown. */
-  readonly entries?: ReadonlyMap<string, string>;
+/** What one endpoint says it serves. Without `entries` the names alone are shown. */
+export interface ModelList extends Omit<List, "entries">, Partial<Pick<List, "entries">> {
   /** The endpoint shows the list to those alone who have its key. */
   readonly isGuarded?: boolean;
 }

@@ -1,5 +1,6 @@
 import type {
   Attributes,
+  Context,
   ProxyTracerProvider,
   TextMapGetter,
   TextMapSetter,
@@ -68,15 +69,6 @@ function beginner(api: Api, version: string): BeginTrace {
     // The headers themselves are a view of what the connection has read, and must not be kept.
     const came = propagation.fields().filter((name) => headers.has(name));
 
-    /** What the next one gets in the place of what came. */
-    function contextHeaders(): readonly HeaderEntry[] {
-      const entries = new Map<string, string>();
-      propagation.inject(context, entries, setter);
-      // The state of a trace that could not be read must not go on under another.
-      for (const name of came) if (!entries.has(name)) entries.set(name, "");
-      return [...entries].map(([name, value]) => ({ name, value }));
-    }
-
     return {
       decided(made, names, atMs) {
         span.setAttributes(decisionAttributes(made, names));
@@ -94,7 +86,7 @@ function beginner(api: Api, version: string): BeginTrace {
           context,
         );
         pick.end(epochMs(atMs));
-        if (outcome === "picked") return contextHeaders();
+        if (outcome === "picked") return contextHeaders(api, context, came);
         const isOurs = isRefusal(outcome) && requestErrors[outcome].status >= 500;
         if (isOurs) span.setStatus({ code: SpanStatusCode.ERROR, message: outcome });
         return none;
@@ -111,6 +103,19 @@ function beginner(api: Api, version: string): BeginTrace {
       },
     };
   };
+}
+
+/** What the next one gets in the place of what came. */
+function contextHeaders(
+  { propagation }: Api,
+  context: Context,
+  came: readonly string[],
+): readonly HeaderEntry[] {
+  const entries = new Map<string, string>();
+  propagation.inject(context, entries, setter);
+  // The state of a trace that could not be read must not go on under another.
+  for (const name of came) if (!entries.has(name)) entries.set(name, "");
+  return [...entries].map(([name, value]) => ({ name, value }));
 }
 
 /** An attribute that is undefined is none. */
