@@ -13,7 +13,7 @@ import {
 import { judgeGates } from "./gates.ts";
 import type { EvaluationFacts, EvaluationInput, LaneFacts } from "./input.ts";
 import { type Partition, partition } from "./partition.ts";
-import type { PairTable } from "./table.ts";
+import { countOf, type PairTable } from "./table.ts";
 import { timelineOf } from "./timeline.ts";
 import { checkValidity } from "./validity.ts";
 import { verdictOf } from "./verdict.ts";
@@ -38,7 +38,7 @@ export function judge(input: EvaluationInput): ShadowReport {
   const part = partition(input);
   const { table } = part;
   const elapsedMs = part.nowMs - part.startedAtMs;
-  const pairs = table.isJudged.reduce((sum, flag) => sum + flag, 0);
+  const pairs = countOf(table.isJudged);
   const { isBudgetSpent = false, baseline, candidate, earlierBlocks = new Map() } = facts;
   const hasEnded = isOver(elapsedMs, config) || isBudgetSpent;
   const isFinal = hasEnded && pairs >= config.minPairs;
@@ -163,7 +163,7 @@ function funnelOf({ counts }: Partition, table: PairTable, facts: EvaluationFact
     ...fromSamples,
     ...facts.counts,
     paired: counts.paired,
-    used: table.isUsed.reduce((sum, flag) => sum + flag, 0),
+    used: countOf(table.isUsed),
     censored,
   };
 }

@@ -144,6 +144,11 @@ export function indicesOf(table: PairTable, keep: (index: number) => boolean): U
   return Uint32Array.from(kept);
 }
 
+/** How many flags are set. */
+export function countOf(flags: Uint8Array): number {
+  return flags.reduce((sum, flag) => sum + flag, 0);
+}
+
 /** Ok, and every SLO that is set and defined for the request is kept. */
 export function isGood(lane: LaneColumns, index: number, slo: EvaluationConfig["slo"]): boolean {
   if (lane.isOk[index] !== 1) return false;

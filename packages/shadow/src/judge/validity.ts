@@ -4,7 +4,7 @@ import type { EvaluationFacts } from "./input.ts";
 import type { Partition } from "./partition.ts";
 import { primaryProtection } from "./protection.ts";
 import { pairedValues } from "./ratio-gate.ts";
-import type { PairTable } from "./table.ts";
+import { countOf, type PairTable } from "./table.ts";
 
 /** Too few to say anything about a share. */
 const minCount = 20;
@@ -91,13 +91,9 @@ function cachedShare({ baseline, shadow, isUsed, size }: PairTable): ValidityChe
   return invalid("cached_share", text, value, [-0.1, 0.1]);
 }
 
-function provenanceMix({ isUsed, isUsage, size }: PairTable): ValidityCheck {
-  let [used, usage] = [0, 0];
-  for (let i = 0; i < size; i++) {
-    if (isUsed[i] !== 1) continue;
-    used++;
-    if (isUsage[i] === 1) usage++;
-  }
+function provenanceMix({ isUsed, isUsage }: PairTable): ValidityCheck {
+  const used = countOf(isUsed);
+  const usage = countOf(isUsage.filter((_, i) => isUsed[i] === 1));
   const value = used < minCount ? null : Math.min(usage, used - usage) / used;
   const text = "pairs whose tokens were counted in another way than most";
   return warning("token_provenance", text, value, [null, 0.05]);
