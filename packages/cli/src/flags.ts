@@ -1,5 +1,5 @@
 import type { Defined } from "@umbra/shadow/defined";
-import { type Command, Option } from "commander";
+import { Command, Option } from "commander";
 
 /** What reads a flag's value, and throws UsageError; or the words that it may be. */
 type Read<Value> = ((text: string, flag: string, previous: never) => Value) | readonly Value[];
@@ -58,17 +58,28 @@ export function outputFlag(help: string): TypedFlag<"table" | "json"> {
   return flag("-o, --output <form>", help, ["table", "json"], "table");
 }
 
-/** Adds the flags that the tables have for this command. */
-export function withFlags(command: Command, ...tables: readonly AnyTable[]): Command {
-  const name = command.name();
-  for (const [key, row] of tables.flatMap((table) => Object.entries(table))) {
+export interface CommandText {
+  readonly summary: string;
+  readonly description: string;
+  /** Command lines to copy. */
+  readonly examples: readonly string[];
+  readonly flags?: readonly AnyTable[];
+}
+
+/** A command with its help, and with the flags that the tables have for it. */
+export function commandOf(name: string, text: CommandText): Command {
+  const { summary, description, examples, flags = [] } = text;
+  const command = new Command(name).summary(summary).description(description);
+  for (const [key, row] of flags.flatMap((table) => Object.entries(table))) {
     const { of = { [name]: row.initial } } = row;
     if (!Object.hasOwn(of, name)) continue;
     const option = optionOf(row);
     if (option.attributeName() !== key) throw new Error(`${key} is no name for ${row.flag}`);
     command.addOption(of[name] === undefined ? option : option.default(of[name]));
   }
-  return command;
+  const title = examples.length === 1 ? "Example" : "Examples";
+  const lines = [`\n${title}:`, ...examples.map((line) => `  $ ${line}`)];
+  return command.addHelpText("after", lines.join("\n"));
 }
 
 function optionOf({ flag: shape, help, read, isMandatory = false }: Flag<unknown>): Option {
@@ -85,9 +96,4 @@ function optionOf({ flag: shape, help, read, isMandatory = false }: Flag<unknown
 export function flagsFor(command: string, flags: object, table: AnyTable): object {
   const isOf = ([key]: readonly [string, unknown]) => Object.hasOwn(table[key]?.of ?? {}, command);
   return Object.fromEntries(Object.entries(flags).filter(isOf));
-}
-
-export function examples(...lines: readonly string[]): string {
-  const title = lines.length === 1 ? "Example" : "Examples";
-  return [`\n${title}:`, ...lines.map((line) => `  $ ${line}`)].join("\n");
 }

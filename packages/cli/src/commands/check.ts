@@ -1,6 +1,6 @@
 import { formatDiagnostic, isAtLeast, renderBootstrap } from "@umbra/envoy-config";
 import { printable, printableJson } from "@umbra/shadow/printable";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { stringify } from "yaml";
 import { askEnvoy } from "../check/ask-envoy.ts";
 import { explainCode } from "../check/explain-code.ts";
@@ -9,7 +9,7 @@ import { judgeOwnBootstrap } from "../check/own-bootstrap.ts";
 import { sarifOf } from "../check/sarif.ts";
 import { findEnvoy } from "../envoy/find-envoy.ts";
 import { CommandError, UsageError } from "../errors.ts";
-import { examples, type FlagsOf, flag, withFlags } from "../flags.ts";
+import { commandOf, type FlagsOf, flag } from "../flags.ts";
 import type { Io } from "../io.ts";
 import {
   type ReadTopology,
@@ -38,31 +38,28 @@ type CheckFlags = FlagsOf<typeof checkFlags> & TopologyFlags;
 
 /** `umbra check`: what is wrong in the resources, and the topology that they mean. */
 export function checkCommand(io: Io): Command {
-  return withFlags(new Command("check"), topologyFlags, checkFlags)
-    .summary("say what is wrong in the resources")
-    .description(
+  return commandOf("check", {
+    summary: "say what is wrong in the resources",
+    description:
       "Says what is wrong in the resources: file, line and column, the line itself, and how to fix it; everything in one pass. Exit status 1 when there is an error.",
-    )
-    .addHelpText(
-      "after",
-      examples(
-        "umbra check -f examples/mirror",
-        "umbra check -f examples/mirror -o json",
-        "umbra check -f examples/mirror -o sarif --failure-threshold warning > umbra.sarif",
-        "umbra check -f examples/mirror --envoy --github",
-        "umbra check --explain UMB0203",
-      ),
-    )
-    .action((flags: CheckFlags) => {
-      if (flags.explain === undefined) {
-        runCheck(flags, io);
-        return;
-      }
-      if (flags.file !== undefined) {
-        throw new UsageError("--explain prints a section of the documentation: leave -f out");
-      }
-      io.stdout(explainCode(flags.explain));
-    });
+    examples: [
+      "umbra check -f examples/mirror",
+      "umbra check -f examples/mirror -o json",
+      "umbra check -f examples/mirror -o sarif --failure-threshold warning > umbra.sarif",
+      "umbra check -f examples/mirror --envoy --github",
+      "umbra check --explain UMB0203",
+    ],
+    flags: [topologyFlags, checkFlags],
+  }).action((flags: CheckFlags) => {
+    if (flags.explain === undefined) {
+      runCheck(flags, io);
+      return;
+    }
+    if (flags.file !== undefined) {
+      throw new UsageError("--explain prints a section of the documentation: leave -f out");
+    }
+    io.stdout(explainCode(flags.explain));
+  });
 }
 
 function runCheck(flags: CheckFlags, io: Io): void {

@@ -1,12 +1,12 @@
 import { type Pair, renderReportText, type ShadowReport } from "@umbra/shadow";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { checkLines } from "../checks-table.ts";
 import { type LaneServers, startLaneServers } from "../demo/lane-servers.ts";
 import { type LaneSpread, roundRobin, spreadOf, spreadTable, sumOf } from "../demo/spread.ts";
 import { mixedTraffic } from "../demo/traffic.ts";
 import { findEnvoy } from "../envoy/find-envoy.ts";
 import { CommandError } from "../errors.ts";
-import { examples, withFlags } from "../flags.ts";
+import { commandOf } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { askAdmin, isReady } from "../process/admin-client.ts";
 import { type Child, startChild } from "../process/child.ts";
@@ -45,13 +45,13 @@ const scenarioBody = JSON.stringify({
 
 /** `umbra demo`: the reference scenario on a real Envoy with simulated model servers. */
 export function demoCommand(io: Io): Command {
-  return withFlags(new Command("demo"), runFlags)
-    .summary("run the reference scenario on this machine")
-    .description(
+  return commandOf("demo", {
+    summary: "run the reference scenario on this machine",
+    description:
       "Starts simulated model servers, the sidecar and a real Envoy, mirrors a request and then mixed traffic, judges the candidate, and checks what it claims. All ports are free ones.",
-    )
-    .addHelpText("after", examples("umbra demo", "umbra demo --same"))
-    .action((flags: DemoFlags) => runDemo(flags, io));
+    examples: ["umbra demo", "umbra demo --same"],
+    flags: [runFlags],
+  }).action((flags: DemoFlags) => runDemo(flags, io));
 }
 
 async function runDemo(flags: DemoFlags, io: Io): Promise<void> {

@@ -1,5 +1,5 @@
 import { isAtLeast, type Topology } from "@umbra/envoy-config";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { judgeOwnBootstrap } from "../check/own-bootstrap.ts";
 import { lookAtPools } from "../doctor/endpoints.ts";
 import { judgeEnvoy, lookForEnvoy } from "../doctor/envoy.ts";
@@ -12,7 +12,7 @@ import { lookAtSidecar, type SidecarLink } from "../doctor/sidecar-link.ts";
 import { withSystemAuthorities } from "../envoy/system-authorities.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { hostPort, number } from "../flag-values.ts";
-import { examples, type FlagsOf, flag, outputFlag, withFlags } from "../flags.ts";
+import { commandOf, type FlagsOf, flag, outputFlag } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { authorizationFrom } from "../resources/endpoint-key.ts";
 import { runFlags, type ServeFlags, type SidecarFlags } from "../resources/run-flags.ts";
@@ -50,31 +50,28 @@ type DoctorFlags = FlagsOf<typeof doctorFlags> &
 
 /** `umbra doctor`: what is wrong with the machine, the endpoints and what runs already. */
 export function doctorCommand(io: Io): Command {
-  return withFlags(new Command("doctor"), topologyFlags, sidecarTlsFlags, runFlags, doctorFlags)
-    .summary("say what is wrong with this machine and the endpoints")
-    .description(
+  return commandOf("doctor", {
+    summary: "say what is wrong with this machine and the endpoints",
+    description:
       "Looks at Node, Envoy and its known flaws, ports, limits and what runs already; with -f or --primary also at each endpoint: whether it is reached, and whether its metrics can be used. It changes nothing and sends no request to a model. Each finding has its remedy. Exit status 1 when there is an error.",
-    )
-    .addHelpText(
-      "after",
-      examples(
-        "umbra doctor",
-        "umbra doctor -f examples/mirror --listener http=8080",
-        "umbra doctor --sidecar unix:/run/umbra.sock",
-        "umbra doctor --sidecar 10.0.0.5:9002 --sidecar-ca ca.pem",
-        "umbra doctor --primary 10.0.0.1:8000,10.0.0.2:8000 --shadow 10.0.1.1:8000 -o json",
-      ),
-    )
-    .action(async (flags: DoctorFlags) => {
-      const findings = await lookAtAll(flags, io);
-      print(flags.output, { findings }, findingsText(findings, io), io);
-      const worse = findings.flatMap(({ severity }) => (severity === "ok" ? [] : { severity }));
-      const words = severityCounts(worse);
-      if (worse.some(({ severity }) => isAtLeast(severity, flags.failureThreshold))) {
-        throw new CommandError(`${words} found`);
-      }
-      io.stderr(words === "" ? "nothing is wrong\n" : `no errors found (${words})\n`);
-    });
+    examples: [
+      "umbra doctor",
+      "umbra doctor -f examples/mirror --listener http=8080",
+      "umbra doctor --sidecar unix:/run/umbra.sock",
+      "umbra doctor --sidecar 10.0.0.5:9002 --sidecar-ca ca.pem",
+      "umbra doctor --primary 10.0.0.1:8000,10.0.0.2:8000 --shadow 10.0.1.1:8000 -o json",
+    ],
+    flags: [topologyFlags, sidecarTlsFlags, runFlags, doctorFlags],
+  }).action(async (flags: DoctorFlags) => {
+    const findings = await lookAtAll(flags, io);
+    print(flags.output, { findings }, findingsText(findings, io), io);
+    const worse = findings.flatMap(({ severity }) => (severity === "ok" ? [] : { severity }));
+    const words = severityCounts(worse);
+    if (worse.some(({ severity }) => isAtLeast(severity, flags.failureThreshold))) {
+      throw new CommandError(`${words} found`);
+    }
+    io.stderr(words === "" ? "nothing is wrong\n" : `no errors found (${words})\n`);
+  });
 }
 
 async function lookAtAll(flags: DoctorFlags, io: Io): Promise<readonly Finding[]> {

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import type { Topology } from "@umbra/envoy-config";
 import type { Explained } from "@umbra/sidecar";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { CommandError, UsageError } from "../errors.ts";
 import { explanationTable } from "../explain/explanation-table.ts";
 import { explainState } from "../explain/given-state.ts";
 import { collect, number, wholeNumber } from "../flag-values.ts";
-import { examples, type FlagsOf, flag, mandatory, outputFlag, withFlags } from "../flags.ts";
+import { commandOf, type FlagsOf, flag, mandatory, outputFlag } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { adminFlag, askAdmin } from "../process/admin-client.ts";
 import { soundReadOf } from "../resources/topology-flags.ts";
@@ -32,31 +32,27 @@ type ExplainFlags = FlagsOf<typeof explainFlags>;
 
 /** `umbra explain`: why a request goes where it goes. */
 export function explainCommand(io: Io): Command {
-  const command = withFlags(new Command("explain"), explainFlags);
-  return command
-    .summary("show why a request would go where it would go")
-    .description(
+  return commandOf("explain", {
+    summary: "show why a request would go where it would go",
+    description:
       "Shows every filter's survivors and every scorer's scores for one request: by a running sidecar's state, or by " +
-        "a state from a file (as the sidecar's /v1/pools prints it). With -f it goes by the models and the " +
-        "EndpointPickerConfig of those files, so a change can be tried on the live state. Nothing is sent, and nothing is remembered.",
-    )
-    .addHelpText(
-      "after",
-      examples(
-        "umbra explain --pool llama --model sql-lora",
-        "umbra explain -f manifests/ --pool llama --model sql-lora",
-        "curl -s 127.0.0.1:9090/v1/pools >state.json; umbra explain --state state.json -f manifests/ --pool llama --model sql-lora",
-      ),
-    )
-    .action(async (flags: ExplainFlags) => {
-      if (flags.state !== undefined && command.getOptionValueSource("admin") === "cli") {
-        throw new UsageError("--state and --admin exclude each other: give one");
-      }
-      const explained = await explain(flags, io);
-      print(flags.output, explained, explanationTable(explained), io);
-      if (explained.explanation.picked === undefined)
-        throw new CommandError("the request would be refused");
-    });
+      "a state from a file (as the sidecar's /v1/pools prints it). With -f it goes by the models and the " +
+      "EndpointPickerConfig of those files, so a change can be tried on the live state. Nothing is sent, and nothing is remembered.",
+    examples: [
+      "umbra explain --pool llama --model sql-lora",
+      "umbra explain -f manifests/ --pool llama --model sql-lora",
+      "curl -s 127.0.0.1:9090/v1/pools >state.json; umbra explain --state state.json -f manifests/ --pool llama --model sql-lora",
+    ],
+    flags: [explainFlags],
+  }).action(async (flags: ExplainFlags, command: Command) => {
+    if (flags.state !== undefined && command.getOptionValueSource("admin") === "cli") {
+      throw new UsageError("--state and --admin exclude each other: give one");
+    }
+    const explained = await explain(flags, io);
+    print(flags.output, explained, explanationTable(explained), io);
+    if (explained.explanation.picked === undefined)
+      throw new CommandError("the request would be refused");
+  });
 }
 
 async function explain(flags: ExplainFlags, io: Io): Promise<Explained> {

@@ -1,8 +1,8 @@
 import { printable, printableLines } from "@umbra/shadow/printable";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import { text } from "../flag-values.ts";
-import { examples, type FlagsOf, flag, withFlags } from "../flags.ts";
+import { commandOf, type FlagsOf, flag } from "../flags.ts";
 import { type Answers, type Ask, answersBy, defaults, type Given } from "../init/answers.ts";
 import { starterFiles } from "../init/starter-files.ts";
 import { writeFiles } from "../init/write-files.ts";
@@ -29,30 +29,27 @@ const initFlags = {
 
 /** `umbra init`: a first set of files, from answers or from flags. */
 export function initCommand(io: Io): Command {
-  return withFlags(new Command("init"), initFlags)
-    .summary("write a first set of files")
-    .description(
+  return commandOf("init", {
+    summary: "write a first set of files",
+    description:
       "Writes a Gateway, an HTTPRoute with a mirror, a primary and a shadow InferencePool and a ShadowPolicy, each with words on what to change. On a terminal it asks for what no flag gives. `umbra check` finds nothing in what it writes. It overwrites nothing, unless told to.",
-    )
-    .addHelpText(
-      "after",
-      examples(
-        "umbra init",
-        "umbra init --yes --primary 10.0.0.1:8000,10.0.0.2:8000 --shadow 10.0.1.1:8000 --dir umbra",
-        "umbra init --yes --primary 10.0.0.1:8000 --shadow 10.0.1.1:8000 --model llama-3 --shadow-model llama-3-fp8 --percent 10 --dir - | umbra check -f -",
-      ),
-    )
-    .action(async ({ dir, yes, force, ...given }: FlagsOf<typeof initFlags>) => {
-      const answers = await answersOf(given, yes === true ? undefined : io.terminal, io.signal);
-      const files = starterFiles(answers);
-      if (dir === "-") {
-        io.stdout(files.map(({ text }) => text).join("---\n"));
-        return;
-      }
-      const paths = writeFiles(dir, files, { isForced: force === true });
-      for (const path of paths) io.stderr(`wrote ${printable(path)}\n`);
-      io.stderr(printableLines(nextSteps(dir, answers)));
-    });
+    examples: [
+      "umbra init",
+      "umbra init --yes --primary 10.0.0.1:8000,10.0.0.2:8000 --shadow 10.0.1.1:8000 --dir umbra",
+      "umbra init --yes --primary 10.0.0.1:8000 --shadow 10.0.1.1:8000 --model llama-3 --shadow-model llama-3-fp8 --percent 10 --dir - | umbra check -f -",
+    ],
+    flags: [initFlags],
+  }).action(async ({ dir, yes, force, ...given }: FlagsOf<typeof initFlags>) => {
+    const answers = await answersOf(given, yes === true ? undefined : io.terminal, io.signal);
+    const files = starterFiles(answers);
+    if (dir === "-") {
+      io.stdout(files.map(({ text }) => text).join("---\n"));
+      return;
+    }
+    const paths = writeFiles(dir, files, { isForced: force === true });
+    for (const path of paths) io.stderr(`wrote ${printable(path)}\n`);
+    io.stderr(printableLines(nextSteps(dir, answers)));
+  });
 }
 
 async function answersOf(

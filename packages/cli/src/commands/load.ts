@@ -1,7 +1,7 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import { CommandError } from "../errors.ts";
 import { collect, number, wholeNumber } from "../flag-values.ts";
-import { examples, type FlagsOf, flag, mandatory, outputFlag, withFlags } from "../flags.ts";
+import { commandOf, type FlagsOf, flag, mandatory, outputFlag } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { print } from "../tables.ts";
 import { type ClientFlags, chatTarget, clientFlags } from "../traffic/client-flags.ts";
@@ -44,18 +44,15 @@ type LoadFlags = FlagsOf<typeof loadFlags> & ClientFlags;
 
 /** `umbra load`: open-loop traffic against a gateway. */
 export function loadCommand(io: Io): Command {
-  return withFlags(new Command("load"), clientFlags, loadFlags)
-    .summary("send traffic through a gateway")
-    .description(
+  return commandOf("load", {
+    summary: "send traffic through a gateway",
+    description:
       "Sends chat completions in an open loop: requests leave at their own times, answered or not.",
-    )
-    .addHelpText(
-      "after",
-      examples(
-        "umbra load --url http://127.0.0.1:8080 --host example.com --model /model/llama2 --adapter sql-lora --rate 20 --duration 30",
-      ),
-    )
-    .action((flags: LoadFlags) => runLoad(flags, io));
+    examples: [
+      "umbra load --url http://127.0.0.1:8080 --host example.com --model /model/llama2 --adapter sql-lora --rate 20 --duration 30",
+    ],
+    flags: [clientFlags, loadFlags],
+  }).action((flags: LoadFlags) => runLoad(flags, io));
 }
 
 async function runLoad(flags: LoadFlags, io: Io): Promise<void> {

@@ -5,10 +5,10 @@ import {
   type Plan,
   planEvaluation,
 } from "@umbra/shadow";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import { collect, number } from "../flag-values.ts";
-import { examples, type FlagsOf, flag, mandatory, outputFlag, withFlags } from "../flags.ts";
+import { commandOf, type FlagsOf, flag, mandatory, outputFlag } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { topologyOf } from "../resources/topology-flags.ts";
 import { print, tableText } from "../tables.ts";
@@ -35,18 +35,18 @@ const planFlags = {
 
 /** `umbra plan`: how long until each gate can be judged. */
 export function planCommand(io: Io): Command {
-  return withFlags(new Command("plan"), planFlags)
-    .summary("estimate how long an evaluation takes")
-    .description(
+  return commandOf("plan", {
+    summary: "estimate how long an evaluation takes",
+    description:
       "Estimates for equal lanes, at 80 % power, how long it takes until each gate can be judged.",
-    )
-    .addHelpText("after", examples("umbra plan --rate 20 --percent 25"))
-    .action((flags: FlagsOf<typeof planFlags>) => {
-      const { rate: ratePerSecond, percent, spread: logRatioSd, discordance } = flags;
-      const config = evaluationConfig(settingsOf(flags.file, io));
-      const plan = planEvaluation({ config, ratePerSecond, percent, logRatioSd, discordance });
-      print(flags.output, plan, planTable(plan), io);
-    });
+    examples: ["umbra plan --rate 20 --percent 25"],
+    flags: [planFlags],
+  }).action((flags: FlagsOf<typeof planFlags>) => {
+    const { rate: ratePerSecond, percent, spread: logRatioSd, discordance } = flags;
+    const config = evaluationConfig(settingsOf(flags.file, io));
+    const plan = planEvaluation({ config, ratePerSecond, percent, logRatioSd, discordance });
+    print(flags.output, plan, planTable(plan), io);
+  });
 }
 
 function settingsOf(file: readonly string[] | undefined, io: Io): EvaluationSettings | undefined {

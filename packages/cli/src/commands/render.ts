@@ -6,11 +6,11 @@ import {
   type Topology,
 } from "@umbra/envoy-config";
 import { defined } from "@umbra/shadow/defined";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { systemCaWithoutEffect, usesSystemAuthorities } from "../envoy/system-authorities.ts";
 import { UsageError } from "../errors.ts";
 import { text } from "../flag-values.ts";
-import { examples, type FlagsOf, flag, withFlags } from "../flags.ts";
+import { commandOf, type FlagsOf, flag } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { runFlags, type UpFlags } from "../resources/run-flags.ts";
 import {
@@ -69,40 +69,36 @@ type RenderFlags = FlagsOf<typeof renderFlags> &
 
 /** `umbra render`: the Envoy bootstrap, or a part of it, on stdout, nothing else. */
 export function renderCommand(io: Io): Command {
-  const command = new Command("render");
-  return withFlags(command, topologyFlags, sidecarTlsFlags, runFlags, renderFlags)
-    .summary("print the Envoy bootstrap")
-    .description(
+  return commandOf("render", {
+    summary: "print the Envoy bootstrap",
+    description:
       "Prints the Envoy 1.40 bootstrap for the resources, or parts for a bootstrap of your own.",
-    )
-    .addHelpText(
-      "after",
-      examples(
-        "umbra render -f examples/mirror --endpoints vllm-llama2-7b-pool=10.0.0.1:8000 > envoy.yaml",
-        "umbra render -f examples/mirror --format route-config > routes.yaml",
-      ),
-    )
-    .action((flags: RenderFlags) => {
-      const isGiven = (name: string) => command.getOptionValueSource(name) === "cli";
-      refuseWithoutEffect(flags, isGiven);
-      const { topology, certificates } = soundReadOf(flags, io);
-      refuseWithoutTls(topology, isGiven);
-      const { sidecar, envoyAdmin, observe, statsListener } = flags;
-      const options = {
-        ...{ sidecar, ...sidecarTlsOf(flags), envoyAdmin, observe },
-        plainMirror: flags.plainMirror === true,
-        tlsDirectory: flags.tlsDir,
-        systemCaFile: flags.systemCa,
-        ...defined({ statsListener }),
-        ...(flags.inlineCertificates === true ? { certificates } : {}),
-      };
-      const format = { hasComments: flags.comments === true };
-      io.stdout(
-        flags.format === "bootstrap"
-          ? renderBootstrap(topology, options, format)
-          : renderPart(chosen(topology, flags), flags.format, options, format),
-      );
-    });
+    examples: [
+      "umbra render -f examples/mirror --endpoints vllm-llama2-7b-pool=10.0.0.1:8000 > envoy.yaml",
+      "umbra render -f examples/mirror --format route-config > routes.yaml",
+    ],
+    flags: [topologyFlags, sidecarTlsFlags, runFlags, renderFlags],
+  }).action((flags: RenderFlags, command: Command) => {
+    const isGiven = (name: string) => command.getOptionValueSource(name) === "cli";
+    refuseWithoutEffect(flags, isGiven);
+    const { topology, certificates } = soundReadOf(flags, io);
+    refuseWithoutTls(topology, isGiven);
+    const { sidecar, envoyAdmin, observe, statsListener } = flags;
+    const options = {
+      ...{ sidecar, ...sidecarTlsOf(flags), envoyAdmin, observe },
+      plainMirror: flags.plainMirror === true,
+      tlsDirectory: flags.tlsDir,
+      systemCaFile: flags.systemCa,
+      ...defined({ statsListener }),
+      ...(flags.inlineCertificates === true ? { certificates } : {}),
+    };
+    const format = { hasComments: flags.comments === true };
+    io.stdout(
+      flags.format === "bootstrap"
+        ? renderBootstrap(topology, options, format)
+        : renderPart(chosen(topology, flags), flags.format, options, format),
+    );
+  });
 }
 
 /** Flags that another one takes the effect from. */

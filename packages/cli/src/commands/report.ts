@@ -4,10 +4,10 @@ import { isPoolCalled } from "@umbra/envoy-config";
 import { renderReportText, type ShadowReport, type VerdictStatus } from "@umbra/shadow";
 import { defined } from "@umbra/shadow/defined";
 import { printable, printableJson } from "@umbra/shadow/printable";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { CommandError, OutcomeError, UsageError } from "../errors.ts";
 import { checked, collect, number, wholeNumber } from "../flag-values.ts";
-import { examples, type FlagsOf, flag, outputFlag, withFlags } from "../flags.ts";
+import { commandOf, type FlagsOf, flag, outputFlag } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { adminFlag, askAdmin } from "../process/admin-client.ts";
 import { checkWritable } from "../process/usable-file.ts";
@@ -86,20 +86,17 @@ type ReportFlags = FlagsOf<typeof reportFlags>;
 
 /** `umbra report`: the verdict, from a running sidecar, from samples or from an earlier report. */
 export function reportCommand(io: Io): Command {
-  return withFlags(new Command("report"), reportFlags)
-    .summary("judge the shadow against the primary")
-    .description(
+  return commandOf("report", {
+    summary: "judge the shadow against the primary",
+    description:
       "Shows the verdict on every candidate, with what it stands on: from a running sidecar (--admin), from samples files (--samples) or from an earlier report's JSON (--from).",
-    )
-    .addHelpText(
-      "after",
-      examples(
-        "umbra report",
-        "umbra report --wait --gate --html report.html",
-        "umbra report --samples monday.ndjson --samples tuesday.ndjson -o json",
-      ),
-    )
-    .action((flags: ReportFlags) => runReport(flags, io));
+    examples: [
+      "umbra report",
+      "umbra report --wait --gate --html report.html",
+      "umbra report --samples monday.ndjson --samples tuesday.ndjson -o json",
+    ],
+    flags: [reportFlags],
+  }).action((flags: ReportFlags) => runReport(flags, io));
 }
 
 async function runReport(flags: ReportFlags, io: Io): Promise<void> {

@@ -3,12 +3,12 @@ import type { Topology } from "@umbra/envoy-config";
 import { defined } from "@umbra/shadow/defined";
 import { printableLines } from "@umbra/shadow/printable";
 import { type CertificateSource, startSidecar } from "@umbra/sidecar";
-import { Command } from "commander";
+import type { Command } from "commander";
 import pino from "pino";
 import { withSystemAuthorities } from "../envoy/system-authorities.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { hostPort } from "../flag-values.ts";
-import { examples, withFlags } from "../flags.ts";
+import { commandOf } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { type HandOverFlag, handOverOption, readHandOver } from "../process/hand-over.ts";
 import { readToken } from "../process/token.ts";
@@ -20,20 +20,18 @@ type Flags = TopologyFlags & GatewayFlags & ServeFlags;
 
 /** `umbra serve`: the sidecar, until SIGINT or SIGTERM. */
 export function serveCommand(io: Io): Command {
-  const command = new Command("serve").summary("run the sidecar");
-  return withFlags(command, topologyFlags, gatewayFlags, runFlags)
-    .description(
+  return commandOf("serve", {
+    summary: "run the sidecar",
+    description:
       "Runs the sidecar: picks endpoints for Envoy over ext_proc, scrapes the endpoints, records both lanes.",
-    )
+    examples: [
+      "umbra serve -f examples/mirror --grpc 127.0.0.1:9002 --admin 127.0.0.1:9090",
+      "umbra serve -f pool.yaml --pool llama --grpc 0.0.0.0:9002 --grpc-tls self-signed\n" +
+        "    the second as the endpoint picker of another gateway: docs/gateways.md",
+    ],
+    flags: [topologyFlags, gatewayFlags, runFlags],
+  })
     .addOption(handOverOption())
-    .addHelpText(
-      "after",
-      examples(
-        "umbra serve -f examples/mirror --grpc 127.0.0.1:9002 --admin 127.0.0.1:9090",
-        "umbra serve -f pool.yaml --pool llama --grpc 0.0.0.0:9002 --grpc-tls self-signed\n" +
-          "    the second as the endpoint picker of another gateway: docs/gateways.md",
-      ),
-    )
     .action(async (flags: Flags & HandOverFlag) => {
       if (flags.handedOver !== true) {
         const { topology } = soundReadOf(flags, io, { isGatewayNeeded: false });

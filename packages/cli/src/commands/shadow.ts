@@ -1,8 +1,8 @@
 import { printable } from "@umbra/shadow/printable";
 import type { ShadowCall } from "@umbra/sidecar";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { number } from "../flag-values.ts";
-import { examples, type FlagsOf, flag, withFlags } from "../flags.ts";
+import { commandOf, type FlagsOf, flag } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { adminFlag, changeMirrors } from "../process/admin-client.ts";
 import { readToken } from "../process/token.ts";
@@ -18,37 +18,32 @@ type ShadowFlags = FlagsOf<typeof shadowFlags>;
 
 /** `umbra shadow`: changes mirroring while everything runs. */
 export function shadowCommand(io: Io): Command {
-  const command = new Command("shadow")
-    .summary("pause, resume, resize or stop mirroring")
-    .description("Changes what a running sidecar mirrors. Envoy is not touched.")
-    .addHelpText("after", examples("umbra shadow percent 10 --candidate pool-b"));
+  const command = commandOf("shadow", {
+    summary: "pause, resume, resize or stop mirroring",
+    description: "Changes what a running sidecar mirrors. Envoy is not touched.",
+    examples: ["umbra shadow percent 10 --candidate pool-b"],
+  });
   const simple = [
     ["pause", "stop mirroring for a while"],
     ["resume", "go on mirroring"],
     ["stop", "end mirroring for good: the evaluation is over"],
   ] as const;
   for (const [name, summary] of simple) {
-    withOwnFlags(new Command(name).summary(summary).description(`${summary}.`), command).action(
-      (flags: ShadowFlags) => call(name, {}, flags, io),
+    const examples = [`umbra shadow ${name}`];
+    const text = { summary, description: `${summary}.`, examples, flags: [shadowFlags] };
+    command.addCommand(
+      commandOf(name, text).action((flags: ShadowFlags) => call(name, {}, flags, io)),
     );
   }
-  const percent = new Command("percent")
-    .summary("change the share that is mirrored")
-    .description("Changes the share of eligible requests that is mirrored, 0 to 100.")
-    .argument("<share>", "percent", (text) => number(0, 100)(text, "<share>"));
-  withOwnFlags(percent, command).action((share: number, flags: ShadowFlags) =>
-    call("percent", { percent: share }, flags, io),
-  );
-  return command;
-}
-
-function withOwnFlags(command: Command, parent: Command): Command {
-  parent.addCommand(command);
-  const share = command.name() === "percent" ? " 10" : "";
-  return withFlags(command, shadowFlags).addHelpText(
-    "after",
-    examples(`umbra shadow ${command.name()}${share}`),
-  );
+  const percent = commandOf("percent", {
+    summary: "change the share that is mirrored",
+    description: "Changes the share of eligible requests that is mirrored, 0 to 100.",
+    examples: ["umbra shadow percent 10"],
+    flags: [shadowFlags],
+  })
+    .argument("<share>", "percent", (text) => number(0, 100)(text, "<share>"))
+    .action((share: number, flags: ShadowFlags) => call("percent", { percent: share }, flags, io));
+  return command.addCommand(percent);
 }
 
 async function call(name: ShadowCall, body: object, flags: ShadowFlags, io: Io): Promise<void> {

@@ -2,10 +2,10 @@ import { once } from "node:events";
 import { isCalled, type ModelServer } from "@umbra/envoy-config";
 import { printable } from "@umbra/shadow/printable";
 import { createSimulatedServer, parseVllmArgs, type SimulatedServer } from "@umbra/simulator";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { CommandError, UsageError } from "../errors.ts";
 import { collect, ip, number, wholeNumber } from "../flag-values.ts";
-import { examples, type FlagsOf, flag, outputFlag, withFlags } from "../flags.ts";
+import { commandOf, type FlagsOf, flag, outputFlag } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { soundReadOf } from "../resources/topology-flags.ts";
 
@@ -32,19 +32,17 @@ type SimulateFlags = FlagsOf<typeof simulateFlags>;
 
 /** `umbra simulate`: simulated vLLM servers, until SIGINT or SIGTERM. */
 export function simulateCommand(io: Io): Command {
-  return withFlags(new Command("simulate"), simulateFlags)
-    .summary("run simulated vLLM servers")
-    .description(
+  return commandOf("simulate", {
+    summary: "run simulated vLLM servers",
+    description:
       "Runs simulated vLLM servers: no model, but vLLM's API, metrics, queue, KV cache and LoRA slots. What they answer is made up.",
-    )
+    examples: [
+      "umbra simulate --replicas 3 -- --model /model/llama2 --enable-lora --lora-modules sql-lora=/adapters/sql",
+      "umbra simulate -f examples/mirror --deployment vllm-llama2-7b-pool",
+    ],
+    flags: [simulateFlags],
+  })
     .argument("[vllm arguments...]", "after --, as `vllm serve` takes them")
-    .addHelpText(
-      "after",
-      examples(
-        "umbra simulate --replicas 3 -- --model /model/llama2 --enable-lora --lora-modules sql-lora=/adapters/sql",
-        "umbra simulate -f examples/mirror --deployment vllm-llama2-7b-pool",
-      ),
-    )
     .action((vllmArguments: readonly string[], flags: SimulateFlags) =>
       simulate(vllmArguments, flags, io),
     );

@@ -1,8 +1,8 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import { checkLines } from "../checks-table.ts";
 import { CommandError } from "../errors.ts";
 import { number, wholeNumber } from "../flag-values.ts";
-import { examples, type FlagsOf, flag, mandatory, outputFlag, withFlags } from "../flags.ts";
+import { commandOf, type FlagsOf, flag, mandatory, outputFlag } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { adminFlag } from "../process/admin-client.ts";
 import { print } from "../tables.ts";
@@ -32,16 +32,13 @@ type VerifyFlags = FlagsOf<typeof verifyFlags> & ClientFlags;
 
 /** `umbra verify`: proves that a gateway mirrors, and that clients see the primary alone. */
 export function verifyCommand(io: Io): Command {
-  return withFlags(new Command("verify"), clientFlags, verifyFlags)
-    .summary("prove that requests are mirrored and clients see only the primary")
-    .description(
+  return commandOf("verify", {
+    summary: "prove that requests are mirrored and clients see only the primary",
+    description:
       "Sends requests through a gateway and proves from both pools that they were mirrored and that the client saw only the primary.",
-    )
-    .addHelpText(
-      "after",
-      examples("umbra verify --url http://127.0.0.1:8080 --host example.com --model /model/llama2"),
-    )
-    .action((flags: VerifyFlags) => runVerify(flags, io));
+    examples: ["umbra verify --url http://127.0.0.1:8080 --host example.com --model /model/llama2"],
+    flags: [clientFlags, verifyFlags],
+  }).action((flags: VerifyFlags) => runVerify(flags, io));
 }
 
 async function runVerify(flags: VerifyFlags, io: Io): Promise<void> {
