@@ -1,4 +1,5 @@
 import { renderBootstrap, type Topology } from "@umbra/envoy-config";
+import { defined } from "@umbra/shadow/defined";
 import { printable, printableLines } from "@umbra/shadow/printable";
 import type { Command } from "commander";
 import { findEnvoy } from "../envoy/find-envoy.ts";
@@ -53,7 +54,7 @@ async function runUp(flags: Flags, io: Io): Promise<void> {
     envoyAdmin,
     certificates,
     systemCaFile: systemCa,
-    ...(statsListener === undefined ? {} : { statsListener }),
+    ...defined({ statsListener }),
   });
   const own = isSystemCaUsed ? { grpc, systemCa } : { grpc };
   const handedOver = { topology, flags: { ...flagsFor("serve", flags, runFlags), ...own } };

@@ -99,14 +99,9 @@ export function metricRows({ metrics }: ShadowReport): [string, ...string[][]][]
 }
 
 /** A gate's two sides, its estimate and its bounds as words, in the unit of its kind. */
-export interface GateValues {
-  readonly primary: string;
-  readonly shadow: string;
-  readonly estimate: string;
-  readonly lower: string;
-  readonly upper: string;
-  readonly margin: string;
-}
+export type GateValues = Readonly<
+  Record<"primary" | "shadow" | "estimate" | "lower" | "upper" | "margin", string>
+>;
 
 /** Puts a gate's numbers into words. */
 export function gateValues(gate: GateResult): GateValues {

@@ -50,12 +50,7 @@ const verdictColours = {
   INCONCLUSIVE: "yellow",
   INVALID: "magenta",
 } as const;
-const gateColours = {
-  PASS: "green",
-  FAIL: "red",
-  INCONCLUSIVE: "yellow",
-  NOT_JUDGED: "dim",
-} as const;
+const gateColours = { ...verdictColours, NOT_JUDGED: "dim" } as const;
 
 function heading({ evaluation, baseline, candidate, control }: ShadowReport, paint: Paint): string {
   const { sampling } = evaluation;
