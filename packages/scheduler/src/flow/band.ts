@@ -41,13 +41,8 @@ const defaultFlow = "default-flow";
 const byAge = (a: Entry, b: Entry) => a.serial < b.serial;
 
 export function createBand(priority: number, limits: BandLimits): Band {
-  const {
-    maxRequests = 5_000,
-    maxBytes = 1e9,
-    fairness = "round-robin",
-    ordering = "fcfs",
-    ceiling = 1,
-  } = limits;
+  const { maxRequests = 5_000, maxBytes = 1e9, ceiling = 1 } = limits;
+  const { fairness = "round-robin", ordering = "fcfs" } = limits;
   const isBefore = ordering === "fcfs" ? byAge : byDeadline;
   /** Flows in which something waits, in the order of their turns. */
   const flows = new Map<string, Flow>();
