@@ -68,9 +68,7 @@ export function startScraping(
       engine,
       intervalMs: () => everyMs,
       longestMs: longestStretchMs,
-      maxBackOffMs,
-      now,
-      random,
+      ...{ maxBackOffMs, now, random },
       record: ({ metrics }, startedMs, intervalMs) =>
         pool.recordScrape(address, metrics, startedMs, intervalMs),
       onScraped({ tookMs, failure, reported }, next) {
