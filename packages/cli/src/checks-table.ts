@@ -1,9 +1,10 @@
 import { styleText } from "node:util";
 import { printable } from "@umbra/shadow/printable";
+import type { Io } from "./io.ts";
 import type { Check } from "./traffic/prove-mirroring.ts";
 
 /** One line a check: a mark, the claim, what was seen. */
-export function checkLines(checks: readonly Check[], hasColour: boolean): string {
+export function checkLines(checks: readonly Check[], { hasColour }: Pick<Io, "hasColour">): string {
   const width = Math.max(...checks.map(({ claim }) => claim.length));
   return checks
     .map(({ claim, holds, seen }) => {

@@ -1,8 +1,7 @@
-import { isIP } from "node:net";
 import { unprintableIn } from "@umbra/shadow/printable";
 import type { Command, Option } from "commander";
 import { UsageError } from "./errors.ts";
-import { hostPort, numberOf } from "./resources/host-port.ts";
+import { hostPort } from "./flag-values.ts";
 
 /**
  * Holds every option of a command to what its help calls the value (`<host:port>`, `<url>`, `<name>`, …), so that no command
@@ -57,29 +56,4 @@ function httpUrl(text: string, flag: string): void {
   if (url?.protocol !== "http:" && url?.protocol !== "https:") {
     throw new UsageError(`${flag} takes a URL such as http://127.0.0.1:8080, not "${text}"`);
   }
-}
-
-/** Reads a whole number of a flag. */
-export function wholeNumberOf(
-  flag: string,
-  { min, max }: { readonly min: number; readonly max: number },
-): (text: string) => number {
-  const read = numberOf(flag, { min, max });
-  return (text) => {
-    const value = read(text);
-    if (!Number.isInteger(value)) {
-      throw new UsageError(`${flag} takes a whole number from ${min} to ${max}, not "${text}"`);
-    }
-    return value;
-  };
-}
-
-/** Reads an IP address of a flag. */
-export function ipOf(flag: string): (text: string) => string {
-  return (text) => {
-    if (isIP(text) === 0) {
-      throw new UsageError(`${flag} takes an IP address such as 127.0.0.1, not "${text}"`);
-    }
-    return text;
-  };
 }

@@ -16,7 +16,6 @@ import { verifyCommand } from "./commands/verify.ts";
 import type { Io } from "./io.ts";
 import { rootCommand } from "./root-command.ts";
 
-/** All commands with their options. */
 export function program(io: Io): Command {
   return rootCommand(io, [
     renderCommand(io),

@@ -4,7 +4,6 @@ import { checkFlagShapes } from "./flag-shapes.ts";
 import type { Io } from "./io.ts";
 import { version } from "./version.ts";
 
-/** `umbra` with these commands. */
 export function rootCommand(io: Io, commands: readonly Command[]): Command {
   const root = new Command("umbra")
     .description(

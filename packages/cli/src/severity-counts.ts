@@ -1,4 +1,12 @@
 import type { Severity } from "@umbra/envoy-config";
+import { flag, type TypedFlag } from "./flags.ts";
+
+export const failureThreshold: TypedFlag<Severity> = flag(
+  "--failure-threshold <severity>",
+  "from which severity on the exit status is 1",
+  ["error", "warning", "info"],
+  "error",
+);
 
 /** `2 errors, 1 warning`; empty where there is nothing to count. */
 export function severityCounts(found: readonly { readonly severity: Severity }[]): string {

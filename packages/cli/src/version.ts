@@ -4,5 +4,4 @@ const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.
   readonly version: string;
 };
 
-/** Umbra's version. */
 export const version: string = manifest.version;

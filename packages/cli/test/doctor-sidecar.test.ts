@@ -1,5 +1,7 @@
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer as createWebServer } from "node:http";
 import { createSecureServer, createServer, type ServerHttp2Stream } from "node:http2";
+import { createServer as createSecureWebServer } from "node:https";
 import { createServer as createTcpServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -107,6 +109,22 @@ describe("umbra doctor --sidecar", () => {
       );
     }
     expect(await said("--sidecar", `unix:${file(at)}`)).toMatch(expected);
+  });
+
+  test("says that a web server is no sidecar", async () => {
+    const server = createWebServer((_request, response) => response.end("hello"));
+    expect(await said("--sidecar", await listening(server, file("web.sock")))).toMatch(
+      /^error UMB0416 no sidecar is reached at unix:FOLDER\/web\.sock: /,
+    );
+    const pair = {
+      cert: readFileSync(file("sidecar.pem")),
+      key: readFileSync(file("sidecar.key")),
+    };
+    const secure = createSecureWebServer(pair, (_request, response) => response.end("hello"));
+    const at = await listening(secure, 0);
+    expect(await said("--sidecar", at, "--sidecar-tls")).toBe(
+      "error UMB0416 no sidecar is reached at HOST:PORT over unverified TLS: it is no gRPC server with a health check",
+    );
   });
 
   test.each([["unix:relative"], ["host"]])("refuses %s", async (address) => {

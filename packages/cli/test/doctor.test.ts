@@ -8,22 +8,16 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "@jest/globals";
-import {
-  envoyAdvisories,
-  type Finding,
-  holdFor,
-  type Io,
-  inTurns,
-  judgeEnvoy,
-  judgeMachine,
-  judgePorts,
-  type Machine,
-  thisMachine,
-  versionIn,
-  type WantedPort,
-} from "@umbra/cli";
+import type { Io } from "@umbra/cli";
 import { crashingGuard } from "@umbra/envoy-config";
 import { createSimulatedServer, type SimulatorOptions } from "@umbra/simulator";
+import { envoyAdvisories, holdFor } from "../src/doctor/advisories.ts";
+import { judgeEnvoy } from "../src/doctor/envoy.ts";
+import type { Finding } from "../src/doctor/finding.ts";
+import { inTurns } from "../src/doctor/in-turns.ts";
+import { judgeMachine, type Machine, thisMachine } from "../src/doctor/machine.ts";
+import { judgePorts, type WantedPort } from "../src/doctor/ports.ts";
+import { versionIn } from "../src/doctor/version.ts";
 import { llamaRoute } from "./llama-route.ts";
 import { runCommand } from "./run-command.ts";
 

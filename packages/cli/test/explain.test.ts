@@ -98,6 +98,22 @@ describe("umbra explain", () => {
     expect(stdout.match(/picked/g)).toHaveLength(1);
   });
 
+  test("knows from a saved state which adapters are loaded and idle", async () => {
+    const endpoints = [[], ["sql-lora"], []].map((loadedAdapters, index) => ({
+      address: `10.0.0.${index}:8000`,
+      metrics: {
+        kind: "fresh",
+        metrics: { ...known, waitingRequests: 0, loadedAdapters, namedAdapters: loadedAdapters },
+      },
+    }));
+    const pools = [{ name: "default/llama", adapters: ["sql-lora"], endpoints }];
+    const saved = file("loaded.json", JSON.stringify({ pools }));
+    const args = ["--state", saved, "--pool", "llama", "--model", "sql-lora", "-o", "json"];
+    const { status, stdout } = await run(...args);
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ explanation: { picked: "10.0.0.1:8000" } });
+  });
+
   test("goes by the resources' models and EndpointPickerConfig", async () => {
     const files = file("resources.yaml", resources(tree));
     const args = ["--state", state, "-f", files, "--pool", "default/llama", "-o", "json"];

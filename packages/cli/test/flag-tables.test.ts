@@ -14,7 +14,7 @@ const rows = Object.entries({
   ...gatewayFlags,
   ...sidecarTlsFlags,
   ...runFlags,
-}).map(([name, row]) => ({ name, flag: row.flag, of: Object.keys(row.of) }));
+}).map(([name, row]) => ({ name, flag: row.flag, of: Object.keys(row.of ?? {}) }));
 
 describe("a row of the flags", () => {
   test.each(rows)("$flag has the name that Commander gives its value", ({ name, flag }) => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { type KeptChild, keepRunning, type RestartLimits } from "@umbra/cli";
+import type { Child } from "../src/process/child.ts";
+import { keepRunning, type RestartLimits } from "../src/process/keep-running.ts";
 
 const limits: RestartLimits = {
   soonMs: 0,
@@ -12,7 +13,7 @@ const limits: RestartLimits = {
 /** Children that end at once, in the given ways; the last one runs until it is stopped. */
 function children(...ends: readonly { readonly isClean: boolean; readonly words: string }[]) {
   let started = 0;
-  const start = (): KeptChild => {
+  const start = (): Child => {
     const end = ends[started++];
     let stop = (): void => {};
     const stopped = new Promise<{ isClean: boolean; words: string }>((resolve) => {

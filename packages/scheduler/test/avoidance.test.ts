@@ -8,7 +8,7 @@ test("each member is looked at a few times, however many are to be avoided", () 
   let looks = 0;
   const members = Array.from({ length: 1_000 }, (_, i) => {
     const member = createMember(`10.0.${i >> 8}.${i & 255}:80`);
-    if (i < 490) for (let k = 0; k < 9; k++) countAnswer(member.health.counts, true, 0);
+    if (i < 490) for (let k = 0; k < 9; k++) countAnswer(member.health.counts, 1, 0);
     return Object.defineProperty(member, "isEjected", {
       get() {
         looks++;

@@ -37,6 +37,7 @@ export {
   type RecorderObserver,
   type RecorderOptions,
 } from "./pairing/recorder.ts";
+export { duration } from "./render/format.ts";
 export { renderReportHtml } from "./render/html/page.ts";
 export { renderReportJunit } from "./render/junit.ts";
 export { renderReportMarkdown } from "./render/markdown.ts";

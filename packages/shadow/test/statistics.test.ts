@@ -5,7 +5,6 @@ import {
   createEProcess,
   createRandom,
   cutBlocks,
-  hodgesLehmann,
   mcnemarExact,
   meanBounds,
   meanInterval,
@@ -13,7 +12,6 @@ import {
   normalQuantile,
   quantile,
   quantileRatios,
-  signedRank,
   smallSampleFactor,
   sorted,
   studentQuantile,
@@ -153,19 +151,7 @@ describe("one fixed look at set S", () => {
     expect(Math.exp(upper)).toBeCloseTo(expected.gmr_ci90_t[1] ?? 0, 6);
   });
 
-  test("signed ranks", () => {
-    const { wPlus, greater, twoSided } = signedRank(d);
-    expect(wPlus).toBe(expected.wilcoxon_Wplus);
-    expect(greater).toBeCloseTo(expected.wilcoxon_p_greater_exact ?? 0, 12);
-    expect(twoSided).toBeCloseTo(expected.wilcoxon_p_two_sided_exact ?? 0, 12);
-    expect(signedRank(d.map((each) => each - Math.log(1.1))).less).toBeCloseTo(
-      expected.wilcoxon_noninf_margin10_p_less_exact ?? 0,
-      12,
-    );
-  });
-
-  test("Hodges-Lehmann and median ratio", () => {
-    expect(Math.exp(hodgesLehmann(d))).toBeCloseTo(expected.hodges_lehmann_ratio ?? 0, digits);
+  test("median ratio", () => {
     expect(Math.exp(quantile(sorted(d), 0.5))).toBeCloseTo(expected.median_ratio ?? 0, digits);
   });
 });

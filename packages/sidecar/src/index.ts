@@ -23,4 +23,3 @@ export { type Sidecar, startSidecar } from "./sidecar.ts";
 export type { SidecarOptions } from "./sidecar-options.ts";
 export { type CertificateSource, openCertificates } from "./tls/certificates.ts";
 export { selfSigned } from "./tls/self-signed.ts";
-export { readTraceContext, type TraceContext, traceparentOf } from "./traces/trace-context.ts";

@@ -1,7 +1,8 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { trace } from "@opentelemetry/api";
+import { propagation, trace } from "@opentelemetry/api";
+import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import {
   BasicTracerProvider,
   InMemorySpanExporter,
@@ -63,6 +64,7 @@ function register(ratio: number): void {
       spanProcessors: [new SimpleSpanProcessor(exporter)],
     }),
   );
+  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
 }
 
 afterEach(async () => {
@@ -70,6 +72,7 @@ afterEach(async () => {
   await sidecar?.close(0);
   sidecar = undefined;
   trace.disable();
+  propagation.disable();
 });
 
 const headersOf = (more: Readonly<Record<string, string>> = {}) => ({
@@ -160,19 +163,37 @@ describe("with an OpenTelemetry SDK", () => {
     }
   });
 
-  test("a trace begins here where the client has none, or a broken one", async () => {
-    for (const traceparent of [undefined, `${parent}-more`, "00-zz"]) {
-      exporter.reset();
+  test.each([
+    undefined,
+    `${parent}-more`,
+    "00-zz",
+    `ff${parent.slice(2)}`,
+    parent.toUpperCase(),
+    `${parent},${parent}`,
+    `00-${"0".repeat(32)}-b7ad6b7169203331-01`,
+    `00-0af7651916cd43dd8448eb211c80319c-${"0".repeat(16)}-01`,
+  ])(
+    "a trace begins here where the client's is %s, and its state goes no further",
+    async (traceparent) => {
       const more = traceparent === undefined ? {} : { traceparent };
       const picked = await envoy.pick(unmirrored, {
-        headers: headersOf(more),
+        headers: headersOf({ ...more, tracestate: "vendor=1" }),
         body: bodyOf("base"),
       });
       await picked.end();
       const [, request] = await spans(2);
       expect(request?.parentSpanContext).toBeUndefined();
       expect(picked.headers.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
-    }
+      expect(picked.headers.tracestate).toBe("");
+    },
+  );
+
+  test("a trace of a later version goes on", async () => {
+    const headers = headersOf({ traceparent: `cc${parent.slice(2)}-more` });
+    const picked = await envoy.pick(unmirrored, { headers, body: bodyOf("base") });
+    await picked.end();
+    const [, request] = await spans(2);
+    expect(request?.parentSpanContext?.spanId).toBe(parent.slice(36, 52));
   });
 
   test("a trace that the client does not keep is not kept, and its headers stay", async () => {

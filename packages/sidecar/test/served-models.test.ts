@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { createPool } from "@umbra/scheduler";
-import { createServedModels, type ModelList } from "../src/pools/served-models.ts";
+import { type ModelList, ServedModels } from "../src/pools/served-models.ts";
 
 const addresses = Array.from({ length: 100 }, (_, i) => `10.0.0.${i}:80`);
 const [first = "", second = "", third = ""] = addresses;
@@ -8,7 +8,7 @@ const [first = "", second = "", third = ""] = addresses;
 function setup() {
   const state = createPool({ name: "pool", now: () => 0 });
   state.setEndpoints(addresses);
-  return { state, served: createServedModels(state) };
+  return { state, served: new ServedModels(state) };
 }
 
 function list(base: readonly string[], adapters: readonly string[] = [], of = "m"): ModelList {

@@ -1,5 +1,6 @@
 import { pathToFileURL } from "node:url";
 import { type Diagnostic, diagnosticCodes, referenceOf } from "@umbra/envoy-config";
+import { defined } from "@umbra/shadow/defined";
 import { version } from "../version.ts";
 
 const levels = { error: "error", warning: "warning", info: "note" } as const;
@@ -31,9 +32,7 @@ export function sarifOf(diagnostics: readonly Diagnostic[]): object {
           ruleIndex: codes.indexOf(diagnostic.code),
           level: levels[diagnostic.severity],
           message: { text: `${diagnostic.message}; ${diagnostic.remedy}` },
-          ...(diagnostic.condition === undefined
-            ? {}
-            : { properties: { condition: diagnostic.condition } }),
+          ...defined({ properties: diagnostic.condition && { condition: diagnostic.condition } }),
           ...locationsOf(diagnostic),
         })),
       },
@@ -52,7 +51,7 @@ function locationsOf({ file, line, column, endColumn, sourceLine }: Diagnostic):
           region: {
             startLine: line,
             startColumn: column,
-            ...(endColumn === undefined ? {} : { endColumn }),
+            ...defined({ endColumn }),
             ...(sourceLine === undefined ? {} : { snippet: { text: sourceLine } }),
           },
         },

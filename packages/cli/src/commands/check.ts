@@ -1,7 +1,6 @@
-import { formatDiagnostic, isAtLeast, renderBootstrap, type Severity } from "@umbra/envoy-config";
+import { formatDiagnostic, isAtLeast, renderBootstrap } from "@umbra/envoy-config";
 import { printable, printableJson } from "@umbra/shadow/printable";
-import Table from "cli-table3";
-import { Command, Option } from "commander";
+import type { Command } from "commander";
 import { stringify } from "yaml";
 import { askEnvoy } from "../check/ask-envoy.ts";
 import { explainCode } from "../check/explain-code.ts";
@@ -10,7 +9,7 @@ import { judgeOwnBootstrap } from "../check/own-bootstrap.ts";
 import { sarifOf } from "../check/sarif.ts";
 import { findEnvoy } from "../envoy/find-envoy.ts";
 import { CommandError, UsageError } from "../errors.ts";
-import { withFlags } from "../flags.ts";
+import { commandOf, type FlagsOf, flag } from "../flags.ts";
 import type { Io } from "../io.ts";
 import {
   type ReadTopology,
@@ -18,88 +17,74 @@ import {
   topologyFlags,
   topologyOf,
 } from "../resources/topology-flags.ts";
-import { severityCounts } from "../severity-counts.ts";
+import { failureThreshold, severityCounts } from "../severity-counts.ts";
+import { tableText } from "../tables.ts";
 
-const forms = ["table", "json", "yaml", "diagnostics", "sarif"] as const;
+const checkFlags = {
+  output: flag(
+    "-o, --output <form>",
+    "what is printed on stdout: the topology as a table, json or yaml (with errors, json has the findings instead), or the findings as JSON (diagnostics) or SARIF 2.1.0",
+    ["table", "json", "yaml", "diagnostics", "sarif"],
+    "table",
+  ),
+  github: flag("--github", "write the findings as annotations of GitHub Actions"),
+  failureThreshold,
+  envoy: flag("--envoy", "ask the real Envoy too whether it takes the rendered bootstrap"),
+  bootstrap: flag("--bootstrap <file>", "look at an Envoy bootstrap of your own too, YAML or JSON"),
+  explain: flag("--explain <code>", "print what docs/errors.md says of a code, and nothing else"),
+};
 
-interface CheckFlags extends TopologyFlags {
-  readonly output: (typeof forms)[number];
-  readonly github?: true;
-  readonly failureThreshold: Severity;
-  readonly envoy?: true;
-  readonly bootstrap?: string;
-  readonly explain?: string;
-}
+type CheckFlags = FlagsOf<typeof checkFlags> & TopologyFlags;
 
 /** `umbra check`: what is wrong in the resources, and the topology that they mean. */
 export function checkCommand(io: Io): Command {
-  const command = new Command("check").summary("say what is wrong in the resources");
-  return withFlags(command, topologyFlags)
-    .description(
+  return commandOf("check", {
+    summary: "say what is wrong in the resources",
+    description:
       "Says what is wrong in the resources: file, line and column, the line itself, and how to fix it; everything in one pass. Exit status 1 when there is an error.",
-    )
-    .addOption(
-      new Option(
-        "-o, --output <form>",
-        "what is printed on stdout: the topology as a table, json or yaml (with errors, json has the findings instead), or the findings as JSON (diagnostics) or SARIF 2.1.0",
-      )
-        .choices(forms)
-        .default("table"),
-    )
-    .option("--github", "write the findings as annotations of GitHub Actions")
-    .addOption(
-      new Option("--failure-threshold <severity>", "from which severity on the exit status is 1")
-        .choices(["error", "warning", "info"])
-        .default("error"),
-    )
-    .option("--envoy", "ask the real Envoy too whether it takes the rendered bootstrap")
-    .option("--bootstrap <file>", "look at an Envoy bootstrap of your own too, YAML or JSON")
-    .option("--explain <code>", "print what docs/errors.md says of a code, and nothing else")
-    .addHelpText(
-      "after",
-      [
-        "",
-        "Examples:",
-        "  $ umbra check -f examples/mirror",
-        "  $ umbra check -f examples/mirror -o json",
-        "  $ umbra check -f examples/mirror -o sarif --failure-threshold warning > umbra.sarif",
-        "  $ umbra check -f examples/mirror --envoy --github",
-        "  $ umbra check --explain UMB0203",
-      ].join("\n"),
-    )
-    .action((flags: CheckFlags) => {
-      if (flags.explain !== undefined) {
-        if (flags.file !== undefined) {
-          throw new UsageError("--explain prints a section of the documentation: leave -f out");
-        }
-        io.stdout(explainCode(flags.explain));
-        return;
-      }
-      const read = topologyOf(flags, io);
-      const isSound = read.diagnostics.every(({ severity }) => severity !== "error");
-      const { topology, certificates } = read;
-      const diagnostics = [
-        ...read.diagnostics,
-        ...(flags.bootstrap === undefined ? [] : judgeOwnBootstrap(flags.bootstrap)),
-        ...(flags.envoy === true && isSound
-          ? askEnvoy(findEnvoy(io.env), renderBootstrap(topology, { certificates }))
-          : []),
-      ];
-      for (const diagnostic of diagnostics) {
-        io.stderr(
-          flags.github === true
-            ? githubAnnotation(diagnostic)
-            : `${formatDiagnostic(diagnostic, { hasColour: io.hasColour })}\n`,
-        );
-      }
-      io.stdout(printed({ ...read, diagnostics }, flags.output));
-      const failing = diagnostics.filter((each) =>
-        isAtLeast(each.severity, flags.failureThreshold),
-      );
-      if (failing.length > 0) throw new CommandError(`${severityCounts(diagnostics)} found`);
-      const others = diagnostics.length === 0 ? "" : ` (${severityCounts(diagnostics)})`;
-      io.stderr(`no errors found${others}${flags.envoy === true ? accepted : ""}\n`);
-    });
+    examples: [
+      "umbra check -f examples/mirror",
+      "umbra check -f examples/mirror -o json",
+      "umbra check -f examples/mirror -o sarif --failure-threshold warning > umbra.sarif",
+      "umbra check -f examples/mirror --envoy --github",
+      "umbra check --explain UMB0203",
+    ],
+    flags: [topologyFlags, checkFlags],
+  }).action((flags: CheckFlags) => {
+    if (flags.explain === undefined) {
+      runCheck(flags, io);
+      return;
+    }
+    if (flags.file !== undefined) {
+      throw new UsageError("--explain prints a section of the documentation: leave -f out");
+    }
+    io.stdout(explainCode(flags.explain));
+  });
+}
+
+function runCheck(flags: CheckFlags, io: Io): void {
+  const read = topologyOf(flags, io);
+  const isSound = read.diagnostics.every(({ severity }) => severity !== "error");
+  const { topology, certificates } = read;
+  const diagnostics = [
+    ...read.diagnostics,
+    ...(flags.bootstrap === undefined ? [] : judgeOwnBootstrap(flags.bootstrap)),
+    ...(flags.envoy === true && isSound
+      ? askEnvoy(findEnvoy(io.env), renderBootstrap(topology, { certificates }))
+      : []),
+  ];
+  for (const diagnostic of diagnostics) {
+    io.stderr(
+      flags.github === true
+        ? githubAnnotation(diagnostic)
+        : `${formatDiagnostic(diagnostic, { hasColour: io.hasColour })}\n`,
+    );
+  }
+  io.stdout(printed({ ...read, diagnostics }, flags.output));
+  const failing = diagnostics.filter((each) => isAtLeast(each.severity, flags.failureThreshold));
+  if (failing.length > 0) throw new CommandError(`${severityCounts(diagnostics)} found`);
+  const others = diagnostics.length === 0 ? "" : ` (${severityCounts(diagnostics)})`;
+  io.stderr(`no errors found${others}${flags.envoy === true ? accepted : ""}\n`);
 }
 
 const accepted = "; Envoy accepts the bootstrap";
@@ -122,13 +107,9 @@ function printed({ topology, diagnostics }: ReadTopology, output: CheckFlags["ou
 }
 
 function poolTable({ pools }: ReadTopology["topology"]): string {
-  const table = new Table({
-    head: ["pool", "picker", "failure mode", "endpoints"],
-    style: { head: [], border: [] },
-  });
-  for (const { name, picker, failureMode, endpoints, dns } of pools) {
+  const rows = pools.map(({ name, picker, failureMode, endpoints, dns }) => {
     const where = dns === undefined ? endpoints.join("\n") : `${dns.hostname}:${dns.port} (DNS)`;
-    table.push([printable(name), picker, failureMode, where === "" ? "none known" : where]);
-  }
-  return `${table.toString()}\n`;
+    return [printable(name), picker, failureMode, where === "" ? "none known" : where];
+  });
+  return tableText(["pool", "picker", "failure mode", "endpoints"], rows);
 }

@@ -1,12 +1,12 @@
 import { type Pair, renderReportText, type ShadowReport } from "@umbra/shadow";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { checkLines } from "../checks-table.ts";
 import { type LaneServers, startLaneServers } from "../demo/lane-servers.ts";
-import { roundRobin, type Spread, spreadOf, spreadTable } from "../demo/spread.ts";
+import { type LaneSpread, roundRobin, spreadOf, spreadTable, sumOf } from "../demo/spread.ts";
 import { mixedTraffic } from "../demo/traffic.ts";
 import { findEnvoy } from "../envoy/find-envoy.ts";
 import { CommandError } from "../errors.ts";
-import { withFlags } from "../flags.ts";
+import { commandOf } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { askAdmin, isReady } from "../process/admin-client.ts";
 import { type Child, startChild } from "../process/child.ts";
@@ -17,8 +17,9 @@ import { checkWritable } from "../process/usable-file.ts";
 import { waitUntil } from "../process/wait-until.ts";
 import { writeReports } from "../report/write-report.ts";
 import { type DemoFlags, runFlags } from "../resources/run-flags.ts";
-import type { SentRequest } from "../traffic/open-loop.ts";
+import type { LoadResult, SentRequest } from "../traffic/open-loop.ts";
 import { type Check, proveMirroring } from "../traffic/prove-mirroring.ts";
+import type { ChatTarget } from "../traffic/send.ts";
 
 const host = "example.com";
 const primaryName = "vllm-llama2-7b-pool";
@@ -44,119 +45,163 @@ const scenarioBody = JSON.stringify({
 
 /** `umbra demo`: the reference scenario on a real Envoy with simulated model servers. */
 export function demoCommand(io: Io): Command {
-  return withFlags(new Command("demo"), runFlags)
-    .summary("run the reference scenario on this machine")
-    .description(
+  return commandOf("demo", {
+    summary: "run the reference scenario on this machine",
+    description:
       "Starts simulated model servers, the sidecar and a real Envoy, mirrors a request and then mixed traffic, judges the candidate, and checks what it claims. All ports are free ones.",
-    )
-    .addHelpText("after", "\nExamples:\n  $ umbra demo\n  $ umbra demo --same")
-    .action((flags: DemoFlags) => runDemo(flags, io));
+    examples: ["umbra demo", "umbra demo --same"],
+    flags: [runFlags],
+  }).action((flags: DemoFlags) => runDemo(flags, io));
 }
 
-async function runDemo({ duration, same, html }: DemoFlags, io: Io): Promise<void> {
-  const say = (words: string) => io.stdout(`${words}\n`);
-  checkWritable(html, "--html");
+async function runDemo(flags: DemoFlags, io: Io): Promise<void> {
+  checkWritable(flags.html, "--html");
   findEnvoy(io.env);
-  const [resources, policy] = [shippedFile("examples/mirror"), shippedFile("examples/demo")];
   const children: Child[] = [];
   try {
-    const speed = same === true ? "just as fast" : "slower by 30 %";
-    say(
-      `Starting 3 primary and 3 shadow endpoints (simulated vLLM; the shadow's are ${speed}), the sidecar and Envoy …`,
-    );
-    const lanes = await startLanes(resources, children, same === true ? 1 : slowdown);
-    const [http, grpc, admin, envoyAdmin] = await freePorts(4);
-    const adminAddress = `127.0.0.1:${admin}`;
-    const up = startChild(
-      ownCommand([
-        ...["up", "-f", resources, "-f", policy, "--bind", "127.0.0.1", "--no-access-log"],
-        ...["--endpoints", `${primaryName}=${lanes.primary.endpoints.join(",")}`],
-        ...["--endpoints", `${shadowName}=${lanes.shadow.endpoints.join(",")}`],
-        ...["--listener", `http=${http}`, "--grpc", `127.0.0.1:${grpc}`],
-        ...["--admin", adminAddress, "--envoy-admin", `127.0.0.1:${envoyAdmin}`],
-      ]),
-    );
-    children.push(up);
-    await untilReady(up, adminAddress, io.signal);
-    const origin = `http://127.0.0.1:${http}`;
-    say(`Ready: ${origin} (Host: ${host}), admin at http://${adminAddress}\n`);
-
-    say("One request of the scenario: POST /v1/chat/completions, model /model/llama2");
-    const first = await proveOne(origin, adminAddress, lanes, io);
-    say(checkLines(first, io.hasColour));
-
-    say(
-      `Mixed traffic for ${duration} s: base model and adapters, streamed and not, 20 requests/s`,
-    );
-    const sent: SentRequest[] = [];
-    let skipped = 0;
-    let report: ShadowReport | undefined;
-    for (let turn = 0; turn <= moreTurns; turn++) {
-      const seconds = turn === 0 ? duration : moreSeconds;
-      const load = await mixedTraffic(origin, host, seconds * 1_000, 7 + turn, io);
-      io.signal.throwIfAborted();
-      sent.push(...load.sent);
-      skipped += load.skipped;
-      report = await verdictOf(adminAddress, io.signal);
-      if (duration < verdictAfterS || report.verdict.status !== "INCONCLUSIVE") break;
-      say(`  ${report.verdict.next.action}: ${moreSeconds} s of traffic more`);
-    }
-    const failed = sent.filter(({ answer }) => answer.status !== 200 || !answer.isComplete);
-    const pairs = await allPairs(adminAddress, sent.length + 1, io.signal);
-    report = await verdictOf(adminAddress, io.signal);
-    say(`\n${renderReportText(report, { color: io.hasColour })}\n`);
-    writeReports([report], { html }, io);
-    say("");
-
-    const spread = [
-      laneSpread("primary", pairs, lanes.primary.endpoints),
-      laneSpread("shadow", pairs, lanes.shadow.endpoints),
-    ];
-    say(
-      `How the picks were spread, against the same requests handed round in turn\n${spreadTable(spread)}\n`,
-    );
-
-    const loads = (of: readonly Spread[]) => of.reduce((total, each) => total + each.loads, 0);
-    const last: readonly Check[] = [
-      {
-        claim: "every request was answered",
-        holds: failed.length === 0 && skipped === 0,
-        seen: `${sent.length - failed.length} of ${sent.length + skipped}`,
-      },
-      {
-        claim: "every request was mirrored and paired",
-        holds: pairs.length === sent.length + 1,
-        seen: `${pairs.length} of ${sent.length + 1}`,
-      },
-      ...spread.map(({ lane, picked, inTurn }) => ({
-        claim: `${lane}: every endpoint was picked`,
-        holds: picked.every(({ requests }) => requests > 0),
-        seen: picked.map(({ requests }) => requests).join(" / "),
-        inTurn,
-      })),
-      ...spread.map(({ lane, picked, inTurn }) => ({
-        claim: `${lane}: fewer adapter loads than round robin`,
-        holds: loads(picked) < loads(inTurn),
-        seen: `${loads(picked)} against ${loads(inTurn)}`,
-      })),
-    ];
-    const expected = same === true ? "PASS" : "FAIL";
-    const isLongEnough = duration >= verdictAfterS;
-    const judged: readonly Check[] = [
-      {
-        claim: `the candidate, ${speed}, is judged ${isLongEnough ? expected : "as well as so short a run allows"}`,
-        holds: !isLongEnough || report.verdict.status === expected,
-        seen: report.verdict.status,
-      },
-    ];
-    say(checkLines([...last, ...judged], io.hasColour));
-    const broken = [...first, ...last, ...judged].filter(({ holds }) => !holds).length;
-    if (broken > 0)
-      throw new CommandError(`${broken} of the demo's claims did not hold, see above`);
-    say("All that was claimed was checked.");
+    await runScenario(flags, children, io);
   } finally {
     await Promise.all(children.map((child) => child.stop()));
   }
+}
+
+/** What runs, once all of it is ready. */
+interface Running {
+  readonly lanes: Lanes;
+  readonly target: ChatTarget;
+  readonly admin: string;
+}
+
+async function runScenario(
+  { duration, same, html }: DemoFlags,
+  children: Child[],
+  io: Io,
+): Promise<void> {
+  const say = (words: string) => io.stdout(`${words}\n`);
+  const speed = same === true ? "just as fast" : "slower by 30 %";
+  say(
+    `Starting 3 primary and 3 shadow endpoints (simulated vLLM; the shadow's are ${speed}), the sidecar and Envoy …`,
+  );
+  const running = await start(same === true ? 1 : slowdown, children, io.signal);
+  const { lanes, target, admin } = running;
+  say(`Ready: ${target.origin} (Host: ${host}), admin at http://${admin}\n`);
+
+  say("One request of the scenario: POST /v1/chat/completions, model /model/llama2");
+  const first = await proveOne(running, io);
+  say(checkLines(first, io));
+
+  say(`Mixed traffic for ${duration} s: base model and adapters, streamed and not, 20 requests/s`);
+  const load = await sendUntilVerdict(running, duration, io);
+  const pairs = await allPairs(admin, load.sent.length + 1, io.signal);
+  const report = await verdictOf(admin, io.signal);
+  say(`\n${renderReportText(report, { color: io.hasColour })}\n`);
+  writeReports([report], { html }, io);
+  say("");
+
+  const spread = [
+    laneSpread("primary", pairs, lanes.primary.endpoints),
+    laneSpread("shadow", pairs, lanes.shadow.endpoints),
+  ];
+  say(
+    `How the picks were spread, against the same requests handed round in turn\n${spreadTable(spread)}`,
+  );
+
+  const expected = same === true ? "PASS" : "FAIL";
+  const isLongEnough = duration >= verdictAfterS;
+  const last = [
+    ...trafficChecks(load, pairs.length),
+    ...spread.map(pickedCheck),
+    ...spread.map(loadsCheck),
+    {
+      claim: `the candidate, ${speed}, is judged ${isLongEnough ? expected : "as well as so short a run allows"}`,
+      holds: !isLongEnough || report.verdict.status === expected,
+      seen: report.verdict.status,
+    },
+  ];
+  say(checkLines(last, io));
+  const broken = [...first, ...last].filter(({ holds }) => !holds).length;
+  if (broken > 0) throw new CommandError(`${broken} of the demo's claims did not hold, see above`);
+  say("All that was claimed was checked.");
+}
+
+async function start(
+  shadowTimeScale: number,
+  children: Child[],
+  signal: AbortSignal,
+): Promise<Running> {
+  const [resources, policy] = [shippedFile("examples/mirror"), shippedFile("examples/demo")];
+  const lanes = await startLanes(resources, children, shadowTimeScale);
+  const [http, grpc, adminPort, envoyAdmin] = await freePorts(4);
+  const admin = `127.0.0.1:${adminPort}`;
+  const up = startChild(
+    ownCommand([
+      ...["up", "-f", resources, "-f", policy, "--bind", "127.0.0.1", "--no-access-log"],
+      ...["--endpoints", `${primaryName}=${lanes.primary.endpoints.join(",")}`],
+      ...["--endpoints", `${shadowName}=${lanes.shadow.endpoints.join(",")}`],
+      ...["--listener", `http=${http}`, "--grpc", `127.0.0.1:${grpc}`],
+      ...["--admin", admin, "--envoy-admin", `127.0.0.1:${envoyAdmin}`],
+    ]),
+  );
+  children.push(up);
+  await untilReady(up, admin, signal);
+  return { lanes, target: { origin: `http://127.0.0.1:${http}`, host }, admin };
+}
+
+/** Goes on for a while where the first run leaves the verdict open. */
+async function sendUntilVerdict(
+  { target, admin }: Running,
+  duration: number,
+  io: Io,
+): Promise<Pick<LoadResult, "sent" | "skipped">> {
+  const sent: SentRequest[] = [];
+  let skipped = 0;
+  for (let turn = 0; turn <= moreTurns; turn++) {
+    const seconds = turn === 0 ? duration : moreSeconds;
+    const load = await mixedTraffic(target, seconds * 1_000, 7 + turn, io);
+    io.signal.throwIfAborted();
+    sent.push(...load.sent);
+    skipped += load.skipped;
+    const { verdict } = await verdictOf(admin, io.signal);
+    if (duration < verdictAfterS || verdict.status !== "INCONCLUSIVE") break;
+    io.stdout(`  ${verdict.next.action}: ${moreSeconds} s of traffic more\n`);
+  }
+  return { sent, skipped };
+}
+
+function trafficChecks(
+  { sent, skipped }: Pick<LoadResult, "sent" | "skipped">,
+  pairs: number,
+): readonly Check[] {
+  const answered = sent.filter(({ answer }) => answer.status === 200 && answer.isComplete).length;
+  return [
+    {
+      claim: "every request was answered",
+      holds: answered === sent.length && skipped === 0,
+      seen: `${answered} of ${sent.length + skipped}`,
+    },
+    {
+      claim: "every request was mirrored and paired",
+      holds: pairs === sent.length + 1,
+      seen: `${pairs} of ${sent.length + 1}`,
+    },
+  ];
+}
+
+function pickedCheck({ lane, picked }: LaneSpread): Check {
+  return {
+    claim: `${lane}: every endpoint was picked`,
+    holds: picked.every(({ requests }) => requests > 0),
+    seen: picked.map(({ requests }) => requests).join(" / "),
+  };
+}
+
+function loadsCheck({ lane, picked, inTurn }: LaneSpread): Check {
+  const [own, others] = [sumOf(picked, "loads"), sumOf(inTurn, "loads")];
+  return {
+    claim: `${lane}: fewer adapter loads than round robin`,
+    holds: own < others,
+    seen: `${own} against ${others}`,
+  };
 }
 
 /** The evaluation's report, judged now. */
@@ -167,11 +212,16 @@ async function verdictOf(admin: string, signal: AbortSignal): Promise<ShadowRepo
   return report;
 }
 
+interface Lanes {
+  readonly primary: LaneServers;
+  readonly shadow: LaneServers;
+}
+
 async function startLanes(
   resources: string,
   children: Child[],
   shadowTimeScale: number,
-): Promise<{ readonly primary: LaneServers; readonly shadow: LaneServers }> {
+): Promise<Lanes> {
   const primary = await startLaneServers(resources, primaryName);
   children.push(primary.child);
   const shadow = await startLaneServers(resources, shadowName, shadowTimeScale);
@@ -190,25 +240,16 @@ async function untilReady(up: Child, admin: string, signal: AbortSignal): Promis
 }
 
 async function proveOne(
-  origin: string,
-  admin: string,
-  { primary, shadow }: { readonly primary: LaneServers; readonly shadow: LaneServers },
-  io: Io,
+  { target, admin, lanes: { primary, shadow } }: Running,
+  { signal, stdout }: Io,
 ): Promise<readonly Check[]> {
-  const options = {
-    origin,
-    host,
-    admin,
-    bodies: [scenarioBody],
-    signal: io.signal,
-    timeoutMs: 20_000,
-  };
-  const { checks } = await proveMirroring(options);
+  const bodies = [scenarioBody];
+  const checks = await proveMirroring({ target, admin, bodies, signal, timeoutMs: 20_000 });
   const logged = [
     { lane: "primary", line: completionLine(primary) },
     { lane: "shadow", line: completionLine(shadow) },
   ];
-  for (const { lane, line } of logged) io.stdout(`  ${lane.padEnd(7)}  ${line ?? "(no line)"}\n`);
+  for (const { lane, line } of logged) stdout(`  ${lane.padEnd(7)}  ${line ?? "(no line)"}\n`);
   return [
     ...checks,
     ...logged.map(({ lane, line }) => ({
@@ -241,7 +282,7 @@ function laneSpread(
   lane: "primary" | "shadow",
   pairs: readonly Pair[],
   endpoints: readonly string[],
-) {
+): LaneSpread {
   const placements = pairs
     .map((pair) => pair[lane])
     .toSorted((a, b) => a.t0 - b.t0)

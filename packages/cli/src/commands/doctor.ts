@@ -1,10 +1,9 @@
-import { isAtLeast, type Severity, type Topology } from "@umbra/envoy-config";
-import { printableJson } from "@umbra/shadow/printable";
-import { Command, Option } from "commander";
+import { isAtLeast, type Topology } from "@umbra/envoy-config";
+import type { Command } from "commander";
 import { judgeOwnBootstrap } from "../check/own-bootstrap.ts";
 import { lookAtPools } from "../doctor/endpoints.ts";
 import { judgeEnvoy, lookForEnvoy } from "../doctor/envoy.ts";
-import { type Finding, ok, wrong } from "../doctor/finding.ts";
+import { areaOf, type Finding } from "../doctor/finding.ts";
 import { findingsText } from "../doctor/findings-text.ts";
 import { judgeMachine, thisMachine } from "../doctor/machine.ts";
 import { judgePorts, tryPort, type WantedPort } from "../doctor/ports.ts";
@@ -12,11 +11,11 @@ import { lookAtRunning, type Running } from "../doctor/running.ts";
 import { lookAtSidecar, type SidecarLink } from "../doctor/sidecar-link.ts";
 import { withSystemAuthorities } from "../envoy/system-authorities.ts";
 import { CommandError, UsageError } from "../errors.ts";
-import { withFlags } from "../flags.ts";
+import { hostPort, number } from "../flag-values.ts";
+import { commandOf, type FlagsOf, flag, outputFlag } from "../flags.ts";
 import type { Io } from "../io.ts";
-import { endpointAuthorization } from "../resources/endpoint-key.ts";
-import { hostPort, numberOf } from "../resources/host-port.ts";
-import { runFlags, type SidecarFlags } from "../resources/run-flags.ts";
+import { authorizationFrom } from "../resources/endpoint-key.ts";
+import { runFlags, type ServeFlags, type SidecarFlags } from "../resources/run-flags.ts";
 import {
   type SidecarTlsFlags,
   sidecarAddress,
@@ -29,81 +28,56 @@ import {
   topologyFlags,
   topologyOf,
 } from "../resources/topology-flags.ts";
-import { severityCounts } from "../severity-counts.ts";
+import { failureThreshold, severityCounts } from "../severity-counts.ts";
+import { print } from "../tables.ts";
 
-interface DoctorFlags extends TopologyFlags, SidecarTlsFlags, SidecarFlags {
-  readonly grpc: string;
-  readonly envoyAdmin: string;
-  readonly systemCa?: string;
-  readonly sidecar?: string;
-  readonly timeout: number;
-  readonly output: "table" | "json";
-  readonly failureThreshold: Severity;
-  readonly bootstrap?: string;
-}
+const doctorFlags = {
+  sidecar: flag(
+    "--sidecar <host:port>",
+    "ask a sidecar there, or at unix:/path, for its health, as Envoy does",
+  ),
+  bootstrap: flag("--bootstrap <file>", "look at an Envoy bootstrap of your own, YAML or JSON"),
+  timeout: flag("--timeout <seconds>", "how long each page may take", number(0.1, 60), 2),
+  output: outputFlag("what is printed on stdout"),
+  failureThreshold,
+};
+
+type DoctorFlags = FlagsOf<typeof doctorFlags> &
+  TopologyFlags &
+  SidecarTlsFlags &
+  SidecarFlags &
+  Pick<ServeFlags, "grpc" | "systemCa"> & { readonly envoyAdmin: string };
 
 /** `umbra doctor`: what is wrong with the machine, the endpoints and what runs already. */
 export function doctorCommand(io: Io): Command {
-  const command = new Command("doctor").summary(
-    "say what is wrong with this machine and the endpoints",
-  );
-  return withFlags(command, topologyFlags, sidecarTlsFlags, runFlags)
-    .option(
-      "--sidecar <host:port>",
-      "ask a sidecar there, or at unix:/path, for its health, as Envoy does",
-    )
-    .description(
+  return commandOf("doctor", {
+    summary: "say what is wrong with this machine and the endpoints",
+    description:
       "Looks at Node, Envoy and its known flaws, ports, limits and what runs already; with -f or --primary also at each endpoint: whether it is reached, and whether its metrics can be used. It changes nothing and sends no request to a model. Each finding has its remedy. Exit status 1 when there is an error.",
-    )
-    .option("--bootstrap <file>", "look at an Envoy bootstrap of your own, YAML or JSON")
-    .option(
-      "--timeout <seconds>",
-      "how long each page may take",
-      numberOf("--timeout", { min: 0.1, max: 60 }),
-      2,
-    )
-    .addOption(
-      new Option("-o, --output <form>", "what is printed on stdout")
-        .choices(["table", "json"])
-        .default("table"),
-    )
-    .addOption(
-      new Option("--failure-threshold <severity>", "from which severity on the exit status is 1")
-        .choices(["error", "warning", "info"])
-        .default("error"),
-    )
-    .addHelpText(
-      "after",
-      [
-        "",
-        "Examples:",
-        "  $ umbra doctor",
-        "  $ umbra doctor -f examples/mirror --listener http=8080",
-        "  $ umbra doctor --sidecar unix:/run/umbra.sock",
-        "  $ umbra doctor --sidecar 10.0.0.5:9002 --sidecar-ca ca.pem",
-        "  $ umbra doctor --primary 10.0.0.1:8000,10.0.0.2:8000 --shadow 10.0.1.1:8000 -o json",
-      ].join("\n"),
-    )
-    .action(async (flags: DoctorFlags) => {
-      const findings = await lookAtAll(flags, io);
-      io.stdout(
-        flags.output === "json"
-          ? `${printableJson({ findings })}\n`
-          : findingsText(findings, io.hasColour),
-      );
-      const worse = findings.flatMap(({ severity }) => (severity === "ok" ? [] : { severity }));
-      const words = severityCounts(worse);
-      if (worse.some(({ severity }) => isAtLeast(severity, flags.failureThreshold))) {
-        throw new CommandError(`${words} found`);
-      }
-      io.stderr(words === "" ? "nothing is wrong\n" : `no errors found (${words})\n`);
-    });
+    examples: [
+      "umbra doctor",
+      "umbra doctor -f examples/mirror --listener http=8080",
+      "umbra doctor --sidecar unix:/run/umbra.sock",
+      "umbra doctor --sidecar 10.0.0.5:9002 --sidecar-ca ca.pem",
+      "umbra doctor --primary 10.0.0.1:8000,10.0.0.2:8000 --shadow 10.0.1.1:8000 -o json",
+    ],
+    flags: [topologyFlags, sidecarTlsFlags, runFlags, doctorFlags],
+  }).action(async (flags: DoctorFlags) => {
+    const findings = await lookAtAll(flags, io);
+    print(flags.output, { findings }, findingsText(findings, io), io);
+    const worse = findings.flatMap(({ severity }) => (severity === "ok" ? [] : { severity }));
+    const words = severityCounts(worse);
+    if (worse.some(({ severity }) => isAtLeast(severity, flags.failureThreshold))) {
+      throw new CommandError(`${words} found`);
+    }
+    io.stderr(words === "" ? "nothing is wrong\n" : `no errors found (${words})\n`);
+  });
 }
 
 async function lookAtAll(flags: DoctorFlags, io: Io): Promise<readonly Finding[]> {
   const timeoutMs = flags.timeout * 1_000;
   const link = sidecarLink(flags);
-  const authorization = await endpointAuthorization(flags.endpointKeyFile);
+  const authorization = await authorizationFrom(flags.endpointKeyFile, "--endpoint-key-file");
   const own = ownPorts(flags);
   const hasResources =
     flags.file !== undefined || flags.primary !== undefined || flags.shadow !== undefined;
@@ -182,17 +156,17 @@ function withHolder(
 }
 
 function bootstrapFindings(file: string): readonly Finding[] {
-  const area = "bootstrap";
+  const { ok, wrong } = areaOf("bootstrap");
   const found = judgeOwnBootstrap(file);
-  if (found.length === 0) return [ok(area, `${file} turns on no guard that crashes Envoy`)];
-  return found.map(({ message }) => wrong("warning", "UMB0330", area, `${file}: ${message}`));
+  if (found.length === 0) return [ok(`${file} turns on no guard that crashes Envoy`)];
+  return found.map(({ message }) => wrong("warning", "UMB0330", `${file}: ${message}`));
 }
 
 /** What `umbra check` says, in short. */
 function resourceFindings({ diagnostics }: ReadTopology): readonly Finding[] {
   const area = "resources";
   const worth = diagnostics.filter(({ severity }) => severity !== "info");
-  if (worth.length === 0) return [ok(area, "nothing is wrong in them")];
+  if (worth.length === 0) return [areaOf(area).ok("nothing is wrong in them")];
   return worth.map(({ severity, code, message, remedy, file, line, column }) => ({
     severity,
     code,

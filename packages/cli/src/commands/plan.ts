@@ -1,74 +1,52 @@
 import {
+  duration,
   type EvaluationSettings,
   evaluationConfig,
   type Plan,
   planEvaluation,
 } from "@umbra/shadow";
-import { printableJson } from "@umbra/shadow/printable";
-import Table from "cli-table3";
-import { Command, Option } from "commander";
+import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
-import { collect } from "../flags.ts";
+import { collect, number } from "../flag-values.ts";
+import { commandOf, type FlagsOf, flag, mandatory, outputFlag } from "../flags.ts";
 import type { Io } from "../io.ts";
-import { numberOf } from "../resources/host-port.ts";
 import { topologyOf } from "../resources/topology-flags.ts";
+import { print, tableText } from "../tables.ts";
 
-interface PlanFlags {
-  readonly rate: number;
-  readonly percent: number;
-  readonly file?: readonly string[];
-  readonly spread: number;
-  readonly discordance: number;
-  readonly output: "table" | "json";
-}
+const planFlags = {
+  rate: mandatory(
+    flag("--rate <requests/s>", "eligible requests at the primary", number(0.001, 1_000_000)),
+  ),
+  percent: flag("--percent <share>", "share of them that is mirrored", number(0.001, 100), 100),
+  file: flag(
+    "-f, --file <path>",
+    "resources whose first ShadowPolicy gives margins and horizon; repeatable",
+    collect,
+  ),
+  spread: flag("--spread <sd>", "standard deviation of a pair's log ratio", number(0.01, 5), 0.35),
+  discordance: flag(
+    "--discordance <share>",
+    "pairs in which exactly one lane has an error",
+    number(0, 0.5),
+    0.002,
+  ),
+  output: outputFlag("how the plan is printed"),
+};
 
 /** `umbra plan`: how long until each gate can be judged. */
 export function planCommand(io: Io): Command {
-  return new Command("plan")
-    .summary("estimate how long an evaluation takes")
-    .description(
+  return commandOf("plan", {
+    summary: "estimate how long an evaluation takes",
+    description:
       "Estimates for equal lanes, at 80 % power, how long it takes until each gate can be judged.",
-    )
-    .requiredOption(
-      "--rate <requests/s>",
-      "eligible requests at the primary",
-      numberOf("--rate", { min: 0.001, max: 1_000_000 }),
-    )
-    .option(
-      "--percent <share>",
-      "share of them that is mirrored",
-      numberOf("--percent", { min: 0.001, max: 100 }),
-      100,
-    )
-    .option(
-      "-f, --file <path>",
-      "resources whose first ShadowPolicy gives margins and horizon; repeatable",
-      collect,
-    )
-    .option(
-      "--spread <sd>",
-      "standard deviation of a pair's log ratio",
-      numberOf("--spread", { min: 0.01, max: 5 }),
-      0.35,
-    )
-    .option(
-      "--discordance <share>",
-      "pairs in which exactly one lane has an error",
-      numberOf("--discordance", { min: 0, max: 0.5 }),
-      0.002,
-    )
-    .addOption(
-      new Option("-o, --output <form>", "how the plan is printed")
-        .choices(["table", "json"])
-        .default("table"),
-    )
-    .addHelpText("after", "\nExample:\n  $ umbra plan --rate 20 --percent 25")
-    .action((flags: PlanFlags) => {
-      const { rate: ratePerSecond, percent, spread: logRatioSd, discordance } = flags;
-      const config = evaluationConfig(settingsOf(flags.file, io));
-      const plan = planEvaluation({ config, ratePerSecond, percent, logRatioSd, discordance });
-      io.stdout(flags.output === "json" ? `${printableJson(plan)}\n` : planTable(plan));
-    });
+    examples: ["umbra plan --rate 20 --percent 25"],
+    flags: [planFlags],
+  }).action((flags: FlagsOf<typeof planFlags>) => {
+    const { rate: ratePerSecond, percent, spread: logRatioSd, discordance } = flags;
+    const config = evaluationConfig(settingsOf(flags.file, io));
+    const plan = planEvaluation({ config, ratePerSecond, percent, logRatioSd, discordance });
+    print(flags.output, plan, planTable(plan), io);
+  });
 }
 
 function settingsOf(file: readonly string[] | undefined, io: Io): EvaluationSettings | undefined {
@@ -80,20 +58,12 @@ function settingsOf(file: readonly string[] | undefined, io: Io): EvaluationSett
 }
 
 function planTable({ gates, seconds, pairsPerSecond }: Plan): string {
-  const table = new Table({
-    head: ["gate", "margin", "pairs", "time"],
-    style: { head: [], border: [] },
+  const rows = gates.map(({ id, margin, required, pairs, seconds: time }) => {
+    const name = required ? id : `${id} (advisory)`;
+    return [name, String(margin), pairs.toLocaleString("en-US"), duration(time)];
+  });
+  const table = tableText(["gate", "margin", "pairs", "time"], rows, {
     colAligns: ["left", "right", "right", "right"],
   });
-  for (const { id, margin, required, pairs, seconds: time } of gates) {
-    const name = required ? id : `${id} (advisory)`;
-    table.push([name, String(margin), pairs.toLocaleString("en-US"), span(time)]);
-  }
-  return `${table.toString()}\n${pairsPerSecond.toFixed(2)} pairs/s: a verdict after about ${span(seconds)}, warm-up and horizon included.\n`;
-}
-
-function span(seconds: number): string {
-  if (seconds < 90) return `${Math.ceil(seconds)} s`;
-  if (seconds < 5_400) return `${Math.ceil(seconds / 60)} min`;
-  return `${(seconds / 3_600).toFixed(1)} h`;
+  return `${table}${pairsPerSecond.toFixed(2)} pairs/s: a verdict after about ${duration(seconds)}, warm-up and horizon included.\n`;
 }

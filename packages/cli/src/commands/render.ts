@@ -1,17 +1,18 @@
 import {
   defaultBootstrapOptions,
-  type PartName,
   partNames,
   renderBootstrap,
   renderPart,
   type Topology,
 } from "@umbra/envoy-config";
-import { Command, Option } from "commander";
+import { defined } from "@umbra/shadow/defined";
+import type { Command } from "commander";
 import { systemCaWithoutEffect, usesSystemAuthorities } from "../envoy/system-authorities.ts";
 import { UsageError } from "../errors.ts";
-import { withFlags } from "../flags.ts";
+import { text } from "../flag-values.ts";
+import { commandOf, type FlagsOf, flag } from "../flags.ts";
 import type { Io } from "../io.ts";
-import { runFlags } from "../resources/run-flags.ts";
+import { runFlags, type UpFlags } from "../resources/run-flags.ts";
 import {
   type SidecarTlsFlags,
   sidecarAddress,
@@ -20,95 +21,84 @@ import {
 } from "../resources/sidecar-flags.ts";
 import { soundReadOf, type TopologyFlags, topologyFlags } from "../resources/topology-flags.ts";
 
-interface RenderFlags extends TopologyFlags, SidecarTlsFlags {
-  readonly envoyAdmin: string;
-  readonly statsListener?: string;
-  readonly sidecar: string;
-  readonly plainMirror?: true;
-  readonly observe: boolean;
-  readonly format: "bootstrap" | PartName;
-  readonly ofListener?: string;
-  readonly tlsDir: string;
-  readonly inlineCertificates?: true;
-  readonly systemCa: string;
-  readonly comments?: true;
-}
+const renderFlags = {
+  format: flag(
+    "--format <what>",
+    "the whole bootstrap, or one part as a file for path_config_source",
+    ["bootstrap", ...partNames],
+    "bootstrap",
+  ),
+  ofListener: flag(
+    "--of-listener <name>",
+    "with --format route-config: whose routes, where there are several listeners",
+  ),
+  sidecar: flag(
+    "--sidecar <address>",
+    "where Envoy finds the sidecar: host:port or unix:/path",
+    sidecarAddress,
+    defaultBootstrapOptions.sidecar,
+  ),
+  plainMirror: flag(
+    "--plain-mirror",
+    "mirror straight to the shadow's cluster: no lane, no sidecar, Envoy's own balancing",
+  ),
+  observe: flag("--no-observe", "leave the recorder's filter out", undefined, true),
+  tlsDir: flag(
+    "--tls-dir <folder>",
+    "where Envoy finds the Secrets of HTTPS listeners: NAMESPACE/NAME/tls.crt and tls.key below it",
+    text,
+    defaultBootstrapOptions.tlsDirectory,
+  ),
+  inlineCertificates: flag(
+    "--inline-certificates",
+    "write the Secrets of HTTPS listeners into the bootstrap, which then holds private keys",
+  ),
+  systemCa: flag(
+    "--system-ca <file>",
+    "PEM authorities of Envoy's machine, for endpoints that a BackendTLSPolicy verifies with wellKnownCACertificates: System; Envoy reads it",
+    text,
+    defaultBootstrapOptions.systemCaFile,
+  ),
+  comments: flag("--comments", "the reason of each limit and guard, as a comment of the YAML"),
+};
+
+type RenderFlags = FlagsOf<typeof renderFlags> &
+  TopologyFlags &
+  SidecarTlsFlags &
+  Pick<UpFlags, "envoyAdmin" | "statsListener">;
 
 /** `umbra render`: the Envoy bootstrap, or a part of it, on stdout, nothing else. */
 export function renderCommand(io: Io): Command {
-  const command = new Command("render").summary("print the Envoy bootstrap");
-  return withFlags(command, topologyFlags, sidecarTlsFlags, runFlags)
-    .description(
+  return commandOf("render", {
+    summary: "print the Envoy bootstrap",
+    description:
       "Prints the Envoy 1.40 bootstrap for the resources, or parts for a bootstrap of your own.",
-    )
-    .addOption(
-      new Option(
-        "--format <what>",
-        "the whole bootstrap, or one part as a file for path_config_source",
-      )
-        .choices(["bootstrap", ...partNames])
-        .default("bootstrap"),
-    )
-    .option(
-      "--of-listener <name>",
-      "with --format route-config: whose routes, where there are several listeners",
-    )
-    .option(
-      "--sidecar <address>",
-      "where Envoy finds the sidecar: host:port or unix:/path",
-      defaultBootstrapOptions.sidecar,
-    )
-    .option(
-      "--plain-mirror",
-      "mirror straight to the shadow's cluster: no lane, no sidecar, Envoy's own balancing",
-    )
-    .option("--no-observe", "leave the recorder's filter out")
-    .option(
-      "--tls-dir <folder>",
-      "where Envoy finds the Secrets of HTTPS listeners: NAMESPACE/NAME/tls.crt and tls.key below it",
-      defaultBootstrapOptions.tlsDirectory,
-    )
-    .option(
-      "--inline-certificates",
-      "write the Secrets of HTTPS listeners into the bootstrap, which then holds private keys",
-    )
-    .option(
-      "--system-ca <file>",
-      "PEM authorities of Envoy's machine, for endpoints that a BackendTLSPolicy verifies with wellKnownCACertificates: System; Envoy reads it",
-      defaultBootstrapOptions.systemCaFile,
-    )
-    .option("--comments", "the reason of each limit and guard, as a comment of the YAML")
-    .addHelpText(
-      "after",
-      [
-        "",
-        "Examples:",
-        "  $ umbra render -f examples/mirror --endpoints vllm-llama2-7b-pool=10.0.0.1:8000 > envoy.yaml",
-        "  $ umbra render -f examples/mirror --format route-config > routes.yaml",
-      ].join("\n"),
-    )
-    .action((flags: RenderFlags) => {
-      const isGiven = (name: string) => command.getOptionValueSource(name) === "cli";
-      refuseWithoutEffect(flags, isGiven);
-      const { envoyAdmin, observe, statsListener } = flags;
-      const plainMirror = flags.plainMirror === true;
-      const sidecar = sidecarAddress(flags.sidecar, "--sidecar");
-      const { topology, certificates } = soundReadOf(flags, io);
-      refuseWithoutTls(topology, isGiven);
-      const options = {
-        ...{ sidecar, ...sidecarTlsOf(flags), envoyAdmin, observe, plainMirror },
-        tlsDirectory: flags.tlsDir,
-        systemCaFile: flags.systemCa,
-        ...(statsListener === undefined ? {} : { statsListener }),
-        ...(flags.inlineCertificates === true ? { certificates } : {}),
-      };
-      const format = { hasComments: flags.comments === true };
-      io.stdout(
-        flags.format === "bootstrap"
-          ? renderBootstrap(topology, options, format)
-          : renderPart(chosen(topology, flags), flags.format, options, format),
-      );
-    });
+    examples: [
+      "umbra render -f examples/mirror --endpoints vllm-llama2-7b-pool=10.0.0.1:8000 > envoy.yaml",
+      "umbra render -f examples/mirror --format route-config > routes.yaml",
+    ],
+    flags: [topologyFlags, sidecarTlsFlags, runFlags, renderFlags],
+  }).action((flags: RenderFlags, command: Command) => {
+    const isGiven = (name: string) => command.getOptionValueSource(name) === "cli";
+    refuseWithoutEffect(flags, isGiven);
+    const { topology, certificates } = soundReadOf(flags, io);
+    refuseWithoutTls(topology, isGiven);
+    const { sidecar, envoyAdmin, observe, statsListener } = flags;
+    const options = {
+      ...{ sidecar, ...sidecarTlsOf(flags), envoyAdmin, observe },
+      plainMirror: flags.plainMirror === true,
+      tlsDirectory: flags.tlsDir,
+      systemCaFile: flags.systemCa,
+      ...defined({ statsListener }),
+      ...(flags.inlineCertificates === true ? { certificates } : {}),
+    };
+    const format = { hasComments: flags.comments === true };
+    io.stdout(
+      flags.format === "bootstrap"
+        ? renderBootstrap(topology, options, format)
+        : renderPart(chosen(topology, flags), flags.format, options, format),
+    );
+  });
 }
 
 /** Flags that another one takes the effect from. */

@@ -1,39 +1,21 @@
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { isPoolCalled } from "@umbra/envoy-config";
 import { renderReportText, type ShadowReport, type VerdictStatus } from "@umbra/shadow";
 import { defined } from "@umbra/shadow/defined";
 import { printable, printableJson } from "@umbra/shadow/printable";
-import { Command, Option } from "commander";
+import type { Command } from "commander";
 import { CommandError, OutcomeError, UsageError } from "../errors.ts";
-import { wholeNumberOf } from "../flag-shapes.ts";
-import { checked, collect } from "../flags.ts";
+import { checked, collect, number, wholeNumber } from "../flag-values.ts";
+import { commandOf, type FlagsOf, flag, outputFlag } from "../flags.ts";
 import type { Io } from "../io.ts";
-import { adminOption, askAdmin } from "../process/admin-client.ts";
+import { adminFlag, askAdmin } from "../process/admin-client.ts";
 import { checkWritable } from "../process/usable-file.ts";
 import { progressLine } from "../progress-line.ts";
 import { judgeSamples } from "../report/judge-samples.ts";
 import { readSamples } from "../report/read-samples.ts";
-import { type ReportFiles, writeReports } from "../report/write-report.ts";
-import { numberOf } from "../resources/host-port.ts";
+import { writeReports } from "../report/write-report.ts";
 import { topologyOf } from "../resources/topology-flags.ts";
-
-interface ReportFlags extends ReportFiles {
-  readonly admin: string;
-  readonly samples?: readonly string[];
-  readonly from?: string;
-  readonly file?: readonly string[];
-  readonly candidate?: string;
-  readonly control?: string;
-  readonly horizon?: number;
-  readonly minPairs?: number;
-  readonly warmup?: number;
-  readonly blockLengths?: readonly number[];
-  readonly seed?: number;
-  readonly sameModel?: true;
-  readonly output: "table" | "json";
-  readonly gate?: true;
-  readonly wait?: true;
-}
 
 const exitStatus: Readonly<Record<VerdictStatus, number>> = {
   PASS: 0,
@@ -46,74 +28,75 @@ const worst: readonly VerdictStatus[] = ["INVALID", "FAIL", "INCONCLUSIVE", "PAS
 
 const writable = checked(checkWritable);
 
+const reportFlags = {
+  admin: adminFlag,
+  samples: flag(
+    "--samples <file>",
+    "judge this NDJSON file, - for standard input; repeatable",
+    collect,
+  ),
+  from: flag("--from <file>", "draw this report (JSON) again"),
+  file: flag(
+    "-f, --file <path>",
+    "with --samples: resources whose ShadowPolicies say how to judge; repeatable",
+    collect,
+  ),
+  candidate: flag("--candidate <pool>", "only this shadow pool"),
+  control: flag(
+    "--control <pool>",
+    "with --samples: the pool whose samples are the control lane's",
+  ),
+  horizon: flag("--horizon <seconds>", "with --samples: planned length", number(1, 31_536_000)),
+  minPairs: flag(
+    "--min-pairs <count>",
+    "with --samples: least number of pairs",
+    wholeNumber(200, 10_000_000),
+  ),
+  warmup: flag("--warmup <seconds>", "with --samples: left out at the start", number(0, 86_400)),
+  blockLengths: flag(
+    "--block-lengths <seconds,…>",
+    "with --samples: lengths of time blocks to choose from",
+    secondsList,
+  ),
+  seed: flag(
+    "--seed <number>",
+    "with --samples: seed of the bootstrap",
+    wholeNumber(0, 4_294_967_295),
+  ),
+  sameModel: flag(
+    "--same-model",
+    "with --samples: the candidate runs the same model, so lengths must agree",
+  ),
+  output: outputFlag("how the report is printed"),
+  html: flag("--html <file>", "write one self-contained page", writable),
+  markdown: flag(
+    "--markdown <file>",
+    "write Markdown for a comment, - for standard output",
+    writable,
+  ),
+  junit: flag("--junit <file>", "write JUnit XML, - for standard output", writable),
+  gate: flag(
+    "--gate",
+    "turn the verdict into the exit status: 0 PASS, 10 FAIL, 11 INCONCLUSIVE, 12 INVALID",
+  ),
+  wait: flag("--wait", "wait for the planned end, or for a verdict that can't change any more"),
+};
+
+type ReportFlags = FlagsOf<typeof reportFlags>;
+
 /** `umbra report`: the verdict, from a running sidecar, from samples or from an earlier report. */
 export function reportCommand(io: Io): Command {
-  return new Command("report")
-    .summary("judge the shadow against the primary")
-    .description(
+  return commandOf("report", {
+    summary: "judge the shadow against the primary",
+    description:
       "Shows the verdict on every candidate, with what it stands on: from a running sidecar (--admin), from samples files (--samples) or from an earlier report's JSON (--from).",
-    )
-    .addOption(adminOption())
-    .option("--samples <file>", "judge this NDJSON file, - for standard input; repeatable", collect)
-    .option("--from <file>", "draw this report (JSON) again")
-    .option(
-      "-f, --file <path>",
-      "with --samples: resources whose ShadowPolicies say how to judge; repeatable",
-      collect,
-    )
-    .option("--candidate <pool>", "only this shadow pool")
-    .option("--control <pool>", "with --samples: the pool whose samples are the control lane's")
-    .option(
-      "--horizon <seconds>",
-      "with --samples: planned length",
-      numberOf("--horizon", { min: 1, max: 31_536_000 }),
-    )
-    .option(
-      "--min-pairs <count>",
-      "with --samples: least number of pairs",
-      wholeNumberOf("--min-pairs", { min: 200, max: 10_000_000 }),
-    )
-    .option(
-      "--warmup <seconds>",
-      "with --samples: left out at the start",
-      numberOf("--warmup", { min: 0, max: 86_400 }),
-    )
-    .option(
-      "--block-lengths <seconds,…>",
-      "with --samples: lengths of time blocks to choose from",
-      secondsList,
-    )
-    .option(
-      "--seed <number>",
-      "with --samples: seed of the bootstrap",
-      wholeNumberOf("--seed", { min: 0, max: 4_294_967_295 }),
-    )
-    .option(
-      "--same-model",
-      "with --samples: the candidate runs the same model, so lengths must agree",
-    )
-    .addOption(
-      new Option("-o, --output <form>", "how the report is printed")
-        .choices(["table", "json"])
-        .default("table"),
-    )
-    .option("--html <file>", "write one self-contained page", writable("--html"))
-    .option(
-      "--markdown <file>",
-      "write Markdown for a comment, - for standard output",
-      writable("--markdown"),
-    )
-    .option("--junit <file>", "write JUnit XML, - for standard output", writable("--junit"))
-    .option(
-      "--gate",
-      "turn the verdict into the exit status: 0 PASS, 10 FAIL, 11 INCONCLUSIVE, 12 INVALID",
-    )
-    .option("--wait", "wait for the planned end, or for a verdict that can't change any more")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ umbra report\n  $ umbra report --wait --gate --html report.html\n  $ umbra report --samples monday.ndjson --samples tuesday.ndjson -o json",
-    )
-    .action((flags: ReportFlags) => runReport(flags, io));
+    examples: [
+      "umbra report",
+      "umbra report --wait --gate --html report.html",
+      "umbra report --samples monday.ndjson --samples tuesday.ndjson -o json",
+    ],
+    flags: [reportFlags],
+  }).action((flags: ReportFlags) => runReport(flags, io));
 }
 
 async function runReport(flags: ReportFlags, io: Io): Promise<void> {
@@ -172,7 +155,7 @@ async function fromSidecar(
       if (wait !== true || isOver) return reports;
       const [report] = candidate === undefined ? reports : chosen(reports, candidate);
       progress.show(report === undefined ? "no mirrored request yet" : progressOf(report));
-      await pause(2_000, io.signal);
+      await sleep(2_000, undefined, { signal: io.signal });
     }
   } finally {
     progress.end();
@@ -193,17 +176,6 @@ function progressOf({ evaluation, funnel, verdict }: ReportOf): string {
 }
 
 type ReportOf = Pick<ShadowReport, "evaluation" | "funnel" | "verdict">;
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
-  if (signal.aborted) throw new OutcomeError(130);
-}
 
 async function fromSamples(
   files: readonly string[],

@@ -3,38 +3,38 @@ import type { Topology } from "@umbra/envoy-config";
 import { defined } from "@umbra/shadow/defined";
 import { printableLines } from "@umbra/shadow/printable";
 import { type CertificateSource, startSidecar } from "@umbra/sidecar";
-import { Command } from "commander";
+import type { Command } from "commander";
 import pino from "pino";
 import { withSystemAuthorities } from "../envoy/system-authorities.ts";
 import { CommandError, UsageError } from "../errors.ts";
-import { withFlags } from "../flags.ts";
+import { hostPort } from "../flag-values.ts";
+import { commandOf } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { type HandOverFlag, handOverOption, readHandOver } from "../process/hand-over.ts";
 import { readToken } from "../process/token.ts";
 import { type GatewayFlags, gatewayFlags, gatewayOptions } from "../resources/gateway-flags.ts";
-import { hostPort } from "../resources/host-port.ts";
 import { runFlags, type ServeFlags } from "../resources/run-flags.ts";
-import { soundTopologyOf, type TopologyFlags, topologyFlags } from "../resources/topology-flags.ts";
+import { soundReadOf, type TopologyFlags, topologyFlags } from "../resources/topology-flags.ts";
 
 type Flags = TopologyFlags & GatewayFlags & ServeFlags;
 
 /** `umbra serve`: the sidecar, until SIGINT or SIGTERM. */
 export function serveCommand(io: Io): Command {
-  const command = new Command("serve").summary("run the sidecar");
-  return withFlags(command, topologyFlags, gatewayFlags, runFlags)
-    .description(
+  return commandOf("serve", {
+    summary: "run the sidecar",
+    description:
       "Runs the sidecar: picks endpoints for Envoy over ext_proc, scrapes the endpoints, records both lanes.",
-    )
-    .addOption(handOverOption())
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ umbra serve -f examples/mirror --grpc 127.0.0.1:9002 --admin 127.0.0.1:9090" +
-        "\n  $ umbra serve -f pool.yaml --pool llama --grpc 0.0.0.0:9002 --grpc-tls self-signed\n" +
+    examples: [
+      "umbra serve -f examples/mirror --grpc 127.0.0.1:9002 --admin 127.0.0.1:9090",
+      "umbra serve -f pool.yaml --pool llama --grpc 0.0.0.0:9002 --grpc-tls self-signed\n" +
         "    the second as the endpoint picker of another gateway: docs/gateways.md",
-    )
+    ],
+    flags: [topologyFlags, gatewayFlags, runFlags],
+  })
+    .addOption(handOverOption())
     .action(async (flags: Flags & HandOverFlag) => {
       if (flags.handedOver !== true) {
-        const topology = soundTopologyOf(flags, io, { isGatewayNeeded: false });
+        const { topology } = soundReadOf(flags, io, { isGatewayNeeded: false });
         return runSidecar(topology, flags, io);
       }
       const handed = await readHandOver(io);
@@ -66,21 +66,18 @@ async function runSidecar(resources: Topology, flags: Flags, io: Io): Promise<vo
 }
 
 function sidecarOptions(flags: ServeFlags) {
-  const { envoyAdmin, endpointKeyFile, samples, capture, adminTokenFile } = flags;
+  const { grpc, compatMetrics, traces, envoyAdmin, endpointKeyFile, capture } = flags;
+  const { samples: samplesFile, adminTokenFile } = flags;
+  const retentionMs = flags.captureRetention * 24 * 3_600_000;
   return {
-    grpc: flags.grpc,
+    ...{ grpc, compatMetrics, traces, ...defined({ envoyAdmin, endpointKeyFile, samplesFile }) },
     scrapeIntervalMs: flags.scrapeInterval,
     staleAfterMs: flags.staleAfter,
-    compatMetrics: flags.compatMetrics,
-    traces: flags.traces,
-    ...defined({ envoyAdmin, endpointKeyFile, samplesFile: samples }),
-    ...(capture === undefined ? {} : { capture: captureOptions(capture, flags) }),
+    ...(capture === undefined
+      ? {}
+      : { capture: { folder: flags.captureDir, limit: capture, retentionMs } }),
     ...(adminTokenFile === undefined ? {} : { adminToken: readToken(adminTokenFile) }),
   };
-}
-
-function captureOptions(limit: number, { captureDir, captureRetention }: ServeFlags) {
-  return { folder: captureDir, limit, retentionMs: captureRetention * 24 * 3_600_000 };
 }
 
 /** Throws UsageError when the flags don't go together. */

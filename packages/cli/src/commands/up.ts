@@ -1,12 +1,13 @@
 import { renderBootstrap, type Topology } from "@umbra/envoy-config";
+import { defined } from "@umbra/shadow/defined";
 import { printable, printableLines } from "@umbra/shadow/printable";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { findEnvoy } from "../envoy/find-envoy.ts";
 import { runEnvoy } from "../envoy/run-envoy.ts";
 import { usesSystemAuthorities } from "../envoy/system-authorities.ts";
 import { systemCaFile } from "../envoy/system-ca.ts";
 import { CommandError } from "../errors.ts";
-import { flagsFor, withFlags } from "../flags.ts";
+import { commandOf, flagsFor } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { isReady } from "../process/admin-client.ts";
 import { startChild } from "../process/child.ts";
@@ -14,7 +15,7 @@ import { sidecarProcess } from "../process/hand-over.ts";
 import { type KeptProcess, keepRunning } from "../process/keep-running.ts";
 import { checkReadable } from "../process/usable-file.ts";
 import { waitUntil } from "../process/wait-until.ts";
-import { endpointAuthorization } from "../resources/endpoint-key.ts";
+import { authorizationFrom } from "../resources/endpoint-key.ts";
 import { runFlags, type UpFlags } from "../resources/run-flags.ts";
 import { type SidecarTlsFlags, sidecarTlsFlags, sidecarTlsOf } from "../resources/sidecar-flags.ts";
 import { soundReadOf, type TopologyFlags, topologyFlags } from "../resources/topology-flags.ts";
@@ -25,21 +26,21 @@ const readyTimeoutMs = 30_000;
 
 /** `umbra up`: sidecar and Envoy in one process tree, until SIGINT or SIGTERM. */
 export function upCommand(io: Io): Command {
-  const command = new Command("up").summary("run Envoy and the sidecar together");
-  return withFlags(command, topologyFlags, sidecarTlsFlags, runFlags)
-    .description(
+  return commandOf("up", {
+    summary: "run Envoy and the sidecar together",
+    description:
       "Renders the bootstrap, runs Envoy and the sidecar as children, and ends both when it ends. A child that dies is started again, after a pause that grows to 10 s; one that ends four times in a row within 5 s of its start ends umbra up too.",
-    )
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ umbra up --primary 10.0.0.1:8000,10.0.0.2:8000 --shadow 10.0.1.1:8000 --listener http=8080\n  $ umbra up -f examples/mirror --listener http=8080",
-    )
-    .action((flags: Flags) => runUp(flags, io));
+    examples: [
+      "umbra up --primary 10.0.0.1:8000,10.0.0.2:8000 --shadow 10.0.1.1:8000 --listener http=8080",
+      "umbra up -f examples/mirror --listener http=8080",
+    ],
+    flags: [topologyFlags, sidecarTlsFlags, runFlags],
+  }).action((flags: Flags) => runUp(flags, io));
 }
 
 async function runUp(flags: Flags, io: Io): Promise<void> {
   // A wrong key is said once, before anything is started.
-  await endpointAuthorization(flags.endpointKeyFile);
+  await authorizationFrom(flags.endpointKeyFile, "--endpoint-key-file");
   const { topology, certificates } = soundReadOf(flags, io);
   const binary = findEnvoy(io.env);
   // Envoy and the sidecar trust the same file.
@@ -53,16 +54,10 @@ async function runUp(flags: Flags, io: Io): Promise<void> {
     envoyAdmin,
     certificates,
     systemCaFile: systemCa,
-    ...(statsListener === undefined ? {} : { statsListener }),
+    ...defined({ statsListener }),
   });
-  const handedOver = {
-    topology,
-    flags: {
-      ...flagsFor("serve", flags, runFlags),
-      grpc,
-      ...(isSystemCaUsed ? { systemCa } : {}),
-    },
-  };
+  const own = isSystemCaUsed ? { grpc, systemCa } : { grpc };
+  const handedOver = { topology, flags: { ...flagsFor("serve", flags, runFlags), ...own } };
   const kept = {
     say: (words: string) => io.stderr(`umbra: ${printableLines(words)}\n`),
     isRestarted: flags.restart,

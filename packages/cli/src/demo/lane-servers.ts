@@ -2,7 +2,6 @@ import { CommandError } from "../errors.ts";
 import { type Child, startChild } from "../process/child.ts";
 import { ownCommand } from "../process/own-command.ts";
 
-/** The simulated model servers of one lane. */
 export interface LaneServers {
   readonly child: Child;
   readonly endpoints: readonly string[];
@@ -25,17 +24,8 @@ export async function startLaneServers(
   });
   const child = startChild({
     ...ownCommand([
-      "simulate",
-      "-f",
-      files,
-      "--deployment",
-      deployment,
-      "--port",
-      "0",
-      "-o",
-      "json",
-      "--time-scale",
-      String(timeScale),
+      ...["simulate", "-f", files, "--deployment", deployment],
+      ...["--port", "0", "-o", "json", "--time-scale", String(timeScale)],
     ]),
     onLine: (line, from) => {
       if (from === "stdout") {

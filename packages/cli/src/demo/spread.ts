@@ -1,4 +1,4 @@
-import Table from "cli-table3";
+import { tableText } from "../tables.ts";
 
 /** Where one request went, in order of arrival. */
 export interface Placement {
@@ -53,51 +53,34 @@ export function roundRobin(
   }));
 }
 
-export function spreadTable(
-  lanes: readonly {
-    readonly lane: string;
-    readonly picked: readonly Spread[];
-    readonly inTurn: readonly Spread[];
-  }[],
-): string {
-  const style = { head: [], border: [] };
+/** The picks of one lane, and what round robin would have made of the same requests. */
+export interface LaneSpread {
+  readonly lane: string;
+  readonly picked: readonly Spread[];
+  readonly inTurn: readonly Spread[];
+}
+
+export function sumOf(spread: readonly Spread[], key: "requests" | "loads"): number {
+  return spread.reduce((total, each) => total + each[key], 0);
+}
+
+export function spreadTable(lanes: readonly LaneSpread[]): string {
+  const other = "round robin";
   const head = [
-    "lane",
-    "endpoint",
-    "requests",
-    "round robin",
-    "adapters",
-    "round robin",
-    "adapter loads",
-    "round robin",
+    ...["lane", "endpoint", "requests", other, "adapters", other, "adapter loads", other],
   ];
-  const table = new Table({ head, style });
-  for (const { lane, picked, inTurn } of lanes) {
-    picked.forEach((spread, index) => {
-      const other = inTurn[index];
-      table.push([
-        lane,
-        spread.endpoint,
-        spread.requests,
-        other?.requests ?? 0,
-        spread.adapters,
-        other?.adapters ?? 0,
-        spread.loads,
-        other?.loads ?? 0,
-      ]);
-    });
-    const sum = (of: readonly Spread[], key: "requests" | "loads") =>
-      of.reduce((total, each) => total + each[key], 0);
-    table.push([
-      lane,
-      "all",
-      sum(picked, "requests"),
-      sum(inTurn, "requests"),
-      "",
-      "",
-      sum(picked, "loads"),
-      sum(inTurn, "loads"),
-    ]);
-  }
-  return table.toString();
+  const rows = lanes.flatMap(({ lane, picked, inTurn }) => [
+    ...picked.map(({ endpoint, requests, adapters, loads }, index) => {
+      const turn = inTurn[index];
+      return [
+        ...[lane, endpoint, requests, turn?.requests ?? 0],
+        ...[adapters, turn?.adapters ?? 0, loads, turn?.loads ?? 0],
+      ];
+    }),
+    [
+      ...[lane, "all", sumOf(picked, "requests"), sumOf(inTurn, "requests"), "", ""],
+      ...[sumOf(picked, "loads"), sumOf(inTurn, "loads")],
+    ],
+  ]);
+  return tableText(head, rows);
 }

@@ -1,10 +1,9 @@
 import type { Io } from "../io.ts";
-import { progressLine } from "../progress-line.ts";
 import { type LoadResult, openLoop } from "../traffic/open-loop.ts";
-import { oneOf, seededRandom, skewedLength } from "../traffic/random.ts";
+import type { ChatTarget } from "../traffic/send.ts";
 
 /** The scenario's base model, twice as often as each of its adapters. */
-const models: readonly [string, ...string[]] = [
+const models: readonly string[] = [
   "/model/llama2",
   "/model/llama2",
   "sql-lora",
@@ -16,34 +15,21 @@ const models: readonly [string, ...string[]] = [
 ];
 
 /** Mixed traffic: base model and adapters, short and long, three quarters of it streamed. */
-export async function mixedTraffic(
-  origin: string,
-  host: string,
+export function mixedTraffic(
+  target: ChatTarget,
   durationMs: number,
   seed: number,
   io: Io,
 ): Promise<LoadResult> {
-  const random = seededRandom(seed);
-  const progress = progressLine(io);
-  const result = await openLoop({
-    origin,
-    host,
+  return openLoop({
+    target,
+    mix: { models, promptTokens: 200, outputTokens: 20, streamRatio: 0.75 },
     ratePerSecond: 20,
     durationMs,
     maxInFlight: 256,
-    random,
-    signal: io.signal,
-    next: () => ({
-      model: oneOf(models, random),
-      promptTokens: skewedLength(200, random),
-      outputTokens: skewedLength(20, random),
-      isStream: random() < 0.75,
-    }),
-    onProgress: ({ elapsedMs, sent, done, failed }) =>
-      progress.show(
-        `${(Math.min(elapsedMs, durationMs) / 1_000) | 0} of ${durationMs / 1_000} s: ${sent} sent, ${done} answered, ${failed} failed`,
-      ),
+    seed,
+    timeText: (elapsedMs) =>
+      `${Math.floor(Math.min(elapsedMs, durationMs) / 1_000)} of ${durationMs / 1_000} s`,
+    io,
   });
-  progress.end();
-  return result;
 }

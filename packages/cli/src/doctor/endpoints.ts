@@ -10,7 +10,7 @@ import {
   pageStatusReason,
 } from "@umbra/scheduler/scrape";
 import { unverifiedEndpoints } from "@umbra/sidecar";
-import { type Finding, ok, wrong } from "./finding.ts";
+import { areaOf, type Finding } from "./finding.ts";
 import { getPage, type PageRead } from "./get-page.ts";
 import { inTurns } from "./in-turns.ts";
 
@@ -122,15 +122,15 @@ function worthOf(page: PageRead): number {
 
 async function resolveName({ name, dns }: Pool): Promise<Finding | undefined> {
   if (dns === undefined) return undefined;
-  const area = `pool ${name}`;
+  const { ok, wrong } = areaOf(`pool ${name}`);
   try {
     const { address } = await lookup(dns.hostname);
-    return ok(area, `${dns.hostname} is ${address}; Envoy balances, nothing is picked`);
+    return ok(`${dns.hostname} is ${address}; Envoy balances, nothing is picked`);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     const message = `${dns.hostname} can't be resolved here: ${code}`;
     const remedy = "run this where the name is known, or name endpoints with --endpoints";
-    return wrong("warning", "UMB0410", area, message, remedy);
+    return wrong("warning", "UMB0410", message, remedy);
   }
 }
 
@@ -138,7 +138,7 @@ type Answers = ReadonlyMap<string, EndpointAnswers | undefined>;
 
 /** Pure. `answers` has an entry for each endpoint; undefined where there was no time to ask. */
 export function judgePool(pool: Pool, answers: Answers): readonly Finding[] {
-  const area = `pool ${pool.name}`;
+  const { ok, wrong } = areaOf(`pool ${pool.name}`);
   const isReached = (address: string) => {
     const metrics = answers.get(address)?.metrics;
     return (
@@ -151,46 +151,44 @@ export function judgePool(pool: Pool, answers: Answers): readonly Finding[] {
     const answer = answers.get(address);
     if (answer === undefined) {
       const message = `${address} was not asked: the ${deadlineMs / 1_000} s for all endpoints are over`;
-      return [wrong("info", "UMB0410", area, message, "look at fewer pools at once")];
+      return [wrong("info", "UMB0410", message, "look at fewer pools at once")];
     }
     const { metrics } = answer;
     if (!isReached(address) && !metrics.ok) {
-      return [
-        wrong(isAnyReached ? "warning" : "error", "UMB0410", area, `${address} ${metrics.reason}`),
-      ];
+      return [wrong(isAnyReached ? "warning" : "error", "UMB0410", `${address} ${metrics.reason}`)];
     }
     if (pool.picker === "none")
-      return [ok(area, `${address} is reached; Envoy balances, nothing is picked`)];
+      return [ok(`${address} is reached; Envoy balances, nothing is picked`)];
     if (pool.picker === "external")
-      return [ok(area, `${address} is reached; another endpoint picker picks`)];
+      return [ok(`${address} is reached; another endpoint picker picks`)];
     return judgePage(pool, address, answer);
   });
   return [...findings, ...judgeLikeness(pool, answers), ...judgeModels(pool, answers)];
 }
 
 function judgePage(pool: Pool, address: string, answer: EndpointAnswers): readonly Finding[] {
-  const area = `pool ${pool.name}`;
-  const refused = judgeRefusal(area, address, answer);
+  const { ok, wrong } = areaOf(`pool ${pool.name}`);
+  const refused = judgeRefusal(pool, address, answer);
   const { metrics: page, place = `${address}/metrics` } = answer;
   if (!page.ok) {
     if (page.status !== undefined && refusals.has(page.status)) return refused;
     const path = place.slice(place.indexOf("/"));
     const [, remedy] = pageStatusReason(path, page.status ?? 0).split(": ");
-    return [wrong("warning", "UMB0411", area, `${place} ${page.reason}`, remedy), ...refused];
+    return [wrong("warning", "UMB0411", `${place} ${page.reason}`, remedy), ...refused];
   }
   const foreign = foreignPage(page.text);
   if (foreign !== undefined) {
     const [what, remedy] = foreignPageReason(place, foreign).split(/: (?=[a-z])/);
-    return [wrong("warning", "UMB0411", area, what ?? place, remedy), ...refused];
+    return [wrong("warning", "UMB0411", what ?? place, remedy), ...refused];
   }
   const read = readMetricsPage(page.text, 0, engineOf(pool.endpointLabels[address] ?? {}));
   if (!read.ok) {
     const missing = read.missing.join(", ");
-    return [wrong("warning", "UMB0411", area, `${place} has no ${missing}`), ...refused];
+    return [wrong("warning", "UMB0411", `${place} has no ${missing}`), ...refused];
   }
   if (page.tookMs > slowMs) {
     const message = `${place} takes ${(page.tookMs / 1_000).toFixed(1)} s: the sidecar waits ${slowMs / 1_000} s, then its numbers grow stale`;
-    return [wrong("warning", "UMB0412", area, message), ...refused];
+    return [wrong("warning", "UMB0412", message), ...refused];
   }
   const { waitingRequests, runningRequests, maxActiveAdapters, showsLoad } = read.metrics;
   const models =
@@ -211,7 +209,6 @@ function judgePage(pool: Pool, address: string, answer: EndpointAnswers): readon
       : `is ${read.engine}: ${waitingRequests} waiting, ${runningRequests} running`;
   return [
     ok(
-      area,
       `${address} ${load}, ${slots}${models}; page of ${Math.ceil(page.bytes / 1024)} KiB in ${Math.ceil(page.tookMs)} ms`,
     ),
     ...refused,
@@ -220,7 +217,7 @@ function judgePage(pool: Pool, address: string, answer: EndpointAnswers): readon
 
 /** Pages that the endpoint gives to those alone who have its key. */
 function judgeRefusal(
-  area: string,
+  { name }: Pool,
   address: string,
   { metrics, place = `${address}/metrics`, refusedModels }: EndpointAnswers,
 ): readonly Finding[] {
@@ -232,7 +229,7 @@ function judgeRefusal(
       ? []
       : [`${address}/v1/models answers ${refusedModels}: its models and adapters are not known`]),
   ];
-  return pages.map((message) => wrong("warning", "UMB0417", area, message));
+  return pages.map((message) => areaOf(`pool ${name}`).wrong("warning", "UMB0417", message));
 }
 
 /** The key is sent all the same: pools without TLS get it too. */
@@ -241,7 +238,7 @@ function judgeTls(pool: Pool): readonly Finding[] {
   if (first === undefined) return [];
   const more = others.length === 0 ? "" : ` and ${others.length} more`;
   const message = `the endpoint key is sent to ${first}${more} over TLS that is not verified`;
-  return [wrong("warning", "UMB0418", `pool ${pool.name}`, message)];
+  return [areaOf(`pool ${pool.name}`).wrong("warning", "UMB0418", message)];
 }
 
 const mostShown = 4;
@@ -261,7 +258,7 @@ function judgeLikeness({ name, endpoints }: Pool, answers: Answers): readonly Fi
   const other = listed.find(({ base }) => base !== first?.base);
   if (first === undefined || other === undefined) return [];
   const message = `${first.address} serves ${first.base || "no model"}, but ${other.address} serves ${other.base || "no model"}`;
-  return [wrong("info", "UMB0413", `pool ${name}`, message)];
+  return [areaOf(`pool ${name}`).wrong("info", "UMB0413", message)];
 }
 
 /** Names that InferenceModels promise, and no endpoint has. */
@@ -283,7 +280,7 @@ function judgeModels(
   const missing = [...wanted].filter((model) => !served.has(model));
   if (missing.length === 0) return [];
   const message = `no endpoint serves ${namesOf(missing)}, which the resources name; they serve ${namesOf([...served])}`;
-  return [wrong("warning", "UMB0414", `pool ${name}`, message)];
+  return [areaOf(`pool ${name}`).wrong("warning", "UMB0414", message)];
 }
 
 /** A Date header counts whole seconds. */
@@ -297,5 +294,5 @@ function judgeClocks(answers: Answers): readonly Finding[] {
   if (worst === undefined) return [];
   const seconds = Math.round(Math.abs(worst.ahead) / 1_000);
   const message = `the clock of ${worst.address} is ${seconds} s ${worst.ahead > 0 ? "ahead of" : "behind"} this machine's${apart.length > 1 ? `, and ${apart.length - 1} more are apart` : ""}`;
-  return [wrong("warning", "UMB0409", "machine", message)];
+  return [areaOf("machine").wrong("warning", "UMB0409", message)];
 }

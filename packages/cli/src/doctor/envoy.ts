@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { findEnvoy } from "../envoy/find-envoy.ts";
 import { envoyAdvisories, holdFor } from "./advisories.ts";
-import { type Finding, ok, wrong } from "./finding.ts";
+import { areaOf, type Finding } from "./finding.ts";
 import { orLater } from "./machine.ts";
 import { isOlder, type Version, versionIn, versionText } from "./version.ts";
 
@@ -12,7 +12,6 @@ export type EnvoyFound =
 
 const timeoutMs = 10_000;
 
-/** Finds it and asks for its version. */
 export function lookForEnvoy(env: Readonly<Record<string, string | undefined>>): EnvoyFound {
   let path: string;
   try {
@@ -31,7 +30,7 @@ export function lookForEnvoy(env: Readonly<Record<string, string | undefined>>):
 }
 
 const renderedFor: Version = [1, 40, 0];
-const area = "machine";
+const { ok, wrong } = areaOf("machine");
 
 /** Pure. `running` is what an Envoy at the admin address says of its version. */
 export function judgeEnvoy(found: EnvoyFound, running: string | undefined): readonly Finding[] {
@@ -39,27 +38,27 @@ export function judgeEnvoy(found: EnvoyFound, running: string | undefined): read
   if (found.ok) return [...versionFindings(`Envoy at ${found.path}`, found.says), ...findings];
   // Somebody else starts it.
   if (running !== undefined) return findings;
-  return [wrong("error", "UMB0403", area, found.reason.replace(/\. .*/s, ""))];
+  return [wrong("error", "UMB0403", found.reason.replace(/\. .*/s, ""))];
 }
 
 function versionFindings(name: string, says: string): readonly Finding[] {
   const version = versionIn(says);
   if (version === undefined) {
     const said = says.trim().slice(0, 80);
-    return [wrong("warning", "UMB0404", area, `${name} does not tell its version, but "${said}"`)];
+    return [wrong("warning", "UMB0404", `${name} does not tell its version, but "${said}"`)];
   }
   const text = versionText(version);
   const findings: Finding[] = [];
   if (version[0] !== renderedFor[0] || version[1] !== renderedFor[1]) {
     const isOld = isOlder(version, renderedFor);
     const message = `${name} is ${text}: the bootstrap is written for 1.40`;
-    findings.push(wrong(isOld ? "warning" : "info", "UMB0404", area, message));
+    findings.push(wrong(isOld ? "warning" : "info", "UMB0404", message));
   }
   for (const { id, what, fixedIn } of holdFor(version, envoyAdvisories, 2)) {
     const remedy = `update Envoy to ${orLater(fixedIn)}`;
     findings.push(
-      wrong("warning", "UMB0405", area, `${name} is ${text}, which has ${id}: ${what}`, remedy),
+      wrong("warning", "UMB0405", `${name} is ${text}, which has ${id}: ${what}`, remedy),
     );
   }
-  return findings.length === 0 ? [ok(area, `${name} is ${text}`)] : findings;
+  return findings.length === 0 ? [ok(`${name} is ${text}`)] : findings;
 }

@@ -13,17 +13,18 @@ export interface Finding {
   readonly remedy?: string;
 }
 
-export function ok(area: string, message: string): Finding {
-  return { severity: "ok", area, message };
+/** What findings of one area are made with. */
+export interface Area {
+  ok(message: string): Finding;
+  /** With the code's own remedy, where there is nothing more exact to say. */
+  wrong(severity: Severity, code: DiagnosticCode, message: string, remedy?: string): Finding;
 }
 
-/** With the code's own remedy, where there is nothing more exact to say. */
-export function wrong(
-  severity: Severity,
-  code: DiagnosticCode,
-  area: string,
-  message: string,
-  remedy: string = diagnosticCodes[code].remedy,
-): Finding {
-  return { severity, area, code, message, remedy };
+export function areaOf(area: string): Area {
+  return {
+    ok: (message) => ({ severity: "ok", area, message }),
+    wrong: (severity, code, message, remedy = diagnosticCodes[code].remedy) => ({
+      ...{ severity, area, code, message, remedy },
+    }),
+  };
 }

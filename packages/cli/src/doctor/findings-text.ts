@@ -1,6 +1,7 @@
 import { styleText } from "node:util";
 import { referenceOf } from "@umbra/envoy-config";
 import { printable } from "@umbra/shadow/printable";
+import type { Io } from "../io.ts";
 import type { Finding } from "./finding.ts";
 
 const marks = { ok: "ok", info: "info", warning: "warning", error: "error" } as const;
@@ -8,7 +9,10 @@ const colours = { ok: "green", info: "cyan", warning: "yellow", error: "red" } a
 const width = "warning".length;
 
 /** The findings by area, each with its remedy. Nothing in it steers a terminal, whatever an endpoint has answered. */
-export function findingsText(findings: readonly Finding[], hasColour: boolean): string {
+export function findingsText(
+  findings: readonly Finding[],
+  { hasColour }: Pick<Io, "hasColour">,
+): string {
   const style = (name: Parameters<typeof styleText>[0], text: string) =>
     hasColour ? styleText(name, text, { validateStream: false }) : text;
   const lines: string[] = [];

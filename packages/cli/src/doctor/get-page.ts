@@ -1,8 +1,8 @@
 import type { EndpointTls } from "@umbra/envoy-config";
+import { defined } from "@umbra/shadow/defined";
 import { endpointConnectOptions } from "@umbra/sidecar";
 import { Agent, request } from "undici";
 
-/** One answer, or why there is none. */
 export type PageRead =
   | {
       readonly ok: true;
@@ -44,41 +44,27 @@ export async function getPage(
 ): Promise<PageRead> {
   const startedMs = performance.now();
   const signal = AbortSignal.timeout(timeoutMs);
-  const dispatcher = url.startsWith("https:")
-    ? new Agent({ connect: endpointConnectOptions(tls) })
-    : undefined;
+  const dispatcher = new Agent({ maxResponseSize: maxBytes, connect: endpointConnectOptions(tls) });
   try {
     let at = new URL(url);
     for (let hops = 0; ; hops++) {
       const { statusCode, headers, body } = await request(at, {
-        headers: {
-          "accept-encoding": "identity",
-          ...(authorization === undefined ? {} : { authorization }),
-        },
-        // The connection is of no use any more, and would hold up the end of the process.
-        reset: true,
-        signal,
-        ...(dispatcher === undefined ? {} : { dispatcher }),
+        headers: { "accept-encoding": "identity", ...defined({ authorization }) },
+        ...{ signal, dispatcher },
       });
-      const bytes = await bytesOf(body as AsyncIterable<Buffer>);
-      if (bytes === undefined) {
-        return { ok: false, kind: "too_large", reason: "is larger than 4 MiB" };
-      }
+      const text = await body.text();
       const next = redirect(at, statusCode, headers.location);
       if (next !== undefined && hops < maxRedirects) {
         at = next;
         continue;
       }
-      const text = bytes.toString("utf8");
       if (statusCode !== 200) {
         const reason = `answers ${statusCode}`;
         return { ok: false, kind: "status", status: statusCode, reason, text };
       }
       const aheadMs = Date.parse(String(headers.date ?? "")) - Date.now();
       return {
-        ok: true,
-        text,
-        bytes: bytes.length,
+        ...{ ok: true, text, bytes: Buffer.byteLength(text) },
         tookMs: performance.now() - startedMs,
         clockAheadMs: Number.isNaN(aheadMs) ? undefined : aheadMs,
       };
@@ -86,20 +72,8 @@ export async function getPage(
   } catch (cause) {
     return failureOf(cause as Error & { readonly code?: string }, timeoutMs);
   } finally {
-    await dispatcher?.destroy();
+    await dispatcher.destroy();
   }
-}
-
-/** Undefined for a page that is too large. */
-async function bytesOf(body: AsyncIterable<Buffer>): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
@@ -122,6 +96,9 @@ function failureOf(
   if (name.endsWith("TimeoutError")) {
     const reason = `does not answer within ${timeoutMs / 1_000} s`;
     return { ok: false, kind: "timeout", reason };
+  }
+  if (code === "UND_ERR_RES_EXCEEDED_MAX_SIZE") {
+    return { ok: false, kind: "too_large", reason: "is larger than 4 MiB" };
   }
   return { ok: false, kind: "unreachable", reason: `can't be reached: ${code ?? message}` };
 }

@@ -1,6 +1,6 @@
 import { availableParallelism, totalmem } from "node:os";
 import { holdFor, nodeAdvisories } from "./advisories.ts";
-import { type Finding, ok, wrong } from "./finding.ts";
+import { areaOf, type Finding } from "./finding.ts";
 import { isOlder, type Version, versionIn } from "./version.ts";
 
 /** What Umbra's processes have to live on. */
@@ -14,7 +14,6 @@ export interface Machine {
   readonly openFiles: number | "unlimited" | undefined;
 }
 
-/** Of this process and where it runs. */
 export function thisMachine(): Machine {
   const limit = process.constrainedMemory();
   const memory = totalmem();
@@ -51,21 +50,20 @@ export function judgeMachine(machine: Machine): readonly Finding[] {
   ];
 }
 
-const area = "machine";
+const { ok, wrong } = areaOf("machine");
 
 function nodeFindings({ node }: Machine): readonly Finding[] {
   const version = versionIn(node);
   if (version === undefined || isOlder(version, oldestNode)) {
     const message = `Node ${node} is older than 22.19`;
-    return [wrong("error", "UMB0401", area, message)];
+    return [wrong("error", "UMB0401", message)];
   }
   const flaws = holdFor(version, nodeAdvisories, 1);
-  if (flaws.length === 0) return [ok(area, `Node ${node}`)];
+  if (flaws.length === 0) return [ok(`Node ${node}`)];
   return flaws.map(({ id, what, fixedIn }) =>
     wrong(
       "warning",
       "UMB0402",
-      area,
       `Node ${node} has ${id}: ${what}`,
       `update Node to ${orLater(fixedIn)}`,
     ),
@@ -78,22 +76,22 @@ export function orLater(fixedIn: readonly string[]): string {
 }
 
 function filesFinding({ openFiles }: Machine): Finding {
-  if (openFiles === undefined) return ok(area, "the limit of open files is not known");
+  if (openFiles === undefined) return ok("the limit of open files is not known");
   if (openFiles === "unlimited" || openFiles >= fewFiles) {
-    return ok(area, `${openFiles} open files for each process`);
+    return ok(`${openFiles} open files for each process`);
   }
   const message = `a process may have ${openFiles} files open: about ${Math.floor(openFiles / 2)} clients at once`;
-  return wrong("warning", "UMB0407", area, message);
+  return wrong("warning", "UMB0407", message);
 }
 
 function memoryFinding({ memoryBytes }: Machine): Finding {
   const size = `${Math.round(memoryBytes / 1024 ** 2).toLocaleString("en-US")} MiB of memory`;
-  if (memoryBytes >= littleMemory) return ok(area, size);
-  return wrong("warning", "UMB0408", area, `${size}, which Envoy and the sidecar share`);
+  if (memoryBytes >= littleMemory) return ok(size);
+  return wrong("warning", "UMB0408", `${size}, which Envoy and the sidecar share`);
 }
 
 function processorsFinding({ processors }: Machine): Finding {
-  if (processors > 1) return ok(area, `${processors} processors`);
+  if (processors > 1) return ok(`${processors} processors`);
   const message = "one processor: Envoy's work holds up the picks, and judging the shadow both";
-  return wrong("info", "UMB0408", area, message, "give it two processors or more");
+  return wrong("info", "UMB0408", message, "give it two processors or more");
 }

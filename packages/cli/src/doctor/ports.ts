@@ -1,5 +1,5 @@
 import { createServer } from "node:net";
-import { type Finding, ok, wrong } from "./finding.ts";
+import { areaOf, type Finding } from "./finding.ts";
 
 /** A port that Umbra or Envoy is to listen on. */
 export interface WantedPort {
@@ -17,7 +17,6 @@ export interface WantedPort {
 /** What came of trying to listen: `free`, or the error's code such as `EADDRINUSE`. */
 export type PortState = string;
 
-/** Listens on the port for a moment. */
 export function tryPort(host: string, port: number): Promise<PortState> {
   const server = createServer();
   return new Promise((resolve) => {
@@ -26,7 +25,7 @@ export function tryPort(host: string, port: number): Promise<PortState> {
   });
 }
 
-const area = "ports";
+const { ok, wrong } = areaOf("ports");
 
 /** Pure. `states` has a state for each of `wanted`. */
 export function judgePorts(
@@ -35,59 +34,41 @@ export function judgePorts(
 ): readonly Finding[] {
   const takenBy = new Map<number, string>();
   return wanted.map((each, index) => {
-    const { port, who } = each;
+    const { port, who, remedy } = each;
     const other = takenBy.get(port);
     takenBy.set(port, other ?? who);
-    if (other !== undefined) {
-      return wrong(
-        "error",
-        "UMB0406",
-        area,
-        `port ${port} is wanted by ${other} and by ${who}`,
-        each.remedy,
-      );
-    }
-    return judgePort(each, states[index] ?? "free");
+    return other === undefined
+      ? judgePort(each, states[index] ?? "free")
+      : taken(`port ${port} is wanted by ${other} and by ${who}`, remedy);
   });
 }
 
 function judgePort({ host, port, who, remedy, heldBy }: WantedPort, state: PortState): Finding {
   const where = host === "0.0.0.0" || host === "::" ? `port ${port}` : `${host}:${port}`;
-  if (state === "free") return ok(area, `${where} is free for ${who}`);
-  if (heldBy !== undefined) return ok(area, `${where} is held by ${heldBy}: ${who}`);
+  if (state === "free") return ok(`${where} is free for ${who}`);
+  if (heldBy !== undefined) return ok(`${where} is held by ${heldBy}: ${who}`);
   switch (state) {
     case "EADDRINUSE":
-      return wrong(
-        "error",
-        "UMB0406",
-        area,
+      return taken(
         `${where} is taken, and ${who} needs it`,
         `stop what listens there, or ${remedy}`,
       );
     case "EACCES":
-      return wrong(
-        "error",
-        "UMB0406",
-        area,
+      return taken(
         `${where} may not be bound by this user, and ${who} needs it`,
         `${remedy}, or give Envoy CAP_NET_BIND_SERVICE`,
       );
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
-      return wrong(
-        "error",
-        "UMB0406",
-        area,
+      return taken(
         `${host} is no address of this machine, and ${who} is to bind it`,
         "name an address of this machine, or 0.0.0.0 for all",
       );
     default:
-      return wrong(
-        "error",
-        "UMB0406",
-        area,
-        `${where} can't be bound for ${who}: ${state}`,
-        remedy,
-      );
+      return taken(`${where} can't be bound for ${who}: ${state}`, remedy);
   }
+}
+
+function taken(message: string, remedy: string): Finding {
+  return wrong("error", "UMB0406", message, remedy);
 }

@@ -1,6 +1,7 @@
 import { crashingGuardEffect, hasCrashingGuardOn } from "@umbra/envoy-config";
 import type { AdminPath } from "@umbra/sidecar";
-import { type Finding, ok, wrong } from "./finding.ts";
+import { jsonObject, objectOf } from "../json-object.ts";
+import { areaOf, type Finding } from "./finding.ts";
 import { getPage, type PageRead } from "./get-page.ts";
 
 /** What already runs here. */
@@ -36,11 +37,9 @@ export async function lookAtRunning(
     envoyPorts: isEnvoyUp ? portsIn(listeners) : new Set(),
     isSidecarUp,
     findings: [
-      ...(isSidecarUp
-        ? sidecarFindings(admin, ready, pools)
-        : [ok("sidecar", `none runs at ${admin}`)]),
+      ...(isSidecarUp ? sidecarFindings(admin, ready, pools) : [ok(`none runs at ${admin}`)]),
       ...(isEnvoyUp && state !== "LIVE"
-        ? [wrong("warning", "UMB0415", "sidecar", `Envoy at ${envoyAdmin} is ${state}`)]
+        ? [wrong("warning", "UMB0415", `Envoy at ${envoyAdmin} is ${state}`)]
         : []),
       ...(isEnvoyUp ? guardFindings(envoyAdmin, runtime) : []),
     ],
@@ -51,18 +50,17 @@ export async function lookAtRunning(
 function guardFindings(envoyAdmin: string, runtime: PageRead): readonly Finding[] {
   if (!hasCrashingGuardOn(fieldsOf(runtime))) return [];
   const message = `the runtime of Envoy at ${envoyAdmin} ${crashingGuardEffect}`;
-  return [wrong("warning", "UMB0330", "sidecar", message)];
+  return [wrong("warning", "UMB0330", message)];
 }
 
-const area = "sidecar";
+const { ok, wrong } = areaOf("sidecar");
 
 function sidecarFindings(admin: string, ready: PageRead, pools: PageRead): readonly Finding[] {
-  if (ready.ok)
-    return [ok(area, `the sidecar at ${admin} is ready`), ...staleFindings(admin, pools)];
-  const { missing } = objectOfText(ready.text);
+  if (ready.ok) return [ok(`the sidecar at ${admin} is ready`), ...staleFindings(admin, pools)];
+  const missing = jsonObject(ready.text ?? "")?.missing;
   const why = Array.isArray(missing) ? missing.slice(0, 8).join(", ") : `/readyz ${ready.reason}`;
   const message = `the sidecar at ${admin} is not ready: ${why}`;
-  return [wrong("warning", "UMB0415", area, message), ...staleFindings(admin, pools)];
+  return [wrong("warning", "UMB0415", message), ...staleFindings(admin, pools)];
 }
 
 /** Endpoints whose metrics the running sidecar does not have. */
@@ -70,17 +68,17 @@ function staleFindings(admin: string, page: PageRead): readonly Finding[] {
   const { pools } = fieldsOf(page);
   if (!Array.isArray(pools)) return [];
   return (pools as readonly unknown[]).flatMap((pool) => {
-    const { name, endpoints } = objectOf(pool);
+    const { name, endpoints } = objectOf(pool) ?? {};
     if (!Array.isArray(endpoints)) return [];
     return (endpoints as readonly unknown[]).flatMap((endpoint) => {
-      const { address, metrics, metricsAgeMs, lastFailure } = objectOf(endpoint);
-      const { kind } = objectOf(metrics);
+      const { address, metrics, metricsAgeMs, lastFailure } = objectOf(endpoint) ?? {};
+      const kind = objectOf(metrics)?.kind;
       if (kind !== "missing" && kind !== "stale") return [];
       const age =
         typeof metricsAgeMs === "number" ? `${(metricsAgeMs / 1_000).toFixed(1)} s old` : "missing";
       const why = typeof lastFailure === "string" ? ` (${lastFailure})` : "";
       const message = `the sidecar at ${admin} picks without metrics of ${String(address)} in pool ${String(name)}: they are ${age}${why}`;
-      return [wrong("warning", "UMB0412", area, message)];
+      return [wrong("warning", "UMB0412", message)];
     });
   });
 }
@@ -89,25 +87,12 @@ function portsIn(page: PageRead): ReadonlySet<number> {
   const { listener_statuses: statuses } = fieldsOf(page);
   if (!Array.isArray(statuses)) return new Set();
   const ports = (statuses as readonly unknown[]).map((status) => {
-    const { socket_address: at } = objectOf(objectOf(status).local_address);
-    return objectOf(at).port_value;
+    const { local_address: at } = objectOf(status) ?? {};
+    return objectOf(objectOf(at)?.socket_address)?.port_value;
   });
   return new Set(ports.filter((port) => typeof port === "number"));
 }
 
 function fieldsOf(page: PageRead): Readonly<Record<string, unknown>> {
-  return page.ok ? objectOfText(page.text) : {};
-}
-
-function objectOfText(text: string | undefined): Readonly<Record<string, unknown>> {
-  try {
-    return objectOf(JSON.parse(text ?? ""));
-  } catch {
-    // Somebody else's page: the same as no answer.
-    return {};
-  }
-}
-
-function objectOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  return (page.ok ? jsonObject(page.text) : undefined) ?? {};
 }

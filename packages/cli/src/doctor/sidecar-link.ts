@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
-import { connect } from "node:http2";
-import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { isIP } from "node:net";
 import type { SidecarTls } from "@umbra/envoy-config";
-import { hostPort } from "../resources/host-port.ts";
-import { type Finding, ok, wrong } from "./finding.ts";
+import { defined } from "@umbra/shadow/defined";
+import { Client } from "undici";
+import { hostPort } from "../flag-values.ts";
+import { areaOf, type Finding } from "./finding.ts";
 
 /** How Envoy would reach a sidecar. */
 export interface SidecarLink {
@@ -13,7 +13,7 @@ export interface SidecarLink {
   readonly tls: SidecarTls | undefined;
 }
 
-const area = "sidecar";
+const { ok, wrong } = areaOf("sidecar");
 
 /** Asks a sidecar for its health as Envoy does, over the same socket and with the same certificates. */
 export async function lookAtSidecar(link: SidecarLink, timeoutMs: number): Promise<Finding> {
@@ -23,11 +23,11 @@ export async function lookAtSidecar(link: SidecarLink, timeoutMs: number): Promi
   const health = await healthOf(link, timeoutMs);
   if (!health.ok) {
     const message = `no sidecar is reached at ${address}${how}: ${health.reason}`;
-    return wrong("error", "UMB0416", area, message);
+    return wrong("error", "UMB0416", message);
   }
   const message = `the sidecar at ${address} answers${how}`;
-  if (health.isServing) return ok(area, `${message} and serves`);
-  return wrong("warning", "UMB0415", area, `${message}, but does not serve yet`);
+  if (health.isServing) return ok(`${message} and serves`);
+  return wrong("warning", "UMB0415", `${message}, but does not serve yet`);
 }
 
 type Health =
@@ -47,74 +47,51 @@ const question = Buffer.concat([
 const maxAnswer = 256;
 const servingAnswer = Buffer.from([0, 0, 0, 0, 2, 0x08, 1]);
 
-function healthOf(link: SidecarLink, timeoutMs: number): Promise<Health> {
-  return new Promise((resolve) => {
-    let socket: Socket;
-    try {
-      socket = open(link);
-    } catch (cause) {
-      resolve({ ok: false, reason: reasonOf(cause) });
-      return;
+async function healthOf(link: SidecarLink, timeoutMs: number): Promise<Health> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  let client: Client | undefined;
+  try {
+    client = clientOf(link);
+    const { headers, body } = await client.request({
+      ...{ path: "/grpc.health.v1.Health/Check", method: "POST", body: question, signal },
+      headers: { "content-type": "application/grpc", te: "trailers" },
+    });
+    const answer = Buffer.from(await body.arrayBuffer());
+    const isGrpc = String(headers["content-type"]).startsWith("application/grpc");
+    if (!isGrpc || answer.length === 0) {
+      throw new Error("it is no gRPC server with a health check");
     }
-    const scheme = link.tls === undefined ? "http" : "https";
-    const session = connect(`${scheme}://sidecar`, { createConnection: () => socket });
-    const end = (health: Health) => {
-      clearTimeout(timer);
-      session.destroy();
-      socket.destroy();
-      resolve(health);
-    };
-    const fail = (cause: unknown) => end({ ok: false, reason: reasonOf(cause) });
-    const timer = setTimeout(
-      () => fail(new Error(`no answer within ${timeoutMs / 1_000} s`)),
-      timeoutMs,
-    );
-    socket.on("error", fail);
-    session.on("error", fail);
-    session.on("close", () => fail(new Error("it ends the connection: does it serve TLS?")));
-    const call = session.request({
-      ":method": "POST",
-      ":path": "/grpc.health.v1.Health/Check",
-      "content-type": "application/grpc",
-      te: "trailers",
-    });
-    let answer = Buffer.alloc(0);
-    call.on("error", fail);
-    call.on("data", (chunk: Buffer) => {
-      answer = Buffer.concat([answer, chunk]);
-      if (answer.length > maxAnswer) fail(new Error("its answer is not that of a sidecar"));
-    });
-    call.on("end", () => {
-      if (answer.length === 0) fail(new Error("it is no gRPC server with a health check"));
-      else end({ ok: true, isServing: answer.equals(servingAnswer) });
-    });
-    call.end(question);
-  });
+    return { ok: true, isServing: answer.equals(servingAnswer) };
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const known = code === undefined || message.includes(code) ? message : `${message} (${code})`;
+    const reason = signal.aborted ? `no answer within ${timeoutMs / 1_000} s` : known;
+    return { ok: false, reason };
+  } finally {
+    await client?.destroy();
+  }
 }
 
 /** Throws where a file can't be read. */
-function open({ address, tls }: SidecarLink): Socket {
-  const where = address.startsWith("unix:")
-    ? { path: address.slice("unix:".length) }
-    : hostPort(address, "--sidecar");
-  if (tls === undefined) return connectTcp(where);
-  const { caFile, certFile, keyFile } = tls;
-  const name = tls.serverName ?? ("host" in where ? where.host : undefined);
-  return connectTls({
-    ...where,
-    ALPNProtocols: ["h2"],
-    minVersion: "TLSv1.2",
-    rejectUnauthorized: caFile !== undefined,
-    ...(caFile === undefined ? {} : { ca: readFileSync(caFile) }),
-    ...(certFile === undefined ? {} : { cert: readFileSync(certFile) }),
-    ...(keyFile === undefined ? {} : { key: readFileSync(keyFile) }),
-    ...(name === undefined || isIP(name) !== 0 ? {} : { servername: name }),
-    // Behind a Unix socket there is no name to hold the certificate to.
-    ...(name === undefined ? { checkServerIdentity: () => undefined } : {}),
+function clientOf({ address, tls }: SidecarLink): Client {
+  const isUnix = address.startsWith("unix:");
+  const { host } = isUnix ? { host: "sidecar" } : hostPort(address, "--sidecar");
+  const { caFile, certFile, keyFile, serverName = isUnix ? undefined : host } = tls ?? {};
+  const read = (file: string | undefined) => (file === undefined ? undefined : readFileSync(file));
+  return new Client(`${tls === undefined ? "http" : "https"}://${isUnix ? host : address}`, {
+    allowH2: true,
+    h2Options: { useH2c: tls === undefined },
+    maxResponseSize: maxAnswer,
+    connect: defined({
+      socketPath: isUnix ? address.slice("unix:".length) : undefined,
+      minVersion: "TLSv1.2" as const,
+      rejectUnauthorized: caFile !== undefined,
+      ca: read(caFile),
+      cert: read(certFile),
+      key: read(keyFile),
+      servername: serverName === undefined || isIP(serverName) !== 0 ? undefined : serverName,
+      // Behind a Unix socket there is no name to hold the certificate to.
+      checkServerIdentity: serverName === undefined ? () => undefined : undefined,
+    }),
   });
-}
-
-function reasonOf(cause: unknown): string {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  return code === undefined || message.includes(code) ? message : `${message} (${code})`;
 }

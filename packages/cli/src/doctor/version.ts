@@ -1,4 +1,3 @@
-/** Major, minor, patch. */
 export type Version = readonly [number, number, number];
 
 /** The first `1.2.3` of a text, with or without a `v` before it. */

@@ -1,35 +1,30 @@
 import type { EndpointScore } from "@umbra/scheduler";
 import { printableLines } from "@umbra/shadow/printable";
 import type { Explained } from "@umbra/sidecar";
-import Table from "cli-table3";
+import { tableText } from "../tables.ts";
 
 /** One row an endpoint: how far it came through the filters, its scores, and which was picked. */
 export function explanationTable({ pool, request, explanation }: Explained): string {
   const { candidates, filters, scorers, totals, picked, refusal, profile, picker } = explanation;
   const used = filters.filter(({ isSkipped }) => !isSkipped);
-  const table = new Table({
-    head: [
-      "endpoint",
-      ...used.map(({ name }) => name),
-      ...scorers.map(({ name, weight }) => (weight === 1 ? name : `${name} x${weight}`)),
-      ...(totals.length > 0 ? ["total"] : []),
-      "",
-    ],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const endpoint of candidates) {
-    table.push([
-      endpoint,
-      ...used.map(({ survivors }) => (survivors.includes(endpoint) ? "kept" : "–")),
-      ...scorers.map(({ scores }) => scoreOf(scores, endpoint)),
-      ...(totals.length > 0 ? [scoreOf(totals, endpoint)] : []),
-      endpoint === picked ? "picked" : "",
-    ]);
-  }
+  const head = [
+    "endpoint",
+    ...used.map(({ name }) => name),
+    ...scorers.map(({ name, weight }) => (weight === 1 ? name : `${name} x${weight}`)),
+    ...(totals.length > 0 ? ["total"] : []),
+    "",
+  ];
+  const rows = candidates.map((endpoint) => [
+    endpoint,
+    ...used.map(({ survivors }) => (survivors.includes(endpoint) ? "kept" : "–")),
+    ...scorers.map(({ scores }) => scoreOf(scores, endpoint)),
+    ...(totals.length > 0 ? [scoreOf(totals, endpoint)] : []),
+    endpoint === picked ? "picked" : "",
+  ]);
   const skipped = filters.filter(({ isSkipped }) => isSkipped).map(({ name }) => name);
   const lines = [
     `pool ${pool}, profile ${profile || "–"}, picker ${picker || "–"}, request ${JSON.stringify(request)}`,
-    table.toString(),
+    tableText(head, rows, { style: { compact: true } }).trimEnd(),
     ...(skipped.length === 0 ? [] : [`without effect: ${skipped.join(", ")}`]),
     ...(refusal === undefined ? [] : [`refused: ${refusal}`]),
   ];

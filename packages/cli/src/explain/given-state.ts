@@ -1,29 +1,23 @@
 import { isPoolCalled, type Pool, type Topology } from "@umbra/envoy-config";
-import {
-  createPool,
-  type InferenceRequest,
-  type ModelServerMetrics,
-  type PoolState,
-} from "@umbra/scheduler";
+import { createPool, type InferenceRequest, type PoolState } from "@umbra/scheduler";
 import { readPickerConfig } from "@umbra/scheduler/config";
 import { defined } from "@umbra/shadow/defined";
-import type { Explained } from "@umbra/sidecar";
+import type { Explained, PoolAnswer } from "@umbra/sidecar";
 import { CommandError } from "../errors.ts";
 
-interface StateOfPool {
-  readonly name: string;
-  readonly adapters?: readonly string[];
+type Endpoint = PoolAnswer["endpoints"][number];
+
+/** As a snapshot prints it. Only the address is needed. */
+type StateOfEndpoint = Pick<Endpoint, "address"> & Partial<Endpoint>;
+
+interface StateOfPool extends Pick<PoolAnswer, "name">, Partial<Pick<PoolAnswer, "adapters">> {
   readonly endpoints: readonly StateOfEndpoint[];
 }
 
-/** As a snapshot prints it. Only the address is needed. */
-interface StateOfEndpoint {
-  readonly address: string;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly metrics?: { readonly kind: "missing" | "stale" | "fresh"; readonly metrics?: object };
-  readonly inFlight?: number;
-  readonly recentAdapters?: readonly string[];
-}
+type Asked = { readonly pool: string; readonly model?: string } & Pick<
+  InferenceRequest,
+  "session" | "promptTokens" | "priority"
+>;
 
 const nowMs = 1_000_000;
 const mostInFlight = 10_000;
@@ -31,13 +25,7 @@ const mostInFlight = 10_000;
 /** Picks for the request in a pool that is made of a saved state. Prompts' prefixes are not in it. */
 export function explainState(
   state: unknown,
-  asked: {
-    readonly pool: string;
-    readonly model?: string;
-    readonly session?: string;
-    readonly promptTokens?: number;
-    readonly priority?: number;
-  },
+  asked: Asked,
   topology: Topology | undefined,
 ): Explained {
   const saved = poolIn(state, asked.pool);
@@ -86,12 +74,9 @@ function restored(saved: StateOfPool, resources: Pool | undefined): PoolState {
       );
     }
     for (let i = 0; i < Math.min(inFlight, mostInFlight); i++) hold(pool, address);
-    if (metrics?.metrics !== undefined) {
-      const scrapedAtMs = metrics.kind === "stale" ? 0 : nowMs;
-      const known = metrics.metrics as ModelServerMetrics;
-      const activeAdapters = new Set(known.activeAdapters);
+    if (metrics !== undefined && metrics.kind !== "missing") {
       // What was in flight is in the scraped counts already.
-      pool.recordScrape(address, { ...known, activeAdapters, scrapedAtMs }, nowMs + 1);
+      pool.recordScrape(address, scraped(metrics), nowMs + 1);
     }
     for (const adapter of recentAdapters) hold(pool, address, adapter)?.release();
   }
@@ -100,9 +85,19 @@ function restored(saved: StateOfPool, resources: Pool | undefined): PoolState {
 
 function isState(metrics: StateOfEndpoint["metrics"]): boolean {
   if (metrics === undefined || metrics.kind === "missing") return true;
-  const { waitingRequests, runningRequests } = (metrics.metrics ??
-    {}) as Partial<ModelServerMetrics>;
+  const { waitingRequests, runningRequests } = metrics.metrics ?? {};
   return [waitingRequests, runningRequests].every((count) => Number.isFinite(count));
+}
+
+/** Lists of adapters are arrays in JSON. */
+function scraped({ kind, metrics }: Exclude<Endpoint["metrics"], { kind: "missing" }>) {
+  const { activeAdapters, loadedAdapters, namedAdapters: _, ...others } = metrics;
+  return {
+    ...others,
+    activeAdapters: new Set(activeAdapters),
+    ...(loadedAdapters === undefined ? {} : { loadedAdapters: new Set(loadedAdapters) }),
+    scrapedAtMs: kind === "stale" ? 0 : nowMs,
+  };
 }
 
 /** A profile may refuse requests that are not critical, which says nothing about what was sent there. */

@@ -1,16 +1,16 @@
+import { defined } from "@umbra/shadow/defined";
 import type { AdminAnswers, AdminPath, ShadowCall } from "@umbra/sidecar";
-import { Option } from "commander";
 import { request } from "undici";
 import { CommandError, OutcomeError } from "../errors.ts";
-import { checked } from "../flags.ts";
-import { hostPort } from "../resources/host-port.ts";
+import { checked, hostPort } from "../flag-values.ts";
+import { flag, type TypedFlag } from "../flags.ts";
+import { jsonObject } from "../json-object.ts";
 
 /** `--admin` of commands that ask a running sidecar. */
-export function adminOption(): Option {
-  return new Option("--admin <host:port>", "the sidecar's admin interface")
-    .argParser(checked(hostPort)("--admin"))
-    .default("127.0.0.1:9090");
-}
+export const adminFlag: TypedFlag<string> = flag(
+  ...(["--admin <host:port>", "the sidecar's admin interface"] as const),
+  ...([checked(hostPort), "127.0.0.1:9090"] as const),
+);
 
 /** Reads from a sidecar's admin interface. Throws CommandError with the way out; OutcomeError when `signal` is aborted. */
 export function askAdmin<Path extends AdminPath>(
@@ -24,7 +24,6 @@ export function askAdmin<Path extends AdminPath>(
   return call(admin, `${path}${search}`, { limitMs, ...limits });
 }
 
-/** True when the sidecar says that it is ready. */
 export function isReady(admin: string): Promise<boolean> {
   return askAdmin(admin, "/readyz").then(
     () => true,
@@ -39,16 +38,10 @@ export function changeMirrors(
   body: object,
   token: string | undefined,
 ): Promise<AdminAnswers["/v1/mirrors"]> {
-  const headers = {
-    "content-type": "application/json",
-    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-  };
-  const path = `/v1/shadow/${change}`;
-  return call(admin, path, {
-    limitMs: 10_000,
-    method: "POST",
-    headers,
-    body: JSON.stringify(body),
+  const authorization = token === undefined ? undefined : `Bearer ${token}`;
+  return call(admin, `/v1/shadow/${change}`, {
+    ...{ limitMs: 10_000, method: "POST", body: JSON.stringify(body) },
+    headers: { "content-type": "application/json", ...defined({ authorization }) },
   });
 }
 
@@ -62,7 +55,7 @@ interface CallOptions {
 
 async function call<T>(admin: string, path: string, options: CallOptions): Promise<T> {
   const { status, text } = await textOf(admin, path, options);
-  const answer = objectOf(text);
+  const answer = jsonObject(text);
   if (status === 200 && answer !== undefined) return answer as T;
   const why = typeof answer?.error === "string" ? answer.error : "is that a sidecar's?";
   throw new CommandError(`http://${admin}${path} answered ${status}: ${why}`);
@@ -89,17 +82,5 @@ async function textOf(
       `no answer from a sidecar at http://${admin}: ${why}; start one with \`umbra up\` or \`umbra serve\`, or name its admin interface with --admin`,
       { cause },
     );
-  }
-}
-
-/** Undefined for what is no JSON object: somebody else's page. */
-function objectOf(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const json: unknown = JSON.parse(text);
-    return typeof json === "object" && json !== null
-      ? (json as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -22,7 +22,6 @@ export function handOverOption(): Option {
   return new Option("--handed-over", "topology and flags come from umbra up").hideHelp();
 }
 
-/** How the sidecar's process is started. */
 export function sidecarProcess(handOver: HandOver): ChildOptions {
   return { ...ownCommand(["serve", "--handed-over"]), input: JSON.stringify(handOver) };
 }

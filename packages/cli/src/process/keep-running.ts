@@ -1,13 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Child } from "./child.ts";
 
-/** A process that can be waited for and stopped. */
-export type KeptChild = Pick<Child, "pid" | "ended" | "lastLines" | "stop">;
-
 export interface KeepRunningOptions {
   /** What people call it. */
   readonly name: string;
-  readonly start: () => KeptChild;
+  readonly start: () => Child;
   readonly say: (words: string) => void;
   /** False: its first end is the end. True when absent. */
   readonly isRestarted?: boolean;
@@ -93,7 +90,7 @@ export function keepRunning(options: KeepRunningOptions): KeptProcess {
 }
 
 /** A start that throws, as with a full disk, counts as a process that ended at once: nothing else is stopped for it. */
-function startedBy(start: () => KeptChild): KeptChild {
+function startedBy(start: () => Child): Child {
   try {
     return start();
   } catch (cause) {

@@ -2,7 +2,7 @@ import type { Topology } from "@umbra/envoy-config";
 import { defined } from "@umbra/shadow/defined";
 import type { GatewayOptions } from "@umbra/sidecar";
 import { UsageError } from "../errors.ts";
-import { wholeNumberOf } from "../flag-shapes.ts";
+import { wholeNumber } from "../flag-values.ts";
 import type { FlagTable } from "../flags.ts";
 
 /** Values of the flags for gateways that Umbra has not rendered. */
@@ -31,7 +31,7 @@ export const gatewayFlags: FlagTable<GatewayFlags> = {
     help:
       "endpoints named after the picked one, for gateways that walk on; 0 where one is all they take " +
       "(default: as the EndpointPickerConfig says, else 2, and 0 to gateways that Umbra has not rendered)",
-    read: (flag: string) => wholeNumberOf(flag, { min: 0, max: 15 }),
+    read: wholeNumber(0, 15),
     of,
   },
   destinationHeader: {
@@ -52,7 +52,7 @@ export const gatewayFlags: FlagTable<GatewayFlags> = {
   bodyMode: {
     flag: "--body-mode <mode>",
     help: "how such a gateway sends bodies that does not tell (default: duplex)",
-    choices: ["duplex", "buffered"],
+    read: ["duplex", "buffered"],
     of,
   },
   modeOverride: {

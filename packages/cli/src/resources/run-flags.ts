@@ -1,8 +1,7 @@
 import { defaultBootstrapOptions } from "@umbra/envoy-config";
-import { wholeNumberOf } from "../flag-shapes.ts";
-import { checked, type FlagTable } from "../flags.ts";
+import { captureCount, checked, hostPort, number, wholeNumber } from "../flag-values.ts";
+import type { FlagTable } from "../flags.ts";
 import { checkReadable, checkWritable } from "../process/usable-file.ts";
-import { captureCount, hostPort, numberOf } from "./host-port.ts";
 import { sidecarAddress } from "./sidecar-flags.ts";
 
 /** Of commands that run a sidecar, or look for one. */
@@ -54,8 +53,6 @@ export interface DemoFlags {
 
 const both = { serve: undefined, up: undefined };
 
-const number = (min: number, max: number) => (flag: string) => numberOf(flag, { min, max });
-
 /** Flags of the commands that run something: the sidecar, Envoy and the sidecar, the demo. */
 export const runFlags: FlagTable<ServeFlags & UpFlags & DemoFlags> = {
   grpc: {
@@ -73,7 +70,7 @@ export const runFlags: FlagTable<ServeFlags & UpFlags & DemoFlags> = {
   grpcTls: {
     flag: "--grpc-tls <how>",
     help: "serve ext_proc over TLS with a certificate made at the start, for gateways that do not verify it",
-    choices: ["self-signed"],
+    read: ["self-signed"],
     of: { serve: undefined },
   },
   grpcTlsCert: {
@@ -148,7 +145,7 @@ export const runFlags: FlagTable<ServeFlags & UpFlags & DemoFlags> = {
   concurrency: {
     flag: "--concurrency <threads>",
     help: "Envoy's worker threads",
-    read: (flag: string) => wholeNumberOf(flag, { min: 1, max: 256 }),
+    read: wholeNumber(1, 256),
     of: { up: 2 },
   },
   statsListener: {
@@ -166,7 +163,7 @@ export const runFlags: FlagTable<ServeFlags & UpFlags & DemoFlags> = {
   capture: {
     flag: "--capture <samples=count>",
     help: "keep so many redacted pairs of prompts and answers on disk; without it no text is kept",
-    read: () => captureCount,
+    read: captureCount,
     of: both,
   },
   captureDir: {
@@ -209,7 +206,7 @@ export const runFlags: FlagTable<ServeFlags & UpFlags & DemoFlags> = {
   logLevel: {
     flag: "--log-level <level>",
     help: "what is logged",
-    choices: ["trace", "debug", "info", "warn", "error", "silent"],
+    read: ["trace", "debug", "info", "warn", "error", "silent"],
     of: { serve: "info" },
   },
   duration: {

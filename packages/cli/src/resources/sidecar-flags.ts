@@ -1,8 +1,8 @@
 import type { SidecarTls } from "@umbra/envoy-config";
 import { defined } from "@umbra/shadow/defined";
 import { UsageError } from "../errors.ts";
+import { hostPort } from "../flag-values.ts";
 import type { FlagTable } from "../flags.ts";
-import { hostPort } from "./host-port.ts";
 
 /** Values of the flags for how Envoy reaches the sidecar over TLS. */
 export interface SidecarTlsFlags {

@@ -18,10 +18,9 @@ import {
 } from "@umbra/envoy-config";
 import { readPickerConfig } from "@umbra/scheduler/config";
 import { CommandError, UsageError } from "../errors.ts";
-import { ipOf } from "../flag-shapes.ts";
-import type { FlagRow, FlagTable } from "../flags.ts";
+import { collect, hostPort, ip } from "../flag-values.ts";
+import type { Flag, FlagTable } from "../flags.ts";
 import type { Io } from "../io.ts";
-import { hostPort } from "./host-port.ts";
 import { readSourceFiles } from "./read-files.ts";
 
 /** Values of the flags from which a topology is made. */
@@ -44,10 +43,10 @@ export interface TopologyFlags {
 
 const all = { serve: undefined, up: undefined, render: undefined, doctor: undefined };
 const ofFiles = { ...all, check: undefined };
-const list = (flag: string, help: string): FlagRow<readonly string[]> => ({
+const list = (flag: string, help: string): Flag<readonly string[]> => ({
   flag,
   help: `${help}; repeatable`,
-  isRepeatable: true,
+  read: collect,
   of: ofFiles,
 });
 
@@ -84,7 +83,7 @@ export const topologyFlags: FlagTable<TopologyFlags> = {
   bind: {
     flag: "--bind <ip>",
     help: "address that listeners bind (default: 0.0.0.0)",
-    read: ipOf,
+    read: ip,
     of: ofFiles,
   },
   set: list(
@@ -117,13 +116,7 @@ export interface TopologyNeeds {
 
 /** Makes the topology that the flags ask for. Throws UsageError for wrong flags; problems in files are diagnostics. */
 export function topologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = {}): ReadTopology {
-  const listenerPorts = named(
-    "--listener",
-    (flags.listener ?? []).map((text) => {
-      const [name, port] = split(text, "--listener", "NAME=PORT");
-      return [name, portOf(port, "--listener")] as const;
-    }),
-  );
+  const listenerPorts = byName("--listener", "NAME=PORT", flags.listener, portOf);
   const bindAddress = flags.bind === undefined ? {} : { bindAddress: flags.bind };
   const envoySettings = settingsOf(flags.set ?? []);
   if (flags.primary !== undefined || flags.shadow !== undefined) {
@@ -147,26 +140,11 @@ export function topologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = 
   if (flags.file === undefined) {
     throw new UsageError("no resources: name files or folders with -f");
   }
-  const endpoints = named(
-    "--endpoints",
-    (flags.endpoints ?? []).map((text) => {
-      const [name, list] = split(text, "--endpoints", "NAME=ip:port,…");
-      return [name, endpointsOf(list, "--endpoints")] as const;
-    }),
-  );
-  const modes = named(
-    "--pick-mode",
-    (flags.pickMode ?? []).map((text) => {
-      const [name, mode] = split(text, "--pick-mode", "NAME=MODE");
-      return [name, pickModeOf(mode)] as const;
-    }),
-  );
-  const pickers = pickersOf(flags);
   return readTopology(readSourceFiles(flags.file, io), {
-    endpoints,
-    pickModes: modes,
+    endpoints: byName("--endpoints", "NAME=ip:port,…", flags.endpoints, endpointsOf),
+    pickModes: byName("--pick-mode", "NAME=MODE", flags.pickMode, pickModeOf),
     metricsPlaces: metricsPlacesOf(flags),
-    pickers,
+    pickers: pickersOf(flags),
     isStrict: flags.strict === true,
     listenerPorts,
     envoySettings,
@@ -213,11 +191,17 @@ function withMetricsPlaces(
 }
 
 /** By name. Of two with one name the first would have no effect. */
-function named<T>(flag: string, entries: readonly (readonly [string, T])[]): Map<string, T> {
+function byName<T>(
+  flag: string,
+  form: string,
+  texts: readonly string[] = [],
+  read: (text: string, flag: string) => T,
+): Map<string, T> {
   const map = new Map<string, T>();
-  for (const [name, value] of entries) {
+  for (const text of texts) {
+    const [name, value] = split(text, flag, form);
     if (map.has(name)) throw new UsageError(`${flag} names "${name}" twice: leave one out`);
-    map.set(name, value);
+    map.set(name, read(value, flag));
   }
   return map;
 }
@@ -247,15 +231,11 @@ function refuseWithoutFiles(
 }
 
 function pickersOf({ picker, pickerCa }: TopologyFlags): ReadonlyMap<string, ExternalPicker> {
-  const pickers = named(
-    "--picker",
-    (picker ?? []).map((text): readonly [string, ExternalPicker] => {
-      const [name, where] = split(text, "--picker", "POOL=HOST:PORT");
-      const address = where.replace(/^tls:/, "");
-      hostPort(address, "--picker");
-      return [name, { address, isTls: where.startsWith("tls:") }];
-    }),
-  );
+  const pickers = byName("--picker", "POOL=HOST:PORT", picker, (where, flag): ExternalPicker => {
+    const address = where.replace(/^tls:/, "");
+    hostPort(address, flag);
+    return { address, isTls: where.startsWith("tls:") };
+  });
   for (const text of pickerCa ?? []) {
     const [name, caFile] = split(text, "--picker-ca", "POOL=FILE");
     const known = pickers.get(name);
@@ -274,11 +254,6 @@ function checkPickerConfig(value: unknown): ReturnType<CheckPickerConfig> {
 }
 
 /** As `topologyOf`, for commands that go on only with sound resources: prints what is wrong and throws on an error. */
-export function soundTopologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = {}): Topology {
-  return soundReadOf(flags, io, needs).topology;
-}
-
-/** The same, with the certificates of listeners. */
 export function soundReadOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = {}): ReadTopology {
   const read = topologyOf(flags, io, needs);
   const { diagnostics } = read;
@@ -296,10 +271,7 @@ export function soundReadOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds =
 }
 
 function settingsOf(texts: readonly string[]): Partial<EnvoySettings> {
-  const given = named(
-    "--set",
-    texts.map((text) => split(text, "--set", "NAME=VALUE")),
-  );
+  const given = byName("--set", "NAME=VALUE", texts, (value) => value);
   const read = [...given].map(([name, value]) => {
     const parsed = parseSetting(name, value);
     if (!parsed.ok) {

@@ -1,30 +1,24 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { createRandom } from "@umbra/shadow/statistics";
 import { Agent } from "undici";
-import { type ChatRequest, chatBody } from "./chat-request.ts";
-import { type Answer, sendChat } from "./send.ts";
+import type { Io } from "../io.ts";
+import { progressLine } from "../progress-line.ts";
+import { type ChatRequest, chatBody, drawn, type TrafficMix } from "./chat-request.ts";
+import { type Answer, type ChatTarget, sendChat } from "./send.ts";
 
 export interface OpenLoopOptions {
-  readonly origin: string;
-  readonly host?: string;
-  /** Value of the `authorization` header. */
-  readonly authorization?: string;
+  readonly target: ChatTarget;
+  readonly mix: TrafficMix;
   /** Requests per second, on average: arrivals are Poisson. */
   readonly ratePerSecond: number;
   readonly durationMs: number;
   /** Requests under way at once; one that would be more is not sent, and counted. */
   readonly maxInFlight: number;
-  readonly next: () => ChatRequest;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  readonly signal: AbortSignal;
-  readonly onProgress?: (progress: Progress) => void;
-}
-
-export interface Progress {
-  readonly elapsedMs: number;
-  readonly sent: number;
-  readonly done: number;
-  readonly failed: number;
+  /** The same seed makes the same traffic. */
+  readonly seed: number;
+  /** How progress names the time, e.g. `12 s`. */
+  readonly timeText: (elapsedMs: number) => string;
+  readonly io: Io;
 }
 
 export interface LoadResult {
@@ -41,47 +35,39 @@ export interface SentRequest {
 
 /** Sends requests at their own times, whether or not earlier ones were answered: an open loop hides no stall. */
 export async function openLoop(options: OpenLoopOptions): Promise<LoadResult> {
-  const http = new Agent({ connections: options.maxInFlight, pipelining: 1 });
+  const { target, durationMs, maxInFlight } = options;
+  const { signal } = options.io;
+  const random = createRandom(options.seed).unit;
+  const http = new Agent({ connections: maxInFlight, pipelining: 1 });
+  const progress = progressLine(options.io);
   const sent: SentRequest[] = [];
   const running = new Set<Promise<void>>();
   const startedMs = performance.now();
-  let count = 0;
-  let failed = 0;
-  let skipped = 0;
-  let nextMs = 0;
-  let reportedMs = 0;
+  let [count, failed, skipped, nextMs, reportedMs] = [0, 0, 0, 0, 0];
 
   const report = () => {
     const elapsedMs = performance.now() - startedMs;
     if (elapsedMs - reportedMs < 250) return;
     reportedMs = elapsedMs;
-    options.onProgress?.({ elapsedMs, sent: count, done: sent.length, failed });
+    const time = options.timeText(elapsedMs);
+    progress.show(`${time}: ${count} sent, ${sent.length} answered, ${failed} failed`);
   };
 
-  while (nextMs < options.durationMs && !options.signal.aborted) {
+  while (nextMs < durationMs && !signal.aborted) {
     const waitMs = startedMs + nextMs - performance.now();
-    if (waitMs > 0)
-      await sleep(Math.min(waitMs, 100), undefined, { signal: options.signal }).catch(
-        () => undefined,
-      );
+    if (waitMs > 0) {
+      await sleep(Math.min(waitMs, 100), undefined, { signal }).catch(() => undefined);
+    }
     report();
     if (startedMs + nextMs > performance.now()) continue;
-    nextMs += (-Math.log(1 - options.random()) / options.ratePerSecond) * 1_000;
-    if (running.size >= options.maxInFlight) {
+    nextMs += (-Math.log(1 - random()) / options.ratePerSecond) * 1_000;
+    if (running.size >= maxInFlight) {
       skipped++;
       continue;
     }
-    const request = options.next();
+    const request = drawn(options.mix, random);
     count++;
-    const { origin, host, authorization, signal } = options;
-    const one = sendChat({
-      http,
-      origin,
-      body: chatBody(request),
-      signal,
-      ...(host === undefined ? {} : { host }),
-      ...(authorization === undefined ? {} : { authorization }),
-    }).then((answer) => {
+    const one = sendChat(http, target, chatBody(request), signal).then((answer) => {
       sent.push({ request, answer });
       if (answer.status !== 200 || !answer.isComplete) failed++;
       running.delete(one);
@@ -93,5 +79,6 @@ export async function openLoop(options: OpenLoopOptions): Promise<LoadResult> {
     report();
   }
   await http.destroy();
+  progress.end();
   return { sent, skipped, elapsedMs: performance.now() - startedMs };
 }

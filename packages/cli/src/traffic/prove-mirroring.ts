@@ -2,13 +2,10 @@ import type { Pair } from "@umbra/shadow";
 import { Agent } from "undici";
 import { askAdmin } from "../process/admin-client.ts";
 import { waitUntil } from "../process/wait-until.ts";
-import { type Answer, sendChat } from "./send.ts";
+import { type Answer, type ChatTarget, sendChat } from "./send.ts";
 
 export interface ProofOptions {
-  readonly origin: string;
-  readonly host?: string;
-  /** Value of the requests' `authorization` header. */
-  readonly authorization?: string;
+  readonly target: ChatTarget;
   /** The sidecar's admin interface. */
   readonly admin: string;
   /** Bodies to send, one request each. */
@@ -25,33 +22,18 @@ export interface Check {
   readonly seen: string;
 }
 
-export interface Proof {
-  readonly checks: readonly Check[];
-  readonly answers: readonly Answer[];
-  readonly pairs: readonly Pair[];
-}
-
 /**
  * Sends requests and proves, from what the sidecar saw on both lanes, that each was answered by the primary pool
  * and mirrored to the shadow pool, and that the client got the primary's answer: every completion has an `id` of
  * its own, so the id that the client has tells whose answer it is.
  */
-export async function proveMirroring(options: ProofOptions): Promise<Proof> {
-  const { origin, host, authorization, admin, bodies, signal } = options;
+export async function proveMirroring(options: ProofOptions): Promise<readonly Check[]> {
+  const { target, admin, bodies, signal, timeoutMs } = options;
   const http = new Agent();
   const answers: Answer[] = [];
   for (const body of bodies) {
     signal.throwIfAborted();
-    answers.push(
-      await sendChat({
-        http,
-        origin,
-        body,
-        signal,
-        ...(host === undefined ? {} : { host }),
-        ...(authorization === undefined ? {} : { authorization }),
-      }),
-    );
+    answers.push(await sendChat(http, target, body, signal));
   }
   await http.destroy();
   const ids = new Set(answers.flatMap(({ requestId }) => requestId ?? []));
@@ -59,15 +41,11 @@ export async function proveMirroring(options: ProofOptions): Promise<Proof> {
     const { pairs } = await askAdmin(admin, "/v1/pairs", { signal });
     return pairs.filter(({ requestId }) => ids.has(requestId));
   };
-  await waitUntil(
-    async () => new Set((await pairsOf()).map((pair) => pair.requestId)).size >= bodies.length,
-    {
-      timeoutMs: options.timeoutMs,
-      signal,
-    },
-  );
-  const pairs = await pairsOf();
-  return { checks: checksOf(answers, pairs), answers, pairs };
+  const areAllPaired = async () => {
+    return new Set((await pairsOf()).map((pair) => pair.requestId)).size >= bodies.length;
+  };
+  await waitUntil(areAllPaired, { timeoutMs, signal });
+  return checksOf(answers, await pairsOf());
 }
 
 function checksOf(answers: readonly Answer[], pairs: readonly Pair[]): readonly Check[] {
@@ -89,23 +67,17 @@ function checksOf(answers: readonly Answer[], pairs: readonly Pair[]): readonly 
     failure === undefined
       ? ""
       : ` (first other: ${failure.status === 0 ? failure.error : failure.status})`;
+  const count = (claim: string, found: number, more = ""): Check => {
+    return { claim, holds: found === all, seen: `${found} of ${all}${more}` };
+  };
   return [
+    count("the client got an answer", answered, why),
+    count("the shadow pool got a copy", paired),
+    count("the shadow pool answered its copy", shadowOk),
+    count("the client's answer is the primary's", own),
     {
-      claim: "the client got an answer",
-      holds: answered === all,
-      seen: `${answered} of ${all}${why}`,
-    },
-    { claim: "the shadow pool got a copy", holds: paired === all, seen: `${paired} of ${all}` },
-    {
-      claim: "the shadow pool answered its copy",
-      holds: shadowOk === all,
-      seen: `${shadowOk} of ${all}`,
-    },
-    { claim: "the client's answer is the primary's", holds: own === all, seen: `${own} of ${all}` },
-    {
-      claim: "no answer of the shadow reached the client",
+      ...count("no answer of the shadow reached the client", leaked),
       holds: leaked === 0,
-      seen: `${leaked} of ${all}`,
     },
   ];
 }

@@ -1,16 +1,15 @@
 import type { Dispatcher } from "undici";
 
-export interface SendOptions {
-  readonly http: Dispatcher;
+/** Where a client's requests go. */
+export interface ChatTarget {
   /** e.g. `http://127.0.0.1:8080` */
   readonly origin: string;
   readonly host?: string;
   /** Value of the `authorization` header. */
   readonly authorization?: string;
-  readonly body: string;
-  readonly signal?: AbortSignal;
-  readonly timeoutMs?: number;
 }
+
+const timeoutMs = 120_000;
 
 /** What a client saw of one chat completion. */
 export interface Answer {
@@ -27,26 +26,28 @@ export interface Answer {
 }
 
 /** Sends one chat completion and reads the answer to its end. Never throws: failures are answers too. */
-export async function sendChat(options: SendOptions): Promise<Answer> {
-  const { http, origin, host, authorization, body } = options;
+export async function sendChat(
+  http: Dispatcher,
+  { origin, ...headers }: ChatTarget,
+  body: string,
+  signal: AbortSignal,
+): Promise<Answer> {
   const startedMs = performance.now();
-  const limit = AbortSignal.timeout(options.timeoutMs ?? 120_000);
   let status = 0;
   let requestId: string | undefined;
   let firstByteMs: number | undefined;
   let text = "";
+  const ended = (end: Pick<Answer, "responseId" | "isComplete" | "error">): Answer => {
+    return { ...end, status, requestId, firstByteMs, totalMs: performance.now() - startedMs };
+  };
   try {
     const response = await http.request({
       origin,
       path: "/v1/chat/completions",
       method: "POST",
-      headers: {
-        "content-type": "application/json",
-        ...(host === undefined ? {} : { host }),
-        ...(authorization === undefined ? {} : { authorization }),
-      },
+      headers: { "content-type": "application/json", ...headers },
       body,
-      signal: options.signal === undefined ? limit : AbortSignal.any([limit, options.signal]),
+      signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), signal]),
     });
     status = response.statusCode;
     const id = response.headers["x-request-id"];
@@ -60,26 +61,13 @@ export async function sendChat(options: SendOptions): Promise<Answer> {
           : text.slice(0, 2_048) + chunk.toString("latin1");
     }
     const isStream = String(response.headers["content-type"] ?? "").startsWith("text/event-stream");
-    return {
-      status,
-      requestId,
+    return ended({
       responseId: /"id":\s*"([^"]{1,128})"/.exec(text)?.[1],
-      firstByteMs,
-      totalMs: performance.now() - startedMs,
       isComplete: !isStream || text.trimEnd().endsWith("[DONE]"),
       error: undefined,
-    };
+    });
   } catch (cause) {
     const error = cause instanceof Error ? cause.message : String(cause);
-    const totalMs = performance.now() - startedMs;
-    return {
-      status,
-      requestId,
-      responseId: undefined,
-      firstByteMs,
-      totalMs,
-      isComplete: false,
-      error,
-    };
+    return ended({ responseId: undefined, isComplete: false, error });
   }
 }

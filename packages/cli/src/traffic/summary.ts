@@ -1,4 +1,4 @@
-import Table from "cli-table3";
+import { tableText } from "../tables.ts";
 import type { LoadResult } from "./open-loop.ts";
 
 /** What a load run gave, as plain data. Times in ms. */
@@ -45,17 +45,19 @@ function percentiles(values: readonly number[]): Percentiles | undefined {
 }
 
 export function summaryTable(summary: LoadSummary): string {
-  const style = { head: [], border: [] };
-  const counts = new Table({ head: ["requests", "ok", "failed", "not sent", "requests/s"], style });
   const { requests, ok, failed, skipped, requestsPerSecond } = summary;
-  counts.push([requests, ok, failed, skipped, requestsPerSecond.toFixed(1)]);
-  const times = new Table({ head: ["", "p50 ms", "p90 ms", "p99 ms"], style });
-  for (const [name, values] of [
-    ["first byte", summary.firstByteMs],
-    ["whole answer", summary.totalMs],
-  ] as const) {
-    if (values === undefined) continue;
-    times.push([name, values.p50.toFixed(1), values.p90.toFixed(1), values.p99.toFixed(1)]);
-  }
-  return `${counts.toString()}\n${times.toString()}\n`;
+  const times = [
+    ["first byte", summary.firstByteMs] as const,
+    ["whole answer", summary.totalMs] as const,
+  ].flatMap(([name, values]) =>
+    values === undefined
+      ? []
+      : [[name, ...[values.p50, values.p90, values.p99].map((ms) => ms.toFixed(1))]],
+  );
+  return (
+    tableText(
+      ["requests", "ok", "failed", "not sent", "requests/s"],
+      [[requests, ok, failed, skipped, requestsPerSecond.toFixed(1)]],
+    ) + tableText(["", "p50 ms", "p90 ms", "p99 ms"], times)
+  );
 }

@@ -17,16 +17,12 @@ export function roleFilter(role: keyof typeof roles): Filter {
 }
 
 /** `by-label`: one label, and the values that it may have. */
-export function readByLabel(parameters: ConfigNode): Filter {
-  const label = parameters.at("label").text();
-  if (label === undefined && !parameters.at("label").isPresent) parameters.report("has no `label`");
-  const values = parameters
-    .at("validValues")
-    .items()
-    .flatMap((each) => each.text() ?? []);
+export function readByLabel(parameters: ConfigNode): readonly Filter[] {
+  const label = parameters.needed("label").text() ?? "";
+  const values = parameters.at("validValues").texts();
   const allowMissing = parameters.at("allowsNoLabel").flag() ?? false;
   if (values.length === 0 && !allowMissing) parameters.report("has no `validValues`");
-  return labelFilter({ label: label ?? "", values, allowMissing });
+  return [labelFilter({ label, values, allowMissing })];
 }
 
 const operators = ["In", "NotIn", "Exists", "DoesNotExist"] as const;
@@ -42,15 +38,11 @@ export function readLabelSelector(parameters: ConfigNode): readonly Filter[] {
 
 function readExpression(node: ConfigNode): Filter {
   node.allowOnly(["key", "operator", "values"]);
-  const key = node.at("key").text() ?? "";
-  if (!node.at("key").isPresent) node.report("has no `key`");
+  const key = node.needed("key").text() ?? "";
   const given = node.at("operator").text();
   const operator = operators.find((each) => each === given);
   if (operator === undefined) node.at("operator").report(`must be one of ${operators.join(", ")}`);
-  const values = node
-    .at("values")
-    .items()
-    .flatMap((each) => each.text() ?? []);
+  const values = node.at("values").texts();
   const needsValues = operator === "In" || operator === "NotIn";
   if (needsValues && values.length === 0) node.report("has no `values`");
   switch (operator) {

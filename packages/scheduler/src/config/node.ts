@@ -10,11 +10,15 @@ export interface ConfigNode {
   report(message: string): void;
   /** A member of a map; one that is not there is a node too. */
   at(key: string): ConfigNode;
+  /** The same, and reports where it is not there. */
+  needed(key: string): ConfigNode;
   /** Members' names; none where it is no map. */
   keys(): readonly string[];
   /** Reports members besides these. */
   allowOnly(known: readonly string[]): void;
   items(): readonly ConfigNode[];
+  /** Of a list, its texts. */
+  texts(): readonly string[];
   text(): string | undefined;
   flag(): boolean | undefined;
   /** A finite number within the bounds. */
@@ -35,11 +39,9 @@ export function configNode(
   const report = (message: string): void => {
     problems.push({ path, message });
   };
-
-  function wrong(wanted: string): undefined {
+  const wrong = (wanted: string): undefined => {
     if (isPresent) report(`must be ${wanted}`);
-    return undefined;
-  }
+  };
 
   function map(): Readonly<Record<string, unknown>> {
     const isMap = typeof value === "object" && value !== null && !Array.isArray(value);
@@ -48,40 +50,49 @@ export function configNode(
     return {};
   }
 
-  function number(least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY) {
-    if (typeof value !== "number" || !Number.isFinite(value)) return wrong("a number");
-    if (value >= least && value <= most) return value;
-    return wrong(most === Number.POSITIVE_INFINITY ? `at least ${least}` : `${least} to ${most}`);
+  function at(key: string): ConfigNode {
+    const members = map();
+    const member = Object.hasOwn(members, key) ? members[key] : undefined;
+    return configNode(member, [...path, key], problems);
+  }
+
+  function items(): readonly ConfigNode[] {
+    if (!Array.isArray(value)) return wrong("a list") ?? [];
+    return value.map((item: unknown, i) => configNode(item, [...path, i], problems));
   }
 
   return {
-    path,
-    isPresent,
-    report,
-    at(key) {
-      const members = isPresent ? map() : {};
-      const member = Object.hasOwn(members, key) ? members[key] : undefined;
-      return configNode(member, [...path, key], problems);
+    ...{ path, isPresent, report, at, items },
+    ...scalarsOf(value, wrong),
+    needed(key) {
+      const member = at(key);
+      if (!member.isPresent) report(`has no \`${key}\``);
+      return member;
     },
-    keys: () => (isPresent ? Object.keys(map()) : []),
+    keys: () => Object.keys(map()),
     allowOnly(known) {
-      for (const key of isPresent ? Object.keys(map()) : []) {
+      for (const key of Object.keys(map())) {
         if (known.includes(key)) continue;
         const choice = known.length === 0 ? "there are none" : `known are ${known.join(", ")}`;
         problems.push({ path: [...path, key], message: `is not known here: ${choice}` });
       }
     },
-    items() {
-      if (!isPresent) return [];
-      if (Array.isArray(value)) {
-        return value.map((item: unknown, i) => configNode(item, [...path, i], problems));
-      }
-      wrong("a list");
-      return [];
-    },
+    texts: () => items().flatMap((each) => each.text() ?? []),
+  };
+}
+
+type Scalars = Pick<ConfigNode, "text" | "flag" | "number" | "integer" | "duration" | "quantity">;
+
+function scalarsOf(value: unknown, wrong: (wanted: string) => undefined): Scalars {
+  function number(least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY) {
+    if (typeof value !== "number" || !Number.isFinite(value)) return wrong("a number");
+    if (value >= least && value <= most) return value;
+    return wrong(most === Number.POSITIVE_INFINITY ? `at least ${least}` : `${least} to ${most}`);
+  }
+  return {
+    number,
     text: () => (typeof value === "string" ? value : wrong("a string")),
     flag: () => (typeof value === "boolean" ? value : wrong("true or false")),
-    number,
     integer(least, most) {
       if (typeof value === "number" && !Number.isInteger(value)) return wrong("a whole number");
       return number(least, most);
@@ -89,6 +100,15 @@ export function configNode(
     duration: () => durationOf(value) ?? wrong("a duration such as 200ms or 60s"),
     quantity: () => quantityOf(value) ?? wrong("a quantity such as 500, 1k or 10Gi"),
   };
+}
+
+type Present<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** The same without what is undefined. */
+export function present<T extends object>(values: T): Present<T> {
+  return Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== undefined),
+  ) as Present<T>;
 }
 
 const durationUnits: Readonly<Record<string, number>> = {

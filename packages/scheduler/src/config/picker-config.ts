@@ -6,8 +6,8 @@ import type { PoolOptions, ProfileRule } from "../pool/types.ts";
 import { createProfile, type Profile } from "../profile.ts";
 import { defaultProfile } from "../profiles/default.ts";
 import { withServingFilters } from "../profiles/serving.ts";
-import { type FlowSettings, readFlowControl } from "./flow-control.ts";
-import { type ConfigNode, configNode } from "./node.ts";
+import { type FlowSettings, type PluginOf, pluginOfKind, readFlowControl } from "./flow-control.ts";
+import { type ConfigNode, configNode, present } from "./node.ts";
 import {
   type CreateDetector,
   type MadePlugin,
@@ -56,71 +56,56 @@ interface Plugins {
 export function readPickerConfig(value: unknown): PickerConfigResult {
   const problems: ConfigProblem[] = [];
   const top = configNode(value, [], problems);
-  if (!top.isPresent) top.report("is empty: an EndpointPickerConfig is wanted");
-  top.allowOnly([
-    "apiVersion",
-    "kind",
-    "metadata",
-    "featureGates",
-    "plugins",
-    "schedulingProfiles",
-    "requestHandler",
-    "dataLayer",
-    "flowControl",
-    "saturationDetector",
-    "parser",
-  ]);
-  const version = top.at("apiVersion");
-  if (version.isPresent && !pickerConfigVersions.includes(version.text() ?? "")) {
-    version.report(`must be ${pickerConfigVersions.join(" or ")}`);
-  }
-  const gates = top
-    .at("featureGates")
-    .items()
-    .map((gate) => gate.text());
+  checkTop(top);
+  const hasQueue = top.at("featureGates").texts().includes("flowControl");
   const plugins = readPlugins(top.at("plugins"));
-  const profiles = top
-    .at("schedulingProfiles")
-    .items()
-    .map((node) => readProfile(node, plugins));
+  const list = top.at("schedulingProfiles");
+  const profiles = list.items().map((node) => readProfile(node, plugins));
   const made = [...plugins.byName.values()].map((plugin) => plugin.made);
-  const byHeader = made.some((each) => each.kind === "handler" && each.byHeader);
-  const only = made.flatMap((each) => (each.kind === "handler" ? (each.only ?? []) : []))[0];
+  const handlers = made.filter((each) => each.kind === "handler");
+  const only = handlers.find((each) => each.only !== undefined)?.only;
   const used = only === undefined ? profiles : profiles.filter(({ name }) => name === only);
   if (profiles.length > 0 && used.length === 0) {
     const names = profiles.map(({ name }) => name).join(", ");
-    top
-      .at("schedulingProfiles")
-      .report(`has no profile "${only}", which is the one that is used: there are ${names}`);
+    list.report(`has no profile "${only}", which is the one that is used: there are ${names}`);
   }
   const fallbacks = made.flatMap((each) => (each.kind === "picker" ? (each.endpoints ?? []) : []));
   const prefix: PrefixOptions = Object.assign(
     {},
     ...made.map((each) => ("prefix" in each ? each.prefix : {})),
   );
-  const flow = readFlowControl(top.at("flowControl"), (node) => pluginAt(node, plugins)?.made);
-  const detectorOf = readDetector(top, plugins) ?? flow.detector;
+  const pluginOf = (node: ConfigNode) => pluginAt(node, plugins)?.made;
+  const flow = readFlowControl(top.at("flowControl"), pluginOf);
+  const detectorOf = readDetector(top.at("saturationDetector"), pluginOf) ?? flow.detector;
   if (problems.length > 0) return { ok: false, problems: unique(problems) };
   const shedsItself =
     detectorOf === undefined && used.length > 0 && used.every(({ sheds }) => sheds);
-  const hasQueue = gates.includes("flowControl");
   const detector = detectorOf?.(hasQueue);
-  return {
-    ok: true,
-    config: {
-      flow: hasQueue ? flow.settings : undefined,
-      poolOptions: () => ({
-        profiles: rules(used, byHeader),
-        // Behind a queue nobody is refused at once.
-        admission:
-          hasQueue || shedsItself
-            ? admitAll(detector)
-            : createAdmission(detector === undefined ? {} : { detector }),
-        prefix,
-        ...(fallbacks.length === 0 ? {} : { maxFallbacks: Math.max(...fallbacks) - 1 }),
-      }),
-    },
-  };
+  // Behind a queue nobody is refused at once.
+  const admit = () =>
+    hasQueue || shedsItself ? admitAll(detector) : createAdmission(present({ detector }));
+  const poolOptions = () => ({
+    profiles: rules(
+      used,
+      handlers.some((each) => each.byHeader),
+    ),
+    admission: admit(),
+    prefix,
+    ...(fallbacks.length === 0 ? {} : { maxFallbacks: Math.max(...fallbacks) - 1 }),
+  });
+  return { ok: true, config: { flow: hasQueue ? flow.settings : undefined, poolOptions } };
+}
+
+function checkTop(top: ConfigNode): void {
+  if (!top.isPresent) top.report("is empty: an EndpointPickerConfig is wanted");
+  top.allowOnly([
+    ...["apiVersion", "kind", "metadata", "featureGates", "plugins", "schedulingProfiles"],
+    ...["requestHandler", "dataLayer", "flowControl", "saturationDetector", "parser"],
+  ]);
+  const version = top.at("apiVersion");
+  if (version.isPresent && !pickerConfigVersions.includes(version.text() ?? "")) {
+    version.report(`must be ${pickerConfigVersions.join(" or ")}`);
+  }
 }
 
 function readPlugins(list: ConfigNode): Plugins {
@@ -128,11 +113,8 @@ function readPlugins(list: ConfigNode): Plugins {
   const refused = new Set<string>();
   for (const node of list.items()) {
     node.allowOnly(["name", "type", "parameters"]);
-    const type = node.at("type").text();
-    if (type === undefined) {
-      if (!node.at("type").isPresent) node.report("has no `type`");
-      continue;
-    }
+    const type = node.needed("type").text();
+    if (type === undefined) continue;
     const name = node.at("name").text() ?? type;
     const make = pluginTypes.get(type);
     if (make === undefined) {
@@ -178,10 +160,15 @@ interface ProfileEntry {
   readonly when: ((request: InferenceRequest) => boolean) | undefined;
 }
 
+interface ProfilePart {
+  readonly made: MadePlugin;
+  readonly weight: number;
+}
+
 function readProfile(node: ConfigNode, plugins: Plugins): ProfileEntry {
   node.allowOnly(["name", "plugins", "when"]);
   const name = node.at("name").text() ?? "default";
-  const parts: { readonly made: MadePlugin; readonly weight: number }[] = [];
+  const parts: ProfilePart[] = [];
   for (const entry of node.at("plugins").items()) {
     entry.allowOnly(["pluginRef", "weight"]);
     const weight = entry.at("weight").number(0);
@@ -197,24 +184,24 @@ function readProfile(node: ConfigNode, plugins: Plugins): ProfileEntry {
   if (whole !== undefined && parts.length > 1) {
     node.at("plugins").report("names a whole profile, which stands alone");
   }
-  const create =
-    whole?.kind === "profile"
-      ? whole.create
-      : () =>
-          createProfile({
-            name,
-            filters: withServingFilters(
-              parts.flatMap(({ made }) => (made.kind === "filter" ? made.create() : [])),
-            ),
-            scorers: parts.flatMap(({ made, weight }) =>
-              made.kind === "scorer" ? [{ scorer: made.create(), weight }] : [],
-            ),
-            picker:
-              parts.flatMap(({ made }) => (made.kind === "picker" ? [made.create()] : []))[0] ??
-              maxScorePicker,
-          });
+  const create = whole?.kind === "profile" ? whole.create : () => profileOf(name, parts);
   const sheds = whole?.kind === "profile" && whole.sheds;
   return { name, create, sheds, when: readWhen(node.at("when")) };
+}
+
+function profileOf(name: string, parts: readonly ProfilePart[]): Profile {
+  const made = parts.map((part) => part.made);
+  const picker = made.find((each) => each.kind === "picker");
+  return createProfile({
+    name,
+    filters: withServingFilters(
+      made.flatMap((each) => (each.kind === "filter" ? each.create() : [])),
+    ),
+    scorers: parts.flatMap(({ made: each, weight }) =>
+      each.kind === "scorer" ? [{ scorer: each.create(), weight }] : [],
+    ),
+    picker: picker?.create() ?? maxScorePicker,
+  });
 }
 
 /** Ours: which requests a profile is for. */
@@ -258,16 +245,11 @@ function rules(entries: readonly ProfileEntry[], byHeader: boolean): readonly Pr
 }
 
 /** Where it stood before flow control had one of its own. */
-function readDetector(top: ConfigNode, plugins: Plugins): CreateDetector | undefined {
-  const node = top.at("saturationDetector");
+function readDetector(node: ConfigNode, pluginOf: PluginOf): CreateDetector | undefined {
   if (!node.isPresent) return undefined;
-  if (node.at("pluginRef").isPresent) {
-    const made = pluginAt(node.at("pluginRef"), plugins)?.made;
-    if (made?.kind === "detector") return made.create;
-    if (made !== undefined) node.at("pluginRef").report("names no saturation detector");
-    return undefined;
-  }
-  return readUtilizationDetector(node);
+  const ref = node.at("pluginRef");
+  if (!ref.isPresent) return readUtilizationDetector(node);
+  return pluginOfKind(ref, "detector", pluginOf)?.create;
 }
 
 /** A value of the wrong kind is found by each of its readers. */

@@ -34,7 +34,7 @@ import { runningRequestsScorer } from "../scorers/running-requests.ts";
 import { sessionAffinityScorer } from "../scorers/session-affinity.ts";
 import { tokenLoadScorer } from "../scorers/token-load.ts";
 import { readByLabel, readLabelSelector, roleFilter } from "./label-plugins.ts";
-import type { ConfigNode } from "./node.ts";
+import { type ConfigNode, present } from "./node.ts";
 
 /** What a plugin of a configuration becomes. Plugins keep state, so each pool has its own. */
 export type MadePlugin =
@@ -92,36 +92,27 @@ const picker =
     return { kind: "picker", create: () => made, endpoints };
   };
 
+const handler =
+  (byHeader: boolean): MakePlugin =>
+  (parameters) => {
+    parameters.allowOnly([]);
+    return { kind: "handler", byHeader };
+  };
+
 /** Without a decider the reference, too, schedules one profile. */
 const disaggregation: MakePlugin = (parameters) => {
-  parameters.allowOnly([
-    "profiles",
-    "deciders",
-    "deciderPluginName",
-    "prefillProfile",
-    "decodeProfile",
-  ]);
-  const decider = [
-    parameters.at("deciders").at("prefill"),
-    parameters.at("deciders").at("encode"),
-    parameters.at("deciderPluginName"),
-  ].find(({ isPresent }) => isPresent);
+  const { allowOnly, at } = parameters;
+  allowOnly(["profiles", "deciders", "deciderPluginName", "prefillProfile", "decodeProfile"]);
+  const deciders = at("deciders");
+  const decider = [deciders.at("prefill"), deciders.at("encode"), at("deciderPluginName")].find(
+    ({ isPresent }) => isPresent,
+  );
   decider?.report(
     "disaggregates requests over several endpoints, and Umbra sends each to one: remove the deciders, and the profile for decoding is used",
   );
-  const only =
-    parameters.at("profiles").at("decode").text() ?? parameters.at("decodeProfile").text();
+  const only = at("profiles").at("decode").text() ?? at("decodeProfile").text();
   return { kind: "handler", byHeader: false, only: only ?? "decode" };
 };
-
-const nothing: MakePlugin = () => ({ kind: "nothing" });
-
-/** Of an option that is not set, the plugin's own default counts. */
-function set<T extends object>(options: { readonly [K in keyof T]: T[K] | undefined }): T {
-  return Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined),
-  ) as T;
-}
 
 function prefixOptions(parameters: ConfigNode): PrefixOptions {
   const blockTokens = parameters.at("blockSizeTokens").integer(1, 4_096);
@@ -131,7 +122,7 @@ function prefixOptions(parameters: ConfigNode): PrefixOptions {
   // The reference never goes below 64 tokens either: smaller blocks cost memory and gain little.
   const used = Math.max(64, blockTokens ?? 64);
   const most = tokens !== undefined && tokens > 0 ? tokens : (blocks ?? 0) * used;
-  return set<PrefixOptions>({
+  return present({
     blockTokens: blockTokens === undefined ? undefined : used,
     maxPromptTokens: most > 0 ? most : undefined,
     blocksPerEndpoint: parameters.at("lruCapacityPerServer").integer(1, 1_000_000),
@@ -151,211 +142,156 @@ export function readUtilizationDetector(parameters: ConfigNode): CreateDetector 
   parameters.allowOnly([...names, "headroom"]);
   parameters.at("metricsStalenessThreshold").duration();
   parameters.at("headroom").number(0);
-  const limits = set<Parameters<typeof utilizationDetector>[0] & object>({
+  const limits = present({
     waitingRequests: parameters.at("queueDepthThreshold").number(1),
     kvCacheUsage: parameters.at("kvCacheUtilThreshold").number(0.01, 1),
   });
   return (withSent) => utilizationDetector({ ...limits, withSent });
 }
 
-/** Plugin types by name: those of the reference endpoint picker under its names, then ours. */
-export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map<string, MakePlugin>([
-  ["label-selector-filter", filter(["matchLabels", "matchExpressions"], readLabelSelector)],
-  ["by-label-selector", filter(["matchLabels", "matchExpressions"], readLabelSelector)],
-  ["by-label", filter(["label", "validValues", "allowsNoLabel"], readByLabel)],
-  ["decode-filter", filter([], () => roleFilter("decode"))],
-  ["prefill-filter", filter([], () => roleFilter("prefill"))],
-  ["encode-filter", filter([], () => roleFilter("encode"))],
-  [
-    "low-queue-filter",
-    filter(["threshold"], (p) => lowQueueFilter(set({ threshold: p.at("threshold").integer(1) }))),
-  ],
-  [
-    "lora-affinity-filter",
-    filter(["threshold"], (p) =>
-      loraAffinityFilter(set({ affinityProbability: p.at("threshold").number(0, 1) })),
-    ),
-  ],
-  ["least-queue-filter", filter([], () => leastQueueFilter({ band: "range-per-endpoint" }))],
-  ["least-kv-cache-filter", filter([], () => leastKvCacheFilter({ band: "range-per-endpoint" }))],
-  [
-    "sheddable-capacity-filter",
-    filter(["queueThreshold", "kvCacheThreshold"], (p) =>
-      capacityFilter(
-        set({
-          waitingRequests: p.at("queueThreshold").integer(0),
-          kvCacheUsage: p.at("kvCacheThreshold").number(0, 1),
-        }),
-      ),
-    ),
-  ],
-  [
-    "prefix-cache-affinity-filter",
-    filter(["affinityThreshold"], (p) =>
-      prefixAffinityFilter(set({ threshold: p.at("affinityThreshold").number(0, 1) })),
-    ),
-  ],
-  ["queue-scorer", scorer([], () => queueScorer)],
-  ["running-requests-size-scorer", scorer([], () => runningRequestsScorer)],
-  ["kv-cache-utilization-scorer", scorer([], () => kvCacheScorer)],
-  ["lora-affinity-scorer", scorer([], () => loraAffinityScorer)],
-  [
-    "load-aware-scorer",
-    scorer(["threshold"], (p) => loadAwareScorer(set({ threshold: p.at("threshold").number(1) }))),
-  ],
-  [
-    "active-request-scorer",
-    scorer(["idleThreshold", "maxBusyScore", "requestTimeout"], (p) =>
-      inFlightScorer(
-        set({
-          idleThreshold: p.at("idleThreshold").number(0),
-          maxBusyScore: p.at("maxBusyScore").number(0, 1),
-        }),
-      ),
-    ),
-  ],
-  [
-    "token-load-scorer",
-    scorer(["queueThresholdTokens"], (p) =>
-      tokenLoadScorer({
-        withOutput: false,
-        ...set({ threshold: p.at("queueThresholdTokens").number(1) }),
+/** Of the reference: what they do there happens here unasked, or is not needed. */
+const ignored: readonly string[] = [
+  ...["prefix-based-pd-decider", "always-disagg-pd-decider", "always-disagg-multimodal-decider"],
+  ...["disagg-headers-handler", "prefill-header-handler", "sglanghttp-parser"],
+  ...["models-data-source", "models-data-extractor", "k8s-notification-source"],
+  ...["endpoint-notification-source", "dcgm-data-source", "dcgm-extractor", "topology-extractor"],
+  ...["inflight-load-producer", "token-producer", "openai-parser", "anthropic-parser"],
+  ...["vllmhttp-parser", "passthrough-parser", "metrics-data-source", "core-metrics-extractor"],
+];
+
+const pluginsByType: Readonly<Record<string, MakePlugin>> = {
+  "label-selector-filter": filter(["matchLabels", "matchExpressions"], readLabelSelector),
+  "by-label-selector": filter(["matchLabels", "matchExpressions"], readLabelSelector),
+  "by-label": filter(["label", "validValues", "allowsNoLabel"], readByLabel),
+  "decode-filter": filter([], () => roleFilter("decode")),
+  "prefill-filter": filter([], () => roleFilter("prefill")),
+  "encode-filter": filter([], () => roleFilter("encode")),
+  "low-queue-filter": filter(["threshold"], (p) =>
+    lowQueueFilter(present({ threshold: p.at("threshold").integer(1) })),
+  ),
+  "lora-affinity-filter": filter(["threshold"], (p) =>
+    loraAffinityFilter(present({ affinityProbability: p.at("threshold").number(0, 1) })),
+  ),
+  "least-queue-filter": filter([], () => leastQueueFilter({ band: "range-per-endpoint" })),
+  "least-kv-cache-filter": filter([], () => leastKvCacheFilter({ band: "range-per-endpoint" })),
+  "sheddable-capacity-filter": filter(["queueThreshold", "kvCacheThreshold"], (p) =>
+    capacityFilter(
+      present({
+        waitingRequests: p.at("queueThreshold").integer(0),
+        kvCacheUsage: p.at("kvCacheThreshold").number(0, 1),
       }),
     ),
-  ],
-  [
-    "prefix-cache-scorer",
-    (parameters) => {
-      // There is one index of prefixes, whichever producer is named.
-      parameters.at("prefixMatchInfoProducerName").text();
-      parameters.allowOnly([
-        ...["matchLengthWeight", "matchLengthScaleTokens", "prefixMatchInfoProducerName"],
-        ...prefixNames,
-      ]);
-      const options = set<Parameters<typeof prefixCacheScorer>[0] & object>({
-        lengthWeight: parameters.at("matchLengthWeight").number(0, 1),
-        lengthScaleTokens: parameters.at("matchLengthScaleTokens").number(1),
-      });
-      const prefix = prefixOptions(parameters);
-      return { kind: "scorer", create: () => prefixCacheScorer(options), prefix };
-    },
-  ],
-  [
-    "no-hit-lru-scorer",
-    scorer(["lruSize"], (p) => noHitLruScorer(set({ maxEndpoints: p.at("lruSize").integer(1) }))),
-  ],
-  ["session-affinity-scorer", scorer([], () => sessionAffinityScorer())],
-  ["latency-scorer", scorer([], () => latencyScorer)],
-  ["max-score-picker", picker(() => maxScorePicker)],
-  ["random-picker", picker(() => randomPicker)],
-  ["weighted-random-picker", picker(() => weightedRandomPicker)],
-  [
-    "single-profile-handler",
-    (parameters) => {
-      parameters.allowOnly([]);
-      return { kind: "handler", byHeader: false };
-    },
-  ],
-  [
-    "header-profile-handler",
-    (parameters) => {
-      parameters.allowOnly([]);
-      return { kind: "handler", byHeader: true };
-    },
-  ],
+  ),
+  "prefix-cache-affinity-filter": filter(["affinityThreshold"], (p) =>
+    prefixAffinityFilter(present({ threshold: p.at("affinityThreshold").number(0, 1) })),
+  ),
+  "queue-scorer": scorer([], () => queueScorer),
+  "running-requests-size-scorer": scorer([], () => runningRequestsScorer),
+  "kv-cache-utilization-scorer": scorer([], () => kvCacheScorer),
+  "lora-affinity-scorer": scorer([], () => loraAffinityScorer),
+  "load-aware-scorer": scorer(["threshold"], (p) =>
+    loadAwareScorer(present({ threshold: p.at("threshold").number(1) })),
+  ),
+  "active-request-scorer": scorer(["idleThreshold", "maxBusyScore", "requestTimeout"], (p) =>
+    inFlightScorer(
+      present({
+        idleThreshold: p.at("idleThreshold").number(0),
+        maxBusyScore: p.at("maxBusyScore").number(0, 1),
+      }),
+    ),
+  ),
+  "token-load-scorer": scorer(["queueThresholdTokens"], (p) =>
+    tokenLoadScorer({
+      withOutput: false,
+      ...present({ threshold: p.at("queueThresholdTokens").number(1) }),
+    }),
+  ),
+  "prefix-cache-scorer": (parameters) => {
+    // There is one index of prefixes, whichever producer is named.
+    parameters.at("prefixMatchInfoProducerName").text();
+    parameters.allowOnly([
+      ...["matchLengthWeight", "matchLengthScaleTokens", "prefixMatchInfoProducerName"],
+      ...prefixNames,
+    ]);
+    const options = present({
+      lengthWeight: parameters.at("matchLengthWeight").number(0, 1),
+      lengthScaleTokens: parameters.at("matchLengthScaleTokens").number(1),
+    });
+    const prefix = prefixOptions(parameters);
+    return { kind: "scorer", create: () => prefixCacheScorer(options), prefix };
+  },
+  "no-hit-lru-scorer": scorer(["lruSize"], (p) =>
+    noHitLruScorer(present({ maxEndpoints: p.at("lruSize").integer(1) })),
+  ),
+  "session-affinity-scorer": scorer([], () => sessionAffinityScorer()),
+  "latency-scorer": scorer([], () => latencyScorer),
+  "max-score-picker": picker(() => maxScorePicker),
+  "random-picker": picker(() => randomPicker),
+  "weighted-random-picker": picker(() => weightedRandomPicker),
+  "single-profile-handler": handler(false),
+  "header-profile-handler": handler(true),
   // Each rank of a Pod is an endpoint of its own, by the pool's target ports.
-  [
-    "data-parallel-profile-handler",
-    (parameters) => {
-      parameters.allowOnly(["primaryPort"]);
-      parameters.at("primaryPort").integer(1, 65_535);
-      return { kind: "handler", byHeader: false };
-    },
-  ],
-  ["disagg-profile-handler", disaggregation],
-  ["pd-profile-handler", disaggregation],
-  [
-    "utilization-detector",
-    (parameters) => ({ kind: "detector", create: readUtilizationDetector(parameters) }),
-  ],
-  [
-    "concurrency-detector",
-    (parameters) => {
-      parameters.allowOnly([
-        "maxConcurrency",
-        "maxTokenConcurrency",
-        "concurrencyMode",
-        "headroom",
-      ]);
-      parameters.at("headroom").number(0);
-      const mode = parameters.at("concurrencyMode").text();
-      if (mode !== undefined && mode !== "requests" && mode !== "tokens") {
-        parameters.at("concurrencyMode").report("must be requests or tokens");
-      }
-      const detector = concurrencyDetector(
-        set({
-          requests: mode === "tokens" ? undefined : parameters.at("maxConcurrency").number(1),
-          tokens: mode === "requests" ? undefined : parameters.at("maxTokenConcurrency").number(1),
-        }),
-      );
-      return { kind: "detector", create: () => detector };
-    },
-  ],
-  [
-    "approx-prefix-cache-producer",
-    (parameters) => {
-      parameters.allowOnly(prefixNames);
-      return { kind: "prefix index", prefix: prefixOptions(parameters) };
-    },
-  ],
-  ["round-robin-fairness-policy", () => ({ kind: "fairness", fairness: "round-robin" })],
-  ["global-strict-fairness-policy", () => ({ kind: "fairness", fairness: "strict" })],
-  ["fcfs-ordering-policy", () => ({ kind: "ordering", ordering: "fcfs" })],
-  ["edf-ordering-policy", () => ({ kind: "ordering", ordering: "edf" })],
-  ["slo-deadline-ordering-policy", () => ({ kind: "ordering", ordering: "edf" })],
-  ["prefix-based-pd-decider", nothing],
-  ["always-disagg-pd-decider", nothing],
-  ["always-disagg-multimodal-decider", nothing],
-  ["disagg-headers-handler", nothing],
-  ["prefill-header-handler", nothing],
-  ["sglanghttp-parser", nothing],
-  ["models-data-source", nothing],
-  ["models-data-extractor", nothing],
-  ["k8s-notification-source", nothing],
-  ["endpoint-notification-source", nothing],
-  ["dcgm-data-source", nothing],
-  ["dcgm-extractor", nothing],
-  ["topology-extractor", nothing],
-  ["inflight-load-producer", nothing],
-  ["token-producer", nothing],
-  ["openai-parser", nothing],
-  ["anthropic-parser", nothing],
-  ["vllmhttp-parser", nothing],
-  ["passthrough-parser", nothing],
-  ["metrics-data-source", nothing],
-  ["core-metrics-extractor", nothing],
-  ["fresh-metrics-filter", filter([], () => freshMetricsFilter)],
-  ["engine-ready-filter", filter([], () => engineReadyFilter)],
-  ["circuit-broken-filter", filter([], () => circuitBrokenFilter)],
-  ["adapter-room-filter", filter([], () => adapterRoomFilter)],
-  [
-    "max-in-flight-filter",
-    filter(["maxRequests"], (p) => maxInFlightFilter(p.at("maxRequests").integer(1) ?? 100)),
-  ],
-  [
-    "expected-work-scorer",
-    scorer(["tokensPerRequest", "tokensPerAdapterLoad", "tokensPerFullCache"], (p) =>
+  "data-parallel-profile-handler": (parameters) => {
+    parameters.allowOnly(["primaryPort"]);
+    parameters.at("primaryPort").integer(1, 65_535);
+    return { kind: "handler", byHeader: false };
+  },
+  "disagg-profile-handler": disaggregation,
+  "pd-profile-handler": disaggregation,
+  "utilization-detector": (parameters) => ({
+    kind: "detector",
+    create: readUtilizationDetector(parameters),
+  }),
+  "concurrency-detector": (parameters) => {
+    parameters.allowOnly(["maxConcurrency", "maxTokenConcurrency", "concurrencyMode", "headroom"]);
+    parameters.at("headroom").number(0);
+    const mode = parameters.at("concurrencyMode").text();
+    if (mode !== undefined && mode !== "requests" && mode !== "tokens") {
+      parameters.at("concurrencyMode").report("must be requests or tokens");
+    }
+    const detector = concurrencyDetector(
+      present({
+        requests: mode === "tokens" ? undefined : parameters.at("maxConcurrency").number(1),
+        tokens: mode === "requests" ? undefined : parameters.at("maxTokenConcurrency").number(1),
+      }),
+    );
+    return { kind: "detector", create: () => detector };
+  },
+  "approx-prefix-cache-producer": (parameters) => {
+    parameters.allowOnly(prefixNames);
+    return { kind: "prefix index", prefix: prefixOptions(parameters) };
+  },
+  "round-robin-fairness-policy": () => ({ kind: "fairness", fairness: "round-robin" }),
+  "global-strict-fairness-policy": () => ({ kind: "fairness", fairness: "strict" }),
+  "fcfs-ordering-policy": () => ({ kind: "ordering", ordering: "fcfs" }),
+  "edf-ordering-policy": () => ({ kind: "ordering", ordering: "edf" }),
+  "slo-deadline-ordering-policy": () => ({ kind: "ordering", ordering: "edf" }),
+  "fresh-metrics-filter": filter([], () => freshMetricsFilter),
+  "engine-ready-filter": filter([], () => engineReadyFilter),
+  "circuit-broken-filter": filter([], () => circuitBrokenFilter),
+  "adapter-room-filter": filter([], () => adapterRoomFilter),
+  "max-in-flight-filter": filter(["maxRequests"], (p) =>
+    maxInFlightFilter(p.at("maxRequests").integer(1) ?? 100),
+  ),
+  "expected-work-scorer": scorer(
+    ["tokensPerRequest", "tokensPerAdapterLoad", "tokensPerFullCache"],
+    (p) =>
       expectedWorkScorer(
-        set({
+        present({
           tokensPerRequest: p.at("tokensPerRequest").number(0),
           tokensPerAdapterLoad: p.at("tokensPerAdapterLoad").number(0),
           tokensPerFullCache: p.at("tokensPerFullCache").number(0),
         }),
       ),
-    ),
-  ],
-  ["power-of-two-picker", picker(() => powerOfTwoPicker)],
-  ["top-k-picker", picker((p) => topKPicker(p.at("k").integer(1, 1_000) ?? 3), ["k"])],
-  ["default-profile", () => ({ kind: "profile", create: defaultProfile, sheds: false })],
-  ["decision-tree-profile", () => ({ kind: "profile", create: decisionTreeProfile, sheds: true })],
+  ),
+  "power-of-two-picker": picker(() => powerOfTwoPicker),
+  "top-k-picker": picker((p) => topKPicker(p.at("k").integer(1, 1_000) ?? 3), ["k"]),
+  "default-profile": () => ({ kind: "profile", create: defaultProfile, sheds: false }),
+  "decision-tree-profile": () => ({ kind: "profile", create: decisionTreeProfile, sheds: true }),
+};
+
+/** Plugin types by name: those of the reference endpoint picker under its names, then ours. */
+export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map([
+  ...Object.entries(pluginsByType),
+  ...ignored.map((type): [string, MakePlugin] => [type, () => ({ kind: "nothing" })]),
 ]);

@@ -1,3 +1,25 @@
+const remedies: Readonly<Record<string, string>> = {
+  "context-length-aware": "use label-selector-filter, or a pool for long prompts",
+  "header-label-affinity":
+    "use header-profile-handler with a label-selector-filter in each profile",
+  "session-affinity-filter": "use session-affinity-scorer with a high weight",
+  "probabilistic-admitter": "use flowControl, or InferenceObjectives with a priority below 0",
+  "program-aware-fairness": "use round-robin-fairness-policy",
+  "soft-reflective-ceiling-policy": "every band waits from saturation 1 on; leave it out",
+  "priority-holdback-policy": "every band waits from saturation 1 on; leave it out",
+  "static-usage-limit-policy": "every band waits from saturation 1 on; leave it out",
+  "vllmgrpc-parser": "Umbra reads requests over HTTP; let the model servers serve HTTP",
+  "vertexai-parser": "Umbra reads OpenAI's and Anthropic's formats; leave it out",
+  "agent-identity": "let the gateway set x-llm-d-inference-fairness-id; leave it out",
+  "request-attribute-reporter": "read /metrics of the sidecar; leave it out",
+  "disaggregatedset-rollout-screener": "give each revision a pool, and weigh them in the HTTPRoute",
+  "p2p-source-producer": "Umbra moves no caches between endpoints; leave it out",
+  "session-id-producer": "Umbra reads sessions from headers by itself; leave it out",
+  "sheddable-eviction-filter": "requests that run are never ended; leave it out",
+  "priority-then-time-eviction-order-policy": "requests that run are never ended; leave it out",
+  "file-discovery": "name the endpoints with --endpoints or the annotation umbra.dev/endpoints",
+};
+
 /** Plugin types of the reference endpoint picker that Umbra has not, and what to do instead. */
 export const unsupportedPlugins: ReadonlyMap<string, string> = new Map([
   ...[
@@ -28,28 +50,5 @@ export const unsupportedPlugins: ReadonlyMap<string, string> = new Map([
     (type) =>
       [type, "Umbra predicts no latencies; leave it out, and use expected-work-scorer"] as const,
   ),
-  ["context-length-aware", "use label-selector-filter, or a pool for long prompts"],
-  [
-    "header-label-affinity",
-    "use header-profile-handler with a label-selector-filter in each profile",
-  ],
-  ["session-affinity-filter", "use session-affinity-scorer with a high weight"],
-  ["probabilistic-admitter", "use flowControl, or InferenceObjectives with a priority below 0"],
-  ["program-aware-fairness", "use round-robin-fairness-policy"],
-  ["soft-reflective-ceiling-policy", "every band waits from saturation 1 on; leave it out"],
-  ["priority-holdback-policy", "every band waits from saturation 1 on; leave it out"],
-  ["static-usage-limit-policy", "every band waits from saturation 1 on; leave it out"],
-  ["vllmgrpc-parser", "Umbra reads requests over HTTP; let the model servers serve HTTP"],
-  ["vertexai-parser", "Umbra reads OpenAI's and Anthropic's formats; leave it out"],
-  ["agent-identity", "let the gateway set x-llm-d-inference-fairness-id; leave it out"],
-  ["request-attribute-reporter", "read /metrics of the sidecar; leave it out"],
-  [
-    "disaggregatedset-rollout-screener",
-    "give each revision a pool, and weigh them in the HTTPRoute",
-  ],
-  ["p2p-source-producer", "Umbra moves no caches between endpoints; leave it out"],
-  ["session-id-producer", "Umbra reads sessions from headers by itself; leave it out"],
-  ["sheddable-eviction-filter", "requests that run are never ended; leave it out"],
-  ["priority-then-time-eviction-order-policy", "requests that run are never ended; leave it out"],
-  ["file-discovery", "name the endpoints with --endpoints or the annotation umbra.dev/endpoints"],
+  ...Object.entries(remedies),
 ]);

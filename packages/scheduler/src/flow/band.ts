@@ -1,7 +1,6 @@
 import { createEntryHeap, type EntryHeap, type HeapEntry } from "./entry-heap.ts";
 import type { BandLimits, FlowRequest } from "./types.ts";
 
-/** A request that waits. */
 export interface Entry extends HeapEntry {
   readonly request: FlowRequest;
   readonly band: Band;
@@ -16,7 +15,6 @@ export interface Entry extends HeapEntry {
   ) => void;
 }
 
-/** The requests of one priority. */
 export interface Band {
   readonly priority: number;
   readonly ceiling: number;
@@ -43,13 +41,8 @@ const defaultFlow = "default-flow";
 const byAge = (a: Entry, b: Entry) => a.serial < b.serial;
 
 export function createBand(priority: number, limits: BandLimits): Band {
-  const {
-    maxRequests = 5_000,
-    maxBytes = 1e9,
-    fairness = "round-robin",
-    ordering = "fcfs",
-    ceiling = 1,
-  } = limits;
+  const { maxRequests = 5_000, maxBytes = 1e9, ceiling = 1 } = limits;
+  const { fairness = "round-robin", ordering = "fcfs" } = limits;
   const isBefore = ordering === "fcfs" ? byAge : byDeadline;
   /** Flows in which something waits, in the order of their turns. */
   const flows = new Map<string, Flow>();

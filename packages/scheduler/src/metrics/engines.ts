@@ -64,81 +64,67 @@ const tritonBlocks = (kind: string): Selector => ({
   labels: { kv_cache_block_type: kind },
 });
 
-export const engines: ReadonlyMap<EngineName, EngineMetrics> = new Map<EngineName, EngineMetrics>([
-  [
-    "vllm",
-    {
-      waitingRequests: named(vllmMetricNames.waitingRequests),
-      runningRequests: named(vllmMetricNames.runningRequests),
-      kvCacheUsage: named(vllmMetricNames.kvCacheUsage, vllmMetricNames.gpuCacheUsage),
-      cache: {
-        info: vllmMetricNames.cacheConfigInfo,
-        blockTokens: "block_size",
-        blocks: "num_gpu_blocks",
-      },
-      lora: {
-        requestsInfo: vllmMetricNames.loraRequestsInfo,
-        loaded: vllmMetricNames.loraAdapterLoaded,
-        maxLoaded: vllmMetricNames.maxGpuLoraAdapters,
-      },
-      generationTokens: vllmMetricNames.generationTokens,
-      state: { name: vllmMetricNames.engineSleepState, label: "sleep_state", ready: "awake" },
+const metricsOf: Readonly<Record<EngineName, EngineMetrics>> = {
+  vllm: {
+    waitingRequests: named(vllmMetricNames.waitingRequests),
+    runningRequests: named(vllmMetricNames.runningRequests),
+    kvCacheUsage: named(vllmMetricNames.kvCacheUsage, vllmMetricNames.gpuCacheUsage),
+    cache: {
+      info: vllmMetricNames.cacheConfigInfo,
+      blockTokens: "block_size",
+      blocks: "num_gpu_blocks",
     },
-  ],
-  [
-    "sglang",
-    {
-      waitingRequests: named("sglang:num_queue_reqs"),
-      runningRequests: named("sglang:num_running_reqs"),
-      kvCacheUsage: named("sglang:token_usage"),
-      cache: { info: "sglang:cache_config_info", blockTokens: "page_size", blocks: "num_pages" },
-      generationTokens: "sglang:generation_tokens_total",
-      adapterSlots: { name: "sglang:lora_pool_slots_total" },
-      early: ["sglang:max_total_num_tokens"],
+    lora: {
+      requestsInfo: vllmMetricNames.loraRequestsInfo,
+      loaded: vllmMetricNames.loraAdapterLoaded,
+      maxLoaded: vllmMetricNames.maxGpuLoraAdapters,
     },
-  ],
-  [
-    "trtllm-serve",
-    {
-      waitingRequests: named("trtllm_num_requests_waiting"),
-      runningRequests: named("trtllm_num_requests_running"),
-      kvCacheUsage: named("trtllm_kv_cache_utilization"),
-      cache: {
-        blockTokens: { name: "trtllm_kv_cache_tokens_per_block" },
-        blocks: { name: "trtllm_kv_cache_max_blocks" },
-      },
-      seats: { name: "trtllm_max_num_active_requests" },
+    generationTokens: vllmMetricNames.generationTokens,
+    state: { name: vllmMetricNames.engineSleepState, label: "sleep_state", ready: "awake" },
+  },
+  sglang: {
+    waitingRequests: named("sglang:num_queue_reqs"),
+    runningRequests: named("sglang:num_running_reqs"),
+    kvCacheUsage: named("sglang:token_usage"),
+    cache: { info: "sglang:cache_config_info", blockTokens: "page_size", blocks: "num_pages" },
+    generationTokens: "sglang:generation_tokens_total",
+    adapterSlots: { name: "sglang:lora_pool_slots_total" },
+    early: ["sglang:max_total_num_tokens"],
+  },
+  "trtllm-serve": {
+    waitingRequests: named("trtllm_num_requests_waiting"),
+    runningRequests: named("trtllm_num_requests_running"),
+    kvCacheUsage: named("trtllm_kv_cache_utilization"),
+    cache: {
+      blockTokens: { name: "trtllm_kv_cache_tokens_per_block" },
+      blocks: { name: "trtllm_kv_cache_max_blocks" },
     },
-  ],
-  [
-    "triton-tensorrt-llm",
-    {
-      waitingRequests: [tritonRequests("waiting")],
-      runningRequests: [tritonRequests("scheduled")],
-      kvCacheUsage: [tritonBlocks("fraction")],
-      cache: { blockTokens: tritonBlocks("tokens_per"), blocks: tritonBlocks("max") },
-    },
-  ],
-  [
-    "tgi",
-    {
-      waitingRequests: named("tgi_queue_size"),
-      runningRequests: named("tgi_batch_current_size"),
-      kvCacheUsage: [],
-      early: ["tgi_batch_max_total_tokens"],
-    },
-  ],
-  [
-    "llamacpp",
-    {
-      waitingRequests: named("llamacpp:requests_deferred"),
-      runningRequests: named("llamacpp:requests_processing"),
-      // Newer servers do not have it any more.
-      kvCacheUsage: named("llamacpp:kv_cache_usage_ratio"),
-      generationTokens: "llamacpp:tokens_predicted_total",
-    },
-  ],
-]);
+    seats: { name: "trtllm_max_num_active_requests" },
+  },
+  "triton-tensorrt-llm": {
+    waitingRequests: [tritonRequests("waiting")],
+    runningRequests: [tritonRequests("scheduled")],
+    kvCacheUsage: [tritonBlocks("fraction")],
+    cache: { blockTokens: tritonBlocks("tokens_per"), blocks: tritonBlocks("max") },
+  },
+  tgi: {
+    waitingRequests: named("tgi_queue_size"),
+    runningRequests: named("tgi_batch_current_size"),
+    kvCacheUsage: [],
+    early: ["tgi_batch_max_total_tokens"],
+  },
+  llamacpp: {
+    waitingRequests: named("llamacpp:requests_deferred"),
+    runningRequests: named("llamacpp:requests_processing"),
+    // Newer servers do not have it any more.
+    kvCacheUsage: named("llamacpp:kv_cache_usage_ratio"),
+    generationTokens: "llamacpp:tokens_predicted_total",
+  },
+};
+
+export const engines: ReadonlyMap<EngineName, EngineMetrics> = new Map(
+  Object.entries(metricsOf) as [EngineName, EngineMetrics][],
+);
 
 const engineLabels = ["llm-d.ai/engine-type", "inference.networking.k8s.io/engine-type"] as const;
 const aliases: ReadonlyMap<string, EngineName> = new Map<string, EngineName>([

@@ -32,8 +32,29 @@ export function readMetricsPage(
   const samples = Map.groupBy(parsePrometheusText(page, wanted), ({ name }) => name);
   const name = engine ?? engineIn(samples);
   const known = engines.get(name) as EngineMetrics;
-  if (isBeforeFirstRequest(page, samples, known))
-    return unloaded(samples, known, name, scrapedAtMs);
+  // Of a server before its first request nothing counts as load, whatever its page shows.
+  const load = isBeforeFirstRequest(page, samples, known) ? unloaded : loadOf(samples, known, name);
+  if (load.missing.length > 0) return { ok: false, missing: load.missing };
+  const { waitingRequests, runningRequests, missing: _, ...more } = load;
+  const requests = waitingRequests + runningRequests;
+  const hasServed = (load.generationTokens ?? 0) > 0;
+  const adapters = adaptersOf(samples, known, { hasServed, requests });
+  const metrics = { scrapedAtMs, waitingRequests, runningRequests, ...adapters, ...more };
+  return { ok: true, engine: name, metrics: { ...metrics, ...constantsOf(samples, known) } };
+}
+
+interface Load
+  extends Pick<
+    ModelServerMetrics,
+    "waitingRequests" | "runningRequests" | "kvCacheUsage" | "showsLoad" | "generationTokens"
+  > {
+  /** Names of metrics that a pick can't do without and the page lacks. */
+  readonly missing: readonly string[];
+}
+
+const unloaded: Load = { missing: [], waitingRequests: 0, runningRequests: 0, showsLoad: false };
+
+function loadOf(samples: Samples, known: EngineMetrics, name: EngineName): Load {
   const waiting = valuesOf(samples, known.waitingRequests);
   const running = valuesOf(samples, known.runningRequests);
   const usage = valuesOf(samples, known.kvCacheUsage);
@@ -42,23 +63,12 @@ export function readMetricsPage(
   if (running.length === 0) missing.push(firstName(known.runningRequests));
   // vLLM always has it; what it is called tells its version.
   if (usage.length === 0 && name === "vllm") missing.push(firstName(known.kvCacheUsage));
-  if (missing.length > 0) return { ok: false, missing };
-  const tokens = generated(samples, known.generationTokens);
   return {
-    ok: true,
-    engine: name,
-    metrics: {
-      scrapedAtMs,
-      waitingRequests: sum(waiting),
-      runningRequests: sum(running),
-      ...(usage.length === 0 ? {} : { kvCacheUsage: Math.min(1, Math.max(...usage)) }),
-      ...adaptersOf(samples, known, {
-        hasServed: tokens > 0,
-        requests: sum(waiting) + sum(running),
-      }),
-      ...constantsOf(samples, known),
-      ...only("generationTokens", tokens),
-    },
+    missing,
+    waitingRequests: sum(waiting),
+    runningRequests: sum(running),
+    ...(usage.length === 0 ? {} : { kvCacheUsage: Math.min(1, Math.max(...usage)) }),
+    ...only("generationTokens", generated(samples, known.generationTokens)),
   };
 }
 
@@ -88,26 +98,6 @@ const otherLine = /(?:^|\n)(?![ \t\r]*(?:\n|$|#|python_|process_))/;
 function hasOnlyRuntimeNames(page: string | Uint8Array): boolean {
   const text = typeof page === "string" ? page : new TextDecoder().decode(page);
   return !otherLine.test(text.replace(/^\ufeff/, ""));
-}
-
-function unloaded(
-  samples: Samples,
-  known: EngineMetrics,
-  engine: EngineName,
-  scrapedAtMs: number,
-): MetricsPage {
-  return {
-    ok: true,
-    engine,
-    metrics: {
-      scrapedAtMs,
-      waitingRequests: 0,
-      runningRequests: 0,
-      showsLoad: false,
-      ...adaptersOf(samples, known, { hasServed: false, requests: 0 }),
-      ...constantsOf(samples, known),
-    },
-  };
 }
 
 /** What does not change with load. */
@@ -208,16 +198,12 @@ function cacheOf(
   cache: EngineMetrics["cache"],
 ): Pick<ModelServerMetrics, "kvBlockTokens" | "kvBlocks"> {
   if (cache === undefined) return {};
-  if (!("info" in cache)) {
-    return {
-      ...positive("kvBlockTokens", Math.max(...numbersOf(samples, cache.blockTokens))),
-      ...positive("kvBlocks", sum(numbersOf(samples, cache.blocks))),
-    };
-  }
   const { blockTokens, blocks } = cache;
-  const engines = samples.get(cache.info) ?? [];
-  const told = (label: string) =>
-    engines.map(({ labels }) => Number(labels.get(label))).filter((value) => value > 0);
+  const engines = "info" in cache ? (samples.get(cache.info) ?? []) : [];
+  const told = (from: string | Selector) =>
+    typeof from === "string"
+      ? engines.map(({ labels }) => Number(labels.get(from))).filter((value) => value > 0)
+      : numbersOf(samples, from);
   return {
     ...positive("kvBlockTokens", Math.max(...told(blockTokens))),
     ...positive("kvBlocks", sum(told(blocks))),

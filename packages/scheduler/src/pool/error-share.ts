@@ -16,11 +16,11 @@ const assumedGood = 2;
 /** Smaller shares are forgotten. */
 const leastShare = 0.01;
 
-/** Adds one answer. */
-export function countAnswer(counts: AnswerCounts, isError: boolean, nowMs: number): void {
+/** Adds one answer, which is an error or none: 1 or 0. */
+export function countAnswer(counts: AnswerCounts, errors: 0 | 1, nowMs: number): void {
   const left = 0.5 ** ((nowMs - counts.countedAtMs) / halfLifeMs);
   counts.answers = counts.answers * left + 1;
-  counts.errors = counts.errors * left + (isError ? 1 : 0);
+  counts.errors = counts.errors * left + errors;
   counts.countedAtMs = nowMs;
 }
 

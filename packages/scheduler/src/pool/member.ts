@@ -1,22 +1,14 @@
-import { adapterSlots, type Endpoint, type MetricsState } from "../model/endpoint.ts";
+import { adapterSlots, type Endpoint } from "../model/endpoint.ts";
 import type { BlockLru } from "../prefix/block-lru.ts";
 import { type AnswerCounts, createAnswerCounts } from "./error-share.ts";
 
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
 /** An endpoint as its pool keeps it. */
-export interface Member extends Endpoint {
-  labels: Readonly<Record<string, string>>;
-  metrics: MetricsState;
-  inFlight: number;
-  sentSinceScrape: number;
-  pendingPromptTokens: number;
-  pendingOutputTokens: number;
-  ttftMs: number | undefined;
-  ttftSeenMs: number;
-  isEjected: boolean;
-  errorShare: number;
-  isAvoided: boolean;
+export interface Member extends Writable<Omit<Endpoint, "address" | "recentAdapters">> {
+  readonly address: string;
   readonly recentAdapters: Set<string>;
-  seats: number | undefined;
+  ttftSeenMs: number;
   readonly seatMemory: SeatMemory;
   scrapeStartedMs: number;
   lastFailure: ScrapeFailure | undefined;
@@ -24,7 +16,6 @@ export interface Member extends Endpoint {
   firstGoodMs: number | undefined;
   /** Names that its own list has; undefined before it was read. */
   models: ReadonlyMap<string, "base" | "adapter"> | undefined;
-  isReady: boolean;
   /** What its health page says; true where none is read. */
   isHealthPageReady: boolean;
   /** How long its metrics count as fresh, in ms, where that is longer than the pool's age. */
@@ -62,7 +53,6 @@ export interface ScrapeFailure {
   readonly atMs: number;
 }
 
-/** A request in flight. */
 export interface OpenRequest {
   member: Member;
   readonly sentAtMs: number;
@@ -144,7 +134,6 @@ export function createMember(address: string): Member {
   };
 }
 
-/** Adds a request to those in flight. */
 export function open(
   member: Member,
   sentAtMs: number,
@@ -177,7 +166,6 @@ function enter(member: Member, request: OpenRequest): void {
   member.pendingOutputTokens += request.outputTokens;
 }
 
-/** The request is in flight at another member. */
 export function move(request: OpenRequest, member: Member): void {
   leave(request);
   request.member = member;
@@ -209,7 +197,6 @@ function leave(request: OpenRequest): void {
   last.index = request.index;
 }
 
-/** Moves the adapter to the newest place. */
 export function rememberAdapter(member: Member, adapter: string): void {
   member.recentAdapters.delete(adapter);
   member.recentAdapters.add(adapter);

@@ -125,7 +125,7 @@ export function createPool(options: PoolOptions): PoolState {
     // A lease may outlive its endpoint's place in the pool.
     if (byAddress.get(member.address) !== member) return;
     const kind = answerKind(answer);
-    countAnswer(member.health.counts, kind !== "good", now());
+    countAnswer(member.health.counts, kind === "good" ? 0 : 1, now());
     avoidance.answered(member, kind !== "good", now());
     if (kind === "good") {
       health.succeeded(member, now());

@@ -46,7 +46,6 @@ function round(lane: number, word: number): number {
   return Math.imul(turned((lane + Math.imul(word, prime2)) | 0, 13), prime1);
 }
 
-/** Rotated left. */
 function turned(value: number, bits: number): number {
   return (value << bits) | (value >>> (32 - bits));
 }

@@ -5,6 +5,7 @@ import { loraAffinityFilter } from "../filters/lora-affinity.ts";
 import { lowQueueFilter } from "../filters/low-queue.ts";
 import { type InferenceRequest, priorityOf } from "../model/request.ts";
 import { randomPicker } from "../pickers/random.ts";
+import type { Filter } from "../plugin.ts";
 import { createProfile, type Profile } from "../profile.ts";
 import { servingAmong, withServingFilters } from "./serving.ts";
 
@@ -21,21 +22,11 @@ export function decisionTreeProfile(): Profile {
   const lowQueue = lowQueueFilter({ threshold: 128 });
   const capacity = capacityFilter({ appliesTo: "all" });
   const name = "decision-tree";
-  const byAdapter = createProfile({
-    name,
-    filters: withServingFilters([lowQueue, lora, queue, kvCache]),
-    picker: randomPicker,
-  });
-  const byQueue = createProfile({
-    name,
-    filters: withServingFilters([queue, lora, kvCache]),
-    picker: randomPicker,
-  });
-  const withCapacity = createProfile({
-    name,
-    filters: withServingFilters([capacity, queue, lora, kvCache]),
-    picker: randomPicker,
-  });
+  const branchOf = (...filters: readonly Filter[]) =>
+    createProfile({ name, filters: withServingFilters(filters), picker: randomPicker });
+  const byAdapter = branchOf(lowQueue, lora, queue, kvCache);
+  const byQueue = branchOf(queue, lora, kvCache);
+  const withCapacity = branchOf(capacity, queue, lora, kvCache);
 
   return {
     name,

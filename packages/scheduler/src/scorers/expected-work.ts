@@ -8,7 +8,6 @@ import {
 import { assumedRequests, kvCacheUsage, requestsAt } from "../model/load.ts";
 import type { InferenceRequest } from "../model/request.ts";
 import type { PickContext, Scorer } from "../plugin.ts";
-import { errorCost } from "./error-cost.ts";
 import { spreadOut } from "./spread.ts";
 
 export interface ExpectedWorkOptions {
@@ -128,4 +127,20 @@ function hasFullBatch({ metrics }: Endpoint): boolean {
   if (metrics.kind !== "fresh") return false;
   const { waitingRequests, runningRequests } = metrics.metrics;
   return waitingRequests >= severalWaiting && runningRequests > 0;
+}
+
+/** What an endpoint costs that answers nothing but errors, in prompt tokens; squared, so that a few cost little. */
+const tokensPerErrors = 30_000;
+/**
+ * The cost for each token of the prompt. With 2, a share of errors of one half outweighs a prompt that is cached as a
+ * whole.
+ */
+const promptWeight = 2;
+
+/**
+ * Work that errors stand for, in prompt tokens. An endpoint that refuses at once always looks idle: without this cost
+ * it would draw the requests of the whole pool.
+ */
+function errorCost({ errorShare }: Endpoint, promptTokens: number): number {
+  return (tokensPerErrors + promptWeight * promptTokens) * errorShare * errorShare;
 }

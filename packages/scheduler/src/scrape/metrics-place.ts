@@ -11,7 +11,6 @@ export interface MetricsPlaceSettings {
   readonly isHint?: boolean;
 }
 
-/** One place of a metrics page. */
 export interface MetricsPlace {
   readonly scheme: "http" | "https";
   /** `ip:port`. */

@@ -1,7 +1,6 @@
 import { engineOf } from "../metrics/index.ts";
 import type { PoolState } from "../pool/types.ts";
 import {
-  type EndpointScraper,
   type FetchedPage,
   type ScrapePlace,
   startEndpointScraper,
@@ -50,12 +49,12 @@ export function startScraping(
   pool: Pick<PoolState, "addresses" | "labelsOf" | "recordScrape" | "recordScrapeFailure">,
   options: ScrapingOptions = {},
 ): Scraping {
-  const { everyMs = 100, onScrape } = options;
-  const { now = () => performance.now(), random = Math.random } = options;
-  const scrapers = new Map<string, EndpointScraper>();
+  const { everyMs = 100, onScrape, now = () => performance.now(), random = Math.random } = options;
+  /** How each is ended. */
+  const scrapers = new Map<string, () => void>();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  function follow(address: string): EndpointScraper {
+  function follow(address: string): () => void {
     const leaving = new AbortController();
     const engine = () => engineOf(pool.labelsOf(address));
     const scraper = startEndpointScraper({
@@ -69,9 +68,7 @@ export function startScraping(
       engine,
       intervalMs: () => everyMs,
       longestMs: longestStretchMs,
-      maxBackOffMs,
-      now,
-      random,
+      ...{ maxBackOffMs, now, random },
       record: ({ metrics }, startedMs, intervalMs) =>
         pool.recordScrape(address, metrics, startedMs, intervalMs),
       onScraped({ tookMs, failure, reported }, next) {
@@ -80,19 +77,17 @@ export function startScraping(
         next();
       },
     });
-    return {
-      close() {
-        scraper.close();
-        leaving.abort();
-      },
+    return () => {
+      scraper.close();
+      leaving.abort();
     };
   }
 
   function followAll(): void {
     const wanted = new Set(pool.addresses());
-    for (const [address, scraper] of scrapers) {
+    for (const [address, end] of scrapers) {
       if (wanted.has(address)) continue;
-      scraper.close();
+      end();
       scrapers.delete(address);
     }
     for (const address of wanted) {
@@ -105,7 +100,7 @@ export function startScraping(
   return {
     stop() {
       clearTimeout(timer);
-      for (const scraper of scrapers.values()) scraper.close();
+      for (const end of scrapers.values()) end();
     },
   };
 }

@@ -5,6 +5,7 @@ import type {
   MetricName,
   MetricSummary,
   Point,
+  RatioSummary,
   ReportPlots,
   ReportTokens,
   Stratum,
@@ -14,7 +15,7 @@ import { quantileRatios } from "../statistics/bootstrap.ts";
 import { meanInterval } from "../statistics/fixed-look.ts";
 import { quantile, sorted } from "../statistics/quantile.ts";
 import type { EvaluationConfig } from "./config.ts";
-import { capped, finite, type GateContext, pairedValues } from "./ratio-gate.ts";
+import { capped, finite, type GateContext, pairedValues, pairsOf } from "./ratio-gate.ts";
 import { indicesOf, isGood, type LaneColumns, type PairTable } from "./table.ts";
 
 const columns = {
@@ -32,17 +33,20 @@ export function describeMetrics(
   const summary = (metric: MetricName): MetricSummary => ({
     primary: laneSummary(table, table.baseline[columns[metric]]),
     shadow: laneSummary(table, table.shadow[columns[metric]]),
-    ratios: metric === "ttfo_ms" ? noRatios : ratios(table, metric, context),
+    ratios: metric === "ttfo_ms" ? byLevel([]) : ratios(table, metric, context),
   });
-  return {
-    ttft_ms: summary("ttft_ms"),
-    ttfo_ms: summary("ttfo_ms"),
-    tpot_ms: summary("tpot_ms"),
-    e2e_ms: summary("e2e_ms"),
-  };
+  const names = Object.keys(columns) as MetricName[];
+  return Object.fromEntries(names.map((name) => [name, summary(name)])) as Record<
+    MetricName,
+    MetricSummary
+  >;
 }
 
-const noRatios: MetricSummary["ratios"] = { p50: null, p90: null, p99: null };
+const levels = [0.5, 0.9, 0.99];
+
+function byLevel([p50, p90, p99]: readonly (RatioSummary | null)[]): MetricSummary["ratios"] {
+  return { p50: p50 ?? null, p90: p90 ?? null, p99: p99 ?? null };
+}
 
 function ratios(
   table: PairTable,
@@ -50,33 +54,32 @@ function ratios(
   { config, isFinal, seedOf }: Pick<GateContext, "config" | "isFinal" | "seedOf">,
 ): MetricSummary["ratios"] {
   const values = pairedValues(table, columns[metric]);
-  if (values.logRatio.length < 20) return noRatios;
-  const levels = [0.5, 0.9, 0.99];
+  if (values.logRatio.length < 20) return byLevel([]);
   const { ok, blocks } = chooseBlocks(values.atMs, values.logRatio, {
     lengthsMs: config.blockLengthsMs,
   });
   if (!isFinal || !ok) {
     const [first, second] = [sorted(values.baseline), sorted(values.shadow)];
-    const [p50, p90, p99] = levels.map((level) => {
-      const estimate = finite(quantile(second, level) / quantile(first, level));
-      return estimate === null ? null : { estimate, lower: null, upper: null };
-    });
-    return { p50: p50 ?? null, p90: p90 ?? null, p99: p99 ?? null };
+    return byLevel(
+      levels.map((level) => {
+        const estimate = finite(quantile(second, level) / quantile(first, level));
+        return estimate === null ? null : { estimate, lower: null, upper: null };
+      }),
+    );
   }
-  const { blockOf, count } = blocks;
-  const pairs = { primary: values.baseline, shadow: values.shadow, blockOf, blocks: count };
-  const seed = seedOf(metric);
-  const found = quantileRatios(capped(pairs, seed), levels, { seed, alphas: [config.alpha] });
-  const [p50, p90, p99] = found.map(({ estimate, intervals: [interval] }) => ({
-    estimate,
-    lower: finite(interval?.inflated.lower ?? Number.NaN),
-    upper: finite(interval?.inflated.upper ?? Number.NaN),
-  }));
-  return { p50: p50 ?? null, p90: p90 ?? null, p99: p99 ?? null };
+  const options = { seed: seedOf(metric), alphas: [config.alpha] };
+  const found = quantileRatios(capped(pairsOf(values, blocks), options.seed), levels, options);
+  return byLevel(
+    found.map(({ estimate, intervals: [interval] }) => ({
+      estimate,
+      lower: finite(interval?.inflated.lower ?? Number.NaN),
+      upper: finite(interval?.inflated.upper ?? Number.NaN),
+    })),
+  );
 }
 
-function laneSummary({ isUsed }: PairTable, column: Float64Array): LaneSummary {
-  const values = column.filter((value, i) => isUsed[i] === 1 && Number.isFinite(value)).sort();
+function laneSummary(table: PairTable, column: Float64Array): LaneSummary {
+  const values = usedOf(table, column);
   const n = values.length;
   const at = (level: number) => finite(quantile(values, level));
   const sum = values.reduce((total, value) => total + value, 0);
@@ -90,6 +93,11 @@ function laneSummary({ isUsed }: PairTable, column: Float64Array): LaneSummary {
     max: finite(values.at(-1) ?? Number.NaN),
     histogram: histogram(values),
   };
+}
+
+/** Sorted, of the pairs that are used. */
+function usedOf({ isUsed }: PairTable, column: Float64Array): Float64Array {
+  return column.filter((value, i) => isUsed[i] === 1 && Number.isFinite(value)).sort();
 }
 
 /** Buckets grow by a tenth, so that a quantile read from them is within 5 %. */
@@ -250,8 +258,8 @@ export function describePlots(table: PairTable): ReportPlots {
   };
 }
 
-function ecdf({ isUsed }: PairTable, column: Float64Array): readonly Point[] {
-  const values = column.filter((value, i) => isUsed[i] === 1 && Number.isFinite(value)).sort();
+function ecdf(table: PairTable, column: Float64Array): readonly Point[] {
+  const values = usedOf(table, column);
   if (values.length === 0) return [];
   const count = Math.min(ecdfPoints, values.length);
   return Array.from({ length: count }, (_, k): Point => {

@@ -1,7 +1,13 @@
 import type { GateResult } from "../report/shadow-report.ts";
 import type { EvaluationConfig, GateId } from "./config.ts";
 import { type IsBad, rateGate } from "./rate-gate.ts";
-import { type GateContext, pairedValues, tailGate, typicalGate } from "./ratio-gate.ts";
+import {
+  type GateContext,
+  pairedValues,
+  type RatioColumn,
+  tailGate,
+  typicalGate,
+} from "./ratio-gate.ts";
 import { isGood, type PairTable } from "./table.ts";
 
 /** Judges every gate. `context.requiredGates` is counted here. */
@@ -25,36 +31,33 @@ export function judgeGates(
     e2e: pairedValues(table, "e2e"),
     length: pairedValues(table, "length"),
   };
-  const judge = (id: GateId): GateResult => {
-    switch (id) {
-      case "ttft.typical":
-        return typicalGate(id, values.ttft, full);
-      case "ttft.p90":
-        return tailGate(id, 0.9, values.ttft, full);
-      case "ttft.p99":
-        return tailGate(id, 0.99, values.ttft, full);
-      case "tpot.typical":
-        return typicalGate(id, values.tpot, full);
-      case "tpot.p99":
-        return tailGate(id, 0.99, values.tpot, full);
-      case "e2e.typical":
-        return typicalGate(id, values.e2e, full);
-      case "length":
-        return typicalGate(id, values.length, full);
-      case "slo":
-        return rateGate(id, table, (lane, index) => !isGood(lane, index, config.slo), full);
-      case "errors":
-      case "finish.length":
-      case "bad_request":
-      case "empty":
-      case "malformed":
-        return rateGate(id, table, badness[id], full);
+  return ids.map((id) => {
+    if (id === "slo") {
+      return rateGate(id, table, (lane, index) => !isGood(lane, index, config.slo), full);
     }
-  };
-  return ids.map(judge);
+    if (id in badness) return rateGate(id, table, badness[id as RateGateId], full);
+    const [column, level] = ratioGates[id as RatioGateId];
+    return level === undefined
+      ? typicalGate(id, values[column], full)
+      : tailGate(id, level, values[column], full);
+  });
 }
 
 type RateGateId = "errors" | "finish.length" | "bad_request" | "empty" | "malformed";
+type RatioGateId = Exclude<GateId, RateGateId | "slo">;
+
+/** What is compared, and at which quantile; absent: the typical value. */
+const ratioGates: Readonly<
+  Record<RatioGateId, readonly [column: RatioColumn, level?: 0.9 | 0.99]>
+> = {
+  "ttft.typical": ["ttft"],
+  "ttft.p90": ["ttft", 0.9],
+  "ttft.p99": ["ttft", 0.99],
+  "tpot.typical": ["tpot"],
+  "tpot.p99": ["tpot", 0.99],
+  "e2e.typical": ["e2e"],
+  length: ["length"],
+};
 
 const badness: Readonly<Record<RateGateId, IsBad>> = {
   errors: (lane, index) => lane.isOk[index] !== 1,

@@ -1,4 +1,4 @@
-import type { ReportSegment } from "../report/shadow-report.ts";
+import type { ReportFunnel, ReportSegment } from "../report/shadow-report.ts";
 import type { Sample } from "../samples/sample.ts";
 import type { EvaluationConfig } from "./config.ts";
 
@@ -44,11 +44,7 @@ export interface LaneFacts {
   readonly replicas?: number;
 }
 
-export interface FunnelCounts {
-  /** Requests that may not be mirrored, by reason. */
-  readonly not_eligible?: Readonly<Record<string, number>>;
-  readonly eligible: number;
-  readonly sampled: number;
-  readonly dispatched: number;
-  readonly dropped: Readonly<Record<string, number>>;
-}
+export type FunnelCounts = Pick<
+  ReportFunnel,
+  "not_eligible" | "eligible" | "sampled" | "dispatched" | "dropped"
+>;

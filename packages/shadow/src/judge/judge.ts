@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { ReportIdentity, ShadowReport } from "../report/shadow-report.ts";
+import type { ReportEvaluation, ReportIdentity, ShadowReport } from "../report/shadow-report.ts";
 import { mcnemarExact } from "../statistics/tango.ts";
 import type { EvaluationConfig } from "./config.ts";
 import {
@@ -13,7 +13,7 @@ import {
 import { judgeGates } from "./gates.ts";
 import type { EvaluationFacts, EvaluationInput, LaneFacts } from "./input.ts";
 import { type Partition, partition } from "./partition.ts";
-import type { PairTable } from "./table.ts";
+import { countOf, type PairTable } from "./table.ts";
 import { timelineOf } from "./timeline.ts";
 import { checkValidity } from "./validity.ts";
 import { verdictOf } from "./verdict.ts";
@@ -38,68 +38,35 @@ export function judge(input: EvaluationInput): ShadowReport {
   const part = partition(input);
   const { table } = part;
   const elapsedMs = part.nowMs - part.startedAtMs;
-  const pairs = table.isJudged.reduce((sum, flag) => sum + flag, 0);
-  const hasEnded = isOver(elapsedMs, config) || facts.isBudgetSpent === true;
+  const pairs = countOf(table.isJudged);
+  const { isBudgetSpent = false, baseline, candidate, earlierBlocks = new Map() } = facts;
+  const hasEnded = isOver(elapsedMs, config) || isBudgetSpent;
   const isFinal = hasEnded && pairs >= config.minPairs;
-  const hash = configHash(config);
-  const route = facts.route ?? part.route;
-  const id = evaluationId(route, facts.candidate?.pool ?? part.candidate, hash);
-  const seedOf = (gate: string) => config.seed ?? seedFrom(`${id} ${gate}`);
-  const context = {
-    config,
-    isFinal,
-    seedOf,
-    earlierBlocks: facts.earlierBlocks ?? new Map<string, number>(),
-  };
+  const evaluation = evaluationOf(part, isFinal, input);
+  const seedOf = (gate: string) => config.seed ?? seedFrom(`${evaluation.id} ${gate}`);
+  const context = { config, isFinal, seedOf, earlierBlocks };
   const gates = judgeGates(table, context);
-  const { checks } = checkValidity(table, part, facts, context);
-  const leftS =
-    facts.isBudgetSpent === true ? 0 : (config.horizonMs * nearlyAll - elapsedMs) / 1_000;
+  const validity = checkValidity(table, part, facts, config);
+  const verdict = verdictOf({
+    ...{ gates, validity, isFinal, pairs, isBudgetSpent },
+    minPairs: config.minPairs,
+    leftS: isBudgetSpent ? 0 : (config.horizonMs * nearlyAll - elapsedMs) / 1_000,
+    requests: part.counts.samples,
+  });
   const errors = matrixOf(table, (lane, i) => lane.classes[i] ?? "");
-  const replicas = facts.baseline?.replicas;
   return finiteOnly({
     schema: "shadow-report/1",
-    evaluation: {
-      id,
-      route,
-      started_at: new Date(part.startedAtMs).toISOString(),
-      ended_at: new Date(part.nowMs).toISOString(),
-      is_final: isFinal,
-      elapsed_s: elapsedMs / 1_000,
-      horizon_s: config.horizonMs / 1_000,
-      min_pairs: config.minPairs,
-      warmup_s: config.warmupMs / 1_000,
-      config_sha256: hash,
-      seed: config.seed ?? seedFrom(id),
-      alpha: config.alpha,
-      slo_ms: config.slo,
-      sampling: facts.sampling ?? null,
-      captured: facts.captured ?? 0,
-      segments: (facts.segments ?? []).map(({ started_at, pairs, reason }) => ({
-        started_at,
-        pairs,
-        reason,
-      })),
-    },
-    baseline: identity(facts.baseline, ""),
-    candidate: identity(facts.candidate, part.candidate),
+    evaluation,
+    baseline: identity(baseline, ""),
+    candidate: identity(candidate, part.candidate),
     control: facts.control === undefined ? null : identity(facts.control, ""),
-    verdict: verdictOf({
-      gates,
-      validity: checks,
-      isFinal,
-      pairs,
-      minPairs: config.minPairs,
-      leftS,
-      isBudgetSpent: facts.isBudgetSpent === true,
-      requests: part.counts.samples,
-    }),
+    verdict,
     funnel: funnelOf(part, table, facts),
     gates,
     metrics: describeMetrics(table, context),
     throughput: {
-      primary: describeThroughput(table, "baseline", replicas, config),
-      shadow: describeThroughput(table, "shadow", facts.candidate?.replicas, config),
+      primary: describeThroughput(table, "baseline", baseline?.replicas, config),
+      shadow: describeThroughput(table, "shadow", candidate?.replicas, config),
     },
     errors: { matrix: errors, mcnemar_p: mcnemar(table) },
     finish_reasons: { matrix: matrixOf(table, (lane, i) => lane.finish[i] ?? "") },
@@ -108,9 +75,36 @@ export function judge(input: EvaluationInput): ShadowReport {
     strata: describeStrata(table),
     timeline: timelineOf(table, part.startedAtMs, config),
     plots: describePlots(table),
-    validity: checks,
+    validity,
     limits_hit: facts.limitsHit ?? [],
   });
+}
+
+function evaluationOf(
+  { startedAtMs, nowMs, ...part }: Partition,
+  isFinal: boolean,
+  { config, facts = {} }: EvaluationInput,
+): ReportEvaluation {
+  const hash = configHash(config);
+  const { route = part.route, sampling = null, captured = 0, segments = [] } = facts;
+  const id = evaluationId(route, facts.candidate?.pool ?? part.candidate, hash);
+  return {
+    id,
+    route,
+    started_at: new Date(startedAtMs).toISOString(),
+    ended_at: new Date(nowMs).toISOString(),
+    is_final: isFinal,
+    elapsed_s: (nowMs - startedAtMs) / 1_000,
+    horizon_s: config.horizonMs / 1_000,
+    min_pairs: config.minPairs,
+    warmup_s: config.warmupMs / 1_000,
+    config_sha256: hash,
+    seed: config.seed ?? seedFrom(id),
+    alpha: config.alpha,
+    slo_ms: config.slo,
+    ...{ sampling, captured },
+    segments: segments.map(({ started_at, pairs, reason }) => ({ started_at, pairs, reason })),
+  };
 }
 
 /** A report is JSON: what no number can be told of is null there, and so it is here. */
@@ -139,7 +133,6 @@ function ordered(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, each]) => [key, ordered(each)]));
 }
 
-/** First 32 bits of SHA-256. */
 function seedFrom(text: string): number {
   return Number.parseInt(sha256(text).slice(0, 8), 16);
 }
@@ -170,7 +163,7 @@ function funnelOf({ counts }: Partition, table: PairTable, facts: EvaluationFact
     ...fromSamples,
     ...facts.counts,
     paired: counts.paired,
-    used: table.isUsed.reduce((sum, flag) => sum + flag, 0),
+    used: countOf(table.isUsed),
     censored,
   };
 }

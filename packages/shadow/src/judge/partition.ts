@@ -1,6 +1,6 @@
 import type { Sample, SampleLeg } from "../samples/sample.ts";
 import type { EvaluationInput } from "./input.ts";
-import { createTableBuilder, type PairTable } from "./table.ts";
+import { type PairTable, TableBuilder } from "./table.ts";
 
 /** Samples by what became of them. */
 export interface Partition {
@@ -37,11 +37,10 @@ export interface Mean {
   readonly mean: number;
 }
 
-/** Sorts the samples of one candidate. */
 export function partition({ samples, control, config, facts = {} }: EvaluationInput): Partition {
   const baselines = control === undefined ? undefined : controlLegs(control);
   const since = facts.startedAtMs ?? Number.NEGATIVE_INFINITY;
-  const table = createTableBuilder();
+  const table = new TableBuilder();
   const primaries: Primaries = { atMs: [], isMirrored: [], latencyMs: [] };
   const dropped: Record<string, number> = {};
   const [keptSize, droppedSize] = [runningMean(), runningMean()];

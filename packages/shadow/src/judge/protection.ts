@@ -2,14 +2,6 @@ import { moments } from "../statistics/blocks.ts";
 import { meanBounds } from "../statistics/confidence-sequence.ts";
 import type { Primaries } from "./partition.ts";
 
-/** How mirroring changed the primary's own latency: a ratio, 1 is no change. */
-export interface Protection {
-  readonly estimate: number | null;
-  /** Lower anytime-valid bound; null before there are 20 blocks with requests of both kinds. */
-  readonly lower: number | null;
-  readonly n: number;
-}
-
 const minBlocks = 20;
 
 interface Side {
@@ -18,6 +10,9 @@ interface Side {
 }
 
 /**
+ * How mirroring changed the primary's own latency: the lower anytime-valid bound of a ratio, 1 for no change; null before
+ * there are 20 blocks with requests of both kinds.
+ *
  * Compares primaries that were mirrored with primaries that were not, inside the same blocks of time. What is mirrored
  * is drawn at random, so this is a randomised test of whether mirroring hurts clients. Blocks weigh by
  * `n_m n_u / (n_m + n_u)`, the inverse variance of a difference of means.
@@ -27,9 +22,8 @@ export function primaryProtection(
   fromMs: number,
   blockMs: number,
   alpha: number,
-): Protection {
+): number | null {
   const blocks = new Map<number, { mirrored: Side; unmirrored: Side }>();
-  let n = 0;
   for (let i = 0; i < atMs.length; i++) {
     const t0 = atMs[i] ?? 0;
     if (t0 < fromMs) continue;
@@ -42,7 +36,6 @@ export function primaryProtection(
     const side = isMirrored[i] === true ? block.mirrored : block.unmirrored;
     side.n++;
     side.sum += Math.log(latencyMs[i] ?? 1);
-    n++;
   }
   const weights: number[] = [];
   const differences: number[] = [];
@@ -52,10 +45,6 @@ export function primaryProtection(
     weights.push(weight);
     differences.push(weight * (mirrored.sum / mirrored.n - unmirrored.sum / unmirrored.n));
   }
-  if (weights.length === 0) return { estimate: null, lower: null, n };
-  const found = moments(weights, differences);
-  const estimate = Math.exp(found.mean);
-  if (weights.length < minBlocks) return { estimate, lower: null, n };
-  const bounds = meanBounds(found, alpha);
-  return { estimate, lower: Math.exp(bounds.lower), n };
+  if (weights.length < minBlocks) return null;
+  return Math.exp(meanBounds(moments(weights, differences), alpha).lower);
 }

@@ -4,7 +4,7 @@ import { meanInterval } from "../statistics/bootstrap.ts";
 import { createEProcess } from "../statistics/e-process.ts";
 import { tangoInterval } from "../statistics/tango.ts";
 import type { GateId } from "./config.ts";
-import { base, finite, type GateContext } from "./ratio-gate.ts";
+import { blank, finite, type GateContext } from "./ratio-gate.ts";
 import { indicesOf, type LaneColumns, type PairTable } from "./table.ts";
 
 /** Whether a request counts as bad on a lane. */
@@ -24,11 +24,11 @@ export function rateGate(
   isBad: IsBad,
   { config, requiredGates, isFinal, seedOf }: GateContext,
 ): GateResult {
-  const gate = config.gates[id];
+  const { margin } = config.gates[id];
   const kept = indicesOf(table, (i) => table.isJudged[i] === 1);
   const n = kept.length;
-  const under = createEProcess(gate.margin, "below");
-  const over = createEProcess(gate.margin, "above");
+  const under = createEProcess(margin, "below");
+  const over = createEProcess(margin, "above");
   const z = new Int8Array(n);
   let [b, c, badBaseline] = [0, 0, 0];
   kept.forEach((index, at) => {
@@ -42,27 +42,14 @@ export function rateGate(
     over.add(difference);
   });
   const needed = Math.log(1 / config.alpha);
-  const result = {
-    ...base(id, gate, config),
-    kind: "rate",
-    primary: n === 0 ? null : badBaseline / n,
-    shadow: n === 0 ? null : (badBaseline + b - c) / n,
-    estimate: n === 0 ? null : (b - c) / n,
+  const result: GateResult = {
+    ...blank(id, "rate", config),
     method: "e-process+tango",
-    margin: gate.margin,
-    margin_low: null,
     n,
-    blocks: null,
-    block_s: null,
-    lag1: null,
     e_value: finite(Math.exp(Math.min(700, under.maxLogE))),
     e_needed: 1 / config.alpha,
-    look: "anytime",
-  } as const;
-  if (n === 0) {
-    const none = { lower: null, upper: null, eta_s: null, note: `needs ${minPairs} pairs, has 0` };
-    return { ...result, ...none, status: "INCONCLUSIVE" };
-  }
+  };
+  if (n === 0) return { ...result, note: `needs ${minPairs} pairs, has 0` };
   const bounds = tangoInterval({ b, c, n }, 1 - 2 * config.alpha);
   let { upper } = bounds;
   if (isFinal && b + c > 0) {
@@ -72,12 +59,15 @@ export function rateGate(
     const [clustered] = meanInterval(z, blocks.blockOf, blocks.count, options).intervals;
     if (blocks.count >= 2) upper = Math.max(upper, clustered?.inflated.upper ?? upper);
   }
-  const isPass = n >= minPairs && under.maxLogE >= needed && upper < gate.margin;
+  const isPass = n >= minPairs && under.maxLogE >= needed && upper < margin;
   const isFail = n >= minPairsToFail && over.maxLogE >= Math.log(requiredGates / config.alpha);
   const status = isPass ? "PASS" : isFail ? "FAIL" : "INCONCLUSIVE";
   const isOpen = status === "INCONCLUSIVE";
   return {
     ...result,
+    primary: badBaseline / n,
+    shadow: (badBaseline + b - c) / n,
+    estimate: (b - c) / n,
     lower: bounds.lower,
     upper,
     status,

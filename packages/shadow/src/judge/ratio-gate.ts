@@ -5,7 +5,7 @@ import { type Bounds, meanBounds, unitHalfWidth } from "../statistics/confidence
 import { quantile, sorted } from "../statistics/quantile.ts";
 import { createRandom } from "../statistics/random.ts";
 import { smallSampleFactor } from "../statistics/student-t.ts";
-import type { EvaluationConfig, GateConfig, GateId } from "./config.ts";
+import type { EvaluationConfig, GateId } from "./config.ts";
 import { indicesOf, type LaneColumns, type PairTable } from "./table.ts";
 
 export interface GateContext {
@@ -26,7 +26,7 @@ interface PairedValues {
   readonly logRatio: Float64Array;
 }
 
-type RatioColumn = "ttft" | "tpot" | "e2e" | "length";
+export type RatioColumn = "ttft" | "tpot" | "e2e" | "length";
 
 const minPairsTypical = 200;
 const minPairsP90 = 200;
@@ -76,14 +76,12 @@ export function typicalGate(
   // A share of streaming requests too small to judge must not hold the verdict for ever.
   const isLeftOut = id === "tpot.typical" && isFinal && n < minPairsTypical;
   return {
-    ...base(id, gate, config),
-    kind: "ratio",
+    ...blank(id, "ratio", config),
     primary: geometricMean(values.baseline),
     shadow: geometricMean(values.shadow),
     estimate: n === 0 ? null : finite(Math.exp(blocks.mean)),
-    ...(blocks.count < 2 ? { lower: null, upper: null } : expBounds(passBounds)),
+    ...(blocks.count < 2 ? {} : expBounds(passBounds)),
     method: "asymp-cs/blocks",
-    margin: 1 + gate.margin,
     margin_low: isTwoSided ? 1 - gate.margin : null,
     status: isLeftOut ? "NOT_JUDGED" : status,
     note: isOpen
@@ -93,7 +91,6 @@ export function typicalGate(
     blocks: blocks.count,
     block_s: n === 0 ? null : blocks.lengthMs / 1_000,
     lag1: n === 0 ? null : finite(blocks.lag1),
-    look: "anytime",
     eta_s: isOpen ? etaSeconds(blocks, limit, config) : null,
   };
 }
@@ -105,38 +102,23 @@ export function tailGate(
   values: PairedValues,
   context: GateContext,
 ): GateResult {
-  const { config, requiredGates, isFinal, seedOf, earlierBlocks } = context;
-  const gate = config.gates[id];
+  const { config, isFinal, earlierBlocks } = context;
   const n = values.logRatio.length;
   const needed = level === 0.99 ? minPairsP99 : minPairsP90;
-  const point = {
-    primary: finite(quantile(sorted(values.baseline), level)),
-    shadow: finite(quantile(sorted(values.shadow), level)),
-  };
-  const estimate =
-    point.primary === null || point.shadow === null ? null : point.shadow / point.primary;
-  const open = {
-    ...base(id, gate, config),
-    kind: "ratio",
-    ...point,
-    estimate,
-    lower: null,
-    upper: null,
+  const primary = finite(quantile(sorted(values.baseline), level));
+  const shadow = finite(quantile(sorted(values.shadow), level));
+  const open: GateResult = {
+    ...blank(id, "ratio", config),
+    ...{ primary, shadow, n },
+    estimate: primary === null || shadow === null ? null : shadow / primary,
     method: "block-bootstrap/quantile-ratio",
-    margin: 1 + gate.margin,
-    margin_low: null,
-    n,
-    blocks: null,
-    block_s: null,
-    lag1: null,
     look: "final",
-    eta_s: null,
-  } as const;
+  };
   if (n < needed) {
     const note = `needs ${needed} pairs, has ${n}`;
     return { ...open, status: level === 0.99 ? "NOT_JUDGED" : "INCONCLUSIVE", note };
   }
-  if (!isFinal) return { ...open, status: "INCONCLUSIVE", note: "judged at the planned end" };
+  if (!isFinal) return { ...open, note: "judged at the planned end" };
   const chosen = chooseBlocks(values.atMs, values.logRatio, {
     lengthsMs: config.blockLengthsMs,
     atLeastMs: earlierBlocks.get(id) ?? 0,
@@ -148,38 +130,62 @@ export function tailGate(
     block_s: blocks.lengthMs / 1_000,
     lag1: finite(blocks.lag1),
   };
-  if (!chosen.ok) {
-    const note = whyOpen(n, needed, chosen.reason, blocks);
-    return { ...judged, status: "INCONCLUSIVE", note };
-  }
-  const pairs = {
-    ...values,
-    primary: values.baseline,
-    blockOf: blocks.blockOf,
-    blocks: blocks.count,
-  };
+  if (!chosen.ok) return { ...judged, note: whyOpen(n, needed, chosen.reason, blocks) };
+  return { ...judged, ...tailStatus(id, level, pairsOf(values, blocks), context) };
+}
+
+/** Its bounds, and what they say of it. */
+function tailStatus(
+  id: GateId,
+  level: number,
+  pairs: BlockedPairs,
+  { config, requiredGates, seedOf }: GateContext,
+): Pick<GateResult, "lower" | "upper" | "status"> {
   const alphas = [config.alpha, config.alpha / requiredGates];
-  const [found] = quantileRatios(capped(pairs, seedOf(id)), [level], { seed: seedOf(id), alphas });
+  const seed = seedOf(id);
+  const [found] = quantileRatios(capped(pairs, seed), [level], { seed, alphas });
   const [passBounds, failBounds] = found?.intervals.map(({ inflated }) => inflated) ?? [];
-  const limit = 1 + gate.margin;
+  const limit = 1 + config.gates[id].margin;
   const isPass = passBounds !== undefined && passBounds.upper < limit;
   const isFail = failBounds !== undefined && failBounds.lower > limit;
   return {
-    ...judged,
     lower: finite(passBounds?.lower ?? Number.NaN),
     upper: finite(passBounds?.upper ?? Number.NaN),
     status: isPass ? "PASS" : isFail ? "FAIL" : "INCONCLUSIVE",
-    note: null,
   };
 }
 
-/** What every gate's result says of its configuration. */
-export function base(
+export function pairsOf({ baseline, shadow }: PairedValues, blocks: Blocks): BlockedPairs {
+  return { primary: baseline, shadow, blockOf: blocks.blockOf, blocks: blocks.count };
+}
+
+/** A gate of which nothing is known yet. */
+export function blank(
   id: GateId,
-  { required }: GateConfig,
-  { alpha }: EvaluationConfig,
-): Pick<GateResult, "id" | "required" | "level" | "e_value" | "e_needed"> {
-  return { id, required, level: 1 - 2 * alpha, e_value: null, e_needed: null };
+  kind: GateResult["kind"],
+  { gates, alpha }: EvaluationConfig,
+): GateResult {
+  const { required, margin } = gates[id];
+  return {
+    ...{
+      id,
+      required,
+      kind,
+      primary: null,
+      shadow: null,
+      estimate: null,
+      lower: null,
+      upper: null,
+    },
+    level: 1 - 2 * alpha,
+    method: "",
+    margin: kind === "ratio" ? 1 + margin : margin,
+    margin_low: null,
+    status: "INCONCLUSIVE",
+    ...{ note: null, n: 0, blocks: null, block_s: null, lag1: null, e_value: null, e_needed: null },
+    look: "anytime",
+    eta_s: null,
+  };
 }
 
 /** Pairs beyond this add time and hardly any certainty to a bootstrap. */
@@ -205,7 +211,7 @@ export function finite(value: number): number | null {
   return Number.isFinite(value) ? value : null;
 }
 
-function expBounds({ lower, upper }: Bounds): { lower: number | null; upper: number | null } {
+function expBounds({ lower, upper }: Bounds): Pick<GateResult, "lower" | "upper"> {
   return { lower: finite(Math.exp(lower)), upper: finite(Math.exp(upper)) };
 }
 

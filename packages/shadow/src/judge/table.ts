@@ -2,152 +2,120 @@ import { isCensored } from "../measure/leg.ts";
 import type { Sample, SampleLeg } from "../samples/sample.ts";
 import type { EvaluationConfig } from "./config.ts";
 
+const times = ["ttft", "ttfo", "tpot", "e2e"] as const;
+const sizes = ["length", "promptTokens", "cachedTokens", "outTokens"] as const;
+const pairNumbers = ["atMs", "promptBytes", "lag"] as const;
+const pairFlags = ["isJudged", "isUsed", "isStream", "isUsage"] as const;
+
+type LaneNumber = (typeof times)[number] | (typeof sizes)[number];
+type PairNumber = (typeof pairNumbers)[number];
+type PairFlag = (typeof pairFlags)[number];
+
 /** A lane's numbers of all pairs, by index; NaN where not known. */
-export interface LaneColumns {
-  readonly ttft: Float64Array;
-  readonly ttfo: Float64Array;
-  readonly tpot: Float64Array;
-  readonly e2e: Float64Array;
-  readonly length: Float64Array;
-  readonly promptTokens: Float64Array;
-  readonly cachedTokens: Float64Array;
-  readonly outTokens: Float64Array;
+export interface LaneColumns extends Readonly<Record<LaneNumber, Float64Array>> {
   readonly isOk: Uint8Array;
   readonly classes: readonly string[];
   readonly finish: readonly string[];
 }
 
-/** Pairs in the order of their dispatch, as columns. */
-export interface PairTable {
+/**
+ * Pairs in the order of their dispatch, as columns: `atMs` in ms since the epoch. `isJudged`: both legs have an end of their
+ * own, neither was cut short from outside. `isUsed`: both legs are ok, of one kind, and each had one attempt, so latency can
+ * be compared.
+ */
+export interface PairTable
+  extends Readonly<Record<PairNumber, Float64Array>>,
+    Readonly<Record<PairFlag, Uint8Array>> {
   readonly size: number;
-  /** In ms since the epoch. */
-  readonly atMs: Float64Array;
   readonly baseline: LaneColumns;
   readonly shadow: LaneColumns;
-  /** Both legs have an end of their own: neither was cut short from outside. */
-  readonly isJudged: Uint8Array;
-  /** Both legs are ok, of one kind, and each had one attempt: latency can be compared. */
-  readonly isUsed: Uint8Array;
-  readonly isStream: Uint8Array;
-  readonly isUsage: Uint8Array;
-  readonly promptBytes: Float64Array;
-  readonly lag: Float64Array;
 }
 
 /** Takes pairs one by one and keeps their numbers alone: samples by the hundred thousand are not held as objects. */
-export interface TableBuilder {
-  add(sample: Sample, baseline: SampleLeg, shadow: SampleLeg): void;
+export class TableBuilder {
+  readonly #numbers = columnsOf(pairNumbers);
+  readonly #flags = columnsOf(pairFlags);
+  readonly #ids: string[] = [];
+  readonly #baseline = new LaneBuilder();
+  readonly #shadow = new LaneBuilder();
+
+  add(sample: Sample, baseline: SampleLeg, shadow: SampleLeg): void {
+    const { id, t0: atMs, lag, primary } = sample;
+    this.#ids.push(id);
+    push(this.#numbers, { atMs, lag, promptBytes: primary.promptBytes });
+    push(this.#flags, {
+      isJudged: Number(isJudged(baseline, shadow)),
+      isUsed: Number(isUsed(baseline, shadow)),
+      isStream: Number(baseline.stream === true),
+      isUsage: Number(baseline.tokenSource === "usage" && shadow.tokenSource === "usage"),
+    });
+    const isOneWay = baseline.tokenSource === shadow.tokenSource;
+    const hasChars = (baseline.tpoc ?? null) !== null && (shadow.tpoc ?? null) !== null;
+    this.#baseline.add(baseline, isOneWay, hasChars);
+    this.#shadow.add(shadow, isOneWay, hasChars);
+  }
+
   /** The pairs from `fromMs` on, by the time of their dispatch. */
-  build(fromMs: number): PairTable;
+  build(fromMs: number): PairTable {
+    const at = this.#numbers.atMs;
+    const ids = this.#ids;
+    const order = Array.from(at, (_, index) => index)
+      .filter((index) => (at[index] ?? 0) >= fromMs)
+      .sort((a, b) => (at[a] ?? 0) - (at[b] ?? 0) || ((ids[a] ?? "") < (ids[b] ?? "") ? -1 : 1));
+    return {
+      size: order.length,
+      ...picked(this.#numbers, (of) => Float64Array.from(order, (i) => of[i] ?? Number.NaN)),
+      ...picked(this.#flags, (of) => Uint8Array.from(order, (i) => of[i] ?? 0)),
+      baseline: this.#baseline.build(order),
+      shadow: this.#shadow.build(order),
+    };
+  }
 }
 
-const laneNumbers = [
-  "ttft",
-  "ttfo",
-  "tpot",
-  "e2e",
-  "length",
-  "promptTokens",
-  "cachedTokens",
-  "outTokens",
-] as const;
+class LaneBuilder {
+  readonly #numbers = columnsOf([...times, ...sizes]);
+  readonly #isOk: number[] = [];
+  readonly #classes: string[] = [];
+  readonly #finish: string[] = [];
 
-export function createTableBuilder(): TableBuilder {
-  const numbers = { atMs: [] as number[], promptBytes: [] as number[], lag: [] as number[] };
-  const flags = {
-    isJudged: [] as number[],
-    isUsed: [] as number[],
-    isStream: [] as number[],
-    isUsage: [] as number[],
-  };
-  const ids: string[] = [];
-  const lanes = { baseline: createLaneBuilder(), shadow: createLaneBuilder() };
-  return {
-    add(sample, baseline, shadow) {
-      ids.push(sample.id);
-      numbers.atMs.push(sample.t0);
-      numbers.promptBytes.push(sample.primary.promptBytes ?? Number.NaN);
-      numbers.lag.push(sample.lag ?? Number.NaN);
-      flags.isJudged.push(Number(isJudged(baseline, shadow)));
-      flags.isUsed.push(Number(isUsed(baseline, shadow)));
-      flags.isStream.push(Number(baseline.stream === true));
-      flags.isUsage.push(
-        Number(baseline.tokenSource === "usage" && shadow.tokenSource === "usage"),
-      );
-      const isOneWay = baseline.tokenSource === shadow.tokenSource;
-      const hasChars = (baseline.tpoc ?? null) !== null && (shadow.tpoc ?? null) !== null;
-      lanes.baseline.add(baseline, isOneWay, hasChars);
-      lanes.shadow.add(shadow, isOneWay, hasChars);
-    },
-    build(fromMs) {
-      const at = numbers.atMs;
-      const order = Array.from(at, (_, index) => index)
-        .filter((index) => (at[index] ?? 0) >= fromMs)
-        .sort((a, b) => (at[a] ?? 0) - (at[b] ?? 0) || ((ids[a] ?? "") < (ids[b] ?? "") ? -1 : 1));
-      const column = (of: readonly number[]) =>
-        Float64Array.from(order, (i) => of[i] ?? Number.NaN);
-      const flag = (of: readonly number[]) => Uint8Array.from(order, (i) => of[i] ?? 0);
-      return {
-        size: order.length,
-        atMs: column(at),
-        baseline: lanes.baseline.build(order),
-        shadow: lanes.shadow.build(order),
-        isJudged: flag(flags.isJudged),
-        isUsed: flag(flags.isUsed),
-        isStream: flag(flags.isStream),
-        isUsage: flag(flags.isUsage),
-        promptBytes: column(numbers.promptBytes),
-        lag: column(numbers.lag),
-      };
-    },
-  };
+  add(leg: SampleLeg, isOneWay: boolean, hasChars: boolean): void {
+    // Tokens counted in two ways do not compare; then time per character stands in.
+    const tpot = isOneWay ? leg.tpot : hasChars ? (leg.tpoc ?? null) : null;
+    push(this.#numbers, { ...leg, tpot, length: lengthOf(leg, isOneWay) });
+    this.#isOk.push(Number(leg.class === "ok"));
+    this.#classes.push(leg.class ?? "unknown");
+    this.#finish.push(leg.finish ?? "none");
+  }
+
+  build(order: readonly number[]): LaneColumns {
+    return {
+      ...picked(this.#numbers, (of) => Float64Array.from(order, (i) => of[i] ?? Number.NaN)),
+      isOk: Uint8Array.from(order, (i) => this.#isOk[i] ?? 0),
+      classes: order.map((i) => this.#classes[i] ?? "unknown"),
+      finish: order.map((i) => this.#finish[i] ?? "none"),
+    };
+  }
 }
 
-function createLaneBuilder() {
-  const numbers: Record<(typeof laneNumbers)[number], number[]> = {
-    ttft: [],
-    ttfo: [],
-    tpot: [],
-    e2e: [],
-    length: [],
-    promptTokens: [],
-    cachedTokens: [],
-    outTokens: [],
-  };
-  const isOk: number[] = [];
-  const classes: string[] = [];
-  const finish: string[] = [];
-  return {
-    add(leg: SampleLeg, isOneWay: boolean, hasChars: boolean) {
-      const values = {
-        ...leg,
-        // Tokens counted in two ways do not compare; then time per character stands in.
-        tpot: isOneWay ? leg.tpot : hasChars ? (leg.tpoc ?? null) : null,
-        length: lengthOf(leg, isOneWay),
-      };
-      for (const name of laneNumbers) numbers[name].push(values[name] ?? Number.NaN);
-      isOk.push(Number(leg.class === "ok"));
-      classes.push(leg.class ?? "unknown");
-      finish.push(leg.finish ?? "none");
-    },
-    build(order: readonly number[]): LaneColumns {
-      const column = (name: (typeof laneNumbers)[number]) =>
-        Float64Array.from(order, (i) => numbers[name][i] ?? Number.NaN);
-      return {
-        ttft: column("ttft"),
-        ttfo: column("ttfo"),
-        tpot: column("tpot"),
-        e2e: column("e2e"),
-        length: column("length"),
-        promptTokens: column("promptTokens"),
-        cachedTokens: column("cachedTokens"),
-        outTokens: column("outTokens"),
-        isOk: Uint8Array.from(order, (i) => isOk[i] ?? 0),
-        classes: order.map((i) => classes[i] ?? "unknown"),
-        finish: order.map((i) => finish[i] ?? "none"),
-      };
-    },
-  };
+type Columns<Name extends string> = Readonly<Record<Name, number[]>>;
+
+function columnsOf<Name extends string>(names: readonly Name[]): Columns<Name> {
+  return Object.fromEntries(names.map((name) => [name, []])) as unknown as Columns<Name>;
+}
+
+function push<Name extends string>(
+  columns: Columns<Name>,
+  values: Readonly<Record<Name, number | null | undefined>>,
+): void {
+  for (const name in columns) columns[name].push(values[name] ?? Number.NaN);
+}
+
+function picked<Name extends string, Column>(
+  columns: Columns<Name>,
+  pick: (of: readonly number[]) => Column,
+): Record<Name, Column> {
+  const entries = Object.entries<number[]>(columns).map(([name, of]) => [name, pick(of)]);
+  return Object.fromEntries(entries) as Record<Name, Column>;
 }
 
 function isJudged(baseline: SampleLeg, shadow: SampleLeg): boolean {
@@ -170,11 +138,15 @@ function lengthOf(leg: SampleLeg, isOneWay: boolean): number | null {
   return length === null || length <= 0 ? null : length;
 }
 
-/** Pairs for which `keep` holds, as indices. */
 export function indicesOf(table: PairTable, keep: (index: number) => boolean): Uint32Array {
   const kept: number[] = [];
   for (let i = 0; i < table.size; i++) if (keep(i)) kept.push(i);
   return Uint32Array.from(kept);
+}
+
+/** How many flags are set. */
+export function countOf(flags: Uint8Array): number {
+  return flags.reduce((sum, flag) => sum + flag, 0);
 }
 
 /** Ok, and every SLO that is set and defined for the request is kept. */

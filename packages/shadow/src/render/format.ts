@@ -1,6 +1,7 @@
 import type {
   GateResult,
   GateStatus,
+  LaneSummary,
   MetricName,
   ReportVerdict,
   ShadowReport,
@@ -85,15 +86,22 @@ export const metricNames: readonly (readonly [MetricName, name: string, meaning:
   ["e2e_ms", "E2E", "time to last token"],
 ];
 
-/** A gate's two sides, its estimate and its bounds as words, in the unit of its kind. */
-export interface GateValues {
-  readonly primary: string;
-  readonly shadow: string;
-  readonly estimate: string;
-  readonly lower: string;
-  readonly upper: string;
-  readonly margin: string;
+/** Of each metric that any lane has: its name, and p50, p90 and p99 of the primary, of the shadow and of their ratios. */
+export function metricRows({ metrics }: ShadowReport): [string, ...string[][]][] {
+  const times = ({ p50, p90, p99 }: LaneSummary) => [p50, p90, p99].map(milliseconds);
+  return metricNames.flatMap(([key, name]): [string, ...string[][]][] => {
+    const { primary, shadow, ratios } = metrics[key];
+    if (primary.n === 0 && shadow.n === 0) return [];
+    const { p50, p90, p99 } = ratios;
+    const changes = [p50, p90, p99].map((each) => ratio(each?.estimate ?? null));
+    return [[name, times(primary), times(shadow), changes]];
+  });
 }
+
+/** A gate's two sides, its estimate and its bounds as words, in the unit of its kind. */
+export type GateValues = Readonly<
+  Record<"primary" | "shadow" | "estimate" | "lower" | "upper" | "margin", string>
+>;
 
 /** Puts a gate's numbers into words. */
 export function gateValues(gate: GateResult): GateValues {

@@ -15,7 +15,7 @@ export function renderReportJunit(report: ShadowReport): string {
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites name="umbra" ${counts}>`,
     `  <testsuite name="${escaped(name)}" timestamp="${escaped(evaluation.ended_at)}" time="${evaluation.elapsed_s.toFixed(3)}" ${counts}>`,
-    ...cases.map(({ xml }) => xml),
+    ...cases.map(xmlOf),
     `    <system-out>${escaped(`${said}; next: ${nextStep(verdict.next)}`)}</system-out>`,
     "  </testsuite>",
     "</testsuites>",
@@ -24,40 +24,42 @@ export function renderReportJunit(report: ShadowReport): string {
 }
 
 interface Case {
+  readonly kind: "gate" | "validity";
+  readonly id: string;
   readonly outcome: "passed" | "failure" | "skipped";
-  readonly xml: string;
+  readonly text: string;
+  /** Of a failure. */
+  readonly type: string;
 }
 
 function gateCase(gate: GateResult): Case {
+  const { id, status, required } = gate;
   const { estimate, lower, upper, margin } = gateValues(gate);
   const text = `${gateStatus(gate)}: ${estimate} (${lower} .. ${upper}), margin ${margin}, n ${gate.n}`;
-  if (gate.status === "PASS") return testCase("gate", gate.id, "passed", text);
   // An advisory gate tells, and breaks nothing: the suite must not be red where the verdict is PASS.
-  if (!gate.required || gate.status === "NOT_JUDGED") {
-    return testCase("gate", gate.id, "skipped", text);
-  }
-  return testCase("gate", gate.id, "failure", text, gate.status.toLowerCase());
+  const isTold = !required || status === "NOT_JUDGED";
+  const outcome = status === "PASS" ? "passed" : isTold ? "skipped" : "failure";
+  return { kind: "gate", id, outcome, text, type: status.toLowerCase() };
 }
 
 function checkCase(check: ValidityCheck): Case {
-  const text = `${check.text}: ${checkValue(check)}`;
-  if (check.ok === true) return testCase("validity", check.id, "passed", text);
-  const isTold = check.ok === null || check.effect === "warning";
-  return testCase("validity", check.id, isTold ? "skipped" : "failure", text, check.effect);
+  const { id, ok, effect } = check;
+  const isTold = ok === null || effect === "warning";
+  const outcome = ok === true ? "passed" : isTold ? "skipped" : "failure";
+  return {
+    kind: "validity",
+    id,
+    outcome,
+    text: `${check.text}: ${checkValue(check)}`,
+    type: effect,
+  };
 }
 
-function testCase(
-  kind: string,
-  name: string,
-  outcome: Case["outcome"],
-  text: string,
-  type = "",
-): Case {
-  const open = `    <testcase classname="umbra.${kind}" name="${escaped(name)}"`;
+function xmlOf({ kind, id, outcome, text, type }: Case): string {
   const inner = {
     passed: "/>",
     skipped: `><skipped message="${escaped(text)}"/></testcase>`,
     failure: `><failure type="${escaped(type)}" message="${escaped(text)}"/></testcase>`,
   }[outcome];
-  return { outcome, xml: `${open}${inner}` };
+  return `    <testcase classname="umbra.${kind}" name="${escaped(id)}"${inner}`;
 }

@@ -1,15 +1,13 @@
 import { printable } from "../printable.ts";
-import type { GateResult, MetricSummary, ShadowReport } from "../report/shadow-report.ts";
+import type { GateResult, ShadowReport } from "../report/shadow-report.ts";
 import {
   checkValue,
   checkWord,
   count,
   gateStatus,
   gateValues,
-  metricNames,
-  milliseconds,
+  metricRows,
   nextStep,
-  ratio,
   unknown,
   verdictSigns,
 } from "./format.ts";
@@ -62,17 +60,10 @@ function gatesTable(gates: readonly GateResult[]): string {
   ].join("\n");
 }
 
-function metricsTable({ metrics }: ShadowReport): string {
-  const rows = metricNames.flatMap(([key, name]) => {
-    const { primary, shadow, ratios } = metrics[key];
-    if (primary.n === 0 && shadow.n === 0) return [];
-    const lane = ({ p50, p90, p99 }: MetricSummary["primary"]) =>
-      [p50, p90, p99].map(milliseconds).join(" / ");
-    const change = [ratios.p50, ratios.p90, ratios.p99]
-      .map((each) => ratio(each?.estimate ?? null))
-      .join(" / ");
-    return [row([name, lane(primary), lane(shadow), change])];
-  });
+function metricsTable(report: ShadowReport): string {
+  const rows = metricRows(report).map(([name, ...cells]) =>
+    row([name, ...cells.map((each) => each.join(" / "))]),
+  );
   if (rows.length === 0) return "";
   return [
     "| | primary p50 / p90 / p99 | shadow p50 / p90 / p99 | ratio p50 / p90 / p99 |",

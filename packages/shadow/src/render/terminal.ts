@@ -1,7 +1,7 @@
 import { styleText } from "node:util";
 import Table from "cli-table3";
 import { printable } from "../printable.ts";
-import type { GateResult, MetricSummary, ShadowReport } from "../report/shadow-report.ts";
+import type { GateResult, ShadowReport } from "../report/shadow-report.ts";
 import {
   checkValue,
   checkWord,
@@ -9,14 +9,11 @@ import {
   count,
   gateStatus,
   gateValues,
-  metricNames,
-  milliseconds,
+  metricRows,
   nextStep,
   percent,
-  ratio,
   verdictWord,
 } from "./format.ts";
-import { intervalBar } from "./interval-bar.ts";
 
 /** How a report is written to a terminal. */
 export interface TextOptions {
@@ -53,12 +50,7 @@ const verdictColours = {
   INCONCLUSIVE: "yellow",
   INVALID: "magenta",
 } as const;
-const gateColours = {
-  PASS: "green",
-  FAIL: "red",
-  INCONCLUSIVE: "yellow",
-  NOT_JUDGED: "dim",
-} as const;
+const gateColours = { ...verdictColours, NOT_JUDGED: "dim" } as const;
 
 function heading({ evaluation, baseline, candidate, control }: ShadowReport, paint: Paint): string {
   const { sampling } = evaluation;
@@ -120,16 +112,36 @@ function gatesTable(gates: readonly GateResult[], paint: Paint, isWide: boolean)
   return table(head, "lrrrrlrrl", rows);
 }
 
-function metricsTable({ metrics }: ShadowReport): string[] {
-  const rows = metricNames.flatMap(([key, name]) => {
-    const { primary, shadow, ratios } = metrics[key];
-    if (primary.n === 0 && shadow.n === 0) return [];
-    const lane = ({ p50, p90, p99 }: MetricSummary["primary"]) => [p50, p90, p99].map(milliseconds);
-    const changes = [ratios.p50, ratios.p90, ratios.p99].map((each) =>
-      ratio(each?.estimate ?? null),
-    );
-    return [[name, ...lane(primary), ...lane(shadow), ...changes]];
-  });
+const barCells = 21;
+
+/**
+ * `[----+---]    |` in a fixed width: the interval, the estimate and the margin, from no difference (or from what lies
+ * under it) to the margin (or to what lies over it). Empty without an interval.
+ */
+function intervalBar(gate: GateResult): string {
+  const { lower, upper, estimate, margin, margin_low: low, kind } = gate;
+  if (lower === null || upper === null) return "";
+  const from = Math.min(lower, low ?? margin, kind === "ratio" ? 1 : 0);
+  const to = Math.max(upper, margin);
+  const at = (value: number) =>
+    to > from ? Math.round(((value - from) / (to - from)) * (barCells - 1)) : 0;
+  const drawn: string[] = Array.from({ length: barCells }, (_, i) =>
+    i > at(lower) && i < at(upper) ? "-" : " ",
+  );
+  const mark = (value: number | null, sign: string) => {
+    if (value !== null) drawn[at(value)] = sign;
+  };
+  mark(lower, "[");
+  mark(upper, "]");
+  // Bounds in one cell leave room for no bracket: then the estimate stands for both.
+  if (at(upper) - at(lower) !== 1) mark(estimate, "+");
+  mark(margin, "|");
+  mark(low, "|");
+  return drawn.join("");
+}
+
+function metricsTable(report: ShadowReport): string[] {
+  const rows = metricRows(report).map(([name, ...cells]) => [name, ...cells.flat()]);
   const head = ["", "primary p50", "p90", "p99", "shadow p50", "p90", "p99", "ratio p50"];
   return rows.length === 0 ? [] : [...table([...head, "p90", "p99"], "lrrrrrrrrr", rows), ""];
 }

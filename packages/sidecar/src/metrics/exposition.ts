@@ -39,6 +39,8 @@ export interface Exposition {
   gauge(name: MetricName, read: () => Iterable<Series>): void;
   /** Adds what is counted as it happens: rows are kept by label values, and looked up without prom-client. */
   counter(name: MetricName): Table<Count>;
+  /** The same, of what also goes down. */
+  level(name: MetricName): Table<Count>;
   histogram(name: MetricName & { readonly bounds: readonly number[] }): Table<Distribution>;
   text(): Promise<string>;
   readonly contentType: string;
@@ -63,17 +65,20 @@ export function createExposition(): Exposition {
     registry.registerMetric(metric as unknown as Metric);
   }
 
+  function counted(name: MetricName, type: "counter" | "gauge"): Table<Count> {
+    const table = createTable<Count>(() => ({ value: 0 }));
+    add({ ...name, type, read: () => countsOf(table) });
+    return table;
+  }
+
   return {
     families,
     add,
     gauge(name, read) {
       add({ ...name, type: "gauge", read });
     },
-    counter(name) {
-      const table = createTable<Count>(() => ({ value: 0 }));
-      add({ ...name, type: "counter", read: () => countsOf(table) });
-      return table;
-    },
+    counter: (name) => counted(name, "counter"),
+    level: (name) => counted(name, "gauge"),
     histogram(name) {
       const table = createTable(() => createDistribution(name.bounds));
       add({ ...name, type: "histogram", read: table.rows });

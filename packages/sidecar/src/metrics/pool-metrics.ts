@@ -16,10 +16,7 @@ export function addPoolMetrics(
     compatible?: CompatibleName,
   ) => {
     metrics.gauge({ name, help, labels: ["pool"], ...(compatible && { compatible }) }, () =>
-      statistics().flatMap((pool): Series[] => {
-        const read = value(pool);
-        return read === undefined ? [] : [[[pool.name], read]];
-      }),
+      statistics().flatMap((pool) => known([pool.name], value(pool))),
     );
   };
   const spread = (
@@ -98,10 +95,9 @@ export function addPoolMetrics(
     const labels = ["pool", "endpoint"];
     metrics.gauge({ name, help, labels, ...(compatible && { compatible }) }, () =>
       statistics().flatMap((pool) =>
-        pool.snapshot.endpoints.flatMap((endpoint): Series[] => {
-          const read = value(endpoint);
-          return read === undefined ? [] : [[[pool.name, endpoint.address], read]];
-        }),
+        pool.snapshot.endpoints.flatMap((endpoint) =>
+          known([pool.name, endpoint.address], value(endpoint)),
+        ),
       ),
     );
   };
@@ -143,4 +139,8 @@ export function addPoolMetrics(
   ofEndpoint("umbra_endpoint_ejected", "1 while the endpoint is out of use for failing.", (each) =>
     Number(each.isEjected),
   );
+}
+
+function known(labels: readonly string[], value: number | undefined): readonly Series[] {
+  return value === undefined ? [] : [[labels, value]];
 }

@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { StreamKind, StreamOutcome } from "@umbra/ext-proc";
-import { type Count, countsOf, type Exposition } from "./exposition.ts";
-import { createTable } from "./table.ts";
+import type { Exposition } from "./exposition.ts";
 
 export interface ProcessMetrics {
   streamOpened(kind: StreamKind): void;
@@ -25,16 +24,12 @@ const resolutionMs = 20;
 
 /** Adds what concerns the process and its gRPC streams. */
 export function addProcessMetrics(metrics: Exposition): ProcessMetrics {
-  const open = createTable<Count>(() => ({ value: 0 }));
-  metrics.gauge(
-    {
-      name: "umbra_open_streams",
-      help: "ext_proc streams open now.",
-      labels: ["kind"],
-      compatible: { name: "extproc_streams_inflight" },
-    },
-    () => countsOf(open),
-  );
+  const open = metrics.level({
+    name: "umbra_open_streams",
+    help: "ext_proc streams open now.",
+    labels: ["kind"],
+    compatible: { name: "extproc_streams_inflight" },
+  });
   const ended = metrics.counter({
     name: "umbra_streams_total",
     help: "ext_proc streams that are over: `complete`, `cancelled` before their end, or `failed`.",

@@ -1,6 +1,6 @@
 import { isRefusal, type Lane, type MadeDecision } from "../decision/request-account.ts";
 import { requestLabels } from "./compatible.ts";
-import { type Count, countsOf, type Exposition } from "./exposition.ts";
+import type { Exposition } from "./exposition.ts";
 import type { PickLabels } from "./pick-labels.ts";
 import { createTable } from "./table.ts";
 
@@ -98,16 +98,12 @@ export function addRequestMetrics(metrics: Exposition, labels: PickLabels): Requ
     labels: lanePool,
     bounds: sizeBounds,
   });
-  const running = createTable<Count>(() => ({ value: 0 }));
-  metrics.gauge(
-    {
-      name: "umbra_requests_running",
-      help: "Picked requests that are not over.",
-      compatible: { name: "request_running", labels: requestLabels },
-      labels: lanePool,
-    },
-    () => countsOf(running),
-  );
+  const running = metrics.level({
+    name: "umbra_requests_running",
+    help: "Picked requests that are not over.",
+    compatible: { name: "request_running", labels: requestLabels },
+    labels: lanePool,
+  });
 
   // One look-up for all that goes by lane and pool alone.
   const rows = createTable(([lane = "", pool = ""]) => ({

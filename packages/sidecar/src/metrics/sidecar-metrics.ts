@@ -1,5 +1,4 @@
 import type { Topology } from "@umbra/envoy-config";
-import type { StreamKind, StreamOutcome } from "@umbra/ext-proc";
 import type { PoolEvent } from "@umbra/scheduler";
 import type { Leg } from "@umbra/shadow";
 import type { Lane } from "../decision/request-account.ts";
@@ -12,7 +11,7 @@ import { createExposition, type Exposition } from "./exposition.ts";
 import { configuredModels, createPickLabels, type PickLabels } from "./pick-labels.ts";
 import { addPoolMetrics } from "./pool-metrics.ts";
 import { poolStatistics } from "./pool-statistics.ts";
-import { addProcessMetrics } from "./process-metrics.ts";
+import { addProcessMetrics, type ProcessMetrics } from "./process-metrics.ts";
 import { addQueueMetrics, type OnQueue } from "./queue-metrics.ts";
 import { addRequestMetrics, type RequestMetrics } from "./request-metrics.ts";
 import { addSchedulerMetrics } from "./scheduler-metrics.ts";
@@ -38,7 +37,7 @@ const storedKinds = ["samples", "captures"] as const;
 export type StoredKind = (typeof storedKinds)[number];
 
 /** What the sidecar tells Prometheus. Label values come from configuration and closed lists, and are few. */
-export interface SidecarMetrics {
+export interface SidecarMetrics extends ProcessMetrics {
   readonly exposition: Exposition;
   readonly labels: PickLabels;
   readonly requests: RequestMetrics;
@@ -48,17 +47,12 @@ export interface SidecarMetrics {
   readonly modelListRead: OnModelList;
   readonly poolTold: (event: PoolEvent) => void;
   readonly queueTold: OnQueue;
-  streamOpened(kind: StreamKind): void;
-  streamEnded(kind: StreamKind, outcome: StreamOutcome, tookMs: number): void;
-  /** A stream has ended by an error of this process. */
-  streamFailed(): void;
   /** A twin was ended because its client went away. */
   twinCancelled(): void;
   /** An answer was not measured to its end: it is too long, or there is no time for it. */
   observeOverloaded(lane: Lane): void;
   /** What is to be kept could not be written. */
   storageFailed(what: StoredKind): void;
-  close(): void;
 }
 
 export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMetrics {
@@ -103,18 +97,12 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
   if (isCompatible) addDerivedMetrics(exposition);
 
   return {
-    exposition,
-    labels,
-    requests,
-    compat,
-    answered,
-    scraped,
-    modelListRead,
+    ...streams,
+    ...{ exposition, labels, requests, compat, answered, scraped, modelListRead, queueTold },
     poolTold(event) {
       schedulerTold(event);
       compat?.told(event);
     },
-    queueTold,
     streamOpened(kind) {
       streams.streamOpened(kind);
       compatStreams?.streamOpened();
@@ -123,7 +111,6 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
       streams.streamEnded(kind, outcome, tookMs);
       compatStreams?.streamEnded(outcome, tookMs);
     },
-    streamFailed: streams.streamFailed,
     twinCancelled() {
       cancelled.at().value++;
     },
@@ -133,6 +120,5 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
     storageFailed(kind) {
       unstored.at(kind).value++;
     },
-    close: streams.close,
   };
 }

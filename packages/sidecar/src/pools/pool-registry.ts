@@ -18,7 +18,7 @@ import {
   type FlowEvent,
   type FlowQueue,
 } from "@umbra/scheduler/flow";
-import { createServedModels, type ServedModels } from "./served-models.ts";
+import { ServedModels } from "./served-models.ts";
 
 /** A pool that requests are picked in: its scheduler state, and which model names it serves. */
 export interface ServedPool {
@@ -94,7 +94,7 @@ export function createPoolRegistry(topology: Topology, options: PoolRegistryOpti
       listedModels,
       modelHeader: pool.modelHeader,
       onlyModel: pool.onlyModel,
-      served: createServedModels(state),
+      served: new ServedModels(state),
       priorityOf: (model) => priorities.get(model ?? "") ?? "Standard",
       gatewayFallbacks: configured.maxFallbacks ?? 0,
       objectives: new Map(pool.objectives.map(({ name, priority }) => [name, priority])),

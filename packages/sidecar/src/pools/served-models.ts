@@ -1,47 +1,11 @@
+import type { ModelList as List } from "@umbra/openai";
 import type { PoolState } from "@umbra/scheduler";
-import { createNameCounts, createParents } from "./name-counts.ts";
+import { NameCounts, Parents } from "./name-counts.ts";
 
-/** What one endpoint says it serves. */
-export interface ModelList {
-  readonly base: readonly string[];
-  readonly adapters: readonly string[];
-  /** The base model of each adapter. */
-  readonly parents: ReadonlyMap<string, string>;
-  /** The list's own entries as JSON text, by name; absent: the names alone are shown. */
-  readonly entries?: ReadonlyMap<string, string>;
+/** What one endpoint says it serves. Without `entries` the names alone are shown. */
+export interface ModelList extends Omit<List, "entries">, Partial<Pick<List, "entries">> {
   /** The endpoint shows the list to those alone who have its key. */
   readonly isGuarded?: boolean;
-}
-
-/** Which names the endpoints of a pool serve, by their model lists and metrics pages. */
-export interface ServedModels {
-  /** Takes the list of one endpoint. Returns whether its names have changed. */
-  record(address: string, models: ModelList): boolean;
-  /**
-   * Takes adapters that an endpoint's metrics page names: they are adapters even where no list can be read. Returns
-   * whether the endpoint's list lacks one of them, so that it is due to be read again.
-   */
-  recordNamed(address: string, adapters: ReadonlySet<string>): boolean;
-  /** The endpoint has answered 404: its list may have changed. */
-  doubt(address: string): void;
-  /** Whether the endpoint's list was doubted since this was last called. */
-  takeDoubt(address: string): boolean;
-  /** The endpoint answers: it counts as serving any name until its list is read. */
-  reached(address: string): void;
-  /** Whether an endpoint answers whose list was never read. */
-  hasUnread(): boolean;
-  has(model: string): boolean;
-  isAdapter(model: string): boolean;
-  /** The base model of an adapter; of any other name the name itself. */
-  baseOf(model: string): string;
-  readonly adapters: ReadonlySet<string>;
-  readonly base: ReadonlySet<string>;
-  /** No two lists that were read have different base models: an endpoint may choose for a request without a model. */
-  readonly hasOneBase: boolean;
-  /** One list of all names, as `GET /v1/models` answers it; undefined while the endpoints' lists are equal. */
-  readonly union: string | undefined;
-  /** Whether any endpoint shows its list to those alone who have its key. */
-  readonly isGuarded: boolean;
 }
 
 /** Adapters that a page has named and no list has, by endpoint: more are not kept. */
@@ -49,107 +13,148 @@ const maxActive = 1_000;
 const maxUnionModels = 1_000;
 const maxUnionCharacters = 524_288;
 
-export function createServedModels(state: PoolState): ServedModels {
-  const byEndpoint = new Map<string, StoredList>();
-  const active = new Map<string, Set<string>>();
-  const doubted = new Set<string>();
-  const unread = new Set<string>();
-  const base = createNameCounts();
-  const adapters = createNameCounts();
-  const named = createNameCounts();
-  const lists = createNameCounts();
-  const baseLists = createNameCounts();
-  const parents = createParents();
-  let guarded = 0;
-  let union: string | undefined;
+/** Which names the endpoints of a pool serve, by their model lists and metrics pages. */
+export class ServedModels {
+  readonly #state: PoolState;
+  readonly #byEndpoint = new Map<string, StoredList>();
+  readonly #active = new Map<string, Set<string>>();
+  readonly #doubted = new Set<string>();
+  readonly #unread = new Set<string>();
+  readonly #base = new NameCounts();
+  readonly #adapters = new NameCounts();
+  readonly #named = new NameCounts();
+  readonly #lists = new NameCounts();
+  readonly #baseLists = new NameCounts();
+  readonly #parents = new Parents();
+  #guarded = 0;
+  #union: string | undefined;
 
-  function forgetActive(address: string): void {
-    for (const name of active.get(address) ?? []) named.remove(name);
-    active.delete(address);
+  constructor(state: PoolState) {
+    this.#state = state;
   }
 
-  function forgetList(address: string): void {
-    const stored = byEndpoint.get(address);
+  /** Takes the list of one endpoint. Returns whether its names have changed. */
+  record(address: string, models: ModelList): boolean {
+    const before = this.#byEndpoint.get(address);
+    const stored = storedList(models);
+    this.#unread.delete(address);
+    this.#forgetActive(address);
+    // An endpoint that comes back is new to the pool, though its list may be as before.
+    this.#state.recordModels(address, models);
+    this.#forgetStrangers();
+    if (before !== undefined && isSame(before, stored)) return false;
+    this.#forgetList(address);
+    this.#byEndpoint.set(address, stored);
+    this.#count(stored, "add");
+    return true;
+  }
+
+  /**
+   * Takes adapters that an endpoint's metrics page names: they are adapters even where no list can be read. Returns
+   * whether the endpoint's list lacks one of them, so that it is due to be read again.
+   */
+  recordNamed(address: string, names: ReadonlySet<string>): boolean {
+    if (names.size === 0) return false;
+    const list = this.#byEndpoint.get(address);
+    const missing = [...names].filter((name) => list?.names.has(name) !== true);
+    const known = this.#active.get(address) ?? new Set();
+    const added = missing.filter((name) => !known.has(name)).slice(0, maxActive - known.size);
+    if (added.length > 0) this.#active.set(address, known);
+    for (const name of added) {
+      known.add(name);
+      this.#named.add(name);
+    }
+    return missing.length > 0;
+  }
+
+  /** The endpoint has answered 404: its list may have changed. */
+  doubt(address: string): void {
+    this.#doubted.add(address);
+  }
+
+  /** Whether the endpoint's list was doubted since this was last called. */
+  takeDoubt(address: string): boolean {
+    return this.#doubted.delete(address);
+  }
+
+  /** The endpoint answers: it counts as serving any name until its list is read. */
+  reached(address: string): void {
+    if (!this.#byEndpoint.has(address)) this.#unread.add(address);
+  }
+
+  /** Whether an endpoint answers whose list was never read. */
+  hasUnread(): boolean {
+    return this.#unread.size > 0;
+  }
+
+  has(model: string): boolean {
+    return this.base.has(model) || this.adapters.has(model);
+  }
+
+  isAdapter(model: string): boolean {
+    return (this.adapters.has(model) || this.#named.names.has(model)) && !this.base.has(model);
+  }
+
+  /** The base model of an adapter; of any other name the name itself. */
+  baseOf(model: string): string {
+    return this.#parents.of(model) ?? model;
+  }
+
+  get adapters(): ReadonlySet<string> {
+    return this.#adapters.names;
+  }
+
+  get base(): ReadonlySet<string> {
+    return this.#base.names;
+  }
+
+  /** No two lists that were read have different base models: an endpoint may choose for a request without a model. */
+  get hasOneBase(): boolean {
+    return this.#baseLists.names.size <= 1;
+  }
+
+  /** One list of all names, as `GET /v1/models` answers it; undefined while the endpoints' lists are equal. */
+  get union(): string | undefined {
+    if (this.#lists.names.size <= 1) return undefined;
+    this.#union ??= unionOf([...this.#byEndpoint.values()]);
+    return this.#union;
+  }
+
+  /** Whether any endpoint shows its list to those alone who have its key. */
+  get isGuarded(): boolean {
+    return this.#guarded > 0;
+  }
+
+  #forgetActive(address: string): void {
+    for (const name of this.#active.get(address) ?? []) this.#named.remove(name);
+    this.#active.delete(address);
+  }
+
+  #forgetList(address: string): void {
+    const stored = this.#byEndpoint.get(address);
     if (stored === undefined) return;
-    byEndpoint.delete(address);
-    union = undefined;
-    lists.remove(stored.key);
-    baseLists.remove(stored.baseKey);
-    if (stored.models.isGuarded === true) guarded--;
-    for (const name of stored.models.base) base.remove(name);
-    for (const name of stored.models.adapters) adapters.remove(name);
-    for (const [name, parent] of stored.models.parents) parents.remove(name, parent);
+    this.#byEndpoint.delete(address);
+    this.#count(stored, "remove");
   }
 
-  function addList(address: string, stored: StoredList): void {
-    byEndpoint.set(address, stored);
-    union = undefined;
-    lists.add(stored.key);
-    baseLists.add(stored.baseKey);
-    if (stored.models.isGuarded === true) guarded++;
-    for (const name of stored.models.base) base.add(name);
-    for (const name of stored.models.adapters) adapters.add(name);
-    for (const [name, parent] of stored.models.parents) parents.add(name, parent);
+  #count({ key, baseKey, models }: StoredList, change: "add" | "remove"): void {
+    this.#union = undefined;
+    this.#lists[change](key);
+    this.#baseLists[change](baseKey);
+    if (models.isGuarded === true) this.#guarded += change === "add" ? 1 : -1;
+    for (const name of models.base) this.#base[change](name);
+    for (const name of models.adapters) this.#adapters[change](name);
+    for (const [name, parent] of models.parents) this.#parents[change](name, parent);
   }
 
-  function forgetStrangers(): void {
-    const known = new Set(state.addresses());
-    for (const address of byEndpoint.keys()) if (!known.has(address)) forgetList(address);
-    for (const address of active.keys()) if (!known.has(address)) forgetActive(address);
-    for (const address of unread) if (!known.has(address)) unread.delete(address);
+  #forgetStrangers(): void {
+    const known = new Set(this.#state.addresses());
+    for (const address of this.#byEndpoint.keys()) {
+      if (!known.has(address)) this.#forgetList(address);
+    }
+    for (const address of this.#active.keys()) if (!known.has(address)) this.#forgetActive(address);
+    for (const address of this.#unread) if (!known.has(address)) this.#unread.delete(address);
   }
-
-  return {
-    record(address, models) {
-      const before = byEndpoint.get(address);
-      const stored = storedList(models);
-      unread.delete(address);
-      forgetActive(address);
-      // An endpoint that comes back is new to the pool, though its list may be as before.
-      state.recordModels(address, models);
-      forgetStrangers();
-      if (before !== undefined && isSame(before, stored)) return false;
-      forgetList(address);
-      addList(address, stored);
-      return true;
-    },
-    recordNamed(address, names) {
-      if (names.size === 0) return false;
-      const list = byEndpoint.get(address);
-      const missing = [...names].filter((name) => list?.names.has(name) !== true);
-      const known = active.get(address) ?? new Set();
-      const added = missing.filter((name) => !known.has(name)).slice(0, maxActive - known.size);
-      if (added.length > 0) active.set(address, known);
-      for (const name of added) {
-        known.add(name);
-        named.add(name);
-      }
-      return missing.length > 0;
-    },
-    doubt: (address) => void doubted.add(address),
-    takeDoubt: (address) => doubted.delete(address),
-    reached(address) {
-      if (!byEndpoint.has(address)) unread.add(address);
-    },
-    hasUnread: () => unread.size > 0,
-    has: (model) => base.names.has(model) || adapters.names.has(model),
-    baseOf: (model) => parents.of(model) ?? model,
-    isAdapter: (model) =>
-      (adapters.names.has(model) || named.names.has(model)) && !base.names.has(model),
-    base: base.names,
-    adapters: adapters.names,
-    get hasOneBase() {
-      return baseLists.names.size <= 1;
-    },
-    get union() {
-      if (lists.names.size <= 1) return undefined;
-      union ??= unionOf([...byEndpoint.values()]);
-      return union;
-    },
-    get isGuarded() {
-      return guarded > 0;
-    },
-  };
 }
 
 /** A list with what it is compared by: made once, however often it is compared. */

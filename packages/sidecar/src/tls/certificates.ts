@@ -33,21 +33,15 @@ export async function openCertificates(
   if (source.kind === "self-signed") {
     return { first: await selfSigned(), watch() {}, close() {} };
   }
-  const { certFile, keyFile, clientCaFile } = source;
-  const files = [certFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])];
+  const files = [source.certFile, source.keyFile, source.clientCaFile].filter(
+    (file) => file !== undefined,
+  );
   const read = async (): Promise<Certificates> => {
     const [cert = "", key = "", clientCa] = await Promise.all(files.map(textOf));
     return { cert, key, ...(clientCa === undefined ? {} : { clientCa }) };
   };
-  const check = (certificates: Certificates): void => {
-    try {
-      createSecureContext({ ...certificates, ca: certificates.clientCa });
-    } catch (cause) {
-      throw new Error(`${files.join(", ")} can't be used: ${(cause as Error).message}`, { cause });
-    }
-  };
   const first = await read();
-  check(first);
+  check(first, files);
   /** What was seen last, good or not: nothing is said of it twice. */
   let seen = JSON.stringify(first);
   let timer: NodeJS.Timeout | undefined;
@@ -60,7 +54,7 @@ export async function openCertificates(
       if (text === seen) return;
       seen = text;
       if (next instanceof Error) throw next;
-      check(next);
+      check(next, files);
       onChange(next);
       log.info({ files }, "the certificates have changed");
     } catch (cause) {
@@ -88,6 +82,15 @@ export async function openCertificates(
       timer = undefined;
     },
   };
+}
+
+/** Throws where they don't belong together. */
+function check(certificates: Certificates, files: readonly string[]): void {
+  try {
+    createSecureContext({ ...certificates, ca: certificates.clientCa });
+  } catch (cause) {
+    throw new Error(`${files.join(", ")} can't be used: ${(cause as Error).message}`, { cause });
+  }
 }
 
 async function textOf(file: string): Promise<string> {

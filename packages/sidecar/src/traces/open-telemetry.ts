@@ -2,17 +2,15 @@ import type {
   Attributes,
   Context,
   ProxyTracerProvider,
-  Span,
-  SpanContext,
-  Tracer,
+  TextMapGetter,
+  TextMapSetter,
 } from "@opentelemetry/api";
 import type { HeaderEntry } from "@umbra/envoy-config";
 import type { Headers, StreamOutcome } from "@umbra/ext-proc";
 import type { Leg } from "@umbra/shadow";
 import { requestErrors } from "../decision/refusals.ts";
-import { isRefusal, type Lane, type MadeDecision } from "../decision/request-account.ts";
-import type { BeginTrace, RequestTrace, TraceNames } from "./request-trace.ts";
-import { readTraceContext, traceparentOf } from "./trace-context.ts";
+import { isRefusal, type MadeDecision } from "../decision/request-account.ts";
+import type { BeginTrace, TraceNames } from "./request-trace.ts";
 
 type Api = typeof import("@opentelemetry/api");
 
@@ -39,122 +37,102 @@ export async function loadTracing(version: string): Promise<Tracing> {
   }
   const provider = api.trace.getTracerProvider() as Partial<ProxyTracerProvider>;
   const noop = new api.ProxyTracerProvider().getDelegate().constructor;
-  const tracer = api.trace.getTracer("umbra", version);
   return {
-    begin: (lane, headers, path, startedMs) => begin(api, tracer, lane, headers, path, startedMs),
+    begin: beginner(api, version),
     hasSdk: provider.getDelegate?.().constructor !== noop,
   };
 }
 
-function begin(
-  api: Api,
-  tracer: Tracer,
-  lane: Lane,
-  headers: Headers,
-  path: string,
-  startedMs: number,
-): RequestTrace | undefined {
-  const traceparent = headers.get("traceparent");
-  const parent = readTraceContext(traceparent, headers.get("tracestate"));
-  let context = api.ROOT_CONTEXT;
-  if (parent !== undefined) {
-    const { traceId, spanId, flags, state } = parent;
-    context = api.trace.setSpanContext(context, {
-      ...{ traceId, spanId, traceFlags: flags & 1, isRemote: true },
-      ...(state === undefined ? {} : { traceState: api.createTraceState(state) }),
-    });
-  }
-  const operation = operations.get(path);
-  const span = tracer.startSpan(
-    "gateway.request",
-    {
-      kind: api.SpanKind.SERVER,
-      startTime: epochMs(startedMs),
-      attributes: {
-        "umbra.lane": lane,
-        ...(operation === undefined ? {} : { "gen_ai.operation.name": operation }),
-      },
-    },
-    context,
-  );
-  if (!span.isRecording()) return undefined;
-  const isOrphan = parent === undefined && headers.has("tracestate");
-  return requestTrace(api, tracer, span, api.trace.setSpan(context, span), isOrphan);
-}
+const none: readonly HeaderEntry[] = [];
+const getter: TextMapGetter<Headers> = {
+  get: (headers, name) => headers.get(name),
+  keys: () => [],
+};
+const setter: TextMapSetter<Map<string, string>> = {
+  set: (headers, name, value) => void headers.set(name, value),
+};
 
-function requestTrace(
-  api: Api,
-  tracer: Tracer,
-  span: Span,
-  context: Context,
-  isOrphan: boolean,
-): RequestTrace {
-  return {
-    decided(made, names, atMs) {
-      span.setAttributes(decisionAttributes(made, names));
-      const pick = tracer.startSpan(
-        "pick",
-        {
-          startTime: epochMs(atMs - made.tookMs),
-          attributes: {
-            "umbra.pool": names.pool,
-            "umbra.outcome": made.outcome,
-            ...(made.reason === undefined ? {} : { "umbra.reason": made.reason }),
+function beginner(api: Api, version: string): BeginTrace {
+  const { propagation, trace, ROOT_CONTEXT, SpanKind, SpanStatusCode } = api;
+  const tracer = trace.getTracer("umbra", version);
+  return (lane, headers, path, startedMs) => {
+    const parent = propagation.extract(ROOT_CONTEXT, headers, getter);
+    const attributes = { "umbra.lane": lane, "gen_ai.operation.name": operations.get(path) };
+    const startTime = epochMs(startedMs);
+    const span = tracer.startSpan(
+      "gateway.request",
+      { kind: SpanKind.SERVER, startTime, attributes },
+      parent,
+    );
+    if (!span.isRecording()) return undefined;
+    const context = trace.setSpan(parent, span);
+    // The headers themselves are a view of what the connection has read, and must not be kept.
+    const came = propagation.fields().filter((name) => headers.has(name));
+
+    return {
+      decided(made, names, atMs) {
+        span.setAttributes(decisionAttributes(made, names));
+        const { outcome, reason, tookMs } = made;
+        const pick = tracer.startSpan(
+          "pick",
+          {
+            startTime: epochMs(atMs - tookMs),
+            attributes: {
+              "umbra.pool": names.pool,
+              "umbra.outcome": outcome,
+              "umbra.reason": reason,
+            },
           },
-        },
-        context,
-      );
-      pick.end(epochMs(atMs));
-      if (made.outcome === "picked") return contextHeaders(span.spanContext(), isOrphan);
-      const isOurs = isRefusal(made.outcome) && requestErrors[made.outcome].status >= 500;
-      if (isOurs) span.setStatus({ code: api.SpanStatusCode.ERROR, message: made.outcome });
-      return none;
-    },
-    answered(leg) {
-      span.setAttributes(answerAttributes(leg));
-      if (leg.class !== "ok") {
-        span.setAttribute("error.type", leg.class);
-        if (leg.status >= 500 || leg.status === 0) {
-          span.setStatus({ code: api.SpanStatusCode.ERROR, message: leg.class });
+          context,
+        );
+        pick.end(epochMs(atMs));
+        if (outcome === "picked") return contextHeaders(api, context, came);
+        const isOurs = isRefusal(outcome) && requestErrors[outcome].status >= 500;
+        if (isOurs) span.setStatus({ code: SpanStatusCode.ERROR, message: outcome });
+        return none;
+      },
+      answered(leg) {
+        span.setAttributes(answerAttributes(leg));
+        if (leg.class !== "ok" && (leg.status >= 500 || leg.status === 0)) {
+          span.setStatus({ code: SpanStatusCode.ERROR, message: leg.class });
         }
-      }
-    },
-    ended(outcome: StreamOutcome, atMs: number) {
-      span.setAttribute("umbra.stream.outcome", outcome);
-      span.end(epochMs(atMs));
-    },
+      },
+      ended(outcome: StreamOutcome, atMs: number) {
+        span.setAttribute("umbra.stream.outcome", outcome);
+        span.end(epochMs(atMs));
+      },
+    };
   };
 }
 
-const none: readonly HeaderEntry[] = [];
-
+/** What the next one gets in the place of what came. */
 function contextHeaders(
-  { traceId, spanId, traceFlags, traceState }: SpanContext,
-  isOrphan: boolean,
+  { propagation }: Api,
+  context: Context,
+  came: readonly string[],
 ): readonly HeaderEntry[] {
-  const value = traceparentOf({ traceId, spanId, flags: traceFlags });
+  const entries = new Map<string, string>();
+  propagation.inject(context, entries, setter);
   // The state of a trace that could not be read must not go on under another.
-  const state = traceState?.serialize() ?? (isOrphan ? "" : undefined);
-  return [
-    { name: "traceparent", value },
-    ...(state === undefined ? [] : [{ name: "tracestate", value: state }]),
-  ];
+  for (const name of came) if (!entries.has(name)) entries.set(name, "");
+  return [...entries].map(([name, value]) => ({ name, value }));
 }
 
+/** An attribute that is undefined is none. */
 function decisionAttributes(made: MadeDecision, { pool, model, target }: TraceNames): Attributes {
-  const { outcome, endpoint, waitedMs, bodyBytes, isStream } = made;
+  const { outcome, endpoint } = made;
   const colon = endpoint?.lastIndexOf(":") ?? -1;
   return {
     "umbra.pool": pool,
     "umbra.outcome": outcome,
-    ...(model === "" ? {} : { "gen_ai.request.model": model }),
-    ...(target === model ? {} : { "umbra.target_model": target }),
-    ...(waitedMs === undefined ? {} : { "umbra.queue.wait_ms": waitedMs }),
-    ...(bodyBytes === undefined ? {} : { "http.request.body.size": bodyBytes }),
-    ...(isStream === undefined ? {} : { "umbra.stream": isStream }),
+    "gen_ai.request.model": model === "" ? undefined : model,
+    "umbra.target_model": target === model ? undefined : target,
+    "umbra.queue.wait_ms": made.waitedMs,
+    "http.request.body.size": made.bodyBytes,
+    "umbra.stream": made.isStream,
     ...(endpoint === undefined
       ? {
-          ...(isRefusal(outcome) ? { "error.type": outcome } : {}),
+          "error.type": isRefusal(outcome) ? outcome : undefined,
           "http.response.status_code": statusOf(outcome),
         }
       : {
@@ -175,19 +153,17 @@ const finishReasons: ReadonlySet<string> = new Set([
 ]);
 
 function answerAttributes(leg: Leg): Attributes {
-  const reason = leg.finishReason;
+  const { finishReason: reason, class: kind } = leg;
   return {
     "http.response.status_code": leg.status,
-    "umbra.answer.class": leg.class,
-    ...(leg.promptTokens === undefined ? {} : { "gen_ai.usage.input_tokens": leg.promptTokens }),
-    ...(leg.outTokens === undefined ? {} : { "gen_ai.usage.output_tokens": leg.outTokens }),
-    ...(leg.cachedTokens === undefined
-      ? {}
-      : { "gen_ai.usage.cache_read.input_tokens": leg.cachedTokens }),
-    ...(leg.ttftMs === undefined ? {} : { "umbra.ttft_ms": leg.ttftMs }),
-    ...(reason === undefined
-      ? {}
-      : { "gen_ai.response.finish_reasons": [finishReasons.has(reason) ? reason : "other"] }),
+    "umbra.answer.class": kind,
+    "error.type": kind === "ok" ? undefined : kind,
+    "gen_ai.usage.input_tokens": leg.promptTokens,
+    "gen_ai.usage.output_tokens": leg.outTokens,
+    "gen_ai.usage.cache_read.input_tokens": leg.cachedTokens,
+    "umbra.ttft_ms": leg.ttftMs,
+    "gen_ai.response.finish_reasons":
+      reason === undefined ? undefined : [finishReasons.has(reason) ? reason : "other"],
   };
 }
 
