@@ -740,7 +740,13 @@ spec: {ports: [{port: 443, appProtocol: https}]}
 `,
     );
     // Not written as loopback, and refused at once.
-    const found = await findings("-f", file, "--endpoints", "llama=0.0.0.0:1", ...each.args);
+    const found = await findings(
+      "-f",
+      file,
+      "--endpoints",
+      "llama=[::ffff:127.0.0.1]:1",
+      ...each.args,
+    );
     const unverified = found.filter(({ message }) => message.includes("TLS that is not verified"));
     expect(unverified.map(({ code, area }) => [code, area])).toEqual(
       each.codes.map((code) => [code, "pool service:default/llama:443"]),

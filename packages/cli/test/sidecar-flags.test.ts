@@ -15,7 +15,7 @@ interface Cluster {
   };
 }
 
-/** What `umbra render` makes of the flags: the two clusters that lead to the sidecar. */
+/** What `umbra render` makes of the flags: the three clusters that lead to the sidecar. */
 async function sidecarClusters(...flags: readonly string[]): Promise<readonly Cluster[]> {
   const direct = ["--primary", "10.0.0.1:8000", "--shadow", "10.0.1.1:8000"];
   const { stdout, stderr } = await run("render", ...direct, ...flags);
@@ -58,10 +58,10 @@ describe("where the sidecar is", () => {
         ...{ name, type, transport_socket },
         address: load_assignment.endpoints[0].lb_endpoints[0].endpoint.address,
       }));
-      expect(seen).toEqual([
-        { name: "umbra-picker", type, transport_socket: undefined, address },
-        { name: "umbra-observer", type, transport_socket: undefined, address },
-      ]);
+      const names = ["umbra-picker", "umbra-observer", "umbra-shadow-observer"];
+      expect(seen).toEqual(
+        names.map((name) => ({ name, type, transport_socket: undefined, address })),
+      );
     },
   );
 });
@@ -138,7 +138,7 @@ describe("TLS to the sidecar", () => {
     },
   ])("$name", async ({ flags, want }) => {
     const clusters = await sidecarClusters(...flags);
-    expect(clusters.map(tlsOf)).toEqual([want, want]);
+    expect(clusters.map(tlsOf)).toEqual([want, want, want]);
   });
 });
 
