@@ -11,6 +11,9 @@ export interface SseLines {
 }
 
 const newline = 0x0a;
+/** Of `data`, and of `event` and `error`. */
+const letterD = 0x64;
+const letterE = 0x65;
 
 /** A line longer than `maxLineBytes` is skipped: memory stays bounded whatever comes. */
 export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
@@ -34,6 +37,13 @@ export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
   }
 
   function takeLine(last: Buffer, lines: string[]): void {
+    // Most lines are empty, and comments and other fields need no look.
+    const first = pending[0]?.[0] ?? last[0];
+    if (!isSkipping && first !== letterD && first !== letterE) {
+      if (pendingBytes > 0) pending = [];
+      pendingBytes = 0;
+      return;
+    }
     keep(last);
     if (!isSkipping) {
       const [only] = pending;
