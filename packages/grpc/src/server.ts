@@ -108,13 +108,8 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.setLocalWindowSize(connectionWindow);
-    const unbegun = setTimeout(() => session.destroy(), options.prefaceMs ?? prefaceMs);
-    session.once("remoteSettings", () => clearTimeout(unbegun));
-    session.setTimeout(options.idleMs ?? idleMs, () => session.close());
-    session.on("close", () => {
-      clearTimeout(unbegun);
-      sessions.delete(session);
-    });
+    closeWhenSilent(session, options);
+    session.on("close", () => sessions.delete(session));
     if (isClosing) session.close();
   });
   server.on("stream", (stream, headers) => serveStream(stream, headers, options));
@@ -125,13 +120,8 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   return {
     async listen(text) {
       const address = listenAddress(text);
-      if (address.kind === "unix") {
-        await withLock(`${address.path}.lock`, async () => {
-          await removeStaleSocket(address.path);
-          await bind(server, address, text);
-          chmodSync(address.path, 0o600);
-        });
-      } else await bind(server, address, text);
+      if (address.kind === "unix") await bindUnix(server, address.path, text);
+      else await bind(server, address, text);
       return boundAddress(text, server.address());
     },
     setCertificates(certificates) {
@@ -153,6 +143,25 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       });
     },
   };
+}
+
+function closeWhenSilent(
+  session: ServerHttp2Session,
+  options: Pick<GrpcServerOptions, "prefaceMs" | "idleMs">,
+): void {
+  const unbegun = setTimeout(() => session.destroy(), options.prefaceMs ?? prefaceMs);
+  session.once("remoteSettings", () => clearTimeout(unbegun));
+  session.once("close", () => clearTimeout(unbegun));
+  session.setTimeout(options.idleMs ?? idleMs, () => session.close());
+}
+
+/** Two processes that start on one Unix socket do so one after the other. */
+async function bindUnix(server: Http2Server | Http2SecureServer, path: string, text: string) {
+  await withLock(`${path}.lock`, async () => {
+    await removeStaleSocket(path);
+    await bind(server, { kind: "unix", path }, text);
+    chmodSync(path, 0o600);
+  });
 }
 
 function secureContext({ cert, key, clientCa }: Certificates) {

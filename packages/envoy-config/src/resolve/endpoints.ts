@@ -65,15 +65,6 @@ export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
     });
   }
 
-  /** Leaves out ports of this machine that are no model server's. */
-  function usable(meta: Meta, found: readonly string[]): readonly string[] {
-    return found.filter((endpoint) => {
-      const parsed = parseEndpointList(endpoint);
-      if (!parsed.ok) report("error", "UMB0206", meta.place, `"${meta.name}": ${parsed.message}`);
-      return parsed.ok;
-    });
-  }
-
   return {
     ofPool(pool) {
       const own = named(pool);
@@ -83,22 +74,30 @@ export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
       const found = pods.flatMap(({ ip }) =>
         pool.targetPorts.map((port) => address(ip ?? "", port)),
       );
-      return usable(pool, found.toSorted());
+      return usable(pool, report, found.toSorted());
     },
     ofService(service, port) {
       const own = named(service);
       if (own !== undefined) return own;
       const known = slices.get(service);
       if (known !== undefined) {
-        return usable(service, sliceEndpoints(known, service, port, report));
+        return usable(service, report, sliceEndpoints(known, service, port, report));
       }
       const pods = podsOf(service.namespace, service.selector);
-      return pods.length === 0
-        ? undefined
-        : usable(service, podsAt(pods, service, port).toSorted());
+      if (pods.length === 0) return undefined;
+      return usable(service, report, podsAt(pods, service, port).toSorted());
     },
     podOf: (endpoint) => podByIp.get(endpoint.slice(0, endpoint.lastIndexOf(":") + 1)),
   };
+}
+
+/** Leaves out ports of this machine that are no model server's. */
+function usable(meta: Meta, report: Report, found: readonly string[]): readonly string[] {
+  return found.filter((endpoint) => {
+    const parsed = parseEndpointList(endpoint);
+    if (!parsed.ok) report("error", "UMB0206", meta.place, `"${meta.name}": ${parsed.message}`);
+    return parsed.ok;
+  });
 }
 
 /** Ready ones; where there is none, those that are ending and still serve, as Kubernetes does. */

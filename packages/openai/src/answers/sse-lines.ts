@@ -17,19 +17,21 @@ const letterE = 0x65;
 
 /** A line longer than `maxLineBytes` is skipped: memory stays bounded whatever comes. */
 export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
-  let pending: Buffer[] = [];
-  let pendingBytes = 0;
-  let isSkipping = false;
-  let hasSkipped = false;
-  let hasError = false;
+  let [pending, pendingBytes] = [[] as Buffer[], 0];
+  let [isSkipping, hasSkipped, hasError] = [false, false, false];
+
+  function reset(): void {
+    if (pendingBytes > 0) pending = [];
+    pendingBytes = 0;
+    isSkipping = false;
+  }
 
   function keep(piece: Buffer): void {
     if (isSkipping) return;
     if (pendingBytes + piece.length > maxLineBytes) {
+      reset();
       isSkipping = true;
       hasSkipped = true;
-      pending = [];
-      pendingBytes = 0;
       return;
     }
     pending.push(piece);
@@ -40,31 +42,22 @@ export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
     // Most lines are empty, and comments and other fields need no look.
     const first = pending[0]?.[0] ?? last[0];
     if (!isSkipping && first !== letterD && first !== letterE) {
-      if (pendingBytes > 0) pending = [];
-      pendingBytes = 0;
+      reset();
       return;
     }
     keep(last);
     if (!isSkipping) {
-      const [only] = pending;
-      const line = pending.length === 1 && only !== undefined ? only : Buffer.concat(pending);
-      const written = line.toString("utf8");
+      const written = textOf(pending);
       const data = dataOf(written);
       if (data !== undefined) lines.push(data);
       else if (errorLine.test(written)) hasError = true;
     }
-    pending = [];
-    pendingBytes = 0;
-    isSkipping = false;
+    reset();
   }
 
   return {
-    hasSkipped() {
-      return hasSkipped;
-    },
-    hasError() {
-      return hasError;
-    },
+    hasSkipped: () => hasSkipped,
+    hasError: () => hasError,
     push(chunk) {
       const lines: string[] = [];
       const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
@@ -85,6 +78,13 @@ export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
       return lines;
     },
   };
+}
+
+function textOf(pieces: readonly Buffer[]): string {
+  const [only] = pieces;
+  return (pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces)).toString(
+    "utf8",
+  );
 }
 
 const errorLine = /^(?:event: *error\s*$|error:)/;

@@ -50,11 +50,6 @@ export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
   let count = 0;
   const kept: { readonly score: number; readonly file: string }[] = [];
 
-  function makeFolder(): void {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    chmodSync(folder, 0o700);
-  }
-
   function files(): readonly string[] {
     return readdirSync(folder).filter((name) => /^capture-[0-9a-f]+\.json$/.test(name));
   }
@@ -71,7 +66,7 @@ export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
   /** A folder that a cleaner has removed is made again. */
   function softly(run: () => void): void {
     try {
-      makeFolder();
+      makeFolder(folder);
       run();
     } catch (cause) {
       onTrouble(cause as Error);
@@ -79,7 +74,7 @@ export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
   }
 
   try {
-    makeFolder();
+    makeFolder(folder);
     expire();
   } catch (cause) {
     const words = `the folder for captures, ${folder}, can't be used: ${(cause as Error).message}`;
@@ -105,6 +100,11 @@ export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
     },
     expire: () => softly(expire),
   };
+}
+
+function makeFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(folder, 0o700);
 }
 
 /** Follows no link that somebody has planted, and leaves nothing behind that is not whole. */

@@ -56,12 +56,7 @@ export function createJudging(
   }
   const hashes = new Map(setup.evaluations.map(({ key, config }) => [key, configHash(config)]));
   let isFullTold = false;
-  let file: SamplesFile | undefined;
-  try {
-    file = open();
-  } catch (cause) {
-    onTrouble(`samples are not written: ${(cause as Error).message}`);
-  }
+  let file = softly(open, (why) => onTrouble(`samples are not written: ${why}`));
 
   function open(): SamplesFile | undefined {
     if (setup.samplesFile === undefined) return undefined;
@@ -175,6 +170,16 @@ export function createJudging(
       file?.close();
     },
   };
+}
+
+/** The result, or undefined where there is none; `onTrouble` learns why. */
+function softly<T>(run: () => T, onTrouble: (why: string) => void): T | undefined {
+  try {
+    return run();
+  } catch (cause) {
+    onTrouble((cause as Error).message);
+    return undefined;
+  }
 }
 
 function factsOf(now: EvaluationNow) {

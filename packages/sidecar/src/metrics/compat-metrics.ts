@@ -83,8 +83,7 @@ export function addCompatMetrics(metrics: Exposition, pools: PickLabels): Compat
     labelsOf(pool, headers, { model, target, priority = 0 }) {
       const asked = pools.model(pool, model);
       const sent = target === undefined || target === model ? asked : pools.model(pool, target);
-      const id =
-        headers === undefined ? undefined : controlHeader(headers, controlHeaders.fairness);
+      const id = headers && controlHeader(headers, controlHeaders.fairness);
       return [
         asked,
         sent,

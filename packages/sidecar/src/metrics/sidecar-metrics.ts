@@ -73,18 +73,7 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
     help: "Mirrored requests that were ended because the client of the original went away.",
   });
   cancelled.at();
-  const overloaded = exposition.counter({
-    name: "umbra_observe_overloaded_total",
-    help: "Answers that were not measured to their end, since they are too long or reading them would hold up picks.",
-    labels: ["lane"],
-  });
-  for (const lane of ["primary", "shadow"] as const) overloaded.at(lane);
-  const unstored = exposition.counter({
-    name: "umbra_storage_failures_total",
-    help: "What could not be written: samples of evaluations, or captures.",
-    labels: ["kind"],
-  });
-  for (const kind of storedKinds) unstored.at(kind);
+  const failures = addFailureMetrics(exposition);
   exposition.gauge(
     {
       name: "umbra_pairs",
@@ -98,6 +87,7 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
 
   return {
     ...streams,
+    ...failures,
     ...{ exposition, labels, requests, compat, answered, scraped, modelListRead, queueTold },
     poolTold(event) {
       schedulerTold(event);
@@ -114,6 +104,26 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
     twinCancelled() {
       cancelled.at().value++;
     },
+  };
+}
+
+type FailureMetrics = Pick<SidecarMetrics, "observeOverloaded" | "storageFailed">;
+
+/** What was left undone so that picks go on. */
+function addFailureMetrics(exposition: Exposition): FailureMetrics {
+  const overloaded = exposition.counter({
+    name: "umbra_observe_overloaded_total",
+    help: "Answers that were not measured to their end, since they are too long or reading them would hold up picks.",
+    labels: ["lane"],
+  });
+  for (const lane of ["primary", "shadow"] as const) overloaded.at(lane);
+  const unstored = exposition.counter({
+    name: "umbra_storage_failures_total",
+    help: "What could not be written: samples of evaluations, or captures.",
+    labels: ["kind"],
+  });
+  for (const kind of storedKinds) unstored.at(kind);
+  return {
     observeOverloaded(lane) {
       overloaded.at(lane).value++;
     },
