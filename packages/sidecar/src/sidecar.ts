@@ -91,6 +91,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     admin = await startAdminServer(options.admin, {
       pools,
       recorder: parts.recorder,
+      knownModel: metrics.labels.model,
       metrics: metrics.exposition,
       gates: parts.mirrors.gates,
       notReady: readiness.missing,

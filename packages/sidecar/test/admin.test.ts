@@ -1,3 +1,4 @@
+import { get, type IncomingMessage } from "node:http";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { directTopology } from "@umbra/envoy-config";
 import { type Sidecar, startSidecar } from "@umbra/sidecar";
@@ -21,6 +22,33 @@ afterEach(async () => {
   await sidecar?.close(0);
   sidecar = undefined;
 });
+
+/** What a browser asks for that was brought here by another's name. */
+function ask(origin: string, path: string, host: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    get(`${origin}${path}`, { headers: { host } }, (answer) => {
+      answer.resume();
+      resolve(answer);
+    }).on("error", reject);
+  });
+}
+
+test.each(["/v1/pools", "/v1/pairs", "/v1/report", "/metrics", "/", "/v1/events", "/healthz"])(
+  "%s on loopback answers no page that was brought here by another's name",
+  async (path) => {
+    const origin = await start();
+    for (const host of ["evil.example", "127.0.0.1.evil.example:9090"]) {
+      expect((await ask(origin, path, host)).statusCode).toBe(403);
+    }
+    if (path === "/v1/events") return;
+    for (const host of ["localhost:9090", "127.0.0.1", "[::1]:80"]) {
+      const { statusCode, headers } = await ask(origin, path, host);
+      expect([200, 503]).toContain(statusCode);
+      expect(headers["x-content-type-options"]).toBe("nosniff");
+      expect(headers["content-security-policy"]).toContain("frame-ancestors 'none'");
+    }
+  },
+);
 
 describe("calls that change mirroring", () => {
   const call = (origin: string, path: string, headers: Record<string, string> = {}, body = "") =>

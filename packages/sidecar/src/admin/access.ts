@@ -25,6 +25,14 @@ export function refusalOf(
   };
 }
 
+/**
+ * Whether a browser on this machine was brought here by a name of somebody else's, which was pointed at loopback: its page
+ * could read what is answered.
+ */
+export function isRebound({ socket, headers }: IncomingMessage): boolean {
+  return isLoopback(socket.remoteAddress ?? "") && !isLoopbackHost(headers.host);
+}
+
 function isSameOrigin({ headers }: IncomingMessage): boolean {
   return headers.origin === `http://${headers.host}`;
 }

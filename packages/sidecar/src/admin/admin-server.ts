@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Recorder } from "@umbra/shadow";
+import type { Leg, Pair, Recorder } from "@umbra/shadow";
 import type { Logger } from "pino";
 import type { Evaluations } from "../evaluation/evaluations.ts";
 import { browserScript } from "../live-page/browser-script.ts";
@@ -10,7 +10,7 @@ import { createSectionFeed, type SectionFeed } from "../live-page/section-feed.t
 import type { Exposition } from "../metrics/exposition.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
-import { refusalOf } from "./access.ts";
+import { isRebound, refusalOf } from "./access.ts";
 import type { AdminAnswers, AdminPath, JsonOf, PoolAnswer } from "./admin-answers.ts";
 import { explainCall } from "./explain-call.ts";
 import { callShadow, readBody, shadowCalls } from "./shadow-calls.ts";
@@ -18,6 +18,8 @@ import { callShadow, readBody, shadowCalls } from "./shadow-calls.ts";
 export interface AdminOptions {
   readonly pools: PoolRegistry;
   readonly recorder: Pick<Recorder, "pairs">;
+  /** The name of a model that is configured or served; of any other, which a client has made up, `other`. */
+  readonly knownModel: (pool: string, model: string | undefined) => string;
   readonly metrics: Exposition;
   readonly gates: readonly MirrorGate[];
   /** What is still missing for traffic; empty when ready. */
@@ -35,6 +37,8 @@ export interface AdminServer {
 }
 
 const liveEveryMs = 1_000;
+/** People, Prometheus and a few commands ask. */
+const maxConnections = 256;
 
 /** Starts the admin interface. It belongs on loopback: it tells everything, and lets who may reach it change mirroring. */
 export async function startAdminServer(
@@ -49,6 +53,12 @@ export async function startAdminServer(
   ]);
   const server = createServer({ requestTimeout: 10_000 }, (request, response) => {
     response.setHeader("x-content-type-options", "nosniff");
+    response.setHeader("content-security-policy", "frame-ancestors 'none'");
+    if (isRebound(request)) {
+      return json(response, 403, {
+        error: "on loopback this is asked for as localhost or by address",
+      });
+    }
     const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
     const route = routes.get(path);
     if (route === undefined) {
@@ -66,6 +76,7 @@ export async function startAdminServer(
       else response.destroy();
     });
   });
+  server.maxConnections = maxConnections;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(at.port, at.host, resolve);
@@ -149,8 +160,14 @@ function readingRoutes(options: AdminOptions): readonly PathRoute[] {
     ],
     readJson("/v1/mirrors", () => ({ mirrors: gates.map((gate) => gate.state()) })),
     readJson("/v1/report", async () => ({ reports: await evaluations.reports() })),
-    readJson("/v1/pairs", () => ({ pairs: recorder.pairs() })),
+    readJson("/v1/pairs", () => ({ pairs: recorder.pairs().map((pair) => pairOf(pair, options)) })),
   ];
+}
+
+function pairOf({ requestId, ...legs }: Pair, { knownModel }: AdminOptions): Pair {
+  const known = (leg: Leg): Leg =>
+    leg.model === undefined ? leg : { ...leg, model: knownModel(leg.pool, leg.model) };
+  return { requestId, primary: known(legs.primary), shadow: known(legs.shadow) };
 }
 
 function changingRoutes({ gates, token }: AdminOptions): readonly PathRoute[] {
