@@ -19,7 +19,12 @@ export {
   unitHalfWidth,
 } from "./statistics/confidence-sequence.ts";
 export { createEProcess, type EProcess } from "./statistics/e-process.ts";
-export { meanInterval } from "./statistics/fixed-look.ts";
+export {
+  hodgesLehmann,
+  meanInterval,
+  type SignedRank,
+  signedRank,
+} from "./statistics/fixed-look.ts";
 export { normalQuantile } from "./statistics/normal.ts";
 export { quantile, sorted } from "./statistics/quantile.ts";
 export { createRandom, type Random } from "./statistics/random.ts";

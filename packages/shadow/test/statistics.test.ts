@@ -5,6 +5,7 @@ import {
   createEProcess,
   createRandom,
   cutBlocks,
+  hodgesLehmann,
   mcnemarExact,
   meanBounds,
   meanInterval,
@@ -12,6 +13,7 @@ import {
   normalQuantile,
   quantile,
   quantileRatios,
+  signedRank,
   smallSampleFactor,
   sorted,
   studentQuantile,
@@ -151,7 +153,19 @@ describe("one fixed look at set S", () => {
     expect(Math.exp(upper)).toBeCloseTo(expected.gmr_ci90_t[1] ?? 0, 6);
   });
 
-  test("median ratio", () => {
+  test("signed ranks", () => {
+    const { wPlus, greater, twoSided } = signedRank(d);
+    expect(wPlus).toBe(expected.wilcoxon_Wplus);
+    expect(greater).toBeCloseTo(expected.wilcoxon_p_greater_exact ?? 0, 12);
+    expect(twoSided).toBeCloseTo(expected.wilcoxon_p_two_sided_exact ?? 0, 12);
+    expect(signedRank(d.map((each) => each - Math.log(1.1))).less).toBeCloseTo(
+      expected.wilcoxon_noninf_margin10_p_less_exact ?? 0,
+      12,
+    );
+  });
+
+  test("Hodges-Lehmann and median ratio", () => {
+    expect(Math.exp(hodgesLehmann(d))).toBeCloseTo(expected.hodges_lehmann_ratio ?? 0, digits);
     expect(Math.exp(quantile(sorted(d), 0.5))).toBeCloseTo(expected.median_ratio ?? 0, digits);
   });
 });
