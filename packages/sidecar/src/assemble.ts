@@ -6,11 +6,7 @@ import type { RequestObserver } from "./decision/request-observer.ts";
 import { type Evaluations, newSecret, startEvaluations } from "./evaluation/evaluations.ts";
 import { createLoadCount, type LoadCount } from "./evaluation/load-count.ts";
 import { createShadowMetrics } from "./evaluation/shadow-metrics.ts";
-import {
-  createSidecarMetrics,
-  type SidecarMetrics,
-  type StoredKind,
-} from "./metrics/sidecar-metrics.ts";
+import { createSidecarMetrics, type SidecarMetrics } from "./metrics/sidecar-metrics.ts";
 import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-registry.ts";
 import { protectPrimary } from "./mirror/protect-primary.ts";
 import { logPoolEvent } from "./pools/pool-log.ts";
@@ -61,9 +57,8 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   });
   const secret = newSecret();
   const load = createLoadCount(pools);
-  const onTrouble = storageTrouble(options, metrics);
-  const captures = createCapturesOf(options, { mirrors, secret, onTrouble });
-  const evaluations = startJudging(options, { pools, mirrors, load, secret, captures, onTrouble });
+  const captures = createCapturesOf(options, { mirrors, secret, metrics });
+  const evaluations = startJudging(options, { pools, mirrors, load, secret, captures, metrics });
   const answers = createEndpointAnswers((pool, address) => pools.get(pool)?.served.doubt(address));
   const accounts = createAccounts({
     metrics,
@@ -150,12 +145,12 @@ interface Judged {
   readonly load: LoadCount;
   readonly secret: string;
   readonly captures: Captures | undefined;
-  readonly onTrouble: OnStorageTrouble;
+  readonly metrics: SidecarMetrics;
 }
 
 function startJudging(options: SidecarOptions, judged: Judged): Evaluations {
   const { topology, log, samplesFile, lookEveryMs = 5_000 } = options;
-  const { pools, mirrors, load, secret, captures, onTrouble } = judged;
+  const { pools, mirrors, load, secret, captures, metrics } = judged;
   return startEvaluations({
     topology,
     registry: mirrors,
@@ -166,9 +161,13 @@ function startJudging(options: SidecarOptions, judged: Judged): Evaluations {
     lookEveryMs,
     captured: () => captures?.count ?? 0,
     onLook: (reports) => protectPrimary(reports, mirrors, log),
-    onTrouble: (text) => onTrouble("samples", text),
+    onTrouble({ text, isStorage }) {
+      log.error(text);
+      if (isStorage) metrics.storageFailed("samples");
+    },
     // Nobody would see that the shadow costs the primary anything.
     onEnd() {
+      log.error("mirroring is paused: nobody judges it");
       for (const gate of mirrors.gates) gate.pause("unjudged");
     },
   });
@@ -201,26 +200,19 @@ function createPools(options: SidecarOptions, metrics: () => SidecarMetrics): Po
 }
 
 function createCapturesOf(
-  { capture }: SidecarOptions,
-  { mirrors, secret, onTrouble }: Pick<Judged, "mirrors" | "secret" | "onTrouble">,
+  { capture, log }: SidecarOptions,
+  { mirrors, secret, metrics }: Pick<Judged, "mirrors" | "secret" | "metrics">,
 ): Captures | undefined {
   if (capture === undefined) return undefined;
   const routeOf = (mirror: string) => mirrors.gateOf(mirror)?.route;
+  let isTold = false;
   return createCaptures({
     ...{ ...capture, secret, routeOf },
-    onTrouble: ({ message }) => onTrouble("captures", `a capture was not written: ${message}`),
+    onTrouble({ message }) {
+      metrics.storageFailed("captures");
+      // A full disk fails with every request.
+      if (!isTold) log.error(`captures are not written: ${message} (logged once, then counted)`);
+      isTold = true;
+    },
   });
-}
-
-type OnStorageTrouble = (what: StoredKind, text: string) => void;
-
-/** Counts each failure, and logs the first: a full disk fails with every request. */
-function storageTrouble({ log }: SidecarOptions, metrics: SidecarMetrics): OnStorageTrouble {
-  const told = new Set<StoredKind>();
-  return (what, text) => {
-    metrics.storageFailed(what);
-    if (told.has(what)) return;
-    told.add(what);
-    log.error(`${text} (logged once; umbra_storage_failures_total counts)`);
-  };
 }

@@ -1,4 +1,5 @@
 import { get, type IncomingMessage } from "node:http";
+import { hostname } from "node:os";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { directTopology } from "@umbra/envoy-config";
 import { type Sidecar, startSidecar } from "@umbra/sidecar";
@@ -41,7 +42,8 @@ test.each(["/v1/pools", "/v1/pairs", "/v1/report", "/metrics", "/", "/v1/events"
       expect((await ask(origin, path, host)).statusCode).toBe(403);
     }
     if (path === "/v1/events") return;
-    for (const host of ["localhost:9090", "127.0.0.1", "[::1]:80"]) {
+    // A mesh proxy on this machine asks for the Pod's address; a name of this machine may be one of loopback.
+    for (const host of ["localhost:9090", "127.0.0.1", "[::1]:80", "10.1.2.3:9090", hostname()]) {
       const { statusCode, headers } = await ask(origin, path, host);
       expect([200, 503]).toContain(statusCode);
       expect(headers["x-content-type-options"]).toBe("nosniff");

@@ -239,6 +239,23 @@ spec: {modelName: m, poolRef: {name: llama}}
     expect((await ask(chat)).body).toBe(chat.body);
   });
 
+  test("a client's rewrite is checked where a draw of the pool leaves it its model", async () => {
+    const models = `---
+apiVersion: inference.networking.x-k8s.io/v1alpha2
+kind: InferenceModel
+metadata: {name: m, namespace: ns}
+spec: {modelName: m, poolRef: {name: llama}, targetModels: [{name: m, weight: 50}, {name: canary, weight: 50}]}
+`;
+    const ask = await start(topologyOf({ more: models }));
+    const headers = { ...chat.headers, "x-llm-d-model-name-rewrite": "secret-lora" };
+    const seen = new Set<string>();
+    for (let i = 0; i < 60; i++) {
+      const { reply, body } = await ask({ ...chat, headers });
+      seen.add(reply === undefined ? String(body) : `${reply.status}`);
+    }
+    expect(seen).toEqual(new Set(["404", chat.body.replace('"m"', '"canary"')]));
+  });
+
   test("that does not tell its mode is served in full duplex, or as it is said", async () => {
     const ask = await start(topologyOf({}));
     expect((await ask({ ...chat, tellsMode: false })).body).toBe(chat.body);

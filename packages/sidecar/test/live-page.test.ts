@@ -143,6 +143,7 @@ describeInChromium(`the live page, ${where}`, () => {
           } as never,
           recorder: {} as never,
           metrics: {} as never,
+          knownModel: () => "",
           notReady: async () => [],
           evaluations: {
             get latest() {

@@ -15,8 +15,14 @@ function setup() {
   const clock = { ms: 0 };
   const cancelled: string[] = [];
   const over: string[] = [];
+  const lost: string[] = [];
   const live = new LiveRequests({
-    observers: [{ over: ({ requestId }) => over.push(requestId) }],
+    observers: [
+      {
+        over: ({ requestId }) => over.push(requestId),
+        twinLost: (mirror, { requestId }) => lost.push(`${requestId} ${mirror}`),
+      },
+    ],
     now: () => clock.ms,
     canCancel: (mirror) => mirror !== "open",
     onCancel: (mirror) => cancelled.push(mirror),
@@ -27,7 +33,7 @@ function setup() {
     if (request === undefined) throw new Error("no room");
     return request;
   };
-  return { live, clock, cancelled, begin, over };
+  return { live, clock, cancelled, begin, over, lost };
 }
 
 function picked(endpoint = "10.0.0.1:8000"): PickedLeg {
@@ -223,6 +229,33 @@ describe("the legs of a request", () => {
     one.pairing?.begin(shadow)?.end("complete");
     expect(live.isShared(other)).toBe(false);
   });
+});
+
+test("a twin that has not come 10 s after its request was sent is told of once, whatever the request does", () => {
+  const { live, clock, begin, lost } = setup();
+  const request = begin("r", ["m", "open"]);
+  live.beginTwin("r", "open", () => {});
+  clock.ms = 9_999;
+  live.expire();
+  expect(lost).toEqual([]);
+  clock.ms = 10_000;
+  live.expire();
+  live.expire();
+  expect(lost).toEqual(["r m"]);
+  expect(request.streams).toBe(2);
+});
+
+test("twins go on where it is not known how the primary ends, since we measure it no further", async () => {
+  const { live, begin, cancelled } = setup();
+  const cut = begin("cut");
+  const gone = begin("gone");
+  for (const id of ["cut", "gone"]) live.beginTwin(id, "m", () => {});
+  measure(cut).isCut = true;
+  measure(gone);
+  live.primaryOver(cut);
+  live.primaryOver(gone);
+  await until(async () => cancelled.length > 0);
+  expect(cancelled).toEqual(["m"]);
 });
 
 describe("what never comes", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { directTopology, type Mirror, type Topology } from "@umbra/envoy-config";
-import type { Leg } from "@umbra/shadow";
+import { isCensored, type Leg, legClasses } from "@umbra/shadow";
 import type { RequestView } from "@umbra/sidecar";
 import {
   type CountedTwin,
@@ -83,6 +83,10 @@ describe("a twin", () => {
     },
     { name: "it is over without measures", end: (registry, twin) => registry.finished(twin) },
     { name: "its request is over", end: (registry, twin) => registry.over?.({ twins: [twin] }) },
+    {
+      name: "it has not come",
+      end: (registry, twin) => registry.twinLost?.("m0", { twins: [twin] }),
+    },
   ])("is given back to its gate once: when $name", ({ end }) => {
     const registry = registryOf({});
     const [gated] = registry.of("m0");
@@ -93,6 +97,22 @@ describe("a twin", () => {
     registry.over?.({ twins: [twin] });
     expect(gated?.gate.state().inFlight).toBe(1);
   });
+
+  // What we cut ourselves, or the client did, says nothing about the shadow.
+  test.each(legClasses)(
+    "that ends as %s opens the breaker where it is the shadow's error",
+    (how) => {
+      const registry = registryOf({});
+      const [gated] = registry.of("m0");
+      for (let i = 0; i < 60; i++) {
+        gated?.gate.decide(view);
+        const twins = [{ mirror: "m0", isCounted: true }];
+        registry.legEnded?.({ ...leg, class: how }, "m0", { twins });
+      }
+      const isError = how !== "ok" && !isCensored(how);
+      expect(gated?.gate.state().breaker).toBe(isError ? "open" : "closed");
+    },
+  );
 
   test("that its gate has not counted is not given back", () => {
     const registry = registryOf({});

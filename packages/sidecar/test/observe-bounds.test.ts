@@ -19,7 +19,7 @@ test("a share of time is used up by work, and fills up as time passes, to a burs
 
 describe("an answer that is observed", () => {
   /** Each look at the clock takes as long as it is told. */
-  function observing({ msPerLook }: { msPerLook: number }) {
+  function observing({ msPerLook, fails = false }: { msPerLook: number; fails?: boolean }) {
     let ms = 0;
     const now = () => {
       ms += msPerLook;
@@ -29,15 +29,22 @@ describe("an answer that is observed", () => {
     const overloads: string[] = [];
     const recorder = createRecorder<LiveRequest>({
       now,
-      observers: [{ legEnded: (leg) => void legs.push(leg) }],
+      observers: [
+        {
+          legEnded(leg) {
+            legs.push(leg);
+            if (fails) throw new Error("an observer's fault");
+          },
+        },
+      ],
     });
     const live = new LiveRequests({ observers: [], now, canCancel: () => false, onCancel() {} });
     const request = live.begin("r", []);
     if (request === undefined) throw new Error("no room");
     const account = { arrived() {}, decided: () => [], ended() {}, answered() {} };
     request.measured = new MeasuredLeg(account, {
-      ...{ model: "m", isStream: true, endpoint: "10.0.0.1:8000", dispatchedAt: 0 },
-      ...{ bodyBytes: 1, mirrors: [], unmirrored: [], session: undefined },
+      ...{ model: "m", stream: true, promptBytes: 1, endpoint: "10.0.0.1:8000" },
+      ...{ dispatchedAt: 0, mirrors: [] },
     });
     const exchange = observeExchange(
       { metadata: new Map([["x-umbra-lane", "primary"]]), fail() {} },
@@ -53,7 +60,7 @@ describe("an answer that is observed", () => {
       ["content-type", "text/event-stream"],
     ]);
     exchange.onResponseHeaders?.(headers, new Map(), false);
-    return { exchange, legs, overloads };
+    return { exchange, legs, overloads, request };
   }
   const event = Buffer.from('data: {"choices":[{"delta":{"content":"a"}}]}\n\n');
 
@@ -73,6 +80,13 @@ describe("an answer that is observed", () => {
     exchange.onEnd?.("complete");
     expect(overloads[0]).toBe("primary");
     expect(legs.map((leg) => leg.class)).toEqual(["cap_cancelled"]);
+  });
+
+  test("gives its request back where an observer throws", () => {
+    const { exchange, request } = observing({ msPerLook: 0, fails: true });
+    exchange.onResponseBody?.(event, true);
+    expect(() => exchange.onEnd?.("complete")).toThrow("an observer's fault");
+    expect(request.streams).toBe(1);
   });
 
   test("is given up at 32 MiB", () => {

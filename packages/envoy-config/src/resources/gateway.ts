@@ -69,8 +69,11 @@ const ownHttpRoutes = { namespaces: { from: "Same" }, takesHttpRoutes: true } as
 
 function readNamespaces(from: Reader): RouteNamespaces {
   const which = from.oneOf("from", ["All", "Same", "Selector", "None"]) ?? "Same";
+  if (which !== "Selector") {
+    from.ignore("selector");
+    return { from: which };
+  }
   const selector = from.inner("selector", readLabelSelector);
-  if (which !== "Selector") return { from: which };
   from.needs("selector");
   return { from: which, selector: selector ?? neverMet };
 }

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
+import { hostname } from "node:os";
 
 /** Why a changing call is refused; undefined when it may go on. */
 export function refusalOf(
@@ -30,7 +31,10 @@ export function refusalOf(
  * could read what is answered.
  */
 export function isRebound({ socket, headers }: IncomingMessage): boolean {
-  return isLoopback(socket.remoteAddress ?? "") && !isLoopbackHost(headers.host);
+  const name = hostName(headers.host);
+  // An address can't be pointed elsewhere; a proxy on this machine may ask for any.
+  const isOwn = name === "" || isIP(name) > 0 || name === "localhost" || name === hostname();
+  return !isOwn && isLoopback(socket.remoteAddress ?? "");
 }
 
 function isSameOrigin({ headers }: IncomingMessage): boolean {
@@ -50,6 +54,11 @@ function isLoopback(address: string): boolean {
 
 /** A name that was pointed at this machine from elsewhere is none of its own. */
 function isLoopbackHost(host: string | undefined): boolean {
-  const name = (host ?? "").replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
+  const name = hostName(host);
   return name === "localhost" || isLoopback(name);
+}
+
+/** Without the port. */
+function hostName(host = ""): string {
+  return host.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
 }

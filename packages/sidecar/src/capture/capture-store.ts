@@ -9,7 +9,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 /** One captured pair, redacted. */
 export interface Capture {
@@ -48,7 +48,7 @@ export interface CaptureStoreOptions {
 export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
   const { folder, limit, retentionMs, onTrouble } = options;
   let count = 0;
-  const kept: { readonly score: number; readonly file: string }[] = [];
+  let kept: { readonly score: number; readonly file: string }[] = [];
 
   function files(): readonly string[] {
     return readdirSync(folder).filter((name) => /^capture-[0-9a-f]+\.json$/.test(name));
@@ -60,7 +60,9 @@ export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
       const written = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
       if (Date.now() - written > retentionMs) rmSync(file, { force: true });
     }
-    count = files().length;
+    const left = new Set(files());
+    count = left.size;
+    kept = kept.filter(({ file }) => left.has(basename(file)));
   }
 
   /** A folder that a cleaner has removed is made again. */

@@ -5,6 +5,8 @@ import type { RecorderObserver } from "@umbra/shadow";
 export interface RequestObserver<T> extends RecorderObserver<T> {
   /** An access log tells how a leg has ended, which was sent to `destinations`. `mirror`: of a twin. */
   logged?(line: AccessLogEntry, destinations: string, mirror: string | undefined, request: T): void;
-  /** The request's streams are over, and nothing more is awaited of it. */
+  /** The copy in the mirror has not come. */
+  twinLost?(mirror: string, request: T): void;
+  /** The request is forgotten: nothing more is awaited of it, or it has waited too long, or others took its place. */
   over?(request: T): void;
 }

@@ -18,7 +18,7 @@ import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { type JudgeThread, startJudgeThread } from "./judge-thread.ts";
 import type { LoadCount } from "./load-count.ts";
 import { checkSamplesFile } from "./samples-file.ts";
-import type { EvaluationNow, EvaluationSetup, Look } from "./worker-messages.ts";
+import type { EvaluationNow, EvaluationSetup, Look, Trouble } from "./worker-messages.ts";
 
 /** Turns what was recorded into samples, and keeps the thread that judges them. */
 export interface Evaluations extends RecorderObserver {
@@ -42,7 +42,7 @@ export interface EvaluationsOptions {
   readonly lookEveryMs: number;
   readonly captured: () => number;
   readonly onLook: (reports: readonly ShadowReport[]) => void;
-  readonly onTrouble: (text: string) => void;
+  readonly onTrouble: (trouble: Trouble) => void;
   /** The thread that judges has ended before it was closed. */
   readonly onEnd: () => void;
 }

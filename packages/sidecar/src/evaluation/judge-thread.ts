@@ -1,6 +1,13 @@
 import { Worker } from "node:worker_threads";
 import type { Sample, ShadowReport } from "@umbra/shadow";
-import type { EvaluationNow, FromWorker, Look, ToWorker, WorkerSetup } from "./worker-messages.ts";
+import type {
+  EvaluationNow,
+  FromWorker,
+  Look,
+  ToWorker,
+  Trouble,
+  WorkerSetup,
+} from "./worker-messages.ts";
 
 /** The thread that stores and judges samples, seen from the one that picks. */
 export interface JudgeThread {
@@ -18,7 +25,7 @@ export interface JudgeThreadOptions {
   /** What goes with each batch. */
   readonly now: () => Readonly<Record<string, EvaluationNow>>;
   readonly onLook: (look: Look) => void;
-  readonly onTrouble: (text: string) => void;
+  readonly onTrouble: (trouble: Trouble) => void;
   /** The thread has ended before it was closed. */
   readonly onEnd: () => void;
 }
@@ -54,7 +61,7 @@ class WorkerThread implements JudgeThread {
     this.#worker = startWorker(options.setup);
     this.#worker.on("message", (message: FromWorker) => this.#take(message));
     this.#worker.on("error", (cause) =>
-      options.onTrouble(`the evaluation has stopped: ${String(cause)}`),
+      this.#troubled(`the evaluation has stopped: ${String(cause)}`),
     );
     this.#exited = new Promise((resolve) => {
       this.#worker.once("exit", () => {
@@ -75,7 +82,7 @@ class WorkerThread implements JudgeThread {
     }
     if (this.#hasLost) return;
     this.#hasLost = true;
-    this.#options.onTrouble("samples come faster than they can be stored: some are lost");
+    this.#troubled("samples come faster than they can be stored: some are lost");
   }
 
   reports(): Promise<readonly ShadowReport[]> {
@@ -124,7 +131,7 @@ class WorkerThread implements JudgeThread {
         if (this.#looks.length > 0) this.#flush();
         break;
       case "trouble":
-        this.#options.onTrouble(message.text);
+        this.#options.onTrouble(message);
         break;
       case "closed":
         break;
@@ -139,6 +146,10 @@ class WorkerThread implements JudgeThread {
     // What is asked for now sees all samples so far.
     for (const id of this.#looks) this.#send({ kind: "look", id });
     this.#looks = [];
+  }
+
+  #troubled(text: string): void {
+    this.#options.onTrouble({ text, isStorage: false });
   }
 
   #send(message: ToWorker): void {

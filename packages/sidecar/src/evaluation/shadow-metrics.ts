@@ -1,4 +1,11 @@
-import type { GateStatus, Leg, RecorderObserver, ShadowReport, VerdictStatus } from "@umbra/shadow";
+import {
+  type GateStatus,
+  isCensored,
+  type Leg,
+  type RecorderObserver,
+  type ShadowReport,
+  type VerdictStatus,
+} from "@umbra/shadow";
 import type { Exposition, Series } from "../metrics/exposition.ts";
 import { createLabelValues } from "../metrics/label-values.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
@@ -85,7 +92,7 @@ export function createShadowMetrics(options: ShadowMetricsOptions): RecorderObse
       const candidate = shadow.pool;
       leg(candidate, primary);
       leg(candidate, shadow);
-      const isCut = primary.class === "client_cancelled" || shadow.class === "propagated_cancel";
+      const isCut = isCensored(primary.class) || isCensored(shadow.class);
       pairs.at(candidate, isCut ? "censored" : "paired").value++;
       const ratio = (shadow.ttftMs ?? 0) / (primary.ttftMs ?? 0);
       if (ratio > 0 && Number.isFinite(ratio)) logRatio.at(candidate).observe(Math.log(ratio));

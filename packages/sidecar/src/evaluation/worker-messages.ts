@@ -59,9 +59,15 @@ export type ToWorker =
   | { readonly kind: "watch"; readonly isWatched: boolean }
   | { readonly kind: "close" };
 
+export interface Trouble {
+  readonly text: string;
+  /** Something could not be written. */
+  readonly isStorage: boolean;
+}
+
 export type FromWorker =
   | { readonly kind: "look"; readonly id: number | undefined; readonly look: Look }
   /** A batch of samples is stored: the next may come. */
   | { readonly kind: "taken" }
-  | { readonly kind: "trouble"; readonly text: string }
+  | ({ readonly kind: "trouble" } & Trouble)
   | { readonly kind: "closed" };

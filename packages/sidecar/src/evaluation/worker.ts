@@ -8,12 +8,12 @@ if (port === null) throw new Error("this file is a worker's");
 
 const setup = workerData as WorkerSetup;
 const say = (message: FromWorker) => port.postMessage(message);
-const onTrouble = (text: string) => say({ kind: "trouble", text });
-const judging = createJudging(setup, onTrouble);
+const judging = createJudging(setup, (text) => say({ kind: "trouble", text, isStorage: true }));
+const unshown = (text: string) => say({ kind: "trouble", text, isStorage: false });
 let isWatched = false;
 const look = (id?: number) => {
   const reports = judging.look(id !== undefined);
-  say({ kind: "look", id, look: { reports, pages: pagesOf(isWatched ? reports : [], onTrouble) } });
+  say({ kind: "look", id, look: { reports, pages: pagesOf(isWatched ? reports : [], unshown) } });
 };
 look();
 

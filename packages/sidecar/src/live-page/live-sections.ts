@@ -34,16 +34,20 @@ export function liveSections({ look: { reports, pages }, pools, mirrors }: LiveS
       { id: "title", html: headline === "" ? "Umbra" : `${headline} · Umbra` },
       { id: "announcement", html: headline },
       { id: "choice", html: reports.length < 2 ? "" : choice(reports, report) },
-      ...(page ?? unjudged(mirrors)),
+      ...(page ?? unjudged(mirrors, report)),
       ...common,
     ];
   };
 }
 
-/** A report's sections while there is no report. */
-function unjudged(mirrors: readonly MirrorState[]): readonly Section[] {
-  const words =
+/** A report's sections while there is no report, or it is not written as a page yet. */
+function unjudged(
+  mirrors: readonly MirrorState[],
+  report: ShadowReport | undefined,
+): readonly Section[] {
+  const waiting =
     mirrors.length > 0 ? "Waiting for the evaluation." : "Nothing is mirrored: nothing to judge.";
+  const words = report === undefined ? waiting : "The report comes with the next look.";
   const html = `<p class="card soft">${words}</p>`;
   return reportSectionIds.map((id) => ({ id, html: id === "verdict" ? html : "" }));
 }

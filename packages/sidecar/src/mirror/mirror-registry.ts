@@ -6,6 +6,7 @@ import {
   mirrorToHeader,
   type Topology,
 } from "@umbra/envoy-config";
+import { isCensored } from "@umbra/shadow";
 import type { RequestObserver } from "../decision/request-observer.ts";
 import { createMirrorGate, type MirrorGate, type TwinEnd } from "./mirror-gate.ts";
 
@@ -77,8 +78,12 @@ export function createMirrorRegistry(topology: Topology, now: () => number): Mir
       const twin = twins.find((each) => each.mirror === mirror);
       if (twin === undefined) return;
       const tokens = (leg.promptTokens ?? 0) + (leg.outTokens ?? 0);
-      const isError = leg.class !== "ok" && leg.class !== "propagated_cancel";
+      const isError = leg.class !== "ok" && !isCensored(leg.class);
       finished(twin, { isError, tokens });
+    },
+    twinLost(mirror, { twins }) {
+      const twin = twins.find((each) => each.mirror === mirror);
+      if (twin !== undefined) finished(twin, { isError: true, tokens: 0 });
     },
     over({ twins }) {
       for (const twin of twins) finished(twin);

@@ -19,6 +19,8 @@ export class MeasuredLeg {
   hasEnded = false;
   /** The answer has come to its end. */
   isWhole = false;
+  /** We measure it no further, and do not know how it ends. */
+  isCut = false;
   recorder: LegRecorder | undefined = undefined;
 
   constructor(account: RequestAccount, picked: PickedLeg) {
@@ -69,6 +71,8 @@ export class LiveRequest extends LiveLeg implements TabledRequest {
   texts: Texts | undefined = undefined;
   /** Streams that are open. */
   streams = 1;
+  /** When it was sent, where it has twins. */
+  sentMs: number | undefined = undefined;
   /** When the last stream ended that something is awaited behind. */
   idleSinceMs: number | undefined = undefined;
   /** Its place among those that are idle. */

@@ -32,7 +32,7 @@ const maxUnheard = 10_000;
 const maxIdleMs = 10_000;
 
 /**
- * Requests from their pick to the end of their last stream: those that have twins, are twins, are measured, or may be
+ * Requests from their pick until nothing more is awaited of them: those that have twins, are twins, are measured, or may be
  * heard of in an access log. A request is idle when its streams are over and something is still awaited of it.
  */
 export class LiveRequests {
@@ -52,7 +52,7 @@ export class LiveRequests {
     const { random = Math.random } = options;
     this.#options = options;
     this.#listeners = options.observers.filter(
-      ({ logged, over }) => logged !== undefined || over !== undefined,
+      ({ logged, over, twinLost }) => (logged ?? over ?? twinLost) !== undefined,
     );
     this.#requests = new RequestsById({ maxRequests, seed: Math.floor(random() * 2 ** 32) });
   }
@@ -70,6 +70,7 @@ export class LiveRequests {
   begin(requestId: string, mirrors: readonly string[]): LiveRequest | undefined {
     if (!this.#hasLog) this.#unheard++;
     const request = new LiveRequest(requestId, mirrors);
+    if (mirrors.length > 0) request.sentMs = this.#options.now();
     if (this.#requests.add(request)) return request;
     if (mirrors.length > 0) this.#makeRoom(requestId);
     return this.#requests.add(request) ? request : undefined;
@@ -159,7 +160,19 @@ export class LiveRequests {
       if (request?.idleSinceMs !== undefined && request.idleSinceMs > sinceMs) break;
       this.#dropOldest();
     }
-    this.#requests.visit(({ pairing }) => pairing?.expire());
+    this.#requests.visit((request) => {
+      request.pairing?.expire();
+      if (request.sentMs !== undefined && request.sentMs <= sinceMs) this.#loseTwins(request);
+    });
+  }
+
+  /** A copy leaves with its request: what has not come by now is lost. */
+  #loseTwins(request: LiveRequest): void {
+    request.sentMs = undefined;
+    for (const { mirror, isPicked } of request.twins) {
+      if (isPicked) continue;
+      for (const each of this.#listeners) each.twinLost?.(mirror, request);
+    }
   }
 
   /** What may only be heard of gives way to what has twins. */
@@ -223,7 +236,7 @@ export class LiveRequests {
 
   #cancelTwins({ measured, twins }: LiveRequest): void {
     const { canCancel, onCancel } = this.#options;
-    if (measured === undefined || measured.isWhole) return;
+    if (measured === undefined || measured.isWhole || measured.isCut) return;
     for (const { mirror, fail, measured: own } of twins) {
       if (fail === undefined || !canCancel(mirror)) continue;
       own?.recorder?.cut("propagated_cancel");

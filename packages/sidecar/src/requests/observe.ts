@@ -2,7 +2,7 @@ import { streamMetadata } from "@umbra/envoy-config";
 import type { Headers, ObserveExchange, StreamInfo, StreamOutcome } from "@umbra/ext-proc";
 import type { LegRecorder, Recorder } from "@umbra/shadow";
 import type { Lane } from "../decision/request-account.ts";
-import type { LiveLeg, LiveRequest, PickedLeg } from "./live-request.ts";
+import type { LiveLeg, LiveRequest, MeasuredLeg, PickedLeg } from "./live-request.ts";
 import type { LiveRequests } from "./live-requests.ts";
 import type { WorkShare } from "./work-share.ts";
 
@@ -41,7 +41,6 @@ class Observed implements ObserveExchange {
   readonly #mirror: string | undefined;
   #leg: LiveLeg | undefined = undefined;
   #bytes = 0;
-  #isCut = false;
 
   constructor(pool: string, mirror: string | undefined, options: ObserveOptions) {
     this.#options = options;
@@ -83,7 +82,7 @@ class Observed implements ObserveExchange {
     const share = shares[this.#lane];
     const startedMs = now();
     this.#bytes += chunk.length;
-    if (this.#bytes > maxAnswerBytes || !share.hasRoom(startedMs)) return this.#cut(recorder);
+    if (this.#bytes > maxAnswerBytes || !share.hasRoom(startedMs)) return this.#cut();
     recorder.responseBody(chunk, endOfStream);
     this.#leg?.request.texts?.add(this.#mirror, chunk);
     share.spent(now() - startedMs);
@@ -91,10 +90,11 @@ class Observed implements ObserveExchange {
   }
 
   /** Measures no further. The answer itself goes on: only its copies end. */
-  #cut(recorder: LegRecorder): "end" {
-    this.#isCut = true;
+  #cut(): "end" {
+    const measured = this.#leg?.measured;
     this.#options.onOverload(this.#lane);
-    recorder.cut("cap_cancelled");
+    measured?.recorder?.cut("cap_cancelled");
+    if (measured !== undefined) measured.isCut = true;
     return "end";
   }
 
@@ -105,16 +105,23 @@ class Observed implements ObserveExchange {
   onEnd(outcome: StreamOutcome): void {
     if (this.#leg === undefined) return;
     const { measured, request } = this.#leg;
-    if (measured !== undefined) {
-      measured.hasEnded = true;
-      measured.isWhole = outcome === "complete" && !this.#isCut;
-      // Before its stream is: with the last one the request is given up.
-      const startedMs = this.#options.now();
-      measured.recorder?.end(this.#isCut ? "cancelled" : outcome);
-      this.#options.shares[this.#lane].spent(this.#options.now() - startedMs);
-      measured.recorder = undefined;
+    try {
+      if (measured !== undefined) this.#end(measured, outcome);
+    } finally {
+      // Behind the leg: with the last stream the request is given up.
+      this.#options.live.streamOver(request);
     }
-    this.#options.live.streamOver(request);
+  }
+
+  #end(measured: MeasuredLeg, outcome: StreamOutcome): void {
+    const { now, shares } = this.#options;
+    const { recorder, isCut } = measured;
+    measured.hasEnded = true;
+    measured.isWhole = outcome === "complete" && !isCut;
+    measured.recorder = undefined;
+    const startedMs = now();
+    recorder?.end(isCut ? "cancelled" : outcome);
+    shares[this.#lane].spent(now() - startedMs);
   }
 
   /** Begins to measure; undefined where too much is measured already. */

@@ -22,6 +22,7 @@ import {
   tooManyBodies,
   undecoded,
   unknownCoding,
+  unknownModel,
   unknownPool,
   unnamedPool,
   unsupportedTrailers,
@@ -184,11 +185,18 @@ export abstract class Picking implements PickExchange {
 
   onEnd(outcome: StreamOutcome): void {
     this.isOver = true;
-    this.account.ended(outcome);
     if (this.lease !== undefined) {
       this.#watch?.over(this.lease);
       this.lease.release();
     }
+    try {
+      this.account.ended(outcome);
+    } finally {
+      this.#liveOver();
+    }
+  }
+
+  #liveOver(): void {
     if (this.live !== undefined) {
       this.live.isOver = true;
       if (this.#watch?.isReported === true) this.live.isReported = true;
@@ -238,6 +246,10 @@ export abstract class Picking implements PickExchange {
     const refusal = this.refusalOf(parts, startedMs);
     if (refusal !== undefined) return refusal;
     const target = this.targetOf(parts);
+    if (target.unserved !== undefined) {
+      const facts = { model: read.model };
+      return this.refuse(unknownModel(target.unserved), headers, startedMs, facts);
+    }
     const inference = inferenceRequest(pool, {
       model: target.model,
       askedFor: read.model,

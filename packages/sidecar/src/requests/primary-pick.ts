@@ -13,7 +13,7 @@ import type { PickOptions } from "./pick-options.ts";
 import { noHeaders, Picking, type RequestParts } from "./picking.ts";
 import { waitForTurn } from "./queueing.ts";
 import { isServed, pathOf } from "./read-model.ts";
-import { primaryTarget, type Target, wantedModel } from "./target-model.ts";
+import { primaryTarget, type Target } from "./target-model.ts";
 
 /** The pick of a request that a client waits for. */
 export class PrimaryPick extends Picking {
@@ -42,16 +42,11 @@ export class PrimaryPick extends Picking {
   }
 
   protected override refusalOf(
-    { pool, headers, read: { model }, session }: RequestParts,
+    { pool, headers, read: { model } }: RequestParts,
     startedMs: number,
   ): Decision | undefined {
-    if (model === undefined) return undefined;
-    // A client may ask for no more by its control header than by the body.
-    const wanted = wantedModel(headers) ?? model;
-    const isOwn = wanted === model || pool.rewrite(model, session) !== model;
-    const unserved = [model, ...(isOwn ? [] : [wanted])].find((each) => !isServed(pool, each));
-    if (unserved === undefined) return undefined;
-    return this.refuse(unknownModel(unserved), headers, startedMs, { model });
+    if (model === undefined || isServed(pool, model)) return undefined;
+    return this.refuse(unknownModel(model), headers, startedMs, { model });
   }
 
   protected targetOf({ pool, headers, body, read, session }: RequestParts): Target {

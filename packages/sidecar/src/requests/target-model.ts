@@ -4,16 +4,14 @@ import { isModelName, type ReadRequest, withModel } from "@umbra/openai";
 import { controlHeader } from "../decision/control-headers.ts";
 import { rewriteBody, shadowModel } from "../mirror/rewrite-body.ts";
 import type { ServedPool } from "../pools/pool-registry.ts";
+import { isServed } from "./read-model.ts";
 
 /** The model that the endpoint is asked for, and the body that says so where it is another than the client's. */
 export interface Target {
   readonly model: string | undefined;
   readonly body: Uint8Array | undefined;
-}
-
-/** The name that the client's control header gives the model. */
-export function wantedModel(headers: Headers): string | undefined {
-  return controlHeader(headers, controlHeaders.modelRewrite);
+  /** The client's control header names a model that the pool does not serve. */
+  readonly unserved?: string;
 }
 
 /** As the pool's rewrites say, else the client's own control header. */
@@ -27,7 +25,11 @@ export function primaryTarget(
   const { model } = read;
   if (model === undefined || body === undefined) return { model, body: undefined };
   let name = pool.rewrite(model, session);
-  if (name === model) name = wantedModel(headers) ?? model;
+  if (name === model) {
+    name = controlHeader(headers, controlHeaders.modelRewrite) ?? model;
+    // A client may ask for no more by a header than by the body.
+    if (!isServed(pool, name)) return { model, body: undefined, unserved: name };
+  }
   if (name === model || !isModelName(name)) return { model, body: undefined };
   return { model: name, body: withModel(body, read, name) };
 }

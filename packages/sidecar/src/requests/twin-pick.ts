@@ -62,8 +62,11 @@ export class TwinPick extends Picking {
     const { live, onTwinRefused } = this.options;
     const twin = live.beginTwin(requestId, this.#mirror);
     if (twin === undefined) return;
-    onTwinRefused(twin, this.gateway.pool);
-    live.streamOver(twin.request);
+    try {
+      onTwinRefused(twin, this.gateway.pool);
+    } finally {
+      live.streamOver(twin.request);
+    }
   }
 
   protected over(): void {

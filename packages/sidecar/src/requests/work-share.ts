@@ -22,7 +22,8 @@ export function createWorkShare(share: number, burstMs: number): WorkShare {
       return leftMs > 0;
     },
     spent(ms) {
-      leftMs -= ms;
+      // A machine that was busy with others is no work of ours.
+      leftMs -= Math.min(ms, burstMs / 2);
     },
   };
 }

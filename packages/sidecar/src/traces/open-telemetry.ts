@@ -113,8 +113,10 @@ function contextHeaders(
 ): readonly HeaderEntry[] {
   const entries = new Map<string, string>();
   propagation.inject(context, entries, setter);
+  // What the application says of itself goes on as it came.
+  entries.delete("baggage");
   // The state of a trace that could not be read must not go on under another.
-  for (const name of came) if (!entries.has(name)) entries.set(name, "");
+  for (const name of came) if (name !== "baggage" && !entries.has(name)) entries.set(name, "");
   return [...entries].map(([name, value]) => ({ name, value }));
 }
 
