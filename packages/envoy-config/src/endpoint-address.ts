@@ -24,11 +24,18 @@ const reserved = [
     list: blocks(["0.0.0.0", 8, "ipv4"], ["::", 128, "ipv6"]),
   },
   {
-    what: "a link-local address, where clouds answer with credentials",
+    what: "a link-local address, or one where clouds answer with credentials",
     list: blocks(
       ["169.254.0.0", 16, "ipv4"],
       ["fe80::", 10, "ipv6"],
+      // The same behind NAT64 and 6to4.
+      ["64:ff9b::a9fe:0", 112, "ipv6"],
+      ["2002:a9fe::", 32, "ipv6"],
+      ["100.100.100.200", 32, "ipv4"],
+      ["168.63.129.16", 32, "ipv4"],
+      ["192.0.0.192", 32, "ipv4"],
       ["fd00:ec2::254", 128, "ipv6"],
+      ["fd20:ce::254", 128, "ipv6"],
     ),
   },
   {

@@ -7,7 +7,7 @@ import fc from "fast-check";
 
 const framing = [
   ...["connection", "content-length", "http2-settings", "keep-alive", "proxy-connection"],
-  ...["te", "trailer", "transfer-encoding", "upgrade"],
+  ...["te", "trailer", "transfer-encoding", "upgrade", "expect", "transfer_encoding"],
 ];
 
 const metadata = { name: "x", namespace: "default" };
@@ -35,7 +35,12 @@ for (const side of ["RequestHeaderModifier", "ResponseHeaderModifier"]) {
 places["ShadowPolicy set"] = (name) => ({ policy: { headers: { set: { [name]: "1" } } } });
 places["ShadowPolicy remove"] = (name) => ({ policy: { headers: { remove: [name] } } });
 
-function read({ rule = { backendRefs }, policy }: { rule?: object; policy?: object }) {
+const mirror = {
+  type: "RequestMirror",
+  requestMirror: { backendRef: { name: "shadow", port: 80 } },
+};
+
+function read({ rule, policy }: { rule?: object; policy?: object }) {
   const resources = [
     {
       ...{ apiVersion: "gateway.networking.k8s.io/v1", kind: "Gateway", metadata },
@@ -46,21 +51,27 @@ function read({ rule = { backendRefs }, policy }: { rule?: object; policy?: obje
     },
     {
       ...{ apiVersion: "gateway.networking.k8s.io/v1", kind: "HTTPRoute", metadata },
-      spec: { parentRefs: [{ name: "x" }], rules: [rule] },
+      spec: { parentRefs: [{ name: "x" }], rules: [rule ?? { backendRefs, filters: [mirror] }] },
     },
-    {
+    ...["x", "shadow"].map((name, i) => ({
       ...{ apiVersion: "v1", kind: "Service" },
-      metadata: { ...metadata, annotations: { "umbra.dev/endpoints": "10.0.0.1:8000" } },
+      metadata: {
+        ...metadata,
+        name,
+        annotations: { "umbra.dev/endpoints": `10.0.0.${i + 1}:8000` },
+      },
       spec: { ports: [{ port: 80 }] },
-    },
+    })),
     ...(policy === undefined
       ? []
       : [
           {
             ...{ apiVersion: "umbra.dev/v1alpha1", kind: "ShadowPolicy", metadata },
             spec: {
-              targetRef: { group: "gateway.networking.k8s.io", kind: "HTTPRoute", name: "x" },
-              shadow: { backendRef: { name: "x", port: 80 } },
+              targetRefs: [{ group: "gateway.networking.k8s.io", kind: "HTTPRoute", name: "x" }],
+              candidates: [
+                { backendRef: { group: "", kind: "Service", name: "shadow" }, role: "candidate" },
+              ],
               rewrite: policy,
             },
           },
@@ -90,7 +101,15 @@ test.each(Object.keys(places))("%s: a header that frames messages is an error", 
   );
 });
 
+test.each(Object.keys(places))("%s: a header that steers Umbra is an error", (place) => {
+  for (const name of ["x-gateway-destination-endpoint", "X-Umbra-Mirror", "x-request-id"]) {
+    const { diagnostics } = read(places[place]?.(name) ?? {});
+    expect(diagnostics.map(({ code }) => code)).toContain("UMB0104");
+  }
+});
+
 test.each(Object.keys(places))("%s: any other header may be changed", (place) => {
-  const { diagnostics } = read(places[place]?.("x-team") ?? {});
-  expect(diagnostics.filter(({ code }) => code === "UMB0104")).toEqual([]);
+  const { topology, diagnostics } = read(places[place]?.("x-team") ?? {});
+  expect(diagnostics.filter(({ severity }) => severity === "error")).toEqual([]);
+  expect(renderBootstrap(topology)).toContain("x-team");
 });

@@ -177,6 +177,12 @@ describe("a message of Envoy's access log", () => {
     );
   });
 
+  test("of more entries than Envoy sends at once is refused", () => {
+    const empty = Array.from({ length: 10_001 }, () => message([]));
+    expect(() => read(logOf(...empty))).toThrow(ProtocolError);
+    expect(read(logOf(...empty.slice(1)))).toHaveLength(10_000);
+  });
+
   test("that is cut short is refused, wherever the cut is within an entry", () => {
     const outcomes = new Set<string>();
     for (let length = 1; length < bytes.length; length++) {

@@ -22,6 +22,8 @@ type Response = NonNullable<
 
 /** A tool asks for the services and some files. Each answer costs thousands of times its question. */
 const maxQuestions = 100;
+/** Of all clients together. */
+const maxCalls = 2;
 
 /**
  * gRPC's reflection, of these services and itself: tools such as grpcurl work without our proto files. Old ones ask for
@@ -51,8 +53,11 @@ export function reflectionMethods(served: readonly DescService[]): ReadonlyMap<s
     }
   }
 
+  let calls = 0;
   const method: Method = (call) => {
     let asked = 0;
+    let isOpen = true;
+    if (++calls > maxCalls) call.fail(statusCode.resourceExhausted, "too many ask at once");
     return {
       onMessage(bytes) {
         if (++asked > maxQuestions) {
@@ -68,7 +73,10 @@ export function reflectionMethods(served: readonly DescService[]): ReadonlyMap<s
         call.send([toBinary(ServerReflectionResponseSchema, response)]);
       },
       onEnd: () => call.end(),
-      onClose() {},
+      onClose() {
+        if (isOpen) calls--;
+        isOpen = false;
+      },
     };
   };
   const path = methodPath(ServerReflection.method.serverReflectionInfo);

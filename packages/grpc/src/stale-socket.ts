@@ -1,4 +1,4 @@
-import { lstatSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 
 /** Removes the Unix socket that a process which was killed has left behind; one that somebody listens on stays. */
@@ -24,16 +24,16 @@ export async function removeStaleSocket(path: string): Promise<void> {
  * @throws Error when another process is at it
  */
 export async function withLock(path: string, run: () => Promise<void>): Promise<void> {
-  takeLock(path, isHeld(path));
+  takeLock(path);
   try {
     await run();
   } finally {
-    rmSync(path, { force: true });
+    if (isOurs(path)) rmSync(path, { force: true });
   }
 }
 
-function takeLock(path: string, isTaken: boolean): void {
-  if (!isTaken) rmSync(path, { force: true });
+function takeLock(path: string): void {
+  if (!isHeld(path)) removeOld(path);
   try {
     writeFileSync(path, String(process.pid), { flag: "wx", mode: 0o600 });
   } catch (cause) {
@@ -42,10 +42,29 @@ function takeLock(path: string, isTaken: boolean): void {
   }
 }
 
+/** Of two that see an old lock only one can rename it: the other's new one stays. */
+function removeOld(path: string): void {
+  const own = `${path}.${process.pid}`;
+  try {
+    renameSync(path, own);
+  } catch {
+    return;
+  }
+  rmSync(own, { force: true });
+}
+
+function isOurs(path: string): boolean {
+  try {
+    return readFileSync(path, "utf8") === String(process.pid);
+  } catch {
+    return false;
+  }
+}
+
 /** A process that was killed while it held the lock holds it no more, and another may have its number. */
 function isHeld(path: string): boolean {
   const taken = lstatSync(path, { throwIfNoEntry: false });
-  return taken !== undefined && Date.now() - taken.mtimeMs < longestHoldMs;
+  return taken !== undefined && Math.abs(Date.now() - taken.mtimeMs) < longestHoldMs;
 }
 
 /** To look for a listener and to bind takes some ms. */

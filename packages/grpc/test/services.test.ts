@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import {
@@ -150,6 +151,29 @@ describe("reflection", () => {
     { name: "an unknown file", message: file("no.proto"), says: "there is no such file" },
   ])("gives the file of $name", async ({ message, says }) => {
     expect(await ask(message)).toContain(says);
+  });
+
+  test("serves two calls at once, and then others", async () => {
+    const path = `/grpc.reflection.v1.${method}`;
+    const open = () => client.makeBidiStreamRequest(path, same, same, new Metadata());
+    const ended = (stream: ReturnType<typeof open>) =>
+      new Promise<number>((resolve) => {
+        stream.on("data", () => {});
+        stream.on("status", ({ code }: { code: number }) => resolve(code));
+        stream.on("error", () => {});
+      });
+    const held = [open(), open()];
+    for (const each of held) {
+      each.write(Buffer.from(file("no.proto")));
+      await once(each, "data");
+    }
+    expect(await ended(open())).toBe(status.RESOURCE_EXHAUSTED);
+    const over = held.map(ended);
+    for (const each of held) each.end();
+    expect(await Promise.all(over)).toEqual([status.OK, status.OK]);
+    const later = open();
+    later.end(Buffer.from(file("no.proto")));
+    expect(await ended(later)).toBe(status.OK);
   });
 
   test("answers a hundred questions of a call, and no more", async () => {

@@ -118,6 +118,24 @@ describe("an answer", () => {
     reader?.push(bomb, 0);
     expect(process.memoryUsage().rss - rss).toBeLessThan(40 * 1024 * 1024);
     reader?.push(bomb, 1);
+    // What it is is not known: no error of the server's.
+    expect(reader?.end()).toMatchObject({ isMalformed: false, isGivenUp: true, tokenEvents: 0 });
+  });
+
+  test("whose gzip header has no end is malformed: it is not looked through again with each slice", () => {
+    const endless = Buffer.concat([
+      Buffer.from([31, 139, 8, 8, 0, 0, 0, 0, 0, 3]),
+      Buffer.alloc(2 ** 20, "A"),
+    ]);
+    const reader = createAnswerReader("application/json", "gzip");
+    for (let i = 0; i < 3; i++) reader?.push(endless, 0);
+    expect(reader?.end()).toMatchObject({ isMalformed: true });
+  });
+
+  test("of many events that are no JSON is not read to its end", () => {
+    const reader = createAnswerReader("text/event-stream");
+    reader?.push(Buffer.from("data:x\n".repeat(1_000_000)), 0);
+    reader?.push(Buffer.from(chat), 1);
     expect(reader?.end()).toMatchObject({ isMalformed: true, tokenEvents: 0 });
   });
 

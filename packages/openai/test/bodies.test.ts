@@ -17,7 +17,7 @@ const prose = "the same line of a prompt, again and again, and once more; ";
 describe("a field of a form", () => {
   test("is not looked for behind 128 parts: the form is refused", () => {
     const parts = Array.from({ length: 128 }, (_, i) => field(i === 0 ? "model" : "x", "allowed"));
-    expect(readFormField(form(...parts.slice(1)), type, "x")).toMatchObject({ ok: true });
+    expect(readFormField(form(...parts), type, "x")).toMatchObject({ ok: true });
     const smuggled = form(...parts, field("model", "secret"));
     expect(readFormField(smuggled, type, "model")).toMatchObject({
       ok: false,

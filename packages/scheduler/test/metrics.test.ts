@@ -274,14 +274,13 @@ describe("parsePrometheusText", () => {
   // Picks wait meanwhile: a page of 4 MB took 0.4 to 1 s.
   const labels = Array.from({ length: 63 }, (_, i) => `l${i}="v"`).join(",");
   test.each([
-    { name: "labels", line: `m{${labels}} 1\n`, count: 8_000, atMost: 700 },
-    { name: "escapes", line: `m{a="${"\\\\".repeat(30_000)}"} 1\n`, count: 60, atMost: 4 },
-    { name: "long lines", line: `m{a="${"x".repeat(60_000)}"} 1\n`, count: 66, atMost: 50 },
-    { name: "samples", line: "m 1\n", count: 1_000_000, atMost: 10_000 },
-  ])("reads a part of a page of too many $name", ({ line, count, atMost }) => {
-    const { length } = parsePrometheusText(line.repeat(count), m);
-    expect(length).toBeGreaterThan(0);
-    expect(length).toBeLessThanOrEqual(atMost);
+    { name: "labels", line: `m{${labels}} 1\n`, count: 8_000 },
+    { name: "escapes", line: `m{a="${"\\\\".repeat(30_000)}"} 1\n`, count: 60 },
+    { name: "long lines", line: `m{a="${"x".repeat(60_000)}"} 1\n`, count: 66 },
+    { name: "lines", line: "\n", count: 4_000_000 },
+    { name: "comments", line: "#\n", count: 2_000_000 },
+  ])("reads nothing of a page of too many $name", ({ line, count }) => {
+    expect(parsePrometheusText(`m 1\n${line.repeat(count)}`, m)).toEqual([]);
   });
 
   test("reads all of what a server of 500 adapters and 16 engines says", () => {

@@ -90,8 +90,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     const grpcAddress = await server.listen(options.grpc);
     admin = await startAdminServer(options.admin, {
       pools,
-      recorder: parts.recorder,
-      knownModel: metrics.labels.model,
+      ...{ recorder: parts.recorder, knownModel: metrics.labels.model },
       metrics: metrics.exposition,
       gates: parts.mirrors.gates,
       notReady: readiness.missing,

@@ -64,6 +64,16 @@ describe.each(Object.entries(formats))("a stream of %s", (_name, eventOf) => {
   });
 });
 
+test("the choices of a stream do not run into one another", () => {
+  const event = (index: number, content: string) =>
+    `data: ${JSON.stringify({ choices: [{ index, delta: { content } }] })}\n\n`;
+  const pieces = ["alice", ".secret", "@exa", "mple.com"];
+  const stream = pieces.map((each, i) => event(0, each) + event(1, `word ${i} `)).join("");
+  const text = readableText(stream);
+  expect(text).toContain('"choices.0.delta.content": "[e-mail]"');
+  expect(text).toContain('"choices.1.delta.content": "word 0 word 1 word 2 word 3 "');
+});
+
 describe("a body that is no stream", () => {
   test.each(secrets)("shows no %s", (secret) => {
     const body = { model: "m", messages: [{ role: "user", content: `x ${secret} y` }] };

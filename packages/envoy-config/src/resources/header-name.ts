@@ -8,12 +8,14 @@ export function isHeaderName(name: string): boolean {
  * 9112 6). A resource that changed one could have a part of a body read as the next request of another client.
  */
 export function framesMessages(name: string): boolean {
-  return framing.has(name);
+  // Many servers take `x_a` for `x-a`.
+  return framing.has(name.replaceAll("_", "-"));
 }
 
 const framing: ReadonlySet<string> = new Set([
   "connection",
   "content-length",
+  "expect",
   "http2-settings",
   "keep-alive",
   "proxy-connection",

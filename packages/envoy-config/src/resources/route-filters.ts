@@ -169,7 +169,7 @@ function headerModifier(from: Reader): HeaderModifier {
 }
 
 /** Headers by which the sidecar and Envoy understand each other. */
-const steering = /^(?:x-gateway-destination-endpoint|x-umbra-)/;
+const steering = /^(?:x-gateway-destination-endpoint|x-umbra-|x-request-id$)/;
 
 /** Names are equal without regard to case; the first of two counts, as the API says. */
 function headerEntries(from: Reader, key: "set" | "add"): readonly HeaderEntry[] {
@@ -181,8 +181,7 @@ function headerEntries(from: Reader, key: "set" | "add"): readonly HeaderEntry[]
     }));
     const name = given && headerName(entry, given, "name");
     if (name === undefined || byName.has(name)) continue;
-    if (steering.test(name)) entry.wrong(`\`${name}\` steers Umbra and can't be set`, "name");
-    else byName.set(name, { name, value });
+    byName.set(name, { name, value });
   }
   return [...byName.values()];
 }
@@ -197,6 +196,10 @@ function headerName(at: Reader, name: string, key: string): string | undefined {
   if (framesMessages(lowered)) {
     const remedy = "remove it: Envoy writes it as the message needs it";
     at.wrong(`\`${lowered}\` frames messages and can't be changed`, key, remedy);
+    return undefined;
+  }
+  if (steering.test(lowered)) {
+    at.wrong(`\`${lowered}\` steers Umbra and can't be changed`, key);
     return undefined;
   }
   if (lowered !== "host") return lowered;

@@ -39,10 +39,12 @@ export const responseFlag = {
  */
 export function readAccessLog(bytes: Uint8Array, take: (entry: AccessLogEntry) => void): void {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const reader = { bytes: buffer, at: 0, host: "", port: -1 };
+  const reader = { bytes: buffer, at: 0, host: "", port: -1, entriesLeft: maxEntries };
   eachField(reader, buffer.length, take, readMessage);
 }
 
+/** Envoy sends 64 KiB at once, some hundred entries. */
+const maxEntries = 10_000;
 /** Longer texts are cut: none that means anything is. */
 const longestText = 1_024;
 /** Headers kept of one entry. */
@@ -71,6 +73,7 @@ interface LogReader extends WireReader {
   /** Of the address that is being read. */
   host: string;
   port: number;
+  entriesLeft: number;
 }
 
 /** Reads one field into something. `value`: the number of a varint; of all else that is read, where it ends. */
@@ -113,6 +116,7 @@ const readMessage: ReadField<Take> = (take, tag, value, reader) => {
 
 const readLog: ReadField<Take> = (take, tag, value, reader) => {
   if (tag !== logTag.entry) return;
+  if (--reader.entriesLeft < 0) throw new ProtocolError(`more than ${maxEntries} entries`);
   const entry = new Entry();
   eachField(reader, value, entry, readEntry);
   take(entry);

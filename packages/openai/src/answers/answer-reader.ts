@@ -25,6 +25,8 @@ export interface AnswerMeasures {
   /** `[DONE]`, the format's own last event, or a whole JSON body. */
   readonly isWhole: boolean;
   readonly isMalformed: boolean;
+  /** It was not read to its end, being too much: what it is is not known. */
+  readonly isGivenUp: boolean;
   readonly hasError: boolean;
 }
 
@@ -37,7 +39,7 @@ export interface AnswerReader {
 type Findings = { -readonly [K in keyof AnswerMeasures]: AnswerMeasures[K] };
 
 /** A JSON answer larger than this is counted and not read. */
-const maxBodyBytes = 2 * 1024 * 1024;
+const maxBodyBytes = 1024 * 1024;
 
 /** Creates the reader for an answer; undefined where its content encoding can't be read. */
 export function createAnswerReader(
@@ -52,12 +54,15 @@ export function createAnswerReader(
   return {
     push(chunk, atMs) {
       const decoded = decoder.push(chunk);
-      if (decoded === undefined) isBroken = true;
+      if (decoded === undefined) isBroken = !decoder.isTooMuch();
       else if (decoded.length > 0) reader.push(decoded, atMs);
     },
     end() {
       const measures = reader.end();
-      return isBroken ? { ...measures, isMalformed: true } : measures;
+      const isGivenUp = decoder.isTooMuch();
+      return isBroken || isGivenUp
+        ? { ...measures, isMalformed: isBroken || (measures.isMalformed && !isGivenUp), isGivenUp }
+        : measures;
     },
   };
 }
@@ -68,13 +73,16 @@ export const noAnswer: AnswerMeasures = nothing();
 function createStreamReader(): AnswerReader {
   const lines = createSseLines();
   const found = nothing();
+  let malformed = 0;
 
   function take(data: string, atMs: number | undefined): boolean {
     if (data === "[DONE]") {
       found.isWhole = true;
       return false;
     }
+    if (malformed >= mostMalformed) return false;
     const event = takeJson(found, data);
+    if (event === undefined) malformed++;
     if (event?.hasToken !== true) return false;
     if (found.tokenEvents === 1) found.firstChars = event.chars;
     if (event.isVisible) found.firstVisibleAt ??= atMs;
@@ -125,7 +133,7 @@ function createBodyReader(): AnswerReader {
 function takeJson(found: Findings, data: string): AnswerEvent | undefined {
   let json: unknown;
   try {
-    json = data.length > shortJson && !isReadable(data) ? undefined : JSON.parse(data);
+    json = isReadable(data) ? JSON.parse(data) : undefined;
   } catch {
     json = undefined;
   }
@@ -148,12 +156,19 @@ function takeJson(found: Findings, data: string): AnswerEvent | undefined {
   return event;
 }
 
+/** Events of a stream that are no JSON; behind more nothing is read. */
+const mostMalformed = 64;
 /** Most events are shorter, and take no time. */
 const shortJson = 4_096;
 const noKeys = jsonKeys([], []);
 
+/** What JSON may begin with; of all else JSON.parse makes an error, which takes longer than an event. */
+const jsonStart = /^\s*[{[\-"\dtfn]/;
+
 /** Whether a text may be parsed: 2 MB of `[` would take JSON.parse 100 times as long as 2 MB of text. */
 function isReadable(data: string): boolean {
+  if (!jsonStart.test(data)) return false;
+  if (data.length <= shortJson) return true;
   const scan = scanJson(Buffer.from(data), noKeys);
   return scan.ok || scan.code === "invalid_json_type";
 }
@@ -175,6 +190,7 @@ function nothing(): Findings {
     finishReason: undefined,
     isWhole: false,
     isMalformed: false,
+    isGivenUp: false,
     hasError: false,
   };
 }

@@ -4,20 +4,24 @@ import { Gunzip, Inflate, Unzlib } from "fflate";
 export interface Decoder {
   /** What the chunk brings out; undefined once the bytes were no such encoding, or too many came out. */
   push(chunk: Uint8Array): Uint8Array | undefined;
+  /** Why `push` says no more: more comes out than is decoded, and what it is is not known. */
+  isTooMuch(): boolean;
 }
 
 /** Decoding happens between picks: what one answer may take of it, in all and with each chunk. */
 const maxDecodedBytes = 64 * 1024 * 1024;
 const maxChunkDecodedBytes = 2 * 1024 * 1024;
-/** Deflate unfolds to 1,032 times its bytes at most: so a slice to half a megabyte. */
-const sliceBytes = 512;
+/** Deflate unfolds to 1,032 times its bytes at most: so a slice to 2 MiB. */
+const sliceBytes = 2_048;
+/** Slices that bring nothing out: a header without an end is looked through again with each. */
+const mostEmptySlices = 64;
 
 /** Creates the decoder for a content encoding; undefined where there is none for it. */
 export function createDecoder(encoding: string): Decoder | undefined {
   switch (encoding.trim().toLowerCase()) {
     case "":
     case "identity":
-      return { push: (chunk) => chunk };
+      return { push: (chunk) => chunk, isTooMuch: () => false };
     case "gzip":
     case "x-gzip":
       return inflating((onData) => new Gunzip(onData));
@@ -37,23 +41,29 @@ function inflating(create: (onData: OnData) => Stream): Decoder {
   let pieces: Uint8Array[] = [];
   let decodedBytes = 0;
   let chunkBytes = 0;
+  let emptySlices = 0;
   let isBroken = false;
+  let isTooMuch = false;
   const stream = create((data) => {
     decodedBytes += data.length;
     chunkBytes += data.length;
     pieces.push(data);
   });
   return {
+    isTooMuch: () => isTooMuch,
     push(chunk) {
       chunkBytes = 0;
       for (let at = 0; at < chunk.length && !isBroken; at += sliceBytes) {
         try {
+          const before = decodedBytes;
           stream.push(chunk.subarray(at, at + sliceBytes), false);
+          emptySlices = decodedBytes === before ? emptySlices + 1 : 0;
         } catch {
           // Not what its header says: an outcome to be counted, not an error of ours.
           isBroken = true;
         }
-        if (chunkBytes > maxChunkDecodedBytes || decodedBytes > maxDecodedBytes) isBroken = true;
+        isTooMuch ||= chunkBytes > maxChunkDecodedBytes || decodedBytes > maxDecodedBytes;
+        isBroken ||= isTooMuch || emptySlices > mostEmptySlices;
       }
       if (isBroken) {
         pieces = [];
@@ -71,6 +81,7 @@ function inflating(create: (onData: OnData) => Stream): Decoder {
 function deflating(): Decoder {
   let decoder: Decoder | undefined;
   return {
+    isTooMuch: () => decoder?.isTooMuch() ?? false,
     push(chunk) {
       const isZlib = ((chunk[0] ?? 0) & 0x0f) === 8;
       decoder ??= inflating((onData) => (isZlib ? new Unzlib(onData) : new Inflate(onData)));

@@ -53,6 +53,8 @@ export function editJson(body: Uint8Array, { set, remove }: JsonEdit): Uint8Arra
     if (end > copied) pieces.push(text.subarray(copied, end));
   };
   const pending = new Map(set);
+  // An escape takes six bytes for a character, and a character three without one: longer keys are none of the names.
+  const longest = 2 + 6 * Math.max(0, ...[...set.keys(), ...remove].map(({ length }) => length));
   const members = new JsonMembers(new JsonText(text));
   let hasMembers = false;
   /** Where the last member ends, or the object's brace does. */
@@ -60,8 +62,9 @@ export function editJson(body: Uint8Array, { set, remove }: JsonEdit): Uint8Arra
   /** The first members are dropped, with all that is between them. */
   let isDropping = false;
   while (members.next()) {
-    const key = keyOf(text, members);
-    if (remove.has(key)) {
+    const isLong = members.keyEnd - members.keyStart > longest;
+    const key = isLong ? undefined : keyOf(text, members);
+    if (key !== undefined && remove.has(key)) {
       // With the comma before it; of the first ones, with the comma behind it.
       if (!isDropping) copyTo(hasMembers ? last : members.keyStart);
       isDropping = !hasMembers;
@@ -73,8 +76,8 @@ export function editJson(body: Uint8Array, { set, remove }: JsonEdit): Uint8Arra
     isDropping = false;
     hasMembers = true;
     last = members.end;
-    const change = set.get(key);
-    pending.delete(key);
+    const change = key === undefined ? undefined : set.get(key);
+    if (change !== undefined && key !== undefined) pending.delete(key);
     const value = change === undefined ? undefined : newValue(change, oldAt(text, members));
     if (value === undefined) continue;
     copyTo(members.start);

@@ -140,8 +140,10 @@ export function everyElement(
         ({ start, end } = members);
       }
       field = start < 0 ? undefined : fieldAt(bytes, start, end, isRepeated, true);
+      if (members.fault !== undefined) return false;
       at = members.close;
     } else at = skipValue(text, at, 1);
+    if (at < 0) return false;
     if (!isGood(field)) return false;
     at = skipSpace(bytes, at, text);
     if (bytes[at] === comma) at = skipSpace(bytes, at + 1, text);

@@ -56,12 +56,12 @@ export class JsonText {
  * Work in one text: a scan holds up all other requests. As many values, members, escapes or white space as may come take
  * some 20 ms (`npm run bench:scan`).
  */
-const maxWork = 800_000;
+const maxWork = 1_200_000;
 /** So there may be 400,000 values in lists. */
-export const valueWork = 2;
-export const memberWork = 5;
+export const valueWork = 3;
+export const memberWork = 8;
 /** Of a member of the top level, whose key is looked up: there may be 10,000. */
-export const topMemberWork = 80;
+export const topMemberWork = 120;
 
 /** Images and sounds are longer; as text such a string is about a thousand tokens. */
 export const longStringBytes = 4_096;
@@ -93,8 +93,11 @@ function endOfSpace(bytes: Uint8Array, from: number, text: JsonText): number {
   do {
     const stop = Math.min(bytes.length, at + shortSpace);
     while (at < stop && isSpace[bytes[at] as number] === 1) at++;
-    if (at < stop || at === bytes.length) return at;
-    text.workLeft -= shortSpace / 8;
+    if (at < stop || at === bytes.length) {
+      text.workLeft -= ((at - from) % shortSpace) >> 2;
+      return at;
+    }
+    text.workLeft -= shortSpace / 4;
   } while (text.workLeft >= 0);
   text.tooComplex(at);
   return at;

@@ -64,6 +64,7 @@ export function skipValue(text: JsonText, start: number, depth: number): number 
       if (at < 0) {
         return faultOffset(at) - from === maxNumberBytes ? text.tooComplex(from) : at;
       }
+      text.workLeft -= (at - from) >> 3;
     }
     // Behind a value: close levels, or go on to the next value of the innermost one.
     for (;;) {

@@ -52,6 +52,7 @@ export function readFormField(body: Uint8Array, contentType: string, name: strin
     }
     at = next;
   }
+  if (text[at] === 0x2d && text[at + 1] === 0x2d) return { ok: true, field };
   return { ok: false, offset: at, reason: "too many parts" };
 }
 

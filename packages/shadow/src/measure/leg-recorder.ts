@@ -91,6 +91,7 @@ export function createLegRecorder(
       isOver = true;
       const endedAt = bodyEndedAt ?? now();
       const measures = reader?.end();
+      if (measures?.isGivenUp === true) cutBy ??= "cap_cancelled";
       const legClass = legClassOf({
         lane: start.lane,
         status: response?.status ?? 0,

@@ -36,7 +36,9 @@ function joined(events: readonly unknown[]): Readonly<Record<string, string>> {
     if (typeof value === "object" && value !== null) {
       if (level >= mostLevels) return;
       for (const [key, inner] of Object.entries(value)) {
-        collect(inner, place === "" ? key : `${place}.${key}`, level + 1);
+        // Of several choices or calls each event brings one, which says its own number.
+        const at = Array.isArray(value) ? (indexOf(inner) ?? key) : key;
+        collect(inner, place === "" ? at : `${place}.${at}`, level + 1);
       }
     } else if (value !== null && value !== undefined) {
       const known = texts.get(place);
@@ -51,6 +53,11 @@ function joined(events: readonly unknown[]): Readonly<Record<string, string>> {
       return [redact(place), redact(isSame ? first : first + more.join(""))];
     }),
   );
+}
+
+function indexOf(value: unknown): string | undefined {
+  if (typeof value !== "object" || value === null || !("index" in value)) return undefined;
+  return typeof value.index === "number" ? String(value.index) : undefined;
 }
 
 function redactedIn(value: unknown, level: number): unknown {

@@ -21,6 +21,8 @@ export interface ObserveOptions {
 
 /** Of one answer; no model writes more for a client to read. */
 const maxAnswerBytes = 32 * 1024 * 1024;
+/** Envoy sends what it has read of an answer at once, up to megabytes. */
+const sliceBytes = 16 * 1024;
 const nothing = new Uint8Array();
 
 /** Feeds the recorder with the copies of one request's answer. */
@@ -78,15 +80,28 @@ class Observed implements ObserveExchange {
   onResponseBody(chunk: Uint8Array, endOfStream: boolean): "end" | undefined {
     const recorder = this.#leg?.measured?.recorder;
     if (recorder === undefined) return undefined;
+    this.#bytes += chunk.length;
+    if (this.#bytes > maxAnswerBytes) return this.#cut();
+    let at = 0;
+    do {
+      const end = Math.min(chunk.length, at + sliceBytes);
+      const slice = chunk.length <= sliceBytes ? chunk : chunk.subarray(at, end);
+      if (!this.#take(recorder, slice, endOfStream && end === chunk.length)) return this.#cut();
+      at = end;
+    } while (at < chunk.length);
+    this.#leg?.request.texts?.add(this.#mirror, chunk);
+    return undefined;
+  }
+
+  /** False where the lane has no time left. */
+  #take(recorder: LegRecorder, slice: Uint8Array, isEnd: boolean): boolean {
     const { shares, now } = this.#options;
     const share = shares[this.#lane];
     const startedMs = now();
-    this.#bytes += chunk.length;
-    if (this.#bytes > maxAnswerBytes || !share.hasRoom(startedMs)) return this.#cut();
-    recorder.responseBody(chunk, endOfStream);
-    this.#leg?.request.texts?.add(this.#mirror, chunk);
+    if (!share.hasRoom(startedMs)) return false;
+    recorder.responseBody(slice, isEnd);
     share.spent(now() - startedMs);
-    return undefined;
+    return true;
   }
 
   /** Measures no further. The answer itself goes on: only its copies end. */
