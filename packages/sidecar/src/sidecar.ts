@@ -22,6 +22,8 @@ export interface Sidecar {
   readonly adminAddress: string;
   /** What `/metrics` shows besides those of Node.js. */
   readonly metrics: readonly MetricFamily[];
+  /** Counts an error that nobody has caught. */
+  faulted(): void;
   /**
    * Says that it is not ready, takes picks for `drainMs` more (0 when absent), lets those under way end within `graceMs`, then
    * closes.
@@ -103,7 +105,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     return {
       grpcAddress,
       adminAddress: admin.address,
-      metrics: metrics.exposition.families,
+      ...{ metrics: metrics.exposition.families, faulted: metrics.faulted },
       async close(graceMs, drainMs = 0) {
         readiness.end();
         if (drainMs > 0) await sleep(drainMs);

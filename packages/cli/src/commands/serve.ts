@@ -10,6 +10,7 @@ import { CommandError, UsageError } from "../errors.ts";
 import { hostPort } from "../flag-values.ts";
 import { commandOf } from "../flags.ts";
 import type { Io } from "../io.ts";
+import { containFaults } from "../process/contain-faults.ts";
 import { type HandOverFlag, handOverOption, readHandOver } from "../process/hand-over.ts";
 import { readToken } from "../process/token.ts";
 import { type GatewayFlags, gatewayFlags, gatewayOptions } from "../resources/gateway-flags.ts";
@@ -60,9 +61,19 @@ async function runSidecar(resources: Topology, flags: Flags, io: Io): Promise<vo
   }).catch((cause: Error) => {
     throw new CommandError(`the sidecar could not start: ${cause.message}`, { cause });
   });
-  if (!io.signal.aborted) await once(io.signal, "abort");
-  log.info("ending");
-  await sidecar.close(flags.grace, flags.drain);
+  const stopContaining = containFaults(process, {
+    log,
+    onFault: sidecar.faulted,
+    exit: (code) => process.exit(code),
+    now: () => performance.now(),
+  });
+  try {
+    if (!io.signal.aborted) await once(io.signal, "abort");
+    log.info("ending");
+    await sidecar.close(flags.grace, flags.drain);
+  } finally {
+    stopContaining();
+  }
 }
 
 function sidecarOptions(flags: ServeFlags) {

@@ -51,6 +51,8 @@ export interface SidecarMetrics extends ProcessMetrics {
   twinCancelled(): void;
   /** An answer was not measured to its end: it is too long, or there is no time for it. */
   observeOverloaded(lane: Lane): void;
+  /** Nobody has caught an error. */
+  faulted(): void;
   /** What is to be kept could not be written. */
   storageFailed(what: StoredKind): void;
 }
@@ -107,7 +109,7 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
   };
 }
 
-type FailureMetrics = Pick<SidecarMetrics, "observeOverloaded" | "storageFailed">;
+type FailureMetrics = Pick<SidecarMetrics, "observeOverloaded" | "storageFailed" | "faulted">;
 
 /** What was left undone so that picks go on. */
 function addFailureMetrics(exposition: Exposition): FailureMetrics {
@@ -123,7 +125,15 @@ function addFailureMetrics(exposition: Exposition): FailureMetrics {
     labels: ["kind"],
   });
   for (const kind of storedKinds) unstored.at(kind);
+  const faults = exposition.counter({
+    name: "umbra_uncaught_errors_total",
+    help: "Errors of this process that nobody has caught: each is a bug.",
+  });
+  faults.at();
   return {
+    faulted() {
+      faults.at().value++;
+    },
     observeOverloaded(lane) {
       overloaded.at(lane).value++;
     },
