@@ -12,7 +12,7 @@ import {
   ServerReflectionRequestSchema,
   ServerReflectionResponseSchema,
 } from "./gen/grpc/reflection/v1/reflection_pb.ts";
-import { type Method, statusCode } from "./method.ts";
+import { type Call, type Method, statusCode } from "./method.ts";
 import { methodPath } from "./method-path.ts";
 import { parseMessage } from "./parse-message.ts";
 
@@ -53,11 +53,11 @@ export function reflectionMethods(served: readonly DescService[]): ReadonlyMap<s
     }
   }
 
-  let calls = 0;
+  const calls = new Set<Call>();
   const method: Method = (call) => {
     let asked = 0;
-    let isOpen = true;
-    if (++calls > maxCalls) call.fail(statusCode.resourceExhausted, "too many ask at once");
+    if (calls.size >= maxCalls) call.fail(statusCode.resourceExhausted, "too many ask at once");
+    else calls.add(call);
     return {
       onMessage(bytes) {
         if (++asked > maxQuestions) {
@@ -73,10 +73,7 @@ export function reflectionMethods(served: readonly DescService[]): ReadonlyMap<s
         call.send([toBinary(ServerReflectionResponseSchema, response)]);
       },
       onEnd: () => call.end(),
-      onClose() {
-        if (isOpen) calls--;
-        isOpen = false;
-      },
+      onClose: () => void calls.delete(call),
     };
   };
   const path = methodPath(ServerReflection.method.serverReflectionInfo);

@@ -59,10 +59,7 @@ const keepAliveMs = 30_000;
 
 /** For a client to begin: its preface and settings. */
 const prefaceMs = 10_000;
-/**
- * Silence after which a connection takes no new calls, and after as much again it is cut. Envoy's keep-alive is no silence;
- * a gateway without one connects anew.
- */
+/** Silence after which a connection takes no new calls; those that are open go on. Gateways connect again. */
 const idleMs = 10 * 60_000;
 
 /** Only the gateway's workers and a few tools connect. */
@@ -155,10 +152,7 @@ function closeWhenSilent(
   const unbegun = setTimeout(() => session.destroy(), options.prefaceMs ?? prefaceMs);
   session.once("remoteSettings", () => clearTimeout(unbegun));
   session.once("close", () => clearTimeout(unbegun));
-  session.setTimeout(options.idleMs ?? idleMs, () => {
-    if (session.closed) session.destroy();
-    else session.close();
-  });
+  session.setTimeout(options.idleMs ?? idleMs, () => session.close());
 }
 
 /** Two processes that start on one Unix socket do so one after the other. */
