@@ -85,7 +85,7 @@ test("a folder that a cleaner has removed is made again, for its owner alone", (
   expect(troubles).toEqual([]);
 });
 
-test("a folder that can't be used is told of, and ends nothing", () => {
+test("a folder that can't be used is reported, and ends nothing", () => {
   const { folder, captures, troubles } = capturing();
   rmSync(folder, { recursive: true });
   writeFileSync(folder, "a file");

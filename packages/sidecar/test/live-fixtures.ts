@@ -1,11 +1,6 @@
-import {
-  evaluationConfig,
-  judge,
-  type Sample,
-  type SampleLeg,
-  type ShadowReport,
-} from "@umbra/shadow";
+import { evaluationConfig, judge, type Sample, type ShadowReport } from "@umbra/shadow";
 import { reportSections } from "@umbra/shadow/html";
+import { leg } from "../../shadow/test/fixtures.ts";
 import type { PoolAnswer } from "../src/admin/admin-answers.ts";
 import type { Look } from "../src/evaluation/worker-messages.ts";
 import type { MirrorState } from "../src/mirror/mirror-gate.ts";
@@ -50,33 +45,15 @@ export function samples(count: number, startMs: number, lanes: Lanes): readonly 
       mirrored: true,
       drop: null,
       session: null,
-      primary: leg(size),
-      shadow: leg(size * noise * lanes.ratio),
+      primary: scaled(size),
+      shadow: scaled(size * noise * lanes.ratio),
       lag: 2,
     };
   });
 }
 
-function leg(scale: number): SampleLeg {
-  return {
-    status: 200,
-    class: "ok",
-    stream: true,
-    ttft: 100 * scale,
-    ttfo: 100 * scale,
-    tpot: 20 * scale,
-    e2e: 500 * scale,
-    outTokens: 21,
-    tokenSource: "usage",
-    outChars: 80,
-    promptTokens: 50,
-    cachedTokens: 10,
-    promptBytes: 400,
-    finish: "stop",
-    endpoint: "10.0.0.1:8000",
-    attempts: 1,
-  };
-}
+const scaled = (scale: number) =>
+  leg({ ttft: 100 * scale, ttfo: 100 * scale, tpot: 20 * scale, e2e: 500 * scale });
 
 type Endpoint = PoolAnswer["endpoints"][number];
 

@@ -11,7 +11,7 @@ export interface FaultOptions {
   readonly now: () => number;
 }
 
-/** So many faults within a minute are no accident: whoever runs the process is to start it anew. */
+/** So many faults within a minute are no accident: whoever runs the process should start it again. */
 const mostFaults = 20;
 const withinMs = 60_000;
 

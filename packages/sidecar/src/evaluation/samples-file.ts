@@ -82,7 +82,7 @@ export function openSamplesFile(
 
   function writeMeta(): void {
     const text = JSON.stringify({ evaluations: Object.fromEntries(meta) }, null, 2);
-    // Made anew: a link that somebody has planted there is not followed.
+    // A new file: a link that somebody has planted there is not followed.
     rmSync(`${metaFile}.tmp`, { force: true });
     writeFileSync(`${metaFile}.tmp`, `${text}\n`, { flag: "wx", mode: 0o600 });
     renameSync(`${metaFile}.tmp`, metaFile);
