@@ -27,8 +27,8 @@ export function primaryTarget(
   let name = pool.rewrite(model, session);
   if (name === model) {
     name = controlHeader(headers, controlHeaders.modelRewrite) ?? model;
-    // A client may ask for no more by a header than by the body.
-    if (!isServed(pool, name)) return { model, body: undefined, unserved: name };
+    // A client may ask for no more by a header than by the body, which was checked.
+    if (name !== model && !isServed(pool, name)) return { model, body: undefined, unserved: name };
   }
   if (name === model || !isModelName(name)) return { model, body: undefined };
   return { model: name, body: withModel(body, read, name) };
