@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { checkCommand } from "./commands/check.ts";
+import { completionCommand } from "./commands/completion.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { explainCommand } from "./commands/explain.ts";
@@ -32,5 +33,6 @@ export function program(io: Io): Command {
     planCommand(io),
     explainCommand(io),
     shadowCommand(io),
+    completionCommand(io),
   ]);
 }
