@@ -44,6 +44,7 @@ export function processIo(): Io {
     stopping.abort(name);
   };
   for (const name of stopSignals) process.on(name, stop);
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", passOverClosedPipe);
   const isTerminal = process.stderr.isTTY === true;
   return {
     stdout: (text) => void process.stdout.write(text),
@@ -71,6 +72,11 @@ export function processIo(): Io {
       }
     },
   };
+}
+
+/** `umbra … | head` closes its end early: what is not read is not needed, and a sidecar goes on without its log. */
+function passOverClosedPipe(cause: NodeJS.ErrnoException): void {
+  if (cause.code !== "EPIPE") throw cause;
 }
 
 const stopSignals = ["SIGINT", "SIGTERM"] as const;
