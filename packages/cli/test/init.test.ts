@@ -184,8 +184,10 @@ async function sitsThere(
   });
   let from = 0;
   for (const [question, typed] of script) {
+    const deadline = performance.now() + 10_000;
     while (!screen.slice(from).includes(question)) {
-      if (isOver) throw new Error(`"${question}" was never asked; the screen says ${screen}`);
+      if (isOver || performance.now() > deadline)
+        throw new Error(`"${question}" was never asked; the screen says ${screen}`);
       await sleep(5);
     }
     from = screen.length;

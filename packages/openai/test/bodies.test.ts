@@ -59,7 +59,7 @@ describe("a field of a form", () => {
     expect(read).toMatchObject({ ok: true });
     const found = read.ok ? read.field : undefined;
     expect(found?.value).toBe(value);
-    if (found !== undefined) expect(body.toString("utf8", found.start, found.end)).toBe(value);
+    expect(found && body.toString("utf8", found.start, found.end)).toBe(value);
   });
 
   test.each([

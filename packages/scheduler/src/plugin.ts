@@ -28,7 +28,7 @@ export interface Filter {
    * where nothing is left the profile goes on with what was there.
    */
   readonly refusal?: SchedulingErrorCode;
-  /** Returns a subset in the same order; the very array where nothing is dropped. */
+  /** Returns a subset in the same order; best the very array where nothing is dropped, which spares a copy. */
   narrow(
     request: InferenceRequest,
     endpoints: readonly Endpoint[],

@@ -57,12 +57,11 @@ const filters: readonly Filter[] = [
 describe.each(filters.map((filter) => ({ name: filter.name, filter })))(
   "the filter $name keeps the contract",
   ({ filter }) => {
-    test("keeps a subset in the same order, and the very array where it drops nothing", () => {
+    test("keeps a subset in the same order", () => {
       fc.assert(
         fc.property(requests, pools, contexts, (request, endpoints, context) => {
           const kept = filter.narrow(request, endpoints, context);
           expect(endpoints.filter((each) => kept.includes(each))).toEqual(kept);
-          if (kept.length === endpoints.length) expect([...kept]).toEqual([...endpoints]);
         }),
       );
     });
@@ -179,8 +178,8 @@ describe.each(profiles.map((create) => ({ name: create().name, create })))(
         fc.property(requests, pools, contexts, (request, endpoints, context) => {
           if (endpoints.length === 0) return;
           const choice = profile.choose(request, endpoints, context);
-          if ("refusedBy" in choice) expect(choice.refusedBy.refusal).toBe("SHED");
-          else expect(endpoints).toContain(choice);
+          const seen = "refusedBy" in choice ? choice.refusedBy.refusal : choice;
+          expect(["SHED", ...endpoints]).toContain(seen);
         }),
       );
     });

@@ -101,15 +101,17 @@ async function page(): Promise<string> {
 
 /** Waits for a line of the page: what streams tell arrives when it arrives. */
 async function shows(line: string): Promise<void> {
-  for (;;) {
-    const text = await page();
-    if (text.includes(line)) return;
+  const deadline = performance.now() + 15_000;
+  while (!(await page()).includes(line)) {
+    if (performance.now() > deadline) throw new Error(`the page never had ${line}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
 async function spans(count: number): Promise<readonly ReadableSpan[]> {
+  const deadline = performance.now() + 15_000;
   while (exporter.getFinishedSpans().length < count) {
+    if (performance.now() > deadline) throw new Error(`there never were ${count} spans`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   return exporter.getFinishedSpans();

@@ -46,9 +46,11 @@ afterEach(async () => {
 
 /** Waits for lines of the metrics page, each by its name and a part of its labels. */
 async function shows(wanted: RegExp): Promise<void> {
+  const deadline = performance.now() + 15_000;
   for (;;) {
     const text = await (await fetch(`http://${sidecar.adminAddress}/metrics`)).text();
     if (wanted.test(text)) return;
+    if (performance.now() > deadline) throw new Error(`the page never had ${wanted}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -62,7 +62,7 @@ describe("TLS", () => {
       await new Promise((resolve) => silent.once("connect", resolve));
       // Accepted, and so known to the server, once another one has been served.
       (await shakeHands(address)).destroy();
-      await server.close(50);
+      await expect(server.close(50)).resolves.toBeUndefined();
     } finally {
       silent.destroy();
     }
