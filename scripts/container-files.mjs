@@ -90,10 +90,14 @@ function addRuntime(folder) {
 function addUmbra(folder) {
   const pnpm = join(root, ".cache/tools/node_modules/.bin/pnpm");
   const target = join(folder, "app");
+  // pnpm lays the links of commands beside a target outside of the workspace, so the folder is made inside of it.
+  const staging = join(root, ".cache/container-app");
+  rmSync(staging, { recursive: true, force: true });
   run(existsSync(pnpm) ? pnpm : "pnpm", [
-    ...["--silent", "--filter", "@umbra/cli", "--prod", "deploy", "--legacy", target],
+    ...["--silent", "--filter", "@umbra/cli", "--prod", "deploy", "--legacy", staging],
   ]);
-  mkdirSync(join(folder, "usr/bin"), { recursive: true });
+  cpSync(staging, target, { recursive: true, verbatimSymlinks: true });
+  rmSync(staging, { recursive: true });
   // Sources and tests are for reading, not for running.
   for (const name of ["src", "test", "tsconfig.json", "tsconfig.tsbuildinfo"])
     rmSync(join(target, name), { recursive: true, force: true });
