@@ -13,7 +13,9 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { publint } from "publint";
 import { request } from "undici";
 import { addresses, startModelServers, stopModelServers } from "./harness/model-servers.ts";
 import { freePorts } from "./harness/ports.ts";
@@ -76,6 +78,36 @@ async function runPacked(
   await once(child, "close");
   return { status: child.exitCode, stdout, stderr };
 }
+
+describe.each(packages)("the tarball of %s", (name) => {
+  test("is what its package.json promises", async () => {
+    const { messages } = await publint({ pkgDir: join(modules, "@umbra", name), strict: true });
+    expect(messages.filter(({ type }) => type !== "suggestion")).toEqual([]);
+  });
+
+  test("has its licence, a README, and where it comes from", () => {
+    const folder = join(modules, "@umbra", name);
+    const shipped = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as unknown;
+    expect(readdirSync(folder)).toEqual(expect.arrayContaining(["LICENSE", "README.md"]));
+    expect(shipped).toMatchObject({
+      license: "Apache-2.0",
+      repository: { directory: `packages/${name}` },
+      publishConfig: { access: "public" },
+    });
+  });
+
+  test("has types that agree with its code", async () => {
+    const tarball = readFileSync(join(home, `umbra-${name}-0.1.0.tgz`));
+    const result = await checkPackage(createPackageFromTarballData(new Uint8Array(tarball)));
+    const problems = "problems" in result ? result.problems : ["it has no types"];
+    // Ways to find a module that know no exports map, and CommonJS, which only the scheduler has.
+    const isPassedOver = (each: (typeof problems)[number]) =>
+      typeof each !== "string" &&
+      (("resolutionKind" in each && each.resolutionKind === "node10") ||
+        (name !== "scheduler" && each.kind === "CJSResolvesToESM"));
+    expect(problems.filter((each) => !isPassedOver(each))).toEqual([]);
+  });
+});
 
 test("packing leaves nothing in the checkout", () => {
   const left = ["docs", "deploy", "examples"].filter((name) =>
