@@ -57,8 +57,8 @@ export async function runCampaign(options: CampaignOptions): Promise<readonly Ou
         const missed = missedBars(compared, options.bars);
         options.print(tableRow(name, way, measured, missed));
         outcomes.push({ name, measured, missed });
-        // What one attack has done must not be counted against the next.
-        if (missed.length > 0) {
+        // What one attack has done to a process must not be counted against the next.
+        if (measured.isCrashed || measured.failed > 0) {
           await target.stop();
           target = await startTarget({ failureMode, hasMirror: true });
         }

@@ -60,7 +60,7 @@ export async function startTarget(options: TargetOptions): Promise<Target> {
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    await until("umbra up is ready", () => up.output().includes("umbra: ready"), 40_000);
+    await until("umbra up is ready", () => up.output().includes("umbra: ready"), 120_000);
     const isServed = async () => (await post(origin, '{"model":"m"}')).status === 200;
     await until("a client is served", isServed, 20_000);
   } catch (cause) {

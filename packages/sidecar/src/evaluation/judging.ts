@@ -86,9 +86,7 @@ export function createJudging(
         onTrouble("the samples file has reached 1 GiB: nothing more is written to it");
       }
     } catch (cause) {
-      const broken = file;
-      file = undefined;
-      resultOf(broken.close, () => {});
+      file = void resultOf(file.close, () => {});
       onTrouble(`samples are no longer written: ${(cause as Error).message}`);
     }
   }
