@@ -153,3 +153,25 @@ test.each([
   expect(status).toBe(2);
   expect(stderr).toContain(words);
 });
+
+describe("an endpoint on an interface of Envoy or the sidecar, wherever flags have moved it", () => {
+  const endpoint = "127.0.0.1:7901";
+  const own = ["--primary", `10.0.0.1:8000,${endpoint}`];
+
+  test.each([
+    { command: "render", flags: ["--envoy-admin", endpoint] },
+    { command: "render", flags: ["--stats-listener", "0.0.0.0:7901"] },
+    { command: "render", flags: ["--sidecar", "127.0.0.1:7901"] },
+    { command: "serve", flags: ["--admin", endpoint] },
+    { command: "serve", flags: ["--grpc", endpoint] },
+    { command: "up", flags: ["--envoy-admin", endpoint] },
+  ])("is refused by umbra $command $flags", async ({ command, flags }) => {
+    const { status, stderr } = await run(command, ...own, ...flags);
+    expect(status).toBe(1);
+    expect(stderr).toContain(`no model server is at ${endpoint}, an endpoint of "`);
+  });
+
+  test("is a model server's where nothing listens there", async () => {
+    expect(await run("render", ...own)).toMatchObject({ status: 0, stderr: "" });
+  });
+});

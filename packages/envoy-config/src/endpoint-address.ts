@@ -18,6 +18,19 @@ export function unusableAddress(ip: string, port: number): string | undefined {
   return own && `${own} is an interface of Envoy or of the sidecar`;
 }
 
+/**
+ * Which of this machine's own interfaces (`host:port`) an endpoint (`ip:port`) is; undefined where it is none. Loopback alone is
+ * looked at: what other addresses this machine has is not known.
+ */
+export function ownInterface(endpoint: string, interfaces: readonly string[]): string | undefined {
+  const at = endpoint.lastIndexOf(":");
+  const ip = endpoint.slice(0, at).replace(/^\[|\]$/g, "");
+  if (!loopback.check(ip, isIP(ip) === 6 ? "ipv6" : "ipv4")) return undefined;
+  return interfaces.find(
+    (each) => each.slice(each.lastIndexOf(":") + 1) === endpoint.slice(at + 1),
+  );
+}
+
 const reserved = [
   {
     what: "the unspecified address",

@@ -42,6 +42,7 @@ export type {
 } from "./diagnostic.ts";
 export { type DiagnosticTextOptions, formatDiagnostic } from "./diagnostic-text.ts";
 export { type DirectTopologyOptions, directTopology } from "./direct-topology.ts";
+export { ownInterface } from "./endpoint-address.ts";
 export { type EndpointList, parseEndpointList } from "./endpoint-list.ts";
 export {
   defaultEnvoySettings,

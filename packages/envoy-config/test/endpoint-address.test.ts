@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { parseEndpointList, readTopology } from "@umbra/envoy-config";
+import { ownInterface, parseEndpointList, readTopology } from "@umbra/envoy-config";
 import fc from "fast-check";
 
 const refused = [
@@ -29,6 +29,17 @@ test.each(refused)("no model server is at %s", (endpoint) => {
     ok: false,
     message: expect.stringContaining("no model server is at"),
   });
+});
+
+test.each([
+  { endpoint: "127.0.0.1:7001", want: "127.0.0.1:7001" },
+  { endpoint: "127.9.9.9:7001", want: "127.0.0.1:7001" },
+  { endpoint: "[::1]:7002", want: "0.0.0.0:7002" },
+  { endpoint: "127.0.0.1:7003", want: undefined },
+  { endpoint: "10.0.0.1:7001", want: undefined },
+])("of $endpoint it is known whether it is an interface of this machine", ({ endpoint, want }) => {
+  const interfaces = ["127.0.0.1:7001", "0.0.0.0:7002", "unix:/run/7003"];
+  expect(ownInterface(endpoint, interfaces)).toBe(want);
 });
 
 test.each(taken)("a model server may be at %s", (endpoint) => {

@@ -108,17 +108,35 @@ describe("scanJson", () => {
       after: '"b":1},',
     },
     { name: "top-level members", unit: '"a":1,', most: 9_700 },
-    { name: "escapes", unit: "\\na", most: 1_190_000, before: '"p":"', after: '",' },
-    { name: "escapes without a break", unit: "\\n", most: 4_700_000, before: '"p":"', after: '",' },
+    { name: "escapes", unit: "\\na", most: 6_200_000, before: '"p":"', after: '",' },
+    { name: "escapes without a break", unit: "\\n", most: 9_400_000, before: '"p":"', after: '",' },
     { name: "spaces", unit: " ", most: 4_700_000 },
     { name: "line ends", unit: "\r\n", most: 2_300_000 },
     { name: "digits of a number", unit: "1", most: 2_046, before: '"max_tokens":', after: "," },
+    {
+      name: "escapes among words",
+      unit: `\\n${"a".repeat(30)}`,
+      most: 1_150_000,
+      before: '"p":"',
+      after: '",',
+    },
   ])("takes as many $name as clients send, and refuses more", ({ unit, most, before, after }) => {
     expect(scanJson(many(unit, most, before, after), keys)).toMatchObject({ ok: true });
     expect(scanJson(many(unit, Math.ceil(most * 1.1), before, after), keys)).toMatchObject({
       ok: false,
       code: "json_too_complex",
     });
+  });
+
+  test("takes 4 MB of JSON and of code in a string", () => {
+    const value = { id: 7, name: "some name", tags: ["a", "b"], path: "C:\\dir", quote: '"' };
+    const code = 'if (name === "model") {\n\treturn fields.get("model")?.value ?? "none";\n}\n';
+    const texts = [JSON.stringify(Array(43_000).fill(value), undefined, 2), code.repeat(56_000)];
+    for (const prompt of texts) {
+      expect(prompt.length).toBeGreaterThan(4_000_000);
+      const body = Buffer.from(JSON.stringify({ model: "m", prompt }));
+      expect(scanJson(body, keys)).toMatchObject({ ok: true });
+    }
   });
 
   test.each(["mod\\u0065l", "\\u006dodel", "mode\\u006C", "\\u006d\\u006f\\u0064\\u0065\\u006c"])(

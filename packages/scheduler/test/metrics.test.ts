@@ -283,6 +283,15 @@ describe("parsePrometheusText", () => {
     expect(parsePrometheusText(`m 1\n${line.repeat(count)}`, m)).toEqual([]);
   });
 
+  test("reads of labels only those that are asked for", () => {
+    const asked = wantedNames(["m", "n"], new Map([["m", ["b"]]]));
+    const line = '{a="1",b="2\\n",c="3"} 4\n';
+    expect(parsePrometheusText(`m${line}n${line}`, asked)).toEqual([
+      { name: "m", labels: new Map([["b", "2\n"]]), value: 4 },
+      { name: "n", labels: new Map(), value: 4 },
+    ]);
+  });
+
   test("reads all of what a server of 500 adapters and 16 engines says", () => {
     const adapters = Array.from({ length: 500 }, (_, i) => `adapter-${i}`).join(",");
     const engines = Array.from({ length: 16 }, (_, i) => `m{engine="${i}",model_name="a\\"b"} 1\n`);

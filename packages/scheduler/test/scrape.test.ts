@@ -434,6 +434,75 @@ describe("the scraper of one endpoint", () => {
     return { asked, scraped, next: () => go?.(), again, close };
   }
 
+  const wide = `m{${Array.from({ length: 64 }, (_, i) => `l${i}="v"`).join(",")}} 1\n`;
+  const complex: FetchedPage = {
+    ok: true,
+    bytes: wide.replace("m", "vllm:num_requests_waiting").repeat(10_000),
+  };
+
+  test("backs off from an endpoint whose page takes too long to read, and no longer once it can be read", async () => {
+    const { scraped, again, close } = scraper([
+      ...Array<FetchedPage>(5).fill(complex),
+      { ok: true, bytes: page(0) },
+      complex,
+    ]);
+    for (let i = 0; i < 6; i++) await again();
+    expect(scraped.map(({ failure, backOffMs }) => [failure?.code, backOffMs])).toEqual([
+      ["too_complex", 2],
+      ["too_complex", 4],
+      ["too_complex", 8],
+      ["too_complex", 16],
+      ["too_complex", 32],
+      [undefined, undefined],
+      ["too_complex", 2],
+    ]);
+    expect(scraped[0]?.reported).toEqual({
+      code: "too_complex",
+      kind: "the metrics page takes too long to read",
+      reason: "/0 takes too long to read: have the server show fewer labels or series",
+    });
+    close();
+  });
+
+  test("waits at most 30 s for a page that takes too long, also where another place answers an error", async () => {
+    const waits: (number | undefined)[] = [];
+    let go = () => {};
+    let looks = 0;
+    const place = (get: ScrapePlace["get"]): ScrapePlace => ({
+      name: "/",
+      isElsewhere: false,
+      get,
+    });
+    const places = [
+      place((done) => done(complex)),
+      place((done) => done({ ok: false, code: "bad_status", reason: "", status: 404 })),
+    ] as const;
+    const { close } = startEndpointScraper({
+      places: () => places,
+      engine: () => undefined,
+      intervalMs: () => 100,
+      longestMs: 800,
+      maxBackOffMs: 1_000,
+      // A scrape looks three times and takes no time; at the fourth look, before the wait, a minute is gone.
+      now: () => Math.floor(++looks / 4) * 60_000,
+      random: () => 0.5,
+      record: () => true,
+      onScraped(scraped, next) {
+        waits.push(scraped.backOffMs);
+        go = next;
+      },
+    });
+    for (let i = 1; i < 13; i++) {
+      go();
+      await until(() => waits.length > i);
+    }
+    expect(waits).toEqual([
+      ...[200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600],
+      ...[30_000, 30_000, 30_000, 30_000, 30_000],
+    ]);
+    close();
+  });
+
   test("asks again only when what follows a scrape is done", async () => {
     const { asked, scraped, again, close } = scraper([{ ok: true, bytes: page(0) }]);
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -72,6 +72,18 @@ test("texts are bounded: of each request, and by the requests that hold any", ()
   expect(captures.hold(Buffer.from("{}"))).toBeUndefined();
 });
 
+test("a long answer of one lane leaves room for those of the others", () => {
+  const { captures } = capturing();
+  const texts = captures.hold(Buffer.from("{}"));
+  for (let i = 0; i < 100; i++) texts?.add("m0", Buffer.alloc(10_000, "x"));
+  texts?.add("m0", Buffer.from("later"));
+  for (let i = 0; i < 10; i++) texts?.add(undefined, Buffer.from("primary "));
+  for (const twin of ["m1", "m2", "m3", "m4"]) texts?.add(twin, Buffer.from("other"));
+  expect(texts?.answerOf("m0")).toBe("x".repeat(65_536));
+  expect(texts?.answerOf(undefined)).toBe("primary ".repeat(10));
+  expect(["m3", "m4"].map((twin) => texts?.answerOf(twin))).toEqual(["other", ""]);
+});
+
 const held = (captures: Captures) => ({ texts: captures.hold(Buffer.from("{}")) });
 
 test("a folder that a cleaner has removed is made again, for its owner alone", () => {

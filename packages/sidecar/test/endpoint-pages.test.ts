@@ -762,3 +762,27 @@ describe("the pace of scraping one server", () => {
     expect(kinds).toEqual(new Set(["fresh"]));
   }, 12_000);
 });
+
+describe("pages that take too long to read", () => {
+  const labels = Array.from({ length: 63 }, (_, i) => `l${i}="v"`).join(",");
+  const wide = page + `vllm:num_requests_waiting{${labels}} 0\n`.repeat(8_000);
+
+  test("make the sidecar back off from their endpoint alone, and it says so", async () => {
+    const hostile = await serve((path) => [200, path === "/metrics" ? wide : listOf("m")]);
+    const honest = await serve(vllm(listOf("m")));
+    const { endpoints, outcomes } = scraped([hostile, honest], {}, { intervalMs: 50 });
+    const of = ({ address }: Server) => endpoints().find((each) => each.address === address);
+    const pages = ({ asked }: Server) => asked.filter(({ path }) => /metrics/.test(path)).length;
+    await until(() => pages(honest) > 60, 20_000);
+    // Doubled each time, 60 intervals have room for six scrapes.
+    expect(pages(hostile)).toBeLessThan(9);
+    expect(outcomes).toContain("too_complex");
+    expect(of(hostile)).toMatchObject({
+      metrics: { kind: "missing" },
+      lastFailure: "/metrics takes too long to read: have the server show fewer labels or series",
+    });
+    expect(of(hostile)?.scrapeBackOffMs).toBeGreaterThan(400);
+    expect(of(honest)).toMatchObject({ metrics: { kind: "fresh" } });
+    expect(of(honest)).not.toHaveProperty("scrapeBackOffMs");
+  }, 30_000);
+});

@@ -3,7 +3,9 @@ import {
   appendFileSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -28,6 +30,15 @@ function sample(i: number, more: Partial<Sample> = {}): Sample {
     ...{ candidate: "default/b", mirrored: true, drop: null, session: null },
     ...{ primary: leg, shadow: leg, lag: 1, ...more },
   };
+}
+
+/** Undefined where the descriptor is gone meanwhile, as that of the listing itself. */
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 describe("evaluations on disk", () => {
@@ -127,6 +138,19 @@ describe("evaluations on disk", () => {
     const { judging, trouble } = open();
     add(judging, 0, 10);
     expect([readFileSync(target, "utf8"), trouble]).toEqual(["mine", []]);
+  });
+
+  test("a samples file that can no longer be written is closed", () => {
+    const { judging, file, trouble } = open();
+    const isOpen = () =>
+      readdirSync("/proc/self/fd").some((fd) => linkOf(`/proc/self/fd/${fd}`) === file);
+    expect(isOpen()).toBe(true);
+    // The meta file can't be made.
+    mkdirSync(join(folder, "run.ndjson.meta.json.tmp"));
+    add(judging, 0, 10);
+    expect(trouble).toEqual([expect.stringContaining("samples are no longer written")]);
+    expect(isOpen()).toBe(false);
+    expect(judging.look(true)[0]?.funnel.paired).toBe(10);
   });
 
   test("looks are made only when there is something new", () => {

@@ -9,6 +9,7 @@ import pino from "pino";
 import type { PoolAnswer } from "../src/admin/admin-answers.ts";
 import { type AdminServer, startAdminServer } from "../src/admin/admin-server.ts";
 import { createJudging } from "../src/evaluation/judging.ts";
+import { maxStreams } from "../src/live-page/section-feed.ts";
 import type { MirrorState } from "../src/mirror/mirror-gate.ts";
 import { type Browser, type BrowserPage, chromium, openBrowser } from "./chromium.ts";
 import { endpoint, look, mirror, pool, report, samples } from "./live-fixtures.ts";
@@ -103,6 +104,22 @@ describeInChromium(`the live page, ${where}`, () => {
       await fetch(`${url}v1/shadow/percent`, { method: "POST", body });
       await shows("[data-section=mirrors]", /12\.5 % by request/);
       expect(page.problems).toEqual([]);
+
+      // Kept: a stream whose answer is collected as garbage ends.
+      const held: Response[] = [];
+      await until(async () => {
+        const answer = await fetch(`${url}v1/events`);
+        if (answer.status === 200) held.push(answer);
+        else await answer.text();
+        return answer.status === 503;
+      });
+      const late = await browser.newPage();
+      await late.open(url);
+      const link = () => late.evaluate("document.querySelector('#link')?.textContent");
+      const refusal = "! too many pages watch this sidecar, trying again";
+      await until(async () => (await link()) === refusal, 25_000);
+      for (const { body } of held) await body?.cancel();
+      await until(async () => (await link()) === "● live", 25_000);
 
       await sidecar?.close(0);
       await shows("#link", /^! connection lost, trying again; last heard at /);

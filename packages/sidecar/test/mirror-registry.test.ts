@@ -91,7 +91,7 @@ describe("a twin", () => {
     const registry = registryOf({});
     const [gated] = registry.of("m0");
     for (let i = 0; i < 2; i++) expect(gated?.gate.decide(view).kind).toBe("mirrored");
-    const twin = { mirror: "m0", isCounted: true };
+    const twin = { mirror: "m0", requestId: "r", isCounted: true };
     end(registry, twin);
     end(registry, twin);
     registry.over?.({ twins: [twin] });
@@ -106,7 +106,7 @@ describe("a twin", () => {
       const [gated] = registry.of("m0");
       for (let i = 0; i < 60; i++) {
         gated?.gate.decide(view);
-        const twins = [{ mirror: "m0", isCounted: true }];
+        const twins = [{ mirror: "m0", requestId: "r", isCounted: true }];
         registry.legEnded?.({ ...leg, class: how }, "m0", { twins });
       }
       const isError = how !== "ok" && !isCensored(how);
@@ -118,7 +118,7 @@ describe("a twin", () => {
     const registry = registryOf({});
     const [gated] = registry.of("m0");
     gated?.gate.decide(view);
-    registry.finished({ mirror: "m0", isCounted: false });
+    registry.finished({ mirror: "m0", requestId: "r", isCounted: false });
     expect(gated?.gate.state().inFlight).toBe(1);
   });
 });

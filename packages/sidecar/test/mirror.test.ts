@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { defaultMirrorSettings, type Mirror, type MirrorSettings } from "@umbra/envoy-config";
 import { readRequest } from "@umbra/openai";
 import {
+  type Breaker,
   createBreaker,
   createBudget,
   createMirrorGate,
@@ -230,42 +231,68 @@ describe("breaker", () => {
   test("opens after 50 errors in a row, tries one after a minute, and closes when it is well", () => {
     const clock = { ms: 0 };
     const breaker = createBreaker(() => clock.ms);
-    for (let i = 0; i < 49; i++) breaker.record(true);
-    expect(breaker.admits()).toBe(true);
-    breaker.record(true);
-    expect([breaker.state, breaker.admits()]).toEqual(["open", false]);
+    for (let i = 0; i < 49; i++) breaker.record("r", true);
+    expect(breaker.admits("r")).toBe(true);
+    breaker.record("r", true);
+    expect([breaker.state, breaker.admits("r")]).toEqual(["open", false]);
     // A late answer from before changes nothing.
-    breaker.record(false);
+    breaker.record("r", false);
     clock.ms += 60_000;
-    expect([breaker.state, breaker.admits(), breaker.admits()]).toEqual(["half-open", true, false]);
-    breaker.record(true);
+    expect([breaker.state, breaker.admits("r"), breaker.admits("r")]).toEqual([
+      "half-open",
+      true,
+      false,
+    ]);
+    breaker.record("r", true);
     expect(breaker.state).toBe("open");
     clock.ms += 60_000;
-    expect(breaker.admits()).toBe(true);
-    breaker.record(false);
-    expect([breaker.state, breaker.admits()]).toEqual(["closed", true]);
+    expect(breaker.admits("r")).toBe(true);
+    breaker.record("r", false);
+    expect([breaker.state, breaker.admits("r")]).toEqual(["closed", true]);
   });
 
   test("tries another one where nobody knows how the first has ended", () => {
     const clock = { ms: 0 };
     const breaker = createBreaker(() => clock.ms);
-    for (let i = 0; i < 50; i++) breaker.record(true);
+    for (let i = 0; i < 50; i++) breaker.record("r", true);
     clock.ms += 60_000;
-    expect([breaker.admits(), breaker.admits()]).toEqual([true, false]);
-    breaker.giveUp();
-    expect([breaker.state, breaker.admits(), breaker.admits()]).toEqual(["half-open", true, false]);
+    expect([breaker.admits("r"), breaker.admits("r")]).toEqual([true, false]);
+    breaker.giveUp("r");
+    expect([breaker.state, breaker.admits("r"), breaker.admits("r")]).toEqual([
+      "half-open",
+      true,
+      false,
+    ]);
   });
 
   test("opens at more than 20 % in a minute, and forgets older ones", () => {
     const clock = { ms: 0 };
     const breaker = createBreaker(() => clock.ms);
-    for (let i = 0; i < 100; i++) breaker.record(i % 6 === 0);
+    for (let i = 0; i < 100; i++) breaker.record("r", i % 6 === 0);
     expect(breaker.state).toBe("closed");
     clock.ms += 61_000;
-    for (let i = 0; i < 49; i++) breaker.record(i % 3 === 0);
+    for (let i = 0; i < 49; i++) breaker.record("r", i % 3 === 0);
     expect(breaker.state).toBe("closed");
-    for (let i = 0; i < 3; i++) breaker.record(i === 2);
+    for (let i = 0; i < 3; i++) breaker.record("r", i === 2);
     expect(breaker.state).toBe("open");
+  });
+
+  // Twins from before it opened come home at any time, and say nothing of the trial.
+  test.each<{ name: string; end: (breaker: Breaker, id: string) => void }>([
+    { name: "without an outcome", end: (breaker, id) => breaker.giveUp(id) },
+    { name: "well", end: (breaker, id) => breaker.record(id, false) },
+    { name: "with an error", end: (breaker, id) => breaker.record(id, true) },
+  ])("only the trial decides: another twin ends $name", ({ end }) => {
+    const clock = { ms: 0 };
+    const breaker = createBreaker(() => clock.ms);
+    expect(breaker.admits("before")).toBe(true);
+    for (let i = 0; i < 50; i++) breaker.record("r", true);
+    clock.ms += 60_000;
+    expect(breaker.admits("trial")).toBe(true);
+    end(breaker, "before");
+    expect([breaker.state, breaker.admits("another")]).toEqual(["half-open", false]);
+    breaker.record("trial", false);
+    expect(breaker.state).toBe("closed");
   });
 });
 
@@ -286,7 +313,7 @@ describe("gate", () => {
     expect(gate.decide(request({}, { method: "GET" })).kind).toBe("ineligible");
     expect(gate.decide(request()).kind).toBe("mirrored");
     expect(gate.decide(request({}, { requestId: "r2" }))).toMatchObject({ drop: "concurrency" });
-    gate.finished({ isError: false, tokens: 5 });
+    gate.finished("r1", { isError: false, tokens: 5 });
     expect(gate.decide(request({}, { requestId: "r3" })).kind).toBe("mirrored");
     expect(gate.state()).toMatchObject({
       notEligible: { method: 1 },

@@ -107,3 +107,38 @@ test("any text is read within bounds", () => {
   expect(readableText(deep).length).toBeLessThan(200);
   expect(readableText(`data: ${deep}\n\n`).length).toBeLessThan(200);
 });
+
+describe("JSON within a string, as the arguments of a tool call are", () => {
+  const escaped = (text: string) =>
+    [...text].map((each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
+  const callOf = (args: string) =>
+    JSON.stringify({ choices: [{ message: { tool_calls: [{ function: { arguments: args } }] } }] });
+  const nested = (text: string, levels: number): string =>
+    levels === 0 ? text : JSON.stringify(nested(text, levels - 1));
+
+  test.each(secrets)("shows no %s behind its escapes, however often they are escaped", (secret) => {
+    for (const written of [secret, escaped(secret)]) {
+      for (const levels of [0, 1, 2, 3]) {
+        const args = nested(`{"to":"${written}"}`, levels);
+        expect(readableText(callOf(args))).not.toContain(secret);
+        expect(readableText(callOf(args))).toMatch(/\[(?:e-mail|key|card|phone)\]/);
+      }
+    }
+  });
+
+  test.each(secrets)("shows no %s in pieces of a stream, wherever an escape is cut", (secret) => {
+    const args = `{"to":"${escaped(secret)}"}`;
+    for (let cut = 0; cut <= args.length; cut++) {
+      const events = [args.slice(0, cut), args.slice(cut)].map((each) => {
+        const call = { index: 0, function: { arguments: each } };
+        return `data: ${JSON.stringify({ choices: [{ delta: { tool_calls: [call] } }] })}\n\n`;
+      });
+      expect(readableText(events.join(""))).toMatch(/\[(?:e-mail|key|card|phone)\]/);
+    }
+  });
+
+  test("leaves what hides nothing as it is written", () => {
+    const text = "a \\n b C:\\new \\u00e9";
+    expect(JSON.parse(readableText(JSON.stringify({ text })))).toEqual({ text });
+  });
+});

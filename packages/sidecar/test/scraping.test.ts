@@ -4,9 +4,10 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import { directTopology } from "@umbra/envoy-config";
 import { type Sidecar, startSidecar } from "@umbra/sidecar";
 import { createSimulatedServer, defaultOptions, type SimulatedServer } from "@umbra/simulator";
+import fc from "fast-check";
 import pino from "pino";
 import { createEndpointClient, type Page } from "../src/scrape/endpoint-client.ts";
-import { createGovernor } from "../src/scrape/governor.ts";
+import { createGovernor, type EndpointShare } from "../src/scrape/governor.ts";
 
 const closers: (() => Promise<unknown> | unknown)[] = [];
 afterEach(async () => {
@@ -121,28 +122,70 @@ describe("asking an endpoint for a page", () => {
 });
 
 describe("the governor of scraping", () => {
-  const governor = (endpoints: number) =>
-    createGovernor({ wantedMs: 100, longestMs: 600, maxShare: 0.2, endpoints });
+  const shares = (endpoints: number, options: { readonly wantedMs?: number } = {}) => {
+    const governor = createGovernor({ wantedMs: 100, longestMs: 600, maxShare: 0.2, ...options });
+    return Array.from({ length: endpoints }, () => governor.add());
+  };
+  const spend = (all: readonly EndpointShare[], ms: number, bytes = 0, times = 100) => {
+    for (let i = 0; i < times; i++) for (const share of all) share.spent(ms, bytes);
+  };
 
   test("keeps the wanted interval while there is time", () => {
-    const small = governor(16);
-    for (let i = 0; i < 1_000; i++) small.spent(0.05, 20_000);
-    expect(small.intervalMs()).toBe(100);
+    const small = shares(16);
+    spend(small, 0.05, 20_000);
+    expect(small.map((share) => share.intervalMs())).toEqual(Array(16).fill(100));
   });
 
   test("stretches it so that all endpoints together stay within their share, up to the longest", () => {
-    const many = governor(1_000);
-    for (let i = 0; i < 1_000; i++) many.spent(0.02, 0);
+    const many = shares(1_000);
+    spend(many, 0.02);
     // 1,000 endpoints of 0.08 ms each are 80 ms; a fifth of a core gives them 400 ms.
-    expect(many.intervalMs()).toBeCloseTo(400, 0);
-    for (let i = 0; i < 1_000; i++) many.spent(5, 0);
-    expect(many.intervalMs()).toBe(600);
+    expect(many[0]?.intervalMs()).toBeCloseTo(400, 0);
+    spend(many, 3);
+    expect(many[0]?.intervalMs()).toBe(600);
   });
 
   test("counts large pages, whose reading is not all measured", () => {
-    const large = governor(200);
-    for (let i = 0; i < 1_000; i++) large.spent(0.1, 300_000);
-    expect(large.intervalMs()).toBeGreaterThan(400);
+    const large = shares(200);
+    spend(large, 0.1, 300_000);
+    expect(large[0]?.intervalMs()).toBeGreaterThan(400);
+  });
+
+  test.each([1, 20, 60])("%p costly endpoints stretch nobody else's interval", (count) => {
+    const all = shares(count + 100);
+    const costly = all.slice(0, count);
+    const cheap = all.slice(count);
+    spend(cheap, 0.05);
+    spend(costly, 10);
+    spend(cheap, 0.05);
+    expect(cheap.map((share) => share.intervalMs())).toEqual(Array(100).fill(100));
+    // What the cheap ones leave of a fifth of a core is for the others, and each has at most a hundredth.
+    const cheapShare = (100 * 0.11) / 100;
+    const share = Math.min(0.01, (0.2 - cheapShare) / count);
+    expect(costly[0]?.intervalMs()).toBeCloseTo(Math.min(30_000, 10.06 / share), 0);
+  });
+
+  test("takes one slow reading, in which the process may have waited for a core, for no costly page", () => {
+    const [share] = shares(1) as [EndpointShare];
+    spend([share], 0.1);
+    share.spent(1_000, 0);
+    expect(share.intervalMs()).toBeLessThan(250);
+    spend([share], 0.1, 0, 40);
+    expect(share.intervalMs()).toBe(100);
+  });
+
+  test("keeps all within their share, whatever their pages cost, where none is so cheap that it is never stretched further", () => {
+    const cost = fc.double({ min: 4.5, max: 19, noNaN: true });
+    fc.assert(
+      fc.property(fc.array(cost, { minLength: 1, maxLength: 40 }), (costs) => {
+        const all = shares(costs.length);
+        for (let i = 0; i < 100; i++) {
+          for (const [at, each] of all.entries()) each.spent(costs[at] ?? 0, 0);
+        }
+        const used = all.reduce((sum, each, at) => sum + (costs[at] ?? 0) / each.intervalMs(), 0);
+        expect(used).toBeLessThan(0.21);
+      }),
+    );
   });
 });
 

@@ -8,6 +8,7 @@ import {
   type MetricsPlace,
   metricsPlaces,
   pageStatusReason,
+  tooComplexReason,
 } from "@umbra/scheduler/scrape";
 import { unverifiedEndpoints } from "@umbra/sidecar";
 import { areaOf, type Finding } from "./finding.ts";
@@ -182,6 +183,10 @@ function judgePage(pool: Pool, address: string, answer: EndpointAnswers): readon
     return [wrong("warning", "UMB0411", what ?? place, remedy), ...refused];
   }
   const read = readMetricsPage(page.text, 0, engineOf(pool.endpointLabels[address] ?? {}));
+  if (!read.ok && read.isTooComplex) {
+    const [what, remedy] = tooComplexReason(place).split(/: (?=[a-z])/);
+    return [wrong("warning", "UMB0411", what ?? place, remedy), ...refused];
+  }
   if (!read.ok) {
     const missing = read.missing.join(", ");
     return [wrong("warning", "UMB0411", `${place} has no ${missing}`), ...refused];

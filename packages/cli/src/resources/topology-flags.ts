@@ -8,6 +8,7 @@ import {
   formatDiagnostic,
   isPickMode,
   type MetricsPlaceSettings,
+  ownInterface,
   type PickMode,
   parseEndpointList,
   parseMetricsPlace,
@@ -254,8 +255,13 @@ function checkPickerConfig(value: unknown): ReturnType<CheckPickerConfig> {
 }
 
 /** As `topologyOf`, for commands that go on only with sound resources: prints what is wrong and throws on an error. */
-export function soundReadOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = {}): ReadTopology {
+export function soundReadOf(
+  flags: TopologyFlags & InterfaceFlags,
+  io: Io,
+  needs: TopologyNeeds = {},
+): ReadTopology {
   const read = topologyOf(flags, io, needs);
+  refuseOwnInterfaces(read.topology, flags);
   const { diagnostics } = read;
   const worth = diagnostics.filter(({ severity }) => severity !== "info");
   for (const diagnostic of worth) {
@@ -268,6 +274,31 @@ export function soundReadOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds =
     );
   }
   return read;
+}
+
+/** Where Envoy and the sidecar listen beside what clients use. */
+interface InterfaceFlags {
+  readonly admin?: string | undefined;
+  readonly envoyAdmin?: string | undefined;
+  readonly grpc?: string | undefined;
+  readonly sidecar?: string | undefined;
+  readonly statsListener?: string | undefined;
+}
+
+/** Whoever writes a resource must not have clients' requests sent to an admin interface. */
+function refuseOwnInterfaces({ pools }: Topology, flags: InterfaceFlags): void {
+  const { admin, envoyAdmin, grpc, sidecar, statsListener } = flags;
+  const own = [admin, envoyAdmin, grpc, sidecar, statsListener].filter(
+    (each) => each !== undefined,
+  );
+  for (const { name, endpoints } of pools) {
+    for (const endpoint of endpoints) {
+      if (ownInterface(endpoint, own) === undefined) continue;
+      throw new CommandError(
+        `no model server is at ${endpoint}, an endpoint of "${name}": Envoy or the sidecar listens there; give the model server's port, or move the interface`,
+      );
+    }
+  }
 }
 
 function settingsOf(texts: readonly string[]): Partial<EnvoySettings> {

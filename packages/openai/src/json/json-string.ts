@@ -5,7 +5,9 @@ const backslash = 0x5c;
 const letterU = 0x75;
 /** Words of plain text behind which more of it is likely. */
 const longRun = 64;
-/** Bytes of escapes one behind the other, after which their work is counted. */
+/** With an escape in so many bytes it is quicker to look at each byte than at words. */
+const pieceBytes = 16;
+/** Bytes with an escape now and then, after which their work is counted. */
 const longEscapes = 4_096;
 
 /** From a string's quote to behind its closing one. Refuses what JSON does: control characters, unknown escapes. */
@@ -30,15 +32,34 @@ export function skipString(text: JsonText, start: number): number {
     if (byte === quote) return at + 1;
     if (byte !== backslash) return fault(at);
     const from = at;
-    // Some text is escaped throughout.
-    do {
-      at = skipEscape(bytes, at);
-      if (at < 0) return at;
-    } while (at < tail && bytes[at] === backslash && at - from < longEscapes);
-    text.workLeft -= 1 + ((at - from) >> 3);
+    at = skipEscapes(text, from, tail);
+    if (at < 0) return at;
     if (text.workLeft < 0) return text.tooComplex(from);
   }
   return skipBytes(bytes, at);
+}
+
+/**
+ * From an escape on through text in which there are many, as in code or JSON within a string: to the next byte that
+ * ends it, or to where escapes are few. To find each of them by words would cost more.
+ */
+function skipEscapes(text: JsonText, from: number, tail: number): number {
+  const { bytes } = text;
+  // Where the work is counted. Two bytes are looked at at once, so it ends one before the tail.
+  const most = Math.min(tail - 1, from + longEscapes);
+  let at = skipEscape(bytes, from);
+  let last = at;
+  while (at >= 0 && at < most && at - last < pieceBytes) {
+    const byte = bytes[at] as number;
+    if (isPlain[byte] === 1) at++;
+    else if (byte !== backslash) break;
+    else {
+      at = isEscape[bytes[at + 1] as number] === 1 ? at + 2 : skipEscape(bytes, at);
+      last = at;
+    }
+  }
+  text.workLeft -= 1 + ((last - from) >> 4);
+  return at;
 }
 
 /** The same, a byte at a time: what is before the first word of the text or behind the last. */
@@ -103,4 +124,8 @@ function skipEscape(bytes: Uint8Array, at: number): number {
 }
 
 const isEscape = byteTable('"\\/bfnrt');
+/** 1 for all that needs no look in a string. */
+const isPlain = new Uint8Array(256).fill(1, 0x20);
+isPlain[quote] = 0;
+isPlain[backslash] = 0;
 const isHexDigit = byteTable("0123456789abcdefABCDEF");

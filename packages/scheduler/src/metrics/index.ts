@@ -1,8 +1,6 @@
 export { type EngineName, engineOf, vllmMetricNames } from "./engines.ts";
 export { type MetricsPage, readMetricsPage } from "./metrics-page.ts";
-export {
-  parsePrometheusText,
-  type Sample,
-  type WantedNames,
-  wantedNames,
-} from "./prometheus-text.ts";
+export { createPageWork, type PageWork } from "./page-work.ts";
+export { parsePrometheusText } from "./prometheus-text.ts";
+export type { Sample } from "./sample-line.ts";
+export { type WantedNames, wantedNames } from "./wanted-names.ts";

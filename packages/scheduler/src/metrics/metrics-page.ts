@@ -1,17 +1,14 @@
 import type { ModelServerMetrics } from "../model/endpoint.ts";
 import { type EngineMetrics, type EngineName, engines, type Selector } from "./engines.ts";
-import { parsePrometheusText, type Sample, wantedNames } from "./prometheus-text.ts";
+import { adapterLists, namesOf, processStart, runtimeNames, wanted } from "./page-names.ts";
+import { createPageWork, type PageWork } from "./page-work.ts";
+import { parsePrometheusText } from "./prometheus-text.ts";
+import type { Sample } from "./sample-line.ts";
 
 export type MetricsPage =
   | { readonly ok: true; readonly engine: EngineName; readonly metrics: ModelServerMetrics }
-  /** Names of metrics that a pick can't do without and the page lacks. */
-  | { readonly ok: false; readonly missing: readonly string[] };
-
-const processStart = "process_start_time_seconds";
-/** Python servers have them from their start on. Others have them too, and further names beside them. */
-const runtimeNames = [processStart, "python_info"];
-
-const wanted = wantedNames([...runtimeNames, ...[...engines.values()].flatMap(namesOf)]);
+  /** Names of metrics that a pick can't do without and the page lacks. `isTooComplex`: it takes too long to read. */
+  | { readonly ok: false; readonly missing: readonly string[]; readonly isTooComplex?: true };
 
 /**
  * Reads a model server's metrics page. The engine is the one whose metrics the page has, unless it is told.
@@ -29,7 +26,9 @@ export function readMetricsPage(
   scrapedAtMs: number,
   engine?: EngineName,
 ): MetricsPage {
-  const samples = Map.groupBy(parsePrometheusText(page, wanted), ({ name }) => name);
+  const work = createPageWork();
+  const samples = Map.groupBy(parsePrometheusText(page, wanted, work), ({ name }) => name);
+  if (work.left < 0) return tooComplex;
   const name = engine ?? engineIn(samples);
   const known = engines.get(name) as EngineMetrics;
   // Of a server before its first request nothing counts as load, whatever its page shows.
@@ -38,10 +37,13 @@ export function readMetricsPage(
   const { waitingRequests, runningRequests, missing: _, ...more } = load;
   const requests = waitingRequests + runningRequests;
   const hasServed = (load.generationTokens ?? 0) > 0;
-  const adapters = adaptersOf(samples, known, { hasServed, requests });
+  const adapters = adaptersOf(samples, known, { hasServed, requests, work });
+  if (work.left < 0) return tooComplex;
   const metrics = { scrapedAtMs, waitingRequests, runningRequests, ...adapters, ...more };
   return { ok: true, engine: name, metrics: { ...metrics, ...constantsOf(samples, known) } };
 }
+
+const tooComplex: MetricsPage = { ok: false, missing: [], isTooComplex: true };
 
 interface Load
   extends Pick<
@@ -95,7 +97,11 @@ function isBeforeFirstRequest(
  */
 const otherLine = /(?:^|\n)(?![ \t\r]*(?:\n|$|#|python_|process_))/;
 
+/** A Python process has some 3 KB of them. */
+const maxRuntimePage = 65_536;
+
 function hasOnlyRuntimeNames(page: string | Uint8Array): boolean {
+  if (page.length > maxRuntimePage) return false;
   const text = typeof page === "string" ? page : new TextDecoder().decode(page);
   return !otherLine.test(text.replace(/^\ufeff/, ""));
 }
@@ -126,23 +132,6 @@ function stateOf(
 }
 
 type Samples = ReadonlyMap<string, readonly Sample[]>;
-
-function namesOf(engine: EngineMetrics): readonly string[] {
-  const { lora, cache, generationTokens, seats, adapterSlots, state, early = [], ...rest } = engine;
-  const { waitingRequests, runningRequests, kvCacheUsage } = rest;
-  return [
-    ...[...waitingRequests, ...runningRequests, ...kvCacheUsage].map(({ name }) => name),
-    ...(lora === undefined ? [] : Object.values(lora)),
-    ...(cache === undefined
-      ? []
-      : "info" in cache
-        ? [cache.info]
-        : [cache.blockTokens.name, cache.blocks.name]),
-    ...(generationTokens === undefined ? [] : [generationTokens]),
-    ...[seats, adapterSlots, state].flatMap((each) => each?.name ?? []),
-    ...early,
-  ];
-}
 
 /** vLLM where the page has nobody's metrics: then its are the missing ones. */
 function engineIn(samples: Samples): EngineName {
@@ -217,6 +206,12 @@ function positive<K extends string>(key: K, value: number): { readonly [key in K
 const maxAdapters = 1_000;
 const mostSlots = 10_000;
 
+interface AdapterFacts {
+  readonly hasServed: boolean;
+  readonly requests: number;
+  readonly work: PageWork;
+}
+
 /**
  * vLLM keeps old label combinations of its LoRA gauge on the page; the value is the time of the last change, so the
  * largest is the newest. Where several are as new, each may be it that names no more adapters than there are requests.
@@ -226,7 +221,7 @@ const mostSlots = 10_000;
 function adaptersOf(
   samples: Samples,
   { lora, adapterSlots }: EngineMetrics,
-  { hasServed, requests }: { readonly hasServed: boolean; readonly requests: number },
+  { hasServed, requests, work }: AdapterFacts,
 ): Pick<
   ModelServerMetrics,
   "activeAdapters" | "namedAdapters" | "loadedAdapters" | "maxActiveAdapters"
@@ -239,7 +234,8 @@ function adaptersOf(
   const newest = newestOf(samples.get(lora.requestsInfo) ?? []);
   const namedAdapters = new Set<string>();
   for (const sample of newest) {
-    const named = adaptersIn(sample);
+    const named = adaptersIn(sample, work);
+    if (work.left < 0) break;
     for (const name of named) if (namedAdapters.size < maxAdapters) namedAdapters.add(name);
     if (named.size > requests) continue;
     for (const name of named) if (activeAdapters.size < maxAdapters) activeAdapters.add(name);
@@ -276,9 +272,17 @@ function newestOf(samples: readonly Sample[]): readonly Sample[] {
   return newest;
 }
 
-function adaptersIn({ labels }: Sample): ReadonlySet<string> {
-  const names = ["running_lora_adapters", "waiting_lora_adapters"].flatMap((list) =>
-    (labels.get(list) ?? "").split(",", maxAdapters).map((name) => name.trim()),
-  );
-  return new Set(names.filter((name) => name !== ""));
+function adaptersIn({ labels }: Sample, work: PageWork): ReadonlySet<string> {
+  const named = new Set<string>();
+  for (const label of adapterLists) {
+    const list = labels.get(label) ?? "";
+    // A name of one character costs as much as two units.
+    work.left -= 1 + list.length;
+    if (work.left < 0) return named;
+    for (const name of list.split(",", maxAdapters)) {
+      const trimmed = name.trim();
+      if (trimmed !== "") named.add(trimmed);
+    }
+  }
+  return named;
 }

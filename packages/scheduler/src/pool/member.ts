@@ -45,11 +45,16 @@ export interface SeatMemory {
 }
 
 /** Why the newest scrape of an endpoint failed. */
-export interface ScrapeFailure {
+export interface NewScrapeFailure {
   /** For people, with all that is known. */
   readonly reason: string;
   /** In a few words and without addresses: clients may see it. */
   readonly kind: string;
+  /** From the scrape to the next one. */
+  readonly backOffMs?: number | undefined;
+}
+
+interface ScrapeFailure extends NewScrapeFailure {
   readonly atMs: number;
 }
 

@@ -22,6 +22,7 @@ import {
   createMember,
   forgetAdapters,
   type Member,
+  type NewScrapeFailure,
   type OpenRequest,
   promptDone,
   rememberAdapter,
@@ -155,10 +156,9 @@ export function createPool(options: PoolOptions): PoolState {
     onEvent?.({ type: "ejected", pool: name, endpoint: member.address, forMs });
   }
 
-  function scrapeFailed(member: Member, reason: string, kind: string): void {
-    const atMs = now();
-    member.lastFailure = { reason, kind, atMs };
-    settlePrompts(member, atMs);
+  function scrapeFailed(member: Member, failure: NewScrapeFailure): void {
+    member.lastFailure = { ...failure, atMs: now() };
+    settlePrompts(member, member.lastFailure.atMs);
   }
 
   function reinstate(member: Member, nowMs: number): void {
@@ -268,7 +268,7 @@ export function createPool(options: PoolOptions): PoolState {
       }
       if (hidesLoad(member, metrics, startedMs)) {
         const reason = hiddenLoadReason("the metrics page");
-        scrapeFailed(member, reason, "the metrics page has no request counts");
+        scrapeFailed(member, { reason, kind: "the metrics page has no request counts" });
         return false;
       }
       learnSeats(member, metrics, intervalMs > 0 ? intervalMs : undefined);
@@ -285,9 +285,9 @@ export function createPool(options: PoolOptions): PoolState {
       return true;
     },
 
-    recordScrapeFailure(address, reason, kind = "scrape failed") {
+    recordScrapeFailure(address, reason, kind = "scrape failed", backOffMs) {
       const member = byAddress.get(address);
-      if (member !== undefined) scrapeFailed(member, reason, kind);
+      if (member !== undefined) scrapeFailed(member, { reason, kind, backOffMs });
     },
 
     recordModels(address, models) {

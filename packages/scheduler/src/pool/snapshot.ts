@@ -14,12 +14,15 @@ export interface EndpointSnapshot extends Endpoint {
   readonly metricsAgeMs?: number;
   /** Why the newest scrape failed; absent when it worked. */
   readonly lastFailure?: string;
+  /** Between the newest scrape and the next one, in ms; absent when it worked. */
+  readonly scrapeBackOffMs?: number;
   /** Blocks of prompts that it is believed to hold. */
   readonly prefixBlocks: number;
 }
 
 export function endpointSnapshot(member: Member, nowMs: number): EndpointSnapshot {
   const { metrics, lastFailure } = member;
+  const scrapeBackOffMs = lastFailure?.backOffMs;
   return {
     address: member.address,
     labels: member.labels,
@@ -38,5 +41,6 @@ export function endpointSnapshot(member: Member, nowMs: number): EndpointSnapsho
     prefixBlocks: member.blocks?.size ?? 0,
     ...(metrics.kind === "missing" ? {} : { metricsAgeMs: nowMs - metrics.metrics.scrapedAtMs }),
     ...(lastFailure === undefined ? {} : { lastFailure: lastFailure.reason }),
+    ...(scrapeBackOffMs === undefined ? {} : { scrapeBackOffMs }),
   };
 }

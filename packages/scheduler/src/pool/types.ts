@@ -66,8 +66,10 @@ export interface PoolState {
   /**
    * Notes why a scrape failed. The old metrics stay, and age. `kind` says it in a few words and without addresses, as
    * refused clients may see it.
+   *
+   * @param backOffMs until the endpoint is scraped again
    */
-  recordScrapeFailure(address: string, reason: string, kind?: string): void;
+  recordScrapeFailure(address: string, reason: string, kind?: string, backOffMs?: number): void;
   /** Takes the names that an endpoint's own model list has: requests for a name go where it is served. */
   recordModels(address: string, models: EndpointModels): void;
   /** Takes whether an endpoint's server takes requests, by its own health page. One that does not is picked last. */

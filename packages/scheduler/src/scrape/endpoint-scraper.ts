@@ -1,13 +1,22 @@
 import { type EngineName, type MetricsPage, readMetricsPage } from "../metrics/index.ts";
 import { hiddenLoadReason } from "../pool/first-load.ts";
-import { foreignPage, foreignPageReason, pageStatusReason } from "./foreign-page.ts";
+import {
+  foreignPage,
+  foreignPageReason,
+  pageStatusReason,
+  tooComplexReason,
+} from "./foreign-page.ts";
+import { createBackOff } from "./scrape-back-off.ts";
 import { createServerPace } from "./server-pace.ts";
 
 /** Why a page could not be fetched. `refused`: 401 or 403. */
 export type PageErrorCode = "timeout" | "unreachable" | "refused" | "bad_status" | "too_large";
 
-/** `wrong_page`: JSON, HTML, compressed or nothing. `bad_metrics`: metrics, but not those of a model server. */
-export type ScrapeErrorCode = PageErrorCode | "wrong_page" | "bad_metrics";
+/**
+ * `wrong_page`: JSON, HTML, compressed or nothing. `bad_metrics`: metrics, but not those of a model server. `too_complex`:
+ * more labels, lines or escapes than are read, so that picks wait for no page.
+ */
+export type ScrapeErrorCode = PageErrorCode | "wrong_page" | "bad_metrics" | "too_complex";
 
 /** A page, or why there is none. */
 export type FetchedPage =
@@ -49,6 +58,8 @@ export interface Scraped {
   readonly isAnswered: boolean;
   /** Absent where it worked. */
   readonly failure: ScrapeFailure | undefined;
+  /** Time from this scrape's beginning to the next one's, in ms; absent where it worked. */
+  readonly backOffMs: number | undefined;
   /** What the pool is to know of it: where several places are tried, what is wrong with the first. */
   readonly reported: ScrapeFailure | undefined;
 }
@@ -62,7 +73,7 @@ export interface EndpointScraperOptions {
   readonly intervalMs: () => number;
   /** No interval is stretched further for a slow page, in ms. */
   readonly longestMs: number;
-  /** An endpoint that fails is asked less and less often, but at least this often, in ms. */
+  /** An endpoint that fails is asked less and less often, but at least this often, in ms; one whose pages are too complex each 30 s. */
   readonly maxBackOffMs: number;
   /** The clock of the pool. */
   readonly now: () => number;
@@ -91,6 +102,7 @@ const kinds: Readonly<Record<ScrapeErrorCode, string>> = {
   bad_status: "the metrics page answers an error",
   too_large: "the metrics page is too long",
   bad_metrics: "the metrics page has no request counts",
+  too_complex: "the metrics page takes too long to read",
 };
 
 /** The code for a page that is answered with a status other than 200. */
@@ -108,7 +120,7 @@ export function startEndpointScraper(options: EndpointScraperOptions): EndpointS
   let timer: ReturnType<typeof setTimeout> | undefined;
   let at = 0;
   let firstFailure: ScrapeFailure | undefined;
-  let failures = 0;
+  const backOff = createBackOff({ intervalMs, random, mostMs: options.maxBackOffMs });
   let isClosed = false;
 
   function intervalMs(): number {
@@ -128,9 +140,9 @@ export function startEndpointScraper(options: EndpointScraperOptions): EndpointS
       const endMs = now();
       const isAnswered = page.ok || page.status !== undefined || page.code === "too_large";
       if (failure === undefined || at === 0) firstFailure = failure;
-      failures = failure === undefined ? 0 : failures + 1;
       // Where the page is not here, it may be at the next place. An endpoint that does not answer is asked there again.
       if (failure !== undefined && (isAnswered || place.isElsewhere)) at++;
+      const waitMs = backOff.after(failure?.code);
       const scraped: Scraped = {
         startedMs,
         tookMs: endMs - startedMs,
@@ -138,9 +150,10 @@ export function startEndpointScraper(options: EndpointScraperOptions): EndpointS
         bytes: page.ok ? page.bytes.length : 0,
         isAnswered,
         failure,
+        backOffMs: failure && waitMs,
         reported: failure && (firstFailure ?? failure),
       };
-      options.onScraped(scraped, () => waitFrom(startedMs));
+      options.onScraped(scraped, () => waitFrom(startedMs, waitMs));
     });
   }
 
@@ -157,21 +170,14 @@ export function startEndpointScraper(options: EndpointScraperOptions): EndpointS
     const foreign = foreignPage(page.bytes);
     if (foreign !== undefined) return failed("wrong_page", foreignPageReason(name, foreign));
     const metrics = readMetricsPage(page.bytes, arrivedMs, options.engine());
+    if (!metrics.ok && metrics.isTooComplex) return failed("too_complex", tooComplexReason(name));
     if (!metrics.ok) return failed("bad_metrics", `${name} has no ${metrics.missing.join(", ")}`);
     const isBelieved = options.record(metrics, startedMs, intervalMs());
     return isBelieved ? undefined : failed("bad_metrics", hiddenLoadReason(name));
   }
 
-  function waitFrom(startedMs: number): void {
-    if (isClosed) return;
-    const wantedMs = intervalMs();
-    const backOffMs = Math.min(
-      wantedMs * 2 ** Math.min(failures, 10),
-      Math.max(options.maxBackOffMs, wantedMs),
-    );
-    // Jitter keeps the scrapes of many endpoints from falling together.
-    const waitMs = backOffMs * (0.9 + 0.2 * random());
-    timer = setTimeout(scrape, Math.max(0, waitMs - (now() - startedMs)));
+  function waitFrom(startedMs: number, waitMs: number): void {
+    if (!isClosed) timer = setTimeout(scrape, Math.max(0, waitMs - (now() - startedMs)));
   }
 
   scrape();

@@ -39,6 +39,11 @@ export function foreignPageReason(path: string, kind: ForeignPage): string {
   return `${path} is ${descriptions[kind]}: ${remedies[kind]}`;
 }
 
+/** Says what is wrong with a page that is given up, and what to do. */
+export function tooComplexReason(path: string): string {
+  return `${path} takes too long to read: have the server show fewer labels or series`;
+}
+
 /** Says what a status of a metrics page means, and what to do. */
 export function pageStatusReason(path: string, status: number): string {
   const remedy = statusRemedies.get(status);

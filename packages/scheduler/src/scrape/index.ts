@@ -16,6 +16,7 @@ export {
   foreignPage,
   foreignPageReason,
   pageStatusReason,
+  tooComplexReason,
 } from "./foreign-page.ts";
 export { type MetricsPlace, type MetricsPlaceSettings, metricsPlaces } from "./metrics-place.ts";
 export { type Scraping, type ScrapingOptions, startScraping } from "./scraping.ts";

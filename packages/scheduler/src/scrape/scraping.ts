@@ -69,10 +69,10 @@ export function startScraping(
       intervalMs: () => everyMs,
       longestMs: longestStretchMs,
       ...{ maxBackOffMs, now, random },
-      record: ({ metrics }, startedMs, intervalMs) =>
-        pool.recordScrape(address, metrics, startedMs, intervalMs),
-      onScraped({ tookMs, failure, reported }, next) {
-        if (reported) pool.recordScrapeFailure(address, reported.reason, reported.kind);
+      record: ({ metrics }, ...times) => pool.recordScrape(address, metrics, ...times),
+      onScraped({ tookMs, failure, reported, backOffMs }, next) {
+        const { reason = "", kind } = reported ?? {};
+        if (reported) pool.recordScrapeFailure(address, reason, kind, backOffMs);
         onScrape?.(address, tookMs, failure?.reason);
         next();
       },

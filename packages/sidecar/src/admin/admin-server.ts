@@ -120,7 +120,8 @@ function pageRoutes(feed: SectionFeed): readonly PathRoute[] {
         isChange: false,
         async serve(request, response) {
           const { searchParams } = new URL(request.url ?? "", "http://sidecar");
-          if (request.method === "HEAD") response.end();
+          // An EventSource does not tell its page why it is refused: the page asks so.
+          if (request.method === "HEAD") response.writeHead(feed.isFull() ? 503 : 200).end();
           else feed.add(response, searchParams.get("evaluation") ?? undefined);
         },
       },

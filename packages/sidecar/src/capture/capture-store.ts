@@ -65,8 +65,8 @@ export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
     kept = kept.filter(({ file }) => left.has(basename(file)));
   }
 
-  /** A folder that a cleaner has removed is made again. */
-  function softly(run: () => void): void {
+  /** A folder that a cleaner has removed is made again. What fails is told of, and no more. */
+  function inFolder(run: () => void): void {
     try {
       makeFolder(folder);
       run();
@@ -86,7 +86,7 @@ export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
     offer(score, make) {
       const least = kept.at(-1);
       if (kept.length >= limit && (least === undefined || score <= least.score)) return;
-      softly(() => {
+      inFolder(() => {
         const capture = make();
         const file = join(folder, `capture-${capture.id}.json`);
         writeNew(file, `${JSON.stringify(capture, null, 2)}\n`);
@@ -100,7 +100,7 @@ export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
     get count() {
       return count;
     },
-    expire: () => softly(expire),
+    expire: () => inFolder(expire),
   };
 }
 

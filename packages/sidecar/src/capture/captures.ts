@@ -27,14 +27,16 @@ export interface CapturesOptions extends CaptureStoreOptions {
 
 /** Of one request or answer; the rest is cut off. */
 const maxTextBytes = 65_536;
+/** Of one request, besides the primary's answer. */
+const maxTwins = 4;
 /** Requests whose texts are held until they are paired. */
 const maxHeld = 512;
 
 /** Of one request and its answers. */
 export class Texts {
   readonly request: Buffer;
-  readonly #answers = new Map<string | undefined, Buffer[]>();
-  #bytes = 0;
+  /** By lane, with a bound of its own each: a long answer leaves room for those of the other lanes. */
+  readonly #answers = new Map<string | undefined, { readonly pieces: Buffer[]; bytes: number }>();
 
   constructor(body: Uint8Array) {
     // A copy: the body is a view of a large message.
@@ -43,16 +45,22 @@ export class Texts {
 
   /** A piece of an answer. `mirror`: of a twin's. */
   add(mirror: string | undefined, chunk: Uint8Array): void {
-    if (this.#bytes + chunk.length > 4 * maxTextBytes) return;
-    this.#bytes += chunk.length;
-    const pieces = this.#answers.get(mirror) ?? [];
-    pieces.push(Buffer.from(chunk));
-    this.#answers.set(mirror, pieces);
+    const answer = this.#answers.get(mirror) ?? { pieces: [], bytes: 0 };
+    const piece = chunk.subarray(0, maxTextBytes - answer.bytes);
+    if (piece.length === 0 || (answer.bytes === 0 && this.#isFull(mirror))) return;
+    this.#answers.set(mirror, answer);
+    answer.bytes += piece.length;
+    answer.pieces.push(Buffer.from(piece));
+  }
+
+  #isFull(mirror: string | undefined): boolean {
+    return (
+      mirror !== undefined && this.#answers.size >= maxTwins + Number(this.#answers.has(undefined))
+    );
   }
 
   answerOf(mirror: string | undefined): string {
-    const whole = Buffer.concat(this.#answers.get(mirror) ?? []);
-    return whole.subarray(0, maxTextBytes).toString("utf8");
+    return Buffer.concat(this.#answers.get(mirror)?.pieces ?? []).toString("utf8");
   }
 }
 

@@ -8,7 +8,7 @@ export function readableText(body: string): string {
   const events = eventsOf(body);
   if (events.length > 0) return JSON.stringify(joined(events), undefined, 1);
   const json = parse(body);
-  return json === undefined ? redact(unescaped(body)) : JSON.stringify(redactedIn(json, 0));
+  return json === undefined ? redactedText(body) : JSON.stringify(redactedIn(json, 0));
 }
 
 /** The data of server-sent events; what the end of the text cuts off is left out. */
@@ -50,7 +50,7 @@ function joined(events: readonly unknown[]): Readonly<Record<string, string>> {
   return Object.fromEntries(
     [...texts].map(([place, [first = "", ...more]]) => {
       const isSame = more.every((each) => each === first) && first.length > 1;
-      return [redact(place), redact(isSame ? first : first + more.join(""))];
+      return [redactedText(place), redactedText(isSame ? first : first + more.join(""))];
     }),
   );
 }
@@ -61,7 +61,7 @@ function indexOf(value: unknown): string | undefined {
 }
 
 function redactedIn(value: unknown, level: number): unknown {
-  if (typeof value === "string") return redact(value);
+  if (typeof value === "string") return redactedText(value);
   // A card's number may come as a number.
   if (typeof value === "number") {
     const text = redact(String(value));
@@ -71,7 +71,7 @@ function redactedIn(value: unknown, level: number): unknown {
   if (level >= mostLevels) return "[nested too deep]";
   if (Array.isArray(value)) return value.map((each) => redactedIn(each, level + 1));
   return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [redact(key), redactedIn(inner, level + 1)]),
+    Object.entries(value).map(([key, inner]) => [redactedText(key), redactedIn(inner, level + 1)]),
   );
 }
 
@@ -83,11 +83,30 @@ function parse(text: string): unknown {
   }
 }
 
-/** JSON that is cut short has escapes all the same. */
+/**
+ * A text without its secrets. JSON within a string, as a tool call's arguments are, and JSON that is cut short have
+ * escapes that would hide them: where something is hidden, the text is shown without escapes.
+ */
+function redactedText(text: string): string {
+  const plain = unescaped(text);
+  const redacted = redact(plain);
+  return redacted === plain ? redact(text) : redacted;
+}
+
+const mostEscapings = 8;
+
+/** Without the escapes of JSON, however often they were escaped themselves. */
 function unescaped(text: string): string {
-  return text
-    .replaceAll(/\\u([0-9a-fA-F]{4})/g, (_, hex: string) =>
-      String.fromCharCode(Number.parseInt(hex, 16)),
-    )
-    .replaceAll("\\/", "/");
+  let plain = text;
+  for (let i = 0; i < mostEscapings && plain.includes("\\"); i++) {
+    const next = plain
+      .replaceAll(/\\+u([0-9a-fA-F]{4})/g, (_, hex: string) =>
+        String.fromCharCode(Number.parseInt(hex, 16)),
+      )
+      .replaceAll(/\\+([/"])/g, "$1")
+      .replaceAll(/\\+[nrtbf]/g, " ");
+    if (next === plain) break;
+    plain = next;
+  }
+  return plain;
 }

@@ -56,7 +56,7 @@ export function createJudging(
   }
   const hashes = new Map(setup.evaluations.map(({ key, config }) => [key, configHash(config)]));
   let isFullTold = false;
-  let file = softly(open, (why) => onTrouble(`samples are not written: ${why}`));
+  let file = resultOf(open, (why) => onTrouble(`samples are not written: ${why}`));
 
   function open(): SamplesFile | undefined {
     if (setup.samplesFile === undefined) return undefined;
@@ -86,7 +86,7 @@ export function createJudging(
         onTrouble("the samples file has reached 1 GiB: nothing more is written to it");
       }
     } catch (cause) {
-      file = undefined;
+      file = void resultOf(file.close, () => {});
       onTrouble(`samples are no longer written: ${(cause as Error).message}`);
     }
   }
@@ -173,7 +173,7 @@ export function createJudging(
 }
 
 /** The result, or undefined where there is none; `onTrouble` learns why. */
-function softly<T>(run: () => T, onTrouble: (why: string) => void): T | undefined {
+function resultOf<T>(run: () => T, onTrouble: (why: string) => void): T | undefined {
   try {
     return run();
   } catch (cause) {

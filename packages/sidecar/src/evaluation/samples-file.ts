@@ -69,6 +69,22 @@ export function openSamplesFile(
   const meta = readMeta(metaFile);
   // Ids and sessions are hashes, and still nobody else's business.
   const fd = openRegular(file);
+  try {
+    return samplesIn(fd, { metaFile, meta, wanted, nowMs });
+  } catch (cause) {
+    closeSync(fd);
+    throw cause;
+  }
+}
+
+interface OpenedMeta {
+  readonly metaFile: string;
+  readonly meta: Map<string, MetaEntry>;
+  readonly wanted: ReadonlyMap<string, WantedEvaluation>;
+  readonly nowMs: number;
+}
+
+function samplesIn(fd: number, { metaFile, meta, wanted, nowMs }: OpenedMeta): SamplesFile {
   let { size } = fstatSync(fd);
   const resumed = new Map<string, ResumedEvaluation>();
   const sameConfig = new Map([...meta].filter(([key, entry]) => isSameRun(entry, wanted.get(key))));

@@ -6,6 +6,8 @@ import type { SectionsOf } from "./live-sections.ts";
 export interface SectionFeed {
   /** Answers with a stream, or with 503 when too many watch. */
   add(response: ServerResponse, chosen: string | undefined): void;
+  /** Too many watch: one more is refused. */
+  isFull(): boolean;
   close(): void;
 }
 
@@ -83,6 +85,7 @@ export function createSectionFeed(options: SectionFeedOptions): SectionFeed {
       streams.add(stream);
       push(stream, events);
     },
+    isFull: () => streams.size >= maxStreams,
     close() {
       for (const stream of streams) {
         stream.response.end();

@@ -85,14 +85,16 @@ export function addPoolMetrics(
         Object.entries(states).map(([state, count]): Series => [[name, state], count]),
       ),
   );
+  addEndpointMetrics(metrics, statistics);
+}
 
-  const ofEndpoint = (
-    name: string,
-    help: string,
-    value: (endpoint: EndpointSnapshot) => number | undefined,
-    compatible?: CompatibleName,
-  ) => {
-    const labels = ["pool", "endpoint"];
+function addEndpointMetrics(
+  metrics: Exposition,
+  statistics: () => readonly PoolStatistics[],
+): void {
+  type Value = (endpoint: EndpointSnapshot) => number | undefined;
+  const labels = ["pool", "endpoint"];
+  const ofEndpoint = (name: string, help: string, value: Value, compatible?: CompatibleName) => {
     metrics.gauge({ name, help, labels, ...(compatible && { compatible }) }, () =>
       statistics().flatMap((pool) =>
         pool.snapshot.endpoints.flatMap((endpoint) =>
@@ -130,6 +132,11 @@ export function addPoolMetrics(
     "umbra_endpoint_metrics_age_seconds",
     "Age of what the endpoint said last; absent before the first scrape.",
     ({ metricsAgeMs }) => (metricsAgeMs === undefined ? undefined : metricsAgeMs / 1_000),
+  );
+  ofEndpoint(
+    "umbra_endpoint_scrape_backoff_seconds",
+    "Between a scrape that has failed and the next one; absent while scrapes work.",
+    ({ scrapeBackOffMs }) => (scrapeBackOffMs === undefined ? undefined : scrapeBackOffMs / 1_000),
   );
   ofEndpoint(
     "umbra_endpoint_error_share",

@@ -53,12 +53,12 @@ export function addProcessMetrics(metrics: Exposition): ProcessMetrics {
   metrics.gauge(
     {
       name: "umbra_event_loop_delay_seconds",
-      help: "How late timers were since the scrape before; quantile 1 is the worst.",
+      help: "How late timers were since the scrape before: quantiles 0.5, 0.99, 0.999 and 1, the worst.",
       labels: ["quantile"],
     },
     () => {
       const late = (ns: number) => Math.max(0, ns / 1e9 - resolutionMs / 1_000);
-      const read = [0.5, 0.99, 1].map(
+      const read = [0.5, 0.99, 0.999, 1].map(
         (quantile) => [[String(quantile)], late(delay.percentile(quantile * 100))] as const,
       );
       delay.reset();

@@ -21,7 +21,7 @@ export function addModelListMetrics(metrics: Exposition): OnModelList {
 export function addScrapeMetrics(metrics: Exposition): OnScrape {
   const scrapes = metrics.counter({
     name: "umbra_scrapes_total",
-    help: "Scrapes of endpoints by outcome: `refused` is 401 or 403, `wrong_page` JSON, HTML, compressed or nothing.",
+    help: "Scrapes of endpoints by outcome: `refused` is 401 or 403, `wrong_page` JSON, HTML, compressed or nothing, `too_complex` more than is read.",
     labels: ["pool", "outcome"],
   });
   const took = metrics.histogram({

@@ -1,11 +1,11 @@
 /** Pauses mirroring to a shadow that fails. */
 export interface Breaker {
-  /** Whether one more request may go there. Half open, one at a time may. */
-  admits(): boolean;
+  /** Whether one more request may go there. Half open, one at a time may: the trial. */
+  admits(requestId: string): boolean;
   /** A request that was admitted is done. */
-  record(isError: boolean): void;
+  record(requestId: string, isError: boolean): void;
   /** A request that was admitted is done, and nobody knows how: if it was the trial, there may be another one. */
-  giveUp(): void;
+  giveUp(requestId: string): void;
   readonly state: "closed" | "open" | "half-open";
 }
 
@@ -21,34 +21,36 @@ const slotMs = windowMs / slots;
 /** Opens after 50 errors in a row or 20 % in 60 s; tries again after 60 s. `now`: monotonic, ms. */
 export function createBreaker(now: () => number): Breaker {
   let counts = newCounts();
-  let [inARow, openedAt, isOpen, isTrying] = [0, 0, false, false];
+  let [inARow, openedAt, isOpen] = [0, 0, false];
+  /** The request that decides whether it closes again. */
+  let trial: string | undefined;
 
   const isHalfOpen = () => isOpen && now() - openedAt >= pauseMs;
 
   function open(): void {
     isOpen = true;
-    isTrying = false;
+    trial = undefined;
     openedAt = now();
   }
 
   function close(): void {
     isOpen = false;
-    isTrying = false;
+    trial = undefined;
     inARow = 0;
     counts = newCounts();
   }
 
   return {
-    admits() {
+    admits(requestId) {
       if (!isOpen) return true;
-      if (!isHalfOpen() || isTrying) return false;
-      isTrying = true;
+      if (!isHalfOpen() || trial !== undefined) return false;
+      trial = requestId;
       return true;
     },
-    record(isError) {
+    record(requestId, isError) {
       if (isOpen) {
         // Requests from before it opened come home late: only the trial decides.
-        if (!isTrying) return;
+        if (requestId !== trial) return;
         if (isError) open();
         else close();
         return;
@@ -57,8 +59,8 @@ export function createBreaker(now: () => number): Breaker {
       const isOften = isTooOften(counts, isError, now());
       if (isError && (inARow >= errorsInARow || isOften)) open();
     },
-    giveUp() {
-      isTrying = false;
+    giveUp(requestId) {
+      if (requestId === trial) trial = undefined;
     },
     get state() {
       return !isOpen ? "closed" : isHalfOpen() ? "half-open" : "open";

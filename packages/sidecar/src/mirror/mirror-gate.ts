@@ -20,7 +20,7 @@ export interface MirrorGate {
   /** Cheap, and without I/O: it is on every request's path. */
   decide(request: RequestView): MirrorDecision;
   /** A mirrored request's twin is over, or never came: called once for each. `end`: where it is known how. */
-  finished(end?: TwinEnd): void;
+  finished(requestId: string, end?: TwinEnd): void;
   /** 0..1,000,000 */
   setShare(perMillion: number): void;
   /** `unjudged`: the thread that judges has ended. */
@@ -99,7 +99,7 @@ export function createMirrorGate({ mirror, now }: MirrorGateOptions): MirrorGate
     if (breaker.state === "open") return "breaker";
     const reason = budget.take(request.body.length);
     if (reason !== undefined) return reason;
-    if (policy === undefined || breaker.admits()) return undefined;
+    if (policy === undefined || breaker.admits(request.requestId)) return undefined;
     budget.giveBack();
     return "breaker";
   }
@@ -132,11 +132,11 @@ export function createMirrorGate({ mirror, now }: MirrorGateOptions): MirrorGate
       mirrored++;
       return { kind: "mirrored", ...session };
     },
-    finished(end) {
+    finished(requestId, end) {
       budget.giveBack();
-      if (end === undefined) return breaker.giveUp();
+      if (end === undefined) return breaker.giveUp(requestId);
       budget.spend(end.tokens);
-      if (policy !== undefined) breaker.record(end.isError);
+      if (policy !== undefined) breaker.record(requestId, end.isError);
     },
     setShare(share) {
       perMillion = share;

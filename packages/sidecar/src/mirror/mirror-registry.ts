@@ -21,6 +21,7 @@ export interface GatedMirror {
 /** A twin as its mirror's gate counts it. */
 export interface CountedTwin {
   readonly mirror: string;
+  readonly requestId: string;
   /** It is under way, and its gate has not been told of its end. */
   isCounted: boolean;
 }
@@ -59,7 +60,7 @@ export function createMirrorRegistry(topology: Topology, now: () => number): Mir
   function finished(twin: CountedTwin, end?: TwinEnd): void {
     if (!twin.isCounted) return;
     twin.isCounted = false;
-    mirrors.get(twin.mirror)?.gate.finished(end);
+    mirrors.get(twin.mirror)?.gate.finished(twin.requestId, end);
   }
   return {
     finished,

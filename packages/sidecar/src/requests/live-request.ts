@@ -119,6 +119,10 @@ export class LiveTwin extends LiveLeg {
     this.mirror = mirror;
   }
 
+  get requestId(): string {
+    return this.request.requestId;
+  }
+
   override get awaitsStream(): boolean {
     return !this.isPicked || super.awaitsStream;
   }

@@ -106,7 +106,7 @@ export class PrimaryPick extends Picking {
   /** There is no room for the request: it is mirrored, and nobody will hear of its twins. */
   #giveUp({ bodyBytes }: ParsedRequest, requestId: string, made: Mirroring): void {
     const { registry, onDropped } = this.options.mirroring;
-    for (const mirror of made.twins) registry.gateOf(mirror)?.finished();
+    for (const mirror of made.twins) registry.gateOf(mirror)?.finished(requestId);
     for (const each of made.isMeasured ? made.unmirrored : []) {
       if (each.drop !== undefined) onDropped(requestId, bodyBytes, each);
     }

@@ -21,7 +21,7 @@ export type ScrapeLoopOptions = Pick<ScraperOptions, "timeoutMs" | "now" | "rand
 export interface ScrapeLoop {
   /** True once each endpoint of `pools` was tried. */
   hasTried(pools: ReadonlySet<string>): boolean;
-  /** What all scraping together allows between two scrapes of an endpoint now, in ms. */
+  /** What all scraping together allows between two scrapes of an endpoint now on average, in ms. */
   intervalMs(): number;
   close(): Promise<void>;
 }
@@ -45,13 +45,13 @@ export function startScrapeLoop(options: ScrapeLoopOptions): ScrapeLoop {
     wantedMs: options.intervalMs,
     longestMs,
     maxShare: options.maxShare ?? defaultMaxShare,
-    endpoints: members.size,
   });
   const reached = new Map((options.reach ?? []).map((pool) => [pool.name, pool]));
   const scrapers = new Map<string, Scraper>();
   for (const [address, of] of members) {
     const engine = engineOf(of[0]?.state.labelsOf(address) ?? {});
     const { tls, scrape } = reachOf(address, of, reached);
+    const share = governor.add();
     scrapers.set(
       address,
       startScraper({
@@ -61,7 +61,7 @@ export function startScrapeLoop(options: ScrapeLoopOptions): ScrapeLoop {
         places: metricsPlaces(address, engine, scrape, tls === undefined ? "http" : "https"),
         tls,
         authorization: options.authorization,
-        intervalMs: governor.intervalMs,
+        intervalMs: share.intervalMs,
         longestMs,
         timeoutMs,
         now,
@@ -69,7 +69,7 @@ export function startScrapeLoop(options: ScrapeLoopOptions): ScrapeLoop {
         onScrape,
         onModelList: options.onModelList ?? (() => {}),
         onPageChange: options.onPageChange ?? (() => {}),
-        onBusy: governor.spent,
+        onBusy: share.spent,
       }),
     );
   }

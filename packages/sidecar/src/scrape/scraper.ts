@@ -25,7 +25,7 @@ export interface ScraperOptions {
   readonly tls: EndpointTls | undefined;
   /** Value of the `authorization` header, read for each request. */
   readonly authorization: (() => string | undefined) | undefined;
-  /** What all scraping together allows, in ms; read before each wait. */
+  /** What scraping allows this endpoint, in ms; read before each wait. */
   readonly intervalMs: () => number;
   /** No interval is stretched further for a slow page, in ms. */
   readonly longestMs: number;
@@ -101,16 +101,15 @@ export function startScraper(options: ScraperOptions): Scraper {
     return isBelieved;
   }
 
-  function report({ busyMs, bytes, tookMs, failure, reported, isAnswered }: Scraped): void {
+  function report(scraped: Scraped): void {
+    const { busyMs, bytes, tookMs, failure, reported, isAnswered, backOffMs } = scraped;
     options.onBusy(busyMs, bytes);
     options.onScrape(names, failure?.code ?? "ok", tookMs);
-    if (reported === undefined) {
-      reportChange("metrics", "ok", "");
-      return;
+    const { code = "ok", reason = "", kind } = reported ?? {};
+    if (reported !== undefined) {
+      for (const { state } of pools) state.recordScrapeFailure(address, reason, kind, backOffMs);
     }
-    const { code, reason, kind } = reported;
-    for (const { state } of pools) state.recordScrapeFailure(address, reason, kind);
-    if (isAnswered) reportChange("metrics", code, reason);
+    if (reported === undefined || isAnswered) reportChange("metrics", code, reason);
   }
 
   /** Reads what else is due, before the next scrape. */

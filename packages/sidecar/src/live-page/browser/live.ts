@@ -12,7 +12,7 @@ let events = listen();
 setInterval(() => {
   const isSilent = performance.now() - heardAtMs > silentAfterMs;
   if (!isSilent && events.readyState !== EventSource.CLOSED) return;
-  showLost();
+  if (isSilent) showLost();
   events.close();
   heardAtMs = performance.now();
   events = listen();
@@ -26,8 +26,19 @@ function listen(): EventSource {
     showSection(id, data.slice(id.length + 1));
   });
   source.addEventListener("alive", showHeard);
-  source.addEventListener("error", showLost);
+  source.addEventListener("error", () => {
+    if (source.readyState === EventSource.CLOSED) void showRefusal();
+    else showLost();
+  });
   return source;
+}
+
+/** The sidecar has answered, and with no stream: an EventSource does not tell why. */
+async function showRefusal(): Promise<void> {
+  const { status } = await fetch("v1/events", { method: "HEAD" }).catch(() => ({ status: 0 }));
+  if (events.readyState !== EventSource.CLOSED) return;
+  if (status === 503) showLink("! too many pages watch this sidecar, trying again", "FAIL");
+  else showLost();
 }
 
 function showHeard(): void {

@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Attack } from "./attack.ts";
+import { type Honest, startHonestClients } from "./honest-clients.ts";
+import { residentMb } from "./processes-of-up.ts";
+import type { Target } from "./target.ts";
+
+/** Resident memory, in MB. */
+export interface Memory {
+  readonly before: number;
+  readonly most: number;
+  readonly after: number;
+}
+
+export interface Measured extends Honest {
+  /** The sidecar's event loop: 99.9 % of its timers were less late, in ms. NaN where the sidecar did not say it. */
+  readonly loopMs: number;
+  readonly sidecar: Memory;
+  readonly envoy: Memory;
+  /** A process has died. */
+  readonly isCrashed: boolean;
+  /** What the attack itself found wrong. */
+  readonly wrong: string | undefined;
+}
+
+export interface MeasureOptions {
+  readonly seconds: number;
+  /** Memory may go back for so long, in s. */
+  readonly settleSeconds: number;
+  /** How much more than before may stay, in MB. */
+  readonly spareMb: number;
+  readonly signal: AbortSignal;
+}
+
+/** Serves honest clients beside an attack, or beside nothing, and says what they and the processes were like. */
+export async function measure(
+  target: Target,
+  attack: Attack | undefined,
+  options: MeasureOptions,
+): Promise<Measured> {
+  const { seconds, settleSeconds, spareMb } = options;
+  const before = target.processes();
+  const sidecar = watchMemory(before.sidecar);
+  const envoy = watchMemory(before.envoy);
+  // Reading it begins the count anew.
+  await loopDelayMs(target);
+  const clients = startHonestClients(target.origin);
+  const over = AbortSignal.any([options.signal, AbortSignal.timeout(seconds * 1_000)]);
+  const [wrong] = await Promise.all([
+    attack?.run(target, over).catch((cause: unknown) => String(cause)),
+    sleep(seconds * 1_000, undefined, { signal: options.signal }).catch(() => {}),
+  ]);
+  const honest = await clients.stop();
+  const loopMs = await loopDelayMs(target);
+  const settledBy = performance.now() + settleSeconds * 1_000;
+  const isBack = () => residentMb(before.sidecar) <= sidecar.before + spareMb;
+  while (!isBack() && performance.now() < settledBy && !options.signal.aborted) await sleep(250);
+  const after = target.processes();
+  return {
+    ...honest,
+    ...{ loopMs, wrong },
+    sidecar: sidecar.end(),
+    envoy: envoy.end(),
+    isCrashed: after.sidecar !== before.sidecar || after.envoy !== before.envoy,
+  };
+}
+
+function watchMemory(pid: number): { readonly before: number; readonly end: () => Memory } {
+  const before = residentMb(pid);
+  let most = before;
+  const timer = setInterval(() => {
+    most = Math.max(most, residentMb(pid));
+  }, 100);
+  return {
+    before,
+    end() {
+      clearInterval(timer);
+      return { before, most, after: residentMb(pid) };
+    },
+  };
+}
+
+/** Of the time since the call before. */
+async function loopDelayMs(target: Target): Promise<number> {
+  const text = await target.metrics().catch(() => "");
+  const [, seconds] = /^umbra_event_loop_delay_seconds\{quantile="0.999"\} (\S+)/m.exec(text) ?? [];
+  return Number(seconds ?? Number.NaN) * 1_000;
+}
