@@ -5,6 +5,7 @@ export {
   turnsOnCrashingGuard,
 } from "./bootstrap/crashing-guard.ts";
 export {
+  answerDelayTrailer,
   controlHeaders,
   decodeMirrors,
   destinationHeader,
@@ -52,6 +53,14 @@ export {
   settingText,
 } from "./envoy-settings.ts";
 export {
+  heldRequestBytes,
+  leastHeldBytes,
+  type MemoryBound,
+  maxMeasuredAnswers,
+  memoryBounds,
+  sidecarBounds,
+} from "./memory.ts";
+export {
   defaultBudget,
   defaultEvaluation,
   defaultMirrorSettings,
@@ -66,6 +75,7 @@ export {
   type SessionKey,
 } from "./mirror-policy.ts";
 export { isPoolCalled } from "./names.ts";
+export { bytesText } from "./quantity.ts";
 export {
   allPrimaryPools,
   baselinePoolsOf,

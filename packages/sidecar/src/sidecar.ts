@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { allPrimaryPools } from "@umbra/envoy-config";
+import { allPrimaryPools, heldRequestBytes } from "@umbra/envoy-config";
 import { createExtProcServer, type ExtProcServer } from "@umbra/ext-proc";
 import { type AdminServer, startAdminServer } from "./admin/admin-server.ts";
 import { assemble, now, type SidecarParts } from "./assemble.ts";
@@ -121,7 +121,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
 
 function createServer(
   { pick, observe, metrics }: SidecarParts,
-  { log }: SidecarOptions,
+  { log, topology }: SidecarOptions,
   certificates: OpenCertificates | undefined,
 ): ExtProcServer {
   return createExtProcServer({
@@ -134,6 +134,7 @@ function createServer(
     onStreamStart: metrics.streamOpened,
     onStreamEnd: metrics.streamEnded,
     maxBodyBytes: pick.maxBodyBytes,
+    maxHeldBytes: heldRequestBytes(topology),
     ...(certificates === undefined ? {} : { tls: certificates.first }),
     onError(cause) {
       metrics.streamFailed();

@@ -74,11 +74,13 @@ export interface MirrorState {
 
 export interface MirrorGateOptions {
   readonly mirror: Mirror;
+  /** Largest body that is mirrored where no policy says another, in bytes; absent: any. */
+  readonly maxBodyBytes?: number;
   /** Monotonic, in ms. */
   readonly now: () => number;
 }
 
-export function createMirrorGate({ mirror, now }: MirrorGateOptions): MirrorGate {
+export function createMirrorGate({ mirror, maxBodyBytes, now }: MirrorGateOptions): MirrorGate {
   const { policy, pool: candidate, sampling } = mirror;
   const route = resourceName(mirror.origin.route);
   const key = evaluationKey(route, candidate);
@@ -97,7 +99,9 @@ export function createMirrorGate({ mirror, now }: MirrorGateOptions): MirrorGate
     if (pausedBy !== null) return pausedBy;
     // A budget that has no room must not use up the breaker's one trial.
     if (breaker.state === "open") return "breaker";
-    const reason = budget.take(request.body.length);
+    const bodyBytes = request.body.length;
+    if (policy === undefined && bodyBytes > (maxBodyBytes ?? bodyBytes)) return "size";
+    const reason = budget.take(bodyBytes);
     if (reason !== undefined) return reason;
     if (policy === undefined || breaker.admits()) return undefined;
     budget.giveBack();
