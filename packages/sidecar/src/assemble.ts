@@ -74,12 +74,9 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     candidateOf: (mirror) => mirrors.gateOf(mirror)?.candidate,
     latest: () => evaluations.latest.reports,
   });
+  const maxOpen = maxMeasuredAnswers(topology.envoy.settings);
   const observers = [answers, accounts, mirrors, shadowMetrics, evaluations, captures ?? {}];
-  const recorder = createRecorder<LiveRequest>({
-    now,
-    observers,
-    maxOpen: maxMeasuredAnswers(topology.envoy.settings),
-  });
+  const recorder = createRecorder<LiveRequest>({ now, observers, maxOpen });
   const live = createLive(mirrors, metrics, observers);
   const pick: PickOptions = {
     ...pickSettings(options, pools, opened),

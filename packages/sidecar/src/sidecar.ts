@@ -37,12 +37,11 @@ const scrapeTimeoutMs = 1_000;
 /** Starts the sidecar: scraping, ext_proc, the evaluations and the admin interface. Throws when an address can't be bound. */
 export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
   const options = inOwnMemory(given);
-  const { topology, log } = options;
+  const { topology, log, endpointKeyFile, tls } = options;
   const tracing = options.traces === true ? await loadTracing(version) : undefined;
   if (tracing?.hasSdk === false) {
     log.warn("traces are on, but no OpenTelemetry SDK is loaded: none is kept (docs/traces.md)");
   }
-  const { endpointKeyFile, tls } = options;
   const key =
     endpointKeyFile === undefined ? undefined : await openEndpointKey(endpointKeyFile, log);
   const parts = assemble(options, {

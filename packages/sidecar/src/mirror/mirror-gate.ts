@@ -86,7 +86,7 @@ export function createMirrorGate({ mirror, maxBodyBytes, now }: MirrorGateOption
   const key = evaluationKey(route, candidate);
   // Candidates of one policy draw the same requests, so that they can be compared with each other.
   const samplingKey = `umbra sampling ${policy?.name ?? route}`;
-  const budget = createBudget(policy?.budget, now);
+  const budget = createBudget(policy?.budget ?? { maxBodyBytes }, now);
   const breaker = createBreaker(now);
   const dropped: Record<string, number> = {};
   const notEligible: Partial<Record<IneligibleReason, number>> = {};
@@ -99,9 +99,7 @@ export function createMirrorGate({ mirror, maxBodyBytes, now }: MirrorGateOption
     if (pausedBy !== null) return pausedBy;
     // A budget that has no room must not use up the breaker's one trial.
     if (breaker.state === "open") return "breaker";
-    const bodyBytes = request.body.length;
-    if (policy === undefined && bodyBytes > (maxBodyBytes ?? bodyBytes)) return "size";
-    const reason = budget.take(bodyBytes);
+    const reason = budget.take(request.body.length);
     if (reason !== undefined) return reason;
     if (policy === undefined || breaker.admits()) return undefined;
     budget.giveBack();
