@@ -9,6 +9,9 @@ import {
 } from "./harness/model-servers.ts";
 import { scenario } from "./harness/resources.ts";
 
+/** Without it bodies of 9 MB are not mirrored. */
+const largeCopies = ["--set", "maxShadowBody=16Mi"];
+
 describe("a shadow that misbehaves costs the client nothing", () => {
   let primary: ModelServer[] = [];
   let shadow: ModelServer[] = [];
@@ -19,6 +22,8 @@ describe("a shadow that misbehaves costs the client nothing", () => {
     shadow = await startModelServers(2);
     gateway = await startGateway({
       resources: scenario({ primary: addresses(primary), shadow: addresses(shadow) }),
+      renderFlags: largeCopies,
+      serveFlags: largeCopies,
     });
   }, 60_000);
 

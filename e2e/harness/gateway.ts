@@ -20,6 +20,8 @@ export interface GatewayOptions {
   readonly isUnixSocket?: boolean;
   /** A port that the resources name themselves: then no listener is moved to a free one. */
   readonly httpPort?: number;
+  /** Threads of Envoy; 1 when absent. */
+  readonly workers?: number;
   /** Envoy can't reach the sidecar: only Envoy is waited for. */
   readonly isCutOff?: boolean;
   /** Changes the bootstrap: for faults that no resource asks for. */
@@ -48,6 +50,7 @@ export async function startGateway({
   serveFlags = [],
   isUnixSocket = false,
   httpPort,
+  workers = 1,
   isCutOff = false,
   edit = (bootstrap) => bootstrap,
 }: GatewayOptions): Promise<Gateway> {
@@ -90,7 +93,15 @@ export async function startGateway({
   let sidecar = startSidecar();
   const envoy = startProcess(
     envoyBinary,
-    ...["-c", bootstrap, "--concurrency", "1", "--log-level", "warning", "--disable-hot-restart"],
+    ...[
+      "-c",
+      bootstrap,
+      "--concurrency",
+      String(workers),
+      "--log-level",
+      "warning",
+      "--disable-hot-restart",
+    ],
   );
   const isReady = async () => {
     if (envoy.process.exitCode !== null) throw new Error(`Envoy ended: ${envoy.output()}`);

@@ -54,6 +54,7 @@ const meanings = {
   UMB0242: "a part of an EnvoyProxy is not honoured",
   UMB0243: "the bootstrap of an EnvoyProxy can't be used",
   UMB0244: "an EnvoyProxy holds for no Gateway",
+  UMB0245: "the bounds do not fit into the memory",
   UMB0250: "a resource that restricts or protects is not enforced",
   UMB0251: "a resource that is left out concerns what Umbra serves",
   UMB0252: "a port can't be resolved",
@@ -144,6 +145,8 @@ const remedies: Readonly<Record<DiagnosticCode, string>> = {
   UMB0243: "write what the message asks for",
   UMB0244:
     "name it in the Gateway's infrastructure.parametersRef or its class's parametersRef, or remove it",
+  UMB0245:
+    "set what the message names, in an EnvoySettings or with --set; `umbra check` prints every bound",
   UMB0250:
     'enforce it outside Umbra and annotate it with `umbra.dev/enforced-elsewhere: "true"`, or remove it from the files',
   UMB0251:

@@ -29,6 +29,10 @@ export interface EnvoySettings {
   readonly maxQueueMs: number;
   readonly shadowTimeoutMs: number;
   readonly maxShadowRequests: number;
+  readonly maxShadowBodyBytes: number;
+  /** Bytes a second, of all answers of a mirror together. */
+  readonly shadowBandwidthBytes: number;
+  readonly sidecarMemoryBytes: number;
 }
 
 /** One setting as people write it: in an EnvoySettings resource, or with `--set NAME=VALUE`. */
@@ -77,10 +81,13 @@ const forms: Readonly<Record<keyof EnvoySettings, Form>> = {
   endpointIdleTimeoutMs: duration("endpointIdleTimeout", "4s", [100, hour]),
   endpointBufferBytes: bytes("endpointBuffer", "1Mi", [16 * KiB, GiB]),
   healthIntervalMs: duration("healthInterval", "1s", [100, 60_000]),
-  pickTimeoutMs: duration("pickTimeout", "2s", [10, 60_000]),
+  pickTimeoutMs: duration("pickTimeout", "5s", [10, 60_000]),
   maxQueueMs: duration("maxQueueTime", "5m", [10, hour]),
   shadowTimeoutMs: duration("shadowTimeout", "10m", [1_000, 24 * hour]),
-  maxShadowRequests: count("maxShadowRequests", 128, [1, 65_536]),
+  maxShadowRequests: count("maxShadowRequests", 32, [1, 65_536]),
+  maxShadowBodyBytes: bytes("maxShadowBody", "1Mi", [KiB, GiB]),
+  shadowBandwidthBytes: bytes("shadowBandwidth", "8Mi", [64 * KiB, 4 * GiB]),
+  sidecarMemoryBytes: bytes("sidecarMemory", "3Gi", [256 * MiB, 16_384 * GiB]),
 };
 
 /** The first choice holds where nothing else is said. */
@@ -132,13 +139,20 @@ const reasons: Readonly<Record<keyof EnvoySettings, string>> = {
     "What Envoy holds of an answer for a client that reads slowly, before it stops reading from the endpoint.",
   healthIntervalMs:
     "Between two health checks of the sidecar: one that hangs or is ending gets no picks, and the pools' failure mode holds at once.",
-  pickTimeoutMs: "For an answer of the sidecar; past it the pool's failure mode holds.",
+  pickTimeoutMs:
+    "For an answer of the sidecar, the body's way to it included; past it the pool's failure mode holds. It is longer than a stall of 3 s, which then fails no request.",
   maxQueueMs:
     "For a request that waits in the sidecar for its turn; the sidecar asks for the time.",
   shadowTimeoutMs:
     "For a mirrored request in all: with a shadow that hangs, copies would pile up for ever.",
   maxShadowRequests:
     "Mirrored requests under way for each mirror: more are dropped, since the shadow never costs the primary anything.",
+  maxShadowBodyBytes:
+    "Largest body that is mirrored where no ShadowPolicy sets `maxBodyBytes`: Envoy holds it for each copy under way.",
+  shadowBandwidthBytes:
+    "A second, of all answers of a mirror together: a shadow that sends more is read no faster, and answers that it delays are not compared.",
+  sidecarMemoryBytes:
+    "The sidecar's memory: requests that it holds get what its other parts leave, and `umbra check` shows whether everything fits.",
 };
 
 /** Every setting, in the order of the documentation. */

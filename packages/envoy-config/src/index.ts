@@ -5,6 +5,7 @@ export {
   turnsOnCrashingGuard,
 } from "./bootstrap/crashing-guard.ts";
 export {
+  answerDelayTrailer,
   controlHeaders,
   decodeMirrors,
   destinationHeader,
@@ -53,6 +54,14 @@ export {
   settingText,
 } from "./envoy-settings.ts";
 export {
+  heldRequestBytes,
+  leastHeldBytes,
+  type MemoryBound,
+  maxMeasuredAnswers,
+  memoryBounds,
+  sidecarBounds,
+} from "./memory.ts";
+export {
   defaultBudget,
   defaultEvaluation,
   defaultMirrorSettings,
@@ -67,6 +76,7 @@ export {
   type SessionKey,
 } from "./mirror-policy.ts";
 export { isPoolCalled } from "./names.ts";
+export { bytesText } from "./quantity.ts";
 export {
   allPrimaryPools,
   baselinePoolsOf,

@@ -16,3 +16,9 @@ export function parseBytes(text: string): number | undefined {
   const bytes = Number(count) * ({ Ki: 1024, Mi: 1024 ** 2, Gi: 1024 ** 3 }[unit] ?? 1);
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
+
+/** A size as a setting takes it, rounded up to whole mebibytes: `3Gi`, `1536Mi`. */
+export function bytesText(bytes: number): string {
+  const mebibytes = Math.ceil(bytes / 1024 ** 2);
+  return mebibytes > 0 && mebibytes % 1024 === 0 ? `${mebibytes / 1024}Gi` : `${mebibytes}Mi`;
+}

@@ -12,6 +12,7 @@ import { embeddedPickerConfigs } from "./resolve/embedded-picker-configs.ts";
 import { type ResolvedEnvoy, resolveEnvoy } from "./resolve/envoy.ts";
 import { checkFlagNames } from "./resolve/flag-names.ts";
 import { resolveListeners } from "./resolve/listeners.ts";
+import { checkMemory } from "./resolve/memory-fit.ts";
 import { createMirrorResolver } from "./resolve/mirrors.ts";
 import { modelServers } from "./resolve/model-servers.ts";
 import { type CheckPickerConfig, checkPickerConfigs } from "./resolve/picking.ts";
@@ -90,6 +91,7 @@ export function readTopology(
     envoy: envoy.configuration,
   };
   reportBootstrap(topology, envoy, start, report);
+  checkMemory(topology, envoy.settingsPlace ?? start, report);
   lint(topology, resources, report);
   const conditioned = withDroppedRules(diagnostics, resources.routes);
   return { topology, certificates: certificates.all(), diagnostics: conditioned.toSorted(byPlace) };

@@ -1,5 +1,4 @@
 export { type Answer, type BodyAnswer, maxChunkBytes } from "./answers.ts";
-export { type BodyBudget, createBodyBudget } from "./body-budget.ts";
 export {
   type AccessLogEntry,
   readAccessLog,
@@ -35,6 +34,7 @@ export {
   type ProcessingResponse,
   ProcessingResponseSchema,
 } from "./gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
+export { createHeldBudget, type HeldBudget } from "./held-budget.ts";
 export { createObserveStream, type ObserveStream } from "./observe-stream.ts";
 export {
   createPickStream,

@@ -9,7 +9,7 @@ import {
   routeAnswer,
   waitLonger,
 } from "./answers.ts";
-import type { BodyBudget } from "./body-budget.ts";
+
 import { BodyParts } from "./body-parts.ts";
 import type { RequestMessage } from "./codec/request-message.ts";
 import type {
@@ -21,6 +21,7 @@ import type {
   PickExchange,
 } from "./exchange.ts";
 import { ProcessingMode_BodySendMode as BodySendMode } from "./gen/envoy/extensions/filters/http/ext_proc/v3/processing_mode_pb.ts";
+import type { HeldBudget } from "./held-budget.ts";
 import { type ModeOverride, overrideOf } from "./mode-override.ts";
 
 export interface PickStreamOptions {
@@ -28,8 +29,8 @@ export interface PickStreamOptions {
   readonly maxBodyBytes: number;
   /** What a client whose body is too long is told, where the exchange says nothing. */
   readonly tooLarge: () => Decision;
-  /** Of all bodies that wait for their end; absent: they are bounded one by one alone. */
-  readonly budget?: BodyBudget;
+  /** Of all requests that wait for their body's end, headers included; absent: bodies are bounded one by one alone. */
+  readonly budget?: HeldBudget;
 }
 
 /** Takes what no message has called for: the answers of a decision that was pending, or why there are none. */
@@ -41,11 +42,15 @@ export interface Outlet {
 
 /** The protocol of one stream that waits for answers: messages in, encoded answers out. Knows no transport. */
 export interface PickStream {
-  /** Answers one message; in FULL_DUPLEX_STREAMED there may be none yet, or many. Throws ProtocolError. */
-  receive(message: RequestMessage): readonly Answer[];
+  /**
+   * Answers one message; in FULL_DUPLEX_STREAMED there may be none yet, or many. Throws ProtocolError.
+   *
+   * @param messageBytes length of the message, of which headers are kept as views; 0 when absent
+   */
+  receive(message: RequestMessage, messageBytes?: number): readonly Answer[];
   /** True once the request was decided. */
   isDecided(): boolean;
-  /** Lets go of what has come of the body: the stream is over. */
+  /** Lets go of what has come of the request: the stream is over. */
   release(): void;
 }
 
@@ -80,8 +85,9 @@ class Picking implements PickStream {
   #parts: BodyParts | undefined = undefined;
   /** In full duplex: the body until the decision on it. */
   #received: Uint8Array = noBytes;
-  /** Taken of the budget. */
   #bodyBytes = 0;
+  /** Taken of the budget. */
+  #heldBytes = 0;
   /** All of the request is here, and a decision was asked for. */
   #isAsked = false;
   #isBodyOver = false;
@@ -99,12 +105,12 @@ class Picking implements PickStream {
 
   release(): void {
     this.#parts = undefined;
-    if (this.#bodyBytes === 0) return;
-    this.#options.budget?.giveBack(this.#bodyBytes);
-    this.#bodyBytes = 0;
+    if (this.#heldBytes === 0) return;
+    this.#options.budget?.giveBack(this.#heldBytes);
+    this.#heldBytes = 0;
   }
 
-  receive(message: RequestMessage): readonly Answer[] {
+  receive(message: RequestMessage, messageBytes = 0): readonly Answer[] {
     // Envoy may have sent more before our reply reached it.
     if (this.#decision?.kind === "reply") return none;
     if (message.bodyModes !== undefined) {
@@ -113,7 +119,7 @@ class Picking implements PickStream {
     }
     switch (message.part) {
       case "requestHeaders":
-        return this.#requestHeaders(message);
+        return this.#requestHeaders(message, messageBytes);
       case "requestBody":
         return this.#requestBody(message);
       case "requestTrailers":
@@ -136,7 +142,7 @@ class Picking implements PickStream {
     }
   }
 
-  #requestHeaders(message: RequestMessage): readonly Answer[] {
+  #requestHeaders(message: RequestMessage, messageBytes: number): readonly Answer[] {
     if (this.#hasHeaders) throw new ProtocolError("request headers came twice");
     const { headers, endOfStream } = message;
     this.#hasHeaders = true;
@@ -150,6 +156,8 @@ class Picking implements PickStream {
       const info = endOfStream ? complete : incomplete;
       return this.#settled(this.#exchange.decide(headers, undefined, info), "requestHeaders");
     }
+    const refused = this.#hold(headers, messageBytes);
+    if (refused !== undefined) return [this.#decided("requestHeaders", refused)];
     if (mode === "FULL_DUPLEX_STREAMED") return none;
     const override = this.#override;
     return [override === undefined ? goOn("requestHeaders") : goOnWith(override)];
@@ -236,15 +244,22 @@ class Picking implements PickStream {
 
   #piece(headers: Headers, body: Uint8Array, endOfStream: boolean): readonly Answer[] {
     if (endOfStream && this.#parts === undefined) return this.#wholeBody(headers, body, false);
-    const { budget } = this.#options;
-    if (budget?.take(body.length) === false) {
-      const refusal = this.#exchange.onTooBusy?.(headers) ?? budget.refusal();
-      return [this.#decided("requestBody", refusal)];
-    }
+    const refused = this.#hold(headers, body.length);
+    if (refused !== undefined) return [this.#decided("requestBody", refused)];
     this.#bodyBytes += body.length;
     this.#parts ??= new BodyParts();
     this.#parts.add(body);
     return endOfStream ? this.#wholeBody(headers, this.#parts.whole(), false) : none;
+  }
+
+  /** Takes so much more of the budget; what the client is told where there is no room. */
+  #hold(headers: Headers, bytes: number): Decision | undefined {
+    const { budget } = this.#options;
+    if (budget?.take(bytes) === false) {
+      return this.#exchange.onTooBusy?.(headers) ?? budget.refusal();
+    }
+    this.#heldBytes += bytes;
+    return undefined;
   }
 
   /** Says all that FULL_DUPLEX_STREAMED has held back: the headers' answer and the body. */

@@ -8,10 +8,10 @@ import {
   reflectionMethods,
   statusCode,
 } from "@umbra/grpc";
-import { createBodyBudget } from "./body-budget.ts";
 import type { AccessLogEntry } from "./codec/access-log-entry.ts";
 import type { Decision, Processor, StreamKind, StreamOutcome } from "./exchange.ts";
 import { ExternalProcessor } from "./gen/envoy/service/ext_proc/v3/external_processor_pb.ts";
+import { createHeldBudget } from "./held-budget.ts";
 import { createAccessLogService } from "./services/access-log.ts";
 import { processMethod } from "./services/external-processor.ts";
 
@@ -33,8 +33,8 @@ export interface ExtProcServerOptions {
   readonly onAccessLog?: (entry: AccessLogEntry) => void;
   /** Told of everything that ended a stream by an error. */
   readonly onError?: (cause: unknown) => void;
-  /** Bodies that wait for their end, of all streams together; 512 MiB when absent. Past it a request is answered 429. */
-  readonly maxWaitingBytes?: number;
+  /** Requests that wait for their body's end, headers included, of all streams together; 512 MiB when absent. Past it a request is answered 429. */
+  readonly maxHeldBytes?: number;
 }
 
 /** A gRPC server for Envoy's ext_proc filter. */
@@ -69,13 +69,14 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
       : { code: statusCode.internal, message: "the processor failed" };
   };
   const health = createHealthService(healthNames);
+  const budget = createHeldBudget(options.maxHeldBytes ?? 512 * mebibyte, () =>
+    refusal(429, "overloaded", "too many request bodies are being read"),
+  );
   const process = processMethod({
     processor,
     maxBodyBytes,
     tooLarge: () => refusal(413, "request_too_large", "the request body is too large"),
-    budget: createBodyBudget(options.maxWaitingBytes ?? 512 * mebibyte, () =>
-      refusal(429, "overloaded", "too many request bodies are being read"),
-    ),
+    budget,
     onThrow,
     onOpenStreams(change) {
       openStreams += change;
@@ -97,6 +98,7 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
     onThrow,
     // A BUFFERED body is one message; the rest is room for the headers beside it.
     maxMessageBytes: maxBodyBytes + mebibyte,
+    room: budget,
     maxConcurrentStreams: options.maxConcurrentStreams ?? 65_536,
     ...(options.tls === undefined ? {} : { tls: options.tls }),
   });

@@ -2,7 +2,7 @@ import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/p
 import { describe, expect, test } from "@jest/globals";
 import {
   type Answer,
-  createBodyBudget,
+  createHeldBudget,
   createPickStream,
   type Decision,
   maxChunkBytes,
@@ -229,7 +229,7 @@ test.each(["BUFFERED", "FULL_DUPLEX_STREAMED"] as const)(
 );
 
 test("bodies of all streams together have a limit, and give back what they took", () => {
-  const budget = createBodyBudget(10, () => reply);
+  const budget = createHeldBudget(10, () => reply);
   const start = () => {
     const stream = createPickStream(
       { decide: () => route },
@@ -252,6 +252,31 @@ test("bodies of all streams together have a limit, and give back what they took"
   expect(said(one.receive(message({ request: body("78", true) })))).toHaveLength(2);
   expect(four.receive(message({ request: body("1234567890", false) }))).toEqual([]);
 });
+
+test.each(["BUFFERED", "FULL_DUPLEX_STREAMED"] as const)(
+  "headers of requests that wait for their body count too, in %s",
+  (mode) => {
+    const budget = createHeldBudget(150, () => reply);
+    const start = (bytes: number) => {
+      const stream = createPickStream(
+        { decide: () => route },
+        { maxBodyBytes: 1e6, tooLarge: () => reply, budget },
+        outlet,
+      );
+      const first = { request: headers, protocolConfig: { requestBodyMode: modes[mode] } };
+      return { stream, answers: stream.receive(message(first), bytes).map(describeAnswer) };
+    };
+    const waiting = start(100);
+    expect(start(100).answers).toEqual(["reply 429"]);
+    // Decided: it gives back what it has taken.
+    waiting.stream.receive(message({ request: body("1") }));
+    const left = start(100);
+    expect(left.answers).not.toContain("reply 429");
+    // Gone without a body.
+    left.stream.release();
+    expect(start(150).answers).not.toContain("reply 429");
+  },
+);
 
 test("a body in pieces of any size is the whole again, and costs not much more", () => {
   fc.assert(

@@ -1,5 +1,10 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
-import { FramingError, MessageReader, type MessageSink } from "./message-reader.ts";
+import {
+  FramingError,
+  MessageReader,
+  type MessageRoom,
+  type MessageSink,
+} from "./message-reader.ts";
 import { frameMessages } from "./message-writer.ts";
 import {
   type Call,
@@ -24,6 +29,7 @@ export function serveStream(
   options: {
     readonly methods: ReadonlyMap<string, Method>;
     readonly maxMessageBytes: number;
+    readonly room?: MessageRoom;
     readonly onThrow: (cause: unknown) => Failure;
   },
 ): void {
@@ -44,7 +50,8 @@ export function serveStream(
     call.fail(statusCode.unimplemented, "messages must not be compressed");
   } else if (timeout !== undefined && timeoutMs === undefined) {
     call.fail(statusCode.internal, "grpc-timeout is no timeout");
-  } else call.serve(method, options.maxMessageBytes, timeoutMs);
+  } else
+    call.serve(method, new MessageReader(options.maxMessageBytes, call, options.room), timeoutMs);
 }
 
 /** A class, and listeners that are made once: a stream costs no closures. */
@@ -83,7 +90,7 @@ class Http2Call implements Call, CallMetadata, MessageSink {
     return textOf(this.#headers?.[name]);
   }
 
-  serve(method: Method, maxMessageBytes: number, timeoutMs: number | undefined): void {
+  serve(method: Method, reader: MessageReader, timeoutMs: number | undefined): void {
     const stream = this.#stream;
     let handler: CallHandler;
     try {
@@ -93,7 +100,7 @@ class Http2Call implements Call, CallMetadata, MessageSink {
       return;
     }
     this.#handler = handler;
-    this.#reader = new MessageReader(maxMessageBytes, this);
+    this.#reader = reader;
     (stream as ServedStream)[callOf] = this;
     Object.defineProperty(stream, "rstCode", cancelled);
     stream.on("data", onData);
@@ -130,6 +137,8 @@ class Http2Call implements Call, CallMetadata, MessageSink {
       this.#refuse(cause);
     }
     this.#isReading = false;
+    // What has come behind the end of the call is kept by nobody.
+    if (this.#isOver) this.#reader?.release();
     this.#flush();
   }
 
@@ -221,6 +230,7 @@ class Http2Call implements Call, CallMetadata, MessageSink {
   onClose(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#reader?.release();
     clearTimeout(this.#deadline);
     const handler = this.#handler;
     if (handler !== undefined) this.#contained(() => handler.onClose());

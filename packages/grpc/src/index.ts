@@ -1,5 +1,6 @@
 export { Health, HealthCheckResponse_ServingStatus } from "./gen/grpc/health/v1/health_pb.ts";
 export { createHealthService, type HealthOptions, type HealthService } from "./health.ts";
+export type { MessageRoom } from "./message-reader.ts";
 export {
   type Call,
   type CallHandler,

@@ -16,6 +16,13 @@ export const prefixBytes = 5;
 /** Most messages fit; of longer ones no more is believed before it comes. */
 const firstRoomBytes = 256 * 1024;
 
+/** Memory for messages that are not whole yet, of all calls together. */
+export interface MessageRoom {
+  /** False where there is no room for so many bytes more; nothing is taken then. */
+  take(bytes: number): boolean;
+  giveBack(bytes: number): void;
+}
+
 /** Takes messages as they become whole. */
 export interface MessageSink {
   onMessage(message: Buffer): void;
@@ -29,6 +36,7 @@ export interface MessageSink {
 export class MessageReader {
   readonly #maxMessageBytes: number;
   readonly #sink: MessageSink;
+  readonly #room: MessageRoom | undefined;
   /** A prefix that is split. */
   #prefix: Buffer | undefined = undefined;
   #prefixHas = 0;
@@ -37,9 +45,16 @@ export class MessageReader {
   #messageHas = 0;
   #messageBytes = 0;
 
-  constructor(maxMessageBytes: number, sink: MessageSink) {
+  constructor(maxMessageBytes: number, sink: MessageSink, room?: MessageRoom) {
     this.#maxMessageBytes = maxMessageBytes;
     this.#sink = sink;
+    this.#room = room;
+  }
+
+  /** Lets go of a message that is not whole: the call is over. */
+  release(): void {
+    if (this.#message !== undefined) this.#room?.giveBack(this.#message.length);
+    this.#message = undefined;
   }
 
   /** True between two messages. */
@@ -77,7 +92,7 @@ export class MessageReader {
         at += length;
         this.#sink.onMessage(chunk.subarray(at - length, at));
       } else {
-        this.#message = Buffer.allocUnsafe(Math.min(length, firstRoomBytes));
+        this.#message = this.#allocated(Math.min(length, firstRoomBytes));
         this.#messageHas = 0;
         this.#messageBytes = length;
       }
@@ -91,7 +106,7 @@ export class MessageReader {
     chunk.copy(into, this.#messageHas, at, at + wanted);
     this.#messageHas += wanted;
     if (this.#messageHas === this.#messageBytes) {
-      this.#message = undefined;
+      this.release();
       this.#sink.onMessage(into);
     }
     return wanted;
@@ -100,10 +115,17 @@ export class MessageReader {
   /** Grows to four times what has come, and no further than the message is long: large ones are copied once or twice. */
   #roomFor(message: Buffer, bytes: number): Buffer {
     if (bytes <= message.length) return message;
-    const larger = Buffer.allocUnsafe(Math.min(this.#messageBytes, 4 * bytes));
+    const larger = this.#allocated(Math.min(this.#messageBytes, 4 * bytes));
     message.copy(larger, 0, 0, this.#messageHas);
+    this.#room?.giveBack(message.length);
     this.#message = larger;
     return larger;
+  }
+
+  /** Throws where there is no room. */
+  #allocated(bytes: number): Buffer {
+    if (this.#room?.take(bytes) !== false) return Buffer.allocUnsafe(bytes);
+    throw new FramingError(statusCode.resourceExhausted, "too many messages are being read");
   }
 
   /** Reads a whole prefix; returns the message's length. */

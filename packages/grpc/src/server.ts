@@ -9,6 +9,7 @@ import {
 import type { Socket } from "node:net";
 import { serveStream } from "./call.ts";
 import { boundAddress, type ListenAddress, listenAddress } from "./listen-address.ts";
+import type { MessageRoom } from "./message-reader.ts";
 import type { Failure, Method } from "./method.ts";
 import { removeStaleSocket, withLock } from "./stale-socket.ts";
 
@@ -27,6 +28,8 @@ export interface GrpcServerOptions {
   readonly methods: ReadonlyMap<string, Method>;
   /** A longer message ends its call with RESOURCE_EXHAUSTED. */
   readonly maxMessageBytes: number;
+  /** For messages that come in pieces; past it a call ends with RESOURCE_EXHAUSTED. Absent: they are bounded one by one alone. */
+  readonly room?: MessageRoom;
   /** Calls of one connection at once. */
   readonly maxConcurrentStreams: number;
   /** For a client's preface and settings, in ms; 10,000 when absent. */

@@ -514,6 +514,49 @@ describe("our gRPC server", () => {
     }
   });
 
+  test("messages that come in pieces have a room together, and give it back", async () => {
+    let [used, most] = [0, 0];
+    const room = {
+      take(bytes: number) {
+        if (used + bytes > 1024 * 1024) return false;
+        used += bytes;
+        most = Math.max(most, used);
+        return true;
+      },
+      giveBack(bytes: number) {
+        used -= bytes;
+      },
+    };
+    const limited = createGrpcServer({ ...options, room });
+    const session = connectHttp2(`http://${await limited.listen("127.0.0.1:0")}`);
+    const begun = Array.from({ length: 10 }, () => {
+      const stream = session.request(headers);
+      const ended = { status: "" };
+      stream.on("error", () => {});
+      stream.on("trailers", (trailers) => {
+        ended.status = String(trailers["grpc-status"]);
+      });
+      stream.on("response", (response) => {
+        ended.status = String(response["grpc-status"] ?? "");
+      });
+      stream.resume();
+      stream.write(framed(Buffer.alloc(64 * 1024), 0, 256 * 1024));
+      return { stream, ended };
+    });
+    const refused = () => begun.filter(({ ended }) => ended.status === "8");
+    await until(() => refused().length === 6);
+    expect(refused()).toHaveLength(6);
+    expect(most).toBe(1024 * 1024);
+    // One is whole, the others go without.
+    const kept = begun.filter(({ ended }) => ended.status !== "8");
+    kept[0]?.stream.end(Buffer.alloc(192 * 1024));
+    for (const { stream } of kept.slice(1)) stream.close(constants.NGHTTP2_CANCEL);
+    await until(() => used === 0);
+    expect(used).toBe(0);
+    session.destroy();
+    await limited.close(0);
+  });
+
   test.each(["nonsense", "127.0.0.1:99999", "unix:relative"])(
     "refuses to listen on %s",
     async (text) => {

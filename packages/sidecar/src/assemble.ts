@@ -1,3 +1,4 @@
+import { maxMeasuredAnswers, sidecarBounds } from "@umbra/envoy-config";
 import { createBodyDecoder } from "@umbra/openai/decode";
 import { createRecorder, type Recorder } from "@umbra/shadow";
 import { createAccounts } from "./accounts.ts";
@@ -73,8 +74,9 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     candidateOf: (mirror) => mirrors.gateOf(mirror)?.candidate,
     latest: () => evaluations.latest.reports,
   });
+  const maxOpen = maxMeasuredAnswers(topology.envoy.settings);
   const observers = [answers, accounts, mirrors, shadowMetrics, evaluations, captures ?? {}];
-  const recorder = createRecorder<LiveRequest>({ now, observers });
+  const recorder = createRecorder<LiveRequest>({ now, observers, maxOpen });
   const live = createLive(mirrors, metrics, observers);
   const pick: PickOptions = {
     ...pickSettings(options, pools, opened),
@@ -134,7 +136,11 @@ function pickSettings(options: SidecarOptions, pools: PoolRegistry, { authorizat
     gateway: gatewayProtocol(options.gateway ?? {}, pools.keys(), backendPaths(options.topology)),
     maxBodyBytes,
     maxWaitMs,
-    decoder: createBodyDecoder({ maxBytes: maxBodyBytes }),
+    decoder: createBodyDecoder({
+      maxBytes: maxBodyBytes,
+      atOnce: sidecarBounds.decodedAtOnce,
+      maxWaitingBytes: sidecarBounds.compressedBytes,
+    }),
     authorization,
   };
 }

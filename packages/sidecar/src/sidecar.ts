@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { allPrimaryPools } from "@umbra/envoy-config";
+import { allPrimaryPools, bytesText, heldRequestBytes, leastHeldBytes } from "@umbra/envoy-config";
 import { createExtProcServer, type ExtProcServer } from "@umbra/ext-proc";
 import { type AdminServer, startAdminServer } from "./admin/admin-server.ts";
 import { assemble, now, type SidecarParts } from "./assemble.ts";
 import type { MetricFamily } from "./metrics/exposition.ts";
 import { version } from "./metrics/process-metrics.ts";
+import { withOwnMemory } from "./own-memory.ts";
 import { createReadiness } from "./readiness.ts";
 import { observeExchange } from "./requests/observe.ts";
 import { pickExchange } from "./requests/pick-exchange.ts";
@@ -34,13 +35,13 @@ export interface Sidecar {
 const scrapeTimeoutMs = 1_000;
 
 /** Starts the sidecar: scraping, ext_proc, the evaluations and the admin interface. Throws when an address can't be bound. */
-export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
-  const { topology, log } = options;
+export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
+  const options = inOwnMemory(given);
+  const { topology, log, endpointKeyFile, tls } = options;
   const tracing = options.traces === true ? await loadTracing(version) : undefined;
   if (tracing?.hasSdk === false) {
     log.warn("traces are on, but no OpenTelemetry SDK is loaded: none is kept (docs/traces.md)");
   }
-  const { endpointKeyFile, tls } = options;
   const key =
     endpointKeyFile === undefined ? undefined : await openEndpointKey(endpointKeyFile, log);
   const parts = assemble(options, {
@@ -119,9 +120,22 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   }
 }
 
+/** What the sidecar holds fits into its container. */
+function inOwnMemory(options: SidecarOptions): SidecarOptions {
+  const topology = withOwnMemory(options.topology, process.constrainedMemory());
+  if (topology !== options.topology) {
+    const { sidecarMemoryBytes } = topology.envoy.settings;
+    options.log.warn(
+      { usable: bytesText(sidecarMemoryBytes), held: bytesText(heldRequestBytes(topology)) },
+      "sidecarMemory is more than nine tenths of what the container has: less is held",
+    );
+  }
+  return { ...options, topology };
+}
+
 function createServer(
   { pick, observe, metrics }: SidecarParts,
-  { log }: SidecarOptions,
+  { log, topology }: SidecarOptions,
   certificates: OpenCertificates | undefined,
 ): ExtProcServer {
   return createExtProcServer({
@@ -134,6 +148,8 @@ function createServer(
     onStreamStart: metrics.streamOpened,
     onStreamEnd: metrics.streamEnded,
     maxBodyBytes: pick.maxBodyBytes,
+    // Two of the longest requests, however small the machine: it fails towards serving.
+    maxHeldBytes: Math.max(heldRequestBytes(topology), leastHeldBytes(topology.envoy.settings)),
     ...(certificates === undefined ? {} : { tls: certificates.first }),
     onError(cause) {
       metrics.streamFailed();

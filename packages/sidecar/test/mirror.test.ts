@@ -325,6 +325,15 @@ describe("gate", () => {
     });
   });
 
+  test("without a policy mirrors no body that is longer than its bound", () => {
+    const { policy: _, ...plain } = mirror;
+    const bounded = createMirrorGate({ mirror: plain, maxBodyBytes: 200, now: () => 0 });
+    expect(bounded.decide(request()).kind).toBe("mirrored");
+    const long = request({ messages: [{ role: "user", content: "x".repeat(200) }] });
+    expect(bounded.decide(long)).toMatchObject({ kind: "unmirrored", drop: "size" });
+    expect(createMirrorGate({ mirror: plain, now: () => 0 }).decide(long).kind).toBe("mirrored");
+  });
+
   test("pauses, resumes and stops for good", () => {
     const gate = gateOf();
     gate.pause("protection");

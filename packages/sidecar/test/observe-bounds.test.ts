@@ -83,6 +83,23 @@ describe("an answer that is observed", () => {
     expect(legs.map((leg) => leg.class)).toEqual(["cap_cancelled"]);
   });
 
+  test.each([
+    { name: "is compared where the limit of bandwidth has let it through", delay: {}, how: "ok" },
+    {
+      name: "is not compared where the limit of bandwidth has delayed it",
+      delay: { "x-umbra-bandwidth-response-filter-delay-ms": "50" },
+      how: "cap_cancelled",
+    },
+  ])("$name", ({ delay, how }) => {
+    const { exchange, legs, overloads } = observing({ msPerLook: 0.001 });
+    exchange.onResponseBody?.(event, false);
+    exchange.onResponseBody?.(Buffer.from("data: [DONE]\n\n"), false);
+    exchange.onResponseTrailers?.(new Map(Object.entries(delay)));
+    exchange.onEnd?.("complete");
+    expect(legs.map((leg) => leg.class)).toEqual([how]);
+    expect(overloads).toHaveLength(how === "ok" ? 0 : 1);
+  });
+
   test("gives its request back where an observer throws", () => {
     const { exchange, request } = observing({ msPerLook: 0, fails: true });
     exchange.onResponseBody?.(event, true);
@@ -98,4 +115,48 @@ describe("an answer that is observed", () => {
     exchange.onEnd?.("complete");
     expect(legs.map((leg) => leg.class)).toEqual(["cap_cancelled"]);
   });
+
+  test.each([
+    { canCancel: true, ended: 1 },
+    { canCancel: false, ended: 0 },
+  ])(
+    "of a twin ends with its copy at 32 MiB where its lane can: $canCancel",
+    ({ canCancel, ended }) => {
+      let fails = 0;
+      const now = () => 0;
+      const live = new LiveRequests({
+        observers: [],
+        now,
+        canCancel: () => canCancel,
+        onCancel() {},
+      });
+      const twin = live.beginTwin("r", "m", () => {
+        fails++;
+      });
+      if (twin === undefined) throw new Error("no room");
+      const account = { arrived() {}, decided: () => [], ended() {}, answered() {} };
+      twin.measured = new MeasuredLeg(account, {
+        ...{ model: "m", stream: true, promptBytes: 1, endpoint: "10.0.0.1:8000" },
+        ...{ dispatchedAt: 0, mirrors: ["m"] },
+      });
+      const metadata = new Map([
+        ["x-umbra-lane", "shadow"],
+        ["x-umbra-mirrors", "m"],
+      ]);
+      const exchange = observeExchange(
+        { metadata, fail() {} },
+        {
+          ...{ recorder: createRecorder<LiveRequest>({ now }), live, now },
+          timeoutOf: () => undefined,
+          shares: { primary: createWorkShare(0.4, 100), shadow: createWorkShare(0.25, 100) },
+          onOverload() {},
+        },
+      );
+      exchange.onRequestHeaders?.(new Map([["x-request-id", "r"]]), true);
+      exchange.onResponseHeaders?.(new Map([[":status", "200"]]), new Map(), false);
+      const chunk = Buffer.alloc(1024 * 1024, ":\n");
+      for (let i = 0; i < 33; i++) exchange.onResponseBody?.(chunk, false);
+      expect(fails).toBe(ended);
+    },
+  );
 });

@@ -5,6 +5,7 @@ import { stringify } from "yaml";
 import { askEnvoy } from "../check/ask-envoy.ts";
 import { explainCode } from "../check/explain-code.ts";
 import { githubAnnotation } from "../check/github.ts";
+import { memoryTable } from "../check/memory-table.ts";
 import { judgeOwnBootstrap } from "../check/own-bootstrap.ts";
 import { sarifOf } from "../check/sarif.ts";
 import { findEnvoy } from "../envoy/find-envoy.ts";
@@ -41,7 +42,7 @@ export function checkCommand(io: Io): Command {
   return commandOf("check", {
     summary: "say what is wrong in the resources",
     description:
-      "Says what is wrong in the resources: file, line and column, the line itself, and how to fix it; everything in one pass. Exit status 1 when there is an error.",
+      "Says what is wrong in the resources: file, line and column, the line itself, and how to fix it; everything in one pass. Then prints the pools, and what may take memory of Envoy and of the sidecar. Exit status 1 when there is an error.",
     examples: [
       "umbra check -f examples/mirror",
       "umbra check -f examples/mirror -o json",
@@ -102,7 +103,7 @@ function printed({ topology, diagnostics }: ReadTopology, output: CheckFlags["ou
     case "yaml":
       return isSound ? stringify(topology, { lineWidth: 0, aliasDuplicateObjects: false }) : "";
     case "table":
-      return isSound ? poolTable(topology) : "";
+      return isSound ? `${poolTable(topology)}\n${memoryTable(topology)}` : "";
   }
 }
 

@@ -39,11 +39,13 @@ export interface GrpcServer {
   readonly breakers: EnvoyObject;
   /** How a connection is found out that is gone without a word. */
   readonly keepalive: EnvoyValue;
+  /** Bytes that Envoy holds of one stream that the server has not taken; absent: Envoy's own. */
+  readonly streamWindow?: EnvoyValue;
 }
 
 /** A gRPC server as a cluster. */
 export function grpcCluster(name: string, server: GrpcServer): EnvoyObject {
-  const { address, tls, connectTimeout, keepalive } = server;
+  const { address, tls, connectTimeout, keepalive, streamWindow } = server;
   return {
     name,
     type: discoveryType(address),
@@ -52,7 +54,12 @@ export function grpcCluster(name: string, server: GrpcServer): EnvoyObject {
     ...(tls === undefined ? {} : { transport_socket: upstreamTls(address, tls) }),
     ...loadAssignment(name, [envoyAddress(address)]),
     ...httpOptions({
-      explicit_http_config: { http2_protocol_options: { connection_keepalive: keepalive } },
+      explicit_http_config: {
+        http2_protocol_options: {
+          connection_keepalive: keepalive,
+          ...(streamWindow === undefined ? {} : { initial_stream_window_size: streamWindow }),
+        },
+      },
     }),
   };
 }

@@ -1,9 +1,10 @@
+import { type CopyBounds, copyBounds, shadowPieceBytes } from "../copy-bounds.ts";
 import { reasonOf } from "../envoy-settings.ts";
 import { allPrimaryPools, backendsOf, isRendered, poolsByName, routesOf } from "../queries.ts";
 import type { Mirror, Pool, Topology } from "../topology.ts";
 import { envoyAddress } from "./address.ts";
 import { breakers, httpOptions, loadAssignment, shadowBuffer } from "./cluster-parts.ts";
-import { because, builtIn, duration, type EnvoyObject } from "./envoy-object.ts";
+import { because, builtIn, duration, type EnvoyObject, type Reasoned } from "./envoy-object.ts";
 import { externalPickers, pickMetadata, servedKey } from "./external-picker.ts";
 import {
   destinationHeader,
@@ -26,11 +27,12 @@ export function clusters(topology: Topology, options: BootstrapOptions): readonl
     .flatMap(backendsOf)
     .some(({ kind }) => kind === "invalid");
   const pools = poolsByName(topology);
+  const bounds = copyBounds(topology, options);
   const shadows = topology.mirrors.filter(isRendered).flatMap((mirror) => {
-    const pool = pools.get(mirror.pool);
-    if (pool === undefined) return [];
-    const shadow = shadowCluster(mirror, pool, options);
-    return options.plainMirror ? [shadow] : [laneCluster(mirror, options), shadow];
+    const [pool, bound] = [pools.get(mirror.pool), bounds.get(mirror.name)];
+    if (pool === undefined || bound === undefined) return [];
+    const shadow = shadowCluster(mirror, pool, bound, options);
+    return options.plainMirror ? [shadow] : [laneCluster(mirror, bound, options), shadow];
   });
   return [
     ...topology.pools
@@ -53,12 +55,23 @@ function primaryCluster(pool: Pool, options: BootstrapOptions): EnvoyObject {
   });
 }
 
-/** The cluster of a mirror's endpoints. A stalled endpoint must never hold the primary's body back. */
-function shadowCluster(mirror: Mirror, pool: Pool, options: BootstrapOptions): EnvoyObject {
+/** The cluster of a mirror's endpoints. The lane's cluster before it holds the bodies of copies that stall. */
+function shadowCluster(
+  mirror: Mirror,
+  pool: Pool,
+  bound: CopyBounds,
+  options: BootstrapOptions,
+): EnvoyObject {
   const name = shadowClusterName(mirror.name);
   const maxStreamMs = mirror.requestTimeoutMs;
-  return poolCluster({ name, pool, maxStreamMs }, options, copyLimits(mirror, options));
+  const buffer = options.plainMirror
+    ? because(shadowBuffer, options.maxBodyBytes)
+    : because(shadowPiece, shadowPieceBytes);
+  return poolCluster({ name, pool, maxStreamMs }, options, copyLimits(bound.breaker, buffer));
 }
+
+const shadowPiece =
+  "What is read of a shadow's answers at once: with more, a shadow that floods would fill the memory and delay other requests.";
 
 function poolCluster(
   of: { readonly name: string; readonly pool: Pool; readonly maxStreamMs?: number },
@@ -78,7 +91,7 @@ function poolCluster(
 }
 
 /** The way into the shadow lane. Its buffer takes the largest body whole when the lane stalls. */
-function laneCluster(mirror: Mirror, options: BootstrapOptions): EnvoyObject {
+function laneCluster(mirror: Mirror, bound: CopyBounds, options: BootstrapOptions): EnvoyObject {
   const { name } = mirror;
   const cluster = laneClusterName(name);
   const address = {
@@ -88,7 +101,7 @@ function laneCluster(mirror: Mirror, options: BootstrapOptions): EnvoyObject {
     ...named(cluster),
     type: "STATIC",
     connect_timeout: timeSetting(options, "connectTimeoutMs"),
-    ...copyLimits(mirror, options),
+    ...copyLimits(bound.breaker, because(reasonOf("maxShadowBodyBytes"), bound.bodyBytes)),
     transport_socket: builtIn("transport_sockets.internal_upstream", "InternalUpstreamTransport", {
       transport_socket: builtIn("transport_sockets.raw_buffer", "RawBuffer"),
     }),
@@ -97,15 +110,10 @@ function laneCluster(mirror: Mirror, options: BootstrapOptions): EnvoyObject {
   };
 }
 
-/**
- * Envoy's own limit stands behind the policy's, with room: a copy that Envoy drops is one that nobody is told of, and a
- * request that has just ended counts here a moment longer.
- */
-function copyLimits({ policy }: Mirror, options: BootstrapOptions): EnvoyObject {
-  const { maxShadowRequests, maxBodyBytes } = options;
-  const most = Math.max(maxShadowRequests, 2 * (policy?.budget.maxInFlight ?? 0));
+/** Envoy's own limit stands behind the policy's: a copy that Envoy drops is counted in its statistics alone. */
+function copyLimits(most: number, buffer: Reasoned): EnvoyObject {
   return {
-    per_connection_buffer_limit_bytes: because(shadowBuffer, maxBodyBytes),
+    per_connection_buffer_limit_bytes: buffer,
     circuit_breakers: breakers(most, reasonOf("maxShadowRequests")),
   };
 }
@@ -171,6 +179,14 @@ function http(
       ...maxStream,
     },
     explicit_http_config:
-      protocol === "h2c" ? { http2_protocol_options: {} } : { http_protocol_options: {} },
+      protocol === "h2c"
+        ? { http2_protocol_options: maxStreamMs === undefined ? {} : smallWindows }
+        : { http_protocol_options: {} },
   });
 }
+
+/** Of a shadow's HTTP/2: what it may send unasked. */
+const smallWindows: EnvoyObject = {
+  initial_stream_window_size: because(shadowPiece, shadowPieceBytes),
+  initial_connection_window_size: 1_048_576,
+};

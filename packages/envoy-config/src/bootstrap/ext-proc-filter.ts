@@ -148,6 +148,8 @@ export function observe(lane: Lane): EnvoyObject {
       ...skipped,
       response_header_mode: "SEND",
       response_body_mode: "STREAMED",
+      // They tell how long the limit of a shadow's bandwidth has held its answer back.
+      ...(lane === "shadow" ? { response_trailer_mode: "SEND" } : {}),
     },
     response_attributes: [
       "upstream.address",

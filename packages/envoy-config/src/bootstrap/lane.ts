@@ -1,6 +1,8 @@
+import { laneBufferBytes } from "../copy-bounds.ts";
 import { isRendered, poolsByName } from "../queries.ts";
 import type { Mirror, Pool, Topology } from "../topology.ts";
 import { accessLog, answerLogs } from "./access-log.ts";
+import { bandwidthFilter, bandwidthLimit } from "./bandwidth.ts";
 import { headerLimit } from "./client-guards.ts";
 import { shadowBuffer } from "./cluster-parts.ts";
 import { connectionManager, router } from "./connection-manager.ts";
@@ -39,6 +41,8 @@ export function shadowLane(topology: Topology, options: BootstrapOptions): Envoy
       pick("shadow", options, modelHeaders(topology.pools)),
       ...externalPick("shadow", topology, options),
       ...(options.observe ? [observe("shadow")] : []),
+      // Answers pass the filters from last to first: the recorder gets no more than the limit lets through.
+      bandwidthFilter,
       router,
     ],
     route_config: { name: shadowLaneListener, virtual_hosts: [virtualHost] },
@@ -47,7 +51,7 @@ export function shadowLane(topology: Topology, options: BootstrapOptions): Envoy
   return {
     name: shadowLaneListener,
     internal_listener: {},
-    per_connection_buffer_limit_bytes: because(shadowBuffer, options.maxBodyBytes),
+    per_connection_buffer_limit_bytes: because(shadowBuffer, laneBufferBytes(topology, options)),
     filter_chains: [{ filters }],
   };
 }
@@ -65,7 +69,10 @@ function route(
       headers: [{ name: mirrorHeader, string_match: { exact: name } }],
     },
     route: { cluster: shadowClusterName(name), timeout, idle_timeout: timeout },
-    typed_per_filter_config: pool === undefined ? {} : streams(pool),
+    typed_per_filter_config: {
+      ...(pool === undefined ? {} : streams(pool)),
+      ...bandwidthLimit(options),
+    },
   };
 
   function streams(of: Pool): EnvoyObject {

@@ -104,3 +104,9 @@ export const clusterNameTags = {
 export function externalPickerClusterName(pool: string): string {
   return `picker/${pool}`;
 }
+
+/** Of the trailers that Envoy's limit of a shadow's bandwidth adds to its answers. */
+export const bandwidthTrailerPrefix = "x-umbra";
+
+/** The one of them that says for how many ms the limit has held back parts of the answer; absent: for none. */
+export const answerDelayTrailer = "x-umbra-bandwidth-response-filter-delay-ms";

@@ -1,6 +1,7 @@
+import { streamWindowBytes } from "../copy-bounds.ts";
 import { reasonOf } from "../envoy-settings.ts";
 import { breakers, grpcCluster } from "./cluster-parts.ts";
-import { because, duration, type EnvoyObject } from "./envoy-object.ts";
+import { because, duration, type EnvoyObject, type Reasoned } from "./envoy-object.ts";
 import { observerClusters, pickerCluster } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { timeSetting } from "./setting.ts";
@@ -11,7 +12,7 @@ import { timeSetting } from "./setting.ts";
  */
 export function picker(options: BootstrapOptions): EnvoyObject {
   return {
-    ...sidecarCluster(pickerCluster, options),
+    ...sidecarCluster(pickerCluster, options, { keepalive: patiently }),
     common_lb_config: {
       healthy_panic_threshold: because(
         "A sidecar that is known to be dead is asked no more: the pools' failure mode holds at once.",
@@ -62,18 +63,47 @@ export function observer(
   lane: keyof typeof observerClusters,
   options: BootstrapOptions,
 ): EnvoyObject {
-  return sidecarCluster(observerClusters[lane], options);
+  return sidecarCluster(observerClusters[lane], options, {
+    keepalive: quickly,
+    streamWindow: streamWindows[lane],
+  });
 }
 
-function sidecarCluster(name: string, options: BootstrapOptions): EnvoyObject {
+/** What Envoy holds of copies that the sidecar has not taken; past it the answer itself waits. */
+const streamWindows: Readonly<Record<keyof typeof observerClusters, Reasoned>> = {
+  primary: because(
+    "An answer to a client hardly ever waits for its recorder: it is slower than this in the seconds until a recorder is given up.",
+    streamWindowBytes.primary,
+  ),
+  shadow: because(
+    "A shadow's answers wait for their recorder: copies of them must not fill the memory.",
+    streamWindowBytes.shadow,
+  ),
+};
+
+const quickly = because(
+  "A connection to a sidecar that is gone without a word is found out in seconds.",
+  { interval: "2s", timeout: "2s" },
+);
+
+/** Longer than a stall that picks can wait for: with the connection all of them would fail. */
+const patiently = because(
+  "A sidecar that stalls for some seconds answers all that wait; one that is gone without a word is found out in 8 s.",
+  { interval: "2s", timeout: "6s" },
+);
+
+interface Link {
+  readonly keepalive: Reasoned;
+  /** Absent: Envoy's own. */
+  readonly streamWindow?: Reasoned;
+}
+
+function sidecarCluster(name: string, options: BootstrapOptions, link: Link): EnvoyObject {
   return grpcCluster(name, {
     address: options.sidecar,
     tls: options.sidecarTls,
     connectTimeout: "0.25s",
     breakers: breakers(options.maxRequests, reasonOf("maxRequests")),
-    keepalive: because(
-      "A connection to a sidecar that is gone without a word is found out in seconds.",
-      { interval: "2s", timeout: "2s" },
-    ),
+    ...link,
   });
 }

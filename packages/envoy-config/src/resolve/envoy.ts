@@ -8,6 +8,8 @@ import type { EnvoyConfiguration } from "../topology.ts";
 
 export interface ResolvedEnvoy {
   readonly configuration: EnvoyConfiguration;
+  /** Where the EnvoySettings that hold are; absent where there are none. */
+  readonly settingsPlace: Place | undefined;
   /** Where the EnvoyProxy that holds is; absent where none does. */
   readonly proxyPlace: Place | undefined;
   /** Where the operations of its patch stand. */
@@ -27,6 +29,7 @@ export function resolveEnvoy(
   const { change, operationPlaces = [] } = proxy ?? {};
   return {
     configuration: { settings, ...(change === undefined ? {} : { bootstrap: change }) },
+    settingsPlace: held?.place,
     proxyPlace: proxy?.place,
     operationPlaces,
   };

@@ -52,7 +52,8 @@ class ProcessCall implements CallHandler, StreamInfo, Outlet {
     try {
       const message = readRequestMessage(bytes);
       if (this.#kind === undefined) this.#begin(message);
-      if (this.#picking !== undefined) this.#call.send(this.#picking.receive(message));
+      if (this.#picking !== undefined)
+        this.#call.send(this.#picking.receive(message, bytes.length));
       else if (this.#observing?.receive(message) === true) {
         // The server ends it as soon as there is nothing more to see: Envoy would hold it open for seconds.
         this.#endWell();

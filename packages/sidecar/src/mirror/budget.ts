@@ -15,10 +15,15 @@ export interface Budget {
   readonly isSpent: boolean;
 }
 
+/** What is absent has no limit. */
+export type BudgetLimits = { readonly [K in keyof MirrorBudget]?: MirrorBudget[K] | undefined };
+
 /** Creates a budget; `now` is monotonic, in ms. Its time runs from the first request. */
-export function createBudget(limits: MirrorBudget | undefined, now: () => number): Budget {
+export function createBudget(limits: BudgetLimits | undefined, now: () => number): Budget {
   let [inFlight, requests, tokens] = [0, 0, 0];
   let startedAt: number | undefined;
+  const { maxBodyBytes = Number.POSITIVE_INFINITY, maxInFlight = Number.POSITIVE_INFINITY } =
+    limits ?? {};
   const rate = limits?.maxRequestsPerSecond;
   // A second's worth may go at once; a rate below one keeps room for one.
   const depth = Math.max(1, rate ?? 0);
@@ -49,8 +54,8 @@ export function createBudget(limits: MirrorBudget | undefined, now: () => number
       if (share.duration >= 1) return "duration";
       if (share.requests >= 1) return "requests";
       if (share.tokens >= 1) return "tokens";
-      if (limits !== undefined && bodyBytes > limits.maxBodyBytes) return "size";
-      if (limits !== undefined && inFlight >= limits.maxInFlight) return "concurrency";
+      if (bodyBytes > maxBodyBytes) return "size";
+      if (inFlight >= maxInFlight) return "concurrency";
       if (isOverRate()) return "rate";
       level--;
       inFlight++;

@@ -74,17 +74,19 @@ export interface MirrorState {
 
 export interface MirrorGateOptions {
   readonly mirror: Mirror;
+  /** Largest body that is mirrored where no policy says another, in bytes; absent: any. */
+  readonly maxBodyBytes?: number;
   /** Monotonic, in ms. */
   readonly now: () => number;
 }
 
-export function createMirrorGate({ mirror, now }: MirrorGateOptions): MirrorGate {
+export function createMirrorGate({ mirror, maxBodyBytes, now }: MirrorGateOptions): MirrorGate {
   const { policy, pool: candidate, sampling } = mirror;
   const route = resourceName(mirror.origin.route);
   const key = evaluationKey(route, candidate);
   // Candidates of one policy draw the same requests, so that they can be compared with each other.
   const samplingKey = `umbra sampling ${policy?.name ?? route}`;
-  const budget = createBudget(policy?.budget, now);
+  const budget = createBudget(policy?.budget ?? { maxBodyBytes }, now);
   const breaker = createBreaker(now);
   const dropped: Record<string, number> = {};
   const notEligible: Partial<Record<IneligibleReason, number>> = {};

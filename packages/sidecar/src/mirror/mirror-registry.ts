@@ -40,12 +40,13 @@ export interface MirrorRegistry
 }
 
 export function createMirrorRegistry(topology: Topology, now: () => number): MirrorRegistry {
+  const { maxShadowBodyBytes } = topology.envoy.settings;
   const gates: MirrorGate[] = [];
   const mirrors = new Map<string, GatedMirror>();
   for (const mirror of topology.mirrors) {
     let gate = gates.find((each) => sharesGate(each.mirror, mirror));
     if (gate === undefined) {
-      gate = createMirrorGate({ mirror, now });
+      gate = createMirrorGate({ mirror, maxBodyBytes: maxShadowBodyBytes, now });
       gates.push(gate);
     }
     const header = { name: mirrorToHeader(mirror), value: laneClusterName(mirror.name) };

@@ -1,4 +1,4 @@
-import type { Model, Pool, Topology } from "@umbra/envoy-config";
+import { type Model, type Pool, sidecarBounds, type Topology } from "@umbra/envoy-config";
 import {
   createModelRewriter,
   createPool,
@@ -70,15 +70,18 @@ export interface PoolRegistryOptions {
  */
 export function createPoolRegistry(topology: Topology, options: PoolRegistryOptions): PoolRegistry {
   const registry = new Map<string, ServedPool>();
+  const configured = topology.pools.filter(({ pickerConfig }) => pickerConfig !== undefined);
+  // Of one pool, unless its configuration says otherwise.
+  const queuedBytes = sidecarBounds.queuedBytes / Math.max(1, configured.length);
   for (const pool of topology.pools) {
     if (pool.picker !== "umbra") continue;
     const config = pickerConfigOf(pool);
     const { fallbacks } = options;
-    const configured = {
+    const poolOptions = {
       ...config?.poolOptions(),
       ...(fallbacks === undefined ? {} : { maxFallbacks: fallbacks }),
     };
-    const state = createPool({ name: pool.name, ...options, ...configured });
+    const state = createPool({ name: pool.name, ...options, ...poolOptions });
     state.setEndpoints(
       pool.endpoints.map((address) => ({
         address,
@@ -96,17 +99,17 @@ export function createPoolRegistry(topology: Topology, options: PoolRegistryOpti
       onlyModel: pool.onlyModel,
       served: new ServedModels(state),
       priorityOf: (model) => priorities.get(model ?? "") ?? "Standard",
-      gatewayFallbacks: configured.maxFallbacks ?? 0,
+      gatewayFallbacks: poolOptions.maxFallbacks ?? 0,
       objectives: new Map(pool.objectives.map(({ name, priority }) => [name, priority])),
       rewrite: createModelRewriter(pool.rewrites, options.random),
-      queue: config?.flow === undefined ? undefined : queueOf(state, config.flow, options),
+      queue:
+        config?.flow === undefined
+          ? undefined
+          : queueOf(state, { maxBytes: queuedBytes, ...config.flow }, options),
     });
   }
   return registry;
 }
-
-/** Bytes of bodies that may wait, unless the configuration says otherwise. */
-const maxQueuedBytes = 256 * 1024 * 1024;
 
 function queueOf(
   state: PoolState,
@@ -117,7 +120,6 @@ function queueOf(
   // The client is to be told by the queue, and not by a gateway that has waited enough.
   const longestMs = 0.9 * maxWaitMs;
   return createFlowQueue({
-    maxBytes: maxQueuedBytes,
     ...settings,
     ttlMs: Math.min(ttlMs, longestMs),
     noEndpointTtlMs: Math.min(noEndpointTtlMs, longestMs),

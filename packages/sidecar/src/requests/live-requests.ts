@@ -95,6 +95,11 @@ export class LiveRequests {
     return twin;
   }
 
+  /** Ends a twin that sends more than any answer is long, where its lane can. */
+  endTwin({ fail, mirror }: LiveTwin): void {
+    if (this.#options.canCancel(mirror)) fail?.();
+  }
+
   /** The leg whose observe stream has come: once, and only where it is measured. `mirror`: of a twin. */
   observe(requestId: string, mirror: string | undefined): LiveLeg | undefined {
     const request = this.#requests.find(requestId, (each) =>

@@ -1,8 +1,14 @@
-import { streamMetadata } from "@umbra/envoy-config";
+import { answerDelayTrailer, streamMetadata } from "@umbra/envoy-config";
 import type { Headers, ObserveExchange, StreamInfo, StreamOutcome } from "@umbra/ext-proc";
 import type { LegRecorder, Recorder } from "@umbra/shadow";
 import type { Lane } from "../decision/request-account.ts";
-import type { LiveLeg, LiveRequest, MeasuredLeg, PickedLeg } from "./live-request.ts";
+import {
+  type LiveLeg,
+  type LiveRequest,
+  LiveTwin,
+  type MeasuredLeg,
+  type PickedLeg,
+} from "./live-request.ts";
 import type { LiveRequests } from "./live-requests.ts";
 import type { WorkShare } from "./work-share.ts";
 
@@ -81,7 +87,11 @@ class Observed implements ObserveExchange {
     const recorder = this.#leg?.measured?.recorder;
     if (recorder === undefined) return undefined;
     this.#bytes += chunk.length;
-    if (this.#bytes > maxAnswerBytes) return this.#cut();
+    if (this.#bytes > maxAnswerBytes) {
+      const leg = this.#leg;
+      if (leg instanceof LiveTwin) this.#options.live.endTwin(leg);
+      return this.#cut();
+    }
     let at = 0;
     do {
       const end = Math.min(chunk.length, at + sliceBytes);
@@ -91,6 +101,12 @@ class Observed implements ObserveExchange {
     } while (at < chunk.length);
     this.#leg?.request.texts?.add(this.#mirror, chunk);
     return undefined;
+  }
+
+  /** An answer that Envoy's limit of a shadow's bandwidth has delayed says nothing of the shadow's speed. */
+  onResponseTrailers(trailers: Headers): void {
+    if (Number(trailers.get(answerDelayTrailer) ?? 0) > 0) this.#cut();
+    else this.#leg?.measured?.recorder?.responseBody(nothing, true);
   }
 
   /** False where the lane has no time left. */

@@ -1,0 +1,35 @@
+import {
+  copiesShareOfHeap,
+  heldRequestBytes,
+  leastHeldBytes,
+  memoryBounds,
+  sum,
+} from "../memory.ts";
+import { bytesText } from "../quantity.ts";
+import type { Place, Report } from "../resources/report.ts";
+import type { Topology } from "../topology.ts";
+
+/** Reports bounds that together do not fit into `maxHeap` or `sidecarMemory`. */
+export function checkMemory(topology: Topology, place: Place, report: Report): void {
+  const { settings } = topology.envoy;
+  const copies = sum(memoryBounds(topology).filter((each) => each.of === "envoy"));
+  const room = settings.maxHeapBytes * copiesShareOfHeap;
+  if (copies > room) {
+    const message = `mirroring may take ${bytesText(copies)} of Envoy's memory, and half of \`maxHeap\` (${bytesText(settings.maxHeapBytes)}) at most may be used for it: lower \`maxShadowRequests\` (${settings.maxShadowRequests}), or the largest bodies of copies, or raise \`maxHeap\` to ${bytesText(copies / copiesShareOfHeap)}`;
+    report("error", "UMB0245", place, message);
+  }
+  const held = heldRequestBytes(topology);
+  const least = leastHeldBytes(settings);
+  if (held < least) {
+    const parts = memoryBounds(topology).filter((each) => each.of === "sidecar");
+    const others = sum(parts) - 2 * held;
+    const message = `\`sidecarMemory\` (${bytesText(settings.sidecarMemoryBytes)}) leaves ${bytesText(held)} for requests that the sidecar holds, and two of the longest take ${bytesText(least)}: lower \`maxBody\`, or raise \`sidecarMemory\` to ${bytesText(enoughFor(others, least, settings.sidecarMemoryBytes))}`;
+    report("error", "UMB0245", place, message);
+  }
+}
+
+/** A quarter of the memory is for answers that are measured: the rest must hold all else. */
+function enoughFor(others: number, least: number, memory: number): number {
+  const fixed = others - Math.floor(memory / 4);
+  return Math.ceil(((fixed + 2 * least) * 4) / 3);
+}
