@@ -84,6 +84,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     await server.close(graceMs);
     clearTimeout(refusing);
     closeQueues();
+    // What was read last is still judged.
+    await parts.answers?.close();
     await Promise.all([scraping.close(), evaluations.close(), admin?.close()]);
     metrics.close();
   }
