@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import type { Pair } from "@umbra/shadow";
+import type { Leg, Pair } from "@umbra/shadow";
 import { request } from "undici";
 import { chat, postMany } from "./harness/client.ts";
 import { startFloodingServer } from "./harness/flooding-server.ts";
@@ -10,7 +10,7 @@ import { until } from "./harness/until.ts";
 
 /** A counter of the sidecar's metrics page, by the label `lane`. */
 async function byLane({ admin }: Gateway, name: string): Promise<Record<string, number>> {
-  const page = await (await request(`${admin}/metrics`)).body.text();
+  const page = await (await request(`http://${admin}/metrics`)).body.text();
   const lines = page.matchAll(new RegExp(`^${name}\\{lane="(\\w+)"\\} (\\d+)`, "gm"));
   return Object.fromEntries([...lines].map(([, lane = "", count]) => [lane, Number(count)]));
 }
@@ -40,12 +40,12 @@ test("a shadow that floods its answers loses its own measures, and the primary's
     expect(pairs.map((pair) => [pair.primary.class, pair.primary.outTokens])).toEqual(
       pairs.map(() => ["ok", 16]),
     );
-    // What a flood's end would have been is not known; its first token is.
-    expect(new Set(pairs.map((pair) => pair.shadow.class))).toEqual(new Set(["cap_cancelled"]));
-    for (const pair of pairs) expect(pair.shadow.ttftMs).toBeGreaterThan(0);
+    // Where Envoy gives up a flood before we do, it breaks off.
+    const isKnown = (leg: Leg) => leg.class === "cap_cancelled" || leg.class === "truncated";
+    expect(pairs.map((pair) => pair.shadow).filter((leg) => !isKnown(leg))).toEqual([]);
+    const cut = pairs.filter((pair) => pair.shadow.class === "cap_cancelled").length;
     const overloaded = await byLane(gateway, "umbra_observe_overloaded_total");
-    expect(overloaded.primary).toBe(0);
-    expect(overloaded.shadow).toBeGreaterThanOrEqual(pairs.length);
+    expect([cut > 0, overloaded]).toEqual([true, { primary: 0, shadow: cut }]);
   } finally {
     await gateway.stop();
     await shadow.close();

@@ -99,20 +99,25 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     openAccount: accounts.open,
     onTwinRefused: (twin, pool) => recordRefusedTwin(recorder, twin, pool),
   };
-  const timeoutOf = (mirror: string) => mirrors.gateOf(mirror)?.mirror.requestTimeoutMs;
   return {
-    pools,
-    mirrors,
-    recorder,
-    evaluations,
-    answers,
-    metrics,
-    pick,
-    observe: {
-      ...{ recorder, live, timeoutOf, now },
-      shadowShare: createWorkShare(0.25, 50),
-      onOverload: metrics.observeOverloaded,
-    },
+    ...{ pools, mirrors, recorder, evaluations, answers, metrics, pick },
+    observe: createObserve({ recorder, live, mirrors, metrics }),
+  };
+}
+
+function createObserve({
+  recorder,
+  live,
+  mirrors,
+  metrics,
+}: Pick<SidecarParts, "recorder" | "mirrors" | "metrics"> & {
+  readonly live: LiveRequests;
+}): ObserveOptions {
+  return {
+    ...{ recorder, live, now },
+    timeoutOf: (mirror) => mirrors.gateOf(mirror)?.mirror.requestTimeoutMs,
+    shadowShare: createWorkShare(0.25, 50),
+    onOverload: metrics.observeOverloaded,
   };
 }
 

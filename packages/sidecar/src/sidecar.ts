@@ -84,9 +84,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     await server.close(graceMs);
     clearTimeout(refusing);
     closeQueues();
-    // What was read last is still judged.
-    await parts.answers?.close();
-    await Promise.all([scraping.close(), evaluations.close(), admin?.close()]);
+    await Promise.all([scraping.close(), endJudging(parts), admin?.close()]);
     metrics.close();
   }
 
@@ -119,6 +117,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     await tearDown(0).catch((err: unknown) => log.error({ err }, "the start was not undone"));
     throw cause;
   }
+}
+
+async function endJudging({ answers, evaluations }: SidecarParts): Promise<void> {
+  // What was read last is still judged.
+  await answers?.close();
+  await evaluations.close();
 }
 
 function createServer(

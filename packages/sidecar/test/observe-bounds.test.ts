@@ -29,20 +29,20 @@ describe("the share of one leg", () => {
     { name: "a shadow's body", lane: "shadow", isStream: false, taken: 32 },
     { name: "a shadow's stream", lane: "shadow", isStream: true, taken: 4 },
   ] as const)("$name takes $taken MiB at once", ({ lane, isStream, taken }) => {
-    const share = createLegShare(lane, isStream);
+    const share = createLegShare({ lane, isStream });
     const answers = Array.from({ length: 40 }, () => share.takes(mebibyte, 0));
     expect(answers.indexOf(false)).toBe(taken);
   });
 
   test("a shadow's stream may go on as fast as a model writes, to 32 MiB", () => {
-    const share = createLegShare("shadow", true);
+    const share = createLegShare({ lane: "shadow", isStream: true });
     // 1,000 events of 2,000 bytes a second.
     const answers = Array.from({ length: 20_000 }, (_, i) => share.takes(2_000, i));
     expect(answers.indexOf(false)).toBe(Math.floor((32 * mebibyte) / 2_000));
   });
 
   test("a shadow's stream of single bytes is no cheaper than one of events", () => {
-    const share = createLegShare("shadow", true);
+    const share = createLegShare({ lane: "shadow", isStream: true });
     const answers = Array.from({ length: 10_000 }, () => share.takes(1, 0));
     expect(answers.indexOf(false)).toBe(8_192);
   });

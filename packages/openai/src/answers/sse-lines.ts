@@ -23,8 +23,7 @@ const letterE = 0x65;
 
 /** A line longer than `maxLineBytes` is skipped: memory stays bounded whatever comes. */
 export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
-  let [pending, pendingBytes] = [[] as Buffer[], 0];
-  let lineCount = 0;
+  let [pending, pendingBytes, lineCount] = [[] as Buffer[], 0, 0];
   let [isSkipping, hasSkipped, hasError] = [false, false, false];
 
   function reset(): void {
@@ -49,12 +48,9 @@ export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
     lineCount++;
     // Most lines are empty, and comments and other fields need no look.
     const first = pending[0]?.[0] ?? last[0];
-    if (!isSkipping && first !== letterD && first !== letterE) {
-      reset();
-      return;
-    }
-    keep(last);
-    if (!isSkipping) {
+    const isWanted = first === letterD || first === letterE;
+    if (isWanted) keep(last);
+    if (isWanted && !isSkipping) {
       const written = textOf(pending);
       const data = dataOf(written);
       if (data !== undefined) lines.push(data);

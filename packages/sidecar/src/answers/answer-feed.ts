@@ -6,7 +6,7 @@ import {
   unreadAnswer,
 } from "@umbra/openai/answers";
 import type { AnswerReading, Lane } from "@umbra/shadow";
-import type { AnswerLink } from "./answer-link.ts";
+import type { AnswerLink, LinkedAnswer } from "./answer-link.ts";
 
 export interface AnswerFeedOptions {
   /** Undefined while no thread reads. */
@@ -16,12 +16,10 @@ export interface AnswerFeedOptions {
 }
 
 /** One answer on its way to the reading thread. A class: one is made for each observed answer. */
-export class AnswerFeed implements AnswerReading {
+export class AnswerFeed implements AnswerReading, LinkedAnswer {
   readonly form: AnswerForm;
   readonly lane: Lane;
-  /** Its number on the link; undefined before its first bytes. */
   leg: number | undefined = undefined;
-  /** When its end was handed over; undefined before. */
   endedMs: number | undefined = undefined;
   readonly #link: AnswerLink | undefined;
   readonly #onUnread: (lane: Lane) => void;
@@ -54,14 +52,12 @@ export class AnswerFeed implements AnswerReading {
     else onMeasures(createFormReader(this.form).end());
   }
 
-  /** It is not read to its end. */
   stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#onUnread(this.lane);
   }
 
-  /** What was read of it has come, or does not come any more. */
   settle(measures: AnswerMeasures): void {
     const settle = this.#onMeasures;
     this.#onMeasures = undefined;

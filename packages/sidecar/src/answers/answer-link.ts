@@ -1,10 +1,23 @@
 import type { Worker } from "node:worker_threads";
-import { unreadAnswer } from "@umbra/openai/answers";
+import { type AnswerForm, type AnswerMeasures, unreadAnswer } from "@umbra/openai/answers";
 import type { Lane } from "@umbra/shadow";
-import type { AnswerFeed } from "./answer-feed.ts";
 import { maxRecordBytes, RingWriter, recordKind } from "./byte-ring.ts";
 import { type Inbox, inboxState, maxLegs, stateWord, turnsWord } from "./inbox.ts";
 import { type AnswersRead, formNumber } from "./reader-messages.ts";
+
+/** One answer on its way to the reading thread. */
+export interface LinkedAnswer {
+  readonly form: AnswerForm;
+  readonly lane: Lane;
+  /** Its number on the link, which gives it with its first bytes. */
+  leg: number | undefined;
+  /** When its end was handed over; undefined before. */
+  readonly endedMs: number | undefined;
+  /** It is not read to its end. */
+  stop(): void;
+  /** What was read of it has come, or does not come any more. */
+  settle(measures: AnswerMeasures): void;
+}
 
 export interface AnswerLinkOptions {
   readonly onFault: (cause: unknown) => void;
@@ -20,7 +33,7 @@ export class AnswerLink {
   readonly #options: AnswerLinkOptions;
   readonly #control: Int32Array;
   readonly #writers: Readonly<Record<Lane, RingWriter>>;
-  readonly #feeds = new Map<number, AnswerFeed>();
+  readonly #feeds = new Map<number, LinkedAnswer>();
   readonly #open: Record<Lane, number> = { primary: 0, shadow: 0 };
   #lastLeg = 0;
   #turns = 0;
@@ -40,7 +53,7 @@ export class AnswerLink {
   }
 
   /** Hands a piece of an answer over; returns false where there is no room for it. */
-  write(feed: AnswerFeed, chunk: Uint8Array, atMs: number): boolean {
+  write(feed: LinkedAnswer, chunk: Uint8Array, atMs: number): boolean {
     const writer = this.#writers[feed.lane];
     const leg = feed.leg ?? this.#begin(feed, writer);
     if (leg === undefined || !this.isOpen) return false;
@@ -57,7 +70,7 @@ export class AnswerLink {
   }
 
   /** The answer has ended; `feed.settle` is called when it was read. */
-  end(feed: AnswerFeed): void {
+  end(feed: LinkedAnswer): void {
     if (feed.leg === undefined) return;
     const writer = this.#writers[feed.lane];
     writer.write(feed.leg, recordKind.end, 0);
@@ -110,7 +123,7 @@ export class AnswerLink {
     });
   }
 
-  #begin(feed: AnswerFeed, writer: RingWriter): number | undefined {
+  #begin(feed: LinkedAnswer, writer: RingWriter): number | undefined {
     if (!this.isOpen || this.#open[feed.lane] >= maxLegs) return undefined;
     const leg = (this.#lastLeg + 1) | 0;
     if (!writer.write(leg, recordKind.open, formNumber(feed.form))) return undefined;
@@ -141,7 +154,7 @@ export class AnswerLink {
     if (this.#feeds.size === 0) this.#onSettled?.();
   }
 
-  #giveUp(feed: AnswerFeed): void {
+  #giveUp(feed: LinkedAnswer): void {
     feed.stop();
     this.#contained(() => feed.settle(unreadAnswer));
   }

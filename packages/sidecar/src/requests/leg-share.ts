@@ -17,8 +17,14 @@ const shadowBytesPerMs = 2 * 1024;
 /** A smaller chunk counts as so many bytes: it costs as much. */
 const leastChunkBytes = 512;
 
+export interface LegShareOptions {
+  readonly lane: Lane;
+  /** Its answer is a stream of events. */
+  readonly isStream: boolean;
+}
+
 /** The share of one leg. The shadow's streams have less, as what they cost is the primary's. */
-export function createLegShare(lane: Lane, isStream: boolean): LegShare {
+export function createLegShare({ lane, isStream }: LegShareOptions): LegShare {
   return lane === "shadow" && isStream ? new PacedShare() : new WholeShare();
 }
 

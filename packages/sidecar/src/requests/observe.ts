@@ -73,7 +73,8 @@ class Observed implements ObserveExchange {
     const attempts = Number(attributes.get("upstream.request_attempt_count") ?? Number.NaN);
     const details = attributes.get("response.code_details");
     const contentType = headers.get("content-type") ?? "";
-    this.#share = createLegShare(this.#lane, contentType.startsWith("text/event-stream"));
+    const isStream = contentType.startsWith("text/event-stream");
+    this.#share = createLegShare({ lane: this.#lane, isStream });
     this.#leg?.measured?.recorder?.responseHeaders({
       status: Number(headers.get(":status") ?? 0),
       contentType,
