@@ -96,27 +96,32 @@ const unevaluated: Play = {
 
 interface Rounds {
   readonly chunk: Cost[];
+  /** Of a pair whose primary answers nothing, and its twin one token. */
+  readonly pair: Cost[];
   readonly unevaluated: number[];
 }
 
-async function round(server: Server, { chunk, unevaluated: ended }: Rounds): Promise<void> {
+async function round(server: Server, { chunk, pair, unevaluated: ended }: Rounds): Promise<void> {
   const long = await cost(evaluated(chunks), server);
   const none = await cost(evaluated(0), server);
   chunk.push({
     picking: (long.picking - none.picking) / chunks,
     others: (long.others - none.others) / chunks,
   });
+  pair.push(none);
   ended.push((await cost(unevaluated, server)).picking);
 }
 
 function report({ name, child }: Server, rounds: Rounds): number {
   const picking = median(rounds.chunk.map((each) => each.picking));
   const others = median(rounds.chunk.map((each) => each.others));
+  const pair = median(rounds.pair.map((each) => each.picking));
   const bears = 1_000_000 / picking;
   const lines = [
     `${name}: CPU for each chunk (${chunks} in a stream), median of ${rounds.chunk.length}:`,
     `  the thread that picks: ${picking.toFixed(2)} µs; the others: ${others.toFixed(2)} µs`,
     `  chunks/s that the picking thread bears: ${bears.toFixed(0)} (${wanted} are wanted)`,
+    `  a pair without them takes the picking thread ${pair.toFixed(0)} µs`,
     `  a request of ${chunks} chunks that is not evaluated: ${median(rounds.unevaluated).toFixed(0)} µs in all`,
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
@@ -131,7 +136,7 @@ async function serve(name: string, started: ReturnType<typeof startServer>): Pro
 
 const servers = [await serve("here", startServer("recorder"))];
 if (other !== undefined) servers.push(await serve(other, startServerOf(other, "recorder")));
-const costs = servers.map((): Rounds => ({ chunk: [], unevaluated: [] }));
+const costs = servers.map((): Rounds => ({ chunk: [], pair: [], unevaluated: [] }));
 for (const server of servers) await cost(evaluated(chunks), server);
 for (let i = 0; i < rounds; i++) {
   for (const [at, server] of servers.entries()) await round(server, costs[at] as Rounds);
