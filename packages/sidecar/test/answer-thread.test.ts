@@ -1,4 +1,4 @@
-import type { Worker } from "node:worker_threads";
+import { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { type AnswerForm, type AnswerMeasures, createFormReader } from "@umbra/openai/answers";
 import type { Lane } from "@umbra/shadow";
@@ -8,7 +8,7 @@ import {
   startAnswerThread,
   startWorker,
 } from "../src/answers/answer-thread.ts";
-import { createInbox } from "../src/answers/inbox.ts";
+import { createInbox, turnsWord } from "../src/answers/inbox.ts";
 import { until } from "./until.ts";
 
 const sse: AnswerForm = { isStream: true, coding: "identity" };
@@ -22,11 +22,15 @@ afterEach(async () => {
   started = undefined;
 });
 
+/** Begins one turn, and never ends it. */
+const hanging = `Atomics.add(require("node:worker_threads").workerData, ${turnsWord}, 1); for (;;);`;
+const workers: Worker[] = [];
+
 function setup(options: Partial<AnswerThreadOptions> = {}) {
+  workers.length = 0;
   const unread: Lane[] = [];
   const ends: unknown[] = [];
   const faults: unknown[] = [];
-  const workers: Worker[] = [];
   const thread = startAnswerThread({
     onUnread: (lane) => unread.push(lane),
     onEnd: (cause) => ends.push(cause),
@@ -46,7 +50,7 @@ function setup(options: Partial<AnswerThreadOptions> = {}) {
       for (const piece of pieces) reading.push(piece, atMs);
       reading.end(resolve);
     });
-  return { thread, read, unread, ends, faults, workers };
+  return { thread, read, unread, ends, faults };
 }
 
 describe("the thread that reads answers", () => {
@@ -115,9 +119,13 @@ describe("the thread that reads answers", () => {
   test("never makes the caller wait: 64 MiB of a flood are refused in less time than they take to be read", () => {
     const { thread } = setup();
     const chunk = Buffer.alloc(64 * 1024, event("flood"));
+    const here = createFormReader(sse);
+    const readFromMs = performance.now();
+    for (let i = 0; i < 128; i++) here.push(chunk, 0);
+    const readMs = 8 * (performance.now() - readFromMs);
     const startedMs = performance.now();
     for (let i = 0; i < 1_024; i++) thread.read(sse, "shadow").push(chunk, 0);
-    expect(performance.now() - startedMs).toBeLessThan(500);
+    expect(performance.now() - startedMs).toBeLessThan(readMs);
   });
 
   test("takes the shadow's legs again once it has caught up", async () => {
@@ -137,7 +145,7 @@ describe("the thread that reads answers", () => {
   });
 
   test("when it dies: legs under way are not read, it is started again, and reads", async () => {
-    const { thread, read, unread, ends, workers } = setup();
+    const { thread, read, unread, ends } = setup();
     await read(sse, "primary", [event("a")]);
     const open = thread.read(sse, "primary");
     open.push(event("a"), 0);
@@ -153,7 +161,7 @@ describe("the thread that reads answers", () => {
   });
 
   test("while it is not there answers are not read, and nothing is awaited", async () => {
-    const { read, unread, workers } = setup({ restartMs: 60_000 });
+    const { read, unread } = setup({ restartMs: 60_000 });
     await workers[0]?.terminate();
     expect(await read(sse, "primary", [event("a")])).toMatchObject({ isGivenUp: true });
     expect(unread).toEqual(["primary"]);
@@ -162,6 +170,7 @@ describe("the thread that reads answers", () => {
   test("has so long to tell what it has read", async () => {
     const { thread, unread } = setup({
       resultMs: 1,
+      sweepMs: 10,
       // A thread that looks into another inbox.
       start: () => startWorker(createInbox()),
     });
@@ -169,6 +178,25 @@ describe("the thread that reads answers", () => {
     reading.push(event("a"), 0);
     const measures = await new Promise<AnswerMeasures>((resolve) => reading.end(resolve));
     expect([measures.isGivenUp, unread]).toEqual([true, ["primary"]]);
+  });
+
+  test("that hangs is ended, and started again", async () => {
+    const { thread, read, unread, ends } = setup({
+      sweepMs: 100,
+      start(inbox) {
+        const isFirst = workers.length === 0;
+        const options = { eval: true, workerData: new Int32Array(inbox.control) };
+        const worker = isFirst ? new Worker(hanging, options) : startWorker(inbox);
+        workers.push(worker);
+        return worker;
+      },
+    });
+    const reading = thread.read(sse, "primary");
+    reading.push(event("a"), 0);
+    const measures = await new Promise<AnswerMeasures>((resolve) => reading.end(resolve));
+    expect([measures.isGivenUp, unread, ends.length]).toEqual([true, ["primary"], 1]);
+    await until(async () => workers.length === 2);
+    expect(await read(sse, "primary", [event("a")])).toMatchObject({ tokenEvents: 1 });
   });
 
   test("a fault of whoever learns of one answer is told, and is that answer's alone", async () => {

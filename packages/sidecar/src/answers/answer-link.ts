@@ -24,8 +24,8 @@ export interface AnswerLinkOptions {
   readonly resultMs: number;
 }
 
-/** A thread that works on one turn for so many sweeps hangs. */
-const mostStillSweeps = 10;
+/** A thread that works on one turn for so many sweeps hangs, and one that has not begun for so many does not begin. */
+const mostStillSweeps = { working: 10, starting: 60 };
 
 /** What goes to one life of the reading thread and comes back from it. */
 export class AnswerLink {
@@ -89,7 +89,8 @@ export class AnswerLink {
     const isAwake = Atomics.load(this.#control, stateWord) === inboxState.awake;
     this.#stillSweeps = isAwake && turns === this.#turns ? this.#stillSweeps + 1 : 0;
     this.#turns = turns;
-    if (this.#stillSweeps >= mostStillSweeps) void this.#worker.terminate();
+    const { working, starting } = mostStillSweeps;
+    if (this.#stillSweeps >= (turns === 0 ? starting : working)) void this.#worker.terminate();
   }
 
   /** Nothing comes any more. */

@@ -25,10 +25,10 @@ export interface AnswerThreadOptions {
   readonly restartMs?: number;
   /** How long the end of an answer waits for what was read of it, in ms; 10,000 when absent. */
   readonly resultMs?: number;
+  /** Between two looks at what is late, in ms; 1,000 when absent. One that stands still for ten of them is ended. */
+  readonly sweepMs?: number;
 }
 
-/** Between two looks at what is late. */
-const sweepMs = 1_000;
 const closeMs = 1_000;
 const mostRestartFactor = 64;
 /** A thread that has lived for so long begins again with the shortest wait. */
@@ -50,6 +50,7 @@ class ReadingThread implements AnswerThread {
 
   constructor(options: AnswerThreadOptions) {
     this.#options = options;
+    const { sweepMs = 1_000 } = options;
     this.#start();
     this.#sweeping = setInterval(() => this.#link?.sweep(), sweepMs).unref();
   }
