@@ -1,68 +1,149 @@
-// What measuring costs: CPU of the sidecar for each copied chunk of an answer, and the chunks a second that one core
-// bears; and the cost of a request that is not evaluated. `npm run bench:observe [-- seconds]`
+// What measuring costs for each copied chunk of an answer: of the thread that picks, and of the others (the one that reads
+// answers, and the garbage collector's); the chunks a second that the picking thread bears in one core; and what a request
+// costs that is not evaluated. `npm run bench:observe [-- seconds [other checkout]]`: another checkout is measured in turns.
+import type { ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { median, startServer } from "./harness/child.ts";
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Client } from "@grpc/grpc-js";
+import { median, startServer, startServerOf } from "./harness/child.ts";
 import { connect } from "./harness/exchange.ts";
-import { observe, pick, usageOf } from "./harness/twin-streams.ts";
+import { observe, pick, type Usage, usageOf } from "./harness/twin-streams.ts";
 
 const seconds = Number(process.argv[2] ?? 3);
-const [streams, chunks, rounds] = [32, 200, 3];
-const wanted = 30_000;
+const other = process.argv[3];
+const [streams, chunks, rounds] = [32, 200, other === undefined ? 3 : 7];
+const wanted = 100_000;
 
-const { port, child } = await startServer("recorder");
-const client = connect(port);
+interface Server {
+  readonly name: string;
+  readonly child: ChildProcess;
+  readonly client: Client;
+}
 
-/** Runs `one` in parallel for the time; returns what the server's CPU spent on each call, in µs. */
-async function cost(one: () => Promise<void>): Promise<{ us: number; perSecond: number }> {
-  const before = await usageOf(child);
+interface Cost {
+  /** CPU of the thread that picks, in µs. */
+  readonly picking: number;
+  /** CPU of all other threads, in µs. */
+  readonly others: number;
+}
+
+/** CPU of the process's first thread, in ms: the one that picks. */
+function pickingMs({ pid }: ChildProcess): number {
+  const [nanoseconds] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "utf8").split(" ");
+  return Number(nanoseconds) / 1e6;
+}
+
+/** Runs `one` in parallel for the time; returns what the server's CPU spent on each call. */
+async function cost(one: Play, server: Server): Promise<Cost> {
+  const { child } = server;
+  const [before, pickingBefore] = [await usageOf(child), pickingMs(child)];
   const started = performance.now();
   let calls = 0;
   await Promise.all(
     Array.from({ length: streams }, async () => {
       while (performance.now() - started < seconds * 1_000) {
-        await one();
+        await one.play(server);
         calls++;
       }
     }),
   );
-  const after = await usageOf(child);
-  const elapsed = performance.now() - started;
+  const after = await measured(server, before.tokens + calls * one.tokens);
+  const picking = pickingMs(child) - pickingBefore;
+  const all = after.cpuMs - before.cpuMs;
+  return { picking: (picking * 1_000) / calls, others: ((all - picking) * 1_000) / calls };
+}
+
+/** What is used once so many tokens were measured: a mirror that is paused would make chunks cheap. */
+async function measured({ name, child }: Server, tokens: number): Promise<Usage> {
+  const untilMs = performance.now() + 10_000;
+  for (;;) {
+    const usage = await usageOf(child);
+    if (usage.tokens >= tokens) return usage;
+    if (performance.now() > untilMs) {
+      throw new Error(`${name}: ${usage.tokens} of ${tokens} tokens were measured`);
+    }
+    await sleep(20);
+  }
+}
+
+interface Play {
+  readonly tokens: number;
+  readonly play: (server: Server) => Promise<void>;
+}
+
+/** A request whose primary answers with so many tokens, and its twin with one: without twins the breaker opens. */
+function evaluated(tokens: number): Play {
   return {
-    us: ((after.cpuMs - before.cpuMs) * 1_000) / calls,
-    perSecond: (calls * 1_000) / elapsed,
+    tokens,
+    async play({ client }) {
+      const requestId = randomUUID();
+      const primary = await pick(client, "primary", requestId);
+      const twin = await pick(client, "shadow", requestId);
+      await observe(client, "primary", requestId, tokens);
+      primary.end();
+      await observe(client, "shadow", requestId, 1);
+      twin.end();
+    },
   };
 }
 
-const evaluated = async () => {
-  const requestId = randomUUID();
-  const { end } = await pick(client, "primary", requestId);
-  await observe(client, "primary", requestId, chunks);
-  end();
-};
-const short = async () => {
-  const requestId = randomUUID();
-  const { end } = await pick(client, "primary", requestId);
-  await observe(client, "primary", requestId, 0);
-  end();
-};
 /** Nobody has picked it: as a request that is not evaluated, it ends at its first message. */
-const unevaluated = () => observe(client, "primary", randomUUID(), chunks);
+const unevaluated: Play = {
+  tokens: 0,
+  play: ({ client }) => observe(client, "primary", randomUUID(), chunks),
+};
 
-await cost(evaluated);
-const perChunk: number[] = [];
-const ended: number[] = [];
-for (let round = 0; round < rounds; round++) {
-  const [long, none] = [await cost(evaluated), await cost(short)];
-  perChunk.push((long.us - none.us) / chunks);
-  ended.push((await cost(unevaluated)).us);
+interface Rounds {
+  readonly chunk: Cost[];
+  /** Of a pair whose primary answers nothing, and its twin one token. */
+  readonly pair: Cost[];
+  readonly unevaluated: number[];
 }
-const us = median(perChunk);
-const bears = 1_000_000 / us;
-process.stdout.write(`CPU per chunk (${chunks} in a stream): ${us.toFixed(1)} µs\n`);
-process.stdout.write(`chunks/s that one core bears: ${bears.toFixed(0)} (${wanted} are wanted)\n`);
-process.stdout.write(
-  `a request of ${chunks} chunks that is not evaluated: ${median(ended).toFixed(0)} µs in all\n`,
-);
-child.kill();
-client.close();
-process.exitCode = bears >= wanted ? 0 : 1;
+
+async function round(server: Server, { chunk, pair, unevaluated: ended }: Rounds): Promise<void> {
+  const long = await cost(evaluated(chunks), server);
+  const none = await cost(evaluated(0), server);
+  chunk.push({
+    picking: (long.picking - none.picking) / chunks,
+    others: (long.others - none.others) / chunks,
+  });
+  pair.push(none);
+  ended.push((await cost(unevaluated, server)).picking);
+}
+
+function report({ name, child }: Server, rounds: Rounds): number {
+  const picking = median(rounds.chunk.map((each) => each.picking));
+  const others = median(rounds.chunk.map((each) => each.others));
+  const pair = median(rounds.pair.map((each) => each.picking));
+  const bears = 1_000_000 / picking;
+  const lines = [
+    `${name}: CPU for each chunk (${chunks} in a stream), median of ${rounds.chunk.length}:`,
+    `  the thread that picks: ${picking.toFixed(2)} µs; the others: ${others.toFixed(2)} µs`,
+    `  chunks/s that the picking thread bears: ${bears.toFixed(0)} (${wanted} are wanted)`,
+    `  a pair without them takes the picking thread ${pair.toFixed(0)} µs`,
+    `  a request of ${chunks} chunks that is not evaluated: ${median(rounds.unevaluated).toFixed(0)} µs in all`,
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+  child.kill();
+  return bears;
+}
+
+async function serve(name: string, started: ReturnType<typeof startServer>): Promise<Server> {
+  const { port, child } = await started;
+  return { name, child, client: connect(port) };
+}
+
+const servers = [await serve("here", startServer("recorder"))];
+if (other !== undefined) servers.push(await serve(other, startServerOf(other, "recorder")));
+const costs = servers.map((): Rounds => ({ chunk: [], pair: [], unevaluated: [] }));
+for (const server of servers) await cost(evaluated(chunks), server);
+for (let i = 0; i < rounds; i++) {
+  for (const [at, server] of servers.entries()) await round(server, costs[at] as Rounds);
+}
+const bears: number[] = [];
+for (const [at, server] of servers.entries()) {
+  bears.push(report(server, costs[at] as Rounds));
+  server.client.close();
+}
+process.exitCode = (bears[0] ?? 0) >= wanted ? 0 : 1;

@@ -1,13 +1,25 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** Starts a server of this folder in a process of its own; it tells its port. BENCH_PROFILE names a folder for CPU profiles. */
-export async function startServer(
+export function startServer(name: string, ...args: readonly string[]): Promise<StartedServer> {
+  return startServerOf(fileURLToPath(new URL("../..", import.meta.url)), name, ...args);
+}
+
+export interface StartedServer {
+  readonly port: number;
+  readonly child: ChildProcess;
+}
+
+/** Starts a server of another checkout, at the path `root`. */
+export async function startServerOf(
+  root: string,
   name: string,
   ...args: readonly string[]
-): Promise<{ readonly port: number; readonly child: ChildProcess }> {
-  const file = fileURLToPath(new URL(`../servers/${name}.ts`, import.meta.url));
+): Promise<StartedServer> {
+  const file = join(root, "bench", "servers", `${name}.ts`);
   const profile = process.env.BENCH_PROFILE;
   const profiling =
     profile === undefined

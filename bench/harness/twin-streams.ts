@@ -12,6 +12,8 @@ export interface Usage {
   readonly cpuMs: number;
   readonly rssMb: number;
   readonly pairs: number;
+  /** Of primaries' answers that were measured. */
+  readonly tokens: number;
 }
 
 /** What the server has used so far. */

@@ -23,11 +23,14 @@ const sidecar = await startSidecar({
 process.on("message", async () => {
   const { user, system } = process.cpuUsage();
   const answer = await fetch(`http://${sidecar.adminAddress}/metrics`);
-  const pairs = /^umbra_pairs (\d+)/m.exec(await answer.text())?.[1];
+  const page = await answer.text();
+  const pairs = /^umbra_pairs (\d+)/m.exec(page)?.[1];
+  const tokens = /^umbra_output_tokens_sum\{lane="primary".*\} (\d+)/m.exec(page)?.[1];
   process.send?.({
     cpuMs: (user + system) / 1_000,
     rssMb: process.memoryUsage().rss / 2 ** 20,
     pairs: Number(pairs),
+    tokens: Number(tokens ?? 0),
   });
 });
 process.send?.(Number(sidecar.grpcAddress.split(":").at(-1)));

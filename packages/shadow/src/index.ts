@@ -16,6 +16,7 @@ export type {
 } from "./judge/input.ts";
 export { configHash, evaluationId, isOver, judge } from "./judge/judge.ts";
 export { type Plan, type PlanInput, type PlannedGate, planEvaluation } from "./judge/plan.ts";
+export { type AnswerReading, type ReadAnswer, readAnswerHere } from "./measure/answer-reading.ts";
 export {
   isCensored,
   type Lane,

@@ -1,7 +1,9 @@
 import { maxMeasuredAnswers, sidecarBounds } from "@umbra/envoy-config";
 import { createBodyDecoder } from "@umbra/openai/decode";
-import { createRecorder, type Recorder } from "@umbra/shadow";
+import { createRecorder, type ReadAnswer, type Recorder } from "@umbra/shadow";
 import { createAccounts } from "./accounts.ts";
+import { type AnswerThread, startAnswerThread } from "./answers/answer-thread.ts";
+import { createWorkShare } from "./answers/work-share.ts";
 import { type Captures, createCaptures } from "./capture/captures.ts";
 import type { RequestObserver } from "./decision/request-observer.ts";
 import { type Evaluations, newSecret, startEvaluations } from "./evaluation/evaluations.ts";
@@ -20,7 +22,6 @@ import type { LiveRequest, LiveTwin } from "./requests/live-request.ts";
 import { LiveRequests } from "./requests/live-requests.ts";
 import type { ObserveOptions } from "./requests/observe.ts";
 import type { PickOptions } from "./requests/pick-options.ts";
-import { createWorkShare } from "./requests/work-share.ts";
 import type { SidecarOptions } from "./sidecar-options.ts";
 import type { BeginTrace } from "./traces/request-trace.ts";
 
@@ -30,6 +31,8 @@ export interface SidecarParts {
   readonly mirrors: MirrorRegistry;
   readonly recorder: Recorder<LiveRequest>;
   readonly evaluations: Evaluations;
+  /** Absent where no answer is observed. */
+  readonly answers: AnswerThread | undefined;
   readonly metrics: SidecarMetrics;
   readonly pick: PickOptions;
   readonly observe: ObserveOptions;
@@ -44,7 +47,7 @@ export interface Opened {
 
 export const now = (): number => performance.now();
 
-/** Makes the parts of a sidecar. The thread that judges begins. */
+/** Makes the parts of a sidecar. The threads begin that read answers and judge them. */
 export function assemble(options: SidecarOptions, opened: Opened): SidecarParts {
   const { topology, log } = options;
   const pools = createPools(options, () => metrics);
@@ -60,7 +63,9 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   const load = createLoadCount(pools);
   const captures = createCapturesOf(options, { mirrors, secret, metrics });
   const evaluations = startJudging(options, { pools, mirrors, load, secret, captures, metrics });
-  const answers = createEndpointAnswers((pool, address) => pools.get(pool)?.served.doubt(address));
+  const endpointAnswers = createEndpointAnswers((pool, address) =>
+    pools.get(pool)?.served.doubt(address),
+  );
   const accounts = createAccounts({
     metrics,
     now,
@@ -74,9 +79,20 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     candidateOf: (mirror) => mirrors.gateOf(mirror)?.candidate,
     latest: () => evaluations.latest.reports,
   });
+  const observers = [
+    endpointAnswers,
+    accounts,
+    mirrors,
+    shadowMetrics,
+    evaluations,
+    captures ?? {},
+  ];
+  const answers = startReading(options, mirrors, metrics);
   const maxOpen = maxMeasuredAnswers(topology.envoy.settings);
-  const observers = [answers, accounts, mirrors, shadowMetrics, evaluations, captures ?? {}];
-  const recorder = createRecorder<LiveRequest>({ now, observers, maxOpen });
+  const recorder = createRecorder<LiveRequest>({
+    ...{ now, observers, maxOpen },
+    ...readAnswerOf(answers),
+  });
   const live = createLive(mirrors, metrics, observers);
   const pick: PickOptions = {
     ...pickSettings(options, pools, opened),
@@ -88,20 +104,57 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     openAccount: accounts.open,
     onTwinRefused: (twin, pool) => recordRefusedTwin(recorder, twin, pool),
   };
-  const timeoutOf = (mirror: string) => mirrors.gateOf(mirror)?.mirror.requestTimeoutMs;
   return {
-    pools,
-    mirrors,
-    recorder,
-    evaluations,
-    metrics,
-    pick,
-    observe: {
-      ...{ recorder, live, timeoutOf, now },
-      shares: { primary: createWorkShare(0.4, 100), shadow: createWorkShare(0.25, 100) },
-      onOverload: metrics.observeOverloaded,
-    },
+    ...{ pools, mirrors, recorder, evaluations, answers, metrics, pick },
+    observe: createObserve({ recorder, live, mirrors, metrics }),
   };
+}
+
+function createObserve({
+  recorder,
+  live,
+  mirrors,
+  metrics,
+}: Pick<SidecarParts, "recorder" | "mirrors" | "metrics"> & {
+  readonly live: LiveRequests;
+}): ObserveOptions {
+  return {
+    ...{ recorder, live, now },
+    timeoutOf: (mirror) => mirrors.gateOf(mirror)?.mirror.requestTimeoutMs,
+    shadowShare: createWorkShare(0.25, 50),
+    onOverload: metrics.observeOverloaded,
+  };
+}
+
+/** A topology without a mirror has no answer to be read, and needs no thread. */
+function startReading(
+  { log }: SidecarOptions,
+  mirrors: MirrorRegistry,
+  metrics: SidecarMetrics,
+): AnswerThread | undefined {
+  if (mirrors.gates.length === 0) return undefined;
+  let isTold = false;
+  return startAnswerThread({
+    onUnread: metrics.observeOverloaded,
+    onEnd(err) {
+      metrics.answerThreadEnded();
+      if (!isTold) {
+        log.error(
+          { err },
+          "the thread that reads answers has ended, and is started again (logged once, then counted)",
+        );
+      }
+      isTold = true;
+    },
+    onFault(err) {
+      metrics.streamFailed();
+      log.error({ err }, "what a measured answer says was not taken down");
+    },
+  });
+}
+
+function readAnswerOf(answers: AnswerThread | undefined): { readonly readAnswer?: ReadAnswer } {
+  return answers === undefined ? {} : { readAnswer: answers.read };
 }
 
 function createLive(

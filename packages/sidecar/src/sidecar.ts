@@ -85,7 +85,7 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
     await server.close(graceMs);
     clearTimeout(refusing);
     closeQueues();
-    await Promise.all([scraping.close(), evaluations.close(), admin?.close()]);
+    await Promise.all([scraping.close(), endJudging(parts), admin?.close()]);
     metrics.close();
   }
 
@@ -131,6 +131,12 @@ function inOwnMemory(options: SidecarOptions): SidecarOptions {
     );
   }
   return { ...options, topology };
+}
+
+async function endJudging({ answers, evaluations }: SidecarParts): Promise<void> {
+  // What was read last is still judged.
+  await answers?.close();
+  await evaluations.close();
 }
 
 function createServer(

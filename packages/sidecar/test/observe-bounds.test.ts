@@ -1,9 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
-import { createRecorder, type Leg } from "@umbra/shadow";
+import { unreadAnswer } from "@umbra/openai/answers";
+import { createRecorder, type Leg, type ReadAnswer, readAnswerHere } from "@umbra/shadow";
+import { createWorkShare, type WorkShare } from "../src/answers/work-share.ts";
+import { createLegShare } from "../src/requests/leg-share.ts";
 import { type LiveRequest, MeasuredLeg } from "../src/requests/live-request.ts";
 import { LiveRequests } from "../src/requests/live-requests.ts";
 import { observeExchange } from "../src/requests/observe.ts";
-import { createWorkShare } from "../src/requests/work-share.ts";
 
 test("a share of time is used up by work, and fills up as time passes, to a burst", () => {
   const share = createWorkShare(0.25, 100);
@@ -18,18 +20,50 @@ test("a share of time is used up by work, and fills up as time passes, to a burs
   expect(share.hasRoom(1e9)).toBe(true);
 });
 
+describe("the share of one leg", () => {
+  const mebibyte = 1024 * 1024;
+
+  test.each([
+    { name: "a primary's stream", lane: "primary", isStream: true, taken: 32 },
+    { name: "a primary's body", lane: "primary", isStream: false, taken: 32 },
+    { name: "a shadow's body", lane: "shadow", isStream: false, taken: 32 },
+    { name: "a shadow's stream", lane: "shadow", isStream: true, taken: 4 },
+  ] as const)("$name takes $taken MiB at once", ({ lane, isStream, taken }) => {
+    const share = createLegShare({ lane, isStream });
+    const answers = Array.from({ length: 40 }, () => share.takes(mebibyte, 0));
+    expect(answers.indexOf(false)).toBe(taken);
+  });
+
+  test("a shadow's stream may go on as fast as a model writes, to 32 MiB", () => {
+    const share = createLegShare({ lane: "shadow", isStream: true });
+    // 1,000 events of 2,000 bytes a second.
+    const answers = Array.from({ length: 20_000 }, (_, i) => share.takes(2_000, i));
+    expect(answers.indexOf(false)).toBe(Math.floor((32 * mebibyte) / 2_000));
+  });
+
+  test("a shadow's stream of single bytes is no cheaper than one of events", () => {
+    const share = createLegShare({ lane: "shadow", isStream: true });
+    const answers = Array.from({ length: 10_000 }, () => share.takes(1, 0));
+    expect(answers.indexOf(false)).toBe(8_192);
+  });
+});
+
 describe("an answer that is observed", () => {
-  /** Each look at the clock takes as long as it is told. */
-  function observing({ msPerLook, fails = false }: { msPerLook: number; fails?: boolean }) {
-    let ms = 0;
-    const now = () => {
-      ms += msPerLook;
-      return ms;
-    };
+  interface Setup {
+    readonly lane?: "primary" | "shadow";
+    readonly readAnswer?: ReadAnswer;
+    readonly fails?: boolean;
+    readonly shadowShare?: WorkShare;
+  }
+
+  function observing({ lane = "primary", readAnswer, fails = false, shadowShare }: Setup = {}) {
+    const clock = { ms: 0 };
+    const now = () => clock.ms;
     const legs: Leg[] = [];
     const overloads: string[] = [];
     const recorder = createRecorder<LiveRequest>({
       now,
+      ...(readAnswer === undefined ? {} : { readAnswer }),
       observers: [
         {
           legEnded(leg) {
@@ -40,19 +74,24 @@ describe("an answer that is observed", () => {
       ],
     });
     const live = new LiveRequests({ observers: [], now, canCancel: () => false, onCancel() {} });
-    const request = live.begin("r", []);
-    if (request === undefined) throw new Error("no room");
+    const twin = lane === "shadow" ? live.beginTwin("r", "m") : undefined;
+    const leg = twin ?? live.begin("r", []);
+    if (leg === undefined) throw new Error("no room");
     const account = { arrived() {}, decided: () => [], ended() {}, answered() {} };
-    request.measured = new MeasuredLeg(account, {
+    leg.measured = new MeasuredLeg(account, {
       ...{ model: "m", stream: true, promptBytes: 1, endpoint: "10.0.0.1:8000" },
-      ...{ dispatchedAt: 0, mirrors: [] },
+      ...{ dispatchedAt: 0, mirrors: twin === undefined ? [] : ["m"] },
     });
+    const metadata = new Map([
+      ["x-umbra-lane", lane],
+      ["x-umbra-mirrors", "m"],
+    ]);
     const exchange = observeExchange(
-      { metadata: new Map([["x-umbra-lane", "primary"]]), fail() {} },
+      { metadata, fail() {} },
       {
         ...{ recorder, live, now, timeoutOf: () => undefined },
-        shares: { primary: createWorkShare(0.4, 100), shadow: createWorkShare(0.25, 100) },
-        onOverload: (lane) => void overloads.push(lane),
+        shadowShare: shadowShare ?? createWorkShare(0.25, 50),
+        onOverload: (of) => void overloads.push(of),
       },
     );
     exchange.onRequestHeaders?.(new Map([["x-request-id", "r"]]), true);
@@ -61,26 +100,98 @@ describe("an answer that is observed", () => {
       ["content-type", "text/event-stream"],
     ]);
     exchange.onResponseHeaders?.(headers, new Map(), false);
-    return { exchange, legs, overloads, request };
+    return { clock, exchange, leg, legs, overloads, request: leg.request };
   }
   const event = Buffer.from('data: {"choices":[{"delta":{"content":"a"}}]}\n\n');
 
-  test("is measured to its end where there is time", () => {
-    const { exchange, legs, overloads } = observing({ msPerLook: 0.001 });
+  test("is measured to its end, whatever time passes between looks at the clock", () => {
+    const { clock, exchange, legs, overloads } = observing();
     for (let i = 0; i < 1_000; i++) {
+      clock.ms += 30;
       expect(exchange.onResponseBody?.(event, i === 999)).toBeUndefined();
     }
     exchange.onEnd?.("complete");
     expect([overloads, legs.length, legs[0]?.outTokens]).toEqual([[], 1, 1_000]);
   });
 
-  test("is given up where its lane has used up its time, and counts as cut", () => {
-    const { exchange, legs, overloads } = observing({ msPerLook: 30 });
-    const answers = Array.from({ length: 20 }, () => exchange.onResponseBody?.(event, false));
-    expect(answers).toContain("end");
+  test("of a shadow is given up where all shadows together have used up their time, and counts as cut", () => {
+    const shadowShare = createWorkShare(0.25, 50);
+    const { exchange, legs, overloads } = observing({ lane: "shadow", shadowShare });
+    shadowShare.hasRoom(0);
+    // Of others: 8,400 chunks of 6 µs at once.
+    for (let i = 0; i < 8_400; i++) shadowShare.spent(0.006);
+    expect(exchange.onResponseBody?.(event, false)).toBe("end");
     exchange.onEnd?.("complete");
-    expect(overloads[0]).toBe("primary");
-    expect(legs.map((leg) => leg.class)).toEqual(["cap_cancelled"]);
+    expect(overloads).toEqual(["shadow"]);
+    expect(legs.map((each) => each.class)).toEqual(["cap_cancelled"]);
+  });
+
+  test("of the primary is measured whatever shadows have used up", () => {
+    const shadowShare = createWorkShare(0.25, 50);
+    const { exchange, overloads } = observing({ shadowShare });
+    for (let i = 0; i < 100_000; i++) shadowShare.spent(1);
+    expect(exchange.onResponseBody?.(event, false)).toBeUndefined();
+    expect(overloads).toEqual([]);
+  });
+
+  test("that its reader does not take is ended at once, and counts as cut", () => {
+    const readAnswer: ReadAnswer = () => ({
+      push: () => false,
+      end: (onMeasures) => onMeasures(unreadAnswer),
+    });
+    const { exchange, legs } = observing({ readAnswer });
+    expect(exchange.onResponseBody?.(event, true)).toBe("end");
+    exchange.onEnd?.("complete");
+    expect(legs.map((each) => each.class)).toEqual(["cap_cancelled"]);
+  });
+
+  test("keeps its request until what was read of it is known", () => {
+    let finish: (() => void) | undefined;
+    const readAnswer: ReadAnswer = (form) => {
+      const reading = readAnswerHere(form, "primary");
+      return {
+        push: reading.push,
+        end(onMeasures) {
+          finish = () => reading.end(onMeasures);
+        },
+      };
+    };
+    const { exchange, leg, legs, request } = observing({ readAnswer });
+    exchange.onResponseBody?.(event, true);
+    exchange.onEnd?.("complete");
+    expect([request.streams, legs, leg.measured?.isWhole, leg.measured?.hasEnded]).toEqual([
+      2,
+      [],
+      true,
+      false,
+    ]);
+    finish?.();
+    expect([request.streams, legs.length, leg.measured?.hasEnded]).toEqual([1, 1, true]);
+  });
+
+  test("has the times of its arrival, not of its reading", () => {
+    const late: (() => void)[] = [];
+    const readAnswer: ReadAnswer = (form) => {
+      const reading = readAnswerHere(form, "primary");
+      return {
+        push(chunk, atMs) {
+          const copy = Buffer.from(chunk);
+          late.push(() => reading.push(copy, atMs));
+          return true;
+        },
+        end: (onMeasures) => late.push(() => reading.end(onMeasures)),
+      };
+    };
+    const { clock, exchange, legs } = observing({ readAnswer });
+    for (const ms of [10.25, 20.5, 42.75]) {
+      clock.ms = ms;
+      exchange.onResponseBody?.(event, ms === 42.75);
+    }
+    exchange.onEnd?.("complete");
+    clock.ms = 9_999;
+    for (const run of late) run();
+    expect(legs[0]).toMatchObject({ ttftMs: 10.25, e2eMs: 42.75, streamEndMs: 42.75 });
+    expect(legs[0]?.maxIclMs).toBe(22.25);
   });
 
   test.each([
@@ -91,7 +202,7 @@ describe("an answer that is observed", () => {
       how: "cap_cancelled",
     },
   ])("$name", ({ delay, how }) => {
-    const { exchange, legs, overloads } = observing({ msPerLook: 0.001 });
+    const { exchange, legs, overloads } = observing();
     exchange.onResponseBody?.(event, false);
     exchange.onResponseBody?.(Buffer.from("data: [DONE]\n\n"), false);
     exchange.onResponseTrailers?.(new Map(Object.entries(delay)));
@@ -101,15 +212,15 @@ describe("an answer that is observed", () => {
   });
 
   test("gives its request back where an observer throws", () => {
-    const { exchange, request } = observing({ msPerLook: 0, fails: true });
+    const { exchange, request } = observing({ fails: true });
     exchange.onResponseBody?.(event, true);
     expect(() => exchange.onEnd?.("complete")).toThrow("an observer's fault");
     expect(request.streams).toBe(1);
   });
 
   test("is given up at 32 MiB", () => {
-    const { exchange, legs } = observing({ msPerLook: 0 });
-    const chunk = Buffer.alloc(1024 * 1024, ":\n");
+    const { exchange, legs } = observing();
+    const chunk = Buffer.alloc(1024 * 1024, `:${" ".repeat(1_022)}\n`);
     const answers = Array.from({ length: 33 }, () => exchange.onResponseBody?.(chunk, false));
     expect(answers.indexOf("end")).toBe(32);
     exchange.onEnd?.("complete");
@@ -148,15 +259,17 @@ describe("an answer that is observed", () => {
         {
           ...{ recorder: createRecorder<LiveRequest>({ now }), live, now },
           timeoutOf: () => undefined,
-          shares: { primary: createWorkShare(0.4, 100), shadow: createWorkShare(0.25, 100) },
+          shadowShare: createWorkShare(1, 1_000),
           onOverload() {},
         },
       );
-      exchange.onRequestHeaders?.(new Map([["x-request-id", "r"]]), true);
-      exchange.onResponseHeaders?.(new Map([[":status", "200"]]), new Map(), false);
-      const chunk = Buffer.alloc(1024 * 1024, ":\n");
-      for (let i = 0; i < 33; i++) exchange.onResponseBody?.(chunk, false);
-      expect(fails).toBe(ended);
-    },
-  );
+
+  test("is given up at a million lines", () => {
+    const { exchange, legs } = observing();
+    const chunk = Buffer.alloc(64 * 1024, ":\n");
+    const answers = Array.from({ length: 40 }, () => exchange.onResponseBody?.(chunk, false));
+    expect(answers.indexOf("end")).toBe(32);
+    exchange.onEnd?.("complete");
+    expect(legs.map((leg) => leg.class)).toEqual(["cap_cancelled"]);
+  });
 });

@@ -1,8 +1,8 @@
 import { jsonKeys } from "../json/json-keys.ts";
 import { scanJson } from "../json/json-scan.ts";
-import { createDecoder } from "./decoder.ts";
+import { type AnswerCoding, answerCoding, createDecoder } from "./decoder.ts";
 import { readAnswer } from "./formats/read-answer.ts";
-import { createSseLines } from "./sse-lines.ts";
+import { createSseLines, pieceBytes } from "./sse-lines.ts";
 import type { AnswerEvent, FinishReason } from "./token-event.ts";
 
 /** What one answer's body says, and when its tokens came. Times are the caller's clock, in ms. */
@@ -30,28 +30,61 @@ export interface AnswerMeasures {
   readonly hasError: boolean;
 }
 
-/** Reads one answer's body as it passes. Keeps no text. */
+/** Reads one answer's body as it passes. Keeps no text, and no view of a chunk. */
 export interface AnswerReader {
   push(chunk: Uint8Array, atMs: number): void;
+  /** The answer is too much: nothing more of it is read, and what it is is not known. */
+  isGivenUp(): boolean;
+  /** Memory that is kept until more of the answer comes, in bytes; an estimate. */
+  heldBytes(): number;
   end(): AnswerMeasures;
+}
+
+/** How the body of an answer is to be read. */
+export interface AnswerForm {
+  /** Server-sent events; otherwise one JSON value. */
+  readonly isStream: boolean;
+  readonly coding: AnswerCoding;
+}
+
+/** What the headers of an answer say of its body; undefined where its content encoding can't be read. */
+export function answerForm(
+  contentType: string,
+  contentEncoding = "identity",
+): AnswerForm | undefined {
+  const coding = answerCoding(contentEncoding);
+  if (coding === undefined) return undefined;
+  return { isStream: contentType.startsWith("text/event-stream"), coding };
 }
 
 type Findings = { -readonly [K in keyof AnswerMeasures]: AnswerMeasures[K] };
 
-/** A JSON answer larger than this is counted and not read. */
-const maxBodyBytes = 1024 * 1024;
+/** A JSON answer of more bytes is counted and not read. */
+export const maxJsonAnswerBytes: number = 1024 * 1024;
+/** A stream of more lines is given up: no model writes so many events. */
+const maxLines = 1024 * 1024;
+/** The window that a decoder keeps. */
+const decoderBytes = 64 * 1024;
 
 /** Creates the reader for an answer; undefined where its content encoding can't be read. */
 export function createAnswerReader(
   contentType: string,
-  contentEncoding = "identity",
+  contentEncoding?: string,
 ): AnswerReader | undefined {
-  const decoder = createDecoder(contentEncoding);
-  if (decoder === undefined) return undefined;
-  const isStream = contentType.startsWith("text/event-stream");
+  const form = answerForm(contentType, contentEncoding);
+  return form === undefined ? undefined : createFormReader(form);
+}
+
+/** Creates the reader for an answer of this form. */
+export function createFormReader({ isStream, coding }: AnswerForm): AnswerReader {
   const reader = isStream ? createStreamReader() : createBodyReader();
+  if (coding === "identity") return reader;
+  const decoder = createDecoder(coding);
   let isBroken = false;
+  const isGivenUp = () => decoder.isTooMuch() || reader.isGivenUp();
   return {
+    isGivenUp,
+    heldBytes: () => decoderBytes + reader.heldBytes(),
     push(chunk, atMs) {
       const decoded = decoder.push(chunk);
       if (decoded === undefined) isBroken = !decoder.isTooMuch();
@@ -59,9 +92,9 @@ export function createAnswerReader(
     },
     end() {
       const measures = reader.end();
-      const isGivenUp = decoder.isTooMuch();
-      return isBroken || isGivenUp
-        ? { ...measures, isMalformed: isBroken || (measures.isMalformed && !isGivenUp), isGivenUp }
+      const isMalformed = isBroken || (measures.isMalformed && !isGivenUp());
+      return isBroken || isGivenUp()
+        ? { ...measures, isMalformed, isGivenUp: isGivenUp() }
         : measures;
     },
   };
@@ -69,6 +102,9 @@ export function createAnswerReader(
 
 /** Of an answer that never came. */
 export const noAnswer: AnswerMeasures = nothing();
+
+/** Of an answer that nobody has read. */
+export const unreadAnswer: AnswerMeasures = { ...nothing(), isGivenUp: true };
 
 function createStreamReader(): AnswerReader {
   const lines = createSseLines();
@@ -89,8 +125,12 @@ function createStreamReader(): AnswerReader {
     return true;
   }
 
+  const isGivenUp = () => lines.lineCount() > maxLines;
   return {
+    isGivenUp,
+    heldBytes: lines.heldBytes,
     push(chunk, atMs) {
+      if (isGivenUp()) return;
       let hasToken = false;
       for (const data of lines.push(chunk)) hasToken = take(data, atMs) || hasToken;
       if (!hasToken) return;
@@ -104,6 +144,7 @@ function createStreamReader(): AnswerReader {
       for (const data of lines.end()) take(data, found.lastTokenAt);
       if (lines.hasSkipped()) found.isMalformed = true;
       if (lines.hasError()) found.hasError = true;
+      found.isGivenUp = isGivenUp();
       return found;
     },
   };
@@ -114,14 +155,16 @@ function createBodyReader(): AnswerReader {
   let chunks: Uint8Array[] = [];
   let bytes = 0;
   return {
+    isGivenUp: () => false,
+    heldBytes: () => (chunks.length === 0 ? 0 : bytes + chunks.length * pieceBytes),
     push(chunk) {
       bytes += chunk.length;
-      if (bytes > maxBodyBytes) chunks = [];
+      if (bytes > maxJsonAnswerBytes) chunks = [];
       // A copy: the chunk belongs to the caller, and may be a view of a large message.
       else chunks.push(Uint8Array.from(chunk));
     },
     end() {
-      if (bytes > maxBodyBytes) return { ...found, isWhole: true };
+      if (bytes > maxJsonAnswerBytes) return { ...found, isWhole: true };
       takeJson(found, Buffer.concat(chunks).toString("utf8"));
       found.isWhole = !found.isMalformed;
       return found;

@@ -16,19 +16,34 @@ const sliceBytes = 2_048;
 /** Slices that bring nothing out: a header without an end is looked through again with each. */
 const mostEmptySlices = 64;
 
-/** Creates the decoder for a content encoding; undefined where there is none for it. */
-export function createDecoder(encoding: string): Decoder | undefined {
-  switch (encoding.trim().toLowerCase()) {
+/** A content encoding that answers are read in. */
+export type AnswerCoding = "identity" | "gzip" | "deflate";
+
+/** The coding that a `content-encoding` header names; undefined where answers in it are not read. */
+export function answerCoding(contentEncoding: string): AnswerCoding | undefined {
+  switch (contentEncoding.trim().toLowerCase()) {
     case "":
+    case "identity":
+      return "identity";
+    case "gzip":
+    case "x-gzip":
+      return "gzip";
+    case "deflate":
+      return "deflate";
+    default:
+      return undefined;
+  }
+}
+
+/** Creates the decoder for a coding. */
+export function createDecoder(coding: AnswerCoding): Decoder {
+  switch (coding) {
     case "identity":
       return { push: (chunk) => chunk, isTooMuch: () => false };
     case "gzip":
-    case "x-gzip":
       return inflating((onData) => new Gunzip(onData));
     case "deflate":
       return deflating();
-    default:
-      return undefined;
   }
 }
 
@@ -56,7 +71,8 @@ function inflating(create: (onData: OnData) => Stream): Decoder {
       for (let at = 0; at < chunk.length && !isBroken; at += sliceBytes) {
         try {
           const before = decodedBytes;
-          stream.push(chunk.subarray(at, at + sliceBytes), false);
+          // A copy: the chunk belongs to the caller, and fflate keeps what it cannot read yet.
+          stream.push(chunk.slice(at, at + sliceBytes), false);
           emptySlices = decodedBytes === before ? emptySlices + 1 : 0;
         } catch {
           // Not what its header says: an outcome to be counted, not an error of ours.

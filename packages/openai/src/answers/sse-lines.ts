@@ -6,10 +6,16 @@ export interface SseLines {
   end(): readonly string[];
   /** A line was too long to keep; it was skipped. */
   hasSkipped(): boolean;
+  /** Lines so far. */
+  lineCount(): number;
+  /** Memory that a line without its end takes, in bytes; an estimate. */
+  heldBytes(): number;
   /** An event was named `error`, or a line was an `error:` field, as llama.cpp once wrote them. */
   hasError(): boolean;
 }
 
+/** What a kept piece takes beside its bytes. */
+export const pieceBytes = 128;
 const newline = 0x0a;
 /** Of `data`, and of `event` and `error`. */
 const letterD = 0x64;
@@ -17,7 +23,7 @@ const letterE = 0x65;
 
 /** A line longer than `maxLineBytes` is skipped: memory stays bounded whatever comes. */
 export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
-  let [pending, pendingBytes] = [[] as Buffer[], 0];
+  let [pending, pendingBytes, lineCount] = [[] as Buffer[], 0, 0];
   let [isSkipping, hasSkipped, hasError] = [false, false, false];
 
   function reset(): void {
@@ -39,14 +45,12 @@ export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
   }
 
   function takeLine(last: Buffer, lines: string[]): void {
+    lineCount++;
     // Most lines are empty, and comments and other fields need no look.
     const first = pending[0]?.[0] ?? last[0];
-    if (!isSkipping && first !== letterD && first !== letterE) {
-      reset();
-      return;
-    }
-    keep(last);
-    if (!isSkipping) {
+    const isWanted = first === letterD || first === letterE;
+    if (isWanted) keep(last);
+    if (isWanted && !isSkipping) {
       const written = textOf(pending);
       const data = dataOf(written);
       if (data !== undefined) lines.push(data);
@@ -58,6 +62,8 @@ export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
   return {
     hasSkipped: () => hasSkipped,
     hasError: () => hasError,
+    lineCount: () => lineCount,
+    heldBytes: () => pendingBytes + pending.length * pieceBytes,
     push(chunk) {
       const lines: string[] = [];
       const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);

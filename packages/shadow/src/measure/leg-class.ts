@@ -29,6 +29,8 @@ export function legClassOf(end: LegEnd): LegClass {
   if (status === 0) return isEnded ? "connect" : cutShort(end, "connect");
   const byStatus = statusClass(status, end.isLocalReply);
   if (byStatus !== undefined) return byStatus;
+  // Not read to its end by us: how it ends is not known.
+  if (measures?.isGivenUp === true) return "cap_cancelled";
   if (!isEnded) return cutShort(end, "truncated");
   if (measures === undefined) return "ok";
   const { isMalformed, isWhole, finishReason, tokenEvents } = measures;

@@ -1,10 +1,6 @@
-import {
-  type AnswerMeasures,
-  type AnswerReader,
-  createAnswerReader,
-  noAnswer,
-} from "@umbra/openai/answers";
+import { type AnswerMeasures, answerForm, noAnswer } from "@umbra/openai/answers";
 import type { DropReason } from "../samples/sample.ts";
+import type { AnswerReading, ReadAnswer } from "./answer-reading.ts";
 import type { Lane, Leg } from "./leg.ts";
 import { legClassOf } from "./leg-class.ts";
 
@@ -49,72 +45,100 @@ export interface ResponseStart {
 /** Takes what passes of one leg, in order. */
 export interface LegRecorder {
   responseHeaders(start: ResponseStart): void;
-  responseBody(chunk: Uint8Array, isEnd: boolean): void;
+  /** Returns false where the rest is not read: the answer is too much, or its reader is behind. */
+  responseBody(chunk: Uint8Array, isEnd: boolean): boolean;
   /** One of us is cutting the leg short. */
-  cut(by: "propagated_cancel" | "cap_cancelled"): void;
-  /** Only the first call counts. */
-  end(outcome: "complete" | "cancelled" | "failed"): void;
+  cut(by: CutBy): void;
+  /** Only the first call counts. `onDone`: the leg was handed over, which is later where another thread reads. */
+  end(outcome: "complete" | "cancelled" | "failed", onDone?: () => void): void;
+}
+
+type CutBy = "propagated_cancel" | "cap_cancelled";
+
+export interface LegRecorderOptions {
+  /** Monotonic, in ms. */
+  readonly now: () => number;
+  readonly readAnswer: ReadAnswer;
+  readonly onEnd: (leg: Leg) => void;
 }
 
 /** Measures one leg and hands it over at its end. */
-export function createLegRecorder(
-  start: LegStart,
-  now: () => number,
-  onEnd: (leg: Leg) => void,
-): LegRecorder {
-  const t0 = start.dispatchedAt ?? now();
-  let { endpoint } = start;
-  let response: ResponseStart | undefined;
-  let isStream = start.stream ?? false;
-  let reader: AnswerReader | undefined;
-  let bodyEndedAt: number | undefined;
-  let cutBy: "propagated_cancel" | "cap_cancelled" | undefined;
-  let isOver = false;
+export function createLegRecorder(start: LegStart, options: LegRecorderOptions): LegRecorder {
+  return new OneLeg(start, options);
+}
 
-  return {
-    responseHeaders(from) {
-      response = from;
-      endpoint = from.servedBy ?? endpoint;
-      if (from.contentType.startsWith("text/event-stream")) isStream = true;
-      reader = createAnswerReader(from.contentType, from.contentEncoding);
-    },
-    responseBody(chunk, isEnd) {
-      const atMs = now();
-      if (chunk.length > 0) reader?.push(chunk, atMs);
-      if (isEnd) bodyEndedAt = atMs;
-    },
-    cut(by) {
-      cutBy ??= by;
-    },
-    end(outcome) {
-      if (isOver) return;
-      isOver = true;
-      const endedAt = bodyEndedAt ?? now();
-      const measures = reader?.end();
-      if (measures?.isGivenUp === true) cutBy ??= "cap_cancelled";
-      const legClass = legClassOf({
-        lane: start.lane,
-        status: response?.status ?? 0,
-        isLocalReply: response?.isLocalReply ?? false,
-        isStream,
-        isEnded: bodyEndedAt !== undefined || outcome === "complete",
-        isOverdue: start.timeoutMs !== undefined && endedAt - t0 >= start.timeoutMs * 0.98,
-        cutBy,
-        measures,
-      });
-      const { requestId, lane, pool, model, promptBytes, session } = start;
-      const { status = 0, attempts } = response ?? {};
-      onEnd({
-        ...{ requestId, lane, pool, stream: isStream, status, t0, class: legClass },
-        ...optional("endpoint", endpoint),
-        ...optional("promptBytes", promptBytes),
-        ...optional("session", session),
-        ...optional("attempts", attempts),
-        ...optional("model", model ?? measures?.model),
-        ...measured(measures ?? noAnswer, { isStream, t0, bodyEndedAt }),
-      });
-    },
-  };
+class OneLeg implements LegRecorder {
+  readonly #start: LegStart;
+  readonly #options: LegRecorderOptions;
+  readonly #t0: number;
+  #response: ResponseStart | undefined = undefined;
+  #isStream: boolean;
+  #reading: AnswerReading | undefined = undefined;
+  #bodyEndedAt: number | undefined = undefined;
+  #cutBy: CutBy | undefined = undefined;
+  #isOver = false;
+
+  constructor(start: LegStart, options: LegRecorderOptions) {
+    this.#start = start;
+    this.#options = options;
+    this.#t0 = start.dispatchedAt ?? options.now();
+    this.#isStream = start.stream ?? false;
+  }
+
+  responseHeaders(from: ResponseStart): void {
+    const form = answerForm(from.contentType, from.contentEncoding);
+    this.#response = from;
+    if (from.contentType.startsWith("text/event-stream")) this.#isStream = true;
+    this.#reading =
+      form === undefined ? undefined : this.#options.readAnswer(form, this.#start.lane);
+  }
+
+  responseBody(chunk: Uint8Array, isEnd: boolean): boolean {
+    const atMs = this.#options.now();
+    if (chunk.length > 0 && this.#reading?.push(chunk, atMs) === false) return false;
+    if (isEnd) this.#bodyEndedAt = atMs;
+    return true;
+  }
+
+  cut(by: CutBy): void {
+    this.#cutBy ??= by;
+  }
+
+  end(outcome: "complete" | "cancelled" | "failed", onDone?: () => void): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const endedAt = this.#bodyEndedAt ?? this.#options.now();
+    const isEnded = this.#bodyEndedAt !== undefined || outcome === "complete";
+    const finish = (measures: AnswerMeasures | undefined) => {
+      try {
+        this.#options.onEnd(this.#leg(measures, endedAt, isEnded));
+      } finally {
+        onDone?.();
+      }
+    };
+    if (this.#reading === undefined) finish(undefined);
+    else this.#reading.end(finish);
+  }
+
+  #leg(measures: AnswerMeasures | undefined, endedAt: number, isEnded: boolean): Leg {
+    const { requestId, lane, pool, model, promptBytes, session, timeoutMs } = this.#start;
+    const { status = 0, attempts, isLocalReply = false, servedBy } = this.#response ?? {};
+    const [t0, isStream, bodyEndedAt] = [this.#t0, this.#isStream, this.#bodyEndedAt];
+    const legClass = legClassOf({
+      ...{ lane, status, isLocalReply, isStream, isEnded, measures },
+      isOverdue: timeoutMs !== undefined && endedAt - t0 >= timeoutMs * 0.98,
+      cutBy: this.#cutBy,
+    });
+    return {
+      ...{ requestId, lane, pool, stream: isStream, status, t0, class: legClass },
+      ...optional("endpoint", servedBy ?? this.#start.endpoint),
+      ...optional("promptBytes", promptBytes),
+      ...optional("session", session),
+      ...optional("attempts", attempts),
+      ...optional("model", model ?? measures?.model),
+      ...measured(measures ?? noAnswer, { isStream, t0, bodyEndedAt }),
+    };
+  }
 }
 
 interface Timing {

@@ -1,3 +1,4 @@
+import { type ReadAnswer, readAnswerHere } from "../measure/answer-reading.ts";
 import type { Leg, Pair } from "../measure/leg.ts";
 import {
   createLegRecorder,
@@ -16,6 +17,8 @@ export interface RecorderOptions<T> {
   readonly maxPairs?: number;
   /** How long a request may wait for a twin that is under way, in ms; 660,000 when absent. */
   readonly pairTimeoutMs?: number;
+  /** Who reads answers; this thread when absent. Where it is another, legs end some ms behind their answers. */
+  readonly readAnswer?: ReadAnswer;
   /** Each is called in turn, in this order; none when absent. */
   readonly observers?: readonly RecorderObserver<T>[];
 }
@@ -64,6 +67,7 @@ class PairRecorder<T> implements Recorder<T> {
   readonly now: () => number;
   readonly pairTimeoutMs: number;
   readonly observers: readonly RecorderObserver<T>[];
+  readonly #readAnswer: ReadAnswer;
   readonly #maxOpen: number;
   readonly #maxPairs: number;
   readonly #latest: Pair[] = [];
@@ -74,6 +78,7 @@ class PairRecorder<T> implements Recorder<T> {
     this.now = options.now;
     this.pairTimeoutMs = options.pairTimeoutMs ?? 660_000;
     this.observers = options.observers ?? [];
+    this.#readAnswer = options.readAnswer ?? readAnswerHere;
     this.#maxOpen = options.maxOpen ?? 8_192;
     this.#maxPairs = options.maxPairs ?? 2_000;
   }
@@ -91,9 +96,13 @@ class PairRecorder<T> implements Recorder<T> {
     const isKeyed = requestId !== "" && requestId.length <= maxIdLength;
     if (!isKeyed || this.#openLegs >= this.#maxOpen) return undefined;
     this.#openLegs++;
-    return createLegRecorder(start, this.now, (leg) => {
-      this.#openLegs--;
-      onEnd(leg);
+    return createLegRecorder(start, {
+      now: this.now,
+      readAnswer: this.#readAnswer,
+      onEnd: (leg) => {
+        this.#openLegs--;
+        onEnd(leg);
+      },
     });
   }
 

@@ -51,6 +51,8 @@ export interface SidecarMetrics extends ProcessMetrics {
   twinCancelled(): void;
   /** An answer was not measured to its end: it is too long, or there is no time for it. */
   observeOverloaded(lane: Lane): void;
+  /** The thread that reads answers has ended, and is to be started again. */
+  answerThreadEnded(): void;
   /** Nobody has caught an error. */
   faulted(): void;
   /** What is to be kept could not be written. */
@@ -109,16 +111,24 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
   };
 }
 
-type FailureMetrics = Pick<SidecarMetrics, "observeOverloaded" | "storageFailed" | "faulted">;
+type FailureMetrics = Pick<
+  SidecarMetrics,
+  "observeOverloaded" | "answerThreadEnded" | "storageFailed" | "faulted"
+>;
 
 /** What was left undone so that picks go on. */
 function addFailureMetrics(exposition: Exposition): FailureMetrics {
   const overloaded = exposition.counter({
     name: "umbra_observe_overloaded_total",
-    help: "Answers that were not measured to their end, since they are too long or reading them would hold up picks.",
+    help: "Answers that were not measured to their end: they are too long or come too fast, or the thread that reads them is behind or has ended.",
     labels: ["lane"],
   });
   for (const lane of ["primary", "shadow"] as const) overloaded.at(lane);
+  const ends = exposition.counter({
+    name: "umbra_answer_thread_ends_total",
+    help: "Ends of the thread that reads observed answers; it is started again within a minute or so.",
+  });
+  ends.at();
   const unstored = exposition.counter({
     name: "umbra_storage_failures_total",
     help: "What could not be written: samples of evaluations, or captures.",
@@ -136,6 +146,9 @@ function addFailureMetrics(exposition: Exposition): FailureMetrics {
     },
     observeOverloaded(lane) {
       overloaded.at(lane).value++;
+    },
+    answerThreadEnded() {
+      ends.at().value++;
     },
     storageFailed(kind) {
       unstored.at(kind).value++;

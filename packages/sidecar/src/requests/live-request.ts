@@ -15,7 +15,7 @@ export class MeasuredLeg {
   readonly account: RequestAccount;
   /** The observe stream has come. */
   hasBegun = false;
-  /** The answer has ended, whole or not. */
+  /** The answer has ended, whole or not, and what was read of it is known. */
   hasEnded = false;
   /** The answer has come to its end. */
   isWhole = false;

@@ -1,7 +1,9 @@
 import { answerDelayTrailer, streamMetadata } from "@umbra/envoy-config";
 import type { Headers, ObserveExchange, StreamInfo, StreamOutcome } from "@umbra/ext-proc";
 import type { LegRecorder, Recorder } from "@umbra/shadow";
+import type { WorkShare } from "../answers/work-share.ts";
 import type { Lane } from "../decision/request-account.ts";
+import { createLegShare, type LegShare } from "./leg-share.ts";
 import {
   type LiveLeg,
   type LiveRequest,
@@ -10,25 +12,23 @@ import {
   type PickedLeg,
 } from "./live-request.ts";
 import type { LiveRequests } from "./live-requests.ts";
-import type { WorkShare } from "./work-share.ts";
 
 export interface ObserveOptions {
   readonly recorder: Recorder<LiveRequest>;
   readonly live: LiveRequests;
   /** How long a mirror's copies may take, in ms. */
   readonly timeoutOf: (mirror: string) => number | undefined;
-  /** Time for reading the answers of each lane. */
-  readonly shares: Readonly<Record<Lane, WorkShare>>;
-  /** An answer is read no further: it is too long, or its lane has no time left. */
+  /** Time of this thread for the copies of shadows' answers, all together. */
+  readonly shadowShare: WorkShare;
+  /** A leg has sent more than its share, or its lane has: it is read no further. */
   readonly onOverload: (lane: Lane) => void;
   /** Monotonic, in ms. */
   readonly now: () => number;
 }
 
-/** Of one answer; no model writes more for a client to read. */
-const maxAnswerBytes = 32 * 1024 * 1024;
-/** Envoy sends what it has read of an answer at once, up to megabytes. */
-const sliceBytes = 16 * 1024;
+/** What a chunk costs this thread besides its bytes, in ms, and what each byte costs. */
+const chunkMs = 0.006;
+const byteMs = 0.000_002;
 const nothing = new Uint8Array();
 
 /** Feeds the recorder with the copies of one request's answer. */
@@ -41,6 +41,11 @@ export function observeExchange(
   return new Observed(metadata.get(streamMetadata.pool) ?? "", mirror, options);
 }
 
+interface End {
+  readonly outcome: StreamOutcome;
+  readonly over: () => void;
+}
+
 /** What the pick has not marked for measuring ends at its first message: from then on it costs nothing. */
 class Observed implements ObserveExchange {
   readonly #options: ObserveOptions;
@@ -48,7 +53,8 @@ class Observed implements ObserveExchange {
   /** Of a twin; undefined: the primary's answer is observed. */
   readonly #mirror: string | undefined;
   #leg: LiveLeg | undefined = undefined;
-  #bytes = 0;
+  /** Of the answer; undefined before its headers. */
+  #share: LegShare | undefined = undefined;
 
   constructor(pool: string, mirror: string | undefined, options: ObserveOptions) {
     this.#options = options;
@@ -72,9 +78,12 @@ class Observed implements ObserveExchange {
     if (servedBy !== undefined) this.#leg?.lease?.servedBy(servedBy);
     const attempts = Number(attributes.get("upstream.request_attempt_count") ?? Number.NaN);
     const details = attributes.get("response.code_details");
+    const contentType = headers.get("content-type") ?? "";
+    const isStream = contentType.startsWith("text/event-stream");
+    this.#share = createLegShare({ lane: this.#lane, isStream });
     this.#leg?.measured?.recorder?.responseHeaders({
       status: Number(headers.get(":status") ?? 0),
-      contentType: headers.get("content-type") ?? "",
+      contentType,
       isLocalReply: details !== undefined && details !== "via_upstream",
       ...(encoding === undefined ? {} : { contentEncoding: encoding }),
       ...(servedBy === undefined ? {} : { servedBy }),
@@ -86,44 +95,41 @@ class Observed implements ObserveExchange {
   onResponseBody(chunk: Uint8Array, endOfStream: boolean): "end" | undefined {
     const recorder = this.#leg?.measured?.recorder;
     if (recorder === undefined) return undefined;
-    this.#bytes += chunk.length;
-    if (this.#bytes > maxAnswerBytes) {
-      const leg = this.#leg;
-      if (leg instanceof LiveTwin) this.#options.live.endTwin(leg);
-      return this.#cut();
+    const nowMs = this.#options.now();
+    if (this.#share?.takes(chunk.length, nowMs) === false) {
+      // Whoever sends without end is not only read no further: the copy itself ends.
+      if (this.#leg instanceof LiveTwin) this.#options.live.endTwin(this.#leg);
+      return this.#overload();
     }
-    let at = 0;
-    do {
-      const end = Math.min(chunk.length, at + sliceBytes);
-      const slice = chunk.length <= sliceBytes ? chunk : chunk.subarray(at, end);
-      if (!this.#take(recorder, slice, endOfStream && end === chunk.length)) return this.#cut();
-      at = end;
-    } while (at < chunk.length);
+    if (!this.#shadowsHaveShare(chunk.length, nowMs)) return this.#overload();
+    // Whoever reads answers counts what it does not take.
+    if (!recorder.responseBody(chunk, endOfStream)) return this.#cut();
     this.#leg?.request.texts?.add(this.#mirror, chunk);
     return undefined;
   }
 
   /** An answer that Envoy's limit of a shadow's bandwidth has delayed says nothing of the shadow's speed. */
   onResponseTrailers(trailers: Headers): void {
-    if (Number(trailers.get(answerDelayTrailer) ?? 0) > 0) this.#cut();
+    if (Number(trailers.get(answerDelayTrailer) ?? 0) > 0) this.#overload();
     else this.#leg?.measured?.recorder?.responseBody(nothing, true);
   }
 
-  /** False where the lane has no time left. */
-  #take(recorder: LegRecorder, slice: Uint8Array, isEnd: boolean): boolean {
-    const { shares, now } = this.#options;
-    const share = shares[this.#lane];
-    const startedMs = now();
-    if (!share.hasRoom(startedMs)) return false;
-    recorder.responseBody(slice, isEnd);
-    share.spent(now() - startedMs);
-    return true;
+  #shadowsHaveShare(chunkBytes: number, nowMs: number): boolean {
+    if (this.#mirror === undefined) return true;
+    const { shadowShare } = this.#options;
+    // Reading a clock around each chunk would cost as much as the chunk.
+    shadowShare.spent(chunkMs + chunkBytes * byteMs);
+    return shadowShare.hasRoom(nowMs);
+  }
+
+  #overload(): "end" {
+    this.#options.onOverload(this.#lane);
+    return this.#cut();
   }
 
   /** Measures no further. The answer itself goes on: only its copies end. */
   #cut(): "end" {
     const measured = this.#leg?.measured;
-    this.#options.onOverload(this.#lane);
     measured?.recorder?.cut("cap_cancelled");
     if (measured !== undefined) measured.isCut = true;
     return "end";
@@ -136,23 +142,20 @@ class Observed implements ObserveExchange {
   onEnd(outcome: StreamOutcome): void {
     if (this.#leg === undefined) return;
     const { measured, request } = this.#leg;
-    try {
-      if (measured !== undefined) this.#end(measured, outcome);
-    } finally {
-      // Behind the leg: with the last stream the request is given up.
-      this.#options.live.streamOver(request);
-    }
+    // Behind the leg, which may end some ms later: with the last stream the request is given up.
+    const over = () => this.#options.live.streamOver(request);
+    if (measured?.recorder === undefined) over();
+    else this.#end(measured, measured.recorder, { outcome, over });
   }
 
-  #end(measured: MeasuredLeg, outcome: StreamOutcome): void {
-    const { now, shares } = this.#options;
-    const { recorder, isCut } = measured;
-    measured.hasEnded = true;
+  #end(measured: MeasuredLeg, recorder: LegRecorder, { outcome, over }: End): void {
+    const { isCut } = measured;
     measured.isWhole = outcome === "complete" && !isCut;
+    recorder.end(isCut ? "cancelled" : outcome, () => {
+      measured.hasEnded = true;
+      over();
+    });
     measured.recorder = undefined;
-    const startedMs = now();
-    recorder?.end(isCut ? "cancelled" : outcome);
-    shares[this.#lane].spent(now() - startedMs);
   }
 
   /** Begins to measure; undefined where too much is measured already. */

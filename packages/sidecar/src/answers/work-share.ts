@@ -1,4 +1,4 @@
-/** A share of this thread's time, which picks need: who has used it up has to leave its work undone. */
+/** A share of one core: who has used it up has to leave its work undone. */
 export interface WorkShare {
   /** True while some of the share is left. */
   hasRoom(nowMs: number): boolean;

@@ -1,0 +1,166 @@
+import {
+  type AnswerMeasures,
+  type AnswerReader,
+  createFormReader,
+  unreadAnswer,
+} from "@umbra/openai/answers";
+import type { Lane } from "@umbra/shadow";
+import { RingReader, type RingRecord, recordKind } from "./byte-ring.ts";
+import type { Inbox } from "./inbox.ts";
+import { type AnswersRead, formOf } from "./reader-messages.ts";
+import type { WorkShare } from "./work-share.ts";
+
+/** Reads the answers that come in an inbox. Knows no thread. */
+export interface AnswerDesk {
+  /** Reads some of what has come, the primary's first; returns false where there was nothing to read. */
+  work(): boolean;
+  /** True while answers are under way or unread. */
+  readonly isWaiting: boolean;
+}
+
+export interface AnswerDeskOptions {
+  readonly inbox: Inbox;
+  /** What may be spent on the shadow's answers. */
+  readonly shadowShare: WorkShare;
+  /** Monotonic, in ms. */
+  readonly now: () => number;
+  readonly onRead: (read: AnswersRead) => void;
+  /** What unfinished lines and bodies of one lane may take, in bytes; 64 MiB when absent. */
+  readonly maxHeldBytes?: number;
+}
+
+/** Records of the primary before the shadow has a turn, and of the shadow before the primary has. */
+const recordsPerTurn = { primary: 512, shadow: 16 } as const;
+
+export function createAnswerDesk(options: AnswerDeskOptions): AnswerDesk {
+  return new Desk(options);
+}
+
+interface Leg {
+  /** Undefined once it is given up. */
+  reader: AnswerReader | undefined;
+  heldBytes: number;
+  /** What is known of it where it is given up. */
+  measures: AnswerMeasures;
+}
+
+class Desk implements AnswerDesk {
+  readonly #options: AnswerDeskOptions;
+  readonly #rings: Readonly<Record<Lane, RingReader>>;
+  readonly #legs: Readonly<Record<Lane, Map<number, Leg>>> = {
+    primary: new Map(),
+    shadow: new Map(),
+  };
+  readonly #heldBytes: Record<Lane, number> = { primary: 0, shadow: 0 };
+  readonly #maxHeldBytes: number;
+  #ended: AnswersRead["ended"][number][] = [];
+  #givenUp: number[] = [];
+
+  constructor(options: AnswerDeskOptions) {
+    const { primary, shadow } = options.inbox.rings;
+    this.#options = options;
+    this.#rings = { primary: new RingReader(primary), shadow: new RingReader(shadow) };
+    this.#maxHeldBytes = options.maxHeldBytes ?? 64 * 1024 * 1024;
+  }
+
+  get isWaiting(): boolean {
+    const { primary, shadow } = this.#legs;
+    if (primary.size > 0 || shadow.size > 0) return true;
+    return !this.#rings.primary.isEmpty || !this.#rings.shadow.isEmpty;
+  }
+
+  work(): boolean {
+    let hasWorked = this.#read("primary");
+    if (!this.#rings.shadow.isEmpty) hasWorked = this.#readShadow() || hasWorked;
+    if (this.#ended.length > 0 || this.#givenUp.length > 0) this.#tell();
+    return hasWorked;
+  }
+
+  #readShadow(): boolean {
+    const { shadowShare, now } = this.#options;
+    const startedMs = now();
+    if (!shadowShare.hasRoom(startedMs)) return false;
+    this.#read("shadow");
+    shadowShare.spent(now() - startedMs);
+    return true;
+  }
+
+  #read(lane: Lane): boolean {
+    const ring = this.#rings[lane];
+    for (let i = 0; i < recordsPerTurn[lane]; i++) {
+      const record = ring.read();
+      if (record === undefined) return i > 0;
+      this.#take(lane, record);
+    }
+    return true;
+  }
+
+  #take(lane: Lane, { kind, leg, atMs, bytes }: RingRecord): void {
+    switch (kind) {
+      case recordKind.open: {
+        const reader = createFormReader(formOf(atMs));
+        this.#legs[lane].set(leg, { reader, heldBytes: 0, measures: unreadAnswer });
+        break;
+      }
+      case recordKind.data:
+        this.#push(lane, leg, bytes, atMs);
+        break;
+      case recordKind.end:
+        this.#end(lane, leg);
+        break;
+      case recordKind.skip:
+        break;
+    }
+  }
+
+  #push(lane: Lane, number: number, bytes: Uint8Array, atMs: number): void {
+    const leg = this.#legs[lane].get(number);
+    const reader = leg?.reader;
+    if (leg === undefined || reader === undefined) return;
+    const isRead = contained(() => reader.push(bytes, atMs));
+    this.#hold(lane, leg, reader.heldBytes());
+    if (isRead && !reader.isGivenUp() && this.#heldBytes[lane] <= this.#maxHeldBytes) return;
+    this.#finish(lane, leg, true);
+    this.#givenUp.push(number);
+  }
+
+  #end(lane: Lane, number: number): void {
+    const legs = this.#legs[lane];
+    const leg = legs.get(number);
+    legs.delete(number);
+    if (leg !== undefined) this.#finish(lane, leg, false);
+    this.#ended.push({ leg: number, measures: leg?.measures ?? unreadAnswer });
+  }
+
+  #finish(lane: Lane, leg: Leg, isGivenUp: boolean): void {
+    const { reader } = leg;
+    if (reader === undefined) return;
+    contained(() => {
+      const measures = reader.end();
+      leg.measures = isGivenUp ? { ...measures, isGivenUp } : measures;
+    });
+    leg.reader = undefined;
+    this.#hold(lane, leg, 0);
+  }
+
+  #hold(lane: Lane, leg: Leg, bytes: number): void {
+    this.#heldBytes[lane] += bytes - leg.heldBytes;
+    leg.heldBytes = bytes;
+  }
+
+  #tell(): void {
+    this.#options.onRead({ ended: this.#ended, givenUp: this.#givenUp });
+    this.#ended = [];
+    this.#givenUp = [];
+  }
+}
+
+/** False where it throws: a fault in reading one answer is that answer's alone, which then counts as not read. */
+function contained(run: () => void): boolean {
+  try {
+    run();
+    return true;
+  } catch {
+    return false;
+  }
+}

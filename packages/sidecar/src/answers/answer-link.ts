@@ -1,0 +1,171 @@
+import type { Worker } from "node:worker_threads";
+import { type AnswerForm, type AnswerMeasures, unreadAnswer } from "@umbra/openai/answers";
+import type { Lane } from "@umbra/shadow";
+import { maxRecordBytes, RingWriter, recordKind } from "./byte-ring.ts";
+import { type Inbox, inboxState, maxLegs, stateWord, turnsWord } from "./inbox.ts";
+import { type AnswersRead, formNumber } from "./reader-messages.ts";
+
+/** One answer on its way to the reading thread. */
+export interface LinkedAnswer {
+  readonly form: AnswerForm;
+  readonly lane: Lane;
+  /** Its number on the link, which gives it with its first bytes. */
+  leg: number | undefined;
+  /** When its end was handed over; undefined before. */
+  readonly endedMs: number | undefined;
+  /** It is not read to its end. */
+  stop(): void;
+  /** What was read of it has come, or does not come any more. */
+  settle(measures: AnswerMeasures): void;
+}
+
+export interface AnswerLinkOptions {
+  readonly onFault: (cause: unknown) => void;
+  readonly resultMs: number;
+}
+
+/** A thread that works on one turn for so many sweeps hangs, and one that has not begun for so many does not begin. */
+const mostStillSweeps = { working: 10, starting: 60 };
+
+/** What goes to one life of the reading thread and comes back from it. */
+export class AnswerLink {
+  readonly #worker: Worker;
+  readonly #options: AnswerLinkOptions;
+  readonly #control: Int32Array;
+  readonly #writers: Readonly<Record<Lane, RingWriter>>;
+  readonly #feeds = new Map<number, LinkedAnswer>();
+  readonly #open: Record<Lane, number> = { primary: 0, shadow: 0 };
+  #lastLeg = 0;
+  #turns = 0;
+  #stillSweeps = 0;
+  #onSettled: (() => void) | undefined = undefined;
+  isOpen = true;
+
+  constructor(worker: Worker, { control, rings }: Inbox, options: AnswerLinkOptions) {
+    this.#worker = worker;
+    this.#options = options;
+    this.#control = new Int32Array(control);
+    this.#writers = {
+      primary: new RingWriter(rings.primary, maxLegs),
+      shadow: new RingWriter(rings.shadow, maxLegs),
+    };
+    worker.on("message", (read: AnswersRead) => this.#take(read));
+  }
+
+  /** Hands a piece of an answer over; returns false where there is no room for it. */
+  write(feed: LinkedAnswer, chunk: Uint8Array, atMs: number): boolean {
+    const writer = this.#writers[feed.lane];
+    const leg = feed.leg ?? this.#begin(feed, writer);
+    if (leg === undefined || !this.isOpen) return false;
+    let hasRoom = true;
+    if (chunk.length <= maxRecordBytes) hasRoom = writer.write(leg, recordKind.data, atMs, chunk);
+    else {
+      for (let at = 0; at < chunk.length && hasRoom; at += maxRecordBytes) {
+        const piece = chunk.subarray(at, at + maxRecordBytes);
+        hasRoom = writer.write(leg, recordKind.data, atMs, piece);
+      }
+    }
+    this.#wakeFor(writer);
+    return hasRoom;
+  }
+
+  /** The answer has ended; `feed.settle` is called when it was read. */
+  end(feed: LinkedAnswer): void {
+    if (feed.leg === undefined) return;
+    const writer = this.#writers[feed.lane];
+    writer.write(feed.leg, recordKind.end, 0);
+    this.#wakeFor(writer);
+  }
+
+  /** Gives up on results that are late, and ends a thread that hangs. To be called each second. */
+  sweep(): void {
+    if (this.#feeds.size === 0) return;
+    const beforeMs = performance.now() - this.#options.resultMs;
+    for (const feed of this.#feeds.values()) {
+      // Its number stays taken until the thread has come to its end.
+      if (feed.endedMs !== undefined && feed.endedMs < beforeMs) this.#giveUp(feed);
+    }
+    const turns = Atomics.load(this.#control, turnsWord);
+    const isAwake = Atomics.load(this.#control, stateWord) === inboxState.awake;
+    this.#stillSweeps = isAwake && turns === this.#turns ? this.#stillSweeps + 1 : 0;
+    this.#turns = turns;
+    const { working, starting } = mostStillSweeps;
+    if (this.#stillSweeps >= (turns === 0 ? starting : working)) void this.#worker.terminate();
+  }
+
+  /** Nothing comes any more. */
+  lose(): void {
+    this.isOpen = false;
+    for (const feed of this.#feeds.values()) this.#giveUp(feed);
+    this.#feeds.clear();
+    this.#onSettled?.();
+  }
+
+  async close(limitMs: number): Promise<void> {
+    await this.#settled(limitMs);
+    this.isOpen = false;
+    const exited = new Promise<void>((resolve) => this.#worker.once("exit", () => resolve()));
+    Atomics.store(this.#control, stateWord, inboxState.closed);
+    Atomics.notify(this.#control, stateWord);
+    const timer = setTimeout(() => void this.#worker.terminate(), limitMs);
+    await exited;
+    clearTimeout(timer);
+  }
+
+  /** Every answer that has ended was read, or the time is over. */
+  #settled(limitMs: number): Promise<void> {
+    if (this.#feeds.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, limitMs);
+      this.#onSettled = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #begin(feed: LinkedAnswer, writer: RingWriter): number | undefined {
+    if (!this.isOpen || this.#open[feed.lane] >= maxLegs) return undefined;
+    const leg = (this.#lastLeg + 1) | 0;
+    if (!writer.write(leg, recordKind.open, formNumber(feed.form))) return undefined;
+    this.#lastLeg = leg;
+    this.#open[feed.lane]++;
+    this.#feeds.set(leg, feed);
+    feed.leg = leg;
+    return leg;
+  }
+
+  #wakeFor(writer: RingWriter): void {
+    const state = Atomics.load(this.#control, stateWord);
+    const { asleep, napping, awake } = inboxState;
+    if (state !== asleep && (state !== napping || !writer.isFilling)) return;
+    Atomics.compareExchange(this.#control, stateWord, state, awake);
+    Atomics.notify(this.#control, stateWord);
+  }
+
+  #take({ ended, givenUp }: AnswersRead): void {
+    for (const leg of givenUp) this.#feeds.get(leg)?.stop();
+    for (const { leg, measures } of ended) {
+      const feed = this.#feeds.get(leg);
+      if (feed === undefined) continue;
+      this.#feeds.delete(leg);
+      this.#open[feed.lane]--;
+      this.#contained(() => feed.settle(measures));
+    }
+    if (this.#feeds.size === 0) this.#onSettled?.();
+  }
+
+  #giveUp(feed: LinkedAnswer): void {
+    feed.stop();
+    this.#contained(() => feed.settle(unreadAnswer));
+  }
+
+  /** A fault in what becomes of one answer is that answer's alone. */
+  #contained(run: () => void): void {
+    try {
+      run();
+    } catch (cause) {
+      this.#options.onFault(cause);
+    }
+  }
+}

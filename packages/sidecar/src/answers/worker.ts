@@ -1,0 +1,39 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { createAnswerDesk } from "./answer-desk.ts";
+import { type Inbox, inboxState, stateWord, turnsWord } from "./inbox.ts";
+import { createWorkShare } from "./work-share.ts";
+
+const port = parentPort;
+if (port === null) throw new Error("this file is a worker's");
+
+/** Nobody waits for what was read: many chunks are read with one waking. */
+const napMs = 5;
+
+const inbox = workerData as Inbox;
+const control = new Int32Array(inbox.control);
+const desk = createAnswerDesk({
+  inbox,
+  shadowShare: createWorkShare(0.25, 100),
+  now: () => performance.now(),
+  onRead: (read) => port.postMessage(read),
+});
+
+/** Sets the state, unless the other thread has closed the inbox. Returns false where it has. */
+function become(state: number): boolean {
+  const { closed } = inboxState;
+  for (;;) {
+    const before = Atomics.load(control, stateWord);
+    if (before === closed) return false;
+    if (Atomics.compareExchange(control, stateWord, before, state) === before) return true;
+  }
+}
+
+while (become(inboxState.awake)) {
+  Atomics.add(control, turnsWord, 1);
+  if (desk.work()) continue;
+  if (!become(desk.isWaiting ? inboxState.napping : inboxState.asleep)) break;
+  // What came since the last look is seen here or has changed the state: the writer looks at it after each record.
+  if (!desk.isWaiting) Atomics.wait(control, stateWord, inboxState.asleep);
+  else Atomics.wait(control, stateWord, inboxState.napping, napMs);
+}
+port.close();
