@@ -10,6 +10,8 @@ export interface EvaluationInput {
   readonly control?: Iterable<Sample>;
   readonly config: EvaluationConfig;
   readonly facts?: EvaluationFacts;
+  /** Gates, checks and verdict alone: what only describes the pairs stays empty, which is most of the work. */
+  readonly isBrief?: boolean;
 }
 
 /** What the samples do not say. All of it may be unknown. */

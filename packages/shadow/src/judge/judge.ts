@@ -13,7 +13,7 @@ import {
 import { judgeGates } from "./gates.ts";
 import type { EvaluationFacts, EvaluationInput, LaneFacts } from "./input.ts";
 import { type Partition, partition } from "./partition.ts";
-import { countOf, type PairTable } from "./table.ts";
+import { countOf, type PairTable, TableBuilder } from "./table.ts";
 import { timelineOf } from "./timeline.ts";
 import { checkValidity } from "./validity.ts";
 import { verdictOf } from "./verdict.ts";
@@ -53,7 +53,8 @@ export function judge(input: EvaluationInput): ShadowReport {
     leftS: isBudgetSpent ? 0 : (config.horizonMs * nearlyAll - elapsedMs) / 1_000,
     requests: part.counts.samples,
   });
-  const errors = matrixOf(table, (lane, i) => lane.classes[i] ?? "");
+  const described = input.isBrief === true ? new TableBuilder().build(0) : table;
+  const errors = matrixOf(described, (lane, i) => lane.classes[i] ?? "");
   return finiteOnly({
     schema: "shadow-report/1",
     evaluation,
@@ -63,18 +64,18 @@ export function judge(input: EvaluationInput): ShadowReport {
     verdict,
     funnel: funnelOf(part, table, facts),
     gates,
-    metrics: describeMetrics(table, context),
+    metrics: describeMetrics(described, context),
     throughput: {
-      primary: describeThroughput(table, "baseline", baseline?.replicas, config),
-      shadow: describeThroughput(table, "shadow", candidate?.replicas, config),
+      primary: describeThroughput(described, "baseline", baseline?.replicas, config),
+      shadow: describeThroughput(described, "shadow", candidate?.replicas, config),
     },
-    errors: { matrix: errors, mcnemar_p: mcnemar(table) },
-    finish_reasons: { matrix: matrixOf(table, (lane, i) => lane.finish[i] ?? "") },
-    tokens: describeTokens(table),
+    errors: { matrix: errors, mcnemar_p: mcnemar(described) },
+    finish_reasons: { matrix: matrixOf(described, (lane, i) => lane.finish[i] ?? "") },
+    tokens: describeTokens(described),
     outputs: null,
-    strata: describeStrata(table),
-    timeline: timelineOf(table, part.startedAtMs, config),
-    plots: describePlots(table),
+    strata: describeStrata(described),
+    timeline: timelineOf(described, part.startedAtMs, config),
+    plots: describePlots(described),
     validity,
     limits_hit: facts.limitsHit ?? [],
   });
