@@ -14,9 +14,10 @@ export type {
   FunnelCounts,
   LaneFacts,
 } from "./judge/input.ts";
-export { configHash, evaluationId, isOver, judge } from "./judge/judge.ts";
+export { configHash, evaluationId, judge } from "./judge/judge.ts";
 export { type Plan, type PlanInput, type PlannedGate, planEvaluation } from "./judge/plan.ts";
 export { type AnswerReading, type ReadAnswer, readAnswerHere } from "./measure/answer-reading.ts";
+export { isOver } from "./judge/stages.ts";
 export {
   isCensored,
   type Lane,
@@ -33,6 +34,7 @@ export type {
 } from "./measure/leg-recorder.ts";
 export {
   createRecorder,
+  type LostTwin,
   type Pairing,
   type Recorder,
   type RecorderObserver,

@@ -16,6 +16,10 @@ export interface Partition {
     readonly samples: number;
     readonly mirrored: number;
     readonly paired: number;
+    /** Mirrored, and no twin ever came. */
+    readonly lost: number;
+    /** Pairs before judging begins. */
+    readonly warmup: number;
     readonly dropped: Readonly<Record<string, number>>;
   };
   /** Logarithms of body sizes of mirrored and of dropped requests. */
@@ -44,7 +48,7 @@ export function partition({ samples, control, config, facts = {} }: EvaluationIn
   const primaries: Primaries = { atMs: [], isMirrored: [], latencyMs: [] };
   const dropped: Record<string, number> = {};
   const [keptSize, droppedSize] = [runningMean(), runningMean()];
-  let [mirrored, paired, counted] = [0, 0, 0];
+  let [mirrored, paired, counted, lost] = [0, 0, 0, 0];
   let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   let [route, candidate] = ["", ""];
   for (const sample of samples) {
@@ -57,11 +61,15 @@ export function partition({ samples, control, config, facts = {} }: EvaluationIn
     if (drop !== null) dropped[drop] = (dropped[drop] ?? 0) + 1;
     if (sample.mirrored) mirrored++;
     if (shadow !== null) paired++;
+    if (isLost(sample)) lost++;
     if (sample.mirrored) keptSize.add(primary.promptBytes);
     else if (drop !== null) droppedSize.add(primary.promptBytes);
     addPrimary(primaries, sample);
     const baseline = baselines === undefined ? primary : baselines.get(sample.id);
-    if (shadow !== null && baseline !== undefined) table.add(sample, baseline, shadow);
+    if (baseline !== undefined) {
+      if (shadow !== null) table.add(sample, baseline, shadow);
+      else if (isLost(sample)) table.addLost(sample, baseline);
+    }
   }
   const startedAtMs = facts.startedAtMs ?? (counted === 0 ? 0 : first);
   const judgedFromMs = Math.max(
@@ -74,12 +82,24 @@ export function partition({ samples, control, config, facts = {} }: EvaluationIn
     judgedFromMs,
     table: table.build(judgedFromMs),
     primaries,
-    counts: { samples: counted, mirrored, paired, dropped },
+    counts: {
+      samples: counted,
+      mirrored,
+      paired,
+      lost,
+      warmup: table.countBefore(judgedFromMs),
+      dropped,
+    },
     keptSize: keptSize.result(),
     droppedSize: droppedSize.result(),
     route,
     candidate,
   };
+}
+
+/** Its copy left the gateway, and nothing came back. */
+function isLost({ mirrored, shadow, unsent }: Sample): boolean {
+  return mirrored && shadow === null && unsent !== true;
 }
 
 function addPrimary(to: Primaries, { t0, mirrored, primary }: Sample): void {
