@@ -42,6 +42,7 @@ export { renderReportHtml } from "./render/html/page.ts";
 export { renderReportJunit } from "./render/junit.ts";
 export { renderReportMarkdown } from "./render/markdown.ts";
 export { renderReportText, type TextOptions } from "./render/terminal.ts";
+export type * from "./report/report-cost.ts";
 export type * from "./report/shadow-report.ts";
 export {
   lostSample,

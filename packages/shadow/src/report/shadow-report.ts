@@ -1,3 +1,5 @@
+import type { DetectableEffect, ReportCost } from "./report-cost.ts";
+
 /**
  * The verdict on a candidate with all that it stands on: `shadow-report/1`. Stable; the JSON of `umbra report -o json`
  * and the only input of every rendering. Numbers are finite or null. Times of day are ISO 8601; durations carry
@@ -28,6 +30,9 @@ export interface ShadowReport {
   readonly validity: readonly ValidityCheck[];
   /** Bounds of our own that were reached, in words. */
   readonly limits_hit: readonly string[];
+  readonly cost?: ReportCost;
+  /** What the run could have seen, by gate. */
+  readonly power?: readonly DetectableEffect[];
 }
 
 export type VerdictStatus = "PASS" | "FAIL" | "INCONCLUSIVE" | "INVALID";
@@ -103,6 +108,17 @@ export interface ReportFunnel {
   readonly used: number;
   readonly dropped: Readonly<Record<string, number>>;
   readonly censored: Readonly<Record<string, number>>;
+  /** Mirrored requests whose twin never came. */
+  readonly lost?: number;
+  /** Mirrored requests that are not over. */
+  readonly in_flight?: number;
+  /** Pairs of the warm-up, and of earlier segments. */
+  readonly warm_up?: number;
+  /**
+   * Pairs behind the warm-up that are not used, by reason: `error`, `retried`, `other_kind` (one lane streamed), or the class of
+   * a censored leg. `paired = warm_up + used + all of these`.
+   */
+  readonly not_used?: Readonly<Record<string, number>>;
 }
 
 export interface GateResult {
@@ -232,8 +248,15 @@ export interface ValidityCheck {
   readonly text: string;
   readonly value: number | null;
   readonly limits: readonly [number | null, number | null] | null;
+  /** Bounds of the value, at 99 % one-sided; the one that decides is outside of the limits when `ok` is false. */
+  readonly lower?: number | null;
+  readonly upper?: number | null;
   /** Null: can't be told from what is known. */
   readonly ok: boolean | null;
+  /** Outside of its limits so far, and only judged at the planned end. `ok` is null then. */
+  readonly at_risk?: boolean;
+  /** Why it can't be told, or what to do; one sentence without full stop. */
+  readonly note?: string | null;
   /** What a failure does: makes the report INVALID, keeps it from PASS, or is only told. */
   readonly effect: "invalid" | "inconclusive" | "warning";
 }
