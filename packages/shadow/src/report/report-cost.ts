@@ -83,10 +83,3 @@ export interface SloMisses {
   /** Eligible requests per hour that the misses are counted for. */
   readonly requests_per_hour: number;
 }
-
-/** The smallest change that the gate would have seen in 80 % of runs like this one. */
-export interface DetectableEffect {
-  readonly gate: string;
-  /** As in the gate: a ratio (1.14) or a rate (0.004); null when not known. */
-  readonly effect: number | null;
-}

@@ -1,4 +1,4 @@
-import type { DetectableEffect, ReportCost } from "./report-cost.ts";
+import type { ReportCost } from "./report-cost.ts";
 
 /**
  * The verdict on a candidate with all that it stands on: `shadow-report/1`. Stable; the JSON of `umbra report -o json`
@@ -31,8 +31,6 @@ export interface ShadowReport {
   /** Bounds of our own that were reached, in words. */
   readonly limits_hit: readonly string[];
   readonly cost?: ReportCost;
-  /** What the run could have seen, by gate. */
-  readonly power?: readonly DetectableEffect[];
 }
 
 export type VerdictStatus = "PASS" | "FAIL" | "INCONCLUSIVE" | "INVALID";
@@ -113,10 +111,10 @@ export interface ReportFunnel {
   /** Mirrored requests that are not over. */
   readonly in_flight?: number;
   /** Pairs of the warm-up, and of earlier segments. */
-  readonly warm_up?: number;
+  readonly warmup?: number;
   /**
    * Pairs behind the warm-up that are not used, by reason: `error`, `retried`, `other_kind` (one lane streamed), or the class of
-   * a censored leg. `paired = warm_up + used + all of these`.
+   * a censored leg. `paired = warmup + used + all of these`.
    */
   readonly not_used?: Readonly<Record<string, number>>;
 }
