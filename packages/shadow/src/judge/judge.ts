@@ -10,6 +10,7 @@ import {
   describeTokens,
   matrixOf,
 } from "./describe.ts";
+import { lossesOf } from "./dispatches.ts";
 import { judgeGates } from "./gates.ts";
 import type { EvaluationFacts, EvaluationInput, LaneFacts } from "./input.ts";
 import { type Partition, partition } from "./partition.ts";
@@ -46,7 +47,7 @@ export function judge(input: EvaluationInput): ShadowReport {
   const seedOf = (gate: string) => config.seed ?? seedFrom(`${evaluation.id} ${gate}`);
   const context = { config, isFinal, seedOf, earlierBlocks };
   const gates = judgeGates(table, context);
-  const validity = checkValidity(table, part, facts, config);
+  const validity = checkValidity({ table, part, facts, config, isFinal: hasEnded });
   const verdict = verdictOf({
     ...{ gates, validity, isFinal, pairs, isBudgetSpent },
     minPairs: config.minPairs,
@@ -146,7 +147,11 @@ function identity(facts: LaneFacts | undefined, pool: string): ReportIdentity {
   };
 }
 
-function funnelOf({ counts }: Partition, table: PairTable, facts: EvaluationFacts) {
+function funnelOf(
+  { counts, dispatches, judgedFromMs }: Partition,
+  table: PairTable,
+  facts: EvaluationFacts,
+) {
   const censored: Record<string, number> = {};
   for (let i = 0; i < table.size; i++) {
     if (table.isJudged[i] === 1) continue;
@@ -165,6 +170,7 @@ function funnelOf({ counts }: Partition, table: PairTable, facts: EvaluationFact
     paired: counts.paired,
     used: countOf(table.isUsed),
     censored,
+    ...lossesOf(dispatches, judgedFromMs),
   };
 }
 
