@@ -57,7 +57,7 @@ function unusedFor(baseline: SampleLeg, shadow: SampleLeg): string | undefined {
 export function lossesOf(
   { atMs, outcome }: Dispatches,
   fromMs: number,
-): Required<Pick<ReportFunnel, "lost" | "warmup" | "not_used">> {
+): Pick<ReportFunnel, "lost" | "warmup" | "not_used"> {
   const notUsed: Record<string, number> = {};
   let [lostCount, warmup] = [0, 0];
   outcome.forEach((each, i) => {

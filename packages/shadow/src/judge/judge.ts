@@ -10,7 +10,6 @@ import {
   describeTokens,
   matrixOf,
 } from "./describe.ts";
-import { lossesOf } from "./dispatches.ts";
 import { judgeGates } from "./gates.ts";
 import type { EvaluationFacts, EvaluationInput, LaneFacts } from "./input.ts";
 import { type Partition, partition } from "./partition.ts";
@@ -56,7 +55,7 @@ export function judge(input: EvaluationInput): ShadowReport {
   });
   const errors = matrixOf(table, (lane, i) => lane.classes[i] ?? "");
   return finiteOnly({
-    schema: "shadow-report/1",
+    schema: "shadow-report/2",
     evaluation,
     baseline: identity(baseline, ""),
     candidate: identity(candidate, part.candidate),
@@ -102,6 +101,7 @@ function evaluationOf(
     config_sha256: hash,
     seed: config.seed ?? seedFrom(id),
     alpha: config.alpha,
+    load: null,
     slo_ms: config.slo,
     ...{ sampling, captured },
     segments: segments.map(({ started_at, pairs, reason }) => ({ started_at, pairs, reason })),
@@ -168,9 +168,11 @@ function funnelOf(
     ...fromSamples,
     ...facts.counts,
     paired: counts.paired,
+    lost: counts.lost,
+    warmup: counts.warmup,
     used: countOf(table.isUsed),
     censored,
-    ...lossesOf(dispatches, judgedFromMs),
+    not_used: counts.not_used,
   };
 }
 

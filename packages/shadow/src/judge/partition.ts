@@ -1,5 +1,5 @@
 import type { Sample, SampleLeg } from "../samples/sample.ts";
-import { DispatchBuilder, type Dispatches } from "./dispatches.ts";
+import { DispatchBuilder, type Dispatches, lossesOf } from "./dispatches.ts";
 import type { EvaluationInput } from "./input.ts";
 import { type PairTable, TableBuilder } from "./table.ts";
 
@@ -17,6 +17,12 @@ export interface Partition {
     readonly samples: number;
     readonly mirrored: number;
     readonly paired: number;
+    /** Mirrored, and no twin ever came. */
+    readonly lost: number;
+    /** Pairs before judging begins. */
+    readonly warmup: number;
+    /** Pairs behind the warm-up that are not used, by reason. */
+    readonly not_used: Readonly<Record<string, number>>;
     readonly dropped: Readonly<Record<string, number>>;
   };
   /** What became of requests that were drawn. */
@@ -72,7 +78,10 @@ export function partition({ samples, control, config, facts = {} }: EvaluationIn
     judgedFromMs,
     table: table.build(judgedFromMs),
     primaries,
-    counts: { samples: counted, mirrored, paired, dropped },
+    counts: {
+      ...{ samples: counted, mirrored, paired, dropped },
+      ...lossesOf(dispatches, judgedFromMs),
+    },
     dispatches,
     route,
     candidate,
