@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ReportEvaluation, ReportIdentity, ShadowReport } from "../report/shadow-report.ts";
-import { mcnemarExact } from "../statistics/tango.ts";
 import type { EvaluationConfig } from "./config.ts";
+import { describeCost } from "./cost.ts";
 import {
   describeMetrics,
   describePlots,
@@ -10,6 +10,7 @@ import {
   describeTokens,
   matrixOf,
 } from "./describe.ts";
+import { discordanceP } from "./discordance.ts";
 import { judgeGates } from "./gates.ts";
 import type { EvaluationFacts, EvaluationInput, LaneFacts } from "./input.ts";
 import { type Partition, partition } from "./partition.ts";
@@ -53,6 +54,7 @@ export function judge(input: EvaluationInput): ShadowReport {
     leftS: isBudgetSpent ? 0 : (config.horizonMs * nearlyAll - elapsedMs) / 1_000,
     requests: part.counts.samples,
   });
+  const cost = describeCost({ table, part, facts, config, validity });
   const errors = matrixOf(table, (lane, i) => lane.classes[i] ?? "");
   return finiteOnly({
     schema: "shadow-report/2",
@@ -65,10 +67,10 @@ export function judge(input: EvaluationInput): ShadowReport {
     gates,
     metrics: describeMetrics(table, context),
     throughput: {
-      primary: describeThroughput(table, "baseline", baseline?.replicas, config),
-      shadow: describeThroughput(table, "shadow", candidate?.replicas, config),
+      primary: describeThroughput(table, "baseline", cost.primary, config),
+      shadow: describeThroughput(table, "shadow", cost.shadow, config),
     },
-    errors: { matrix: errors, mcnemar_p: mcnemar(table) },
+    errors: { matrix: errors, mcnemar_p: discordanceP(table, config) },
     finish_reasons: { matrix: matrixOf(table, (lane, i) => lane.finish[i] ?? "") },
     tokens: describeTokens(table),
     outputs: null,
@@ -77,6 +79,7 @@ export function judge(input: EvaluationInput): ShadowReport {
     plots: describePlots(table),
     validity,
     limits_hit: facts.limitsHit ?? [],
+    cost,
   });
 }
 
@@ -147,11 +150,7 @@ function identity(facts: LaneFacts | undefined, pool: string): ReportIdentity {
   };
 }
 
-function funnelOf(
-  { counts, dispatches, judgedFromMs }: Partition,
-  table: PairTable,
-  facts: EvaluationFacts,
-) {
+function funnelOf({ counts }: Partition, table: PairTable, facts: EvaluationFacts) {
   const censored: Record<string, number> = {};
   for (let i = 0; i < table.size; i++) {
     if (table.isJudged[i] === 1) continue;
@@ -172,17 +171,7 @@ function funnelOf(
     warmup: counts.warmup,
     used: countOf(table.isUsed),
     censored,
+    in_flight: Math.max(0, (facts.counts?.dispatched ?? counts.mirrored) - counts.mirrored),
     not_used: counts.not_used,
   };
-}
-
-function mcnemar(table: PairTable): number | null {
-  let [b, c] = [0, 0];
-  for (let i = 0; i < table.size; i++) {
-    if (table.isJudged[i] !== 1) continue;
-    const [first, second] = [table.baseline.isOk[i], table.shadow.isOk[i]];
-    if (first === 1 && second === 0) b++;
-    if (first === 0 && second === 1) c++;
-  }
-  return table.size === 0 ? null : mcnemarExact({ b, c });
 }
