@@ -13,6 +13,7 @@ export type {
   EvaluationInput,
   FunnelCounts,
   LaneFacts,
+  LaneLoad,
 } from "./judge/input.ts";
 export { configHash, evaluationId, isOver, judge } from "./judge/judge.ts";
 export { type Plan, type PlanInput, type PlannedGate, planEvaluation } from "./judge/plan.ts";

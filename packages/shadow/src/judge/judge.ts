@@ -52,7 +52,7 @@ export function judge(input: EvaluationInput): ShadowReport {
     ...{ gates, validity, isFinal, pairs, isBudgetSpent },
     minPairs: config.minPairs,
     leftS: isBudgetSpent ? 0 : (config.horizonMs * nearlyAll - elapsedMs) / 1_000,
-    requests: part.counts.samples,
+    requests: Math.max(part.counts.samples, facts.counts?.dispatched ?? 0),
   });
   const cost = describeCost({ table, part, facts, config, validity });
   const errors = matrixOf(table, (lane, i) => lane.classes[i] ?? "");
