@@ -22,7 +22,6 @@ export interface Judging {
 interface Evaluation {
   readonly setup: EvaluationSetup;
   readonly store: SampleStore;
-  readonly earlierBlocks: Map<string, number>;
   startedAtMs: number | undefined;
   now: EvaluationNow | undefined;
   report: ShadowReport | undefined;
@@ -47,7 +46,6 @@ export function createJudging(
     evaluations.set(each.key, {
       setup: each,
       store: createSampleStore(each, setup.capacity),
-      earlierBlocks: new Map(),
       startedAtMs: undefined,
       now: undefined,
       report: undefined,
@@ -68,10 +66,11 @@ export function createJudging(
       ]),
     );
     const opened = openSamplesFile(setup.samplesFile, wanted, nowMs());
-    for (const [key, { startedAtMs, samples }] of opened.resumed) {
+    for (const [key, { startedAtMs, samples, report }] of opened.resumed) {
       const evaluation = evaluations.get(key);
       if (evaluation === undefined) continue;
       evaluation.startedAtMs = startedAtMs;
+      evaluation.report = report;
       for (const sample of samples) evaluation.store.add(sample);
     }
     return opened;
@@ -110,8 +109,21 @@ export function createJudging(
     writeTo((opened) => opened.started(key, hashes.get(key) ?? "", t0));
   }
 
+  /** A final verdict outlives this process: a restart goes on with it, or begins anew behind the last stage. */
+  function noteVerdict(key: string, report: ShadowReport, earlier: ShadowReport | undefined): void {
+    const { evaluation, verdict } = report;
+    if (report === earlier || verdict.final === null) return;
+    const isKnown =
+      earlier?.verdict.final?.at === verdict.final.at &&
+      earlier.evaluation.is_final === evaluation.is_final;
+    if (!isKnown) writeTo((opened) => opened.judged(key, report));
+    if (evaluation.is_final && verdict.status !== "INCONCLUSIVE") {
+      writeTo((opened) => opened.ended(key));
+    }
+  }
+
   function judgeOne(evaluation: Evaluation): ShadowReport {
-    const { setup: own, store, now, earlierBlocks } = evaluation;
+    const { setup: own, store, now, report: earlier } = evaluation;
     const lookedAtMs = nowMs();
     // Before the first request nothing has started.
     const startedAtMs = evaluation.startedAtMs ?? lookedAtMs;
@@ -126,19 +138,13 @@ export function createJudging(
         route: own.route,
         startedAtMs,
         nowMs: lookedAtMs,
-        earlierBlocks,
         limitsHit: limits,
+        ...(earlier === undefined ? {} : { earlier }),
         ...(control?.now === undefined ? {} : { control: control.now.candidate }),
         ...(now === undefined ? { candidate: { pool: own.candidate } } : factsOf(now)),
       },
     });
-    for (const { id, block_s, reason } of report.gates) {
-      if (block_s !== null && reason?.code !== "too_few_blocks")
-        earlierBlocks.set(id, block_s * 1_000);
-    }
-    const { evaluation: found, verdict } = report;
-    if (found.is_final && verdict.status !== "INCONCLUSIVE")
-      writeTo((opened) => opened.ended(own.key));
+    noteVerdict(own.key, report, earlier);
     return report;
   }
 
