@@ -13,11 +13,13 @@ export type {
   EvaluationInput,
   FunnelCounts,
   LaneFacts,
+  LaneLoad,
 } from "./judge/input.ts";
 export { configHash, evaluationId, judge } from "./judge/judge.ts";
 export { type Plan, type PlanInput, type PlannedGate, planEvaluation } from "./judge/plan.ts";
 export { type AnswerReading, type ReadAnswer, readAnswerHere } from "./measure/answer-reading.ts";
 export { isOver } from "./judge/stages.ts";
+export { type Profiled, profileOf, type TrafficProfile } from "./judge/traffic-profile.ts";
 export {
   isCensored,
   type Lane,
@@ -45,6 +47,7 @@ export { renderReportHtml } from "./render/html/page.ts";
 export { renderReportJunit } from "./render/junit.ts";
 export { renderReportMarkdown } from "./render/markdown.ts";
 export { renderReportText, type TextOptions } from "./render/terminal.ts";
+export type * from "./report/report-cost.ts";
 export type * from "./report/shadow-report.ts";
 export {
   lostSample,
