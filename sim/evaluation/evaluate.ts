@@ -18,6 +18,8 @@ export interface Outcome {
   readonly gates: readonly GateOutcome[];
   /** Checks that failed, by what that does. */
   readonly failedChecks: readonly { readonly id: string; readonly effect: string }[];
+  /** Codes of the verdict's reasons. */
+  readonly reasons: readonly string[];
 }
 
 export interface GateOutcome {
@@ -107,6 +109,7 @@ function outcomeOf(
       passedAtS: firsts.passedAtS(id),
       failedAtS: firsts.failedAtS(id),
     })),
+    reasons: verdict.reasons.map(({ code }) => code),
     failedChecks: validity.flatMap(({ id, effect, ok }) => (ok === false ? [{ id, effect }] : [])),
   };
 }
