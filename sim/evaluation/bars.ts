@@ -68,9 +68,9 @@ export function swingsOf({ cell }: Tally): number {
   return judgedS / (cell.traffic.load?.memoryS ?? 1);
 }
 
-/** Runs in which the gate passed; where no such gate is judged, those whose verdict is PASS. */
+/** Runs in which the gate passed at any analysis; where no such gate is judged, those whose verdict is PASS. */
 export function falsePasses({ gates, verdicts }: Tally, gate: string): number {
-  return gates.get(gate)?.statuses.PASS ?? verdicts.PASS;
+  return gates.get(gate)?.passedAtS.length ?? verdicts.PASS;
 }
 
 interface ShareBar {

@@ -31,8 +31,8 @@ const runsPerJob = 4;
 /** A cell that is analysed once costs a sixth of one that is watched, and its bar needs more runs. */
 const runsAtEnd = 4;
 
-export function runsOf({ runs: share = 1, looks }: Cell, runs: number): number {
-  return Math.max(leastRuns, Math.round(runs * share * (looks === "end" ? runsAtEnd : 1)));
+function runsOf({ runs: share = 1, looks }: Cell, runs: number): number {
+  return Math.max(leastRuns, Math.round(runs * share * (looks === "live" ? 1 : runsAtEnd)));
 }
 
 /** Simulates cells on several threads. The tallies do not depend on how many there are. */

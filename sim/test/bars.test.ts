@@ -64,7 +64,7 @@ describe("a bar", () => {
     judged.gates.set("ttft.p99", {
       statuses: gateStatuses,
       undecided: 97,
-      passedAtS: [],
+      passedAtS: [1_800, 1_800, 1_800],
       failedAtS: [],
     });
     expect(statuses(unjudged)).toEqual(["missed"]);

@@ -10,7 +10,10 @@ Nothing but the traffic is simulated: pairing, gates, checks and verdict are the
 
 Unless a row says otherwise a run has 30 min of 2 mirrored requests a second with a warm-up of 2 min.
 TTFT is log-normal (standard deviation 0.6 of its logarithm); the log ratio of a pair has a standard deviation of 0.35.
-"Load 20 s" is load of each lane on its own, with a memory of 20 s (an Ornstein-Uhlenbeck process), that makes 30 % of the variance of the log ratio; rows without a name of load have 5 s.
+"Load 20 s" is load of each lane on its own, with a memory of 20 s (an Ornstein-Uhlenbeck process), that makes 30 % of the variance of the log ratio.
+Rows that begin with a kind of traffic, such as \`independent:\` or \`spread 1.0:\`, have just that; bursts, the daily curve and all other rows have load of 5 s.
+
+A sample is known when both of its legs have ended: the slowest of the last seconds are missing at the planned end, as they are live.
 `;
 
 /** The page of the documentation: the run that made it, and its tables. */
