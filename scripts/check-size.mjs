@@ -139,13 +139,12 @@ function run() {
   const packages = join(root, "packages");
   const files = readdirSync(packages, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
-    .flatMap(({ name }) => {
-      const folder = join(packages, name, "src");
-      return readdirSync(folder, { recursive: true, withFileTypes: true });
-    })
+    .map(({ name }) => join(packages, name, "src"))
+    .concat(join(root, "sim"))
+    .flatMap((folder) => readdirSync(folder, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((file) => !file.includes("/gen/"))
+    .filter((file) => !file.includes("/gen/") && !file.startsWith(join(root, "sim", "test")))
     .toSorted();
   const sizes = merged(
     files.map((file) => sizesOf(relative(root, file), readFileSync(file, "utf8"))),

@@ -14,6 +14,7 @@ export interface Bar {
 const mostFalsePass = 0.08;
 /** Where the run sees fewer swings of the load than this, the error of a PASS is larger and the report must warn. */
 const [fewSwings, mostFalsePassOfFewSwings] = [20, 0.12];
+const leastWarned = 0.9;
 const mostFalseFail = 0.05;
 const mostInvalid = 0.01;
 const judgedS = 1_680;
@@ -43,7 +44,10 @@ export function barsOf(tally: Tally): readonly Bar[] {
       const { gate } = cell.claim;
       const isFew = swingsOf(tally) < fewSwings;
       const limit = isFew ? mostFalsePassOfFewSwings : mostFalsePass;
-      return [most(`${gate} at its margin passes`, falsePasses(tally, gate), limit)];
+      return [
+        most(`${gate} at its margin passes`, falsePasses(tally, gate), limit),
+        ...(isFew ? [least("the report warns of too few swings", tally.warned, leastWarned)] : []),
+      ];
     }
     case "worse": {
       const { passes, fails, beforeS } = cell.claim;
@@ -64,9 +68,9 @@ export function swingsOf({ cell }: Tally): number {
   return judgedS / (cell.traffic.load?.memoryS ?? 1);
 }
 
-/** Runs in which the gate passed; where no such gate is judged, those whose verdict is PASS. */
+/** Runs in which the gate passed at any analysis; where no such gate is judged, those whose verdict is PASS. */
 export function falsePasses({ gates, verdicts }: Tally, gate: string): number {
-  return gates.get(gate)?.statuses.PASS ?? verdicts.PASS;
+  return gates.get(gate)?.passedAtS.length ?? verdicts.PASS;
 }
 
 interface ShareBar {

@@ -10,8 +10,11 @@ export interface Cell {
   readonly traffic: Partial<Traffic>;
   readonly truth: Truth;
   readonly settings?: EvaluationSettings;
-  /** `live`: an interim analysis each minute. `end`: one at the planned end, where only a PASS is asked about. */
-  readonly looks: "live" | "end";
+  /**
+   * `live`: an interim analysis each minute. `end`: one at the planned end, where only a PASS is asked about. `stages`: the
+   * same, and as long as the verdict is INCONCLUSIVE another at twice and at four times the planned length.
+   */
+  readonly looks: "live" | "end" | "stages";
   /** What is true of it, and so what is demanded. */
   readonly claim: Claim;
   /** Whether the other methods judge it as well. */
@@ -19,6 +22,8 @@ export interface Cell {
   /** Share of a form's runs that it gets; 1 when absent. For runs that cost more. */
   readonly runs?: number;
   readonly table: TableName;
+  /** Takes too long for all but the longest form. */
+  readonly isLong?: boolean;
 }
 
 export type Claim =

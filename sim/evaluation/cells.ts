@@ -33,7 +33,7 @@ export function cellsOf(form: Form["cells"], names: readonly string[] = [""]): r
 
 function isIn(form: Form["cells"], cell: Cell): boolean {
   if (form === "few") return few.has(cell.name);
-  return form === "all" || hasBars(cell);
+  return form === "all" || (hasBars(cell) && cell.isLong !== true);
 }
 
 /** Whether something is demanded of a cell. */

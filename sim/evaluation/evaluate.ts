@@ -18,6 +18,8 @@ export interface Outcome {
   readonly gates: readonly GateOutcome[];
   /** Checks that failed, by what that does. */
   readonly failedChecks: readonly { readonly id: string; readonly effect: string }[];
+  /** Codes of the verdict's reasons. */
+  readonly reasons: readonly string[];
 }
 
 export interface GateOutcome {
@@ -30,13 +32,12 @@ export interface GateOutcome {
 }
 
 export interface Looks {
-  /** Time between two interim analyses, in s; undefined: only the one at the planned end. */
-  readonly everyS: number | undefined;
+  /** When the run is analysed, in s from the start, ascending. */
+  readonly atS: readonly number[];
   readonly sampling?: { readonly percent: number; readonly by: "request" | "session" };
+  /** Goes on behind a final verdict that is INCONCLUSIVE. */
+  readonly goesOn?: boolean;
 }
-
-/** Interim analyses go on for so long behind the planned end when pairs are still missing, in horizons. */
-const patience = 1.5;
 
 /**
  * Judges a run as the sidecar does: interim analyses that keep their state, up to the first FAIL, INVALID or final one.
@@ -45,37 +46,36 @@ const patience = 1.5;
 export function evaluate(
   samples: readonly TimedSample[],
   config: EvaluationConfig,
-  { everyS, sampling }: Looks,
+  { atS, sampling, goesOn = false }: Looks,
 ): Outcome {
-  let earlier: ShadowReport | undefined;
   const firsts = createFirsts();
-  const horizonS = config.horizonMs / 1_000;
   const known: Sample[] = [];
-  let [atS, next] = [0, 0];
-  for (;;) {
-    atS = everyS === undefined ? horizonS : atS + everyS;
-    for (let each = samples[next]; each !== undefined && each.knownAtS <= atS; ) {
+  let next = 0;
+  let earlier: ShadowReport | undefined;
+  for (const now of atS) {
+    for (let each = samples[next]; each !== undefined && each.knownAtS <= now; ) {
       known.push(each.sample);
       next++;
       each = samples[next];
     }
-    const report = judge({
+    earlier = judge({
       samples: known,
       config,
       isBrief: true,
       facts: {
         startedAtMs: startMs,
-        nowMs: startMs + atS * 1_000,
+        nowMs: startMs + now * 1_000,
         ...(earlier === undefined ? {} : { earlier }),
         ...(sampling === undefined ? {} : { sampling }),
       },
     });
-    earlier = report;
-    firsts.note(report, atS);
-    const isDecided = report.verdict.final !== null;
-    const isOver = everyS === undefined || atS >= horizonS * patience;
-    if (isDecided || isOver) return outcomeOf(report, firsts, isDecided ? atS : undefined);
+    firsts.note(earlier, now);
+    const { final, status } = earlier.verdict;
+    const isDecided = final !== null && !(goesOn && status === "INCONCLUSIVE");
+    if (isDecided) return outcomeOf(earlier, firsts, now);
   }
+  if (earlier === undefined) throw new Error("an evaluation is analysed at least once");
+  return outcomeOf(earlier, firsts, undefined);
 }
 
 function createFirsts() {
@@ -107,6 +107,7 @@ function outcomeOf(
       passedAtS: firsts.passedAtS(id),
       failedAtS: firsts.failedAtS(id),
     })),
+    reasons: verdict.reasons.map(({ code }) => code),
     failedChecks: validity.flatMap(({ id, effect, ok }) => (ok === false ? [{ id, effect }] : [])),
   };
 }

@@ -1,6 +1,6 @@
 /** How long a simulation may take, by name. */
 export interface Form {
-  /** Runs of a cell whose share is 1. */
+  /** Runs of a cell that is watched live and whose share is 1. */
   readonly runs: number;
   /** Cells that it has: all, those with bars, or a few with strong ones. */
   readonly cells: "all" | "barred" | "few";
@@ -8,7 +8,7 @@ export interface Form {
 
 export const forms = {
   hours: { runs: 500, cells: "all" },
-  nightly: { runs: 40, cells: "barred" },
+  nightly: { runs: 30, cells: "barred" },
   minute: { runs: 12, cells: "few" },
 } as const satisfies Readonly<Record<string, Form>>;
 

@@ -14,8 +14,10 @@ export interface Run {
   readonly decisions: Readonly<Record<string, Decision>>;
 }
 
-/** Interim analyses of a live cell. */
-const looksPerHorizon = 30;
+/** Interim analyses of a live cell until its planned end, and behind it where pairs are still missing. */
+const [looksPerHorizon, looksBehind] = [30, 15];
+/** Stages of a run that goes on: each ends at twice the time of the one before. */
+const stages = [1, 2, 4];
 /** How many gates share the error of a FAIL, for the methods that judge one. */
 const gates = 10;
 
@@ -27,7 +29,8 @@ export function simulate(cell: Cell, index: number, seed: number): Run {
   const config = evaluationConfig({ seed: seedFrom(seed, index), ...cell.settings });
   const horizonS = config.horizonMs / 1_000;
   const outcome = evaluate(samples, config, {
-    everyS: cell.looks === "end" ? undefined : horizonS / looksPerHorizon,
+    atS: analysesOf(cell, horizonS),
+    goesOn: cell.looks === "stages",
     ...(traffic.sessions === undefined
       ? {}
       : { sampling: { percent: 100 * traffic.sessions.mirrored, by: "session" } }),
@@ -41,4 +44,18 @@ export function simulate(cell: Cell, index: number, seed: number): Run {
   };
   const decisions = Object.entries(methods).map(([name, judge]) => [name, judge(series, limits)]);
   return { outcome, decisions: Object.fromEntries(decisions) as Run["decisions"] };
+}
+
+function analysesOf({ looks }: Cell, horizonS: number): readonly number[] {
+  switch (looks) {
+    case "end":
+      return [horizonS];
+    case "stages":
+      return stages.map((factor) => factor * horizonS);
+    case "live":
+      return Array.from(
+        { length: looksPerHorizon + looksBehind },
+        (_, i) => ((i + 1) * horizonS) / looksPerHorizon,
+      );
+  }
 }

@@ -15,6 +15,8 @@ export interface Tally {
   /** Runs in which a check failed, by check and what that does. */
   readonly checks: Map<string, { readonly effect: string; runs: number }>;
   readonly methods: Map<string, MethodTally>;
+  /** Runs whose report warns that it saw too few swings of the load. */
+  warned: number;
 }
 
 export interface GateTally {
@@ -40,6 +42,7 @@ export function createTally(cell: Cell): Tally {
     gates: new Map(),
     checks: new Map(),
     methods: new Map(),
+    warned: 0,
   };
 }
 
@@ -50,6 +53,7 @@ export function add(tally: Tally, { outcome, decisions }: Run): void {
   if (outcome.decidedAtS !== undefined) {
     tally.decidedAtS[outcome.status].push(outcome.decidedAtS);
   }
+  if (outcome.reasons.includes("few_swings")) tally.warned++;
   for (const gate of outcome.gates) {
     const of = entryOf(tally.gates, gate.id, emptyGate);
     of.statuses[gate.status]++;

@@ -48,4 +48,15 @@ export const tailCells: readonly Cell[] = [
     marginCell(kind, "whole.p90", atMargin("whole", 0.9, 1.15), true),
     marginCell(kind, "whole.p99", atMargin("whole", 0.99, 1.2), true),
   ]),
+  // Four times the planned length, which is analysed up to three times: only patience may not make a PASS.
+  ...(["independent", "load 5 s"] as const).map(
+    (kind): Cell => ({
+      ...marginCell(kind, "ttft.p99", atMargin("ttft", 0.99, 1.2)),
+      name: `${kind}, goes on for three stages: margin of ttft.p99`,
+      traffic: { ...kinds[kind], seconds: 7_200 },
+      looks: "stages",
+      runs: 0.3,
+      isLong: true,
+    }),
+  ),
 ];

@@ -1,0 +1,55 @@
+import { describe, expect, test } from "@jest/globals";
+import { evaluationConfig } from "@umbra/shadow";
+import { createDraws } from "../evaluation/draws.ts";
+import { evaluate } from "../evaluation/evaluate.ts";
+import { requestsOf } from "../evaluation/traffic/requests.ts";
+import { samplesOf } from "../evaluation/traffic/samples.ts";
+import { independent, type Traffic } from "../evaluation/traffic/traffic.ts";
+import { equal, slower, type Truth } from "../evaluation/truth.ts";
+
+/** Short, so that Jest's slow sandbox gets through. */
+const config = evaluationConfig({ horizonMs: 600_000, minPairs: 400, warmupMs: 60_000 });
+const atS = Array.from({ length: 15 }, (_, i) => (i + 1) * 60);
+
+function samples(traffic: Partial<Traffic>, truth: Truth) {
+  const full = { ...independent, seconds: 600, ...traffic };
+  const draws = createDraws(5);
+  return samplesOf(requestsOf(full, truth, draws), full, draws);
+}
+
+describe("a simulated evaluation", () => {
+  test("ends with the first final analysis, at the planned end", () => {
+    const { decidedAtS, pairs } = evaluate(samples({}, equal), config, { atS });
+    expect(decidedAtS).toBe(600);
+    expect(pairs).toBeGreaterThan(950);
+  });
+
+  test("ends with a FAIL before the planned end", () => {
+    const { status, decidedAtS, gates } = evaluate(samples({}, slower(3)), config, { atS });
+    const typical = gates.find(({ id }) => id === "ttft.typical");
+    expect(status).toBe("FAIL");
+    expect(decidedAtS).toBeLessThan(600);
+    expect(typical?.failedAtS).toBeLessThanOrEqual(decidedAtS ?? 0);
+  });
+
+  test("goes on behind the planned end when pairs are missing, and is not decided by it", () => {
+    const few = samples({ perSecond: 0.3 }, equal);
+    const { status, decidedAtS } = evaluate(few, config, { atS });
+    expect(status).toBe("INCONCLUSIVE");
+    expect(decidedAtS).toBeUndefined();
+  });
+
+  test("goes on behind an INCONCLUSIVE verdict where it is to, and else stops at it", () => {
+    const few = samples({ perSecond: 0.8, seconds: 1_200 }, slower(1.1));
+    const twice = { atS: [600, 1_200] };
+    const once = evaluate(few, config, twice);
+    const going = evaluate(few, config, { ...twice, goesOn: true });
+    expect(once).toMatchObject({ status: "INCONCLUSIVE", decidedAtS: 600 });
+    expect(going.pairs).toBeGreaterThan(1.5 * once.pairs);
+  });
+
+  test("sees at each analysis only what has ended by then", () => {
+    const { pairs } = evaluate(samples({ seconds: 1_200 }, equal), config, { atS: [600] });
+    expect(pairs).toBeLessThan(1_200);
+  });
+});
