@@ -30,6 +30,7 @@ export type {
   ResponseStart,
   UnmirroredFor,
 } from "./measure/leg-recorder.ts";
+export { type RequestKind, requestShapes } from "./measure/request-kind.ts";
 export {
   createRecorder,
   type Pairing,
@@ -42,6 +43,10 @@ export { renderReportHtml } from "./render/html/page.ts";
 export { renderReportJunit } from "./render/junit.ts";
 export { renderReportMarkdown } from "./render/markdown.ts";
 export { renderReportText, type TextOptions } from "./render/terminal.ts";
+export type * from "./report/behaviour.ts";
+export { labelsOf, type ReportLabels, readLabels } from "./report/labels.ts";
+export type * from "./report/over-time.ts";
+export type * from "./report/segment.ts";
 export type * from "./report/shadow-report.ts";
 export {
   lostSample,

@@ -7,6 +7,7 @@ import {
 import type { DropReason } from "../samples/sample.ts";
 import type { Lane, Leg } from "./leg.ts";
 import { legClassOf } from "./leg-class.ts";
+import type { RequestKind } from "./request-kind.ts";
 
 /** What is known of a leg when its request headers are seen. */
 export interface LegStart {
@@ -26,6 +27,8 @@ export interface LegStart {
   readonly unmirrored?: readonly UnmirroredFor[];
   /** Keyed hash of its session. */
   readonly session?: string | undefined;
+  /** Primary: what kind of request it is. */
+  readonly kind?: RequestKind;
   /** Shadow: how long it may take, in ms. */
   readonly timeoutMs?: number | undefined;
 }
@@ -102,13 +105,14 @@ export function createLegRecorder(
         cutBy,
         measures,
       });
-      const { requestId, lane, pool, model, promptBytes, session } = start;
+      const { requestId, lane, pool, model, promptBytes, session, kind } = start;
       const { status = 0, attempts } = response ?? {};
       onEnd({
         ...{ requestId, lane, pool, stream: isStream, status, t0, class: legClass },
         ...optional("endpoint", endpoint),
         ...optional("promptBytes", promptBytes),
         ...optional("session", session),
+        ...optional("kind", kind),
         ...optional("attempts", attempts),
         ...optional("model", model ?? measures?.model),
         ...measured(measures ?? noAnswer, { isStream, t0, bodyEndedAt }),

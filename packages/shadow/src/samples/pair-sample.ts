@@ -22,12 +22,16 @@ export function pairSample(frame: SampleFrame, primary: Leg, shadow: Leg): Sampl
     primary: sampleLeg(primary, source),
     shadow: sampleLeg(shadow, source),
     lag: rounded(shadow.t0 - primary.t0),
+    ...kindOf(primary),
   };
 }
 
 /** The sample of a mirrored request whose twin never came. */
 export function lostSample(frame: SampleFrame, primary: Leg): Sample {
-  return { ...head(frame), mirrored: true, drop: null, primary: sampleLeg(primary), shadow: null };
+  return {
+    ...{ ...head(frame), mirrored: true, drop: null, primary: sampleLeg(primary), shadow: null },
+    ...kindOf(primary),
+  };
 }
 
 /** The sample of a request that was not mirrored. */
@@ -45,6 +49,10 @@ export function unmirroredSample(
 
 function head({ id, t0, route, candidate, session }: SampleFrame) {
   return { v: 1, id, t0: Math.round(t0), route, candidate, session: session ?? null } as const;
+}
+
+function kindOf({ kind }: Leg): Pick<Sample, "request"> {
+  return kind === undefined ? {} : { request: kind };
 }
 
 /** A leg that was not observed. */

@@ -1,4 +1,5 @@
 import { legClasses } from "../measure/leg.ts";
+import { type RequestKind, requestShapes } from "../measure/request-kind.ts";
 import { dropReasons, type Sample, type SampleLeg } from "./sample.ts";
 
 /** Samples in bounded memory: columns of numbers, about 220 bytes each. The oldest go first. */
@@ -41,6 +42,8 @@ interface Chunk {
   readonly lag: Float32Array;
   readonly flags: Uint8Array;
   readonly drops: Uint8Array;
+  /** Four a row: codes of names of the request's kind. */
+  readonly kinds: Uint8Array;
   readonly numbers: Float32Array;
   readonly codes: Uint8Array;
   rows: number;
@@ -54,6 +57,7 @@ export function createSampleStore(
   const chunks: Chunk[] = [];
   const maxChunks = Math.max(1, Math.ceil(capacity / rowsPerChunk));
   const legs = createLegColumns();
+  const kinds = createKindColumns();
   let evicted = 0;
 
   /** One that has room. The oldest chunk's memory becomes the newest's: no growth, and nothing for the collector. */
@@ -84,6 +88,7 @@ export function createSampleStore(
       primary: legs.read(chunk, row * 2),
       shadow: (flags & 2) === 0 ? null : legs.read(chunk, row * 2 + 1),
       lag: known(chunk.lag[row]),
+      ...kinds.read(chunk, row),
     };
   }
 
@@ -91,6 +96,7 @@ export function createSampleStore(
     add(sample) {
       const chunk = newestChunk();
       const row = writeRow(chunk, sample);
+      kinds.write(chunk, row, sample.request);
       legs.write(chunk, row * 2, sample.primary);
       if (sample.shadow !== null) legs.write(chunk, row * 2 + 1, sample.shadow);
     },
@@ -118,6 +124,28 @@ function writeRow(chunk: Chunk, sample: Sample): number {
   chunk.flags[row] = (sample.mirrored ? 1 : 0) | (sample.shadow === null ? 0 : 2);
   chunk.drops[row] = sample.drop === null ? 0 : dropReasons.indexOf(sample.drop) + 1;
   return row;
+}
+
+const kindFields = ["model", "path", "shape", "priority"] as const;
+
+/** What is kept of a request's kind. */
+function createKindColumns() {
+  const names = createNames();
+  return {
+    write({ kinds }: Chunk, row: number, kind: RequestKind | null | undefined): void {
+      kindFields.forEach((field, at) => {
+        kinds[row * kindFields.length + at] = names.codeOf(kind?.[field] ?? null);
+      });
+    },
+    read({ kinds }: Chunk, row: number): Pick<Sample, "request"> {
+      const at = row * kindFields.length;
+      const name = (field: number) => names.nameOf(kinds[at + field] ?? 0);
+      const [model, path, shape, priority] = [name(0), name(1), name(2), name(3)];
+      if (model === null && path === null && shape === null && priority === null) return {};
+      const known = requestShapes.find((each) => each === shape) ?? null;
+      return { request: { model, path, shape: known, priority } };
+    },
+  };
 }
 
 /** What is kept of legs; `slot`: twice the row, one more for the shadow's. */
@@ -169,6 +197,7 @@ function createChunk(): Chunk {
     lag: new Float32Array(rowsPerChunk),
     flags: new Uint8Array(rowsPerChunk),
     drops: new Uint8Array(rowsPerChunk),
+    kinds: new Uint8Array(rowsPerChunk * kindFields.length),
     numbers: new Float32Array(rowsPerChunk * 2 * numbersPerLeg),
     codes: new Uint8Array(rowsPerChunk * 2 * codesPerLeg),
     rows: 0,
