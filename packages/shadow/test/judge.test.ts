@@ -81,7 +81,7 @@ describe("verdict", () => {
     expect(gate(equal, "ttft.typical")?.status).toBe("PASS");
     expect(gate(equal, "ttft.p90")).toMatchObject({
       status: "INCONCLUSIVE",
-      note: "judged at the planned end",
+      reason: { code: "at_end" },
     });
     expect(equal.verdict.next.eta_s).toBeGreaterThan(2_900);
     expect(run(traffic({ seed: 5, ...usual, ratio: 1.4 }), early).verdict.status).toBe("FAIL");
@@ -122,8 +122,14 @@ describe("gates", () => {
   test("equal data pass with an interval of no width", () => {
     const report = run(Array.from({ length: 2_400 }, (_, i) => sample(i * 250)));
     expect(report.verdict.status).toBe("PASS");
-    expect(gate(report, "ttft.typical")).toMatchObject({ estimate: 1, lower: 1, upper: 1 });
-    expect(gate(report, "ttft.p99")).toMatchObject({ estimate: 1, lower: 1, upper: 1 });
+    expect(gate(report, "ttft.typical")).toMatchObject({
+      estimate: 1,
+      interval: { lower: 1, upper: 1 },
+    });
+    expect(gate(report, "ttft.p99")).toMatchObject({
+      estimate: 1,
+      interval: { lower: 1, upper: 1 },
+    });
   });
 
   test("p99 is not judged below 1,000 pairs and then does not hold the verdict", () => {
@@ -282,8 +288,8 @@ describe("properties", () => {
       const [a, b] = [gate(there, id), gate(back, id)];
       expect(1 / (b?.estimate ?? 0)).toBeCloseTo(a?.estimate ?? 0, 9);
     }
-    expect(1 / (gate(back, "ttft.typical")?.upper ?? 0)).toBeCloseTo(
-      gate(there, "ttft.typical")?.lower ?? 0,
+    expect(1 / (gate(back, "ttft.typical")?.interval?.upper ?? 0)).toBeCloseTo(
+      gate(there, "ttft.typical")?.interval?.lower ?? 0,
       9,
     );
   });
@@ -302,7 +308,11 @@ describe("properties", () => {
       shadow: scale(each.shadow ?? leg()),
     }));
     const bounds = (report: ShadowReport) =>
-      report.gates.map(({ id, lower, upper }) => [id, lower?.toFixed(9), upper?.toFixed(9)]);
+      report.gates.map(({ id, interval }) => [
+        id,
+        interval?.lower?.toFixed(9),
+        interval?.upper?.toFixed(9),
+      ]);
     expect(bounds(run(scaled))).toEqual(bounds(run(samples)));
   });
 
@@ -316,8 +326,8 @@ describe("properties", () => {
     }));
     shuffled.splice(0, 1, { ...(samples[0] ?? sample(0)) });
     const [a, b] = [gate(run(samples), "ttft.typical"), gate(run(shuffled), "ttft.typical")];
-    expect(b?.lower).toBeCloseTo(a?.lower ?? 0, 9);
-    expect(b?.upper).toBeCloseTo(a?.upper ?? 0, 9);
+    expect(b?.interval?.lower).toBeCloseTo(a?.interval?.lower ?? 0, 9);
+    expect(b?.interval?.upper).toBeCloseTo(a?.interval?.upper ?? 0, 9);
   });
 
   test("every report is whole and finite, and a pass has enough pairs", () => {

@@ -35,11 +35,11 @@ const formats = Object.entries(renderings);
 const names = ["empty", "fail", "inconclusive-live", "invalid", "pass"] as const;
 
 /** Words of closed lists: all other strings of a report may hold anything. */
-const closed = ["schema", "status", "kind", "look", "effect", "by", "metric"];
+const closed = ["schema", "status", "code", "kind", "look", "effect", "by", "metric"];
 
 /** What the report's type lets be null, wherever it stands. */
 const nullable =
-  /(gates\.\d+\.(primary|shadow|estimate|lower|upper|margin_low|note|blocks|block_s|lag1|e_value|e_needed|eta_s)|(primary|shadow)\.(mean|p\d\d|max|tokens_per_s|tokens_per_s_per_replica|goodput_per_s)|ratios\.p\d\d|\.(engine|replicas|running|cs_lo|cs_hi|value|limits|mcnemar_p|prompt_ratio|same_tokenizer|sampling)|(strata\.\d+|p\d\d)\.(lower|upper)|next\.eta_s|limits\.\d)$/;
+  /(gates\.\d+\.(primary|shadow|estimate|interval|fail_interval|reason|decided_at|smallest_detectable|events|margin_low|blocks|block_s|lag1|e_value|e_needed|eta_s)|interval\.(lower|upper)|\.(has|needs|burst|load|swings|final)|(primary|shadow)\.(mean|p\d\d|max|tokens_per_s|tokens_per_s_per_replica|goodput_per_s)|ratios\.p\d\d|\.(engine|replicas|running|cs_lo|cs_hi|value|limits|mcnemar_p|prompt_ratio|same_tokenizer|sampling)|(strata\.\d+|p\d\d)\.(lower|upper)|next\.eta_s|limits\.\d)$/;
 
 /** A report of its own each time. */
 function reportOf(name: (typeof names)[number]): ShadowReport {
@@ -280,7 +280,11 @@ test("a report without lists is rendered", () => {
 
 test("an interval without width is drawn", () => {
   const report = reportOf("pass");
-  const gates = report.gates.map((gate) => ({ ...gate, lower: 1, estimate: 1, upper: 1 }));
+  const gates = report.gates.map((gate) => ({
+    ...gate,
+    estimate: 1,
+    interval: { lower: 1, upper: 1, level: 0.9 },
+  }));
   const strata = report.strata.map((each) => ({ ...each, lower: 1, estimate: 1, upper: 1 }));
   const timeline = report.timeline.map((each) => ({ ...each, ratio: 1, cs_lo: 1, cs_hi: 1 }));
   const flat = { ...report, gates, strata, timeline };

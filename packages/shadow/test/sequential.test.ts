@@ -51,7 +51,7 @@ function ever(status: "PASS" | "FAIL", setting: Setting, seconds: number): boole
     const gate = typicalGate("ttft.typical", values, context);
     if (gate.status === status) return true;
     // A length that a decision could have been made on is kept.
-    if (gate.block_s !== null && gate.note === null) {
+    if (gate.block_s !== null && gate.reason?.code !== "too_few_blocks") {
       earlierBlocks.set("ttft.typical", gate.block_s * 1_000);
     }
   }

@@ -211,8 +211,13 @@ function readReport(file: string): readonly ShadowReport[] {
   }
   const found = json as Partial<ShadowReport> & { readonly reports?: readonly ShadowReport[] };
   const reports = found.reports ?? [found as ShadowReport];
-  if (!reports.every((each) => each.schema === "shadow-report/1")) {
-    throw new CommandError(`${file} is no report: its \`schema\` must be shadow-report/1`);
+  const other = reports.find((each) => each.schema !== "shadow-report/2");
+  if ((other?.schema as string | undefined) === "shadow-report/1") {
+    const how = "judge its samples again: umbra report --samples run.ndjson";
+    throw new CommandError(`${file} is of an earlier version, shadow-report/1; ${how}`);
+  }
+  if (other !== undefined) {
+    throw new CommandError(`${file} is no report: its \`schema\` must be shadow-report/2`);
   }
   return reports;
 }

@@ -55,7 +55,7 @@ export function judge(input: EvaluationInput): ShadowReport {
   });
   const errors = matrixOf(table, (lane, i) => lane.classes[i] ?? "");
   return finiteOnly({
-    schema: "shadow-report/1",
+    schema: "shadow-report/2",
     evaluation,
     baseline: identity(baseline, ""),
     candidate: identity(candidate, part.candidate),
@@ -101,6 +101,7 @@ function evaluationOf(
     config_sha256: hash,
     seed: config.seed ?? seedFrom(id),
     alpha: config.alpha,
+    load: null,
     slo_ms: config.slo,
     ...{ sampling, captured },
     segments: segments.map(({ started_at, pairs, reason }) => ({ started_at, pairs, reason })),
@@ -163,6 +164,8 @@ function funnelOf({ counts }: Partition, table: PairTable, facts: EvaluationFact
     ...fromSamples,
     ...facts.counts,
     paired: counts.paired,
+    lost: counts.lost,
+    warmup: counts.warmup,
     used: countOf(table.isUsed),
     censored,
   };

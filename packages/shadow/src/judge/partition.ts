@@ -16,6 +16,10 @@ export interface Partition {
     readonly samples: number;
     readonly mirrored: number;
     readonly paired: number;
+    /** Mirrored, and no twin ever came. */
+    readonly lost: number;
+    /** Pairs before judging begins. */
+    readonly warmup: number;
     readonly dropped: Readonly<Record<string, number>>;
   };
   /** Logarithms of body sizes of mirrored and of dropped requests. */
@@ -74,7 +78,7 @@ export function partition({ samples, control, config, facts = {} }: EvaluationIn
     judgedFromMs,
     table: table.build(judgedFromMs),
     primaries,
-    counts: { samples: counted, mirrored, paired, dropped },
+    counts: { samples: counted, mirrored, paired, lost: mirrored - paired, warmup: 0, dropped },
     keptSize: keptSize.result(),
     droppedSize: droppedSize.result(),
     route,

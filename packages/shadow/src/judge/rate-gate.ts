@@ -4,7 +4,14 @@ import { meanInterval } from "../statistics/bootstrap.ts";
 import { createEProcess } from "../statistics/e-process.ts";
 import { tangoInterval } from "../statistics/tango.ts";
 import type { GateId } from "./config.ts";
-import { blank, finite, type GateContext } from "./ratio-gate.ts";
+import {
+  blank,
+  finite,
+  type GateContext,
+  intervalOf,
+  tooClose,
+  tooFewPairs,
+} from "./ratio-gate.ts";
 import { indicesOf, type LaneColumns, type PairTable } from "./table.ts";
 
 /** Whether a request counts as bad on a lane. */
@@ -49,7 +56,7 @@ export function rateGate(
     e_value: finite(Math.exp(Math.min(700, under.maxLogE))),
     e_needed: 1 / config.alpha,
   };
-  if (n === 0) return { ...result, note: `needs ${minPairs} pairs, has 0` };
+  if (n === 0) return { ...result, reason: tooFewPairs(0, minPairs) };
   const bounds = tangoInterval({ b, c, n }, 1 - 2 * config.alpha);
   let { upper } = bounds;
   if (isFinal && b + c > 0) {
@@ -68,10 +75,10 @@ export function rateGate(
     primary: badBaseline / n,
     shadow: (badBaseline + b - c) / n,
     estimate: (b - c) / n,
-    lower: bounds.lower,
-    upper,
+    interval: intervalOf({ lower: bounds.lower, upper }, config.alpha),
+    events: { primary: badBaseline, shadow: badBaseline + b - c, burst: null },
     status,
-    note: isOpen && n < minPairs ? `needs ${minPairs} pairs, has ${n}` : null,
+    reason: !isOpen ? null : n < minPairs ? tooFewPairs(n, minPairs) : tooClose,
     eta_s: isOpen ? etaSeconds(table, n, under.logE, needed) : null,
   };
 }

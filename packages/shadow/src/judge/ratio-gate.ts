@@ -1,4 +1,4 @@
-import type { GateResult } from "../report/shadow-report.ts";
+import type { GateReason, GateResult, Interval } from "../report/shadow-report.ts";
 import { type Blocks, chooseBlocks } from "../statistics/blocks.ts";
 import { type BlockedPairs, quantileRatios } from "../statistics/bootstrap.ts";
 import { type Bounds, meanBounds, unitHalfWidth } from "../statistics/confidence-sequence.ts";
@@ -80,13 +80,20 @@ export function typicalGate(
     primary: geometricMean(values.baseline),
     shadow: geometricMean(values.shadow),
     estimate: n === 0 ? null : finite(Math.exp(blocks.mean)),
-    ...(blocks.count < 2 ? {} : expBounds(passBounds)),
+    ...(blocks.count < 2
+      ? {}
+      : {
+          interval: expBounds(passBounds, config.alpha),
+          fail_interval: expBounds(failBounds, config.alpha / requiredGates),
+        }),
     method: "asymp-cs/blocks",
     margin_low: isTwoSided ? 1 - gate.margin : null,
     status: isLeftOut ? "NOT_JUDGED" : status,
-    note: isOpen
+    reason: isOpen
       ? whyOpen(n, minPairsTypical, chosen.ok ? undefined : chosen.reason, blocks)
-      : null,
+      : isLeftOut
+        ? tooFewPairs(n, minPairsTypical)
+        : null,
     n,
     blocks: blocks.count,
     block_s: n === 0 ? null : blocks.lengthMs / 1_000,
@@ -115,10 +122,10 @@ export function tailGate(
     look: "final",
   };
   if (n < needed) {
-    const note = `needs ${needed} pairs, has ${n}`;
-    return { ...open, status: level === 0.99 ? "NOT_JUDGED" : "INCONCLUSIVE", note };
+    const status = level === 0.99 ? "NOT_JUDGED" : "INCONCLUSIVE";
+    return { ...open, status, reason: tooFewPairs(n, needed) };
   }
-  if (!isFinal) return { ...open, note: "judged at the planned end" };
+  if (!isFinal) return { ...open, reason: atEnd };
   const chosen = chooseBlocks(values.atMs, values.logRatio, {
     lengthsMs: config.blockLengthsMs,
     atLeastMs: earlierBlocks.get(id) ?? 0,
@@ -130,7 +137,7 @@ export function tailGate(
     block_s: blocks.lengthMs / 1_000,
     lag1: finite(blocks.lag1),
   };
-  if (!chosen.ok) return { ...judged, note: whyOpen(n, needed, chosen.reason, blocks) };
+  if (!chosen.ok) return { ...judged, reason: whyOpen(n, needed, chosen.reason, blocks) };
   return { ...judged, ...tailStatus(id, level, pairsOf(values, blocks), context) };
 }
 
@@ -140,7 +147,7 @@ function tailStatus(
   level: number,
   pairs: BlockedPairs,
   { config, requiredGates, seedOf }: GateContext,
-): Pick<GateResult, "lower" | "upper" | "status"> {
+): Pick<GateResult, "interval" | "fail_interval" | "status" | "reason"> {
   const alphas = [config.alpha, config.alpha / requiredGates];
   const seed = seedOf(id);
   const [found] = quantileRatios(capped(pairs, seed), [level], { seed, alphas });
@@ -149,9 +156,11 @@ function tailStatus(
   const isPass = passBounds !== undefined && passBounds.upper < limit;
   const isFail = failBounds !== undefined && failBounds.lower > limit;
   return {
-    lower: finite(passBounds?.lower ?? Number.NaN),
-    upper: finite(passBounds?.upper ?? Number.NaN),
+    interval: passBounds === undefined ? null : intervalOf(passBounds, config.alpha),
+    fail_interval:
+      failBounds === undefined ? null : intervalOf(failBounds, config.alpha / requiredGates),
     status: isPass ? "PASS" : isFail ? "FAIL" : "INCONCLUSIVE",
+    reason: isPass || isFail ? null : tooClose,
   };
 }
 
@@ -163,7 +172,7 @@ export function pairsOf({ baseline, shadow }: PairedValues, blocks: Blocks): Blo
 export function blank(
   id: GateId,
   kind: GateResult["kind"],
-  { gates, alpha }: EvaluationConfig,
+  { gates }: EvaluationConfig,
 ): GateResult {
   const { required, margin } = gates[id];
   return {
@@ -174,15 +183,25 @@ export function blank(
       primary: null,
       shadow: null,
       estimate: null,
-      lower: null,
-      upper: null,
+      interval: null,
+      fail_interval: null,
+      decided_at: null,
+      smallest_detectable: null,
+      events: null,
     },
-    level: 1 - 2 * alpha,
     method: "",
     margin: kind === "ratio" ? 1 + margin : margin,
     margin_low: null,
     status: "INCONCLUSIVE",
-    ...{ note: null, n: 0, blocks: null, block_s: null, lag1: null, e_value: null, e_needed: null },
+    ...{
+      reason: null,
+      n: 0,
+      blocks: null,
+      block_s: null,
+      lag1: null,
+      e_value: null,
+      e_needed: null,
+    },
     look: "anytime",
     eta_s: null,
   };
@@ -211,8 +230,31 @@ export function finite(value: number): number | null {
   return Number.isFinite(value) ? value : null;
 }
 
-function expBounds({ lower, upper }: Bounds): Pick<GateResult, "lower" | "upper"> {
-  return { lower: finite(Math.exp(lower)), upper: finite(Math.exp(upper)) };
+/** Bounds at an error of `alpha` on each side. */
+export function intervalOf({ lower, upper }: Bounds, alpha: number): Interval {
+  return { lower: finite(lower), upper: finite(upper), level: 1 - 2 * alpha };
+}
+
+function expBounds({ lower, upper }: Bounds, alpha: number): Interval {
+  return intervalOf({ lower: Math.exp(lower), upper: Math.exp(upper) }, alpha);
+}
+
+export const atEnd: GateReason = {
+  code: "at_end",
+  has: null,
+  needs: null,
+  text: "judged at the planned end",
+};
+
+export const tooClose: GateReason = {
+  code: "too_close",
+  has: null,
+  needs: null,
+  text: "could still be over the margin",
+};
+
+export function tooFewPairs(has: number, needs: number): GateReason {
+  return { code: "too_few_pairs", has, needs, text: `needs ${needs} pairs, has ${has}` };
 }
 
 function geometricMean(values: Float64Array): number | null {
@@ -225,13 +267,16 @@ function whyOpen(
   needed: number,
   reason: "too few blocks" | "too autocorrelated" | undefined,
   blocks: Blocks,
-): string | null {
-  if (n < needed) return `needs ${needed} pairs, has ${n}`;
+): GateReason {
+  if (n < needed) return tooFewPairs(n, needed);
   if (reason === "too few blocks") {
-    return `needs 20 blocks of ${blocks.lengthMs / 1_000} s, has ${blocks.count}`;
+    const text = `needs 20 blocks of ${blocks.lengthMs / 1_000} s, has ${blocks.count}`;
+    return { code: "too_few_blocks", has: blocks.count, needs: 20, text };
   }
-  if (reason === "too autocorrelated") return "traffic too autocorrelated, run longer";
-  return null;
+  if (reason === "too autocorrelated") {
+    return { ...tooClose, text: "traffic too autocorrelated, run longer" };
+  }
+  return tooClose;
 }
 
 /** When the upper bound gets under the limit, if estimate and spread stay as they are; null when never. */

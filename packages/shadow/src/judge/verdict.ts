@@ -22,18 +22,29 @@ type Reason = ReportVerdict["reasons"][number];
  */
 export function verdictOf(input: VerdictInput): ReportVerdict {
   const { gates, validity, isFinal } = input;
+  const found = {
+    final: null,
+    required: requiredOf(gates),
+    not_judged: notJudged(gates),
+  };
   const broken = validity.filter(({ ok, effect }) => ok === false && effect === "invalid");
   if (broken.length > 0) {
     const action = broken.some(({ id }) => id === "primary_protection")
       ? "mirroring slows the primary: give the gateway more room, or mirror less"
       : "fix what the checks name, then start a new evaluation";
-    return { status: "INVALID", reasons: broken.map(checkReason), next: { action, eta_s: null } };
+    return {
+      ...found,
+      status: "INVALID",
+      reasons: broken.map(checkReason),
+      next: { action, eta_s: null },
+    };
   }
   const required = gates.filter((gate) => gate.required);
   const failed = required.filter(({ status }) => status === "FAIL");
   if (failed.length > 0) {
     const reasons = failed.map((gate) => gateReason("gate_failed", gate));
     return {
+      ...found,
       status: "FAIL",
       reasons,
       next: { action: "do not release this candidate", eta_s: null },
@@ -45,6 +56,7 @@ export function verdictOf(input: VerdictInput): ReportVerdict {
     const judged = required.filter(({ status }) => status === "PASS").length;
     const text = `all ${judged} required gates are within their margins`;
     return {
+      ...found,
       status: "PASS",
       reasons: [{ code: "all_gates_passed", gate: null, text }],
       next: { action: "the candidate can be released", eta_s: null },
@@ -53,12 +65,26 @@ export function verdictOf(input: VerdictInput): ReportVerdict {
   const reasons: Reason[] = [
     ...held.map(checkReason),
     ...(isFinal ? [] : [notEnded(input)]),
-    ...open.filter(({ note }) => note !== judgedAtEnd).map((gate) => gateReason("gate_open", gate)),
+    ...open
+      .filter(({ reason }) => reason?.code !== "at_end")
+      .map((gate) => gateReason("gate_open", gate)),
   ];
-  return { status: "INCONCLUSIVE", reasons, next: nextStep(open, held, input) };
+  return { ...found, status: "INCONCLUSIVE", reasons, next: nextStep(open, held, input) };
 }
 
-const judgedAtEnd = "judged at the planned end";
+function requiredOf(gates: readonly GateResult[]): ReportVerdict["required"] {
+  const required = gates.filter((gate) => gate.required);
+  return {
+    gates: required.length,
+    passed: required.filter(({ status }) => status === "PASS").length,
+  };
+}
+
+function notJudged(gates: readonly GateResult[]): ReportVerdict["not_judged"] {
+  return gates.flatMap(({ id, required, status, reason }) =>
+    status === "NOT_JUDGED" && reason !== null ? [{ gate: id, required, ...reason }] : [],
+  );
+}
 
 function checkReason({ id, text, value, limits }: ValidityCheck): Reason {
   const [low, high] = limits ?? [null, null];
@@ -87,17 +113,16 @@ function notEnded({ pairs, minPairs, leftS, isBudgetSpent, requests }: VerdictIn
 }
 
 function gateReason(code: string, gate: GateResult): Reason {
-  const { id, kind, estimate, lower, upper, margin, note } = gate;
+  const { id, kind, estimate, interval: bounds, margin, reason } = gate;
   const change = (value: number | null) =>
     value === null
       ? "?"
       : kind === "ratio"
         ? `${signed((value - 1) * 100)} %`
         : `${signed(value * 100)} pp`;
-  const interval =
-    lower === null || upper === null ? "" : ` (${change(lower)} to ${change(upper)})`;
+  const interval = bounds === null ? "" : ` (${change(bounds.lower)} to ${change(bounds.upper)})`;
   const verb = code === "gate_failed" ? "exceeds" : "is not yet told from";
-  const why = note === null || code === "gate_failed" ? "" : `: ${note}`;
+  const why = reason === null || code === "gate_failed" ? "" : `: ${reason.text}`;
   return {
     code,
     gate: id,
@@ -122,7 +147,7 @@ function nextStep(
     ? `run on until there are ${minPairs} pairs (${pairs} so far)`
     : held.length > 0
       ? "give the shadow's replicas the primary's load (percent = shadow replicas / primary replicas), then start a new evaluation"
-      : open.some(({ note }) => note?.includes("autocorrelated") === true)
+      : open.some(({ reason }) => reason?.code === "too_close")
         ? "run longer: load that lasts ties neighbouring blocks of time together"
         : "run longer, or mirror more: the effect is too near to the margin for this much data";
   return { action, eta_s: null };

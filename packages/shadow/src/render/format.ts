@@ -113,8 +113,8 @@ export function gateValues(gate: GateResult): GateValues {
     primary: side(gate.primary),
     shadow: side(gate.shadow),
     estimate: change(gate.estimate),
-    lower: change(gate.lower),
-    upper: change(gate.upper),
+    lower: change(gate.interval?.lower ?? null),
+    upper: change(gate.interval?.upper ?? null),
     margin: isRate
       ? points(margin)
       : `${low === null ? "" : `${low.toFixed(2)} .. `}${margin.toFixed(2)}`,
@@ -148,11 +148,11 @@ export function verdictWord({ verdict: { status }, evaluation }: ShadowReport): 
 /** A gate's status in words, with what it waits for. */
 export function gateStatus(gate: GateResult): string {
   const { sign, word } = gateSigns[gate.status];
-  if (gate.status === "INCONCLUSIVE" && gate.note === "judged at the planned end") {
+  if (gate.status === "INCONCLUSIVE" && gate.reason?.code === "at_end") {
     return `${sign} pending (judged at the end)`;
   }
   const eta = gate.eta_s !== null && gate.eta_s > 0 ? `, ~${duration(gate.eta_s)} more` : "";
-  const note = gate.note === null || gate.status === "PASS" ? "" : ` (${gate.note})`;
+  const note = gate.reason === null ? "" : ` (${gate.reason.text})`;
   return `${sign} ${word}${gate.status === "INCONCLUSIVE" ? eta : ""}${note}`;
 }
 

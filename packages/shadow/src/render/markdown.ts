@@ -50,7 +50,7 @@ function gatesTable(gates: readonly GateResult[]): string {
   const rows = gates.map((gate) => {
     const { primary, shadow, estimate, lower, upper, margin } = gateValues(gate);
     const name = gate.required ? gate.id : `${gate.id} (advisory)`;
-    const interval = gate.lower === null && gate.upper === null ? unknown : `${lower} .. ${upper}`;
+    const interval = gate.interval === null ? unknown : `${lower} .. ${upper}`;
     return row([name, primary, shadow, estimate, interval, margin, gateStatus(gate)]);
   });
   return [

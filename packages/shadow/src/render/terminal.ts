@@ -119,7 +119,8 @@ const barCells = 21;
  * under it) to the margin (or to what lies over it). Empty without an interval.
  */
 function intervalBar(gate: GateResult): string {
-  const { lower, upper, estimate, margin, margin_low: low, kind } = gate;
+  const { estimate, margin, margin_low: low, kind } = gate;
+  const { lower, upper } = gate.interval ?? { lower: null, upper: null };
   if (lower === null || upper === null) return "";
   const from = Math.min(lower, low ?? margin, kind === "ratio" ? 1 : 0);
   const to = Math.max(upper, margin);

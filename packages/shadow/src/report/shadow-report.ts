@@ -1,10 +1,10 @@
 /**
- * The verdict on a candidate with all that it stands on: `shadow-report/1`. Stable; the JSON of `umbra report -o json`
+ * The verdict on a candidate with all that it stands on: `shadow-report/2`. Stable; the JSON of `umbra report -o json`
  * and the only input of every rendering. Numbers are finite or null. Times of day are ISO 8601; durations carry
  * their unit. `docs/shadow-report.schema.json` describes it for other programs.
  */
 export interface ShadowReport {
-  readonly schema: "shadow-report/1";
+  readonly schema: "shadow-report/2";
   readonly evaluation: ReportEvaluation;
   readonly baseline: ReportIdentity;
   readonly candidate: ReportIdentity;
@@ -51,12 +51,24 @@ export interface ReportEvaluation {
   readonly config_sha256: string;
   readonly seed: number;
   readonly alpha: number;
+  /** How long swings of the load last, and how many the judged time holds; null before it can be told. */
+  readonly load: LoadMemory | null;
   readonly slo_ms: { readonly ttft?: number; readonly tpot?: number; readonly e2e?: number };
   /** Percent of eligible requests that are to be mirrored, and by what they are drawn; null when not known. */
   readonly sampling: { readonly percent: number; readonly by: "request" | "session" } | null;
   /** Redacted samples of text on disk; 0 unless asked for by name of option. */
   readonly captured: number;
   readonly segments: readonly ReportSegment[];
+}
+
+/** Measured from the pairs' own correlation in time. */
+export interface LoadMemory {
+  /** Time constant; 0 where pairs are independent. */
+  readonly tau_s: number;
+  /** Judged time over the time constant; null where there is no memory. */
+  readonly swings: number | null;
+  /** Swings that the promised errors need. */
+  readonly swings_needed: number;
 }
 
 /** A stretch in which models and endpoints were the same. The last one is judged. */
@@ -76,6 +88,15 @@ export interface ReportIdentity {
 
 export interface ReportVerdict {
   readonly status: VerdictStatus;
+  /**
+   * When the verdict became final, and at which stage: 1 is the planned end, each later stage ends at twice the time
+   * of the one before and spends half of its error. Null before. A final verdict does not change within its stage.
+   */
+  readonly final: VerdictFinal | null;
+  /** Required gates: how many apply, and how many of them pass. */
+  readonly required: { readonly gates: number; readonly passed: number };
+  /** Gates that are left out, with why. */
+  readonly not_judged: readonly NotJudged[];
   readonly reasons: readonly {
     /** Closed list, see `docs/evaluation.md`. */
     readonly code: string;
@@ -90,6 +111,17 @@ export interface ReportVerdict {
   };
 }
 
+export interface VerdictFinal {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly stage: number;
+}
+
+export interface NotJudged extends GateReason {
+  readonly gate: string;
+  readonly required: boolean;
+}
+
 /** Where requests were lost on the way to a judged pair. */
 export interface ReportFunnel {
   /** Requests that may not be mirrored, by reason; absent where nobody counted them. */
@@ -99,6 +131,10 @@ export interface ReportFunnel {
   /** Mirrored. */
   readonly dispatched: number;
   readonly paired: number;
+  /** Mirrored requests whose twin never came: bad shadow legs, of class `lost`. */
+  readonly lost: number;
+  /** Pairs of the warm-up, which are left out. */
+  readonly warmup: number;
   /** Both legs ok, not in the warm-up: what latency gates are judged on. */
   readonly used: number;
   readonly dropped: Readonly<Record<string, number>>;
@@ -111,32 +147,74 @@ export interface GateResult {
   readonly required: boolean;
   /** `ratio`: shadow over baseline, 1 is equal. `rate`: shadow minus baseline, 0 is equal; lower is better. */
   readonly kind: "ratio" | "rate";
+  readonly status: GateStatus;
+  /** Why it is undecided or not judged; null of PASS and FAIL. */
+  readonly reason: GateReason | null;
   /** What each lane showed: ms, or a rate 0..1; null when not known. */
   readonly primary: number | null;
   readonly shadow: number | null;
   readonly estimate: number | null;
-  readonly lower: number | null;
-  readonly upper: number | null;
-  /** Of the interval, two-sided. */
-  readonly level: number;
+  /** Decides PASS: its upper end is under the margin (of two-sided gates both ends are inside). */
+  readonly interval: Interval | null;
+  /** Decides FAIL: its lower end is over the margin. Wider than `interval`: any required gate may fail the whole. */
+  readonly fail_interval: Interval | null;
+  /** When its status became final; null while it may change. */
+  readonly decided_at: string | null;
+  /** Smallest change that this much data finds with 80 % power, in the unit of `estimate`: 1.14, or 0.004. */
+  readonly smallest_detectable: number | null;
   readonly method: string;
   /** As a ratio (1.10) or a rate (0.005). */
   readonly margin: number;
   /** Lower end, for gates with two sides. */
   readonly margin_low: number | null;
-  readonly status: GateStatus;
-  /** Why, when the status alone does not say it. */
-  readonly note: string | null;
   readonly n: number;
+  /** Of rates: bad requests on each lane, and bursts of them; null of ratios. */
+  readonly events: GateEvents | null;
   readonly blocks: number | null;
   readonly block_s: number | null;
   readonly lag1: number | null;
-  /** Largest e-value so far, with what PASS needs; for rates. */
+  /** Largest e-value so far for a FAIL, with what FAIL needs; for rates. */
   readonly e_value: number | null;
   readonly e_needed: number | null;
-  /** `anytime`: holds at every look. `final`: judged at the planned end only. */
+  /** `anytime`: a status may come at every look. `final`: judged at the planned end only. */
   readonly look: "anytime" | "final";
   readonly eta_s: number | null;
+}
+
+/** Null: no bound on that side. */
+export interface Interval {
+  readonly lower: number | null;
+  readonly upper: number | null;
+  /** Two-sided: 0.90 leaves 5 % on each side. */
+  readonly level: number;
+}
+
+/** Why a gate has no answer. */
+export interface GateReason {
+  readonly code: GateReasonCode;
+  /** What there is and what is needed, in the unit of `code`: pairs, blocks or swings of the load. */
+  readonly has: number | null;
+  readonly needs: number | null;
+  /** The same in words, without full stop. */
+  readonly text: string;
+}
+
+/**
+ * `too_few_pairs`, `too_few_blocks`: not enough data yet. `at_end`: judged at the planned end. `too_close`: the interval
+ * holds the margin. `rare_traffic`: so few requests are of this kind that the verdict does not wait for them.
+ */
+export type GateReasonCode =
+  | "too_few_pairs"
+  | "too_few_blocks"
+  | "at_end"
+  | "too_close"
+  | "rare_traffic";
+
+export interface GateEvents {
+  readonly primary: number;
+  readonly shadow: number;
+  /** The longest run of the shadow's bad requests that came close together; null where they are spread. */
+  readonly burst: { readonly events: number; readonly seconds: number } | null;
 }
 
 export interface MetricSummary {

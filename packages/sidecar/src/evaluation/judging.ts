@@ -129,8 +129,9 @@ export function createJudging(
         ...(now === undefined ? { candidate: { pool: own.candidate } } : factsOf(now)),
       },
     });
-    for (const { id, block_s, note } of report.gates) {
-      if (block_s !== null && note === null) earlierBlocks.set(id, block_s * 1_000);
+    for (const { id, block_s, reason } of report.gates) {
+      if (block_s !== null && reason?.code !== "too_few_blocks")
+        earlierBlocks.set(id, block_s * 1_000);
     }
     const { evaluation: found, verdict } = report;
     if (found.is_final && verdict.status !== "INCONCLUSIVE")

@@ -233,13 +233,13 @@ function addReportMetrics({ metrics, latest }: ShadowMetricsOptions): void {
     "umbra_shadow_gate_lower",
     "Lower bound of a gate.",
     ["gate"],
-    ofGates(({ lower }) => lower),
+    ofGates(({ interval }) => interval?.lower ?? null),
   );
   gauge(
     "umbra_shadow_gate_upper",
     "Upper bound of a gate.",
     ["gate"],
-    ofGates(({ upper }) => upper),
+    ofGates(({ interval }) => interval?.upper ?? null),
   );
   gauge(
     "umbra_shadow_gate_margin",

@@ -34,7 +34,7 @@ function row(gate: GateResult): readonly Cell[] {
     gate.blocks === null || gate.block_s === null
       ? ""
       : `<small>${count(gate.blocks)} × ${number(gate.block_s)} s</small>`;
-  const interval = gate.lower === null && gate.upper === null ? unknown : `${lower} to ${upper}`;
+  const interval = gate.interval === null ? unknown : `${lower} to ${upper}`;
   return [
     `${text(gate.id)}${advisory}`,
     primary,

@@ -25,7 +25,8 @@ export function forestScale(): string {
 
 /** A gate's interval against its margin. A round point is within, a square one over it, a hollow one is open. */
 export function forest(gate: GateResult): string {
-  const { lower, upper, estimate, margin, margin_low: low, kind, id, status } = gate;
+  const { lower, upper } = gate.interval ?? { lower: null, upper: null };
+  const { estimate, margin, margin_low: low, kind, id, status } = gate;
   const equal = kind === "ratio" ? 1 : 0;
   const place = scale(equal, margin - equal);
   const inside = (value: number) => Math.min(width - edge, Math.max(edge, place(value)));
