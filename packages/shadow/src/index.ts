@@ -47,6 +47,7 @@ export type * from "./report/behaviour.ts";
 export { labelsOf, type ReportLabels, readLabels } from "./report/labels.ts";
 export type * from "./report/over-time.ts";
 export type * from "./report/segment.ts";
+export type * from "./report/report-cost.ts";
 export type * from "./report/shadow-report.ts";
 export {
   lostSample,

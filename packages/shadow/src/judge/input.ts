@@ -1,4 +1,4 @@
-import type { ReportFunnel, ReportSegment } from "../report/shadow-report.ts";
+import type { ReportFunnel } from "../report/shadow-report.ts";
 import type { Sample } from "../samples/sample.ts";
 import type { EvaluationConfig } from "./config.ts";
 
@@ -30,7 +30,8 @@ export interface EvaluationFacts {
   readonly counts?: FunnelCounts;
   /** Ready replicas' requests per second, shadow over primary. */
   readonly loadRatio?: number;
-  readonly segments?: readonly (ReportSegment & { readonly startedAtMs: number })[];
+  /** `namespace/name` of the ShadowPolicy. */
+  readonly policy?: string;
   readonly captured?: number;
   readonly limitsHit?: readonly string[];
   /** Block lengths in ms that an earlier look has chosen, by gate: they are never shortened. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ReportEvaluation, ReportIdentity, ShadowReport } from "../report/shadow-report.ts";
 import { mcnemarExact } from "../statistics/tango.ts";
+import { describeBehaviour } from "./behaviour.ts";
 import type { EvaluationConfig } from "./config.ts";
 import {
   describeMetrics,
@@ -12,7 +13,10 @@ import {
 } from "./describe.ts";
 import { judgeGates } from "./gates.ts";
 import type { EvaluationFacts, EvaluationInput, LaneFacts } from "./input.ts";
+import { describeOverTime } from "./over-time.ts";
 import { type Partition, partition } from "./partition.ts";
+import { holdForSegments } from "./segment-verdict.ts";
+import { judgeSegments } from "./segments.ts";
 import { countOf, type PairTable } from "./table.ts";
 import { timelineOf } from "./timeline.ts";
 import { checkValidity } from "./validity.ts";
@@ -46,13 +50,15 @@ export function judge(input: EvaluationInput): ShadowReport {
   const seedOf = (gate: string) => config.seed ?? seedFrom(`${evaluation.id} ${gate}`);
   const context = { config, isFinal, seedOf, earlierBlocks };
   const gates = judgeGates(table, context);
+  const segments = judgeSegments(table, config, isFinal);
   const validity = checkValidity(table, part, facts, config);
-  const verdict = verdictOf({
+  const judged = verdictOf({
     ...{ gates, validity, isFinal, pairs, isBudgetSpent },
     minPairs: config.minPairs,
     leftS: isBudgetSpent ? 0 : (config.horizonMs * nearlyAll - elapsedMs) / 1_000,
     requests: part.counts.samples,
   });
+  const verdict = holdForSegments(judged, segments);
   const errors = matrixOf(table, (lane, i) => lane.classes[i] ?? "");
   return finiteOnly({
     schema: "shadow-report/2",
@@ -77,6 +83,9 @@ export function judge(input: EvaluationInput): ShadowReport {
     plots: describePlots(table),
     validity,
     limits_hit: facts.limitsHit ?? [],
+    segments,
+    over_time: describeOverTime(table, part.startedAtMs),
+    behaviour: describeBehaviour(table),
   });
 }
 
@@ -86,7 +95,7 @@ function evaluationOf(
   { config, facts = {} }: EvaluationInput,
 ): ReportEvaluation {
   const hash = configHash(config);
-  const { route = part.route, sampling = null, captured = 0, segments = [] } = facts;
+  const { route = part.route, sampling = null, captured = 0, policy = null } = facts;
   const id = evaluationId(route, facts.candidate?.pool ?? part.candidate, hash);
   return {
     id,
@@ -103,8 +112,7 @@ function evaluationOf(
     alpha: config.alpha,
     load: null,
     slo_ms: config.slo,
-    ...{ sampling, captured },
-    segments: segments.map(({ started_at, pairs, reason }) => ({ started_at, pairs, reason })),
+    ...{ sampling, captured, policy },
   };
 }
 

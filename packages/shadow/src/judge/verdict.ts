@@ -1,3 +1,4 @@
+import { failedSentence, undecidedSentence } from "../report/gate-sentence.ts";
 import type { GateResult, ReportVerdict, ValidityCheck } from "../report/shadow-report.ts";
 
 export interface VerdictInput {
@@ -31,7 +32,7 @@ export function verdictOf(input: VerdictInput): ReportVerdict {
   if (broken.length > 0) {
     const action = broken.some(({ id }) => id === "primary_protection")
       ? "mirroring slows the primary: give the gateway more room, or mirror less"
-      : "fix what the checks name, then start a new evaluation";
+      : "fix the failed checks, then start a new evaluation";
     return {
       ...found,
       status: "INVALID",
@@ -113,21 +114,8 @@ function notEnded({ pairs, minPairs, leftS, isBudgetSpent, requests }: VerdictIn
 }
 
 function gateReason(code: string, gate: GateResult): Reason {
-  const { id, kind, estimate, interval: bounds, margin, reason } = gate;
-  const change = (value: number | null) =>
-    value === null
-      ? "?"
-      : kind === "ratio"
-        ? `${signed((value - 1) * 100)} %`
-        : `${signed(value * 100)} pp`;
-  const interval = bounds === null ? "" : ` (${change(bounds.lower)} to ${change(bounds.upper)})`;
-  const verb = code === "gate_failed" ? "exceeds" : "is not yet told from";
-  const why = reason === null || code === "gate_failed" ? "" : `: ${reason.text}`;
-  return {
-    code,
-    gate: id,
-    text: `${id} ${change(estimate)}${interval} ${verb} the margin of ${change(margin)}${why}`,
-  };
+  const sentence = code === "gate_failed" ? failedSentence : undecidedSentence;
+  return { code, gate: gate.id, text: sentence(gate) };
 }
 
 function nextStep(
@@ -148,13 +136,9 @@ function nextStep(
     : held.length > 0
       ? "give the shadow's replicas the primary's load (percent = shadow replicas / primary replicas), then start a new evaluation"
       : open.some(({ reason }) => reason?.code === "too_close")
-        ? "run longer: load that lasts ties neighbouring blocks of time together"
-        : "run longer, or mirror more: the effect is too near to the margin for this much data";
+        ? "run longer: load swings last too long for this run length"
+        : "run longer, or mirror more: too close to call with this much data";
   return { action, eta_s: null };
-}
-
-function signed(value: number): string {
-  return `${value < 0 ? "" : "+"}${value.toFixed(Math.abs(value) < 10 ? 2 : 0)}`;
 }
 
 function number(value: number | null): string {

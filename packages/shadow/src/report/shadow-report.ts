@@ -1,3 +1,9 @@
+import type { ReportBehaviour } from "./behaviour.ts";
+import type { ReportLabels } from "./labels.ts";
+import type { OverTime } from "./over-time.ts";
+import type { ReportCost } from "./report-cost.ts";
+import type { Segment } from "./segment.ts";
+
 /**
  * The verdict on a candidate with all that it stands on: `shadow-report/2`. Stable; the JSON of `umbra report -o json`
  * and the only input of every rendering. Numbers are finite or null. Times of day are ISO 8601; durations carry
@@ -28,6 +34,13 @@ export interface ShadowReport {
   readonly validity: readonly ValidityCheck[];
   /** Bounds of our own that were reached, in words. */
   readonly limits_hit: readonly string[];
+  readonly cost?: ReportCost;
+  /** Kinds of requests, compared each by itself. */
+  readonly segments: readonly Segment[];
+  readonly over_time: OverTime;
+  readonly behaviour: ReportBehaviour;
+  /** As a user gave them; absent without any. */
+  readonly labels?: ReportLabels;
 }
 
 export type VerdictStatus = "PASS" | "FAIL" | "INCONCLUSIVE" | "INVALID";
@@ -58,7 +71,8 @@ export interface ReportEvaluation {
   readonly sampling: { readonly percent: number; readonly by: "request" | "session" } | null;
   /** Redacted samples of text on disk; 0 unless asked for by name of option. */
   readonly captured: number;
-  readonly segments: readonly ReportSegment[];
+  /** `namespace/name` of the ShadowPolicy; null where there is none. */
+  readonly policy: string | null;
 }
 
 /** Measured from the pairs' own correlation in time. */
@@ -69,13 +83,6 @@ export interface LoadMemory {
   readonly swings: number | null;
   /** Swings that the promised errors need. */
   readonly swings_needed: number;
-}
-
-/** A stretch in which models and endpoints were the same. The last one is judged. */
-export interface ReportSegment {
-  readonly started_at: string;
-  readonly pairs: number;
-  readonly reason: string;
 }
 
 export interface ReportIdentity {
@@ -139,6 +146,13 @@ export interface ReportFunnel {
   readonly used: number;
   readonly dropped: Readonly<Record<string, number>>;
   readonly censored: Readonly<Record<string, number>>;
+  /** Mirrored requests that are not over. */
+  readonly in_flight?: number;
+  /**
+   * Pairs behind the warm-up that are not used, by reason: `error`, `retried`, `other_kind` (one lane streamed), or the class of
+   * a censored leg. `paired = warmup + used + all of these`.
+   */
+  readonly not_used?: Readonly<Record<string, number>>;
 }
 
 export interface GateResult {
@@ -310,8 +324,15 @@ export interface ValidityCheck {
   readonly text: string;
   readonly value: number | null;
   readonly limits: readonly [number | null, number | null] | null;
+  /** Bounds of the value, at 99 % one-sided; the one that decides is outside of the limits when `ok` is false. */
+  readonly lower?: number | null;
+  readonly upper?: number | null;
   /** Null: can't be told from what is known. */
   readonly ok: boolean | null;
+  /** Outside of its limits so far, and only judged at the planned end. `ok` is null then. */
+  readonly at_risk?: boolean;
+  /** Why it can't be told, or what to do; one sentence without full stop. */
+  readonly note?: string | null;
   /** What a failure does: makes the report INVALID, keeps it from PASS, or is only told. */
   readonly effect: "invalid" | "inconclusive" | "warning";
 }
