@@ -46,8 +46,8 @@ export { renderReportText, type TextOptions } from "./render/terminal.ts";
 export type * from "./report/behaviour.ts";
 export { labelsOf, type ReportLabels, readLabels } from "./report/labels.ts";
 export type * from "./report/over-time.ts";
-export type * from "./report/segment.ts";
 export type * from "./report/report-cost.ts";
+export type * from "./report/segment.ts";
 export type * from "./report/shadow-report.ts";
 export {
   lostSample,

@@ -51,7 +51,7 @@ export function judge(input: EvaluationInput): ShadowReport {
   const context = { config, isFinal, seedOf, earlierBlocks };
   const gates = judgeGates(table, context);
   const segments = judgeSegments(table, config, isFinal);
-  const validity = checkValidity(table, part, facts, config);
+  const validity = checkValidity({ table, part, facts, config, isFinal: hasEnded });
   const judged = verdictOf({
     ...{ gates, validity, isFinal, pairs, isBudgetSpent },
     minPairs: config.minPairs,
@@ -176,6 +176,7 @@ function funnelOf({ counts }: Partition, table: PairTable, facts: EvaluationFact
     warmup: counts.warmup,
     used: countOf(table.isUsed),
     censored,
+    not_used: counts.not_used,
   };
 }
 

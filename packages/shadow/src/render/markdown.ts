@@ -128,8 +128,8 @@ function segmentsTable(report: ShadowReport): string {
     "|---|---|---|--:|--:|---|--:|",
     ...rows
       .slice(0, maxSegments)
-      .map(({ segment, name, status, share, estimate, interval, margin }) =>
-        row([name, status, segment.gate, share, estimate, interval, margin]),
+      .map(({ name, status, gate, share, estimate, interval, margin }) =>
+        row([name, status, gate, share, estimate, interval, margin]),
       ),
   ].join("\n");
 }

@@ -2,13 +2,16 @@ import { changesApart, changeWords } from "../report/change-words.ts";
 import type { LaneEvent } from "../report/over-time.ts";
 import type { Segment } from "../report/segment.ts";
 import { segmentName } from "../report/segment-text.ts";
-import type { ShadowReport } from "../report/shadow-report.ts";
+import type { ShadowReport, Stratum } from "../report/shadow-report.ts";
 import { clock, count, duration, percent, unknown } from "./format.ts";
 
 /** One kind of request under one gate, in words. */
 export interface SegmentRow {
-  readonly segment: Segment;
   readonly name: string;
+  readonly gate: string;
+  readonly flagged: boolean;
+  readonly isJudged: boolean;
+  readonly change: Pick<Segment, "kind" | "estimate" | "lower" | "upper" | "margin">;
   readonly share: string;
   readonly n: string;
   readonly estimate: string;
@@ -21,21 +24,56 @@ export interface SegmentRow {
 const minShown = 30;
 
 /** Segments that are worth a row: flagged ones first, the rest as they come. Few pairs say too little. */
-export function segmentRows({ segments, evaluation }: ShadowReport): readonly SegmentRow[] {
+export function segmentRows({
+  segments,
+  strata,
+  evaluation,
+  funnel,
+}: ShadowReport): readonly SegmentRow[] {
   const shown = segments.filter(({ n }) => n >= minShown);
+  const cached = strata.filter(({ by, n }) => by === "cached_share" && n >= minShown);
   const [flagged, others] = [
     shown.filter((each) => each.flagged),
     shown.filter((each) => !each.flagged),
   ];
-  return [...flagged, ...others].map((segment) => rowOf(segment, evaluation.is_final));
+  return [
+    ...[...flagged, ...others].map((segment) => rowOf(segment, evaluation.is_final)),
+    ...cached.map((stratum) => cachedRow(stratum, funnel.used)),
+  ];
+}
+
+const cachedNames: Readonly<Record<string, string>> = {
+  equal: "as much cached on both lanes",
+  less: "less cached on the shadow",
+  more: "more cached on the shadow",
+};
+
+/** Cache hits are what the lanes made of the requests, no kind of requests: they explain, and nothing is judged by them. */
+function cachedRow({ bucket, n, metric, ...change }: Stratum, used: number): SegmentRow {
+  const { estimate, lower, upper } = change;
+  const [value, low, high] = changesApart([estimate, lower, upper], [], "ratio");
+  return {
+    name: cachedNames[bucket] ?? bucket,
+    gate: metric === "ttft_ms" ? "TTFT" : "E2E",
+    flagged: false,
+    isJudged: false,
+    change: { ...change, kind: "ratio", margin: 1.1 },
+    share: percent(used === 0 ? null : n / used, 1),
+    n: count(n),
+    estimate: value ?? unknown,
+    interval: low === null || high === null ? unknown : `${low} to ${high}`,
+    margin: "",
+    status: "· described, not judged",
+  };
 }
 
 function rowOf(segment: Segment, isFinal: boolean): SegmentRow {
   const { estimate, lower, upper, margin, kind, share, n } = segment;
   const [value, low, high] = changesApart([estimate, lower, upper], [margin], kind);
   return {
-    segment,
     name: segmentName(segment),
+    ...{ gate: segment.gate, flagged: segment.flagged, isJudged: segment.e_value !== null },
+    change: segment,
     share: percent(share, 1),
     n: count(n),
     estimate: value ?? unknown,

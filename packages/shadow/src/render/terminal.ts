@@ -149,12 +149,12 @@ const maxSegments = 12;
 function segmentsTable(report: ShadowReport, paint: Paint): readonly string[] {
   const rows = segmentRows(report);
   if (rows.length === 0) return [];
-  const cells = rows.slice(0, maxSegments).map(({ segment, ...row }) => {
-    const status = segment.flagged ? paint("red", row.status) : row.status;
+  const cells = rows.slice(0, maxSegments).map((row) => {
+    const status = row.flagged ? paint("red", row.status) : row.status;
     return [
       row.name,
       status,
-      printable(segment.gate),
+      printable(row.gate),
       row.share,
       row.estimate,
       row.interval,

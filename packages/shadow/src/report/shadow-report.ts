@@ -279,11 +279,11 @@ export interface ReportTokens {
 
 /** Pairs of one kind; described and not judged. */
 export interface Stratum {
-  readonly by: "prompt_tokens" | "prompt_bytes" | "stream";
+  readonly by: "prompt_tokens" | "prompt_bytes" | "stream" | "cached_share";
   readonly bucket: string;
   readonly n: number;
   readonly metric: MetricName;
-  /** Geometric mean ratio with a 90 % t interval. */
+  /** Geometric mean ratio with a 90 % interval by blocks of time; without bounds of fewer than 20 blocks. */
   readonly estimate: number;
   readonly lower: number | null;
   readonly upper: number | null;

@@ -30,20 +30,20 @@ const columns: readonly Cell[] = [
 ];
 
 function row(each: SegmentRow): readonly Cell[] {
-  const { segment, name, share, n, estimate, interval, margin, status } = each;
-  const { kind, lower, upper, flagged, e_value } = segment;
+  const { name, gate, flagged, isJudged, change, share, n, estimate, interval, margin, status } =
+    each;
   const tone = flagged ? "FAIL" : status.startsWith("✓") ? "PASS" : "NOT_JUDGED";
-  // Grey ink where nothing is judged.
-  const ink = flagged || e_value !== null ? tone : "NOT_JUDGED";
+  const { kind, lower, upper } = change;
   const picture = forest({
-    ...{ kind, lower, upper, wide: null, estimate: segment.estimate },
-    ...{ margin: segment.margin, marginLow: null, status: ink },
-    label: `${name}, ${segment.gate}: ${estimate}, interval ${interval}, margin ${margin}, ${status}`,
+    ...{ kind, lower, upper, wide: null, estimate: change.estimate },
+    // Grey ink where nothing is judged.
+    ...{ margin: change.margin, marginLow: null, status: isJudged ? tone : "NOT_JUDGED" },
+    label: `${name}, ${gate}: ${estimate}, interval ${interval}, ${status}`,
   });
   return [
     text(name),
     wrapped(`<strong class="${tone}">${text(status)}</strong>`),
-    left(text(segment.gate)),
+    left(text(gate)),
     share,
     { html: estimate, className: "strong" },
     { html: picture, className: "l plot" },
