@@ -1,3 +1,4 @@
+import type { LaneCost } from "../report/report-cost.ts";
 import type {
   LaneSummary,
   LaneThroughput,
@@ -157,26 +158,21 @@ export function describeTokens(table: PairTable): ReportTokens {
   };
 }
 
+/** Tokens are of all traffic, as `cost` has them: pairs alone are the mirrored part of it, and would say so by their share. */
 export function describeThroughput(
   table: PairTable,
   side: "baseline" | "shadow",
-  replicas: number | undefined,
+  { tokens_per_s, per_replica }: LaneCost,
   { slo }: EvaluationConfig,
 ): LaneThroughput {
   const lane = table[side];
   const spanS = ((table.atMs[table.size - 1] ?? 0) - (table.atMs[0] ?? 0)) / 1_000;
-  let [tokens, good] = [0, 0];
-  for (let i = 0; i < table.size; i++) {
-    const count = lane.outTokens[i] ?? Number.NaN;
-    if (lane.isOk[i] === 1 && !Number.isNaN(count)) tokens += count;
-    if (isGood(lane, i, slo)) good++;
-  }
-  const perSecond = spanS > 0 ? tokens / spanS : null;
+  let good = 0;
+  for (let i = 0; i < table.size; i++) if (isGood(lane, i, slo)) good++;
   const hasSlo = Object.keys(slo).length > 0;
   return {
-    tokens_per_s: perSecond,
-    tokens_per_s_per_replica:
-      perSecond === null || replicas === undefined || replicas === 0 ? null : perSecond / replicas,
+    tokens_per_s,
+    tokens_per_s_per_replica: per_replica?.tokens_per_s ?? null,
     goodput_per_s: hasSlo && spanS > 0 ? good / spanS : null,
     requests: table.size,
   };

@@ -8,6 +8,9 @@ export interface Dispatches {
   readonly outcome: readonly Outcome[];
   /** Logarithm of the body's size in bytes; NaN where it is not known. */
   readonly logBytes: readonly number[];
+  /** Of all twins that were measured. */
+  readonly promptTokens: number;
+  readonly outputTokens: number;
 }
 
 export type Outcome =
@@ -20,10 +23,14 @@ export class DispatchBuilder implements Dispatches {
   readonly atMs: number[] = [];
   readonly outcome: Outcome[] = [];
   readonly logBytes: number[] = [];
+  promptTokens = 0;
+  outputTokens = 0;
 
   add(sample: Sample, baseline: SampleLeg | undefined): void {
     const outcome = outcomeOf(sample, baseline);
     if (outcome === undefined) return;
+    this.promptTokens += sample.shadow?.promptTokens ?? 0;
+    this.outputTokens += sample.shadow?.outTokens ?? 0;
     this.atMs.push(sample.t0);
     this.outcome.push(outcome);
     const { promptBytes } = sample.primary;

@@ -1,3 +1,4 @@
+import type { Utilisation } from "../report/report-cost.ts";
 import type { ReportFunnel } from "../report/shadow-report.ts";
 import type { Sample } from "../samples/sample.ts";
 import type { EvaluationConfig } from "./config.ts";
@@ -32,6 +33,8 @@ export interface EvaluationFacts {
   readonly loadRatio?: number;
   /** `namespace/name` of the ShadowPolicy. */
   readonly policy?: string;
+  /** 99th percentile of the primary's requests per second, over blocks of 10 s. */
+  readonly peakPerSecond?: number;
   readonly captured?: number;
   readonly limitsHit?: readonly string[];
   /** Block lengths in ms that an earlier look has chosen, by gate: they are never shortened. */
@@ -43,6 +46,19 @@ export interface LaneFacts {
   readonly models?: readonly string[];
   readonly engine?: string;
   readonly replicas?: number;
+  /** Of one replica. */
+  readonly gpus?: number;
+  /** Of one replica, in whatever currency. */
+  readonly costPerHour?: number;
+  readonly load?: LaneLoad;
+}
+
+/** What the lane's endpoints carried since the evaluation's start, mirrored or not. */
+export interface LaneLoad {
+  readonly requests: number;
+  readonly seconds: number;
+  /** Null without metrics of endpoints. */
+  readonly utilisation: Utilisation | null;
 }
 
 export type FunnelCounts = Pick<

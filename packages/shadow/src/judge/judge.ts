@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { ReportEvaluation, ReportIdentity, ShadowReport } from "../report/shadow-report.ts";
-import { mcnemarExact } from "../statistics/tango.ts";
 import { describeBehaviour } from "./behaviour.ts";
 import type { EvaluationConfig } from "./config.ts";
+import { describeCost } from "./cost.ts";
 import {
   describeMetrics,
   describePlots,
@@ -11,6 +11,7 @@ import {
   describeTokens,
   matrixOf,
 } from "./describe.ts";
+import { discordanceP } from "./discordance.ts";
 import { judgeGates } from "./gates.ts";
 import type { EvaluationFacts, EvaluationInput, LaneFacts } from "./input.ts";
 import { describeOverTime } from "./over-time.ts";
@@ -59,6 +60,7 @@ export function judge(input: EvaluationInput): ShadowReport {
     requests: part.counts.samples,
   });
   const verdict = holdForSegments(judged, segments);
+  const cost = describeCost({ table, part, facts, config, validity });
   const errors = matrixOf(table, (lane, i) => lane.classes[i] ?? "");
   return finiteOnly({
     schema: "shadow-report/2",
@@ -71,10 +73,10 @@ export function judge(input: EvaluationInput): ShadowReport {
     gates,
     metrics: describeMetrics(table, context),
     throughput: {
-      primary: describeThroughput(table, "baseline", baseline?.replicas, config),
-      shadow: describeThroughput(table, "shadow", candidate?.replicas, config),
+      primary: describeThroughput(table, "baseline", cost.primary, config),
+      shadow: describeThroughput(table, "shadow", cost.shadow, config),
     },
-    errors: { matrix: errors, mcnemar_p: mcnemar(table) },
+    errors: { matrix: errors, mcnemar_p: discordanceP(table, config) },
     finish_reasons: { matrix: matrixOf(table, (lane, i) => lane.finish[i] ?? "") },
     tokens: describeTokens(table),
     outputs: null,
@@ -86,6 +88,7 @@ export function judge(input: EvaluationInput): ShadowReport {
     segments,
     over_time: describeOverTime(table, part.startedAtMs),
     behaviour: describeBehaviour(table),
+    cost,
   });
 }
 
@@ -176,17 +179,7 @@ function funnelOf({ counts }: Partition, table: PairTable, facts: EvaluationFact
     warmup: counts.warmup,
     used: countOf(table.isUsed),
     censored,
+    in_flight: Math.max(0, (facts.counts?.dispatched ?? counts.mirrored) - counts.mirrored),
     not_used: counts.not_used,
   };
-}
-
-function mcnemar(table: PairTable): number | null {
-  let [b, c] = [0, 0];
-  for (let i = 0; i < table.size; i++) {
-    if (table.isJudged[i] !== 1) continue;
-    const [first, second] = [table.baseline.isOk[i], table.shadow.isOk[i]];
-    if (first === 1 && second === 0) b++;
-    if (first === 0 && second === 1) c++;
-  }
-  return table.size === 0 ? null : mcnemarExact({ b, c });
 }

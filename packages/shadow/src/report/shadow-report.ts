@@ -258,10 +258,10 @@ export interface LaneSummary {
 }
 
 export interface LaneThroughput {
-  /** Output tokens of ok requests, per second of the window. */
+  /** As in `cost`: of all that the lane's endpoints answered; null where only the mirrored part of it is known. */
   readonly tokens_per_s: number | null;
   readonly tokens_per_s_per_replica: number | null;
-  /** Requests that met every SLO, per second; null without an SLO. */
+  /** Mirrored requests that met every SLO, per second; null without an SLO. */
   readonly goodput_per_s: number | null;
   readonly requests: number;
 }
