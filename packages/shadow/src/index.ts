@@ -38,10 +38,11 @@ export {
   type RecorderObserver,
   type RecorderOptions,
 } from "./pairing/recorder.ts";
+export { type ComparedGate, type Comparison, compareReports } from "./render/comparison.ts";
 export { duration } from "./render/format.ts";
-export { renderReportHtml } from "./render/html/page.ts";
+export { type HtmlOptions, renderReportHtml } from "./render/html/page.ts";
 export { renderReportJunit } from "./render/junit.ts";
-export { renderReportMarkdown } from "./render/markdown.ts";
+export { type MarkdownOptions, renderReportMarkdown } from "./render/markdown.ts";
 export { renderReportText, type TextOptions } from "./render/terminal.ts";
 export type * from "./report/behaviour.ts";
 export { labelsOf, type ReportLabels, readLabels } from "./report/labels.ts";

@@ -32,7 +32,7 @@ const renderings = {
   "report.html": renderReportHtml,
 } as const;
 const formats = Object.entries(renderings);
-const names = ["empty", "fail", "inconclusive-live", "invalid", "pass"] as const;
+const names = ["empty", "fail", "inconclusive", "inconclusive-live", "invalid", "pass"] as const;
 
 /** Words of closed lists: all other strings of a report may hold anything. */
 const closed = ["schema", "status", "code", "kind", "look", "effect", "by", "metric"];
@@ -248,9 +248,7 @@ describe("what comes from outside", () => {
         .filter((line) => line.startsWith("| "))
         .map((line) => line.match(/(?<!\\)\|/g)?.length);
     const columns = columnsOf(text);
-    expect(columns.toSorted()).toEqual(
-      columnsOf(renderReportMarkdown(reportOf("fail"))).toSorted(),
-    );
+    expect(new Set(columns)).toEqual(new Set(columnsOf(renderReportMarkdown(reportOf("fail")))));
     expect(/(?<!\\)\]\(|:\/\/|@[a-z]|(?<!\\)`/.exec(text)).toBe(null);
   });
 

@@ -6,8 +6,8 @@ import { headlineOf } from "./headline.ts";
 
 /** Two reports side by side. */
 export interface Comparison {
-  /** Why the numbers do not compare; undefined where they do. */
-  readonly warning: string | undefined;
+  /** Why the numbers do not compare; null where they do. */
+  readonly warning: string | null;
   /** Name, earlier, now. */
   readonly facts: readonly (readonly [name: string, earlier: string, now: string])[];
   readonly gates: readonly ComparedGate[];
@@ -32,7 +32,7 @@ export function compareReports(now: ShadowReport, earlier: ShadowReport): Compar
     [name, words(earlier), words(now)] as const;
   return {
     warning: isSame
-      ? undefined
+      ? null
       : "the configurations differ: margins, gates or length may be others, so compare with care",
     facts: [
       fact("verdict", (report) => {

@@ -117,7 +117,7 @@ function caveatsOf(report: ShadowReport): readonly string[] {
   return [
     ...over.map(
       (gate) =>
-        `but ${gateFinding(gate)} is over its ${changeWords(gate.margin, gate.kind)} margin (advisory)`,
+        `${gateFinding(gate)} is over its ${changeWords(gate.margin, gate.kind)} margin (advisory)`,
     ),
     ...flagged.slice(0, maxListed).map((segment) => `worse for ${segmentText(segment)}`),
     ...(unjudged.length === 0

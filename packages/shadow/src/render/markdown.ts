@@ -167,7 +167,7 @@ function sidesTable(report: ShadowReport): string {
 function comparison(now: ShadowReport, earlier: ShadowReport): string {
   const { warning, facts, gates } = compareReports(now, earlier);
   return [
-    ...(warning === undefined ? [] : [`**! ${escaped(warning)}**`, ""]),
+    ...(warning === null ? [] : [`**! ${escaped(warning)}**`, ""]),
     "| against the earlier report | earlier | now | difference |",
     "|---|---|---|--:|",
     ...facts.map((each) => row([...each, ""])),

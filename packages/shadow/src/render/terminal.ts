@@ -182,7 +182,7 @@ function comparison(now: ShadowReport, earlier: ShadowReport, paint: Paint): rea
     ]),
   ].map((row) => row.map(printable));
   return [
-    ...(warning === undefined ? [] : [` ${paint("yellow", `! ${warning}`)}`]),
+    ...(warning === null ? [] : [` ${paint("yellow", `! ${warning}`)}`]),
     ...plainTable(["against the earlier report", "earlier", "now", "difference"], "lllr", rows),
     "",
   ];

@@ -19,8 +19,7 @@ export function segmentName({ by, bucket }: Pick<Segment, "by" | "bucket">): str
   const name = printable(bucket);
   const short = name.length > maxNameLength ? `${name.slice(0, maxNameLength - 1)}…` : name;
   const unit = by === "prompt_tokens" ? " tokens" : by === "prompt_bytes" ? " bytes" : "";
-  if (by === "stream")
-    return short === "whole" ? "answers that are not streamed" : "streamed answers";
+  if (by === "stream") return short === "whole" ? "whole answers" : "streamed answers";
   return `${units[by]}${short}${unit}`;
 }
 

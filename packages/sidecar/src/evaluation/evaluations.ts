@@ -135,7 +135,7 @@ function nowOf(
   baseline: readonly string[],
   { load, pools, captured }: EvaluationsOptions,
 ): EvaluationNow {
-  const { percent, by, budgetUsed, pausedBy } = gate.state();
+  const { percent, by, budgetUsed, pausedBy, policy } = gate.state();
   const spent = Object.entries(budgetUsed).filter(([, share]) => share >= 1);
   return {
     counts: gate.counts(),
@@ -145,6 +145,7 @@ function nowOf(
     by,
     baseline: laneFacts(baseline, pools),
     candidate: laneFacts([gate.candidate], pools),
+    policy,
     captured: captured(),
     limitsHit: [
       ...spent.map(([kind]) => `the budget of ${kind} is used up`),

@@ -193,5 +193,6 @@ function factsOf(now: EvaluationNow) {
     captured,
     sampling: { percent, by },
     ...(loadRatio === undefined ? {} : { loadRatio }),
+    ...(now.policy === null ? {} : { policy: now.policy }),
   };
 }

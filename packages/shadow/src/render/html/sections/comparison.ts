@@ -6,7 +6,7 @@ import { left, table, wrapped } from "../table.ts";
 /** A report beside an earlier one. */
 export function comparisonSection(now: ShadowReport, earlier: ShadowReport): string {
   const { warning, facts, gates } = compareReports(now, earlier);
-  const notice = warning === undefined ? "" : `<p class="card INCONCLUSIVE">! ${text(warning)}</p>`;
+  const notice = warning === null ? "" : `<p class="card INCONCLUSIVE">! ${text(warning)}</p>`;
   return `<section aria-labelledby="against"><h2 id="against">Against the earlier report</h2>
 ${notice}${table({
   caption: "Both reports side by side.",

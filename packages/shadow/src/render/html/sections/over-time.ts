@@ -38,14 +38,7 @@ export function overTimeSection(report: ShadowReport): string {
     ...(isStreamed ? [lanes("TTFT, median", ({ ttft_ms }) => ttft_ms, time, step)] : []),
     ...(isStreamed ? [lanes("TPOT, median", ({ tpot_ms }) => tpot_ms, time, step)] : []),
     ...(over_time.points.some(({ whole_ms }) => whole_ms.primary !== null)
-      ? [
-          lanes(
-            "E2E of answers that are not streamed, median",
-            ({ whole_ms }) => whole_ms,
-            time,
-            step,
-          ),
-        ]
+      ? [lanes("E2E of whole answers, median", ({ whole_ms }) => whole_ms, time, step)]
       : []),
     lanes(
       "Errors",

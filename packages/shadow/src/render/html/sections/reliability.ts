@@ -48,11 +48,13 @@ function matrix(caption: string, cells: readonly MatrixCell[]): string {
       return { html: n === 0 ? "0" : count(n), className };
     }),
   ]);
-  return table({
+  const drawn = table({
     caption: `${caption} <span class="advisory">Shaded: both say the same.</span>`,
     groups: `<tr><td></td><th scope="colgroup" colspan="${seconds.length}" class="group">shadow</th></tr>`,
     columns: ["primary", ...seconds.map(name)],
     rows,
     className: "matrix",
   });
+  // Many classes need the whole width.
+  return `<div${seconds.length > 3 ? ' class="all"' : ""}>${drawn}</div>`;
 }
