@@ -334,7 +334,7 @@ function withHoles(report: ShadowReport, mask: readonly boolean[]): ShadowReport
 function leftOpen(page: string): readonly string[] {
   const open: string[] = [];
   for (const [tag, name = ""] of page.matchAll(/<\/?([a-z][a-z0-9]*)\b[^>]*>/g)) {
-    if (tag.endsWith("/>") || name === "meta") continue;
+    if (tag.endsWith("/>") || name === "meta" || name === "wbr") continue;
     if (!tag.startsWith("</")) open.push(name);
     else if (open.pop() !== name) return [`</${name}>`];
   }

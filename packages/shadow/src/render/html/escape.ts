@@ -10,6 +10,11 @@ export function text(value: string): string {
     .replaceAll("'", "&#39;");
 }
 
+/** Text that is broken between words alone: a number stays with its unit, and a name may be broken behind its underscores. */
+export function unbroken(value: string): string {
+  return text(value).replace(/ (?=%|pp)/g, "\u00a0").replaceAll("_", "_<wbr>");
+}
+
 /** An address that is a link as it stands: nothing in it means anything to HTML or Markdown. */
 export const plainLink: RegExp = /^https?:\/\/[\w.-]+(:\d{1,5})?(\/[\w./=%~+?-]*)?$/;
 

@@ -9,7 +9,7 @@ import {
   statusNote,
   statusWord,
 } from "../../gate-words.ts";
-import { text } from "../escape.ts";
+import { text, unbroken } from "../escape.ts";
 import { forest, forestScale } from "../svg/forest.ts";
 import { type Cell, left, table, wrapped } from "../table.ts";
 
@@ -32,7 +32,7 @@ function row(each: GateRow): readonly Cell[] {
     const { gates, status, text: words, bound, n } = each;
     const isRequired = gates.some(({ required }) => required);
     return [
-      `${text(words)}${isRequired ? "" : advisory}`,
+      `${unbroken(words)}${isRequired ? "" : advisory}`,
       wrapped(`<strong class="${status}">${statusWord({ status })}</strong>`),
       ...["0", "0", { html: "+0.00 pp", className: "strong" }],
       ...[
@@ -59,7 +59,7 @@ function row(each: GateRow): readonly Cell[] {
     label: `${gate.id}: ${estimate === unknown ? "no estimate yet" : `${estimate}, interval ${interval === unknown ? "not known yet" : interval}`}, margin ${margin}, ${gateSigns[gate.status].word}`,
   });
   return [
-    `${text(gate.id)}${gate.required ? "" : advisory}`,
+    `${unbroken(gate.id)}${gate.required ? "" : advisory}`,
     wrapped(
       `<strong class="${gate.status}">${statusWord(gate)}</strong>${note === "" ? "" : `<small>${text(note)}</small>`}`,
     ),
@@ -67,8 +67,8 @@ function row(each: GateRow): readonly Cell[] {
     shadow,
     { html: estimate, className: "strong" },
     { html: picture, className: "l plot" },
-    { html: interval, className: "c range" },
-    { html: margin, className: "range" },
+    { html: unbroken(interval), className: "c range" },
+    { html: unbroken(margin), className: "range" },
     `${count(gate.n)}${blocks}`,
   ];
 }

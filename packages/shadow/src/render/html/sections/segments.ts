@@ -1,6 +1,6 @@
 import type { ShadowReport } from "../../../report/shadow-report.ts";
 import { type SegmentRow, segmentRows } from "../../segment-rows.ts";
-import { text } from "../escape.ts";
+import { text, unbroken } from "../escape.ts";
 import { forest, forestScale } from "../svg/forest.ts";
 import { type Cell, left, table, wrapped } from "../table.ts";
 
@@ -41,13 +41,13 @@ function row(each: SegmentRow): readonly Cell[] {
     label: `${name}, ${gate}: ${estimate}, interval ${interval}, ${status}`,
   });
   return [
-    text(name),
+    unbroken(name),
     wrapped(`<strong class="${tone}">${text(status)}</strong>`),
     left(text(gate)),
     share,
     { html: estimate, className: "strong" },
     { html: picture, className: "l plot" },
-    { html: interval, className: "c range" },
+    { html: unbroken(interval), className: "c range" },
     margin,
     n,
   ];

@@ -1,7 +1,7 @@
 import type { ValidityCheck } from "../../../report/shadow-report.ts";
 import { checkLimits, checkWord } from "../../check-words.ts";
 import { number } from "../../format.ts";
-import { text } from "../escape.ts";
+import { text, unbroken } from "../escape.ts";
 import { type Cell, left, table, wrapped } from "../table.ts";
 
 /** Whether the experiment itself can be relied on. */
@@ -18,7 +18,7 @@ function row(check: ValidityCheck): readonly Cell[] {
     ok === null ? "soft" : ok ? "PASS" : effect === "invalid" ? "INVALID" : "INCONCLUSIVE";
   const note = check.note ?? null;
   return [
-    text(id),
+    unbroken(id),
     wrapped(`<span class="${colour}">${text(checkWord(check))}</span>`),
     {
       html: `${text(what)}${note === null ? "" : `<small>${text(note)}</small>`}`,
