@@ -96,8 +96,17 @@ export interface EvaluationPolicy {
   readonly gates?: Readonly<
     Record<string, { readonly margin?: number; readonly required?: boolean }>
   >;
+  /** What a replica of each lane is made of and costs, for the report; the judge does not look at it. */
+  readonly cost?: { readonly primary?: LanePrice; readonly shadow?: LanePrice };
   /** Share of requests that are not mirrored and observed all the same, 0..100, for primary protection. */
   readonly observeUnmirroredPercent: number;
+}
+
+/** Of one replica. */
+export interface LanePrice {
+  readonly gpus?: number;
+  /** In whatever currency. */
+  readonly costPerHour?: number;
 }
 
 /** Paths of requests that have no effect beside their answer. */

@@ -13,9 +13,11 @@ export type {
   EvaluationInput,
   FunnelCounts,
   LaneFacts,
+  LaneLoad,
 } from "./judge/input.ts";
-export { configHash, evaluationId, isOver, judge } from "./judge/judge.ts";
+export { configHash, evaluationId, judge } from "./judge/judge.ts";
 export { type Plan, type PlanInput, type PlannedGate, planEvaluation } from "./judge/plan.ts";
+export { isOver } from "./judge/stages.ts";
 export {
   isCensored,
   type Lane,

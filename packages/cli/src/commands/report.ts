@@ -92,7 +92,7 @@ const reportFlags = {
     "--gate",
     "turn the verdict into the exit status: 0 PASS, 10 FAIL, 11 INCONCLUSIVE, 12 INVALID",
   ),
-  wait: flag("--wait", "wait for the planned end, or for a verdict that can't change any more"),
+  wait: flag("--wait", "wait for the final verdict: the planned end's, or a FAIL before it"),
 };
 
 type ReportFlags = FlagsOf<typeof reportFlags>;
@@ -197,10 +197,9 @@ async function fromSidecar(
   }
 }
 
-/** Nothing that still comes can change it, or the planned end is there. */
-function isSettled({ verdict, evaluation, limits_hit }: ShadowReport): boolean {
-  const isOver = evaluation.is_final || limits_hit.some((limit) => limit.startsWith("the budget"));
-  return isOver || verdict.status === "FAIL" || verdict.status === "INVALID";
+/** Its verdict is final, or no more pairs come. */
+function isSettled({ verdict, limits_hit }: ShadowReport): boolean {
+  return verdict.final !== null || limits_hit.some((limit) => limit.startsWith("the budget"));
 }
 
 function progressOf({ evaluation, funnel, verdict }: ReportOf): string {

@@ -8,6 +8,7 @@ import {
   defaultRequestTimeoutMs,
   defaultSampling,
   type EvaluationPolicy,
+  type LanePrice,
   type MirrorHeaders,
   type MirrorPolicy,
   type MirrorRewrite,
@@ -191,8 +192,23 @@ function readEvaluation(from: Reader): EvaluationPolicy {
     slo: slo?.limits,
     sloPreset: slo?.preset,
     gates: from.inner("gates", readGates),
+    cost: from.inner("cost", readCost),
     observeUnmirroredPercent:
       from.number("observeUnmirrored", 0, 100) ?? defaultEvaluation.observeUnmirroredPercent,
+  });
+}
+
+function readCost(from: Reader): EvaluationPolicy["cost"] {
+  return defined({
+    primary: from.inner("primary", readPrice),
+    shadow: from.inner("shadow", readPrice),
+  });
+}
+
+function readPrice(from: Reader): LanePrice {
+  return defined({
+    gpus: from.number("gpus", 0.01, 10_000),
+    costPerHour: from.number("costPerHour", 0.0001, 1_000_000),
   });
 }
 

@@ -6,10 +6,16 @@ export const gateDefaults: Readonly<Record<GateId, GateConfig>> = {
   "tpot.typical": { margin: 0.05, required: true },
   "tpot.p99": { margin: 0.15, required: true },
   "e2e.typical": { margin: 0.1, required: false },
+  "whole.typical": { margin: 0.1, required: true },
+  "whole.p90": { margin: 0.15, required: true },
+  "whole.p99": { margin: 0.2, required: true },
+  "whole.per_token": { margin: 0.1, required: false },
+  "ttft.worse": { margin: 0.02, required: false },
+  "ttft.very_slow": { margin: 0.001, required: false },
   errors: { margin: 0.005, required: true },
   slo: { margin: 0.01, required: true },
   length: { margin: 0.1, required: false },
-  "finish.length": { margin: 0.005, required: true },
+  "finish.length": { margin: 0.005, required: false },
   bad_request: { margin: 0.005, required: true },
   empty: { margin: 0.005, required: true },
   malformed: { margin: 0.005, required: true },
@@ -22,6 +28,12 @@ export type GateId =
   | "tpot.typical"
   | "tpot.p99"
   | "e2e.typical"
+  | "whole.typical"
+  | "whole.p90"
+  | "whole.p99"
+  | "whole.per_token"
+  | "ttft.worse"
+  | "ttft.very_slow"
   | "errors"
   | "slo"
   | "length"
@@ -33,7 +45,10 @@ export type GateId =
 export const gateIds: readonly GateId[] = Object.keys(gateDefaults) as GateId[];
 
 export interface GateConfig {
-  /** Share by which the shadow may be worse: 0.10 is 10 % of a ratio, or 10 percentage points of a rate. */
+  /**
+   * Share by which the shadow may be worse: 0.10 is 10 % of a ratio, or 10 percentage points of a rate. A rate's margin is at
+   * least a tenth of the baseline's own rate.
+   */
   readonly margin: number;
   /** A required gate must pass for PASS, and fails the whole. */
   readonly required: boolean;
@@ -54,6 +69,8 @@ export interface EvaluationConfig {
   readonly slo: { readonly ttft?: number; readonly tpot?: number; readonly e2e?: number };
   /** The candidate runs the same model: the lengths of answers must agree. */
   readonly isSameModel: boolean;
+  /** No PASS while a required gate is not judged because its kind of traffic is rare. */
+  readonly requiresAll: boolean;
   /** Judge although the shadow's replicas get another load than the primary's. */
   readonly allowsLoadMismatch: boolean;
   readonly gates: Readonly<Record<GateId, GateConfig>>;
@@ -76,16 +93,20 @@ export const defaultEvaluation: EvaluationConfig = {
   blockLengthsMs: [10_000, 20_000, 30_000, 60_000, 120_000, 240_000],
   slo: {},
   isSameModel: false,
+  requiresAll: false,
   allowsLoadMismatch: false,
   gates: gateDefaults,
 };
+
+/** Another model may well say more, or less. */
+const ofSameModel: ReadonlySet<GateId> = new Set(["length", "finish.length"]);
 
 /** Fills in what is not given. Gates of other names are left out, and so is all else that is no part of a configuration. */
 export function evaluationConfig(settings: EvaluationSettings = {}): EvaluationConfig {
   const { sloPreset = "", seed, ...given } = { ...defaultEvaluation, ...settings };
   const gates = gateIds.map((id): [GateId, GateConfig] => {
     const standard = gateDefaults[id];
-    const required = id === "length" ? given.isSameModel : standard.required;
+    const required = ofSameModel.has(id) ? given.isSameModel : standard.required;
     return [id, { margin: standard.margin, required, ...settings.gates?.[id] }];
   });
   return {
@@ -96,6 +117,7 @@ export function evaluationConfig(settings: EvaluationSettings = {}): EvaluationC
     blockLengthsMs: given.blockLengthsMs,
     slo: { ...sloPresets[sloPreset], ...given.slo },
     isSameModel: given.isSameModel,
+    requiresAll: given.requiresAll,
     allowsLoadMismatch: given.allowsLoadMismatch,
     gates: Object.fromEntries(gates) as Record<GateId, GateConfig>,
     ...(seed === undefined ? {} : { seed }),

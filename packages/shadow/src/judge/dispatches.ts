@@ -43,9 +43,11 @@ export class DispatchBuilder implements Dispatches {
 const lost: Outcome = { kind: "lost" };
 
 function outcomeOf(
-  { mirrored, drop, primary, shadow }: Sample,
+  { mirrored, drop, primary, shadow, unsent }: Sample,
   baseline: SampleLeg | undefined,
 ): Outcome | undefined {
+  // The gateway says that it never sent the copy.
+  if (mirrored && shadow === null && unsent === true) return undefined;
   if (mirrored && shadow === null) return lost;
   if (shadow !== null) return { kind: "paired", unused: unusedFor(baseline ?? primary, shadow) };
   return drop === null ? undefined : { kind: "dropped", reason: drop };

@@ -1,71 +1,158 @@
-import type { GateResult } from "../report/shadow-report.ts";
+import type { GateReason, GateResult } from "../report/shadow-report.ts";
+import { quantile, sorted } from "../statistics/quantile.ts";
 import type { EvaluationConfig, GateId } from "./config.ts";
-import { type IsBad, rateGate } from "./rate-gate.ts";
-import {
-  type GateContext,
-  pairedValues,
-  type RatioColumn,
-  tailGate,
-  typicalGate,
-} from "./ratio-gate.ts";
-import { isGood, type PairTable } from "./table.ts";
+import type { GateContext } from "./gate-result.ts";
+import { type RateOf, rateGate } from "./rate-gate.ts";
+import { type PairedValues, pairedValues, type RatioColumn } from "./ratio-gate.ts";
+import { countOf, isGood, type LaneColumns, type PairTable } from "./table.ts";
+import { type TailLevel, type TailValues, tailGate, tailValues } from "./tail-gate.ts";
+import { typicalGate } from "./typical-gate.ts";
 
-/** Judges every gate. `context.requiredGates` is counted here. */
+/** Judges every gate that the traffic has something for. */
 export function judgeGates(
   table: PairTable,
-  context: Omit<GateContext, "requiredGates">,
+  context: Omit<GateContext, "failAlpha">,
 ): readonly GateResult[] {
   const { config } = context;
-  const isStreamed = table.isStream.some((flag) => flag === 1);
-  const applies = (id: GateId) => {
+  const streamed = countOf(table.isStream);
+  const kinds = { streamed, whole: table.size - streamed, all: table.size };
+  const ids = (Object.keys(config.gates) as GateId[]).filter((id) => {
     if (id === "slo") return hasSlo(config);
-    // Without a stream there is no first token to wait for.
-    return isStreamed || table.size === 0 || !(id.startsWith("ttft") || id.startsWith("tpot"));
-  };
-  const ids = (Object.keys(config.gates) as GateId[]).filter(applies);
-  const requiredGates = Math.max(1, ids.filter((id) => config.gates[id].required).length);
-  const full = { ...context, requiredGates };
-  const values = {
-    ttft: pairedValues(table, "ttft"),
-    tpot: pairedValues(table, "tpot"),
-    e2e: pairedValues(table, "e2e"),
-    length: pairedValues(table, "length"),
-  };
-  return ids.map((id) => {
-    if (id === "slo") {
-      return rateGate(id, table, (lane, index) => !isGood(lane, index, config.slo), full);
-    }
-    if (id in badness) return rateGate(id, table, badness[id as RateGateId], full);
-    const [column, level] = ratioGates[id as RatioGateId];
-    return level === undefined
-      ? typicalGate(id, values[column], full)
-      : tailGate(id, level, values[column], full);
+    if (id === "whole.per_token" && config.isSameModel) return false;
+    // Before anything has come, streams are what is expected.
+    return kinds[kindOf(id)] > 0 || (table.size === 0 && kindOf(id) === "streamed");
+  });
+  const full = { ...context, failAlpha: failAlphaOf(ids, config, context.alpha) };
+  const gates = judged(ids, table, full);
+  return gates.map((gate) => {
+    const share = table.size === 0 ? 1 : kinds[kindOf(gate.id as GateId)] / table.size;
+    return context.isFinal ? leftOut(gate, share) : gate;
   });
 }
 
-type RateGateId = "errors" | "finish.length" | "bad_request" | "empty" | "malformed";
-type RatioGateId = Exclude<GateId, RateGateId | "slo">;
+/** Kinds of traffic under this share are left out of the verdict where they are too few to be judged. */
+const rareShare = 0.05;
 
-/** What is compared, and at which quantile; absent: the typical value. */
-const ratioGates: Readonly<
-  Record<RatioGateId, readonly [column: RatioColumn, level?: 0.9 | 0.99]>
-> = {
-  "ttft.typical": ["ttft"],
+/** One rule for all gates: too few pairs at the planned end, and of a kind that is rare. */
+function leftOut(gate: GateResult, share: number): GateResult {
+  if (gate.reason?.code !== "too_few_pairs" || share >= rareShare) return gate;
+  const text = `${gate.reason.text}, and only ${(100 * share).toFixed(1)} % of the requests are of this kind`;
+  const reason: GateReason = { ...gate.reason, code: "rare_traffic", text };
+  return { ...gate, status: "NOT_JUDGED", reason };
+}
+
+function kindOf(id: GateId): "streamed" | "whole" | "all" {
+  if (id.startsWith("ttft") || id.startsWith("tpot")) return "streamed";
+  return id.startsWith("whole") ? "whole" : "all";
+}
+
+/** Any required gate may fail the whole: they share the error. The few typical ratios, which fail early, share one more. */
+function failAlphaOf(
+  ids: readonly GateId[],
+  { gates }: EvaluationConfig,
+  alpha: number,
+): GateContext["failAlpha"] {
+  const required = ids.filter((id) => gates[id].required);
+  const typical = required.filter((id) => id in typicalGates);
+  return {
+    each: alpha / Math.max(1, required.length),
+    typical: alpha / Math.max(1, typical.length),
+  };
+}
+
+function judged(ids: readonly GateId[], table: PairTable, context: GateContext): GateResult[] {
+  const paired = remembered((column: RatioColumn): PairedValues => pairedValues(table, column));
+  const tails = remembered((column: RatioColumn): TailValues => tailValues(table, column));
+  return ids.map((id) => {
+    if (id in typicalGates) {
+      return typicalGate(id, paired(typicalGates[id as TypicalId]), context);
+    }
+    if (id in tailGates) {
+      const [column, level] = tailGates[id as TailId];
+      return tailGate(id, level, tails(column), context);
+    }
+    return rateGate(id, table, rateOf(id as RateId, table, context.config), context);
+  });
+}
+
+function remembered<Key, Value>(make: (key: Key) => Value): (key: Key) => Value {
+  const made = new Map<Key, Value>();
+  return (key) => {
+    const value = made.get(key) ?? make(key);
+    made.set(key, value);
+    return value;
+  };
+}
+
+const typicalGates = {
+  "ttft.typical": "ttft",
+  "tpot.typical": "tpot",
+  "e2e.typical": "e2e",
+  "whole.typical": "whole",
+  "whole.per_token": "perToken",
+  length: "length",
+} as const satisfies Partial<Record<GateId, RatioColumn>>;
+
+type TypicalId = keyof typeof typicalGates;
+
+const tailGates = {
   "ttft.p90": ["ttft", 0.9],
   "ttft.p99": ["ttft", 0.99],
-  "tpot.typical": ["tpot"],
   "tpot.p99": ["tpot", 0.99],
-  "e2e.typical": ["e2e"],
-  length: ["length"],
-};
+  "whole.p90": ["whole", 0.9],
+  "whole.p99": ["whole", 0.99],
+} as const satisfies Partial<Record<GateId, readonly [RatioColumn, TailLevel]>>;
 
-const badness: Readonly<Record<RateGateId, IsBad>> = {
-  errors: (lane, index) => lane.isOk[index] !== 1,
-  "finish.length": (lane, index) => lane.finish[index] === "length",
-  bad_request: (lane, index) => lane.classes[index] === "bad_request",
-  empty: (lane, index) => lane.classes[index] === "empty",
-  malformed: (lane, index) => lane.classes[index] === "malformed",
-};
+type TailId = keyof typeof tailGates;
+type RateId = Exclude<GateId, TypicalId | TailId>;
+
+type OnLane = (lane: LaneColumns, index: number) => boolean;
+
+function byLane(isBad: OnLane, followsLoad: boolean): RateOf {
+  return {
+    isBad: ({ baseline, shadow }, i) => [isBad(baseline, i), isBad(shadow, i)],
+    followsLoad,
+    isRelative: true,
+  };
+}
+
+function rateOf(id: RateId, table: PairTable, { slo }: EvaluationConfig): RateOf {
+  switch (id) {
+    case "errors":
+      return byLane((lane, i) => lane.isOk[i] !== 1, false);
+    case "slo":
+      return byLane((lane, i) => !isGood(lane, i, slo), true);
+    case "finish.length":
+      return byLane((lane, i) => lane.finish[i] === "length", true);
+    case "bad_request":
+    case "empty":
+    case "malformed":
+      return byLane((lane, i) => lane.classes[i] === id, false);
+    case "ttft.worse":
+      return { counts: hasFirstTokens, isBad: isTwice, followsLoad: true, isRelative: false };
+    case "ttft.very_slow": {
+      const limit = verySlowMs(table);
+      const isBad = byLane((lane, i) => (lane.ttft[i] ?? 0) > limit, true);
+      return { ...isBad, counts: hasFirstTokens };
+    }
+  }
+}
+
+function hasFirstTokens({ isTimed, baseline, shadow }: PairTable, i: number): boolean {
+  return isTimed[i] === 1 && (baseline.ttft[i] ?? 0) > 0 && (shadow.ttft[i] ?? 0) > 0;
+}
+
+/** Pairs in which one lane is twice as slow as the other: what no average of all sees. */
+function isTwice({ baseline, shadow }: PairTable, i: number): readonly [boolean, boolean] {
+  const [first, second] = [baseline.ttft[i] ?? 0, shadow.ttft[i] ?? 0];
+  return [first > 2 * second, second > 2 * first];
+}
+
+/** Ten seconds, and more where the usual request takes long. */
+function verySlowMs({ baseline }: PairTable): number {
+  const known = sorted(baseline.ttft.filter((ttft) => ttft > 0));
+  return Math.max(10_000, known.length === 0 ? 0 : 20 * quantile(known, 0.5));
+}
 
 function hasSlo({ slo }: EvaluationConfig): boolean {
   return slo.ttft !== undefined || slo.tpot !== undefined || slo.e2e !== undefined;

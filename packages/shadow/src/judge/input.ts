@@ -1,5 +1,5 @@
 import type { Utilisation } from "../report/report-cost.ts";
-import type { ReportFunnel } from "../report/shadow-report.ts";
+import type { ReportFunnel, ShadowReport } from "../report/shadow-report.ts";
 import type { Sample } from "../samples/sample.ts";
 import type { EvaluationConfig } from "./config.ts";
 
@@ -11,6 +11,8 @@ export interface EvaluationInput {
   readonly control?: Iterable<Sample>;
   readonly config: EvaluationConfig;
   readonly facts?: EvaluationFacts;
+  /** Gates, checks and verdict alone: what only describes the pairs stays empty, which is most of the work. */
+  readonly isBrief?: boolean;
 }
 
 /** What the samples do not say. All of it may be unknown. */
@@ -37,8 +39,8 @@ export interface EvaluationFacts {
   readonly peakPerSecond?: number;
   readonly captured?: number;
   readonly limitsHit?: readonly string[];
-  /** Block lengths in ms that an earlier look has chosen, by gate: they are never shortened. */
-  readonly earlierBlocks?: ReadonlyMap<string, number>;
+  /** The report of the look before, of the same evaluation. */
+  readonly earlier?: ShadowReport;
 }
 
 export interface LaneFacts {

@@ -1,5 +1,10 @@
 import { createHash } from "node:crypto";
-import type { ReportEvaluation, ReportIdentity, ShadowReport } from "../report/shadow-report.ts";
+import type {
+  GateResult,
+  ReportEvaluation,
+  ReportIdentity,
+  ShadowReport,
+} from "../report/shadow-report.ts";
 import { describeBehaviour } from "./behaviour.ts";
 import type { EvaluationConfig } from "./config.ts";
 import { describeCost } from "./cost.ts";
@@ -14,54 +19,51 @@ import {
 import { discordanceP } from "./discordance.ts";
 import { judgeGates } from "./gates.ts";
 import type { EvaluationFacts, EvaluationInput, LaneFacts } from "./input.ts";
+import { loadMemory } from "./load-memory.ts";
 import { describeOverTime } from "./over-time.ts";
 import { type Partition, partition } from "./partition.ts";
 import { holdForSegments } from "./segment-verdict.ts";
 import { judgeSegments } from "./segments.ts";
-import { countOf, type PairTable } from "./table.ts";
+import { alphaOf, isOver, plannedMs, settled, stageAfter, standing } from "./stages.ts";
+import { countOf, type PairTable, TableBuilder } from "./table.ts";
 import { timelineOf } from "./timeline.ts";
 import { checkValidity } from "./validity.ts";
 import { verdictOf } from "./verdict.ts";
 
-/** The last request of a run leaves a little before its end. */
-const nearlyAll = 0.99;
-
-/** True when an evaluation has run for its planned length. */
-export function isOver(
-  elapsedMs: number,
-  { horizonMs }: Pick<EvaluationConfig, "horizonMs">,
-): boolean {
-  return elapsedMs >= horizonMs * nearlyAll;
-}
-
 /**
- * Judges a candidate: pairs in, report out. Pure, and the same report for the same input. Its verdict may be looked at as
- * often as one likes: what needs a planned end waits for it.
+ * Judges a candidate: pairs in, report out. Pure, and the same report for the same input. Looks before the planned end may be
+ * as many as one likes. Who looks more than once hands in the report of the look before (`facts.earlier`): then a FAIL
+ * stays, and the first look at the planned end is the verdict, whatever comes later.
  */
 export function judge(input: EvaluationInput): ShadowReport {
   const { config, facts = {} } = input;
   const part = partition(input);
   const { table } = part;
   const elapsedMs = part.nowMs - part.startedAtMs;
+  const known = standing(facts.earlier, elapsedMs, config);
+  if (known !== undefined) return known;
   const pairs = countOf(table.isJudged);
-  const { isBudgetSpent = false, baseline, candidate, earlierBlocks = new Map() } = facts;
-  const hasEnded = isOver(elapsedMs, config) || isBudgetSpent;
+  const { isBudgetSpent = false, baseline, candidate } = facts;
+  const stage = stageAfter(facts.earlier);
+  const hasEnded = isOver(elapsedMs, config, stage) || isBudgetSpent;
   const isFinal = hasEnded && pairs >= config.minPairs;
   const evaluation = evaluationOf(part, isFinal, input);
   const seedOf = (gate: string) => config.seed ?? seedFrom(`${evaluation.id} ${gate}`);
-  const context = { config, isFinal, seedOf, earlierBlocks };
-  const gates = judgeGates(table, context);
+  const context = { config, alpha: alphaOf(config, stage), isFinal, seedOf };
+  const gates = settledGates(judgeGates(table, context), facts.earlier, evaluation);
   const segments = judgeSegments(table, config, isFinal);
   const validity = checkValidity({ table, part, facts, config, isFinal: hasEnded });
   const judged = verdictOf({
-    ...{ gates, validity, isFinal, pairs, isBudgetSpent },
-    minPairs: config.minPairs,
-    leftS: isBudgetSpent ? 0 : (config.horizonMs * nearlyAll - elapsedMs) / 1_000,
-    requests: part.counts.samples,
+    ...{ gates, validity, isFinal, pairs, isBudgetSpent, hasEnded, stage },
+    ...{ config, load: evaluation.load, at: evaluation.ended_at },
+    earlier: facts.earlier?.verdict,
+    leftS: isBudgetSpent ? 0 : (plannedMs(config, stage) - elapsedMs) / 1_000,
+    requests: Math.max(part.counts.samples, facts.counts?.dispatched ?? 0),
   });
   const verdict = holdForSegments(judged, segments);
   const cost = describeCost({ table, part, facts, config, validity });
-  const errors = matrixOf(table, (lane, i) => lane.classes[i] ?? "");
+  const described = input.isBrief === true ? new TableBuilder().build(0) : table;
+  const errors = matrixOf(described, (lane, i) => lane.classes[i] ?? "");
   return finiteOnly({
     schema: "shadow-report/2",
     evaluation,
@@ -71,29 +73,41 @@ export function judge(input: EvaluationInput): ShadowReport {
     verdict,
     funnel: funnelOf(part, table, facts),
     gates,
-    metrics: describeMetrics(table, context),
+    metrics: describeMetrics(described, context),
     throughput: {
-      primary: describeThroughput(table, "baseline", cost.primary, config),
-      shadow: describeThroughput(table, "shadow", cost.shadow, config),
+      primary: describeThroughput(described, "baseline", cost.primary, config),
+      shadow: describeThroughput(described, "shadow", cost.shadow, config),
     },
-    errors: { matrix: errors, mcnemar_p: discordanceP(table, config) },
-    finish_reasons: { matrix: matrixOf(table, (lane, i) => lane.finish[i] ?? "") },
-    tokens: describeTokens(table),
+    errors: { matrix: errors, mcnemar_p: discordanceP(described, config) },
+    finish_reasons: { matrix: matrixOf(described, (lane, i) => lane.finish[i] ?? "") },
+    tokens: describeTokens(described),
     outputs: null,
-    strata: describeStrata(table),
-    timeline: timelineOf(table, part.startedAtMs, config),
-    plots: describePlots(table),
+    strata: describeStrata(described),
+    timeline: timelineOf(described, part.startedAtMs, config),
+    plots: describePlots(described),
     validity,
     limits_hit: facts.limitsHit ?? [],
     segments,
-    over_time: describeOverTime(table, part.startedAtMs),
-    behaviour: describeBehaviour(table),
+    over_time: describeOverTime(described, part.startedAtMs),
+    behaviour: describeBehaviour(described),
     cost,
   });
 }
 
+/** With what earlier looks have found. */
+function settledGates(
+  gates: readonly GateResult[],
+  earlier: ShadowReport | undefined,
+  { ended_at: at, is_final: isFinal }: ReportEvaluation,
+): readonly GateResult[] {
+  return gates.map((gate) => {
+    const before = earlier?.gates.find(({ id }) => id === gate.id);
+    return settled(gate, before, { at, isFinal });
+  });
+}
+
 function evaluationOf(
-  { startedAtMs, nowMs, ...part }: Partition,
+  { startedAtMs, nowMs, table, ...part }: Partition,
   isFinal: boolean,
   { config, facts = {} }: EvaluationInput,
 ): ReportEvaluation {
@@ -113,7 +127,7 @@ function evaluationOf(
     config_sha256: hash,
     seed: config.seed ?? seedFrom(id),
     alpha: config.alpha,
-    load: null,
+    load: loadMemory(table, config),
     slo_ms: config.slo,
     ...{ sampling, captured, policy },
   };

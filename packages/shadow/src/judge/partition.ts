@@ -65,7 +65,10 @@ export function partition({ samples, control, config, facts = {} }: EvaluationIn
     addPrimary(primaries, sample);
     const baseline = baselines === undefined ? primary : baselines.get(sample.id);
     dispatches.add(sample, baseline);
-    if (shadow !== null && baseline !== undefined) table.add(sample, baseline, shadow);
+    if (baseline !== undefined) {
+      if (shadow !== null) table.add(sample, baseline, shadow);
+      else if (isLost(sample)) table.addLost(sample, baseline);
+    }
   }
   const startedAtMs = facts.startedAtMs ?? (counted === 0 ? 0 : first);
   const judgedFromMs = startedAtMs + config.warmupMs;
@@ -83,6 +86,11 @@ export function partition({ samples, control, config, facts = {} }: EvaluationIn
     route,
     candidate,
   };
+}
+
+/** Its copy left the gateway, and nothing came back. */
+function isLost({ mirrored, shadow, unsent }: Sample): boolean {
+  return mirrored && shadow === null && unsent !== true;
 }
 
 /** Dropped requests are neither kind: they come at busy moments, or are large. */

@@ -1,94 +1,211 @@
 import type { GateResult } from "../report/shadow-report.ts";
-import { chooseBlocks } from "../statistics/blocks.ts";
-import { meanInterval } from "../statistics/bootstrap.ts";
+import { type Blocks, cutBlocks } from "../statistics/blocks.ts";
+import { largestBurst } from "../statistics/bursts.ts";
+import type { Bounds } from "../statistics/confidence-sequence.ts";
 import { createEProcess } from "../statistics/e-process.ts";
-import { tangoInterval } from "../statistics/tango.ts";
+import { cosineBounds, type Influences, influencesOf, minBlocks } from "../statistics/long-run.ts";
+import { type Discordance, tangoInterval } from "../statistics/tango.ts";
 import type { GateId } from "./config.ts";
 import {
+  atEnd,
   blank,
   finite,
   type GateContext,
   intervalOf,
+  smallestDetectable,
   tooClose,
+  tooFewBlocks,
   tooFewPairs,
-} from "./ratio-gate.ts";
-import { indicesOf, type LaneColumns, type PairTable } from "./table.ts";
+} from "./gate-result.ts";
+import { indicesOf, type PairTable } from "./table.ts";
+import { failBounds } from "./typical-gate.ts";
 
-/** Whether a request counts as bad on a lane. */
-export type IsBad = (lane: LaneColumns, index: number) => boolean;
+/** What a rate counts. */
+export interface RateOf {
+  /** Whether a pair counts; those that are judged when absent. */
+  readonly counts?: (table: PairTable, index: number) => boolean;
+  /** Whether the pair is bad on the baseline and on the shadow. */
+  readonly isBad: (
+    table: PairTable,
+    index: number,
+  ) => readonly [baseline: boolean, shadow: boolean];
+  /** It rises and falls with the load: then swings that last need the stricter bound for a FAIL. */
+  readonly followsLoad: boolean;
+  /** The margin is at least a tenth of the baseline's rate. */
+  readonly isRelative: boolean;
+}
 
-/** A PASS needs these; evidence for a FAIL is as good with fewer, and a shadow that fails everything is paused early. */
 const minPairs = 500;
 const minPairsToFail = 50;
+/** Ten minutes of the shortest blocks: before that a burst and a lasting difference look alike. */
+const minBlocksToFail = 60;
+/** Of a clear difference that need not last so long: margins that the lower bound is over, blocks that show it, their share. */
+const clear = { margins: 10, blocks: 12, share: 0.8 } as const;
+const ofBaseline = 0.1;
+
+interface Counted extends Discordance {
+  readonly badBaseline: number;
+  readonly atMs: Float64Array;
+  /** -1, 0 or 1 for each pair. */
+  readonly z: Float64Array;
+  readonly isBadBaseline: Uint8Array;
+  readonly badShadowAtMs: readonly number[];
+}
 
 /**
- * Judges the difference of two paired rates: a betting e-process for looks at any time, and at the planned end Tango's
- * interval, widened to the block bootstrap's upper end because outages come in clusters.
+ * Judges the difference of two paired rates. PASS at the planned end, by the wider of Tango's interval and the long-run one.
+ * FAIL at any look: an e-process crosses *and* the long-run bound is over the margin. The e-process alone takes pairs as
+ * fair bets given the past; load and outages that last make them unfair, and then it fails equal lanes.
  */
 export function rateGate(
   id: GateId,
   table: PairTable,
-  isBad: IsBad,
-  { config, requiredGates, isFinal, seedOf }: GateContext,
+  of: RateOf,
+  context: GateContext,
 ): GateResult {
-  const { margin } = config.gates[id];
-  const kept = indicesOf(table, (i) => table.isJudged[i] === 1);
-  const n = kept.length;
-  const under = createEProcess(margin, "below");
-  const over = createEProcess(margin, "above");
-  const z = new Int8Array(n);
-  let [b, c, badBaseline] = [0, 0, 0];
-  kept.forEach((index, at) => {
-    const [first, second] = [isBad(table.baseline, index), isBad(table.shadow, index)];
-    const difference = Number(second) - Number(first);
-    if (first) badBaseline++;
-    if (difference > 0) b++;
-    if (difference < 0) c++;
-    z[at] = difference;
-    under.add(difference);
-    over.add(difference);
-  });
-  const needed = Math.log(1 / config.alpha);
-  const result: GateResult = {
+  const { config, isFinal, alpha, failAlpha } = context;
+  const counted = count(table, of);
+  const { n, b, c, badBaseline } = counted;
+  const rate = n === 0 ? 0 : badBaseline / n;
+  const given = config.gates[id].margin;
+  const share = of.isRelative && ofBaseline * rate > given ? ofBaseline : 0;
+  const margin = share > 0 ? share * rate : given;
+  const logE = evidenceAgainst(counted.z, margin);
+  const open: GateResult = {
     ...blank(id, "rate", config),
-    method: "e-process+tango",
-    n,
-    e_value: finite(Math.exp(Math.min(700, under.maxLogE))),
-    e_needed: 1 / config.alpha,
+    ...{ method: "tango+ewc", margin, n },
+    e_value: finite(Math.exp(Math.min(700, logE))),
+    e_needed: 1 / failAlpha.each,
   };
-  if (n === 0) return { ...result, reason: tooFewPairs(0, minPairs) };
-  const bounds = tangoInterval({ b, c, n }, 1 - 2 * config.alpha);
-  let { upper } = bounds;
-  if (isFinal && b + c > 0) {
-    const atMs = Float64Array.from(kept, (i) => table.atMs[i] ?? 0);
-    const { blocks } = chooseBlocks(atMs, z, { lengthsMs: config.blockLengthsMs });
-    const options = { seed: seedOf(id), alphas: [config.alpha] };
-    const [clustered] = meanInterval(z, blocks.blockOf, blocks.count, options).intervals;
-    if (blocks.count >= 2) upper = Math.max(upper, clustered?.inflated.upper ?? upper);
-  }
-  const isPass = n >= minPairs && under.maxLogE >= needed && upper < margin;
-  const isFail = n >= minPairsToFail && over.maxLogE >= Math.log(requiredGates / config.alpha);
-  const status = isPass ? "PASS" : isFail ? "FAIL" : "INCONCLUSIVE";
-  const isOpen = status === "INCONCLUSIVE";
-  return {
-    ...result,
-    primary: badBaseline / n,
+  if (n === 0) return { ...open, reason: tooFewPairs(0, minPairs) };
+  const blocks = blocksOf(counted, share, config.blockLengthsMs[0] ?? 10_000);
+  const influences = influencesOf(blocks);
+  const once = tangoInterval(counted, 1 - 2 * alpha);
+  const found: GateResult = {
+    ...open,
+    primary: rate,
     shadow: (badBaseline + b - c) / n,
     estimate: (b - c) / n,
-    interval: intervalOf({ lower: bounds.lower, upper }, config.alpha),
-    events: { primary: badBaseline, shadow: badBaseline + b - c, burst: null },
+    events: {
+      primary: badBaseline,
+      shadow: badBaseline + b - c,
+      burst: largestBurst(counted.badShadowAtMs),
+    },
+    ...{ blocks: blocks.count, block_s: blocks.lengthMs / 1_000, lag1: finite(blocks.lag1) },
+  };
+  const bounds =
+    blocks.count < minBlocks ? once : wider(once, cosineBounds(blocks.mean, influences, alpha));
+  const fail = failOf({ counted, blocks, influences, margin, of, context });
+  const isFail = n >= minPairsToFail && logE >= Math.log(1 / failAlpha.each) && fail.lower > margin;
+  const isReady = n >= minPairs && blocks.count >= minBlocks;
+  const isInside = isReady && bounds.upper < margin;
+  const status = isFail ? "FAIL" : isFinal && isInside ? "PASS" : "INCONCLUSIVE";
+  return {
+    ...found,
     status,
-    reason: !isOpen ? null : n < minPairs ? tooFewPairs(n, minPairs) : tooClose,
-    eta_s: isOpen ? etaSeconds(table, n, under.logE, needed) : null,
+    reason: status === "INCONCLUSIVE" ? whyOpen(n, blocks, isInside) : null,
+    interval: intervalOf(bounds, alpha),
+    fail_interval: intervalOf(fail, fail.alpha),
+    smallest_detectable: smallestDetectable("rate", (b - c) / n, bounds.upper),
+    eta_s: isFinal && status === "INCONCLUSIVE" ? etaSeconds(counted, bounds, margin) : null,
   };
 }
 
-/** When the e-process crosses, if it goes on growing at the rate it had; null when it does not grow. */
-function etaSeconds(table: PairTable, n: number, logE: number, needed: number): number | null {
-  const spanS = ((table.atMs[table.size - 1] ?? 0) - (table.atMs[0] ?? 0)) / 1_000;
-  if (!(spanS > 0) || n < 20) return null;
-  const pairsForMinimum = Math.max(0, minPairs - n);
-  const growth = logE / n;
-  const pairsForEvidence = logE >= needed ? 0 : growth > 0 ? (needed - logE) / growth : Number.NaN;
-  return finite((Math.max(pairsForMinimum, pairsForEvidence) * spanS) / n);
+function count(table: PairTable, { counts, isBad }: RateOf): Counted {
+  const kept = indicesOf(table, (i) =>
+    counts === undefined ? table.isJudged[i] === 1 : counts(table, i),
+  );
+  const n = kept.length;
+  const [z, isBadBaseline] = [new Float64Array(n), new Uint8Array(n)];
+  const badShadowAtMs: number[] = [];
+  let [b, c, badBaseline] = [0, 0, 0];
+  kept.forEach((index, at) => {
+    const [first, second] = isBad(table, index);
+    if (first) badBaseline++;
+    if (second) badShadowAtMs.push(table.atMs[index] ?? 0);
+    if (second && !first) b++;
+    if (first && !second) c++;
+    z[at] = Number(second) - Number(first);
+    isBadBaseline[at] = Number(first);
+  });
+  const atMs = Float64Array.from(kept, (i) => table.atMs[i] ?? 0);
+  return { n, b, c, badBaseline, atMs, z, isBadBaseline, badShadowAtMs };
+}
+
+function evidenceAgainst(z: Float64Array, margin: number): number {
+  const over = createEProcess(margin, "above");
+  for (const each of z) over.add(each);
+  return over.maxLogE;
+}
+
+/**
+ * Blocks of the differences. A margin that is a share of the baseline's rate is as uncertain as that rate: its part is taken
+ * off each difference, and its mean put back on.
+ */
+function blocksOf(
+  { atMs, z, isBadBaseline, badBaseline, n }: Counted,
+  share: number,
+  lengthMs: number,
+): Blocks {
+  const back = (share * badBaseline) / n;
+  const values =
+    share === 0 ? z : z.map((each, i) => each - share * (isBadBaseline[i] ?? 0) + back);
+  return cutBlocks(atMs, values, lengthMs);
+}
+
+interface FailInput {
+  readonly counted: Counted;
+  readonly blocks: Blocks;
+  readonly influences: Influences;
+  readonly margin: number;
+  readonly of: RateOf;
+  readonly context: GateContext;
+}
+
+/** The bounds that decide FAIL, with the error of each side. */
+function failOf(input: FailInput): Bounds & { readonly alpha: number } {
+  const { counted, blocks, influences, margin, of } = input;
+  const { isFinal, alpha, failAlpha } = input.context;
+  const always = { ...tangoInterval(counted, 1 - 2 * failAlpha.each), alpha: failAlpha.each };
+  if (isClear(blocks, always.lower, margin)) return always;
+  const isReady = blocks.count >= minBlocksToFail || (isFinal && blocks.count >= minBlocks);
+  if (!isReady) return { ...anything, alpha: failAlpha.each };
+  if (!of.followsLoad) {
+    const once = tangoInterval(counted, 1 - 2 * alpha);
+    return { ...wider(once, cosineBounds(blocks.mean, influences, alpha)), alpha };
+  }
+  const bounds = failBounds(blocks, influences, failAlpha.each, isFinal);
+  return { ...(bounds === undefined ? anything : wider(always, bounds)), alpha: failAlpha.each };
+}
+
+const anything: Bounds = { lower: Number.NEGATIVE_INFINITY, upper: Number.POSITIVE_INFINITY };
+
+/** So large a difference in so many blocks is no burst. */
+function isClear({ count, counts, sums }: Blocks, lower: number, margin: number): boolean {
+  if (count < clear.blocks || !(lower > clear.margins * margin)) return false;
+  const over = sums.filter((sum, k) => sum / (counts[k] ?? 1) > clear.margins * margin).length;
+  return over >= clear.share * count;
+}
+
+function wider(one: Bounds, other: Bounds): Bounds {
+  return { lower: Math.min(one.lower, other.lower), upper: Math.max(one.upper, other.upper) };
+}
+
+function whyOpen(n: number, blocks: Blocks, isInside: boolean): GateResult["reason"] {
+  if (n < minPairs) return tooFewPairs(n, minPairs);
+  if (blocks.count < minBlocks) return tooFewBlocks(blocks.count, minBlocks, blocks.lengthMs);
+  return isInside
+    ? { ...atEnd, text: "within the margin so far; judged at the planned end" }
+    : tooClose;
+}
+
+const maxEtaS = 86_400;
+
+/** How much longer until the upper bound is under the margin, if the difference stays as it is; null when never. */
+function etaSeconds({ n, b, c, atMs }: Counted, { upper }: Bounds, margin: number): number | null {
+  const [estimate, spanS] = [(b - c) / n, ((atMs.at(-1) ?? 0) - (atMs[0] ?? 0)) / 1_000];
+  if (!(estimate < margin)) return null;
+  const times = ((upper - estimate) / (margin - estimate)) ** 2;
+  const seconds = Math.max(0, times - 1) * spanS;
+  return seconds > maxEtaS ? null : seconds;
 }

@@ -1,5 +1,6 @@
 import type { Segment, SegmentBy, SegmentGate } from "../report/segment.ts";
 import { eBenjaminiHochberg, upperEValue } from "../statistics/e-bh.ts";
+import { cosineSd, cosines, minBlocks } from "../statistics/long-run.ts";
 import { studentQuantile } from "../statistics/student-t.ts";
 import type { EvaluationConfig } from "./config.ts";
 import type { PairTable } from "./table.ts";
@@ -103,7 +104,7 @@ function measure(
 
 function marginOf(gate: SegmentGate, { gates }: EvaluationConfig): number {
   if (gate === "errors") return gates.errors.margin;
-  return 1 + gates[gate === "whole.typical" ? "e2e.typical" : gate].margin;
+  return 1 + gates[gate].margin;
 }
 
 /** Undefined where the pair does not count for the gate. */
@@ -129,12 +130,11 @@ interface SwingTest {
 }
 
 const blockMs = 10_000;
-const minBlocks = 20;
 const maxBlocks = 720;
 
 /**
- * Equal-weighted cosine test on blocks of wall-clock time (Lazarus, Lewis, Stock and Watson 2018). Blocks without a value
- * count as they are: the time between values is part of how long load lasts.
+ * One-look test on blocks of wall-clock time that allows for load that lasts. Blocks without a value count as they are: the
+ * time between values is part of how long load lasts.
  */
 function swingTest(
   atMs: readonly number[],
@@ -153,16 +153,8 @@ function swingTest(
     const block = Math.min(count - 1, Math.floor(((atMs[i] ?? 0) - first) / lengthMs));
     influence[block] = (influence[block] ?? 0) + (count / n) * (value - mean);
   });
-  const freedom = count < 100 ? 6 : 8;
-  let variance = 0;
-  for (let j = 1; j <= freedom; j++) {
-    let sum = 0;
-    for (let k = 0; k < count; k++) {
-      sum += (influence[k] ?? 0) * Math.cos((Math.PI * j * (k + 0.5)) / count);
-    }
-    variance += ((2 / count) * sum * sum) / freedom;
-  }
-  const error = Math.sqrt(variance / count);
+  const freedom = cosines(count);
+  const error = cosineSd(influence) / Math.sqrt(count);
   const isFlat = !(error > 1e-12);
   // Without any spread there is nothing to test: all values are the same.
   if (isFlat) return undefined;

@@ -7,7 +7,7 @@ const times = ["ttft", "ttfo", "tpot", "e2e", "stall"] as const;
 const sizes = ["length", "promptTokens", "cachedTokens", "outTokens"] as const;
 const pairNumbers = ["atMs", "promptBytes", "lag"] as const;
 const kindNames = ["model", "path", "shape", "priority"] as const;
-const pairFlags = ["isJudged", "isUsed", "isStream", "isUsage"] as const;
+const pairFlags = ["isJudged", "isUsed", "isTimed", "isLost", "isStream", "isUsage"] as const;
 
 type LaneNumber = (typeof times)[number] | (typeof sizes)[number];
 type PairNumber = (typeof pairNumbers)[number];
@@ -26,7 +26,8 @@ export interface LaneColumns extends Readonly<Record<LaneNumber, Float64Array>> 
 /**
  * Pairs in the order of their dispatch, as columns: `atMs` in ms since the epoch. `isJudged`: both legs have an end of their
  * own, neither was cut short from outside. `isUsed`: both legs are ok, of one kind, and each had one attempt, so latency can
- * be compared.
+ * be compared. `isTimed`: as that, but either leg may have been cut short from outside; what it did before counts. `isLost`:
+ * the twin never came.
  */
 export interface PairTable
   extends Readonly<Record<PairNumber, Float64Array>>,
@@ -55,6 +56,8 @@ export class TableBuilder {
     push(this.#flags, {
       isJudged: Number(isJudged(baseline, shadow)),
       isUsed: Number(isUsed(baseline, shadow)),
+      isTimed: Number(isTimed(baseline, shadow)),
+      isLost: 0,
       isStream: Number(baseline.stream === true),
       isUsage: Number(baseline.tokenSource === "usage" && shadow.tokenSource === "usage"),
     });
@@ -62,6 +65,30 @@ export class TableBuilder {
     const hasChars = (baseline.tpoc ?? null) !== null && (shadow.tpoc ?? null) !== null;
     this.#baseline.add(baseline, isOneWay, hasChars);
     this.#shadow.add(shadow, isOneWay, hasChars);
+  }
+
+  /** A mirrored request whose twin never came: the shadow has failed it. */
+  addLost(sample: Sample, baseline: SampleLeg): void {
+    const { id, t0: atMs, lag, primary } = sample;
+    const isCut = baseline.class === null || isCensored(baseline.class);
+    this.#ids.push(id);
+    this.#kinds.push(sample.request ?? undefined);
+    push(this.#numbers, { atMs, lag, promptBytes: primary.promptBytes });
+    push(this.#flags, {
+      isJudged: Number(!isCut),
+      isUsed: 0,
+      isTimed: Number((isCut && baseline.class !== null) || baseline.class === "ok"),
+      isLost: 1,
+      isStream: Number(baseline.stream === true),
+      isUsage: 0,
+    });
+    this.#baseline.add(baseline, true, false);
+    this.#shadow.addLost();
+  }
+
+  /** How many pairs there are before `fromMs`. */
+  countBefore(fromMs: number): number {
+    return this.#numbers.atMs.filter((at) => at < fromMs).length;
   }
 
   /** The pairs from `fromMs` on, by the time of their dispatch. */
@@ -101,6 +128,14 @@ class LaneBuilder {
     this.#endpoints.push(leg.endpoint ?? "");
   }
 
+  addLost(): void {
+    push(this.#numbers, {});
+    this.#isOk.push(0);
+    this.#classes.push("lost");
+    this.#endpoints.push("");
+    this.#finish.push("none");
+  }
+
   build(order: readonly number[]): LaneColumns {
     return {
       ...picked(this.#numbers, (of) => Float64Array.from(order, (i) => of[i] ?? Number.NaN)),
@@ -120,7 +155,7 @@ function columnsOf<Name extends string>(names: readonly Name[]): Columns<Name> {
 
 function push<Name extends string>(
   columns: Columns<Name>,
-  values: Readonly<Record<Name, number | null | undefined>>,
+  values: Readonly<Partial<Record<Name, number | null | undefined>>>,
 ): void {
   for (const name in columns) columns[name].push(values[name] ?? Number.NaN);
 }
@@ -146,6 +181,14 @@ function isUsed(baseline: SampleLeg, shadow: SampleLeg): boolean {
     isFirstTry &&
     baseline.stream === shadow.stream
   );
+}
+
+/** What both legs did until one of them was cut short can be compared. */
+function isTimed(baseline: SampleLeg, shadow: SampleLeg): boolean {
+  const isFirstTry = (baseline.attempts ?? 1) <= 1 && (shadow.attempts ?? 1) <= 1;
+  const isWell = ({ class: found }: SampleLeg) =>
+    found === "ok" || (found !== null && isCensored(found));
+  return isFirstTry && isWell(baseline) && isWell(shadow) && baseline.stream === shadow.stream;
 }
 
 function lengthOf(leg: SampleLeg, isOneWay: boolean): number | null {

@@ -1,12 +1,28 @@
 import { failedSentence, undecidedSentence } from "../report/gate-sentence.ts";
-import type { GateResult, ReportVerdict, ValidityCheck } from "../report/shadow-report.ts";
+import type {
+  GateResult,
+  LoadMemory,
+  ReportVerdict,
+  ValidityCheck,
+  VerdictFinal,
+  VerdictStatus,
+} from "../report/shadow-report.ts";
+import type { EvaluationConfig } from "./config.ts";
 
 export interface VerdictInput {
   readonly gates: readonly GateResult[];
   readonly validity: readonly ValidityCheck[];
   readonly isFinal: boolean;
+  /** The planned length, or the budget, is over; there may still be too few pairs. */
+  readonly hasEnded: boolean;
+  readonly stage: number;
+  readonly config: Pick<EvaluationConfig, "minPairs" | "requiresAll">;
+  readonly load: LoadMemory | null;
+  /** Time of the look, as the report has it. */
+  readonly at: string;
+  /** Of the look before. */
+  readonly earlier: ReportVerdict | undefined;
   readonly pairs: number;
-  readonly minPairs: number;
   /** Until the horizon, in seconds; 0 or less behind it. */
   readonly leftS: number;
   /** The budget has ended the mirroring: no more pairs come. */
@@ -22,46 +38,50 @@ type Reason = ReportVerdict["reasons"][number];
  * end (an intersection-union test, so each may spend the whole alpha). Else INCONCLUSIVE.
  */
 export function verdictOf(input: VerdictInput): ReportVerdict {
-  const { gates, validity, isFinal } = input;
-  const found = {
-    final: null,
-    required: requiredOf(gates),
-    not_judged: notJudged(gates),
+  const found = statusOf(input);
+  return {
+    status: found.status,
+    final: finalOf(found.status, input),
+    required: requiredOf(input.gates),
+    not_judged: notJudged(input.gates),
+    reasons: found.reasons,
+    next: found.next,
   };
+}
+
+/** A FAIL is final when it is found, all else at the planned end. The time is the first look's that found it. */
+function finalOf(
+  status: VerdictStatus,
+  { isFinal, hasEnded, isBudgetSpent, stage, at, earlier }: VerdictInput,
+): VerdictFinal | null {
+  if (status === "FAIL" && earlier?.status === "FAIL") return earlier.final;
+  const isOver = isFinal || (hasEnded && (status === "INVALID" || isBudgetSpent));
+  return status === "FAIL" || isOver ? { at, stage } : null;
+}
+
+function statusOf(input: VerdictInput): Pick<ReportVerdict, "status" | "reasons" | "next"> {
+  const { gates, validity, isFinal, config, load } = input;
   const broken = validity.filter(({ ok, effect }) => ok === false && effect === "invalid");
   if (broken.length > 0) {
     const action = broken.some(({ id }) => id === "primary_protection")
       ? "mirroring slows the primary: give the gateway more room, or mirror less"
       : "fix the failed checks, then start a new evaluation";
-    return {
-      ...found,
-      status: "INVALID",
-      reasons: broken.map(checkReason),
-      next: { action, eta_s: null },
-    };
+    return { status: "INVALID", reasons: broken.map(checkReason), next: { action, eta_s: null } };
   }
   const required = gates.filter((gate) => gate.required);
   const failed = required.filter(({ status }) => status === "FAIL");
   if (failed.length > 0) {
     const reasons = failed.map((gate) => gateReason("gate_failed", gate));
-    return {
-      ...found,
-      status: "FAIL",
-      reasons,
-      next: { action: "do not release this candidate", eta_s: null },
-    };
+    const next = { action: "do not release this candidate", eta_s: null };
+    return { status: "FAIL", reasons, next };
   }
   const open = required.filter(({ status }) => status === "INCONCLUSIVE");
+  const missing = config.requiresAll ? required.filter(isLeftOut) : [];
   const held = validity.filter(({ ok, effect }) => ok === false && effect === "inconclusive");
-  if (isFinal && open.length === 0 && held.length === 0) {
-    const judged = required.filter(({ status }) => status === "PASS").length;
-    const text = `all ${judged} required gates are within their margins`;
-    return {
-      ...found,
-      status: "PASS",
-      reasons: [{ code: "all_gates_passed", gate: null, text }],
-      next: { action: "the candidate can be released", eta_s: null },
-    };
+  const hasPassed = required.some(({ status }) => status === "PASS");
+  if (isFinal && hasPassed && open.length + missing.length + held.length === 0) {
+    const next = { action: "the candidate can be released", eta_s: null };
+    return { status: "PASS", reasons: [passed(required), ...fewSwings(load)], next };
   }
   const reasons: Reason[] = [
     ...held.map(checkReason),
@@ -69,8 +89,43 @@ export function verdictOf(input: VerdictInput): ReportVerdict {
     ...open
       .filter(({ reason }) => reason?.code !== "at_end")
       .map((gate) => gateReason("gate_open", gate)),
+    ...missing.map(leftOutReason),
+    ...fewSwings(load),
   ];
-  return { ...found, status: "INCONCLUSIVE", reasons, next: nextStep(open, held, input) };
+  return { status: "INCONCLUSIVE", reasons, next: nextStep(open, held, input) };
+}
+
+function isLeftOut({ status }: GateResult): boolean {
+  return status === "NOT_JUDGED";
+}
+
+/** `8 of 10 required gates are within their margins; not judged: ttft.p99 (needs 1000 pairs, has 96, …)` */
+function passed(required: readonly GateResult[]): Reason {
+  const out = required.filter(isLeftOut);
+  const within = required.length - out.length;
+  const text =
+    out.length === 0
+      ? `all ${within} required gates are within their margins`
+      : `${within} of ${required.length} required gates are within their margins; not judged: ${out.map(named).join(", ")}`;
+  return { code: out.length === 0 ? "all_gates_passed" : "some_gates_passed", gate: null, text };
+}
+
+function named({ id, reason }: GateResult): string {
+  return reason === null ? id : `${id} (${reason.text})`;
+}
+
+function leftOutReason(gate: GateResult): Reason {
+  return {
+    code: "gate_not_judged",
+    gate: gate.id,
+    text: `${named(gate)} is required and not judged`,
+  };
+}
+
+function fewSwings(load: LoadMemory | null): readonly Reason[] {
+  if (load === null || load.swings === null || load.swings >= load.swings_needed) return [];
+  const text = `load swings last about ${Math.round(load.tau_s)} s, so the run has seen only ${Math.round(load.swings)} of them (${load.swings_needed} are needed for the promised errors)`;
+  return [{ code: "few_swings", gate: null, text }];
 }
 
 function requiredOf(gates: readonly GateResult[]): ReportVerdict["required"] {
@@ -98,7 +153,8 @@ function checkReason({ id, text, value, limits }: ValidityCheck): Reason {
   return { code: `check_${id}`, gate: null, text: `${text}: ${number(value)}, should be ${range}` };
 }
 
-function notEnded({ pairs, minPairs, leftS, isBudgetSpent, requests }: VerdictInput): Reason {
+function notEnded({ pairs, config, leftS, isBudgetSpent, requests }: VerdictInput): Reason {
+  const { minPairs } = config;
   if (requests === 0) {
     return { code: "not_started", gate: null, text: "no request has been measured yet" };
   }
@@ -121,7 +177,7 @@ function gateReason(code: string, gate: GateResult): Reason {
 function nextStep(
   open: readonly GateResult[],
   held: readonly ValidityCheck[],
-  { isFinal, leftS, pairs, minPairs, isBudgetSpent }: VerdictInput,
+  { isFinal, leftS, pairs, config: { minPairs }, isBudgetSpent }: VerdictInput,
 ): ReportVerdict["next"] {
   if (isBudgetSpent && !isFinal) {
     const action = `raise the share or the budget, then start a new evaluation: ${minPairs} pairs are needed`;
@@ -135,9 +191,7 @@ function nextStep(
     ? `run on until there are ${minPairs} pairs (${pairs} so far)`
     : held.length > 0
       ? "give the shadow's replicas the primary's load (percent = shadow replicas / primary replicas), then start a new evaluation"
-      : open.some(({ reason }) => reason?.code === "too_close")
-        ? "run longer: load swings last too long for this run length"
-        : "run longer, or mirror more: too close to call with this much data";
+      : "run longer, or mirror more: too close to call with this much data";
   return { action, eta_s: null };
 }
 

@@ -108,12 +108,18 @@ function caveatsOf(report: ShadowReport): readonly string[] {
   const { gates, segments, evaluation } = report;
   const over = gates.filter((gate) => !gate.required && isOver(gate));
   const isWaiting = isCollecting(report);
-  const unjudged = isWaiting ? [] : report.verdict.not_judged;
+  const codes = new Set(report.verdict.reasons.map(({ code }) => code));
+  const isToldOf = isWaiting || codes.has("some_gates_passed");
+  const unjudged = report.verdict.not_judged.filter((each) => !(isToldOf && each.required));
   const isNamed = whereOf(report).length > 0;
   const flagged = isNamed ? [] : segments.filter((segment) => segment.flagged);
   const { load } = evaluation;
   const isShort =
-    !isWaiting && load !== null && load.swings !== null && load.swings < load.swings_needed;
+    !isWaiting &&
+    !codes.has("few_swings") &&
+    load !== null &&
+    load.swings !== null &&
+    load.swings < load.swings_needed;
   return [
     ...over.map(
       (gate) =>

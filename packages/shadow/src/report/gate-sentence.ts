@@ -22,7 +22,7 @@ export function failedSentence(gate: GateResult): string {
   const isBelow = low !== null && estimate !== null && estimate < 1;
   const limit = changeWords(isBelow ? low : margin, kind);
   const verb = isBelow ? "is below" : "exceeds";
-  return `${gateFinding(gate, fail_interval ?? interval)} ${verb} the ${limit} margin`;
+  return `${gateFinding(gate, fail_interval ?? interval)} ${verb} the ${limit} margin${burstWords(gate)}`;
 }
 
 /** One sentence on a gate that is undecided. */
@@ -35,5 +35,12 @@ export function undecidedSentence(gate: GateResult): string {
       ? `above the ${changeWords(margin, kind)} margin`
       : `outside of ${changeWords(low, kind)} to ${changeWords(margin, kind)}`;
   const verb = estimate > margin || (low !== null && estimate < low) ? "may be" : "could still be";
-  return `${gateFinding(gate)} ${verb} ${limits}${why}`;
+  return `${gateFinding(gate)} ${verb} ${limits}${why}${burstWords(gate)}`;
+}
+
+function burstWords({ events }: GateResult): string {
+  const burst = events?.burst ?? null;
+  if (burst === null) return "";
+  const seconds = Math.ceil(burst.seconds);
+  return ` (${burst.events} of ${events?.shadow} came in one burst of ${seconds} s)`;
 }

@@ -206,7 +206,7 @@ export interface Interval {
 /** Why a gate has no answer. */
 export interface GateReason {
   readonly code: GateReasonCode;
-  /** What there is and what is needed, in the unit of `code`: pairs, blocks or swings of the load. */
+  /** What there is and what is needed, in the unit of `code`: pairs or blocks. */
   readonly has: number | null;
   readonly needs: number | null;
   /** The same in words, without full stop. */
@@ -215,13 +215,15 @@ export interface GateReason {
 
 /**
  * `too_few_pairs`, `too_few_blocks`: not enough data yet. `at_end`: judged at the planned end. `too_close`: the interval
- * holds the margin. `rare_traffic`: so few requests are of this kind that the verdict does not wait for them.
+ * holds the margin. `cut_short`: so many clients left before an answer could be timed that its tail is not known (`has`: their
+ * share). `rare_traffic`: so few requests are of this kind that the verdict does not wait for them.
  */
 export type GateReasonCode =
   | "too_few_pairs"
   | "too_few_blocks"
   | "at_end"
   | "too_close"
+  | "cut_short"
   | "rare_traffic";
 
 export interface GateEvents {

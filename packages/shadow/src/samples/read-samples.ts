@@ -44,6 +44,7 @@ export function parseSample(line: string): SampleLine {
       session: typeof json.session === "string" ? json.session.slice(0, maxNameLength) : null,
       primary,
       shadow,
+      ...(json.unsent === true ? { unsent: true } : {}),
       lag: typeof json.lag === "number" && Number.isFinite(json.lag) ? json.lag : null,
       ...(isRecord(json.request) ? { request: parseKind(json.request) } : {}),
     },

@@ -23,6 +23,8 @@ export interface Sample {
   readonly primary: SampleLeg;
   /** Null when not mirrored, and when the twin never came. */
   readonly shadow: SampleLeg | null;
+  /** The gateway never sent the copy: the shadow has no part in it. Absent otherwise. */
+  readonly unsent?: boolean;
   /** From the primary's dispatch to the shadow's, in ms. */
   readonly lag?: number | null;
   /** What kind of request it is; absent where nobody looked. */

@@ -66,12 +66,12 @@ export function quantileRatios(
     const above = weightedQuantiles(shadow, weights, levels, total);
     levels.forEach((_, at) => {
       const log = logs[at];
-      if (log !== undefined) log[r] = Math.log((above[at] ?? 0) / (below[at] ?? 0));
+      if (log !== undefined) log[r] = logRatio(above[at] ?? 0, below[at] ?? 0);
     });
   }
   const factor = smallSampleFactor(pairs.blocks);
   return levels.map((level, at) => {
-    const estimate = Math.log(quantile(shadow.values, level) / quantile(primary.values, level));
+    const estimate = logRatio(quantile(shadow.values, level), quantile(primary.values, level));
     return result(estimate, logs[at] ?? new Float64Array(), alphas, factor, Math.exp);
   });
 }
@@ -106,6 +106,14 @@ export function meanInterval(
   return result(all / values.length, means, alphas, smallSampleFactor(blocks), (x) => x);
 }
 
+/** A primary's quantile that is infinite was cut off: nothing can be worse than it. A shadow's never came. */
+export function logRatio(shadow: number, primary: number): number {
+  if (primary === Number.POSITIVE_INFINITY) return Number.NEGATIVE_INFINITY;
+  return shadow === Number.POSITIVE_INFINITY
+    ? Number.POSITIVE_INFINITY
+    : Math.log(shadow / primary);
+}
+
 function result(
   estimate: number,
   replicates: Float64Array,
@@ -116,12 +124,13 @@ function result(
   const ordered = sorted(replicates);
   const intervals = alphas.map((alpha) => {
     const [lower, upper] = [quantile(ordered, alpha), quantile(ordered, 1 - alpha)];
+    const inflated = (bound: number) =>
+      Number.isFinite(bound) && Number.isFinite(estimate)
+        ? scale(estimate + (bound - estimate) * factor)
+        : scale(bound);
     return {
       raw: { lower: scale(lower), upper: scale(upper) },
-      inflated: {
-        lower: scale(estimate + (lower - estimate) * factor),
-        upper: scale(estimate + (upper - estimate) * factor),
-      },
+      inflated: { lower: inflated(lower), upper: inflated(upper) },
     };
   });
   return { estimate: scale(estimate), intervals };

@@ -12,13 +12,17 @@ export function mixtureVariance(blocks: number = narrowestAt): number {
 
 /**
  * Half width of the asymptotic confidence sequence for a mean with unit variance after `blocks` blocks, at error
- * `alpha` on each side. Holds at every look at once.
+ * `alpha` on each side. Holds at every look at once. `narrowest`: after how many blocks it is so, fixed in advance.
  *
  * Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (2024), Annals of Statistics 52(6), conjugate-mixture boundary;
  * R package `sequential.causal`, `std_conjmix_margin`.
  */
-export function unitHalfWidth(blocks: number, alpha: number): number {
-  const rho2 = mixtureVariance();
+export function unitHalfWidth(
+  blocks: number,
+  alpha: number,
+  narrowest: number = narrowestAt,
+): number {
+  const rho2 = mixtureVariance(narrowest);
   const spread = blocks * rho2 + 1;
   return Math.sqrt(
     ((2 * spread) / (blocks ** 2 * rho2)) * Math.log(Math.sqrt(spread) / (2 * alpha)),

@@ -7,7 +7,8 @@ export function quantile(sorted: ArrayLike<number>, p: number): number {
   const low = Math.floor(at);
   const below = sorted[low] ?? Number.NaN;
   const above = sorted[low + 1] ?? below;
-  return below + (at - low) * (above - below);
+  // Not by subtraction: what never came is infinite.
+  return at === low || above === below ? below : below + (at - low) * (above - below);
 }
 
 /** A sorted copy. */

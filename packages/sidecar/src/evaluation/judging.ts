@@ -6,6 +6,7 @@ import {
   type SampleStore,
   type ShadowReport,
 } from "@umbra/shadow";
+import { defined } from "@umbra/shadow/defined";
 import { openSamplesFile, type SamplesFile } from "./samples-file.ts";
 import type { EvaluationNow, EvaluationSetup, WorkerSetup } from "./worker-messages.ts";
 
@@ -21,7 +22,6 @@ export interface Judging {
 interface Evaluation {
   readonly setup: EvaluationSetup;
   readonly store: SampleStore;
-  readonly earlierBlocks: Map<string, number>;
   startedAtMs: number | undefined;
   now: EvaluationNow | undefined;
   report: ShadowReport | undefined;
@@ -46,7 +46,6 @@ export function createJudging(
     evaluations.set(each.key, {
       setup: each,
       store: createSampleStore(each, setup.capacity),
-      earlierBlocks: new Map(),
       startedAtMs: undefined,
       now: undefined,
       report: undefined,
@@ -67,10 +66,11 @@ export function createJudging(
       ]),
     );
     const opened = openSamplesFile(setup.samplesFile, wanted, nowMs());
-    for (const [key, { startedAtMs, samples }] of opened.resumed) {
+    for (const [key, { startedAtMs, samples, report }] of opened.resumed) {
       const evaluation = evaluations.get(key);
       if (evaluation === undefined) continue;
       evaluation.startedAtMs = startedAtMs;
+      evaluation.report = report;
       for (const sample of samples) evaluation.store.add(sample);
     }
     return opened;
@@ -97,18 +97,33 @@ export function createJudging(
     for (const { key, sample } of samples) {
       earliest.set(key, Math.min(sample.t0, earliest.get(key) ?? sample.t0));
     }
-    for (const [key, t0] of earliest) {
-      const evaluation = evaluations.get(key);
-      if (evaluation === undefined || t0 >= (evaluation.startedAtMs ?? Number.POSITIVE_INFINITY)) {
-        continue;
-      }
-      evaluation.startedAtMs = t0;
-      writeTo((opened) => opened.started(key, hashes.get(key) ?? "", t0));
+    for (const [key, t0] of earliest) noteStart(key, t0);
+  }
+
+  function noteStart(key: string, t0: number): void {
+    const evaluation = evaluations.get(key);
+    if (evaluation === undefined || t0 >= (evaluation.startedAtMs ?? Number.POSITIVE_INFINITY)) {
+      return;
+    }
+    evaluation.startedAtMs = t0;
+    writeTo((opened) => opened.started(key, hashes.get(key) ?? "", t0));
+  }
+
+  /** A final verdict outlives this process: a restart goes on with it, or begins anew behind the last stage. */
+  function noteVerdict(key: string, report: ShadowReport, earlier: ShadowReport | undefined): void {
+    const { evaluation, verdict } = report;
+    if (report === earlier || verdict.final === null) return;
+    const isKnown =
+      earlier?.verdict.final?.at === verdict.final.at &&
+      earlier.evaluation.is_final === evaluation.is_final;
+    if (!isKnown) writeTo((opened) => opened.judged(key, report));
+    if (evaluation.is_final && verdict.status !== "INCONCLUSIVE") {
+      writeTo((opened) => opened.ended(key));
     }
   }
 
   function judgeOne(evaluation: Evaluation): ShadowReport {
-    const { setup: own, store, now, earlierBlocks } = evaluation;
+    const { setup: own, store, now, report: earlier } = evaluation;
     const lookedAtMs = nowMs();
     // Before the first request nothing has started.
     const startedAtMs = evaluation.startedAtMs ?? lookedAtMs;
@@ -123,19 +138,13 @@ export function createJudging(
         route: own.route,
         startedAtMs,
         nowMs: lookedAtMs,
-        earlierBlocks,
         limitsHit: limits,
+        ...(earlier === undefined ? {} : { earlier }),
         ...(control?.now === undefined ? {} : { control: control.now.candidate }),
         ...(now === undefined ? { candidate: { pool: own.candidate } } : factsOf(now)),
       },
     });
-    for (const { id, block_s, reason } of report.gates) {
-      if (block_s !== null && reason?.code !== "too_few_blocks")
-        earlierBlocks.set(id, block_s * 1_000);
-    }
-    const { evaluation: found, verdict } = report;
-    if (found.is_final && verdict.status !== "INCONCLUSIVE")
-      writeTo((opened) => opened.ended(own.key));
+    noteVerdict(own.key, report, earlier);
     return report;
   }
 
@@ -157,7 +166,10 @@ export function createJudging(
     update(now) {
       for (const [key, each] of Object.entries(now)) {
         const evaluation = evaluations.get(key);
-        if (evaluation !== undefined) evaluation.now = each;
+        if (evaluation === undefined) continue;
+        evaluation.now = each;
+        // Samples have whole milliseconds: none may lie before the start by a rounding.
+        if (each.startedAtMs !== undefined) noteStart(key, Math.floor(each.startedAtMs));
       }
     },
     look(isFresh) {
@@ -184,7 +196,8 @@ function softly<T>(run: () => T, onTrouble: (why: string) => void): T | undefine
 }
 
 function factsOf(now: EvaluationNow) {
-  const { counts, loadRatio, isBudgetSpent, percent, by, baseline, candidate, captured } = now;
+  const { counts, isBudgetSpent, percent, by, baseline, candidate, captured } = now;
+  const { loadRatio, peakPerSecond } = now;
   return {
     counts,
     isBudgetSpent,
@@ -192,7 +205,6 @@ function factsOf(now: EvaluationNow) {
     candidate,
     captured,
     sampling: { percent, by },
-    ...(loadRatio === undefined ? {} : { loadRatio }),
-    ...(now.policy === null ? {} : { policy: now.policy }),
+    ...defined({ loadRatio, peakPerSecond, policy: now.policy ?? undefined }),
   };
 }

@@ -12,7 +12,13 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { type EvaluationConfig, isOver, parseSample, type Sample } from "@umbra/shadow";
+import {
+  type EvaluationConfig,
+  isOver,
+  parseSample,
+  type Sample,
+  type ShadowReport,
+} from "@umbra/shadow";
 import { evaluationKey } from "../mirror/evaluation-key.ts";
 
 /** Samples as NDJSON on disk; a crash costs what came since the last batch. */
@@ -22,7 +28,9 @@ export interface SamplesFile {
   append(samples: readonly Sample[]): void;
   /** Notes the start of an evaluation, so that a restart can go on with it. Throws when it can't be written. */
   started(key: string, configSha256: string, atMs: number): void;
-  /** Notes that an evaluation has its final verdict: a restart begins a new one. Throws when it can't be written. */
+  /** Notes a final verdict, for a restart to go on with. Throws when it can't be written. */
+  judged(key: string, report: ShadowReport): void;
+  /** Notes that an evaluation has its last verdict: a restart begins a new one. Throws when it can't be written. */
   ended(key: string): void;
   /** The file is full: nothing more is written. */
   readonly isFull: boolean;
@@ -33,6 +41,8 @@ export interface ResumedEvaluation {
   /** In ms since the epoch. */
   readonly startedAtMs: number;
   readonly samples: readonly Sample[];
+  /** Of the look that gave a final verdict; undefined where there was none. */
+  readonly report: ShadowReport | undefined;
 }
 
 /** What decides whether an evaluation on disk is the one that is to run. */
@@ -48,6 +58,8 @@ interface MetaEntry {
   /** Where in the samples file its samples begin. */
   readonly from_byte: number;
   readonly is_over: boolean;
+  /** Of the look that gave a final verdict. */
+  readonly report?: ShadowReport;
 }
 
 const maxBytes = 1024 ** 3;
@@ -73,10 +85,12 @@ export function openSamplesFile(
   const resumed = new Map<string, ResumedEvaluation>();
   const sameConfig = new Map([...meta].filter(([key, entry]) => isSameRun(entry, wanted.get(key))));
   for (const [key, samples] of readSamplesOf(fd, size, sameConfig)) {
-    const startedAtMs = sameConfig.get(key)?.started_at;
+    const { started_at: startedAtMs, report } = sameConfig.get(key) ?? {};
     const config = wanted.get(key)?.config;
     if (startedAtMs === undefined || config === undefined) continue;
-    if (goesOn(samples, config, startedAtMs, nowMs)) resumed.set(key, { startedAtMs, samples });
+    if (goesOn(samples, config, startedAtMs, nowMs)) {
+      resumed.set(key, { startedAtMs, samples, report });
+    }
   }
   if (size > 0 && !endsWithNewline(fd, size)) size += writeSync(fd, "\n");
 
@@ -99,14 +113,22 @@ export function openSamplesFile(
     started(key, configSha256, atMs) {
       const known = begun.has(key) ? meta.get(key) : undefined;
       begun.add(key);
-      const { from_byte, is_over } = known ?? { from_byte: size, is_over: false };
-      meta.set(key, { config_sha256: configSha256, started_at: atMs, from_byte, is_over });
+      const entry = known ?? { from_byte: size, is_over: false };
+      meta.set(key, { ...entry, config_sha256: configSha256, started_at: atMs });
+      writeMeta();
+    },
+    judged(key, report) {
+      const entry = meta.get(key);
+      if (entry === undefined || !begun.has(key)) return;
+      meta.set(key, { ...entry, report });
       writeMeta();
     },
     ended(key) {
       const entry = meta.get(key);
       if (entry === undefined || !begun.has(key) || entry.is_over) return;
-      meta.set(key, { ...entry, is_over: true });
+      // Nobody goes on with it.
+      const { report: _, ...over } = entry;
+      meta.set(key, { ...over, is_over: true });
       writeMeta();
     },
     get isFull() {
@@ -178,14 +200,25 @@ function readMeta(file: string): Map<string, MetaEntry> {
 
 function parseEntry(json: unknown): MetaEntry | undefined {
   if (typeof json !== "object" || json === null) return undefined;
-  const { config_sha256, started_at, from_byte, is_over } = json as Record<string, unknown>;
+  const { config_sha256, started_at, from_byte, is_over, report } = json as Record<string, unknown>;
   if (typeof config_sha256 !== "string" || !isWhole(started_at)) return undefined;
   return {
     config_sha256,
     started_at,
     from_byte: isWhole(from_byte) ? from_byte : 0,
     is_over: is_over === true,
+    ...(isReportOf(report, config_sha256) ? { report } : {}),
   };
+}
+
+/** A report of another version, or of another configuration, is judged again. */
+function isReportOf(json: unknown, configSha256: string): json is ShadowReport {
+  const { schema, evaluation, gates } = (json ?? {}) as Partial<ShadowReport>;
+  return (
+    schema === "shadow-report/2" &&
+    evaluation?.config_sha256 === configSha256 &&
+    Array.isArray(gates)
+  );
 }
 
 function isWhole(value: unknown): value is number {

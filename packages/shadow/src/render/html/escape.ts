@@ -12,7 +12,9 @@ export function text(value: string): string {
 
 /** Text that is broken between words alone: a number stays with its unit, and a name may be broken behind its underscores. */
 export function unbroken(value: string): string {
-  return text(value).replace(/ (?=%|pp)/g, "\u00a0").replaceAll("_", "_<wbr>");
+  return text(value)
+    .replace(/ (?=%|pp)/g, "\u00a0")
+    .replaceAll("_", "_<wbr>");
 }
 
 /** An address that is a link as it stands: nothing in it means anything to HTML or Markdown. */

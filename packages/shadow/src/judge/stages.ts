@@ -1,0 +1,82 @@
+import type { GateResult, Interval, ShadowReport } from "../report/shadow-report.ts";
+import type { EvaluationConfig } from "./config.ts";
+
+/** The last request of a run leaves a little before its end. */
+const nearlyAll = 0.99;
+
+/** True when an evaluation has run for its planned length. */
+export function isOver(
+  elapsedMs: number,
+  { horizonMs }: Pick<EvaluationConfig, "horizonMs">,
+  stage = 1,
+): boolean {
+  return elapsedMs >= plannedMs({ horizonMs }, stage);
+}
+
+/** Length of the run at the end of a stage: each doubles the one before. */
+export function plannedMs(
+  { horizonMs }: Pick<EvaluationConfig, "horizonMs">,
+  stage: number,
+): number {
+  return horizonMs * nearlyAll * 2 ** (stage - 1);
+}
+
+/**
+ * Error of a wrong PASS at a stage: all of alpha at the planned end, which gives the verdict; who goes on after an
+ * INCONCLUSIVE one spends a quarter more, then an eighth, and so on: half of alpha in all.
+ */
+export function alphaOf({ alpha }: Pick<EvaluationConfig, "alpha">, stage: number): number {
+  return stage === 1 ? alpha : alpha / 2 ** stage;
+}
+
+/** The stage that a look belongs to, with what looks before it have found. */
+export function stageAfter(earlier: ShadowReport | undefined): number {
+  const final = earlier?.verdict.final;
+  if (earlier === undefined || final === null || final === undefined) return 1;
+  return earlier.evaluation.is_final ? final.stage + 1 : final.stage;
+}
+
+/** The report of an earlier look, where it is the answer to this one as well: a stage has one verdict. */
+export function standing(
+  earlier: ShadowReport | undefined,
+  elapsedMs: number,
+  config: EvaluationConfig,
+): ShadowReport | undefined {
+  if (earlier === undefined || !earlier.evaluation.is_final) return undefined;
+  const isOpen = earlier.verdict.status === "INCONCLUSIVE";
+  return isOpen && isOver(elapsedMs, config, stageAfter(earlier)) ? undefined : earlier;
+}
+
+/** What earlier looks have found of a gate stays: a FAIL, and bounds that hold at every look. */
+export function settled(
+  gate: GateResult,
+  earlier: GateResult | undefined,
+  { at, isFinal }: { readonly at: string; readonly isFinal: boolean },
+): GateResult {
+  const fail_interval = isOfRatio(gate)
+    ? both(gate.fail_interval, earlier?.fail_interval ?? null)
+    : gate.fail_interval;
+  if (earlier?.status === "FAIL") {
+    const { status, decided_at } = earlier;
+    const kept = isOfRatio(gate) ? fail_interval : earlier.fail_interval;
+    return { ...gate, status, decided_at, reason: null, fail_interval: kept };
+  }
+  const isDecided = gate.status === "FAIL" || (isFinal && gate.status !== "INCONCLUSIVE");
+  return { ...gate, fail_interval, decided_at: isDecided ? at : null };
+}
+
+/** Bounds of rates hold at one look, together with the evidence of that look. */
+function isOfRatio({ kind, look }: GateResult): boolean {
+  return kind === "ratio" && look === "anytime";
+}
+
+function both(now: Interval | null, before: Interval | null): Interval | null {
+  if (now === null || before === null) return now ?? before;
+  const tighter = (of: "max" | "min", a: number | null, b: number | null) =>
+    a === null || b === null ? (a ?? b) : Math[of](a, b);
+  return {
+    lower: tighter("max", now.lower, before.lower),
+    upper: tighter("min", now.upper, before.upper),
+    level: now.level,
+  };
+}

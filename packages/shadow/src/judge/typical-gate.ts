@@ -1,0 +1,118 @@
+import type { GateReason, GateResult } from "../report/shadow-report.ts";
+import { type Blocks, cutBlocks } from "../statistics/blocks.ts";
+import type { Bounds } from "../statistics/confidence-sequence.ts";
+import {
+  anytimeBounds,
+  cosineBounds,
+  cosineSd,
+  cosines,
+  type Influences,
+  influencesOf,
+  minBlocks,
+} from "../statistics/long-run.ts";
+import { studentQuantile } from "../statistics/student-t.ts";
+import type { GateId } from "./config.ts";
+import {
+  atEnd,
+  blank,
+  finite,
+  type GateContext,
+  ratioInterval,
+  smallestDetectable,
+  tooClose,
+  tooFewBlocks,
+  tooFewPairs,
+} from "./gate-result.ts";
+import type { PairedValues } from "./ratio-gate.ts";
+
+const minPairs = 200;
+
+/** What is left of the error of a wrong FAIL for the planned end; looks before it share the rest. */
+const endShare = 1 / 3;
+
+/**
+ * Judges the typical ratio (geometric mean). FAIL at any look by a confidence sequence, and at the planned end by one
+ * interval as well, each with its part of the error. PASS at the planned end alone, by that interval: a look that is
+ * taken once need not pay for all the others.
+ */
+export function typicalGate(id: GateId, values: PairedValues, context: GateContext): GateResult {
+  const { config, isFinal, alpha, failAlpha } = context;
+  const { margin } = config.gates[id];
+  const isTwoSided = id === "length";
+  const n = values.logRatio.length;
+  const blocks = cutBlocks(values.atMs, values.logRatio, config.blockLengthsMs[0] ?? 10_000);
+  const open: GateResult = {
+    ...blank(id, "ratio", config),
+    primary: geometricMean(values.baseline),
+    shadow: geometricMean(values.shadow),
+    estimate: n === 0 ? null : finite(Math.exp(blocks.mean)),
+    method: "ewc/blocks",
+    margin_low: isTwoSided ? 1 - margin : null,
+    n,
+    blocks: blocks.count,
+    block_s: n === 0 ? null : blocks.lengthMs / 1_000,
+    lag1: n === 0 ? null : finite(blocks.lag1),
+  };
+  if (n < minPairs) return { ...open, reason: tooFewPairs(n, minPairs) };
+  if (blocks.count < minBlocks) {
+    return { ...open, reason: tooFewBlocks(blocks.count, minBlocks, blocks.lengthMs) };
+  }
+  const influences = influencesOf(blocks);
+  const once = cosineBounds(blocks.mean, influences, alpha);
+  const shown = isFinal ? once : anytimeBounds(blocks.mean, influences, alpha);
+  const fail = failBounds(blocks, influences, failAlpha.typical, isFinal);
+  const limit = Math.log(1 + margin);
+  const floor = isTwoSided ? Math.log(1 - margin) : Number.NEGATIVE_INFINITY;
+  const isInside = shown !== undefined && shown.upper < limit && shown.lower > floor;
+  const isFail = fail !== undefined && (fail.lower > limit || fail.upper < floor);
+  const status = isFail ? "FAIL" : isInside && isFinal ? "PASS" : "INCONCLUSIVE";
+  return {
+    ...open,
+    status,
+    reason: status === "INCONCLUSIVE" ? whyOpen(isInside) : null,
+    interval: shown === undefined ? null : ratioInterval(shown, alpha),
+    fail_interval: fail === undefined ? null : ratioInterval(fail, failAlpha.typical),
+    smallest_detectable: smallestDetectable("ratio", blocks.mean, once.upper),
+    eta_s: isFinal && status === "INCONCLUSIVE" ? etaSeconds(blocks, influences, limit) : null,
+  };
+}
+
+/** The bounds that decide FAIL: the sequence's, and at the planned end the tighter of both at each side. */
+export function failBounds(
+  blocks: Blocks,
+  influences: Influences,
+  alpha: number,
+  isFinal: boolean,
+): Bounds | undefined {
+  const always = anytimeBounds(blocks.mean, influences, alpha * (1 - endShare));
+  if (!isFinal) return always;
+  const once = cosineBounds(blocks.mean, influences, alpha * endShare);
+  if (always === undefined) return once;
+  return {
+    lower: Math.max(always.lower, once.lower),
+    upper: Math.min(always.upper, once.upper),
+  };
+}
+
+function whyOpen(isInside: boolean): GateReason {
+  return isInside
+    ? { ...atEnd, text: "within the margin so far; judged at the planned end" }
+    : tooClose;
+}
+
+function geometricMean(values: Float64Array): number | null {
+  if (values.length === 0) return null;
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}
+
+const maxEtaS = 86_400;
+
+/** How much longer until the upper bound is under the limit, if estimate and spread stay as they are; null when never. */
+function etaSeconds(blocks: Blocks, influences: Influences, limit: number): number | null {
+  const room = limit - blocks.mean;
+  if (!(room > 0)) return null;
+  const needed =
+    ((studentQuantile(0.95, cosines(blocks.count)) * cosineSd(influences)) / room) ** 2;
+  const seconds = (Math.max(0, needed - blocks.count) * blocks.lengthMs) / 1_000;
+  return seconds > maxEtaS ? null : seconds;
+}

@@ -1,0 +1,125 @@
+import type { Blocks } from "./blocks.ts";
+import { type Bounds, unitHalfWidth } from "./confidence-sequence.ts";
+import { normalQuantile } from "./normal.ts";
+import { studentQuantile } from "./student-t.ts";
+
+/**
+ * How uncertain a mean is whose values share a load that lasts: neighbouring blocks of time are correlated, so the
+ * blocks' own spread says too little. Blocks are short here, and no length of them has to be chosen.
+ */
+export type Influences = Float64Array;
+
+/** Fewer blocks than this say nothing about their correlation. */
+export const minBlocks = 20;
+
+/** What each block adds to the mean; `sum(influences) / K` is 0. */
+export function influencesOf({
+  count,
+  counts,
+  sums,
+  size,
+  mean,
+}: Pick<Blocks, "count" | "counts" | "sums" | "size" | "mean">): Influences {
+  const perBlock = size / count;
+  return Float64Array.from({ length: count }, (_, k) => {
+    const influence = ((sums[k] ?? 0) - (counts[k] ?? 0) * mean) / perBlock;
+    // What rounding leaves of equal values is no spread.
+    return Math.abs(influence) < 1e-12 * Math.max(1, Math.abs(mean)) ? 0 : influence;
+  });
+}
+
+/** Degrees of freedom of `cosineSd`: the slow waves that it is made of. */
+export function cosines(blocks: number): number {
+  return blocks < 100 ? 6 : 8;
+}
+
+/**
+ * Long-run standard deviation by equal-weighted cosines (EWC): the mean power of the slowest waves. The mean's standard
+ * error is this over the root of the number of blocks; quantiles are Student's with `cosines` degrees of freedom.
+ *
+ * Lazarus, Lewis, Stock and Watson (2018), Journal of Business and Economic Statistics 36(4), 541-559.
+ */
+export function cosineSd(influences: Influences): number {
+  const blocks = influences.length;
+  const waves = cosines(blocks);
+  let power = 0;
+  for (let j = 1; j <= waves; j++) {
+    let wave = 0;
+    for (let k = 0; k < blocks; k++) {
+      wave += (influences[k] ?? 0) * Math.cos((Math.PI * j * (k + 0.5)) / blocks);
+    }
+    power += (2 / blocks) * wave * wave;
+  }
+  return Math.sqrt(power / waves);
+}
+
+/** Bounds for one look, at error `alpha` on each side. */
+export function cosineBounds(mean: number, influences: Influences, alpha: number): Bounds {
+  const blocks = influences.length;
+  const quantile = studentQuantile(1 - alpha, cosines(blocks));
+  const radius = (quantile * cosineSd(influences)) / Math.sqrt(blocks);
+  return { lower: mean - radius, upper: mean + radius };
+}
+
+/**
+ * Long-run standard deviation by an autoregression on the block before. Steadier than `cosineSd` in few blocks, and so
+ * for early looks. The correlation is corrected for its bias in few blocks (Kendall 1954), more so where it is strong.
+ */
+export function autoregressiveSd(influences: Influences): number {
+  const variance = autocovariance(influences, 0);
+  if (variance === 0) return 0;
+  const found = autocovariance(influences, 1) / variance;
+  const lag1 = Math.min(0.97, Math.max(0, corrected(found, influences.length)));
+  const blocks = influences.length;
+  return Math.sqrt(((variance * blocks) / (blocks - 1)) * ((1 + lag1) / (1 - lag1)));
+}
+
+/** Blocks after which the sequence is narrowest: early, as a shadow that is clearly slower should not go on for long. */
+const narrowestAt = 24;
+
+/**
+ * Anytime-valid bounds of the mean at error `alpha` on each side: the confidence sequence on the autoregressive scale.
+ * Undefined while there are too few blocks, or too few swings of the load in them.
+ */
+export function anytimeBounds(
+  mean: number,
+  influences: Influences,
+  alpha: number,
+): Bounds | undefined {
+  const blocks = influences.length;
+  if (blocks < minBlocks || blocks < minSwings * memoryOf(influences)) return undefined;
+  const widened = studentQuantile(1 - alpha, blocks - 1) / normalQuantile(1 - alpha);
+  const radius = autoregressiveSd(influences) * unitHalfWidth(blocks, alpha, narrowestAt) * widened;
+  return { lower: mean - radius, upper: mean + radius };
+}
+
+/** Times of the load's memory that an early bound needs to have seen. */
+const minSwings = 8;
+
+/**
+ * Time constant of the load in blocks, from how slowly the autocovariance falls; 0 where blocks are not correlated. Corrected
+ * for its bias: what lasts long looks shorter in few blocks.
+ */
+export function memoryOf(influences: Influences): number {
+  const blocks = influences.length;
+  const at = [0, 1, 2, 3, 4].map((lag) => autocovariance(influences, lag));
+  const [variance = 0, first = 0, second = 0, third = 0, fourth = 0] = at;
+  if (!(first > (2 / Math.sqrt(blocks)) * variance)) return 0;
+  const [before, behind] = [first + second + third, second + third + fourth];
+  if (behind <= 0 || before <= 0) return 0;
+  const decay = corrected(Math.min(0.99, behind / before), blocks);
+  return -1 / Math.log(Math.min(0.985, decay));
+}
+
+function corrected(correlation: number, blocks: number): number {
+  const strong = 8 * Math.max(0, correlation) ** 3;
+  return correlation + (1 + 3 * correlation + strong) / blocks;
+}
+
+function autocovariance(influences: Influences, lag: number): number {
+  let sum = 0;
+  for (let k = lag; k < influences.length; k++) {
+    sum += (influences[k] ?? 0) * (influences[k - lag] ?? 0);
+  }
+  return sum / influences.length;
+}

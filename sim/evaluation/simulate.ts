@@ -1,0 +1,44 @@
+import { evaluationConfig } from "@umbra/shadow";
+import type { Cell } from "./cell.ts";
+import { createDraws, seedFrom } from "./draws.ts";
+import { evaluate, type Outcome } from "./evaluate.ts";
+import { methods } from "./methods/list.ts";
+import { type Decision, seriesOf } from "./methods/method.ts";
+import { requestsOf } from "./traffic/requests.ts";
+import { samplesOf } from "./traffic/samples.ts";
+import { independent } from "./traffic/traffic.ts";
+
+/** One simulated evaluation, as Umbra and as the other methods judge it. */
+export interface Run {
+  readonly outcome: Outcome;
+  readonly decisions: Readonly<Record<string, Decision>>;
+}
+
+/** Interim analyses of a live cell. */
+const looksPerHorizon = 30;
+/** How many gates share the error of a FAIL, for the methods that judge one. */
+const gates = 10;
+
+/** Simulates run number `index` of a cell. The same seed gives the same run, whatever else is simulated. */
+export function simulate(cell: Cell, index: number, seed: number): Run {
+  const traffic = { ...independent, ...cell.traffic };
+  const draws = createDraws(seedFrom(seed, cell.name, index));
+  const samples = samplesOf(requestsOf(traffic, cell.truth, draws), traffic, draws);
+  const config = evaluationConfig({ seed: seedFrom(seed, index), ...cell.settings });
+  const horizonS = config.horizonMs / 1_000;
+  const outcome = evaluate(samples, config, {
+    everyS: cell.looks === "end" ? undefined : horizonS / looksPerHorizon,
+    ...(traffic.sessions === undefined
+      ? {}
+      : { sampling: { percent: 100 * traffic.sessions.mirrored, by: "session" } }),
+  });
+  if (cell.isCompared !== true) return { outcome, decisions: {} };
+  const series = seriesOf(samples, { fromS: config.warmupMs / 1_000, toS: horizonS });
+  const limits = {
+    margin: Math.log(1 + config.gates["ttft.typical"].margin),
+    passAlpha: config.alpha,
+    failAlpha: config.alpha / gates,
+  };
+  const decisions = Object.entries(methods).map(([name, judge]) => [name, judge(series, limits)]);
+  return { outcome, decisions: Object.fromEntries(decisions) as Run["decisions"] };
+}

@@ -1,0 +1,30 @@
+import type { Tally } from "../tally.ts";
+import { barTable } from "./bars.ts";
+import { otherMarginsTable, sloTable, tailTable } from "./gates.ts";
+import { resultsOf } from "./results.ts";
+import type { Table } from "./table.ts";
+import { courseTable, equalTable, marginTable, timeTable } from "./typical.ts";
+import { checkTable, verdictTable } from "./verdicts.ts";
+
+/** All tables, in the order of print. */
+export function tablesOf(tallies: readonly Tally[]): readonly Table[] {
+  const results = resultsOf(tallies);
+  const made = [
+    marginTable,
+    equalTable,
+    timeTable,
+    courseTable,
+    tailTable,
+    otherMarginsTable,
+    sloTable,
+    verdictTable,
+    checkTable,
+  ].map((make) => make(results));
+  return [...made, barTable(tallies)].map(withoutEmptyRows).filter(({ rows }) => rows.length > 0);
+}
+
+/** Of what was not simulated there is nothing to show. */
+function withoutEmptyRows(table: Table): Table {
+  const isKnown = (cells: readonly string[]) => cells.slice(1).some((cell) => /[^– /]/.test(cell));
+  return { ...table, rows: table.rows.filter(isKnown) };
+}
