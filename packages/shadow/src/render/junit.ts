@@ -3,7 +3,7 @@ import { segmentText } from "../report/segment-text.ts";
 import type { GateResult, ShadowReport, ValidityCheck } from "../report/shadow-report.ts";
 import { checkValue, checkWord } from "./check-words.ts";
 import { behaviourRows, costRows, costSentences } from "./cost-words.ts";
-import { gateValues, statusNote, statusWord } from "./gate-words.ts";
+import { gateRows, gateValues, statusNote, statusWord } from "./gate-words.ts";
 import { headlineOf } from "./headline.ts";
 import { text as escaped } from "./html/escape.ts";
 import { funnelSteps, lanesOf, lossesOf, lossWords, runFacts } from "./run-words.ts";
@@ -52,6 +52,9 @@ function output(report: ShadowReport): readonly string[] {
     ...caveats.map((text) => `! ${text}`),
     `next: ${next}`,
     ...where.map((text) => `where: ${text}`),
+    ...gateRows(report.gates).flatMap((row) =>
+      row.kind === "quiet" ? [`${row.text}, so ${row.bound} by the rule of three`] : [],
+    ),
     funnelSteps(funnel)
       .map(([name, n]) => `${name} ${n}`)
       .join(", "),
