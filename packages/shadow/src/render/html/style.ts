@@ -17,7 +17,7 @@ small { display: block; font-size: 12px; font-weight: 400; color: var(--soft); }
 .label { display: block; color: var(--soft); font-size: 12px; letter-spacing: .02em; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 20px 22px; }
-.card + .card { margin-top: 16px; } .grid > .card + .card { margin-top: 0; }
+.card + .card { margin-top: 16px; } .grid > .card + .card { margin-top: 0; } .grid + .card { margin-top: 16px; }
 .scroll { overflow-x: auto; }
 .prose p { max-width: 92ch; } .prose p:last-child { margin: 0; }
 .PASS { --tone: var(--pass); color: var(--pass); } .FAIL { --tone: var(--fail); color: var(--fail); } .INCONCLUSIVE { --tone: var(--open); color: var(--open); } .INVALID { --tone: var(--invalid); color: var(--invalid); } .NOT_JUDGED { --tone: var(--soft); color: var(--soft); }

@@ -61,7 +61,7 @@ function row(each: GateRow): readonly Cell[] {
   return [
     `${unbroken(gate.id)}${gate.required ? "" : advisory}`,
     wrapped(
-      `<strong class="${gate.status}">${statusWord(gate)}</strong>${note === "" ? "" : `<small>${text(note)}</small>`}`,
+      `<strong class="${gate.status}">${statusWord(gate)}</strong>${note === "" ? "" : `<small>${unbroken(note)}</small>`}`,
     ),
     primary,
     shadow,

@@ -1,9 +1,10 @@
 import type { BothLanes, OverTimePoint } from "../../../report/over-time.ts";
 import type { ShadowReport } from "../../../report/shadow-report.ts";
-import { milliseconds, number, percent } from "../../format.ts";
+import { number, percent } from "../../format.ts";
 import { eventWords } from "../../segment-rows.ts";
 import { text } from "../escape.ts";
 import { figure, lanesKey } from "../figure.ts";
+import { tickMs } from "../svg/axis.ts";
 import { lanesOverTime } from "../svg/lanes-over-time.ts";
 import { ratioOverTime } from "../svg/ratio-over-time.ts";
 
@@ -25,7 +26,6 @@ export function overTimeSection(report: ShadowReport): string {
     return figure({ title: `${title} over time`, content: drawn, below, key: lanesKey });
   };
   const step = `Each step is ${number(over_time.step_s)} s.`;
-  const time = (ms: number) => milliseconds(ms).replace(".0 ", " ");
   const marks = events.map((event) => `<li>${text(eventWords(event))}</li>`);
   return `<section aria-labelledby="time"><h2 id="time">When was it worse?</h2>
 <div class="grid">${[
@@ -33,12 +33,12 @@ export function overTimeSection(report: ShadowReport): string {
       title: `Change of ${name} over time`,
       content: ratioOverTime({ timeline, margin: gate?.margin ?? 1.1, events }),
       below:
-        "Dots: blocks of time. Line and band: the estimate so far with its anytime-valid interval.",
+        "Dots: blocks of time. Line and band: the estimate up to then with its anytime-valid interval.",
     }),
-    ...(isStreamed ? [lanes("TTFT, median", ({ ttft_ms }) => ttft_ms, time, step)] : []),
-    ...(isStreamed ? [lanes("TPOT, median", ({ tpot_ms }) => tpot_ms, time, step)] : []),
+    ...(isStreamed ? [lanes("TTFT, median", ({ ttft_ms }) => ttft_ms, tickMs, step)] : []),
+    ...(isStreamed ? [lanes("TPOT, median", ({ tpot_ms }) => tpot_ms, tickMs, step)] : []),
     ...(over_time.points.some(({ whole_ms }) => whole_ms.primary !== null)
-      ? [lanes("E2E of whole answers, median", ({ whole_ms }) => whole_ms, time, step)]
+      ? [lanes("E2E of whole answers, median", ({ whole_ms }) => whole_ms, tickMs, step)]
       : []),
     lanes(
       "Errors",
