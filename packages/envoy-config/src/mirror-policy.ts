@@ -90,6 +90,7 @@ export interface EvaluationPolicy {
   readonly warmupMs?: number;
   readonly blockLengthsMs?: readonly number[];
   readonly isSameModel?: boolean;
+  readonly requiresAll?: boolean;
   readonly allowsLoadMismatch?: boolean;
   readonly slo?: { readonly ttft?: number; readonly tpot?: number; readonly e2e?: number };
   readonly sloPreset?: string;
@@ -131,9 +132,14 @@ export const defaultRemovedHeaders: readonly string[] = [
 export const defaultBudget: MirrorBudget = {
   maxInFlight: 32,
   maxRequests: 20_000,
-  maxDurationMs: 1_800_000,
+  maxDurationMs: 7_200_000,
   maxBodyBytes: 1_048_576,
 };
+
+/** Twice the horizon at least: slow traffic has the time to become enough pairs. */
+export function budgetFor(horizonMs: number): MirrorBudget {
+  return { ...defaultBudget, maxDurationMs: Math.max(defaultBudget.maxDurationMs, 2 * horizonMs) };
+}
 
 /** Time that a ShadowPolicy gives a copy unless it says otherwise, in ms. */
 export const defaultRequestTimeoutMs = 600_000;

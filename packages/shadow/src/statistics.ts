@@ -1,4 +1,6 @@
 /** The statistics on their own: `@umbra/shadow/statistics`. Pure functions, no I/O. */
+
+export { clopperPearson } from "./statistics/binomial.ts";
 export {
   type BlockChoice,
   type Blocks,
@@ -20,6 +22,7 @@ export {
 } from "./statistics/confidence-sequence.ts";
 export { eBenjaminiHochberg, upperEValue } from "./statistics/e-bh.ts";
 export { createEProcess, type EProcess } from "./statistics/e-process.ts";
+export { erlangLoss, placesFor } from "./statistics/erlang.ts";
 export {
   hodgesLehmann,
   meanInterval,

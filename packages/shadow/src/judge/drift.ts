@@ -1,7 +1,6 @@
 import type { ValidityCheck } from "../report/shadow-report.ts";
 import { cutBlocks } from "../statistics/blocks.ts";
 import { studentQuantile } from "../statistics/student-t.ts";
-import { cosineVariance } from "./block-mean.ts";
 import type { GateId } from "./config.ts";
 import { pairedValues, type RatioColumn } from "./ratio-gate.ts";
 import type { ValidityInput } from "./validity.ts";
@@ -97,11 +96,24 @@ function thirdOf({ counts, sums }: ReturnType<typeof cutBlocks>, from: number, c
   const total = n.reduce((all, each) => all + each, 0);
   const mean = sum.reduce((all, each) => all + each, 0) / total;
   const influence = n.map((each, k) => (count / total) * ((sum[k] ?? 0) - each * mean));
-  return { mean, variance: cosineVariance(influence, terms) };
+  return { mean, variance: powerOf(influence) };
 }
 
 function noteOf({ column, first, last, change }: Trend): string {
   const shown = (log: number) => `${log < 0 ? "" : "+"}${(Math.expm1(log) * 100).toFixed(1)} %`;
   const verb = change > 0 ? "gets slower" : "gets faster";
   return `a trend is seen: the shadow ${verb} (${column} ${shown(first)} in the first third, ${shown(last)} in the last)`;
+}
+
+/** Mean power of the waves that `terms` names: the long-run variance. */
+function powerOf(influence: Float64Array): number {
+  let sum = 0;
+  for (let j = terms.from; j <= terms.to; j++) {
+    let wave = 0;
+    influence.forEach((each, k) => {
+      wave += each * Math.cos((Math.PI * j * (k + 0.5)) / influence.length);
+    });
+    sum += (2 / influence.length) * wave * wave;
+  }
+  return sum / (terms.to - terms.from + 1);
 }
