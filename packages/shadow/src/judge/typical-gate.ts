@@ -28,7 +28,7 @@ import type { PairedValues } from "./ratio-gate.ts";
 const minPairs = 200;
 
 /** What is left of the error of a wrong FAIL for the planned end; looks before it share the rest. */
-const endShare = 1 / 3;
+const endShare = 1 / 5;
 
 /**
  * Judges the typical ratio (geometric mean). FAIL at any look by a confidence sequence, and at the planned end by one
