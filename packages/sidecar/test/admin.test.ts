@@ -140,7 +140,7 @@ test("asking for the head of the events ends at once", async () => {
 test("reading is open: reports and events", async () => {
   const origin = await start();
   expect(await (await fetch(`${origin}/v1/report`)).json()).toMatchObject({
-    reports: [{ schema: "shadow-report/1", verdict: { status: "INCONCLUSIVE" } }],
+    reports: [{ schema: "shadow-report/2", verdict: { status: "INCONCLUSIVE" } }],
   });
   const events = await fetch(`${origin}/v1/events`);
   const reader = events.body?.getReader();

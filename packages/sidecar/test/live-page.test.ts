@@ -248,6 +248,9 @@ describeInChromium(`the live page, ${where}`, () => {
         await page.open(url);
         await shows("[data-section=pools]", /10\.0\.0\.1/);
         expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+        // On a desktop nothing scrolls sideways, the tables neither.
+        const scrolling = `[...document.querySelectorAll(".scroll")].filter((each) => innerWidth >= 1280 && each.scrollWidth > each.clientWidth).map((each) => each.ariaLabel)`;
+        expect(await page.evaluate(scrolling)).toEqual([]);
         // Black text on a light ground, and the reverse.
         const brightness = `Number(/\\d+/.exec(getComputedStyle(document.body).backgroundColor)[0])`;
         expect(Number(await page.evaluate(brightness)) < 128).toBe(isDark);
