@@ -72,7 +72,7 @@ function segmentsOf(samples: readonly Sample[], isFinal = true) {
   for (const each of samples) {
     if (each.shadow !== null) table.add(each, each.primary, each.shadow);
   }
-  return judgeSegments(table.build(0), config, isFinal);
+  return judgeSegments(table.build(0), { config, isFinal });
 }
 
 /** Of `runs`, how many have a flag. */

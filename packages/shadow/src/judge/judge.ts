@@ -51,7 +51,7 @@ export function judge(input: EvaluationInput): ShadowReport {
   const seedOf = (gate: string) => config.seed ?? seedFrom(`${evaluation.id} ${gate}`);
   const context = { config, alpha: alphaOf(config, stage), isFinal, seedOf };
   const gates = settledGates(judgeGates(table, context), facts.earlier, evaluation);
-  const segments = judgeSegments(table, config, isFinal);
+  const segments = judgeSegments(table, { config, isFinal });
   const validity = checkValidity({ table, part, facts, config, isFinal: hasEnded });
   const judged = verdictOf({
     ...{ gates, validity, isFinal, pairs, isBudgetSpent, hasEnded, stage },

@@ -22,6 +22,13 @@ interface Bucket {
   readonly indices: readonly number[];
 }
 
+/** By what segments are judged. */
+export interface SegmentContext {
+  readonly config: EvaluationConfig;
+  /** The planned end is reached. */
+  readonly isFinal: boolean;
+}
+
 /**
  * Compares the lanes for each kind of request: by model, path, streaming, prompt length, shape and priority. At the planned end a
  * segment that is worse than the gate's margin is flagged, with e-BH over all segments and gates; before it nothing is flagged,
@@ -29,13 +36,12 @@ interface Bucket {
  */
 export function judgeSegments(
   table: PairTable,
-  config: EvaluationConfig,
-  isFinal: boolean,
+  { config, isFinal }: SegmentContext,
 ): readonly Segment[] {
   const judged = table.isJudged.reduce((sum, flag) => sum + flag, 0);
   const found = bucketsOf(table).flatMap((bucket) => {
     const share = judged === 0 ? 0 : bucket.indices.length / judged;
-    return segmentGates.flatMap((gate) => measure(bucket, share, gate, table, config));
+    return segmentGates.flatMap((gate) => measure(bucket, { share, gate, table, config }));
   });
   const tested = found.filter(({ n, test }) => n >= minTested && test !== undefined);
   const eValues = tested.map(({ test }) => test?.eValue ?? 0);
@@ -77,12 +83,16 @@ interface Measured {
   readonly test: SwingTest | undefined;
 }
 
+interface MeasureContext {
+  readonly share: number;
+  readonly gate: SegmentGate;
+  readonly table: PairTable;
+  readonly config: EvaluationConfig;
+}
+
 function measure(
   { by, name, indices }: Bucket,
-  share: number,
-  gate: SegmentGate,
-  table: PairTable,
-  config: EvaluationConfig,
+  { share, gate, table, config }: MeasureContext,
 ): readonly Measured[] {
   const atMs: number[] = [];
   const values: number[] = [];

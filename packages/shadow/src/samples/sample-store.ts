@@ -74,24 +74,6 @@ export function createSampleStore(
     return chunk;
   }
 
-  function readRow(chunk: Chunk, row: number): Sample {
-    const flags = chunk.flags[row] ?? 0;
-    return {
-      v: 1,
-      id: chunk.ids[row] ?? "",
-      t0: chunk.t0[row] ?? 0,
-      route,
-      candidate,
-      mirrored: (flags & 1) !== 0,
-      drop: dropReasons[(chunk.drops[row] ?? 0) - 1] ?? null,
-      session: chunk.sessions[row] ?? null,
-      primary: legs.read(chunk, row * 2),
-      shadow: (flags & 2) === 0 ? null : legs.read(chunk, row * 2 + 1),
-      lag: known(chunk.lag[row]),
-      ...kinds.read(chunk, row),
-    };
-  }
-
   return {
     add(sample) {
       const chunk = newestChunk();
@@ -108,7 +90,13 @@ export function createSampleStore(
     },
     *all() {
       for (const chunk of chunks) {
-        for (let row = 0; row < chunk.rows; row++) yield readRow(chunk, row);
+        for (let row = 0; row < chunk.rows; row++)
+          yield {
+            ...{ v: 1, route, candidate, ...readFrame(chunk, row) },
+            primary: legs.read(chunk, row * 2),
+            shadow: isPaired(chunk, row) ? legs.read(chunk, row * 2 + 1) : null,
+            ...kinds.read(chunk, row),
+          };
       }
     },
   };
@@ -124,6 +112,22 @@ function writeRow(chunk: Chunk, sample: Sample): number {
   chunk.flags[row] = (sample.mirrored ? 1 : 0) | (sample.shadow === null ? 0 : 2);
   chunk.drops[row] = sample.drop === null ? 0 : dropReasons.indexOf(sample.drop) + 1;
   return row;
+}
+
+/** Reads what `writeRow` wrote. */
+function readFrame(chunk: Chunk, row: number) {
+  return {
+    id: chunk.ids[row] ?? "",
+    t0: chunk.t0[row] ?? 0,
+    mirrored: ((chunk.flags[row] ?? 0) & 1) !== 0,
+    drop: dropReasons[(chunk.drops[row] ?? 0) - 1] ?? null,
+    session: chunk.sessions[row] ?? null,
+    lag: known(chunk.lag[row]),
+  };
+}
+
+function isPaired(chunk: Chunk, row: number): boolean {
+  return ((chunk.flags[row] ?? 0) & 2) !== 0;
 }
 
 const kindFields = ["model", "path", "shape", "priority"] as const;
