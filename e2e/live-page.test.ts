@@ -33,7 +33,7 @@ describeInChromium(`the live page of umbra up, ${where}`, () => {
           );
         });
       await page.open(`http://127.0.0.1:${admin}/`);
-      await shows("verdict", /INCONCLUSIVE\s+so far/);
+      await shows("verdict", /collecting/);
       await shows("pools", /default\/primary\s+2 endpoints\s+✓ all fresh/);
       await page.evaluate("globalThis.isFirstLoad = true");
       await postMany(`http://127.0.0.1:${http}`, 40, 4, () => chat({ isStream: true }));

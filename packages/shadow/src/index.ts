@@ -34,6 +34,7 @@ export type {
   ResponseStart,
   UnmirroredFor,
 } from "./measure/leg-recorder.ts";
+export { type RequestKind, requestShapes } from "./measure/request-kind.ts";
 export {
   createRecorder,
   type LostTwin,
@@ -42,12 +43,17 @@ export {
   type RecorderObserver,
   type RecorderOptions,
 } from "./pairing/recorder.ts";
+export { type ComparedGate, type Comparison, compareReports } from "./render/comparison.ts";
 export { duration } from "./render/format.ts";
-export { renderReportHtml } from "./render/html/page.ts";
+export { type HtmlOptions, renderReportHtml } from "./render/html/page.ts";
 export { renderReportJunit } from "./render/junit.ts";
-export { renderReportMarkdown } from "./render/markdown.ts";
+export { type MarkdownOptions, renderReportMarkdown } from "./render/markdown.ts";
 export { renderReportText, type TextOptions } from "./render/terminal.ts";
+export type * from "./report/behaviour.ts";
+export { labelsOf, type ReportLabels, readLabels } from "./report/labels.ts";
+export type * from "./report/over-time.ts";
 export type * from "./report/report-cost.ts";
+export type * from "./report/segment.ts";
 export type * from "./report/shadow-report.ts";
 export {
   lostSample,

@@ -20,6 +20,7 @@ export {
   mixtureVariance,
   unitHalfWidth,
 } from "./statistics/confidence-sequence.ts";
+export { eBenjaminiHochberg, upperEValue } from "./statistics/e-bh.ts";
 export { createEProcess, type EProcess } from "./statistics/e-process.ts";
 export { erlangLoss, placesFor } from "./statistics/erlang.ts";
 export {

@@ -53,7 +53,9 @@ describe("verdict", () => {
     const report = run(traffic({ seed: 2, ...usual, ratio: 1.25 }));
     expect(report.verdict.status).toBe("FAIL");
     expect(report.verdict.reasons[0]).toMatchObject({ code: "gate_failed", gate: "ttft.typical" });
-    expect(report.verdict.reasons[0]?.text).toMatch(/^ttft\.typical \+2\d % .* exceeds the margin/);
+    expect(report.verdict.reasons[0]?.text).toMatch(
+      /^ttft\.typical \+2\d\.\d % .* exceeds the \+10\.0 % margin/,
+    );
   });
 
   test("a shadow that answers 2 % of requests with errors fails", () => {

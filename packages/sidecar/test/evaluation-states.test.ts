@@ -88,6 +88,7 @@ class Run {
     const counts = { eligible: 0, sampled: 0, dispatched: 0, dropped: {} };
     const now: EvaluationNow = {
       ...{ counts, loadRatio: undefined, isBudgetSpent: false, percent: 100, by: "request" },
+      policy: null,
       ...{ baseline: lane, candidate: lane, captured: 0, limitsHit: [], ...more },
     };
     this.#judging?.update({ [key]: now });

@@ -9,7 +9,6 @@ import pino from "pino";
 import type { PoolAnswer } from "../src/admin/admin-answers.ts";
 import { type AdminServer, startAdminServer } from "../src/admin/admin-server.ts";
 import { createJudging } from "../src/evaluation/judging.ts";
-import { maxStreams } from "../src/live-page/section-feed.ts";
 import type { MirrorState } from "../src/mirror/mirror-gate.ts";
 import { type Browser, type BrowserPage, chromium, openBrowser } from "./chromium.ts";
 import { endpoint, look, mirror, pool, report, samples } from "./live-fixtures.ts";
@@ -265,6 +264,9 @@ describeInChromium(`the live page, ${where}`, () => {
         await page.open(url);
         await shows("[data-section=pools]", /10\.0\.0\.1/);
         expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+        // On a desktop nothing scrolls sideways, the tables neither.
+        const scrolling = `[...document.querySelectorAll(".scroll")].filter((each) => innerWidth >= 1280 && each.scrollWidth > each.clientWidth).map((each) => each.ariaLabel)`;
+        expect(await page.evaluate(scrolling)).toEqual([]);
         // Black text on a light ground, and the reverse.
         const brightness = `Number(/\\d+/.exec(getComputedStyle(document.body).backgroundColor)[0])`;
         expect(Number(await page.evaluate(brightness)) < 128).toBe(isDark);

@@ -263,6 +263,13 @@ describe("an answer that is observed", () => {
           onOverload() {},
         },
       );
+      exchange.onRequestHeaders?.(new Map([["x-request-id", "r"]]), true);
+      exchange.onResponseHeaders?.(new Map([[":status", "200"]]), new Map(), false);
+      const chunk = Buffer.alloc(1024 * 1024, ":\n");
+      for (let i = 0; i < 33; i++) exchange.onResponseBody?.(chunk, false);
+      expect(fails).toBe(ended);
+    },
+  );
 
   test("is given up at a million lines", () => {
     const { exchange, legs } = observing();

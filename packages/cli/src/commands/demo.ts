@@ -95,7 +95,7 @@ async function runScenario(
   const pairs = await allPairs(admin, load.sent.length + 1, io.signal);
   const report = await verdictOf(admin, io.signal);
   say(`\n${renderReportText(report, { color: io.hasColour })}\n`);
-  writeReports([report], { html }, io);
+  writeReports([report], { files: { html } }, io);
   say("");
 
   const spread = [

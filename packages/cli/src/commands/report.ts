@@ -1,7 +1,13 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isPoolCalled } from "@umbra/envoy-config";
-import { renderReportText, type ShadowReport, type VerdictStatus } from "@umbra/shadow";
+import {
+  type ReportLabels,
+  readLabels,
+  renderReportText,
+  type ShadowReport,
+  type VerdictStatus,
+} from "@umbra/shadow";
 import { defined } from "@umbra/shadow/defined";
 import { printable, printableJson } from "@umbra/shadow/printable";
 import type { Command } from "commander";
@@ -12,6 +18,7 @@ import type { Io } from "../io.ts";
 import { adminFlag, askAdmin } from "../process/admin-client.ts";
 import { checkWritable } from "../process/usable-file.ts";
 import { progressLine } from "../progress-line.ts";
+import { comparisonsOf, earlierOf } from "../report/compare.ts";
 import { judgeSamples } from "../report/judge-samples.ts";
 import { readSamples } from "../report/read-samples.ts";
 import { writeReports } from "../report/write-report.ts";
@@ -36,6 +43,12 @@ const reportFlags = {
     collect,
   ),
   from: flag("--from <file>", "draw this report (JSON) again"),
+  against: flag("--against <file>", "put this earlier report (JSON) beside it, gate by gate"),
+  label: flag(
+    "--label <key=value>",
+    "name what was run: commit=abc, candidate.image=…, baseline.gpu=…; repeatable",
+    collect,
+  ),
   file: flag(
     "-f, --file <path>",
     "with --samples: resources whose ShadowPolicies say how to judge; repeatable",
@@ -94,6 +107,7 @@ export function reportCommand(io: Io): Command {
       "umbra report",
       "umbra report --wait --gate --html report.html",
       "umbra report --samples monday.ndjson --samples tuesday.ndjson -o json",
+      "umbra report --against last-week.json --label commit=3f9c2d1 --label candidate.gpu=L40S",
     ],
     flags: [reportFlags],
   }).action((flags: ReportFlags) => runReport(flags, io));
@@ -105,26 +119,47 @@ async function runReport(flags: ReportFlags, io: Io): Promise<void> {
   if (flags.wait === true && sources > 0) {
     throw new UsageError("--wait is for a running sidecar: samples and reports do not change");
   }
+  const labels = labelsOf(flags.label ?? []);
+  const earlier = flags.against === undefined ? [] : readReports(flags.against);
   const all =
     flags.from !== undefined
-      ? readReport(flags.from)
+      ? readReports(flags.from)
       : flags.samples !== undefined
         ? await fromSamples(flags.samples, flags, io)
         : await fromSidecar(flags, io);
-  const reports = chosen(all, flags.candidate);
+  const reports = chosen(all, flags.candidate).map((report) => labelled(report, labels));
+  const againstOf = earlierOf(reports, earlier);
   if (flags.output === "json") {
     const [only] = reports;
     const json =
-      reports.length === 1 && only !== undefined ? only : { schema: "shadow-reports/1", reports };
+      flags.against !== undefined
+        ? { schema: "shadow-comparisons/1", comparisons: comparisonsOf(reports, againstOf) }
+        : reports.length === 1 && only !== undefined
+          ? only
+          : { schema: "shadow-reports/1", reports };
     io.stdout(`${printableJson(json)}\n`);
   } else if (flags.markdown !== "-" && flags.junit !== "-") {
-    const texts = reports.map((report) => renderReportText(report, { color: io.hasColour }));
+    const texts = reports.map((report) =>
+      renderReportText(report, { color: io.hasColour, ...defined({ against: againstOf(report) }) }),
+    );
     io.stdout(`${texts.join("\n\n")}\n`);
   }
-  writeReports(reports, flags, io);
+  writeReports(reports, { files: flags, againstOf }, io);
   if (flags.gate !== true) return;
   const verdict = worst.find((status) => reports.some((each) => each.verdict.status === status));
   if (verdict !== undefined && verdict !== "PASS") throw new OutcomeError(exitStatus[verdict]);
+}
+
+function labelsOf(pairs: readonly string[]): ReportLabels {
+  const read = readLabels(pairs);
+  if (!read.ok) throw new UsageError(`--label ${read.problem}`);
+  return read.labels;
+}
+
+/** With the labels that it has already. */
+function labelled(report: ShadowReport, labels: ReportLabels): ShadowReport {
+  if (Object.keys(labels).length === 0) return report;
+  return { ...report, labels: { ...report.labels, ...labels } };
 }
 
 function chosen(
@@ -171,7 +206,7 @@ function progressOf({ evaluation, funnel, verdict }: ReportOf): string {
   const left = verdict.next.eta_s;
   const eta = left === null ? "" : `, about ${Math.ceil(left / 60)} min left`;
   const minutes = (seconds: number) => (seconds / 60).toFixed(1);
-  return `${minutes(evaluation.elapsed_s)} of ${minutes(evaluation.horizon_s)} min: ${funnel.used} pairs used of ${evaluation.min_pairs} wanted, ${verdict.status} so far${eta}`;
+  return `${minutes(evaluation.elapsed_s)} of ${minutes(evaluation.horizon_s)} min: ${funnel.used} pairs used of ${evaluation.min_pairs} wanted, ${verdict.status === "INCONCLUSIVE" ? "collecting" : verdict.status}${eta}`;
 }
 
 type ReportOf = Pick<ShadowReport, "evaluation" | "funnel" | "verdict">;
@@ -201,7 +236,8 @@ async function fromSamples(
   return judgeSamples(samples, { settings, topology, control });
 }
 
-function readReport(file: string): readonly ShadowReport[] {
+/** Reads one report, or a list of them, as `-o json` writes them. */
+function readReports(file: string): readonly ShadowReport[] {
   let json: unknown;
   try {
     json = JSON.parse(readFileSync(file, "utf8"));

@@ -5,9 +5,11 @@ import {
   renderReportMarkdown,
   type ShadowReport,
 } from "@umbra/shadow";
+import { defined } from "@umbra/shadow/defined";
 import { printable } from "@umbra/shadow/printable";
 import { CommandError } from "../errors.ts";
 import type { Io } from "../io.ts";
+import type { EarlierOf } from "./compare.ts";
 
 /** Files that a report is to be written to; `-` is standard output. */
 export interface ReportFiles {
@@ -16,8 +18,18 @@ export interface ReportFiles {
   readonly junit?: string;
 }
 
+export interface ReportsToWrite {
+  readonly files: ReportFiles;
+  /** Earlier reports to put beside them. */
+  readonly againstOf?: EarlierOf;
+}
+
 /** Writes the forms that were asked for. Several candidates get a file each, by the pool's name. */
-export function writeReports(reports: readonly ShadowReport[], files: ReportFiles, io: Io): void {
+export function writeReports(
+  reports: readonly ShadowReport[],
+  { files, againstOf = () => undefined }: ReportsToWrite,
+  io: Io,
+): void {
   const forms = [
     { file: files.html, render: renderReportHtml },
     { file: files.markdown, render: renderReportMarkdown },
@@ -26,13 +38,14 @@ export function writeReports(reports: readonly ShadowReport[], files: ReportFile
   for (const { file, render } of forms) {
     if (file === undefined) continue;
     for (const report of reports) {
+      const text = render(report, defined({ against: againstOf(report) }));
       const name = reports.length === 1 || file === "-" ? file : nameFor(file, report);
       if (name === "-") {
-        io.stdout(render(report));
+        io.stdout(text);
         continue;
       }
       try {
-        writeFileSync(name, render(report));
+        writeFileSync(name, text);
       } catch (cause) {
         throw new CommandError(`${name} can't be written: ${(cause as Error).message}`, { cause });
       }

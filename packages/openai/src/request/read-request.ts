@@ -47,6 +47,8 @@ const keys = jsonKeys(
     "mcp_servers",
     "container",
     "web_search_options",
+    "response_format",
+    "guided_json",
     "messages",
     "prompt",
     "input",

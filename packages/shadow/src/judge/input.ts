@@ -1,5 +1,5 @@
 import type { Utilisation } from "../report/report-cost.ts";
-import type { ReportFunnel, ReportSegment, ShadowReport } from "../report/shadow-report.ts";
+import type { ReportFunnel, ShadowReport } from "../report/shadow-report.ts";
 import type { Sample } from "../samples/sample.ts";
 import type { EvaluationConfig } from "./config.ts";
 
@@ -35,9 +35,10 @@ export interface EvaluationFacts {
   readonly counts?: FunnelCounts;
   /** Ready replicas' requests per second, shadow over primary. */
   readonly loadRatio?: number;
+  /** `namespace/name` of the ShadowPolicy. */
+  readonly policy?: string;
   /** 99th percentile of the primary's requests per second, over blocks of 10 s. */
   readonly peakPerSecond?: number;
-  readonly segments?: readonly (ReportSegment & { readonly startedAtMs: number })[];
   /** Measured, and left out at random for want of memory. */
   readonly leftOut?: { readonly paired: number; readonly lost: number };
   readonly captured?: number;

@@ -5,6 +5,7 @@ import type {
   ReportIdentity,
   ShadowReport,
 } from "../report/shadow-report.ts";
+import { describeBehaviour } from "./behaviour.ts";
 import type { EvaluationConfig } from "./config.ts";
 import { describeCost } from "./cost.ts";
 import {
@@ -20,7 +21,10 @@ import { funnelOf } from "./funnel.ts";
 import { judgeGates } from "./gates.ts";
 import type { EvaluationInput, LaneFacts } from "./input.ts";
 import { loadMemory } from "./load-memory.ts";
+import { describeOverTime } from "./over-time.ts";
 import { type Partition, partition } from "./partition.ts";
+import { holdForSegments } from "./segment-verdict.ts";
+import { judgeSegments } from "./segments.ts";
 import { alphaOf, isOver, plannedMs, settled, stageAfter, standing } from "./stages.ts";
 import { countOf, TableBuilder } from "./table.ts";
 import { timelineOf } from "./timeline.ts";
@@ -48,8 +52,9 @@ export function judge(input: EvaluationInput): ShadowReport {
   const seedOf = (gate: string) => config.seed ?? seedFrom(`${evaluation.id} ${gate}`);
   const context = { config, alpha: alphaOf(config, stage), isFinal, seedOf };
   const gates = settledGates(judgeGates(table, context), facts.earlier, evaluation);
+  const segments = judgeSegments(table, { config, isFinal });
   const validity = checkValidity({ table, part, facts, config, isFinal: hasEnded });
-  const verdict = verdictOf({
+  const judged = verdictOf({
     ...{ gates, validity, isFinal, pairs, isBudgetSpent, hasEnded, stage },
     ...{ config, load: evaluation.load, at: evaluation.ended_at },
     earlier: facts.earlier?.verdict,
@@ -57,6 +62,7 @@ export function judge(input: EvaluationInput): ShadowReport {
     leftS: hasEnded ? 0 : (plannedMs(config, stage) - elapsedMs) / 1_000,
     requests: Math.max(part.counts.samples, facts.counts?.dispatched ?? 0),
   });
+  const verdict = holdForSegments(judged, segments);
   const cost = describeCost({ table, part, facts, config, validity });
   const described = input.isBrief === true ? new TableBuilder().build(0) : table;
   const errors = matrixOf(described, (lane, i) => lane.classes[i] ?? "");
@@ -83,6 +89,9 @@ export function judge(input: EvaluationInput): ShadowReport {
     plots: describePlots(described),
     validity,
     limits_hit: facts.limitsHit ?? [],
+    segments,
+    over_time: describeOverTime(described, part.startedAtMs),
+    behaviour: describeBehaviour(described),
     cost,
   });
 }
@@ -105,7 +114,7 @@ function evaluationOf(
   { config, facts = {} }: EvaluationInput,
 ): ReportEvaluation {
   const hash = configHash(config);
-  const { route = part.route, sampling = null, captured = 0, segments = [] } = facts;
+  const { route = part.route, sampling = null, captured = 0, policy = null } = facts;
   const id = evaluationId(route, facts.candidate?.pool ?? part.candidate, hash);
   return {
     id,
@@ -122,8 +131,7 @@ function evaluationOf(
     alpha: config.alpha,
     load: loadMemory(table, config),
     slo_ms: config.slo,
-    ...{ sampling, captured },
-    segments: segments.map(({ started_at, pairs, reason }) => ({ started_at, pairs, reason })),
+    ...{ sampling, captured, policy },
   };
 }
 

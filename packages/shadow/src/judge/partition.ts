@@ -7,7 +7,7 @@ import { type PairTable, TableBuilder } from "./table.ts";
 export interface Partition {
   readonly startedAtMs: number;
   readonly nowMs: number;
-  /** Where judging begins: behind the warm-up, and in the last segment. */
+  /** Where judging begins: behind the warm-up. */
   readonly judgedFromMs: number;
   /** Pairs from there on. */
   readonly table: PairTable;
@@ -71,10 +71,7 @@ export function partition({ samples, control, config, facts = {} }: EvaluationIn
     }
   }
   const startedAtMs = facts.startedAtMs ?? (counted === 0 ? 0 : first);
-  const judgedFromMs = Math.max(
-    startedAtMs + config.warmupMs,
-    facts.segments?.at(-1)?.startedAtMs ?? startedAtMs,
-  );
+  const judgedFromMs = startedAtMs + config.warmupMs;
   return {
     startedAtMs,
     nowMs: Math.max(startedAtMs, facts.nowMs ?? last),

@@ -1,14 +1,17 @@
 import { isCensored } from "../measure/leg.ts";
+import type { RequestKind } from "../measure/request-kind.ts";
 import type { Sample, SampleLeg } from "../samples/sample.ts";
 import type { EvaluationConfig } from "./config.ts";
 
-const times = ["ttft", "ttfo", "tpot", "e2e"] as const;
+const times = ["ttft", "ttfo", "tpot", "e2e", "stall"] as const;
 const sizes = ["length", "promptTokens", "cachedTokens", "outTokens"] as const;
 const pairNumbers = ["atMs", "promptBytes", "lag"] as const;
+const kindNames = ["model", "path", "shape", "priority"] as const;
 const pairFlags = ["isJudged", "isUsed", "isTimed", "isLost", "isStream", "isUsage"] as const;
 
 type LaneNumber = (typeof times)[number] | (typeof sizes)[number];
 type PairNumber = (typeof pairNumbers)[number];
+type KindName = (typeof kindNames)[number];
 type PairFlag = (typeof pairFlags)[number];
 
 /** A lane's numbers of all pairs, by index; NaN where not known. */
@@ -16,6 +19,8 @@ export interface LaneColumns extends Readonly<Record<LaneNumber, Float64Array>> 
   readonly isOk: Uint8Array;
   readonly classes: readonly string[];
   readonly finish: readonly string[];
+  /** `ip:port`, or empty where not known. */
+  readonly endpoints: readonly string[];
 }
 
 /**
@@ -28,6 +33,8 @@ export interface PairTable
   extends Readonly<Record<PairNumber, Float64Array>>,
     Readonly<Record<PairFlag, Uint8Array>> {
   readonly size: number;
+  /** What kind of request each is; empty where not known. */
+  readonly kinds: Readonly<Record<KindName, readonly string[]>>;
   readonly baseline: LaneColumns;
   readonly shadow: LaneColumns;
 }
@@ -37,12 +44,14 @@ export class TableBuilder {
   readonly #numbers = columnsOf(pairNumbers);
   readonly #flags = columnsOf(pairFlags);
   readonly #ids: string[] = [];
+  readonly #kinds: (RequestKind | undefined)[] = [];
   readonly #baseline = new LaneBuilder();
   readonly #shadow = new LaneBuilder();
 
   add(sample: Sample, baseline: SampleLeg, shadow: SampleLeg): void {
     const { id, t0: atMs, lag, primary } = sample;
     this.#ids.push(id);
+    this.#kinds.push(sample.request ?? undefined);
     push(this.#numbers, { atMs, lag, promptBytes: primary.promptBytes });
     push(this.#flags, {
       isJudged: Number(isJudged(baseline, shadow)),
@@ -63,6 +72,7 @@ export class TableBuilder {
     const { id, t0: atMs, lag, primary } = sample;
     const isCut = baseline.class === null || isCensored(baseline.class);
     this.#ids.push(id);
+    this.#kinds.push(sample.request ?? undefined);
     push(this.#numbers, { atMs, lag, promptBytes: primary.promptBytes });
     push(this.#flags, {
       isJudged: Number(!isCut),
@@ -92,6 +102,9 @@ export class TableBuilder {
       size: order.length,
       ...picked(this.#numbers, (of) => Float64Array.from(order, (i) => of[i] ?? Number.NaN)),
       ...picked(this.#flags, (of) => Uint8Array.from(order, (i) => of[i] ?? 0)),
+      kinds: Object.fromEntries(
+        kindNames.map((name) => [name, order.map((i) => this.#kinds[i]?.[name] ?? "")]),
+      ) as Record<KindName, string[]>,
       baseline: this.#baseline.build(order),
       shadow: this.#shadow.build(order),
     };
@@ -103,20 +116,23 @@ class LaneBuilder {
   readonly #isOk: number[] = [];
   readonly #classes: string[] = [];
   readonly #finish: string[] = [];
+  readonly #endpoints: string[] = [];
 
   add(leg: SampleLeg, isOneWay: boolean, hasChars: boolean): void {
     // Tokens counted in two ways do not compare; then time per character stands in.
     const tpot = isOneWay ? leg.tpot : hasChars ? (leg.tpoc ?? null) : null;
-    push(this.#numbers, { ...leg, tpot, length: lengthOf(leg, isOneWay) });
+    push(this.#numbers, { ...leg, tpot, stall: leg.stall, length: lengthOf(leg, isOneWay) });
     this.#isOk.push(Number(leg.class === "ok"));
     this.#classes.push(leg.class ?? "unknown");
     this.#finish.push(leg.finish ?? "none");
+    this.#endpoints.push(leg.endpoint ?? "");
   }
 
   addLost(): void {
     push(this.#numbers, {});
     this.#isOk.push(0);
     this.#classes.push("lost");
+    this.#endpoints.push("");
     this.#finish.push("none");
   }
 
@@ -126,6 +142,7 @@ class LaneBuilder {
       isOk: Uint8Array.from(order, (i) => this.#isOk[i] ?? 0),
       classes: order.map((i) => this.#classes[i] ?? "unknown"),
       finish: order.map((i) => this.#finish[i] ?? "none"),
+      endpoints: order.map((i) => this.#endpoints[i] ?? ""),
     };
   }
 }

@@ -1,3 +1,4 @@
+import { failedSentence, undecidedSentence } from "../report/gate-sentence.ts";
 import type {
   GateResult,
   LoadMemory,
@@ -174,31 +175,8 @@ function notEnded({ pairs, config, leftS, isBudgetSpent, requests }: VerdictInpu
 }
 
 function gateReason(code: string, gate: GateResult): Reason {
-  const { id, kind, estimate, margin, reason, events } = gate;
-  const bounds = code === "gate_failed" ? gate.fail_interval : gate.interval;
-  const change = (value: number | null) =>
-    value === null
-      ? "?"
-      : kind === "ratio"
-        ? `${signed((value - 1) * 100)} %`
-        : `${signed(value * 100)} pp`;
-  const interval = bounds === null ? "" : ` (${change(bounds.lower)} to ${change(bounds.upper)})`;
-  const verb = code === "gate_failed" ? "exceeds" : "is not yet told from";
-  const burst = events?.burst ?? null;
-  const clustered =
-    burst === null
-      ? ""
-      : ` (${burst.events} of ${events?.shadow} came in one burst of ${Math.ceil(burst.seconds)} s)`;
-  const why = reason === null || code === "gate_failed" ? "" : `: ${reason.text}`;
-  return {
-    code,
-    gate: id,
-    text: `${id} ${change(estimate)}${interval} ${verb} the margin of ${change(margin)}${why}${clustered}`,
-  };
-}
-
-function signed(value: number): string {
-  return `${value < 0 ? "" : "+"}${value.toFixed(Math.abs(value) < 10 ? 2 : 0)}`;
+  const sentence = code === "gate_failed" ? failedSentence : undecidedSentence;
+  return { code, gate: gate.id, text: sentence(gate) };
 }
 
 function number(value: number | null): string {

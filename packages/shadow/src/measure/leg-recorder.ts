@@ -3,6 +3,7 @@ import type { DropReason } from "../samples/sample.ts";
 import type { AnswerReading, ReadAnswer } from "./answer-reading.ts";
 import type { Lane, Leg } from "./leg.ts";
 import { legClassOf } from "./leg-class.ts";
+import type { RequestKind } from "./request-kind.ts";
 
 /** What is known of a leg when its request headers are seen. */
 export interface LegStart {
@@ -22,6 +23,8 @@ export interface LegStart {
   readonly unmirrored?: readonly UnmirroredFor[];
   /** Keyed hash of its session. */
   readonly session?: string | undefined;
+  /** Primary: what kind of request it is. */
+  readonly kind?: RequestKind;
   /** Shadow: how long it may take, in ms. */
   readonly timeoutMs?: number | undefined;
 }
@@ -121,7 +124,7 @@ class OneLeg implements LegRecorder {
   }
 
   #leg(measures: AnswerMeasures | undefined, endedAt: number, isEnded: boolean): Leg {
-    const { requestId, lane, pool, model, promptBytes, session, timeoutMs } = this.#start;
+    const { requestId, lane, pool, model, promptBytes, session, kind, timeoutMs } = this.#start;
     const { status = 0, attempts, isLocalReply = false, servedBy } = this.#response ?? {};
     const [t0, isStream, bodyEndedAt] = [this.#t0, this.#isStream, this.#bodyEndedAt];
     const legClass = legClassOf({
@@ -134,6 +137,7 @@ class OneLeg implements LegRecorder {
       ...optional("endpoint", servedBy ?? this.#start.endpoint),
       ...optional("promptBytes", promptBytes),
       ...optional("session", session),
+      ...optional("kind", kind),
       ...optional("attempts", attempts),
       ...optional("model", model ?? measures?.model),
       ...measured(measures ?? noAnswer, { isStream, t0, bodyEndedAt }),

@@ -1,3 +1,5 @@
+import type { RequestKind } from "./request-kind.ts";
+
 /** The real thing, or its mirrored copy. */
 export type Lane = "primary" | "shadow";
 
@@ -46,6 +48,8 @@ export interface Leg {
   readonly maxIclMs?: number;
   /** Keyed hash of the session it belongs to. */
   readonly session?: string;
+  /** Primary: what kind of request it is. */
+  readonly kind?: RequestKind;
   /** Upstream attempts; more than one hides an error. */
   readonly attempts?: number;
 }

@@ -1,30 +1,74 @@
+import type { Segment } from "../report/segment.ts";
+import { segmentText } from "../report/segment-text.ts";
 import type { GateResult, ShadowReport, ValidityCheck } from "../report/shadow-report.ts";
-import { checkValue, gateStatus, gateValues, nextStep } from "./format.ts";
+import { checkValue, checkWord } from "./check-words.ts";
+import { behaviourRows, costRows, costSentences } from "./cost-words.ts";
+import { gateRows, gateValues, statusNote, statusWord } from "./gate-words.ts";
+import { headlineOf } from "./headline.ts";
 import { text as escaped } from "./html/escape.ts";
+import { funnelSteps, lanesOf, lossesOf, lossWords, runFacts } from "./run-words.ts";
+import { eventWords } from "./segment-rows.ts";
 
-/** The report as JUnit XML: a case for each gate and for each validity check. */
+/** The report as JUnit XML: a case for each gate, each validity check and each kind of request that is worse. */
 export function renderReportJunit(report: ShadowReport): string {
-  const cases = [...report.gates.map(gateCase), ...report.validity.map(checkCase)];
+  const isPass = report.verdict.status === "PASS";
+  const cases = [
+    ...report.gates.map(gateCase),
+    ...report.validity.map(checkCase),
+    ...report.segments.filter(({ flagged }) => flagged).map((each) => segmentCase(each, isPass)),
+  ];
   const failures = cases.filter(({ outcome }) => outcome === "failure").length;
   const skipped = cases.filter(({ outcome }) => outcome === "skipped").length;
-  const { evaluation, verdict } = report;
+  const { evaluation } = report;
   const name = `umbra shadow evaluation ${evaluation.id}`;
   const counts = `tests="${cases.length}" failures="${failures}" errors="0" skipped="${skipped}"`;
-  const said = `${verdict.status}: ${verdict.reasons.map(({ text }) => text).join("; ")}`;
+  const properties = [
+    ...lanesOf(report).map(
+      ({ role, pool, about }) => [role, [pool, ...about].join(" · ")] as const,
+    ),
+    ...runFacts(report),
+  ].map(([key, value]) => `      <property name="${escaped(key)}" value="${escaped(value)}"/>`);
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites name="umbra" ${counts}>`,
     `  <testsuite name="${escaped(name)}" timestamp="${escaped(evaluation.ended_at)}" time="${evaluation.elapsed_s.toFixed(3)}" ${counts}>`,
+    "    <properties>",
+    ...properties,
+    "    </properties>",
     ...cases.map(xmlOf),
-    `    <system-out>${escaped(`${said}; next: ${nextStep(verdict.next)}`)}</system-out>`,
+    `    <system-out>${output(report).map(escaped).join("\n")}</system-out>`,
     "  </testsuite>",
     "</testsuites>",
     "",
   ].join("\n");
 }
 
+/** What no case says, a line each. */
+function output(report: ShadowReport): readonly string[] {
+  const { word, reasons, caveats, next, where } = headlineOf(report);
+  const { funnel, over_time } = report;
+  return [
+    `${word}: ${reasons.join("; ")}`,
+    ...caveats.map((text) => `! ${text}`),
+    `next: ${next}`,
+    ...where.map((text) => `where: ${text}`),
+    ...gateRows(report.gates).flatMap((row) =>
+      row.kind === "quiet" ? [`${row.text}, so ${row.bound} by the rule of three`] : [],
+    ),
+    funnelSteps(funnel)
+      .map(([name, n]) => `${name} ${n}`)
+      .join(", "),
+    ...lossesOf(funnel).map(lossWords),
+    ...[...behaviourRows(report), ...costRows(report)].map(
+      ([what, primary, shadow]) => `${what}: ${primary}, shadow ${shadow}`,
+    ),
+    ...costSentences(report),
+    ...over_time.events.map(eventWords),
+  ];
+}
+
 interface Case {
-  readonly kind: "gate" | "validity";
+  readonly kind: "gate" | "validity" | "segment";
   readonly id: string;
   readonly outcome: "passed" | "failure" | "skipped";
   readonly text: string;
@@ -34,8 +78,10 @@ interface Case {
 
 function gateCase(gate: GateResult): Case {
   const { id, status, required } = gate;
-  const { estimate, lower, upper, margin } = gateValues(gate);
-  const text = `${gateStatus(gate)}: ${estimate} (${lower} .. ${upper}), margin ${margin}, n ${gate.n}`;
+  const { estimate, interval, margin, detectable } = gateValues(gate);
+  const power = detectable === "" ? "" : `could see ${detectable}`;
+  const note = [statusNote(gate), power].filter((part) => part !== "").join("; ");
+  const text = `${statusWord(gate)}: ${estimate} (${interval}), margin ${margin}, n ${gate.n}${note === "" ? "" : `; ${note}`}`;
   // An advisory gate tells, and breaks nothing: the suite must not be red where the verdict is PASS.
   const isTold = !required || status === "NOT_JUDGED";
   const outcome = status === "PASS" ? "passed" : isTold ? "skipped" : "failure";
@@ -50,14 +96,24 @@ function checkCase(check: ValidityCheck): Case {
     kind: "validity",
     id,
     outcome,
-    text: `${check.text}: ${checkValue(check)}`,
+    text: `${checkWord(check)}: ${check.text}: ${checkValue(check)}`,
     type: effect,
+  };
+}
+
+function segmentCase(segment: Segment, isPass: boolean): Case {
+  return {
+    kind: "segment",
+    id: `${segment.by} ${segment.bucket} ${segment.gate}`,
+    outcome: isPass ? "skipped" : "failure",
+    text: `worse for ${segmentText(segment)}`,
+    type: "worse",
   };
 }
 
 function xmlOf({ kind, id, outcome, text, type }: Case): string {
   const inner = {
-    passed: "/>",
+    passed: `><system-out>${escaped(text)}</system-out></testcase>`,
     skipped: `><skipped message="${escaped(text)}"/></testcase>`,
     failure: `><failure type="${escaped(type)}" message="${escaped(text)}"/></testcase>`,
   }[outcome];

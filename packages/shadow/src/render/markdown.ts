@@ -1,34 +1,50 @@
 import { printable } from "../printable.ts";
-import type { GateResult, ShadowReport } from "../report/shadow-report.ts";
-import {
-  checkValue,
-  checkWord,
-  count,
-  gateStatus,
-  gateValues,
-  metricRows,
-  nextStep,
-  unknown,
-  verdictSigns,
-} from "./format.ts";
+import { changeWords } from "../report/change-words.ts";
+import type { ShadowReport } from "../report/shadow-report.ts";
+import { checkValue, checkWord } from "./check-words.ts";
+import { compareReports } from "./comparison.ts";
+import { behaviourRows, costRows, costSentences } from "./cost-words.ts";
+import { milliseconds, shownMetrics, unknown } from "./format.ts";
+import { gateRows, gateValues, levelWords, statusNote, statusWord } from "./gate-words.ts";
+import { headlineOf } from "./headline.ts";
+import { plainLink } from "./html/escape.ts";
+import { funnelSteps, lanesOf, lossesOf, lossWords, runFacts } from "./run-words.ts";
+import { eventWords, segmentRows } from "./segment-rows.ts";
+
+/** What the Markdown has besides its report. */
+export interface MarkdownOptions {
+  /** An earlier report to put beside it. */
+  readonly against?: ShadowReport;
+}
 
 /** The report as Markdown, for a comment of a CI run. */
-export function renderReportMarkdown(report: ShadowReport): string {
-  const { verdict, evaluation, limits_hit } = report;
-  const so = evaluation.is_final || verdict.status !== "INCONCLUSIVE" ? "" : " so far";
-  const failed = report.validity.filter(({ ok }) => ok === false);
-  const checks = failed.map(
-    (check) => `- ${checkWord(check)}: ${escaped(check.text)}: ${checkValue(check)}`,
-  );
-  const limits = limits_hit.map((limit) => `- limit reached: ${escaped(limit)}`);
+export function renderReportMarkdown(
+  report: ShadowReport,
+  { against }: MarkdownOptions = {},
+): string {
+  const { sign, word, reasons, caveats, next, where } = headlineOf(report);
+  const limits = report.limits_hit.map((limit) => `- limit reached: ${escaped(limit)}`);
   return [
-    `## ${verdictSigns[verdict.status]} Shadow evaluation: ${verdict.status}${so}`,
+    `## ${sign} Shadow evaluation: ${word}`,
     identities(report),
-    verdict.reasons.map(({ text }) => `- ${escaped(text)}`).join("\n"),
-    `**Next:** ${escaped(nextStep(verdict.next))}`,
-    gatesTable(report.gates),
+    list(reasons),
+    caveats.length === 0 ? "" : `**But know**\n\n${list(caveats)}`,
+    `**Next:** ${escaped(next)}`,
+    where.length === 0 ? "" : `**Where**\n\n${list(where)}`,
+    checks(report),
+    gatesTable(report),
+    against === undefined ? "" : comparison(report, against),
+    segmentsTable(report),
     metricsTable(report),
-    checks.length === 0 ? "" : `**Checks that do not hold**\n\n${checks.join("\n")}`,
+    sidesTable(report),
+    list(costSentences(report)),
+    list(report.over_time.events.map(eventWords)),
+    list([
+      funnelSteps(report.funnel)
+        .map(([name, n]) => `${name} ${n.toLocaleString("en-US")}`)
+        .join(", "),
+      ...lossesOf(report.funnel).map(lossWords),
+    ]),
     limits.join("\n"),
   ]
     .filter((part) => part !== "")
@@ -36,44 +52,138 @@ export function renderReportMarkdown(report: ShadowReport): string {
     .concat("\n");
 }
 
-function identities({ baseline, candidate, control, funnel, evaluation }: ShadowReport): string {
-  const lane = ({ pool, models }: typeof baseline, otherwise: string) => {
-    const names = models.length === 0 ? "" : ` (${models.map(escaped).join(", ")})`;
-    return `**${escaped(pool === "" ? otherwise : pool)}**${names}`;
-  };
-  const against = control === null ? "" : `, control ${lane(control, "unnamed")}`;
-  const pairs = `${count(funnel.used)} pairs used of ${count(funnel.dispatched)} mirrored`;
-  return `${lane(baseline, "primary")}${against} → ${lane(candidate, "shadow")}, ${pairs}, evaluation ${escaped(evaluation.id)}`;
+function list(items: readonly string[]): string {
+  return items.map((item) => `- ${escaped(item)}`).join("\n");
 }
 
-function gatesTable(gates: readonly GateResult[]): string {
-  const rows = gates.map((gate) => {
-    const { primary, shadow, estimate, lower, upper, margin } = gateValues(gate);
+function identities(report: ShadowReport): string {
+  const lanes = lanesOf(report).map(({ role, pool, about }) =>
+    row([role, pool, about.length === 0 ? unknown : about.join(", ")]),
+  );
+  const facts = runFacts(report).map(
+    ([name, value]) => `| ${escaped(name)} | ${linked(value)} | |`,
+  );
+  return [
+    `| evaluation ${escaped(report.evaluation.id)} | | |`,
+    "|---|---|---|",
+    ...lanes,
+    ...facts,
+  ].join("\n");
+}
+
+/** All checks, whether they are fine or not: a reader wants to know that somebody looked. */
+function checks({ validity }: ShadowReport): string {
+  const shown = validity.filter(({ limits }) => limits !== null);
+  if (shown.length === 0) return "";
+  const rows = shown.map((check) =>
+    row([check.id, checkWord(check), check.text, checkValue(check)]),
+  );
+  return ["| is it sound? | result | what | found |", "|---|---|---|---|", ...rows].join("\n");
+}
+
+function gatesTable({ gates }: ShadowReport): string {
+  const rows = gateRows(gates).map((each) => {
+    if (each.kind === "quiet") {
+      return row([
+        each.text,
+        statusWord(each),
+        "0",
+        "0",
+        "+0.00 pp",
+        each.bound,
+        "",
+        "",
+        "rule of three",
+      ]);
+    }
+    const { gate } = each;
+    const { primary, shadow, estimate, interval, margin, detectable } = gateValues(gate);
     const name = gate.required ? gate.id : `${gate.id} (advisory)`;
-    const interval = gate.interval === null ? unknown : `${lower} .. ${upper}`;
-    return row([name, primary, shadow, estimate, interval, margin, gateStatus(gate)]);
+    return row([
+      name,
+      statusWord(gate),
+      primary,
+      shadow,
+      estimate,
+      interval,
+      margin,
+      detectable,
+      statusNote(gate),
+    ]);
   });
   return [
-    "| gate | primary | shadow | change | interval | margin | status |",
-    "|---|--:|--:|--:|---|--:|---|",
+    `| gate | status | primary | shadow | change | ${levelWords(gates)} interval | margin | could see | note |`,
+    "|---|---|--:|--:|--:|---|--:|--:|---|",
     ...rows,
   ].join("\n");
 }
 
-function metricsTable(report: ShadowReport): string {
-  const rows = metricRows(report).map(([name, ...cells]) =>
-    row([name, ...cells.map((each) => each.join(" / "))]),
-  );
+const maxSegments = 20;
+
+function segmentsTable(report: ShadowReport): string {
+  const rows = segmentRows(report);
   if (rows.length === 0) return "";
   return [
-    "| | primary p50 / p90 / p99 | shadow p50 / p90 / p99 | ratio p50 / p90 / p99 |",
+    "| requests | result | gate | share | change | interval | margin |",
+    "|---|---|---|--:|--:|---|--:|",
+    ...rows
+      .slice(0, maxSegments)
+      .map(({ name, status, gate, share, estimate, interval, margin }) =>
+        row([name, status, gate, share, estimate, interval, margin]),
+      ),
+  ].join("\n");
+}
+
+function metricsTable(report: ShadowReport): string {
+  const levels = ["p50", "p90", "p99"] as const;
+  const rows = shownMetrics(report).map(([key, name]) => {
+    const { primary, shadow, ratios } = report.metrics[key];
+    const times = (lane: typeof primary) =>
+      levels.map((level) => milliseconds(lane[level])).join(" / ");
+    const changes = levels.map((level) => {
+      const estimate = ratios[level]?.estimate ?? null;
+      return estimate === null ? unknown : changeWords(estimate, "ratio");
+    });
+    return row([name, times(primary), times(shadow), changes.join(" / ")]);
+  });
+  if (rows.length === 0) return "";
+  return [
+    "| | primary p50 / p90 / p99 | shadow p50 / p90 / p99 | change p50 / p90 / p99 |",
     "|---|--:|--:|--:|",
     ...rows,
   ].join("\n");
 }
 
+function sidesTable(report: ShadowReport): string {
+  const rows = [...behaviourRows(report), ...costRows(report)];
+  if (rows.length === 0) return "";
+  return [
+    "| described, not judged | primary | shadow | change |",
+    "|---|--:|--:|--:|",
+    ...rows.map((each) => row(each)),
+  ].join("\n");
+}
+
+function comparison(now: ShadowReport, earlier: ShadowReport): string {
+  const { warning, facts, gates } = compareReports(now, earlier);
+  return [
+    ...(warning === null ? [] : [`**! ${escaped(warning)}**`, ""]),
+    "| against the earlier report | earlier | now | difference |",
+    "|---|---|---|--:|",
+    ...facts.map((each) => row([...each, ""])),
+    ...gates.map(({ id, earlier: before, now: after, difference }) =>
+      row([id, before, after, difference]),
+    ),
+  ].join("\n");
+}
+
 function row(cells: readonly string[]): string {
   return `| ${cells.map(escaped).join(" | ")} |`;
+}
+
+/** An address of the web that holds nothing but itself is a link; all else is text. */
+function linked(value: string): string {
+  return plainLink.test(value) ? `<${value}>` : escaped(value);
 }
 
 /** Nothing from outside becomes markup: neither Markdown's nor HTML's, no mention, no link. */

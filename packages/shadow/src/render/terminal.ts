@@ -1,41 +1,57 @@
 import { styleText } from "node:util";
-import Table from "cli-table3";
 import { printable } from "../printable.ts";
+import { changeWords } from "../report/change-words.ts";
 import type { GateResult, ShadowReport } from "../report/shadow-report.ts";
+import { checkValue, checkWord } from "./check-words.ts";
+import { compareReports } from "./comparison.ts";
+import { behaviourRows, costRows, costSentences, type SideRow } from "./cost-words.ts";
+import { clock, milliseconds, percent, shownMetrics, unknown } from "./format.ts";
 import {
-  checkValue,
-  checkWord,
-  clock,
-  count,
-  gateStatus,
+  type GateRow,
+  gateRows,
   gateValues,
-  metricRows,
-  nextStep,
-  percent,
-  verdictWord,
-} from "./format.ts";
+  levelWords,
+  statusNote,
+  statusWord,
+} from "./gate-words.ts";
+import { headlineOf } from "./headline.ts";
+import { intervalBar, intervalScale } from "./interval-bar.ts";
+import { funnelSteps, lanesOf, lossesOf, lossWords, runFacts } from "./run-words.ts";
+import { eventWords, segmentRows } from "./segment-rows.ts";
+import { broken, plainTable } from "./text-table.ts";
 
 /** How a report is written to a terminal. */
 export interface TextOptions {
   readonly color: boolean;
-  /** Columns. Long lines are broken there, and below 125 intervals are numbers without their picture. */
+  /** Columns. Long lines are broken there, and below 110 intervals are numbers without their picture. */
   readonly width?: number;
+  /** An earlier report to put beside it. */
+  readonly against?: ShadowReport;
 }
 
 type Paint = (style: Parameters<typeof styleText>[0], text: string) => string;
 
-/** The report for a terminal: gates, lanes, checks and the verdict. */
-export function renderReportText(report: ShadowReport, { color, width }: TextOptions): string {
+/** The report for a terminal: identities, gates, lanes, checks and, where a reader ends up, the verdict. */
+export function renderReportText(report: ShadowReport, options: TextOptions): string {
+  const { color, width, against } = options;
   // Whether there is a terminal was decided by who asks: pipes are not looked at again.
   const paint: Paint = (style, text) =>
     color ? styleText(style, text, { validateStream: false }) : text;
   const prose = (lines: readonly string[]) => lines.flatMap((line) => broken(line, width));
+  const isWide = width === undefined || width >= 110;
   return [
-    ...prose([heading(report, paint), funnel(report)]),
+    ...prose([...heading(report, paint), funnel(report)]),
     "",
-    ...gatesTable(report.gates, paint, width === undefined || width >= 125),
+    ...gatesTable(report, paint, isWide),
     "",
     ...metricsTable(report),
+    ...sides(behaviourRows(report), "how the lanes stream"),
+    ...sides(costRows(report), "cost, at the load seen"),
+    ...prose(costSentences(report).map((line) => ` cost  ${printable(line)}`)),
+    "",
+    ...segmentsTable(report, paint),
+    ...prose(report.over_time.events.map((event) => ` event  ${printable(eventWords(event))}`)),
+    ...(against === undefined ? [] : comparison(report, against, paint)),
     ...prose(validity(report, paint)),
     "",
     ...prose(verdict(report, paint)),
@@ -52,99 +68,124 @@ const verdictColours = {
 } as const;
 const gateColours = { ...verdictColours, NOT_JUDGED: "dim" } as const;
 
-function heading({ evaluation, baseline, candidate, control }: ShadowReport, paint: Paint): string {
-  const { sampling } = evaluation;
-  const against = control === null ? "" : ` (control ${printable(control.pool)})`;
-  const share =
-    sampling === null
-      ? ""
-      : `   mirrored ${Number(sampling.percent.toFixed(2))}% (by ${sampling.by})`;
+function heading(report: ShadowReport, paint: Paint): readonly string[] {
+  const { evaluation } = report;
+  const lanes = lanesOf(report).map(
+    ({ role, pool, about }) => ` ${role}  ${printable([pool, ...about].join(" · "))}`,
+  );
+  const facts = runFacts(report).map(([name, value]) => `${printable(name)} ${printable(value)}`);
   return [
     paint("bold", `shadow evaluation ${printable(evaluation.id)}`),
-    `  ${printable(baseline.pool) || "primary"}${against} -> ${printable(candidate.pool) || "shadow"}`,
-    `   ${clock(evaluation.elapsed_s)} / ${clock(evaluation.horizon_s)}${share}`,
-  ].join("");
+    ...lanes,
+    ` run  ${facts.join("   ")}`,
+  ];
 }
 
-function funnel({ funnel: f }: ShadowReport): string {
-  const steps = `eligible ${count(f.eligible)}  sampled ${count(f.sampled)}  mirrored ${count(f.dispatched)}  paired ${count(f.paired)}  used ${count(f.used)}`;
-  return ` funnel  ${steps}${lost("not eligible", f.not_eligible ?? {})}${lost("dropped", f.dropped)}${lost("censored", f.censored)}`;
+function funnel({ funnel: counts }: ShadowReport): string {
+  const steps = funnelSteps(counts).map(([name, n]) => `${name} ${n.toLocaleString("en-US")}`);
+  const losses = lossesOf(counts).map((loss) => `   ${printable(lossWords(loss))}`);
+  return ` funnel  ${steps.join("  ")}${losses.join("")}`;
 }
 
-function lost(name: string, counts: Readonly<Record<string, number>>): string {
-  const all = Object.entries(counts).filter(([, n]) => n > 0);
-  if (all.length === 0) return "";
-  const total = all.reduce((sum, [, n]) => sum + n, 0);
-  const reasons = all.map(([reason, n]) => `${printable(reason)} ${count(n)}`).join(", ");
-  return `   ${name} ${count(total)} (${reasons})`;
-}
-
-/** Without lines: pasted into a ticket it stays readable. */
-function table(head: readonly string[], aligns: string, rows: readonly (readonly string[])[]) {
-  const none = ["top", "bottom", "left", "right", "mid"].flatMap((edge) => [
-    [edge, ""],
-    [`${edge}-mid`, ""],
-    [`${edge}-left`, ""],
-    [`${edge}-right`, ""],
-  ]);
-  const drawn = new Table({
-    head: [...head],
-    chars: { ...Object.fromEntries(none), left: " ", middle: " " },
-    style: { head: [], border: [], "padding-left": 0, "padding-right": 1 },
-    colAligns: [...aligns].map((side) => (side === "l" ? "left" : "right")),
-  });
-  drawn.push(...rows.map((row) => [...row]));
-  return drawn.toString().split("\n");
-}
-
-function gatesTable(gates: readonly GateResult[], paint: Paint, isWide: boolean): string[] {
-  const rows = gates.map((gate) => {
-    const { primary, shadow, estimate, lower, upper, margin } = gateValues(gate);
-    const bar = intervalBar(gate);
-    const name = gate.required ? gate.id : `${gate.id} (advisory)`;
-    const status = paint(gateColours[gate.status], printable(gateStatus(gate)));
-    const interval = isWide ? [lower, bar, upper] : [lower, bar === "" ? "" : "..", upper];
-    const shown = bar === "" ? ["", "", ""] : interval;
-    return [printable(name), primary, shadow, estimate, ...shown, margin, status];
-  });
-  const interval = isWide ? ["from", "interval, | margin", "to"] : ["from", "", "to"];
-  const head = ["gate", "primary", "shadow", "change", ...interval, "margin", "status"];
-  return table(head, "lrrrrlrrl", rows);
-}
-
-const barCells = 21;
-
-/**
- * `[----+---]    |` in a fixed width: the interval, the estimate and the margin, from no difference (or from what lies
- * under it) to the margin (or to what lies over it). Empty without an interval.
- */
-function intervalBar(gate: GateResult): string {
-  const { estimate, margin, margin_low: low, kind } = gate;
-  const { lower, upper } = gate.interval ?? { lower: null, upper: null };
-  if (lower === null || upper === null) return "";
-  const from = Math.min(lower, low ?? margin, kind === "ratio" ? 1 : 0);
-  const to = Math.max(upper, margin);
-  const at = (value: number) =>
-    to > from ? Math.round(((value - from) / (to - from)) * (barCells - 1)) : 0;
-  const drawn: string[] = Array.from({ length: barCells }, (_, i) =>
-    i > at(lower) && i < at(upper) ? "-" : " ",
+function gatesTable(report: ShadowReport, paint: Paint, isWide: boolean): readonly string[] {
+  const level = `${levelWords(report.gates)} interval`;
+  const picture = isWide ? [intervalScale] : [];
+  const head = ["gate", "status", "primary", "shadow", "change", ...picture, level];
+  const all = gateRows(report.gates);
+  const rows = all.flatMap((row) =>
+    row.kind === "gate" ? [gateCells(row.gate, paint, isWide)] : [],
   );
-  const mark = (value: number | null, sign: string) => {
-    if (value !== null) drawn[at(value)] = sign;
-  };
-  mark(lower, "[");
-  mark(upper, "]");
-  // Bounds in one cell leave room for no bracket: then the estimate stands for both.
-  if (at(upper) - at(lower) !== 1) mark(estimate, "+");
-  mark(margin, "|");
-  mark(low, "|");
-  return drawn.join("");
+  const aligns = isWide ? "llrrrllrr" : "llrrrlrr";
+  return [
+    ...plainTable([...head, "margin", "could see"], aligns, rows),
+    ...all.flatMap((row) => gateNotes(row, paint)),
+  ];
 }
 
-function metricsTable(report: ShadowReport): string[] {
-  const rows = metricRows(report).map(([name, ...cells]) => [name, ...cells.flat()]);
-  const head = ["", "primary p50", "p90", "p99", "shadow p50", "p90", "p99", "ratio p50"];
-  return rows.length === 0 ? [] : [...table([...head, "p90", "p99"], "lrrrrrrrrr", rows), ""];
+function gateCells(gate: GateResult, paint: Paint, isWide: boolean): readonly string[] {
+  const { primary, shadow, estimate, interval, margin, detectable } = gateValues(gate);
+  return [
+    printable(gate.required ? gate.id : `${gate.id} (advisory)`),
+    paint(gateColours[gate.status], statusWord(gate)),
+    ...[primary, shadow, estimate],
+    ...(isWide ? [intervalBar(gate)] : []),
+    ...[interval, margin, detectable],
+  ];
+}
+
+/** Lines below the table: gates that saw no event at all, and what gates wait for. */
+function gateNotes(row: GateRow, paint: Paint): readonly string[] {
+  if (row.kind === "quiet") {
+    const words = printable(`${row.text}, so ${row.bound} by the rule of three`);
+    return [` ${paint(gateColours[row.status], statusWord(row))}  ${words}`];
+  }
+  const note = statusNote(row.gate);
+  return note === "" ? [] : [`   ${printable(`${row.gate.id}: ${note}`)}`];
+}
+
+function metricsTable(report: ShadowReport): readonly string[] {
+  const levels = ["p50", "p90", "p99"] as const;
+  const rows = shownMetrics(report).map(([key, name]) => {
+    const { primary, shadow, ratios } = report.metrics[key];
+    const changes = levels.map((level) => {
+      const estimate = ratios[level]?.estimate ?? null;
+      return estimate === null ? unknown : changeWords(estimate, "ratio");
+    });
+    const times = (lane: typeof primary) => levels.map((level) => milliseconds(lane[level]));
+    return [name, ...times(primary), ...times(shadow), ...changes];
+  });
+  const head = ["", "primary p50", "p90", "p99", "shadow p50", "p90", "p99", "change p50"];
+  return rows.length === 0 ? [] : [...plainTable([...head, "p90", "p99"], "lrrrrrrrrr", rows), ""];
+}
+
+function sides(rows: readonly SideRow[], title: string): readonly string[] {
+  if (rows.length === 0) return [];
+  const cells = rows.map((row) => row.map(printable));
+  return [...plainTable([title, "primary", "shadow", "change"], "lrrr", cells), ""];
+}
+
+const maxSegments = 12;
+
+function segmentsTable(report: ShadowReport, paint: Paint): readonly string[] {
+  const rows = segmentRows(report);
+  if (rows.length === 0) return [];
+  const cells = rows.slice(0, maxSegments).map((row) => {
+    const status = row.flagged ? paint("red", row.status) : row.status;
+    return [
+      row.name,
+      status,
+      printable(row.gate),
+      row.share,
+      row.estimate,
+      row.interval,
+      row.margin,
+    ];
+  });
+  const head = ["requests", "result", "gate", "share", "change", "interval", "margin"];
+  const more = rows.length - maxSegments;
+  return [
+    ...plainTable(head, "lllrrlr", cells),
+    ...(more > 0 ? [`   and ${more} more in the page and the JSON`] : []),
+    "",
+  ];
+}
+
+function comparison(now: ShadowReport, earlier: ShadowReport, paint: Paint): readonly string[] {
+  const { warning, facts, gates } = compareReports(now, earlier);
+  const rows = [
+    ...facts.map(([name, before, after]) => [name, before, after, ""]),
+    ...gates.map(({ id, earlier: before, now: after, difference }) => [
+      id,
+      before,
+      after,
+      difference,
+    ]),
+  ].map((row) => row.map(printable));
+  return [
+    ...(warning === null ? [] : [` ${paint("yellow", `! ${warning}`)}`]),
+    ...plainTable(["against the earlier report", "earlier", "now", "difference"], "lllr", rows),
+    "",
+  ];
 }
 
 function validity({ validity: checks, tokens, limits_hit }: ShadowReport, paint: Paint): string[] {
@@ -152,15 +193,15 @@ function validity({ validity: checks, tokens, limits_hit }: ShadowReport, paint:
     checks.filter(({ ok, limits }) => ok === found && limits !== null).map(({ id }) => id);
   const said = [
     [ids(true), "ok"] as const,
-    [ids(null), "not known"] as const,
+    [ids(null), "not checked"] as const,
     [ids(false), "failing"] as const,
   ]
     .filter(([names]) => names.length > 0)
     .map(([names, word]) => `${word}: ${printable(names.join(", "))}`);
-  const failed = checks.filter(({ ok }) => ok === false);
+  const told = checks.filter(({ ok, at_risk }) => ok === false || at_risk === true);
   return [
-    ` validity  ${[...said, `tokens by usage ${percent(tokens.provenance.usage, 0)}`].join("   ")}`,
-    ...failed.map(
+    ` soundness  ${[...said, `tokens by usage ${percent(tokens.provenance.usage, 0)}`].join("   ")}`,
+    ...told.map(
       (check) =>
         `   ${paint("yellow", checkWord(check))}: ${printable(check.text)}: ${checkValue(check)}`,
     ),
@@ -168,27 +209,19 @@ function validity({ validity: checks, tokens, limits_hit }: ShadowReport, paint:
   ];
 }
 
-function verdict(report: ShadowReport, paint: Paint): string[] {
-  const { status, reasons, next } = report.verdict;
-  const more = reasons.length > 8 ? [`   - and ${reasons.length - 8} more`] : [];
-  return [
-    ` ${paint([verdictColours[status], "bold"], verdictWord(report))}`,
-    ...reasons.slice(0, 8).map(({ text }) => `   - ${printable(text)}`),
-    ...more,
-    `   next: ${printable(nextStep(next))}`,
-  ];
-}
+const maxReasons = 8;
 
-/** Breaks a line between words. What follows is set in; a word longer than the line is cut. */
-function broken(line: string, columns = Number.POSITIVE_INFINITY): string[] {
-  const width = Math.max(40, columns);
-  const lines: string[] = [];
-  let rest = line;
-  while (rest.length > width) {
-    const space = rest.lastIndexOf(" ", width);
-    const end = space > 12 ? space : width;
-    lines.push(rest.slice(0, end).trimEnd());
-    rest = `     ${rest.slice(end).trimStart()}`;
-  }
-  return [...lines, rest];
+function verdict(report: ShadowReport, paint: Paint): string[] {
+  const { status, sign, word, reasons, caveats, next, where } = headlineOf(report);
+  const { elapsed_s, horizon_s } = report.evaluation;
+  const more = reasons.length > maxReasons ? [`   - and ${reasons.length - maxReasons} more`] : [];
+  const run = word === "collecting" ? `   ${clock(elapsed_s)} of ${clock(horizon_s)}` : "";
+  return [
+    ` ${paint([verdictColours[status], "bold"], `${sign} ${word}`)}${run}`,
+    ...reasons.slice(0, maxReasons).map((text) => `   - ${printable(text)}`),
+    ...more,
+    ...caveats.map((text) => `   ! ${printable(text)}`),
+    `   next: ${printable(next)}`,
+    ...where.map((text) => `   where: ${printable(text)}`),
+  ];
 }

@@ -1,4 +1,8 @@
+import type { ReportBehaviour } from "./behaviour.ts";
+import type { ReportLabels } from "./labels.ts";
+import type { OverTime } from "./over-time.ts";
 import type { ReportCost } from "./report-cost.ts";
+import type { Segment } from "./segment.ts";
 
 /**
  * The verdict on a candidate with all that it stands on: `shadow-report/2`. Stable; the JSON of `umbra report -o json`
@@ -31,6 +35,12 @@ export interface ShadowReport {
   /** Bounds of our own that were reached, in words. */
   readonly limits_hit: readonly string[];
   readonly cost?: ReportCost;
+  /** Kinds of requests, compared each by itself. */
+  readonly segments: readonly Segment[];
+  readonly over_time: OverTime;
+  readonly behaviour: ReportBehaviour;
+  /** As a user gave them; absent without any. */
+  readonly labels?: ReportLabels;
 }
 
 export type VerdictStatus = "PASS" | "FAIL" | "INCONCLUSIVE" | "INVALID";
@@ -61,7 +71,8 @@ export interface ReportEvaluation {
   readonly sampling: { readonly percent: number; readonly by: "request" | "session" } | null;
   /** Redacted samples of text on disk; 0 unless asked for by name of option. */
   readonly captured: number;
-  readonly segments: readonly ReportSegment[];
+  /** `namespace/name` of the ShadowPolicy; null where there is none. */
+  readonly policy: string | null;
 }
 
 /** Measured from the pairs' own correlation in time. */
@@ -72,13 +83,6 @@ export interface LoadMemory {
   readonly swings: number | null;
   /** Swings that the promised errors need. */
   readonly swings_needed: number;
-}
-
-/** A stretch in which models and endpoints were the same. The last one is judged. */
-export interface ReportSegment {
-  readonly started_at: string;
-  readonly pairs: number;
-  readonly reason: string;
 }
 
 export interface ReportIdentity {

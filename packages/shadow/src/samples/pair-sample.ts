@@ -23,6 +23,7 @@ export function pairSample(frame: SampleFrame, primary: Leg, shadow: Leg): Sampl
     primary: sampleLeg(primary, source),
     shadow: sampleLeg(shadow, source),
     lag: rounded(shadow.t0 - primary.t0),
+    ...kindOf(primary),
   };
 }
 
@@ -30,6 +31,7 @@ export function pairSample(frame: SampleFrame, primary: Leg, shadow: Leg): Sampl
 export function lostSample(frame: SampleFrame, primary: Leg, twin: LostTwin): Sample {
   return {
     ...{ ...head(frame), mirrored: true, drop: null, primary: sampleLeg(primary), shadow: null },
+    ...kindOf(primary),
     ...(twin === "unsent" ? { unsent: true } : {}),
   };
 }
@@ -49,6 +51,10 @@ export function unmirroredSample(
 
 function head({ id, t0, route, candidate, session }: SampleFrame) {
   return { v: 1, id, t0: Math.round(t0), route, candidate, session: session ?? null } as const;
+}
+
+function kindOf({ kind }: Leg): Pick<Sample, "request"> {
+  return kind === undefined ? {} : { request: kind };
 }
 
 /** A leg that was not observed. */

@@ -1,4 +1,5 @@
 import { type LegClass, legClasses } from "../measure/leg.ts";
+import { type RequestKind, requestShapes } from "../measure/request-kind.ts";
 import { type DropReason, dropReasons, type Sample, type SampleLeg } from "./sample.ts";
 
 /** One line of a samples file. */
@@ -45,6 +46,7 @@ export function parseSample(line: string): SampleLine {
       shadow,
       ...(json.unsent === true ? { unsent: true } : {}),
       lag: typeof json.lag === "number" && Number.isFinite(json.lag) ? json.lag : null,
+      ...(isRecord(json.request) ? { request: parseKind(json.request) } : {}),
     },
   };
 }
@@ -59,6 +61,15 @@ function broken(problem: string): SampleLine {
 
 function isRecord(json: unknown): json is Readonly<Record<string, unknown>> {
   return typeof json === "object" && json !== null && !Array.isArray(json);
+}
+
+function parseKind(json: Readonly<Record<string, unknown>>): RequestKind {
+  return {
+    model: name(json.model, 128),
+    path: name(json.path, 64),
+    shape: requestShapes.find((shape) => shape === json.shape) ?? null,
+    priority: name(json.priority, 32),
+  };
 }
 
 function parseLeg(json: unknown): SampleLeg | undefined {

@@ -1,4 +1,5 @@
 import { legClasses } from "../measure/leg.ts";
+import { type RequestKind, requestShapes } from "../measure/request-kind.ts";
 import { dropReasons, type Sample, type SampleLeg } from "./sample.ts";
 
 /**
@@ -46,6 +47,8 @@ interface Chunk {
   readonly lag: Float32Array;
   readonly flags: Uint8Array;
   readonly drops: Uint8Array;
+  /** Four a row: codes of names of the request's kind. */
+  readonly kinds: Uint8Array;
   readonly numbers: Float32Array;
   readonly codes: Uint8Array;
   rows: number;
@@ -60,6 +63,7 @@ export function createSampleStore(
   const maxChunks = Math.max(1, Math.ceil(capacity / rowsPerChunk));
   const legs = createLegColumns();
   const thinning = createThinning();
+  const kinds = createKindColumns();
   let evicted = 0;
   const evictedPairs = { paired: 0, lost: 0 };
 
@@ -97,25 +101,18 @@ export function createSampleStore(
   function write(sample: Sample): void {
     const chunk = newestChunk();
     const row = writeRow(chunk, sample);
+    kinds.write(chunk, row, sample.request);
     legs.write(chunk, row * 2, sample.primary);
     if (sample.shadow !== null) legs.write(chunk, row * 2 + 1, sample.shadow);
     thinning.count(sample);
   }
 
   function readRow(chunk: Chunk, row: number): Sample {
-    const flags = chunk.flags[row] ?? 0;
     return {
-      v: 1,
-      id: chunk.ids[row] ?? "",
-      t0: chunk.t0[row] ?? 0,
-      route,
-      candidate,
-      mirrored: (flags & 1) !== 0,
-      drop: dropReasons[(chunk.drops[row] ?? 0) - 1] ?? null,
-      session: chunk.sessions[row] ?? null,
+      ...{ v: 1, route, candidate, ...readFrame(chunk, row) },
       primary: legs.read(chunk, row * 2),
-      shadow: (flags & 2) === 0 ? null : legs.read(chunk, row * 2 + 1),
-      lag: known(chunk.lag[row]),
+      shadow: isPaired(chunk, row) ? legs.read(chunk, row * 2 + 1) : null,
+      ...kinds.read(chunk, row),
     };
   }
 
@@ -189,6 +186,44 @@ function writeRow(chunk: Chunk, sample: Sample): number {
   return row;
 }
 
+/** Reads what `writeRow` wrote. */
+function readFrame(chunk: Chunk, row: number) {
+  return {
+    id: chunk.ids[row] ?? "",
+    t0: chunk.t0[row] ?? 0,
+    mirrored: ((chunk.flags[row] ?? 0) & 1) !== 0,
+    drop: dropReasons[(chunk.drops[row] ?? 0) - 1] ?? null,
+    session: chunk.sessions[row] ?? null,
+    lag: known(chunk.lag[row]),
+  };
+}
+
+function isPaired(chunk: Chunk, row: number): boolean {
+  return ((chunk.flags[row] ?? 0) & 2) !== 0;
+}
+
+const kindFields = ["model", "path", "shape", "priority"] as const;
+
+/** What is kept of a request's kind. */
+function createKindColumns() {
+  const names = createNames();
+  return {
+    write({ kinds }: Chunk, row: number, kind: RequestKind | null | undefined): void {
+      kindFields.forEach((field, at) => {
+        kinds[row * kindFields.length + at] = names.codeOf(kind?.[field] ?? null);
+      });
+    },
+    read({ kinds }: Chunk, row: number): Pick<Sample, "request"> {
+      const at = row * kindFields.length;
+      const name = (field: number) => names.nameOf(kinds[at + field] ?? 0);
+      const [model, path, shape, priority] = [name(0), name(1), name(2), name(3)];
+      if (model === null && path === null && shape === null && priority === null) return {};
+      const known = requestShapes.find((each) => each === shape) ?? null;
+      return { request: { model, path, shape: known, priority } };
+    },
+  };
+}
+
 /** What is kept of legs; `slot`: twice the row, one more for the shadow's. */
 function createLegColumns() {
   const finishes = createNames();
@@ -238,6 +273,7 @@ function createChunk(): Chunk {
     lag: new Float32Array(rowsPerChunk),
     flags: new Uint8Array(rowsPerChunk),
     drops: new Uint8Array(rowsPerChunk),
+    kinds: new Uint8Array(rowsPerChunk * kindFields.length),
     numbers: new Float32Array(rowsPerChunk * 2 * numbersPerLeg),
     codes: new Uint8Array(rowsPerChunk * 2 * codesPerLeg),
     rows: 0,

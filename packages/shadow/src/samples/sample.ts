@@ -1,4 +1,5 @@
 import type { LegClass } from "../measure/leg.ts";
+import type { RequestKind } from "../measure/request-kind.ts";
 
 /**
  * One request in a samples file: numbers and hashes, never text. A line of NDJSON is one of these. `null` where a
@@ -26,6 +27,8 @@ export interface Sample {
   readonly unsent?: boolean;
   /** From the primary's dispatch to the shadow's, in ms. */
   readonly lag?: number | null;
+  /** What kind of request it is; absent where nobody looked. */
+  readonly request?: RequestKind | null;
 }
 
 /** What one lane did with the request. Times in ms from that lane's own dispatch. */

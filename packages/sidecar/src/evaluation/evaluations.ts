@@ -137,7 +137,7 @@ function nowOf(
   baseline: readonly string[],
   { load, pools, captured }: EvaluationsOptions,
 ): EvaluationNow {
-  const { percent, by, budgetUsed, pausedBy } = gate.state();
+  const { percent, by, budgetUsed, pausedBy, policy } = gate.state();
   const spent = Object.entries(budgetUsed).filter(([, share]) => share >= 1);
   return {
     counts: gate.counts(),
@@ -154,6 +154,7 @@ function nowOf(
       load,
       price: gate.mirror.evaluation.cost?.shadow,
     }),
+    policy,
     captured: captured(),
     limitsHit: [
       ...spent.map(([kind]) => `the budget of ${kind} is used up`),

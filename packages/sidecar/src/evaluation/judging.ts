@@ -211,6 +211,6 @@ function factsOf(now: EvaluationNow) {
     candidate,
     captured,
     sampling: { percent, by },
-    ...defined({ loadRatio, peakPerSecond }),
+    ...defined({ loadRatio, peakPerSecond, policy: now.policy ?? undefined }),
   };
 }

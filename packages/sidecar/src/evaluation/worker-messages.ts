@@ -47,6 +47,8 @@ export interface EvaluationNow {
   readonly by: "request" | "session";
   readonly baseline: LaneFacts;
   readonly candidate: LaneFacts;
+  /** `namespace/name` of the ShadowPolicy. */
+  readonly policy: string | null;
   readonly captured: number;
   readonly limitsHit: readonly string[];
 }

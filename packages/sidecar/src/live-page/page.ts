@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { htmlPage, reportSectionIds, style } from "@umbra/shadow/html";
 
-const ids = ["choice", "verdict", "gates", "mirrors", "pools"];
+const ids = ["choice", "verdict", "validity", "gates", "mirrors", "pools"];
 const rest = reportSectionIds.filter((id) => !ids.includes(id));
 const holders = [...ids, ...rest].map((id) => `<div data-section="${id}"></div>`);
 

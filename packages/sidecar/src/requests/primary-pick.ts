@@ -13,6 +13,7 @@ import type { PickOptions } from "./pick-options.ts";
 import { noHeaders, Picking, type RequestParts } from "./picking.ts";
 import { waitForTurn } from "./queueing.ts";
 import { isServed, pathOf } from "./read-model.ts";
+import { kindOf } from "./request-kind.ts";
 import { primaryTarget, type Target } from "./target-model.ts";
 
 /** The pick of a request that a client waits for. */
@@ -94,13 +95,15 @@ export class PrimaryPick extends Picking {
   }
 
   #measured(
-    { read, model, bodyBytes }: ParsedRequest,
+    request: ParsedRequest,
     endpoint: string,
     { mirrors, unmirrored, session }: Mirroring,
   ): MeasuredLeg {
+    const { read, model, bodyBytes } = request;
     const dispatchedAt = this.options.now();
     const sent = { model, stream: read.isStream, promptBytes: bodyBytes, endpoint, dispatchedAt };
-    return new MeasuredLeg(this.account, { ...sent, mirrors, unmirrored, session });
+    const kind = kindOf(request, this.path);
+    return new MeasuredLeg(this.account, { ...sent, mirrors, unmirrored, session, kind });
   }
 
   /** There is no room for the request: it is mirrored, and nobody will hear of its twins. */

@@ -1,18 +1,28 @@
 import type { ShadowReport } from "../../report/shadow-report.ts";
+import { headlineOf } from "../headline.ts";
 import { text } from "./escape.ts";
 import { reportSections } from "./report-sections.ts";
+import { comparisonSection } from "./sections/comparison.ts";
 import { style } from "./style.ts";
 
+/** What a page has besides its report. */
+export interface HtmlOptions {
+  /** An earlier report to put beside it. */
+  readonly against?: ShadowReport;
+}
+
 /** The report as one page that needs nothing else: no script, no font, no network. */
-export function renderReportHtml(report: ShadowReport): string {
-  const { verdict, candidate, evaluation, schema } = report;
-  const title = `${verdict.status}: ${candidate.pool || "shadow"}, shadow evaluation ${evaluation.id}`;
+export function renderReportHtml(report: ShadowReport, { against }: HtmlOptions = {}): string {
+  const { candidate, evaluation, schema } = report;
+  const title = `${headlineOf(report).word}: ${candidate.pool || "shadow"}, shadow evaluation ${evaluation.id}`;
   return htmlPage({
     head: `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <title>${text(title)}</title>`,
     main: `<header><h1>Shadow evaluation <code>${text(evaluation.id)}</code></h1><p class="soft">${text(evaluation.route)}</p></header>
 ${reportSections(report)
-  .map(({ html }) => html)
+  .flatMap(({ id, html }) =>
+    id === "gates" && against !== undefined ? [html, comparisonSection(report, against)] : [html],
+  )
   .join("\n")}
 <footer>Rendered by Umbra from a ${text(schema)} document. It holds numbers and no text of prompts or answers.</footer>`,
   });

@@ -1,9 +1,12 @@
 import type { ShadowReport } from "../../report/shadow-report.ts";
+import { costSection } from "./sections/cost.ts";
 import { gatesSection } from "./sections/gates.ts";
 import { latencySection } from "./sections/latency.ts";
 import { methodSection } from "./sections/method.ts";
+import { overTimeSection } from "./sections/over-time.ts";
 import { plotsSection } from "./sections/plots.ts";
 import { reliabilitySection } from "./sections/reliability.ts";
+import { segmentsSection } from "./sections/segments.ts";
 import { validitySection } from "./sections/validity.ts";
 import { verdictSection } from "./sections/verdict.ts";
 
@@ -17,11 +20,14 @@ export interface Section {
 
 const renderers: Readonly<Record<string, (report: ShadowReport) => string>> = {
   verdict: verdictSection,
-  gates: ({ gates }) => gatesSection(gates),
+  validity: ({ validity }) => validitySection(validity),
+  gates: gatesSection,
+  time: overTimeSection,
+  segments: segmentsSection,
   latency: latencySection,
+  cost: costSection,
   reliability: reliabilitySection,
   plots: plotsSection,
-  validity: ({ validity }) => validitySection(validity),
   method: methodSection,
 };
 

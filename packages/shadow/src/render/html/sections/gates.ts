@@ -1,51 +1,76 @@
-import type { GateResult } from "../../../report/shadow-report.ts";
-import { count, gateSigns, gateStatus, gateValues, number, unknown } from "../../format.ts";
-import { text } from "../escape.ts";
+import type { ShadowReport } from "../../../report/shadow-report.ts";
+import { count, number, unknown } from "../../format.ts";
+import {
+  type GateRow,
+  gateRows,
+  gateSigns,
+  gateValues,
+  levelWords,
+  statusNote,
+  statusWord,
+} from "../../gate-words.ts";
+import { text, unbroken } from "../escape.ts";
 import { forest, forestScale } from "../svg/forest.ts";
 import { type Cell, left, table, wrapped } from "../table.ts";
 
 /** Every gate with its interval against its margin. */
-export function gatesSection(gates: readonly GateResult[]): string {
+export function gatesSection({ gates, evaluation }: ShadowReport): string {
+  const level = levelWords(gates);
   const columns = [
-    ...["gate", "primary", "shadow", "change", left(`against the margin${forestScale()}`)],
-    ...[{ html: "interval", className: "c" }, "margin", "n", left("status")],
+    ...["gate", left("status"), "primary", "shadow", "change"],
+    ...[left(`against the margin${forestScale()}`), { html: `${level} interval`, className: "c" }],
+    ...["margin", "n"],
   ];
-  const caption =
-    "Change of the shadow against the baseline: ratios, where 1 is equal, and differences of rates, where 0 is equal. PASS: the whole interval is under the margin. FAIL: all of it is over.";
+  const alpha = `${Number((evaluation.alpha * 100).toFixed(2))} %`;
+  const caption = `Change of the shadow against the baseline: per cent of times, percentage points (pp) of rates. The thick line is the ${level} interval: PASS when all of it is under the margin. The thin line is the wider interval that decides FAIL: all of it must be over the margin, at an error of ${alpha} for all required gates together. “Could see”: the smallest change that this much data finds in 80 of 100 runs.`;
   return `<section aria-labelledby="gates"><h2 id="gates">Gates</h2>
-${table({ caption, columns, rows: gates.map(row), className: "gates" })}</section>`;
+${table({ caption, columns, rows: gateRows(gates).map(row), className: "gates" })}</section>`;
 }
 
-function row(gate: GateResult): readonly Cell[] {
-  const { primary, shadow, estimate, lower, upper, margin } = gateValues(gate);
-  const advisory = gate.required ? "" : ' <span class="advisory">advisory</span>';
-  const { sign, word } = gateSigns[gate.status];
-  // The status says sign and word; what it waits for stands below, smaller.
-  const more = gateStatus(gate)
-    .slice(`${sign} ${word}`.length)
-    .replace(/^[, ]*\(?|\)$/g, "");
-  const isPending = gateStatus(gate).startsWith(`${sign} pending`);
-  const note = isPending ? "judged at the planned end" : more;
-  const evidence =
-    gate.e_value === null || gate.e_needed === null
-      ? ""
-      : `<small>e-value ${number(gate.e_value)}, PASS needs ${number(gate.e_needed)}</small>`;
+function row(each: GateRow): readonly Cell[] {
+  if (each.kind === "quiet") {
+    const { gates, status, text: words, bound, n } = each;
+    const isRequired = gates.some(({ required }) => required);
+    return [
+      `${unbroken(words)}${isRequired ? "" : advisory}`,
+      wrapped(`<strong class="${status}">${statusWord({ status })}</strong>`),
+      ...["0", "0", { html: "+0.00 pp", className: "strong" }],
+      ...[
+        left(`<small>rate ${text(bound)}, by the rule of three</small>`),
+        unknown,
+        unknown,
+        count(n),
+      ],
+    ];
+  }
+  const { gate } = each;
+  const { primary, shadow, estimate, interval, margin, detectable } = gateValues(gate);
+  const power = detectable === "" ? "" : `could see ${detectable}`;
+  const note = [statusNote(gate), power].filter((part) => part !== "").join("; ");
   const blocks =
     gate.blocks === null || gate.block_s === null
       ? ""
       : `<small>${count(gate.blocks)} × ${number(gate.block_s)} s</small>`;
-  const interval = gate.interval === null ? unknown : `${lower} to ${upper}`;
+  const { interval: bounds, fail_interval: wide } = gate;
+  const picture = forest({
+    ...{ kind: gate.kind, estimate: gate.estimate, status: gate.status, wide },
+    ...{ lower: bounds?.lower ?? null, upper: bounds?.upper ?? null },
+    ...{ margin: gate.margin, marginLow: gate.margin_low },
+    label: `${gate.id}: ${estimate === unknown ? "no estimate yet" : `${estimate}, interval ${interval === unknown ? "not known yet" : interval}`}, margin ${margin}, ${gateSigns[gate.status].word}`,
+  });
   return [
-    `${text(gate.id)}${advisory}`,
+    `${unbroken(gate.id)}${gate.required ? "" : advisory}`,
+    wrapped(
+      `<strong class="${gate.status}">${statusWord(gate)}</strong>${note === "" ? "" : `<small>${unbroken(note)}</small>`}`,
+    ),
     primary,
     shadow,
     { html: estimate, className: "strong" },
-    { html: forest(gate), className: "l plot" },
-    { html: `${interval}${evidence}`, className: "c" },
-    margin,
+    { html: picture, className: "l plot" },
+    { html: unbroken(interval), className: "c range" },
+    { html: unbroken(margin), className: "range" },
     `${count(gate.n)}${blocks}`,
-    wrapped(
-      `<strong class="${gate.status}">${sign} ${isPending ? "pending" : word}</strong>${note === "" ? "" : `<small>${text(note)}</small>`}`,
-    ),
   ];
 }
+
+const advisory = ' <span class="advisory">advisory</span>';

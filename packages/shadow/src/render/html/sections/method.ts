@@ -1,5 +1,7 @@
-import type { ReportIdentity, ShadowReport } from "../../../report/shadow-report.ts";
-import { count, duration, number, percent, unknown, utcTime } from "../../format.ts";
+import type { ShadowReport } from "../../../report/shadow-report.ts";
+import { count, duration, number, percent, unknown } from "../../format.ts";
+import { evidenceWords } from "../../gate-words.ts";
+import { lanesOf } from "../../run-words.ts";
 import { text } from "../escape.ts";
 import { type Cell, left, table, wrapped } from "../table.ts";
 
@@ -12,19 +14,40 @@ export function methodSection(report: ShadowReport): string {
 <div class="grid">
 <div class="card"><h3>Configuration</h3><dl class="facts">${configuration(report)}</dl></div>
 ${environment(report)}
-${segments(report)}
+${evidence(report)}
 </div></section>`;
 }
 
 function method({ evaluation, control }: ShadowReport): readonly string[] {
+  const { load } = evaluation;
   return [
-    "Each mirrored request is paired with its twin, and compared with it alone. Requests near in time share a queue, so the unit of inference is a <strong>block</strong> of time, long enough that neighbours are hardly correlated.",
-    "Typical ratios are geometric means with an asymptotic <strong>confidence sequence</strong>, rates are judged by a betting <strong>e-process</strong>: both hold however often one looks. The interval of a rate is Tango's, for one look; a PASS needs it under the margin too. Tails are judged at the planned end only, by a block bootstrap.",
-    `The error of a wrong PASS is at most ${percent(evaluation.alpha, 0)} for each gate; margins were fixed before the run. Formulas and sources: <code>docs/evaluation.md</code>.`,
+    "Each mirrored request is paired with its shadow response, and compared with it alone. Requests near in time share a queue, so the unit of inference is a <strong>block</strong> of time.",
+    "PASS is decided once, at the planned end. FAIL may come earlier: its intervals and its evidence hold however often one looks. Formulas and sources: <code>docs/evaluation.md</code>.",
+    `The error of a wrong PASS is at most ${percent(evaluation.alpha, 0)} for each gate; margins were fixed before the run. Kinds of requests are flagged by e-values with e-BH.`,
+    ...(load === null
+      ? []
+      : [
+          `Load swings last about ${duration(load.tau_s)}: the run saw ${load.swings === null ? "any number" : count(load.swings)} of them, and needs ${count(load.swings_needed)}.`,
+        ]),
     control === null
-      ? "There is no control lane: differences include what mirroring itself and another size of pool cost."
-      : "The control lane stands for the primary in every gate: what mirroring itself costs is taken out.",
+      ? "There is no control lane: the cost of mirroring and of a differently sized pool is included in the differences."
+      : "The control lane stands for the primary in every gate: the cost of mirroring itself is taken out.",
   ];
+}
+
+/** E-values are for readers of this field, and so they are here. */
+function evidence({ gates }: ShadowReport): string {
+  const rows = gates.flatMap((gate): readonly (readonly Cell[])[] => {
+    const words = evidenceWords(gate);
+    if (words === undefined) return [];
+    return [[text(gate.id), wrapped(text(words)), number(gate.e_value), number(gate.e_needed)]];
+  });
+  if (rows.length === 0) return "";
+  return table({
+    caption: "Evidence against the shadow, by gate of a rate. It holds at any time.",
+    columns: ["gate", left("evidence"), "e-value", "FAIL needs"],
+    rows,
+  });
 }
 
 function configuration({ evaluation, tokens, limits_hit }: ShadowReport): string {
@@ -45,10 +68,10 @@ function configuration({ evaluation, tokens, limits_hit }: ShadowReport): string
         : `${tokens.same_tokenizer ? "yes" : "no: token numbers do not compare"} (prompt ratio ${number(tokens.prompt_ratio)})`,
     ],
     [
-      "texts on disk",
+      "captured text",
       evaluation.captured === 0
         ? "none"
-        : `${count(evaluation.captured)} redacted samples, asked for by name`,
+        : `${count(evaluation.captured)} redacted samples, explicitly enabled`,
     ],
     ["limits reached", limits_hit.length === 0 ? "none" : limits_hit.join("; ")],
     ["sha256", evaluation.config_sha256],
@@ -58,37 +81,16 @@ function configuration({ evaluation, tokens, limits_hit }: ShadowReport): string
     .join("");
 }
 
-function environment({ baseline, candidate, control }: ShadowReport): string {
-  const lane = (
-    role: string,
-    { pool, models, engine, replicas }: ReportIdentity,
-  ): readonly Cell[] => [
-    role,
-    ...[pool, models.join(", "), engine ?? ""].map((value) =>
-      wrapped(value === "" ? unknown : text(value)),
-    ),
-    count(replicas),
-  ];
+function environment(report: ShadowReport): string {
+  const { baseline, candidate, control } = report;
+  const identities = { baseline, control, candidate };
   return table({
     caption: "Environment",
     columns: [left("lane"), left("pool"), left("models"), left("engine"), "replicas"],
-    rows: [
-      lane("baseline", baseline),
-      ...(control === null ? [] : [lane("control", control)]),
-      lane("candidate", candidate),
-    ],
-  });
-}
-
-function segments({ evaluation }: ShadowReport): string {
-  if (evaluation.segments.length < 2) return "";
-  return table({
-    caption: "Stretches in which models and endpoints were the same. The last one is judged.",
-    columns: ["from (UTC)", "pairs", left("began with")],
-    rows: evaluation.segments.map(({ started_at, pairs, reason }) => [
-      text(utcTime(started_at)),
-      count(pairs),
-      wrapped(text(reason)),
-    ]),
+    rows: lanesOf(report).map(({ role, pool }): readonly Cell[] => {
+      const { models = [], engine = null, replicas = null } = identities[role] ?? {};
+      const cell = (value: string) => wrapped(value === "" ? unknown : text(value));
+      return [role, cell(pool), cell(models.join(", ")), cell(engine ?? ""), count(replicas)];
+    }),
   });
 }

@@ -1,5 +1,6 @@
 import type { MatrixCell, ReportFunnel, ShadowReport } from "../../../report/shadow-report.ts";
 import { count, number, unknown } from "../../format.ts";
+import { funnelSteps, lossesOf } from "../../run-words.ts";
 import { text } from "../escape.ts";
 import { shareBar } from "../svg/share-bar.ts";
 import { type Cell, table } from "../table.ts";
@@ -16,32 +17,18 @@ ${matrix("Pairs by finish reason.", finish_reasons.matrix)}
 }
 
 function funnelCard(funnel: ReportFunnel): string {
-  const { eligible, sampled, dispatched, paired, used } = funnel;
-  const steps: readonly (readonly [string, number])[] = [
-    ["eligible", eligible],
-    ["sampled", sampled],
-    ["mirrored", dispatched],
-    ["paired", paired],
-    ["used", used],
-  ];
+  const steps = funnelSteps(funnel);
   const most = Math.max(1, ...steps.map(([, n]) => n));
   const items = steps.map(
     ([name, n]) =>
       `<li><span>${name}</span>${shareBar(n / most)}<span class="n">${count(n)}</span></li>`,
   );
-  return `<div class="card"><h3>From request to judged pair</h3><div class="split"><ol class="funnel">${items.join("")}</ol><div>${notEligible(funnel)}${lost("Dropped before it was mirrored", funnel.dropped)}${lost("Paired, but censored", funnel.censored)}</div></div></div>`;
-}
-
-/** Reports of before it was counted have none. */
-function notEligible({ not_eligible }: ReportFunnel): string {
-  return not_eligible === undefined ? "" : lost("Not eligible", not_eligible);
-}
-
-function lost(name: string, counts: Readonly<Record<string, number>>): string {
-  const all = Object.entries(counts)
-    .filter(([, n]) => n > 0)
-    .map(([reason, n]) => `${text(reason)} ${count(n)}`);
-  return `<p class="lost"><span class="label">${name}</span>${all.length === 0 ? "none" : all.join(", ")}</p>`;
+  const losses = lossesOf(funnel).map(
+    ({ where, total, reasons }) =>
+      `<p class="lost"><span class="label">${text(where)}</span>${count(total)}${reasons.length === 0 ? "" : `: ${text(reasons.join(", "))}`}</p>`,
+  );
+  const lost = losses.length === 0 ? '<p class="lost">Nothing was lost.</p>' : losses.join("");
+  return `<div class="card"><h3>From request to used pair</h3><div class="split"><ol class="funnel">${items.join("")}</ol><div>${lost}</div></div></div>`;
 }
 
 /** Rows are the primary's words, columns the shadow's. Where both agree the cell is tinted; where only one is ok it is marked. */
@@ -61,11 +48,13 @@ function matrix(caption: string, cells: readonly MatrixCell[]): string {
       return { html: n === 0 ? "0" : count(n), className };
     }),
   ]);
-  return table({
+  const drawn = table({
     caption: `${caption} <span class="advisory">Shaded: both say the same.</span>`,
     groups: `<tr><td></td><th scope="colgroup" colspan="${seconds.length}" class="group">shadow</th></tr>`,
     columns: ["primary", ...seconds.map(name)],
     rows,
     className: "matrix",
   });
+  // Many classes need the whole width.
+  return `<div${seconds.length > 3 ? ' class="all"' : ""}>${drawn}</div>`;
 }

@@ -1,58 +1,36 @@
-import type { ReportIdentity, ShadowReport } from "../../../report/shadow-report.ts";
-import { clock, count, nextStep, utcTime, verdictSigns } from "../../format.ts";
-import { text } from "../escape.ts";
+import type { ShadowReport } from "../../../report/shadow-report.ts";
+import { headlineOf } from "../../headline.ts";
+import { type LaneWords, lanesOf, runFacts } from "../../run-words.ts";
+import { linked, text } from "../escape.ts";
 
 const mostReasons = 12;
 
-/** What was found, why, what to do next, and of what it was found. */
+/** What was found, why, what to do next, what it does not say, and of what it was found. */
 export function verdictSection(report: ShadowReport): string {
-  const { status, reasons, next } = report.verdict;
-  const isOpen = !report.evaluation.is_final && status === "INCONCLUSIVE";
-  const shown = reasons.slice(0, mostReasons).map((reason) => `<li>${text(reason.text)}</li>`);
+  const { status, sign, word, reasons, caveats, next, where } = headlineOf(report);
+  const shown = reasons.slice(0, mostReasons).map((reason) => `<li>${text(reason)}</li>`);
   const more = reasons.length - mostReasons;
   const rest = more > 0 ? `<li>and ${more} more</li>` : "";
+  const list = (name: string, items: readonly string[]) =>
+    items.length === 0
+      ? ""
+      : `<div class="caveats"><span class="label">${name}</span><ul>${items.map((item) => `<li>${text(item)}</li>`).join("")}</ul></div>`;
   return `<section class="card verdict ${status}" aria-labelledby="verdict">
-<div class="said"><h2 id="verdict" class="word"><span class="sign" aria-hidden="true">${verdictSigns[status]}</span>${status}${isOpen ? '<span class="far"> so far</span>' : ""}</h2>
+<div class="said"><h2 id="verdict" class="word"><span class="sign" aria-hidden="true">${sign}</span>${word}</h2>
 <ul class="reasons">${shown.join("")}${rest}</ul>
-<p class="next"><span class="label">Next</span>${text(nextStep(next))}</p></div>
-<div class="lanes">${lanes(report)}</div>
+${list("But know", caveats)}<p class="next"><span class="label">Next</span>${text(next)}</p>${list("Where", where)}</div>
+<div class="lanes">${lanesOf(report).map(lane).join('<span class="arrow" aria-hidden="true">→</span>')}</div>
 <dl class="facts">${facts(report)}</dl>
 </section>`;
 }
 
-function lanes({ baseline, candidate, control }: ShadowReport): string {
-  return [
-    lane("baseline", "primary", baseline, "primary"),
-    ...(control === null ? [] : [lane("control lane", "control", control, "control")]),
-    lane("candidate", "shadow", candidate, "shadow"),
-  ].join('<span class="arrow" aria-hidden="true">→</span>');
+function lane({ role, lane: kind, pool, about }: LaneWords): string {
+  const name = role === "control" ? "control lane" : role;
+  return `<div class="lane ${kind}"><span class="label">${name}</span><strong>${text(pool)}</strong><span class="soft">${text(about.join(" · "))}</span></div>`;
 }
 
-function lane(role: string, kind: string, identity: ReportIdentity, otherwise: string): string {
-  const { pool, models, engine, replicas } = identity;
-  const more = [
-    models.join(", "),
-    engine ?? "",
-    replicas === null ? "" : `${count(replicas)} ${replicas === 1 ? "replica" : "replicas"}`,
-  ].filter((part) => part !== "");
-  return `<div class="lane ${kind}"><span class="label">${role}</span><strong>${text(pool === "" ? otherwise : pool)}</strong><span class="soft">${text(more.join(" · "))}</span></div>`;
-}
-
-function facts({ evaluation, funnel }: ShadowReport): string {
-  const { sampling } = evaluation;
-  const all: readonly (readonly [string, string])[] = [
-    ["from (UTC)", utcTime(evaluation.started_at)],
-    ["to (UTC)", utcTime(evaluation.ended_at)],
-    ["run of plan", `${clock(evaluation.elapsed_s)} of ${clock(evaluation.horizon_s)}`],
-    ["pairs used", `${count(funnel.used)} of ${count(funnel.dispatched)} mirrored`],
-    [
-      "mirrored",
-      sampling === null
-        ? "not known"
-        : `${Number(sampling.percent.toFixed(3))} % by ${sampling.by}`,
-    ],
-    ["seed", String(evaluation.seed)],
-    ["configuration", evaluation.config_sha256.slice(0, 16)],
-  ];
-  return all.map(([name, value]) => `<div><dt>${name}</dt><dd>${text(value)}</dd></div>`).join("");
+function facts(report: ShadowReport): string {
+  return runFacts(report)
+    .map(([name, value]) => `<div><dt>${text(name)}</dt><dd>${linked(value)}</dd></div>`)
+    .join("");
 }

@@ -56,6 +56,13 @@ export function tickMs(ms: number): string {
     : `${Number(ms.toPrecision(3))} ms`;
 }
 
+/** `+10 %`, `2x` of a ratio. */
+export function tickChange(ratio: number): string {
+  if (ratio >= 2) return `${Number(ratio.toPrecision(3))}x`;
+  const change = Number(((ratio - 1) * 100).toPrecision(3));
+  return `${change > 0 ? "+" : ""}${change} %`;
+}
+
 function roundStep(raw: number): number {
   const power = 10 ** Math.floor(Math.log10(raw));
   return ([1, 2, 5, 10].find((factor) => factor * power >= raw) ?? 10) * power;

@@ -1,5 +1,4 @@
-import type { GateResult } from "../../../report/shadow-report.ts";
-import { gateSigns, gateValues } from "../../format.ts";
+import type { GateStatus } from "../../../report/shadow-report.ts";
 import { coordinate, linearAxis } from "./axis.ts";
 import { picture } from "./frame.ts";
 
@@ -23,32 +22,56 @@ export function forestScale(): string {
   return `<svg width="${width}" height="17" viewBox="0 0 ${width} 17" aria-hidden="true">${word(0, "equal", "")}${word(1, "margin", "said-m")}</svg>`;
 }
 
-/** A gate's interval against its margin. A round point is within, a square one over it, a hollow one is open. */
-export function forest(gate: GateResult): string {
-  const { lower, upper } = gate.interval ?? { lower: null, upper: null };
-  const { estimate, margin, margin_low: low, kind, id, status } = gate;
+/** A change with its bounds, against its margin. */
+export interface ForestRow {
+  readonly kind: "ratio" | "rate";
+  readonly estimate: number | null;
+  readonly lower: number | null;
+  readonly upper: number | null;
+  /** The wider interval that a FAIL is decided by; a thin line. */
+  readonly wide: { readonly lower: number | null; readonly upper: number | null } | null;
+  readonly margin: number;
+  readonly marginLow: number | null;
+  /** A round point is within, a square one over the margin, a hollow one is undecided. */
+  readonly status: GateStatus;
+  /** What the row says, for those who do not see it. */
+  readonly label: string;
+}
+
+/** An interval against its margin. */
+export function forest(row: ForestRow): string {
+  const { lower, upper, wide, estimate, margin, marginLow: low, kind, status, label } = row;
   const equal = kind === "ratio" ? 1 : 0;
   const place = scale(equal, margin - equal);
   const inside = (value: number) => Math.min(width - edge, Math.max(edge, place(value)));
-  const values = gateValues(gate);
   const line = (value: number, className: string) =>
     `<path class="${className}" d="M${coordinate(inside(value))} 0V${height}"/>`;
   const lines = `${line(equal, "e")}${line(margin, "m")}${low === null ? "" : line(low, "m")}`;
-  const isBounded = lower !== null && upper !== null;
+  // A side without a bound goes on beyond the picture.
+  const ends = (bounds: { readonly lower: number | null; readonly upper: number | null }) =>
+    [
+      bounds.lower ?? equal - 2 * under * (margin - equal),
+      bounds.upper ?? equal + 2 * over * (margin - equal),
+    ] as const;
+  const isBounded = lower !== null || upper !== null;
+  const [from, to] = ends({ lower, upper });
   const whisker = isBounded
-    ? `<path class="ci" d="M${coordinate(inside(lower))} ${middle}H${coordinate(inside(upper))}"/>${ends(place(lower), place(upper))}`
+    ? `<path class="ci" d="M${coordinate(inside(from))} ${middle}H${coordinate(inside(to))}"/>${tips(place(from), place(to))}`
     : "";
-  const found =
-    estimate === null
-      ? "no estimate yet"
-      : `${values.estimate}${isBounded ? `, interval ${values.lower} to ${values.upper}` : ", no interval yet"}`;
-  const label = `${id}: ${found}, margin ${values.margin}, ${gateSigns[status].word}`;
+  const [wideFrom, wideTo] = ends(wide ?? { lower: null, upper: null });
+  const thin =
+    wide === null || (wide.lower === null && wide.upper === null)
+      ? ""
+      : `<path class="thin" d="M${coordinate(inside(wideFrom))} ${middle}H${coordinate(inside(wideTo))}"/>`;
   const isShown = estimate !== null && inside(estimate) === place(estimate);
-  const drawn = !isShown ? "" : point(inside(estimate), status);
-  return picture({ width, height, label }, `${lines}<g class="${status}">${whisker}${drawn}</g>`);
+  const drawn = isShown ? point(inside(estimate), status) : "";
+  return picture(
+    { width, height, label },
+    `${lines}<g class="${status}">${thin}${whisker}${drawn}</g>`,
+  );
 }
 
-function point(x: number, status: GateResult["status"]): string {
+function point(x: number, status: GateStatus): string {
   if (status === "FAIL") {
     return `<rect class="pe" x="${coordinate(x - 5)}" y="${middle - 5}" width="10" height="10"/>`;
   }
@@ -57,7 +80,7 @@ function point(x: number, status: GateResult["status"]): string {
 }
 
 /** A bar at each end, or an arrow where the interval goes on beyond the picture. */
-function ends(lower: number, upper: number): string {
+function tips(lower: number, upper: number): string {
   const bar = (x: number) => `<path class="ci" d="M${coordinate(x)} ${middle - 5}v10"/>`;
   const arrow = (tip: number, back: number) =>
     `<path class="pe" d="M${tip} ${middle}l${back} -8v16z"/>`;

@@ -1,21 +1,23 @@
+import { changeWords } from "../../../report/change-words.ts";
+import type { LaneEvent } from "../../../report/over-time.ts";
 import type { TimelinePoint } from "../../../report/shadow-report.ts";
+import { eventWords } from "../../segment-rows.ts";
 import { text } from "../escape.ts";
-import { coordinate, linearAxis, ratioAxis } from "./axis.ts";
+import { coordinate, linearAxis, ratioAxis, tickChange } from "./axis.ts";
 import { frame, plot } from "./frame.ts";
 
-/** Blocks of time, and where the evaluation started again. */
+/** Blocks of time, and what happened to endpoints. */
 export interface RatioOverTimeOptions {
   readonly timeline: readonly TimelinePoint[];
   readonly margin: number;
-  /** In seconds since the start. */
-  readonly breaks: readonly { readonly t: number; readonly reason: string }[];
+  readonly events: readonly LaneEvent[];
 }
 
 /** Block by block: the ratio, the running estimate and its band, and the margin. Undefined of too few. */
 export function ratioOverTime({
   timeline,
   margin,
-  breaks,
+  events,
 }: RatioOverTimeOptions): string | undefined {
   const kept = timeline.filter(({ ratio }) => ratio > 0);
   if (kept.length < 2) return undefined;
@@ -34,30 +36,31 @@ export function ratioOverTime({
     const row = y.place(value);
     return `<path class="${className}" d="M${plot.left} ${coordinate(row)}H${plot.right}"/><text class="halo${className === "m" ? " said-m" : ""}" x="${plot.right - 4}" y="${coordinate(row - 6)}" text-anchor="end">${words}</text>`;
   };
-  const marks = breaks
+  const marks = events
     .filter(({ t }) => t > begin && t < end)
     .map(
-      ({ t, reason }) =>
-        `<path class="break" d="M${column(t)} ${plot.top}V${plot.bottom}"><title>${text(reason)}</title></path>`,
+      (event) =>
+        `<path class="break" d="M${column(event.t)} ${plot.top}V${plot.bottom}"><title>${text(eventWords(event))}</title></path>`,
     );
   const running = kept.flatMap(({ t, running }) => (running === null ? [] : [at(t, running)]));
   const dots = kept.map(({ t, ratio }) => `M${at(t, ratio)}h0`);
-  const last = kept.at(-1)?.running?.toFixed(3) ?? "not known";
+  const latest = kept.at(-1)?.running ?? null;
+  const last = latest === null ? "not known" : changeWords(latest, "ratio");
   return frame({
-    label: `Ratio over time: ${kept.length} blocks, last estimate ${last}, margin ${margin.toFixed(2)}`,
+    label: `Change over time: ${kept.length} blocks, last estimate ${last}, margin ${changeWords(margin, "ratio")}`,
     x,
     y,
     xTick: (minutes) => String(Number(minutes.toFixed(2))),
-    yTick: (ratio) => String(Number(ratio.toPrecision(3))),
+    yTick: (ratio) => tickChange(ratio),
     xTitle: "minutes since the start",
-    yTitle: "shadow / primary, log scale",
+    yTitle: "change against the primary",
     content: [
       band(kept, at),
       ...marks,
       `<path class="blocks" d="${dots.join("")}"/>`,
       running.length === 0 ? "" : `<path class="line" d="M${running.join("L")}"/>`,
       level(1, "e", "equal"),
-      level(margin, "m", `margin ${margin.toFixed(2)}`),
+      level(margin, "m", `margin ${changeWords(margin, "ratio")}`),
     ].join(""),
   });
 }

@@ -1,3 +1,4 @@
+import { changeWords } from "../../../report/change-words.ts";
 import type { Point } from "../../../report/shadow-report.ts";
 import { coordinate, logAxis, tickMs } from "./axis.ts";
 import { frame, plot } from "./frame.ts";
@@ -30,13 +31,13 @@ export function scatter(
   const note = (row: number, words: string) =>
     `<text class="halo" x="${plot.left + 12}" y="${plot.top + row * 17}">${words}</text>`;
   return frame({
-    label: `${kept.length} pairs: the shadow was slower in ${slower}, by more than the margin of ${margin.toFixed(2)} in ${beyond}`,
+    label: `${kept.length} pairs: the shadow was slower in ${slower}, by more than the margin of ${changeWords(margin, "ratio")} in ${beyond}`,
     x,
     y,
     xTick: tickMs,
     yTick: tickMs,
     xTitle: `${name} of the primary, log scale`,
     yTitle: `${name} of the shadow`,
-    content: `<path class="dots" d="${dots.join("")}"/>${diagonal(1, "e")}${diagonal(margin, "m")}${note(1, `slower in the shadow: ${slower} of pairs`)}${note(2, `by more than ${margin.toFixed(2)}: ${beyond}`)}`,
+    content: `<path class="dots" d="${dots.join("")}"/>${diagonal(1, "e")}${diagonal(margin, "m")}${note(1, `slower in the shadow: ${slower} of pairs`)}${note(2, `by more than ${changeWords(margin, "ratio")}: ${beyond}`)}`,
   });
 }

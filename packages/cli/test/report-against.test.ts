@@ -1,0 +1,84 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { runCommand } from "./run-command.ts";
+
+const cases = fileURLToPath(new URL("../../shadow/test/cases/render", import.meta.url));
+const [now, earlier] = [`${cases}/fail/report.json`, `${cases}/pass/report.json`];
+
+describe("umbra report --against and --label", () => {
+  let folder = "";
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "umbra-against-"));
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test("puts both reports side by side in the terminal, HTML and Markdown", async () => {
+    const [html, markdown] = [join(folder, "r.html"), join(folder, "r.md")];
+    const { stdout: out, status } = await runCommand([
+      ...["report", "--from", now, "--against", earlier, "--html", html, "--markdown", markdown],
+    ]);
+    expect(status).toBe(0);
+    expect(out).toMatch(
+      /ttft\.typical +-2\.4 % \(-3\.4 % to -1\.3 %\) ✓ PASS +\+27\.8 % .* ✗ FAIL/,
+    );
+    expect(readFileSync(html, "utf8")).toContain("Against the earlier report");
+    expect(readFileSync(markdown, "utf8")).toContain("| against the earlier report |");
+  });
+
+  test("gives both reports and their comparison as JSON", async () => {
+    const { stdout: out } = await runCommand([
+      "report",
+      "--from",
+      now,
+      "--against",
+      earlier,
+      "-o",
+      "json",
+    ]);
+    const json = JSON.parse(out) as { schema: string; comparisons: readonly unknown[] };
+    expect(json).toMatchObject({
+      schema: "shadow-comparisons/1",
+      comparisons: [
+        {
+          now: { verdict: { status: "FAIL" } },
+          earlier: { verdict: { status: "PASS" } },
+          comparison: { warning: null },
+        },
+      ],
+    });
+  });
+
+  test("adds labels to those of the report", async () => {
+    const { stdout: out } = await runCommand([
+      ...["report", "--from", now, "--label", "commit=new", "--label", "baseline.gpu=H100"],
+    ]);
+    expect(out).toContain("commit new");
+    expect(out).toContain("gpu H100");
+    expect(out).toContain("image vllm/vllm-openai:v0.11.2");
+  });
+
+  test.each([
+    { args: ["--label", "commit"], error: '--label "commit" is not key=value' },
+    { args: ["--against", "/nowhere.json"], error: "/nowhere.json can't be read" },
+  ])("says what is wrong with $args", async ({ args, error }) => {
+    const { stderr: err, status } = await runCommand(["report", "--from", now, ...args]);
+    expect([status > 0, err]).toEqual([true, expect.stringContaining(error)]);
+  });
+
+  test("refuses an earlier list without the candidate", async () => {
+    const report = JSON.parse(readFileSync(earlier, "utf8")) as { candidate: object };
+    const other = { ...report, candidate: { ...report.candidate, pool: "prod/other" } };
+    const file = join(folder, "list.json");
+    writeFileSync(file, JSON.stringify({ schema: "shadow-reports/1", reports: [other, other] }));
+    const { stderr: err, status } = await runCommand(["report", "--from", now, "--against", file]);
+    expect([status, err]).toEqual([
+      2,
+      expect.stringContaining("--against has no report of these candidates; it has prod/other"),
+    ]);
+  });
+});

@@ -1,0 +1,42 @@
+import type { ShadowReport, ValidityCheck } from "../report/shadow-report.ts";
+import { number } from "./format.ts";
+
+/** `0.8 to 1.25`, `at least 0.95` */
+export function checkLimits({ limits }: ValidityCheck): string {
+  const [low, high] = limits ?? [null, null];
+  if (low !== null && high !== null) return `${low} to ${high}`;
+  if (low !== null) return `at least ${low}`;
+  return high === null ? "" : `at most ${high}`;
+}
+
+/** What a check found against what it should be. */
+export function checkValue(check: ValidityCheck): string {
+  const limits = checkLimits(check);
+  return limits === "" ? number(check.value) : `${number(check.value)} (${limits})`;
+}
+
+/** What a check says, with its sign. A check without limits says nothing of itself. */
+export function checkWord({ ok, effect, value, limits, at_risk }: ValidityCheck): string {
+  if (at_risk === true) return "… at risk";
+  if (ok === null) return limits === null && value !== null ? "· for information" : "– not checked";
+  if (ok) return "✓ ok";
+  return { invalid: "✗ broken", inconclusive: "… blocks PASS", warning: "! warning" }[effect];
+}
+
+/** Protections by what they protect from, for the sentence that names those which were not evaluated. */
+const protections: Readonly<Record<string, string>> = {
+  pairing_rate: "lost shadow responses",
+  load_ratio: "load balance between the pools",
+  primary_protection: "harm to the primary",
+};
+/** What a samples file alone can never say. */
+const onlyLive = ["load_ratio", "primary_protection"];
+
+/** Names what a verdict rests on without anybody having looked; undefined where everything was checked. */
+export function notChecked({ validity }: ShadowReport): string | undefined {
+  const unknown = validity.filter(({ id, ok }) => ok === null && protections[id] !== undefined);
+  if (unknown.length === 0) return undefined;
+  const names = unknown.map(({ id }) => protections[id] ?? id);
+  const isLive = unknown.some(({ id, value }) => onlyLive.includes(id) && value === null);
+  return `not checked: ${names.join(", ")}${isLive ? " (needs a live sidecar)" : ""}`;
+}

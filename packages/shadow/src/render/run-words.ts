@@ -1,0 +1,127 @@
+import { labelsOf } from "../report/labels.ts";
+import type { ReportFunnel, ReportIdentity, ShadowReport } from "../report/shadow-report.ts";
+import { clock, count, unknown, utcTime } from "./format.ts";
+
+/** A name and what it is, in reading order. */
+export type Fact = readonly [name: string, value: string];
+
+/** One lane of a report. */
+export interface LaneWords {
+  readonly role: "baseline" | "control" | "candidate";
+  readonly lane: "primary" | "control" | "shadow";
+  readonly pool: string;
+  /** Models, engine, replicas and labels; without what is not known. */
+  readonly about: readonly string[];
+}
+
+/** Both lanes, and the control between them where there is one. */
+export function lanesOf(report: ShadowReport): readonly LaneWords[] {
+  const { baseline, candidate, control } = report;
+  return [
+    lane(report, "baseline", "primary", baseline),
+    ...(control === null ? [] : [lane(report, "control", "control", control)]),
+    lane(report, "candidate", "shadow", candidate),
+  ];
+}
+
+function lane(
+  { labels }: ShadowReport,
+  role: LaneWords["role"],
+  name: LaneWords["lane"],
+  { pool, models, engine, replicas }: ReportIdentity,
+): LaneWords {
+  const own = labelsOf(labels, role).map(([key, value]) => `${key} ${value}`);
+  const about = [
+    models.join(", "),
+    engine ?? "",
+    replicas === null ? "" : `${count(replicas)} ${replicas === 1 ? "replica" : "replicas"}`,
+    ...own,
+  ];
+  return {
+    role,
+    lane: name,
+    pool: pool === "" ? name : pool,
+    about: about.filter((part) => part !== ""),
+  };
+}
+
+/** What was run, by which policy, for how long and on how much; then the user's labels. */
+export function runFacts({ evaluation, funnel, verdict, labels }: ShadowReport): readonly Fact[] {
+  const { sampling, route, policy } = evaluation;
+  const share =
+    sampling === null
+      ? []
+      : [["mirrored", `${Number(sampling.percent.toFixed(3))} % by ${sampling.by}`] as const];
+  return [
+    ["route", route === "" ? unknown : route],
+    ...(policy === null ? [] : [["policy", policy] as const]),
+    ["from (UTC)", utcTime(evaluation.started_at)],
+    ["to (UTC)", utcTime(evaluation.ended_at)],
+    ["run of plan", `${clock(evaluation.elapsed_s)} of ${clock(evaluation.horizon_s)}`],
+    ["pairs used", `${count(funnel.used)} of ${count(funnel.dispatched)} mirrored`],
+    ...share,
+    ["configuration", evaluation.config_sha256.slice(0, 16)],
+    ...(verdict.final === null
+      ? []
+      : [
+          [
+            "final since (UTC)",
+            `${utcTime(verdict.final.at)}${verdict.final.stage > 1 ? `, stage ${verdict.final.stage}` : ""}`,
+          ] as const,
+        ]),
+    ...labelsOf(labels, undefined),
+  ];
+}
+
+/** Steps from a request to a pair that is used. */
+export function funnelSteps(funnel: ReportFunnel): readonly (readonly [string, number])[] {
+  const { eligible, sampled, dispatched, paired, used } = funnel;
+  return [
+    ["eligible", eligible],
+    ["sampled", sampled],
+    ["mirrored", dispatched],
+    ["paired", paired],
+    ["used", used],
+  ];
+}
+
+/** Where requests were lost on the way, by reason: the warm-up first. */
+export interface Loss {
+  readonly where: string;
+  readonly total: number;
+  /** `concurrency 19` */
+  readonly reasons: readonly string[];
+}
+
+/** Every loss with its reason. */
+export function lossesOf(funnel: ReportFunnel): readonly Loss[] {
+  const { warmup, lost, in_flight: inFlight = 0, not_used: notUsed } = funnel;
+  return [
+    alone("warm-up left out", warmup),
+    alone("no shadow response", lost),
+    alone("still in flight", inFlight),
+    ...(notUsed === undefined
+      ? [byReason("paired, but censored", funnel.censored)]
+      : [byReason("paired and not compared", notUsed)]),
+    byReason("dropped before mirroring", funnel.dropped),
+    byReason("not eligible", funnel.not_eligible ?? {}),
+  ].filter(({ total }) => total > 0);
+}
+
+function alone(where: string, total: number): Loss {
+  return { where, total, reasons: [] };
+}
+
+function byReason(where: string, counts: Readonly<Record<string, number>>): Loss {
+  const all = Object.entries(counts).filter(([, n]) => n > 0);
+  return {
+    where,
+    total: all.reduce((sum, [, n]) => sum + n, 0),
+    reasons: all.map(([reason, n]) => `${reason} ${count(n)}`),
+  };
+}
+
+/** `dropped before mirroring 31 (concurrency 19, size 12)` */
+export function lossWords({ where, total, reasons }: Loss): string {
+  return `${where} ${count(total)}${reasons.length === 0 ? "" : ` (${reasons.join(", ")})`}`;
+}
