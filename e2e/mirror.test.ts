@@ -40,6 +40,9 @@ interface Pools {
 
 const idle = { waiting: 0, running: 0, kvCacheUsage: 0.1, runningAdapters: [] as string[] };
 
+/** Without it no body beyond 1 MiB is mirrored where there is no policy. */
+const largeCopies = ["--set", "maxShadowBody=16Mi"];
+
 describe("the reference scenario on a real Envoy", () => {
   let primary: ModelServer[] = [];
   let shadow: ModelServer[] = [];
@@ -50,6 +53,8 @@ describe("the reference scenario on a real Envoy", () => {
     shadow = await startModelServers(3);
     gateway = await startGateway({
       resources: scenario({ primary: addresses(primary), shadow: addresses(shadow) }),
+      renderFlags: largeCopies,
+      serveFlags: largeCopies,
     });
   }, 60_000);
 

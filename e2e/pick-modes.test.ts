@@ -77,6 +77,9 @@ let recorder: RecordingServer;
 let shadow: RecordingServer;
 let gateway: Gateway;
 
+/** Without it no body beyond 1 MiB is mirrored where there is no policy. */
+const largeCopies = ["--set", "maxShadowBody=6Mi", "--set", "maxHeap=8Gi"];
+
 beforeAll(async () => {
   servers = await startModelServers(3);
   recorder = await startRecordingServer();
@@ -104,6 +107,8 @@ spec:
         - {group: inference.networking.k8s.io, kind: InferencePool, name: headers, weight: 1}
         - {group: inference.networking.k8s.io, kind: InferencePool, name: buffered, weight: 1}
 `,
+    renderFlags: largeCopies,
+    serveFlags: largeCopies,
   });
 }, 60_000);
 
