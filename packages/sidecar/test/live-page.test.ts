@@ -9,7 +9,6 @@ import pino from "pino";
 import type { PoolAnswer } from "../src/admin/admin-answers.ts";
 import { type AdminServer, startAdminServer } from "../src/admin/admin-server.ts";
 import { createJudging } from "../src/evaluation/judging.ts";
-import { maxStreams } from "../src/live-page/section-feed.ts";
 import type { MirrorState } from "../src/mirror/mirror-gate.ts";
 import { type Browser, type BrowserPage, chromium, openBrowser } from "./chromium.ts";
 import { endpoint, look, mirror, pool, report, samples } from "./live-fixtures.ts";
