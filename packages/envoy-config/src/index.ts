@@ -57,6 +57,7 @@ export {
   defaultMirrorSettings,
   type Eligibility,
   type EvaluationPolicy,
+  type LanePrice,
   type JsonValue,
   type MirrorBudget,
   type MirrorPolicy,

@@ -90,15 +90,24 @@ export interface EvaluationPolicy {
   readonly warmupMs?: number;
   readonly blockLengthsMs?: readonly number[];
   readonly isSameModel?: boolean;
-  readonly allowsLoadMismatch?: boolean;
   readonly requiresAll?: boolean;
+  readonly allowsLoadMismatch?: boolean;
   readonly slo?: { readonly ttft?: number; readonly tpot?: number; readonly e2e?: number };
   readonly sloPreset?: string;
   readonly gates?: Readonly<
     Record<string, { readonly margin?: number; readonly required?: boolean }>
   >;
+  /** What a replica of each lane is made of and costs, for the report; the judge does not look at it. */
+  readonly cost?: { readonly primary?: LanePrice; readonly shadow?: LanePrice };
   /** Share of requests that are not mirrored and observed all the same, 0..100, for primary protection. */
   readonly observeUnmirroredPercent: number;
+}
+
+/** Of one replica. */
+export interface LanePrice {
+  readonly gpus?: number;
+  /** In whatever currency. */
+  readonly costPerHour?: number;
 }
 
 /** Paths of requests that have no effect beside their answer. */
@@ -123,9 +132,14 @@ export const defaultRemovedHeaders: readonly string[] = [
 export const defaultBudget: MirrorBudget = {
   maxInFlight: 32,
   maxRequests: 20_000,
-  maxDurationMs: 1_800_000,
+  maxDurationMs: 7_200_000,
   maxBodyBytes: 1_048_576,
 };
+
+/** Twice the horizon at least: slow traffic has the time to become enough pairs. */
+export function budgetFor(horizonMs: number): MirrorBudget {
+  return { ...defaultBudget, maxDurationMs: Math.max(defaultBudget.maxDurationMs, 2 * horizonMs) };
+}
 
 /** Time that a ShadowPolicy gives a copy unless it says otherwise, in ms. */
 export const defaultRequestTimeoutMs = 600_000;

@@ -13,10 +13,12 @@ export type {
   EvaluationInput,
   FunnelCounts,
   LaneFacts,
+  LaneLoad,
 } from "./judge/input.ts";
 export { configHash, evaluationId, judge } from "./judge/judge.ts";
 export { type Plan, type PlanInput, type PlannedGate, planEvaluation } from "./judge/plan.ts";
 export { isOver } from "./judge/stages.ts";
+export { type Profiled, profileOf, type TrafficProfile } from "./judge/traffic-profile.ts";
 export {
   isCensored,
   type Lane,
@@ -44,6 +46,7 @@ export { renderReportHtml } from "./render/html/page.ts";
 export { renderReportJunit } from "./render/junit.ts";
 export { renderReportMarkdown } from "./render/markdown.ts";
 export { renderReportText, type TextOptions } from "./render/terminal.ts";
+export type * from "./report/report-cost.ts";
 export type * from "./report/shadow-report.ts";
 export {
   lostSample,

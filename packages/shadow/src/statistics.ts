@@ -1,4 +1,6 @@
 /** The statistics on their own: `@umbra/shadow/statistics`. Pure functions, no I/O. */
+
+export { clopperPearson } from "./statistics/binomial.ts";
 export {
   type BlockChoice,
   type Blocks,
@@ -19,6 +21,7 @@ export {
   unitHalfWidth,
 } from "./statistics/confidence-sequence.ts";
 export { createEProcess, type EProcess } from "./statistics/e-process.ts";
+export { erlangLoss, placesFor } from "./statistics/erlang.ts";
 export {
   hodgesLehmann,
   meanInterval,

@@ -209,24 +209,16 @@ describe("validity", () => {
       name: "drops of long prompts",
       id: "drop_bias",
       samples: equal.map((each, i) =>
-        i % 40 === 0
+        i % 25 === 0
           ? {
               ...each,
               mirrored: false,
-              drop: "size" as const,
+              drop: "concurrency" as const,
               shadow: null,
-              primary: { ...each.primary, promptBytes: 2_000_000 },
+              primary: { ...each.primary, promptBytes: 4_000 },
             }
           : each,
       ),
-    },
-    {
-      name: "a cold prefix cache",
-      id: "cached_share",
-      samples: equal.map((each) => ({
-        ...each,
-        primary: { ...each.primary, cachedTokens: 40 },
-      })),
     },
     {
       name: "a primary that mirroring slows",
@@ -242,19 +234,6 @@ describe("validity", () => {
     expect(check(report, id)?.ok).toBe(false);
     expect(report.verdict.status).toBe("INVALID");
     expect(report.verdict.reasons.map(({ code }) => code)).toContain(`check_${id}`);
-  });
-
-  test("drift is reported and does not change the verdict", () => {
-    const samples = traffic({ seed: 17, ...usual, spread: 0.1 }).map((each, i) => ({
-      ...each,
-      shadow:
-        each.shadow === null
-          ? null
-          : { ...each.shadow, e2e: (each.shadow.e2e ?? 0) * (i < 800 ? 1 : 1.02) },
-    }));
-    const report = run(samples);
-    expect(check(report, "drift")).toMatchObject({ ok: false, effect: "warning" });
-    expect(report.verdict.status).toBe("PASS");
   });
 
   test("warm-up, retries and cancelled requests are left out of latency", () => {

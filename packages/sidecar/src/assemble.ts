@@ -56,7 +56,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     isCompatible: options.compatMetrics ?? false,
   });
   const secret = newSecret();
-  const load = createLoadCount(pools);
+  const load = createLoadCount(pools, now);
   const captures = createCapturesOf(options, { mirrors, secret, metrics });
   const evaluations = startJudging(options, { pools, mirrors, load, secret, captures, metrics });
   const answers = createEndpointAnswers((pool, address) => pools.get(pool)?.served.doubt(address));

@@ -114,6 +114,7 @@ class Run {
       endS: (Date.parse(evaluation.ended_at) - epochMs) / 1_000,
       elapsedS: evaluation.elapsed_s,
       paired: funnel.paired,
+      inFlight: funnel.in_flight,
       used: funnel.used,
       isFinal: evaluation.is_final,
       status: verdict.status,
@@ -130,6 +131,12 @@ function sampleAt(s: number, id: string, more: Partial<Sample>): Sample {
     ...{ v: 1, id, t0: at(s), route: "default/r", candidate: "default/b" },
     ...{ mirrored: true, drop: null, session: null, primary: leg, shadow: null, lag: 1, ...more },
   };
+}
+
+/** The first of `count` mirrored requests was sent at second `s`. */
+function dispatched(s: number, count: number): Partial<EvaluationNow> {
+  const counts = { eligible: count, sampled: count, dispatched: count, dropped: {} };
+  return { counts, startedAtMs: epochMs + s * 1_000 };
 }
 
 const seconds = (from: number, to: number, step = 1) =>
@@ -174,6 +181,19 @@ const cases: readonly {
     name: "the first pair is in it",
     play: (run) => run.open(0).clock(13).pairs(12),
     want: { startS: 12, endS: 13, paired: 1, used: 1, isFinal: false },
+  },
+  {
+    name: "it starts when its first request is mirrored, long before that is answered",
+    play: (run) => run.open(0).facts(dispatched(10.0004, 1)).clock(30),
+    want: {
+      ...{ startS: 10, endS: 30, elapsedS: 20, paired: 0, inFlight: 1, isFinal: false },
+      reasons: ["not_ended"],
+    },
+  },
+  {
+    name: "every request that was mirrored is paired, lost or in flight",
+    play: (run) => run.open(0).facts(dispatched(10.0004, 4)).clock(30).pairs(10, 12, 11).clock(31),
+    want: { startS: 10, endS: 31, paired: 3, used: 3, inFlight: 1, isFinal: false },
   },
   {
     name: "answers in another order than requests: it starts with the first request",

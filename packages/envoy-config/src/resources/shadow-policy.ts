@@ -1,6 +1,8 @@
 import { defined } from "@umbra/shadow/defined";
-import { gateDefaults, gateIds, sloPresets } from "@umbra/shadow/evaluation";
+import { evaluationConfig, gateDefaults, gateIds, sloPresets } from "@umbra/shadow/evaluation";
+import { reachProblems } from "@umbra/shadow/reach";
 import {
+  budgetFor,
   defaultBudget,
   defaultEvaluation,
   defaultPaths,
@@ -8,6 +10,8 @@ import {
   defaultRequestTimeoutMs,
   defaultSampling,
   type EvaluationPolicy,
+  type LanePrice,
+  type MirrorBudget,
   type MirrorHeaders,
   type MirrorPolicy,
   type MirrorRewrite,
@@ -28,6 +32,9 @@ export function readShadowPolicy(meta: Meta, spec: Reader): ShadowPolicy {
   spec.needs("targetRefs");
   const candidates = spec.each("candidates", (each) => candidate(each, meta.namespace));
   const sampling = spec.map("sampling");
+  const evaluation = spec.inner("evaluation", readEvaluation) ?? defaultEvaluation;
+  const budget = readBudget(spec.map("budget"), evaluation);
+  reportReach(spec, evaluation, budget.budget);
   return {
     ...meta,
     targets,
@@ -36,8 +43,8 @@ export function readShadowPolicy(meta: Meta, spec: Reader): ShadowPolicy {
     sampling: sampling?.whole(readSampling) ?? defaultSampling,
     eligible: spec.inner("eligible", readEligible) ?? { paths: defaultPaths, headers: [] },
     ...readRewrite(spec.map("rewrite")),
-    ...readBudget(spec.map("budget")),
-    evaluation: spec.inner("evaluation", readEvaluation) ?? defaultEvaluation,
+    ...budget,
+    evaluation,
   };
 }
 
@@ -155,14 +162,32 @@ function readHeaders(headers: Reader): MirrorHeaders {
 
 const week = 7 * 24 * 3_600_000;
 
-function readBudget(from: Reader | undefined): Pick<ShadowPolicy, "budget" | "requestTimeoutMs"> {
+/** Horizon, least pairs and budget must leave room for a verdict. */
+function reportReach(spec: Reader, evaluation: EvaluationPolicy, budget: MirrorBudget): void {
+  for (const { severity, field, message, remedy } of reachProblems(
+    evaluationConfig(evaluation),
+    budget,
+  )) {
+    const holder = field === "horizon" ? "evaluation" : "budget";
+    const map = spec.map(holder);
+    const code = severity === "error" ? "UMB0214" : "UMB0215";
+    if (map === undefined) spec.report(severity, code, message, undefined, { remedy });
+    else map.report(severity, code, message, map.has(field) ? field : undefined, { remedy });
+  }
+}
+
+function readBudget(
+  from: Reader | undefined,
+  evaluation: EvaluationPolicy,
+): Pick<ShadowPolicy, "budget" | "requestTimeoutMs"> {
+  const standard = budgetFor(evaluationConfig(evaluation).horizonMs);
   const read = from?.whole(() => {
     const budget = defined({
       maxInFlight: from.integer("maxInFlight", 1, 65_536) ?? defaultBudget.maxInFlight,
       maxRequestsPerSecond: from.number("maxRequestsPerSecond", 0.001, 1_000_000),
       maxRequests: from.integer("maxRequests", 1, 1_000_000_000) ?? defaultBudget.maxRequests,
       maxTokens: from.integer("maxTokens", 1, Number.MAX_SAFE_INTEGER),
-      maxDurationMs: Math.min(week, durationMs(from, "maxDuration") ?? defaultBudget.maxDurationMs),
+      maxDurationMs: Math.min(week, durationMs(from, "maxDuration") ?? standard.maxDurationMs),
       maxBodyBytes: from.integer("maxBodyBytes", 1, 32 * 1_048_576) ?? defaultBudget.maxBodyBytes,
     });
     const requestTimeoutMs = durationMs(from, "requestTimeout") ?? defaultRequestTimeoutMs;
@@ -171,7 +196,7 @@ function readBudget(from: Reader | undefined): Pick<ShadowPolicy, "budget" | "re
     }
     return { budget, requestTimeoutMs };
   });
-  return read ?? { budget: defaultBudget, requestTimeoutMs: defaultRequestTimeoutMs };
+  return read ?? { budget: standard, requestTimeoutMs: defaultRequestTimeoutMs };
 }
 
 function readEvaluation(from: Reader): EvaluationPolicy {
@@ -187,13 +212,28 @@ function readEvaluation(from: Reader): EvaluationPolicy {
     warmupMs: durationMs(from, "warmup"),
     blockLengthsMs,
     isSameModel: from.boolean("sameModel"),
-    allowsLoadMismatch: from.boolean("allowLoadMismatch"),
     requiresAll: from.boolean("requireAll"),
+    allowsLoadMismatch: from.boolean("allowLoadMismatch"),
     slo: slo?.limits,
     sloPreset: slo?.preset,
     gates: from.inner("gates", readGates),
+    cost: from.inner("cost", readCost),
     observeUnmirroredPercent:
       from.number("observeUnmirrored", 0, 100) ?? defaultEvaluation.observeUnmirroredPercent,
+  });
+}
+
+function readCost(from: Reader): EvaluationPolicy["cost"] {
+  return defined({
+    primary: from.inner("primary", readPrice),
+    shadow: from.inner("shadow", readPrice),
+  });
+}
+
+function readPrice(from: Reader): LanePrice {
+  return defined({
+    gpus: from.number("gpus", 0.01, 10_000),
+    costPerHour: from.number("costPerHour", 0.0001, 1_000_000),
   });
 }
 

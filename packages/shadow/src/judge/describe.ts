@@ -1,3 +1,4 @@
+import type { LaneCost } from "../report/report-cost.ts";
 import type {
   LaneSummary,
   LaneThroughput,
@@ -12,8 +13,8 @@ import type {
 } from "../report/shadow-report.ts";
 import { chooseBlocks } from "../statistics/blocks.ts";
 import { quantileRatios } from "../statistics/bootstrap.ts";
-import { meanInterval } from "../statistics/fixed-look.ts";
 import { quantile, sorted } from "../statistics/quantile.ts";
+import { blockMean, boundsOf } from "./block-mean.ts";
 import type { EvaluationConfig } from "./config.ts";
 import { capped, finite, type GateContext, pairedValues, pairsOf } from "./ratio-gate.ts";
 import { indicesOf, isGood, type LaneColumns, type PairTable } from "./table.ts";
@@ -157,26 +158,21 @@ export function describeTokens(table: PairTable): ReportTokens {
   };
 }
 
+/** Tokens are of all traffic, as `cost` has them: pairs alone are the mirrored part of it, and would say so by their share. */
 export function describeThroughput(
   table: PairTable,
   side: "baseline" | "shadow",
-  replicas: number | undefined,
+  { tokens_per_s, per_replica }: LaneCost,
   { slo }: EvaluationConfig,
 ): LaneThroughput {
   const lane = table[side];
   const spanS = ((table.atMs[table.size - 1] ?? 0) - (table.atMs[0] ?? 0)) / 1_000;
-  let [tokens, good] = [0, 0];
-  for (let i = 0; i < table.size; i++) {
-    const count = lane.outTokens[i] ?? Number.NaN;
-    if (lane.isOk[i] === 1 && !Number.isNaN(count)) tokens += count;
-    if (isGood(lane, i, slo)) good++;
-  }
-  const perSecond = spanS > 0 ? tokens / spanS : null;
+  let good = 0;
+  for (let i = 0; i < table.size; i++) if (isGood(lane, i, slo)) good++;
   const hasSlo = Object.keys(slo).length > 0;
   return {
-    tokens_per_s: perSecond,
-    tokens_per_s_per_replica:
-      perSecond === null || replicas === undefined || replicas === 0 ? null : perSecond / replicas,
+    tokens_per_s,
+    tokens_per_s_per_replica: per_replica?.tokens_per_s ?? null,
     goodput_per_s: hasSlo && spanS > 0 ? good / spanS : null,
     requests: table.size,
   };
@@ -193,10 +189,25 @@ export function describeStrata(table: PairTable): readonly Stratum[] {
     return bucket < 0 ? undefined : bucketName(bucket);
   };
   const byStream = (i: number) => (table.isStream[i] === 1 ? "streamed" : "whole");
+  const byCache = (i: number) => cacheBucket(table, i);
   return [
     ...strata(table, hasTokens ? "prompt_tokens" : "prompt_bytes", bySize),
     ...strata(table, "stream", byStream),
+    ...strata(table, "cached_share", byCache),
   ];
+}
+
+/** Shares of a prompt that differ by less are equal. */
+const equalShare = 0.02;
+
+/** Where both lanes found as much of the prompt in their prefix caches, the cache can't be what differs. */
+function cacheBucket({ baseline, shadow }: PairTable, i: number): string | undefined {
+  const shareOf = ({ cachedTokens, promptTokens }: LaneColumns) =>
+    (cachedTokens[i] ?? Number.NaN) / (promptTokens[i] ?? 0);
+  const difference = shareOf(shadow) - shareOf(baseline);
+  if (!Number.isFinite(difference)) return undefined;
+  if (Math.abs(difference) <= equalShare) return "equal";
+  return difference < 0 ? "less" : "more";
 }
 
 function bucketName(bucket: number): string {
@@ -205,12 +216,15 @@ function bucketName(bucket: number): string {
   return Number.isFinite(to) ? `${shown(from)}-${shown(to)}` : `${shown(from)}+`;
 }
 
+/** A block with fewer than five pairs of its kind is joined to the next one. */
+const blockMs = 10_000;
+
 function strata(
   table: PairTable,
   by: Stratum["by"],
   bucketOf: (index: number) => string | undefined,
 ): readonly Stratum[] {
-  const groups: { bucket: string; metric: MetricName; values: number[] }[] = [];
+  const groups: { bucket: string; metric: MetricName; times: number[]; values: number[] }[] = [];
   for (let i = 0; i < table.size; i++) {
     if (table.isUsed[i] !== 1) continue;
     const bucket = bucketOf(i);
@@ -219,12 +233,15 @@ function strata(
     const ratio = (table.shadow[column][i] ?? 0) / (table.baseline[column][i] ?? 0);
     if (bucket === undefined || !Number.isFinite(ratio) || ratio <= 0) continue;
     const known = groups.find((each) => each.bucket === bucket && each.metric === metric);
-    if (known === undefined) groups.push({ bucket, metric, values: [Math.log(ratio)] });
-    else known.values.push(Math.log(ratio));
+    const group = known ?? { bucket, metric, times: [], values: [] };
+    if (known === undefined) groups.push(group);
+    group.times.push(table.atMs[i] ?? 0);
+    group.values.push(Math.log(ratio));
   }
-  return groups.map(({ bucket, metric, values }) => {
+  return groups.map(({ bucket, metric, times, values }) => {
     const n = values.length;
-    const bounds = n < 20 ? undefined : meanInterval(values, 0.9);
+    const mean = blockMean(times, values, blockMs);
+    const bounds = mean === undefined ? undefined : boundsOf(mean, 0.95);
     return {
       by,
       bucket,

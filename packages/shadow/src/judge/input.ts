@@ -1,3 +1,4 @@
+import type { Utilisation } from "../report/report-cost.ts";
 import type { ReportFunnel, ReportSegment, ShadowReport } from "../report/shadow-report.ts";
 import type { Sample } from "../samples/sample.ts";
 import type { EvaluationConfig } from "./config.ts";
@@ -22,6 +23,8 @@ export interface EvaluationFacts {
   readonly startedAtMs?: number;
   /** The look's time; the last sample's dispatch when absent. */
   readonly nowMs?: number;
+  /** The samples are a finished run: its end is the planned end, however short it was. */
+  readonly isFinished?: boolean;
   /** A budget ended the evaluation before its horizon: that, too, was planned. */
   readonly isBudgetSpent?: boolean;
   readonly sampling?: { readonly percent: number; readonly by: "request" | "session" };
@@ -32,7 +35,11 @@ export interface EvaluationFacts {
   readonly counts?: FunnelCounts;
   /** Ready replicas' requests per second, shadow over primary. */
   readonly loadRatio?: number;
+  /** 99th percentile of the primary's requests per second, over blocks of 10 s. */
+  readonly peakPerSecond?: number;
   readonly segments?: readonly (ReportSegment & { readonly startedAtMs: number })[];
+  /** Measured, and left out at random for want of memory. */
+  readonly leftOut?: { readonly paired: number; readonly lost: number };
   readonly captured?: number;
   readonly limitsHit?: readonly string[];
   /** The report of the look before, of the same evaluation. */
@@ -44,6 +51,19 @@ export interface LaneFacts {
   readonly models?: readonly string[];
   readonly engine?: string;
   readonly replicas?: number;
+  /** Of one replica. */
+  readonly gpus?: number;
+  /** Of one replica, in whatever currency. */
+  readonly costPerHour?: number;
+  readonly load?: LaneLoad;
+}
+
+/** What the lane's endpoints carried since the evaluation's start, mirrored or not. */
+export interface LaneLoad {
+  readonly requests: number;
+  readonly seconds: number;
+  /** Null without metrics of endpoints. */
+  readonly utilisation: Utilisation | null;
 }
 
 export type FunnelCounts = Pick<

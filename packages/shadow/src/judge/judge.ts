@@ -5,8 +5,8 @@ import type {
   ReportIdentity,
   ShadowReport,
 } from "../report/shadow-report.ts";
-import { mcnemarExact } from "../statistics/tango.ts";
 import type { EvaluationConfig } from "./config.ts";
+import { describeCost } from "./cost.ts";
 import {
   describeMetrics,
   describePlots,
@@ -15,12 +15,14 @@ import {
   describeTokens,
   matrixOf,
 } from "./describe.ts";
+import { discordanceP } from "./discordance.ts";
+import { funnelOf } from "./funnel.ts";
 import { judgeGates } from "./gates.ts";
-import type { EvaluationFacts, EvaluationInput, LaneFacts } from "./input.ts";
+import type { EvaluationInput, LaneFacts } from "./input.ts";
 import { loadMemory } from "./load-memory.ts";
 import { type Partition, partition } from "./partition.ts";
 import { alphaOf, isOver, plannedMs, settled, stageAfter, standing } from "./stages.ts";
-import { countOf, type PairTable, TableBuilder } from "./table.ts";
+import { countOf, TableBuilder } from "./table.ts";
 import { timelineOf } from "./timeline.ts";
 import { checkValidity } from "./validity.ts";
 import { verdictOf } from "./verdict.ts";
@@ -40,20 +42,22 @@ export function judge(input: EvaluationInput): ShadowReport {
   const pairs = countOf(table.isJudged);
   const { isBudgetSpent = false, baseline, candidate } = facts;
   const stage = stageAfter(facts.earlier);
-  const hasEnded = isOver(elapsedMs, config, stage) || isBudgetSpent;
+  const hasEnded = isOver(elapsedMs, config, stage) || isBudgetSpent || facts.isFinished === true;
   const isFinal = hasEnded && pairs >= config.minPairs;
   const evaluation = evaluationOf(part, isFinal, input);
   const seedOf = (gate: string) => config.seed ?? seedFrom(`${evaluation.id} ${gate}`);
   const context = { config, alpha: alphaOf(config, stage), isFinal, seedOf };
   const gates = settledGates(judgeGates(table, context), facts.earlier, evaluation);
-  const validity = checkValidity(table, part, facts, config);
+  const validity = checkValidity({ table, part, facts, config, isFinal: hasEnded });
   const verdict = verdictOf({
     ...{ gates, validity, isFinal, pairs, isBudgetSpent, hasEnded, stage },
     ...{ config, load: evaluation.load, at: evaluation.ended_at },
     earlier: facts.earlier?.verdict,
-    leftS: isBudgetSpent ? 0 : (plannedMs(config, stage) - elapsedMs) / 1_000,
-    requests: part.counts.samples,
+    isFinished: facts.isFinished === true,
+    leftS: hasEnded ? 0 : (plannedMs(config, stage) - elapsedMs) / 1_000,
+    requests: Math.max(part.counts.samples, facts.counts?.dispatched ?? 0),
   });
+  const cost = describeCost({ table, part, facts, config, validity });
   const described = input.isBrief === true ? new TableBuilder().build(0) : table;
   const errors = matrixOf(described, (lane, i) => lane.classes[i] ?? "");
   return finiteOnly({
@@ -67,10 +71,10 @@ export function judge(input: EvaluationInput): ShadowReport {
     gates,
     metrics: describeMetrics(described, context),
     throughput: {
-      primary: describeThroughput(described, "baseline", baseline?.replicas, config),
-      shadow: describeThroughput(described, "shadow", candidate?.replicas, config),
+      primary: describeThroughput(described, "baseline", cost.primary, config),
+      shadow: describeThroughput(described, "shadow", cost.shadow, config),
     },
-    errors: { matrix: errors, mcnemar_p: mcnemar(described) },
+    errors: { matrix: errors, mcnemar_p: discordanceP(described, config) },
     finish_reasons: { matrix: matrixOf(described, (lane, i) => lane.finish[i] ?? "") },
     tokens: describeTokens(described),
     outputs: null,
@@ -79,6 +83,7 @@ export function judge(input: EvaluationInput): ShadowReport {
     plots: describePlots(described),
     validity,
     limits_hit: facts.limitsHit ?? [],
+    cost,
   });
 }
 
@@ -159,39 +164,4 @@ function identity(facts: LaneFacts | undefined, pool: string): ReportIdentity {
     engine: facts?.engine ?? null,
     replicas: facts?.replicas ?? null,
   };
-}
-
-function funnelOf({ counts }: Partition, table: PairTable, facts: EvaluationFacts) {
-  const censored: Record<string, number> = {};
-  for (let i = 0; i < table.size; i++) {
-    if (table.isJudged[i] === 1) continue;
-    const name = table.baseline.classes[i] ?? "unknown";
-    censored[name] = (censored[name] ?? 0) + 1;
-  }
-  const fromSamples = {
-    eligible: counts.samples,
-    sampled: counts.mirrored + Object.values(counts.dropped).reduce((sum, n) => sum + n, 0),
-    dispatched: counts.mirrored,
-    dropped: counts.dropped,
-  };
-  return {
-    ...fromSamples,
-    ...facts.counts,
-    paired: counts.paired,
-    lost: counts.lost,
-    warmup: counts.warmup,
-    used: countOf(table.isUsed),
-    censored,
-  };
-}
-
-function mcnemar(table: PairTable): number | null {
-  let [b, c] = [0, 0];
-  for (let i = 0; i < table.size; i++) {
-    if (table.isJudged[i] !== 1) continue;
-    const [first, second] = [table.baseline.isOk[i], table.shadow.isOk[i]];
-    if (first === 1 && second === 0) b++;
-    if (first === 0 && second === 1) c++;
-  }
-  return table.size === 0 ? null : mcnemarExact({ b, c });
 }

@@ -1,4 +1,5 @@
 import type { Sample, SampleLeg } from "../samples/sample.ts";
+import { DispatchBuilder, type Dispatches, lossesOf } from "./dispatches.ts";
 import type { EvaluationInput } from "./input.ts";
 import { type PairTable, TableBuilder } from "./table.ts";
 
@@ -20,35 +21,35 @@ export interface Partition {
     readonly lost: number;
     /** Pairs before judging begins. */
     readonly warmup: number;
+    /** Pairs behind the warm-up that are not used, by reason. */
+    readonly not_used: Readonly<Record<string, number>>;
     readonly dropped: Readonly<Record<string, number>>;
   };
-  /** Logarithms of body sizes of mirrored and of dropped requests. */
-  readonly keptSize: Mean;
-  readonly droppedSize: Mean;
+  /** What became of requests that were drawn. */
+  readonly dispatches: Dispatches;
   readonly route: string;
   readonly candidate: string;
 }
 
-/** By index: time of dispatch, whether it was mirrored, and latency in ms. */
+/** Mirrored and undrawn requests by index: time of dispatch, whether mirrored, latency in ms, session's hash and body size. */
 export interface Primaries {
   readonly atMs: number[];
   readonly isMirrored: boolean[];
   readonly latencyMs: number[];
-}
-
-export interface Mean {
-  readonly n: number;
-  readonly mean: number;
+  readonly session: (string | null)[];
+  readonly promptBytes: (number | null)[];
 }
 
 export function partition({ samples, control, config, facts = {} }: EvaluationInput): Partition {
   const baselines = control === undefined ? undefined : controlLegs(control);
   const since = facts.startedAtMs ?? Number.NEGATIVE_INFINITY;
   const table = new TableBuilder();
-  const primaries: Primaries = { atMs: [], isMirrored: [], latencyMs: [] };
+  const primaries: Primaries = {
+    ...{ atMs: [], isMirrored: [], latencyMs: [], session: [], promptBytes: [] },
+  };
+  const dispatches = new DispatchBuilder();
   const dropped: Record<string, number> = {};
-  const [keptSize, droppedSize] = [runningMean(), runningMean()];
-  let [mirrored, paired, counted, lost] = [0, 0, 0, 0];
+  let [mirrored, paired, counted] = [0, 0, 0];
   let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   let [route, candidate] = ["", ""];
   for (const sample of samples) {
@@ -61,11 +62,9 @@ export function partition({ samples, control, config, facts = {} }: EvaluationIn
     if (drop !== null) dropped[drop] = (dropped[drop] ?? 0) + 1;
     if (sample.mirrored) mirrored++;
     if (shadow !== null) paired++;
-    if (isLost(sample)) lost++;
-    if (sample.mirrored) keptSize.add(primary.promptBytes);
-    else if (drop !== null) droppedSize.add(primary.promptBytes);
     addPrimary(primaries, sample);
     const baseline = baselines === undefined ? primary : baselines.get(sample.id);
+    dispatches.add(sample, baseline);
     if (baseline !== undefined) {
       if (shadow !== null) table.add(sample, baseline, shadow);
       else if (isLost(sample)) table.addLost(sample, baseline);
@@ -83,15 +82,10 @@ export function partition({ samples, control, config, facts = {} }: EvaluationIn
     table: table.build(judgedFromMs),
     primaries,
     counts: {
-      samples: counted,
-      mirrored,
-      paired,
-      lost,
-      warmup: table.countBefore(judgedFromMs),
-      dropped,
+      ...{ samples: counted, mirrored, paired, dropped },
+      ...lossesOf(dispatches, judgedFromMs),
     },
-    keptSize: keptSize.result(),
-    droppedSize: droppedSize.result(),
+    dispatches,
     route,
     candidate,
   };
@@ -102,28 +96,19 @@ function isLost({ mirrored, shadow, unsent }: Sample): boolean {
   return mirrored && shadow === null && unsent !== true;
 }
 
-function addPrimary(to: Primaries, { t0, mirrored, primary }: Sample): void {
+/** Dropped requests are neither kind: they come at busy moments, or are large. */
+function addPrimary(to: Primaries, { t0, mirrored, drop, session, primary }: Sample): void {
   const latency = primary.stream === true ? primary.ttft : primary.e2e;
-  if (primary.class !== "ok" || latency === null || latency <= 0) return;
+  if (drop !== null || primary.class !== "ok" || latency === null || latency <= 0) return;
   to.atMs.push(t0);
   to.isMirrored.push(mirrored);
   to.latencyMs.push(latency);
+  to.session.push(session);
+  to.promptBytes.push(primary.promptBytes);
 }
 
 function controlLegs(control: Iterable<Sample>): ReadonlyMap<string, SampleLeg> {
   const legs = new Map<string, SampleLeg>();
   for (const { id, shadow } of control) if (shadow !== null) legs.set(id, shadow);
   return legs;
-}
-
-function runningMean() {
-  let [n, sum] = [0, 0];
-  return {
-    add(bytes: number | null) {
-      if (bytes === null || bytes <= 0) return;
-      n++;
-      sum += Math.log(bytes);
-    },
-    result: (): Mean => ({ n, mean: n === 0 ? Number.NaN : sum / n }),
-  };
 }

@@ -1,50 +1,143 @@
-import { moments } from "../statistics/blocks.ts";
 import { meanBounds } from "../statistics/confidence-sequence.ts";
 import type { Primaries } from "./partition.ts";
 
-const minBlocks = 20;
-
-interface Side {
-  n: number;
-  sum: number;
+export interface ProtectionOptions {
+  /** Requests before this are left out. */
+  readonly fromMs: number;
+  /** Length of the blocks of time inside which requests are compared. */
+  readonly blockMs: number;
+  /** Error of the anytime-valid bounds, on each side. */
+  readonly alpha: number;
 }
 
+/** How mirroring changed the primary's own latency, as ratios: 1 is no change. Null where it can't be told, with why. */
+export interface Protection {
+  readonly estimate: number | null;
+  readonly lower: number | null;
+  readonly upper: number | null;
+  readonly note: string | null;
+}
+
+const minBlocks = 20;
+const minSessions = 100;
+
 /**
- * How mirroring changed the primary's own latency: the lower anytime-valid bound of a ratio, 1 for no change; null before
- * there are 20 blocks with requests of both kinds.
+ * Compares primaries that were mirrored with primaries that were not, inside the same blocks of time and at the same prompt
+ * size. What is mirrored is drawn at random, so this is a randomised test of whether mirroring hurts clients.
  *
- * Compares primaries that were mirrored with primaries that were not, inside the same blocks of time. What is mirrored
- * is drawn at random, so this is a randomised test of whether mirroring hurts clients. Blocks weigh by
- * `n_m n_u / (n_m + n_u)`, the inverse variance of a difference of means.
+ * Least squares of log latency on blocks, log prompt size and being mirrored. Its standard error is clustered by what was
+ * drawn: by session where sessions were, else by block. One session's requests resemble each other, so requests are no unit
+ * there (cluster-robust: Liang and Zeger 1986; the covariate: Deng, Xu, Kohavi and Walker 2013). Bounds hold at every look.
  */
-export function primaryProtection(
-  { atMs, isMirrored, latencyMs }: Primaries,
-  fromMs: number,
-  blockMs: number,
-  alpha: number,
-): number | null {
-  const blocks = new Map<number, { mirrored: Side; unmirrored: Side }>();
+export function primaryProtection(primaries: Primaries, options: ProtectionOptions): Protection {
+  const rows = comparableRows(primaries, options);
+  const isBySession = primaries.session.some((session) => session !== null);
+  const note = isBySession ? missingSessions(rows) : missingBlocks(rows);
+  if (note !== null) return { estimate: null, lower: null, upper: null, note };
+  const found = clustered(rows, isBySession ? (row) => row.session : (row) => row.block);
+  const { lower, upper } = meanBounds(found, options.alpha);
+  return {
+    estimate: Math.exp(found.mean),
+    lower: Math.exp(lower),
+    upper: Math.exp(upper),
+    note: null,
+  };
+}
+
+interface Row {
+  readonly block: number;
+  /** A request without one stands for itself. */
+  readonly session: string | number;
+  /** Log latency, log prompt size and being mirrored, each minus its block's mean. */
+  latency: number;
+  size: number;
+  mirrored: number;
+  readonly isMirrored: boolean;
+}
+
+/** Requests in blocks of time that hold both kinds. */
+function comparableRows(
+  { atMs, isMirrored, latencyMs, promptBytes, session }: Primaries,
+  { fromMs, blockMs }: ProtectionOptions,
+): readonly Row[] {
+  const blocks = new Map<number, Row[]>();
   for (let i = 0; i < atMs.length; i++) {
     const t0 = atMs[i] ?? 0;
     if (t0 < fromMs) continue;
-    const at = Math.floor((t0 - fromMs) / blockMs);
-    let block = blocks.get(at);
-    if (block === undefined) {
-      block = { mirrored: { n: 0, sum: 0 }, unmirrored: { n: 0, sum: 0 } };
-      blocks.set(at, block);
-    }
-    const side = isMirrored[i] === true ? block.mirrored : block.unmirrored;
-    side.n++;
-    side.sum += Math.log(latencyMs[i] ?? 1);
+    const block = Math.floor((t0 - fromMs) / blockMs);
+    const rows = blocks.get(block) ?? [];
+    blocks.set(block, rows);
+    const bytes = promptBytes[i] ?? 0;
+    rows.push({
+      block,
+      session: session[i] ?? i,
+      latency: Math.log(latencyMs[i] ?? 1),
+      size: bytes > 0 ? Math.log(bytes) : Number.NaN,
+      mirrored: Number(isMirrored[i] === true),
+      isMirrored: isMirrored[i] === true,
+    });
   }
-  const weights: number[] = [];
-  const differences: number[] = [];
-  for (const { mirrored, unmirrored } of blocks.values()) {
-    if (mirrored.n === 0 || unmirrored.n === 0) continue;
-    const weight = (mirrored.n * unmirrored.n) / (mirrored.n + unmirrored.n);
-    weights.push(weight);
-    differences.push(weight * (mirrored.sum / mirrored.n - unmirrored.sum / unmirrored.n));
+  const kept: Row[] = [];
+  for (const rows of blocks.values()) {
+    const isMixed = rows.some((row) => row.isMirrored) && rows.some((row) => !row.isMirrored);
+    if (!isMixed) continue;
+    for (const field of ["latency", "size", "mirrored"] as const) centre(rows, field);
+    kept.push(...rows);
   }
-  if (weights.length < minBlocks) return null;
-  return Math.exp(meanBounds(moments(weights, differences), alpha).lower);
+  return kept;
+}
+
+/** An unknown size is the block's mean. */
+function centre(rows: readonly Row[], field: "latency" | "size" | "mirrored"): void {
+  let [n, sum] = [0, 0];
+  for (const row of rows) {
+    if (Number.isNaN(row[field])) continue;
+    n++;
+    sum += row[field];
+  }
+  for (const row of rows) row[field] = Number.isNaN(row[field]) ? 0 : row[field] - sum / n;
+}
+
+function missingBlocks(rows: readonly Row[]): string | null {
+  const blocks = new Set(rows.map(({ block }) => block)).size;
+  return blocks >= minBlocks
+    ? null
+    : `needs ${minBlocks} blocks of time with requests that are mirrored and requests that are not, has ${blocks}`;
+}
+
+function missingSessions(rows: readonly Row[]): string | null {
+  const count = (isMirrored: boolean) =>
+    new Set(rows.filter((row) => row.isMirrored === isMirrored).map(({ session }) => session)).size;
+  const [mirrored, unmirrored] = [count(true), count(false)];
+  return Math.min(mirrored, unmirrored) >= minSessions
+    ? null
+    : `needs ${minSessions} sessions a side, has ${mirrored} mirrored and ${unmirrored} unmirrored`;
+}
+
+/** The effect of being mirrored, as the mean of as many unit values as there are clusters. */
+function clustered(rows: readonly Row[], clusterOf: (row: Row) => string | number) {
+  const sum = (of: (row: Row) => number) => rows.reduce((total, row) => total + of(row), 0);
+  const sizes = sum(({ size }) => size ** 2);
+  const over = (of: (row: Row) => number) => (sizes === 0 ? 0 : sum(of) / sizes);
+  const latencySlope = over(({ size, latency }) => size * latency);
+  const mirroredSlope = over(({ size, mirrored }) => size * mirrored);
+  const treatment = (row: Row) => row.mirrored - mirroredSlope * row.size;
+  const outcome = (row: Row) => row.latency - latencySlope * row.size;
+  const spread = sum((row) => treatment(row) ** 2);
+  const effect = sum((row) => treatment(row) * outcome(row)) / spread;
+  const clusters = new Map<string | number, { score: number; leverage: number }>();
+  for (const row of rows) {
+    const cluster = clusterOf(row);
+    const found = clusters.get(cluster) ?? { score: 0, leverage: 0 };
+    clusters.set(cluster, found);
+    found.score += treatment(row) * (outcome(row) - effect * treatment(row));
+    found.leverage += treatment(row) ** 2 / spread;
+  }
+  const count = clusters.size;
+  // A long session pulls the estimate to itself and hides its own deviation (Bell and McCaffrey 2002, the jackknife's form).
+  const squares = [...clusters.values()].reduce(
+    (total, { score, leverage }) => total + (score / spread / Math.max(0.5, 1 - leverage)) ** 2,
+    0,
+  );
+  return { mean: effect, sd: count * Math.sqrt(squares / (count - 1)), count };
 }

@@ -1,3 +1,5 @@
+import type { ReportCost } from "./report-cost.ts";
+
 /**
  * The verdict on a candidate with all that it stands on: `shadow-report/2`. Stable; the JSON of `umbra report -o json`
  * and the only input of every rendering. Numbers are finite or null. Times of day are ISO 8601; durations carry
@@ -28,6 +30,7 @@ export interface ShadowReport {
   readonly validity: readonly ValidityCheck[];
   /** Bounds of our own that were reached, in words. */
   readonly limits_hit: readonly string[];
+  readonly cost?: ReportCost;
 }
 
 export type VerdictStatus = "PASS" | "FAIL" | "INCONCLUSIVE" | "INVALID";
@@ -139,6 +142,13 @@ export interface ReportFunnel {
   readonly used: number;
   readonly dropped: Readonly<Record<string, number>>;
   readonly censored: Readonly<Record<string, number>>;
+  /** Mirrored requests that are not over. */
+  readonly in_flight?: number;
+  /**
+   * Pairs behind the warm-up that are not used, by reason: `error`, `retried`, `other_kind` (one lane streamed), or the class of
+   * a censored leg. `paired = warmup + used + all of these`.
+   */
+  readonly not_used?: Readonly<Record<string, number>>;
 }
 
 export interface GateResult {
@@ -246,10 +256,10 @@ export interface LaneSummary {
 }
 
 export interface LaneThroughput {
-  /** Output tokens of ok requests, per second of the window. */
+  /** As in `cost`: of all that the lane's endpoints answered; null where only the mirrored part of it is known. */
   readonly tokens_per_s: number | null;
   readonly tokens_per_s_per_replica: number | null;
-  /** Requests that met every SLO, per second; null without an SLO. */
+  /** Mirrored requests that met every SLO, per second; null without an SLO. */
   readonly goodput_per_s: number | null;
   readonly requests: number;
 }
@@ -267,11 +277,11 @@ export interface ReportTokens {
 
 /** Pairs of one kind; described and not judged. */
 export interface Stratum {
-  readonly by: "prompt_tokens" | "prompt_bytes" | "stream";
+  readonly by: "prompt_tokens" | "prompt_bytes" | "stream" | "cached_share";
   readonly bucket: string;
   readonly n: number;
   readonly metric: MetricName;
-  /** Geometric mean ratio with a 90 % t interval. */
+  /** Geometric mean ratio with a 90 % interval by blocks of time; without bounds of fewer than 20 blocks. */
   readonly estimate: number;
   readonly lower: number | null;
   readonly upper: number | null;
@@ -312,8 +322,15 @@ export interface ValidityCheck {
   readonly text: string;
   readonly value: number | null;
   readonly limits: readonly [number | null, number | null] | null;
+  /** Bounds of the value, at 99 % one-sided; the one that decides is outside of the limits when `ok` is false. */
+  readonly lower?: number | null;
+  readonly upper?: number | null;
   /** Null: can't be told from what is known. */
   readonly ok: boolean | null;
+  /** Outside of its limits so far, and only judged at the planned end. `ok` is null then. */
+  readonly at_risk?: boolean;
+  /** Why it can't be told, or what to do; one sentence without full stop. */
+  readonly note?: string | null;
   /** What a failure does: makes the report INVALID, keeps it from PASS, or is only told. */
   readonly effect: "invalid" | "inconclusive" | "warning";
 }

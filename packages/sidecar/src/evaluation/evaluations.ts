@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { baselinePoolsOf, type Topology } from "@umbra/envoy-config";
+import { baselinePoolsOf, type LanePrice, type Topology } from "@umbra/envoy-config";
 import {
   evaluationConfig,
+  type LaneFacts,
   type Leg,
   lostSample,
   pairSample,
@@ -11,6 +12,7 @@ import {
   type UnmirroredFor,
   unmirroredSample,
 } from "@umbra/shadow";
+import { defined } from "@umbra/shadow/defined";
 import { pseudonym } from "../mirror/keyed-hash.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
 import type { MirrorRegistry } from "../mirror/mirror-registry.ts";
@@ -140,11 +142,18 @@ function nowOf(
   return {
     counts: gate.counts(),
     loadRatio: load.ratio(baseline, gate.candidate),
+    peakPerSecond: load.peakPerSecond(baseline),
+    startedAtMs:
+      gate.startedAtMs === undefined ? undefined : performance.timeOrigin + gate.startedAtMs,
     isBudgetSpent: spent.length > 0,
     percent,
     by,
-    baseline: laneFacts(baseline, pools),
-    candidate: laneFacts([gate.candidate], pools),
+    baseline: laneFacts(baseline, { pools, load, price: gate.mirror.evaluation.cost?.primary }),
+    candidate: laneFacts([gate.candidate], {
+      pools,
+      load,
+      price: gate.mirror.evaluation.cost?.shadow,
+    }),
     captured: captured(),
     limitsHit: [
       ...spent.map(([kind]) => `the budget of ${kind} is used up`),
@@ -153,13 +162,32 @@ function nowOf(
   };
 }
 
-function laneFacts(names: readonly string[], pools: PoolRegistry) {
+interface LaneSources extends Pick<EvaluationsOptions, "pools" | "load"> {
+  readonly price: LanePrice | undefined;
+}
+
+function laneFacts(names: readonly string[], { pools, load, price }: LaneSources): LaneFacts {
   const found = names.flatMap((name) => pools.get(name) ?? []);
+  const engines = new Set(found.flatMap(({ engines }) => [...engines.values()]));
+  const endpoints = found.flatMap(({ state }) => state.snapshot().endpoints);
+  const labels = endpoints[0]?.labels ?? {};
   return {
     pool: names.join(", "),
     models: [...new Set(found.flatMap(({ served }) => [...served.base]))].slice(0, 8),
-    replicas: found.reduce((sum, { state }) => sum + state.snapshot().endpoints.length, 0),
+    replicas: endpoints.length,
+    ...defined({
+      engine: engines.size === 0 ? undefined : [...engines].toSorted().join(", "),
+      gpus: price?.gpus ?? positive(labels["umbra.dev/gpus"]),
+      costPerHour: price?.costPerHour ?? positive(labels["umbra.dev/cost-per-hour"]),
+      load: load.loadOf(names),
+    }),
   };
+}
+
+/** Of a label that anybody may have written. */
+function positive(text: string | undefined): number | undefined {
+  const value = Number(text);
+  return text !== undefined && Number.isFinite(value) && value > 0 ? value : undefined;
 }
 
 /** Drops that go on as long as the traffic does: they are counted, and not written one by one. */

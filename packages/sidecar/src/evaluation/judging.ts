@@ -6,6 +6,7 @@ import {
   type SampleStore,
   type ShadowReport,
 } from "@umbra/shadow";
+import { defined } from "@umbra/shadow/defined";
 import { openSamplesFile, type SamplesFile } from "./samples-file.ts";
 import type { EvaluationNow, EvaluationSetup, WorkerSetup } from "./worker-messages.ts";
 
@@ -96,14 +97,16 @@ export function createJudging(
     for (const { key, sample } of samples) {
       earliest.set(key, Math.min(sample.t0, earliest.get(key) ?? sample.t0));
     }
-    for (const [key, t0] of earliest) {
-      const evaluation = evaluations.get(key);
-      if (evaluation === undefined || t0 >= (evaluation.startedAtMs ?? Number.POSITIVE_INFINITY)) {
-        continue;
-      }
-      evaluation.startedAtMs = t0;
-      writeTo((opened) => opened.started(key, hashes.get(key) ?? "", t0));
+    for (const [key, t0] of earliest) noteStart(key, t0);
+  }
+
+  function noteStart(key: string, t0: number): void {
+    const evaluation = evaluations.get(key);
+    if (evaluation === undefined || t0 >= (evaluation.startedAtMs ?? Number.POSITIVE_INFINITY)) {
+      return;
     }
+    evaluation.startedAtMs = t0;
+    writeTo((opened) => opened.started(key, hashes.get(key) ?? "", t0));
   }
 
   function judgeOne(evaluation: Evaluation): ShadowReport {
@@ -113,7 +116,8 @@ export function createJudging(
     const startedAtMs = evaluation.startedAtMs ?? lookedAtMs;
     const control = own.controlKey === undefined ? undefined : evaluations.get(own.controlKey);
     const limits = [...(now?.limitsHit ?? [])];
-    if (store.evicted > 0) limits.push(`the oldest ${store.evicted} samples were left out`);
+    if (store.evicted > 0)
+      limits.push(`${store.evicted} samples were left out at random: memory is full`);
     const report = judge({
       samples: store.all(),
       config: own.config,
@@ -123,6 +127,7 @@ export function createJudging(
         startedAtMs,
         nowMs: lookedAtMs,
         limitsHit: limits,
+        leftOut: store.evictedPairs,
         ...(earlier === undefined ? {} : { earlier }),
         ...(control?.now === undefined ? {} : { control: control.now.candidate }),
         ...(now === undefined ? { candidate: { pool: own.candidate } } : factsOf(now)),
@@ -150,7 +155,10 @@ export function createJudging(
     update(now) {
       for (const [key, each] of Object.entries(now)) {
         const evaluation = evaluations.get(key);
-        if (evaluation !== undefined) evaluation.now = each;
+        if (evaluation === undefined) continue;
+        evaluation.now = each;
+        // Samples have whole milliseconds: none may lie before the start by a rounding.
+        if (each.startedAtMs !== undefined) noteStart(key, Math.floor(each.startedAtMs));
       }
     },
     look(isFresh) {
@@ -194,7 +202,8 @@ function softly<T>(run: () => T, onTrouble: (why: string) => void): T | undefine
 }
 
 function factsOf(now: EvaluationNow) {
-  const { counts, loadRatio, isBudgetSpent, percent, by, baseline, candidate, captured } = now;
+  const { counts, isBudgetSpent, percent, by, baseline, candidate, captured } = now;
+  const { loadRatio, peakPerSecond } = now;
   return {
     counts,
     isBudgetSpent,
@@ -202,6 +211,6 @@ function factsOf(now: EvaluationNow) {
     candidate,
     captured,
     sampling: { percent, by },
-    ...(loadRatio === undefined ? {} : { loadRatio }),
+    ...defined({ loadRatio, peakPerSecond }),
   };
 }

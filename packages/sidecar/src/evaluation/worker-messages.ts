@@ -39,6 +39,9 @@ export interface Look {
 export interface EvaluationNow {
   readonly counts: FunnelCounts;
   readonly loadRatio: number | undefined;
+  readonly peakPerSecond?: number | undefined;
+  /** Dispatch of the first mirrored request, in ms since the epoch. */
+  readonly startedAtMs?: number | undefined;
   readonly isBudgetSpent: boolean;
   readonly percent: number;
   readonly by: "request" | "session";

@@ -17,6 +17,8 @@ export interface MirrorGate {
   readonly candidate: string;
   /** One of the mirrors that share the gate: they differ in their rule alone. */
   readonly mirror: Mirror;
+  /** When its first request was mirrored, on the gate's clock; undefined before. */
+  readonly startedAtMs: number | undefined;
   /** Cheap, and without I/O: it is on every request's path. */
   decide(request: RequestView): MirrorDecision;
   /** A mirrored request's twin is over, or never came: called once for each. `end`: where it is known how. */
@@ -91,6 +93,7 @@ export function createMirrorGate({ mirror, now }: MirrorGateOptions): MirrorGate
   let [eligible, sampled, mirrored] = [0, 0, 0];
   let { perMillion } = mirror;
   let pausedBy: MirrorState["pausedBy"] = null;
+  let startedAtMs: number | undefined;
 
   function dropReason(request: RequestView): DropReason | undefined {
     if (pausedBy === "stopped" || pausedBy === "unjudged") return "paused";
@@ -109,6 +112,9 @@ export function createMirrorGate({ mirror, now }: MirrorGateOptions): MirrorGate
     route,
     candidate,
     mirror,
+    get startedAtMs() {
+      return startedAtMs;
+    },
     decide(request) {
       const reason = policy === undefined ? undefined : ineligibleFor(request, policy.eligible);
       if (reason !== undefined) {
@@ -130,6 +136,7 @@ export function createMirrorGate({ mirror, now }: MirrorGateOptions): MirrorGate
         return { kind: "unmirrored", drop, ...session };
       }
       mirrored++;
+      startedAtMs ??= now();
       return { kind: "mirrored", ...session };
     },
     finished(end) {

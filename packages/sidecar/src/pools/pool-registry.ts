@@ -18,6 +18,7 @@ import {
   type FlowEvent,
   type FlowQueue,
 } from "@umbra/scheduler/flow";
+import type { EngineName } from "@umbra/scheduler/metrics";
 import { ServedModels } from "./served-models.ts";
 
 /** A pool that requests are picked in: its scheduler state, and which model names it serves. */
@@ -31,6 +32,8 @@ export interface ServedPool {
   /** Where the model of a request stands whose body is not read. */
   readonly modelHeader: string | undefined;
   readonly onlyModel: string | undefined;
+  /** What each endpoint runs, as its metrics page says, by address. */
+  readonly engines: Map<string, EngineName>;
   /** The names that the endpoints serve. */
   readonly served: ServedModels;
   /** As InferenceModels say; Standard where none does. */
@@ -94,6 +97,7 @@ export function createPoolRegistry(topology: Topology, options: PoolRegistryOpti
       listedModels,
       modelHeader: pool.modelHeader,
       onlyModel: pool.onlyModel,
+      engines: new Map(),
       served: new ServedModels(state),
       priorityOf: (model) => priorities.get(model ?? "") ?? "Standard",
       gatewayFallbacks: configured.maxFallbacks ?? 0,

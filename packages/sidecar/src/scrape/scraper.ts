@@ -93,7 +93,8 @@ export function startScraper(options: ScraperOptions): Scraper {
     health.engine = engine;
     const { namedAdapters } = metrics;
     let isBelieved = true;
-    for (const { state, queue, served } of pools) {
+    for (const { state, queue, served, engines } of pools) {
+      engines.set(address, engine);
       if (!state.recordScrape(address, metrics, startedMs, intervalMs)) isBelieved = false;
       queue?.poke();
       if (namedAdapters !== undefined && served.recordNamed(address, namedAdapters)) list.hurry();

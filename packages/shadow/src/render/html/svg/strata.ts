@@ -48,7 +48,7 @@ function row(stratum: Stratum, y: number, place: (value: number) => number): str
 }
 
 function kind({ by, bucket }: Stratum): string {
-  return `${bucket}${{ prompt_tokens: " tokens", prompt_bytes: " bytes", stream: "" }[by]}`;
+  return `${bucket}${{ prompt_tokens: " tokens", prompt_bytes: " bytes", stream: "", cached_share: " cached" }[by]}`;
 }
 
 /** Sizes from small to large, then the rest as it came. */

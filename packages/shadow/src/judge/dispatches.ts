@@ -1,0 +1,79 @@
+import { isCensored } from "../measure/leg.ts";
+import type { ReportFunnel } from "../report/shadow-report.ts";
+import type { DropReason, Sample, SampleLeg } from "../samples/sample.ts";
+
+/** Requests that were drawn, by index: what became of each, and how large it was. */
+export interface Dispatches {
+  readonly atMs: readonly number[];
+  readonly outcome: readonly Outcome[];
+  /** Logarithm of the body's size in bytes; NaN where it is not known. */
+  readonly logBytes: readonly number[];
+  /** Of all twins that were measured. */
+  readonly promptTokens: number;
+  readonly outputTokens: number;
+}
+
+export type Outcome =
+  | { readonly kind: "paired"; readonly unused: string | undefined }
+  | { readonly kind: "lost" }
+  | { readonly kind: "dropped"; readonly reason: DropReason };
+
+/** Takes samples one by one; those that were not drawn are passed over. */
+export class DispatchBuilder implements Dispatches {
+  readonly atMs: number[] = [];
+  readonly outcome: Outcome[] = [];
+  readonly logBytes: number[] = [];
+  promptTokens = 0;
+  outputTokens = 0;
+
+  add(sample: Sample, baseline: SampleLeg | undefined): void {
+    const outcome = outcomeOf(sample, baseline);
+    if (outcome === undefined) return;
+    this.promptTokens += sample.shadow?.promptTokens ?? 0;
+    this.outputTokens += sample.shadow?.outTokens ?? 0;
+    this.atMs.push(sample.t0);
+    this.outcome.push(outcome);
+    const { promptBytes } = sample.primary;
+    this.logBytes.push(
+      promptBytes === null || promptBytes <= 0 ? Number.NaN : Math.log(promptBytes),
+    );
+  }
+}
+
+const lost: Outcome = { kind: "lost" };
+
+function outcomeOf(
+  { mirrored, drop, primary, shadow, unsent }: Sample,
+  baseline: SampleLeg | undefined,
+): Outcome | undefined {
+  // The gateway says that it never sent the copy.
+  if (mirrored && shadow === null && unsent === true) return undefined;
+  if (mirrored && shadow === null) return lost;
+  if (shadow !== null) return { kind: "paired", unused: unusedFor(baseline ?? primary, shadow) };
+  return drop === null ? undefined : { kind: "dropped", reason: drop };
+}
+
+/** Why a pair's latencies are not compared; undefined where they are. */
+function unusedFor(baseline: SampleLeg, shadow: SampleLeg): string | undefined {
+  if (isCensored(baseline.class)) return baseline.class ?? undefined;
+  if (isCensored(shadow.class)) return shadow.class ?? undefined;
+  if (baseline.class !== "ok" || shadow.class !== "ok") return "error";
+  if ((baseline.attempts ?? 1) > 1 || (shadow.attempts ?? 1) > 1) return "retried";
+  return baseline.stream === shadow.stream ? undefined : "other_kind";
+}
+
+/** Pairs before `fromMs`, and those behind it that are not used, by reason. */
+export function lossesOf(
+  { atMs, outcome }: Dispatches,
+  fromMs: number,
+): Required<Pick<ReportFunnel, "lost" | "warmup" | "not_used">> {
+  const notUsed: Record<string, number> = {};
+  let [lostCount, warmup] = [0, 0];
+  outcome.forEach((each, i) => {
+    if (each.kind === "lost") lostCount++;
+    if (each.kind !== "paired") return;
+    if ((atMs[i] ?? 0) < fromMs) warmup++;
+    else if (each.unused !== undefined) notUsed[each.unused] = (notUsed[each.unused] ?? 0) + 1;
+  });
+  return { lost: lostCount, warmup, not_used: notUsed };
+}

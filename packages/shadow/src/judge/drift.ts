@@ -1,0 +1,119 @@
+import type { ValidityCheck } from "../report/shadow-report.ts";
+import { cutBlocks } from "../statistics/blocks.ts";
+import { studentQuantile } from "../statistics/student-t.ts";
+import type { GateId } from "./config.ts";
+import { pairedValues, type RatioColumn } from "./ratio-gate.ts";
+import type { ValidityInput } from "./validity.ts";
+import { checkOf } from "./validity-check.ts";
+
+const metrics: readonly (readonly [column: RatioColumn, gate: GateId])[] = [
+  ["ttft", "ttft.typical"],
+  ["tpot", "tpot.typical"],
+  ["e2e", "e2e.typical"],
+];
+
+/** Blocks of time that each third needs. */
+const minBlocks = 12;
+/** Cosine terms within each third: the first is left out, as a straight trend inside of a third is in it. */
+const terms = { from: 2, to: 4 };
+const freedom = 3 * (terms.to - terms.from + 1);
+/** Of a wrong warning, on both sides and over all metrics. */
+const error = 0.02 / metrics.length;
+
+/**
+ * Whether the ratio moves during the run: the last third against the first, by the metric that moves most. Keeps from PASS
+ * when a trend is seen and the last third alone is over its gate's margin: the mean of the run then says nothing of what
+ * comes after it.
+ */
+export function checkDrift(input: ValidityInput): ValidityCheck {
+  const found = metrics
+    .flatMap((metric) => trendOf(metric, input) ?? [])
+    .toSorted((a, b) => Math.abs(b.t) - Math.abs(a.t));
+  const [worst] = found;
+  const crossing = found.find(({ isTrend, isOver }) => isTrend && isOver);
+  const shown = crossing ?? worst;
+  const text = "drift: ratio of the last third over the first third of the run";
+  if (shown === undefined) {
+    const note = `needs ${3 * minBlocks} blocks of time`;
+    return checkOf({ id: "drift", text, value: null, limits: [1, 1], effect: "warning", note });
+  }
+  return {
+    ...checkOf({
+      ...{ id: "drift", text, value: Math.exp(shown.change), limits: [1, 1] },
+      bounds: { lower: Math.exp(shown.lower), upper: Math.exp(shown.upper) },
+      effect: crossing === undefined ? "warning" : "inconclusive",
+      isFinal: crossing === undefined || input.isFinal,
+    }),
+    note: shown.isTrend ? noteOf(shown) : null,
+  };
+}
+
+interface Trend {
+  readonly column: RatioColumn;
+  /** Of mean log ratios: last third minus first third. */
+  readonly change: number;
+  readonly lower: number;
+  readonly upper: number;
+  readonly t: number;
+  readonly isTrend: boolean;
+  readonly first: number;
+  readonly last: number;
+  /** The last third alone is over the margin. */
+  readonly isOver: boolean;
+}
+
+function trendOf(
+  [column, gate]: (typeof metrics)[number],
+  { table, config }: ValidityInput,
+): Trend | undefined {
+  const { atMs, logRatio } = pairedValues(table, column);
+  const blocks = cutBlocks(atMs, logRatio, config.blockLengthsMs[0] ?? 10_000);
+  const third = Math.floor(blocks.count / 3);
+  if (third < minBlocks) return undefined;
+  const thirds = [0, blocks.count - 2 * third, blocks.count - third].map((from, at) =>
+    thirdOf(blocks, from, at === 0 ? blocks.count - 2 * third : third),
+  );
+  const [first, , last] = thirds;
+  if (first === undefined || last === undefined) return undefined;
+  const change = last.mean - first.mean;
+  const variance = thirds.reduce((sum, each) => sum + each.variance, 0) / thirds.length;
+  const se = Math.sqrt((2 * variance) / third);
+  const radius = studentQuantile(1 - error / 2, freedom) * se;
+  return {
+    ...{ column, change, lower: change - radius, upper: change + radius },
+    t: se === 0 ? 0 : change / se,
+    isTrend: Math.abs(change) > radius && Math.abs(change) > 1e-9,
+    first: first.mean,
+    last: last.mean,
+    isOver: change > 0 && last.mean > Math.log1p(config.gates[gate].margin),
+  };
+}
+
+/** Mean of some blocks and their long-run variance. */
+function thirdOf({ counts, sums }: ReturnType<typeof cutBlocks>, from: number, count: number) {
+  const n = counts.subarray(from, from + count);
+  const sum = sums.subarray(from, from + count);
+  const total = n.reduce((all, each) => all + each, 0);
+  const mean = sum.reduce((all, each) => all + each, 0) / total;
+  const influence = n.map((each, k) => (count / total) * ((sum[k] ?? 0) - each * mean));
+  return { mean, variance: powerOf(influence) };
+}
+
+function noteOf({ column, first, last, change }: Trend): string {
+  const shown = (log: number) => `${log < 0 ? "" : "+"}${(Math.expm1(log) * 100).toFixed(1)} %`;
+  const verb = change > 0 ? "gets slower" : "gets faster";
+  return `a trend is seen: the shadow ${verb} (${column} ${shown(first)} in the first third, ${shown(last)} in the last)`;
+}
+
+/** Mean power of the waves that `terms` names: the long-run variance. */
+function powerOf(influence: Float64Array): number {
+  let sum = 0;
+  for (let j = terms.from; j <= terms.to; j++) {
+    let wave = 0;
+    influence.forEach((each, k) => {
+      wave += each * Math.cos((Math.PI * j * (k + 0.5)) / influence.length);
+    });
+    sum += (2 / influence.length) * wave * wave;
+  }
+  return sum / (terms.to - terms.from + 1);
+}
