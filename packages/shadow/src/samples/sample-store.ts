@@ -2,12 +2,17 @@ import { legClasses } from "../measure/leg.ts";
 import { type RequestKind, requestShapes } from "../measure/request-kind.ts";
 import { dropReasons, type Sample, type SampleLeg } from "./sample.ts";
 
-/** Samples in bounded memory: columns of numbers, about 220 bytes each. The oldest go first. */
+/**
+ * Samples in bounded memory: columns of numbers, about 220 bytes each. When it is full every second one goes, by a hash of its
+ * id and whatever it says: the run keeps its beginning, so what is judged at every look stays valid.
+ */
 export interface SampleStore {
   add(sample: Sample): void;
   readonly size: number;
   /** Samples that had to go. */
   readonly evicted: number;
+  /** Of those, mirrored ones. */
+  readonly evictedPairs: { readonly paired: number; readonly lost: number };
   /** Oldest first; each sample is made as it is asked for. */
   all(): IterableIterator<Sample>;
 }
@@ -56,31 +61,56 @@ export function createSampleStore(
 ): SampleStore {
   const chunks: Chunk[] = [];
   const maxChunks = Math.max(1, Math.ceil(capacity / rowsPerChunk));
-  const legs = createLegColumns();
-  const kinds = createKindColumns();
+  const rows = createRows({ route, candidate });
+  const thinning = createThinning();
   let evicted = 0;
+  const evictedPairs = { paired: 0, lost: 0 };
 
-  /** One that has room. The oldest chunk's memory becomes the newest's: no growth, and nothing for the collector. */
+  function evict({ mirrored, shadow }: Sample): void {
+    evicted++;
+    if (shadow !== null) evictedPairs.paired++;
+    else if (mirrored) evictedPairs.lost++;
+  }
+
+  /** One that has room. */
   function newestChunk(): Chunk {
     const newest = chunks.at(-1);
     if (newest !== undefined && newest.rows < rowsPerChunk) return newest;
-    const oldest = chunks.length >= maxChunks ? chunks.shift() : undefined;
-    if (oldest !== undefined) {
-      evicted += oldest.rows;
-      oldest.rows = 0;
-    }
-    const chunk = oldest ?? createChunk();
+    const chunk = createChunk();
     chunks.push(chunk);
     return chunk;
   }
 
+  function isFull(): boolean {
+    return chunks.length >= maxChunks && (chunks.at(-1)?.rows ?? 0) >= rowsPerChunk;
+  }
+
+  /** Halves the larger kind. Chunk by chunk, so that memory does not double. */
+  function thin(): void {
+    thinning.halve();
+    for (const chunk of chunks.splice(0)) {
+      for (let row = 0; row < chunk.rows; row++) {
+        const sample = rows.read(chunk, row);
+        if (thinning.keeps(sample)) write(sample);
+        else evict(sample);
+      }
+    }
+  }
+
+  function write(sample: Sample): void {
+    rows.write(newestChunk(), sample);
+    thinning.count(sample);
+  }
+
   return {
     add(sample) {
-      const chunk = newestChunk();
-      const row = writeRow(chunk, sample);
-      kinds.write(chunk, row, sample.request);
-      legs.write(chunk, row * 2, sample.primary);
-      if (sample.shadow !== null) legs.write(chunk, row * 2 + 1, sample.shadow);
+      if (!thinning.keeps(sample)) {
+        evict(sample);
+        return;
+      }
+      if (isFull()) thin();
+      if (thinning.keeps(sample)) write(sample);
+      else evict(sample);
     },
     get size() {
       return chunks.reduce((sum, { rows }) => sum + rows, 0);
@@ -88,18 +118,46 @@ export function createSampleStore(
     get evicted() {
       return evicted;
     },
+    get evictedPairs() {
+      return { ...evictedPairs };
+    },
     *all() {
       for (const chunk of chunks) {
-        for (let row = 0; row < chunk.rows; row++)
-          yield {
-            ...{ v: 1, route, candidate, ...readFrame(chunk, row) },
-            primary: legs.read(chunk, row * 2),
-            shadow: isPaired(chunk, row) ? legs.read(chunk, row * 2 + 1) : null,
-            ...kinds.read(chunk, row),
-          };
+        for (let row = 0; row < chunk.rows; row++) yield rows.read(chunk, row);
       }
     },
   };
+}
+
+/**
+ * Which samples are kept, by the low bits of their ids' hashes. Requests that were drawn and those that were not are thinned by
+ * themselves: one may be ten times as many.
+ */
+function createThinning() {
+  const masks = { drawn: 0, undrawn: 0 };
+  let counts = { drawn: 0, undrawn: 0 };
+  const kindOf = ({ mirrored, drop }: Sample) =>
+    mirrored || drop !== null ? ("drawn" as const) : ("undrawn" as const);
+  return {
+    keeps: (sample: Sample) => (hashOf(sample.id) & masks[kindOf(sample)]) === 0,
+    count(sample: Sample): void {
+      counts[kindOf(sample)]++;
+    },
+    /** Of the larger kind every second one goes; what stays is to be counted again. */
+    halve(): void {
+      const larger = counts.drawn >= counts.undrawn ? "drawn" : "undrawn";
+      masks[larger] = masks[larger] * 2 + 1;
+      counts = { drawn: 0, undrawn: 0 };
+    },
+  };
+}
+
+/** FNV-1a with a last mix, so that low bits depend on all of the id. */
+function hashOf(id: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
+  return (hash ^ (hash >>> 15)) >>> 0;
 }
 
 /** Writes all but the legs; returns the row. */
@@ -112,6 +170,28 @@ function writeRow(chunk: Chunk, sample: Sample): number {
   chunk.flags[row] = (sample.mirrored ? 1 : 0) | (sample.shadow === null ? 0 : 2);
   chunk.drops[row] = sample.drop === null ? 0 : dropReasons.indexOf(sample.drop) + 1;
   return row;
+}
+
+/** Whole samples of one candidate in the columns of chunks. */
+function createRows({ route, candidate }: Pick<Sample, "route" | "candidate">) {
+  const legs = createLegColumns();
+  const kinds = createKindColumns();
+  return {
+    write(chunk: Chunk, sample: Sample): void {
+      const row = writeRow(chunk, sample);
+      kinds.write(chunk, row, sample.request);
+      legs.write(chunk, row * 2, sample.primary);
+      if (sample.shadow !== null) legs.write(chunk, row * 2 + 1, sample.shadow);
+    },
+    read(chunk: Chunk, row: number): Sample {
+      return {
+        ...{ v: 1, route, candidate, ...readFrame(chunk, row) },
+        primary: legs.read(chunk, row * 2),
+        shadow: isPaired(chunk, row) ? legs.read(chunk, row * 2 + 1) : null,
+        ...kinds.read(chunk, row),
+      };
+    },
+  };
 }
 
 /** Reads what `writeRow` wrote. */
