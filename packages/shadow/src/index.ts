@@ -36,6 +36,7 @@ export type {
 export { type RequestKind, requestShapes } from "./measure/request-kind.ts";
 export {
   createRecorder,
+  type LostTwin,
   type Pairing,
   type Recorder,
   type RecorderObserver,

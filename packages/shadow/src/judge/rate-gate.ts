@@ -176,7 +176,7 @@ function failOf(input: FailInput): Bounds & { readonly alpha: number } {
     const once = tangoInterval(counted, 1 - 2 * half);
     return { ...wider(once, cosineBounds(blocks.mean, influences, half)), alpha: half };
   }
-  const bounds = failBounds(blocks, influences, failAlpha.each, isFinal);
+  const bounds = failBounds(blocks, influences, { alpha: failAlpha.each, isFinal });
   return { ...(bounds === undefined ? anything : wider(always, bounds)), alpha: failAlpha.each };
 }
 

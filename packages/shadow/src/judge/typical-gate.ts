@@ -60,7 +60,7 @@ export function typicalGate(id: GateId, values: PairedValues, context: GateConte
   const influences = influencesOf(blocks);
   const once = cosineBounds(blocks.mean, influences, alpha);
   const shown = isFinal ? once : anytimeBounds(blocks.mean, influences, alpha);
-  const fail = failBounds(blocks, influences, failAlpha.typical, isFinal);
+  const fail = failBounds(blocks, influences, { alpha: failAlpha.typical, isFinal });
   const limit = Math.log(1 + margin);
   const floor = isTwoSided ? Math.log(1 - margin) : Number.NEGATIVE_INFINITY;
   const isInside = shown !== undefined && shown.upper < limit && shown.lower > floor;
@@ -81,8 +81,7 @@ export function typicalGate(id: GateId, values: PairedValues, context: GateConte
 export function failBounds(
   blocks: Blocks,
   influences: Influences,
-  alpha: number,
-  isFinal: boolean,
+  { alpha, isFinal }: Pick<GateContext, "alpha" | "isFinal">,
 ): Bounds | undefined {
   const always = anytimeBounds(blocks.mean, influences, alpha * (1 - endShare));
   if (!isFinal) return always;

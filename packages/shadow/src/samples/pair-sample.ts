@@ -1,5 +1,6 @@
 import type { Leg } from "../measure/leg.ts";
 import { perToken } from "../measure/leg-recorder.ts";
+import type { LostTwin } from "../pairing/recorder.ts";
 import type { DropReason, Sample, SampleLeg } from "./sample.ts";
 
 /** What a sample says beside its legs. */
@@ -27,9 +28,10 @@ export function pairSample(frame: SampleFrame, primary: Leg, shadow: Leg): Sampl
 }
 
 /** The sample of a mirrored request whose twin never came. */
-export function lostSample(frame: SampleFrame, primary: Leg): Sample {
+export function lostSample(frame: SampleFrame, primary: Leg, twin: LostTwin): Sample {
   return {
     ...{ ...head(frame), mirrored: true, drop: null, primary: sampleLeg(primary), shadow: null },
+    ...(twin === "unsent" ? { unsent: true } : {}),
     ...kindOf(primary),
   };
 }

@@ -88,8 +88,8 @@ export function startEvaluations(options: EvaluationsOptions): Evaluations {
     paired({ primary, shadow }, mirror) {
       add(mirror, (gate) => pairSample(frame(gate, primary), primary, shadow));
     },
-    lost(primary, mirror) {
-      add(mirror, (gate) => lostSample(frame(gate, primary), primary));
+    lost(primary, mirror, twin) {
+      add(mirror, (gate) => lostSample(frame(gate, primary), primary, twin));
     },
     unmirrored(primary, { mirror, drop = null }) {
       add(mirror, (gate) => unmirroredSample(frame(gate, primary), primary, drop));
