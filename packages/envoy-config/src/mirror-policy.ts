@@ -92,7 +92,6 @@ export interface EvaluationPolicy {
   readonly isSameModel?: boolean;
   readonly requiresAll?: boolean;
   readonly allowsLoadMismatch?: boolean;
-  readonly requiresAll?: boolean;
   readonly slo?: { readonly ttft?: number; readonly tpot?: number; readonly e2e?: number };
   readonly sloPreset?: string;
   readonly gates?: Readonly<

@@ -214,7 +214,6 @@ function readEvaluation(from: Reader): EvaluationPolicy {
     isSameModel: from.boolean("sameModel"),
     requiresAll: from.boolean("requireAll"),
     allowsLoadMismatch: from.boolean("allowLoadMismatch"),
-    requiresAll: from.boolean("requireAll"),
     slo: slo?.limits,
     sloPreset: slo?.preset,
     gates: from.inner("gates", readGates),
