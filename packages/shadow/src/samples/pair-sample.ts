@@ -31,8 +31,8 @@ export function pairSample(frame: SampleFrame, primary: Leg, shadow: Leg): Sampl
 export function lostSample(frame: SampleFrame, primary: Leg, twin: LostTwin): Sample {
   return {
     ...{ ...head(frame), mirrored: true, drop: null, primary: sampleLeg(primary), shadow: null },
-    ...kindOf(primary),
     ...(twin === "unsent" ? { unsent: true } : {}),
+    ...kindOf(primary),
   };
 }
 

@@ -61,9 +61,8 @@ export function createSampleStore(
 ): SampleStore {
   const chunks: Chunk[] = [];
   const maxChunks = Math.max(1, Math.ceil(capacity / rowsPerChunk));
-  const legs = createLegColumns();
+  const rows = createRows({ route, candidate });
   const thinning = createThinning();
-  const kinds = createKindColumns();
   let evicted = 0;
   const evictedPairs = { paired: 0, lost: 0 };
 
@@ -91,7 +90,7 @@ export function createSampleStore(
     thinning.halve();
     for (const chunk of chunks.splice(0)) {
       for (let row = 0; row < chunk.rows; row++) {
-        const sample = readRow(chunk, row);
+        const sample = rows.read(chunk, row);
         if (thinning.keeps(sample)) write(sample);
         else evict(sample);
       }
@@ -99,21 +98,8 @@ export function createSampleStore(
   }
 
   function write(sample: Sample): void {
-    const chunk = newestChunk();
-    const row = writeRow(chunk, sample);
-    kinds.write(chunk, row, sample.request);
-    legs.write(chunk, row * 2, sample.primary);
-    if (sample.shadow !== null) legs.write(chunk, row * 2 + 1, sample.shadow);
+    rows.write(newestChunk(), sample);
     thinning.count(sample);
-  }
-
-  function readRow(chunk: Chunk, row: number): Sample {
-    return {
-      ...{ v: 1, route, candidate, ...readFrame(chunk, row) },
-      primary: legs.read(chunk, row * 2),
-      shadow: isPaired(chunk, row) ? legs.read(chunk, row * 2 + 1) : null,
-      ...kinds.read(chunk, row),
-    };
   }
 
   return {
@@ -137,7 +123,7 @@ export function createSampleStore(
     },
     *all() {
       for (const chunk of chunks) {
-        for (let row = 0; row < chunk.rows; row++) yield readRow(chunk, row);
+        for (let row = 0; row < chunk.rows; row++) yield rows.read(chunk, row);
       }
     },
   };
@@ -184,6 +170,28 @@ function writeRow(chunk: Chunk, sample: Sample): number {
   chunk.flags[row] = (sample.mirrored ? 1 : 0) | (sample.shadow === null ? 0 : 2);
   chunk.drops[row] = sample.drop === null ? 0 : dropReasons.indexOf(sample.drop) + 1;
   return row;
+}
+
+/** Whole samples of one candidate in the columns of chunks. */
+function createRows({ route, candidate }: Pick<Sample, "route" | "candidate">) {
+  const legs = createLegColumns();
+  const kinds = createKindColumns();
+  return {
+    write(chunk: Chunk, sample: Sample): void {
+      const row = writeRow(chunk, sample);
+      kinds.write(chunk, row, sample.request);
+      legs.write(chunk, row * 2, sample.primary);
+      if (sample.shadow !== null) legs.write(chunk, row * 2 + 1, sample.shadow);
+    },
+    read(chunk: Chunk, row: number): Sample {
+      return {
+        ...{ v: 1, route, candidate, ...readFrame(chunk, row) },
+        primary: legs.read(chunk, row * 2),
+        shadow: isPaired(chunk, row) ? legs.read(chunk, row * 2 + 1) : null,
+        ...kinds.read(chunk, row),
+      };
+    },
+  };
 }
 
 /** Reads what `writeRow` wrote. */
