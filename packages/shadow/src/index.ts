@@ -35,6 +35,7 @@ export type {
 } from "./measure/leg-recorder.ts";
 export {
   createRecorder,
+  type LostTwin,
   type Pairing,
   type Recorder,
   type RecorderObserver,

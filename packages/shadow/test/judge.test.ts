@@ -45,7 +45,7 @@ describe("verdict", () => {
     const report = run(traffic({ seed: 1, ...usual }));
     expect(report.verdict.status).toBe("PASS");
     expect(report.gates.filter(({ required }) => required).map(({ status }) => status)).toEqual(
-      Array.from({ length: 10 }, () => "PASS"),
+      Array.from({ length: 9 }, () => "PASS"),
     );
   });
 
@@ -78,7 +78,10 @@ describe("verdict", () => {
     const early = { horizonMs: 3_600_000 };
     const equal = run(traffic({ seed: 5, ...usual }), early);
     expect(equal.verdict.status).toBe("INCONCLUSIVE");
-    expect(gate(equal, "ttft.typical")?.status).toBe("PASS");
+    expect(gate(equal, "ttft.typical")).toMatchObject({
+      status: "INCONCLUSIVE",
+      reason: { code: "at_end", text: "within the margin so far; judged at the planned end" },
+    });
     expect(gate(equal, "ttft.p90")).toMatchObject({
       status: "INCONCLUSIVE",
       reason: { code: "at_end" },
@@ -115,7 +118,10 @@ describe("verdict", () => {
 
 describe("gates", () => {
   test("all there are, as the table of defaults has them", () => {
-    const report = run(traffic({ seed: 9, ...usual }), { slo: { ttft: 500 } });
+    const mixed = traffic({ seed: 9, ...usual }).map((each, i) =>
+      i % 3 === 0 ? whole(each) : each,
+    );
+    const report = run(mixed, { slo: { ttft: 500 } });
     expect(report.gates.map(({ id }) => id)).toEqual([...gateIds]);
   });
 
@@ -130,15 +136,6 @@ describe("gates", () => {
       estimate: 1,
       interval: { lower: 1, upper: 1 },
     });
-  });
-
-  test("p99 is not judged below 1,000 pairs and then does not hold the verdict", () => {
-    const report = run(traffic({ seed: 10, pairs: 900, perSecond: 1.5 }), {
-      minPairs: 500,
-      gates: rates(0.02),
-    });
-    expect(gate(report, "ttft.p99")?.status).toBe("NOT_JUDGED");
-    expect(report.verdict.status).toBe("PASS");
   });
 
   test("a lost SLO is found even where the typical request is as fast", () => {
@@ -344,7 +341,13 @@ describe("properties", () => {
   });
 });
 
-function rates(margin: number) {
-  const ids = ["errors", "finish.length", "bad_request", "empty", "malformed"];
-  return Object.fromEntries(ids.map((id) => [id, { margin }]));
+/** The same pair without a stream. `factor`: on the shadow's time. */
+function whole(each: Sample, factor = 1): Sample {
+  const plain = { stream: false, ttft: null, ttfo: null, tpot: null };
+  const { primary, shadow } = each;
+  return {
+    ...each,
+    primary: { ...primary, ...plain },
+    shadow: shadow === null ? null : { ...shadow, ...plain, e2e: (shadow.e2e ?? 0) * factor },
+  };
 }

@@ -47,7 +47,7 @@ function setup(options: object = {}): Setup {
     observers: [
       {
         paired: (pair) => pairs.push(pair),
-        lost: ({ requestId }, mirror) => lost.push(`${requestId} ${mirror}`),
+        lost: ({ requestId }, mirror, twin) => lost.push(`${requestId} ${mirror} ${twin}`),
         unmirrored: ({ requestId }, { mirror, drop }) =>
           unmirrored.push(`${requestId} ${mirror} ${drop}`),
       },
@@ -272,10 +272,10 @@ describe("pairing", () => {
     all.pairing("r1").giveUp();
     all.clock.ms = 4_999;
     all.pairing("r2").expire();
-    expect(all.lost).toEqual(["r1 m"]);
+    expect(all.lost).toEqual(["r1 m unsent"]);
     all.clock.ms = 5_000;
     all.pairing("r2").expire();
-    expect(all.lost).toEqual(["r1 m", "r2 m"]);
+    expect(all.lost).toEqual(["r1 m unsent", "r2 m unanswered"]);
     running?.end("complete");
     for (const requestId of ["r1", "r2"]) all.pairing(requestId).giveUp();
     expect(["r1", "r2"].map((id) => all.pairing(id).isWaiting)).toEqual([false, false]);

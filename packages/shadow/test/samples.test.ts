@@ -48,7 +48,11 @@ describe("a pair's sample", () => {
   });
 
   test("a lost twin and a dropped request have no shadow", () => {
-    expect(lostSample(frame, primary)).toMatchObject({ mirrored: true, shadow: null });
+    const lost = lostSample(frame, primary, "unanswered");
+    expect(lost).toMatchObject({ mirrored: true, shadow: null });
+    expect("unsent" in lost).toBe(false);
+    const unsent = lostSample(frame, primary, "unsent");
+    expect(parseSample(JSON.stringify(unsent))).toMatchObject({ ok: true, sample: unsent });
     expect(unmirroredSample(frame, { promptBytes: 9 }, "size")).toMatchObject({
       ...{ mirrored: false, drop: "size", shadow: null },
       primary: { promptBytes: 9, class: null },
@@ -113,6 +117,7 @@ describe("the store", () => {
     const samples: Sample[] = [
       sample(1, { session: "s", lag: 2.5 }),
       sample(2, { shadow: null, mirrored: false, drop: "rate" }),
+      sample(2.5, { shadow: null, unsent: true }),
       sample(3, { primary: leg({ ttft: null, class: null, stream: null, tokenSource: null }) }),
     ];
     for (const each of samples) store.add(each);

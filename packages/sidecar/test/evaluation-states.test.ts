@@ -65,6 +65,18 @@ class Run {
     return this;
   }
 
+  /** The same, and half as slow again on the shadow. */
+  slower(...sentS: readonly number[]): this {
+    this.#judging?.add(
+      sentS.map((s) => {
+        const id = this.#ids++;
+        const shadow = { ...leg, ttft: 150 + ((id * 7) % 11) };
+        return { key, sample: sampleAt(s, `r${id}`, { shadow }) };
+      }),
+    );
+    return this;
+  }
+
   unmirrored(s: number): this {
     const sample = sampleAt(s, `r${this.#ids++}`, { mirrored: false, shadow: null });
     this.#judging?.add([{ key, sample }]);
@@ -106,6 +118,8 @@ class Run {
       used: funnel.used,
       isFinal: evaluation.is_final,
       status: verdict.status,
+      finalS: verdict.final === null ? null : (Date.parse(verdict.final.at) - epochMs) / 1_000,
+      stage: verdict.final?.stage ?? null,
       reasons: verdict.reasons.map(({ code }) => code).filter((code) => !code.startsWith("gate_")),
       limits: limits_hit,
     };
@@ -127,6 +141,16 @@ function dispatched(s: number, count: number): Partial<EvaluationNow> {
 
 const seconds = (from: number, to: number, step = 1) =>
   Array.from({ length: Math.round((to - from) / step) }, (_, i) => from + i * step);
+
+/** At its planned end with enough pairs, all of which came in too short a time to be judged. */
+function inconclusive(run: Run): Run {
+  run
+    .open(0)
+    .pairs(...seconds(1, 101, 0.25))
+    .clock(602)
+    .report();
+  return run;
+}
 
 interface Expected extends Partial<ReturnType<Run["report"]>> {
   readonly startS: number;
@@ -380,6 +404,77 @@ const cases: readonly {
     name: "ended by count with too few pairs says so",
     play: (run) => run.open(0).pairs(1, 2).clock(302).facts({ isBudgetSpent: true }),
     want: { startS: 1, endS: 302, paired: 2, isFinal: false, reasons: ["too_few_pairs"] },
+  },
+  {
+    name: "the first look at the planned end is the verdict, whatever comes later",
+    play(run) {
+      run
+        .open(0)
+        .pairs(...seconds(1, 601))
+        .clock(602)
+        .report();
+      return run.pairs(...seconds(602, 900)).clock(2_000);
+    },
+    want: {
+      ...{ startS: 1, endS: 602, paired: 600, isFinal: true },
+      ...{ status: "PASS", finalS: 602, stage: 1 },
+    },
+  },
+  {
+    name: "a verdict that is inconclusive stays so until twice the planned time",
+    play: (run) =>
+      inconclusive(run)
+        .pairs(...seconds(603, 1_100))
+        .clock(1_150),
+    want: {
+      ...{ startS: 1, endS: 602, paired: 400, isFinal: true },
+      ...{ status: "INCONCLUSIVE", finalS: 602, stage: 1 },
+    },
+  },
+  {
+    name: "the same, across a restart",
+    play: (run) =>
+      inconclusive(run)
+        .pairs(...seconds(603, 1_100))
+        .crash()
+        .open(1_110)
+        .clock(1_150),
+    want: {
+      ...{ startS: 1, endS: 602, paired: 400, isFinal: true },
+      ...{ status: "INCONCLUSIVE", finalS: 602, stage: 1 },
+    },
+  },
+  {
+    name: "then comes the second stage, with a verdict of its own",
+    play: (run) =>
+      inconclusive(run)
+        .pairs(...seconds(603, 1_100))
+        .crash()
+        .open(1_110)
+        .clock(1_200),
+    want: {
+      ...{ startS: 1, endS: 1_200, paired: 897, isFinal: true },
+      ...{ status: "PASS", finalS: 1_200, stage: 2 },
+    },
+  },
+  {
+    name: "a FAIL before the planned end is final, across a restart and with what comes later",
+    play(run) {
+      run
+        .open(0)
+        .slower(...seconds(1, 301))
+        .clock(302)
+        .report();
+      return run
+        .crash()
+        .open(310)
+        .pairs(...seconds(311, 601))
+        .clock(602);
+    },
+    want: {
+      ...{ startS: 1, endS: 602, paired: 590, isFinal: true },
+      ...{ status: "FAIL", finalS: 302, stage: 1 },
+    },
   },
   {
     name: "a restart after the final verdict starts again",

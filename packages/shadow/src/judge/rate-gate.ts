@@ -171,10 +171,12 @@ function failOf(input: FailInput): Bounds & { readonly alpha: number } {
   const isReady = blocks.count >= minBlocksToFail || (isFinal && blocks.count >= minBlocks);
   if (!isReady) return { ...anything, alpha: failAlpha.each };
   if (!of.followsLoad) {
-    const once = tangoInterval(counted, 1 - 2 * alpha);
-    return { ...wider(once, cosineBounds(blocks.mean, influences, alpha)), alpha };
+    // Half: looks are many, and outages in both lanes must not fail equal ones.
+    const half = alpha / 2;
+    const once = tangoInterval(counted, 1 - 2 * half);
+    return { ...wider(once, cosineBounds(blocks.mean, influences, half)), alpha: half };
   }
-  const bounds = failBounds(blocks, influences, failAlpha.each, isFinal);
+  const bounds = failBounds(blocks, influences, { alpha: failAlpha.each, isFinal });
   return { ...(bounds === undefined ? anything : wider(always, bounds)), alpha: failAlpha.each };
 }
 

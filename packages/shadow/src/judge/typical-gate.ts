@@ -28,7 +28,7 @@ import type { PairedValues } from "./ratio-gate.ts";
 const minPairs = 200;
 
 /** What is left of the error of a wrong FAIL for the planned end; looks before it share the rest. */
-const endShare = 1 / 3;
+const endShare = 1 / 5;
 
 /**
  * Judges the typical ratio (geometric mean). FAIL at any look by a confidence sequence, and at the planned end by one
@@ -60,7 +60,7 @@ export function typicalGate(id: GateId, values: PairedValues, context: GateConte
   const influences = influencesOf(blocks);
   const once = cosineBounds(blocks.mean, influences, alpha);
   const shown = isFinal ? once : anytimeBounds(blocks.mean, influences, alpha);
-  const fail = failBounds(blocks, influences, failAlpha.typical, isFinal);
+  const fail = failBounds(blocks, influences, { alpha: failAlpha.typical, isFinal });
   const limit = Math.log(1 + margin);
   const floor = isTwoSided ? Math.log(1 - margin) : Number.NEGATIVE_INFINITY;
   const isInside = shown !== undefined && shown.upper < limit && shown.lower > floor;
@@ -81,8 +81,7 @@ export function typicalGate(id: GateId, values: PairedValues, context: GateConte
 export function failBounds(
   blocks: Blocks,
   influences: Influences,
-  alpha: number,
-  isFinal: boolean,
+  { alpha, isFinal }: Pick<GateContext, "alpha" | "isFinal">,
 ): Bounds | undefined {
   const always = anytimeBounds(blocks.mean, influences, alpha * (1 - endShare));
   if (!isFinal) return always;

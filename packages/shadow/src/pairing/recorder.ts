@@ -20,6 +20,9 @@ export interface RecorderOptions<T> {
   readonly observers?: readonly RecorderObserver<T>[];
 }
 
+/** `unsent`: the gateway never sent the copy. `unanswered`: the shadow had it, and did not end. */
+export type LostTwin = "unsent" | "unanswered";
+
 /** Whoever wants to know what becomes of recorded requests. Mirrors are named as the twin came through them. */
 export interface RecorderObserver<T = unknown> {
   /** A leg has ended, paired or not. `mirror`: of a shadow's leg. */
@@ -27,7 +30,7 @@ export interface RecorderObserver<T = unknown> {
   /** Both legs have ended. */
   paired?(pair: Pair, mirror: string, request: T): void;
   /** The twin never came, or never ended. */
-  lost?(primary: Leg, mirror: string): void;
+  lost?(primary: Leg, mirror: string, twin: LostTwin): void;
   /** A primary has ended that has no twin in `of.mirror`. */
   unmirrored?(primary: Leg, of: UnmirroredFor): void;
 }
@@ -151,11 +154,12 @@ class RequestPairing<T> implements Pairing {
   }
 
   giveUp(): void {
-    const lost = [...this.#twins.keys()];
+    const lost = [...this.#twins];
     this.#twins.clear();
     if (typeof this.#primary !== "object") return;
-    for (const mirror of lost) {
-      for (const each of this.#recorder.observers) each.lost?.(this.#primary, mirror);
+    for (const [mirror, leg] of lost) {
+      const twin = leg === "expected" ? "unsent" : "unanswered";
+      for (const each of this.#recorder.observers) each.lost?.(this.#primary, mirror, twin);
     }
   }
 

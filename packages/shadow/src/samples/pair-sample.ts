@@ -1,5 +1,6 @@
 import type { Leg } from "../measure/leg.ts";
 import { perToken } from "../measure/leg-recorder.ts";
+import type { LostTwin } from "../pairing/recorder.ts";
 import type { DropReason, Sample, SampleLeg } from "./sample.ts";
 
 /** What a sample says beside its legs. */
@@ -26,8 +27,11 @@ export function pairSample(frame: SampleFrame, primary: Leg, shadow: Leg): Sampl
 }
 
 /** The sample of a mirrored request whose twin never came. */
-export function lostSample(frame: SampleFrame, primary: Leg): Sample {
-  return { ...head(frame), mirrored: true, drop: null, primary: sampleLeg(primary), shadow: null };
+export function lostSample(frame: SampleFrame, primary: Leg, twin: LostTwin): Sample {
+  return {
+    ...{ ...head(frame), mirrored: true, drop: null, primary: sampleLeg(primary), shadow: null },
+    ...(twin === "unsent" ? { unsent: true } : {}),
+  };
 }
 
 /** The sample of a request that was not mirrored. */

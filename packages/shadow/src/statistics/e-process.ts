@@ -12,9 +12,10 @@ export interface EProcess {
 /**
  * Betting e-process for a rate difference.
  *
- * `below`: evidence that the mean of z is under `margin` (null: at or above it). `above`: that it is over. Needs
- * neither independence nor a normal approximation, only that under the null the mean of z, given the past, is on
- * the null's side at every step. Waudby-Smith and Ramdas (2024), JRSS-B 86(1), "Estimating means of bounded random
+ * `below`: evidence that the mean of z is under `margin` (null: at or above it). `above`: that it is over. Needs no
+ * normal approximation, but it does need that under the null the mean of z, *given the past*, is on the null's side at
+ * every step. Load and outages that last break this: the mean swings around its long-run value, and bets follow the
+ * swing. Where they may, it takes a bound of the long-run mean beside it. Waudby-Smith and Ramdas (2024), JRSS-B 86(1), "Estimating means of bounded random
  * variables by betting"; the bet is Kelly's, from the running mean and variance, capped at half of what could ruin it.
  */
 export function createEProcess(margin: number, side: "below" | "above"): EProcess {

@@ -93,11 +93,9 @@ export function createJudging(
 
   /** Answers come in any order: an evaluation starts when the first of its requests was sent, not answered. */
   function noteStarts(samples: Parameters<Judging["add"]>[0]): void {
-    const earliest = new Map<string, number>();
-    for (const { key, sample } of samples) {
-      earliest.set(key, Math.min(sample.t0, earliest.get(key) ?? sample.t0));
+    for (const [key, of] of Map.groupBy(samples, (each) => each.key)) {
+      noteStart(key, Math.min(...of.map(({ sample }) => sample.t0)));
     }
-    for (const [key, t0] of earliest) noteStart(key, t0);
   }
 
   function noteStart(key: string, t0: number): void {
@@ -107,19 +105,6 @@ export function createJudging(
     }
     evaluation.startedAtMs = t0;
     writeTo((opened) => opened.started(key, hashes.get(key) ?? "", t0));
-  }
-
-  /** A final verdict outlives this process: a restart goes on with it, or begins anew behind the last stage. */
-  function noteVerdict(key: string, report: ShadowReport, earlier: ShadowReport | undefined): void {
-    const { evaluation, verdict } = report;
-    if (report === earlier || verdict.final === null) return;
-    const isKnown =
-      earlier?.verdict.final?.at === verdict.final.at &&
-      earlier.evaluation.is_final === evaluation.is_final;
-    if (!isKnown) writeTo((opened) => opened.judged(key, report));
-    if (evaluation.is_final && verdict.status !== "INCONCLUSIVE") {
-      writeTo((opened) => opened.ended(key));
-    }
   }
 
   function judgeOne(evaluation: Evaluation): ShadowReport {
@@ -146,7 +131,7 @@ export function createJudging(
         ...(now === undefined ? { candidate: { pool: own.candidate } } : factsOf(now)),
       },
     });
-    noteVerdict(own.key, report, earlier);
+    writeTo((opened) => noteVerdict(opened, { key: own.key, report, earlier }));
     return report;
   }
 
@@ -185,6 +170,23 @@ export function createJudging(
       file?.close();
     },
   };
+}
+
+interface Judged {
+  readonly key: string;
+  readonly report: ShadowReport;
+  readonly earlier: ShadowReport | undefined;
+}
+
+/** A final verdict outlives this process: a restart goes on with it, or begins anew behind the last stage. */
+function noteVerdict(file: SamplesFile, { key, report, earlier }: Judged): void {
+  const { evaluation, verdict } = report;
+  if (report === earlier || verdict.final === null) return;
+  const isKnown =
+    earlier?.verdict.final?.at === verdict.final.at &&
+    earlier.evaluation.is_final === evaluation.is_final;
+  if (!isKnown) file.judged(key, report);
+  if (evaluation.is_final && verdict.status !== "INCONCLUSIVE") file.ended(key);
 }
 
 /** The result, or undefined where there is none; `onTrouble` learns why. */

@@ -94,14 +94,6 @@ export function openSamplesFile(
   }
   if (size > 0 && !endsWithNewline(fd, size)) size += writeSync(fd, "\n");
 
-  function writeMeta(): void {
-    const text = JSON.stringify({ evaluations: Object.fromEntries(meta) }, null, 2);
-    // A new file: a link that somebody has planted there is not followed.
-    rmSync(`${metaFile}.tmp`, { force: true });
-    writeFileSync(`${metaFile}.tmp`, `${text}\n`, { flag: "wx", mode: 0o600 });
-    renameSync(`${metaFile}.tmp`, metaFile);
-  }
-
   const begun = new Set(resumed.keys());
   return {
     resumed,
@@ -115,13 +107,13 @@ export function openSamplesFile(
       begun.add(key);
       const entry = known ?? { from_byte: size, is_over: false };
       meta.set(key, { ...entry, config_sha256: configSha256, started_at: atMs });
-      writeMeta();
+      writeMeta(metaFile, meta);
     },
     judged(key, report) {
       const entry = meta.get(key);
       if (entry === undefined || !begun.has(key)) return;
       meta.set(key, { ...entry, report });
-      writeMeta();
+      writeMeta(metaFile, meta);
     },
     ended(key) {
       const entry = meta.get(key);
@@ -129,7 +121,7 @@ export function openSamplesFile(
       // Nobody goes on with it.
       const { report: _, ...over } = entry;
       meta.set(key, { ...over, is_over: true });
-      writeMeta();
+      writeMeta(metaFile, meta);
     },
     get isFull() {
       return size >= maxBytes;
@@ -196,6 +188,14 @@ function readMeta(file: string): Map<string, MetaEntry> {
     if (entry !== undefined) entries.set(key, entry);
   }
   return entries;
+}
+
+function writeMeta(file: string, meta: ReadonlyMap<string, MetaEntry>): void {
+  const text = JSON.stringify({ evaluations: Object.fromEntries(meta) }, null, 2);
+  // A new file: a link that somebody has planted there is not followed.
+  rmSync(`${file}.tmp`, { force: true });
+  writeFileSync(`${file}.tmp`, `${text}\n`, { flag: "wx", mode: 0o600 });
+  renameSync(`${file}.tmp`, file);
 }
 
 function parseEntry(json: unknown): MetaEntry | undefined {

@@ -29,7 +29,7 @@ function row(gate: GateResult): readonly Cell[] {
   const evidence =
     gate.e_value === null || gate.e_needed === null
       ? ""
-      : `<small>e-value ${number(gate.e_value)}, PASS needs ${number(gate.e_needed)}</small>`;
+      : `<small>e-value ${number(gate.e_value)}, FAIL needs ${number(gate.e_needed)}</small>`;
   const blocks =
     gate.blocks === null || gate.block_s === null
       ? ""
