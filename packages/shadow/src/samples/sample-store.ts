@@ -70,7 +70,10 @@ export function createSampleStore(
   }
 
   function keep(sample: Sample): void {
-    if (!thinning.keeps(sample)) return evict(sample);
+    if (!thinning.keeps(sample)) {
+      evict(sample);
+      return;
+    }
     rows.add(sample);
     thinning.count(sample);
   }
