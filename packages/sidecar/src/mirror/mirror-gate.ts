@@ -18,7 +18,7 @@ export interface MirrorGate {
   /** One of the mirrors that share the gate: they differ in their rule alone. */
   readonly mirror: Mirror;
   /** When its first request was mirrored, on the gate's clock; undefined before. */
-  readonly startedAtMs: number | undefined;
+  startedAtMs(): number | undefined;
   /** Cheap, and without I/O: it is on every request's path. */
   decide(request: RequestView): MirrorDecision;
   /** A mirrored request's twin is over, or never came: called once for each. `end`: where it is known how. */
@@ -114,9 +114,7 @@ export function createMirrorGate({ mirror, maxBodyBytes, now }: MirrorGateOption
     route,
     candidate,
     mirror,
-    get startedAtMs() {
-      return startedAtMs;
-    },
+    startedAtMs: () => startedAtMs,
     decide(request) {
       const reason = policy === undefined ? undefined : ineligibleFor(request, policy.eligible);
       if (reason !== undefined) {
@@ -137,8 +135,7 @@ export function createMirrorGate({ mirror, maxBodyBytes, now }: MirrorGateOption
         dropped[drop] = (dropped[drop] ?? 0) + 1;
         return { kind: "unmirrored", drop, ...session };
       }
-      mirrored++;
-      startedAtMs ??= now();
+      if (mirrored++ === 0) startedAtMs = now();
       return { kind: "mirrored", ...session };
     },
     finished(requestId, end) {
@@ -180,9 +177,7 @@ export function createMirrorGate({ mirror, maxBodyBytes, now }: MirrorGateOption
     }),
     counts: () => ({
       not_eligible: { ...notEligible },
-      eligible,
-      sampled,
-      dispatched: mirrored,
+      ...{ eligible, sampled, dispatched: mirrored },
       dropped: { ...dropped },
     }),
   };
