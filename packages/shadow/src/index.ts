@@ -18,6 +18,7 @@ export type {
 export { configHash, evaluationId, judge } from "./judge/judge.ts";
 export { type Plan, type PlanInput, type PlannedGate, planEvaluation } from "./judge/plan.ts";
 export { isOver } from "./judge/stages.ts";
+export { type Profiled, profileOf, type TrafficProfile } from "./judge/traffic-profile.ts";
 export {
   isCensored,
   type Lane,

@@ -125,11 +125,29 @@ describe("the store", () => {
     expect([...store.all()]).toEqual(samples.map(known));
   });
 
-  test("keeps to its size: the oldest go", () => {
+  test("keeps to its size: every second one goes, and the beginning stays", () => {
     const store = createSampleStore(names, 8_192);
-    for (let i = 0; i < 20_000; i++) store.add(sample(i));
+    for (let i = 0; i < 40_000; i++) store.add(sample(i));
+    const kept = [...store.all()];
     expect(store.size).toBeLessThanOrEqual(8_192);
-    expect(store.size + store.evicted).toBe(20_000);
-    expect([...store.all()].at(-1)?.id).toBe("r19999");
+    expect(store.size).toBeGreaterThan(4_096);
+    expect(store.size + store.evicted).toBe(40_000);
+    expect(store.evictedPairs).toEqual({ paired: store.evicted, lost: 0 });
+    // Evenly over the run: a quarter of what was kept in each quarter of it.
+    const quarters = [0, 1, 2, 3].map(
+      (q) => kept.filter(({ t0 }) => Math.floor((t0 - (kept[0]?.t0 ?? 0)) / 10_000) === q).length,
+    );
+    for (const quarter of quarters) expect(quarter / kept.length).toBeCloseTo(0.25, 1);
+    expect((kept[0]?.t0 ?? 0) - sample(0).t0).toBeLessThan(100);
+  });
+
+  test("many requests that were not drawn take no place of pairs", () => {
+    const store = createSampleStore(names, 8_192);
+    for (let i = 0; i < 30_000; i++) {
+      const more = i % 10 === 0 ? {} : { mirrored: false, shadow: null };
+      store.add(sample(i, more));
+    }
+    expect([...store.all()].filter(({ mirrored }) => mirrored)).toHaveLength(3_000);
+    expect(store.evictedPairs).toEqual({ paired: 0, lost: 0 });
   });
 });

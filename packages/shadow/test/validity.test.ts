@@ -121,6 +121,17 @@ describe("shares", () => {
   });
 });
 
+test("own_drops says what maxInFlight would have to be", () => {
+  const samples = traffic({ seed: 5, ...usual }).map((each, i) =>
+    i % 8 === 0 ? dropped(each, "concurrency", 400) : { ...each, shadow: leg({ e2e: 20_000 }) },
+  );
+  expect(check(checksOf(samples), "own_drops")).toMatchObject({
+    ok: false,
+    // 4 requests/s of 20 s are 80 under way.
+    note: "with E2E of 20 s and 4 mirrored requests/s, raise budget.maxInFlight to 97, or mirror a smaller share",
+  });
+});
+
 describe("cached_share", () => {
   const cached = (primary: number, shadow: number) =>
     traffic({ seed: 4, ...usual }).map((each) => ({

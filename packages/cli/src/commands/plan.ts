@@ -1,69 +1,185 @@
+import { defaultBudget } from "@umbra/envoy-config";
 import {
   duration,
-  type EvaluationSettings,
   evaluationConfig,
   type Plan,
   planEvaluation,
+  profileOf,
+  type TrafficProfile,
 } from "@umbra/shadow";
+import { defined } from "@umbra/shadow/defined";
+import { printable } from "@umbra/shadow/printable";
+import { type ReachProblem, reachProblems } from "@umbra/shadow/reach";
+import { erlangLoss, placesFor } from "@umbra/shadow/statistics";
 import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
-import { collect, number } from "../flag-values.ts";
-import { commandOf, type FlagsOf, flag, mandatory, outputFlag } from "../flags.ts";
+import { checked, collect, hostPort, number } from "../flag-values.ts";
+import { commandOf, type FlagsOf, flag, outputFlag } from "../flags.ts";
 import type { Io } from "../io.ts";
+import { liveProfile } from "../plan/live-profile.ts";
+import { readSamples } from "../report/read-samples.ts";
 import { topologyOf } from "../resources/topology-flags.ts";
 import { print, tableText } from "../tables.ts";
 
 const planFlags = {
-  rate: mandatory(
-    flag("--rate <requests/s>", "eligible requests at the primary", number(0.001, 1_000_000)),
+  rate: flag(
+    "--rate <requests/s>",
+    "eligible requests at the primary; needed unless --live gives it",
+    number(0.001, 1_000_000),
   ),
   percent: flag("--percent <share>", "share of them that is mirrored", number(0.001, 100), 100),
-  file: flag(
-    "-f, --file <path>",
-    "resources whose first ShadowPolicy gives margins and horizon; repeatable",
+  samples: flag(
+    "--samples <file>",
+    "samples of the running primary, mirrored or not, that say how its traffic spreads; repeatable",
     collect,
   ),
-  spread: flag("--spread <sd>", "standard deviation of a pair's log ratio", number(0.01, 5), 0.35),
+  live: flag(
+    "--live <host:port>",
+    "admin interface of a sidecar that serves the primary: gives its rate, the time of a request and how long load lasts",
+    checked(hostPort),
+  ),
+  file: flag(
+    "-f, --file <path>",
+    "resources whose first ShadowPolicy gives margins, horizon and budget; repeatable",
+    collect,
+  ),
+  spread: flag("--spread <sd>", "standard deviation of a pair's log ratio", number(0.01, 5)),
+  loadMemory: flag(
+    "--load-memory <seconds>",
+    "how long swings of the load last: their time constant",
+    number(0, 86_400),
+  ),
+  e2e: flag("--e2e <seconds>", "mean time of a request", number(0.001, 86_400)),
   discordance: flag(
     "--discordance <share>",
     "pairs in which exactly one lane has an error",
     number(0, 0.5),
-    0.002,
   ),
   output: outputFlag("how the plan is printed"),
 };
 
-/** `umbra plan`: how long until each gate can be judged. */
+type PlanFlags = FlagsOf<typeof planFlags>;
+
+/** What `umbra plan -o json` prints. */
+interface PrintedPlan extends Plan {
+  readonly problems: readonly Pick<ReachProblem, "severity" | "message" | "remedy">[];
+}
+
+/** `umbra plan`: whether an evaluation will find what it looks for. */
 export function planCommand(io: Io): Command {
   return commandOf("plan", {
-    summary: "estimate how long an evaluation takes",
+    summary: "estimate what an evaluation will find, and how long it takes",
     description:
-      "Estimates for equal lanes, at 80 % power, how long it takes until each gate can be judged.",
-    examples: ["umbra plan --rate 20 --percent 25"],
+      "Estimates for equal lanes the chance of a PASS at the horizon, for each gate and for the whole, and the smallest change that would be seen. Checks the budget against the traffic.",
+    examples: [
+      "umbra plan --rate 20 --percent 25",
+      "umbra plan --rate 20 --percent 25 --samples primary.ndjson -f examples/evaluation",
+    ],
     flags: [planFlags],
-  }).action((flags: FlagsOf<typeof planFlags>) => {
-    const { rate: ratePerSecond, percent, spread: logRatioSd, discordance } = flags;
-    const config = evaluationConfig(settingsOf(flags.file, io));
-    const plan = planEvaluation({ config, ratePerSecond, percent, logRatioSd, discordance });
-    print(flags.output, plan, planTable(plan), io);
+  }).action(async (flags: PlanFlags) => {
+    const { settings, budget } = policyOf(flags.file, io);
+    const config = evaluationConfig(settings);
+    const live = flags.live === undefined ? undefined : await liveProfile(flags.live, io);
+    const measured = flags.samples === undefined ? {} : await sampled(flags.samples, config, io);
+    const ratePerSecond = flags.rate ?? live?.ratePerSecond;
+    if (ratePerSecond === undefined) throw new UsageError("give --rate, or --live with a report");
+    const given = defined({
+      ...{ logRatioSd: flags.spread, tauS: flags.loadMemory, e2eS: flags.e2e },
+      discordance: flags.discordance,
+    });
+    const profile: Partial<TrafficProfile> = { ...measured, ...live?.profile, ...given };
+    const plan = planEvaluation({ config, ratePerSecond, percent: flags.percent, profile });
+    const problems = [
+      ...reachProblems(config, budget),
+      ...crowding(plan, budget.maxInFlight),
+      ...tooSlow(plan, config.minPairs, budget.maxDurationMs),
+    ];
+    const printed: PrintedPlan = { ...plan, problems };
+    print(flags.output, printed, planText(printed), io);
   });
 }
 
-function settingsOf(file: readonly string[] | undefined, io: Io): EvaluationSettings | undefined {
-  if (file === undefined) return undefined;
+function policyOf(file: readonly string[] | undefined, io: Io) {
+  if (file === undefined) return { settings: undefined, budget: defaultBudget };
   const { topology } = topologyOf({ file }, io);
   const mirror = topology.mirrors.find(({ policy }) => policy !== undefined);
   if (mirror === undefined) throw new UsageError("the files have no ShadowPolicy that holds");
-  return mirror.evaluation;
+  return { settings: mirror.evaluation, budget: mirror.policy?.budget ?? defaultBudget };
 }
 
-function planTable({ gates, seconds, pairsPerSecond }: Plan): string {
-  const rows = gates.map(({ id, margin, required, pairs, seconds: time }) => {
-    const name = required ? id : `${id} (advisory)`;
-    return [name, String(margin), pairs.toLocaleString("en-US"), duration(time)];
-  });
-  const table = tableText(["gate", "margin", "pairs", "time"], rows, {
-    colAligns: ["left", "right", "right", "right"],
-  });
-  return `${table}${pairsPerSecond.toFixed(2)} pairs/s: a verdict after about ${duration(seconds)}, warm-up and horizon included.\n`;
+async function sampled(
+  files: readonly string[],
+  config: ReturnType<typeof evaluationConfig>,
+  io: Io,
+): Promise<Partial<TrafficProfile>> {
+  const { samples, problems } = await readSamples(files, io.streamStdin);
+  for (const problem of problems) io.stderr(`${printable(problem)}\n`);
+  const { profile, requests, pairs } = profileOf(samples, config);
+  const of = pairs > 0 ? ` and ${pairs} pairs` : "";
+  io.stderr(
+    requests < 200
+      ? `${requests} measured requests are too few for a profile: usual traffic is supposed\n`
+      : `profile of ${requests} measured requests${of}\n`,
+  );
+  return profile;
+}
+
+/** Drops above this are worth a word. */
+const maxLoss = 0.01;
+
+function crowding(
+  { pairsPerSecond, profile: { e2eS } }: Plan,
+  maxInFlight: number,
+): PrintedPlan["problems"] {
+  if (e2eS === undefined) return [];
+  const load = pairsPerSecond * e2eS;
+  const loss = erlangLoss(maxInFlight, load);
+  if (loss <= maxLoss) return [];
+  const percent = (loss * 100).toPrecision(2);
+  return [
+    {
+      severity: loss > 0.05 ? "error" : "warning",
+      message: `with E2E of ${Number(e2eS.toPrecision(3))} s and ${Number(pairsPerSecond.toPrecision(3))} mirrored requests/s, ${percent} % are dropped by maxInFlight ${maxInFlight}`,
+      remedy: `raise maxInFlight to ${placesFor(load, maxLoss)}`,
+    },
+  ];
+}
+
+function tooSlow(
+  { pairsPerSecond }: Plan,
+  minPairs: number,
+  maxDurationMs: number,
+): PrintedPlan["problems"] {
+  const most = Math.floor((pairsPerSecond * maxDurationMs) / 1_000);
+  if (most >= minPairs) return [];
+  const message = `the budget's time is over with about ${most} of ${minPairs} pairs`;
+  return [{ severity: "error", message, remedy: "raise the share or maxDuration" }];
+}
+
+function planText(plan: PrintedPlan): string {
+  const { gates, pairsPerSecond, profile, power, seconds, problems } = plan;
+  const rows = gates.map(({ id, margin, required, power: own, detectable, seconds: time }) => [
+    required ? id : `${id} (advisory)`,
+    percentOf(margin),
+    percentOf(detectable > 1 ? detectable - 1 : detectable),
+    `${Math.round(own * 100)} %`,
+    time === null ? "over a week" : duration(time),
+  ]);
+  const head = ["gate", "margin", "sees", "power", "80 % after"];
+  const colAligns = ["left", "right", "right", "right", "right"] as const;
+  const table = tableText(head, rows, { colAligns: [...colAligns] });
+  const supposed = `load swings of ${Number(profile.tauS.toPrecision(2))} s, spread ${profile.logRatioSd.toFixed(2)}`;
+  const lines = [
+    `${pairsPerSecond.toFixed(2)} pairs/s, ${plan.pairs.toFixed(0)} at the horizon; ${supposed}.`,
+    `Equal lanes pass all required gates with ${Math.round(power * 100)} %.`,
+    seconds === null
+      ? "A week is not enough for 80 %: mirror more, or widen the margins."
+      : `80 % need a horizon of about ${duration(seconds)}, warm-up included.`,
+    ...problems.map(({ severity, message, remedy }) => `${severity}: ${message}: ${remedy}`),
+  ];
+  return `${table}${lines.join("\n")}\n`;
+}
+
+function percentOf(share: number): string {
+  return Number.isFinite(share) ? `${Number((share * 100).toPrecision(2))} %` : "-";
 }

@@ -42,6 +42,8 @@ export function judgeSamples(
         config,
         ...(controlGroup === undefined ? {} : { control: controlGroup }),
         facts: {
+          // A file does not grow: without a horizon of the user's own, where it ends is where the run was to end.
+          isFinished: settings.horizonMs === undefined,
           candidate: lane(first.candidate, group, "shadow"),
           baseline: lane("", group, "primary"),
           ...(controlGroup === undefined

@@ -1,6 +1,7 @@
 import type { ValidityCheck } from "../report/shadow-report.ts";
 import { clopperPearson } from "../statistics/binomial.ts";
 import type { Bounds } from "../statistics/confidence-sequence.ts";
+import { placesFor } from "../statistics/erlang.ts";
 import { studentQuantile } from "../statistics/student-t.ts";
 import { blockMean, boundsOf } from "./block-mean.ts";
 import type { Outcome } from "./dispatches.ts";
@@ -36,8 +37,23 @@ export function checkOwnDrops(input: ValidityInput): ValidityCheck {
     id: "own_drops",
     text: "requests dropped by the mirror's limits (concurrency, rate)",
     ...{ value, bounds, limits: [null, 0.05], effect: "invalid", isFinal: input.isFinal },
-    help: "raise budget.maxInFlight or budget.maxRequestsPerSecond, or mirror a smaller share",
+    help: roomFor(input) ?? "raise budget.maxRequestsPerSecond, or mirror a smaller share",
   });
+}
+
+/** What `maxInFlight` would have to be for 1 % of drops, by Erlang's loss formula; undefined where it is not what drops. */
+function roomFor({ part, table }: ValidityInput): string | undefined {
+  const { outcome, atMs } = part.dispatches;
+  const isCrowded = outcome.some(
+    (each) => each.kind === "dropped" && each.reason === "concurrency",
+  );
+  const times = table.shadow.e2e.filter((value) => Number.isFinite(value));
+  const seconds = (part.nowMs - part.startedAtMs) / 1_000;
+  if (!isCrowded || times.length === 0 || seconds <= 0) return undefined;
+  const e2eS = times.reduce((sum, value) => sum + value, 0) / times.length / 1_000;
+  const perSecond = atMs.length / seconds;
+  const places = placesFor(perSecond * e2eS, 0.01);
+  return `with E2E of ${Number(e2eS.toPrecision(3))} s and ${Number(perSecond.toPrecision(3))} mirrored requests/s, raise budget.maxInFlight to ${places}, or mirror a smaller share`;
 }
 
 /** Not a fault: what is too large is not compared, and the report says how much that is. */

@@ -23,6 +23,8 @@ export interface EvaluationFacts {
   readonly startedAtMs?: number;
   /** The look's time; the last sample's dispatch when absent. */
   readonly nowMs?: number;
+  /** The samples are a finished run: its end is the planned end, however short it was. */
+  readonly isFinished?: boolean;
   /** A budget ended the evaluation before its horizon: that, too, was planned. */
   readonly isBudgetSpent?: boolean;
   readonly sampling?: { readonly percent: number; readonly by: "request" | "session" };
@@ -36,6 +38,8 @@ export interface EvaluationFacts {
   /** 99th percentile of the primary's requests per second, over blocks of 10 s. */
   readonly peakPerSecond?: number;
   readonly segments?: readonly (ReportSegment & { readonly startedAtMs: number })[];
+  /** Measured, and left out at random for want of memory. */
+  readonly leftOut?: { readonly paired: number; readonly lost: number };
   readonly captured?: number;
   readonly limitsHit?: readonly string[];
   /** The report of the look before, of the same evaluation. */

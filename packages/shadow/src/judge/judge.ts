@@ -16,12 +16,13 @@ import {
   matrixOf,
 } from "./describe.ts";
 import { discordanceP } from "./discordance.ts";
+import { funnelOf } from "./funnel.ts";
 import { judgeGates } from "./gates.ts";
-import type { EvaluationFacts, EvaluationInput, LaneFacts } from "./input.ts";
+import type { EvaluationInput, LaneFacts } from "./input.ts";
 import { loadMemory } from "./load-memory.ts";
 import { type Partition, partition } from "./partition.ts";
 import { alphaOf, isOver, plannedMs, settled, stageAfter, standing } from "./stages.ts";
-import { countOf, type PairTable, TableBuilder } from "./table.ts";
+import { countOf, TableBuilder } from "./table.ts";
 import { timelineOf } from "./timeline.ts";
 import { checkValidity } from "./validity.ts";
 import { verdictOf } from "./verdict.ts";
@@ -41,7 +42,7 @@ export function judge(input: EvaluationInput): ShadowReport {
   const pairs = countOf(table.isJudged);
   const { isBudgetSpent = false, baseline, candidate } = facts;
   const stage = stageAfter(facts.earlier);
-  const hasEnded = isOver(elapsedMs, config, stage) || isBudgetSpent;
+  const hasEnded = isOver(elapsedMs, config, stage) || isBudgetSpent || facts.isFinished === true;
   const isFinal = hasEnded && pairs >= config.minPairs;
   const evaluation = evaluationOf(part, isFinal, input);
   const seedOf = (gate: string) => config.seed ?? seedFrom(`${evaluation.id} ${gate}`);
@@ -52,7 +53,8 @@ export function judge(input: EvaluationInput): ShadowReport {
     ...{ gates, validity, isFinal, pairs, isBudgetSpent, hasEnded, stage },
     ...{ config, load: evaluation.load, at: evaluation.ended_at },
     earlier: facts.earlier?.verdict,
-    leftS: isBudgetSpent ? 0 : (plannedMs(config, stage) - elapsedMs) / 1_000,
+    isFinished: facts.isFinished === true,
+    leftS: hasEnded ? 0 : (plannedMs(config, stage) - elapsedMs) / 1_000,
     requests: Math.max(part.counts.samples, facts.counts?.dispatched ?? 0),
   });
   const cost = describeCost({ table, part, facts, config, validity });
@@ -161,31 +163,5 @@ function identity(facts: LaneFacts | undefined, pool: string): ReportIdentity {
     models: facts?.models ?? [],
     engine: facts?.engine ?? null,
     replicas: facts?.replicas ?? null,
-  };
-}
-
-function funnelOf({ counts }: Partition, table: PairTable, facts: EvaluationFacts) {
-  const censored: Record<string, number> = {};
-  for (let i = 0; i < table.size; i++) {
-    if (table.isJudged[i] === 1) continue;
-    const name = table.baseline.classes[i] ?? "unknown";
-    censored[name] = (censored[name] ?? 0) + 1;
-  }
-  const fromSamples = {
-    eligible: counts.samples,
-    sampled: counts.mirrored + Object.values(counts.dropped).reduce((sum, n) => sum + n, 0),
-    dispatched: counts.mirrored,
-    dropped: counts.dropped,
-  };
-  return {
-    ...fromSamples,
-    ...facts.counts,
-    paired: counts.paired,
-    lost: counts.lost,
-    warmup: counts.warmup,
-    used: countOf(table.isUsed),
-    censored,
-    in_flight: Math.max(0, (facts.counts?.dispatched ?? counts.mirrored) - counts.mirrored),
-    not_used: counts.not_used,
   };
 }

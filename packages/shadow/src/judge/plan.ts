@@ -1,8 +1,8 @@
-import { unitHalfWidth } from "../statistics/confidence-sequence.ts";
-import { createEProcess } from "../statistics/e-process.ts";
 import { normalQuantile } from "../statistics/normal.ts";
-import { smallSampleFactor } from "../statistics/student-t.ts";
+import { createRandom, type Random } from "../statistics/random.ts";
+import { studentQuantile } from "../statistics/student-t.ts";
 import type { EvaluationConfig, GateId } from "./config.ts";
+import { type TrafficProfile, usualProfile } from "./traffic-profile.ts";
 
 /** What a plan supposes of the traffic. */
 export interface PlanInput {
@@ -11,107 +11,242 @@ export interface PlanInput {
   readonly ratePerSecond: number;
   /** Percent of them that is mirrored, 0..100. */
   readonly percent: number;
-  /** Standard deviation of a pair's log ratio; 0.35 when absent. */
-  readonly logRatioSd?: number;
-  /** Standard deviation of the log of TTFT and TPOT themselves, for tails; 0.6 when absent. */
-  readonly logSd?: number;
-  /** Share of pairs in which exactly one leg is bad; 0.002 when absent. */
-  readonly discordance?: number;
+  /** Spread of the traffic, from samples of it or supposed; what is absent is as usual. */
+  readonly profile?: Partial<TrafficProfile>;
 }
 
 export interface PlannedGate {
   readonly id: GateId;
   readonly required: boolean;
   readonly margin: number;
-  /** Pairs until it can be judged, for lanes that are equal. */
-  readonly pairs: number;
-  readonly seconds: number;
+  /** Chance of a PASS at the horizon when both lanes are equal. */
+  readonly power: number;
+  /** Smallest change that is found with 80 % power at the horizon: a ratio (1.14) or a rate (0.004). */
+  readonly detectable: number;
+  /** Until the gate passes with 80 % power, in seconds from the start; null where a week is not enough. */
+  readonly seconds: number | null;
 }
 
 export interface Plan {
   readonly pairsPerSecond: number;
+  /** Pairs behind the warm-up at the horizon. */
+  readonly pairs: number;
+  readonly profile: TrafficProfile;
   readonly gates: readonly PlannedGate[];
-  /** Until a verdict: the slowest required gate, the horizon and the least number of pairs, warm-up included. */
-  readonly seconds: number;
+  /** Chance that all required gates pass at the horizon, when both lanes are equal. */
+  readonly power: number;
+  /** Horizon at which that chance is 80 %, in seconds, with the least number of pairs; null where a week is not enough. */
+  readonly seconds: number | null;
 }
 
-/** Power of the answers: 80 %. */
-const power = 0.8;
+const wantedPower = 0.8;
+const week = 7 * 24 * 3_600;
+const draws = 1_000;
 
 /**
- * Estimates how long until each gate can be judged when both lanes are equal.
- *
- * Typical ratios: blocks until the confidence sequence fits into the margin. Rates: pairs until the e-process crosses,
- * by running it on evenly spread discordant pairs. Tails: `n = (z_a + z_b)^2 2 p (1 - p) (s / phi(z_p))^2 / ln(1 + m)^2`.
+ * Estimates what an evaluation of equal lanes finds at its horizon. Load that lasts is part of every standard error: the
+ * variance of a mean over T seconds is `own / n + 2 tau load / T`. Gates of one measure share that load, and pass or stay open
+ * together; different measures are taken as independent, so the chance that all pass is rather higher than said.
  */
 export function planEvaluation(input: PlanInput): Plan {
   const { config, ratePerSecond, percent } = input;
+  const profile = { ...usualProfile, ...input.profile };
   const pairsPerSecond = (ratePerSecond * percent) / 100;
-  const gates = (Object.keys(config.gates) as GateId[])
-    .filter((id) => id !== "slo" || Object.keys(config.slo).length > 0)
-    .map((id): PlannedGate => {
-      const { margin, required } = config.gates[id];
-      const pairs = pairsFor(id, margin, input, pairsPerSecond);
-      return { id, required, margin, pairs, seconds: pairs / pairsPerSecond };
+  const circumstances = { config, pairsPerSecond, profile };
+  const ids = (Object.keys(config.gates) as GateId[]).filter((id) => applies(id, config, profile));
+  const scaled = (id: GateId, seconds: number): ScaledGate => {
+    const { own, lasting } = errorOf(id, seconds, circumstances);
+    const room = roomOf(id, config, profile);
+    return { own: own / room, lasting: lasting / room };
+  };
+  const horizonS = config.horizonMs / 1_000;
+  const gates = ids.map((id): PlannedGate => {
+    const { own, lasting } = errorOf(id, horizonS, circumstances);
+    return {
+      ...{ id, ...config.gates[id], power: powerOf([scaled(id, horizonS)]) },
+      detectable: detectable(id, Math.hypot(own, lasting)),
+      seconds: shortest((seconds) => powerOf([scaled(id, seconds)])),
+    };
+  });
+  const required = Map.groupBy(
+    ids.filter((id) => config.gates[id].required),
+    (id) => (isRate(id) ? id : id.split(".")[0]),
+  );
+  const together = (seconds: number) =>
+    [...required.values()].reduce(
+      (product, group) => product * powerOf(group.map((id) => scaled(id, seconds))),
+      1,
+    );
+  const found = shortest(together);
+  const forPairs = config.minPairs / pairsPerSecond + config.warmupMs / 1_000;
+  return {
+    pairsPerSecond,
+    pairs: judgedSeconds(horizonS, config) * pairsPerSecond,
+    profile,
+    gates,
+    power: together(horizonS),
+    seconds: found === null ? null : Math.max(found, forPairs, horizonS),
+  };
+}
+
+interface Circumstances {
+  readonly config: EvaluationConfig;
+  readonly pairsPerSecond: number;
+  readonly profile: TrafficProfile;
+}
+
+function applies(id: GateId, config: EvaluationConfig, { streamedShare }: TrafficProfile): boolean {
+  if (id === "slo") return Object.keys(config.slo).length > 0;
+  if (id.startsWith("whole.")) return streamedShare < 1;
+  return streamedShare > 0 || !(id.startsWith("ttft.") || id.startsWith("tpot."));
+}
+
+function judgedSeconds(seconds: number, { warmupMs }: EvaluationConfig): number {
+  return Math.max(0, seconds - warmupMs / 1_000);
+}
+
+/** Parts of a standard error: that of single requests, and that of load that lasts. */
+interface StandardError {
+  readonly own: number;
+  readonly lasting: number;
+}
+
+const unknown: StandardError = { own: Number.POSITIVE_INFINITY, lasting: 0 };
+
+/** Of what the gate compares, at the end of so many seconds; infinite where there are too few blocks or pairs. */
+function errorOf(
+  id: GateId,
+  seconds: number,
+  { config, pairsPerSecond, profile }: Circumstances,
+): StandardError {
+  const span = judgedSeconds(seconds, config);
+  const n = span * pairsPerSecond * shareOf(id, profile);
+  if (span < (20 * (config.blockLengthsMs[0] ?? 10_000)) / 1_000) return unknown;
+  const isTpot = id.startsWith("tpot.");
+  const sd = isTpot ? profile.tpotRatioSd : profile.logRatioSd;
+  const swing = (2 * Math.min(profile.tauS, span)) / span;
+  const lasting = sd * Math.sqrt(profile.loadShare * swing);
+  const level = levelOf(id);
+  if (level !== undefined) {
+    if (n < (level === 0.99 ? 1_000 : 200)) return unknown;
+    const logSd = isTpot ? profile.tpotLogSd : profile.logSd;
+    return { own: Math.sqrt(quantileVariance(level, sd, logSd) / n), lasting };
+  }
+  if (!isRate(id)) return { own: sd * Math.sqrt((1 - profile.loadShare) / n), lasting };
+  // A miss of the SLO follows the load as far as the load moves a request over the limit.
+  const own = Math.sqrt(discordanceOf(id, profile) / n);
+  return { own, lasting: id === "slo" ? 0.2 * lasting : 0 };
+}
+
+function levelOf(id: GateId): 0.9 | 0.99 | undefined {
+  return id.endsWith(".p90") ? 0.9 : id.endsWith(".p99") ? 0.99 : undefined;
+}
+
+/** Of the log ratio of both lanes' quantiles, for one pair: requests that are slow on one lane tend to be so on the other. */
+function quantileVariance(level: 0.9 | 0.99, ratioSd: number, logSd: number): number {
+  const at = normalQuantile(level);
+  const density = Math.exp((-at * at) / 2) / Math.sqrt(2 * Math.PI) / logSd;
+  const correlation = Math.max(0, 1 - ratioSd ** 2 / (2 * logSd ** 2));
+  // Tails have less in common than the middle; the powers fit simulated pairs.
+  const shared = correlation ** (level === 0.9 ? 3 : 6);
+  return (2 * level * (1 - level) * (1 - shared)) / density ** 2;
+}
+
+function isRate(id: GateId): boolean {
+  const isMean = id.endsWith(".typical") || id === "length" || id === "whole.per_token";
+  return !isMean && levelOf(id) === undefined;
+}
+
+function shareOf(id: GateId, { streamedShare }: TrafficProfile): number {
+  if (id.startsWith("whole.")) return 1 - streamedShare;
+  return id.startsWith("ttft.") || id.startsWith("tpot.") ? streamedShare : 1;
+}
+
+function discordanceOf(id: GateId, { discordance, sloDiscordance }: TrafficProfile): number {
+  if (id === "slo") return sloDiscordance;
+  // Twice as slow, or twice as fast, at the usual spread of a ratio.
+  if (id === "ttft.worse") return 0.05;
+  return id === "errors" || id === "finish.length" ? discordance : discordance / 4;
+}
+
+/** From equal to the margin, in the unit of the standard error. */
+function roomOf(id: GateId, { gates }: EvaluationConfig, { missShare }: TrafficProfile): number {
+  const { margin } = gates[id];
+  if (!isRate(id)) return Math.log1p(margin);
+  return id === "slo" ? Math.max(margin, missShare / 10) : margin;
+}
+
+const freedom = 8;
+
+/** A gate's standard error over its room. */
+type ScaledGate = StandardError;
+
+/** Chance that the upper bounds of gates that share their load are all under their margins, when lanes are equal. */
+function powerOf(gates: readonly ScaledGate[]): number {
+  if (gates.some(({ own }) => !Number.isFinite(own))) return 0;
+  const quantile = studentQuantile(0.95, freedom);
+  let passed = 0;
+  for (const [load, ...rest] of drawn()) {
+    const isPass = gates.every(({ own, lasting }, i) => {
+      const mine = rest[i % rest.length] ?? load;
+      const estimate = lasting * load.value + own * mine.value;
+      const variance = (lasting ** 2 * load.squares + own ** 2 * mine.squares) / freedom;
+      return estimate + quantile * Math.sqrt(variance) < 1;
     });
-  const slowest = Math.max(0, ...gates.filter((gate) => gate.required).map((gate) => gate.seconds));
-  const judged = Math.max(slowest, config.minPairs / pairsPerSecond) + config.warmupMs / 1_000;
-  return { pairsPerSecond, gates, seconds: Math.max(judged, config.horizonMs / 1_000) };
-}
-
-function pairsFor(id: GateId, margin: number, input: PlanInput, pairsPerSecond: number): number {
-  if (id.endsWith(".p90")) return Math.max(200, tailPairs(0.9, margin, input));
-  if (id.endsWith(".p99")) return Math.max(1_000, tailPairs(0.99, margin, input));
-  if (id.endsWith(".typical") || id === "length") {
-    return Math.max(200, typicalPairs(margin, input, pairsPerSecond));
+    if (isPass) passed++;
   }
-  return Math.max(500, ratePairs(margin, input));
+  return passed / draws;
 }
 
-function typicalPairs(
-  margin: number,
-  { config, logRatioSd = 0.35 }: PlanInput,
-  pairsPerSecond: number,
-): number {
-  // Shorter blocks than this hold too few pairs.
-  const lengthMs =
-    config.blockLengthsMs.find((each) => (pairsPerSecond * each) / 1_000 >= 5) ??
-    config.blockLengthsMs.at(-1) ??
-    10_000;
-  const perBlock = (pairsPerSecond * lengthMs) / 1_000;
-  const sd = logRatioSd / Math.sqrt(perBlock);
-  const room = Math.log1p(margin);
-  let blocks = 20;
-  while (blocks < 100_000) {
-    const width = sd * unitHalfWidth(blocks, config.alpha) * smallSampleFactor(blocks);
-    if (width + (normalQuantile(power) * sd) / Math.sqrt(blocks) < room) break;
-    blocks = Math.ceil(blocks * 1.01);
+interface Draw {
+  /** Standard normal. */
+  readonly value: number;
+  /** Chi-square with `freedom` degrees of freedom. */
+  readonly squares: number;
+}
+
+type DrawSet = readonly [load: Draw, ...gates: Draw[]];
+
+/** More gates of one measure than this there are not. */
+const gatesOfMeasure = 4;
+let kept: readonly DrawSet[] | undefined;
+
+/** The same ones each time. */
+function drawn(): readonly DrawSet[] {
+  if (kept !== undefined) return kept;
+  const random = createRandom(7);
+  const draw = (): Draw => ({ value: normal(random), squares: chiSquare(random) });
+  kept = Array.from({ length: draws }, () => [
+    draw(),
+    ...Array.from({ length: gatesOfMeasure }, draw),
+  ]);
+  return kept;
+}
+
+function normal(random: Random): number {
+  return Math.sqrt(-2 * Math.log(1 - random.unit())) * Math.cos(2 * Math.PI * random.unit());
+}
+
+function chiSquare(random: Random): number {
+  let sum = 0;
+  for (let i = 0; i < freedom; i += 2) sum -= 2 * Math.log(1 - random.unit());
+  return sum;
+}
+
+function detectable(id: GateId, error: number): number {
+  const reach = (studentQuantile(0.95, freedom) + normalQuantile(wantedPower)) * error;
+  return isRate(id) ? reach : Math.exp(reach);
+}
+
+/** Shortest run with the wanted power, to within a twentieth; power only grows with time. */
+function shortest(power: (seconds: number) => number): number | null {
+  const at = (step: number) => Math.ceil(60 * 1.05 ** step);
+  let [low, high] = [0, Math.floor(Math.log(week / 60) / Math.log(1.05))];
+  if (power(at(high)) < wantedPower) return null;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (power(at(middle)) >= wantedPower) high = middle;
+    else low = middle + 1;
   }
-  return Math.ceil(blocks * perBlock);
-}
-
-const maxPlannedPairs = 200_000;
-
-function ratePairs(margin: number, { config, discordance = 0.002 }: PlanInput): number {
-  const needed = Math.log(1 / config.alpha);
-  const process = createEProcess(margin, "below");
-  let [owed, isWorse] = [0, true];
-  while (process.logE < needed && process.count < maxPlannedPairs) {
-    owed += discordance;
-    if (owed < 1) {
-      process.add(0);
-      continue;
-    }
-    owed -= 1;
-    process.add(isWorse ? 1 : -1);
-    isWorse = !isWorse;
-  }
-  return process.count;
-}
-
-function tailPairs(p: number, margin: number, { config, logSd = 0.6 }: PlanInput): number {
-  const z = normalQuantile(1 - config.alpha) + normalQuantile(power);
-  const at = normalQuantile(p);
-  const density = Math.exp((-at * at) / 2) / Math.sqrt(2 * Math.PI);
-  return Math.ceil((z * z * 2 * p * (1 - p) * (logSd / density) ** 2) / Math.log1p(margin) ** 2);
+  return at(low);
 }

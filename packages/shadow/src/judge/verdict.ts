@@ -7,6 +7,7 @@ import type {
   VerdictStatus,
 } from "../report/shadow-report.ts";
 import type { EvaluationConfig } from "./config.ts";
+import { type NextStepInput, nextStep } from "./next-step.ts";
 
 export interface VerdictInput {
   readonly gates: readonly GateResult[];
@@ -15,7 +16,7 @@ export interface VerdictInput {
   /** The planned length, or the budget, is over; there may still be too few pairs. */
   readonly hasEnded: boolean;
   readonly stage: number;
-  readonly config: Pick<EvaluationConfig, "minPairs" | "requiresAll">;
+  readonly config: Pick<EvaluationConfig, "requiresAll"> & NextStepInput["config"];
   readonly load: LoadMemory | null;
   /** Time of the look, as the report has it. */
   readonly at: string;
@@ -26,6 +27,8 @@ export interface VerdictInput {
   readonly leftS: number;
   /** The budget has ended the mirroring: no more pairs come. */
   readonly isBudgetSpent: boolean;
+  /** The samples are a finished run: no more come. */
+  readonly isFinished?: boolean;
   /** Requests that were measured, mirrored or not. */
   readonly requests: number;
 }
@@ -91,7 +94,7 @@ function statusOf(input: VerdictInput): Pick<ReportVerdict, "status" | "reasons"
     ...missing.map(leftOutReason),
     ...fewSwings(load),
   ];
-  return { status: "INCONCLUSIVE", reasons, next: nextStep(open, held, input) };
+  return { status: "INCONCLUSIVE", reasons, next: nextStep({ ...input, open, held }) };
 }
 
 function isLeftOut({ status }: GateResult): boolean {
@@ -141,7 +144,9 @@ function notJudged(gates: readonly GateResult[]): ReportVerdict["not_judged"] {
   );
 }
 
-function checkReason({ id, text, value, limits }: ValidityCheck): Reason {
+function checkReason({ id, text, value, limits, note }: ValidityCheck): Reason {
+  // A trend says more in its own words than as a ratio that should be 1.
+  if (id === "drift" && note != null) return { code: "check_drift", gate: null, text: note };
   const [low, high] = limits ?? [null, null];
   const range =
     low !== null && high !== null
@@ -158,7 +163,7 @@ function notEnded({ pairs, config, leftS, isBudgetSpent, requests }: VerdictInpu
     return { code: "not_started", gate: null, text: "no request has been measured yet" };
   }
   if (isBudgetSpent) {
-    const text = `the budget is used up with ${pairs} of ${minPairs} pairs`;
+    const text = `the budget is spent with ${pairs.toLocaleString("en-US")} of ${minPairs.toLocaleString("en-US")} pairs`;
     return { code: "too_few_pairs", gate: null, text };
   }
   if (leftS > 0) {
@@ -190,27 +195,6 @@ function gateReason(code: string, gate: GateResult): Reason {
     gate: id,
     text: `${id} ${change(estimate)}${interval} ${verb} the margin of ${change(margin)}${why}${clustered}`,
   };
-}
-
-function nextStep(
-  open: readonly GateResult[],
-  held: readonly ValidityCheck[],
-  { isFinal, leftS, pairs, config: { minPairs }, isBudgetSpent }: VerdictInput,
-): ReportVerdict["next"] {
-  if (isBudgetSpent && !isFinal) {
-    const action = `raise the share or the budget, then start a new evaluation: ${minPairs} pairs are needed`;
-    return { action, eta_s: null };
-  }
-  const eta = Math.max(0, leftS, ...open.flatMap(({ eta_s }) => eta_s ?? []));
-  if (eta > 0) {
-    return { action: `run about ${Math.ceil(eta / 60)} min more`, eta_s: Math.ceil(eta) };
-  }
-  const action = !isFinal
-    ? `run on until there are ${minPairs} pairs (${pairs} so far)`
-    : held.length > 0
-      ? "give the shadow's replicas the primary's load (percent = shadow replicas / primary replicas), then start a new evaluation"
-      : "run longer, or mirror more: the effect is too near to the margin for this much data";
-  return { action, eta_s: null };
 }
 
 function signed(value: number): string {

@@ -1,12 +1,17 @@
 import { legClasses } from "../measure/leg.ts";
 import { dropReasons, type Sample, type SampleLeg } from "./sample.ts";
 
-/** Samples in bounded memory: columns of numbers, about 220 bytes each. The oldest go first. */
+/**
+ * Samples in bounded memory: columns of numbers, about 220 bytes each. When it is full every second one goes, by a hash of its
+ * id and whatever it says: the run keeps its beginning, so what is judged at every look stays valid.
+ */
 export interface SampleStore {
   add(sample: Sample): void;
   readonly size: number;
   /** Samples that had to go. */
   readonly evicted: number;
+  /** Of those, mirrored ones. */
+  readonly evictedPairs: { readonly paired: number; readonly lost: number };
   /** Oldest first; each sample is made as it is asked for. */
   all(): IterableIterator<Sample>;
 }
@@ -54,20 +59,47 @@ export function createSampleStore(
   const chunks: Chunk[] = [];
   const maxChunks = Math.max(1, Math.ceil(capacity / rowsPerChunk));
   const legs = createLegColumns();
+  const thinning = createThinning();
   let evicted = 0;
+  const evictedPairs = { paired: 0, lost: 0 };
 
-  /** One that has room. The oldest chunk's memory becomes the newest's: no growth, and nothing for the collector. */
+  function evict({ mirrored, shadow }: Sample): void {
+    evicted++;
+    if (shadow !== null) evictedPairs.paired++;
+    else if (mirrored) evictedPairs.lost++;
+  }
+
+  /** One that has room. */
   function newestChunk(): Chunk {
     const newest = chunks.at(-1);
     if (newest !== undefined && newest.rows < rowsPerChunk) return newest;
-    const oldest = chunks.length >= maxChunks ? chunks.shift() : undefined;
-    if (oldest !== undefined) {
-      evicted += oldest.rows;
-      oldest.rows = 0;
-    }
-    const chunk = oldest ?? createChunk();
+    const chunk = createChunk();
     chunks.push(chunk);
     return chunk;
+  }
+
+  function isFull(): boolean {
+    return chunks.length >= maxChunks && (chunks.at(-1)?.rows ?? 0) >= rowsPerChunk;
+  }
+
+  /** Halves the larger kind. Chunk by chunk, so that memory does not double. */
+  function thin(): void {
+    thinning.halve();
+    for (const chunk of chunks.splice(0)) {
+      for (let row = 0; row < chunk.rows; row++) {
+        const sample = readRow(chunk, row);
+        if (thinning.keeps(sample)) write(sample);
+        else evict(sample);
+      }
+    }
+  }
+
+  function write(sample: Sample): void {
+    const chunk = newestChunk();
+    const row = writeRow(chunk, sample);
+    legs.write(chunk, row * 2, sample.primary);
+    if (sample.shadow !== null) legs.write(chunk, row * 2 + 1, sample.shadow);
+    thinning.count(sample);
   }
 
   function readRow(chunk: Chunk, row: number): Sample {
@@ -89,10 +121,13 @@ export function createSampleStore(
 
   return {
     add(sample) {
-      const chunk = newestChunk();
-      const row = writeRow(chunk, sample);
-      legs.write(chunk, row * 2, sample.primary);
-      if (sample.shadow !== null) legs.write(chunk, row * 2 + 1, sample.shadow);
+      if (!thinning.keeps(sample)) {
+        evict(sample);
+        return;
+      }
+      if (isFull()) thin();
+      if (thinning.keeps(sample)) write(sample);
+      else evict(sample);
     },
     get size() {
       return chunks.reduce((sum, { rows }) => sum + rows, 0);
@@ -100,12 +135,46 @@ export function createSampleStore(
     get evicted() {
       return evicted;
     },
+    get evictedPairs() {
+      return { ...evictedPairs };
+    },
     *all() {
       for (const chunk of chunks) {
         for (let row = 0; row < chunk.rows; row++) yield readRow(chunk, row);
       }
     },
   };
+}
+
+/**
+ * Which samples are kept, by the low bits of their ids' hashes. Requests that were drawn and those that were not are thinned by
+ * themselves: one may be ten times as many.
+ */
+function createThinning() {
+  const masks = { drawn: 0, undrawn: 0 };
+  let counts = { drawn: 0, undrawn: 0 };
+  const kindOf = ({ mirrored, drop }: Sample) =>
+    mirrored || drop !== null ? ("drawn" as const) : ("undrawn" as const);
+  return {
+    keeps: (sample: Sample) => (hashOf(sample.id) & masks[kindOf(sample)]) === 0,
+    count(sample: Sample): void {
+      counts[kindOf(sample)]++;
+    },
+    /** Of the larger kind every second one goes; what stays is to be counted again. */
+    halve(): void {
+      const larger = counts.drawn >= counts.undrawn ? "drawn" : "undrawn";
+      masks[larger] = masks[larger] * 2 + 1;
+      counts = { drawn: 0, undrawn: 0 };
+    },
+  };
+}
+
+/** FNV-1a with a last mix, so that low bits depend on all of the id. */
+function hashOf(id: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
+  return (hash ^ (hash >>> 15)) >>> 0;
 }
 
 /** Writes all but the legs; returns the row. */

@@ -129,7 +129,8 @@ export function createJudging(
     const startedAtMs = evaluation.startedAtMs ?? lookedAtMs;
     const control = own.controlKey === undefined ? undefined : evaluations.get(own.controlKey);
     const limits = [...(now?.limitsHit ?? [])];
-    if (store.evicted > 0) limits.push(`the oldest ${store.evicted} samples were left out`);
+    if (store.evicted > 0)
+      limits.push(`${store.evicted} samples were left out at random: memory is full`);
     const report = judge({
       samples: store.all(),
       config: own.config,
@@ -139,6 +140,7 @@ export function createJudging(
         startedAtMs,
         nowMs: lookedAtMs,
         limitsHit: limits,
+        leftOut: store.evictedPairs,
         ...(earlier === undefined ? {} : { earlier }),
         ...(control?.now === undefined ? {} : { control: control.now.candidate }),
         ...(now === undefined ? { candidate: { pool: own.candidate } } : factsOf(now)),

@@ -1,0 +1,40 @@
+import { describe, expect, test } from "@jest/globals";
+import type { Sample } from "@umbra/shadow";
+import { judgeSamples } from "../src/report/judge-samples.ts";
+
+const leg = {
+  ...{ status: 200, class: "ok" as const, stream: true, ttft: 100, ttfo: 100, tpot: 20, e2e: 500 },
+  ...{ outTokens: 21, tokenSource: "usage" as const, outChars: 80, promptTokens: 50 },
+  ...{ cachedTokens: 0, promptBytes: 400, finish: "stop", endpoint: null, attempts: 1 },
+};
+
+/** A finished run of 20 minutes. */
+const samples = Array.from(
+  { length: 2_400 },
+  (_, i): Sample => ({
+    ...{ v: 1, id: `r${i}`, t0: 1_767_225_600_000 + i * 500, route: "default/r" },
+    ...{ candidate: "default/b", mirrored: true, drop: null, session: null, lag: 1 },
+    ...{ primary: leg, shadow: { ...leg, ttft: 100 + (i % 3) } },
+  }),
+);
+
+describe("judgeSamples", () => {
+  test("the end of a file is its planned end", () => {
+    const [report] = judgeSamples(samples, {
+      settings: {},
+      topology: undefined,
+      control: undefined,
+    });
+    expect(report?.evaluation.is_final).toBe(true);
+    expect(report?.verdict.reasons.map(({ code }) => code)).not.toContain("not_ended");
+    expect(report?.verdict.next.action).not.toMatch(/min more/);
+  });
+
+  test("unless a horizon is given", () => {
+    const [report] = judgeSamples(samples, {
+      ...{ settings: { horizonMs: 1_800_000 }, topology: undefined, control: undefined },
+    });
+    expect(report?.evaluation.is_final).toBe(false);
+    expect(report?.verdict.reasons.map(({ code }) => code)).toContain("not_ended");
+  });
+});
