@@ -88,9 +88,8 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     captures ?? {},
   ];
   const answers = startReading(options, mirrors, metrics);
-  const maxOpen = maxMeasuredAnswers(topology.envoy.settings);
   const recorder = createRecorder<LiveRequest>({
-    ...{ now, observers, maxOpen },
+    ...{ now, observers, maxOpen: maxMeasuredAnswers(topology.envoy.settings) },
     ...readAnswerOf(answers),
   });
   const live = createLive(mirrors, metrics, observers);

@@ -24,25 +24,23 @@ describe("the share of one leg", () => {
   const mebibyte = 1024 * 1024;
 
   test.each([
-    { name: "a primary's stream", lane: "primary", isStream: true, taken: 32 },
-    { name: "a primary's body", lane: "primary", isStream: false, taken: 32 },
-    { name: "a shadow's body", lane: "shadow", isStream: false, taken: 32 },
-    { name: "a shadow's stream", lane: "shadow", isStream: true, taken: 4 },
-  ] as const)("$name takes $taken MiB at once", ({ lane, isStream, taken }) => {
-    const share = createLegShare({ lane, isStream });
+    { name: "a stream", isStream: true, taken: 4 },
+    { name: "a body", isStream: false, taken: 32 },
+  ])("$name takes $taken MiB at once", ({ isStream, taken }) => {
+    const share = createLegShare({ isStream });
     const answers = Array.from({ length: 40 }, () => share.takes(mebibyte, 0));
     expect(answers.indexOf(false)).toBe(taken);
   });
 
-  test("a shadow's stream may go on as fast as a model writes, to 32 MiB", () => {
-    const share = createLegShare({ lane: "shadow", isStream: true });
+  test("a stream may go on as fast as a model writes, to 32 MiB", () => {
+    const share = createLegShare({ isStream: true });
     // 1,000 events of 2,000 bytes a second.
     const answers = Array.from({ length: 20_000 }, (_, i) => share.takes(2_000, i));
     expect(answers.indexOf(false)).toBe(Math.floor((32 * mebibyte) / 2_000));
   });
 
-  test("a shadow's stream of single bytes is no cheaper than one of events", () => {
-    const share = createLegShare({ lane: "shadow", isStream: true });
+  test("a stream of single bytes is no cheaper than one of events", () => {
+    const share = createLegShare({ isStream: true });
     const answers = Array.from({ length: 10_000 }, () => share.takes(1, 0));
     expect(answers.indexOf(false)).toBe(8_192);
   });
@@ -219,9 +217,12 @@ describe("an answer that is observed", () => {
   });
 
   test("is given up at 32 MiB", () => {
-    const { exchange, legs } = observing();
+    const { clock, exchange, legs } = observing();
     const chunk = Buffer.alloc(1024 * 1024, `:${" ".repeat(1_022)}\n`);
-    const answers = Array.from({ length: 33 }, () => exchange.onResponseBody?.(chunk, false));
+    const answers = Array.from({ length: 33 }, () => {
+      clock.ms += 1_000;
+      return exchange.onResponseBody?.(chunk, false);
+    });
     expect(answers.indexOf("end")).toBe(32);
     exchange.onEnd?.("complete");
     expect(legs.map((leg) => leg.class)).toEqual(["cap_cancelled"]);
@@ -268,6 +269,20 @@ describe("an answer that is observed", () => {
       const chunk = Buffer.alloc(1024 * 1024, ":\n");
       for (let i = 0; i < 33; i++) exchange.onResponseBody?.(chunk, false);
       expect(fails).toBe(ended);
+    },
+  );
+
+  test.each(["primary", "shadow"] as const)(
+    "that comes faster than a model writes is given up: %s",
+    (lane) => {
+      const shadowShare = createWorkShare(1, 1_000);
+      const { exchange, legs, overloads } = observing({ lane, shadowShare });
+      const chunk = Buffer.alloc(1024 * 1024, event);
+      const answers = Array.from({ length: 6 }, () => exchange.onResponseBody?.(chunk, false));
+      expect(answers.indexOf("end")).toBe(4);
+      exchange.onEnd?.("complete");
+      expect(legs.map((leg) => leg.class)).toEqual(["cap_cancelled"]);
+      expect(new Set(overloads)).toEqual(new Set([lane]));
     },
   );
 

@@ -1,31 +1,28 @@
-import type { Lane } from "../decision/request-account.ts";
-
 /** What the copies of one answer may take of this thread, whatever becomes of them. */
 export interface LegShare {
   /** A chunk has arrived. Returns false once the leg has sent more than its share. */
   takes(chunkBytes: number, atMs: number): boolean;
 }
 
-/** Of one answer; no model writes more for a client to read. */
-const maxAnswerBytes = 32 * 1024 * 1024;
-/**
- * A shadow's stream: so much at once, and so much a second. A model that writes 1,000 tokens a second, each with its 20 most
- * likely others, sends 2 MB.
- */
-const shadowBurstBytes = 4 * 1024 * 1024;
-const shadowBytesPerMs = 2 * 1024;
-/** A smaller chunk counts as so many bytes: it costs as much. */
-const leastChunkBytes = 512;
-
 export interface LegShareOptions {
-  readonly lane: Lane;
-  /** Its answer is a stream of events. */
+  /** The answer is a stream of events. */
   readonly isStream: boolean;
 }
 
-/** The share of one leg. The shadow's streams have less, as what they cost is the primary's. */
-export function createLegShare({ lane, isStream }: LegShareOptions): LegShare {
-  return lane === "shadow" && isStream ? new PacedShare() : new WholeShare();
+/** Of one answer; no model writes more for a client to read. */
+const maxAnswerBytes = 32 * 1024 * 1024;
+/**
+ * A stream: so much at once, and so much a second. A model that writes 1,000 tokens a second, each with its 20 most likely
+ * others, sends 2 MB. While copies of a flood are taken, Envoy holds the answer itself back: so they end early.
+ */
+const burstBytes = 4 * 1024 * 1024;
+const bytesPerMs = 2 * 1024;
+/** A smaller chunk counts as so many bytes: it costs as much. */
+const leastChunkBytes = 512;
+
+/** The share of one leg. */
+export function createLegShare({ isStream }: LegShareOptions): LegShare {
+  return isStream ? new PacedShare() : new WholeShare();
 }
 
 class WholeShare implements LegShare {
@@ -39,13 +36,13 @@ class WholeShare implements LegShare {
 
 class PacedShare implements LegShare {
   #bytes = 0;
-  #leftBytes = shadowBurstBytes;
+  #leftBytes = burstBytes;
   #filledMs = Number.POSITIVE_INFINITY;
 
   takes(chunkBytes: number, atMs: number): boolean {
     this.#bytes += chunkBytes;
-    const filledBytes = Math.max(0, atMs - this.#filledMs) * shadowBytesPerMs;
-    this.#leftBytes = Math.min(shadowBurstBytes, this.#leftBytes + filledBytes);
+    const filledBytes = Math.max(0, atMs - this.#filledMs) * bytesPerMs;
+    this.#leftBytes = Math.min(burstBytes, this.#leftBytes + filledBytes);
     this.#leftBytes -= Math.max(leastChunkBytes, chunkBytes);
     this.#filledMs = atMs;
     return this.#leftBytes >= 0 && this.#bytes <= maxAnswerBytes;

@@ -80,7 +80,7 @@ class Observed implements ObserveExchange {
     const details = attributes.get("response.code_details");
     const contentType = headers.get("content-type") ?? "";
     const isStream = contentType.startsWith("text/event-stream");
-    this.#share = createLegShare({ lane: this.#lane, isStream });
+    this.#share = createLegShare({ isStream });
     this.#leg?.measured?.recorder?.responseHeaders({
       status: Number(headers.get(":status") ?? 0),
       contentType,
