@@ -90,8 +90,8 @@ export interface EvaluationPolicy {
   readonly warmupMs?: number;
   readonly blockLengthsMs?: readonly number[];
   readonly isSameModel?: boolean;
-  readonly requiresAll?: boolean;
   readonly allowsLoadMismatch?: boolean;
+  readonly requiresAll?: boolean;
   readonly slo?: { readonly ttft?: number; readonly tpot?: number; readonly e2e?: number };
   readonly sloPreset?: string;
   readonly gates?: Readonly<
