@@ -91,6 +91,7 @@ export interface EvaluationPolicy {
   readonly blockLengthsMs?: readonly number[];
   readonly isSameModel?: boolean;
   readonly allowsLoadMismatch?: boolean;
+  readonly requiresAll?: boolean;
   readonly slo?: { readonly ttft?: number; readonly tpot?: number; readonly e2e?: number };
   readonly sloPreset?: string;
   readonly gates?: Readonly<

@@ -213,6 +213,7 @@ function readEvaluation(from: Reader): EvaluationPolicy {
     blockLengthsMs,
     isSameModel: from.boolean("sameModel"),
     allowsLoadMismatch: from.boolean("allowLoadMismatch"),
+    requiresAll: from.boolean("requireAll"),
     slo: slo?.limits,
     sloPreset: slo?.preset,
     gates: from.inner("gates", readGates),
