@@ -90,7 +90,6 @@ export interface EvaluationPolicy {
   readonly warmupMs?: number;
   readonly blockLengthsMs?: readonly number[];
   readonly isSameModel?: boolean;
-  readonly requiresAll?: boolean;
   readonly allowsLoadMismatch?: boolean;
   readonly slo?: { readonly ttft?: number; readonly tpot?: number; readonly e2e?: number };
   readonly sloPreset?: string;

@@ -117,6 +117,7 @@ describe("the store", () => {
     const samples: Sample[] = [
       sample(1, { session: "s", lag: 2.5 }),
       sample(2, { shadow: null, mirrored: false, drop: "rate" }),
+      sample(2.5, { shadow: null, unsent: true }),
       sample(3, { primary: leg({ ttft: null, class: null, stream: null, tokenSource: null }) }),
     ];
     for (const each of samples) store.add(each);

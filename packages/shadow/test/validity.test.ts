@@ -128,7 +128,7 @@ test("own_drops says what maxInFlight would have to be", () => {
   expect(check(checksOf(samples), "own_drops")).toMatchObject({
     ok: false,
     // 4 requests/s of 20 s are 80 under way.
-    note: "with E2E of 20 s and 4 mirrored requests/s, raise budget.maxInFlight to 97, or mirror a smaller share",
+    note: "with E2E of 20 s and 4 mirrored requests/s, raise budget.maxInFlight to 96, or mirror a smaller share",
   });
 });
 

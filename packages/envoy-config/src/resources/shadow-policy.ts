@@ -212,7 +212,6 @@ function readEvaluation(from: Reader): EvaluationPolicy {
     warmupMs: durationMs(from, "warmup"),
     blockLengthsMs,
     isSameModel: from.boolean("sameModel"),
-    requiresAll: from.boolean("requireAll"),
     allowsLoadMismatch: from.boolean("allowLoadMismatch"),
     slo: slo?.limits,
     sloPreset: slo?.preset,

@@ -3,8 +3,8 @@ import { cutBlocks } from "../statistics/blocks.ts";
 import { studentQuantile } from "../statistics/student-t.ts";
 import type { GateId } from "./config.ts";
 import { pairedValues, type RatioColumn } from "./ratio-gate.ts";
-import type { ValidityInput } from "./validity.ts";
 import { checkOf } from "./validity-check.ts";
+import type { ValidityInput } from "./validity-input.ts";
 
 const metrics: readonly (readonly [column: RatioColumn, gate: GateId])[] = [
   ["ttft", "ttft.typical"],

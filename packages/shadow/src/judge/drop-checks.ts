@@ -5,8 +5,8 @@ import { placesFor } from "../statistics/erlang.ts";
 import { studentQuantile } from "../statistics/student-t.ts";
 import { blockMean, boundsOf } from "./block-mean.ts";
 import type { Outcome } from "./dispatches.ts";
-import type { ValidityInput } from "./validity.ts";
 import { checkOf } from "./validity-check.ts";
+import type { ValidityInput } from "./validity-input.ts";
 
 /** Each bound of a check holds with this. */
 const confidence = 0.99;

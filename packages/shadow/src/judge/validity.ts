@@ -4,20 +4,10 @@ import type { EvaluationConfig } from "./config.ts";
 import { checkDrift } from "./drift.ts";
 import { checkDropBias, checkOwnDrops, checkPairing, checkSize } from "./drop-checks.ts";
 import type { EvaluationFacts } from "./input.ts";
-import type { Partition } from "./partition.ts";
 import { primaryProtection } from "./protection.ts";
 import { countOf, type PairTable } from "./table.ts";
 import { checkOf } from "./validity-check.ts";
-
-/** What the checks look at. */
-export interface ValidityInput {
-  readonly table: PairTable;
-  readonly part: Partition;
-  readonly facts: EvaluationFacts;
-  readonly config: EvaluationConfig;
-  /** The planned end is there: until then a check outside of its limits is at risk, and nothing more. */
-  readonly isFinal: boolean;
-}
+import type { ValidityInput } from "./validity-input.ts";
 
 /** Too few to say anything about a share. */
 const minCount = 20;

@@ -1,6 +1,7 @@
 import { legClasses } from "../measure/leg.ts";
 import { type RequestKind, requestShapes } from "../measure/request-kind.ts";
 import { dropReasons, type Sample, type SampleLeg } from "./sample.ts";
+import { createThinning } from "./thinning.ts";
 
 /**
  * Samples in bounded memory: columns of numbers, about 220 bytes each. When it is full every second one goes, by a hash of its
@@ -56,12 +57,11 @@ interface Chunk {
 
 /** Creates a store for one candidate of one route. */
 export function createSampleStore(
-  { route, candidate }: Pick<Sample, "route" | "candidate">,
+  names: Pick<Sample, "route" | "candidate">,
   capacity: number,
 ): SampleStore {
-  const chunks: Chunk[] = [];
-  const maxChunks = Math.max(1, Math.ceil(capacity / rowsPerChunk));
-  const rows = createRows({ route, candidate });
+  const rows = createRows(names);
+  const most = Math.max(1, Math.ceil(capacity / rowsPerChunk)) * rowsPerChunk;
   const thinning = createThinning();
   let evicted = 0;
   const evictedPairs = { paired: 0, lost: 0 };
@@ -72,6 +72,43 @@ export function createSampleStore(
     else if (mirrored) evictedPairs.lost++;
   }
 
+  function keep(sample: Sample): void {
+    if (!thinning.keeps(sample)) {
+      evict(sample);
+      return;
+    }
+    rows.add(sample);
+    thinning.count(sample);
+  }
+
+  return {
+    add(sample) {
+      if (rows.size >= most) {
+        thinning.halve();
+        for (const each of rows.drain()) keep(each);
+      }
+      keep(sample);
+    },
+    get size() {
+      return rows.size;
+    },
+    get evicted() {
+      return evicted;
+    },
+    get evictedPairs() {
+      return { ...evictedPairs };
+    },
+    all: () => rows.all(),
+  };
+}
+
+/** Columns of all samples that are added, in chunks. */
+function createRows({ route, candidate }: Pick<Sample, "route" | "candidate">) {
+  const chunks: Chunk[] = [];
+  const legs = createLegColumns();
+  const kinds = createKindColumns();
+  let size = 0;
+
   /** One that has room. */
   function newestChunk(): Chunk {
     const newest = chunks.at(-1);
@@ -81,83 +118,50 @@ export function createSampleStore(
     return chunk;
   }
 
-  function isFull(): boolean {
-    return chunks.length >= maxChunks && (chunks.at(-1)?.rows ?? 0) >= rowsPerChunk;
+  function readRow(chunk: Chunk, row: number): Sample {
+    const flags = chunk.flags[row] ?? 0;
+    return {
+      v: 1,
+      id: chunk.ids[row] ?? "",
+      t0: chunk.t0[row] ?? 0,
+      route,
+      candidate,
+      mirrored: (flags & 1) !== 0,
+      drop: dropReasons[(chunk.drops[row] ?? 0) - 1] ?? null,
+      session: chunk.sessions[row] ?? null,
+      primary: legs.read(chunk, row * 2),
+      shadow: (flags & 2) === 0 ? null : legs.read(chunk, row * 2 + 1),
+      lag: known(chunk.lag[row]),
+      ...((flags & 4) === 0 ? {} : { unsent: true }),
+      ...kinds.read(chunk, row),
+    };
   }
 
-  /** Halves the larger kind. Chunk by chunk, so that memory does not double. */
-  function thin(): void {
-    thinning.halve();
-    for (const chunk of chunks.splice(0)) {
-      for (let row = 0; row < chunk.rows; row++) {
-        const sample = rows.read(chunk, row);
-        if (thinning.keeps(sample)) write(sample);
-        else evict(sample);
-      }
+  function* rowsOf(of: readonly Chunk[]) {
+    for (const chunk of of) {
+      for (let row = 0; row < chunk.rows; row++) yield readRow(chunk, row);
     }
   }
 
-  function write(sample: Sample): void {
-    rows.write(newestChunk(), sample);
-    thinning.count(sample);
-  }
-
   return {
-    add(sample) {
-      if (!thinning.keeps(sample)) {
-        evict(sample);
-        return;
-      }
-      if (isFull()) thin();
-      if (thinning.keeps(sample)) write(sample);
-      else evict(sample);
+    add(sample: Sample): void {
+      const chunk = newestChunk();
+      const row = writeRow(chunk, sample);
+      kinds.write(chunk, row, sample.request);
+      legs.write(chunk, row * 2, sample.primary);
+      if (sample.shadow !== null) legs.write(chunk, row * 2 + 1, sample.shadow);
+      size++;
     },
     get size() {
-      return chunks.reduce((sum, { rows }) => sum + rows, 0);
+      return size;
     },
-    get evicted() {
-      return evicted;
-    },
-    get evictedPairs() {
-      return { ...evictedPairs };
-    },
-    *all() {
-      for (const chunk of chunks) {
-        for (let row = 0; row < chunk.rows; row++) yield rows.read(chunk, row);
-      }
+    all: () => rowsOf(chunks),
+    /** All of them, oldest first, while new ones may be added. */
+    drain() {
+      size = 0;
+      return rowsOf(chunks.splice(0));
     },
   };
-}
-
-/**
- * Which samples are kept, by the low bits of their ids' hashes. Requests that were drawn and those that were not are thinned by
- * themselves: one may be ten times as many.
- */
-function createThinning() {
-  const masks = { drawn: 0, undrawn: 0 };
-  let counts = { drawn: 0, undrawn: 0 };
-  const kindOf = ({ mirrored, drop }: Sample) =>
-    mirrored || drop !== null ? ("drawn" as const) : ("undrawn" as const);
-  return {
-    keeps: (sample: Sample) => (hashOf(sample.id) & masks[kindOf(sample)]) === 0,
-    count(sample: Sample): void {
-      counts[kindOf(sample)]++;
-    },
-    /** Of the larger kind every second one goes; what stays is to be counted again. */
-    halve(): void {
-      const larger = counts.drawn >= counts.undrawn ? "drawn" : "undrawn";
-      masks[larger] = masks[larger] * 2 + 1;
-      counts = { drawn: 0, undrawn: 0 };
-    },
-  };
-}
-
-/** FNV-1a with a last mix, so that low bits depend on all of the id. */
-function hashOf(id: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
-  return (hash ^ (hash >>> 15)) >>> 0;
 }
 
 /** Writes all but the legs; returns the row. */
@@ -167,47 +171,10 @@ function writeRow(chunk: Chunk, sample: Sample): number {
   chunk.sessions[row] = sample.session;
   chunk.t0[row] = sample.t0;
   chunk.lag[row] = sample.lag ?? Number.NaN;
-  chunk.flags[row] = (sample.mirrored ? 1 : 0) | (sample.shadow === null ? 0 : 2);
+  const unsent = sample.unsent === true ? 4 : 0;
+  chunk.flags[row] = (sample.mirrored ? 1 : 0) | (sample.shadow === null ? 0 : 2) | unsent;
   chunk.drops[row] = sample.drop === null ? 0 : dropReasons.indexOf(sample.drop) + 1;
   return row;
-}
-
-/** Whole samples of one candidate in the columns of chunks. */
-function createRows({ route, candidate }: Pick<Sample, "route" | "candidate">) {
-  const legs = createLegColumns();
-  const kinds = createKindColumns();
-  return {
-    write(chunk: Chunk, sample: Sample): void {
-      const row = writeRow(chunk, sample);
-      kinds.write(chunk, row, sample.request);
-      legs.write(chunk, row * 2, sample.primary);
-      if (sample.shadow !== null) legs.write(chunk, row * 2 + 1, sample.shadow);
-    },
-    read(chunk: Chunk, row: number): Sample {
-      return {
-        ...{ v: 1, route, candidate, ...readFrame(chunk, row) },
-        primary: legs.read(chunk, row * 2),
-        shadow: isPaired(chunk, row) ? legs.read(chunk, row * 2 + 1) : null,
-        ...kinds.read(chunk, row),
-      };
-    },
-  };
-}
-
-/** Reads what `writeRow` wrote. */
-function readFrame(chunk: Chunk, row: number) {
-  return {
-    id: chunk.ids[row] ?? "",
-    t0: chunk.t0[row] ?? 0,
-    mirrored: ((chunk.flags[row] ?? 0) & 1) !== 0,
-    drop: dropReasons[(chunk.drops[row] ?? 0) - 1] ?? null,
-    session: chunk.sessions[row] ?? null,
-    lag: known(chunk.lag[row]),
-  };
-}
-
-function isPaired(chunk: Chunk, row: number): boolean {
-  return ((chunk.flags[row] ?? 0) & 2) !== 0;
 }
 
 const kindFields = ["model", "path", "shape", "priority"] as const;

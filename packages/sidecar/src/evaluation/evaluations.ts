@@ -143,8 +143,7 @@ function nowOf(
     counts: gate.counts(),
     loadRatio: load.ratio(baseline, gate.candidate),
     peakPerSecond: load.peakPerSecond(baseline),
-    startedAtMs:
-      gate.startedAtMs === undefined ? undefined : performance.timeOrigin + gate.startedAtMs,
+    startedAtMs: sinceEpoch(gate.startedAtMs()),
     isBudgetSpent: spent.length > 0,
     percent,
     by,
@@ -161,6 +160,11 @@ function nowOf(
       ...(pausedBy === null ? [] : [pauseTexts[pausedBy]]),
     ],
   };
+}
+
+/** From the process's own clock. */
+function sinceEpoch(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : performance.timeOrigin + ms;
 }
 
 interface LaneSources extends Pick<EvaluationsOptions, "pools" | "load"> {

@@ -93,11 +93,9 @@ export function createJudging(
 
   /** Answers come in any order: an evaluation starts when the first of its requests was sent, not answered. */
   function noteStarts(samples: Parameters<Judging["add"]>[0]): void {
-    const earliest = new Map<string, number>();
-    for (const { key, sample } of samples) {
-      earliest.set(key, Math.min(sample.t0, earliest.get(key) ?? sample.t0));
+    for (const [key, of] of Map.groupBy(samples, (each) => each.key)) {
+      noteStart(key, Math.min(...of.map(({ sample }) => sample.t0)));
     }
-    for (const [key, t0] of earliest) noteStart(key, t0);
   }
 
   function noteStart(key: string, t0: number): void {

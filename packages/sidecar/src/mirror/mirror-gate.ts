@@ -18,7 +18,7 @@ export interface MirrorGate {
   /** One of the mirrors that share the gate: they differ in their rule alone. */
   readonly mirror: Mirror;
   /** When its first request was mirrored, on the gate's clock; undefined before. */
-  readonly startedAtMs: number | undefined;
+  startedAtMs(): number | undefined;
   /** Cheap, and without I/O: it is on every request's path. */
   decide(request: RequestView): MirrorDecision;
   /** A mirrored request's twin is over, or never came: called once for each. `end`: where it is known how. */
@@ -112,9 +112,7 @@ export function createMirrorGate({ mirror, now }: MirrorGateOptions): MirrorGate
     route,
     candidate,
     mirror,
-    get startedAtMs() {
-      return startedAtMs;
-    },
+    startedAtMs: () => startedAtMs,
     decide(request) {
       const reason = policy === undefined ? undefined : ineligibleFor(request, policy.eligible);
       if (reason !== undefined) {
@@ -135,8 +133,7 @@ export function createMirrorGate({ mirror, now }: MirrorGateOptions): MirrorGate
         dropped[drop] = (dropped[drop] ?? 0) + 1;
         return { kind: "unmirrored", drop, ...session };
       }
-      mirrored++;
-      startedAtMs ??= now();
+      if (mirrored++ === 0) startedAtMs = now();
       return { kind: "mirrored", ...session };
     },
     finished(end) {
@@ -178,9 +175,7 @@ export function createMirrorGate({ mirror, now }: MirrorGateOptions): MirrorGate
     }),
     counts: () => ({
       not_eligible: { ...notEligible },
-      eligible,
-      sampled,
-      dispatched: mirrored,
+      ...{ eligible, sampled, dispatched: mirrored },
       dropped: { ...dropped },
     }),
   };

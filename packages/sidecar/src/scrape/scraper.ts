@@ -72,8 +72,7 @@ export function startScraper(options: ScraperOptions): Scraper {
   });
   const health = createHealthSchedule(options.engine);
   const outcomes = new Map<PageReport["page"], string>();
-  let hasTried = false;
-  let isClosed = false;
+  let [hasTried, isClosed] = [false, false];
 
   function placeOf(place: MetricsPlace): ScrapePlace {
     const client = clients.of(place);

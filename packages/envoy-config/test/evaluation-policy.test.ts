@@ -1,0 +1,81 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "@jest/globals";
+import { readTopology } from "@umbra/envoy-config";
+
+/** A route with mirrors, and its pools. */
+const base = readFileSync(
+  new URL("../../../envoy/shadow-policy/resources.yaml", import.meta.url),
+  "utf8",
+)
+  .split("\n---\n")
+  .filter((document) => !document.includes("kind: ShadowPolicy"))
+  .join("\n---\n");
+
+/** The base's resources, with one policy of this spec for its route. */
+function read(spec: string) {
+  const policy = `
+---
+apiVersion: umbra.dev/v1alpha1
+kind: ShadowPolicy
+metadata: {name: policy}
+spec:
+  targetRefs: [{name: mirror-route}]
+${spec}
+`;
+  const { topology, diagnostics } = readTopology([{ name: "a.yaml", text: `${base}${policy}` }]);
+  const found = diagnostics.filter(({ code }) => /^UMB0(104|214|215)$/.test(code));
+  return {
+    mirror: topology.mirrors.find((each) => each.policy !== undefined),
+    found: found.map(({ code, severity, line }) => ({
+      code,
+      severity,
+      hasLine: line !== undefined,
+    })),
+  };
+}
+
+describe("what an evaluation costs", () => {
+  test("is what the policy says of a replica of each lane", () => {
+    const { mirror, found } = read(
+      "  evaluation: {cost: {primary: {gpus: 2, costPerHour: 4.1}, shadow: {gpus: 1}}}",
+    );
+    expect(mirror?.evaluation.cost).toEqual({
+      primary: { gpus: 2, costPerHour: 4.1 },
+      shadow: { gpus: 1 },
+    });
+    expect(found).toEqual([]);
+  });
+
+  test("is no negative number", () => {
+    const { found } = read("  evaluation: {cost: {primary: {gpus: -2}}}");
+    expect(found).toEqual([{ code: "UMB0104", severity: "error", hasLine: true }]);
+  });
+});
+
+describe("what an evaluation needs", () => {
+  test.each([
+    { name: "the defaults", spec: "  sampling: {percent: 10}", want: [] },
+    {
+      name: "a horizon of a minute",
+      spec: "  evaluation: {horizon: 1m, warmup: 0s}",
+      want: [{ code: "UMB0214", severity: "error", hasLine: true }],
+    },
+    {
+      name: "a longer horizon has a longer budget of its own",
+      spec: "  evaluation: {horizon: 4h}",
+      want: [],
+    },
+    {
+      name: "fewer requests than pairs",
+      spec: "  budget: {maxRequests: 100}",
+      want: [{ code: "UMB0214", severity: "error", hasLine: true }],
+    },
+    {
+      name: "a budget that ends with the horizon",
+      spec: "  budget: {maxDuration: 30m}",
+      want: [{ code: "UMB0215", severity: "warning", hasLine: true }],
+    },
+  ])("$name", ({ spec, want }) => {
+    expect(read(spec).found).toEqual(want);
+  });
+});
