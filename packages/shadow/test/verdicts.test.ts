@@ -103,6 +103,18 @@ describe("what is not judged", () => {
     );
   });
 
+  test("streams of one token have no time per token, and pass without it", () => {
+    const samples = traffic({ seed: 26, ...usual, spread: 0.1 }).map((each) => ({
+      ...each,
+      primary: { ...each.primary, tpot: null, outTokens: 1 },
+      shadow: leg({ ...each.shadow, tpot: null, outTokens: 1 }),
+    }));
+    const report = run(samples);
+    expect(report.verdict.status).toBe("PASS");
+    const left = report.verdict.not_judged.map((each) => each.gate);
+    expect(left).toEqual(["tpot.typical", "tpot.p99"]);
+  });
+
   test("with `requiresAll` they keep from a PASS", () => {
     const samples = without(traffic({ seed: 26, ...usual, spread: 0.1 }), (i) => i % 25 > 0);
     const report = run(samples, { requiresAll: true });

@@ -3,8 +3,8 @@ import { quantile, sorted } from "../statistics/quantile.ts";
 import type { EvaluationConfig, GateId } from "./config.ts";
 import type { GateContext } from "./gate-result.ts";
 import { type RateOf, rateGate } from "./rate-gate.ts";
-import { type PairedValues, pairedValues, type RatioColumn } from "./ratio-gate.ts";
-import { countOf, isGood, type LaneColumns, type PairTable } from "./table.ts";
+import { laneValue, type PairedValues, pairedValues, type RatioColumn } from "./ratio-gate.ts";
+import { countOf, indicesOf, isGood, type LaneColumns, type PairTable } from "./table.ts";
 import { type TailLevel, type TailValues, tailGate, tailValues } from "./tail-gate.ts";
 import { typicalGate } from "./typical-gate.ts";
 
@@ -25,8 +25,7 @@ export function judgeGates(
   const full = { ...context, failAlpha: failAlphaOf(ids, config, context.alpha) };
   const gates = judged(ids, table, full);
   return gates.map((gate) => {
-    const share = table.size === 0 ? 1 : kinds[kindOf(gate.id as GateId)] / table.size;
-    return context.isFinal ? leftOut(gate, share) : gate;
+    return context.isFinal ? leftOut(gate, shareOf(gate.id as GateId, table)) : gate;
   });
 }
 
@@ -39,6 +38,14 @@ function leftOut(gate: GateResult, share: number): GateResult {
   const text = `${gate.reason.text}, and only ${(100 * share).toFixed(1)} % of the requests are of this kind`;
   const reason: GateReason = { ...gate.reason, code: "rare_traffic", text };
   return { ...gate, status: "NOT_JUDGED", reason };
+}
+
+/** Share of the pairs whose baseline has what the gate compares: a stream of one token has no time per token. */
+function shareOf(id: GateId, table: PairTable): number {
+  const column = id in tailGates ? tailGates[id as TailId][0] : typicalGates[id as TypicalId];
+  if (column === undefined || table.size === 0) return 1;
+  const has = (i: number) => laneValue(table, table.baseline, i, column) > 0;
+  return indicesOf(table, has).length / table.size;
 }
 
 function kindOf(id: GateId): "streamed" | "whole" | "all" {

@@ -59,13 +59,7 @@ export function createJudging(
 
   function open(): SamplesFile | undefined {
     if (setup.samplesFile === undefined) return undefined;
-    const wanted = new Map(
-      setup.evaluations.map(({ key, config }) => [
-        key,
-        { configSha256: hashes.get(key) ?? "", config },
-      ]),
-    );
-    const opened = openSamplesFile(setup.samplesFile, wanted, nowMs());
+    const opened = openSamplesFile(setup.samplesFile, wantedOf(setup, hashes), nowMs());
     for (const [key, { startedAtMs, samples, report }] of opened.resumed) {
       const evaluation = evaluations.get(key);
       if (evaluation === undefined) continue;
@@ -170,6 +164,12 @@ export function createJudging(
       file?.close();
     },
   };
+}
+
+function wantedOf({ evaluations }: WorkerSetup, hashes: ReadonlyMap<string, string>) {
+  return new Map(
+    evaluations.map(({ key, config }) => [key, { configSha256: hashes.get(key) ?? "", config }]),
+  );
 }
 
 interface Judged {
