@@ -27,8 +27,8 @@ test("no attack of the short list fails a client, ends a process or stops the ev
     seconds: 1.5,
     settleSeconds: 0,
     bars: {
-      ...{ p99Ms: 1_500, loopMs: 1_500, keptMb: 1_024 },
-      ...{ shadowShare: 1, shadowMs: 1_500, envoyMb: 1_024 },
+      ...{ p99Ms: 4_000, loopMs: 4_000, keptMb: 1_024 },
+      ...{ shadowShare: 1, shadowMs: 8_000, envoyMb: 1_024 },
     },
     signal: AbortSignal.timeout(100_000),
     print: (line) => void lines.push(line),

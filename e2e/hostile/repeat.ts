@@ -16,12 +16,12 @@ export async function repeat(
     }
     await sleep(everyMs, undefined, { signal }).catch(() => {});
   }
-  await Promise.race([Promise.all(under), sleep(longestMs)]);
+  await Promise.race([Promise.all(under), sleep(longestMs, undefined, { ref: false })]);
 }
 
 /** Waits until the signal aborts. */
 export async function untilAborted(signal: AbortSignal): Promise<void> {
-  await sleep(longestMs, undefined, { signal }).catch(() => {});
+  await sleep(longestMs, undefined, { signal, ref: false }).catch(() => {});
 }
 
 const mostUnderWay = 64;

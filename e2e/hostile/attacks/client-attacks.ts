@@ -84,12 +84,11 @@ function probe(name: string, once: (origin: string) => Promise<string | undefine
   };
 }
 
-async function isRefusedInShape(origin: string): Promise<string | undefined> {
-  const requests = [
-    `${start}transfer-encoding: xchunked\r\n\r\n`,
-    "POST /v1/chat/completions HTTP/1.0\r\nhost: example.com\r\ncontent-length: 2\r\n\r\n{}",
-    "POST /v1/%00 HTTP/1.1\r\nhost: example.com\r\ncontent-length: 2\r\n\r\n{}",
-  ];
+/** Undefined where each of the requests is refused in OpenAI's shape. */
+async function shapeFault(
+  origin: string,
+  requests: readonly string[],
+): Promise<string | undefined> {
   for (const bytes of requests) {
     const { status, body } = await raw(origin, bytes);
     if (status < 400 || !body.includes('"error"')) {
@@ -98,6 +97,12 @@ async function isRefusedInShape(origin: string): Promise<string | undefined> {
   }
   return undefined;
 }
+
+const refused = [
+  "POST /v1/%00 HTTP/1.1\r\nhost: example.com\r\ncontent-length: 2\r\n\r\n{}",
+  `${start}connection: upgrade\r\nupgrade: websocket\r\n\r\n`,
+];
+const strangelyCoded = [`${start}transfer-encoding: xchunked\r\n\r\n`];
 
 async function isNoStranger(origin: string): Promise<string | undefined> {
   const headers = { "x-llm-d-model-name-rewrite": "secret-lora" };
@@ -167,7 +172,8 @@ export const clientAttacks: readonly Attack[] = [
     60_000,
   ),
   rapidReset,
-  probe("refusals in OpenAI's shape", isRefusedInShape),
+  probe("refusals in OpenAI's shape", (origin) => shapeFault(origin, refused)),
+  probe("an unknown transfer coding", (origin) => shapeFault(origin, strangelyCoded)),
   probe("a control header for another model", isNoStranger),
   probe("a form's model behind the 128th part", isLateModelRefused),
 ];
