@@ -33,4 +33,6 @@ process.on("message", async () => {
     tokens: Number(tokens ?? 0),
   });
 });
+// The bench has ended, whatever way.
+process.on("disconnect", () => process.exit());
 process.send?.(Number(sidecar.grpcAddress.split(":").at(-1)));
