@@ -6,8 +6,15 @@ import type { Table } from "./table.ts";
 import { courseTable, equalTable, marginTable, timeTable } from "./typical.ts";
 import { checkTable, verdictTable } from "./verdicts.ts";
 
-/** All tables, in the order of print. */
+/** All tables that have rows, in the order of print. */
 export function tablesOf(tallies: readonly Tally[]): readonly Table[] {
+  return everyTable(tallies)
+    .map(withoutEmptyRows)
+    .filter(({ rows }) => rows.length > 0);
+}
+
+/** All tables, also of what was not simulated. */
+export function everyTable(tallies: readonly Tally[]): readonly Table[] {
   const results = resultsOf(tallies);
   const made = [
     marginTable,
@@ -20,7 +27,7 @@ export function tablesOf(tallies: readonly Tally[]): readonly Table[] {
     verdictTable,
     checkTable,
   ].map((make) => make(results));
-  return [...made, barTable(tallies)].map(withoutEmptyRows).filter(({ rows }) => rows.length > 0);
+  return [...made, barTable(tallies)];
 }
 
 /** Of what was not simulated there is nothing to show. */
