@@ -84,7 +84,7 @@ function protection({ part, config, facts }: ValidityInput): ValidityCheck {
   const { estimate, lower, upper, note } = primaryProtection(part.primaries, {
     fromMs: part.judgedFromMs,
     blockMs: config.blockLengthsMs[0] ?? 10_000,
-    alpha: config.alpha,
+    alpha: 0.01,
   });
   const isAll = facts.sampling?.percent === 100;
   return checkOf({

@@ -72,7 +72,7 @@ export interface MirroringCost {
   /** GPUs of the shadow times the length of the run; null when GPUs are not known. */
   readonly gpu_hours: number | null;
   readonly cost: number | null;
-  /** Latency of mirrored primaries over unmirrored ones: 1 is no harm. */
+  /** Latency of mirrored primaries over unmirrored ones: 1 is no harm. Bounds of 99 % each, at every look. */
   readonly primary_latency: Estimate | null;
 }
 
