@@ -9,7 +9,15 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const jest = fileURLToPath(new URL("../node_modules/jest/bin/jest.js", import.meta.url));
 const folders = { unit: ["packages/", "scripts/", "sim/test/"], e2e: ["e2e/"] };
 /** These measure times, so nothing else runs beside them. */
-const timed = ["hostile", "measures", "picker-faults", "scheduling", "shadow-faults", "timers", "verdict"];
+const timed = [
+  "hostile",
+  "measures",
+  "picker-faults",
+  "scheduling",
+  "shadow-faults",
+  "timers",
+  "verdict",
+];
 const timedFiles = `/e2e/(${timed.join("|")})\\.test\\.ts$`;
 
 const [kind, ...rest] = process.argv.slice(2);
