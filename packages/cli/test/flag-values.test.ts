@@ -61,6 +61,7 @@ const badValues: Readonly<Record<string, readonly string[]>> = {
   ip: ["", "nonsense", "1.2.3", "999.1.1.1", "127.0.0.1:80"],
   "ip:port,…": lists,
   "samples=count": ["", "5", "samples=", "samples=0", "samples=-1", "samples=1.5", "samples=1e9"],
+  "key=value": ["", "nonsense", "=value", "key="],
   name: names,
   pool: names,
   // What is read or written there is tried below.
@@ -212,7 +213,7 @@ describe("a flag with a right value", () => {
         pool: "a",
       },
       ...{ url: "http://127.0.0.1:1", "ip:port,…": "127.0.0.1:7", "samples=count": "samples=3" },
-      ...{ "seconds,…": "10,20" },
+      ...{ "seconds,…": "10,20", "key=value": "commit=3f9c2d1" },
     };
     if (fixed[shape] !== undefined) return fixed[shape];
     const { stderr } = await run(words, flag, "x");
@@ -235,7 +236,9 @@ describe("a flag with a right value", () => {
       await root.parseAsync(["node", "umbra", ...each.words, ...line, `${each.flag}=${value}`]);
       const read: unknown = command?.opts()[each.option.attributeName()];
       const last: unknown =
-        Array.isArray(read) && shapeOf(each.option) === "name" ? read.at(-1) : read;
+        Array.isArray(read) && ["name", "key=value"].includes(shapeOf(each.option))
+          ? read.at(-1)
+          : read;
       const want: Readonly<Record<string, unknown>> = { "samples=count": 3, "seconds,…": [10, 20] };
       const shown = want[shapeOf(each.option)] ?? value;
       expect(typeof last === "number" ? last : JSON.stringify(last)).toEqual(

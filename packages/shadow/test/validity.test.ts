@@ -114,6 +114,15 @@ describe("shares", () => {
     expect(end.verdict.status).toBe("INVALID");
   });
 
+  test("copies that the gateway never sent count, though gates leave them out", () => {
+    const unsent = lossy((i) => i % 2 === 0).map((each) =>
+      each.shadow === null ? { ...each, unsent: true } : each,
+    );
+    const end = run(unsent);
+    expect(check(end, "pairing_rate")).toMatchObject({ value: 0.5, ok: false });
+    expect(end.verdict.status).toBe("INVALID");
+  });
+
   test("a share beyond its limit by chance is no fault: the bound decides", () => {
     const checks = checksOf(lossy((i) => i % 19 === 0));
     expect(check(checks, "pairing_rate")).toMatchObject({ ok: true });

@@ -130,7 +130,7 @@ spec:
 ${isRenamed ? rewrite : ""}  budget:
     # Copies over it are dropped, and never wait: the primary does not notice.
     maxInFlight: 32
-    maxDuration: 30m
+    maxDuration: 2h
   evaluation:
     # The same model on both sides: then also lengths of answers are compared.
     sameModel: ${!isRenamed}

@@ -16,6 +16,8 @@ export interface Dispatches {
 export type Outcome =
   | { readonly kind: "paired"; readonly unused: string | undefined }
   | { readonly kind: "lost" }
+  /** The gateway never sent the copy. */
+  | { readonly kind: "unsent" }
   | { readonly kind: "dropped"; readonly reason: DropReason };
 
 /** Takes samples one by one; those that were not drawn are passed over. */
@@ -41,14 +43,13 @@ export class DispatchBuilder implements Dispatches {
 }
 
 const lost: Outcome = { kind: "lost" };
+const notSent: Outcome = { kind: "unsent" };
 
 function outcomeOf(
   { mirrored, drop, primary, shadow, unsent }: Sample,
   baseline: SampleLeg | undefined,
 ): Outcome | undefined {
-  // The gateway says that it never sent the copy.
-  if (mirrored && shadow === null && unsent === true) return undefined;
-  if (mirrored && shadow === null) return lost;
+  if (mirrored && shadow === null) return unsent === true ? notSent : lost;
   if (shadow !== null) return { kind: "paired", unused: unusedFor(baseline ?? primary, shadow) };
   return drop === null ? undefined : { kind: "dropped", reason: drop };
 }
@@ -70,7 +71,7 @@ export function lossesOf(
   const notUsed: Record<string, number> = {};
   let [lostCount, warmup] = [0, 0];
   outcome.forEach((each, i) => {
-    if (each.kind === "lost") lostCount++;
+    if (each.kind === "lost" || each.kind === "unsent") lostCount++;
     if (each.kind !== "paired") return;
     if ((atMs[i] ?? 0) < fromMs) warmup++;
     else if (each.unused !== undefined) notUsed[each.unused] = (notUsed[each.unused] ?? 0) + 1;
