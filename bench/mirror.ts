@@ -29,7 +29,7 @@ const gateway = await startGateway({
     backends: { primary: 1 },
     mirrors: ["shadow"],
     pools: { primary, shadow },
-    policy: "  sampling: {percent: 100}\n  budget: {maxInFlight: 1024, maxRequests: 1000000}",
+    policy: "  sampling: {percent: 100}\n  budget: {maxInFlight: 1024, maxRequests: 1000000, maxBodyBytes: 65536}",
   }),
 });
 const body = JSON.stringify({

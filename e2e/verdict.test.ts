@@ -18,7 +18,7 @@ import { until } from "./harness/until.ts";
 
 /** A whole evaluation in under a minute: shorter blocks, and margins that fit the few pairs. */
 const policy = `  sampling: {percent: 100}
-  budget: {maxInFlight: 512}
+  budget: {maxInFlight: 512, maxBodyBytes: 65536}
   evaluation:
     horizon: 30s
     warmup: 2s

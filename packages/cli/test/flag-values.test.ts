@@ -61,7 +61,7 @@ const badValues: Readonly<Record<string, readonly string[]>> = {
   ip: ["", "nonsense", "1.2.3", "999.1.1.1", "127.0.0.1:80"],
   "ip:port,…": lists,
   "samples=count": ["", "5", "samples=", "samples=0", "samples=-1", "samples=1.5", "samples=1e9"],
-  "key=value": ["", "nonsense", "=value", "key="],
+  "key=value": ["", "nonsense", "=value"],
   name: names,
   pool: names,
   // What is read or written there is tried below.

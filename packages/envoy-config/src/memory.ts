@@ -131,7 +131,7 @@ function sidecarParts({ envoy: { settings }, pools, mirrors }: Topology): readon
       measuredAnswerBytes,
       "sidecarMemory",
     ),
-    part("copies of answers that wait to be read", 1, 64 * MiB),
+    part("answers that are read: what waits, and what of each is not read yet", 1, 140 * MiB),
     part("texts that are captured", 512, 320 * 1024, "--capture"),
     part("samples of an evaluation", mirrors.length, 32 * MiB),
     part("metrics pages", endpoints, 4 * MiB, "the number of endpoints"),

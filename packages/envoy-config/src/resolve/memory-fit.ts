@@ -2,6 +2,7 @@ import {
   copiesShareOfHeap,
   heldRequestBytes,
   leastHeldBytes,
+  type MemoryBound,
   memoryBounds,
   sum,
 } from "../memory.ts";
@@ -12,10 +13,11 @@ import type { Topology } from "../topology.ts";
 /** Reports bounds that together do not fit into `maxHeap` or `sidecarMemory`. */
 export function checkMemory(topology: Topology, place: Place, report: Report): void {
   const { settings } = topology.envoy;
-  const copies = sum(memoryBounds(topology).filter((each) => each.of === "envoy"));
+  const ofEnvoy = memoryBounds(topology).filter((each) => each.of === "envoy");
+  const copies = sum(ofEnvoy);
   const room = settings.maxHeapBytes * copiesShareOfHeap;
   if (copies > room) {
-    const message = `mirroring may take ${bytesText(copies)} of Envoy's memory, and half of \`maxHeap\` (${bytesText(settings.maxHeapBytes)}) at most may be used for it: lower \`maxShadowRequests\` (${settings.maxShadowRequests}), or the largest bodies of copies, or raise \`maxHeap\` to ${bytesText(copies / copiesShareOfHeap)}`;
+    const message = `mirroring may take ${bytesText(copies)} of Envoy's memory, and half of \`maxHeap\` (${bytesText(settings.maxHeapBytes)}) at most may be used for it: ${largestOf(ofEnvoy)}; lower those, or raise \`maxHeap\` to ${bytesText(copies / copiesShareOfHeap)}`;
     report("error", "UMB0245", place, message);
   }
   const held = heldRequestBytes(topology);
@@ -26,6 +28,14 @@ export function checkMemory(topology: Topology, place: Place, report: Report): v
     const message = `\`sidecarMemory\` (${bytesText(settings.sidecarMemoryBytes)}) leaves ${bytesText(held)} for requests that the sidecar holds, and two of the longest take ${bytesText(least)}: lower \`maxBody\`, or raise \`sidecarMemory\` to ${bytesText(enoughFor(others, least, settings.sidecarMemoryBytes))}`;
     report("error", "UMB0245", place, message);
   }
+}
+
+/** The bound that takes most, and what sets it. */
+function largestOf(bounds: readonly MemoryBound[]): string {
+  const [largest] = [...bounds].sort((a, b) => sum([b]) - sum([a]));
+  if (largest === undefined) return "";
+  const { what, times, bytes, setBy } = largest;
+  return `most is of ${what} (${times} times ${bytesText(bytes)}), set by ${setBy}`;
 }
 
 /** A quarter of the memory is for answers that are measured: the rest must hold all else. */
