@@ -105,6 +105,11 @@ describe("evaluations on disk", () => {
       make: (file) => execFileSync("mkfifo", [file]),
       says: "it is no file",
     },
+    {
+      name: "a link",
+      make: (file) => symlinkSync(join(folder, "target"), file),
+      says: "it is a link",
+    },
   ])(
     "a samples file that is $name: an error at the start, and in memory later",
     ({ make, says }) => {

@@ -4,6 +4,7 @@ import {
   existsSync,
   fdatasyncSync,
   fstatSync,
+  lstatSync,
   openSync,
   readFileSync,
   readSync,
@@ -162,10 +163,15 @@ export function checkSamplesFile(file: string): void {
   }
 }
 
-/** A pipe would take samples that nobody reads, and block for ever where it is read. */
+/**
+ * A pipe would take samples that nobody reads, and block for ever where it is read. A link may have been planted by another user
+ * of the folder.
+ */
 function openRegular(file: string): number {
-  const { O_RDWR, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
-  const fd = openSync(file, O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK, 0o600);
+  const { O_RDWR, O_APPEND, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = constants;
+  if (lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true)
+    throw new Error("it is a link, which is not followed");
+  const fd = openSync(file, O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK | O_NOFOLLOW, 0o600);
   if (fstatSync(fd).isFile()) return fd;
   closeSync(fd);
   throw new Error("it is no file");
