@@ -20,6 +20,16 @@ test("a share of time is used up by work, and fills up as time passes, to a burs
   expect(share.hasRoom(1e9)).toBe(true);
 });
 
+test("a piece of work counts as a whole, where it may", () => {
+  const share = createWorkShare(0.25, 100, 2_000);
+  share.hasRoom(0);
+  // 400 ms more than there were: they are filled up in 1,600 ms.
+  share.spent(500);
+  expect([0, 1_596, 1_604].map((ms) => share.hasRoom(ms))).toEqual([false, false, true]);
+  share.spent(1e6);
+  expect([9_000, 10_000].map((ms) => share.hasRoom(ms))).toEqual([false, true]);
+});
+
 describe("the share of one leg", () => {
   const mebibyte = 1024 * 1024;
 
