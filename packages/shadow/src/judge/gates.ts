@@ -1,7 +1,8 @@
 import type { GateReason, GateResult } from "../report/shadow-report.ts";
+import { normalQuantile } from "../statistics/normal.ts";
 import { quantile, sorted } from "../statistics/quantile.ts";
 import type { EvaluationConfig, GateId } from "./config.ts";
-import type { GateContext } from "./gate-result.ts";
+import { etaOf, type GateContext, smallestDetectable } from "./gate-result.ts";
 import { type RateOf, rateGate } from "./rate-gate.ts";
 import { laneValue, type PairedValues, pairedValues, type RatioColumn } from "./ratio-gate.ts";
 import { countOf, indicesOf, isGood, type LaneColumns, type PairTable } from "./table.ts";
@@ -30,7 +31,7 @@ export function judgeGates(
 }
 
 /** Kinds of traffic under this share are left out of the verdict where they are too few to be judged. */
-const rareShare = 0.05;
+export const rareShare = 0.05;
 
 /** One rule for all gates: too few pairs at the planned end, and of a kind that is rare. */
 function leftOut(gate: GateResult, share: number): GateResult {
@@ -76,10 +77,31 @@ function judged(ids: readonly GateId[], table: PairTable, context: GateContext):
     }
     if (id in tailGates) {
       const [column, level] = tailGates[id as TailId];
-      return tailGate(id, level, tails(column), context);
+      const values = tails(column);
+      return withReach(tailGate(id, level, values, context), values.atMs, context.alpha);
     }
     return rateGate(id, table, rateOf(id as RateId, table, context.config), context);
   });
+}
+
+/** A tail with its time to go, and what it could have found at this error. */
+function withReach(gate: GateResult, atMs: Float64Array, alpha: number): GateResult {
+  const { estimate, interval, margin, status } = gate;
+  const upper = interval?.upper ?? null;
+  if (estimate === null || upper === null) return gate;
+  const logs = { estimate: Math.log(estimate), upper: Math.log(upper), margin: Math.log(margin) };
+  const spanS = ((atMs.at(-1) ?? 0) - (atMs[0] ?? 0)) / 1_000;
+  return {
+    ...gate,
+    eta_s:
+      status === "INCONCLUSIVE" && gate.reason?.code === "too_close" ? etaOf(logs, spanS) : null,
+    smallest_detectable: smallestDetectable(
+      "ratio",
+      logs.estimate,
+      logs.upper,
+      normalQuantile(1 - alpha),
+    ),
+  };
 }
 
 function remembered<Key, Value>(make: (key: Key) => Value): (key: Key) => Value {
