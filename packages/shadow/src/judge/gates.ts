@@ -1,3 +1,4 @@
+import { isOverMargin } from "../report/gate-sentence.ts";
 import type { GateReason, GateResult } from "../report/shadow-report.ts";
 import { normalQuantile } from "../statistics/normal.ts";
 import { quantile, sorted } from "../statistics/quantile.ts";
@@ -25,9 +26,12 @@ export function judgeGates(
   });
   const full = { ...context, failAlpha: failAlphaOf(ids, config, context.alpha) };
   const gates = judged(ids, table, full);
-  return gates.map((gate) => {
-    return context.isFinal ? leftOut(gate, shareOf(gate.id as GateId, table)) : gate;
-  });
+  return gates
+    .map((gate) => {
+      const share = shareOf(gate.id as GateId, table);
+      return context.isFinal ? leftOut(gate, share) : gate;
+    })
+    .map(overAlready);
 }
 
 /** Kinds of traffic under this share are left out of the verdict where they are too few to be judged. */
@@ -39,6 +43,15 @@ function leftOut(gate: GateResult, share: number): GateResult {
   const text = `${gate.reason.text}, and only ${(100 * share).toFixed(1)} % of the requests are of this kind`;
   const reason: GateReason = { ...gate.reason, code: "rare_traffic", text };
   return { ...gate, status: "NOT_JUDGED", reason };
+}
+
+/** An open gate whose whole interval is over the margin is not said to be close to it. */
+function overAlready(gate: GateResult): GateResult {
+  const { reason, interval } = gate;
+  if (reason?.code !== "too_close" || interval === null || !isOverMargin(gate)) return gate;
+  const level = Number((100 * interval.level).toFixed(2));
+  const text = `over the margin at ${level} %; FAIL needs a stricter bound`;
+  return { ...gate, reason: { ...reason, text } };
 }
 
 /** Share of the pairs whose baseline has what the gate compares: a stream of one token has no time per token. */

@@ -97,7 +97,7 @@ export function rateGate(
     events: {
       primary: badBaseline,
       shadow: badBaseline + b - c,
-      burst: largestBurst(counted.badShadowAtMs),
+      burst: largestBurst(counted.badShadowAtMs, 1_000 * spanOf(counted)),
     },
     ...{ blocks: blocks.count, block_s: blocks.lengthMs / 1_000, lag1: finite(blocks.lag1) },
   };
