@@ -18,7 +18,9 @@ describe("counts of the process and of the samples", () => {
     const { funnel, cost } = reportOf(pairs, { counts });
     expect(funnel).toMatchObject({ ...counts, paired: 400, in_flight: 10 });
     expect(cost?.mirroring.requests).toBe(410);
-    expect(cost?.slo_misses_per_hour).toMatchObject({ requests_per_hour: expect.closeTo(15_000, 6) });
+    expect(cost?.slo_misses_per_hour).toMatchObject({
+      requests_per_hour: expect.closeTo(15_000, 6),
+    });
   });
 
   test("behind a restart the samples do, and nothing is said per hour", () => {

@@ -94,11 +94,7 @@ export function rateGate(
     primary: rate,
     shadow: (badBaseline + b - c) / n,
     estimate: (b - c) / n,
-    events: {
-      primary: badBaseline,
-      shadow: badBaseline + b - c,
-      burst: largestBurst(counted.badShadowAtMs, 1_000 * spanOf(counted)),
-    },
+    events: eventsOf(counted),
     ...{ blocks: blocks.count, block_s: blocks.lengthMs / 1_000, lag1: finite(blocks.lag1) },
   };
   const bounds =
@@ -217,6 +213,13 @@ function whyOpen(n: number, blocks: Blocks, isInside: boolean): GateResult["reas
     : tooClose;
 }
 
+function eventsOf(counted: Counted): GateResult["events"] {
+  const { badBaseline, b, c, badShadowAtMs } = counted;
+  const burst = largestBurst(badShadowAtMs, 1_000 * spanOf(counted));
+  return { primary: badBaseline, shadow: badBaseline + b - c, burst };
+}
+
+/** In seconds. */
 function spanOf({ atMs }: Counted): number {
   return ((atMs.at(-1) ?? 0) - (atMs[0] ?? 0)) / 1_000;
 }
