@@ -50,6 +50,7 @@ export { renderReportJunit } from "./render/junit.ts";
 export { type MarkdownOptions, renderReportMarkdown } from "./render/markdown.ts";
 export { renderReportText, type TextOptions } from "./render/terminal.ts";
 export type * from "./report/behaviour.ts";
+export { isReport } from "./report/is-report.ts";
 export { labelsOf, type ReportLabels, readLabels } from "./report/labels.ts";
 export type * from "./report/over-time.ts";
 export type * from "./report/report-cost.ts";

@@ -60,6 +60,7 @@ export function judge(input: EvaluationInput): ShadowReport {
     earlier: facts.earlier?.verdict,
     isFinished: facts.isFinished === true,
     leftS: hasEnded ? 0 : (plannedMs(config, stage) - elapsedMs) / 1_000,
+    elapsedS: elapsedMs / 1_000,
     requests: Math.max(part.counts.samples, facts.counts?.dispatched ?? 0),
   });
   const verdict = holdForSegments(judged, segments);

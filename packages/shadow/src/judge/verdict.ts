@@ -32,6 +32,8 @@ export interface VerdictInput {
   readonly isFinished?: boolean;
   /** Requests that were measured, mirrored or not. */
   readonly requests: number;
+  /** Of the run so far, in seconds. */
+  readonly elapsedS?: number;
 }
 
 type Reason = ReportVerdict["reasons"][number];

@@ -16,6 +16,7 @@ import {
 import {
   type EvaluationConfig,
   isOver,
+  isReport,
   parseSample,
   type Sample,
   type ShadowReport,
@@ -233,14 +234,9 @@ function parseEntry(json: unknown): MetaEntry | undefined {
   };
 }
 
-/** A report of another version, or of another configuration, is judged again. */
+/** Half a report, or one of another version or another configuration, is judged again. */
 function isReportOf(json: unknown, configSha256: string): json is ShadowReport {
-  const { schema, evaluation, gates } = (json ?? {}) as Partial<ShadowReport>;
-  return (
-    schema === "shadow-report/2" &&
-    evaluation?.config_sha256 === configSha256 &&
-    Array.isArray(gates)
-  );
+  return isReport(json) && json.evaluation.config_sha256 === configSha256;
 }
 
 function isWhole(value: unknown): value is number {
