@@ -123,6 +123,22 @@ describe("shares", () => {
     expect(end.verdict.status).toBe("INVALID");
   });
 
+  test("a few per cent of copies that the gateway never sent keep from a PASS", () => {
+    const unsent = (every: number) =>
+      lossy((i) => i % every === 0).map((each) =>
+        each.shadow === null ? { ...each, unsent: true } : each,
+      );
+    const end = run(unsent(22));
+    expect(check(end, "pairing_rate")).toMatchObject({ ok: true });
+    expect(check(end, "unsent")).toMatchObject({ ok: false, effect: "inconclusive" });
+    expect(end.verdict).toMatchObject({
+      status: "INCONCLUSIVE",
+      reasons: [{ code: "check_unsent" }],
+      next: { action: expect.stringContaining("did not send all copies") },
+    });
+    expect(check(checksOf(unsent(400)), "unsent")).toMatchObject({ ok: true });
+  });
+
   test("a share beyond its limit by chance is no fault: the bound decides", () => {
     const checks = checksOf(lossy((i) => i % 19 === 0));
     expect(check(checks, "pairing_rate")).toMatchObject({ ok: true });
