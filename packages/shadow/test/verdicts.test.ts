@@ -313,6 +313,78 @@ describe("the first look at the planned end", () => {
   });
 });
 
+describe("a verdict that was final", () => {
+  const lookAt = (samples: readonly Sample[], seconds: number, facts: EvaluationFacts = {}) => {
+    const nowMs = startedAtMs + seconds * 1_000;
+    const known = samples.filter(({ t0 }) => t0 <= nowMs);
+    return run(known, {}, { startedAtMs, nowMs, ...facts });
+  };
+  const losing = (lost: (i: number) => boolean, ratio = 1, perSecond = 4) =>
+    traffic({ seed: 44, pairs: 4_800, perSecond, spread: 0.1, ratio }).map((each, i) =>
+      lost(i) ? { ...each, shadow: null } : each,
+    );
+
+  test("INVALID stays, with its time, though it had too few pairs", () => {
+    const samples = losing((i) => i < 1_200 && i % 8 === 0, 1, 2);
+    const first = lookAt(samples, 600);
+    expect(first.verdict).toMatchObject({
+      status: "INVALID",
+      final: { at: "2026-01-01T00:10:00.000Z", stage: 1 },
+    });
+    expect(lookAt(samples, 2_400, { earlier: first })).toBe(first);
+  });
+
+  test("FAIL stays, with its time, and a check that breaks later is shown beside it", () => {
+    const samples = losing((i) => i % 5 === 0, 1.4);
+    const early = lookAt(samples, 300);
+    expect(early.verdict.status).toBe("FAIL");
+    const end = lookAt(samples, 600, { earlier: early });
+    expect(end.verdict).toMatchObject({ status: "FAIL", final: early.verdict.final });
+    expect(end.verdict.reasons.map(({ code }) => code)).toEqual(
+      expect.arrayContaining(["gate_failed", "check_pairing_rate"]),
+    );
+    expect(lookAt(samples, 1_200, { earlier: end })).toBe(end);
+  });
+
+  test("INCONCLUSIVE of a spent budget stays until the next stage", () => {
+    const samples = losing(() => false);
+    const first = lookAt(samples, 490, { isBudgetSpent: true });
+    expect(first.verdict).toMatchObject({ status: "INCONCLUSIVE", final: { stage: 1 } });
+    expect(lookAt(samples, 505, { isBudgetSpent: true, earlier: first })).toBe(first);
+    const second = lookAt(samples, 1_200, { isBudgetSpent: true, earlier: first });
+    expect(second.verdict).toMatchObject({ status: "PASS", final: { stage: 2 } });
+  });
+});
+
+describe("twins that are open at the planned end", () => {
+  const hanging = (i: number) => i > 1_600 && i % 33 === 0;
+  const samples = traffic({ seed: 45, ...usual, spread: 0.1 }).map((each, i) =>
+    hanging(i) ? { ...each, shadow: null } : each,
+  );
+  const lookAt = (seconds: number, more: EvaluationFacts, known = samples) =>
+    run(known, {}, { startedAtMs, nowMs: startedAtMs + seconds * 1_000, ...more });
+  const withoutThem = samples.filter(({ shadow }) => shadow !== null);
+
+  test("are waited for, and then count", () => {
+    const open = samples.length - withoutThem.length;
+    const early = lookAt(600, { openBeforeEnd: open }, withoutThem);
+    expect(early.verdict).toMatchObject({
+      status: "INCONCLUSIVE",
+      final: null,
+      reasons: [{ code: "answers_open" }],
+      next: { action: expect.stringContaining("wait for the answers") },
+    });
+    const end = lookAt(900, { openBeforeEnd: 0, earlier: early });
+    expect(end.verdict.status).not.toBe("PASS");
+    expect(end.verdict.final?.stage).toBe(1);
+  });
+
+  test("and no longer than a twin may take", () => {
+    const late = lookAt(600 + 661, { openBeforeEnd: 1 }, withoutThem);
+    expect(late.verdict.final?.stage).toBe(1);
+  });
+});
+
 describe("what a gate shows", () => {
   test("the interval that decides FAIL, and the smallest change that could be found", () => {
     const ttft = gate(run(traffic({ seed: 41, ...usual })), "ttft.typical");

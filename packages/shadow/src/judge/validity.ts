@@ -2,7 +2,13 @@ import type { ValidityCheck } from "../report/shadow-report.ts";
 import { blockMean, boundsOf } from "./block-mean.ts";
 import type { EvaluationConfig } from "./config.ts";
 import { checkDrift } from "./drift.ts";
-import { checkDropBias, checkOwnDrops, checkPairing, checkSize, checkUnsent } from "./drop-checks.ts";
+import {
+  checkDropBias,
+  checkOwnDrops,
+  checkPairing,
+  checkSize,
+  checkUnsent,
+} from "./drop-checks.ts";
 import type { EvaluationFacts } from "./input.ts";
 import { primaryProtection } from "./protection.ts";
 import { countOf, type PairTable } from "./table.ts";
