@@ -5,6 +5,7 @@ import {
   evaluationConfig,
   judge,
   type Sample,
+  type SampleLeg,
   type ShadowReport,
 } from "@umbra/shadow";
 import { createRandom } from "@umbra/shadow/statistics";
@@ -286,6 +287,19 @@ describe("drift", () => {
       note: expect.stringMatching(/^a trend is seen: the shadow gets slower \(ttft /),
     });
     expect(report.verdict.status).not.toBe("PASS");
+  });
+
+  test("a trend of an advisory gate is only told, and one of whole answers holds a PASS", () => {
+    const slower = (more: Partial<SampleLeg>) =>
+      loaded(13, 5, () => 0).map((each, i) => ({
+        ...each,
+        primary: leg({ ...each.primary, ...more, e2e: 500 * ((each.primary.ttft ?? 0) / 200) }),
+        shadow: leg({ ...each.primary, ...more, e2e: i < 1_600 ? 500 : 750 }),
+      }));
+    const streamed = checksOf(slower({ tpot: 20 }));
+    expect(check(streamed, "drift")).toMatchObject({ ok: false, effect: "warning" });
+    const whole = checksOf(slower({ stream: false, tpot: null }));
+    expect(check(whole, "drift")).toMatchObject({ ok: false, effect: "inconclusive" });
   });
 
   test("a trend inside of the margin is only told", () => {

@@ -7,6 +7,8 @@ import {
   type Sample,
   type ShadowReport,
 } from "@umbra/shadow";
+import { settled } from "../src/judge/stages.ts";
+import type { Interval } from "../src/report/shadow-report.ts";
 import { leg, traffic } from "./fixtures.ts";
 
 /** 2,400 pairs in ten minutes. */
@@ -180,6 +182,32 @@ describe("clients that leave early", () => {
     expect(report.verdict.status).toBe("INCONCLUSIVE");
   });
 
+  test("count once for each pair, and what is known is shown", () => {
+    const cut = { ttft: null, ttfo: null, tpot: null, e2e: null };
+    const samples = traffic({ seed: 30, ...usual, spread: 0.1 }).map((each, i) =>
+      i % 12 > 0
+        ? each
+        : {
+            ...each,
+            primary: leg({ ...cut, class: "client_cancelled" }),
+            shadow: leg({ ...cut, class: "propagated_cancel" }),
+          },
+    );
+    const p99 = gate(run(samples), "ttft.p99");
+    expect(p99?.reason).toMatchObject({ code: "cut_short", has: 1 / 12 });
+    expect(p99?.reason?.text).toMatch(/^8\.3 % of the answers/);
+    expect(p99?.primary).toBeGreaterThan(100);
+    expect(p99?.estimate).toBeCloseTo(1, 0);
+  });
+
+  test("are no reason where too few pairs are", () => {
+    const cut = { ttft: null, ttfo: null, tpot: null, e2e: null };
+    const samples = traffic({ seed: 30, ...usual, spread: 3 }).map((each, i) =>
+      i === 100 ? { ...each, primary: leg({ ...cut, class: "client_cancelled" }) } : each,
+    );
+    expect(gate(run(samples), "ttft.p99")?.reason).toMatchObject({ code: "too_close" });
+  });
+
   test("after the first token change nothing about it", () => {
     const samples = traffic({ seed: 31, ...usual }).map((each, i) => {
       if (i % 5 > 0 || each.shadow === null) return each;
@@ -303,7 +331,7 @@ describe("the first look at the planned end", () => {
       final: { at: "2026-01-01T00:05:00.000Z", stage: 1 },
     });
     const end = lookAt(recovers, 600, early);
-    expect(gate(end, "ttft.typical")?.estimate).toBeLessThan(1);
+    expect(gate(end, "ttft.typical")).toEqual(gate(early, "ttft.typical"));
     expect(gate(end, "ttft.typical")).toMatchObject({
       status: "FAIL",
       decided_at: "2026-01-01T00:05:00.000Z",
@@ -311,6 +339,18 @@ describe("the first look at the planned end", () => {
     expect(gate(end, "ttft.typical")?.fail_interval?.lower).toBeGreaterThan(1.1);
     expect(end.verdict).toMatchObject({ status: "FAIL", final: early.verdict.final });
   });
+});
+
+test("bounds of looks that exclude each other never cross: the new ones are shown", () => {
+  const bounds = (lower: number, upper: number) => ({ lower, upper, level: 0.95 });
+  const open = gate(run(traffic({ seed: 46, pairs: 40, perSecond: 4 })), "ttft.typical");
+  if (open === undefined) throw new Error("no gate");
+  const look = { at: "2026-01-01T00:05:00.000Z", isFinal: false };
+  const merged = (now: Interval, before: Interval) =>
+    settled({ ...open, fail_interval: now }, { ...open, fail_interval: before }, look)
+      .fail_interval;
+  expect(merged(bounds(1.2, 1.4), bounds(0.95, 1.05))).toEqual(bounds(1.2, 1.4));
+  expect(merged(bounds(0.9, 1.04), bounds(0.95, 1.05))).toEqual(bounds(0.95, 1.04));
 });
 
 describe("a verdict that was final", () => {

@@ -495,7 +495,14 @@ const cases: readonly {
         .facts(dispatched(1, 600));
       return run.pairs(...seconds(602, 650)).clock(660);
     },
-    want: { paired: 628, isFinal: false, finalS: null, reasons: ["answers_open"] },
+    want: {
+      startS: 1,
+      endS: 660,
+      paired: 628,
+      isFinal: false,
+      finalS: null,
+      reasons: ["answers_open"],
+    },
   },
   {
     name: "answers that came late are in the verdict",
@@ -508,7 +515,15 @@ const cases: readonly {
         .report();
       return run.hanging(...seconds(581, 601)).clock(900);
     },
-    want: { endS: 900, paired: 580, inFlight: 0, isFinal: true, status: "PASS", finalS: 900 },
+    want: {
+      startS: 1,
+      endS: 900,
+      paired: 580,
+      inFlight: 0,
+      isFinal: true,
+      status: "PASS",
+      finalS: 900,
+    },
   },
   {
     name: "the same where the end is noticed by a look, ahead of the news",
@@ -519,7 +534,7 @@ const cases: readonly {
         .clock(590)
         .facts({ ...dispatched(1, 590), atMs: at(590) })
         .clock(602),
-    want: { paired: 580, isFinal: false, reasons: ["answers_open"] },
+    want: { startS: 1, endS: 602, paired: 580, isFinal: false, reasons: ["answers_open"] },
   },
   {
     name: "and no longer than a twin may take",
@@ -532,7 +547,7 @@ const cases: readonly {
         .report();
       return run.clock(602 + 661);
     },
-    want: { paired: 580, isFinal: true, status: "PASS" },
+    want: { startS: 1, endS: 1_263, paired: 580, isFinal: true, status: "PASS" },
   },
   {
     name: "a spent budget is final when nothing is under way",
@@ -545,7 +560,14 @@ const cases: readonly {
         .facts(spent);
       return run;
     },
-    want: { paired: 149, isFinal: false, finalS: null, reasons: ["answers_open"] },
+    want: {
+      startS: 1,
+      endS: 302,
+      paired: 149,
+      isFinal: false,
+      finalS: null,
+      reasons: ["answers_open"],
+    },
   },
   {
     name: "and stands, whatever comes later",
@@ -559,7 +581,15 @@ const cases: readonly {
         .report();
       return run.pairs(...seconds(150, 301)).clock(310);
     },
-    want: { endS: 302, paired: 149, status: "INCONCLUSIVE", finalS: 302, stage: 1 },
+    want: {
+      startS: 1,
+      endS: 302,
+      paired: 149,
+      isFinal: false,
+      status: "INCONCLUSIVE",
+      finalS: 302,
+      stage: 1,
+    },
   },
   {
     name: "a restart after the final verdict starts again",

@@ -74,14 +74,11 @@ export function settled(
   earlier: GateResult | undefined,
   { at, isFinal }: { readonly at: string; readonly isFinal: boolean },
 ): GateResult {
+  // All of it is of the look that failed: an estimate of another does not belong to its interval.
+  if (earlier?.status === "FAIL") return { ...earlier, reason: null };
   const fail_interval = isOfRatio(gate)
     ? both(gate.fail_interval, earlier?.fail_interval ?? null)
     : gate.fail_interval;
-  if (earlier?.status === "FAIL") {
-    const { status, decided_at } = earlier;
-    const kept = isOfRatio(gate) ? fail_interval : earlier.fail_interval;
-    return { ...gate, status, decided_at, reason: null, fail_interval: kept };
-  }
   const isDecided = gate.status === "FAIL" || (isFinal && gate.status !== "INCONCLUSIVE");
   return { ...gate, fail_interval, decided_at: isDecided ? at : null };
 }
@@ -95,9 +92,9 @@ function both(now: Interval | null, before: Interval | null): Interval | null {
   if (now === null || before === null) return now ?? before;
   const tighter = (of: "max" | "min", a: number | null, b: number | null) =>
     a === null || b === null ? (a ?? b) : Math[of](a, b);
-  return {
-    lower: tighter("max", now.lower, before.lower),
-    upper: tighter("min", now.upper, before.upper),
-    level: now.level,
-  };
+  const lower = tighter("max", now.lower, before.lower);
+  const upper = tighter("min", now.upper, before.upper);
+  // The lanes have changed since: no ratio is within the bounds of both looks.
+  const isEmpty = lower !== null && upper !== null && lower > upper;
+  return isEmpty ? now : { lower, upper, level: now.level };
 }
