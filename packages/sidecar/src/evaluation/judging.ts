@@ -159,12 +159,7 @@ export function createJudging(
   return {
     add(samples) {
       noteStarts(samples);
-      for (const { key, sample } of samples) {
-        const evaluation = evaluations.get(key);
-        if (evaluation === undefined) continue;
-        evaluation.store.add(sample);
-        if (sample.mirrored) noteOutcome(evaluation, sample.t0);
-      }
+      for (const { key, sample } of samples) keep(evaluations.get(key), sample);
       writeTo((opened) => opened.append(samples.map(({ sample }) => sample)));
     },
     update(now) {
@@ -190,10 +185,13 @@ export function createJudging(
   };
 }
 
-function noteOutcome(evaluation: Evaluation, t0: number): void {
+function keep(evaluation: Evaluation | undefined, sample: Sample): void {
+  if (evaluation === undefined) return;
+  evaluation.store.add(sample);
+  if (!sample.mirrored) return;
   evaluation.outcomes++;
   const { ending } = evaluation;
-  if (ending !== undefined && t0 <= ending.atMs) ending.open--;
+  if (ending !== undefined && sample.t0 <= ending.atMs) ending.open--;
 }
 
 /** Once behind the end of a stage: all that was under way at the last news is waited for. */
