@@ -39,7 +39,7 @@ const candidates = ["equal", "slower", "vanishing"];
 /** Copies beyond the first are dropped by Envoy itself, and nobody is told. */
 function dropCopies(bootstrap: string): string {
   const [before, after] = bootstrap.split("- name: lane/default/route/0/mirror/2\n");
-  return `${before}- name: lane/default/route/0/mirror/2\n${after?.replace("max_requests: 1024", "max_requests: 1")}`;
+  return `${before}- name: lane/default/route/0/mirror/2\n${after?.replace("max_requests: 528", "max_requests: 1")}`;
 }
 
 describe("verdicts on a real Envoy", () => {

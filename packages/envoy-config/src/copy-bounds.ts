@@ -1,18 +1,19 @@
 import type { EnvoySettings } from "./envoy-settings.ts";
-import { isRendered, poolsByName, primaryPoolsOf, routesOf } from "./queries.ts";
+import { isRendered, poolsByName, primaryPoolsOf, routesOf, sharesGate } from "./queries.ts";
 import type { Mirror, Topology } from "./topology.ts";
 
 /** What a mirror's copies may take of Envoy at once. */
 export interface CopyBounds {
-  /** Copies under way. */
+  /** Copies that Envoy lets through. */
   readonly copies: number;
-  /** Copies that Envoy lets through: one that has just ended counts there a moment longer. */
-  readonly breaker: number;
   /** Largest body of a copy. A buffer on its way that takes less could hold up the primary's upload. */
   readonly bodyBytes: number;
 }
 
 type Bounding = Pick<EnvoySettings, "maxShadowRequests" | "maxShadowBodyBytes" | "maxBodyBytes">;
+
+/** Copies beyond a policy's `maxInFlight`: one that has just ended counts in Envoy a moment longer than in the sidecar. */
+const justEnded = 16;
 
 /** The bounds of each rendered mirror, by name. */
 export function copyBounds(
@@ -26,9 +27,8 @@ export function copyBounds(
     const limit = sized.has(mirror.name)
       ? (budget?.maxBodyBytes ?? maxShadowBodyBytes)
       : maxBodyBytes;
-    const copies = budget?.maxInFlight ?? maxShadowRequests;
-    const breaker = Math.max(maxShadowRequests, 2 * (budget?.maxInFlight ?? 0));
-    return [mirror.name, { copies, breaker, bodyBytes: Math.min(limit, maxBodyBytes) }];
+    const copies = budget === undefined ? maxShadowRequests : budget.maxInFlight + justEnded;
+    return [mirror.name, { copies, bodyBytes: Math.min(limit, maxBodyBytes) }];
   });
   return new Map(bounds);
 }
@@ -51,6 +51,29 @@ function sizedMirrors(topology: Topology): ReadonlySet<string> {
       .filter((mirror) => buffered.has(mirror) || !unsized.has(mirror.name))
       .map(({ name }) => name),
   );
+}
+
+/**
+ * The rendered mirrors, each with the others whose copies count together with its own: the sidecar holds all of a policy's
+ * within one budget, unless Envoy alone draws what is mirrored.
+ */
+export function mirrorsByBudget(topology: Topology): readonly (readonly [Mirror, ...Mirror[]])[] {
+  const pools = poolsByName(topology);
+  const drawnByEnvoy = new Set(
+    routesOf(topology)
+      .filter((route) => primaryPoolsOf(route).some((name) => pools.get(name)?.picker !== "umbra"))
+      .flatMap(({ mirrors }) => mirrors),
+  );
+  const groups: [Mirror, ...Mirror[]][] = [];
+  for (const mirror of topology.mirrors.filter(isRendered)) {
+    const isHeld = mirror.policy !== undefined && !drawnByEnvoy.has(mirror.name);
+    const group = groups.find(
+      ([first]) => isHeld && !drawnByEnvoy.has(first.name) && sharesGate(first, mirror),
+    );
+    if (group === undefined) groups.push([mirror]);
+    else group.push(mirror);
+  }
+  return groups;
 }
 
 /** The mirrors whose lane holds a copy's body whole, until an endpoint is picked for it. */

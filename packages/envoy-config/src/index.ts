@@ -57,7 +57,6 @@ export {
   heldRequestBytes,
   leastHeldBytes,
   type MemoryBound,
-  maxMeasuredAnswers,
   memoryBounds,
   sidecarBounds,
 } from "./memory.ts";
@@ -86,6 +85,7 @@ export {
   poolsByName,
   primaryPoolsOf,
   routesOf,
+  sharesGate,
 } from "./queries.ts";
 export { readTopology, type TopologyOptions, type TopologyRead } from "./read-topology.ts";
 export { parseMetricsPlace } from "./resolve/metrics-place.ts";

@@ -68,3 +68,10 @@ export function baselinePoolsOf(
 export function isRendered({ perMillion, policy }: Mirror): boolean {
   return perMillion > 0 || policy !== undefined;
 }
+
+/** Whether the sidecar counts both together: rules of one route to one pool, by one policy, or without one in equal shares. */
+export function sharesGate(a: Mirror, b: Mirror): boolean {
+  const isSameRoute = isSameResource(a.origin.route, b.origin.route);
+  if (!isSameRoute || a.pool !== b.pool || a.policy?.name !== b.policy?.name) return false;
+  return a.policy !== undefined || a.perMillion === b.perMillion;
+}

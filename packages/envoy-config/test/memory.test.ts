@@ -66,6 +66,10 @@ describe("the bounds of memory", () => {
     expect(total(topology, "envoy")).toBe(32 * (2 + 1 + 3 / 16 + 0.5) * MiB);
     expect(total(topology, "sidecar")).toBeLessThanOrEqual(3_072 * MiB);
     expect(heldRequestBytes(topology)).toBeGreaterThan(leastHeldBytes(topology.envoy.settings));
+    const reading = memoryBounds(topology).filter(({ what }) => /^answers|^the thread/.test(what));
+    expect(reading.reduce((sum, { times, bytes }) => sum + times * bytes, 0)).toBe(
+      (12 + 2 * 64 + 512) * MiB,
+    );
   });
 
   test("of Envoy that do not fit are refused, with what fits", () => {
@@ -92,6 +96,90 @@ describe("the bounds of memory", () => {
       expect(findings(resources(raised))).toEqual([]);
     },
   );
+
+  const gateway = resources().split("---")[0] ?? "";
+  const addresses = (count: number, net = 0) =>
+    Array.from({ length: count }, (_, i) => `10.${net}.${i >> 8}.${i & 255}:8000`).join(",");
+  const service = (count: number) =>
+    `---\nkind: Service\napiVersion: v1\nmetadata: {name: web, annotations: {umbra.dev/picker: none, umbra.dev/endpoints: "${addresses(count)}"}}\nspec: {ports: [{port: 8000}]}\n`;
+  const inferencePool = (name: string, list: string) =>
+    `---\nkind: InferencePool\napiVersion: inference.networking.k8s.io/v1\nmetadata: {name: ${name}, annotations: {umbra.dev/endpoints: "${list}"}}\nspec: {targetPorts: [{number: 8000}], selector: {matchLabels: {app: pool}}, endpointPickerRef: {name: umbra, port: {number: 9002}}}\n`;
+  const poolRef = (name: string) =>
+    `{group: inference.networking.k8s.io, kind: InferencePool, name: ${name}}`;
+  const route = (backend: string, { rules = 1, shadow = "" } = {}) => `---
+kind: HTTPRoute
+apiVersion: gateway.networking.k8s.io/v1
+metadata: {name: route}
+spec:
+  parentRefs: [{name: gateway}]
+  rules:
+${Array.from({ length: rules }, (_, i) => `    - {matches: [{path: {type: PathPrefix, value: /p${i}}}], backendRefs: [${backend}]${shadow === "" ? "" : `, filters: [{type: RequestMirror, requestMirror: {backendRef: ${shadow}}}]`}}`).join("\n")}
+`;
+  const policy = (maxInFlight: number) =>
+    `---\nkind: ShadowPolicy\napiVersion: umbra.dev/v1alpha1\nmetadata: {name: policy}\nspec: {targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: route}], sampling: {percent: 10}, budget: {maxInFlight: ${maxInFlight}}}\n`;
+  const pagesOf = (topology: Topology) =>
+    memoryBounds(topology).find(({ what }) => what.startsWith("metrics pages"))?.times;
+
+  test("of the sidecar count nothing where nobody uses it", () => {
+    const plain = gateway + route("{name: web, port: 8000}") + service(1_000);
+    expect(pagesOf(read(plain).topology)).toBe(0);
+    expect(findings(plain + settings("{sidecarMemory: 256Mi}"))).toEqual([]);
+    const picked = gateway + route(poolRef("pool")) + inferencePool("pool", addresses(2));
+    expect(findings(picked + settings("{sidecarMemory: 256Mi}"))).toHaveLength(1);
+  });
+
+  test("count a scraped address once, and no more pages than come at once", () => {
+    const of = (count: number) =>
+      gateway +
+      route(poolRef("pool")) +
+      inferencePool("pool", addresses(count)) +
+      inferencePool("same", addresses(count));
+    expect(pagesOf(read(of(3)).topology)).toBe(3);
+    expect(pagesOf(read(of(1_000)).topology)).toBe(32);
+    expect(findings(of(1_000))).toEqual([]);
+  });
+
+  const mirrored = (rules: number, maxInFlight: number, backend = poolRef("pool")) =>
+    gateway +
+    route(backend, { rules, shadow: poolRef("shadow") }) +
+    service(1) +
+    inferencePool("pool", addresses(2)) +
+    inferencePool("shadow", addresses(2, 1)) +
+    policy(maxInFlight);
+
+  test("count a policy's copies and samples once, however many rules it is over", () => {
+    const [one, many] = [1, 18].map((rules) => read(mirrored(rules, 32)).topology);
+    expect(many?.mirrors).toHaveLength(18);
+    for (const whose of ["envoy", "sidecar"] as const) {
+      expect(total(many as Topology, whose)).toBe(total(one as Topology, whose));
+    }
+    expect(findings(mirrored(18, 400))).toEqual([]);
+  });
+
+  test("count a policy's copies for each rule where Envoy alone draws them", () => {
+    const [one, three] = [1, 3].map((rules) =>
+      total(read(mirrored(rules, 8, "{name: web, port: 8000}")).topology, "envoy"),
+    );
+    expect(three).toBe(3 * (one ?? 0));
+  });
+
+  test.each([4, 32, 400])("count the copies that Envoy lets through: maxInFlight %p", (most) => {
+    const { topology } = read(mirrored(1, most));
+    const counted = memoryBounds(topology).filter(({ of }) => of === "envoy");
+    const { static_resources: all } = parse(renderBootstrap(topology)) as {
+      static_resources: {
+        clusters: {
+          name: string;
+          circuit_breakers?: { thresholds: { max_requests: number }[] };
+        }[];
+      };
+    };
+    const admitted = all.clusters
+      .filter(({ name }) => /^(lane|shadow)\//.test(name))
+      .map(({ circuit_breakers: limits }) => limits?.thresholds[0]?.max_requests);
+    expect(admitted).toEqual([most + 16, most + 16]);
+    expect(new Set(counted.map(({ times }) => times))).toEqual(new Set([most + 16]));
+  });
 
   test("more mirrors take more", () => {
     const [one, three] = [1, 3].map((count) => total(read(resources("", count)).topology, "envoy"));

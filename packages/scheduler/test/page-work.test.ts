@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import { readMetricsPage } from "@umbra/scheduler/metrics";
 import fc from "fast-check";
 
@@ -55,6 +55,8 @@ const hostile: readonly (readonly [string, string])[] = [
     `${lora}{running_lora_adapters="${names(900)}",waiting_lora_adapters="${names(900)}"} 5\n`,
   ],
   ["adapters of one letter", `${lora}{running_lora_adapters="${"a,".repeat(999)}"} 5\n`],
+  ["adapters of old combinations", `${lora}{running_lora_adapters="a"} 1.764400000123e+09\n`],
+  ["a gauge with blanks before its value", `${lora}{}${" ".repeat(60)}1.5e+9\n`],
   ["long lists of adapters", `${lora}{running_lora_adapters="${names(15_000)}"} 5\n`],
   ["blank adapters", `${lora}{running_lora_adapters="${" ".repeat(60_000)}"} 5\n`],
   ["loaded adapters", 'vllm:lora_adapter_loaded{adapter_name="x",level="gpu"} 1\n'],
@@ -116,4 +118,34 @@ test("reads a page of 500 adapters whose past combinations are still on it", () 
   });
   const read = readMetricsPage(Buffer.from(load + combinations.join("")), 0);
   expect(read.ok && read.metrics.activeAdapters.size).toBe(8);
+});
+
+describe.each([
+  { count: 3_000, order: "oldest first", at: (i: number) => i },
+  { count: 20_000, order: "oldest first", at: (i: number) => i },
+  { count: 20_000, order: "newest first", at: (i: number) => -i },
+])("a page of $count combinations of 8 adapters, $order", ({ count, at }) => {
+  const lines = Array.from({ length: count }, (_, i) => {
+    const running = Array.from({ length: 8 }, (_, k) => `team-${i}-${k}`).join(",");
+    const value = `1.7${String(30_000 + at(i)).padStart(6, "0")}123456e+09`;
+    return `${lora}{max_lora="8",running_lora_adapters="${running}",waiting_lora_adapters=""} ${value}\n`;
+  });
+  const gauges =
+    "vllm:num_requests_running 9\nvllm:num_requests_waiting 3\nvllm:kv_cache_usage_perc 0.5\n";
+
+  test.each([
+    ["before", gauges + lines.join("")],
+    ["behind", lines.join("") + gauges],
+  ])("still gives queue and KV cache, and the newest adapters: the gauges are %s", (_, text) => {
+    const page = Buffer.from(text);
+    const read = readMetricsPage(page, 0);
+    expect(page.length).toBeLessThan(pageBytes);
+    expect(read).toMatchObject({
+      ok: true,
+      metrics: { waitingRequests: 3, runningRequests: 9, kvCacheUsage: 0.5, maxActiveAdapters: 8 },
+    });
+    const newest = at(1) > 0 ? count - 1 : 0;
+    const expected = Array.from({ length: 8 }, (_, k) => `team-${newest}-${k}`);
+    expect(read.ok && [...read.metrics.activeAdapters]).toEqual(expected);
+  });
 });

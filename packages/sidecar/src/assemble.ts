@@ -1,4 +1,4 @@
-import { maxMeasuredAnswers, sidecarBounds } from "@umbra/envoy-config";
+import { sidecarBounds } from "@umbra/envoy-config";
 import { createBodyDecoder } from "@umbra/openai/decode";
 import { createRecorder, type ReadAnswer, type Recorder } from "@umbra/shadow";
 import { createAccounts } from "./accounts.ts";
@@ -89,7 +89,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   ];
   const answers = startReading(options, mirrors, metrics);
   const recorder = createRecorder<LiveRequest>({
-    ...{ now, observers, hasCome, maxOpen: maxMeasuredAnswers(topology.envoy.settings) },
+    ...{ now, observers, hasCome, maxOpen: sidecarBounds.measuredAnswers },
     ...readAnswerOf(answers),
   });
   const live = createLive(mirrors, metrics, observers);

@@ -174,10 +174,34 @@ describe("the governor of scraping", () => {
     expect(share.intervalMs()).toBe(100);
   });
 
-  test("keeps all within their share, whatever their pages cost, where none is so cheap that it is never stretched further", () => {
-    const cost = fc.double({ min: 4.5, max: 19, noNaN: true });
+  test.each([
+    { count: 1, ms: 8 },
+    { count: 50, ms: 3.5 },
+    { count: 100, ms: 6 },
+  ])("never lets metrics of $count endpoints that all cost $ms ms grow stale", ({ count, ms }) => {
+    const all = shares(count);
+    spend(all, ms, 400_000);
+    for (const share of all) expect(share.intervalMs()).toBeLessThanOrEqual(600);
+  });
+
+  test("stretches no endpoint further than the longest that costs less than four times the median", () => {
+    const cost = fc.double({ min: 2, max: 7.5, noNaN: true });
     fc.assert(
       fc.property(fc.array(cost, { minLength: 1, maxLength: 40 }), (costs) => {
+        const all = shares(costs.length);
+        for (let i = 0; i < 100; i++) {
+          for (const [at, each] of all.entries()) each.spent(costs[at] ?? 0, 0);
+        }
+        for (const each of all) expect(each.intervalMs()).toBeLessThanOrEqual(600);
+      }),
+    );
+  });
+
+  test("keeps all within their share, whatever the pages of fewer than half of them cost", () => {
+    const cost = fc.double({ min: 4.5, max: 19, noNaN: true });
+    fc.assert(
+      fc.property(fc.array(cost, { minLength: 1, maxLength: 40 }), (costly) => {
+        const costs = [...costly, ...Array<number>(costly.length + 1).fill(0.1)];
         const all = shares(costs.length);
         for (let i = 0; i < 100; i++) {
           for (const [at, each] of all.entries()) each.spent(costs[at] ?? 0, 0);

@@ -67,7 +67,7 @@ function shadowCluster(
   const buffer = options.plainMirror
     ? because(shadowBuffer, options.maxBodyBytes)
     : because(shadowPiece, shadowPieceBytes);
-  return poolCluster({ name, pool, maxStreamMs }, options, copyLimits(bound.breaker, buffer));
+  return poolCluster({ name, pool, maxStreamMs }, options, copyLimits(bound.copies, buffer));
 }
 
 const shadowPiece =
@@ -101,7 +101,7 @@ function laneCluster(mirror: Mirror, bound: CopyBounds, options: BootstrapOption
     ...named(cluster),
     type: "STATIC",
     connect_timeout: timeSetting(options, "connectTimeoutMs"),
-    ...copyLimits(bound.breaker, because(reasonOf("maxShadowBodyBytes"), bound.bodyBytes)),
+    ...copyLimits(bound.copies, because(reasonOf("maxShadowBodyBytes"), bound.bodyBytes)),
     transport_socket: builtIn("transport_sockets.internal_upstream", "InternalUpstreamTransport", {
       transport_socket: builtIn("transport_sockets.raw_buffer", "RawBuffer"),
     }),

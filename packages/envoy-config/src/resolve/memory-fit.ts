@@ -1,6 +1,7 @@
 import {
   copiesShareOfHeap,
   heldRequestBytes,
+  isSidecarUsed,
   leastHeldBytes,
   type MemoryBound,
   memoryBounds,
@@ -22,10 +23,10 @@ export function checkMemory(topology: Topology, place: Place, report: Report): v
   }
   const held = heldRequestBytes(topology);
   const least = leastHeldBytes(settings);
-  if (held < least) {
+  if (held < least && isSidecarUsed(topology)) {
     const parts = memoryBounds(topology).filter((each) => each.of === "sidecar");
     const others = sum(parts) - 2 * held;
-    const message = `\`sidecarMemory\` (${bytesText(settings.sidecarMemoryBytes)}) leaves ${bytesText(held)} for requests that the sidecar holds, and two of the longest take ${bytesText(least)}: lower \`maxBody\`, or raise \`sidecarMemory\` to ${bytesText(enoughFor(others, least, settings.sidecarMemoryBytes))}`;
+    const message = `\`sidecarMemory\` (${bytesText(settings.sidecarMemoryBytes)}) leaves ${bytesText(held)} for requests that the sidecar holds, and two of the longest take ${bytesText(least)}: lower \`maxBody\`, or raise \`sidecarMemory\` to ${bytesText(others + 2 * least)}`;
     report("error", "UMB0245", place, message);
   }
 }
@@ -36,10 +37,4 @@ function largestOf(bounds: readonly MemoryBound[]): string {
   if (largest === undefined) return "";
   const { what, times, bytes, setBy } = largest;
   return `most is of ${what} (${times} times ${bytesText(bytes)}), set by ${setBy}`;
-}
-
-/** A quarter of the memory is for answers that are measured: the rest must hold all else. */
-function enoughFor(others: number, least: number, memory: number): number {
-  const fixed = others - Math.floor(memory / 4);
-  return Math.ceil(((fixed + 2 * least) * 4) / 3);
 }

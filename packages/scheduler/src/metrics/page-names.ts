@@ -1,4 +1,4 @@
-import { type EngineMetrics, engines } from "./engines.ts";
+import { type EngineMetrics, engines, vllmMetricNames } from "./engines.ts";
 import { type WantedNames, wantedNames } from "./wanted-names.ts";
 
 export const processStart = "process_start_time_seconds";
@@ -57,4 +57,5 @@ export function namesOf(engine: EngineMetrics): readonly string[] {
 export const wanted: WantedNames = wantedNames(
   [...runtimeNames, ...[...engines.values()].flatMap(namesOf)],
   wantedLabels(engines.values()),
+  vllmMetricNames.loraRequestsInfo,
 );

@@ -1,3 +1,4 @@
+import { LatestLines } from "./latest-lines.ts";
 import { createPageWork, type PageWork } from "./page-work.ts";
 import { isTextAt, readSample, type Sample } from "./sample-line.ts";
 import { addToHash, hashSeed, headAt, type WantedNames } from "./wanted-names.ts";
@@ -30,23 +31,40 @@ export function parsePrometheusText(
   const bytes = typeof page === "string" ? new TextEncoder().encode(page) : page;
   const samples: Sample[] = [];
   const { length } = bytes;
+  const latest =
+    wanted.latest === undefined ? undefined : new LatestLines(wanted.latest, bytes, work);
+  /** The line before is of that gauge: the next one most likely is, too. */
+  let isLatest = false;
   let start = byteOrderMark.every((byte, i) => bytes[i] === byte) ? byteOrderMark.length : 0;
   while (start < length && samples.length < maxSamples && work.left >= 0) {
     work.left--;
     const from = start;
     while (start < length && (bytes[start] === space || bytes[start] === tab)) start++;
     work.left -= (start - from) >> 6;
+    const known = isLatest ? (latest?.endOfName(start) ?? -1) : -1;
+    if (known >= 0) {
+      const end = endOfLine(bytes, known);
+      if (end - known <= maxLineLength) latest?.add(known, end);
+      start = end + 1;
+      continue;
+    }
     const nameEnd = endOfName(bytes, start, wanted);
     const at = nameEnd < 0 ? start : nameEnd;
     const end = endOfLine(bytes, at);
     const name = nameEnd < 0 ? undefined : nameOf(bytes, start, nameEnd, wanted);
     work.left -= (at - start) >> 3;
-    if (name !== undefined && end - at <= maxLineLength) {
+    isLatest = name !== undefined && name === wanted.latest;
+    if (isLatest) {
+      if (end - at <= maxLineLength) latest?.add(at, end);
+    } else if (name !== undefined && end - at <= maxLineLength) {
       const labels = wanted.labels === undefined ? undefined : (wanted.labels.get(name) ?? none);
       const sample = readSample(bytes, { name, from: at, end, labels }, work);
       if (sample !== undefined) samples.push(sample);
     }
     start = end + 1;
+  }
+  if (wanted.latest !== undefined && work.left >= 0) {
+    samples.push(...(latest?.samples(wanted.labels?.get(wanted.latest)) ?? []));
   }
   // Half a page says what is not so: a busy server's gauges may be behind it.
   return work.left >= 0 ? samples : [];

@@ -157,7 +157,12 @@ const words: ReadonlyMap<string, number> = new Map([
   ["-inf", Number.NEGATIVE_INFINITY],
 ]);
 
-function valueAt(bytes: Uint8Array, from: number, end: number, work: PageWork): number | undefined {
+export function valueAt(
+  bytes: Uint8Array,
+  from: number,
+  end: number,
+  work: PageWork,
+): number | undefined {
   let at = from;
   while (at < end && (bytes[at] ?? 0) > space) at++;
   if (at === from || at - from > maxValueBytes) return undefined;
@@ -186,7 +191,7 @@ function plainNumber(bytes: Uint8Array, from: number, end: number): number | und
 const maxPlainBytes = 15;
 const powers = Array.from({ length: maxPlainBytes }, (_, i) => 10 ** i);
 
-function skipBlanks(bytes: Uint8Array, from: number, end: number): number {
+export function skipBlanks(bytes: Uint8Array, from: number, end: number): number {
   let at = from;
   while (at < end && isBlank(bytes[at])) at++;
   return at;

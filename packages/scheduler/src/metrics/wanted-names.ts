@@ -10,6 +10,8 @@ export interface WantedNames {
   readonly longest: number;
   /** Labels that are read, by name of the sample; undefined: all of every sample. */
   readonly labels: ReadonlyMap<string, readonly string[]> | undefined;
+  /** Of the samples of this name only those of the largest value are read. */
+  readonly latest: string | undefined;
 }
 
 const longestHead = 8;
@@ -20,10 +22,12 @@ const hashPrime = 0x01000193;
 
 /**
  * @param labels by name of the sample the labels that are read; of a name that is absent none are. Absent: all are read
+ * @param latest a name of which only the samples of the largest value are read
  */
 export function wantedNames(
   names: Iterable<string>,
   labels?: ReadonlyMap<string, readonly string[]>,
+  latest?: string,
 ): WantedNames {
   const unique = new Set(names);
   const byHash = new Map<number, string[]>();
@@ -32,7 +36,8 @@ export function wantedNames(
   const headLength = Math.min(longestHead, ...lengths);
   const heads = new Uint8Array(headsSize);
   for (const name of unique) heads[headAt(hashOf(name.slice(0, headLength)))] = 1;
-  return { names: unique, byHash, heads, headLength, longest: Math.max(...lengths), labels };
+  const longest = Math.max(...lengths);
+  return { names: unique, byHash, heads, headLength, longest, labels, latest };
 }
 
 /** The place of a hash in `WantedNames.heads`. */

@@ -1,9 +1,9 @@
 import {
   decodeMirrors,
-  isSameResource,
   laneClusterName,
   type Mirror,
   mirrorToHeader,
+  sharesGate,
   type Topology,
 } from "@umbra/envoy-config";
 import { isCensored } from "@umbra/shadow";
@@ -101,11 +101,4 @@ export function createMirrorRegistry(topology: Topology, now: () => number): Mir
 function evaluatedFirst(gates: readonly MirrorGate[]): readonly MirrorGate[] {
   const withPolicy = (gate: MirrorGate) => Number(gate.mirror.policy !== undefined);
   return gates.toSorted((a, b) => withPolicy(b) - withPolicy(a));
-}
-
-/** Rules of one route that mirror to one pool, by one policy, or without one in equal shares. */
-function sharesGate(a: Mirror, b: Mirror): boolean {
-  const isSameRoute = isSameResource(a.origin.route, b.origin.route);
-  if (!isSameRoute || a.pool !== b.pool || a.policy?.name !== b.policy?.name) return false;
-  return a.policy !== undefined || a.perMillion === b.perMillion;
 }

@@ -20,7 +20,10 @@ export interface EndpointShare {
 export interface GovernorOptions {
   /** The interval while there is time enough, in ms. */
   readonly wantedMs: number;
-  /** Never longer than this, in ms: metrics must not grow stale for want of a scrape. Pages that cost more than 4 ms are an exception. */
+  /**
+   * Never longer than this, in ms: metrics must not grow stale for want of a scrape. Pages that cost far more than those of
+   * the other endpoints are an exception.
+   */
   readonly longestMs: number;
   /** Share of one core, 0 to 1. */
   readonly maxShare: number;
@@ -37,7 +40,9 @@ const unmeasuredMs = 0.06;
 const unmeasuredMsPerByte = 1.4e-6;
 /** Share of a core that one endpoint may take, however few there are: its pages hold up picks. */
 const maxEndpointShare = 0.01;
-/** Ten times what the page of a server with 500 adapters costs, in ms. Metrics of pages that cost more may grow stale. */
+/** Times the median of all endpoints. Metrics of pages that cost more may grow stale. */
+const costlyFactor = 4;
+/** Pages that cost no more, in ms, are never costly: ten times what the page of a server with 500 adapters costs. */
 const costlyMs = 4;
 const longestCostlyMs = 30_000;
 /** Endpoints have fair shares after so many rounds; each round settles those that need less than an equal part of the rest. */
@@ -48,6 +53,7 @@ export function createGovernor(options: GovernorOptions): Governor {
   /** What a scrape costs, in ms, by endpoint. */
   const costs: number[] = [];
   let fairShare = maxShare;
+  let costlyFromMs = Number.POSITIVE_INFINITY;
   let untilDivided = 0;
 
   function divide(): void {
@@ -65,7 +71,7 @@ export function createGovernor(options: GovernorOptions): Governor {
 
   function intervalOf(costMs: number): number {
     const neededMs = costMs / Math.min(fairShare, maxEndpointShare);
-    const most = costMs > costlyMs ? Math.max(longestMs, longestCostlyMs) : longestMs;
+    const most = costMs > costlyFromMs ? Math.max(longestMs, longestCostlyMs) : longestMs;
     return Math.max(wantedMs, Math.min(neededMs, most));
   }
 
@@ -79,6 +85,7 @@ export function createGovernor(options: GovernorOptions): Governor {
           costs[index] = costMs + newestWeight * (spentMs - costMs);
           if (--untilDivided > 0) return;
           untilDivided = costs.length;
+          costlyFromMs = Math.max(costlyMs, costlyFactor * medianOf(costs));
           divide();
         },
         intervalMs: () => intervalOf(costs[index] ?? unmeasuredMs),
@@ -89,4 +96,9 @@ export function createGovernor(options: GovernorOptions): Governor {
       return intervals.reduce((sum, each) => sum + each, 0) / Math.max(1, intervals.length);
     },
   };
+}
+
+/** Of an even number the lower one in the middle: of two endpoints the cheaper says what is usual. */
+function medianOf(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? 0;
 }

@@ -1,0 +1,111 @@
+import type { PageWork } from "./page-work.ts";
+import { isTextAt, readSample, type Sample, skipBlanks, valueAt } from "./sample-line.ts";
+
+/** Of a page's work these lines may use up so much, 0 to 1: the load gauges may be behind them. */
+const workShare = 0.75;
+/** Value and timestamp are no longer than this. */
+const maxTailBytes = 96;
+const maxLines = 1_000;
+/** Part of a value by which a rough one may be wrong: lines that differ by less are all read. */
+const roughness = 1e-14;
+
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
+const dot = 0x2e;
+const minus = 0x2d;
+const plus = 0x2b;
+
+/**
+ * The lines of a gauge of which only the largest value counts. A server keeps old combinations of its labels on the page, by the
+ * thousand: their values are read, and the labels of the newest alone.
+ */
+export class LatestLines {
+  readonly #name: string;
+  readonly #bytes: Uint8Array;
+  readonly #work: PageWork;
+  #left: number;
+  #value = Number.NEGATIVE_INFINITY;
+  #lines: { readonly from: number; readonly end: number }[] = [];
+
+  constructor(name: string, bytes: Uint8Array, work: PageWork) {
+    this.#name = name;
+    this.#bytes = bytes;
+    this.#work = work;
+    this.#left = work.left * workShare;
+  }
+
+  /** Where the gauge's name at the beginning of a line ends; -1 where it is another line. */
+  endOfName(start: number): number {
+    const end = start + this.#name.length;
+    return this.#bytes[end] === openBrace && isTextAt(this.#bytes, start, end, this.#name)
+      ? end
+      : -1;
+  }
+
+  /** A line of the gauge, behind its name. Past their part of the work lines are left out: the newest so far is the newest. */
+  add(from: number, end: number): void {
+    if (this.#left < 0) return;
+    const before = this.#work.left;
+    this.#take(from, end);
+    // With what finding the line has cost.
+    this.#left -= before - this.#work.left + 1;
+  }
+
+  /** Those of the largest value, and what all but equals it. */
+  samples(labels: readonly string[] | undefined): readonly Sample[] {
+    return this.#lines.flatMap(
+      ({ from, end }) =>
+        readSample(this.#bytes, { name: this.#name, from, end, labels }, this.#work) ?? [],
+    );
+  }
+
+  #take(from: number, end: number): void {
+    this.#work.left -= 2;
+    const at = valueStart(this.#bytes, from, end);
+    if (at < 0) return;
+    const rough = roughValue(this.#bytes, at, end);
+    const value = Number.isNaN(rough) ? valueAt(this.#bytes, at, end, this.#work) : rough;
+    if (value === undefined || Number.isNaN(value)) return;
+    const margin = Number.isFinite(this.#value) ? Math.abs(this.#value) * roughness : 0;
+    if (value > this.#value + margin) {
+      this.#value = value;
+      this.#lines = [{ from, end }];
+    } else if (value >= this.#value - margin && this.#lines.length < maxLines) {
+      this.#lines.push({ from, end });
+    }
+  }
+}
+
+/** -1 where the line makes no sense. */
+function valueStart(bytes: Uint8Array, from: number, end: number): number {
+  const stop = Math.max(from, end - maxTailBytes);
+  for (let at = end - 1; at >= stop; at--) {
+    if (bytes[at] === closeBrace) return skipBlanks(bytes, at + 1, end);
+  }
+  const at = skipBlanks(bytes, from, Math.min(end, from + maxTailBytes));
+  return bytes[at] === openBrace ? -1 : at;
+}
+
+/** Without a string being made. NaN where it is not written as digits, a point and an exponent. */
+function roughValue(bytes: Uint8Array, from: number, end: number): number {
+  let digits = 0;
+  let point = -1;
+  let at = from;
+  for (; at < end; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte === dot && point < 0) point = at;
+    else if (byte < 0x30 || byte > 0x39) break;
+    else digits = digits * 10 + (byte - 0x30);
+  }
+  if (at === from || at - from > maxTailBytes) return Number.NaN;
+  const shift = point < 0 ? 0 : at - 1 - point;
+  if (at === end || (bytes[at] ?? 0) <= 0x20) return digits / 10 ** shift;
+  if ((bytes[at] ?? 0) !== 0x65) return Number.NaN;
+  const sign = bytes[at + 1] ?? 0;
+  if (sign === minus || sign === plus) at++;
+  let exponent = 0;
+  for (at++; at < end && (bytes[at] ?? 0) > 0x20; at++) {
+    exponent = exponent * 10 + ((bytes[at] ?? 0) - 0x30);
+  }
+  return digits * 10 ** ((sign === minus ? -exponent : exponent) - shift);
+}
