@@ -200,8 +200,11 @@ async function smokeServe(rootfs, inside) {
   const ended = once(child, "exit");
   const isAlive = await answers(`http://127.0.0.1:${port}/healthz`, 30_000);
   child.kill("SIGTERM");
-  const [status] = await ended;
-  if (!isAlive || status !== 0) fail(`${command.join(" ")} ended with ${status}: ${said}`);
+  const timer = globalThis.setTimeout(() => child.kill("SIGKILL"), 15_000);
+  const [status, signal] = await ended;
+  clearTimeout(timer);
+  if (!isAlive || status !== 0)
+    fail(`${command.join(" ")} ended with ${status ?? signal}: ${said}`);
   process.stdout.write(`ok       ${command.join(" ")}\n`);
 }
 

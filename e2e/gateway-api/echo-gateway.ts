@@ -43,6 +43,8 @@ export interface EchoGateway {
 
 const api = "gateway.networking.k8s.io/v1";
 const backends = ["v1", "v2", "v3"];
+/** Many plain mirrors, whose copies may have the longest body: more than the default memory is for. */
+const roomy = ["--set", "maxHeap=64Gi"];
 
 /**
  * One Envoy, a sidecar, three echo servers behind the Services `v1`, `v2`, `v3` (port 8080) of the namespace `default`,
@@ -77,7 +79,7 @@ export async function startEchoGateway(
   const gateway = await startGateway({
     resources: documents.map((each) => JSON.stringify(each)).join("\n---\n"),
     httpPort: ports[0] ?? 0,
-    ...{ renderFlags: flags, serveFlags: flags },
+    ...{ renderFlags: [...roomy, ...flags], serveFlags: [...roomy, ...flags] },
   });
   const dispatcher = new Agent({ connections: 32 });
   const askAt: EchoGateway["ask"] = (row, name = "gateway") =>

@@ -10,6 +10,9 @@
 set -u
 umbra=${UMBRA:-npx --no-install umbra}
 
+# A report of an earlier run would be taken for this one's where the report can't be made.
+rm -f umbra-report.html umbra-report.md umbra-report.xml
+
 $umbra report --gate --html umbra-report.html --markdown umbra-report.md --junit umbra-report.xml "$@"
 status=$?
 

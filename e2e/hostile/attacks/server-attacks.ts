@@ -45,8 +45,8 @@ export const shadowAttacks: readonly Attack[] = [
 
 /** Pages of an endpoint that may be one of the shadow's or of the primary's. */
 export const pageAttacks: readonly Attack[] = [
-  behaving("shadow", "shadow: a wide metrics page", { metrics: "wide" }),
-  behaving("shadow", "shadow: escapes on the metrics page", { metrics: "escapes" }),
+  behaving("shadow", "a wide metrics page of the shadow", { metrics: "wide" }),
+  behaving("shadow", "escapes on the metrics page of the shadow", { metrics: "escapes" }),
   behaving("endpoint", "a wide metrics page", { metrics: "wide" }),
   behaving("endpoint", "8,000 adapters a line", { metrics: "adapters" }),
   behaving("endpoint", "a page of short lines", { metrics: "shortLines" }),

@@ -59,6 +59,13 @@ test("takes the spread of the traffic from samples, and says what they were", as
   });
 });
 
+test("promises no PASS where there are too few pairs at the horizon", async () => {
+  const { stdout } = await runCommand(["plan", "--rate", "0.9"]);
+  expect(stdout).toContain("No PASS at the horizon: there are fewer pairs than minPairs, 2000.");
+  expect(stdout).toMatch(/80 % need a horizon of about \d+ min/);
+  expect(stdout).not.toContain("Equal lanes pass");
+});
+
 test("needs a rate", async () => {
   const { status, stderr } = await runCommand(["plan"]);
   expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining("give --rate") });

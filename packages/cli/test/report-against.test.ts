@@ -70,6 +70,31 @@ describe("umbra report --against and --label", () => {
     expect([status > 0, err]).toEqual([true, expect.stringContaining(error)]);
   });
 
+  test.each([
+    { json: null, why: "its `schema` must be shadow-report/2" },
+    { json: 5, why: "its `schema` must be shadow-report/2" },
+    { json: [], why: "its `schema` must be shadow-report/2" },
+    { json: {}, why: "its `schema` must be shadow-report/2" },
+    { json: { reports: 5 }, why: "its `schema` must be shadow-report/2" },
+    { json: { reports: [null] }, why: "its `schema` must be shadow-report/2" },
+    { json: { schema: "shadow-report/2" }, why: "parts of it are missing" },
+    { json: { reports: [{ schema: "shadow-report/2" }, null] }, why: "parts of it are missing" },
+    { json: { schema: "shadow-report/1" }, why: "shadow-report/1" },
+  ])("refuses $json with one clear error", async ({ json, why }) => {
+    const file = join(folder, "broken.json");
+    writeFileSync(file, JSON.stringify(json));
+    const found = await Promise.all([
+      runCommand(["report", "--from", file]),
+      runCommand(["report", "--from", now, "--against", file]),
+    ]);
+    expect(
+      found.map(({ status, stderr }) => [status, stderr.includes(why), lines(stderr)]),
+    ).toEqual([
+      [1, true, 1],
+      [1, true, 1],
+    ]);
+  });
+
   test("refuses an earlier list without the candidate", async () => {
     const report = JSON.parse(readFileSync(earlier, "utf8")) as { candidate: object };
     const other = { ...report, candidate: { ...report.candidate, pool: "prod/other" } };
@@ -82,3 +107,7 @@ describe("umbra report --against and --label", () => {
     ]);
   });
 });
+
+function lines(text: string): number {
+  return text.trimEnd().split("\n").length;
+}

@@ -67,8 +67,13 @@ describe("what an evaluation needs", () => {
     },
     {
       name: "fewer requests than pairs",
-      spec: "  budget: {maxRequests: 100}",
+      spec: "  budget: {maxRequests: 100}\n  evaluation: {sameModel: true}",
       want: [{ code: "UMB0214", severity: "error", hasLine: true }],
+    },
+    {
+      name: "fewer requests than pairs, where nothing is said of an evaluation",
+      spec: "  budget: {maxRequests: 100}",
+      want: [{ code: "UMB0215", severity: "warning", hasLine: true }],
     },
     {
       name: "a budget that ends with the horizon",

@@ -33,7 +33,11 @@ export interface ExtProcServerOptions {
   readonly onAccessLog?: (entry: AccessLogEntry) => void;
   /** Told of everything that ended a stream by an error. */
   readonly onError?: (cause: unknown) => void;
-  /** Requests that wait for their body's end, headers included, of all streams together; 512 MiB when absent. Past it a request is answered 429. */
+  /**
+   * Requests that wait for their body's end, headers included, of all streams together; 512 MiB when absent. Past it a
+   * request is answered 429. Where Envoy buffers the body itself and sends it in pieces, the call ends with
+   * `RESOURCE_EXHAUSTED` and the filter's failure mode holds.
+   */
   readonly maxHeldBytes?: number;
 }
 

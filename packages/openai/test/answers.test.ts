@@ -1,6 +1,8 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
-import { type AnswerMeasures, createAnswerReader } from "@umbra/openai/answers";
+import { type AnswerMeasures, createAnswerReader, createFormReader } from "@umbra/openai/answers";
 
 const events = (...all: readonly (object | string)[]) =>
   all.map((each) => `data: ${typeof each === "string" ? each : JSON.stringify(each)}\n\n`).join("");
@@ -149,4 +151,39 @@ describe("an answer", () => {
   test("in a coding that is not known is not read", () => {
     expect(createAnswerReader("application/json", "br")).toBeUndefined();
   });
+});
+
+describe("the memory of unfinished lines", () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  const heapsOutside = () => {
+    collectGarbage();
+    return process.memoryUsage().arrayBuffers;
+  };
+
+  test("is what is said of it, where other lines come and go meanwhile", () => {
+    const [slow, other] = [0, 1].map(() =>
+      createFormReader({ isStream: true, coding: "identity" }),
+    );
+    const before = heapsOutside();
+    for (let i = 0; i < 5_000; i++) {
+      slow?.push(Buffer.from("d"), 0);
+      for (const each of ["d".repeat(4_000), "\n"]) other?.push(Buffer.from(each), 0);
+    }
+    const held = slow?.heldBytes() ?? 0;
+    expect(held).toBeGreaterThanOrEqual(5_000);
+    // A MiB for what runs beside it.
+    expect(heapsOutside() - before).toBeLessThan(held + 1024 * 1024);
+  });
+
+  test.each([1, 7, 4_096])(
+    "holds back nothing of lines that come in pieces of %d bytes",
+    (size) => {
+      const reader = createFormReader({ isStream: true, coding: "identity" });
+      const bytes = Buffer.from(chat.repeat(20));
+      for (let at = 0; at < bytes.length; at += size) reader.push(bytes.subarray(at, at + size), 0);
+      expect(reader.heldBytes()).toBe(0);
+      expect(reader.end()).toMatchObject({ isWhole: true, isMalformed: false, tokenEvents: 40 });
+    },
+  );
 });

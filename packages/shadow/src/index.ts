@@ -17,7 +17,7 @@ export type {
 } from "./judge/input.ts";
 export { configHash, evaluationId, judge } from "./judge/judge.ts";
 export { type Plan, type PlanInput, type PlannedGate, planEvaluation } from "./judge/plan.ts";
-export { isOver } from "./judge/stages.ts";
+export { isOver, longestWaitMs, stageAfter } from "./judge/stages.ts";
 export { type Profiled, profileOf, type TrafficProfile } from "./judge/traffic-profile.ts";
 export { type AnswerReading, type ReadAnswer, readAnswerHere } from "./measure/answer-reading.ts";
 export {
@@ -50,6 +50,7 @@ export { renderReportJunit } from "./render/junit.ts";
 export { type MarkdownOptions, renderReportMarkdown } from "./render/markdown.ts";
 export { renderReportText, type TextOptions } from "./render/terminal.ts";
 export type * from "./report/behaviour.ts";
+export { isReport } from "./report/is-report.ts";
 export { labelsOf, type ReportLabels, readLabels } from "./report/labels.ts";
 export type * from "./report/over-time.ts";
 export type * from "./report/report-cost.ts";

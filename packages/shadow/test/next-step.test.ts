@@ -1,6 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
-import { evaluationConfig, type GateResult, type ValidityCheck } from "@umbra/shadow";
+import { evaluationConfig, type GateResult, judge, type ValidityCheck } from "@umbra/shadow";
+import { etaOf } from "../src/judge/gate-result.ts";
 import { type NextStepInput, nextStep } from "../src/judge/next-step.ts";
+import { traffic } from "./fixtures.ts";
 
 const config = evaluationConfig();
 const gate = (id: string, eta_s: number | null) => ({ id, eta_s }) as GateResult;
@@ -9,9 +11,32 @@ const check = (id: string, note: string | null = null) => ({ id, note }) as Vali
 function step(more: Partial<NextStepInput>) {
   return nextStep({
     ...{ open: [], held: [], isFinal: false, isBudgetSpent: false, leftS: 0, pairs: 1_420, config },
+    stage: 1,
     ...more,
   });
 }
+
+describe("the time that a gate still needs", () => {
+  test.each([
+    { name: "half of the room: four times the run", estimate: 0, upper: 0.2, want: 5_400 },
+    { name: "nearly there", estimate: 0, upper: 0.101, want: 36.18 },
+    { name: "inside already", estimate: 0, upper: 0.05, want: 0 },
+    { name: "over the margin", estimate: 0.11, upper: 0.2, want: null },
+    { name: "more than a day", estimate: 0.09, upper: 0.2, want: null },
+  ])("$name", ({ estimate, upper, want }) => {
+    const found = etaOf({ estimate, upper, margin: 0.1 }, 1_800);
+    expect(found === null ? null : Number(found.toFixed(2))).toBe(want);
+  });
+
+  test("a tail that is too close has one, as other gates do", () => {
+    const samples = traffic({ seed: 5, pairs: 1_600, perSecond: 2, spread: 0.7 });
+    const short = evaluationConfig({ horizonMs: 790_000, warmupMs: 0, minPairs: 1_000 });
+    const { gates } = judge({ samples, config: short, facts: { isFinished: true } });
+    const tail = gates.find(({ id }) => id === "ttft.p99");
+    expect(tail).toMatchObject({ status: "INCONCLUSIVE", reason: { code: "too_close" } });
+    expect(tail?.eta_s).toBeGreaterThan(60);
+  });
+});
 
 describe("nextStep", () => {
   test.each([
@@ -71,9 +96,32 @@ describe("nextStep", () => {
       },
     },
     {
-      name: "gates that all have an end: the last of them",
+      name: "gates that all have an end: the next verdict, at twice the planned length",
       input: { isFinal: true, open: [gate("ttft.p99", 240), gate("ttft.p90", 61)] },
-      want: { action: "run about 4 min more", eta_s: 240 },
+      want: {
+        action: "run on: the verdict at 60 min of the run, in about 30 min, can decide",
+        eta_s: 1_782,
+      },
+    },
+    {
+      name: "more than one doubling away",
+      input: { isFinal: true, open: [gate("ttft.p99", 1_900)] },
+      want: { action: expect.stringContaining("the verdict at 119 min of the run"), eta_s: 5_346 },
+    },
+    {
+      name: "behind the end of a stage, from the time that has passed",
+      input: { isFinal: true, stage: 1, elapsedS: 2_400, open: [gate("ttft.p99", 240)] },
+      want: { action: expect.stringContaining("in about 20 min"), eta_s: 1_164 },
+    },
+    {
+      name: "at a later stage",
+      input: { isFinal: true, stage: 2, open: [gate("ttft.p99", 240)] },
+      want: { action: expect.stringContaining("the verdict at 119 min of the run"), eta_s: 3_564 },
+    },
+    {
+      name: "a finished file has no later stage",
+      input: { isFinal: true, isFinished: true, open: [gate("ttft.p99", 240)] },
+      want: { action: "record a run that is about 4 min longer", eta_s: null },
     },
     {
       name: "a trend is looked for, and not averaged away",

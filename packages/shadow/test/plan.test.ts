@@ -1,5 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
-import { evaluationConfig, planEvaluation, profileOf, type Sample } from "@umbra/shadow";
+import {
+  evaluationConfig,
+  type PlanInput,
+  planEvaluation,
+  profileOf,
+  type Sample,
+} from "@umbra/shadow";
 import { createRandom } from "@umbra/shadow/statistics";
 import { leg, sample } from "./fixtures.ts";
 
@@ -42,6 +48,59 @@ describe("planEvaluation", () => {
     }).gates.map(({ id }) => id);
     expect(ids).toContain("whole.p99");
     expect(ids.filter((id) => id.startsWith("ttft.") || id.startsWith("tpot."))).toEqual([]);
+  });
+});
+
+describe("planEvaluation, as the judge decides", () => {
+  const planOf = (more: Partial<PlanInput>) =>
+    planEvaluation({ config, ratePerSecond: 2, percent: 100, ...more });
+
+  test.each([
+    { ratePerSecond: 0.9, isShort: true },
+    { ratePerSecond: 2, isShort: false },
+  ])("$ratePerSecond requests a second: short of pairs $isShort", ({ ratePerSecond, isShort }) => {
+    const { pairs, isShortOfPairs, power, gates, seconds } = planOf({ ratePerSecond });
+    expect([pairs < config.minPairs, isShortOfPairs]).toEqual([isShort, isShort]);
+    expect([power === 0, gates.every((gate) => gate.power === 0)]).toEqual([isShort, isShort]);
+    const forPairs = config.minPairs / ratePerSecond + config.warmupMs / 1_000;
+    expect(seconds).toBeGreaterThanOrEqual(forPairs);
+  });
+
+  test.each([
+    { streamedShare: 1, streams: true, whole: false },
+    { streamedShare: 0.97, streams: true, whole: false },
+    { streamedShare: 0.5, streams: true, whole: true },
+    { streamedShare: 0.03, streams: false, whole: true },
+  ])("$streamedShare streamed: kinds that are rare do not count", (each) => {
+    const { streamedShare, streams, whole } = each;
+    const ids = planOf({ profile: { streamedShare } }).gates.map(({ id }) => id);
+    expect([ids.includes("ttft.p99"), ids.includes("whole.p99")]).toEqual([streams, whole]);
+  });
+
+  test("few whole answers do not cost all power", () => {
+    const [all, most] = [1, 0.97].map((streamedShare) => planOf({ profile: { streamedShare } }));
+    expect(most?.power).toBeGreaterThan((all?.power ?? 1) - 0.1);
+  });
+
+  test("a stricter alpha costs power, and what is seen gets larger", () => {
+    const [usual, strict] = [0.05, 0.01].map((alpha) =>
+      planOf({ config: evaluationConfig({ alpha }), profile: { tauS: 60 } }),
+    );
+    const seen = (of: typeof usual) =>
+      of?.gates.find(({ id }) => id === "ttft.typical")?.detectable;
+    expect(strict?.power).toBeLessThan(usual?.power ?? 0);
+    expect(seen(strict)).toBeGreaterThan(seen(usual) ?? 9);
+  });
+
+  test("a short run has fewer degrees of freedom", () => {
+    const at = (horizonMs: number) =>
+      planOf({
+        ...{ config: evaluationConfig({ horizonMs, warmupMs: 0, minPairs: 200 }) },
+        ...{ ratePerSecond: 4, profile: { loadShare: 0 } },
+      }).gates.find(({ id }) => id === "ttft.typical")?.detectable ?? 0;
+    // 99 blocks and 100 of them: t of 6 degrees of freedom and of 8, and the root of the time.
+    const [short, long] = [at(990_000), at(1_000_000)].map(Math.log);
+    expect((short ?? 0) / (long ?? 1)).toBeCloseTo((2.785 / 2.701) * Math.sqrt(100 / 99), 2);
   });
 });
 

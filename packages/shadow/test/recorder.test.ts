@@ -282,6 +282,13 @@ describe("pairing", () => {
     expect([all.lost.length, all.pairs.length]).toEqual([2, 0]);
   });
 
+  test("knows of a twin that was never measured whether the shadow had it", () => {
+    const all = setup({ hasCome: (_: string, mirror: string) => mirror === "m" });
+    run(all, { ...primary, mirrors: ["m", "n"] }, {});
+    all.pairing("r1").giveUp();
+    expect(all.lost).toEqual(["r1 m unanswered", "r1 n unsent"]);
+  });
+
   test("waits for a twin as long as its primary runs", () => {
     const all = setup({ pairTimeoutMs: 5_000 });
     const running = all.begin(primary);

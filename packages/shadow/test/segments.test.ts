@@ -129,6 +129,21 @@ describe("segments", () => {
     ).toEqual(["shape tools"]);
   });
 
+  test("a model that fails on every pair is flagged, and the others are not", () => {
+    const bad = { class: "server_error", status: 500, ttft: null, tpot: null, e2e: null } as const;
+    const samples = pairs({ seed: 9 }).map((each, i) => ({
+      ...each,
+      request: { model: i % 15 === 0 ? "bad" : "good", path: null, shape: null, priority: null },
+      shadow: i % 15 === 0 ? leg(bad) : each.shadow,
+    }));
+    const found = segmentsOf(samples).filter(({ by, gate }) => by === "model" && gate === "errors");
+    const shown = found.map(({ bucket, estimate, flagged }) => [bucket, estimate, flagged]);
+    expect(shown).toEqual([
+      ["good", 0, false],
+      ["bad", 1, true],
+    ]);
+  });
+
   test("nothing is flagged before the planned end", () => {
     const found = segmentsOf(pairs({ seed: 1, tools: Math.log(3) }), false);
     expect(found.filter(({ flagged, e_value }) => flagged || e_value !== null)).toEqual([]);

@@ -5,6 +5,7 @@ import {
   evaluationConfig,
   judge,
   type Sample,
+  type SampleLeg,
   type ShadowReport,
 } from "@umbra/shadow";
 import { createRandom } from "@umbra/shadow/statistics";
@@ -121,6 +122,22 @@ describe("shares", () => {
     const end = run(unsent);
     expect(check(end, "pairing_rate")).toMatchObject({ value: 0.5, ok: false });
     expect(end.verdict.status).toBe("INVALID");
+  });
+
+  test("a few per cent of copies that the gateway never sent keep from a PASS", () => {
+    const unsent = (every: number) =>
+      lossy((i) => i % every === 0).map((each) =>
+        each.shadow === null ? { ...each, unsent: true } : each,
+      );
+    const end = run(unsent(22));
+    expect(check(end, "pairing_rate")).toMatchObject({ ok: true });
+    expect(check(end, "unsent")).toMatchObject({ ok: false, effect: "inconclusive" });
+    expect(end.verdict).toMatchObject({
+      status: "INCONCLUSIVE",
+      reasons: [{ code: "check_unsent" }],
+      next: { action: expect.stringContaining("did not send all copies") },
+    });
+    expect(check(checksOf(unsent(400)), "unsent")).toMatchObject({ ok: true });
   });
 
   test("a share beyond its limit by chance is no fault: the bound decides", () => {
@@ -270,6 +287,19 @@ describe("drift", () => {
       note: expect.stringMatching(/^a trend is seen: the shadow gets slower \(ttft /),
     });
     expect(report.verdict.status).not.toBe("PASS");
+  });
+
+  test("a trend of an advisory gate is only told, and one of whole answers holds a PASS", () => {
+    const slower = (more: Partial<SampleLeg>) =>
+      loaded(13, 5, () => 0).map((each, i) => ({
+        ...each,
+        primary: leg({ ...each.primary, ...more, e2e: 500 * ((each.primary.ttft ?? 0) / 200) }),
+        shadow: leg({ ...each.primary, ...more, e2e: i < 1_600 ? 500 : 750 }),
+      }));
+    const streamed = checksOf(slower({ tpot: 20 }));
+    expect(check(streamed, "drift")).toMatchObject({ ok: false, effect: "warning" });
+    const whole = checksOf(slower({ stream: false, tpot: null }));
+    expect(check(whole, "drift")).toMatchObject({ ok: false, effect: "inconclusive" });
   });
 
   test("a trend inside of the margin is only told", () => {

@@ -7,6 +7,8 @@ import {
   type Sample,
   type ShadowReport,
 } from "@umbra/shadow";
+import { settled } from "../src/judge/stages.ts";
+import type { Interval } from "../src/report/shadow-report.ts";
 import { leg, traffic } from "./fixtures.ts";
 
 /** 2,400 pairs in ten minutes. */
@@ -180,6 +182,32 @@ describe("clients that leave early", () => {
     expect(report.verdict.status).toBe("INCONCLUSIVE");
   });
 
+  test("count once for each pair, and what is known is shown", () => {
+    const cut = { ttft: null, ttfo: null, tpot: null, e2e: null };
+    const samples = traffic({ seed: 30, ...usual, spread: 0.1 }).map((each, i) =>
+      i % 12 > 0
+        ? each
+        : {
+            ...each,
+            primary: leg({ ...cut, class: "client_cancelled" }),
+            shadow: leg({ ...cut, class: "propagated_cancel" }),
+          },
+    );
+    const p99 = gate(run(samples), "ttft.p99");
+    expect(p99?.reason).toMatchObject({ code: "cut_short", has: 1 / 12 });
+    expect(p99?.reason?.text).toMatch(/^8\.3 % of the answers/);
+    expect(p99?.primary).toBeGreaterThan(100);
+    expect(p99?.estimate).toBeCloseTo(1, 0);
+  });
+
+  test("are no reason where too few pairs are", () => {
+    const cut = { ttft: null, ttfo: null, tpot: null, e2e: null };
+    const samples = traffic({ seed: 30, ...usual, spread: 3 }).map((each, i) =>
+      i === 100 ? { ...each, primary: leg({ ...cut, class: "client_cancelled" }) } : each,
+    );
+    expect(gate(run(samples), "ttft.p99")?.reason).toMatchObject({ code: "too_close" });
+  });
+
   test("after the first token change nothing about it", () => {
     const samples = traffic({ seed: 31, ...usual }).map((each, i) => {
       if (i % 5 > 0 || each.shadow === null) return each;
@@ -303,13 +331,97 @@ describe("the first look at the planned end", () => {
       final: { at: "2026-01-01T00:05:00.000Z", stage: 1 },
     });
     const end = lookAt(recovers, 600, early);
-    expect(gate(end, "ttft.typical")?.estimate).toBeLessThan(1);
+    expect(gate(end, "ttft.typical")).toEqual(gate(early, "ttft.typical"));
     expect(gate(end, "ttft.typical")).toMatchObject({
       status: "FAIL",
       decided_at: "2026-01-01T00:05:00.000Z",
     });
     expect(gate(end, "ttft.typical")?.fail_interval?.lower).toBeGreaterThan(1.1);
     expect(end.verdict).toMatchObject({ status: "FAIL", final: early.verdict.final });
+  });
+});
+
+test("bounds of looks that exclude each other never cross: the new ones are shown", () => {
+  const bounds = (lower: number, upper: number) => ({ lower, upper, level: 0.95 });
+  const open = gate(run(traffic({ seed: 46, pairs: 40, perSecond: 4 })), "ttft.typical");
+  if (open === undefined) throw new Error("no gate");
+  const look = { at: "2026-01-01T00:05:00.000Z", isFinal: false };
+  const merged = (now: Interval, before: Interval) =>
+    settled({ ...open, fail_interval: now }, { ...open, fail_interval: before }, look)
+      .fail_interval;
+  expect(merged(bounds(1.2, 1.4), bounds(0.95, 1.05))).toEqual(bounds(1.2, 1.4));
+  expect(merged(bounds(0.9, 1.04), bounds(0.95, 1.05))).toEqual(bounds(0.95, 1.04));
+});
+
+describe("a verdict that was final", () => {
+  const lookAt = (samples: readonly Sample[], seconds: number, facts: EvaluationFacts = {}) => {
+    const nowMs = startedAtMs + seconds * 1_000;
+    const known = samples.filter(({ t0 }) => t0 <= nowMs);
+    return run(known, {}, { startedAtMs, nowMs, ...facts });
+  };
+  const losing = (lost: (i: number) => boolean, ratio = 1, perSecond = 4) =>
+    traffic({ seed: 44, pairs: 4_800, perSecond, spread: 0.1, ratio }).map((each, i) =>
+      lost(i) ? { ...each, shadow: null } : each,
+    );
+
+  test("INVALID stays, with its time, though it had too few pairs", () => {
+    const samples = losing((i) => i < 1_200 && i % 8 === 0, 1, 2);
+    const first = lookAt(samples, 600);
+    expect(first.verdict).toMatchObject({
+      status: "INVALID",
+      final: { at: "2026-01-01T00:10:00.000Z", stage: 1 },
+    });
+    expect(lookAt(samples, 2_400, { earlier: first })).toBe(first);
+  });
+
+  test("FAIL stays, with its time, and a check that breaks later is shown beside it", () => {
+    const samples = losing((i) => i % 5 === 0, 1.4);
+    const early = lookAt(samples, 300);
+    expect(early.verdict.status).toBe("FAIL");
+    const end = lookAt(samples, 600, { earlier: early });
+    expect(end.verdict).toMatchObject({ status: "FAIL", final: early.verdict.final });
+    expect(end.verdict.reasons.map(({ code }) => code)).toEqual(
+      expect.arrayContaining(["gate_failed", "check_pairing_rate"]),
+    );
+    expect(lookAt(samples, 1_200, { earlier: end })).toBe(end);
+  });
+
+  test("INCONCLUSIVE of a spent budget stays until the next stage", () => {
+    const samples = losing(() => false);
+    const first = lookAt(samples, 490, { isBudgetSpent: true });
+    expect(first.verdict).toMatchObject({ status: "INCONCLUSIVE", final: { stage: 1 } });
+    expect(lookAt(samples, 505, { isBudgetSpent: true, earlier: first })).toBe(first);
+    const second = lookAt(samples, 1_200, { isBudgetSpent: true, earlier: first });
+    expect(second.verdict).toMatchObject({ status: "PASS", final: { stage: 2 } });
+  });
+});
+
+describe("twins that are open at the planned end", () => {
+  const hanging = (i: number) => i > 1_600 && i % 33 === 0;
+  const samples = traffic({ seed: 45, ...usual, spread: 0.1 }).map((each, i) =>
+    hanging(i) ? { ...each, shadow: null } : each,
+  );
+  const lookAt = (seconds: number, more: EvaluationFacts, known = samples) =>
+    run(known, {}, { startedAtMs, nowMs: startedAtMs + seconds * 1_000, ...more });
+  const withoutThem = samples.filter(({ shadow }) => shadow !== null);
+
+  test("are waited for, and then count", () => {
+    const open = samples.length - withoutThem.length;
+    const early = lookAt(600, { openBeforeEnd: open }, withoutThem);
+    expect(early.verdict).toMatchObject({
+      status: "INCONCLUSIVE",
+      final: null,
+      reasons: [{ code: "answers_open" }],
+      next: { action: expect.stringContaining("wait for the answers") },
+    });
+    const end = lookAt(900, { openBeforeEnd: 0, earlier: early });
+    expect(end.verdict.status).not.toBe("PASS");
+    expect(end.verdict.final?.stage).toBe(1);
+  });
+
+  test("and no longer than a twin may take", () => {
+    const late = lookAt(600 + 661, { openBeforeEnd: 1 }, withoutThem);
+    expect(late.verdict.final?.stage).toBe(1);
   });
 });
 

@@ -89,7 +89,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   ];
   const answers = startReading(options, mirrors, metrics);
   const recorder = createRecorder<LiveRequest>({
-    ...{ now, observers, maxOpen: sidecarBounds.measuredAnswers },
+    ...{ now, observers, hasCome, maxOpen: sidecarBounds.measuredAnswers },
     ...readAnswerOf(answers),
   });
   const live = createLive(mirrors, metrics, observers);
@@ -107,6 +107,10 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     ...{ pools, mirrors, recorder, evaluations, answers, metrics, pick },
     observe: createObserve({ recorder, live, mirrors, metrics }),
   };
+}
+
+function hasCome(request: LiveRequest, mirror: string): boolean {
+  return request.twinIn(mirror)?.isPicked === true;
 }
 
 function createObserve({

@@ -137,6 +137,46 @@ describe("the desk that reads answers", () => {
     expect([is.order, is.desk.isWaiting]).toEqual([[2, 1], false]);
   });
 
+  test("reads what has come of the primary's between two pieces of the shadow's", () => {
+    const is = setup();
+    is.shadow.open(1);
+    is.shadow.end(1);
+    is.desk.work();
+    is.primary.open(2);
+    is.primary.end(2);
+    is.desk.work();
+    expect(is.order).toEqual([2, 1]);
+  });
+
+  test("spends a quarter of its time on shadow's answers whose pieces take long", () => {
+    let [ms, spentMs] = [0, 0];
+    // Each piece takes 400 ms: the clock is looked at before it and behind it.
+    let isPiece = false;
+    const share = createWorkShare(0.25, 100, 2_000);
+    const is = setup({
+      now() {
+        if (isPiece) ms += 400;
+        return ms;
+      },
+      shadowShare: {
+        hasRoom(nowMs) {
+          isPiece = share.hasRoom(nowMs);
+          return isPiece;
+        },
+        spent(took) {
+          isPiece = false;
+          spentMs += took;
+          share.spent(took);
+        },
+      },
+    });
+    is.shadow.open(1);
+    for (let i = 0; i < 10_000; i++) is.shadow.data(1, 0, event("a"));
+    while (ms < 100_000) if (!is.desk.work()) ms += 5;
+    expect(spentMs / ms).toBeGreaterThan(0.2);
+    expect(spentMs / ms).toBeLessThan(0.27);
+  });
+
   test("gives up the leg whose unfinished line is too much for its lane, and no other", () => {
     const is = setup({ maxHeldBytes: 100_000 });
     for (const leg of [1, 2]) is.shadow.open(leg);
@@ -154,10 +194,13 @@ describe("the desk that reads answers", () => {
     expect(is.ended.get(2)).toMatchObject({ firstTokenAt: 5, tokenEvents: 1 });
   });
 
-  test("counts what single bytes of a line take beside themselves", () => {
-    const is = setup({ maxHeldBytes: 1024 * 1024 });
-    is.shadow.open(1);
-    for (let i = 0; i < 20_000; i++) {
+  test.each([
+    { name: "a line", form: sse },
+    { name: "a body", form: { isStream: false, coding: "identity" } as const },
+  ])("counts what $name in single bytes takes", ({ form }) => {
+    const is = setup({ maxHeldBytes: 32 * 1024 });
+    is.shadow.open(1, form);
+    for (let i = 0; i < 40_000; i++) {
       is.shadow.data(1, 0, "d");
       if (i % 100 === 0) is.workAll();
     }

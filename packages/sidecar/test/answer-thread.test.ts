@@ -1,6 +1,12 @@
+import { EventEmitter } from "node:events";
 import { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { type AnswerForm, type AnswerMeasures, createFormReader } from "@umbra/openai/answers";
+import {
+  type AnswerForm,
+  type AnswerMeasures,
+  createFormReader,
+  unreadAnswer,
+} from "@umbra/openai/answers";
 import type { Lane } from "@umbra/shadow";
 import {
   type AnswerThread,
@@ -158,6 +164,43 @@ describe("the thread that reads answers", () => {
     expect(unread.toSorted()).toEqual(["primary", "shadow"]);
     await until(async () => workers.length === 2);
     expect(await read(sse, "primary", [event("a")])).toMatchObject({ tokenEvents: 1 });
+  });
+
+  test("when it can't be started is started again later", async () => {
+    let starts = 0;
+    const { read, ends } = setup({
+      start(inbox) {
+        starts++;
+        if (starts > 1 && starts < 4) throw new Error("no room for a thread");
+        const worker = startWorker(inbox);
+        workers.push(worker);
+        return worker;
+      },
+    });
+    await workers[0]?.terminate();
+    await until(async () => workers.length === 2);
+    expect([starts, ends.map(String)]).toEqual([
+      4,
+      ["it has exited", "Error: no room for a thread", "Error: no room for a thread"],
+    ]);
+    expect(await read(sse, "primary", [event("a")])).toMatchObject({ tokenEvents: 1 });
+  });
+
+  test("is closed where it exits while its results are awaited", async () => {
+    const worker = Object.assign(new EventEmitter(), {
+      unref() {},
+      terminate: () => Promise.resolve(1),
+    });
+    const { thread } = setup({ start: () => worker as unknown as Worker });
+    const reading = thread.read(sse, "primary");
+    reading.push(event("a"), 0);
+    const found: AnswerMeasures[] = [];
+    reading.end((measures) => found.push(measures));
+    const closed = thread.close();
+    worker.emit("exit", 1);
+    await closed;
+    started = undefined;
+    expect(found).toEqual([unreadAnswer]);
   });
 
   test("while it is not there answers are not read, and nothing is awaited", async () => {

@@ -77,6 +77,14 @@ class Run {
     return this;
   }
 
+  /** Twins that were given up. */
+  hanging(...sentS: readonly number[]): this {
+    this.#judging?.add(
+      sentS.map((s) => ({ key, sample: sampleAt(s, `r${this.#ids++}`, { lag: null }) })),
+    );
+    return this;
+  }
+
   unmirrored(s: number): this {
     const sample = sampleAt(s, `r${this.#ids++}`, { mirrored: false, shadow: null });
     this.#judging?.add([{ key, sample }]);
@@ -475,6 +483,112 @@ const cases: readonly {
     want: {
       ...{ startS: 1, endS: 602, paired: 590, isFinal: true },
       ...{ status: "FAIL", finalS: 302, stage: 1 },
+    },
+  },
+  {
+    name: "the final look waits for what was under way at the planned end, and not for what came later",
+    play(run) {
+      run
+        .open(0)
+        .pairs(...seconds(1, 581))
+        .clock(602)
+        .facts(dispatched(1, 600));
+      return run.pairs(...seconds(602, 650)).clock(660);
+    },
+    want: {
+      startS: 1,
+      endS: 660,
+      paired: 628,
+      isFinal: false,
+      finalS: null,
+      reasons: ["answers_open"],
+    },
+  },
+  {
+    name: "answers that came late are in the verdict",
+    play(run) {
+      run
+        .open(0)
+        .pairs(...seconds(1, 581))
+        .clock(602)
+        .facts(dispatched(1, 600))
+        .report();
+      return run.hanging(...seconds(581, 601)).clock(900);
+    },
+    want: {
+      startS: 1,
+      endS: 900,
+      paired: 580,
+      inFlight: 0,
+      isFinal: true,
+      status: "PASS",
+      finalS: 900,
+    },
+  },
+  {
+    name: "the same where the end is noticed by a look, ahead of the news",
+    play: (run) =>
+      run
+        .open(0)
+        .pairs(...seconds(1, 581))
+        .clock(590)
+        .facts({ ...dispatched(1, 590), atMs: at(590) })
+        .clock(602),
+    want: { startS: 1, endS: 602, paired: 580, isFinal: false, reasons: ["answers_open"] },
+  },
+  {
+    name: "and no longer than a twin may take",
+    play(run) {
+      run
+        .open(0)
+        .pairs(...seconds(1, 581))
+        .clock(602)
+        .facts(dispatched(1, 600))
+        .report();
+      return run.clock(602 + 661);
+    },
+    want: { startS: 1, endS: 1_263, paired: 580, isFinal: true, status: "PASS" },
+  },
+  {
+    name: "a spent budget is final when nothing is under way",
+    play(run) {
+      const spent = { ...dispatched(1, 300), isBudgetSpent: true };
+      run
+        .open(0)
+        .pairs(...seconds(1, 150))
+        .clock(302)
+        .facts(spent);
+      return run;
+    },
+    want: {
+      startS: 1,
+      endS: 302,
+      paired: 149,
+      isFinal: false,
+      finalS: null,
+      reasons: ["answers_open"],
+    },
+  },
+  {
+    name: "and stands, whatever comes later",
+    play(run) {
+      const spent = { ...dispatched(1, 149), isBudgetSpent: true };
+      run
+        .open(0)
+        .pairs(...seconds(1, 150))
+        .clock(302)
+        .facts(spent)
+        .report();
+      return run.pairs(...seconds(150, 301)).clock(310);
+    },
+    want: {
+      startS: 1,
+      endS: 302,
+      paired: 149,
+      isFinal: false,
+      status: "INCONCLUSIVE",
+      finalS: 302,
+      stage: 1,
     },
   },
   {

@@ -105,6 +105,11 @@ describe("evaluations on disk", () => {
       make: (file) => execFileSync("mkfifo", [file]),
       says: "it is no file",
     },
+    {
+      name: "a link",
+      make: (file) => symlinkSync(join(folder, "target"), file),
+      says: "it is a link",
+    },
   ])(
     "a samples file that is $name: an error at the start, and in memory later",
     ({ make, says }) => {
@@ -129,6 +134,32 @@ describe("evaluations on disk", () => {
     const { judging, trouble } = open();
     add(judging, 0, 10);
     expect([judging.look(true)[0]?.funnel.paired, trouble]).toEqual([10, []]);
+  });
+
+  test.each([
+    { schema: "shadow-report/2", gates: [] },
+    { schema: "shadow-report/2", gates: [], verdict: { status: "PASS" } },
+    null,
+  ])("half a report in the meta file is judged again: %j", (half) => {
+    const first = open();
+    add(first.judging, 0, 50);
+    const before = first.judging.look(true)[0];
+    first.judging.close();
+    const file = `${first.file}.meta.json`;
+    const meta = JSON.parse(readFileSync(file, "utf8")) as {
+      evaluations: Record<string, { config_sha256: string; report?: unknown }>;
+    };
+    for (const entry of Object.values(meta.evaluations)) {
+      const { config_sha256 } = entry;
+      entry.report =
+        half === null ? null : { ...half, evaluation: { config_sha256, is_final: true } };
+    }
+    writeFileSync(file, JSON.stringify(meta));
+    expect(open().judging.look(true)[0]).toMatchObject({
+      funnel: { paired: 50 },
+      verdict: { status: "INCONCLUSIVE" },
+      evaluation: { id: before?.evaluation.id },
+    });
   });
 
   test("a link that is planted where the meta file is made is not followed", () => {

@@ -20,6 +20,16 @@ test("a share of time is used up by work, and fills up as time passes, to a burs
   expect(share.hasRoom(1e9)).toBe(true);
 });
 
+test("a piece of work counts as a whole, where it may", () => {
+  const share = createWorkShare(0.25, 100, 2_000);
+  share.hasRoom(0);
+  // 400 ms more than there were: they are filled up in 1,600 ms.
+  share.spent(500);
+  expect([0, 1_596, 1_604].map((ms) => share.hasRoom(ms))).toEqual([false, false, true]);
+  share.spent(1e6);
+  expect([9_000, 10_000].map((ms) => share.hasRoom(ms))).toEqual([false, true]);
+});
+
 describe("the share of one leg", () => {
   const mebibyte = 1024 * 1024;
 
@@ -32,11 +42,11 @@ describe("the share of one leg", () => {
     expect(answers.indexOf(false)).toBe(taken);
   });
 
-  test("a stream may go on as fast as a model writes, to 32 MiB", () => {
+  test("a stream may go on as fast as a model writes, to 128 MiB", () => {
     const share = createLegShare({ isStream: true });
     // 1,000 events of 2,000 bytes a second.
-    const answers = Array.from({ length: 20_000 }, (_, i) => share.takes(2_000, i));
-    expect(answers.indexOf(false)).toBe(Math.floor((32 * mebibyte) / 2_000));
+    const answers = Array.from({ length: 80_000 }, (_, i) => share.takes(2_000, i));
+    expect(answers.indexOf(false)).toBe(Math.floor((128 * mebibyte) / 2_000));
   });
 
   test("a stream of single bytes is no cheaper than one of events", () => {
@@ -52,15 +62,26 @@ describe("an answer that is observed", () => {
     readonly readAnswer?: ReadAnswer;
     readonly fails?: boolean;
     readonly shadowShare?: WorkShare;
+    readonly maxOpen?: number;
+    /** Another request with the same id is being measured. */
+    readonly isShared?: boolean;
   }
 
-  function observing({ lane = "primary", readAnswer, fails = false, shadowShare }: Setup = {}) {
+  function observing({
+    lane = "primary",
+    readAnswer,
+    fails = false,
+    shadowShare,
+    maxOpen = 10,
+    isShared = false,
+  }: Setup = {}) {
     const clock = { ms: 0 };
     const now = () => clock.ms;
     const legs: Leg[] = [];
     const overloads: string[] = [];
     const recorder = createRecorder<LiveRequest>({
       now,
+      maxOpen,
       ...(readAnswer === undefined ? {} : { readAnswer }),
       observers: [
         {
@@ -72,6 +93,10 @@ describe("an answer that is observed", () => {
       ],
     });
     const live = new LiveRequests({ observers: [], now, canCancel: () => false, onCancel() {} });
+    if (isShared) {
+      const other = live.begin("r", []);
+      if (other !== undefined) other.pairing = { ...recorder.open(other), isWaiting: true };
+    }
     const twin = lane === "shadow" ? live.beginTwin("r", "m") : undefined;
     const leg = twin ?? live.begin("r", []);
     if (leg === undefined) throw new Error("no room");
@@ -92,15 +117,26 @@ describe("an answer that is observed", () => {
         onOverload: (of) => void overloads.push(of),
       },
     );
-    exchange.onRequestHeaders?.(new Map([["x-request-id", "r"]]), true);
+    const first = exchange.onRequestHeaders?.(new Map([["x-request-id", "r"]]), true);
     const headers = new Map([
       [":status", "200"],
       ["content-type", "text/event-stream"],
     ]);
     exchange.onResponseHeaders?.(headers, new Map(), false);
-    return { clock, exchange, leg, legs, overloads, request: leg.request };
+    return { clock, exchange, first, leg, legs, overloads, request: leg.request };
   }
   const event = Buffer.from('data: {"choices":[{"delta":{"content":"a"}}]}\n\n');
+
+  test.each(["primary", "shadow"] as const)("of the %s is counted where too many are", (lane) => {
+    const { exchange, first, legs, overloads } = observing({ lane, maxOpen: 0 });
+    exchange.onEnd?.("complete");
+    expect([first, overloads, legs]).toEqual(["end", [lane], []]);
+  });
+
+  test("is not counted as too much where its id is shared", () => {
+    const { first, overloads } = observing({ isShared: true });
+    expect([first, overloads]).toEqual(["end", []]);
+  });
 
   test("is measured to its end, whatever time passes between looks at the clock", () => {
     const { clock, exchange, legs, overloads } = observing();
@@ -216,14 +252,14 @@ describe("an answer that is observed", () => {
     expect(request.streams).toBe(1);
   });
 
-  test("is given up at 32 MiB", () => {
+  test("of a stream is given up at 128 MiB", () => {
     const { clock, exchange, legs } = observing();
     const chunk = Buffer.alloc(1024 * 1024, `:${" ".repeat(1_022)}\n`);
-    const answers = Array.from({ length: 33 }, () => {
+    const answers = Array.from({ length: 129 }, () => {
       clock.ms += 1_000;
       return exchange.onResponseBody?.(chunk, false);
     });
-    expect(answers.indexOf("end")).toBe(32);
+    expect(answers.indexOf("end")).toBe(128);
     exchange.onEnd?.("complete");
     expect(legs.map((leg) => leg.class)).toEqual(["cap_cancelled"]);
   });

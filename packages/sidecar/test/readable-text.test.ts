@@ -142,3 +142,24 @@ describe("JSON within a string, as the arguments of a tool call are", () => {
     expect(JSON.parse(readableText(JSON.stringify({ text })))).toEqual({ text });
   });
 });
+
+describe("a run of 64 KiB of backslashes", () => {
+  const run = "\\".repeat(64 * 1024);
+
+  test.each([
+    { name: "as text", body: run },
+    { name: "with text behind it", body: `${run}x${run}` },
+    { name: "in JSON that is cut short", body: `{"messages":[{"content":"${run}` },
+    { name: "in JSON", body: JSON.stringify({ content: run }) },
+    { name: "in a stream", body: `data: ${JSON.stringify({ delta: run })}\n\n` },
+  ])("is read in time that grows as it does: $name", ({ body }) => {
+    const startedMs = performance.now();
+    expect(readableText(body)).toContain("\\\\");
+    // One look for each start of the run takes ten times as long.
+    expect(performance.now() - startedMs).toBeLessThan(1_000);
+  });
+
+  test("hides nothing", () => {
+    expect(readableText(`${run}u0061lice.secret@example.com`)).toBe("[e-mail]");
+  });
+});

@@ -95,7 +95,7 @@ export function planCommand(io: Io): Command {
       ...tooSlow(plan, config.minPairs, budget.maxDurationMs),
     ];
     const printed: PrintedPlan = { ...plan, problems };
-    print(flags.output, printed, planText(printed), io);
+    print(flags.output, printed, planText(printed, config), io);
   });
 }
 
@@ -156,7 +156,7 @@ function tooSlow(
   return [{ severity: "error", message, remedy: "raise the share or maxDuration" }];
 }
 
-function planText(plan: PrintedPlan): string {
+function planText(plan: PrintedPlan, { minPairs }: { readonly minPairs: number }): string {
   const { gates, pairsPerSecond, profile, power, seconds, problems } = plan;
   const rows = gates.map(({ id, margin, required, power: own, detectable, seconds: time }) => [
     required ? id : `${id} (advisory)`,
@@ -171,7 +171,9 @@ function planText(plan: PrintedPlan): string {
   const supposed = `load swings of ${Number(profile.tauS.toPrecision(2))} s, spread ${profile.logRatioSd.toFixed(2)}`;
   const lines = [
     `${pairsPerSecond.toFixed(2)} pairs/s, ${plan.pairs.toFixed(0)} at the horizon; ${supposed}.`,
-    `Equal lanes pass all required gates with ${Math.round(power * 100)} %.`,
+    plan.isShortOfPairs
+      ? `No PASS at the horizon: there are fewer pairs than minPairs, ${minPairs}.`
+      : `Equal lanes pass all required gates with ${Math.round(power * 100)} % (an estimate).`,
     seconds === null
       ? "A week is not enough for 80 %: mirror more, or widen the margins."
       : `80 % need a horizon of about ${duration(seconds)}, warm-up included.`,

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isPoolCalled } from "@umbra/envoy-config";
 import {
+  isReport,
   type ReportLabels,
   readLabels,
   renderReportText,
@@ -244,17 +245,28 @@ function readReports(file: string): readonly ShadowReport[] {
   } catch (cause) {
     throw new CommandError(`${file} can't be read: ${(cause as Error).message}`, { cause });
   }
-  const found = json as Partial<ShadowReport> & { readonly reports?: readonly ShadowReport[] };
-  const reports = found.reports ?? [found as ShadowReport];
-  const other = reports.find((each) => each.schema !== "shadow-report/2");
-  if ((other?.schema as string | undefined) === "shadow-report/1") {
+  const reports = reportsIn(json);
+  if (reports.some((each) => schemaOf(each) === "shadow-report/1")) {
     const how = "judge its samples again: umbra report --samples run.ndjson";
     throw new CommandError(`${file} is of an earlier version, shadow-report/1; ${how}`);
   }
-  if (other !== undefined) {
-    throw new CommandError(`${file} is no report: its \`schema\` must be shadow-report/2`);
+  if (!reports.every(isReport)) {
+    const isPartial = reports.some((each) => schemaOf(each) === "shadow-report/2");
+    const why = isPartial ? "parts of it are missing" : "its `schema` must be shadow-report/2";
+    const how = "write it with umbra report -o json";
+    throw new CommandError(`${file} is no report: ${why}; ${how}`);
   }
   return reports;
+}
+
+/** A list of reports, or the JSON itself as the only one. */
+function reportsIn(json: unknown): readonly unknown[] {
+  const reports = (json as { readonly reports?: unknown } | null)?.reports;
+  return Array.isArray(reports) ? reports : [json];
+}
+
+function schemaOf(json: unknown): unknown {
+  return (json as { readonly schema?: unknown } | null)?.schema;
 }
 
 function secondsList(text: string): readonly number[] {

@@ -162,12 +162,15 @@ function readHeaders(headers: Reader): MirrorHeaders {
 
 const week = 7 * 24 * 3_600_000;
 
-/** Horizon, least pairs and budget must leave room for a verdict. */
+/**
+ * Horizon, least pairs and budget must leave room for a verdict. Who says nothing of the evaluation may only want to mirror, and
+ * is warned.
+ */
 function reportReach(spec: Reader, evaluation: EvaluationPolicy, budget: MirrorBudget): void {
-  for (const { severity, field, message, remedy } of reachProblems(
-    evaluationConfig(evaluation),
-    budget,
-  )) {
+  const isAsked = spec.has("evaluation");
+  for (const problem of reachProblems(evaluationConfig(evaluation), budget)) {
+    const { field, message, remedy } = problem;
+    const severity = isAsked ? problem.severity : "warning";
     const holder = field === "horizon" ? "evaluation" : "budget";
     const map = spec.map(holder);
     const code = severity === "error" ? "UMB0214" : "UMB0215";

@@ -1,3 +1,5 @@
+import { LineBuffer } from "./line-buffer.ts";
+
 /** Cuts a byte stream into the `data` of server-sent events, whatever way the bytes are chunked. */
 export interface SseLines {
   /** Returns the data lines that this chunk completes, as text. */
@@ -14,8 +16,9 @@ export interface SseLines {
   hasError(): boolean;
 }
 
-/** What a kept piece takes beside its bytes. */
+/** What a buffer takes beside its bytes. */
 export const pieceBytes = 128;
+const nothing = Buffer.alloc(0);
 const newline = 0x0a;
 /** Of `data`, and of `event` and `error`. */
 const letterD = 0x64;
@@ -23,47 +26,36 @@ const letterE = 0x65;
 
 /** A line longer than `maxLineBytes` is skipped: memory stays bounded whatever comes. */
 export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
-  let [pending, pendingBytes, lineCount] = [[] as Buffer[], 0, 0];
+  const line = new LineBuffer(maxLineBytes);
+  let lineCount = 0;
   let [isSkipping, hasSkipped, hasError] = [false, false, false];
 
-  function reset(): void {
-    if (pendingBytes > 0) pending = [];
-    pendingBytes = 0;
-    isSkipping = false;
-  }
-
-  function keep(piece: Buffer): void {
-    if (isSkipping) return;
-    if (pendingBytes + piece.length > maxLineBytes) {
-      reset();
-      isSkipping = true;
-      hasSkipped = true;
-      return;
-    }
-    pending.push(piece);
-    pendingBytes += piece.length;
+  function skip(): void {
+    line.clear();
+    isSkipping = true;
+    hasSkipped = true;
   }
 
   function takeLine(last: Buffer, lines: string[]): void {
     lineCount++;
     // Most lines are empty, and comments and other fields need no look.
-    const first = pending[0]?.[0] ?? last[0];
-    const isWanted = first === letterD || first === letterE;
-    if (isWanted) keep(last);
-    if (isWanted && !isSkipping) {
-      const written = textOf(pending);
-      const data = dataOf(written);
-      if (data !== undefined) lines.push(data);
+    const first = line.first ?? last[0];
+    if (!isSkipping && (first === letterD || first === letterE)) {
+      const written = line.textWith(last);
+      const data = written === undefined ? undefined : dataOf(written);
+      if (written === undefined) hasSkipped = true;
+      else if (data !== undefined) lines.push(data);
       else if (errorLine.test(written)) hasError = true;
     }
-    reset();
+    line.clear();
+    isSkipping = false;
   }
 
   return {
     hasSkipped: () => hasSkipped,
     hasError: () => hasError,
     lineCount: () => lineCount,
-    heldBytes: () => pendingBytes + pending.length * pieceBytes,
+    heldBytes: () => (line.length === 0 ? 0 : line.room + pieceBytes),
     push(chunk) {
       const lines: string[] = [];
       const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
@@ -75,22 +67,15 @@ export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
         start = end + 1;
       }
       // A copy: the chunk belongs to the caller, and may be a view of a large message.
-      if (start < bytes.length) keep(Buffer.from(bytes.subarray(start)));
+      if (start < bytes.length && !isSkipping && !line.add(bytes.subarray(start))) skip();
       return lines;
     },
     end() {
       const lines: string[] = [];
-      if (pendingBytes > 0) takeLine(Buffer.alloc(0), lines);
+      if (line.length > 0) takeLine(nothing, lines);
       return lines;
     },
   };
-}
-
-function textOf(pieces: readonly Buffer[]): string {
-  const [only] = pieces;
-  return (pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces)).toString(
-    "utf8",
-  );
 }
 
 const errorLine = /^(?:event: *error\s*$|error:)/;

@@ -9,6 +9,7 @@ import type {
 import type { ValidityCheck } from "../report/shadow-report.ts";
 import { blockMean, boundsOf } from "./block-mean.ts";
 import type { EvaluationConfig } from "./config.ts";
+import { isCountedInFull, measuredOf } from "./funnel.ts";
 import type { EvaluationFacts, LaneFacts } from "./input.ts";
 import type { Partition } from "./partition.ts";
 import { replicasNeeded } from "./replicas-needed.ts";
@@ -26,14 +27,19 @@ export interface CostInput {
 export function describeCost(input: CostInput): ReportCost {
   const { table, part, facts, config } = input;
   const elapsedS = (part.nowMs - part.startedAtMs) / 1_000;
-  // All that a shadow gets is mirrored, so its traffic is known from samples alone; the primary's is not.
-  const mirrored = { requests: part.counts.mirrored, seconds: elapsedS };
+  // All that a shadow gets is mirrored, so its traffic is known from samples alone; the primary's is not. What was lost is
+  // not known to have come.
+  const answered = part.counts.paired + (facts.leftOut?.paired ?? 0);
+  const mirrored = { requests: answered, seconds: elapsedS };
   return {
     primary: laneCost(table.baseline, facts.baseline, undefined),
     shadow: laneCost(table.shadow, facts.candidate, mirrored),
     replicas_needed: replicasNeeded(table, facts, config),
     mirroring: mirroringCost(input, elapsedS),
-    slo_misses_per_hour: sloMisses(table, facts, config, elapsedS),
+    // Counts of a process that began after the evaluation say nothing of its hours.
+    slo_misses_per_hour: isCountedInFull(part, facts)
+      ? sloMisses(table, facts, config, elapsedS)
+      : null,
   };
 }
 
@@ -92,7 +98,7 @@ function mirroringCost({ part, facts, validity }: CostInput, elapsedS: number): 
   const protection = validity.find(({ id }) => id === "primary_protection");
   const { value = null, lower = null, upper = null } = protection ?? {};
   return {
-    requests: facts.counts?.dispatched ?? part.counts.mirrored,
+    requests: Math.max(facts.counts?.dispatched ?? 0, measuredOf(part, facts)),
     prompt_tokens: part.dispatches.promptTokens,
     output_tokens: part.dispatches.outputTokens,
     gpu_hours: times(gpus),

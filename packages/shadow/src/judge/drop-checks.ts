@@ -25,6 +25,19 @@ export function checkPairing(input: ValidityInput): ValidityCheck {
   });
 }
 
+/** Gates leave out what was never sent. It must stay rare, as nobody knows how the shadow would have served it. */
+export function checkUnsent(input: ValidityInput): ValidityCheck {
+  const { value, bounds } = shareOf(input, ({ kind }) =>
+    kind === "dropped" ? undefined : kind === "unsent",
+  );
+  return checkOf({
+    id: "unsent",
+    text: "mirrored requests whose copy never reached the shadow's picker",
+    ...{ value, bounds, limits: [null, 0.005], effect: "inconclusive", isFinal: input.isFinal },
+    help: "the gateway did not send all copies, and the gates leave these out: give its mirror more room (connections, pending requests), or mirror a smaller share, then start a new evaluation",
+  });
+}
+
 /** Drops that choose among requests: a spent budget ends the whole, a pause is somebody's will. */
 const chosenDrops: ReadonlySet<string> = new Set(["concurrency", "rate"]);
 

@@ -3,24 +3,40 @@ import type { EvaluationFacts } from "./input.ts";
 import type { Partition } from "./partition.ts";
 import { countOf, type PairTable } from "./table.ts";
 
-/** Where requests were lost on the way to a judged pair. What was left out for want of memory is among what is not used. */
-export function funnelOf(
-  { counts }: Partition,
-  table: PairTable,
-  { counts: known, leftOut = { paired: 0, lost: 0 } }: EvaluationFacts,
-): ReportFunnel {
+/** Mirrored requests that have an outcome, with those that were left out for want of memory. */
+export function measuredOf(
+  { counts }: Pick<Partition, "counts">,
+  { leftOut = { paired: 0, lost: 0 } }: EvaluationFacts,
+): number {
+  return counts.mirrored + leftOut.paired + leftOut.lost;
+}
+
+/** Counts live in the process and samples on disk: behind a restart there are more samples than were counted. */
+export function isCountedInFull(part: Pick<Partition, "counts">, facts: EvaluationFacts): boolean {
+  return facts.counts === undefined || facts.counts.dispatched >= measuredOf(part, facts);
+}
+
+/**
+ * Where requests were lost on the way to a judged pair. What was left out for want of memory is among what is not used.
+ * Counts that a restart has begun anew are at least what the samples show.
+ */
+export function funnelOf(part: Partition, table: PairTable, facts: EvaluationFacts): ReportFunnel {
+  const { counts } = part;
+  const { counts: known, leftOut = { paired: 0, lost: 0 } } = facts;
   const censored: Record<string, number> = {};
   for (let i = 0; i < table.size; i++) {
     if (table.isJudged[i] === 1) continue;
     const name = table.baseline.classes[i] ?? "unknown";
     censored[name] = (censored[name] ?? 0) + 1;
   }
-  const measured = counts.mirrored + leftOut.paired + leftOut.lost;
+  const measured = measuredOf(part, facts);
   const dropped = Object.values(counts.dropped).reduce((sum, n) => sum + n, 0);
   return {
-    ...{ eligible: counts.samples, sampled: measured + dropped, dispatched: measured },
-    dropped: counts.dropped,
     ...known,
+    eligible: Math.max(known?.eligible ?? 0, counts.samples),
+    sampled: Math.max(known?.sampled ?? 0, measured + dropped),
+    dispatched: Math.max(known?.dispatched ?? 0, measured),
+    dropped: atLeast(counts.dropped, known?.dropped ?? {}),
     paired: counts.paired + leftOut.paired,
     lost: counts.lost + leftOut.lost,
     warmup: counts.warmup,
@@ -32,4 +48,13 @@ export function funnelOf(
       ...(leftOut.paired === 0 ? {} : { over_memory: leftOut.paired }),
     },
   };
+}
+
+/** Of each count the larger one. */
+function atLeast(
+  one: Readonly<Record<string, number>>,
+  other: Readonly<Record<string, number>>,
+): Readonly<Record<string, number>> {
+  const larger = Object.entries(one).map(([name, n]) => [name, Math.max(n, other[name] ?? 0)]);
+  return { ...other, ...Object.fromEntries(larger) };
 }

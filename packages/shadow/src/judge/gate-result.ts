@@ -1,5 +1,6 @@
 import type { GateReason, GateResult, Interval } from "../report/shadow-report.ts";
 import type { Bounds } from "../statistics/confidence-sequence.ts";
+import { normalQuantile } from "../statistics/normal.ts";
 import type { EvaluationConfig, GateId } from "./config.ts";
 
 /** What every gate is judged with. */
@@ -44,17 +45,37 @@ export function ratioInterval({ lower, upper }: Bounds, alpha: number): Interval
   return intervalOf({ lower: Math.exp(lower), upper: Math.exp(upper) }, alpha);
 }
 
-/** Of two-sided normal bounds at 5 % each, the change that is found with 80 % power: 2.49 standard errors of 1.64. */
-const powered = 1.51;
+/** Power that the smallest change which is found has. */
+const powered = normalQuantile(0.8);
 
-/** Smallest change found with 80 % power: from one look's upper bound over its estimate, both on the scale of `kind`. */
+/**
+ * Smallest change found with 80 % power: from one look's upper bound over its estimate, both on the scale of `kind`.
+ * `quantile`: standard errors between the two.
+ */
 export function smallestDetectable(
   kind: GateResult["kind"],
   estimate: number,
   upper: number,
+  quantile: number = normalQuantile(0.95),
 ): number | null {
-  const reach = powered * (upper - estimate);
+  const reach = (1 + powered / quantile) * (upper - estimate);
   return finite(kind === "ratio" ? Math.exp(reach) : reach);
+}
+
+const maxEtaS = 86_400;
+
+/**
+ * How much longer than `spanS` until the upper bound is under the margin, if the estimate stays as it is and the bound
+ * comes nearer with the root of time; all on one scale. In seconds; null when never, or not within a day.
+ */
+export function etaOf(
+  { estimate, upper, margin }: Readonly<Record<"estimate" | "upper" | "margin", number>>,
+  spanS: number,
+): number | null {
+  if (!(estimate < margin)) return null;
+  const times = ((upper - estimate) / (margin - estimate)) ** 2;
+  const seconds = Math.max(0, times - 1) * spanS;
+  return seconds > maxEtaS ? null : seconds;
 }
 
 export const atEnd: GateReason = {

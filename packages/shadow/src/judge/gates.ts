@@ -1,7 +1,9 @@
+import { isOverMargin } from "../report/gate-sentence.ts";
 import type { GateReason, GateResult } from "../report/shadow-report.ts";
+import { normalQuantile } from "../statistics/normal.ts";
 import { quantile, sorted } from "../statistics/quantile.ts";
 import type { EvaluationConfig, GateId } from "./config.ts";
-import type { GateContext } from "./gate-result.ts";
+import { etaOf, type GateContext, smallestDetectable } from "./gate-result.ts";
 import { type RateOf, rateGate } from "./rate-gate.ts";
 import { laneValue, type PairedValues, pairedValues, type RatioColumn } from "./ratio-gate.ts";
 import { countOf, indicesOf, isGood, type LaneColumns, type PairTable } from "./table.ts";
@@ -24,13 +26,16 @@ export function judgeGates(
   });
   const full = { ...context, failAlpha: failAlphaOf(ids, config, context.alpha) };
   const gates = judged(ids, table, full);
-  return gates.map((gate) => {
-    return context.isFinal ? leftOut(gate, shareOf(gate.id as GateId, table)) : gate;
-  });
+  return gates
+    .map((gate) => {
+      const share = shareOf(gate.id as GateId, table);
+      return context.isFinal ? leftOut(gate, share) : gate;
+    })
+    .map(overAlready);
 }
 
 /** Kinds of traffic under this share are left out of the verdict where they are too few to be judged. */
-const rareShare = 0.05;
+export const rareShare = 0.05;
 
 /** One rule for all gates: too few pairs at the planned end, and of a kind that is rare. */
 function leftOut(gate: GateResult, share: number): GateResult {
@@ -38,6 +43,15 @@ function leftOut(gate: GateResult, share: number): GateResult {
   const text = `${gate.reason.text}, and only ${(100 * share).toFixed(1)} % of the requests are of this kind`;
   const reason: GateReason = { ...gate.reason, code: "rare_traffic", text };
   return { ...gate, status: "NOT_JUDGED", reason };
+}
+
+/** An open gate whose whole interval is over the margin is not said to be close to it. */
+function overAlready(gate: GateResult): GateResult {
+  const { reason, interval } = gate;
+  if (reason?.code !== "too_close" || interval === null || !isOverMargin(gate)) return gate;
+  const level = Number((100 * interval.level).toFixed(2));
+  const text = `over the margin at ${level} %; FAIL needs a stricter bound`;
+  return { ...gate, reason: { ...reason, text } };
 }
 
 /** Share of the pairs whose baseline has what the gate compares: a stream of one token has no time per token. */
@@ -76,10 +90,31 @@ function judged(ids: readonly GateId[], table: PairTable, context: GateContext):
     }
     if (id in tailGates) {
       const [column, level] = tailGates[id as TailId];
-      return tailGate(id, level, tails(column), context);
+      const values = tails(column);
+      return withReach(tailGate(id, level, values, context), values.atMs, context.alpha);
     }
     return rateGate(id, table, rateOf(id as RateId, table, context.config), context);
   });
+}
+
+/** A tail with its time to go, and what it could have found at this error. */
+function withReach(gate: GateResult, atMs: Float64Array, alpha: number): GateResult {
+  const { estimate, interval, margin, status } = gate;
+  const upper = interval?.upper ?? null;
+  if (estimate === null || upper === null) return gate;
+  const logs = { estimate: Math.log(estimate), upper: Math.log(upper), margin: Math.log(margin) };
+  const spanS = ((atMs.at(-1) ?? 0) - (atMs[0] ?? 0)) / 1_000;
+  return {
+    ...gate,
+    eta_s:
+      status === "INCONCLUSIVE" && gate.reason?.code === "too_close" ? etaOf(logs, spanS) : null,
+    smallest_detectable: smallestDetectable(
+      "ratio",
+      logs.estimate,
+      logs.upper,
+      normalQuantile(1 - alpha),
+    ),
+  };
 }
 
 function remembered<Key, Value>(make: (key: Key) => Value): (key: Key) => Value {

@@ -27,6 +27,8 @@ export interface EvaluationFacts {
   readonly isFinished?: boolean;
   /** A budget ended the evaluation before its horizon: that, too, was planned. */
   readonly isBudgetSpent?: boolean;
+  /** Mirrored requests that were under way when the planned end, or the end of the budget, was passed, and still are. */
+  readonly openBeforeEnd?: number;
   readonly sampling?: { readonly percent: number; readonly by: "request" | "session" };
   readonly baseline?: LaneFacts;
   readonly candidate?: LaneFacts;

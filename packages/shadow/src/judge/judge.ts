@@ -25,7 +25,7 @@ import { describeOverTime } from "./over-time.ts";
 import { type Partition, partition } from "./partition.ts";
 import { holdForSegments } from "./segment-verdict.ts";
 import { judgeSegments } from "./segments.ts";
-import { alphaOf, isOver, plannedMs, settled, stageAfter, standing } from "./stages.ts";
+import { alphaOf, endOf, plannedMs, settled, stageAfter, standing } from "./stages.ts";
 import { countOf, TableBuilder } from "./table.ts";
 import { timelineOf } from "./timeline.ts";
 import { checkValidity } from "./validity.ts";
@@ -34,7 +34,8 @@ import { verdictOf } from "./verdict.ts";
 /**
  * Judges a candidate: pairs in, report out. Pure, and the same report for the same input. Looks before the planned end may be
  * as many as one likes. Who looks more than once hands in the report of the look before (`facts.earlier`): then a FAIL
- * stays, and the first look at the planned end is the verdict, whatever comes later.
+ * stays, and the first look at the planned end is the verdict, whatever comes later. That look waits for the answers that
+ * are open at the planned end (`facts.openBeforeEnd`).
  */
 export function judge(input: EvaluationInput): ShadowReport {
   const { config, facts = {} } = input;
@@ -46,7 +47,7 @@ export function judge(input: EvaluationInput): ShadowReport {
   const pairs = countOf(table.isJudged);
   const { isBudgetSpent = false, baseline, candidate } = facts;
   const stage = stageAfter(facts.earlier);
-  const hasEnded = isOver(elapsedMs, config, stage) || isBudgetSpent || facts.isFinished === true;
+  const { hasEnded, waitsFor } = endOf(elapsedMs, config, { facts, stage });
   const isFinal = hasEnded && pairs >= config.minPairs;
   const evaluation = evaluationOf(part, isFinal, input);
   const seedOf = (gate: string) => config.seed ?? seedFrom(`${evaluation.id} ${gate}`);
@@ -55,11 +56,12 @@ export function judge(input: EvaluationInput): ShadowReport {
   const segments = judgeSegments(table, { config, isFinal });
   const validity = checkValidity({ table, part, facts, config, isFinal: hasEnded });
   const judged = verdictOf({
-    ...{ gates, validity, isFinal, pairs, isBudgetSpent, hasEnded, stage },
+    ...{ gates, validity, isFinal, pairs, isBudgetSpent, hasEnded, waitsFor, stage },
     ...{ config, load: evaluation.load, at: evaluation.ended_at },
     earlier: facts.earlier?.verdict,
     isFinished: facts.isFinished === true,
     leftS: hasEnded ? 0 : (plannedMs(config, stage) - elapsedMs) / 1_000,
+    elapsedS: elapsedMs / 1_000,
     requests: Math.max(part.counts.samples, facts.counts?.dispatched ?? 0),
   });
   const verdict = holdForSegments(judged, segments);

@@ -1,6 +1,7 @@
 import type { GateResult, ReportVerdict, ValidityCheck } from "../report/shadow-report.ts";
 import type { EvaluationConfig } from "./config.ts";
 import { reachProblems } from "./reach.ts";
+import { plannedMs } from "./stages.ts";
 
 export interface NextStepInput {
   /** Required gates without an answer. */
@@ -13,6 +14,10 @@ export interface NextStepInput {
   readonly isFinished?: boolean;
   /** Until the planned end, in seconds. */
   readonly leftS: number;
+  /** Stage of the look: 1 at the planned end, one more at each doubling. */
+  readonly stage: number;
+  /** Of the run so far, in seconds; that of the stage's end when absent. */
+  readonly elapsedS?: number;
   readonly pairs: number;
   readonly config: Pick<EvaluationConfig, "horizonMs" | "warmupMs" | "minPairs" | "blockLengthsMs">;
 }
@@ -57,9 +62,10 @@ function afterCheck({ held }: NextStepInput): Next | undefined {
   return note === undefined || note === null ? undefined : { action: note, eta_s: null };
 }
 
-function runOn({ open, isFinal, isFinished, leftS, pairs, config }: NextStepInput): Next {
+function runOn(input: NextStepInput): Next {
+  const { open, isFinal, isFinished, leftS, pairs, config } = input;
   if (leftS > 0) {
-    return { action: `run about ${Math.ceil(leftS / 60)} min more`, eta_s: Math.ceil(leftS) };
+    return { action: `run about ${minutes(leftS)} min more`, eta_s: Math.ceil(leftS) };
   }
   if (!isFinal && isFinished === true) {
     const action = `record a longer run: ${grouped(config.minPairs)} pairs are needed, and these samples have ${grouped(pairs)}`;
@@ -78,7 +84,24 @@ function runOn({ open, isFinal, isFinished, leftS, pairs, config }: NextStepInpu
   }
   const eta = Math.max(0, ...open.map(({ eta_s }) => eta_s ?? 0));
   if (eta === 0) return { action: "run longer, or mirror a larger share", eta_s: null };
-  return { action: `run about ${Math.ceil(eta / 60)} min more`, eta_s: Math.ceil(eta) };
+  return isFinished === true
+    ? { action: `record a run that is about ${minutes(eta)} min longer`, eta_s: null }
+    : atNextVerdict(eta, input);
+}
+
+/** A verdict comes at the end of a stage, and not as soon as a gate could have one. */
+function atNextVerdict(eta: number, { stage, config, ...input }: NextStepInput): Next {
+  const endOf = (each: number) => plannedMs(config, each) / 1_000;
+  const elapsedS = input.elapsedS ?? endOf(stage);
+  let next = stage + 1;
+  while (endOf(next) < elapsedS + eta) next++;
+  const left = Math.ceil(endOf(next) - elapsedS);
+  const action = `run on: the verdict at ${minutes(endOf(next))} min of the run, in about ${minutes(left)} min, can decide`;
+  return { action, eta_s: left };
+}
+
+function minutes(seconds: number): number {
+  return Math.ceil(seconds / 60);
 }
 
 function grouped(count: number): string {

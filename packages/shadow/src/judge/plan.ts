@@ -1,7 +1,9 @@
+import { cosines } from "../statistics/long-run.ts";
 import { normalQuantile } from "../statistics/normal.ts";
 import { createRandom, type Random } from "../statistics/random.ts";
 import { studentQuantile } from "../statistics/student-t.ts";
 import type { EvaluationConfig, GateId } from "./config.ts";
+import { rareShare } from "./gates.ts";
 import { type TrafficProfile, usualProfile } from "./traffic-profile.ts";
 
 /** What a plan supposes of the traffic. */
@@ -33,8 +35,10 @@ export interface Plan {
   readonly pairs: number;
   readonly profile: TrafficProfile;
   readonly gates: readonly PlannedGate[];
-  /** Chance that all required gates pass at the horizon, when both lanes are equal. */
+  /** Chance that all required gates pass at the horizon, when both lanes are equal; 0 with too few pairs. */
   readonly power: number;
+  /** There are fewer pairs than `minPairs` at the horizon, so there is no PASS there. */
+  readonly isShortOfPairs: boolean;
   /** Horizon at which that chance is 80 %, in seconds, with the least number of pairs; null where a week is not enough. */
   readonly seconds: number | null;
 }
@@ -60,12 +64,19 @@ export function planEvaluation(input: PlanInput): Plan {
     return { own: own / room, lasting: lasting / room };
   };
   const horizonS = config.horizonMs / 1_000;
+  const pairs = judgedSeconds(horizonS, config) * pairsPerSecond;
+  const isShortOfPairs = pairs < config.minPairs;
+  const forPairs = config.minPairs / pairsPerSecond + config.warmupMs / 1_000;
+  const power = (gates: readonly ScaledGate[], seconds: number) =>
+    powerOf(gates, testAt(seconds, config));
   const gates = ids.map((id): PlannedGate => {
     const { own, lasting } = errorOf(id, horizonS, circumstances);
+    const found = shortest((seconds) => power([scaled(id, seconds)], seconds));
     return {
-      ...{ id, ...config.gates[id], power: powerOf([scaled(id, horizonS)]) },
-      detectable: detectable(id, Math.hypot(own, lasting)),
-      seconds: shortest((seconds) => powerOf([scaled(id, seconds)])),
+      ...{ id, ...config.gates[id] },
+      power: isShortOfPairs ? 0 : power([scaled(id, horizonS)], horizonS),
+      detectable: detectable(id, Math.hypot(own, lasting), testAt(horizonS, config)),
+      seconds: found === null ? null : Math.max(found, forPairs),
     };
   });
   const required = Map.groupBy(
@@ -74,17 +85,22 @@ export function planEvaluation(input: PlanInput): Plan {
   );
   const together = (seconds: number) =>
     [...required.values()].reduce(
-      (product, group) => product * powerOf(group.map((id) => scaled(id, seconds))),
+      (product, group) =>
+        product *
+        power(
+          group.map((id) => scaled(id, seconds)),
+          seconds,
+        ),
       1,
     );
   const found = shortest(together);
-  const forPairs = config.minPairs / pairsPerSecond + config.warmupMs / 1_000;
   return {
     pairsPerSecond,
-    pairs: judgedSeconds(horizonS, config) * pairsPerSecond,
+    pairs,
+    isShortOfPairs,
     profile,
     gates,
-    power: together(horizonS),
+    power: isShortOfPairs ? 0 : together(horizonS),
     seconds: found === null ? null : Math.max(found, forPairs, horizonS),
   };
 }
@@ -95,10 +111,10 @@ interface Circumstances {
   readonly profile: TrafficProfile;
 }
 
-function applies(id: GateId, config: EvaluationConfig, { streamedShare }: TrafficProfile): boolean {
+/** The judge leaves out rarer kinds where they have too few pairs. */
+function applies(id: GateId, config: EvaluationConfig, profile: TrafficProfile): boolean {
   if (id === "slo") return Object.keys(config.slo).length > 0;
-  if (id.startsWith("whole.")) return streamedShare < 1;
-  return streamedShare > 0 || !(id.startsWith("ttft.") || id.startsWith("tpot."));
+  return shareOf(id, profile) >= rareShare;
 }
 
 function judgedSeconds(seconds: number, { warmupMs }: EvaluationConfig): number {
@@ -147,7 +163,7 @@ function quantileVariance(level: 0.9 | 0.99, ratioSd: number, logSd: number): nu
   const at = normalQuantile(level);
   const density = Math.exp((-at * at) / 2) / Math.sqrt(2 * Math.PI) / logSd;
   const correlation = Math.max(0, 1 - ratioSd ** 2 / (2 * logSd ** 2));
-  // Tails have less in common than the middle; the powers fit simulated pairs.
+  // Tails have less in common than the middle; the powers are estimates.
   const shared = correlation ** (level === 0.9 ? 3 : 6);
   return (2 * level * (1 - level) * (1 - shared)) / density ** 2;
 }
@@ -176,17 +192,28 @@ function roomOf(id: GateId, { gates }: EvaluationConfig, { missShare }: TrafficP
   return id === "slo" ? Math.max(margin, missShare / 10) : margin;
 }
 
-const freedom = 8;
+/** One-sided error of a PASS, and the degrees of freedom of its bound. */
+interface PlannedTest {
+  readonly alpha: number;
+  readonly freedom: number;
+}
+
+/** As the gates are judged at the end of so many seconds. */
+function testAt(seconds: number, config: EvaluationConfig): PlannedTest {
+  const blockS = (config.blockLengthsMs[0] ?? 10_000) / 1_000;
+  const blocks = Math.floor(judgedSeconds(seconds, config) / blockS);
+  return { alpha: config.alpha, freedom: cosines(blocks) };
+}
 
 /** A gate's standard error over its room. */
 type ScaledGate = StandardError;
 
 /** Chance that the upper bounds of gates that share their load are all under their margins, when lanes are equal. */
-function powerOf(gates: readonly ScaledGate[]): number {
+function powerOf(gates: readonly ScaledGate[], { alpha, freedom }: PlannedTest): number {
   if (gates.some(({ own }) => !Number.isFinite(own))) return 0;
-  const quantile = studentQuantile(0.95, freedom);
+  const quantile = studentQuantile(1 - alpha, freedom);
   let passed = 0;
-  for (const [load, ...rest] of drawn()) {
+  for (const [load, ...rest] of drawn(freedom)) {
     const isPass = gates.every(({ own, lasting }, i) => {
       const mine = rest[i % rest.length] ?? load;
       const estimate = lasting * load.value + own * mine.value;
@@ -209,32 +236,34 @@ type DrawSet = readonly [load: Draw, ...gates: Draw[]];
 
 /** More gates of one measure than this there are not. */
 const gatesOfMeasure = 4;
-let kept: readonly DrawSet[] | undefined;
+const kept = new Map<number, readonly DrawSet[]>();
 
 /** The same ones each time. */
-function drawn(): readonly DrawSet[] {
-  if (kept !== undefined) return kept;
+function drawn(freedom: number): readonly DrawSet[] {
+  const known = kept.get(freedom);
+  if (known !== undefined) return known;
   const random = createRandom(7);
-  const draw = (): Draw => ({ value: normal(random), squares: chiSquare(random) });
-  kept = Array.from({ length: draws }, () => [
-    draw(),
-    ...Array.from({ length: gatesOfMeasure }, draw),
-  ]);
-  return kept;
+  const draw = (): Draw => ({ value: normal(random), squares: chiSquare(random, freedom) });
+  const made = Array.from(
+    { length: draws },
+    (): DrawSet => [draw(), ...Array.from({ length: gatesOfMeasure }, draw)],
+  );
+  kept.set(freedom, made);
+  return made;
 }
 
 function normal(random: Random): number {
   return Math.sqrt(-2 * Math.log(1 - random.unit())) * Math.cos(2 * Math.PI * random.unit());
 }
 
-function chiSquare(random: Random): number {
+function chiSquare(random: Random, freedom: number): number {
   let sum = 0;
   for (let i = 0; i < freedom; i += 2) sum -= 2 * Math.log(1 - random.unit());
   return sum;
 }
 
-function detectable(id: GateId, error: number): number {
-  const reach = (studentQuantile(0.95, freedom) + normalQuantile(wantedPower)) * error;
+function detectable(id: GateId, error: number, { alpha, freedom }: PlannedTest): number {
+  const reach = (studentQuantile(1 - alpha, freedom) + normalQuantile(wantedPower)) * error;
   return isRate(id) ? reach : Math.exp(reach);
 }
 

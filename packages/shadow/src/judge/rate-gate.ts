@@ -3,12 +3,20 @@ import { type Blocks, cutBlocks } from "../statistics/blocks.ts";
 import { largestBurst } from "../statistics/bursts.ts";
 import type { Bounds } from "../statistics/confidence-sequence.ts";
 import { createEProcess } from "../statistics/e-process.ts";
-import { cosineBounds, type Influences, influencesOf, minBlocks } from "../statistics/long-run.ts";
+import {
+  cosineBounds,
+  cosines,
+  type Influences,
+  influencesOf,
+  minBlocks,
+} from "../statistics/long-run.ts";
+import { studentQuantile } from "../statistics/student-t.ts";
 import { type Discordance, tangoInterval } from "../statistics/tango.ts";
 import type { GateId } from "./config.ts";
 import {
   atEnd,
   blank,
+  etaOf,
   finite,
   type GateContext,
   intervalOf,
@@ -86,11 +94,7 @@ export function rateGate(
     primary: rate,
     shadow: (badBaseline + b - c) / n,
     estimate: (b - c) / n,
-    events: {
-      primary: badBaseline,
-      shadow: badBaseline + b - c,
-      burst: largestBurst(counted.badShadowAtMs),
-    },
+    events: eventsOf(counted),
     ...{ blocks: blocks.count, block_s: blocks.lengthMs / 1_000, lag1: finite(blocks.lag1) },
   };
   const bounds =
@@ -106,8 +110,16 @@ export function rateGate(
     reason: status === "INCONCLUSIVE" ? whyOpen(n, blocks, isInside) : null,
     interval: intervalOf(bounds, alpha),
     fail_interval: intervalOf(fail, fail.alpha),
-    smallest_detectable: smallestDetectable("rate", (b - c) / n, bounds.upper),
-    eta_s: isFinal && status === "INCONCLUSIVE" ? etaSeconds(counted, bounds, margin) : null,
+    smallest_detectable: smallestDetectable(
+      "rate",
+      (b - c) / n,
+      bounds.upper,
+      studentQuantile(1 - alpha, cosines(blocks.count)),
+    ),
+    eta_s:
+      isFinal && status === "INCONCLUSIVE"
+        ? etaOf({ estimate: (b - c) / n, upper: bounds.upper, margin }, spanOf(counted))
+        : null,
   };
 }
 
@@ -201,13 +213,13 @@ function whyOpen(n: number, blocks: Blocks, isInside: boolean): GateResult["reas
     : tooClose;
 }
 
-const maxEtaS = 86_400;
+function eventsOf(counted: Counted): GateResult["events"] {
+  const { badBaseline, b, c, badShadowAtMs } = counted;
+  const burst = largestBurst(badShadowAtMs, 1_000 * spanOf(counted));
+  return { primary: badBaseline, shadow: badBaseline + b - c, burst };
+}
 
-/** How much longer until the upper bound is under the margin, if the difference stays as it is; null when never. */
-function etaSeconds({ n, b, c, atMs }: Counted, { upper }: Bounds, margin: number): number | null {
-  const [estimate, spanS] = [(b - c) / n, ((atMs.at(-1) ?? 0) - (atMs[0] ?? 0)) / 1_000];
-  if (!(estimate < margin)) return null;
-  const times = ((upper - estimate) / (margin - estimate)) ** 2;
-  const seconds = Math.max(0, times - 1) * spanS;
-  return seconds > maxEtaS ? null : seconds;
+/** In seconds. */
+function spanOf({ atMs }: Counted): number {
+  return ((atMs.at(-1) ?? 0) - (atMs[0] ?? 0)) / 1_000;
 }

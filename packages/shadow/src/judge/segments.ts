@@ -166,8 +166,11 @@ function swingTest(
   const freedom = cosines(count);
   const error = cosineSd(influence) / Math.sqrt(count);
   const isFlat = !(error > 1e-12);
-  // Without any spread there is nothing to test: all values are the same.
-  if (isFlat) return undefined;
+  // All values are the same: as clear as can be where they are over the null value, and else nothing to test.
+  if (isFlat) {
+    if (mean <= nullValue) return undefined;
+    return { error: 0, freedom, eValue: upperEValue(Number.POSITIVE_INFINITY, freedom) };
+  }
   return { error, freedom, eValue: upperEValue((mean - nullValue) / error, freedom) };
 }
 

@@ -1,5 +1,6 @@
 import type { GateResult, Interval, ShadowReport } from "../report/shadow-report.ts";
 import type { EvaluationConfig } from "./config.ts";
+import type { EvaluationFacts } from "./input.ts";
 
 /** The last request of a run leaves a little before its end. */
 const nearlyAll = 0.99;
@@ -29,21 +30,41 @@ export function alphaOf({ alpha }: Pick<EvaluationConfig, "alpha">, stage: numbe
   return stage === 1 ? alpha : alpha / 2 ** stage;
 }
 
+/** The longest that the final look waits for twins that are open at the planned end, in ms: then none is paired any more. */
+export const longestWaitMs = 660_000;
+
+/** The final look is due: the planned length, or the budget, is over, and what was sent before that has its outcome. */
+export function endOf(
+  elapsedMs: number,
+  config: Pick<EvaluationConfig, "horizonMs">,
+  { facts, stage }: { readonly facts: EvaluationFacts; readonly stage: number },
+): { readonly hasEnded: boolean; readonly waitsFor: number } {
+  const isPast = isOver(elapsedMs, config, stage) || facts.isBudgetSpent === true;
+  const open = isPast && facts.isFinished !== true ? (facts.openBeforeEnd ?? 0) : 0;
+  const waitsFor = elapsedMs < plannedMs(config, stage) + longestWaitMs ? open : 0;
+  return { hasEnded: (isPast && waitsFor === 0) || facts.isFinished === true, waitsFor };
+}
+
 /** The stage that a look belongs to, with what looks before it have found. */
 export function stageAfter(earlier: ShadowReport | undefined): number {
   const final = earlier?.verdict.final;
   if (earlier === undefined || final === null || final === undefined) return 1;
-  return earlier.evaluation.is_final ? final.stage + 1 : final.stage;
+  return earlier.verdict.status === "INCONCLUSIVE" ? final.stage + 1 : final.stage;
 }
 
-/** The report of an earlier look, where it is the answer to this one as well: a stage has one verdict. */
+/**
+ * The report of an earlier look, where it is the answer to this one as well: a stage has one verdict, and only an INCONCLUSIVE
+ * one is followed by another stage. After an early FAIL there are more looks, up to the planned end.
+ */
 export function standing(
   earlier: ShadowReport | undefined,
   elapsedMs: number,
   config: EvaluationConfig,
 ): ShadowReport | undefined {
-  if (earlier === undefined || !earlier.evaluation.is_final) return undefined;
-  const isOpen = earlier.verdict.status === "INCONCLUSIVE";
+  if (earlier === undefined || earlier.verdict.final === null) return undefined;
+  const { status } = earlier.verdict;
+  if (status === "FAIL" && !earlier.evaluation.is_final) return undefined;
+  const isOpen = status === "INCONCLUSIVE";
   return isOpen && isOver(elapsedMs, config, stageAfter(earlier)) ? undefined : earlier;
 }
 
@@ -53,14 +74,11 @@ export function settled(
   earlier: GateResult | undefined,
   { at, isFinal }: { readonly at: string; readonly isFinal: boolean },
 ): GateResult {
+  // All of it is of the look that failed: an estimate of another does not belong to its interval.
+  if (earlier?.status === "FAIL") return { ...earlier, reason: null };
   const fail_interval = isOfRatio(gate)
     ? both(gate.fail_interval, earlier?.fail_interval ?? null)
     : gate.fail_interval;
-  if (earlier?.status === "FAIL") {
-    const { status, decided_at } = earlier;
-    const kept = isOfRatio(gate) ? fail_interval : earlier.fail_interval;
-    return { ...gate, status, decided_at, reason: null, fail_interval: kept };
-  }
   const isDecided = gate.status === "FAIL" || (isFinal && gate.status !== "INCONCLUSIVE");
   return { ...gate, fail_interval, decided_at: isDecided ? at : null };
 }
@@ -74,9 +92,9 @@ function both(now: Interval | null, before: Interval | null): Interval | null {
   if (now === null || before === null) return now ?? before;
   const tighter = (of: "max" | "min", a: number | null, b: number | null) =>
     a === null || b === null ? (a ?? b) : Math[of](a, b);
-  return {
-    lower: tighter("max", now.lower, before.lower),
-    upper: tighter("min", now.upper, before.upper),
-    level: now.level,
-  };
+  const lower = tighter("max", now.lower, before.lower);
+  const upper = tighter("min", now.upper, before.upper);
+  // The lanes have changed since: no ratio is within the bounds of both looks.
+  const isEmpty = lower !== null && upper !== null && lower > upper;
+  return isEmpty ? now : { lower, upper, level: now.level };
 }

@@ -32,6 +32,8 @@ export interface TailValues {
   readonly atMs: Float64Array;
   readonly best: Lanes;
   readonly worst: Lanes;
+  /** What was not cut short. */
+  readonly known: Lanes;
   /** Share of pairs in which a leg was cut short before its value was known. */
   readonly cutShare: number;
 }
@@ -56,22 +58,29 @@ export function tailValues(table: PairTable, column: RatioColumn): TailValues {
       has(table.baseline, i) &&
       (table.isLost[i] === 1 || has(table.shadow, i)),
   );
-  let cut = 0;
+  const isLate = (lane: LaneColumns, i: number) => lane === table.shadow && table.isLost[i] === 1;
+  const isKnown = (lane: LaneColumns, i: number) => isLate(lane, i) || at(lane, i) > 0;
   const take = (lane: LaneColumns, unknown: number) =>
     Float64Array.from(kept, (i) => {
-      if (lane === table.shadow && table.isLost[i] === 1) return Number.POSITIVE_INFINITY;
+      if (isLate(lane, i)) return infinity;
       const value = at(lane, i);
-      if (value > 0) return value;
-      cut++;
-      return unknown;
+      return value > 0 ? value : unknown;
     });
   const worst = { baseline: take(table.baseline, 0), shadow: take(table.shadow, infinity) };
-  const cutShare = kept.length === 0 ? 0 : cut / kept.length;
-  const best =
-    cut === 0 ? worst : { baseline: take(table.baseline, infinity), shadow: take(table.shadow, 0) };
+  const cut = kept.filter((i) => !isKnown(table.baseline, i) || !isKnown(table.shadow, i)).length;
+  const atMs = Float64Array.from(kept, (i) => table.atMs[i] ?? Number.NaN);
+  if (cut === 0) return { atMs, best: worst, worst, known: worst, cutShare: 0 };
+  const knownOf = (lane: LaneColumns, values: Float64Array) =>
+    values.filter((_, k) => isKnown(lane, kept[k] ?? 0));
   return {
-    atMs: Float64Array.from(kept, (i) => table.atMs[i] ?? Number.NaN),
-    ...{ best, worst, cutShare },
+    atMs,
+    worst,
+    best: { baseline: take(table.baseline, infinity), shadow: take(table.shadow, 0) },
+    known: {
+      baseline: knownOf(table.baseline, worst.baseline),
+      shadow: knownOf(table.shadow, worst.shadow),
+    },
+    cutShare: cut / kept.length,
   };
 }
 
@@ -87,7 +96,7 @@ export function tailGate(
   const { config, isFinal, alpha, failAlpha } = context;
   const n = values.atMs.length;
   const needed = minPairs[level];
-  const { baseline, shadow } = values.worst;
+  const { baseline, shadow } = values.known;
   const [below, above] = [quantile(sorted(baseline), level), quantile(sorted(shadow), level)];
   const open: GateResult = {
     ...blank(id, "ratio", config),
@@ -115,7 +124,7 @@ export function tailGate(
     ...open,
     ...{ method: found.method, blocks: found.blocks, block_s: found.blockS },
     status,
-    reason: status === "INCONCLUSIVE" ? whyOpen(values.cutShare, level) : null,
+    reason: status === "INCONCLUSIVE" ? whyOpen(values.cutShare, found, limit) : null,
     interval: ratioInterval(pass, alpha),
     fail_interval: ratioInterval(fail, failAlpha.each),
     smallest_detectable: smallestDetectable("ratio", logRatio(above, below), pass.upper),
@@ -129,6 +138,8 @@ interface TailBounds {
   /** Of logs: the one that decides PASS, and the one that decides FAIL. */
   readonly worst: Bounds;
   readonly best: Bounds;
+  /** The same, had what was cut short been in favour of either decision. */
+  readonly hoped: { readonly pass: Bounds; readonly fail: Bounds };
 }
 
 /** By bootstrap where a length is found for which blocks are independent, and else by the long-run spread. */
@@ -160,19 +171,24 @@ function boundsOf(
   };
   const ofWorst = bounds(worst);
   const ofBest = best === worst ? ofWorst : bounds(best);
-  if (ofWorst?.[0] === undefined || ofBest?.[1] === undefined) return undefined;
+  const [pass, hopedFail] = ofWorst ?? [];
+  const [hopedPass, fail] = ofBest ?? [];
+  if (pass === undefined || fail === undefined) return undefined;
   return {
     method,
     blocks: chosen.ok ? chosen.blocks.count : null,
     blockS: (chosen.ok ? chosen.blocks.lengthMs : blockMs) / 1_000,
-    worst: ofWorst[0],
-    best: ofBest[1],
+    worst: pass,
+    best: fail,
+    hoped: { pass: hopedPass ?? pass, fail: hopedFail ?? fail },
   };
 }
 
 /** Clients that leave early hide as much of the tail as they are. */
-function whyOpen(cutShare: number, level: TailLevel): GateReason {
-  if (cutShare < (1 - level) / 10) return tooClose;
+function whyOpen(cutShare: number, { hoped }: TailBounds, limit: number): GateReason {
+  // What is known would decide one way or the other.
+  const decides = hoped.pass.upper < limit || hoped.fail.lower > limit;
+  if (cutShare === 0 || !decides) return tooClose;
   const text = `${(100 * cutShare).toFixed(1)} % of the answers were cut short before they could be timed`;
   return { code: "cut_short", has: cutShare, needs: null, text };
 }

@@ -1,14 +1,14 @@
 import type { TimelinePoint } from "../report/shadow-report.ts";
-import { chooseBlocks, moments } from "../statistics/blocks.ts";
-import { meanBounds } from "../statistics/confidence-sequence.ts";
+import { type Blocks, cutBlocks, moments } from "../statistics/blocks.ts";
+import type { Bounds } from "../statistics/confidence-sequence.ts";
+import { anytimeBounds, influencesOf } from "../statistics/long-run.ts";
 import type { EvaluationConfig } from "./config.ts";
 import { finite, pairedValues } from "./ratio-gate.ts";
 import type { PairTable } from "./table.ts";
 
 const maxPoints = 240;
-const minBlocks = 20;
 
-/** Block by block: the ratio, and the confidence sequence as it stood then. */
+/** Block by block: the ratio, and the anytime-valid bounds as a look at that time would have shown them. */
 export function timelineOf(
   table: PairTable,
   startedAtMs: number,
@@ -17,24 +17,39 @@ export function timelineOf(
   const ttft = pairedValues(table, "ttft");
   const values = ttft.logRatio.length > 0 ? ttft : pairedValues(table, "e2e");
   if (values.logRatio.length === 0) return [];
-  const { blocks } = chooseBlocks(values.atMs, values.logRatio, { lengthsMs: blockLengthsMs });
+  const blocks = cutBlocks(values.atMs, values.logRatio, blockLengthsMs[0] ?? 10_000);
   const errors = errorsByBlock(table, blocks.startsMs);
-  const points = Array.from({ length: blocks.count }, (_, k): TimelinePoint => {
-    const running = moments(blocks.counts.subarray(0, k + 1), blocks.sums.subarray(0, k + 1));
-    const bounds = k + 1 >= minBlocks ? meanBounds(running, alpha) : undefined;
+  const step = Math.ceil(blocks.count / maxPoints);
+  const shown = Array.from({ length: blocks.count }, (_, k) => k).filter(
+    (k) => k % step === 0 || k === blocks.count - 1,
+  );
+  return shown.map((k): TimelinePoint => {
+    const { mean, bounds } = lookAt(blocks, k, alpha);
     return {
       t: ((blocks.startsMs[k] ?? 0) - startedAtMs) / 1_000,
       n: blocks.counts[k] ?? 0,
       ratio: Math.exp((blocks.sums[k] ?? 0) / (blocks.counts[k] ?? 1)),
-      running: finite(Math.exp(running.mean)),
+      running: finite(Math.exp(mean)),
       cs_lo: bounds === undefined ? null : finite(Math.exp(bounds.lower)),
       cs_hi: bounds === undefined ? null : finite(Math.exp(bounds.upper)),
       errors_p: errors.baseline[k] ?? 0,
       errors_s: errors.shadow[k] ?? 0,
     };
   });
-  const step = Math.ceil(points.length / maxPoints);
-  return points.filter((_, index) => index % step === 0 || index === points.length - 1);
+}
+
+/** What a look behind block `k` finds, by the bounds of the typical gate. */
+function lookAt(
+  { counts, sums }: Blocks,
+  k: number,
+  alpha: number,
+): { readonly mean: number; readonly bounds: Bounds | undefined } {
+  const seen = moments(counts.subarray(0, k + 1), sums.subarray(0, k + 1));
+  const size = seen.counts.reduce((sum, each) => sum + each, 0);
+  return {
+    mean: seen.mean,
+    bounds: anytimeBounds(seen.mean, influencesOf({ ...seen, size }), alpha),
+  };
 }
 
 function errorsByBlock(

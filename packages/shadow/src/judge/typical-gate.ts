@@ -4,7 +4,6 @@ import type { Bounds } from "../statistics/confidence-sequence.ts";
 import {
   anytimeBounds,
   cosineBounds,
-  cosineSd,
   cosines,
   type Influences,
   influencesOf,
@@ -15,6 +14,7 @@ import type { GateId } from "./config.ts";
 import {
   atEnd,
   blank,
+  etaOf,
   finite,
   type GateContext,
   ratioInterval,
@@ -72,8 +72,19 @@ export function typicalGate(id: GateId, values: PairedValues, context: GateConte
     reason: status === "INCONCLUSIVE" ? whyOpen(isInside) : null,
     interval: shown === undefined ? null : ratioInterval(shown, alpha),
     fail_interval: fail === undefined ? null : ratioInterval(fail, failAlpha.typical),
-    smallest_detectable: smallestDetectable("ratio", blocks.mean, once.upper),
-    eta_s: isFinal && status === "INCONCLUSIVE" ? etaSeconds(blocks, influences, limit) : null,
+    smallest_detectable: smallestDetectable(
+      "ratio",
+      blocks.mean,
+      once.upper,
+      studentQuantile(1 - alpha, cosines(blocks.count)),
+    ),
+    eta_s:
+      isFinal && status === "INCONCLUSIVE"
+        ? etaOf(
+            { estimate: blocks.mean, upper: once.upper, margin: limit },
+            (blocks.count * blocks.lengthMs) / 1_000,
+          )
+        : null,
   };
 }
 
@@ -102,16 +113,4 @@ function whyOpen(isInside: boolean): GateReason {
 function geometricMean(values: Float64Array): number | null {
   if (values.length === 0) return null;
   return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
-}
-
-const maxEtaS = 86_400;
-
-/** How much longer until the upper bound is under the limit, if estimate and spread stay as they are; null when never. */
-function etaSeconds(blocks: Blocks, influences: Influences, limit: number): number | null {
-  const room = limit - blocks.mean;
-  if (!(room > 0)) return null;
-  const needed =
-    ((studentQuantile(0.95, cosines(blocks.count)) * cosineSd(influences)) / room) ** 2;
-  const seconds = (Math.max(0, needed - blocks.count) * blocks.lengthMs) / 1_000;
-  return seconds > maxEtaS ? null : seconds;
 }

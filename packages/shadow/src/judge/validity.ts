@@ -2,7 +2,13 @@ import type { ValidityCheck } from "../report/shadow-report.ts";
 import { blockMean, boundsOf } from "./block-mean.ts";
 import type { EvaluationConfig } from "./config.ts";
 import { checkDrift } from "./drift.ts";
-import { checkDropBias, checkOwnDrops, checkPairing, checkSize } from "./drop-checks.ts";
+import {
+  checkDropBias,
+  checkOwnDrops,
+  checkPairing,
+  checkSize,
+  checkUnsent,
+} from "./drop-checks.ts";
 import type { EvaluationFacts } from "./input.ts";
 import { primaryProtection } from "./protection.ts";
 import { countOf, type PairTable } from "./table.ts";
@@ -17,6 +23,7 @@ export function checkValidity(input: ValidityInput): readonly ValidityCheck[] {
   const { table, facts, config } = input;
   return [
     checkPairing(input),
+    checkUnsent(input),
     checkOwnDrops(input),
     checkDropBias(input),
     checkSize(input),

@@ -16,6 +16,8 @@ export interface VerdictInput {
   readonly isFinal: boolean;
   /** The planned length, or the budget, is over; there may still be too few pairs. */
   readonly hasEnded: boolean;
+  /** Answers that the final look waits for, past the planned end. */
+  readonly waitsFor?: number;
   readonly stage: number;
   readonly config: Pick<EvaluationConfig, "requiresAll"> & NextStepInput["config"];
   readonly load: LoadMemory | null;
@@ -32,6 +34,8 @@ export interface VerdictInput {
   readonly isFinished?: boolean;
   /** Requests that were measured, mirrored or not. */
   readonly requests: number;
+  /** Of the run so far, in seconds. */
+  readonly elapsedS?: number;
 }
 
 type Reason = ReportVerdict["reasons"][number];
@@ -57,27 +61,34 @@ function finalOf(
   status: VerdictStatus,
   { isFinal, hasEnded, isBudgetSpent, stage, at, earlier }: VerdictInput,
 ): VerdictFinal | null {
-  if (status === "FAIL" && earlier?.status === "FAIL") return earlier.final;
+  if (hasFailed(earlier)) return earlier.final;
   const isOver = isFinal || (hasEnded && (status === "INVALID" || isBudgetSpent));
   return status === "FAIL" || isOver ? { at, stage } : null;
 }
 
+function hasFailed(earlier: ReportVerdict | undefined): earlier is ReportVerdict {
+  return earlier?.status === "FAIL" && earlier.final !== null;
+}
+
 function statusOf(input: VerdictInput): Pick<ReportVerdict, "status" | "reasons" | "next"> {
-  const { gates, validity, isFinal, config, load } = input;
+  const { gates, validity, isFinal, config, load, earlier, waitsFor = 0 } = input;
   const broken = validity.filter(({ ok, effect }) => ok === false && effect === "invalid");
-  if (broken.length > 0) {
+  const required = gates.filter((gate) => gate.required);
+  const failed = required.filter(({ status }) => status === "FAIL");
+  // A FAIL that was final stays one: what breaks later is shown beside it.
+  if (broken.length > 0 && !hasFailed(earlier)) {
     const action = broken.some(({ id }) => id === "primary_protection")
       ? "mirroring slows the primary: give the gateway more room, or mirror less"
       : "fix the failed checks, then start a new evaluation";
     return { status: "INVALID", reasons: broken.map(checkReason), next: { action, eta_s: null } };
   }
-  const required = gates.filter((gate) => gate.required);
-  const failed = required.filter(({ status }) => status === "FAIL");
   if (failed.length > 0) {
-    const reasons = failed.map((gate) => gateReason("gate_failed", gate));
+    const found = failed.map((gate) => gateReason("gate_failed", gate));
+    const reasons = [...found, ...broken.map(checkReason)];
     const next = { action: "do not release this candidate", eta_s: null };
     return { status: "FAIL", reasons, next };
   }
+  if (hasFailed(earlier)) return earlier;
   const open = required.filter(({ status }) => status === "INCONCLUSIVE");
   const missing = config.requiresAll ? required.filter(isLeftOut) : [];
   const held = validity.filter(({ ok, effect }) => ok === false && effect === "inconclusive");
@@ -95,8 +106,11 @@ function statusOf(input: VerdictInput): Pick<ReportVerdict, "status" | "reasons"
     ...missing.map(leftOutReason),
     ...fewSwings(load),
   ];
-  return { status: "INCONCLUSIVE", reasons, next: nextStep({ ...input, open, held }) };
+  const next = waitsFor > 0 ? waiting : nextStep({ ...input, open, held });
+  return { status: "INCONCLUSIVE", reasons, next };
 }
+
+const waiting = { action: "wait for the answers that are open at the planned end", eta_s: null };
 
 function isLeftOut({ status }: GateResult): boolean {
   return status === "NOT_JUDGED";
@@ -158,10 +172,17 @@ function checkReason({ id, text, value, limits, note }: ValidityCheck): Reason {
   return { code: `check_${id}`, gate: null, text: `${text}: ${number(value)}, should be ${range}` };
 }
 
-function notEnded({ pairs, config, leftS, isBudgetSpent, requests }: VerdictInput): Reason {
+function notEnded(input: VerdictInput): Reason {
+  const { pairs, config, leftS, isBudgetSpent, requests, waitsFor = 0 } = input;
   const { minPairs } = config;
   if (requests === 0) {
     return { code: "not_started", gate: null, text: "no request has been measured yet" };
+  }
+  if (waitsFor > 0) {
+    const what = waitsFor === 1 ? "1 mirrored request" : `${waitsFor} mirrored requests`;
+    const end = isBudgetSpent ? "the budget is spent" : "the planned end is past";
+    const text = `${end}, and ${what} from before it ${waitsFor === 1 ? "has" : "have"} no outcome yet`;
+    return { code: "answers_open", gate: null, text };
   }
   if (isBudgetSpent) {
     const text = `the budget is spent with ${pairs.toLocaleString("en-US")} of ${minPairs.toLocaleString("en-US")} pairs`;

@@ -19,6 +19,8 @@ export interface RecorderOptions<T> {
   readonly pairTimeoutMs?: number;
   /** Who reads answers; this thread when absent. Where it is another, legs end some ms behind their answers. */
   readonly readAnswer?: ReadAnswer;
+  /** Whether the shadow has had the copy; asked of twins that were never measured. None has when absent. */
+  readonly hasCome?: (request: T, mirror: string) => boolean;
   /** Each is called in turn, in this order; none when absent. */
   readonly observers?: readonly RecorderObserver<T>[];
 }
@@ -70,6 +72,7 @@ class PairRecorder<T> implements Recorder<T> {
   readonly now: () => number;
   readonly pairTimeoutMs: number;
   readonly observers: readonly RecorderObserver<T>[];
+  readonly hasCome: (request: T, mirror: string) => boolean;
   readonly #readAnswer: ReadAnswer;
   readonly #maxOpen: number;
   readonly #maxPairs: number;
@@ -81,6 +84,7 @@ class PairRecorder<T> implements Recorder<T> {
     this.now = options.now;
     this.pairTimeoutMs = options.pairTimeoutMs ?? 660_000;
     this.observers = options.observers ?? [];
+    this.hasCome = options.hasCome ?? (() => false);
     this.#readAnswer = options.readAnswer ?? readAnswerHere;
     this.#maxOpen = options.maxOpen ?? 8_192;
     this.#maxPairs = options.maxPairs ?? 2_000;
@@ -167,7 +171,8 @@ class RequestPairing<T> implements Pairing {
     this.#twins.clear();
     if (typeof this.#primary !== "object") return;
     for (const [mirror, leg] of lost) {
-      const twin = leg === "expected" ? "unsent" : "unanswered";
+      const hasCome = leg !== "expected" || this.#recorder.hasCome(this.#request, mirror);
+      const twin = hasCome ? "unanswered" : "unsent";
       for (const each of this.#recorder.observers) each.lost?.(this.#primary, mirror, twin);
     }
   }

@@ -1,9 +1,10 @@
 import type { ShadowReport, ValidityCheck } from "../report/shadow-report.ts";
 import { number } from "./format.ts";
 
-/** `0.8 to 1.25`, `at least 0.95` */
+/** `0.8 to 1.25`, `at least 0.95`; empty of a trend, which any value but one would be. */
 export function checkLimits({ limits }: ValidityCheck): string {
   const [low, high] = limits ?? [null, null];
+  if (low !== null && low === high) return "";
   if (low !== null && high !== null) return `${low} to ${high}`;
   if (low !== null) return `at least ${low}`;
   return high === null ? "" : `at most ${high}`;

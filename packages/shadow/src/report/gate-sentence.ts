@@ -10,10 +10,17 @@ export function gateFinding(gate: GateResult, bounds: Interval | null = gate.int
     limits,
     kind,
   );
-  if (value === null || value === undefined) return `${id} has no estimate`;
+  if (value === null || value === undefined) return `${id} has no ${endless(gate) ?? "estimate"}`;
   if (lower === null && upper === null) return `${id} ${value}`;
   if (lower === null) return `${id} ${value} (at most ${upper})`;
   return `${id} ${value} (${upper === null ? `at least ${lower}` : `${lower} to ${upper}`})`;
+}
+
+/** Why a tail is infinite: more answers never came than it leaves out; undefined where it is not. */
+function endless({ id, primary, shadow }: GateResult): string | undefined {
+  const [, level] = /\.p(\d\d)$/.exec(id) ?? [];
+  if (level === undefined || primary === null || shadow !== null) return undefined;
+  return `upper end: over ${100 - Number(level)} % of twins were lost or cut short`;
 }
 
 /** One sentence on a gate that failed: by the interval that decides it. */
@@ -21,6 +28,7 @@ export function failedSentence(gate: GateResult): string {
   const { kind, margin, margin_low: low, fail_interval, interval, estimate } = gate;
   const isBelow = low !== null && estimate !== null && estimate < 1;
   const limit = changeWords(isBelow ? low : margin, kind);
+  if (estimate === null) return `${gateFinding(gate)} (margin ${limit})`;
   const verb = isBelow ? "is below" : "exceeds";
   return `${gateFinding(gate, fail_interval ?? interval)} ${verb} the ${limit} margin${burstWords(gate)}`;
 }
@@ -28,14 +36,27 @@ export function failedSentence(gate: GateResult): string {
 /** One sentence on a gate that is undecided. */
 export function undecidedSentence(gate: GateResult): string {
   const { kind, margin, margin_low: low, estimate, reason, id } = gate;
-  const why = reason === null ? "" : `: ${reason.text}`;
-  if (estimate === null) return `${id} is undecided${why}`;
+  const isClose = reason?.code === "too_close";
+  if (isClose && isOverMargin(gate))
+    return `${gateFinding(gate)}: ${reason.text}${burstWords(gate)}`;
+  // That it is too close is what the sentence itself says.
+  const why = reason === null || (isClose && estimate !== null) ? "" : `: ${reason.text}`;
+  if (estimate === null) {
+    const found = endless(gate) === undefined ? `${id} is undecided` : gateFinding(gate);
+    return `${found}${why}`;
+  }
   const limits =
     low === null
       ? `above the ${changeWords(margin, kind)} margin`
       : `outside of ${changeWords(low, kind)} to ${changeWords(margin, kind)}`;
   const verb = estimate > margin || (low !== null && estimate < low) ? "may be" : "could still be";
   return `${gateFinding(gate)} ${verb} ${limits}${why}${burstWords(gate)}`;
+}
+
+/** The whole interval is over the margin, and a FAIL needs the wider one to be. */
+export function isOverMargin({ interval, margin, margin_low: low }: GateResult): boolean {
+  const { lower = null, upper = null } = interval ?? {};
+  return (lower !== null && lower > margin) || (low !== null && upper !== null && upper < low);
 }
 
 function burstWords({ events }: GateResult): string {

@@ -7,9 +7,14 @@ export interface Burst {
 const maxGapMs = 10_000;
 /** Two events beside each other are chance. */
 const minEvents = 4;
+/** What goes on for longer, or for much of the run, is no burst. */
+const longest = { seconds: 120, shareOfRun: 0.1 } as const;
 
-/** The largest burst of events, `atMs` ascending, where it holds at least half of them all; null where they are spread. */
-export function largestBurst(atMs: readonly number[]): Burst | null {
+/**
+ * The largest burst of events, `atMs` ascending, where it holds at least half of them all; null where they are spread, or go
+ * on for long. `runMs`: length of the whole run.
+ */
+export function largestBurst(atMs: readonly number[], runMs: number): Burst | null {
   let best: Burst = { events: 0, seconds: 0 };
   let from = 0;
   for (let i = 0; i < atMs.length; i++) {
@@ -18,5 +23,7 @@ export function largestBurst(atMs: readonly number[]): Burst | null {
     const events = i - from + 1;
     if (events > best.events) best = { events, seconds: (at - (atMs[from] ?? 0)) / 1_000 };
   }
-  return best.events >= minEvents && 2 * best.events >= atMs.length ? best : null;
+  const isShort =
+    best.seconds <= longest.seconds && best.seconds * 1_000 < longest.shareOfRun * runMs;
+  return isShort && best.events >= minEvents && 2 * best.events >= atMs.length ? best : null;
 }

@@ -29,8 +29,11 @@ export interface AnswerDeskOptions {
   readonly maxHeldBytes?: number;
 }
 
-/** Records of the primary before the shadow has a turn, and of the shadow before the primary has. */
-const recordsPerTurn = { primary: 512, shadow: 16 } as const;
+/**
+ * Records of the primary before the shadow has a turn, and of the shadow before the primary has: a zipped one takes
+ * long, and the primary's ring fills up meanwhile.
+ */
+const recordsPerTurn = { primary: 512, shadow: 1 } as const;
 
 export function createAnswerDesk(options: AnswerDeskOptions): AnswerDesk {
   return new Desk(options);

@@ -102,9 +102,10 @@ export class AnswerLink {
   }
 
   async close(limitMs: number): Promise<void> {
+    // It may exit while results are awaited.
+    const exited = new Promise<void>((resolve) => this.#worker.once("exit", () => resolve()));
     await this.#settled(limitMs);
     this.isOpen = false;
-    const exited = new Promise<void>((resolve) => this.#worker.once("exit", () => resolve()));
     Atomics.store(this.#control, stateWord, inboxState.closed);
     Atomics.notify(this.#control, stateWord);
     const timer = setTimeout(() => void this.#worker.terminate(), limitMs);

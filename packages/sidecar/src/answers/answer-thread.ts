@@ -68,8 +68,8 @@ class ReadingThread implements AnswerThread {
   #start(): void {
     const { start = startWorker, onFault, resultMs = 10_000 } = this.#options;
     const inbox = createInbox();
-    const worker = start(inbox);
     this.#startedMs = performance.now();
+    const worker = start(inbox);
     let cause: unknown = "it has exited";
     worker.on("error", (error) => {
       cause = error;
@@ -84,10 +84,19 @@ class ReadingThread implements AnswerThread {
     this.#link = link;
   }
 
+  /** A thread that can't be started counts as one that has ended. */
+  #restart(): void {
+    try {
+      this.#start();
+    } catch (cause) {
+      this.#ended(cause);
+    }
+  }
+
   #ended(cause: unknown): void {
     const { onEnd, restartMs = 1_000 } = this.#options;
     if (performance.now() - this.#startedMs > steadyMs) this.#restartFactor = 1;
-    this.#restarting = setTimeout(() => this.#start(), restartMs * this.#restartFactor).unref();
+    this.#restarting = setTimeout(() => this.#restart(), restartMs * this.#restartFactor).unref();
     this.#restartFactor = Math.min(mostRestartFactor, 2 * this.#restartFactor);
     onEnd(cause);
   }

@@ -11,8 +11,13 @@ export interface WorkShare {
  *
  * @param share of one core, 0..1
  * @param burstMs what may be used at once
+ * @param mostMs what one piece of work counts at most: a machine that was busy with others is no work of ours
  */
-export function createWorkShare(share: number, burstMs: number): WorkShare {
+export function createWorkShare(
+  share: number,
+  burstMs: number,
+  mostMs: number = burstMs / 2,
+): WorkShare {
   let leftMs = burstMs;
   let filledMs = Number.NEGATIVE_INFINITY;
   return {
@@ -22,8 +27,7 @@ export function createWorkShare(share: number, burstMs: number): WorkShare {
       return leftMs > 0;
     },
     spent(ms) {
-      // A machine that was busy with others is no work of ours.
-      leftMs -= Math.min(ms, burstMs / 2);
+      leftMs -= Math.min(ms, mostMs);
     },
   };
 }

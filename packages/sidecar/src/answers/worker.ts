@@ -9,11 +9,14 @@ if (port === null) throw new Error("this file is a worker's");
 /** Nobody waits for what was read: many chunks are read with one waking. */
 const napMs = 5;
 
+/** A piece of a zipped answer takes long: it counts as a whole, up to a stall of the machine. */
+const shadowShare = createWorkShare(0.25, 100, 2_000);
+
 const inbox = workerData as Inbox;
 const control = new Int32Array(inbox.control);
 const desk = createAnswerDesk({
   inbox,
-  shadowShare: createWorkShare(0.25, 100),
+  shadowShare,
   now: () => performance.now(),
   onRead: (read) => port.postMessage(read),
 });

@@ -95,18 +95,21 @@ function redactedText(text: string): string {
 
 const mostEscapings = 8;
 
+/** Of a run of backslashes one pass finds what is behind it: three would try each start of the run again. */
+const escapes = /\\+(?:u([0-9a-fA-F]{4})|([/"])|([nrtbf]))?/g;
+
 /** Without the escapes of JSON, however often they were escaped themselves. */
 function unescaped(text: string): string {
   let plain = text;
   for (let i = 0; i < mostEscapings && plain.includes("\\"); i++) {
-    const next = plain
-      .replaceAll(/\\+u([0-9a-fA-F]{4})/g, (_, hex: string) =>
-        String.fromCharCode(Number.parseInt(hex, 16)),
-      )
-      .replaceAll(/\\+([/"])/g, "$1")
-      .replaceAll(/\\+[nrtbf]/g, " ");
+    const next = plain.replaceAll(escapes, withoutEscape);
     if (next === plain) break;
     plain = next;
   }
   return plain;
+}
+
+function withoutEscape(run: string, hex?: string, sign?: string, blank?: string): string {
+  if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16));
+  return sign ?? (blank === undefined ? run : " ");
 }

@@ -140,6 +140,7 @@ function nowOf(
   const { percent, by, budgetUsed, pausedBy, policy } = gate.state();
   const spent = Object.entries(budgetUsed).filter(([, share]) => share >= 1);
   return {
+    atMs: performance.timeOrigin + performance.now(),
     counts: gate.counts(),
     loadRatio: load.ratio(baseline, gate.candidate),
     peakPerSecond: load.peakPerSecond(baseline),

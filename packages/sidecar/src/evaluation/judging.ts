@@ -1,10 +1,13 @@
 import {
   configHash,
   createSampleStore,
+  isOver,
   judge,
+  longestWaitMs,
   type Sample,
   type SampleStore,
   type ShadowReport,
+  stageAfter,
 } from "@umbra/shadow";
 import { defined } from "@umbra/shadow/defined";
 import { openSamplesFile, type SamplesFile } from "./samples-file.ts";
@@ -28,6 +31,17 @@ interface Evaluation {
   /** Samples at the last look, and when it was. */
   seen: number;
   lookedAtMs: number;
+  /** Mirrored requests that this process knows the outcome of. */
+  outcomes: number;
+  /** What was under way when the planned end was passed. */
+  ending: Ending | undefined;
+}
+
+interface Ending {
+  readonly stage: number;
+  readonly atMs: number;
+  /** Of the requests sent until then: those without an outcome. */
+  open: number;
 }
 
 /** At the end a look costs a bootstrap: not more often than this, unless it is asked for. */
@@ -51,6 +65,8 @@ export function createJudging(
       report: undefined,
       seen: -1,
       lookedAtMs: 0,
+      outcomes: 0,
+      ending: undefined,
     });
   }
   const hashes = new Map(setup.evaluations.map(({ key, config }) => [key, configHash(config)]));
@@ -106,6 +122,7 @@ export function createJudging(
     const lookedAtMs = nowMs();
     // Before the first request nothing has started.
     const startedAtMs = evaluation.startedAtMs ?? lookedAtMs;
+    noteEnding(evaluation, lookedAtMs);
     const control = own.controlKey === undefined ? undefined : evaluations.get(own.controlKey);
     const limits = [...(now?.limitsHit ?? [])];
     if (store.evicted > 0)
@@ -120,6 +137,7 @@ export function createJudging(
         nowMs: lookedAtMs,
         limitsHit: limits,
         leftOut: store.evictedPairs,
+        openBeforeEnd: openOf(evaluation, lookedAtMs),
         ...(earlier === undefined ? {} : { earlier }),
         ...(control?.now === undefined ? {} : { control: control.now.candidate }),
         ...(now === undefined ? { candidate: { pool: own.candidate } } : factsOf(now)),
@@ -141,7 +159,7 @@ export function createJudging(
   return {
     add(samples) {
       noteStarts(samples);
-      for (const { key, sample } of samples) evaluations.get(key)?.store.add(sample);
+      for (const { key, sample } of samples) keep(evaluations.get(key), sample);
       writeTo((opened) => opened.append(samples.map(({ sample }) => sample)));
     },
     update(now) {
@@ -151,6 +169,7 @@ export function createJudging(
         evaluation.now = each;
         // Samples have whole milliseconds: none may lie before the start by a rounding.
         if (each.startedAtMs !== undefined) noteStart(key, Math.floor(each.startedAtMs));
+        noteEnding(evaluation, nowMs());
       }
     },
     look(isFresh) {
@@ -164,6 +183,31 @@ export function createJudging(
       file?.close();
     },
   };
+}
+
+function keep(evaluation: Evaluation | undefined, sample: Sample): void {
+  if (evaluation === undefined) return;
+  evaluation.store.add(sample);
+  if (!sample.mirrored) return;
+  evaluation.outcomes++;
+  const { ending } = evaluation;
+  if (ending !== undefined && sample.t0 <= ending.atMs) ending.open--;
+}
+
+/** Once behind the end of a stage: all that was under way at the last news is waited for. */
+function noteEnding(evaluation: Evaluation, nowMs: number): void {
+  const { setup, startedAtMs, report, now, outcomes, ending } = evaluation;
+  const stage = stageAfter(report);
+  if (startedAtMs === undefined || now === undefined || ending?.stage === stage) return;
+  if (!isOver(nowMs - startedAtMs, setup.config, stage) && !now.isBudgetSpent) return;
+  const open = Math.max(0, now.counts.dispatched - outcomes);
+  evaluation.ending = { stage, atMs: now.atMs ?? nowMs, open };
+}
+
+/** Requests that the final look waits for. One whose end was never heard of is not waited for for ever. */
+function openOf({ ending, report }: Evaluation, nowMs: number): number {
+  if (ending === undefined || ending.stage !== stageAfter(report)) return 0;
+  return nowMs - ending.atMs < longestWaitMs ? Math.max(0, ending.open) : 0;
 }
 
 function wantedOf({ evaluations }: WorkerSetup, hashes: ReadonlyMap<string, string>) {
@@ -186,7 +230,8 @@ function noteVerdict(file: SamplesFile, { key, report, earlier }: Judged): void 
     earlier?.verdict.final?.at === verdict.final.at &&
     earlier.evaluation.is_final === evaluation.is_final;
   if (!isKnown) file.judged(key, report);
-  if (evaluation.is_final && verdict.status !== "INCONCLUSIVE") file.ended(key);
+  const isClosed = evaluation.is_final || verdict.status === "INVALID";
+  if (isClosed && verdict.status !== "INCONCLUSIVE") file.ended(key);
 }
 
 /** The result, or undefined where there is none; `onTrouble` learns why. */

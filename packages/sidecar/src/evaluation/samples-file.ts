@@ -4,6 +4,7 @@ import {
   existsSync,
   fdatasyncSync,
   fstatSync,
+  lstatSync,
   openSync,
   readFileSync,
   readSync,
@@ -15,6 +16,7 @@ import {
 import {
   type EvaluationConfig,
   isOver,
+  isReport,
   parseSample,
   type Sample,
   type ShadowReport,
@@ -162,10 +164,15 @@ export function checkSamplesFile(file: string): void {
   }
 }
 
-/** A pipe would take samples that nobody reads, and block for ever where it is read. */
+/**
+ * A pipe would take samples that nobody reads, and block for ever where it is read. A link may have been planted by another user
+ * of the folder.
+ */
 function openRegular(file: string): number {
-  const { O_RDWR, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
-  const fd = openSync(file, O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK, 0o600);
+  const { O_RDWR, O_APPEND, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = constants;
+  if (lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true)
+    throw new Error("it is a link, which is not followed");
+  const fd = openSync(file, O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK | O_NOFOLLOW, 0o600);
   if (fstatSync(fd).isFile()) return fd;
   closeSync(fd);
   throw new Error("it is no file");
@@ -227,14 +234,9 @@ function parseEntry(json: unknown): MetaEntry | undefined {
   };
 }
 
-/** A report of another version, or of another configuration, is judged again. */
+/** Half a report, or one of another version or another configuration, is judged again. */
 function isReportOf(json: unknown, configSha256: string): json is ShadowReport {
-  const { schema, evaluation, gates } = (json ?? {}) as Partial<ShadowReport>;
-  return (
-    schema === "shadow-report/2" &&
-    evaluation?.config_sha256 === configSha256 &&
-    Array.isArray(gates)
-  );
+  return isReport(json) && json.evaluation.config_sha256 === configSha256;
 }
 
 function isWhole(value: unknown): value is number {

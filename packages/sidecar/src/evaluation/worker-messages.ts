@@ -37,6 +37,8 @@ export interface Look {
 
 /** What only the other thread knows of an evaluation at the moment. */
 export interface EvaluationNow {
+  /** When this was so, in ms since the epoch; when it is received, where absent. */
+  readonly atMs?: number;
   readonly counts: FunnelCounts;
   readonly loadRatio: number | undefined;
   readonly peakPerSecond?: number | undefined;

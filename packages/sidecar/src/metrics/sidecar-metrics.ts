@@ -120,7 +120,7 @@ type FailureMetrics = Pick<
 function addFailureMetrics(exposition: Exposition): FailureMetrics {
   const overloaded = exposition.counter({
     name: "umbra_observe_overloaded_total",
-    help: "Answers that were not measured to their end: they are too long or come too fast, or the thread that reads them is behind or has ended.",
+    help: "Answers that were not measured to their end: too many are measured at once, they are too long or come too fast, or the thread that reads them is behind or has ended.",
     labels: ["lane"],
   });
   for (const lane of ["primary", "shadow"] as const) overloaded.at(lane);

@@ -9,8 +9,10 @@ export interface LegShareOptions {
   readonly isStream: boolean;
 }
 
-/** Of one answer; no model writes more for a client to read. */
-const maxAnswerBytes = 32 * 1024 * 1024;
+/** Of an answer that is one body. */
+const maxBodyBytes = 32 * 1024 * 1024;
+/** Of a stream, which its pace bounds, too: 128 Ki tokens of 1 KiB each, as the likeliest others of a token make them. */
+const maxStreamBytes = 128 * 1024 * 1024;
 /**
  * A stream: so much at once, and so much a second. A model that writes 1,000 tokens a second, each with its 20 most likely
  * others, sends 2 MB. While copies of a flood are taken, Envoy holds the answer itself back: so they end early.
@@ -30,7 +32,7 @@ class WholeShare implements LegShare {
 
   takes(chunkBytes: number): boolean {
     this.#bytes += chunkBytes;
-    return this.#bytes <= maxAnswerBytes;
+    return this.#bytes <= maxBodyBytes;
   }
 }
 
@@ -45,6 +47,6 @@ class PacedShare implements LegShare {
     this.#leftBytes = Math.min(burstBytes, this.#leftBytes + filledBytes);
     this.#leftBytes -= Math.max(leastChunkBytes, chunkBytes);
     this.#filledMs = atMs;
-    return this.#leftBytes >= 0 && this.#bytes <= maxAnswerBytes;
+    return this.#leftBytes >= 0 && this.#bytes <= maxStreamBytes;
   }
 }

@@ -20,7 +20,7 @@ export interface ObserveOptions {
   readonly timeoutOf: (mirror: string) => number | undefined;
   /** Time of this thread for the copies of shadows' answers, all together. */
   readonly shadowShare: WorkShare;
-  /** A leg has sent more than its share, or its lane has: it is read no further. */
+  /** A leg is not measured, or no further: too many are, or it has sent more than its share, or its lane has. */
   readonly onOverload: (lane: Lane) => void;
   /** Monotonic, in ms. */
   readonly now: () => number;
@@ -164,12 +164,14 @@ class Observed implements ObserveExchange {
     const isPrimary = this.#mirror === undefined;
     if (isPrimary && live.isShared(request)) return undefined;
     request.pairing ??= recorder.open(request);
-    return request.pairing.begin({
+    const leg = request.pairing.begin({
       ...picked,
       requestId: request.requestId,
       lane: isPrimary ? "primary" : "shadow",
       pool: this.#pool,
       timeoutMs: isPrimary ? undefined : timeoutOf(this.#mirror),
     });
+    if (leg === undefined) this.#options.onOverload(this.#lane);
+    return leg;
   }
 }

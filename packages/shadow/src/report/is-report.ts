@@ -1,0 +1,37 @@
+import type { ShadowReport } from "./shadow-report.ts";
+
+const objects = [
+  ...["evaluation", "baseline", "candidate", "verdict", "funnel", "metrics", "throughput"],
+  ...["errors", "finish_reasons", "tokens", "plots", "over_time", "behaviour"],
+] as const;
+const lists = ["gates", "strata", "timeline", "validity", "limits_hit", "segments"] as const;
+const ofVerdict = { objects: ["required", "next"], lists: ["reasons", "not_judged"] } as const;
+
+/** True of JSON that is a report of this version with all of its parts: a file may hold anything, or half of one. */
+export function isReport(json: unknown): json is ShadowReport {
+  if (!isObject(json) || json.schema !== "shadow-report/2") return false;
+  const { verdict, candidate } = json;
+  return (
+    has(json, { objects, lists }) &&
+    has(verdict, ofVerdict) &&
+    isObject(candidate) &&
+    typeof candidate.pool === "string"
+  );
+}
+
+interface Parts {
+  readonly objects: readonly string[];
+  readonly lists: readonly string[];
+}
+
+function has(json: unknown, parts: Parts): boolean {
+  return (
+    isObject(json) &&
+    parts.objects.every((name) => isObject(json[name])) &&
+    parts.lists.every((name) => Array.isArray(json[name]))
+  );
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,37 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "@jest/globals";
+import { evaluationConfig, isReport, judge } from "@umbra/shadow";
+import { traffic } from "./fixtures.ts";
+
+const file = new URL("cases/render/pass/report.json", import.meta.url);
+const whole = JSON.parse(readFileSync(file, "utf8")) as Readonly<Record<string, unknown>>;
+const optional = ["labels", "cost", "control", "outputs"];
+const parts = Object.keys(whole).filter((name) => !optional.includes(name));
+
+describe("isReport", () => {
+  test("of what the judge makes, also of a brief look", () => {
+    const samples = traffic({ seed: 1, pairs: 300, perSecond: 4 });
+    const config = evaluationConfig();
+    expect(isReport(whole)).toBe(true);
+    expect(isReport(judge({ samples, config, isBrief: true }))).toBe(true);
+    expect(isReport(judge({ samples: [], config }))).toBe(true);
+  });
+
+  test.each(parts)("not without %s, and not where it is null or a number", (name) => {
+    const { [name]: _, ...rest } = whole;
+    expect([rest, { ...whole, [name]: null }, { ...whole, [name]: 5 }].map(isReport)).toEqual([
+      ...[false, false, false],
+    ]);
+  });
+
+  test.each([null, undefined, 5, "text", [], {}, { schema: "shadow-report/2" }])(
+    "not of %j",
+    (json) => {
+      expect(isReport(json)).toBe(false);
+    },
+  );
+
+  test("not where the verdict is half of one", () => {
+    expect(isReport({ ...whole, verdict: { status: "PASS" } })).toBe(false);
+  });
+});
