@@ -29,7 +29,8 @@ const gateway = await startGateway({
     backends: { primary: 1 },
     mirrors: ["shadow"],
     pools: { primary, shadow },
-    policy: "  sampling: {percent: 100}\n  budget: {maxInFlight: 1024, maxRequests: 1000000, maxBodyBytes: 65536}",
+    policy:
+      "  sampling: {percent: 100}\n  budget: {maxInFlight: 1024, maxRequests: 1000000, maxBodyBytes: 65536}",
   }),
 });
 const body = JSON.stringify({
