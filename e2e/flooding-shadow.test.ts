@@ -33,10 +33,15 @@ test("a shadow that floods its answers loses its own measures, and the primary's
     expect(seen.map(({ status }) => status)).toEqual(Array(24).fill(200));
     expect(shadow.floods()).toBeGreaterThan(0);
     let pairs: readonly Pair[] = [];
-    await until("the floods are paired", async () => {
-      ({ pairs } = await gateway.json<{ pairs: readonly Pair[] }>("/v1/pairs"));
-      return pairs.length >= shadow.floods();
-    });
+    // What has come of a shadow is read by a share of a core: a leg waits up to 10 s for it.
+    await until(
+      "the floods are paired",
+      async () => {
+        ({ pairs } = await gateway.json<{ pairs: readonly Pair[] }>("/v1/pairs"));
+        return pairs.length >= shadow.floods();
+      },
+      45_000,
+    );
     expect(pairs.map((pair) => [pair.primary.class, pair.primary.outTokens])).toEqual(
       pairs.map(() => ["ok", 16]),
     );
@@ -51,4 +56,4 @@ test("a shadow that floods its answers loses its own measures, and the primary's
     await shadow.close();
     await stopModelServers(primary);
   }
-}, 60_000);
+}, 100_000);

@@ -13,7 +13,7 @@ const chosen: readonly string[] = [
   "a control header for another model",
   "60 MiB of gzip an answer",
   "usage beyond all numbers",
-  "shadow: a wide metrics page",
+  "a wide metrics page of the shadow",
   "compressed messages",
   "a page under another name (rebinding)",
   "the capture folder is removed",
