@@ -15,6 +15,7 @@ export function skipString(text: JsonText, start: number): number {
   const { bytes, words, firstWord } = text;
   const count = words.length;
   let at = start + 1;
+  let lastEscape = -pieceBytes;
   if (at < firstWord) return skipBytes(bytes, at);
   const tail = firstWord + count * 4;
   while (at < tail) {
@@ -32,8 +33,14 @@ export function skipString(text: JsonText, start: number): number {
     if (byte === quote) return at + 1;
     if (byte !== backslash) return fault(at);
     const from = at;
-    at = skipEscapes(text, from, tail);
+    // The first escape behind plain text is likely alone, as the end of a line is.
+    if (from - lastEscape < pieceBytes) at = skipEscapes(text, from, tail);
+    else {
+      at = skipEscape(bytes, from);
+      text.workLeft--;
+    }
     if (at < 0) return at;
+    lastEscape = at;
     if (text.workLeft < 0) return text.tooComplex(from);
   }
   return skipBytes(bytes, at);
