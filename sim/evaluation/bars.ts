@@ -64,7 +64,7 @@ export function barsOf(tally: Tally): readonly Bar[] {
 }
 
 /** Swings of the load that the judged part of a run sees. */
-export function swingsOf({ cell }: Tally): number {
+function swingsOf({ cell }: Tally): number {
   return judgedS / (cell.traffic.load?.memoryS ?? 1);
 }
 

@@ -37,7 +37,7 @@ function isIn(form: Form["cells"], cell: Cell): boolean {
 }
 
 /** Whether something is demanded of a cell. */
-export function hasBars({ claim }: Cell): boolean {
+function hasBars({ claim }: Cell): boolean {
   if (claim.kind === "worse") return Object.keys(claim).length > 1;
   if (claim.kind === "margin") return claim.isStationary;
   return claim.kind !== "shown";

@@ -18,7 +18,7 @@ export function isCountedInFull(part: Pick<Partition, "counts">, facts: Evaluati
 
 /**
  * Where requests were lost on the way to a judged pair. What was left out for want of memory is among what is not used.
- * Counts that a restart has begun anew are at least what the samples show.
+ * Counts that a restart has set back to 0 are at least what the samples show.
  */
 export function funnelOf(part: Partition, table: PairTable, facts: EvaluationFacts): ReportFunnel {
   const { counts } = part;

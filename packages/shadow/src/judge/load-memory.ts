@@ -6,7 +6,7 @@ import { pairedValues } from "./ratio-gate.ts";
 import type { PairTable } from "./table.ts";
 
 /** With fewer swings of the load, the spread of what did not swing out is not known, and errors are larger than promised. */
-export const swingsNeeded = 20;
+const swingsNeeded = 20;
 
 /** How long swings of the load last, by the ratios of TTFT, or of E2E where nothing streams. */
 export function loadMemory(

@@ -6,7 +6,7 @@ import { notChecked } from "./check-words.ts";
 import { count, duration, nextStep, unknown, utcTime } from "./format.ts";
 
 /** Beside every colour of a verdict: a sign. */
-export const verdictSigns: Readonly<Record<VerdictStatus, string>> = {
+const verdictSigns: Readonly<Record<VerdictStatus, string>> = {
   PASS: "✓",
   FAIL: "✗",
   INCONCLUSIVE: "…",
@@ -52,7 +52,7 @@ export function verdictWord(report: ShadowReport): string {
 }
 
 /** The planned end is still to come: there can be no PASS yet, and nothing speaks against the candidate. */
-export function isCollecting({ verdict, evaluation, limits_hit }: ShadowReport): boolean {
+function isCollecting({ verdict, evaluation, limits_hit }: ShadowReport): boolean {
   const isSpent = limits_hit.some((limit) => limit.startsWith("the budget"));
   return verdict.status === "INCONCLUSIVE" && !evaluation.is_final && !isSpent;
 }

@@ -65,7 +65,7 @@ export function cosineBounds(mean: number, influences: Influences, alpha: number
  * Long-run standard deviation by an autoregression on the block before. Steadier than `cosineSd` in few blocks, and so
  * for early looks. The correlation is corrected for its bias in few blocks (Kendall 1954), more so where it is strong.
  */
-export function autoregressiveSd(influences: Influences): number {
+function autoregressiveSd(influences: Influences): number {
   const variance = autocovariance(influences, 0);
   if (variance === 0) return 0;
   const found = autocovariance(influences, 1) / variance;

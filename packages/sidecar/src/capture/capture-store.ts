@@ -65,7 +65,7 @@ export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
     kept = kept.filter(({ file }) => left.has(basename(file)));
   }
 
-  /** A folder that a cleaner has removed is made again. What fails is told of, and no more. */
+  /** A folder that a cleaner has removed is made again. A failure is reported, and ends nothing. */
   function inFolder(run: () => void): void {
     try {
       makeFolder(folder);

@@ -222,7 +222,7 @@ interface Judged {
   readonly earlier: ShadowReport | undefined;
 }
 
-/** A final verdict outlives this process: a restart goes on with it, or begins anew behind the last stage. */
+/** A final verdict outlives this process: a restart keeps it, or starts a new evaluation after the last stage. */
 function noteVerdict(file: SamplesFile, { key, report, earlier }: Judged): void {
   const { evaluation, verdict } = report;
   if (report === earlier || verdict.final === null) return;
