@@ -46,7 +46,7 @@ export class Channel {
   readonly #options: ChannelOptions;
   readonly #subscription: Subscription = createSubscription();
   /** Versions that the client has, by name. */
-  #accepted = new Map<string, string>();
+  readonly #accepted = new Map<string, string>();
   readonly #rejected = new Map<string, Rejection>();
   /** Names that are offered one by one, as the client refused them together and did not say which of them is wrong. */
   readonly #alone = new Set<string>();
@@ -79,6 +79,11 @@ export class Channel {
   /** True where the client has the resource in any version. */
   holds(name: string): boolean {
     return this.#accepted.has(name);
+  }
+
+  /** True where the client keeps an accepted form of something whose newest form it has refused. */
+  get keepsOlderForms(): boolean {
+    return [...this.#rejected.keys()].some((name) => this.#accepted.has(name));
   }
 
   isRejected(name: string): boolean {
@@ -147,7 +152,10 @@ export class Channel {
       const wanted = this.#wanted({ ...offer, mayRemove: true });
       this.#isReturning = versionOf(wanted.values()) !== change.version;
       if (this.#isReturning) return;
-      this.#accepted = new Map([...wanted].map(([name, { version }]) => [name, version]));
+      for (const [name, resource] of wanted) {
+        this.#accepted.set(name, resource.version);
+        this.#options.earlier.set(name, resource);
+      }
       this.#mustAnswer = false;
       this.#asked.clear();
     }
@@ -167,6 +175,8 @@ export class Channel {
   }
 
   #accept({ resources, removed }: Batch): void {
+    // What a whole answer leaves out is gone.
+    if (this.#isFull) this.#accepted.clear();
     for (const resource of resources) {
       const { name, version } = resource;
       this.#accepted.set(name, version);

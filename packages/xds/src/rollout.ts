@@ -13,6 +13,8 @@ export interface RolloutClient {
   isSettled(kind: Kind): boolean;
   /** True where no cluster waits for its endpoints any more. */
   isWarm(): boolean;
+  /** True where the client keeps an older form of a listener or of routes, as it has refused the newest. */
+  keepsOlderRoutes(): boolean;
 }
 
 /**
@@ -67,8 +69,12 @@ export class Rollout {
       this.#restarts++;
       return this.#begin(goal);
     }
-    if (isReady) this.#take(this.#step + 1, this.#target);
-    return isReady;
+    if (!isReady) return false;
+    const next = this.#step + 1;
+    // Older routes may name clusters that the newest do not: those stay until the newest are accepted.
+    const isKept = next === clusterRemoval && client.keepsOlderRoutes();
+    this.#take(isKept ? steps.length : next, this.#target);
+    return true;
   }
 
   #begin(goal: Snapshot): boolean {
@@ -148,10 +154,12 @@ const steps: readonly Step[] = [
   },
 ];
 
+const clusterRemoval = 5;
+
 /** The step from which on a kind may lose resources: routes and listeners before what they name. */
 const firstRemoval: Readonly<Record<Kind, number>> = {
   ...{ lds: 4, rds: 4 },
-  ...{ cds: 5, eds: 5, sds: 5, ecds: 5 },
+  ...{ cds: clusterRemoval, eds: clusterRemoval, sds: clusterRemoval, ecds: clusterRemoval },
 };
 
 /** All of `first`, and what only `second` has. */

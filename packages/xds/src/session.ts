@@ -99,6 +99,7 @@ export class Session {
     const client = {
       isSettled: (kind: Kind) => this.#isSettled(kind),
       isWarm: () => this.#isWarm(),
+      keepsOlderRoutes: () => this.#keepsOlderRoutes(),
     };
     do {
       for (const kind of kinds) {
@@ -123,9 +124,16 @@ export class Session {
   #isSettled(kind: Kind): boolean {
     const offer = this.#rollout.offer(kind);
     const channel = this.#channels[kind];
-    // It is about to ask for its listeners, and for the routes that they name.
-    if (kind === "lds" && this.#isReturning && !channel.isOpen) return false;
-    return offer !== undefined && channel.isSettled(offer);
+    if (offer === undefined || !channel.isSettled(offer)) return false;
+    if (channel.isOpen) return true;
+    // Envoy is about to ask for its clusters first, and when it returns for its listeners too.
+    const { lds, rds } = this.#channels;
+    if (kind === "cds") return lds.isOpen || rds.isOpen;
+    return kind !== "lds" || !this.#isReturning;
+  }
+
+  #keepsOlderRoutes(): boolean {
+    return this.#channels.lds.keepsOlderForms || this.#channels.rds.keepsOlderForms;
   }
 
   /** A cluster with endpoints of its own serves from when it has them. */

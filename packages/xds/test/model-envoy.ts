@@ -26,7 +26,8 @@ export class ModelEnvoy {
   #held = freshState();
   /** Clusters that have their endpoints: only these serve. */
   #warm = new Set<string>();
-  #refusedClusters = new Set<string>();
+  /** Refused, and not serving since. */
+  readonly #refusedClusters = new Set<string>();
   #client: ScriptedClient | undefined;
   #requests: (() => void)[] = [];
   #subscribed: Record<"eds" | "rds", readonly string[]> = { eds: [], rds: [] };
@@ -102,7 +103,10 @@ export class ModelEnvoy {
     const applied = bad.length === 0 || isPartial ? changed : [];
     if (kind === "cds") this.#clustersChanged(applied.map(nameOf), bad.map(nameOf));
     if (kind === "lds") this.#subscribe("rds", this.#routesOfListeners(), []);
-    if (kind === "eds") for (const text of good) this.#warm.add(nameOf(text));
+    if (kind === "eds") {
+      for (const text of good) this.#warm.add(nameOf(text));
+      for (const name of this.#warm) this.#refusedClusters.delete(name);
+    }
     if (kind === "rds" || kind === "cds") this.#checkRoutes(kind);
   }
 
@@ -136,7 +140,6 @@ export class ModelEnvoy {
 
   #clustersChanged(changed: readonly string[], bad: readonly string[]): void {
     for (const name of bad) this.#refusedClusters.add(name);
-    for (const name of changed) this.#refusedClusters.delete(name);
     for (const name of this.#held.eds.texts.keys()) {
       if (!this.#held.cds.texts.has(name)) this.#held.eds.texts.delete(name);
     }
