@@ -334,7 +334,7 @@ test("17: delta sends one of 100 that has changed, and names what is removed", (
   const [changed] = client.taken();
   expect(shown([changed as ReadAnswer])).toEqual([["cds", "cluster 7b"]]);
   client.ack(changed as ReadAnswer);
-  const { c9: _, ...rest } = { ...many, c7: "cluster 7b" };
+  const { c9: _, ...rest } = { ...many, c7: "cluster 7b", c9: "cluster 9" };
   update({ cds: rest });
   expect(shown(client.taken())).toEqual([["cds", { removed: ["c9"] }]]);
 });

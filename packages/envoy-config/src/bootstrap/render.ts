@@ -64,8 +64,27 @@ export function optionsOf(
 /** Each counted rule has its own counters and a histogram in every worker. */
 const mostCountedRules = 500;
 
-function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
+/** The whole bootstrap as a message with its reasons. */
+export function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
   const hasLane = hasShadowLane(topology, options);
+  return {
+    ...processPart(options, hasLane),
+    static_resources: {
+      listeners: [
+        ...[...Map.groupBy(topology.listeners, ({ port }) => port).values()].flatMap(
+          ([first, ...others]) =>
+            first === undefined ? [] : [listener(first, others, topology, options)],
+        ),
+        ...(hasLane ? [shadowLane(topology, options)] : []),
+        ...(options.statsListener === undefined ? [] : [statsListener(options.statsListener)]),
+      ],
+      clusters: clusters(topology, options),
+    },
+  };
+}
+
+/** What Envoy reads once, when it starts. @param hasInternal internal listeners may be used */
+export function processPart(options: BootstrapOptions, hasInternal: boolean): EnvoyObject {
   const internalListener = builtIn("bootstrap.internal_listener", "InternalListener");
   return {
     node: { id: "umbra", cluster: "umbra" },
@@ -83,20 +102,9 @@ function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
         true,
       ),
     },
-    ...(hasLane ? { bootstrap_extensions: [internalListener] } : {}),
+    ...(hasInternal ? { bootstrap_extensions: [internalListener] } : {}),
     layered_runtime: { layers: [{ name: "umbra", static_layer: runtime }] },
     overload_manager: overloadManager(options),
-    static_resources: {
-      listeners: [
-        ...[...Map.groupBy(topology.listeners, ({ port }) => port).values()].flatMap(
-          ([first, ...others]) =>
-            first === undefined ? [] : [listener(first, others, topology, options)],
-        ),
-        ...(hasLane ? [shadowLane(topology, options)] : []),
-        ...(options.statsListener === undefined ? [] : [statsListener(options.statsListener)]),
-      ],
-      clusters: clusters(topology, options),
-    },
   };
 }
 
