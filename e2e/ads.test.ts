@@ -86,7 +86,11 @@ spec: {ports: [{port: 80}]}
       refused: (_nodeId, kind, rejections) => void refused.push({ kind, rejections }),
     });
     for (const name of ["first", "second"]) echoes.push(await startEchoServer(name));
-    envoy = await startEnvoy(ads.folder, "ads", adsBootstrap(world([addressOf(0)]), ads.socket, protocol));
+    envoy = await startEnvoy(
+      ads.folder,
+      "ads",
+      adsBootstrap(world([addressOf(0)]), ads.socket, protocol),
+    );
   }, 30_000);
 
   afterAll(async () => {

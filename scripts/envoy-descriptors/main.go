@@ -1,5 +1,5 @@
 // Prints the descriptors of every message that a rendered configuration of Envoy may hold, with all that they need, as a
-// FileDescriptorSet. `npm run descriptors` writes it into packages/xds. Its version is Envoy's (see go.mod).
+// FileDescriptorSet (see packages/xds/descriptors). Its version is Envoy's (see go.mod).
 package main
 
 import (

@@ -68,7 +68,8 @@ const mostCountedRules = 500;
 export function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
   const hasLane = hasShadowLane(topology, options);
   return {
-    ...processPart(options, hasLane),
+    ...processPart(options),
+    ...(hasLane ? internalListeners : {}),
     static_resources: {
       listeners: [
         ...[...Map.groupBy(topology.listeners, ({ port }) => port).values()].flatMap(
@@ -83,9 +84,8 @@ export function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyO
   };
 }
 
-/** What Envoy reads once, when it starts. @param hasInternal internal listeners may be used */
-export function processPart(options: BootstrapOptions, hasInternal: boolean): EnvoyObject {
-  const internalListener = builtIn("bootstrap.internal_listener", "InternalListener");
+/** What Envoy reads once, when it starts. */
+export function processPart(options: BootstrapOptions): EnvoyObject {
   return {
     node: { id: "umbra", cluster: "umbra" },
     admin: {
@@ -102,11 +102,15 @@ export function processPart(options: BootstrapOptions, hasInternal: boolean): En
         true,
       ),
     },
-    ...(hasInternal ? { bootstrap_extensions: [internalListener] } : {}),
     layered_runtime: { layers: [{ name: "umbra", static_layer: runtime }] },
     overload_manager: overloadManager(options),
   };
 }
+
+/** What internal listeners need, such as the shadow lane. */
+export const internalListeners: EnvoyObject = {
+  bootstrap_extensions: [builtIn("bootstrap.internal_listener", "InternalListener")],
+};
 
 const runtime: EnvoyObject = {
   "re2.max_program_size.error_level": because(

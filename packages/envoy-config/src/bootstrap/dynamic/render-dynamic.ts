@@ -3,9 +3,10 @@ import { type AdsProtocol, adsCluster, dynamicResources } from "../ads.ts";
 import { changeBootstrap } from "../change/change-bootstrap.ts";
 import { secrets } from "../downstream-tls.ts";
 import type { EnvoyObject } from "../envoy-object.ts";
+import { primaryClusterName, shadowClusterName } from "../names.ts";
 import type { BootstrapOptions } from "../options.ts";
 import { type PlainMap, plainOf } from "../plain.ts";
-import { bootstrap, headed, optionsOf, processPart } from "../render.ts";
+import { bootstrap, headed, internalListeners, optionsOf, processPart } from "../render.ts";
 import { yamlText } from "../yaml-text.ts";
 import { type DynamicResources, splitResources } from "./split.ts";
 
@@ -24,8 +25,9 @@ export function renderAdsBootstrap(
 ): string {
   const all = optionsOf(topology, options);
   const message: EnvoyObject = {
+    ...processPart(all),
     // A lane may come later, and Envoy takes internal listeners only if it was started with the extension.
-    ...processPart(all, true),
+    ...internalListeners,
     dynamic_resources: dynamicResources(protocol),
     static_resources: { clusters: [adsCluster(address)] },
   };
@@ -47,9 +49,16 @@ export function renderResources(
   const { clusters = [], listeners = [] } = (changed as Changed).static_resources ?? {};
   const certificates = [...secrets(topology.listeners, all)];
   return {
-    ...splitResources(clusters, listeners),
+    ...splitResources(clusters, listeners, poolClustersOf(topology)),
     sds: new Map(certificates.map(([name, secret]) => [name, plainOf(secret)])),
   };
+}
+
+function poolClustersOf(topology: Topology): ReadonlySet<string> {
+  return new Set([
+    ...topology.pools.map(({ name }) => primaryClusterName(name)),
+    ...topology.mirrors.map(({ name }) => shadowClusterName(name)),
+  ]);
 }
 
 /** An EnvoyProxy may have taken parts away. */

@@ -8,18 +8,22 @@ export type DynamicKind = "cds" | "eds" | "sds" | "lds" | "rds";
 /**
  * Takes clusters and listeners of a bootstrap apart: endpoints and routes become resources of their own, which
  * can change without touching the cluster or listener that names them.
+ *
+ * @param poolClusters names of the clusters whose endpoints may change
  */
 export function splitResources(
   clusters: readonly PlainMap[],
   listeners: readonly PlainMap[],
+  poolClusters: ReadonlySet<string>,
 ): Omit<DynamicResources, "sds"> {
-  const split = new Split();
+  const split = new Split(poolClusters);
   for (const each of clusters) put(split.resources.cds, nameOf(each), split.cluster(each));
   for (const each of listeners) put(split.resources.lds, nameOf(each), split.listener(each));
   return split.resources;
 }
 
 class Split {
+  readonly #poolClusters: ReadonlySet<string>;
   readonly resources = {
     cds: new Map<string, PlainMap>(),
     eds: new Map<string, PlainMap>(),
@@ -27,10 +31,15 @@ class Split {
     rds: new Map<string, PlainMap>(),
   };
 
+  constructor(poolClusters: ReadonlySet<string>) {
+    this.#poolClusters = poolClusters;
+  }
+
   /** Endpoints by address come by EDS; names are resolved by Envoy, and stay with their cluster. */
   cluster(from: PlainMap): PlainMap {
     const { load_assignment: assignment, ...rest } = from;
-    if (from.type !== "STATIC" || !isMap(assignment) || !hasSockets(assignment)) return from;
+    const isPool = this.#poolClusters.has(nameOf(from));
+    if (!isPool || from.type !== "STATIC" || !isMap(assignment)) return from;
     put(this.resources.eds, nameOf(from), assignment);
     return { ...rest, type: "EDS", eds_cluster_config: { eds_config: fromAds } };
   }
@@ -62,15 +71,6 @@ function put(into: Map<string, PlainMap>, name: string, resource: PlainMap): voi
     throw new Error(`two resources are called ${name}`);
   }
   into.set(name, resource);
-}
-
-function hasSockets(assignment: PlainMap): boolean {
-  return mapsOf(assignment.endpoints).every((locality) =>
-    mapsOf(locality.lb_endpoints).every(
-      ({ endpoint }) =>
-        isMap(endpoint) && isMap(endpoint.address) && isMap(endpoint.address.socket_address),
-    ),
-  );
 }
 
 function nameOf({ name }: PlainMap): string {
