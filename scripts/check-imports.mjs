@@ -12,6 +12,7 @@ const allowed = {
   scheduler: { own: [], others: [], node: false },
   grpc: { own: [], others: ["@bufbuild/protobuf"], node: true },
   "ext-proc": { own: ["grpc"], others: ["@bufbuild/protobuf"], node: true },
+  xds: { own: ["grpc"], others: ["@bufbuild/protobuf"], node: true },
   openai: { own: [], others: ["fflate"], node: true },
   shadow: { own: ["openai"], others: ["cli-table3"], node: true },
   "envoy-config": { own: ["shadow"], others: ["yaml"], node: true },

@@ -9,7 +9,7 @@ import { createGenerator } from "ts-json-schema-generator";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 /** Which package has the code of which folder of proto/. */
-const owners = { envoy: "ext-proc", grpc: "grpc" };
+const owners = { envoy: "ext-proc", grpc: "grpc", xds: "xds" };
 const isCheck = process.argv.includes("--check");
 const texts = {
   "docs/shadow-report.schema.json": () =>

@@ -1,9 +1,16 @@
+export type { AdsProtocol } from "./bootstrap/ads.ts";
 export {
   crashingGuard,
   crashingGuardEffect,
   hasCrashingGuardOn,
   turnsOnCrashingGuard,
 } from "./bootstrap/crashing-guard.ts";
+export {
+  type AdsOptions,
+  renderAdsBootstrap,
+  renderResources,
+} from "./bootstrap/dynamic/render-dynamic.ts";
+export type { DynamicKind, DynamicResources } from "./bootstrap/dynamic/split.ts";
 export {
   answerDelayTrailer,
   controlHeaders,

@@ -5,6 +5,7 @@ import {
   readTopology,
   renderBootstrap,
   type TopologyOptions,
+  type TopologyRead,
 } from "@umbra/envoy-config";
 
 /** The folder of golden cases; each is a folder, and its name the feature. */
@@ -31,18 +32,25 @@ export function resourcesOf(name: string): readonly { name: string; text: string
     .map((file) => ({ name: file, text: readFileSync(fileOf(name, file), "utf8") }));
 }
 
+/** Reads a case with its options. */
+export function readCase(name: string): {
+  readonly read: TopologyRead;
+  readonly bootstrap: Partial<BootstrapOptions>;
+} {
+  const { topology: given = {}, bootstrap = {} } = optionsOf(name);
+  const options = Object.fromEntries(
+    Object.entries(given).map(([key, value]) => [
+      key,
+      value?.constructor === Object ? new Map(Object.entries(value)) : value,
+    ]),
+  ) as TopologyOptions;
+  return { read: readTopology(resourcesOf(name), options), bootstrap };
+}
+
 /** Renders a case: its diagnostics, and where none is an error, topology and bootstrap. */
 export function renderCase(name: string): CaseOutput {
-  const { topology: given = {}, bootstrap } = optionsOf(name);
-  const { topology, diagnostics } = readTopology(
-    resourcesOf(name),
-    Object.fromEntries(
-      Object.entries(given).map(([key, value]) => [
-        key,
-        value?.constructor === Object ? new Map(Object.entries(value)) : value,
-      ]),
-    ) as TopologyOptions,
-  );
+  const { read, bootstrap } = readCase(name);
+  const { topology, diagnostics } = read;
   const text = diagnostics.map((each) => `${formatDiagnostic(each)}\n`).join("");
   if (diagnostics.some(({ severity }) => severity === "error")) return { "diagnostics.txt": text };
   return {

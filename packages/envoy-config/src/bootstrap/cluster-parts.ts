@@ -36,7 +36,8 @@ export interface GrpcServer {
   /** Undefined: plaintext. */
   readonly tls: SidecarTls | undefined;
   readonly connectTimeout: string;
-  readonly breakers: EnvoyObject;
+  /** Absent: Envoy's own limits. */
+  readonly breakers?: EnvoyObject;
   /** How a connection is found out that is gone without a word. */
   readonly keepalive: EnvoyValue;
   /** Bytes that Envoy holds of one stream that the server has not taken; absent: Envoy's own. */
@@ -50,7 +51,7 @@ export function grpcCluster(name: string, server: GrpcServer): EnvoyObject {
     name,
     type: discoveryType(address),
     connect_timeout: connectTimeout,
-    circuit_breakers: server.breakers,
+    ...(server.breakers === undefined ? {} : { circuit_breakers: server.breakers }),
     ...(tls === undefined ? {} : { transport_socket: upstreamTls(address, tls) }),
     ...loadAssignment(name, [envoyAddress(address)]),
     ...httpOptions({

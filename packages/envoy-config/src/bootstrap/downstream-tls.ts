@@ -1,4 +1,5 @@
 import type { Listener } from "../topology.ts";
+import { fromAds } from "./ads.ts";
 import { builtIn, type EnvoyObject } from "./envoy-object.ts";
 import type { BootstrapOptions } from "./options.ts";
 
@@ -18,7 +19,9 @@ export function downstreamTls({ certificates }: Tls, options: BootstrapOptions):
     common_tls_context: {
       tls_params: { tls_minimum_protocol_version: "TLSv1_2" },
       alpn_protocols: ["h2", "http/1.1"],
-      tls_certificates: certificates.map((secret) => certificate(secret, options)),
+      ...(options.isDynamic
+        ? { tls_certificate_sds_secret_configs: certificates.map(secretReference) }
+        : { tls_certificates: certificates.map((secret) => certificate(secret, options)) }),
     },
   });
 }
@@ -41,6 +44,22 @@ export function misdirectedHosts(
       routes: [{ match: { prefix: "/" }, direct_response: { status: 421 } }],
     };
   });
+}
+
+/** The certificates of all listeners, by the names that `secretReference` gives them. */
+export function secrets(
+  listeners: readonly Listener[],
+  options: BootstrapOptions,
+): ReadonlyMap<string, EnvoyObject> {
+  const names = listeners.flatMap(({ tls }) => tls?.certificates ?? []);
+  return new Map(
+    names.map((name) => [name, { name, tls_certificate: certificate(name, options) }]),
+  );
+}
+
+/** A Secret, `<namespace>/<name>`, that Envoy is given while it runs. */
+function secretReference(name: string): EnvoyObject {
+  return { name, sds_config: fromAds };
 }
 
 function certificate(

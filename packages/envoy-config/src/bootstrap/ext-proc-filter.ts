@@ -98,9 +98,9 @@ export function pick(
     failure_mode_allow: lane === "shadow",
     status_on_error: { code: "ServiceUnavailable" },
     mutation_rules: {
-      disallow_all: { value: true },
+      disallow_all: true,
       allow_expression: { regex: mutableHeaders[lane] },
-      disallow_is_error: { value: true },
+      disallow_is_error: true,
     },
     forward_rules: {
       allowed_headers: { patterns: patterns(...headersForPick, ...moreHeaders) },
@@ -185,7 +185,7 @@ export function routeStreams(streams: RouteStreams, options: BootstrapOptions): 
       rewrittenBy === undefined
         ? metadata
         : [...metadata, { key: streamMetadata.rewrittenBy, value: rewrittenBy }],
-    failure_mode_allow: { value: streams.isFailOpen },
+    failure_mode_allow: streams.isFailOpen,
     // The filter's own.
     ...(pickMode === "buffered" ? {} : { processing_mode: processingModes[pickMode] }),
   };

@@ -64,7 +64,7 @@ export function externalStreams(pool: Pool, options: BootstrapOptions): EnvoyObj
       grpc_service: service(pool),
       // Read where the picker is an Umbra somewhere else.
       grpc_initial_metadata: [{ key: streamMetadata.pool, value: pool.name }],
-      failure_mode_allow: { value: pool.failureMode === "FailOpen" },
+      failure_mode_allow: pool.failureMode === "FailOpen",
     }),
   };
 }

@@ -22,6 +22,8 @@ export interface BootstrapOptions extends EnvoySettings {
   readonly systemCaFile: string;
   /** By Secret, `<namespace>/<name>`: these are written into the bootstrap, with their keys. */
   readonly certificates?: ReadonlyMap<string, Certificate>;
+  /** Certificates come by SDS, and are in no file that Envoy reads. */
+  readonly isDynamic: boolean;
   /** Mirrors straight to the shadow's cluster: no lane, no pick, no sidecar. */
   readonly plainMirror: boolean;
 }
@@ -44,6 +46,7 @@ export const defaultBootstrapOptions: Omit<BootstrapOptions, keyof EnvoySettings
   routeStats: true,
   observe: true,
   plainMirror: false,
+  isDynamic: false,
   tlsDirectory: "/etc/umbra/tls",
   systemCaFile: "/etc/ssl/certs/ca-certificates.crt",
 };

@@ -64,9 +64,28 @@ export function optionsOf(
 /** Each counted rule has its own counters and a histogram in every worker. */
 const mostCountedRules = 500;
 
-function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
+/** The whole bootstrap as a message with its reasons. */
+export function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
   const hasLane = hasShadowLane(topology, options);
-  const internalListener = builtIn("bootstrap.internal_listener", "InternalListener");
+  return {
+    ...processPart(options),
+    ...(hasLane ? internalListeners : {}),
+    static_resources: {
+      listeners: [
+        ...[...Map.groupBy(topology.listeners, ({ port }) => port).values()].flatMap(
+          ([first, ...others]) =>
+            first === undefined ? [] : [listener(first, others, topology, options)],
+        ),
+        ...(hasLane ? [shadowLane(topology, options)] : []),
+        ...(options.statsListener === undefined ? [] : [statsListener(options.statsListener)]),
+      ],
+      clusters: clusters(topology, options),
+    },
+  };
+}
+
+/** What Envoy reads once, when it starts. */
+export function processPart(options: BootstrapOptions): EnvoyObject {
   return {
     node: { id: "umbra", cluster: "umbra" },
     admin: {
@@ -83,22 +102,15 @@ function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
         true,
       ),
     },
-    ...(hasLane ? { bootstrap_extensions: [internalListener] } : {}),
     layered_runtime: { layers: [{ name: "umbra", static_layer: runtime }] },
     overload_manager: overloadManager(options),
-    static_resources: {
-      listeners: [
-        ...[...Map.groupBy(topology.listeners, ({ port }) => port).values()].flatMap(
-          ([first, ...others]) =>
-            first === undefined ? [] : [listener(first, others, topology, options)],
-        ),
-        ...(hasLane ? [shadowLane(topology, options)] : []),
-        ...(options.statsListener === undefined ? [] : [statsListener(options.statsListener)]),
-      ],
-      clusters: clusters(topology, options),
-    },
   };
 }
+
+/** What internal listeners need, such as the shadow lane. */
+export const internalListeners: EnvoyObject = {
+  bootstrap_extensions: [builtIn("bootstrap.internal_listener", "InternalListener")],
+};
 
 const runtime: EnvoyObject = {
   "re2.max_program_size.error_level": because(

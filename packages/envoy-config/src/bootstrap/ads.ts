@@ -1,0 +1,51 @@
+import { grpcCluster } from "./cluster-parts.ts";
+import { because, type EnvoyObject } from "./envoy-object.ts";
+
+/** Where a resource refers to another one: it comes by the same stream. */
+export const fromAds = { ads: {}, resource_api_version: "V3" } as const;
+
+export const adsClusterName = "umbra-ads";
+
+/** How Envoy asks for resources. */
+export type AdsProtocol = "GRPC" | "DELTA_GRPC";
+
+/** Everything comes by one stream, in the order in which the sidecar sends it. */
+export function dynamicResources(protocol: AdsProtocol): EnvoyObject {
+  return {
+    ads_config: {
+      api_type: protocol,
+      transport_api_version: "V3",
+      grpc_services: [
+        {
+          envoy_grpc: {
+            cluster_name: adsClusterName,
+            retry_policy: {
+              retry_back_off: because(
+                "A sidecar that has come back is found within a second; Envoy's own back-off grows to 30 s.",
+                { base_interval: "0.1s", max_interval: "1s" },
+              ),
+            },
+          },
+        },
+      ],
+    },
+    cds_config: fromAds,
+    lds_config: fromAds,
+  };
+}
+
+/**
+ * The sidecar as the source of the configuration. It has no health check and no outlier detection: the sidecar is not
+ * serving before it has read metrics, and Envoy needs its configuration before that.
+ */
+export function adsCluster(address: string): EnvoyObject {
+  return grpcCluster(adsClusterName, {
+    address,
+    tls: undefined,
+    connectTimeout: "0.25s",
+    keepalive: because("A connection to a sidecar that is gone without a word is found out.", {
+      interval: "10s",
+      timeout: "10s",
+    }),
+  });
+}

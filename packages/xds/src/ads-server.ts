@@ -1,0 +1,231 @@
+import { type Call, type CallHandler, type Method, methodPath, statusCode } from "@umbra/grpc";
+import type { Rejection } from "./channel.ts";
+import { TooManyNames } from "./client-request.ts";
+import { deltaProtocol } from "./delta-protocol.ts";
+import { fullProtocol } from "./full-protocol.ts";
+import { AggregatedDiscoveryService } from "./gen/xds/discovery_pb.ts";
+import { type Kind, kindOf, kinds } from "./kind.ts";
+import type { Protocol, ReadRequest } from "./protocol.ts";
+import { type AcceptedResources, type Answer, Session } from "./session.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+/** A connected client, for people and metrics. */
+export interface ClientState {
+  /** As the client names itself, at most 256 characters. */
+  readonly nodeId: string;
+  /** True if the client has taken all of the newest snapshot, except for what it has refused. */
+  readonly isUpToDate: boolean;
+  readonly rejections: readonly (Rejection & { readonly kind: Kind })[];
+}
+
+export interface AdsObserver {
+  /** A client has accepted an answer; `tookMs` is since the answer was sent. */
+  accepted?(nodeId: string, kind: Kind, tookMs: number): void;
+  /** A client has refused an answer. */
+  refused?(nodeId: string, kind: Kind, rejections: readonly Rejection[]): void;
+  /** A client has asked for a type that is not served. */
+  unknownType?(typeUrl: string): void;
+  /** A client has everything of the newest snapshot. */
+  upToDate?(nodeId: string): void;
+}
+
+export interface AdsServerOptions {
+  readonly observer?: AdsObserver;
+  /** Streams at once; 1,000 when absent. */
+  readonly maxClients?: number;
+  /** Names that a client may ask for of one kind; 20,000 when absent. */
+  readonly maxNames?: number;
+  /** Monotonic, in ms; `performance.now` when absent. */
+  readonly now?: () => number;
+}
+
+/** Envoy's aggregated discovery service, as methods of a gRPC server. */
+export interface AdsServer {
+  /** Both protocols, by path. SDS hands out private keys: serve them on a Unix socket or with mTLS only. */
+  readonly methods: ReadonlyMap<string, Method>;
+  /** Gives every client this configuration. Nothing is sent before the first one. */
+  update(snapshot: Snapshot): void;
+  readonly clients: readonly ClientState[];
+  /** Ends all streams; clients connect again elsewhere. */
+  close(): void;
+}
+
+/** Creates a service that has no configuration yet. */
+export function createAdsServer(options: AdsServerOptions = {}): AdsServer {
+  return new Server(options);
+}
+
+const maxNodeIdLength = 256;
+/** Clients whose accepted resources are remembered after their stream has ended. */
+const maxRemembered = 256;
+
+class Server implements AdsServer {
+  readonly methods: ReadonlyMap<string, Method>;
+  readonly #options: AdsServerOptions;
+  readonly #streams = new Set<Stream>();
+  readonly #remembered = new Map<string, AcceptedResources>();
+  #nonces = 0;
+  #snapshot: Snapshot | undefined;
+
+  constructor(options: AdsServerOptions) {
+    this.#options = options;
+    const { streamAggregatedResources, deltaAggregatedResources } =
+      AggregatedDiscoveryService.method;
+    this.methods = new Map([
+      [methodPath(streamAggregatedResources), (call) => this.#serve(call, fullProtocol)],
+      [methodPath(deltaAggregatedResources), (call) => this.#serve(call, deltaProtocol)],
+    ]);
+  }
+
+  get clients(): readonly ClientState[] {
+    return [...this.#streams].flatMap((stream) => stream.state ?? []);
+  }
+
+  update(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+    for (const stream of this.#streams) stream.update(snapshot);
+  }
+
+  close(): void {
+    for (const { call } of this.#streams) call.end();
+  }
+
+  #serve(call: Call, protocol: Protocol): CallHandler {
+    const { maxClients = 1_000 } = this.#options;
+    const stream = new Stream(call, protocol, this.#options.observer ?? {}, (...given) =>
+      this.#begin(...given),
+    );
+    if (this.#streams.size >= maxClients) {
+      call.fail(statusCode.resourceExhausted, `more than ${maxClients} clients`);
+    } else this.#streams.add(stream);
+    return {
+      onMessage: (bytes) => stream.take(bytes),
+      onEnd: () => call.end(),
+      onClose: () => void this.#streams.delete(stream),
+    };
+  }
+
+  #begin(nodeId: string, protocol: Protocol): Begun {
+    const { observer = {}, maxNames = 20_000, now = () => performance.now() } = this.#options;
+    const sentAt = new Map<Kind, number>();
+    const session = new Session({
+      protocol: protocol.form,
+      maxNames,
+      accepted: this.#acceptedBy(nodeId),
+      nextNonce: () => (++this.#nonces).toString(36),
+      onSent: (kind) => void sentAt.set(kind, now()),
+      onReply(kind, reply) {
+        if (reply.kind === "nack") observer.refused?.(nodeId, kind, reply.rejections);
+        else observer.accepted?.(nodeId, kind, now() - (sentAt.get(kind) ?? now()));
+      },
+    });
+    return { session, snapshot: this.#snapshot };
+  }
+
+  /** What the client has accepted on earlier streams; the clients of longest ago are forgotten. */
+  #acceptedBy(nodeId: string): AcceptedResources {
+    const accepted = this.#remembered.get(nodeId) ?? noneAccepted();
+    this.#remembered.delete(nodeId);
+    this.#remembered.set(nodeId, accepted);
+    const [oldest] = this.#remembered.keys();
+    if (this.#remembered.size > maxRemembered && oldest !== undefined) {
+      this.#remembered.delete(oldest);
+    }
+    return accepted;
+  }
+}
+
+interface Begun {
+  readonly session: Session;
+  readonly snapshot: Snapshot | undefined;
+}
+
+/** One stream: reads requests, writes answers. Its session begins with the first request, which names the client. */
+class Stream {
+  readonly call: Call;
+  readonly #protocol: Protocol;
+  readonly #observer: AdsObserver;
+  readonly #begin: (nodeId: string, protocol: Protocol) => Begun;
+  #nodeId = "";
+  #session: Session | undefined;
+  #wasUpToDate = false;
+
+  constructor(
+    call: Call,
+    protocol: Protocol,
+    observer: AdsObserver,
+    begin: (nodeId: string, protocol: Protocol) => Begun,
+  ) {
+    this.call = call;
+    this.#protocol = protocol;
+    this.#observer = observer;
+    this.#begin = begin;
+  }
+
+  get state(): ClientState | undefined {
+    const session = this.#session;
+    if (session === undefined) return undefined;
+    const rejections = kinds.flatMap((kind) =>
+      session.rejections(kind).map((rejection) => ({ ...rejection, kind })),
+    );
+    return { nodeId: this.#nodeId, isUpToDate: session.isUpToDate, rejections };
+  }
+
+  update(snapshot: Snapshot): void {
+    if (this.#session !== undefined) this.#send(this.#session.update(snapshot));
+  }
+
+  take(bytes: Uint8Array): void {
+    const read = this.#protocol.read(bytes);
+    const problem = problemOf(read);
+    if (problem !== undefined) {
+      this.call.fail(statusCode.invalidArgument, problem);
+      return;
+    }
+    const session = this.#session ?? this.#open(read.nodeId);
+    const kind = kindOf(read.typeUrl);
+    if (kind === undefined) {
+      this.#observer.unknownType?.(read.typeUrl);
+      return;
+    }
+    try {
+      this.#send(session.request({ ...read.request, kind }));
+    } catch (cause) {
+      if (!(cause instanceof TooManyNames)) throw cause;
+      this.call.fail(statusCode.resourceExhausted, cause.message);
+    }
+  }
+
+  #open(nodeId: string): Session {
+    const { session, snapshot } = this.#begin(nodeId, this.#protocol);
+    this.#nodeId = nodeId;
+    this.#session = session;
+    if (snapshot !== undefined) this.#send(session.update(snapshot));
+    return session;
+  }
+
+  #send(answers: readonly Answer[]): void {
+    this.call.send(answers.map((answer) => this.#protocol.write(answer)));
+    const isUpToDate = this.#session?.isUpToDate === true;
+    if (isUpToDate && !this.#wasUpToDate) this.#observer.upToDate?.(this.#nodeId);
+    this.#wasUpToDate = isUpToDate;
+  }
+}
+
+function problemOf({ nodeId, typeUrl }: ReadRequest): string | undefined {
+  if (typeUrl === "") return "type_url is missing";
+  return nodeId.length > maxNodeIdLength
+    ? `the node's id is longer than ${maxNodeIdLength} characters`
+    : undefined;
+}
+
+function noneAccepted(): AcceptedResources {
+  return {
+    cds: new Map(),
+    eds: new Map(),
+    sds: new Map(),
+    ecds: new Map(),
+    lds: new Map(),
+    rds: new Map(),
+  };
+}

@@ -1,0 +1,276 @@
+import type { ClientRequest } from "./client-request.ts";
+import { isWhole, type Kind } from "./kind.ts";
+import { type Resource, versionOf } from "./snapshot.ts";
+import { createSubscription, type Subscription } from "./subscription.ts";
+
+/** What one answer of a kind holds. */
+export interface Batch {
+  readonly resources: readonly Resource[];
+  /** Names that the client is to forget; in state of the world they are left out of `resources`. */
+  readonly removed: readonly string[];
+  /** Names whose content is new to the client. */
+  readonly changed: readonly string[];
+}
+
+/** A resource that a client has refused. Its last accepted form is offered in its place until its content changes. */
+export interface Rejection {
+  readonly name: string;
+  readonly version: string;
+  /** The client's own words. */
+  readonly message: string;
+}
+
+/** What a request says of the answer before it. */
+export type Reply =
+  | { readonly kind: "none" }
+  | { readonly kind: "ack"; readonly batch: Batch }
+  | { readonly kind: "nack"; readonly batch: Batch; readonly rejections: readonly Rejection[] };
+
+export interface ChannelOptions {
+  readonly kind: Kind;
+  readonly protocol: "full" | "delta";
+  readonly maxNames: number;
+  /** Bytes of resources that the client accepted on an earlier stream, by name. */
+  readonly earlier: Map<string, Resource>;
+}
+
+/** What a client is to have of a kind, at one step of a rollout. Compared by identity. */
+export interface Offer {
+  readonly resources: ReadonlyMap<string, Resource>;
+  /** False: what the client has besides is left as it is for now. */
+  readonly mayRemove: boolean;
+}
+
+/** One kind of one client: what it wants, has accepted and has refused, and the one answer that it has not replied to. */
+export class Channel {
+  readonly #options: ChannelOptions;
+  readonly #subscription: Subscription = createSubscription();
+  /** Versions that the client has, by name. */
+  readonly #accepted = new Map<string, string>();
+  readonly #rejected = new Map<string, Rejection>();
+  /** Names that are offered one by one, as the client refused them together and did not say which of them is wrong. */
+  readonly #alone = new Set<string>();
+  /** Names that get an answer although they have not changed. */
+  readonly #asked = new Set<string>();
+  #pending: { readonly nonce: string; readonly batch: Batch } | undefined;
+  #isOpen = false;
+  /** What the first request said, until the first answer is made. */
+  #first: ClientRequest["change"] | undefined;
+  /** True: the first answer goes out even if it is empty, since the client waits for it. */
+  #mustAnswer = false;
+  /** The offer that nothing had to be sent of, as long as nothing else has changed. */
+  #settled: Offer | undefined;
+  /** True: the client had resources before this stream began, and keeps those that it accepted then. */
+  #isReturning = false;
+
+  constructor(options: ChannelOptions) {
+    this.#options = options;
+  }
+
+  get rejections(): readonly Rejection[] {
+    return [...this.#rejected.values()];
+  }
+
+  /** True once the client has asked for something of the kind. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** True where the client has the resource in any version. */
+  holds(name: string): boolean {
+    return this.#accepted.has(name);
+  }
+
+  /** True where the client keeps an accepted form of something whose newest form it has refused. */
+  get keepsOlderForms(): boolean {
+    return [...this.#rejected.keys()].some((name) => this.#accepted.has(name));
+  }
+
+  isRejected(name: string): boolean {
+    return this.#rejected.has(name);
+  }
+
+  /** Sends these names again, if the client wants them. */
+  ask(names: readonly string[]): void {
+    for (const name of names) if (this.#subscription.covers(name)) this.#asked.add(name);
+    this.#settled = undefined;
+  }
+
+  /** @throws TooManyNames */
+  take({ nonce, error, change }: ClientRequest): Reply {
+    this.#settled = undefined;
+    const reply = this.#settle(nonce, error);
+    const asked = this.#subscription.take(change, this.#options.maxNames);
+    // A reply repeats its names; any other request asks for them.
+    if (reply.kind === "none" || change.form === "delta")
+      for (const name of asked) this.#asked.add(name);
+    else for (const name of asked) if (!this.#accepted.has(name)) this.#asked.add(name);
+    for (const name of this.#accepted.keys()) {
+      if (!this.#subscription.covers(name)) this.#accepted.delete(name);
+    }
+    if (!this.#isOpen) this.#first = change;
+    this.#isOpen = true;
+    return reply;
+  }
+
+  /** What has to be sent so that the client has the offer; undefined while it has not replied, or has it. */
+  next(offer: Offer): Batch | undefined {
+    if (!this.#isOpen || this.#pending !== undefined || this.#settled === offer) return undefined;
+    if (this.#first !== undefined) this.#open(this.#first, offer);
+    this.#first = undefined;
+    const batch = this.#batchOf(offer);
+    this.#asked.clear();
+    const isEmpty = batch.resources.length === 0 && batch.removed.length === 0;
+    const isNeeded = this.#isFull ? batch.changed.length > 0 || batch.removed.length > 0 : !isEmpty;
+    if (isNeeded || this.#mustAnswer || batch.isAsked) return batch;
+    this.#settled = offer;
+    return undefined;
+  }
+
+  /** The batch has gone out under this nonce. */
+  sent(nonce: string, batch: Batch): void {
+    this.#pending = { nonce, batch };
+    this.#mustAnswer = false;
+  }
+
+  /** True where nothing is left to send of the offer, and nothing waits for a reply. */
+  isSettled(offer: Offer): boolean {
+    return !this.#isOpen || (this.#pending === undefined && this.#settled === offer);
+  }
+
+  /** State of the world, and a kind that always goes out as a whole. */
+  get #isFull(): boolean {
+    return this.#options.protocol === "full" && isWhole(this.#options.kind);
+  }
+
+  #open(change: ClientRequest["change"], offer: Offer): void {
+    this.#mustAnswer = this.#subscription.isWildcard;
+    if (change.form === "delta") {
+      if (change.initialVersions.size > 0) this.#mustAnswer = false;
+      for (const [name, version] of change.initialVersions) this.#accepted.set(name, version);
+    } else if (this.#isFull && change.version !== "") {
+      const wanted = this.#wanted({ ...offer, mayRemove: true });
+      this.#isReturning = versionOf(wanted.values()) !== change.version;
+      if (this.#isReturning) return;
+      for (const [name, resource] of wanted) {
+        this.#accepted.set(name, resource.version);
+        this.#options.earlier.set(name, resource);
+      }
+      this.#mustAnswer = false;
+      this.#asked.clear();
+    }
+  }
+
+  #settle(nonce: string, error: string | undefined): Reply {
+    const pending = this.#pending;
+    // The reply to an older answer says nothing about the newest.
+    if (pending === undefined || pending.nonce !== nonce) return { kind: "none" };
+    this.#pending = undefined;
+    const { batch } = pending;
+    if (error !== undefined) {
+      return { kind: "nack", batch, rejections: this.#reject(batch, error) };
+    }
+    this.#accept(batch);
+    return { kind: "ack", batch };
+  }
+
+  #accept({ resources, removed }: Batch): void {
+    // What a whole answer leaves out is gone.
+    if (this.#isFull) this.#accepted.clear();
+    for (const resource of resources) {
+      const { name, version } = resource;
+      this.#accepted.set(name, version);
+      this.#options.earlier.set(name, resource);
+      this.#alone.delete(name);
+      if (this.#rejected.get(name)?.version === version) this.#rejected.delete(name);
+    }
+    for (const name of removed) {
+      this.#accepted.delete(name);
+      this.#options.earlier.delete(name);
+    }
+  }
+
+  /** Marks what is wrong in a refused batch, as far as it can be known. */
+  #reject(batch: Batch, message: string): readonly Rejection[] {
+    const suspects =
+      batch.changed.length > 0 ? batch.changed : batch.resources.map(({ name }) => name);
+    const named = suspects.filter((name) => mentions(message, name));
+    const guilty = named.length > 0 ? named : suspects.length === 1 ? suspects : [];
+    if (guilty.length === 0) for (const name of suspects) this.#alone.add(name);
+    const versions = new Map(batch.resources.map(({ name, version }) => [name, version]));
+    const rejections = guilty.map((name) => ({
+      name,
+      version: versions.get(name) ?? "",
+      message,
+    }));
+    for (const rejection of rejections) {
+      this.#rejected.set(rejection.name, rejection);
+      this.#alone.delete(rejection.name);
+    }
+    return rejections;
+  }
+
+  #batchOf(offer: Offer): Batch & { readonly isAsked: boolean } {
+    const wanted = this.#wanted(offer);
+    const all = [...wanted.values()];
+    const changed = all.filter(({ name, version }) => this.#accepted.get(name) !== version);
+    const gone = offer.mayRemove
+      ? [...this.#accepted.keys()].filter((name) => !wanted.has(name))
+      : [];
+    const names = changed.map(({ name }) => name);
+    const known = [...this.#asked].filter((name) => wanted.has(name));
+    if (this.#isFull) {
+      return { resources: all, removed: gone, changed: names, isAsked: known.length > 0 };
+    }
+    const sent = new Set([...names, ...known]);
+    const resources = all.filter(({ name }) => sent.has(name));
+    // State of the world has no word for "there is none": a cluster's or a listener's own going says it.
+    if (this.#options.protocol === "full") {
+      for (const name of gone) this.#accepted.delete(name);
+      return { resources, removed: [], changed: names, isAsked: false };
+    }
+    const missing = [...this.#asked].filter((name) => !wanted.has(name));
+    const removed = [...new Set([...gone, ...missing])];
+    return { resources, removed, changed: names, isAsked: false };
+  }
+
+  /** What the client is to have: its names of the view, refused content replaced by what it accepted last. */
+  #wanted({ resources: view, mayRemove }: Offer): ReadonlyMap<string, Resource> {
+    for (const name of this.#alone) {
+      if (!view.has(name) || view.get(name)?.version === this.#accepted.get(name)) {
+        this.#alone.delete(name);
+      }
+    }
+    for (const name of this.#rejected.keys()) if (!view.has(name)) this.#rejected.delete(name);
+    const [first] = this.#alone;
+    const wanted = new Map<string, Resource>();
+    for (const [name, resource] of view) {
+      if (!this.#subscription.covers(name)) continue;
+      const rejection = this.#rejected.get(name);
+      if (rejection !== undefined && rejection.version !== resource.version)
+        this.#rejected.delete(name);
+      const isHeld =
+        rejection?.version === resource.version || (this.#alone.has(name) && name !== first);
+      const chosen = isHeld ? this.#options.earlier.get(name) : resource;
+      if (chosen !== undefined) wanted.set(name, chosen);
+    }
+    // What the client had before this stream goes when its turn to go has come.
+    if (!this.#isReturning || mayRemove) return wanted;
+    for (const [name, resource] of this.#options.earlier) {
+      if (!wanted.has(name) && this.#subscription.covers(name)) wanted.set(name, resource);
+    }
+    return wanted;
+  }
+}
+
+/** True where a text has the name, and not as a part of a longer one. */
+function mentions(text: string, name: string): boolean {
+  const inName = /[\w./-]/;
+  for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
+    const [before = " ", after = " "] = [text[at - 1], text[at + name.length]];
+    const isEnd =
+      !inName.test(after) || (after === "." && !inName.test(text[at + name.length + 1] ?? " "));
+    if (!inName.test(before) && isEnd) return true;
+  }
+  return false;
+}

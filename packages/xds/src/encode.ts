@@ -1,0 +1,52 @@
+import { readFileSync } from "node:fs";
+import {
+  createFileRegistry,
+  type FileRegistry,
+  fromBinary,
+  fromJson,
+  type JsonValue,
+  toBinary,
+} from "@bufbuild/protobuf";
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { type Kind, messageNameOf } from "./kind.ts";
+import { createResource, type Resource } from "./snapshot.ts";
+
+/** Descriptors of Envoy's messages; `scripts/envoy-descriptors` prints them. */
+const descriptors = new URL("../descriptors/envoy.binpb", import.meta.url);
+
+/** A resource that Envoy's own definition refuses. */
+export class EncodingError extends Error {
+  override readonly name = "EncodingError";
+  readonly kind: Kind;
+  /** Name of the resource. */
+  readonly resource: string;
+
+  constructor(kind: Kind, resource: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`${messageNameOf(kind)} "${resource}": ${reason}`, { cause });
+    this.kind = kind;
+    this.resource = resource;
+  }
+}
+
+let registry: FileRegistry | undefined;
+
+/**
+ * Encodes a resource from its JSON form, as Envoy's documentation and `config_dump` have it. Field names may be in
+ * `snake_case` or `camelCase`; wrapped values are written plainly (`true`, not `{value: true}`).
+ *
+ * The first call reads 160 KB of descriptors.
+ *
+ * @throws EncodingError for unknown fields and wrong values
+ */
+export function encodeResource(kind: Kind, name: string, json: unknown): Resource {
+  registry ??= createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(descriptors)));
+  const schema = registry.getMessage(messageNameOf(kind));
+  if (schema === undefined) throw new Error(`there is no descriptor of ${messageNameOf(kind)}`);
+  try {
+    const message = fromJson(schema, json as JsonValue, { registry });
+    return createResource(name, toBinary(schema, message));
+  } catch (cause) {
+    throw new EncodingError(kind, name, cause);
+  }
+}

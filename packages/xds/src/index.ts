@@ -1,0 +1,11 @@
+export {
+  type AdsObserver,
+  type AdsServer,
+  type AdsServerOptions,
+  type ClientState,
+  createAdsServer,
+} from "./ads-server.ts";
+export type { Rejection } from "./channel.ts";
+export { EncodingError, encodeResource } from "./encode.ts";
+export { type Kind, kinds, messageNameOf, typeUrlOf } from "./kind.ts";
+export { createResource, emptySnapshot, type Resource, type Snapshot } from "./snapshot.ts";

@@ -1,0 +1,40 @@
+import { createHash } from "node:crypto";
+import type { Kind } from "./kind.ts";
+
+/** One resource as Envoy gets it. */
+export interface Resource {
+  readonly name: string;
+  /** Hash of its content: equal content has an equal version, in every process. */
+  readonly version: string;
+  /** The encoded message. */
+  readonly value: Uint8Array;
+}
+
+/** All resources of a configuration, by kind and name. A kind that has not changed keeps its map: it is compared by identity. */
+export type Snapshot = Readonly<Record<Kind, ReadonlyMap<string, Resource>>>;
+
+/** A resource with the version of its content. */
+export function createResource(name: string, value: Uint8Array): Resource {
+  return { name, value, version: hashed(value) };
+}
+
+/** Version of a set of resources: equal for equal names and contents, whatever their order. */
+export function versionOf(resources: Iterable<Resource>): string {
+  const lines = Array.from(resources, ({ name, version }) => `${name}\n${version}\n`);
+  return hashed(lines.toSorted().join(""));
+}
+
+/** No resource of any kind. */
+export const emptySnapshot: Snapshot = {
+  cds: new Map(),
+  eds: new Map(),
+  sds: new Map(),
+  ecds: new Map(),
+  lds: new Map(),
+  rds: new Map(),
+};
+
+/** 66 bits in 11 characters: a version is part of a head that must be short. */
+function hashed(content: string | Uint8Array): string {
+  return createHash("sha256").update(content).digest("base64url").slice(0, 11);
+}

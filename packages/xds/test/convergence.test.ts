@@ -1,0 +1,179 @@
+import { describe, expect, test } from "@jest/globals";
+import { type AdsServer, createAdsServer, type Snapshot } from "@umbra/xds";
+import fc from "fast-check";
+import { ModelEnvoy } from "./model-envoy.ts";
+import type { Form } from "./scripted-client.ts";
+import { snapshot, type Texts } from "./snapshots.ts";
+
+/** What is configured: each number is a version of a cluster's, its endpoints', a listener's or its routes' content. */
+interface World {
+  readonly clusters: readonly {
+    readonly name: string;
+    readonly version: number;
+    readonly endpoints: number;
+  }[];
+  readonly listeners: readonly {
+    readonly name: string;
+    readonly version: number;
+    readonly routes: number;
+  }[];
+  /** Names of refused content. */
+  readonly bad: readonly string[];
+}
+
+const versions = fc.integer({ min: 0, max: 2 });
+const worlds: fc.Arbitrary<World> = fc.record({
+  clusters: fc.uniqueArray(
+    fc.record({
+      name: fc.constantFrom("c0", "c1", "c2", "c3"),
+      version: versions,
+      endpoints: versions,
+    }),
+    { selector: ({ name }) => name, maxLength: 4 },
+  ),
+  listeners: fc.uniqueArray(
+    fc.record({ name: fc.constantFrom("l0", "l1"), version: versions, routes: versions }),
+    { selector: ({ name }) => name, maxLength: 2 },
+  ),
+  bad: fc.oneof(
+    { weight: 3, arbitrary: fc.constant([]) },
+    { weight: 1, arbitrary: fc.subarray(["c0", "c1", "l0", "r-l0", "r-l1"]) },
+  ),
+});
+
+function textsOf({ clusters, listeners, bad }: World): Texts {
+  const mark = (name: string) => (bad.includes(name) ? " bad" : "");
+  const all = clusters.map(({ name }) => name).join(",");
+  const entries = <T>(list: readonly T[], text: (each: T) => readonly [string, string]) =>
+    Object.fromEntries(list.map(text));
+  return {
+    cds: entries(clusters, ({ name, version }) => [
+      name,
+      `cluster ${name} v${version}${mark(name)}`,
+    ]),
+    eds: entries(clusters, ({ name, endpoints }) => [name, `endpoints ${name} v${endpoints}`]),
+    lds: entries(listeners, ({ name, version }) => [
+      name,
+      `listener ${name} v${version} to r-${name}${mark(name)}`,
+    ]),
+    rds: entries(listeners, ({ name, routes }) => [
+      `r-${name}`,
+      `routes r-${name} v${routes} to ${all}${mark(`r-${name}`)}`,
+    ]),
+  };
+}
+
+type Action =
+  | { readonly kind: "update"; readonly world: World }
+  | { readonly kind: "request" | "answer" | "reconnect" | "restart envoy" | "restart server" };
+
+const actions: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 8, arbitrary: fc.constant<Action>({ kind: "request" }) },
+  { weight: 8, arbitrary: fc.constant<Action>({ kind: "answer" }) },
+  { weight: 3, arbitrary: worlds.map((world): Action => ({ kind: "update", world })) },
+  { weight: 1, arbitrary: fc.constant<Action>({ kind: "reconnect" }) },
+  { weight: 1, arbitrary: fc.constant<Action>({ kind: "restart envoy" }) },
+  { weight: 1, arbitrary: fc.constant<Action>({ kind: "restart server" }) },
+);
+
+class Play {
+  readonly envoy: ModelEnvoy;
+  server: AdsServer = createAdsServer();
+  #snapshot: Snapshot | undefined;
+  world: World = { clusters: [], listeners: [], bad: [] };
+
+  constructor(form: Form) {
+    this.envoy = new ModelEnvoy(form);
+    this.envoy.connect(this.server);
+  }
+
+  do(action: Action): void {
+    switch (action.kind) {
+      case "update":
+        this.world = action.world;
+        this.#snapshot = snapshot(textsOf(action.world), this.#snapshot);
+        this.server.update(this.#snapshot);
+        break;
+      case "request":
+        this.envoy.deliverRequest();
+        break;
+      case "answer":
+        this.envoy.deliverAnswer();
+        break;
+      case "reconnect":
+        this.envoy.connect(this.server);
+        break;
+      case "restart envoy":
+        this.envoy.restart(this.server);
+        break;
+      case "restart server":
+        this.server = createAdsServer();
+        if (this.#snapshot !== undefined) this.server.update(this.#snapshot);
+        this.envoy.connect(this.server);
+        break;
+    }
+  }
+
+  /** Delivers all that waits, and all that follows from it. */
+  settle(): number {
+    let steps = 0;
+    while ((this.envoy.deliverRequest() || this.envoy.deliverAnswer()) && steps < 10_000) steps++;
+    return steps;
+  }
+}
+
+/** What is refused is not compared: it is absent, or in the form that was accepted last. */
+function goodOf(texts: Readonly<Record<string, string>>, bad: readonly string[]) {
+  return Object.fromEntries(
+    Object.entries(texts)
+      .filter(([name]) => !bad.includes(name))
+      .toSorted(),
+  );
+}
+
+describe.each<Form>(["full", "delta"])("%s", (form) => {
+  test("any interleaving of changes, refusals and restarts ends with the last good configuration", () => {
+    fc.assert(
+      fc.property(fc.array(actions, { maxLength: 60 }), worlds, (list, last) => {
+        const play = new Play(form);
+        for (const action of list) play.do(action);
+        play.do({ kind: "update", world: last });
+        expect(play.settle()).toBeLessThan(10_000);
+        const want = textsOf(last);
+        const refused = [
+          ...last.bad,
+          ...last.listeners
+            .filter(({ name }) => last.bad.includes(name))
+            .map(({ name }) => `r-${name}`),
+        ];
+        for (const kind of ["cds", "lds", "eds", "rds"] as const) {
+          const left = kind === "eds" ? [...last.bad] : refused;
+          const good = goodOf(want[kind] ?? {}, left);
+          const found = goodOf(play.envoy.texts(kind), left);
+          // Older routes, kept in place of refused ones, keep the clusters that they name.
+          const isKept =
+            (kind === "cds" || kind === "eds") && last.bad.some((name) => /l\d/.test(name));
+          const compared = isKept ? { ...found, ...good } : good;
+          expect([kind, found]).toEqual([kind, compared]);
+        }
+        expect(play.server.clients).toMatchObject([{ isUpToDate: true }]);
+      }),
+      { numRuns: Number(process.env.FC_RUNS ?? 300) },
+    );
+  });
+
+  test("no route ever names a cluster that Envoy does not have, while the stream lasts", () => {
+    const calm = actions.filter(
+      ({ kind }) => kind === "update" || kind === "request" || kind === "answer",
+    );
+    fc.assert(
+      fc.property(fc.array(calm, { maxLength: 80 }), (list) => {
+        const play = new Play(form);
+        for (const action of list) play.do(action);
+        play.settle();
+        expect(play.envoy.violations).toEqual([]);
+      }),
+      { numRuns: Number(process.env.FC_RUNS ?? 300) },
+    );
+  });
+});
