@@ -126,12 +126,11 @@ export function createPool(options: PoolOptions): PoolState {
     // A lease may outlive its endpoint's place in the pool.
     if (byAddress.get(member.address) !== member) return;
     const kind = answerKind(answer);
-    const nowMs = now();
-    countAnswer(member.health.counts, kind === "good" ? 0 : 1, nowMs);
-    avoidance.answered(member, kind !== "good", nowMs);
+    countAnswer(member.health.counts, kind === "good" ? 0 : 1, now());
+    avoidance.answered(member, kind !== "good", now());
     if (kind === "good") {
-      health.succeeded(member, nowMs);
-      member.firstGoodMs ??= nowMs;
+      health.succeeded(member, now());
+      member.firstGoodMs ??= now();
     }
     if (kind === "failed") recordFailure(member);
     else if (kind === "busy") health.busy(member);
