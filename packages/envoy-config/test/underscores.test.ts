@@ -1,6 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
-import { readTopology, renderBootstrap } from "@umbra/envoy-config";
+import { readTopology, renderBootstrap, renderPart } from "@umbra/envoy-config";
+import fc from "fast-check";
 import { parse } from "yaml";
+import { unknownUnderscores } from "../src/bootstrap/underscore-pattern.ts";
 
 const ref = "{group: inference.networking.k8s.io, kind: InferencePool, name: llama}";
 
@@ -27,16 +29,36 @@ spec: {ports: [{port: 80}]}
 `;
 }
 
-/** The script that looks at names of headers; undefined where there is none. */
-function script(
-  text: string,
-  underscores: "Reject" | "Drop" | "Allow" = "Reject",
-): string | undefined {
+type Setting = "Reject" | "Drop" | "Allow";
+
+/** The connection manager of the only listener. */
+function manager(text: string, underscores: Setting = "Reject") {
   const { topology } = readTopology([{ name: "example.yaml", text }]);
   const bootstrap = parse(renderBootstrap(topology, { underscores }));
   const [chain] = bootstrap.static_resources.listeners[0].filter_chains;
-  const [first] = chain.filters[0].typed_config.http_filters;
-  return first.typed_config.default_source_code?.inline_string;
+  return chain.filters[0].typed_config;
+}
+
+interface Filter {
+  readonly name: string;
+  readonly typed_config: Record<string, never>;
+}
+
+function filterOf(name: string, text: string, underscores: Setting = "Reject"): Filter | undefined {
+  const filters: readonly Filter[] = manager(text, underscores).http_filters;
+  return filters.find((each) => each.name === name);
+}
+
+/** The script that looks at names of headers; undefined where there is none. */
+function script(text: string, underscores: Setting = "Reject"): string | undefined {
+  const config = filterOf("umbra.underscores", text, underscores)?.typed_config;
+  return (config as { default_source_code?: { inline_string: string } } | undefined)
+    ?.default_source_code?.inline_string;
+}
+
+/** How the sidecar is asked. */
+function pick(text: string, underscores: Setting = "Reject"): string {
+  return JSON.stringify(filterOf("umbra.pick", text, underscores));
 }
 
 describe("headers with an underscore that may pass", () => {
@@ -70,16 +92,85 @@ describe("headers with an underscore that may pass", () => {
     expect(script(resources(rule, annotations))?.split("\n")[0]).toBe(`local known = ${want}`);
   });
 
-  test.each([
-    { underscores: "Reject" as const, want: "handle:respond" },
-    { underscores: "Drop" as const, want: ":remove(name)" },
-  ])("others follow the setting: $underscores", ({ underscores, want }) => {
-    expect(script(resources(""), underscores)).toContain(want);
+  test("the pattern takes every name with an underscore that is not known, and no other", () => {
+    const name = fc.string({
+      unit: fc.constantFrom("a", "b", "-", "_", "^", ".", "*", "|", "$", "+", "7"),
+      minLength: 1,
+      maxLength: 8,
+    });
+    const known = fc.array(
+      name.filter((each) => each.includes("_")),
+      { minLength: 1, maxLength: 6 },
+    );
+    fc.assert(
+      fc.property(known, fc.array(name, { maxLength: 20 }), (known, others) => {
+        const pattern = new RegExp(`^(?:${unknownUnderscores(known)})$`);
+        const near = known.flatMap((each) => [each, each.slice(0, -1), `${each}a`, `${each}_`]);
+        const all = [...others, ...near];
+        expect(all.filter((each) => pattern.test(each))).toEqual(
+          all.filter((each) => each.includes("_") && !known.includes(each)),
+        );
+      }),
+    );
+  });
+});
+
+describe("other headers with an underscore", () => {
+  const takeOff = { remove_on_match: { key_matcher: { safe_regex: expect.anything() } } };
+  const routed = (underscores: Setting) =>
+    JSON.stringify(manager(resources(""), underscores).route_config);
+
+  test("with Reject the sidecar sees them, knows which may pass, and the script does not run", () => {
+    expect(pick(resources(""))).toContain('{"contains":"_"}');
+    expect(pick(resources(""))).toContain('{"key":"x-umbra-underscores","value":"session_id"}');
+    expect(routed("Reject")).toContain(
+      '"umbra.underscores":{"@type":"type.googleapis.com/envoy.config.route.v3.FilterConfig","disabled":true}',
+    );
+  });
+
+  test("with Reject a route without a pick has the script", () => {
+    const plain = resources("").replaceAll(ref, "{name: plain, port: 80}");
+    expect(script(plain)).toContain("handle:respond");
+    expect(JSON.stringify(manager(plain).route_config)).not.toContain("FilterConfig");
+  });
+
+  test("with Reject what nobody has refused is taken off before the endpoint", () => {
+    const names = (manager(resources("")).http_filters as readonly Filter[]).map(({ name }) => name);
+    expect(names.slice(-2)).toEqual([
+      "umbra.unrefused-underscores",
+      "envoy.filters.http.router",
+    ]);
+    expect(filterOf("umbra.unrefused-underscores", resources(""))?.typed_config).toMatchObject({
+      mutations: { request_mutations: [takeOff] },
+    });
+  });
+
+  test("with Drop they are taken off before a route is matched, and no script runs", () => {
+    const { early_header_mutation_extensions: early } = manager(resources(""), "Drop");
+    expect(early[1].typed_config.mutations).toEqual([takeOff]);
+    expect(script(resources(""), "Drop")).toBeUndefined();
+  });
+
+  test.each(["Drop", "Allow"] as const)("with %s the sidecar refuses none", (underscores) => {
+    expect(pick(resources(""), underscores)).not.toContain('{"contains":"_"}');
+    expect(pick(resources(""), underscores)).not.toContain("x-umbra-underscores");
+    expect(routed(underscores)).not.toContain("FilterConfig");
   });
 
   test("with Allow nothing looks at them", () => {
     expect(script(resources(""), "Allow")).toBeUndefined();
+    expect(filterOf("umbra.unrefused-underscores", resources(""), "Allow")).toBeUndefined();
+    expect(manager(resources(""), "Allow").early_header_mutation_extensions).toHaveLength(1);
   });
+
+  test.each(["pick-filter", "route-config"] as const)(
+    "the part %s leaves them to the bootstrap that takes it",
+    (part) => {
+      const { topology } = readTopology([{ name: "example.yaml", text: resources("") }]);
+      const text = renderPart(topology, part, { underscores: "Reject" });
+      expect(text).not.toMatch(/underscores|contains/);
+    },
+  );
 });
 
 test("a reply is said to be about an underscore only where Umbra's own script refused", () => {

@@ -4,6 +4,7 @@ export {
   readAccessLog,
   responseFlag,
 } from "./codec/access-log-entry.ts";
+export { underscoredNames } from "./codec/header-list.ts";
 export {
   type BodyModes,
   type MessagePart,

@@ -5,6 +5,7 @@ import {
   ProcessingRequestSchema,
   ProcessingResponseSchema,
   readRequestMessage,
+  underscoredNames,
 } from "@umbra/ext-proc";
 import { ProtocolError } from "@umbra/grpc";
 import fc from "fast-check";
@@ -141,6 +142,22 @@ describe("messages read by hand", () => {
     }
     expect(headers.get("n".repeat(257))).toBeUndefined();
     expect([...headers.keys()]).toEqual(names);
+  });
+
+  test("names with an underscore, whatever their length", () => {
+    const names = ["a_", "_", "x-a", "session_id", `${"n".repeat(254)}_`, `${"n".repeat(400)}_`];
+    const headers = ["n".repeat(400), ...names].map((key) => ({ key, rawValue: Buffer.from("1") }));
+    const message = readRequestMessage(
+      toBinary(
+        ProcessingRequestSchema,
+        create(ProcessingRequestSchema, {
+          request: { case: "requestHeaders", value: { headers: { headers } } },
+        }),
+      ),
+    );
+    const want = names.filter((name) => name !== "x-a");
+    expect(underscoredNames(message.headers)).toEqual(want);
+    expect(underscoredNames(new Map(names.map((name) => [name, "1"])))).toEqual(want);
   });
 
   test("headers whose lengths take more bytes than they need, and those without a name", () => {

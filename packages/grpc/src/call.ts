@@ -102,7 +102,7 @@ class Http2Call implements Call, CallMetadata, MessageSink {
     this.#handler = handler;
     this.#reader = reader;
     (stream as ServedStream)[callOf] = this;
-    Object.defineProperty(stream, "rstCode", cancelled);
+    quietResets(stream);
     stream.on("data", onData);
     stream.on("end", onEnd);
     stream.on("close", onClose);
@@ -240,12 +240,27 @@ class Http2Call implements Call, CallMetadata, MessageSink {
 type CallMetadata = Call["metadata"];
 
 const callOf = Symbol("call");
+type ServedStream = ServerHttp2Stream & { [callOf]?: Http2Call };
+
+let hasQuietResets = false;
+
 /**
  * Envoy ends each ext_proc stream with a reset of INTERNAL_ERROR. Node makes an error with a stack trace of each, which costs
- * more than the pick, and nobody reads it; of a stream that tells CANCEL it makes none.
+ * more than the pick, and nobody reads it; of a stream that tells CANCEL it makes none. So streams that serve a call tell
+ * CANCEL: by their prototype, since a property of each stream would cost every call. Other streams are left as they are.
  */
-const cancelled = { value: constants.NGHTTP2_CANCEL };
-type ServedStream = ServerHttp2Stream & { [callOf]?: Http2Call };
+function quietResets(stream: ServerHttp2Stream): void {
+  if (hasQuietResets) return;
+  hasQuietResets = true;
+  const serverStream: object = Object.getPrototypeOf(stream);
+  Object.defineProperty(serverStream, "rstCode", {
+    configurable: true,
+    get(this: ServedStream): number {
+      if (this[callOf] !== undefined) return constants.NGHTTP2_CANCEL;
+      return Reflect.get(Object.getPrototypeOf(serverStream), "rstCode", this) as number;
+    },
+  });
+}
 
 function onData(this: ServedStream, chunk: Buffer): void {
   this[callOf]?.onChunk(chunk);

@@ -8,6 +8,7 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import { serveStream } from "./call.ts";
+import { closeWhenIdle } from "./idle-session.ts";
 import { boundAddress, type ListenAddress, listenAddress } from "./listen-address.ts";
 import type { MessageRoom } from "./message-reader.ts";
 import type { Failure, Method } from "./method.ts";
@@ -155,7 +156,7 @@ function closeWhenSilent(
   const unbegun = setTimeout(() => session.destroy(), options.prefaceMs ?? prefaceMs);
   session.once("remoteSettings", () => clearTimeout(unbegun));
   session.once("close", () => clearTimeout(unbegun));
-  session.setTimeout(options.idleMs ?? idleMs, () => session.close());
+  closeWhenIdle(session, options.idleMs ?? idleMs);
 }
 
 /** Two processes that start on one Unix socket do so one after the other. */

@@ -18,6 +18,8 @@ export interface StreamOf {
   readonly mirrors?: string;
   /** Name of the route that rewrites the path. */
   readonly rewrittenBy?: string;
+  /** Headers with an underscore that may pass; absent: the sidecar refuses none. */
+  readonly underscores?: string;
 }
 
 export interface Sent {
@@ -52,12 +54,13 @@ export interface EnvoyClient {
 export function createEnvoyClient(address: string): EnvoyClient {
   const client = new Client(address, credentials.createInsecure());
 
-  function open({ lane, pool, mirrors = "", rewrittenBy }: StreamOf): Call {
+  function open({ lane, pool, mirrors = "", rewrittenBy, underscores }: StreamOf): Call {
     const metadata = new Metadata();
     metadata.set(streamMetadata.lane, lane);
     metadata.set(streamMetadata.pool, pool);
     metadata.set(streamMetadata.mirrors, mirrors);
     if (rewrittenBy !== undefined) metadata.set(streamMetadata.rewrittenBy, rewrittenBy);
+    if (underscores !== undefined) metadata.set(streamMetadata.underscores, underscores);
     return client.makeBidiStreamRequest(
       definition.path,
       definition.requestSerialize,

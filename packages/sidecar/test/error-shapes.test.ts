@@ -9,6 +9,7 @@ const types: Readonly<Record<RequestErrorCode, readonly [number, string, string]
   json_too_complex: [400, "invalid_request_error", "invalid_request_error"],
   missing_model: [400, "invalid_request_error", "invalid_request_error"],
   invalid_model: [400, "invalid_request_error", "invalid_request_error"],
+  bad_request: [400, "invalid_request_error", "invalid_request_error"],
   model_not_found: [404, "invalid_request_error", "not_found_error"],
   request_too_large: [413, "invalid_request_error", "request_too_large"],
   invalid_form: [400, "invalid_request_error", "invalid_request_error"],

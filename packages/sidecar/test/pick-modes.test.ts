@@ -77,6 +77,17 @@ describe("a stream without bodies", () => {
     expect(reply).toContain(want);
   });
 
+  test.each([
+    { name: "an unknown one", underscores: "session_id,my_team", header: "x_a", isRefused: true },
+    { name: "a known one", underscores: "session_id,my_team", header: "my_team", isRefused: false },
+    { name: "one whose gateway looks itself", underscores: undefined, header: "x_a", isRefused: false },
+  ])("with an underscore in a header's name: $name", async ({ underscores, header, isRefused }) => {
+    const of = underscores === undefined ? stream : { ...stream, underscores };
+    const { reply, headers: set } = await envoy.pickByHeaders(of, { ...headers, [header]: "1" });
+    expect(reply?.includes('"code":"bad_request"') ?? false).toBe(isRefused);
+    expect(set[destination] !== undefined).toBe(!isRefused);
+  });
+
   test("counts as in flight until it ends", async () => {
     const picked = await envoy.pickByHeaders(stream, headers);
     await shows(/^umbra_endpoint_in_flight{.*} 1$/m);

@@ -1,5 +1,6 @@
 import { because, type EnvoyObject, type EnvoyValue, extension } from "./envoy-object.ts";
 import { destinationHeader, mirrorHeader, observerClusters } from "./names.ts";
+import { sidecarCall } from "./sidecar-call.ts";
 
 /** One JSON line a request on Envoy's standard output. No header that carries a credential, no body. */
 export function accessLog(lane: "primary" | "shadow"): EnvoyObject {
@@ -69,7 +70,7 @@ function answerLog(
         common_config: {
           log_name: `umbra/${lane}`,
           transport_api_version: "V3",
-          grpc_service: { envoy_grpc: { cluster_name: observerClusters[lane] } },
+          grpc_service: { envoy_grpc: sidecarCall(observerClusters[lane]) },
           buffer_flush_interval: "0.1s",
           buffer_size_bytes: batchBytes,
         },

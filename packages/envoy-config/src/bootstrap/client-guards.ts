@@ -1,11 +1,13 @@
 import type { EnvoySettings } from "../envoy-settings.ts";
+import type { Topology } from "../topology.ts";
 import { because, builtIn, type EnvoyObject } from "./envoy-object.ts";
 import { controlHeaders, reservedHeaderPrefixes } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { setting, timeSetting } from "./setting.ts";
+import { droppedUnderscores } from "./underscores.ts";
 
 /** Fields of a connection manager that clients reach: limits on what they send, and what is made of it before a route is matched. */
-export function clientGuards(options: BootstrapOptions): EnvoyObject {
+export function clientGuards(topology: Topology, options: BootstrapOptions): EnvoyObject {
   return {
     common_http_protocol_options: {
       idle_timeout: timeSetting(options, "connectionIdleTimeoutMs"),
@@ -46,7 +48,7 @@ export function clientGuards(options: BootstrapOptions): EnvoyObject {
     ),
     early_header_mutation_extensions: because(
       "Headers that steer picks and mirrors come from the sidecar alone: a client's are taken off before any filter sees them.",
-      [withoutClientsHeaders(options)],
+      [withoutClientsHeaders(options), ...droppedUnderscores(topology, options)],
     ),
   };
 }

@@ -10,6 +10,7 @@ import {
 import type { BootstrapOptions } from "./options.ts";
 import { notTheSameHost } from "./retry-policy.ts";
 import { timeSetting } from "./setting.ts";
+import { sidecarCall } from "./sidecar-call.ts";
 
 export type Lane = "primary" | "shadow";
 
@@ -67,6 +68,14 @@ const headersForObserve = [
   ...[":path", ":method", ":status", "content-*", "x-request-id", destinationHeader, "x-umbra-*"],
 ];
 
+/** Names of headers that the resources give. */
+export interface TopologyNames {
+  /** Those that a pick is made from. */
+  readonly headers: readonly string[];
+  /** Those with an underscore that may pass. */
+  readonly knownUnderscores: readonly string[];
+}
+
 /**
  * The filter that asks the sidecar for an endpoint.
  *
@@ -76,12 +85,14 @@ const headersForObserve = [
 export function pick(
   lane: Lane,
   options: BootstrapOptions,
-  moreHeaders: readonly string[] = [],
+  { headers, knownUnderscores }: TopologyNames,
 ): EnvoyObject {
+  // Whoever is to refuse headers must see them.
+  const refuses = lane === "primary" && options.underscores === "Reject";
   return extProcFilter(pickFilter, {
     stat_prefix: `pick_${lane}`,
     grpc_service: {
-      envoy_grpc: { cluster_name: pickerCluster },
+      envoy_grpc: sidecarCall(pickerCluster),
       retry_policy: {
         retry_on: "connect-failure,refused-stream,unavailable,reset",
         num_retries: 3,
@@ -89,7 +100,12 @@ export function pick(
         retry_host_predicate: [notTheSameHost],
         host_selection_retry_max_attempts: 5,
       },
-      initial_metadata: [{ key: streamMetadata.lane, value: lane }],
+      initial_metadata: [
+        { key: streamMetadata.lane, value: lane },
+        ...(refuses
+          ? [{ key: streamMetadata.underscores, value: knownUnderscores.join(",") }]
+          : []),
+      ],
     },
     processing_mode: processingModes.buffered,
     message_timeout: timeSetting(options, "pickTimeoutMs"),
@@ -103,7 +119,12 @@ export function pick(
       disallow_is_error: true,
     },
     forward_rules: {
-      allowed_headers: { patterns: patterns(...headersForPick, ...moreHeaders) },
+      allowed_headers: {
+        patterns: [
+          ...patterns(...headersForPick, ...headers),
+          ...(refuses ? [{ contains: "_" }] : []),
+        ],
+      },
     },
   });
 }
@@ -138,7 +159,7 @@ export function observe(lane: Lane): EnvoyObject {
   return extProcFilter(observeFilter, {
     stat_prefix: `observe_${lane}`,
     grpc_service: {
-      envoy_grpc: { cluster_name: observerClusters[lane] },
+      envoy_grpc: sidecarCall(observerClusters[lane]),
       initial_metadata: [{ key: streamMetadata.lane, value: lane }],
     },
     observability_mode: true,

@@ -38,7 +38,7 @@ export function shadowLane(topology: Topology, options: BootstrapOptions): Envoy
     // The id that the primary has: it is what pairs the two.
     preserve_external_request_id: true,
     http_filters: [
-      pick("shadow", options, modelHeaders(topology.pools)),
+      pick("shadow", options, { headers: modelHeaders(topology.pools), knownUnderscores: [] }),
       ...externalPick("shadow", topology, options),
       ...(options.observe ? [observe("shadow")] : []),
       // Answers pass the filters from last to first: the recorder gets no more than the limit lets through.

@@ -13,7 +13,7 @@ import type { BootstrapOptions } from "./options.ts";
 import { virtualHost } from "./route.ts";
 import { sessionFilter } from "./session.ts";
 import { setting } from "./setting.ts";
-import { underscoreFilter } from "./underscores.ts";
+import { knownUnderscoreHeaders, underscoreFilter, unrefusedUnderscores } from "./underscores.ts";
 
 /** A port that clients reach: one filter chain, or with TLS one for each name that clients ask for. */
 export function listener(
@@ -40,11 +40,12 @@ function filterChain(from: Listener, topology: Topology, options: BootstrapOptio
   const { name, tls } = from;
   const filters = connectionManager({
     stat_prefix: name,
-    ...clientGuards(options),
+    ...clientGuards(topology, options),
     always_set_request_id_in_response: true,
     http_filters: [
       ...underscoreFilter(topology, options),
       ...primaryFilters(topology, options),
+      ...unrefusedUnderscores(topology, options),
       router,
     ],
     route_config: routeConfiguration(from, topology, options),
@@ -74,7 +75,14 @@ export function primaryFilters(
   return [
     // First: a preflight is answered before anything is picked.
     ...(routes.some(({ cors }) => cors !== undefined) ? [corsFilter] : []),
-    ...(isPicked ? [pick("primary", options, topologyHeaders(topology))] : []),
+    ...(isPicked
+      ? [
+          pick("primary", options, {
+            headers: topologyHeaders(topology),
+            knownUnderscores: knownUnderscoreHeaders(topology),
+          }),
+        ]
+      : []),
     ...(isPicked ? externalPick("primary", topology, options) : []),
     ...(isPicked && options.observe ? [observe("primary")] : []),
     ...(routes.some(({ session }) => session !== undefined) ? [sessionFilter] : []),

@@ -37,6 +37,8 @@ export const streamMetadata = {
   mirrors: "x-umbra-mirrors",
   /** `Route.name` of a route that rewrites paths: the pick sees what the client sent, and the endpoint something else. */
   rewrittenBy: "x-umbra-rewritten-by",
+  /** Headers with an underscore that may pass, comma separated; absent where the sidecar refuses none. */
+  underscores: "x-umbra-underscores",
 } as const;
 
 /** Header names with one of these prefixes are taken from clients' requests before any filter sees them. */

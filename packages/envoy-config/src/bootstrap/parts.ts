@@ -32,7 +32,9 @@ export function renderPart(
   options: Partial<BootstrapOptions> = {},
   { hasComments = false }: RenderFormat = {},
 ): string {
-  const message = { resources: parts[part](topology, optionsOf(topology, options)) };
+  // Whether headers with an underscore pass is up to the bootstrap that takes the part.
+  const own: BootstrapOptions = { ...optionsOf(topology, options), underscores: "Allow" };
+  const message = { resources: parts[part](topology, own) };
   const text = yamlText(plainOf(message), hasComments ? message : undefined);
   return headed(`umbra render --format ${part}`, text);
 }

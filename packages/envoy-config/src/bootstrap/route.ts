@@ -29,6 +29,7 @@ import { requestTimeoutMs, retryPolicy } from "./retry-policy.ts";
 import { sessionFilterName, sessionSettings } from "./session.ts";
 import { timeSetting } from "./setting.ts";
 import { statName } from "./stats.ts";
+import { withoutUnderscoreFilter } from "./underscores.ts";
 
 /** What the routes of a virtual host are rendered with. */
 interface Surroundings {
@@ -207,7 +208,12 @@ function streams(backend: Backend, from: Route, { known, options }: Surroundings
     },
     options,
   );
-  return { ...own, ...externalStreams(pool, options) };
+  const isLookedAt = pool.picker === "umbra" && !options.plainMirror;
+  return {
+    ...own,
+    ...externalStreams(pool, options),
+    ...(isLookedAt ? withoutUnderscoreFilter(options) : {}),
+  };
 }
 
 /** The hostname is left to the backends where one of them has changes of its own: the route's would count last. */

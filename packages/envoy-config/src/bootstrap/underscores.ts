@@ -1,10 +1,11 @@
 import { routesOf } from "../queries.ts";
 import type { Topology } from "../topology.ts";
-import { type EnvoyObject, extension } from "./envoy-object.ts";
+import { because, builtIn, type EnvoyObject, extension, typed } from "./envoy-object.ts";
 import { topologyHeaders } from "./ext-proc-filter.ts";
 import { underscoreRefusal } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { setting } from "./setting.ts";
+import { unknownUnderscores } from "./underscore-pattern.ts";
 
 /** Headers with an underscore that Umbra documents. */
 const documented: readonly string[] = ["session_id"];
@@ -23,43 +24,84 @@ export function knownUnderscoreHeaders(topology: Topology): readonly string[] {
 }
 
 /**
- * The filter that refuses or drops headers with an underscore, except known ones. Envoy's own setting has no
- * exceptions, and none of its matchers looks at all names. None where all may pass.
+ * The filter that refuses headers with an underscore, except known ones. Envoy's own setting has no exceptions, and none of
+ * its matchers looks at all names. A script costs every request that it runs for, so that routes turn it off whose requests
+ * the sidecar looks at. None where others are dropped or may pass.
  */
 export function underscoreFilter(
   topology: Topology,
   options: BootstrapOptions,
 ): readonly EnvoyObject[] {
-  const { underscores } = options;
-  if (underscores === "Allow") return [];
+  if (options.underscores !== "Reject") return [];
   const known = knownUnderscoreHeaders(topology);
+  const { filter, key } = underscoreRefusal;
   const script = [
     `local known = {${known.map((name) => `[${luaText(name)}] = true`).join(", ")}}`,
     "function envoy_on_request(handle)",
-    "  local found = {}",
+    "  local isRefused = false",
     "  for name in pairs(handle:headers()) do",
-    '    if name:find("_", 1, true) and not known[name] then table.insert(found, name) end',
+    '    if name:find("_", 1, true) and not known[name] then isRefused = true end',
     "  end",
-    ...actions[underscores],
+    "  if isRefused then",
+    `    handle:streamInfo():dynamicMetadata():set(${luaText(filter)}, ${luaText(key)}, true)`,
+    '    handle:respond({[":status"] = "400"}, "")',
+    "  end",
     "end",
     "",
   ].join("\n");
   return [
-    extension("umbra.underscores", "envoy.extensions.filters.http.lua.v3.Lua", {
+    extension(filter, "envoy.extensions.filters.http.lua.v3.Lua", {
       default_source_code: setting(options, "underscores", () => ({ inline_string: script })),
     }),
   ];
 }
 
-const actions: Readonly<Record<"Reject" | "Drop", readonly string[]>> = {
-  Reject: [
-    "  if next(found) then",
-    `    handle:streamInfo():dynamicMetadata():set(${luaText(underscoreRefusal.filter)}, ${luaText(underscoreRefusal.key)}, true)`,
-    '    handle:respond({[":status"] = "400"}, "")',
-    "  end",
-  ],
-  Drop: ["  for _, name in ipairs(found) do handle:headers():remove(name) end"],
-};
+/** What a route has whose requests the sidecar looks at: no script. */
+export function withoutUnderscoreFilter({ underscores }: BootstrapOptions): EnvoyObject {
+  if (underscores !== "Reject") return {};
+  const off = because("The sidecar refuses them: it looks at the names for less.", true);
+  return {
+    [underscoreRefusal.filter]: typed("envoy.config.route.v3.FilterConfig", { disabled: off }),
+  };
+}
+
+/** Takes unknown headers with an underscore off, before a route is matched. */
+export function droppedUnderscores(
+  topology: Topology,
+  options: BootstrapOptions,
+): readonly EnvoyObject[] {
+  if (options.underscores !== "Drop") return [];
+  return [
+    builtIn("http.early_header_mutation.header_mutation", "HeaderMutation", {
+      mutations: setting(options, "underscores", () => [takeOff(topology)]),
+    }),
+  ];
+}
+
+/** The filter behind the pick that takes off what nobody has refused: the sidecar was not there, or is an older one. */
+export function unrefusedUnderscores(
+  topology: Topology,
+  options: BootstrapOptions,
+): readonly EnvoyObject[] {
+  if (options.underscores !== "Reject" || options.plainMirror) return [];
+  return [
+    extension(
+      "umbra.unrefused-underscores",
+      "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+      {
+        mutations: because(
+          "What the sidecar has not looked at: it was not there, and its pools fail open.",
+          { request_mutations: [takeOff(topology)] },
+        ),
+      },
+    ),
+  ];
+}
+
+function takeOff(topology: Topology): EnvoyObject {
+  const regex = unknownUnderscores(knownUnderscoreHeaders(topology));
+  return { remove_on_match: { key_matcher: { safe_regex: { regex } } } };
+}
 
 /** Header names are tokens: of their characters none ends a text or begins an escape. */
 function luaText(name: string): string {

@@ -147,7 +147,7 @@ const readAddress: ReadField<Entry> = (entry, tag, value, reader) => {
 };
 
 const readSocket: ReadField<Entry> = (_, tag, value, reader) => {
-  if (tag === socketTag.host) reader.host = textAt(reader, value);
+  if (tag === socketTag.host) reader.host = lastHost.at(reader, value);
   else if (tag === socketTag.port) reader.port = value;
 };
 
@@ -165,19 +165,44 @@ const readRequest: ReadField<Entry> = (entry, tag, value, reader) => {
 };
 
 const readHeader: ReadField<string[]> = (headers, tag, value, reader) => {
-  if (tag === headerTag.name) headers[headers.length - 2] = textAt(reader, value);
+  if (tag === headerTag.name) headers[headers.length - 2] = lastHeaderName.at(reader, value);
   else if (tag === headerTag.value) headers[headers.length - 1] = textAt(reader, value);
 };
 
 const readResponse: ReadField<Entry> = (entry, tag, value, reader) => {
   if (tag === responseTag.code) eachField(reader, value, entry, readStatus);
-  else if (tag === responseTag.details) entry.details = textAt(reader, value);
+  else if (tag === responseTag.details) entry.details = lastDetails.at(reader, value);
 };
 
 /** A `UInt32Value`. */
 const readStatus: ReadField<Entry> = (entry, tag, value) => {
   if (tag === wrappedTag) entry.status = value;
 };
+
+/** A text that is the same in most entries: made anew only where it differs from the one before. */
+class RepeatedText {
+  #last = "";
+
+  at(reader: LogReader, end: number): string {
+    if (!this.#isAt(reader, end)) this.#last = textAt(reader, end);
+    return this.#last;
+  }
+
+  /** Bytes that are no ASCII equal no character code, so that such texts are decoded. */
+  #isAt({ bytes, at }: LogReader, end: number): boolean {
+    const last = this.#last;
+    if (end - at !== last.length) return false;
+    for (let i = 0; i < last.length; i++) {
+      const byte = bytes[at + i] as number;
+      if (byte > 127 || byte !== last.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+}
+
+const lastHost = new RepeatedText();
+const lastHeaderName = new RepeatedText();
+const lastDetails = new RepeatedText();
 
 function textAt({ bytes, at }: LogReader, end: number): string {
   return bytes.toString("utf8", at, Math.min(end, at + longestText));

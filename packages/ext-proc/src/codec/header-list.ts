@@ -12,6 +12,15 @@ export function headerList(bytes: Uint8Array, start: number, end: number): Heade
   return new HeaderList(bytes, start, end);
 }
 
+/** Names with an underscore, of repeated ones each. */
+export function underscoredNames(headers: Headers): readonly string[] {
+  if (headers instanceof HeaderList) return headers.underscoredNames();
+  return [...headers.keys()].filter((name) => name.includes("_"));
+}
+
+const noNames: readonly string[] = [];
+const underscore = 0x5f;
+
 /** Two numbers a header: where the lengths of its name and its value are written, the name's length beside its place. */
 const span = 2;
 /** Names of this length and longer ones count as one length. */
@@ -50,6 +59,29 @@ class HeaderList implements Headers {
 
   get size(): number {
     return this.#all.size;
+  }
+
+  /** Makes no string of a name that has none: nearly none has. */
+  underscoredNames(): readonly string[] {
+    let found: string[] | undefined;
+    for (let at = 0; at < this.#places.length; at += span) {
+      const key = this.#places[at] as number;
+      const place = Math.floor(key / perPlace);
+      if (place === absent || !this.#hasUnderscore(place, key % perPlace)) continue;
+      const name = this.#text(place);
+      if (!name.includes("_")) continue;
+      found ??= [];
+      found.push(name);
+    }
+    return found ?? noNames;
+  }
+
+  /** True too of names whose length is not kept. */
+  #hasUnderscore(place: number, length: number): boolean {
+    if (length >= longName) return true;
+    const start = this.#start(place);
+    for (let i = start; i < start + length; i++) if (this.#bytes[i] === underscore) return true;
+    return false;
   }
 
   entries(): MapIterator<[string, string]> {

@@ -6,6 +6,7 @@ import type { FlowErrorCode } from "@umbra/scheduler/flow";
 /** Why Umbra refuses a request. Stable: clients branch on it, `docs/errors.md` explains it. */
 export type RequestErrorCode =
   | RequestBodyErrorCode
+  | "bad_request"
   | "model_not_found"
   | "request_too_large"
   | "request_too_compressed"
@@ -72,6 +73,7 @@ export const requestErrors: Readonly<{
   missing_model: { ...bad(400, "{}"), param: "model" },
   invalid_model: { ...bad(400, "{}"), param: "model" },
   invalid_form: bad(400, "{}"),
+  bad_request: bad(400, "a header's name has an underscore, which this gateway does not accept"),
   model_not_found: { ...bad(404, "the model `{}` does not exist"), param: "model" },
   request_too_large: bad(413, "the request body is larger than this gateway accepts ({} bytes)"),
   request_too_compressed: bad(
@@ -181,6 +183,7 @@ export function refusalMessage(refusal: Refusal, load: KnownLoad): string {
 
 export const unknownCoding: Refusal = { code: "unsupported_content_encoding" };
 export const unsupportedTrailers: Refusal = { code: "unsupported_trailers" };
+export const unknownUnderscore: Refusal = { code: "bad_request" };
 export const unknownPool: Refusal = { code: "unknown_pool" };
 
 export const unnamedPool: Refusal = {

@@ -1,6 +1,6 @@
 /** Keeps a label's values few, whatever comes from outside. */
 export interface LabelValues {
-  /** The value itself, or `other` once there are too many. */
+  /** The value, as the same string each time, or `other` once there are too many. */
   of(value: string): string;
 }
 
@@ -21,13 +21,14 @@ export function createLabelValues(
   limit: number = maxValues,
   isPlain: (value: string) => boolean = () => true,
 ): LabelValues {
-  const known = new Set(pinned);
+  const known = new Map([...pinned].map((value) => [value, value]));
   return {
     of(value) {
-      if (known.has(value)) return value;
+      const own = known.get(value);
+      if (own !== undefined) return own;
       const hasRoom = known.size < limit && value.length <= maxLength;
       if (!hasRoom || !isPlain(value)) return otherValue;
-      known.add(value);
+      known.set(value, value);
       return value;
     },
   };

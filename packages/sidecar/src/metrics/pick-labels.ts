@@ -15,7 +15,8 @@ export interface PickLabels {
 export function createPickLabels(pools: PoolRegistry, configured: ReadonlySet<string>): PickLabels {
   const models: LabelValues = createLabelValues(configured);
   return {
-    pool: (name) => (pools.has(name) ? name : "unknown"),
+    // The pool's own string: each request names its pool by a new one, which tables find more slowly.
+    pool: (name) => pools.get(name)?.name ?? "unknown",
     namespace: (pool) => pools.get(pool)?.namespace ?? "",
     model(pool, name) {
       if (name === undefined) return "";

@@ -82,6 +82,8 @@ export interface GatewayStream {
   readonly mayOverrideMode: boolean;
   /** Its Envoy sends a body twice that has come in full duplex and ends with trailers: its routes are retried (envoy#45470). */
   readonly repeatsTrailed: boolean;
+  /** Headers with an underscore that may pass, comma separated; undefined where the sidecar refuses none. */
+  readonly knownUnderscores: string | undefined;
   /** The path that the endpoint gets of the client's; the same where the gateway is not Umbra's. Both without the query. */
   backendPath(path: string): string;
   /** Endpoints that the gateway allows; undefined: all of the pool. */
@@ -105,13 +107,23 @@ export function gatewayStream({ metadata }: StreamInfo, protocol: GatewayProtoco
   const mirrors = metadata.get(streamMetadata.mirrors) ?? "";
   const rewrittenBy = metadata.get(streamMetadata.rewrittenBy);
   const rewriter = rewrittenBy === undefined ? undefined : protocol.paths.get(rewrittenBy);
-  return new OwnStream(
-    lane === "shadow" ? "shadow" : "primary",
-    pool ?? "",
+  return new OwnStream({
+    lane: lane === "shadow" ? "shadow" : "primary",
+    pool: pool ?? "",
     mirrors,
-    protocol.own,
+    knownUnderscores: metadata.get(streamMetadata.underscores),
+    destinations: protocol.own,
     rewriter,
-  );
+  });
+}
+
+interface OwnStreamFacts {
+  readonly lane: Lane;
+  readonly pool: string;
+  readonly mirrors: string;
+  readonly knownUnderscores: string | undefined;
+  readonly destinations: Destinations;
+  readonly rewriter: PathRewriter | undefined;
 }
 
 class OwnStream implements GatewayStream {
@@ -121,23 +133,19 @@ class OwnStream implements GatewayStream {
   readonly lane: Lane;
   readonly pool: string;
   readonly mirrors: string;
+  readonly knownUnderscores: string | undefined;
   readonly #destinations: Destinations;
   readonly #rewriter: PathRewriter | undefined;
 
-  constructor(
-    lane: Lane,
-    pool: string,
-    mirrors: string,
-    destinations: Destinations,
-    rewriter: PathRewriter | undefined,
-  ) {
-    this.lane = lane;
-    this.pool = pool;
-    this.mirrors = mirrors;
+  constructor(of: OwnStreamFacts) {
+    this.lane = of.lane;
+    this.pool = of.pool;
+    this.mirrors = of.mirrors;
+    this.knownUnderscores = of.knownUnderscores;
     // Copies are not retried.
-    this.repeatsTrailed = lane === "primary";
-    this.#destinations = destinations;
-    this.#rewriter = rewriter;
+    this.repeatsTrailed = of.lane === "primary";
+    this.#destinations = of.destinations;
+    this.#rewriter = of.rewriter;
   }
 
   backendPath(path: string): string {
@@ -161,6 +169,7 @@ class ForeignStream implements GatewayStream {
   readonly lane: Lane = "primary";
   readonly pool: string;
   readonly mirrors = "";
+  readonly knownUnderscores = undefined;
   readonly unsaidMode: BodyMode;
   readonly mayOverrideMode: boolean;
   /** Nobody here knows; `docs/gateways.md` tells. */

@@ -62,6 +62,7 @@ export abstract class LiveLeg {
 export class LiveRequest extends LiveLeg implements TabledRequest {
   readonly requestId: string;
   older: this | undefined = undefined;
+  bucket = 0;
   readonly twins: readonly LiveTwin[];
   /** The model that the client named, where the copies carry another. */
   clientModel: string | undefined = undefined;

@@ -128,7 +128,8 @@ export class LiveRequests {
     this.#hasLog = true;
     const mirror = line.header(mirrorHeader);
     const destinations = line.header(destinationHeader) ?? "";
-    const endpoint = destinations.split(",", 1)[0]?.trim() ?? "";
+    const comma = destinations.indexOf(",");
+    const endpoint = (comma < 0 ? destinations : destinations.slice(0, comma)).trim();
     const request = this.#requests.find(line.requestId, (each) => {
       const leg = each.legOf(mirror);
       if (leg?.lease === undefined || leg.isLogged) return -1;

@@ -43,12 +43,22 @@ const mostDestinations = 8;
  * @param picked the endpoints of the pick, best first, comma separated: each attempt takes the next one
  */
 export function loggedAnswer(entry: AccessLogEntry, picked: string): LoggedAnswer {
+  // Nearly every line: the first attempt was the last.
+  if (entry.attempts <= 1 && entry.upstreamAddress !== "") {
+    return { failed: noneFailed, last: lastOf(entry.upstreamAddress, entry) };
+  }
   const destinations = picked.split(",", mostDestinations).map((each) => each.trim());
   const tried = destinations.slice(0, Math.max(0, entry.attempts - 1));
   const address = entry.upstreamAddress || destinations[Math.max(0, entry.attempts - 1)] || "";
   const failed = tried.filter((each) => each !== address);
+  return { failed, last: lastOf(address, entry) };
+}
+
+const noneFailed: readonly string[] = [];
+
+function lastOf(address: string, entry: AccessLogEntry): LoggedAnswer["last"] {
   const answer = answerOf(entry);
-  return { failed, last: answer === undefined ? undefined : { address, answer } };
+  return answer === undefined ? undefined : { address, answer };
 }
 
 function answerOf({ flags, status, details }: AccessLogEntry): EndpointAnswer | undefined {

@@ -24,6 +24,7 @@ import {
   unknownCoding,
   unknownModel,
   unknownPool,
+  unknownUnderscore,
   unnamedPool,
   unsupportedTrailers,
 } from "../decision/refusals.ts";
@@ -42,6 +43,7 @@ import {
 import type { PickOptions } from "./pick-options.ts";
 import { lengthOf, modelOfHeaders, pathOf, readModel } from "./read-model.ts";
 import type { Target } from "./target-model.ts";
+import { hasUnknownUnderscore } from "./unknown-underscore.ts";
 
 /** No header that makes Envoy send a twin. */
 export const noHeaders: readonly HeaderEntry[] = [];
@@ -123,6 +125,9 @@ export abstract class Picking implements PickExchange {
     const { maxBodyBytes, decoder, now } = this.options;
     this.path = this.gateway.backendPath(pathOf(headers));
     this.account.arrived(headers, this.path);
+    if (hasUnknownUnderscore(headers, this.gateway.knownUnderscores)) {
+      return this.refuse(unknownUnderscore, headers, now());
+    }
     this.subset = this.gateway.subset(info);
     const length = headers.get("content-length");
     if (length !== undefined && isBodyRead(info.bodyMode) && Number(length) > maxBodyBytes) {

@@ -3,6 +3,8 @@ export interface TabledRequest {
   readonly requestId: string;
   /** Next older request of the same bucket; only the table writes it. */
   older: this | undefined;
+  /** Where the table keeps it; only the table writes it. */
+  bucket: number;
 }
 
 export interface RequestsByIdOptions {
@@ -42,6 +44,7 @@ export class RequestsById<T extends TabledRequest> {
     const length = this.#lengths[bucket] as number;
     if (this.#size >= this.#maxRequests || length >= maxPerBucket) return false;
     this.#lengths[bucket] = length + 1;
+    request.bucket = bucket;
     request.older = this.#newest[bucket];
     this.#newest[bucket] = request;
     this.#size++;
@@ -49,7 +52,7 @@ export class RequestsById<T extends TabledRequest> {
   }
 
   remove(request: T): void {
-    const bucket = this.#bucketOf(request.requestId);
+    const { bucket } = request;
     let newer: T | undefined;
     let each = this.#newest[bucket];
     while (each !== undefined && each !== request) {
