@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Attack } from "./attack.ts";
-import { type Honest, startHonestClients } from "./honest-clients.ts";
+import type { Honest } from "./honest-load.ts";
 import { residentMb } from "./processes-of-up.ts";
 import type { Target } from "./target.ts";
 
@@ -43,13 +43,13 @@ export async function measure(
   const envoy = watchMemory(before.envoy);
   // Reading it begins the count anew.
   await loopDelayMs(target);
-  const clients = startHonestClients(target.origin);
+  target.clients.start();
   const over = AbortSignal.any([options.signal, AbortSignal.timeout(seconds * 1_000)]);
   const [wrong] = await Promise.all([
     attack?.run(target, over).catch((cause: unknown) => String(cause)),
     sleep(seconds * 1_000, undefined, { signal: options.signal }).catch(() => {}),
   ]);
-  const honest = await clients.stop();
+  const honest = await target.clients.stop();
   const loopMs = await loopDelayMs(target);
   const settledBy = performance.now() + settleSeconds * 1_000;
   const isBack = () => residentMb(before.sidecar) <= sidecar.before + spareMb;
