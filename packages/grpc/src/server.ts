@@ -11,6 +11,7 @@ import { serveStream } from "./call.ts";
 import { boundAddress, type ListenAddress, listenAddress } from "./listen-address.ts";
 import type { MessageRoom } from "./message-reader.ts";
 import type { Failure, Method } from "./method.ts";
+import { watchSilence } from "./silent-calls.ts";
 import { removeStaleSocket, withLock } from "./stale-socket.ts";
 
 /** What a server needs of gRPC, and no more: calls whose messages are bytes. */
@@ -34,7 +35,7 @@ export interface GrpcServerOptions {
   readonly maxConcurrentStreams: number;
   /** For a client's preface and settings, in ms; 10,000 when absent. */
   readonly prefaceMs?: number;
-  /** Silence after which a connection takes no new calls, in ms; 600,000 when absent. */
+  /** Silence after which a connection takes no new calls, and a call that is not in use ends, in ms; 600,000 when absent. */
   readonly idleMs?: number;
   /** Absent: plaintext. */
   readonly tls?: Certificates;
@@ -62,8 +63,11 @@ const keepAliveMs = 30_000;
 
 /** For a client to begin: its preface and settings. */
 const prefaceMs = 10_000;
-/** Silence after which a connection takes no new calls; those that are open go on. Gateways connect again. */
-const idleMs = 10 * 60_000;
+/**
+ * Silence after which a connection takes no new calls, and one without calls is closed. Calls of it that serve no request
+ * end. Gateways connect again.
+ */
+const defaultIdleMs = 10 * 60_000;
 
 /** Only the gateway's workers and a few tools connect. */
 const maxConnections = 4_096;
@@ -99,6 +103,8 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const sessions = new Set<ServerHttp2Session>();
   /** Those too that have not got so far as to be a session. */
   const sockets = new Set<Socket>();
+  const idleMs = options.idleMs ?? defaultIdleMs;
+  const silence = watchSilence(idleMs);
   let isClosing = false;
 
   server.maxConnections = maxConnections;
@@ -111,11 +117,13 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.setLocalWindowSize(connectionWindow);
-    closeWhenSilent(session, options);
+    closeUnbegun(session, options.prefaceMs ?? prefaceMs);
+    session.setTimeout(idleMs, () => session.close());
+    const calls = silence.watch(session);
+    session.on("stream", (stream, headers) => serveStream(stream, headers, options, calls));
     session.on("close", () => sessions.delete(session));
     if (isClosing) session.close();
   });
-  server.on("stream", (stream, headers) => serveStream(stream, headers, options));
   // A peer that speaks no HTTP/2, or breaks it, loses its connection; there is nobody to tell.
   server.on("sessionError", () => {});
   server.on("unknownProtocol", (socket: { destroy(): void }) => socket.destroy());
@@ -132,6 +140,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     },
     close(graceMs) {
       isClosing = true;
+      silence.close();
       return new Promise((resolve) => {
         const timer = setTimeout(() => {
           for (const session of sessions) session.destroy();
@@ -148,14 +157,10 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   };
 }
 
-function closeWhenSilent(
-  session: ServerHttp2Session,
-  options: Pick<GrpcServerOptions, "prefaceMs" | "idleMs">,
-): void {
-  const unbegun = setTimeout(() => session.destroy(), options.prefaceMs ?? prefaceMs);
+function closeUnbegun(session: ServerHttp2Session, limitMs: number): void {
+  const unbegun = setTimeout(() => session.destroy(), limitMs);
   session.once("remoteSettings", () => clearTimeout(unbegun));
   session.once("close", () => clearTimeout(unbegun));
-  session.setTimeout(options.idleMs ?? idleMs, () => session.close());
 }
 
 /** Two processes that start on one Unix socket do so one after the other. */
