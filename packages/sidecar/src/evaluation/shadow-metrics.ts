@@ -97,9 +97,10 @@ export function createShadowMetrics(options: ShadowMetricsOptions): RecorderObse
       const ratio = (shadow.ttftMs ?? 0) / (primary.ttftMs ?? 0);
       if (ratio > 0 && Number.isFinite(ratio)) logRatio.at(candidate).observe(Math.log(ratio));
     },
-    lost(_primary, mirror) {
+    lost(_primary, mirror, twin) {
       const candidate = candidateOf(mirror);
-      if (candidate !== undefined) pairs.at(candidate, "lost").value++;
+      const outcome = twin === "unmeasured" ? twin : "lost";
+      if (candidate !== undefined) pairs.at(candidate, outcome).value++;
     },
     unmirrored(primary, { mirror }) {
       const candidate = candidateOf(mirror);
