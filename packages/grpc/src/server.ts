@@ -11,7 +11,7 @@ import { serveStream } from "./call.ts";
 import { boundAddress, type ListenAddress, listenAddress } from "./listen-address.ts";
 import type { MessageRoom } from "./message-reader.ts";
 import type { Failure, Method } from "./method.ts";
-import { watchSilence } from "./silent-calls.ts";
+import { type OpenCalls, watchSilence } from "./silent-calls.ts";
 import { removeStaleSocket, withLock } from "./stale-socket.ts";
 
 /** What a server needs of gRPC, and no more: calls whose messages are bytes. */
@@ -103,8 +103,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const sessions = new Set<ServerHttp2Session>();
   /** Those too that have not got so far as to be a session. */
   const sockets = new Set<Socket>();
-  const idleMs = options.idleMs ?? defaultIdleMs;
-  const silence = watchSilence(idleMs);
+  const silence = watchSilence(options.idleMs ?? defaultIdleMs);
   let isClosing = false;
 
   server.maxConnections = maxConnections;
@@ -116,11 +115,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   });
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
-    session.setLocalWindowSize(connectionWindow);
-    closeUnbegun(session, options.prefaceMs ?? prefaceMs);
-    session.setTimeout(idleMs, () => session.close());
-    const calls = silence.watch(session);
-    session.on("stream", (stream, headers) => serveStream(stream, headers, options, calls));
+    serveSession(session, options, silence.watch(session));
     session.on("close", () => sessions.delete(session));
     if (isClosing) session.close();
   });
@@ -155,6 +150,17 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       });
     },
   };
+}
+
+function serveSession(
+  session: ServerHttp2Session,
+  options: GrpcServerOptions,
+  calls: OpenCalls,
+): void {
+  session.setLocalWindowSize(connectionWindow);
+  closeUnbegun(session, options.prefaceMs ?? prefaceMs);
+  session.setTimeout(options.idleMs ?? defaultIdleMs, () => session.close());
+  session.on("stream", (stream, headers) => serveStream(stream, headers, options, calls));
 }
 
 function closeUnbegun(session: ServerHttp2Session, limitMs: number): void {

@@ -2,6 +2,7 @@ import {
   type GateStatus,
   isCensored,
   type Leg,
+  type LostTwin,
   type RecorderObserver,
   type ShadowReport,
   type VerdictStatus,
@@ -99,8 +100,7 @@ export function createShadowMetrics(options: ShadowMetricsOptions): RecorderObse
     },
     lost(_primary, mirror, twin) {
       const candidate = candidateOf(mirror);
-      const outcome = twin === "unmeasured" ? twin : "lost";
-      if (candidate !== undefined) pairs.at(candidate, outcome).value++;
+      if (candidate !== undefined) pairs.at(candidate, lossOf(twin)).value++;
     },
     unmirrored(primary, { mirror }) {
       const candidate = candidateOf(mirror);
@@ -287,4 +287,9 @@ function addReportMetrics({ metrics, latest }: ShadowMetricsOptions): void {
     [],
     ofCheck("primary_protection"),
   );
+}
+
+/** Our own want of room is no loss of the shadow's: an alert looks at lost ones. */
+function lossOf(twin: LostTwin): "unmeasured" | "lost" {
+  return twin === "unmeasured" ? twin : "lost";
 }
