@@ -109,6 +109,20 @@ const refused: readonly Refused[] = [
     code: "headers_too_large",
   },
   {
+    name: "a transfer coding that Envoy does not know",
+    bytes: (path) =>
+      `POST ${path} HTTP/1.1\r\nHost: good.example\r\nTransfer-Encoding: xchunked\r\n\r\n`,
+    status: 501,
+    code: "unsupported_transfer_encoding",
+  },
+  {
+    name: "several transfer codings",
+    bytes: (path) =>
+      `POST ${path} HTTP/1.1\r\nHost: good.example\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`,
+    status: 501,
+    code: "unsupported_transfer_encoding",
+  },
+  {
     name: "a backend that is not in the resources",
     bytes: request("missing"),
     status: 500,

@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import type { Leg, Pair } from "@umbra/shadow";
 import { request } from "undici";
 import { chat, postMany } from "./harness/client.ts";
-import { startFloodingServer } from "./harness/flooding-server.ts";
+import { floods, startFloodingServer } from "./harness/flooding-server.ts";
 import { type Gateway, startGateway } from "./harness/gateway.ts";
 import { addresses, startModelServers, stopModelServers } from "./harness/model-servers.ts";
 import { policyScenario } from "./harness/resources.ts";
@@ -17,7 +17,7 @@ async function byLane({ admin }: Gateway, name: string): Promise<Record<string, 
 
 test("a shadow that floods its answers loses its own measures, and the primary's are whole", async () => {
   const primary = await startModelServers(1);
-  const shadow = await startFloodingServer(1_500);
+  const shadow = await startFloodingServer({ ...floods.deltas(), mostMs: 1_500 });
   const gateway = await startGateway({
     resources: policyScenario({
       backends: { primary: 1 },

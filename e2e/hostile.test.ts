@@ -26,6 +26,7 @@ test("no attack of the short list fails a client, ends a process or stops the ev
     failureModes: ["FailClose"],
     seconds: 1.5,
     settleSeconds: 0,
+    tries: 1,
     bars: {
       ...{ p99Ms: 4_000, loopMs: 4_000, keptMb: 1_024 },
       ...{ shadowShare: 1, shadowMs: 8_000, envoyMb: 1_024 },

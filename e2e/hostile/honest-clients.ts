@@ -1,67 +1,39 @@
-import { Agent } from "undici";
-import { chat, post } from "../harness/client.ts";
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { Honest } from "./honest-load.ts";
 
-/** What honest clients saw while something else went on. */
-export interface Honest {
-  readonly served: number;
-  readonly failed: number;
-  /** Of those that were served, in ms. */
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  /** Statuses and texts of some failures. */
-  readonly failures: readonly string[];
-}
-
+/**
+ * Honest clients of one gateway, in a process of their own: an attack whose bytes are made in this one must not show in
+ * their times.
+ */
 export interface HonestClients {
-  /** Sends no more, and waits for those under way. */
+  start(): void;
+  /** Sends no more, waits for those under way, and says what was seen since the start. */
   stop(): Promise<Honest>;
+  close(): Promise<void>;
 }
 
-const perSecond = 20;
-/** A client that has waited so long has failed. */
-const patienceMs = 30_000;
+const file = fileURLToPath(new URL("honest-clients-process.ts", import.meta.url));
+/** Each request gives up after half of that. */
+const longestMs = 60_000;
 
-/** Sends requests at a fixed rate, whatever becomes of those before: half of them streamed, as clients do. */
-export function startHonestClients(origin: string): HonestClients {
-  const dispatcher = new Agent({ connections: 500, pipelining: 1 });
-  const startedMs = performance.now();
-  const under = new Set<Promise<void>>();
-  const tookMs: number[] = [];
-  const failures: string[] = [];
-  let sent = 0;
-
-  async function send(index: number): Promise<void> {
-    const body = chat({ model: "m", isStream: index % 2 === 0 });
-    const signal = AbortSignal.timeout(patienceMs);
-    const seen = await post(origin, body, { signal, dispatcher });
-    if (seen.status === 200) tookMs.push(seen.tookMs);
-    else failures.push(`${seen.status} ${seen.text.slice(0, 120)}`);
-  }
-
-  const timer = setInterval(() => {
-    const due = ((performance.now() - startedMs) / 1_000) * perSecond;
-    while (sent < due) {
-      const one = send(sent++).finally(() => under.delete(one));
-      under.add(one);
-    }
-  }, 5);
-
+export async function startHonestClients(origin: string): Promise<HonestClients> {
+  const child: ChildProcess = fork(file, [origin], { execArgv: ["--conditions=@umbra/source"] });
+  await once(child, "message");
   return {
+    start: () => void child.send("start"),
     async stop() {
-      clearInterval(timer);
-      // Each gives up after its patience.
-      while (under.size > 0) await Promise.all(under);
-      await dispatcher.destroy();
-      tookMs.sort((a, b) => a - b);
-      return {
-        ...{ served: tookMs.length, failed: failures.length },
-        ...{ p50Ms: quantile(tookMs, 0.5), p99Ms: quantile(tookMs, 0.99) },
-        failures: [...new Set(failures)].slice(0, 3),
-      };
+      const answered = once(child, "message", { signal: AbortSignal.timeout(longestMs) });
+      child.send("stop");
+      const [honest] = (await answered) as [Honest];
+      return honest;
+    },
+    async close() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, "exit");
+      child.kill();
+      await exited;
     },
   };
-}
-
-function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import { gzipSync } from "node:zlib";
+import { gzipBomb } from "../harness/gzip-bomb.ts";
 
 /** Writes an answer to one request. */
 type Answer = (response: ServerResponse, isStream: boolean) => void;
@@ -15,13 +15,8 @@ const done = "data: [DONE]\n\n";
 const floodMs = 8_000;
 const blockBytes = 65_536;
 
-const bombs = new Map<number, Buffer>();
-/** So many MiB of one letter, compressed a thousandfold. */
-function bomb(mebibytes: number): Buffer {
-  const known = bombs.get(mebibytes) ?? gzipSync(Buffer.alloc(mebibytes << 20, "a"), { level: 9 });
-  bombs.set(mebibytes, known);
-  return known;
-}
+/** Made before anything is measured: what a hostile server does is to send. */
+const bombs = { 60: gzipBomb(60), 1000: gzipBomb(1_000) };
 
 /** Sends a block again and again, as fast as it is read. */
 function flood(response: ServerResponse, block: Buffer): void {
@@ -47,6 +42,15 @@ function drip(response: ServerResponse, piece: string, everyMs: number): void {
 
 const filled = (text: string) => Buffer.from(text.repeat(Math.ceil(blockBytes / text.length)));
 
+const deltas = filled(event("x"));
+const smallLines = filled("data: {}\n");
+const longLine = Buffer.alloc(blockBytes, "x");
+const deepLine = Buffer.from(`data: ${"[".repeat(1_000_000)}\n\n`);
+const deepBody = Buffer.alloc((2 << 20) - 10, "[");
+const manyKeys = Buffer.from(
+  JSON.stringify(Object.fromEntries(Array.from({ length: 80_000 }, (_, i) => [`k${i}`, 1]))),
+);
+
 const well: Answer = (response, isStream) => {
   if (isStream) {
     response.writeHead(200, sse);
@@ -70,26 +74,26 @@ const lying =
     void response.writeHead(200, sse).end(event("x") + usage(counts) + done);
 
 const compressed =
-  (mebibytes: number): Answer =>
+  (mebibytes: keyof typeof bombs): Answer =>
   (response, isStream) =>
     void response
       .writeHead(200, { ...(isStream ? sse : json), "content-encoding": "gzip" })
-      .end(bomb(mebibytes));
+      .end(bombs[mebibytes]);
 
 /** What a hostile model server answers with. */
 export const answers = {
   well,
   gzip60: compressed(60),
-  gzip1000: compressed(1_000),
-  flood: (response) => flood(response.writeHead(200, sse), filled(event("x"))),
-  smallLines: (response) => flood(response.writeHead(200, sse), filled("data: {}\n")),
+  gzip1000: compressed(1000),
+  flood: (response) => flood(response.writeHead(200, sse), deltas),
+  smallLines: (response) => flood(response.writeHead(200, sse), smallLines),
   endlessLine(response) {
     response.writeHead(200, sse).write("data: ");
-    flood(response, Buffer.alloc(blockBytes, "x"));
+    flood(response, longLine);
   },
   deepLines(response) {
     response.writeHead(200, sse);
-    const line = `data: ${"[".repeat(1_000_000)}\n\n`;
+    const line = deepLine;
     let left = 20;
     const go = () => {
       if (left-- > 0 && !response.destroyed) response.write(line, go);
@@ -97,11 +101,8 @@ export const answers = {
     };
     go();
   },
-  deepBody: (response) => void response.writeHead(200, json).end("[".repeat((2 << 20) - 10)),
-  manyKeys(response) {
-    const keys = Array.from({ length: 80_000 }, (_, i) => `"k${i}":1`);
-    response.writeHead(200, json).end(`{${keys.join(",")}}`);
-  },
+  deepBody: (response) => void response.writeHead(200, json).end(deepBody),
+  manyKeys: (response) => void response.writeHead(200, json).end(manyKeys),
   drip: (response) => drip(response.writeHead(200, sse), event("x"), 200),
   bytes: (response) => drip(response.writeHead(200, json), " ", 2),
   reset: (response) => void response.socket?.destroy(),

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Attack } from "./attack.ts";
-import { type Honest, startHonestClients } from "./honest-clients.ts";
-import { residentMb } from "./processes-of-up.ts";
+import type { Honest } from "./honest-load.ts";
+import { type CpuTimes, cpuTimesOf, residentMb, type UpProcesses } from "./processes-of-up.ts";
 import type { Target } from "./target.ts";
 
 /** Resident memory, in MB. */
@@ -11,11 +11,23 @@ export interface Memory {
   readonly after: number;
 }
 
+/** Of one core, in percent, while the attack went on. */
+export interface CpuShares {
+  /** The thread that picks. */
+  readonly picking: number;
+  /** That thread again: how long it waited for a processor that somebody else had. */
+  readonly waiting: number;
+  /** All other threads of the sidecar, of which one reads answers. */
+  readonly reading: number;
+  readonly envoy: number;
+}
+
 export interface Measured extends Honest {
   /** The sidecar's event loop: 99.9 % of its timers were less late, in ms. NaN where the sidecar did not say it. */
   readonly loopMs: number;
   readonly sidecar: Memory;
   readonly envoy: Memory;
+  readonly cpu: CpuShares;
   /** A process has died. */
   readonly isCrashed: boolean;
   /** What the attack itself found wrong. */
@@ -43,13 +55,15 @@ export async function measure(
   const envoy = watchMemory(before.envoy);
   // Reading it begins the count anew.
   await loopDelayMs(target);
-  const clients = startHonestClients(target.origin);
+  target.clients.start();
   const over = AbortSignal.any([options.signal, AbortSignal.timeout(seconds * 1_000)]);
+  const cpu = watchCpu(before);
   const [wrong] = await Promise.all([
     attack?.run(target, over).catch((cause: unknown) => String(cause)),
     sleep(seconds * 1_000, undefined, { signal: options.signal }).catch(() => {}),
   ]);
-  const honest = await clients.stop();
+  const shares = cpu.end();
+  const honest = await target.clients.stop();
   const loopMs = await loopDelayMs(target);
   const settledBy = performance.now() + settleSeconds * 1_000;
   const isBack = () => residentMb(before.sidecar) <= sidecar.before + spareMb;
@@ -57,7 +71,7 @@ export async function measure(
   const after = target.processes();
   return {
     ...honest,
-    ...{ loopMs, wrong },
+    ...{ loopMs, wrong, cpu: shares },
     sidecar: sidecar.end(),
     envoy: envoy.end(),
     isCrashed: after.sidecar !== before.sidecar || after.envoy !== before.envoy,
@@ -75,6 +89,24 @@ function watchMemory(pid: number): { readonly before: number; readonly end: () =
     end() {
       clearInterval(timer);
       return { before, most, after: residentMb(pid) };
+    },
+  };
+}
+
+function watchCpu({ sidecar, envoy }: UpProcesses): { readonly end: () => CpuShares } {
+  const startedMs = performance.now();
+  const [sidecarBefore, envoyBefore] = [cpuTimesOf(sidecar), cpuTimesOf(envoy)];
+  return {
+    end() {
+      const share = (ms: number) => (100 * ms) / (performance.now() - startedMs);
+      const [sidecarAfter, envoyAfter] = [cpuTimesOf(sidecar), cpuTimesOf(envoy)];
+      const all = ({ firstMs, othersMs }: CpuTimes) => firstMs + othersMs;
+      return {
+        picking: share(sidecarAfter.firstMs - sidecarBefore.firstMs),
+        waiting: share(sidecarAfter.firstWaitedMs - sidecarBefore.firstWaitedMs),
+        reading: share(sidecarAfter.othersMs - sidecarBefore.othersMs),
+        envoy: share(all(envoyAfter) - all(envoyBefore)),
+      };
     },
   };
 }

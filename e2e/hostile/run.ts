@@ -1,19 +1,23 @@
 // Attacks a real gateway by every way that a stranger has, and prints what honest clients beside it see.
-// npm run test:hostile -- [--only TEXT] [--seconds 8] [--mode FailClose|FailOpen] [--list]
+// npm run test:hostile -- [--only TEXT]... [--seconds 8] [--mode FailClose|FailOpen] [--tries 2] [--list]
 import { parseArgs } from "node:util";
 import { wantedBars } from "./bars.ts";
 import { attacks, runCampaign } from "./campaign.ts";
 
 const { values } = parseArgs({
   options: {
-    only: { type: "string", default: "" },
+    only: { type: "string", multiple: true, default: [""] },
     seconds: { type: "string", default: "8" },
+    tries: { type: "string", default: "2" },
     mode: { type: "string" },
     list: { type: "boolean", default: false },
   },
 });
-const chosen = attacks.filter(({ name, way }) => `${way}: ${name}`.includes(values.only));
+const chosen = attacks.filter(({ name, way }) =>
+  values.only.some((text) => `${way}: ${name}`.includes(text)),
+);
 const seconds = Math.min(600, Math.max(1, Number(values.seconds) || 8));
+const tries = Math.min(5, Math.max(1, Number(values.tries) || 2));
 const mostMinutes = 60;
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
@@ -27,7 +31,15 @@ async function campaign(): Promise<number> {
     (each) => values.mode === undefined || each === values.mode,
   );
   const outcomes = await runCampaign({
-    ...{ attacks: chosen, failureModes, seconds, settleSeconds: 20, bars: wantedBars, print },
+    ...{
+      attacks: chosen,
+      failureModes,
+      seconds,
+      settleSeconds: 20,
+      bars: wantedBars,
+      tries,
+      print,
+    },
     signal: AbortSignal.any([ending.signal, AbortSignal.timeout(mostMinutes * 60_000)]),
   });
   const bad = outcomes.filter(({ missed }) => missed.length > 0);

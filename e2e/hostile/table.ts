@@ -10,8 +10,9 @@ const heads = [
   "loop ms",
   "sidecar MB",
   "Envoy MB",
+  "pick/wait/read/Envoy %",
 ];
-const widths = [52, 7, 7, 8, 8, 8, 15, 15];
+const widths = [52, 7, 7, 8, 8, 8, 15, 15, 23];
 
 export function tableHead(): string {
   return row([...heads, "missed"]);
@@ -23,12 +24,13 @@ export function tableRow(
   measured: Measured,
   missed: readonly string[],
 ): string {
-  const { served, failed, p50Ms, p99Ms, loopMs, sidecar, envoy } = measured;
+  const { served, failed, p50Ms, p99Ms, loopMs, sidecar, envoy, cpu } = measured;
   return row([
     `${way}: ${name}`,
     ...[served, failed].map(String),
     ...[p50Ms, p99Ms, loopMs].map((ms) => ms.toFixed(1)),
     ...[sidecar, envoy].map(({ before, most, after }) => `${before}/${most}/${after}`),
+    [cpu.picking, cpu.waiting, cpu.reading, cpu.envoy].map((share) => share.toFixed(0)).join("/"),
     missed.length === 0 ? "-" : missed.join("; "),
   ]);
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { constants, setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { request } from "undici";
@@ -9,6 +9,7 @@ import { post } from "../harness/client.ts";
 import { freePorts } from "../harness/ports.ts";
 import { startUmbra } from "../harness/processes.ts";
 import { until } from "../harness/until.ts";
+import { type HonestClients, startHonestClients } from "./honest-clients.ts";
 import type { Behaviour, BehaviourMessage } from "./hostile-server.ts";
 import { processesOf, type UpProcesses } from "./processes-of-up.ts";
 import { resources, type TargetOptions } from "./target-resources.ts";
@@ -21,6 +22,7 @@ export interface Target {
   readonly grpc: string;
   /** Where captures are. */
   readonly captures: string;
+  readonly clients: HonestClients;
   /** Read each time: a process that has died is another one then. */
   processes(): UpProcesses;
   /** Changes how the shadow's only endpoint, or the first one of the primary, behaves. */
@@ -39,8 +41,10 @@ export async function startTarget(options: TargetOptions): Promise<Target> {
   const folder = mkdtempSync(join(tmpdir(), "umbra-hostile-"));
   const [http, grpcPort, adminPort, envoyAdmin, ...ports] = await freePorts(7);
   const [first = 0, second = 0, shadow = 0] = ports;
-  const servers = fork(server, ports.map(String), { execArgv: ["--conditions=@umbra/source"] });
-  await once(servers, "message");
+  const servers = await Promise.all([startServers([first, second]), startServers([shadow])]);
+  const [primaryServers, shadowServers] = servers;
+  // A real one has a machine of its own: here it takes the time that nobody else wants.
+  setPriority(shadowServers.pid ?? 0, constants.priority.PRIORITY_LOW);
   const file = join(folder, "resources.yaml");
   writeFileSync(file, resources({ ...options, primary: [first, second], shadow: [shadow] }));
   const [grpc, admin] = [`127.0.0.1:${grpcPort}`, `127.0.0.1:${adminPort}`];
@@ -52,11 +56,16 @@ export async function startTarget(options: TargetOptions): Promise<Target> {
     ...["--capture", "samples=100", "--capture-dir", captures],
   );
   const origin = `http://127.0.0.1:${http}`;
-  const send = (message: BehaviourMessage) => servers.connected && servers.send(message);
+  const send = (message: BehaviourMessage) => {
+    const child = message.port === shadow ? shadowServers : primaryServers;
+    if (child.connected) child.send(message);
+  };
+  const clients = await startHonestClients(origin);
   const stop = async () => {
+    await clients.close();
     await up.stop();
-    servers.kill();
-    await ended(servers);
+    for (const child of servers) child.kill();
+    await Promise.all(servers.map(ended));
     rmSync(folder, { recursive: true, force: true });
   };
   try {
@@ -69,7 +78,7 @@ export async function startTarget(options: TargetOptions): Promise<Target> {
     throw new Error(`the gateway did not start: ${output}`, { cause });
   }
   return {
-    ...{ origin, admin, grpc, captures, stop },
+    ...{ origin, admin, grpc, captures, clients, stop },
     processes: () => processesOf(up.process.pid ?? 0) ?? { sidecar: 0, envoy: 0 },
     behave: (who, behaviour) => send({ port: who === "shadow" ? shadow : first, ...behaviour }),
     behaveWell() {
@@ -83,6 +92,13 @@ export async function startTarget(options: TargetOptions): Promise<Target> {
     },
     output: up.output,
   };
+}
+
+/** One process: what one of them does holds up the others of it. */
+async function startServers(ports: readonly number[]): Promise<ChildProcess> {
+  const child = fork(server, ports.map(String), { execArgv: ["--conditions=@umbra/source"] });
+  await once(child, "message");
+  return child;
 }
 
 async function ended(child: ChildProcess): Promise<void> {

@@ -1,5 +1,6 @@
 import { connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { post } from "../../harness/client.ts";
 import { raw } from "../../harness/raw.ts";
@@ -43,6 +44,9 @@ const distinctKeys = () => {
   return Buffer.from(`{"model":"m","stream":true,"stream_options":{${keys}},"messages":[]}`);
 };
 
+/** 500 a second. */
+const [openedAtOnce, openEveryMs] = [5, 10];
+
 /** Connections that are open and say little. */
 function slow(name: string, count: number, head: string, everyMs: number): Attack {
   return {
@@ -51,11 +55,13 @@ function slow(name: string, count: number, head: string, everyMs: number): Attac
     async run({ origin }, signal) {
       const { hostname, port } = new URL(origin);
       const sockets: Socket[] = [];
-      for (let i = 0; i < count && !signal.aborted; i++) {
+      // All at once they would be a burst of load, and what they hold is the attack.
+      while (sockets.length < count && !signal.aborted) {
         const socket = connect(Number(port), hostname);
         socket.on("error", () => {}).resume();
         socket.write(head);
         sockets.push(socket);
+        if (sockets.length % openedAtOnce === 0) await sleep(openEveryMs);
       }
       const timer = setInterval(() => {
         for (const socket of sockets) if (socket.writable) socket.write("x");

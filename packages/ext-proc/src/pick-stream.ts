@@ -50,6 +50,8 @@ export interface PickStream {
   receive(message: RequestMessage, messageBytes?: number): readonly Answer[];
   /** True once the request was decided. */
   isDecided(): boolean;
+  /** True once it was decided that the request does not go on. */
+  isRefused(): boolean;
   /** Lets go of what has come of the request: the stream is over. */
   release(): void;
 }
@@ -101,6 +103,10 @@ class Picking implements PickStream {
 
   isDecided(): boolean {
     return this.#decision !== undefined;
+  }
+
+  isRefused(): boolean {
+    return this.#decision?.kind === "reply";
   }
 
   release(): void {

@@ -39,6 +39,8 @@ export interface ExtProcServerOptions {
    * `RESOURCE_EXHAUSTED` and the filter's failure mode holds.
    */
   readonly maxHeldBytes?: number;
+  /** Silence after which a call that serves no request ends, in ms; 600,000 when absent. */
+  readonly idleMs?: number;
 }
 
 /** A gRPC server for Envoy's ext_proc filter. */
@@ -105,6 +107,7 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
     room: budget,
     maxConcurrentStreams: options.maxConcurrentStreams ?? 65_536,
     ...(options.tls === undefined ? {} : { tls: options.tls }),
+    ...(options.idleMs === undefined ? {} : { idleMs: options.idleMs }),
   });
 
   return {

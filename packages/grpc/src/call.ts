@@ -15,6 +15,7 @@ import {
   type StatusCode,
   statusCode,
 } from "./method.ts";
+import type { OpenCall, OpenCalls } from "./silent-calls.ts";
 import { readTimeout } from "./timeout.ts";
 
 const contentType = "application/grpc";
@@ -32,6 +33,7 @@ export function serveStream(
     readonly room?: MessageRoom;
     readonly onThrow: (cause: unknown) => Failure;
   },
+  calls: OpenCalls,
 ): void {
   stream.on("error", ignore);
   if (isGone(stream)) return;
@@ -40,7 +42,7 @@ export function serveStream(
     stream.resume();
     return;
   }
-  const call = new Http2Call(stream, headers, options.onThrow);
+  const call = new Http2Call(stream, headers, { onThrow: options.onThrow, calls });
   const method = options.methods.get(String(headers[":path"]));
   const timeout = textOf(headers["grpc-timeout"]);
   const timeoutMs = timeout === undefined ? undefined : readTimeout(timeout);
@@ -55,11 +57,14 @@ export function serveStream(
 }
 
 /** A class, and listeners that are made once: a stream costs no closures. */
-class Http2Call implements Call, CallMetadata, MessageSink {
+class Http2Call implements Call, CallMetadata, MessageSink, OpenCall {
+  silentLooks = 0;
   /** Let go with the first message: their values are external strings, which cost every collection that they live to see. */
   #headers: IncomingHttpHeaders | undefined;
   readonly #stream: ServerHttp2Stream;
   readonly #onThrow: (cause: unknown) => Failure;
+  /** Those of its connection; it is in there while it is served. */
+  readonly #calls: OpenCalls;
   /** What waits for the end of this turn. */
   readonly #unsent: Uint8Array[] = [];
   /** True while a chunk is read: what is sent then goes out together. */
@@ -75,15 +80,23 @@ class Http2Call implements Call, CallMetadata, MessageSink {
   constructor(
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
-    onThrow: (cause: unknown) => Failure,
+    {
+      onThrow,
+      calls,
+    }: { readonly onThrow: (cause: unknown) => Failure; readonly calls: OpenCalls },
   ) {
     this.#stream = stream;
     this.#onThrow = onThrow;
+    this.#calls = calls;
     this.#headers = headers;
   }
 
   get metadata(): CallMetadata {
     return this;
+  }
+
+  get isInUse(): boolean {
+    return this.#handler?.isInUse ?? false;
   }
 
   get(name: string): string | undefined {
@@ -101,6 +114,7 @@ class Http2Call implements Call, CallMetadata, MessageSink {
     }
     this.#handler = handler;
     this.#reader = reader;
+    this.#calls.add(this);
     (stream as ServedStream)[callOf] = this;
     quietResets(stream);
     stream.on("data", onData);
@@ -117,6 +131,7 @@ class Http2Call implements Call, CallMetadata, MessageSink {
 
   send(messages: readonly Message[]): void {
     if (this.#isOver || messages.length === 0) return;
+    this.silentLooks = 0;
     frameMessages(messages, this.#unsent);
     if (!this.#isReading) this.#flush();
   }
@@ -145,6 +160,7 @@ class Http2Call implements Call, CallMetadata, MessageSink {
   onMessage(message: Buffer): void {
     const handler = this.#handler;
     if (handler === undefined) return;
+    this.silentLooks = 0;
     if (!this.#isOver) handler.onMessage(message);
     this.#headers = undefined;
   }
@@ -230,6 +246,7 @@ class Http2Call implements Call, CallMetadata, MessageSink {
   onClose(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#calls.delete(this);
     this.#reader?.release();
     clearTimeout(this.#deadline);
     const handler = this.#handler;

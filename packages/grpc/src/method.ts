@@ -15,6 +15,8 @@ export interface Call {
 
 /** What throws ends its own call and nothing else. */
 export interface CallHandler {
+  /** True while silence is no reason to end the call: it serves what may take hours. Absent: never. */
+  readonly isInUse?: boolean;
   /** The bytes are the handler's own. */
   onMessage(bytes: Uint8Array): void;
   /** The client has said all. */

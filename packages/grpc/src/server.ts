@@ -12,6 +12,7 @@ import { closeWhenIdle } from "./idle-session.ts";
 import { boundAddress, type ListenAddress, listenAddress } from "./listen-address.ts";
 import type { MessageRoom } from "./message-reader.ts";
 import type { Failure, Method } from "./method.ts";
+import { type OpenCalls, watchSilence } from "./silent-calls.ts";
 import { removeStaleSocket, withLock } from "./stale-socket.ts";
 
 /** What a server needs of gRPC, and no more: calls whose messages are bytes. */
@@ -35,7 +36,7 @@ export interface GrpcServerOptions {
   readonly maxConcurrentStreams: number;
   /** For a client's preface and settings, in ms; 10,000 when absent. */
   readonly prefaceMs?: number;
-  /** Silence after which a connection takes no new calls, in ms; 600,000 when absent. */
+  /** Silence after which a connection takes no new calls, and a call that is not in use ends, in ms; 600,000 when absent. */
   readonly idleMs?: number;
   /** Absent: plaintext. */
   readonly tls?: Certificates;
@@ -63,8 +64,11 @@ const keepAliveMs = 30_000;
 
 /** For a client to begin: its preface and settings. */
 const prefaceMs = 10_000;
-/** Silence after which a connection takes no new calls; those that are open go on. Gateways connect again. */
-const idleMs = 10 * 60_000;
+/**
+ * Silence after which a connection takes no new calls, and one without calls is closed. Calls of it that serve no request
+ * end. Gateways connect again.
+ */
+const defaultIdleMs = 10 * 60_000;
 
 /** Only the gateway's workers and a few tools connect. */
 const maxConnections = 4_096;
@@ -100,6 +104,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const sessions = new Set<ServerHttp2Session>();
   /** Those too that have not got so far as to be a session. */
   const sockets = new Set<Socket>();
+  const silence = watchSilence(options.idleMs ?? defaultIdleMs);
   let isClosing = false;
 
   server.maxConnections = maxConnections;
@@ -111,12 +116,10 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   });
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
-    session.setLocalWindowSize(connectionWindow);
-    closeWhenSilent(session, options);
+    serveSession(session, options, silence.watch(session));
     session.on("close", () => sessions.delete(session));
     if (isClosing) session.close();
   });
-  server.on("stream", (stream, headers) => serveStream(stream, headers, options));
   // A peer that speaks no HTTP/2, or breaks it, loses its connection; there is nobody to tell.
   server.on("sessionError", () => {});
   server.on("unknownProtocol", (socket: { destroy(): void }) => socket.destroy());
@@ -133,6 +136,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     },
     close(graceMs) {
       isClosing = true;
+      silence.close();
       return new Promise((resolve) => {
         const timer = setTimeout(() => {
           for (const session of sessions) session.destroy();
@@ -149,14 +153,21 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   };
 }
 
-function closeWhenSilent(
+function serveSession(
   session: ServerHttp2Session,
-  options: Pick<GrpcServerOptions, "prefaceMs" | "idleMs">,
+  options: GrpcServerOptions,
+  calls: OpenCalls,
 ): void {
-  const unbegun = setTimeout(() => session.destroy(), options.prefaceMs ?? prefaceMs);
+  session.setLocalWindowSize(connectionWindow);
+  closeUnbegun(session, options.prefaceMs ?? prefaceMs);
+  closeWhenIdle(session, options.idleMs ?? defaultIdleMs);
+  session.on("stream", (stream, headers) => serveStream(stream, headers, options, calls));
+}
+
+function closeUnbegun(session: ServerHttp2Session, limitMs: number): void {
+  const unbegun = setTimeout(() => session.destroy(), limitMs);
   session.once("remoteSettings", () => clearTimeout(unbegun));
   session.once("close", () => clearTimeout(unbegun));
-  closeWhenIdle(session, options.idleMs ?? idleMs);
 }
 
 /** Two processes that start on one Unix socket do so one after the other. */

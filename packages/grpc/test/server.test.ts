@@ -55,6 +55,7 @@ let thrown: unknown[] = [];
 const echo: Method = (call) => {
   const mode = call.metadata.get("x-mode") ?? "echo";
   return {
+    isInUse: mode === "in use",
     onMessage(bytes) {
       switch (mode) {
         case "throws":
@@ -492,14 +493,14 @@ describe("our gRPC server", () => {
     expect(await isAlive()).toBe(true);
   });
 
-  test("a connection that says nothing is closed, one with an open call stays", async () => {
+  test("a connection that says nothing is closed, one with a call in use stays", async () => {
     const brief = createGrpcServer({ ...options, prefaceMs: 50, idleMs: 50 });
     const at = await brief.listen("127.0.0.1:0");
     try {
       const silent = connect(Number(at.split(":").at(-1)), "127.0.0.1");
       const busy = connectHttp2(`http://${at}`);
       const asked = once(busy, "goaway");
-      const stream = busy.request(headers);
+      const stream = busy.request({ ...headers, "x-mode": "in use" });
       await once(silent.resume(), "close");
       // It takes no new call, and the one that is open goes on.
       await asked;

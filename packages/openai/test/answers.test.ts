@@ -1,8 +1,9 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { gzipSync } from "node:zlib";
+import { deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
 import { type AnswerMeasures, createAnswerReader, createFormReader } from "@umbra/openai/answers";
+import { createDecoder } from "../src/answers/decoder.ts";
 
 const events = (...all: readonly (object | string)[]) =>
   all.map((each) => `data: ${typeof each === "string" ? each : JSON.stringify(each)}\n\n`).join("");
@@ -122,6 +123,50 @@ describe("an answer", () => {
     reader?.push(bomb, 1);
     // What it is is not known: no error of the server's.
     expect(reader?.end()).toMatchObject({ isMalformed: false, isGivenUp: true, tokenEvents: 0 });
+  });
+
+  test.each(["gzip", "deflate"] as const)(
+    "that unfolds a thousandfold costs the decoder less than two MiB: %s",
+    (coding) => {
+      const bytes = Buffer.alloc(8 * 1024 * 1024, "x");
+      const zipped = coding === "gzip" ? gzipSync(bytes) : deflateSync(bytes);
+      const decoder = createDecoder(coding);
+      let decodedBytes = 0;
+      for (let at = 0; at < zipped.length && !decoder.isTooMuch(); at += 256) {
+        decodedBytes += decoder.push(zipped.subarray(at, at + 256))?.length ?? 0;
+      }
+      expect(decoder.isTooMuch()).toBe(true);
+      expect(decodedBytes).toBeLessThan(2 * 1024 * 1024);
+    },
+  );
+
+  test("that is one long JSON value is decoded no further than it is read", () => {
+    // Random enough to be no bomb.
+    const texts = Array.from({ length: 400_000 }, (_, i) => String((i * 7_919) % 1_000_003));
+    const zipped = gzipSync(JSON.stringify({ choices: [], texts }));
+    const reader = createAnswerReader("application/json", "gzip");
+    for (let at = 0; at < zipped.length / 2; at += 4_096) {
+      reader?.push(zipped.subarray(at, at + 4_096), at);
+    }
+    // Whoever went on decoding would find that this is no deflate.
+    reader?.push(Buffer.alloc(4_096, 0xff), 1);
+    expect(reader?.end()).toMatchObject({ isMalformed: false, isGivenUp: false });
+  });
+
+  test("of many like events, a hundredfold compressed, is read to its end", () => {
+    const line = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: "x" } }] })}\n\n`;
+    // Text in between that does not compress: about as much as tokens of a model bring.
+    const texts = Array.from({ length: 40_000 }, (_, i) =>
+      i % 32 === 0 ? `: ${i * 7_919}\n` : "",
+    );
+    const text = `${texts.map((each) => each + line).join("")}data: [DONE]\n\n`;
+    const zipped = gzipSync(text);
+    expect(text.length / zipped.length).toBeGreaterThan(50);
+    const reader = createAnswerReader("text/event-stream", "gzip");
+    for (let at = 0; at < zipped.length; at += 4_096) {
+      reader?.push(zipped.subarray(at, at + 4_096), at);
+    }
+    expect(reader?.end()).toMatchObject({ tokenEvents: 40_000, isGivenUp: false, isWhole: true });
   });
 
   test("whose gzip header has no end is malformed: it is not looked through again with each slice", () => {

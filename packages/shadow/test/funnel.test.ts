@@ -37,6 +37,18 @@ describe("counts of the process and of the samples", () => {
     expect(cost?.slo_misses_per_hour).toBeNull();
   });
 
+  test("twins that were not measured have a count of their own", () => {
+    const some = pairs.map((each, i) =>
+      i % 100 === 0
+        ? { ...each, shadow: null, unmeasured: true }
+        : i % 100 === 1
+          ? { ...each, shadow: null }
+          : each,
+    );
+    const { funnel } = reportOf(some, {});
+    expect(funnel).toMatchObject({ dispatched: 400, paired: 392, lost: 4, unmeasured: 4 });
+  });
+
   test("twins that were lost or never sent are not what the shadow answered", () => {
     const half = pairs.map((each, i) =>
       i % 2 === 0 ? { ...each, shadow: null, ...(i % 4 === 0 ? { unsent: true } : {}) } : each,

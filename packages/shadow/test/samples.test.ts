@@ -53,6 +53,9 @@ describe("a pair's sample", () => {
     expect("unsent" in lost).toBe(false);
     const unsent = lostSample(frame, primary, "unsent");
     expect(parseSample(JSON.stringify(unsent))).toMatchObject({ ok: true, sample: unsent });
+    const unmeasured = lostSample(frame, primary, "unmeasured");
+    expect(unmeasured).toMatchObject({ shadow: null, unmeasured: true });
+    expect(parseSample(JSON.stringify(unmeasured))).toMatchObject({ ok: true, sample: unmeasured });
     expect(unmirroredSample(frame, { promptBytes: 9 }, "size")).toMatchObject({
       ...{ mirrored: false, drop: "size", shadow: null },
       primary: { promptBytes: 9, class: null },
@@ -118,6 +121,7 @@ describe("the store", () => {
       sample(1, { session: "s", lag: 2.5 }),
       sample(2, { shadow: null, mirrored: false, drop: "rate" }),
       sample(2.5, { shadow: null, unsent: true }),
+      sample(2.6, { shadow: null, unmeasured: true }),
       sample(3, { primary: leg({ ttft: null, class: null, stream: null, tokenSource: null }) }),
     ];
     for (const each of samples) store.add(each);

@@ -124,6 +124,19 @@ describe("shares", () => {
     expect(end.verdict.status).toBe("INVALID");
   });
 
+  test("copies that we did not measure are no error of the shadow, and many keep from a PASS", () => {
+    const unmeasured = (every: number) =>
+      lossy((i) => i % every === 0).map((each) =>
+        each.shadow === null ? { ...each, unmeasured: true } : each,
+      );
+    const end = run(unmeasured(4));
+    expect(end.gates.find(({ id }) => id === "errors")).toMatchObject({ estimate: 0 });
+    expect(check(end, "pairing_rate")).toMatchObject({ value: 1, ok: true });
+    expect(check(end, "unsent")).toMatchObject({ ok: false, effect: "inconclusive" });
+    expect(end.verdict.status).toBe("INCONCLUSIVE");
+    expect(check(checksOf(unmeasured(400)), "unsent")).toMatchObject({ ok: true });
+  });
+
   test("a few per cent of copies that the gateway never sent keep from a PASS", () => {
     const unsent = (every: number) =>
       lossy((i) => i % every === 0).map((each) =>

@@ -102,6 +102,43 @@ describe("a live request", () => {
   });
 });
 
+describe("too many idle requests", () => {
+  /** A request that was answered, and whose twin has not come. */
+  function answered(live: LiveRequests, recorder: ReturnType<typeof createRecorder>, id: string) {
+    const request = live.begin(id, ["m"]);
+    if (request === undefined) throw new Error("no room");
+    measure(request);
+    live.observe(id, undefined);
+    request.pairing = recorder.open(undefined);
+    const start = { requestId: id, lane: "primary" as const, pool: "p", mirrors: ["m"] };
+    request.pairing.begin({ ...start, ...picked() })?.end("complete");
+    for (const over of [() => live.primaryOver(request), () => live.streamOver(request)]) over();
+  }
+
+  test.each([
+    {
+      name: "the oldest makes room: its twin is not measured",
+      more: 8_192,
+      ms: 0,
+      want: "unmeasured",
+    },
+    { name: "a twin that does not come in time was not sent", more: 0, ms: 10_000, want: "unsent" },
+  ])("$name", ({ more, ms, want }) => {
+    const { live, clock } = setup();
+    const lost: string[] = [];
+    const recorder = createRecorder({
+      now: () => clock.ms,
+      observers: [
+        { lost: ({ requestId }, mirror, twin) => lost.push(`${requestId} ${mirror} ${twin}`) },
+      ],
+    });
+    for (let i = 0; i <= more; i++) answered(live, recorder, `r${i}`);
+    clock.ms = ms;
+    live.expire();
+    expect(lost).toEqual([`r0 m ${want}`]);
+  });
+});
+
 describe("requests that share an id", () => {
   test("get a twin each, the oldest first", () => {
     const { live, begin } = setup();

@@ -104,6 +104,12 @@ const errors: readonly EnvoyError[] = [
     message: "the request is not HTTP as this gateway accepts it",
   },
   {
+    when: details('response.code_details == "http1.invalid_transfer_encoding"'),
+    code: "unsupported_transfer_encoding",
+    anthropicType: "invalid_request_error",
+    message: "this gateway reads no transfer coding but chunked",
+  },
+  {
     when: details('response.code_details == "upgrade_failed"'),
     code: "upgrade_not_supported",
     anthropicType: "permission_error",

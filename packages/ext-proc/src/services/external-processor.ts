@@ -47,6 +47,11 @@ class ProcessCall implements CallHandler, StreamInfo, Outlet {
     options.onOpenStreams(1);
   }
 
+  /** Envoy says nothing while a body is on its way to it, or an answer on its way to the client: that may take hours. */
+  get isInUse(): boolean {
+    return this.#kind !== undefined && this.#picking?.isRefused() !== true;
+  }
+
   onMessage(bytes: Uint8Array): void {
     if (this.#isOver) return;
     try {

@@ -80,13 +80,16 @@ export function createFormReader({ isStream, coding }: AnswerForm): AnswerReader
   const reader = isStream ? createStreamReader() : createBodyReader();
   if (coding === "identity") return reader;
   const decoder = createDecoder(coding);
-  let isBroken = false;
+  let [isBroken, decodedBytes] = [false, 0];
   const isGivenUp = () => decoder.isTooMuch() || reader.isGivenUp();
   return {
     isGivenUp,
     heldBytes: () => decoderBytes + reader.heldBytes(),
     push(chunk, atMs) {
+      // What is longer is not read, and so need not be decoded.
+      if (!isStream && decodedBytes > maxJsonAnswerBytes) return;
       const decoded = decoder.push(chunk);
+      decodedBytes += decoded?.length ?? 0;
       if (decoded === undefined) isBroken = !decoder.isTooMuch();
       else if (decoded.length > 0) reader.push(decoded, atMs);
     },

@@ -8,13 +8,16 @@ export interface Decoder {
   isTooMuch(): boolean;
 }
 
-/** Decoding happens between picks: what one answer may take of it, in all and with each chunk. */
+/** What decoding one answer may bring out, in all and with each chunk. */
 const maxDecodedBytes = 64 * 1024 * 1024;
 const maxChunkDecodedBytes = 2 * 1024 * 1024;
-/** Deflate unfolds to 1,032 times its bytes at most: so a slice to 2 MiB. */
-const sliceBytes = 2_048;
+/** From a MiB on no answer unfolds to more times its bytes: like events of a model that repeats itself come to half of it. */
+const maxRatio = 250;
+const anyRatioBytes = 1024 * 1024;
+/** Deflate unfolds to 1,032 times its bytes at most: so a slice to half a MiB, some ms of work. */
+const sliceBytes = 512;
 /** Slices that bring nothing out: a header without an end is looked through again with each. */
-const mostEmptySlices = 64;
+const mostEmptySlices = 256;
 
 /** A content encoding that answers are read in. */
 export type AnswerCoding = "identity" | "gzip" | "deflate";
@@ -54,7 +57,7 @@ interface Stream {
 
 function inflating(create: (onData: OnData) => Stream): Decoder {
   let pieces: Uint8Array[] = [];
-  let decodedBytes = 0;
+  let [decodedBytes, readBytes] = [0, 0];
   let chunkBytes = 0;
   let emptySlices = 0;
   let isBroken = false;
@@ -71,6 +74,7 @@ function inflating(create: (onData: OnData) => Stream): Decoder {
       for (let at = 0; at < chunk.length && !isBroken; at += sliceBytes) {
         try {
           const before = decodedBytes;
+          readBytes += Math.min(sliceBytes, chunk.length - at);
           // A copy: the chunk belongs to the caller, and fflate keeps what it cannot read yet.
           stream.push(chunk.slice(at, at + sliceBytes), false);
           emptySlices = decodedBytes === before ? emptySlices + 1 : 0;
@@ -78,7 +82,8 @@ function inflating(create: (onData: OnData) => Stream): Decoder {
           // Not what its header says: an outcome to be counted, not an error of ours.
           isBroken = true;
         }
-        isTooMuch ||= chunkBytes > maxChunkDecodedBytes || decodedBytes > maxDecodedBytes;
+        const isBomb = decodedBytes > anyRatioBytes && decodedBytes > maxRatio * readBytes;
+        isTooMuch ||= isBomb || chunkBytes > maxChunkDecodedBytes || decodedBytes > maxDecodedBytes;
         isBroken ||= isTooMuch || emptySlices > mostEmptySlices;
       }
       if (isBroken) {

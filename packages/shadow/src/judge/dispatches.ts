@@ -18,6 +18,8 @@ export type Outcome =
   | { readonly kind: "lost" }
   /** The gateway never sent the copy. */
   | { readonly kind: "unsent" }
+  /** The copy was sent, and we had no room to measure its answer. */
+  | { readonly kind: "unmeasured" }
   | { readonly kind: "dropped"; readonly reason: DropReason };
 
 /** Takes samples one by one; those that were not drawn are passed over. */
@@ -44,11 +46,13 @@ export class DispatchBuilder implements Dispatches {
 
 const lost: Outcome = { kind: "lost" };
 const notSent: Outcome = { kind: "unsent" };
+const unmeasured: Outcome = { kind: "unmeasured" };
 
 function outcomeOf(
-  { mirrored, drop, primary, shadow, unsent }: Sample,
+  { mirrored, drop, primary, shadow, unsent, unmeasured: isUnmeasured }: Sample,
   baseline: SampleLeg | undefined,
 ): Outcome | undefined {
+  if (mirrored && shadow === null && isUnmeasured === true) return unmeasured;
   if (mirrored && shadow === null) return unsent === true ? notSent : lost;
   if (shadow !== null) return { kind: "paired", unused: unusedFor(baseline ?? primary, shadow) };
   return drop === null ? undefined : { kind: "dropped", reason: drop };
@@ -67,14 +71,15 @@ function unusedFor(baseline: SampleLeg, shadow: SampleLeg): string | undefined {
 export function lossesOf(
   { atMs, outcome }: Dispatches,
   fromMs: number,
-): Required<Pick<ReportFunnel, "lost" | "warmup" | "not_used">> {
+): Required<Pick<ReportFunnel, "lost" | "unmeasured" | "warmup" | "not_used">> {
   const notUsed: Record<string, number> = {};
-  let [lostCount, warmup] = [0, 0];
+  let [lostCount, unmeasuredCount, warmup] = [0, 0, 0];
   outcome.forEach((each, i) => {
     if (each.kind === "lost" || each.kind === "unsent") lostCount++;
+    if (each.kind === "unmeasured") unmeasuredCount++;
     if (each.kind !== "paired") return;
     if ((atMs[i] ?? 0) < fromMs) warmup++;
     else if (each.unused !== undefined) notUsed[each.unused] = (notUsed[each.unused] ?? 0) + 1;
   });
-  return { lost: lostCount, warmup, not_used: notUsed };
+  return { lost: lostCount, unmeasured: unmeasuredCount, warmup, not_used: notUsed };
 }

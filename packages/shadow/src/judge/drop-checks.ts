@@ -15,7 +15,7 @@ const minCount = 20;
 
 export function checkPairing(input: ValidityInput): ValidityCheck {
   const { value, bounds } = shareOf(input, ({ kind }) =>
-    kind === "dropped" ? undefined : kind === "paired",
+    kind === "dropped" || kind === "unmeasured" ? undefined : kind === "paired",
   );
   return checkOf({
     id: "pairing_rate",
@@ -25,16 +25,16 @@ export function checkPairing(input: ValidityInput): ValidityCheck {
   });
 }
 
-/** Gates leave out what was never sent. It must stay rare, as nobody knows how the shadow would have served it. */
+/** Gates leave out what was never sent, and what was not measured. Both must stay rare, as nobody knows how the shadow served it. */
 export function checkUnsent(input: ValidityInput): ValidityCheck {
   const { value, bounds } = shareOf(input, ({ kind }) =>
-    kind === "dropped" ? undefined : kind === "unsent",
+    kind === "dropped" ? undefined : kind === "unsent" || kind === "unmeasured",
   );
   return checkOf({
     id: "unsent",
-    text: "mirrored requests whose copy never reached the shadow's picker",
+    text: "mirrored requests whose copy never reached the shadow's picker, or was not measured",
     ...{ value, bounds, limits: [null, 0.005], effect: "inconclusive", isFinal: input.isFinal },
-    help: "the gateway did not send all copies, and the gates leave these out: give its mirror more room (connections, pending requests), or mirror a smaller share, then start a new evaluation",
+    help: "the gateway did not send all copies, or the sidecar had no room to measure them, and the gates leave these out: give its mirror more room (connections, pending requests), or mirror a smaller share, then start a new evaluation",
   });
 }
 

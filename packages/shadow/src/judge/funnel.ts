@@ -39,6 +39,7 @@ export function funnelOf(part: Partition, table: PairTable, facts: EvaluationFac
     dropped: atLeast(counts.dropped, known?.dropped ?? {}),
     paired: counts.paired + leftOut.paired,
     lost: counts.lost + leftOut.lost,
+    unmeasured: counts.unmeasured,
     warmup: counts.warmup,
     used: countOf(table.isUsed),
     censored,

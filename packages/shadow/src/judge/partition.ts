@@ -19,6 +19,7 @@ export interface Partition {
     readonly paired: number;
     /** Mirrored, and no twin ever came. */
     readonly lost: number;
+    readonly unmeasured: number;
     /** Pairs before judging begins. */
     readonly warmup: number;
     /** Pairs behind the warm-up that are not used, by reason. */
@@ -89,8 +90,8 @@ export function partition({ samples, control, config, facts = {} }: EvaluationIn
 }
 
 /** Its copy left the gateway, and nothing came back. */
-function isLost({ mirrored, shadow, unsent }: Sample): boolean {
-  return mirrored && shadow === null && unsent !== true;
+function isLost({ mirrored, shadow, unsent, unmeasured }: Sample): boolean {
+  return mirrored && shadow === null && unsent !== true && unmeasured !== true;
 }
 
 /** Dropped requests are neither kind: they come at busy moments, or are large. */

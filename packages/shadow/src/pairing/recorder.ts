@@ -25,8 +25,11 @@ export interface RecorderOptions<T> {
   readonly observers?: readonly RecorderObserver<T>[];
 }
 
-/** `unsent`: the gateway never sent the copy. `unanswered`: the shadow had it, and did not end. */
-export type LostTwin = "unsent" | "unanswered";
+/**
+ * `unsent`: the gateway never sent the copy. `unanswered`: the shadow had it, and did not end. `unmeasured`: we had no room to
+ * measure it, which says nothing of the shadow.
+ */
+export type LostTwin = "unsent" | "unanswered" | "unmeasured";
 
 /** Whoever wants to know what becomes of recorded requests. Mirrors are named as the twin came through them. */
 export interface RecorderObserver<T = unknown> {
@@ -34,7 +37,7 @@ export interface RecorderObserver<T = unknown> {
   legEnded?(leg: Leg, mirror: string | undefined, request: T): void;
   /** Both legs have ended. */
   paired?(pair: Pair, mirror: string, request: T): void;
-  /** The twin never came, or never ended. */
+  /** The twin never came, never ended, or was not measured. */
   lost?(primary: Leg, mirror: string, twin: LostTwin): void;
   /** A primary has ended that has no twin in `of.mirror`. */
   unmirrored?(primary: Leg, of: UnmirroredFor): void;
@@ -58,8 +61,8 @@ export interface Pairing {
   readonly isWaiting: boolean;
   /** Gives up on twins that are overdue. To be called now and then. */
   expire(): void;
-  /** No leg begins or ends any more: gives up on the twins that have not ended. */
-  giveUp(): void;
+  /** No leg begins or ends any more: gives up on the twins that have not ended; `noRoom` where they still might. */
+  giveUp(why?: "noRoom"): void;
 }
 
 const maxIdLength = 128;
@@ -121,13 +124,16 @@ class PairRecorder<T> implements Recorder<T> {
   }
 }
 
+/** One that is not paired. */
+type Twin = Leg | "open" | "expected" | "unmeasured";
+
 class RequestPairing<T> implements Pairing {
   readonly #request: T;
   readonly #recorder: PairRecorder<T>;
   readonly #openedMs: number;
   #primary: Leg | "open" | undefined = undefined;
   /** Those that are not paired, by mirror. */
-  readonly #twins = new Map<string, Leg | "open" | "expected">();
+  readonly #twins = new Map<string, Twin>();
 
   constructor(request: T, recorder: PairRecorder<T>) {
     this.#request = request;
@@ -149,7 +155,10 @@ class RequestPairing<T> implements Pairing {
       if (mirror === undefined) this.#primaryEnded(ended, start.unmirrored ?? []);
       else this.#twinEnded(ended, mirror);
     });
-    if (leg === undefined) return undefined;
+    if (leg === undefined) {
+      if (mirror !== undefined) this.#twins.set(mirror, "unmeasured");
+      return undefined;
+    }
     if (mirror !== undefined) {
       this.#twins.set(mirror, "open");
       return leg;
@@ -166,15 +175,20 @@ class RequestPairing<T> implements Pairing {
     if (this.#recorder.now() - this.#openedMs >= this.#recorder.pairTimeoutMs) this.giveUp();
   }
 
-  giveUp(): void {
+  giveUp(why?: "noRoom"): void {
     const lost = [...this.#twins];
     this.#twins.clear();
     if (typeof this.#primary !== "object") return;
     for (const [mirror, leg] of lost) {
-      const hasCome = leg !== "expected" || this.#recorder.hasCome(this.#request, mirror);
-      const twin = hasCome ? "unanswered" : "unsent";
+      const isUnmeasured = leg === "unmeasured" || why === "noRoom";
+      const twin = isUnmeasured ? "unmeasured" : this.#lostTwin(leg, mirror);
       for (const each of this.#recorder.observers) each.lost?.(this.#primary, mirror, twin);
     }
+  }
+
+  #lostTwin(leg: Twin, mirror: string): LostTwin {
+    const hasCome = leg !== "expected" || this.#recorder.hasCome(this.#request, mirror);
+    return hasCome ? "unanswered" : "unsent";
   }
 
   #primaryEnded(leg: Leg, unmirrored: readonly UnmirroredFor[]): void {

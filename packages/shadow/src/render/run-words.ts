@@ -95,10 +95,11 @@ export interface Loss {
 
 /** Every loss with its reason. */
 export function lossesOf(funnel: ReportFunnel): readonly Loss[] {
-  const { warmup, lost, in_flight: inFlight = 0, not_used: notUsed } = funnel;
+  const { warmup, lost, unmeasured = 0, in_flight: inFlight = 0, not_used: notUsed } = funnel;
   return [
     alone("warm-up left out", warmup),
     alone("no shadow response", lost),
+    alone("no room to measure the shadow", unmeasured),
     alone("still in flight", inFlight),
     ...(notUsed === undefined
       ? [byReason("paired, but censored", funnel.censored)]

@@ -140,6 +140,8 @@ export interface ReportFunnel {
   readonly paired: number;
   /** Mirrored requests whose twin never came: bad shadow legs, of class `lost`. */
   readonly lost: number;
+  /** Mirrored requests whose twin was not measured, for want of our own room: no fault of the shadow. */
+  readonly unmeasured?: number;
   /** Pairs of the warm-up, which are left out. */
   readonly warmup: number;
   /** Both legs ok, not in the warm-up: what latency gates are judged on. */

@@ -27,11 +27,12 @@ export function pairSample(frame: SampleFrame, primary: Leg, shadow: Leg): Sampl
   };
 }
 
-/** The sample of a mirrored request whose twin never came. */
+/** The sample of a mirrored request whose twin never came, or was not measured. */
 export function lostSample(frame: SampleFrame, primary: Leg, twin: LostTwin): Sample {
   return {
     ...{ ...head(frame), mirrored: true, drop: null, primary: sampleLeg(primary), shadow: null },
     ...(twin === "unsent" ? { unsent: true } : {}),
+    ...(twin === "unmeasured" ? { unmeasured: true } : {}),
     ...kindOf(primary),
   };
 }

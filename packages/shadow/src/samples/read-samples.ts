@@ -45,6 +45,7 @@ export function parseSample(line: string): SampleLine {
       primary,
       shadow,
       ...(json.unsent === true ? { unsent: true } : {}),
+      ...(json.unmeasured === true ? { unmeasured: true } : {}),
       lag: typeof json.lag === "number" && Number.isFinite(json.lag) ? json.lag : null,
       ...(isRecord(json.request) ? { request: parseKind(json.request) } : {}),
     },

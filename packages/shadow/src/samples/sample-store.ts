@@ -164,12 +164,13 @@ function writeRow(chunk: Chunk, sample: Sample): number {
   chunk.flags[row] =
     (sample.mirrored ? mirroredFlag : 0) |
     (sample.shadow === null ? 0 : pairedFlag) |
-    (sample.unsent === true ? unsentFlag : 0);
+    (sample.unsent === true ? unsentFlag : 0) |
+    (sample.unmeasured === true ? unmeasuredFlag : 0);
   chunk.drops[row] = sample.drop === null ? 0 : dropReasons.indexOf(sample.drop) + 1;
   return row;
 }
 
-const [mirroredFlag, pairedFlag, unsentFlag] = [1, 2, 4];
+const [mirroredFlag, pairedFlag, unsentFlag, unmeasuredFlag] = [1, 2, 4, 8];
 
 /** Reads what `writeRow` wrote. */
 function readFrame(chunk: Chunk, row: number) {
@@ -181,6 +182,7 @@ function readFrame(chunk: Chunk, row: number) {
     session: chunk.sessions[row] ?? null,
     lag: known(chunk.lag[row]),
     ...(hasFlag(chunk, row, unsentFlag) ? { unsent: true as const } : {}),
+    ...(hasFlag(chunk, row, unmeasuredFlag) ? { unmeasured: true as const } : {}),
   };
 }
 

@@ -25,6 +25,8 @@ export interface Sample {
   readonly shadow: SampleLeg | null;
   /** The gateway never sent the copy: the shadow has no part in it. Absent otherwise. */
   readonly unsent?: boolean;
+  /** The shadow had the copy, and there was no room to measure its answer. Absent otherwise. */
+  readonly unmeasured?: boolean;
   /** From the primary's dispatch to the shadow's, in ms. */
   readonly lag?: number | null;
   /** What kind of request it is; absent where nobody looked. */

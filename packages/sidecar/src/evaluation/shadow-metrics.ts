@@ -2,6 +2,7 @@ import {
   type GateStatus,
   isCensored,
   type Leg,
+  type LostTwin,
   type RecorderObserver,
   type ShadowReport,
   type VerdictStatus,
@@ -97,9 +98,9 @@ export function createShadowMetrics(options: ShadowMetricsOptions): RecorderObse
       const ratio = (shadow.ttftMs ?? 0) / (primary.ttftMs ?? 0);
       if (ratio > 0 && Number.isFinite(ratio)) logRatio.at(candidate).observe(Math.log(ratio));
     },
-    lost(_primary, mirror) {
+    lost(_primary, mirror, twin) {
       const candidate = candidateOf(mirror);
-      if (candidate !== undefined) pairs.at(candidate, "lost").value++;
+      if (candidate !== undefined) pairs.at(candidate, lossOf(twin)).value++;
     },
     unmirrored(primary, { mirror }) {
       const candidate = candidateOf(mirror);
@@ -286,4 +287,9 @@ function addReportMetrics({ metrics, latest }: ShadowMetricsOptions): void {
     [],
     ofCheck("primary_protection"),
   );
+}
+
+/** Our own want of room is no loss of the shadow's: an alert looks at lost ones. */
+function lossOf(twin: LostTwin): "unmeasured" | "lost" {
+  return twin === "unmeasured" ? twin : "lost";
 }

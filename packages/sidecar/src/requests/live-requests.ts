@@ -206,7 +206,7 @@ export class LiveRequests {
   }
 
   #keepIdle(request: LiveRequest): void {
-    if (this.#next - this.#oldest >= maxIdle) this.#dropOldest();
+    if (this.#next - this.#oldest >= maxIdle) this.#dropOldest("noRoom");
     request.idleSinceMs = this.#options.now();
     request.place = this.#next & (maxIdle - 1);
     this.#idle[request.place] = request;
@@ -221,16 +221,16 @@ export class LiveRequests {
     this.#idleCount--;
   }
 
-  #dropOldest(): void {
+  #dropOldest(why?: "noRoom"): void {
     const request = this.#idle[this.#oldest & (maxIdle - 1)];
     this.#oldest++;
-    if (request !== undefined) this.#forget(request);
+    if (request !== undefined) this.#forget(request, why);
   }
 
-  #forget(request: LiveRequest): void {
+  #forget(request: LiveRequest, why?: "noRoom"): void {
     this.#leaveIdle(request);
     this.#requests.remove(request);
-    request.pairing?.giveUp();
+    request.pairing?.giveUp(why);
     for (const each of this.#listeners) each.over?.(request);
   }
 
