@@ -10,10 +10,11 @@ import { countOf, indicesOf, isGood, type LaneColumns, type PairTable } from "./
 import { type TailLevel, type TailValues, tailGate, tailValues } from "./tail-gate.ts";
 import { typicalGate } from "./typical-gate.ts";
 
-/** Judges every gate that the traffic has something for. */
+/** Judges every gate that the traffic has something for, or one alone at the error that it has among them. */
 export function judgeGates(
   table: PairTable,
   context: Omit<GateContext, "failAlpha">,
+  only?: "decisive" | GateId,
 ): readonly GateResult[] {
   const { config } = context;
   const streamed = countOf(table.isStream);
@@ -25,13 +26,23 @@ export function judgeGates(
     return kinds[kindOf(id)] > 0 || (table.size === 0 && kindOf(id) === "streamed");
   });
   const full = { ...context, failAlpha: failAlphaOf(ids, config, context.alpha) };
-  const gates = judged(ids, table, full);
+  const gates = judged(ids.filter(wantedBy(only, full)), table, full);
   return gates
     .map((gate) => {
       const share = shareOf(gate.id as GateId, table);
       return context.isFinal ? leftOut(gate, share) : gate;
     })
     .map(overAlready);
+}
+
+/** Before the planned end only required gates decide, and of them no tails. */
+function wantedBy(
+  only: "decisive" | GateId | undefined,
+  { config, isFinal }: GateContext,
+): (id: GateId) => boolean {
+  if (only === undefined) return () => true;
+  if (only !== "decisive") return (id) => id === only;
+  return (id) => isFinal || (config.gates[id].required && !(id in tailGates));
 }
 
 /** Kinds of traffic under this share are left out of the verdict where they are too few to be judged. */
@@ -191,10 +202,14 @@ function isTwice({ baseline, shadow }: PairTable, i: number): readonly [boolean,
 }
 
 /** Ten seconds, and more where the usual request takes long. */
-function verySlowMs({ baseline }: PairTable): number {
+function verySlowMs({ baseline, shadow }: PairTable): number {
+  const isOver = (ttft: number) => ttft > leastVerySlowMs;
+  if (!baseline.ttft.some(isOver) && !shadow.ttft.some(isOver)) return leastVerySlowMs;
   const known = sorted(baseline.ttft.filter((ttft) => ttft > 0));
-  return Math.max(10_000, known.length === 0 ? 0 : 20 * quantile(known, 0.5));
+  return Math.max(leastVerySlowMs, known.length === 0 ? 0 : 20 * quantile(known, 0.5));
 }
+
+const leastVerySlowMs = 10_000;
 
 function hasSlo({ slo }: EvaluationConfig): boolean {
   return slo.ttft !== undefined || slo.tpot !== undefined || slo.e2e !== undefined;

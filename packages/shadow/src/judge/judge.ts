@@ -28,7 +28,7 @@ import { judgeSegments } from "./segments.ts";
 import { alphaOf, endOf, plannedMs, settled, stageAfter, standing } from "./stages.ts";
 import { countOf, TableBuilder } from "./table.ts";
 import { timelineOf } from "./timeline.ts";
-import { checkValidity } from "./validity.ts";
+import { checkAlways, checkValidity } from "./validity.ts";
 import { verdictOf } from "./verdict.ts";
 
 /**
@@ -52,9 +52,13 @@ export function judge(input: EvaluationInput): ShadowReport {
   const evaluation = evaluationOf(part, isFinal, input);
   const seedOf = (gate: string) => config.seed ?? seedFrom(`${evaluation.id} ${gate}`);
   const context = { config, alpha: alphaOf(config, stage), isFinal, seedOf };
-  const gates = settledGates(judgeGates(table, context), facts.earlier, evaluation);
-  const segments = judgeSegments(table, { config, isFinal });
-  const validity = checkValidity({ table, part, facts, config, isFinal: hasEnded });
+  const { only } = input;
+  const gates = settledGates(judgeGates(table, context, only), facts.earlier, evaluation);
+  const check = { table, part, facts, config, isFinal: hasEnded };
+  // Before the planned end segments and most checks only tell how it stands.
+  const isQuick = only !== undefined && !(only === "decisive" && hasEnded);
+  const segments = isQuick ? [] : judgeSegments(table, { config, isFinal });
+  const validity = isQuick ? checkAlways(check) : checkValidity(check);
   const judged = verdictOf({
     ...{ gates, validity, isFinal, pairs, isBudgetSpent, hasEnded, waitsFor, stage },
     ...{ config, load: evaluation.load, at: evaluation.ended_at },
