@@ -1,9 +1,10 @@
 import { isOverMargin } from "../report/gate-sentence.ts";
 import type { GateReason, GateResult } from "../report/shadow-report.ts";
+import { cosines, minBlocks } from "../statistics/long-run.ts";
 import { normalQuantile } from "../statistics/normal.ts";
 import { quantile, sorted } from "../statistics/quantile.ts";
 import type { EvaluationConfig, GateId } from "./config.ts";
-import { etaOf, type GateContext, smallestDetectable } from "./gate-result.ts";
+import { etaOf, type GateContext, smallestDetectable, widerNext } from "./gate-result.ts";
 import { type RateOf, rateGate } from "./rate-gate.ts";
 import { laneValue, type PairedValues, pairedValues, type RatioColumn } from "./ratio-gate.ts";
 import { countOf, indicesOf, isGood, type LaneColumns, type PairTable } from "./table.ts";
@@ -102,14 +103,14 @@ function judged(ids: readonly GateId[], table: PairTable, context: GateContext):
     if (id in tailGates) {
       const [column, level] = tailGates[id as TailId];
       const values = tails(column);
-      return withReach(tailGate(id, level, values, context), values.atMs, context.alpha);
+      return withReach(tailGate(id, level, values, context), values.atMs, context);
     }
     return rateGate(id, table, rateOf(id as RateId, table, context.config), context);
   });
 }
 
 /** A tail with its time to go, and what it could have found at this error. */
-function withReach(gate: GateResult, atMs: Float64Array, alpha: number): GateResult {
+function withReach(gate: GateResult, atMs: Float64Array, context: GateContext): GateResult {
   const { estimate, interval, margin, status } = gate;
   const upper = interval?.upper ?? null;
   if (estimate === null || upper === null) return gate;
@@ -118,12 +119,14 @@ function withReach(gate: GateResult, atMs: Float64Array, alpha: number): GateRes
   return {
     ...gate,
     eta_s:
-      status === "INCONCLUSIVE" && gate.reason?.code === "too_close" ? etaOf(logs, spanS) : null,
+      status === "INCONCLUSIVE" && gate.reason?.code === "too_close"
+        ? etaOf(logs, spanS, widerNext(context, cosines(gate.blocks ?? minBlocks)))
+        : null,
     smallest_detectable: smallestDetectable(
       "ratio",
       logs.estimate,
       logs.upper,
-      normalQuantile(1 - alpha),
+      normalQuantile(1 - context.alpha),
     ),
   };
 }

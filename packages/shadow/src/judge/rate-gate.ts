@@ -24,6 +24,7 @@ import {
   tooClose,
   tooFewBlocks,
   tooFewPairs,
+  widerNext,
 } from "./gate-result.ts";
 import { numbersAt } from "./numbers.ts";
 import { rateMargin } from "./rate-margin.ts";
@@ -78,8 +79,7 @@ export function rateGate(
   const rate = n === 0 ? 0 : badBaseline / n;
   const given = config.gates[id].margin;
   const { margin, share } = rateMargin(given, of.isRelative ? rate : 0);
-  // Without a pair that is worse on the shadow there is nothing to bet on.
-  const logE = b === 0 ? 0 : evidenceAgainst(counted.z, margin);
+  const logE = evidenceAgainst(counted, margin);
   const open: GateResult = {
     ...blank(id, "rate", config),
     ...{ method: "tango+ewc", margin, n },
@@ -119,7 +119,11 @@ export function rateGate(
     ),
     eta_s:
       isFinal && status === "INCONCLUSIVE"
-        ? etaOf({ estimate: (b - c) / n, upper: bounds.upper, margin }, spanOf(counted))
+        ? etaOf(
+            { estimate: (b - c) / n, upper: bounds.upper, margin },
+            spanOf(counted),
+            widerNext(context, cosines(blocks.count)),
+          )
         : null,
   };
 }
@@ -145,7 +149,9 @@ function count(table: PairTable, { counts, isBad }: RateOf): Counted {
   return { n, b, c, badBaseline, atMs, z, isBadBaseline, badShadowAtMs };
 }
 
-function evidenceAgainst(z: Float64Array, margin: number): number {
+function evidenceAgainst({ z, b }: Counted, margin: number): number {
+  // Without a pair that is worse on the shadow there is nothing to bet on.
+  if (b === 0) return 0;
   const over = createEProcess(margin, "above");
   for (const each of z) over.add(each);
   return over.maxLogE;
