@@ -20,7 +20,7 @@ Simulates whole evaluations of known traffic and truth, and prints how often the
 
   --for FORM    hours (default), nightly (10 min on two cores) or minute
   --cell NAME   only cells with this in their name; may be repeated
-  --runs N      evaluations of a cell that is watched live; others get more
+  --runs N      evaluations of a cell that is watched live; others get more. 0: only those that are kept
   --seed N      1 when absent; the same seed prints the same tables
   --jobs N      threads; all processors when absent
   --keep FILE   append each run to FILE, and go on with what is there
@@ -99,7 +99,12 @@ const form = forms[name];
 const wanted = cellsOf(form.cells, values.cell);
 if (wanted.length === 0)
   fail(`--cell: no cell of this form has "${values.cell?.join('", "')}" in its name`);
-const runs = values.runs === undefined ? form.runs : wholeNumber("runs", values.runs);
+const isKeptOnly = values.runs === "0" && values.keep !== undefined;
+const runs = isKeptOnly
+  ? 0
+  : values.runs === undefined
+    ? form.runs
+    : wholeNumber("runs", values.runs);
 const seed = wholeNumber("seed", values.seed);
 
 const stop = new AbortController();
@@ -110,8 +115,11 @@ const tallies = await runCells({
   signal: stop.signal,
   onProgress: showProgress,
 });
-const ending = stop.signal.aborted ? ", interrupted" : "";
-const head = `Form \`${name}\`, seed ${seed}, ${runs} evaluations of a cell that is watched live${ending}.`;
+const ending = stop.signal.aborted || isKeptOnly ? ", interrupted" : "";
+const planned = isKeptOnly
+  ? "as many evaluations of a cell as its row says"
+  : `${runs} evaluations of a cell that is watched live`;
+const head = `Form \`${name}\`, seed ${seed}, ${planned}${ending}.`;
 const tables = tablesOf(tallies);
 if (values.page) {
   writeFileSync(new URL("../docs/evaluation-errors.md", import.meta.url), pageOf(head, tables));

@@ -7,7 +7,7 @@ import type { Done, Job } from "./worker.ts";
 
 export interface RunOptions {
   readonly wanted: readonly Cell[];
-  /** Runs of a cell whose share is 1. */
+  /** Runs of a cell whose share is 1; 0: those that are kept, and no more. */
   readonly runs: number;
   readonly seed: number;
   /** Threads. */
@@ -35,6 +35,7 @@ const runsPerJob = 4;
 const runsAtEnd = 4;
 
 function runsOf({ runs: share = 1, looks }: Cell, runs: number): number {
+  if (runs === 0) return 0;
   return Math.max(leastRuns, Math.round(runs * share * (looks === "live" ? 1 : runsAtEnd)));
 }
 

@@ -27,6 +27,9 @@ describe("kept runs", () => {
     expect(resumed[0]?.runs).toBe(8);
     expect(resumed[0]?.verdicts).toEqual(fresh[0]?.verdicts);
     expect(done).toEqual([4, 4, 8, 8]);
+    const [shown] = await runCells({ ...options, runs: 0, kept: openKeptRuns(path, seed) });
+    expect(shown?.runs).toBe(8);
+    expect(done).toHaveLength(4);
   }, 120_000);
 
   test("a line that was half written is cut off", () => {
