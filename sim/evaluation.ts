@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { barsOf } from "./evaluation/bars.ts";
 import { cellsOf } from "./evaluation/cells.ts";
 import { forms, isFormName } from "./evaluation/forms.ts";
+import { type KeptRuns, openKeptRuns } from "./evaluation/kept-runs.ts";
 import { type Progress, runCells } from "./evaluation/run.ts";
 import { tablesOf } from "./evaluation/tables/all.ts";
 import { pageOf } from "./evaluation/tables/page.ts";
@@ -19,9 +20,10 @@ Simulates whole evaluations of known traffic and truth, and prints how often the
 
   --for FORM    hours (default), nightly (10 min on two cores) or minute
   --cell NAME   only cells with this in their name; may be repeated
-  --runs N      evaluations of a cell that is watched live; others get more
+  --runs N      evaluations of a cell that is watched live; others get more. 0: only those that are kept
   --seed N      1 when absent; the same seed prints the same tables
   --jobs N      threads; all processors when absent
+  --keep FILE   append each run to FILE, and go on with what is there
   --markdown    tables as Markdown
   --page        write docs/evaluation-errors.md instead of printing
 
@@ -48,6 +50,7 @@ function parse() {
       cell: { type: "string", multiple: true },
       runs: { type: "string" },
       seed: { type: "string", default: "1" },
+      keep: { type: "string" },
       jobs: { type: "string", default: String(availableParallelism()) },
       markdown: { type: "boolean", default: false },
       page: { type: "boolean", default: false },
@@ -65,6 +68,14 @@ function wholeNumber(name: string, text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value > 0) return value;
   return fail(`--${name}: "${text}" is no whole number above 0`);
+}
+
+function keptRuns(path: string): KeptRuns {
+  try {
+    return openKeptRuns(path, seed);
+  } catch (cause) {
+    return fail(`--keep: ${(cause as Error).message}`);
+  }
 }
 
 const isTerminal = process.stderr.isTTY === true;
@@ -88,18 +99,27 @@ const form = forms[name];
 const wanted = cellsOf(form.cells, values.cell);
 if (wanted.length === 0)
   fail(`--cell: no cell of this form has "${values.cell?.join('", "')}" in its name`);
-const runs = values.runs === undefined ? form.runs : wholeNumber("runs", values.runs);
+const isKeptOnly = values.runs === "0" && values.keep !== undefined;
+const runs = isKeptOnly
+  ? 0
+  : values.runs === undefined
+    ? form.runs
+    : wholeNumber("runs", values.runs);
 const seed = wholeNumber("seed", values.seed);
 
 const stop = new AbortController();
 process.once("SIGINT", () => stop.abort());
 const tallies = await runCells({
   ...{ wanted, runs, seed, jobs: wholeNumber("jobs", values.jobs) },
+  ...(values.keep === undefined ? {} : { kept: keptRuns(values.keep) }),
   signal: stop.signal,
   onProgress: showProgress,
 });
-const ending = stop.signal.aborted ? ", interrupted" : "";
-const head = `Form \`${name}\`, seed ${seed}, ${runs} evaluations of a cell that is watched live${ending}.`;
+const ending = stop.signal.aborted || isKeptOnly ? ", interrupted" : "";
+const planned = isKeptOnly
+  ? "as many evaluations of a cell as its row says"
+  : `${runs} evaluations of a cell that is watched live`;
+const head = `Form \`${name}\`, seed ${seed}, ${planned}${ending}.`;
 const tables = tablesOf(tallies);
 if (values.page) {
   writeFileSync(new URL("../docs/evaluation-errors.md", import.meta.url), pageOf(head, tables));

@@ -32,7 +32,7 @@ export type Claim =
   /** The experiment is sound, whatever its verdict. */
   | { readonly kind: "sound" }
   /** The shadow is exactly as bad as this gate lets through. */
-  | { readonly kind: "margin"; readonly gate: string; readonly isStationary: boolean }
+  | { readonly kind: "margin"; readonly gate: GateId; readonly isStationary: boolean }
   /** The shadow is worse. `passes`: share of runs that may pass; `fails`: that must fail; `beforeS`: their median. */
   | {
       readonly kind: "worse";

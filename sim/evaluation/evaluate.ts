@@ -1,5 +1,6 @@
 import {
   type EvaluationConfig,
+  type GateId,
   type GateStatus,
   judge,
   type Sample,
@@ -35,6 +36,8 @@ export interface Looks {
   /** When the run is analysed, in s from the start, ascending. */
   readonly atS: readonly number[];
   readonly sampling?: { readonly percent: number; readonly by: "request" | "session" };
+  /** Judges this gate alone, which costs a quarter of all. */
+  readonly onlyGate?: GateId;
   /** Goes on behind a final verdict that is INCONCLUSIVE. */
   readonly goesOn?: boolean;
 }
@@ -46,7 +49,7 @@ export interface Looks {
 export function evaluate(
   samples: readonly TimedSample[],
   config: EvaluationConfig,
-  { atS, sampling, goesOn = false }: Looks,
+  { atS, sampling, onlyGate, goesOn = false }: Looks,
 ): Outcome {
   const firsts = createFirsts();
   const known: Sample[] = [];
@@ -62,6 +65,7 @@ export function evaluate(
       samples: known,
       config,
       isBrief: true,
+      only: onlyGate ?? "decisive",
       facts: {
         startedAtMs: startMs,
         nowMs: startMs + now * 1_000,

@@ -1,16 +1,19 @@
 import { Worker } from "node:worker_threads";
 import type { Cell } from "./cell.ts";
 import { cells } from "./cells.ts";
+import type { KeptRuns } from "./kept-runs.ts";
 import { add, createTally, type Tally } from "./tally.ts";
 import type { Done, Job } from "./worker.ts";
 
 export interface RunOptions {
   readonly wanted: readonly Cell[];
-  /** Runs of a cell whose share is 1. */
+  /** Runs of a cell whose share is 1; 0: those that are kept, and no more. */
   readonly runs: number;
   readonly seed: number;
   /** Threads. */
   readonly jobs: number;
+  /** Runs of earlier calls, and where new ones go. */
+  readonly kept?: KeptRuns;
   /** Ends early: what is there is returned. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
@@ -32,16 +35,21 @@ const runsPerJob = 4;
 const runsAtEnd = 4;
 
 function runsOf({ runs: share = 1, looks }: Cell, runs: number): number {
+  if (runs === 0) return 0;
   return Math.max(leastRuns, Math.round(runs * share * (looks === "live" ? 1 : runsAtEnd)));
 }
 
 /** Simulates cells on several threads. The tallies do not depend on how many there are. */
 export async function runCells(options: RunOptions): Promise<readonly Tally[]> {
-  const { wanted, runs, seed, jobs, signal } = options;
+  const { wanted, runs, seed, jobs, signal, kept } = options;
   const tallies = new Map(wanted.map((cell) => [cells.indexOf(cell), createTally(cell)]));
+  for (const tally of tallies.values()) {
+    for (const run of kept?.runsOf(tally.cell.name) ?? []) add(tally, run);
+  }
   // Each cell advances at its own pace: the time left is right, and what an interrupt leaves is even.
   const queue = wanted
     .flatMap((cell) => jobsOf(cells.indexOf(cell), runsOf(cell, runs)))
+    .filter(({ cell, from }) => kept?.has(cells[cell]?.name ?? "", from) !== true)
     .sort((a, b) => a.progress - b.progress);
   const progress = createProgress(queue, options.onProgress);
   const workers = Array.from({ length: Math.min(jobs, queue.length) }, () => startWorker(seed));
@@ -53,6 +61,7 @@ export async function runCells(options: RunOptions): Promise<readonly Tally[]> {
           const tally = tallies.get(job.cell);
           if (done === undefined || tally === undefined) return;
           for (const run of done.runs) add(tally, run);
+          kept?.add(tally.cell.name, job.from, done.runs);
           progress(job);
         }
       }),

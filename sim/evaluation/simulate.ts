@@ -31,6 +31,8 @@ export function simulate(cell: Cell, index: number, seed: number): Run {
   const outcome = evaluate(samples, config, {
     atS: analysesOf(cell, horizonS),
     goesOn: cell.looks === "stages",
+    // Of a shadow at a gate's margin, only the PASS of that gate is asked about.
+    ...(cell.claim.kind === "margin" ? { onlyGate: cell.claim.gate } : {}),
     ...(traffic.sessions === undefined
       ? {}
       : { sampling: { percent: 100 * traffic.sessions.mirrored, by: "session" } }),

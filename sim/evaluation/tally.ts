@@ -17,6 +17,8 @@ export interface Tally {
   readonly methods: Map<string, MethodTally>;
   /** Runs whose report warns that it saw too few swings of the load. */
   warned: number;
+  /** Runs whose report does not, and the gate at whose margin the shadow is passed. */
+  unwarned: number;
 }
 
 export interface GateTally {
@@ -42,7 +44,7 @@ export function createTally(cell: Cell): Tally {
     gates: new Map(),
     checks: new Map(),
     methods: new Map(),
-    warned: 0,
+    ...{ warned: 0, unwarned: 0 },
   };
 }
 
@@ -53,7 +55,13 @@ export function add(tally: Tally, { outcome, decisions }: Run): void {
   if (outcome.decidedAtS !== undefined) {
     tally.decidedAtS[outcome.status].push(outcome.decidedAtS);
   }
-  if (outcome.reasons.includes("few_swings")) tally.warned++;
+  const isWarned = outcome.reasons.includes("few_swings");
+  if (isWarned) tally.warned++;
+  const { claim } = tally.cell;
+  const isPass = outcome.gates.some((gate) =>
+    claim.kind === "margin" && gate.id === claim.gate ? gate.status === "PASS" : false,
+  );
+  if (isPass && !isWarned) tally.unwarned++;
   for (const gate of outcome.gates) {
     const of = entryOf(tally.gates, gate.id, emptyGate);
     of.statuses[gate.status]++;

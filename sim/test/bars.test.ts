@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { barsOf, wilson } from "../evaluation/bars.ts";
 import type { Cell, Claim } from "../evaluation/cell.ts";
-import { createTally, type Tally } from "../evaluation/tally.ts";
+import { add, createTally, type Tally } from "../evaluation/tally.ts";
 import { equal } from "../evaluation/truth.ts";
 
 function tally(
@@ -79,6 +79,24 @@ describe("a bar", () => {
     const load = { memoryS, share: 0.3 };
     const [bar] = barsOf(tally(claim, { PASS: 1 }, { traffic: { load } }));
     expect(bar?.demand).toContain(demand);
+  });
+
+  test("at the margin of a run that sees few swings asks about a PASS without a warning", () => {
+    const claim: Claim = { kind: "margin", gate: "ttft.p99", isStationary: true };
+    const load = { memoryS: 120, share: 0.3 };
+    const found = tally(claim, {}, { traffic: { load } });
+    const gates = [{ id: "ttft.p99", required: true, status: "PASS" as const }].map((gate) => ({
+      ...gate,
+      ...{ passedAtS: 1_800, failedAtS: undefined },
+    }));
+    const outcome = { status: "PASS" as const, decidedAtS: 1_800, pairs: 1, gates };
+    for (const reasons of [["few_swings"], ["few_swings"], []]) {
+      add(found, { outcome: { ...outcome, reasons, failedChecks: [] }, decisions: {} });
+    }
+    expect(barsOf(found).map(({ demand, found: share }) => [demand, share])).toEqual([
+      ["ttft.p99 at its margin passes: at most 12.0 %", "100.0 % of 3"],
+      ["ttft.p99 at its margin passes without a warning: at most 8.0 %", "33.3 % of 3"],
+    ]);
   });
 
   test("on the time to FAIL counts runs that never fail as late", () => {

@@ -27,7 +27,7 @@ describe("docs/evaluation-errors.md", () => {
   test("is the command's own page: introduction, form and seed", () => {
     const [introduction = ""] = pageOf("Form", []).split("\nForm");
     expect(page.startsWith(introduction)).toBe(true);
-    expect(page).toMatch(/^Form `\w+`, seed \d+, \d+ evaluations of a cell/m);
+    expect(page).toMatch(/^Form `\w+`, seed \d+, (\d+|as many) evaluations of a cell/m);
   });
 
   test("has every table with the columns that are printed now", () => {

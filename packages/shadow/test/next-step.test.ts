@@ -24,7 +24,7 @@ describe("the time that a gate still needs", () => {
     { name: "over the margin", estimate: 0.11, upper: 0.2, want: null },
     { name: "more than a day", estimate: 0.09, upper: 0.2, want: null },
   ])("$name", ({ estimate, upper, want }) => {
-    const found = etaOf({ estimate, upper, margin: 0.1 }, 1_800);
+    const found = etaOf({ estimate, upper, margin: 0.1 }, 1_800, 1);
     expect(found === null ? null : Number(found.toFixed(2))).toBe(want);
   });
 
@@ -36,6 +36,17 @@ describe("the time that a gate still needs", () => {
     expect(tail).toMatchObject({ status: "INCONCLUSIVE", reason: { code: "too_close" } });
     expect(tail?.eta_s).toBeGreaterThan(60);
   });
+});
+
+test("who goes on pays for the next stage, and who records another run does not", () => {
+  const samples = traffic({ seed: 5, pairs: 1_600, perSecond: 2, spread: 0.7 });
+  const config = evaluationConfig({ horizonMs: 790_000, warmupMs: 0, minPairs: 1_000 });
+  const etaAfter = (isFinished: boolean) =>
+    judge({ samples, config, facts: { isFinished } }).gates.find(({ id }) => id === "ttft.p99")
+      ?.eta_s ?? 0;
+  expect(etaAfter(true)).toBeGreaterThan(60);
+  // The next stage has a quarter of the error: bounds are 2.1 times as wide at it.
+  expect(etaAfter(false)).toBeGreaterThan(2 * etaAfter(true));
 });
 
 describe("nextStep", () => {

@@ -144,6 +144,27 @@ describe("segments", () => {
     ]);
   });
 
+  test("the margin of errors grows with the baseline's own rate", () => {
+    const bad = { class: "server_error", status: 500, ttft: null, tpot: null, e2e: null } as const;
+    // Of the model "bad" the baseline fails 20 %, and the shadow 21 %: a twentieth more, and half of a tenth.
+    const samples = pairs({ seed: 9 }).map((each, i) => ({
+      ...each,
+      request: { model: i % 2 === 0 ? "bad" : "good", path: null, shape: null, priority: null },
+      primary: i % 10 === 0 ? leg(bad) : each.primary,
+      shadow: i % 10 === 0 || i % 200 === 2 ? leg(bad) : each.shadow,
+    }));
+    const found = segmentsOf(samples).filter(({ by, gate }) => by === "model" && gate === "errors");
+    const shown = found.map(({ bucket, margin, flagged }) => [
+      bucket,
+      Number(margin.toFixed(6)),
+      flagged,
+    ]);
+    expect(shown).toEqual([
+      ["bad", 0.02, false],
+      ["good", 0.005, false],
+    ]);
+  });
+
   test("nothing is flagged before the planned end", () => {
     const found = segmentsOf(pairs({ seed: 1, tools: Math.log(3) }), false);
     expect(found.filter(({ flagged, e_value }) => flagged || e_value !== null)).toEqual([]);

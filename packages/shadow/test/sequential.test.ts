@@ -38,6 +38,7 @@ function stream({ seed, mean, tauS, share }: Setting) {
 const context: GateContext = {
   config: evaluationConfig(),
   alpha: 0.05,
+  nextAlpha: 0.05,
   failAlpha: { each: 0.005, typical: 0.025 },
   isFinal: true,
   seedOf: () => 1,

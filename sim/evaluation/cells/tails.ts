@@ -1,3 +1,4 @@
+import type { GateId } from "@umbra/shadow";
 import type { Cell } from "../cell.ts";
 import { type KindName, kinds } from "../traffic/kinds.ts";
 import type { Truth } from "../truth.ts";
@@ -16,7 +17,7 @@ const atMargin = (of: "ttft" | "tpot" | "whole", level: 0.9 | 0.99, factor: numb
   tail: { of, from: level === 0.9 ? 0.8 : 0.97, factor },
 });
 
-function marginCell(kind: KindName, gate: string, truth: Truth, isWhole = false): Cell {
+function marginCell(kind: KindName, gate: GateId, truth: Truth, isWhole = false): Cell {
   return {
     name: `${kind}: margin of ${gate}`,
     traffic: { ...kinds[kind], streamed: isWhole ? 0 : 1 },

@@ -30,8 +30,8 @@ export function otherMarginsTable(results: Results): Table {
   });
   return {
     title: "False PASS of the other gates at their margins, %",
-    note: "Where a gate is not judged, the PASS of the whole verdict stands for it. What a run sees once or never, such as two outages an hour, no method can tell.",
-    columns: ["shadow", "false PASS", "FAIL", "whole verdict: PASS"],
+    note: "The gate alone is judged: a whole verdict passes no more often. What a run sees once or never, such as two outages an hour, no method can tell.",
+    columns: ["shadow", "runs", "false PASS", "FAIL"],
     rows,
   };
 }
@@ -40,9 +40,9 @@ function marginRow(results: Results, { name }: Cell, gate: string): readonly str
   const tally = results.get(name);
   if (tally === undefined) return [none, none, none];
   return [
+    String(tally.runs),
     share(falsePasses(tally, gate), tally.runs),
     gateShare(tally, gate, "FAIL"),
-    share(tally.verdicts.PASS, tally.runs),
   ];
 }
 

@@ -6,6 +6,7 @@ const introduction = `# How often a verdict is wrong
 Written by \`npm run sim:evaluation -- --page\`: do not edit.
 Each number is a share of simulated evaluations.
 Traffic and truth are drawn from known processes, and the samples go through the same judge as live ones: each minute, or once at the planned end where only a PASS can be wrong.
+A shadow at the margin of a gate is judged by that gate alone, at the error that it has among all of them.
 Nothing but the traffic is simulated: pairing, gates, checks and verdict are the product's own.
 
 Unless a row says otherwise a run has 30 min of 2 mirrored requests a second with a warm-up of 2 min.

@@ -1,6 +1,6 @@
 import { cutBlocks } from "../statistics/blocks.ts";
 import type { Bounds } from "../statistics/confidence-sequence.ts";
-import { cosineSd, cosines, influencesOf, minBlocks } from "../statistics/long-run.ts";
+import { cosines, influencesOf, longRunSd, minBlocks } from "../statistics/long-run.ts";
 import { studentQuantile } from "../statistics/student-t.ts";
 
 /** A mean of values that share their load with their neighbours in time. */
@@ -20,7 +20,7 @@ export function blockMean(
 ): BlockMean | undefined {
   const blocks = cutBlocks(atMs, values, blockMs);
   if (blocks.count < minBlocks) return undefined;
-  const se = cosineSd(influencesOf(blocks)) / Math.sqrt(blocks.count);
+  const se = longRunSd(influencesOf(blocks)) / Math.sqrt(blocks.count);
   return { mean: blocks.mean, se, freedom: cosines(blocks.count) };
 }
 

@@ -5,6 +5,7 @@ import { placesFor } from "../statistics/erlang.ts";
 import { studentQuantile } from "../statistics/student-t.ts";
 import { blockMean, boundsOf } from "./block-mean.ts";
 import type { Outcome } from "./dispatches.ts";
+import { numbersAt } from "./numbers.ts";
 import { checkOf } from "./validity-check.ts";
 import type { ValidityInput } from "./validity-input.ts";
 
@@ -141,19 +142,21 @@ function shareOf(
   is: (outcome: Outcome) => boolean | undefined,
 ): { readonly value: number | null; readonly bounds: Bounds | undefined } {
   const { dispatches, judgedFromMs } = part;
-  const found: { at: number; value: number }[] = [];
+  const [found, holds]: [number[], number[]] = [[], []];
+  let events = 0;
   dispatches.outcome.forEach((outcome, i) => {
-    const at = dispatches.atMs[i] ?? 0;
-    const holds = at < judgedFromMs ? undefined : is(outcome);
-    if (holds !== undefined) found.push({ at, value: Number(holds) });
+    const isHeld = (dispatches.atMs[i] ?? 0) < judgedFromMs ? undefined : is(outcome);
+    holds.push(Number(isHeld));
+    if (isHeld === undefined) return;
+    found.push(i);
+    events += Number(isHeld);
   });
   const n = found.length;
   if (n < minCount) return { value: null, bounds: undefined };
-  found.sort((a, b) => a.at - b.at);
-  const values = found.map(({ value }) => value);
-  const events = values.reduce((sum, value) => sum + value, 0);
   const exact = clopperPearson(events, n, confidence);
-  const times = found.map(({ at }) => at);
+  found.sort((a, b) => (dispatches.atMs[a] ?? 0) - (dispatches.atMs[b] ?? 0));
+  const times = numbersAt(found, (i) => dispatches.atMs[i] ?? 0);
+  const values = numbersAt(found, (i) => holds[i] ?? 0);
   const mean = blockMean(times, values, config.blockLengthsMs[0] ?? 10_000);
   if (mean === undefined) return { value: events / n, bounds: exact };
   const blocked = boundsOf(mean, confidence);

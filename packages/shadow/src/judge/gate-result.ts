@@ -1,6 +1,7 @@
 import type { GateReason, GateResult, Interval } from "../report/shadow-report.ts";
 import type { Bounds } from "../statistics/confidence-sequence.ts";
 import { normalQuantile } from "../statistics/normal.ts";
+import { studentQuantile } from "../statistics/student-t.ts";
 import type { EvaluationConfig, GateId } from "./config.ts";
 
 /** What every gate is judged with. */
@@ -8,6 +9,8 @@ export interface GateContext {
   readonly config: EvaluationConfig;
   /** One-sided error of a wrong PASS at this stage. */
   readonly alpha: number;
+  /** The same at the next stage, which a time to go leads to. */
+  readonly nextAlpha: number;
   /** Errors of a wrong FAIL: what all required gates, and what all typical ratios among them share evenly. */
   readonly failAlpha: { readonly each: number; readonly typical: number };
   readonly isFinal: boolean;
@@ -64,16 +67,22 @@ export function smallestDetectable(
 
 const maxEtaS = 86_400;
 
+/** How much wider bounds of so many degrees of freedom are at the next stage, which has a part of the error alone. */
+export function widerNext({ alpha, nextAlpha }: GateContext, freedom: number): number {
+  return studentQuantile(1 - nextAlpha, freedom) / studentQuantile(1 - alpha, freedom);
+}
+
 /**
  * How much longer than `spanS` until the upper bound is under the margin, if the estimate stays as it is and the bound
- * comes nearer with the root of time; all on one scale. In seconds; null when never, or not within a day.
+ * comes nearer with the root of time, once it is `widening` times as far; all on one scale. In seconds; null when never, or not within a day.
  */
 export function etaOf(
   { estimate, upper, margin }: Readonly<Record<"estimate" | "upper" | "margin", number>>,
   spanS: number,
+  widening: number,
 ): number | null {
   if (!(estimate < margin)) return null;
-  const times = ((upper - estimate) / (margin - estimate)) ** 2;
+  const times = ((widening * (upper - estimate)) / (margin - estimate)) ** 2;
   const seconds = Math.max(0, times - 1) * spanS;
   return seconds > maxEtaS ? null : seconds;
 }

@@ -1,19 +1,21 @@
 import { isOverMargin } from "../report/gate-sentence.ts";
 import type { GateReason, GateResult } from "../report/shadow-report.ts";
+import { cosines, minBlocks } from "../statistics/long-run.ts";
 import { normalQuantile } from "../statistics/normal.ts";
 import { quantile, sorted } from "../statistics/quantile.ts";
 import type { EvaluationConfig, GateId } from "./config.ts";
-import { etaOf, type GateContext, smallestDetectable } from "./gate-result.ts";
+import { etaOf, type GateContext, smallestDetectable, widerNext } from "./gate-result.ts";
 import { type RateOf, rateGate } from "./rate-gate.ts";
 import { laneValue, type PairedValues, pairedValues, type RatioColumn } from "./ratio-gate.ts";
 import { countOf, indicesOf, isGood, type LaneColumns, type PairTable } from "./table.ts";
 import { type TailLevel, type TailValues, tailGate, tailValues } from "./tail-gate.ts";
 import { typicalGate } from "./typical-gate.ts";
 
-/** Judges every gate that the traffic has something for. */
+/** Judges every gate that the traffic has something for, or one alone at the error that it has among them. */
 export function judgeGates(
   table: PairTable,
   context: Omit<GateContext, "failAlpha">,
+  only?: "decisive" | GateId,
 ): readonly GateResult[] {
   const { config } = context;
   const streamed = countOf(table.isStream);
@@ -25,13 +27,23 @@ export function judgeGates(
     return kinds[kindOf(id)] > 0 || (table.size === 0 && kindOf(id) === "streamed");
   });
   const full = { ...context, failAlpha: failAlphaOf(ids, config, context.alpha) };
-  const gates = judged(ids, table, full);
+  const gates = judged(ids.filter(wantedBy(only, full)), table, full);
   return gates
     .map((gate) => {
       const share = shareOf(gate.id as GateId, table);
       return context.isFinal ? leftOut(gate, share) : gate;
     })
     .map(overAlready);
+}
+
+/** Before the planned end only required gates decide, and of them no tails. */
+function wantedBy(
+  only: "decisive" | GateId | undefined,
+  { config, isFinal }: GateContext,
+): (id: GateId) => boolean {
+  if (only === undefined) return () => true;
+  if (only !== "decisive") return (id) => id === only;
+  return (id) => isFinal || (config.gates[id].required && !(id in tailGates));
 }
 
 /** Kinds of traffic under this share are left out of the verdict where they are too few to be judged. */
@@ -91,14 +103,14 @@ function judged(ids: readonly GateId[], table: PairTable, context: GateContext):
     if (id in tailGates) {
       const [column, level] = tailGates[id as TailId];
       const values = tails(column);
-      return withReach(tailGate(id, level, values, context), values.atMs, context.alpha);
+      return withReach(tailGate(id, level, values, context), values.atMs, context);
     }
     return rateGate(id, table, rateOf(id as RateId, table, context.config), context);
   });
 }
 
 /** A tail with its time to go, and what it could have found at this error. */
-function withReach(gate: GateResult, atMs: Float64Array, alpha: number): GateResult {
+function withReach(gate: GateResult, atMs: Float64Array, context: GateContext): GateResult {
   const { estimate, interval, margin, status } = gate;
   const upper = interval?.upper ?? null;
   if (estimate === null || upper === null) return gate;
@@ -107,12 +119,14 @@ function withReach(gate: GateResult, atMs: Float64Array, alpha: number): GateRes
   return {
     ...gate,
     eta_s:
-      status === "INCONCLUSIVE" && gate.reason?.code === "too_close" ? etaOf(logs, spanS) : null,
+      status === "INCONCLUSIVE" && gate.reason?.code === "too_close"
+        ? etaOf(logs, spanS, widerNext(context, cosines(gate.blocks ?? minBlocks)))
+        : null,
     smallest_detectable: smallestDetectable(
       "ratio",
       logs.estimate,
       logs.upper,
-      normalQuantile(1 - alpha),
+      normalQuantile(1 - context.alpha),
     ),
   };
 }
@@ -191,10 +205,14 @@ function isTwice({ baseline, shadow }: PairTable, i: number): readonly [boolean,
 }
 
 /** Ten seconds, and more where the usual request takes long. */
-function verySlowMs({ baseline }: PairTable): number {
+function verySlowMs({ baseline, shadow }: PairTable): number {
+  const isOver = (ttft: number) => ttft > leastVerySlowMs;
+  if (!baseline.ttft.some(isOver) && !shadow.ttft.some(isOver)) return leastVerySlowMs;
   const known = sorted(baseline.ttft.filter((ttft) => ttft > 0));
-  return Math.max(10_000, known.length === 0 ? 0 : 20 * quantile(known, 0.5));
+  return Math.max(leastVerySlowMs, known.length === 0 ? 0 : 20 * quantile(known, 0.5));
 }
+
+const leastVerySlowMs = 10_000;
 
 function hasSlo({ slo }: EvaluationConfig): boolean {
   return slo.ttft !== undefined || slo.tpot !== undefined || slo.e2e !== undefined;

@@ -1,7 +1,7 @@
 import type { Utilisation } from "../report/report-cost.ts";
 import type { ReportFunnel, ShadowReport } from "../report/shadow-report.ts";
 import type { Sample } from "../samples/sample.ts";
-import type { EvaluationConfig } from "./config.ts";
+import type { EvaluationConfig, GateId } from "./config.ts";
 
 /** All that a verdict is made from. */
 export interface EvaluationInput {
@@ -13,6 +13,11 @@ export interface EvaluationInput {
   readonly facts?: EvaluationFacts;
   /** Gates, checks and verdict alone: what only describes the pairs stays empty, which is most of the work. */
   readonly isBrief?: boolean;
+  /**
+   * For simulations, which judge often. `decisive`: before the planned end no segments, and only the gates and checks that
+   * can end an evaluation that early. A gate's name: that gate alone, at the error that it has among all of them.
+   */
+  readonly only?: "decisive" | GateId;
 }
 
 /** What the samples do not say. All of it may be unknown. */

@@ -26,9 +26,9 @@ import { type Partition, partition } from "./partition.ts";
 import { holdForSegments } from "./segment-verdict.ts";
 import { judgeSegments } from "./segments.ts";
 import { alphaOf, endOf, plannedMs, settled, stageAfter, standing } from "./stages.ts";
-import { countOf, TableBuilder } from "./table.ts";
+import { countOf, type PairTable, TableBuilder } from "./table.ts";
 import { timelineOf } from "./timeline.ts";
-import { checkValidity } from "./validity.ts";
+import { checkAlways, checkValidity } from "./validity.ts";
 import { verdictOf } from "./verdict.ts";
 
 /**
@@ -51,15 +51,16 @@ export function judge(input: EvaluationInput): ShadowReport {
   const isFinal = hasEnded && pairs >= config.minPairs;
   const evaluation = evaluationOf(part, isFinal, input);
   const seedOf = (gate: string) => config.seed ?? seedFrom(`${evaluation.id} ${gate}`);
-  const context = { config, alpha: alphaOf(config, stage), isFinal, seedOf };
-  const gates = settledGates(judgeGates(table, context), facts.earlier, evaluation);
-  const segments = judgeSegments(table, { config, isFinal });
-  const validity = checkValidity({ table, part, facts, config, isFinal: hasEnded });
+  const context = { config, ...errorsOf(input, stage), isFinal, seedOf };
+  const gates = settledGates(judgeGates(table, context, input.only), facts.earlier, evaluation);
+  const isFull = input.only === undefined || (input.only === "decisive" && hasEnded);
+  const segments = isFull ? judgeSegments(table, { config, isFinal }) : [];
+  const check = isFull ? checkValidity : checkAlways;
+  const validity = check({ table, part, facts, config, isFinal: hasEnded });
   const judged = verdictOf({
     ...{ gates, validity, isFinal, pairs, isBudgetSpent, hasEnded, waitsFor, stage },
     ...{ config, load: evaluation.load, at: evaluation.ended_at },
-    earlier: facts.earlier?.verdict,
-    isFinished: facts.isFinished === true,
+    ...{ earlier: facts.earlier?.verdict, isFinished: facts.isFinished === true },
     leftS: hasEnded ? 0 : (plannedMs(config, stage) - elapsedMs) / 1_000,
     elapsedS: elapsedMs / 1_000,
     requests: Math.max(part.counts.samples, facts.counts?.dispatched ?? 0),
@@ -67,7 +68,6 @@ export function judge(input: EvaluationInput): ShadowReport {
   const verdict = holdForSegments(judged, segments);
   const cost = describeCost({ table, part, facts, config, validity });
   const described = input.isBrief === true ? new TableBuilder().build(0) : table;
-  const errors = matrixOf(described, (lane, i) => lane.classes[i] ?? "");
   return finiteOnly({
     schema: "shadow-report/2",
     evaluation,
@@ -82,7 +82,7 @@ export function judge(input: EvaluationInput): ShadowReport {
       primary: describeThroughput(described, "baseline", cost.primary, config),
       shadow: describeThroughput(described, "shadow", cost.shadow, config),
     },
-    errors: { matrix: errors, mcnemar_p: discordanceP(described, config) },
+    errors: { matrix: classesOf(described), mcnemar_p: discordanceP(described, config) },
     finish_reasons: { matrix: matrixOf(described, (lane, i) => lane.finish[i] ?? "") },
     tokens: describeTokens(described),
     outputs: null,
@@ -96,6 +96,16 @@ export function judge(input: EvaluationInput): ShadowReport {
     behaviour: describeBehaviour(described),
     cost,
   });
+}
+
+function classesOf(table: PairTable): ReturnType<typeof matrixOf> {
+  return matrixOf(table, (lane, i) => lane.classes[i] ?? "");
+}
+
+/** Errors of a wrong PASS now and at the next verdict. Who records another run begins at the first stage. */
+function errorsOf({ config, facts = {} }: EvaluationInput, stage: number) {
+  const alpha = alphaOf(config, stage);
+  return { alpha, nextAlpha: facts.isFinished === true ? alpha : alphaOf(config, stage + 1) };
 }
 
 /** With what earlier looks have found. */

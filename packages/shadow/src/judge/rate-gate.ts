@@ -24,7 +24,10 @@ import {
   tooClose,
   tooFewBlocks,
   tooFewPairs,
+  widerNext,
 } from "./gate-result.ts";
+import { numbersAt } from "./numbers.ts";
+import { rateMargin } from "./rate-margin.ts";
 import { indicesOf, type PairTable } from "./table.ts";
 import { failBounds } from "./typical-gate.ts";
 
@@ -49,7 +52,6 @@ const minPairsToFail = 50;
 const minBlocksToFail = 60;
 /** Of a clear difference that need not last so long: margins that the lower bound is over, blocks that show it, their share. */
 const clear = { margins: 10, blocks: 12, share: 0.8 } as const;
-const ofBaseline = 0.1;
 
 interface Counted extends Discordance {
   readonly badBaseline: number;
@@ -76,9 +78,8 @@ export function rateGate(
   const { n, b, c, badBaseline } = counted;
   const rate = n === 0 ? 0 : badBaseline / n;
   const given = config.gates[id].margin;
-  const share = of.isRelative && ofBaseline * rate > given ? ofBaseline : 0;
-  const margin = share > 0 ? share * rate : given;
-  const logE = evidenceAgainst(counted.z, margin);
+  const { margin, share } = rateMargin(given, of.isRelative ? rate : 0);
+  const logE = evidenceAgainst(counted, margin);
   const open: GateResult = {
     ...blank(id, "rate", config),
     ...{ method: "tango+ewc", margin, n },
@@ -118,7 +119,11 @@ export function rateGate(
     ),
     eta_s:
       isFinal && status === "INCONCLUSIVE"
-        ? etaOf({ estimate: (b - c) / n, upper: bounds.upper, margin }, spanOf(counted))
+        ? etaOf(
+            { estimate: (b - c) / n, upper: bounds.upper, margin },
+            spanOf(counted),
+            widerNext(context, cosines(blocks.count)),
+          )
         : null,
   };
 }
@@ -140,11 +145,13 @@ function count(table: PairTable, { counts, isBad }: RateOf): Counted {
     z[at] = Number(second) - Number(first);
     isBadBaseline[at] = Number(first);
   });
-  const atMs = Float64Array.from(kept, (i) => table.atMs[i] ?? 0);
+  const atMs = numbersAt(kept, (i) => table.atMs[i] ?? 0);
   return { n, b, c, badBaseline, atMs, z, isBadBaseline, badShadowAtMs };
 }
 
-function evidenceAgainst(z: Float64Array, margin: number): number {
+function evidenceAgainst({ z, b }: Counted, margin: number): number {
+  // Without a pair that is worse on the shadow there is nothing to bet on.
+  if (b === 0) return 0;
   const over = createEProcess(margin, "above");
   for (const each of z) over.add(each);
   return over.maxLogE;

@@ -1,6 +1,7 @@
 import type { Blocks } from "../statistics/blocks.ts";
 import type { BlockedPairs } from "../statistics/bootstrap.ts";
 import { createRandom } from "../statistics/random.ts";
+import { numbersAt } from "./numbers.ts";
 import { indicesOf, type LaneColumns, type PairTable } from "./table.ts";
 
 export { finite, type GateContext } from "./gate-result.ts";
@@ -26,8 +27,19 @@ export function laneValue(table: PairTable, lane: LaneColumns, i: number, of: Ra
   return lane[of][i] ?? Number.NaN;
 }
 
+/** Gates, checks and the load's memory ask for the same pairs of one look. */
+const remembered = new WeakMap<PairTable, Map<RatioColumn, PairedValues>>();
+
 /** Pairs that have a value on both lanes. */
 export function pairedValues(table: PairTable, column: RatioColumn): PairedValues {
+  const known = remembered.get(table) ?? new Map<RatioColumn, PairedValues>();
+  remembered.set(table, known);
+  const values = known.get(column) ?? valuesOf(table, column);
+  known.set(column, values);
+  return values;
+}
+
+function valuesOf(table: PairTable, column: RatioColumn): PairedValues {
   // A client that leaves behind the first token does not change when it came.
   const kind = column === "ttft" ? table.isTimed : table.isUsed;
   const has = (lane: LaneColumns, i: number) => laneValue(table, lane, i, column) > 0;
@@ -35,15 +47,13 @@ export function pairedValues(table: PairTable, column: RatioColumn): PairedValue
     table,
     (i) => kind[i] === 1 && has(table.baseline, i) && has(table.shadow, i),
   );
-  const take = (lane: LaneColumns) =>
-    Float64Array.from(kept, (i) => laneValue(table, lane, i, column));
+  const take = (lane: LaneColumns) => numbersAt(kept, (i) => laneValue(table, lane, i, column));
   const [baseline, shadow] = [take(table.baseline), take(table.shadow)];
-  return {
-    atMs: Float64Array.from(kept, (i) => table.atMs[i] ?? Number.NaN),
-    baseline,
-    shadow,
-    logRatio: shadow.map((value, i) => Math.log(value / (baseline[i] ?? Number.NaN))),
-  };
+  const logRatio = new Float64Array(kept.length);
+  for (let at = 0; at < kept.length; at++) {
+    logRatio[at] = Math.log((shadow[at] ?? Number.NaN) / (baseline[at] ?? Number.NaN));
+  }
+  return { atMs: numbersAt(kept, (i) => table.atMs[i] ?? Number.NaN), baseline, shadow, logRatio };
 }
 
 export function pairsOf({ baseline, shadow }: PairedValues, blocks: Blocks): BlockedPairs {

@@ -1,8 +1,9 @@
 import type { Segment, SegmentBy, SegmentGate } from "../report/segment.ts";
 import { eBenjaminiHochberg, upperEValue } from "../statistics/e-bh.ts";
-import { cosineSd, cosines, minBlocks } from "../statistics/long-run.ts";
+import { cosines, longRunSd, minBlocks } from "../statistics/long-run.ts";
 import { studentQuantile } from "../statistics/student-t.ts";
 import type { EvaluationConfig } from "./config.ts";
+import { rateMargin } from "./rate-margin.ts";
 import type { PairTable } from "./table.ts";
 
 /** Fewer pairs than this are not even shown. */
@@ -96,25 +97,29 @@ function measure(
 ): readonly Measured[] {
   const atMs: number[] = [];
   const values: number[] = [];
+  const isBad: number[] = [];
   for (const index of indices) {
     const value = differenceOf(table, gate, index);
     if (value === undefined) continue;
     atMs.push(table.atMs[index] ?? 0);
     values.push(value);
+    isBad.push(1 - (table.baseline.isOk[index] ?? 0));
   }
+  const bad = isBad.reduce((sum, each) => sum + each, 0);
   const n = values.length;
   if (n < minShown) return [];
-  const margin = marginOf(gate, config);
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
+  const rate = bad / n;
+  const { margin, share: ofRate } =
+    gate === "errors"
+      ? rateMargin(config.gates.errors.margin, rate)
+      : { margin: 1 + config.gates[gate].margin, share: 0 };
+  // A margin that is a share of the baseline's rate is as uncertain as that rate.
+  const over = values.map((value, i) => value - ofRate * ((isBad[i] ?? 0) - rate));
   const nullValue = gate === "errors" ? margin : Math.log(margin);
   return [
-    { by, bucket: name, gate, share, n, margin, mean, test: swingTest(atMs, values, nullValue) },
+    { by, bucket: name, gate, share, n, margin, mean, test: swingTest(atMs, over, nullValue) },
   ];
-}
-
-function marginOf(gate: SegmentGate, { gates }: EvaluationConfig): number {
-  if (gate === "errors") return gates.errors.margin;
-  return 1 + gates[gate].margin;
 }
 
 /** Undefined where the pair does not count for the gate. */
@@ -164,7 +169,7 @@ function swingTest(
     influence[block] = (influence[block] ?? 0) + (count / n) * (value - mean);
   });
   const freedom = cosines(count);
-  const error = cosineSd(influence) / Math.sqrt(count);
+  const error = longRunSd(influence) / Math.sqrt(count);
   const isFlat = !(error > 1e-12);
   // All values are the same: as clear as can be where they are over the null value, and else nothing to test.
   if (isFlat) {

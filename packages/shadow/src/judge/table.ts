@@ -2,6 +2,7 @@ import { isCensored } from "../measure/leg.ts";
 import type { RequestKind } from "../measure/request-kind.ts";
 import type { Sample, SampleLeg } from "../samples/sample.ts";
 import type { EvaluationConfig } from "./config.ts";
+import { numbersAt } from "./numbers.ts";
 
 const times = ["ttft", "ttfo", "tpot", "e2e", "stall"] as const;
 const sizes = ["length", "promptTokens", "cachedTokens", "outTokens"] as const;
@@ -52,15 +53,14 @@ export class TableBuilder {
     const { id, t0: atMs, lag, primary } = sample;
     this.#ids.push(id);
     this.#kinds.push(sample.request ?? undefined);
-    push(this.#numbers, { atMs, lag, promptBytes: primary.promptBytes });
-    push(this.#flags, {
-      isJudged: Number(isJudged(baseline, shadow)),
-      isUsed: Number(isUsed(baseline, shadow)),
-      isTimed: Number(isTimed(baseline, shadow)),
-      isLost: 0,
-      isStream: Number(baseline.stream === true),
-      isUsage: Number(baseline.tokenSource === "usage" && shadow.tokenSource === "usage"),
-    });
+    this.#addNumbers(atMs, lag, primary.promptBytes);
+    const flags = this.#flags;
+    flags.isJudged.push(Number(isJudged(baseline, shadow)));
+    flags.isUsed.push(Number(isUsed(baseline, shadow)));
+    flags.isTimed.push(Number(isTimed(baseline, shadow)));
+    flags.isLost.push(0);
+    flags.isStream.push(Number(baseline.stream === true));
+    flags.isUsage.push(Number(baseline.tokenSource === "usage" && shadow.tokenSource === "usage"));
     const isOneWay = baseline.tokenSource === shadow.tokenSource;
     const hasChars = (baseline.tpoc ?? null) !== null && (shadow.tpoc ?? null) !== null;
     this.#baseline.add(baseline, isOneWay, hasChars);
@@ -73,17 +73,22 @@ export class TableBuilder {
     const isCut = baseline.class === null || isCensored(baseline.class);
     this.#ids.push(id);
     this.#kinds.push(sample.request ?? undefined);
-    push(this.#numbers, { atMs, lag, promptBytes: primary.promptBytes });
-    push(this.#flags, {
-      isJudged: Number(!isCut),
-      isUsed: 0,
-      isTimed: Number((isCut && baseline.class !== null) || baseline.class === "ok"),
-      isLost: 1,
-      isStream: Number(baseline.stream === true),
-      isUsage: 0,
-    });
+    this.#addNumbers(atMs, lag, primary.promptBytes);
+    const flags = this.#flags;
+    flags.isJudged.push(Number(!isCut));
+    flags.isUsed.push(0);
+    flags.isTimed.push(Number((isCut && baseline.class !== null) || baseline.class === "ok"));
+    flags.isLost.push(1);
+    flags.isStream.push(Number(baseline.stream === true));
+    flags.isUsage.push(0);
     this.#baseline.add(baseline, true, false);
     this.#shadow.addLost();
+  }
+
+  #addNumbers(atMs: number, lag: number | null | undefined, promptBytes: number | null): void {
+    this.#numbers.atMs.push(atMs);
+    this.#numbers.lag.push(lag ?? Number.NaN);
+    this.#numbers.promptBytes.push(promptBytes ?? Number.NaN);
   }
 
   /** How many pairs there are before `fromMs`. */
@@ -100,8 +105,8 @@ export class TableBuilder {
       .sort((a, b) => (at[a] ?? 0) - (at[b] ?? 0) || ((ids[a] ?? "") < (ids[b] ?? "") ? -1 : 1));
     return {
       size: order.length,
-      ...picked(this.#numbers, (of) => Float64Array.from(order, (i) => of[i] ?? Number.NaN)),
-      ...picked(this.#flags, (of) => Uint8Array.from(order, (i) => of[i] ?? 0)),
+      ...picked(this.#numbers, (of) => numbersAt(order, (i) => of[i] ?? Number.NaN)),
+      ...picked(this.#flags, (of) => flagsAt(order, of)),
       kinds: Object.fromEntries(
         kindNames.map((name) => [name, order.map((i) => this.#kinds[i]?.[name] ?? "")]),
       ) as Record<KindName, string[]>,
@@ -121,7 +126,16 @@ class LaneBuilder {
   add(leg: SampleLeg, isOneWay: boolean, hasChars: boolean): void {
     // Tokens counted in two ways do not compare; then time per character stands in.
     const tpot = isOneWay ? leg.tpot : hasChars ? (leg.tpoc ?? null) : null;
-    push(this.#numbers, { ...leg, tpot, stall: leg.stall, length: lengthOf(leg, isOneWay) });
+    const of = this.#numbers;
+    of.ttft.push(leg.ttft ?? Number.NaN);
+    of.ttfo.push(leg.ttfo ?? Number.NaN);
+    of.tpot.push(tpot ?? Number.NaN);
+    of.e2e.push(leg.e2e ?? Number.NaN);
+    of.stall.push(leg.stall ?? Number.NaN);
+    of.length.push(lengthOf(leg, isOneWay) ?? Number.NaN);
+    of.promptTokens.push(leg.promptTokens ?? Number.NaN);
+    of.cachedTokens.push(leg.cachedTokens ?? Number.NaN);
+    of.outTokens.push(leg.outTokens ?? Number.NaN);
     this.#isOk.push(Number(leg.class === "ok"));
     this.#classes.push(leg.class ?? "unknown");
     this.#finish.push(leg.finish ?? "none");
@@ -129,7 +143,7 @@ class LaneBuilder {
   }
 
   addLost(): void {
-    push(this.#numbers, {});
+    for (const column of Object.values<number[]>(this.#numbers)) column.push(Number.NaN);
     this.#isOk.push(0);
     this.#classes.push("lost");
     this.#endpoints.push("");
@@ -138,8 +152,8 @@ class LaneBuilder {
 
   build(order: readonly number[]): LaneColumns {
     return {
-      ...picked(this.#numbers, (of) => Float64Array.from(order, (i) => of[i] ?? Number.NaN)),
-      isOk: Uint8Array.from(order, (i) => this.#isOk[i] ?? 0),
+      ...picked(this.#numbers, (of) => numbersAt(order, (i) => of[i] ?? Number.NaN)),
+      isOk: flagsAt(order, this.#isOk),
       classes: order.map((i) => this.#classes[i] ?? "unknown"),
       finish: order.map((i) => this.#finish[i] ?? "none"),
       endpoints: order.map((i) => this.#endpoints[i] ?? ""),
@@ -147,17 +161,16 @@ class LaneBuilder {
   }
 }
 
+function flagsAt(order: readonly number[], flags: readonly number[]): Uint8Array {
+  const found = new Uint8Array(order.length);
+  for (let at = 0; at < order.length; at++) found[at] = flags[order[at] ?? 0] ?? 0;
+  return found;
+}
+
 type Columns<Name extends string> = Readonly<Record<Name, number[]>>;
 
 function columnsOf<Name extends string>(names: readonly Name[]): Columns<Name> {
   return Object.fromEntries(names.map((name) => [name, []])) as unknown as Columns<Name>;
-}
-
-function push<Name extends string>(
-  columns: Columns<Name>,
-  values: Readonly<Partial<Record<Name, number | null | undefined>>>,
-): void {
-  for (const name in columns) columns[name].push(values[name] ?? Number.NaN);
 }
 
 function picked<Name extends string, Column>(

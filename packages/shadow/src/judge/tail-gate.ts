@@ -17,6 +17,7 @@ import {
   tooFewBlocks,
   tooFewPairs,
 } from "./gate-result.ts";
+import { numbersAt } from "./numbers.ts";
 import { capped, laneValue, type RatioColumn } from "./ratio-gate.ts";
 import { indicesOf, type LaneColumns, type PairTable } from "./table.ts";
 
@@ -32,7 +33,7 @@ export interface TailValues {
   readonly atMs: Float64Array;
   readonly best: Lanes;
   readonly worst: Lanes;
-  /** What was not cut short. */
+  /** What was not cut short, in ascending order. */
   readonly known: Lanes;
   /** Share of pairs in which a leg was cut short before its value was known. */
   readonly cutShare: number;
@@ -61,20 +62,22 @@ export function tailValues(table: PairTable, column: RatioColumn): TailValues {
   const isLate = (lane: LaneColumns, i: number) => lane === table.shadow && table.isLost[i] === 1;
   const isKnown = (lane: LaneColumns, i: number) => isLate(lane, i) || at(lane, i) > 0;
   const take = (lane: LaneColumns, unknown: number) =>
-    Float64Array.from(kept, (i) => {
+    numbersAt(kept, (i) => {
       if (isLate(lane, i)) return infinity;
       const value = at(lane, i);
       return value > 0 ? value : unknown;
     });
   const worst = { baseline: take(table.baseline, 0), shadow: take(table.shadow, infinity) };
   const cut = kept.filter((i) => !isKnown(table.baseline, i) || !isKnown(table.shadow, i)).length;
-  const atMs = Float64Array.from(kept, (i) => table.atMs[i] ?? Number.NaN);
-  if (cut === 0) return { atMs, best: worst, worst, known: worst, cutShare: 0 };
+  const atMs = numbersAt(kept, (i) => table.atMs[i] ?? Number.NaN);
+  if (cut === 0) {
+    const known = { baseline: sorted(worst.baseline), shadow: sorted(worst.shadow) };
+    return { atMs, best: worst, worst, known, cutShare: 0 };
+  }
   const knownOf = (lane: LaneColumns, values: Float64Array) =>
-    values.filter((_, k) => isKnown(lane, kept[k] ?? 0));
+    sorted(values.filter((_, k) => isKnown(lane, kept[k] ?? 0)));
   return {
-    atMs,
-    worst,
+    ...{ atMs, worst },
     best: { baseline: take(table.baseline, infinity), shadow: take(table.shadow, 0) },
     known: {
       baseline: knownOf(table.baseline, worst.baseline),
@@ -97,7 +100,7 @@ export function tailGate(
   const n = values.atMs.length;
   const needed = minPairs[level];
   const { baseline, shadow } = values.known;
-  const [below, above] = [quantile(sorted(baseline), level), quantile(sorted(shadow), level)];
+  const [below, above] = [quantile(baseline, level), quantile(shadow, level)];
   const open: GateResult = {
     ...blank(id, "ratio", config),
     primary: finite(below),

@@ -22,6 +22,7 @@ import {
   tooClose,
   tooFewBlocks,
   tooFewPairs,
+  widerNext,
 } from "./gate-result.ts";
 import type { PairedValues } from "./ratio-gate.ts";
 
@@ -83,6 +84,7 @@ export function typicalGate(id: GateId, values: PairedValues, context: GateConte
         ? etaOf(
             { estimate: blocks.mean, upper: once.upper, margin: limit },
             (blocks.count * blocks.lengthMs) / 1_000,
+            widerNext(context, cosines(blocks.count)),
           )
         : null,
   };

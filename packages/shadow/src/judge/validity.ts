@@ -37,6 +37,11 @@ export function checkValidity(input: ValidityInput): readonly ValidityCheck[] {
   ];
 }
 
+/** The checks that can break an evaluation before its planned end. */
+export function checkAlways(input: ValidityInput): readonly ValidityCheck[] {
+  return [protection(input)];
+}
+
 function loadRatio({ loadRatio }: EvaluationFacts, config: EvaluationConfig): ValidityCheck {
   return checkOf({
     id: "load_ratio",

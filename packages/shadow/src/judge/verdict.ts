@@ -173,7 +173,7 @@ function checkReason({ id, text, value, limits, note }: ValidityCheck): Reason {
 }
 
 function notEnded(input: VerdictInput): Reason {
-  const { pairs, config, leftS, isBudgetSpent, requests, waitsFor = 0 } = input;
+  const { pairs, config, leftS, isBudgetSpent, isFinished, requests, waitsFor = 0 } = input;
   const { minPairs } = config;
   if (requests === 0) {
     return { code: "not_started", gate: null, text: "no request has been measured yet" };
@@ -187,6 +187,10 @@ function notEnded(input: VerdictInput): Reason {
   if (isBudgetSpent) {
     const text = `the budget is spent with ${pairs.toLocaleString("en-US")} of ${minPairs.toLocaleString("en-US")} pairs`;
     return { code: "too_few_pairs", gate: null, text };
+  }
+  if (isFinished === true) {
+    const text = `the samples hold ${pairs.toLocaleString("en-US")} pairs, and ${minPairs.toLocaleString("en-US")} are needed`;
+    return { code: "samples_end", gate: null, text };
   }
   if (leftS > 0) {
     const text = `the planned end is ${Math.ceil(leftS / 60)} min away`;

@@ -54,7 +54,9 @@ export function verdictWord(report: ShadowReport): string {
 /** The planned end is still to come: there can be no PASS yet, and nothing speaks against the candidate. */
 function isCollecting({ verdict, evaluation, limits_hit }: ShadowReport): boolean {
   const isSpent = limits_hit.some((limit) => limit.startsWith("the budget"));
-  return verdict.status === "INCONCLUSIVE" && !evaluation.is_final && !isSpent;
+  // A samples file that is too short: nothing more comes.
+  const isOver = verdict.reasons.some(({ code }) => code === "samples_end");
+  return verdict.status === "INCONCLUSIVE" && !evaluation.is_final && !isSpent && !isOver;
 }
 
 function missing(report: ShadowReport): readonly string[] {

@@ -30,8 +30,10 @@ export function createEProcess(margin: number, side: "below" | "above"): EProces
       const mean = sum / i;
       const variance = (0.25 + squares) / i;
       const bet = mean <= 0 ? 0 : Math.min(mean / (variance + mean * mean), cap);
-      logE += Math.log1p(bet * g);
-      maxLogE = Math.max(maxLogE, logE);
+      if (bet > 0) {
+        logE += Math.log1p(bet * g);
+        maxLogE = Math.max(maxLogE, logE);
+      }
       const before = i === 1 ? 0 : sum / (i - 1);
       const distance = g - before;
       sum += g;

@@ -40,6 +40,25 @@ export function cosines(blocks: number): number {
  * Lazarus, Lewis, Stock and Watson (2018), Journal of Business and Economic Statistics 36(4), 541-559.
  */
 export function cosineSd(influences: Influences): number {
+  return meanPower(influences, () => 1);
+}
+
+/** The most that a wave's power is raised by: the memory is itself uncertain, and power is lost with it. */
+const mostRise = 0.5;
+
+/**
+ * `cosineSd` for load that lasts: its waves are no longer slow against the load's memory, so each has less power than a
+ * lasting one would. What an exponential memory of m blocks takes from wave j, 1 + (pi j m / K)^2, is put back on.
+ *
+ * The spectrum of an Ornstein-Uhlenbeck process; recolouring as in Andrews and Monahan (1992), Econometrica 60(4), 953-966.
+ */
+export function longRunSd(influences: Influences): number {
+  const perWave = (Math.PI * memoryOf(influences)) / influences.length;
+  return meanPower(influences, (j) => 1 + Math.min(mostRise, (j * perWave) ** 2));
+}
+
+/** Root of the mean power of the slowest waves, each times its weight. */
+function meanPower(influences: Influences, weightOf: (wave: number) => number): number {
   const blocks = influences.length;
   const waves = cosines(blocks);
   let power = 0;
@@ -48,7 +67,7 @@ export function cosineSd(influences: Influences): number {
     for (let k = 0; k < blocks; k++) {
       wave += (influences[k] ?? 0) * Math.cos((Math.PI * j * (k + 0.5)) / blocks);
     }
-    power += (2 / blocks) * wave * wave;
+    power += weightOf(j) * (2 / blocks) * wave * wave;
   }
   return Math.sqrt(power / waves);
 }
@@ -57,7 +76,7 @@ export function cosineSd(influences: Influences): number {
 export function cosineBounds(mean: number, influences: Influences, alpha: number): Bounds {
   const blocks = influences.length;
   const quantile = studentQuantile(1 - alpha, cosines(blocks));
-  const radius = (quantile * cosineSd(influences)) / Math.sqrt(blocks);
+  const radius = (quantile * longRunSd(influences)) / Math.sqrt(blocks);
   return { lower: mean - radius, upper: mean + radius };
 }
 
@@ -65,14 +84,23 @@ export function cosineBounds(mean: number, influences: Influences, alpha: number
  * Long-run standard deviation by an autoregression on the block before. Steadier than `cosineSd` in few blocks, and so
  * for early looks. The correlation is corrected for its bias in few blocks (Kendall 1954), more so where it is strong.
  */
-function autoregressiveSd(influences: Influences): number {
-  const variance = autocovariance(influences, 0);
-  if (variance === 0) return 0;
-  const found = autocovariance(influences, 1) / variance;
-  const lag1 = Math.min(0.97, Math.max(0, corrected(found, influences.length)));
+function autoregressiveSd(influences: Influences): {
+  readonly sd: number;
+  readonly freedom: number;
+} {
   const blocks = influences.length;
-  return Math.sqrt(((variance * blocks) / (blocks - 1)) * ((1 + lag1) / (1 - lag1)));
+  const variance = autocovariance(influences, 0);
+  if (variance === 0) return { sd: 0, freedom: blocks - 1 };
+  const found = autocovariance(influences, 1) / variance;
+  const lag1 = Math.min(0.97, Math.max(0, corrected(found, blocks)));
+  const sd = Math.sqrt(((variance * blocks) / (blocks - 1)) * ((1 + lag1) / (1 - lag1)));
+  // As many independent blocks would tell the variance as well: Bartlett (1935).
+  const freedom = Math.floor(((blocks - 1) * (1 - lag1 ** 2)) / (1 + lag1 ** 2));
+  return { sd, freedom: Math.max(1, freedom) };
 }
+
+/** Blocks of time that a FAIL before the planned end needs: four minutes. In fewer, load that lasts is taken for a difference. */
+const minBlocksToFail = 24;
 
 /** Blocks after which the sequence is narrowest: early, as a shadow that is clearly slower should not go on for long. */
 const narrowestAt = 24;
@@ -87,9 +115,10 @@ export function anytimeBounds(
   alpha: number,
 ): Bounds | undefined {
   const blocks = influences.length;
-  if (blocks < minBlocks || blocks < minSwings * memoryOf(influences)) return undefined;
-  const widened = studentQuantile(1 - alpha, blocks - 1) / normalQuantile(1 - alpha);
-  const radius = autoregressiveSd(influences) * unitHalfWidth(blocks, alpha, narrowestAt) * widened;
+  if (blocks < minBlocksToFail || blocks < minSwings * memoryOf(influences)) return undefined;
+  const { sd, freedom } = autoregressiveSd(influences);
+  const widened = studentQuantile(1 - alpha, freedom) / normalQuantile(1 - alpha);
+  const radius = sd * unitHalfWidth(blocks, alpha, narrowestAt) * widened;
   return { lower: mean - radius, upper: mean + radius };
 }
 
