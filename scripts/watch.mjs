@@ -8,6 +8,7 @@ import { affectedTests } from "./affected.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const jestFlags = ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning"];
+const hasGroups = process.platform !== "win32";
 /** An editor writes a file in several steps. */
 const settleMs = 100;
 
@@ -25,7 +26,7 @@ for (const folder of ["packages", "e2e", "bench", "examples", "sim", "scripts"])
     timer = setTimeout(start, settleMs);
   });
 }
-process.once("SIGINT", end).once("SIGTERM", end);
+for (const each of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(each, end);
 say("checks the types; then waits for changes, Ctrl-C ends it");
 start();
 
@@ -44,25 +45,40 @@ function start() {
   if (files.length > 0) void test(files, signal);
 }
 
+/** Those of the changed packages first, which answer in seconds. */
 async function test(files, signal) {
   const tests = affectedTests(root, files).filter((file) => !file.startsWith("e2e/"));
-  const name = `tests in ${tests.length} ${tests.length === 1 ? "file" : "files"}`;
-  const jest = [...jestFlags, "node_modules/jest/bin/jest.js", "--silent", "--bail=3"];
+  const own = tests.filter((file) => files.some((each) => packageOf(each) === packageOf(file)));
+  const others = tests.filter((file) => !own.includes(file));
   const isPassed =
-    tests.length === 0 || (await run(name, [...jest, "--runTestsByPath", ...tests], signal));
+    (await runTests(own, "of what changed", signal)) &&
+    (await runTests(others, "of what uses it", signal));
   if (isPassed) for (const file of files) changed.delete(file);
+}
+
+async function runTests(files, whose, signal) {
+  if (files.length === 0) return true;
+  const count = `${files.length} test ${files.length === 1 ? "file" : "files"}`;
+  const jest = [...jestFlags, "node_modules/jest/bin/jest.js", "--silent", "--bail=3"];
+  return await run(`${count} ${whose}`, [...jest, "--runTestsByPath", ...files], signal);
+}
+
+function packageOf(file) {
+  return file.split("/").slice(0, 2).join("/");
 }
 
 /** Runs a command of Node and says what came of it: in a line, and with its output where it failed. */
 function run(name, args, signal) {
+  if (signal.aborted) return Promise.resolve(false);
   const startMs = performance.now();
   const env = { ...process.env, NODE_COMPILE_CACHE: join(root, ".cache", "compiled") };
   const child = spawn(process.execPath, args, {
     cwd: root,
     env,
     stdio: ["ignore", "pipe", "pipe"],
-    signal,
+    detached: hasGroups,
   });
+  signal.addEventListener("abort", () => kill(child));
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text) => {
@@ -79,6 +95,16 @@ function run(name, args, signal) {
       say(`${name} ${status === 0 ? "ok" : "FAILED"}, ${seconds} s`);
     });
   });
+}
+
+/** With the workers that Jest started, which outlive it otherwise. */
+function kill(child) {
+  if (child.exitCode !== null || child.pid === undefined) return;
+  try {
+    process.kill(hasGroups ? -child.pid : child.pid, "SIGTERM");
+  } catch {
+    // It has ended meanwhile.
+  }
 }
 
 function say(words) {
