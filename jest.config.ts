@@ -8,6 +8,7 @@ const config: Config = {
     "<rootDir>/scripts/test/*.test.mjs",
     "<rootDir>/e2e/**/*.test.ts",
     "<rootDir>/sim/test/*.test.ts",
+    "<rootDir>/testing/*.test.ts",
   ],
   // Most end-to-end tests wait for other processes: Jest's own choice, a core less than there are, would run them one by one on two.
   maxWorkers: Math.max(2, availableParallelism() - 1),

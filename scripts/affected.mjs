@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { importsOf } from "./check-imports.mjs";
 
-const folders = ["packages", "e2e", "sim", "scripts"];
+const folders = ["packages", "e2e", "sim", "scripts", "testing"];
 const isSource = (name) => /\.m?[jt]s$/.test(name);
 const isTest = (name) => /\.test\.m?[jt]s$/.test(name);
 const isSkipped = (name) => /(?:^|\/)(?:node_modules|dist|cjs|gen)(?:\/|$)/.test(name);

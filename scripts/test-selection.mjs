@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const folders = { unit: ["packages/", "scripts/", "sim/test/"], e2e: ["e2e/"] };
+const folders = { unit: ["packages/", "scripts/", "sim/test/", "testing/"], e2e: ["e2e/"] };
 /** These measure times, so nothing else runs beside them. */
 const timed = [
   "hostile",

@@ -17,7 +17,7 @@ const changed = new Set();
 let round = new AbortController();
 let timer;
 
-for (const folder of ["packages", "e2e", "bench", "examples", "sim", "scripts"]) {
+for (const folder of ["packages", "e2e", "bench", "examples", "sim", "scripts", "testing"]) {
   watch(join(root, folder), { recursive: true }, (_event, name) => {
     const path = join(folder, name ?? "");
     if (!/\.m?[jt]s$/.test(path) || /(?:^|\/)(?:node_modules|dist|cjs)\//.test(path)) return;

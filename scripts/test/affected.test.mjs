@@ -22,6 +22,7 @@ const files = {
   "e2e/sum.test.ts": 'import "../packages/high/src/sum.ts";\n',
   "sim/run.ts": "",
   "scripts/run.mjs": "",
+  "testing/golden.ts": "",
 };
 for (const [name, text] of Object.entries(files)) {
   mkdirSync(dirname(join(root, name)), { recursive: true });

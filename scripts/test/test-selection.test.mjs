@@ -31,7 +31,7 @@ describe("the runs of Jest", () => {
   });
 
   test("one kind, narrowed by a file of it, and by a pattern alone", () => {
-    expect(runsOf(["unit"])).toEqual([["packages/", "scripts/", "sim/test/"]]);
+    expect(runsOf(["unit"])).toEqual([["packages/", "scripts/", "sim/test/", "testing/"]]);
     expect(runsOf(["unit", "packages/grpc"])).toEqual([["packages/grpc"]]);
     expect(runsOf(["e2e", "e2e/up.test.ts"])).toEqual([["e2e/up.test.ts"]]);
     expect(runsOf(["pool"])).toEqual([["pool"]]);
