@@ -2,17 +2,14 @@ import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const folders = { unit: ["packages/", "scripts/", "sim/test/", "testing/"], e2e: ["e2e/"] };
-/** These measure times, so nothing else runs beside them. */
-const timed = [
-  "hostile",
-  "measures",
-  "picker-faults",
-  "scheduling",
-  "shadow-faults",
-  "timers",
-  "verdict",
-];
-const timedFiles = `/e2e/(${timed.join("|")})\\.test\\.ts$`;
+/** These measure times while they put the machine to work, so nothing else runs beside them. */
+const alone = filesOf(["hostile", "measures", "scheduling"]);
+/** These hold limits of time, but mostly wait: two of them run at once, and nothing else. */
+const paired = filesOf(["picker-faults", "shadow-faults", "timers", "verdict"]);
+
+function filesOf(names) {
+  return `/e2e/(${names.join("|")})\\.test\\.ts$`;
+}
 
 /** The kind of tests that the arguments name, and what stands behind it. */
 function parse([first, ...rest]) {
@@ -33,8 +30,13 @@ export function runsOf(args) {
   const isWhole = given.every((each) => each.startsWith("-") && !each.startsWith("--testMatch"));
   if (!isWhole || kind === "unit") return [[...paths, ...given]];
   return [
-    [...paths, ...given, "--testPathIgnorePatterns", "/node_modules/", "/.cache/", timedFiles],
-    [timedFiles, ...given, "--runInBand"],
+    // Workers keep the modules of the files that they ran, and collecting that garbage takes ever longer.
+    [
+      ...[...paths, ...given, "--workerIdleMemoryLimit=500MB"],
+      ...["--testPathIgnorePatterns", "/node_modules/", "/.cache/", paired, alone],
+    ],
+    [paired, ...given, "--maxWorkers=2"],
+    [alone, ...given, "--runInBand"],
   ];
 }
 

@@ -65,19 +65,6 @@ export async function startGateway({
   const listenerFlags = httpPort === undefined ? ["--listener", `http=${http}`] : [];
   const resourceFlags = ["-f", file, ...listenerFlags, "--bind", "127.0.0.1"];
 
-  const rendered = await runUmbra(
-    "render",
-    ...resourceFlags,
-    "--sidecar",
-    grpc,
-    "--envoy-admin",
-    envoyAdmin,
-    ...renderFlags,
-  );
-  if (rendered.status !== 0) throw new Error(rendered.stderr);
-  const bootstrap = join(folder, "envoy.yaml");
-  writeFileSync(bootstrap, edit(rendered.stdout));
-
   const startSidecar = () =>
     startUmbra(
       "serve",
@@ -90,7 +77,24 @@ export async function startGateway({
       envoyAdmin,
       ...serveFlags,
     );
+  // It starts while the bootstrap is rendered.
   let sidecar = startSidecar();
+  const rendered = await runUmbra(
+    "render",
+    ...resourceFlags,
+    "--sidecar",
+    grpc,
+    "--envoy-admin",
+    envoyAdmin,
+    ...renderFlags,
+  );
+  if (rendered.status !== 0) {
+    await sidecar.stop();
+    throw new Error(rendered.stderr);
+  }
+  const bootstrap = join(folder, "envoy.yaml");
+  writeFileSync(bootstrap, edit(rendered.stdout));
+
   const envoy = startProcess(
     envoyBinary,
     ...[

@@ -23,11 +23,12 @@ describe("what is built before a run", () => {
 });
 
 describe("the runs of Jest", () => {
-  test("all: what measures times comes last, and alone", () => {
-    const [first, timed, ...more] = runsOf([]);
+  test("all: what measures times comes last, at most two files at once, then one", () => {
+    const [first, paired, alone, ...more] = runsOf([]);
     expect(more).toEqual([]);
-    expect(timed).toEqual([first?.at(-1), "--runInBand"]);
     expect(first).toContain("--testPathIgnorePatterns");
+    expect(paired).toEqual([first?.at(-2), "--maxWorkers=2"]);
+    expect(alone).toEqual([first?.at(-1), "--runInBand"]);
   });
 
   test("one kind, narrowed by a file of it, and by a pattern alone", () => {
