@@ -117,7 +117,7 @@ export async function startGateway({
     const statuses = await Promise.all(urls.map(statusOf));
     return statuses.every((status) => status === 200);
   };
-  await until("sidecar and Envoy are ready", isReady, 20_000);
+  await until("sidecar and Envoy are ready", isReady, 45_000);
 
   return {
     origin: `http://127.0.0.1:${http}`,
@@ -128,7 +128,7 @@ export async function startGateway({
     async restartSidecar() {
       await sidecar.stop("SIGKILL");
       sidecar = startSidecar();
-      await until("the sidecar is ready again", isReady, 20_000);
+      await until("the sidecar is ready again", isReady, 45_000);
     },
     async stat(pattern) {
       const { body } = await request(`http://${envoyAdmin}/stats?format=json`);
