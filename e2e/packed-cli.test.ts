@@ -38,9 +38,9 @@ function run(command: string, args: readonly string[], cwd: string): void {
 /** As npm lays them: ours from their tarballs, and what they depend on beside them. */
 beforeAll(() => {
   const pnpm = join(root, ".cache/tools/node_modules/.bin/pnpm");
+  run(pnpm, ["--recursive", "pack", "--pack-destination", home], root);
   for (const name of packages) {
     const source = join(root, "packages", name);
-    run(pnpm, ["pack", "--pack-destination", home], source);
     const target = join(modules, "@umbra", name);
     mkdirSync(target, { recursive: true });
     const tarball = join(home, `umbra-${name}-0.1.0.tgz`);

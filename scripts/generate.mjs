@@ -1,11 +1,12 @@
 // Writes what is generated: the folders packages/*/src/gen from proto/, docs/*.schema.json from the report's and the
-// topology's types. With --check it only says whether what is committed is fresh.
+// topology's types. With --check it only says whether what is committed is fresh, and generates nothing where neither the
+// inputs nor the outputs changed since it last said so.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createGenerator } from "ts-json-schema-generator";
+import { fingerprintOf, isStamped, writeStamp } from "./fingerprint.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 /** Which package has the code of which folder of proto/. */
@@ -17,6 +18,24 @@ const texts = {
   "docs/topology.schema.json": topologySchema,
   "docs/topology.md": topologyPage,
 };
+
+const stamp = join(root, ".cache", "generated.sha256");
+/** All that is generated, and all that it is generated from. */
+const fingerprint = fingerprintOf(
+  [
+    ...["proto", "scripts/generate.mjs", "pnpm-lock.yaml", "tsconfig.base.json"],
+    // The types of the schemas, and of what they import.
+    ...["shadow", "envoy-config", "openai"].map((name) => `packages/${name}/src`),
+    ...Object.values(owners).map((name) => `packages/${name}/src/gen`),
+    ...Object.keys(texts),
+  ].map((path) => join(root, path)),
+);
+if (isCheck && isStamped(stamp, fingerprint)) {
+  process.stderr.write("generate: nothing changed since the generated code was found fresh\n");
+  process.exit();
+}
+// It loads the compiler, which takes a second.
+const { createGenerator } = await import("ts-json-schema-generator");
 
 const fresh = mkdtempSync(join(tmpdir(), "umbra-generate-"));
 try {
@@ -110,6 +129,7 @@ function check() {
     if (textOf(root, name) !== make()) stale.push(name);
   }
   if (stale.length === 0) {
+    writeStamp(stamp, fingerprint);
     process.stderr.write("generate: the generated code is fresh\n");
     return;
   }

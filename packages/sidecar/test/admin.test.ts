@@ -1,6 +1,6 @@
 import { get, type IncomingMessage } from "node:http";
 import { hostname } from "node:os";
-import { afterEach, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, describe, expect, test } from "@jest/globals";
 import { directTopology } from "@umbra/envoy-config";
 import { type Sidecar, startSidecar } from "@umbra/sidecar";
 import pino from "pino";
@@ -8,16 +8,30 @@ import pino from "pino";
 const token = "a-token-of-this-test";
 let sidecar: Sidecar | undefined;
 
+const options = () => ({
+  topology: directTopology({ primary: ["127.0.0.1:9"], shadow: ["127.0.0.1:9"], port: 80 }),
+  grpc: "127.0.0.1:0",
+  admin: { host: "127.0.0.1", port: 0 },
+  log: pino({ level: "silent" }),
+});
+
 async function start(adminToken?: string): Promise<string> {
-  sidecar = await startSidecar({
-    topology: directTopology({ primary: ["127.0.0.1:9"], shadow: ["127.0.0.1:9"], port: 80 }),
-    grpc: "127.0.0.1:0",
-    admin: { host: "127.0.0.1", port: 0 },
-    log: pino({ level: "silent" }),
-    ...(adminToken === undefined ? {} : { adminToken }),
-  });
+  const more = adminToken === undefined ? {} : { adminToken };
+  sidecar = await startSidecar({ ...options(), ...more });
   return `http://${sidecar.adminAddress}`;
 }
+
+/** One sidecar for all the tests that change nothing of it. */
+let unchanged: Promise<Sidecar> | undefined;
+
+async function originOfUnchanged(): Promise<string> {
+  unchanged ??= startSidecar(options());
+  return `http://${(await unchanged).adminAddress}`;
+}
+
+afterAll(async () => {
+  await (await unchanged)?.close(0);
+});
 
 afterEach(async () => {
   await sidecar?.close(0);
@@ -37,7 +51,7 @@ function ask(origin: string, path: string, host: string): Promise<IncomingMessag
 test.each(["/v1/pools", "/v1/pairs", "/v1/report", "/metrics", "/", "/v1/events", "/healthz"])(
   "%s on loopback answers no page that was brought here by another's name",
   async (path) => {
-    const origin = await start();
+    const origin = await originOfUnchanged();
     for (const host of ["evil.example", "127.0.0.1.evil.example:9090"]) {
       expect((await ask(origin, path, host)).statusCode).toBe(403);
     }
@@ -77,7 +91,7 @@ describe("calls that change mirroring", () => {
     { path: "pause", body: "x".repeat(5_000), status: 413 },
     { path: "explode", body: "", status: 404 },
   ])("$path with $status", async ({ path, body, status }) => {
-    const origin = await start();
+    const origin = await originOfUnchanged();
     expect((await call(origin, path, {}, body)).status).toBe(status);
   });
 
@@ -88,13 +102,13 @@ describe("calls that change mirroring", () => {
   });
 
   test("a page of another origin is refused", async () => {
-    const origin = await start();
+    const origin = await originOfUnchanged();
     expect((await call(origin, "pause", { origin: "http://evil.example" })).status).toBe(403);
   });
 });
 
 test("every answer says its type, and is to be taken for no other", async () => {
-  const origin = await start();
+  const origin = await originOfUnchanged();
   const typeOf = async (path: string) => {
     const { headers, body } = await fetch(`${origin}${path}`);
     await body?.cancel();
@@ -112,7 +126,7 @@ test("every answer says its type, and is to be taken for no other", async () => 
 });
 
 test("the page may load its own script and nothing else, and be shown in no other page", async () => {
-  const { headers } = await fetch(`${await start()}/`);
+  const { headers } = await fetch(`${await originOfUnchanged()}/`);
   const policy = headers.get("content-security-policy")?.split("; ");
   expect(policy).toEqual(
     expect.arrayContaining([
