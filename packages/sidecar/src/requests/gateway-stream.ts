@@ -22,7 +22,7 @@ export interface GatewayOptions {
   /** Namespace of the metadata that names the endpoints that may be picked; `envoy.lb.subset_hint` when absent. */
   readonly subsetNamespace?: string;
   /** How bodies come from a gateway that does not say; as the protocol demands, in full duplex, when absent. */
-  readonly unsaidMode?: "FULL_DUPLEX_STREAMED" | "BUFFERED";
+  readonly defaultBodyMode?: "FULL_DUPLEX_STREAMED" | "BUFFERED";
   /** Its filter has `allow_mode_override`. */
   readonly mayOverrideMode?: boolean;
 }
@@ -35,7 +35,7 @@ export interface GatewayProtocol {
   readonly subsetNamespace: string;
   readonly subsetKey: string;
   readonly servedKey: string;
-  readonly unsaidMode: BodyMode;
+  readonly defaultBodyMode: BodyMode;
   readonly mayOverrideMode: boolean;
   readonly paths: BackendPaths;
   /** As a bootstrap that Umbra has rendered is told of a pick, and as others are. */
@@ -59,7 +59,7 @@ export function gatewayProtocol(
     subsetNamespace: options.subsetNamespace ?? "envoy.lb.subset_hint",
     subsetKey: `${destination}-subset`,
     servedKey: `${destination}-served`,
-    unsaidMode: options.unsaidMode ?? "FULL_DUPLEX_STREAMED",
+    defaultBodyMode: options.defaultBodyMode ?? "FULL_DUPLEX_STREAMED",
     mayOverrideMode: options.mayOverrideMode ?? false,
     paths,
     own: createDestinations((value) => new StandingRoute([{ name: destinationHeader, value }])),
@@ -78,7 +78,7 @@ export interface GatewayStream {
   readonly pool: string;
   readonly mirrors: string;
   /** How bodies come where the gateway does not say. */
-  readonly unsaidMode: BodyMode;
+  readonly defaultBodyMode: BodyMode;
   readonly mayOverrideMode: boolean;
   /** Its Envoy sends a body twice that has come in full duplex and ends with trailers: its routes are retried (envoy#45470). */
   readonly repeatsTrailed: boolean;
@@ -127,7 +127,7 @@ interface OwnStreamFacts {
 }
 
 class OwnStream implements GatewayStream {
-  readonly unsaidMode = "UNKNOWN";
+  readonly defaultBodyMode = "UNKNOWN";
   readonly mayOverrideMode = false;
   readonly repeatsTrailed: boolean;
   readonly lane: Lane;
@@ -170,7 +170,7 @@ class ForeignStream implements GatewayStream {
   readonly pool: string;
   readonly mirrors = "";
   readonly knownUnderscores = undefined;
-  readonly unsaidMode: BodyMode;
+  readonly defaultBodyMode: BodyMode;
   readonly mayOverrideMode: boolean;
   /** Nobody here knows; `docs/gateways.md` tells. */
   readonly repeatsTrailed = false;
@@ -178,7 +178,7 @@ class ForeignStream implements GatewayStream {
 
   constructor(pool: string, protocol: GatewayProtocol) {
     this.pool = pool;
-    this.unsaidMode = protocol.unsaidMode;
+    this.defaultBodyMode = protocol.defaultBodyMode;
     this.mayOverrideMode = protocol.mayOverrideMode;
     this.#protocol = protocol;
   }

@@ -113,8 +113,8 @@ export abstract class Picking implements PickExchange {
   /** The stream is over, the lease released. */
   protected abstract over(): void;
 
-  get unsaidMode(): BodyMode {
-    return this.gateway.unsaidMode;
+  get defaultBodyMode(): BodyMode {
+    return this.gateway.defaultBodyMode;
   }
 
   get mayOverrideMode(): boolean {
