@@ -5,7 +5,7 @@ import { resourceName } from "./resource-ref.ts";
 import type { Mirror, Pool, Route, RouteOrigin, Topology } from "./topology.ts";
 
 export interface DirectTopologyOptions {
-  /** `ip:port`s that answer clients. */
+  /** Primary endpoints, as `ip:port`. */
   readonly primary: readonly string[];
   /** `ip:port`s that get a copy of every request; none for no mirror. */
   readonly shadow: readonly string[];

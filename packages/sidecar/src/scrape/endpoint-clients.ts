@@ -30,7 +30,7 @@ export function createEndpointClients(options: EndpointClientsOptions): Endpoint
       const key = `${scheme}://${at}`;
       const known = others.get(key);
       if (known !== undefined) return known;
-      // The key of an endpoint that speaks TLS is never sent in plain text.
+      // The key of an endpoint with TLS is never sent in plain text.
       const isSafe = scheme === "https" || tls === undefined;
       const made = createEndpointClient(at, timeoutMs, {
         tls: scheme === "https" ? (tls ?? {}) : undefined,
