@@ -25,10 +25,10 @@ test("the twenty-first fault within a minute ends the process; fewer faults neve
   const { from, seen, clock } = containing();
   for (let i = 0; i < 100; i++) {
     clock.ms += 3_001;
-    from.emit("uncaughtException", new Error("now and then"));
+    from.emit("uncaughtException", new Error("sometimes"));
   }
   expect(seen.exits).toEqual([]);
-  for (let i = 0; i < 20; i++) from.emit("uncaughtException", new Error("again and again"));
+  for (let i = 0; i < 20; i++) from.emit("uncaughtException", new Error("repeatedly"));
   expect([seen.exits[0], seen.fatal > 0]).toEqual([1, true]);
 });
 

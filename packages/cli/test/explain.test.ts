@@ -159,7 +159,7 @@ describe("umbra explain", () => {
     const { status, stderr } = await run("--state", odd, "--pool", "llama", "--model", "m");
     expect(status).not.toBe(0);
     expect(stderr).toContain(
-      'the metrics of 10.0.0.1:8000 in the state must have the sidecar's format, such as {"kind": "fresh", "metrics": {"waitingRequests": 0, "runningRequests": 0}}',
+      'the metrics of 10.0.0.1:8000 in the state must have the sidecar\'s format, such as {"kind": "fresh", "metrics": {"waitingRequests": 0, "runningRequests": 0}}',
     );
   });
 

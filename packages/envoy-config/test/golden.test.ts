@@ -12,7 +12,7 @@ import {
 /** `UPDATE_GOLDEN=1` rewrites the files, to be reviewed as a diff. */
 const shouldUpdate = process.env.UPDATE_GOLDEN === "1";
 
-test.each(caseNames)("renders %s as its folder says", (name) => {
+test.each(caseNames)("renders %s like the files in its folder", (name) => {
   const rendered = renderCase(name);
   if (shouldUpdate) write(name, rendered);
   expect(rendered).toEqual(kept(name));

@@ -75,7 +75,7 @@ async function runUp(flags: Flags, io: Io): Promise<void> {
   const envoy = keepRunning({
     ...kept,
     name: "Envoy",
-    // If someone told Envoy to exit, don't restart it.
+    // If someone asked Envoy to exit, don't restart it.
     mayEndCleanly: true,
     start: () =>
       runEnvoy({

@@ -110,7 +110,7 @@ export const runFlags: FlagTable<ServeFlags & UpFlags & DemoFlags> = {
   },
   endpointKeyFile: {
     flag: "--endpoint-key-file <file>",
-    help: "file with the API key for Umbra's own requests to endpoints: model lists and metrics (vLLM: --api-key); sent in plain text or over unverified TLS unless a BackendTLSPolicy says otherwise; reloaded when it changes",
+    help: "file with the API key for Umbra's own requests to endpoints: model lists and metrics (vLLM: --api-key); sent in plain text or over unverified TLS unless a BackendTLSPolicy requires verified TLS; reloaded when it changes",
     of: { ...both, doctor: undefined },
   },
   systemCa: {

@@ -5,7 +5,7 @@ import {
   type EndpointClientOptions,
 } from "./endpoint-client.ts";
 
-/** The connections to one endpoint: to its API, and to its metrics page where that has another port or scheme. */
+/** The connections to one endpoint: to its API, and to its metrics page if that has another port or scheme. */
 export interface EndpointClients {
   readonly own: EndpointClient;
   of(place: MetricsPlace): EndpointClient;
