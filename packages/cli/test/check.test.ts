@@ -46,7 +46,7 @@ test("shows the line, marks the error and says how to fix it", async () => {
   ).toContain(`${file}:13:44 error UMB0104 \`port\` must be a whole number from 1 to 65535
   13 |   rules: [{backendRefs: [{name: svc, port: "80"}]}]
      |                                            ^^^^
-       help: write it without quotes: 80 (docs/errors.md#umb0104)
+       help: remove the quotes: 80 (docs/errors.md#umb0104)
 `);
   expect(stderr).toMatch(/\nerror: 1 error, \d warnings?, 1 info found\n$/);
 });
@@ -68,7 +68,7 @@ describe("-o", () => {
       severity: "error",
       code: "UMB0104",
       message: "`port` must be a whole number from 1 to 65535",
-      remedy: "write it without quotes: 80",
+      remedy: "remove the quotes: 80",
       file: expect.stringContaining("a b.yaml"),
       line: 13,
       column: 44,

@@ -40,10 +40,10 @@ export type SessionKey =
   | { readonly kind: "header"; readonly name: string }
   /** The body's `user`. */
   | { readonly kind: "user" }
-  /** The beginning of the prompt, at most so many bytes. */
+  /** The first bytes of the prompt, at most `bytes`. */
   | { readonly kind: "prompt"; readonly bytes: number };
 
-/** Requests that may be mirrored. An absent list allows all. */
+/** Requests that are eligible for mirroring. An absent list allows all. */
 export interface Eligibility {
   readonly paths: readonly string[];
   readonly models?: readonly string[];

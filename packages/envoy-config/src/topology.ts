@@ -30,9 +30,9 @@ export interface EnvoyConfiguration {
 export type BootstrapChange =
   /** Merged into the rendered bootstrap. */
   | { readonly kind: "merge"; readonly value: JsonMap }
-  /** Put around its listeners and clusters. */
+  /** Replaces everything except the listeners and clusters. */
   | { readonly kind: "replace"; readonly value: JsonMap }
-  /** Patched, one operation after the other. */
+  /** Applies the operations in order. */
   | { readonly kind: "patch"; readonly operations: readonly PatchOperation[] };
 
 export type JsonMap = Readonly<Record<string, JsonValue>>;

@@ -592,7 +592,7 @@ describe("an answer that passes through the pick stream", () => {
     expect(of(first).errorShare > 0).toBe(hasErrors);
   });
 
-  test("from the gateway itself says nothing about the endpoint", () => {
+  test("from the gateway itself does not count for the endpoint", () => {
     const { headers, watch, of } = watched();
     headers(500, { details: "no_healthy_upstream" });
     expect(watch.isReported).toBe(false);

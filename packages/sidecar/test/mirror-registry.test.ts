@@ -98,7 +98,7 @@ describe("a twin", () => {
     expect(gated?.gate.state().inFlight).toBe(1);
   });
 
-  // A twin that Umbra or the client ended says nothing about the shadow.
+  // A twin that Umbra or the client ended does not count for the shadow.
   test.each(legClasses)("that ends as %s opens the breaker if it is the shadow's error", (how) => {
     const registry = registryOf({});
     const [gated] = registry.of("m0");

@@ -265,7 +265,7 @@ describe("breaker", () => {
     ]);
   });
 
-  test("opens at more than 20 % in a minute, and forgets older ones", () => {
+  test("opens at more than 20 % in a minute, and ignores older errors", () => {
     const clock = { ms: 0 };
     const breaker = createBreaker(() => clock.ms);
     for (let i = 0; i < 100; i++) breaker.record("r", i % 6 === 0);

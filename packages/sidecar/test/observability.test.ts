@@ -343,7 +343,7 @@ test("a merged model list is counted and logged as such", async () => {
   }
 });
 
-test("at info level, one refusal per second is logged with the number of others", async () => {
+test("at info level, one refusal per second is logged with the number of suppressed ones", async () => {
   await start({
     log: pino({ level: "info", base: null }, { write: (line: string) => lines.push(line) }),
   });

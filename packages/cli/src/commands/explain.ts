@@ -19,7 +19,7 @@ const explainFlags = {
   promptTokens: flag("--prompt-tokens <count>", "length of the prompt", wholeNumber(0, 1e9)),
   priority: flag(
     "--priority <number>",
-    "priority of the request, priority of the request, instead of its model's criticality",
+    "priority of the request, instead of its model's criticality",
     number(-1e6, 1e6),
   ),
   admin: adminFlag,

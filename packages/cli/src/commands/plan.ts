@@ -27,7 +27,7 @@ const planFlags = {
     "rate of eligible requests at the primary; required without --live",
     number(0.001, 1_000_000),
   ),
-  percent: flag("--percent <share>", "percentage of requests to mirror", number(0.001, 100), 100),
+  percent: flag("--percent <share>", "percentage of these requests to mirror", number(0.001, 100), 100),
   samples: flag(
     "--samples <file>",
     "recorded samples of the primary, to estimate how much its latencies vary; repeatable",
@@ -35,7 +35,7 @@ const planFlags = {
   ),
   live: flag(
     "--live <host:port>",
-    "admin interface of a running sidecar, to read rate, request duration and load pattern from",
+    "read rate, request duration and load pattern from the admin interface of this sidecar",
     checked(hostPort),
   ),
   file: flag(
@@ -48,7 +48,7 @@ const planFlags = {
   e2e: flag("--e2e <seconds>", "mean duration of a request", number(0.001, 86_400)),
   discordance: flag(
     "--discordance <share>",
-    "share of share of pairs in which exactly one lane has an error",
+    "share of pairs in which exactly one lane has an error",
     number(0, 0.5),
   ),
   output: outputFlag("output format"),
@@ -116,7 +116,7 @@ async function sampled(
   io.stderr(
     requests < 200
       ? `${requests} measured requests are too few for a profile: assuming typical traffic\n`
-      : `using the using the profile of ${requests} measured requests${of}\n`,
+      : `using the profile of ${requests} measured requests${of}\n`,
   );
   return profile;
 }

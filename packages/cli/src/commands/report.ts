@@ -40,7 +40,7 @@ const reportFlags = {
   admin: adminFlag,
   samples: flag(
     "--samples <file>",
-    "evaluate this NDJSON samples file, or - for standard input; repeatable",
+    "evaluate this NDJSON samples file; - for standard input; repeatable",
     collect,
   ),
   from: flag("--from <file>", "print this saved report (JSON) again"),
@@ -70,7 +70,7 @@ const reportFlags = {
   ),
   blockLengths: flag(
     "--block-lengths <seconds,…>",
-    "with --samples: candidate lengths of time blocks",
+    "with --samples: lengths of time blocks to choose from",
     secondsList,
   ),
   seed: flag(
@@ -86,10 +86,10 @@ const reportFlags = {
   html: flag("--html <file>", "write a self-contained HTML page", writable),
   markdown: flag(
     "--markdown <file>",
-    "write Markdown (for a review comment), or - for standard output",
+    "write Markdown, for example for a review comment; - for standard output",
     writable,
   ),
-  junit: flag("--junit <file>", "write JUnit XML, or - for standard output", writable),
+  junit: flag("--junit <file>", "write JUnit XML; - for standard output", writable),
   gate: flag(
     "--gate",
     "set the exit status from the verdict: 0 PASS, 10 FAIL, 11 INCONCLUSIVE, 12 INVALID",

@@ -10,7 +10,7 @@ import { tableText } from "../tables.ts";
 
 const shadowFlags = {
   admin: adminFlag,
-  candidate: flag("--candidate <pool>", "change change only mirrors to this shadow pool"),
+  candidate: flag("--candidate <pool>", "change only mirrors to this shadow pool"),
   adminTokenFile: flag(
     "--admin-token-file <file>",
     "file with the admin token; required for a sidecar on another machine",

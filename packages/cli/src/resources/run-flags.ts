@@ -63,7 +63,7 @@ export const runFlags: FlagTable<ServeFlags & UpFlags & DemoFlags> = {
   },
   sidecar: {
     flag: "--grpc, --sidecar <address>",
-    help: "address address where the sidecar serves Envoy: host:port or unix:/path",
+    help: "address where the sidecar serves Envoy: host:port or unix:/path",
     read: checked(sidecarAddress),
     of: { up: defaultBootstrapOptions.sidecar },
   },

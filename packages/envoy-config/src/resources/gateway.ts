@@ -112,7 +112,7 @@ function readTls(tls: Reader): ListenerTls {
   });
   tls.needs("certificateRefs");
   if (tls.has("options")) {
-    tls.unsupported("`options` are not supported: they are left out", "options");
+    tls.unsupported("`options` are not supported and are ignored", "options");
   }
   if (tls.has("frontendValidation")) clientCertificates(tls, "frontendValidation");
   return { certificates };

@@ -150,7 +150,7 @@ function readHeaders(headers: Reader): MirrorHeaders {
   for (const name of [...set.map((each) => each.name), ...remove]) {
     const shown = name.slice(0, 64);
     if (!isHeaderName(name) && !name.startsWith(":")) {
-      headers.wrong(`\`${shown}\` is no name of a header`);
+      headers.wrong(`\`${shown}\` is not a valid header name`);
     }
     if (reserved.test(name) || framesMessages(name)) {
       headers.wrong(`the header ${shown} is reserved for the gateway`, undefined, "remove it");

@@ -98,13 +98,13 @@ export const requestErrorCodes: readonly RequestErrorCode[] = Object.keys(
 
 /** The data for the answer to a refused request. */
 export type Refusal = {
-  /** As the code has it when absent. */
+  /** The code's default when absent. */
   readonly dropped?: DroppedReason;
   /** The end of the message if no endpoint's load is known: then the pool must not be called saturated. */
   readonly unknownLoad?: string;
 } & (
   | { readonly code: UnfilledCode; readonly message: string }
-  /** The message is as the code has it when absent. */
+  /** The code's default message when absent. */
   | { readonly code: Exclude<RequestErrorCode, UnfilledCode>; readonly message?: string }
 );
 

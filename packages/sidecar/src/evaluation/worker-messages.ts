@@ -62,7 +62,7 @@ export type ToWorker =
       readonly now: Readonly<Record<string, EvaluationNow>>;
     }
   | { readonly kind: "look"; readonly id: number }
-  /** Whether somebody watches: then looks come with pages, and the first of them comes at once. */
+  /** Enables or disables pages with each analysis. Enabling starts an analysis immediately. */
   | { readonly kind: "watch"; readonly isWatched: boolean }
   | { readonly kind: "close" };
 
@@ -74,7 +74,7 @@ export interface Trouble {
 
 export type FromWorker =
   | { readonly kind: "look"; readonly id: number | undefined; readonly look: Look }
-  /** A batch of samples is stored: the next may come. */
+  /** A batch of samples was stored: the next one may be sent. */
   | { readonly kind: "taken" }
   | ({ readonly kind: "trouble" } & Trouble)
   | { readonly kind: "closed" };

@@ -43,7 +43,7 @@ export interface TwinEnd {
 export type MirrorDecision =
   /** Not eligible under the policy. */
   | { readonly kind: "ineligible" }
-  /** Not drawn; or drawn and dropped. */
+  /** Not sampled, or sampled and dropped. */
   | {
       readonly kind: "unmirrored";
       readonly drop: DropReason | undefined;

@@ -56,7 +56,7 @@ const failures: ReadonlySet<LegClass> = new Set<LegClass>([
   "stream_error",
   "malformed",
 ]);
-/** Says nothing about the endpoint. For failed connections, the access log shows who caused it. */
+/** Has no information about the endpoint. For failed connections, the access log shows who caused it. */
 const unknown: ReadonlySet<LegClass> = new Set<LegClass>([
   "connect",
   "client_cancelled",

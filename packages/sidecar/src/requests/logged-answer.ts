@@ -38,7 +38,7 @@ const gatewayTimeout = 504;
 const mostDestinations = 8;
 
 /**
- * Parses the result of a picked request. Envoy's own refusals and disconnected clients say nothing about the endpoint.
+ * Parses the result of a picked request. Envoy's own refusals and disconnected clients have no information about the endpoint.
  *
  * @param picked the picked endpoints, best first, separated by commas; each attempt uses the next one
  */

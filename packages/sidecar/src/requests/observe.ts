@@ -108,7 +108,7 @@ class Observed implements ObserveExchange {
     return undefined;
   }
 
-  /** An answer that Envoy's bandwidth limit delayed says nothing about the shadow's speed. */
+  /** An answer that Envoy's bandwidth limit delayed does not show the shadow's speed. */
   onResponseTrailers(trailers: Headers): void {
     if (Number(trailers.get(answerDelayTrailer) ?? 0) > 0) this.#overload();
     else this.#leg?.measured?.recorder?.responseBody(nothing, true);

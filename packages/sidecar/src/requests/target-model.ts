@@ -37,7 +37,7 @@ export function primaryTarget(
 /**
  * Resolves the twin's model and body.
  *
- * @param path as the endpoint gets it
+ * @param path the endpoint's path
  * @param clientModel the client's model name, if the primary's rewrite changed the body: policies use the client's names
  */
 export function shadowTarget(

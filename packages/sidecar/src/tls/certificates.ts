@@ -8,7 +8,7 @@ import { selfSigned } from "./self-signed.ts";
 export type CertificateSource =
   /** Created at start and never stored, for gateways that encrypt but don't verify, such as Envoy AI Gateway. */
   | { readonly kind: "self-signed" }
-  /** PEM files, read again when they change. With `clientCaFile` clients must show a certificate of that authority. */
+  /** PEM files, reloaded when they change. With `clientCaFile`, clients must present a certificate from that CA. */
   | {
       readonly kind: "files";
       readonly certFile: string;
