@@ -40,7 +40,7 @@ export interface Processor {
 /** One HTTP request that waits for a decision. What a method throws ends this stream only. */
 export interface PickExchange {
   /** How bodies come in both directions where the gateway does not say; `UNKNOWN` when absent. */
-  readonly unsaidMode?: BodyMode;
+  readonly defaultBodyMode?: BodyMode;
   /** The gateway lets its mode be overridden: the body is asked for whole, and of the answer the headers alone. */
   readonly mayOverrideMode?: boolean;
   /** The headers are here, the body is not. Returns a decision that needs no body, or undefined. */

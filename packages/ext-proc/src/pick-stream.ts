@@ -146,7 +146,7 @@ class Picking implements PickStream {
     if (this.#hasHeaders) throw new ProtocolError("request headers came twice");
     const { headers, endOfStream } = message;
     this.#hasHeaders = true;
-    if (this.#mode === "UNKNOWN") this.#assumeMode(this.#exchange.unsaidMode);
+    if (this.#mode === "UNKNOWN") this.#assumeMode(this.#exchange.defaultBodyMode);
     this.#headers = headers;
     if (this.#exchange.mayOverrideMode === true) this.#overrideMode(endOfStream);
     const mode = this.#mode;

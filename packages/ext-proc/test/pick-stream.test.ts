@@ -428,7 +428,7 @@ describe("a stream that waits for answers", () => {
       value: { body: Buffer.from("yes"), endOfStream: true },
     };
     const messages = [headers, body("a", false), body("b"), answer];
-    const exchange = { unsaidMode: "FULL_DUPLEX_STREAMED" } as const;
+    const exchange = { defaultBodyMode: "FULL_DUPLEX_STREAMED" } as const;
     expect(play(undefined, messages, exchange)).toEqual({
       answers: [`requestHeaders ${picked}`, 'requestBody "ab" end', "responseBody"],
       seen: [["ab", true]],

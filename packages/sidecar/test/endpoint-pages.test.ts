@@ -418,7 +418,7 @@ describe("whether a list is shown without the key", () => {
       anonymous = status;
       adapters = [`a${status}`];
       await until(() => {
-        pool.served.doubt(server.address);
+        pool.served.markDoubtful(server.address);
         return pool.served.has(`a${status}`);
       }, 5_000);
       seen.push(pool.served.isGuarded);
@@ -646,7 +646,7 @@ describe("model lists of a pool", () => {
     const { pool } = scraped([server]);
     await until(() => pool.served.has("m"));
     models = listOf("m", "loaded");
-    pool.served.doubt(server.address);
+    pool.served.markDoubtful(server.address);
     await until(() => pool.served.isAdapter("loaded"), 3_000);
     models = listOf("m", "later");
     lora =
@@ -692,7 +692,7 @@ describe("model lists of a pool", () => {
   ): number[] {
     const at: number[] = [];
     for (let ms = 0; ms <= untilMs; ms += 500) {
-      if (isHurried) schedule.hurry();
+      if (isHurried) schedule.requestEarlyRead();
       if (!schedule.isDue(ms)) continue;
       at.push(ms);
       schedule.begin(ms);

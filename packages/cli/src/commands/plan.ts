@@ -27,7 +27,12 @@ const planFlags = {
     "rate of eligible requests at the primary; required without --live",
     number(0.001, 1_000_000),
   ),
-  percent: flag("--percent <share>", "percentage of these requests to mirror", number(0.001, 100), 100),
+  percent: flag(
+    "--percent <share>",
+    "percentage of these requests to mirror",
+    number(0.001, 100),
+    100,
+  ),
   samples: flag(
     "--samples <file>",
     "recorded samples of the primary, to estimate how much its latencies vary; repeatable",

@@ -86,7 +86,7 @@ export function gatewayOptions(
     namespace: destinationNamespace,
     subsetNamespace,
     mayOverrideMode: modeOverride,
-    unsaidMode: bodyMode === undefined ? undefined : bodyModes[bodyMode],
+    defaultBodyMode: bodyMode === undefined ? undefined : bodyModes[bodyMode],
   });
   return { gateway, ...defined({ fallbacks }) };
 }

@@ -96,7 +96,8 @@ export function startScraper(options: ScraperOptions): Scraper {
       engines.set(address, engine);
       if (!state.recordScrape(address, metrics, startedMs, intervalMs)) isBelieved = false;
       queue?.poke();
-      if (namedAdapters !== undefined && served.recordNamed(address, namedAdapters)) list.hurry();
+      if (namedAdapters !== undefined && served.recordNamed(address, namedAdapters))
+        list.requestEarlyRead();
     }
     return isBelieved;
   }
@@ -114,7 +115,8 @@ export function startScraper(options: ScraperOptions): Scraper {
 
   /** Reads other pages that are due, before the next scrape. */
   function followUp({ startedMs, failure, isAnswered }: Scraped, next: Next): void {
-    if (pools.map(({ served }) => served.takeDoubt(address)).includes(true)) list.hurry();
+    if (pools.map(({ served }) => served.takeDoubt(address)).includes(true))
+      list.requestEarlyRead();
     if (isAnswered) for (const { served } of pools) served.reached(address);
     if (isAnswered && list.isDue(startedMs)) list.read(startedMs, next);
     else if (failure === undefined && health.isDue(startedMs)) readHealth(startedMs, next);
