@@ -420,7 +420,7 @@ describe("our gRPC server", () => {
         expect(code).toBe(status.OK);
       }
       const second = createGrpcServer(options);
-      await expect(second.listen(`unix:${socket}`)).rejects.toThrow("can't be listened on");
+      await expect(second.listen(`unix:${socket}`)).rejects.toThrow("can't listen on");
       await second.close(0);
       expect(existsSync(socket)).toBe(true);
     } finally {
@@ -443,7 +443,7 @@ describe("our gRPC server", () => {
       await until(() => refusals.length > 0);
       expect(refusals[0]).toMatchObject({ code: "EAGAIN" });
       const second = createGrpcServer(options);
-      await expect(second.listen(`unix:${socket}`)).rejects.toThrow("can't be listened on");
+      await expect(second.listen(`unix:${socket}`)).rejects.toThrow("can't listen on");
       await second.close(0);
       expect(existsSync(socket)).toBe(true);
     } finally {

@@ -746,7 +746,7 @@ describe("the pace of scraping one server", () => {
     { name: "no page yet: as wanted", pagesMs: [], want: 100 },
   ])("$name", ({ pagesMs, want }) => {
     const pace = createServerPace({ wantedMs: 100, longestMs: 800 });
-    for (const ms of pagesMs) pace.took(ms);
+    for (const ms of pagesMs) pace.record(ms);
     expect(Math.round(pace.intervalMs())).toBe(want);
   });
 
@@ -786,7 +786,8 @@ describe("pages that take too long to read", () => {
     expect(outcomes).toContain("too_complex");
     expect(of(hostile)).toMatchObject({
       metrics: { kind: "missing" },
-      lastFailure: "/metrics takes too long to read: have the server show fewer labels or series",
+      lastFailure:
+        "/metrics takes too long to read: configure the server to show fewer labels or series",
     });
     expect(of(hostile)?.scrapeBackOffMs).toBeGreaterThan(400);
     expect(of(honest)).toMatchObject({ metrics: { kind: "fresh" } });

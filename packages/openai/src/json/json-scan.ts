@@ -4,10 +4,10 @@ import { JsonText, skipSpace } from "./json-text.ts";
 import { skipValue } from "./json-value.ts";
 import { utf8FaultIn } from "./utf8-fault.ts";
 
-/** What a scan finds: the wanted top-level fields, or where and why the text is refused. */
+/** Result of a scan: the wanted top-level fields, or position and reason of a refusal. */
 export type JsonScan = { readonly ok: true; readonly fields: JsonFields } | JsonFault;
 
-/** Wanted fields that a text has, by name. */
+/** Wanted fields found in a text, by name. */
 export interface JsonFields {
   get(name: string): JsonField | undefined;
   /** Start and end offset of the first strings of 4 KiB or more, anywhere in the text, in its order. Absent: none. */
@@ -60,10 +60,10 @@ export function scanJson(body: Uint8Array, keys: JsonKeys): JsonScan {
   return members.fault ?? { ok: true, fields: found };
 }
 
-/** Four numbers a field: its place among the keys, start, end, and whether it is repeated. */
+/** Numbers per field: index of its key, start, end, and whether it is repeated. */
 const span = 4;
 
-/** A class: of each scan few fields are looked at, and only those become objects. */
+/** Creates field objects on access, because only few fields of a scan are used. */
 class FoundFields implements JsonFields {
   readonly #scanned: JsonText;
   readonly #text: Buffer;
@@ -114,8 +114,8 @@ class FoundFields implements JsonFields {
 }
 
 /**
- * Whether `isGood` says so of one field of every element of a list, which a scan has located in the same body. The
- * field is undefined of an element that has none, or is no object.
+ * True if `isGood` returns true for one field of every element of a list that a scan has located in the same body. The
+ * field is undefined if the element lacks it or is not an object.
  */
 export function everyElement(
   body: Uint8Array,
@@ -125,7 +125,7 @@ export function everyElement(
 ): boolean {
   const bytes = asBuffer(body);
   const text = new JsonText(bytes);
-  // The scan has taken all of it, its brackets included.
+  // The scan has checked the whole list, including its brackets.
   let at = skipSpace(bytes, list.start + 1, text);
   while (at >= 0 && at < list.end - 1) {
     let field: JsonField | undefined;
@@ -154,7 +154,7 @@ export function everyElement(
 const comma = 0x2c;
 const openBrace = 0x7b;
 
-/** The same bytes; most bodies are Buffers already. */
+/** Views the bytes as a Buffer; most bodies already are one. */
 function asBuffer(body: Uint8Array): Buffer {
   if (Buffer.isBuffer(body)) return body;
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
@@ -187,7 +187,7 @@ function fieldAt(
   }
 }
 
-/** Most are limits of a few digits, which need no string to be made. */
+/** Most numbers have a few digits and are parsed without creating a string. */
 function numberAt(text: Buffer, start: number, end: number): number {
   if (end - start > 9) return Number(text.toString("latin1", start, end));
   let value = 0;
