@@ -756,7 +756,7 @@ spec: {ports: [{port: 443, appProtocol: https}]}
     ["is not there", () => join(folder, "nowhere"), "can't be read: ENOENT"],
     ["is a folder", () => folder, "is not a file"],
     ["is empty", () => keyFile("\n"), "must contain one key, on one line without blanks"],
-    ["has two lines", () => keyFile("secret-a\nsecret-b\n"), "must hold one key"],
+    ["has two lines", () => keyFile("secret-a\nsecret-b\n"), "must contain one key"],
     ["is long", () => keyFile("k".repeat(8_193)), "is larger than 8192 bytes"],
     ["can be written by all", () => keyFile("secret", 0o602), "every user can write"],
   ])("a key file that %s is an error that does not print the key", async (_name, make, message) => {

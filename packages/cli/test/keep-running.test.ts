@@ -50,7 +50,7 @@ describe("keepRunning", () => {
     const { say, all } = saying(4);
     const { start } = children(crash, crash, crash, crash);
     const kept = keepRunning({ name: "it", start, say, limits });
-    const waits = (await all).map((words) => /again in ([\d.]+) s/.exec(words)?.[1]);
+    const waits = (await all).map((words) => /restarting it in ([\d.]+) s/.exec(words)?.[1]);
     expect(waits).toEqual(["0.001", "0.002", "0.004", "0.004"]);
     await kept.stop();
   });
@@ -59,7 +59,7 @@ describe("keepRunning", () => {
     const { say, all } = saying(3);
     const { start } = children(crash, crash, crash);
     const kept = keepRunning({ name: "it", start, say, limits: { ...limits, healthyMs: 0 } });
-    const waits = (await all).map((words) => /again in ([\d.]+) s/.exec(words)?.[1]);
+    const waits = (await all).map((words) => /restarting it in ([\d.]+) s/.exec(words)?.[1]);
     expect(waits).toEqual(["0.001", "0.001", "0.001"]);
     await kept.stop();
   });

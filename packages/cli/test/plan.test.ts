@@ -64,7 +64,7 @@ test("reports that a PASS is impossible with too few pairs at the horizon", asyn
   expect(stdout).toContain(
     "A PASS is impossible: the horizon gives fewer pairs than minPairs (2000).",
   );
-  expect(stdout).toMatch(/80 % need a horizon of about \d+ min/);
+  expect(stdout).toMatch(/For a chance of 80 %, set the horizon to about \d+ min/);
   expect(stdout).not.toContain("Estimated chance that equal lanes pass");
 });
 
