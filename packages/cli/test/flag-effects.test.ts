@@ -133,7 +133,7 @@ const topologyRows: Readonly<Record<string, FlagRow>> = {
       ["--listener", "gw/http=8082"],
     ],
     refused: [
-      [["--listener", "nope=8081"], /use one of: http/],
+      [["--listener", "nope=8081"], /use one of http/],
       [["--listener", "http=0"], /not a port/],
       [["--listener", "http"], /NAME=PORT/],
       [["--listener", "http=8081", "--listener", "http=8082"], /twice/],

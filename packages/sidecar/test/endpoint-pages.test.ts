@@ -692,7 +692,7 @@ describe("model lists of a pool", () => {
   ): number[] {
     const at: number[] = [];
     for (let ms = 0; ms <= untilMs; ms += 500) {
-      if (isHurried) schedule.requestEarlyRead();
+      if (isHurried) schedule.hurry();
       if (!schedule.isDue(ms)) continue;
       at.push(ms);
       schedule.begin(ms);

@@ -6,7 +6,7 @@ export interface ListSchedule {
   /** Records the result of a read. */
   end(outcome: "changed" | "unchanged" | "failed"): void;
   /** Requests an early read, because the list probably changed. */
-  requestEarlyRead(): void;
+  hurry(): void;
 }
 
 const intervalMs = 10_000;
@@ -34,7 +34,7 @@ export function createListSchedule(): ListSchedule {
       fruitless = isFruitless ? fruitless + 1 : 0;
       if (outcome === "failed") waitMs = soonMs();
     },
-    requestEarlyRead() {
+    hurry() {
       waitMs = Math.min(waitMs, soonMs());
     },
   };

@@ -9,7 +9,7 @@ import type { ListOutcome } from "./page-outcome.ts";
 export interface ModelListReader {
   isDue(nowMs: number): boolean;
   /** Requests an early read, because the list probably changed. */
-  requestEarlyRead(): void;
+  hurry(): void;
   /** Must not be called during a read. Does not call `done` after the endpoint was removed. */
   read(nowMs: number, done: () => void): void;
 }
@@ -51,7 +51,7 @@ export function createModelListReader(options: ModelListReaderOptions): ModelLis
 
   return {
     isDue: schedule.isDue,
-    requestEarlyRead: schedule.requestEarlyRead,
+    hurry: schedule.hurry,
     read(nowMs, done) {
       schedule.begin(nowMs);
       client.get("/v1/models", (page) => {

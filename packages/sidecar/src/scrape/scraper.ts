@@ -96,8 +96,7 @@ export function startScraper(options: ScraperOptions): Scraper {
       engines.set(address, engine);
       if (!state.recordScrape(address, metrics, startedMs, intervalMs)) isBelieved = false;
       queue?.poke();
-      if (namedAdapters !== undefined && served.recordNamed(address, namedAdapters))
-        list.requestEarlyRead();
+      if (namedAdapters !== undefined && served.recordNamed(address, namedAdapters)) list.hurry();
     }
     return isBelieved;
   }
@@ -115,8 +114,7 @@ export function startScraper(options: ScraperOptions): Scraper {
 
   /** Reads other pages that are due, before the next scrape. */
   function followUp({ startedMs, failure, isAnswered }: Scraped, next: Next): void {
-    if (pools.map(({ served }) => served.takeDoubt(address)).includes(true))
-      list.requestEarlyRead();
+    if (pools.map(({ served }) => served.takeDoubt(address)).includes(true)) list.hurry();
     if (isAnswered) for (const { served } of pools) served.reached(address);
     if (isAnswered && list.isDue(startedMs)) list.read(startedMs, next);
     else if (failure === undefined && health.isDue(startedMs)) readHealth(startedMs, next);
