@@ -185,10 +185,10 @@ class Picking implements PickStream {
   /** Returns the answers of a decision, or sends them once a pending decision is made. */
   #resolve(made: Decision | PendingDecision, as: Phase): readonly Answer[] {
     this.#isDecisionRequested = true;
-    if (made.kind !== "pending") return this.#said(made, as);
+    if (made.kind !== "pending") return this.#encodeAnswers(made, as);
     let isPending = true;
     made.decided
-      .then((decision) => this.#outlet.send(this.#said(decision, as)))
+      .then((decision) => this.#outlet.send(this.#encodeAnswers(decision, as)))
       .catch((cause: unknown) => this.#outlet.broken(cause))
       .finally(() => {
         isPending = false;
@@ -202,7 +202,7 @@ class Picking implements PickStream {
     return none;
   }
 
-  #said(made: Decision, as: Phase): readonly Answer[] {
+  #encodeAnswers(made: Decision, as: Phase): readonly Answer[] {
     if (as === "requestHeaders" || as === "requestBody") return [this.#decided(as, made)];
     const received = this.#received;
     this.#received = noBytes;

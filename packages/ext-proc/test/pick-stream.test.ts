@@ -54,7 +54,7 @@ const body = (text: string, endOfStream = true): Request => ({
   case: "requestBody",
   value: { body: Buffer.from(text), endOfStream },
 });
-/** As it comes from the wire. */
+/** Encoded as on the wire. */
 function message(init: MessageInitShape<typeof ProcessingRequestSchema>): RequestMessage {
   return readRequestMessage(
     toBinary(ProcessingRequestSchema, create(ProcessingRequestSchema, init)),
@@ -67,7 +67,7 @@ interface Played {
   readonly seen: unknown[];
 }
 
-/** Plays messages and says of each answer what it is. */
+/** Plays messages and describes each answer. */
 function play(
   mode: keyof typeof modes | undefined,
   messages: readonly Request[],
@@ -153,7 +153,7 @@ test("a body in one piece is not copied, though Envoy ends it with an empty one"
   expect(seen).toBe(piece.body);
 });
 
-test("a decision that is pending is said when it is made, and Envoy is asked for time before that", async () => {
+test("a pending decision is sent when it is made, and Envoy is asked to wait before that", async () => {
   let decide = (_decision: Decision): void => {};
   const sent: unknown[] = [];
   const stream = createPickStream(

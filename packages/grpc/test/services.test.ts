@@ -107,7 +107,7 @@ describe("health", () => {
     expect(refused).toEqual([status.RESOURCE_EXHAUSTED]);
   });
 
-  test("a message that is none is refused", async () => {
+  test("refuses an invalid message", async () => {
     const call = new Promise<number | undefined>((resolve) => {
       client.makeUnaryRequest(
         check.path,

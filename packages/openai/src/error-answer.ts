@@ -38,8 +38,8 @@ export function errorAnswer(error: ApiError, options: ErrorAnswerOptions = {}): 
   if (retryAfterSeconds !== undefined) headers["retry-after"] = String(retryAfterSeconds);
   if (requestId !== undefined && plainId.test(requestId)) headers["x-request-id"] = requestId;
   const isMessages = path !== undefined && isMessagesPath(path);
-  const said = isMessages ? anthropicError(error) : openAiError(error);
-  return { status: error.status, headers, body: JSON.stringify(said) };
+  const content = isMessages ? anthropicError(error) : openAiError(error);
+  return { status: error.status, headers, body: JSON.stringify(content) };
 }
 
 function openAiError({ status, code, message, param }: ApiError) {

@@ -53,7 +53,7 @@ const common: Partial<AnswerMeasures> = {
   ...{ finishReason: "length", isWhole: true, isMalformed: false, hasError: false },
 };
 
-/** What a reader says of a stream that comes in pieces, one each 10 ms. */
+/** Measures of a stream that arrives in pieces, one every 10 ms. */
 function read(text: string, pieceBytes: number): AnswerMeasures | undefined {
   const reader = createAnswerReader("text/event-stream; charset=utf-8");
   const bytes = Buffer.from(text);
@@ -161,7 +161,7 @@ describe("the memory of unfinished lines", () => {
     return process.memoryUsage().arrayBuffers;
   };
 
-  test("is what is said of it, where other lines come and go meanwhile", () => {
+  test("is correct while other lines are added and removed", () => {
     const [slow, other] = [0, 1].map(() =>
       createFormReader({ isStream: true, coding: "identity" }),
     );
@@ -172,7 +172,7 @@ describe("the memory of unfinished lines", () => {
     }
     const held = slow?.heldBytes() ?? 0;
     expect(held).toBeGreaterThanOrEqual(5_000);
-    // A MiB for what runs beside it.
+    // A MiB for other code that runs meanwhile.
     expect(heapsOutside() - before).toBeLessThan(held + 1024 * 1024);
   });
 

@@ -10,39 +10,42 @@ export type JsonScan = { readonly ok: true; readonly fields: JsonFields } | Json
 /** Wanted fields found in a text, by name. */
 export interface JsonFields {
   get(name: string): JsonField | undefined;
-  /** Start and end offset of the first strings of 4 KiB or more, anywhere in the text, in its order. Absent: none. */
+  /**
+   * Start and end offsets of the first strings of at least 4 KiB anywhere in the text, in text order; absent if there
+   * are none.
+   */
   readonly longStrings?: readonly number[] | undefined;
 }
 
-/** A field's place in the text, and its value where that was to be read. */
+/** Offsets of a field's value, and the value itself if it is a read field. */
 export type JsonField = JsonSpan & JsonContent;
 
 export type JsonContent =
   | { readonly kind: "string"; readonly value: string }
   | { readonly kind: "boolean"; readonly value: boolean }
   | { readonly kind: "number"; readonly value: number }
-  /** `text`: a string that is too long to be read, or was only to be located. */
+  /** `text`: a string that is too long to read or is only located. */
   | { readonly kind: "null" | "object" | "array" | "text" };
 
 export interface JsonSpan {
   /** Offset of the value's first byte. */
   readonly start: number;
-  /** Offset behind its last byte. */
+  /** Offset after its last byte. */
   readonly end: number;
-  /** The text has the key more than once; the last one is this. */
+  /** True if the key is repeated; this is the last occurrence. */
   readonly isRepeated: boolean;
 }
 
-/** A longer string is none that is looked for: it is not decoded. */
+/** Longest string that is decoded. */
 const maxStringBytes = 4_096;
 
 /**
  * Finds top-level fields of a JSON object without building the rest.
  *
- * Takes and refuses what `JSON.parse` does of the text that a strict UTF-8 decoder makes, and finds the values that it does: of repeated keys
- * the last, keys written with escapes too. It differs in two things: more than 128 levels, and more
- * values, escapes or white space than a scan has time for, are refused, so that a hostile body can't hold up the process. A byte order mark at the beginning is passed over, and what is no UTF-8 is
- * refused, as model servers have it.
+ * Accepts and refuses the same texts as a strict UTF-8 decoder with `JSON.parse`, and finds the same values: the last
+ * of repeated keys, also if keys have escapes. There are two differences, so that a hostile body can't block the
+ * process: it refuses more than 128 levels, and more values, escapes or white space than its work budget allows. As in
+ * model servers, a byte order mark at the start is ignored and invalid UTF-8 is refused.
  */
 export function scanJson(body: Uint8Array, keys: JsonKeys): JsonScan {
   const text = asBuffer(body);
