@@ -31,13 +31,13 @@ describe("every command prints the same error and advice if no sidecar answers",
   ])("$args", async ({ args }) => {
     const { status, stderr } = await runCommand([...args, "--admin", "127.0.0.1:1"]);
     expect(stderr).toBe(
-      "error: no answer from a sidecar at http://127.0.0.1:1: ECONNREFUSED; start one with `umbra up` or `umbra serve`, or name its admin interface with --admin\n",
+      "error: no answer from a sidecar at http://127.0.0.1:1: ECONNREFUSED; start one with `umbra up` or `umbra serve`, or give its admin address with --admin\n",
     );
     expect(status).toBe(1);
   });
 });
 
-describe("askAdmin", () => {
+describe("queryAdmin", () => {
   test.each([
     {
       name: "a refusal",
@@ -45,9 +45,9 @@ describe("askAdmin", () => {
       body: '{"error":"no such pool"}',
       want: /404: no such pool$/,
     },
-    { name: "a page", status: 200, body: "<html>", want: /answered 200: is that a sidecar's\?$/ },
-    { name: "a number", status: 200, body: "1", want: /answered 200: is that a sidecar's\?$/ },
-    { name: "an empty error", status: 500, body: "", want: /answered 500: is that a sidecar's\?$/ },
+    { name: "a page", status: 200, body: "<html>", want: /answered 200: is this a sidecar's admin interface\?$/ },
+    { name: "a number", status: 200, body: "1", want: /answered 200: is this a sidecar's admin interface\?$/ },
+    { name: "an empty error", status: 500, body: "", want: /answered 500: is this a sidecar's admin interface\?$/ },
   ])("reports $name", async ({ status, body, want }) => {
     const admin = await answering(status, body);
     await expect(queryAdmin(admin, "/v1/pairs")).rejects.toThrow(want);
