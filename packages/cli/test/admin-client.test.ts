@@ -45,9 +45,24 @@ describe("queryAdmin", () => {
       body: '{"error":"no such pool"}',
       want: /404: no such pool$/,
     },
-    { name: "a page", status: 200, body: "<html>", want: /answered 200: is this a sidecar's admin interface\?$/ },
-    { name: "a number", status: 200, body: "1", want: /answered 200: is this a sidecar's admin interface\?$/ },
-    { name: "an empty error", status: 500, body: "", want: /answered 500: is this a sidecar's admin interface\?$/ },
+    {
+      name: "a page",
+      status: 200,
+      body: "<html>",
+      want: /answered 200: is this a sidecar's admin interface\?$/,
+    },
+    {
+      name: "a number",
+      status: 200,
+      body: "1",
+      want: /answered 200: is this a sidecar's admin interface\?$/,
+    },
+    {
+      name: "an empty error",
+      status: 500,
+      body: "",
+      want: /answered 500: is this a sidecar's admin interface\?$/,
+    },
   ])("reports $name", async ({ status, body, want }) => {
     const admin = await answering(status, body);
     await expect(queryAdmin(admin, "/v1/pairs")).rejects.toThrow(want);

@@ -66,7 +66,7 @@ describe("keepRunning", () => {
 
   test("gives up after repeated early exits", async () => {
     const { start, started } = children(crash, crash, crash);
-    const soon = { ...limits, soonMs: 1_000_000 };
+    const soon = { ...limits, minLifeMs: 1_000_000 };
     const kept = keepRunning({ name: "it", start, say: () => {}, limits: soon });
     const { words } = await kept.gaveUp;
     expect(words).toMatch(/^it ended \(signal SIGSEGV\) soon after its start, 3 times in a row/);
@@ -133,7 +133,7 @@ describe("keepRunning", () => {
     const start = () => {
       throw new Error("ENOSPC");
     };
-    const soon = { ...limits, soonMs: 1_000_000 };
+    const soon = { ...limits, minLifeMs: 1_000_000 };
     const kept = keepRunning({ name: "it", start, say: () => {}, limits: soon });
     expect((await kept.gaveUp).words).toContain("can't be started: ENOSPC) soon after its start");
     await expect(kept.stop()).resolves.toBeUndefined();
