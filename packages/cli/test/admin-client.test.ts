@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { askAdmin, isReady } from "../src/process/admin-client.ts";
+import { isReady, queryAdmin } from "../src/process/admin-client.ts";
 import { runCommand } from "./run-command.ts";
 
 let server: Server | undefined;
@@ -12,7 +12,7 @@ afterEach(() => {
   server = undefined;
 });
 
-/** Where somebody answers every path so; never, without a body. */
+/** Starts a server that answers every path with this status and body. Without a body it never answers. */
 async function answering(status: number, body?: string): Promise<string> {
   const made = createServer((_, response) => {
     if (body !== undefined) response.writeHead(status).end(body);
@@ -22,7 +22,7 @@ async function answering(status: number, body?: string): Promise<string> {
   return `127.0.0.1:${(made.address() as AddressInfo).port}`;
 }
 
-describe("where nothing answers, every command says the same, and the way out", () => {
+describe("every command prints the same error and advice if no sidecar answers", () => {
   test.each([
     { args: ["report"] },
     { args: ["explain", "--pool", "llama"] },
@@ -31,13 +31,13 @@ describe("where nothing answers, every command says the same, and the way out", 
   ])("$args", async ({ args }) => {
     const { status, stderr } = await runCommand([...args, "--admin", "127.0.0.1:1"]);
     expect(stderr).toBe(
-      "error: no answer from a sidecar at http://127.0.0.1:1: ECONNREFUSED; start one with `umbra up` or `umbra serve`, or name its admin interface with --admin\n",
+      "error: no answer from a sidecar at http://127.0.0.1:1: ECONNREFUSED; start one with `umbra up` or `umbra serve`, or give its admin address with --admin\n",
     );
     expect(status).toBe(1);
   });
 });
 
-describe("askAdmin", () => {
+describe("queryAdmin", () => {
   test.each([
     {
       name: "a refusal",
@@ -45,15 +45,30 @@ describe("askAdmin", () => {
       body: '{"error":"no such pool"}',
       want: /404: no such pool$/,
     },
-    { name: "a page", status: 200, body: "<html>", want: /answered 200: is that a sidecar's\?$/ },
-    { name: "a number", status: 200, body: "1", want: /answered 200: is that a sidecar's\?$/ },
-    { name: "an empty error", status: 500, body: "", want: /answered 500: is that a sidecar's\?$/ },
-  ])("tells of $name", async ({ status, body, want }) => {
+    {
+      name: "a page",
+      status: 200,
+      body: "<html>",
+      want: /answered 200: is this a sidecar's admin interface\?$/,
+    },
+    {
+      name: "a number",
+      status: 200,
+      body: "1",
+      want: /answered 200: is this a sidecar's admin interface\?$/,
+    },
+    {
+      name: "an empty error",
+      status: 500,
+      body: "",
+      want: /answered 500: is this a sidecar's admin interface\?$/,
+    },
+  ])("reports $name", async ({ status, body, want }) => {
     const admin = await answering(status, body);
-    await expect(askAdmin(admin, "/v1/pairs")).rejects.toThrow(want);
+    await expect(queryAdmin(admin, "/v1/pairs")).rejects.toThrow(want);
   });
 
-  test("a command that Ctrl-C has ended says nothing more", async () => {
+  test("a command ended by Ctrl-C prints nothing more", async () => {
     const signal = AbortSignal.abort();
     const args = [
       "verify",
@@ -69,7 +84,7 @@ describe("askAdmin", () => {
 
   test("ends with the status of an interrupt when it is aborted", async () => {
     const admin = await answering(200);
-    const asked = askAdmin(admin, "/v1/report", { signal: AbortSignal.timeout(50) });
+    const asked = queryAdmin(admin, "/v1/report", { signal: AbortSignal.timeout(50) });
     await expect(asked).rejects.toMatchObject({ name: "OutcomeError", status: 130 });
   });
 });

@@ -62,13 +62,13 @@ const rows: Readonly<Record<string, FlagRow>> = {
   "--prompt-tokens": {
     works: [["--prompt-tokens", "1000"]],
     refused: [
-      [["--prompt-tokens", "some"], /--prompt-tokens takes a number/],
-      [["--prompt-tokens", "1.5"], /--prompt-tokens takes a/],
+      [["--prompt-tokens", "some"], /--prompt-tokens expects a number/],
+      [["--prompt-tokens", "1.5"], /--prompt-tokens expects a/],
     ],
   },
   "--priority": {
     works: [["--priority", "-1"]],
-    refused: [[["--priority", "high"], /--priority takes a number/]],
+    refused: [[["--priority", "high"], /--priority expects a number/]],
   },
   "--admin": {
     base: ["--pool", "llama"],
@@ -86,7 +86,7 @@ const rows: Readonly<Record<string, FlagRow>> = {
     ],
     refused: [
       [["--state", join(folder, "absent.json")], /can't be read as a state/],
-      [["--state", state, "--admin", nobody], /exclude each other/],
+      [["--state", state, "--admin", nobody], /not both/],
     ],
   },
   "--file": {

@@ -7,7 +7,7 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** Runs one command line in this process: no terminal, no colour, nothing on standard input unless `more` says so. */
+/** Runs one command line in this process: without a terminal, colours or standard input, unless `more` provides them. */
 export async function runCommand(args: readonly string[], more: Partial<Io> = {}): Promise<Ran> {
   let stdout = "";
   let stderr = "";

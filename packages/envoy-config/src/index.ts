@@ -63,8 +63,8 @@ export {
 export {
   heldRequestBytes,
   leastHeldBytes,
-  type MemoryBound,
-  memoryBounds,
+  type MemoryLimit,
+  memoryLimits,
   sidecarBounds,
 } from "./memory.ts";
 export {

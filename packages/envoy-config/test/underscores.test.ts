@@ -31,7 +31,7 @@ spec: {ports: [{port: 80}]}
 
 type Setting = "Reject" | "Drop" | "Allow";
 
-/** The connection manager of the only listener. */
+/** Returns the connection manager of the only listener. */
 function manager(text: string, underscores: Setting = "Reject") {
   const { topology } = readTopology([{ name: "example.yaml", text }]);
   const bootstrap = parse(renderBootstrap(topology, { underscores }));
@@ -61,29 +61,29 @@ function pick(text: string, underscores: Setting = "Reject"): string {
   return JSON.stringify(filterOf("umbra.pick", text, underscores));
 }
 
-describe("headers with an underscore that may pass", () => {
+describe("allowed headers with an underscore", () => {
   test.each([
     { name: "documented ones", rule: "", annotations: "", want: '{["session_id"] = true}' },
     {
-      name: "those that a route matches, in lower case",
+      name: "headers that a route matches, in lower case",
       rule: ", matches: [{headers: [{name: My_Team, value: a}]}]",
       annotations: "",
       want: '{["my_team"] = true, ["session_id"] = true}',
     },
     {
-      name: "not those without an underscore",
+      name: "not headers without an underscore",
       rule: ", matches: [{headers: [{name: x-team, value: a}]}]",
       annotations: "",
       want: '{["session_id"] = true}',
     },
     {
-      name: "the one that names a pool's model",
+      name: "the header with a pool's model",
       rule: "",
       annotations: ", umbra.dev/model-header: x_model",
       want: '{["session_id"] = true, ["x_model"] = true}',
     },
     {
-      name: "the one that keeps a session",
+      name: "the header of a session",
       rule: "}, {backendRefs: [{name: plain, port: 80}], sessionPersistence: {type: Header, sessionName: my_session}",
       annotations: "",
       want: '{["my_session"] = true, ["session_id"] = true}',
@@ -157,7 +157,7 @@ describe("other headers with an underscore", () => {
     expect(routed(underscores)).not.toContain("FilterConfig");
   });
 
-  test("with Allow nothing looks at them", () => {
+  test("with Allow, nothing checks them", () => {
     expect(script(resources(""), "Allow")).toBeUndefined();
     expect(filterOf("umbra.unrefused-underscores", resources(""), "Allow")).toBeUndefined();
     expect(manager(resources(""), "Allow").early_header_mutation_extensions).toHaveLength(1);
@@ -173,7 +173,7 @@ describe("other headers with an underscore", () => {
   );
 });
 
-test("a reply is said to be about an underscore only where Umbra's own script refused", () => {
+test("a reply mentions an underscore only if Umbra's script rejected the request", () => {
   const { topology } = readTopology([{ name: "example.yaml", text: resources("") }]);
   const bootstrap = parse(renderBootstrap(topology, { underscores: "Reject" }));
   const [chain] = bootstrap.static_resources.listeners[0].filter_chains;

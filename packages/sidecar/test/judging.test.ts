@@ -32,7 +32,7 @@ function sample(i: number, more: Partial<Sample> = {}): Sample {
   };
 }
 
-/** Undefined where the descriptor is gone meanwhile, as that of the listing itself. */
+/** Undefined if the descriptor was closed, like that of the listing itself. */
 function linkOf(path: string): string | undefined {
   try {
     return readlinkSync(path);
@@ -58,7 +58,7 @@ describe("evaluations on disk", () => {
       evaluations: [evaluation],
       samplesFile: join(folder, "run.ndjson"),
       capacity: 10_000,
-      lookEveryMs: 1_000,
+      evaluateEveryMs: 1_000,
     };
     const trouble: string[] = [];
     const judging = createJudging(setup, (text) => trouble.push(text));
@@ -67,19 +67,19 @@ describe("evaluations on disk", () => {
   const add = (judging: ReturnType<typeof createJudging>, from: number, to: number) =>
     judging.add(Array.from({ length: to - from }, (_, i) => ({ key, sample: sample(from + i) })));
 
-  test("a crash costs nothing that was written, and the evaluation goes on", () => {
+  test("a crash loses nothing that was written, and the evaluation continues", () => {
     const first = open();
     add(first.judging, 0, 50);
-    const before = first.judging.look(true)[0];
-    // Cut short in the middle of a line; never closed.
+    const before = first.judging.analyze(true)[0];
+    // Truncated in the middle of a line; never closed.
     appendFileSync(first.file, '{"v":1,"id":"half');
     const second = open();
-    expect(second.judging.look(true)[0]).toMatchObject({
+    expect(second.judging.analyze(true)[0]).toMatchObject({
       funnel: { paired: 50 },
       evaluation: { id: before?.evaluation.id, started_at: before?.evaluation.started_at },
     });
     add(second.judging, 50, 60);
-    expect(second.judging.look(true)[0]?.funnel.paired).toBe(60);
+    expect(second.judging.analyze(true)[0]?.funnel.paired).toBe(60);
     second.judging.close();
     expect(readFileSync(second.file, "utf8").trim().split("\n")).toHaveLength(61);
     expect(statSync(second.file).mode & 0o777).toBe(0o600);
@@ -90,9 +90,9 @@ describe("evaluations on disk", () => {
     add(first.judging, 0, 50);
     first.judging.close();
     const second = open(500);
-    expect(second.judging.look(true)[0]?.funnel.paired).toBe(0);
+    expect(second.judging.analyze(true)[0]?.funnel.paired).toBe(0);
     add(second.judging, 50, 55);
-    expect(second.judging.look(true)[0]?.funnel.paired).toBe(5);
+    expect(second.judging.analyze(true)[0]?.funnel.paired).toBe(5);
     second.judging.close();
     expect(readFileSync(second.file, "utf8").trim().split("\n")).toHaveLength(55);
   });
@@ -103,22 +103,22 @@ describe("evaluations on disk", () => {
     {
       name: "a pipe",
       make: (file) => execFileSync("mkfifo", [file]),
-      says: "it is no file",
+      says: "it is not a regular file",
     },
     {
       name: "a link",
       make: (file) => symlinkSync(join(folder, "target"), file),
-      says: "it is a link",
+      says: "it is a symbolic link",
     },
   ])(
-    "a samples file that is $name: an error at the start, and in memory later",
+    "a samples file that is $name is an error at start, and later kept in memory",
     ({ make, says }) => {
       make(join(folder, "run.ndjson"));
       expect(() => checkSamplesFile(join(folder, "run.ndjson"))).toThrow(says);
       expect(() => checkSamplesFile(join(folder, "run.ndjson"))).toThrow("--samples");
       const { judging, trouble } = open();
       add(judging, 0, 10);
-      expect(judging.look(true)[0]?.funnel.paired).toBe(10);
+      expect(judging.analyze(true)[0]?.funnel.paired).toBe(10);
       expect(trouble).toEqual([expect.stringContaining(says)]);
     },
   );
@@ -133,17 +133,17 @@ describe("evaluations on disk", () => {
     writeFileSync(join(folder, "run.ndjson.meta.json"), text);
     const { judging, trouble } = open();
     add(judging, 0, 10);
-    expect([judging.look(true)[0]?.funnel.paired, trouble]).toEqual([10, []]);
+    expect([judging.analyze(true)[0]?.funnel.paired, trouble]).toEqual([10, []]);
   });
 
   test.each([
     { schema: "shadow-report/2", gates: [] },
     { schema: "shadow-report/2", gates: [], verdict: { status: "PASS" } },
     null,
-  ])("half a report in the meta file is judged again: %j", (half) => {
+  ])("an incomplete report in the meta file is evaluated again: %j", (half) => {
     const first = open();
     add(first.judging, 0, 50);
-    const before = first.judging.look(true)[0];
+    const before = first.judging.analyze(true)[0];
     first.judging.close();
     const file = `${first.file}.meta.json`;
     const meta = JSON.parse(readFileSync(file, "utf8")) as {
@@ -155,14 +155,14 @@ describe("evaluations on disk", () => {
         half === null ? null : { ...half, evaluation: { config_sha256, is_final: true } };
     }
     writeFileSync(file, JSON.stringify(meta));
-    expect(open().judging.look(true)[0]).toMatchObject({
+    expect(open().judging.analyze(true)[0]).toMatchObject({
       funnel: { paired: 50 },
       verdict: { status: "INCONCLUSIVE" },
       evaluation: { id: before?.evaluation.id },
     });
   });
 
-  test("a link that is planted where the meta file is made is not followed", () => {
+  test("a link at the path of the meta file is not followed", () => {
     const target = join(folder, "target");
     writeFileSync(target, "mine");
     symlinkSync(target, join(folder, "run.ndjson.meta.json.tmp"));
@@ -176,21 +176,21 @@ describe("evaluations on disk", () => {
     const isOpen = () =>
       readdirSync("/proc/self/fd").some((fd) => linkOf(`/proc/self/fd/${fd}`) === file);
     expect(isOpen()).toBe(true);
-    // The meta file can't be made.
+    // The meta file can't be created.
     mkdirSync(join(folder, "run.ndjson.meta.json.tmp"));
     add(judging, 0, 10);
     expect(trouble).toEqual([expect.stringContaining("samples are no longer written")]);
     expect(isOpen()).toBe(false);
-    expect(judging.look(true)[0]?.funnel.paired).toBe(10);
+    expect(judging.analyze(true)[0]?.funnel.paired).toBe(10);
   });
 
-  test("looks are made only when there is something new", () => {
+  test("analyses only run when there is new data", () => {
     const { judging } = open();
     add(judging, 0, 20);
-    const [first] = judging.look(false);
-    expect(judging.look(false)[0]).toBe(first);
+    const [first] = judging.analyze(false);
+    expect(judging.analyze(false)[0]).toBe(first);
     add(judging, 20, 21);
-    expect(judging.look(false)[0]).not.toBe(first);
+    expect(judging.analyze(false)[0]).not.toBe(first);
     judging.close();
   });
 });

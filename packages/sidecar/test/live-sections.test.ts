@@ -14,14 +14,14 @@ const hostile = `"><img src=x onerror="alert(1)"><script>alert('1')</script>\u20
 const [slow, same] = [report("default/slow", 1.3), report("default/same", 1)];
 
 function state(more: Partial<LiveState> = {}): LiveState {
-  return { look: look(slow), pools: [pool("a")], mirrors: [mirror("b")], ...more };
+  return { analysis: look(slow), pools: [pool("a")], mirrors: [mirror("b")], ...more };
 }
 
 function sectionsOf(more: Partial<LiveState> = {}, chosen?: string): Record<string, string> {
   return Object.fromEntries(liveSections(state(more))(chosen).map(({ id, html }) => [id, html]));
 }
 
-/** Texts of the rows' cells, a list each row. */
+/** Returns the texts of the cells, as a list per row. */
 function cells(html: string): readonly (readonly string[])[] {
   const [, body = ""] = /<tbody>(.*?)<\/tbody>/s.exec(html) ?? [];
   return [...body.matchAll(/<tr>(.*?)<\/tr>/gs)].map(([, row = ""]) =>
@@ -34,11 +34,11 @@ function cells(html: string): readonly (readonly string[])[] {
 describe("the sections", () => {
   const none = look();
   const states: readonly (Partial<LiveState> & { readonly name: string })[] = [
-    { name: "a report", look: look(slow) },
-    { name: "two reports", look: look(slow, same) },
-    { name: "a report that is not rendered yet", look: { ...look(slow), pages: new Map() } },
-    { name: "no report, and mirrors", look: none },
-    { name: "nothing", look: none, pools: [], mirrors: [] },
+    { name: "a report", analysis: look(slow) },
+    { name: "two reports", analysis: look(slow, same) },
+    { name: "a report that is not rendered yet", analysis: { ...look(slow), pages: new Map() } },
+    { name: "no report, and mirrors", analysis: none },
+    { name: "nothing", analysis: none, pools: [], mirrors: [] },
   ];
 
   test.each(states)("of $name are the same, in the same order", ({ name: _, ...more }) => {
@@ -55,40 +55,44 @@ describe("the sections", () => {
     );
   });
 
-  test("say the verdict in the title, and to those who do not see it", () => {
+  test("show the verdict in the title and to screen readers", () => {
     expect(sectionsOf()).toMatchObject({
       title: "✗ FAIL · default/slow · Umbra",
       announcement: "✗ FAIL · default/slow",
     });
-    expect(sectionsOf({ look: none })).toMatchObject({ title: "Umbra", announcement: "" });
+    expect(sectionsOf({ analysis: none })).toMatchObject({ title: "Umbra", announcement: "" });
   });
 
   test.each([
     { name: "mirrors", mirrors: [mirror("b")], words: "Waiting for the evaluation." },
-    { name: "no mirror", mirrors: [], words: "Nothing is mirrored: nothing to judge." },
-  ])("without a report and with $name say so", ({ mirrors, words }) => {
-    const { verdict, gates } = sectionsOf({ look: none, mirrors });
+    {
+      name: "no mirror",
+      mirrors: [],
+      words: "Nothing is mirrored, so there is nothing to evaluate.",
+    },
+  ])("explain a missing report with $name", ({ mirrors, words }) => {
+    const { verdict, gates } = sectionsOf({ analysis: none, mirrors });
     expect([verdict, gates]).toEqual([`<p class="card soft">${words}</p>`, ""]);
   });
 });
 
-test("a report that cannot be rendered costs no other its page", () => {
+test("a report that can't be rendered does not affect other pages", () => {
   const trouble: string[] = [];
   const broken = { ...slow, gates: undefined } as never;
   const pages = pagesOf([broken, same], (text) => trouble.push(text));
   expect([...pages.keys()]).toEqual([same.evaluation.id]);
-  expect(trouble).toEqual([expect.stringMatching(/^a report cannot be shown on the live page: /)]);
+  expect(trouble).toEqual([expect.stringMatching(/^can't show a report on the live page: /)]);
 });
 
 describe("several candidates", () => {
-  const both = { look: look(slow, same) };
+  const both = { analysis: look(slow, same) };
   const verdictOf = (chosen?: string) =>
     /(?:PASS|FAIL)/.exec(sectionsOf(both, chosen).verdict ?? "");
 
   test.each([
     { name: "its id", chosen: same.evaluation.id, word: "PASS" },
     { name: "none", chosen: undefined, word: "FAIL" },
-    { name: "an id that is gone", chosen: "00000000", word: "FAIL" },
+    { name: "an unknown id", chosen: "00000000", word: "FAIL" },
   ])("one is chosen by $name", ({ chosen, word }) => {
     expect(verdictOf(chosen)?.[0]).toBe(word);
   });
@@ -109,20 +113,20 @@ describe("several candidates", () => {
     ]);
   });
 
-  test("with one name are told apart by their routes", () => {
+  test("with the same name are distinguished by their routes", () => {
     const other = report("default/slow", 1, "default/other");
-    const { choice } = sectionsOf({ look: look(slow, other) });
+    const { choice } = sectionsOf({ analysis: look(slow, other) });
     expect(choice).toContain("default/slow of default/chat</a>");
     expect(choice).toContain("default/slow of default/other</a>");
   });
 
-  test("are no choice where there is one", () => {
+  test("are not a choice if there is only one", () => {
     expect(sectionsOf().choice).toBe("");
   });
 });
 
 describe("mirrors", () => {
-  test("say how much is mirrored, and what was dropped", () => {
+  test("show how much is mirrored and what was dropped", () => {
     expect(cells(mirrorsSection([mirror("b"), mirror("c", { dropped: {} })]))).toEqual([
       [
         "b",
@@ -147,7 +151,7 @@ describe("mirrors", () => {
     expect(cells(mirrorsSection([mirror("b", more)]))[0]?.[1]).toBe(words);
   });
 
-  test("none are said to be none", () => {
+  test("are reported as empty without mirrors", () => {
     expect(mirrorsSection([])).toContain("Nothing is mirrored.");
   });
 });
@@ -157,7 +161,7 @@ describe("pools", () => {
     Array.from({ length: count }, (_, i) => endpoint(`10.0.0.${i}:8000`));
   const { metrics, ...bare } = endpoint("10.0.0.1:8000");
 
-  test("have the sums of their endpoints; what is not known is no number", () => {
+  test("have the sums of their endpoints, without numbers for unknown values", () => {
     expect(cells(poolsSection([pool("a"), pool("b", { endpoints: [] })]))).toEqual([
       ["a, 2 endpoints, llama", "! 1 of 2 fresh", "10", "2", "11", "42 %"],
       ["b, 0 endpoints, llama", "! no endpoints", "–", "–", "–", "–"],
@@ -173,7 +177,7 @@ describe("pools", () => {
     },
     { name: "ejected", of: { ...bare, metrics, isEjected: true }, words: "✗ ejected" },
     { name: "missing", of: pool("a").endpoints[1], words: "○ missing, timeout" },
-  ])("an endpoint whose metrics are $name says so", ({ of, words }) => {
+  ])("an endpoint shows that its metrics are $name", ({ of, words }) => {
     const html = poolsSection([pool("a", { endpoints: of === undefined ? [] : ([of] as never) })]);
     expect(cells(html.slice(html.indexOf("<details")))[0]?.[1]).toBe(words);
   });
@@ -197,7 +201,7 @@ test("hostile names are text in every section", () => {
   });
   const hostileMirror = mirror(hostile, { route: hostile, dropped: { [hostile]: 1 } });
   const state = {
-    look: look(report(hostile, 1, hostile), report(hostile, 1.3, "other")),
+    analysis: look(report(hostile, 1, hostile), report(hostile, 1.3, "other")),
     pools: [hostilePool],
     mirrors: [hostileMirror],
   };
@@ -208,7 +212,7 @@ test("hostile names are text in every section", () => {
 });
 
 describe("the page", () => {
-  test("has a place for every section, and one only", () => {
+  test("has exactly one placeholder for every section", () => {
     const places = [...livePage.matchAll(/data-section="([^"]+)"/g)].map(([, id]) => id);
     expect(places.toSorted()).toEqual(Object.keys(sectionsOf()).toSorted());
   });
@@ -219,7 +223,7 @@ describe("the page", () => {
     expect(livePage).not.toMatch(/@import|url\(|<script>| on\w+=| style=/i);
   });
 
-  test("has a policy that takes its own style and its own script", () => {
+  test("has a policy that only allows its own style and script", () => {
     const [, style = ""] = /<style>([\s\S]*)<\/style>/.exec(livePage) ?? [];
     const hash = createHash("sha256").update(style).digest("base64");
     expect(livePagePolicy.split("; ")).toEqual([

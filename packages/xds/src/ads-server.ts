@@ -99,6 +99,8 @@ class Server implements AdsServer {
       call.fail(statusCode.resourceExhausted, `more than ${maxClients} clients`);
     } else this.#streams.add(stream);
     return {
+      // A configuration may stay the same for days.
+      isInUse: true,
       onMessage: (bytes) => stream.take(bytes),
       onEnd: () => call.end(),
       onClose: () => void this.#streams.delete(stream),

@@ -3,7 +3,7 @@ import { createRandom } from "@umbra/shadow/statistics";
 import { Agent } from "undici";
 import type { Io } from "../io.ts";
 import { progressLine } from "../progress-line.ts";
-import { type ChatRequest, chatBody, drawn, type TrafficMix } from "./chat-request.ts";
+import { type ChatRequest, chatBody, drawRequest, type TrafficMix } from "./chat-request.ts";
 import { type Answer, type ChatTarget, sendChat } from "./send.ts";
 
 export interface OpenLoopOptions {
@@ -12,18 +12,18 @@ export interface OpenLoopOptions {
   /** Requests per second, on average: arrivals are Poisson. */
   readonly ratePerSecond: number;
   readonly durationMs: number;
-  /** Requests under way at once; one that would be more is not sent, and counted. */
+  /** Maximum concurrent requests. Requests above it are not sent, only counted. */
   readonly maxInFlight: number;
-  /** The same seed makes the same traffic. */
+  /** The same seed produces the same traffic. */
   readonly seed: number;
-  /** How progress names the time, e.g. `12 s`. */
+  /** Formats the elapsed time in the progress line, e.g. `12 s`. */
   readonly timeText: (elapsedMs: number) => string;
   readonly io: Io;
 }
 
 export interface LoadResult {
   readonly sent: readonly SentRequest[];
-  /** Not sent because `maxInFlight` were under way. */
+  /** Requests not sent because `maxInFlight` were running. */
   readonly skipped: number;
   readonly elapsedMs: number;
 }
@@ -33,7 +33,7 @@ export interface SentRequest {
   readonly answer: Answer;
 }
 
-/** Sends requests at their own times, whether or not earlier ones were answered: an open loop hides no stall. */
+/** Sends requests at scheduled times, whether or not earlier ones were answered. Such an open loop does not hide stalls. */
 export async function openLoop(options: OpenLoopOptions): Promise<LoadResult> {
   const { target, durationMs, maxInFlight } = options;
   const { signal } = options.io;
@@ -65,7 +65,7 @@ export async function openLoop(options: OpenLoopOptions): Promise<LoadResult> {
       skipped++;
       continue;
     }
-    const request = drawn(options.mix, random);
+    const request = drawRequest(options.mix, random);
     count++;
     const one = sendChat(http, target, chatBody(request), signal).then((answer) => {
       sent.push({ request, answer });

@@ -7,10 +7,10 @@ import type { BootstrapOptions } from "./options.ts";
 import { setting } from "./setting.ts";
 import { unknownUnderscores } from "./underscore-pattern.ts";
 
-/** Headers with an underscore that Umbra documents. */
+/** Documented headers with an underscore. */
 const documented: readonly string[] = ["session_id"];
 
-/** Header names with an underscore that mean something here: documented ones, and those that the resources name. */
+/** Header names with an underscore that are allowed: documented ones and those in the resources. */
 export function knownUnderscoreHeaders(topology: Topology): readonly string[] {
   const named = [
     ...topologyHeaders(topology),
@@ -24,9 +24,9 @@ export function knownUnderscoreHeaders(topology: Topology): readonly string[] {
 }
 
 /**
- * The filter that refuses headers with an underscore, except known ones. Envoy's own setting has no exceptions, and none of
- * its matchers looks at all names. A script costs every request that it runs for, so that routes turn it off whose requests
- * the sidecar looks at. None where others are dropped or may pass.
+ * Creates the filter that rejects headers with an underscore, except known ones. Envoy's own setting has no exceptions,
+ * and none of its matchers checks all header names. The script costs every request that it runs for, so routes whose
+ * requests the sidecar checks turn it off. Empty if such headers are dropped or may pass.
  */
 export function underscoreFilter(
   topology: Topology,
@@ -103,7 +103,7 @@ function takeOff(topology: Topology): EnvoyObject {
   return { remove_on_match: { key_matcher: { safe_regex: { regex } } } };
 }
 
-/** Header names are tokens: of their characters none ends a text or begins an escape. */
+/** Quotes a header name for Lua. Header names are tokens, so no character ends the string or starts an escape. */
 function luaText(name: string): string {
   return `"${name.replaceAll(/[^!#$%&'*+.^_`|~\w-]/g, "")}"`;
 }

@@ -8,22 +8,22 @@ import type { EnvoyConfiguration } from "../topology.ts";
 
 export interface ResolvedEnvoy {
   readonly configuration: EnvoyConfiguration;
-  /** Where the EnvoySettings that hold are; absent where there are none. */
+  /** The place of the EnvoySettings that applies; absent if there is none. */
   readonly settingsPlace: Place | undefined;
-  /** Where the EnvoyProxy that holds is; absent where none does. */
+  /** The place of the EnvoyProxy that applies; absent if there is none. */
   readonly proxyPlace: Place | undefined;
-  /** Where the operations of its patch stand. */
+  /** The places of its patch operations. */
   readonly operationPlaces: readonly Place[];
 }
 
-/** What the resources and flags say of Envoy itself; flags win. */
+/** Resolves the configuration of Envoy itself. Flags override resources. */
 export function resolveEnvoy(
   resources: Resources,
   flags: Partial<EnvoySettings>,
   report: Report,
 ): ResolvedEnvoy {
   const [held, ...others] = inOrder(resources.envoySettings);
-  for (const other of others) tellSecond("EnvoySettings", other, held, report);
+  for (const other of others) reportDuplicate("EnvoySettings", other, held, report);
   const settings = { ...defaultEnvoySettings, ...held?.settings, ...flags };
   const proxy = heldProxy(resources, report);
   const { change, operationPlaces = [] } = proxy ?? {};
@@ -35,7 +35,7 @@ export function resolveEnvoy(
   };
 }
 
-/** A Gateway's own EnvoyProxy, else its class's; where none is named, the only one there is. */
+/** Returns the Gateway's EnvoyProxy, else its class's. If none is referred to, returns the only one in the files. */
 function heldProxy(
   { envoyProxies, parametersRefs }: Resources,
   report: Report,
@@ -46,15 +46,15 @@ function heldProxy(
   for (const { name, namespace, place } of refs) {
     const proxy = envoyProxies.find((each) => isSameResource(each, { namespace, name }));
     if (proxy === undefined) {
-      const message = `parametersRef names the EnvoyProxy "${resourceName({ namespace, name })}", which is not in the files`;
+      const message = `parametersRef refers to EnvoyProxy "${resourceName({ namespace, name })}", which is not in the files`;
       report("error", "UMB0241", place, message);
     } else if (!named.includes(proxy)) named.push(proxy);
   }
   const [held, ...others] = refs.length > 0 ? named : inOrder(envoyProxies);
-  for (const other of others) tellSecond("EnvoyProxy", other, held, report);
+  for (const other of others) reportDuplicate("EnvoyProxy", other, held, report);
   for (const proxy of envoyProxies) {
     if (proxy === held || others.includes(proxy)) continue;
-    const message = `EnvoyProxy "${resourceName(proxy)}" holds for no Gateway of the files`;
+    const message = `no Gateway in the files uses EnvoyProxy "${resourceName(proxy)}"`;
     report("warning", "UMB0244", proxy.place, message);
   }
   return held;
@@ -64,7 +64,7 @@ function inOrder<T extends Meta>(resources: readonly T[]): readonly T[] {
   return resources.toSorted((a, b) => compare(a.namespace, b.namespace) || compare(a.name, b.name));
 }
 
-function tellSecond(kind: string, second: Meta, held: Meta | undefined, report: Report): void {
-  const message = `${kind} "${resourceName(second)}" has no effect: there is one Envoy, and "${held === undefined ? "" : resourceName(held)}" holds for it`;
+function reportDuplicate(kind: string, second: Meta, held: Meta | undefined, report: Report): void {
+  const message = `${kind} "${resourceName(second)}" has no effect: there is only one Envoy, which uses "${held === undefined ? "" : resourceName(held)}"`;
   report("error", "UMB0240", second.place, message);
 }

@@ -3,7 +3,7 @@ import { pickerAnnotation } from "../resources/annotations.ts";
 import type { Report } from "../resources/report.ts";
 import type { Service, ServicePort } from "../resources/resources.ts";
 import type { Pool } from "../topology.ts";
-import { askedPickMode } from "./pick-mode.ts";
+import { requestedPickMode } from "./pick-mode.ts";
 import type { PoolParts } from "./pool-parts.ts";
 
 export function servicePool(from: Service, port: ServicePort, parts: PoolParts): Pool {
@@ -18,7 +18,7 @@ export function servicePool(from: Service, port: ServicePort, parts: PoolParts):
     endpoints,
     ...(found === undefined ? { dns: dnsOf(from, port, report) } : {}),
     picker: found === undefined || from.annotations[pickerAnnotation] === "none" ? "none" : "umbra",
-    ...askedPickMode(from, [], pickModes),
+    ...requestedPickMode(from, [], pickModes),
     failureMode: "FailOpen",
     protocol: port.protocol,
     ...tls.ofService(from, port),
@@ -30,15 +30,15 @@ export function servicePool(from: Service, port: ServicePort, parts: PoolParts):
   };
 }
 
-/** A headless Service has no port of its own: its name stands for the Pods, which listen at their own ports. */
+/** A headless Service has no port of its own: its name resolves to the Pods, which listen on their own ports. */
 function dnsOf(from: Service, port: ServicePort, report: Report): NonNullable<Pool["dns"]> {
   const hostname = `${from.name}.${from.namespace}.svc`;
   const { targetPort = port.port } = port;
   if (!from.isHeadless) return { hostname, port: port.port };
   if (typeof targetPort === "number") return { hostname, port: targetPort };
-  const message = `the target port "${targetPort}" of the headless Service "${from.name}" is a name, and no Pod or EndpointSlice of the files says its number: port ${port.port} is asked`;
+  const message = `the target port "${targetPort}" of the headless Service "${from.name}" is a name that no Pod or EndpointSlice in the files defines: using port ${port.port}`;
   const remedy =
-    "write the number, add the ready Pods or EndpointSlices, or name the endpoints with --endpoints";
+    "use a port number, add the ready Pods or EndpointSlices, or list the endpoints with --endpoints";
   report("warning", "UMB0252", port.place, message, { remedy });
   return { hostname, port: port.port };
 }

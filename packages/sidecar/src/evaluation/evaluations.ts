@@ -26,15 +26,15 @@ import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { type JudgeThread, startJudgeThread } from "./judge-thread.ts";
 import type { LoadCount } from "./load-count.ts";
 import { checkSamplesFile } from "./samples-file.ts";
-import type { EvaluationNow, EvaluationSetup, Look, Trouble } from "./worker-messages.ts";
+import type { Analysis, EvaluationNow, EvaluationSetup, Trouble } from "./worker-messages.ts";
 
-/** Turns what was recorded into samples, and keeps the thread that judges them. */
+/** Converts recorded pairs into samples, and runs the thread that evaluates them. */
 export interface Evaluations extends RecorderObserver {
   dropped(requestId: string, bodyBytes: number, of: UnmirroredFor): void;
-  /** Judged now. */
+  /** Evaluates and returns the current reports. */
   reports(): Promise<readonly ShadowReport[]>;
-  readonly latest: Look;
-  /** While somebody watches, the latest look has pages. */
+  readonly latest: Analysis;
+  /** Watching enables the rendering of pages for each analysis. */
   watch(isWatched: boolean): void;
   close(): Promise<void>;
 }
@@ -44,41 +44,41 @@ export interface EvaluationsOptions {
   readonly registry: MirrorRegistry;
   readonly pools: PoolRegistry;
   readonly load: LoadCount;
-  /** Of hashes that leave this process. */
+  /** Key of hashes that leave this process. */
   readonly secret: string;
   readonly samplesFile: string | undefined;
-  readonly lookEveryMs: number;
+  readonly evaluateEveryMs: number;
   readonly captured: () => number;
-  readonly onLook: (reports: readonly ShadowReport[]) => void;
+  readonly onAnalysis: (reports: readonly ShadowReport[]) => void;
   readonly onTrouble: (trouble: Trouble) => void;
-  /** The thread that judges has ended before it was closed. */
+  /** Called if the evaluation thread ends before `close`. */
   readonly onEnd: () => void;
 }
 
 const pauseTexts = {
   paused: "mirroring is paused",
   protection: "mirroring is paused, because it slowed the primary",
-  unjudged: "mirroring is paused, because nobody judges it",
+  unjudged: "mirroring is paused, because the evaluation stopped",
   stopped: "mirroring was stopped",
 } as const;
 
-/** About 20 MB for each candidate. */
+/** About 20 MB per candidate. */
 const capacity = 100_000;
 
-/** A new secret: hashes of one process can't be matched with another's. */
+/** Creates a new key, so that hashes of different processes can't be matched. */
 export function newSecret(): string {
   return randomBytes(16).toString("hex");
 }
 
 export function startEvaluations(options: EvaluationsOptions): Evaluations {
   const { registry, secret } = options;
-  let latest: Look = { reports: [], pages: new Map() };
-  const onLook = (look: Look) => {
+  let latest: Analysis = { reports: [], pages: new Map() };
+  const onAnalysis = (look: Analysis) => {
     latest = look;
-    options.onLook(look.reports);
+    options.onAnalysis(look.reports);
   };
-  // A topology without a mirror needs no thread.
-  const thread = registry.gates.length === 0 ? undefined : startThread(options, onLook);
+  // A topology without mirrors needs no thread.
+  const thread = registry.gates.length === 0 ? undefined : startThread(options, onAnalysis);
 
   function add(mirror: string, make: (gate: MirrorGate) => Sample): void {
     const gate = registry.gateOf(mirror);
@@ -117,8 +117,11 @@ export function startEvaluations(options: EvaluationsOptions): Evaluations {
   };
 }
 
-function startThread(options: EvaluationsOptions, onLook: (look: Look) => void): JudgeThread {
-  const { topology, registry, samplesFile, lookEveryMs, onTrouble, onEnd } = options;
+function startThread(
+  options: EvaluationsOptions,
+  onAnalysis: (look: Analysis) => void,
+): JudgeThread {
+  const { topology, registry, samplesFile, evaluateEveryMs, onTrouble, onEnd } = options;
   if (samplesFile !== undefined) checkSamplesFile(samplesFile);
   const judged = new Map(registry.gates.toReversed().map((gate) => [gate.key, gate]));
   const evaluations = [...judged.values()].map((gate) => setupOf(gate, registry.gates));
@@ -130,9 +133,9 @@ function startThread(options: EvaluationsOptions, onLook: (look: Look) => void):
       ([key, gate]) => [key, nowOf(gate, baselines.get(key) ?? [], options)] as const,
     );
   return startJudgeThread({
-    setup: { evaluations, samplesFile, capacity, lookEveryMs },
+    setup: { evaluations, samplesFile, capacity, evaluateEveryMs },
     now: () => Object.fromEntries(nowOfAll()),
-    onLook,
+    onAnalysis,
     onTrouble,
     onEnd,
   });
@@ -169,7 +172,7 @@ function nowOf(
   };
 }
 
-/** From the process's own clock. */
+/** Converts from the process's monotonic clock to ms since the epoch. */
 function sinceEpoch(ms: number | undefined): number | undefined {
   return ms === undefined ? undefined : performance.timeOrigin + ms;
 }
@@ -196,13 +199,13 @@ function laneFacts(names: readonly string[], { pools, load, price }: LaneSources
   };
 }
 
-/** Of a label that anybody may have written. */
+/** Parses a label, which may have any value. */
 function positive(text: string | undefined): number | undefined {
   const value = Number(text);
   return text !== undefined && Number.isFinite(value) && value > 0 ? value : undefined;
 }
 
-/** Drops that go on as long as the traffic does: they are counted, and not written one by one. */
+/** Drop reasons that last as long as the traffic: they are counted, not recorded individually. */
 const quietDrops: ReadonlySet<string> = new Set([
   "paused",
   "protection",

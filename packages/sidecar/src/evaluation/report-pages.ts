@@ -1,18 +1,18 @@
 import type { ShadowReport } from "@umbra/shadow";
 import { reportSections } from "@umbra/shadow/html";
-import type { Look } from "./worker-messages.ts";
+import type { Analysis } from "./worker-messages.ts";
 
-/** Renders reports. One that cannot be rendered is left out: judging must not depend on it. */
+/** Renders reports. Skips a report that can't be rendered: the evaluation must not depend on it. */
 export function pagesOf(
   reports: readonly ShadowReport[],
   onTrouble: (text: string) => void,
-): Look["pages"] {
+): Analysis["pages"] {
   const pages = new Map<string, ReturnType<typeof reportSections>>();
   for (const report of reports) {
     try {
       pages.set(report.evaluation.id, reportSections(report));
     } catch (cause) {
-      onTrouble(`a report cannot be shown on the live page: ${String(cause)}`);
+      onTrouble(`can't show a report on the live page: ${String(cause)}`);
     }
   }
   return pages;

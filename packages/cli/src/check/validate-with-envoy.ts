@@ -6,8 +6,8 @@ import type { Diagnostic } from "@umbra/envoy-config";
 
 const timeoutMs = 60_000;
 
-/** Has Envoy itself read the bootstrap; what it says is of the bootstrap, which has no line in the resources. */
-export function askEnvoy(binary: string, bootstrap: string): readonly Diagnostic[] {
+/** Validates the bootstrap with Envoy itself. Findings have no line: they are about the bootstrap, not about the resources. */
+export function validateWithEnvoy(binary: string, bootstrap: string): readonly Diagnostic[] {
   const folder = mkdtempSync(join(tmpdir(), "umbra-check-"));
   try {
     const file = join(folder, "envoy.yaml");
@@ -17,13 +17,13 @@ export function askEnvoy(binary: string, bootstrap: string): readonly Diagnostic
       ["--mode", "validate", "-c", file, "--log-level", "warning", "--log-format", "%L %v"],
       { encoding: "utf8", timeout: timeoutMs, maxBuffer: 16 * 1024 * 1024 },
     );
-    const said = (stderr ?? "").replaceAll(file, "envoy.yaml").split("\n");
-    if (status === 0) return warnings(said);
-    const last = said.filter((line) => line.trim() !== "").at(-1);
+    const output = (stderr ?? "").replaceAll(file, "envoy.yaml").split("\n");
+    if (status === 0) return warnings(output);
+    const last = output.filter((line) => line.trim() !== "").at(-1);
     const why =
       error?.message ??
-      (signal === null ? (last ?? `exit status ${status}`) : `ended by ${signal}`);
-    return [finding("error", "UMB0312", `Envoy refuses the bootstrap: ${withoutLevel(why)}`)];
+      (signal === null ? (last ?? `exit status ${status}`) : `killed by ${signal}`);
+    return [finding("error", "UMB0312", `Envoy rejects the bootstrap: ${withoutLevel(why)}`)];
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -43,6 +43,6 @@ function finding(
   code: "UMB0312" | "UMB0313",
   message: string,
 ): Diagnostic {
-  const remedy = "umbra render prints the bootstrap that Envoy speaks of";
+  const remedy = "inspect the bootstrap with umbra render";
   return { severity, code, message, remedy, file: "command line", line: 1, column: 1 };
 }

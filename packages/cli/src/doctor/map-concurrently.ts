@@ -1,5 +1,5 @@
-/** Works through the items, so many at once; undefined for those whose turn has not come when `deadlineMs` are over. */
-export async function inTurns<Item, Result>(
+/** Processes the items with limited concurrency. Returns undefined for items that had not started when `deadlineMs` passed. */
+export async function mapConcurrently<Item, Result>(
   items: readonly Item[],
   { atOnce, deadlineMs }: { readonly atOnce: number; readonly deadlineMs: number },
   work: (item: Item) => Promise<Result>,
