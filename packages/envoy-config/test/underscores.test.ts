@@ -135,11 +135,10 @@ describe("other headers with an underscore", () => {
   });
 
   test("with Reject what nobody has refused is taken off before the endpoint", () => {
-    const names = (manager(resources("")).http_filters as readonly Filter[]).map(({ name }) => name);
-    expect(names.slice(-2)).toEqual([
-      "umbra.unrefused-underscores",
-      "envoy.filters.http.router",
-    ]);
+    const names = (manager(resources("")).http_filters as readonly Filter[]).map(
+      ({ name }) => name,
+    );
+    expect(names.slice(-2)).toEqual(["umbra.unrefused-underscores", "envoy.filters.http.router"]);
     expect(filterOf("umbra.unrefused-underscores", resources(""))?.typed_config).toMatchObject({
       mutations: { request_mutations: [takeOff] },
     });

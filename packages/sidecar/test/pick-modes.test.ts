@@ -80,7 +80,12 @@ describe("a stream without bodies", () => {
   test.each([
     { name: "an unknown one", underscores: "session_id,my_team", header: "x_a", isRefused: true },
     { name: "a known one", underscores: "session_id,my_team", header: "my_team", isRefused: false },
-    { name: "one whose gateway looks itself", underscores: undefined, header: "x_a", isRefused: false },
+    {
+      name: "one whose gateway looks itself",
+      underscores: undefined,
+      header: "x_a",
+      isRefused: false,
+    },
   ])("with an underscore in a header's name: $name", async ({ underscores, header, isRefused }) => {
     const of = underscores === undefined ? stream : { ...stream, underscores };
     const { reply, headers: set } = await envoy.pickByHeaders(of, { ...headers, [header]: "1" });

@@ -30,7 +30,10 @@ function patternBehind({ isName, next }: Branch, hasUnderscore: boolean): string
   for (const [char, branch] of next) {
     ways.push(literal(char) + patternBehind(branch, hasUnderscore || char === "_"));
   }
-  const others = [...next.keys()].filter((char) => char !== "_").map(literal).join("");
+  const others = [...next.keys()]
+    .filter((char) => char !== "_")
+    .map(literal)
+    .join("");
   if (hasUnderscore) {
     const all = next.has("_") ? `_${others}` : others;
     ways.push(all === "" ? ".+" : `[^${all}].*`);
