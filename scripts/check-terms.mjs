@@ -137,11 +137,23 @@ function run() {
   }
   if (process.argv.includes("--shrink")) {
     list.unfixed = shrunk(findings, list.unfixed);
-    writeFileSync(listFile, `${JSON.stringify(list, undefined, 2)}\n`);
+    writeFileSync(listFile, formatted(list));
   }
   const problems = problemsOf(findings, list.unfixed);
   for (const problem of problems) console.error(problem);
   if (problems.length > 0) process.exitCode = 1;
+}
+
+/** The list as Biome formats it: arrays on one line where they fit in 100 columns. */
+function formatted(list) {
+  const text = JSON.stringify(list, undefined, 2).replace(
+    / {6}"paths": \[\s+([^\]]*?)\s+\]/g,
+    (whole, items) => {
+      const line = `      "paths": [${items.replace(/\s+/g, " ")}]`;
+      return line.length < 100 ? line : whole;
+    },
+  );
+  return `${text}\n`;
 }
 
 /** A file that was removed and not committed yet is still listed. */

@@ -91,9 +91,8 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       enablePush: false,
     },
     peerMaxConcurrentStreams: options.maxConcurrentStreams,
-    // Envoy ends ext_proc streams with RST_STREAM. Node treats resets as an attack beyond a burst of 1,000 and 33 per
-    // second, and then closes the connection with all its picks. The limit of concurrent streams bounds the peer
-    // instead.
+    // Envoy ends ext_proc streams with RST_STREAM. Node treats more than 1,000 at once or 33 per second as an attack
+    // and closes the connection with all its picks. The limit of streams bounds the peer instead.
     streamResetBurst: 1_000_000,
     streamResetRate: 1_000_000,
     // In MB. With the default of 10, a few large bodies at once would be refused.

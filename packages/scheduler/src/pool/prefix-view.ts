@@ -65,10 +65,7 @@ export function createPrefixView(options: PrefixOptions, salt: number): PrefixVi
   /** Number of blocks of the current prompt; -1 before it is hashed. */
   let count = -1;
   let members = 1;
-  /**
-   * Whether a plugin has ever called `cachedShare`. If so, prompts are recorded even for picks with one endpoint, where
-   * no scorer runs.
-   */
+  /** Whether a plugin has ever called `cachedShare`. If so, all prompts are recorded. */
   let isUsed = false;
   let kept: Int32Array | undefined;
   /** Total number of hashes ever added to the ring. */
