@@ -98,7 +98,10 @@ describe.each(packages)("the tarball of %s", (name) => {
 
   test("has types that agree with its code", async () => {
     const tarball = readFileSync(join(home, `umbra-${name}-0.1.0.tgz`));
-    const result = await checkPackage(createPackageFromTarballData(new Uint8Array(tarball)));
+    const result = await checkPackage(createPackageFromTarballData(new Uint8Array(tarball)), {
+      // It resolves only under a condition of this repository.
+      excludeEntrypoints: ["./internal"],
+    });
     const problems = "problems" in result ? result.problems : ["it has no types"];
     // Ways to find a module that know no exports map, and CommonJS, which only the scheduler has.
     const isPassedOver = (each: (typeof problems)[number]) =>

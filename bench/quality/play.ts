@@ -1,4 +1,4 @@
-import { createEngine, defaultOptions, type Engine } from "@umbra/simulator";
+import { createEngine, defaultOptions, type Engine } from "@umbra/simulator/internal";
 import type { Policy } from "./policies.ts";
 import { createRandom } from "./random.ts";
 import { blockHashes, bytesPerToken } from "./text.ts";

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Io } from "@umbra/cli";
-import { crashingGuard } from "@umbra/envoy-config";
+import { crashingGuard } from "@umbra/envoy-config/internal";
 import { createSimulatedServer, type SimulatorOptions } from "@umbra/simulator";
 import { envoyAdvisories, holdFor } from "../src/doctor/advisories.ts";
 import { judgeEnvoy } from "../src/doctor/envoy.ts";

@@ -1,5 +1,4 @@
 export {
-  crashingGuard,
   crashingGuardEffect,
   hasCrashingGuardOn,
   turnsOnCrashingGuard,
@@ -12,8 +11,6 @@ export {
   laneClusterName,
   mirrorHeader,
   mirrorToHeader,
-  primaryClusterName,
-  shadowClusterName,
   streamMetadata,
 } from "./bootstrap/names.ts";
 export {
@@ -22,7 +19,7 @@ export {
   type SidecarTls,
 } from "./bootstrap/options.ts";
 export { type PartName, partNames, renderPart } from "./bootstrap/parts.ts";
-export { patchProblems, type RenderFormat, renderBootstrap } from "./bootstrap/render.ts";
+export { type RenderFormat, renderBootstrap } from "./bootstrap/render.ts";
 export type { Certificate } from "./certificate.ts";
 export {
   type CodeMeaning,
@@ -45,30 +42,24 @@ export { type DiagnosticTextOptions, formatDiagnostic } from "./diagnostic-text.
 export { type DirectTopologyOptions, directTopology } from "./direct-topology.ts";
 export { ownInterface } from "./endpoint-address.ts";
 export { type EndpointList, parseEndpointList } from "./endpoint-list.ts";
-export {
-  defaultEnvoySettings,
-  type EnvoySettings,
-  parseSetting,
-  type Setting,
-  settings as envoySettings,
-  settingText,
-} from "./envoy-settings.ts";
+export { type EnvoySettings, type ParsedSetting, parseSetting } from "./envoy-settings.ts";
 export {
   heldRequestBytes,
   leastHeldBytes,
   type MemoryBound,
   memoryBounds,
+  type SidecarBounds,
   sidecarBounds,
 } from "./memory.ts";
 export {
   defaultBudget,
   defaultEvaluation,
-  defaultMirrorSettings,
   type Eligibility,
   type EvaluationPolicy,
   type JsonValue,
   type LanePrice,
   type MirrorBudget,
+  type MirrorHeaders,
   type MirrorPolicy,
   type MirrorRewrite,
   type MirrorSampling,
@@ -77,21 +68,12 @@ export {
 } from "./mirror-policy.ts";
 export { isPoolCalled } from "./names.ts";
 export { bytesText } from "./quantity.ts";
-export {
-  allPrimaryPools,
-  baselinePoolsOf,
-  mirrorsByName,
-  mirrorsOf,
-  poolsByName,
-  primaryPoolsOf,
-  routesOf,
-  sharesGate,
-} from "./queries.ts";
+export { allPrimaryPools, baselinePoolsOf, routesOf, sharesGate } from "./queries.ts";
 export { readTopology, type TopologyOptions, type TopologyRead } from "./read-topology.ts";
 export { parseMetricsPlace } from "./resolve/metrics-place.ts";
 export { isPickMode, pickModes } from "./resolve/pick-mode.ts";
 export type { CheckPickerConfig } from "./resolve/picking.ts";
-export { isCalled, isSameResource, type ResourceRef, resourceName } from "./resource-ref.ts";
+export { isCalled, type ResourceRef, resourceName } from "./resource-ref.ts";
 export type { SourceFile } from "./resources/read-resources.ts";
 export { type PathRewriter, pathRewriterOf } from "./rewritten-path.ts";
 export type {
@@ -104,6 +86,7 @@ export type {
   ExternalPicker,
   HeaderEntry,
   HeaderModifier,
+  JsonMap,
   Listener,
   ListenerTls,
   MetricsPlaceSettings,

@@ -1,5 +1,5 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { ProcessingRequestSchema, readRequestMessage } from "@umbra/ext-proc";
+import { ProcessingRequestSchema, readRequestMessage } from "@umbra/ext-proc/internal";
 
 /** What a ProcessingRequest says, whoever has read it. */
 export interface ReadMessage {
