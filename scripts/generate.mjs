@@ -1,11 +1,12 @@
 // Writes what is generated: the folders packages/*/src/gen from proto/, docs/*.schema.json from the report's and the
-// topology's types. With --check it only says whether what is committed is fresh.
+// topology's types, packages/*/api.md from what the packages export. With --check it only says whether what is committed is fresh.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createGenerator } from "ts-json-schema-generator";
+import { apiReports } from "./api-report.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 /** Which package has the code of which folder of proto/. */
@@ -16,6 +17,7 @@ const texts = {
     schema("packages/shadow/src/report/shadow-report.ts", "ShadowReport", "Umbra shadow report"),
   "docs/topology.schema.json": topologySchema,
   "docs/topology.md": topologyPage,
+  ...Object.fromEntries(Object.entries(apiReports()).map(([name, text]) => [name, () => text])),
 };
 
 const fresh = mkdtempSync(join(tmpdir(), "umbra-generate-"));
