@@ -6,7 +6,7 @@ import { createVirtualClock } from "./virtual-clock.ts";
 import type { BenchRequest, Workload } from "./workloads.ts";
 
 /** The servers: an 8B model on a mid-range GPU, about. */
-export const serverOptions = {
+const serverOptions = {
   maxNumSeqs: 128,
   blockSize: 16,
   numGpuBlocks: 6_000,

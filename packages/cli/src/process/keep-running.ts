@@ -28,7 +28,7 @@ export interface RestartLimits {
   readonly wellMs: number;
 }
 
-export const defaultRestartLimits: RestartLimits = {
+const defaultRestartLimits: RestartLimits = {
   soonMs: 5_000,
   maxSoonEnds: 4,
   firstDelayMs: 200,

@@ -10,7 +10,7 @@ import { setting } from "./setting.ts";
 const documented: readonly string[] = ["session_id"];
 
 /** Header names with an underscore that mean something here: documented ones, and those that the resources name. */
-export function knownUnderscoreHeaders(topology: Topology): readonly string[] {
+function knownUnderscoreHeaders(topology: Topology): readonly string[] {
   const named = [
     ...topologyHeaders(topology),
     ...routesOf(topology).flatMap(({ match, session }) => [

@@ -5,7 +5,7 @@ import type { InferenceRequest } from "../model/request.ts";
 import type { Filter, PickContext } from "../plugin.ts";
 
 /** Preferences of every profile: an engine that sleeps and an endpoint that fails look idle to all others. */
-export const servingFilters: readonly Filter[] = [engineReadyFilter, circuitBrokenFilter];
+const servingFilters: readonly Filter[] = [engineReadyFilter, circuitBrokenFilter];
 
 /**
  * A profile's own filters with `servingFilters` before them. Filters that say which endpoints a request may go to at

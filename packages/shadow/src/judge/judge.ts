@@ -148,7 +148,7 @@ export function configHash(config: EvaluationConfig): string {
 }
 
 /** Short name of an evaluation: the same route, candidate and configuration have the same. */
-export function evaluationId(route: string, candidate: string, hash: string): string {
+function evaluationId(route: string, candidate: string, hash: string): string {
   return sha256(`${route}\n${candidate}\n${hash}`).slice(0, 8);
 }
 
