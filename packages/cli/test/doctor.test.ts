@@ -160,7 +160,8 @@ describe("the machine", () => {
 });
 
 describe("Envoy", () => {
-  const at = (says: string) => judgeEnvoy({ ok: true, path: "/bin/envoy", says }, undefined);
+  const at = (says: string) =>
+    judgeEnvoy({ ok: true, path: "/bin/envoy", origin: "found on the PATH", says }, undefined);
 
   test.each([
     ["envoy  version: 9e55/1.40.0/Clean/RELEASE/BoringSSL", []],
@@ -178,7 +179,7 @@ describe("Envoy", () => {
   test("a flaw is reported with the version that fixes it", () => {
     const [, first] = at("9e55/1.38.2/Clean");
     expect(first?.message).toBe(
-      "Envoy at /bin/envoy is 1.38.2, which has CVE-2026-73513: HTTP/2 trailers without END_STREAM, also from an endpoint, crash it",
+      "Envoy at /bin/envoy (found on the PATH) is 1.38.2, which has CVE-2026-73513: HTTP/2 trailers without END_STREAM, also from an endpoint, crash it",
     );
     expect(first?.remedy).toBe("update Envoy to 1.38.4, 1.39.1 or later");
   });
@@ -596,7 +597,7 @@ describe("a bootstrap of one's own", () => {
 describe("the command", () => {
   test("asks Envoy for its version", async () => {
     const { stdout } = await doctor();
-    expect(stdout).toContain(`Envoy at ${soundEnvoy} is 1.40.0`);
+    expect(stdout).toContain(`Envoy at ${soundEnvoy} (named by ENVOY_BIN) is 1.40.0`);
   });
 
   test.each([

