@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { request } from "undici";
 import { parse } from "yaml";
+import { expectGolden } from "../testing/golden.ts";
 import { freePorts } from "./harness/ports.ts";
 import { type Running, runUmbra, startProcess, startUmbra } from "./harness/processes.ts";
 import { until } from "./harness/until.ts";
@@ -58,7 +59,7 @@ test("its bootstrap is the one that its resources render", async () => {
     { cwd: example, encoding: "utf8" },
   );
   expect(status).toBe(0);
-  expect(stdout).toBe(readFileSync(join(example, "envoy.yaml"), "utf8"));
+  expectGolden(stdout, join(example, "envoy.yaml"));
 });
 
 test("requests are answered, mirrored and reported", async () => {

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { diagnosticCodes, formatDiagnostic, readTopology } from "@umbra/envoy-config";
+import { expectSameText } from "../../../testing/golden.ts";
 
 const path = new URL("../../../docs/errors.md", import.meta.url);
 let page = readFileSync(path, "utf8");
@@ -66,7 +67,7 @@ describe.each(Object.entries(diagnosticCodes))("the section of %s", (code, about
   if (input !== undefined) {
     test("has an example, and what check says of it", () => {
       expect(said(input, code)).not.toBe("");
-      expect(output).toBe(said(input, code));
+      expectSameText(said(input, code), output ?? "", `docs/errors.md, ${code}`);
     });
   }
 

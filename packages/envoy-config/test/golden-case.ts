@@ -8,7 +8,7 @@ import {
 } from "@umbra/envoy-config";
 
 /** The folder of golden cases; each is a folder, and its name the feature. */
-export const casesFolder = new URL("../../../envoy/", import.meta.url);
+const casesFolder = new URL("../../../envoy/", import.meta.url);
 
 export const caseNames: readonly string[] = readdirSync(casesFolder);
 

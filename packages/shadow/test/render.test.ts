@@ -15,8 +15,8 @@ import {
 import { reportSectionIds, reportSections, shareBar } from "@umbra/shadow/html";
 import { Ajv } from "ajv";
 import fc from "fast-check";
+import { expectGolden } from "../../../testing/golden.ts";
 import { traffic } from "./fixtures.ts";
-import { differenceFromGolden } from "./golden.ts";
 
 const cases = fileURLToPath(new URL("cases/render", import.meta.url));
 const isValid = new Ajv({ allowUnionTypes: true }).compile(
@@ -58,7 +58,7 @@ describe.each(names)("%s", (name) => {
   });
 
   test.each(formats)("%s is as expected", (file, render) => {
-    expect(differenceFromGolden(render(report), `${cases}/${name}/${file}`)).toBe(undefined);
+    expectGolden(render(report), `${cases}/${name}/${file}`);
   });
 });
 

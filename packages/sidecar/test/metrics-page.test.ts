@@ -1,8 +1,9 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
 import { directTopology } from "@umbra/envoy-config";
 import { type MetricFamily, startSidecar } from "@umbra/sidecar";
 import pino from "pino";
+import { expectGolden } from "../../../testing/golden.ts";
 
 const path = new URL("../../../docs/metrics.md", import.meta.url);
 
@@ -53,8 +54,7 @@ test("docs/metrics.md has every metric with its type and labels, and no other", 
   const page = readFileSync(path, "utf8");
   const [before = "", , ,] = page.split(/^## /m);
   const want = `${before}## Umbra's own\n\n${own}\n\n## Of the reference endpoint picker\n\n${twins}\n`;
-  if (process.env.UPDATE_GOLDEN === "1") writeFileSync(path, want);
-  expect(readFileSync(path, "utf8")).toBe(want);
+  expectGolden(want, path);
 });
 
 test("/metrics shows them all, in our prefix and the reference's alone, each with a help text", async () => {

@@ -1,0 +1,39 @@
+// Tells in milliseconds whether anything changed since a step last succeeded, so that the step can be left out.
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+const skipped = new Set(["node_modules", "dist", "cjs", ".cache"]);
+
+/** A hash of the names, sizes and times of files; folders count with all that they hold, dependencies and outputs left out. */
+export function fingerprintOf(paths) {
+  const hash = createHash("sha256").update(process.version);
+  for (const path of paths) addTo(hash, path);
+  return hash.digest("hex");
+}
+
+function addTo(hash, path) {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isDirectory() !== true) {
+    hash.update(`${path} ${found?.size} ${found?.mtimeMs}\n`);
+    return;
+  }
+  for (const name of readdirSync(path).sort()) {
+    if (!skipped.has(name)) addTo(hash, join(path, name));
+  }
+}
+
+/** Whether the step that keeps `stamp` last succeeded with this fingerprint. */
+export function isStamped(stamp, fingerprint) {
+  try {
+    return readFileSync(stamp, "utf8") === fingerprint;
+  } catch {
+    return false;
+  }
+}
+
+/** Notes that the step succeeded. */
+export function writeStamp(stamp, fingerprint) {
+  mkdirSync(dirname(stamp), { recursive: true });
+  writeFileSync(stamp, fingerprint);
+}

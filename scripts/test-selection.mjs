@@ -1,0 +1,63 @@
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const folders = { unit: ["packages/", "scripts/", "sim/test/", "testing/"], e2e: ["e2e/"] };
+/** These measure times, so nothing else runs beside them. */
+const timed = [
+  "hostile",
+  "measures",
+  "picker-faults",
+  "scheduling",
+  "shadow-faults",
+  "timers",
+  "verdict",
+];
+const timedFiles = `/e2e/(${timed.join("|")})\\.test\\.ts$`;
+
+/** The kind of tests that the arguments name, and what stands behind it. */
+function parse([first, ...rest]) {
+  const isKind = first !== undefined && Object.hasOwn(folders, first);
+  return isKind
+    ? { kind: first, given: rest }
+    : { given: first === undefined ? [] : [first, ...rest] };
+}
+
+/** The arguments of each run of Jest that the arguments of `scripts/test.mjs` ask for. */
+export function runsOf(args) {
+  const { kind, given } = parse(args);
+  // Jest runs what any pattern matches: beside a file or folder of the kind, its own would match all.
+  const isNarrowed =
+    kind !== undefined &&
+    given.some((each) => folders[kind].some((folder) => each.startsWith(folder.slice(0, -1))));
+  const paths = kind !== undefined && !isNarrowed ? folders[kind] : [];
+  const isWhole = given.every((each) => each.startsWith("-") && !each.startsWith("--testMatch"));
+  if (!isWhole || kind === "unit") return [[...paths, ...given]];
+  return [
+    [...paths, ...given, "--testPathIgnorePatterns", "/node_modules/", "/.cache/", timedFiles],
+    [timedFiles, ...given, "--runInBand"],
+  ];
+}
+
+/** Whether end-to-end tests may be among what the arguments choose: they start built commands and Envoy. */
+export function needsBuild(args, e2eFiles = listE2e()) {
+  const { kind, given } = parse(args);
+  if (kind === "unit") return false;
+  const patterns = given.filter((each) => !each.startsWith("-"));
+  if (kind === "e2e" || patterns.length === 0 || given.some((each) => /^--testMatch/.test(each)))
+    return true;
+  return patterns.some((each) => e2eFiles.some((file) => isMatch(each, file)));
+}
+
+function listE2e() {
+  const folder = fileURLToPath(new URL("../e2e/", import.meta.url));
+  return readdirSync(folder, { recursive: true }).map((file) => `e2e/${file}`);
+}
+
+/** As Jest matches paths. */
+function isMatch(pattern, file) {
+  try {
+    return new RegExp(pattern, "i").test(`/${file}`);
+  } catch {
+    return true;
+  }
+}
