@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { coverageRun, schedulerTests } from "./scheduler-coverage.mjs";
 
 const folders = { unit: ["packages/", "scripts/", "sim/test/", "testing/"], e2e: ["e2e/"] };
 /** These measure times, so nothing else runs beside them. */
@@ -31,11 +32,14 @@ export function runsOf(args) {
     given.some((each) => folders[kind].some((folder) => each.startsWith(folder.slice(0, -1))));
   const paths = kind !== undefined && !isNarrowed ? folders[kind] : [];
   const isWhole = given.every((each) => each.startsWith("-") && !each.startsWith("--testMatch"));
-  if (!isWhole || kind === "unit") return [[...paths, ...given]];
-  return [
-    [...paths, ...given, "--testPathIgnorePatterns", "/node_modules/", "/.cache/", timedFiles],
-    [timedFiles, ...given, "--runInBand"],
-  ];
+  if (!isWhole) return [[...paths, ...given]];
+  // Of some tests alone nothing is known of what the rest covers.
+  const isFull = kind !== "e2e" && given.every((each) => /^--(maxWorkers|silent)/.test(each));
+  const covered = isFull ? [[...coverageRun("text-summary"), ...given]] : [];
+  const ignored = ["/node_modules/", "/.cache/", ...(isFull ? [schedulerTests] : [])];
+  const timed = kind === "unit" ? [] : [[timedFiles, ...given, "--runInBand"]];
+  if (timed.length > 0) ignored.push(timedFiles);
+  return [...covered, [...paths, ...given, "--testPathIgnorePatterns", ...ignored], ...timed];
 }
 
 /** Whether end-to-end tests may be among what the arguments choose: they start built commands and Envoy. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import { coverageRun, schedulerTests } from "../scheduler-coverage.mjs";
 import { needsBuild, runsOf } from "../test-selection.mjs";
 
 const e2eFiles = ["e2e/up.test.ts", "e2e/gateway-api/filters.test.ts"];
@@ -23,15 +24,32 @@ describe("what is built before a run", () => {
 });
 
 describe("the runs of Jest", () => {
-  test("all: what measures times comes last, and alone", () => {
-    const [first, timed, ...more] = runsOf([]);
+  test("all: the scheduler's with its coverage, and what measures times last and alone", () => {
+    const [covered, most, timed, ...more] = runsOf([]);
     expect(more).toEqual([]);
-    expect(timed).toEqual([first?.at(-1), "--runInBand"]);
-    expect(first).toContain("--testPathIgnorePatterns");
+    expect(covered).toEqual(coverageRun("text-summary"));
+    expect(timed).toEqual([most?.at(-1), "--runInBand"]);
+    expect(most).toEqual(expect.arrayContaining(["--testPathIgnorePatterns", schedulerTests]));
+  });
+
+  test("end-to-end tests cover nothing by themselves", () => {
+    const [most, timed, ...more] = runsOf(["e2e"]);
+    expect(more).toEqual([]);
+    expect([most?.[0], timed?.at(-1)]).toEqual(["e2e/", "--runInBand"]);
+  });
+
+  test("coverage asks for every test of the scheduler", () => {
+    const names = (args) => runsOf(args).filter((each) => each.includes("--coverage"));
+    expect(names(["unit"])).toHaveLength(1);
+    expect(names(["unit", "--maxWorkers=1"])).toHaveLength(1);
+    for (const some of [["unit", "-t=pool"], ["packages/scheduler"], ["unit", "--onlyChanged"]])
+      expect(names(some)).toEqual([]);
   });
 
   test("one kind, narrowed by a file of it, and by a pattern alone", () => {
-    expect(runsOf(["unit"])).toEqual([["packages/", "scripts/", "sim/test/", "testing/"]]);
+    expect(runsOf(["unit"]).at(-1)?.slice(0, 4)).toEqual([
+      ...["packages/", "scripts/", "sim/test/", "testing/"],
+    ]);
     expect(runsOf(["unit", "packages/grpc"])).toEqual([["packages/grpc"]]);
     expect(runsOf(["e2e", "e2e/up.test.ts"])).toEqual([["e2e/up.test.ts"]]);
     expect(runsOf(["pool"])).toEqual([["pool"]]);
