@@ -10,8 +10,8 @@ const config: Config = {
     "<rootDir>/sim/test/*.test.ts",
     "<rootDir>/testing/*.test.ts",
   ],
-  // Most end-to-end tests wait for other processes: Jest's own choice, a core less than there are, would run them one by one on two.
-  maxWorkers: Math.max(2, availableParallelism() - 1),
+  // End-to-end tests mostly wait for other processes, so that one more than there are cores keeps them all busy.
+  maxWorkers: availableParallelism() + 1,
   testEnvironment: "<rootDir>/scripts/jest-environment.mjs",
   testSequencer: "<rootDir>/scripts/jest-sequencer.mjs",
   /** For tests that say none: a command takes a second to start, and two files run at once. */

@@ -3,17 +3,14 @@ import { fileURLToPath } from "node:url";
 import { coverageRun, schedulerTests } from "./scheduler-coverage.mjs";
 
 const folders = { unit: ["packages/", "scripts/", "sim/test/", "testing/"], e2e: ["e2e/"] };
-/** These measure times, so nothing else runs beside them. */
-const timed = [
-  "hostile",
-  "measures",
-  "picker-faults",
-  "scheduling",
-  "shadow-faults",
-  "timers",
-  "verdict",
-];
-const timedFiles = `/e2e/(${timed.join("|")})\\.test\\.ts$`;
+/** These measure times while they put the machine to work, so nothing else runs beside them. */
+const alone = filesOf(["hostile", "measures", "scheduling"]);
+/** These hold limits of time, but mostly wait: two of them run at once, and nothing else. */
+const paired = filesOf(["picker-faults", "shadow-faults", "timers", "verdict"]);
+
+function filesOf(names) {
+  return `/e2e/(${names.join("|")})\\.test\\.ts$`;
+}
 
 /** The kind of tests that the arguments name, and what stands behind it. */
 function parse([first, ...rest]) {
@@ -37,9 +34,18 @@ export function runsOf(args) {
   const isFull = kind !== "e2e" && given.every((each) => /^--(maxWorkers|silent)/.test(each));
   const covered = isFull ? [[...coverageRun("text-summary"), ...given]] : [];
   const ignored = ["/node_modules/", "/.cache/", ...(isFull ? [schedulerTests] : [])];
-  const timed = kind === "unit" ? [] : [[timedFiles, ...given, "--runInBand"]];
-  if (timed.length > 0) ignored.push(timedFiles);
-  return [...covered, [...paths, ...given, "--testPathIgnorePatterns", ...ignored], ...timed];
+  if (kind === "unit")
+    return [...covered, [...paths, ...given, "--testPathIgnorePatterns", ...ignored]];
+  return [
+    ...covered,
+    // Workers keep the modules of the files that they ran, and collecting that garbage takes ever longer.
+    [
+      ...[...paths, ...given, "--workerIdleMemoryLimit=500MB"],
+      ...["--testPathIgnorePatterns", ...ignored, paired, alone],
+    ],
+    [paired, ...given, "--maxWorkers=2"],
+    [alone, ...given, "--runInBand"],
+  ];
 }
 
 /** Whether end-to-end tests may be among what the arguments choose: they start built commands and Envoy. */

@@ -65,19 +65,6 @@ export async function startGateway({
   const listenerFlags = httpPort === undefined ? ["--listener", `http=${http}`] : [];
   const resourceFlags = ["-f", file, ...listenerFlags, "--bind", "127.0.0.1"];
 
-  const rendered = await runUmbra(
-    "render",
-    ...resourceFlags,
-    "--sidecar",
-    grpc,
-    "--envoy-admin",
-    envoyAdmin,
-    ...renderFlags,
-  );
-  if (rendered.status !== 0) throw new Error(rendered.stderr);
-  const bootstrap = join(folder, "envoy.yaml");
-  writeFileSync(bootstrap, edit(rendered.stdout));
-
   const startSidecar = () =>
     startUmbra(
       "serve",
@@ -90,7 +77,24 @@ export async function startGateway({
       envoyAdmin,
       ...serveFlags,
     );
+  // It starts while the bootstrap is rendered.
   let sidecar = startSidecar();
+  const rendered = await runUmbra(
+    "render",
+    ...resourceFlags,
+    "--sidecar",
+    grpc,
+    "--envoy-admin",
+    envoyAdmin,
+    ...renderFlags,
+  );
+  if (rendered.status !== 0) {
+    await sidecar.stop();
+    throw new Error(rendered.stderr);
+  }
+  const bootstrap = join(folder, "envoy.yaml");
+  writeFileSync(bootstrap, edit(rendered.stdout));
+
   const envoy = startProcess(
     envoyBinary,
     ...[
@@ -113,7 +117,7 @@ export async function startGateway({
     const statuses = await Promise.all(urls.map(statusOf));
     return statuses.every((status) => status === 200);
   };
-  await until("sidecar and Envoy are ready", isReady, 20_000);
+  await until("sidecar and Envoy are ready", isReady, 45_000);
 
   return {
     origin: `http://127.0.0.1:${http}`,
@@ -124,7 +128,7 @@ export async function startGateway({
     async restartSidecar() {
       await sidecar.stop("SIGKILL");
       sidecar = startSidecar();
-      await until("the sidecar is ready again", isReady, 20_000);
+      await until("the sidecar is ready again", isReady, 45_000);
     },
     async stat(pattern) {
       const { body } = await request(`http://${envoyAdmin}/stats?format=json`);

@@ -24,18 +24,21 @@ describe("what is built before a run", () => {
 });
 
 describe("the runs of Jest", () => {
-  test("all: the scheduler's with its coverage, and what measures times last and alone", () => {
-    const [covered, most, timed, ...more] = runsOf([]);
+  test("all: the scheduler's with its coverage; last what measures times, at most two files at once, then one", () => {
+    const [covered, most, paired, alone, ...more] = runsOf([]);
     expect(more).toEqual([]);
     expect(covered).toEqual(coverageRun("text-summary"));
-    expect(timed).toEqual([most?.at(-1), "--runInBand"]);
     expect(most).toEqual(expect.arrayContaining(["--testPathIgnorePatterns", schedulerTests]));
+    expect(paired).toEqual([most?.at(-2), "--maxWorkers=2"]);
+    expect(alone).toEqual([most?.at(-1), "--runInBand"]);
   });
 
   test("end-to-end tests cover nothing by themselves", () => {
-    const [most, timed, ...more] = runsOf(["e2e"]);
+    const [most, paired, alone, ...more] = runsOf(["e2e"]);
     expect(more).toEqual([]);
-    expect([most?.[0], timed?.at(-1)]).toEqual(["e2e/", "--runInBand"]);
+    expect([most?.[0], paired?.at(-1), alone?.at(-1)]).toEqual([
+      ...["e2e/", "--maxWorkers=2", "--runInBand"],
+    ]);
   });
 
   test("coverage asks for every test of the scheduler", () => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
@@ -161,7 +162,7 @@ describe("the memory of unfinished lines", () => {
     return process.memoryUsage().arrayBuffers;
   };
 
-  test("is what is said of it, where other lines come and go meanwhile", () => {
+  test("is what is said of it, where other lines come and go meanwhile", async () => {
     const [slow, other] = [0, 1].map(() =>
       createFormReader({ isStream: true, coding: "identity" }),
     );
@@ -172,8 +173,10 @@ describe("the memory of unfinished lines", () => {
     }
     const held = slow?.heldBytes() ?? 0;
     expect(held).toBeGreaterThanOrEqual(5_000);
-    // A MiB for what runs beside it.
-    expect(heapsOutside() - before).toBeLessThan(held + 1024 * 1024);
+    // A MiB for what runs beside it. Threads of their own free what is collected, and may be late on a busy machine.
+    const most = before + held + 1024 * 1024;
+    for (let looks = 0; looks < 100 && heapsOutside() > most; looks++) await sleep(20);
+    expect(heapsOutside()).toBeLessThan(most);
   });
 
   test.each([1, 7, 4_096])(
