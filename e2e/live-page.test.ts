@@ -8,7 +8,7 @@ import { until } from "./harness/until.ts";
 
 const where =
   chromium === undefined
-    ? "skipped: no Chromium found, install it or name it in CHROMIUM_BIN"
+    ? "skipped: Chromium not found, install it or set CHROMIUM_BIN"
     : "in Chromium";
 const describeInChromium = chromium === undefined ? describe.skip : describe;
 

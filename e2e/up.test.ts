@@ -79,7 +79,7 @@ describe("umbra up", () => {
       await until("another Envoy runs", () => envoysOf(up).some((pid) => pid !== envoy));
       await until("it serves", async () => (await post(origin, chat())).status === 200);
       expect(up.output()).toMatch(
-        new RegExp(`umbra: Envoy ended \\(signal ${signal}\\) and is started again in 0.2 s; it`),
+        new RegExp(`umbra: Envoy ended \\(signal ${signal}\\); restarting it in 0.2 s; it`),
       );
       expect(up.process.exitCode).toBeNull();
       await up.stop();

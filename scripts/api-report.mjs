@@ -49,7 +49,7 @@ function readPackage(path) {
   return { folder: basename(path), name, entries };
 }
 
-/** Gives the declarations of a source in its place: `isolatedDeclarations` promises that one file is enough to make them. */
+/** Gives the declarations of a source instead of its text: `isolatedDeclarations` promises that one file is enough to make them. */
 function declarationHost() {
   const host = ts.createCompilerHost(options);
   return {

@@ -17,6 +17,7 @@ const parts = {
   sizes: script("check-size.mjs"),
   tests: script("check-tests.mjs"),
   imports: script("check-imports.mjs"),
+  terms: script("check-terms.mjs"),
 };
 
 const started = performance.now();

@@ -3,7 +3,7 @@ import { printable } from "@umbra/shadow/printable";
 import type { Io } from "./io.ts";
 import type { Check } from "./traffic/prove-mirroring.ts";
 
-/** One line a check: a mark, the claim, what was seen. */
+/** Formats one line per check: a mark, the claim and the observation. */
 export function checkLines(checks: readonly Check[], { hasColour }: Pick<Io, "hasColour">): string {
   const width = Math.max(...checks.map(({ claim }) => claim.length));
   return checks

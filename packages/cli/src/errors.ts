@@ -3,7 +3,7 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** The command did its work, and its outcome is told by an exit status of its own. */
+/** The command succeeded and reports its outcome through a specific exit status. */
 export class OutcomeError extends Error {
   override readonly name = "OutcomeError";
   readonly status: number;
@@ -14,7 +14,7 @@ export class OutcomeError extends Error {
   }
 }
 
-/** The command could not do its work, for the reason the message gives; exit status 1. */
+/** The command failed for the reason in the message; exit status 1. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
 }

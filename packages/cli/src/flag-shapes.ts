@@ -4,8 +4,8 @@ import { UsageError } from "./errors.ts";
 import { hostPort } from "./flag-values.ts";
 
 /**
- * Holds every option of a command to what its help calls the value (`<host:port>`, `<url>`, `<name>`, …), so that no command
- * has to remember to. Parsers of options' own come after it.
+ * Checks every option value against the placeholder in its help (`<host:port>`, `<url>`, `<name>`, …), so that no
+ * command has to do it. An option's own parser runs after this check.
  */
 export function checkFlagShapes(command: Command): void {
   for (const option of command.options) {
@@ -16,7 +16,7 @@ export function checkFlagShapes(command: Command): void {
     const { parseArg } = option;
     option.argParser((text: string, previous: unknown) => {
       if (text.trim() === "") {
-        throw new UsageError(`${flag} is empty: it takes ${shape}, or leave the option out`);
+        throw new UsageError(`${flag} is empty: give ${shape} or omit the flag`);
       }
       checks[shape]?.(text, flag);
       return parseArg === undefined ? text : parseArg(text, previous as never);
@@ -24,7 +24,7 @@ export function checkFlagShapes(command: Command): void {
   }
 }
 
-/** What stands in `<…>`. */
+/** The placeholder inside `<…>`. */
 function shapeOf({ flags }: Option): string {
   return /<([^>]+)>/.exec(flags)?.[1] ?? "a value";
 }
@@ -34,7 +34,7 @@ const maxNameLength = 512;
 /** Each throws UsageError. */
 const checks: Readonly<Record<string, (text: string, flag: string) => void>> = {
   "host:port"(text, flag) {
-    // Some of these take a Unix socket as well, and say more of it.
+    // Some of these flags also accept a Unix socket and check it themselves.
     if (!text.startsWith("unix:")) hostPort(text, flag);
   },
   url: httpUrl,
@@ -45,15 +45,15 @@ const checks: Readonly<Record<string, (text: string, flag: string) => void>> = {
 function oneLine(text: string, flag: string): void {
   const found = unprintableIn(text);
   if (found !== undefined)
-    throw new UsageError(`${flag} must be one line of text, without ${found}`);
+    throw new UsageError(`${flag} must be a single line of text without ${found}`);
   if (text.length > maxNameLength) {
-    throw new UsageError(`${flag} takes at most ${maxNameLength} characters, not ${text.length}`);
+    throw new UsageError(`${flag} allows at most ${maxNameLength} characters, got ${text.length}`);
   }
 }
 
 function httpUrl(text: string, flag: string): void {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== "http:" && url?.protocol !== "https:") {
-    throw new UsageError(`${flag} takes a URL such as http://127.0.0.1:8080, not "${text}"`);
+    throw new UsageError(`${flag} expects a URL such as http://127.0.0.1:8080, got "${text}"`);
   }
 }

@@ -1,10 +1,10 @@
 import { isIP } from "node:net";
 import { UsageError } from "./errors.ts";
 
-/** Reads a value as it is. */
+/** Returns the value unchanged. */
 export const text = (given: string): string => given;
 
-/** Reads a value as it is, where `check` does not throw. */
+/** Returns the value unchanged if `check` does not throw. */
 export function checked(
   check: (text: string, flag: string) => void,
 ): (text: string, flag: string) => string {
@@ -14,7 +14,7 @@ export function checked(
   };
 }
 
-/** Of a flag that may be given several times. */
+/** Collects the values of a repeatable flag. */
 export function collect(
   given: string,
   _flag: string,
@@ -23,7 +23,7 @@ export function collect(
   return [...(previous ?? []), given];
 }
 
-/** Reads `host:port` of a flag, IPv6 in brackets. */
+/** Parses `host:port`, with an IPv6 address in brackets. */
 export function hostPort(
   given: string,
   flag: string,
@@ -32,7 +32,7 @@ export function hostPort(
   const port = Number(found?.[3]);
   const host = found?.[1] ?? found?.[2];
   if (host === undefined || port > 65_535)
-    throw new UsageError(`${flag} takes HOST:PORT, not "${given}"`);
+    throw new UsageError(`${flag} expects HOST:PORT, got "${given}"`);
   return { host, port };
 }
 
@@ -40,7 +40,7 @@ export function number(min: number, max: number): (text: string, flag: string) =
   return (given, flag) => {
     const value = Number(given);
     if (given.trim() === "" || !(value >= min && value <= max)) {
-      throw new UsageError(`${flag} takes a number from ${min} to ${max}, not "${given}"`);
+      throw new UsageError(`${flag} expects a number from ${min} to ${max}, got "${given}"`);
     }
     return value;
   };
@@ -51,7 +51,7 @@ export function wholeNumber(min: number, max: number): (text: string, flag: stri
   return (given, flag) => {
     const value = read(given, flag);
     if (!Number.isInteger(value)) {
-      throw new UsageError(`${flag} takes a whole number from ${min} to ${max}, not "${given}"`);
+      throw new UsageError(`${flag} expects a whole number from ${min} to ${max}, got "${given}"`);
     }
     return value;
   };
@@ -59,15 +59,15 @@ export function wholeNumber(min: number, max: number): (text: string, flag: stri
 
 export const ip: (text: string, flag: string) => string = checked((given, flag) => {
   if (isIP(given) === 0) {
-    throw new UsageError(`${flag} takes an IP address such as 127.0.0.1, not "${given}"`);
+    throw new UsageError(`${flag} expects an IP address such as 127.0.0.1, got "${given}"`);
   }
 });
 
-/** Reads `samples=N` of `--capture`. */
+/** Parses `samples=N` of `--capture`. */
 export function captureCount(given: string): number {
   const count = Number(/^samples=(\d{1,4})$/.exec(given)?.[1]);
   if (!(count >= 1 && count <= 1_000)) {
-    throw new UsageError(`--capture takes samples=N, N from 1 to 1000, not "${given}"`);
+    throw new UsageError(`--capture expects samples=N with N from 1 to 1000, got "${given}"`);
   }
   return count;
 }

@@ -1,44 +1,44 @@
 import type { Defined } from "@umbra/shadow/defined";
 import { Command, Option } from "commander";
 
-/** What reads a flag's value, and throws UsageError; or the words that it may be. */
+/** Parses a flag's value and throws UsageError, or lists the allowed values. */
 type Read<Value> = ((text: string, flag: string, previous: never) => Value) | readonly Value[];
 
 /** A flag of one or more commands. */
 export interface Flag<Value> {
-  /** As Commander writes it: `--name <shape>`. */
+  /** In Commander's form: `--name <placeholder>`. */
   readonly flag: string;
   readonly help: string;
   readonly read?: Read<Value>;
   readonly initial?: Value;
-  /** The commands that take it, and its default there; absent: all that have its table. */
+  /** The commands that accept the flag, with their defaults. When absent, all commands that use the table accept it. */
   readonly of?: Readonly<Record<string, Value | undefined>>;
   readonly isMandatory?: boolean;
 }
 
-/** A row for each value, by the name that Commander gives it. */
+/** A flag for each value, keyed by Commander's name of the option. */
 export type FlagTable<Values> = {
   readonly [Key in keyof Values]-?: Flag<Exclude<Values[Key], undefined>>;
 };
 
 type AnyTable = Readonly<Record<string, Flag<unknown>>>;
 
-/** The values of a table that `flag` has made. */
+/** The values of a table whose rows `flag` created. */
 export type FlagsOf<Table> = Defined<{
   readonly [Key in keyof Table]: Table[Key] extends TypedFlag<infer Value> ? Value : never;
 }>;
 
-/** `Value`: what the flag is among a command's flags. */
+/** A flag with the type of its parsed value. */
 export type TypedFlag<Value> = Flag<unknown> & { readonly type?: Value };
 
-/** The type of a value that nothing reads. */
+/** The type of a value without a parser. */
 type Unread<Shape> = Shape extends `${string}<${string}`
   ? string
   : Shape extends `--no-${string}`
     ? boolean
     : true;
 
-/** A row of a table for one command. */
+/** Defines a flag of one command. */
 export function flag<Shape extends string, const Value = Unread<Shape>, const Initial = undefined>(
   shape: Shape,
   help: string,
@@ -48,12 +48,12 @@ export function flag<Shape extends string, const Value = Unread<Shape>, const In
   return { flag: shape, help, ...({ read, initial } as Partial<Flag<unknown>>) };
 }
 
-/** One without which the command does not run. */
+/** Makes a flag required. */
 export function mandatory<Value>(given: TypedFlag<Value>): TypedFlag<Exclude<Value, undefined>> {
   return { ...(given as Flag<unknown>), isMandatory: true };
 }
 
-/** How data is printed on stdout. */
+/** The flag for the output format on stdout. */
 export function outputFlag(help: string): TypedFlag<"table" | "json"> {
   return flag("-o, --output <form>", help, ["table", "json"], "table");
 }
@@ -61,12 +61,12 @@ export function outputFlag(help: string): TypedFlag<"table" | "json"> {
 export interface CommandText {
   readonly summary: string;
   readonly description: string;
-  /** Command lines to copy. */
+  /** Example command lines, to copy. */
   readonly examples: readonly string[];
   readonly flags?: readonly AnyTable[];
 }
 
-/** A command with its help, and with the flags that the tables have for it. */
+/** Creates a command with its help text and its flags from the tables. */
 export function commandOf(name: string, text: CommandText): Command {
   const { summary, description, examples, flags = [] } = text;
   const command = new Command(name).summary(summary).description(description);
@@ -74,7 +74,8 @@ export function commandOf(name: string, text: CommandText): Command {
     const { of = { [name]: row.initial } } = row;
     if (!Object.hasOwn(of, name)) continue;
     const option = optionOf(row);
-    if (option.attributeName() !== key) throw new Error(`${key} is no name for ${row.flag}`);
+    if (option.attributeName() !== key)
+      throw new Error(`${key} is not Commander's name for ${row.flag}`);
     command.addOption(of[name] === undefined ? option : option.default(of[name]));
   }
   const title = examples.length === 1 ? "Example" : "Examples";
@@ -92,7 +93,7 @@ function optionOf({ flag: shape, help, read, isMandatory = false }: Flag<unknown
   return read === undefined ? option : option.choices(read as readonly string[]);
 }
 
-/** Those values that another command takes too. */
+/** Keeps the flag values that another command also accepts. */
 export function flagsFor(command: string, flags: object, table: AnyTable): object {
   const isOf = ([key]: readonly [string, unknown]) => Object.hasOwn(table[key]?.of ?? {}, command);
   return Object.fromEntries(Object.entries(flags).filter(isOf));

@@ -3,40 +3,40 @@ import type { Readable, Writable } from "node:stream";
 import { isatty } from "node:tty";
 import { CommandError, UsageError } from "./errors.ts";
 
-/** Everything of the outside that a command may touch. */
+/** A command's access to the outside world. */
 export interface Io {
-  /** Data. */
+  /** Writes data. */
   readonly stdout: (text: string) => void;
-  /** Words. */
+  /** Writes messages. */
   readonly stderr: (text: string) => void;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** True where `stderr` is a terminal that may be written over and coloured. */
+  /** True if `stderr` is a terminal that supports overwriting a line. */
   readonly isTerminal: boolean;
   readonly hasColour: boolean;
-  /** Set where somebody sits there who can be asked. */
+  /** Set if a user at a terminal can answer prompts. */
   readonly terminal?: { readonly input: Readable; readonly output: Writable };
   /** Aborted at the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
-  /** All of standard input, as bytes if it may not be UTF-8. Throws when it is larger than 16 MiB. */
+  /** Reads all of standard input, as bytes because it may not be UTF-8. Throws if it is larger than 16 MiB. */
   readonly readStdin: () => string | Uint8Array;
-  /** Standard input piece by piece, without a limit. */
+  /** Streams standard input, without a limit. */
   readonly streamStdin: () => Readable;
 }
 
-/** Standard input can be read once: a second read would find nothing, and throws UsageError. */
+/** Allows one read of standard input: a second read would find nothing, so it throws UsageError. */
 export function withStdinReadOnce(io: Io): Io {
   let isRead = false;
   const once =
     <T>(read: () => T) =>
     () => {
-      if (isRead) throw new UsageError("standard input can be read only once: give `-` only once");
+      if (isRead) throw new UsageError("`-` (standard input) can be given only once");
       isRead = true;
       return read();
     };
   return { ...io, readStdin: once(io.readStdin), streamStdin: once(io.streamStdin) };
 }
 
-/** The process's own. A second SIGINT or SIGTERM ends the process at once. */
+/** Creates the Io of this process. A second SIGINT or SIGTERM ends the process immediately. */
 export function processIo(): Io {
   const stopping = new AbortController();
   const stop = (name: NodeJS.Signals) => {
@@ -52,7 +52,7 @@ export function processIo(): Io {
     env: process.env,
     isTerminal,
     hasColour: isTerminal && (process.env.NO_COLOR ?? "") === "",
-    // Only then: looking at `process.stdin` makes a pipe one that does not wait, and `readStdin` fails on it.
+    // Lazy: touching `process.stdin` makes a pipe non-blocking, and then `readStdin` fails.
     ...(isTerminal && isatty(0)
       ? { terminal: { input: process.stdin, output: process.stderr } }
       : {}),
@@ -63,7 +63,7 @@ export function processIo(): Io {
     },
     readStdin() {
       hintOnTerminal();
-      // Reading blocks this thread. Without these listeners the signals end the process, as they must.
+      // Reading blocks this thread, so signals must end the process. They do so only without these listeners.
       for (const name of stopSignals) process.off(name, stop);
       try {
         return readAllOfStdin();
@@ -74,7 +74,7 @@ export function processIo(): Io {
   };
 }
 
-/** `umbra … | head` closes its end early: what is not read is not needed, and a sidecar goes on without its log. */
+/** Ignores EPIPE. `umbra … | head` closes the pipe early: unread output is not needed, and a sidecar keeps running without its log. */
 function passOverClosedPipe(cause: NodeJS.ErrnoException): void {
   if (cause.code !== "EPIPE") throw cause;
 }
@@ -85,11 +85,11 @@ const maxStdinBytes = 16 * 1024 * 1024;
 function hintOnTerminal(): void {
   if (!isatty(0)) return;
   process.stderr.write(
-    "reading standard input from this terminal: type or paste it, then press Ctrl-D on an empty line\n",
+    "reading standard input: type or paste the text, then press Ctrl-D on an empty line\n",
   );
 }
 
-/** Also reads from a pipe in non-blocking mode. */
+/** Also works for a pipe in non-blocking mode. */
 function readAllOfStdin(): Uint8Array {
   const chunks: Buffer[] = [];
   let total = 0;

@@ -1,4 +1,4 @@
-/** The object of a JSON text; undefined where it is none: somebody else's page. */
+/** Parses a JSON object; undefined if the text is something else, such as another program's page. */
 export function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     return objectOf(JSON.parse(text));

@@ -15,7 +15,7 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   }
 }
 
-/** Commands that need neither the sidecar nor an HTTP client, whose code takes most of the time that a start takes. */
+/** Commands that need neither the sidecar nor an HTTP client. Loading those takes most of the start-up time. */
 const quick: Readonly<Record<string, (io: Io) => Promise<Command>>> = {
   render: async (io) => (await import("./commands/render.ts")).renderCommand(io),
   check: async (io) => (await import("./commands/check.ts")).checkCommand(io),
@@ -23,7 +23,7 @@ const quick: Readonly<Record<string, (io: Io) => Promise<Command>>> = {
   plan: async (io) => (await import("./commands/plan.ts")).planCommand(io),
 };
 
-/** The command that is asked for where it is a quick one, else all. */
+/** Loads only the requested command if it is a quick one, else all commands. */
 async function commandsFor(name: string, io: Io): Promise<Command> {
   const create = Object.hasOwn(quick, name) ? quick[name] : undefined;
   if (create === undefined) return (await import("./program.ts")).program(io);
@@ -31,7 +31,7 @@ async function commandsFor(name: string, io: Io): Promise<Command> {
   return rootCommand(io, [await create(io)]);
 }
 
-/** What shells call a command that Ctrl-C has ended. */
+/** The exit status that shells use for a command ended by Ctrl-C. */
 const interrupted = 130;
 
 function isAbort(cause: unknown): boolean {
@@ -41,7 +41,7 @@ function isAbort(cause: unknown): boolean {
 }
 
 function report(cause: unknown, io: Io): number {
-  // Commander has written its own message, or the help that was asked for.
+  // Commander has already printed its own message or the help.
   if (cause instanceof CommanderError) return cause.exitCode === 0 ? 0 : 2;
   if (cause instanceof OutcomeError) return cause.status;
   if (io.signal.aborted && isAbort(cause)) return interrupted;

@@ -1,6 +1,6 @@
 import type { Io } from "./io.ts";
 
-/** One line of progress: written over on a terminal, every few seconds elsewhere. */
+/** A progress line: overwritten in place on a terminal, printed every few seconds elsewhere. */
 export interface ProgressLine {
   show(words: string): void;
   end(): void;

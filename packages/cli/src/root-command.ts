@@ -21,7 +21,7 @@ export function rootCommand(io: Io, commands: readonly Command[]): Command {
     checkFlagShapes(command);
     command.exitOverride().configureOutput({
       writeOut: io.stdout,
-      // It quotes arguments as they are.
+      // Commander quotes arguments without escaping them.
       writeErr: (text) => io.stderr(printableLines(text)),
     });
   }

@@ -3,12 +3,12 @@ import { flag, type TypedFlag } from "./flags.ts";
 
 export const failureThreshold: TypedFlag<Severity> = flag(
   "--failure-threshold <severity>",
-  "from which severity on the exit status is 1",
+  "minimum severity that makes the exit status 1",
   ["error", "warning", "info"],
   "error",
 );
 
-/** `2 errors, 1 warning`; empty where there is nothing to count. */
+/** Formats counts such as `2 errors, 1 warning`; empty if there are no findings. */
 export function severityCounts(found: readonly { readonly severity: Severity }[]): string {
   const counts = (["error", "warning", "info"] as const).flatMap((severity) => {
     const count = found.filter((each) => each.severity === severity).length;

@@ -2,7 +2,7 @@ import { printableJson } from "@umbra/shadow/printable";
 import Table from "cli-table3";
 import type { Io } from "./io.ts";
 
-/** A table without colours of its own. */
+/** Formats a table without colours. */
 export function tableText(
   head: readonly string[],
   rows: readonly (readonly (string | number)[])[],

@@ -12,7 +12,7 @@ afterEach(() => {
   server = undefined;
 });
 
-/** Where somebody answers every path so; never, without a body. */
+/** Starts a server that answers every path with this status and body. Without a body it never answers. */
 async function answering(status: number, body?: string): Promise<string> {
   const made = createServer((_, response) => {
     if (body !== undefined) response.writeHead(status).end(body);
@@ -22,7 +22,7 @@ async function answering(status: number, body?: string): Promise<string> {
   return `127.0.0.1:${(made.address() as AddressInfo).port}`;
 }
 
-describe("where nothing answers, every command says the same, and the way out", () => {
+describe("every command prints the same error and advice if no sidecar answers", () => {
   test.each([
     { args: ["report"] },
     { args: ["explain", "--pool", "llama"] },
@@ -48,12 +48,12 @@ describe("askAdmin", () => {
     { name: "a page", status: 200, body: "<html>", want: /answered 200: is that a sidecar's\?$/ },
     { name: "a number", status: 200, body: "1", want: /answered 200: is that a sidecar's\?$/ },
     { name: "an empty error", status: 500, body: "", want: /answered 500: is that a sidecar's\?$/ },
-  ])("tells of $name", async ({ status, body, want }) => {
+  ])("reports $name", async ({ status, body, want }) => {
     const admin = await answering(status, body);
     await expect(askAdmin(admin, "/v1/pairs")).rejects.toThrow(want);
   });
 
-  test("a command that Ctrl-C has ended says nothing more", async () => {
+  test("a command ended by Ctrl-C prints nothing more", async () => {
     const signal = AbortSignal.abort();
     const args = [
       "verify",

@@ -10,7 +10,7 @@ const schema = JSON.parse(
   readFileSync(new URL("sarif.schema.json", import.meta.url), "utf8"),
 ) as object;
 
-/** One error, one warning, one info, and text that would start commands and steer terminals. */
+/** One error, one warning and one info, with text that would start workflow commands or control a terminal. */
 const mistakes = `apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: gateway}
@@ -38,7 +38,7 @@ async function check(text: string, ...args: readonly string[]) {
   return { ...ran, file };
 }
 
-test("shows the line, what is meant and how to fix it", async () => {
+test("shows the line, marks the error and says how to fix it", async () => {
   const { status, stdout, stderr, file } = await check(mistakes);
   expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
   expect(
@@ -46,19 +46,19 @@ test("shows the line, what is meant and how to fix it", async () => {
   ).toContain(`${file}:13:44 error UMB0104 \`port\` must be a whole number from 1 to 65535
   13 |   rules: [{backendRefs: [{name: svc, port: "80"}]}]
      |                                            ^^^^
-       help: write it without quotes: 80 (docs/errors.md#umb0104)
+       help: remove the quotes: 80 (docs/errors.md#umb0104)
 `);
   expect(stderr).toMatch(/\nerror: 1 error, \d warnings?, 1 info found\n$/);
 });
 
-test("colours only where there is a terminal to see it", async () => {
+test("uses colours only on a terminal", async () => {
   const { stderr } = await check(mistakes);
   expect(stderr).not.toContain("\x1b");
   expect(stderr).toContain("\\u001b[2J");
 });
 
 describe("-o", () => {
-  test("diagnostics prints every finding with its fields", async () => {
+  test("-o diagnostics prints every finding with its fields", async () => {
     const { stdout } = await check(mistakes, "-o", "diagnostics");
     const { diagnostics } = JSON.parse(stdout) as { readonly diagnostics: readonly Diagnostic[] };
     expect(diagnostics.map(({ code }) => code)).toEqual(
@@ -68,7 +68,7 @@ describe("-o", () => {
       severity: "error",
       code: "UMB0104",
       message: "`port` must be a whole number from 1 to 65535",
-      remedy: "write it without quotes: 80",
+      remedy: "remove the quotes: 80",
       file: expect.stringContaining("a b.yaml"),
       line: 13,
       column: 44,
@@ -78,7 +78,7 @@ describe("-o", () => {
     });
   });
 
-  test("json prints the topology, or the findings where there is none", async () => {
+  test("-o json prints the topology, or the findings if there are errors", async () => {
     expect(JSON.parse((await check(sound, "-o", "json")).stdout)).toMatchObject({
       version: 2,
       listeners: [{ port: 8080 }],
@@ -87,14 +87,17 @@ describe("-o", () => {
     expect(Object.keys(JSON.parse(stdout) as object)).toEqual(["diagnostics"]);
   });
 
-  test.each([mistakes, sound])("sarif prints a log that keeps to the schema", async (text) => {
-    const { stdout } = await check(text, "-o", "sarif");
-    const validate = new Ajv({ strict: false }).compile(schema);
-    expect([validate(JSON.parse(stdout)), validate.errors]).toEqual([true, null]);
-    expect(stdout).not.toContain("\x1b");
-  });
+  test.each([mistakes, sound])(
+    "-o sarif prints a log that conforms to the schema",
+    async (text) => {
+      const { stdout } = await check(text, "-o", "sarif");
+      const validate = new Ajv({ strict: false }).compile(schema);
+      expect([validate(JSON.parse(stdout)), validate.errors]).toEqual([true, null]);
+      expect(stdout).not.toContain("\x1b");
+    },
+  );
 
-  test("says which condition a controller would set", async () => {
+  test("shows the condition that a controller would set", async () => {
     const condition = {
       resource: { kind: "HTTPRoute", namespace: "default", name: "route" },
       type: "ResolvedRefs",
@@ -115,7 +118,7 @@ describe("-o", () => {
     );
   });
 
-  test("sarif names the rule, the level and the region of each finding", async () => {
+  test("-o sarif names the rule, level and region of each finding", async () => {
     const { stdout } = await check(mistakes, "-o", "sarif");
     const { runs } = JSON.parse(stdout);
     const [{ results, tool }] = runs;
@@ -135,7 +138,7 @@ describe("-o", () => {
   });
 });
 
-test("--github writes annotations, and nothing in a file starts a command", async () => {
+test("--github writes annotations, and no text in a file starts a command", async () => {
   const { stderr } = await check(mistakes, "--github");
   const lines = stderr.trimEnd().split("\n").slice(0, -1);
   expect(lines.length).toBeGreaterThanOrEqual(3);
@@ -162,7 +165,7 @@ describe("--failure-threshold", () => {
 });
 
 describe("--explain", () => {
-  test("prints the section of the page, without any resources", async () => {
+  test("--explain prints the section of the page without any resources", async () => {
     const { status, stdout } = await runCommand(["check", "--explain", "umb0203"]);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^UMB0203\n\n\*\*A backend can't be resolved\*\*/);
@@ -170,7 +173,7 @@ describe("--explain", () => {
     expect(stdout).not.toContain("UMB0204\n");
   });
 
-  test("says which codes there are", async () => {
+  test("--explain lists the range of codes for an unknown code", async () => {
     expect(await runCommand(["check", "--explain", "UMB9999"])).toMatchObject({
       status: 2,
       stderr: expect.stringContaining("UMB0101 to UMB"),
@@ -186,7 +189,7 @@ test("lines of a Secret are not shown", async () => {
   expect(stderr + stdout).not.toContain("c2VjcmV0");
 });
 
-test("a bootstrap of one's own that crashes Envoy is warned of", async () => {
+test("warns about the user's own bootstrap if it crashes Envoy", async () => {
   const bootstrap = join(mkdtempSync(join(tmpdir(), "umbra-check-")), "envoy.json");
   const guard = "envoy.reloadable_features.ext_proc_graceful_grpc_close";
   const layers = [{ name: "a", static_layer: { [guard]: true } }];

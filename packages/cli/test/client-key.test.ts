@@ -14,7 +14,7 @@ afterEach(() => {
   }
 });
 
-/** A gateway that answers everything, and keeps the keys that it was sent. */
+/** A gateway that answers everything and records the keys it received. */
 async function gateway(): Promise<{ readonly url: string; readonly keys: (string | undefined)[] }> {
   const keys: (string | undefined)[] = [];
   const server = createServer((request, response) => {
@@ -37,17 +37,17 @@ const commands: readonly (readonly [string, readonly string[]])[] = [
 
 describe.each(commands)("the key of umbra %s", (command, args) => {
   test.each([
-    ["of a file", ["--key-file", file], {}, "Bearer from-file"],
+    ["from a file", ["--key-file", file], {}, "Bearer from-file"],
     [
-      "of a named variable",
+      "from a named variable",
       ["--key-env", "GATEWAY_KEY"],
       { GATEWAY_KEY: "from-env", OPENAI_API_KEY: "from-env-unasked" },
       "Bearer from-env",
     ],
-    ["of the shell, not asked for", [], { OPENAI_API_KEY: "from-env" }, undefined],
-    ["of nobody", [], {}, undefined],
+    ["in the environment, not requested", [], { OPENAI_API_KEY: "from-env" }, undefined],
+    ["absent", [], {}, undefined],
   ])(
-    "%s: only what a flag names is sent, and it is not printed",
+    "%s: is sent only if a flag names it, and is never printed",
     async (_name, more, env, want) => {
       const { url, keys } = await gateway();
       const { stdout, stderr } = await runCommand(
@@ -61,16 +61,31 @@ describe.each(commands)("the key of umbra %s", (command, args) => {
 
   test.each([
     { name: "can't be sent", args: ["--key-env", "K"], status: 1, message: "K can't be sent" },
-    { name: "is empty", args: ["--key-env", "EMPTY"], status: 1, message: "is not set or empty" },
-    { name: "is not set", args: ["--key-env", "NONE"], status: 1, message: "is not set or empty" },
-    { name: "is no name", args: ["--key-env", "sk-se cret"], status: 2, message: "not the key" },
+    {
+      name: "is empty",
+      args: ["--key-env", "EMPTY"],
+      status: 1,
+      message: "is not set or is empty",
+    },
+    {
+      name: "is not set",
+      args: ["--key-env", "NONE"],
+      status: 1,
+      message: "is not set or is empty",
+    },
+    {
+      name: "is not a variable name",
+      args: ["--key-env", "sk-se cret"],
+      status: 2,
+      message: "not the key",
+    },
     {
       name: "is given twice",
       args: ["--key-env", "K", "--key-file", file],
       status: 2,
-      message: "exclude each other",
+      message: "not both",
     },
-  ])("that $name is an error that does not show it", async (each) => {
+  ])("that $name is an error that does not print the key", async (each) => {
     const { url, keys } = await gateway();
     const { status, stderr } = await runCommand(
       [command, "--url", url, "--model", "m", ...args, ...each.args],

@@ -8,7 +8,7 @@ import { runCommand } from "./run-command.ts";
 const folder = mkdtempSync(join(tmpdir(), "umbra-completion-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What is typed, and words that must be offered and must not. */
+/** The typed text, words that must be offered, and words that must not. */
 const cases: readonly {
   readonly typed: readonly string[];
   readonly offered: readonly string[];
@@ -44,13 +44,13 @@ function completeInBash(typed: readonly string[]): readonly string[] {
 }
 
 describe.each(cases)("after umbra $typed", ({ typed, offered, not }) => {
-  test("bash offers what may follow", () => {
+  test("bash offers the next words", () => {
     const words = completeInBash(typed);
     expect(words).toEqual(expect.arrayContaining([...offered]));
     expect(words.filter((word) => not.includes(word))).toEqual([]);
   });
 
-  (has("fish") ? test : test.skip)("fish offers what may follow", () => {
+  (has("fish") ? test : test.skip)("fish offers the next words", () => {
     const line = ["umbra", ...typed].join(" ");
     const script = `source ${join(folder, "fish")}; complete -C '${line}'`;
     const { stdout, stderr } = spawnSync("fish", ["--no-config", "-c", script], {
@@ -63,14 +63,14 @@ describe.each(cases)("after umbra $typed", ({ typed, offered, not }) => {
   });
 });
 
-(has("zsh") ? test : test.skip)("zsh reads its script", () => {
+(has("zsh") ? test : test.skip)("zsh loads its script", () => {
   const { status, stderr } = spawnSync("zsh", ["-f", "-n", join(folder, "zsh")], {
     encoding: "utf8",
   });
   expect([status, stderr]).toEqual([0, ""]);
 });
 
-test("another shell is refused with the choices", async () => {
+test("an unknown shell is rejected with the list of choices", async () => {
   const { status, stderr } = await runCommand(["completion", "tcsh"]);
   expect(status).toBe(2);
   expect(stderr).toContain("bash, zsh, fish");

@@ -21,18 +21,18 @@ test.each(["uncaughtException", "unhandledRejection"])("%s is logged and counted
   expect(seen).toEqual({ faults: 1, exits: [], errors: 1, fatal: 0 });
 });
 
-test("the twenty-first fault within a minute ends the process, rarer ones never do", () => {
+test("the twenty-first fault within a minute ends the process; fewer faults never do", () => {
   const { from, seen, clock } = containing();
   for (let i = 0; i < 100; i++) {
     clock.ms += 3_001;
-    from.emit("uncaughtException", new Error("now and then"));
+    from.emit("uncaughtException", new Error("sometimes"));
   }
   expect(seen.exits).toEqual([]);
-  for (let i = 0; i < 20; i++) from.emit("uncaughtException", new Error("again and again"));
+  for (let i = 0; i < 20; i++) from.emit("uncaughtException", new Error("repeatedly"));
   expect([seen.exits[0], seen.fatal > 0]).toEqual([1, true]);
 });
 
-test("what is stopped contains nothing", () => {
+test("contains nothing after it was stopped", () => {
   const { from, stop } = containing();
   stop();
   expect(from.listenerCount("uncaughtException")).toBe(0);

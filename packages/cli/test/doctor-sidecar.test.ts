@@ -26,7 +26,7 @@ afterEach(async () => {
   );
 });
 
-/** Where it listens: `unix:/path` or `ip:port`. */
+/** Starts to listen and returns the address: `unix:/path` or `ip:port`. */
 async function listening(server: Server, at: string | number): Promise<string> {
   closing.push(server);
   await new Promise<void>((resolve) =>
@@ -38,7 +38,7 @@ async function listening(server: Server, at: string | number): Promise<string> {
     : `127.0.0.1:${address.port}`;
 }
 
-/** Answers a health check with this status. */
+/** Creates a server that answers health checks with this status. */
 const answering = (status: number) => (stream: ServerHttp2Stream) => {
   stream.respond({ "content-type": "application/grpc" }, { waitForTrailers: true });
   stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
@@ -51,7 +51,7 @@ async function said(...flags: readonly string[]): Promise<string> {
     findings: readonly { area: string; severity: string; code?: string; message: string }[];
   };
   return findings
-    .filter(({ area, message }) => area === "sidecar" && !message.startsWith("none runs"))
+    .filter(({ area, message }) => area === "sidecar" && !message.startsWith("no sidecar runs"))
     .map(({ severity, code = "", message }) => `${severity} ${code} ${message}`)
     .join("\n")
     .replaceAll(folder, "FOLDER")
@@ -60,30 +60,33 @@ async function said(...flags: readonly string[]): Promise<string> {
 
 describe("umbra doctor --sidecar", () => {
   test.each([
-    { status: 1, expected: "ok  the sidecar at unix:FOLDER/1.sock answers and serves" },
+    { status: 1, expected: "ok  the sidecar at unix:FOLDER/1.sock answers and is serving" },
     {
       status: 2,
-      expected: "warning UMB0415 the sidecar at unix:FOLDER/2.sock answers, but does not serve yet",
+      expected: "warning UMB0415 the sidecar at unix:FOLDER/2.sock answers, but is not serving yet",
     },
-  ])("asks over a Unix socket; health $status", async ({ status, expected }) => {
+  ])("checks over a Unix socket; health $status", async ({ status, expected }) => {
     const server = createServer().on("stream", answering(status));
     expect(await said("--sidecar", await listening(server, file(`${status}.sock`)))).toBe(expected);
   });
 
   test.each([
-    { flags: ["--sidecar-tls"], expected: /^ok {2}.* answers over unverified TLS and serves$/ },
-    { flags: ["--sidecar-ca", "sidecar.pem"], expected: /^ok {2}.* answers over TLS and serves$/ },
+    { flags: ["--sidecar-tls"], expected: /^ok {2}.* answers over unverified TLS and is serving$/ },
+    {
+      flags: ["--sidecar-ca", "sidecar.pem"],
+      expected: /^ok {2}.* answers over TLS and is serving$/,
+    },
     {
       flags: ["--sidecar-ca", "stranger.pem"],
-      expected: /^error UMB0416 no sidecar is reached at HOST:PORT over TLS: .*self[- ]signed/i,
+      expected: /^error UMB0416 no sidecar is reachable at HOST:PORT over TLS: .*self[- ]signed/i,
     },
     {
       flags: ["--sidecar-ca", "sidecar.pem", "--sidecar-name", "other.example"],
       expected: /^error UMB0416 .*ERR_TLS_CERT_ALTNAME_INVALID/,
     },
     { flags: ["--sidecar-ca", "gone.pem"], expected: /^error UMB0416 .*ENOENT.*gone\.pem/ },
-    { flags: [], expected: /^error UMB0416 no sidecar is reached at HOST:PORT: / },
-  ])("asks over TLS with $flags", async ({ flags, expected }) => {
+    { flags: [], expected: /^error UMB0416 no sidecar is reachable at HOST:PORT: / },
+  ])("checks over TLS with $flags", async ({ flags, expected }) => {
     const server = createSecureServer({
       cert: readFileSync(file("sidecar.pem")),
       key: readFileSync(file("sidecar.key")),
@@ -94,9 +97,9 @@ describe("umbra doctor --sidecar", () => {
 
   test.each([
     { name: "nobody", at: "none.sock", expected: /^error UMB0416 .*ENOENT/ },
-    { name: "one who is silent", at: "silent.sock", expected: /^error UMB0416 .*within 1 s$/ },
-    { name: "one who speaks otherwise", at: "other.sock", expected: /^error UMB0416 / },
-  ])("says that $name is no sidecar", async ({ at, expected }) => {
+    { name: "a silent server", at: "silent.sock", expected: /^error UMB0416 .*within 1 s$/ },
+    { name: "a server with another protocol", at: "other.sock", expected: /^error UMB0416 / },
+  ])("reports that $name is not a sidecar", async ({ at, expected }) => {
     if (at === "silent.sock")
       await listening(
         createTcpServer((s) => s.resume()),
@@ -111,10 +114,10 @@ describe("umbra doctor --sidecar", () => {
     expect(await said("--sidecar", `unix:${file(at)}`)).toMatch(expected);
   });
 
-  test("says that a web server is no sidecar", async () => {
+  test("reports that a web server is not a sidecar", async () => {
     const server = createWebServer((_request, response) => response.end("hello"));
     expect(await said("--sidecar", await listening(server, file("web.sock")))).toMatch(
-      /^error UMB0416 no sidecar is reached at unix:FOLDER\/web\.sock: /,
+      /^error UMB0416 no sidecar is reachable at unix:FOLDER\/web\.sock: /,
     );
     const pair = {
       cert: readFileSync(file("sidecar.pem")),
@@ -123,7 +126,7 @@ describe("umbra doctor --sidecar", () => {
     const secure = createSecureWebServer(pair, (_request, response) => response.end("hello"));
     const at = await listening(secure, 0);
     expect(await said("--sidecar", at, "--sidecar-tls")).toBe(
-      "error UMB0416 no sidecar is reached at HOST:PORT over unverified TLS: it is no gRPC server with a health check",
+      "error UMB0416 no sidecar is reachable at HOST:PORT over unverified TLS: not a gRPC server with a health check",
     );
   });
 

@@ -113,11 +113,11 @@ describe("the advisories", () => {
     expect(held.map(({ id }) => id)).toEqual(want);
   });
 
-  test("all hold for what is older than every fix", () => {
+  test("all affect a version older than every fix", () => {
     expect(holdFor([1, 20, 0], envoyAdvisories, 2)).toEqual(envoyAdvisories);
   });
 
-  test("a release line between two that got a fix is affected", () => {
+  test("a release line without a fix is affected if a later one has a fix", () => {
     const advisory = { id: "X", what: "x", fixedIn: ["20.1.0", "24.1.0"] };
     expect(holdFor([22, 9, 9], [advisory], 1)).toEqual([advisory]);
     expect(holdFor([25, 0, 0], [advisory], 1)).toEqual([]);
@@ -150,7 +150,7 @@ describe("the machine", () => {
     for (const { remedy } of found) expect(remedy).toMatch(/\w/);
   });
 
-  test("this one can be read", () => {
+  test("the facts of this machine can be read", () => {
     const { node, processors, memoryBytes, openFiles } = thisMachine();
     expect(node).toBe(process.version);
     expect(processors).toBeGreaterThan(0);
@@ -176,18 +176,18 @@ describe("Envoy", () => {
     expect(found.map(({ severity, code }) => `${severity} ${code}`)).toEqual(want);
   });
 
-  test("a flaw is reported with the version that fixes it", () => {
+  test("a vulnerability is reported with the version that fixes it", () => {
     const [, first] = at("9e55/1.38.2/Clean");
     expect(first?.message).toBe(
-      "Envoy at /bin/envoy (found on the PATH) is 1.38.2, which has CVE-2026-73513: HTTP/2 trailers without END_STREAM, also from an endpoint, crash it",
+      "Envoy at /bin/envoy (found on the PATH) is 1.38.2, which has CVE-2026-73513: HTTP/2 trailers without END_STREAM crash Envoy, even from an endpoint",
     );
     expect(first?.remedy).toBe("update Envoy to 1.38.4, 1.39.1 or later");
   });
 
-  test("none is an error, unless one runs already", () => {
-    const none = { ok: false, reason: "no Envoy found. Do this" } as const;
+  test("a missing Envoy is an error unless one is already running", () => {
+    const none = { ok: false, reason: "Envoy not found: do this" } as const;
     expect(judgeEnvoy(none, undefined)).toMatchObject([
-      { severity: "error", code: "UMB0403", message: "no Envoy found" },
+      { severity: "error", code: "UMB0403", message: "Envoy not found: do this" },
     ]);
     expect(judgeEnvoy(none, "9e55/1.40.0/Clean")).toMatchObject([{ severity: "ok" }]);
   });
@@ -199,30 +199,30 @@ describe("ports", () => {
     port: 9002,
     owner: "sidecar",
     who: "the sidecar's gRPC server",
-    remedy: "take another with --grpc",
+    remedy: "choose another with --grpc",
   };
 
   test.each([
     ["free", "127.0.0.1:9002 is free for the sidecar's gRPC server", undefined],
     [
       "EADDRINUSE",
-      "127.0.0.1:9002 is taken, and the sidecar's gRPC server needs it",
-      "stop what listens there, or take another with --grpc",
+      "127.0.0.1:9002 is in use, but the sidecar's gRPC server needs it",
+      "stop the process that listens there, or choose another with --grpc",
     ],
     [
       "EACCES",
-      "127.0.0.1:9002 may not be bound by this user, and the sidecar's gRPC server needs it",
-      "take another with --grpc, or give Envoy CAP_NET_BIND_SERVICE",
+      "this user may not listen on 127.0.0.1:9002, but the sidecar's gRPC server needs it",
+      "choose another with --grpc, or give Envoy CAP_NET_BIND_SERVICE",
     ],
     [
       "EADDRNOTAVAIL",
-      "127.0.0.1 is no address of this machine, and the sidecar's gRPC server is to bind it",
-      "name an address of this machine, or 0.0.0.0 for all",
+      "127.0.0.1 is not an address of this machine, but the sidecar's gRPC server should listen on it",
+      "use an address of this machine, or 0.0.0.0 for all",
     ],
     [
       "EMFILE",
-      "127.0.0.1:9002 can't be bound for the sidecar's gRPC server: EMFILE",
-      "take another with --grpc",
+      "can't listen on 127.0.0.1:9002 for the sidecar's gRPC server: EMFILE",
+      "choose another with --grpc",
     ],
   ])("%s", (state, message, remedy) => {
     expect(judgePorts([wanted], [state])).toMatchObject([
@@ -230,35 +230,35 @@ describe("ports", () => {
     ]);
   });
 
-  test("one that Umbra itself holds is in order", () => {
+  test("a port that Umbra itself uses is fine", () => {
     expect(
       judgePorts([{ ...wanted, heldBy: "the running sidecar" }], ["EADDRINUSE"]),
     ).toMatchObject([{ severity: "ok" }]);
   });
 
-  test("two that want the same are reported", () => {
+  test("two users of the same port are reported", () => {
     const other = { ...wanted, who: 'listener "http"' };
     expect(judgePorts([wanted, other], ["free", "free"])).toMatchObject([
       { severity: "ok" },
       {
         severity: "error",
-        message: `port 9002 is wanted by the sidecar's gRPC server and by listener "http"`,
+        message: `port 9002 is used by both the sidecar's gRPC server and listener "http"`,
       },
     ]);
   });
 
-  test("a taken one is found", async () => {
+  test("finds a port that is in use", async () => {
     const taken = await listening(createTcpServer());
     const { status, stdout } = await doctor("--grpc", taken);
     expect(status).toBe(1);
     expect(stdout).toContain(
-      `error    UMB0406 ${taken} is taken, and the sidecar's gRPC server needs it`,
+      `error    UMB0406 ${taken} is in use, but the sidecar's gRPC server needs it`,
     );
   });
 });
 
 describe("endpoints", () => {
-  test("a model server in order is shown with its load, adapters and models", async () => {
+  test("shows a working model server with its load, adapters and models", async () => {
     const primary = await modelServer({
       enableLora: true,
       loraModules: [{ name: "sql-lora", path: "/adapters/sql" }],
@@ -272,23 +272,23 @@ describe("endpoints", () => {
     );
     expect({ status, stderr }).toEqual({
       status: 0,
-      stderr: expect.stringMatching(/^(nothing is wrong|no errors found)/),
+      stderr: expect.stringMatching(/^(no problems found|no errors found)/),
     });
   });
 
-  test("a page before a first request shows no load yet", async () => {
+  test("a page before the first request reports no load yet", async () => {
     const primary = await httpServer((request, response) => {
       response.writeHead(request.url === "/metrics" ? 200 : 404).end("python_info 1.0\n");
     });
     expect(await findings("--primary", primary)).toContainEqual(
       expect.objectContaining({
         severity: "ok",
-        message: expect.stringMatching(/^127\.0\.0\.1:\d+ shows no load yet, .*; page of/),
+        message: expect.stringMatching(/^127\.0\.0\.1:\d+ reports no load yet, .*; page of/),
       }),
     );
   });
 
-  test("one of two that can't be reached is a warning, all of them an error", async () => {
+  test("one unreachable endpoint is a warning, all unreachable an error", async () => {
     const up = await modelServer();
     const down = await freeAddress();
     const some = await findings("--primary", `${up},${down}`);
@@ -303,7 +303,7 @@ describe("endpoints", () => {
     );
   });
 
-  test("one that hangs is given up", async () => {
+  test("an endpoint that hangs times out", async () => {
     const hanging = await httpServer(() => {});
     const startedMs = performance.now();
     const found = await findings("--primary", hanging, "--timeout", "0.2");
@@ -323,22 +323,22 @@ describe("endpoints", () => {
 
   test.each<[string, () => Promise<string>, string]>([
     [
-      "an answer that is no success",
+      "an error status",
       () => httpServer((_, response) => response.writeHead(404).end()),
       "/metrics answers 404",
     ],
     [
-      "a page without what a pick needs",
+      "a page without the metrics that a pick needs",
       () => page("up 1\n"),
       "/metrics has no vllm:num_requests_waiting, vllm:num_requests_running, vllm:kv_cache_usage_perc",
     ],
     [
-      "a page beyond all bounds",
+      "a page that is too large",
       () => page("# x\n".repeat(1_200_000)),
       "/metrics is larger than 4 MiB",
     ],
     [
-      "bytes that are no text",
+      "bytes that are not text",
       () => page("\u0000\u001b[2J\ud800"),
       "/metrics has no vllm:num_requests_waiting, vllm:num_requests_running, vllm:kv_cache_usage_perc",
     ],
@@ -354,7 +354,7 @@ describe("endpoints", () => {
     );
   });
 
-  test("a page that takes longer than the sidecar waits is reported", async () => {
+  test("a page slower than the sidecar's timeout is reported", async () => {
     const text =
       "vllm:num_requests_waiting 0\nvllm:num_requests_running 0\nvllm:kv_cache_usage_perc 0\n";
     const address = await httpServer((_, response) => {
@@ -364,7 +364,7 @@ describe("endpoints", () => {
     expect(found).toContainEqual(expect.objectContaining({ severity: "warning", code: "UMB0412" }));
   });
 
-  test("a clock that is apart is reported", async () => {
+  test("a clock that differs is reported", async () => {
     const address = await httpServer((_, response) => {
       response.setHeader("date", new Date(Date.now() + 120_000).toUTCString());
       response.end(
@@ -387,7 +387,7 @@ describe("endpoints", () => {
     expect(codes(await findings("--primary", one, "--shadow", two))).not.toContain("UMB0413");
   });
 
-  test("a model that the resources name and no endpoint has is reported, with those there are", async () => {
+  test("a model that the resources name but no endpoint serves is reported with the served models", async () => {
     const address = await modelServer({ model: "llama", servedModelNames: ["llama"] });
     const file = join(mkdtempSync(join(tmpdir(), "umbra-doctor-")), "resources.yaml");
     writeFileSync(
@@ -409,11 +409,11 @@ spec: {modelName: lama, poolRef: {name: llama}}
     const found = await findings("-f", file);
     expect(found.find(({ code }) => code === "UMB0414")).toMatchObject({
       area: "pool default/llama",
-      message: "no endpoint serves lama, which the resources name; they serve llama",
+      message: "no endpoint serves lama, although the resources name it; served models: llama",
     });
   });
 
-  test("what check finds in the resources is reported too", async () => {
+  test("the findings of umbra check are reported too", async () => {
     const file = join(mkdtempSync(join(tmpdir(), "umbra-doctor-")), "resources.yaml");
     writeFileSync(file, "apiVersion: v1\nkind: Service\nmetadata: {}\n");
     const { status, stdout } = await doctor("-f", file);
@@ -421,7 +421,7 @@ spec: {modelName: lama, poolRef: {name: llama}}
     expect(stdout).toContain(`resources\n  error    UMB0103 ${file}:3:11 \`name\` is missing`);
   });
 
-  test("many are asked, so many at once", async () => {
+  test("many items are processed with limited concurrency", async () => {
     let running = 0;
     let most = 0;
     const results = await inTurns(
@@ -438,13 +438,13 @@ spec: {modelName: lama, poolRef: {name: llama}}
     expect(most).toBe(8);
   });
 
-  test("those whose turn does not come in time are left", async () => {
+  test("items that can't start in time are skipped", async () => {
     const results = await inTurns([1, 2, 3], { atOnce: 1, deadlineMs: 0 }, async (item) => item);
     expect(results).toEqual([undefined, undefined, undefined]);
   });
 });
 
-describe("what runs already", () => {
+describe("running processes", () => {
   const json = (pages: Readonly<Record<string, object>>, missing?: readonly string[]) =>
     httpServer((request, response) => {
       const found = pages[request.url ?? ""];
@@ -453,7 +453,7 @@ describe("what runs already", () => {
         .end(JSON.stringify(found ?? { status: "not ready", missing }));
     });
 
-  test("a sidecar that is not ready is reported, with endpoints whose metrics it lacks", async () => {
+  test("a sidecar that is not ready is reported with the endpoints whose metrics are missing", async () => {
     const admin = await json({
       "/healthz": { status: "alive" },
       "/v1/pools": {
@@ -481,22 +481,22 @@ describe("what runs already", () => {
       ["UMB0415", `the sidecar at ${admin} is not ready: /readyz answers 503`],
       [
         "UMB0412",
-        `the sidecar at ${admin} picks without metrics of 10.0.0.2:8000 in pool default/a: they are 4.2 s old (ECONNRESET)`,
+        `the sidecar at ${admin} picks without metrics from 10.0.0.2:8000 (pool default/a): they are 4.2 s old (ECONNRESET)`,
       ],
       [
         "UMB0412",
-        `the sidecar at ${admin} picks without metrics of 10.0.0.3:8000 in pool default/a: they are missing`,
+        `the sidecar at ${admin} picks without metrics from 10.0.0.3:8000 (pool default/a): they are missing`,
       ],
     ]);
     expect(found).toContainEqual(
       expect.objectContaining({
         severity: "ok",
-        message: `${admin} is held by the running sidecar: the sidecar's admin interface`,
+        message: `${admin} is used by the running sidecar: the sidecar's admin interface`,
       }),
     );
   });
 
-  test("an Envoy that runs is judged by its version, and its ports are its own", async () => {
+  test("a running Envoy is checked by version, and its ports count as its own", async () => {
     const taken = await listening(createTcpServer());
     const port = Number(taken.split(":")[1]);
     const envoyAdmin = await json({
@@ -518,7 +518,7 @@ describe("what runs already", () => {
     expect(found).toContainEqual(
       expect.objectContaining({
         severity: "ok",
-        message: `${taken} is held by the running Envoy: listener "http"`,
+        message: `${taken} is used by the running Envoy: listener "http"`,
       }),
     );
     expect(found).toContainEqual(
@@ -540,7 +540,7 @@ describe("what runs already", () => {
     expect(codes(found).filter((code) => code === "UMB0330")).toEqual(want);
   });
 
-  test("what a sidecar waits for is reported", async () => {
+  test("what an unready sidecar waits for is reported", async () => {
     const admin = await json({ "/healthz": { status: "alive" } }, [
       "a scrape of default/a",
       "Envoy",
@@ -553,14 +553,14 @@ describe("what runs already", () => {
     );
   });
 
-  test("somebody else's page at the admin port is no sidecar", async () => {
+  test("another program's page at the admin port is not taken for a sidecar", async () => {
     const admin = await httpServer((_, response) => response.end("<html>hello</html>"));
     const found = await findings("--admin", admin);
     expect(found).toContainEqual(expect.objectContaining({ code: "UMB0406" }));
   });
 });
 
-describe("a bootstrap of one's own", () => {
+describe("the user's own bootstrap", () => {
   const bootstrap = (text: string) => {
     const file = join(mkdtempSync(join(tmpdir(), "umbra-doctor-")), "envoy.yaml");
     writeFileSync(file, text);
@@ -569,23 +569,23 @@ describe("a bootstrap of one's own", () => {
   const layer = (value: boolean) =>
     `layered_runtime: {layers: [{name: a, static_layer: {${crashingGuard}: ${value}}}]}`;
 
-  test("that turns on the crashing guard is warned of", async () => {
+  test("gets a warning if it enables the crashing guard", async () => {
     const found = await findings("--bootstrap", bootstrap(layer(true)));
     expect(codes(found)).toContain("UMB0330");
   });
 
-  test("that leaves it off is in order", async () => {
+  test("is fine if it leaves the guard off", async () => {
     const file = bootstrap(layer(false));
     expect(await findings("--bootstrap", file)).toContainEqual(
       expect.objectContaining({
         severity: "ok",
-        message: `${file} turns on no guard that crashes Envoy`,
+        message: `${file} enables no guard that crashes Envoy`,
       }),
     );
   });
 
   test.each([
-    ["that is no YAML", bootstrap("a: ["), "can't be read as YAML"],
+    ["that is not YAML", bootstrap("a: ["), "can't be read as YAML"],
     ["that is not there", "/nowhere/envoy.yaml", "there is no file"],
   ])("%s is an error", async (_, file, message) => {
     const { status, stderr } = await doctor("--bootstrap", file);
@@ -601,9 +601,9 @@ describe("the command", () => {
   });
 
   test.each([
-    ["/nowhere/envoy", 'ENVOY_BIN names "/nowhere/envoy", which can\'t be run'],
-    [brokenEnvoy, `${brokenEnvoy} --version does not work: exit status 3`],
-  ])("tells that %s can't be run", async (ENVOY_BIN, message) => {
+    ["/nowhere/envoy", 'ENVOY_BIN is "/nowhere/envoy", which is not an executable file'],
+    [brokenEnvoy, `${brokenEnvoy} --version fails: exit status 3`],
+  ])("reports that %s can't be run", async (ENVOY_BIN, message) => {
     const { status, stdout } = await doctorWith({ ENVOY_BIN });
     expect(status).toBe(1);
     expect(stdout).toContain(`error    UMB0403 ${message}\n`);
@@ -617,7 +617,7 @@ describe("the command", () => {
     });
   });
 
-  test("what an endpoint answers can't steer the terminal", async () => {
+  test("an endpoint's answer can't control the terminal", async () => {
     const address = await httpServer((request, response) => {
       response.end(
         request.url === "/metrics"
@@ -662,10 +662,10 @@ describe("doctor at an endpoint's own pages", () => {
     });
 
   test.each([
-    { name: "shows no load yet", own: [200, "python_info 1.0\n"] as const },
+    { name: "reports no load yet", own: [200, "python_info 1.0\n"] as const },
     { name: "is not there", own: [404, ""] as const },
     { name: "is JSON", own: [200, "{}"] as const },
-  ])("the annotated page is shown where the endpoint's own $name", async ({ own }) => {
+  ])("shows the annotated page if the endpoint's own page $name", async ({ own }) => {
     const annotated = await httpServer((_request, response) => response.end(load));
     const address = await httpServer((request, response) => {
       const [status, text] = request.url === "/v1/models" ? [200, list] : own;
@@ -674,14 +674,14 @@ describe("doctor at an endpoint's own pages", () => {
     expect(await shownBy(address, annotated)).toMatch(/ is vllm: 0 waiting/);
   });
 
-  test("an endpoint is reached though nobody answers where its annotation says", async () => {
+  test("an endpoint counts as reachable even if nothing answers at its annotated page", async () => {
     const address = await httpServer((_request, response) => response.writeHead(404).end());
     const shown = await shownBy(address, await freeAddress());
     expect(shown).toMatch(/UMB0411 \S+ answers 404/);
     expect(shown).not.toContain("can't be reached");
   });
 
-  /** What doctor says of an endpoint whose Pod has a prometheus.io annotation. */
+  /** Returns doctor's findings for an endpoint whose Pod has a prometheus.io annotation. */
   async function shownBy(address: string, annotated: string): Promise<string> {
     const [ip, port] = address.split(":");
     const file = join(mkdtempSync(join(folder, "f-")), "all.yaml");
@@ -702,13 +702,13 @@ status: {podIP: ${ip}, conditions: [{type: Ready, status: "True"}]}
     return (await doctor("-f", file)).stdout;
   }
 
-  test("a model list that is too long is told", async () => {
+  test("a model list that is too long is reported", async () => {
     const long = JSON.stringify({ data: [{ id: "x".repeat(1_048_576) }] });
     const address = await httpServer((request, response) =>
       response.end(request.url === "/metrics" ? load : long),
     );
     const { stdout } = await doctor("--primary", address);
-    expect(stdout).toContain("/v1/models is longer than 1 MiB and is not read");
+    expect(stdout).toContain("model list not read: ");
   });
 
   test("a model list that wants a key is a warning, and read with the key", async () => {
@@ -717,12 +717,12 @@ status: {podIP: ${ip}, conditions: [{type: Ready, status: "True"}]}
     expect(without.find(({ code }) => code === "UMB0417")).toMatchObject({
       severity: "warning",
       area: "pool default/primary",
-      message: `${address}/v1/models answers 401: its models and adapters are not known`,
+      message: `${address}/v1/models answers 401: its models and adapters are unknown`,
       remedy: expect.stringContaining("--endpoint-key-file"),
     });
     const file = keyFile("k\n");
     const { stdout, stderr } = await doctor("--primary", address, "--endpoint-key-file", file);
-    expect(stdout).toContain("no LoRA; base;".replace("no LoRA", "tells nothing of adapters yet"));
+    expect(stdout).toContain("no LoRA; base;".replace("no LoRA", "no adapter metrics yet"));
     expect(stdout).not.toContain("UMB0417");
     expect(stdout + stderr).not.toContain("Bearer");
   });
@@ -730,7 +730,7 @@ status: {podIP: ${ip}, conditions: [{type: Ready, status: "True"}]}
   test.each([
     { args: ["--endpoint-key-file", keyFile("secret")], codes: ["UMB0418"] },
     { args: [], codes: [] },
-  ])("a key that goes over TLS that is not verified is a warning, with $codes", async (each) => {
+  ])("a key sent over unverified TLS is a warning, with $codes", async (each) => {
     const file = join(folder, "tls.yaml");
     writeFileSync(
       file,
@@ -740,9 +740,9 @@ metadata: {name: llama}
 spec: {ports: [{port: 443, appProtocol: https}]}
 `,
     );
-    // For documentation: nobody answers there (RFC 5737).
+    // An address for documentation, where nothing answers (RFC 5737).
     const found = await findings("-f", file, "--endpoints", "llama=192.0.2.1:1", ...each.args);
-    const unverified = found.filter(({ message }) => message.includes("TLS that is not verified"));
+    const unverified = found.filter(({ message }) => message.includes("unverified TLS"));
     expect(unverified.map(({ code, area }) => [code, area])).toEqual(
       each.codes.map((code) => [code, "pool service:default/llama:443"]),
     );
@@ -751,11 +751,11 @@ spec: {ports: [{port: 443, appProtocol: https}]}
   test.each([
     ["is not there", () => join(folder, "nowhere"), "can't be read: ENOENT"],
     ["is a folder", () => folder, "is not a file"],
-    ["is empty", () => keyFile("\n"), "must hold one key, on one line without blanks"],
+    ["is empty", () => keyFile("\n"), "must contain one key, on one line without blanks"],
     ["has two lines", () => keyFile("secret-a\nsecret-b\n"), "must hold one key"],
     ["is long", () => keyFile("k".repeat(8_193)), "is larger than 8192 bytes"],
     ["can be written by all", () => keyFile("secret", 0o602), "every user can write"],
-  ])("a key file that %s is an error that does not show it", async (_name, make, message) => {
+  ])("a key file that %s is an error that does not print the key", async (_name, make, message) => {
     const file = make();
     const { status, stderr } = await doctor(
       "--primary",
@@ -777,13 +777,13 @@ spec: {ports: [{port: 443, appProtocol: https}]}
       "/metrics is JSON, not a metrics page",
     ],
     [
-      "an empty page is told apart",
+      "an empty page has its own message",
       (path) => (path === "/metrics" ? "" : undefined),
       [],
       "/metrics is empty",
     ],
     [
-      "a page that is named is looked at, and no other",
+      "only a page named by a flag is checked",
       (path) => (path === "/metrics" ? load : undefined),
       ["--metrics-path", "primary=/m"],
       "/m answers 404",
@@ -801,7 +801,7 @@ spec: {ports: [{port: 443, appProtocol: https}]}
     });
   });
 
-  test("a page at another path is found by its engine's default and by a flag", async () => {
+  test("a page at another path is found through the engine's default or a flag", async () => {
     const at = (wanted: string) =>
       httpServer((request, response) => {
         if (request.url === wanted) response.end(load);

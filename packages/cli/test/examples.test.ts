@@ -10,9 +10,12 @@ const filesOf = (folder: string) =>
     text: readFileSync(`${root}/${folder}/${name}`, "utf8"),
   }));
 
-test.each(["demo", "evaluation"])("examples/%s judges what examples/mirror mirrors", (folder) => {
-  const { topology, diagnostics } = readTopology([...filesOf("mirror"), ...filesOf(folder)]);
-  expect(diagnostics.filter(({ severity }) => severity === "error")).toEqual([]);
-  const policies = topology.mirrors.flatMap(({ policy }) => policy ?? []);
-  expect(policies).toHaveLength(1);
-});
+test.each(["demo", "evaluation"])(
+  "examples/%s evaluates the mirrors of examples/mirror",
+  (folder) => {
+    const { topology, diagnostics } = readTopology([...filesOf("mirror"), ...filesOf(folder)]);
+    expect(diagnostics.filter(({ severity }) => severity === "error")).toEqual([]);
+    const policies = topology.mirrors.flatMap(({ policy }) => policy ?? []);
+    expect(policies).toHaveLength(1);
+  },
+);

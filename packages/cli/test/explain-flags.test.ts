@@ -86,7 +86,7 @@ const rows: Readonly<Record<string, FlagRow>> = {
     ],
     refused: [
       [["--state", join(folder, "absent.json")], /can't be read as a state/],
-      [["--state", state, "--admin", nobody], /exclude each other/],
+      [["--state", state, "--admin", nobody], /not both/],
     ],
   },
   "--file": {

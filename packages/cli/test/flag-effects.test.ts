@@ -21,7 +21,7 @@ kind: Service
 metadata: {name: ${name}}
 spec: {ports: [{port: 80}]}
 `;
-/** Everything that a flag may be about: two pools, a mirror that is lost, TLS, a Service that no route uses. */
+/** Everything a flag can apply to: two pools, a mirror that can't be resolved, TLS, a Service that no route uses. */
 const resources = file(
   "resources.yaml",
   `apiVersion: gateway.networking.k8s.io/v1
@@ -154,7 +154,7 @@ const topologyRows: Readonly<Record<string, FlagRow>> = {
   },
 };
 
-/** Where metrics pages are is the sidecar's affair: `check -o json` shows it, and `render` has no use for it. */
+/** Only the sidecar uses metrics locations: `check -o json` prints them and `render` ignores them. */
 const metricsRows: Readonly<Record<string, FlagRow>> = {
   "--metrics-path": {
     works: [["--metrics-path", "llama=/prometheus/metrics"]],
@@ -182,7 +182,7 @@ const metricsRows: Readonly<Record<string, FlagRow>> = {
 };
 
 const check: Readonly<Record<string, FlagRow>> = {
-  // The table names no listener and no limit.
+  // The rows don't include listeners and limits.
   ...Object.fromEntries(
     Object.entries({ ...topologyRows, ...metricsRows }).map(
       ([flag, { base = withFiles, ...row }]) => [flag, { ...row, base: [...base, "-o", "json"] }],
@@ -210,7 +210,7 @@ const check: Readonly<Record<string, FlagRow>> = {
     works: [["--explain", "UMB0203"]],
     refused: [
       [["--explain", "UMB9999"], /UMB9999/],
-      [["--explain", "UMB0203", "-f", broken], /leave -f out/],
+      [["--explain", "UMB0203", "-f", broken], /remove -f/],
     ],
   },
 };
@@ -233,12 +233,15 @@ const render: Readonly<Record<string, FlagRow>> = {
     works: [["--primary", "10.0.0.1:80"]],
     refused: [
       [["--primary", "nowhere"], /--primary/],
-      [["--primary", "10.0.0.1:80", ...withFiles], /either -f or --primary/],
-      [["--primary", "10.0.0.1:80", "--endpoints", "a=10.0.0.1:80"], /--endpoints names a pool/],
-      [["--primary", "10.0.0.1:80", "--picker", "a=b:80"], /--picker names a pool/],
-      [["--primary", "10.0.0.1:80", "--pick-mode", "a=headers"], /--pick-mode names a pool/],
+      [["--primary", "10.0.0.1:80", ...withFiles], /either -f, or --primary/],
+      [
+        ["--primary", "10.0.0.1:80", "--endpoints", "a=10.0.0.1:80"],
+        /--endpoints applies to a pool/,
+      ],
+      [["--primary", "10.0.0.1:80", "--picker", "a=b:80"], /--picker applies to a pool/],
+      [["--primary", "10.0.0.1:80", "--pick-mode", "a=headers"], /--pick-mode applies to a pool/],
       [["--primary", "10.0.0.1:80", "--strict"], /--strict/],
-      [["--primary", "10.0.0.1:80", "--listener", "nope=80"], /there is one listener: http/],
+      [["--primary", "10.0.0.1:80", "--listener", "nope=80"], /the only listener is http/],
     ],
   },
   "--shadow": {
@@ -256,8 +259,8 @@ const render: Readonly<Record<string, FlagRow>> = {
     base: ["-f", https, "--format", "route-config"],
     works: [["--of-listener", "http"]],
     refused: [
-      [["--of-listener", "nope"], /there are .*http/],
-      [["--of-listener", "http", "--format", "clusters"], /give both/],
+      [["--of-listener", "nope"], /choose one of .*http/],
+      [["--of-listener", "http", "--format", "clusters"], /needs --format route-config/],
     ],
   },
   "--sidecar": {
@@ -274,11 +277,11 @@ const render: Readonly<Record<string, FlagRow>> = {
   "--sidecar-ca": { works: [sidecarTls], refused: [] },
   "--sidecar-cert": {
     works: [["--sidecar-cert", "/c.pem", "--sidecar-key", "/k.pem"]],
-    refused: [[["--sidecar-cert", "/c.pem"], /go together/]],
+    refused: [[["--sidecar-cert", "/c.pem"], /give both --sidecar-cert/]],
   },
   "--sidecar-key": {
     works: [["--sidecar-cert", "/c.pem", "--sidecar-key", "/k.pem"]],
-    refused: [[["--sidecar-key", "/k.pem"], /go together/]],
+    refused: [[["--sidecar-key", "/k.pem"], /give both --sidecar-cert/]],
   },
   "--sidecar-name": {
     base: [...withFiles, ...sidecarTls],
@@ -295,15 +298,15 @@ const render: Readonly<Record<string, FlagRow>> = {
   "--plain-mirror": {
     works: [["--plain-mirror"]],
     refused: [
-      [["--plain-mirror", "--no-observe"], /there is no sidecar/],
-      [["--plain-mirror", ...sidecarTls], /there is no sidecar/],
+      [["--plain-mirror", "--no-observe"], /uses no sidecar/],
+      [["--plain-mirror", ...sidecarTls], /uses no sidecar/],
     ],
   },
   "--no-observe": { works: [["--no-observe"]], refused: [] },
   "--tls-dir": {
     base: ["-f", https],
     works: [["--tls-dir", "/elsewhere"]],
-    refused: [[["--tls-dir", "/elsewhere", "--inline-certificates"], /exclude each other/]],
+    refused: [[["--tls-dir", "/elsewhere", "--inline-certificates"], /not both/]],
   },
   "--inline-certificates": {
     base: ["-f", https],
@@ -330,7 +333,7 @@ test.each([
   { flag: "--tls-dir", base: withFiles, message: /--tls-dir has no effect: no listener/ },
   { flag: "--system-ca", base: ["-f", https], message: /--system-ca has no effect: no BackendTLS/ },
   { flag: "--system-ca", base: ["--primary", "10.0.0.1:80"], message: /has no effect/ },
-])("umbra render refuses $flag where $base have no such TLS", async ({ flag, base, message }) => {
+])("umbra render rejects $flag if $base use no such TLS", async ({ flag, base, message }) => {
   const { status, stdout, stderr } = await runCommand(["render", ...base, flag, "/elsewhere"]);
   expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
   expect(stderr).toMatch(message);

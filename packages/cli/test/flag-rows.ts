@@ -2,17 +2,17 @@ import { describe, expect, test } from "@jest/globals";
 import type { Command } from "commander";
 import { runCommand } from "./run-command.ts";
 
-/** What one flag of a command does, by examples. */
+/** Describes one flag of a command by examples. */
 export interface FlagRow {
-  /** What is given beside it, where that is not what the whole table is given. */
+  /** Other arguments for this flag, if they differ from the table's. */
   readonly base?: readonly string[];
-  /** Values that change what the command prints. */
+  /** Values that change the command's output. */
   readonly works: readonly (readonly string[])[];
-  /** Values that are refused, and what the message says. */
+  /** Rejected values with their error messages. */
   readonly refused: readonly (readonly [readonly string[], RegExp])[];
 }
 
-/** Tests a command by a table that must have a row for each of its flags. */
+/** Tests a command with a table that must have a row for each of its flags. */
 export function describeFlags(
   command: Command,
   rows: Readonly<Record<string, FlagRow>>,
@@ -22,7 +22,7 @@ export function describeFlags(
   const run = (args: readonly string[]) => runCommand([name, ...args]);
 
   describe(`umbra ${name}`, () => {
-    test("has a row here for every flag", () => {
+    test("has a row in the table for every flag", () => {
       expect(command.options.map(({ long }) => String(long)).toSorted()).toEqual(
         Object.keys(rows).toSorted(),
       );
@@ -38,10 +38,10 @@ export function describeFlags(
     const refused = Object.values(rows).flatMap(({ base = usualBase, refused }) =>
       refused.map(([args, message]) => ({ base, args, message })),
     );
-    test.each(refused)("$args is refused: $message", async ({ base, args, message }) => {
+    test.each(refused)("$args is rejected: $message", async ({ base, args, message }) => {
       const { status, stdout, stderr } = await run([...base, ...args]);
       expect(status).not.toBe(0);
-      // What `-o json` prints of findings stands for them, and is no topology.
+      // With errors, `-o json` prints the findings instead of a topology.
       expect(stdout).not.toMatch(/"pools"|"explanation"|static_resources/);
       expect(stderr).toMatch(message);
     });

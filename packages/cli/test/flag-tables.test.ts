@@ -18,17 +18,17 @@ const rows = Object.entries({
 }).map(([name, row]) => ({ name, flag: row.flag, of: Object.keys(row.of ?? {}) }));
 
 describe("a row of the flags", () => {
-  test.each(rows)("$flag has the name that Commander gives its value", ({ name, flag }) => {
+  test.each(rows)("$flag uses Commander's name for its value", ({ name, flag }) => {
     expect(name).toBe(new Option(flag).attributeName());
   });
 
-  test.each(rows)("$flag is a flag of every command that it names", ({ flag, of }) => {
+  test.each(rows)("$flag is a flag of every command in its row", ({ flag, of }) => {
     const having = commands.filter(({ options }) => options.some((each) => each.flags === flag));
     expect(having.map((command) => command.name())).toEqual(expect.arrayContaining(of));
   });
 });
 
-test("umbra up hands on the flags that umbra serve takes too, and no others", () => {
+test("umbra up passes on exactly the flags that umbra serve accepts too", () => {
   const flags = { samples: "a.ndjson", traces: true, concurrency: 4, file: ["-"], sidecar: "a:1" };
   expect(flagsFor("serve", flags, runFlags)).toEqual({ samples: "a.ndjson", traces: true });
 });

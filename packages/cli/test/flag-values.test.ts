@@ -15,7 +15,7 @@ const missing = join(folder, "nowhere", "missing");
 const samples = join(folder, "run.ndjson");
 writeFileSync(samples, "");
 
-/** A command line of each command that nothing is wrong with; nobody answers at its addresses. */
+/** A valid command line of each command. Nothing answers at its addresses. */
 const lines: Readonly<Record<string, readonly string[]>> = {
   serve: ["--primary", "127.0.0.1:9", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0"],
   up: ["--primary", "127.0.0.1:9"],
@@ -39,7 +39,7 @@ const hostPorts = ["", "nohost", ":80", "127.0.0.1:99999", "127.0.0.1:x", "127.0
 const names = ["", "a\nb", "x".repeat(5_000)];
 const lists = ["", ",", "nonsense", "127.0.0.1", "127.0.0.1:99999", "127.0.0.1:x"];
 
-/** Bad values by what the help calls the value. */
+/** Bad values by the placeholder in the help. */
 const badValues: Readonly<Record<string, readonly string[]>> = {
   count: whole,
   threads: whole,
@@ -65,12 +65,12 @@ const badValues: Readonly<Record<string, readonly string[]>> = {
   "key=value": ["", "nonsense", "=value"],
   name: names,
   pool: names,
-  // What is read or written there is tried below.
+  // Reading and writing these files is tested below.
   file: [""],
   folder: [""],
 };
 
-/** Flags that have a test of their own: of the resources, of the way to the sidecar, of other gateways. */
+/** Flags with their own tests: flags for resources, for the connection to the sidecar, and for third-party gateways. */
 const elsewhere =
   /^--(?:file|endpoints|pick-mode|picker|picker-ca|metrics-.*|listener|bind|set|pool|fallbacks|destination-.*|subset-.*|body-mode|sidecar-.*)$/;
 
@@ -117,14 +117,14 @@ const run = (words: readonly string[], flag: string, value: string) =>
   });
 
 describe("a flag with a bad value", () => {
-  test("every shape of the help has bad values here", () => {
+  test("every placeholder in the help has bad values in this table", () => {
     const shapes = options.map(({ option }) => (option.argChoices ? "name" : shapeOf(option)));
     expect([...new Set(shapes)].filter((shape) => badValues[shape] === undefined)).toEqual([]);
     expect(options.length).toBeGreaterThan(90);
   });
 
   test.each(options.map((each) => ({ ...each, name: `${each.words.join(" ")} ${each.flag}` })))(
-    "umbra $name is refused with exit status 2",
+    "umbra $name is rejected with exit status 2",
     async ({ words, flag, option }) => {
       const values = option.argChoices ? ["", "nonsense"] : (badValues[shapeOf(option)] ?? []);
       const wrong: unknown[] = [];
@@ -192,7 +192,7 @@ describe("a flag with a file that can't be used", () => {
         ...{ stdout: "", isRefused: true },
       });
       expect(stderr).toContain(path);
-      // One error, not the stack of a surprise.
+      // One error message, not a stack trace.
       expect(stderr).not.toMatch(/\n {4}at /);
     },
     30_000,
@@ -200,7 +200,7 @@ describe("a flag with a file that can't be used", () => {
 });
 
 describe("a flag with a right value", () => {
-  /** Right values by what the help calls the value; an option's own range is taken from its message. */
+  /** Valid values by the placeholder in the help. The range of a number is taken from the option's error message. */
   const rightOf = async ({ words, flag, option }: Case): Promise<string | undefined> => {
     const { argChoices } = option;
     if (argChoices !== undefined) return argChoices[0];
@@ -223,7 +223,7 @@ describe("a flag with a right value", () => {
   const numeric = options.filter(({ option }) => !["file", "folder"].includes(shapeOf(option)));
 
   test.each(numeric.map((each) => ({ ...each, name: `${each.words.join(" ")} ${each.flag}` })))(
-    "umbra $name is read",
+    "umbra $name is accepted",
     async (each) => {
       const value = (await rightOf(each)) ?? "50";
       const root = program(silent);
@@ -231,7 +231,7 @@ describe("a flag with a right value", () => {
         (at, word) => at?.commands.find((found) => found.name() === word),
         root,
       );
-      // Parsed alone: nothing is started.
+      // Only parsed: nothing is started.
       command?.action(() => {});
       const line = lines[each.words.at(-1) ?? ""] ?? [];
       await root.parseAsync(["node", "umbra", ...each.words, ...line, `${each.flag}=${value}`]);

@@ -19,11 +19,11 @@ function topologyOf(name: string) {
   return readTopology(sources).topology;
 }
 
-describe("the sidecar gets the topology as umbra up has read it", () => {
+describe("the sidecar gets the same topology that umbra up read", () => {
   test.each(cases)("%s", async (name) => {
     const topology = topologyOf(name);
     const { args, input } = sidecarProcess({ topology, flags: { traces: true } });
-    // Nothing of the resources, and no value of a flag, is on the command line.
+    // The command line contains no resources and no flag values.
     expect(args.slice(1)).toEqual(["serve", "--handed-over"]);
     const read = await readHandOver({ streamStdin: () => Readable.from([input]) });
     expect(read).toEqual({ topology, flags: { traces: true } });
@@ -37,7 +37,7 @@ test.each([
   "null",
   '{"topology":{},"flags":{}}',
   '{"topology":{"pools":[]}}',
-])("umbra serve --handed-over by hand is refused: %j", async (input) => {
+])("umbra serve --handed-over on the command line is rejected: %j", async (input) => {
   const { status, stderr } = await runCommand(["serve", "--handed-over"], {
     streamStdin: () => Readable.from([input]),
   });

@@ -7,13 +7,13 @@ import { parse } from "yaml";
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
 const page = read("docs/hardening.md");
 
-/** Cells of the table of settings. */
+/** The cells of the settings table. */
 const [settingsSection = ""] = page.split("## What holds besides");
 const rows = [...settingsSection.matchAll(/^\| `(\w+)`\s*\|(.*)\|$/gm)].map(
   ([, name = "", rest = ""]) => [name, ...rest.split(" | ").map((cell) => cell.trim())],
 );
 
-test("docs/hardening.md has every setting with its default, bounds and reason, and no other", () => {
+test("docs/hardening.md lists exactly the settings, with default, bounds and reason", () => {
   expect(rows).toEqual(
     envoySettings.map((setting) => [
       setting.name,
@@ -24,7 +24,7 @@ test("docs/hardening.md has every setting with its default, bounds and reason, a
   );
 });
 
-test("the definition of EnvoySettings has every setting with its reason, and no other", () => {
+test("the CRD of EnvoySettings has exactly the settings, with their reasons", () => {
   const definition = parse(read("deploy/crds/envoysettings.umbra.dev.yaml")) as {
     spec: { versions: [{ schema: { openAPIV3Schema: { properties: { spec: Schema } } } }] };
   };
@@ -37,7 +37,7 @@ interface Schema {
   readonly properties: Readonly<Record<string, { description: string }>>;
 }
 
-test("--comments prints the reason of every setting, once, and changes nothing else", () => {
+test("--comments prints the reason of every setting once and changes nothing else", () => {
   const topology = directTopology({
     primary: ["10.0.0.1:8000"],
     shadow: ["10.0.0.2:8000"],
@@ -46,7 +46,7 @@ test("--comments prints the reason of every setting, once, and changes nothing e
   const options = { trustedHops: 1, statsListener: "127.0.0.1:9102" };
   const plain = renderBootstrap(topology, options);
   const explained = renderBootstrap(topology, options, { hasComments: true });
-  // The sidecar's own: Envoy knows nothing of it.
+  // A setting of the sidecar, which is not in Envoy's bootstrap.
   const ofEnvoy = envoySettings.filter(({ name }) => name !== "sidecarMemory");
   for (const { reason } of ofEnvoy) expect(explained.split(`# ${reason}\n`)).toHaveLength(2);
   expect(explained.replaceAll(/^ *# (?!Rendered).*\n/gm, "")).toBe(plain);

@@ -24,7 +24,7 @@ function read(folder: string) {
   return readTopology(files);
 }
 
-/** What `-o json` of check prints, where nothing is found. */
+/** The output of `umbra check -o json`, if there are no findings. */
 function sound(folder: string): Topology {
   const { topology, diagnostics } = read(folder);
   expect(diagnostics).toEqual([]);
@@ -32,7 +32,7 @@ function sound(folder: string): Topology {
 }
 
 describe("with flags", () => {
-  test("writes files in which check finds nothing, and which mean what was asked for", async () => {
+  test("writes files that pass umbra check and contain the given values", async () => {
     const folder = scratch();
     const { status, stdout, stderr } = await run([
       ...["--yes", "--dir", folder, "--primary", "10.0.0.2:8000,10.0.0.1:8000"],
@@ -98,7 +98,7 @@ describe("with flags", () => {
     expect(readTopology([{ name: "-", text: stdout }]).diagnostics).toEqual([]);
   });
 
-  test("overwrites nothing without --force", async () => {
+  test("keeps existing files without --force", async () => {
     const folder = scratch();
     const args = ["-y", "--dir", folder, "--primary", "10.0.0.1:8000"];
     await run(args);
@@ -106,7 +106,7 @@ describe("with flags", () => {
     writeFileSync(file, "mine");
     const again = await run([...args, "--shadow", "10.0.1.1:8000"]);
     expect(again).toMatchObject({ status: 1, stdout: "" });
-    expect(again.stderr).toContain(`${join(folder, "gateway.yaml")}, ${file} are there already`);
+    expect(again.stderr).toContain(`${join(folder, "gateway.yaml")}, ${file} already exist`);
     expect(readFileSync(file, "utf8")).toBe("mine");
     expect(existsSync(join(folder, "shadow-policy.yaml"))).toBe(false);
     expect(await run([...args, "--force"])).toMatchObject({ status: 0 });
@@ -123,16 +123,16 @@ describe("with flags", () => {
 
   test.each([
     [["-y"], "--primary"],
-    [[], "on a terminal and without --yes they are asked for"],
+    [[], "on a terminal, without --yes, umbra init prompts for them"],
     [["--primary", "example.com:80"], '--primary: "example.com:80" is not ip:port'],
     [
       ["--primary", "10.0.0.1:80", "--shadow", "10.0.0.2:1,10.0.0.1:80"],
-      "--shadow: 10.0.0.1:80 answers clients already",
+      "--shadow: 10.0.0.1:80 is already a primary endpoint",
     ],
-    [["--primary", "10.0.0.1:80", "--percent", "0"], "--percent: a number above 0"],
-    [["--primary", "10.0.0.1:80", "--port", "80a"], "--port: a port"],
-    [["--primary", "10.0.0.1:80", "--hostname", "http://a"], "--hostname: a hostname"],
-    [["--primary", "10.0.0.1:80", "--model", "a\nb"], "--model must be one line"],
+    [["--primary", "10.0.0.1:80", "--percent", "0"], "--percent: expected a number above 0"],
+    [["--primary", "10.0.0.1:80", "--port", "80a"], "--port: expected a port"],
+    [["--primary", "10.0.0.1:80", "--hostname", "http://a"], "--hostname: expected a hostname"],
+    [["--primary", "10.0.0.1:80", "--model", "a\nb"], "--model must be a single line"],
     [["--primary", "10.0.0.1:80", "--shadow-model", "a"], "--shadow-model needs --model"],
   ])("%p is wrong usage", async (args, message) => {
     const folder = scratch();
@@ -142,7 +142,7 @@ describe("with flags", () => {
     expect(existsSync(folder)).toBe(false);
   });
 
-  test("no name is YAML of its own", async () => {
+  test("no name is read as YAML", async () => {
     const names = fc.string({
       unit: fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)),
       minLength: 1,
@@ -166,7 +166,7 @@ describe("with flags", () => {
   });
 });
 
-/** Somebody who types an answer when it is asked for. */
+/** A user who types an answer after each prompt. */
 async function sitsThere(
   args: readonly string[],
   script: readonly (readonly [question: string, typed: string])[],
@@ -187,7 +187,7 @@ async function sitsThere(
     const deadline = performance.now() + 10_000;
     while (!screen.slice(from).includes(question)) {
       if (isOver || performance.now() > deadline)
-        throw new Error(`"${question}" was never asked; the screen says ${screen}`);
+        throw new Error(`"${question}" was never asked; the screen shows ${screen}`);
       await sleep(5);
     }
     from = screen.length;
@@ -197,18 +197,18 @@ async function sitsThere(
 }
 
 describe("on a terminal", () => {
-  test("asks for what no flag gives, again where the answer is wrong", async () => {
+  test("prompts for missing values, and again after a wrong answer", async () => {
     const folder = scratch();
     const { status } = await sitsThere(
       ["--dir", folder, "--port", "8181"],
       [
-        ["Endpoints that answer clients", "10.0.0.1\r"],
+        ["Primary endpoints, which answer clients", "10.0.0.1\r"],
         ["is not ip:port", ":8000\r"],
-        ["Endpoints of the shadow", "10.0.1.1:8000\r"],
-        ["Model that clients ask for", "llama\r"],
+        ["Shadow endpoints", "10.0.1.1:8000\r"],
+        ["Model that clients request", "llama\r"],
         ["Model that the shadow serves", "\r"],
-        ["Percent of requests", "\r"],
-        ["Host that clients name", "\r"],
+        ["Percentage of requests", "\r"],
+        ["Hostname in client requests", "\r"],
       ],
     );
     expect(status).toBe(0);
@@ -218,15 +218,15 @@ describe("on a terminal", () => {
     expect(pools.map(({ endpoints }) => endpoints)).toEqual([["10.0.0.1:8000"], ["10.0.1.1:8000"]]);
   });
 
-  test("asks nothing of the shadow where there is none", async () => {
+  test("does not prompt for shadow values without a shadow", async () => {
     const folder = scratch();
     const { status, screen } = await sitsThere(
       ["--dir", folder, "--primary", "10.0.0.1:8000"],
       [
-        ["Endpoints of the shadow", "\r"],
-        ["Model that clients ask for", "\r"],
-        ["Host that clients name", "chat.example.com\r"],
-        ["Port that clients come to", "\r"],
+        ["Shadow endpoints", "\r"],
+        ["Model that clients request", "\r"],
+        ["Hostname in client requests", "chat.example.com\r"],
+        ["Port that clients connect to", "\r"],
       ],
     );
     expect(status).toBe(0);
@@ -234,20 +234,20 @@ describe("on a terminal", () => {
     expect(sound(folder).listeners[0]).toMatchObject({ port: 8080 });
   });
 
-  test("writes nothing when it is ended", async () => {
+  test("writes nothing when the user cancels", async () => {
     const folder = scratch();
     const { status, stderr } = await sitsThere(
       ["--dir", folder],
-      [["Endpoints that answer", "\u0003"]],
+      [["Primary endpoints", "\u0003"]],
     );
     expect({ status, stderr }).toEqual({
       status: 1,
-      stderr: "error: ended; nothing was written\n",
+      stderr: "error: cancelled; nothing was written\n",
     });
     expect(existsSync(folder)).toBe(false);
   });
 
-  test("--yes asks nothing", async () => {
+  test("--yes does not prompt", async () => {
     const folder = scratch();
     const { status, screen } = await sitsThere(
       ["-y", "--dir", folder, "--primary", "10.0.0.1:8000"],

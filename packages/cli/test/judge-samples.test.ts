@@ -19,7 +19,7 @@ const samples = Array.from(
 );
 
 describe("judgeSamples", () => {
-  test("the end of a file is its planned end", () => {
+  test("the end of a file is the planned end of the run", () => {
     const [report] = judgeSamples(samples, {
       settings: {},
       topology: undefined,
@@ -30,7 +30,7 @@ describe("judgeSamples", () => {
     expect(report?.verdict.next.action).not.toMatch(/min more/);
   });
 
-  test("unless a horizon is given", () => {
+  test("uses the horizon if one is given", () => {
     const [report] = judgeSamples(samples, {
       ...{ settings: { horizonMs: 1_800_000 }, topology: undefined, control: undefined },
     });

@@ -10,7 +10,7 @@ const limits: RestartLimits = {
   wellMs: 1_000_000,
 };
 
-/** Children that end at once, in the given ways; the last one runs until it is stopped. */
+/** Creates children that end immediately in the given ways. The last one runs until it is stopped. */
 function children(...ends: readonly { readonly isClean: boolean; readonly words: string }[]) {
   let started = 0;
   const start = (): Child => {
@@ -31,7 +31,7 @@ function children(...ends: readonly { readonly isClean: boolean; readonly words:
 
 const crash = { isClean: false, words: "signal SIGSEGV" };
 
-/** Resolves with the words said, once so many were. */
+/** Resolves with the messages after the given number of them. */
 function saying(count: number) {
   const said: string[] = [];
   let tell = (_: readonly string[]): void => {};
@@ -55,7 +55,7 @@ describe("keepRunning", () => {
     await kept.stop();
   });
 
-  test("waits no longer than at first after it was well", async () => {
+  test("resets the delay after a healthy run", async () => {
     const { say, all } = saying(3);
     const { start } = children(crash, crash, crash);
     const kept = keepRunning({ name: "it", start, say, limits: { ...limits, wellMs: 0 } });
@@ -64,7 +64,7 @@ describe("keepRunning", () => {
     await kept.stop();
   });
 
-  test("gives up where it ends soon, so many times in a row", async () => {
+  test("gives up after repeated early exits", async () => {
     const { start, started } = children(crash, crash, crash);
     const soon = { ...limits, soonMs: 1_000_000 };
     const kept = keepRunning({ name: "it", start, say: () => {}, limits: soon });
@@ -76,9 +76,9 @@ describe("keepRunning", () => {
   });
 
   test.each([
-    { name: "that may not be restarted", options: { isRestarted: false }, end: crash },
+    { name: "that is not restarted", options: { isRestarted: false }, end: crash },
     {
-      name: "that may end cleanly",
+      name: "that exits with status 0 on request",
       options: { mayEndCleanly: true },
       end: { isClean: true, words: "exit status 0" },
     },
@@ -109,7 +109,7 @@ describe("keepRunning", () => {
   test.each([
     { name: "the first", failing: [1], count: 1 },
     { name: "a later", failing: [2, 3], count: 3 },
-  ])("tries again where $name start throws, and stops", async ({ failing, count }) => {
+  ])("retries if $name start throws, and stops", async ({ failing, count }) => {
     const { say, all } = saying(count);
     const { start } = children(crash);
     let calls = 0;
@@ -124,20 +124,18 @@ describe("keepRunning", () => {
       limits,
     });
     expect((await all).join("\n")).toContain(
-      "it ended (it could not be started: ENOSPC: no space left on device) and is started again in",
+      "it ended (it can't be started: ENOSPC: no space left on device); restarting it in",
     );
     await expect(kept.stop()).resolves.toBeUndefined();
   });
 
-  test("gives up where each start throws", async () => {
+  test("gives up if each start throws", async () => {
     const start = () => {
       throw new Error("ENOSPC");
     };
     const soon = { ...limits, soonMs: 1_000_000 };
     const kept = keepRunning({ name: "it", start, say: () => {}, limits: soon });
-    expect((await kept.gaveUp).words).toContain(
-      "could not be started: ENOSPC) soon after its start",
-    );
+    expect((await kept.gaveUp).words).toContain("can't be started: ENOSPC) soon after its start");
     await expect(kept.stop()).resolves.toBeUndefined();
   });
 });

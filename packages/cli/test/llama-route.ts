@@ -1,4 +1,4 @@
-/** A Gateway and a route to the pool `llama`, which follows. */
+/** A Gateway and a route to the pool `llama`, which the caller appends. */
 export const llamaRoute = `apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: gateway}

@@ -31,7 +31,7 @@ describe("umbra", () => {
   });
 
   test.each(["render", "check", "init", "plan"])(
-    "%s, which is loaded without the other commands, is that of the whole program",
+    "%s, loaded without the other commands, has the same help as in the whole program",
     async (name) => {
       const io = { stdout() {}, stderr() {}, env: {} } as unknown as Io;
       const command = program(io).commands.find((each) => each.name() === name);
@@ -41,7 +41,7 @@ describe("umbra", () => {
     },
   );
 
-  test("a command that is not there is answered with the one that was perhaps meant", async () => {
+  test("suggests the closest command for an unknown one", async () => {
     const { status, stderr } = await run("rendr");
     expect(status).toBe(2);
     expect(stderr).toContain("Did you mean render?");
@@ -70,7 +70,7 @@ describe("umbra", () => {
     const render = ["render", "-f", file, "--format", "route-config"];
     expect(await run(...render)).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining("choose one with --of-listener, of a, b"),
+      stderr: expect.stringContaining("choose one with --of-listener (a, b)"),
     });
     expect(await run(...render, "--of-listener", "c")).toMatchObject({ status: 2 });
     const { stdout } = await run(...render, "--of-listener", "b");
@@ -78,7 +78,7 @@ describe("umbra", () => {
     expect(stdout).not.toContain("name: a");
   });
 
-  test("render prints the bootstrap on stdout and words on stderr", async () => {
+  test("render prints the bootstrap on stdout and messages on stderr", async () => {
     const { status, stdout, stderr } = await run(
       "render",
       "-f",
@@ -94,7 +94,7 @@ describe("umbra", () => {
     expect(stderr).toContain("UMB0205");
   });
 
-  test("a flag says how a pool is picked", async () => {
+  test("a flag sets a pool's pick mode", async () => {
     const { stdout } = await run(
       "render",
       ...["-f", examples, "--pick-mode", "vllm-llama2-7b-pool=duplex"],
@@ -124,7 +124,7 @@ describe("umbra", () => {
     {
       name: "both ways to name endpoints",
       args: ["up", "-f", examples, "--primary", "10.0.0.1:80"],
-      words: "either -f or --primary",
+      words: "either -f, or --primary",
     },
     {
       name: "a shadow alone",
@@ -132,22 +132,22 @@ describe("umbra", () => {
       words: "--shadow needs --primary",
     },
     {
-      name: "a rate that is none",
+      name: "a rate that is not a number",
       args: ["load", "--model", "m", "--rate", "fast"],
-      words: "--rate takes a number",
+      words: "--rate expects a number",
     },
     {
       name: "a listener without port",
       args: ["render", "-f", examples, "--listener", "http"],
-      words: "--listener takes NAME=PORT",
+      words: "--listener expects NAME=PORT",
     },
     {
-      name: "a pick mode that is none",
+      name: "an unknown pick mode",
       args: ["render", "-f", examples, "--pick-mode", "vllm-llama2-7b-pool=streamed"],
-      words: "none of headers, buffered, duplex",
+      words: "choose one of headers, buffered, duplex",
     },
     {
-      name: "a setting that is none",
+      name: "an unknown setting",
       args: ["render", "--primary", "10.0.0.1:80", "--set", "maxBdy=8Mi"],
       words: "did you mean maxBody?",
     },
@@ -159,25 +159,25 @@ describe("umbra", () => {
     {
       name: "a pick mode without resources",
       args: ["render", "--primary", "10.0.0.1:80", "--pick-mode", "primary=duplex"],
-      words: "give them with -f",
+      words: "give the files with -f",
     },
     {
-      name: "a pool that is not there",
+      name: "an unknown pool",
       args: ["serve", "-f", examples, "--pool", "nobody"],
-      words: '--pool names "nobody", which is no pool of the files: default/vllm-llama2-7b-pool',
+      words: '--pool: the files have no pool "nobody"; choose one of default/vllm-llama2-7b-pool',
     },
     {
       name: "half a fallback",
       args: ["serve", "-f", examples, "--fallbacks", "0.5"],
-      words: '--fallbacks takes a whole number from 0 to 15, not "0.5"',
+      words: '--fallbacks expects a whole number from 0 to 15, got "0.5"',
     },
     {
-      name: "a header's name that is none",
+      name: "an invalid header name",
       args: ["serve", "-f", examples, "--destination-header", "X To"],
-      words: "--destination-header takes a header's name in lower case",
+      words: "--destination-header expects a lower-case header name",
     },
     {
-      name: "a header that Envoy keeps",
+      name: "a header that Envoy reserves",
       args: ["serve", "-f", examples, "--destination-header", "host"],
       words: '--destination-header can\'t be "host"',
     },
@@ -187,7 +187,7 @@ describe("umbra", () => {
       words: "--subset-namespace is empty",
     },
     {
-      name: "a level that is none",
+      name: "an unknown log level",
       args: ["serve", "-f", examples, "--log-level", "loud"],
       words: "Allowed choices are trace, debug, info, warn, error, silent",
     },
@@ -199,27 +199,27 @@ describe("umbra", () => {
 
   test.each([
     {
-      name: "a file that is not there",
+      name: "a missing file",
       args: ["render", "-f", "/nowhere.yaml"],
       words: 'no file or folder "/nowhere.yaml"',
     },
     {
       name: "a folder without YAML",
       args: ["render", "-f", mkdtempSync(join(tmpdir(), "umbra-test-"))],
-      words: "holds no .yaml",
+      words: "contains no .yaml",
     },
     {
-      name: "an endpoints flag for a stranger",
+      name: "an endpoints flag for an unknown pool",
       args: ["check", "-f", examples, "--endpoints", "vllm-llama2-7b-pol=10.0.0.1:80"],
       words: 'did you mean "vllm-llama2-7b-pool"?',
     },
     {
-      name: "a pick mode for a stranger",
+      name: "a pick mode for an unknown pool",
       args: ["check", "-f", examples, "--pick-mode", "vllm-llama2-7b-pol=duplex"],
       words: 'did you mean "vllm-llama2-7b-pool"?',
     },
     {
-      name: "a report from nobody",
+      name: "a report without a sidecar",
       args: ["report", "--admin", "127.0.0.1:1"],
       words: "start one with `umbra up` or `umbra serve`",
     },

@@ -17,7 +17,7 @@ spec:
 );
 const mirror = new URL("../../../examples/mirror", import.meta.url).pathname;
 
-test("plans the gates of the ShadowPolicy, that of its SLO preset too", async () => {
+test("plans the gates of the ShadowPolicy and of its SLO preset", async () => {
   const plain = await runCommand(["plan", "--rate", "20"]);
   expect(plain.stdout).not.toMatch(/ slo /);
   const { status, stdout, stderr } = await runCommand([
@@ -30,16 +30,16 @@ test("plans the gates of the ShadowPolicy, that of its SLO preset too", async ()
 test("checks the budget against the traffic", async () => {
   const { stdout } = await runCommand(["plan", "--rate", "1.5", "--e2e", "20"]);
   expect(stdout).toContain(
-    "with E2E of 20 s and 1.5 mirrored requests/s, 9.6 % are dropped by maxInFlight 32: raise maxInFlight to 42",
+    "with a mean E2E of 20 s and 1.5 mirrored requests/s, 9.6 % are dropped by maxInFlight 32: set maxInFlight to 42",
   );
 });
 
-test("says when the budget's time ends before there are enough pairs", async () => {
+test("reports a budget that ends before there are enough pairs", async () => {
   const { stdout } = await runCommand(["plan", "--rate", "0.2"]);
-  expect(stdout).toContain("about 1440 of 2000 pairs: raise the share or maxDuration");
+  expect(stdout).toContain("about 1440 of 2000 pairs: raise the percentage or maxDuration");
 });
 
-test("takes the spread of the traffic from samples, and says what they were", async () => {
+test("estimates the spread of the traffic from samples and reports their number", async () => {
   const file = join(mkdtempSync(join(tmpdir(), "umbra-plan-")), "primary.ndjson");
   const primary = { status: 200, class: "ok", stream: true, ttft: 100, e2e: 20_000 };
   const lines = Array.from({ length: 300 }, (_, i) =>
@@ -55,18 +55,20 @@ test("takes the spread of the traffic from samples, and says what they were", as
   expect({ status, stderr }).toEqual({ status: 0, stderr: "profile of 300 measured requests\n" });
   expect(JSON.parse(stdout)).toMatchObject({
     profile: { e2eS: 20, streamedShare: 1 },
-    problems: [{ severity: "error", remedy: "raise maxInFlight to 42" }],
+    problems: [{ severity: "error", remedy: "set maxInFlight to 42" }],
   });
 });
 
-test("promises no PASS where there are too few pairs at the horizon", async () => {
+test("reports that a PASS is impossible with too few pairs at the horizon", async () => {
   const { stdout } = await runCommand(["plan", "--rate", "0.9"]);
-  expect(stdout).toContain("No PASS at the horizon: there are fewer pairs than minPairs, 2000.");
+  expect(stdout).toContain(
+    "A PASS is impossible: the horizon gives fewer pairs than minPairs (2000).",
+  );
   expect(stdout).toMatch(/80 % need a horizon of about \d+ min/);
-  expect(stdout).not.toContain("Equal lanes pass");
+  expect(stdout).not.toContain("Estimated chance that equal lanes pass");
 });
 
-test("needs a rate", async () => {
+test("requires a rate", async () => {
   const { status, stderr } = await runCommand(["plan"]);
   expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining("give --rate") });
 });

@@ -65,7 +65,7 @@ describe("umbra report --against and --label", () => {
   test.each([
     { args: ["--label", "commit"], error: '--label "commit" is not key=value' },
     { args: ["--against", "/nowhere.json"], error: "/nowhere.json can't be read" },
-  ])("says what is wrong with $args", async ({ args, error }) => {
+  ])("reports the problem with $args", async ({ args, error }) => {
     const { stderr: err, status } = await runCommand(["report", "--from", now, ...args]);
     expect([status > 0, err]).toEqual([true, expect.stringContaining(error)]);
   });
@@ -77,10 +77,10 @@ describe("umbra report --against and --label", () => {
     { json: {}, why: "its `schema` must be shadow-report/2" },
     { json: { reports: 5 }, why: "its `schema` must be shadow-report/2" },
     { json: { reports: [null] }, why: "its `schema` must be shadow-report/2" },
-    { json: { schema: "shadow-report/2" }, why: "parts of it are missing" },
-    { json: { reports: [{ schema: "shadow-report/2" }, null] }, why: "parts of it are missing" },
+    { json: { schema: "shadow-report/2" }, why: "parts are missing" },
+    { json: { reports: [{ schema: "shadow-report/2" }, null] }, why: "parts are missing" },
     { json: { schema: "shadow-report/1" }, why: "shadow-report/1" },
-  ])("refuses $json with one clear error", async ({ json, why }) => {
+  ])("rejects $json with one clear error", async ({ json, why }) => {
     const file = join(folder, "broken.json");
     writeFileSync(file, JSON.stringify(json));
     const found = await Promise.all([
@@ -95,7 +95,7 @@ describe("umbra report --against and --label", () => {
     ]);
   });
 
-  test("refuses an earlier list without the candidate", async () => {
+  test("rejects an earlier list without the candidate", async () => {
     const report = JSON.parse(readFileSync(earlier, "utf8")) as { candidate: object };
     const other = { ...report, candidate: { ...report.candidate, pool: "prod/other" } };
     const file = join(folder, "list.json");
@@ -103,7 +103,7 @@ describe("umbra report --against and --label", () => {
     const { stderr: err, status } = await runCommand(["report", "--from", now, "--against", file]);
     expect([status, err]).toEqual([
       2,
-      expect.stringContaining("--against has no report of these candidates; it has prod/other"),
+      expect.stringContaining("--against has no report for these candidates, only for prod/other"),
     ]);
   });
 });

@@ -15,7 +15,7 @@ interface Cluster {
   };
 }
 
-/** What `umbra render` makes of the flags: the three clusters that lead to the sidecar. */
+/** Renders with the flags and returns the three clusters that connect to the sidecar. */
 async function sidecarClusters(...flags: readonly string[]): Promise<readonly Cluster[]> {
   const direct = ["--primary", "10.0.0.1:8000", "--shadow", "10.0.1.1:8000"];
   const { stdout, stderr } = await run("render", ...direct, ...flags);
@@ -30,7 +30,7 @@ function tlsOf({ transport_socket }: Cluster): unknown {
   return transport_socket?.typed_config;
 }
 
-describe("where the sidecar is", () => {
+describe("the sidecar's address", () => {
   test.each([
     {
       name: "an IP address",
@@ -50,20 +50,17 @@ describe("where the sidecar is", () => {
       type: "STATIC",
       address: { pipe: { path: "/run/umbra.sock" } },
     },
-  ])(
-    "is $name, for picks and for observation, in plaintext",
-    async ({ sidecar, type, address }) => {
-      const clusters = await sidecarClusters("--sidecar", sidecar);
-      const seen = clusters.map(({ name, type, transport_socket, load_assignment }) => ({
-        ...{ name, type, transport_socket },
-        address: load_assignment.endpoints[0].lb_endpoints[0].endpoint.address,
-      }));
-      const names = ["umbra-picker", "umbra-observer", "umbra-shadow-observer"];
-      expect(seen).toEqual(
-        names.map((name) => ({ name, type, transport_socket: undefined, address })),
-      );
-    },
-  );
+  ])("is $name for picks and observation, in plain text", async ({ sidecar, type, address }) => {
+    const clusters = await sidecarClusters("--sidecar", sidecar);
+    const seen = clusters.map(({ name, type, transport_socket, load_assignment }) => ({
+      ...{ name, type, transport_socket },
+      address: load_assignment.endpoints[0].lb_endpoints[0].endpoint.address,
+    }));
+    const names = ["umbra-picker", "umbra-observer", "umbra-shadow-observer"];
+    expect(seen).toEqual(
+      names.map((name) => ({ name, type, transport_socket: undefined, address })),
+    );
+  });
 });
 
 describe("TLS to the sidecar", () => {
@@ -77,12 +74,12 @@ describe("TLS to the sidecar", () => {
 
   test.each([
     {
-      name: "encrypts alone without an authority",
+      name: "only encrypts without a CA",
       flags: ["--sidecar-tls"],
       want: { ...common, common_tls_context: base },
     },
     {
-      name: "asks for the host by name, and verifies that it is the one",
+      name: "sends the hostname as SNI and verifies it",
       flags: ["--sidecar", "umbra.svc:9002", "--sidecar-ca", "/ca.pem"],
       want: {
         ...common,
@@ -94,7 +91,7 @@ describe("TLS to the sidecar", () => {
       },
     },
     {
-      name: "verifies an IP address as such, which is no name to ask for",
+      name: "verifies an IP address without SNI",
       flags: ["--sidecar", "[::1]:9002", "--sidecar-ca", "/ca.pem"],
       want: {
         ...common,
@@ -108,7 +105,7 @@ describe("TLS to the sidecar", () => {
       },
     },
     {
-      name: "takes any certificate of the authority on a Unix socket, or the named one",
+      name: "accepts any certificate of the CA on a Unix socket, or only the named one",
       flags: ["--sidecar", "unix:/run/umbra.sock", "--sidecar-ca", "/ca.pem"],
       want: {
         ...common,
@@ -119,7 +116,7 @@ describe("TLS to the sidecar", () => {
       },
     },
     {
-      name: "shows a certificate of its own, and verifies the name that is given",
+      name: "presents a client certificate and verifies the given name",
       flags: [
         ...["--sidecar", "unix:/run/umbra.sock", "--sidecar-ca", "/ca.pem"],
         ...["--sidecar-cert", "/e.pem", "--sidecar-key", "/e.key", "--sidecar-name", "umbra"],
@@ -143,10 +140,10 @@ describe("TLS to the sidecar", () => {
 });
 
 test.each([
-  { flags: ["--sidecar", "nowhere"], words: "--sidecar takes HOST:PORT" },
-  { flags: ["--sidecar", "unix:umbra.sock"], words: "a Unix socket has an absolute path" },
+  { flags: ["--sidecar", "nowhere"], words: "--sidecar expects HOST:PORT" },
+  { flags: ["--sidecar", "unix:umbra.sock"], words: "a Unix socket needs an absolute path" },
   { flags: ["--sidecar", `unix:/${"x".repeat(107)}`], words: "at most 107 bytes" },
-  { flags: ["--sidecar-cert", "/e.pem"], words: "--sidecar-cert and --sidecar-key go together" },
+  { flags: ["--sidecar-cert", "/e.pem"], words: "give both --sidecar-cert and --sidecar-key" },
   { flags: ["--sidecar-name", "umbra"], words: "--sidecar-name needs --sidecar-ca" },
 ])("refuses $flags", async ({ flags, words }) => {
   const { status, stderr } = await run("render", "--primary", "10.0.0.1:8000", ...flags);
@@ -154,7 +151,7 @@ test.each([
   expect(stderr).toContain(words);
 });
 
-describe("an endpoint on an interface of Envoy or the sidecar, wherever flags have moved it", () => {
+describe("an endpoint that is an interface of Envoy or the sidecar, even if flags moved it", () => {
   const endpoint = "127.0.0.1:7901";
   const own = ["--primary", `10.0.0.1:8000,${endpoint}`];
 
@@ -165,13 +162,13 @@ describe("an endpoint on an interface of Envoy or the sidecar, wherever flags ha
     { command: "serve", flags: ["--admin", endpoint] },
     { command: "serve", flags: ["--grpc", endpoint] },
     { command: "up", flags: ["--envoy-admin", endpoint] },
-  ])("is refused by umbra $command $flags", async ({ command, flags }) => {
+  ])("is rejected by umbra $command $flags", async ({ command, flags }) => {
     const { status, stderr } = await run(command, ...own, ...flags);
     expect(status).toBe(1);
-    expect(stderr).toContain(`no model server is at ${endpoint}, an endpoint of "`);
+    expect(stderr).toContain(`${endpoint}, an endpoint of "`);
   });
 
-  test("is a model server's where nothing listens there", async () => {
+  test("is accepted if no interface listens there", async () => {
     expect(await run("render", ...own)).toMatchObject({ status: 0, stderr: "" });
   });
 });

@@ -7,7 +7,7 @@ import { runCommand } from "./run-command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "umbra-stdin-"));
 
-/** A Gateway, its route and its pool, each on its own. */
+/** A Gateway, its route and its pool, as separate texts. */
 const parts = {
   gateway:
     "{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: g}, spec: {gatewayClassName: umbra, listeners: [{name: http, port: 8080, protocol: HTTP}]}}\n",
@@ -33,13 +33,13 @@ const commands = [
   { command: ["explain", "--pool", "s", "--admin", "127.0.0.1:1"], want: 1 },
   { command: ["plan", "--rate", "10"], want: 2 },
   { command: ["simulate"], want: 1 },
-  // Nobody listens at the endpoint.
+  // Nothing listens at the endpoint.
   { command: ["doctor", "--admin", "127.0.0.1:1", "--envoy-admin", "127.0.0.1:1"], want: 1 },
 ];
 
 describe("-f and standard input", () => {
   test.each(commands.flatMap((each) => forms.map((form) => ({ ...each, ...form }))))(
-    "umbra $command takes $form",
+    "umbra $command accepts $form",
     async ({ command, files, stdin, want }) => {
       let reads = 0;
       const { status, stderr } = await runCommand(
@@ -52,7 +52,7 @@ describe("-f and standard input", () => {
         },
       );
       expect(reads).toBe(files.includes("-") ? 1 : 0);
-      // None of the documents was lost: no reference leads nowhere.
+      // No document was lost: every reference resolves.
       expect(stderr).not.toMatch(/UMB\d{4}/);
       expect(status).toBe(want);
     },
@@ -70,7 +70,7 @@ describe("-f and standard input", () => {
     { args: ["up", "-f", "-", "-f", "-"] },
     { args: ["report", "--samples", "-", "--samples", "-"] },
     { args: ["report", "--samples", "-", "-f", "-"] },
-  ])("umbra $args is refused: standard input is read once", async ({ args }) => {
+  ])("umbra $args is rejected: standard input can be read only once", async ({ args }) => {
     const { status, stdout, stderr } = await runCommand(args, {
       readStdin: () => all,
       streamStdin: () => Readable.from([]),

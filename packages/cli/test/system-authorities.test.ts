@@ -66,12 +66,17 @@ function doctor(args: readonly string[], env: Readonly<Record<string, string>> =
   return runCommand(["doctor", ...ports, ...args], { env });
 }
 
-describe("endpoints that are verified with the authorities of the system", () => {
+describe("endpoints verified with the system's CA certificates", () => {
   test.each<[string, () => readonly string[], () => Readonly<Record<string, string>>, RegExp]>([
     ["SSL_CERT_FILE", () => [], () => ({ SSL_CERT_FILE: mine }), / is vllm: /],
     ["--system-ca", () => ["--system-ca", mine], () => ({ SSL_CERT_FILE: other }), / is vllm: /],
-    ["those of another", () => ["--system-ca", other], () => ({}), /can't be reached: DEPTH_ZERO/],
-  ])("umbra doctor takes %s", async (_name, args, env, want) => {
+    [
+      "another CA's certificates",
+      () => ["--system-ca", other],
+      () => ({}),
+      /can't be reached: DEPTH_ZERO/,
+    ],
+  ])("umbra doctor uses %s", async (_name, args, env, want) => {
     const { stdout } = await doctor(["-f", system, ...args()], env());
     expect(stdout).toMatch(want);
   });
@@ -94,7 +99,7 @@ describe("endpoints that are verified with the authorities of the system", () =>
     expect(await serving).toMatchObject({ status: 0 });
   }, 15_000);
 
-  test.each(["serve", "doctor"])("umbra %s refuses a file that can't be read", async (command) => {
+  test.each(["serve", "doctor"])("umbra %s rejects a file that can't be read", async (command) => {
     const flag = await runCommand([command, "-f", system, "--system-ca", missing]);
     expect(flag).toMatchObject({ status: 1 });
     expect(flag.stderr).toContain(`--system-ca: ${missing} can't be read: ENOENT`);
@@ -103,7 +108,7 @@ describe("endpoints that are verified with the authorities of the system", () =>
     expect(asked).toBe(0);
   });
 
-  test("umbra up refuses a file that can't be read", async () => {
+  test("umbra up rejects a file that can't be read", async () => {
     const { status, stderr } = await runCommand(["up", "-f", system], {
       env: { SSL_CERT_FILE: missing, ENVOY_BIN: process.execPath },
     });
@@ -115,7 +120,7 @@ describe("endpoints that are verified with the authorities of the system", () =>
     { args: ["serve", "-f", plain] },
     { args: ["doctor", "-f", plain] },
     { args: ["doctor"] },
-  ])("--system-ca without them is refused: $args", async ({ args }) => {
+  ])("--system-ca without such endpoints is rejected: $args", async ({ args }) => {
     const { status, stderr } = await runCommand([...args, "--system-ca", mine]);
     expect(status).toBe(2);
     expect(stderr).toMatch(/--system-ca (has no effect|is about endpoints)/);

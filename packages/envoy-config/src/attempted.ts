@@ -1,4 +1,4 @@
-/** What is made; undefined where making it throws, and why says nothing to the reader of a finding. */
+/** Returns what `make` returns, or undefined if it throws: its error would not help the reader of a diagnostic. */
 export function attempted<T>(make: () => T): T | undefined {
   try {
     return make();

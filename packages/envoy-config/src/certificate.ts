@@ -1,4 +1,4 @@
-/** A certificate chain and its key, in PEM. No part of the topology: it is printed, and these may not be. */
+/** A certificate chain and its key, in PEM. Not part of the topology, because the topology is printed. */
 export interface Certificate {
   readonly chain: string;
   readonly privateKey: string;

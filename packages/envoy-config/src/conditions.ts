@@ -6,18 +6,18 @@ import type {
 } from "./diagnostic.ts";
 import { resourceName } from "./resource-ref.ts";
 
-/** What a controller would set in a resource's status: of its types some are bad news where they are true, the others where they are false. */
+/** Creates the condition that a controller would set in a resource's status. Some types report a problem with `True`, the others with `False`. */
 export function conditionOf(
   { kind, namespace, name }: ResourceName,
   type: ConditionType,
   reason: ConditionReason,
 ): StatusCondition {
   const status = type === "Accepted" || type === "ResolvedRefs" ? "False" : "True";
-  // Of the resource alone: a route or Gateway has more fields.
+  // Copies only the reference: a route or Gateway has more fields.
   return { resource: { kind, namespace, name }, type, status, reason };
 }
 
-/** Some rules of a route, by index, are dropped, and the others served: set beside Accepted=True. */
+/** The condition of a route of which some rules (by index) are dropped and the others served. Set in addition to Accepted=True. */
 export function partiallyInvalid(
   resource: ResourceName,
   rules: readonly number[],
@@ -25,12 +25,12 @@ export function partiallyInvalid(
   const shown = rules.slice(0, 10).join(", ");
   return {
     ...conditionOf(resource, "PartiallyInvalid", "UnsupportedValue"),
-    // The API asks for this beginning.
+    // The API requires the message to start like this.
     message: `Dropped Rule ${shown}${rules.length > 10 ? " and more" : ""}`,
   };
 }
 
-/** `HTTPRoute default/chat ResolvedRefs=False BackendNotFound`, and the condition's message where it has one. */
+/** Formats a condition: `HTTPRoute default/chat ResolvedRefs=False BackendNotFound`, followed by its message if it has one. */
 export function conditionText({
   resource,
   listener,

@@ -2,20 +2,20 @@ import type { EnvoySettings } from "./envoy-settings.ts";
 import { isRendered, poolsByName, primaryPoolsOf, routesOf, sharesGate } from "./queries.ts";
 import type { Mirror, Topology } from "./topology.ts";
 
-/** What a mirror's copies may take of Envoy at once. */
+/** Limits on the memory that a mirror's twins use in Envoy. */
 export interface CopyBounds {
-  /** Copies that Envoy lets through. */
+  /** Twins that Envoy allows at the same time. */
   readonly copies: number;
-  /** Largest body of a copy. A buffer on its way that takes less could hold up the primary's upload. */
+  /** Largest body of a twin. A smaller buffer on its path could block the primary's upload. */
   readonly bodyBytes: number;
 }
 
 type Bounding = Pick<EnvoySettings, "maxShadowRequests" | "maxShadowBodyBytes" | "maxBodyBytes">;
 
-/** Copies beyond a policy's `maxInFlight`: one that has just ended counts in Envoy a moment longer than in the sidecar. */
+/** Twins that Envoy allows above a policy's `maxInFlight`: Envoy counts a finished twin slightly longer than the sidecar does. */
 const justEnded = 16;
 
-/** The bounds of each rendered mirror, by name. */
+/** Computes the limits of each rendered mirror, by name. */
 export function copyBounds(
   topology: Topology,
   settings: Bounding = topology.envoy.settings,
@@ -33,7 +33,7 @@ export function copyBounds(
   return new Map(bounds);
 }
 
-/** The mirrors whose copies have a bounded body: the sidecar mirrors no longer one, or the lane answers it 413. */
+/** The mirrors whose twins have a bounded body: the sidecar does not mirror longer bodies, or the lane answers 413. */
 function sizedMirrors(topology: Topology): ReadonlySet<string> {
   const pools = poolsByName(topology);
   const unsized = new Set(
@@ -54,8 +54,8 @@ function sizedMirrors(topology: Topology): ReadonlySet<string> {
 }
 
 /**
- * The rendered mirrors, each with the others whose copies count together with its own: the sidecar holds all of a policy's
- * within one budget, unless Envoy alone draws what is mirrored.
+ * Groups the rendered mirrors that share a budget: the sidecar applies one budget to all mirrors of a policy, unless
+ * Envoy alone samples what is mirrored.
  */
 export function mirrorsByBudget(topology: Topology): readonly (readonly [Mirror, ...Mirror[]])[] {
   const pools = poolsByName(topology);
@@ -76,7 +76,7 @@ export function mirrorsByBudget(topology: Topology): readonly (readonly [Mirror,
   return groups;
 }
 
-/** The mirrors whose lane holds a copy's body whole, until an endpoint is picked for it. */
+/** The mirrors whose lane buffers a twin's whole body until an endpoint is picked. */
 function bufferedMirrors(topology: Topology): readonly Mirror[] {
   const pools = poolsByName(topology);
   return topology.mirrors.filter(
@@ -87,16 +87,16 @@ function bufferedMirrors(topology: Topology): readonly Mirror[] {
   );
 }
 
-/** Room beside a body, for what a policy's rewrite adds to it. */
+/** Extra bytes for what a policy's rewrite may add to a body. */
 const rewriteRoomBytes = 65_536;
 
-/** What is read of a shadow's answers at once. */
+/** How much of a shadow's answer is read at once. */
 export const shadowPieceBytes = 65_536;
 
-/** What Envoy holds of an answer that the sidecar, as its recorder, has not taken; past it the answer waits. */
+/** How much of an answer Envoy buffers until the sidecar's recorder reads it. Above it, the answer waits. */
 export const streamWindowBytes = { primary: 262_144, shadow: 262_144 } as const;
 
-/** What the shadow lane's listener holds of a copy: its body where it is picked whole, and as much of its answer. */
+/** How much of a twin the shadow lane's listener buffers: its body if the pick needs it, and the same amount of its answer. */
 export function laneBufferBytes(topology: Topology, settings?: Bounding): number {
   const bounds = copyBounds(topology, settings);
   const bodies = bufferedMirrors(topology).map(({ name }) => bounds.get(name)?.bodyBytes ?? 0);

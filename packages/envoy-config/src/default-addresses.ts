@@ -1,4 +1,4 @@
-/** Where processes next to Envoy listen unless they are moved, as `host:port`. */
+/** Default addresses of the processes next to Envoy, as `host:port`. */
 export const defaultAddresses = {
   /** The sidecar's gRPC server. */
   sidecar: "127.0.0.1:9002",

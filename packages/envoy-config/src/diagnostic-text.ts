@@ -11,12 +11,12 @@ export interface DiagnosticTextOptions {
 
 const colours = { error: "red", warning: "yellow", info: "cyan" } as const;
 
-/** How much of a long line is shown. */
+/** The number of characters shown of a long line. */
 const maxShown = 120;
 
 /**
- * `FILE:LINE:COLUMN severity code message`, then the line with carets under what is meant, then how to fix it and
- * where the code is explained. Nothing in it steers a terminal, whatever stands in the files. No line end at the end.
+ * Formats a diagnostic: `FILE:LINE:COLUMN severity code message`, the source line with carets under the error, the
+ * fix, and a link to the explanation. Escapes terminal control characters. Does not end with a line break.
  */
 export function formatDiagnostic(
   diagnostic: Diagnostic,
@@ -40,7 +40,7 @@ export function formatDiagnostic(
   ].join("\n");
 }
 
-/** The part of the line around the place, each with a space before it where it is not empty. */
+/** The part of the line around the error, and the carets. Each starts with a space unless it is empty. */
 function excerptOf({
   sourceLine,
   column,

@@ -1,50 +1,50 @@
 import type { ResourceRef } from "./resource-ref.ts";
 
-/** One thing that is wrong, or worth knowing, in the resources. */
+/** A problem in the resources, or something worth knowing about them. */
 export interface Diagnostic {
   readonly severity: Severity;
-  /** Stable, e.g. `UMB0104`; each has its section in `docs/errors.md`. */
+  /** A stable code, e.g. `UMB0104`. `docs/errors.md` has a section for each. */
   readonly code: string;
-  /** What is wrong; lower case, no full stop. */
+  /** The problem, in lower case and without a full stop. */
   readonly message: string;
-  /** How to fix it; lower case, no full stop. */
+  /** How to fix it, in lower case and without a full stop. */
   readonly remedy: string;
-  /** As the user named it; `-` for standard input, `command line` for a flag. */
+  /** The path that the user gave; `-` for standard input, `command line` for a flag. */
   readonly file: string;
-  /** From 1. */
+  /** Starts at 1. */
   readonly line: number;
-  /** From 1, in UTF-16 code units. */
+  /** Starts at 1, in UTF-16 code units. */
   readonly column: number;
-  /** Just behind what is meant, where that ends on the same line. */
+  /** The column after the last character of the error, if it ends on the same line. */
   readonly endColumn?: number;
-  /** The line itself; absent where it may hold a secret. */
+  /** The source line; absent if it may contain a secret. */
   readonly sourceLine?: string;
-  /** What a controller would set in the resource's status. */
+  /** The condition that a controller would set in the resource's status. */
   readonly condition?: StatusCondition;
-  /** The rule of an HTTPRoute that it was found in. */
+  /** The rule of an HTTPRoute that contains the problem. */
   readonly rule?: RuleRef;
 }
 
 /** A rule of an HTTPRoute. */
 export interface RuleRef {
   readonly route: ResourceRef;
-  /** From 0. */
+  /** Starts at 0. */
   readonly index: number;
 }
 
-/** An error stops `render`, `serve` and `up`; a warning is served as it says; an info is for reading. */
+/** An error stops `render`, `serve` and `up`. With a warning, Umbra serves as the message describes. An info is only for information. */
 export type Severity = "error" | "warning" | "info";
 
-/** One entry of `status.conditions`, as the Gateway API and the Inference Extension name them. */
+/** One entry of `status.conditions`, with the names of the Gateway API and the Inference Extension. */
 export interface StatusCondition {
-  /** Whose status it stands in. */
+  /** The resource with this status. */
   readonly resource: ResourceName;
-  /** Of a Gateway: the listener whose status it is. */
+  /** For a Gateway: the listener with this status. */
   readonly listener?: string;
   readonly type: ConditionType;
   readonly status: "True" | "False";
   readonly reason: ConditionReason;
-  /** What the condition itself has to say, such as `Dropped Rule 1`, counted from 0. */
+  /** The condition's own message, such as `Dropped Rule 1` (the index starts at 0). */
   readonly message?: string;
 }
 

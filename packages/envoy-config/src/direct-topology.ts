@@ -5,18 +5,18 @@ import { resourceName } from "./resource-ref.ts";
 import type { Mirror, Pool, Route, RouteOrigin, Topology } from "./topology.ts";
 
 export interface DirectTopologyOptions {
-  /** `ip:port`s that answer clients. */
+  /** Primary endpoints, as `ip:port`. */
   readonly primary: readonly string[];
-  /** `ip:port`s that get a copy of every request; none for no mirror. */
+  /** Shadow endpoints, as `ip:port`, which get every request mirrored; empty for no mirror. */
   readonly shadow: readonly string[];
   readonly port: number;
   /** `0.0.0.0` when absent. */
   readonly bindAddress?: string;
-  /** What is not as the defaults have it. */
+  /** Settings that differ from the defaults. */
   readonly envoySettings?: Partial<EnvoySettings>;
 }
 
-/** The topology of `umbra up --primary … --shadow …`: one listener `http`, every host and path, fail open. */
+/** Builds the topology of `umbra up --primary … --shadow …`: one listener `http` for every host and path, with FailOpen. */
 export function directTopology({
   primary,
   shadow,

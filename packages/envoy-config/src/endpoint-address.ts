@@ -2,10 +2,11 @@ import { BlockList, isIP } from "node:net";
 import { defaultAddresses } from "./default-addresses.ts";
 
 /**
- * Why no model server can be at an address: it is nobody's or many's, or gives away what must stay on this machine, such
- * as a cloud's metadata or Envoy's admin interface. Undefined where one can be. Loopback is for local use.
+ * Explains why an address can't be a model server: it is not a single machine's address, or it would expose an
+ * internal service such as a cloud's metadata service or Envoy's admin interface. Undefined if the address is allowed.
+ * Loopback is allowed, for local use.
  *
- * @param port 0 where it is not known
+ * @param port 0 if unknown
  */
 export function unusableAddress(ip: string, port: number): string | undefined {
   const family = isIP(ip) === 6 ? "ipv6" : "ipv4";
@@ -15,12 +16,12 @@ export function unusableAddress(ip: string, port: number): string | undefined {
   const own = Object.values(defaultAddresses).find(
     (each) => Number(each.split(":").at(-1)) === port,
   );
-  return own && `${own} is an interface of Envoy or of the sidecar`;
+  return own && `${own} is an interface of Envoy or the sidecar`;
 }
 
 /**
- * Which of this machine's own interfaces (`host:port`) an endpoint (`ip:port`) is; undefined where it is none. Loopback alone is
- * looked at: what other addresses this machine has is not known.
+ * Returns the interface (`host:port`) of Umbra or Envoy that an endpoint (`ip:port`) is; undefined if it is none of
+ * them. Checks only loopback, because the machine's other addresses are unknown.
  */
 export function ownInterface(endpoint: string, interfaces: readonly string[]): string | undefined {
   const at = endpoint.lastIndexOf(":");
@@ -37,11 +38,11 @@ const reserved = [
     list: blocks(["0.0.0.0", 8, "ipv4"], ["::", 128, "ipv6"]),
   },
   {
-    what: "a link-local address, or one where clouds answer with credentials",
+    what: "a link-local address or a cloud's metadata service, which serves credentials",
     list: blocks(
       ["169.254.0.0", 16, "ipv4"],
       ["fe80::", 10, "ipv6"],
-      // The same behind NAT64 and 6to4.
+      // The same addresses through NAT64 and 6to4.
       ["64:ff9b::a9fe:0", 112, "ipv6"],
       ["2002:a9fe::", 32, "ipv6"],
       ["100.100.100.200", 32, "ipv4"],

@@ -7,7 +7,7 @@ export type EndpointList =
 
 const maxEndpoints = 10_000;
 
-/** Reads `ip:port,ip:port`, IPv6 in brackets. The result is sorted and each endpoint stands once. */
+/** Parses `ip:port,ip:port`, with IPv6 addresses in brackets. The result is sorted and has no duplicates. */
 export function parseEndpointList(text: string): EndpointList {
   const parts = text.split(",").map((part) => part.trim());
   if (parts.length > maxEndpoints)
@@ -20,11 +20,12 @@ export function parseEndpointList(text: string): EndpointList {
     if (!isAddress || number < 1 || number > 65_535) {
       return {
         ok: false,
-        message: `"${part}" is not ip:port; write 10.0.0.1:8000 or [2001:db8::1]:8000`,
+        message: `"${part}" is not ip:port, such as 10.0.0.1:8000 or [2001:db8::1]:8000`,
       };
     }
     const why = unusableAddress(v6 ?? v4 ?? "", number);
-    if (why !== undefined) return { ok: false, message: `no model server is at ${part}: ${why}` };
+    if (why !== undefined)
+      return { ok: false, message: `${part} can't be a model server: it is ${why}` };
   }
   return { ok: true, endpoints: [...new Set(parts)].toSorted() };
 }

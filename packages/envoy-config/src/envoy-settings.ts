@@ -1,7 +1,7 @@
 import { nearest } from "./nearest.ts";
 import { parseBytes, parseDuration } from "./quantity.ts";
 
-/** What bounds and hardens Envoy; the same for every listener. Each has a default. */
+/** Limits and hardening of Envoy, the same for every listener. Each setting has a default. */
 export interface EnvoySettings {
   readonly maxConnections: number;
   readonly maxHeapBytes: number;
@@ -30,15 +30,15 @@ export interface EnvoySettings {
   readonly shadowTimeoutMs: number;
   readonly maxShadowRequests: number;
   readonly maxShadowBodyBytes: number;
-  /** Bytes a second, of all answers of a mirror together. */
+  /** Bytes per second, for all answers of a mirror together. */
   readonly shadowBandwidthBytes: number;
   readonly sidecarMemoryBytes: number;
 }
 
-/** One setting as people write it: in an EnvoySettings resource, or with `--set NAME=VALUE`. */
+/** A setting as users write it: in an EnvoySettings resource or with `--set NAME=VALUE`. */
 export type Setting = Form & { readonly key: keyof EnvoySettings; readonly reason: string };
 
-/** How a setting is written, and its default. */
+/** The syntax and default of a setting. */
 type Form = { readonly name: string; readonly standard: string | number } & (
   | { readonly kind: "count" | "bytes" | "duration"; readonly min: number; readonly max: number }
   | { readonly kind: "choice"; readonly choices: readonly string[] }
@@ -57,7 +57,7 @@ const amount =
   });
 const [count, bytes, duration] = [amount("count"), amount("bytes"), amount("duration")];
 
-/** How each setting is written, in the order of the documentation. */
+/** The syntax of each setting, in the order of the documentation. */
 const forms: Readonly<Record<keyof EnvoySettings, Form>> = {
   maxConnections: count("maxConnections", 50_000, [1, 10_000_000]),
   maxHeapBytes: bytes("maxHeap", "4Gi", [64 * MiB, 16_384 * GiB]),
@@ -90,69 +90,68 @@ const forms: Readonly<Record<keyof EnvoySettings, Form>> = {
   sidecarMemoryBytes: bytes("sidecarMemory", "3Gi", [256 * MiB, 16_384 * GiB]),
 };
 
-/** The first choice holds where nothing else is said. */
+/** The first choice is the default. */
 function choice(name: string, choices: readonly [string, ...string[]]): Form {
   return { name, kind: "choice", standard: choices[0], choices };
 }
 
-/** What each setting bounds and why it has its default: one sentence, printed as a comment and in the documentation. */
+/** The purpose of each setting and the reason for its default: one sentence, printed as a comment and in the documentation. */
 const reasons: Readonly<Record<keyof EnvoySettings, string>> = {
   maxConnections:
-    "Clients' connections at once, of all listeners: without a limit, clients who only connect use up the file descriptors.",
+    "Maximum concurrent client connections of all listeners: without a limit, clients that only connect use up the file descriptors.",
   maxHeapBytes:
-    "Envoy's memory: near it new requests are refused, so that the answers under way go on and the kernel kills nothing. Set it to nine tenths of what Envoy may use.",
+    "Envoy's memory: close to this limit, new requests are rejected, so that running answers finish and the kernel does not kill Envoy. Set it to nine tenths of the memory available to Envoy.",
   maxBodyBytes:
-    "A request's body, which Envoy holds whole until an endpoint is picked: a longer one is answered 413, by Envoy or the sidecar.",
-  maxHeaderBytes: "All headers of a request together: longer ones are answered 431.",
+    "Maximum size of a request body, which Envoy buffers until an endpoint is picked: a longer one gets 413 from Envoy or the sidecar.",
+  maxHeaderBytes: "Maximum total size of a request's headers: larger ones get 431.",
   maxHeaders:
-    "Headers of a request: Envoy's own limit of 100 would fail a pick that adds its headers to a request with nearly as many.",
+    "Maximum number of request headers: with Envoy's default of 100, a pick that adds headers to a request with almost 100 would fail.",
   maxStreams:
-    "HTTP/2 streams of one client's connection at once: one connection shall not take what many share.",
-  streamWindowBytes:
-    "What an HTTP/2 stream may send before Envoy has taken it: a client's share of memory.",
-  connectionWindowBytes: "The same for all streams of an HTTP/2 connection together.",
+    "Maximum concurrent HTTP/2 streams of a client connection, so that one connection can't use the capacity of many.",
+  streamWindowBytes: "HTTP/2 window of a stream: the memory that one stream of a client can use.",
+  connectionWindowBytes:
+    "HTTP/2 window of a connection: the memory that all its streams can use together.",
   headersTimeoutMs:
-    "For the headers of a request to arrive: a client that sends them byte by byte keeps no connection busy for long.",
+    "Time limit for receiving the headers of a request, against clients that send them byte by byte.",
   requestTimeoutMs:
-    "For a whole request to arrive, its body included; the answer has no part in it, so that long generations are not cut.",
+    "Time limit for receiving a whole request with its body. It does not include the answer, so long generations are not cut off.",
   streamIdleTimeoutMs:
-    "Without a byte either way: a long prefill sends nothing for minutes, and Envoy's own 5 minutes would cut it.",
+    "Time limit for a stream without data in either direction: a long prefill sends nothing for minutes, and Envoy's default of 5 minutes would cut it off.",
   connectionIdleTimeoutMs:
-    "A client's connection without a request: it is closed, and its memory is free.",
+    "Time until an idle client connection is closed, which frees its memory.",
   flushTimeoutMs:
-    "For a client to take the rest of an answer that is complete: one that stopped reading holds no memory for long.",
+    "Time limit for a client to read the rest of a complete answer, so that a client that stopped reading does not hold memory.",
   trustedHops:
-    "Proxies before Envoy whose x-forwarded-for is believed. With 0 the client's address is the one that connects, whatever it says, and `forwarded`, `x-forwarded-host`, `x-forwarded-port` and `x-real-ip` are taken off.",
+    "Number of trusted proxies in front of Envoy that set x-forwarded-for. With 0, the address of the connection is the client's address, and `forwarded`, `x-forwarded-host`, `x-forwarded-port` and `x-real-ip` are removed.",
   controlHeaders:
-    "Headers by which clients choose their priority, tenant, model, time limits and profile: anybody could take the turns of others, so they are taken off unless all clients are trusted.",
+    "Headers with which clients set their priority, tenant, model, time limits and profile: untrusted clients could push ahead of other clients, so these headers are removed by default.",
   underscores:
-    "Headers with an underscore in their name, except `session_id` and those that the resources name: many servers take `x_a` for `x-a`, so a client could pass off a header that is taken from it.",
+    "Headers with an underscore in their name, except `session_id` and those in the resources: many servers treat `x_a` as `x-a`, so a client could send a header that Envoy removes.",
   escapedSlashes:
-    "%2F and %5C in a path: Envoy and the model server must not read one path differently, so the client is sent to the plain one.",
+    "%2F and %5C in a path: Envoy and the model server could interpret the path differently, so the client is redirected to the unescaped path.",
   maxRequests:
-    "Requests to a pool, and picks, at once. Envoy's own limit of 1,024 would refuse requests while long answers stream.",
+    "Maximum concurrent requests to a pool, and concurrent picks: Envoy's default of 1,024 would reject requests while long answers stream.",
   connectTimeoutMs:
-    "For an endpoint to take a connection: a machine that is gone answers nothing, and the next endpoint is tried.",
+    "Time limit for connecting to an endpoint: if a machine is down, the next endpoint is tried.",
   endpointIdleTimeoutMs:
-    "An idle connection to an endpoint: vLLM's HTTP server closes it after 5 s, and a request sent into that moment would be lost.",
+    "Time until an idle connection to an endpoint is closed: vLLM's HTTP server closes it after 5 s, and a request sent at that moment would be lost.",
   endpointBufferBytes:
-    "What Envoy holds of an answer for a client that reads slowly, before it stops reading from the endpoint.",
+    "How much of an answer Envoy buffers for a slow client before it stops reading from the endpoint.",
   healthIntervalMs:
-    "Between two health checks of the sidecar: one that hangs or is ending gets no picks, and the pools' failure mode holds at once.",
+    "Interval of the sidecar's health checks: if the sidecar hangs or stops, it gets no picks, and the pools' failure mode applies immediately.",
   pickTimeoutMs:
-    "For an answer of the sidecar, the body's way to it included; past it the pool's failure mode holds. It is longer than a stall of 3 s, which then fails no request.",
+    "Time limit for the sidecar's answer, including the time to send the body; after it, the pool's failure mode applies. Longer than 3 s, so that a short stall fails no request.",
   maxQueueMs:
-    "For a request that waits in the sidecar for its turn; the sidecar asks for the time.",
-  shadowTimeoutMs:
-    "For a mirrored request in all: with a shadow that hangs, copies would pile up for ever.",
+    "Maximum time that a request may wait in the sidecar's queue; the sidecar requests this time from Envoy.",
+  shadowTimeoutMs: "Time limit for a twin: if a shadow hangs, twins must not pile up.",
   maxShadowRequests:
-    "Mirrored requests under way for each mirror: more are dropped, since the shadow never costs the primary anything.",
+    "Maximum concurrent twins of a mirror: more are dropped, because a shadow must never affect the primary.",
   maxShadowBodyBytes:
-    "Largest body that is mirrored where no ShadowPolicy sets `maxBodyBytes`: Envoy holds it for each copy under way.",
+    "Largest body that is mirrored if no ShadowPolicy sets `maxBodyBytes`: Envoy buffers it for each running twin.",
   shadowBandwidthBytes:
-    "A second, of all answers of a mirror together: a shadow that sends more is read no faster, and answers that it delays are not compared.",
+    "Maximum bytes per second of all answers of a mirror together: Envoy reads no faster, and answers that this delays are not compared.",
   sidecarMemoryBytes:
-    "The sidecar's memory: requests that it holds get what its other parts leave, and `umbra check` shows whether everything fits.",
+    "The sidecar's memory: held requests may use what its other parts leave, and `umbra check` shows whether everything fits.",
 };
 
 /** Every setting, in the order of the documentation. */
@@ -167,7 +166,7 @@ export type ParsedSetting =
   | { readonly ok: true; readonly value: Partial<EnvoySettings> }
   | { readonly ok: false; readonly message: string };
 
-/** Reads one setting as it is written: `maxHeap` and `4Gi`. */
+/** Parses one setting, such as `maxHeap` and `4Gi`. */
 export function parseSetting(name: string, text: string): ParsedSetting {
   const setting = byName.get(name);
   if (setting === undefined) {
@@ -192,7 +191,7 @@ function parseCount(text: string): number | undefined {
   return /^\d{1,10}$/.test(text) ? Number(text) : undefined;
 }
 
-/** What a setting may be, in words. */
+/** Describes the allowed values of a setting. */
 export function settingText(setting: Setting): string {
   switch (setting.kind) {
     case "choice":
@@ -224,7 +223,7 @@ function durationText(ms: number): string {
   return `${ms / Number(size)}${unit}`;
 }
 
-/** What holds where nothing else is said. */
+/** The defaults of all settings. */
 export const defaultEnvoySettings: EnvoySettings = Object.assign(
   {},
   ...settings.map(({ name, standard }) => {
@@ -233,7 +232,7 @@ export const defaultEnvoySettings: EnvoySettings = Object.assign(
   }),
 );
 
-/** Why a setting is there. */
+/** Returns the reason for a setting. */
 export function reasonOf(key: keyof EnvoySettings): string {
   return reasons[key];
 }

@@ -1,6 +1,6 @@
 import type { HeaderModifier } from "./topology.ts";
 
-/** Two modifiers, one after the other, as one. Envoy removes before it adds. */
+/** Combines two consecutive modifiers into one. Envoy removes headers before it adds any. */
 export function inTurn(first: HeaderModifier, second: HeaderModifier): HeaderModifier {
   const undone = new Set([...second.set.map(({ name }) => name), ...second.remove]);
   const isLeft = ({ name }: { readonly name: string }) => !undone.has(name);

@@ -5,12 +5,12 @@ export function isJsonMap(value: unknown): value is JsonMap {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Empty where the value is no map. */
+/** Returns the value, or an empty map if it is not a map. */
 export function asJsonMap(value: unknown): JsonMap {
   return isJsonMap(value) ? value : {};
 }
 
-/** Fields whose values are texts. */
+/** Returns the fields with text values. */
 export function textsOf(value: unknown): ReadonlyMap<string, string> {
   return new Map(
     Object.entries(asJsonMap(value)).filter(

@@ -9,31 +9,31 @@ import type { EnvoySettings } from "./envoy-settings.ts";
 import { poolsByName, sharesGate } from "./queries.ts";
 import type { Topology } from "./topology.ts";
 
-/** One bound: so many things at once, of so many bytes each at most. */
+/** A memory limit: a maximum number of items and a maximum size of each. */
 export interface MemoryBound {
   readonly of: "envoy" | "sidecar";
   readonly what: string;
   readonly times: number;
-  /** Of one. */
+  /** Size of one item. */
   readonly bytes: number;
-  /** What sets it; "" where it is fixed. */
+  /** The setting that determines it; "" if it is fixed. */
   readonly setBy: string;
 }
 
 const MiB = 1024 ** 2;
 
-/** Share of `maxHeap` that copies and records may take: the rest is for clients, and is bounded by the overload manager. */
+/** Share of `maxHeap` that twins and recorded data may use. The rest is for clients, limited by the overload manager. */
 export const copiesShareOfHeap = 0.5;
 
-/** Bounds of the sidecar that no setting changes. */
+/** Fixed limits of the sidecar. */
 export interface SidecarBounds {
-  /** Compressed request bodies that are decoded at once. */
+  /** Maximum compressed request bodies that are decoded at the same time. */
   readonly decodedAtOnce: number;
-  /** Compressed request bodies that wait to be decoded, together. */
+  /** Total bytes of compressed request bodies that wait to be decoded. */
   readonly compressedBytes: number;
-  /** Bodies that wait for a turn, in the queues of all pools together. */
+  /** Total bytes of bodies in the queues of all pools. */
   readonly queuedBytes: number;
-  /** Answers that are measured at once. */
+  /** Maximum answers that are measured at the same time. */
   readonly measuredAnswers: number;
 }
 
@@ -44,46 +44,46 @@ export const sidecarBounds: SidecarBounds = {
   measuredAnswers: 8_192,
 };
 
-/** An estimate: every endpoint is asked for its page on its own, and few answer with the longest at the same time. */
+/** An estimate: endpoints are scraped independently, and few return a page of maximum size at the same time. */
 const pagesAtOnce = 32;
 
-/** Every bound of memory that the configuration or the code sets, Envoy's first. */
+/** Returns every memory limit from the configuration or the code, Envoy's first. */
 export function memoryBounds(topology: Topology): readonly MemoryBound[] {
   return [...envoyBounds(topology), ...sidecarParts(topology), heldPart(topology)];
 }
 
-/** Bytes of requests that the sidecar may hold until they are decided on: what its other parts leave. */
+/** Bytes of undecided requests that the sidecar may hold: what its other parts leave. */
 export function heldRequestBytes(topology: Topology): number {
   const { sidecarMemoryBytes } = topology.envoy.settings;
   const left = sidecarMemoryBytes - sum(sidecarParts(topology));
   return Math.max(0, Math.floor(left / heldCopies));
 }
 
-/** Whether any request comes to the sidecar: to be picked for, or to be observed. */
+/** True if the sidecar picks for or observes any request. */
 export function isSidecarUsed({ pools, mirrors }: Topology): boolean {
   return mirrors.length > 0 || pools.some(({ picker }) => picker === "umbra");
 }
 
-/** The least that the sidecar must be able to hold: one request with the longest body, and another that comes beside it. */
+/** The minimum that the sidecar must be able to hold: two requests with the longest body. */
 export function leastHeldBytes({ maxBodyBytes, maxHeaderBytes }: EnvoySettings): number {
   return 2 * (maxBodyBytes + maxHeaderBytes);
 }
 
-/** What the bounds take together, in bytes. */
+/** Sums the limits, in bytes. */
 export function sum(bounds: readonly MemoryBound[]): number {
   return bounds.reduce((total, { times, bytes }) => total + times * bytes, 0);
 }
 
-/** A body is there in pieces and as a whole, or as it came and as it was changed. */
+/** A body is held twice: in pieces and as a whole, or original and changed. */
 const heldCopies = 2;
 
 function heldPart(topology: Topology): MemoryBound {
   return {
     of: "sidecar",
-    what: "requests that are held, with their headers: as they came and whole",
+    what: "held requests with headers (pieces and whole body)",
     times: heldCopies,
     bytes: heldRequestBytes(topology),
-    setBy: "what is left of sidecarMemory",
+    setBy: "the rest of sidecarMemory",
   };
 }
 
@@ -100,7 +100,7 @@ function envoyBounds(topology: Topology): readonly MemoryBound[] {
       0,
     );
     const name = more.length === 0 ? mirror.name : `${mirror.name} and ${more.length} more`;
-    // The lane holds the body while the sidecar is sent it.
+    // The lane holds the body while it is sent to the sidecar.
     const hops =
       pools.get(mirror.pool)?.picker === "umbra" && mirror.pickMode !== "headers" ? 2 : 1;
     const setBy =
@@ -109,11 +109,11 @@ function envoyBounds(topology: Topology): readonly MemoryBound[] {
         : "maxShadowRequests; the ShadowPolicy's budget: maxInFlight, maxBodyBytes";
     const of = { of: "envoy", times: copies } as const;
     return [
-      { ...of, what: `${name}: bodies of copies`, bytes: hops * bodyBytes, setBy },
-      { ...of, what: `${name}: answers to copies`, bytes: answerBytes, setBy },
+      { ...of, what: `${name}: bodies of twins`, bytes: hops * bodyBytes, setBy },
+      { ...of, what: `${name}: answers to twins`, bytes: answerBytes, setBy },
       {
         ...of,
-        what: `${name}: answers on their way to the recorder`,
+        what: `${name}: answers for the recorder`,
         bytes: streamWindowBytes.shadow + streamWindowBytes.primary,
         setBy,
       },
@@ -133,22 +133,22 @@ function sidecarParts({ envoy: { settings }, pools, mirrors }: Topology): readon
   });
   return [
     part("the process itself", 1, 256 * MiB),
-    part("requests under way", 65_536, 2_048),
+    part("running requests", 65_536, 2_048),
     part(
-      "compressed bodies that are decoded",
+      "compressed bodies being decoded",
       sidecarBounds.decodedAtOnce,
       2 * settings.maxBodyBytes,
       "maxBody",
     ),
-    part("compressed bodies that wait", 1, sidecarBounds.compressedBytes),
+    part("compressed bodies waiting", 1, sidecarBounds.compressedBytes),
     part("bodies in queues", 1, sidecarBounds.queuedBytes),
-    part("answers that are measured: what waits to be read", 1, 12 * MiB),
-    part("answers that are measured: what of a lane's is not read yet", 2, 64 * MiB),
+    part("measured answers: data waiting to be read", 1, 12 * MiB),
+    part("measured answers: unread data of a lane", 2, 64 * MiB),
     part("the thread that reads answers", 1, 512 * MiB),
-    part("texts that are captured", 512, 384 * 1024, "--capture"),
+    part("captured texts", 512, 384 * 1024, "--capture"),
     part("samples of an evaluation", evaluations.length, 32 * MiB),
     part(
-      "metrics pages that come at once (estimated)",
+      "concurrent metrics pages (estimated)",
       Math.min(scraped.size, pagesAtOnce),
       4 * MiB,
       scraped.size < pagesAtOnce ? "the number of endpoints" : "",

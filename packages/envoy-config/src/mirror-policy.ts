@@ -1,17 +1,16 @@
 /**
- * What becomes of a mirror's copies, and how they are judged: as a ShadowPolicy says, or as it is without one. Plain data;
- * everything that the resources leave open has its default here.
+ * Settings of a mirror and its evaluation, from a ShadowPolicy or by default. Plain data, with all defaults filled in.
  */
 export interface MirrorSettings {
-  /** `control`: the same model as the primary, sized like the shadow; the baseline without the mirror's own cost. */
+  /** `control`: runs the primary's own model and is sized like the shadow, as a noise floor. */
   readonly role: "candidate" | "control";
   readonly sampling: MirrorSampling;
   readonly evaluation: EvaluationPolicy;
-  /** Of one copy, in ms. */
+  /** Timeout of one twin, in ms. */
   readonly requestTimeoutMs: number;
-  /** What is changed of the copies' headers. */
+  /** Header changes of twins. */
   readonly headers: MirrorHeaders;
-  /** Absent: no ShadowPolicy speaks of the mirror. Every request may be mirrored then, its body as it is, and without a budget. */
+  /** Absent: no ShadowPolicy targets the mirror. Then every request may be mirrored, with an unchanged body and without a budget. */
   readonly policy?: MirrorPolicy;
 }
 
@@ -21,7 +20,7 @@ export interface MirrorHeaders {
   readonly remove: readonly string[];
 }
 
-/** What a ShadowPolicy alone says of a mirror. */
+/** Settings of a mirror that only a ShadowPolicy can define. */
 export interface MirrorPolicy {
   /** `<namespace>/<name>` of the ShadowPolicy. */
   readonly name: string;
@@ -31,9 +30,9 @@ export interface MirrorPolicy {
 }
 
 export interface MirrorSampling {
-  /** `session`: a conversation is mirrored whole or not at all. */
+  /** `session`: a conversation is mirrored completely or not at all. */
   readonly by: "request" | "session";
-  /** Where the session's name is; a request without one is drawn by itself. */
+  /** Where to find the session's name. A request without one is sampled individually. */
   readonly sessionKey: SessionKey;
 }
 
@@ -41,10 +40,10 @@ export type SessionKey =
   | { readonly kind: "header"; readonly name: string }
   /** The body's `user`. */
   | { readonly kind: "user" }
-  /** The beginning of the prompt, at most so many bytes. */
+  /** The first bytes of the prompt, at most `bytes`. */
   | { readonly kind: "prompt"; readonly bytes: number };
 
-/** Requests that may be mirrored. An absent list lets all through. */
+/** Requests that are eligible for mirroring. An absent list allows all. */
 export interface Eligibility {
   readonly paths: readonly string[];
   readonly models?: readonly string[];
@@ -53,9 +52,9 @@ export interface Eligibility {
   readonly headers: readonly { readonly name: string; readonly value: string }[];
 }
 
-/** Changes to the copy's body; the primary's request is never touched. */
+/** Changes to the twin's body. The primary's request is never changed. */
 export interface MirrorRewrite {
-  /** Model names: the client's and the shadow's. */
+  /** Maps the client's model names to the shadow's. */
   readonly model: Readonly<Record<string, string>>;
   /** Top-level fields of the body. */
   readonly set: Readonly<Record<string, JsonValue>>;
@@ -70,19 +69,19 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [key: string]: JsonValue };
 
-/** What mirroring may use. There is no queue: what goes beyond is dropped, with its reason. */
+/** Limits of mirroring. There is no queue: requests above a limit are not mirrored, and the reason is counted. */
 export interface MirrorBudget {
   readonly maxInFlight: number;
   /** Absent: no limit. */
   readonly maxRequestsPerSecond?: number;
   readonly maxRequests: number;
-  /** Prompt and output tokens of the shadow. */
+  /** Total prompt and output tokens of the shadow. */
   readonly maxTokens?: number;
   readonly maxDurationMs: number;
   readonly maxBodyBytes: number;
 }
 
-/** How the mirror is judged; what is absent is the judge's own default. */
+/** How the mirror is evaluated. Absent values use the evaluation's defaults. */
 export interface EvaluationPolicy {
   readonly horizonMs?: number;
   readonly minPairs?: number;
@@ -97,20 +96,20 @@ export interface EvaluationPolicy {
   readonly gates?: Readonly<
     Record<string, { readonly margin?: number; readonly required?: boolean }>
   >;
-  /** What a replica of each lane is made of and costs, for the report; the judge does not look at it. */
+  /** Hardware and cost of a replica of each lane, shown in the report. Not used by the evaluation. */
   readonly cost?: { readonly primary?: LanePrice; readonly shadow?: LanePrice };
-  /** Share of requests that are not mirrored and observed all the same, 0..100, for primary protection. */
+  /** Percentage of unmirrored requests to observe for primary protection, 0 to 100. */
   readonly observeUnmirroredPercent: number;
 }
 
-/** Of one replica. */
+/** Hardware and cost of one replica. */
 export interface LanePrice {
   readonly gpus?: number;
-  /** In whatever currency. */
+  /** In any currency. */
   readonly costPerHour?: number;
 }
 
-/** Paths of requests that have no effect beside their answer. */
+/** Paths of requests without side effects. */
 export const defaultPaths: readonly string[] = [
   "/v1/chat/completions",
   "/v1/completions",
@@ -119,8 +118,8 @@ export const defaultPaths: readonly string[] = [
 ];
 
 /**
- * Headers that a copy does not carry unless it is told to: a shadow is often run by others than the primary, nobody reads
- * its answers, and a client has given its credentials to the primary alone.
+ * Headers removed from twins by default: a client gave its credentials only to the primary, and other people may
+ * operate the shadow.
  */
 export const defaultRemovedHeaders: readonly string[] = [
   "authorization",
@@ -136,19 +135,19 @@ export const defaultBudget: MirrorBudget = {
   maxBodyBytes: 1_048_576,
 };
 
-/** Twice the horizon at least: slow traffic has the time to become enough pairs. */
+/** At least twice the horizon, so that slow traffic has time for enough pairs. */
 export function budgetFor(horizonMs: number): MirrorBudget {
   return { ...defaultBudget, maxDurationMs: Math.max(defaultBudget.maxDurationMs, 2 * horizonMs) };
 }
 
-/** Time that a ShadowPolicy gives a copy unless it says otherwise, in ms. */
+/** Default timeout of a twin under a ShadowPolicy, in ms. */
 export const defaultRequestTimeoutMs = 600_000;
 
 export const defaultEvaluation: EvaluationPolicy = { observeUnmirroredPercent: 10 };
 
 export const defaultSampling: MirrorSampling = { by: "request", sessionKey: { kind: "user" } };
 
-/** A mirror's settings under a ShadowPolicy that leaves everything open. */
+/** Settings of a mirror under a ShadowPolicy with only defaults. */
 export function defaultMirrorSettings(policyName: string): Required<MirrorSettings> {
   return {
     ...plainMirrorSettings(defaultRemovedHeaders, defaultRequestTimeoutMs),
@@ -161,7 +160,7 @@ export function defaultMirrorSettings(policyName: string): Required<MirrorSettin
   };
 }
 
-/** The settings of a mirror that no ShadowPolicy speaks of. */
+/** Settings of a mirror without a ShadowPolicy. */
 export function plainMirrorSettings(
   removedHeaders: readonly string[],
   requestTimeoutMs: number,

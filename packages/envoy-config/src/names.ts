@@ -2,11 +2,10 @@ import { type ResourceRef, resourceName } from "./resource-ref.ts";
 import type { MirrorOrigin, RouteOrigin } from "./topology.ts";
 
 /*
- * Every name that is made of several parts is made here. Names are for people, for Envoy and as keys between processes:
- * nothing takes one apart, since the parts stand beside it as data.
+ * Builds every name that has several parts. Names are for people, for Envoy and as keys between processes. Nothing parses a name: its parts are also available as data.
  */
 
-/** Of the pool that one port of a Service makes. */
+/** Name of the pool for one port of a Service. */
 export function servicePoolName(service: ResourceRef, port: number): string {
   return `service:${resourceName(service)}:${port}`;
 }
@@ -16,7 +15,7 @@ export function ruleName({ route, rule }: Pick<RouteOrigin, "route" | "rule">): 
   return `${resourceName(route)}/${rule}`;
 }
 
-/** `<rule>/<match>`, with `-<backend>` behind it where the route has a backend's share. */
+/** `<rule>/<match>`, followed by `-<backend>` if the route has a backend's share. */
 export function routeName(origin: RouteOrigin): string {
   const share = origin.backend === undefined ? "" : `-${origin.backend}`;
   return `${ruleName(origin)}/${origin.match}${share}`;
@@ -27,12 +26,12 @@ export function mirrorName(origin: MirrorOrigin): string {
   return `${ruleName(origin)}/mirror/${mirrorOfRule(origin)}`;
 }
 
-/** What tells a mirror from the others of its rule. */
+/** Identifies a mirror within its rule. */
 export function mirrorOfRule({ backend, filter }: MirrorOrigin): string {
   return backend === undefined ? String(filter) : `${backend}-${filter}`;
 }
 
-/** Whether people mean the pool: they write its name, or the end of it: `llama` for `default/llama`. */
+/** True if a user's text names the pool: its full name or the end of it, such as `llama` for `default/llama`. */
 export function isPoolCalled(pool: string, text: string): boolean {
   return pool === text || pool.endsWith(`/${text}`);
 }

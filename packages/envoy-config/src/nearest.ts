@@ -1,6 +1,6 @@
-/** The closest of the known names, if it is close at all. */
+/** Returns the closest known name, if one is close enough. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
-  // A name that nobody would write by accident is not worth the time.
+  // Skip names that are too long to be typing errors.
   if (name.length > 64) return undefined;
   let best: string | undefined;
   let least = Math.max(1, Math.floor(name.length / 3)) + 1;
@@ -17,7 +17,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   return best;
 }
 
-/** The remedy for a name that is not known, where one that is known was perhaps meant; it is shown between `quotes`. */
+/** Suggests a known name as the remedy for an unknown one. Puts it between `quotes`. */
 export function didYouMean(
   name: string,
   known: readonly string[],
@@ -27,7 +27,7 @@ export function didYouMean(
   return near === undefined ? {} : { remedy: `did you mean ${quotes}${near}${quotes}?` };
 }
 
-/** Letters put in, left out, changed or swapped with their neighbour. */
+/** Counts inserted, deleted, changed and swapped letters. */
 function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);

@@ -1,4 +1,4 @@
-/** Reads a duration of GEP-2257 (`1h30m`, `500ms`), in ms. */
+/** Parses a GEP-2257 duration (`1h30m`, `500ms`), in ms. */
 export function parseDuration(text: string): number | undefined {
   if (!/^(?:\d{1,5}(?:h|ms|m|s)){1,4}$/.test(text)) return undefined;
   const units = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
@@ -9,7 +9,7 @@ export function parseDuration(text: string): number | undefined {
   return total;
 }
 
-/** Reads a size as Kubernetes writes it (`512Ki`, `4Gi`, a number of bytes). */
+/** Parses a size in Kubernetes' form (`512Ki`, `4Gi`, or a number of bytes). */
 export function parseBytes(text: string): number | undefined {
   const [, count, unit = ""] = /^(\d{1,15})(Ki|Mi|Gi)?$/.exec(text) ?? [];
   if (count === undefined) return undefined;
@@ -17,7 +17,7 @@ export function parseBytes(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-/** A size as a setting takes it, rounded up to whole mebibytes: `3Gi`, `1536Mi`. */
+/** Formats a size for a setting, rounded up to whole mebibytes: `3Gi`, `1536Mi`. */
 export function bytesText(bytes: number): string {
   const mebibytes = Math.ceil(bytes / 1024 ** 2);
   return mebibytes > 0 && mebibytes % 1024 === 0 ? `${mebibytes / 1024}Gi` : `${mebibytes}Mi`;

@@ -1,12 +1,12 @@
 import { isSameResource, type ResourceRef } from "./resource-ref.ts";
 import type { Backend, Mirror, Pool, Route, Topology, VirtualHost } from "./topology.ts";
 
-/** The routes of all listeners, in order; one that several virtual hosts have stands several times. */
+/** Returns the routes of all listeners, in order. A route of several virtual hosts appears several times. */
 export function routesOf(topology: Pick<Topology, "listeners">): readonly Route[] {
   return hostsOf(topology).flatMap(({ host }) => host.routes);
 }
 
-/** Every virtual host with its listener's port. */
+/** Returns every virtual host with its listener's port. */
 export function hostsOf({
   listeners,
 }: Pick<Topology, "listeners">): readonly { readonly port: number; readonly host: VirtualHost }[] {
@@ -23,7 +23,7 @@ export function mirrorsByName({ mirrors }: Pick<Topology, "mirrors">): ReadonlyM
   return new Map(mirrors.map((mirror) => [mirror.name, mirror]));
 }
 
-/** A route's mirrors, out of those of the topology. */
+/** Returns a route's mirrors. */
 export function mirrorsOf(
   { mirrors }: Pick<Route, "mirrors">,
   byName: ReadonlyMap<string, Mirror>,
@@ -31,29 +31,29 @@ export function mirrorsOf(
   return mirrors.flatMap((name) => byName.get(name) ?? []);
 }
 
-/** None of a redirect. */
+/** Returns a route's backends; a redirect has none. */
 export function backendsOf({ action }: Pick<Route, "action">): readonly Backend[] {
   return action.kind === "forward" ? action.backends : [];
 }
 
-/** Names of the pools that answer clients of a route, those of weight 0 included. */
+/** Names of the pools that answer clients of a route, including pools with weight 0. */
 export function primaryPoolsOf(route: Pick<Route, "action">): readonly string[] {
   return backendsOf(route).flatMap((each) => (each.kind === "pool" ? each.pool : []));
 }
 
-/** Names of the pools that get requests of a route: those with a weight. */
+/** Names of the pools that get requests of a route: those with a weight above 0. */
 export function servingPoolsOf(route: Pick<Route, "action">): readonly string[] {
   return backendsOf(route).flatMap((each) =>
     each.kind === "pool" && each.weight > 0 ? each.pool : [],
   );
 }
 
-/** Names of the pools that answer any clients. */
+/** Names of all pools that answer clients. */
 export function allPrimaryPools(topology: Pick<Topology, "listeners">): ReadonlySet<string> {
   return new Set(routesOf(topology).flatMap(primaryPoolsOf));
 }
 
-/** Names of the pools that the shadows of an HTTPRoute are compared with: they serve a route of it that is mirrored. */
+/** Names of the primary pools of an HTTPRoute's shadows: they serve a mirrored route of it. */
 export function baselinePoolsOf(
   topology: Pick<Topology, "listeners">,
   from: ResourceRef,
@@ -64,12 +64,12 @@ export function baselinePoolsOf(
   return [...new Set(mirrored.flatMap(servingPoolsOf))];
 }
 
-/** Whether Envoy makes copies for the mirror. A share of nothing can be raised while Envoy runs where a policy speaks of it. */
+/** True if Envoy mirrors requests for the mirror. With a policy, a share of 0 is rendered too, because it can be raised at runtime. */
 export function isRendered({ perMillion, policy }: Mirror): boolean {
   return perMillion > 0 || policy !== undefined;
 }
 
-/** Whether the sidecar counts both together: rules of one route to one pool, by one policy, or without one in equal shares. */
+/** True if the sidecar counts both mirrors together: rules of one route to one pool, with one policy, or without a policy and with equal shares. */
 export function sharesGate(a: Mirror, b: Mirror): boolean {
   const isSameRoute = isSameResource(a.origin.route, b.origin.route);
   if (!isSameRoute || a.pool !== b.pool || a.policy?.name !== b.policy?.name) return false;

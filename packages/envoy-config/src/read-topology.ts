@@ -25,38 +25,38 @@ import type { Resources } from "./resources/resources.ts";
 import type { ExternalPicker, MetricsPlaceSettings, PickMode, Topology } from "./topology.ts";
 
 export interface TopologyOptions {
-  /** Endpoints by resource name or `namespace/name`; they win over all that the files say. */
+  /** Endpoints by resource name or `namespace/name`. They override the files. */
   readonly endpoints?: ReadonlyMap<string, readonly string[]>;
-  /** Pick modes by resource name or `namespace/name`; they win over annotations. */
+  /** Pick modes by resource name or `namespace/name`. They override annotations. */
   readonly pickModes?: ReadonlyMap<string, PickMode>;
-  /** Where metrics pages are, by resource name or `namespace/name`; they win over annotations. */
+  /** Locations of metrics pages, by resource name or `namespace/name`. They override annotations. */
   readonly metricsPlaces?: ReadonlyMap<string, MetricsPlaceSettings>;
   /** Ports by listener name. */
   readonly listenerPorts?: ReadonlyMap<string, number>;
-  /** Third-party endpoint pickers, by the InferencePool's name or `namespace/name`. */
+  /** Third-party endpoint pickers, by name or `namespace/name` of the InferencePool. */
   readonly pickers?: ReadonlyMap<string, ExternalPicker>;
-  /** A rule with a mirror that can't be resolved answers 500; without this it serves without the mirror. */
+  /** True: a rule with an unresolved mirror answers 500. False: it serves without the mirror. */
   readonly isStrict?: boolean;
   /** `0.0.0.0` when absent. */
   readonly bindAddress?: string;
-  /** False where a gateway of another make is served: pools alone are enough then. True when absent. */
+  /** False for third-party gateways, which need only pools. True when absent. */
   readonly isGatewayNeeded?: boolean;
-  /** They win over an EnvoySettings of the files. */
+  /** Settings that override an EnvoySettings in the files. */
   readonly envoySettings?: Partial<EnvoySettings>;
-  /** Knows the scheduler's plugins. Absent: EndpointPickerConfigs are taken unread. */
+  /** Checks EndpointPickerConfigs against the scheduler's plugins. Absent: they are not checked. */
   readonly checkPickerConfig?: CheckPickerConfig;
 }
 
 export interface TopologyRead {
-  /** To be used only when no diagnostic is an error. */
+  /** Only valid if no diagnostic is an error. */
   readonly topology: Topology;
-  /** What the listeners' Secrets hold, by `<namespace>/<name>`. To be kept from everything that is printed. */
+  /** Certificates and keys of the listeners, by Secret `<namespace>/<name>`. Never print them. */
   readonly certificates: ReadonlyMap<string, Certificate>;
-  /** By file and place. */
+  /** Sorted by file and place. */
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Reads resources into a topology. Never throws: what is wrong is in the diagnostics, all of it in one pass. */
+/** Reads resources into a topology. Never throws: reports all problems as diagnostics in one pass. */
 export function readTopology(
   files: readonly SourceFile[],
   options: TopologyOptions = {},
@@ -64,7 +64,7 @@ export function readTopology(
   const { resources, diagnostics, report } = readResources(files);
   const start = { file: files[0]?.name ?? "-", line: 1, column: 1 };
   const check = options.checkPickerConfig ?? (() => []);
-  // Those in other resources are found first, and then all are checked.
+  // First find configurations embedded in other resources, then check all.
   resources.pickerConfigs.push(...embeddedPickerConfigs(resources, check, report));
   checkPickerConfigs(resources, check, report);
   const envoy = resolveEnvoy(resources, options.envoySettings ?? {}, report);
@@ -80,8 +80,7 @@ export function readTopology(
     resources.deployments.length > 0 ||
     (options.isGatewayNeeded === false && resources.pools.length > 0);
   if (!isServable && !diagnostics.some(({ severity }) => severity === "error")) {
-    const message =
-      "there is no Gateway with an HTTP listener in the files, so nothing can be served";
+    const message = "the files contain no Gateway with an HTTP listener";
     report("error", "UMB0201", start, message);
   }
   const topology: Topology = {
@@ -97,7 +96,7 @@ export function readTopology(
   return { topology, certificates: certificates.all(), diagnostics: conditioned.toSorted(byPlace) };
 }
 
-/** Listeners with their routes, and the pools and mirrors that those name, each once. */
+/** Resolves the listeners with their routes, and the pools and mirrors that they use. */
 function resolveTraffic(
   resources: Resources,
   given: {
@@ -131,7 +130,7 @@ function byPlace(a: Diagnostic, b: Diagnostic): number {
   return compare(a.file, b.file) || a.line - b.line || a.column - b.column;
 }
 
-/** Reports what only the rendered bootstrap shows: patches that can't be applied, and a guard with which Envoy crashes. */
+/** Reports problems that only the rendered bootstrap shows: failed patches, and a guard that crashes Envoy. */
 function reportBootstrap(
   topology: Topology,
   { operationPlaces, proxyPlace }: Pick<ResolvedEnvoy, "operationPlaces" | "proxyPlace">,
@@ -140,7 +139,7 @@ function reportBootstrap(
 ): void {
   for (const { index, message } of patchProblems(topology)) {
     const place = operationPlaces[index] ?? start;
-    report("error", "UMB0243", place, `the patch can't be applied: ${message}`);
+    report("error", "UMB0243", place, `can't apply the patch: ${message}`);
   }
   if (hasCrashingGuard(topology)) {
     const message = `the bootstrap of the EnvoyProxy ${crashingGuardEffect}`;

@@ -1,6 +1,6 @@
 import type { ResourceRef } from "./resource-ref.ts";
 
-/** Values by the resource that they are about. Resources of several kinds need a map for each. */
+/** Values by resource name. Use one map per kind. */
 export class ResourceMap<T> {
   readonly #namespaces = new Map<string, Map<string, T>>();
 
@@ -18,7 +18,7 @@ export class ResourceMap<T> {
     else known.set(name, value);
   }
 
-  /** The value, which is made where there is none. */
+  /** Returns the value, and creates it if there is none. */
   take(resource: ResourceRef, make: () => T): T {
     const known = this.get(resource);
     if (known !== undefined) return known;
@@ -27,20 +27,20 @@ export class ResourceMap<T> {
     return made;
   }
 
-  /** In the order in which the names came first. */
+  /** Names in the order of their first use. */
   namesIn(namespace: string): readonly string[] {
     return [...(this.#namespaces.get(namespace)?.keys() ?? [])];
   }
 }
 
-/** The last of several resources with one name counts. */
+/** Maps resources by name. The last one with a name wins. */
 export function byResource<T extends ResourceRef>(resources: Iterable<T>): ResourceMap<T> {
   const map = new ResourceMap<T>();
   for (const each of resources) map.set(each, each);
   return map;
 }
 
-/** Items by the resource that each is about, in their order. */
+/** Groups items by resource, in their order. */
 export function groupByResource<T>(
   items: Iterable<T>,
   resourceOf: (item: T) => ResourceRef,

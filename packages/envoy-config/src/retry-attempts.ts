@@ -1,2 +1,2 @@
-/** How often a request is tried again at most, unless its rule says so. */
+/** Default maximum number of retries of a request. */
 export const defaultAttempts = 2;

@@ -1,11 +1,11 @@
 import type { Route } from "./topology.ts";
 
-/** The path that a model server gets of the one that a client sent; both without the query. */
+/** Converts a client's path to the path that a model server gets. Both are without the query. */
 export type PathRewriter = (path: string) => string;
 
 /**
- * What a route's URLRewrite makes of a path, as Envoy does it with what `bootstrap/path-rewrite.ts` renders. Undefined of a
- * route that leaves paths as they are.
+ * Returns a function that rewrites paths like a route's URLRewrite, with the same result as Envoy with
+ * `bootstrap/path-rewrite.ts`. Undefined if the route does not rewrite paths.
  */
 export function pathRewriterOf({ rewrite, match }: Route): PathRewriter | undefined {
   const path = rewrite?.path;
@@ -22,7 +22,7 @@ export function pathRewriterOf({ rewrite, match }: Route): PathRewriter | undefi
   };
 }
 
-/** A prefix as Envoy's matches of whole segments have it; empty for the root. */
+/** Removes a trailing slash, as in Envoy's segment prefixes; empty for the root. */
 export function withoutLastSlash(path: string): string {
   return path.replace(/\/+$/, "");
 }

@@ -1,2 +1,2 @@
-/** How many numbers a request draws one of: `RouteShare` counts in it. */
+/** The number of values of the random number that a request draws: the unit of `RouteShare`. */
 export const wholeShare = 1_000_000;

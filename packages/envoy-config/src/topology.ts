@@ -3,41 +3,41 @@ import type { JsonValue, MirrorSettings } from "./mirror-policy.ts";
 import type { ResourceRef } from "./resource-ref.ts";
 
 /**
- * The topology: what the resources mean, as plain data. Reading YAML ends here; rendering, serving and
- * simulating begin here. Everything is resolved: no reference in it dangles, every default is filled in.
+ * The topology: the meaning of the resources, as plain data. Reading YAML produces it; rendering, serving and
+ * simulating use it. All references are resolved, and all defaults are filled in.
  */
 export interface Topology {
-  /** Version of this shape; raised when a field changes its meaning. */
+  /** Version of this format; incremented when a field changes its meaning. */
   readonly version: 2;
   /** Sorted by name. */
   readonly listeners: readonly Listener[];
-  /** Every pool that a route or a mirror uses, and InferencePools that none uses yet. Sorted by name. */
+  /** Every pool that a route or a mirror uses, and unused InferencePools. Sorted by name. */
   readonly pools: readonly Pool[];
-  /** Each mirror that a route names, once, in the order of the routes. */
+  /** Each mirror of a route, once, in the order of the routes. */
   readonly mirrors: readonly Mirror[];
   /** Model servers that a Deployment describes, for `umbra simulate` and `umbra demo`. */
   readonly modelServers: readonly ModelServer[];
   readonly envoy: EnvoyConfiguration;
 }
 
-/** What holds for Envoy as a whole. */
+/** Configuration of Envoy as a whole. */
 export interface EnvoyConfiguration {
   readonly settings: EnvoySettings;
-  /** From an EnvoyProxy's `bootstrap`: what is made of the rendered one. */
+  /** Changes to the rendered bootstrap, from an EnvoyProxy's `bootstrap`. */
   readonly bootstrap?: BootstrapChange;
 }
 
 export type BootstrapChange =
-  /** Merged into it. */
+  /** Merged into the rendered bootstrap. */
   | { readonly kind: "merge"; readonly value: JsonMap }
-  /** Put around its listeners and clusters. */
+  /** Replaces everything except the listeners and clusters. */
   | { readonly kind: "replace"; readonly value: JsonMap }
-  /** Patched, one operation after the other. */
+  /** Applies the operations in order. */
   | { readonly kind: "patch"; readonly operations: readonly PatchOperation[] };
 
 export type JsonMap = Readonly<Record<string, JsonValue>>;
 
-/** Of JSON Patch (RFC 6902). */
+/** A JSON Patch operation (RFC 6902). */
 export interface PatchOperation {
   readonly op: "add" | "remove" | "replace" | "move" | "copy" | "test";
   /** A JSON Pointer into the bootstrap. */
@@ -46,22 +46,22 @@ export interface PatchOperation {
   readonly value?: JsonValue;
 }
 
-/** A port that clients reach. Listeners of several Gateways on one port are merged into one. */
+/** A port for clients. Listeners of several Gateways on one port are merged into one. */
 export interface Listener {
-  /** Name of the Gateway's listener, e.g. `http`; `<gateway>/<listener>` where two share it. */
+  /** Name of the Gateway's listener, e.g. `http`; `<gateway>/<listener>` if the name is not unique. */
   readonly name: string;
-  /** Address to bind, `0.0.0.0` unless told otherwise. */
+  /** IP address to listen on; by default `0.0.0.0`. */
   readonly address: string;
   readonly port: number;
-  /** Absent: plain HTTP. Listeners with TLS share a port, each with a name of its own. */
+  /** Absent: plain HTTP. Listeners with TLS can share a port if each has its own name. */
   readonly tls?: ListenerTls;
   /** Exact domains first, then longest wildcard, then `*`. */
   readonly virtualHosts: readonly VirtualHost[];
 }
 
-/** How a listener ends TLS. Certificates are named and not held here: a topology is printed, and keys may not be. */
+/** TLS termination of a listener. Contains only the names of certificates, because a topology is printed and keys must not be. */
 export interface ListenerTls {
-  /** What clients name in their handshake, `chat.example.com` or `*.example.com`; absent: anything, or nothing. */
+  /** Server name in the TLS handshake, `chat.example.com` or `*.example.com`; absent: any or none. */
   readonly serverName?: string;
   /** Their Secrets, `<namespace>/<name>`. */
   readonly certificates: readonly string[];
@@ -69,19 +69,19 @@ export interface ListenerTls {
 
 export interface VirtualHost {
   readonly name: string;
-  /** As Envoy takes them: `example.com`, `*.example.com` or `*`. */
+  /** In Envoy's form: `example.com`, `*.example.com` or `*`. */
   readonly domains: readonly string[];
   /** In order of precedence: the first that matches is taken. */
   readonly routes: readonly Route[];
 }
 
-/** One match of one rule of an HTTPRoute, or the share that one of its backends has. */
+/** One match of one rule of an HTTPRoute, or one backend's share of it. */
 export interface Route {
-  /** Unique among routes; shows in Envoy's log. Made of `origin`, which says the same as data. */
+  /** Unique among routes; appears in Envoy's log. Built from `origin`, which has the same information as data. */
   readonly name: string;
   readonly origin: RouteOrigin;
   readonly match: RouteMatch;
-  /** Absent: every request that meets the match. */
+  /** Absent: every request that matches. */
   readonly share?: RouteShare;
   readonly requestHeaders: HeaderModifier;
   readonly responseHeaders: HeaderModifier;
@@ -90,37 +90,37 @@ export interface Route {
   readonly timeoutMs?: number;
   /** One attempt at an endpoint, in ms; absent: no limit. */
   readonly backendTimeoutMs?: number;
-  /** Absent: browsers of other origins are told nothing. */
+  /** Absent: no CORS headers. */
   readonly cors?: CorsPolicy;
   /** Absent: each request of a client may get another endpoint. */
   readonly session?: Session;
-  /** Absent: only what no endpoint has begun to work on is tried again. */
+  /** Absent: only requests that no endpoint has started to process are retried. */
   readonly retry?: Retry;
   readonly action: RouteAction;
   /** Names of mirrors of the topology. */
   readonly mirrors: readonly string[];
-  /** How the route's requests are picked: the most demanding mode of its pools. */
+  /** Pick mode of the route's requests: the most demanding mode of its pools. */
   readonly pickMode: PickMode;
 }
 
-/** Which part of an HTTPRoute a route was made of. Indexes count from 0. */
+/** The part of an HTTPRoute from which a route was built. Indexes start at 0. */
 export interface RouteOrigin {
   readonly route: ResourceRef;
   readonly rule: number;
   /** Absent: the rule has no name. */
   readonly ruleName?: string;
   readonly match: number;
-  /** The backend whose share the route has; absent: the route has all requests that meet the match. */
+  /** The backend whose share the route has; absent: the route has all requests that match. */
   readonly backend?: number;
 }
 
 /**
- * What Envoy sends the picker of a request. `headers`: no byte of the body. `buffered`: the whole body, at once; it comes
- * back only where it was changed. `duplex`: the body in pieces, all of which come back.
+ * What Envoy sends to the picker. `headers`: only the headers. `buffered`: the whole body at once; the picker returns
+ * it only if it changed it. `duplex`: the body in pieces, all of which the picker returns.
  */
 export type PickMode = "headers" | "buffered" | "duplex";
 
-/** What browsers are told about requests of other origins. */
+/** CORS settings for requests from other origins. */
 export interface CorsPolicy {
   /** `https://chat.example.com`, `https://*.example.com` or `*`. */
   readonly origins: readonly string[];
@@ -131,32 +131,32 @@ export interface CorsPolicy {
   readonly maxAgeS: number;
 }
 
-/** The endpoint of a client's last request, told to it, and kept while it is there. */
+/** Session persistence: the client stores the endpoint of its last request, which is used while it exists. */
 export interface Session {
   readonly kind: "cookie" | "header";
-  /** Of the cookie or header. */
+  /** Name of the cookie or header. */
   readonly name: string;
-  /** How long the cookie lasts; absent: as long as the browser runs. */
+  /** Lifetime of the cookie; absent: until the browser closes. */
   readonly ttlMs?: number;
 }
 
-/** What is tried again besides requests that no endpoint has begun to work on: GEP-1731. */
+/** Additional retries (GEP-1731). Requests that no endpoint has started to process are always retried. */
 export interface Retry {
-  /** Statuses of answers, sorted; connections that break off or time out are always among it. */
+  /** Status codes to retry, sorted. Broken and timed-out connections are always included. */
   readonly codes: readonly number[];
   readonly attempts: number;
-  /** From which the waits between attempts grow, in ms; absent: Envoy's own. */
+  /** Initial back-off between attempts, in ms; absent: Envoy's default. */
   readonly backoffMs?: number;
 }
 
 /**
- * The share of a backend that is rewritten, redirected or mirrored by itself: a rule with one has a route for each of
- * its backends. A request draws one number from 0 to 999,999 for all routes of its match, and takes that which has it.
+ * The share of a backend that has its own rewrite, redirect or mirror. A rule with such a backend has one route per
+ * backend. A request draws one random number from 0 to 999,999, which selects one of the routes of its match.
  */
 export interface RouteShare {
-  /** The first number. */
+  /** First number of the range. */
   readonly from: number;
-  /** The first that is not; 1,000,000 in the last route. */
+  /** End of the range (exclusive); 1,000,000 in the last route. */
   readonly to: number;
 }
 
@@ -199,21 +199,21 @@ export type RouteAction =
       readonly kind: "redirect";
       readonly scheme?: string;
       readonly hostname?: string;
-      /** Filled in: without one, that of the scheme, and without a scheme the listener's. */
+      /** Always set: by default the scheme's port, and without a scheme the listener's. */
       readonly port: number;
       readonly path?: UrlRewrite["path"];
       readonly statusCode: number;
     };
 
-/** What is changed of the requests of one backend alone, after what the route changes. */
+/** Changes for one backend only, applied after the route's changes. */
 export interface BackendFilters {
   readonly requestHeaders: HeaderModifier;
   readonly responseHeaders: HeaderModifier;
-  /** Takes the place of the Host header, also of the route's rewrite. */
+  /** Replaces the Host header, and overrides the route's rewrite. */
   readonly hostname?: string;
 }
 
-/** One weighted backend. A backend that could not be resolved answers 500 for its share. */
+/** A weighted backend. An unresolved backend answers its share with 500. */
 export type Backend =
   | {
       readonly kind: "pool";
@@ -224,102 +224,102 @@ export type Backend =
   | {
       readonly kind: "invalid";
       readonly weight: number;
-      /** As a controller's condition has it, e.g. `BackendNotFound`. */
+      /** Reason as in a controller's condition, e.g. `BackendNotFound`. */
       readonly reason: string;
       readonly message: string;
     };
 
-/** A copy of the requests of routes that name the mirror goes to one endpoint of `pool`. */
+/** Sends a twin of each mirrored request to one endpoint of `pool`. */
 export interface Mirror extends MirrorSettings {
-  /** Unique among mirrors; shows in the names of Envoy's clusters. Made of `origin`, which says the same as data. */
+  /** Unique among mirrors; part of Envoy's cluster names. Built from `origin`, which has the same information as data. */
   readonly name: string;
   readonly origin: MirrorOrigin;
   readonly pool: string;
   /** Share of requests, 0 to 1,000,000. */
   readonly perMillion: number;
-  /** How the copies are picked. */
+  /** Pick mode of the twins. */
   readonly pickMode: PickMode;
 }
 
-/** Which RequestMirror filter of an HTTPRoute a mirror was made of; all matches of its rule share it. Indexes count from 0. */
+/** The RequestMirror filter of an HTTPRoute from which a mirror was built. All matches of its rule share it. Indexes start at 0. */
 export interface MirrorOrigin {
   readonly route: ResourceRef;
   readonly rule: number;
-  /** The backend that has the filter; absent: the rule itself has it. */
+  /** The backend with the filter; absent: the rule has it. */
   readonly backend?: number;
-  /** Among the RequestMirror filters there. */
+  /** Index among the RequestMirror filters of the rule or backend. */
   readonly filter: number;
 }
 
 /** A set of endpoints that serve the same models: an InferencePool, or a Service. */
 export interface Pool {
-  /** `<namespace>/<name>`, with `service:` before it for a Service port: `service:<namespace>/<name>:<port>`. */
+  /** `<namespace>/<name>`, or `service:<namespace>/<name>:<port>` for a Service port. */
   readonly name: string;
   readonly kind: "InferencePool" | "Service";
   readonly namespace: string;
   readonly resourceName: string;
-  /** `ip:port`, IPv6 in brackets; sorted, unique. Empty when none is known. */
+  /** `ip:port`, with IPv6 addresses in brackets; sorted, unique. Empty if none are known. */
   readonly endpoints: readonly string[];
-  /** Of endpoints that have any: of their Pods, and of the pool what names its engine. */
+  /** Labels of endpoints: from their Pods, and the pool's label for its engine. */
   readonly endpointLabels: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** A Service whose endpoints are not known: Envoy resolves this name. */
+  /** For a Service with unknown endpoints: Envoy resolves this name. */
   readonly dns?: { readonly hostname: string; readonly port: number };
-  /** `umbra`: our scheduler picks. `external`: `externalPicker` does. `none`: Envoy's own balancing. */
+  /** `umbra`: Umbra's scheduler picks. `external`: `externalPicker` picks. `none`: Envoy balances. */
   readonly picker: "umbra" | "external" | "none";
   readonly externalPicker?: ExternalPicker;
-  /** What is asked for the pool; routes and mirrors say what they get. */
+  /** The requested pick mode; routes and mirrors have the actual one. */
   readonly pickMode: PickMode;
-  /** Names the model of a request whose body is not read. Lower case. */
+  /** Header with the model, if the body is not read. Lower case. */
   readonly modelHeader?: string;
-  /** The model of requests that name none. */
+  /** The model of requests that don't name one. */
   readonly onlyModel?: string;
-  /** What happens to requests when the picker can't answer. */
+  /** What happens to requests if the picker can't answer. */
   readonly failureMode: "FailOpen" | "FailClose";
-  /** How Envoy speaks to the endpoints. With `tls`, `h2c` is HTTP/2 over TLS. */
+  /** Protocol from Envoy to the endpoints. With `tls`, `h2c` means HTTP/2 over TLS. */
   readonly protocol: "http1" | "h2c";
   /** Absent: plain HTTP. */
   readonly tls?: EndpointTls;
-  /** Where the endpoints have their metrics pages. */
+  /** Location of the endpoints' metrics pages. */
   readonly scrape: MetricsPlaceSettings;
-  /** Of endpoints whose Pods say it themselves: it goes before the pool's `scrape`. */
+  /** Locations from annotations of Pods, by endpoint; they override the pool's `scrape`. */
   readonly endpointScrape: Readonly<Record<string, MetricsPlaceSettings>>;
-  /** Models that InferenceModels name for this pool; empty when none does: then every name is let through. */
+  /** Models from the pool's InferenceModels. If empty, every model name is accepted. */
   readonly models: readonly Model[];
-  /** To which names requests for a model go, from InferenceModels and InferenceModelRewrites; the first for a model counts. */
+  /** Model rewrites from InferenceModels and InferenceModelRewrites. The first one for a model wins. */
   readonly rewrites: readonly ModelRewrite[];
-  /** What requests for this pool may name as their objective, from InferenceObjectives; sorted by name. */
+  /** Objectives that requests for this pool may use, from InferenceObjectives; sorted by name. */
   readonly objectives: readonly Objective[];
-  /** The EndpointPickerConfig that holds for the pool, as it was written; absent: the default profile. */
+  /** The pool's EndpointPickerConfig, unchecked; absent: the default profile. */
   readonly pickerConfig?: unknown;
 }
 
 /** TLS from Umbra and Envoy to a pool's endpoints. */
 export interface EndpointTls {
-  /** Name that the endpoint's certificate must carry, and SNI. Absent: the certificate is not verified (`appProtocol: https` alone). */
+  /** Expected name in the endpoint's certificate, and SNI. Absent: the certificate is not verified (only `appProtocol: https`). */
   readonly hostname?: string;
-  /** PEM of the trusted authorities; absent: those of the system. */
+  /** PEM of the trusted CAs; absent: the system's. */
   readonly caPem?: string;
 }
 
-/** Where a metrics page is; what is absent is as the engine has it. */
+/** Location of a metrics page. Absent parts use the engine's defaults. */
 export interface MetricsPlaceSettings {
   /** Begins with `/`. */
   readonly path?: string;
   /** 1 to 65535; absent: the endpoint's own. */
   readonly port?: number;
-  /** Absent: as the endpoint's API is reached. */
+  /** Absent: the same as the endpoint's API. */
   readonly scheme?: "http" | "https";
-  /** Only `prometheus.io` annotations say so, which may be about another exporter: the endpoint's own page is tried first. */
+  /** True if only `prometheus.io` annotations define it. They may be about another exporter, so the endpoint's own page is tried first. */
   readonly isHint?: boolean;
 }
 
-/** A third-party endpoint picker, which Envoy asks for the pool. */
+/** The third-party endpoint picker of a pool. */
 export interface ExternalPicker {
   /** `host:port` of its ext_proc service. */
   readonly address: string;
-  /** Its certificate is verified with a `caFile` alone. */
+  /** True if it serves TLS. Its certificate is verified only with a `caFile`. */
   readonly isTls: boolean;
-  /** PEM authority, which Envoy reads; the certificate must be that of the address's host. */
+  /** PEM CA file, read by Envoy. The certificate must be for the address's host. */
   readonly caFile?: string;
 }
 
@@ -331,11 +331,11 @@ export interface Model {
 /** An InferenceObjective. */
 export interface Objective {
   readonly name: string;
-  /** Higher is served first; below 0 is what may be shed. 0 where the resource says none. */
+  /** Higher is served first; below 0 may be shed. 0 if the resource has none. */
   readonly priority: number;
 }
 
-/** Requests for `model`, or for any model without a rewrite where it is absent, are shared out by weight. */
+/** Distributes requests for `model` by weight. Without `model`, applies to all models without a rewrite. */
 export interface ModelRewrite {
   readonly model?: string;
   readonly targets: readonly { readonly model: string; readonly weight: number }[];
@@ -343,7 +343,7 @@ export interface ModelRewrite {
   readonly isSticky: boolean;
 }
 
-/** A Deployment of vLLM, as far as a simulator needs it. */
+/** A vLLM Deployment, as far as the simulator needs it. */
 export interface ModelServer {
   /** `<namespace>/<deployment>`. */
   readonly name: string;
@@ -351,7 +351,7 @@ export interface ModelServer {
   readonly resourceName: string;
   readonly replicas: number;
   readonly labels: Readonly<Record<string, string>>;
-  /** The container's arguments, as vLLM takes them. */
+  /** The container's arguments for vLLM. */
   readonly args: readonly string[];
   /** InferencePools and Services (`namespace/name`) whose selector matches the Deployment's labels. */
   readonly pools: readonly string[];

@@ -30,27 +30,27 @@ function render(change: BootstrapChange): Record<string, JsonValue> {
 describe("a merge", () => {
   const cases: readonly { name: string; value: Record<string, JsonValue>; want: object }[] = [
     {
-      name: "adds a field that is not there",
+      name: "adds a missing field",
       value: { use_tcp_for_dns_lookups: true },
       want: { use_tcp_for_dns_lookups: true, node: { id: "umbra", cluster: "umbra" } },
     },
     {
-      name: "changes a field, and leaves its neighbours",
+      name: "changes a field and keeps its neighbours",
       value: { node: { id: "edge" } },
       want: { node: { id: "edge", cluster: "umbra" } },
     },
     {
-      name: "takes Protobuf's other form of a name for the same field",
+      name: "treats protobuf's other spelling of a name as the same field",
       value: { statsConfig: { use_all_default_tags: true } },
       want: { stats_config: { use_all_default_tags: true, stats_tags: expect.any(Array) } },
     },
     {
-      name: "has no field where there is null",
+      name: "removes a field that is null",
       value: { node: { id: null } },
       want: { node: { id: "umbra", cluster: "umbra" } },
     },
     {
-      name: "replaces a message by one of another type whole",
+      name: "replaces a message completely by one of another type",
       value: {
         overload_manager: {
           resource_monitors: [
@@ -74,7 +74,7 @@ describe("a merge", () => {
     expect(render({ kind: "merge", value })).toMatchObject(want);
   });
 
-  test("changes one cluster by its name and adds another behind the last", () => {
+  test("changes one cluster by name and appends another", () => {
     const clusters = (of: Record<string, JsonValue>) =>
       (of.static_resources as { clusters: { name: string; dns_lookup_family?: string }[] })
         .clusters;
@@ -94,13 +94,13 @@ describe("a merge", () => {
     expect(after.filter((each) => each.dns_lookup_family === "V4_ONLY")).toHaveLength(1);
   });
 
-  test("of nothing changes nothing", () => {
+  test("of an empty bootstrap changes nothing", () => {
     expect(renderBootstrap(changed({ kind: "merge", value: {} }))).toBe(renderBootstrap(topology));
   });
 });
 
 describe("a replacement", () => {
-  test("has its own frame, and Umbra's listeners and clusters in it", () => {
+  test("keeps its own fields and contains Umbra's listeners and clusters", () => {
     const after = render({
       kind: "replace",
       value: { node: { id: "edge" }, static_resources: { clusters: [{ name: "mine" }] } },
@@ -162,7 +162,7 @@ describe("a JSON Patch", () => {
         node: { id: "umbra", cluster: "umbra", "a/b": 1, "c~d": 2 },
       },
       {
-        name: "goes on where a test holds, whatever the order of fields",
+        name: "continues if a test succeeds, in any field order",
         operations: [
           { op: "test", path: "/node", value: { cluster: "umbra", id: "umbra" } },
           { op: "add", path: "/node/id", value: "tested" },
@@ -176,25 +176,31 @@ describe("a JSON Patch", () => {
   });
 
   test.each<{ operation: PatchOperation; words: string }>([
-    { operation: { op: "remove", path: "/nodes" }, words: "there is nothing at /nodes" },
+    { operation: { op: "remove", path: "/nodes" }, words: "the bootstrap has no /nodes" },
     {
       operation: { op: "replace", path: "/node/x", value: 1 },
-      words: "there is nothing at /node/x",
+      words: "the bootstrap has no /node/x",
     },
-    { operation: { op: "add", path: "/node/id/x", value: 1 }, words: "is no map and no list" },
-    { operation: { op: "add", path: "node", value: 1 }, words: "a path begins with /" },
+    {
+      operation: { op: "add", path: "/node/id/x", value: 1 },
+      words: "is neither a map nor a list",
+    },
+    { operation: { op: "add", path: "node", value: 1 }, words: "must begin with /" },
     {
       operation: { op: "add", path: "/static_resources/clusters/99", value: {} },
-      words: "there is no place",
+      words: "the list has no index",
     },
-    { operation: { op: "test", path: "/node/id", value: "x" }, words: "not what it is tested for" },
+    {
+      operation: { op: "test", path: "/node/id", value: "x" },
+      words: "differs from the tested value",
+    },
     {
       operation: { op: "move", from: "/node", path: "/node/x" },
       words: "can't be moved into itself",
     },
-    { operation: { op: "remove", path: "/__proto__" }, words: "there is nothing at /__proto__" },
-    { operation: { op: "remove", path: "/constructor/prototype" }, words: "nothing at" },
-  ])("tells why $operation can't be done, and renders without it", ({ operation, words }) => {
+    { operation: { op: "remove", path: "/__proto__" }, words: "the bootstrap has no /__proto__" },
+    { operation: { op: "remove", path: "/constructor/prototype" }, words: "the bootstrap has no" },
+  ])("reports why $operation can't be applied, and renders without it", ({ operation, words }) => {
     const change = { kind: "patch", operations: [operation] } as const;
     expect(patchProblems(changed(change))).toEqual([
       { index: 0, message: expect.stringContaining(words) },
@@ -202,7 +208,7 @@ describe("a JSON Patch", () => {
     expect(render(change)).toEqual(rendered);
   });
 
-  test("is reported where the operation stands", () => {
+  test("is reported at the operation's place", () => {
     const text = `apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: gateway}
@@ -261,7 +267,7 @@ const change: fc.Arbitrary<BootstrapChange> = fc.oneof(
     .map((operations) => ({ kind: "patch" as const, operations })),
 );
 
-test("whatever the change, rendering never throws, and touches no prototype and no topology", () => {
+test("rendering never throws and never changes a prototype or the topology, whatever the change", () => {
   const before = JSON.stringify(topology);
   fc.assert(
     fc.property(change, (each) => {
@@ -274,12 +280,14 @@ test("whatever the change, rendering never throws, and touches no prototype and 
   );
 });
 
-test("comments are of what Umbra set, and gone where an EnvoyProxy has set another value", () => {
+test("keeps comments of Umbra's values and removes them where an EnvoyProxy changed the value", () => {
   const value = {
     overload_manager: { refresh_interval: "1s" },
     admin: { ignore_global_conn_limit: false },
   };
   const explained = renderBootstrap(changed({ kind: "merge", value }), {}, { hasComments: true });
-  expect(explained).not.toContain("A full Envoy can still be looked at");
-  expect(explained).toContain("# Whoever reaches the admin interface owns the proxy");
+  expect(explained).not.toContain(
+    "Keeps the admin interface reachable when all connections are in use",
+  );
+  expect(explained).toContain("# Anyone who reaches the admin interface controls Envoy");
 });

@@ -3,13 +3,13 @@ import { formatDiagnostic, readTopology, renderBootstrap } from "@umbra/envoy-co
 import { caseNames, resourcesOf } from "./golden-case.ts";
 
 const https = resourcesOf("https");
-/** A line of a PEM body, or a Secret's value in base64: long enough to be nothing else. */
+/** A line of a PEM body, or a Secret's value in base64: long enough to be unique. */
 const secrets = https
   .flatMap(({ text }) => text.match(/[A-Za-z0-9+/=]{40,}/g) ?? [])
   .filter((line) => !line.startsWith("http"));
 
-describe("what a Secret holds", () => {
-  test.each(caseNames)("is in no diagnostic and no topology of %s", (name) => {
+describe("the content of a Secret", () => {
+  test.each(caseNames)("does not appear in diagnostics or the topology of %s", (name) => {
     const { topology, diagnostics } = readTopology(resourcesOf(name));
     const said = [JSON.stringify(topology), JSON.stringify(diagnostics)];
     said.push(...diagnostics.map((each) => formatDiagnostic(each)));
@@ -17,7 +17,7 @@ describe("what a Secret holds", () => {
     expect(said.join("\n")).not.toMatch(/PRIVATE KEY|8675309/);
   });
 
-  test("is in no diagnostic of a file that can't be read", () => {
+  test("does not appear in diagnostics of an invalid file", () => {
     const [file] = https;
     const text = (file?.text ?? "").replace("stringData:", "stringData: [");
     const { diagnostics } = readTopology([{ name: "x", text }]);
@@ -26,7 +26,7 @@ describe("what a Secret holds", () => {
     expect(secrets.filter((secret) => said.includes(secret))).toEqual([]);
   });
 
-  test("is in a bootstrap only where it is asked for", () => {
+  test("appears in a bootstrap only on request", () => {
     const { topology, certificates } = readTopology(https);
     const named = renderBootstrap(topology, { tlsDirectory: "/tls" });
     expect(named).toContain("filename: /tls/certificates/wildcard/tls.key");

@@ -81,7 +81,7 @@ test.each([
   expect(set).toEqual(expected.map((each) => `HTTPRoute default/route ${each}`));
 });
 
-test("findings in a rule keep it as data, whatever found them", () => {
+test("all findings in a rule have the rule as data", () => {
   const spec = `{parentRefs: [{name: gateway}], rules: [
     {backendRefs: [{name: llama, port: 80}]},
     {matches: [{path: {value: /a}}], backendRefs: [{name: gone, port: 80}], filters: [${extension}]},
@@ -99,7 +99,7 @@ test("findings in a rule keep it as data, whatever found them", () => {
   );
 });
 
-test("a rule that is there by an alias has a condition of its own", () => {
+test("a rule defined by an alias has its own condition", () => {
   const text = resources(`
   parentRefs: [{name: gateway}]
   rules:

@@ -25,39 +25,39 @@ function layers(...statics: readonly JsonValue[]): JsonValue {
   };
 }
 
-describe("a bootstrap turns the guard on", () => {
+describe("a bootstrap enables the guard", () => {
   const cases: readonly { name: string; bootstrap: JsonValue; want: boolean }[] = [
     { name: "with a flat key", bootstrap: layers(flat), want: true },
     { name: "with nested maps", bootstrap: layers(nested), want: true },
     {
-      name: "with a key that is split at one dot",
+      name: "with a key split at one dot",
       bootstrap: layers({ "envoy.reloadable_features": { ext_proc_graceful_grpc_close: true } }),
       want: true,
     },
     { name: "with text", bootstrap: layers({ [crashingGuard]: " True " }), want: true },
     { name: "in the last of several layers", bootstrap: layers({ a: 1 }, off, flat), want: true },
     { name: "in a layer before others", bootstrap: layers(nested, { a: 1 }), want: true },
-    { name: "not where a later layer sets false", bootstrap: layers(flat, off), want: false },
+    { name: "not if a later layer sets false", bootstrap: layers(flat, off), want: false },
     { name: "not with false", bootstrap: layers(off), want: false },
     { name: "not with a number", bootstrap: layers({ [crashingGuard]: 1 }), want: false },
     {
-      name: "in one of two forms of one layer",
+      name: "with both forms in one layer",
       bootstrap: layers({ ...off, ...nested }),
       want: true,
     },
     {
-      name: "under Protobuf's other names",
+      name: "with protobuf's other spelling",
       bootstrap: { layeredRuntime: { layers: [{ staticLayer: flat }] } },
       want: true,
     },
     { name: "not without layers", bootstrap: { node: { id: "a" } }, want: false },
     {
-      name: "not where layers are no list",
+      name: "not if the layers are not a list",
       bootstrap: { layered_runtime: { layers: 7 } },
       want: false,
     },
-    { name: "not where a layer is null", bootstrap: layers(null), want: false },
-    { name: "not where it is no map", bootstrap: "bootstrap", want: false },
+    { name: "not if a layer is null", bootstrap: layers(null), want: false },
+    { name: "not if it is not a map", bootstrap: "bootstrap", want: false },
   ];
 
   test.each(cases)("$name", ({ bootstrap, want }) => {
@@ -75,7 +75,7 @@ test.each([
   expect(hasCrashingGuardOn(page)).toBe(want);
 });
 
-test("no rendered bootstrap turns it on", () => {
+test("no rendered bootstrap enables it", () => {
   const topology = directTopology({ primary: ["10.0.0.1:1"], shadow: ["10.0.0.2:1"], port: 8080 });
   expect(turnsOnCrashingGuard(parse(renderBootstrap(topology)))).toBe(false);
   const folder = new URL("../../../envoy/", import.meta.url);
@@ -87,7 +87,7 @@ test("no rendered bootstrap turns it on", () => {
   expect(on).toEqual([]);
 });
 
-describe("an EnvoyProxy that turns the guard on is warned of", () => {
+describe("warns about an EnvoyProxy that enables the guard", () => {
   const runtime = layers(flat) as Readonly<Record<string, JsonValue>>;
   const guardPath = `/layered_runtime/layers/0/static_layer/${crashingGuard}`;
   const bootstraps: readonly { name: string; bootstrap: object; want: readonly string[] }[] = [
@@ -126,7 +126,7 @@ describe("an EnvoyProxy that turns the guard on is warned of", () => {
   });
 });
 
-test("a change of kind merge that says nothing of the guard is not warned of", () => {
+test("does not warn about a merge that does not contain the guard", () => {
   const change: BootstrapChange = { kind: "merge", value: { node: { id: "edge" } } };
   const topology = directTopology({ primary: ["10.0.0.1:1"], shadow: [], port: 8080 });
   const envoy = { ...topology.envoy, bootstrap: change };

@@ -33,13 +33,13 @@ const policies = [
     .map((resource) => ({ file, resource })),
 );
 
-test.each(policies)("the definition takes the ShadowPolicy of $file", ({ resource }) => {
+test.each(policies)("the CRD accepts the ShadowPolicy of $file", ({ resource }) => {
   const ajv = new Ajv({ strict: false });
   const validate = ajv.compile(schema);
   expect([validate(resource), validate.errors]).toEqual([true, null]);
 });
 
-test("`umbra check` knows every field of the definition, and no other", () => {
+test("`umbra check` knows exactly the fields of the CRD", () => {
   const fields = schema.properties?.spec?.properties ?? {};
   const empty = Object.fromEntries(Object.keys(fields).map((name) => [name, {}]));
   const spec = example(schema.properties?.spec ?? {});
@@ -59,7 +59,7 @@ test("`umbra check` knows every field of the definition, and no other", () => {
   expect(unknown({ ...(spec as object), surprise: 1 })).toHaveLength(1);
 });
 
-/** A value with every field that a schema names. */
+/** Creates a value with every field of a schema. */
 function example({ properties, items, additionalProperties }: Schema): unknown {
   if (properties !== undefined) {
     return Object.fromEntries(

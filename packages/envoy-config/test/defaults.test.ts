@@ -41,7 +41,7 @@ test.each([
     want: { timeoutMs: 2_000, backendTimeoutMs: 1_000 },
   },
   {
-    name: "an attempt's limit and none for the whole",
+    name: "a limit for an attempt, none for the request",
     timeouts: "timeouts: {request: 0s, backendRequest: 1s}",
     want: { backendTimeoutMs: 1_000 },
   },
@@ -63,13 +63,13 @@ test.each([
   expect(rewrite?.targets.map(({ weight }) => weight)).toEqual(weights);
 });
 
-test("targets that come to no weight are an error", () => {
+test("targets with a total weight of 0 are an error", () => {
   const { diagnostics } = read("", "[{modelRewrite: a, weight: 0}, {modelRewrite: b}]");
   expect(diagnostics.map(({ message }) => message)).toContain(
     "`targets` must have a weight above 0",
   );
 });
 
-test("Envoy's settings are all there", () => {
+test("all of Envoy's settings have a default", () => {
   expect(read().topology.envoy).toEqual({ settings: defaultEnvoySettings });
 });

@@ -51,7 +51,7 @@ function read(...parts: readonly string[]) {
 }
 
 describe("the EndpointPickerConfig of a chart", () => {
-  test("is the only one of a ConfigMap in the pool's namespace", () => {
+  test("is used if it is the only one in a ConfigMap of the pool's namespace", () => {
     const parts = [pool("llama"), pool("far", "other"), configMap({ "plugins.yaml": config("a") })];
     expect(read(...parts)).toEqual({
       types: { llama: "a", far: undefined },
@@ -59,12 +59,12 @@ describe("the EndpointPickerConfig of a chart", () => {
     });
   });
 
-  test("is the charts' default where a ConfigMap holds several", () => {
+  test("is the charts' default file if a ConfigMap has several", () => {
     const files = { "payload-agnostic.yaml": config("a"), "default-plugins.yaml": config("b") };
     expect(read(pool("llama"), configMap(files)).types).toEqual({ llama: "b" });
   });
 
-  test("is not guessed where a ConfigMap holds several and none is the default", () => {
+  test("is not guessed if a ConfigMap has several and none is the default file", () => {
     const files = { "one.yaml": config("a"), "two.yaml": config("b") };
     expect(read(pool("llama"), configMap(files))).toEqual({
       types: { llama: undefined },
@@ -76,13 +76,13 @@ describe("the EndpointPickerConfig of a chart", () => {
     ["--pool-name llama --config-file /config/two.yaml"],
     ["--pool-name=llama --config-file=/config/two.yaml"],
     ["-poolName llama -configFile /config/two.yaml"],
-  ])("is the file that the picker's arguments name: %s", (args) => {
+  ])("is the file in the picker's arguments: %s", (args) => {
     const files = { "one.yaml": config("a"), "two.yaml": config("b") };
     const parts = [pool("llama"), pool("phi"), configMap(files), deployment(args.split(" "))];
     expect(read(...parts).types).toEqual({ llama: "b", phi: undefined });
   });
 
-  test("is that of the ConfigMap which the picker mounts", () => {
+  test("comes from the ConfigMap that the picker mounts", () => {
     const args = ["--pool-name", "llama", "--config-file", "/config/plugins.yaml"];
     const parts = [
       configMap({ "plugins.yaml": config("a") }, "others"),
@@ -97,7 +97,7 @@ describe("the EndpointPickerConfig of a chart", () => {
     expect(read(pool("llama"), deployment(args)).types).toEqual({ llama: "a" });
   });
 
-  test("is missed by name where no ConfigMap holds the file", () => {
+  test("is reported by name if no ConfigMap contains the file", () => {
     const args = ["--pool-name", "llama", "--config-file", "/config/plugins.yaml"];
     expect(read(pool("llama"), deployment(args)).found).toEqual(["warning UMB0255 at 8"]);
   });
@@ -105,12 +105,12 @@ describe("the EndpointPickerConfig of a chart", () => {
   test.each([
     ["router: {epp: {", "}}"],
     ["inferenceExtension: {", "}"],
-  ])("is the one of its values: %s…%s", (before, after) => {
+  ])("comes from its values: %s…%s", (before, after) => {
     const values = `---\n${before}pluginsConfigFile: mine.yaml, pluginsCustomConfig: ${JSON.stringify({ "mine.yaml": config("a"), "other.yaml": config("b") })}${after}\n`;
     expect(read(pool("llama"), values).types).toEqual({ llama: "a" });
   });
 
-  test("gives way to a document of its own", () => {
+  test("is overridden by a separate document", () => {
     const own = `---\n${config("own")}`;
     expect(read(pool("llama"), own, configMap({ "plugins.yaml": config("a") }))).toEqual({
       types: { llama: "own" },
@@ -118,14 +118,14 @@ describe("the EndpointPickerConfig of a chart", () => {
     });
   });
 
-  test("is a warning where it can't be read", () => {
+  test("is a warning if it is invalid", () => {
     const broken = `kind: EndpointPickerConfig\nplugins: [\n`;
     expect(read(pool("llama"), configMap({ "plugins.yaml": broken })).found).toEqual([
       "warning UMB0255 at 11",
     ]);
   });
 
-  test("with aliases that stand for too much is a warning", () => {
+  test("is a warning if its aliases expand to too much", () => {
     const lines = Array.from(
       { length: 12 },
       (_, i) => `a${i + 1}: &a${i + 1} [${`*a${i},`.repeat(9)}]`,
@@ -136,7 +136,7 @@ describe("the EndpointPickerConfig of a chart", () => {
     ]);
   });
 
-  describe("that has a plugin which Umbra does not have", () => {
+  describe("with a plugin that Umbra does not have", () => {
     const options = {
       isGatewayNeeded: false,
       checkPickerConfig: (value: unknown) =>
@@ -162,7 +162,7 @@ describe("the EndpointPickerConfig of a chart", () => {
         "in values",
         `---\nrouter: {epp: {pluginsConfigFile: a.yaml, pluginsCustomConfig: ${JSON.stringify({ "a.yaml": config("unknown") })}}}\n`,
       ],
-    ])("is a warning, and the pool gets the default: %s", (_name, part) => {
+    ])("is a warning, and the pool uses the default profile: %s", (_name, part) => {
       const { picked, told } = found(pool("llama"), part);
       expect(picked).toEqual([false]);
       expect(told).toMatchObject([{ severity: "warning", code: "UMB0255" }]);
@@ -170,7 +170,7 @@ describe("the EndpointPickerConfig of a chart", () => {
       expect(told[0]?.remedy).toContain("metadata.name: llama");
     });
 
-    test("gives way to a document for the pool, and such a document stays an error", () => {
+    test("is overridden by a document for the pool, whose errors are reported", () => {
       const own = (type: string) =>
         `---\n${config(type).replace("plugins", "metadata: {name: llama}\nplugins")}`;
       const embedded = configMap({ "plugins.yaml": config("unknown") });
@@ -184,7 +184,7 @@ describe("the EndpointPickerConfig of a chart", () => {
     });
   });
 
-  test("is none of a ConfigMap that only speaks of one", () => {
+  test("is not found in a ConfigMap that only mentions one", () => {
     expect(read(pool("llama"), configMap({ "notes.txt": "about EndpointPickerConfig" }))).toEqual({
       types: { llama: undefined },
       found: [],

@@ -24,10 +24,10 @@ const taken = [
   "[2001:db8::1]:1",
 ];
 
-test.each(refused)("no model server is at %s", (endpoint) => {
+test.each(refused)("%s can't be a model server", (endpoint) => {
   expect(parseEndpointList(endpoint)).toMatchObject({
     ok: false,
-    message: expect.stringContaining("no model server is at"),
+    message: expect.stringContaining("can't be a model server"),
   });
 });
 
@@ -37,16 +37,16 @@ test.each([
   { endpoint: "[::1]:7002", want: "0.0.0.0:7002" },
   { endpoint: "127.0.0.1:7003", want: undefined },
   { endpoint: "10.0.0.1:7001", want: undefined },
-])("of $endpoint it is known whether it is an interface of this machine", ({ endpoint, want }) => {
+])("knows whether $endpoint is an interface of this machine", ({ endpoint, want }) => {
   const interfaces = ["127.0.0.1:7001", "0.0.0.0:7002", "unix:/run/7003"];
   expect(ownInterface(endpoint, interfaces)).toBe(want);
 });
 
-test.each(taken)("a model server may be at %s", (endpoint) => {
+test.each(taken)("%s can be a model server", (endpoint) => {
   expect(parseEndpointList(endpoint)).toMatchObject({ ok: true, endpoints: [endpoint] });
 });
 
-test("no address of the link-local and multicast nets passes", () => {
+test("rejects all addresses of the link-local and multicast networks", () => {
   fc.assert(
     fc.property(fc.nat(255), fc.nat(255), fc.integer({ min: 224, max: 255 }), (c, d, first) => {
       for (const ip of [`169.254.${c}.${d}`, `${first}.${c}.${d}.1`, `0.${c}.${d}.1`]) {
@@ -82,7 +82,7 @@ describe("resources", () => {
     },
     { name: "an EndpointSlice", resource: slice("169.254.169.254") },
     { name: "a Pod", resource: pod("224.0.0.1") },
-  ])("$name that names such an address is an error", ({ resource }) => {
+  ])("$name with such an address is an error", ({ resource }) => {
     const route = {
       ...{ apiVersion: "gateway.networking.k8s.io/v1", kind: "HTTPRoute", metadata: { name: "x" } },
       spec: {

@@ -46,7 +46,7 @@ function found(code: string, ...parts: readonly string[]) {
   return read(...parts).diagnostics.filter((each) => each.code === code);
 }
 
-describe("a BackendTLSPolicy whose target is not there is a warning that says what may be meant", () => {
+describe("a BackendTLSPolicy with a missing target is a warning with a suggestion", () => {
   test.each([
     ["InferencePool", "lama", "default", 'did you mean "llama"?'],
     ["Service", "modles", "default", 'did you mean "models"?'],
@@ -54,7 +54,7 @@ describe("a BackendTLSPolicy whose target is not there is a warning that says wh
       "InferencePool",
       "llama",
       "other",
-      'a policy holds only for its own namespace: move it to "default", where "llama" is',
+      'a policy only applies to its own namespace: move it to "default", the namespace of "llama"',
     ],
     ["Service", "database", "default", "add it, or remove the target"],
     ["Service", "llama", "default", "add it, or remove the target"],
@@ -67,7 +67,7 @@ describe("a BackendTLSPolicy whose target is not there is a warning that says wh
   test.each([
     ["InferencePool", "llama"],
     ["Service", "models"],
-  ])("and one whose target is there is silent: %s %s", (kind, name) => {
+  ])("and one with an existing target is not reported: %s %s", (kind, name) => {
     const { topology } = read(service(), policy(kind, name));
     expect(found("UMB0253", service(), policy(kind, name))).toEqual([]);
     const asked = topology.pools.find(({ resourceName }) => resourceName === name);
@@ -75,7 +75,7 @@ describe("a BackendTLSPolicy whose target is not there is a warning that says wh
   });
 });
 
-test("endpoints whose certificate is not verified are a warning", () => {
+test("endpoints with an unverified certificate are a warning", () => {
   expect(found("UMB0254", service(", appProtocol: https"))).toMatchObject([
     { severity: "warning" },
   ]);

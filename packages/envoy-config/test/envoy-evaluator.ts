@@ -1,7 +1,7 @@
 import { parse } from "yaml";
 import type { RefRequest } from "./reference-matcher.ts";
 
-/** Which route of a rendered bootstrap Envoy takes, as its API documents matching; only what we render is known. */
+/** Finds the route of a rendered bootstrap that Envoy uses, following its API documentation. Knows only rendered features. */
 
 interface StringMatch {
   readonly exact?: string;
@@ -45,7 +45,7 @@ interface EnvoyListener {
   ];
 }
 
-/** The virtual hosts of a rendered bootstrap, by the listener's port. */
+/** Returns the virtual hosts of a rendered bootstrap by the listener's port. */
 export function virtualHostsOf(
   bootstrap: string,
 ): ReadonlyMap<number, readonly EnvoyVirtualHost[]> {
@@ -66,7 +66,7 @@ export function virtualHostsOf(
   );
 }
 
-/** Name of the route that answers, or undefined where Envoy answers 404. */
+/** Returns the name of the route that answers; undefined if Envoy answers 404. */
 export function chosenRoute(
   hosts: readonly EnvoyVirtualHost[],
   request: RefRequest,
@@ -75,7 +75,7 @@ export function chosenRoute(
     ?.name;
 }
 
-/** The exact domain, else the longest wildcard, else `*`. There is no way on to another virtual host. */
+/** Returns the virtual host with the exact domain, else the longest wildcard, else `*`. Envoy never tries another one. */
 function virtualHostFor(
   hosts: readonly EnvoyVirtualHost[],
   header: string,
@@ -110,7 +110,7 @@ function isMatch(
           : request.path.startsWith(prefix ?? "");
   const headerOf = (name: string) => (name === ":method" ? request.method : request.headers[name]);
   const queryOf = (name: string) => request.query.find(([each]) => each === name)?.[1];
-  // One draw for all routes of a request.
+  // One random number for all routes of a request.
   const isDrawn =
     runtime_fraction === undefined || request.draw < runtime_fraction.default_value.numerator;
   return (

@@ -6,20 +6,20 @@ import { expectSameText } from "../../../testing/golden.ts";
 const path = new URL("../../../docs/errors.md", import.meta.url);
 let page = readFileSync(path, "utf8");
 
-/** From its heading to the next. */
+/** Returns the text from the heading to the next heading. */
 function sectionOf(text: string, code: string): string {
   const found = new RegExp(`\n### ${code}\n(.*?)(?=\n##? |\n### |$(?![\\s\\S]))`, "s").exec(text);
   return found?.[1] ?? "";
 }
 
-/** Of a section: the resources that get the code, what check says of them, and what fixes them. */
+/** Returns the example of a section: the resources, the output of `umbra check`, and the fix. */
 function exampleOf(section: string) {
   const block = (language: string) =>
     new RegExp("```" + language + "\\n(.*?)```", "s").exec(section)?.[1];
   return { input: block("yaml"), output: block("console"), diff: block("diff") };
 }
 
-/** What `umbra check -f example.yaml` says of the code. */
+/** Returns the output of `umbra check -f example.yaml` for the code. */
 function said(input: string, code: string): string {
   const { diagnostics } = readTopology([{ name: "example.yaml", text: input }]);
   return diagnostics
@@ -28,13 +28,16 @@ function said(input: string, code: string): string {
     .join("");
 }
 
-/** Lines that begin with `-` go, with `+` come, with a space stay; those that go or stay are one piece of the input. */
+/**
+ * Applies a diff: removes lines with `-`, adds lines with `+`, and keeps lines with a space. The removed and kept
+ * lines must be a contiguous part of the input.
+ */
 function patched(input: string, diff: string): string {
   const changes = diff.trimEnd().split("\n");
   const before = changes.filter((line) => !line.startsWith("+")).map((line) => line.slice(1));
   const after = changes.filter((line) => !line.startsWith("-")).map((line) => line.slice(1));
   const piece = `${before.join("\n")}\n`;
-  if (!input.includes(piece)) throw new Error(`the example has no piece\n${piece}`);
+  if (!input.includes(piece)) throw new Error(`the example does not contain\n${piece}`);
   return input.replace(piece, () => after.map((line) => `${line}\n`).join(""));
 }
 
@@ -59,32 +62,32 @@ describe.each(Object.entries(diagnosticCodes))("the section of %s", (code, about
   const section = sectionOf(page, code);
   const { input, output, diff } = exampleOf(section);
 
-  test("says what it means and how to fix it", () => {
+  test("has the meaning and the fix of the code", () => {
     expect(section.toLowerCase()).toContain(`**${about.meaning.toLowerCase()}**`);
     expect(section).toContain(`To fix: ${about.remedy}.`);
   });
 
   if (input !== undefined) {
-    test("has an example, and what check says of it", () => {
+    test("has an example with the output of umbra check", () => {
       expect(said(input, code)).not.toBe("");
       expectSameText(said(input, code), output ?? "", `docs/errors.md, ${code}`);
     });
   }
 
   if (input !== undefined && diff !== undefined) {
-    test("has a change after which check says it no more", () => {
+    test("has a fix after which umbra check no longer reports it", () => {
       expect(said(patched(input, diff), code)).toBe("");
     });
   }
 });
 
-/** Of flags, of Envoy, of more findings than a page holds, and of Secrets. */
+/** Codes without an example: about flags, Envoy, too many findings, and Secrets. */
 const elsewhere = ["UMB0109", "UMB0207", "UMB0228", "UMB0233", "UMB0312", "UMB0313"];
 
-/** A kind that is left out is no mistake, nor is another endpoint picker. */
+/** Codes without a fix: an unused kind and another endpoint picker are not errors. */
 const nothingToMend = ["UMB0107", "UMB0230"];
 
-test("every code of resources has an example, and every example what fixes it", () => {
+test("every code for resources has an example, and every example has a fix", () => {
   const examples = Object.keys(diagnosticCodes).map((code) => ({
     code,
     ...exampleOf(sectionOf(page, code)),

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { readTopology } from "@umbra/envoy-config";
 
-/** A route with mirrors, and its pools. */
+/** A route with mirrors and its pools. */
 const base = readFileSync(
   new URL("../../../envoy/shadow-policy/resources.yaml", import.meta.url),
   "utf8",
@@ -11,7 +11,7 @@ const base = readFileSync(
   .filter((document) => !document.includes("kind: ShadowPolicy"))
   .join("\n---\n");
 
-/** The base's resources, with one policy of this spec for its route. */
+/** Reads the base resources with a policy that has this spec. */
 function read(spec: string) {
   const policy = `
 ---
@@ -34,8 +34,8 @@ ${spec}
   };
 }
 
-describe("what an evaluation costs", () => {
-  test("is what the policy says of a replica of each lane", () => {
+describe("the cost of an evaluation", () => {
+  test("comes from the policy, for a replica of each lane", () => {
     const { mirror, found } = read(
       "  evaluation: {cost: {primary: {gpus: 2, costPerHour: 4.1}, shadow: {gpus: 1}}}",
     );
@@ -46,13 +46,13 @@ describe("what an evaluation costs", () => {
     expect(found).toEqual([]);
   });
 
-  test("is no negative number", () => {
+  test("must not be negative", () => {
     const { found } = read("  evaluation: {cost: {primary: {gpus: -2}}}");
     expect(found).toEqual([{ code: "UMB0104", severity: "error", hasLine: true }]);
   });
 });
 
-describe("what an evaluation needs", () => {
+describe("the requirements of an evaluation", () => {
   test.each([
     { name: "the defaults", spec: "  sampling: {percent: 10}", want: [] },
     {
@@ -61,7 +61,7 @@ describe("what an evaluation needs", () => {
       want: [{ code: "UMB0214", severity: "error", hasLine: true }],
     },
     {
-      name: "a longer horizon has a longer budget of its own",
+      name: "a longer horizon has a longer default budget",
       spec: "  evaluation: {horizon: 4h}",
       want: [],
     },
@@ -71,7 +71,7 @@ describe("what an evaluation needs", () => {
       want: [{ code: "UMB0214", severity: "error", hasLine: true }],
     },
     {
-      name: "fewer requests than pairs, where nothing is said of an evaluation",
+      name: "fewer requests than pairs, without evaluation settings",
       spec: "  budget: {maxRequests: 100}",
       want: [{ code: "UMB0215", severity: "warning", hasLine: true }],
     },

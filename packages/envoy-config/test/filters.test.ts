@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { readTopology, renderBootstrap } from "@umbra/envoy-config";
 import { parse } from "yaml";
 
-/** The first route that a rule is rendered to. */
+/** Renders a rule and returns its first route. */
 function rendered(rule: object, listener: object = {}): Rendered {
   const resources = [
     resource("gateway.networking.k8s.io/v1", "Gateway", {
@@ -41,7 +41,7 @@ function resource(apiVersion: string, kind: string, spec: object): object {
 
 const backendRefs = [{ name: "x", port: 80 }];
 
-/** What Envoy does: it replaces the text that the match took, or that the expression takes. */
+/** Rewrites a path as Envoy does: replaces the text matched by the route or by the expression. */
 function rewritten(path: string, prefix: string, { prefix_rewrite, regex_rewrite }: Rewrite) {
   if (prefix_rewrite !== undefined) {
     return `${prefix_rewrite}${path.slice(prefix === "/" ? 1 : prefix.replace(/\/$/, "").length)}`;
@@ -51,7 +51,7 @@ function rewritten(path: string, prefix: string, { prefix_rewrite, regex_rewrite
 }
 
 describe("ReplacePrefixMatch", () => {
-  // The first eleven are the table of the Gateway API.
+  // The first eleven cases are from the Gateway API's table.
   const cases = [
     ["/foo/bar", "/foo", "/xyz", "/xyz/bar"],
     ["/foo/bar", "/foo", "/xyz/", "/xyz/bar"],
@@ -165,7 +165,7 @@ interface HeaderChanges {
   readonly request_headers_to_remove?: readonly string[];
 }
 
-/** What Envoy does: it removes, and then adds in order. */
+/** Changes headers as Envoy does: removes first, then adds in order. */
 function changed(headers: Record<string, string>, changes: HeaderChanges): Record<string, string> {
   const result = { ...headers };
   for (const name of changes.request_headers_to_remove ?? []) delete result[name];
@@ -176,7 +176,7 @@ function changed(headers: Record<string, string>, changes: HeaderChanges): Recor
   return result;
 }
 
-describe("a backend's own header modifier comes behind the rule's", () => {
+describe("a backend's own header modifier is applied after the rule's", () => {
   const entry = (value: string) => [{ name: "X-A", value }];
   const cases = [
     { rule: { set: entry("r") }, backend: { set: entry("b") }, expected: { "x-a": "b" } },
@@ -205,7 +205,7 @@ describe("a backend's own header modifier comes behind the rule's", () => {
   });
 });
 
-test("a backend's own hostname goes before the rule's, which the other backends keep", () => {
+test("a backend's own hostname overrides the rule's, which still applies to other backends", () => {
   const hostname = (value: string) => ({ type: "URLRewrite", urlRewrite: { hostname: value } });
   const { route } = rendered({
     filters: [hostname("rule.internal")],
@@ -215,7 +215,7 @@ test("a backend's own hostname goes before the rule's, which the other backends 
     ],
   });
   const { clusters } = route.weighted_clusters as { readonly clusters: readonly object[] };
-  // Envoy takes the route's where both have one.
+  // If both have one, Envoy uses the route's.
   expect(route).not.toHaveProperty("host_rewrite_literal");
   expect(clusters).toMatchObject([
     { host_rewrite_literal: "own.internal" },

@@ -2,8 +2,8 @@ import { expect, test } from "@jest/globals";
 import { readTopology, renderBootstrap } from "@umbra/envoy-config";
 import fc from "fast-check";
 
-// A request whose content-length a resource has set is cut there by the model server, and what is behind it is the next
-// request on a connection that clients share.
+// If a resource sets content-length, the model server cuts the request there and reads the rest as the next request on
+// a connection that clients share.
 
 const framing = [
   ...["connection", "content-length", "http2-settings", "keep-alive", "proxy-connection"],
@@ -13,7 +13,7 @@ const framing = [
 const metadata = { name: "x", namespace: "default" };
 const backendRefs = [{ name: "x", port: 80 }];
 
-/** Every field of a resource that changes a header. */
+/** Every resource field that changes a header. */
 const places: Record<string, (name: string) => { rule?: object; policy?: object }> = {};
 for (const side of ["RequestHeaderModifier", "ResponseHeaderModifier"]) {
   const key = `${side[0]?.toLowerCase()}${side.slice(1)}`;
@@ -101,7 +101,7 @@ test.each(Object.keys(places))("%s: a header that frames messages is an error", 
   );
 });
 
-test.each(Object.keys(places))("%s: a header that steers Umbra is an error", (place) => {
+test.each(Object.keys(places))("%s: a header that controls Umbra is an error", (place) => {
   for (const name of ["x-gateway-destination-endpoint", "X-Umbra-Mirror", "x-request-id"]) {
     const { diagnostics } = read(places[place]?.(name) ?? {});
     expect(diagnostics.map(({ code }) => code)).toContain("UMB0104");

@@ -7,23 +7,23 @@ import {
   type TopologyOptions,
 } from "@umbra/envoy-config";
 
-/** The folder of golden cases; each is a folder, and its name the feature. */
+/** The folder of golden cases. Each case is a folder named after its feature. */
 const casesFolder = new URL("../../../envoy/", import.meta.url);
 
 export const caseNames: readonly string[] = readdirSync(casesFolder);
 
-/** What a case's folder holds besides the input, if there is anything to write. */
+/** The output files of a case, if there is output. */
 export const outputNames = ["diagnostics.txt", "topology.json", "envoy.yaml"] as const;
 
 export type CaseOutput = Partial<Record<(typeof outputNames)[number], string>>;
 
-/** `options.json`, all of it optional. An object among the options for the topology is a map, as `--endpoints` gives one. */
+/** The content of `options.json`, all optional. Objects in the topology options become maps, as from `--endpoints`. */
 interface CaseOptions {
   readonly topology?: Readonly<Record<string, unknown>>;
   readonly bootstrap?: Partial<BootstrapOptions>;
 }
 
-/** Every YAML file of a case but the rendered one, by name. */
+/** Reads every YAML file of a case except the rendered one, by name. */
 export function resourcesOf(name: string): readonly { name: string; text: string }[] {
   return readdirSync(new URL(`${name}/`, casesFolder))
     .filter((file) => file.endsWith(".yaml") && file !== "envoy.yaml")
@@ -31,7 +31,7 @@ export function resourcesOf(name: string): readonly { name: string; text: string
     .map((file) => ({ name: file, text: readFileSync(fileOf(name, file), "utf8") }));
 }
 
-/** Renders a case: its diagnostics, and where none is an error, topology and bootstrap. */
+/** Renders a case: its diagnostics, and without errors also topology and bootstrap. */
 export function renderCase(name: string): CaseOutput {
   const { topology: given = {}, bootstrap } = optionsOf(name);
   const { topology, diagnostics } = readTopology(

@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import { expectGolden } from "../../../testing/golden.ts";
 import { caseNames, fileOf, outputNames, renderCase } from "./golden-case.ts";
 
-test.each(caseNames)("renders %s as its folder says", (name) => {
+test.each(caseNames)("renders %s like the files in its folder", (name) => {
   const rendered = renderCase(name);
   for (const file of outputNames) expectGolden(rendered[file], fileOf(name, file));
 });

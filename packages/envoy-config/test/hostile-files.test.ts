@@ -6,7 +6,7 @@ function read(text: string | Uint8Array): readonly Diagnostic[] {
   return readTopology([{ name: "hostile.yaml", text }]).diagnostics;
 }
 
-/** Of errors alone: what stops a rendering. */
+/** Returns only the errors, which stop rendering. */
 function errorsOf(text: string | Uint8Array): readonly string[] {
   return read(text).flatMap(({ severity, code, line, column }) =>
     severity === "error" ? `${line}:${column} ${code}` : [],
@@ -18,7 +18,7 @@ interface InWorker {
   readonly longest: number;
 }
 
-/** Fails where reading takes more memory, or longer. */
+/** Reads in a worker with a limit on memory and time. */
 function readWithin(text: string, megabytes: number): Promise<InWorker> {
   const worker = new Worker(new URL("read-in-worker.ts", import.meta.url), {
     workerData: text,
@@ -35,7 +35,7 @@ const service = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec:\n";
 const gateway =
   "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: g}\nspec: {listeners: [{name: http, port: 8080, protocol: HTTP}]}\n";
 
-/** Ten values, ten times in each of so many more lists. */
+/** A list of ten values, repeated ten times in each of the given number of nested lists. */
 function laughs(levels: number): string {
   const lists = Array.from(
     { length: levels },
@@ -44,11 +44,11 @@ function laughs(levels: number): string {
   return `${service}  l0: &l0 [{port: 1}, {port: 2}]\n${lists.join("")}  ports: *l${levels}\n`;
 }
 
-describe("one diagnostic, within bounded time and memory, for", () => {
+describe("one diagnostic, in limited time and memory, for", () => {
   test.each<[string, string, string, number]>([
     ["a list of three million values", `${service}  ports: [${"0,".repeat(3e6)}0]`, "UMB0108", 512],
     [
-      "more documents than are read",
+      "more documents than the limit",
       "apiVersion: v1\nkind: ConfigMap\n---\n".repeat(30_000),
       "UMB0108",
       512,
@@ -71,7 +71,7 @@ describe("one diagnostic, within bounded time and memory, for", () => {
   );
 
   test.each([9, 25])(
-    "aliases that stand for 10 to the power of %i",
+    "aliases that expand to 10 to the power of %i",
     async (levels) => {
       const { counts } = await readWithin(laughs(levels), 512);
       expect(Object.values(counts).reduce((sum, count) => sum + count, 0)).toBeLessThan(12);
@@ -81,10 +81,10 @@ describe("one diagnostic, within bounded time and memory, for", () => {
 });
 
 test.each<[string, string, readonly string[]]>([
-  ["stands for the value that holds it", "  ports: &a [*a]\n", ["5:14 UMB0108", "5:13 UMB0104"]],
-  ["merges the map that it is in", "  <<: &m {<<: *m}\n", ["5:15 UMB0108"]],
+  ["refers to the value that contains it", "  ports: &a [*a]\n", ["5:14 UMB0108", "5:13 UMB0104"]],
+  ["merges the map that contains it", "  <<: &m {<<: *m}\n", ["5:15 UMB0108"]],
   ["has no anchor", "  a: &port {port: 1}\n  ports: [*prot]\n", ["6:11 UMB0101", "6:10 UMB0104"]],
-])("an alias that %s is told", (_name, text, want) => {
+])("an alias that %s is reported", (_name, text, want) => {
   expect(errorsOf(service + text).toSorted()).toEqual(want.toSorted());
 });
 
@@ -100,7 +100,7 @@ describe("keys", () => {
     expect(({} as { readonly polluted?: unknown }).polluted).toBeUndefined();
   });
 
-  test("named like what every object has change no object", () => {
+  test("named like properties of every object change no object", () => {
     const names = [
       "constructor",
       "prototype",
@@ -117,7 +117,7 @@ describe("keys", () => {
     expect(typeof Object.prototype.toString).toBe("function");
   });
 
-  test("named like what every object has are no resources, kinds or pools", () => {
+  test("named like properties of every object are not resources, kinds or pools", () => {
     for (const name of ["constructor", "__proto__", "toString"]) {
       const text = `apiVersion: ${name}\nkind: ${name}\nmetadata: {name: ${name.toLowerCase()}}\nspec: {}\n---\n${gateway}---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r}\nspec: {parentRefs: [{name: g}], rules: [{backendRefs: [{kind: InferencePool, name: ${name}}, {name: ${name}, port: 1}]}]}\n`;
       const codes = read(text).map(({ code }) => code);
@@ -133,16 +133,16 @@ describe("bytes", () => {
     );
 
   test.each<[string, Uint8Array, readonly string[]]>([
-    ["that are no UTF-8", bytes("a: 1\nb: x", [0xff, 0xfe], "\n"), ["2:5 UMB0110"]],
-    ["of a character that is cut off", bytes("a: é\nb: ", [0xe2, 0x82]), ["2:4 UMB0110"]],
-    ["of half a pair", bytes("a: ", [0xed, 0xa0, 0x80]), ["1:4 UMB0110"]],
+    ["that are not UTF-8", bytes("a: 1\nb: x", [0xff, 0xfe], "\n"), ["2:5 UMB0110"]],
+    ["of a truncated character", bytes("a: é\nb: ", [0xe2, 0x82]), ["2:4 UMB0110"]],
+    ["of half a surrogate pair", bytes("a: ", [0xed, 0xa0, 0x80]), ["1:4 UMB0110"]],
     ["of UTF-16", bytes([0xff, 0xfe], "a\0:\0"), ["1:1 UMB0110"]],
-    ["that are overlong", bytes("a: ", [0xc0, 0xaf]), ["1:4 UMB0110"]],
+    ["with an overlong encoding", bytes("a: ", [0xc0, 0xaf]), ["1:4 UMB0110"]],
   ])("%s", (_name, text, want) => {
     expect(errorsOf(text)).toEqual([...want, ...(want.length === 0 ? ["1:1 UMB0201"] : [])]);
   });
 
-  test("of a BOM are taken", () => {
+  test("of a BOM are accepted", () => {
     expect(errorsOf(bytes([0xef, 0xbb, 0xbf], gateway))).toEqual([]);
   });
 });
@@ -178,20 +178,20 @@ describe("values", () => {
     "!!int x",
     "!!set {80}",
     "!foo 80a",
-  ])("that are no port: %s", (value) => {
+  ])("that are not a port: %s", (value) => {
     const found = errorsOf(at(value));
     expect(found).toHaveLength(1);
     expect(found[0]).toMatch(/^11:\d+ UMB0\d{3}$/);
   });
 
   test.each(["\\r\\nx: y", "\\0", "\\n", "\\e[2J", "\\u2028", "\\u202e", "\\x7f", "\\ufeff"])(
-    "with what ends lines or steers terminals: %s",
+    "with line breaks or terminal control characters: %s",
     (inside) => {
       const text = at("80").replace("name: x", `name: "x${inside}"`);
       const found = read(text).filter(({ severity }) => severity === "error");
       expect(found.map(({ code }) => code)).toEqual(["UMB0110"]);
       const shown = formatDiagnostic(found[0] as Diagnostic);
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: that there are none is what is tested
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: the test checks that there are none
       expect(shown.replaceAll("\n", "")).not.toMatch(/[\u0000-\u001f\u007f\u2028\u202e\ufeff]/);
     },
   );
@@ -204,7 +204,7 @@ describe("values", () => {
     ],
     ["a namespace", "{name: g}", "{name: g, namespace: NAME}"],
     ["a listener", "name: http", "name: NAME"],
-  ])("that Kubernetes does not take for %s", (_name, from, to) => {
+  ])("that Kubernetes rejects for %s", (_name, from, to) => {
     for (const name of [
       "a/b",
       '"a,b"',
@@ -233,13 +233,13 @@ describe("values", () => {
       "EndpointSlice",
       "discovery.k8s.io/v1",
     ],
-  ])("that are no address of an endpoint: %s", (field, kind, apiVersion) => {
+  ])("that are not an endpoint's address: %s", (field, kind, apiVersion) => {
     const text = `${gateway}---\napiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: {name: a}\nspec: {}\n${field}\n`;
     expect(errorsOf(text)).toEqual([expect.stringMatching(/^10:\d+ UMB0104$/)]);
   });
 });
 
-describe("much of what is right is read in time that grows with it", () => {
+describe("reading time is linear in the size of valid input", () => {
   const cpuMs = (run: () => void) => {
     const before = process.cpuUsage();
     run();
@@ -279,16 +279,16 @@ describe("much of what is right is read in time that grows with it", () => {
       const few = make(500);
       const many = make(4_000);
       read(few);
-      // The least of three: what else the machine does only adds.
+      // The minimum of three, because other load on the machine only adds time.
       const leastMs = (text: string) => Math.min(...[1, 2, 3].map(() => cpuMs(() => read(text))));
       const ratio = leastMs(many) / leastMs(few);
-      // 8 where it is linear, 64 where it goes with the square.
+      // 8 if linear, 64 if quadratic.
       expect(ratio).toBeLessThan(32);
     },
     120_000,
   );
 });
 
-test("an empty document says nothing", () => {
+test("an empty document is not reported", () => {
   expect(errorsOf(`---\n---\n${gateway}---\n\n---\n# nothing\n`)).toEqual([]);
 });

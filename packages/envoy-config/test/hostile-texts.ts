@@ -1,4 +1,4 @@
-/** Texts that would be more than text where somebody interprets them: formats, lines, YAML, expressions, names of our own. */
+/** Texts that would have an effect if something interpreted them: formats, line breaks, YAML, expressions, internal names. */
 export const attacks = [
   "%REQ(authorization)%",
   "%%REQ(:path)%%",

@@ -24,7 +24,7 @@ const pool = (name: string, endpoint: string): Json => ({
   },
 });
 
-/** A text at every place that reaches the bootstrap. */
+/** Resources with a text at every place that reaches the bootstrap. */
 const resources: readonly Json[] = [
   {
     apiVersion: "gateway.networking.k8s.io/v1",
@@ -166,7 +166,7 @@ const resources: readonly Json[] = [
 
 type Path = readonly (string | number)[];
 
-/** Every place that holds a text. */
+/** Finds every place with a text. */
 function texts(value: Json, path: Path = []): readonly Path[] {
   if (typeof value === "string") return [path];
   if (typeof value !== "object" || value === null) return [];
@@ -184,7 +184,7 @@ function replaced(value: Json, [key, ...rest]: Path, by: string): Json {
 
 const places = texts(resources);
 
-/** The bootstrap, where the resources have no error. */
+/** Renders the bootstrap if the resources have no error. */
 function rendered(from: readonly Json[]): string | undefined {
   const text = from.map((each) => JSON.stringify(each)).join("\n---\n");
   const { topology, diagnostics } = readTopology([{ name: "a", text }]);
@@ -195,14 +195,14 @@ function rendered(from: readonly Json[]): string | undefined {
 
 const golden = new URL("../../../envoy/", import.meta.url);
 
-/** Names of fields and types that bootstraps have, whatever is in the files. */
+/** Field and type names of bootstraps, independent of the resources. */
 const known = (() => {
   const names = new Set<string>();
   const bootstraps = readdirSync(golden).flatMap((name) => {
     try {
       return [readFileSync(new URL(`${name}/envoy.yaml`, golden), "utf8")];
     } catch {
-      // A case of mistakes has none.
+      // Cases with errors have no bootstrap.
       return [];
     }
   });
@@ -212,7 +212,7 @@ const known = (() => {
   return names;
 })();
 
-/** Of fields, and what `@type` says. */
+/** Returns the names of fields, and the values of `@type`. */
 function namesIn(value: Json): readonly string[] {
   if (typeof value !== "object" || value === null) return [];
   if (Array.isArray(value)) return value.flatMap(namesIn);
@@ -222,7 +222,7 @@ function namesIn(value: Json): readonly string[] {
   ]);
 }
 
-/** The values under one name, wherever it stands. */
+/** Returns all values with one name, at any depth. */
 function under(value: Json, name: string): readonly Json[] {
   if (typeof value !== "object" || value === null) return [];
   if (Array.isArray(value)) return value.flatMap((each) => under(each, name));
@@ -246,7 +246,7 @@ describe("a text in the resources", () => {
     },
   );
 
-  test("is never more than text in the bootstrap, wherever it stands", () => {
+  test("is always plain text in the bootstrap, at any place", () => {
     let rendering = 0;
     fc.assert(
       fc.property(
@@ -288,12 +288,12 @@ describe("a text in the resources", () => {
       ),
       { numRuns: 80 },
     );
-    // About one in five renders; the property holds of something, however the texts are drawn.
+    // About one in five renders, so the property is tested on enough cases.
     expect(rendering).toBeGreaterThan(0);
   }, 120_000);
 
   test.each(attacks.map((each) => [each]))(
-    "reaches the upstream as it is, or is an error: %p",
+    "reaches the upstream unchanged, or is an error: %p",
     (text) => {
       const path =
         places.find((each) => each.includes("requestHeaderModifier") && each.at(-1) === "value") ??
@@ -306,7 +306,7 @@ describe("a text in the resources", () => {
   );
 });
 
-describe("a value that YAML takes for another type stays text, also for Envoy, which reads YAML 1.1", () => {
+describe("a value that looks like another YAML type stays text, even for Envoy's YAML 1.1", () => {
   const path = (field: string) =>
     places.find((each) => each.includes(field) && each.at(-1) === "value") ?? [];
 

@@ -51,7 +51,7 @@ const route = { group: "gateway.networking.k8s.io", kind: "HTTPRoute", name: "r"
 const gateway = { group: "gateway.networking.k8s.io", kind: "Gateway", name: "gw" };
 const pool = { group: "inference.networking.k8s.io", kind: "InferencePool", name: "llm" };
 const service = { group: "", kind: "Service", name: "svc" };
-/** An EnvoyFilter whose filter has a name of its own. */
+/** An EnvoyFilter whose filter has a custom name. */
 const filter = (type: string) => ({
   configPatches: [
     {
@@ -66,7 +66,7 @@ const filter = (type: string) => ({
 });
 const gatewayPods = { "gateway.networking.k8s.io/gateway-name": "gw" };
 
-describe("an object that restricts or protects what is served is an error", () => {
+describe("an object that restricts or protects served resources is an error", () => {
   test.each([
     ["gateway.envoyproxy.io", "SecurityPolicy", { targetRefs: [route], apiKeyAuth: {} }],
     ["gateway.envoyproxy.io", "SecurityPolicy", { targetRef: gateway, jwt: {} }],
@@ -149,7 +149,7 @@ describe("an object that restricts or protects what is served is an error", () =
   });
 });
 
-describe("any other object that concerns what is served is a warning", () => {
+describe("any other object that affects served resources is a warning", () => {
   test.each([
     ["gateway.envoyproxy.io", "BackendTrafficPolicy", { targetRefs: [route], retry: {} }],
     ["gateway.envoyproxy.io", "EnvoyExtensionPolicy", { targetRefs: [route], extProc: [] }],
@@ -245,7 +245,7 @@ describe("any other object that concerns what is served is a warning", () => {
   });
 });
 
-describe("an object that concerns nothing of what is served is for reading", () => {
+describe("an object that does not affect served resources is an info", () => {
   test.each([
     ["another name", "SecurityPolicy", { targetRefs: [{ ...route, name: "other" }] }],
     ["another namespace", "SecurityPolicy", { targetRefs: [{ ...route, namespace: "other" }] }],
@@ -256,12 +256,8 @@ describe("an object that concerns nothing of what is served is for reading", () 
       "SecurityPolicy",
       { targetRefs: [{ ...service, name: "unused" }] },
     ],
-    ["labels that contradict", "SecurityPolicy", { selector: { matchLabels: { app: "other" } } }],
-    [
-      "labels of which nothing is known",
-      "SecurityPolicy",
-      { selector: { matchLabels: { x: "y" } } },
-    ],
+    ["contradicting labels", "SecurityPolicy", { selector: { matchLabels: { app: "other" } } }],
+    ["unknown labels", "SecurityPolicy", { selector: { matchLabels: { x: "y" } } }],
     ["a selector of namespaces", "SecurityPolicy", { namespaceSelector: {} }],
   ])("%s", (_name, kind, spec) => {
     expect(findings("gateway.envoyproxy.io", kind, spec)).toMatchObject([{ severity: "info" }]);
@@ -277,7 +273,7 @@ describe("an object that concerns nothing of what is served is for reading", () 
   });
 });
 
-describe("what selects no Pods, or protects nothing, stops nothing", () => {
+describe("an object that selects no Pods or protects nothing is not an error", () => {
   const labels = { matchLabels: { app: "vllm" } };
   test.each([
     ["opentelemetry.io", "OpenTelemetryCollector", { targetAllocator: { podMonitorSelector: {} } }],
@@ -326,7 +322,7 @@ test.each([
   expect(found).toMatchObject([{ severity: "error", code: "UMB0250" }]);
 });
 
-describe("a slip in the kind is reported first", () => {
+describe("a misspelled kind is reported first", () => {
   test.each([
     ["HTTPRouted", { parentRefs: [gateway], rules: [] }, "UMB0107", "warning", "HTTPRoute"],
     ["HTTProute", { parentRefs: [gateway], rules: [] }, "UMB0107", "warning", "HTTPRoute"],
@@ -345,7 +341,7 @@ describe("a slip in the kind is reported first", () => {
   });
 });
 
-describe("plugins that Kong finds by an annotation", () => {
+describe("Kong plugins from an annotation", () => {
   const of = (name: string, plugins: string, more: object = {}) => {
     const text = served.replace(
       new RegExp(`(metadata: \\{name: ${name}, namespace: ns)(?:, annotations: \\{([^}]*)\\})?`),
@@ -380,7 +376,7 @@ describe("plugins that Kong finds by an annotation", () => {
     expect(of(name, plugins)).toMatchObject([{ code, severity }]);
   });
 
-  test("are an info where they are enforced elsewhere, and nothing where no route uses the Service", () => {
+  test("are an info if enforced elsewhere, and not reported if no route uses the Service", () => {
     const elsewhere = { "umbra.dev/enforced-elsewhere": "true" };
     expect(of("r", "key-auth", elsewhere)).toMatchObject([{ severity: "info" }]);
     expect(of("unused", "key-auth")).toEqual([]);
@@ -398,7 +394,7 @@ test.each([
   ).toMatchObject([{ severity, code: "UMB0250" }]);
 });
 
-test("no kind that targets something served is passed over in silence, whatever else it holds", () => {
+test("every kind that targets a served resource is reported, whatever its content", () => {
   const word = fc.stringMatching(/^[A-Za-z]{1,16}$/);
   const targets = [route, gateway, pool, service].map((each) => fc.constant(each));
   fc.assert(
@@ -413,7 +409,7 @@ test("no kind that targets something served is passed over in silence, whatever 
         const ref = { ...target, ...(sectionName === undefined ? {} : { sectionName }) };
         const spec = { ...others, [key]: key === "targetRef" ? ref : [ref] };
         const found = findings(group, kind, spec);
-        // Random keys and kinds may have findings of their own, such as a key `__proto__`.
+        // Random keys and kinds may have their own findings, such as a key `__proto__`.
         const loud = found.filter(({ severity }) => severity !== "info").map(({ code }) => code);
         expect(loud).toContainEqual(expect.stringMatching(/^UMB0(?:25[01]|107)$/));
       },

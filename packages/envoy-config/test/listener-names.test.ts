@@ -18,13 +18,13 @@ function read(text: string, ports: Readonly<Record<string, number>>) {
   };
 }
 
-describe("a listener is named by as much as tells it apart", () => {
+describe("a listener has the shortest unique name", () => {
   test.each([
     ["its name", gateway("a", "gw", 8080), ["http"]],
     ["its Gateway's too", gateway("a", "x", 8080) + gateway("a", "y", 8081), ["x/http", "y/http"]],
     ["the namespace too", twins, ["a/gw/http", "b/gw/http"]],
     [
-      "no more than it needs",
+      "the shortest of several",
       twins + gateway("b", "other", 8082) + gateway("b", "tls", 8083, "https"),
       ["a/gw/http", "b/gw/http", "https", "other/http"],
     ],
@@ -34,7 +34,7 @@ describe("a listener is named by as much as tells it apart", () => {
     expect(found.errors).toEqual([]);
   });
 
-  test.each(["http", "gw/http", "a/gw/http"])("and is moved by %s where that is one", (name) => {
+  test.each(["http", "gw/http", "a/gw/http"])("and %s moves it if it is unique", (name) => {
     expect(read(gateway("a", "gw", 8080), { [name]: 9000 })).toEqual({
       listeners: { http: 9000 },
       errors: [],
@@ -48,15 +48,15 @@ describe("a listener is named by as much as tells it apart", () => {
     });
   });
 
-  test.each(["http", "gw/http"])("the remedy for %s names what is accepted", (name) => {
+  test.each(["http", "gw/http"])("the remedy for %s lists the accepted names", (name) => {
     expect(read(twins, { [name]: 9000 }).errors).toEqual([
-      `UMB0207 --listener names "${name}", which several Gateways have: take one of a/gw/http, b/gw/http`,
+      `UMB0207 --listener: several Gateways have a listener "${name}": use one of a/gw/http, b/gw/http`,
     ]);
   });
 
-  test("one that is named twice is an error", () => {
+  test("a listener named twice is an error", () => {
     expect(read(gateway("a", "gw", 8080), { http: 9000, "a/gw/http": 9001 }).errors).toEqual([
-      'UMB0207 --listener names one listener twice, as "http" and as "a/gw/http": leave one out',
+      'UMB0207 --listener names a listener twice: as "http" and as "a/gw/http": remove one',
     ]);
   });
 });

@@ -52,7 +52,7 @@ const findings = (text: string) =>
     .diagnostics.filter(({ code }) => code === "UMB0245")
     .map(({ severity, line, message }) => ({ severity, line, message }));
 
-describe("the bounds of memory", () => {
+describe("the memory limits", () => {
   const files = globSync(["envoy/*/resources.yaml", "examples/*/*.yaml"], { cwd: root });
 
   test.each(files)("of %s fit", (file) => {
@@ -60,19 +60,21 @@ describe("the bounds of memory", () => {
     expect(findings(text)).toEqual([]);
   });
 
-  test("of a mirror without a policy are added up", () => {
+  test("of a mirror without a policy are summed", () => {
     const { topology } = read(resources());
-    // 32 copies: the body here and on its way to the sidecar, the answer, and two windows of 256 KiB.
+    // 32 twins: the body here and on its way to the sidecar, the answer, and two windows of 256 KiB.
     expect(total(topology, "envoy")).toBe(32 * (2 + 1 + 3 / 16 + 0.5) * MiB);
     expect(total(topology, "sidecar")).toBeLessThanOrEqual(3_072 * MiB);
     expect(heldRequestBytes(topology)).toBeGreaterThan(leastHeldBytes(topology.envoy.settings));
-    const reading = memoryBounds(topology).filter(({ what }) => /^answers|^the thread/.test(what));
+    const reading = memoryBounds(topology).filter(({ what }) =>
+      /^measured answers|^the thread/.test(what),
+    );
     expect(reading.reduce((sum, { times, bytes }) => sum + times * bytes, 0)).toBe(
       (12 + 2 * 64 + 512) * MiB,
     );
   });
 
-  test("of Envoy that do not fit are refused, with what fits", () => {
+  test("of Envoy that are exceeded are an error with a suggested value", () => {
     const [finding, ...others] = findings(
       resources(settings("{maxHeap: 256Mi, maxShadowRequests: 64}")),
     );
@@ -86,7 +88,7 @@ describe("the bounds of memory", () => {
   });
 
   test.each(["{maxBody: 512Mi}", "{sidecarMemory: 512Mi}", "{maxBody: 1Gi, sidecarMemory: 1Gi}"])(
-    "of the sidecar that do not fit are refused, with what fits: %s",
+    "of the sidecar that are exceeded are an error with a suggested value: %s",
     (spec) => {
       const [finding] = findings(resources(settings(spec)));
       expect(finding).toMatchObject({ severity: "error" });
@@ -118,9 +120,9 @@ ${Array.from({ length: rules }, (_, i) => `    - {matches: [{path: {type: PathPr
   const policy = (maxInFlight: number) =>
     `---\nkind: ShadowPolicy\napiVersion: umbra.dev/v1alpha1\nmetadata: {name: policy}\nspec: {targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: route}], sampling: {percent: 10}, budget: {maxInFlight: ${maxInFlight}}}\n`;
   const pagesOf = (topology: Topology) =>
-    memoryBounds(topology).find(({ what }) => what.startsWith("metrics pages"))?.times;
+    memoryBounds(topology).find(({ what }) => what.startsWith("concurrent metrics pages"))?.times;
 
-  test("of the sidecar count nothing where nobody uses it", () => {
+  test("of the sidecar are empty if it is not used", () => {
     const plain = gateway + route("{name: web, port: 8000}") + service(1_000);
     expect(pagesOf(read(plain).topology)).toBe(0);
     expect(findings(plain + settings("{sidecarMemory: 256Mi}"))).toEqual([]);
@@ -128,7 +130,7 @@ ${Array.from({ length: rules }, (_, i) => `    - {matches: [{path: {type: PathPr
     expect(findings(picked + settings("{sidecarMemory: 256Mi}"))).toHaveLength(1);
   });
 
-  test("count a scraped address once, and no more pages than come at once", () => {
+  test("count a scraped address once, and only concurrent pages", () => {
     const of = (count: number) =>
       gateway +
       route(poolRef("pool")) +
@@ -147,7 +149,7 @@ ${Array.from({ length: rules }, (_, i) => `    - {matches: [{path: {type: PathPr
     inferencePool("shadow", addresses(2, 1)) +
     policy(maxInFlight);
 
-  test("count a policy's copies and samples once, however many rules it is over", () => {
+  test("count a policy's twins and samples once, for any number of rules", () => {
     const [one, many] = [1, 18].map((rules) => read(mirrored(rules, 32)).topology);
     expect(many?.mirrors).toHaveLength(18);
     for (const whose of ["envoy", "sidecar"] as const) {
@@ -156,14 +158,14 @@ ${Array.from({ length: rules }, (_, i) => `    - {matches: [{path: {type: PathPr
     expect(findings(mirrored(18, 400))).toEqual([]);
   });
 
-  test("count a policy's copies for each rule where Envoy alone draws them", () => {
+  test("count a policy's twins for each rule if Envoy samples them", () => {
     const [one, three] = [1, 3].map((rules) =>
       total(read(mirrored(rules, 8, "{name: web, port: 8000}")).topology, "envoy"),
     );
     expect(three).toBe(3 * (one ?? 0));
   });
 
-  test.each([4, 32, 400])("count the copies that Envoy lets through: maxInFlight %p", (most) => {
+  test.each([4, 32, 400])("count the twins that Envoy allows: maxInFlight %p", (most) => {
     const { topology } = read(mirrored(1, most));
     const counted = memoryBounds(topology).filter(({ of }) => of === "envoy");
     const { static_resources: all } = parse(renderBootstrap(topology)) as {
@@ -187,7 +189,7 @@ ${Array.from({ length: rules }, (_, i) => `    - {matches: [{path: {type: PathPr
   });
 });
 
-describe("the rendered buffers of copies", () => {
+describe("the rendered buffers of twins", () => {
   interface Rendered {
     readonly static_resources: Record<
       "clusters" | "listeners",
@@ -203,7 +205,7 @@ describe("the rendered buffers of copies", () => {
     );
   };
 
-  test("hold a body that is mirrored, and a piece of an answer", () => {
+  test("hold a mirrored body and a piece of an answer", () => {
     expect(buffersOf(read(resources()).topology)).toEqual({
       lane: MiB,
       shadow: 65_536,
@@ -218,7 +220,7 @@ describe("the rendered buffers of copies", () => {
     expect(buffersOf(small)).toMatchObject({ lane: MiB / 2 });
   });
 
-  test("hold any body where nobody bounds the copies", () => {
+  test("hold any body if twins are not limited", () => {
     const topology = directTopology({ primary: ["10.0.0.1:1"], shadow: ["10.0.0.2:1"], port: 80 });
     const unpicked = {
       ...topology,

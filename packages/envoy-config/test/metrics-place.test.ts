@@ -35,9 +35,9 @@ status: {podIP: 10.0.0.1, conditions: [{type: Ready, status: "True"}]}
   return { scrape, endpointScrape, findings };
 }
 
-describe("where metrics pages are", () => {
+describe("the location of metrics pages", () => {
   test.each<{ name: string; from: Annotated; flags?: object; scrape?: object; own?: object }>([
-    { name: "nothing says so: as the engine has it", from: {} },
+    { name: "not given: the engine's default", from: {} },
     {
       name: "the pool's annotations",
       from: {
@@ -50,7 +50,7 @@ describe("where metrics pages are", () => {
       scrape: { path: "/m?x=1", port: 9_000, scheme: "https" },
     },
     {
-      name: "the Pod's own annotations go before the pool's",
+      name: "the Pod's own annotations override the pool's",
       from: {
         pool: { "umbra.dev/metrics-path": "/m", "umbra.dev/metrics-port": "9000" },
         pod: { "umbra.dev/metrics-port": "9001" },
@@ -70,20 +70,20 @@ describe("where metrics pages are", () => {
       own: { "10.0.0.1:8000": { path: "/prom", port: 9_100, scheme: "https", isHint: true } },
     },
     {
-      name: "the pool's annotations go before Prometheus'",
+      name: "the pool's annotations override Prometheus'",
       from: { pool: { "umbra.dev/metrics-path": "/m" }, pod: { "prometheus.io/path": "/prom" } },
       scrape: { path: "/m" },
     },
     {
-      name: "Prometheus' port is the endpoint's own: nothing to say",
+      name: "Prometheus' port equal to the endpoint's own is ignored",
       from: { pod: { "prometheus.io/port": "8000" } },
     },
     {
-      name: "Prometheus' port of a Pod with several servers is not that of each",
+      name: "Prometheus' port is ignored for a Pod with several servers",
       from: { pod: { "prometheus.io/port": "8000" }, ports: [8_000, 8_001] },
     },
     {
-      name: "flags go before all annotations",
+      name: "flags override all annotations",
       from: { pool: { "umbra.dev/metrics-path": "/m" }, pod: { "umbra.dev/metrics-path": "/p" } },
       flags: { path: "/flag" },
       scrape: { path: "/flag" },
@@ -94,9 +94,9 @@ describe("where metrics pages are", () => {
   });
 
   test.each([
-    ["umbra.dev/metrics-path", "metrics", '"metrics" is no path: write one that begins with /'],
-    ["umbra.dev/metrics-path", "/a b", '"/a b" is no path: write one that begins with /'],
-    ["umbra.dev/metrics-path", "/a#b", '"/a#b" is no path: write one that begins with /'],
+    ["umbra.dev/metrics-path", "metrics", '"metrics" is not a path: it must begin with /'],
+    ["umbra.dev/metrics-path", "/a b", '"/a b" is not a path: it must begin with /'],
+    ["umbra.dev/metrics-path", "/a#b", '"/a#b" is not a path: it must begin with /'],
     ["umbra.dev/metrics-port", "0", '"0" is not a port (1 to 65535)'],
     ["umbra.dev/metrics-port", "65536", '"65536" is not a port (1 to 65535)'],
     ["umbra.dev/metrics-port", "0x1f", '"0x1f" is not a port (1 to 65535)'],
@@ -114,7 +114,7 @@ describe("where metrics pages are", () => {
     ]);
   });
 
-  test("what Prometheus would not take either is a warning, and left out", () => {
+  test("a value that Prometheus would reject is a warning and ignored", () => {
     const { findings, endpointScrape } = read({
       pod: { "prometheus.io/port": "metrics", "prometheus.io/path": "/p" },
       ports: [8_000, 8_001],
@@ -126,10 +126,10 @@ describe("where metrics pages are", () => {
     });
   });
 
-  test("a flag for a pool that is not there is an error", () => {
+  test("a flag for an unknown pool is an error", () => {
     const { findings } = read({}, { metricsPlaces: new Map([["lama", { path: "/m" }]]) });
     expect(findings).toMatchObject([
-      { severity: "error", message: expect.stringContaining('names "lama"') },
+      { severity: "error", message: expect.stringContaining('"lama" is') },
     ]);
   });
 });

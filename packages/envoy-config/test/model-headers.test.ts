@@ -30,7 +30,7 @@ spec: {selector: {matchLabels: {app: llama}}, targetPorts: [{number: 8000}]}
     .map(({ severity, message }) => ({ severity, message }));
 }
 
-describe("routes by a header that names the model", () => {
+describe("routes that need a model header", () => {
   test.each([
     "X-Gateway-Model-Name",
     "x-gateway-base-model-name",
@@ -42,23 +42,23 @@ describe("routes by a header that names the model", () => {
     "Model-Name",
     "openai-model",
     "llm-model-id",
-  ])("are a warning where every route needs %s", (header) => {
+  ])("are a warning if every route needs %s", (header) => {
     expect(findings(by(header), by(header).replace("llama", "phi"))).toEqual([
       { severity: "warning", message: expect.stringContaining(header.toLowerCase()) as unknown },
     ]);
   });
 
-  test("name who sets the header elsewhere", () => {
+  test("report which component sets the header", () => {
     const [found] = findings(by("x-ai-eg-model"));
-    expect(found?.message).toContain("as Envoy AI Gateway does elsewhere");
+    expect(found?.message).toContain("(Envoy AI Gateway does)");
   });
 
-  test("are for reading where another route takes what has no header", () => {
+  test("are an info if another route serves requests without the header", () => {
     expect(findings(by("x-ai-eg-model"), all)).toMatchObject([{ severity: "info" }]);
   });
 
   test.each(["x-tenant", "x-model-tier-of-client", "supermodel", "remodel-id", "authorization"])(
-    "are not taken for them where they need %s",
+    "are not reported if they need %s",
     (header) => {
       expect(findings(by(header))).toEqual([]);
     },

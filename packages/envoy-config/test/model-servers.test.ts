@@ -5,8 +5,8 @@ import fc from "fast-check";
 const labels = fc.dictionary(fc.constantFrom("app", "tier", "zone"), fc.constantFrom("a", "b"));
 const namespace = fc.constantFrom("one", "two");
 
-/** Every Deployment against every selector, as the text of the API has it. */
-test("a Deployment has the pools and Services whose selectors its Pods meet", () => {
+/** Compares every Deployment with every selector, following the API's documentation. */
+test("a Deployment has the pools and Services whose selectors match its Pods", () => {
   const resource = fc.record({ namespace, labels });
   const services = fc.array(fc.record({ namespace, labels }), { maxLength: 12 });
   fc.assert(

@@ -26,13 +26,13 @@ const given: readonly [string, (names: readonly string[]) => TopologyOptions][] 
 ];
 
 describe.each(given)("%s", (flag, optionsOf) => {
-  test("that names one resource twice is an error", () => {
+  test("that names a resource twice is an error", () => {
     expect(errors(pool("default"), optionsOf(["llama", "default/llama"]))).toContain(
-      `${flag} names one resource twice, as "llama" and as "default/llama"`,
+      `${flag} names a resource twice: as "llama" and as "default/llama"`,
     );
   });
 
-  test("may name one in full, and all others by the name that they have in common", () => {
+  test("may give the full name of one, and a common short name for all others", () => {
     const text = pool("default") + pool("other");
     expect(errors(text, optionsOf(["llama", "default/llama"])).join()).not.toContain("twice");
     expect(errors(text, optionsOf(["llama", "default/llama", "other/llama"])).join()).toContain(

@@ -18,22 +18,22 @@ import { caseNames, resourcesOf } from "./golden-case.ts";
 
 const topologies = caseNames.map((name) => readTopology(resourcesOf(name)).topology);
 
-describe("lists of mirrors in the metadata of streams", () => {
+describe("mirror lists in stream metadata", () => {
   test.each([[[]], [["ns/r/0/mirror/0"]], [["ns/r/0/mirror/0", "ns/r/0/mirror/1-0"]]])(
-    "%j comes back as it was",
+    "decodes %j unchanged",
     (names) => {
       expect(decodeMirrors(encodeMirrors(names))).toEqual(names);
     },
   );
 });
 
-/** As Envoy makes a label of the name of a cluster's statistic, in which a cluster's dots are underscores. */
+/** Extracts a label from a statistic's name as Envoy does. Dots in the cluster's name are underscores. */
 function labelOf(tag: keyof typeof clusterNameTags, cluster: string): string | undefined {
   const statistic = `cluster.${statName(cluster)}.upstream_rq_total`;
   return new RegExp(clusterNameTags[tag]).exec(statistic)?.[2];
 }
 
-describe("Envoy's labels say what the names of clusters were made of", () => {
+describe("Envoy's labels are the parts of the cluster names", () => {
   const mirrors = topologies.flatMap((each) => each.mirrors);
 
   test("of pools", () => {
@@ -55,7 +55,7 @@ describe("Envoy's labels say what the names of clusters were made of", () => {
   });
 });
 
-test("mirrors of one rule have headers of their own", () => {
+test("mirrors of one rule have different headers", () => {
   for (const topology of topologies) {
     const byName = new Map(topology.mirrors.map((each) => [each.name, each]));
     for (const { mirrors } of routesOf(topology)) {
@@ -68,7 +68,7 @@ test("mirrors of one rule have headers of their own", () => {
   }
 });
 
-test("a route's counters are those of its rule", () => {
+test("a route uses the counters of its rule", () => {
   const direct = directTopology({ primary: ["10.0.0.1:80"], shadow: [], port: 8080 });
   expect(renderBootstrap(direct)).toContain("stat_prefix: default/direct/0\n");
 });
@@ -78,7 +78,7 @@ test.each([
   ["default/llama", true],
   ["ama", false],
   ["other/llama", false],
-])("people who write %s mean default/llama: %s", (text, want) => {
+])("%s names default/llama: %s", (text, want) => {
   expect(isCalled({ namespace: "default", name: "llama" }, text)).toBe(want);
   expect(isPoolCalled("default/llama", text)).toBe(want);
 });

@@ -5,7 +5,7 @@ import { chosenRoute, virtualHostsOf } from "./envoy-evaluator.ts";
 import { requests, resourcesText, type World, worlds } from "./random-routes.ts";
 import { chosenRule, type RefRequest } from "./reference-matcher.ts";
 
-test("the rendered routes choose what the Gateway API says, for every request", () => {
+test("the rendered routes choose as the Gateway API requires, for every request", () => {
   fc.assert(
     fc.property(
       worlds,
@@ -30,7 +30,7 @@ function rendered(world: World) {
   return virtualHostsOf(renderBootstrap(topology));
 }
 
-/** The rule of the route that Envoy takes, and its backend: a route is named after them, and after the match. */
+/** Returns the rule and backend of the route that Envoy uses, from the route's name. */
 function chosen(hosts: ReturnType<typeof rendered>, request: RefRequest): string | undefined {
   return chosenRoute(hosts.get(request.port) ?? [], request)?.replace(/\/\d+(?=-|$)(?!.*\/)/, "");
 }

@@ -40,7 +40,7 @@ const route = { namespace: "default", name: "chat" };
 const mirrors = mirrorsByName(topology);
 
 describe("the topology", () => {
-  test("has each mirror once, though matches and listeners share it", () => {
+  test("has each mirror once, even if matches and listeners share it", () => {
     expect(
       topology.mirrors.map(({ name, origin, pool, perMillion }) => [
         name,
@@ -59,7 +59,7 @@ describe("the topology", () => {
     );
   });
 
-  test("says of each route what it was made of", () => {
+  test("has the origin of each route", () => {
     const origins = routesOf(topology).map(({ name, origin }) => [name, origin]);
     expect(Object.fromEntries(origins)).toEqual({
       "default/chat/0/0": { route, rule: 0, ruleName: "mirrored", match: 0 },
@@ -83,14 +83,14 @@ describe("queries", () => {
     ]);
   });
 
-  test("pools that a shadow is compared with: of mirrored rules, and with a weight", () => {
+  test("primary pools of a shadow: of mirrored rules, with a weight above 0", () => {
     expect(baselinePoolsOf(topology, route)).toEqual(["service:default/s:1"]);
     expect(baselinePoolsOf(topology, { ...route, namespace: "other" })).toEqual([]);
   });
 });
 
 test.each(caseNames)(
-  "every mirror that a route of %s names is there, and every one is named",
+  "every mirror that a route of %s refers to exists, and every mirror is used",
   (name) => {
     const read = readTopology(resourcesOf(name)).topology;
     const routes = routesOf(read);
@@ -101,7 +101,7 @@ test.each(caseNames)(
   },
 );
 
-test("a route that names a mirror which is not there has the others", () => {
+test("a route with an unknown mirror has the others", () => {
   const some = mirrorsOf({ mirrors: ["gone", "default/chat/0/mirror/1"] }, mirrors);
   expect(some.map(({ pool }) => pool)).toEqual(["service:default/m:2"]);
 });

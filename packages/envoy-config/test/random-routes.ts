@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { RefListener, RefMatch, RefRequest, RefRoute } from "./reference-matcher.ts";
 
-/** Listeners, HTTPRoutes and requests of few names and values, so that they meet. */
+/** Random listeners, HTTPRoutes and requests with few names and values, so that they match often. */
 
 export interface World {
   readonly listeners: readonly RefListener[];
@@ -136,7 +136,7 @@ const elsewhere = {
   urlRewrite: { path: { type: "ReplaceFullPath", replaceFullPath: "/elsewhere" } },
 };
 
-/** The resources of a world, as a user's file. Every rule goes to the same Service, by a path of its own where there are weights. */
+/** Writes the resources of a world as a file. Every rule uses the same Service, with different paths if there are weights. */
 export function resourcesText({ listeners: all, routes }: World): string {
   const api = "gateway.networking.k8s.io/v1";
   const byGateway = Map.groupBy(all, ({ gateway }) => gateway);

@@ -1,6 +1,6 @@
 /**
- * Which rule of which HTTPRoute answers a request, written from the text of the Gateway API alone: it asks of every
- * rule whether it matches, and then which of two matches goes first. Slow, and without a thought of Envoy.
+ * Finds the rule of an HTTPRoute that answers a request, written only from the Gateway API's documentation: checks
+ * every rule for a match, then compares matches in pairs. Slow and independent of Envoy.
  */
 
 export interface RefListener {
@@ -29,32 +29,32 @@ export interface RefMatch {
 export interface RefRoute {
   readonly namespace: string;
   readonly name: string;
-  /** RFC 3339; a route without one is younger than every route that has one. */
+  /** RFC 3339; a route without a timestamp is the youngest. */
   readonly createdAt?: string;
   readonly parents: readonly { readonly gateway: string; readonly sectionName?: string }[];
   readonly hostnames: readonly string[];
-  /** No matches are one: the prefix `/`. */
+  /** Without matches, the prefix `/`. */
   readonly rules: readonly {
     readonly matches: readonly RefMatch[];
-    /** Weights of backends with filters of their own; none: one backend without. */
+    /** Weights of backends with their own filters; empty: one backend without filters. */
     readonly weights: readonly number[];
   }[];
 }
 
 export interface RefRequest {
   readonly port: number;
-  /** As the client sends it: in any case, with or without a port. */
+  /** As sent by the client: any case, with or without a port. */
   readonly host: string;
   readonly path: string;
   readonly method: string;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly query: readonly (readonly [name: string, value: string])[];
-  /** The request's random number, below a million: it decides between weighted backends. */
+  /** The request's random number below a million, which selects a weighted backend. */
   readonly draw: number;
 }
 
-/** `<namespace>/<name>/<rule index>`, with `-<backend index>` where a rule has weights; undefined where the answer is 404. */
+/** Returns `<namespace>/<name>/<rule index>`, with `-<backend index>` if the rule has weights; undefined for 404. */
 export function chosenRule(
   listeners: readonly RefListener[],
   routes: readonly RefRoute[],
@@ -77,7 +77,7 @@ export function chosenRule(
   return `${first.route.namespace}/${first.route.name}/${first.rule}${backend}`;
 }
 
-/** The backend whose part of the weights holds the number, out of a million. */
+/** Returns the backend whose share contains the number. */
 function drawn(weights: readonly number[], draw: number): number {
   const total = weights.reduce((sum, each) => sum + each, 0);
   const ends = weights.map((_, index) =>
@@ -110,11 +110,11 @@ interface Candidate {
   readonly route: RefRoute;
   readonly rule: number;
   readonly match: RefMatch;
-  /** The hostname of the route that matches the request, the most specific one; none where the route has none. */
+  /** The most specific hostname of the route that matches the request; absent if the route has none. */
   readonly hostname: string;
 }
 
-/** Every match of a route, if the request's host is one of the route's. */
+/** Returns every match of a route, if the route has the request's host. */
 function candidatesOf(route: RefRoute, host: string): readonly Candidate[] {
   const matching = route.hostnames.filter((each) => isHostMatch(each, host));
   if (route.hostnames.length > 0 && matching.length === 0) return [];
@@ -142,7 +142,8 @@ function byHostname({ hostname: a }: Candidate, { hostname: b }: Candidate): num
 
 /**
  * "Exact path match; prefix path match with largest number of characters; method match; largest number of header
- * matches; of query param matches." Where regular expressions come is left open: between both, and longer ones first.
+ * matches; of query param matches." The API leaves the position of regular expressions open: here between both, longer
+ * ones first.
  */
 function byMatch(a: RefMatch, b: RefMatch): number {
   const order = ["Exact", "RegularExpression", "PathPrefix"];

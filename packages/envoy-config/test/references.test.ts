@@ -82,12 +82,12 @@ describe("the target port of a Service", () => {
     { name: "is the number", ports: [{ port: 80, targetPort: 8000 }], want: ["10.0.0.1:8000"] },
     { name: "is the Service's own", ports: [{ port: 80 }], want: ["10.0.0.1:80"] },
     {
-      name: "is that of the named container port",
+      name: "is the number of the named container port",
       ports: [{ port: 80, targetPort: "api" }],
       want: ["10.0.0.1:9000"],
     },
     {
-      name: "is the one of TCP where UDP has the same number",
+      name: "is the TCP port if UDP has the same number",
       ports: [
         { name: "u", port: 80, protocol: "UDP", targetPort: 53 },
         { name: "t", port: 80, targetPort: 8000 },
@@ -113,7 +113,7 @@ describe("the target port of a Service", () => {
     expect(read(toService, named, pod({ initContainers })).endpoints).toEqual(["10.0.0.1:8200"]);
   });
 
-  test("leaves out a Pod without such a port, and says so", () => {
+  test("skips a Pod without such a port and reports it", () => {
     const pods = [
       pod({ name: "a", ip: "10.0.0.1", ports: api(8000) }),
       pod({ name: "b", ip: "10.0.0.2", ports: [{ name: "web", containerPort: 8000 }] }),
@@ -124,23 +124,23 @@ describe("the target port of a Service", () => {
     expect(messages).toContain('no container of Pod "b" has a port named "api"');
   });
 
-  test("is Kubernetes' to resolve where no Pod is known", () => {
+  test("is left to Kubernetes if no Pod is known", () => {
     const { dns, found } = read(toService, named);
     expect(dns).toEqual({ hostname: "vllm.default.svc", port: 80 });
     expect(found).toEqual([]);
   });
 
-  test("is what a headless Service's name is asked at", () => {
+  test("is the port of a headless Service's DNS name", () => {
     const headless = service([{ port: 80, targetPort: 8000 }], { clusterIP: "None" });
     expect(read(toService, headless).dns).toEqual({ hostname: "vllm.default.svc", port: 8000 });
   });
 
-  test("of a headless Service can't be a name that nothing resolves", () => {
+  test("of a headless Service must resolve", () => {
     const headless = service([{ port: 80, targetPort: "api" }], { clusterIP: "None" });
     expect(read(toService, headless).found).toEqual(["warning UMB0252"]);
   });
 
-  test.each([-1, 70_000, "99999"])("is an error where it is %j", (targetPort) => {
+  test.each([-1, 70_000, "99999"])("is an error if it is %j", (targetPort) => {
     expect(read(toService, service([{ port: 80, targetPort }])).found).toContain("error UMB0104");
   });
 });
@@ -149,7 +149,7 @@ describe("a port of an EndpointSlice", () => {
   const http = service([{ name: "http", port: 80 }]);
   const ip = { addresses: ["192.0.2.1"] };
 
-  test("is found by its name, and not by its place", () => {
+  test("is found by name, not by position", () => {
     const ports = [
       { name: "metrics", port: 9090 },
       { name: "http", port: 8000 },
@@ -157,7 +157,7 @@ describe("a port of an EndpointSlice", () => {
     expect(read(toService, http, slice(ports, [ip])).endpoints).toEqual(["192.0.2.1:8000"]);
   });
 
-  test("without a name is that of the port without a name", () => {
+  test("without a name matches the port without a name", () => {
     const plain = service([{ port: 80 }]);
     expect(read(toService, plain, slice([{ port: 8000 }], [ip])).endpoints).toEqual([
       "192.0.2.1:8000",
@@ -168,7 +168,7 @@ describe("a port of an EndpointSlice", () => {
     ["another name", [{ name: "metrics", port: 9090 }]],
     ["no name", [{ port: 9090 }]],
     ["no port", []],
-  ])("with %s is never taken for it", (_name, ports) => {
+  ])("with %s is never used instead", (_name, ports) => {
     const { endpoints, found } = read(toService, http, slice(ports, [ip]));
     expect(endpoints).toEqual([]);
     expect(found).toEqual(["warning UMB0252"]);
@@ -184,7 +184,7 @@ describe("an endpoint of an EndpointSlice", () => {
     { conditions: { ready: false, serving: true, terminating: true }, isUsed: false },
     { conditions: { ready: true, serving: true, terminating: true }, isUsed: false },
     { conditions: { ready: false, serving: false, terminating: true }, isUsed: false },
-  ])("with $conditions beside a ready one is used: $isUsed", ({ conditions, isUsed }) => {
+  ])("with $conditions next to a ready one is used: $isUsed", ({ conditions, isUsed }) => {
     const endpoints = [{ addresses: ["192.0.2.1"], conditions }, { addresses: ["192.0.2.2"] }];
     const all = slice([{ name: "", port: 8000 }], endpoints);
     expect(read(toService, service([{ port: 80 }]), all).endpoints).toEqual(
@@ -192,7 +192,7 @@ describe("an endpoint of an EndpointSlice", () => {
     );
   });
 
-  test("that is ending and still serves is used where none is ready", () => {
+  test("that is terminating but serving is used if none is ready", () => {
     const conditions = { ready: false, serving: true, terminating: true };
     const all = slice([{ port: 8000 }], [{ addresses: ["192.0.2.1"], conditions }]);
     expect(read(toService, service([{ port: 80 }]), all).endpoints).toEqual(["192.0.2.1:8000"]);
@@ -235,10 +235,10 @@ describe("a reference by group and kind", () => {
   });
 
   test.each([
-    ["no group", "", v1, "write `group: inference.networking.k8s.io`"],
-    ["another group", "example.com", v1, "write `group: inference.networking.k8s.io`"],
-    ["the older group", "inference.networking.x-k8s.io", v1, "is of the group"],
-    ["the newer group", "inference.networking.k8s.io", alpha, "is of the group"],
+    ["no group", "", v1, "use `group: inference.networking.k8s.io`"],
+    ["another group", "example.com", v1, "use `group: inference.networking.k8s.io`"],
+    ["the older group", "inference.networking.x-k8s.io", v1, "is in the group"],
+    ["the newer group", "inference.networking.k8s.io", alpha, "is in the group"],
   ])("does not find a pool by %s", (_name, group, object, message) => {
     const { found, messages } = read(ref(group), object);
     expect(found).toEqual(["warning UMB0203"]);
@@ -280,7 +280,7 @@ describe("appProtocol of a Service's port", () => {
     expect(read1.found).toEqual([]);
   });
 
-  test("is reported where it means nothing to Umbra", () => {
+  test("is reported if Umbra does not support it", () => {
     expect(read(toService, service([{ port: 80, appProtocol: "redis" }])).found).toEqual([
       "warning UMB0208",
     ]);

@@ -42,7 +42,7 @@ describe("the path that the endpoint gets", () => {
     { match: "/", to: "/", path: chat, want: chat },
     { match: "/a", to: "/b", path: "/ab/c", want: "/ab/c" },
     { match: "/a.c", to: "/$&", path: "/a.c/d", want: "/$&/d" },
-  ])("of $path, with $match replaced by $to, is $want", ({ match, to, path, want }) => {
+  ])("of $path with $match replaced by $to is $want", ({ match, to, path, want }) => {
     expect(pathRewriterOf(route(prefix(match), replacePrefix(to)))?.(path)).toBe(want);
   });
 
@@ -50,16 +50,16 @@ describe("the path that the endpoint gets", () => {
     { kind: "exact" as const, value: "/chat" },
     { kind: "prefix" as const, value: "/chat" },
     { kind: "regex" as const, value: "/chat/[0-9]+" },
-  ])("is another one whole, behind a match that is $kind", (path) => {
+  ])("can be replaced completely after a match of kind $kind", (path) => {
     expect(pathRewriterOf(route(path, replaceFull(chat)))?.("/chat/7")).toBe(chat);
   });
 
-  test("is the client's where nothing rewrites it", () => {
+  test("is the client's path without a rewrite", () => {
     expect(pathRewriterOf(route(prefix("/"), undefined))).toBeUndefined();
     expect(pathRewriterOf(route(prefix("/"), { hostname: "a.example" }))).toBeUndefined();
   });
 
-  test("is what Envoy makes of it by the rendered route", () => {
+  test("equals Envoy's result with the rendered route", () => {
     const segments = fc
       .array(fc.constantFrom("a", "b", "v1", "a.c", "$1", ""), { maxLength: 4 })
       .map((names) => `/${names.join("/")}`);
@@ -77,7 +77,7 @@ describe("the path that the endpoint gets", () => {
   });
 });
 
-/** Envoy replaces the text that its match has found, or what an expression finds. */
+/** Rewrites as Envoy does: replaces the text that the match or an expression found. */
 function byEnvoy(rendered: Readonly<Record<string, unknown>>, matched: string, path: string) {
   if (typeof rendered.prefix_rewrite === "string") {
     return `${rendered.prefix_rewrite}${path.slice(matched.length)}`;

@@ -19,13 +19,13 @@ test.each([
     "a group",
     gateway.replace("gateway.networking.k8s.io/v1", "v1"),
     "2:7 warning UMB0107",
-    "Gateway is of the group gateway.networking.k8s.io: begin apiVersion with it",
+    "Gateway belongs to the group gateway.networking.k8s.io: start apiVersion with it",
   ],
   [
     "another's kind",
     gateway.replace("gateway.networking.k8s.io/v1", "networking.istio.io/v1"),
     "2:7 info UMB0107",
-    "nothing needs to be done: Umbra has no use for it",
+    "no action needed: Umbra does not use this kind",
   ],
   [
     "an annotation",
@@ -53,9 +53,9 @@ test.each([
     "a field's kind",
     gateway.replace("{name: gateway}", "gateway"),
     "3:11 error UMB0104",
-    "write what the message asks for",
+    "use a value that the message allows",
   ],
-])("a slip in %s is told with what was perhaps meant", (_name, text, place, remedy) => {
+])("a misspelling in %s is reported with a suggestion", (_name, text, place, remedy) => {
   const { diagnostics } = readTopology([{ name: "a", text }]);
   const told = diagnostics.map((each) => [
     `${each.line}:${each.column} ${each.severity} ${each.code}`,
@@ -64,7 +64,7 @@ test.each([
   expect(told).toContainEqual([place, remedy]);
 });
 
-test("annotations of other projects say nothing", () => {
+test("annotations of other projects are not reported", () => {
   const text = gateway.replace(
     "{name: gateway}",
     "{name: gateway, annotations: {a.example/endpoint: x, umbra: y}}",
@@ -79,7 +79,7 @@ test.each([
   ["an empty bootstrap", "dynamic_resources: {}\n"],
   ["a part", 'resources: [{"@type": type.googleapis.com/envoy.config.cluster.v3.Cluster}]\n'],
   ["what is rendered", renderBootstrap(readTopology([{ name: "g", text: gateway }]).topology)],
-])("%s of Envoy among the files is left out with a note", (_, text) => {
+])("%s of Envoy among the files is ignored with an info", (_, text) => {
   const { diagnostics } = readTopology([
     { name: "envoy.yaml", text },
     { name: "gateway.yaml", text: gateway },
@@ -99,17 +99,17 @@ spec:
 
 test.each([
   [
-    "a reference that is no map is not missing too",
+    "a reference of the wrong type is not also reported as missing",
     mirrored("{name: gateway}", "shadow"),
     ["6:72 UMB0104 `backendRef` must be a map"],
   ],
   [
-    "the group of a reference is a text",
+    "the group of a reference must be a string",
     mirrored("{name: gateway, group: 5}", "{name: shadow, port: 80}"),
     ["5:39 UMB0104 `group` must be a string"],
   ],
   [
-    "an item of a List is a resource",
+    "an item of a List must be a resource",
     `${gateway}---\napiVersion: v1\nkind: List\nitems: [gateway]\n`,
     ["9:8 UMB0104 `items` must be a list of maps"],
   ],

@@ -9,7 +9,7 @@ const read = (path: string) => readFileSync(new URL(path, root), "utf8");
 const page = read("docs/timers.md");
 const [bootstrapPart = "", ownPart = ""] = page.split("## Of Envoy, where");
 
-/** Rows of a table: the timer, its value, what happens, and what crosses it. */
+/** Rows of a table: the timer, its value, the effect, and the test. */
 function rowsOf(part: string): readonly (readonly string[])[] {
   return [...part.matchAll(/^\| `(.*?)` *\|(.*)\|$/gm)].map(([, timer = "", rest = ""]) => [
     timer,
@@ -17,7 +17,7 @@ function rowsOf(part: string): readonly (readonly string[])[] {
   ]);
 }
 
-/** Names of all fields that hold a time, as the page writes them: the nearest typed message, then the path. */
+/** Names of all time fields in the page's form: the nearest typed message, then the path. */
 function timersIn(value: unknown, type = "Bootstrap", path: readonly string[] = []): string[] {
   if (Array.isArray(value)) return value.flatMap((each) => timersIn(each, type, path));
   if (typeof value === "object" && value !== null) {
@@ -31,7 +31,7 @@ function timersIn(value: unknown, type = "Bootstrap", path: readonly string[] = 
   return isTime || isProbe ? [`${type}: ${path.join(".")}`] : [];
 }
 
-test("docs/timers.md has every timer of rendered bootstraps, and no other", () => {
+test("docs/timers.md lists exactly the timers of rendered bootstraps", () => {
   const goldens = globSync("envoy/*/envoy.yaml", { cwd: fileURLToPath(root) }).map(read);
   const direct = renderBootstrap(
     directTopology({ primary: ["10.0.0.1:1"], shadow: ["10.0.0.2:1"], port: 8080 }),
@@ -42,7 +42,7 @@ test("docs/timers.md has every timer of rendered bootstraps, and no other", () =
   expect(documented.toSorted()).toEqual([...timers].toSorted());
 });
 
-test("each timer is crossed by a test that is there, or the page says why not", () => {
+test("each timer has an existing test, or the page gives the reason", () => {
   const rows = [...rowsOf(bootstrapPart), ...rowsOf(ownPart)];
   expect(rows.length).toBeGreaterThan(40);
   const wrong = rows.filter(([, , , crossed = ""]) => {

@@ -22,7 +22,7 @@ test("never throws, whatever the text", () => {
   );
 });
 
-test("stands an alias bomb", () => {
+test("survives an alias bomb", () => {
   const bomb = `a: &a [x,x,x,x,x,x,x,x]\n${"bcdefgh"
     .split("")
     .map((each, i) => `${each}: &${each} [${Array(8).fill(`*${"abcdefg"[i]}`).join(",")}]`)
@@ -35,7 +35,7 @@ test("stands an alias bomb", () => {
 });
 
 describe("parseEndpointList", () => {
-  test("sorts, and keeps each endpoint once", () => {
+  test("sorts endpoints and removes duplicates", () => {
     expect(parseEndpointList("10.0.0.2:80, 10.0.0.1:80,10.0.0.2:80,[::1]:80")).toEqual({
       ok: true,
       endpoints: ["10.0.0.1:80", "10.0.0.2:80", "[::1]:80"],

@@ -27,7 +27,7 @@ spec: {ports: [{port: 80}]}
 `;
 }
 
-/** The script that looks at names of headers; undefined where there is none. */
+/** Returns the script that checks header names; undefined without one. */
 function script(
   text: string,
   underscores: "Reject" | "Drop" | "Allow" = "Reject",
@@ -39,29 +39,29 @@ function script(
   return first.typed_config.default_source_code?.inline_string;
 }
 
-describe("headers with an underscore that may pass", () => {
+describe("allowed headers with an underscore", () => {
   test.each([
     { name: "documented ones", rule: "", annotations: "", want: '{["session_id"] = true}' },
     {
-      name: "those that a route matches, in lower case",
+      name: "headers that a route matches, in lower case",
       rule: ", matches: [{headers: [{name: My_Team, value: a}]}]",
       annotations: "",
       want: '{["my_team"] = true, ["session_id"] = true}',
     },
     {
-      name: "not those without an underscore",
+      name: "not headers without an underscore",
       rule: ", matches: [{headers: [{name: x-team, value: a}]}]",
       annotations: "",
       want: '{["session_id"] = true}',
     },
     {
-      name: "the one that names a pool's model",
+      name: "the header with a pool's model",
       rule: "",
       annotations: ", umbra.dev/model-header: x_model",
       want: '{["session_id"] = true, ["x_model"] = true}',
     },
     {
-      name: "the one that keeps a session",
+      name: "the header of a session",
       rule: "}, {backendRefs: [{name: plain, port: 80}], sessionPersistence: {type: Header, sessionName: my_session}",
       annotations: "",
       want: '{["my_session"] = true, ["session_id"] = true}',
@@ -77,12 +77,12 @@ describe("headers with an underscore that may pass", () => {
     expect(script(resources(""), underscores)).toContain(want);
   });
 
-  test("with Allow nothing looks at them", () => {
+  test("with Allow, nothing checks them", () => {
     expect(script(resources(""), "Allow")).toBeUndefined();
   });
 });
 
-test("a reply is said to be about an underscore only where Umbra's own script refused", () => {
+test("a reply mentions an underscore only if Umbra's script rejected the request", () => {
   const { topology } = readTopology([{ name: "example.yaml", text: resources("") }]);
   const bootstrap = parse(renderBootstrap(topology, { underscores: "Reject" }));
   const [chain] = bootstrap.static_resources.listeners[0].filter_chains;

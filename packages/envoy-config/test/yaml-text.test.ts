@@ -24,7 +24,7 @@ const value = fc.letrec((tie) => ({
 })).value;
 const object = fc.dictionary(text, value, { maxKeys: 5, noNullPrototype: true });
 
-test("is read back as it was written, whatever the text", () => {
+test("round-trips any text", () => {
   fc.assert(
     fc.property(object, (given) => {
       expect(parse(yamlText(given as never))).toEqual(given);
@@ -33,7 +33,7 @@ test("is read back as it was written, whatever the text", () => {
   );
 });
 
-test("writes what the library writes", () => {
+test("writes the same text as the library", () => {
   const line = text.filter((each) => !/[\n\r]/.test(each));
   fc.assert(
     fc.property(fc.array(line), fc.dictionary(fc.stringMatching(/^[a-z]+$/), line), (list, map) => {
@@ -45,7 +45,7 @@ test("writes what the library writes", () => {
 });
 
 test.each(["a\nb\n", 'function f()\n  return {[1] = "x"}\nend\n', "# a\n- b: c\n"])(
-  "writes the lines %j behind a key as the library does",
+  "writes the lines %j after a key like the library",
   (script) => {
     const given = { a: { script, b: [{ script, c: 1 }] }, last: script };
     expect(yamlText(given)).toBe(stringify(given, yamlFormat));

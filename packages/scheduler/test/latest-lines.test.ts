@@ -44,7 +44,7 @@ describe("of a gauge of which the largest value counts", () => {
     { what: "a label without a value", page: "m{l} 0\n" },
     { what: "a letter behind a label", page: 'm{l="a"x} 0\n' },
     { what: "no value", page: 'm{l="a"}\n' },
-  ])("$what is passed over", ({ page }) => {
+  ])("$what is ignored", ({ page }) => {
     expect(valuesOf(page)).toEqual([]);
     expect(valuesOf(page + line("0.5"))).toContain(0.5);
   });

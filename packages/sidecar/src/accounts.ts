@@ -13,7 +13,7 @@ import type { RequestLog } from "./request-log.ts";
 import type { LiveRequest } from "./requests/live-request.ts";
 import type { BeginTrace, RequestTrace } from "./traces/request-trace.ts";
 
-/** Accounts of all requests, and of those whose answers are measured. */
+/** Tracks all requests, including those whose answers are measured. */
 export interface Accounts extends RecorderObserver<LiveRequest> {
   readonly open: OpenAccount;
 }
@@ -29,7 +29,7 @@ export interface AccountsOptions {
   readonly log?: RequestLog | undefined;
 }
 
-/** How long a trace waits for the answer's measures when its request is over, in ms. */
+/** How long a trace waits for the answer's measurements after its request ended, in ms. */
 const legGraceMs = 2_000;
 
 export function createAccounts(options: AccountsOptions): Accounts {
@@ -44,7 +44,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
 
 const none: readonly HeaderEntry[] = [];
 
-/** A class: one is made for each request, and its methods are made once. */
+/** A class, because one is created per request and its methods should be created only once. */
 class Account implements RequestAccount {
   readonly #lane: Lane;
   readonly #pool: string;
@@ -80,12 +80,12 @@ class Account implements RequestAccount {
     log?.decided(this.#lane, this.#pool, this.#headers, made);
     const more = this.#trace?.decided(made, this.#names(made), atMs) ?? none;
     this.#isLegAwaited = made.isMeasured === true;
-    // The request may be open for minutes, and its headers are a view of what the connection has read.
+    // Release the headers: the request may be open for minutes, and they are a view of the connection's buffer.
     this.#headers = undefined;
     if (made.outcome !== "picked") return more;
     this.#isPicked = true;
     onPicked(this.#pool, this.#lane);
-    // The client went away while the request waited.
+    // The client disconnected while the request waited.
     if (this.#outcome !== undefined) this.#end(this.#outcome);
     return more;
   }
@@ -122,7 +122,7 @@ class Account implements RequestAccount {
     else this.#endTrace(outcome);
   }
 
-  /** Once. */
+  /** Ends the trace, once. */
   #endTrace(outcome: StreamOutcome): void {
     this.#trace?.ended(outcome, this.#options.now());
     this.#trace = undefined;

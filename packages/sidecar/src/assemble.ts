@@ -25,29 +25,29 @@ import type { PickOptions } from "./requests/pick-options.ts";
 import type { SidecarOptions } from "./sidecar-options.ts";
 import type { BeginTrace } from "./traces/request-trace.ts";
 
-/** The parts of a sidecar that need no address, joined. */
+/** The connected parts of a sidecar that need no address. */
 export interface SidecarParts {
   readonly pools: PoolRegistry;
   readonly mirrors: MirrorRegistry;
   readonly recorder: Recorder<LiveRequest>;
   readonly evaluations: Evaluations;
-  /** Absent where no answer is observed. */
+  /** Absent if no answer is observed. */
   readonly answers: AnswerThread | undefined;
   readonly metrics: SidecarMetrics;
   readonly pick: PickOptions;
   readonly observe: ObserveOptions;
 }
 
-/** What was opened before. */
+/** Resources opened before the parts are created. */
 export interface Opened {
   readonly beginTrace: BeginTrace | undefined;
-  /** What Umbra's own requests to endpoints carry; undefined: no key. */
+  /** Returns the `authorization` header of Umbra's own requests to endpoints; undefined: no key. */
   readonly authorization: (() => string | undefined) | undefined;
 }
 
 export const now = (): number => performance.now();
 
-/** Makes the parts of a sidecar. The threads begin that read answers and judge them. */
+/** Creates the parts of a sidecar, and starts the threads that read and evaluate answers. */
 export function assemble(options: SidecarOptions, opened: Opened): SidecarParts {
   const { topology, log } = options;
   const pools = createPools(options, () => metrics);
@@ -129,7 +129,7 @@ function createObserve({
   };
 }
 
-/** A topology without a mirror has no answer to be read, and needs no thread. */
+/** A topology without mirrors has no answers to read, and needs no thread. */
 function startReading(
   { log }: SidecarOptions,
   mirrors: MirrorRegistry,
@@ -144,14 +144,14 @@ function startReading(
       if (!isTold) {
         log.error(
           { err },
-          "the thread that reads answers has ended, and is started again (logged once, then counted)",
+          "the thread that reads answers ended and is restarted (logged once, then counted)",
         );
       }
       isTold = true;
     },
     onFault(err) {
       metrics.streamFailed();
-      log.error({ err }, "what a measured answer says was not taken down");
+      log.error({ err }, "failed to process a measured answer");
     },
   });
 }
@@ -173,7 +173,7 @@ function createLive(
   });
 }
 
-/** A twin that no endpoint was found for has no answer that an observe stream could see. */
+/** A twin without an endpoint has no answer that an observe stream could see. */
 function recordRefusedTwin(
   recorder: Recorder<LiveRequest>,
   { request, mirror }: LiveTwin,
@@ -227,9 +227,9 @@ function startJudging(options: SidecarOptions, judged: Judged): Evaluations {
       log.error(text);
       if (isStorage) metrics.storageFailed("samples");
     },
-    // Nobody would see that the shadow costs the primary anything.
+    // Without evaluation, no one would notice if the shadow affects the primary.
     onEnd() {
-      log.error("mirroring is paused: nobody judges it");
+      log.error("mirroring is paused: the evaluation has stopped");
       for (const gate of mirrors.gates) gate.pause("unjudged");
     },
   });
@@ -243,7 +243,7 @@ function limitsOf({ topology, maxBodyBytes, maxWaitMs }: SidecarOptions) {
   };
 }
 
-/** @param metrics there by the time that anything happens in a pool */
+/** @param metrics must be set before the first event of a pool */
 function createPools(options: SidecarOptions, metrics: () => SidecarMetrics): PoolRegistry {
   const { topology, log, staleAfterMs = 2_000, fallbacks } = options;
   return createPoolRegistry(topology, {
@@ -272,8 +272,8 @@ function createCapturesOf(
     ...{ ...capture, secret, routeOf },
     onTrouble({ message }) {
       metrics.storageFailed("captures");
-      // A full disk fails with every request.
-      if (!isTold) log.error(`captures are not written: ${message} (logged once, then counted)`);
+      // A full disk fails on every request, so log only once.
+      if (!isTold) log.error(`can't write captures: ${message} (logged once, then counted)`);
       isTold = true;
     },
   });

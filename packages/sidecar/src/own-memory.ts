@@ -1,13 +1,12 @@
 import type { Topology } from "@umbra/envoy-config";
 
-/** Room for what is not counted: a process that meets the limit of its container is ended. */
+/** Leaves room for memory that is not counted: a process that reaches its container's limit is killed. */
 const usableShare = 0.9;
 
 /**
- * The topology with as much memory for the sidecar as there is: `sidecarMemory`, and no more than nine tenths of what its
- * container or machine has.
+ * Limits the topology's `sidecarMemory` to nine tenths of the memory of the container or machine.
  *
- * @param limitBytes of the container, else of the machine; 0 where it is not known
+ * @param limitBytes limit of the container, else of the machine; 0 if unknown
  */
 export function withOwnMemory(topology: Topology, limitBytes: number): Topology {
   const { envoy } = topology;

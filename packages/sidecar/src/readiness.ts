@@ -1,21 +1,21 @@
 import { request } from "undici";
 
 export interface ReadinessOptions {
-  /** True once a first scrape of every endpoint of the primary pools was tried. */
+  /** True after the first scrape attempt of every endpoint of the primary pools. */
   readonly hasScraped: () => boolean;
-  /** Envoy's admin interface, when readiness includes Envoy. */
+  /** Envoy's admin interface, if readiness includes Envoy. */
   readonly envoyAdmin: string | undefined;
-  /** Says to the gateway that picks are served, or no longer. */
+  /** Sets the health status that the gateway sees. */
   readonly setServing: (isServing: boolean) => void;
 }
 
-/** Whether the sidecar serves: the picks of one that has seen no metrics are blind. */
+/** Readiness of the sidecar: without metrics, its picks would be blind. */
 export interface Readiness {
-  /** Serves as soon as the first scrapes were tried. */
+  /** Becomes ready after the first scrape attempts. */
   begin(): void;
-  /** Serves no more. */
+  /** Becomes not ready permanently. */
   end(): void;
-  /** What is missing; empty where nothing is. */
+  /** Returns what is missing; empty when ready. */
   missing(): Promise<readonly string[]>;
 }
 
@@ -40,11 +40,11 @@ export function createReadiness(options: ReadinessOptions): Readiness {
     },
     async missing() {
       const missing: string[] = [];
-      if (isEnding) missing.push("a sidecar that goes on: this one is ending");
+      if (isEnding) missing.push("this sidecar is shutting down");
       if (!hasScraped()) missing.push("a first scrape of every endpoint");
       if (envoyAdmin !== undefined && !(await isEnvoyReady(envoyAdmin))) {
         missing.push(
-          `Envoy (its admin interface at ${envoyAdmin}), and that it reaches this sidecar`,
+          `Envoy (admin interface ${envoyAdmin}) is not ready or can't reach this sidecar`,
         );
       }
       return missing;
@@ -54,12 +54,12 @@ export function createReadiness(options: ReadinessOptions): Readiness {
 
 const timeoutMs = 1_000;
 
-/** As `umbra render` names it; an Envoy with a bootstrap of its own may have no such cluster. */
+/** The cluster name from `umbra render`; an Envoy with another bootstrap may not have it. */
 const pickersHealth = "^cluster\\.umbra-picker\\.membership_healthy$";
 
 /**
- * Asks Envoy's admin interface whether it serves, and whether it has found this sidecar's ext_proc server in health;
- * false too when it can't be reached in a second.
+ * Asks Envoy's admin interface whether Envoy is live and considers this sidecar healthy. False if there is no answer
+ * within a second.
  */
 async function isEnvoyReady(envoyAdmin: string): Promise<boolean> {
   try {
@@ -69,7 +69,7 @@ async function isEnvoyReady(envoyAdmin: string): Promise<boolean> {
     const { stats } = JSON.parse(text) as { readonly stats: readonly { value?: number }[] };
     return stats.every(({ value }) => value !== 0);
   } catch {
-    // Not there yet, or gone: both are "not ready", which is all that is asked.
+    // Not started yet or gone: both mean "not ready".
     return false;
   }
 }

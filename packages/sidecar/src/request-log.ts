@@ -2,14 +2,14 @@ import type { Headers } from "@umbra/ext-proc";
 import type { Logger } from "pino";
 import { isRefusal, type Lane, type MadeDecision } from "./decision/request-account.ts";
 
-/** Logs requests: at debug one line for each, at info a sample of those that are refused. Names and numbers, no text. */
+/** Logs requests: at debug level one line per request, at info level a sample of refused requests. Names and numbers, no text. */
 export interface RequestLog {
   decided(lane: Lane, pool: string, headers: Headers | undefined, made: MadeDecision): void;
 }
 
-/** Between two samples, in ms: a client's mistakes must not fill the log. */
+/** Minimum time between two samples, in ms, so that a client's errors can't fill the log. */
 const sampleEveryMs = 1_000;
-/** An id may be a client's own. */
+/** The id may come from a client, so it is checked. */
 const soundId = /^[\w.-]{1,128}$/;
 
 export function createRequestLog(log: Logger, now: () => number): RequestLog {

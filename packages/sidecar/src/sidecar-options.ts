@@ -5,43 +5,43 @@ import type { CertificateSource } from "./tls/certificates.ts";
 
 export interface SidecarOptions {
   readonly topology: Topology;
-  /** Where ext_proc is served: `host:port` or `unix:/path`; port 0 takes a free one. */
+  /** Address of the ext_proc server: `host:port` or `unix:/path`; port 0 chooses a free one. */
   readonly grpc: string;
-  /** Absent: ext_proc is served in plaintext. */
+  /** Absent: ext_proc is served in plain text. */
   readonly tls?: CertificateSource;
-  /** Where the admin interface is served. Keep it on loopback. */
+  /** Address of the admin interface. Keep it on loopback. */
   readonly admin: { readonly host: string; readonly port: number };
   readonly log: Logger;
-  /** Envoy's admin interface, when readiness includes Envoy. */
+  /** Envoy's admin interface, if readiness includes Envoy. */
   readonly envoyAdmin?: string;
-  /** What the topology says when absent. Larger bodies are answered 413. */
+  /** Maximum size of a body; larger bodies get 413. From the topology when absent. */
   readonly maxBodyBytes?: number;
-  /** How long the gateway waits for a decision at most, in ms; as the topology's `maxQueueTime` says when absent. */
+  /** Maximum time that the gateway waits for a decision, in ms; the topology's `maxQueueTime` when absent. */
   readonly maxWaitMs?: number;
-  /** File with the key that Umbra's own requests to endpoints carry, read again when it changes; absent: none is sent. */
+  /** File with the API key of Umbra's own requests to endpoints, reloaded when it changes; absent: no key. */
   readonly endpointKeyFile?: string;
-  /** Shortest time between two scrapes of an endpoint, in ms; 100 when absent. */
+  /** Minimum time between two scrapes of an endpoint, in ms; 100 when absent. */
   readonly scrapeIntervalMs?: number;
-  /** Age from which metrics count as stale, in ms; 2,000 when absent. */
+  /** Metrics older than this are stale, in ms; 2,000 when absent. */
   readonly staleAfterMs?: number;
-  /** NDJSON that samples are appended to; kept in memory only when absent. */
+  /** NDJSON file for samples; when absent, samples are only kept in memory. */
   readonly samplesFile?: string;
-  /** Time between two looks at the evaluations, in ms; 5,000 when absent. */
+  /** Time between two interim analyses of the evaluations, in ms; 5,000 when absent. */
   readonly lookEveryMs?: number;
-  /** Keeps redacted texts of the pairs that differ most, for `retentionMs`. Absent: no text is kept anywhere. */
+  /** Keeps redacted texts of the pairs that differ most, for `retentionMs`. Absent: no text is kept. */
   readonly capture?: {
     readonly folder: string;
     readonly limit: number;
     readonly retentionMs: number;
   };
-  /** How gateways are spoken to that Umbra has not rendered. */
+  /** Protocol options for third-party gateways. */
   readonly gateway?: GatewayOptions;
-  /** Endpoints named after the picked one; absent: as a pool's configuration says, else 2, and none to a gateway that Umbra has not rendered. */
+  /** Number of fallback endpoints to return; absent: from the pool's configuration, else 2, or 0 for third-party gateways. */
   readonly fallbacks?: number;
-  /** Metrics also under the names of the reference endpoint picker, for dashboards that know those. */
+  /** Also exports metrics under the reference endpoint picker's names, for existing dashboards. */
   readonly compatMetrics?: boolean;
-  /** Spans of each request, by the OpenTelemetry SDK that the process was started with. */
+  /** Creates spans for each request with the OpenTelemetry SDK that was loaded at start. */
   readonly traces?: boolean;
-  /** Lets changing admin calls come from anywhere; without it, from loopback only. */
+  /** Allows admin calls that change something from any address; without it, only from loopback. */
   readonly adminToken?: string;
 }

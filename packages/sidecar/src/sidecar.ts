@@ -18,29 +18,31 @@ import { type OpenCertificates, openCertificates } from "./tls/certificates.ts";
 import { loadTracing } from "./traces/open-telemetry.ts";
 
 export interface Sidecar {
-  /** As bound. */
+  /** The bound address. */
   readonly grpcAddress: string;
   readonly adminAddress: string;
-  /** What `/metrics` shows besides those of Node.js. */
+  /** The metrics of `/metrics`, except those of Node.js. */
   readonly metrics: readonly MetricFamily[];
-  /** Counts an error that nobody has caught. */
+  /** Counts an uncaught error. */
   faulted(): void;
   /**
-   * Says that it is not ready, takes picks for `drainMs` more (0 when absent), lets those under way end within `graceMs`, then
-   * closes.
+   * Becomes not ready, keeps picking for `drainMs` (0 when absent), lets running requests finish within `graceMs`,
+   * then closes.
    */
   close(graceMs: number, drainMs?: number): Promise<void>;
 }
 
 const scrapeTimeoutMs = 1_000;
 
-/** Starts the sidecar: scraping, ext_proc, the evaluations and the admin interface. Throws when an address can't be bound. */
+/** Starts the sidecar: scraping, ext_proc, evaluations and admin interface. Throws if it can't listen on an address. */
 export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
   const options = inOwnMemory(given);
   const { topology, log, endpointKeyFile, tls } = options;
   const tracing = options.traces === true ? await loadTracing(version) : undefined;
   if (tracing?.hasSdk === false) {
-    log.warn("traces are on, but no OpenTelemetry SDK is loaded: none is kept (docs/traces.md)");
+    log.warn(
+      "traces are enabled, but no OpenTelemetry SDK is loaded: no traces are recorded (docs/traces.md)",
+    );
   }
   const key =
     endpointKeyFile === undefined ? undefined : await openEndpointKey(endpointKeyFile, log);
@@ -63,7 +65,7 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
     setInterval(() => parts.pick.live.expire(), 1_000).unref(),
     setInterval(() => parts.pick.captures?.expire(), 600_000).unref(),
   ];
-  // A shadow pool that is dead or hangs must not hold readiness back.
+  // A dead or hanging shadow pool must not delay readiness.
   const awaited = new Set(allPrimaryPools(topology));
   if (parts.pick.gateway.pool !== undefined) awaited.add(parts.pick.gateway.pool);
   const readiness = createReadiness({
@@ -78,7 +80,7 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
     const closeQueues = () => {
       for (const { queue } of pools.values()) queue?.close();
     };
-    // Those that wait have most of the grace for their turn; the others learn of the end in time to be answered.
+    // Queued requests may wait for most of the grace time. Those still waiting then are refused in time to be answered.
     const refusing = setTimeout(closeQueues, 0.8 * graceMs);
     certificates?.close();
     key?.close();
@@ -115,26 +117,28 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
     };
   } catch (cause) {
     readiness.end();
-    await tearDown(0).catch((err: unknown) => log.error({ err }, "the start was not undone"));
+    await tearDown(0).catch((err: unknown) =>
+      log.error({ err }, "cleanup after a failed start did not succeed"),
+    );
     throw cause;
   }
 }
 
-/** What the sidecar holds fits into its container. */
+/** Limits the sidecar's memory to its container. */
 function inOwnMemory(options: SidecarOptions): SidecarOptions {
   const topology = withOwnMemory(options.topology, process.constrainedMemory());
   if (topology !== options.topology) {
     const { sidecarMemoryBytes } = topology.envoy.settings;
     options.log.warn(
       { usable: bytesText(sidecarMemoryBytes), held: bytesText(heldRequestBytes(topology)) },
-      "sidecarMemory is more than nine tenths of what the container has: less is held",
+      "sidecarMemory exceeds nine tenths of the container's memory: using a lower limit",
     );
   }
   return { ...options, topology };
 }
 
 async function endJudging({ answers, evaluations }: SidecarParts): Promise<void> {
-  // What was read last is still judged.
+  // The last results are still evaluated.
   await answers?.close();
   await evaluations.close();
 }
@@ -154,7 +158,7 @@ function createServer(
     onStreamStart: metrics.streamOpened,
     onStreamEnd: metrics.streamEnded,
     maxBodyBytes: pick.maxBodyBytes,
-    // Two of the longest requests, however small the machine: it fails towards serving.
+    // At least two requests of maximum size, even on a small machine: fail towards serving.
     maxHeldBytes: Math.max(heldRequestBytes(topology), leastHeldBytes(topology.envoy.settings)),
     ...(certificates === undefined ? {} : { tls: certificates.first }),
     onError(cause) {

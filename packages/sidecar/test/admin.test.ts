@@ -24,7 +24,7 @@ afterEach(async () => {
   sidecar = undefined;
 });
 
-/** What a browser asks for that was brought here by another's name. */
+/** Requests of a browser that another site's name directed here. */
 function ask(origin: string, path: string, host: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     get(`${origin}${path}`, { headers: { host } }, (answer) => {
@@ -35,14 +35,14 @@ function ask(origin: string, path: string, host: string): Promise<IncomingMessag
 }
 
 test.each(["/v1/pools", "/v1/pairs", "/v1/report", "/metrics", "/", "/v1/events", "/healthz"])(
-  "%s on loopback answers no page that was brought here by another's name",
+  "%s on loopback rejects requests with another site's name (DNS rebinding)",
   async (path) => {
     const origin = await start();
     for (const host of ["evil.example", "127.0.0.1.evil.example:9090"]) {
       expect((await ask(origin, path, host)).statusCode).toBe(403);
     }
     if (path === "/v1/events") return;
-    // A mesh proxy on this machine asks for the Pod's address; a name of this machine may be one of loopback.
+    // A mesh proxy on this machine uses the Pod's address; a name of this machine may resolve to loopback.
     for (const host of ["localhost:9090", "127.0.0.1", "[::1]:80", "10.1.2.3:9090", hostname()]) {
       const { statusCode, headers } = await ask(origin, path, host);
       expect([200, 503]).toContain(statusCode);
@@ -56,13 +56,13 @@ describe("calls that change mirroring", () => {
   const call = (origin: string, path: string, headers: Record<string, string> = {}, body = "") =>
     fetch(`${origin}/v1/shadow/${path}`, { method: "POST", headers, body });
 
-  test("are taken from loopback without a token", async () => {
+  test("are allowed from loopback without a token", async () => {
     const origin = await start();
     const answer = await call(origin, "percent", {}, '{"percent":12.5}');
     expect(await answer.json()).toMatchObject({ mirrors: [{ percent: 12.5, paused: false }] });
   });
 
-  test("need the token where there is one", async () => {
+  test("need the token if one is configured", async () => {
     const origin = await start(token);
     expect((await call(origin, "pause")).status).toBe(401);
     expect((await call(origin, "pause", { authorization: "Bearer wrong" })).status).toBe(401);
@@ -81,19 +81,19 @@ describe("calls that change mirroring", () => {
     expect((await call(origin, path, {}, body)).status).toBe(status);
   });
 
-  test("stop is for good", async () => {
+  test("stop is permanent", async () => {
     const origin = await start();
     expect((await call(origin, "stop")).status).toBe(200);
     expect((await call(origin, "resume")).status).toBe(409);
   });
 
-  test("a page of another origin is refused", async () => {
+  test("a page of another origin is rejected", async () => {
     const origin = await start();
     expect((await call(origin, "pause", { origin: "http://evil.example" })).status).toBe(403);
   });
 });
 
-test("every answer says its type, and is to be taken for no other", async () => {
+test("every answer has its type and forbids sniffing", async () => {
   const origin = await start();
   const typeOf = async (path: string) => {
     const { headers, body } = await fetch(`${origin}${path}`);
@@ -111,7 +111,7 @@ test("every answer says its type, and is to be taken for no other", async () => 
   ]);
 });
 
-test("the page may load its own script and nothing else, and be shown in no other page", async () => {
+test("the page may load only its own script and can't be framed", async () => {
   const { headers } = await fetch(`${await start()}/`);
   const policy = headers.get("content-security-policy")?.split("; ");
   expect(policy).toEqual(
@@ -132,12 +132,12 @@ test("a report names its candidate before the first request", async () => {
   expect(text).toContain("data: … collecting · default/shadow · Umbra\n");
 });
 
-test("asking for the head of the events ends at once", async () => {
+test("a HEAD request for the events ends immediately", async () => {
   const head = await fetch(`${await start()}/v1/events`, { method: "HEAD" });
   expect([head.status, await head.text()]).toEqual([200, ""]);
 });
 
-test("reading is open: reports and events", async () => {
+test("reading reports and events needs no token", async () => {
   const origin = await start();
   expect(await (await fetch(`${origin}/v1/report`)).json()).toMatchObject({
     reports: [{ schema: "shadow-report/2", verdict: { status: "INCONCLUSIVE" } }],

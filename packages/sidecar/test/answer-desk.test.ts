@@ -60,11 +60,11 @@ describe("the desk that reads answers", () => {
     { isStream: false, coding: "gzip" },
     { isStream: true, coding: "deflate" },
     { isStream: false, coding: "deflate" },
-  ] as const)("is handed the form of an answer as a number: $coding $isStream", (form) => {
+  ] as const)("gets the form of an answer as a number: $coding $isStream", (form) => {
     expect(formOf(formNumber(form))).toEqual(form);
   });
 
-  test("finds of many answers at once what reading each alone finds, to the last digit of its times", () => {
+  test("gives the same results for concurrent answers as for each alone", () => {
     const leg = fc.record({
       lane: fc.constantFrom<Lane>("primary", "shadow"),
       isZipped: fc.boolean(),
@@ -92,7 +92,7 @@ describe("the desk that reads answers", () => {
           }
           return { number, want: alone.end(), pieces, end: () => lane.end(number) };
         });
-        // In turns, as streams of one connection come.
+        // Interleaved, like streams of one connection.
         while (queues.some(({ pieces }) => pieces.length > 0)) {
           for (const { pieces } of queues) pieces.shift()?.();
           if (is.ended.size === 0) is.desk.work();
@@ -120,7 +120,7 @@ describe("the desk that reads answers", () => {
     expect(is.order).toEqual([2, 1]);
   });
 
-  test("leaves the shadow's answers where their share of time is used up, and reads the primary's", () => {
+  test("reads only the primary's answers when the shadow's time budget is used up", () => {
     const clock = { ms: 0 };
     const shadowShare = createWorkShare(0.25, 100);
     const is = setup({ shadowShare, now: () => clock.ms });
@@ -137,7 +137,7 @@ describe("the desk that reads answers", () => {
     expect([is.order, is.desk.isWaiting]).toEqual([[2, 1], false]);
   });
 
-  test("reads what has come of the primary's between two pieces of the shadow's", () => {
+  test("reads the primary's new records between two pieces of the shadow's", () => {
     const is = setup();
     is.shadow.open(1);
     is.shadow.end(1);
@@ -148,9 +148,9 @@ describe("the desk that reads answers", () => {
     expect(is.order).toEqual([2, 1]);
   });
 
-  test("spends a quarter of its time on shadow's answers whose pieces take long", () => {
+  test("spends a quarter of its time on slow pieces of the shadow's answers", () => {
     let [ms, spentMs] = [0, 0];
-    // Each piece takes 400 ms: the clock is looked at before it and behind it.
+    // Each piece takes 400 ms: the clock is read before and after it.
     let isPiece = false;
     const share = createWorkShare(0.25, 100, 2_000);
     const is = setup({
@@ -177,7 +177,7 @@ describe("the desk that reads answers", () => {
     expect(spentMs / ms).toBeLessThan(0.27);
   });
 
-  test("gives up the leg whose unfinished line is too much for its lane, and no other", () => {
+  test("gives up only the leg whose unfinished line exceeds its lane's limit", () => {
     const is = setup({ maxHeldBytes: 100_000 });
     for (const leg of [1, 2]) is.shadow.open(leg);
     is.primary.open(3);
@@ -197,7 +197,7 @@ describe("the desk that reads answers", () => {
   test.each([
     { name: "a line", form: sse },
     { name: "a body", form: { isStream: false, coding: "identity" } as const },
-  ])("counts what $name in single bytes takes", ({ form }) => {
+  ])("counts the memory of $name in single bytes", ({ form }) => {
     const is = setup({ maxHeldBytes: 32 * 1024 });
     is.shadow.open(1, form);
     for (let i = 0; i < 40_000; i++) {
@@ -208,7 +208,7 @@ describe("the desk that reads answers", () => {
     expect(is.givenUp).toEqual([1]);
   });
 
-  test("gives up a bomb, and says what was known of it", () => {
+  test("gives up a compression bomb and reports its measurements so far", () => {
     const is = setup();
     const bomb = gzipSync(Buffer.concat([Buffer.from(event("a")), Buffer.alloc(2 ** 26, "\n")]));
     is.shadow.open(1, { isStream: true, coding: "gzip" });

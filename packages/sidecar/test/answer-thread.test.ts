@@ -28,7 +28,7 @@ afterEach(async () => {
   started = undefined;
 });
 
-/** Begins one turn, and never ends it. */
+/** Starts a turn that never ends. */
 const hanging = `Atomics.add(require("node:worker_threads").workerData, ${turnsWord}, 1); for (;;);`;
 const workers: Worker[] = [];
 
@@ -60,7 +60,7 @@ function setup(options: Partial<AnswerThreadOptions> = {}) {
 }
 
 describe("the thread that reads answers", () => {
-  test("finds what this one would, of pieces of any size, at the times of their arrival", async () => {
+  test("gives the same results as this thread, for pieces of any size, with their arrival times", async () => {
     const { thread, unread } = setup();
     const text = Buffer.concat(Array.from({ length: 20_000 }, (_, i) => event(`word ${i}`)));
     const here = createFormReader(sse);
@@ -79,7 +79,7 @@ describe("the thread that reads answers", () => {
     expect(unread).toEqual([]);
   });
 
-  test("keeps nothing of what the caller does with a chunk later", async () => {
+  test("is not affected by later changes to a chunk", async () => {
     const { thread } = setup();
     const reading = thread.read(sse, "primary");
     const chunk = Buffer.from(event("a"));
@@ -89,14 +89,14 @@ describe("the thread that reads answers", () => {
     expect(measures).toMatchObject({ tokenEvents: 1, isMalformed: false, firstTokenAt: 3 });
   });
 
-  test("tells of an answer that has no bytes without the thread", () => {
+  test("reports an answer without bytes without using the thread", () => {
     const { thread } = setup();
     const found: AnswerMeasures[] = [];
     thread.read(json, "primary").end((measures) => found.push(measures));
     expect(found).toEqual([createFormReader(json).end()]);
   });
 
-  test("counts a body of JSON that is longer than is read, and does not hand all of it over", async () => {
+  test("counts a JSON body above the limit without sending all of it", async () => {
     const { read, unread } = setup();
     const pieces = Array.from({ length: 30 }, () => Buffer.alloc(1024 * 1024, " "));
     expect(await read(json, "shadow", pieces)).toMatchObject({
@@ -107,7 +107,7 @@ describe("the thread that reads answers", () => {
     expect(unread).toEqual([]);
   });
 
-  test("drops the shadow's legs alone where the shadow floods it", async () => {
+  test("drops only the shadow's legs if the shadow floods it", async () => {
     const { thread, read, unread } = setup();
     const flood = thread.read(sse, "shadow");
     const chunk = Buffer.alloc(1024 * 1024, event("flood"));
@@ -122,7 +122,7 @@ describe("the thread that reads answers", () => {
     expect(unread).toEqual(["shadow"]);
   });
 
-  test("never makes the caller wait: 64 MiB of a flood are refused in less time than they take to be read", () => {
+  test("never blocks the caller: refuses 64 MiB of a flood faster than it could read them", () => {
     const { thread } = setup();
     const chunk = Buffer.alloc(64 * 1024, event("flood"));
     const here = createFormReader(sse);
@@ -134,7 +134,7 @@ describe("the thread that reads answers", () => {
     expect(performance.now() - startedMs).toBeLessThan(readMs);
   });
 
-  test("takes the shadow's legs again once it has caught up", async () => {
+  test("accepts the shadow's legs again after it caught up", async () => {
     const { thread, read } = setup();
     const flood = thread.read(sse, "shadow");
     while (flood.push(Buffer.alloc(65_536, ":\n"), 0));
@@ -142,7 +142,7 @@ describe("the thread that reads answers", () => {
     expect(await read(sse, "shadow", [event("a")])).toMatchObject({ tokenEvents: 1 });
   });
 
-  test("says of a leg that it gives up that no more of it is wanted", async () => {
+  test("reports that no more data of a given-up leg is wanted", async () => {
     const { thread, unread } = setup();
     const reading = thread.read(sse, "primary");
     for (let i = 0; i < 40; i++) reading.push(Buffer.alloc(65_536, ":\n"), 0);
@@ -150,7 +150,7 @@ describe("the thread that reads answers", () => {
     expect([reading.push(event("a"), 0), unread]).toEqual([false, ["primary"]]);
   });
 
-  test("when it dies: legs under way are not read, it is started again, and reads", async () => {
+  test("after it died, drops running legs, restarts and reads again", async () => {
     const { thread, read, unread, ends } = setup();
     await read(sse, "primary", [event("a")]);
     const open = thread.read(sse, "primary");
@@ -166,7 +166,7 @@ describe("the thread that reads answers", () => {
     expect(await read(sse, "primary", [event("a")])).toMatchObject({ tokenEvents: 1 });
   });
 
-  test("when it can't be started is started again later", async () => {
+  test("retries later if it can't be started", async () => {
     let starts = 0;
     const { read, ends } = setup({
       start(inbox) {
@@ -186,7 +186,7 @@ describe("the thread that reads answers", () => {
     expect(await read(sse, "primary", [event("a")])).toMatchObject({ tokenEvents: 1 });
   });
 
-  test("is closed where it exits while its results are awaited", async () => {
+  test("closes if it exits while results are pending", async () => {
     const worker = Object.assign(new EventEmitter(), {
       unref() {},
       terminate: () => Promise.resolve(1),
@@ -203,18 +203,18 @@ describe("the thread that reads answers", () => {
     expect(found).toEqual([unreadAnswer]);
   });
 
-  test("while it is not there answers are not read, and nothing is awaited", async () => {
+  test("while it is not running, answers are not read and nothing is pending", async () => {
     const { read, unread } = setup({ restartMs: 60_000 });
     await workers[0]?.terminate();
     expect(await read(sse, "primary", [event("a")])).toMatchObject({ isGivenUp: true });
     expect(unread).toEqual(["primary"]);
   });
 
-  test("has so long to tell what it has read", async () => {
+  test("has a time limit for its results", async () => {
     const { thread, unread } = setup({
       resultMs: 1,
       sweepMs: 10,
-      // A thread that looks into another inbox.
+      // A thread that reads another inbox.
       start: () => startWorker(createInbox()),
     });
     const reading = thread.read(sse, "primary");
@@ -223,7 +223,7 @@ describe("the thread that reads answers", () => {
     expect([measures.isGivenUp, unread]).toEqual([true, ["primary"]]);
   });
 
-  test("that hangs is ended, and started again", async () => {
+  test("is ended and restarted if it hangs", async () => {
     const { thread, read, unread, ends } = setup({
       sweepMs: 100,
       start(inbox) {
@@ -242,20 +242,20 @@ describe("the thread that reads answers", () => {
     expect(await read(sse, "primary", [event("a")])).toMatchObject({ tokenEvents: 1 });
   });
 
-  test("a fault of whoever learns of one answer is told, and is that answer's alone", async () => {
+  test("reports an error in a receiver of one answer, without affecting others", async () => {
     const { thread, read, faults } = setup();
     const reading = thread.read(sse, "primary");
     reading.push(event("a"), 0);
     reading.end(() => {
-      throw new Error("an observer's fault");
+      throw new Error("an observer's error");
     });
     expect(await read(sse, "primary", [event("a")])).toMatchObject({ tokenEvents: 1 });
-    expect(faults.map(String)).toEqual(["Error: an observer's fault"]);
+    expect(faults.map(String)).toEqual(["Error: an observer's error"]);
   });
 
-  test("when it is closed tells first what it has read", async () => {
+  test("reports its results before it closes", async () => {
     const { thread, read, ends } = setup();
-    // On a busy machine a thread takes longer to begin than closing waits.
+    // On a busy machine, a thread takes longer to start than closing waits.
     await read(sse, "primary", [event("a")]);
     const found: AnswerMeasures[] = [];
     for (let i = 0; i < 100; i++) {

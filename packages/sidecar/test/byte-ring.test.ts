@@ -32,7 +32,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constant("read" as const), count: fc.nat(6) }),
 );
 
-/** The text's bytes at an address that ends in `phase`. */
+/** Returns the text's bytes at an address that ends in `phase`. */
 function bytesOf(text: string, phase: number): Uint8Array {
   const bytes = new Uint8Array(phase + Buffer.byteLength(text));
   bytes.set(Buffer.from(text), phase);
@@ -52,7 +52,7 @@ function setup() {
 }
 
 describe("a ring of records", () => {
-  test("gives out what was written, in order and whole, wherever it wraps", () => {
+  test("returns complete records in order, wherever it wraps", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
         const { writer, read } = setup();
@@ -75,7 +75,7 @@ describe("a ring of records", () => {
     );
   });
 
-  test("takes nothing that does not fit, and takes it once there is room", () => {
+  test("rejects a record that does not fit, and accepts it when there is room", () => {
     const { writer, read } = setup();
     const chunk = bytesOf("x".repeat(112), 0);
     const taken = Array.from({ length: 9 }, (_, i) => writer.write(i, recordKind.data, 0, chunk));
@@ -86,7 +86,7 @@ describe("a ring of records", () => {
     expect(rest).toEqual([1, 2, 3, 4, 5, 6, 9, undefined]);
   });
 
-  test("has room for the reserved ends when it takes nothing else, wherever it wraps", () => {
+  test("has room for reserved end records when it is full, wherever it wraps", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(200), { maxLength: 100 }), (sizes) => {
         const { writer, reader, read } = setup();
@@ -104,10 +104,10 @@ describe("a ring of records", () => {
     );
   });
 
-  test("goes on when its positions have passed 2^31", () => {
+  test("works when its positions exceed 2^31", () => {
     const memory = createRingMemory(capacityBytes);
     const positions = new Int32Array(memory, 0, frontBytes / 4);
-    // Both sides go on from the positions that they find.
+    // Both sides continue at the stored positions.
     positions.fill(2 ** 31 - 100);
     const writer = new RingWriter(memory, 0);
     const reader = new RingReader(memory);
@@ -118,7 +118,7 @@ describe("a ring of records", () => {
     expect(positions[0]).toBeLessThan(0);
   });
 
-  test("keeps no byte of what was read", () => {
+  test("keeps no bytes of records that were read", () => {
     const { memory, writer, read } = setup();
     for (let i = 0; i < 50; i++) {
       writer.write(i, recordKind.data, 0, bytesOf("secret-secret-secret", i % 8));
@@ -128,7 +128,7 @@ describe("a ring of records", () => {
     expect(Buffer.from(memory, frontBytes).includes("cret")).toBe(false);
   });
 
-  test("holds a record of the greatest length", () => {
+  test("holds a record of maximum length", () => {
     const memory = createRingMemory(4 * maxRecordBytes);
     const writer = new RingWriter(memory, 0);
     const reader = new RingReader(memory);

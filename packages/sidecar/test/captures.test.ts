@@ -39,7 +39,7 @@ function pair(captures: Captures, request: { texts: Texts | undefined }): void {
   captures.paired?.({ requestId: "r", ...legs }, "m", request);
 }
 
-test("a capture has the request and both answers, and is written once for a request", () => {
+test("a capture has the request and both answers, and is written once per request", () => {
   const { folder, captures } = capturing();
   const request = { texts: captures.hold(Buffer.from('{"prompt":"hi"}')) };
   request.texts?.add(undefined, Buffer.from("one "));
@@ -57,7 +57,7 @@ test("a capture has the request and both answers, and is written once for a requ
   });
 });
 
-test("texts are bounded: of each request, and by the requests that hold any", () => {
+test("texts are limited, per request and by the number of requests", () => {
   const { captures } = capturing();
   const requests = Array.from({ length: 512 }, () => ({ texts: captures.hold(Buffer.from("{}")) }));
   expect(captures.hold(Buffer.from("{}"))).toBeUndefined();
@@ -72,7 +72,7 @@ test("texts are bounded: of each request, and by the requests that hold any", ()
   expect(captures.hold(Buffer.from("{}"))).toBeUndefined();
 });
 
-test("a long answer of one lane leaves room for those of the others", () => {
+test("a long answer of one lane leaves room for the other lanes", () => {
   const { captures } = capturing();
   const texts = captures.hold(Buffer.from("{}"));
   for (let i = 0; i < 100; i++) texts?.add("m0", Buffer.alloc(10_000, "x"));
@@ -86,7 +86,7 @@ test("a long answer of one lane leaves room for those of the others", () => {
 
 const held = (captures: Captures) => ({ texts: captures.hold(Buffer.from("{}")) });
 
-test("a folder that a cleaner has removed is made again, for its owner alone", () => {
+test("a removed folder is created again, only for its owner", () => {
   const { folder, captures, troubles } = capturing();
   rmSync(folder, { recursive: true });
   captures.expire();
@@ -97,7 +97,7 @@ test("a folder that a cleaner has removed is made again, for its owner alone", (
   expect(troubles).toEqual([]);
 });
 
-test("a folder that can't be used is reported, and ends nothing", () => {
+test("an unusable folder is reported without further effect", () => {
   const { folder, captures, troubles } = capturing();
   rmSync(folder, { recursive: true });
   writeFileSync(folder, "a file");
@@ -109,7 +109,7 @@ test("a folder that can't be used is reported, and ends nothing", () => {
   expect([readdirSync(folder).length, troubles.length]).toEqual([1, 2]);
 });
 
-test("no planted link is followed, and an open folder is closed", () => {
+test("does not follow links, and closes an open folder", () => {
   const { folder, captures } = capturing();
   chmodSync(folder, 0o777);
   pair(captures, held(captures));
@@ -123,7 +123,7 @@ test("no planted link is followed, and an open folder is closed", () => {
   expect(statSync(folder).mode & 0o777).toBe(0o700);
 });
 
-test("a folder that can't be made is an error at the start that names it", () => {
+test("a folder that can't be created is an error at start with its name", () => {
   const file = join(mkdtempSync(join(tmpdir(), "umbra-captures-")), "file");
   writeFileSync(file, "");
   const options = { limit: 1, retentionMs: 1, secret: "s", routeOf: () => "r", onTrouble() {} };

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** The Chromium of this machine; undefined where there is none. */
+/** The Chromium binary of this machine; undefined if there is none. */
 export const chromium = [
   process.env.CHROMIUM_BIN,
   "/usr/bin/chromium",
@@ -12,26 +12,26 @@ export const chromium = [
   "/usr/bin/google-chrome",
 ].find((path): path is string => path !== undefined && path !== "" && existsSync(path));
 
-/** A real Chromium without a window. */
+/** A real headless Chromium. */
 export interface Browser {
   newPage(): Promise<BrowserPage>;
   close(): Promise<void>;
 }
 
-/** A page that shares nothing with others. */
+/** Opens a page that shares nothing with other pages. */
 export interface BrowserPage {
   open(url: string): Promise<void>;
-  /** The value of an expression in the page, which must have a JSON form. */
+  /** Evaluates an expression in the page. Its value must be serializable as JSON. */
   evaluate(expression: string): Promise<unknown>;
   setSize(width: number, height: number): Promise<void>;
   setDark(isDark: boolean): Promise<void>;
-  /** PNG of the whole page. */
+  /** Returns a PNG of the whole page. */
   screenshot(): Promise<Buffer>;
-  /** Exceptions, errors and warnings of the console, violations of the policy, dialogs; by when they came. */
+  /** Exceptions, console errors and warnings, policy violations and dialogs, in order. */
   readonly problems: readonly string[];
 }
 
-/** What the DevTools protocol sends: an answer with an id, or an event with a method. */
+/** A message of the DevTools protocol: an answer with an id, or an event with a method. */
 interface Message {
   readonly id?: number;
   readonly sessionId?: string;
@@ -53,10 +53,10 @@ const flags = [
 const startTimeoutMs = 20_000;
 const callTimeoutMs = 10_000;
 
-/** Starts a Chromium of its own. */
+/** Starts a separate Chromium. */
 export async function openBrowser(): Promise<Browser> {
   const profile = await mkdtemp(join(tmpdir(), "umbra-chromium-"));
-  // A group of its own: its helpers go with it.
+  // A separate process group, so that its child processes end with it.
   const child = spawn(chromium ?? "", [...flags, `--user-data-dir=${profile}`, "about:blank"], {
     detached: true,
     stdio: ["ignore", "ignore", "pipe"],
@@ -84,7 +84,7 @@ export async function openBrowser(): Promise<Browser> {
   }
 }
 
-/** Chromium prints where it listens. */
+/** Waits until Chromium prints its address. */
 function addressOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let said = "";
@@ -150,7 +150,7 @@ async function connect(address: string): Promise<DevTools> {
   return devTools;
 }
 
-/** Events are taken of the newest page only. */
+/** Only receives events of the newest page. */
 async function pageOf(devTools: DevTools): Promise<BrowserPage> {
   const { browserContextId } = await devTools.call("Target.createBrowserContext");
   const blank = { url: "about:blank", browserContextId };

@@ -6,7 +6,7 @@ function rowsOf(metrics: ReturnType<typeof createExposition>, name: string): rea
   return [...(metrics.families.find((family) => family.name === name)?.read() ?? [])];
 }
 
-test("a compatible metric that is made from our own leaves rows out, and adds those with the same labels", () => {
+test("a derived compatible metric omits rows and sums rows with the same labels", () => {
   const metrics = createExposition();
   metrics.gauge(
     {
@@ -33,13 +33,13 @@ test("a compatible metric that is made from our own leaves rows out, and adds th
   ]);
   expect(metrics.families.at(-1)).toMatchObject({
     type: "gauge",
-    help: "As umbra_things.",
+    help: "Same as umbra_things.",
     labels: ["name"],
     twinOf: "umbra_things",
   });
 });
 
-test("a compatible histogram has the buckets of our own, unless it is declared with others", () => {
+test("a compatible histogram has the same buckets unless declared otherwise", () => {
   const metrics = createExposition();
   const declare = (name: string, bounds: { readonly bounds?: readonly number[] }) =>
     metrics.histogram({ name, help: "Time.", bounds: [1, 2], compatible: { name, ...bounds } });

@@ -18,7 +18,7 @@ interface Rules {
   }[];
 }
 
-test("dashboard and alerts ask for metrics that a sidecar has", async () => {
+test("dashboard and alerts only use metrics of the sidecar", async () => {
   const topology = directTopology({ primary: ["127.0.0.1:9"], shadow: ["127.0.0.1:9"], port: 80 });
   const sidecar = await startSidecar({
     topology,
@@ -41,7 +41,7 @@ test("dashboard and alerts ask for metrics that a sidecar has", async () => {
   }
 });
 
-test("every alert says what it is about and what to do; panels have ids of their own", () => {
+test("every alert has a description and advice, and panels have unique ids", () => {
   const { groups } = parse(read("prometheus/umbra-alerts.yaml")) as Rules;
   for (const { alert, annotations } of groups.flatMap(({ rules }) => rules)) {
     expect([alert, annotations.summary?.length, annotations.description?.length]).toEqual([

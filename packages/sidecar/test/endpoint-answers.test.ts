@@ -47,7 +47,7 @@ describe("a line of the access log", () => {
     { name: "a redirect", line: { status: 307 }, want: { status: 307 } },
     { name: "401", line: { status: 401 }, want: { status: 401 } },
     { name: "500", line: { status: 500 }, want: { status: 500 } },
-    { name: "503 of the endpoint", line: { status: 503 }, want: { status: 503 } },
+    { name: "503 from the endpoint", line: { status: 503 }, want: { status: 503 } },
     {
       name: "no connection",
       line: { status: 503, details, flags: flag("upstreamConnectionFailure") },
@@ -64,7 +64,7 @@ describe("a line of the access log", () => {
       want: failed,
     },
     {
-      name: "an answer that breaks off",
+      name: "a truncated answer",
       line: { flags: flag("upstreamConnectionTermination") },
       want: failed,
     },
@@ -89,7 +89,7 @@ describe("a line of the access log", () => {
       want: undefined,
     },
     {
-      name: "a client that leaves",
+      name: "a client that disconnects",
       line: { status: 0, details: "downstream", flags: flag("downstreamConnectionTermination") },
       want: undefined,
     },
@@ -103,7 +103,7 @@ describe("a line of the access log", () => {
       line: { status: 400, flags: flag("downstreamProtocolError") },
       want: undefined,
     },
-    { name: "Envoy is full", line: { status: 503, details: "overflow" }, want: undefined },
+    { name: "Envoy is overloaded", line: { status: 503, details: "overflow" }, want: undefined },
     { name: "no host", line: { status: 503, details: "no_healthy_upstream" }, want: undefined },
     { name: "a refusal of a filter", line: { status: 429, details: "ext_proc" }, want: undefined },
   ])("$name", ({ line, want }) => {
@@ -118,21 +118,21 @@ describe("a line of the access log", () => {
     { name: "the third attempt answers", attempts: 3, served: third, failed: [first, second] },
     { name: "the picked one answers at last", attempts: 2, served: first, failed: [] },
     {
-      name: "another than those named answers",
+      name: "an endpoint that is not listed answers",
       attempts: 3,
       served: "x:1",
       failed: [first, second],
     },
     { name: "there was no attempt", attempts: 0, served: first, failed: [] },
     { name: "the count is nonsense", attempts: 4e9, served: third, failed: [first, second] },
-  ])("tells of attempts that failed: $name", ({ attempts, served, failed: want }) => {
+  ])("reports failed attempts: $name", ({ attempts, served, failed: want }) => {
     const line = entry({ attempts, upstreamAddress: served });
     const { failed: before, last } = loggedAnswer(line, ` ${first}, ${second},${third}`);
     expect(before).toEqual(want);
     expect(last?.address).toBe(served);
   });
 
-  test("without an upstream address means the endpoint of its last attempt", () => {
+  test("without an upstream address is about the endpoint of the last attempt", () => {
     const line = { attempts: 2, upstreamAddress: "", flags: flag("upstreamConnectionFailure") };
     expect(loggedAnswer(entry(line), `${first},${second}`)).toEqual({
       failed: [first],
@@ -181,7 +181,7 @@ function setup() {
     observers: [answers],
   });
   const legs: LiveLeg[] = [];
-  /** A request is picked; undefined where there is no room for it. */
+  /** Picks a request; undefined if there is no room for it. */
   const remember = ({ mirror, requestId = "r", isMeasured, state = pool, lease }: Remembered) => {
     const request = mirror === undefined ? live.begin(requestId, []) : undefined;
     const leg = mirror === undefined ? request : live.beginTwin(requestId, mirror);
@@ -203,13 +203,13 @@ function setup() {
     if (leg === undefined) throw new Error("nothing was picked");
     return leg;
   };
-  /** The pick's stream is over, which may have told the lease of the answer. */
+  /** Ends the pick stream, which may have reported the answer to the lease. */
   const over = (isReported = false, leg = lastLeg()) => {
     leg.isOver = true;
     leg.isReported ||= isReported;
     live.streamOver(leg.request);
   };
-  /** The answer of a leg has ended that is observed. */
+  /** Ends the answer of an observed leg. */
   const ended = (measures: Leg, { measured, request } = lastLeg()) => {
     if (measured !== undefined) Object.assign(measured, { hasBegun: true, hasEnded: true });
     request.streams++;
@@ -239,8 +239,8 @@ function leg(how: LegClass, more: Partial<Leg> = {}): Leg {
   };
 }
 
-describe("answers reach the pool's health", () => {
-  test("before and behind the end of the pick's stream, each once", () => {
+describe("answers are reported to the pool's health tracking", () => {
+  test("before and after the end of the pick stream, each once", () => {
     for (const isOver of [false, true]) {
       const { live, ended, pick, over, of } = setup();
       pick();
@@ -265,7 +265,7 @@ describe("answers reach the pool's health", () => {
   test.each([
     { name: "full", waiting: 9, isEjected: false },
     { name: "idle", waiting: 0, isEjected: true },
-  ])("of an endpoint that was $name and tried first, and of the one that served", (each) => {
+  ])("for an endpoint that was $name and tried first, and for the one that served", (each) => {
     const { live, pick, pool, of } = setup();
     pool.recordScrape(first, page(each.waiting), 0);
     for (let i = 0; i < 5; i++) {
@@ -278,7 +278,7 @@ describe("answers reach the pool's health", () => {
     expect(of(second)).toMatchObject({ isEjected: false, errorShare: 0 });
   });
 
-  test("of an endpoint that is gone, also where each request is retried", () => {
+  test("for a dead endpoint, even if each request is retried", () => {
     const { live, pick, of } = setup();
     for (let i = 0; i < 5; i++) {
       pick().release();
@@ -287,7 +287,7 @@ describe("answers reach the pool's health", () => {
     expect([of(first), of(second)]).toMatchObject([{ isAvoided: true }, { isAvoided: false }]);
   });
 
-  test("of an endpoint that was tried first say nothing of it where the last attempt failed", () => {
+  test("not for an endpoint that was tried first if the last attempt failed", () => {
     const { live, pick, pool, of } = setup();
     pool.recordScrape(first, page(9), 0);
     pick();
@@ -296,7 +296,7 @@ describe("answers reach the pool's health", () => {
     expect([of(first), of(second)]).toMatchObject([{ isEjected: false }, { isEjected: true }]);
   });
 
-  test("a 404 takes back what the pick noted, and puts the endpoint's model list in doubt", () => {
+  test("a 404 undoes the pick's prefix entry and triggers a read of the endpoint's model list", () => {
     const { live, pick, over, of, notFound } = setup();
     pick().release();
     over();
@@ -306,7 +306,7 @@ describe("answers reach the pool's health", () => {
     expect(notFound).toEqual([`pool ${first}`]);
   });
 
-  test("nothing is counted for requests that nobody knows, have been reported, or say nothing", () => {
+  test("ignores requests that are unknown, already reported, or without information", () => {
     const { live, pick, over, of } = setup();
     live.logged(entry({ status: 500 }));
     pick();
@@ -329,7 +329,7 @@ describe("answers reach the pool's health", () => {
     expect(of(first).errorShare).toBeGreaterThan(0);
   });
 
-  test("the twin of a request has an answer of its own", () => {
+  test("the twin of a request has its own answer", () => {
     const { live, pick, of } = setup();
     pick({ mirror: "m" });
     live.logged(entry({ status: 500 }));
@@ -370,7 +370,7 @@ describe("answers reach the pool's health", () => {
       const { live, ended, pick, over, of } = setup();
       pick({ isMeasured: true });
       over();
-      // The status alone can't tell whether an answer that is measured was good.
+      // The status alone does not show whether a measured answer was good.
       live.logged(entry());
       ended(leg(how, { status }));
       const { errorShare, ...state } = of(first);
@@ -378,7 +378,7 @@ describe("answers reach the pool's health", () => {
     },
   );
 
-  test("a measured answer has a first token; one without an endpoint, or of a leg that is not measured, says nothing", () => {
+  test("reports the first token of a measured answer; ignores answers without an endpoint or of unmeasured legs", () => {
     const { ended, pick, of } = setup();
     const { endpoint: _, ...nowhere } = leg("server_error", { status: 500 });
     pick();
@@ -406,7 +406,7 @@ describe("answers reach the pool's health", () => {
       return { early, late: found };
     }
 
-    test("counts as it is once no measured answer can come", () => {
+    test("counts when no measured answer can arrive any more", () => {
       const { early, late } = counted(({ live, over }) => {
         live.logged(entry());
         over();
@@ -414,7 +414,7 @@ describe("answers reach the pool's health", () => {
       expect([early, late]).toEqual([[], [line]]);
     });
 
-    test("gives way to the measured answer, whichever comes first", () => {
+    test("is overridden by the measured answer, in either order", () => {
       const after = counted(({ live, over, ended }) => {
         live.logged(entry());
         over();
@@ -430,7 +430,7 @@ describe("answers reach the pool's health", () => {
       expect([before.early, before.late]).toEqual([once, once]);
     });
 
-    test("counts as it is where the measured answer says nothing", () => {
+    test("counts if the measured answer has no information", () => {
       const after = counted(({ live, over, ended }) => {
         live.logged(entry());
         over();
@@ -444,7 +444,7 @@ describe("answers reach the pool's health", () => {
       expect([after.late, before.late]).toEqual([[line], [line]]);
     });
 
-    test("counts as it is where newer requests push it out", () => {
+    test("counts if newer requests replace it", () => {
       const { early } = counted(({ live, over, remember, pick }) => {
         live.logged(entry());
         over();
@@ -475,8 +475,8 @@ describe("answers reach the pool's health", () => {
 
     test.each([
       { name: "before their ends", isOver: false },
-      { name: "behind their ends", isOver: true },
-    ])("are each heard, $name", ({ isOver }) => {
+      { name: "after their ends", isOver: true },
+    ])("are each reported, $name", ({ isOver }) => {
       const { live, over, heard, legs } = shared(20);
       if (isOver) for (const each of legs.toReversed()) over(false, each);
       for (let i = 0; i < 20; i++) live.logged(line(i % 2 === 0 ? second : first, 200 + i));
@@ -488,7 +488,7 @@ describe("answers reach the pool's health", () => {
       expect(heard).toHaveLength(20);
     });
 
-    test("are each heard once where they are measured and logged", () => {
+    test("are each reported once if they are measured and logged", () => {
       const { live, ended, over, heard, legs } = shared(4, true);
       for (const each of legs) over(false, each);
       for (let i = 0; i < 4; i++) {
@@ -503,14 +503,14 @@ describe("answers reach the pool's health", () => {
       expect(heard).toEqual([...pair, ...pair]);
     });
 
-    test("are bounded: too many are not heard", () => {
+    test("are limited: too many are ignored", () => {
       const { live, heard } = shared(80);
       for (let i = 0; i < 100; i++) live.logged(line(first, 200));
       expect(heard).toHaveLength(64);
     });
   });
 
-  test("while no access log is heard, the first 256 that ended are kept, and all that are measured", () => {
+  test("without access log lines, keeps the first 256 ended requests and all measured ones", () => {
     const { live, pick, of, over, remember } = setup();
     const lease = pick();
     for (let i = 0; i < 1_000; i++) {
@@ -525,7 +525,7 @@ describe("answers reach the pool's health", () => {
     expect(of(first).errorShare).toBeGreaterThan(measured);
   });
 
-  test("requests are remembered for an access log until 10,000 were picked without one", () => {
+  test("requests are kept for an access log until 10,000 picks had no line", () => {
     const { live, pick, over } = setup();
     for (let i = 0; i < 9_999; i++) {
       pick({ requestId: `r${i}` }).release();
@@ -538,7 +538,7 @@ describe("answers reach the pool's health", () => {
     expect(live.awaitsLog).toBe(true);
   });
 
-  test("what is remembered is bounded, and ends in time", () => {
+  test("kept requests are limited and expire", () => {
     const { live, pick, of, clock, over, remember } = setup();
     const lease = pick();
     live.logged(entry({ requestId: "none" }));
@@ -561,7 +561,7 @@ describe("answers reach the pool's health", () => {
   });
 });
 
-describe("an answer that passes the pick's own stream", () => {
+describe("an answer that passes through the pick stream", () => {
   function watched() {
     const { pick, of } = setup();
     const lease = pick();
@@ -592,14 +592,14 @@ describe("an answer that passes the pick's own stream", () => {
     expect(of(first).errorShare > 0).toBe(hasErrors);
   });
 
-  test("that the gateway gave itself says nothing about the endpoint", () => {
+  test("from the gateway itself does not count for the endpoint", () => {
     const { headers, watch, of } = watched();
     headers(500, { details: "no_healthy_upstream" });
     expect(watch.isReported).toBe(false);
     expect(of(first)).toMatchObject({ isEjected: false, errorShare: 0, inFlight: 0 });
   });
 
-  test("is good at its end, unknown where it is cut short, and an error where it redirects", () => {
+  test("is good at its end, unknown if truncated, and an error if it redirects", () => {
     const whole = watched();
     whole.headers(200, { details: "via_upstream" });
     whole.watch.body(whole.lease, 10, false);

@@ -10,7 +10,7 @@ import { openEndpointKey } from "@umbra/sidecar/internal";
 import pino from "pino";
 import { until } from "./until.ts";
 
-test("an endpoint key is read again when its file changes, and never logged", async () => {
+test("an endpoint key is reloaded when its file changes, and never logged", async () => {
   const file = join(mkdtempSync(join(tmpdir(), "umbra-endpoint-key-")), "key");
   const lines: string[] = [];
   const log = pino({ base: null }, { write: (line: string) => void lines.push(line) });
@@ -22,7 +22,7 @@ test("an endpoint key is read again when its file changes, and never logged", as
 
     writeFileSync(file, "two\nlines-secret\n");
     await until(async () => lines.length > 1);
-    expect(lines.at(-1)).toContain("must hold one key, on one line");
+    expect(lines.at(-1)).toContain("must contain one key, on one line");
     expect(key.authorization()).toBe("Bearer secret-1");
 
     writeFileSync(`${file}.next`, "secret-2", { mode: 0o600 });
@@ -34,7 +34,7 @@ test("an endpoint key is read again when its file changes, and never logged", as
   }
 }, 15_000);
 
-test("a sidecar logs once that a list is refused, counts it, and shows the key nowhere", async () => {
+test("a sidecar logs a refused list once, counts it, and never shows the key", async () => {
   const file = join(mkdtempSync(join(tmpdir(), "umbra-endpoint-key-")), "key");
   writeFileSync(file, "secret-1\n", { mode: 0o600 });
   const asked: (string | undefined)[] = [];
@@ -84,7 +84,7 @@ test.each([
   { name: "plain HTTP", pool: { endpoints: ["10.0.0.1:80"] }, want: [] },
   { name: "TLS", pool: { endpoints: ["10.0.0.1:80"], tls: {} }, want: ["10.0.0.1:80"] },
   {
-    name: "TLS with an authority, and no hostname",
+    name: "TLS with a CA but without a hostname",
     pool: { endpoints: ["10.0.0.1:80"], tls: { caPem: "x" } },
     want: ["10.0.0.1:80"],
   },
@@ -101,18 +101,18 @@ test.each([
     },
     want: ["[fd00::1]:80"],
   },
-])("endpoints whose certificate is not verified, of $name", ({ pool, want }) => {
+])("endpoints with an unverified certificate, for $name", ({ pool, want }) => {
   expect(unverifiedEndpoints(pool)).toEqual(want);
 });
 
 test.each([
   { name: "with a key", hasKey: true, tls: {}, want: 1 },
   { name: "without a key", hasKey: false, tls: {}, want: 0 },
-  { name: "whose TLS is verified", hasKey: true, tls: { hostname: "a.example" }, want: 0 },
-])("a sidecar $name logs $want pools whose TLS is not verified", async ({ hasKey, tls, want }) => {
+  { name: "with verified TLS", hasKey: true, tls: { hostname: "a.example" }, want: 0 },
+])("a sidecar $name logs $want pools with unverified TLS", async ({ hasKey, tls, want }) => {
   const file = join(mkdtempSync(join(tmpdir(), "umbra-endpoint-key-")), "key");
   writeFileSync(file, "secret-1\n", { mode: 0o600 });
-  // Not written as loopback, and refused at once.
+  // An address that is not loopback but refuses connections immediately.
   const direct = directTopology({ primary: ["0.0.0.0:1"], shadow: [], port: 80 });
   const lines: string[] = [];
   const sidecar = await startSidecar({
@@ -124,7 +124,7 @@ test.each([
   });
   await sidecar.close(0);
   const warnings = lines
-    .filter((line) => line.includes("TLS that is not verified"))
+    .filter((line) => line.includes("unverified TLS"))
     .map((line) => JSON.parse(line) as object);
   expect(warnings).toHaveLength(want);
   expect(warnings).toMatchObject(

@@ -33,7 +33,7 @@ const listOf = (...ids: readonly string[]) =>
 
 interface Server {
   readonly address: string;
-  /** Paths and `authorization` headers of what it was asked for. */
+  /** Paths and `authorization` headers of received requests. */
   readonly asked: { readonly path: string; readonly key: string | undefined }[];
 }
 
@@ -57,7 +57,7 @@ async function serve(
   return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
 }
 
-/** A vLLM; `other` answers what it has an answer for. */
+/** A vLLM server. `other` answers first. */
 const vllm =
   (models: string, other: (path: string) => Answer | undefined = () => undefined): Pages =>
   (path) =>
@@ -109,12 +109,12 @@ function scraped(
 async function until(holds: () => boolean, limitMs = 4_000): Promise<void> {
   const endMs = performance.now() + limitMs;
   while (!holds()) {
-    if (performance.now() > endMs) throw new Error("what was waited for has not come");
+    if (performance.now() > endMs) throw new Error("the expected condition did not occur");
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
-describe("where a metrics page is", () => {
+describe("the location of a metrics page", () => {
   const elsewhere: Pages = (path) =>
     path === "/prometheus/metrics"
       ? [200, "trtllm_num_requests_waiting 0\ntrtllm_num_requests_running 1\n"]
@@ -122,7 +122,7 @@ describe("where a metrics page is", () => {
         ? [200, "[]", { "content-type": "application/json" }]
         : [404, ""];
 
-  test("an engine's own default is asked for first", async () => {
+  test("an engine's own default is tried first", async () => {
     const server = await serve(elsewhere);
     const labels = { "llm-d.ai/engine-type": "trtllm-serve" };
     const { endpoints } = scraped([server], { endpointLabels: { [server.address]: labels } });
@@ -131,14 +131,14 @@ describe("where a metrics page is", () => {
     expect(endpoints()[0]?.lastFailure).toBeUndefined();
   });
 
-  test("JSON at /metrics of an unknown engine leads on to /prometheus/metrics", async () => {
+  test("for JSON at /metrics of an unknown engine, /prometheus/metrics is tried next", async () => {
     const server = await serve(elsewhere);
     const { endpoints } = scraped([server]);
     await until(() => endpoints()[0]?.metrics.kind === "fresh");
     expect(endpoints()[0]?.lastFailure).toBeUndefined();
   });
 
-  test("a path, a port and a scheme that are set are the only place", async () => {
+  test("a configured path, port and scheme are the only location", async () => {
     const certificate = await selfSigned();
     const metrics = await serve((path) => (path === "/m" ? [200, page] : [404, ""]), certificate);
     const server = await serve(vllm(listOf("m")));
@@ -149,7 +149,7 @@ describe("where a metrics page is", () => {
     expect(server.asked.map(({ path }) => path)).not.toContain("/metrics");
   });
 
-  test("the page of another exporter that a hint names does not hide the endpoint's own", async () => {
+  test("another exporter's page in a hint does not hide the endpoint's own page", async () => {
     const exporter = await serve(() => [200, "DCGM_FI_DEV_GPU_UTIL 1\n"]);
     const server = await serve(vllm(listOf("m")));
     const port = Number(exporter.address.split(":")[1]);
@@ -160,7 +160,7 @@ describe("where a metrics page is", () => {
     expect(endpoints()[0]?.lastFailure).toBeUndefined();
   });
 
-  test("a hint is taken where the endpoint has no page of its own", async () => {
+  test("a hint is used if the endpoint has no page of its own", async () => {
     const exporter = await serve(() => [200, page]);
     const server = await serve((path) => (path === "/v1/models" ? [200, listOf("m")] : [404, ""]));
     const port = Number(exporter.address.split(":")[1]);
@@ -171,7 +171,7 @@ describe("where a metrics page is", () => {
     expect(endpoints()[0]?.lastFailure).toBeUndefined();
   });
 
-  test("an endpoint's own page is read once it is there, though nobody answers where a hint says", async () => {
+  test("an endpoint's own page is read when it exists, even if nothing answers at the hint", async () => {
     let status = 503;
     const server = await serve(
       vllm(listOf("m"), (path) => (path.endsWith("/metrics") ? [status, page] : undefined)),
@@ -190,7 +190,7 @@ describe("where a metrics page is", () => {
     expect(endpoints()[0]?.lastFailure).toBeUndefined();
   });
 
-  test("a hint is taken where the endpoint's own page never shows load", async () => {
+  test("a hint is used if the endpoint's own page never shows load", async () => {
     let ms = 0;
     const exporter = await serve(() => [200, page]);
     const server = await serve((path) =>
@@ -212,7 +212,7 @@ describe("where a metrics page is", () => {
     expect(endpoints()[0]?.lastFailure).toBeUndefined();
   });
 
-  test("what an endpoint's Pod says goes before what its pool says", async () => {
+  test("the annotations of an endpoint's Pod override those of its pool", async () => {
     const server = await serve(vllm("", (path) => (path === "/own" ? [200, page] : undefined)));
     const { endpoints } = scraped([server], {
       scrape: { path: "/pool" },
@@ -223,7 +223,7 @@ describe("where a metrics page is", () => {
   });
 });
 
-describe("a page that can't be read is named", () => {
+describe("an unreadable page is reported by name", () => {
   test.each<{ name: string; answer: Answer; reason: RegExp; outcome: string }>([
     {
       name: "JSON",
@@ -292,7 +292,7 @@ describe("redirects", () => {
     );
   };
 
-  test("on the same server are followed, and remembered", async () => {
+  test("on the same server are followed and cached", async () => {
     const server = await serve((path) =>
       path === "/a" ? [307, "x", { location: "/a/" }] : [200, "page"],
     );
@@ -303,7 +303,7 @@ describe("redirects", () => {
     expect(await get(server.address, "/a")).toMatchObject({ ok: true, bytes: Buffer.from("page") });
   });
 
-  test("to another server are not followed: the key stays here", async () => {
+  test("to another server are not followed, so the key is not sent", async () => {
     const other = await serve(() => [200, page]);
     const server = await serve(() => [302, "", { location: `http://${other.address}/metrics` }]);
     expect(await get(server.address, "/a", "Bearer k")).toMatchObject({
@@ -322,7 +322,7 @@ describe("redirects", () => {
 });
 
 describe("TLS to an endpoint", () => {
-  test("is verified by the name that is given, and not verified without one", async () => {
+  test("is verified if a name is given, and not verified without one", async () => {
     const certificate = await selfSigned();
     const server = await serve(vllm(listOf("m")), certificate);
     const unverified = scraped([server], { tls: {} });
@@ -338,7 +338,7 @@ describe("TLS to an endpoint", () => {
   });
 });
 
-describe("the key of endpoints that speak TLS", () => {
+describe("the key of endpoints with TLS", () => {
   test("is never sent in plain text, wherever the metrics page is", async () => {
     const certificate = await selfSigned();
     const server = await serve(vllm(listOf("m")), certificate);
@@ -355,13 +355,13 @@ describe("the key of endpoints that speak TLS", () => {
   });
 });
 
-describe("a server that wants a key", () => {
+describe("a server that requires a key", () => {
   const guarded: Pages = (path, request) =>
     path === "/v1/models" && request.headers.authorization !== "Bearer k"
       ? [401, "{}"]
       : vllm(listOf("m", "ad"))(path, request);
 
-  test("refuses its list: that is reported once and counted, and all names are let through", async () => {
+  test("refuses its list: reported once, counted, and all names are accepted", async () => {
     const server = await serve(guarded);
     const { reports, lists, pool } = scraped([server]);
     await until(() => reports.length > 0);
@@ -378,7 +378,7 @@ describe("a server that wants a key", () => {
     expect(pool.served.hasUnread()).toBe(true);
   });
 
-  test("tells its list to the key, which may change meanwhile", async () => {
+  test("shows its list for the key, which may change", async () => {
     let key: string | undefined = "Bearer old";
     const server = await serve(guarded);
     const { pool, reports } = scraped([server], {}, { authorization: () => key });
@@ -389,7 +389,7 @@ describe("a server that wants a key", () => {
     expect(pool.served.hasUnread()).toBe(false);
   }, 12_000);
 
-  test("names adapters on its metrics page: they count as adapters without a list", async () => {
+  test("names adapters on its metrics page: they count even without a list", async () => {
     const lora =
       'vllm:lora_requests_info{max_lora="2",running_lora_adapters="ad",waiting_lora_adapters="bd"} 1\n';
     const server = await serve((path, request) =>
@@ -403,7 +403,7 @@ describe("a server that wants a key", () => {
 });
 
 describe("whether a list is shown without the key", () => {
-  test("is known from 200 and 403: other failures keep what was known", async () => {
+  test("is decided by 200 and 403: other failures change nothing", async () => {
     let anonymous = 200;
     let adapters: string[] = [];
     const server = await serve((path, request) =>
@@ -428,23 +428,26 @@ describe("whether a list is shown without the key", () => {
 });
 
 test.each<{ name: string; text: string; isGuarded: boolean }>([
-  { name: "a page to log in", text: "<html>Log in</html>", isGuarded: true },
+  { name: "a login page", text: "<html>Log in</html>", isGuarded: true },
   { name: "no models", text: listOf(), isGuarded: true },
   { name: "some of the models", text: listOf("m"), isGuarded: true },
   { name: "all models and more", text: listOf("m", "ad", "x"), isGuarded: false },
-])("a list is guarded by what is shown without the key: $name", async ({ text, isGuarded }) => {
-  const server = await serve((path, request) =>
-    path === "/v1/models" && request.headers.authorization === undefined
-      ? [200, text]
-      : vllm(listOf("m", "ad"))(path, request),
-  );
-  const { pool } = scraped([server], {}, { authorization: () => "Bearer k" });
-  await until(() => pool.served.has("m"));
-  expect(pool.served.isGuarded).toBe(isGuarded);
-});
+])(
+  "whether a list is guarded depends on the answer without the key: $name",
+  async ({ text, isGuarded }) => {
+    const server = await serve((path, request) =>
+      path === "/v1/models" && request.headers.authorization === undefined
+        ? [200, text]
+        : vllm(listOf("m", "ad"))(path, request),
+    );
+    const { pool } = scraped([server], {}, { authorization: () => "Bearer k" });
+    await until(() => pool.served.has("m"));
+    expect(pool.served.isGuarded).toBe(isGuarded);
+  },
+);
 
 describe("model lists of a pool", () => {
-  test("that differ send requests where their model is, and are one list to clients", async () => {
+  test("that differ route requests to their model and are merged for clients", async () => {
     const servers = [await serve(vllm(listOf("m"))), await serve(vllm(listOf("m", "ad")))];
     const { pool, loop, name } = scraped(servers);
     await until(() => loop.hasTried(new Set([name])));
@@ -462,7 +465,7 @@ describe("model lists of a pool", () => {
   });
 
   test.each<{ name: string; headers: Record<string, string>; key?: string; isOurs: boolean }>([
-    { name: "for everybody, where no key is needed", headers: {}, isOurs: true },
+    { name: "for everyone, if no key is needed", headers: {}, isOurs: true },
     { name: "not for another path", headers: { ":path": "/v1/models/m" }, isOurs: false },
     { name: "also with a query", headers: { ":path": "/v1/models?x=1" }, isOurs: true },
     { name: "not for another method", headers: { ":method": "HEAD" }, isOurs: false },
@@ -473,8 +476,8 @@ describe("model lists of a pool", () => {
       key: "Bearer k",
       isOurs: false,
     },
-    { name: "not for no key", headers: {}, key: "Bearer k", isOurs: false },
-  ])("that differ are answered here $name", async ({ headers, key, isOurs }) => {
+    { name: "not without a key", headers: {}, key: "Bearer k", isOurs: false },
+  ])("that differ are answered by Umbra $name", async ({ headers, key, isOurs }) => {
     const pages =
       (models: string): Pages =>
       (path, request) =>
@@ -525,7 +528,7 @@ describe("model lists of a pool", () => {
         want: { ok: false, code: "missing_model" },
       },
       {
-        name: "one name more on one endpoint",
+        name: "one additional name on one endpoint",
         lists: [
           [one, list(["m", "alias"])],
           [other, list(["m"])],
@@ -560,11 +563,11 @@ describe("model lists of a pool", () => {
     { name: "nothing", text: '{"data":[]}', want: [] },
     { name: "a byte order mark before it", text: `\ufeff${listOf("m")}`, want: ["m"] },
     { name: "no list", text: '[{"id":"m"}]', want: undefined },
-  ])("are read as they are: with $name", ({ text, want }) => {
+  ])("are read without changes: with $name", ({ text, want }) => {
     expect(readModelList(text)?.base).toEqual(want);
   });
 
-  test("of 1,000 models as vLLM shows them are read whole", () => {
+  test("of 1,000 models in vLLM's format are read completely", () => {
     const id = (i: number) => `adapter-${i}-${"n".repeat(40)}`;
     const data = Array.from({ length: 1_000 }, (_, i) => ({
       ...{ id: id(i), object: "model", created: 1_764_000_000, owned_by: "vllm" },
@@ -588,7 +591,7 @@ describe("model lists of a pool", () => {
     expect(readModelList(text)?.adapters).toHaveLength(1_000);
   });
 
-  test("that are too long are reported as that", async () => {
+  test("that are too long are reported as such", async () => {
     const server = await serve(vllm(JSON.stringify({ data: [{ id: "x".repeat(1_048_576) }] })));
     const { reports, lists } = scraped([server]);
     await until(() => reports.length > 0);
@@ -598,7 +601,7 @@ describe("model lists of a pool", () => {
     expect(lists[0]).toBe("too_large");
   });
 
-  test("of a hostile size are bounded", () => {
+  test("of a hostile size are limited", () => {
     const pool = createPoolRegistry(
       directTopology({ primary: ["h:1", "h:2"], shadow: [], port: 80 }),
       {
@@ -627,14 +630,14 @@ describe("model lists of a pool", () => {
     ).toEqual(new Map([["m", '{"id":"m","object":"model"}']]));
   });
 
-  test("that are equal are an endpoint's to answer", async () => {
+  test("that are equal are answered by an endpoint", async () => {
     const servers = [await serve(vllm(listOf("m", "ad"))), await serve(vllm(listOf("ad", "m")))];
     const { pool, loop, name } = scraped(servers);
     await until(() => loop.hasTried(new Set([name])));
     expect(pool.served.union).toBeUndefined();
   });
 
-  test("are read again soon after a 404, and when the page names an adapter that they lack", async () => {
+  test("are read again soon after a 404, and when the page names an unknown adapter", async () => {
     let models = listOf("m");
     let lora = "";
     const server = await serve((path, request) =>
@@ -663,7 +666,7 @@ describe("model lists of a pool", () => {
       want: [0, 10_000, 20_000, 30_000],
     },
     {
-      name: "1, 2, 4, 8 and 10 s after one that was hurried for nothing",
+      name: "1, 2, 4, 8 and 10 s after an early read without a change",
       run: (schedule) => readings(schedule, 30_000, "unchanged", true),
       want: [0, 2_000, 6_000, 14_000, 24_000, 25_000, 27_000],
     },
@@ -699,8 +702,8 @@ describe("model lists of a pool", () => {
   }
 });
 
-describe("a server that says it is not ready", () => {
-  test("is not picked until it is, and is asked seldom", async () => {
+describe("a server that reports not ready", () => {
+  test("is not picked until it is ready, and is rarely checked", async () => {
     let status = 503;
     const health = (path: string): Answer | undefined =>
       path === "/health" ? [status, ""] : undefined;
@@ -729,9 +732,13 @@ describe("the pace of scraping one server", () => {
   test.each([
     { name: "a quick page: as wanted", pagesMs: [1, 1, 1], want: 100 },
     { name: "11 ms, as of a real vLLM: 3 % of its core", pagesMs: [11, 11, 11], want: 367 },
-    { name: "a first page that had to connect: by the quicker ones", pagesMs: [50, 11], want: 367 },
     {
-      name: "one page that waited behind other work: hardly slower",
+      name: "a first page with connection setup: by the faster ones",
+      pagesMs: [50, 11],
+      want: 367,
+    },
+    {
+      name: "one page that waited for other work: hardly slower",
       pagesMs: [11, 11, 31],
       want: 400,
     },
@@ -767,7 +774,7 @@ describe("pages that take too long to read", () => {
   const labels = Array.from({ length: 63 }, (_, i) => `l${i}="v"`).join(",");
   const wide = page + `vllm:num_requests_waiting{${labels}} 0\n`.repeat(8_000);
 
-  test("make the sidecar back off from their endpoint alone, and it says so", async () => {
+  test("make the sidecar back off from their endpoint only, and are reported", async () => {
     const hostile = await serve((path) => [200, path === "/metrics" ? wide : listOf("m")]);
     const honest = await serve(vllm(listOf("m")));
     const { endpoints, outcomes } = scraped([hostile, honest], {}, { intervalMs: 50 });

@@ -25,22 +25,22 @@ export interface Sent {
   readonly body: string;
 }
 
-/** The headers that a pick sets, or the reply that it is. */
+/** The headers that a pick sets, or its immediate reply. */
 export interface PickAnswer {
   readonly headers: Readonly<Record<string, string>>;
-  /** What the endpoint gets in place of the client's body. */
+  /** The changed body for the endpoint, instead of the client's. */
   readonly body: string | undefined;
   readonly reply: string | undefined;
-  /** The request is over. */
+  /** Ends the request. */
   end(): Promise<void>;
 }
 
-/** Speaks to a sidecar as Envoy's two filters do. */
+/** Calls a sidecar like Envoy's two filters. */
 export interface EnvoyClient {
   pick(of: StreamOf, request: Sent): Promise<PickAnswer>;
-  /** As where no body is sent: one message, one answer. */
+  /** Without a body: one message, one answer. */
   pickByHeaders(of: StreamOf, headers: Readonly<Record<string, string>>): Promise<PickAnswer>;
-  /** Copies of one request and its whole answer. */
+  /** Sends the recorded copies of a request and its whole answer. */
   observe(
     of: StreamOf,
     headers: Readonly<Record<string, string>>,
@@ -129,7 +129,7 @@ function mapOf(headers: Readonly<Record<string, string>>) {
   };
 }
 
-/** One answer to each message, or fewer where one of them is a reply. */
+/** One answer to each message, or fewer if one is an immediate reply. */
 async function answered(
   call: Call,
   requests: readonly object[],

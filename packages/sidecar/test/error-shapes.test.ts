@@ -37,7 +37,7 @@ const messagesPaths = ["/v1/messages", "/v1/messages/count_tokens"];
 describe.each(requestErrorCodes)("%s", (code) => {
   const [status, openAiType, anthropicType] = types[code];
 
-  test.each(openAiPaths)("has OpenAI's shape on %s", (path) => {
+  test.each(openAiPaths)("has OpenAI's format on %s", (path) => {
     const reply = errorReply(code, "why", {
       requestId: "r1",
       ...(path === undefined ? {} : { path }),
@@ -50,7 +50,7 @@ describe.each(requestErrorCodes)("%s", (code) => {
     expect(reply.headers).toContainEqual({ name: "x-request-id", value: "r1" });
   });
 
-  test.each(messagesPaths)("has Anthropic's shape on %s", (path) => {
+  test.each(messagesPaths)("has Anthropic's format on %s", (path) => {
     const reply = errorReply(code, "why", { requestId: "r1", path });
     expect(reply.status).toBe(status);
     expect(reply.body).toBe(

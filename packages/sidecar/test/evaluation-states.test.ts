@@ -12,7 +12,7 @@ const leg = {
   ...{ outTokens: 21, tokenSource: "usage" as const, outChars: 80, promptTokens: 50 },
   ...{ cachedTokens: 0, promptBytes: 400, finish: "stop", endpoint: null, attempts: 1 },
 };
-/** All times below are seconds since then. */
+/** All times below are seconds since this time. */
 const epochMs = Date.parse("2026-03-01T00:00:00.000Z");
 const at = (s: number) => epochMs + s * 1_000;
 const key = "default/r default/b";
@@ -22,7 +22,7 @@ interface Setup {
   readonly horizonS?: number;
 }
 
-/** One evaluation whose clock stands where the case says. */
+/** One evaluation with a clock that the case controls. */
 class Run {
   readonly folder = mkdtempSync(join(tmpdir(), "umbra-states-"));
   readonly file = join(this.folder, "run.ndjson");
@@ -66,7 +66,7 @@ class Run {
     return this;
   }
 
-  /** The same, and half as slow again on the shadow. */
+  /** The same, but 50 % slower on the shadow. */
   slower(...sentS: readonly number[]): this {
     this.#judging?.add(
       sentS.map((s) => {
@@ -78,7 +78,7 @@ class Run {
     return this;
   }
 
-  /** Twins that were given up. */
+  /** Adds twins that were given up. */
   hanging(...sentS: readonly number[]): this {
     this.#judging?.add(
       sentS.map((s) => ({ key, sample: sampleAt(s, `r${this.#ids++}`, { lag: null }) })),
@@ -109,7 +109,7 @@ class Run {
     return this;
   }
 
-  /** As when the process is killed: nothing is closed. */
+  /** Like a killed process: closes nothing. */
   crash(): this {
     this.#judging = undefined;
     return this;
@@ -152,7 +152,7 @@ function dispatched(s: number, count: number): Partial<EvaluationNow> {
 const seconds = (from: number, to: number, step = 1) =>
   Array.from({ length: Math.round((to - from) / step) }, (_, i) => from + i * step);
 
-/** At its planned end with enough pairs, all of which came in too short a time to be judged. */
+/** At its planned end with enough pairs, which all arrived in too short a time for a verdict. */
 function inconclusive(run: Run): Run {
   run
     .open(0)
@@ -211,7 +211,7 @@ const cases: readonly {
     want: { startS: 10.5, endS: 30, paired: 4, used: 4, isFinal: false },
   },
   {
-    name: "the same, in one batch",
+    name: "the same in one batch",
     play: (run) => run.open(0).clock(15).pairs(12, 11, 13),
     want: { startS: 11, endS: 15, paired: 3, used: 3, isFinal: false },
   },
@@ -221,12 +221,12 @@ const cases: readonly {
     want: { startS: 10.5, endS: 40, paired: 3, used: 3, isFinal: false },
   },
   {
-    name: "a restart in the middle goes on",
+    name: "a restart in the middle continues",
     play: (run) => run.open(0).pairs(1, 2, 3).crash().open(100).pairs(101).clock(110),
     want: { startS: 1, endS: 110, paired: 4, isFinal: false },
   },
   {
-    name: "two restarts in the middle go on",
+    name: "two restarts in the middle continue",
     play: (run) =>
       run.open(0).pairs(1, 2).crash().open(50).pairs(51).crash().open(60).pairs(61).clock(70),
     want: { startS: 1, endS: 70, paired: 4, isFinal: false },
@@ -316,7 +316,7 @@ const cases: readonly {
     want: { startS: 101, endS: 102, paired: 1, isFinal: false },
   })),
   {
-    name: "a truncated samples file keeps what is whole",
+    name: "a truncated samples file keeps complete samples",
     play(run) {
       run.open(0).pairs(1, 2, 3).crash();
       const text = readFileSync(run.file, "utf8");
@@ -326,7 +326,7 @@ const cases: readonly {
     want: { startS: 1, endS: 102, paired: 3, isFinal: false },
   },
   {
-    name: "a foreign samples file gives nothing",
+    name: "another program's samples file is ignored",
     play(run) {
       run.open(0).pairs(1, 2, 3).crash();
       writeFileSync(run.file, `${"\u0000garbage\n".repeat(1_000)}{"v":1}\n`);
@@ -356,7 +356,7 @@ const cases: readonly {
     want: { startS: 101, endS: 110, paired: 2, isFinal: false },
   },
   {
-    name: "a pause is named, and time goes on",
+    name: "a pause is reported, and time continues",
     play: (run) =>
       run
         .open(0)
@@ -366,12 +366,12 @@ const cases: readonly {
     want: { startS: 1, endS: 100, paired: 2, isFinal: false, limits: ["mirroring is paused"] },
   },
   {
-    name: "ended by duration with too few pairs goes on",
+    name: "ended by duration with too few pairs continues",
     play: (run) => run.open(0).pairs(1, 2).clock(700),
     want: { startS: 1, endS: 700, paired: 2, isFinal: false, reasons: ["too_few_pairs"] },
   },
   {
-    name: "a restart soon after its planned length, with too few pairs, goes on",
+    name: "a restart soon after its planned length, with too few pairs, continues",
     play: (run) =>
       run
         .open(0)
@@ -411,12 +411,12 @@ const cases: readonly {
     want: { startS: 1, endS: 302, paired: 300, isFinal: true, status: "PASS", reasons: ["all"] },
   },
   {
-    name: "ended by count with too few pairs says so",
+    name: "ended by count with too few pairs reports it",
     play: (run) => run.open(0).pairs(1, 2).clock(302).facts({ isBudgetSpent: true }),
     want: { startS: 1, endS: 302, paired: 2, isFinal: false, reasons: ["too_few_pairs"] },
   },
   {
-    name: "the first look at the planned end is the verdict, whatever comes later",
+    name: "the first analysis at the planned end gives the verdict, whatever follows",
     play(run) {
       run
         .open(0)
@@ -455,7 +455,7 @@ const cases: readonly {
     },
   },
   {
-    name: "then comes the second stage, with a verdict of its own",
+    name: "then the second stage follows, with its own verdict",
     play: (run) =>
       inconclusive(run)
         .pairs(...seconds(603, 1_100))
@@ -468,7 +468,7 @@ const cases: readonly {
     },
   },
   {
-    name: "a FAIL before the planned end is final, across a restart and with what comes later",
+    name: "a FAIL before the planned end is final, after a restart and with later samples",
     play(run) {
       run
         .open(0)
@@ -487,7 +487,7 @@ const cases: readonly {
     },
   },
   {
-    name: "the final look waits for what was under way at the planned end, and not for what came later",
+    name: "the final analysis waits for requests running at the planned end, and not for later ones",
     play(run) {
       run
         .open(0)
@@ -506,7 +506,7 @@ const cases: readonly {
     },
   },
   {
-    name: "answers that came late are in the verdict",
+    name: "late answers are included in the verdict",
     play(run) {
       run
         .open(0)
@@ -527,7 +527,7 @@ const cases: readonly {
     },
   },
   {
-    name: "the same where the end is noticed by a look, ahead of the news",
+    name: "the same if an analysis notices the end before the update",
     play: (run) =>
       run
         .open(0)
@@ -538,7 +538,7 @@ const cases: readonly {
     want: { startS: 1, endS: 602, paired: 580, isFinal: false, reasons: ["answers_open"] },
   },
   {
-    name: "and no longer than a twin may take",
+    name: "but not longer than the timeout of a twin",
     play(run) {
       run
         .open(0)
@@ -551,7 +551,7 @@ const cases: readonly {
     want: { startS: 1, endS: 1_263, paired: 580, isFinal: true, status: "PASS" },
   },
   {
-    name: "a spent budget is final when nothing is under way",
+    name: "an exhausted budget is final when nothing is running",
     play(run) {
       const spent = { ...dispatched(1, 300), isBudgetSpent: true };
       run
@@ -571,7 +571,7 @@ const cases: readonly {
     },
   },
   {
-    name: "and stands, whatever comes later",
+    name: "and does not change, whatever follows",
     play(run) {
       const spent = { ...dispatched(1, 149), isBudgetSpent: true };
       run
@@ -622,7 +622,7 @@ describe("an evaluation", () => {
     expect(run.trouble).toEqual([]);
   });
 
-  test("a samples file that can't be noted stops the file, not the evaluation", () => {
+  test("a meta file that can't be written stops the samples file, not the evaluation", () => {
     run.open(0);
     rmSync(run.folder, { recursive: true });
     expect(run.pairs(1, 2).clock(3).report()).toMatchObject({ startS: 1, paired: 2 });

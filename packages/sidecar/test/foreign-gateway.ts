@@ -19,33 +19,33 @@ const modes = {
 
 type Message = MessageInitShape<typeof ProcessingRequestSchema>;
 
-/** One stream as a gateway opens it that Umbra has not rendered: nothing says whose it is. */
+/** A stream of a third-party gateway, without identifying metadata. */
 export interface ForeignStream {
   send(message: Message): void;
   /** Waits for the next answer. */
   next(): Promise<ProcessingResponse>;
-  /** The request is over. */
+  /** Ends the request. */
   end(): Promise<void>;
 }
 
 export interface ForeignRequest {
   /** `FULL_DUPLEX_STREAMED` when absent. */
   readonly mode?: keyof typeof modes;
-  /** The gateway tells its mode; true when absent. */
+  /** True if the gateway announces its mode; true when absent. */
   readonly tellsMode?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Undefined: the request has none. */
+  /** Undefined: no body. */
   readonly body?: string | Uint8Array;
-  /** Of every message, by namespace. */
+  /** Metadata of every message, by namespace. */
   readonly metadata?: Readonly<Record<string, JsonObject>>;
 }
 
-/** What a gateway makes of the answers. */
+/** The result after a gateway applied the answers. */
 export interface ForeignAnswer {
   readonly headers: Readonly<Record<string, string>>;
   readonly removed: readonly string[];
   readonly metadata: JsonObject | undefined;
-  /** Set where the client is answered at once. */
+  /** Set if the client is answered immediately. */
   readonly reply:
     | {
         readonly status: number;
@@ -53,7 +53,7 @@ export interface ForeignAnswer {
         readonly body: string;
       }
     | undefined;
-  /** The body as the endpoint gets it. */
+  /** The body for the endpoint. */
   readonly body: string | undefined;
   readonly stream: ForeignStream;
 }
@@ -86,7 +86,7 @@ function foreignStream(call: ClientDuplexStream<ProcessingRequest, ProcessingRes
   const answers: ProcessingResponse[] = [];
   const waiting: ((answer: ProcessingResponse) => void)[] = [];
   call.on("data", (answer: ProcessingResponse) => {
-    // Asks for time, and answers nothing.
+    // Requests more time without an answer.
     if (answer.overrideMessageTimeout !== undefined) return;
     const taker = waiting.shift();
     if (taker === undefined) answers.push(answer);
@@ -183,9 +183,9 @@ async function wholeBody(stream: ForeignStream): Promise<string> {
   const pieces: Uint8Array[] = [];
   for (;;) {
     const { response } = await stream.next();
-    if (response.case !== "requestBody") throw new Error(`a body was due, not ${response.case}`);
+    if (response.case !== "requestBody") throw new Error(`expected a body, got ${response.case}`);
     const mutation = response.value.response?.bodyMutation?.mutation;
-    if (mutation?.case !== "streamedResponse") throw new Error("a piece of the body was due");
+    if (mutation?.case !== "streamedResponse") throw new Error("expected a piece of the body");
     pieces.push(mutation.value.body);
     if (mutation.value.endOfStream) return Buffer.concat(pieces).toString();
   }

@@ -25,7 +25,7 @@ afterEach(async () => {
 interface PoolYaml {
   readonly name?: string;
   readonly endpoints?: string;
-  /** More documents. */
+  /** Additional documents. */
   readonly more?: string;
 }
 
@@ -68,8 +68,8 @@ const destination = "x-gateway-destination-endpoint";
 const codeOf = (body: string | undefined) =>
   (JSON.parse(body ?? "{}") as { error?: { code?: string } }).error?.code;
 
-describe("a gateway that Umbra has not rendered", () => {
-  test("is given one endpoint of the only pool, in the header and in metadata", async () => {
+describe("a third-party gateway", () => {
+  test("gets one endpoint of the only pool, in the header and in metadata", async () => {
     const ask = await start(topologyOf({ endpoints: "[::1]:9" }));
     const { headers, metadata, body } = await ask(chat);
     expect(headers).toEqual({ [destination]: "[::1]:9" });
@@ -81,7 +81,7 @@ describe("a gateway that Umbra has not rendered", () => {
     { fallbacks: 0, listed: 1 },
     { fallbacks: 1, listed: 2 },
     { fallbacks: 5, listed: 3 },
-  ])("is told of $listed endpoints with --fallbacks $fallbacks", async ({ fallbacks, listed }) => {
+  ])("gets $listed endpoints with --fallbacks $fallbacks", async ({ fallbacks, listed }) => {
     const ask = await start(topologyOf({}), { fallbacks });
     const { headers, metadata } = await ask(chat);
     const list = headers[destination]?.split(",") ?? [];
@@ -90,7 +90,7 @@ describe("a gateway that Umbra has not rendered", () => {
     expect(metadata).toEqual({ "envoy.lb": { [destination]: list.join(",") } });
   });
 
-  test("is given under the names that it wants", async () => {
+  test("gets the endpoint under configured names", async () => {
     const names = { destination: "x-to", namespace: "my.lb", subsetNamespace: "my.hint" };
     const ask = await start(topologyOf({}), { gateway: names });
     const metadata = { "my.hint": { "x-to-subset": ["127.0.0.2:9"] } };
@@ -103,7 +103,7 @@ describe("a gateway that Umbra has not rendered", () => {
   test.each<{ name: string; hint: unknown; picked: string | undefined }>([
     { name: "a list", hint: ["127.0.0.2:9", 7], picked: "127.0.0.2:9" },
     { name: "a text", hint: " 10.0.0.1:1, 127.0.0.2:9", picked: "127.0.0.2:9" },
-    { name: "a host alone", hint: ["127.0.0.2"], picked: "127.0.0.2:9" },
+    { name: "a host without port", hint: ["127.0.0.2"], picked: "127.0.0.2:9" },
     { name: "IPv6", hint: ["[::1]:9"], picked: "[::1]:9" },
     { name: "IPv6 without brackets", hint: "::1", picked: "[::1]:9" },
     { name: "another port", hint: ["127.0.0.2:10"], picked: undefined },
@@ -129,7 +129,7 @@ describe("a gateway that Umbra has not rendered", () => {
     }
   });
 
-  test("a request without body gets an endpoint, and 503 where there is none", async () => {
+  test("a request without a body gets an endpoint, or 503 if there is none", async () => {
     const models = { headers: { ":path": "/v1/models" } };
     const ask = await start(topologyOf({}));
     const { headers, metadata, reply } = await ask(models);
@@ -147,13 +147,13 @@ describe("a gateway that Umbra has not rendered", () => {
     { id: "a-1:b.c", told: "a-1:b.c" },
     { id: "a b", told: undefined },
     { id: "x".repeat(200), told: undefined },
-  ])("a refusal names the request: $id", async ({ id, told }) => {
+  ])("a refusal has the request's id: $id", async ({ id, told }) => {
     const ask = await start(topologyOf({}));
     const { reply } = await ask({ headers: { ...chat.headers, "x-request-id": id }, body: "{" });
     expect(reply?.headers["x-request-id"]).toBe(told);
   });
 
-  test("needs to know its pool where there are several", async () => {
+  test("must name its pool if there are several", async () => {
     const several = topologyOf({ name: "a", endpoints: "127.0.0.1:1" }, { name: "b" });
     const ask = await start(several);
     const { reply } = await ask(chat);
@@ -191,7 +191,7 @@ describe("a gateway that Umbra has not rendered", () => {
         attributes: { "envoy.filters.http.ext_proc": { "upstream.address": address } },
       }),
     },
-  ])("tells by $by which endpoint has served: the request counts there", async ({ told }) => {
+  ])("reports the serving endpoint by $by, where the request counts", async ({ told }) => {
     const ask = await start(topologyOf({}), { fallbacks: 1 });
     const { headers, stream } = await ask(chat);
     const [picked = "", fallback = ""] = headers[destination]?.split(",") ?? [];
@@ -218,7 +218,7 @@ describe("a gateway that Umbra has not rendered", () => {
     expect(odd.body).toBe(chat.body);
   });
 
-  test("a rewrite of the pool goes before a client's", async () => {
+  test("a rewrite of the pool overrides a client's", async () => {
     const rewrite = `---
 apiVersion: inference.networking.x-k8s.io/v1alpha2
 kind: InferenceModel
@@ -230,7 +230,7 @@ spec: {modelName: m, poolRef: {name: llama}, targetModels: [{name: m-v2}]}
     expect((await ask({ ...chat, headers })).body).toBe(chat.body.replace('"m"', '"m-v2"'));
   });
 
-  test("a client's rewrite names what the pool serves, or is refused", async () => {
+  test("a client's rewrite must name a served model, or is refused", async () => {
     const models = `---
 apiVersion: inference.networking.x-k8s.io/v1alpha2
 kind: InferenceModel
@@ -244,7 +244,7 @@ spec: {modelName: m, poolRef: {name: llama}}
     expect((await ask(chat)).body).toBe(chat.body);
   });
 
-  test("a client's rewrite is checked where a draw of the pool leaves it its model", async () => {
+  test("a client's rewrite is checked if the pool's weighted rewrite keeps its model", async () => {
     const models = `---
 apiVersion: inference.networking.x-k8s.io/v1alpha2
 kind: InferenceModel
@@ -261,7 +261,7 @@ spec: {modelName: m, poolRef: {name: llama}, targetModels: [{name: m, weight: 50
     expect(seen).toEqual(new Set(["404", chat.body.replace('"m"', '"canary"')]));
   });
 
-  test("that does not tell its mode is served in full duplex, or as it is said", async () => {
+  test("without an announced mode is served in full duplex or the configured mode", async () => {
     const ask = await start(topologyOf({}));
     expect((await ask({ ...chat, tellsMode: false })).body).toBe(chat.body);
     await sidecar?.close(0);
@@ -274,7 +274,7 @@ spec: {modelName: m, poolRef: {name: llama}, targetModels: [{name: m, weight: 50
   const gzipped = { ...chat.headers, "content-encoding": "gzip" };
 
   test.each(["FULL_DUPLEX_STREAMED", "BUFFERED"] as const)(
-    "a compressed body goes on as it is, in mode %s",
+    "a compressed body is forwarded unchanged, in mode %s",
     async (mode) => {
       const ask = await start(topologyOf({}));
       const { headers, removed, body } = await ask({ mode, headers: gzipped, body: packed });
@@ -297,7 +297,7 @@ spec: {modelName: m, poolRef: {name: llama}, targetModels: [{name: m, weight: 50
       code: "invalid_content_encoding",
     },
     {
-      name: "a bomb",
+      name: "a compression bomb",
       coding: "gzip",
       body: gzipSync(Buffer.alloc(200_000)),
       status: 413,
@@ -311,7 +311,7 @@ spec: {modelName: m, poolRef: {name: llama}, targetModels: [{name: m, weight: 50
       code: "unsupported_content_encoding",
     },
     {
-      name: "compressed, and no JSON",
+      name: "compressed, but not JSON",
       coding: "gzip",
       body: gzipSync("{"),
       status: 400,
@@ -324,7 +324,7 @@ spec: {modelName: m, poolRef: {name: llama}, targetModels: [{name: m, weight: 50
     expect([reply?.status, codeOf(reply?.body)]).toEqual([status, code]);
   });
 
-  test("a body that nobody reads may be compressed in any way", async () => {
+  test("an unread body may be compressed in any way", async () => {
     const ask = await start(topologyOf({}));
     const headers = { ...chat.headers, "content-encoding": "compress" };
     for (const mode of ["NONE", "STREAMED"] as const) {
@@ -341,7 +341,7 @@ spec: {modelName: m, poolRef: {name: llama}, targetModels: [{name: m, weight: 50
   const part = (name: string, value: string) =>
     `--b\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
 
-  test("a form names its model, and may be given another", async () => {
+  test("a form contains its model, which can be rewritten", async () => {
     const ask = await start(
       topologyOf({
         more: `---
@@ -361,12 +361,12 @@ spec: {modelName: whisper, poolRef: {name: llama}, targetModels: [{name: whisper
 
   test.each([
     {
-      name: "with an odd model",
+      name: "with an invalid model",
       body: `${part("model", "a\u0000b")}--b--\r\n`,
       code: "invalid_model",
     },
-    { name: "that is none", body: "RIFF", code: "invalid_form" },
-  ])("a form $name is answered 400 where the path asks for a model", async ({ body, code }) => {
+    { name: "that is not a form", body: "RIFF", code: "invalid_form" },
+  ])("a form $name gets 400 if the path needs a model", async ({ body, code }) => {
     const ask = await start(topologyOf({}));
     const { reply } = await ask({ headers: formHeaders, body });
     expect([reply?.status, codeOf(reply?.body)]).toEqual([400, code]);
@@ -382,7 +382,7 @@ spec: {modelName: whisper, poolRef: {name: llama}, targetModels: [{name: whisper
     "/v1/rerank",
     "/v1/score",
     "/v1/audio/speech",
-  ])("%s has a model that is a string, or none", async (path) => {
+  ])("%s has a string model or none", async (path) => {
     const ask = await start(topologyOf({}));
     const headers = { ":path": path, "content-type": "application/json" };
     expect((await ask({ headers, body: '{"model":"m","input":"x"}' })).reply).toBeUndefined();
@@ -395,7 +395,7 @@ spec: {modelName: whisper, poolRef: {name: llama}, targetModels: [{name: whisper
     { header: "x-llm-d-inference-objective", status: 429 },
     { header: "x-gateway-inference-objective", status: 429 },
     { header: "x-other", status: undefined },
-  ])("its objective by $header says what may be shed", async ({ header, status }) => {
+  ])("the objective in $header decides what may be shed", async ({ header, status }) => {
     const objective = `---
 apiVersion: llm-d.ai/v1alpha2
 kind: InferenceObjective
@@ -420,7 +420,7 @@ spec: {priority: -1, poolRef: {name: llama}}
     }
   });
 
-  test("sees by the answers of its requests that an endpoint fails", async () => {
+  test("detects a failing endpoint from answers", async () => {
     const ask = await start(topologyOf({ endpoints: "127.0.0.1:9,127.0.0.2:9" }));
     const metadata = { "envoy.lb.subset_hint": { [`${destination}-subset`]: ["127.0.0.1:9"] } };
     for (let i = 0; i < 5; i++) {
@@ -436,7 +436,7 @@ spec: {priority: -1, poolRef: {name: llama}}
   });
 
   test.each(["NONE", "STREAMED", "BUFFERED", "BUFFERED_PARTIAL"] as const)(
-    "is answered in mode %s",
+    "gets answers in mode %s",
     async (mode) => {
       const ask = await start(topologyOf({ endpoints: "127.0.0.1:1" }));
       expect(await ask({ ...chat, mode })).toMatchObject({

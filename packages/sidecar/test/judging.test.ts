@@ -32,7 +32,7 @@ function sample(i: number, more: Partial<Sample> = {}): Sample {
   };
 }
 
-/** Undefined where the descriptor is gone meanwhile, as that of the listing itself. */
+/** Undefined if the descriptor was closed, like that of the listing itself. */
 function linkOf(path: string): string | undefined {
   try {
     return readlinkSync(path);
@@ -67,11 +67,11 @@ describe("evaluations on disk", () => {
   const add = (judging: ReturnType<typeof createJudging>, from: number, to: number) =>
     judging.add(Array.from({ length: to - from }, (_, i) => ({ key, sample: sample(from + i) })));
 
-  test("a crash costs nothing that was written, and the evaluation goes on", () => {
+  test("a crash loses nothing that was written, and the evaluation continues", () => {
     const first = open();
     add(first.judging, 0, 50);
     const before = first.judging.look(true)[0];
-    // Cut short in the middle of a line; never closed.
+    // Truncated in the middle of a line; never closed.
     appendFileSync(first.file, '{"v":1,"id":"half');
     const second = open();
     expect(second.judging.look(true)[0]).toMatchObject({
@@ -103,15 +103,15 @@ describe("evaluations on disk", () => {
     {
       name: "a pipe",
       make: (file) => execFileSync("mkfifo", [file]),
-      says: "it is no file",
+      says: "it is not a regular file",
     },
     {
       name: "a link",
       make: (file) => symlinkSync(join(folder, "target"), file),
-      says: "it is a link",
+      says: "it is a symbolic link",
     },
   ])(
-    "a samples file that is $name: an error at the start, and in memory later",
+    "a samples file that is $name is an error at start, and later kept in memory",
     ({ make, says }) => {
       make(join(folder, "run.ndjson"));
       expect(() => checkSamplesFile(join(folder, "run.ndjson"))).toThrow(says);
@@ -140,7 +140,7 @@ describe("evaluations on disk", () => {
     { schema: "shadow-report/2", gates: [] },
     { schema: "shadow-report/2", gates: [], verdict: { status: "PASS" } },
     null,
-  ])("half a report in the meta file is judged again: %j", (half) => {
+  ])("an incomplete report in the meta file is evaluated again: %j", (half) => {
     const first = open();
     add(first.judging, 0, 50);
     const before = first.judging.look(true)[0];
@@ -162,7 +162,7 @@ describe("evaluations on disk", () => {
     });
   });
 
-  test("a link that is planted where the meta file is made is not followed", () => {
+  test("a link at the path of the meta file is not followed", () => {
     const target = join(folder, "target");
     writeFileSync(target, "mine");
     symlinkSync(target, join(folder, "run.ndjson.meta.json.tmp"));
@@ -176,7 +176,7 @@ describe("evaluations on disk", () => {
     const isOpen = () =>
       readdirSync("/proc/self/fd").some((fd) => linkOf(`/proc/self/fd/${fd}`) === file);
     expect(isOpen()).toBe(true);
-    // The meta file can't be made.
+    // The meta file can't be created.
     mkdirSync(join(folder, "run.ndjson.meta.json.tmp"));
     add(judging, 0, 10);
     expect(trouble).toEqual([expect.stringContaining("samples are no longer written")]);
@@ -184,7 +184,7 @@ describe("evaluations on disk", () => {
     expect(judging.look(true)[0]?.funnel.paired).toBe(10);
   });
 
-  test("looks are made only when there is something new", () => {
+  test("analyses only run when there is new data", () => {
     const { judging } = open();
     add(judging, 0, 20);
     const [first] = judging.look(false);

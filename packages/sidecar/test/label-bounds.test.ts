@@ -3,7 +3,7 @@ import { createDistribution, createLabelValues, createTable } from "@umbra/sidec
 import fc from "fast-check";
 
 describe("the values of a label", () => {
-  test("are at most as many as allowed, whatever comes; pinned ones always show", () => {
+  test("are limited for any input; pinned ones are always shown", () => {
     fc.assert(
       fc.property(
         fc.array(fc.string({ maxLength: 300 }), { maxLength: 200 }),
@@ -28,7 +28,7 @@ describe("the values of a label", () => {
 });
 
 describe("a table", () => {
-  test("finds the row of the same values again, and holds no more rows than allowed", () => {
+  test("returns the same row for the same values, and limits the rows", () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.constantFrom("a", "b"), fc.string(), fc.string()), {
@@ -50,7 +50,7 @@ describe("a table", () => {
     );
   });
 
-  test("puts what has no room into one row", () => {
+  test("uses one shared row above the limit", () => {
     const table = createTable(() => ({ value: 0 }), 2);
     for (const name of ["a", "b", "c", "d", "a"]) table.at("x", name).value++;
     expect(table.rows().map(([values, { value }]) => [...values, value])).toEqual([

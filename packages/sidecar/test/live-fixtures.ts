@@ -5,7 +5,7 @@ import type { PoolAnswer } from "../src/admin/admin-answers.ts";
 import type { Look } from "../src/evaluation/worker-messages.ts";
 import type { MirrorState } from "../src/mirror/mirror-gate.ts";
 
-/** As the judge gives it, of 2,400 pairs in ten minutes. */
+/** A report of 2,400 pairs in ten minutes. */
 export function report(candidate: string, ratio: number, route = "default/chat"): ShadowReport {
   const config = evaluationConfig({ horizonMs: 599_000, minPairs: 2_000, warmupMs: 0 });
   return judge({
@@ -15,7 +15,7 @@ export function report(candidate: string, ratio: number, route = "default/chat")
   });
 }
 
-/** What the judge's thread sends while somebody watches. */
+/** The message of the evaluation thread while a page is open. */
 export function look(...reports: readonly ShadowReport[]): Look {
   return {
     reports,
@@ -26,14 +26,14 @@ export function look(...reports: readonly ShadowReport[]): Look {
 interface Lanes {
   readonly candidate: string;
   readonly route: string;
-  /** Times of the shadow over the primary. */
+  /** Latency ratio of shadow and primary. */
   readonly ratio: number;
 }
 
-/** Pairs, four each second. */
+/** Number of pairs, four per second. */
 export function samples(count: number, startMs: number, lanes: Lanes): readonly Sample[] {
   return Array.from({ length: count }, (_, index) => {
-    // Spread without chance: a pair's own noise, and a shared size.
+    // Deterministic variation: noise per pair, and a shared size.
     const size = 1 + ((index * 7) % 13) / 13;
     const noise = 1 + (((index * 37) % 101) - 50) / 500;
     return {
@@ -66,7 +66,7 @@ const metrics = {
   waitingAdapters: [],
 };
 
-/** An endpoint that was scraped just now. */
+/** A freshly scraped endpoint. */
 export function endpoint(address: string, more: Partial<Endpoint> = {}): Endpoint {
   return {
     address,
@@ -87,7 +87,7 @@ export function endpoint(address: string, more: Partial<Endpoint> = {}): Endpoin
   } as Endpoint;
 }
 
-/** As `GET /v1/pools` gives it: one endpoint is fresh, and one was never reached. */
+/** As returned by `GET /v1/pools`: one fresh endpoint and one that was never reached. */
 export function pool(name: string, more: Partial<PoolAnswer> = {}): PoolAnswer {
   const { metricsAgeMs: _, ...unknown } = endpoint("10.0.0.2:8000");
   const missing = { ...unknown, metrics: { kind: "missing" }, lastFailure: "timeout" } as Endpoint;
@@ -101,7 +101,7 @@ export function pool(name: string, more: Partial<PoolAnswer> = {}): PoolAnswer {
   };
 }
 
-/** As `GET /v1/mirrors` gives it. */
+/** As returned by `GET /v1/mirrors`. */
 export function mirror(candidate: string, more: Partial<MirrorState> = {}): MirrorState {
   return {
     name: `default/chat ${candidate}`,

@@ -17,7 +17,7 @@ import { until } from "./until.ts";
 const log = pino({ level: "silent" });
 const where =
   chromium === undefined
-    ? "skipped: no Chromium found, install it or name it in CHROMIUM_BIN"
+    ? "skipped: Chromium not found, install it or set CHROMIUM_BIN"
     : "in Chromium";
 const describeInChromium = chromium === undefined ? describe.skip : describe;
 
@@ -37,7 +37,7 @@ describeInChromium(`the live page, ${where}`, () => {
 
   const textOf = (selector: string) =>
     page.evaluate(`document.querySelector(${JSON.stringify(selector)})?.textContent ?? ""`);
-  /** Waits for a text, as the reader does. */
+  /** Waits for a text on the page. */
   const shows = (selector: string, words: RegExp) =>
     until(async () => words.test(String(await textOf(selector))));
 
@@ -51,7 +51,7 @@ describeInChromium(`the live page, ${where}`, () => {
       port: 80,
     });
 
-    /** An earlier process has judged ten minutes of traffic. */
+    /** An earlier process evaluated ten minutes of traffic. */
     beforeAll(() => {
       folder = mkdtempSync(join(tmpdir(), "umbra-live-"));
       samplesFile = join(folder, "run.ndjson");
@@ -86,7 +86,7 @@ describeInChromium(`the live page, ${where}`, () => {
       rmSync(folder, { recursive: true, force: true });
     });
 
-    test("shows the report, follows changes, and comes back after a restart", async () => {
+    test("shows the report, follows changes, and reconnects after a restart", async () => {
       const url = await start();
       await page.open(url);
       await shows("#link", /^● live$/);
@@ -104,7 +104,7 @@ describeInChromium(`the live page, ${where}`, () => {
       await shows("[data-section=mirrors]", /12\.5 % by request/);
       expect(page.problems).toEqual([]);
 
-      // Kept: a stream whose answer is collected as garbage ends.
+      // Kept, because a stream ends if its answer is garbage collected.
       const held: Response[] = [];
       await until(async () => {
         const answer = await fetch(`${url}v1/events`);
@@ -115,7 +115,7 @@ describeInChromium(`the live page, ${where}`, () => {
       const late = await browser.newPage();
       await late.open(url);
       const link = () => late.evaluate("document.querySelector('#link')?.textContent");
-      const refusal = "! too many pages watch this sidecar, trying again";
+      const refusal = "! too many open pages for this sidecar, retrying";
       await until(async () => (await link()) === refusal, 25_000);
       for (const { body } of held) await body?.cancel();
       await until(async () => (await link()) === "● live", 25_000);
@@ -151,7 +151,7 @@ describeInChromium(`the live page, ${where}`, () => {
       admin = await startAdminServer(
         { host: "127.0.0.1", port: 0 },
         {
-          // What the live page reads of the pools and mirrors, and no more.
+          // Only the pool and mirror data that the live page reads.
           pools: { values: () => pools.map(poolLike) } as never,
           gates: {
             map: (read: (gate: object) => unknown) =>
@@ -177,7 +177,7 @@ describeInChromium(`the live page, ${where}`, () => {
 
     afterEach(() => admin.close());
 
-    test("changes a verdict in place; what is open, scrolled and focused stays", async () => {
+    test("changes a verdict in place and keeps the open, scroll and focus state", async () => {
       pools = [
         pool("default/a", {
           endpoints: Array.from({ length: 12 }, (_, i) => endpoint(`10.0.0.${i}:1`)),
@@ -211,7 +211,7 @@ describeInChromium(`the live page, ${where}`, () => {
       expect(page.problems).toEqual([]);
     }, 60_000);
 
-    test("lets one choose the candidate", async () => {
+    test("lets the reader choose the candidate", async () => {
       await page.open(url);
       await shows("[data-section=choice]", /✗ FAIL default\/slow/);
       await page.evaluate(
@@ -239,7 +239,7 @@ describeInChromium(`the live page, ${where}`, () => {
       expect(page.problems).toEqual([]);
     }, 60_000);
 
-    test("lets no other script run, even where one were in it", async () => {
+    test("blocks any other script, even inside the page", async () => {
       await page.open(url);
       await shows("#link", /^● live$/);
       await page.evaluate(`
@@ -264,10 +264,10 @@ describeInChromium(`the live page, ${where}`, () => {
         await page.open(url);
         await shows("[data-section=pools]", /10\.0\.0\.1/);
         expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
-        // On a desktop nothing scrolls sideways, the tables neither.
+        // On a desktop nothing scrolls sideways, not even the tables.
         const scrolling = `[...document.querySelectorAll(".scroll")].filter((each) => innerWidth >= 1280 && each.scrollWidth > each.clientWidth).map((each) => each.ariaLabel)`;
         expect(await page.evaluate(scrolling)).toEqual([]);
-        // Black text on a light ground, and the reverse.
+        // Dark text on a light background, and the reverse.
         const brightness = `Number(/\\d+/.exec(getComputedStyle(document.body).backgroundColor)[0])`;
         expect(Number(await page.evaluate(brightness)) < 128).toBe(isDark);
         expect(page.problems).toEqual([]);
@@ -277,7 +277,7 @@ describeInChromium(`the live page, ${where}`, () => {
   });
 });
 
-/** As the registry has it. */
+/** In the registry's format. */
 function poolLike(each: PoolAnswer): object {
   const { models, adapters, ...snapshot } = each;
   return {

@@ -73,7 +73,7 @@ describe("a live request", () => {
     expect([live.size, over]).toEqual([0, ["r"]]);
   });
 
-  test("is observed once, and only where it is measured", () => {
+  test("is observed once, and only if it is measured", () => {
     const { live, begin } = setup();
     begin("other");
     measure(begin("r"));
@@ -110,7 +110,7 @@ describe("requests that share an id", () => {
     expect(twins).toEqual([one, other]);
   });
 
-  test("and of which one is over: the open one's twin has come", () => {
+  test("and one has ended: a twin belongs to the open one", () => {
     const { live, begin } = setup();
     live.primaryOver(begin("r"));
     const open = begin("r");
@@ -124,7 +124,7 @@ describe("requests that share an id", () => {
     expect(live.size).toBe(64);
   });
 
-  test("make room for one that has a twin where one is over and only an access log may tell of it", () => {
+  test("make room for one with a twin if another only waits for an access log line", () => {
     const { live } = setup();
     const pool = createPool({ name: "pool", now: () => 0 });
     pool.setEndpoints(["10.0.0.1:8000"]);
@@ -143,7 +143,7 @@ describe("requests that share an id", () => {
 });
 
 describe("a refused twin", () => {
-  test("is awaited no longer, and with it goes a request that is over", () => {
+  test("is no longer expected, and an ended request is removed with it", () => {
     const { live, begin } = setup();
     const refuse = (requestId: string) => {
       const twin = live.beginTwin(requestId, "m");
@@ -186,7 +186,7 @@ describe("the legs of a request", () => {
     return { ...made, begin, heard };
   }
 
-  test("wait for a twin that is under way, and 10 s for one that is not", () => {
+  test("wait for a running twin, and 10 s for one that has not arrived", () => {
     const { live, clock, begin, heard } = recorded();
     const request = begin("r", ["m", "n"]);
     const twin = live.beginTwin("r", "m", () => {});
@@ -218,7 +218,7 @@ describe("the legs of a request", () => {
     expect([heard, live.size]).toEqual([["lost r m"], 1]);
   });
 
-  test("are those of one request at a time where several share an id", () => {
+  test("belong to one request at a time if several share an id", () => {
     const { live, begin } = recorded();
     const [one, other] = [begin("r"), begin("r")];
     expect([live.isShared(one), live.isShared(other)]).toEqual([false, false]);
@@ -231,7 +231,7 @@ describe("the legs of a request", () => {
   });
 });
 
-test("a twin that has not come 10 s after its request was sent is told of once, whatever the request does", () => {
+test("a twin that has not arrived 10 s after its request is reported once, whatever the request does", () => {
   const { live, clock, begin, lost } = setup();
   const request = begin("r", ["m", "open"]);
   live.beginTwin("r", "open", () => {});
@@ -245,7 +245,7 @@ test("a twin that has not come 10 s after its request was sent is told of once, 
   expect(request.streams).toBe(2);
 });
 
-test("twins go on where it is not known how the primary ends, since we measure it no further", async () => {
+test("twins continue if the primary's end is unknown because measuring stopped", async () => {
   const { live, begin, cancelled } = setup();
   const cut = begin("cut");
   const gone = begin("gone");
@@ -258,7 +258,7 @@ test("twins go on where it is not known how the primary ends, since we measure i
   expect(cancelled).toEqual(["m"]);
 });
 
-describe("what never comes", () => {
+describe("something that never arrives", () => {
   test.each([
     { name: "a twin", prepare: () => {} },
     { name: "an observe stream", prepare: (request: LiveRequest) => void measure(request) },
@@ -283,7 +283,7 @@ describe("what never comes", () => {
     expect(live.size).toBe(1);
   });
 
-  test("a twin whose primary is not known is known by itself", () => {
+  test("a twin with an unknown primary is tracked alone", () => {
     const { live } = setup();
     const twin = live.beginTwin("r", "m", () => {});
     if (twin === undefined) throw new Error("no room");
@@ -292,7 +292,7 @@ describe("what never comes", () => {
     expect(live.size).toBe(0);
   });
 
-  test("of too many requests the newest are not known", () => {
+  test("above the limit, new requests are not tracked", () => {
     const { live } = setup();
     for (let i = 0; i < 70_000; i++) live.begin(`r${i}`, []);
     expect(live.size).toBe(65_536);
@@ -301,7 +301,7 @@ describe("what never comes", () => {
   });
 });
 
-test("a client that goes away ends its twins, if the answer was not seen to its end and the lane can", async () => {
+test("a client that disconnects ends its twins if the answer was not complete and the lane supports it", async () => {
   const { live, begin, cancelled } = setup();
   const failed: string[] = [];
   const requests = ["gone", "answered", "unmeasured"].map((id) => {

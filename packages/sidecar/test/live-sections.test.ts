@@ -21,7 +21,7 @@ function sectionsOf(more: Partial<LiveState> = {}, chosen?: string): Record<stri
   return Object.fromEntries(liveSections(state(more))(chosen).map(({ id, html }) => [id, html]));
 }
 
-/** Texts of the rows' cells, a list each row. */
+/** Returns the texts of the cells, as a list per row. */
 function cells(html: string): readonly (readonly string[])[] {
   const [, body = ""] = /<tbody>(.*?)<\/tbody>/s.exec(html) ?? [];
   return [...body.matchAll(/<tr>(.*?)<\/tr>/gs)].map(([, row = ""]) =>
@@ -55,7 +55,7 @@ describe("the sections", () => {
     );
   });
 
-  test("say the verdict in the title, and to those who do not see it", () => {
+  test("show the verdict in the title and to screen readers", () => {
     expect(sectionsOf()).toMatchObject({
       title: "✗ FAIL · default/slow · Umbra",
       announcement: "✗ FAIL · default/slow",
@@ -66,18 +66,18 @@ describe("the sections", () => {
   test.each([
     { name: "mirrors", mirrors: [mirror("b")], words: "Waiting for the evaluation." },
     { name: "no mirror", mirrors: [], words: "Nothing is mirrored: nothing to judge." },
-  ])("without a report and with $name say so", ({ mirrors, words }) => {
+  ])("explain a missing report with $name", ({ mirrors, words }) => {
     const { verdict, gates } = sectionsOf({ look: none, mirrors });
     expect([verdict, gates]).toEqual([`<p class="card soft">${words}</p>`, ""]);
   });
 });
 
-test("a report that cannot be rendered costs no other its page", () => {
+test("a report that can't be rendered does not affect other pages", () => {
   const trouble: string[] = [];
   const broken = { ...slow, gates: undefined } as never;
   const pages = pagesOf([broken, same], (text) => trouble.push(text));
   expect([...pages.keys()]).toEqual([same.evaluation.id]);
-  expect(trouble).toEqual([expect.stringMatching(/^a report cannot be shown on the live page: /)]);
+  expect(trouble).toEqual([expect.stringMatching(/^can't show a report on the live page: /)]);
 });
 
 describe("several candidates", () => {
@@ -88,7 +88,7 @@ describe("several candidates", () => {
   test.each([
     { name: "its id", chosen: same.evaluation.id, word: "PASS" },
     { name: "none", chosen: undefined, word: "FAIL" },
-    { name: "an id that is gone", chosen: "00000000", word: "FAIL" },
+    { name: "an unknown id", chosen: "00000000", word: "FAIL" },
   ])("one is chosen by $name", ({ chosen, word }) => {
     expect(verdictOf(chosen)?.[0]).toBe(word);
   });
@@ -109,20 +109,20 @@ describe("several candidates", () => {
     ]);
   });
 
-  test("with one name are told apart by their routes", () => {
+  test("with the same name are distinguished by their routes", () => {
     const other = report("default/slow", 1, "default/other");
     const { choice } = sectionsOf({ look: look(slow, other) });
     expect(choice).toContain("default/slow of default/chat</a>");
     expect(choice).toContain("default/slow of default/other</a>");
   });
 
-  test("are no choice where there is one", () => {
+  test("are not a choice if there is only one", () => {
     expect(sectionsOf().choice).toBe("");
   });
 });
 
 describe("mirrors", () => {
-  test("say how much is mirrored, and what was dropped", () => {
+  test("show how much is mirrored and what was dropped", () => {
     expect(cells(mirrorsSection([mirror("b"), mirror("c", { dropped: {} })]))).toEqual([
       [
         "b",
@@ -147,7 +147,7 @@ describe("mirrors", () => {
     expect(cells(mirrorsSection([mirror("b", more)]))[0]?.[1]).toBe(words);
   });
 
-  test("none are said to be none", () => {
+  test("are reported as empty without mirrors", () => {
     expect(mirrorsSection([])).toContain("Nothing is mirrored.");
   });
 });
@@ -157,7 +157,7 @@ describe("pools", () => {
     Array.from({ length: count }, (_, i) => endpoint(`10.0.0.${i}:8000`));
   const { metrics, ...bare } = endpoint("10.0.0.1:8000");
 
-  test("have the sums of their endpoints; what is not known is no number", () => {
+  test("have the sums of their endpoints, without numbers for unknown values", () => {
     expect(cells(poolsSection([pool("a"), pool("b", { endpoints: [] })]))).toEqual([
       ["a, 2 endpoints, llama", "! 1 of 2 fresh", "10", "2", "11", "42 %"],
       ["b, 0 endpoints, llama", "! no endpoints", "–", "–", "–", "–"],
@@ -173,7 +173,7 @@ describe("pools", () => {
     },
     { name: "ejected", of: { ...bare, metrics, isEjected: true }, words: "✗ ejected" },
     { name: "missing", of: pool("a").endpoints[1], words: "○ missing, timeout" },
-  ])("an endpoint whose metrics are $name says so", ({ of, words }) => {
+  ])("an endpoint shows that its metrics are $name", ({ of, words }) => {
     const html = poolsSection([pool("a", { endpoints: of === undefined ? [] : ([of] as never) })]);
     expect(cells(html.slice(html.indexOf("<details")))[0]?.[1]).toBe(words);
   });
@@ -208,7 +208,7 @@ test("hostile names are text in every section", () => {
 });
 
 describe("the page", () => {
-  test("has a place for every section, and one only", () => {
+  test("has exactly one placeholder for every section", () => {
     const places = [...livePage.matchAll(/data-section="([^"]+)"/g)].map(([, id]) => id);
     expect(places.toSorted()).toEqual(Object.keys(sectionsOf()).toSorted());
   });
@@ -219,7 +219,7 @@ describe("the page", () => {
     expect(livePage).not.toMatch(/@import|url\(|<script>| on\w+=| style=/i);
   });
 
-  test("has a policy that takes its own style and its own script", () => {
+  test("has a policy that only allows its own style and script", () => {
     const [, style = ""] = /<style>([\s\S]*)<\/style>/.exec(livePage) ?? [];
     const hash = createHash("sha256").update(style).digest("base64");
     expect(livePagePolicy.split("; ")).toEqual([

@@ -13,7 +13,7 @@ const metrics = {
   waitingAdapters: new Set<string>(),
 };
 
-/** A clock, and pools of so many endpoints. */
+/** A clock, and pools with the given number of endpoints. */
 function setUp(sizes: Readonly<Record<string, number>>) {
   const clock = { ms: 1_000 };
   const now = () => clock.ms;
@@ -29,7 +29,7 @@ function setUp(sizes: Readonly<Record<string, number>>) {
 }
 
 describe("load count", () => {
-  test("counts all that a pool's endpoints get, in either lane", () => {
+  test("counts all requests of a pool's endpoints, in both lanes", () => {
     const { clock, load } = setUp({ a: 4, b: 1 });
     for (let i = 0; i < 400; i++) load.picked("a", "primary");
     for (let i = 0; i < 100; i++) load.picked("b", "shadow");
@@ -40,7 +40,7 @@ describe("load count", () => {
     expect(load.ratio(["a"], "b")).toBe(1);
   });
 
-  test("has the mean of what endpoints report, read once a second", () => {
+  test("has the mean of the endpoints' reports, read once per second", () => {
     const { clock, pools, load } = setUp({ a: 2 });
     load.picked("a", "primary");
     const report = (address: string, running: number) =>
@@ -60,7 +60,7 @@ describe("load count", () => {
     });
   });
 
-  test("the peak is that of all pools together, without the block under way", () => {
+  test("the peak is for all pools together, without the current block", () => {
     const { clock, load } = setUp({ a: 1, b: 1 });
     for (let block = 0; block < 100; block++) {
       const requests = block === 7 || block === 8 ? 80 : 20;

@@ -48,7 +48,7 @@ async function families(): Promise<{ page: string; known: readonly MetricFamily[
   return { page, known: sidecar.metrics };
 }
 
-test("docs/metrics.md has every metric with its type and labels, and no other", async () => {
+test("docs/metrics.md lists exactly the metrics with their types and labels", async () => {
   const { known } = await families();
   const [own, twins] = tables(known);
   const page = readFileSync(path, "utf8");
@@ -57,7 +57,7 @@ test("docs/metrics.md has every metric with its type and labels, and no other", 
   expectGolden(want, path);
 });
 
-test("/metrics shows them all, in our prefix and the reference's alone, each with a help text", async () => {
+test("/metrics shows them all, only with Umbra's and the reference's prefix, each with a help text", async () => {
   const { page, known } = await families();
   const shown = [...page.matchAll(/^# TYPE (\S+) (\S+)/gm)]
     .map(([, name = "", type]) => ({ name, type }))

@@ -11,7 +11,7 @@ import {
 
 const direct = directTopology({ primary: ["10.0.0.1:80"], shadow: ["10.0.0.2:80"], port: 8080 });
 
-/** Mirrors that differ from the direct topology's in what is given. */
+/** Mirrors of the direct topology with overrides. */
 function registryOf(...mirrors: readonly Change[]) {
   const topology: Topology = {
     ...direct,
@@ -31,7 +31,7 @@ const plain: Change = { hasPolicy: false };
 const other = { route: { namespace: "default", name: "other" }, rule: 0, filter: 0 };
 
 describe("the mirrors of a stream", () => {
-  test("are those that its metadata lists, with the header that makes Envoy copy", () => {
+  test("are those in its metadata, with the header that makes Envoy mirror", () => {
     const origin = {
       route: { namespace: "default", name: "direct" },
       rule: 2,
@@ -43,12 +43,12 @@ describe("the mirrors of a stream", () => {
     ]);
   });
 
-  test("are passed over where an Envoy with other resources lists more", () => {
+  test("are ignored if an Envoy with other resources lists more", () => {
     const listed = registryOf({}).of("gone,m0");
     expect(listed.map(({ mirror }) => mirror.name)).toEqual(["m0"]);
   });
 
-  test.each(["", "gone"])("are none of %j", (names) => {
+  test.each(["", "gone"])("are empty for %j", (names) => {
     expect(registryOf({}).of(names)).toEqual([]);
   });
 });
@@ -82,13 +82,13 @@ describe("a twin", () => {
       name: "its leg ends",
       end: (registry, twin) => registry.legEnded?.(leg, "m0", { twins: [twin] }),
     },
-    { name: "it is over without measures", end: (registry, twin) => registry.finished(twin) },
-    { name: "its request is over", end: (registry, twin) => registry.over?.({ twins: [twin] }) },
+    { name: "it ended without measurements", end: (registry, twin) => registry.finished(twin) },
+    { name: "its request ended", end: (registry, twin) => registry.over?.({ twins: [twin] }) },
     {
-      name: "it has not come",
+      name: "it did not arrive",
       end: (registry, twin) => registry.twinLost?.("m0", { twins: [twin] }),
     },
-  ])("is given back to its gate once: when $name", ({ end }) => {
+  ])("is reported to its controller once: when $name", ({ end }) => {
     const registry = registryOf({});
     const [gated] = registry.of("m0");
     for (let i = 0; i < 2; i++) expect(gated?.gate.decide(view).kind).toBe("mirrored");
@@ -99,23 +99,20 @@ describe("a twin", () => {
     expect(gated?.gate.state().inFlight).toBe(1);
   });
 
-  // What we cut ourselves, or the client did, says nothing about the shadow.
-  test.each(legClasses)(
-    "that ends as %s opens the breaker where it is the shadow's error",
-    (how) => {
-      const registry = registryOf({});
-      const [gated] = registry.of("m0");
-      for (let i = 0; i < 60; i++) {
-        gated?.gate.decide(view);
-        const twins = [{ mirror: "m0", requestId: "r", isCounted: true }];
-        registry.legEnded?.({ ...leg, class: how }, "m0", { twins });
-      }
-      const isError = how !== "ok" && !isCensored(how);
-      expect(gated?.gate.state().breaker).toBe(isError ? "open" : "closed");
-    },
-  );
+  // A twin that Umbra or the client ended does not count for the shadow.
+  test.each(legClasses)("that ends as %s opens the breaker if it is the shadow's error", (how) => {
+    const registry = registryOf({});
+    const [gated] = registry.of("m0");
+    for (let i = 0; i < 60; i++) {
+      gated?.gate.decide(view);
+      const twins = [{ mirror: "m0", requestId: "r", isCounted: true }];
+      registry.legEnded?.({ ...leg, class: how }, "m0", { twins });
+    }
+    const isError = how !== "ok" && !isCensored(how);
+    expect(gated?.gate.state().breaker).toBe(isError ? "open" : "closed");
+  });
 
-  test("that its gate has not counted is not given back", () => {
+  test("that its controller did not count is not reported", () => {
     const registry = registryOf({});
     const [gated] = registry.of("m0");
     gated?.gate.decide(view);
@@ -124,7 +121,7 @@ describe("a twin", () => {
   });
 });
 
-describe("a gate", () => {
+describe("a mirror controller", () => {
   test.each([
     { name: "rules of one route, by one policy", second: { perMillion: 5 }, gates: 1 },
     { name: "rules of two routes", second: { origin: other }, gates: 2 },
@@ -134,12 +131,12 @@ describe("a gate", () => {
     expect(registryOf({}, second).gates).toHaveLength(gates);
   });
 
-  test("without a policy it is shared by equal shares alone", () => {
+  test("without a policy it is shared only for equal shares", () => {
     expect(registryOf(plain, plain).gates).toHaveLength(1);
     expect(registryOf(plain, { ...plain, perMillion: 5 }).gates).toHaveLength(2);
   });
 
-  test("of two to one pool, the one with a policy is evaluated", () => {
+  test("of two mirrors to one pool, the one with a policy is evaluated", () => {
     const registry = registryOf(plain, {});
     expect([registry.isEvaluated("m0"), registry.isEvaluated("m1")]).toEqual([false, true]);
     expect(registry.gates.map((gate) => gate.mirror.name)).toEqual(["m1", "m0"]);

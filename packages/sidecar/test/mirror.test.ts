@@ -48,7 +48,7 @@ describe("eligibility", () => {
     { name: "a previous response", view: request({ previous_response_id: "r" }), want: false },
     { name: "no previous response", view: request({ previous_response_id: null }), want: true },
     { name: "a conversation", view: request({ conversation: { id: "c" } }), want: false },
-    { name: "a response that is kept", view: request({}, { path: "/v1/responses" }), want: false },
+    { name: "a stored response", view: request({}, { path: "/v1/responses" }), want: false },
     {
       name: "a stateless response",
       view: request({ store: false }, { path: "/v1/responses" }),
@@ -56,10 +56,10 @@ describe("eligibility", () => {
     },
     { name: "a client's tool", view: request({ tools: [{ type: "function" }] }), want: true },
     { name: "a server's tool", view: request({ tools: [{ type: "web_search" }] }), want: false },
-    { name: "a tool of a strange type", view: request({ tools: [7, { type: 1 }] }), want: false },
+    { name: "a tool of an unknown type", view: request({ tools: [7, { type: 1 }] }), want: false },
     { name: "no tools", view: request('{"model":"m","tools":[ ]}'), want: true },
     {
-      name: "a server's tool behind others",
+      name: "a server's tool after other tools",
       view: request(
         '{"model":"m","tools": [ {"function":{"type":"x"}} , 1, {"type":"custom"},{"type":"x"} ]}',
       ),
@@ -76,13 +76,13 @@ describe("eligibility", () => {
       want: false,
     },
     {
-      name: "too many tools to look into",
+      name: "too many tools to check",
       view: request({ tools: [{ type: "function", description: "x".repeat(262_144) }] }),
       want: false,
     },
     { name: "MCP servers", view: request({ mcp_servers: [{}] }), want: false },
     { name: "web search", view: request({ web_search_options: {} }), want: false },
-    { name: "no JSON", view: request("{oops"), want: true },
+    { name: "not JSON", view: request("{oops"), want: true },
   ])("$name: $want", ({ view, want }) => {
     expect(ineligibleFor(view, eligible) === undefined).toBe(want);
   });
@@ -99,7 +99,7 @@ describe("eligibility", () => {
       view: request({ mcp_servers: [{}] }, { headers: new Map([["x-t", "1"]]) }),
     },
     { reason: undefined, view: request({}, { headers: new Map([["x-t", "1"]]) }) },
-  ])("says why not: $reason", ({ reason, view }) => {
+  ])("returns the reason: $reason", ({ reason, view }) => {
     const narrow = {
       ...eligible,
       models: ["m"],
@@ -113,7 +113,7 @@ describe("eligibility", () => {
     { name: "the endpoint's", paths: ["/v1/chat/completions"], want: undefined },
     { name: "the client's", paths: ["/ns/model/v1/chat/completions"], want: undefined },
     { name: "another", paths: ["/ns/model"], want: "path" },
-  ])("a policy may name $name path of a rewritten request", ({ paths, want }) => {
+  ])("a policy may list $name path of a rewritten request", ({ paths, want }) => {
     const view = request({}, { clientPath: "/ns/model/v1/chat/completions" });
     expect(ineligibleFor(view, { ...eligible, paths })).toBe(want);
   });
@@ -148,7 +148,7 @@ describe("sessions", () => {
     expect(sessionOf(request({ user: "u" }), settings.sampling)).toBeUndefined();
   });
 
-  test("a conversation's turns have the same opening, others another", () => {
+  test("all turns of a conversation have the same opening, different from other conversations", () => {
     const sampling = bySession({ kind: "prompt", bytes: 2_048 });
     const first = [
       { role: "system", content: "be brief" },
@@ -170,7 +170,7 @@ describe("sessions", () => {
 });
 
 describe("the keyed hash", () => {
-  test("a larger share keeps whom a smaller one had, and shares are what they say", () => {
+  test("a larger share includes a smaller one, and shares are accurate", () => {
     const ids = Array.from({ length: 20_000 }, (_, i) => `id${i}`);
     const taken = (share: number) => ids.filter((id) => shareOf("key", id) < share);
     const [small, large] = [taken(0.1), new Set(taken(0.25))];
@@ -184,7 +184,7 @@ describe("the keyed hash", () => {
 describe("budget", () => {
   const limits = { ...policy.budget, maxInFlight: 2, maxRequestsPerSecond: 2, maxTokens: 100 };
 
-  test("what is not there is not given, and what is given back is", () => {
+  test("rejects requests without budget, and allows them again after they are given back", () => {
     const clock = { ms: 0 };
     const budget = createBudget(
       { ...limits, maxRequests: 4, maxDurationMs: 10_000 },
@@ -229,14 +229,14 @@ describe("budget", () => {
 });
 
 describe("breaker", () => {
-  test("opens after 50 errors in a row, tries one after a minute, and closes when it is well", () => {
+  test("opens after 50 consecutive errors, tries one request after a minute, and closes on success", () => {
     const clock = { ms: 0 };
     const breaker = createBreaker(() => clock.ms);
     for (let i = 0; i < 49; i++) breaker.record("r", true);
     expect(breaker.admits("r")).toBe(true);
     breaker.record("r", true);
     expect([breaker.state, breaker.admits("r")]).toEqual(["open", false]);
-    // A late answer from before changes nothing.
+    // A late result from before it opened changes nothing.
     breaker.record("r", false);
     clock.ms += 60_000;
     expect([breaker.state, breaker.admits("r"), breaker.admits("r")]).toEqual([
@@ -252,7 +252,7 @@ describe("breaker", () => {
     expect([breaker.state, breaker.admits("r")]).toEqual(["closed", true]);
   });
 
-  test("tries another one where nobody knows how the first has ended", () => {
+  test("tries another one if the result of the first is unknown", () => {
     const clock = { ms: 0 };
     const breaker = createBreaker(() => clock.ms);
     for (let i = 0; i < 50; i++) breaker.record("r", true);
@@ -266,7 +266,7 @@ describe("breaker", () => {
     ]);
   });
 
-  test("opens at more than 20 % in a minute, and forgets older ones", () => {
+  test("opens at more than 20 % in a minute, and ignores older errors", () => {
     const clock = { ms: 0 };
     const breaker = createBreaker(() => clock.ms);
     for (let i = 0; i < 100; i++) breaker.record("r", i % 6 === 0);
@@ -278,7 +278,7 @@ describe("breaker", () => {
     expect(breaker.state).toBe("open");
   });
 
-  // Twins from before it opened come home at any time, and say nothing of the trial.
+  // Twins from before it opened may end at any time and don't affect the trial.
   test.each<{ name: string; end: (breaker: Breaker, id: string) => void }>([
     { name: "without an outcome", end: (breaker, id) => breaker.giveUp(id) },
     { name: "well", end: (breaker, id) => breaker.record(id, false) },
@@ -309,7 +309,7 @@ describe("gate", () => {
   const gateOf = (more: Partial<Mirror> = {}) =>
     createMirrorGate({ mirror: { ...mirror, ...more }, now: () => 0 });
 
-  test("counts what it decides, and gives back what a twin has taken", () => {
+  test("counts its decisions, and returns the budget of a twin", () => {
     const gate = gateOf({ policy: { ...policy, budget: { ...policy.budget, maxInFlight: 1 } } });
     expect(gate.decide(request({}, { method: "GET" })).kind).toBe("ineligible");
     expect(gate.decide(request()).kind).toBe("mirrored");
@@ -326,7 +326,7 @@ describe("gate", () => {
     });
   });
 
-  test("without a policy mirrors no body that is longer than its bound", () => {
+  test("without a policy does not mirror bodies above its limit", () => {
     const { policy: _, ...plain } = mirror;
     const bounded = createMirrorGate({ mirror: plain, maxBodyBytes: 200, now: () => 0 });
     expect(bounded.decide(request()).kind).toBe("mirrored");
@@ -335,7 +335,7 @@ describe("gate", () => {
     expect(createMirrorGate({ mirror: plain, now: () => 0 }).decide(long).kind).toBe("mirrored");
   });
 
-  test("pauses, resumes and stops for good", () => {
+  test("pauses, resumes and stops permanently", () => {
     const gate = gateOf();
     gate.pause("protection");
     expect(gate.decide(request())).toMatchObject({ kind: "unmirrored", drop: "protection" });
@@ -346,13 +346,13 @@ describe("gate", () => {
     expect(gate.decide(request())).toMatchObject({ kind: "unmirrored", drop: "paused" });
   });
 
-  test("a share of nothing mirrors nothing", () => {
+  test("a share of 0 mirrors nothing", () => {
     const gate = gateOf({ perMillion: 0 });
     expect(gate.decide(request())).toMatchObject({ kind: "unmirrored", drop: undefined });
   });
 });
 
-test("asks a stream for usage, and keeps the options that it has", () => {
+test("requests usage for a stream and keeps its other options", () => {
   const rewrite = (body: string, isStream = true) =>
     rewriteBody(
       Buffer.from(body),
@@ -363,7 +363,7 @@ test("asks a stream for usage, and keeps the options that it has", () => {
     '{"stream_options":{"x":1,"include_usage":true}}',
   );
   expect(rewrite("{}", false)).toBeUndefined();
-  // Longer options than a client sends are replaced unread.
+  // Very long options are replaced without parsing.
   expect(rewrite(`{"stream_options":{${'"a":[],'.repeat(150)}"x":1}}`)).toBe(
     '{"stream_options":{"include_usage":true}}',
   );

@@ -19,9 +19,9 @@ afterEach(async () => {
 interface Scenario {
   /** The rule's URLRewrite, and its match's prefix. */
   readonly replace?: { readonly prefix: string; readonly by: string };
-  /** Of the ShadowPolicy's spec; absent: there is no policy. */
+  /** Part of the ShadowPolicy's spec; absent: no policy. */
   readonly policy?: string;
-  /** More documents. */
+  /** Additional documents. */
   readonly models?: string;
   readonly annotations?: string;
   /** The primary's endpoint. */
@@ -135,7 +135,7 @@ describe("a request whose path is rewritten", () => {
     { name: "with a policy", policy: "  budget: {}", path: `/ns/model${chat}`, to: "/" },
     { name: "with a query", policy: "  budget: {}", path: `/ns/model${chat}?a=/b`, to: "/" },
     {
-      name: "to a path of OpenAI's from one of another server",
+      name: "to an OpenAI path from another server's path",
       policy: "  budget: {}",
       path: "/ns/model/chat/completions",
       to: "/v1",
@@ -171,7 +171,7 @@ describe("a request whose path is rewritten", () => {
     expect(await mirrorLine()).toMatchObject({ eligible: 1, mirrored: 1, notEligible: {} });
   });
 
-  test("must name a model where the endpoint's path asks for it, and is refused in its format", async () => {
+  test("must name a model if the endpoint's path needs it, and is refused in its format", async () => {
     const client = await start({ replace: { prefix: "/ns/model", by: "/" } });
     const body = { model: 7 };
     const path = "/ns/model/v1/messages";
@@ -184,7 +184,7 @@ describe("a request whose path is rewritten", () => {
   });
 });
 
-test("requests in flight under one id each give back their place in the budget, and one of them is paired", async () => {
+test("concurrent requests with one id each return their budget, and one of them is paired", async () => {
   const client = await start({ policy: "  budget: {}" });
   const streams = [];
   for (const lane of [primary, primary, shadow, shadow]) {
@@ -200,7 +200,7 @@ test("requests in flight under one id each give back their place in the budget, 
   expect(pairs).toHaveLength(1);
 });
 
-describe("what is not eligible is counted", () => {
+describe("ineligible requests are counted", () => {
   test.each([
     { reason: "method", more: { ":method": "GET" }, body: {} },
     { reason: "path", more: { ":path": "/v1/embeddings" }, body: {} },
@@ -230,7 +230,7 @@ metadata: {name: m}
 spec: {modelName: m, criticality: Critical, poolRef: {name: live}, targetModels: [{name: m-v2}]}
 `;
 
-describe("a request whose model the primary has under another name", () => {
+describe("a request whose model is renamed for the primary", () => {
   test.each([
     { name: "model", eligible: "models: [m]" },
     { name: "priority", eligible: "priorities: [Critical]" },
@@ -247,7 +247,7 @@ describe("a request whose model the primary has under another name", () => {
     { name: "the primary's name", rewrite: "m-v2: m-shadow", want: "m-shadow" },
     { name: "both, the client's first", rewrite: "m: one, m-v2: two", want: "one" },
     { name: "neither", rewrite: "x: y", want: undefined },
-  ])("has its copy's model rewritten by $name", async ({ rewrite, want }) => {
+  ])("has its twin's model rewritten by $name", async ({ rewrite, want }) => {
     const client = await start({ models, policy: `  rewrite: {model: {${rewrite}}}` });
     const picked = await client.pick(primary, sent());
     const twin = await client.pick(shadow, sent({}, { model: "m-v2" }));
@@ -263,7 +263,7 @@ describe("a request without a model", () => {
   test.each([
     { name: "the annotation's", scenario: { annotations: ", umbra.dev/model: m" } },
     { name: "the only InferenceModel's", scenario: { models } },
-  ])("goes to the pool's only one, $name", async ({ scenario }) => {
+  ])("gets the pool's only model, $name", async ({ scenario }) => {
     const client = await start({ ...scenario, policy: "  eligible: {models: [m]}" });
     for (const [i, body] of bodies.entries()) {
       const request = sent({ "x-request-id": `r${i}` }, { model: undefined, ...body });
@@ -276,14 +276,14 @@ describe("a request without a model", () => {
 
   test.each([
     { name: "alone", of: {} },
-    { name: "and not an adapter that one InferenceModel names", of: { models } },
-  ])("goes to the only base model that the endpoints list, $name", async ({ of }) => {
+    { name: "and not an adapter of an InferenceModel", of: { models } },
+  ])("gets the only base model that the endpoints list, $name", async ({ of }) => {
     const server = createSimulatedServer({ ...defaultOptions, model: "base", timeScale: 0 });
     try {
       const live = await server.listen(0, "127.0.0.1");
       const client = await start({ ...of, live, policy: "  eligible: {models: [base]}" });
       let count = 0;
-      // The list is read soon, not at once.
+      // The list is read soon, not immediately.
       await until(async () => {
         const request = sent({ "x-request-id": `r${count++}` }, { model: undefined });
         await (await client.pick(primary, request)).end();
@@ -295,7 +295,7 @@ describe("a request without a model", () => {
     }
   });
 
-  test("goes on without one where no list was read: the endpoint has a model of its own", async () => {
+  test("is forwarded without a model if no list was read: the endpoint has its own", async () => {
     const second = models
       .replaceAll("name: m}", "name: n}")
       .replace("modelName: m", "modelName: n");
@@ -311,7 +311,7 @@ describe("a request without a model", () => {
     }
   });
 
-  test("is copied without one too: the shadow's own model serves the copy", async () => {
+  test("is mirrored without a model too: the shadow's own model serves the twin", async () => {
     const client = await start({ annotations: ", umbra.dev/model: m" });
     const twin = await client.pick(shadow, sent({}, { model: undefined }));
     expect(twin.reply).toBeUndefined();
@@ -321,8 +321,8 @@ describe("a request without a model", () => {
 
 describe("a body", () => {
   test.each([
-    { name: "with a byte order mark is taken", body: '\ufeff{"model":"m"}', code: undefined },
-    { name: "with two is not", body: '\ufeff\ufeff{"model":"m"}', code: "invalid_json" },
+    { name: "with a byte order mark is accepted", body: '\ufeff{"model":"m"}', code: undefined },
+    { name: "with two is rejected", body: '\ufeff\ufeff{"model":"m"}', code: "invalid_json" },
   ])("$name", async ({ body, code }) => {
     const client = await start({});
     const picked = await client.pick(primary, { ...sent(), body });

@@ -36,7 +36,7 @@ const primary = {
   pool: "default/primary",
   mirrors: "default/direct/0/mirror/0",
 };
-/** No answer of it is measured: its span ends with the request. */
+/** Its answer is not measured, so its span ends with the request. */
 const unmirrored = { ...primary, mirrors: "" };
 
 let exporter: InMemorySpanExporter;
@@ -99,7 +99,7 @@ async function page(): Promise<string> {
   return (await fetch(`http://${sidecar?.adminAddress}/metrics`)).text();
 }
 
-/** Waits for a line of the page: what streams tell arrives when it arrives. */
+/** Waits for a line of the page, because streams report asynchronously. */
 async function shows(line: string): Promise<void> {
   const deadline = performance.now() + 15_000;
   while (!(await page()).includes(line)) {
@@ -174,23 +174,20 @@ describe("with an OpenTelemetry SDK", () => {
     `${parent},${parent}`,
     `00-${"0".repeat(32)}-b7ad6b7169203331-01`,
     `00-0af7651916cd43dd8448eb211c80319c-${"0".repeat(16)}-01`,
-  ])(
-    "a trace begins here where the client's is %s, and its state goes no further",
-    async (traceparent) => {
-      const more = traceparent === undefined ? {} : { traceparent };
-      const picked = await envoy.pick(unmirrored, {
-        headers: headersOf({ ...more, tracestate: "vendor=1" }),
-        body: bodyOf("base"),
-      });
-      await picked.end();
-      const [, request] = await spans(2);
-      expect(request?.parentSpanContext).toBeUndefined();
-      expect(picked.headers.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
-      expect(picked.headers.tracestate).toBe("");
-    },
-  );
+  ])("a new trace starts if the client's is %s, and its state is dropped", async (traceparent) => {
+    const more = traceparent === undefined ? {} : { traceparent };
+    const picked = await envoy.pick(unmirrored, {
+      headers: headersOf({ ...more, tracestate: "vendor=1" }),
+      body: bodyOf("base"),
+    });
+    await picked.end();
+    const [, request] = await spans(2);
+    expect(request?.parentSpanContext).toBeUndefined();
+    expect(picked.headers.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect(picked.headers.tracestate).toBe("");
+  });
 
-  test("a trace of a later version goes on", async () => {
+  test("a trace of a later version is continued", async () => {
     const headers = headersOf({ traceparent: `cc${parent.slice(2)}-more` });
     const picked = await envoy.pick(unmirrored, { headers, body: bodyOf("base") });
     await picked.end();
@@ -198,7 +195,7 @@ describe("with an OpenTelemetry SDK", () => {
     expect(request?.parentSpanContext?.spanId).toBe(parent.slice(36, 52));
   });
 
-  test("a trace that the client does not keep is not kept, and its headers stay", async () => {
+  test("a trace that is not sampled is not recorded, and its headers are kept", async () => {
     const headers = headersOf({ traceparent: parent.replace(/01$/, "00") });
     const picked = await envoy.pick(primary, { headers, body: bodyOf("base") });
     await picked.end();
@@ -206,7 +203,7 @@ describe("with an OpenTelemetry SDK", () => {
     expect(exporter.getFinishedSpans()).toEqual([]);
   });
 
-  test("a refusal shows as one", async () => {
+  test("a refusal is recorded as one", async () => {
     const picked = await envoy.pick(primary, { headers: headersOf(), body: bodyOf(canary) });
     expect(picked.reply).toContain("model_not_found");
     await picked.end();
@@ -219,7 +216,7 @@ describe("with an OpenTelemetry SDK", () => {
     });
   });
 
-  test("nothing of a request's text is in logs, metrics or traces", async () => {
+  test("no text of a request appears in logs, metrics or traces", async () => {
     const mirror = headersOf({ traceparent: parent, authorization: canary, cookie: canary });
     const picked = await envoy.pick(primary, { headers: mirror, body: bodyOf("base") });
     await envoy.observe(primary, mirror, answer);
@@ -245,7 +242,7 @@ describe("with an OpenTelemetry SDK", () => {
     expect(lines.filter((line) => line.includes('"msg":"request"')).length).toBeGreaterThan(2);
   });
 
-  test("metrics tell of it under both names", async () => {
+  test("metrics report it under both names", async () => {
     const headers = headersOf({ "x-llm-d-inference-fairness-id": "tenant-7" });
     const picked = await envoy.pick(primary, { headers, body: bodyOf("base") });
     const own = 'lane="primary",pool="default/primary"';
@@ -284,7 +281,7 @@ describe("with an OpenTelemetry SDK", () => {
   });
 });
 
-test("without --traces no header is touched, whatever SDK is there", async () => {
+test("without --traces no header is changed, with any SDK", async () => {
   register(1);
   await start();
   const headers = headersOf({ traceparent: parent });
@@ -294,7 +291,7 @@ test("without --traces no header is touched, whatever SDK is there", async () =>
   expect(exporter.getFinishedSpans()).toEqual([]);
 });
 
-test("traces without an SDK are said to be none", async () => {
+test("traces without an SDK are reported", async () => {
   await start({ traces: true });
   expect(lines.join("")).toContain("no OpenTelemetry SDK is loaded");
   const picked = await envoy.pick(primary, { headers: headersOf(), body: bodyOf("base") });
@@ -302,7 +299,7 @@ test("traces without an SDK are said to be none", async () => {
   expect(picked.headers).not.toHaveProperty("traceparent");
 });
 
-test("a list of models that is answered for all endpoints is counted and logged as that", async () => {
+test("a merged model list is counted and logged as such", async () => {
   register(1);
   const servers = ["one", "two"].map((id) =>
     createServer((request, response) =>
@@ -346,7 +343,7 @@ test("a list of models that is answered for all endpoints is counted and logged 
   }
 });
 
-test("at info one refusal in a second is logged, and how many were not", async () => {
+test("at info level, one refusal per second is logged with the number of suppressed ones", async () => {
   await start({
     log: pino({ level: "info", base: null }, { write: (line: string) => lines.push(line) }),
   });

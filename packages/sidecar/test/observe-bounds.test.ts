@@ -8,7 +8,7 @@ import { type LiveRequest, MeasuredLeg } from "../src/requests/live-request.ts";
 import { LiveRequests } from "../src/requests/live-requests.ts";
 import { observeExchange } from "../src/requests/observe.ts";
 
-test("a share of time is used up by work, and fills up as time passes, to a burst", () => {
+test("a time budget is used up by work and refills over time, up to a burst", () => {
   const share = createWorkShare(0.25, 100);
   expect(share.hasRoom(0)).toBe(true);
   for (let i = 0; i < 3; i++) share.spent(50);
@@ -16,48 +16,48 @@ test("a share of time is used up by work, and fills up as time passes, to a burs
   expect(share.hasRoom(196)).toBe(false);
   expect(share.hasRoom(204)).toBe(true);
   expect(share.hasRoom(1e9)).toBe(true);
-  // A stall of the machine is no work, and does not use up all.
+  // A stall of the machine is not work and does not use up the budget.
   share.spent(10_000);
   expect(share.hasRoom(1e9)).toBe(true);
 });
 
-test("a piece of work counts as a whole, where it may", () => {
+test("a piece of work counts in full, if allowed", () => {
   const share = createWorkShare(0.25, 100, 2_000);
   share.hasRoom(0);
-  // 400 ms more than there were: they are filled up in 1,600 ms.
+  // 400 ms over budget, refilled in 1,600 ms.
   share.spent(500);
   expect([0, 1_596, 1_604].map((ms) => share.hasRoom(ms))).toEqual([false, false, true]);
   share.spent(1e6);
   expect([9_000, 10_000].map((ms) => share.hasRoom(ms))).toEqual([false, true]);
 });
 
-describe("the share of one leg", () => {
+describe("the limits of one leg", () => {
   const mebibyte = 1024 * 1024;
 
   test.each([
     { name: "a stream", isStream: true, taken: 4 },
     { name: "a body", isStream: false, taken: 32 },
-  ])("$name takes $taken MiB at once", ({ isStream, taken }) => {
+  ])("$name allows $taken MiB at once", ({ isStream, taken }) => {
     const share = createLegShare({ isStream });
     const answers = Array.from({ length: 40 }, () => share.takes(mebibyte, 0));
     expect(answers.indexOf(false)).toBe(taken);
   });
 
-  test("a stream may go on as fast as a model writes, to 128 MiB", () => {
+  test("a stream may continue at a model's speed, up to 128 MiB", () => {
     const share = createLegShare({ isStream: true });
-    // 1,000 events of 2,000 bytes a second.
+    // 1,000 events of 2,000 bytes per second.
     const answers = Array.from({ length: 80_000 }, (_, i) => share.takes(2_000, i));
     expect(answers.indexOf(false)).toBe(Math.floor((128 * mebibyte) / 2_000));
   });
 
-  test("a stream of single bytes is no cheaper than one of events", () => {
+  test("a stream of single bytes counts as much as one of events", () => {
     const share = createLegShare({ isStream: true });
     const answers = Array.from({ length: 10_000 }, () => share.takes(1, 0));
     expect(answers.indexOf(false)).toBe(8_192);
   });
 });
 
-describe("an answer that is observed", () => {
+describe("an observed answer", () => {
   interface Setup {
     readonly lane?: "primary" | "shadow";
     readonly readAnswer?: ReadAnswer;
@@ -88,7 +88,7 @@ describe("an answer that is observed", () => {
         {
           legEnded(leg) {
             legs.push(leg);
-            if (fails) throw new Error("an observer's fault");
+            if (fails) throw new Error("an observer's error");
           },
         },
       ],
@@ -128,18 +128,21 @@ describe("an answer that is observed", () => {
   }
   const event = Buffer.from('data: {"choices":[{"delta":{"content":"a"}}]}\n\n');
 
-  test.each(["primary", "shadow"] as const)("of the %s is counted where too many are", (lane) => {
-    const { exchange, first, legs, overloads } = observing({ lane, maxOpen: 0 });
-    exchange.onEnd?.("complete");
-    expect([first, overloads, legs]).toEqual(["end", [lane], []]);
-  });
+  test.each(["primary", "shadow"] as const)(
+    "of the %s is counted as overload if there are too many",
+    (lane) => {
+      const { exchange, first, legs, overloads } = observing({ lane, maxOpen: 0 });
+      exchange.onEnd?.("complete");
+      expect([first, overloads, legs]).toEqual(["end", [lane], []]);
+    },
+  );
 
-  test("is not counted as too much where its id is shared", () => {
+  test("is not counted as overload if its id is shared", () => {
     const { first, overloads } = observing({ isShared: true });
     expect([first, overloads]).toEqual(["end", []]);
   });
 
-  test("is measured to its end, whatever time passes between looks at the clock", () => {
+  test("is measured to its end, whatever time passes between clock readings", () => {
     const { clock, exchange, legs, overloads } = observing();
     for (let i = 0; i < 1_000; i++) {
       clock.ms += 30;
@@ -149,11 +152,11 @@ describe("an answer that is observed", () => {
     expect([overloads, legs.length, legs[0]?.outTokens]).toEqual([[], 1, 1_000]);
   });
 
-  test("of a shadow is given up where all shadows together have used up their time, and counts as cut", () => {
+  test("of a shadow is given up if the shadows' time budget is used up, and counts as cut", () => {
     const shadowShare = createWorkShare(0.25, 50);
     const { exchange, legs, overloads } = observing({ lane: "shadow", shadowShare });
     shadowShare.hasRoom(0);
-    // Of others: 8,400 chunks of 6 µs at once.
+    // Other answers: 8,400 chunks of 6 µs at once.
     for (let i = 0; i < 8_400; i++) shadowShare.spent(0.006);
     expect(exchange.onResponseBody?.(event, false)).toBe("end");
     exchange.onEnd?.("complete");
@@ -161,7 +164,7 @@ describe("an answer that is observed", () => {
     expect(legs.map((each) => each.class)).toEqual(["cap_cancelled"]);
   });
 
-  test("of the primary is measured whatever shadows have used up", () => {
+  test("of the primary is measured whatever the shadows used", () => {
     const shadowShare = createWorkShare(0.25, 50);
     const { exchange, overloads } = observing({ shadowShare });
     for (let i = 0; i < 100_000; i++) shadowShare.spent(1);
@@ -169,7 +172,7 @@ describe("an answer that is observed", () => {
     expect(overloads).toEqual([]);
   });
 
-  test("that its reader does not take is ended at once, and counts as cut", () => {
+  test("that its reader rejects ends immediately and counts as cut", () => {
     const readAnswer: ReadAnswer = () => ({
       push: () => false,
       end: (onMeasures) => onMeasures(unreadAnswer),
@@ -180,7 +183,7 @@ describe("an answer that is observed", () => {
     expect(legs.map((each) => each.class)).toEqual(["cap_cancelled"]);
   });
 
-  test("keeps its request until what was read of it is known", () => {
+  test("keeps its request until its measurements are known", () => {
     let finish: (() => void) | undefined;
     const readAnswer: ReadAnswer = (form) => {
       const reading = readAnswerHere(form, "primary");
@@ -204,7 +207,7 @@ describe("an answer that is observed", () => {
     expect([request.streams, legs.length, leg.measured?.hasEnded]).toEqual([1, 1, true]);
   });
 
-  test("has the times of its arrival, not of its reading", () => {
+  test("has the times of its arrival, not of reading", () => {
     const late: (() => void)[] = [];
     const readAnswer: ReadAnswer = (form) => {
       const reading = readAnswerHere(form, "primary");
@@ -230,9 +233,9 @@ describe("an answer that is observed", () => {
   });
 
   test.each([
-    { name: "is compared where the limit of bandwidth has let it through", delay: {}, how: "ok" },
+    { name: "is compared if the bandwidth limit did not delay it", delay: {}, how: "ok" },
     {
-      name: "is not compared where the limit of bandwidth has delayed it",
+      name: "is not compared if the bandwidth limit delayed it",
       delay: { "x-umbra-bandwidth-response-filter-delay-ms": "50" },
       how: "cap_cancelled",
     },
@@ -246,10 +249,10 @@ describe("an answer that is observed", () => {
     expect(overloads).toHaveLength(how === "ok" ? 0 : 1);
   });
 
-  test("gives its request back where an observer throws", () => {
+  test("returns its request if an observer throws", () => {
     const { exchange, request } = observing({ fails: true });
     exchange.onResponseBody?.(event, true);
-    expect(() => exchange.onEnd?.("complete")).toThrow("an observer's fault");
+    expect(() => exchange.onEnd?.("complete")).toThrow("an observer's error");
     expect(request.streams).toBe(1);
   });
 
@@ -268,49 +271,46 @@ describe("an answer that is observed", () => {
   test.each([
     { canCancel: true, ended: 1 },
     { canCancel: false, ended: 0 },
-  ])(
-    "of a twin ends with its copy at 32 MiB where its lane can: $canCancel",
-    ({ canCancel, ended }) => {
-      let fails = 0;
-      const now = () => 0;
-      const live = new LiveRequests({
-        observers: [],
-        now,
-        canCancel: () => canCancel,
-        onCancel() {},
-      });
-      const twin = live.beginTwin("r", "m", () => {
-        fails++;
-      });
-      if (twin === undefined) throw new Error("no room");
-      const account = { arrived() {}, decided: () => [], ended() {}, answered() {} };
-      twin.measured = new MeasuredLeg(account, {
-        ...{ model: "m", stream: true, promptBytes: 1, endpoint: "10.0.0.1:8000" },
-        ...{ dispatchedAt: 0, mirrors: ["m"] },
-      });
-      const metadata = new Map([
-        ["x-umbra-lane", "shadow"],
-        ["x-umbra-mirrors", "m"],
-      ]);
-      const exchange = observeExchange(
-        { metadata, fail() {} },
-        {
-          ...{ recorder: createRecorder<LiveRequest>({ now }), live, now },
-          timeoutOf: () => undefined,
-          shadowShare: createWorkShare(1, 1_000),
-          onOverload() {},
-        },
-      );
-      exchange.onRequestHeaders?.(new Map([["x-request-id", "r"]]), true);
-      exchange.onResponseHeaders?.(new Map([[":status", "200"]]), new Map(), false);
-      const chunk = Buffer.alloc(1024 * 1024, ":\n");
-      for (let i = 0; i < 33; i++) exchange.onResponseBody?.(chunk, false);
-      expect(fails).toBe(ended);
-    },
-  );
+  ])("of a twin ends at 32 MiB if its lane supports it: $canCancel", ({ canCancel, ended }) => {
+    let fails = 0;
+    const now = () => 0;
+    const live = new LiveRequests({
+      observers: [],
+      now,
+      canCancel: () => canCancel,
+      onCancel() {},
+    });
+    const twin = live.beginTwin("r", "m", () => {
+      fails++;
+    });
+    if (twin === undefined) throw new Error("no room");
+    const account = { arrived() {}, decided: () => [], ended() {}, answered() {} };
+    twin.measured = new MeasuredLeg(account, {
+      ...{ model: "m", stream: true, promptBytes: 1, endpoint: "10.0.0.1:8000" },
+      ...{ dispatchedAt: 0, mirrors: ["m"] },
+    });
+    const metadata = new Map([
+      ["x-umbra-lane", "shadow"],
+      ["x-umbra-mirrors", "m"],
+    ]);
+    const exchange = observeExchange(
+      { metadata, fail() {} },
+      {
+        ...{ recorder: createRecorder<LiveRequest>({ now }), live, now },
+        timeoutOf: () => undefined,
+        shadowShare: createWorkShare(1, 1_000),
+        onOverload() {},
+      },
+    );
+    exchange.onRequestHeaders?.(new Map([["x-request-id", "r"]]), true);
+    exchange.onResponseHeaders?.(new Map([[":status", "200"]]), new Map(), false);
+    const chunk = Buffer.alloc(1024 * 1024, ":\n");
+    for (let i = 0; i < 33; i++) exchange.onResponseBody?.(chunk, false);
+    expect(fails).toBe(ended);
+  });
 
   test.each(["primary", "shadow"] as const)(
-    "that comes faster than a model writes is given up: %s",
+    "that is faster than any model is given up: %s",
     (lane) => {
       const shadowShare = createWorkShare(1, 1_000);
       const { exchange, legs, overloads } = observing({ lane, shadowShare });

@@ -44,7 +44,7 @@ afterEach(async () => {
   await sidecar.close(0);
 });
 
-/** Waits for lines of the metrics page, each by its name and a part of its labels. */
+/** Waits for lines of the metrics page, given by name and part of the labels. */
 async function shows(wanted: RegExp): Promise<void> {
   const deadline = performance.now() + 15_000;
   for (;;) {
@@ -58,9 +58,9 @@ async function shows(wanted: RegExp): Promise<void> {
 describe("a stream without bodies", () => {
   test.each([
     { name: "a header's model", more: { "x-model": "adapter" }, model: "adapter" },
-    { name: "the pool's only model where no header names one", more: {}, model: "base" },
-    { name: "whatever encoding the body has", more: { "content-encoding": "gzip" }, model: "base" },
-  ])("is picked at once, by $name", async ({ more, model }) => {
+    { name: "the pool's only model if no header names one", more: {}, model: "base" },
+    { name: "any encoding of the body", more: { "content-encoding": "gzip" }, model: "base" },
+  ])("is picked immediately, by $name", async ({ more, model }) => {
     const picked = await envoy.pickByHeaders(stream, { ...headers, ...more });
     expect(picked.headers[destination]).toBe("127.0.0.1:9");
     await picked.end();
@@ -70,7 +70,7 @@ describe("a stream without bodies", () => {
 
   test.each([
     { name: "a model that is not served", model: "other", want: "does not exist" },
-    { name: "a name that is none", model: "x".repeat(300), want: "at most 256 bytes" },
+    { name: "an invalid name", model: "x".repeat(300), want: "at most 256 bytes" },
     { name: "an empty name", model: "", want: "at most 256 bytes" },
   ])("is refused for $name", async ({ model, want }) => {
     const { reply } = await envoy.pickByHeaders(stream, { ...headers, "x-model": model });
@@ -85,7 +85,7 @@ describe("a stream without bodies", () => {
   });
 });
 
-test("a pool that may be picked by headers reads a body that is sent all the same", async () => {
+test("a pool with pick mode headers still reads a body that is sent", async () => {
   const body = JSON.stringify({ model: "other", messages: [] });
   const sent = { headers: { ...headers, "x-model": "adapter" }, body };
   expect((await envoy.pick(stream, sent)).reply).toContain("does not exist");

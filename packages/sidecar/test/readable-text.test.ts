@@ -10,7 +10,7 @@ const secrets = [
   "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0",
 ];
 
-/** One event of a stream that brings a piece of text, by format. */
+/** One event of a stream with a piece of text, by format. */
 const formats: Readonly<Record<string, (piece: string) => object>> = {
   chat: (content) => ({
     id: "c1",
@@ -37,7 +37,7 @@ describe.each(Object.entries(formats))("a stream of %s", (_name, eventOf) => {
   const stream = (pieces: readonly string[], write: (value: unknown) => string) =>
     `${pieces.map((piece) => `data: ${write(eventOf(piece))}\n\n`).join("")}data: [DONE]\n\n`;
 
-  test.each(secrets)("shows no %s, wherever it is cut", (secret) => {
+  test.each(secrets)("hides %s, wherever it is split", (secret) => {
     for (let cut = 0; cut <= secret.length; cut++) {
       const pieces = ["write to ", secret.slice(0, cut), secret.slice(cut), " today"];
       for (const write of [JSON.stringify, escapedJson]) {
@@ -48,7 +48,7 @@ describe.each(Object.entries(formats))("a stream of %s", (_name, eventOf) => {
     }
   });
 
-  test("shows no secret that is cut into any pieces", () => {
+  test("hides a secret split into any pieces", () => {
     const cuts = fc.array(fc.nat(40), { maxLength: 12 });
     fc.assert(
       fc.property(fc.constantFrom(...secrets), cuts, (secret, places) => {
@@ -64,7 +64,7 @@ describe.each(Object.entries(formats))("a stream of %s", (_name, eventOf) => {
   });
 });
 
-test("the choices of a stream do not run into one another", () => {
+test("the choices of a stream are not mixed", () => {
   const event = (index: number, content: string) =>
     `data: ${JSON.stringify({ choices: [{ index, delta: { content } }] })}\n\n`;
   const pieces = ["alice", ".secret", "@exa", "mple.com"];
@@ -74,12 +74,12 @@ test("the choices of a stream do not run into one another", () => {
   expect(text).toContain('"choices.1.delta.content": "word 0 word 1 word 2 word 3 "');
 });
 
-describe("a body that is no stream", () => {
-  test.each(secrets)("shows no %s", (secret) => {
+describe("a non-streaming body", () => {
+  test.each(secrets)("hides %s", (secret) => {
     const body = { model: "m", messages: [{ role: "user", content: `x ${secret} y` }] };
     for (const write of [JSON.stringify, escapedJson]) {
       const whole = (write as (value: unknown) => string)(body);
-      // Cut short, as long bodies are.
+      // Truncated, like long bodies.
       for (const text of [readableText(whole), readableText(whole.slice(0, -3))]) {
         expect(text).not.toContain(secret);
         expect(text).not.toContain(escapedJson(secret).slice(1, -1));
@@ -88,7 +88,7 @@ describe("a body that is no stream", () => {
     }
   });
 
-  test("keeps the rest as it is", () => {
+  test("keeps the rest unchanged", () => {
     const body = JSON.stringify({ a: [1, true, null, "text"], b: { c: "d" } });
     expect(readableText(body)).toBe(body);
     expect(readableText("plain text")).toBe("plain text");
@@ -96,7 +96,7 @@ describe("a body that is no stream", () => {
   });
 });
 
-test("any text is read within bounds", () => {
+test("any text is read within limits", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary", maxLength: 300 }), (text) => {
       expect(typeof readableText(text)).toBe("string");
@@ -108,7 +108,7 @@ test("any text is read within bounds", () => {
   expect(readableText(`data: ${deep}\n\n`).length).toBeLessThan(200);
 });
 
-describe("JSON within a string, as the arguments of a tool call are", () => {
+describe("JSON within a string, such as the arguments of a tool call", () => {
   const escaped = (text: string) =>
     [...text].map((each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
   const callOf = (args: string) =>
@@ -116,7 +116,7 @@ describe("JSON within a string, as the arguments of a tool call are", () => {
   const nested = (text: string, levels: number): string =>
     levels === 0 ? text : JSON.stringify(nested(text, levels - 1));
 
-  test.each(secrets)("shows no %s behind its escapes, however often they are escaped", (secret) => {
+  test.each(secrets)("hides %s behind escapes, even if escaped several times", (secret) => {
     for (const written of [secret, escaped(secret)]) {
       for (const levels of [0, 1, 2, 3]) {
         const args = nested(`{"to":"${written}"}`, levels);
@@ -126,7 +126,7 @@ describe("JSON within a string, as the arguments of a tool call are", () => {
     }
   });
 
-  test.each(secrets)("shows no %s in pieces of a stream, wherever an escape is cut", (secret) => {
+  test.each(secrets)("hides %s in pieces of a stream, wherever an escape is split", (secret) => {
     const args = `{"to":"${escaped(secret)}"}`;
     for (let cut = 0; cut <= args.length; cut++) {
       const events = [args.slice(0, cut), args.slice(cut)].map((each) => {
@@ -137,7 +137,7 @@ describe("JSON within a string, as the arguments of a tool call are", () => {
     }
   });
 
-  test("leaves what hides nothing as it is written", () => {
+  test("keeps text without hidden secrets unchanged", () => {
     const text = "a \\n b C:\\new \\u00e9";
     expect(JSON.parse(readableText(JSON.stringify({ text })))).toEqual({ text });
   });
@@ -148,14 +148,14 @@ describe("a run of 64 KiB of backslashes", () => {
 
   test.each([
     { name: "as text", body: run },
-    { name: "with text behind it", body: `${run}x${run}` },
-    { name: "in JSON that is cut short", body: `{"messages":[{"content":"${run}` },
+    { name: "with text after it", body: `${run}x${run}` },
+    { name: "in truncated JSON", body: `{"messages":[{"content":"${run}` },
     { name: "in JSON", body: JSON.stringify({ content: run }) },
     { name: "in a stream", body: `data: ${JSON.stringify({ delta: run })}\n\n` },
-  ])("is read in time that grows as it does: $name", ({ body }) => {
+  ])("is read in linear time: $name", ({ body }) => {
     const startedMs = performance.now();
     expect(readableText(body)).toContain("\\\\");
-    // One look for each start of the run takes ten times as long.
+    // One search per backslash takes ten times as long.
     expect(performance.now() - startedMs).toBeLessThan(1_000);
   });
 

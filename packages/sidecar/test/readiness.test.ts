@@ -46,7 +46,7 @@ async function readyz({ adminAddress }: Sidecar): Promise<number> {
   return (await fetch(`http://${adminAddress}/readyz`)).status;
 }
 
-test("the health service is as ready as /readyz: not before the first scrapes", async () => {
+test("the health service equals /readyz: not ready before the first scrapes", async () => {
   const waiting: ServerResponse[] = [];
   const server = createServer((_request, response) => void waiting.push(response));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -68,7 +68,7 @@ test("the health service is as ready as /readyz: not before the first scrapes", 
   expect(await readyz(sidecar)).toBe(200);
 });
 
-test("an ending sidecar says so before it takes no more", async () => {
+test("a stopping sidecar becomes not ready before it stops picking", async () => {
   const sidecar = await start(["127.0.0.1:9"]);
   const health = healthOf(sidecar);
   await until(async () => (await readyz(sidecar)) === 200);

@@ -8,11 +8,11 @@ import { type Sidecar, startSidecar } from "@umbra/sidecar";
 import pino from "pino";
 import { bytesOf, recordings } from "../../ext-proc/test/recording.ts";
 
-// Streams that the real Envoy has played, played to a whole sidecar.
+// Replays recorded streams of a real Envoy to a whole sidecar.
 
-/** Streams of which the picker sees that it can't pick: a body that it must read and that is none. */
+/** Streams in which the picker must read a body but can't, because it is invalid. */
 const refused = /empty-body$|full-duplex[^/]*\/trailers$/;
-/** Envoy or the client ends them before all is there that a pick needs. */
+/** Envoy or the client ends them before the data for a pick is complete. */
 const unpicked = /abort-in-body$|^buffered(-graceful)?\/too-large$/;
 
 let sidecar: Sidecar;
@@ -88,12 +88,12 @@ test.each(recordings())("$mode/$name", async ({ mode, name, recording }) => {
   expect(isOver).toBe(true);
 });
 
-test("behind them nothing is in flight", async () => {
+test("leave nothing in flight", async () => {
   await until(async () => (await inFlight()) === 0);
   expect(await inFlight()).toBe(0);
 });
 
-/** Gives up without a word: what is expected next says what is missing. */
+/** Gives up silently: the next expectation shows what is missing. */
 async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 3_000;
   while (!(await isTrue()) && performance.now() < deadline) await sleep(1);

@@ -14,7 +14,7 @@ test.each([
   expect(redact(text)).toBe(want);
 });
 
-test("a hostile text costs no more than its length", () => {
+test("a hostile text takes linear time", () => {
   const started = performance.now();
   for (const text of ["a@".repeat(32_768), "1 ".repeat(32_768), "A".repeat(65_536)]) redact(text);
   expect(performance.now() - started).toBeLessThan(5_000);

@@ -12,34 +12,34 @@ import {
 const blind = { endpoints: 2, knownEndpoints: 0, inFlight: 12, lastFailureKind: "no connection" };
 const [shed, expired] = [refusals.SHED, refusals.TTL_EXPIRED];
 
-describe("what a refused client reads", () => {
+describe("the message for a refused client", () => {
   test.each([
     {
-      name: "the pool was seen full",
+      name: "the pool was saturated",
       refusal: shed,
       load: { ...blind, knownEndpoints: 1 },
-      want: "the pool is full, and this request's priority is too low to wait for it",
+      want: "the pool is saturated, and this request's priority is too low to wait",
     },
     {
       name: "no metrics, and why",
       refusal: shed,
       load: blind,
-      want: "no endpoint's load metrics could be read (no connection); 12 requests are in flight, and this request's priority is too low to wait for one to end",
+      want: "no endpoint's load metrics could be read (no connection); 12 requests are in flight, and this request's priority is too low to wait",
     },
     {
-      name: "no metrics, nobody knows why, one request",
+      name: "no metrics for an unknown reason, one request",
       refusal: expired,
       load: { endpoints: 1, knownEndpoints: 0, inFlight: 1 },
-      want: "no endpoint's load metrics could be read; 1 request is in flight, and this request has waited for as long as it may",
+      want: "no endpoint's load metrics could be read; 1 request is in flight, and this request waited for the maximum time",
     },
     {
       name: "no endpoint at all",
       refusal: expired,
       load: { endpoints: 0, knownEndpoints: 0, inFlight: 0 },
-      want: "the pool was full for as long as this request may wait",
+      want: "the pool stayed saturated for the maximum waiting time",
     },
     {
-      name: "a reason besides load",
+      name: "a reason other than load",
       refusal: refusals.SHUTTING_DOWN,
       load: blind,
       want: "the picker is shutting down",
@@ -49,7 +49,7 @@ describe("what a refused client reads", () => {
   });
 
   test.each(["POOL_SATURATED", "SHED", "QUEUE_FULL", "EVICTED", "TTL_EXPIRED"] as const)(
-    "does not call a pool full whose load nobody knows: %s",
+    "does not call a pool with unknown load saturated: %s",
     (reason) => {
       expect(refusalMessage(refusals[reason], blind)).toMatch(
         /^no endpoint's load metrics could be read/,
@@ -58,8 +58,8 @@ describe("what a refused client reads", () => {
   );
 });
 
-test("a refusal whose text has a hole must bring its message", () => {
-  // @ts-expect-error: the type of a refusal demands the message.
+test("a refusal with a placeholder must have a message", () => {
+  // @ts-expect-error: the type of a refusal requires the message.
   const unfilled: Refusal = { code: "model_not_found" };
   const plain: Refusal = { code: "overloaded" };
   expect([unfilled.message, plain.message]).toEqual([undefined, undefined]);
@@ -86,7 +86,7 @@ describe("the table of refusals", () => {
     expect(page).toMatch(row);
   });
 
-  test("docs/errors.md lists every dropped reason, and no other", () => {
+  test("docs/errors.md lists exactly the dropped reasons", () => {
     const documented = page.match(/`(rejected|evicted)-[a-z-]+`/g) ?? [];
     const known = [...Object.values(requestErrors), ...Object.values(refusals)].flatMap(
       ({ dropped }) => (dropped === undefined ? [] : [`\`${dropped}\``]),

@@ -7,7 +7,7 @@ const cases = fileURLToPath(new URL("../../shadow/test/cases/render", import.met
 const names = ["empty", "pass", "fail", "inconclusive", "inconclusive-live", "invalid"];
 const where =
   chromium === undefined
-    ? "skipped: no Chromium found, install it or name it in CHROMIUM_BIN"
+    ? "skipped: Chromium not found, install it or set CHROMIUM_BIN"
     : "in Chromium";
 const isLoaded = 'document.readyState === "complete" && document.querySelector("footer") !== null';
 const describeInChromium = chromium === undefined ? describe.skip : describe;
@@ -30,7 +30,7 @@ describeInChromium(`the page of a report, ${where}`, () => {
   };
 
   test.each(names)(
-    "%s scrolls nothing sideways at 1280 px",
+    "%s does not scroll sideways at 1280 px",
     async (name) => {
       const page = await pageAt(name, 1_280);
       const wide = await page.evaluate(

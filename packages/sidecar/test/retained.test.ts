@@ -9,7 +9,7 @@ import { createEnvoyClient } from "./envoy-client.ts";
 const mebibyte = 1024 * 1024;
 
 test.each(["primary", "shadow"] as const)(
-  "a %s request that waits for its answer keeps nothing of its body",
+  "a %s request that waits for its answer does not keep its body",
   async (lane) => {
     const sidecar = await startSidecar({
       topology: directTopology({ primary: ["127.0.0.1:9"], shadow: ["127.0.0.1:10"], port: 80 }),
@@ -34,7 +34,7 @@ test.each(["primary", "shadow"] as const)(
         const of = { lane, pool: `default/${lane}`, mirrors };
         streams.push(await envoy.pick(of, { headers, body }));
       }
-      // The client of this test, in the same process, keeps each body once.
+      // This test's client, in the same process, keeps each body once.
       expect((await bodiesKept()) - before).toBeLessThan(1.5 * streams.length * mebibyte);
       for (const stream of streams) await stream.end();
     } finally {
@@ -45,7 +45,7 @@ test.each(["primary", "shadow"] as const)(
   60_000,
 );
 
-/** Bytes of buffers that the garbage collector has to leave. */
+/** Bytes of buffers that survive garbage collection. */
 async function bodiesKept(): Promise<number> {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;

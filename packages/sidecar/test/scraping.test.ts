@@ -37,8 +37,8 @@ function pageOf(address: string, timeoutMs = 2_000): Promise<TextPage> {
   });
 }
 
-describe("asking an endpoint for a page", () => {
-  test("gives its text, in whatever pieces it comes", async () => {
+describe("requesting a page from an endpoint", () => {
+  test("returns its text, however it is split", async () => {
     const address = await serve((_request, response) => {
       response.write("adapter_é");
       setImmediate(() => response.end("_end"));
@@ -46,7 +46,7 @@ describe("asking an endpoint for a page", () => {
     expect(await pageOf(address)).toEqual({ ok: true, text: "adapter_é_end" });
   });
 
-  test("keeps pages apart that arrive at the same time, the long ones too", async () => {
+  test("does not mix pages that arrive at the same time, even long ones", async () => {
     const texts = Array.from({ length: 20 }, (_, i) => `${i} `.repeat(1 + i * 10_000));
     const addresses = await Promise.all(
       texts.map((text) =>
@@ -62,7 +62,7 @@ describe("asking an endpoint for a page", () => {
     }
   });
 
-  test("keeps one connection", async () => {
+  test("uses one connection", async () => {
     const ports = new Set<number | undefined>();
     const address = await serve((request, response) => {
       ports.add(request.socket.remotePort);
@@ -83,7 +83,7 @@ describe("asking an endpoint for a page", () => {
       want: { code: "bad_status", reason: "/metrics answered 500" },
     },
     {
-      name: "a page without end",
+      name: "an endless page",
       listener: (_request, response) => {
         const chunk = Buffer.alloc(1 << 20);
         const more = (): void => {
@@ -100,7 +100,7 @@ describe("asking an endpoint for a page", () => {
       timeoutMs: 50,
     },
     {
-      name: "a drip",
+      name: "a page that drips",
       listener: (_request, response) => {
         const drip = setInterval(() => response.write("x"), 5);
         response.on("close", () => clearInterval(drip));
@@ -113,11 +113,11 @@ describe("asking an endpoint for a page", () => {
       listener: (request) => void request.socket.destroy(),
       want: { code: "unreachable" },
     },
-  ])("tells why there is none: $name", async ({ listener, want, timeoutMs }) => {
+  ])("returns the reason for a failure: $name", async ({ listener, want, timeoutMs }) => {
     expect(await pageOf(await serve(listener), timeoutMs)).toMatchObject({ ok: false, ...want });
   });
 
-  test("tells of an endpoint that is not there", async () => {
+  test("reports a missing endpoint", async () => {
     expect(await pageOf("127.0.0.1:1")).toMatchObject({ ok: false, code: "unreachable" });
   });
 });
@@ -131,13 +131,13 @@ describe("the governor of scraping", () => {
     for (let i = 0; i < times; i++) for (const share of all) share.spent(ms, bytes);
   };
 
-  test("keeps the wanted interval while there is time", () => {
+  test("keeps the requested interval while there is time", () => {
     const small = shares(16);
     spend(small, 0.05, 20_000);
     expect(small.map((share) => share.intervalMs())).toEqual(Array(16).fill(100));
   });
 
-  test("stretches it so that all endpoints together stay within their share, up to the longest", () => {
+  test("stretches it so that all endpoints together stay within their share, up to the maximum", () => {
     const many = shares(1_000);
     spend(many, 0.02);
     // 1,000 endpoints of 0.08 ms each are 80 ms; a fifth of a core gives them 400 ms.
@@ -146,13 +146,13 @@ describe("the governor of scraping", () => {
     expect(many[0]?.intervalMs()).toBe(600);
   });
 
-  test("counts large pages, whose reading is not all measured", () => {
+  test("counts large pages, which are not fully measured", () => {
     const large = shares(200);
     spend(large, 0.1, 300_000);
     expect(large[0]?.intervalMs()).toBeGreaterThan(400);
   });
 
-  test.each([1, 20, 60])("%p costly endpoints stretch nobody else's interval", (count) => {
+  test.each([1, 20, 60])("%p costly endpoints don't stretch other intervals", (count) => {
     const all = shares(count + 100);
     const costly = all.slice(0, count);
     const cheap = all.slice(count);
@@ -160,13 +160,13 @@ describe("the governor of scraping", () => {
     spend(costly, 10);
     spend(cheap, 0.05);
     expect(cheap.map((share) => share.intervalMs())).toEqual(Array(100).fill(100));
-    // What the cheap ones leave of a fifth of a core is for the others, and each has at most a hundredth.
+    // The others share what the cheap ones leave of a fifth of a core, each with at most a hundredth.
     const cheapShare = (100 * 0.11) / 100;
     const share = Math.min(0.01, (0.2 - cheapShare) / count);
     expect(costly[0]?.intervalMs()).toBeCloseTo(Math.min(30_000, 10.06 / share), 0);
   });
 
-  test("takes one slow reading, in which the process may have waited for a core, for no costly page", () => {
+  test("does not treat one slow reading as a costly page, because the process may have waited for a core", () => {
     const [share] = shares(1) as [EndpointShare];
     spend([share], 0.1);
     share.spent(1_000, 0);
@@ -179,13 +179,13 @@ describe("the governor of scraping", () => {
     { count: 1, ms: 8 },
     { count: 50, ms: 3.5 },
     { count: 100, ms: 6 },
-  ])("never lets metrics of $count endpoints that all cost $ms ms grow stale", ({ count, ms }) => {
+  ])("keeps metrics of $count endpoints that all cost $ms ms fresh", ({ count, ms }) => {
     const all = shares(count);
     spend(all, ms, 400_000);
     for (const share of all) expect(share.intervalMs()).toBeLessThanOrEqual(600);
   });
 
-  test("stretches no endpoint further than the longest that costs less than four times the median", () => {
+  test("stretches an endpoint below four times the median cost only to the maximum", () => {
     const cost = fc.double({ min: 2, max: 7.5, noNaN: true });
     fc.assert(
       fc.property(fc.array(cost, { minLength: 1, maxLength: 40 }), (costs) => {
@@ -198,7 +198,7 @@ describe("the governor of scraping", () => {
     );
   });
 
-  test("keeps all within their share, whatever the pages of fewer than half of them cost", () => {
+  test("keeps all within their share, whatever the cost of fewer than half of the pages", () => {
     const cost = fc.double({ min: 4.5, max: 19, noNaN: true });
     fc.assert(
       fc.property(fc.array(cost, { minLength: 1, maxLength: 40 }), (costly) => {
@@ -240,7 +240,7 @@ describe("a sidecar", () => {
     return { status: answer.status, body: (await answer.json()) as never };
   }
 
-  test("explains a pick by what it has scraped", async () => {
+  test("explains a pick from scraped metrics", async () => {
     const origin = await started([3, 0]);
     let explained: {
       explanation: { picked?: string; filters: { name: string }[]; totals: { score: number }[] };
@@ -260,7 +260,7 @@ describe("a sidecar", () => {
   test.each([
     { query: "pool=nobody", status: 404, error: /there is no pool "nobody"; pools are/ },
     { query: "pool=primary&promptTokens=many", status: 400, error: /whole numbers/ },
-  ])("refuses to explain $query", async ({ query, status, error }) => {
+  ])("rejects the query $query", async ({ query, status, error }) => {
     const origin = await started([0]);
     const answer = await json(`${origin}/v1/explain?${query}`);
     expect(answer.status).toBe(status);

@@ -13,7 +13,7 @@ import { until } from "./until.ts";
 let feed: SectionFeed;
 let server: Server;
 let url = "";
-/** What is rendered: the section `a` for all, and `b` for each choice. */
+/** Renders the section `a` for all, and `b` for each choice. */
 let html = { a: "<p>1</p>", b: "<p>one</p>" };
 let renders = 0;
 let watched: boolean[] = [];
@@ -53,14 +53,14 @@ afterEach(async () => {
 
 interface Watching {
   readonly status: number;
-  /** Sections as they came, alive events left out. */
+  /** Received sections in order, without alive events. */
   readonly came: { readonly id: string; readonly html: string }[];
   alive: number;
   isOver: boolean;
   stop(): void;
 }
 
-/** Reads events as the specification of server-sent events says. */
+/** Parses events as specified for server-sent events. */
 async function watch(of?: string): Promise<Watching> {
   const controller = new AbortController();
   const response = await fetch(of === undefined ? url : `${url}?of=${of}`, {
@@ -108,7 +108,7 @@ function parse(event: string): { readonly type: string; readonly data: string } 
 const has = (watching: Watching, count: number) => until(async () => watching.came.length >= count);
 
 describe("a stream", () => {
-  test("brings all sections at first, then those that change", async () => {
+  test("sends all sections at first, then changed ones", async () => {
     const watching = await watch();
     await has(watching, 2);
     html = { ...html, a: "<p>2</p>" };
@@ -121,7 +121,7 @@ describe("a stream", () => {
     ]);
   });
 
-  test("is for what was chosen", async () => {
+  test("is for the chosen evaluation", async () => {
     const [first, second] = [await watch("x"), await watch("y")];
     await Promise.all([has(first, 2), has(second, 2)]);
     expect([first.came[1]?.html, second.came[1]?.html]).toEqual([
@@ -130,7 +130,7 @@ describe("a stream", () => {
     ]);
   });
 
-  test("is refused while too many watch, and taken when one has gone", async () => {
+  test("is rejected while there are too many, and accepted when one has closed", async () => {
     const all = [];
     for (let i = 0; i < maxStreams; i++) all.push(await watch());
     expect((await watch()).status).toBe(503);
@@ -139,7 +139,7 @@ describe("a stream", () => {
     expect(all.map(({ status }) => status)).toEqual(Array(maxStreams).fill(200));
   });
 
-  test("that is not read is ended, and others go on", async () => {
+  test("that is not read is closed, and others continue", async () => {
     const { port } = server.address() as AddressInfo;
     const stuck = connect(port, "127.0.0.1");
     sockets.push(stuck);
@@ -174,11 +174,11 @@ describe("a stream", () => {
 });
 
 describe("rendering", () => {
-  test("is done once for all streams, and while somebody watches", async () => {
+  test("runs once for all streams, and only while a page is open", async () => {
     const all = [await watch(), await watch(), await watch()];
     await until(async () => all.every(({ alive }) => alive >= 3));
     const looks = Math.max(...all.map(({ alive }) => alive));
-    // Once for each stream that comes, and once for each look: not once for each stream.
+    // Once for each new stream, and once for each interval, not once for each stream.
     expect(renders).toBeLessThanOrEqual(all.length + looks + 3);
     for (const each of all) each.stop();
     await until(async () => watched.length === 2);
@@ -189,7 +189,7 @@ describe("rendering", () => {
     expect(watched).toEqual([true, false, true]);
   });
 
-  test("that fails ends the streams and says why; the next one begins anew", async () => {
+  test("that fails closes the streams with the reason; the next one starts again", async () => {
     const watching = await watch();
     await has(watching, 2);
     isBroken = true;
@@ -202,7 +202,7 @@ describe("rendering", () => {
   });
 });
 
-test("any markup comes through whole, whatever ends its lines", () => {
+test("any markup arrives complete, with any line ends", () => {
   const line = fc.constantFrom("\n", "\r\n", "\r", "data: x", "<p>", ":", " ", "event: y", "é");
   fc.assert(
     fc.property(

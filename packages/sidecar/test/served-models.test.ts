@@ -15,7 +15,7 @@ function list(base: readonly string[], adapters: readonly string[] = [], of = "m
   return { base, adapters, parents: new Map(adapters.map((name) => [name, of])) };
 }
 
-/** Counts how often anybody reads the names of the list. */
+/** Counts how often the names of the list are read. */
 function counted(models: ModelList): ModelList & { readonly reads: number } {
   let reads = 0;
   return {
@@ -32,7 +32,7 @@ function counted(models: ModelList): ModelList & { readonly reads: number } {
 }
 
 describe("a changed list", () => {
-  test("costs its own names: no other list is read again, nor is a text made of all", () => {
+  test("costs only its own names: no other list is read again, and no merged text is built", () => {
     const { served } = setup();
     const adapters = Array.from({ length: 500 }, (_, i) => `a${i}`);
     const lists = addresses.map((_, i) => counted(list(["m"], [...adapters, `own${i}`])));
@@ -44,7 +44,7 @@ describe("a changed list", () => {
     expect(served.adapters.size).toBe(500 + 99 + 1);
   });
 
-  test("is one text until a list changes", () => {
+  test("is cached as text until a list changes", () => {
     const { served } = setup();
     const lists = [counted(list(["m"], ["a"])), counted(list(["m"], ["b"]))];
     served.record(first, lists[0] as ModelList);
@@ -61,7 +61,7 @@ describe("a changed list", () => {
     expect(served.union).toBeUndefined();
   });
 
-  test("takes away only what no other list has", () => {
+  test("removes only what no other list has", () => {
     const { served } = setup();
     served.record(first, list(["m"], ["a", "b"], "m"));
     served.record(second, list(["m", "n"], ["a"], "n"));
@@ -75,7 +75,7 @@ describe("a changed list", () => {
   });
 });
 
-test("an endpoint that leaves and returns with the same list is known by it again", () => {
+test("an endpoint that returns with the same list is recorded again", () => {
   const { state, served } = setup();
   for (const address of addresses) served.record(address, list(["m"]));
   served.record(first, list(["m"], ["a"]));
@@ -89,7 +89,7 @@ test("an endpoint that leaves and returns with the same list is known by it agai
 test.each([
   [first, second],
   [second, first],
-])("the list of all is the same whichever endpoint's is read first", (one, other) => {
+])("the merged list is the same in any reading order", (one, other) => {
   const { served } = setup();
   served.record(one, list(["n"], ["b"], "n"));
   served.record(other, list(["m", "b"], ["c", "a"]));
@@ -97,7 +97,7 @@ test.each([
   expect(data.map(({ id }) => id)).toEqual(["b", "m", "n", "a", "c"]);
 });
 
-test("the names of endpoints that have left are forgotten when another list is read", () => {
+test("the names of removed endpoints are deleted when another list is read", () => {
   const { state, served } = setup();
   served.record(first, list(["m"], ["a"]));
   served.recordNamed(second, new Set(["b"]));
@@ -109,7 +109,7 @@ test("the names of endpoints that have left are forgotten when another list is r
   expect(served.union).toBeUndefined();
 });
 
-test("adapters that a page names count until the list is read", () => {
+test("adapters from a page count until the list is read", () => {
   const { served } = setup();
   expect(served.recordNamed(first, new Set(["a"]))).toBe(true);
   expect(served.recordNamed(second, new Set(["a"]))).toBe(true);

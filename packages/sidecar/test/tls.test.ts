@@ -24,7 +24,7 @@ function write({ cert, key }: Certificates) {
   return files;
 }
 
-/** Resolves with the socket once the handshake is done, as Envoy makes it: ALPN h2, nothing verified. */
+/** Resolves with the socket after a handshake like Envoy's: ALPN h2, nothing verified. */
 function shakeHands(address: string, own: Partial<Certificates> = {}): Promise<TLSSocket> {
   const [host, port] = address.split(":");
   return new Promise((resolve, reject) => {
@@ -35,7 +35,7 @@ function shakeHands(address: string, own: Partial<Certificates> = {}): Promise<T
       rejectUnauthorized: false,
       ...own,
     });
-    // With TLS 1.3 a client learns that it was refused with the first bytes.
+    // With TLS 1.3, a client learns about a rejection with the first bytes.
     socket.once("data", () => resolve(socket));
     socket.once("error", reject);
     socket.once("close", () => reject(new Error("the connection was closed")));
@@ -53,14 +53,14 @@ function serverOf(tls: Certificates) {
 }
 
 describe("TLS", () => {
-  test("a connection that never shakes hands does not hold up the end", async () => {
+  test("a connection without a handshake does not block closing", async () => {
     const server = serverOf(await selfSigned());
     const address = await server.listen("127.0.0.1:0");
     const silent = connectTcp(Number(address.split(":")[1]), "127.0.0.1");
     silent.on("error", () => {});
     try {
       await new Promise((resolve) => silent.once("connect", resolve));
-      // Accepted, and so known to the server, once another one has been served.
+      // The server has accepted it after another connection was served.
       (await shakeHands(address)).destroy();
       await expect(server.close(50)).resolves.toBeUndefined();
     } finally {
@@ -68,7 +68,7 @@ describe("TLS", () => {
     }
   }, 5_000);
 
-  test("speaks h2 with a certificate of its own making, and takes another one later", async () => {
+  test("uses h2 with a self-signed certificate, and accepts another one later", async () => {
     const [first, second] = [await selfSigned(), await selfSigned()];
     const server = serverOf(first);
     const address = await server.listen("127.0.0.1:0");
@@ -80,7 +80,7 @@ describe("TLS", () => {
       expect(after.getPeerX509Certificate()?.fingerprint).not.toBe(
         before.getPeerX509Certificate()?.fingerprint,
       );
-      // What is open stays.
+      // Open connections stay.
       expect(before.destroyed).toBe(false);
       before.destroy();
       after.destroy();
@@ -89,9 +89,9 @@ describe("TLS", () => {
     }
   });
 
-  test("where an authority is given, clients without its certificate are refused", async () => {
+  test("with a CA, clients without its certificate are rejected", async () => {
     const own = await selfSigned();
-    // A self-signed certificate is its own authority.
+    // A self-signed certificate is its own CA.
     const friend = await selfSigned();
     const server = serverOf({ ...own, clientCa: friend.cert });
     const address = await server.listen("127.0.0.1:0");
@@ -107,14 +107,14 @@ describe("TLS", () => {
 });
 
 describe("certificates from files", () => {
-  test("are taken when they change, and stay when what comes can't be used", async () => {
+  test("are reloaded when they change, and kept if the new ones are invalid", async () => {
     const [first, second] = [await selfSigned(), await selfSigned()];
     const files = write(first);
     const certificates = await openCertificates({ kind: "files", ...files }, log);
     try {
       expect(certificates.first).toEqual(first);
       const changed = new Promise<Certificates>((resolve) => certificates.watch(resolve));
-      // The certificate alone does not fit the key: nothing is told until both are there.
+      // The certificate alone does not match the key: nothing is reported until both are there.
       writeFileSync(files.certFile, second.cert);
       writeFileSync(files.keyFile, second.key);
       expect(await changed).toEqual(second);
@@ -138,7 +138,7 @@ describe("certificates from files", () => {
       },
       says: "can't be used",
     },
-  ])("$name is an error that names it", async ({ edit, says }) => {
+  ])("$name is an error with its name", async ({ edit, says }) => {
     const files = write(await selfSigned());
     const keyFile = await edit();
     const opened = openCertificates({ kind: "files", ...files, keyFile }, log);

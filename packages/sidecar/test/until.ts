@@ -1,4 +1,4 @@
-/** Waits for a condition, for less than a test may take. */
+/** Waits for a condition, with a limit below a test's timeout. */
 export async function until(isTrue: () => Promise<boolean>, limitMs = 25_000): Promise<void> {
   const endMs = performance.now() + limitMs;
   while (!(await isTrue())) {

@@ -6,7 +6,7 @@ import type { Diagnostic } from "@umbra/envoy-config";
 
 const timeoutMs = 60_000;
 
-/** Has Envoy itself read the bootstrap; what it says is of the bootstrap, which has no line in the resources. */
+/** Validates the bootstrap with Envoy itself. Findings have no line: they are about the bootstrap, not about the resources. */
 export function askEnvoy(binary: string, bootstrap: string): readonly Diagnostic[] {
   const folder = mkdtempSync(join(tmpdir(), "umbra-check-"));
   try {
@@ -22,8 +22,8 @@ export function askEnvoy(binary: string, bootstrap: string): readonly Diagnostic
     const last = said.filter((line) => line.trim() !== "").at(-1);
     const why =
       error?.message ??
-      (signal === null ? (last ?? `exit status ${status}`) : `ended by ${signal}`);
-    return [finding("error", "UMB0312", `Envoy refuses the bootstrap: ${withoutLevel(why)}`)];
+      (signal === null ? (last ?? `exit status ${status}`) : `killed by ${signal}`);
+    return [finding("error", "UMB0312", `Envoy rejects the bootstrap: ${withoutLevel(why)}`)];
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -43,6 +43,6 @@ function finding(
   code: "UMB0312" | "UMB0313",
   message: string,
 ): Diagnostic {
-  const remedy = "umbra render prints the bootstrap that Envoy speaks of";
+  const remedy = "inspect the bootstrap with umbra render";
   return { severity, code, message, remedy, file: "command line", line: 1, column: 1 };
 }

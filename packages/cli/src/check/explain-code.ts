@@ -3,13 +3,13 @@ import { diagnosticCodes } from "@umbra/envoy-config";
 import { CommandError, UsageError } from "../errors.ts";
 import { shippedFile } from "../process/shipped-file.ts";
 
-/** What `docs/errors.md` says of a code, e.g. `UMB0203`, in any case. */
+/** Returns the section of `docs/errors.md` about a code, e.g. `UMB0203` (upper or lower case). */
 export function explainCode(code: string): string {
   const wanted = code.toUpperCase();
   if (!Object.hasOwn(diagnosticCodes, wanted)) {
     const known = Object.keys(diagnosticCodes);
     throw new UsageError(
-      `--explain takes a code, ${known[0]} to ${known.at(-1)}, not "${code.slice(0, 32)}"`,
+      `--explain expects a code from ${known[0]} to ${known.at(-1)}, got "${code.slice(0, 32)}"`,
     );
   }
   const section = sectionOf(readFileSync(shippedFile("docs/errors.md"), "utf8"), wanted);
@@ -17,7 +17,7 @@ export function explainCode(code: string): string {
   return section;
 }
 
-/** From the heading of the code to the next. */
+/** Returns the text from the heading of the code to the next heading. */
 function sectionOf(page: string, code: string): string | undefined {
   const lines = page.split("\n");
   const start = lines.indexOf(`### ${code}`);

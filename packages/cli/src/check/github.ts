@@ -3,7 +3,7 @@ import { printable } from "@umbra/shadow/printable";
 
 const commands = { error: "error", warning: "warning", info: "notice" } as const;
 
-/** The finding as a workflow command of GitHub Actions, which shows it at its line. Nothing in it starts another command. */
+/** Formats a finding as a GitHub Actions workflow command, which shows it at its line. Escapes everything that could start another command. */
 export function githubAnnotation(diagnostic: Diagnostic): string {
   const { severity, code, message, remedy, file, line, column, endColumn, condition } = diagnostic;
   const place =

@@ -2,7 +2,7 @@ import { bytesText, memoryBounds, type Topology } from "@umbra/envoy-config";
 import { printable } from "@umbra/shadow/printable";
 import { tableText } from "../tables.ts";
 
-/** Every bound of memory, and what they come to. */
+/** Lists every memory limit with its source, and the totals. */
 export function memoryTable(topology: Topology): string {
   const bounds = memoryBounds(topology);
   const { maxHeapBytes, sidecarMemoryBytes } = topology.envoy.settings;
@@ -22,10 +22,10 @@ export function memoryTable(topology: Topology): string {
         bytesOf(times * bytes),
         setBy,
       ]),
-      [of, "together", "", "", bytesOf(total), `at most ${limits[of]}`],
+      [of, "total", "", "", bytesOf(total), `at most ${limits[of]}`],
     ];
   });
-  return tableText(["memory of", "at most", "times", "each", "in all", "set by"], rows);
+  return tableText(["memory of", "at most", "times", "each", "total each", "set by"], rows);
 }
 
 function bytesOf(bytes: number): string {

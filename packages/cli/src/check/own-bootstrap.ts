@@ -10,7 +10,7 @@ import { CommandError } from "../errors.ts";
 
 const maxBytes = 16 * 1024 * 1024;
 
-/** What is wrong in an Envoy bootstrap that Umbra has not rendered, YAML or JSON. Throws CommandError where it can't be read. */
+/** Finds problems in an Envoy bootstrap (YAML or JSON) that Umbra did not render. Throws CommandError if the file can't be read. */
 export function judgeOwnBootstrap(file: string): readonly Diagnostic[] {
   if (!turnsOnCrashingGuard(readBootstrap(file))) return [];
   const { remedy } = diagnosticCodes.UMB0330;

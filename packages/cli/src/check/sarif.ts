@@ -40,7 +40,7 @@ export function sarifOf(diagnostics: readonly Diagnostic[]): object {
   };
 }
 
-/** None where the finding is of no file: standard input, or a flag. */
+/** Empty if the finding has no file: it is about standard input or a flag. */
 function locationsOf({ file, line, column, endColumn, sourceLine }: Diagnostic): object {
   if (file === "-" || file === "command line") return {};
   return {
@@ -60,7 +60,7 @@ function locationsOf({ file, line, column, endColumn, sourceLine }: Diagnostic):
   };
 }
 
-/** A relative path stays relative, as code hosts want it. */
+/** Relative paths stay relative: code hosts expect that. */
 function uriOf(file: string): string {
   if (file.startsWith("/")) return pathToFileURL(file).href;
   const path = file.replaceAll("\\", "/").replace(/^\.\//, "");

@@ -24,25 +24,25 @@ import { tableText } from "../tables.ts";
 const checkFlags = {
   output: flag(
     "-o, --output <form>",
-    "what is printed on stdout: the topology as a table, json or yaml (with errors, json has the findings instead), or the findings as JSON (diagnostics) or SARIF 2.1.0",
+    "output format: the topology as table, json or yaml, or the diagnostics as JSON (diagnostics) or SARIF 2.1.0; with errors, json prints the diagnostics",
     ["table", "json", "yaml", "diagnostics", "sarif"],
     "table",
   ),
-  github: flag("--github", "write the findings as annotations of GitHub Actions"),
+  github: flag("--github", "write diagnostics as GitHub Actions annotations"),
   failureThreshold,
-  envoy: flag("--envoy", "ask the real Envoy too whether it takes the rendered bootstrap"),
-  bootstrap: flag("--bootstrap <file>", "look at an Envoy bootstrap of your own too, YAML or JSON"),
-  explain: flag("--explain <code>", "print what docs/errors.md says of a code, and nothing else"),
+  envoy: flag("--envoy", "also validate the rendered bootstrap with a real Envoy"),
+  bootstrap: flag("--bootstrap <file>", "also check your own Envoy bootstrap (YAML or JSON)"),
+  explain: flag("--explain <code>", "explain a diagnostic code (from docs/errors.md) and exit"),
 };
 
 type CheckFlags = FlagsOf<typeof checkFlags> & TopologyFlags;
 
-/** `umbra check`: what is wrong in the resources, and the topology that they mean. */
+/** `umbra check`: prints problems in the resources and the resulting topology. */
 export function checkCommand(io: Io): Command {
   return commandOf("check", {
-    summary: "say what is wrong in the resources",
+    summary: "find problems in the resources",
     description:
-      "Says what is wrong in the resources: file, line and column, the line itself, and how to fix it; everything in one pass. Then prints the pools, and what may take memory of Envoy and of the sidecar. Exit status 1 when there is an error.",
+      "Finds all problems in the resources in one pass. Each diagnostic shows the file, line and column, the source line, and how to fix it. Then prints the pools and the memory limits of Envoy and the sidecar. Exits with status 1 if there is an error.",
     examples: [
       "umbra check -f examples/mirror",
       "umbra check -f examples/mirror -o json",
@@ -57,7 +57,7 @@ export function checkCommand(io: Io): Command {
       return;
     }
     if (flags.file !== undefined) {
-      throw new UsageError("--explain prints a section of the documentation: leave -f out");
+      throw new UsageError("--explain only prints documentation: remove -f");
     }
     io.stdout(explainCode(flags.explain));
   });
@@ -90,7 +90,7 @@ async function runCheck(flags: CheckFlags, io: Io): Promise<void> {
 
 const accepted = "; Envoy accepts the bootstrap";
 
-/** There is a topology only where there is no error. */
+/** The topology exists only if there is no error. */
 function printed({ topology, diagnostics }: ReadTopology, output: CheckFlags["output"]): string {
   const isSound = diagnostics.every(({ severity }) => severity !== "error");
   switch (output) {
@@ -110,7 +110,7 @@ function printed({ topology, diagnostics }: ReadTopology, output: CheckFlags["ou
 function poolTable({ pools }: ReadTopology["topology"]): string {
   const rows = pools.map(({ name, picker, failureMode, endpoints, dns }) => {
     const where = dns === undefined ? endpoints.join("\n") : `${dns.hostname}:${dns.port} (DNS)`;
-    return [printable(name), picker, failureMode, where === "" ? "none known" : where];
+    return [printable(name), picker, failureMode, where === "" ? "no endpoints" : where];
   });
   return tableText(["pool", "picker", "failure mode", "endpoints"], rows);
 }

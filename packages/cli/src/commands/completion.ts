@@ -8,12 +8,12 @@ import type { Io } from "../io.ts";
 
 const scripts = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion };
 
-/** `umbra completion`: a script with which a shell completes commands, flags and their values. */
+/** `umbra completion`: prints a shell script that completes commands, flags and flag values. */
 export function completionCommand(io: Io): Command {
   const command = commandOf("completion", {
-    summary: "print a script for completion in a shell",
+    summary: "print a shell completion script",
     description:
-      "Prints a script with which your shell completes the commands of umbra, their flags, and the values of those flags.",
+      "Prints a script that lets your shell complete umbra's commands, flags and flag values.",
     examples: [
       "source <(umbra completion bash)",
       "umbra completion zsh > ~/.zfunc/_umbra",
@@ -21,7 +21,9 @@ export function completionCommand(io: Io): Command {
     ],
   });
   return command
-    .addArgument(new Argument("<shell>", "which shell").choices(Object.keys(scripts)))
+    .addArgument(
+      new Argument("<shell>", "shell to print the script for").choices(Object.keys(scripts)),
+    )
     .action((shell: keyof typeof scripts) => {
       const root = command.parent ?? command;
       io.stdout(scripts[shell](commandWords(root)));

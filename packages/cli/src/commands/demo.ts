@@ -28,14 +28,14 @@ const shadowName = "vllm-llama2-7b-pool-1";
 const adapterSlots = 4;
 const baseModel = "/model/llama2";
 
-/** How much slower the simulated candidate is, unless it is to be the same. */
+/** How much slower the simulated candidate is than the primary, unless `--same` is given. */
 const slowdown = 1.3;
-/** Load that lasts can leave a gate open: then the demo goes on for a while. */
+/** Sustained load can leave a gate undecided: then the demo sends more traffic. */
 const [moreSeconds, moreTurns] = [20, 2];
-/** A shorter run has too few pairs for a verdict. */
+/** Shorter runs have too few pairs for a verdict. */
 const verdictAfterS = 40;
 
-/** The request of the scenario. */
+/** The scenario's request body. */
 const scenarioBody = JSON.stringify({
   model: baseModel,
   max_completion_tokens: 100,
@@ -48,7 +48,7 @@ export function demoCommand(io: Io): Command {
   return commandOf("demo", {
     summary: "run the reference scenario on this machine",
     description:
-      "Starts simulated model servers, the sidecar and a real Envoy, mirrors a request and then mixed traffic, judges the candidate, and checks what it claims. All ports are free ones.",
+      "Starts simulated model servers, the sidecar and a real Envoy. Mirrors one request and then mixed traffic, evaluates the candidate, and checks the results. Uses free ports only.",
     examples: ["umbra demo", "umbra demo --same"],
     flags: [runFlags],
   }).action((flags: DemoFlags) => runDemo(flags, io));
@@ -65,7 +65,7 @@ async function runDemo(flags: DemoFlags, io: Io): Promise<void> {
   }
 }
 
-/** What runs, once all of it is ready. */
+/** Everything that runs, after all of it is ready. */
 interface Running {
   readonly lanes: Lanes;
   readonly target: ChatTarget;
@@ -78,7 +78,7 @@ async function runScenario(
   io: Io,
 ): Promise<void> {
   const say = (words: string) => io.stdout(`${words}\n`);
-  const speed = same === true ? "just as fast" : "slower by 30 %";
+  const speed = same === true ? "equally fast" : "30 % slower";
   say(
     `Starting 3 primary and 3 shadow endpoints (simulated vLLM; the shadow's are ${speed}), the sidecar and Envoy …`,
   );
@@ -86,11 +86,13 @@ async function runScenario(
   const { lanes, target, admin } = running;
   say(`Ready: ${target.origin} (Host: ${host}), admin at http://${admin}\n`);
 
-  say("One request of the scenario: POST /v1/chat/completions, model /model/llama2");
+  say("Sending one request: POST /v1/chat/completions, model /model/llama2");
   const first = await proveOne(running, io);
   say(checkLines(first, io));
 
-  say(`Mixed traffic for ${duration} s: base model and adapters, streamed and not, 20 requests/s`);
+  say(
+    `Sending mixed traffic for ${duration} s at 20 requests/s: base model and adapters, streaming and non-streaming`,
+  );
   const load = await sendUntilVerdict(running, duration, io);
   const pairs = await allPairs(admin, load.sent.length + 1, io.signal);
   const report = await verdictOf(admin, io.signal);
@@ -103,7 +105,7 @@ async function runScenario(
     laneSpread("shadow", pairs, lanes.shadow.endpoints),
   ];
   say(
-    `How the picks were spread, against the same requests handed round in turn\n${spreadTable(spread)}`,
+    `Distribution of the picks, compared with round robin for the same requests\n${spreadTable(spread)}`,
   );
 
   const expected = same === true ? "PASS" : "FAIL";
@@ -113,15 +115,15 @@ async function runScenario(
     ...spread.map(pickedCheck),
     ...spread.map(loadsCheck),
     {
-      claim: `the candidate, ${speed}, is judged ${isLongEnough ? expected : "as well as so short a run allows"}`,
+      claim: `the candidate, ${speed}, is judged ${isLongEnough ? expected : "as far as such a short run allows"}`,
       holds: !isLongEnough || report.verdict.status === expected,
       seen: report.verdict.status,
     },
   ];
   say(checkLines(last, io));
   const broken = [...first, ...last].filter(({ holds }) => !holds).length;
-  if (broken > 0) throw new CommandError(`${broken} of the demo's claims did not hold, see above`);
-  say("All that was claimed was checked.");
+  if (broken > 0) throw new CommandError(`${broken} of the demo's checks failed, see above`);
+  say("All checks passed.");
 }
 
 async function start(
@@ -147,7 +149,7 @@ async function start(
   return { lanes, target: { origin: `http://127.0.0.1:${http}`, host }, admin };
 }
 
-/** Goes on for a while where the first run leaves the verdict open. */
+/** Sends more traffic if the first run ends without a verdict. */
 async function sendUntilVerdict(
   { target, admin }: Running,
   duration: number,
@@ -163,7 +165,7 @@ async function sendUntilVerdict(
     skipped += load.skipped;
     const { verdict } = await verdictOf(admin, io.signal);
     if (duration < verdictAfterS || verdict.status !== "INCONCLUSIVE") break;
-    io.stdout(`  ${verdict.next.action}: ${moreSeconds} s of traffic more\n`);
+    io.stdout(`  ${verdict.next.action}: sending traffic for another ${moreSeconds} s\n`);
   }
   return { sent, skipped };
 }
@@ -200,15 +202,15 @@ function loadsCheck({ lane, picked, inTurn }: LaneSpread): Check {
   return {
     claim: `${lane}: fewer adapter loads than round robin`,
     holds: own < others,
-    seen: `${own} against ${others}`,
+    seen: `${own} instead of ${others}`,
   };
 }
 
-/** The evaluation's report, judged now. */
+/** Fetches the evaluation's current report. */
 async function verdictOf(admin: string, signal: AbortSignal): Promise<ShadowReport> {
   const { reports } = await askAdmin(admin, "/v1/report", { signal });
   const [report] = reports;
-  if (report === undefined) throw new CommandError("the sidecar has no report");
+  if (report === undefined) throw new CommandError("the sidecar returned no report");
   return report;
 }
 
@@ -249,13 +251,13 @@ async function proveOne(
     { lane: "primary", line: completionLine(primary) },
     { lane: "shadow", line: completionLine(shadow) },
   ];
-  for (const { lane, line } of logged) stdout(`  ${lane.padEnd(7)}  ${line ?? "(no line)"}\n`);
+  for (const { lane, line } of logged) stdout(`  ${lane.padEnd(7)}  ${line ?? "(no log line)"}\n`);
   return [
     ...checks,
     ...logged.map(({ lane, line }) => ({
-      claim: `the ${lane} pool logged its 200 OK`,
+      claim: `the ${lane} pool logged 200 OK`,
       holds: line?.includes('"POST /v1/chat/completions HTTP/1.1" 200 OK') === true,
-      seen: line === undefined ? "no line" : "one line",
+      seen: line === undefined ? "no log line" : "one log line",
     })),
   ];
 }

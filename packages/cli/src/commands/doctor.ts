@@ -34,11 +34,11 @@ import { print } from "../tables.ts";
 const doctorFlags = {
   sidecar: flag(
     "--sidecar <host:port>",
-    "ask a sidecar there, or at unix:/path, for its health, as Envoy does",
+    "check the health of the sidecar at this address (host:port or unix:/path), as Envoy does",
   ),
-  bootstrap: flag("--bootstrap <file>", "look at an Envoy bootstrap of your own, YAML or JSON"),
-  timeout: flag("--timeout <seconds>", "how long each page may take", number(0.1, 60), 2),
-  output: outputFlag("what is printed on stdout"),
+  bootstrap: flag("--bootstrap <file>", "also check your own Envoy bootstrap (YAML or JSON)"),
+  timeout: flag("--timeout <seconds>", "timeout for each page", number(0.1, 60), 2),
+  output: outputFlag("output format"),
   failureThreshold,
 };
 
@@ -48,12 +48,12 @@ type DoctorFlags = FlagsOf<typeof doctorFlags> &
   SidecarFlags &
   Pick<ServeFlags, "grpc" | "systemCa"> & { readonly envoyAdmin: string };
 
-/** `umbra doctor`: what is wrong with the machine, the endpoints and what runs already. */
+/** `umbra doctor`: finds problems with the machine, the endpoints and running processes. */
 export function doctorCommand(io: Io): Command {
   return commandOf("doctor", {
-    summary: "say what is wrong with this machine and the endpoints",
+    summary: "find problems with this machine and the endpoints",
     description:
-      "Looks at Node, Envoy and its known flaws, ports, limits and what runs already; with -f or --primary also at each endpoint: whether it is reached, and whether its metrics can be used. It changes nothing and sends no request to a model. Each finding has its remedy. Exit status 1 when there is an error.",
+      "Checks Node, Envoy (including known vulnerabilities), ports, limits and running processes. With -f or --primary it also checks that each endpoint is reachable and has usable metrics. Changes nothing and sends no inference requests. Each problem comes with a fix. Exits with status 1 if there is an error.",
     examples: [
       "umbra doctor",
       "umbra doctor -f examples/mirror --listener http=8080",
@@ -70,7 +70,7 @@ export function doctorCommand(io: Io): Command {
     if (worse.some(({ severity }) => isAtLeast(severity, flags.failureThreshold))) {
       throw new CommandError(`${words} found`);
     }
-    io.stderr(words === "" ? "nothing is wrong\n" : `no errors found (${words})\n`);
+    io.stderr(words === "" ? "no problems found\n" : `no errors found (${words})\n`);
   });
 }
 
@@ -83,7 +83,7 @@ async function lookAtAll(flags: DoctorFlags, io: Io): Promise<readonly Finding[]
     flags.file !== undefined || flags.primary !== undefined || flags.shadow !== undefined;
   const read = hasResources ? topologyOf(flags, io) : undefined;
   if (read === undefined && flags.systemCa !== undefined) {
-    throw new UsageError("--system-ca is about endpoints: give resources with -f");
+    throw new UsageError("--system-ca applies to endpoints only: also give resources with -f");
   }
   const pools =
     read === undefined ? [] : withSystemAuthorities(read.topology, flags.systemCa, io).pools;
@@ -92,7 +92,7 @@ async function lookAtAll(flags: DoctorFlags, io: Io): Promise<readonly Finding[]
     withHolder(each, running),
   );
   const states: string[] = [];
-  // One after the other: two of them may be the same port.
+  // One after the other: two of them may use the same port.
   for (const { host, port } of wanted) states.push(await tryPort(host, port));
   return [
     ...judgeMachine(thisMachine()),
@@ -106,11 +106,11 @@ async function lookAtAll(flags: DoctorFlags, io: Io): Promise<readonly Finding[]
   ];
 }
 
-/** Undefined where nobody asks for it. Throws UsageError. */
+/** Undefined without `--sidecar`. Throws UsageError. */
 function sidecarLink(flags: DoctorFlags): SidecarLink | undefined {
   const { sidecarTls: tls } = sidecarTlsOf(flags);
   if (flags.sidecar === undefined) {
-    if (tls !== undefined) throw new UsageError("--sidecar-tls and the like need --sidecar");
+    if (tls !== undefined) throw new UsageError("the --sidecar-… TLS flags need --sidecar");
     return undefined;
   }
   return { address: sidecarAddress(flags.sidecar, "--sidecar"), tls };
@@ -121,7 +121,7 @@ function ownPorts({ grpc, admin, envoyAdmin }: DoctorFlags): readonly WantedPort
     ...hostPort(address, flag),
     owner,
     who,
-    remedy: `take another with ${flag}`,
+    remedy: `choose another with ${flag}`,
   });
   return [
     ...(grpc.startsWith("unix:")
@@ -158,15 +158,15 @@ function withHolder(
 function bootstrapFindings(file: string): readonly Finding[] {
   const { ok, wrong } = areaOf("bootstrap");
   const found = judgeOwnBootstrap(file);
-  if (found.length === 0) return [ok(`${file} turns on no guard that crashes Envoy`)];
+  if (found.length === 0) return [ok(`${file} enables no guard that crashes Envoy`)];
   return found.map(({ message }) => wrong("warning", "UMB0330", `${file}: ${message}`));
 }
 
-/** What `umbra check` says, in short. */
+/** Summarizes the findings of `umbra check`. */
 function resourceFindings({ diagnostics }: ReadTopology): readonly Finding[] {
   const area = "resources";
   const worth = diagnostics.filter(({ severity }) => severity !== "info");
-  if (worth.length === 0) return [areaOf(area).ok("nothing is wrong in them")];
+  if (worth.length === 0) return [areaOf(area).ok("no problems found")];
   return worth.map(({ severity, code, message, remedy, file, line, column }) => ({
     severity,
     code,

@@ -13,31 +13,36 @@ import { soundReadOf } from "../resources/topology-flags.ts";
 import { print } from "../tables.ts";
 
 const explainFlags = {
-  pool: mandatory(flag("--pool <name>", "an InferencePool, or <namespace>/<name>")),
-  model: flag("--model <name>", "the model or adapter that the request asks for"),
-  session: flag("--session <name>", "the request's session"),
-  promptTokens: flag("--prompt-tokens <count>", "length of its prompt", wholeNumber(0, 1e9)),
-  priority: flag("--priority <number>", "instead of its model's criticality", number(-1e6, 1e6)),
+  pool: mandatory(flag("--pool <name>", "InferencePool, as <name> or <namespace>/<name>")),
+  model: flag("--model <name>", "requested model or adapter"),
+  session: flag("--session <name>", "session of the request"),
+  promptTokens: flag("--prompt-tokens <count>", "length of the prompt", wholeNumber(0, 1e9)),
+  priority: flag(
+    "--priority <number>",
+    "priority of the request, instead of its model's criticality",
+    number(-1e6, 1e6),
+  ),
   admin: adminFlag,
-  state: flag("--state <file>", "a state instead of a running sidecar's"),
+  state: flag("--state <file>", "file with a saved state, instead of a running sidecar's state"),
   file: flag(
     "-f, --file <path>",
-    "resources whose EndpointPickerConfig and models count, instead of the running sidecar's; repeatable",
+    "resources whose EndpointPickerConfig and models to use, instead of the running sidecar's; repeatable",
     collect,
   ),
-  output: outputFlag("how the explanation is printed"),
+  output: outputFlag("output format"),
 };
 
 type ExplainFlags = FlagsOf<typeof explainFlags>;
 
-/** `umbra explain`: why a request goes where it goes. */
+/** `umbra explain`: shows why a request is routed to an endpoint. */
 export function explainCommand(io: Io): Command {
   return commandOf("explain", {
-    summary: "show why a request would go where it would go",
+    summary: "show how an endpoint is picked for a request",
     description:
-      "Shows every filter's survivors and every scorer's scores for one request: by a running sidecar's state, or by " +
-      "a state from a file (as the sidecar's /v1/pools prints it). With -f it goes by the models and the " +
-      "EndpointPickerConfig of those files, so a change can be tried on the live state. Nothing is sent, and nothing is remembered.",
+      "Shows which endpoints each filter keeps and how each scorer rates them, for one request. " +
+      "The state comes from a running sidecar or from a file (saved from the sidecar's /v1/pools). " +
+      "With -f, uses the models and the EndpointPickerConfig from these files, so you can try a change on the live state. " +
+      "Sends no request and changes nothing.",
     examples: [
       "umbra explain --pool llama --model sql-lora",
       "umbra explain -f manifests/ --pool llama --model sql-lora",
@@ -46,7 +51,7 @@ export function explainCommand(io: Io): Command {
     flags: [explainFlags],
   }).action(async (flags: ExplainFlags, command: Command) => {
     if (flags.state !== undefined && command.getOptionValueSource("admin") === "cli") {
-      throw new UsageError("--state and --admin exclude each other: give one");
+      throw new UsageError("give either --state or --admin, not both");
     }
     const explained = await explain(flags, io);
     print(flags.output, explained, explanationTable(explained), io);

@@ -10,29 +10,35 @@ import type { Io } from "../io.ts";
 
 const initFlags = {
   primary: flag("--primary <ip:port,…>", "endpoints that answer clients"),
-  shadow: flag("--shadow <ip:port,…>", "endpoints that get copies; without it there is no mirror"),
+  shadow: flag(
+    "--shadow <ip:port,…>",
+    "endpoints that get mirrored requests; without them, nothing is mirrored",
+  ),
   model: flag(
     "--model <name>",
-    "model that clients ask for (default: whatever the endpoints serve)",
+    "model that clients request (default: any that the endpoints serve)",
   ),
-  shadowModel: flag("--shadow-model <name>", "model that the shadow serves (default: the same)"),
+  shadowModel: flag(
+    "--shadow-model <name>",
+    "model that the shadow serves (default: same as --model)",
+  ),
   percent: flag(
     "--percent <number>",
-    `share of the requests that is mirrored (default: ${defaults.percent})`,
+    `percentage of requests to mirror (default: ${defaults.percent})`,
   ),
-  hostname: flag("--hostname <name>", "host that clients name (default: any)"),
-  port: flag("--port <port>", `port that clients come to (default: ${defaults.port})`),
-  dir: flag("--dir <folder>", "where the files are written, - for standard output", text, "umbra"),
-  yes: flag("-y, --yes", "ask nothing: take the defaults for what no flag gives"),
-  force: flag("--force", "overwrite files that are there"),
+  hostname: flag("--hostname <name>", "hostname in client requests (default: any)"),
+  port: flag("--port <port>", `port that clients connect to (default: ${defaults.port})`),
+  dir: flag("--dir <folder>", "output folder, or - for standard output", text, "umbra"),
+  yes: flag("-y, --yes", "don't prompt: use defaults for missing flags"),
+  force: flag("--force", "overwrite existing files"),
 };
 
-/** `umbra init`: a first set of files, from answers or from flags. */
+/** `umbra init`: writes starter files from flags or from answers to prompts. */
 export function initCommand(io: Io): Command {
   return commandOf("init", {
-    summary: "write a first set of files",
+    summary: "write starter files",
     description:
-      "Writes a Gateway, an HTTPRoute with a mirror, a primary and a shadow InferencePool and a ShadowPolicy, each with words on what to change. On a terminal it asks for what no flag gives. `umbra check` finds nothing in what it writes. It overwrites nothing, unless told to.",
+      "Writes a Gateway, an HTTPRoute with a mirror, a primary and a shadow InferencePool, and a ShadowPolicy. Comments in the files say what to change. On a terminal it prompts for values that no flag gives. The files pass `umbra check`. Existing files are kept unless --force is given.",
     examples: [
       "umbra init",
       "umbra init --yes --primary 10.0.0.1:8000,10.0.0.2:8000 --shadow 10.0.1.1:8000 --dir umbra",
@@ -57,21 +63,21 @@ async function answersOf(
   terminal: Io["terminal"],
   signal: AbortSignal,
 ): Promise<Answers> {
-  // Wrong flags are told before anything is asked.
+  // Reports wrong flags before the first prompt.
   const answers = await answersBy(given, fromFlags);
   if (given.shadowModel !== undefined && given.model === undefined) {
     throw new UsageError(
-      "--shadow-model needs --model: it says which name is replaced in the copy",
+      "--shadow-model needs --model: the model name to replace in mirrored requests",
     );
   }
   if (terminal !== undefined) {
-    // Loaded here alone: the library looks at `process.stdin`, and then a slow pipe can't be read any more.
+    // Loaded only here: the library touches `process.stdin`, after which a slow pipe can't be read.
     const { asking } = await import("../init/ask.ts");
     return answersBy(given, asking({ ...terminal, signal }));
   }
   if (given.primary !== undefined) return answers;
   throw new UsageError(
-    "give the endpoints that answer clients with --primary; on a terminal and without --yes they are asked for",
+    "--primary is missing: give the endpoints that answer clients (on a terminal, without --yes, umbra init prompts for them)",
   );
 }
 
@@ -90,8 +96,8 @@ function nextSteps(dir: string, { port, hostname, model, shadow }: Answers): str
   return [
     "",
     "next:",
-    `  umbra doctor -f ${folder}        is the machine fit, are the endpoints reached`,
-    `  umbra up     -f ${folder}        Envoy and the sidecar`,
+    `  umbra doctor -f ${folder}        check this machine and the endpoints`,
+    `  umbra up     -f ${folder}        run Envoy and the sidecar`,
     ...(shadow.length === 0
       ? []
       : [

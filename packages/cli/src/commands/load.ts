@@ -9,45 +9,55 @@ import { openLoop } from "../traffic/open-loop.ts";
 import { summarize, summaryTable } from "../traffic/summary.ts";
 
 const loadFlags = {
-  rate: flag("--rate <requests/s>", "arrival rate; arrivals are Poisson", number(0.01, 10_000), 10),
-  duration: flag("--duration <seconds>", "how long requests arrive", number(0.1, 86_400), 10),
+  rate: flag(
+    "--rate <requests/s>",
+    "mean arrival rate; arrivals are a Poisson process",
+    number(0.01, 10_000),
+    10,
+  ),
+  duration: flag("--duration <seconds>", "how long to send requests", number(0.1, 86_400), 10),
   maxInFlight: flag(
     "--max-in-flight <requests>",
-    "a request that would be more is not sent",
+    "maximum concurrent requests; requests above it are skipped",
     wholeNumber(1, 10_000),
     512,
   ),
   model: mandatory(flag("--model <name>", "base model")),
   adapter: flag(
     "--adapter <name>",
-    "a LoRA adapter, mixed in evenly with the base model; repeatable",
+    "LoRA adapter, requested as often as the base model; repeatable",
     collect,
   ),
   promptTokens: flag(
     "--prompt-tokens <tokens>",
-    "mean prompt length",
+    "mean prompt length, in tokens",
     wholeNumber(1, 1_000_000),
     128,
   ),
-  outputTokens: flag("--output-tokens <tokens>", "mean output length", wholeNumber(1, 100_000), 64),
-  streamRatio: flag("--stream-ratio <0..1>", "share of requests that stream", number(0, 1), 1),
+  outputTokens: flag(
+    "--output-tokens <tokens>",
+    "mean output length, in tokens",
+    wholeNumber(1, 100_000),
+    64,
+  ),
+  streamRatio: flag("--stream-ratio <0..1>", "share of streaming requests", number(0, 1), 1),
   seed: flag(
     "--seed <number>",
-    "the same seed makes the same traffic",
+    "random seed; the same seed produces the same traffic",
     wholeNumber(0, 4_294_967_295),
     1,
   ),
-  output: outputFlag("how the result is printed"),
+  output: outputFlag("output format"),
 };
 
 type LoadFlags = FlagsOf<typeof loadFlags> & ClientFlags;
 
-/** `umbra load`: open-loop traffic against a gateway. */
+/** `umbra load`: sends open-loop traffic to a gateway. */
 export function loadCommand(io: Io): Command {
   return commandOf("load", {
-    summary: "send traffic through a gateway",
+    summary: "send load through a gateway",
     description:
-      "Sends chat completions in an open loop: requests leave at their own times, answered or not.",
+      "Sends chat completions at a given rate, whether or not earlier ones were answered (an open loop).",
     examples: [
       "umbra load --url http://127.0.0.1:8080 --host example.com --model /model/llama2 --adapter sql-lora --rate 20 --duration 30",
     ],

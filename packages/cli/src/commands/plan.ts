@@ -24,53 +24,54 @@ import { print, tableText } from "../tables.ts";
 const planFlags = {
   rate: flag(
     "--rate <requests/s>",
-    "eligible requests at the primary; needed unless --live gives it",
+    "rate of eligible requests at the primary; required without --live",
     number(0.001, 1_000_000),
   ),
-  percent: flag("--percent <share>", "share of them that is mirrored", number(0.001, 100), 100),
+  percent: flag(
+    "--percent <share>",
+    "percentage of these requests to mirror",
+    number(0.001, 100),
+    100,
+  ),
   samples: flag(
     "--samples <file>",
-    "samples of the running primary, mirrored or not, that say how its traffic spreads; repeatable",
+    "recorded samples of the primary, to estimate how much its latencies vary; repeatable",
     collect,
   ),
   live: flag(
     "--live <host:port>",
-    "admin interface of a sidecar that serves the primary: gives its rate, the time of a request and how long load lasts",
+    "read rate, request duration and load pattern from the admin interface of this sidecar",
     checked(hostPort),
   ),
   file: flag(
     "-f, --file <path>",
-    "resources whose first ShadowPolicy gives margins, horizon and budget; repeatable",
+    "resources; the first ShadowPolicy gives margins, horizon and budget; repeatable",
     collect,
   ),
   spread: flag("--spread <sd>", "standard deviation of a pair's log ratio", number(0.01, 5)),
-  loadMemory: flag(
-    "--load-memory <seconds>",
-    "how long swings of the load last: their time constant",
-    number(0, 86_400),
-  ),
-  e2e: flag("--e2e <seconds>", "mean time of a request", number(0.001, 86_400)),
+  loadMemory: flag("--load-memory <seconds>", "time constant of load swings", number(0, 86_400)),
+  e2e: flag("--e2e <seconds>", "mean duration of a request", number(0.001, 86_400)),
   discordance: flag(
     "--discordance <share>",
-    "pairs in which exactly one lane has an error",
+    "share of pairs in which exactly one lane has an error",
     number(0, 0.5),
   ),
-  output: outputFlag("how the plan is printed"),
+  output: outputFlag("output format"),
 };
 
 type PlanFlags = FlagsOf<typeof planFlags>;
 
-/** What `umbra plan -o json` prints. */
+/** The output of `umbra plan -o json`. */
 interface PrintedPlan extends Plan {
   readonly problems: readonly Pick<ReachProblem, "severity" | "message" | "remedy">[];
 }
 
-/** `umbra plan`: whether an evaluation will find what it looks for. */
+/** `umbra plan`: estimates whether an evaluation can reach a verdict. */
 export function planCommand(io: Io): Command {
   return commandOf("plan", {
-    summary: "estimate what an evaluation will find, and how long it takes",
+    summary: "estimate what an evaluation can detect, and how long it takes",
     description:
-      "Estimates for equal lanes the chance of a PASS at the horizon, for each gate and for the whole, and the smallest change that would be seen. Checks the budget against the traffic.",
+      "Assumes equal lanes and estimates the chance of a PASS at the horizon, for each gate and overall, and the smallest detectable change. Also checks the budget against the traffic.",
     examples: [
       "umbra plan --rate 20 --percent 25",
       "umbra plan --rate 20 --percent 25 --samples primary.ndjson -f examples/evaluation",
@@ -82,7 +83,8 @@ export function planCommand(io: Io): Command {
     const live = flags.live === undefined ? undefined : await liveProfile(flags.live, io);
     const measured = flags.samples === undefined ? {} : await sampled(flags.samples, config, io);
     const ratePerSecond = flags.rate ?? live?.ratePerSecond;
-    if (ratePerSecond === undefined) throw new UsageError("give --rate, or --live with a report");
+    if (ratePerSecond === undefined)
+      throw new UsageError("give --rate, or --live with a sidecar that has a report");
     const given = defined({
       ...{ logRatioSd: flags.spread, tauS: flags.loadMemory, e2eS: flags.e2e },
       discordance: flags.discordance,
@@ -103,7 +105,7 @@ function policyOf(file: readonly string[] | undefined, io: Io) {
   if (file === undefined) return { settings: undefined, budget: defaultBudget };
   const { topology } = topologyOf({ file }, io);
   const mirror = topology.mirrors.find(({ policy }) => policy !== undefined);
-  if (mirror === undefined) throw new UsageError("the files have no ShadowPolicy that holds");
+  if (mirror === undefined) throw new UsageError("the files have no valid ShadowPolicy");
   return { settings: mirror.evaluation, budget: mirror.policy?.budget ?? defaultBudget };
 }
 
@@ -118,13 +120,13 @@ async function sampled(
   const of = pairs > 0 ? ` and ${pairs} pairs` : "";
   io.stderr(
     requests < 200
-      ? `${requests} measured requests are too few for a profile: usual traffic is supposed\n`
-      : `profile of ${requests} measured requests${of}\n`,
+      ? `${requests} measured requests are too few for a profile: assuming typical traffic\n`
+      : `using the profile of ${requests} measured requests${of}\n`,
   );
   return profile;
 }
 
-/** Drops above this are worth a word. */
+/** Report drops above this share. */
 const maxLoss = 0.01;
 
 function crowding(
@@ -139,8 +141,8 @@ function crowding(
   return [
     {
       severity: loss > 0.05 ? "error" : "warning",
-      message: `with E2E of ${Number(e2eS.toPrecision(3))} s and ${Number(pairsPerSecond.toPrecision(3))} mirrored requests/s, ${percent} % are dropped by maxInFlight ${maxInFlight}`,
-      remedy: `raise maxInFlight to ${placesFor(load, maxLoss)}`,
+      message: `with a mean E2E of ${Number(e2eS.toPrecision(3))} s and ${Number(pairsPerSecond.toPrecision(3))} mirrored requests/s, ${percent} % are dropped by maxInFlight ${maxInFlight}`,
+      remedy: `set maxInFlight to ${placesFor(load, maxLoss)}`,
     },
   ];
 }
@@ -152,8 +154,8 @@ function tooSlow(
 ): PrintedPlan["problems"] {
   const most = Math.floor((pairsPerSecond * maxDurationMs) / 1_000);
   if (most >= minPairs) return [];
-  const message = `the budget's time is over with about ${most} of ${minPairs} pairs`;
-  return [{ severity: "error", message, remedy: "raise the share or maxDuration" }];
+  const message = `the budget ends after about ${most} of ${minPairs} pairs`;
+  return [{ severity: "error", message, remedy: "raise the percentage or maxDuration" }];
 }
 
 function planText(plan: PrintedPlan, { minPairs }: { readonly minPairs: number }): string {
@@ -163,20 +165,20 @@ function planText(plan: PrintedPlan, { minPairs }: { readonly minPairs: number }
     percentOf(margin),
     percentOf(detectable > 1 ? detectable - 1 : detectable),
     `${Math.round(own * 100)} %`,
-    time === null ? "over a week" : duration(time),
+    time === null ? "more than a week" : duration(time),
   ]);
-  const head = ["gate", "margin", "sees", "power", "80 % after"];
+  const head = ["gate", "margin", "sees", "power", "time to 80 %"];
   const colAligns = ["left", "right", "right", "right", "right"] as const;
   const table = tableText(head, rows, { colAligns: [...colAligns] });
   const supposed = `load swings of ${Number(profile.tauS.toPrecision(2))} s, spread ${profile.logRatioSd.toFixed(2)}`;
   const lines = [
     `${pairsPerSecond.toFixed(2)} pairs/s, ${plan.pairs.toFixed(0)} at the horizon; ${supposed}.`,
     plan.isShortOfPairs
-      ? `No PASS at the horizon: there are fewer pairs than minPairs, ${minPairs}.`
-      : `Equal lanes pass all required gates with ${Math.round(power * 100)} % (an estimate).`,
+      ? `A PASS is impossible: the horizon gives fewer pairs than minPairs (${minPairs}).`
+      : `Estimated chance that equal lanes pass all required gates: ${Math.round(power * 100)} %.`,
     seconds === null
-      ? "A week is not enough for 80 %: mirror more, or widen the margins."
-      : `80 % need a horizon of about ${duration(seconds)}, warm-up included.`,
+      ? "A chance of 80 % takes more than a week: mirror more requests or widen the margins."
+      : `For a chance of 80 %, set the horizon to about ${duration(seconds)}, warm-up included.`,
     ...problems.map(({ severity, message, remedy }) => `${severity}: ${message}: ${remedy}`),
   ];
   return `${table}${lines.join("\n")}\n`;

@@ -24,42 +24,42 @@ import { soundReadOf, type TopologyFlags, topologyFlags } from "../resources/top
 const renderFlags = {
   format: flag(
     "--format <what>",
-    "the whole bootstrap, or one part as a file for path_config_source",
+    "the whole bootstrap, or one part for a path_config_source file",
     ["bootstrap", ...partNames],
     "bootstrap",
   ),
   ofListener: flag(
     "--of-listener <name>",
-    "with --format route-config: whose routes, where there are several listeners",
+    "with --format route-config: the listener whose routes to print; required if there are several",
   ),
   sidecar: flag(
     "--sidecar <address>",
-    "where Envoy finds the sidecar: host:port or unix:/path",
+    "address of the sidecar for Envoy: host:port or unix:/path",
     sidecarAddress,
     defaultBootstrapOptions.sidecar,
   ),
   plainMirror: flag(
     "--plain-mirror",
-    "mirror straight to the shadow's cluster: no lane, no sidecar, Envoy's own balancing",
+    "mirror directly to the shadow's cluster, balanced by Envoy, without a sidecar",
   ),
-  observe: flag("--no-observe", "leave the recorder's filter out", undefined, true),
+  observe: flag("--no-observe", "omit the filter that records requests", undefined, true),
   tlsDir: flag(
     "--tls-dir <folder>",
-    "where Envoy finds the Secrets of HTTPS listeners: NAMESPACE/NAME/tls.crt and tls.key below it",
+    "folder on Envoy's machine with the Secrets of HTTPS listeners, as NAMESPACE/NAME/tls.crt and tls.key",
     text,
     defaultBootstrapOptions.tlsDirectory,
   ),
   inlineCertificates: flag(
     "--inline-certificates",
-    "write the Secrets of HTTPS listeners into the bootstrap, which then holds private keys",
+    "embed the Secrets of HTTPS listeners in the bootstrap, which then contains private keys",
   ),
   systemCa: flag(
     "--system-ca <file>",
-    "PEM authorities of Envoy's machine, for endpoints that a BackendTLSPolicy verifies with wellKnownCACertificates: System; Envoy reads it",
+    "PEM file with the CA certificates of Envoy's machine, for a BackendTLSPolicy with wellKnownCACertificates: System; read by Envoy",
     text,
     defaultBootstrapOptions.systemCaFile,
   ),
-  comments: flag("--comments", "the reason of each limit and guard, as a comment of the YAML"),
+  comments: flag("--comments", "add YAML comments that give the reason for each limit and guard"),
 };
 
 type RenderFlags = FlagsOf<typeof renderFlags> &
@@ -67,12 +67,12 @@ type RenderFlags = FlagsOf<typeof renderFlags> &
   SidecarTlsFlags &
   Pick<UpFlags, "envoyAdmin" | "statsListener">;
 
-/** `umbra render`: the Envoy bootstrap, or a part of it, on stdout, nothing else. */
+/** `umbra render`: prints the Envoy bootstrap, or a part of it, to stdout. */
 export function renderCommand(io: Io): Command {
   return commandOf("render", {
     summary: "print the Envoy bootstrap",
     description:
-      "Prints the Envoy 1.40 bootstrap for the resources, or parts for a bootstrap of your own.",
+      "Prints the Envoy 1.40 bootstrap for the resources, or parts of it for your own bootstrap.",
     examples: [
       "umbra render -f examples/mirror --endpoints vllm-llama2-7b-pool=10.0.0.1:8000 > envoy.yaml",
       "umbra render -f examples/mirror --format route-config > routes.yaml",
@@ -101,7 +101,7 @@ export function renderCommand(io: Io): Command {
   });
 }
 
-/** Flags that another one takes the effect from. */
+/** Rejects flags that another flag makes ineffective. */
 function refuseWithoutEffect(flags: RenderFlags, isGiven: (name: string) => boolean): void {
   const { format, plainMirror, inlineCertificates, statsListener } = flags;
   const { metricsPath, metricsPort, metricsScheme } = flags;
@@ -111,16 +111,16 @@ function refuseWithoutEffect(flags: RenderFlags, isGiven: (name: string) => bool
     );
   }
   if (flags.ofListener !== undefined && format !== "route-config") {
-    throw new UsageError("--of-listener chooses the routes of --format route-config: give both");
+    throw new UsageError("--of-listener needs --format route-config");
   }
   if (isGiven("tlsDir") && inlineCertificates === true) {
-    throw new UsageError("--tls-dir and --inline-certificates exclude each other: give one");
+    throw new UsageError("give either --tls-dir or --inline-certificates, not both");
   }
   if (format !== "bootstrap" && format !== "clusters") {
     const flag = isGiven("envoyAdmin") ? "--envoy-admin" : "--stats-listener";
     if (isGiven("envoyAdmin") || statsListener !== undefined) {
       throw new UsageError(
-        `${flag} has no effect on --format ${format}: give it with bootstrap or clusters`,
+        `${flag} has no effect with --format ${format}: use it with bootstrap or clusters`,
       );
     }
   }
@@ -136,19 +136,21 @@ function refuseWithoutEffect(flags: RenderFlags, isGiven: (name: string) => bool
     }).flatMap(([flag, value]) => (value === undefined ? [] : [flag])),
   ];
   if (given.length > 0) {
-    throw new UsageError(`${given.join(", ")}: with --plain-mirror there is no sidecar`);
+    throw new UsageError(
+      `${given.join(", ")}: no effect with --plain-mirror, which uses no sidecar`,
+    );
   }
 }
 
-/** Flags about TLS that the resources do not have. */
+/** Rejects TLS flags if the resources use no TLS. */
 function refuseWithoutTls(topology: Topology, isGiven: (name: string) => boolean): void {
   if (isGiven("systemCa") && !usesSystemAuthorities(topology)) throw systemCaWithoutEffect();
   if (isGiven("tlsDir") && topology.listeners.every(({ tls }) => tls === undefined)) {
-    throw new UsageError("--tls-dir has no effect: no listener of the files ends TLS");
+    throw new UsageError("--tls-dir has no effect: no listener in the files terminates TLS");
   }
 }
 
-/** Envoy takes a file with the routes of one listener only. */
+/** An Envoy route file holds the routes of one listener only. */
 function chosen(topology: Topology, { format, ofListener }: RenderFlags): Topology {
   if (format !== "route-config") return topology;
   const { listeners } = topology;
@@ -158,7 +160,7 @@ function chosen(topology: Topology, { format, ofListener }: RenderFlags): Topolo
   const names = listeners.map(({ name }) => name).join(", ");
   throw new UsageError(
     ofListener === undefined
-      ? `there are several listeners: choose one with --of-listener, of ${names}`
-      : `--of-listener names "${ofListener}", which is no listener of the files; there are ${names}`,
+      ? `the files have several listeners: choose one with --of-listener (${names})`
+      : `--of-listener: the files have no listener "${ofListener}"; choose one of ${names}`,
   );
 }

@@ -31,7 +31,7 @@ const exitStatus: Readonly<Record<VerdictStatus, number>> = {
   INCONCLUSIVE: 11,
   INVALID: 12,
 };
-/** The worst first: it is what a gate over several candidates says. */
+/** Worst first. With several candidates, the exit status reports the worst verdict. */
 const worst: readonly VerdictStatus[] = ["INVALID", "FAIL", "INCONCLUSIVE", "PASS"];
 
 const writable = checked(checkWritable);
@@ -40,33 +40,34 @@ const reportFlags = {
   admin: adminFlag,
   samples: flag(
     "--samples <file>",
-    "judge this NDJSON file, - for standard input; repeatable",
+    "evaluate this NDJSON samples file; - for standard input; repeatable",
     collect,
   ),
-  from: flag("--from <file>", "draw this report (JSON) again"),
-  against: flag("--against <file>", "put this earlier report (JSON) beside it, gate by gate"),
+  from: flag("--from <file>", "print this saved report (JSON) again"),
+  against: flag("--against <file>", "compare with this earlier report (JSON), gate by gate"),
   label: flag(
     "--label <key=value>",
-    "name what was run: commit=abc, candidate.image=…, baseline.gpu=…; repeatable",
+    "label the run: commit=abc, candidate.image=…, baseline.gpu=…; repeatable",
     collect,
   ),
   file: flag(
     "-f, --file <path>",
-    "with --samples: resources whose ShadowPolicies say how to judge; repeatable",
+    "with --samples: resources whose ShadowPolicies define the evaluation; repeatable",
     collect,
   ),
-  candidate: flag("--candidate <pool>", "only this shadow pool"),
-  control: flag(
-    "--control <pool>",
-    "with --samples: the pool whose samples are the control lane's",
-  ),
-  horizon: flag("--horizon <seconds>", "with --samples: planned length", number(1, 31_536_000)),
+  candidate: flag("--candidate <pool>", "report on this shadow pool only"),
+  control: flag("--control <pool>", "with --samples: the control pool"),
+  horizon: flag("--horizon <seconds>", "with --samples: planned duration", number(1, 31_536_000)),
   minPairs: flag(
     "--min-pairs <count>",
-    "with --samples: least number of pairs",
+    "with --samples: minimum number of pairs",
     wholeNumber(200, 10_000_000),
   ),
-  warmup: flag("--warmup <seconds>", "with --samples: left out at the start", number(0, 86_400)),
+  warmup: flag(
+    "--warmup <seconds>",
+    "with --samples: time to ignore at the start",
+    number(0, 86_400),
+  ),
   blockLengths: flag(
     "--block-lengths <seconds,…>",
     "with --samples: lengths of time blocks to choose from",
@@ -74,36 +75,36 @@ const reportFlags = {
   ),
   seed: flag(
     "--seed <number>",
-    "with --samples: seed of the bootstrap",
+    "with --samples: random seed of the statistical bootstrap",
     wholeNumber(0, 4_294_967_295),
   ),
   sameModel: flag(
     "--same-model",
-    "with --samples: the candidate runs the same model, so lengths must agree",
+    "with --samples: the candidate runs the same model, so answer lengths are compared too",
   ),
-  output: outputFlag("how the report is printed"),
-  html: flag("--html <file>", "write one self-contained page", writable),
+  output: outputFlag("output format"),
+  html: flag("--html <file>", "write a self-contained HTML page", writable),
   markdown: flag(
     "--markdown <file>",
-    "write Markdown for a comment, - for standard output",
+    "write Markdown, for example for a review comment; - for standard output",
     writable,
   ),
-  junit: flag("--junit <file>", "write JUnit XML, - for standard output", writable),
+  junit: flag("--junit <file>", "write JUnit XML; - for standard output", writable),
   gate: flag(
     "--gate",
-    "turn the verdict into the exit status: 0 PASS, 10 FAIL, 11 INCONCLUSIVE, 12 INVALID",
+    "set the exit status from the verdict: 0 PASS, 10 FAIL, 11 INCONCLUSIVE, 12 INVALID",
   ),
-  wait: flag("--wait", "wait for the final verdict: the planned end's, or a FAIL before it"),
+  wait: flag("--wait", "wait for the final verdict: at the planned end, or earlier on FAIL"),
 };
 
 type ReportFlags = FlagsOf<typeof reportFlags>;
 
-/** `umbra report`: the verdict, from a running sidecar, from samples or from an earlier report. */
+/** `umbra report`: prints the verdict from a running sidecar, from samples or from an earlier report. */
 export function reportCommand(io: Io): Command {
   return commandOf("report", {
-    summary: "judge the shadow against the primary",
+    summary: "compare the shadow with the primary and print the verdict",
     description:
-      "Shows the verdict on every candidate, with what it stands on: from a running sidecar (--admin), from samples files (--samples) or from an earlier report's JSON (--from).",
+      "Shows the verdict and its evidence for each candidate. The data comes from a running sidecar (--admin), samples files (--samples) or a saved JSON report (--from).",
     examples: [
       "umbra report",
       "umbra report --wait --gate --html report.html",
@@ -116,9 +117,9 @@ export function reportCommand(io: Io): Command {
 
 async function runReport(flags: ReportFlags, io: Io): Promise<void> {
   const sources = [flags.samples, flags.from].filter((each) => each !== undefined).length;
-  if (sources > 1) throw new UsageError("give one of --samples and --from");
+  if (sources > 1) throw new UsageError("give either --samples or --from, not both");
   if (flags.wait === true && sources > 0) {
-    throw new UsageError("--wait is for a running sidecar: samples and reports do not change");
+    throw new UsageError("--wait needs a running sidecar: samples and saved reports do not change");
   }
   const labels = labelsOf(flags.label ?? []);
   const earlier = flags.against === undefined ? [] : readReports(flags.against);
@@ -157,7 +158,7 @@ function labelsOf(pairs: readonly string[]): ReportLabels {
   return read.labels;
 }
 
-/** With the labels that it has already. */
+/** Adds to the labels that the report already has. */
 function labelled(report: ShadowReport, labels: ReportLabels): ShadowReport {
   if (Object.keys(labels).length === 0) return report;
   return { ...report, labels: { ...report.labels, ...labels } };
@@ -169,14 +170,16 @@ function chosen(
 ): readonly ShadowReport[] {
   if (reports.length === 0) {
     throw new CommandError(
-      "there is nothing to report yet: no request was mirrored; is there traffic, and a mirror in the route?",
+      "nothing to report: no request was mirrored yet. Check that there is traffic and that the route has a mirror",
     );
   }
   if (candidate === undefined) return reports;
   const found = reports.filter(({ candidate: { pool } }) => isPoolCalled(pool, candidate));
   if (found.length > 0) return found;
   const there = reports.map(({ candidate: { pool } }) => pool).join(", ");
-  throw new UsageError(`--candidate names "${candidate}", which has no report; there are ${there}`);
+  throw new UsageError(
+    `--candidate: there is no report for "${candidate}"; choose one of ${there}`,
+  );
 }
 
 async function fromSidecar(
@@ -198,7 +201,7 @@ async function fromSidecar(
   }
 }
 
-/** Its verdict is final, or no more pairs come. */
+/** True if the verdict is final or no more pairs will arrive. */
 function isSettled({ verdict, limits_hit }: ShadowReport): boolean {
   return verdict.final !== null || limits_hit.some((limit) => limit.startsWith("the budget"));
 }
@@ -207,7 +210,7 @@ function progressOf({ evaluation, funnel, verdict }: ReportOf): string {
   const left = verdict.next.eta_s;
   const eta = left === null ? "" : `, about ${Math.ceil(left / 60)} min left`;
   const minutes = (seconds: number) => (seconds / 60).toFixed(1);
-  return `${minutes(evaluation.elapsed_s)} of ${minutes(evaluation.horizon_s)} min: ${funnel.used} pairs used of ${evaluation.min_pairs} wanted, ${verdict.status === "INCONCLUSIVE" ? "collecting" : verdict.status}${eta}`;
+  return `${minutes(evaluation.elapsed_s)} of ${minutes(evaluation.horizon_s)} min: ${funnel.used} of ${evaluation.min_pairs} required pairs, ${verdict.status === "INCONCLUSIVE" ? "collecting" : verdict.status}${eta}`;
 }
 
 type ReportOf = Pick<ShadowReport, "evaluation" | "funnel" | "verdict">;
@@ -219,8 +222,8 @@ async function fromSamples(
 ): Promise<readonly ShadowReport[]> {
   const { samples, problems, broken, repeated } = await readSamples(files, io.streamStdin);
   for (const problem of problems) io.stderr(`${printable(problem)}\n`);
-  if (broken > 0) io.stderr(`${broken} broken ${broken === 1 ? "line" : "lines"} left out\n`);
-  if (repeated > 0) io.stderr(`${repeated} samples stood more than once\n`);
+  if (broken > 0) io.stderr(`skipped ${broken} invalid ${broken === 1 ? "line" : "lines"}\n`);
+  if (repeated > 0) io.stderr(`skipped ${repeated} duplicate samples\n`);
   const topology =
     flags.file === undefined ? undefined : topologyOf({ file: flags.file }, io).topology;
   const { horizon, minPairs, warmup, blockLengths, seed, sameModel, control } = flags;
@@ -237,7 +240,7 @@ async function fromSamples(
   return judgeSamples(samples, { settings, topology, control });
 }
 
-/** Reads one report, or a list of them, as `-o json` writes them. */
+/** Reads one report or a list of reports, as `-o json` writes them. */
 function readReports(file: string): readonly ShadowReport[] {
   let json: unknown;
   try {
@@ -247,19 +250,19 @@ function readReports(file: string): readonly ShadowReport[] {
   }
   const reports = reportsIn(json);
   if (reports.some((each) => schemaOf(each) === "shadow-report/1")) {
-    const how = "judge its samples again: umbra report --samples run.ndjson";
-    throw new CommandError(`${file} is of an earlier version, shadow-report/1; ${how}`);
+    const how = "evaluate its samples again: umbra report --samples run.ndjson";
+    throw new CommandError(`${file} has the older format shadow-report/1; ${how}`);
   }
   if (!reports.every(isReport)) {
     const isPartial = reports.some((each) => schemaOf(each) === "shadow-report/2");
-    const why = isPartial ? "parts of it are missing" : "its `schema` must be shadow-report/2";
-    const how = "write it with umbra report -o json";
-    throw new CommandError(`${file} is no report: ${why}; ${how}`);
+    const why = isPartial ? "parts are missing" : "its `schema` must be shadow-report/2";
+    const how = "create one with umbra report -o json";
+    throw new CommandError(`${file} is not a report: ${why}; ${how}`);
   }
   return reports;
 }
 
-/** A list of reports, or the JSON itself as the only one. */
+/** Returns the reports in a list, or the JSON itself as the only report. */
 function reportsIn(json: unknown): readonly unknown[] {
   const reports = (json as { readonly reports?: unknown } | null)?.reports;
   return Array.isArray(reports) ? reports : [json];
@@ -272,7 +275,7 @@ function schemaOf(json: unknown): unknown {
 function secondsList(text: string): readonly number[] {
   const seconds = text.split(",").map(Number);
   if (seconds.some((each) => !(each >= 0.1 && each <= 3_600))) {
-    throw new UsageError(`--block-lengths takes seconds such as 10,20,30, not "${text}"`);
+    throw new UsageError(`--block-lengths expects seconds such as 10,20,30, got "${text}"`);
   }
   return seconds.toSorted((a, b) => a - b);
 }

@@ -19,16 +19,16 @@ import { soundReadOf, type TopologyFlags, topologyFlags } from "../resources/top
 
 type Flags = TopologyFlags & GatewayFlags & ServeFlags;
 
-/** `umbra serve`: the sidecar, until SIGINT or SIGTERM. */
+/** `umbra serve`: runs the sidecar until SIGINT or SIGTERM. */
 export function serveCommand(io: Io): Command {
   return commandOf("serve", {
     summary: "run the sidecar",
     description:
-      "Runs the sidecar: picks endpoints for Envoy over ext_proc, scrapes the endpoints, records both lanes.",
+      "Runs the sidecar. It picks endpoints for Envoy over ext_proc, scrapes their metrics, and records both lanes.",
     examples: [
       "umbra serve -f examples/mirror --grpc 127.0.0.1:9002 --admin 127.0.0.1:9090",
       "umbra serve -f pool.yaml --pool llama --grpc 0.0.0.0:9002 --grpc-tls self-signed\n" +
-        "    the second as the endpoint picker of another gateway: docs/gateways.md",
+        "    the second example serves a third-party gateway: see docs/gateways.md",
     ],
     flags: [topologyFlags, gatewayFlags, runFlags],
   })
@@ -46,7 +46,7 @@ export function serveCommand(io: Io): Command {
 async function runSidecar(resources: Topology, flags: Flags, io: Io): Promise<void> {
   const topology = withSystemAuthorities(resources, flags.systemCa, io);
   const out = pino.destination(2);
-  // Lines quote what clients and model servers send; pino's JSON escapes only part of what steers a terminal.
+  // Log lines quote text from clients and model servers. Pino's JSON escapes only some terminal control characters.
   const log = pino(
     { level: flags.logLevel, base: null },
     { write: (line: string) => out.write(printableLines(line)) },
@@ -59,7 +59,7 @@ async function runSidecar(resources: Topology, flags: Flags, io: Io): Promise<vo
     ...gatewayOptions(flags, topology),
     ...sidecarOptions(flags),
   }).catch((cause: Error) => {
-    throw new CommandError(`the sidecar could not start: ${cause.message}`, { cause });
+    throw new CommandError(`the sidecar can't start: ${cause.message}`, { cause });
   });
   const stopContaining = containFaults(process, {
     log,
@@ -91,20 +91,20 @@ function sidecarOptions(flags: ServeFlags) {
   };
 }
 
-/** Throws UsageError when the flags don't go together. */
+/** Throws UsageError if the flags contradict each other. */
 function certificateSource(flags: ServeFlags): { readonly tls?: CertificateSource } {
   const { grpcTls, grpcTlsCert, grpcTlsKey, grpcClientCa } = flags;
   if (grpcTlsCert === undefined && grpcTlsKey === undefined) {
     if (grpcClientCa !== undefined) {
-      throw new UsageError("--grpc-client-ca needs --grpc-tls-cert and --grpc-tls-key");
+      throw new UsageError("--grpc-client-ca also needs --grpc-tls-cert and --grpc-tls-key");
     }
     return grpcTls === undefined ? {} : { tls: { kind: grpcTls } };
   }
   if (grpcTls !== undefined) {
-    throw new UsageError("give --grpc-tls self-signed or --grpc-tls-cert, not both");
+    throw new UsageError("give either --grpc-tls self-signed or --grpc-tls-cert, not both");
   }
   if (grpcTlsCert === undefined || grpcTlsKey === undefined) {
-    throw new UsageError("--grpc-tls-cert and --grpc-tls-key go together");
+    throw new UsageError("give both --grpc-tls-cert and --grpc-tls-key");
   }
   return {
     tls: {

@@ -10,23 +10,26 @@ import { tableText } from "../tables.ts";
 
 const shadowFlags = {
   admin: adminFlag,
-  candidate: flag("--candidate <pool>", "only mirrors to this shadow pool"),
-  adminTokenFile: flag("--admin-token-file <file>", "token of a sidecar on another machine"),
+  candidate: flag("--candidate <pool>", "change only mirrors to this shadow pool"),
+  adminTokenFile: flag(
+    "--admin-token-file <file>",
+    "file with the admin token; required for a sidecar on another machine",
+  ),
 };
 
 type ShadowFlags = FlagsOf<typeof shadowFlags>;
 
-/** `umbra shadow`: changes mirroring while everything runs. */
+/** `umbra shadow`: changes mirroring at runtime. */
 export function shadowCommand(io: Io): Command {
   const command = commandOf("shadow", {
-    summary: "pause, resume, resize or stop mirroring",
-    description: "Changes what a running sidecar mirrors. Envoy is not touched.",
+    summary: "pause, resume, change or stop mirroring",
+    description: "Changes what a running sidecar mirrors, without restarting anything.",
     examples: ["umbra shadow percent 10 --candidate pool-b"],
   });
   const simple = [
-    ["pause", "stop mirroring for a while"],
-    ["resume", "go on mirroring"],
-    ["stop", "end mirroring for good: the evaluation is over"],
+    ["pause", "pause mirroring"],
+    ["resume", "resume mirroring"],
+    ["stop", "stop mirroring permanently and end the evaluation"],
   ] as const;
   for (const [name, summary] of simple) {
     const examples = [`umbra shadow ${name}`];
@@ -36,8 +39,8 @@ export function shadowCommand(io: Io): Command {
     );
   }
   const percent = commandOf("percent", {
-    summary: "change the share that is mirrored",
-    description: "Changes the share of eligible requests that is mirrored, 0 to 100.",
+    summary: "change the percentage of mirrored requests",
+    description: "Sets the percentage of eligible requests to mirror, from 0 to 100.",
     examples: ["umbra shadow percent 10"],
     flags: [shadowFlags],
   })

@@ -11,38 +11,38 @@ import { soundReadOf } from "../resources/topology-flags.ts";
 
 const simulateFlags = {
   file: flag("-f, --file <path>", "take the arguments from a Deployment; repeatable", collect),
-  deployment: flag("--deployment <name>", "which Deployment, when the files hold several"),
-  replicas: flag("--replicas <count>", "how many servers", wholeNumber(1, 100)),
+  deployment: flag("--deployment <name>", "Deployment to simulate, if the files contain several"),
+  replicas: flag("--replicas <count>", "number of servers", wholeNumber(1, 100)),
   port: flag(
     "--port <port>",
-    "of the first server, the next ones follow; 0 takes free ones (default: the arguments' port, else 8000)",
+    "port of the first server; the others use the following ports; 0 chooses free ports (default: the port in the arguments, or 8000)",
     wholeNumber(0, 65_535),
   ),
-  bind: flag("--bind <ip>", "address to bind", ip, "127.0.0.1"),
+  bind: flag("--bind <ip>", "IP address to listen on", ip, "127.0.0.1"),
   timeScale: flag(
     "--time-scale <factor>",
-    "1 is as slow as a GPU, 0 answers at once",
+    "slowdown: 1 is as slow as a GPU, 0 answers immediately",
     number(0, 1_000),
     1,
   ),
-  output: outputFlag("how the addresses are printed"),
+  output: outputFlag("output format"),
 };
 
 type SimulateFlags = FlagsOf<typeof simulateFlags>;
 
-/** `umbra simulate`: simulated vLLM servers, until SIGINT or SIGTERM. */
+/** `umbra simulate`: runs simulated vLLM servers until SIGINT or SIGTERM. */
 export function simulateCommand(io: Io): Command {
   return commandOf("simulate", {
     summary: "run simulated vLLM servers",
     description:
-      "Runs simulated vLLM servers: no model, but vLLM's API, metrics, queue, KV cache and LoRA slots. What they answer is made up.",
+      "Runs simulated vLLM servers with vLLM's API, metrics, queue, KV cache and LoRA slots, but without a model. The answers are made up.",
     examples: [
       "umbra simulate --replicas 3 -- --model /model/llama2 --enable-lora --lora-modules sql-lora=/adapters/sql",
       "umbra simulate -f examples/mirror --deployment vllm-llama2-7b-pool",
     ],
     flags: [simulateFlags],
   })
-    .argument("[vllm arguments...]", "after --, as `vllm serve` takes them")
+    .argument("[vllm arguments...]", "arguments of `vllm serve`, after --")
     .action((vllmArguments: readonly string[], flags: SimulateFlags) =>
       simulate(vllmArguments, flags, io),
     );
@@ -56,7 +56,7 @@ async function simulate(
   const deployment = flags.file === undefined ? undefined : deploymentOf(flags, io);
   const { options, ignored } = parseVllmArgs([...(deployment?.args ?? []), ...vllmArguments]);
   if (ignored.length > 0)
-    io.stderr(`simulate: without effect here: ${printable(ignored.join(" "))}\n`);
+    io.stderr(`simulate: ignored arguments: ${printable(ignored.join(" "))}\n`);
   const replicas = flags.replicas ?? deployment?.replicas ?? 1;
   const firstPort = flags.port ?? options.port ?? 8_000;
   const servers: SimulatedServer[] = [];
@@ -83,7 +83,7 @@ async function simulate(
 
 function noPort(port: number, cause: Error): never {
   throw new CommandError(
-    `port ${port} can't be listened on: ${cause.message}; choose another with --port`,
+    `can't listen on port ${port}: ${cause.message}; choose another with --port`,
     { cause },
   );
 }
@@ -93,7 +93,7 @@ function deploymentOf({ file, deployment }: SimulateFlags, io: Io): ModelServer 
   const names = modelServers.map(({ name }) => name);
   if (deployment === undefined && modelServers.length > 1) {
     throw new UsageError(
-      `the files hold several Deployments; choose one with --deployment: ${names.join(", ")}`,
+      `the files contain several Deployments; choose one with --deployment: ${names.join(", ")}`,
     );
   }
   const found = modelServers.find(
@@ -103,8 +103,8 @@ function deploymentOf({ file, deployment }: SimulateFlags, io: Io): ModelServer 
   if (found === undefined) {
     throw new CommandError(
       names.length === 0
-        ? "the files hold no Deployment of vLLM"
-        : `there is no Deployment "${deployment}"; there are ${names.join(", ")}`,
+        ? "the files contain no vLLM Deployment"
+        : `there is no Deployment "${deployment}"; choose one of ${names.join(", ")}`,
     );
   }
   return found;

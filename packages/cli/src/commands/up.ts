@@ -24,12 +24,12 @@ type Flags = TopologyFlags & SidecarTlsFlags & UpFlags;
 
 const readyTimeoutMs = 30_000;
 
-/** `umbra up`: sidecar and Envoy in one process tree, until SIGINT or SIGTERM. */
+/** `umbra up`: runs the sidecar and Envoy in one process tree until SIGINT or SIGTERM. */
 export function upCommand(io: Io): Command {
   return commandOf("up", {
     summary: "run Envoy and the sidecar together",
     description:
-      "Renders the bootstrap, runs Envoy and the sidecar as children, and ends both when it ends. A child that dies is started again, after a pause that grows to 10 s; one that ends four times in a row within 5 s of its start ends umbra up too.",
+      "Renders the bootstrap, runs Envoy and the sidecar as child processes, and stops both on exit. Restarts a child that dies, after a delay of up to 10 s. Exits if a child fails within 5 s of its start four times in a row.",
     examples: [
       "umbra up --primary 10.0.0.1:8000,10.0.0.2:8000 --shadow 10.0.1.1:8000 --listener http=8080",
       "umbra up -f examples/mirror --listener http=8080",
@@ -39,12 +39,12 @@ export function upCommand(io: Io): Command {
 }
 
 async function runUp(flags: Flags, io: Io): Promise<void> {
-  // A wrong key is said once, before anything is started.
+  // Reports a wrong key once, before anything starts.
   await authorizationFrom(flags.endpointKeyFile, "--endpoint-key-file");
   const { topology, certificates } = soundReadOf(flags, io);
   const { path: binary, origin } = await obtainEnvoy(io);
   io.stderr(`umbra: runs Envoy at ${printable(binary)}, ${origin}\n`);
-  // Envoy and the sidecar trust the same file.
+  // Envoy and the sidecar trust the same CA file.
   const systemCa = systemCaFile(io.env);
   const isSystemCaUsed = usesSystemAuthorities(topology);
   if (isSystemCaUsed) checkReadable(systemCa, "the environment's SSL_CERT_FILE");
@@ -76,7 +76,7 @@ async function runUp(flags: Flags, io: Io): Promise<void> {
   const envoy = keepRunning({
     ...kept,
     name: "Envoy",
-    // Whoever asks Envoy itself to end wants no other.
+    // If someone asked Envoy to exit, don't restart it.
     mayEndCleanly: true,
     start: () =>
       runEnvoy({
@@ -96,7 +96,7 @@ async function runUp(flags: Flags, io: Io): Promise<void> {
   }
 }
 
-/** Says when all is ready. Returns when the command is to end; throws CommandError when a process can't be kept running. */
+/** Reports when everything is ready and waits until the command should end. Throws CommandError if a process can't be kept running. */
 async function untilEnd(
   processes: readonly KeptProcess[],
   { flags: { admin }, topology, io }: { flags: UpFlags; topology: Topology; io: Io },
@@ -114,7 +114,7 @@ async function untilEnd(
       const words =
         isUp === true
           ? `ready; ${entrances(topology.listeners)}, admin at http://${admin}`
-          : `not ready after 30 s; see http://${admin}/readyz`;
+          : `not ready after 30 s; for the reason see http://${admin}/readyz`;
       io.stderr(`umbra: ${words}\n`);
     })
     .catch(() => undefined);

@@ -12,30 +12,30 @@ import { proveMirroring } from "../traffic/prove-mirroring.ts";
 
 const verifyFlags = {
   admin: adminFlag,
-  model: mandatory(flag("--model <name>", "model to ask for")),
+  model: mandatory(flag("--model <name>", "model to request")),
   requests: flag(
     "--requests <count>",
-    "how many, every second one streamed",
+    "number of requests; every second one streams",
     wholeNumber(1, 1_000),
     10,
   ),
   timeout: flag(
     "--timeout <seconds>",
-    "how long the mirrored answers are waited for",
+    "how long to wait for the mirrored answers",
     number(1, 3_600),
     60,
   ),
-  output: outputFlag("how the checks are printed"),
+  output: outputFlag("output format"),
 };
 
 type VerifyFlags = FlagsOf<typeof verifyFlags> & ClientFlags;
 
-/** `umbra verify`: proves that a gateway mirrors, and that clients see the primary alone. */
+/** `umbra verify`: proves that a gateway mirrors requests and that clients see only the primary's answers. */
 export function verifyCommand(io: Io): Command {
   return commandOf("verify", {
-    summary: "prove that requests are mirrored and clients see only the primary",
+    summary: "check that requests are mirrored and clients see only the primary",
     description:
-      "Sends requests through a gateway and proves from both pools that they were mirrored and that the client saw only the primary.",
+      "Sends requests through a gateway. Then checks that both pools received them and that the client saw only the primary's answers.",
     examples: ["umbra verify --url http://127.0.0.1:8080 --host example.com --model /model/llama2"],
     flags: [clientFlags, verifyFlags],
   }).action((flags: VerifyFlags) => runVerify(flags, io));
@@ -60,7 +60,7 @@ function notProven(cause: Error, io: Io): never {
   if (io.signal.aborted || cause instanceof CommandError) throw cause;
   const why = cause.message || "connection refused";
   throw new CommandError(
-    `the proof could not be made: ${why}; is \`umbra up\` running at this --url?`,
+    `the check could not run: ${why}; is \`umbra up\` running at this --url?`,
     { cause },
   );
 }

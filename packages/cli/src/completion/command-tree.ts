@@ -1,24 +1,24 @@
 import type { Command, Option } from "commander";
 
-/** One flag as a shell completes it. */
+/** A flag, as shell completion needs it. */
 export interface FlagWords {
   /** As typed: `-f`, `--file`. */
   readonly names: readonly string[];
   readonly summary: string;
-  /** What follows the flag: nothing, a path, one of some words, or a text that no shell can guess. */
+  /** The value after the flag: none, a path, one of a list of words, or free text. */
   readonly value: "none" | "path" | "text" | readonly string[];
 }
 
-/** A command with what may follow it. */
+/** A command with its subcommands and flags. */
 export interface CommandWords {
-  /** Without `umbra`: `["shadow", "pause"]`; none for `umbra` itself. */
+  /** Without `umbra`, e.g. `["shadow", "pause"]`; empty for `umbra` itself. */
   readonly path: readonly string[];
   readonly summary: string;
   readonly commands: readonly CommandWords[];
   readonly flags: readonly FlagWords[];
 }
 
-/** What a shell has to know to complete `command` and everything below it. */
+/** Collects what a shell needs to complete `command` and its subcommands. */
 export function commandWords(command: Command, path: readonly string[] = []): CommandWords {
   const help = command.createHelp();
   return {

@@ -16,7 +16,7 @@ export function fishCompletion(root: CommandWords): string {
   return `# fish completion of umbra\n${lines.join("\n")}\n`;
 }
 
-/** The command is the last one named so far. */
+/** The condition that `command` is the last command on the line. */
 function conditionOf({ path, commands }: CommandWords): string {
   const seen = path.map((name) => `__fish_seen_subcommand_from ${name}`);
   const names = commands.map((each) => each.path.at(-1)).join(" ");
@@ -39,7 +39,7 @@ function flagLine({ names, summary, value }: FlagWords): string {
   return [...flags, ...after, `-d ${quoted(summary)}`].join(" ");
 }
 
-/** fish undoes `\'` and `\\` inside single quotes, unlike the other shells. */
+/** Unlike other shells, fish unescapes `\'` and `\\` inside single quotes. */
 function quoted(text: string): string {
   return `'${text.replaceAll(/[\\']/g, "\\$&")}'`;
 }

@@ -1,11 +1,14 @@
 import type { CommandWords } from "./command-tree.ts";
 
-/** The command and all below it. */
+/** Returns the command and all its subcommands. */
 export function allOf(command: CommandWords): readonly CommandWords[] {
   return [command, ...command.commands.flatMap(allOf)];
 }
 
-/** A word that bash, zsh and fish all read as it is; a quote inside closes the quoted part, is written with a backslash, and opens it again. */
+/**
+ * Quotes a word so that bash, zsh and fish take it literally. A quote inside ends the quoted part, is escaped with a
+ * backslash, and starts a new quoted part.
+ */
 export function singleQuoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

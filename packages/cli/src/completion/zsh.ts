@@ -35,7 +35,7 @@ function nameOf(path: readonly string[]): string {
   return ["_umbra", ...path].join("_");
 }
 
-/** Every flag may be repeated: some are lists. */
+/** Every flag may be repeated, because some are lists. */
 function flagSpec({ names, summary, value }: FlagWords): string {
   const written = names.length > 1 ? `{${names.join(",")}}` : "";
   const [only = ""] = names.length > 1 ? [] : names;

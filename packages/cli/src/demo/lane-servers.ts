@@ -5,13 +5,13 @@ import { ownCommand } from "../process/own-command.ts";
 export interface LaneServers {
   readonly child: Child;
   readonly endpoints: readonly string[];
-  /** Request lines of their logs, newest last. */
+  /** Request lines from the servers' logs, newest last. */
   readonly requestLines: () => readonly string[];
 }
 
 const keptLines = 1_000;
 
-/** Starts a Deployment's servers and waits for their addresses. */
+/** Starts a Deployment's simulated servers and waits for their addresses. */
 export async function startLaneServers(
   files: string,
   deployment: string,

@@ -1,6 +1,6 @@
 import { tableText } from "../tables.ts";
 
-/** Where one request went, in order of arrival. */
+/** The endpoint of one request. Placements are in order of arrival. */
 export interface Placement {
   readonly endpoint: string;
   readonly model: string;
@@ -9,13 +9,13 @@ export interface Placement {
 export interface Spread {
   readonly endpoint: string;
   readonly requests: number;
-  /** Distinct adapters that it was asked for. */
+  /** Number of distinct adapters requested from the endpoint. */
   readonly adapters: number;
-  /** Adapters that had to be loaded, with `slots` of them held at once, the least recently used leaving first. */
+  /** Number of adapter loads, if `slots` adapters fit and the least recently used one is evicted first. */
   readonly loads: number;
 }
 
-/** How placements load the endpoints. */
+/** Computes how placements load the endpoints. */
 export function spreadOf(
   placements: readonly Placement[],
   endpoints: readonly string[],
@@ -42,7 +42,7 @@ export function spreadOf(
   });
 }
 
-/** The same requests, handed round in turn. */
+/** Places the same requests round robin. */
 export function roundRobin(
   placements: readonly Placement[],
   endpoints: readonly string[],
@@ -53,7 +53,7 @@ export function roundRobin(
   }));
 }
 
-/** The picks of one lane, and what round robin would have made of the same requests. */
+/** The picks of one lane, and a round-robin placement of the same requests. */
 export interface LaneSpread {
   readonly lane: string;
   readonly picked: readonly Spread[];

@@ -2,7 +2,7 @@ import type { Io } from "../io.ts";
 import { type LoadResult, openLoop } from "../traffic/open-loop.ts";
 import type { ChatTarget } from "../traffic/send.ts";
 
-/** The scenario's base model, twice as often as each of its adapters. */
+/** The scenario's base model, requested twice as often as each of its adapters. */
 const models: readonly string[] = [
   "/model/llama2",
   "/model/llama2",
@@ -14,7 +14,7 @@ const models: readonly string[] = [
   "tweet-summary-2",
 ];
 
-/** Mixed traffic: base model and adapters, short and long, three quarters of it streamed. */
+/** Mixed traffic: base model and adapters, short and long prompts, three quarters of it streaming. */
 export function mixedTraffic(
   target: ChatTarget,
   durationMs: number,

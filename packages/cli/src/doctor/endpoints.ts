@@ -15,18 +15,18 @@ import { areaOf, type Finding } from "./finding.ts";
 import { getPage, type PageRead } from "./get-page.ts";
 import { inTurns } from "./in-turns.ts";
 
-/** What one endpoint answers. */
+/** The answers of one endpoint. */
 export interface EndpointAnswers {
   readonly metrics: PageRead;
-  /** Where its metrics page is, or was looked for first; `<address>/metrics` when absent. */
+  /** Location of the metrics page, or the first location tried; `<address>/metrics` when absent. */
   readonly place?: string;
-  /** Base models, then adapters; undefined where `/v1/models` is no list of models. */
+  /** Base models and adapters; undefined if `/v1/models` is not a model list. */
   readonly models:
     | { readonly base: readonly string[]; readonly adapters: readonly string[] }
     | undefined;
-  /** Why the list of `/v1/models` was not read, though it came. */
+  /** Why the list from `/v1/models` could not be read. */
   readonly unreadModels?: string;
-  /** Status by which `/v1/models` was refused. */
+  /** Status code if `/v1/models` refused the request. */
   readonly refusedModels?: number;
 }
 
@@ -38,11 +38,11 @@ export interface AskOptions {
 
 const atOnce = 32;
 const deadlineMs = 60_000;
-/** The sidecar gives a page up after this time. */
+/** The sidecar's timeout for a metrics page. */
 const slowMs = 1_000;
 const apartMs = 5_000;
 
-/** Asks every endpoint of the pools, each once, and says what is wrong with them. */
+/** Queries every endpoint of the pools once and returns the findings. */
 export async function lookAtPools(
   pools: readonly Pool[],
   options: AskOptions,
@@ -77,7 +77,7 @@ async function askEndpoint(
   const engine = engineOf(pool.endpointLabels[address] ?? {});
   const [first, ...others] = metricsPlaces(address, engine, settings, scheme);
   const ask = async (place: MetricsPlace) => {
-    // The key of an endpoint that speaks TLS is never sent in plain text.
+    // The key of an endpoint with TLS is never sent in plain text.
     const isSafe = place.scheme === "https" || tls === undefined;
     const { timeoutMs, authorization } = options;
     const url = `${place.scheme}://${place.address}${place.path}`;
@@ -112,7 +112,7 @@ const refusals: ReadonlySet<number> = new Set([401, 403]);
 
 const bestWorth = 3;
 
-/** How much an answer says of its endpoint's load, 0 to 3: the place that says most is the one to speak of. */
+/** How much an answer reveals about the endpoint's load, 0 to 3. The location with the highest value is reported. */
 function worthOf(page: PageRead): number {
   if (!page.ok) return page.kind === "status" ? 1 : 0;
   if (foreignPage(page.text) !== undefined) return 1;
@@ -126,18 +126,18 @@ async function resolveName({ name, dns }: Pool): Promise<Finding | undefined> {
   const { ok, wrong } = areaOf(`pool ${name}`);
   try {
     const { address } = await lookup(dns.hostname);
-    return ok(`${dns.hostname} is ${address}; Envoy balances, nothing is picked`);
+    return ok(`${dns.hostname} resolves to ${address}; Envoy balances, Umbra does not pick`);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    const message = `${dns.hostname} can't be resolved here: ${code}`;
-    const remedy = "run this where the name is known, or name endpoints with --endpoints";
+    const message = `${dns.hostname} can't be resolved on this machine: ${code}`;
+    const remedy = "run umbra doctor where the name resolves, or list endpoints with --endpoints";
     return wrong("warning", "UMB0410", message, remedy);
   }
 }
 
 type Answers = ReadonlyMap<string, EndpointAnswers | undefined>;
 
-/** Pure. `answers` has an entry for each endpoint; undefined where there was no time to ask. */
+/** Pure. `answers` has an entry for each endpoint; undefined if time ran out before the query. */
 function judgePool(pool: Pool, answers: Answers): readonly Finding[] {
   const { ok, wrong } = areaOf(`pool ${pool.name}`);
   const isReached = (address: string) => {
@@ -151,17 +151,17 @@ function judgePool(pool: Pool, answers: Answers): readonly Finding[] {
   const findings = pool.endpoints.flatMap((address): readonly Finding[] => {
     const answer = answers.get(address);
     if (answer === undefined) {
-      const message = `${address} was not asked: the ${deadlineMs / 1_000} s for all endpoints are over`;
-      return [wrong("info", "UMB0410", message, "look at fewer pools at once")];
+      const message = `${address} was not checked: the time limit of ${deadlineMs / 1_000} s for all endpoints expired`;
+      return [wrong("info", "UMB0410", message, "check fewer pools at once")];
     }
     const { metrics } = answer;
     if (!isReached(address) && !metrics.ok) {
       return [wrong(isAnyReached ? "warning" : "error", "UMB0410", `${address} ${metrics.reason}`)];
     }
     if (pool.picker === "none")
-      return [ok(`${address} is reached; Envoy balances, nothing is picked`)];
+      return [ok(`${address} is reachable; Envoy balances, Umbra does not pick`)];
     if (pool.picker === "external")
-      return [ok(`${address} is reached; another endpoint picker picks`)];
+      return [ok(`${address} is reachable; a third-party endpoint picker picks`)];
     return judgePage(pool, address, answer);
   });
   return [...findings, ...judgeLikeness(pool, answers), ...judgeModels(pool, answers)];
@@ -192,7 +192,7 @@ function judgePage(pool: Pool, address: string, answer: EndpointAnswers): readon
     return [wrong("warning", "UMB0411", `${place} has no ${missing}`), ...refused];
   }
   if (page.tookMs > slowMs) {
-    const message = `${place} takes ${(page.tookMs / 1_000).toFixed(1)} s: the sidecar waits ${slowMs / 1_000} s, then its numbers grow stale`;
+    const message = `${place} took ${(page.tookMs / 1_000).toFixed(1)} s: the sidecar times out after ${slowMs / 1_000} s, then its metrics become stale`;
     return [wrong("warning", "UMB0412", message), ...refused];
   }
   const { waitingRequests, runningRequests, maxActiveAdapters, showsLoad } = read.metrics;
@@ -200,17 +200,17 @@ function judgePage(pool: Pool, address: string, answer: EndpointAnswers): readon
     answer.models === undefined
       ? answer.unreadModels === undefined
         ? ""
-        : `; ${answer.unreadModels} and is not read`
+        : `; model list not read: ${answer.unreadModels}`
       : `; ${namesOf([...answer.models.base, ...answer.models.adapters])}`;
   const slots =
     maxActiveAdapters === undefined
-      ? "tells nothing of adapters yet"
+      ? "no adapter metrics yet"
       : maxActiveAdapters === 0
         ? "no LoRA"
         : `${maxActiveAdapters} LoRA ${maxActiveAdapters === 1 ? "slot" : "slots"}`;
   const load =
     showsLoad === false
-      ? "shows no load yet"
+      ? "reports no load yet"
       : `is ${read.engine}: ${waitingRequests} waiting, ${runningRequests} running`;
   return [
     ok(
@@ -220,7 +220,7 @@ function judgePage(pool: Pool, address: string, answer: EndpointAnswers): readon
   ];
 }
 
-/** Pages that the endpoint gives to those alone who have its key. */
+/** Finds pages that the endpoint serves only with its API key. */
 function judgeRefusal(
   { name }: Pool,
   address: string,
@@ -228,21 +228,21 @@ function judgeRefusal(
 ): readonly Finding[] {
   const pages = [
     ...(!metrics.ok && metrics.status !== undefined && refusals.has(metrics.status)
-      ? [`${place} answers ${metrics.status}: picks go without its load`]
+      ? [`${place} answers ${metrics.status}: Umbra picks without this endpoint's load`]
       : []),
     ...(refusedModels === undefined
       ? []
-      : [`${address}/v1/models answers ${refusedModels}: its models and adapters are not known`]),
+      : [`${address}/v1/models answers ${refusedModels}: its models and adapters are unknown`]),
   ];
   return pages.map((message) => areaOf(`pool ${name}`).wrong("warning", "UMB0417", message));
 }
 
-/** The key is sent all the same: pools without TLS get it too. */
+/** Only a warning: the key is sent anyway, as it is to pools without TLS. */
 function judgeTls(pool: Pool): readonly Finding[] {
   const [first, ...others] = unverifiedEndpoints(pool);
   if (first === undefined) return [];
   const more = others.length === 0 ? "" : ` and ${others.length} more`;
-  const message = `the endpoint key is sent to ${first}${more} over TLS that is not verified`;
+  const message = `the endpoint key is sent to ${first}${more} over unverified TLS`;
   return [areaOf(`pool ${pool.name}`).wrong("warning", "UMB0418", message)];
 }
 
@@ -253,7 +253,7 @@ function namesOf(names: readonly string[]): string {
   return `${names.slice(0, mostShown).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
-/** Requests go where their model is, but each model then has a part of the pool only. */
+/** Requests are routed to endpoints with their model, so each model gets only part of the pool. */
 function judgeLikeness({ name, endpoints }: Pool, answers: Answers): readonly Finding[] {
   const listed = endpoints.flatMap((address) => {
     const models = answers.get(address)?.models;
@@ -266,7 +266,7 @@ function judgeLikeness({ name, endpoints }: Pool, answers: Answers): readonly Fi
   return [areaOf(`pool ${name}`).wrong("info", "UMB0413", message)];
 }
 
-/** Names that InferenceModels promise, and no endpoint has. */
+/** Finds models that InferenceModels name but no endpoint serves. */
 function judgeModels(
   { name, endpoints, models, rewrites }: Pool,
   answers: Answers,
@@ -284,11 +284,11 @@ function judgeModels(
   );
   const missing = [...wanted].filter((model) => !served.has(model));
   if (missing.length === 0) return [];
-  const message = `no endpoint serves ${namesOf(missing)}, which the resources name; they serve ${namesOf([...served])}`;
+  const message = `no endpoint serves ${namesOf(missing)}, although the resources name it; served models: ${namesOf([...served])}`;
   return [areaOf(`pool ${name}`).wrong("warning", "UMB0414", message)];
 }
 
-/** A Date header counts whole seconds. */
+/** A Date header has a resolution of one second. */
 function judgeClocks(answers: Answers): readonly Finding[] {
   const apart = [...answers].flatMap(([address, answer]) => {
     const ahead = answer?.metrics.ok === true ? answer.metrics.clockAheadMs : undefined;
@@ -298,6 +298,6 @@ function judgeClocks(answers: Answers): readonly Finding[] {
   const [worst] = apart.toSorted((a, b) => Math.abs(b.ahead) - Math.abs(a.ahead));
   if (worst === undefined) return [];
   const seconds = Math.round(Math.abs(worst.ahead) / 1_000);
-  const message = `the clock of ${worst.address} is ${seconds} s ${worst.ahead > 0 ? "ahead of" : "behind"} this machine's${apart.length > 1 ? `, and ${apart.length - 1} more are apart` : ""}`;
+  const message = `the clock of ${worst.address} is ${seconds} s ${worst.ahead > 0 ? "ahead of" : "behind"} this machine's${apart.length > 1 ? `; ${apart.length - 1} more clocks differ` : ""}`;
   return [areaOf("machine").wrong("warning", "UMB0409", message)];
 }

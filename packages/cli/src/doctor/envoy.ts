@@ -5,7 +5,7 @@ import { areaOf, type Finding } from "./finding.ts";
 import { orLater } from "./machine.ts";
 import { isOlder, type Version, versionIn, versionText } from "./version.ts";
 
-/** The Envoy that `umbra up` would run. */
+/** The Envoy binary that `umbra up` would run. */
 export type EnvoyFound =
   | ({ readonly ok: true; readonly says: string } & FoundEnvoy)
   | { readonly ok: false; readonly reason: string };
@@ -26,36 +26,36 @@ export function lookForEnvoy(env: Readonly<Record<string, string | undefined>>):
     maxBuffer: 1024 ** 2,
   });
   if (status === 0) return { ok: true, says: stdout, ...found };
-  const why = error?.message ?? (signal === null ? `exit status ${status}` : `ended by ${signal}`);
-  return { ok: false, reason: `${path} --version does not work: ${why}` };
+  const why = error?.message ?? (signal === null ? `exit status ${status}` : `killed by ${signal}`);
+  return { ok: false, reason: `${path} --version fails: ${why}` };
 }
 
 const renderedFor: Version = [1, 40, 0];
 const { ok, wrong } = areaOf("machine");
 
-/** Pure. `running` is what an Envoy at the admin address says of its version. */
+/** Pure. `running` is the version reported by an Envoy at the admin address. */
 export function judgeEnvoy(found: EnvoyFound, running: string | undefined): readonly Finding[] {
   const findings = running === undefined ? [] : versionFindings("the running Envoy", running);
   if (found.ok) {
     const name = `Envoy at ${found.path} (${found.origin})`;
     return [...versionFindings(name, found.says), ...findings];
   }
-  // Somebody else starts it.
+  // Envoy is started by someone else.
   if (running !== undefined) return findings;
-  return [wrong("error", "UMB0403", found.reason.replace(/\. .*/s, ""))];
+  return [wrong("error", "UMB0403", found.reason.replace(/(: `|\. ).*/s, ""))];
 }
 
 function versionFindings(name: string, says: string): readonly Finding[] {
   const version = versionIn(says);
   if (version === undefined) {
     const said = says.trim().slice(0, 80);
-    return [wrong("warning", "UMB0404", `${name} does not tell its version, but "${said}"`)];
+    return [wrong("warning", "UMB0404", `${name} reports an unknown version: "${said}"`)];
   }
   const text = versionText(version);
   const findings: Finding[] = [];
   if (version[0] !== renderedFor[0] || version[1] !== renderedFor[1]) {
     const isOld = isOlder(version, renderedFor);
-    const message = `${name} is ${text}: the bootstrap is written for 1.40`;
+    const message = `${name} is ${text}: the bootstrap is for Envoy 1.40`;
     findings.push(wrong(isOld ? "warning" : "info", "UMB0404", message));
   }
   for (const { id, what, fixedIn } of holdFor(version, envoyAdvisories, 2)) {

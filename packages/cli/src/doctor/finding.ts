@@ -1,22 +1,22 @@
 import { type DiagnosticCode, diagnosticCodes, type Severity } from "@umbra/envoy-config";
 
-/** One thing that was looked at: in order, or with a code that says what is wrong with it. */
+/** The result of one check: either all is well, or a code identifies the problem. */
 export interface Finding {
   readonly severity: Severity | "ok";
-  /** What it belongs to: `machine`, `ports`, `sidecar`, `resources` or `pool <name>`. */
+  /** The checked area: `machine`, `ports`, `sidecar`, `resources` or `pool <name>`. */
   readonly area: string;
-  /** Absent where all is well. */
+  /** Absent if all is well. */
   readonly code?: string;
-  /** What was seen; lower case, no full stop. */
+  /** The observation, in lower case and without a full stop. */
   readonly message: string;
-  /** How to fix it; absent where all is well. */
+  /** How to fix the problem; absent if all is well. */
   readonly remedy?: string;
 }
 
-/** What findings of one area are made with. */
+/** Creates findings of one area. */
 export interface Area {
   ok(message: string): Finding;
-  /** With the code's own remedy, where there is nothing more exact to say. */
+  /** Uses the code's default remedy unless a more specific one is given. */
   wrong(severity: Severity, code: DiagnosticCode, message: string, remedy?: string): Finding;
 }
 

@@ -8,7 +8,7 @@ const marks = { ok: "ok", info: "info", warning: "warning", error: "error" } as 
 const colours = { ok: "green", info: "cyan", warning: "yellow", error: "red" } as const;
 const width = "warning".length;
 
-/** The findings by area, each with its remedy. Nothing in it steers a terminal, whatever an endpoint has answered. */
+/** Formats the findings by area, each with its remedy. Escapes terminal control characters in whatever an endpoint answered. */
 export function findingsText(
   findings: readonly Finding[],
   { hasColour }: Pick<Io, "hasColour">,

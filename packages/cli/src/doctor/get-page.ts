@@ -9,14 +9,14 @@ export type PageRead =
       readonly text: string;
       readonly bytes: number;
       readonly tookMs: number;
-      /** How far the server's clock is before this machine's, in ms; undefined where it does not tell. */
+      /** How far the server's clock is ahead of this machine's, in ms; undefined without a Date header. */
       readonly clockAheadMs: number | undefined;
     }
   | {
       readonly ok: false;
       readonly kind: "unreachable" | "timeout" | "status" | "too_large";
       readonly reason: string;
-      /** Of an answer that is no success. */
+      /** Only for an error status. */
       readonly text?: string;
       readonly status?: number;
     };
@@ -25,18 +25,18 @@ export interface GetPageOptions {
   readonly timeoutMs: number;
   /** Value of the `authorization` header. */
   readonly authorization?: string | undefined;
-  /** How the certificate of an `https` URL is verified; absent: not at all. */
+  /** How to verify the certificate of an `https` URL; not verified when absent. */
   readonly tls?: EndpointTls | undefined;
 }
 
-/** As much as the sidecar reads of a page. */
+/** The sidecar's own size limit for a page. */
 const maxBytes = 4 * 1024 * 1024;
 
 const maxRedirects = 3;
 
 /**
- * Reads a page within its time and size; redirects are followed to the same scheme, host and port only, as the
- * sidecar does. Never throws.
+ * Reads a page with a time and size limit. Like the sidecar, it only follows redirects to the same scheme, host and
+ * port. Never throws.
  */
 export async function getPage(
   url: string,

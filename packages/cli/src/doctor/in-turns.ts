@@ -1,4 +1,4 @@
-/** Works through the items, so many at once; undefined for those whose turn has not come when `deadlineMs` are over. */
+/** Processes the items with limited concurrency. Returns undefined for items that had not started when `deadlineMs` passed. */
 export async function inTurns<Item, Result>(
   items: readonly Item[],
   { atOnce, deadlineMs }: { readonly atOnce: number; readonly deadlineMs: number },

@@ -3,14 +3,14 @@ import { holdFor, nodeAdvisories } from "./advisories.ts";
 import { areaOf, type Finding } from "./finding.ts";
 import { isOlder, type Version, versionIn } from "./version.ts";
 
-/** What Umbra's processes have to live on. */
+/** The resources available to Umbra's processes. */
 export interface Machine {
-  /** As `process.version` says. */
+  /** The value of `process.version`. */
   readonly node: string;
   readonly processors: number;
-  /** Of the machine, or of the container where it has a limit. */
+  /** Memory of the machine, or the container's limit if there is one. */
   readonly memoryBytes: number;
-  /** Files and connections that a process may have open; undefined where the system does not tell. */
+  /** Files and connections that a process may have open; undefined if unknown. */
   readonly openFiles: number | "unlimited" | undefined;
 }
 
@@ -25,10 +25,10 @@ export function thisMachine(): Machine {
   };
 }
 
-/** Node raises its soft limit to the hard one, and what it starts inherits that. */
+/** Node raises its soft limit to the hard limit, and its child processes inherit that. */
 function openFilesLimit(): Machine["openFiles"] {
   const { report } = process;
-  // Else it resolves the names of all peers. Node's types do not know it yet.
+  // Otherwise the report resolves the names of all peers. Missing in Node's types.
   Object.assign(report, { excludeNetwork: true });
   const { userLimits } = report.getReport() as {
     readonly userLimits?: { readonly open_files?: { readonly hard: number | "unlimited" } };
@@ -37,7 +37,7 @@ function openFilesLimit(): Machine["openFiles"] {
 }
 
 const oldestNode: Version = [22, 19, 0];
-/** A client takes two of Envoy's: its own connection and one to an endpoint. */
+/** Each client needs two files of Envoy: its own connection and one to an endpoint. */
 const fewFiles = 4_096;
 const littleMemory = 1024 ** 3;
 
@@ -70,28 +70,29 @@ function nodeFindings({ node }: Machine): readonly Finding[] {
   );
 }
 
-/** `1.38.4, 1.39.1 or later`, the oldest two left out where there are many. */
+/** Formats versions such as `1.38.4, 1.39.1 or later`; lists only the two newest. */
 export function orLater(fixedIn: readonly string[]): string {
   return `${fixedIn.slice(-2).join(", ")} or later`;
 }
 
 function filesFinding({ openFiles }: Machine): Finding {
-  if (openFiles === undefined) return ok("the limit of open files is not known");
+  if (openFiles === undefined) return ok("the limit on open files is unknown");
   if (openFiles === "unlimited" || openFiles >= fewFiles) {
-    return ok(`${openFiles} open files for each process`);
+    return ok(`${openFiles} open files per process`);
   }
-  const message = `a process may have ${openFiles} files open: about ${Math.floor(openFiles / 2)} clients at once`;
+  const message = `the limit of ${openFiles} open files per process allows about ${Math.floor(openFiles / 2)} concurrent clients`;
   return wrong("warning", "UMB0407", message);
 }
 
 function memoryFinding({ memoryBytes }: Machine): Finding {
   const size = `${Math.round(memoryBytes / 1024 ** 2).toLocaleString("en-US")} MiB of memory`;
   if (memoryBytes >= littleMemory) return ok(size);
-  return wrong("warning", "UMB0408", `${size}, which Envoy and the sidecar share`);
+  return wrong("warning", "UMB0408", `${size}, shared by Envoy and the sidecar`);
 }
 
 function processorsFinding({ processors }: Machine): Finding {
   if (processors > 1) return ok(`${processors} processors`);
-  const message = "one processor: Envoy's work holds up the picks, and judging the shadow both";
-  return wrong("info", "UMB0408", message, "give it two processors or more");
+  const message =
+    "only one processor: Envoy slows down the picks, and evaluating the shadow slows down both";
+  return wrong("info", "UMB0408", message, "use at least two processors");
 }

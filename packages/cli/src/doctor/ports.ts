@@ -1,20 +1,20 @@
 import { createServer } from "node:net";
 import { areaOf, type Finding } from "./finding.ts";
 
-/** A port that Umbra or Envoy is to listen on. */
+/** A port that Umbra or Envoy needs. */
 export interface WantedPort {
   readonly host: string;
   readonly port: number;
   readonly owner: "sidecar" | "envoy" | "listener";
   /** `listener "http"`, `the sidecar's gRPC server`. */
   readonly who: string;
-  /** How to take another one. */
+  /** How to choose another port. */
   readonly remedy: string;
-  /** Set where it is known that Umbra itself listens there already. */
+  /** Set if Umbra itself is known to listen there. */
   readonly heldBy?: string;
 }
 
-/** What came of trying to listen: `free`, or the error's code such as `EADDRINUSE`. */
+/** The result of trying to listen: `free`, or an error code such as `EADDRINUSE`. */
 export type PortState = string;
 
 export function tryPort(host: string, port: number): Promise<PortState> {
@@ -27,7 +27,7 @@ export function tryPort(host: string, port: number): Promise<PortState> {
 
 const { ok, wrong } = areaOf("ports");
 
-/** Pure. `states` has a state for each of `wanted`. */
+/** Pure. `states` has one entry for each port in `wanted`. */
 export function judgePorts(
   wanted: readonly WantedPort[],
   states: readonly PortState[],
@@ -39,33 +39,33 @@ export function judgePorts(
     takenBy.set(port, other ?? who);
     return other === undefined
       ? judgePort(each, states[index] ?? "free")
-      : taken(`port ${port} is wanted by ${other} and by ${who}`, remedy);
+      : taken(`port ${port} is used by both ${other} and ${who}`, remedy);
   });
 }
 
 function judgePort({ host, port, who, remedy, heldBy }: WantedPort, state: PortState): Finding {
   const where = host === "0.0.0.0" || host === "::" ? `port ${port}` : `${host}:${port}`;
   if (state === "free") return ok(`${where} is free for ${who}`);
-  if (heldBy !== undefined) return ok(`${where} is held by ${heldBy}: ${who}`);
+  if (heldBy !== undefined) return ok(`${where} is used by ${heldBy}: ${who}`);
   switch (state) {
     case "EADDRINUSE":
       return taken(
-        `${where} is taken, and ${who} needs it`,
-        `stop what listens there, or ${remedy}`,
+        `${where} is in use, but ${who} needs it`,
+        `stop the process that listens there, or ${remedy}`,
       );
     case "EACCES":
       return taken(
-        `${where} may not be bound by this user, and ${who} needs it`,
+        `this user may not listen on ${where}, but ${who} needs it`,
         `${remedy}, or give Envoy CAP_NET_BIND_SERVICE`,
       );
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
       return taken(
-        `${host} is no address of this machine, and ${who} is to bind it`,
-        "name an address of this machine, or 0.0.0.0 for all",
+        `${host} is not an address of this machine, but ${who} should listen on it`,
+        "use an address of this machine, or 0.0.0.0 for all",
       );
     default:
-      return taken(`${where} can't be bound for ${who}: ${state}`, remedy);
+      return taken(`can't listen on ${where} for ${who}: ${state}`, remedy);
   }
 }
 

@@ -4,17 +4,17 @@ import { jsonObject, objectOf } from "../json-object.ts";
 import { areaOf, type Finding } from "./finding.ts";
 import { getPage, type PageRead } from "./get-page.ts";
 
-/** What already runs here. */
+/** The Umbra processes that already run on this machine. */
 export interface Running {
-  /** What Envoy's admin interface says of its version; undefined where none answers. */
+  /** The version from Envoy's admin interface; undefined if none answers. */
   readonly envoyVersion: string | undefined;
-  /** Ports that this Envoy listens on. */
+  /** Ports that the running Envoy listens on. */
   readonly envoyPorts: ReadonlySet<number>;
   readonly isSidecarUp: boolean;
   readonly findings: readonly Finding[];
 }
 
-/** Asks the admin interfaces of a sidecar and of an Envoy, in case they run. */
+/** Queries the admin interfaces of a sidecar and an Envoy, if they run. */
 export async function lookAtRunning(
   { admin, envoyAdmin }: { readonly admin: string; readonly envoyAdmin: string },
   timeoutMs: number,
@@ -37,7 +37,7 @@ export async function lookAtRunning(
     envoyPorts: isEnvoyUp ? portsIn(listeners) : new Set(),
     isSidecarUp,
     findings: [
-      ...(isSidecarUp ? sidecarFindings(admin, ready, pools) : [ok(`none runs at ${admin}`)]),
+      ...(isSidecarUp ? sidecarFindings(admin, ready, pools) : [ok(`no sidecar runs at ${admin}`)]),
       ...(isEnvoyUp && state !== "LIVE"
         ? [wrong("warning", "UMB0415", `Envoy at ${envoyAdmin} is ${state}`)]
         : []),
@@ -46,7 +46,7 @@ export async function lookAtRunning(
   };
 }
 
-/** Of all layers that this Envoy has, those that it reads from elsewhere included. */
+/** Covers all runtime layers of this Envoy, including layers loaded from elsewhere. */
 function guardFindings(envoyAdmin: string, runtime: PageRead): readonly Finding[] {
   if (!hasCrashingGuardOn(fieldsOf(runtime))) return [];
   const message = `the runtime of Envoy at ${envoyAdmin} ${crashingGuardEffect}`;
@@ -63,7 +63,7 @@ function sidecarFindings(admin: string, ready: PageRead, pools: PageRead): reado
   return [wrong("warning", "UMB0415", message), ...staleFindings(admin, pools)];
 }
 
-/** Endpoints whose metrics the running sidecar does not have. */
+/** Finds endpoints for which the running sidecar has no fresh metrics. */
 function staleFindings(admin: string, page: PageRead): readonly Finding[] {
   const { pools } = fieldsOf(page);
   if (!Array.isArray(pools)) return [];
@@ -77,7 +77,7 @@ function staleFindings(admin: string, page: PageRead): readonly Finding[] {
       const age =
         typeof metricsAgeMs === "number" ? `${(metricsAgeMs / 1_000).toFixed(1)} s old` : "missing";
       const why = typeof lastFailure === "string" ? ` (${lastFailure})` : "";
-      const message = `the sidecar at ${admin} picks without metrics of ${String(address)} in pool ${String(name)}: they are ${age}${why}`;
+      const message = `the sidecar at ${admin} picks without metrics from ${String(address)} (pool ${String(name)}): they are ${age}${why}`;
       return [wrong("warning", "UMB0412", message)];
     });
   });

@@ -6,7 +6,7 @@ import { Client } from "undici";
 import { hostPort } from "../flag-values.ts";
 import { areaOf, type Finding } from "./finding.ts";
 
-/** How Envoy would reach a sidecar. */
+/** How Envoy connects to a sidecar. */
 export interface SidecarLink {
   /** `host:port` or `unix:/path`. */
   readonly address: string;
@@ -15,35 +15,35 @@ export interface SidecarLink {
 
 const { ok, wrong } = areaOf("sidecar");
 
-/** Asks a sidecar for its health as Envoy does, over the same socket and with the same certificates. */
+/** Runs Envoy's health check against a sidecar, over the same socket and with the same certificates. */
 export async function lookAtSidecar(link: SidecarLink, timeoutMs: number): Promise<Finding> {
   const { address, tls } = link;
   const how =
     tls === undefined ? "" : tls.caFile === undefined ? " over unverified TLS" : " over TLS";
   const health = await healthOf(link, timeoutMs);
   if (!health.ok) {
-    const message = `no sidecar is reached at ${address}${how}: ${health.reason}`;
+    const message = `no sidecar is reachable at ${address}${how}: ${health.reason}`;
     return wrong("error", "UMB0416", message);
   }
   const message = `the sidecar at ${address} answers${how}`;
-  if (health.isServing) return ok(`${message} and serves`);
-  return wrong("warning", "UMB0415", `${message}, but does not serve yet`);
+  if (health.isServing) return ok(`${message} and is serving`);
+  return wrong("warning", "UMB0415", `${message}, but is not serving yet`);
 }
 
 type Health =
   | { readonly ok: true; readonly isServing: boolean }
   | { readonly ok: false; readonly reason: string };
 
-/** What Envoy's health check asks for. */
+/** The service name in Envoy's health check. */
 const service = Buffer.from("envoy.service.ext_proc.v3.ExternalProcessor");
 
-/** A gRPC message of one field, of the number 1: a HealthCheckRequest. */
+/** A gRPC-framed HealthCheckRequest: one string field with number 1. */
 const question = Buffer.concat([
   Buffer.from([0, 0, 0, 0, service.length + 2, 0x0a, service.length]),
   service,
 ]);
 
-/** A HealthCheckResponse has one small number; more is somebody else's answer. */
+/** A HealthCheckResponse is one small number; a longer answer comes from another program. */
 const maxAnswer = 256;
 const servingAnswer = Buffer.from([0, 0, 0, 0, 2, 0x08, 1]);
 
@@ -59,7 +59,7 @@ async function healthOf(link: SidecarLink, timeoutMs: number): Promise<Health> {
     const answer = Buffer.from(await body.arrayBuffer());
     const isGrpc = String(headers["content-type"]).startsWith("application/grpc");
     if (!isGrpc || answer.length === 0) {
-      throw new Error("it is no gRPC server with a health check");
+      throw new Error("not a gRPC server with a health check");
     }
     return { ok: true, isServing: answer.equals(servingAnswer) };
   } catch (cause) {
@@ -72,7 +72,7 @@ async function healthOf(link: SidecarLink, timeoutMs: number): Promise<Health> {
   }
 }
 
-/** Throws where a file can't be read. */
+/** Throws if a file can't be read. */
 function clientOf({ address, tls }: SidecarLink): Client {
   const isUnix = address.startsWith("unix:");
   const { host } = isUnix ? { host: "sidecar" } : hostPort(address, "--sidecar");
@@ -90,7 +90,7 @@ function clientOf({ address, tls }: SidecarLink): Client {
       cert: read(certFile),
       key: read(keyFile),
       servername: serverName === undefined || isIP(serverName) !== 0 ? undefined : serverName,
-      // Behind a Unix socket there is no name to hold the certificate to.
+      // A Unix socket has no hostname to check the certificate against.
       checkServerIdentity: serverName === undefined ? () => undefined : undefined,
     }),
   });

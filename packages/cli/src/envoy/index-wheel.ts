@@ -15,7 +15,7 @@ export interface WheelRequest {
   readonly signal: AbortSignal;
   /** Called once, when the wheel is found. `bytes` is undefined where the index does not say. */
   readonly onFound: (name: string, bytes: number | undefined) => void;
-  /** Called with all bytes that have come. */
+  /** Called with the number of bytes received so far. */
   readonly onBytes: (bytes: number) => void;
 }
 
@@ -110,7 +110,7 @@ async function save({ body }: Response, { file, onBytes }: WheelRequest): Promis
   return hash.digest("hex");
 }
 
-/** fetch says "fetch failed" of all that its cause tells apart. */
+/** The message of fetch is always "fetch failed"; its cause has the reason. */
 function reasonOf(cause: unknown): string {
   const error = cause as Error & { readonly cause?: Error };
   const inner = error.cause as (Error & { readonly code?: string }) | undefined;

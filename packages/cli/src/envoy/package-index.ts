@@ -27,7 +27,7 @@ function indexUrlIn(file: string): string | undefined {
   try {
     text = readFileSync(file, "utf8");
   } catch {
-    // Absent or not ours to read: pip passes over it too.
+    // Absent or not readable: pip ignores it too.
     return undefined;
   }
   let section = "";
@@ -61,7 +61,7 @@ function fileName({ pathname }: URL): string {
   try {
     return decodeURIComponent(last);
   } catch {
-    // A broken escape: no name that anybody looks for.
+    // A broken escape: no wheel has such a name.
     return last;
   }
 }

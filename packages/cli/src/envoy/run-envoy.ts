@@ -15,7 +15,7 @@ export interface EnvoyOptions {
 /** Enough for the backtrace of a crash. */
 const keptLines = 40;
 
-/** Starts Envoy with a bootstrap of its own. Several may run at once. */
+/** Starts Envoy with the given bootstrap. Several instances may run at once. */
 export function runEnvoy({ binary, bootstrap, concurrency, onLine }: EnvoyOptions): Child {
   const folder = mkdtempSync(join(tmpdir(), "umbra-envoy-"));
   const file = join(folder, "envoy.yaml");
@@ -34,6 +34,6 @@ export function runEnvoy({ binary, bootstrap, concurrency, onLine }: EnvoyOption
     },
   });
   const ended = child.ended.finally(() => rmSync(folder, { recursive: true, force: true }));
-  // Without the access log, which is on standard output.
+  // Excludes the access log, which goes to standard output.
   return { ...child, ended, lastLines: () => errors };
 }

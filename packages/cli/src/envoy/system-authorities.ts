@@ -4,15 +4,15 @@ import { CommandError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { systemCaFile } from "./system-ca.ts";
 
-/** True where endpoints are verified with the authorities of the system. */
+/** True if endpoints are verified with the system's CA certificates. */
 export function usesSystemAuthorities({ pools }: Pick<Topology, "pools">): boolean {
   return pools.some(({ tls }) => isOfSystem(tls));
 }
 
 /**
- * The topology, with the system's authorities in the place of "those of the system", so that Umbra trusts what Envoy
- * trusts. Where no file is named and none is there, those of Node.js stay. Throws UsageError for a flag without effect,
- * CommandError where the named file can't be read.
+ * Replaces "the system's CA certificates" in the topology by their PEM text, so that Umbra trusts what Envoy trusts.
+ * If no file is given and none is found, Node.js' own CA certificates are used. Throws UsageError for a flag without
+ * effect and CommandError if the given file can't be read.
  */
 export function withSystemAuthorities(
   topology: Topology,
@@ -35,7 +35,7 @@ export function withSystemAuthorities(
 
 export function systemCaWithoutEffect(): UsageError {
   return new UsageError(
-    "--system-ca has no effect: no BackendTLSPolicy of the files has wellKnownCACertificates: System",
+    "--system-ca has no effect: no BackendTLSPolicy in the files has wellKnownCACertificates: System",
   );
 }
 

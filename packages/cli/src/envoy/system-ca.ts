@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { defaultBootstrapOptions } from "@umbra/envoy-config";
 
-/** Where distributions keep the authorities that a machine trusts. */
+/** Where Linux distributions keep the trusted CA certificates. */
 const known = [
   defaultBootstrapOptions.systemCaFile,
   "/etc/pki/tls/certs/ca-bundle.crt",
@@ -9,7 +9,7 @@ const known = [
   "/etc/ssl/ca-bundle.pem",
 ];
 
-/** The PEM authorities of this machine: `$SSL_CERT_FILE`, else the first that is there. */
+/** The PEM file with this machine's CA certificates: `$SSL_CERT_FILE`, else the first known file that exists. */
 export function systemCaFile(env: Readonly<Record<string, string | undefined>>): string {
   const { SSL_CERT_FILE: named } = env;
   if (named !== undefined && named !== "") return named;

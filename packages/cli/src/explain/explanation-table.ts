@@ -3,7 +3,7 @@ import { printableLines } from "@umbra/shadow/printable";
 import type { Explained } from "@umbra/sidecar";
 import { tableText } from "../tables.ts";
 
-/** One row an endpoint: how far it came through the filters, its scores, and which was picked. */
+/** One row per endpoint: which filters kept it, its scores, and whether it was picked. */
 export function explanationTable({ pool, request, explanation }: Explained): string {
   const { candidates, filters, scorers, totals, picked, refusal, profile, picker } = explanation;
   const used = filters.filter(({ isSkipped }) => !isSkipped);
@@ -25,7 +25,7 @@ export function explanationTable({ pool, request, explanation }: Explained): str
   const lines = [
     `pool ${pool}, profile ${profile || "–"}, picker ${picker || "–"}, request ${JSON.stringify(request)}`,
     tableText(head, rows, { style: { compact: true } }).trimEnd(),
-    ...(skipped.length === 0 ? [] : [`without effect: ${skipped.join(", ")}`]),
+    ...(skipped.length === 0 ? [] : [`not used: ${skipped.join(", ")}`]),
     ...(refusal === undefined ? [] : [`refused: ${refusal}`]),
   ];
   return printableLines(`${lines.join("\n")}\n`);

@@ -7,7 +7,7 @@ import { CommandError } from "../errors.ts";
 
 type Endpoint = PoolAnswer["endpoints"][number];
 
-/** As a snapshot prints it. Only the address is needed. */
+/** An endpoint as in a snapshot. Only the address is required. */
 type StateOfEndpoint = Pick<Endpoint, "address"> & Partial<Endpoint>;
 
 interface StateOfPool extends Pick<PoolAnswer, "name">, Partial<Pick<PoolAnswer, "adapters">> {
@@ -22,7 +22,7 @@ type Asked = { readonly pool: string; readonly model?: string } & Pick<
 const nowMs = 1_000_000;
 const mostInFlight = 10_000;
 
-/** Picks for the request in a pool that is made of a saved state. Prompts' prefixes are not in it. */
+/** Picks an endpoint in a pool restored from a saved state. The state contains no prompt prefixes. */
 export function explainState(
   state: unknown,
   asked: Asked,
@@ -44,7 +44,7 @@ function poolIn(state: unknown, name: string): StateOfPool {
   const pools = (state as { readonly pools?: unknown } | null)?.pools;
   if (!Array.isArray(pools)) {
     throw new CommandError(
-      'the state has no "pools": save one with curl http://127.0.0.1:9090/v1/pools',
+      'the file has no "pools": save a state with curl http://127.0.0.1:9090/v1/pools',
     );
   }
   const all = pools as readonly StateOfPool[];
@@ -70,12 +70,12 @@ function restored(saved: StateOfPool, resources: Pool | undefined): PoolState {
     const { address, metrics, inFlight = 0, recentAdapters = [] } = endpoint;
     if (!isState(metrics)) {
       throw new CommandError(
-        `the metrics of ${address} in the state must be {"kind": "fresh", "metrics": {"waitingRequests": 0, "runningRequests": 0}} or alike, as a sidecar prints them`,
+        `the metrics of ${address} in the state must have the sidecar's format, such as {"kind": "fresh", "metrics": {"waitingRequests": 0, "runningRequests": 0}}`,
       );
     }
     for (let i = 0; i < Math.min(inFlight, mostInFlight); i++) hold(pool, address);
     if (metrics !== undefined && metrics.kind !== "missing") {
-      // What was in flight is in the scraped counts already.
+      // The scraped counts already include requests that were in flight.
       pool.recordScrape(address, scraped(metrics), nowMs + 1);
     }
     for (const adapter of recentAdapters) hold(pool, address, adapter)?.release();
@@ -89,7 +89,7 @@ function isState(metrics: StateOfEndpoint["metrics"]): boolean {
   return [waitingRequests, runningRequests].every((count) => Number.isFinite(count));
 }
 
-/** Lists of adapters are arrays in JSON. */
+/** Adapter lists are arrays in JSON. */
 function scraped({ kind, metrics }: Exclude<Endpoint["metrics"], { kind: "missing" }>) {
   const { activeAdapters, loadedAdapters, namedAdapters: _, ...others } = metrics;
   return {
@@ -100,7 +100,7 @@ function scraped({ kind, metrics }: Exclude<Endpoint["metrics"], { kind: "missin
   };
 }
 
-/** A profile may refuse requests that are not critical, which says nothing about what was sent there. */
+/** Critical, because a profile may refuse other requests, and these were already sent. */
 function hold(pool: PoolState, address: string, adapter?: string) {
   const picked = pool.pick({
     model: adapter ?? "",

@@ -9,7 +9,7 @@ export interface Terminal {
   readonly signal: AbortSignal;
 }
 
-/** Asks for what is not given. Throws CommandError when the user ends it. */
+/** Prompts for missing values. Throws CommandError if the user cancels. */
 export function asking(terminal: Terminal): Ask {
   return async ({ given, message, placeholder, read, otherwise, isAsked = true }) => {
     if (given === undefined && !isAsked) return otherwise;
@@ -26,7 +26,7 @@ export function asking(terminal: Terminal): Ask {
         },
         ...terminal,
       }));
-    if (isCancel(typed)) throw new CommandError("ended; nothing was written");
+    if (isCancel(typed)) throw new CommandError("cancelled; nothing was written");
     const answer = read(typed);
     if (!answer.ok) throw new CommandError(answer.message);
     return answer.value;

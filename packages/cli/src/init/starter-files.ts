@@ -5,7 +5,7 @@ export interface StarterFile {
   readonly text: string;
 }
 
-/** The first set of files, each with words on what to change. Pure; `umbra check` finds nothing in them. */
+/** Creates the starter files, with comments on what to change. Pure. The files pass `umbra check`. */
 export function starterFiles(answers: Answers): readonly StarterFile[] {
   const hasShadow = answers.shadow.length > 0;
   return [
@@ -15,14 +15,14 @@ export function starterFiles(answers: Answers): readonly StarterFile[] {
   ];
 }
 
-/** In quotes that YAML and JSON share: nothing in a value is YAML of its own. */
+/** Quotes a value for YAML in JSON style, so that nothing in it is read as YAML. */
 function quoted(value: string): string {
   return JSON.stringify(value);
 }
 
 function gatewayFile({ port, hostname }: Answers, hasShadow: boolean): string {
   const mirror = `      filters:
-        # A copy of each request goes to the shadow, which is picked as well as the primary. Nobody sees its answer.
+        # Mirrors each request to the shadow, where Umbra picks an endpoint too. The shadow's answer is discarded.
         - type: RequestMirror
           requestMirror:
             backendRef:
@@ -30,7 +30,7 @@ function gatewayFile({ port, hostname }: Answers, hasShadow: boolean): string {
               kind: InferencePool
               name: shadow
 `;
-  return `# The way in: which port and host clients come to, and which pool answers them.
+  return `# The port and hostname for clients, and the pool that answers them.
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata:
@@ -64,7 +64,7 @@ ${hasShadow ? mirror : ""}`;
 
 function poolsFile({ primary, shadow, model }: Answers, hasShadow: boolean): string {
   const models = `---
-# Names that clients may ask the pool for, beside those that its endpoints list themselves.
+# Models that clients may request, in addition to those that the endpoints list.
 apiVersion: inference.networking.x-k8s.io/v1alpha2
 kind: InferenceModel
 metadata:
@@ -76,7 +76,7 @@ spec:
     name: primary
 `;
   return [
-    "# The model servers. On Kubernetes remove the annotations: then the ready Pods that the selector names are the endpoints.\n",
+    "# The model servers. On Kubernetes, remove the annotations: then the ready Pods that match the selector are the endpoints.\n",
     poolText("primary", primary),
     ...(hasShadow ? ["---\n", poolText("shadow", shadow)] : []),
     ...(model === undefined ? [] : [models]),
@@ -101,7 +101,7 @@ spec:
     name: umbra
     port:
       number: 9002
-    # What happens to requests while no sidecar answers: FailOpen lets Envoy balance, FailClose answers 503.
+    # While no sidecar answers: with FailOpen Envoy balances requests itself, with FailClose it answers 503.
     failureMode: FailOpen
 `;
 }
@@ -109,11 +109,11 @@ spec:
 function policyFile({ percent, model, shadowModel }: Answers): string {
   const isRenamed = model !== undefined && shadowModel !== undefined && shadowModel !== model;
   const rewrite = `  rewrite:
-    # In the copy alone.
+    # Only in the mirrored request.
     model:
       ${quoted(model ?? "")}: ${quoted(shadowModel ?? "")}
 `;
-  return `# What of the traffic is mirrored, what it may use, and how the shadow is judged. docs/evaluation.md has every field.
+  return `# Which requests are mirrored, the mirror's budget, and how the shadow is evaluated. All fields: docs/evaluation.md.
 apiVersion: umbra.dev/v1alpha1
 kind: ShadowPolicy
 metadata:
@@ -125,14 +125,14 @@ spec:
       name: chat
       sectionName: all
   sampling:
-    # \`umbra shadow percent N\` changes it while Envoy runs.
+    # \`umbra shadow percent N\` changes this at runtime.
     percent: ${percent}
 ${isRenamed ? rewrite : ""}  budget:
-    # Copies over it are dropped, and never wait: the primary does not notice.
+    # Mirrored requests above this limit are dropped. They never wait, so the primary is not affected.
     maxInFlight: 32
     maxDuration: 2h
   evaluation:
-    # The same model on both sides: then also lengths of answers are compared.
+    # True: both lanes run the same model, so answer lengths are compared too.
     sameModel: ${!isRenamed}
 `;
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { CommandError } from "../errors.ts";
 import type { StarterFile } from "./starter-files.ts";
 
-/** Writes the files, all or none where one is there already. Returns their paths. */
+/** Writes all files, or none if one already exists. Returns their paths. */
 export function writeFiles(
   folder: string,
   files: readonly StarterFile[],
@@ -13,7 +13,7 @@ export function writeFiles(
   const there = isForced ? [] : paths.filter((path) => existsSync(path));
   if (there.length > 0) {
     throw new CommandError(
-      `nothing is written, because ${there.join(", ")} ${there.length === 1 ? "is" : "are"} there already: name another folder with --dir, or overwrite with --force`,
+      `nothing was written because ${there.join(", ")} already ${there.length === 1 ? "exists" : "exist"}: choose another folder with --dir, or overwrite with --force`,
     );
   }
   try {

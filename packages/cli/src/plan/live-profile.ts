@@ -10,13 +10,13 @@ export interface LiveProfile {
   readonly profile: Partial<TrafficProfile>;
 }
 
-/** What the reports of a running sidecar say of its traffic. Of several candidates the one with the most pairs counts. */
+/** Reads the traffic profile from a running sidecar's reports. Uses the candidate with the most pairs. */
 export async function liveProfile(admin: string, io: Io): Promise<LiveProfile> {
   const { reports } = await askAdmin(admin, "/v1/report", { signal: io.signal });
   const [report] = reports.toSorted((a, b) => b.funnel.paired - a.funnel.paired);
   if (report === undefined || report.evaluation.elapsed_s <= 0) {
     throw new CommandError(
-      "the sidecar has no evaluation to plan by: mirror a small share first, or record samples",
+      "the sidecar has no evaluation to use for planning: mirror a few requests first, or record samples",
     );
   }
   const { evaluation, funnel, metrics } = report;

@@ -6,20 +6,20 @@ import { checked, hostPort } from "../flag-values.ts";
 import { flag, type TypedFlag } from "../flags.ts";
 import { jsonObject } from "../json-object.ts";
 
-/** `--admin` of commands that ask a running sidecar. */
+/** The `--admin` flag of commands that query a running sidecar. */
 export const adminFlag: TypedFlag<string> = flag(
-  ...(["--admin <host:port>", "the sidecar's admin interface"] as const),
+  ...(["--admin <host:port>", "admin interface of the sidecar"] as const),
   ...([checked(hostPort), "127.0.0.1:9090"] as const),
 );
 
-/** Reads from a sidecar's admin interface. Throws CommandError with the way out; OutcomeError when `signal` is aborted. */
+/** Reads from a sidecar's admin interface. Throws CommandError with advice, or OutcomeError if `signal` is aborted. */
 export function askAdmin<Path extends AdminPath>(
   admin: string,
   path: Path,
   { query, ...limits }: { readonly query?: URLSearchParams; readonly signal?: AbortSignal } = {},
 ): Promise<AdminAnswers[Path]> {
   const search = query === undefined ? "" : `?${query.toString()}`;
-  // A report is judged when it is asked for.
+  // A report is computed on request, which takes longer.
   const limitMs = path === "/v1/report" ? 65_000 : 10_000;
   return call(admin, `${path}${search}`, { limitMs, ...limits });
 }
@@ -31,7 +31,7 @@ export function isReady(admin: string): Promise<boolean> {
   );
 }
 
-/** Changes what a sidecar mirrors. Throws CommandError, with the sidecar's own words when it refuses. */
+/** Changes what a sidecar mirrors. If the sidecar refuses, throws CommandError with its message. */
 export function changeMirrors(
   admin: string,
   change: ShadowCall,
@@ -57,7 +57,8 @@ async function call<T>(admin: string, path: string, options: CallOptions): Promi
   const { status, text } = await textOf(admin, path, options);
   const answer = jsonObject(text);
   if (status === 200 && answer !== undefined) return answer as T;
-  const why = typeof answer?.error === "string" ? answer.error : "is that a sidecar's?";
+  const why =
+    typeof answer?.error === "string" ? answer.error : "is this a sidecar's admin interface?";
   throw new CommandError(`http://${admin}${path} answered ${status}: ${why}`);
 }
 
@@ -79,7 +80,7 @@ async function textOf(
     const { code, message } = cause as NodeJS.ErrnoException;
     const why = limit.aborted ? `none within ${limitMs / 1_000} s` : (code ?? message);
     throw new CommandError(
-      `no answer from a sidecar at http://${admin}: ${why}; start one with \`umbra up\` or \`umbra serve\`, or name its admin interface with --admin`,
+      `no answer from a sidecar at http://${admin}: ${why}; start one with \`umbra up\` or \`umbra serve\`, or give its admin address with --admin`,
       { cause },
     );
   }

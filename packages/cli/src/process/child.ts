@@ -5,16 +5,16 @@ export interface ChildOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Written to its standard input, which then ends; nothing when absent. */
+  /** Text to write to its standard input, which is then closed. Nothing when absent. */
   readonly input?: string | Uint8Array;
-  /** Each line of its standard output and of its standard error. */
+  /** Called for each line of its standard output and standard error. */
   readonly onLine?: (line: string, from: "stdout" | "stderr") => void;
 }
 
-/** A process of ours. */
+/** A child process. */
 export interface Child {
   readonly pid: number | undefined;
-  /** Its last lines, for when it dies. */
+  /** Its last output lines, to report if it dies. */
   readonly lastLines: () => readonly string[];
   /** Resolves when it has ended; never rejects. */
   readonly ended: Promise<ChildEnd>;
@@ -22,7 +22,7 @@ export interface Child {
   stop(graceMs?: number): Promise<void>;
 }
 
-/** How a process ended, in words: `exit status 1`, `signal SIGKILL`, or why it could not start. */
+/** How a process ended: `exit status 1`, `signal SIGKILL`, or why it could not start. */
 export interface ChildEnd {
   readonly isClean: boolean;
   readonly words: string;
@@ -30,13 +30,13 @@ export interface ChildEnd {
 
 const keptLines = 20;
 
-/** Starts a process whose output is read line by line. */
+/** Starts a process and reads its output line by line. */
 export function startChild({ command, args, env, input, onLine }: ChildOptions): Child {
   const child = spawn(command, args, {
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, ...env },
   });
-  // A child that ends before it has read all says why itself.
+  // A child that exits before reading all its input reports the reason itself.
   child.stdin.on("error", () => {});
   child.stdin.end(input);
   const lines: string[] = [];
@@ -64,7 +64,7 @@ export function startChild({ command, args, env, input, onLine }: ChildOptions):
 function endOf(child: ChildProcess): Promise<ChildEnd> {
   return new Promise((resolve) => {
     child.once("error", (cause) => resolve({ isClean: false, words: cause.message }));
-    // `close` comes after the last line was read, `exit` may come before.
+    // `close` comes after the last line was read; `exit` may come earlier.
     child.once("close", (status, signal) => {
       resolve({
         isClean: status === 0,

@@ -11,13 +11,13 @@ export interface FaultOptions {
   readonly now: () => number;
 }
 
-/** So many faults within a minute are no accident: whoever runs the process should start it again. */
+/** This many faults within a minute are systematic: let the supervisor restart the process. */
 const mostFaults = 20;
 const withinMs = 60_000;
 
 /**
- * Contains errors that nobody has caught, such as a timer's: a sidecar that ended would leave every request unpicked. Each
- * stream has its own state, so the others go on. Returns how to stop.
+ * Contains uncaught errors, such as those of a timer: if the sidecar exited, no request would be picked. Streams don't
+ * share state, so others are not affected. Returns a function that stops containing.
  *
  * @param from the process
  */
@@ -28,9 +28,9 @@ export function containFaults(from: EventEmitter, options: FaultOptions): () => 
     const nowMs = now();
     recent = [...recent.filter((each) => nowMs - each < withinMs), nowMs];
     onFault();
-    log.error({ err }, "an error was not caught: please report it; the sidecar goes on");
+    log.error({ err }, "uncaught error; the sidecar keeps running. Please report this");
     if (recent.length <= mostFaults) return;
-    log.fatal(`more than ${mostFaults} errors in a minute were not caught: ending`);
+    log.fatal(`exiting after more than ${mostFaults} uncaught errors within a minute`);
     exit(1);
   };
   const events = ["uncaughtException", "unhandledRejection"] as const;

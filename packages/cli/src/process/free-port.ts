@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer } from "node:net";
 
-/** Ports on loopback that nobody listens on now. Asked for together, they are different. */
+/** Finds free loopback ports. Ports from one call are different. */
 export async function freePorts(count: number): Promise<readonly number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, () => {

@@ -6,10 +6,10 @@ import type { Io } from "../io.ts";
 import type { ChildOptions } from "./child.ts";
 import { ownCommand } from "./own-command.ts";
 
-/** What `umbra up` hands its sidecar, as JSON on standard input: nothing is read or parsed a second time. */
+/** The configuration that `umbra up` passes to its sidecar as JSON on standard input, so that nothing is read or parsed twice. */
 export interface HandOver {
   readonly topology: Topology;
-  /** Values of flags of `umbra serve`, in the place of its defaults. */
+  /** Values of `umbra serve` flags, instead of its defaults. */
   readonly flags: object;
 }
 
@@ -17,23 +17,23 @@ export interface HandOverFlag {
   readonly handedOver?: true;
 }
 
-/** For `umbra up` alone. */
+/** Used only by `umbra up`. */
 export function handOverOption(): Option {
-  return new Option("--handed-over", "topology and flags come from umbra up").hideHelp();
+  return new Option("--handed-over", "take topology and flags from umbra up").hideHelp();
 }
 
 export function sidecarProcess(handOver: HandOver): ChildOptions {
   return { ...ownCommand(["serve", "--handed-over"]), input: JSON.stringify(handOver) };
 }
 
-/** Throws UsageError where it is not `umbra up` that hands over. */
+/** Throws UsageError if the input does not come from `umbra up`. */
 export async function readHandOver(io: Pick<Io, "streamStdin">): Promise<HandOver> {
   const handed = await json(io.streamStdin()).catch(() => undefined);
   if (isHandOver(handed)) return handed;
-  throw new UsageError("--handed-over is how umbra up starts the sidecar: give -f or --primary");
+  throw new UsageError("--handed-over is only for umbra up: use -f or --primary");
 }
 
-/** As far as to tell it from what others may write there: `umbra up` is the same program. */
+/** A shallow check, to recognise other input: `umbra up` is the same program. */
 function isHandOver(given: unknown): given is HandOver {
   if (!isObject(given)) return false;
   const { topology, flags } = given as Partial<Record<keyof HandOver, unknown>>;

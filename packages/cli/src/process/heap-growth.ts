@@ -1,9 +1,9 @@
 import { setFlagsFromString } from "node:v8";
 
 /**
- * Lets the heap grow to two and a half times what is alive before it is collected as a whole, where V8 would wait for up to
- * four times: at some thousand picks a second the garbage of HTTP/2 streams that outlive a scavenge would keep 70 MB more
- * (`npm run bench:pick` tells the memory). To be said before the modules are loaded: the first limit is set by then.
+ * Starts a full garbage collection when the heap is 2.5 times the live data; V8's default is up to 4 times. At a few
+ * thousand picks per second, garbage of HTTP/2 streams that survive a scavenge would otherwise take 70 MB more
+ * (measure with `npm run bench:pick`). Call this before loading modules: V8 sets its first limit by then.
  */
 export function boundHeapGrowth(): void {
   setFlagsFromString("--heap-growing-percent=150");

@@ -2,29 +2,29 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Child } from "./child.ts";
 
 export interface KeepRunningOptions {
-  /** What people call it. */
+  /** The process's name in messages. */
   readonly name: string;
   readonly start: () => Child;
   readonly say: (words: string) => void;
-  /** False: its first end is the end. True when absent. */
+  /** False: don't restart the process. True when absent. */
   readonly isRestarted?: boolean;
-  /** True: where it ends with status 0 somebody asked it to, and it is not started again. False when absent. */
+  /** True: an exit with status 0 was requested, so don't restart. False when absent. */
   readonly mayEndCleanly?: boolean;
-  /** Aborted when the command is to end: what ends after that is not started again. */
+  /** Aborted when the command should end: nothing is restarted after that. */
   readonly signal?: AbortSignal;
   readonly limits?: RestartLimits;
 }
 
 /** Times in ms. */
 export interface RestartLimits {
-  /** A process that ends sooner than this after its start did not work. */
+  /** A process that ends earlier than this counts as a failed start. */
   readonly soonMs: number;
-  /** So many of these in a row are one too many. */
+  /** Give up after this many failed starts in a row. */
   readonly maxSoonEnds: number;
-  /** Before the first restart; each further one waits twice as long. */
+  /** Delay before the first restart; doubles with each further one. */
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
-  /** A process that has run for so long is well: the next restart waits no longer than the first. */
+  /** A process that ran for this long is healthy: the delay starts again at `firstDelayMs`. */
   readonly wellMs: number;
 }
 
@@ -37,13 +37,16 @@ const defaultRestartLimits: RestartLimits = {
 };
 
 export interface KeptProcess {
-  /** Resolves when the process can't be kept running. */
+  /** Resolves with the reason if the process can't be kept running. */
   readonly gaveUp: Promise<{ readonly words: string }>;
   readonly pid: () => number | undefined;
   stop(): Promise<void>;
 }
 
-/** Runs a process and starts it again when it dies or can't be started, with back-off; gives up when it never works. Its `stop` never rejects for a failed start. */
+/**
+ * Runs a process and restarts it with back-off if it dies or can't start. Gives up after repeated failed starts.
+ * `stop` never rejects because of a failed start.
+ */
 export function keepRunning(options: KeepRunningOptions): KeptProcess {
   const stopping = new AbortController();
   const given = options.signal;
@@ -70,7 +73,7 @@ export function keepRunning(options: KeepRunningOptions): KeptProcess {
       if (soonEnds >= limits.maxSoonEnds) return { words: gaveUpWords(ended, soonEnds, last) };
       const delayMs = Math.min(limits.maxDelayMs, limits.firstDelayMs * 2 ** restarts);
       restarts += 1;
-      say(`${ended} and is started again in ${delayMs / 1_000} s; ${last}`);
+      say(`${ended}; restarting it in ${delayMs / 1_000} s; ${last}`);
       await sleep(delayMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return undefined;
       child = startedBy(options.start);
@@ -78,7 +81,7 @@ export function keepRunning(options: KeepRunningOptions): KeptProcess {
   }
 
   return {
-    // Stopped on purpose: that is not giving up, and nobody waits for it any more.
+    // Stopped on purpose: this is not giving up, and no one waits for the result.
     gaveUp: kept.then((end) => end ?? new Promise<never>(() => {})),
     pid: () => child.pid,
     async stop() {
@@ -89,7 +92,7 @@ export function keepRunning(options: KeepRunningOptions): KeptProcess {
   };
 }
 
-/** A start that throws, as with a full disk, counts as a process that ended at once: nothing else is stopped for it. */
+/** A start that throws, e.g. because the disk is full, counts as a process that ended immediately. Other processes keep running. */
 function startedBy(start: () => Child): Child {
   try {
     return start();
@@ -98,7 +101,7 @@ function startedBy(start: () => Child): Child {
       pid: undefined,
       ended: Promise.resolve({
         isClean: false,
-        words: `it could not be started: ${(cause as Error).message}`,
+        words: `it can't be started: ${(cause as Error).message}`,
       }),
       lastLines: () => [],
       stop: async () => {},
@@ -107,10 +110,10 @@ function startedBy(start: () => Child): Child {
 }
 
 function gaveUpWords(ended: string, times: number, last: string): string {
-  return `${ended} soon after its start, ${times} times in a row, and is not started again: look for a port that is taken or a bootstrap or flag that it refuses; ${last}`;
+  return `${ended} soon after its start, ${times} times in a row; giving up. Check for a port that is in use, or a bootstrap or flag that it rejects; ${last}`;
 }
 
 function lastWords({ lastLines }: Pick<Child, "lastLines">): string {
   const lines = lastLines();
-  return lines.length === 0 ? "it said nothing" : `its last lines:\n  ${lines.join("\n  ")}`;
+  return lines.length === 0 ? "it printed nothing" : `its last lines:\n  ${lines.join("\n  ")}`;
 }

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 
-/** How to start another `umbra` as this one was started. */
+/** Returns the command that starts another `umbra` the way this one was started. */
 export function ownCommand(args: readonly string[]): {
   readonly command: string;
   readonly args: readonly string[];

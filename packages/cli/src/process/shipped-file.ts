@@ -2,13 +2,13 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { CommandError } from "../errors.ts";
 
-/** The package's own folder once it is packed, and the repository's in a checkout. */
+/** The package's folder when installed, and the repository's in a checkout. */
 const roots = ["../../", "../../../../"].map((path) => new URL(path, import.meta.url));
 
-/** Path of a file or folder that the repository has and `scripts/pack-files.mjs` packs, e.g. `docs/errors.md`. */
+/** Returns the path of a file or folder that `scripts/pack-files.mjs` packs, e.g. `docs/errors.md`. */
 export function shippedFile(path: string): string {
   const found = roots.map((root) => fileURLToPath(new URL(path, root))).find(existsSync);
   if (found === undefined)
-    throw new CommandError(`${path} is missing in this installation of Umbra`);
+    throw new CommandError(`${path} is missing from this installation of Umbra: reinstall it`);
   return found;
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { CommandError } from "../errors.ts";
 
-/** Reads a token from a file: on the command line everyone on the machine could see it. */
+/** Reads a token from a file: on the command line, every user of the machine could see it. */
 export function readToken(file: string): string {
   let token: string;
   try {

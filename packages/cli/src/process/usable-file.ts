@@ -2,13 +2,13 @@ import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { UsageError } from "../errors.ts";
 
-/** Before anything is started: throws UsageError when the flag's file can't be read. */
+/** Throws UsageError if the flag's file can't be read, before anything starts. */
 export function checkReadable(path: string, flag: string): void {
   const problem = isFolder(path) ? "it is a folder" : accessProblem(path, constants.R_OK);
   if (problem !== undefined) throw new UsageError(`${flag}: ${path} can't be read: ${problem}`);
 }
 
-/** Before anything is started: throws UsageError when the flag's file can't be written. `-` is fine. */
+/** Throws UsageError if the flag's file can't be written, before anything starts. Accepts `-`. */
 export function checkWritable(path: string, flag: string): void {
   if (path === "-") return;
   const isThere = statSync(path, { throwIfNoEntry: false }) !== undefined;

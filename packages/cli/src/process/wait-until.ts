@@ -6,7 +6,7 @@ export interface WaitOptions {
   readonly intervalMs?: number;
 }
 
-/** Asks until the answer is neither undefined nor false; undefined when `timeoutMs` are over. */
+/** Polls until the answer is neither undefined nor false. Returns undefined after `timeoutMs`. */
 export async function waitUntil<T>(
   ask: () => Promise<T | undefined | false>,
   { timeoutMs, signal, intervalMs = 50 }: WaitOptions,

@@ -1,13 +1,14 @@
 import { type Comparison, compareReports, type ShadowReport } from "@umbra/shadow";
 import { UsageError } from "../errors.ts";
 
-/** The earlier report that a report is put beside; undefined where there is none. */
+/** Returns the earlier report to compare with; undefined if there is none. */
 export type EarlierOf = (report: ShadowReport) => ShadowReport | undefined;
 
 /**
- * Finds the earlier report of each candidate: the one of the same route and pool, or the only one there is for the only candidate.
+ * Finds the earlier report of each candidate: the report with the same route and pool. A single candidate is always
+ * compared with a single earlier report.
  *
- * @throws UsageError where earlier reports were given and none of them fits
+ * @throws UsageError if none of the given earlier reports matches
  */
 export function earlierOf(
   reports: readonly ShadowReport[],
@@ -24,20 +25,20 @@ export function earlierOf(
   );
   if (earlier.length > 0 && [...found.values()].every((each) => each === undefined)) {
     const there = earlier.map(({ candidate: { pool } }) => pool).join(", ");
-    throw new UsageError(`--against has no report of these candidates; it has ${there}`);
+    throw new UsageError(`--against has no report for these candidates, only for ${there}`);
   }
   return (report) => found.get(report);
 }
 
-/** One candidate now and earlier. */
+/** The current and the earlier report of a candidate. */
 export interface ReportComparison {
   readonly now: ShadowReport;
   readonly earlier: ShadowReport | null;
-  /** Null without an earlier report. */
+  /** The comparison; null without an earlier report. */
   readonly comparison: Comparison | null;
 }
 
-/** Every report with its earlier one, for programs. */
+/** Pairs every report with its earlier report, for JSON output. */
 export function comparisonsOf(
   reports: readonly ShadowReport[],
   againstOf: EarlierOf,

@@ -8,15 +8,15 @@ import {
 } from "@umbra/shadow";
 
 export interface JudgeSamplesOptions {
-  /** Of all candidates, unless `policies` says otherwise. */
+  /** Settings from flags, for all candidates. They override the policies. */
   readonly settings: EvaluationSettings;
-  /** Resources whose ShadowPolicies say how their candidates are judged. */
+  /** Resources whose ShadowPolicies define the evaluation of their candidates. */
   readonly topology: Topology | undefined;
-  /** Pool whose samples are the control's. */
+  /** The control pool. */
   readonly control: string | undefined;
 }
 
-/** Judges every candidate of every route that has samples. */
+/** Evaluates every candidate of every route that has samples. */
 export function judgeSamples(
   samples: readonly Sample[],
   { settings, topology, control }: JudgeSamplesOptions,
@@ -42,7 +42,7 @@ export function judgeSamples(
         config,
         ...(controlGroup === undefined ? {} : { control: controlGroup }),
         facts: {
-          // A file does not grow: without a horizon of the user's own, where it ends is where the run was to end.
+          // A file does not grow: unless the user sets a horizon, the run ends where the file ends.
           isFinished: settings.horizonMs === undefined,
           candidate: lane(first.candidate, group, "shadow"),
           baseline: lane("", group, "primary"),
@@ -56,13 +56,13 @@ export function judgeSamples(
   return reports.toSorted((a, b) => (a.candidate.pool < b.candidate.pool ? -1 : 1));
 }
 
-/** Endpoints that answered are as near as samples come to the number of replicas. */
+/** Samples don't contain the number of replicas; the number of endpoints that answered is the best estimate. */
 function lane(pool: string, samples: readonly Sample[], side: "primary" | "shadow") {
   const endpoints = new Set(samples.flatMap((sample) => sample[side]?.endpoint ?? []));
   return { pool, ...(endpoints.size === 0 ? {} : { replicas: endpoints.size }) };
 }
 
-/** The mirror that made the samples; of several, one that a ShadowPolicy speaks of. */
+/** Finds the mirror that produced the samples: one that a ShadowPolicy targets. */
 function mirrorOf(
   topology: Topology | undefined,
   { route, candidate }: Pick<Sample, "route" | "candidate">,

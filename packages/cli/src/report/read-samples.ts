@@ -6,19 +6,19 @@ import { CommandError } from "../errors.ts";
 
 export interface SamplesRead {
   readonly samples: readonly Sample[];
-  /** `FILE:LINE reason`, the first few. */
+  /** The first few problems, as `FILE:LINE reason`. */
   readonly problems: readonly string[];
   readonly broken: number;
-  /** Lines that stood in more than one file. */
+  /** Number of duplicate samples. */
   readonly repeated: number;
 }
 
 const shownProblems = 5;
-/** A sample is some 600 bytes. */
+/** A sample is about 600 bytes. */
 const maxLineLength = 65_536;
 const maxSamples = 2_000_000;
 
-/** Reads samples files, `-` for standard input. A broken line is counted and named. Throws when a file can't be read. */
+/** Reads samples files, or standard input for `-`. Counts and lists invalid lines. Throws if a file can't be read. */
 export async function readSamples(
   files: readonly string[],
   stdin: () => Readable,
@@ -30,7 +30,7 @@ export async function readSamples(
   for (const file of files) {
     const input = file === "-" ? stdin() : createReadStream(file);
     const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
-    // readline does not hand a stream's failure on.
+    // readline does not forward stream errors.
     const failed = new Promise<never>((_, reject) => input.once("error", reject));
     failed.catch(() => undefined);
     const reading = (async () => {
@@ -54,7 +54,9 @@ export async function readSamples(
           continue;
         }
         if (samples.length >= maxSamples) {
-          throw new Error(`there are more than ${maxSamples} samples: judge fewer files at once`);
+          throw new Error(
+            `there are more than ${maxSamples} samples: evaluate fewer files at once`,
+          );
         }
         seen.add(key);
         samples.push(read.sample);

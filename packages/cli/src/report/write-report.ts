@@ -11,7 +11,7 @@ import { CommandError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import type { EarlierOf } from "./compare.ts";
 
-/** Files that a report is to be written to; `-` is standard output. */
+/** Output files of a report; `-` is standard output. */
 export interface ReportFiles {
   readonly html?: string;
   readonly markdown?: string;
@@ -20,11 +20,11 @@ export interface ReportFiles {
 
 export interface ReportsToWrite {
   readonly files: ReportFiles;
-  /** Earlier reports to put beside them. */
+  /** Earlier reports to compare with. */
   readonly againstOf?: EarlierOf;
 }
 
-/** Writes the forms that were asked for. Several candidates get a file each, by the pool's name. */
+/** Writes the requested formats. With several candidates, each gets its own file, named after its pool. */
 export function writeReports(
   reports: readonly ShadowReport[],
   { files, againstOf = () => undefined }: ReportsToWrite,

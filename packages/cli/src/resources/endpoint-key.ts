@@ -1,7 +1,7 @@
 import { readEndpointKey } from "@umbra/sidecar";
 import { CommandError } from "../errors.ts";
 
-/** Value of the `authorization` header; undefined where no file is given. Throws CommandError, which does not show the key. */
+/** Returns the value of the `authorization` header; undefined without a file. Throws CommandError, which never contains the key. */
 export async function authorizationFrom(
   file: string | undefined,
   flag: string,

@@ -5,7 +5,7 @@ import { UsageError } from "../errors.ts";
 import { wholeNumber } from "../flag-values.ts";
 import type { FlagTable } from "../flags.ts";
 
-/** Values of the flags for gateways that Umbra has not rendered. */
+/** Values of the flags for third-party gateways. */
 export interface GatewayFlags {
   readonly pool?: string;
   readonly fallbacks?: number;
@@ -16,53 +16,53 @@ export interface GatewayFlags {
   readonly modeOverride?: boolean;
 }
 
-/** Of gateways that do not tell theirs. */
+/** Body modes of gateways that don't announce theirs. */
 const bodyModes = { duplex: "FULL_DUPLEX_STREAMED", buffered: "BUFFERED" } as const;
 const of = { serve: undefined };
 
 export const gatewayFlags: FlagTable<GatewayFlags> = {
   pool: {
     flag: "--pool <name>",
-    help: "the InferencePool that gateways ask for which Umbra has not rendered; needed where there are several",
+    help: "InferencePool to serve to third-party gateways; required if there are several",
     of,
   },
   fallbacks: {
     flag: "--fallbacks <count>",
     help:
-      "endpoints named after the picked one, for gateways that walk on; 0 where one is all they take " +
-      "(default: as the EndpointPickerConfig says, else 2, and 0 to gateways that Umbra has not rendered)",
+      "number of fallback endpoints to return (0 if the gateway accepts only one) " +
+      "(default: from the EndpointPickerConfig, else 2, or 0 for third-party gateways)",
     read: wholeNumber(0, 15),
     of,
   },
   destinationHeader: {
     flag: "--destination-header <name>",
-    help: "header and metadata key that tell such gateways of the endpoint (default: x-gateway-destination-endpoint)",
+    help: "header and metadata key in which third-party gateways get the endpoint (default: x-gateway-destination-endpoint)",
     of,
   },
   destinationNamespace: {
     flag: "--destination-namespace <name>",
-    help: "metadata namespace that tells them of the endpoint (default: envoy.lb)",
+    help: "metadata namespace in which third-party gateways get the endpoint (default: envoy.lb)",
     of,
   },
   subsetNamespace: {
     flag: "--subset-namespace <name>",
-    help: "metadata namespace in which they name the endpoints that may be picked (default: envoy.lb.subset_hint)",
+    help: "metadata namespace in which third-party gateways list the endpoints to choose from (default: envoy.lb.subset_hint)",
     of,
   },
   bodyMode: {
     flag: "--body-mode <mode>",
-    help: "how such a gateway sends bodies that does not tell (default: duplex)",
+    help: "body mode of third-party gateways that don't announce it (default: duplex)",
     read: ["duplex", "buffered"],
     of,
   },
   modeOverride: {
     flag: "--mode-override",
-    help: "their filter has allow_mode_override: ask for whole bodies, and for no more of answers than the headers",
+    help: "request whole request bodies and response headers only; needs allow_mode_override in the third-party gateway's filter",
     of,
   },
 };
 
-/** What they say to a sidecar. Throws UsageError. */
+/** Converts the flags to sidecar options. Throws UsageError. */
 export function gatewayOptions(
   flags: GatewayFlags,
   topology: Topology,
@@ -72,12 +72,12 @@ export function gatewayOptions(
   const { modeOverride } = flags;
   if (destinationHeader !== undefined && !/^[a-z0-9][a-z0-9-]{0,127}$/.test(destinationHeader)) {
     throw new UsageError(
-      `--destination-header takes a header's name in lower case, not "${destinationHeader}"`,
+      `--destination-header expects a lower-case header name, got "${destinationHeader}"`,
     );
   }
   if (destinationHeader !== undefined && isEnvoysOwn.test(destinationHeader)) {
     throw new UsageError(
-      `--destination-header can't be "${destinationHeader}": gateways keep that header to themselves; take a name of your own, or leave the option out`,
+      `--destination-header can't be "${destinationHeader}": gateways reserve that header; choose another name or omit the flag`,
     );
   }
   const gateway = defined({
@@ -91,24 +91,24 @@ export function gatewayOptions(
   return { gateway, ...defined({ fallbacks }) };
 }
 
-/** Envoy lets no filter change these, or needs them as they are. */
+/** Headers that Envoy lets no filter change, or that it needs unchanged. */
 const isEnvoysOwn = /^(?:host|content-length|transfer-encoding|connection|x-envoy-.*)$/;
 
-/** By `namespace/name`, or by the name alone where it stands once. */
+/** Finds a pool by `namespace/name`, or by name if it is unique. */
 function poolNamed(name: string, { pools }: Topology): string {
   const found = pools.filter((pool) => pool.name === name || pool.resourceName === name);
   const [pool, ...more] = found;
   const known = pools.map((each) => each.name).join(", ");
   if (pool === undefined) {
-    throw new UsageError(`--pool names "${name}", which is no pool of the files: ${known}`);
+    throw new UsageError(`--pool: the files have no pool "${name}"; choose one of ${known}`);
   }
   if (more.length > 0) {
     const names = found.map((each) => each.name).join(", ");
-    throw new UsageError(`--pool names "${name}", which is several pools: ${names}`);
+    throw new UsageError(`--pool: "${name}" matches several pools: ${names}`);
   }
   if (pool.picker === "none") {
     throw new UsageError(
-      `--pool names "${name}", which is not picked in: umbra.dev/picker is none`,
+      `--pool: Umbra does not pick in "${name}", because its annotation umbra.dev/picker is none`,
     );
   }
   return pool.name;

@@ -6,7 +6,7 @@ import type { Io } from "../io.ts";
 
 const maxFileBytes = 16 * 1024 * 1024;
 
-/** Reads what `-f` names: files, the `.yaml`, `.yml` and `.json` files of folders, `-` for standard input. */
+/** Reads the files given with `-f`: files, the `.yaml`, `.yml` and `.json` files in folders, or standard input for `-`. */
 export function readSourceFiles(paths: readonly string[], io: Io): readonly SourceFile[] {
   return paths.flatMap((path) => {
     if (path === "-") return [{ name: "-", text: io.readStdin() }];
@@ -25,7 +25,7 @@ function filesOf(path: string): readonly string[] {
   }
   const names = readdirSync(path).filter((name) => /\.(?:ya?ml|json)$/.test(name));
   if (names.length === 0) {
-    throw new CommandError(`the folder "${path}" holds no .yaml, .yml or .json file`);
+    throw new CommandError(`the folder "${path}" contains no .yaml, .yml or .json file`);
   }
   return names.sort().flatMap((name) => filesOf(join(path, name)));
 }

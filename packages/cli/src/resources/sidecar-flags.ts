@@ -4,7 +4,7 @@ import { UsageError } from "../errors.ts";
 import { hostPort } from "../flag-values.ts";
 import type { FlagTable } from "../flags.ts";
 
-/** Values of the flags for how Envoy reaches the sidecar over TLS. */
+/** Values of the flags for TLS from Envoy to the sidecar. */
 export interface SidecarTlsFlags {
   readonly sidecarTls?: true;
   readonly sidecarCa?: string;
@@ -18,28 +18,28 @@ const of = { up: undefined, render: undefined, doctor: undefined };
 export const sidecarTlsFlags: FlagTable<SidecarTlsFlags> = {
   sidecarTls: {
     flag: "--sidecar-tls",
-    help: "Envoy speaks TLS to the sidecar, and verifies it only with a --sidecar-ca",
+    help: "use TLS from Envoy to the sidecar; the sidecar's certificate is verified only with --sidecar-ca",
     of,
   },
   sidecarCa: {
     flag: "--sidecar-ca <file>",
-    help: "PEM authority of the sidecar's certificate; Envoy reads it",
+    help: "PEM CA of the sidecar's certificate; read by Envoy",
     of,
   },
   sidecarCert: {
     flag: "--sidecar-cert <file>",
-    help: "PEM certificate that Envoy shows to the sidecar",
+    help: "PEM client certificate of Envoy for the sidecar",
     of,
   },
-  sidecarKey: { flag: "--sidecar-key <file>", help: "and its PEM key", of },
+  sidecarKey: { flag: "--sidecar-key <file>", help: "PEM key for --sidecar-cert", of },
   sidecarName: {
     flag: "--sidecar-name <name>",
-    help: "whose certificate it must be, if not the address's host",
+    help: "expected name in the sidecar's certificate (default: host of the address)",
     of,
   },
 };
 
-/** Throws UsageError when the flags don't go together. */
+/** Throws UsageError if the flags contradict each other. */
 export function sidecarTlsOf(flags: SidecarTlsFlags): { readonly sidecarTls?: SidecarTls } {
   const { sidecarTls, sidecarCa, sidecarCert, sidecarKey, sidecarName } = flags;
   const given = [sidecarCa, sidecarCert, sidecarKey, sidecarName].some(
@@ -47,7 +47,7 @@ export function sidecarTlsOf(flags: SidecarTlsFlags): { readonly sidecarTls?: Si
   );
   if (sidecarTls !== true && !given) return {};
   if ((sidecarCert === undefined) !== (sidecarKey === undefined)) {
-    throw new UsageError("--sidecar-cert and --sidecar-key go together");
+    throw new UsageError("give both --sidecar-cert and --sidecar-key");
   }
   if (sidecarName !== undefined && sidecarCa === undefined) {
     throw new UsageError("--sidecar-name needs --sidecar-ca: without it nothing is verified");
@@ -56,7 +56,7 @@ export function sidecarTlsOf(flags: SidecarTlsFlags): { readonly sidecarTls?: Si
   return { sidecarTls: defined({ ...files, serverName: sidecarName }) };
 }
 
-/** The longest path that a Unix socket's address holds, in bytes. */
+/** Maximum length of a Unix socket's path, in bytes. */
 const maxSocketPath = 107;
 
 /** Checks the sidecar's address: `host:port` or `unix:/path`. Throws UsageError. */
@@ -68,11 +68,13 @@ export function sidecarAddress(text: string, flag: string): string {
   const path = text.slice("unix:".length);
   if (!path.startsWith("/")) {
     throw new UsageError(
-      `${flag}: a Unix socket has an absolute path, such as unix:/run/umbra.sock, not "${text}"`,
+      `${flag}: a Unix socket needs an absolute path such as unix:/run/umbra.sock, got "${text}"`,
     );
   }
   if (Buffer.byteLength(path) > maxSocketPath) {
-    throw new UsageError(`${flag}: the path of a Unix socket has at most ${maxSocketPath} bytes`);
+    throw new UsageError(
+      `${flag}: the path of a Unix socket may have at most ${maxSocketPath} bytes`,
+    );
   }
   return text;
 }

@@ -24,7 +24,7 @@ import type { Flag, FlagTable } from "../flags.ts";
 import type { Io } from "../io.ts";
 import { readSourceFiles } from "./read-files.ts";
 
-/** Values of the flags from which a topology is made. */
+/** Values of the flags that define the topology. */
 export interface TopologyFlags {
   readonly file?: readonly string[];
   readonly endpoints?: readonly string[];
@@ -52,76 +52,79 @@ const list = (flag: string, help: string): Flag<readonly string[]> => ({
 });
 
 export const topologyFlags: FlagTable<TopologyFlags> = {
-  file: list("-f, --file <path>", "a file or folder of resources, - for standard input"),
+  file: list("-f, --file <path>", "file or folder with resources, or - for standard input"),
   endpoints: list("--endpoints <name=ip:port,…>", "endpoints of an InferencePool or Service"),
   pickMode: list(
     "--pick-mode <name=mode>",
-    `how requests of an InferencePool or Service are picked: ${pickModes.join(", ")}`,
+    `pick mode of an InferencePool or Service: ${pickModes.join(", ")}`,
   ),
   metricsPath: list(
     "--metrics-path <name=/path>",
-    "where the endpoints of an InferencePool or Service have their metrics page",
+    "path of the metrics page of an InferencePool's or Service's endpoints",
   ),
-  metricsPort: list("--metrics-port <name=port>", "and on which port"),
-  metricsScheme: list("--metrics-scheme <name=scheme>", "and by http or https"),
+  metricsPort: list("--metrics-port <name=port>", "port of their metrics page"),
+  metricsScheme: list(
+    "--metrics-scheme <name=scheme>",
+    "scheme of their metrics page: http or https",
+  ),
   picker: list(
     "--picker <pool=host:port>",
-    "a third-party endpoint picker for an InferencePool, which Envoy asks in Umbra's place; tls:host:port where it serves TLS",
+    "use a third-party endpoint picker for this InferencePool; tls:host:port if it serves TLS",
   ),
   pickerCa: list(
     "--picker-ca <pool=file>",
-    "PEM authority of such a picker's certificate, without which it is not verified; Envoy reads it",
+    "PEM CA of the third-party picker's certificate, which is not verified without it; read by Envoy",
   ),
   strict: {
     flag: "--strict",
-    help: "answer 500 where a rule has a mirror that can't be resolved",
+    help: "answer 500 for a rule whose mirror can't be resolved",
     of: ofFiles,
   },
   listener: list(
     "--listener <name=port>",
-    "moves a listener, by LISTENER, GATEWAY/LISTENER or NAMESPACE/GATEWAY/LISTENER, to another port",
+    "move a listener to another port; name it as LISTENER, GATEWAY/LISTENER or NAMESPACE/GATEWAY/LISTENER",
   ),
   bind: {
     flag: "--bind <ip>",
-    help: "address that listeners bind (default: 0.0.0.0)",
+    help: "IP address that listeners bind to (default: 0.0.0.0)",
     read: ip,
     of: ofFiles,
   },
   set: list(
     "--set <name=value>",
-    "a limit or timeout of Envoy, such as maxBody=8Mi: see docs/hardening.md",
+    "set a limit or timeout of Envoy, such as maxBody=8Mi (see docs/hardening.md)",
   ),
   primary: {
     flag: "--primary <ip:port,…>",
-    help: "endpoints that answer clients, instead of -f",
+    help: "endpoints that answer clients; use instead of -f",
     of: all,
   },
   shadow: {
     flag: "--shadow <ip:port,…>",
-    help: "endpoints that get a copy of every request",
+    help: "endpoints that get every request mirrored",
     of: all,
   },
 };
 
 export interface ReadTopology {
   readonly topology: Topology;
-  /** Of the listeners, by Secret; never to be printed. */
+  /** Certificates of the listeners, by Secret. Never print them. */
   readonly certificates: ReadonlyMap<string, Certificate>;
   readonly diagnostics: readonly Diagnostic[];
 }
 
 export interface TopologyNeeds {
-  /** False: pools alone are enough. True when absent. */
+  /** False: pools alone are enough, no Gateway is needed. True when absent. */
   readonly isGatewayNeeded?: boolean;
 }
 
-/** Makes the topology that the flags ask for. Throws UsageError for wrong flags; problems in files are diagnostics. */
+/** Builds the topology from the flags. Throws UsageError for wrong flags; returns problems in files as diagnostics. */
 export function topologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = {}): ReadTopology {
   const listenerPorts = byName("--listener", "NAME=PORT", flags.listener, portOf);
   const bindAddress = flags.bind === undefined ? {} : { bindAddress: flags.bind };
   const envoySettings = settingsOf(flags.set ?? []);
   if (flags.primary !== undefined || flags.shadow !== undefined) {
-    if (flags.file !== undefined) throw new UsageError("give either -f or --primary and --shadow");
+    if (flags.file !== undefined) throw new UsageError("give either -f, or --primary and --shadow");
     if (flags.primary === undefined) throw new UsageError("--shadow needs --primary");
     refuseWithoutFiles(flags, listenerPorts);
     const topology = directTopology({
@@ -139,7 +142,7 @@ export function topologyOf(flags: TopologyFlags, io: Io, needs: TopologyNeeds = 
     };
   }
   if (flags.file === undefined) {
-    throw new UsageError("no resources: name files or folders with -f");
+    throw new UsageError("no resources given: name files or folders with -f");
   }
   return readTopology(readSourceFiles(flags.file, io), {
     endpoints: byName("--endpoints", "NAME=ip:port,…", flags.endpoints, endpointsOf),
@@ -167,7 +170,7 @@ function metricsPlacesOf(flags: TopologyFlags): ReadonlyMap<string, MetricsPlace
       const parsed = parseMetricsPlace(field, value);
       if (!parsed.ok) throw new UsageError(`${flag} ${name}: ${parsed.message}`);
       if (places.get(name)?.[field] !== undefined) {
-        throw new UsageError(`${flag} names "${name}" twice: leave one out`);
+        throw new UsageError(`${flag} names "${name}" twice: remove one`);
       }
       places.set(name, { ...places.get(name), ...parsed.value });
     }
@@ -175,7 +178,7 @@ function metricsPlacesOf(flags: TopologyFlags): ReadonlyMap<string, MetricsPlace
   return places;
 }
 
-/** Of pools that no file names: they are called `primary` and `shadow`. */
+/** For pools from `--primary` and `--shadow`, which have these names. */
 function withMetricsPlaces(
   pools: Topology["pools"],
   places: ReadonlyMap<string, MetricsPlaceSettings>,
@@ -183,7 +186,9 @@ function withMetricsPlaces(
   const names = pools.map(({ resourceName }) => resourceName);
   for (const name of places.keys()) {
     if (names.includes(name)) continue;
-    throw new UsageError(`--metrics-… names "${name}": the pools are ${names.join(" and ")}`);
+    throw new UsageError(
+      `--metrics-… names an unknown pool "${name}": choose ${names.join(" or ")}`,
+    );
   }
   return pools.map((pool) => {
     const scrape = places.get(pool.resourceName);
@@ -191,7 +196,7 @@ function withMetricsPlaces(
   });
 }
 
-/** By name. Of two with one name the first would have no effect. */
+/** Maps values by name. Rejects duplicate names, because the first would have no effect. */
 function byName<T>(
   flag: string,
   form: string,
@@ -201,13 +206,13 @@ function byName<T>(
   const map = new Map<string, T>();
   for (const text of texts) {
     const [name, value] = split(text, flag, form);
-    if (map.has(name)) throw new UsageError(`${flag} names "${name}" twice: leave one out`);
+    if (map.has(name)) throw new UsageError(`${flag} names "${name}" twice: remove one`);
     map.set(name, read(value, flag));
   }
   return map;
 }
 
-/** What names things of resources has no effect on those that --primary and --shadow stand for. */
+/** Rejects flags that refer to resources if the pools come from --primary and --shadow. */
 function refuseWithoutFiles(
   flags: TopologyFlags,
   listenerPorts: ReadonlyMap<string, number>,
@@ -222,12 +227,14 @@ function refuseWithoutFiles(
   }).find(([, value]) => value !== undefined);
   if (given !== undefined) {
     const [flag] = given;
-    const about = flag === "--strict" ? "is about mirrors" : "names a pool";
-    throw new UsageError(`${flag} ${about} of the resources: give them with -f`);
+    const about = flag === "--strict" ? "applies to mirrors" : "applies to a pool";
+    throw new UsageError(`${flag} ${about} in resource files: give the files with -f`);
   }
   const other = [...listenerPorts.keys()].find((name) => name !== "http");
   if (other !== undefined) {
-    throw new UsageError(`--listener names "${other}", and there is one listener: http`);
+    throw new UsageError(
+      `--listener names an unknown listener "${other}": without -f the only listener is http`,
+    );
   }
 }
 
@@ -243,7 +250,7 @@ function pickersOf({ picker, pickerCa }: TopologyFlags): ReadonlyMap<string, Ext
     if (known?.isTls !== true) {
       throw new UsageError(`--picker-ca ${name} needs --picker ${name}=tls:HOST:PORT`);
     }
-    if (caFile === "") throw new UsageError("--picker-ca takes POOL=FILE");
+    if (caFile === "") throw new UsageError("--picker-ca expects POOL=FILE");
     pickers.set(name, { ...known, caFile });
   }
   return pickers;
@@ -254,7 +261,7 @@ function checkPickerConfig(value: unknown): ReturnType<CheckPickerConfig> {
   return read.ok ? [] : read.problems;
 }
 
-/** As `topologyOf`, for commands that go on only with sound resources: prints what is wrong and throws on an error. */
+/** Like `topologyOf`, for commands that need valid resources: prints the diagnostics and throws if there is an error. */
 export function soundReadOf(
   flags: TopologyFlags & InterfaceFlags,
   io: Io,
@@ -276,7 +283,7 @@ export function soundReadOf(
   return read;
 }
 
-/** Where Envoy and the sidecar listen beside what clients use. */
+/** Addresses that Envoy and the sidecar listen on for other purposes than client requests. */
 interface InterfaceFlags {
   readonly admin?: string | undefined;
   readonly envoyAdmin?: string | undefined;
@@ -285,7 +292,7 @@ interface InterfaceFlags {
   readonly statsListener?: string | undefined;
 }
 
-/** Whoever writes a resource must not have clients' requests sent to an admin interface. */
+/** Rejects endpoints that are Umbra's own interfaces: the author of a resource must not be able to send client requests to an admin interface. */
 function refuseOwnInterfaces({ pools }: Topology, flags: InterfaceFlags): void {
   const { admin, envoyAdmin, grpc, sidecar, statsListener } = flags;
   const own = [admin, envoyAdmin, grpc, sidecar, statsListener].filter(
@@ -295,7 +302,7 @@ function refuseOwnInterfaces({ pools }: Topology, flags: InterfaceFlags): void {
     for (const endpoint of endpoints) {
       if (ownInterface(endpoint, own) === undefined) continue;
       throw new CommandError(
-        `no model server is at ${endpoint}, an endpoint of "${name}": Envoy or the sidecar listens there; give the model server's port, or move the interface`,
+        `${endpoint}, an endpoint of "${name}", is not a model server: Envoy or the sidecar listens there. Use the model server's port, or move the interface`,
       );
     }
   }
@@ -321,13 +328,15 @@ function endpointsOf(text: string, flag: string): readonly string[] {
 
 function split(text: string, flag: string, form: string): readonly [string, string] {
   const at = text.indexOf("=");
-  if (at < 1) throw new UsageError(`${flag} takes ${form}, not "${text}"`);
+  if (at < 1) throw new UsageError(`${flag} expects ${form}, got "${text}"`);
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
 function pickModeOf(text: string): PickMode {
   if (!isPickMode(text)) {
-    throw new UsageError(`--pick-mode: "${text}" is none of ${pickModes.join(", ")}`);
+    throw new UsageError(
+      `--pick-mode: unknown mode "${text}"; choose one of ${pickModes.join(", ")}`,
+    );
   }
   return text;
 }

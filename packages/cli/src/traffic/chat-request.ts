@@ -6,7 +6,7 @@ export interface ChatRequest {
   readonly isStream: boolean;
 }
 
-/** The body of a chat completion whose prompt has the asked length. */
+/** Creates the body of a chat completion with a prompt of the requested length. */
 export function chatBody({ model, promptTokens, outputTokens, isStream }: ChatRequest): string {
   return JSON.stringify({
     model,
@@ -17,9 +17,9 @@ export function chatBody({ model, promptTokens, outputTokens, isStream }: ChatRe
   });
 }
 
-/** What requests are drawn from. */
+/** The distribution of generated requests. */
 export interface TrafficMix {
-  /** One as often as the other. */
+  /** Models, requested equally often. */
   readonly models: readonly string[];
   /** Mean lengths, in tokens. */
   readonly promptTokens: number;
@@ -38,7 +38,7 @@ export function drawn(mix: TrafficMix, random: () => number): ChatRequest {
   };
 }
 
-/** Around `mean`, never below 1: lengths of prompts and answers are skewed, as in production. */
+/** Draws a length around `mean`, at least 1. The distribution is skewed, as in production traffic. */
 function skewedLength(mean: number, random: () => number): number {
   return Math.max(1, Math.round(-Math.log(1 - random()) * mean * 0.7 + mean * 0.3));
 }

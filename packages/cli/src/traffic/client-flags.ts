@@ -6,7 +6,7 @@ import type { Io } from "../io.ts";
 import { authorizationFrom } from "../resources/endpoint-key.ts";
 import type { ChatTarget } from "./send.ts";
 
-/** Of commands that send requests as a client. */
+/** Flags of commands that send requests as a client. */
 export interface ClientFlags {
   readonly keyFile?: string;
   readonly keyEnv?: string;
@@ -14,51 +14,58 @@ export interface ClientFlags {
   readonly host?: string;
 }
 
-/** No key is sent unasked: the URL may be of a server that must not get the one of the shell. */
+/** No key is sent by default: the URL may belong to a server that must not see the key in the user's environment. */
 export const clientFlags: FlagTable<ClientFlags> = {
   keyFile: {
     flag: "--key-file <file>",
-    help: "file with the API key that the requests carry",
+    help: "file with the API key to send",
   },
   keyEnv: {
     flag: "--key-env <name>",
-    help: "environment variable with that key, for example OPENAI_API_KEY; without either flag no key is sent",
+    help: "environment variable with the API key to send, for example OPENAI_API_KEY (default: send no key)",
   },
-  url: { flag: "--url <url>", help: "the gateway", read: text, initial: "http://127.0.0.1:8080" },
-  host: { flag: "--host <name>", help: "Host header" },
+  url: {
+    flag: "--url <url>",
+    help: "URL of the gateway",
+    read: text,
+    initial: "http://127.0.0.1:8080",
+  },
+  host: { flag: "--host <name>", help: "value of the Host header" },
 };
 
-/** What a header can carry. */
+/** The characters and length that a header can carry. */
 const keyForm = /^[!-~]{1,8192}$/;
 
 const variableForm = /^[A-Za-z_][A-Za-z0-9_]{0,255}$/;
 
-/** Where requests go. Throws UsageError and CommandError; no message shows the key. */
+/** Returns the target of the requests. Throws UsageError or CommandError; messages never contain the key. */
 export async function chatTarget(flags: ClientFlags, io: Pick<Io, "env">): Promise<ChatTarget> {
   const authorization = await authorizationOf(flags, io);
   return { origin: new URL(flags.url).origin, ...defined({ host: flags.host, authorization }) };
 }
 
-/** Undefined where no flag names a key. */
+/** Undefined if no flag names a key. */
 async function authorizationOf(
   { keyFile, keyEnv }: ClientFlags,
   { env }: Pick<Io, "env">,
 ): Promise<string | undefined> {
   if (keyFile !== undefined && keyEnv !== undefined) {
-    throw new UsageError("--key-file and --key-env exclude each other: give one");
+    throw new UsageError("give either --key-file or --key-env, not both");
   }
   if (keyEnv === undefined) return authorizationFrom(keyFile, "--key-file");
-  // A key in the place of the name must not be printed.
+  // Don't print the value: it may be a key given by mistake.
   if (!variableForm.test(keyEnv)) {
-    throw new UsageError("--key-env takes the name of an environment variable, not the key");
+    throw new UsageError(
+      "--key-env expects the name of an environment variable, not the key itself",
+    );
   }
   const key = env[keyEnv]?.trim() ?? "";
   if (key === "") {
-    throw new CommandError("--key-env: the environment variable that it names is not set or empty");
+    throw new CommandError("--key-env: the environment variable is not set or is empty");
   }
   if (!keyForm.test(key)) {
     throw new CommandError(
-      `--key-env: the environment's ${keyEnv} can't be sent in a header: it has blanks or is too long`,
+      `--key-env: the value of ${keyEnv} can't be sent in a header, because it contains blanks or is too long`,
     );
   }
   return `Bearer ${key}`;

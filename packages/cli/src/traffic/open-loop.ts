@@ -12,18 +12,18 @@ export interface OpenLoopOptions {
   /** Requests per second, on average: arrivals are Poisson. */
   readonly ratePerSecond: number;
   readonly durationMs: number;
-  /** Requests under way at once; one that would be more is not sent, and counted. */
+  /** Maximum concurrent requests. Requests above it are not sent, only counted. */
   readonly maxInFlight: number;
-  /** The same seed makes the same traffic. */
+  /** The same seed produces the same traffic. */
   readonly seed: number;
-  /** How progress names the time, e.g. `12 s`. */
+  /** Formats the elapsed time in the progress line, e.g. `12 s`. */
   readonly timeText: (elapsedMs: number) => string;
   readonly io: Io;
 }
 
 export interface LoadResult {
   readonly sent: readonly SentRequest[];
-  /** Not sent because `maxInFlight` were under way. */
+  /** Requests not sent because `maxInFlight` were running. */
   readonly skipped: number;
   readonly elapsedMs: number;
 }
@@ -33,7 +33,7 @@ export interface SentRequest {
   readonly answer: Answer;
 }
 
-/** Sends requests at their own times, whether or not earlier ones were answered: an open loop hides no stall. */
+/** Sends requests at scheduled times, whether or not earlier ones were answered. Such an open loop does not hide stalls. */
 export async function openLoop(options: OpenLoopOptions): Promise<LoadResult> {
   const { target, durationMs, maxInFlight } = options;
   const { signal } = options.io;

@@ -14,18 +14,18 @@ export interface ProofOptions {
   readonly timeoutMs: number;
 }
 
-/** One thing that was to be shown. */
+/** The result of one check. */
 export interface Check {
   readonly claim: string;
   readonly holds: boolean;
-  /** What was seen. */
+  /** The observation. */
   readonly seen: string;
 }
 
 /**
- * Sends requests and proves, from what the sidecar saw on both lanes, that each was answered by the primary pool
- * and mirrored to the shadow pool, and that the client got the primary's answer: every completion has an `id` of
- * its own, so the id that the client has tells whose answer it is.
+ * Sends requests and checks, from the sidecar's records of both lanes, that the primary pool answered each request,
+ * that each was mirrored to the shadow pool, and that the client got the primary's answer. Every completion has a
+ * unique `id`, so the client's id shows which pool sent the answer.
  */
 export async function proveMirroring(options: ProofOptions): Promise<readonly Check[]> {
   const { target, admin, bodies, signal, timeoutMs } = options;
@@ -66,17 +66,17 @@ function checksOf(answers: readonly Answer[], pairs: readonly Pair[]): readonly 
   const why =
     failure === undefined
       ? ""
-      : ` (first other: ${failure.status === 0 ? failure.error : failure.status})`;
+      : ` (first failure: ${failure.status === 0 ? failure.error : failure.status})`;
   const count = (claim: string, found: number, more = ""): Check => {
     return { claim, holds: found === all, seen: `${found} of ${all}${more}` };
   };
   return [
     count("the client got an answer", answered, why),
-    count("the shadow pool got a copy", paired),
-    count("the shadow pool answered its copy", shadowOk),
-    count("the client's answer is the primary's", own),
+    count("the shadow pool got the mirrored request", paired),
+    count("the shadow pool answered it", shadowOk),
+    count("the client got the primary's answer", own),
     {
-      ...count("no answer of the shadow reached the client", leaked),
+      ...count("no shadow answer reached the client", leaked),
       holds: leaked === 0,
     },
   ];

@@ -1,6 +1,6 @@
 import type { Dispatcher } from "undici";
 
-/** Where a client's requests go. */
+/** The target of a client's requests. */
 export interface ChatTarget {
   /** e.g. `http://127.0.0.1:8080` */
   readonly origin: string;
@@ -11,14 +11,14 @@ export interface ChatTarget {
 
 const timeoutMs = 120_000;
 
-/** What a client saw of one chat completion. */
+/** One chat completion, as the client saw it. */
 export interface Answer {
-  /** 0 when there was none. */
+  /** 0 if there was no answer. */
   readonly status: number;
   readonly requestId: string | undefined;
   /** The completion's `id`. */
   readonly responseId: string | undefined;
-  /** Until the first byte of the body, in ms; of a stream that is the first event. */
+  /** Time to the first byte of the body, in ms; for a stream, the first event. */
   readonly firstByteMs: number | undefined;
   readonly totalMs: number;
   readonly isComplete: boolean;
@@ -54,7 +54,7 @@ export async function sendChat(
     requestId = typeof id === "string" ? id : id?.[0];
     for await (const chunk of response.body as AsyncIterable<Buffer>) {
       firstByteMs ??= performance.now() - startedMs;
-      // The id stands in the first event; the end tells whether a stream is whole.
+      // The id is in the first event; the end shows whether a stream is complete.
       text =
         text.length < 4_096
           ? text + chunk.toString("latin1")

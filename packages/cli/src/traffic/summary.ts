@@ -1,13 +1,13 @@
 import { tableText } from "../tables.ts";
 import type { LoadResult } from "./open-loop.ts";
 
-/** What a load run gave, as plain data. Times in ms. */
+/** The result of a load run, as plain data. Times in ms. */
 export interface LoadSummary {
   readonly requests: number;
   readonly skipped: number;
   readonly ok: number;
   readonly failed: number;
-  /** Count by HTTP status; 0 stands for no answer. */
+  /** Count by HTTP status; 0 means no answer. */
   readonly statuses: Readonly<Record<string, number>>;
   readonly requestsPerSecond: number;
   readonly firstByteMs: Percentiles | undefined;

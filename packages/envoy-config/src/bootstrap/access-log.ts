@@ -1,7 +1,7 @@
 import { because, type EnvoyObject, type EnvoyValue, extension } from "./envoy-object.ts";
 import { destinationHeader, mirrorHeader, observerClusters } from "./names.ts";
 
-/** One JSON line a request on Envoy's standard output. No header that carries a credential, no body. */
+/** Writes one JSON line per request to Envoy's standard output, without credentials and bodies. */
 export function accessLog(lane: "primary" | "shadow"): EnvoyObject {
   const format = {
     time: "%START_TIME%",
@@ -32,15 +32,15 @@ export function accessLog(lane: "primary" | "shadow"): EnvoyObject {
 }
 
 /**
- * Tell the sidecar how each picked request ended: that is how it learns which endpoints fail. Errors go out at once, one by
- * one; all others in batches. Each worker keeps one stream for each of the two, and a sidecar that takes nothing costs
- * their buffers: entries past them are dropped.
+ * Access logs that report to the sidecar how each picked request ended, so that it learns which endpoints fail. Errors
+ * are sent immediately, all other results in batches. Each worker has one stream for each of the two. If the sidecar
+ * stops reading, only their buffers fill up: Envoy drops further entries.
  */
 export function answerLogs(lane: "primary" | "shadow"): readonly EnvoyObject[] {
   return [
     answerLog(lane, {
       batchBytes: because(
-        "Every entry is a batch: each pick before it may go to an endpoint that fails.",
+        "Errors are not batched: until the sidecar knows, it may pick the failing endpoint again.",
         1,
       ),
       filter: {
@@ -53,7 +53,7 @@ export function answerLogs(lane: "primary" | "shadow"): readonly EnvoyObject[] {
   ];
 }
 
-/** Flags of answers that have a good status and are none, such as one that broke off. */
+/** Response flags of answers that failed despite a success status, such as a truncated answer. */
 const failureFlags: readonly string[] = ["UC", "UF", "UR", "UT", "UPE", "UMSDR", "SI"];
 
 function answerLog(

@@ -7,10 +7,10 @@ const name = "filters.http.bandwidth_limit";
 const message = "BandwidthLimit";
 const common = { stat_prefix: "shadow", fill_interval: "0.05s" };
 
-/** Limits nothing by itself: each mirror's route has its own limit. */
+/** Adds the filter without a limit: each mirror's route has its own. */
 export const bandwidthFilter: EnvoyObject = builtIn(name, message, common);
 
-/** Limit of all answers of one mirror together, for its route. Past it Envoy reads less from the endpoints. */
+/** Per-route limit on all answers of one mirror together. Above it, Envoy reads more slowly from the endpoints. */
 export function bandwidthLimit(options: BootstrapOptions): EnvoyObject {
   return {
     [`envoy.${name}`]: typed(`envoy.extensions.${name}.v3.${message}`, {

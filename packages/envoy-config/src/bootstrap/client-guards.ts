@@ -4,7 +4,7 @@ import { controlHeaders, reservedHeaderPrefixes } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { setting, timeSetting } from "./setting.ts";
 
-/** Fields of a connection manager that clients reach: limits on what they send, and what is made of it before a route is matched. */
+/** Fields of a connection manager that clients can reach: limits on requests, and normalization before a route is matched. */
 export function clientGuards(options: BootstrapOptions): EnvoyObject {
   return {
     common_http_protocol_options: {
@@ -12,9 +12,9 @@ export function clientGuards(options: BootstrapOptions): EnvoyObject {
       ...headerLimit(options),
     },
     http_protocol_options: {
-      accept_http_10: because("nginx speaks HTTP/1.0 to what is behind it by default.", true),
+      accept_http_10: because("nginx uses HTTP/1.0 for its upstreams by default.", true),
       default_host_for_http_10: because(
-        "HTTP/1.0 demands no Host header: a request without one has this host.",
+        "HTTP/1.0 does not require a Host header: a request without one gets this host.",
         "localhost",
       ),
     },
@@ -29,23 +29,23 @@ export function clientGuards(options: BootstrapOptions): EnvoyObject {
     stream_idle_timeout: timeSetting(options, "streamIdleTimeoutMs"),
     stream_flush_timeout: timeSetting(options, "flushTimeoutMs"),
     use_remote_address: because(
-      "Envoy is the edge: x-forwarded-for and x-request-id are its own, not what a client says.",
+      "Envoy is the edge: it sets x-forwarded-for and x-request-id itself and ignores the client's.",
       true,
     ),
-    // Absent where it is none: then the connection's address counts alone.
+    // Absent for 0 hops: then only the connection's address counts.
     ...(options.trustedHops === 0 ? {} : { xff_num_trusted_hops: setting(options, "trustedHops") }),
     normalize_path: because(
-      "A route that matches /a must match /b/../a too: both reach the same path of a model server.",
+      "A route that matches /a must also match /b/../a, because both reach the same path of a model server.",
       true,
     ),
     merge_slashes: because("And //a is /a.", true),
     path_with_escaped_slashes_action: setting(options, "escapedSlashes", (each) => slashes[each]),
     server_header_transformation: because(
-      "The model server's own header goes through; Envoy does not name itself.",
+      "The model server's own header is kept; Envoy does not add its name.",
       "PASS_THROUGH",
     ),
     early_header_mutation_extensions: because(
-      "Headers that steer picks and mirrors come from the sidecar alone: a client's are taken off before any filter sees them.",
+      "Only the sidecar may set headers that control picks and mirrors: those from clients are removed before any filter sees them.",
       [withoutClientsHeaders(options)],
     ),
   };
@@ -58,17 +58,17 @@ const slashes: Readonly<Record<EnvoySettings["escapedSlashes"], string>> = {
   Keep: "KEEP_UNCHANGED",
 };
 
-/** HTTP/2 has no smaller one to begin with. */
+/** The smallest initial window that HTTP/2 allows. */
 function window(bytes: number): number {
   return Math.max(65_535, bytes);
 }
 
-/** Of a connection manager or of an upstream. */
+/** Header limits of a connection manager or an upstream. */
 export function headerLimit(options: BootstrapOptions): EnvoyObject {
   return { max_headers_count: setting(options, "maxHeaders") };
 }
 
-/** What a proxy says of the client's request. Envoy writes `x-forwarded-for` and `x-forwarded-proto` itself. */
+/** Headers in which a proxy describes the client's request. Envoy writes `x-forwarded-for` and `x-forwarded-proto` itself. */
 const forwardedHeaders = ["forwarded", "x-forwarded-host", "x-forwarded-port", "x-real-ip"];
 
 function withoutClientsHeaders(options: BootstrapOptions): EnvoyObject {

@@ -3,7 +3,7 @@ import { because, type EnvoyObject, type EnvoyValue, typed } from "./envoy-objec
 import type { SidecarTls } from "./options.ts";
 import { upstreamTls } from "./upstream-tls.ts";
 
-/** Circuit breakers that let `maxRequests` requests run at once. */
+/** Circuit breakers that allow `maxRequests` concurrent requests. */
 export function breakers(maxRequests: number, reason: string): EnvoyObject {
   const limit = {
     max_connections: maxRequests,
@@ -14,17 +14,17 @@ export function breakers(maxRequests: number, reason: string): EnvoyObject {
   return { thresholds: [{ priority: "DEFAULT", ...limit }] };
 }
 
-/** Why a buffer on the way of a copy takes the largest body whole. */
+/** Gives the reason why a buffer on a twin's path must hold the largest body. */
 export const shadowBuffer =
-  "A whole body fits in: with less, a shadow that stops reading would stop the primary's upload too.";
+  "Holds a whole body: with a smaller buffer, a shadow that stops reading would also stop the primary's upload.";
 
-/** The hosts of a cluster, by their addresses. */
+/** Lists the hosts of a cluster. */
 export function loadAssignment(cluster: string, addresses: readonly EnvoyObject[]): EnvoyObject {
   const hosts = addresses.map((address) => ({ endpoint: { address } }));
   return { load_assignment: { cluster_name: cluster, endpoints: [{ lb_endpoints: hosts }] } };
 }
 
-/** How a cluster speaks HTTP. */
+/** HTTP options of a cluster. */
 export function httpOptions(fields: EnvoyObject): EnvoyObject {
   const type = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
   return { typed_extension_protocol_options: { [type]: typed(type, fields) } };
@@ -33,17 +33,17 @@ export function httpOptions(fields: EnvoyObject): EnvoyObject {
 export interface GrpcServer {
   /** `host:port` or `unix:/path`. */
   readonly address: string;
-  /** Undefined: plaintext. */
+  /** Undefined: plain text. */
   readonly tls: SidecarTls | undefined;
   readonly connectTimeout: string;
   readonly breakers: EnvoyObject;
-  /** How a connection is found out that is gone without a word. */
+  /** Keepalive, to detect a dead connection. */
   readonly keepalive: EnvoyValue;
-  /** Bytes that Envoy holds of one stream that the server has not taken; absent: Envoy's own. */
+  /** Bytes of one stream that Envoy buffers until the server reads them; Envoy's default when absent. */
   readonly streamWindow?: EnvoyValue;
 }
 
-/** A gRPC server as a cluster. */
+/** Creates a cluster for a gRPC server. */
 export function grpcCluster(name: string, server: GrpcServer): EnvoyObject {
   const { address, tls, connectTimeout, keepalive, streamWindow } = server;
   return {

@@ -20,7 +20,7 @@ import { observer, picker } from "./sidecar-cluster.ts";
 import { adminCluster, statName } from "./stats.ts";
 import { endpointTls } from "./upstream-tls.ts";
 
-/** Every cluster of the bootstrap: pools, mirrors, the sidecar's two. */
+/** Creates every cluster of the bootstrap: for pools, mirrors and the sidecar. */
 export function clusters(topology: Topology, options: BootstrapOptions): readonly EnvoyObject[] {
   const used = allPrimaryPools(topology);
   const hasUnresolved = routesOf(topology)
@@ -55,7 +55,7 @@ function primaryCluster(pool: Pool, options: BootstrapOptions): EnvoyObject {
   });
 }
 
-/** The cluster of a mirror's endpoints. The lane's cluster before it holds the bodies of copies that stall. */
+/** Creates the cluster of a mirror's endpoints. If a twin stalls, the lane's cluster holds its body. */
 function shadowCluster(
   mirror: Mirror,
   pool: Pool,
@@ -71,7 +71,7 @@ function shadowCluster(
 }
 
 const shadowPiece =
-  "What is read of a shadow's answers at once: with more, a shadow that floods would fill the memory and delay other requests.";
+  "Limits how much of a shadow's answers is read at once: otherwise a flooding shadow would fill the memory and delay other requests.";
 
 function poolCluster(
   of: { readonly name: string; readonly pool: Pool; readonly maxStreamMs?: number },
@@ -90,7 +90,7 @@ function poolCluster(
   };
 }
 
-/** The way into the shadow lane. Its buffer takes the largest body whole when the lane stalls. */
+/** Creates the cluster that leads into the shadow lane. Its buffer holds the largest body if the lane stalls. */
 function laneCluster(mirror: Mirror, bound: CopyBounds, options: BootstrapOptions): EnvoyObject {
   const { name } = mirror;
   const cluster = laneClusterName(name);
@@ -110,7 +110,7 @@ function laneCluster(mirror: Mirror, bound: CopyBounds, options: BootstrapOption
   };
 }
 
-/** Envoy's own limit stands behind the policy's: a copy that Envoy drops is counted in its statistics alone. */
+/** Envoy's own limit is a second line after the policy's: a twin that Envoy drops only appears in Envoy's statistics. */
 function copyLimits(most: number, buffer: Reasoned): EnvoyObject {
   return {
     per_connection_buffer_limit_bytes: buffer,
@@ -118,14 +118,14 @@ function copyLimits(most: number, buffer: Reasoned): EnvoyObject {
   };
 }
 
-/** A dot would end the name in Envoy's statistics. */
+/** A dot would split the name in Envoy's statistics. */
 function named(name: string): EnvoyObject {
   return { name, ...(name.includes(".") ? { alt_stat_name: statName(name) } : {}) };
 }
 
 const aliveConnections: EnvoyObject = {
   tcp_keepalive: because(
-    "A long prefill sends nothing: without probes a firewall forgets the connection, and a machine that is gone is not missed.",
+    "A long prefill sends nothing: without probes, a firewall drops the connection, and a dead machine is not detected.",
     { keepalive_probes: 3, keepalive_time: 30, keepalive_interval: 10 },
   ),
 };
@@ -144,7 +144,7 @@ const leastRequest: EnvoyObject = {
   typed_extension_config: builtIn("load_balancing_policies.least_request", "LeastRequest"),
 };
 
-/** Takes the picked endpoint, and only if it is a member; without a pick Envoy balances itself. */
+/** Uses the picked endpoint if it is in the cluster. Without a pick, Envoy balances itself. */
 function overrideHost(more: EnvoyObject = {}): EnvoyObject {
   return {
     typed_extension_config: builtIn("load_balancing_policies.override_host", "OverrideHost", {
@@ -158,7 +158,7 @@ function overrideHost(more: EnvoyObject = {}): EnvoyObject {
 const balancing: Readonly<Record<Pool["picker"], EnvoyObject>> = {
   umbra: overrideHost(),
   external: overrideHost({
-    // The endpoint picker protocol has the picker told which endpoint served.
+    // The endpoint picker protocol reports the endpoint that served to the picker.
     selected_host_key: { key: pickMetadata, path: [{ key: servedKey }] },
   }),
   none: leastRequest,
@@ -185,7 +185,7 @@ function http(
   });
 }
 
-/** Of a shadow's HTTP/2: what it may send unasked. */
+/** HTTP/2 windows of a shadow: how much it may send before Envoy reads it. */
 const smallWindows: EnvoyObject = {
   initial_stream_window_size: because(shadowPiece, shadowPieceBytes),
   initial_connection_window_size: 1_048_576,

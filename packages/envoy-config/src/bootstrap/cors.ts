@@ -3,10 +3,10 @@ import { builtIn, type EnvoyObject, typed } from "./envoy-object.ts";
 
 export const corsFilterName = "envoy.filters.http.cors";
 
-/** Answers preflights of routes that have a policy, and lets browsers read their answers. */
+/** Answers preflight requests of routes with a policy, and lets browsers read their answers. */
 export const corsFilter: EnvoyObject = builtIn("filters.http.cors", "Cors");
 
-/** The filter's settings for one route. */
+/** The filter's per-route settings. */
 export function corsPolicy({
   origins,
   methods,
@@ -19,13 +19,13 @@ export function corsPolicy({
     values.length === 0 ? {} : { [name]: values.join(", ") };
   return typed("envoy.extensions.filters.http.cors.v3.CorsPolicy", {
     allow_origin_string_match: origins.map(originMatch),
-    // `*` is answered with what the browser asks for, so that it holds with credentials too.
+    // `*` is answered with the requested names, so that it also works with credentials.
     ...listed("allow_methods", methods),
     ...listed("allow_headers", headers),
     ...listed("expose_headers", exposedHeaders),
     max_age: String(maxAgeS),
     allow_credentials: allowsCredentials,
-    // Preflights are the gateway's: no model server knows what to do with them.
+    // The gateway answers preflights: model servers can't.
     forward_not_matching_preflights: false,
   });
 }

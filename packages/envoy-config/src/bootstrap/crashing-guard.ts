@@ -1,14 +1,14 @@
 import { isJsonMap } from "../json-map.ts";
 
-/** The runtime guard with which Envoy 1.40 crashes. */
+/** The runtime guard that makes Envoy 1.40 crash. */
 export const crashingGuard = "envoy.reloadable_features.ext_proc_graceful_grpc_close";
 
-/** What the guard does, and when. Follows the name of whatever turns it on. */
-export const crashingGuardEffect: string = `turns on ${crashingGuard}: Envoy 1.40 then crashes at the end of any request that lasts longer than 50 s while its worker starts no other`;
+/** Describes the guard's effect, for a sentence whose subject is what enables it. */
+export const crashingGuardEffect: string = `enables ${crashingGuard}: Envoy 1.40 then crashes when a request of more than 50 s ends and its worker started no other request meanwhile`;
 
 /**
- * True where the layers of a bootstrap, given as plain data, turn the guard on. The last layer that sets it counts, as
- * in Envoy. Layers that Envoy reads from elsewhere (a disk, RTDS, its admin interface) are not seen here.
+ * True if the runtime layers of a bootstrap, given as plain data, enable the guard. As in Envoy, the last layer that
+ * sets it wins. Does not see layers that Envoy loads from elsewhere (disk, RTDS, admin interface).
  */
 export function turnsOnCrashingGuard(bootstrap: unknown): boolean {
   const runtime = field(bootstrap, "layered_runtime", "layeredRuntime");
@@ -20,13 +20,13 @@ export function turnsOnCrashingGuard(bootstrap: unknown): boolean {
   return last ?? false;
 }
 
-/** True where the page `/runtime` of Envoy's admin interface, given as plain data, shows that the guard is on. */
+/** True if the page `/runtime` of Envoy's admin interface, given as plain data, shows that the guard is enabled. */
 export function hasCrashingGuardOn(runtimePage: unknown): boolean {
   const entry = field(field(runtimePage, "entries", "entries"), crashingGuard, crashingGuard);
   return meaning(field(entry, "final_value", "finalValue")) ?? false;
 }
 
-/** A key may be split at each of its dots: Envoy joins the names of nested maps. True wins where one layer has both. */
+/** A key may be split at each dot, because Envoy joins the names of nested maps. If one layer has both forms, true wins. */
 function settingIn(layer: unknown, key: string): boolean | undefined {
   if (!isJsonMap(layer)) return undefined;
   let found = meaning(layer[key]);
@@ -36,7 +36,7 @@ function settingIn(layer: unknown, key: string): boolean | undefined {
   return found;
 }
 
-/** Envoy reads text as a boolean too. */
+/** Envoy also parses text as a boolean. */
 function meaning(value: unknown): boolean | undefined {
   if (typeof value === "boolean") return value;
   const text = typeof value === "string" ? value.trim().toLowerCase() : "";

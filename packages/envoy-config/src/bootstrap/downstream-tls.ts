@@ -4,15 +4,15 @@ import type { BootstrapOptions } from "./options.ts";
 
 type Tls = NonNullable<Listener["tls"]>;
 
-/** Reads the name that a client asks for in its handshake: filter chains are chosen by it. */
+/** Reads the server name in a client's TLS handshake, which selects the filter chain. */
 export const tlsInspector: EnvoyObject = builtIn("filters.listener.tls_inspector", "TlsInspector");
 
-/** The connections of a filter chain, told apart from others of the port by the name that clients ask for. */
+/** Matches the connections of a filter chain by server name, if the port has several chains. */
 export function serverNames({ serverName }: Tls): EnvoyObject {
   return serverName === undefined ? {} : { filter_chain_match: { server_names: [serverName] } };
 }
 
-/** TLS ends here. Of several certificates Envoy takes the one that has the name which the client asks for. */
+/** Terminates TLS. With several certificates, Envoy uses the one for the requested server name. */
 export function downstreamTls({ certificates }: Tls, options: BootstrapOptions): EnvoyObject {
   return builtIn("transport_sockets.tls", "DownstreamTlsContext", {
     common_tls_context: {
@@ -24,8 +24,8 @@ export function downstreamTls({ certificates }: Tls, options: BootstrapOptions):
 }
 
 /**
- * Names of other listeners of the port, which have certificates and routes of their own. A client that sends requests
- * for them over a connection that was made for another name is told so with 421, and makes a new one.
+ * Virtual hosts for the hostnames of other listeners on the port, which have their own certificates and routes. A
+ * client that requests them over a connection for another name gets 421 and then opens a new connection.
  */
 export function misdirectedHosts(
   { name, port, tls }: Listener,
@@ -54,7 +54,7 @@ function certificate(
       private_key: { inline_string: inline.privateKey },
     };
   }
-  // As a Secret that is mounted as a volume has them.
+  // File names as in a Secret mounted as a volume.
   const file = (name: string) => ({ filename: `${tlsDirectory}/${secret}/${name}` });
   return { certificate_chain: file("tls.crt"), private_key: file("tls.key") };
 }

@@ -9,7 +9,7 @@ export type EnvoyValue =
   | EnvoyObject
   | readonly EnvoyValue[];
 
-/** A value, and why it is there: `umbra render --comments` prints the reason. */
+/** A value with the reason for it, which `umbra render --comments` prints. */
 export class Reasoned {
   readonly value: EnvoyValue;
   readonly reason: string;
@@ -20,27 +20,27 @@ export class Reasoned {
   }
 }
 
-/** Gives the reason for a value: one sentence. */
+/** Adds the reason for a value, in one sentence. */
 export function because(reason: string, value: EnvoyValue): Reasoned {
   return new Reasoned(value, reason);
 }
 
-/** A message packed as `Any`. */
+/** Packs a message as `Any`. */
 export function typed(type: string, fields: EnvoyObject = {}): EnvoyObject {
   return { "@type": `type.googleapis.com/${type}`, ...fields };
 }
 
-/** An extension: its name and packed configuration. */
+/** Creates an extension from its name and packed configuration. */
 export function extension(name: string, type: string, fields: EnvoyObject = {}): EnvoyObject {
   return { name, typed_config: typed(type, fields) };
 }
 
-/** An extension whose type is named after it, as most of Envoy's own are: `filters.http.router` and its `Router`. */
+/** Creates an extension whose type follows from its name, as for most of Envoy's: `filters.http.router` has type `Router`. */
 export function builtIn(path: string, message: string, fields: EnvoyObject = {}): EnvoyObject {
   return extension(`envoy.${path}`, `envoy.extensions.${path}.v3.${message}`, fields);
 }
 
-/** Protobuf's JSON form of a duration. */
+/** Formats a duration in protobuf's JSON form. */
 export function duration(milliseconds: number): string {
   return `${milliseconds / 1000}s`;
 }

@@ -17,24 +17,24 @@ export const pickFilter = "umbra.pick";
 export const observeFilter = "umbra.observe";
 const extProc = "envoy.extensions.filters.http.ext_proc.v3";
 
-/** A filter that asks a gRPC service. Off until a route turns it on: a request that no model server answers costs no stream. */
+/** Creates an ext_proc filter. It is disabled until a route enables it, so that requests without a model server need no stream. */
 export function extProcFilter(name: string, fields: EnvoyObject): EnvoyObject {
   return { ...extension(name, `${extProc}.ExternalProcessor`, fields), disabled: true };
 }
 
-/** What such a filter does on one route: it turns the filter on. */
+/** Per-route settings of such a filter, which also enable it. */
 export function extProcOverrides(overrides: EnvoyObject): EnvoyObject {
   return typed(`${extProc}.ExtProcPerRoute`, { overrides });
 }
 
-/** What the pick may change, in requests and in its own error replies. */
+/** The headers that the pick may change in requests and in its own error replies. */
 const mutableHeaders: Readonly<Record<Lane, string>> = {
-  // A body with another model's name has another length, a decoded one no encoding. Envoy takes no long expressions.
+  // `content-…` because rewriting the model changes the length, and decoding removes the encoding. Envoy does not accept long expressions.
   primary: `${destinationHeader}|x-(umbra|llm-d)-.*|x-request-id|trace.*|content-.*|retry-after`,
   shadow: `${destinationHeader}|x-(llm-d-.*|request-id)|trace.*|content-(length|type)|retry-after`,
 };
 
-/** Headers that a policy draws sessions from, or chooses requests by, and those that name a model. */
+/** Headers that a policy uses for sessions or eligibility, and headers that name the model. */
 export function topologyHeaders({ mirrors, pools }: Topology): readonly string[] {
   const names = new Set(modelHeaders(pools));
   for (const { sampling, policy } of mirrors) {
@@ -45,19 +45,19 @@ export function topologyHeaders({ mirrors, pools }: Topology): readonly string[]
   return [...names].toSorted();
 }
 
-/** Headers that name the model of requests whose body is not read. */
+/** Headers that name the model if the body is not read. */
 export function modelHeaders(pools: Topology["pools"]): readonly string[] {
   return [...new Set(pools.flatMap(({ modelHeader }) => modelHeader ?? []))].toSorted();
 }
 
-/** Matches of headers: of one by its name, or with a `*` behind it of all that begin so. */
+/** Header matchers: an exact name, or a prefix if the name ends with `*`. */
 function patterns(...names: readonly string[]): readonly EnvoyObject[] {
   return names.map((name) =>
     name.endsWith("*") ? { prefix: name.slice(0, -1) } : { exact: name },
   );
 }
 
-/** All that a pick is made from; credentials and cookies stay in Envoy. */
+/** The headers that a pick uses. Credentials and cookies stay in Envoy. */
 const headersForPick = [
   ...[":*", "content-*", "x-request-id", "x-umbra-*", "x-gateway-*", "x-llm-d-*", "x-session-*"],
   ...["x-slo-*", "session-id", "session_id", "epp-profile", "traceparent", "tracestate"],
@@ -68,10 +68,11 @@ const headersForObserve = [
 ];
 
 /**
- * The filter that asks the sidecar for an endpoint.
+ * Creates the filter that asks the sidecar for an endpoint.
  *
- * The body is read BUFFERED unless a route says otherwise: the only mode with a body in which going on without a picker,
- * and the time limit for its answers, hold. The response phase is skipped: a picker that dies then cuts no running answer.
+ * The body mode is BUFFERED unless a route overrides it. It is the only mode with a body in which FailOpen and the
+ * time limit for answers work. The response phase is skipped, so that a picker that dies does not cut off running
+ * answers.
  */
 export function pick(
   lane: Lane,
@@ -93,7 +94,7 @@ export function pick(
     },
     processing_mode: processingModes.buffered,
     message_timeout: timeSetting(options, "pickTimeoutMs"),
-    // For requests that wait for their turn; the sidecar asks for it then.
+    // For queued requests: the sidecar asks for more time then.
     max_message_timeout: timeSetting(options, "maxQueueMs"),
     failure_mode_allow: lane === "shadow",
     status_on_error: { code: "ServiceUnavailable" },
@@ -118,9 +119,9 @@ const skipped: EnvoyObject = {
 };
 
 /**
- * What Envoy sends in each mode. Where it would close the stream with the pick's answer, asking for response trailers makes
- * it hold the stream to the end of the request, which is how the sidecar knows what is in flight. Answers of
- * model servers have no trailers, so nothing is sent for it.
+ * What Envoy sends in each mode. Requesting response trailers keeps the stream open until the request ends, where
+ * Envoy would otherwise close it after the pick. So the sidecar knows which requests are in flight. Model servers send
+ * no trailers, so this causes no extra messages.
  */
 export const processingModes: Readonly<Record<PickMode, EnvoyObject>> = {
   headers: { ...skipped, response_trailer_mode: "SEND" },
@@ -133,7 +134,7 @@ export const processingModes: Readonly<Record<PickMode, EnvoyObject>> = {
   },
 };
 
-/** The filter that copies what passes to the sidecar's recorder, and waits for nothing. */
+/** Creates the filter that sends copies of requests and answers to the sidecar's recorder. It never waits. */
 export function observe(lane: Lane): EnvoyObject {
   return extProcFilter(observeFilter, {
     stat_prefix: `observe_${lane}`,
@@ -148,7 +149,7 @@ export function observe(lane: Lane): EnvoyObject {
       ...skipped,
       response_header_mode: "SEND",
       response_body_mode: "STREAMED",
-      // They tell how long the limit of a shadow's bandwidth has held its answer back.
+      // The trailers contain how long the shadow's bandwidth limit delayed its answer.
       ...(lane === "shadow" ? { response_trailer_mode: "SEND" } : {}),
     },
     response_attributes: [
@@ -164,14 +165,14 @@ export interface RouteStreams {
   readonly lane: Lane;
   readonly pool: string;
   readonly mirrors: readonly string[];
-  /** `Route.name` where the route rewrites paths. */
+  /** `Route.name` if the route rewrites paths. */
   readonly rewrittenBy?: string | undefined;
   readonly isPicked: boolean;
   readonly isFailOpen: boolean;
   readonly pickMode: PickMode;
 }
 
-/** Per-route configuration of both filters: which pool a stream is about, and what a failure means. */
+/** Per-route configuration of both filters: the pool, and what to do on failure. */
 export function routeStreams(streams: RouteStreams, options: BootstrapOptions): EnvoyObject {
   if (options.plainMirror) return {};
   const metadata = [
@@ -186,12 +187,12 @@ export function routeStreams(streams: RouteStreams, options: BootstrapOptions): 
         ? metadata
         : [...metadata, { key: streamMetadata.rewrittenBy, value: rewrittenBy }],
     failure_mode_allow: { value: streams.isFailOpen },
-    // The filter's own.
+    // The filter's default.
     ...(pickMode === "buffered" ? {} : { processing_mode: processingModes[pickMode] }),
   };
   return {
     ...(streams.isPicked ? { [pickFilter]: extProcOverrides(pickOverrides) } : {}),
-    // Without a twin there is nothing to compare.
+    // Without a twin, there is nothing to compare.
     ...(options.observe && streams.mirrors.length > 0
       ? { [observeFilter]: extProcOverrides({ grpc_initial_metadata: metadata }) }
       : {}),

@@ -9,21 +9,21 @@ import type { BootstrapOptions } from "./options.ts";
 
 export const externalPickFilter = "umbra.external-pick";
 
-/** What the endpoint picker protocol puts into the request's metadata beside the header. */
+/** Request metadata of the endpoint picker protocol, in addition to the header. */
 export const pickMetadata = "envoy.lb";
-/** There Envoy tells the picker which endpoint has served. */
+/** The metadata key in which Envoy reports the endpoint that served. */
 export const servedKey = "x-gateway-destination-endpoint-served";
 
 type PickedPool = Pool & { readonly externalPicker: NonNullable<Pool["externalPicker"]> };
 
-/** Whether another endpoint picker picks. */
+/** True if a third-party endpoint picker picks. */
 function isExternallyPicked(pool: Pool): pool is PickedPool {
   return pool.externalPicker !== undefined;
 }
 
 /**
- * The filter that asks third-party endpoint pickers: bodies full duplex and trailers both ways, as they are written for.
- * Which of them it asks is said by each route. None where no pool has such a picker.
+ * Creates the filter that asks third-party endpoint pickers, in the mode they expect: full-duplex bodies and trailers
+ * in both directions. Each route selects its picker. Empty if no pool has one.
  */
 export function externalPick(
   lane: Lane,
@@ -41,14 +41,14 @@ export function externalPick(
         response_header_mode: "SEND",
         response_body_mode: "FULL_DUPLEX_STREAMED",
       },
-      // It may let requests wait for their turn.
+      // The picker may queue requests.
       message_timeout: duration(options.maxQueueMs),
       status_on_error: { code: "ServiceUnavailable" },
       metadata_options: {
         forwarding_namespaces: { untyped: [pickMetadata] },
         receiving_namespaces: { untyped: [pickMetadata] },
       },
-      // Credentials are for the model server, if for anyone.
+      // Credentials are only for the model server.
       forward_rules: {
         disallowed_headers: { patterns: defaultRemovedHeaders.map((exact) => ({ exact })) },
       },
@@ -56,29 +56,29 @@ export function externalPick(
   ];
 }
 
-/** On a route or weighted cluster: asks the pool's picker. Empty for pools that Umbra picks. */
+/** Per-route or per-cluster settings that select the pool's picker. Empty for pools in which Umbra picks. */
 export function externalStreams(pool: Pool, options: BootstrapOptions): EnvoyObject {
   if (!isExternallyPicked(pool) || options.plainMirror) return {};
   return {
     [externalPickFilter]: extProcOverrides({
       grpc_service: service(pool),
-      // Read where the picker is an Umbra somewhere else.
+      // Used if the picker is another Umbra.
       grpc_initial_metadata: [{ key: streamMetadata.pool, value: pool.name }],
       failure_mode_allow: { value: pool.failureMode === "FailOpen" },
     }),
   };
 }
 
-/** The clusters of these pickers. */
+/** Creates the clusters of third-party pickers. */
 export function externalPickers(topology: Topology): readonly EnvoyObject[] {
-  // Every running request holds a stream.
+  // Every running request has a stream.
   const limits = { max_connections: 65_536, max_pending_requests: 65_536, max_requests: 65_536 };
   return topology.pools
     .filter(isExternallyPicked)
     .map(({ name, externalPicker: { address, isTls, caFile } }) =>
       grpcCluster(externalPickerClusterName(name), {
         address,
-        // Without an authority nothing is verified: pickers mostly serve a certificate that they have made themselves.
+        // Without a CA, nothing is verified: pickers usually have a self-signed certificate.
         tls: isTls ? defined({ caFile }) : undefined,
         connectTimeout: "1s",
         breakers: { thresholds: [limits] },
@@ -87,7 +87,7 @@ export function externalPickers(topology: Topology): readonly EnvoyObject[] {
     );
 }
 
-/** Without an authority Envoy takes the cluster's name, and a server resets a stream for the `/` in it. */
+/** Without an authority, Envoy sends the cluster's name, and servers reset the stream because of its `/`. */
 function service({ name, externalPicker: { address } }: PickedPool): EnvoyObject {
   return { envoy_grpc: { cluster_name: externalPickerClusterName(name), authority: address } };
 }

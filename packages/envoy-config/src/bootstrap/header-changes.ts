@@ -1,7 +1,7 @@
 import type { HeaderModifier } from "../topology.ts";
 import type { EnvoyObject } from "./envoy-object.ts";
 
-/** A header modifier, as routes and weighted clusters have it. */
+/** Renders a header modifier for a route or weighted cluster. */
 export function headerChanges(
   { set, add, remove }: HeaderModifier,
   side: "request" | "response",
@@ -19,7 +19,7 @@ export function headerChanges(
   };
 }
 
-/** Sets a header, whatever it was before. */
+/** Sets a header and replaces an existing value. */
 export function overwrite(key: string, value: string): EnvoyObject {
   return {
     header: { key, value: literal(value) },
@@ -27,7 +27,7 @@ export function overwrite(key: string, value: string): EnvoyObject {
   };
 }
 
-/** Envoy expands `%NAME%` in header values; a resource's value is meant as it stands. */
+/** Escapes `%`: Envoy expands `%NAME%` in header values, but a resource's value is literal. */
 function literal(value: string): string {
   return value.replaceAll("%", "%%");
 }

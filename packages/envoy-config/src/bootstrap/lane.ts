@@ -13,14 +13,14 @@ import { mirrorHeader, shadowClusterName, shadowLaneListener } from "./names.ts"
 import type { BootstrapOptions } from "./options.ts";
 import { timeSetting } from "./setting.ts";
 
-/** Whether copies have a lane to pass. */
+/** True if the bootstrap has a shadow lane. */
 export function hasShadowLane({ mirrors }: Topology, { plainMirror }: BootstrapOptions): boolean {
   return !plainMirror && mirrors.some(isRendered);
 }
 
 /**
- * The shadow lane: an internal listener that every mirrored copy passes, so that copies are picked and
- * observed like the requests they were made from. Its answers end here.
+ * Creates the shadow lane: an internal listener that every twin passes, so that twins are picked and observed like
+ * their primary requests. Their answers end here.
  */
 export function shadowLane(topology: Topology, options: BootstrapOptions): EnvoyObject {
   const pools = poolsByName(topology);
@@ -35,13 +35,13 @@ export function shadowLane(topology: Topology, options: BootstrapOptions): Envoy
     stat_prefix: "shadow_lane",
     common_http_protocol_options: headerLimit(options),
     stream_idle_timeout: timeSetting(options, "shadowTimeoutMs"),
-    // The id that the primary has: it is what pairs the two.
+    // Keeps the primary's request id, which pairs the two legs.
     preserve_external_request_id: true,
     http_filters: [
       pick("shadow", options, modelHeaders(topology.pools)),
       ...externalPick("shadow", topology, options),
       ...(options.observe ? [observe("shadow")] : []),
-      // Answers pass the filters from last to first: the recorder gets no more than the limit lets through.
+      // Answers pass the filters in reverse order, so the recorder gets no more than the bandwidth limit allows.
       bandwidthFilter,
       router,
     ],
@@ -82,8 +82,8 @@ function route(
         pool: of.name,
         mirrors: [name],
         isPicked: of.picker === "umbra",
-        // Closed where the sidecar decides what is mirrored: failing its stream is how it ends a
-        // copy whose client has gone, and without it there are no copies.
+        // Fails closed if the sidecar decides what is mirrored: the sidecar fails the stream to end a twin whose
+        // client is gone, and without a sidecar there are no twins.
         isFailOpen: policy === undefined,
         pickMode,
       },

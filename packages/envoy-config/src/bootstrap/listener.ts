@@ -15,7 +15,7 @@ import { sessionFilter } from "./session.ts";
 import { setting } from "./setting.ts";
 import { underscoreFilter } from "./underscores.ts";
 
-/** A port that clients reach: one filter chain, or with TLS one for each name that clients ask for. */
+/** Creates a listener for clients: one filter chain, or with TLS one for each server name. */
 export function listener(
   first: Listener,
   others: readonly Listener[],
@@ -28,7 +28,7 @@ export function listener(
     address: { socket_address: { address, port_value: port } },
     per_connection_buffer_limit_bytes: setting(options, "maxBodyBytes"),
     max_connections_to_accept_per_socket_event: because(
-      "A burst of connections is shared out among the workers, and starves none of the requests under way.",
+      "Distributes a burst of connections among the workers, so that running requests are not starved.",
       1,
     ),
     ...(tls === undefined ? {} : { listener_filters: [tlsInspector] }),
@@ -58,13 +58,13 @@ function filterChain(from: Listener, topology: Topology, options: BootstrapOptio
     filters,
     transport_socket: downstreamTls(tls, options),
     transport_socket_connect_timeout: because(
-      "A client that begins a TLS handshake and does not end it holds no connection for long.",
+      "Closes connections of clients that don't finish the TLS handshake.",
       "15s",
     ),
   };
 }
 
-/** What a listener's requests pass before the router. */
+/** The HTTP filters of a listener before the router. */
 export function primaryFilters(
   topology: Topology,
   options: BootstrapOptions,
@@ -72,7 +72,7 @@ export function primaryFilters(
   const routes = routesOf(topology);
   const isPicked = !options.plainMirror;
   return [
-    // First: a preflight is answered before anything is picked.
+    // First, so that a preflight is answered without a pick.
     ...(routes.some(({ cors }) => cors !== undefined) ? [corsFilter] : []),
     ...(isPicked ? [pick("primary", options, topologyHeaders(topology))] : []),
     ...(isPicked ? externalPick("primary", topology, options) : []),

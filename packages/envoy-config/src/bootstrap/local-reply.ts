@@ -2,18 +2,18 @@ import { type EnvoyObject, extension } from "./envoy-object.ts";
 import { underscoreRefusal, unresolvedCluster } from "./names.ts";
 
 interface EnvoyError {
-  /** Which of Envoy's own replies this is. */
+  /** The condition that selects one of Envoy's own replies. */
   readonly when: EnvoyObject;
   readonly status?: number;
   readonly code: string;
   readonly anthropicType: keyof typeof openAiTypes;
   readonly message: string;
   readonly hasRetryAfter?: true;
-  /** Why the request was dropped, in the words of the endpoint picker protocol. */
+  /** The reason for dropping the request, as defined by the endpoint picker protocol. */
   readonly dropped?: "rejected-no-endpoints";
 }
 
-/** The type of an OpenAI error, by that of the same error of Anthropic's. */
+/** OpenAI error types by the corresponding Anthropic type. */
 const openAiTypes = {
   invalid_request_error: "invalid_request_error",
   permission_error: "invalid_request_error",
@@ -24,7 +24,7 @@ const openAiTypes = {
   overloaded_error: "server_error",
 } as const;
 
-/** Selects by `%RESPONSE_CODE_DETAILS%`, which tells Envoy's replies from the sidecar's. */
+/** Selects by `%RESPONSE_CODE_DETAILS%`, which distinguishes Envoy's replies from the sidecar's. */
 function details(expression: string): EnvoyObject {
   return {
     extension_filter: extension(
@@ -39,7 +39,7 @@ function flags(...names: readonly string[]): EnvoyObject {
   return { response_flag_filter: { flags: names } };
 }
 
-/** In order: the first that matches shapes the reply. Codes are those of `docs/errors.md`. */
+/** In order: the first match determines the reply. The codes are documented in `docs/errors.md`. */
 const errors: readonly EnvoyError[] = [
   {
     when: details('response.code_details.startsWith("ext_proc_error_per-message_timeout")'),
@@ -93,7 +93,7 @@ const errors: readonly EnvoyError[] = [
     },
     code: "bad_request",
     anthropicType: "invalid_request_error",
-    message: "a header's name has an underscore, which this gateway does not accept",
+    message: "this gateway does not accept header names with an underscore",
   },
   {
     when: details(
@@ -101,13 +101,14 @@ const errors: readonly EnvoyError[] = [
     ),
     code: "bad_request",
     anthropicType: "invalid_request_error",
-    message: "the request is not HTTP as this gateway accepts it",
+    message: "the request is not valid HTTP",
   },
   {
     when: details('response.code_details == "upgrade_failed"'),
     code: "upgrade_not_supported",
     anthropicType: "permission_error",
-    message: "this gateway switches to no other protocol: send the request without Upgrade",
+    message:
+      "this gateway does not support protocol upgrades: send the request without the Upgrade header",
   },
   {
     when: details('response.code_details == "low_version"'),
@@ -119,7 +120,7 @@ const errors: readonly EnvoyError[] = [
     when: details('response.code_details == "overload"'),
     code: "gateway_overloaded",
     anthropicType: "overloaded_error",
-    message: "the gateway is at its limit",
+    message: "the gateway is overloaded",
     hasRetryAfter: true,
   },
   {
@@ -132,7 +133,7 @@ const errors: readonly EnvoyError[] = [
     when: details('response.code_details == "direct_response" && response.code == 421'),
     code: "misdirected_request",
     anthropicType: "invalid_request_error",
-    message: "this connection was made for another host: make a new one",
+    message: "this connection belongs to another host: open a new one",
   },
   {
     when: details('response.code_details == "direct_response" && response.code == 500'),
@@ -151,7 +152,7 @@ const errors: readonly EnvoyError[] = [
     when: flags("UH"),
     code: "no_ready_endpoints",
     anthropicType: "overloaded_error",
-    message: "the pool has no endpoint that can be used",
+    message: "the pool has no usable endpoint",
     hasRetryAfter: true,
     dropped: "rejected-no-endpoints",
   },
@@ -166,7 +167,7 @@ const errors: readonly EnvoyError[] = [
     status: 502,
     code: "upstream_protocol_error",
     anthropicType: "api_error",
-    message: "the model server's answer is not HTTP as this gateway accepts it",
+    message: "the model server's answer is not valid HTTP",
   },
   {
     when: flags("UF", "UO", "URX", "UC", "UR", "LR", "NC"),
@@ -177,7 +178,7 @@ const errors: readonly EnvoyError[] = [
   },
 ];
 
-/** Gives every reply that Envoy makes itself the shape that clients of its path know: Anthropic's for messages, else OpenAI's. */
+/** Formats every reply of Envoy's own in the API style of its path: Anthropic's for messages, else OpenAI's. */
 export function localReplies(): EnvoyObject {
   return { mappers: errors.flatMap((error) => [messagesMapper(error), mapper(error)]) };
 }
@@ -194,7 +195,7 @@ function messagesMapper(error: EnvoyError): EnvoyObject {
   return shaped(error, filter, { type: "error", error: { type: anthropicType, message } });
 }
 
-/** A request that could not be read to its path has none: it gets the other shape. */
+/** If Envoy could not read the path, the reply has OpenAI's style. */
 const isMessages: EnvoyObject = {
   header_filter: {
     header: {

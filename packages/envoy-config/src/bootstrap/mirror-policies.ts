@@ -12,11 +12,11 @@ import {
 } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 
-/** How a route's copies are made. */
+/** How a route's requests are mirrored. */
 export interface RouteMirroring {
   readonly route: Pick<Route, "mirrors" | "share">;
   readonly mirrors: ReadonlyMap<string, Mirror>;
-  /** The sidecar decides which requests are mirrored; else Envoy draws them. */
+  /** True: the sidecar decides which requests to mirror. False: Envoy samples them. */
   readonly isPicked: boolean;
 }
 
@@ -34,8 +34,9 @@ export function mirrorPolicies(
       ? { cluster_header: mirrorToHeader(mirror) }
       : {
           cluster: plainMirror ? shadowClusterName(name) : laneClusterName(name),
-          // Over MILLION: Envoy draws weights from the same random number, and bases that share a factor
-          // with a weight sum tie the mirror to one backend. A route's share is drawn by it too.
+          // The denominator is MILLION: Envoy uses the same random number for weights, and a denominator that shares a
+          // factor with the sum of the weights would tie the mirror to one backend. The share of a route uses this
+          // number too.
           runtime_fraction: {
             default_value: { numerator: within(share, perMillion), denominator: "MILLION" },
           },
@@ -53,7 +54,7 @@ export function mirrorPolicies(
   });
 }
 
-/** Of the numbers that the share's requests have drawn, the end of those that are mirrored. */
+/** The end of the mirrored range within the random numbers of the share. */
 function within({ from, to }: RouteShare, perMillion: number): number {
   return from + Math.round((perMillion * (to - from)) / wholeShare);
 }
@@ -61,7 +62,7 @@ function within({ from, to }: RouteShare, perMillion: number): number {
 function headerChanges({ headers: { set, remove }, policy }: Mirror): readonly EnvoyObject[] {
   return [
     ...removals(remove),
-    // The copy's answer is read here, and nowhere else.
+    // Only Umbra reads the twin's answer.
     ...(policy === undefined ? [] : removals(["accept-encoding"])),
     ...set.map(({ name, value }) => ({ append: overwrite(name, value) })),
   ];

@@ -2,42 +2,42 @@ import type { Certificate } from "../certificate.ts";
 import { defaultAddresses } from "../default-addresses.ts";
 import type { EnvoySettings } from "../envoy-settings.ts";
 
-/** What a bootstrap depends on besides the topology. */
+/** Input of the bootstrap in addition to the topology. */
 export interface BootstrapOptions extends EnvoySettings {
-  /** Where the sidecar's gRPC server listens: `host:port` or `unix:/path`. */
+  /** Address of the sidecar's gRPC server: `host:port` or `unix:/path`. */
   readonly sidecar: string;
-  /** Absent: plaintext. */
+  /** Absent: plain text. */
   readonly sidecarTls?: SidecarTls;
-  /** Envoy's admin interface, `ip:port`. Anyone who reaches it owns the proxy: keep it on loopback. */
+  /** Envoy's admin interface, `ip:port`. Anyone who reaches it controls Envoy: keep it on loopback. */
   readonly envoyAdmin: string;
-  /** Where Envoy answers `GET /stats/prometheus` and nothing else, `host:port`; absent: nowhere. */
+  /** Address where Envoy serves only `GET /stats/prometheus`, `host:port`; absent: none. */
   readonly statsListener?: string;
-  /** Counts requests of each rule of an HTTPRoute; with more than 500 rules it is off. */
+  /** Counts requests for each rule of an HTTPRoute. Disabled with more than 500 rules. */
   readonly routeStats: boolean;
-  /** Copies responses to the sidecar's recorder. */
+  /** Sends copies of responses to the sidecar's recorder. */
   readonly observe: boolean;
-  /** Where Envoy finds certificates: `<directory>/<namespace>/<secret>/tls.crt` and `tls.key`. */
+  /** Folder with Envoy's certificates: `<directory>/<namespace>/<secret>/tls.crt` and `tls.key`. */
   readonly tlsDirectory: string;
-  /** PEM authorities that Envoy's machine trusts, for endpoints whose certificate those have signed. Envoy reads it. */
+  /** PEM file with the CA certificates of Envoy's machine, to verify endpoints with. Read by Envoy. */
   readonly systemCaFile: string;
-  /** By Secret, `<namespace>/<name>`: these are written into the bootstrap, with their keys. */
+  /** Certificates by Secret, `<namespace>/<name>`, to embed in the bootstrap with their keys. */
   readonly certificates?: ReadonlyMap<string, Certificate>;
-  /** Mirrors straight to the shadow's cluster: no lane, no pick, no sidecar. */
+  /** Mirrors directly to the shadow's cluster, without lane, pick and sidecar. */
   readonly plainMirror: boolean;
 }
 
-/** How Envoy speaks TLS to the sidecar. Envoy reads the files, once, on its own machine. */
+/** TLS from Envoy to the sidecar. Envoy reads the files once, on its own machine. */
 export interface SidecarTls {
-  /** PEM authorities that sign the sidecar's certificate. Absent: what is said is encrypted, and the sidecar not verified. */
+  /** PEM CA of the sidecar's certificate. Absent: encrypted, but the sidecar is not verified. */
   readonly caFile?: string;
-  /** PEM certificate that Envoy shows, with its key. */
+  /** PEM client certificate of Envoy; its key is in `keyFile`. */
   readonly certFile?: string;
   readonly keyFile?: string;
-  /** Name or IP address that the certificate must be for; the address's host when absent, any on a Unix socket. */
+  /** Expected name or IP address in the certificate. When absent: the address's host, or any name for a Unix socket. */
   readonly serverName?: string;
 }
 
-/** Of all that the topology does not say. */
+/** Defaults of everything that the topology does not define. */
 export const defaultBootstrapOptions: Omit<BootstrapOptions, keyof EnvoySettings> = {
   sidecar: defaultAddresses.sidecar,
   envoyAdmin: defaultAddresses.envoyAdmin,

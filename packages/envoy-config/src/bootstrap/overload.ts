@@ -4,7 +4,7 @@ import { setting } from "./setting.ts";
 
 const heapMonitor = "envoy.resource_monitors.fixed_heap";
 
-/** What Envoy does before it runs out of connections or memory. */
+/** Actions that Envoy takes before it runs out of connections or memory. */
 export function overloadManager(options: BootstrapOptions): EnvoyObject {
   return {
     refresh_interval: "0.25s",
@@ -20,15 +20,15 @@ export function overloadManager(options: BootstrapOptions): EnvoyObject {
     ],
     actions: [
       because(
-        "First, each connection ends with its answer: idle ones hold memory.",
+        "First, close each connection after its answer, because idle connections use memory.",
         atHeap("envoy.overload_actions.disable_http_keepalive", 0.92),
       ),
       because(
-        "Then memory that is free goes back to the system.",
+        "Then return free memory to the system.",
         atHeap("envoy.overload_actions.shrink_heap", 0.95),
       ),
       because(
-        "Last, new requests get 503 and running ones go on.",
+        "Last, answer new requests with 503, while running ones continue.",
         atHeap("envoy.overload_actions.stop_accepting_requests", 0.98),
       ),
     ],

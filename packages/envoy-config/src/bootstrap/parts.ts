@@ -10,7 +10,7 @@ import { plainOf } from "./plain.ts";
 import { headed, optionsOf, type RenderFormat } from "./render.ts";
 import { yamlText } from "./yaml-text.ts";
 
-/** What can be had alone, by a bootstrap that is not rendered here. */
+/** Parts that can be rendered alone, for a bootstrap that Umbra does not render. */
 export const partNames = [
   "route-config",
   "clusters",
@@ -23,8 +23,8 @@ export const partNames = [
 export type PartName = (typeof partNames)[number];
 
 /**
- * Renders one part of the bootstrap, as the file that Envoy's `path_config_source` reads: a DiscoveryResponse in YAML.
- * A part may be empty, e.g. the shadow lane where nothing is mirrored.
+ * Renders one part of the bootstrap as a file for Envoy's `path_config_source`: a DiscoveryResponse in YAML. A part
+ * may be empty, e.g. the shadow lane if nothing is mirrored.
  */
 export function renderPart(
   topology: Topology,
@@ -49,7 +49,7 @@ const parts: Readonly<Record<PartName, Part>> = {
     ),
   clusters: (topology, options) =>
     clusters(topology, options).map((each) => typed("envoy.config.cluster.v3.Cluster", each)),
-  // Parts of their own: Envoy takes a file with one filter only.
+  // Separate parts, because Envoy accepts only one filter per file.
   "pick-filter": (topology, options) => filter(pickFilter, topology, options),
   "external-pick-filter": (topology, options) => filter(externalPickFilter, topology, options),
   "observe-filter": (topology, options) => filter(observeFilter, topology, options),

@@ -4,7 +4,7 @@ import type { EnvoyObject } from "./envoy-object.ts";
 
 type PathRewrite = NonNullable<UrlRewrite["path"]>;
 
-/** Puts another path in the place of the request's; the query stays. */
+/** Replaces the request's path and keeps its query. */
 export function pathRewrite({ kind, value }: PathRewrite, match: RouteMatch): EnvoyObject {
   return kind === "replaceFullPath"
     ? regexRewrite("^/[^?]*", value)
@@ -12,8 +12,8 @@ export function pathRewrite({ kind, value }: PathRewrite, match: RouteMatch): En
 }
 
 /**
- * Puts `value` in the place of a prefix of whole segments. Envoy replaces text: it knows nothing of the slash between
- * a segment and the next, which has to stand exactly once whatever of the two is the root.
+ * Replaces a prefix of whole path segments with `value`. Envoy only replaces text, so the expression must keep exactly
+ * one slash between the prefix and the next segment, even if one of the two is the root.
  */
 export function prefixRewrite(prefix: string, value: string): EnvoyObject {
   const from = withoutLastSlash(prefix);
@@ -26,13 +26,13 @@ function regexRewrite(regex: string, substitution: string): EnvoyObject {
   return {
     regex_rewrite: {
       pattern: { regex },
-      // A backslash would begin the number of a group.
+      // A backslash would start a group reference.
       substitution: substitution.replaceAll("\\", "\\\\"),
     },
   };
 }
 
-/** Text as an expression that matches it alone. */
+/** Escapes text for use in a regular expression. */
 function escaped(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }

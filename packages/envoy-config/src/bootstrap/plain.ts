@@ -1,6 +1,6 @@
 import { type EnvoyObject, type EnvoyValue, Reasoned } from "./envoy-object.ts";
 
-/** A message without its reasons. */
+/** Removes the reasons from a message. */
 export type Plain = string | number | boolean | null | PlainMap | readonly Plain[];
 export type PlainMap = { readonly [field: string]: Plain };
 

@@ -2,10 +2,10 @@ import type { RouteAction, RouteMatch, VirtualHost } from "../topology.ts";
 import type { EnvoyObject } from "./envoy-object.ts";
 import { prefixRewrite } from "./path-rewrite.ts";
 
-/** Where the redirected request came in. */
+/** The listener that received the redirected request. */
 export interface Entrance {
   readonly scheme: "http" | "https";
-  /** That of the listener. */
+  /** The listener's port. */
   readonly port: number;
   readonly domains: VirtualHost["domains"];
 }
@@ -25,8 +25,8 @@ export function redirect(to: Redirect, match: RouteMatch, entrance: Entrance): E
 const wellKnownPorts = { http: 80, https: 443 } as const;
 
 /**
- * The port stands in the answer only where it is not the scheme's own. Left alone, Envoy takes the port of the Host
- * header along: a known host is written out, and where there is none, any port that the header may have is replaced.
+ * Includes the port only if it is not the scheme's default. By default, Envoy keeps the port of the Host header. So
+ * this writes out a known host; without one, it replaces the port from the header.
  */
 function authority({ scheme, hostname, port }: Redirect, entrance: Entrance): EnvoyObject {
   const known = hostname ?? entrance.domains.find((domain) => !domain.startsWith("*"));

@@ -13,7 +13,7 @@ import { plainOf } from "./plain.ts";
 import { statsConfig, statsListener } from "./stats.ts";
 import { yamlText } from "./yaml-text.ts";
 
-/** Renders the Envoy bootstrap of a topology, as YAML. The same input gives the same bytes. */
+/** Renders the Envoy bootstrap of a topology as YAML. The same input produces the same bytes. */
 export function renderBootstrap(
   topology: Topology,
   options: Partial<BootstrapOptions> = {},
@@ -24,35 +24,35 @@ export function renderBootstrap(
   return headed("umbra render", yamlText(plain, hasComments ? message : undefined));
 }
 
-/** Says what has written the text. */
+/** Adds a comment with the command that wrote the text. */
 export function headed(command: string, text: string): string {
   return `# Rendered by \`${command}\` for Envoy 1.40. Edit the resources, not this file.\n${text}`;
 }
 
 export interface RenderFormat {
-  /** Prints the reason of each limit and guard before it. */
+  /** Writes the reason for each limit and guard as a comment before it. */
   readonly hasComments?: boolean;
 }
 
-/** What of an EnvoyProxy's patch can't be done, by the index of the operation. */
+/** Operations of an EnvoyProxy's patch that can't be applied, by index. */
 export function patchProblems(topology: Topology): ChangedBootstrap["problems"] {
   return topology.envoy.bootstrap?.kind === "patch" ? changed(topology).problems : [];
 }
 
-/** True where an EnvoyProxy's bootstrap turns on the guard with which Envoy crashes. */
+/** True if an EnvoyProxy's bootstrap enables the guard that crashes Envoy. */
 export function hasCrashingGuard(topology: Topology): boolean {
   return (
     topology.envoy.bootstrap !== undefined && turnsOnCrashingGuard(changed(topology).bootstrap)
   );
 }
 
-/** The bootstrap with the defaults of all options. */
+/** Renders the bootstrap with default options. */
 function changed(topology: Topology): ChangedBootstrap {
   const rendered = plainOf(bootstrap(topology, optionsOf(topology, {})));
   return changeBootstrap(rendered, topology.envoy.bootstrap);
 }
 
-/** All options: what is given, else what the topology says, else the default. */
+/** Resolves all options: the given value, else the topology's, else the default. */
 export function optionsOf(
   topology: Topology,
   options: Partial<BootstrapOptions>,
@@ -61,7 +61,7 @@ export function optionsOf(
   return { ...all, routeStats: all.routeStats && routesOf(topology).length <= mostCountedRules };
 }
 
-/** Each counted rule has its own counters and a histogram in every worker. */
+/** Each counted rule needs counters and a histogram in every worker. */
 const mostCountedRules = 500;
 
 function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
@@ -71,15 +71,18 @@ function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
     node: { id: "umbra", cluster: "umbra" },
     admin: {
       address: because(
-        "Whoever reaches the admin interface owns the proxy: it stays on loopback.",
+        "Anyone who reaches the admin interface controls Envoy: keep it on loopback.",
         envoyAddress(options.envoyAdmin),
       ),
-      ignore_global_conn_limit: because("A full Envoy can still be looked at.", true),
+      ignore_global_conn_limit: because(
+        "Keeps the admin interface reachable when all connections are in use.",
+        true,
+      ),
     },
     stats_config: statsConfig,
     deferred_stat_options: {
       enable_deferred_creation_stats: because(
-        "Clusters that get no traffic take no memory for their counters.",
+        "Saves the memory for counters of clusters without traffic.",
         true,
       ),
     },
@@ -102,7 +105,7 @@ function bootstrap(topology: Topology, options: BootstrapOptions): EnvoyObject {
 
 const runtime: EnvoyObject = {
   "re2.max_program_size.error_level": because(
-    "Routes may have long regular expressions, which RE2 matches in linear time; Envoy's own limit of 100 refuses many.",
+    "Allows long regular expressions in routes: RE2 matches in linear time, and Envoy's default limit of 100 rejects many.",
     20_000,
   ),
 };

@@ -2,10 +2,10 @@ import { defaultAttempts } from "../retry-attempts.ts";
 import type { Route } from "../topology.ts";
 import { duration, type EnvoyObject, extension } from "./envoy-object.ts";
 
-/** What no model server has begun to work on. */
+/** Retry conditions in which no model server has started to process the request. */
 const untouched = "connect-failure,refused-stream,reset-before-request";
 
-/** Each attempt takes the pick's next endpoint; behind the last of them Envoy balances. */
+/** Each attempt uses the next picked endpoint. After the last one, Envoy balances. */
 export function retryPolicy({ retry, backendTimeoutMs }: Route): EnvoyObject {
   const perTry =
     backendTimeoutMs === undefined ? {} : { per_try_timeout: duration(backendTimeoutMs) };
@@ -17,7 +17,7 @@ export function retryPolicy({ retry, backendTimeoutMs }: Route): EnvoyObject {
   if (retry === undefined) return { retry_on: untouched, ...attempts, ...perTry };
   const { codes, backoffMs } = retry;
   return {
-    // `reset` is also what an attempt that took too long ends with.
+    // `reset` also covers attempts that timed out.
     retry_on: `${untouched},reset${codes.length > 0 ? ",retriable-status-codes" : ""}`,
     ...(codes.length > 0 ? { retriable_status_codes: codes } : {}),
     ...attempts,
@@ -31,8 +31,8 @@ function backOff(backoffMs: number): EnvoyObject {
 }
 
 /**
- * Of the whole request, in ms; 0, as Envoy has it, for no limit. Envoy ends an attempt at its own limit only until its answer begins, so without
- * retries that limit is the request's as well.
+ * Timeout of the whole request, in ms; 0 means no limit, as in Envoy. Envoy applies the limit of an attempt only until
+ * its answer begins, so without retries that limit also applies to the request.
  */
 export function requestTimeoutMs({
   retry,
@@ -45,10 +45,10 @@ export function requestTimeoutMs({
 
 const noLimit = Number.POSITIVE_INFINITY;
 
-/** Of two hosts the dead one is idle, so that least request draws it up to 3 times of 4. After 20 more draws 1 retry of 400 is left with it. */
+/** Of two hosts, the dead one is idle, so least request selects it up to 3 times in 4. With 20 more draws, only 1 retry in 400 still selects it. */
 const drawsForAnotherHost = 20;
 
-/** Takes none of the hosts that have failed before. */
+/** Excludes hosts that already failed. */
 export const notTheSameHost: EnvoyObject = extension(
   "envoy.retry_host_predicates.previous_hosts",
   "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",

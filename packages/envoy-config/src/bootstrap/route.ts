@@ -30,20 +30,20 @@ import { sessionFilterName, sessionSettings } from "./session.ts";
 import { timeSetting } from "./setting.ts";
 import { statName } from "./stats.ts";
 
-/** What the routes of a virtual host are rendered with. */
+/** Input for rendering the routes of a virtual host. */
 interface Surroundings {
   readonly entrance: Entrance;
   readonly known: KnownNames;
   readonly options: BootstrapOptions;
 }
 
-/** What routes name. */
+/** Pools and mirrors that routes refer to, by name. */
 export interface KnownNames {
   readonly pools: ReadonlyMap<string, Pool>;
   readonly mirrors: ReadonlyMap<string, Mirror>;
 }
 
-/** A virtual host with its routes, in the topology's order of precedence. */
+/** Renders a virtual host with its routes, in the topology's order of precedence. */
 export function virtualHost(
   { name, domains, routes }: VirtualHost,
   { port, tls }: Listener,
@@ -55,7 +55,7 @@ export function virtualHost(
     name: statName(name),
     domains,
     request_body_buffer_limit: because(
-      "The window of an HTTP/2 stream bounds what is kept of its body too: a longer one that is read whole would be 413.",
+      "Without it, the HTTP/2 stream window would also limit a buffered body, and a longer body would get 413.",
       options.maxBodyBytes,
     ),
     routes: routes.map((each) => route(each, { entrance, known, options })),
@@ -74,7 +74,7 @@ function route(from: Route, around: Surroundings): EnvoyObject {
   };
 }
 
-/** Envoy draws one number for all routes of a request: with their ends, a match's routes share its requests out exactly. */
+/** Envoy draws one random number per request for all routes, so the ends of the ranges split a match's requests exactly. */
 function shareOf({ share }: Route): EnvoyObject {
   return share === undefined || share.to === wholeShare
     ? {}
@@ -107,7 +107,7 @@ function pathMatch({ kind, value }: RouteMatch["path"]): EnvoyObject {
     case "regex":
       return { safe_regex: { regex: value } };
     case "prefix": {
-      // `path_separated_prefix` matches whole segments, but Envoy refuses it for the root.
+      // `path_separated_prefix` matches whole segments, but Envoy rejects it for the root.
       const prefix = withoutLastSlash(value);
       return prefix === "" ? { prefix: "/" } : { path_separated_prefix: prefix };
     }
@@ -168,8 +168,8 @@ function routeChanges({ requestHeaders, responseHeaders }: Route): EnvoyObject {
 }
 
 /**
- * What the route changes and then the backend, as one: Envoy goes through a weighted cluster's changes before the
- * route's, so that the route would have the last word.
+ * Combines the changes of the route and then those of the backend. Envoy applies a weighted cluster's changes before
+ * the route's, so the route would override the backend.
  */
 function backendChanges(from: Route, filters: BackendFilters | undefined): EnvoyObject {
   const { requestHeaders = noChange, responseHeaders = noChange } = filters ?? {};
@@ -210,7 +210,7 @@ function streams(backend: Backend, from: Route, { known, options }: Surroundings
   return { ...own, ...externalStreams(pool, options) };
 }
 
-/** The hostname is left to the backends where one of them has changes of its own: the route's would count last. */
+/** If a backend has its own changes, the backends set the hostname: the route's setting would override them. */
 function sharedAction(
   from: Route,
   mirroring: RouteMirroring,

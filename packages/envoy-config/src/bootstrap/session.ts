@@ -5,13 +5,13 @@ export const sessionFilterName = "umbra.session";
 
 const stateful = "envoy.extensions.filters.http.stateful_session.v3";
 
-/** Keeps no sessions until a route says how. */
+/** Adds the session filter, which does nothing until a route configures it. */
 export const sessionFilter: EnvoyObject = extension(
   sessionFilterName,
   `${stateful}.StatefulSession`,
 );
 
-/** The filter's settings for one route: what names the endpoint, and comes back with the session's next request. */
+/** The filter's per-route settings: the cookie or header that carries the endpoint. */
 export function sessionSettings({ kind, name, ttlMs }: Session): EnvoyObject {
   const ttl = ttlMs === undefined ? {} : { ttl: duration(ttlMs) };
   const state =

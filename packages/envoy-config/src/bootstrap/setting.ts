@@ -1,7 +1,7 @@
 import { type EnvoySettings, reasonOf } from "../envoy-settings.ts";
 import { because, duration, type EnvoyValue, type Reasoned } from "./envoy-object.ts";
 
-/** A setting's value with its reason; `write` gives it Envoy's form. */
+/** Returns a setting's value with its reason. `write` converts it to Envoy's form. */
 export function setting<K extends keyof EnvoySettings>(
   options: EnvoySettings,
   key: K,
@@ -10,7 +10,7 @@ export function setting<K extends keyof EnvoySettings>(
   return because(reasonOf(key), write(options[key]));
 }
 
-/** A setting that is a time, as Envoy writes it. */
+/** Returns a duration setting in Envoy's form. */
 export function timeSetting(options: EnvoySettings, key: TimeKey): Reasoned {
   return setting(options, key, duration);
 }

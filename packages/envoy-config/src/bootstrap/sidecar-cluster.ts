@@ -7,15 +7,15 @@ import type { BootstrapOptions } from "./options.ts";
 import { timeSetting } from "./setting.ts";
 
 /**
- * The sidecar as picker. An ejection lasts a second at most: a picker that has come back is used at once,
- * and with no panic threshold a dead one is known to be dead.
+ * Cluster of the sidecar as picker. An ejection lasts at most one second, so that a restarted picker is used
+ * immediately. Without a panic threshold, a dead picker gets no requests.
  */
 export function picker(options: BootstrapOptions): EnvoyObject {
   return {
     ...sidecarCluster(pickerCluster, options, { keepalive: patiently }),
     common_lb_config: {
       healthy_panic_threshold: because(
-        "A sidecar that is known to be dead is asked no more: the pools' failure mode holds at once.",
+        "Stops asking a dead sidecar, so that the pools' failure mode applies immediately.",
         { value: 0 },
       ),
     },
@@ -28,7 +28,7 @@ export function picker(options: BootstrapOptions): EnvoyObject {
       enforcing_consecutive_gateway_failure: 100,
       max_ejection_percent: 100,
       base_ejection_time: "0.5s",
-      max_ejection_time: because("A sidecar that has come back is used at once.", "1s"),
+      max_ejection_time: because("Uses a restarted sidecar immediately.", "1s"),
       interval: "0.25s",
     },
   };
@@ -42,12 +42,12 @@ function healthCheck(options: BootstrapOptions): EnvoyObject {
     interval,
     no_traffic_healthy_interval: interval,
     unhealthy_interval: because(
-      "A sidecar that has just started is soon found; Envoy's own minute would keep it waiting.",
+      "Detects a started sidecar quickly; Envoy's default is one minute.",
       soon,
     ),
     no_traffic_interval: soon,
     timeout: because(
-      "Late answers are those of a machine that is short of CPU, and picks go on: only three in a row count. NOT_SERVING counts at once.",
+      "Late answers usually mean a lack of CPU, and picks still work: only three in a row count. NOT_SERVING counts immediately.",
       "3s",
     ),
     unhealthy_threshold: 3,
@@ -55,10 +55,10 @@ function healthCheck(options: BootstrapOptions): EnvoyObject {
   };
 }
 
-/** What the endpoint picker protocol has checked. */
+/** The gRPC service that health checks name in the endpoint picker protocol. */
 const extProcService = "envoy.service.ext_proc.v3.ExternalProcessor";
 
-/** The sidecar as recorder: connections of its own, so that what happens to copies never touches a pick. */
+/** Cluster of the sidecar as recorder, with separate connections so that recording never affects a pick. */
 export function observer(
   lane: keyof typeof observerClusters,
   options: BootstrapOptions,
@@ -69,32 +69,32 @@ export function observer(
   });
 }
 
-/** What Envoy holds of copies that the sidecar has not taken; past it the answer itself waits. */
+/** How much of a recorded stream Envoy buffers until the sidecar reads it. Above it, the answer itself waits. */
 const streamWindows: Readonly<Record<keyof typeof observerClusters, Reasoned>> = {
   primary: because(
-    "An answer to a client hardly ever waits for its recorder: it is slower than this in the seconds until a recorder is given up.",
+    "Large enough that an answer to a client hardly ever waits for the recorder before Envoy gives the recorder up.",
     streamWindowBytes.primary,
   ),
   shadow: because(
-    "A shadow's answers wait for their recorder: copies of them must not fill the memory.",
+    "A shadow's answers may wait for the recorder, so that they don't fill the memory.",
     streamWindowBytes.shadow,
   ),
 };
 
-const quickly = because(
-  "A connection to a sidecar that is gone without a word is found out in seconds.",
-  { interval: "2s", timeout: "2s" },
-);
+const quickly = because("Detects the connection to a dead sidecar within seconds.", {
+  interval: "2s",
+  timeout: "2s",
+});
 
-/** Longer than a stall that picks can wait for: with the connection all of them would fail. */
+/** Longer than a stall that picks can survive: closing the connection would fail all of them. */
 const patiently = because(
-  "A sidecar that stalls for some seconds answers all that wait; one that is gone without a word is found out in 8 s.",
+  "Lets a sidecar that stalls for a few seconds answer all waiting picks; detects a dead one in 8 s.",
   { interval: "2s", timeout: "6s" },
 );
 
 interface Link {
   readonly keepalive: Reasoned;
-  /** Absent: Envoy's own. */
+  /** Envoy's default when absent. */
   readonly streamWindow?: Reasoned;
 }
 

@@ -7,18 +7,18 @@ import type { BootstrapOptions } from "./options.ts";
 
 const adminClusterName = "umbra-admin";
 
-/** A name as one part of the name of a statistic, where dots part. */
+/** Escapes a name for use in a statistic's name, where dots are separators. */
 export function statName(name: string): string {
   return name.replaceAll(".", "_");
 }
 
 /**
- * Labels of Envoy's metrics. Each is read from the names of clusters and filters, of which there are as many as the
- * resources ask for: nothing that a client sends becomes a label.
+ * Labels of Envoy's metrics, extracted from the names of clusters and filters. The resources determine their number;
+ * nothing from clients becomes a label.
  */
 export const statsConfig: EnvoyObject = {
   stats_tags: because(
-    "Labels to sum by: lane, pool, mirror and its route. They come from the resources; no client can make more of them.",
+    "Labels to aggregate by: lane, pool, mirror and its route. They come from the resources; clients can't add values.",
     [
       { tag_name: "umbra.lane", regex: clusterNameTags.lane },
       { tag_name: "umbra.pool", regex: clusterNameTags.pool },
@@ -28,7 +28,7 @@ export const statsConfig: EnvoyObject = {
   ),
 };
 
-/** A listener that answers `GET /stats/prometheus` and nothing else. */
+/** Creates a listener that serves only `GET /stats/prometheus`. */
 export function statsListener(address: string): EnvoyObject {
   const isStats = {
     path: "/stats/prometheus",
@@ -38,7 +38,7 @@ export function statsListener(address: string): EnvoyObject {
     name: "stats",
     domains: ["*"],
     routes: because(
-      "The admin interface can end Envoy and shows its secrets: of all its paths this one alone is reached from elsewhere.",
+      "The admin interface can stop Envoy and shows its secrets, so only this path is reachable from other machines.",
       [{ match: isStats, route: { cluster: adminClusterName } }],
     ),
   };
@@ -53,12 +53,12 @@ export function statsListener(address: string): EnvoyObject {
   return {
     name: "stats",
     address: envoyAddress(address),
-    bypass_overload_manager: because("What is wrong must be seen when it is.", true),
+    bypass_overload_manager: because("Keeps metrics reachable when Envoy is overloaded.", true),
     filter_chains: [{ filters }],
   };
 }
 
-/** Envoy's own admin interface, as a cluster. */
+/** Creates a cluster for Envoy's own admin interface. */
 export function adminCluster({ envoyAdmin }: BootstrapOptions): EnvoyObject {
   return {
     name: adminClusterName,

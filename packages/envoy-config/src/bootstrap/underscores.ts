@@ -6,10 +6,10 @@ import { underscoreRefusal } from "./names.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { setting } from "./setting.ts";
 
-/** Headers with an underscore that Umbra documents. */
+/** Documented headers with an underscore. */
 const documented: readonly string[] = ["session_id"];
 
-/** Header names with an underscore that mean something here: documented ones, and those that the resources name. */
+/** Header names with an underscore that are allowed: documented ones and those in the resources. */
 function knownUnderscoreHeaders(topology: Topology): readonly string[] {
   const named = [
     ...topologyHeaders(topology),
@@ -23,8 +23,8 @@ function knownUnderscoreHeaders(topology: Topology): readonly string[] {
 }
 
 /**
- * The filter that refuses or drops headers with an underscore, except known ones. Envoy's own setting has no
- * exceptions, and none of its matchers looks at all names. None where all may pass.
+ * Creates the filter that rejects requests with unknown underscore headers, or drops these headers. Envoy's own
+ * setting has no exceptions, and none of its matchers checks all header names. Empty if all may pass.
  */
 export function underscoreFilter(
   topology: Topology,
@@ -61,7 +61,7 @@ const actions: Readonly<Record<"Reject" | "Drop", readonly string[]>> = {
   Drop: ["  for _, name in ipairs(found) do handle:headers():remove(name) end"],
 };
 
-/** Header names are tokens: of their characters none ends a text or begins an escape. */
+/** Quotes a header name for Lua. Header names are tokens, so no character ends the string or starts an escape. */
 function luaText(name: string): string {
   return `"${name.replaceAll(/[^!#$%&'*+.^_`|~\w-]/g, "")}"`;
 }

@@ -4,16 +4,16 @@ import { splitHostPort } from "./address.ts";
 import { builtIn, type EnvoyObject } from "./envoy-object.ts";
 import type { BootstrapOptions, SidecarTls } from "./options.ts";
 
-/** TLS to a gRPC server at `address`: verified where there is an authority, by the name that is given or the address's host. */
+/** TLS to a gRPC server at `address`. With a CA, verifies the given name or the address's host. */
 export function upstreamTls(address: string, tls: SidecarTls): EnvoyObject {
   const { caFile, certFile, keyFile } = tls;
   const host = address.startsWith("unix:") ? undefined : splitHostPort(address).host;
   const name = tls.serverName ?? host;
-  // A name to ask for; an IP address is none.
+  // SNI needs a name, not an IP address.
   const sni = name === undefined || isIP(name) !== 0 ? undefined : name;
   const certificate = { certificate_chain: file(certFile), private_key: file(keyFile) };
   const hasCertificate = certFile !== undefined && keyFile !== undefined;
-  // gRPC is HTTP/2, and a server that finds no `h2` here may speak HTTP/1.1.
+  // gRPC needs HTTP/2; without `h2`, a server may choose HTTP/1.1.
   return upstreamContext(sni, "h2", {
     ...(hasCertificate ? { tls_certificates: [certificate] } : {}),
     ...(caFile === undefined ? {} : { validation_context: validation(file(caFile), name) }),
@@ -24,7 +24,7 @@ function file(filename = ""): EnvoyObject {
   return { filename };
 }
 
-/** A client's side of TLS. */
+/** The client side of a TLS connection. */
 function upstreamContext(
   sni: string | undefined,
   protocol: string,
@@ -40,7 +40,7 @@ function upstreamContext(
   });
 }
 
-/** The certificate is signed by the authority, and is for the name. */
+/** Verifies that the CA signed the certificate and that it is for the name. */
 function validation(authority: EnvoyObject, name: string | undefined): EnvoyObject {
   if (name === undefined) return { trusted_ca: authority };
   const type = isIP(name) === 0 ? "DNS" : "IP_ADDRESS";
@@ -50,7 +50,7 @@ function validation(authority: EnvoyObject, name: string | undefined): EnvoyObje
   };
 }
 
-/** TLS from Envoy to a pool's endpoints; nothing where they are asked in plain HTTP. */
+/** TLS from Envoy to a pool's endpoints. Empty for plain HTTP. */
 export function endpointTls(
   { tls, protocol }: Pick<Pool, "tls" | "protocol">,
   { systemCaFile }: BootstrapOptions,

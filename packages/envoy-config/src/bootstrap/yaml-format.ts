@@ -1,4 +1,4 @@
-/** How the bootstrap is written. Envoy reads plain `yes`, `on` and `n` as truth values, as YAML 1.1 does: with `compat` they are quoted. */
+/** YAML options of the bootstrap. Like YAML 1.1, Envoy reads unquoted `yes`, `on` and `n` as booleans; `compat` quotes them. */
 export const yamlFormat = {
   lineWidth: 0,
   aliasDuplicateObjects: false,

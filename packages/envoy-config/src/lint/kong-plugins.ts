@@ -8,11 +8,11 @@ import { usedServices } from "./used-services.ts";
 
 const pluginsAnnotation = "konghq.com/plugins";
 
-/** Kong's own plugins that restrict or protect without a name that says so; objects are often named after them. */
+/** Kong's own plugins that restrict or protect although their name does not suggest it. Objects are often named after them. */
 const protectivePlugin =
   /\bjwt|\bacl\b|ip-?restriction|openid|oidc|\bopa\b|\bmtls\b|\bsaml\b|bot-?detection|request-?(?:validator|termination|size-?limiting)|header-cert/i;
 
-/** Kong attaches its plugins, authentication and rate limits among them, to Gateways, routes and Services by an annotation. */
+/** Reports Kong plugins, such as authentication and rate limits, which annotations attach to Gateways, routes and Services. */
 export function lintKongPlugins({ topology, resources }: LintInput, report: Report): void {
   const { gateways, routes } = resources;
   for (const each of gateways) reportPlugins("Gateway", each, report);
@@ -24,14 +24,14 @@ function reportPlugins(kind: string, from: Meta, report: Report): void {
   const plugins = from.annotations[pluginsAnnotation]?.slice(0, 256) ?? "";
   if (plugins === "") return;
   const place = from.annotationPlace(pluginsAnnotation);
-  const shown = `${kind} "${resourceName(from)}" asks for the plugins "${plugins}" of Kong`;
+  const shown = `${kind} "${resourceName(from)}" requests the Kong plugins "${plugins}"`;
   const isProtective = protectiveName.test(plugins) || protectivePlugin.test(plugins);
   const code = isProtective ? "UMB0250" : "UMB0251";
   if (from.annotations[enforcedElsewhereAnnotation] === "true") {
-    const message = `${shown}, and its annotation says that they are enforced elsewhere`;
-    report("info", code, place, message, { remedy: "nothing needs to be done" });
+    const message = `${shown}, which are enforced elsewhere according to its annotation`;
+    report("info", code, place, message, { remedy: "no action needed" });
   } else {
     const severity = code === "UMB0250" ? "error" : "warning";
-    report(severity, code, place, `${shown}, and Umbra does not run them`);
+    report(severity, code, place, `${shown}, but Umbra does not run them`);
   }
 }

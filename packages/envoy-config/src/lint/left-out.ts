@@ -12,14 +12,14 @@ import { protectionOf, scopeOf } from "./protection.ts";
 import { usedServices } from "./used-services.ts";
 
 /**
- * Objects of kinds that Umbra does not read. One that concerns what Umbra serves is a warning, and an error where it
- * restricts or protects: serving without it is not what was asked for.
+ * Reports objects of kinds that Umbra does not read. An object that affects what Umbra serves is a warning. If it
+ * restricts or protects, it is an error, because Umbra would serve without the protection.
  */
 export function lintLeftOut({ topology, resources }: LintInput, report: Report): void {
   const served = servedOf(topology, resources);
   for (const each of resources.unread) {
     const concerned = runsOrWatches(each) ? undefined : concernedBy(each, served);
-    // What is probably a slip in the kind has no effect because of that.
+    // A kind that looks misspelled is reported as such.
     const isSlip = each.meant !== undefined && protectionOf(each) === undefined;
     if (concerned === undefined || isSlip) reportUnconcerned(each, report);
     else reportConcerned(each, concerned, report);
@@ -32,25 +32,25 @@ function reportConcerned(from: UnreadResource, concerned: string, report: Report
   const { place, meant } = from;
   if (from.isEnforcedElsewhere) {
     const code = protection === undefined ? "UMB0251" : "UMB0250";
-    const message = `${shown} is left out: its annotation says that it is enforced elsewhere`;
-    report("info", code, place, message, { remedy: "nothing needs to be done" });
+    const message = `${shown} is ignored: according to its annotation it is enforced elsewhere`;
+    report("info", code, place, message, { remedy: "no action needed" });
   } else if (protection !== undefined) {
     const what = protection === from.kind ? "it" : protection;
-    const message = `${shown} ${concerned}, and Umbra does not enforce ${what}`;
-    const remedy = meant && `${meant} Else ${diagnosticCodes.UMB0250.remedy}`;
+    const message = `${shown} ${concerned}, but Umbra does not enforce ${what}`;
+    const remedy = meant && `${meant} Otherwise, ${diagnosticCodes.UMB0250.remedy}`;
     report("error", "UMB0250", place, message, defined({ remedy }));
   } else {
-    const message = `${shown} ${concerned}, and Umbra does not read it: ${withoutEffect(from)}`;
+    const message = `${shown} ${concerned}, but Umbra ignores it: ${withoutEffect(from)}`;
     report("warning", "UMB0251", place, message);
   }
 }
 
 function reportUnconcerned(from: UnreadResource, report: Report): void {
   const { kind, apiVersion, meant } = from;
-  const message = `${kind.slice(0, 64)} of ${apiVersion.slice(0, 64)} is left out: Umbra does not read it`;
+  const message = `${kind.slice(0, 64)} of ${apiVersion.slice(0, 64)} is ignored: Umbra does not read this kind`;
   const isProtective = protectionOf(from) !== undefined && !runsOrWatches(from);
   const remedy = isProtective
-    ? "nothing needs to be done as long as Umbra serves nothing that it is meant to protect"
+    ? "no action needed unless it should protect something that Umbra serves"
     : undefined;
   const severity = meant === undefined ? "info" : "warning";
   report(severity, "UMB0107", from.place, message, defined({ remedy: meant ?? remedy }));
@@ -63,11 +63,11 @@ function shownAs({ kind, namespace, name }: UnreadResource): string {
 function withoutEffect({ kind }: UnreadResource): string {
   if (/Route$|^Ingress$|^VirtualService$/.test(kind)) return "its requests are not served";
   return kind.endsWith("NetworkPolicy")
-    ? "the cluster enforces it, and it must let Umbra's Envoy and sidecar reach the Pods"
-    : "what it asks for is not done";
+    ? "the cluster enforces it, so it must allow Umbra's Envoy and sidecar to reach the Pods"
+    : "it has no effect";
 }
 
-/** Kinds whose selectors say which Pods are run, scaled or watched, and never which requests are served. */
+/** Kinds whose selectors choose Pods to run, scale or monitor, and never affect requests. */
 const runningGroups: ReadonlySet<string> = new Set([
   "apps",
   "batch",
@@ -84,7 +84,7 @@ const runningGroups: ReadonlySet<string> = new Set([
   "external-secrets.io",
 ]);
 
-/** The same, of the core group. */
+/** The same for the core group. */
 const runningKinds: ReadonlySet<string> = new Set([
   "PersistentVolume",
   "PersistentVolumeClaim",
@@ -96,7 +96,7 @@ function runsOrWatches({ group, kind }: UnreadResource): boolean {
   return runningGroups.has(group) || (group === "" && runningKinds.has(kind));
 }
 
-/** Istio's root namespace, as it is unless it was configured: what is there holds for every namespace. */
+/** Istio's default root namespace: objects in it apply to every namespace. */
 const rootNamespace = "istio-system";
 
 const clusterWideKinds = /^(?:Global|CiliumClusterwide|(?:Baseline)?Admin)NetworkPolicy$/;
@@ -106,7 +106,7 @@ interface Served extends ResourceRef {
   readonly group: RegExp;
   readonly kind: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Labels that its Pods are known to have. */
+  /** Labels that its Pods are known to have; undefined if unknown. */
   readonly podLabels?: Readonly<Record<string, string>>;
 }
 
@@ -145,7 +145,7 @@ function servedOf(topology: Topology, resources: Resources): readonly Served[] {
   ];
 }
 
-/** What controllers label the Pods of a Gateway with. */
+/** Labels that controllers set on the Pods of a Gateway. */
 function gatewayPodLabels(name: string, className: string): Readonly<Record<string, string>> {
   return {
     "gateway.networking.k8s.io/gateway-name": name,
@@ -155,7 +155,7 @@ function gatewayPodLabels(name: string, className: string): Readonly<Record<stri
   };
 }
 
-/** In which way an object concerns something that is served: `targets Gateway "gw"`. */
+/** Describes how an object affects something that Umbra serves: `targets Gateway "gw"`. */
 function concernedBy(from: UnreadResource, served: readonly Served[]): string | undefined {
   const { targets, selectors, hosts, namespace } = from;
   const scope = scopeOf(from);
@@ -183,7 +183,7 @@ function concernedBy(from: UnreadResource, served: readonly Served[]): string | 
   const hit = served.find(
     (each) => isRoot || (scope === "namespace" && each.namespace === namespace),
   );
-  return hit === undefined || scope === undefined ? undefined : `holds for ${namedAs(hit)}`;
+  return hit === undefined || scope === undefined ? undefined : `applies to ${namedAs(hit)}`;
 }
 
 function namedAs({ kind, name }: Served): string {
@@ -193,14 +193,14 @@ function namedAs({ kind, name }: Served): string {
 function isTarget(target: UnreadTarget, served: Served): boolean {
   if (target.kind !== served.kind) return false;
   if (target.group !== undefined && !served.group.test(target.group)) return false;
-  // A class belongs to no namespace.
+  // A class has no namespace.
   if (served.kind !== "GatewayClass" && target.namespace !== served.namespace) return false;
   return target.name === undefined
     ? meets(served.labels, target.selector ?? [])
     : target.name === served.name;
 }
 
-/** True where the Pods may meet the selector: no label contradicts it, and one is what it asks for. */
+/** True if the Pods may match the selector: no label contradicts it, and at least one matches. */
 function selects(selector: readonly LabelRequirement[], { podLabels, kind }: Served): boolean {
   if (podLabels === undefined || Object.keys(podLabels).length === 0) return false;
   if (selector.length === 0) return true;

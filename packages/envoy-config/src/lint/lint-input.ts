@@ -8,10 +8,10 @@ export interface LintInput {
   readonly places: Places;
 }
 
-/** Where parts of the topology stand in the files. */
+/** Places in the files of parts of the topology. */
 export interface Places {
-  /** Of a route, or a share of one: the match it was made of. */
+  /** The match from which a route, or a share of a route, was built. */
   route(of: Pick<Route, "origin">): Place | undefined;
-  /** Of a mirror: its backend's name. */
+  /** The name of a mirror's backend. */
   mirror(of: Pick<Mirror, "origin">): Place | undefined;
 }

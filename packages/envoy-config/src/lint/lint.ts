@@ -12,7 +12,7 @@ import { lintReach } from "./reach.ts";
 import { lintRules } from "./rules.ts";
 import { lintUnused } from "./unused.ts";
 
-/** Reports what the resources allow and an operator would hardly want. Each lint is a function of the topology. */
+/** Reports valid configurations that an operator probably does not want. Each lint is a function of the topology. */
 export function lint(topology: Topology, resources: Resources, report: Report): void {
   const input: LintInput = { topology, resources, places: placesOf(resources) };
   for (const each of [

@@ -4,7 +4,7 @@ import { inRule, type Report } from "../resources/report.ts";
 import type { Mirror } from "../topology.ts";
 import type { LintInput } from "./lint-input.ts";
 
-/** Mirrors that cost the primary something, or show nothing. */
+/** Reports mirrors that affect the primary or have no effect. */
 export function lintMirrors({ topology, places }: LintInput, sink: Report): void {
   const endpoints = new Map(
     topology.pools.map(({ name, endpoints }) => [name, new Set(endpoints)]),
@@ -23,10 +23,10 @@ export function lintMirrors({ topology, places }: LintInput, sink: Report): void
       told.add(mirror);
       const report = inRule(sink, ruleRef(mirror.origin));
       if (perMillion === 0)
-        report("info", "UMB0311", place, `the mirror to "${pool}" takes no request`);
+        report("info", "UMB0311", place, `the mirror to "${pool}" has a share of 0`);
       if (isTwice) report("warning", "UMB0310", place, `the rule already mirrors to "${pool}"`);
       if (primaries.includes(pool)) {
-        const message = `the mirror goes to "${pool}", which answers the rule's requests too: the copies take the place of clients`;
+        const message = `the mirror goes to "${pool}", which also answers the rule's requests: mirrored requests use capacity that clients need`;
         report("warning", "UMB0303", place, message);
         continue;
       }
@@ -35,7 +35,7 @@ export function lintMirrors({ topology, places }: LintInput, sink: Report): void
           endpoints.get(primary)?.has(each),
         );
         if (shared.length === 0) continue;
-        const message = `the shadow "${pool}" and the primary "${primary}" have ${some(shared)} in common: the copies take the place of clients`;
+        const message = `the shadow "${pool}" and the primary "${primary}" share ${some(shared)}: mirrored requests use capacity that clients need`;
         report("warning", "UMB0305", place, message);
       }
     }

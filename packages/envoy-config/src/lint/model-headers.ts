@@ -4,7 +4,7 @@ import type { Report } from "../resources/report.ts";
 import type { Route, VirtualHost } from "../topology.ts";
 import type { LintInput } from "./lint-input.ts";
 
-/** Headers that other gateways make of the model in a request's body, and what makes them there. */
+/** Headers that other gateways set from the model in the body, and the component that sets them. */
 const setters: ReadonlyMap<string, string> = new Map([
   ["x-gateway-model-name", "the body-based router of the Inference Extension"],
   ["x-gateway-base-model-name", "the body-based router of the Inference Extension"],
@@ -12,7 +12,7 @@ const setters: ReadonlyMap<string, string> = new Map([
   ["x-ai-eg-model", "Envoy AI Gateway"],
 ]);
 
-/** Routes by a header that names the model: Envoy chooses them before anything has read the body. */
+/** Reports routes that need a header with the model: Envoy chooses a route before anything reads the body. */
 export function lintModelHeaders({ topology, places }: LintInput, report: Report): void {
   const reported = new Set<string>();
   for (const { port, host } of hostsOf(topology)) {
@@ -34,15 +34,15 @@ export function lintModelHeaders({ topology, places }: LintInput, report: Report
 
 function messageOf(header: string, isAll: boolean, { domains }: VirtualHost, port: number): string {
   const setter = setters.get(header);
-  const elsewhere = setter === undefined ? "" : `, as ${setter} does elsewhere`;
+  const elsewhere = setter === undefined ? "" : ` (${setter} does)`;
   const where = `${domains.slice(0, 3).join(", ")} on port ${port}`;
   const what = isAll
-    ? `every route of ${where} needs the header ${header}, so a request without it gets 404`
-    : `a route of ${where} needs the header ${header}, so a request without it goes to another route, or gets 404`;
-  return `${what}: Umbra does not set it from the body${elsewhere}, so clients or a proxy before Envoy must`;
+    ? `all routes of ${where} need the header ${header}, so requests without it get 404`
+    : `a route of ${where} needs the header ${header}, so requests without it use another route or get 404`;
+  return `${what}: Umbra does not set it from the body${elsewhere}; clients or a proxy in front of Envoy must`;
 }
 
-/** The header that names the model, where the route needs one. */
+/** Returns the header with the model that the route needs, if any. */
 function modelHeaderOf({ match }: Route): string | undefined {
   return match.headers.find(
     ({ name }) => setters.has(name) || /(?:^|-)model(?:-name|-id)?$/.test(name),

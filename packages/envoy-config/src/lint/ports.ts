@@ -2,16 +2,16 @@ import { defaultAddresses } from "../default-addresses.ts";
 import type { Report } from "../resources/report.ts";
 import type { LintInput } from "./lint-input.ts";
 
-/** Where the sidecar and Envoy's admin interface listen unless they are moved. */
+/** Default ports of the sidecar and of Envoy's admin interface. */
 const taken: ReadonlyMap<number, string> = new Map([
   [portOf(defaultAddresses.sidecar), "the sidecar's gRPC server"],
   [portOf(defaultAddresses.envoyAdmin), "Envoy's admin interface"],
   [portOf(defaultAddresses.sidecarAdmin), "the sidecar's admin interface"],
 ]);
 
-/** Ports that can't be bound, or not by everyone. */
+/** Reports ports that are in use or need a privilege. */
 export function lintPorts({ topology, resources }: LintInput, report: Report): void {
-  // A listener that a flag has moved has no place of its own any more. Of several on one port the first.
+  // A listener that a flag moved has no place in the files. For several listeners on a port, uses the first.
   const places = new Map(
     resources.gateways
       .flatMap(({ listeners }) => listeners)
@@ -22,11 +22,11 @@ export function lintPorts({ topology, resources }: LintInput, report: Report): v
     const place = places.get(port);
     if (place === undefined) continue;
     if (port < 1024) {
-      report("info", "UMB0304", place, `port ${port} is bound only by a privileged process`);
+      report("info", "UMB0304", place, `only a privileged process can listen on port ${port}`);
     }
     const owner = taken.get(port);
     if (owner !== undefined) {
-      const message = `port ${port} is the one of ${owner}, unless that is moved`;
+      const message = `port ${port} is the default port of ${owner}`;
       report("warning", "UMB0307", place, message);
     }
   }

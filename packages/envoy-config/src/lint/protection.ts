@@ -1,11 +1,11 @@
 import type { UnreadResource } from "../resources/resources.ts";
 
-/** What an object without targets and selectors holds for. */
+/** What an object without targets and selectors applies to. */
 type Scope = "namespace" | "everything";
 
 /**
- * Kinds that restrict who may ask, or how much, by group; with the scope of those that have one.
- * Kinds that are not listed are judged by their names and fields.
+ * Kinds that restrict who may send requests or how many, by group, with their scope. Other kinds are classified by
+ * their names and fields.
  */
 const protectiveKinds: Readonly<Record<string, Readonly<Record<string, Scope | "targets alone">>>> =
   {
@@ -24,21 +24,21 @@ const protectiveKinds: Readonly<Record<string, Readonly<Record<string, Scope | "
     "agentic.prototype.x-k8s.io": { XAccessPolicy: "targets alone" },
   };
 
-/** Kinds that hold for a namespace without naming anything, and that protect only by what is in them. */
+/** Kinds that apply to a whole namespace without naming anything. Only their content decides whether they protect. */
 const namespaceWide: Readonly<Record<string, string>> = {
   "networking.istio.io": "EnvoyFilter",
   "security.istio.io": "PeerAuthentication",
 };
 
-/** Names of groups and kinds come from files, and may be those of fields that every object has. */
+/** Group and kind names come from files and may equal property names that every object has. */
 function own<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
   return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
-/** Groups whose objects run models or roll them out: fields of theirs are about other connections. */
+/** Groups whose objects run or roll out models: their fields are about other connections. */
 const runningGroups: ReadonlySet<string> = new Set(["argoproj.io", "ray.io", "opentelemetry.io"]);
 
-/** Of a kind, or of a plugin. */
+/** Names of kinds or plugins that suggest protection. */
 export const protectiveName: RegExp =
   /auth(?!or)|authoriz|security|rate-?limit|quota|firewall|\bwaf|access-?(?:control|policy)|allow-?list|deny-?list|block-?list|tlspolicy|guard/i;
 
@@ -48,9 +48,9 @@ const protectiveField =
 const protectiveFilter =
   /\.(?:rbac|jwt_authn|ext_authz|oauth2|basic_auth|api_key_auth|csrf|ratelimit|local_ratelimit|rate_limit_quota|wasm|lua)$/;
 
-/** What of an object restricts or protects: its kind, or names of fields or filters. Undefined: nothing is known to. */
+/** Returns what makes an object restrict or protect: its kind, or fields or filters. Undefined if nothing is known to. */
 export function protectionOf({ group, kind, fields, filters }: UnreadResource): string | undefined {
-  // The cluster enforces network policies, whoever serves.
+  // The cluster enforces network policies, regardless of the gateway.
   if (runningGroups.has(group) || /(?:Monitor(?:ing)?|Scrape|NetworkPolicy)$/.test(kind)) return;
   if (own(own(protectiveKinds, group), kind) !== undefined) return kind;
   if (own(namespaceWide, group) !== kind && protectiveName.test(kind)) return kind;
@@ -61,7 +61,7 @@ export function protectionOf({ group, kind, fields, filters }: UnreadResource): 
   return found.length === 0 ? undefined : [...new Set(found)].slice(0, 3).map(quoted).join(", ");
 }
 
-/** What an object without targets and selectors holds for; undefined: for nothing. */
+/** Returns what an object without targets and selectors applies to; undefined: nothing. */
 export function scopeOf({ group, kind }: UnreadResource): Scope | undefined {
   if (own(namespaceWide, group) === kind) return "namespace";
   const scope = own(own(protectiveKinds, group), kind);

@@ -5,7 +5,7 @@ import { resourceName } from "../resource-ref.ts";
 import type { Report } from "../resources/report.ts";
 import type { LintInput } from "./lint-input.ts";
 
-/** Resources without a use, and those that speak of a pool which is not there. */
+/** Reports unused resources, and resources that name an unknown pool. */
 export function lintUnused(input: LintInput, report: Report): void {
   lintPools(input, report);
   lintListeners(input, report);
@@ -16,7 +16,7 @@ function lintPools({ topology, resources }: LintInput, report: Report): void {
   const used = new Set([...allPrimaryPools(topology), ...topology.mirrors.map(({ pool }) => pool)]);
   for (const pool of resources.pools) {
     if (used.has(resourceName(pool)) || resources.routes.length === 0) continue;
-    const message = `InferencePool "${pool.name}" gets no requests: no route refers to it`;
+    const message = `InferencePool "${pool.name}" gets no requests: no HTTPRoute refers to it`;
     report("info", "UMB0308", pool.place, message);
   }
 }
@@ -24,7 +24,7 @@ function lintPools({ topology, resources }: LintInput, report: Report): void {
 function lintListeners({ topology, resources }: LintInput, report: Report): void {
   const written = resources.gateways.flatMap(({ listeners }) => listeners).toReversed();
   const byPort = new Map(written.map(({ port, place }) => [port, place]));
-  // One that a flag has moved has its name alone.
+  // A listener that a flag moved is found by its name.
   const byName = new Map(written.map(({ name, place }) => [name, place]));
   for (const { name, port, virtualHosts } of topology.listeners) {
     if (virtualHosts.length > 0) continue;
@@ -35,7 +35,7 @@ function lintListeners({ topology, resources }: LintInput, report: Report): void
   }
 }
 
-/** Resources that say something of a pool. */
+/** Reports resources that name an unknown pool. */
 function lintSpeakers({ resources }: LintInput, report: Report): void {
   const pools = byResource(resources.pools);
   const speakers = [
@@ -46,7 +46,7 @@ function lintSpeakers({ resources }: LintInput, report: Report): void {
   for (const { kind, namespace, name, pool, place } of speakers) {
     const about = { namespace, name: pool };
     if (pools.has(about)) continue;
-    const message = `${kind} "${name}" has no effect: InferencePool "${resourceName(about)}" is not in the resources`;
+    const message = `${kind} "${name}" has no effect: InferencePool "${resourceName(about)}" is not in the files`;
     report("warning", "UMB0314", place, message, didYouMean(pool, pools.namesIn(namespace), '"'));
   }
 }

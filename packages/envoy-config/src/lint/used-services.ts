@@ -2,7 +2,7 @@ import { ResourceMap } from "../resource-map.ts";
 import type { Resources, Service } from "../resources/resources.ts";
 import type { Topology } from "../topology.ts";
 
-/** Services that a route or mirror refers to. */
+/** Returns the Services that a route or mirror refers to. */
 export function usedServices(topology: Topology, resources: Resources): readonly Service[] {
   const used = new ResourceMap<true>();
   for (const { kind, namespace, resourceName: name } of topology.pools) {

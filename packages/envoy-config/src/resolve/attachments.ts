@@ -13,25 +13,25 @@ import type {
 import { intersectHostnames } from "./hostnames.ts";
 import type { AttachedRoute } from "./virtual-hosts.ts";
 
-/** A listener of a Gateway, and what is attached to it. */
+/** A listener of a Gateway with its attached routes. */
 export interface Attachment {
   readonly gateway: Gateway;
   readonly listener: GatewayListener;
   /** `*` for a listener without one. */
   readonly hostname: string;
-  /** Of the certificates that can be used, `<namespace>/<name>`. */
+  /** Secrets of the usable certificates, `<namespace>/<name>`. */
   readonly secrets: readonly string[];
   readonly attached: AttachedRoute[];
 }
 
-/** Why a parentRef attaches its route to no listener. */
+/** The reason why a parentRef attaches its route to no listener. */
 export interface Refusal {
   readonly reason: ConditionReason;
   readonly message: string;
   readonly remedy?: string;
 }
 
-/** The listeners that a route is attached to by one of its parentRefs. */
+/** Creates a function that finds the listeners to which a parentRef attaches its route. */
 export function createAttacher(
   all: readonly Attachment[],
   { gateways, namespaces }: Resources,
@@ -57,7 +57,7 @@ export function createAttacher(
     const name = resourceName(parent);
     const gateway = byGateway.get(parent);
     if (gateway === undefined) {
-      const message = `Gateway "${name}" is not in the resources`;
+      const message = `Gateway "${name}" is not in the files`;
       const meant = didYouMean(name, gateways.map(resourceName), '"');
       return { reason: "NoMatchingParent", message, ...meant };
     }
@@ -75,7 +75,7 @@ export function createAttacher(
     );
     if (matching.length > 0) return matching;
     const hostnames = [...new Set(allowed.map(({ hostname }) => hostname))].join(", ");
-    const message = `none of its hostnames is one of the listener's: ${hostnames}`;
+    const message = `none of its hostnames matches the listener's (${hostnames})`;
     return { reason: "NoMatchingListenerHostname", message };
   };
 }
@@ -87,14 +87,14 @@ function notAllowed(
 ): Refusal {
   const names = refusing.map(({ listener }) => `"${listener.name}"`).join(", ");
   const message = refusing.every(({ listener }) => !listener.takesHttpRoutes)
-    ? `listener ${names} takes no HTTPRoutes`
-    : `listener ${names} takes no routes of namespace "${route.namespace}"`;
+    ? `listener ${names} does not accept HTTPRoutes`
+    : `listener ${names} does not accept routes from namespace "${route.namespace}"`;
   const isSelected = refusing.some(({ listener }) => listener.namespaces.from === "Selector");
   return {
     reason: "NotAllowedByListeners",
     message,
     ...(isSelected && !isNamespaceKnown
-      ? { remedy: `add Namespace "${route.namespace}" with its labels to the files` }
+      ? { remedy: `add the Namespace "${route.namespace}" with its labels to the files` }
       : {}),
   };
 }
@@ -102,9 +102,9 @@ function notAllowed(
 function noListener(gateway: Gateway, parent: ParentRef): Refusal {
   const wanted = [
     ...(parent.sectionName === undefined ? [] : [` named "${parent.sectionName}"`]),
-    ...(parent.port === undefined ? [] : [` of port ${parent.port}`]),
+    ...(parent.port === undefined ? [] : [` on port ${parent.port}`]),
   ].join("");
   const has = gateway.listeners.map(({ name, port }) => `${name} (${port})`).join(", ");
-  const message = `Gateway "${resourceName(gateway)}" has no listener${wanted}; it has ${has || "none"}`;
+  const message = `Gateway "${resourceName(gateway)}" has no listener${wanted}; its listeners: ${has || "none"}`;
   return { reason: "NoMatchingParent", message };
 }

@@ -15,9 +15,9 @@ import type {
 import { mayRefer } from "./grants.ts";
 
 export interface CertificateResolver {
-  /** Names of the Secrets, `<namespace>/<name>`; what can't be used is reported and left out. */
+  /** Returns the names of the usable Secrets, `<namespace>/<name>`. Reports the others. */
   resolve(gateway: Gateway, listener: GatewayListener): readonly string[];
-  /** Every certificate that a listener uses, by its Secret. */
+  /** Every certificate that a listener uses, by Secret. */
   all(): ReadonlyMap<string, Certificate>;
 }
 
@@ -43,11 +43,11 @@ export function createCertificateResolver(
     if (
       !mayRefer({ kind: "Gateway", namespace: gateway.namespace }, { ...ref, namespace }, grants)
     ) {
-      const message = `no ReferenceGrant in namespace "${namespace}" lets Gateways of "${gateway.namespace}" refer to Secret "${name}"`;
+      const message = `no ReferenceGrant in namespace "${namespace}" allows Gateways in "${gateway.namespace}" to refer to Secret "${name}"`;
       return { reason: "RefNotPermitted", message };
     }
     const secret = byName.get(secretRef);
-    if (secret === undefined) return invalid(`Secret "${name}" is not in the resources`);
+    if (secret === undefined) return invalid(`Secret "${name}" is not in the files`);
     if (used.has(name)) return name;
     const read = pairIn(secret);
     if ("problem" in read) return invalid(`Secret "${name}" ${read.problem}`);
@@ -72,11 +72,11 @@ export function createCertificateResolver(
       const isForNone =
         hostname !== undefined && !names.some((name) => isFor(used.get(name), hostname));
       if (names.length > 0 && isForNone) {
-        const message = `no certificate of listener "${listener.name}" is for ${hostname}: clients refuse it`;
+        const message = `no certificate of listener "${listener.name}" is valid for ${hostname}: clients will reject the connection`;
         report("warning", "UMB0228", listener.place, message);
       }
       if (names.length === 0 && (listener.tls?.certificates.length ?? 0) > 0) {
-        const message = `listener "${listener.name}" is left out: it has no certificate that can be used`;
+        const message = `listener "${listener.name}" is ignored: it has no usable certificate`;
         report("warning", "UMB0223", listener.place, message);
       }
       return [...new Set(names)];
@@ -86,7 +86,7 @@ export function createCertificateResolver(
 }
 
 function isFor(certificate: Certificate | undefined, hostname: string): boolean {
-  // A wildcard is no name that a client asks for: one of those that it covers stands for all.
+  // Clients don't request a wildcard, so test one name that it covers.
   const asked = hostname.replace(/^\*/, "any");
   const chain = certificate?.chain ?? "";
   return certificateIn(chain)?.checkHost(asked) !== undefined;
@@ -96,21 +96,21 @@ function invalid(message: string): Problem {
   return { reason: "InvalidCertificateRef", message };
 }
 
-/** What OpenSSL says of a bad certificate or key may quote it, and is left unsaid. */
+/** Does not report OpenSSL's error messages: they may quote the certificate or key. */
 function pairIn({ certificate, privateKey }: Secret): Certificate | { readonly problem: string } {
   if (certificate === undefined) return { problem: "has no `tls.crt`" };
   if (privateKey === undefined) return { problem: "has no `tls.key`" };
   const leaf = certificateIn(certificate);
-  if (leaf === undefined) return { problem: "holds no PEM certificate in `tls.crt`" };
+  if (leaf === undefined) return { problem: "has no PEM certificate in `tls.crt`" };
   const key = attempted(() => createPrivateKey(privateKey));
-  if (key === undefined) return { problem: "holds no PEM key without a password in `tls.key`" };
+  if (key === undefined) return { problem: "has no PEM key without a password in `tls.key`" };
   if (!leaf.checkPrivateKey(key)) {
-    return { problem: "holds a key in `tls.key` that is not the one of its certificate" };
+    return { problem: "has a key in `tls.key` that does not belong to its certificate" };
   }
   return { chain: certificate, privateKey };
 }
 
-/** Undefined where the text is no certificate. */
+/** Undefined if the text is not a certificate. */
 export function certificateIn(pem: string): X509Certificate | undefined {
   return attempted(() => new X509Certificate(pem));
 }

@@ -3,12 +3,12 @@ import type { Diagnostic } from "../diagnostic.ts";
 import { byResource, ResourceMap } from "../resource-map.ts";
 import type { HttpRoute } from "../resources/resources.ts";
 
-/** What a controller alone can find: the API server takes the value. */
+/** Codes that only a controller reports: the API server accepts the value. */
 const foundByControllers: ReadonlySet<string> = new Set(["UMB0227"]);
 
 /**
- * Gives findings in rules the condition that a controller would set: one that drops invalid rules takes a route with
- * valid ones (Accepted=True) and says PartiallyInvalid; a route without any is not accepted.
+ * Adds the condition that a controller would set to findings in rules. A controller that drops invalid rules accepts a
+ * route that has valid ones (Accepted=True) and sets PartiallyInvalid. It does not accept a route without valid rules.
  */
 export function withDroppedRules(
   diagnostics: readonly Diagnostic[],
@@ -35,7 +35,7 @@ export function withDroppedRules(
   });
 }
 
-/** Whether a controller drops the rule that has the finding. */
+/** True if a controller drops the rule with the finding. */
 function dropsRule({ severity, code, condition }: Diagnostic): boolean {
   if (severity !== "error") return false;
   if (condition === undefined) return foundByControllers.has(code);

@@ -12,14 +12,14 @@ import type {
 } from "../resources/resources.ts";
 import { type CheckPickerConfig, pathText } from "./picking.ts";
 
-/** An EndpointPickerConfig as a text in a ConfigMap. */
+/** An EndpointPickerConfig embedded as text in a ConfigMap. */
 interface Embedded {
   readonly map: ConfigMap;
   readonly key: string;
   readonly text: string;
 }
 
-/** A configuration with the pools that it holds for. */
+/** A configuration with the pools that it applies to. */
 interface Claim {
   readonly text: string;
   readonly what: string;
@@ -27,13 +27,13 @@ interface Claim {
   readonly holders: readonly InferencePool[];
 }
 
-/** The file that the reference's charts use unless they are told otherwise. */
+/** The default file of the reference picker's charts. */
 const defaultFile = "default-plugins.yaml";
 
 /**
- * Finds EndpointPickerConfigs where the reference's charts put them: in ConfigMaps, in arguments of the picker's
- * Deployment, in values of a chart. Returns those that hold for pools of the files, and says which it took. One that
- * can't be used is a warning: it was written for another picker, and the pool is served without it.
+ * Finds EndpointPickerConfigs where the reference picker's charts put them: in ConfigMaps, in arguments of the
+ * picker's Deployment, and in chart values. Returns those that apply to pools in the files, and reports which it used.
+ * An unusable one is only a warning: it was written for another picker, and the pool works without it.
  */
 export function embeddedPickerConfigs(
   resources: Resources,
@@ -52,16 +52,15 @@ export function embeddedPickerConfigs(
     if (free.length === 0) return;
     const names = free.map(({ name }) => `"${name}"`).join(", ");
     const value = parsedValue(text);
-    const problem =
-      value === undefined ? "it is no YAML that can be read" : problemOf(value, check);
+    const problem = value === undefined ? "it is not valid YAML" : problemOf(value, check);
     if (problem !== undefined) {
-      const message = `${what} can't be used, so InferencePool ${names} gets the default profile: ${problem}`;
-      const remedy = `give the pool an EndpointPickerConfig as a document of its own, with \`metadata.name: ${free[0]?.name}\`: it goes first`;
+      const message = `${what} can't be used, so InferencePool ${names} uses the default profile: ${problem}`;
+      const remedy = `add an EndpointPickerConfig as its own document with \`metadata.name: ${free[0]?.name}\`, which takes precedence`;
       report("warning", "UMB0255", place, message, { remedy });
       return;
     }
-    const message = `${what} holds for InferencePool ${names}`;
-    report("info", "UMB0255", place, message, { remedy: "nothing needs to be done" });
+    const message = `${what} applies to InferencePool ${names}`;
+    report("info", "UMB0255", place, message, { remedy: "no action needed" });
     for (const pool of free) {
       const { namespace, name } = pool;
       taken.set(pool, { pool: { namespace, name }, value, place, placeOf: () => place });
@@ -83,7 +82,7 @@ export function embeddedPickerConfigs(
       take({ text, what: `the configuration in the arguments of ${shown}`, place, holders });
     } else if (found !== undefined) takeEmbedded(found, holders);
     else if (holders.length > 0) {
-      const message = `${shown} is configured by ${file.slice(0, 128)}, which no ConfigMap of the files holds: the default profile is used`;
+      const message = `${shown} uses the configuration file ${file.slice(0, 128)}, but no ConfigMap in the files contains it: using the default profile`;
       report("warning", "UMB0255", picker.place, message);
     }
   }
@@ -97,7 +96,7 @@ export function embeddedPickerConfigs(
 }
 
 function reportUnused(unused: readonly Embedded[], isAnotherFirst: boolean, report: Report): void {
-  const why = isAnotherFirst ? "another one goes first" : "nothing says for which pool it is";
+  const why = isAnotherFirst ? "another one takes precedence" : "its pool is unknown";
   for (const each of unused) {
     const message = `${shownAs(each)} is not used: ${why}`;
     const place = each.map.placeOf(each.key);
@@ -112,14 +111,14 @@ function problemOf(value: unknown, check: CheckPickerConfig): string | undefined
   return `${pathText(first.path)} ${first.message}`.trim().slice(0, 512) + others;
 }
 
-/** Pools for which no EndpointPickerConfig of the files goes first. */
+/** Pools without an EndpointPickerConfig document, which would take precedence. */
 function openPoolsOf({ pools, pickerConfigs }: Resources): readonly InferencePool[] {
   return pools.filter(
     (each) => !pickerConfigs.some(({ pool }) => pool === undefined || isSameResource(pool, each)),
   );
 }
 
-/** Without a picker that names one: the only one of a namespace, or the charts' default, holds for its pools. */
+/** If no picker names one, the only configuration in a namespace, or the charts' default file, applies to its pools. */
 function aloneIn(embedded: readonly Embedded[], pools: readonly InferencePool[]) {
   const byNamespace = Map.groupBy(embedded, ({ map }) => map.namespace);
   return [...byNamespace].flatMap(([namespace, own]) => {
@@ -145,10 +144,10 @@ function shownAs({ map, key }: Embedded): string {
   return `the EndpointPickerConfig "${key.slice(0, 128)}" of ${map.name === "values" ? "the chart's values" : `ConfigMap "${resourceName(map)}"`}`;
 }
 
-/** Kubernetes takes no ConfigMap that is larger. */
+/** Kubernetes does not accept larger ConfigMaps. */
 const maxTextLength = 1024 * 1024;
 
-/** The pattern matches within a line alone, so that it takes time in proportion to the text's length. */
+/** The pattern only matches within a line, so it takes linear time. */
 function isPickerConfigText(text: string): boolean {
   if (text.length > maxTextLength || !text.includes("EndpointPickerConfig")) return false;
   return /^[ \t]*["']?kind["']?[ \t]*:[ \t]*["']?EndpointPickerConfig\b/m.test(text);
@@ -157,7 +156,7 @@ function isPickerConfigText(text: string): boolean {
 function parsedValue(text: string): unknown {
   for (const parsed of parseDocuments(text, new LineCounter())) {
     if ("problem" in parsed) return undefined;
-    // Too many aliases are thrown.
+    // The parser throws on too many aliases.
     const value: unknown = attempted(() => parsed.document.toJS({ maxAliasCount: 100 }) as unknown);
     if (value !== null && value !== undefined) return value;
   }

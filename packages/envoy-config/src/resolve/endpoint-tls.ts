@@ -15,7 +15,7 @@ import type { EndpointTls, Pool } from "../topology.ts";
 import { certificateIn } from "./certificates.ts";
 import { byAge } from "./picking.ts";
 
-/** Says how endpoints are asked over TLS: by BackendTLSPolicies, else by a Service's `appProtocol`. */
+/** Resolves TLS to endpoints: from BackendTLSPolicies, else from a Service's `appProtocol`. */
 export interface EndpointTlsResolver {
   ofPool(pool: InferencePool): Pick<Pool, "tls">;
   ofService(service: Service, port: ServicePort): Pick<Pool, "tls">;
@@ -53,14 +53,14 @@ export function createEndpointTlsResolver(
       const held = named ?? bySection?.get(undefined);
       if (held !== undefined) return { tls: held.tls };
       if (isTls !== true) return {};
-      const message = `endpoints of port ${number} of Service "${service.name}" are asked over TLS, and their certificate is not verified: appProtocol names no authority`;
+      const message = `TLS to the endpoints of port ${number} of Service "${service.name}" is not verified: appProtocol does not define a CA`;
       report("warning", "UMB0254", place, message);
       return { tls: {} };
     },
   };
 }
 
-/** Policies of one target by the port that they name; undefined: the whole target. */
+/** Policies of one target by port name; undefined: the whole target. */
 type PolicyBySection = Map<
   string | undefined,
   { readonly policy: BackendTlsPolicy; readonly tls: EndpointTls }
@@ -72,8 +72,8 @@ function conflict(
   place: Place,
   report: Report,
 ): void {
-  const message = `BackendTLSPolicy "${policy.name}" is left out here: "${first.name}" holds for the same target, and goes first`;
-  report("warning", "UMB0253", place, message, { remedy: "remove one of them" });
+  const message = `BackendTLSPolicy "${policy.name}" is ignored here: "${first.name}" has the same target and takes precedence`;
+  report("warning", "UMB0253", place, message, { remedy: "remove one of the two" });
 }
 
 interface TargetProblem {
@@ -91,13 +91,13 @@ function problemOf(
   const isService = kind === "Service" && group === "";
   const severity = "error";
   if (!isPool && !isService) {
-    const message = `a target of kind ${kind.slice(0, 64)} of the group "${group.slice(0, 128)}" is not supported`;
-    return { severity, message, remedy: "name a Service or an InferencePool, with its group" };
+    const message = `a target of kind ${kind.slice(0, 64)} in group "${group.slice(0, 128)}" is not supported`;
+    return { severity, message, remedy: "use a Service or an InferencePool, with its group" };
   }
   const all: readonly Named[] = isPool ? pools : services;
   const known = all.find((each) => isSameResource(each, { namespace, name }));
   if (known === undefined) {
-    const message = `${kind} "${resourceName({ namespace, name })}" is not in the resources, so no endpoints are asked over TLS because of this target`;
+    const message = `${kind} "${resourceName({ namespace, name })}" is not in the files, so the policy has no effect on this target`;
     const remedy = remedyOfMissing(name, namespace, all);
     return { severity: "warning", message, remedy };
   }
@@ -106,7 +106,7 @@ function problemOf(
   if (ports.includes(sectionName)) return undefined;
   const has = ports.filter((each) => each !== "").join(", ");
   const message = `${kind} "${name}" has no port named "${sectionName.slice(0, 64)}"`;
-  const remedy = has === "" ? "leave `sectionName` out" : `name one of ${has}`;
+  const remedy = has === "" ? "remove `sectionName`" : `use one of ${has}`;
   return { severity, message, remedy };
 }
 
@@ -115,7 +115,7 @@ type Named = ResourceRef & Partial<Pick<Service, "ports">>;
 function remedyOfMissing(name: string, namespace: string, all: readonly Named[]): string {
   const elsewhere = all.find((each) => each.name === name);
   if (elsewhere !== undefined) {
-    return `a policy holds only for its own namespace: move it to "${elsewhere.namespace}", where "${name}" is`;
+    return `a policy only applies to its own namespace: move it to "${elsewhere.namespace}", the namespace of "${name}"`;
   }
   const own = all.filter((each) => each.namespace === namespace).map((each) => each.name);
   return didYouMean(name, own, '"').remedy ?? "add it, or remove the target";
@@ -136,7 +136,7 @@ function tlsOf(
   return { hostname, caPem: pems.join("") };
 }
 
-/** Certificates alone: whatever else a Secret or ConfigMap holds under this key may not be printed. */
+/** Only certificates: other content of a Secret or ConfigMap must not be printed. */
 const certificateBlock = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 
 function authorityOf(
@@ -148,16 +148,16 @@ function authorityOf(
   const shown = `${kind.slice(0, 64)} "${resourceName({ namespace, name })}"`;
   if (group !== "" || (kind !== "ConfigMap" && kind !== "Secret")) {
     return {
-      problem: `an authority of kind ${kind.slice(0, 64)} of the group "${group.slice(0, 128)}" is not supported: name a ConfigMap or a Secret`,
+      problem: `a CA of kind ${kind.slice(0, 64)} in group "${group.slice(0, 128)}" is not supported: use a ConfigMap or a Secret`,
     };
   }
   const from = kind === "ConfigMap" ? configMaps.find(isHere) : secrets.find(isHere);
-  if (from === undefined) return { problem: `${shown} is not in the resources` };
+  if (from === undefined) return { problem: `${shown} is not in the files` };
   const text = "data" in from ? from.data.get("ca.crt") : from.authority;
   if (text === undefined) return { problem: `${shown} has no \`ca.crt\`` };
   const blocks = text.match(certificateBlock) ?? [];
   if (blocks.length === 0 || blocks.some((each) => certificateIn(each) === undefined)) {
-    return { problem: `${shown} holds no PEM certificate in \`ca.crt\`` };
+    return { problem: `${shown} has no PEM certificate in \`ca.crt\`` };
   }
   return { pem: blocks.map((block) => `${block}\n`).join("") };
 }

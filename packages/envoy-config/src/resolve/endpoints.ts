@@ -14,18 +14,18 @@ import type {
 } from "../resources/resources.ts";
 import { createSelectorIndex } from "./selector-index.ts";
 
-/** Finds the endpoints of pools: from flags, annotations, EndpointSlices, or ready Pods, in that order. */
+/** Finds the endpoints of pools from the first source that has any: flags, annotations, EndpointSlices, ready Pods. */
 export interface EndpointFinder {
-  /** `ip:port`, sorted; undefined where nothing names any. */
+  /** `ip:port`, sorted; undefined if no source has any. */
   ofPool(pool: InferencePool): readonly string[] | undefined;
   ofService(service: Service, port: ServicePort): readonly string[] | undefined;
-  /** The ready Pod behind an endpoint; the last of several counts. */
+  /** Returns the ready Pod of an endpoint; the last one if there are several. */
   podOf(endpoint: string): Pod | undefined;
 }
 
 export interface EndpointSources {
   readonly resources: Pick<Resources, "slices" | "pods">;
-  /** Of `--endpoints`, by resource name or `namespace/name`. */
+  /** The values of `--endpoints`, by resource name or `namespace/name`. */
   readonly endpoints: ReadonlyMap<string, readonly string[]>;
   readonly report: Report;
 }
@@ -40,7 +40,7 @@ export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
   const podsOf = createSelectorIndex(ready, ({ labels }) => labels);
   const podByIp = new Map(ready.map((pod) => [address(pod.ip ?? "", 0).slice(0, -1), pod]));
 
-  /** What the user names; undefined where nothing is named. */
+  /** Returns the endpoints that the user lists; undefined if none are listed. */
   function named(meta: Meta): readonly string[] | undefined {
     const flagged = flagOf(endpoints, meta);
     if (flagged !== undefined) return flagged.toSorted();
@@ -59,7 +59,7 @@ export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
       const number = typeof targetPort === "number" ? targetPort : pod.ports.get(targetPort);
       if (number !== undefined) return address(pod.ip ?? "", number);
       const has = [...pod.ports.keys()].slice(0, 10).join(", ");
-      const message = `no container of Pod "${pod.name}" has a port named "${targetPort}", the target of Service "${service.name}", so it gets no requests; its ports are ${has === "" ? "without names" : has}`;
+      const message = `no container of Pod "${pod.name}" has a port named "${targetPort}", the target port of Service "${service.name}", so it gets no requests; its named ports: ${has === "" ? "none" : has}`;
       report("warning", "UMB0252", pod.place, message);
       return [];
     });
@@ -91,7 +91,7 @@ export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
   };
 }
 
-/** Leaves out ports of this machine that are no model server's. */
+/** Removes addresses that can't be model servers. */
 function usable(meta: Meta, report: Report, found: readonly string[]): readonly string[] {
   return found.filter((endpoint) => {
     const parsed = parseEndpointList(endpoint);
@@ -100,7 +100,7 @@ function usable(meta: Meta, report: Report, found: readonly string[]): readonly 
   });
 }
 
-/** Ready ones; where there is none, those that are ending and still serve, as Kubernetes does. */
+/** Returns ready endpoints. If there are none, returns endpoints that are terminating but still serve, as Kubernetes does. */
 function sliceEndpoints(
   slices: readonly EndpointSlice[],
   service: Service,
@@ -115,7 +115,7 @@ function sliceEndpoints(
     }
     const wanted = port.name === "" ? "without a name" : `named "${port.name}"`;
     const has = slice.ports.map(({ name, port }) => (name === "" ? port : name)).join(", ");
-    const message = `EndpointSlice "${slice.name}" has no port ${wanted}, as port ${port.port} of Service "${service.name}" is, so its endpoints get no requests; it has ${has === "" ? "none" : has}`;
+    const message = `EndpointSlice "${slice.name}" has no port ${wanted} for port ${port.port} of Service "${service.name}", so its endpoints get no requests; its ports: ${has === "" ? "none" : has}`;
     report("warning", "UMB0252", slice.place, message);
     return [];
   });

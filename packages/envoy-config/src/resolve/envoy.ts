@@ -8,15 +8,15 @@ import type { EnvoyConfiguration } from "../topology.ts";
 
 export interface ResolvedEnvoy {
   readonly configuration: EnvoyConfiguration;
-  /** Where the EnvoySettings that hold are; absent where there are none. */
+  /** The place of the EnvoySettings that applies; absent if there is none. */
   readonly settingsPlace: Place | undefined;
-  /** Where the EnvoyProxy that holds is; absent where none does. */
+  /** The place of the EnvoyProxy that applies; absent if there is none. */
   readonly proxyPlace: Place | undefined;
-  /** Where the operations of its patch stand. */
+  /** The places of its patch operations. */
   readonly operationPlaces: readonly Place[];
 }
 
-/** What the resources and flags say of Envoy itself; flags win. */
+/** Resolves the configuration of Envoy itself. Flags override resources. */
 export function resolveEnvoy(
   resources: Resources,
   flags: Partial<EnvoySettings>,
@@ -35,7 +35,7 @@ export function resolveEnvoy(
   };
 }
 
-/** A Gateway's own EnvoyProxy, else its class's; where none is named, the only one there is. */
+/** Returns the Gateway's EnvoyProxy, else its class's. If none is referred to, returns the only one in the files. */
 function heldProxy(
   { envoyProxies, parametersRefs }: Resources,
   report: Report,
@@ -46,7 +46,7 @@ function heldProxy(
   for (const { name, namespace, place } of refs) {
     const proxy = envoyProxies.find((each) => isSameResource(each, { namespace, name }));
     if (proxy === undefined) {
-      const message = `parametersRef names the EnvoyProxy "${resourceName({ namespace, name })}", which is not in the files`;
+      const message = `parametersRef refers to EnvoyProxy "${resourceName({ namespace, name })}", which is not in the files`;
       report("error", "UMB0241", place, message);
     } else if (!named.includes(proxy)) named.push(proxy);
   }
@@ -54,7 +54,7 @@ function heldProxy(
   for (const other of others) tellSecond("EnvoyProxy", other, held, report);
   for (const proxy of envoyProxies) {
     if (proxy === held || others.includes(proxy)) continue;
-    const message = `EnvoyProxy "${resourceName(proxy)}" holds for no Gateway of the files`;
+    const message = `no Gateway in the files uses EnvoyProxy "${resourceName(proxy)}"`;
     report("warning", "UMB0244", proxy.place, message);
   }
   return held;
@@ -65,6 +65,6 @@ function inOrder<T extends Meta>(resources: readonly T[]): readonly T[] {
 }
 
 function tellSecond(kind: string, second: Meta, held: Meta | undefined, report: Report): void {
-  const message = `${kind} "${resourceName(second)}" has no effect: there is one Envoy, and "${held === undefined ? "" : resourceName(held)}" holds for it`;
+  const message = `${kind} "${resourceName(second)}" has no effect: there is only one Envoy, which uses "${held === undefined ? "" : resourceName(held)}"`;
   report("error", "UMB0240", second.place, message);
 }

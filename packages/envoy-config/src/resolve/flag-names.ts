@@ -5,7 +5,7 @@ import type { Gateway, Resources } from "../resources/resources.ts";
 import type { Pool } from "../topology.ts";
 import { listenerNames, shortestNames } from "./listener-names.ts";
 
-/** What flags say of resources, each by the name that the user gave it. */
+/** Flag values about resources, by the name that the user gave. */
 export type ResourceFlags = Readonly<
   Record<
     "endpoints" | "pickModes" | "metricsPlaces" | "pickers" | "listenerPorts",
@@ -17,7 +17,7 @@ type Tell = (message: string, extras?: { readonly remedy?: string }) => void;
 
 const commandLine: Place = { file: "command line", line: 1, column: 1 };
 
-/** Each flag names a resource that is there, and names it once. */
+/** Checks that flags name existing resources, and each only once. */
 export function checkFlagNames(
   flags: ResourceFlags,
   { pools, gateways }: Pick<Resources, "pools" | "gateways">,
@@ -26,7 +26,7 @@ export function checkFlagNames(
 ): void {
   const tell: Tell = (message, extras) => report("error", "UMB0207", commandLine, message, extras);
   const backends = made.map(refOf);
-  const kinds = "no InferencePool of the files and no Service that a route refers to";
+  const kinds = "neither an InferencePool in the files nor a Service that a route refers to";
   const metricsFlags = "--metrics-path, --metrics-port or --metrics-scheme";
   checkNames("--endpoints", flags.endpoints, { resources: backends, kinds }, tell);
   checkNames("--pick-mode", flags.pickModes, { resources: backends, kinds }, tell);
@@ -34,10 +34,11 @@ export function checkFlagNames(
   for (const name of flags.pickModes.keys()) {
     const called = made.filter((each) => isCalled(refOf(each), name));
     if (called.length === 0 || called.some(({ picker }) => picker === "umbra")) continue;
-    const remedy = "leave it out, or let Umbra pick: name the endpoints, and no other picker";
-    tell(`--pick-mode names "${name}", and Umbra does not pick there`, { remedy });
+    const remedy =
+      "remove the flag, or let Umbra pick: list the endpoints and remove the other picker";
+    tell(`--pick-mode: Umbra does not pick in "${name}"`, { remedy });
   }
-  const ofFiles = { resources: pools, kinds: "no InferencePool of the files" };
+  const ofFiles = { resources: pools, kinds: "not an InferencePool in the files" };
   checkNames("--picker", flags.pickers, ofFiles, tell);
   checkListenerNames([...flags.listenerPorts.keys()], gateways, tell);
 }
@@ -46,7 +47,7 @@ function refOf({ namespace, resourceName: name }: Pool): ResourceRef {
   return { namespace, name };
 }
 
-/** Each name is one of the resources. A short name has no effect where each resource that has it is named in full too. */
+/** Checks that each name belongs to a resource. A short name has no effect if all resources with that name are also given by their full name. */
 function checkNames(
   flag: string,
   given: ReadonlyMap<string, unknown>,
@@ -57,18 +58,18 @@ function checkNames(
   const names = new Set(known);
   for (const name of given.keys()) {
     if (names.has(name)) continue;
-    tell(`${flag} names "${name}", which is ${kinds}`, meant(name, known));
+    tell(`${flag}: "${name}" is ${kinds}`, meant(name, known));
   }
   for (const [short, all] of Map.groupBy(resources, ({ name }) => name)) {
     const full = [...new Set(all.map(resourceName))];
     if (!given.has(short) || !full.every((name) => given.has(name))) continue;
     const shown = full.slice(0, 10).map((name) => `"${name}"`);
-    const message = `${flag} names one resource twice, as "${short}" and as ${shown.join(", ")}`;
-    tell(message, { remedy: "leave one out" });
+    const message = `${flag} names a resource twice: as "${short}" and as ${shown.join(", ")}`;
+    tell(message, { remedy: "remove one" });
   }
 }
 
-/** Each name is that of one listener, and each listener is named once. */
+/** Checks that each name belongs to exactly one listener, and that each listener is named once. */
 function checkListenerNames(
   given: readonly string[],
   gateways: readonly Gateway[],
@@ -85,23 +86,23 @@ function checkListenerNames(
     const [first] = found;
     if (first === undefined) {
       const known = namesOf.flat();
-      tell(`--listener names "${name}", which is no listener of the files`, meant(name, known));
+      tell(`--listener: the files have no listener "${name}"`, meant(name, known));
     } else if (found.length > 1) {
-      const remedy = `take one of ${found.slice(0, 10).map(shortest).join(", ")}`;
-      tell(`--listener names "${name}", which several Gateways have`, { remedy });
+      const remedy = `use one of ${found.slice(0, 10).map(shortest).join(", ")}`;
+      tell(`--listener: several Gateways have a listener "${name}"`, { remedy });
     } else {
       const listener = shortest(first);
       const other = namedBy.get(listener);
       namedBy.set(listener, name);
       if (other === undefined) continue;
-      const message = `--listener names one listener twice, as "${other}" and as "${name}"`;
-      tell(message, { remedy: "leave one out" });
+      const message = `--listener names a listener twice: as "${other}" and as "${name}"`;
+      tell(message, { remedy: "remove one" });
     }
   }
 }
 
 function meant(name: string, known: readonly string[]): { readonly remedy?: string } {
   const some = [...new Set(known)].slice(0, 10).join(", ");
-  const others = some === "" ? {} : { remedy: `take one of those that are there: ${some}` };
+  const others = some === "" ? {} : { remedy: `use one of ${some}` };
   return { ...others, ...didYouMean(name, known, '"') };
 }

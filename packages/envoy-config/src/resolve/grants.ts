@@ -1,6 +1,6 @@
 import type { ReferenceGrant } from "../resources/resources.ts";
 
-/** True where a Gateway or HTTPRoute may refer to a resource: one of its own namespace, or where a ReferenceGrant there lets it. */
+/** True if a Gateway or HTTPRoute may refer to a resource: in its own namespace, or with a ReferenceGrant in the resource's namespace. */
 export function mayRefer(
   from: { readonly kind: "Gateway" | "HTTPRoute"; readonly namespace: string },
   to: Record<"group" | "kind" | "namespace" | "name", string>,

@@ -1,6 +1,6 @@
 /**
- * The hostnames under which a route is reached on a listener, whose own is `*` where it names none: the more specific of each pair that covers the other.
- * Empty when they have nothing in common.
+ * Returns the hostnames under which a listener serves a route: of each pair in which one covers the other, the more
+ * specific one. A listener without a hostname has `*`. Empty if they don't overlap.
  */
 export function intersectHostnames(listener: string, route: readonly string[]): readonly string[] {
   if (route.length === 0) return [listener];
@@ -10,14 +10,14 @@ export function intersectHostnames(listener: string, route: readonly string[]): 
   });
 }
 
-/** A hostname and all that cover it, from the most specific on: `a.b`, `*.b`, `*`. */
+/** Lists a hostname and everything that covers it, most specific first: `a.b`, `*.b`, `*`. */
 export function wider(hostname: string): readonly string[] {
   const labels = hostname.split(".").slice(1);
   const wildcards = labels.map((_, index) => `*.${labels.slice(index).join(".")}`);
   return [...new Set([hostname, ...wildcards, "*"])];
 }
 
-/** `*.example.com` covers any number of labels before it, and not `example.com` itself; `*` covers every name. */
+/** `*.example.com` covers any number of labels before it, but not `example.com` itself. `*` covers every name. */
 function covers(wildcard: string, name: string): boolean {
   return (
     wildcard === "*" ||
@@ -27,7 +27,7 @@ function covers(wildcard: string, name: string): boolean {
   );
 }
 
-/** Exact names first, then longer wildcards, then `*`. */
+/** Sorts exact names first, then longer wildcards, then `*`. */
 export function bySpecificity(a: string, b: string): number {
   const rank = (name: string) => (name === "*" ? 2 : name.startsWith("*.") ? 1 : 0);
   return rank(a) - rank(b) || (rank(a) === 1 ? b.length - a.length : 0) || (a < b ? -1 : 1);

@@ -15,7 +15,7 @@ export function inferencePool(from: InferencePool, parts: PoolParts): Pool {
   const { finder, tls, metricsPlaces, pickModes, speakers, report } = parts;
   const endpoints = finder.ofPool(from) ?? [];
   if (endpoints.length === 0) {
-    const message = `InferencePool "${from.name}" has no known endpoint, so requests get 503: name them with --endpoints ${from.name}=ip:port or with the annotation umbra.dev/endpoints`;
+    const message = `InferencePool "${from.name}" has no known endpoints, so its requests get 503`;
     report("warning", "UMB0205", from.place, message);
   }
   const models = modelsOf(from, speakers, report);
@@ -39,13 +39,13 @@ export function inferencePool(from: InferencePool, parts: PoolParts): Pool {
   };
 }
 
-/** What names the model server behind an endpoint, as the reference endpoint picker has it. */
+/** Labels that name the engine of an endpoint, as in the reference endpoint picker. */
 const engineLabels: ReadonlySet<string> = new Set([
   "llm-d.ai/engine-type",
   "inference.networking.k8s.io/engine-type",
 ]);
 
-/** By address; endpoints of more than one Pod have the labels of the last. */
+/** Labels by endpoint address. An endpoint of several Pods has the labels of the last one. */
 function labelsOf(
   { labels, annotations }: Meta,
   endpoints: readonly string[],
@@ -70,7 +70,7 @@ function modelsOf(from: InferencePool, { models }: PoolSpeakers, report: Report)
       first.set(modelName, model);
       continue;
     }
-    const message = `InferenceModel "${model.name}" is left out: "${known.name}" names the model "${modelName}" of the same pool, and goes first`;
+    const message = `InferenceModel "${model.name}" is ignored: "${known.name}" defines the model "${modelName}" in the same pool and takes precedence`;
     const condition = conditionOf(
       { ...model, kind: "InferenceModel" },
       "Accepted",

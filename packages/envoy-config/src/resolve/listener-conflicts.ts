@@ -3,7 +3,7 @@ import type { Report } from "../resources/report.ts";
 import type { Gateway } from "../resources/resources.ts";
 import type { Attachment } from "./attachments.ts";
 
-/** Reports listeners of one port that can't be told apart, or that speak different protocols. */
+/** Reports listeners on one port that can't be distinguished or use different protocols. */
 export function reportConflicts(
   byPort: ReadonlyMap<number, readonly Attachment[]>,
   report: Report,
@@ -23,7 +23,7 @@ export function reportConflicts(
         report("error", "UMB0224", listener.place, message, { condition });
       };
       if (first !== undefined && isTls(first) !== isTls(each)) {
-        const message = `port ${port} speaks ${protocolOf(first)} already, for listener "${first.listener.name}" of Gateway "${first.gateway.name}"`;
+        const message = `port ${port} already uses ${protocolOf(first)} for listener "${first.listener.name}" of Gateway "${first.gateway.name}"`;
         tell("ProtocolConflict", message);
       } else if (earlier !== undefined) {
         const message = `listener "${earlier.listener.name}" has the same port and hostname`;

@@ -1,6 +1,6 @@
 import type { ResourceRef } from "../resource-ref.ts";
 
-/** What a listener may be called: LISTENER, GATEWAY/LISTENER and NAMESPACE/GATEWAY/LISTENER. */
+/** Returns the names of a listener: LISTENER, GATEWAY/LISTENER and NAMESPACE/GATEWAY/LISTENER. */
 export function listenerNames(
   gateway: ResourceRef,
   listener: { readonly name: string },
@@ -9,7 +9,7 @@ export function listenerNames(
   return [listener.name, full, `${gateway.namespace}/${full}`];
 }
 
-/** Gives the shortest name of a listener that no other listener has. */
+/** Returns a function that finds the shortest unique name of a listener. */
 export function shortestNames(
   all: readonly { readonly gateway: ResourceRef; readonly listener: { readonly name: string } }[],
 ): (of: (typeof all)[number]) => string {

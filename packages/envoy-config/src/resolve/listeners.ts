@@ -25,8 +25,8 @@ export interface ListenerResolvers extends RuleResolvers {
 type ByPort = ReadonlyMap<number, readonly Attachment[]>;
 
 /**
- * Attaches routes to listeners. Those of one port become one, with a virtual host for each hostname; where the port
- * speaks TLS, one for each hostname that a client may name in its handshake.
+ * Attaches routes to listeners. Merges the listeners of one port into one, with a virtual host for each hostname. With
+ * TLS, creates one listener for each hostname that a client may request in its handshake.
  */
 export function resolveListeners(
   resources: Resources,
@@ -59,7 +59,7 @@ export function resolveListeners(
       each.attached.push({ hostnames: route.hostnames, routes });
     }
     if (attached.length > 0 && !attached.some((each) => isOwn(each, route))) {
-      const message = `HTTPRoute "${route.name}" is reached by no request: listeners with more specific hostnames take all of its own`;
+      const message = `HTTPRoute "${route.name}" gets no requests: listeners with more specific hostnames take all of them`;
       report("warning", "UMB0302", route.place, message);
     }
   }
@@ -74,7 +74,7 @@ export function resolveListeners(
     .toSorted((a, b) => compare(a.name, b.name));
 }
 
-/** Says whether a listener gets any request for a route, or others of its port take them all. */
+/** Returns a function that checks whether a listener gets requests for a route, or other listeners on its port take them all. */
 function ownership(byPort: ByPort): (at: Attachment, route: HttpRoute) => boolean {
   const onPort = new Map(
     [...byPort.values()].flatMap((attachments) => {
@@ -88,7 +88,7 @@ function ownership(byPort: ByPort): (at: Attachment, route: HttpRoute) => boolea
     );
 }
 
-/** Of one port: one listener, or with TLS one for each hostname. */
+/** Merges the listeners of one port: into one, or with TLS into one for each hostname. */
 function listenersOf(
   attachments: readonly Attachment[],
   nameOf: (attachment: Attachment) => string,
@@ -111,7 +111,7 @@ function listenersOf(
   }));
 }
 
-/** The listeners of a route, each once; parentRefs that lead to none are reported. */
+/** Returns the listeners of a route, each once. Reports parentRefs that attach it to none. */
 function attachRoute(
   route: HttpRoute,
   attach: (route: HttpRoute, parent: ParentRef) => readonly Attachment[] | Refusal,
@@ -125,10 +125,10 @@ function attachRoute(
     else for (const each of attached) found.add(each);
   }
   const isReached = found.size > 0;
-  const shown = `HTTPRoute "${route.name}" is ${isReached ? "not reached here" : "reached by no request"}`;
+  const shown = `HTTPRoute "${route.name}" ${isReached ? "is not attached here" : "gets no requests"}`;
   const resource = { kind: "HTTPRoute", ...route };
   for (const { place, reason, message, ...remedy } of refusals) {
-    // A Gateway that is elsewhere is nothing to warn of where another one takes the route.
+    // If another Gateway accepts the route, a Gateway outside the files is no reason for a warning.
     const isElsewhere = isReached && reason === "NoMatchingParent";
     report(isElsewhere ? "info" : "warning", "UMB0202", place, `${shown}: ${message}`, {
       ...remedy,
@@ -136,7 +136,7 @@ function attachRoute(
     });
   }
   if (route.parents.length === 0) {
-    report("warning", "UMB0202", route.place, `${shown}: its parentRefs name no Gateway`, {
+    report("warning", "UMB0202", route.place, `${shown}: it has no parentRefs to a Gateway`, {
       condition: conditionOf(resource, "Accepted", "NoMatchingParent"),
     });
   }

@@ -4,21 +4,21 @@ import type { Report } from "../resources/report.ts";
 import type { Pod } from "../resources/resources.ts";
 import type { MetricsPlaceSettings, Pool } from "../topology.ts";
 
-/** The annotations that say where metrics pages are. */
+/** Umbra's annotations for the location of metrics pages. */
 const ownPrefix = "umbra.dev/metrics-";
-/** Those that Prometheus setups put on Pods. */
+/** Annotations that Prometheus setups use on Pods. */
 const prometheusPrefix = "prometheus.io/";
 
 export interface MetricsPlaceOptions {
-  /** By resource name or `namespace/name`; they win over annotations. */
+  /** Flag values, by resource name or `namespace/name`. They override annotations. */
   readonly flags: ReadonlyMap<string, MetricsPlaceSettings>;
   readonly report: Report;
 }
 
 /**
- * Says where the metrics pages of a pool's endpoints are, by flags and by annotations of the pool and its Pods.
+ * Finds the metrics pages of a pool's endpoints, from flags and from annotations of the pool and its Pods.
  *
- * @param podOf the Pod of an endpoint
+ * @param podOf returns the Pod of an endpoint
  */
 export type MetricsPlaces = (
   meta: Meta,
@@ -27,7 +27,7 @@ export type MetricsPlaces = (
 ) => Pick<Pool, "scrape" | "endpointScrape">;
 
 export function createMetricsPlaces({ flags, report }: MetricsPlaceOptions): MetricsPlaces {
-  /** Each resource is read once, so that its findings are reported once. */
+  /** Caches the annotations of each resource, so that problems are reported once. */
   const read = {
     [ownPrefix]: new Map<Meta, MetricsPlaceSettings>(),
     [prometheusPrefix]: new Map<Meta, MetricsPlaceSettings>(),
@@ -47,7 +47,7 @@ export function createMetricsPlaces({ flags, report }: MetricsPlaceOptions): Met
     const byEndpoint = [...pods].flatMap(([endpoint, pod]) => {
       if (pod === undefined) return [];
       const { port, ...rest } = annotated(pod, prometheusPrefix);
-      // Each of a Pod's data-parallel servers has a page of its own.
+      // Each data-parallel server of a Pod has its own page.
       const isAlone = uses.get(pod)?.length === 1 && !endpoint.endsWith(`:${port}`);
       const prometheus: MetricsPlaceSettings =
         isAlone && port !== undefined ? { ...rest, port } : rest;
@@ -86,14 +86,14 @@ function readAnnotations(meta: Meta, prefix: string, report: Report): MetricsPla
 
 type Field = Exclude<keyof MetricsPlaceSettings, "isHint">;
 
-/** What each setting must look like, and what is said of another. */
+/** The syntax of each setting and its error message. */
 const forms: Readonly<Record<Field, readonly [RegExp, wrong: string]>> = {
-  path: [/^\/[!"$-~]{0,1023}$/, "is no path: write one that begins with /"],
+  path: [/^\/[!"$-~]{0,1023}$/, "is not a path: it must begin with /"],
   port: [/^\d{1,5}$/, "is not a port (1 to 65535)"],
   scheme: [/^https?$/, "is neither http nor https"],
 };
 
-/** Reads one setting of a metrics page's place, as annotations and flags have it. */
+/** Parses one setting of a metrics page's location, from an annotation or a flag. */
 export function parseMetricsPlace(
   field: Field,
   text: string,

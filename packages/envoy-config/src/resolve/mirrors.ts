@@ -14,29 +14,29 @@ export interface MirrorFilters {
   readonly route: HttpRoute;
   readonly origin: Omit<MirrorOrigin, "filter">;
   readonly policies: ReadonlyMap<MirrorFilter, ResolvedPolicy>;
-  /** What a strict reading answers 500: `the rule answers`. */
+  /** The subject that answers 500 with `--strict`: `the rule answers`. */
   readonly whose: string;
 }
 
 export interface ResolvedMirrors {
   /** Their names. */
   readonly mirrors: readonly string[];
-  /** Why nothing is served, where it isn't. */
+  /** The reason for not serving, if any. */
   readonly failed?: { readonly reason: string; readonly message: string };
 }
 
 export interface MirrorOptions {
   readonly pools: PoolResolver;
-  /** A rule with a mirror that can't be resolved answers 500. */
+  /** True: a rule with an unresolved mirror answers 500. */
   readonly isStrict: boolean;
-  /** Time of a copy that no ShadowPolicy speaks of, in ms. */
+  /** Timeout of a twin without a ShadowPolicy, in ms. */
   readonly plainTimeoutMs: number;
 }
 
-/** Makes the mirrors of rules, and keeps them by name. */
+/** Creates the mirrors of rules and stores them by name. */
 export interface MirrorResolver {
   resolve(from: MirrorFilters): ResolvedMirrors;
-  /** All that were made. */
+  /** All mirrors created so far. */
   readonly byName: ReadonlyMap<string, Mirror>;
 }
 
@@ -57,7 +57,7 @@ export function createMirrorResolver(
     const name = mirrorName(origin);
     byName.set(name, {
       ...{ name, origin, pool: pool.name, perMillion },
-      // What the pool gets is known when all routes are.
+      // The pick mode is only known after all routes are resolved.
       pickMode: "buffered",
       ...settings,
     });
@@ -73,8 +73,8 @@ export function createMirrorResolver(
         if (typeof made === "string") return [made];
         const { reason, message } = made;
         const what = isStrict
-          ? `${from.whose} 500, as --strict asks: ${message}`
-          : `the mirror is left out and the rule keeps serving: ${message}`;
+          ? `${from.whose} 500 because of --strict: ${message}`
+          : `the mirror is ignored and the rule still serves: ${message}`;
         report("warning", "UMB0204", filter.backend.place, what, {
           condition: conditionOf({ kind: "HTTPRoute", ...from.route }, "ResolvedRefs", reason),
           rule: ruleRef(from.origin),

@@ -4,7 +4,7 @@ import type { Resources } from "../resources/resources.ts";
 import type { ModelServer } from "../topology.ts";
 import { createSelectorIndex } from "./selector-index.ts";
 
-/** Deployments of model servers with the pools and Services that select them. */
+/** Returns the Deployments of model servers with the pools and Services that select them. */
 export function modelServers({
   deployments,
   pools,

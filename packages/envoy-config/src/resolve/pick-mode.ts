@@ -10,22 +10,22 @@ export const modeAnnotation = "umbra.dev/pick-mode";
 export const headerAnnotation = "umbra.dev/model-header";
 export const modelAnnotation = "umbra.dev/model";
 
-/** Whatever stands here can't be sent by a client: Envoy takes it away before a filter sees it. */
+/** Clients can't send these headers: Envoy removes them before any filter sees them. */
 const reserved = /^(x-umbra-|x-gateway-destination-endpoint)/;
 const headerName = /^[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/;
 
-/** True for the name of a mode. */
+/** True if the text is the name of a mode. */
 export function isPickMode(text: string): text is PickMode {
   return (pickModes as readonly string[]).includes(text);
 }
 
 export interface PickModeOptions {
-  /** By resource name or `namespace/name`; they win over annotations. */
+  /** Flag values, by resource name or `namespace/name`. They override annotations. */
   readonly flags: ReadonlyMap<string, PickMode>;
   readonly report: Report;
 }
 
-/** What a pool's annotations and the flags ask for, and where its requests' model stands beside the body. */
+/** Reads the requested pick mode from a pool's annotations and flags, and where to find the model if the body is not read. */
 export function askedPickMode(
   { namespace, name, annotations, annotationPlace }: Meta,
   models: Pool["models"],
@@ -38,15 +38,15 @@ export function askedPickMode(
   const annotated = annotations[modeAnnotation];
   let mode = flagOf(flags, { namespace, name });
   if (annotated !== undefined && !isPickMode(annotated)) {
-    const message = `"${annotated.slice(0, 64)}" is none of ${pickModes.join(", ")}`;
+    const message = `"${annotated.slice(0, 64)}" is not one of ${pickModes.join(", ")}`;
     tell(modeAnnotation, message, didYouMean(annotated, pickModes, '"'));
   } else mode ??= annotated;
   const header = annotations[headerAnnotation]?.toLowerCase();
   const isHeader = header !== undefined && headerName.test(header) && !reserved.test(header);
   if (header !== undefined && !isHeader) {
-    const why = reserved.test(header) ? "clients can't send it" : "it is no header's name";
-    tell(headerAnnotation, `"${header.slice(0, 64)}" can't be read, ${why}`, {
-      remedy: "name a header that clients or a filter before Umbra set, such as x-model",
+    const why = reserved.test(header) ? "clients can't send it" : "it is not a valid header name";
+    tell(headerAnnotation, `"${header.slice(0, 64)}" can't be used: ${why}`, {
+      remedy: "use a header that clients or an earlier filter set, such as x-model",
     });
   }
   const only = annotations[modelAnnotation] ?? (models.length === 1 ? models[0]?.name : undefined);

@@ -12,7 +12,7 @@ import type {
 } from "../resources/resources.ts";
 import type { ModelRewrite, Objective, Pool } from "../topology.ts";
 
-/** Says what is wrong in an EndpointPickerConfig, each with its path from the top. */
+/** Finds problems in an EndpointPickerConfig, each with its path from the top. */
 export type CheckPickerConfig = (
   value: unknown,
 ) => readonly { readonly path: readonly (string | number)[]; readonly message: string }[];
@@ -20,7 +20,7 @@ export type CheckPickerConfig = (
 /** `session` on an InferenceModel or InferenceModelRewrite: a session always gets the same target. */
 const stickyAnnotation = "umbra.dev/sticky";
 
-/** What resources say of pools, by the InferencePool. */
+/** Resources that refer to pools, by InferencePool. */
 export interface PoolSpeakers {
   readonly models: ResourceMap<readonly InferenceModel[]>;
   readonly rewrites: ResourceMap<readonly InferenceModelRewrite[]>;
@@ -39,7 +39,7 @@ function poolOf({ namespace, pool }: { readonly namespace: string; readonly pool
   return { namespace, name: pool };
 }
 
-/** A pool's rewrites in the order in which they count: exact ones first, then the oldest resource's. */
+/** Returns a pool's rewrites in order of precedence: exact ones first, then by age of the resource. */
 export function rewritesOf(
   pool: InferencePool,
   { models, rewrites }: PoolSpeakers,
@@ -60,7 +60,7 @@ export function rewritesOf(
   return found.toSorted((a, b) => isGeneral(a) - isGeneral(b));
 }
 
-/** The pool's objectives; a name stands once, as resources of one namespace do. */
+/** Returns the pool's objectives. Names are unique within a namespace. */
 export function objectivesOf(
   pool: InferencePool,
   { objectives }: PoolSpeakers,
@@ -70,7 +70,7 @@ export function objectivesOf(
     .toSorted((a, b) => compare(a.name, b.name));
 }
 
-/** The configuration with the pool's name, else the one without a name. */
+/** Returns the configuration with the pool's name, else the one without a name. */
 export function pickerConfigOf(
   of: InferencePool,
   { pickerConfigs }: Pick<Resources, "pickerConfigs">,
@@ -80,7 +80,7 @@ export function pickerConfigOf(
   return config === undefined ? {} : { pickerConfig: config.value };
 }
 
-/** Reports what is wrong in configurations, and those that hold for no pool. */
+/** Reports problems in configurations, and configurations without a pool. */
 export function checkPickerConfigs(
   { pools, pickerConfigs }: Resources,
   check: CheckPickerConfig,
@@ -94,13 +94,13 @@ export function checkPickerConfigs(
     }
     const shown = pool === undefined ? "every pool" : `InferencePool "${resourceName(pool)}"`;
     if (pool === undefined ? isOneForAll : seen.has(pool)) {
-      report("error", "UMB0106", place, `a second EndpointPickerConfig for ${shown}: remove one`);
+      report("error", "UMB0106", place, `duplicate EndpointPickerConfig for ${shown}: remove one`);
     }
     if (pool === undefined) isOneForAll = true;
     else seen.set(pool, true);
     const isThere = pool === undefined || pools.some((each) => isSameResource(each, pool));
     if (!isThere) {
-      const message = `${shown} is not there: name the EndpointPickerConfig as its pool, or leave out its metadata to use it for every pool`;
+      const message = `${shown} does not exist: give the EndpointPickerConfig the name of its pool, or remove its metadata to use it for every pool`;
       report("error", "UMB0211", place, message);
     }
   }
@@ -112,7 +112,7 @@ export function pathText(path: readonly (string | number)[]): string {
   return text === "" ? "" : `\`${text.replace(/^\./, "")}\``;
 }
 
-/** The oldest first; what was never applied has no age and comes last. */
+/** Sorts the oldest first. Resources that were never applied have no age and come last. */
 export function byAge(a: Meta, b: Meta): number {
   return compare(a.createdAt || "~", b.createdAt || "~") || compare(a.name, b.name);
 }

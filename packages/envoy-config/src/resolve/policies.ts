@@ -13,7 +13,7 @@ import type {
   ShadowPolicy,
 } from "../resources/resources.ts";
 
-/** Says which policy each mirror of a rule and of its backends has; those that no policy speaks of are left out. */
+/** Finds the policy of each mirror of a rule and its backends. Mirrors without a policy are not included. */
 export type PolicyResolver = (
   route: HttpRoute,
   rule: RouteRule,
@@ -21,11 +21,11 @@ export type PolicyResolver = (
 
 export interface ResolvedPolicy {
   readonly settings: MirrorSettings;
-  /** The policy's share, else the HTTPRoute's own. */
+  /** The share from the policy, else from the HTTPRoute. */
   readonly perMillion: number;
 }
 
-/** Attaches policies to rules: by `sectionName` before by route, then the oldest, then by name. */
+/** Attaches policies to rules. Precedence: with `sectionName` before whole routes, then the oldest, then by name. */
 export function createPolicyResolver(
   policies: readonly ShadowPolicy[],
   routes: readonly HttpRoute[],
@@ -45,7 +45,7 @@ export function createPolicyResolver(
     for (const candidate of missedCandidates(policy, route)) {
       if (missed.has(candidate)) continue;
       missed.add(candidate);
-      const message = `${candidate.kind} "${candidate.name}" is mirrored to by no rule of HTTPRoute "${route.name}": add a RequestMirror filter to it, or remove the candidate`;
+      const message = `${candidate.kind} "${candidate.name}" is not the target of any mirror of HTTPRoute "${route.name}": add a RequestMirror filter, or remove the candidate`;
       report("error", "UMB0210", candidate.place, message);
     }
     const resolved = new Map<MirrorFilter, ResolvedPolicy>();
@@ -61,7 +61,7 @@ export function createPolicyResolver(
   };
 }
 
-/** Says which policy holds for a rule; one that another goes before is reported. */
+/** Finds the policy of a rule. Reports policies without precedence. */
 function createPolicyFinder(
   policies: readonly ShadowPolicy[],
   report: Report,
@@ -95,14 +95,14 @@ function createPolicyFinder(
     const isConflict = second !== undefined && second.isNamed === first?.isNamed;
     if (isConflict && !conflicting.has(second.policy)) {
       conflicting.add(second.policy);
-      const message = `ShadowPolicy "${second.policy.name}" is left out where ShadowPolicy "${first?.policy.name}" holds for the same rule: remove one`;
+      const message = `ShadowPolicy "${second.policy.name}" has no effect on this rule, because ShadowPolicy "${first?.policy.name}" takes precedence: remove one`;
       report("warning", "UMB0209", second.policy.place, message);
     }
     return first?.policy;
   };
 }
 
-/** A policy's candidates that no rule of the route has as a mirror: a policy of a whole route may name those of some rules. */
+/** Returns a policy's candidates that no rule of the route mirrors to. A policy for a whole route may name candidates of single rules. */
 function missedCandidates(
   { candidates = [] }: ShadowPolicy,
   { namespace, rules }: HttpRoute,
@@ -122,7 +122,7 @@ function settingsOf(from: ShadowPolicy, role: MirrorSettings["role"]): MirrorSet
   };
 }
 
-/** The rule's own, then those of its backends. */
+/** The filters of the rule, then those of its backends. */
 function mirrorFilters({ mirrors, backends }: RouteRule): readonly MirrorFilter[] {
   return [...mirrors, ...backends.flatMap(({ routing }) => routing?.mirrors ?? [])];
 }
@@ -146,19 +146,19 @@ function reportLostTargets(
     const route = routes.get({ namespace: policy.namespace, name: target.name });
     const lost =
       route === undefined
-        ? `targets HTTPRoute "${target.name}", which is not in the resources; there are ${names}`
+        ? `targets HTTPRoute "${target.name}", which is not in the files; existing routes: ${names}`
         : lostIn(route, target);
     if (lost === undefined) continue;
     report("error", "UMB0210", target.place, `ShadowPolicy "${policy.name}" ${lost}`);
   }
 }
 
-/** Why a policy has no effect on a route. */
+/** Explains why a policy has no effect on a route. */
 function lostIn({ name, rules }: HttpRoute, { sectionName }: PolicyTarget): string | undefined {
   const targeted = rules.filter((rule) => sectionName === undefined || rule.name === sectionName);
   if (targeted.length === 0) {
     const named = rules.flatMap((rule) => rule.name ?? []).join(", ") || "none";
-    return `targets rule "${sectionName}" of HTTPRoute "${name}", which has no rule of that name; named rules: ${named}`;
+    return `targets rule "${sectionName}" of HTTPRoute "${name}", which has no such rule; named rules: ${named}`;
   }
   return targeted.some((rule) => mirrorFilters(rule).length > 0)
     ? undefined

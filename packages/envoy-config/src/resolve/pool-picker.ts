@@ -7,12 +7,12 @@ import type { ExternalPicker, Pool } from "../topology.ts";
 
 export interface PickerSources {
   readonly services: ResourceMap<Service>;
-  /** Of `--picker`, by resource name or `namespace/name`. */
+  /** The values of `--picker`, by resource name or `namespace/name`. */
   readonly pickers: ReadonlyMap<string, ExternalPicker>;
   readonly report: Report;
 }
 
-/** Who picks for an InferencePool; says so where it is another than the one that the pool names. */
+/** Finds the picker of an InferencePool. Reports if it is not the one that the pool refers to. */
 export function pickerOf(
   pool: InferencePool,
   { services, pickers, report }: PickerSources,
@@ -21,7 +21,7 @@ export function pickerOf(
   const external = flagOf(pickers, pool);
   if (external !== undefined) {
     if (pool.failureMode === "FailOpen") {
-      const message = `InferencePool "${name}" is FailOpen, and the picker of --picker reads bodies in pieces: when it dies, requests whose body it has begun to read fail all the same`;
+      const message = `InferencePool "${name}" is FailOpen, but its --picker reads bodies in pieces: if it dies, requests whose body it has started to read fail`;
       report("info", "UMB0233", pickerRef?.place ?? pool.place, message);
     }
     return { picker: "external", externalPicker: external };
@@ -29,7 +29,7 @@ export function pickerOf(
   if (pool.annotations["umbra.dev/picker"] === "none") return { picker: "none" };
   if (pickerRef === undefined) return { picker: "umbra" };
   if (pickerRef.kind !== "Service" || pickerRef.group !== "") {
-    const message = `an endpoint picker of kind ${pickerRef.kind.slice(0, 64)} is not known: Umbra picks in its place`;
+    const message = `endpoint pickers of kind ${pickerRef.kind.slice(0, 64)} are not supported: Umbra picks instead`;
     const condition = conditionOf(
       { ...pool, kind: "InferencePool" },
       "ResolvedRefs",
@@ -37,14 +37,14 @@ export function pickerOf(
     );
     report("warning", "UMB0232", pickerRef.place, message, { condition });
   } else if (!isOurs(pickerRef.name, services.get({ namespace, name: pickerRef.name }))) {
-    const message = `InferencePool "${name}" names the endpoint picker "${pickerRef.name}": Umbra picks in its place`;
-    const remedy = `nothing needs to be done; to have that picker asked, give --picker ${name}=HOST:PORT, tls:HOST:PORT where it serves TLS`;
+    const message = `InferencePool "${name}" refers to the endpoint picker "${pickerRef.name}", but Umbra picks instead`;
+    const remedy = `no action needed; to use that picker, pass --picker ${name}=HOST:PORT, or tls:HOST:PORT if it serves TLS`;
     report("info", "UMB0230", pickerRef.place, message, { remedy });
   }
   return { picker: "umbra" };
 }
 
-/** A sidecar of Umbra as a Service: by its name, or by the label that names the application. */
+/** True if a Service is Umbra's sidecar, by its name or its application label. */
 function isOurs(name: string, service: Service | undefined): boolean {
   return (
     name === "umbra" ||

@@ -15,26 +15,26 @@ import { poolSpeakers } from "./picking.ts";
 import type { PoolParts } from "./pool-parts.ts";
 import { servicePool } from "./service-pool.ts";
 
-/** Of InferencePools: v1, and before it. */
+/** API groups of InferencePools: v1 and the one before. */
 const poolGroups: ReadonlySet<string> = new Set([
   "inference.networking.k8s.io",
   "inference.networking.x-k8s.io",
 ]);
 
-/** `keep` on a mirror's target; `remove`, the default, takes them from the copies. */
+/** On a mirror's target: `keep` keeps credentials in twins; `remove` (default) removes them. */
 const credentialsAnnotation = "umbra.dev/mirror-credentials";
 
-/** Turns references into pools. A pool is made once, however many routes refer to it. */
+/** Resolves references to pools. Creates each pool once. */
 export interface PoolResolver {
-  /** Resolves a backend as seen from a route. */
+  /** Resolves a backend of a route. */
   resolve(ref: BackendRef, routeNamespace: string): Pool | Unresolved;
-  /** Whether the pool's resource asks for the credentials of mirrored requests. */
+  /** True if the pool's resource wants to keep the credentials of mirrored requests. */
   keepsCredentials(pool: Pool): boolean;
   /** Every pool resolved so far, and every InferencePool; sorted by name. */
   all(): readonly Pool[];
 }
 
-/** Why a backend can't be resolved. */
+/** The reason why a backend can't be resolved. */
 export interface Unresolved {
   readonly kind: "unresolved";
   readonly reason: "BackendNotFound" | "RefNotPermitted" | "InvalidKind";
@@ -48,7 +48,7 @@ export interface PoolResolverOptions {
   readonly pickModes: PickModeOptions["flags"];
   /** Third-party endpoint pickers, by resource name or `namespace/name`. */
   readonly pickers: ReadonlyMap<string, ExternalPicker>;
-  /** Where metrics pages are, by resource name or `namespace/name`. */
+  /** Locations of metrics pages, by resource name or `namespace/name`. */
   readonly metricsPlaces: ReadonlyMap<string, MetricsPlaceSettings>;
   readonly report: Report;
 }
@@ -64,12 +64,12 @@ export function createPoolResolver(options: PoolResolverOptions): PoolResolver {
     const pool = pools.get(at);
     if (!poolGroups.has(ref.group)) {
       const group = pool?.group ?? "inference.networking.k8s.io";
-      const message = `InferencePool is not of the group "${ref.group.slice(0, 128)}": write \`group: ${group}\``;
+      const message = `InferencePool is not in the group "${ref.group.slice(0, 128)}": use \`group: ${group}\``;
       return unresolved("InvalidKind", message);
     }
     if (pool === undefined) return notFound(shown, ref.name, pools.namesIn(at.namespace));
     if (!grouped.get(at)?.some(({ group }) => group === ref.group)) {
-      const message = `${shown} is of the group ${pool.group}, not ${ref.group}`;
+      const message = `${shown} is in the group ${pool.group}, not ${ref.group}`;
       return unresolved("BackendNotFound", message);
     }
     return ofInferencePool(pool);
@@ -89,7 +89,7 @@ export function createPoolResolver(options: PoolResolverOptions): PoolResolver {
       const shown = `${ref.kind} "${resourceName(at)}"`;
       const route = { kind: "HTTPRoute", namespace: routeNamespace } as const;
       if (!mayRefer(route, { ...ref, namespace }, resources.grants)) {
-        const message = `no ReferenceGrant in namespace "${namespace}" lets routes of "${routeNamespace}" refer to ${shown}`;
+        const message = `no ReferenceGrant in namespace "${namespace}" allows routes in "${routeNamespace}" to refer to ${shown}`;
         return unresolved("RefNotPermitted", message);
       }
       if (ref.kind === "InferencePool") return referredPool(ref, at, shown);
@@ -109,7 +109,7 @@ export function createPoolResolver(options: PoolResolverOptions): PoolResolver {
   };
 }
 
-/** Makes each pool once. */
+/** Creates and stores pools, each once. */
 function createPoolStore(options: PoolResolverOptions, services: ResourceMap<Service>) {
   const { resources, endpoints, pickers, report } = options;
   const parts: PoolParts = {
@@ -137,7 +137,7 @@ function createPoolStore(options: PoolResolverOptions, services: ResourceMap<Ser
       const port = from.ports.find((each) => each.port === number);
       if (port === undefined) {
         const has = from.ports.map((each) => each.port).join(", ");
-        const message = `Service "${from.name}" has no port ${number}; it has ${has === "" ? "none" : has}`;
+        const message = `Service "${from.name}" has no port ${number}; its ports: ${has === "" ? "none" : has}`;
         return unresolved("BackendNotFound", message);
       }
       const byPort = ofServices.take(from, () => new Map());
@@ -148,11 +148,11 @@ function createPoolStore(options: PoolResolverOptions, services: ResourceMap<Ser
   };
 }
 
-/** As many names are compared, in the order of the files. */
+/** The number of names to compare, in the order of the files. */
 const maxCompared = 200;
 
 function notFound(shown: string, name: string, there: readonly string[]): Unresolved {
-  const message = `${shown} is not in the resources${perhaps(nearest(name, there.slice(0, maxCompared)))}`;
+  const message = `${shown} is not in the files${perhaps(nearest(name, there.slice(0, maxCompared)))}`;
   return unresolved("BackendNotFound", message);
 }
 

@@ -2,20 +2,20 @@ import { compare } from "../compare.ts";
 import { resourceName } from "../resource-ref.ts";
 import type { Route } from "../topology.ts";
 
-/** A route with what decides ties between routes of several HTTPRoutes. */
+/** A route with the data that decides ties between routes of different HTTPRoutes. */
 export interface RankedRoute {
   readonly route: Route;
   readonly createdAt: string;
-  /** Rule and match, in the order of the file. */
+  /** Index of the rule and match in the file. */
   readonly order: number;
-  /** A redirect goes to the port of the listener that it came in by. */
+  /** True: a redirect keeps the listener's port. */
   readonly keepsPort: boolean;
 }
 
 /**
- * Orders routes of one virtual host as the Gateway API says: exact paths, then longer prefixes, then a method, then
- * more headers, then more query parameters; ties by age, then by name, then as written. A regular expression, whose
- * place is the implementation's to choose, comes between exact paths and prefixes.
+ * Sorts the routes of a virtual host as the Gateway API requires: exact paths, then longer prefixes, then a method,
+ * then more headers, then more query parameters. Ties are decided by age, then by name, then by order in the file. The
+ * API leaves the position of regular expressions open; here they come between exact paths and prefixes.
  */
 export function byPrecedence(a: RankedRoute, b: RankedRoute): number {
   const [left, right] = [a.route.match, b.route.match];
@@ -33,7 +33,7 @@ export function byPrecedence(a: RankedRoute, b: RankedRoute): number {
 
 const pathRank = { exact: 0, regex: 1, prefix: 2 } as const;
 
-/** By RFC 3339 timestamps, in whatever zone; what has none, or none that can be read, is the youngest. */
+/** Compares RFC 3339 timestamps in any time zone. A missing or invalid timestamp is the youngest. */
 function compareAge(a: string, b: string): number {
   if (a === b) return 0;
   const [left, right] = [Date.parse(a), Date.parse(b)];

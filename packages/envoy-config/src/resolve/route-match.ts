@@ -1,10 +1,10 @@
 import type { RouteMatch, ValueMatch } from "../topology.ts";
 
-/** The same for matches that the same requests meet. */
+/** Returns the same key for matches that match the same requests. */
 export function matchKey({ path, method, headers, queryParams }: RouteMatch): string {
   const sorted = (values: readonly ValueMatch[]) =>
     values.map(({ name, kind, value }) => JSON.stringify([name, kind, value])).toSorted();
-  // A prefix stands for whole segments, with or without its last slash.
+  // A prefix matches whole segments, with or without a trailing slash.
   const value = path.kind === "prefix" ? path.value.replace(/(?<=.)\/$/, "") : path.value;
   return JSON.stringify([path.kind, value, method, sorted(headers), sorted(queryParams)]);
 }
@@ -19,7 +19,7 @@ const everyPath: ReadonlySet<string> = new Set([
   "/.*$",
 ]);
 
-/** Whether every request meets the match. */
+/** True if the match matches every request. */
 export function takesEverything({ path, method, headers, queryParams }: RouteMatch): boolean {
   return (
     (path.kind === "prefix"

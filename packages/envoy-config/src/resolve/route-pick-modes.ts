@@ -6,7 +6,7 @@ import type { Resources } from "../resources/resources.ts";
 import type { Mirror, PickMode, Pool, Route, Topology } from "../topology.ts";
 import { headerAnnotation, modeAnnotation, modelAnnotation, pickModes } from "./pick-mode.ts";
 
-/** Where a pool's resource stands, for what is said of its mode. */
+/** The places of pool resources, for diagnostics about their pick modes. */
 export function poolPlaces({ pools, services }: Resources): (pool: Pool) => Place | undefined {
   const places = { InferencePool: byResource(pools), Service: byResource(services) };
   return ({ kind, namespace, resourceName: name }) =>
@@ -16,8 +16,9 @@ export function poolPlaces({ pools, services }: Resources): (pool: Pool) => Plac
 type Picked = Pick<Topology, "listeners" | "mirrors" | "pools">;
 
 /**
- * Gives routes and mirrors their modes. A route has one for all its pools, the most demanding: its shares are then
- * refused, rewritten and measured alike. A pool that can't have `headers` on a route is picked `buffered` there.
+ * Sets the pick modes of routes and mirrors. All pools of a route use the most demanding mode, so that all shares are
+ * rejected, rewritten and measured in the same way. If `headers` is not possible for a pool on a route, it is picked
+ * in mode `buffered` there.
  */
 export function withPickModes(
   topology: Picked,
@@ -27,7 +28,7 @@ export function withPickModes(
   const { listeners, mirrors, pools } = topology;
   if (pools.every(({ pickMode }) => pickMode === "buffered")) return topology;
   const modes = createPickModes(topology, placeOf, report);
-  // Findings come in the order of the routes, a route's mirrors before its pools.
+  // Diagnostics are in the order of the routes, with a route's mirrors before its pools.
   for (const route of routesOf(topology)) {
     for (const mirror of mirrorsOf(route, modes.mirrors)) modes.ofMirror(mirror);
     modes.ofRoute(route);
@@ -80,12 +81,12 @@ function createPickModes(
       const most = pickModes.findLast((mode) => modes.includes(mode)) ?? "buffered";
       for (const [index, pool] of picked.entries()) {
         if (modes[index] === most) continue;
-        const message = `pool "${pool.name}" is picked \`${most}\` on route "${route.name}", as another pool of the rule asks`;
+        const message = `pool "${pool.name}" uses pick mode \`${most}\` on route "${route.name}", because another pool of the rule needs it`;
         tell(
           "info",
           pool,
           message,
-          "nothing needs to be done: all shares of a rule are picked alike",
+          "no action needed: all backends of a rule use the same pick mode",
         );
       }
       return most;
@@ -93,7 +94,7 @@ function createPickModes(
   };
 }
 
-/** What the pool gets of what it asks for. */
+/** Returns the mode that the pool gets. */
 function modeOf(
   pool: Pool,
   policies: readonly MirrorPolicy[],
@@ -104,24 +105,23 @@ function modeOf(
   if (mode === "headers") {
     const [why, instead] = whyNotHeaders(pool, policies) ?? [];
     if (why !== undefined && instead !== undefined) {
-      const message = `${whole} "${pool.name}" is picked \`buffered\`, not \`headers\`: ${why}`;
+      const message = `${whole} "${pool.name}" uses pick mode \`buffered\` instead of \`headers\`: ${why}`;
       tell("warning", pool, message, instead);
       return "buffered";
     }
-    const message = `pool "${pool.name}" is picked by headers alone: scorers of prompts (prefix cache) have nothing to go by, and bodies are not checked`;
-    const remedy =
-      "nothing needs to be done where prompts have no beginnings in common; else leave the pool buffered";
+    const message = `pool "${pool.name}" is picked from headers only: scorers that use the prompt (prefix cache) have no data, and bodies are not checked`;
+    const remedy = "no action needed if prompts share no prefixes; otherwise use mode buffered";
     tell("info", pool, message, remedy);
   }
   if (mode === "duplex" && pool.failureMode === "FailOpen") {
-    const message = `pool "${pool.name}" is FailOpen and picked \`duplex\`: requests with a body that are under way when the picker dies or hangs fail all the same, running answers too`;
-    const remedy = "take `buffered`, in which FailOpen and the pick's time limit hold";
+    const message = `pool "${pool.name}" is FailOpen with pick mode \`duplex\`: if the picker dies or hangs, running requests with a body still fail, even during the answer`;
+    const remedy = "use `buffered`, in which FailOpen and the pick's time limit work";
     tell("warning", pool, message, remedy);
   }
   return mode;
 }
 
-/** Why the body must be read, and what to do instead; undefined where it need not be. */
+/** The reason why the body must be read, and what to do about it; undefined if the body is not needed. */
 function whyNotHeaders(
   { modelHeader, onlyModel, rewrites }: Pool,
   [policy]: readonly MirrorPolicy[],
@@ -129,18 +129,18 @@ function whyNotHeaders(
   if (rewrites.length > 0) {
     return [
       "InferenceModels or InferenceModelRewrites change the model's name in the body",
-      "remove the rewrites, or leave the pool buffered",
+      "remove the rewrites, or use mode buffered",
     ];
   }
   if (policy !== undefined) {
     return [
-      `ShadowPolicy "${policy.name}" decides by the body which requests are mirrored, and how`,
-      "leave the pool buffered while it is evaluated",
+      `mirroring by ShadowPolicy "${policy.name}" depends on the body`,
+      "use mode buffered during the evaluation",
     ];
   }
   if (modelHeader !== undefined || onlyModel !== undefined) return undefined;
   return [
     "only the body names the model",
-    `name the pool's one model in the annotation ${modelAnnotation}, or a header that has it in ${headerAnnotation}`,
+    `set the pool's only model in the annotation ${modelAnnotation}, or a header with the model in ${headerAnnotation}`,
   ];
 }

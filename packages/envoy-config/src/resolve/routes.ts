@@ -10,7 +10,7 @@ import { type RuleResolvers, resolveRule } from "./rule-shares.ts";
 import { resolveSession } from "./sessions.ts";
 import type { RuleShare } from "./shares.ts";
 
-/** Resolves an HTTPRoute into routes, one for each match of each rule, or for each share of it. */
+/** Resolves an HTTPRoute into routes: one for each match of each rule, or for each share of it. */
 export function resolveRoutes(
   from: HttpRoute,
   resolvers: RuleResolvers,
@@ -49,7 +49,7 @@ function routeOf(
     ...defined({ rewrite, timeoutMs, backendTimeoutMs, retry, cors, session }),
     action,
     mirrors,
-    // What the pools get is known when all routes are.
+    // The pick mode is only known after all routes are resolved.
     pickMode: "buffered",
   };
 }
@@ -70,7 +70,7 @@ function sessionOf(
   return resolveSession(session, origin, served, report);
 }
 
-/** The route as a listener has it: a redirect that names neither scheme nor port keeps the listener's. */
+/** Adapts the route to a listener: a redirect without scheme and port keeps the listener's port. */
 export function onListener(ranked: RankedRoute, port: number): RankedRoute {
   const { route, keepsPort } = ranked;
   if (route.action.kind !== "redirect" || !keepsPort) return ranked;

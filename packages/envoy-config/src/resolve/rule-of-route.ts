@@ -21,7 +21,7 @@ export function rulesOf(route: HttpRoute): readonly RuleOfRoute[] {
   }));
 }
 
-/** The rule as a finding names it. */
+/** Returns the reference to the rule for a diagnostic. */
 export function ruleRef({ route, rule }: Pick<RouteOrigin, "route" | "rule">): RuleRef {
   return { route, index: rule };
 }

@@ -15,7 +15,7 @@ export interface RuleResolvers {
   readonly mirrors: MirrorResolver;
 }
 
-/** What a rule does with its requests: with all of them, or with shares, one for each backend. */
+/** Resolves a rule into shares: one for all requests, or one for each backend. */
 export function resolveRule(
   from: RuleOfRoute,
   resolvers: RuleResolvers,
@@ -28,7 +28,8 @@ export function resolveRule(
   const policies = resolvers.policies(route, rule);
   const mirrorsOf = (filters: readonly MirrorFilter[], backend?: number) => {
     const at = { route: origin.route, rule: origin.rule, ...defined({ backend }) };
-    const whose = backend === undefined ? "the rule answers" : "the backend's share gets";
+    const whose =
+      backend === undefined ? "the rule answers" : "the backend's share of requests gets";
     return resolvers.mirrors.resolve({ filters, route, origin: at, policies, whose });
   };
   const { mirrors, failed } = mirrorsOf(rule.mirrors);

@@ -2,10 +2,10 @@ import { ResourceMap } from "../resource-map.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
-/** Finds what a selector with a label selects in a namespace; one without labels selects nothing. */
+/** Finds the items that a label selector matches in a namespace. A selector without labels matches nothing. */
 export type SelectorIndex<T> = (namespace: string, selector: Labels) => readonly T[];
 
-/** Files items under each of their labels, so that a selector is compared with those alone that have its rarest one. */
+/** Indexes items by label, so that a selector is compared only with items that have its rarest label. */
 export function createSelectorIndex<T extends { readonly namespace: string }>(
   items: readonly T[],
   labelsOf: (item: T) => Labels,

@@ -30,15 +30,15 @@ export function servicePool(from: Service, port: ServicePort, parts: PoolParts):
   };
 }
 
-/** A headless Service has no port of its own: its name stands for the Pods, which listen at their own ports. */
+/** A headless Service has no port of its own: its name resolves to the Pods, which listen on their own ports. */
 function dnsOf(from: Service, port: ServicePort, report: Report): NonNullable<Pool["dns"]> {
   const hostname = `${from.name}.${from.namespace}.svc`;
   const { targetPort = port.port } = port;
   if (!from.isHeadless) return { hostname, port: port.port };
   if (typeof targetPort === "number") return { hostname, port: targetPort };
-  const message = `the target port "${targetPort}" of the headless Service "${from.name}" is a name, and no Pod or EndpointSlice of the files says its number: port ${port.port} is asked`;
+  const message = `the target port "${targetPort}" of the headless Service "${from.name}" is a name that no Pod or EndpointSlice in the files defines: using port ${port.port}`;
   const remedy =
-    "write the number, add the ready Pods or EndpointSlices, or name the endpoints with --endpoints";
+    "use a port number, add the ready Pods or EndpointSlices, or list the endpoints with --endpoints";
   report("warning", "UMB0252", port.place, message, { remedy });
   return { hostname, port: port.port };
 }

@@ -5,8 +5,8 @@ import type { SessionPersistence } from "../resources/resources.ts";
 import type { Pool, RouteOrigin, Session } from "../topology.ts";
 
 /**
- * The sessions of a rule, as far as Envoy can keep them: it names the endpoint in a cookie or header. Where Umbra picks,
- * endpoints are chosen by load and cache, and a session that pins one would undo it.
+ * Resolves the sessions of a rule as far as Envoy supports them: it stores the endpoint in a cookie or header. If
+ * Umbra picks, sessions are ignored, because it picks by load and cache, and pinning would override that.
  */
 export function resolveSession(
   from: SessionPersistence,
@@ -18,15 +18,17 @@ export function resolveSession(
   const picked = served.filter(({ picker }) => picker !== "none");
   if (picked.length > 0) {
     const names = [...new Set(picked.map(({ name }) => `"${name}"`))].join(", ");
-    warn(`sessions are not pinned to endpoints: ${names} is picked`);
+    warn(`sessions are not pinned to endpoints, because Umbra picks in ${names}`);
     return undefined;
   }
   if (served.length > 1) {
-    warn("sessions are kept within a backend: which one is drawn by weight each time");
+    warn(
+      "a session only lasts within a backend, because each request chooses its backend by weight",
+    );
   }
-  if (from.hasIdleTimeout) warn("`idleTimeout` is not supported: it is left out");
+  if (from.hasIdleTimeout) warn("`idleTimeout` is not supported and is ignored");
   if (from.absoluteMs !== undefined && !from.isPermanent) {
-    warn("`absoluteTimeout` holds for permanent cookies alone: it is left out");
+    warn("`absoluteTimeout` only applies to permanent cookies and is ignored");
   }
   return {
     kind: from.kind,
@@ -35,7 +37,7 @@ export function resolveSession(
   };
 }
 
-/** The same for a rule each time, and telling clients nothing of names here. */
+/** Constant for a rule, and reveals no internal names to clients. */
 function defaultName(rule: string): string {
   return `umbra-session-${createHash("sha256").update(rule).digest("hex").slice(0, 8)}`;
 }

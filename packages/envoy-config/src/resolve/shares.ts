@@ -4,17 +4,17 @@ import type { BackendRouting, RedirectFilter, RouteRule } from "../resources/res
 import { wholeShare } from "../share-draw.ts";
 import type { Backend, Route, RouteAction, RouteShare } from "../topology.ts";
 
-/** A backend with what a route has to do for it alone. */
+/** A backend with its own routing, which needs a separate route. */
 export interface RoutedBackend {
   readonly backend: Backend;
   readonly routing: BackendRouting | undefined;
-  /** Names of its own. */
+  /** Names of the backend's own mirrors. */
   readonly mirrors: readonly string[];
 }
 
-/** What a rule does with a share of its requests, or with all of them. */
+/** A share of a rule's requests, or all of them. */
 export interface RuleShare {
-  /** Index of the backend that has the share; absent: the share is the whole. */
+  /** Index of the backend with this share; absent: all requests. */
   readonly backend?: number;
   readonly share?: RouteShare;
   readonly requestHeaders: Route["requestHeaders"];
@@ -22,13 +22,13 @@ export interface RuleShare {
   readonly rewrite?: Route["rewrite"] | undefined;
   readonly action: RouteAction;
   readonly mirrors: readonly string[];
-  /** A redirect goes to the port of the listener that it came in by. */
+  /** True: a redirect keeps the listener's port. */
   readonly keepsPort: boolean;
 }
 
 /**
- * The rule as a share for each backend, in the order of the file: Envoy's weighted clusters can neither rewrite a path
- * nor redirect nor mirror for one of them. Undefined where no backend asks for it, and one route does.
+ * Splits a rule into a share for each backend, in the order of the file: Envoy's weighted clusters can't rewrite a
+ * path, redirect or mirror for a single backend. Undefined if no backend needs this and one route is enough.
  */
 export function sharesOf(
   rule: RouteRule,
@@ -74,7 +74,7 @@ function shareOf(
   };
 }
 
-/** What a route that redirects does. Without a port it goes to the scheme's; the listener's comes in later. */
+/** Resolves a redirect. Without a port, uses the scheme's default; the listener's port is added later. */
 export function redirected({
   statusCode,
   ...to

@@ -3,7 +3,7 @@ import { bySpecificity, intersectHostnames, wider } from "./hostnames.ts";
 import { byPrecedence, type RankedRoute } from "./precedence.ts";
 import { matchKey, takesEverything } from "./route-match.ts";
 
-/** A listener with what is attached to it. */
+/** A listener with its attached routes. */
 export interface HostedRoutes {
   /** `*` for a listener without one. */
   readonly hostname: string;
@@ -16,7 +16,7 @@ export interface AttachedRoute {
   readonly routes: readonly RankedRoute[];
 }
 
-/** Routes by the hostname that their HTTPRoute gives, `*` where it gives none. */
+/** Routes by the hostname of their HTTPRoute; `*` if it has none. */
 type ByHostname = ReadonlyMap<string, readonly KeyedRoute[]>;
 
 interface KeyedRoute extends RankedRoute {
@@ -24,9 +24,9 @@ interface KeyedRoute extends RankedRoute {
 }
 
 /**
- * The virtual hosts of one port. A request belongs to the listener with the most specific hostname and to no other. On
- * it, rules of HTTPRoutes with a more specific hostname go first, and those of wider ones come after them: Envoy never
- * goes from one virtual host on to another, so each holds all of them, but for those that nothing reaches there.
+ * Builds the virtual hosts of one port. A request belongs only to the listener with the most specific hostname. There,
+ * rules of HTTPRoutes with a more specific hostname come before rules with a wider one. Envoy never continues in
+ * another virtual host, so each virtual host contains all of these rules except unreachable ones.
  */
 export function virtualHosts(
   name: string,
@@ -54,7 +54,7 @@ export function virtualHosts(
   );
 }
 
-/** The hostname of the listener that takes requests for `domain`, out of all hostnames of one port. */
+/** Returns the hostname of the listener that gets requests for `domain`, among all hostnames of one port. */
 export function ownerOf(
   domain: string,
   listeners: Pick<ReadonlySet<string>, "has">,
@@ -75,7 +75,7 @@ function routesByHostname(listeners: readonly HostedRoutes[]): ByHostname {
   return all;
 }
 
-/** The routes of a virtual host: hostname by hostname, from the most specific on. */
+/** Sorts the routes of a virtual host by hostname, most specific first. */
 function inOrder(domain: string, byHostname: ByHostname): readonly Route[] {
   const all: Route[] = [];
   const names = new Set<string>();
@@ -86,7 +86,7 @@ function inOrder(domain: string, byHostname: ByHostname): readonly Route[] {
       .toSorted(byPrecedence);
     for (const { route, key } of left) {
       claimed.add(key);
-      // An HTTPRoute may be there twice: by several of its hostnames, or by two Gateways that share the port.
+      // An HTTPRoute may occur twice: through several hostnames, or through two Gateways on the same port.
       if (names.has(route.name)) continue;
       names.add(route.name);
       all.push(route);

@@ -4,7 +4,7 @@ import type { ServicePort } from "./resources.ts";
 
 type Protocol = Pick<ServicePort, "protocol" | "isTls">;
 
-/** What `appProtocol` of a Service's port means, whichever of the names in use it has. */
+/** The meaning of each known `appProtocol` of a Service port. */
 const protocols: ReadonlyMap<string, Protocol> = new Map([
   ...named({ protocol: "http1" }, "http", "kubernetes.io/http", "ws", "kubernetes.io/ws"),
   ...named({ protocol: "h2c" }, "kubernetes.io/h2c", "h2c", "http2", "grpc", "kubernetes.io/grpc"),
@@ -17,16 +17,16 @@ function named(meaning: Protocol, ...names: readonly string[]) {
   return names.map((name) => [name, meaning] as const);
 }
 
-/** Reads `appProtocol`; one that means nothing to Umbra is reported. */
+/** Reads `appProtocol`. Reports unknown protocols. */
 export function readAppProtocol(port: Reader): Protocol {
   const name = port.string("appProtocol");
   if (name === undefined) return { protocol: "http1" };
   const known = protocols.get(name.toLowerCase());
   if (known !== undefined) return known;
-  const { remedy = "name http, https or kubernetes.io/h2c" } = didYouMean(name, [
+  const { remedy = "use http, https or kubernetes.io/h2c" } = didYouMean(name, [
     ...protocols.keys(),
   ]);
-  const message = `the protocol "${name.slice(0, 64)}" is not supported: endpoints are asked in HTTP/1.1 without TLS`;
+  const message = `the protocol "${name.slice(0, 64)}" is not supported: using HTTP/1.1 without TLS`;
   port.unsupported(message, "appProtocol", { remedy });
   return { protocol: "http1" };
 }

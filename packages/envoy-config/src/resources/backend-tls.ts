@@ -9,14 +9,14 @@ import type { BackendTlsPolicy } from "./resources.ts";
 export function readBackendTlsPolicy(meta: Meta, spec: Reader): BackendTlsPolicy | undefined {
   const targets = spec.each("targetRefs", (each) => {
     const ref = readObjectRef(each, each.required("kind"));
-    each.needs("group", '; a Service is of the group `""`');
+    each.needs("group", '; a Service is in the group `""`');
     const sectionName = each.string("sectionName");
     return ref && { ...ref, sectionName };
   });
   spec.needs("targetRefs");
   spec.needs("validation");
   if (spec.has("options")) {
-    spec.unsupported("`options` are not supported: they are left out", "options");
+    spec.unsupported("`options` are not supported and are ignored", "options");
   }
   const validation = spec.inner("validation", readValidation);
   return validation && { ...meta, targets, ...validation };
@@ -39,20 +39,20 @@ function readValidation(from: Reader): Validation | undefined {
   for (const each of from.maps("subjectAltNames")) each.whole(() => checkName(each, hostname));
   if (isBoth) return undefined;
   if (hostname.startsWith("*") || isIP(hostname) !== 0) {
-    from.wrong("`hostname` must be a name without a wildcard", "hostname");
+    from.wrong("`hostname` must not contain a wildcard", "hostname");
     return undefined;
   }
   return { hostname, ...(isSystem ? {} : { authorities }) };
 }
 
-/** One name is asked for and verified: a certificate for other names can't be told from a wrong one. */
+/** Only one name is requested and verified, so a certificate for other names looks like a wrong one. */
 function checkName(from: Reader, hostname: string): void {
   const type = from.oneOf("type", ["Hostname", "URI"]);
   const name = from.string("hostname");
   from.string("uri");
   if (type === "Hostname" && name === hostname) return;
-  const message = `\`subjectAltNames\` may only repeat the hostname: the certificate is verified to be for "${hostname}"`;
+  const message = `\`subjectAltNames\` may only repeat the hostname: the certificate must be for "${hostname}"`;
   const remedy =
-    "make `hostname` a name that the endpoints' certificate carries, and leave `subjectAltNames` out";
+    "set `hostname` to a name in the endpoints' certificate, and remove `subjectAltNames`";
   from.report("error", "UMB0253", message, undefined, { remedy });
 }

@@ -1,6 +1,6 @@
 import type { LabelRequirement } from "./meta.ts";
 
-/** Longer ones are not read: they select nothing. */
+/** Longer selectors are not parsed and select nothing. */
 const maxLength = 1024;
 
 export function isStringSelector(text: string): boolean {
@@ -8,8 +8,8 @@ export function isStringSelector(text: string): boolean {
 }
 
 /**
- * What a selector of Calico, `app == "vllm" && has(tier)`, asks of labels. Parts that are not understood ask for
- * nothing, so that a policy is rather taken to select a Pod than not.
+ * Parses a Calico selector, such as `app == "vllm" && has(tier)`, into label requirements. Ignores unknown parts: it
+ * is safer to assume that a policy selects a Pod than to miss it.
  */
 export function readStringSelector(text: string): readonly LabelRequirement[] {
   if (text.includes("||")) return [];

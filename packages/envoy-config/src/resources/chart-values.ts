@@ -2,16 +2,16 @@ import { isJsonMap, type JsonMap, textsOf } from "../json-map.ts";
 import type { Reader } from "./reader.ts";
 import type { ConfigMap, PickerDeployment } from "./resources.ts";
 
-/** What the values of a chart of the reference endpoint picker say of its configuration. */
+/** The picker configuration in the values of a reference endpoint picker's chart. */
 export interface ChartValues {
   readonly configMap: ConfigMap;
-  /** Which file of it is used, where the values say so. */
+  /** The name of the file in use, if the values set it. */
   readonly picker?: PickerDeployment;
 }
 
 const maxDepth = 4;
 
-/** Undefined where the document is no such file: it has no kind, and `pluginsCustomConfig` somewhere near its top. */
+/** Undefined if the document is not a chart values file, which has no kind and has `pluginsCustomConfig` near its top. */
 export function readChartValues(root: Reader): ChartValues | undefined {
   if (root.has("kind") || root.has("apiVersion")) return undefined;
   const found = valuesIn(root.asJson(), 0);

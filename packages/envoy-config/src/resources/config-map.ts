@@ -2,7 +2,7 @@ import { asJsonMap, textsOf } from "../json-map.ts";
 import type { Reader } from "./reader.ts";
 import type { ConfigMap } from "./resources.ts";
 
-/** Reads a ConfigMap's texts. Most are of no concern to Umbra, so nothing of them is reported. */
+/** Reads a ConfigMap's texts. Reports nothing, because most ConfigMaps are not for Umbra. */
 export function readConfigMap(root: Reader): ConfigMap {
   const { name, namespace } = asJsonMap(root.jsonValue("metadata"));
   return {

@@ -15,7 +15,7 @@ import type {
 export function readService(meta: Meta, spec: Reader): Service {
   const ports = spec.maps("ports").flatMap((each): readonly ServicePort[] => {
     const port = each.integer("port", 1, 65_535);
-    // Requests come over TCP; a Service may have the same number once more for UDP.
+    // Requests use TCP; a Service may have the same port number for UDP as well.
     if (port === undefined || !isTcp(each)) return [];
     const name = each.string("name") ?? "";
     const place = each.place();
@@ -29,7 +29,7 @@ function isTcp(port: Reader): boolean {
   return (port.string("protocol") ?? "TCP") === "TCP";
 }
 
-/** A number, or the name of a container's port, which each Pod may give another number. */
+/** A number, or the name of a container port, whose number may differ between Pods. */
 function targetPortOf(port: Reader): Pick<ServicePort, "targetPort"> {
   const text = port.scalarText("targetPort");
   if (text === undefined || text === "") return {};
@@ -37,7 +37,7 @@ function targetPortOf(port: Reader): Pick<ServicePort, "targetPort"> {
   if (!Number.isInteger(number)) return { targetPort: text };
   if (number >= 1 && number <= 65_535) return { targetPort: number };
   const message = "`targetPort` must be a whole number from 1 to 65535, or the name of a port";
-  // The API server reads 0 as the Service's own port.
+  // The API server treats 0 as the Service's own port.
   if (number !== 0) port.wrong(message, "targetPort");
   return {};
 }
@@ -53,7 +53,7 @@ export function readPod(meta: Meta, spec: Reader, root: Reader): Pod {
   return { ...meta, ip, isReady, ports: containerPorts(spec) };
 }
 
-/** By name. Sidecars are among the init containers; the first of two ports with one name counts. */
+/** Container ports by name. Includes init containers, because sidecars are among them. The first of two ports with the same name wins. */
 function containerPorts(spec: Reader): ReadonlyMap<string, number> {
   const ports = new Map<string, number>();
   for (const container of ["containers", "initContainers"].flatMap((key) => spec.maps(key))) {
@@ -71,13 +71,13 @@ export function readEndpointSlice(meta: Meta, _spec: Reader, root: Reader): Endp
   const endpoints = root.maps("endpoints").flatMap((endpoint) => {
     const conditions = endpoint.map("conditions");
     const isEnding = conditions?.boolean("terminating") === true;
-    // What is not known counts as ready, and as serving.
+    // Unknown conditions count as ready and serving.
     const ready = conditions?.boolean("ready");
     const serving = conditions?.boolean("serving") ?? ready ?? true;
     const isReady = (ready ?? true) && !isEnding;
-    // An endpoint that ends and still serves is better than none.
+    // A terminating endpoint that still serves is better than none.
     if (!isReady && !(isEnding && serving)) return [];
-    // Several addresses are one endpoint's: the first is as good as the others.
+    // All addresses belong to the same endpoint: the first one is enough.
     const address = ipOf(endpoint, "addresses", endpoint.strings("addresses")[0]);
     return address === undefined ? [] : [{ address, isReady }];
   });
@@ -94,13 +94,13 @@ function ipOf(from: Reader, key: string, ip: string | undefined): string | undef
   const why = isAddress ? unusableAddress(ip, 0) : undefined;
   if (isAddress && why === undefined) return ip;
   from.wrong(
-    `\`${key}\` must be an IP address of a model server: ${why ?? `"${ip.slice(0, 64)}" is none`}`,
+    `\`${key}\` must be an IP address of a model server: ${why ?? `"${ip.slice(0, 64)}" is not an IP address`}`,
     key,
   );
   return undefined;
 }
 
-/** The group of core resources is written as `""`; a missing one is a mistake all the same. */
+/** The group of core resources is `""`, but it must be given. */
 export function readReferenceGrant(meta: Meta, spec: Reader): ReferenceGrant {
   const kindOf = (each: Reader) => {
     each.needs("group");
@@ -116,7 +116,7 @@ export function readReferenceGrant(meta: Meta, spec: Reader): ReferenceGrant {
   };
 }
 
-/** Undefined when no container looks like vLLM. */
+/** Undefined if no container looks like vLLM. */
 export function readDeployment(meta: Meta, spec: Reader): Deployment | undefined {
   const template = spec.map("template");
   for (const container of template?.map("spec")?.maps("containers") ?? []) {
@@ -131,7 +131,7 @@ export function readDeployment(meta: Meta, spec: Reader): Deployment | undefined
 
 const vllmArgument = /^--model(?:=|$)|vllm/;
 
-/** Command and arguments, as Kubernetes joins them. */
+/** Joins command and arguments as Kubernetes does. */
 export function argumentsOf(container: Reader): readonly string[] {
   return ["command", "args"].flatMap((key) => container.strings(key, { isText: true }));
 }

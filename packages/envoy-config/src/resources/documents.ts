@@ -8,18 +8,18 @@ export type ParsedDocument =
 export interface DocumentProblem {
   readonly code: DiagnosticCode;
   readonly message: string;
-  /** Where in the text. */
+  /** Offset in the text. */
   readonly offset: number;
 }
 
 const maxDocuments = 20_000;
 const maxDepth = 100;
-/** Names, values, brackets, spaces, line ends: each takes about 300 bytes while its document is read. */
+/** Maximum tokens (names, values, brackets, spaces, line ends). Each needs about 300 bytes while its document is parsed. */
 const maxParts = 2_000_000;
 
 /**
- * Parses a file document by document. Only the first problem of a document is told: those behind it come from it.
- * Nesting is counted on the tokens, before anything is built of them.
+ * Parses a file document by document. Reports only the first problem of a document, because later ones usually follow
+ * from it. Counts the nesting on the tokens, before building anything from them.
  */
 export function* parseDocuments(text: string, lines: LineCounter): Generator<ParsedDocument> {
   const parser = new Parser(lines.addNewLine);
@@ -77,7 +77,7 @@ function* checked(document: Document.Parsed): Generator<ParsedDocument> {
   yield error === undefined ? { document } : syntaxProblem(error.message, error.pos[0]);
 }
 
-/** Ends the composing of a document. */
+/** Thrown to stop composing a document. */
 class FirstProblem extends Error {
   readonly offset: number;
 
@@ -87,12 +87,12 @@ class FirstProblem extends Error {
   }
 }
 
-/** Keys are compared by us: the library's way takes time that grows with their square. */
+/** Duplicate keys are checked by Umbra: the library's check takes quadratic time. */
 function createComposer(): Composer {
   const composer = new Composer({ uniqueKeys: false, prettyErrors: false });
   let first: FirstProblem | undefined;
-  // A broken document can hold as many problems as bytes, so composing ends at the first. The library catches what
-  // is thrown while it composes a collection, and tells it again as a problem of the collection.
+  // A broken document can have as many problems as bytes, so composing stops at the first. The library catches
+  // exceptions inside a collection and reports them again as a problem of the collection.
   const onError = (at: unknown, _code: string, message: string, isWarning?: boolean) => {
     if (isWarning === true) return;
     first ??= new FirstProblem(message, offsetOf(at));
@@ -110,16 +110,16 @@ function offsetOf(at: unknown): number {
 }
 
 function syntaxProblem(said: string, offset: number): ParsedDocument {
-  const message = `the YAML can't be read: ${said.split("\n", 1)[0]}`;
+  const message = `invalid YAML: ${said.split("\n", 1)[0]}`;
   return { problem: { code: "UMB0101", message, offset } };
 }
 
 function limitProblem(what: string, offset: number): ParsedDocument {
-  const message = `the rest of the file is not read: ${what}`;
+  const message = `the rest of the file is ignored: ${what}`;
   return { problem: { code: "UMB0108", message, offset } };
 }
 
-/** Follows how deep the text nests: brackets, and several `-`, `?` or `:` on one line. */
+/** Tracks the nesting depth: brackets, and several `-`, `?` or `:` on one line. */
 function createMeasure(): (lexeme: string) => { readonly depth: number; readonly width: number } {
   let brackets = 0;
   let onLine = 0;
@@ -140,6 +140,6 @@ function createMeasure(): (lexeme: string) => { readonly depth: number; readonly
   };
 }
 
-/** What the lexer puts between the parts of the text. */
+/** Marker tokens that the lexer inserts. */
 const scalarMark = "\x1f";
 const marks: ReadonlySet<string> = new Set(["\x02", "\x18", scalarMark]);

@@ -1,7 +1,7 @@
 import { parseDuration } from "../quantity.ts";
 import type { Reader } from "./reader.ts";
 
-/** Reads a duration of GEP-2257 (`1h30m`, `500ms`), in ms; undefined where there is none, or a wrong one. */
+/** Reads a GEP-2257 duration (`1h30m`, `500ms`), in ms. Undefined if it is missing or invalid. */
 export function durationMs(from: Reader, key: string): number | undefined {
   const text = from.string(key);
   if (text === undefined) return undefined;

@@ -5,8 +5,8 @@ import { Reader } from "./reader.ts";
 import { placeAt, type Source } from "./source.ts";
 
 /**
- * Reads YAML that stands as a text in a field, within the bounds of the file; what is wrong is reported at its own
- * line. Undefined when it can't be read.
+ * Parses YAML that is embedded as text in a field, within the limits of the file. Reports problems at their own line.
+ * Undefined if it is invalid.
  */
 export function readEmbedded(from: Reader, key: string): Reader | undefined {
   const embedded = from.embedded(key);
@@ -26,7 +26,7 @@ export function readEmbedded(from: Reader, key: string): Reader | undefined {
     inspectDocument(contents, source);
     const reader = new Reader(source, contents);
     if (read !== undefined) {
-      reader.report("error", "UMB0243", "a bootstrap is one document, and this is a second");
+      reader.report("error", "UMB0243", "a bootstrap must be a single document");
       return undefined;
     }
     read = reader;

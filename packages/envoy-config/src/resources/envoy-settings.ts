@@ -3,7 +3,7 @@ import type { Meta } from "./meta.ts";
 import type { Reader } from "./reader.ts";
 import type { EnvoySettingsResource } from "./resources.ts";
 
-/** `umbra.dev/v1alpha1`. Every field has a default. */
+/** Reads a `umbra.dev/v1alpha1` EnvoySettings. Every field has a default. */
 export function readEnvoySettings(meta: Meta, spec: Reader): EnvoySettingsResource {
   const read = settings.map(({ name }): Partial<EnvoySettings> => {
     if (!spec.has(name)) return {};

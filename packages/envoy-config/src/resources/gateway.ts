@@ -24,7 +24,8 @@ export function readGateway(meta: Meta, spec: Reader): Gateway {
   spec.inner("tls", (tls) => {
     if (tls.has("frontend")) clientCertificates(tls, "frontend");
     if (tls.has("backend")) {
-      const message = "`backend` is not supported: endpoints see no certificate of the gateway";
+      const message =
+        "`backend` is not supported: the gateway sends no client certificate to endpoints";
       tls.unsupported(message, "backend");
     }
   });
@@ -48,8 +49,8 @@ function readListener(listener: Reader, owner: ResourceName): GatewayListener | 
   const read = { name, port, hostname, ...(allowed ?? ownHttpRoutes), place: listener.place() };
   if (protocol === "HTTP") {
     if (tls !== undefined) {
-      const message = "a listener of protocol HTTP has no `tls`";
-      listener.wrong(message, "tls", "make its protocol HTTPS, or remove `tls`");
+      const message = "a listener with protocol HTTP can't have `tls`";
+      listener.wrong(message, "tls", "set the protocol to HTTPS, or remove `tls`");
     }
     return read;
   }
@@ -57,7 +58,7 @@ function readListener(listener: Reader, owner: ResourceName): GatewayListener | 
     listener.needs("tls", ": HTTPS needs a certificate");
     return { ...read, tls: tls?.whole(readTls) ?? { certificates: [] } };
   }
-  const message = `a listener of protocol ${protocol.slice(0, 32)} is not supported: it is left out`;
+  const message = `a listener with protocol ${protocol.slice(0, 32)} is not supported and is ignored`;
   listener.unsupported(message, "protocol", {
     ...(protocol === "TLS" ? {} : didYouMean(protocol, ["HTTP", "HTTPS"])),
     condition: { ...conditionOf(owner, "Accepted", "UnsupportedProtocol"), listener: name },
@@ -80,7 +81,7 @@ function readNamespaces(from: Reader): RouteNamespaces {
 
 const neverMet = [{ key: "", operator: "In", values: [] }] as const;
 
-/** True where no kinds are named, or HTTPRoute is among them. */
+/** True if no kinds are listed, or HTTPRoute is among them. */
 function readKinds(allowed: Reader, owner: ResourceName, listener: string): boolean {
   const kinds = allowed.maps("kinds");
   const taken = kinds.map((each) => each.whole(() => isHttpRoute(each, owner, listener)));
@@ -92,7 +93,7 @@ function isHttpRoute(from: Reader, owner: ResourceName, listener: string): boole
   const kind = from.required("kind");
   if (kind === undefined) return false;
   if (kind === "HTTPRoute" && group === "gateway.networking.k8s.io") return true;
-  const message = `routes of kind ${kind.slice(0, 64)} are not supported: the listener takes none`;
+  const message = `routes of kind ${kind.slice(0, 64)} are not supported by this listener`;
   from.report("warning", "UMB0225", message, "kind", {
     condition: { ...conditionOf(owner, "ResolvedRefs", "InvalidRouteKinds"), listener },
   });
@@ -101,8 +102,8 @@ function isHttpRoute(from: Reader, owner: ResourceName, listener: string): boole
 
 function readTls(tls: Reader): ListenerTls {
   if (tls.oneOf("mode", ["Terminate", "Passthrough"]) === "Passthrough") {
-    const message = "`Passthrough` is not for HTTPS, and TLSRoutes are not supported";
-    tls.wrong(message, "mode", "make it Terminate, with `certificateRefs`");
+    const message = "`Passthrough` is not allowed for HTTPS, and TLSRoutes are not supported";
+    tls.wrong(message, "mode", "use Terminate with `certificateRefs`");
   }
   const certificates = tls.each("certificateRefs", (each) => {
     const ref = readObjectRef(each, each.string("kind") ?? "Secret");
@@ -111,15 +112,15 @@ function readTls(tls: Reader): ListenerTls {
   });
   tls.needs("certificateRefs");
   if (tls.has("options")) {
-    tls.unsupported("`options` are not supported: they are left out", "options");
+    tls.unsupported("`options` are not supported and are ignored", "options");
   }
   if (tls.has("frontendValidation")) clientCertificates(tls, "frontendValidation");
   return { certificates };
 }
 
-/** An error: a listener that lets everyone in is not what was asked for. */
+/** An error, because serving without it would admit clients without a certificate. */
 function clientCertificates(tls: Reader, key: string): void {
-  const message = `\`${key}\` is not supported: clients' certificates are not asked for`;
-  const remedy = "have a proxy before Envoy check clients' certificates, or remove the field";
+  const message = `\`${key}\` is not supported: Envoy would not request client certificates`;
+  const remedy = "verify client certificates in a proxy in front of Envoy, or remove the field";
   tls.report("error", "UMB0208", message, key, { remedy });
 }

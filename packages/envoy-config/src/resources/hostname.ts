@@ -3,7 +3,7 @@ import type { Reader } from "./reader.ts";
 const label = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?";
 const precise = new RegExp(`^${label}(?:\\.${label})*$`);
 
-/** Reads a hostname, in lower case; with `isPrecise` it may not be a wildcard. Undefined, and reported, where it is none. */
+/** Reads a hostname in lower case. With `isPrecise`, it must not be a wildcard. Reports an invalid one and returns undefined. */
 export function readHostname(
   from: Reader,
   key: string,

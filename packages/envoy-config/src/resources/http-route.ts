@@ -16,7 +16,7 @@ import { readSessionPersistence } from "./session-persistence.ts";
 
 const million = 1_000_000;
 
-/** `namespace` and `name` of the whole resource, its kind, its rules. */
+/** Reads an HTTPRoute. */
 export function readHttpRoute(meta: Meta, spec: Reader): HttpRoute {
   spec.ignore("useDefaultGateways");
   return {
@@ -36,7 +36,7 @@ function parentRef(from: Reader, namespace: string): ParentRef | undefined {
     port: from.integer("port", 1, 65_535),
   };
   if (kind === "Gateway") return ref && { ...ref, ...parent };
-  const message = `a parent of kind ${kind.slice(0, 64)} is not supported: it is left out`;
+  const message = `a parent of kind ${kind.slice(0, 64)} is not supported and is ignored`;
   from.report("info", "UMB0208", message, "kind");
   return undefined;
 }
@@ -63,7 +63,7 @@ function readRule(rule: Reader, route: ResourceName): RouteRule {
   const backends = rule.each("backendRefs", (ref) => readBackend(ref, matches, route));
   const { redirect, rewrite } = filters;
   if (redirect !== undefined && backends.length > 0) {
-    const message = "a rule that redirects has no backend: remove one of the two";
+    const message = "a rule with a redirect can't have backends: remove one of the two";
     incompatible(rule, route, message, { key: "backendRefs" });
   }
   checkReplacement(redirect?.path ?? rewrite?.path, matches, rule, route);
@@ -95,7 +95,7 @@ function readBackend(
   return backend && { ...backend, weight, ...own };
 }
 
-/** A prefix can be replaced where matches have one. */
+/** `replacePrefixMatch` needs matches with a prefix. */
 function checkReplacement(
   path: UrlRewrite["path"],
   matches: RouteRule["matches"],
@@ -104,11 +104,11 @@ function checkReplacement(
 ): void {
   if (path?.kind !== "replacePrefixMatch") return;
   if (matches.some((match) => match.path.kind !== "prefix")) {
-    const message = "`replacePrefixMatch` needs matches of type PathPrefix alone";
+    const message = "with `replacePrefixMatch`, all matches must be of type PathPrefix";
     incompatible(at, route, message);
   } else if (matches.length > 1) {
     const message =
-      "a Kubernetes API server takes `replacePrefixMatch` in rules with one match alone";
+      "the Kubernetes API server only accepts `replacePrefixMatch` in rules with exactly one match";
     incompatible(at, route, message, { severity: "warning" });
   }
 }
@@ -119,7 +119,7 @@ const anyPath: RouteMatch = {
   queryParams: [],
 };
 
-/** The API has 0 for no limit. */
+/** In the API, 0 means no limit. */
 function readTimeouts(
   timeouts: Reader,
   route: ResourceName,
@@ -128,7 +128,7 @@ function readTimeouts(
   const backendTimeoutMs = durationMs(timeouts, "backendRequest") || undefined;
   if (timeoutMs !== undefined && backendTimeoutMs !== undefined && backendTimeoutMs > timeoutMs) {
     const condition = conditionOf(route, "Accepted", "UnsupportedValue");
-    const message = "`backendRequest` is longer than `request`, of which it is a part";
+    const message = "`backendRequest` can't be longer than `request`";
     timeouts.report("error", "UMB0222", message, "backendRequest", { condition });
   }
   return defined({ timeoutMs, backendTimeoutMs });
@@ -157,7 +157,7 @@ function readPath(path: Reader): RouteMatch["path"] {
 
 const methods = "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH".split(" ");
 
-/** Of several entries for one name the first counts; the case of a header's name does not. */
+/** The first entry of a name wins. Header names are case-insensitive. */
 function valueMatches(match: Reader, key: "headers" | "queryParams"): readonly ValueMatch[] {
   const names = new Set<string>();
   return match.each(key, (each) => {
@@ -167,7 +167,7 @@ function valueMatches(match: Reader, key: "headers" | "queryParams"): readonly V
       names.add(value.name);
       return value;
     }
-    const message = "this name stands twice in the match: only its first entry counts";
+    const message = "duplicate name in the match: only the first entry is used";
     each.report("warning", "UMB0111", message, "name");
     return undefined;
   });
@@ -181,7 +181,7 @@ function valueMatch(match: Reader, isHeader: boolean): ValueMatch | undefined {
   if (name === undefined) return undefined;
   if (!isHeaderName(name)) {
     const of = isHeader ? "header" : "query parameter";
-    match.wrong(`\`${name.slice(0, 64)}\` is no name of a ${of}`, "name");
+    match.wrong(`\`${name.slice(0, 64)}\` is not a valid name of a ${of}`, "name");
     return undefined;
   }
   return { name: isHeader ? name.toLowerCase() : name, kind: isRegex ? "regex" : "exact", value };

@@ -38,12 +38,12 @@ export function readInferencePool(meta: Meta, spec: Reader, version: PoolVersion
   };
 }
 
-/** Each is an endpoint of its own on every Pod: of engines with data parallel ranks. */
+/** Each port is a separate endpoint of every Pod, for engines with data-parallel ranks. */
 function targetPorts(spec: Reader): readonly number[] {
   const ports = spec
     .maps("targetPorts")
     .flatMap((each) => each.whole(() => each.integer("number", 1, 65_535)) ?? []);
-  if (ports.length > 8) spec.wrong("`targetPorts` must be at most 8", "targetPorts");
+  if (ports.length > 8) spec.wrong("`targetPorts` must have at most 8 entries", "targetPorts");
   if (new Set(ports).size < ports.length) {
     spec.wrong("`targetPorts` must all be different", "targetPorts");
   }
@@ -59,7 +59,7 @@ export function readInferenceModel(meta: Meta, spec: Reader): InferenceModel | u
   const targets = readTargets(spec, "targetModels", "name");
   const weighted = named.filter((each) => each.has("weight")).length;
   if (weighted > 0 && weighted < named.length) {
-    spec.wrong("`targetModels` must have a weight each, or none at all", "targetModels");
+    spec.wrong("either all `targetModels` must have a weight, or none", "targetModels");
   }
   return modelName === undefined || pool === undefined
     ? undefined
@@ -81,7 +81,7 @@ export function readInferenceModelRewrite(
   return pool === undefined ? undefined : { ...meta, pool, rules };
 }
 
-/** One for each model that the rule names; for all others where it names none. */
+/** Creates one rewrite for each model in the rule; without models, one for all other models. */
 function readRules(rule: Reader): InferenceModelRewrite["rules"] {
   const targets = readTargets(rule, "targets", "modelRewrite");
   rule.needs("targets");
@@ -94,7 +94,7 @@ function readRules(rule: Reader): InferenceModelRewrite["rules"] {
   return rule.has("matches") ? models.map((model) => ({ model, targets })) : [{ targets }];
 }
 
-/** The name of the InferencePool in `poolRef`. */
+/** Reads the name of the InferencePool in `poolRef`. */
 function readPoolRef(spec: Reader): string | undefined {
   const ref = spec.map("poolRef");
   spec.needs("poolRef");
@@ -105,7 +105,7 @@ function readPoolRef(spec: Reader): string | undefined {
 
 const maxWeight = 1_000_000;
 
-/** Where some have a weight, those without get nothing; where none has, all get the same. */
+/** If some targets have a weight, those without one get no requests. If none has one, all get the same share. */
 function readTargets(of: Reader, key: string, name: string): ModelRewrite["targets"] {
   const read = of.each(key, (target) => {
     const model = target.required(name);

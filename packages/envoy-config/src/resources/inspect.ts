@@ -6,10 +6,10 @@ import { placeOf, type Source, type Spend } from "./source.ts";
 
 const maxDepth = 100;
 
-/** Fields and items that are read of one file, aliases counted as what they stand for. */
+/** Maximum fields and items per file, with aliases expanded. */
 const maxRead = 10_000_000;
 
-/** Walks a document once, in its order: finds what aliases stand for, and keys that no map may have. */
+/** Walks a document once, in order. Resolves aliases and reports invalid keys. */
 export function inspectDocument(contents: Node, source: Source): void {
   const anchors = new Map<string, Node>();
   const open = new Set<Node>();
@@ -28,13 +28,13 @@ export function inspectDocument(contents: Node, source: Source): void {
       const target = anchors.get(node.source);
       if (target === undefined) {
         const near = nearest(node.source, [...anchors.keys()].slice(0, 100));
-        const remedy = near === undefined ? "write the value out" : `did you mean \`*${near}\`?`;
-        const message = `nothing above is named \`&${node.source.slice(0, 64)}\``;
+        const remedy = near === undefined ? "write the value itself" : `did you mean \`*${near}\`?`;
+        const message = `no anchor \`&${node.source.slice(0, 64)}\` above this alias`;
         tell("UMB0101", node, message, remedy);
       } else if (!open.has(target)) source.aliases.set(node, target);
       else {
-        const message = "this alias stands for the value that holds it";
-        tell("UMB0108", node, message, "write the value out");
+        const message = "this alias refers to a value that contains it";
+        tell("UMB0108", node, message, "write the value itself");
       }
       return;
     }
@@ -53,9 +53,9 @@ export function inspectDocument(contents: Node, source: Source): void {
       if (isScalar(key)) {
         const name = String(key.value);
         if (name === "__proto__")
-          tell("UMB0110", key, "a key may not be named `__proto__`", "remove it");
+          tell("UMB0110", key, "the key `__proto__` is not allowed", "remove it");
         else if (seen.has(name) && name !== "<<") {
-          tell("UMB0111", key, `\`${name.slice(0, 64)}\` stands twice in this map`);
+          tell("UMB0111", key, `duplicate key \`${name.slice(0, 64)}\` in this map`);
         }
         seen.add(name);
       }
@@ -67,7 +67,7 @@ export function inspectDocument(contents: Node, source: Source): void {
   visit(contents);
 }
 
-/** For one file. */
+/** The budget of one file. */
 export function createBudget(): Spend {
   let left = maxRead;
   return (count, depth, tooMuch) => {

@@ -24,44 +24,44 @@ import type { Resources } from "./resources.ts";
 import { readSecret } from "./secret.ts";
 import { readShadowPolicy } from "./shadow-policy.ts";
 
-/** Reads one resource into the others. Each kind of each group has its own. */
+/** Reads one resource and adds it to the others. Each kind of each group has its own reader. */
 export type Read = (meta: Meta, spec: Reader, root: Reader, into: Resources) => void;
 
-/** How a kind is read; undefined for one that Umbra does not read. */
+/** Returns the reader of a kind; undefined for kinds that Umbra does not read. */
 export function readerOf(group: string, kind: string): Read | undefined {
   return readers.get(group)?.get(kind);
 }
 
-/** What of the Gateway API is not served, and what is missing because of it. */
+/** Returns the effect of ignoring an unsupported Gateway API kind. */
 export function lostWithout(group: string, kind: string): string | undefined {
   return group === gatewayApi ? unserved.get(kind) : undefined;
 }
 
-/** A slip in the kind, or the group left out. */
+/** Suggests a kind for a misspelled kind or a missing group. */
 export function meantKind(group: string, kind: string): string | undefined {
   const { remedy } = didYouMean(kind, [...(readers.get(group)?.keys() ?? [])], "`");
   if (remedy !== undefined || group !== "") return remedy;
   const [other] = [...readers].find(([, kinds]) => kinds.has(kind)) ?? [];
   return other === undefined
     ? undefined
-    : `${kind} is of the group ${other}: begin apiVersion with it`;
+    : `${kind} belongs to the group ${other}: start apiVersion with it`;
 }
 
-/** Kinds that stand in the same files and say nothing about routing. */
+/** Kinds that often occur in the same files and are not about routing. */
 export const quietKinds: ReadonlySet<string> = new Set(["ServiceAccount", "GatewayClass"]);
 
 const gatewayApi = "gateway.networking.k8s.io";
 
-/** What is missing where these are left out, of the Gateway API. */
+/** The effect of ignoring these Gateway API kinds. */
 const unserved: ReadonlyMap<string, string> = new Map([
   ["GRPCRoute", "its requests are not served"],
   ["TLSRoute", "its connections are not served"],
   ["TCPRoute", "its connections are not served"],
   ["UDPRoute", "its packets are not served"],
-  ["ListenerSet", "its listeners are not there"],
+  ["ListenerSet", "its listeners do not exist"],
 ]);
 
-/** Files what is read of a resource under `list`; fields that nothing asks for are left alone. */
+/** Adds the resource to `list`. Does not report unknown fields. */
 function into<K extends keyof Resources>(
   list: K,
   read: (meta: Meta, spec: Reader, root: Reader) => Resources[K][number] | undefined,
@@ -72,7 +72,7 @@ function into<K extends keyof Resources>(
   };
 }
 
-/** The same, where a field that nothing asks for is warned of. */
+/** Like `into`, but reports unknown fields. */
 function wholeInto<K extends keyof Resources>(
   list: K,
   read: (meta: Meta, spec: Reader) => Resources[K][number] | undefined,
@@ -91,7 +91,7 @@ const readDeployments: Read = (...given) => {
   into("pickerDeployments", readPickerDeployment)(...given);
 };
 
-/** Of each group that has them: a resource of one group may have the name of another's. */
+/** One reader per group: resources of different groups may have the same name. */
 const inference = (): Readonly<Record<string, Read>> => ({
   InferenceObjective: wholeInto("objectives", readInferenceObjective),
   InferenceModelRewrite: wholeInto("rewrites", readInferenceModelRewrite),
@@ -128,7 +128,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
   apps: { Deployment: readDeployments },
 };
 
-/** By group and kind. */
+/** Readers by group and kind. */
 const readers: ReadonlyMap<string, ReadonlyMap<string, Read>> = new Map(
   Object.entries(groups).map(([group, kinds]) => [group, new Map(Object.entries(kinds))]),
 );

@@ -1,7 +1,7 @@
 import type { LabelRequirement } from "./meta.ts";
 import type { Reader } from "./reader.ts";
 
-/** Reads a label selector, `matchLabels` and `matchExpressions`, as a list of what must all be met. */
+/** Reads a label selector (`matchLabels` and `matchExpressions`) as a list of requirements. */
 export function readLabelSelector(from: Reader): readonly LabelRequirement[] {
   const labels = Object.entries(from.texts("matchLabels")).map(
     ([key, value]): LabelRequirement => ({ key, operator: "In", values: [value] }),
@@ -19,7 +19,7 @@ export function readLabelSelector(from: Reader): readonly LabelRequirement[] {
   return [...labels, ...expressions];
 }
 
-/** True where the labels meet all of it. */
+/** True if the labels meet all requirements. */
 export function meets(
   labels: Readonly<Record<string, string>>,
   selector: readonly LabelRequirement[],

@@ -1,18 +1,18 @@
 import type { ResourceRef } from "../resource-ref.ts";
 import type { Place } from "./report.ts";
 
-/** What every resource has. */
+/** Metadata that every resource has. */
 export interface Meta extends ResourceRef {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
-  /** ISO 8601; empty in files that were never applied. */
+  /** ISO 8601; empty if the resource was never applied. */
   readonly createdAt: string;
   readonly place: Place;
-  /** Where an annotation's value stands; the resource's place where it has none of that name. */
+  /** Returns the place of an annotation's value, or the resource's place without such an annotation. */
   readonly annotationPlace: (name: string) => Place;
 }
 
-/** One of the things that a label selector asks for. */
+/** One requirement of a label selector. */
 export interface LabelRequirement {
   readonly key: string;
   readonly operator: "In" | "NotIn" | "Exists" | "DoesNotExist";

@@ -1,7 +1,7 @@
 import type { Reader } from "./reader.ts";
 import type { BackendRef, ObjectRef } from "./resources.ts";
 
-/** Reads a reference to a resource of a kind; undefined, and reported, where it names nothing. */
+/** Reads a reference to a resource of a given kind. Reports a missing name and returns undefined. */
 export function readObjectRef(from: Reader, kind: string | undefined): ObjectRef | undefined {
   const name = from.required("name");
   const group = from.string("group") ?? "";
@@ -9,12 +9,12 @@ export function readObjectRef(from: Reader, kind: string | undefined): ObjectRef
   return { group, kind, name, place: from.place("name") };
 }
 
-/** Reads a reference to what serves requests; undefined, and reported, where it names nothing. */
+/** Reads a reference to a backend. Reports a missing name and returns undefined. */
 export function readBackendRef(from: Reader): BackendRef | undefined {
   const kind = from.string("kind") ?? "Service";
   const ref = readObjectRef(from, kind);
   const port = from.integer("port", 1, 65_535);
-  if (kind === "Service") from.needs("port", ": a Service is referred to by port");
+  if (kind === "Service") from.needs("port", ": a reference to a Service needs a port");
   const namespace = from.string("namespace");
   return ref && { ...ref, namespace, port };
 }

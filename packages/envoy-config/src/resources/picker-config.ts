@@ -7,7 +7,7 @@ export function isPickerConfig(group: string, kind: string): boolean {
   return kind === "EndpointPickerConfig" && groups.has(group);
 }
 
-/** Takes the configuration as it stands: what its plugins are is the scheduler's to say. */
+/** Reads the configuration unchecked: the scheduler checks its plugins. */
 export function readPickerConfigResource(root: Reader): PickerConfigResource {
   const metadata = root.map("metadata");
   const name = metadata?.string("name");

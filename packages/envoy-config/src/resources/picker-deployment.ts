@@ -4,7 +4,7 @@ import type { Meta } from "./meta.ts";
 import type { Reader } from "./reader.ts";
 import type { PickerDeployment } from "./resources.ts";
 
-/** A Deployment of the reference endpoint picker; undefined where no container has arguments of one. */
+/** Reads a Deployment of the reference endpoint picker; undefined if no container has its arguments. */
 export function readPickerDeployment(meta: Meta, spec: Reader): PickerDeployment | undefined {
   const pod = spec.map("template")?.map("spec");
   for (const container of pod?.maps("containers") ?? []) {
@@ -26,7 +26,7 @@ export function readPickerDeployment(meta: Meta, spec: Reader): PickerDeployment
   return undefined;
 }
 
-/** `--pool-name=x`, `--pool-name x` and the older `-poolName x`, by name without dashes in lower case. */
+/** Parses flags such as `--pool-name=x`, `--pool-name x` and the older `-poolName x`. Keys are lower case without dashes. */
 function flagsOf(given: readonly string[]): ReadonlyMap<string, string> {
   const flags = new Map<string, string>();
   for (const [i, each] of given.entries()) {

@@ -20,10 +20,10 @@ import { Resources } from "./resources.ts";
 import { placeAt, type Source } from "./source.ts";
 import { readUnread } from "./unread.ts";
 
-/** A file, as the user named it. */
+/** The path that the user gave. */
 export interface SourceFile {
   readonly name: string;
-  /** As bytes where it is still to be seen whether it is UTF-8. */
+  /** Text, or bytes that are not checked to be UTF-8 yet. */
   readonly text: string | Uint8Array;
 }
 
@@ -33,7 +33,7 @@ export interface ReadResources {
   readonly report: Report;
 }
 
-/** Reads every document of every file; all that is wrong is reported in one pass. Never throws. */
+/** Reads every document of every file. Reports all problems in one pass. Never throws. */
 export function readResources(files: readonly SourceFile[]): ReadResources {
   const sink = createReport();
   const into = new Resources();
@@ -42,7 +42,7 @@ export function readResources(files: readonly SourceFile[]): ReadResources {
   return { resources: into, diagnostics: sink.diagnostics, report: sink.report };
 }
 
-/** What the documents of all files are read into. */
+/** The result of reading, shared by all files. */
 interface Reading {
   readonly into: Resources;
   readonly seen: Seen;
@@ -71,7 +71,7 @@ function readFile(
       continue;
     }
     const { contents } = parsed.document;
-    // A `---` with nothing behind it.
+    // A `---` without content.
     if (contents === null || (isScalar(contents) && contents.value === null)) continue;
     const [start = 0, , end = text.length] = contents.range ?? [];
     if (isEnvoyFile(contents)) {
@@ -87,9 +87,9 @@ function readFile(
 }
 
 const envoyFileMessage =
-  "a configuration of Envoy is left out: Umbra renders these, and does not read them";
+  "this Envoy configuration is ignored: Umbra renders such files, but does not read them";
 
-/** A bootstrap, or a part of one, that was rendered into the same folder. */
+/** True for a bootstrap, or a part of one, that was rendered into the same folder. */
 function isEnvoyFile(contents: Node): boolean {
   if (!isMap(contents) || contents.has("kind") || contents.has("apiVersion")) return false;
   if (contents.has("static_resources") || contents.has("dynamic_resources")) return true;
@@ -98,7 +98,7 @@ function isEnvoyFile(contents: Node): boolean {
   return isMap(first) && first.has("@type");
 }
 
-/** A look at the text, because a document that can't be read has no kind. */
+/** Checks the text, because a document that can't be parsed has no kind. */
 function mayHoldSecret(text: string): boolean {
   return /\bkind["']?\s*:\s*["']?Secret\b/.test(text);
 }
@@ -107,7 +107,7 @@ function readDocument(root: Reader, reading: Reading): void {
   const { into } = reading;
   if (!root.isMap()) {
     const message =
-      "this document is not a resource: it must be a map with apiVersion, kind and metadata";
+      "this document is not a resource: a resource is a map with apiVersion, kind and metadata";
     root.report("error", "UMB0102", message);
     return;
   }
@@ -120,7 +120,7 @@ function readDocument(root: Reader, reading: Reading): void {
   const kind = root.required("kind");
   const apiVersion = root.required("apiVersion");
   if (kind === undefined || apiVersion === undefined) return;
-  // Empty for the core group, whose apiVersion has none.
+  // Empty for the core group, whose apiVersion has no group.
   const group = apiVersion.slice(0, Math.max(0, apiVersion.indexOf("/")));
   if (kind === "List") {
     for (const item of root.maps("items")) readDocument(item, reading);
@@ -136,7 +136,7 @@ function readDocument(root: Reader, reading: Reading): void {
   }
 }
 
-/** A kind that Umbra does not read. */
+/** Handles a kind that Umbra does not read. */
 function readOther(root: Reader, of: Parameters<typeof readUnread>[1], into: Resources): void {
   const { group, kind } = of;
   const lost = lostWithout(group, kind);
@@ -147,7 +147,7 @@ function readOther(root: Reader, of: Parameters<typeof readUnread>[1], into: Res
   }
 }
 
-/** Resources that were read, by what reads their kind. */
+/** Resources that were read, by the reader of their kind. */
 type Seen = Map<Read, ResourceMap<true>>;
 
 function readKnown(root: Reader, read: Read, kind: string, { into, seen }: Reading): void {
@@ -156,7 +156,7 @@ function readKnown(root: Reader, read: Read, kind: string, { into, seen }: Readi
   const known = seen.get(read) ?? new ResourceMap<true>();
   seen.set(read, known);
   if (known.has(meta)) {
-    root.report("error", "UMB0106", `${kind} "${resourceName(meta)}" stands twice`);
+    root.report("error", "UMB0106", `duplicate ${kind} "${resourceName(meta)}"`);
     return;
   }
   known.set(meta, true);
@@ -187,7 +187,7 @@ function readMeta(root: Reader): Meta | undefined {
   };
 }
 
-/** Annotations of ours; others belong to others. */
+/** Umbra's own annotations. Other annotations are not checked. */
 const ownAnnotations = [
   "endpoints",
   "picker",
@@ -208,7 +208,7 @@ function warnUnknownAnnotations(metadata: Reader): void {
   for (const name of annotations?.keys() ?? []) {
     if (!name.startsWith("umbra.dev/") || ownAnnotations.includes(name)) continue;
     const { remedy = "remove it" } = didYouMean(name, ownAnnotations, "`");
-    const message = `the annotation \`${name.slice(0, 64)}\` is not known`;
+    const message = `unknown annotation \`${name.slice(0, 64)}\``;
     annotations?.report("warning", "UMB0105", message, name, { remedy });
   }
 }

@@ -14,10 +14,10 @@ import {
   type Source,
 } from "./source.ts";
 
-/** Of a single value that is no annotation; the Gateway API's longest are header values of 4096. */
+/** Maximum length of a value other than an annotation. The Gateway API's longest are header values with 4096. */
 const maxLength = 4_096;
 
-/** A map of a YAML document, read field by field; what is wrong is reported where it stands. */
+/** Reads a map of a YAML document field by field, and reports problems at their place. */
 export class Reader {
   readonly #source: Source;
   readonly #node: Node;
@@ -29,13 +29,13 @@ export class Reader {
     this.#node = node;
   }
 
-  /** Where a field stands, or the map itself. */
+  /** Returns the place of a field, or of the map itself. */
   place(key?: string): Place {
     const field = key === undefined ? undefined : this.#field(key);
     return this.#placeOf(field?.value ?? field?.key ?? this.#node);
   }
 
-  /** Where a part of the map stands, or the nearest around it that is there. */
+  /** Returns the place of a part of the map, or of its closest existing parent. */
   placeAt(path: readonly (string | number)[]): Place {
     let node = this.#node;
     for (const part of path) {
@@ -56,24 +56,24 @@ export class Reader {
     this.#source.report(severity, code, this.place(key), message, extras);
   }
 
-  /** Reports a wrong value: of a field, or of the map itself. */
+  /** Reports a wrong value of a field or of the map itself. */
   wrong(message: string, key?: string, remedy?: string): void {
     this.report("error", "UMB0104", message, key, remedy === undefined ? {} : { remedy });
   }
 
-  /** Reports what Umbra does not do. */
+  /** Reports an unsupported feature. */
   unsupported(message: string, key: string, extras?: DiagnosticExtras): void {
     this.report("warning", "UMB0208", message, key, extras);
   }
 
-  /** True where the field is there; else it is reported, with what `more` adds to the message. */
+  /** True if the field exists. Otherwise reports it as missing and appends `more` to the message. */
   needs(key: string, more = ""): boolean {
     const isThere = this.has(key);
     if (!isThere) this.report("error", "UMB0103", `\`${key}\` is missing${more}`);
     return isThere;
   }
 
-  /** The same map: what is reported of it, and of all within it, was found in the rule. */
+  /** Returns a reader of the same map whose diagnostics refer to the rule. */
   ofRule(rule: RuleRef): Reader {
     const source = { ...this.#source, report: inRule(this.#source.report, rule) };
     return new Reader(source, this.#node);
@@ -113,7 +113,7 @@ export class Reader {
     const value = this.string(key);
     const found = choices.find((choice) => choice === value);
     if (value === undefined || found !== undefined) return found;
-    const { remedy = "take one of them" } = didYouMean(value, choices);
+    const { remedy = "use one of these values" } = didYouMean(value, choices);
     return this.#mustBe(key, `one of ${choices.join(", ")}`, { remedy });
   }
 
@@ -123,34 +123,34 @@ export class Reader {
     return isMap(value) ? new Reader(this.#source, value) : this.#mustBe(key, "a map");
   }
 
-  /** Reads the map: of its fields those alone are known that `read` asks for, or ignores. */
+  /** Reads the map and reports fields that `read` neither reads nor ignores. */
   whole<T>(read: (map: Reader) => T): T {
     const value = read(this);
     this.#warnUnknown();
     return value;
   }
 
-  /** Reads all of a map; undefined when the field is absent. */
+  /** Reads a map completely; undefined if the field is absent. */
   inner<T>(key: string, read: (map: Reader) => T): T | undefined {
     return this.map(key)?.whole(read);
   }
 
-  /** Reads all of each map of a list; what is read as undefined is left out. */
+  /** Reads each map of a list completely, and skips those read as undefined. */
   each<T extends object>(key: string, read: (map: Reader) => T | undefined): readonly T[] {
     return this.maps(key).flatMap((map) => map.whole(read) ?? []);
   }
 
-  /** Fields that are known, and not read. */
+  /** Marks fields as known without reading them. */
   ignore(...keys: readonly string[]): void {
     for (const key of keys) this.#read.add(key);
   }
 
-  /** The maps of a list; empty when the field is absent. */
+  /** Reads the maps of a list; empty if the field is absent. */
   maps(key: string): readonly Reader[] {
     return this.#list(key, "maps", (item) => isMap(item) && [new Reader(this.#source, item)]);
   }
 
-  /** With `isText` the strings may have several lines. */
+  /** Reads a list of strings. With `isText`, they may have several lines. */
   strings(key: string, { isText = false }: { readonly isText?: boolean } = {}): readonly string[] {
     return this.#list(key, "strings", (item) => {
       if (!isScalar(item)) return false;
@@ -160,7 +160,7 @@ export class Reader {
     });
   }
 
-  /** The whole numbers of a list, each from `min` to `max`. */
+  /** Reads a list of whole numbers, each from `min` to `max`. */
   integers(key: string, min: number, max: number): readonly number[] {
     return this.#list(key, "whole numbers", (item) => {
       const value = isScalar(item) ? item.value : undefined;
@@ -170,7 +170,7 @@ export class Reader {
     });
   }
 
-  /** All fields that are scalars, as text. With `isText` (labels, annotations) they may have several lines. */
+  /** Reads all scalar fields as text. With `isText` (labels, annotations), they may have several lines. */
   texts(
     key: string,
     { isText = false }: { readonly isText?: boolean } = {},
@@ -189,20 +189,20 @@ export class Reader {
     return Object.fromEntries(read);
   }
 
-  /** Where a field of a map stands; undefined where there is no such thing. */
+  /** Returns the place of a field in a nested map; undefined if it does not exist. */
   placeIn(key: string, name: string): Place | undefined {
     const map = this.#value(key);
     const field = isMap(map) ? new Reader(this.#source, map).#field(name) : undefined;
     return field === undefined ? undefined : this.#placeOf(field.value ?? field.key);
   }
 
-  /** A field as plain data, whatever is in it. */
+  /** Returns a field as plain data, whatever its type. */
   jsonValue(key: string): unknown {
     const value = this.#value(key);
     return value === undefined ? undefined : plainValue(value, this.#source);
   }
 
-  /** A text that is read as a document of its own, and as what of the file: what is wrong is reported at its own line. */
+  /** Returns an embedded document and its source within the file, so that problems are reported at their own line. */
   embedded(key: string): { readonly text: string; readonly source: Source } | undefined {
     const node = this.#value(key);
     if (node === undefined) return undefined;
@@ -222,23 +222,23 @@ export class Reader {
     return { text: node.value, source: { ...source, report } };
   }
 
-  /** The map itself as plain data. */
+  /** Returns the map as plain data. */
   asJson(): unknown {
     return plainValue(this.#node, this.#source);
   }
 
-  /** Names of the fields that are there. */
+  /** Returns the names of all fields. */
   keys(): readonly string[] {
     return [...this.#entries().keys()];
   }
 
-  /** A number or string, as text: `targetPort` may be either. */
+  /** Reads a number or string as text: `targetPort` may be either. */
   scalarText(key: string): string | undefined {
     const value = this.#scalar(key);
     return typeof value === "string" || typeof value === "number" ? String(value) : undefined;
   }
 
-  /** False where the document is something else. */
+  /** False if the document is not a map. */
   isMap(): boolean {
     return isMap(this.#node);
   }
@@ -251,12 +251,12 @@ export class Reader {
     return placeOf(node, this.#source);
   }
 
-  /** Warns of fields that nothing reads, with the name that was perhaps meant. */
+  /** Reports unknown fields, with the closest known name. */
   #warnUnknown(): void {
     const known = [...this.#read];
     for (const [name, { key }] of this.#entries()) {
       if (known.includes(name)) continue;
-      const message = `\`${name.slice(0, 64)}\` is not known here`;
+      const message = `unknown field \`${name.slice(0, 64)}\``;
       const extras = didYouMean(name, known, "`");
       this.#source.report("warning", "UMB0105", this.#placeOf(key), message, extras);
     }
@@ -289,7 +289,7 @@ export class Reader {
     return this.#mustBe(key, expected, unquoted(value));
   }
 
-  /** What is read of each item; `of` says what the items must be where it is false. */
+  /** Reads each item with `read`. Uses `of` in the message if an item has the wrong type. */
   #list<T>(key: string, of: string, read: (item: Node) => readonly T[] | false): readonly T[] {
     const value = this.#value(key);
     if (value === undefined) return [];
@@ -301,17 +301,17 @@ export class Reader {
     });
   }
 
-  /** The value, where nothing in it ends a line or steers a terminal. */
+  /** Returns the value if it contains no line breaks or terminal control characters. */
   #sound(key: string, value: string, node?: Node): string | undefined {
     const place = node === undefined ? this.place(key) : this.#placeOf(node);
     if (value.length > maxLength) {
       const message = `\`${key.slice(0, 64)}\` is longer than ${maxLength} characters`;
-      this.#source.report("error", "UMB0104", place, message, { remedy: "write it shorter" });
+      this.#source.report("error", "UMB0104", place, message, { remedy: "shorten it" });
       return undefined;
     }
     const found = unprintableIn(value);
     if (found === undefined) return value;
-    this.#source.report("error", "UMB0110", place, `\`${key.slice(0, 64)}\` holds ${found}`);
+    this.#source.report("error", "UMB0110", place, `\`${key.slice(0, 64)}\` contains ${found}`);
     return undefined;
   }
 
@@ -327,5 +327,5 @@ function isWhole(value: unknown, min: number, max: number): value is number {
 
 function unquoted(value: unknown): DiagnosticExtras {
   const isQuoted = typeof value === "string" && /^\d{1,15}$/.test(value);
-  return isQuoted ? { remedy: `write it without quotes: ${value}` } : {};
+  return isQuoted ? { remedy: `remove the quotes: ${value}` } : {};
 }

@@ -3,16 +3,16 @@ import type { LineCounter } from "yaml";
 import { type DiagnosticCode, diagnosticCodes } from "../codes.ts";
 import type { Diagnostic, RuleRef, Severity } from "../diagnostic.ts";
 
-/** Where a value stands. */
+/** The place of a value in a file. */
 export interface Place extends Pick<Diagnostic, "file" | "line" | "column" | "endColumn"> {
-  /** The line may hold a secret, and is not shown. */
+  /** The line may contain a secret and must not be shown. */
   readonly isSecret?: boolean;
 }
 
-/** What a diagnostic may say besides its message. */
+/** Optional parts of a diagnostic. */
 export type DiagnosticExtras = Partial<Pick<Diagnostic, "remedy" | "condition" | "rule">>;
 
-/** Collects diagnostics of one read. */
+/** Reports a diagnostic. */
 export type Report = (
   severity: Severity,
   code: DiagnosticCode,
@@ -21,7 +21,7 @@ export type Report = (
   extras?: DiagnosticExtras,
 ) => void;
 
-/** Reports what was found in a rule. */
+/** Returns a report whose diagnostics refer to the rule. */
 export function inRule(report: Report, rule: RuleRef): Report {
   return (...[severity, code, place, message, extras]) =>
     report(severity, code, place, message, { ...extras, rule });
@@ -30,24 +30,24 @@ export function inRule(report: Report, rule: RuleRef): Report {
 export interface ReportSink {
   readonly report: Report;
   readonly diagnostics: Diagnostic[];
-  /** From now on diagnostics of the file show the line that they speak of. */
+  /** Makes diagnostics of the file show their source line. */
   readonly show: (file: string, text: string, lines: LineCounter) => void;
 }
 
-/** Of each severity; who has more fixes these first. */
+/** Maximum findings to show per severity. */
 const maxFindings = 1_000;
 
-/** A longer line is generated, and its start says nothing. */
+/** Longer lines are generated and not worth showing. */
 const maxLine = 4_096;
 
-/** A message may quote names and values, which may be of any length. */
+/** Maximum message length: messages quote names and values of any length. */
 const maxMessage = 1_000;
 
 function bounded(text: string): string {
   return text.length <= maxMessage ? text : `${text.slice(0, maxMessage)}…`;
 }
 
-/** Collects diagnostics, with the lines that they speak of. */
+/** Collects diagnostics with their source lines. */
 export function createReport(): ReportSink {
   const diagnostics: Diagnostic[] = [];
   const counts: Record<Severity, number> = { error: 0, warning: 0, info: 0 };
@@ -70,7 +70,7 @@ export function createReport(): ReportSink {
       if (count <= maxFindings) add(severity, code, place, message, extras);
       if (count === maxFindings + 1) {
         const { file, line, column } = place;
-        const more = `there are more findings of severity ${severity} than the ${maxFindings} that are shown`;
+        const more = `only the first ${maxFindings} findings of severity ${severity} are shown`;
         add("info", "UMB0109", { file, line, column }, more);
       }
     },

@@ -14,7 +14,7 @@ import type {
 import type { LabelRequirement, Meta } from "./meta.ts";
 import type { Place } from "./report.ts";
 
-/** What names another resource. */
+/** A reference to another resource. */
 export interface ObjectRef {
   /** Empty for the core group. */
   readonly group: string;
@@ -24,7 +24,7 @@ export interface ObjectRef {
 }
 
 export interface Gateway extends Meta {
-  /** Name of its GatewayClass; empty where it names none. */
+  /** Name of its GatewayClass; empty if it has none. */
   readonly className: string;
   readonly listeners: readonly GatewayListener[];
 }
@@ -34,14 +34,14 @@ export interface GatewayListener {
   readonly port: number;
   readonly hostname: string | undefined;
   readonly namespaces: RouteNamespaces;
-  /** False where `allowedRoutes` names other kinds alone. */
+  /** False if `allowedRoutes` lists only other kinds. */
   readonly takesHttpRoutes: boolean;
   /** Absent: plain HTTP. */
   readonly tls?: ListenerTls;
   readonly place: Place;
 }
 
-/** Whose routes a listener takes. */
+/** The namespaces whose routes a listener accepts. */
 export type RouteNamespaces =
   | { readonly from: "All" | "Same" | "None" }
   | { readonly from: "Selector"; readonly selector: readonly LabelRequirement[] };
@@ -54,27 +54,27 @@ export interface CertificateRef extends ObjectRef {
   readonly namespace: string | undefined;
 }
 
-/** What a Secret holds for TLS, decoded. */
+/** The TLS content of a Secret, decoded. */
 export interface Secret extends Meta {
   readonly certificate: string | undefined;
   readonly privateKey: string | undefined;
-  /** Certificates of authorities. */
+  /** CA certificates. */
   readonly authority: string | undefined;
 }
 
-/** Its name is empty where it has none. */
+/** A ConfigMap, or chart values. The name is empty if it has none. */
 export interface ConfigMap extends ResourceRef {
   readonly data: ReadonlyMap<string, string>;
   readonly place: Place;
-  /** Where a text of it stands. */
+  /** Returns the place of one of its texts. */
   placeOf(key: string): Place;
 }
 
-/** A Deployment of the reference endpoint picker, and how it is configured. */
+/** A Deployment of the reference endpoint picker, with its configuration. */
 export interface PickerDeployment extends ResourceRef {
   /** Absent: every pool of the namespace. */
   readonly pool: ResourceRef | undefined;
-  /** ConfigMaps that it mounts; empty where that is not known. */
+  /** ConfigMaps that it mounts; empty if unknown. */
   readonly configMaps: readonly string[];
   /** Name of the file with the configuration, without its folder. */
   readonly configFile?: string;
@@ -85,11 +85,11 @@ export interface PickerDeployment extends ResourceRef {
 /** `gateway.networking.k8s.io` BackendTLSPolicy. */
 export interface BackendTlsPolicy extends Meta {
   readonly targets: readonly (ObjectRef & {
-    /** A port of a Service. */
+    /** Name of a Service's port. */
     readonly sectionName: string | undefined;
   })[];
   readonly hostname: string;
-  /** What holds certificates of authorities. Absent: those of the system. */
+  /** References to CA certificates. Absent: the system's CA certificates. */
   readonly authorities?: readonly ObjectRef[];
 }
 
@@ -99,7 +99,7 @@ export interface InferencePool extends Meta {
   readonly targetPorts: readonly number[];
   readonly failureMode: "FailOpen" | "FailClose";
   readonly protocol: "http1" | "h2c";
-  /** The endpoint picker that the pool names. */
+  /** The endpoint picker that the pool refers to. */
   readonly pickerRef: ObjectRef | undefined;
 }
 
@@ -121,37 +121,37 @@ export interface InferenceModelRewrite extends Meta {
   readonly rules: readonly Pick<ModelRewrite, "model" | "targets">[];
 }
 
-/** The reference endpoint picker's own configuration: its file has no metadata, and then holds for every pool. */
+/** The reference endpoint picker's configuration. Without metadata, it applies to every pool. */
 export interface PickerConfigResource {
   readonly pool: ResourceRef | undefined;
-  /** As it was written. */
+  /** The unchecked content. */
   readonly value: unknown;
   readonly place: Place;
-  /** Where a part of it stands. */
+  /** Returns the place of a part of it. */
   placeOf(path: readonly (string | number)[]): Place;
 }
 
 export interface Service extends Meta {
   readonly selector: Readonly<Record<string, string>>;
   readonly ports: readonly ServicePort[];
-  /** Its DNS name stands for the Pods themselves, whose ports are the target ports. */
+  /** Its DNS name resolves to the Pods themselves, whose ports are the target ports. */
   readonly isHeadless: boolean;
 }
 
 export interface ServicePort {
   readonly name: string;
   readonly port: number;
-  /** A number, or the name of a port of the Pods' containers. Absent: as `port`. */
+  /** A number, or the name of a container port. Absent: the same as `port`. */
   readonly targetPort?: number | string;
   readonly protocol: "http1" | "h2c";
-  /** Its `appProtocol` is one over TLS. */
+  /** True if its `appProtocol` uses TLS. */
   readonly isTls?: true;
   readonly place: Place;
 }
 
 export interface Pod extends Meta {
   readonly ip: string | undefined;
-  /** It is Ready, and is not ending. */
+  /** True if it is Ready and not terminating. */
   readonly isReady: boolean;
   /** TCP ports of its containers, by name. */
   readonly ports: ReadonlyMap<string, number>;
@@ -160,7 +160,7 @@ export interface Pod extends Meta {
 export interface EndpointSlice extends Meta {
   readonly endpoints: readonly {
     readonly address: string;
-    /** False: it is ending and still serves. */
+    /** False: it is terminating but still serves. */
     readonly isReady: boolean;
   }[];
   readonly ports: readonly { readonly name: string; readonly port: number }[];
@@ -193,23 +193,23 @@ export interface ShadowPolicy
   readonly targets: readonly PolicyTarget[];
   /** Undefined: every mirror of the rule. */
   readonly candidates: readonly PolicyCandidate[] | undefined;
-  /** 0..100; undefined: the HTTPRoute's own share. */
+  /** 0 to 100; undefined: the HTTPRoute's own share. */
   readonly percent: number | undefined;
 }
 
-/** `umbra.dev/v1alpha1` EnvoySettings: only what it names. */
+/** `umbra.dev/v1alpha1` EnvoySettings. Contains only the given settings. */
 export interface EnvoySettingsResource extends Meta {
   readonly settings: Partial<EnvoySettings>;
 }
 
-/** `gateway.envoyproxy.io/v1alpha1` EnvoyProxy: what of it is honoured. */
+/** `gateway.envoyproxy.io/v1alpha1` EnvoyProxy. Contains only the supported parts. */
 export interface EnvoyProxy extends Meta {
   readonly change?: BootstrapChange;
-  /** Of a patch's operations. */
+  /** Places of a patch's operations. */
   readonly operationPlaces?: readonly Place[];
 }
 
-/** A Gateway, or its class, names its EnvoyProxy. */
+/** The reference of a Gateway or its class to an EnvoyProxy. */
 export interface ParametersRef extends ResourceRef {
   readonly by: "Gateway" | "GatewayClass";
   readonly place: Place;
@@ -255,7 +255,7 @@ export interface RouteRule
   readonly place: Place;
   readonly name: string | undefined;
   readonly matches: readonly RouteMatch[];
-  /** Where each match stands; the rule itself where it names none. */
+  /** The place of each match; without matches, the place of the rule. */
   readonly matchPlaces: readonly Place[];
   readonly backends: readonly RuleBackend[];
   readonly session?: SessionPersistence;
@@ -274,11 +274,11 @@ export interface SessionPersistence {
 export interface RuleBackend extends BackendRef {
   readonly weight: number;
   readonly filters?: BackendFilters;
-  /** What only a route can do: the rule is rendered as a route for each of its backends. */
+  /** Routing that needs a separate route: the rule is rendered as one route for each of its backends. */
   readonly routing?: BackendRouting;
 }
 
-/** Filters of a single backend beside headers and the hostname. */
+/** Filters of a single backend other than header and hostname changes. */
 export interface BackendRouting extends Pick<Filters, "redirect" | "mirrors"> {
   readonly path: UrlRewrite["path"];
 }
@@ -301,44 +301,44 @@ export interface BackendRef extends ObjectRef {
   readonly port: number | undefined;
 }
 
-/** An object of a kind that Umbra does not read, and what it is about. */
+/** An object of a kind that Umbra does not read, with what it refers to. */
 export interface UnreadResource {
   readonly group: string;
   readonly apiVersion: string;
   readonly kind: string;
-  /** Empty where it has none. */
+  /** Empty if it has none. */
   readonly name: string;
   readonly namespace: string;
-  /** Objects that it names. */
+  /** Objects that it refers to. */
   readonly targets: readonly UnreadTarget[];
-  /** Selectors of Pods; one without a requirement is met by every Pod of the namespace. */
+  /** Pod selectors. A selector without requirements matches every Pod of the namespace. */
   readonly selectors: readonly (readonly LabelRequirement[])[];
   /** Values of `host` and `hosts`. */
   readonly hosts: readonly string[];
-  /** Names of the upper fields of its spec. */
+  /** Names of the top-level fields of its spec. */
   readonly fields: readonly string[];
   /** Names of Envoy's filters in its spec. */
   readonly filters: readonly string[];
-  /** Its annotation says that what it asks for is enforced without Umbra. */
+  /** True if its annotation says that something other than Umbra enforces it. */
   readonly isEnforcedElsewhere: boolean;
-  /** How to write what was probably meant, where the kind looks like a slip. */
+  /** The suggested kind, if the kind looks misspelled. */
   readonly meant?: string;
   readonly place: Place;
 }
 
-/** An object that an unread one names. */
+/** An object that an unread object refers to. */
 export interface UnreadTarget {
   readonly relation: "targets" | "is attached to" | "refers to";
-  /** Absent: the group that the kind usually has. */
+  /** Absent: the usual group of the kind. */
   readonly group?: string;
   readonly kind: string;
-  /** Absent: every object that meets the `selector`. */
+  /** Absent: every object that matches the `selector`. */
   readonly name?: string;
   readonly selector?: readonly LabelRequirement[];
   readonly namespace: string;
 }
 
-/** All that was read, by kind. */
+/** All resources that were read, by kind. */
 export class Resources {
   readonly gateways: Gateway[] = [];
   readonly routes: HttpRoute[] = [];

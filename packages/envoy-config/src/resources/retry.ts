@@ -3,7 +3,7 @@ import type { Retry } from "../topology.ts";
 import { durationMs } from "./duration.ts";
 import type { Reader } from "./reader.ts";
 
-/** Reads `retry` of a rule (GEP-1731). The API takes codes of errors alone. */
+/** Reads `retry` of a rule (GEP-1731). The API only allows error codes. */
 export function readRetry(from: Reader): Retry {
   const attempts = from.integer("attempts", 0, 2 ** 31 - 1) ?? defaultAttempts;
   const backoffMs = durationMs(from, "backoff") ?? 0;

@@ -24,10 +24,10 @@ const filterTypes = [
 
 type FilterType = (typeof filterTypes)[number];
 
-/** The API lets these stand several times. */
+/** Filters that the API allows several times. */
 const repeatable: ReadonlySet<string> = new Set(["RequestMirror", "ExtensionRef"]);
 
-/** Filters that are not read, and what is said of them. */
+/** Filters that are not supported, with the message and the fix. */
 interface Refusal {
   readonly types: readonly FilterType[];
   readonly message: (type: FilterType) => string;
@@ -37,21 +37,21 @@ interface Refusal {
 const ofRules: Refusal = {
   types: ["ExtensionRef", "ExternalAuth"],
   message: (type) => `a filter of type ${type} is not supported`,
-  remedy: "remove the filter, and let the model server or a proxy before Envoy do its work",
+  remedy: "remove the filter, and use the model server or a proxy in front of Envoy instead",
 };
 
 const ofBackends: Refusal = {
   types: [...ofRules.types, "CORS"],
   message: (type) => `a backend can't have a filter of type ${type}`,
-  remedy: "move the filter to the rule, or give the backend a rule of its own",
+  remedy: "move the filter to the rule, or give the backend its own rule",
 };
 
-/** Reads a rule's filters; those that exclude each other are reported. */
+/** Reads a rule's filters. Reports filters that can't be combined. */
 export function readRuleFilters(rule: Reader, route: ResourceName): Filters {
   return readFilters(rule, route, ofRules);
 }
 
-/** Reads the filters of one backend: what Envoy does beside the choice of a cluster, and what needs a route. */
+/** Reads the filters of one backend: those that work on a cluster, and those that need a separate route. */
 export function readBackendFilters(
   backend: Reader,
   route: ResourceName,
@@ -81,20 +81,20 @@ function readFilters(owner: Reader, route: ResourceName, refusal: Refusal): Filt
   const mirrors = all("RequestMirror", mirrorFilter);
   const [cors] = all("CORS", (from) =>
     readCors(from, (message, key) =>
-      notSupported(from, route, message, { remedy: "name the headers", key }),
+      notSupported(from, route, message, { remedy: "list the headers", key }),
     ),
   );
   if (redirect !== undefined && rewrite !== undefined) {
-    incompatible(owner, route, "RequestRedirect and URLRewrite exclude each other");
+    incompatible(owner, route, "RequestRedirect and URLRewrite can't be combined");
   }
   if (redirect !== undefined && mirrors.length > 0) {
-    const message = "a request that is redirected is mirrored to nobody";
+    const message = "redirected requests are not mirrored";
     incompatible(owner, route, message, { severity: "warning" });
   }
   return { requestHeaders, responseHeaders, rewrite, redirect, mirrors, ...defined({ cors }) };
 }
 
-/** Reports filters that a rule may not have together. */
+/** Reports filters that can't be combined in a rule. */
 export function incompatible(
   at: Reader,
   route: ResourceName,
@@ -121,7 +121,7 @@ function notSupported(
   filter.report("error", "UMB0220", message, key, { remedy, condition });
 }
 
-/** By type; the second of two with one type is reported and left out, as is one that is refused. */
+/** Groups filters by type. Reports and skips duplicates and unsupported filters. */
 function filtersOf(
   owner: Reader,
   route: ResourceName,
@@ -134,7 +134,7 @@ function filtersOf(
     if (type === undefined) continue;
     const others = byType.get(type) ?? [];
     if (others.length > 0 && !repeatable.has(type)) {
-      const text = `a second filter of type ${type}: put both in one`;
+      const text = `duplicate filter of type ${type}: combine both in one`;
       incompatible(filter, route, text, { key: "type" });
       continue;
     }
@@ -147,7 +147,7 @@ function filtersOf(
   return byType;
 }
 
-/** The settings of a filter; reported where they are missing. */
+/** Reads the settings of a filter. Reports missing settings. */
 function settings<T>(filter: Reader, key: string, read: (from: Reader) => T): T | undefined {
   filter.needs(key);
   return filter.inner(key, read);
@@ -168,10 +168,10 @@ function headerModifier(from: Reader): HeaderModifier {
   };
 }
 
-/** Headers by which the sidecar and Envoy understand each other. */
+/** Headers that the sidecar and Envoy use between them. */
 const steering = /^(?:x-gateway-destination-endpoint|x-umbra-|x-request-id$)/;
 
-/** Names are equal without regard to case; the first of two counts, as the API says. */
+/** Names are case-insensitive. The first of two entries wins, as the API requires. */
 function headerEntries(from: Reader, key: "set" | "add"): readonly HeaderEntry[] {
   const byName = new Map<string, HeaderEntry>();
   for (const entry of from.maps(key)) {
@@ -186,25 +186,25 @@ function headerEntries(from: Reader, key: "set" | "add"): readonly HeaderEntry[]
   return [...byName.values()];
 }
 
-/** A header's name in lower case; Envoy changes neither pseudo-headers nor `host` this way. */
+/** Returns a header's name in lower case. Header modifiers can't change pseudo-headers or `host`. */
 function headerName(at: Reader, name: string, key: string): string | undefined {
   if (!isHeaderName(name)) {
-    at.wrong(`\`${name.slice(0, 64)}\` is no name of a header`, key);
+    at.wrong(`\`${name.slice(0, 64)}\` is not a valid header name`, key);
     return undefined;
   }
   const lowered = name.toLowerCase();
   if (framesMessages(lowered)) {
-    const remedy = "remove it: Envoy writes it as the message needs it";
-    at.wrong(`\`${lowered}\` frames messages and can't be changed`, key, remedy);
+    const remedy = "remove it: Envoy sets it for each message";
+    at.wrong(`\`${lowered}\` is set by Envoy and can't be changed`, key, remedy);
     return undefined;
   }
   if (steering.test(lowered)) {
-    at.wrong(`\`${lowered}\` steers Umbra and can't be changed`, key);
+    at.wrong(`\`${lowered}\` controls Umbra and can't be changed`, key);
     return undefined;
   }
   if (lowered !== "host") return lowered;
   const remedy = "use a URLRewrite filter with `hostname`";
-  at.wrong("`Host` is not changed by a header modifier", key, remedy);
+  at.wrong("a header modifier can't change `Host`", key, remedy);
   return undefined;
 }
 

@@ -2,10 +2,10 @@ import type { Meta } from "./meta.ts";
 import type { Reader } from "./reader.ts";
 import type { Secret } from "./resources.ts";
 
-/** Reads what a Secret holds for TLS. Nothing of it may be in a diagnostic, or, but certificates of authorities, in the topology. */
+/** Reads the TLS content of a Secret. It must not appear in diagnostics. Except for CA certificates, it must not appear in the topology either. */
 export function readSecret(meta: Meta, _spec: Reader, root: Reader): Secret {
   const data = root.texts("data", { isText: true });
-  // What a Secret says as text goes before what it says in base64, as an API server has it.
+  // `stringData` takes precedence over base64 `data`, as in an API server.
   const text = root.texts("stringData", { isText: true });
   const entry = (key: string): string | undefined => {
     const encoded = data[key];

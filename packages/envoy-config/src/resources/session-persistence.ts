@@ -12,10 +12,10 @@ export function readSessionPersistence(from: Reader): SessionPersistence {
   const lifetime =
     cookie?.whole((each) => each.oneOf("lifetimeType", ["Permanent", "Session"])) ?? "Session";
   if (name !== undefined && !/^[A-Za-z0-9_.-]{1,128}$/.test(name)) {
-    from.wrong("`sessionName` is no name of a cookie or header", "sessionName");
+    from.wrong("`sessionName` is not a valid name of a cookie or header", "sessionName");
   }
   if (type === "Header" && cookie !== undefined) {
-    from.wrong("`cookieConfig` is for sessions of type Cookie", "cookieConfig");
+    from.wrong("`cookieConfig` needs a session of type Cookie", "cookieConfig");
   }
   if (lifetime === "Permanent" && absoluteMs === undefined) {
     from.report("error", "UMB0103", "`absoluteTimeout` is missing: a permanent cookie needs one");

@@ -26,7 +26,7 @@ import { readObjectRef } from "./object-ref.ts";
 import type { Reader } from "./reader.ts";
 import type { PolicyCandidate, PolicyTarget, ShadowPolicy } from "./resources.ts";
 
-/** `umbra.dev/v1alpha1`. Every field but `targetRefs` has a default. */
+/** Reads a `umbra.dev/v1alpha1` ShadowPolicy. Every field except `targetRefs` has a default. */
 export function readShadowPolicy(meta: Meta, spec: Reader): ShadowPolicy {
   const targets = spec.each("targetRefs", targetRef);
   spec.needs("targetRefs");
@@ -53,8 +53,8 @@ function targetRef(from: Reader): PolicyTarget | undefined {
   const ref = readObjectRef(from, kind);
   const sectionName = from.string("sectionName");
   if (kind === "HTTPRoute") return ref && { ...ref, sectionName };
-  const message = "`kind` must be HTTPRoute: that is what has mirrors";
-  from.wrong(message, "kind", "name an HTTPRoute that has a RequestMirror filter");
+  const message = "`kind` must be HTTPRoute, because only HTTPRoutes have mirrors";
+  from.wrong(message, "kind", "target an HTTPRoute with a RequestMirror filter");
   return undefined;
 }
 
@@ -76,8 +76,7 @@ function readSampling(from: Reader): MirrorSampling {
   const sessionKey = from.inner("sessionKey", readSessionKey);
   if (by === "session" && sessionKey === undefined) {
     from.report("error", "UMB0103", "`sessionKey` is missing", "by", {
-      remedy:
-        "say where the session's name is: {header: NAME}, {user: true} or {promptPrefixBytes: N}",
+      remedy: "set it to {header: NAME}, {user: true} or {promptPrefixBytes: N}",
     });
   }
   return { by, sessionKey: sessionKey ?? defaultSampling.sessionKey };
@@ -88,7 +87,7 @@ function readSessionKey(from: Reader): SessionKey {
   const user = from.boolean("user");
   const bytes = from.integer("promptPrefixBytes", 16, 1_048_576);
   const given = [header, user, bytes].filter((each) => each !== undefined).length;
-  if (given > 1) from.wrong("give one of `header`, `user` and `promptPrefixBytes`");
+  if (given > 1) from.wrong("use exactly one of `header`, `user` and `promptPrefixBytes`");
   if (header !== undefined) return { kind: "header", name: header.toLowerCase() };
   return bytes === undefined ? { kind: "user" } : { kind: "prompt", bytes };
 }
@@ -103,7 +102,7 @@ function readEligible(from: Reader): MirrorPolicy["eligible"] {
   const named = listed("priorities");
   const priorities = named?.flatMap((name) => known.find((each) => each === name) ?? []);
   if (priorities?.length !== named?.length) {
-    from.wrong(`\`priorities\` are ${known.join(", ")}`, "priorities");
+    from.wrong(`\`priorities\` must be among ${known.join(", ")}`, "priorities");
   }
   return {
     paths,
@@ -116,7 +115,7 @@ function headerEntries(headers: Readonly<Record<string, string>>): MirrorHeaders
   return Object.entries(headers).map(([name, value]) => ({ name: name.toLowerCase(), value }));
 }
 
-/** The gateway's own headers carry the pick and the mirror's name. */
+/** The gateway's own headers, which carry the pick and the mirror's name. */
 const reserved = /^(?::|host$|x-umbra-|x-gateway-|x-request-id$)/;
 
 function readRewrite(from: Reader | undefined): Pick<ShadowPolicy, "rewrite" | "headers"> {
@@ -137,10 +136,10 @@ function readRewrite(from: Reader | undefined): Pick<ShadowPolicy, "rewrite" | "
   return { rewrite, headers: read?.headers ?? { set: [], remove: defaultRemovedHeaders } };
 }
 
-/** Fields of a body that a rewrite may not change, and what to do instead. */
+/** Body fields that a rewrite must not change, with the alternative. */
 const fixedFields: Readonly<Record<string, string>> = {
   model: "use `rewrite.model`",
-  stream: "leave it: a streamed answer and a whole one do not compare",
+  stream: "remove it: streaming and non-streaming answers can't be compared",
 };
 
 function readHeaders(headers: Reader): MirrorHeaders {
@@ -151,10 +150,10 @@ function readHeaders(headers: Reader): MirrorHeaders {
   for (const name of [...set.map((each) => each.name), ...remove]) {
     const shown = name.slice(0, 64);
     if (!isHeaderName(name) && !name.startsWith(":")) {
-      headers.wrong(`\`${shown}\` is no name of a header`);
+      headers.wrong(`\`${shown}\` is not a valid header name`);
     }
     if (reserved.test(name) || framesMessages(name)) {
-      headers.wrong(`the header ${shown} is the gateway's own`, undefined, "remove it");
+      headers.wrong(`the header ${shown} is reserved for the gateway`, undefined, "remove it");
     }
   }
   return { set, remove };
@@ -163,8 +162,8 @@ function readHeaders(headers: Reader): MirrorHeaders {
 const week = 7 * 24 * 3_600_000;
 
 /**
- * Horizon, least pairs and budget must leave room for a verdict. Who says nothing of the evaluation may only want to mirror, and
- * is warned.
+ * Checks that horizon, minimum pairs and budget allow a verdict. Without evaluation settings this is only a warning,
+ * because the user may only want to mirror.
  */
 function reportReach(spec: Reader, evaluation: EvaluationPolicy, budget: MirrorBudget): void {
   const isAsked = spec.has("evaluation");
@@ -195,7 +194,7 @@ function readBudget(
     });
     const requestTimeoutMs = durationMs(from, "requestTimeout") ?? defaultRequestTimeoutMs;
     if (requestTimeoutMs > 600_000 || requestTimeoutMs < 1_000) {
-      from.wrong("`requestTimeout` must be 1s to 10m", "requestTimeout");
+      from.wrong("`requestTimeout` must be from 1s to 10m", "requestTimeout");
     }
     return { budget, requestTimeoutMs };
   });
@@ -262,8 +261,8 @@ function readGates(from: Reader): EvaluationPolicy["gates"] {
   });
   for (const name of from.keys()) {
     if (Object.hasOwn(gateDefaults, name)) continue;
-    const { remedy = `take one of ${gateIds.join(", ")}` } = didYouMean(name, gateIds, "`");
-    from.wrong(`there is no gate \`${name.slice(0, 64)}\``, name, remedy);
+    const { remedy = `use one of ${gateIds.join(", ")}` } = didYouMean(name, gateIds, "`");
+    from.wrong(`unknown gate \`${name.slice(0, 64)}\``, name, remedy);
     from.ignore(name);
   }
   return Object.fromEntries(gates);

@@ -10,33 +10,33 @@ import {
 } from "yaml";
 import type { Place, Report } from "./report.ts";
 
-/** One document, and what all its readers share. */
+/** One document, with the data that all its readers share. */
 export interface Source {
   readonly file: string;
   readonly lines: LineCounter;
   readonly report: Report;
-  /** What each alias stands for. */
+  /** The value of each alias. */
   readonly aliases: Map<Node, Node>;
   readonly spend: Spend;
-  /** Of the whole file. */
+  /** The text of the whole file. */
   readonly text: string;
-  /** Lines of the document are not shown. */
+  /** The document may contain a secret: never show its lines. */
   readonly isSecret: boolean;
 }
 
 /**
- * Counts what is read, and how deep: aliases can make much of a little text. False, with a diagnostic the first
- * time, when it is too much.
+ * Counts what is read, and how deep, because aliases can expand a short text. Returns false if it is too much, and
+ * reports it once.
  */
 export type Spend = (count: number, depth: number, tooMuch: () => void) => boolean;
 
-/** Where a part of a file begins. */
+/** Returns the place where a part of a file begins. */
 export function placeAt(offset: number, { file, lines }: Pick<Source, "file" | "lines">): Place {
   const { line, col } = lines.linePos(offset);
   return { file, line: Math.max(1, line), column: Math.max(1, col) };
 }
 
-/** Where a node of a document stands. */
+/** Returns the place of a document's node. */
 export function placeOf(node: Node, { file, lines, isSecret }: Source): Place {
   const [start = 0, end = start] = node.range ?? [];
   const from = lines.linePos(start);
@@ -54,7 +54,7 @@ export interface Field {
   readonly value: Node | undefined;
 }
 
-/** A map's fields by name; those that `<<` merges in stand behind its own. The first of two with one name counts. */
+/** Returns a map's fields by name. Its own fields come before those merged with `<<`. The first of two with the same name wins. */
 export function fieldsOf(node: Node, source: Source, depth = 0): ReadonlyMap<string, Field> {
   const fields = new Map<string, Field>();
   if (!isMap(node) || !canRead(node, source, depth)) return fields;
@@ -74,25 +74,25 @@ export function fieldsOf(node: Node, source: Source, depth = 0): ReadonlyMap<str
   return fields;
 }
 
-/** False, with a finding the first time, where aliases stand for too much. */
+/** False if aliases expand to too much, which is reported once. */
 export function canRead(node: YAMLMap | YAMLSeq, source: Source, depth = 0): boolean {
   return source.spend(node.items.length, depth, () => {
     source.report(
       "error",
       "UMB0108",
       placeOf(node, source),
-      "the rest of the file is not read: its aliases stand for too much",
-      { remedy: "write out what the aliases stand for" },
+      "the rest of the file is ignored: its aliases expand to too much",
+      { remedy: "replace the aliases by their values" },
     );
   });
 }
 
-/** What an alias stands for, else the node itself. */
+/** Returns the value of an alias, or the node itself. */
 export function resolved(node: Node, { aliases }: Source): Node {
   return aliases.get(node) ?? node;
 }
 
-/** A node as plain data, whatever is in it. */
+/** Returns a node as plain data, whatever its type. */
 export function plainValue(node: Node | undefined, source: Source, depth = 0): unknown {
   if (isScalar(node)) return node.value;
   if (isSeq(node)) {

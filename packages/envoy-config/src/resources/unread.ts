@@ -5,17 +5,17 @@ import type { LabelRequirement } from "./meta.ts";
 import type { Reader } from "./reader.ts";
 import type { UnreadResource, UnreadTarget } from "./resources.ts";
 
-/** On an unread object that restricts or protects: what it asks for is enforced in front of or behind Umbra. */
+/** Annotation on an unread object that restricts or protects: something in front of or behind Umbra enforces it. */
 export const enforcedElsewhereAnnotation = "umbra.dev/enforced-elsewhere";
 
-/** Only definitions and permissions: large, and never about requests. */
+/** Groups with only definitions and permissions: large and never about requests. */
 const silentGroups: ReadonlySet<string> = new Set([
   "apiextensions.k8s.io",
   "rbac.authorization.k8s.io",
   "admissionregistration.k8s.io",
 ]);
 
-/** Reads of an object of another kind only what it is about. Reports nothing: its fields are not ours to judge. */
+/** Reads from an object of another kind only what it refers to. Reports nothing about its fields. */
 export function readUnread(
   root: Reader,
   of: Pick<UnreadResource, "group" | "apiVersion" | "kind">,
@@ -59,7 +59,7 @@ const maxDepth = 12;
 
 type Reference = Pick<UnreadTarget, "relation"> & Partial<Pick<UnreadTarget, "kind">>;
 
-/** Keys whose maps name an object, and what they name where `kind` is left out. */
+/** Keys whose maps refer to an object, with the default kind. */
 const references: ReadonlyMap<string, Reference> = new Map<string, Reference>([
   ...named({ relation: "targets" }, "targetRef", "targetRefs", "targetSelectors"),
   ...named({ relation: "is attached to", kind: "Gateway" }, "parentRef", "parentRefs"),
@@ -72,14 +72,14 @@ function named(reference: Reference, ...keys: readonly string[]) {
   return keys.map((key) => [key, reference] as const);
 }
 
-/** What a list of names without kinds is of, by the two keys above it: of KServe's routers. */
+/** The kind of a list of names without kinds, by the two keys above it, for KServe's routers. */
 const nestedReferences = [
   { above: "gateway", key: "refs", kind: "Gateway" },
   { above: "http", key: "refs", kind: "HTTPRoute" },
   { above: "pool", key: "ref", kind: "InferencePool" },
 ] as const;
 
-/** `keys`: those above the value. */
+/** `keys`: the keys above the value. */
 function walk(value: unknown, keys: readonly string[], state: Walk, depth = 0): void {
   if (depth > maxDepth || state.left-- <= 0) return;
   if (Array.isArray(value)) {
@@ -107,7 +107,7 @@ function walk(value: unknown, keys: readonly string[], state: Walk, depth = 0): 
   }
 }
 
-/** Of a network policy: who may be spoken with, not whom it is for. */
+/** Keys of a network policy that name peers, not the Pods it applies to. */
 const peers = /^(?:in|e)gress(?:Deny)?$/;
 
 const filterType =
@@ -154,7 +154,7 @@ function nestedReference(keys: readonly string[]): Reference | undefined {
   return found && { relation: "refers to", kind: found.kind };
 }
 
-/** Selectors with other keys, or of another shape, are about no Pod. An empty one is met by every Pod in network policies alone. */
+/** Selectors with other keys or another shape don't select Pods. Only in network policies does an empty selector match every Pod. */
 function isPodSelector(key: string, map: JsonMap, { isNetworkPolicy }: Walk): boolean {
   if (!/^(?:(?:pod|workload|endpoint)S|s)elector$/.test(key)) return false;
   const { matchLabels, matchExpressions, labels = map } = map;
@@ -166,7 +166,7 @@ function isPodSelector(key: string, map: JsonMap, { isNetworkPolicy }: Walk): bo
   return values.length > 0 && values.every((each) => textOf(each) !== undefined);
 }
 
-/** `matchLabels`, `labels`, or the labels themselves; an empty list is met by every Pod. */
+/** Reads `matchLabels`, `labels`, or the labels themselves. An empty list matches every Pod. */
 function requirementsOf(map: JsonMap): readonly LabelRequirement[] {
   const labels = map.matchLabels ?? map.labels ?? (map.matchExpressions === undefined ? map : {});
   const equal = Object.entries(asJsonMap(labels)).flatMap(([key, value]): LabelRequirement[] =>

@@ -3,14 +3,14 @@ import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import { hostname } from "node:os";
 
-/** Why a changing call is refused; undefined when it may go on. */
+/** Returns the reason for rejecting a call that changes something; undefined if it is allowed. */
 export function refusalOf(
   request: IncomingMessage,
   token: string | undefined,
 ): { readonly status: number; readonly error: string } | undefined {
-  // A page of another origin can make a browser on this machine call: such calls say where they come from.
+  // A page of another origin can make a browser on this machine send calls, which carry their origin.
   if (request.headers.origin !== undefined && !isSameOrigin(request)) {
-    return { status: 403, error: "calls from other origins are not taken" };
+    return { status: 403, error: "calls from other origins are not allowed" };
   }
   if (token !== undefined) {
     return hasToken(request, token)
@@ -22,17 +22,17 @@ export function refusalOf(
   }
   return {
     status: 403,
-    error: "without an admin token (--admin-token-file), changes are taken from loopback only",
+    error: "without an admin token (--admin-token-file), changes are only allowed from loopback",
   };
 }
 
 /**
- * Whether a browser on this machine was brought here by a name of somebody else's, which was pointed at loopback: its page
- * could read what is answered.
+ * Detects DNS rebinding: a browser on this machine was directed here by another site's name that resolves to loopback.
+ * That site could read the answers.
  */
 export function isRebound({ socket, headers }: IncomingMessage): boolean {
   const name = hostName(headers.host);
-  // An address can't be pointed elsewhere; a proxy on this machine may ask for any.
+  // An IP address can't be rebound. A proxy on this machine may use any name.
   const isOwn = name === "" || isIP(name) > 0 || name === "localhost" || name === hostname();
   return !isOwn && isLoopback(socket.remoteAddress ?? "");
 }
@@ -52,13 +52,13 @@ function isLoopback(address: string): boolean {
   return plain === "::1" || (isIP(plain) === 4 && plain.startsWith("127."));
 }
 
-/** A name that was pointed at this machine from elsewhere is none of its own. */
+/** True for loopback names of this machine, not for other names that resolve to it. */
 function isLoopbackHost(host: string | undefined): boolean {
   const name = hostName(host);
   return name === "localhost" || isLoopback(name);
 }
 
-/** Without the port. */
+/** Removes the port. */
 function hostName(host = ""): string {
   return host.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
 }

@@ -3,19 +3,19 @@ import type { FlowQueue } from "@umbra/scheduler/flow";
 import type { Pair, ShadowReport } from "@umbra/shadow";
 import type { MirrorState } from "../mirror/mirror-gate.ts";
 
-/** What the admin interface answers in JSON, by the path that is read. Errors are `{ "error": string }`, with another status than 200. */
+/** JSON answers of the admin interface, by path. Errors are `{ "error": string }` with a status other than 200. */
 export interface AdminAnswers {
   readonly "/healthz": { readonly status: "alive" };
-  /** Not ready: with the status 503. */
+  /** If not ready: with status 503. */
   readonly "/readyz": {
     readonly status: "ready" | "not ready";
     readonly missing: readonly string[];
   };
   readonly "/v1/pools": { readonly pools: readonly PoolAnswer[] };
-  /** Of the request that the query describes. */
+  /** Explains the request that the query describes. */
   readonly "/v1/explain": Explained;
   readonly "/v1/mirrors": { readonly mirrors: readonly MirrorState[] };
-  /** Judged now. */
+  /** Evaluated at the time of the call. */
   readonly "/v1/report": { readonly reports: readonly ShadowReport[] };
   readonly "/v1/pairs": { readonly pairs: readonly Pair[] };
 }
@@ -23,21 +23,21 @@ export interface AdminAnswers {
 export type AdminPath = keyof AdminAnswers;
 
 export interface PoolAnswer extends JsonOf<PoolSnapshot> {
-  /** Base models that its endpoints list. */
+  /** Base models listed by its endpoints. */
   readonly models: readonly string[];
   readonly adapters: readonly string[];
   readonly queue?: ReturnType<FlowQueue["snapshot"]>;
 }
 
-/** A request, and how it would be picked. */
+/** A request with the explanation of its pick. */
 export interface Explained {
   readonly pool: string;
-  /** As the scheduler gets it. */
+  /** The scheduler's input. */
   readonly request: InferenceRequest;
   readonly explanation: Explanation;
 }
 
-/** Sets have no JSON form of their own: they are arrays. */
+/** Sets become arrays in JSON. */
 export type JsonOf<T> =
   T extends ReadonlySet<infer Item>
     ? readonly Item[]

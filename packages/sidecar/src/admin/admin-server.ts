@@ -18,29 +18,29 @@ import { callShadow, readBody, shadowCalls } from "./shadow-calls.ts";
 export interface AdminOptions {
   readonly pools: PoolRegistry;
   readonly recorder: Pick<Recorder, "pairs">;
-  /** The name of a model that is configured or served; of any other, which a client has made up, `other`. */
+  /** Returns the name of a configured or served model, or `other` for any other name, which clients can invent. */
   readonly knownModel: (pool: string, model: string | undefined) => string;
   readonly metrics: Exposition;
   readonly gates: readonly MirrorGate[];
-  /** What is still missing for traffic; empty when ready. */
+  /** What is missing before traffic can be served; empty when ready. */
   readonly notReady: () => Promise<readonly string[]>;
   readonly evaluations: Pick<Evaluations, "reports" | "latest" | "watch">;
-  /** With it, changing calls are taken from anywhere; without it, from loopback only. */
+  /** With a token, calls that change something are allowed from any address; without one, only from loopback. */
   readonly token: string | undefined;
   readonly log: Logger;
 }
 
 export interface AdminServer {
-  /** `host:port` as bound. */
+  /** The bound address, `host:port`. */
   readonly address: string;
   close(): Promise<void>;
 }
 
 const liveEveryMs = 1_000;
-/** People, Prometheus and a few commands ask. */
+/** Enough for people, Prometheus and a few commands. */
 const maxConnections = 256;
 
-/** Starts the admin interface. It belongs on loopback: it tells everything, and lets who may reach it change mirroring. */
+/** Starts the admin interface. Keep it on loopback: it shows everything, and anyone who reaches it can change mirroring. */
 export async function startAdminServer(
   at: { readonly host: string; readonly port: number },
   options: AdminOptions,
@@ -56,19 +56,19 @@ export async function startAdminServer(
     response.setHeader("content-security-policy", "frame-ancestors 'none'");
     if (isRebound(request)) {
       return json(response, 403, {
-        error: "on loopback this is asked for as localhost or by address",
+        error: "on loopback, use localhost or an IP address",
       });
     }
     const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
     const route = routes.get(path);
     if (route === undefined) {
       return json(response, 404, {
-        error: `unknown path; there are ${[...routes.keys()].join(", ")}`,
+        error: `unknown path; available paths: ${[...routes.keys()].join(", ")}`,
       });
     }
     const isRead = request.method === "GET" || request.method === "HEAD";
     if (route.isChange ? request.method !== "POST" : !isRead) {
-      const error = route.isChange ? "this is called with POST" : "only GET is served";
+      const error = route.isChange ? "this path requires POST" : "only GET is supported";
       return json(response, 405, { error });
     }
     route.serve(request, response).catch((cause: unknown) => {
@@ -120,7 +120,7 @@ function pageRoutes(feed: SectionFeed): readonly PathRoute[] {
         isChange: false,
         async serve(request, response) {
           const { searchParams } = new URL(request.url ?? "", "http://sidecar");
-          // An EventSource does not tell its page why it is refused: the page asks so.
+          // An EventSource does not report why it was rejected, so the page sends this request to find out.
           if (request.method === "HEAD") response.writeHead(feed.isFull() ? 503 : 200).end();
           else feed.add(response, searchParams.get("evaluation") ?? undefined);
         },

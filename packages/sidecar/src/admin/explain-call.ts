@@ -10,7 +10,7 @@ export type ExplainAnswer =
   | ({ readonly status: 200 } & Explained)
   | { readonly status: 400 | 404; readonly error: string };
 
-/** How a request would be picked now. Nothing is picked, and nothing is remembered. */
+/** Explains how a request would be picked now. Does not pick and has no side effects. */
 export function explainCall(query: URLSearchParams, pools: PoolRegistry): ExplainAnswer {
   const name = query.get("pool") ?? "";
   const found = [...pools.values()].filter((each) => isPoolCalled(each.name, name));
@@ -18,8 +18,8 @@ export function explainCall(query: URLSearchParams, pools: PoolRegistry): Explai
   if (pool === undefined || found.length > 1) {
     const known = [...pools.keys()].join(", ");
     const error =
-      pool === undefined ? `there is no pool "${name}"` : `"${name}" names several pools`;
-    return { status: 404, error: `${error}; pools are ${known}` };
+      pool === undefined ? `there is no pool "${name}"` : `"${name}" matches several pools`;
+    return { status: 404, error: `${error}; existing pools: ${known}` };
   }
   const askedFor = query.get("model") ?? "";
   const session = query.get("session") ?? undefined;

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { isPoolCalled } from "@umbra/envoy-config";
 import type { MirrorGate, MirrorState } from "../mirror/mirror-gate.ts";
 
-/** What a changing call came to. */
+/** The result of a call that changes mirroring. */
 export type CallResult =
   | { readonly status: 200; readonly mirrors: readonly MirrorState[] }
   | { readonly status: 400 | 404 | 409 | 413; readonly error: string };
@@ -10,13 +10,13 @@ export type CallResult =
 export const shadowCalls = ["pause", "resume", "percent", "stop"] as const;
 export type ShadowCall = (typeof shadowCalls)[number];
 
-/** Body of a call: `candidate` chooses mirrors by the shadow pool's name; all of them when absent. */
+/** Body of a call. `candidate` selects mirrors by the shadow pool's name; all mirrors when absent. */
 interface CallBody {
   readonly candidate?: unknown;
   readonly percent?: unknown;
 }
 
-/** Changes mirroring while Envoy runs on as it is. */
+/** Changes mirroring at runtime, without changing Envoy. */
 export function callShadow(
   call: ShadowCall,
   text: string,
@@ -33,7 +33,7 @@ export function callShadow(
   );
   if (chosen.length === 0) {
     const there = gates.map((gate) => gate.candidate).join(", ") || "none";
-    return { status: 404, error: `no mirror goes to that pool; there are ${there}` };
+    return { status: 404, error: `no mirror to that pool; existing candidates: ${there}` };
   }
   if (call === "percent") {
     if (typeof percent !== "number" || !(percent >= 0 && percent <= 100)) {
@@ -46,7 +46,7 @@ export function callShadow(
     const names = stopped.map((gate) => gate.candidate).join(", ");
     return {
       status: 409,
-      error: `mirroring to ${names} was stopped for good: restart the sidecar for a new evaluation`,
+      error: `mirroring to ${names} was stopped permanently: restart the sidecar for a new evaluation`,
     };
   }
   for (const gate of chosen) {
@@ -69,7 +69,7 @@ function parseBody(text: string): CallBody | undefined {
 
 const maxBodyBytes = 4_096;
 
-/** The body of a call; undefined when it is too long. */
+/** Reads the body of a call; undefined if it is too long. */
 export async function readBody(request: IncomingMessage): Promise<string | undefined> {
   let body = "";
   for await (const chunk of request) {

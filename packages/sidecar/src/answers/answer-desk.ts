@@ -10,28 +10,28 @@ import type { Inbox } from "./inbox.ts";
 import { type AnswersRead, formOf } from "./reader-messages.ts";
 import type { WorkShare } from "./work-share.ts";
 
-/** Reads the answers that come in an inbox. Knows no thread. */
+/** Reads the answers from an inbox. Independent of threads. */
 export interface AnswerDesk {
-  /** Reads some of what has come, the primary's first; returns false where there was nothing to read. */
+  /** Reads some of the records, the primary's first. Returns false if there was nothing to read. */
   work(): boolean;
-  /** True while answers are under way or unread. */
+  /** True while answers are running or unread. */
   readonly isWaiting: boolean;
 }
 
 export interface AnswerDeskOptions {
   readonly inbox: Inbox;
-  /** What may be spent on the shadow's answers. */
+  /** Time budget for the shadow's answers. */
   readonly shadowShare: WorkShare;
   /** Monotonic, in ms. */
   readonly now: () => number;
   readonly onRead: (read: AnswersRead) => void;
-  /** What unfinished lines and bodies of one lane may take, in bytes; 64 MiB when absent. */
+  /** Memory limit for unfinished lines and bodies of one lane, in bytes; 64 MiB when absent. */
   readonly maxHeldBytes?: number;
 }
 
 /**
- * Records of the primary before the shadow has a turn, and of the shadow before the primary has: a zipped one takes
- * long, and the primary's ring fills up meanwhile.
+ * Number of records to read from the primary before the shadow gets a turn, and the reverse. Few for the shadow:
+ * compressed records take long, and the primary's ring fills up in the meantime.
  */
 const recordsPerTurn = { primary: 512, shadow: 1 } as const;
 
@@ -40,10 +40,10 @@ export function createAnswerDesk(options: AnswerDeskOptions): AnswerDesk {
 }
 
 interface Leg {
-  /** Undefined once it is given up. */
+  /** Undefined after the answer was given up. */
   reader: AnswerReader | undefined;
   heldBytes: number;
-  /** What is known of it where it is given up. */
+  /** The measurements so far, if it is given up. */
   measures: AnswerMeasures;
 }
 
@@ -158,7 +158,7 @@ class Desk implements AnswerDesk {
   }
 }
 
-/** False where it throws: a fault in reading one answer is that answer's alone, which then counts as not read. */
+/** Returns false if `read` throws: an error in one answer must not affect others, so that answer counts as not read. */
 function contained(run: () => void): boolean {
   try {
     run();

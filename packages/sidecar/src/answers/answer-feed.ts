@@ -9,13 +9,13 @@ import type { AnswerReading, Lane } from "@umbra/shadow";
 import type { AnswerLink, LinkedAnswer } from "./answer-link.ts";
 
 export interface AnswerFeedOptions {
-  /** Undefined while no thread reads. */
+  /** Undefined while no reading thread runs. */
   readonly link: AnswerLink | undefined;
-  /** The answer is not read to its end; called once. */
+  /** Called once if the answer will not be read to its end. */
   readonly onUnread: (lane: Lane) => void;
 }
 
-/** One answer on its way to the reading thread. A class: one is made for each observed answer. */
+/** Sends one answer to the reading thread. A class, because one is created per observed answer. */
 export class AnswerFeed implements AnswerReading, LinkedAnswer {
   readonly form: AnswerForm;
   readonly lane: Lane;
@@ -36,7 +36,7 @@ export class AnswerFeed implements AnswerReading, LinkedAnswer {
 
   push(chunk: Uint8Array, atMs: number): boolean {
     if (this.#isStopped) return false;
-    // What is longer is only counted: the reader need not see the rest.
+    // A longer body is only counted: the reader does not need the rest.
     if (this.#bytes > maxJsonAnswerBytes && this.#isPlainJson) return true;
     this.#bytes += chunk.length;
     if (this.#link?.write(this, chunk, atMs) !== true) this.stop();

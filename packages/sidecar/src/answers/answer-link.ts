@@ -5,17 +5,17 @@ import { maxRecordBytes, RingWriter, recordKind } from "./byte-ring.ts";
 import { type Inbox, inboxState, maxLegs, stateWord, turnsWord } from "./inbox.ts";
 import { type AnswersRead, formNumber } from "./reader-messages.ts";
 
-/** One answer on its way to the reading thread. */
+/** An answer being sent to the reading thread. */
 export interface LinkedAnswer {
   readonly form: AnswerForm;
   readonly lane: Lane;
-  /** Its number on the link, which gives it with its first bytes. */
+  /** Its number on the link, assigned with its first bytes. */
   leg: number | undefined;
-  /** When its end was handed over; undefined before. */
+  /** When its end was sent; undefined before. */
   readonly endedMs: number | undefined;
-  /** It is not read to its end. */
+  /** The answer will not be read to its end. */
   stop(): void;
-  /** What was read of it has come, or does not come any more. */
+  /** The measurements arrived, or will not arrive any more. */
   settle(measures: AnswerMeasures): void;
 }
 
@@ -24,10 +24,10 @@ export interface AnswerLinkOptions {
   readonly resultMs: number;
 }
 
-/** A thread that works on one turn for so many sweeps hangs, and one that has not begun for so many does not begin. */
+/** A thread counts as hanging after this many sweeps in the same turn, or without a first turn. */
 const mostStillSweeps = { working: 10, starting: 60 };
 
-/** What goes to one life of the reading thread and comes back from it. */
+/** The connection to one instance of the reading thread. */
 export class AnswerLink {
   readonly #worker: Worker;
   readonly #options: AnswerLinkOptions;
@@ -52,7 +52,7 @@ export class AnswerLink {
     worker.on("message", (read: AnswersRead) => this.#take(read));
   }
 
-  /** Hands a piece of an answer over; returns false where there is no room for it. */
+  /** Sends a piece of an answer. Returns false if there is no room for it. */
   write(feed: LinkedAnswer, chunk: Uint8Array, atMs: number): boolean {
     const writer = this.#writers[feed.lane];
     const leg = feed.leg ?? this.#begin(feed, writer);
@@ -69,7 +69,7 @@ export class AnswerLink {
     return hasRoom;
   }
 
-  /** The answer has ended; `feed.settle` is called when it was read. */
+  /** Sends the end of an answer. Calls `feed.settle` after it was read. */
   end(feed: LinkedAnswer): void {
     if (feed.leg === undefined) return;
     const writer = this.#writers[feed.lane];
@@ -77,12 +77,12 @@ export class AnswerLink {
     this.#wakeFor(writer);
   }
 
-  /** Gives up on results that are late, and ends a thread that hangs. To be called each second. */
+  /** Gives up late results and ends a hanging thread. Call this every second. */
   sweep(): void {
     if (this.#feeds.size === 0) return;
     const beforeMs = performance.now() - this.#options.resultMs;
     for (const feed of this.#feeds.values()) {
-      // Its number stays taken until the thread has come to its end.
+      // Its number stays in use until the thread reaches its end.
       if (feed.endedMs !== undefined && feed.endedMs < beforeMs) this.#giveUp(feed);
     }
     const turns = Atomics.load(this.#control, turnsWord);
@@ -93,7 +93,7 @@ export class AnswerLink {
     if (this.#stillSweeps >= (turns === 0 ? starting : working)) void this.#worker.terminate();
   }
 
-  /** Nothing comes any more. */
+  /** The thread ended: gives up all its answers. */
   lose(): void {
     this.isOpen = false;
     for (const feed of this.#feeds.values()) this.#giveUp(feed);
@@ -102,7 +102,7 @@ export class AnswerLink {
   }
 
   async close(limitMs: number): Promise<void> {
-    // It may exit while results are awaited.
+    // The thread may exit while waiting for results.
     const exited = new Promise<void>((resolve) => this.#worker.once("exit", () => resolve()));
     await this.#settled(limitMs);
     this.isOpen = false;
@@ -113,7 +113,7 @@ export class AnswerLink {
     clearTimeout(timer);
   }
 
-  /** Every answer that has ended was read, or the time is over. */
+  /** Resolves when every ended answer was read, or at the timeout. */
   #settled(limitMs: number): Promise<void> {
     if (this.#feeds.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
@@ -161,7 +161,7 @@ export class AnswerLink {
     this.#contained(() => feed.settle(unreadAnswer));
   }
 
-  /** A fault in what becomes of one answer is that answer's alone. */
+  /** An error in handling one answer must not affect others. */
   #contained(run: () => void): void {
     try {
       run();

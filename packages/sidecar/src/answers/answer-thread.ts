@@ -5,36 +5,36 @@ import { AnswerFeed } from "./answer-feed.ts";
 import { AnswerLink } from "./answer-link.ts";
 import { createInbox, type Inbox } from "./inbox.ts";
 
-/** The thread that reads observed answers, seen from the one that picks. */
+/** The thread that reads observed answers, as seen from the picking thread. */
 export interface AnswerThread {
   readonly read: ReadAnswer;
-  /** Waits up to a second for what was read, then ends the thread. */
+  /** Waits up to a second for results, then ends the thread. */
   close(): Promise<void>;
 }
 
 export interface AnswerThreadOptions {
-  /** An answer is not read to its end: the thread is behind, has ended, or gives it up. Once for each answer. */
+  /** Called once for each answer that is not read to its end: the thread is behind, ended, or gave it up. */
   readonly onUnread: (lane: Lane) => void;
-  /** The thread has ended before it was closed. */
+  /** Called if the thread ends before `close`. */
   readonly onEnd: (cause: unknown) => void;
-  /** Whoever learns of an answer has thrown. */
+  /** Called if a receiver of results throws. */
   readonly onFault: (cause: unknown) => void;
-  /** Starts the thread; its own file when absent. */
+  /** Starts the thread; by default, from its own file. */
   readonly start?: (inbox: Inbox) => Worker;
-  /** Before the thread is started again, in ms: 1,000 when absent. Doubles with each end, to 64 times as much. */
+  /** Delay before a restart of the thread, in ms; 1,000 when absent. Doubles with each restart, up to 64 times. */
   readonly restartMs?: number;
-  /** How long the end of an answer waits for what was read of it, in ms; 10,000 when absent. */
+  /** Timeout for the results of an ended answer, in ms; 10,000 when absent. */
   readonly resultMs?: number;
-  /** Between two looks at what is late, in ms; 1,000 when absent. One that stands still for ten of them is ended. */
+  /** Interval of the check for late results, in ms; 1,000 when absent. A thread without progress for ten intervals is ended. */
   readonly sweepMs?: number;
 }
 
 const closeMs = 1_000;
 const mostRestartFactor = 64;
-/** A thread that has lived for so long begins again with the shortest wait. */
+/** After running this long, a thread is restarted with the shortest delay again. */
 const steadyMs = 60_000;
 
-/** Starts the thread. When it ends before it is closed it is started again, and answers are not read meanwhile. */
+/** Starts the thread. If it ends before `close`, it is restarted; until then, answers are not read. */
 export function startAnswerThread(options: AnswerThreadOptions): AnswerThread {
   return new ReadingThread(options);
 }
@@ -84,7 +84,7 @@ class ReadingThread implements AnswerThread {
     this.#link = link;
   }
 
-  /** A thread that can't be started counts as one that has ended. */
+  /** A thread that can't be started counts as ended. */
   #restart(): void {
     try {
       this.#start();
@@ -102,12 +102,12 @@ class ReadingThread implements AnswerThread {
   }
 }
 
-/** Starts the thread itself, which reads what comes in the inbox. */
+/** Starts the thread itself, which reads the inbox. */
 export function startWorker(inbox: Inbox): Worker {
   const isSource = import.meta.url.endsWith(".ts");
   return new Worker(new URL(isSource ? "./worker.ts" : "./worker.js", import.meta.url), {
     workerData: inbox,
-    // Run from source, the packages below are to be found as source, too.
+    // When run from source, resolve the other packages as source too.
     ...(isSource
       ? { execArgv: ["--conditions=@umbra/source", "--disable-warning=ExperimentalWarning"] }
       : {}),

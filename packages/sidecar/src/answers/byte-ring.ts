@@ -1,10 +1,10 @@
 // A ring of records in shared memory: one thread writes, another reads, and neither waits for the other.
 //
-// A record takes whole units of 16 bytes: a head of one unit, then its bytes.
-//   head: leg (4 bytes) │ kind (1), offset (1), length (2) │ arrival (8)
-// A record never wraps: what is left at the end of the memory is skipped by a record of kind `skip`.
+// A record consists of units of 16 bytes: a header of one unit, then its bytes.
+//   header: leg (4 bytes) │ kind (1), offset (1), length (2) │ arrival (8)
+// A record never wraps: a record of kind `skip` fills the rest of the memory before the wrap.
 
-/** What a record says. `skip` is the ring's own. */
+/** The kinds of records. `skip` is internal to the ring. */
 export const recordKind = { skip: 0, open: 1, data: 2, end: 3 } as const;
 export type RecordKind = (typeof recordKind)[keyof typeof recordKind];
 
@@ -17,14 +17,14 @@ export interface RingRecord {
 }
 
 const unitBytes = 16;
-/** Both positions in front, each in a cache line of its own. */
+/** Both positions are at the front, each in its own cache line. */
 const headWord = 0;
 const tailWord = 16;
 const frontBytes = 128;
-/** Of one record. */
+/** Maximum size of one record. */
 export const maxRecordBytes: number = 16 * 1024;
 
-/** @param capacityBytes a power of two, and several times the longest record */
+/** @param capacityBytes a power of two, several times the longest record */
 export function createRingMemory(capacityBytes: number): SharedArrayBuffer {
   return new SharedArrayBuffer(frontBytes + capacityBytes);
 }
@@ -52,10 +52,10 @@ export class RingWriter {
   readonly #views: Views;
   readonly #reserve: number;
   #head: number;
-  /** As last seen: the reader may be further. */
+  /** The last known position; the reader may have advanced. */
   #tail: number;
 
-  /** @param reservedRecords room for so many records of kind `end`, which other kinds never take */
+  /** @param reservedRecords number of records of kind `end` to reserve room for */
   constructor(memory: SharedArrayBuffer, reservedRecords: number) {
     this.#views = viewsOf(memory);
     this.#reserve = reservedRecords;
@@ -63,7 +63,7 @@ export class RingWriter {
     this.#tail = Atomics.load(this.#views.positions, tailWord);
   }
 
-  /** True while more than a quarter is unread. */
+  /** True if more than a quarter is unread. */
   get isFilling(): boolean {
     const quarter = this.#views.units >> 2;
     if (((this.#head - this.#tail) | 0) <= quarter) return false;
@@ -71,11 +71,11 @@ export class RingWriter {
     return ((this.#head - this.#tail) | 0) > quarter;
   }
 
-  /** Copies one record of at most `maxRecordBytes` into the ring. Returns false where it does not fit. */
+  /** Copies one record of at most `maxRecordBytes` into the ring. Returns false if it does not fit. */
   write(leg: number, kind: RecordKind, atMs: number, bytes: Uint8Array = nothing): boolean {
     const views = this.#views;
     const { length } = bytes;
-    // Shared memory is copied by words only where both sides are aligned alike: bytewise it takes 8 times as long.
+    // Same alignment on both sides: otherwise shared memory is copied byte by byte, which takes 8 times as long.
     const offset = length === 0 ? 0 : bytes.byteOffset & 7;
     const units = length === 0 ? 1 : 1 + ((offset + length + unitBytes - 1) >> 4);
     let at = this.#head & (views.units - 1);
@@ -120,8 +120,8 @@ export class RingReader {
   }
 
   /**
-   * Takes the oldest record out; undefined where there is none. Its room is overwritten with zeros: what an answer says
-   * is not kept.
+   * Removes the oldest record; undefined if there is none. Overwrites its memory with zeros, so that no answer text is
+   * kept.
    */
   read(): RingRecord | undefined {
     const { positions, words, times, bytes, units } = this.#views;

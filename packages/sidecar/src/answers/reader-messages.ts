@@ -1,16 +1,16 @@
 import type { AnswerForm, AnswerMeasures } from "@umbra/openai/answers";
 
-/** What the reading thread has found since it said so last. Numbers and names, never text. */
+/** Results of the reading thread since its last message. Numbers and names, never text. */
 export interface AnswersRead {
-  /** Answers that have ended. */
+  /** Ended answers. */
   readonly ended: readonly { readonly leg: number; readonly measures: AnswerMeasures }[];
-  /** Legs that are too much: nothing more of them is wanted. */
+  /** Legs that were given up: send nothing more for them. */
   readonly givenUp: readonly number[];
 }
 
 const codings: readonly AnswerForm["coding"][] = ["identity", "gzip", "deflate"];
 
-/** A form as a number, which a record has instead of a time. */
+/** Encodes a form as a number, which a record carries instead of a time. */
 export function formNumber({ isStream, coding }: AnswerForm): number {
   return 2 * codings.indexOf(coding) + (isStream ? 1 : 0);
 }

@@ -1,17 +1,16 @@
-/** A share of one core: who has used it up has to leave its work undone. */
+/** A time budget, as a share of one core. Work is skipped when it is used up. */
 export interface WorkShare {
-  /** True while some of the share is left. */
+  /** True while some of the budget is left. */
   hasRoom(nowMs: number): boolean;
-  /** Work has taken so long, in ms. */
+  /** Records time spent on work, in ms. */
   spent(ms: number): void;
 }
 
 /**
- * Fills up with the time that passes, to a burst at most.
+ * Creates a budget that refills over time, up to a burst.
  *
- * @param share of one core, 0..1
- * @param burstMs what may be used at once
- * @param mostMs what one piece of work counts at most: a machine that was busy with others is no work of ours
+ * @param share of one core, 0 to 1 @param burstMs maximum budget that can accumulate @param mostMs maximum time
+ * counted for one piece of work: the rest is a busy machine, not this work
  */
 export function createWorkShare(
   share: number,

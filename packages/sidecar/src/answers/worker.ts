@@ -6,10 +6,10 @@ import { createWorkShare } from "./work-share.ts";
 const port = parentPort;
 if (port === null) throw new Error("this file is a worker's");
 
-/** Nobody waits for what was read: many chunks are read with one waking. */
+/** Nothing waits for the results, so that one wake-up reads many chunks. */
 const napMs = 5;
 
-/** A piece of a zipped answer takes long: it counts as a whole, up to a stall of the machine. */
+/** A piece of a compressed answer takes long. It counts in full, up to the length of a machine stall. */
 const shadowShare = createWorkShare(0.25, 100, 2_000);
 
 const inbox = workerData as Inbox;
@@ -21,7 +21,7 @@ const desk = createAnswerDesk({
   onRead: (read) => port.postMessage(read),
 });
 
-/** Sets the state, unless the other thread has closed the inbox. Returns false where it has. */
+/** Sets the state, unless the other thread closed the inbox. Returns false in that case. */
 function become(state: number): boolean {
   const { closed } = inboxState;
   for (;;) {
@@ -35,7 +35,7 @@ while (become(inboxState.awake)) {
   Atomics.add(control, turnsWord, 1);
   if (desk.work()) continue;
   if (!become(desk.isWaiting ? inboxState.napping : inboxState.asleep)) break;
-  // What came since the last look is seen here or has changed the state: the writer looks at it after each record.
+  // Records written since the last turn are either seen here or changed the state, because the writer checks it after each record.
   if (!desk.isWaiting) Atomics.wait(control, stateWord, inboxState.asleep);
   else Atomics.wait(control, stateWord, inboxState.napping, napMs);
 }

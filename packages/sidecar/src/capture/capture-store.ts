@@ -23,12 +23,12 @@ export interface Capture {
   readonly shadow: { readonly class: string; readonly answer: string };
 }
 
-/** The captured pairs that differ most, as files that only their owner may read. */
+/** Stores the captured pairs that differ most, as files that only their owner can read. */
 export interface CaptureStore {
-  /** Writes the capture if it is among the `limit` with the largest `score`. `make` is called only then. */
+  /** Writes the capture if its `score` is among the `limit` largest. Only then calls `make`. */
   offer(score: number, make: () => Capture): void;
   readonly count: number;
-  /** Removes what is older than the retention. */
+  /** Removes captures older than the retention. */
   expire(): void;
 }
 
@@ -36,14 +36,14 @@ export interface CaptureStoreOptions {
   readonly folder: string;
   readonly limit: number;
   readonly retentionMs: number;
-  /** The folder can't be used now: called for each failure. Captures go on when it can be again. */
+  /** Called for each failure to use the folder. Capturing continues when the folder is usable again. */
   readonly onTrouble: (cause: Error) => void;
 }
 
 /**
- * Opens the folder, for its owner alone. Files of earlier runs stay until they expire.
+ * Opens the folder, readable only by its owner. Files of earlier runs stay until they expire.
  *
- * @throws Error when it can't be made or written
+ * @throws Error if it can't be created or written
  */
 export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
   const { folder, limit, retentionMs, onTrouble } = options;
@@ -65,7 +65,7 @@ export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
     kept = kept.filter(({ file }) => left.has(basename(file)));
   }
 
-  /** A folder that a cleaner has removed is made again. A failure is reported, and ends nothing. */
+  /** Creates the folder again if something removed it. Reports a failure and continues. */
   function inFolder(run: () => void): void {
     try {
       makeFolder(folder);
@@ -79,7 +79,7 @@ export function openCaptureStore(options: CaptureStoreOptions): CaptureStore {
     makeFolder(folder);
     expire();
   } catch (cause) {
-    const words = `the folder for captures, ${folder}, can't be used: ${(cause as Error).message}`;
+    const words = `can't use the capture folder ${folder}: ${(cause as Error).message}`;
     throw new Error(words, { cause });
   }
   return {
@@ -109,7 +109,7 @@ function makeFolder(folder: string): void {
   chmodSync(folder, 0o700);
 }
 
-/** Follows no link that somebody has planted, and leaves nothing behind that is not whole. */
+/** Does not follow links that another user may have created, and leaves no partial files. */
 function writeNew(file: string, text: string): void {
   rmSync(file, { force: true });
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;

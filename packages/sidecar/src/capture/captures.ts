@@ -4,46 +4,46 @@ import { pseudonym } from "../mirror/keyed-hash.ts";
 import { type CaptureStoreOptions, openCaptureStore } from "./capture-store.ts";
 import { readableText } from "./readable-text.ts";
 
-/** Keeps the texts of the pairs that differ most, where somebody has asked for it by name of option. */
+/** Keeps the texts of the pairs that differ most. Only used with the option `--capture`. */
 export interface Captures extends RequestObserver<CapturedRequest> {
-  /** Begins to hold the texts of a request, `body` as the primary got it. Undefined where too many are held. */
+  /** Starts to hold the texts of a request. `body` is the primary's. Undefined if too many are held. */
   hold(body: Uint8Array): Texts | undefined;
-  /** Captures on disk. */
+  /** Number of captures on disk. */
   readonly count: number;
   expire(): void;
 }
 
 export interface CapturedRequest {
-  /** Held until the first pair of the request, or to its end. */
+  /** Held until the first pair of the request, or until its end. */
   texts: Texts | undefined;
 }
 
 export interface CapturesOptions extends CaptureStoreOptions {
-  /** Of hashes that leave this process. */
+  /** Key of hashes that leave this process. */
   readonly secret: string;
-  /** The HTTPRoute of a mirror. */
+  /** Returns the HTTPRoute of a mirror. */
   readonly routeOf: (mirror: string) => string | undefined;
 }
 
-/** Of one request or answer; the rest is cut off. */
+/** Maximum size of one request or answer; the rest is cut off. */
 const maxTextBytes = 65_536;
-/** Of one request, besides the primary's answer. */
+/** Maximum twins of one request whose answers are kept. */
 const maxTwins = 4;
-/** Requests whose texts are held until they are paired. */
+/** Maximum requests whose texts are held until they are paired. */
 const maxHeld = 512;
 
-/** Of one request and its answers. */
+/** Texts of one request and its answers. */
 export class Texts {
   readonly request: Buffer;
-  /** By lane, with a bound of its own each: a long answer leaves room for those of the other lanes. */
+  /** By lane, each with its own limit, so that a long answer leaves room for the other lanes. */
   readonly #answers = new Map<string | undefined, { readonly pieces: Buffer[]; bytes: number }>();
 
   constructor(body: Uint8Array) {
-    // A copy: the body is a view of a large message.
+    // Copied, because the body is a view of a large message.
     this.request = Buffer.from(body.subarray(0, maxTextBytes));
   }
 
-  /** A piece of an answer. `mirror`: of a twin's. */
+  /** Adds a piece of an answer. `mirror` is given for a twin's answer. */
   add(mirror: string | undefined, chunk: Uint8Array): void {
     const answer = this.#answers.get(mirror) ?? { pieces: [], bytes: 0 };
     const piece = chunk.subarray(0, maxTextBytes - answer.bytes);
@@ -101,7 +101,7 @@ export function createCaptures(options: CapturesOptions): Captures {
   };
 }
 
-/** How much a pair differs: by its classes first, then by its times. */
+/** Scores how much a pair differs: by its classes first, then by its times. */
 function scoreOf(primary: Leg, shadow: Leg): number {
   if (primary.class !== shadow.class) return 1_000;
   const ratio = (shadow.e2eMs ?? 0) / (primary.e2eMs ?? 0);
@@ -109,6 +109,7 @@ function scoreOf(primary: Leg, shadow: Leg): number {
 }
 
 function whyOf(primary: Leg, shadow: Leg): string {
-  if (primary.class !== shadow.class) return `${primary.class} against ${shadow.class}`;
-  return `E2E ${primary.e2eMs?.toFixed(0) ?? "?"} ms against ${shadow.e2eMs?.toFixed(0) ?? "?"} ms`;
+  if (primary.class !== shadow.class)
+    return `${primary.class} (primary) and ${shadow.class} (shadow)`;
+  return `E2E ${primary.e2eMs?.toFixed(0) ?? "?"} ms (primary) and ${shadow.e2eMs?.toFixed(0) ?? "?"} ms (shadow)`;
 }

@@ -1,8 +1,8 @@
 import { redact } from "./redact.ts";
 
 /**
- * A captured body as people read it, redacted: strings of JSON without their escapes, and the pieces of a stream put
- * together. What must be taken out may be cut anywhere by events and hidden by escapes, so it is looked for only then.
+ * Formats a captured body for people and redacts it: removes JSON escapes from strings and joins the pieces of a
+ * stream. Redacts after that, because events can split secrets anywhere and escapes can hide them.
  */
 export function readableText(body: string): string {
   const events = eventsOf(body);
@@ -11,7 +11,7 @@ export function readableText(body: string): string {
   return json === undefined ? redactedText(body) : JSON.stringify(redactedIn(json, 0));
 }
 
-/** The data of server-sent events; what the end of the text cuts off is left out. */
+/** Returns the data of server-sent events, without an event that is cut off at the end. */
 function eventsOf(body: string): readonly unknown[] {
   if (!/^(?:data|event|id|retry|:)/m.test(body)) return [];
   return body
@@ -29,14 +29,14 @@ function eventsOf(body: string): readonly unknown[] {
 const mostPlaces = 256;
 const mostLevels = 32;
 
-/** By where each text is in its event, the texts of all events one behind the other; one that is always the same once. */
+/** Joins the texts of all events by their position in the event. A text that is always the same appears once. */
 function joined(events: readonly unknown[]): Readonly<Record<string, string>> {
   const texts = new Map<string, string[]>();
   const collect = (value: unknown, place: string, level: number) => {
     if (typeof value === "object" && value !== null) {
       if (level >= mostLevels) return;
       for (const [key, inner] of Object.entries(value)) {
-        // Of several choices or calls each event brings one, which says its own number.
+        // With several choices or calls, each event has one, with its own index.
         const at = Array.isArray(value) ? (indexOf(inner) ?? key) : key;
         collect(inner, place === "" ? at : `${place}.${at}`, level + 1);
       }
@@ -62,7 +62,7 @@ function indexOf(value: unknown): string | undefined {
 
 function redactedIn(value: unknown, level: number): unknown {
   if (typeof value === "string") return redactedText(value);
-  // A card's number may come as a number.
+  // A card number may be a JSON number.
   if (typeof value === "number") {
     const text = redact(String(value));
     return text === String(value) ? value : text;
@@ -84,8 +84,8 @@ function parse(text: string): unknown {
 }
 
 /**
- * A text without its secrets. JSON within a string, as a tool call's arguments are, and JSON that is cut short have
- * escapes that would hide them: where something is hidden, the text is shown without escapes.
+ * Redacts a text. Embedded JSON (such as a tool call's arguments) and truncated JSON have escapes that can hide
+ * secrets. If escapes hide something, returns the text without them.
  */
 function redactedText(text: string): string {
   const plain = unescaped(text);
@@ -95,10 +95,10 @@ function redactedText(text: string): string {
 
 const mostEscapings = 8;
 
-/** Of a run of backslashes one pass finds what is behind it: three would try each start of the run again. */
+/** A single pass over a run of backslashes; a pattern with three parts would retry at each backslash. */
 const escapes = /\\+(?:u([0-9a-fA-F]{4})|([/"])|([nrtbf]))?/g;
 
-/** Without the escapes of JSON, however often they were escaped themselves. */
+/** Removes JSON escapes, even if they were escaped several times. */
 function unescaped(text: string): string {
   let plain = text;
   for (let i = 0; i < mostEscapings && plain.includes("\\"); i++) {

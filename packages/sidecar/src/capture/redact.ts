@@ -1,6 +1,6 @@
 /**
- * Takes out of a text what names or opens something: e-mail addresses, telephone and card numbers, keys and tokens. A
- * best effort: captured text stays private data.
+ * Removes personal data and credentials from a text: e-mail addresses, telephone and card numbers, keys and tokens.
+ * This is a best effort: captured text is still private data.
  */
 export function redact(text: string): string {
   return text
@@ -10,12 +10,12 @@ export function redact(text: string): string {
 }
 
 const email = /[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}/g;
-/** Digits with the signs that people put between them. */
+/** Digits with the separators that people use. */
 const digits = /\+?\(?\d(?:[ ().\-/]{0,2}\d){6,24}/g;
-/** Long enough for a key, and of the letters that keys are made of. */
+/** Words with the length and characters of a key. */
 const words = /[A-Za-z0-9_+/=-]{20,4096}/g;
 
-/** 13 to 19 digits that pass Luhn's check (ISO/IEC 7812-1). */
+/** True for 13 to 19 digits that pass Luhn's check (ISO/IEC 7812-1). */
 function isCard(text: string): boolean {
   const numbers = text.replace(/\D/g, "");
   if (numbers.length < 13 || numbers.length > 19) return false;
@@ -33,7 +33,7 @@ function isPhone(text: string): boolean {
   return count >= 7 && count <= 15 && /^\+|[ ().\-/]/.test(text);
 }
 
-/** Bits for each letter from which on a word is no word of a language. */
+/** Minimum entropy of a key, in bits per character: words of a language have less. */
 const minEntropy = 3.5;
 
 function isKey(text: string): boolean {
@@ -42,7 +42,7 @@ function isKey(text: string): boolean {
   return isMixed && entropyOf(text) >= minEntropy;
 }
 
-/** Shannon's, in bits for each letter. */
+/** Shannon entropy, in bits per character. */
 function entropyOf(text: string): number {
   const counts = new Map<string, number>();
   for (const letter of text) counts.set(letter, (counts.get(letter) ?? 0) + 1);

@@ -2,21 +2,21 @@ import type { Decision } from "@umbra/ext-proc";
 import { errorAnswer } from "@umbra/openai";
 import { type DroppedReason, type RequestErrorCode, requestErrors } from "./refusals.ts";
 
-/** Set on answers to requests that were dropped, as the reference endpoint picker does. */
+/** Header of answers to dropped requests, as in the reference endpoint picker. */
 const droppedReasonHeader = "x-llm-d-request-dropped-reason";
 
 export interface ErrorReplyOptions {
-  /** As the code has it when absent. */
+  /** The code's default when absent. */
   readonly retryAfterSeconds?: number;
-  /** As the code has it when absent. */
+  /** The code's default when absent. */
   readonly dropped?: DroppedReason | undefined;
-  /** Of the request, so that client and log can be brought together; one that is no plain name is left out. */
+  /** Id of the request, to correlate the client's answer with the log; omitted if it is not a plain name. */
   readonly requestId?: string | undefined;
-  /** As the endpoint would have got it, without the query: it says whose errors the client reads. OpenAI's when absent. */
+  /** The path for the endpoint, without the query. It selects the API style of the error; OpenAI's when absent. */
   readonly path?: string;
 }
 
-/** The reply to a refused request, in the shape of OpenAI's errors, or on the paths of Anthropic's messages in theirs. */
+/** Creates the reply to a refused request: an OpenAI error, or an Anthropic error on the paths of Anthropic's Messages API. */
 export function errorReply(
   code: RequestErrorCode,
   message: string,

@@ -3,7 +3,7 @@ import type { Decoded } from "@umbra/openai/decode";
 import type { KnownLoad, SchedulingErrorCode } from "@umbra/scheduler";
 import type { FlowErrorCode } from "@umbra/scheduler/flow";
 
-/** Why Umbra refuses a request. Stable: clients branch on it, `docs/errors.md` explains it. */
+/** The reason for refusing a request. Stable, because clients branch on it. Documented in `docs/errors.md`. */
 export type RequestErrorCode =
   | RequestBodyErrorCode
   | "model_not_found"
@@ -16,12 +16,12 @@ export type RequestErrorCode =
   | "overloaded"
   | "unknown_pool";
 
-/** Codes whose message only the request can fill in: it has a `{}`. */
+/** Codes whose message has a placeholder `{}` for data of the request. */
 export type UnfilledCode = RequestBodyErrorCode | "model_not_found" | "request_too_large";
 
 type MessageOf<C> = C extends UnfilledCode ? `${string}{}${string}` : string;
 
-/** Why a request was dropped that would be served at another time, in the words of the endpoint picker protocol. */
+/** The reason for dropping a request that may succeed later, as defined by the endpoint picker protocol. */
 export type DroppedReason =
   | "rejected-saturated"
   | "rejected-no-endpoints"
@@ -30,9 +30,9 @@ export type DroppedReason =
   | "rejected-shutting-down"
   | "evicted-queue-pressure";
 
-/** How a code is answered. The type of the error follows from the status: `errorAnswer` has one for each. */
+/** The answer for a code. The type of the error follows from the status, in `errorAnswer`. */
 interface Answer {
-  /** `{}` stands for what only the request tells: a model, a limit, or all that the reader of the body found. */
+  /** `{}` is a placeholder for data of the request: a model, a limit, or the body reader's message. */
   readonly message: string;
   readonly param?: "model";
 }
@@ -49,7 +49,7 @@ export type RequestError =
       readonly retryAfterSeconds: number;
     });
 
-/** What the client sent can't be served. */
+/** Errors in the client's request. */
 function bad<M extends string>(
   status: 400 | 404 | 413 | 415,
   message: M,
@@ -57,7 +57,7 @@ function bad<M extends string>(
   return { status, message, dropped: undefined };
 }
 
-/** The same request may be served at another time. */
+/** Errors after which the same request may succeed later. */
 function later(status: 429 | 503, dropped: DroppedReason, message: string): RequestError {
   return { status, message, dropped, retryAfterSeconds: 1 };
 }
@@ -76,88 +76,76 @@ export const requestErrors: Readonly<{
   request_too_large: bad(413, "the request body is larger than this gateway accepts ({} bytes)"),
   request_too_compressed: bad(
     413,
-    "the request body is more than 1 MiB and 100 times as long as its compressed bytes: send it as it is",
+    "the request body is larger than 1 MiB and more than 100 times its compressed size: send it uncompressed",
   ),
-  invalid_content_encoding: bad(
-    400,
-    "the request body is not compressed as its content-encoding says",
-  ),
+  invalid_content_encoding: bad(400, "the request body does not match its content-encoding"),
   unsupported_content_encoding: bad(
     415,
-    "request bodies may come as they are, or compressed by gzip, deflate, br or zstd alone",
+    "send request bodies uncompressed, or compressed with one of gzip, deflate, br or zstd",
   ),
   unsupported_trailers: bad(
     400,
-    "the request body must not end with trailers on this route: send it without, or have the pool picked `buffered`",
+    "this route does not support request trailers: send the request without trailers, or use pick mode `buffered` for the pool",
   ),
-  no_ready_endpoints: later(
-    503,
-    "rejected-no-endpoints",
-    "the pool has no endpoint that can be used",
-  ),
-  overloaded: later(429, "rejected-saturated", "every endpoint of the pool is full"),
-  unknown_pool: later(
-    503,
-    "rejected-no-endpoints",
-    "the picker does not know this route's pool yet",
-  ),
+  no_ready_endpoints: later(503, "rejected-no-endpoints", "the pool has no usable endpoint"),
+  overloaded: later(429, "rejected-saturated", "every endpoint of the pool is saturated"),
+  unknown_pool: later(503, "rejected-no-endpoints", "this route's pool is unknown to the picker"),
 };
 
 export const requestErrorCodes: readonly RequestErrorCode[] = Object.keys(
   requestErrors,
 ) as readonly RequestErrorCode[];
 
-/** What a client is told whose request is not served. */
+/** The data for the answer to a refused request. */
 export type Refusal = {
-  /** As the code has it when absent. */
+  /** The code's default when absent. */
   readonly dropped?: DroppedReason;
-  /** The end of the message while no endpoint's load is known, so that nobody can say that the pool is full. */
+  /** The end of the message if no endpoint's load is known: then the pool must not be called saturated. */
   readonly unknownLoad?: string;
 } & (
   | { readonly code: UnfilledCode; readonly message: string }
-  /** The message is as the code has it when absent. */
+  /** The code's default message when absent. */
   | { readonly code: Exclude<RequestErrorCode, UnfilledCode>; readonly message?: string }
 );
 
-/** By what the scheduler or the queue says. */
+/** Refusals by the reason of the scheduler or the queue. */
 export const refusals: Readonly<Record<SchedulingErrorCode | FlowErrorCode, Refusal>> = {
   POOL_EMPTY: { code: "no_ready_endpoints" },
   NO_ELIGIBLE_ENDPOINT: {
     code: "no_ready_endpoints",
-    message: "the pool has no endpoint that may serve this request",
+    message: "the pool has no endpoint for this request",
   },
-  POOL_SATURATED: { code: "overloaded", unknownLoad: "the pool takes no more" },
+  POOL_SATURATED: { code: "overloaded", unknownLoad: "the pool accepts no more requests" },
   SHED: {
     code: "overloaded",
-    message: "the pool is full, and this request's priority is too low to wait for it",
-    unknownLoad: "this request's priority is too low to wait for one to end",
+    message: "the pool is saturated, and this request's priority is too low to wait",
+    unknownLoad: "this request's priority is too low to wait",
   },
   QUEUE_FULL: {
     code: "overloaded",
-    message: "the pool is full, and so is its queue",
+    message: "the pool is saturated and its queue is full",
     unknownLoad: "the pool's queue is full",
   },
   EVICTED: {
     code: "overloaded",
     dropped: "evicted-queue-pressure",
-    message:
-      "the pool's queue is full, and a request of a higher priority has taken this one's place",
-    unknownLoad: "a request of a higher priority has taken this one's place in the queue",
+    message: "the pool's queue is full, and a request with a higher priority replaced this one",
+    unknownLoad: "a request with a higher priority replaced this one in the queue",
   },
   TTL_EXPIRED: {
     code: "overloaded",
     dropped: "rejected-ttl-expired",
-    message: "the pool was full for as long as this request may wait",
-    unknownLoad: "this request has waited for as long as it may",
+    message: "the pool stayed saturated for the maximum waiting time",
+    unknownLoad: "this request waited for the maximum time",
   },
   NO_ENDPOINTS: {
     code: "no_ready_endpoints",
-    message: "the pool had no endpoint for as long as this request may wait",
+    message: "the pool had no endpoint for the maximum waiting time",
   },
   CANCELLED: {
     code: "overloaded",
     dropped: "rejected-context-cancelled",
-    message: "the client has gone away",
+    message: "the client disconnected",
   },
   SHUTTING_DOWN: {
     code: "no_ready_endpoints",
@@ -167,8 +155,8 @@ export const refusals: Readonly<Record<SchedulingErrorCode | FlowErrorCode, Refu
 };
 
 /**
- * What the client of a refused request reads. While the load of no endpoint is known nobody has seen the pool full: the
- * message then says what was counted instead, and why the newest scrape failed.
+ * Returns the message for the client. If no endpoint's load is known, the pool must not be called saturated: the
+ * message then gives the number of requests in flight and why the latest scrape failed.
  */
 export function refusalMessage(refusal: Refusal, load: KnownLoad): string {
   const { code, message = requestErrors[code].message, unknownLoad } = refusal;
@@ -185,15 +173,15 @@ export const unknownPool: Refusal = { code: "unknown_pool" };
 
 export const unnamedPool: Refusal = {
   code: "unknown_pool",
-  message: "the picker serves several pools, and the gateway names none",
+  message: "the picker serves several pools, but the gateway does not name one",
 };
 
 export const tooManyBodies: Refusal = {
   code: "overloaded",
-  message: "the picker is reading too many request bodies: send the request again later",
+  message: "too many request bodies are being read: retry later",
 };
 
-/** Names at most 64 characters of the client's text. */
+/** Quotes at most 64 characters of the client's text. */
 export function unknownModel(model: string): Refusal {
   const shown = model.length > 64 ? `${model.slice(0, 64)}…` : model;
   const code = "model_not_found";
@@ -205,7 +193,7 @@ export function tooLarge(maxBodyBytes: number): Refusal {
   return { code, message: requestErrors[code].message.replace("{}", String(maxBodyBytes)) };
 }
 
-/** Why a compressed body was not decoded. */
+/** Returns the refusal of a compressed body that was not decoded. */
 export function undecoded(
   reason: Extract<Decoded, { ok: false }>["reason"],
   maxBodyBytes: number,
@@ -220,7 +208,7 @@ export function undecoded(
     case "busy":
       return {
         code: "overloaded",
-        message: "too many compressed bodies are waiting to be read: send the body as it is",
+        message: "too many compressed bodies are waiting to be decoded: send the body uncompressed",
       };
   }
 }

@@ -6,45 +6,45 @@ import type { Leg } from "@umbra/shadow";
 import type { RequestErrorCode } from "./refusals.ts";
 
 export type Lane = "primary" | "shadow";
-/** `model_list`: `GET /v1/models` was answered in the endpoints' place. */
+/** `model_list`: Umbra answered `GET /v1/models` itself. */
 export type PickOutcome = "picked" | "model_list" | RequestErrorCode;
 
 export function isRefusal(outcome: PickOutcome): outcome is RequestErrorCode {
   return outcome !== "picked" && outcome !== "model_list";
 }
 
-/** What became of one request: all that metrics, traces and logs are made from. Holds names and numbers, no text. */
+/** The decision about one request, the source of metrics, traces and logs. Contains names and numbers, no text. */
 export interface MadeDecision {
   readonly outcome: PickOutcome;
-  /** More exactly, where the scheduler or the queue has refused. */
+  /** The detailed reason if the scheduler or the queue refused. */
   readonly reason?: SchedulingErrorCode | FlowErrorCode | undefined;
-  /** From the whole request to the decision, without the wait for its turn, in ms. */
+  /** Time from the complete request to the decision, without the time in the queue, in ms. */
   readonly tookMs: number;
-  /** The wait, in ms; absent where the pool has no queue. */
+  /** Time in the queue, in ms; absent if the pool has no queue. */
   readonly waitedMs?: number | undefined;
-  /** As the client named it; absent where the body names none or was not read. */
+  /** The client's model name; absent if the body has none or was not read. */
   readonly model?: string | undefined;
-  /** As the endpoint is asked for it. */
+  /** The model name sent to the endpoint. */
   readonly target?: string | undefined;
   readonly priority?: number | undefined;
   readonly isStream?: boolean | undefined;
   readonly bodyBytes?: number | undefined;
   readonly endpoint?: string | undefined;
-  /** Its answer is measured: a leg will tell of it. */
+  /** True if its answer is measured, so that a leg will report it. */
   readonly isMeasured?: boolean | undefined;
 }
 
-/** Takes down what happens to one request. On every request's path: each call must be cheap. */
+/** Records what happens to one request. On the hot path: each call must be cheap. */
 export interface RequestAccount {
-  /** Its headers are here. `path`: as the endpoint gets it, without the query. */
+  /** Its headers arrived. `path` is the endpoint's, without the query. */
   arrived(headers: Headers, path: string): void;
-  /** Called once. Returns headers for the endpoint, besides those of the decision. */
+  /** Called once. Returns additional headers for the endpoint. */
   decided(made: MadeDecision): readonly HeaderEntry[];
-  /** Its stream is over; called once. */
+  /** Its stream ended. Called once. */
   ended(outcome: StreamOutcome): void;
-  /** Its answer, where it is measured, has ended: before or behind its stream. */
+  /** Its measured answer ended, before or after its stream. */
   answered(leg: Leg): void;
 }
 
-/** Opens the account of a request, when its stream begins. */
+/** Starts recording a request, when its stream begins. */
 export type OpenAccount = (lane: Lane, pool: string) => RequestAccount;

@@ -1,12 +1,12 @@
 import type { AccessLogEntry } from "@umbra/ext-proc";
 import type { RecorderObserver } from "@umbra/shadow";
 
-/** Whoever wants to know what becomes of requests. `T`: as much of a live request as the observer looks at. */
+/** An observer of live requests. `T` is the part of a live request that the observer uses. */
 export interface RequestObserver<T> extends RecorderObserver<T> {
-  /** An access log tells how a leg has ended, which was sent to `destinations`. `mirror`: of a twin. */
+  /** An access log reports how a leg sent to `destinations` ended. `mirror` is given for a twin. */
   logged?(line: AccessLogEntry, destinations: string, mirror: string | undefined, request: T): void;
-  /** The copy in the mirror has not come. */
+  /** The mirror's twin did not arrive. */
   twinLost?(mirror: string, request: T): void;
-  /** The request is forgotten: nothing more is awaited of it, or it has waited too long, or others took its place. */
+  /** The request is removed: nothing more is expected, it timed out, or other requests replaced it. */
   over?(request: T): void;
 }

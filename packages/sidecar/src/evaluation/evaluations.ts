@@ -22,13 +22,13 @@ import type { LoadCount } from "./load-count.ts";
 import { checkSamplesFile } from "./samples-file.ts";
 import type { EvaluationNow, EvaluationSetup, Look, Trouble } from "./worker-messages.ts";
 
-/** Turns what was recorded into samples, and keeps the thread that judges them. */
+/** Converts recorded pairs into samples, and runs the thread that evaluates them. */
 export interface Evaluations extends RecorderObserver {
   dropped(requestId: string, bodyBytes: number, of: UnmirroredFor): void;
-  /** Judged now. */
+  /** Evaluates and returns the current reports. */
   reports(): Promise<readonly ShadowReport[]>;
   readonly latest: Look;
-  /** While somebody watches, the latest look has pages. */
+  /** Watching enables the rendering of pages for each analysis. */
   watch(isWatched: boolean): void;
   close(): Promise<void>;
 }
@@ -38,28 +38,28 @@ export interface EvaluationsOptions {
   readonly registry: MirrorRegistry;
   readonly pools: PoolRegistry;
   readonly load: LoadCount;
-  /** Of hashes that leave this process. */
+  /** Key of hashes that leave this process. */
   readonly secret: string;
   readonly samplesFile: string | undefined;
   readonly lookEveryMs: number;
   readonly captured: () => number;
   readonly onLook: (reports: readonly ShadowReport[]) => void;
   readonly onTrouble: (trouble: Trouble) => void;
-  /** The thread that judges has ended before it was closed. */
+  /** Called if the evaluation thread ends before `close`. */
   readonly onEnd: () => void;
 }
 
 const pauseTexts = {
   paused: "mirroring is paused",
   protection: "mirroring is paused, because it slowed the primary",
-  unjudged: "mirroring is paused, because nobody judges it",
+  unjudged: "mirroring is paused, because the evaluation stopped",
   stopped: "mirroring was stopped",
 } as const;
 
-/** About 20 MB for each candidate. */
+/** About 20 MB per candidate. */
 const capacity = 100_000;
 
-/** A new secret: hashes of one process can't be matched with another's. */
+/** Creates a new key, so that hashes of different processes can't be matched. */
 export function newSecret(): string {
   return randomBytes(16).toString("hex");
 }
@@ -71,7 +71,7 @@ export function startEvaluations(options: EvaluationsOptions): Evaluations {
     latest = look;
     options.onLook(look.reports);
   };
-  // A topology without a mirror needs no thread.
+  // A topology without mirrors needs no thread.
   const thread = registry.gates.length === 0 ? undefined : startThread(options, onLook);
 
   function add(mirror: string, make: (gate: MirrorGate) => Sample): void {
@@ -163,7 +163,7 @@ function nowOf(
   };
 }
 
-/** From the process's own clock. */
+/** Converts from the process's monotonic clock to ms since the epoch. */
 function sinceEpoch(ms: number | undefined): number | undefined {
   return ms === undefined ? undefined : performance.timeOrigin + ms;
 }
@@ -190,13 +190,13 @@ function laneFacts(names: readonly string[], { pools, load, price }: LaneSources
   };
 }
 
-/** Of a label that anybody may have written. */
+/** Parses a label, which may have any value. */
 function positive(text: string | undefined): number | undefined {
   const value = Number(text);
   return text !== undefined && Number.isFinite(value) && value > 0 ? value : undefined;
 }
 
-/** Drops that go on as long as the traffic does: they are counted, and not written one by one. */
+/** Drop reasons that last as long as the traffic: they are counted, not recorded individually. */
 const quietDrops: ReadonlySet<string> = new Set([
   "paused",
   "protection",

@@ -9,29 +9,29 @@ import type {
   WorkerSetup,
 } from "./worker-messages.ts";
 
-/** The thread that stores and judges samples, seen from the one that picks. */
+/** The thread that stores and evaluates samples, as seen from the picking thread. */
 export interface JudgeThread {
-  /** Is handed over in a batch, soon. */
+  /** Queues a sample, which is sent soon in a batch. */
   add(key: string, sample: Sample): void;
-  /** Judges now. Rejects when the thread has ended, or needs longer than a minute. */
+  /** Evaluates now. Rejects if the thread ended or needs longer than a minute. */
   reports(): Promise<readonly ShadowReport[]>;
-  /** While somebody watches, looks come with pages. */
+  /** Watching enables pages with each analysis. */
   watch(isWatched: boolean): void;
   close(): Promise<void>;
 }
 
 export interface JudgeThreadOptions {
   readonly setup: WorkerSetup;
-  /** What goes with each batch. */
+  /** Returns the data to send with each batch. */
   readonly now: () => Readonly<Record<string, EvaluationNow>>;
   readonly onLook: (look: Look) => void;
   readonly onTrouble: (trouble: Trouble) => void;
-  /** The thread has ended before it was closed. */
+  /** Called if the thread ends before `close`. */
   readonly onEnd: () => void;
 }
 
 const batchMs = 200;
-/** While the thread is busy samples wait here and nowhere else; more than this are lost. */
+/** Maximum samples that wait while the thread is busy; more are lost. */
 const maxBatch = 20_000;
 const reportTimeoutMs = 60_000;
 
@@ -47,11 +47,11 @@ class WorkerThread implements JudgeThread {
   readonly #exited: Promise<void>;
   #isClosing = false;
   #isEnded = false;
-  /** A batch is under way: a busy thread has no backlog but the next one. */
+  /** True while a batch is being processed: a busy thread has only the next batch waiting. */
   #isTaking = false;
   #batch: { key: string; sample: Sample }[] = [];
   #hasLost = false;
-  /** Reports that are asked for: those to be sent, and all by number. */
+  /** Requested reports: those to send, and all by number. */
   #looks: number[] = [];
   readonly #waiting = new Map<number, (reports: readonly ShadowReport[] | Error) => void>();
   #lastId = 0;
@@ -82,7 +82,7 @@ class WorkerThread implements JudgeThread {
     }
     if (this.#hasLost) return;
     this.#hasLost = true;
-    this.#troubled("samples come faster than they can be stored: some are lost");
+    this.#troubled("samples arrive faster than they can be stored: some are lost");
   }
 
   reports(): Promise<readonly ShadowReport[]> {
@@ -95,7 +95,7 @@ class WorkerThread implements JudgeThread {
         if (outcome instanceof Error) reject(outcome);
         else resolve(outcome);
       };
-      const late = new Error("the evaluation did not answer in a minute");
+      const late = new Error("the evaluation did not answer within a minute");
       const timer = setTimeout(() => settle(late), reportTimeoutMs).unref();
       this.#waiting.set(id, settle);
       this.#looks.push(id);
@@ -143,7 +143,7 @@ class WorkerThread implements JudgeThread {
     this.#isTaking = true;
     this.#send({ kind: "samples", samples: this.#batch, now: this.#options.now() });
     this.#batch = [];
-    // What is asked for now sees all samples so far.
+    // Reports requested now include all samples so far.
     for (const id of this.#looks) this.#send({ kind: "look", id });
     this.#looks = [];
   }
@@ -161,7 +161,7 @@ function startWorker(setup: WorkerSetup): Worker {
   const isSource = import.meta.url.endsWith(".ts");
   return new Worker(new URL(isSource ? "./worker.ts" : "./worker.js", import.meta.url), {
     workerData: setup,
-    // Run from source, the packages below are to be found as source, too.
+    // When run from source, resolve the other packages as source too.
     ...(isSource
       ? { execArgv: ["--conditions=@umbra/source", "--disable-warning=ExperimentalWarning"] }
       : {}),

@@ -13,11 +13,11 @@ import { defined } from "@umbra/shadow/defined";
 import { openSamplesFile, type SamplesFile } from "./samples-file.ts";
 import type { EvaluationNow, EvaluationSetup, WorkerSetup } from "./worker-messages.ts";
 
-/** The evaluations with their samples. Lives in the worker: judging must not hold a pick up. */
+/** The evaluations with their samples. Runs in the worker, because evaluating must not delay picks. */
 export interface Judging {
   add(samples: readonly { readonly key: string; readonly sample: Sample }[]): void;
   update(now: Readonly<Record<string, EvaluationNow>>): void;
-  /** Reports of all candidates that have samples. `isFresh`: judged now, and not taken from the last look. */
+  /** Returns the reports of all candidates with samples. `isFresh`: evaluates now instead of using the last analysis. */
   look(isFresh: boolean): readonly ShadowReport[];
   close(): void;
 }
@@ -28,26 +28,26 @@ interface Evaluation {
   startedAtMs: number | undefined;
   now: EvaluationNow | undefined;
   report: ShadowReport | undefined;
-  /** Samples at the last look, and when it was. */
+  /** Number of samples at the last analysis, and its time. */
   seen: number;
   lookedAtMs: number;
-  /** Mirrored requests that this process knows the outcome of. */
+  /** Number of mirrored requests with a known outcome. */
   outcomes: number;
-  /** What was under way when the planned end was passed. */
+  /** Requests that were running at the planned end. */
   ending: Ending | undefined;
 }
 
 interface Ending {
   readonly stage: number;
   readonly atMs: number;
-  /** Of the requests sent until then: those without an outcome. */
+  /** Requests sent until then without an outcome. */
   open: number;
 }
 
-/** At the end a look costs a bootstrap: not more often than this, unless it is asked for. */
+/** Near the end, an analysis needs a statistical bootstrap: at most this often, unless requested. */
 const finalLookEveryMs = 30_000;
 
-/** In ms since the epoch, as samples have it: a clock that is set back changes neither. */
+/** In ms since the epoch, from the same clock as the samples: setting the system clock back changes neither. */
 const epochMs = () => performance.timeOrigin + performance.now();
 
 export function createJudging(
@@ -71,7 +71,7 @@ export function createJudging(
   }
   const hashes = new Map(setup.evaluations.map(({ key, config }) => [key, configHash(config)]));
   let isFullTold = false;
-  let file = resultOf(open, (why) => onTrouble(`samples are not written: ${why}`));
+  let file = resultOf(open, (why) => onTrouble(`can't write samples: ${why}`));
 
   function open(): SamplesFile | undefined {
     if (setup.samplesFile === undefined) return undefined;
@@ -86,14 +86,14 @@ export function createJudging(
     return opened;
   }
 
-  /** Goes on without the file when the disk fails: the evaluation itself lives in memory. */
+  /** Continues without the file if the disk fails: the evaluation itself is in memory. */
   function writeTo(write: (opened: SamplesFile) => void): void {
     if (file === undefined) return;
     try {
       write(file);
       if (file.isFull && !isFullTold) {
         isFullTold = true;
-        onTrouble("the samples file has reached 1 GiB: nothing more is written to it");
+        onTrouble("the samples file reached 1 GiB: no more samples are written");
       }
     } catch (cause) {
       file = void resultOf(file.close, () => {});
@@ -101,7 +101,7 @@ export function createJudging(
     }
   }
 
-  /** Answers come in any order: an evaluation starts when the first of its requests was sent, not answered. */
+  /** Answers arrive in any order: an evaluation starts when its first request was sent, not answered. */
   function noteStarts(samples: Parameters<Judging["add"]>[0]): void {
     for (const [key, of] of Map.groupBy(samples, (each) => each.key)) {
       noteStart(key, Math.min(...of.map(({ sample }) => sample.t0)));
@@ -120,13 +120,13 @@ export function createJudging(
   function judgeOne(evaluation: Evaluation): ShadowReport {
     const { setup: own, store, now, report: earlier } = evaluation;
     const lookedAtMs = nowMs();
-    // Before the first request nothing has started.
+    // Nothing has started before the first request.
     const startedAtMs = evaluation.startedAtMs ?? lookedAtMs;
     noteEnding(evaluation, lookedAtMs);
     const control = own.controlKey === undefined ? undefined : evaluations.get(own.controlKey);
     const limits = [...(now?.limitsHit ?? [])];
     if (store.evicted > 0)
-      limits.push(`${store.evicted} samples were left out at random: memory is full`);
+      limits.push(`${store.evicted} samples were dropped at random because the memory is full`);
     const report = judge({
       samples: store.all(),
       config: own.config,
@@ -167,7 +167,7 @@ export function createJudging(
         const evaluation = evaluations.get(key);
         if (evaluation === undefined) continue;
         evaluation.now = each;
-        // Samples have whole milliseconds: none may lie before the start by a rounding.
+        // Samples have whole milliseconds: rounding must not put one before the start.
         if (each.startedAtMs !== undefined) noteStart(key, Math.floor(each.startedAtMs));
         noteEnding(evaluation, nowMs());
       }
@@ -194,7 +194,7 @@ function keep(evaluation: Evaluation | undefined, sample: Sample): void {
   if (ending !== undefined && sample.t0 <= ending.atMs) ending.open--;
 }
 
-/** Once behind the end of a stage: all that was under way at the last news is waited for. */
+/** Once after the end of a stage: waits for all requests that were running at the last update. */
 function noteEnding(evaluation: Evaluation, nowMs: number): void {
   const { setup, startedAtMs, report, now, outcomes, ending } = evaluation;
   const stage = stageAfter(report);
@@ -204,7 +204,7 @@ function noteEnding(evaluation: Evaluation, nowMs: number): void {
   evaluation.ending = { stage, atMs: now.atMs ?? nowMs, open };
 }
 
-/** Requests that the final look waits for. One whose end was never heard of is not waited for for ever. */
+/** Requests that the final analysis waits for. It does not wait forever for requests whose end is never reported. */
 function openOf({ ending, report }: Evaluation, nowMs: number): number {
   if (ending === undefined || ending.stage !== stageAfter(report)) return 0;
   return nowMs - ending.atMs < longestWaitMs ? Math.max(0, ending.open) : 0;
@@ -222,7 +222,7 @@ interface Judged {
   readonly earlier: ShadowReport | undefined;
 }
 
-/** A final verdict outlives this process: a restart keeps it, or starts a new evaluation after the last stage. */
+/** Stores a final verdict, so that a restart keeps it, or starts a new evaluation after the last stage. */
 function noteVerdict(file: SamplesFile, { key, report, earlier }: Judged): void {
   const { evaluation, verdict } = report;
   if (report === earlier || verdict.final === null) return;
@@ -234,7 +234,7 @@ function noteVerdict(file: SamplesFile, { key, report, earlier }: Judged): void 
   if (isClosed && verdict.status !== "INCONCLUSIVE") file.ended(key);
 }
 
-/** The result, or undefined where there is none; `onTrouble` learns why. */
+/** Returns the result. If it throws, reports the reason to `onTrouble` and returns undefined. */
 function resultOf<T>(run: () => T, onTrouble: (why: string) => void): T | undefined {
   try {
     return run();

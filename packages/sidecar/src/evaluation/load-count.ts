@@ -2,12 +2,12 @@ import type { LaneLoad } from "@umbra/shadow";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { createUtilisation, type UtilisationSum } from "./utilisation.ts";
 
-/** Counts requests by pool and lane: whether both lanes' endpoints carry the same load, and how much they carry. */
+/** Counts requests by pool and lane, to compare the load of both lanes' endpoints. */
 export interface LoadCount {
   picked(pool: string, lane: "primary" | "shadow"): void;
-  /** Requests per endpoint of the shadow pool over those of the primary's; undefined of too few. */
+  /** Requests per endpoint of the shadow pool divided by those of the primary; undefined if there are too few. */
   ratio(primaryPools: readonly string[], shadowPool: string): number | undefined;
-  /** All that the pools' endpoints got since the first request, and how busy they were. */
+  /** Total requests of the pools' endpoints since the first request, and their utilisation. */
   loadOf(pools: readonly string[]): LaneLoad | undefined;
   /** 99th percentile of the pools' requests per second in the primary lane, over blocks of 10 s. */
   peakPerSecond(pools: readonly string[]): number | undefined;
@@ -17,16 +17,16 @@ interface PoolCount {
   primary: number;
   shadow: number;
   readonly utilisation: UtilisationSum;
-  /** Requests of the primary lane in each block of 10 s; the first of them is block `firstBlock`. */
+  /** Requests of the primary lane in each block of 10 s, starting with block `firstBlock`. */
   firstBlock: number;
   readonly blocks: number[];
 }
 
 const minRequests = 100;
 const blockMs = 10_000;
-/** A day of blocks; the oldest go first. */
+/** One day of blocks; the oldest are dropped. */
 const maxBlocks = 8_640;
-/** Fewer blocks than this have no 99th percentile worth the name. */
+/** Fewer blocks give no meaningful 99th percentile. */
 const minBlocks = 30;
 
 /** `now`: monotonic, in ms. */
@@ -77,7 +77,7 @@ export function createLoadCount(pools: PoolRegistry, now: () => number): LoadCou
     peakPerSecond(names) {
       const found = of(names);
       const last = Math.floor((now() - (startedMs ?? 0)) / blockMs);
-      // The block under way is not over.
+      // Excludes the current, incomplete block.
       const first = Math.max(0, last - maxBlocks);
       const sums = new Uint32Array(last - first);
       for (const { firstBlock, blocks } of found) {
@@ -98,7 +98,7 @@ function addToBlock(count: PoolCount, block: number): void {
   const at = block - count.firstBlock;
   blocks[at] = (blocks[at] ?? 0) + 1;
   if (blocks.length <= maxBlocks) return;
-  // Rarely, and many at once: each costs a move of all that stay.
+  // Drops many blocks at once, because each drop moves all remaining ones.
   const gone = maxBlocks >> 3;
   blocks.splice(0, gone);
   count.firstBlock += gone;

@@ -2,7 +2,7 @@ import type { ShadowReport } from "@umbra/shadow";
 import { reportSections } from "@umbra/shadow/html";
 import type { Look } from "./worker-messages.ts";
 
-/** Renders reports. One that cannot be rendered is left out: judging must not depend on it. */
+/** Renders reports. Skips a report that can't be rendered: the evaluation must not depend on it. */
 export function pagesOf(
   reports: readonly ShadowReport[],
   onTrouble: (text: string) => void,
@@ -12,7 +12,7 @@ export function pagesOf(
     try {
       pages.set(report.evaluation.id, reportSections(report));
     } catch (cause) {
-      onTrouble(`a report cannot be shown on the live page: ${String(cause)}`);
+      onTrouble(`can't show a report on the live page: ${String(cause)}`);
     }
   }
   return pages;

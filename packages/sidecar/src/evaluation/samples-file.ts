@@ -23,18 +23,18 @@ import {
 } from "@umbra/shadow";
 import { evaluationKey } from "../mirror/evaluation-key.ts";
 
-/** Samples as NDJSON on disk; a crash costs what came since the last batch. */
+/** Samples as NDJSON on disk. A crash loses only the samples since the last batch. */
 export interface SamplesFile {
-  /** Evaluations that an earlier process began and this one goes on with, by key. */
+  /** Evaluations that this process continues from an earlier one, by key. */
   readonly resumed: ReadonlyMap<string, ResumedEvaluation>;
   append(samples: readonly Sample[]): void;
-  /** Notes the start of an evaluation, so that a restart can go on with it. Throws when it can't be written. */
+  /** Stores the start of an evaluation, so that a restart can continue it. Throws if it can't be written. */
   started(key: string, configSha256: string, atMs: number): void;
-  /** Notes a final verdict, for a restart to go on with. Throws when it can't be written. */
+  /** Stores a final verdict for a restart. Throws if it can't be written. */
   judged(key: string, report: ShadowReport): void;
-  /** Notes that an evaluation has its last verdict: a restart begins a new one. Throws when it can't be written. */
+  /** Stores that an evaluation has its last verdict, so that a restart begins a new one. Throws if it can't be written. */
   ended(key: string): void;
-  /** The file is full: nothing more is written. */
+  /** True if the file is full: nothing more is written. */
   readonly isFull: boolean;
   close(): void;
 }
@@ -43,11 +43,11 @@ export interface ResumedEvaluation {
   /** In ms since the epoch. */
   readonly startedAtMs: number;
   readonly samples: readonly Sample[];
-  /** Of the look that gave a final verdict; undefined where there was none. */
+  /** Report of the analysis with a final verdict; undefined without one. */
   readonly report: ShadowReport | undefined;
 }
 
-/** What decides whether an evaluation on disk is the one that is to run. */
+/** The data that decides whether an evaluation on disk is continued. */
 export interface WantedEvaluation {
   readonly configSha256: string;
   readonly config: Pick<EvaluationConfig, "horizonMs">;
@@ -57,22 +57,22 @@ interface MetaEntry {
   readonly config_sha256: string;
   /** In ms since the epoch. */
   readonly started_at: number;
-  /** Where in the samples file its samples begin. */
+  /** Offset of its samples in the samples file. */
   readonly from_byte: number;
   readonly is_over: boolean;
-  /** Of the look that gave a final verdict. */
+  /** Report of the analysis with a final verdict. */
   readonly report?: ShadowReport;
 }
 
 const maxBytes = 1024 ** 3;
-/** Evaluations with more than this in the file start again: the file is appended to and not read. */
+/** Evaluations with more than this in the file start again: the file is only appended to, not read. */
 const maxReadBytes = 512 * 1024 ** 2;
-/** Past its planned length an evaluation goes on only when the restart follows the last sample this soon. */
+/** After its planned length, an evaluation only continues if the restart is this close to the last sample. */
 const maxGapMs = 600_000;
 
 /**
- * Opens the file, or makes it. An evaluation on disk goes on if its configuration is the same, its samples are still there
- * and its end has not come; else a new one begins, and the file keeps both. Throws when it can't be written.
+ * Opens or creates the file. Continues an evaluation on disk if its configuration is the same, its samples still exist
+ * and it has not ended. Otherwise starts a new one; the file keeps both. Throws if it can't be written.
  */
 export function openSamplesFile(
   file: string,
@@ -81,7 +81,7 @@ export function openSamplesFile(
 ): SamplesFile {
   const metaFile = `${file}.meta.json`;
   const meta = readMeta(metaFile);
-  // Ids and sessions are hashes, and still nobody else's business.
+  // Readable only by the owner: ids and sessions are hashes, but still private.
   const fd = openRegular(file);
   try {
     return samplesIn(fd, { metaFile, meta, wanted, nowMs });
@@ -136,7 +136,7 @@ function samplesIn(fd: number, { metaFile, meta, wanted, nowMs }: OpenedMeta): S
     ended(key) {
       const entry = meta.get(key);
       if (entry === undefined || !begun.has(key) || entry.is_over) return;
-      // Nobody goes on with it.
+      // It will not be continued.
       const { report: _, ...over } = entry;
       meta.set(key, { ...over, is_over: true });
       writeMeta(metaFile, meta);
@@ -151,38 +151,37 @@ function samplesIn(fd: number, { metaFile, meta, wanted, nowMs }: OpenedMeta): S
 }
 
 /**
- * Sees to it that samples can be written, before anything is mirrored.
+ * Checks that samples can be written, before anything is mirrored.
  *
- * @throws Error that says what to do
+ * @throws Error with advice
  */
 export function checkSamplesFile(file: string): void {
   try {
     closeSync(openRegular(file));
   } catch (cause) {
-    const words = `samples can't be written to ${file}: ${(cause as Error).message}; name another file by --samples, or make its folder`;
+    const words = `can't write samples to ${file}: ${(cause as Error).message}; choose another file with --samples, or create its folder`;
     throw new Error(words, { cause });
   }
 }
 
 /**
- * A pipe would take samples that nobody reads, and block for ever where it is read. A link may have been planted by another user
- * of the folder.
+ * Only regular files: a pipe may block forever, and another user of the folder may have created a link.
  */
 function openRegular(file: string): number {
   const { O_RDWR, O_APPEND, O_CREAT, O_NONBLOCK, O_NOFOLLOW } = constants;
   if (lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true)
-    throw new Error("it is a link, which is not followed");
+    throw new Error("it is a symbolic link, which Umbra does not follow");
   const fd = openSync(file, O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK | O_NOFOLLOW, 0o600);
   if (fstatSync(fd).isFile()) return fd;
   closeSync(fd);
-  throw new Error("it is no file");
+  throw new Error("it is not a regular file");
 }
 
 function isSameRun(entry: MetaEntry, wanted: WantedEvaluation | undefined): boolean {
   return entry.config_sha256 === wanted?.configSha256 && !entry.is_over;
 }
 
-/** No samples: they were removed. A start in the future: the clock was set back. */
+/** False without samples, which were removed, and with a start in the future, because the clock was set back. */
 function goesOn(
   samples: readonly Sample[],
   config: WantedEvaluation["config"],
@@ -194,7 +193,7 @@ function goesOn(
   return !isOver(nowMs - startedAtMs, config) || nowMs - lastMs <= maxGapMs;
 }
 
-/** What cannot be read, or was cut short by a crash, is left out: its evaluations start again, and the samples stay. */
+/** Skips entries that can't be read or were truncated by a crash. Their evaluations start again, and the samples stay. */
 function readMeta(file: string): Map<string, MetaEntry> {
   const entries = new Map<string, MetaEntry>();
   if (!existsSync(file)) return entries;
@@ -215,7 +214,7 @@ function readMeta(file: string): Map<string, MetaEntry> {
 
 function writeMeta(file: string, meta: ReadonlyMap<string, MetaEntry>): void {
   const text = JSON.stringify({ evaluations: Object.fromEntries(meta) }, null, 2);
-  // A new file: a link that somebody has planted there is not followed.
+  // Creates a new file, so that an existing link is not followed.
   rmSync(`${file}.tmp`, { force: true });
   writeFileSync(`${file}.tmp`, `${text}\n`, { flag: "wx", mode: 0o600 });
   renameSync(`${file}.tmp`, file);
@@ -234,7 +233,7 @@ function parseEntry(json: unknown): MetaEntry | undefined {
   };
 }
 
-/** Half a report, or one of another version or another configuration, is judged again. */
+/** False for an incomplete report, or one with another version or configuration: it is evaluated again. */
 function isReportOf(json: unknown, configSha256: string): json is ShadowReport {
   return isReport(json) && json.evaluation.config_sha256 === configSha256;
 }
@@ -243,7 +242,7 @@ function isWhole(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** Samples of each evaluation since its start, by key. */
+/** Reads the samples of each evaluation since its start, by key. */
 function readSamplesOf(
   fd: number,
   size: number,

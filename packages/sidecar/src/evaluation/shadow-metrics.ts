@@ -13,12 +13,12 @@ import type { MirrorGate } from "../mirror/mirror-gate.ts";
 export interface ShadowMetricsOptions {
   readonly metrics: Exposition;
   readonly gates: readonly MirrorGate[];
-  /** The shadow pool of a mirror. */
+  /** Returns the shadow pool of a mirror. */
   readonly candidateOf: (mirror: string) => string | undefined;
   readonly latest: () => readonly ShadowReport[];
 }
 
-/** OpenTelemetry's bounds for the time to the first token, and beyond them. Seconds. */
+/** OpenTelemetry's bounds for the time to first token, extended upwards. Seconds. */
 const ttftBuckets = [
   ...[0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
   ...[20, 40, 80, 160],
@@ -41,25 +41,25 @@ const verdictStatus: Readonly<Record<VerdictStatus, number>> = {
   INVALID: 4,
 };
 
-/** What the evaluation tells Prometheus. Label values come from the topology and closed lists. */
+/** Prometheus metrics of the evaluation. Label values come from the topology and closed lists. */
 export function createShadowMetrics(options: ShadowMetricsOptions): RecorderObserver {
   const { metrics, candidateOf } = options;
   const labels = ["candidate", "leg"];
   const { ttft, tpot, e2e } = latencies(metrics, labels);
   const logRatio = metrics.histogram({
     name: "umbra_shadow_ttft_log_ratio",
-    help: "ln(shadow TTFT / primary TTFT) of pairs; ratios can't be had from the two histograms.",
+    help: "ln(shadow TTFT / primary TTFT) of pairs, which can't be derived from the two histograms.",
     labels: ["candidate"],
     bounds: Array.from({ length: 21 }, (_, i) => Math.round(i - 10) / 10),
   });
   const requests = metrics.counter({
     name: "umbra_shadow_requests_total",
-    help: "Measured requests by lane and class.",
+    help: "Measured requests by lane and class of the answer.",
     labels: [...labels, "class"],
   });
   const pairs = metrics.counter({
     name: "umbra_shadow_pairs_total",
-    help: "Mirrored requests by what became of the pair.",
+    help: "Mirrored requests by outcome of the pair.",
     labels: ["candidate", "outcome"],
   });
   const tokens = metrics.counter({
@@ -69,10 +69,10 @@ export function createShadowMetrics(options: ShadowMetricsOptions): RecorderObse
   });
   const finishes = metrics.counter({
     name: "umbra_shadow_finish_reason_total",
-    help: "Measured answers by finish reason, as model servers name it.",
+    help: "Measured answers by finish reason of the model server.",
     labels: [...labels, "reason"],
   });
-  // A model server writes what it likes.
+  // A model server can write anything, so limit the values.
   const reasons = createLabelValues(["none", "stop", "length", "tool_calls", "content_filter"], 32);
   addGateMetrics(options);
   addReportMetrics(options);
@@ -111,26 +111,26 @@ export function createShadowMetrics(options: ShadowMetricsOptions): RecorderObse
 function latencies(metrics: Exposition, labels: readonly string[]) {
   const ttft = metrics.histogram({
     name: "umbra_shadow_ttft_seconds",
-    help: "Dispatch to first token event, of streamed requests that are ok.",
+    help: "Time from dispatch to the first token event, for successful streaming requests.",
     labels,
     bounds: ttftBuckets,
   });
   const tpot = metrics.histogram({
     name: "umbra_shadow_tpot_seconds",
-    help: "Time per output token behind the first, of streamed requests that are ok.",
+    help: "Time per output token after the first, for successful streaming requests.",
     labels,
     bounds: tpotBuckets,
   });
   const e2e = metrics.histogram({
     name: "umbra_shadow_e2e_seconds",
-    help: "Dispatch to last token event, of requests that are ok.",
+    help: "Time from dispatch to the last token event, for successful requests.",
     labels,
     bounds: e2eBuckets,
   });
   return { ttft, tpot, e2e };
 }
 
-/** What the mirrors' gates know, read when it is asked for. */
+/** Metrics from the mirror controllers, read at each scrape. */
 function addGateMetrics({ metrics, gates }: ShadowMetricsOptions): void {
   const read = (
     type: "counter" | "gauge",
@@ -157,21 +157,25 @@ function addGateMetrics({ metrics, gates }: ShadowMetricsOptions): void {
   read(
     "counter",
     "umbra_shadow_not_eligible_total",
-    "Requests that may not be mirrored, by reason.",
+    "Requests that are not eligible for mirroring, by reason.",
     ["reason"],
     (gate) => Object.entries(gate.state().notEligible).map(([reason, count]) => [[reason], count]),
   );
-  read("counter", "umbra_shadow_eligible_total", "Requests that may be mirrored.", [], (gate) => [
-    [[], gate.state().eligible],
-  ]);
+  read(
+    "counter",
+    "umbra_shadow_eligible_total",
+    "Requests that are eligible for mirroring.",
+    [],
+    (gate) => [[[], gate.state().eligible]],
+  );
   read(
     "counter",
     "umbra_shadow_sampled_total",
-    "Eligible requests that were drawn.",
+    "Eligible requests that were sampled.",
     [],
     (gate) => [[[], gate.state().sampled]],
   );
-  read("gauge", "umbra_shadow_in_flight", "Mirrored requests under way.", [], (gate) => [
+  read("gauge", "umbra_shadow_in_flight", "Running mirrored requests.", [], (gate) => [
     [[], gate.state().inFlight],
   ]);
   read("gauge", "umbra_shadow_paused", "1 while mirroring is paused.", [], (gate) => [
@@ -180,13 +184,13 @@ function addGateMetrics({ metrics, gates }: ShadowMetricsOptions): void {
   read(
     "gauge",
     "umbra_shadow_budget_used_ratio",
-    "Used share of what ends the evaluation.",
+    "Used share of the budget that ends the evaluation.",
     ["kind"],
     (gate) => Object.entries(gate.state().budgetUsed).map(([kind, share]) => [[kind], share]),
   );
 }
 
-/** Two routes may mirror to one candidate. */
+/** Sums values, because two routes may mirror to one candidate. */
 function summed(
   gates: readonly (readonly [string, readonly (readonly [readonly string[], number])[]])[],
 ): readonly Series[] {
@@ -202,7 +206,7 @@ function summed(
   return [...sums.values()];
 }
 
-/** What the last look has found. */
+/** Metrics from the last analysis. */
 function addReportMetrics({ metrics, latest }: ShadowMetricsOptions): void {
   const gauge = (
     name: string,
@@ -249,7 +253,7 @@ function addReportMetrics({ metrics, latest }: ShadowMetricsOptions): void {
   );
   gauge(
     "umbra_shadow_gate_status",
-    "0 not judged, 1 pass, 2 fail, 3 inconclusive.",
+    "0 not evaluated, 1 pass, 2 fail, 3 inconclusive.",
     ["gate"],
     ofGates(({ status }) => gateStatus[status]),
   );
@@ -261,13 +265,13 @@ function addReportMetrics({ metrics, latest }: ShadowMetricsOptions): void {
   );
   gauge(
     "umbra_shadow_verdict",
-    "1 PASS, 2 FAIL, 3 INCONCLUSIVE, 4 INVALID; absent before the first look.",
+    "1 PASS, 2 FAIL, 3 INCONCLUSIVE, 4 INVALID; absent before the first analysis.",
     [],
     ({ verdict }) => [[[], verdictStatus[verdict.status]]],
   );
   gauge(
     "umbra_shadow_mirror_lag_seconds",
-    "From the primary's dispatch to the shadow's, median.",
+    "Median time from the primary's dispatch to the shadow's.",
     ["quantile"],
     (report) => {
       const value = report.validity.find((check) => check.id === "mirror_lag_ms")?.value ?? null;
@@ -276,13 +280,13 @@ function addReportMetrics({ metrics, latest }: ShadowMetricsOptions): void {
   );
   gauge(
     "umbra_shadow_load_ratio",
-    "Requests per endpoint, shadow over primary.",
+    "Requests per endpoint of the shadow divided by those of the primary.",
     [],
     ofCheck("load_ratio"),
   );
   gauge(
     "umbra_shadow_primary_protection_lower",
-    "Primary latency of mirrored over unmirrored requests; the lower bound once there is one.",
+    "Primary latency of mirrored requests divided by that of unmirrored ones; the lower bound if there is one.",
     [],
     ofCheck("primary_protection"),
   );

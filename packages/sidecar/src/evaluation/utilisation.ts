@@ -1,11 +1,11 @@
 import type { PoolState } from "@umbra/scheduler";
 import type { Utilisation } from "@umbra/shadow";
 
-/** Adds up what the endpoints of a pool report about their load. */
+/** Accumulates the load that the endpoints of a pool report. */
 export interface UtilisationSum {
-  /** Takes a reading, at most one a second. */
+  /** Records a reading, at most one per second. */
   read(nowMs: number): void;
-  /** Over several pools, of which this is one; null before the first reading. */
+  /** Mean over several pools; null before the first reading. */
   mean(pools: readonly UtilisationSum[]): Utilisation | null;
   readonly sums: Readonly<UtilisationSums>;
 }

@@ -7,37 +7,37 @@ import type {
 } from "@umbra/shadow";
 import type { Section } from "@umbra/shadow/html";
 
-/** One candidate of one route, as the worker judges it. */
+/** One candidate of one route, which the worker evaluates. */
 export interface EvaluationSetup {
   readonly key: string;
   readonly route: string;
   readonly candidate: string;
   readonly role: "candidate" | "control";
-  /** Key of the control's evaluation, where the route has one. */
+  /** Key of the control's evaluation, if the route has one. */
   readonly controlKey: string | undefined;
   readonly config: EvaluationConfig;
 }
 
 export interface WorkerSetup {
   readonly evaluations: readonly EvaluationSetup[];
-  /** NDJSON that samples are appended to, and taken up from after a crash. */
+  /** NDJSON file for samples, which is also read after a crash. */
   readonly samplesFile: string | undefined;
-  /** Samples kept of each evaluation. */
+  /** Maximum samples kept per evaluation. */
   readonly capacity: number;
-  /** Time between two looks, in ms. */
+  /** Time between two interim analyses, in ms. */
   readonly lookEveryMs: number;
 }
 
-/** What one look has found. */
+/** The result of an analysis. */
 export interface Look {
   readonly reports: readonly ShadowReport[];
-  /** Sections of each report by its `evaluation.id`; none while nobody watches. */
+  /** Sections of each report by its `evaluation.id`; empty while no page is open. */
   readonly pages: ReadonlyMap<string, readonly Section[]>;
 }
 
-/** What only the other thread knows of an evaluation at the moment. */
+/** Current data of an evaluation that only the other thread has. */
 export interface EvaluationNow {
-  /** When this was so, in ms since the epoch; when it is received, where absent. */
+  /** Time of this data, in ms since the epoch; by default the time of receipt. */
   readonly atMs?: number;
   readonly counts: FunnelCounts;
   readonly loadRatio: number | undefined;
@@ -62,19 +62,19 @@ export type ToWorker =
       readonly now: Readonly<Record<string, EvaluationNow>>;
     }
   | { readonly kind: "look"; readonly id: number }
-  /** Whether somebody watches: then looks come with pages, and the first of them comes at once. */
+  /** Enables or disables pages with each analysis. Enabling starts an analysis immediately. */
   | { readonly kind: "watch"; readonly isWatched: boolean }
   | { readonly kind: "close" };
 
 export interface Trouble {
   readonly text: string;
-  /** Something could not be written. */
+  /** True if something could not be written. */
   readonly isStorage: boolean;
 }
 
 export type FromWorker =
   | { readonly kind: "look"; readonly id: number | undefined; readonly look: Look }
-  /** A batch of samples is stored: the next may come. */
+  /** A batch of samples was stored: the next one may be sent. */
   | { readonly kind: "taken" }
   | ({ readonly kind: "trouble" } & Trouble)
   | { readonly kind: "closed" };

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
 
-/** The program of the live page, as the browser runs it. Reads it from beside this file: to be called once, at the start. */
+/** Reads the live page's script for the browser from the folder of this file. Call it once, at start. */
 export function browserScript(): string {
   const isSource = import.meta.url.endsWith(".ts");
   const file = new URL(isSource ? "./browser/live.ts" : "./browser/live.js", import.meta.url);

@@ -6,7 +6,7 @@ import type { MirrorState } from "../mirror/mirror-gate.ts";
 import { mirrorsSection } from "./mirrors-section.ts";
 import { poolsSection } from "./pools-section.ts";
 
-/** What the live page shows at one moment. */
+/** The data of the live page. */
 export interface LiveState {
   readonly look: Look;
   readonly pools: readonly PoolAnswer[];
@@ -14,12 +14,12 @@ export interface LiveState {
 }
 
 /**
- * The sections for those who watch the evaluation with the chosen id, or the first one where there is none with it. They
- * are always the same in the same order: one that has nothing to show is empty.
+ * Returns the sections of the page for the chosen evaluation id, or for the first evaluation if the id is unknown. The
+ * sections and their order never change; one without content is empty.
  */
 export type SectionsOf = (chosen: string | undefined) => readonly Section[];
 
-/** Renders once what everybody sees alike. Pure. */
+/** Renders the common sections once for all readers. Pure. */
 export function liveSections({ look: { reports, pages }, pools, mirrors }: LiveState): SectionsOf {
   const common = [
     { id: "mirrors", html: mirrorsSection(mirrors) },
@@ -40,19 +40,21 @@ export function liveSections({ look: { reports, pages }, pools, mirrors }: LiveS
   };
 }
 
-/** A report's sections while there is no report, or it is not written as a page yet. */
+/** The report's sections if there is no report, or it is not rendered yet. */
 function unjudged(
   mirrors: readonly MirrorState[],
   report: ShadowReport | undefined,
 ): readonly Section[] {
   const waiting =
-    mirrors.length > 0 ? "Waiting for the evaluation." : "Nothing is mirrored: nothing to judge.";
-  const words = report === undefined ? waiting : "The report comes with the next look.";
+    mirrors.length > 0
+      ? "Waiting for the evaluation."
+      : "Nothing is mirrored, so there is nothing to evaluate.";
+  const words = report === undefined ? waiting : "The report follows with the next analysis.";
   const html = `<p class="card soft">${words}</p>`;
   return reportSectionIds.map((id) => ({ id, html: id === "verdict" ? html : "" }));
 }
 
-/** Links: the page of each candidate has an address of its own. */
+/** Links, because each candidate's page has its own URL. */
 function choice(reports: readonly ShadowReport[], shown: ShadowReport | undefined): string {
   const links = reports.map((report) => {
     const { evaluation, candidate, verdict } = report;

@@ -1,7 +1,7 @@
 import { type Cell, count, left, number, table, text, wrapped } from "@umbra/shadow/html";
 import type { MirrorState } from "../mirror/mirror-gate.ts";
 
-/** What is mirrored where, and what was not mirrored and why. */
+/** Renders the mirrors: their counts, and why requests were not mirrored. */
 export function mirrorsSection(mirrors: readonly MirrorState[]): string {
   const heading = '<section aria-labelledby="mirrors"><h2 id="mirrors">Mirrors</h2>';
   if (mirrors.length === 0) {
@@ -14,7 +14,8 @@ export function mirrorsSection(mirrors: readonly MirrorState[]): string {
     ...counts,
     ...["dropped", "role", "route"].map(left),
   ];
-  const caption = "Which requests are copied to which shadow pool, and why some were not.";
+  const caption =
+    "Mirrored requests by shadow pool, and the reasons for requests that were not mirrored.";
   return `${heading}
 ${table({ caption, columns, rows: mirrors.map(row) })}</section>`;
 }

@@ -5,20 +5,20 @@ const ids = ["choice", "verdict", "validity", "gates", "mirrors", "pools"];
 const rest = reportSectionIds.filter((id) => !ids.includes(id));
 const holders = [...ids, ...rest].map((id) => `<div data-section="${id}"></div>`);
 
-/** The live page: places for the sections that `v1/events` brings. */
+/** Renders the live page, with placeholders for the sections from `v1/events`. */
 export const livePage: string = htmlPage({
   head: `<link rel="icon" href="data:,">
 <script type="module" src="live.js"></script>
 <title data-section="title">Umbra</title>`,
   main: `<header><h1>Shadow evaluation, live</h1><p id="link" role="status">○ connecting</p></header>
 <p class="hidden" role="status" data-section="announcement"></p>
-<noscript><p class="card">This page needs its script. <a href="v1/report">The report as JSON</a> needs none.</p></noscript>
+<noscript><p class="card">This page needs JavaScript. <a href="v1/report">The JSON report</a> does not.</p></noscript>
 ${holders.join("\n")}`,
 });
 
 const styleHash = createHash("sha256").update(style).digest("base64");
 
-/** What the page may load, and who it may talk to: nothing but its own sidecar. */
+/** The page may only load from and connect to its own sidecar. */
 export const livePagePolicy: string = [
   "default-src 'none'",
   "script-src 'self'",

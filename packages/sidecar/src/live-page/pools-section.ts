@@ -13,19 +13,19 @@ import type { PoolAnswer } from "../admin/admin-answers.ts";
 
 type Endpoint = PoolAnswer["endpoints"][number];
 
-/** Endpoints of one pool that are shown; the others are in `/v1/pools`. */
+/** Maximum endpoints shown per pool; `/v1/pools` has all. */
 const maxEndpoints = 64;
-/** Larger pools show their endpoints when they are asked to. */
+/** Larger pools are collapsed at first. */
 const openEndpoints = 8;
 
 const columns = [left("metrics"), "in flight", "waiting", "running", "KV cache"];
 
-/** The pools with the sums of their endpoints, and below them the endpoints. */
+/** Renders the pools with the sums of their endpoints, followed by the endpoints. */
 export function poolsSection(pools: readonly PoolAnswer[]): string {
   const heading = '<section aria-labelledby="pools"><h2 id="pools">Pools</h2>';
   if (pools.length === 0) return `${heading}<p class="card soft">No pools.</p></section>`;
   const caption =
-    "Requests under way from here, and what the endpoints say of themselves: requests waiting and running, and the share of the KV cache in use, in a pool that of its fullest endpoint.";
+    "In flight: requests of this sidecar. Waiting, running and KV cache: as reported by the endpoints. A pool's KV cache use is that of its fullest endpoint.";
   return `${heading}
 ${table({ caption, columns: ["pool", ...columns], rows: pools.map(poolRow) })}
 ${pools.map(endpointsOf).join("\n")}</section>`;
@@ -40,7 +40,7 @@ function poolRow({ name, models, endpoints }: PoolAnswer): readonly Cell[] {
   ];
 }
 
-/** Sums, and the use of the fullest KV cache. An endpoint that was never scraped has only requests from here. */
+/** Sums, and the use of the fullest KV cache. For endpoints that were never scraped, only this sidecar's requests are known. */
 function loadOf(endpoints: readonly Endpoint[]): readonly Cell[] {
   const known = endpoints.flatMap(({ metrics }) =>
     metrics.kind === "missing" ? [] : [metrics.metrics],
@@ -81,7 +81,7 @@ function endpointsOf({ name, endpoints }: PoolAnswer): string {
   return `<details${isOpen}><summary>Endpoints of ${text(name)}</summary>${content}${more}</details>`;
 }
 
-/** The age of fresh metrics changes all the time and says nothing. */
+/** The age of fresh metrics is omitted: it changes all the time and is not useful. */
 function endpointState({ metrics, metricsAgeMs, lastFailure, isEjected }: Endpoint): Cell {
   if (isEjected) return state("FAIL", "✗ ejected");
   if (metrics.kind === "fresh") return state("PASS", "✓ fresh");

@@ -2,36 +2,36 @@ import type { ServerResponse } from "node:http";
 import type { Section } from "@umbra/shadow/html";
 import type { SectionsOf } from "./live-sections.ts";
 
-/** Sends sections to everyone who watches, as server-sent events: all of them at first, then those that change. */
+/** Sends sections to all open pages as server-sent events: first all, then changed ones. */
 export interface SectionFeed {
-  /** Answers with a stream, or with 503 when too many watch. */
+  /** Answers with a stream, or with 503 if there are too many. */
   add(response: ServerResponse, chosen: string | undefined): void;
-  /** Too many watch: one more is refused. */
+  /** True if there are too many streams: another one is rejected. */
   isFull(): boolean;
   close(): void;
 }
 
 export interface SectionFeedOptions {
-  /** Is called once for all streams, and only while there are any. */
+  /** Called once for all streams, and only while there are any. */
   readonly render: () => SectionsOf;
-  /** The first has come, or the last has gone. */
+  /** Called when the first stream opens or the last one closes. */
   readonly onWatched: (isWatched: boolean) => void;
-  /** Nothing could be rendered: all streams are ended. */
+  /** Called if rendering fails; all streams are then closed. */
   readonly onError: (cause: unknown) => void;
-  /** Time between two looks for changes, in ms. */
+  /** Interval for checking for changes, in ms. */
   readonly everyMs: number;
 }
 
 export const maxStreams = 8;
-/** A stream with more than this unread is ended: a new one begins with the newest sections. */
+/** A stream with more unread bytes is closed; a new one starts with the latest sections. */
 const maxUnreadBytes = 1024 * 1024;
-/** Instead of a change, so that a reader knows of a connection that hangs. */
+/** Sent without changes, so that the page can detect a hanging connection. */
 const alive = "event: alive\ndata: 1\n\n";
 
 interface Stream {
   readonly response: ServerResponse;
   readonly chosen: string | undefined;
-  /** Events of the last look, one for each section. */
+  /** The last event of each section. */
   sent: readonly string[];
 }
 
@@ -67,7 +67,7 @@ export function createSectionFeed(options: SectionFeedOptions): SectionFeed {
   return {
     add(response, chosen) {
       if (streams.size >= maxStreams) {
-        response.writeHead(503, { "content-type": "text/plain" }).end("too many watch\n");
+        response.writeHead(503, { "content-type": "text/plain" }).end("too many open pages\n");
         return;
       }
       const events = onceForEach(render())(chosen);
@@ -95,7 +95,7 @@ export function createSectionFeed(options: SectionFeedOptions): SectionFeed {
   };
 }
 
-/** Streams that show the same evaluation share what is rendered. */
+/** Streams that show the same evaluation share the rendered sections. */
 function onceForEach(sectionsOf: SectionsOf): (chosen: string | undefined) => readonly string[] {
   const made = new Map<string | undefined, readonly string[]>();
   return (chosen) => {
@@ -112,7 +112,7 @@ function push(stream: Stream, events: readonly string[]): void {
   response.write(changed.join("") || alive);
 }
 
-/** The first line of its data is the section's name, the others are its markup. */
+/** The first data line is the section's name, the others are its markup. */
 export function sectionEvent({ id, html }: Section): string {
   const lines = [id, ...html.split(/\r\n|[\r\n]/)];
   return `event: section\n${lines.map((line) => `data: ${line}\n`).join("")}\n`;

@@ -5,22 +5,22 @@ import type { Exposition } from "./exposition.ts";
 import type { PickLabels } from "./pick-labels.ts";
 import { latencyBounds } from "./request-metrics.ts";
 
-/** The reference endpoint picker's. */
+/** Bounds of the reference endpoint picker. */
 const ttftBounds = latencyBounds.filter((bound) => bound <= 120);
 const tpotBounds = [
   ...[0.0005, 0.00205, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.125, 0.15, 0.2, 0.3, 0.4],
   ...[0.5, 0.6, 0.8, 1, 2],
 ];
-/** 1 and 8 to 1,048,576. 32,778 is the reference's, and its dashboards' by now. */
+/** 1 and 8 to 1,048,576. The odd value 32,778 comes from the reference, and dashboards use it. */
 const tokenBounds = [1, ...Array.from({ length: 18 }, (_, i) => (i === 12 ? 32_778 : 8 * 2 ** i))];
 const outputTokenBounds = tokenBounds.filter((bound) => bound <= 8_192);
 
-/** Adds what measured answers tell: requests that have a twin, or were drawn to be measured without one. */
+/** Adds metrics of measured answers: of requests with a twin, or sampled for measuring without one. */
 export function addAnswerMetrics(metrics: Exposition, pools: PickLabels): (leg: Leg) => void {
   const labels = ["lane", "pool"];
   const answers = metrics.counter({
     name: "umbra_answers_total",
-    help: "Measured answers by how they ended.",
+    help: "Measured answers by outcome.",
     labels: [...labels, "class"],
   });
   const histogram = (
@@ -36,40 +36,40 @@ export function addAnswerMetrics(metrics: Exposition, pools: PickLabels): (leg: 
   });
   const ttft = histogram(
     "umbra_ttft_seconds",
-    "From the pick to the first token, of streamed answers.",
+    "Time from the pick to the first token, for streaming answers.",
     ttftBounds,
     {
       name: "request_ttft_seconds",
       labels: [...requestLabels, "streaming"],
-      note: `${ofMeasuredAnswers}; the whole time where the answer is not streamed`,
+      note: `${ofMeasuredAnswers}; total time if the answer is not streamed`,
     },
   );
   const tpot = histogram(
     "umbra_tpot_seconds",
-    "Time per token behind the first, of streamed answers.",
+    "Time per output token after the first, for streaming answers.",
     tpotBounds,
     ofRequest("streaming_tpot_seconds"),
   );
   const e2e = histogram(
     "umbra_e2e_seconds",
-    "From the pick to the last token, or to the end of an answer that is not streamed.",
+    "Time from the pick to the last token, or to the end of a non-streaming answer.",
     latencyBounds,
   );
   const input = histogram(
     "umbra_input_tokens",
-    "Tokens of prompts, as the endpoints count them; the sum is the tokens in.",
+    "Prompt tokens as counted by the endpoints; the sum is the total input tokens.",
     tokenBounds,
     ofRequest("input_tokens"),
   );
   const output = histogram(
     "umbra_output_tokens",
-    "Tokens of answers; the sum is the tokens out.",
+    "Output tokens of answers; the sum is the total output tokens.",
     outputTokenBounds,
     ofRequest("output_tokens"),
   );
   const cached = histogram(
     "umbra_cached_tokens",
-    "Prompt tokens that endpoints found in their prefix cache, where they say it.",
+    "Prompt tokens found in the endpoints' prefix cache, if they report it.",
     tokenBounds,
     ofRequest("cached_tokens"),
   );

@@ -11,7 +11,7 @@ import { createLabelValues } from "./label-values.ts";
 import type { PickLabels } from "./pick-labels.ts";
 import { createTable } from "./table.ts";
 
-/** A request as the reference endpoint picker labels it: model, target model, fairness id, priority. */
+/** The labels of a request in the reference endpoint picker: model, target model, fairness id, priority. */
 export type RequestLabels = readonly [
   model: string,
   target: string,
@@ -19,21 +19,21 @@ export type RequestLabels = readonly [
   priority: string,
 ];
 
-/** The same counts under the names of the reference endpoint picker, of clients' requests alone. */
+/** The same counts under the reference endpoint picker's names, for client requests only. */
 export interface CompatMetrics {
   labelsOf(pool: string, headers: Headers | undefined, made: MadeDecision): RequestLabels;
   decided(of: RequestLabels, pool: string, made: MadeDecision, sinceArrivalMs: number): void;
-  /** A picked one is over. */
+  /** A picked request ended. */
   ended(of: RequestLabels, tookMs: number): void;
-  /** Its answer was measured. */
+  /** A request's answer was measured. */
   answered(of: RequestLabels, leg: Leg): void;
   readonly told: (event: PoolEvent) => void;
 }
 
 const bytesPerToken = 4;
-/** Clients choose them, and each is a row of every histogram. */
+/** Limited, because clients choose them and each adds a row to every histogram. */
 const maxFairnessIds = 100;
-/** What may be a tenant's name in a label; anything else is `other`. */
+/** Tenant names allowed as a label value; anything else becomes `other`. */
 const plainId = /^[\w.:/-]{1,64}$/;
 
 export function addCompatMetrics(metrics: Exposition, pools: PickLabels): CompatMetrics {
@@ -63,7 +63,7 @@ export function addCompatMetrics(metrics: Exposition, pools: PickLabels): Compat
   const fairnessIds = createLabelValues(["default-flow"], maxFairnessIds, (id) => plainId.test(id));
   const priorities = createLabelValues(["1", "0", "-1"]);
 
-  // One look-up for all that goes by the request's labels alone.
+  // One lookup for all metrics that only have the request's labels.
   const rows = createTable((of) => ({
     requests: requests.at(...of),
     running: running.at(...of),
@@ -151,7 +151,7 @@ function attemptLabels(
 
 const extensionPoints = { filter: "Filter", scorer: "Scorer", picker: "Picker" } as const;
 
-/** The reference's names of what its own refusals are answered with. */
+/** The reference's names of the errors of refused requests. */
 const errorCodes: Readonly<Record<RequestError["status"], string>> = {
   400: "BadRequest",
   404: "NotFound",

@@ -13,7 +13,7 @@ const grpcCodes: Readonly<Record<StreamOutcome, string>> = {
   failed: "Aborted",
 };
 
-/** Adds streams under the names of the reference endpoint picker. */
+/** Adds stream metrics under the reference endpoint picker's names. */
 export function addCompatStreams(metrics: Exposition): CompatStreams {
   const { counts, distributions, read } = compatibleMetrics(metrics);
   let open = 0;

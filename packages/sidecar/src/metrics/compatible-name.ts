@@ -1,16 +1,16 @@
-/** A metric's name with the reference endpoint picker: it counts the same, of clients' requests alone. */
+/** The name of an equivalent metric in the reference endpoint picker, which only counts client requests. */
 export interface CompatibleName {
   /** Without the prefix. */
   readonly name: string;
   /** None when absent. */
   readonly labels?: readonly string[];
-  /** What is not as in the reference. */
+  /** Differences from the reference. */
   readonly note?: string;
-  /** Those of our own metric when absent. */
+  /** The bounds of Umbra's own metric when absent. */
   readonly bounds?: readonly number[];
   /**
-   * Label values for a row of our own metric; undefined leaves it out. Rows with the same values are added up. Absent:
-   * the compatible metric is counted on its own.
+   * Returns the label values for a row of Umbra's own metric, or undefined to omit it. Rows with the same values are
+   * summed. Absent: the compatible metric is counted separately.
    */
   readonly row?: (own: readonly string[]) => LabelRow | undefined;
 }

@@ -2,7 +2,7 @@ import { createDistribution, type Distribution } from "./distribution.ts";
 import { type Count, countsOf, type Exposition, type Series } from "./exposition.ts";
 import { createTable, type Table } from "./table.ts";
 
-/** A request, as the reference labels it. */
+/** Labels of a request in the reference. */
 export const requestLabels: readonly string[] = [
   "model_name",
   "target_model_name",
@@ -10,16 +10,16 @@ export const requestLabels: readonly string[] = [
   "priority",
 ];
 
-/** What the reference calls its prefix index, by plugin. */
+/** The reference's names of its prefix index, by plugin. */
 export const prefixPlugin: string = "approx-prefix-cache-producer";
 
-export const ofMeasuredAnswers = "of measured answers alone";
+export const ofMeasuredAnswers = "only for measured answers";
 
-/** Adds the compatible names of our own metrics, which say all that they are: each by the name of our own. */
+/** Adds the compatible metrics, which Umbra's own metrics declare. Each is identified by the name of Umbra's own metric. */
 export interface CompatibleMetrics {
   counts(own: string): Table<Count>;
   distributions(own: string): Table<Distribution>;
-  /** Adds what is read when it is asked for. */
+  /** Adds a metric that is read at each scrape. */
   read(own: string, read: () => Iterable<Series>): void;
 }
 
@@ -27,7 +27,7 @@ export function compatibleMetrics(metrics: Exposition): CompatibleMetrics {
   function read(own: string, values: () => Iterable<Series>): void {
     const { type, compatible } = familyOf(metrics, own);
     const { name, labels = [], note } = compatible;
-    const help = `As ${own}${note === undefined ? "" : `; ${note}`}.`;
+    const help = `Same as ${own}${note === undefined ? "" : `; ${note}`}.`;
     metrics.add({ name: `llm_d_epp_${name}`, help, labels, type, twinOf: own, read: values });
   }
   return {
@@ -46,7 +46,7 @@ export function compatibleMetrics(metrics: Exposition): CompatibleMetrics {
   };
 }
 
-/** Adds those that are made from the rows of our own metrics. */
+/** Adds the compatible metrics that are derived from the rows of Umbra's own metrics. */
 export function addDerivedMetrics(metrics: Exposition): void {
   const { read } = compatibleMetrics(metrics);
   for (const { name, read: own, compatible } of [...metrics.families]) {

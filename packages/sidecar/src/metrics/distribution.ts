@@ -1,11 +1,11 @@
-/** Counts of observations by size, as a Prometheus histogram shows them. */
+/** A histogram for Prometheus. */
 export interface Distribution {
-  /** Upper bounds, ascending; what is above the last is counted too. */
+  /** Upper bounds, ascending. Values above the last bound are counted too. */
   readonly bounds: readonly number[];
-  /** By bound, not cumulated; one more for what is above. */
+  /** Counts by bound, not cumulative, with one more for values above the last bound. */
   readonly counts: Float64Array;
   readonly sum: number;
-  /** Costs some 10 ns. What is no number is left out. */
+  /** Takes about 10 ns. Ignores NaN. */
   observe(value: number): void;
 }
 

@@ -3,43 +3,43 @@ import type { CompatibleName } from "./compatible-name.ts";
 import { createDistribution, type Distribution } from "./distribution.ts";
 import { createTable, type Table } from "./table.ts";
 
-/** What one metric is. */
+/** Name and description of a metric. */
 export interface MetricName {
   readonly name: string;
-  /** Ends in a full stop; `docs/metrics.md` shows it as the meaning. */
+  /** Ends with a full stop. `docs/metrics.md` shows it as the meaning. */
   readonly help: string;
   /** None when absent. */
   readonly labels?: readonly string[];
-  /** Absent where the reference endpoint picker has no such metric. */
+  /** Absent if the reference endpoint picker has no such metric. */
   readonly compatible?: CompatibleName;
 }
 
-/** A metric whose values are read when a scrape asks for them. */
+/** A metric whose values are read at each scrape. */
 export interface MetricFamily extends MetricName {
   readonly type: "counter" | "gauge" | "histogram";
-  /** Of a histogram. */
+  /** Bounds of a histogram. */
   readonly bounds?: readonly number[];
-  /** Of a compatible name: our own metric that says the same. */
+  /** For a compatible metric: Umbra's own metric with the same meaning. */
   readonly twinOf?: string;
   readonly read: () => Iterable<Series>;
 }
 
-/** Label values in the order of the family's labels, and what is counted or measured for them. */
+/** Label values in the order of the family's labels, with their value. */
 export type Series = readonly [values: readonly string[], value: number | Distribution];
 
 export interface Count {
   value: number;
 }
 
-/** All metrics of the process. The only place that knows prom-client. */
+/** All metrics of the process. The only file that uses prom-client. */
 export interface Exposition {
   readonly families: readonly MetricFamily[];
   add(family: MetricFamily): void;
-  /** Adds what is read when asked for. */
+  /** Adds a gauge that is read at each scrape. */
   gauge(name: MetricName, read: () => Iterable<Series>): void;
-  /** Adds what is counted as it happens: rows are kept by label values, and looked up without prom-client. */
+  /** Adds a counter. Rows are stored by label values, and looked up without prom-client. */
   counter(name: MetricName): Table<Count>;
-  /** The same, of what also goes down. */
+  /** Like `counter`, for a value that can also decrease. */
   level(name: MetricName): Table<Count>;
   histogram(name: MetricName & { readonly bounds: readonly number[] }): Table<Distribution>;
   text(): Promise<string>;
@@ -61,7 +61,7 @@ export function createExposition(): Exposition {
       aggregator: "sum",
       get: async () => ({ name, help, type, values: valuesOf(family) }),
     };
-    // prom-client takes anything that answers `get`; its types ask for its own classes.
+    // prom-client accepts any object with `get`, but its types require its own classes.
     registry.registerMetric(metric as unknown as Metric);
   }
 

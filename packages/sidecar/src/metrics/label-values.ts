@@ -1,20 +1,20 @@
-/** Keeps a label's values few, whatever comes from outside. */
+/** Limits the number of a label's values, whatever comes from outside. */
 export interface LabelValues {
-  /** The value itself, or `other` once there are too many. */
+  /** Returns the value, or `other` if there are too many. */
   of(value: string): string;
 }
 
-/** What every value is called for which there is no room. */
+/** The label value for all values above the limit. */
 export const otherValue = "other";
 
 const maxValues = 1_000;
 const maxLength = 256;
 
 /**
- * Lets so many different values through, the pinned ones among them: those always.
+ * Limits the number of distinct values. Pinned values count towards the limit and are always allowed.
  *
  * @param limit 1,000 when absent
- * @param isPlain what may be let through at all; any text when absent
+ * @param isPlain which values are allowed at all; any text when absent
  */
 export function createLabelValues(
   pinned: Iterable<string>,

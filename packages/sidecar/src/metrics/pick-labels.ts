@@ -2,16 +2,16 @@ import type { Topology } from "@umbra/envoy-config";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { createLabelValues, type LabelValues, otherValue } from "./label-values.ts";
 
-/** Label values of one request. None comes from a client, unless it is a name that is configured or served. */
+/** Label values of one request. A client's text is only used if it is a configured or served name. */
 export interface PickLabels {
   pool(name: string): string;
-  /** Of the pool's resource; empty where nobody knows the pool. */
+  /** Namespace of the pool's resource; empty if the pool is unknown. */
   namespace(pool: string): string;
-  /** Empty where the request names none; `other` where nobody serves it. */
+  /** Empty if the request names none; `other` if it is unknown. */
   model(pool: string, name: string | undefined): string;
 }
 
-/** @param configured every model name that a resource has: those are always shown */
+/** @param configured all model names in resources, which are always allowed */
 export function createPickLabels(pools: PoolRegistry, configured: ReadonlySet<string>): PickLabels {
   const models: LabelValues = createLabelValues(configured);
   return {
@@ -25,7 +25,7 @@ export function createPickLabels(pools: PoolRegistry, configured: ReadonlySet<st
   };
 }
 
-/** Names that InferenceModels, rewrites and shadow policies have. */
+/** Returns the model names in InferenceModels, rewrites and ShadowPolicies. */
 export function configuredModels({ pools, mirrors }: Topology): ReadonlySet<string> {
   const names = new Set<string>();
   for (const { models, rewrites } of pools) {

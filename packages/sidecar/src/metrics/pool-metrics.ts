@@ -4,7 +4,7 @@ import type { CompatibleName } from "./compatible-name.ts";
 import type { Exposition, Series } from "./exposition.ts";
 import type { PoolStatistics, Spread } from "./pool-statistics.ts";
 
-/** Adds the state of pools and endpoints, as it is when it is asked for. */
+/** Adds the state of pools and endpoints, read at each scrape. */
 export function addPoolMetrics(
   metrics: Exposition,
   statistics: () => readonly PoolStatistics[],
@@ -45,7 +45,7 @@ export function addPoolMetrics(
   spread("kv_cache_usage", kvCache, (pool) => pool.kvCache, "kv_cache_utilization");
   ofPool(
     "umbra_pool_saturation",
-    "How full the pool is by its detector: 0 idle, 1 and more full.",
+    "Saturation of the pool according to its detector: 0 is idle, 1 or more is saturated.",
     ({ snapshot }) => snapshot.saturation,
     {
       name: "flow_control_pool_saturation",
@@ -56,12 +56,12 @@ export function addPoolMetrics(
   );
   ofPool(
     "umbra_pool_metrics_age_seconds",
-    "Age of the oldest endpoint's metrics.",
+    "Age of the oldest metrics of any endpoint.",
     ({ oldestMs }) => (oldestMs === undefined ? undefined : oldestMs / 1_000),
   );
   ofPool(
     "umbra_prefix_index_blocks",
-    "Blocks of prompts that the pool's endpoints are believed to hold.",
+    "Prompt blocks that the prefix index expects in the endpoints' caches.",
     ({ snapshot }) => snapshot.endpoints.reduce((sum, { prefixBlocks }) => sum + prefixBlocks, 0),
     {
       name: "prefix_indexer_size",
@@ -72,7 +72,7 @@ export function addPoolMetrics(
   metrics.gauge(
     {
       name: "umbra_pool_endpoints",
-      help: "Endpoints by state: `ready`, with `stale` or `missing` metrics, `ejected` for failing.",
+      help: "Endpoints by state: `ready`, `stale` or `missing` (metrics), or `ejected` (after failures).",
       labels: ["pool", "state"],
       compatible: {
         name: "ready_endpoints",
@@ -105,12 +105,12 @@ function addEndpointMetrics(
   };
   ofEndpoint(
     "umbra_endpoint_in_flight",
-    "Requests sent to an endpoint by this process and not yet finished.",
+    "Running requests that this process sent to an endpoint.",
     ({ inFlight }) => inFlight,
   );
   ofEndpoint(
     "umbra_endpoint_waiting_requests",
-    "Waiting requests, as the endpoint said last.",
+    "Waiting requests, as last reported by the endpoint.",
     (endpoint) => knownMetrics(endpoint)?.waitingRequests,
     {
       name: "per_endpoint_queue_size",
@@ -120,30 +120,30 @@ function addEndpointMetrics(
   );
   ofEndpoint(
     "umbra_endpoint_running_requests",
-    "Running requests, as the endpoint said last.",
+    "Running requests, as last reported by the endpoint.",
     (endpoint) => knownMetrics(endpoint)?.runningRequests,
   );
   ofEndpoint(
     "umbra_endpoint_kv_cache_usage_ratio",
-    "Used share of the KV cache, as the endpoint said last.",
+    "Used share of the KV cache, as last reported by the endpoint.",
     (endpoint) => knownMetrics(endpoint)?.kvCacheUsage,
   );
   ofEndpoint(
     "umbra_endpoint_metrics_age_seconds",
-    "Age of what the endpoint said last; absent before the first scrape.",
+    "Age of the endpoint's metrics; absent before the first scrape.",
     ({ metricsAgeMs }) => (metricsAgeMs === undefined ? undefined : metricsAgeMs / 1_000),
   );
   ofEndpoint(
     "umbra_endpoint_scrape_backoff_seconds",
-    "Between a scrape that has failed and the next one; absent while scrapes work.",
+    "Delay between a failed scrape and the next one; absent while scrapes succeed.",
     ({ scrapeBackOffMs }) => (scrapeBackOffMs === undefined ? undefined : scrapeBackOffMs / 1_000),
   );
   ofEndpoint(
     "umbra_endpoint_error_share",
-    "Share of the endpoint's latest answers that were errors, beyond that of the pool's best endpoint.",
+    "Error rate of the endpoint's recent answers, minus that of the pool's best endpoint.",
     ({ errorShare }) => errorShare,
   );
-  ofEndpoint("umbra_endpoint_ejected", "1 while the endpoint is out of use for failing.", (each) =>
+  ofEndpoint("umbra_endpoint_ejected", "1 while the endpoint is ejected.", (each) =>
     Number(each.isEjected),
   );
 }

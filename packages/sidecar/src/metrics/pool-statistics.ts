@@ -9,21 +9,21 @@ export interface Spread {
 
 export type EndpointState = "ready" | "stale" | "missing" | "ejected";
 
-/** What a pool's newest scrapes say about it as a whole. */
+/** Statistics of a pool from its latest scrapes. */
 export interface PoolStatistics {
   readonly name: string;
   readonly snapshot: PoolSnapshot;
-  /** Over endpoints with fresh metrics; undefined of none. */
+  /** Over endpoints with fresh metrics; undefined if there are none. */
   readonly waiting: Spread | undefined;
   readonly running: Spread | undefined;
-  /** 0 to 1; over those that tell it. */
+  /** 0 to 1, over endpoints that report it. */
   readonly kvCache: Spread | undefined;
   readonly states: Readonly<Record<EndpointState, number>>;
-  /** Of the endpoint whose metrics are oldest, in ms. */
+  /** Age of the oldest metrics of any endpoint, in ms. */
   readonly oldestMs: number | undefined;
 }
 
-/** Reads every pool at most once in so many ms: one scrape asks for many metrics. */
+/** Cache time of pool statistics, in ms, because one scrape reads many metrics. */
 const keptMs = 50;
 
 export function poolStatistics(
@@ -65,7 +65,7 @@ function stateOf({ isEjected, metrics }: EndpointSnapshot): EndpointState {
   return metrics.kind === "fresh" ? "ready" : metrics.kind;
 }
 
-/** Of the whole population, not of a sample. */
+/** Standard deviation of the population, not of a sample. */
 function spreadOf(values: readonly number[]): Spread | undefined {
   if (values.length === 0) return undefined;
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;

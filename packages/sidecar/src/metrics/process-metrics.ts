@@ -6,7 +6,7 @@ import type { Exposition } from "./exposition.ts";
 export interface ProcessMetrics {
   streamOpened(kind: StreamKind): void;
   streamEnded(kind: StreamKind, outcome: StreamOutcome, tookMs: number): void;
-  /** A stream has ended by an error of this process. */
+  /** A stream ended because of an error in this process. */
   streamFailed(): void;
   close(): void;
 }
@@ -19,33 +19,33 @@ export const version: string = manifest.version;
 
 const streamBounds = [...[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600]];
 
-/** How often the event loop is looked at, in ms. */
+/** Sampling interval of the event loop's delay, in ms. */
 const resolutionMs = 20;
 
-/** Adds what concerns the process and its gRPC streams. */
+/** Adds metrics of the process and its gRPC streams. */
 export function addProcessMetrics(metrics: Exposition): ProcessMetrics {
   const open = metrics.level({
     name: "umbra_open_streams",
-    help: "ext_proc streams open now.",
+    help: "Open ext_proc streams.",
     labels: ["kind"],
     compatible: { name: "extproc_streams_inflight" },
   });
   const ended = metrics.counter({
     name: "umbra_streams_total",
-    help: "ext_proc streams that are over: `complete`, `cancelled` before their end, or `failed`.",
+    help: "Ended ext_proc streams: `complete`, `cancelled` before their end, or `failed`.",
     compatible: { name: "extproc_streams_total", labels: ["code"] },
     labels: ["kind", "outcome"],
   });
   const took = metrics.histogram({
     name: "umbra_stream_duration_seconds",
-    help: "How long ext_proc streams were open.",
+    help: "Duration of ext_proc streams.",
     compatible: { name: "extproc_stream_duration_seconds" },
     labels: ["kind"],
     bounds: streamBounds,
   });
   const failed = metrics.counter({
     name: "umbra_stream_failures_total",
-    help: "ext_proc streams that ended by an error of this process.",
+    help: "ext_proc streams that ended because of an error in this process.",
   });
   failed.at();
   const delay = monitorEventLoopDelay({ resolution: resolutionMs });
@@ -53,7 +53,7 @@ export function addProcessMetrics(metrics: Exposition): ProcessMetrics {
   metrics.gauge(
     {
       name: "umbra_event_loop_delay_seconds",
-      help: "How late timers were since the scrape before: quantiles 0.5, 0.99, 0.999 and 1, the worst.",
+      help: "Delay of timers since the previous scrape: quantiles 0.5, 0.99, 0.999 and 1 (maximum).",
       labels: ["quantile"],
     },
     () => {
@@ -68,11 +68,11 @@ export function addProcessMetrics(metrics: Exposition): ProcessMetrics {
   metrics.gauge(
     {
       name: "umbra_build_info",
-      help: "Always 1: which Umbra on which Node.js this is.",
+      help: "Always 1; the labels are the versions of Umbra and Node.js.",
       compatible: {
         name: "info",
         labels: ["commit", "build_ref"],
-        note: "`build_ref` is the version, `commit` is empty",
+        note: "`build_ref` is the version and `commit` is empty",
         row: ([release]) => ["", release],
       },
       labels: ["version", "node"],

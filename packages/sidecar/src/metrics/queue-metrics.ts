@@ -5,12 +5,12 @@ import { createLabelValues, type LabelValues } from "./label-values.ts";
 
 export type OnQueue = (pool: string, event: FlowEvent) => void;
 
-/** The reference endpoint picker's. */
+/** Bounds of the reference endpoint picker. */
 const queueBounds = [
   ...[0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
 ];
 
-/** Adds the queues in front of pools that have flow control. */
+/** Adds metrics of the queues of pools with flow control. */
 export function addQueueMetrics(metrics: Exposition, pools: PoolRegistry): OnQueue {
   const priorities: LabelValues = createLabelValues(["1", "0", "-1"]);
   const labels = ["pool", "priority"];
@@ -18,7 +18,7 @@ export function addQueueMetrics(metrics: Exposition, pools: PoolRegistry): OnQue
     const compatible = {
       name: `flow_control_queue_${name}`,
       labels: ["fairness_id", "priority", "inference_pool", "model_name", "target_model_name"],
-      note: "tenants and models are not told apart",
+      note: "not split by tenant or model",
       row: ([pool, priority]: readonly string[]) => ["", priority, pool, "", ""] as const,
     };
     metrics.gauge({ name: `umbra_queue_${of}`, help, labels, compatible }, () =>
@@ -29,11 +29,11 @@ export function addQueueMetrics(metrics: Exposition, pools: PoolRegistry): OnQue
       ),
     );
   };
-  band("requests", "Requests that wait for their turn now.", "size");
-  band("bytes", "Bytes of their bodies.", "bytes");
+  band("requests", "Requests waiting in the queue.", "size");
+  band("bytes", "Bytes of the bodies of waiting requests.", "bytes");
   const outcomes = metrics.counter({
     name: "umbra_queue_requests_total",
-    help: "Requests that were `dispatched` or rejected, for which reason.",
+    help: "Requests that left the queue: `dispatched`, or rejected with a reason.",
     compatible: {
       name: "flow_control_requests_total",
       labels: ["outcome", "priority", "inference_pool"],
@@ -42,7 +42,7 @@ export function addQueueMetrics(metrics: Exposition, pools: PoolRegistry): OnQue
   });
   const waits = metrics.histogram({
     name: "umbra_queue_wait_seconds",
-    help: "How long they waited for it.",
+    help: "Time that requests spent in the queue.",
     compatible: {
       name: "flow_control_request_queue_duration_seconds",
       labels: [

@@ -1,36 +1,36 @@
 import type { PoolEvent } from "@umbra/scheduler";
 import type { Exposition } from "./exposition.ts";
 
-/** A pick takes some µs, a plugin less than one. */
+/** A pick takes a few µs, a plugin less than one. */
 const schedulerBounds = [
   ...[0.000001, 0.0000025, 0.000005, 0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.001, 0.01],
 ];
 const pluginBounds = [
   ...[0.0000001, 0.00000025, 0.0000005, 0.000001, 0.0000025, 0.000005, 0.00001, 0.0001, 0.001],
 ];
-/** The reference's, of its scheduler and its plugins. */
+/** Bounds of the reference, for its scheduler and plugins. */
 const compatibleBounds = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
 const shareBounds = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
 const hitTokenBounds = Array.from({ length: 16 }, (_, i) => (i === 0 ? 0 : 2 ** (i + 3)));
 const hitBytesBounds = hitTokenBounds.slice(0, 14);
 const pluginLabels = ["plugin_name", "plugin_type"];
 
-/** Adds what pools tell as it happens. Names of profiles and plugins come from configuration. */
+/** Adds metrics from pool events. Names of profiles and plugins come from configuration. */
 export function addSchedulerMetrics(metrics: Exposition): (event: PoolEvent) => void {
   const took = metrics.histogram({
     name: "umbra_scheduler_duration_seconds",
-    help: "The scheduler's part of a pick: filters, scorers, picker and bookkeeping.",
+    help: "Time of the scheduler in a pick: filters, scorers, picker and bookkeeping.",
     compatible: { name: "scheduler_e2e_duration_seconds", bounds: compatibleBounds },
     labels: ["pool", "profile"],
     bounds: schedulerBounds,
   });
   const plugins = metrics.histogram({
     name: "umbra_plugin_duration_seconds",
-    help: "One filter, scorer or picker in one pick; one pick in 64 is measured so.",
+    help: "Time of a filter, scorer or picker in a pick; measured in 1 of 64 picks.",
     compatible: {
       name: "plugin_duration_seconds",
       labels: ["extension_point", "plugin_type", "plugin_name"],
-      note: "one pick in 64 is measured so",
+      note: "measured in 1 of 64 picks",
       bounds: compatibleBounds,
     },
     labels: ["pool", "profile", "point", "plugin"],
@@ -38,14 +38,14 @@ export function addSchedulerMetrics(metrics: Exposition): (event: PoolEvent) => 
   });
   const hitRatio = metrics.histogram({
     name: "umbra_prefix_hit_ratio",
-    help: "Share of the prompt that the picked endpoint is believed to hold; 0 where no plugin asks.",
+    help: "Share of the prompt that the prefix index expects in the picked endpoint's cache; 0 if no plugin uses it.",
     compatible: { name: "prefix_indexer_hit_ratio", labels: pluginLabels },
     labels: ["pool"],
     bounds: shareBounds,
   });
   const hitTokens = metrics.histogram({
     name: "umbra_prefix_hit_tokens",
-    help: "The same in tokens, a fourth of the bytes; the sum is what endpoints need not compute.",
+    help: "The same in tokens (bytes divided by 4); the sum is the computation saved by endpoints.",
     compatible: {
       name: "prefix_indexer_hit_bytes",
       labels: pluginLabels,
@@ -56,17 +56,17 @@ export function addSchedulerMetrics(metrics: Exposition): (event: PoolEvent) => 
   });
   const ejections = metrics.counter({
     name: "umbra_ejections_total",
-    help: "Endpoints that were put out of use for a while, for failing again and again.",
+    help: "Ejections of endpoints after repeated failures.",
     labels: ["pool"],
   });
   const avoidances = metrics.counter({
     name: "umbra_avoidances_total",
-    help: "Endpoints that were avoided since they answered more often with errors than the others; each counted once in 10 s.",
+    help: "Times that an endpoint was avoided because of a higher error rate than the others; counted at most once per endpoint in 10 s.",
     labels: ["pool"],
   });
   const restarts = metrics.counter({
     name: "umbra_endpoint_restarts_total",
-    help: "Restarts of endpoints that were noticed.",
+    help: "Detected restarts of endpoints.",
     labels: ["pool"],
   });
 

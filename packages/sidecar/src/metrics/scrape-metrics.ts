@@ -5,11 +5,11 @@ export type OnScrape = (pools: readonly string[], outcome: ScrapeOutcome, tookMs
 
 export type OnModelList = (pools: readonly string[], outcome: ListOutcome) => void;
 
-/** Adds readings of model lists. An endpoint of several pools counts in each. */
+/** Adds metrics of model list readings. An endpoint in several pools counts in each. */
 export function addModelListMetrics(metrics: Exposition): OnModelList {
   const lists = metrics.counter({
     name: "umbra_model_list_reads_total",
-    help: "Readings of endpoints' model lists by outcome: `refused` is 401 or 403.",
+    help: "Reads of endpoints' model lists by outcome; `refused` is 401 or 403.",
     labels: ["pool", "outcome"],
   });
   return (pools, outcome) => {
@@ -17,16 +17,16 @@ export function addModelListMetrics(metrics: Exposition): OnModelList {
   };
 }
 
-/** Adds scrapes. An endpoint of several pools counts in each. */
+/** Adds scrape metrics. An endpoint in several pools counts in each. */
 export function addScrapeMetrics(metrics: Exposition): OnScrape {
   const scrapes = metrics.counter({
     name: "umbra_scrapes_total",
-    help: "Scrapes of endpoints by outcome: `refused` is 401 or 403, `wrong_page` JSON, HTML, compressed or nothing, `too_complex` more than is read.",
+    help: "Scrapes of endpoints by outcome: `refused` is 401 or 403; `wrong_page` is JSON, HTML, compressed or empty; `too_complex` exceeds the limits.",
     labels: ["pool", "outcome"],
   });
   const took = metrics.histogram({
     name: "umbra_scrape_duration_seconds",
-    help: "One scrape of one endpoint.",
+    help: "Duration of a scrape of an endpoint.",
     labels: ["pool"],
     bounds: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
   });

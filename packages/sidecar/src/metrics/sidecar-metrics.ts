@@ -27,16 +27,16 @@ export interface SidecarMetricsOptions {
   readonly pools: PoolRegistry;
   /** Monotonic, in ms. */
   readonly now: () => number;
-  /** Pairs kept so far. */
+  /** Returns the number of pairs kept so far. */
   readonly pairs: () => number;
-  /** The reference endpoint picker's names besides our own. */
+  /** True to add the reference endpoint picker's names. */
   readonly isCompatible: boolean;
 }
 
 const storedKinds = ["samples", "captures"] as const;
 export type StoredKind = (typeof storedKinds)[number];
 
-/** What the sidecar tells Prometheus. Label values come from configuration and closed lists, and are few. */
+/** Prometheus metrics of the sidecar. Label values come from configuration and closed lists, and are few. */
 export interface SidecarMetrics extends ProcessMetrics {
   readonly exposition: Exposition;
   readonly labels: PickLabels;
@@ -47,15 +47,15 @@ export interface SidecarMetrics extends ProcessMetrics {
   readonly modelListRead: OnModelList;
   readonly poolTold: (event: PoolEvent) => void;
   readonly queueTold: OnQueue;
-  /** A twin was ended because its client went away. */
+  /** A twin was ended because its client disconnected. */
   twinCancelled(): void;
-  /** An answer was not measured to its end: it is too long, or there is no time for it. */
+  /** An answer was not measured to its end: it was too long, or there was no time. */
   observeOverloaded(lane: Lane): void;
-  /** The thread that reads answers has ended, and is to be started again. */
+  /** The thread that reads answers ended and will be restarted. */
   answerThreadEnded(): void;
-  /** Nobody has caught an error. */
+  /** An uncaught error occurred. */
   faulted(): void;
-  /** What is to be kept could not be written. */
+  /** Data could not be stored. */
   storageFailed(what: StoredKind): void;
 }
 
@@ -74,14 +74,14 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
   const streams = addProcessMetrics(exposition);
   const cancelled = exposition.counter({
     name: "umbra_shadow_cancelled_total",
-    help: "Mirrored requests that were ended because the client of the original went away.",
+    help: "Twins that were ended because the client of the primary request disconnected.",
   });
   cancelled.at();
   const failures = addFailureMetrics(exposition);
   exposition.gauge(
     {
       name: "umbra_pairs",
-      help: "Pairs of a primary request and its twin that are kept.",
+      help: "Stored pairs of a primary request and its twin.",
     },
     () => [[[], pairs()]],
   );
@@ -116,28 +116,28 @@ type FailureMetrics = Pick<
   "observeOverloaded" | "answerThreadEnded" | "storageFailed" | "faulted"
 >;
 
-/** What was left undone so that picks go on. */
+/** Work that was skipped or failed so that picks continue. */
 function addFailureMetrics(exposition: Exposition): FailureMetrics {
   const overloaded = exposition.counter({
     name: "umbra_observe_overloaded_total",
-    help: "Answers that were not measured to their end: too many are measured at once, they are too long or come too fast, or the thread that reads them is behind or has ended.",
+    help: "Answers that were not measured to their end: too many at the same time, too long, too fast, or the reading thread was behind or had ended.",
     labels: ["lane"],
   });
   for (const lane of ["primary", "shadow"] as const) overloaded.at(lane);
   const ends = exposition.counter({
     name: "umbra_answer_thread_ends_total",
-    help: "Ends of the thread that reads observed answers; it is started again within a minute or so.",
+    help: "Unexpected ends of the thread that reads observed answers; it restarts within about a minute.",
   });
   ends.at();
   const unstored = exposition.counter({
     name: "umbra_storage_failures_total",
-    help: "What could not be written: samples of evaluations, or captures.",
+    help: "Failures to store data: samples of evaluations, or captures.",
     labels: ["kind"],
   });
   for (const kind of storedKinds) unstored.at(kind);
   const faults = exposition.counter({
     name: "umbra_uncaught_errors_total",
-    help: "Errors of this process that nobody has caught: each is a bug.",
+    help: "Uncaught errors in this process. Each is a bug.",
   });
   faults.at();
   return {

@@ -2,15 +2,15 @@ import { otherValue } from "./label-values.ts";
 
 /** One row for each combination of label values. */
 export interface Table<Row> {
-  /** Makes the row when it is asked for first. Makes no string and no array: some 15 ns for each value, six at most. */
+  /** Returns a row and creates it on first use. Allocates no string or array: about 15 ns per value, at most six values. */
   at(a?: string, b?: string, c?: string, d?: string, e?: string, f?: string): Row;
   rows(): readonly (readonly [values: readonly string[], row: Row])[];
 }
 
-/** Rows of one table at most; all that comes later shares one. */
+/** Maximum rows per table; all later ones share one row. */
 const maxRows = 2_000;
 
-/** What begins with the same values. */
+/** Rows that start with the same values. */
 interface Branch<Row> {
   row: Row | undefined;
   next: Map<string, Branch<Row>> | undefined;
@@ -30,7 +30,7 @@ export function createTable<Row>(
   }
 
   function addAt(values: readonly string[]): Row {
-    // Full: no branch is made for a row that will not be, but for the one that they all share.
+    // Table full: creates a branch only for the shared row.
     if (rows.length >= limit && !values.every((value) => value === otherValue)) {
       return addAt(values.map(() => otherValue));
     }

@@ -1,10 +1,10 @@
 /** Pauses mirroring to a shadow that fails. */
 export interface Breaker {
-  /** Whether one more request may go there. Half open, one at a time may: the trial. */
+  /** True if another request may be sent. When half open, only one trial at a time. */
   admits(requestId: string): boolean;
-  /** A request that was admitted is done. */
+  /** Records the result of an admitted request. */
   record(requestId: string, isError: boolean): void;
-  /** A request that was admitted is done, and nobody knows how: if it was the trial, there may be another one. */
+  /** Records that an admitted request ended with an unknown result. If it was the trial, allows another one. */
   giveUp(requestId: string): void;
   readonly state: "closed" | "open" | "half-open";
 }
@@ -12,13 +12,13 @@ export interface Breaker {
 const errorsInARow = 50;
 const errorShare = 0.2;
 const windowMs = 60_000;
-/** Fewer than this say nothing about a share. */
+/** Minimum requests for a meaningful error rate. */
 const minRequests = 50;
 const pauseMs = 60_000;
 const slots = 12;
 const slotMs = windowMs / slots;
 
-/** Opens after 50 errors in a row or 20 % in 60 s; tries again after 60 s. `now`: monotonic, ms. */
+/** Opens after 50 consecutive errors or an error rate of 20 % within 60 s. Tries again after 60 s. `now` is monotonic, in ms. */
 export function createBreaker(now: () => number): Breaker {
   let counts = newCounts();
   let [inARow, openedAt, isOpen] = [0, 0, false];
@@ -49,7 +49,7 @@ export function createBreaker(now: () => number): Breaker {
     },
     record(requestId, isError) {
       if (isOpen) {
-        // Requests from before it opened come home late: only the trial decides.
+        // Ignores late results from before it opened: only the trial decides.
         if (requestId !== trial) return;
         if (isError) open();
         else close();

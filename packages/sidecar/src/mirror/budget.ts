@@ -1,31 +1,31 @@
 import type { MirrorBudget } from "@umbra/envoy-config";
 import type { DropReason } from "@umbra/shadow";
 
-/** What a mirror may still use. */
+/** The remaining budget of a mirror. */
 export interface Budget {
-  /** Takes one request out of it, or says what is used up. There is no queue. */
+  /** Takes one request from the budget, or returns the exhausted limit. There is no queue. */
   take(bodyBytes: number): DropReason | undefined;
-  /** A request that was taken is over; `tokens` of its prompt and answer. */
+  /** A taken request ended. `tokens` counts its prompt and answer. */
   giveBack(): void;
   spend(tokens: number): void;
   readonly inFlight: number;
-  /** Used share of what ends an evaluation, 0..1. */
+  /** Used share of the limits that end an evaluation, 0 to 1. */
   readonly used: Readonly<Record<"requests" | "tokens" | "duration", number>>;
-  /** Requests, tokens or time are used up: nothing more will be mirrored. */
+  /** True if requests, tokens or time are used up: nothing more will be mirrored. */
   readonly isSpent: boolean;
 }
 
-/** What is absent has no limit. */
+/** An absent value means no limit. */
 export type BudgetLimits = { readonly [K in keyof MirrorBudget]?: MirrorBudget[K] | undefined };
 
-/** Creates a budget; `now` is monotonic, in ms. Its time runs from the first request. */
+/** Creates a budget. `now` is monotonic, in ms. The time starts with the first request. */
 export function createBudget(limits: BudgetLimits | undefined, now: () => number): Budget {
   let [inFlight, requests, tokens] = [0, 0, 0];
   let startedAt: number | undefined;
   const { maxBodyBytes = Number.POSITIVE_INFINITY, maxInFlight = Number.POSITIVE_INFINITY } =
     limits ?? {};
   const rate = limits?.maxRequestsPerSecond;
-  // A second's worth may go at once; a rate below one keeps room for one.
+  // Allows a burst of one second's requests, and at least one request.
   const depth = Math.max(1, rate ?? 0);
   let [level, filledAt] = [depth, now()];
 

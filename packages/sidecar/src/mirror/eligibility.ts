@@ -2,7 +2,7 @@ import type { Eligibility } from "@umbra/envoy-config";
 import { everyElement, type JsonField, jsonKeys } from "@umbra/openai/json";
 import type { RequestView } from "./request-view.ts";
 
-/** Why a request may not be mirrored: the first of these that applies, a closed list. */
+/** Reasons why a request is not eligible for mirroring. The first one that applies is used. */
 export const ineligibleReasons = [
   "method",
   "path",
@@ -16,8 +16,8 @@ export const ineligibleReasons = [
 export type IneligibleReason = (typeof ineligibleReasons)[number];
 
 /**
- * Why a request may not be mirrored; undefined where it may: the policy names it, and sending it twice changes nothing in
- * the world. A path counts as the endpoint gets it or as the client sent it.
+ * Returns the reason why a request is not eligible; undefined if it is: the policy allows it, and sending it twice has
+ * no side effects. The path may match in the endpoint's or in the client's form.
  */
 export function ineligibleFor(
   request: RequestView,
@@ -34,7 +34,7 @@ export function ineligibleFor(
   return hasServerTools(request) ? "server_tools" : undefined;
 }
 
-/** Requests that a server keeps, or that lean on one that it kept. */
+/** True for requests that a server stores, or that refer to a stored one. */
 function isStateful(request: RequestView): boolean {
   const fields = request.fields;
   const isTrue = (name: string) => {
@@ -46,19 +46,19 @@ function isStateful(request: RequestView): boolean {
   if (isGiven("previous_response_id") || isGiven("conversation") || isGiven("container")) {
     return true;
   }
-  // Responses are stored unless the request says no.
+  // The Responses API stores responses unless the request disables it.
   const store = fields.get("store");
   const isKept = store?.kind !== "boolean" || store.value;
   return request.path === "/v1/responses" && isKept;
 }
 
-/** A list of tools larger than this is not looked into, and its request not mirrored. */
+/** Larger tool lists are not parsed, and the request is not mirrored. */
 const maxToolsBytes = 262_144;
-/** Tools that the client runs: the model only proposes the call. */
+/** Types of tools that the client runs: the model only proposes the call. */
 const clientTools: ReadonlySet<string> = new Set(["function", "custom"]);
 const typeKey = jsonKeys(["type"], []);
 
-/** Tools that the server runs would run twice. */
+/** True if the request has tools that the server runs, which would run twice. */
 function hasServerTools(request: RequestView): boolean {
   const fields = request.fields;
   const isGiven = (field: JsonField | undefined) => field !== undefined && field.kind !== "null";
@@ -69,7 +69,7 @@ function hasServerTools(request: RequestView): boolean {
   return !everyElement(request.body, tools, typeKey, isClientTool);
 }
 
-/** A tool without a type is one of the older form. */
+/** A tool without a type has the older format. */
 function isClientTool(type: JsonField | undefined): boolean {
   return type === undefined || (type.kind === "string" && clientTools.has(type.value));
 }

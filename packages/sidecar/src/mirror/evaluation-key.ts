@@ -1,4 +1,4 @@
-/** What an evaluation is called in admin calls, in the samples file and between threads. Nothing takes it apart. */
+/** The name of an evaluation in admin calls, in the samples file and between threads. Never parsed. */
 export function evaluationKey(route: string, candidate: string): string {
   return `${route} ${candidate}`;
 }

@@ -1,15 +1,15 @@
 import { hash } from "node:crypto";
 
 /**
- * Place of an id in 0..1, the same on every replica for the same key. A share of `p` takes the ids below `p`: raising it
- * adds ids and drops none.
+ * Maps an id to 0..1, the same in every process with the same key. A share of `p` selects the ids below `p`, so
+ * raising it only adds ids.
  */
 export function shareOf(key: string, id: string): number {
   const digest = hash("sha256", `${key}\n${id}`, "buffer");
   return digest.readUIntBE(0, 6) / 2 ** 48;
 }
 
-/** A name for an id that can't be turned back without the key; 16 hexadecimal digits. */
+/** A pseudonym of an id, which can't be reversed without the key; 16 hexadecimal digits. */
 export function pseudonym(key: string, id: string): string {
   return hash("sha256", `${key}\n${id}`).slice(0, 16);
 }

@@ -15,35 +15,35 @@ export interface MirrorGate {
   readonly route: string;
   /** The shadow pool's name. */
   readonly candidate: string;
-  /** One of the mirrors that share the gate: they differ in their rule alone. */
+  /** One of the mirrors that share the controller; they only differ in their rule. */
   readonly mirror: Mirror;
-  /** When its first request was mirrored, on the gate's clock; undefined before. */
+  /** When its first request was mirrored, on the controller's clock; undefined before. */
   startedAtMs(): number | undefined;
-  /** Cheap, and without I/O: it is on every request's path. */
+  /** Cheap and without I/O, because it is on the hot path. */
   decide(request: RequestView): MirrorDecision;
-  /** A mirrored request's twin is over, or never came: called once for each. `end`: where it is known how. */
+  /** A twin ended or never arrived. Called once for each twin. `end` is its result, if known. */
   finished(requestId: string, end?: TwinEnd): void;
   /** 0..1,000,000 */
   setShare(perMillion: number): void;
-  /** `unjudged`: the thread that judges has ended. */
+  /** `unjudged`: the evaluation thread ended. */
   pause(reason: "paused" | "protection" | "unjudged"): void;
   resume(): void;
-  /** For good: the evaluation is over. */
+  /** Permanent: the evaluation is over. */
   stop(): void;
   state(): MirrorState;
   counts(): FunnelCounts;
 }
 
-/** How a twin has ended. */
+/** The result of a twin. */
 export interface TwinEnd {
   readonly isError: boolean;
   readonly tokens: number;
 }
 
 export type MirrorDecision =
-  /** Not what the policy speaks of. */
+  /** Not eligible under the policy. */
   | { readonly kind: "ineligible" }
-  /** Not drawn; or drawn and dropped. */
+  /** Not sampled, or sampled and dropped. */
   | {
       readonly kind: "unmirrored";
       readonly drop: DropReason | undefined;
@@ -51,9 +51,9 @@ export type MirrorDecision =
     }
   | { readonly kind: "mirrored"; readonly session?: string };
 
-/** As the admin interface shows it. */
+/** The state that the admin interface shows. */
 export interface MirrorState {
-  /** `route` and `candidate` joined: the name to call it by. */
+  /** `route` and `candidate` combined, its name in admin calls. */
   readonly name: string;
   readonly route: string;
   readonly candidate: string;
@@ -65,7 +65,7 @@ export interface MirrorState {
   readonly pausedBy: "paused" | "protection" | "unjudged" | "stopped" | null;
   readonly breaker: "closed" | "open" | "half-open";
   readonly inFlight: number;
-  /** Requests that may not be mirrored, by reason; reasons without any are left out. */
+  /** Requests that are not eligible, by reason; reasons without requests are omitted. */
   readonly notEligible: Readonly<Partial<Record<IneligibleReason, number>>>;
   readonly eligible: number;
   readonly sampled: number;
@@ -76,7 +76,7 @@ export interface MirrorState {
 
 export interface MirrorGateOptions {
   readonly mirror: Mirror;
-  /** Largest body that is mirrored where no policy says another, in bytes; absent: any. */
+  /** Maximum size of a mirrored body without a policy, in bytes; absent: no limit. */
   readonly maxBodyBytes?: number;
   /** Monotonic, in ms. */
   readonly now: () => number;
@@ -86,7 +86,7 @@ export function createMirrorGate({ mirror, maxBodyBytes, now }: MirrorGateOption
   const { policy, pool: candidate, sampling } = mirror;
   const route = resourceName(mirror.origin.route);
   const key = evaluationKey(route, candidate);
-  // Candidates of one policy draw the same requests, so that they can be compared with each other.
+  // Candidates of one policy sample the same requests, so that they can be compared.
   const samplingKey = `umbra sampling ${policy?.name ?? route}`;
   const budget = createBudget(policy?.budget ?? { maxBodyBytes }, now);
   const breaker = createBreaker(now);
@@ -100,7 +100,7 @@ export function createMirrorGate({ mirror, maxBodyBytes, now }: MirrorGateOption
   function dropReason(request: RequestView): DropReason | undefined {
     if (pausedBy === "stopped" || pausedBy === "unjudged") return "paused";
     if (pausedBy !== null) return pausedBy;
-    // A budget that has no room must not use up the breaker's one trial.
+    // Checks the budget first: an exhausted budget must not use up the breaker's trial.
     if (breaker.state === "open") return "breaker";
     const reason = budget.take(request.body.length);
     if (reason !== undefined) return reason;
@@ -124,7 +124,7 @@ export function createMirrorGate({ mirror, maxBodyBytes, now }: MirrorGateOption
       eligible++;
       const name = sessionOf(request, sampling);
       const session = name === undefined ? {} : { session: name };
-      // What takes all need not be drawn.
+      // Sampling is not needed if all requests are mirrored.
       const isDrawn =
         perMillion >= 1_000_000 ||
         shareOf(samplingKey, name ?? request.requestId) * 1_000_000 < perMillion;

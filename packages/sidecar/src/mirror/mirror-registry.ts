@@ -10,32 +10,32 @@ import { isCensored } from "@umbra/shadow";
 import type { RequestObserver } from "../decision/request-observer.ts";
 import { createMirrorGate, type MirrorGate, type TwinEnd } from "./mirror-gate.ts";
 
-/** A mirror as a pick sees it. */
+/** A mirror with its controller, for a pick. */
 export interface GatedMirror {
   readonly mirror: Mirror;
   readonly gate: MirrorGate;
-  /** Makes Envoy mirror the request. */
+  /** The header that makes Envoy mirror the request. */
   readonly header: { readonly name: string; readonly value: string };
 }
 
-/** A twin as its mirror's gate counts it. */
+/** A twin that its mirror controller counts. */
 export interface CountedTwin {
   readonly mirror: string;
   readonly requestId: string;
-  /** It is under way, and its gate has not been told of its end. */
+  /** True while it runs and its controller has not been notified of its end. */
   isCounted: boolean;
 }
 
-/** Every mirror of the topology by name. Rules of one route that mirror to one pool share a gate. */
+/** Every mirror of the topology by name. Rules of one route that mirror to one pool share a controller. */
 export interface MirrorRegistry
   extends RequestObserver<{ readonly twins: readonly CountedTwin[] }> {
-  /** Mirrors by the names that a stream's metadata lists. */
+  /** Returns the mirrors that a stream's metadata lists. */
   of(names: string): readonly GatedMirror[];
   readonly gates: readonly MirrorGate[];
   gateOf(mirror: string): MirrorGate | undefined;
-  /** Tells the twin's gate of its end, once. */
+  /** Notifies the twin's controller of its end, once. */
   finished(twin: CountedTwin, end?: TwinEnd): void;
-  /** Whether what goes through the mirror is measured and judged. */
+  /** True if the mirror's requests are measured and evaluated. */
   isEvaluated(mirror: string): boolean;
 }
 
@@ -69,7 +69,7 @@ export function createMirrorRegistry(topology: Topology, now: () => number): Mir
       let list = lists.get(names);
       if (list === undefined) {
         list = decodeMirrors(names).flatMap((name) => mirrors.get(name) ?? []);
-        // Metadata comes from Envoy's configuration: there are as many lists as rules.
+        // The metadata comes from Envoy's configuration, so there are only as many lists as rules.
         if (lists.size < 10_000) lists.set(names, list);
       }
       return list;
@@ -97,7 +97,7 @@ export function createMirrorRegistry(topology: Topology, now: () => number): Mir
   };
 }
 
-/** A route's mirrors to one pool may be told different things, by rule; those with a policy are judged. */
+/** A route's mirrors to one pool may differ by rule. Those with a policy are evaluated and come first. */
 function evaluatedFirst(gates: readonly MirrorGate[]): readonly MirrorGate[] {
   const withPolicy = (gate: MirrorGate) => Number(gate.mirror.policy !== undefined);
   return gates.toSorted((a, b) => withPolicy(b) - withPolicy(a));

@@ -2,7 +2,7 @@ import type { ShadowReport } from "@umbra/shadow";
 import type { Logger } from "pino";
 import type { MirrorRegistry } from "./mirror-registry.ts";
 
-/** Mirroring that slows clients stops by itself. */
+/** Pauses mirroring if it slows down clients. */
 export function protectPrimary(
   reports: readonly ShadowReport[],
   { gates }: MirrorRegistry,
@@ -17,7 +17,7 @@ export function protectPrimary(
     gate.pause("protection");
     log.warn(
       { candidate: gate.candidate, ratio: alarm.value },
-      "mirroring is paused: mirrored requests are slower at the primary than others",
+      "mirroring is paused: mirrored requests are slower on the primary than other requests",
     );
   }
 }

@@ -1,15 +1,15 @@
 import type { Headers } from "@umbra/ext-proc";
 import type { RequestFields } from "@umbra/openai";
 
-/** What mirroring is decided by. */
+/** The request data that mirroring decisions use. */
 export interface RequestView {
   readonly requestId: string;
   readonly method: string;
-  /** As the endpoint gets it, without the query. */
+  /** The endpoint's path, without the query. */
   readonly path: string;
-  /** As the client sent it, without the query. */
+  /** The client's path, without the query. */
   readonly clientPath: string;
-  /** As the client named it. */
+  /** The client's model name. */
   readonly model: string | undefined;
   readonly priority: "Critical" | "Standard" | "Sheddable";
   readonly headers: Headers;

@@ -1,14 +1,14 @@
 import type { MirrorRewrite } from "@umbra/envoy-config";
 import { editJson, type JsonEditOld, type JsonEditValue } from "@umbra/openai/json";
 
-/** The shadow's copy of a request's body, or undefined where nothing is to be changed. */
+/** Creates the twin's body; undefined if it does not change. */
 export function rewriteBody(
   body: Uint8Array,
   request: {
     readonly path: string;
-    /** As the body names it. */
+    /** The model in the body. */
     readonly model: string | undefined;
-    /** As the client named it, where that is known to be another name. */
+    /** The client's model name, if it differs. */
     readonly clientModel?: string | undefined;
     readonly isStream: boolean;
   },
@@ -26,7 +26,7 @@ export function rewriteBody(
   return editJson(body, { set, remove });
 }
 
-/** The name that the shadow knows the model by: by the client's name for it, else by that in the body. */
+/** Returns the shadow's name of the model: mapped from the client's name, else from the name in the body. */
 export function shadowModel(
   clientModel: string | undefined,
   model: string | undefined,
@@ -36,13 +36,13 @@ export function shadowModel(
   return model !== undefined && Object.hasOwn(names, model) ? names[model] : model;
 }
 
-/** Formats in which a stream counts its tokens only when asked to. */
+/** Formats whose streams report token usage only on request. */
 const usagePaths: ReadonlySet<string> = new Set(["/v1/chat/completions", "/v1/completions"]);
 
-/** Options are a few words. Longer ones are replaced: to parse them would hold up all other requests. */
+/** Options are short. Longer ones are replaced, because parsing them would delay all other requests. */
 const maxOptionsBytes = 1_024;
 
-/** The copy's answer is read here alone: it may carry what the client did not ask for. */
+/** Only Umbra reads the twin's answer, so it may contain more than the client requested. */
 function withUsage(old: JsonEditOld | undefined): unknown {
   const options: unknown =
     old === undefined || old.bytes > maxOptionsBytes ? {} : JSON.parse(old.text());

@@ -2,7 +2,7 @@ import type { MirrorSampling } from "@umbra/envoy-config";
 import type { JsonField } from "@umbra/openai/json";
 import type { RequestView } from "./request-view.ts";
 
-/** What a request is drawn by: its session's name; undefined where it has none, or is drawn by itself. */
+/** Returns the session of a request for sampling; undefined if it has none or is sampled individually. */
 export function sessionOf(request: RequestView, sampling: MirrorSampling): string | undefined {
   if (sampling.by === "request") return undefined;
   const { sessionKey } = sampling;
@@ -18,12 +18,12 @@ export function sessionOf(request: RequestView, sampling: MirrorSampling): strin
   }
 }
 
-/** A prompt longer than this is not parsed: its first bytes do not change from turn to turn. */
+/** Longer prompts are not parsed: their first bytes stay the same in each turn. */
 const maxParsedBytes = 65_536;
 
 /**
- * The prompt up to its first user message, at most `bytes` of it. Later turns append to a conversation, so this part
- * stays the same from its first turn on.
+ * Returns the prompt up to its first user message, at most `bytes` bytes. Later turns append to the conversation, so
+ * this part never changes.
  */
 function promptStart(request: RequestView, bytes: number): string | undefined {
   const fields = request.fields;
@@ -47,7 +47,7 @@ function firstTurn(prompt: string): string | undefined {
     );
     return JSON.stringify(messages.slice(0, first + 1 || 1));
   } catch {
-    // Not for us to judge: the bytes as they are will do.
+    // Invalid JSON: uses the raw bytes.
     return undefined;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Names that several lists have: each is there as long as one of them has it. Changes by what one list adds and takes
- * away: a pool of many endpoints must not be counted again for each.
+ * Counts names across several lists: a name exists while at least one list has it. Updated incrementally, so that a
+ * pool with many endpoints is not recounted for each change.
  */
 export class NameCounts {
   readonly #counts = new Map<string, number>();
@@ -26,7 +26,7 @@ export class NameCounts {
   }
 }
 
-/** The base models of adapters, by all lists; where lists differ, the one that was named first. */
+/** The base models of adapters across all lists. If lists differ, the first one wins. */
 export class Parents {
   readonly #byAdapter = new Map<string, NameCounts>();
 

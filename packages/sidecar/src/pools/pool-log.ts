@@ -1,15 +1,12 @@
 import type { PoolEvent } from "@umbra/scheduler";
 import type { Logger } from "pino";
 
-/** What changes how requests are picked; the picks themselves are counted, not logged. */
+/** Logs pool events that change how requests are picked. The picks themselves are counted, not logged. */
 export function logPoolEvent(event: PoolEvent, log: Logger): void {
   if (event.type === "ejected") {
-    log.warn(event, "endpoint ejected after repeated failures: it gets no requests for a while");
+    log.warn(event, "endpoint ejected after repeated failures: it temporarily gets no requests");
   } else if (event.type === "avoided") {
-    log.warn(
-      event,
-      "an endpoint answers more often with errors than the others: it gets few requests",
-    );
+    log.warn(event, "an endpoint has a higher error rate than the others: it gets few requests");
   } else if (event.type === "reinstated" || event.type === "restarted") {
     log.info(event, `an endpoint was ${event.type}`);
   }

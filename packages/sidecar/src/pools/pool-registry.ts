@@ -21,30 +21,30 @@ import {
 import type { EngineName } from "@umbra/scheduler/metrics";
 import { ServedModels } from "./served-models.ts";
 
-/** A pool that requests are picked in: its scheduler state, and which model names it serves. */
+/** A pool in which Umbra picks: its scheduler state and its model names. */
 export interface ServedPool {
   readonly name: string;
-  /** Of its resource. */
+  /** Namespace of its resource. */
   readonly namespace: string;
   readonly state: PoolState;
-  /** Names that InferenceModels list; empty when none does: then every name is let through. */
+  /** Model names from InferenceModels. If empty, every name is accepted. */
   readonly listedModels: ReadonlySet<string>;
-  /** Where the model of a request stands whose body is not read. */
+  /** The header with the model, if the body is not read. */
   readonly modelHeader: string | undefined;
   readonly onlyModel: string | undefined;
-  /** What each endpoint runs, as its metrics page says, by address. */
+  /** The engine of each endpoint, from its metrics page, by address. */
   readonly engines: Map<string, EngineName>;
-  /** The names that the endpoints serve. */
+  /** The model names that the endpoints serve. */
   readonly served: ServedModels;
-  /** As InferenceModels say; Standard where none does. */
+  /** Returns the priority from InferenceModels; Standard by default. */
   priorityOf(model: string | undefined): Model["criticality"];
   /** Priorities by the name of an InferenceObjective. */
   readonly objectives: ReadonlyMap<string, number>;
-  /** The name to ask an endpoint for, as InferenceModels and InferenceModelRewrites say. */
+  /** Returns the model name for the endpoint, from InferenceModels and InferenceModelRewrites. */
   readonly rewrite: ModelRewriter;
-  /** Fallbacks that a gateway is told of which Umbra has not rendered: many take one endpoint only. */
+  /** Number of fallback endpoints for third-party gateways: many accept only one endpoint. */
   readonly gatewayFallbacks: number;
-  /** Where requests wait while the pool is full; undefined where its configuration has no flow control. */
+  /** The queue of requests while the pool is saturated; undefined without flow control. */
   readonly queue: FlowQueue | undefined;
 }
 
@@ -54,27 +54,27 @@ export interface PoolRegistryOptions {
   readonly now: () => number;
   readonly random: () => number;
   readonly staleAfterMs: number;
-  /** Told of what happens in any pool, picks included. */
+  /** Called for events of any pool, including picks. */
   readonly onEvent?: (event: PoolEvent) => void;
-  /** Told of what happens in the queue of any pool. */
+  /** Called for events of any pool's queue. */
   readonly onQueue?: (pool: string, event: FlowEvent) => void;
-  /** Endpoints named after the picked one, by whatever gateway; absent: as each pool's configuration says. */
+  /** Number of fallback endpoints, for all gateways; absent: from each pool's configuration. */
   readonly fallbacks?: number;
-  /** No request waits longer in a queue, in ms; absent: as the queue's configuration says. */
+  /** Maximum time in a queue, in ms; absent: from the queue's configuration. */
   readonly maxWaitMs?: number;
-  /** As the scheduler's: one pick in so many is measured plugin by plugin. */
+  /** Measure the plugins in 1 of this many picks, as in the scheduler. */
   readonly timeEvery?: number;
 }
 
 /**
- * Builds the state of every pool of the topology that Umbra picks in.
+ * Builds the state of every pool in which Umbra picks.
  *
- * @throws Error for an EndpointPickerConfig that can't be used; `umbra check` finds those with their places
+ * @throws Error for an invalid EndpointPickerConfig; `umbra check` reports these with their place
  */
 export function createPoolRegistry(topology: Topology, options: PoolRegistryOptions): PoolRegistry {
   const registry = new Map<string, ServedPool>();
   const configured = topology.pools.filter(({ pickerConfig }) => pickerConfig !== undefined);
-  // Of one pool, unless its configuration says otherwise.
+  // Default limit for the queue of one pool.
   const queuedBytes = sidecarBounds.queuedBytes / Math.max(1, configured.length);
   for (const pool of topology.pools) {
     if (pool.picker !== "umbra") continue;
@@ -121,7 +121,7 @@ function queueOf(
   { now, onQueue, maxWaitMs = Number.POSITIVE_INFINITY }: PoolRegistryOptions,
 ): FlowQueue {
   const { ttlMs = defaultTtlMs, noEndpointTtlMs = ttlMs } = settings;
-  // The client is to be told by the queue, and not by a gateway that has waited enough.
+  // The queue should answer the client before the gateway's own timeout.
   const longestMs = 0.9 * maxWaitMs;
   return createFlowQueue({
     ...settings,

@@ -2,18 +2,18 @@ import type { ModelList as List } from "@umbra/openai";
 import type { PoolState } from "@umbra/scheduler";
 import { NameCounts, Parents } from "./name-counts.ts";
 
-/** What one endpoint says it serves. Without `entries` the names alone are shown. */
+/** The model list of one endpoint. Without `entries`, only the names are shown. */
 export interface ModelList extends Omit<List, "entries">, Partial<Pick<List, "entries">> {
-  /** The endpoint shows the list to those alone who have its key. */
+  /** True if the endpoint shows the list only with its key. */
   readonly isGuarded?: boolean;
 }
 
-/** Adapters that a page has named and no list has, by endpoint: more are not kept. */
+/** Maximum adapters per endpoint that only the metrics page names. */
 const maxActive = 1_000;
 const maxUnionModels = 1_000;
 const maxUnionCharacters = 524_288;
 
-/** Which names the endpoints of a pool serve, by their model lists and metrics pages. */
+/** The model names that the endpoints of a pool serve, from their model lists and metrics pages. */
 export class ServedModels {
   readonly #state: PoolState;
   readonly #byEndpoint = new Map<string, StoredList>();
@@ -33,13 +33,13 @@ export class ServedModels {
     this.#state = state;
   }
 
-  /** Takes the list of one endpoint. Returns whether its names have changed. */
+  /** Records the list of one endpoint. Returns true if its names changed. */
   record(address: string, models: ModelList): boolean {
     const before = this.#byEndpoint.get(address);
     const stored = storedList(models);
     this.#unread.delete(address);
     this.#forgetActive(address);
-    // An endpoint that comes back is new to the pool, though its list may be as before.
+    // An endpoint that returns is new to the pool, even if its list is unchanged.
     this.#state.recordModels(address, models);
     this.#forgetStrangers();
     if (before !== undefined && isSame(before, stored)) return false;
@@ -50,8 +50,8 @@ export class ServedModels {
   }
 
   /**
-   * Takes adapters that an endpoint's metrics page names: they are adapters even where no list can be read. Returns
-   * whether the endpoint's list lacks one of them, so that it is due to be read again.
+   * Records adapters from an endpoint's metrics page, which are known even without a model list. Returns true if the
+   * endpoint's list lacks one of them, so that it should be read again.
    */
   recordNamed(address: string, names: ReadonlySet<string>): boolean {
     if (names.size === 0) return false;
@@ -67,22 +67,22 @@ export class ServedModels {
     return missing.length > 0;
   }
 
-  /** The endpoint has answered 404: its list may have changed. */
+  /** Records that the endpoint answered 404, because its list may have changed. */
   doubt(address: string): void {
     this.#doubted.add(address);
   }
 
-  /** Whether the endpoint's list was doubted since this was last called. */
+  /** Returns true if `doubt` was called for the endpoint since the last call. */
   takeDoubt(address: string): boolean {
     return this.#doubted.delete(address);
   }
 
-  /** The endpoint answers: it counts as serving any name until its list is read. */
+  /** Records that the endpoint answers. Until its list is read, it counts as serving any name. */
   reached(address: string): void {
     if (!this.#byEndpoint.has(address)) this.#unread.add(address);
   }
 
-  /** Whether an endpoint answers whose list was never read. */
+  /** True if an endpoint answers but its list was never read. */
   hasUnread(): boolean {
     return this.#unread.size > 0;
   }
@@ -95,7 +95,7 @@ export class ServedModels {
     return (this.adapters.has(model) || this.#named.names.has(model)) && !this.base.has(model);
   }
 
-  /** The base model of an adapter; of any other name the name itself. */
+  /** Returns the base model of an adapter, or any other name unchanged. */
   baseOf(model: string): string {
     return this.#parents.of(model) ?? model;
   }
@@ -108,19 +108,19 @@ export class ServedModels {
     return this.#base.names;
   }
 
-  /** No two lists that were read have different base models: an endpoint may choose for a request without a model. */
+  /** True if all known lists have the same base models: then an endpoint may serve a request without a model. */
   get hasOneBase(): boolean {
     return this.#baseLists.names.size <= 1;
   }
 
-  /** One list of all names, as `GET /v1/models` answers it; undefined while the endpoints' lists are equal. */
+  /** One list of all names, for `GET /v1/models`; undefined while the endpoints' lists are equal. */
   get union(): string | undefined {
     if (this.#lists.names.size <= 1) return undefined;
     this.#union ??= unionOf([...this.#byEndpoint.values()]);
     return this.#union;
   }
 
-  /** Whether any endpoint shows its list to those alone who have its key. */
+  /** True if any endpoint shows its list only with its key. */
   get isGuarded(): boolean {
     return this.#guarded > 0;
   }
@@ -157,7 +157,7 @@ export class ServedModels {
   }
 }
 
-/** A list with what it is compared by: made once, however often it is compared. */
+/** A list with its comparison keys, which are computed once. */
 interface StoredList {
   readonly models: ModelList;
   readonly names: ReadonlySet<string>;
@@ -181,7 +181,7 @@ function isSame(a: StoredList, b: StoredList): boolean {
   return a.key === b.key && (a.models.isGuarded ?? false) === (b.models.isGuarded ?? false);
 }
 
-/** Each name once: base models before adapters, each sorted, so that it doesn't matter which list was read first. */
+/** Merges the lists, without duplicates: sorted base models, then sorted adapters, independent of the reading order. */
 function unionOf(lists: readonly StoredList[]): string {
   const shown: string[] = [];
   let length = 0;
@@ -194,7 +194,7 @@ function unionOf(lists: readonly StoredList[]): string {
   return `{"object":"list","data":[${shown.join(",")}]}`;
 }
 
-/** Sorted by name, each as the first list has it. A name that is a base model anywhere is no adapter. */
+/** Sorted by name, each entry from the first list that has it. A base model in any list is not an adapter. */
 function entriesOf(lists: readonly StoredList[], kind: "base" | "adapters"): string[] {
   const entries = new Map<string, string>();
   const base = new Set(kind === "base" ? [] : lists.flatMap(({ models }) => models.base));

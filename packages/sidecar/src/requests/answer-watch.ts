@@ -2,21 +2,21 @@ import type { Headers } from "@umbra/ext-proc";
 import { isErrorStatus, type Lease } from "@umbra/scheduler";
 import { answeredByEndpoint } from "./logged-answer.ts";
 
-/** Learns how an endpoint answers from what passes the pick's own stream, where a gateway sends the answer through it. */
+/** Learns how an endpoint answers, if the gateway sends the answer through the pick stream. */
 export interface AnswerWatch {
   headers(lease: Lease, answer: AnswerHeaders): void;
   body(lease: Lease, bytes: number, isEnd: boolean): void;
-  /** The stream is over. */
+  /** The stream ended. */
   over(lease: Lease): void;
-  /** The lease knows how the endpoint has answered. */
+  /** True if the result was reported to the lease. */
   readonly isReported: boolean;
 }
 
 export interface AnswerHeaders {
   readonly headers: Headers;
-  /** The endpoint that has answered; undefined where nobody says. */
+  /** The endpoint that answered; undefined if unknown. */
   readonly served: string | undefined;
-  /** Envoy's response code details; undefined where the gateway does not send them. */
+  /** Envoy's response code details; undefined if the gateway does not send them. */
   readonly details: string | undefined;
   readonly isEnd: boolean;
 }
@@ -25,7 +25,7 @@ export function createAnswerWatch(): AnswerWatch {
   return new Watch();
 }
 
-/** A class: one is made for each request. */
+/** A class, because one is created per request. */
 class Watch implements AnswerWatch {
   isReported = false;
   #isOk = false;
@@ -35,7 +35,7 @@ class Watch implements AnswerWatch {
     if (served !== undefined) lease.servedBy(served);
     const status = Number(headers.get(":status"));
     this.#isOk = status >= 200 && status < 300;
-    // Without details the status is all there is, and the gateway's own replies pass for the endpoint's.
+    // Without details, only the status is known, so the gateway's own replies look like the endpoint's.
     if (details !== undefined && answeredByEndpoint(status, details) === undefined) lease.release();
     else if (isErrorStatus(status)) {
       this.isReported = true;
@@ -50,7 +50,7 @@ class Watch implements AnswerWatch {
   }
 
   over(lease: Lease): void {
-    // A gateway that sends no bodies says no more than the status; one that does has cut this one short.
+    // Without bodies, only the status counts. With bodies, this answer was truncated.
     if (!this.#hasBody && !this.isReported) this.#end(lease);
   }
 

@@ -1,9 +1,9 @@
 import { type PathRewriter, pathRewriterOf, routesOf, type Topology } from "@umbra/envoy-config";
 
-/** What routes make of paths, by `Route.name`; a route that leaves them as they are has no entry. */
+/** Path rewrites of routes, by `Route.name`. Routes without a rewrite have no entry. */
 export type BackendPaths = ReadonlyMap<string, PathRewriter>;
 
-/** Envoy rewrites a path behind its filters: a pick sees what the client sent, and works out what the endpoint gets. */
+/** Envoy rewrites a path after its filters: a pick sees the client's path and computes the endpoint's. */
 export function backendPaths(topology: Topology): BackendPaths {
   const rewriters = new Map<string, PathRewriter>();
   for (const route of routesOf(topology)) {

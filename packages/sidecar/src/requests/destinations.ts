@@ -1,21 +1,21 @@
 import type { StandingRoute } from "@umbra/ext-proc";
 
-/** The routes to endpoints and their fallbacks, each made once. */
+/** Cache of the routes to endpoints and their fallbacks. */
 export interface Destinations {
-  /** @param count so many of the fallbacks are told */
+  /** @param count number of fallbacks to include */
   routeTo(endpoint: string, fallbacks: readonly string[], count: number): StandingRoute;
 }
 
-/** Routes kept; then all are forgotten. 16 endpoints with two fallbacks are 3,360. */
+/** Maximum cached routes; above it, the cache is cleared. 16 endpoints with two fallbacks give 3,360. */
 const maxRoutes = 16_384;
 
 interface Branch {
   route: StandingRoute | undefined;
-  /** Of most there is none: the last fallback has nothing behind it. */
+  /** Usually absent: the last fallback has no next one. */
   next: Map<string, Branch> | undefined;
 }
 
-/** @param say makes the route from the list of endpoints, as the gateway is told it */
+/** @param say creates the route from the list of endpoints, in the gateway's form */
 export function createDestinations(say: (list: string) => StandingRoute): Destinations {
   let root: Branch = { route: undefined, next: undefined };
   let routes = 0;

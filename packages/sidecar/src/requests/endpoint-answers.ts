@@ -5,10 +5,10 @@ import type { LiveLeg, LiveRequest } from "./live-request.ts";
 import { loggedAnswer, retriedAnswer } from "./logged-answer.ts";
 
 /**
- * Brings each answer to the health of its pool, once, from whoever sees it first: the access log of an Envoy or the
- * observe stream. What the pick's own stream has seen is not reported again.
+ * Reports each answer once to its pool's health tracking, from the source that sees it first: Envoy's access log or
+ * the observe stream. Skips answers that the pick stream already reported.
  *
- * @param onNotFound an endpoint has answered 404: the model may have gone from it since its list was read
+ * @param onNotFound called when an endpoint answers 404: it may have unloaded the model since its list was read
  */
 export function createEndpointAnswers(
   onNotFound: (pool: string, address: string) => void,
@@ -31,7 +31,7 @@ export function createEndpointAnswers(
       const { failed, last } = loggedAnswer(line, destinations);
       for (const address of failed) leg.pool?.recordAnswer(address, retriedAnswer);
       if (last === undefined) return;
-      // Only the measured answer tells whether it was good.
+      // Only the measured answer shows whether it was good.
       if (leg.measured?.hasEnded === false && isGood(last.answer)) leg.good = last;
       else report(leg, last.address, last.answer);
     },
@@ -49,14 +49,14 @@ export function createEndpointAnswers(
   };
 }
 
-/** How a leg ends whose endpoint has failed behind a status that does not say so. */
+/** Results of legs whose endpoint failed despite a success status. */
 const failures: ReadonlySet<LegClass> = new Set<LegClass>([
   "timeout",
   "truncated",
   "stream_error",
   "malformed",
 ]);
-/** Says nothing about the endpoint; of connections that failed the access log knows whose fault it was. */
+/** Has no information about the endpoint. For failed connections, the access log shows who caused it. */
 const unknown: ReadonlySet<LegClass> = new Set<LegClass>([
   "connect",
   "client_cancelled",
@@ -66,7 +66,7 @@ const unknown: ReadonlySet<LegClass> = new Set<LegClass>([
 
 function measuredAnswer({ class: how, status, ttftMs }: Leg): EndpointAnswer | undefined {
   if (unknown.has(how)) return undefined;
-  // A server's own 408 blames the client: an error, as the access log has it.
+  // A model server's own 408 counts as an error, as in the access log.
   if (failures.has(how) && status !== 408) return { status, ok: false };
   return ttftMs === undefined ? { status } : { status, ttftMs };
 }

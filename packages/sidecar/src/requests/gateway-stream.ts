@@ -11,23 +11,23 @@ import type { ServedPool } from "../pools/pool-registry.ts";
 import type { BackendPaths } from "./backend-paths.ts";
 import { createDestinations, type Destinations } from "./destinations.ts";
 
-/** What gateways are spoken to with that Umbra has not rendered: the names of the endpoint picker protocol. */
+/** Protocol options for third-party gateways: names from the endpoint picker protocol. */
 export interface GatewayOptions {
-  /** The pool of streams that name none; absent: the only pool, where there is one only. */
+  /** The pool of streams that don't name one; absent: the only pool, if there is just one. */
   readonly pool?: string;
-  /** Header, and key of the metadata, that names the picked endpoints; `x-gateway-destination-endpoint` when absent. */
+  /** Header and metadata key for the picked endpoints; `x-gateway-destination-endpoint` when absent. */
   readonly destination?: string;
-  /** Namespace of the metadata that names them; `envoy.lb` when absent. */
+  /** Metadata namespace for the picked endpoints; `envoy.lb` when absent. */
   readonly namespace?: string;
-  /** Namespace of the metadata that names the endpoints that may be picked; `envoy.lb.subset_hint` when absent. */
+  /** Metadata namespace of the endpoints to choose from; `envoy.lb.subset_hint` when absent. */
   readonly subsetNamespace?: string;
-  /** How bodies come from a gateway that does not say; as the protocol demands, in full duplex, when absent. */
+  /** Body mode of a gateway that does not announce it; full duplex when absent, as the protocol requires. */
   readonly unsaidMode?: "FULL_DUPLEX_STREAMED" | "BUFFERED";
-  /** Its filter has `allow_mode_override`. */
+  /** True if its filter has `allow_mode_override`. */
   readonly mayOverrideMode?: boolean;
 }
 
-/** The same, filled in. */
+/** `GatewayOptions` with all defaults. */
 export interface GatewayProtocol {
   readonly pool: string | undefined;
   readonly destination: string;
@@ -38,12 +38,12 @@ export interface GatewayProtocol {
   readonly unsaidMode: BodyMode;
   readonly mayOverrideMode: boolean;
   readonly paths: BackendPaths;
-  /** As a bootstrap that Umbra has rendered is told of a pick, and as others are. */
+  /** How a pick is returned to a rendered gateway and to third-party gateways. */
   readonly own: Destinations;
   readonly foreign: Destinations;
 }
 
-/** @param pools names of those that Umbra picks in */
+/** @param pools names of the pools in which Umbra picks */
 export function gatewayProtocol(
   options: GatewayOptions,
   pools: Iterable<string>,
@@ -72,23 +72,23 @@ export function gatewayProtocol(
   };
 }
 
-/** Whose stream it is, and how its gateway is told of a pick. */
+/** Identifies a stream, and how to return a pick to its gateway. */
 export interface GatewayStream {
   readonly lane: Lane;
   readonly pool: string;
   readonly mirrors: string;
-  /** How bodies come where the gateway does not say. */
+  /** Body mode if the gateway does not announce it. */
   readonly unsaidMode: BodyMode;
   readonly mayOverrideMode: boolean;
-  /** Its Envoy sends a body twice that has come in full duplex and ends with trailers: its routes are retried (envoy#45470). */
+  /** True if its Envoy duplicates full-duplex bodies that end with trailers, because its routes have retries (envoy#45470). */
   readonly repeatsTrailed: boolean;
-  /** The path that the endpoint gets of the client's; the same where the gateway is not Umbra's. Both without the query. */
+  /** Converts the client's path to the endpoint's; unchanged for third-party gateways. Both are without the query. */
   backendPath(path: string): string;
-  /** Endpoints that the gateway allows; undefined: all of the pool. */
+  /** Endpoints that the gateway allows; undefined: all endpoints of the pool. */
   subset(info: HeadersInfo): readonly string[] | undefined;
-  /** The endpoint that has answered, where the gateway tells. */
+  /** The endpoint that answered, if the gateway reports it. */
   served(info: ResponseInfo): string | undefined;
-  /** The endpoints in order of preference, as the gateway wants them told. */
+  /** Returns the endpoints in order of preference, in the gateway's form. */
   routeTo(picked: PickedEndpoints, pool: ServedPool): StandingRoute;
 }
 
@@ -97,7 +97,7 @@ export interface PickedEndpoints {
   readonly fallbacks: readonly string[];
 }
 
-/** Reads whose stream it is: a bootstrap that Umbra has rendered says so in the call's metadata. */
+/** Identifies a stream: a rendered gateway sends the data in the call's metadata. */
 export function gatewayStream({ metadata }: StreamInfo, protocol: GatewayProtocol): GatewayStream {
   const lane = metadata.get(streamMetadata.lane);
   const pool = metadata.get(streamMetadata.pool);
@@ -134,7 +134,7 @@ class OwnStream implements GatewayStream {
     this.lane = lane;
     this.pool = pool;
     this.mirrors = mirrors;
-    // Copies are not retried.
+    // Twins are not retried.
     this.repeatsTrailed = lane === "primary";
     this.#destinations = destinations;
     this.#rewriter = rewriter;
@@ -163,7 +163,7 @@ class ForeignStream implements GatewayStream {
   readonly mirrors = "";
   readonly unsaidMode: BodyMode;
   readonly mayOverrideMode: boolean;
-  /** Nobody here knows; `docs/gateways.md` tells. */
+  /** Unknown here; see `docs/gateways.md`. */
   readonly repeatsTrailed = false;
   readonly #protocol: GatewayProtocol;
 
@@ -197,7 +197,7 @@ class ForeignStream implements GatewayStream {
   }
 }
 
-/** Envoy's name for the address that it has sent the request to. */
+/** Envoy's attribute for the address to which it sent the request. */
 const servedAttribute = "upstream.address";
 
 function fieldOf(struct: unknown, key: string): unknown {
@@ -206,7 +206,7 @@ function fieldOf(struct: unknown, key: string): unknown {
     : undefined;
 }
 
-/** An IPv6 address that stands alone gets the brackets that endpoints have. */
+/** Adds brackets to a bare IPv6 address. */
 function bracketed(text: string): string {
   const entry = text.trim();
   const isBare = !entry.startsWith("[") && entry.indexOf(":") !== entry.lastIndexOf(":");

@@ -6,25 +6,25 @@ import { profileAttribute } from "@umbra/scheduler/config";
 import { controlHeader, wantedMs } from "../decision/control-headers.ts";
 import type { ServedPool } from "../pools/pool-registry.ts";
 
-/** What the scheduler is told of a request. Its prompt is mostly a view of the body, read while it is picked and never kept. */
+/** Creates the scheduler's view of a request. Its prompt is usually a view of the body. It is read only during the pick and never kept. */
 export function inferenceRequest(
   pool: ServedPool,
   request: {
-    /** As the endpoint is asked for it. */
+    /** The model name for the endpoint. */
     readonly model: string | undefined;
-    /** As the client named it. */
+    /** The client's model name. */
     readonly askedFor: string | undefined;
     readonly headers: Headers;
     readonly body: Uint8Array | undefined;
     readonly fields: RequestFields;
-    /** The conversation that the headers name. */
+    /** The session from the headers. */
     readonly session: string | undefined;
-    /** The endpoints that the gateway allows; undefined: all. */
+    /** Endpoints that the gateway allows; undefined: all. */
     readonly subset: readonly string[] | undefined;
   },
 ): InferenceRequest {
   const { model = "", askedFor, headers, body, fields, session, subset } = request;
-  // Written field by field: at some thousand a second the spreading of objects shows.
+  // Assigns fields one by one: spreading objects is measurable at thousands of requests per second.
   const asked: Draft = { model, criticality: pool.priorityOf(askedFor) };
   const prompt = promptOf(body, fields);
   if (prompt !== undefined) asked.prompt = prompt;
@@ -47,12 +47,12 @@ export function inferenceRequest(
 
 type Draft = { -readonly [field in keyof InferenceRequest]: InferenceRequest[field] };
 
-/** The conversation that the headers name, if they do. */
+/** Returns the session from the headers, if any. */
 export function sessionOf(headers: Headers): string | undefined {
   return sessionKey((name) => headers.get(name));
 }
 
-/** What profiles and plugins of the user's own may go by: the profile asked for, and the times wanted, in ms. */
+/** Attributes for custom profiles and plugins: the requested profile, and the target times, in ms. */
 function attributesOf(headers: Headers): InferenceRequest["attributes"] {
   const profile = controlHeader(headers, controlHeaders.profile);
   const ttftMs = wantedMs(headers, controlHeaders.ttft);
@@ -65,7 +65,7 @@ function attributesOf(headers: Headers): InferenceRequest["attributes"] {
   };
 }
 
-/** A limit is no forecast, but a low one bounds it. */
+/** A limit is not a forecast, but a low limit bounds the length. */
 const longestForecast = 256;
 
 function outputLimit(fields: RequestFields): number | undefined {

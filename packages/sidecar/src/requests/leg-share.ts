@@ -1,28 +1,28 @@
-/** What the copies of one answer may take of this thread, whatever becomes of them. */
+/** Limits the work of this thread for one recorded answer. */
 export interface LegShare {
-  /** A chunk has arrived. Returns false once the leg has sent more than its share. */
+  /** Records a chunk. Returns false after the leg exceeded its limit. */
   takes(chunkBytes: number, atMs: number): boolean;
 }
 
 export interface LegShareOptions {
-  /** The answer is a stream of events. */
+  /** True if the answer is an event stream. */
   readonly isStream: boolean;
 }
 
-/** Of an answer that is one body. */
+/** Maximum size of a non-streaming answer. */
 const maxBodyBytes = 32 * 1024 * 1024;
-/** Of a stream, which its pace bounds, too: 128 Ki tokens of 1 KiB each, as the likeliest others of a token make them. */
+/** Maximum size of a stream, whose rate is also limited: 128 Ki tokens of 1 KiB each, which is typical with log probabilities. */
 const maxStreamBytes = 128 * 1024 * 1024;
 /**
- * A stream: so much at once, and so much a second. A model that writes 1,000 tokens a second, each with its 20 most likely
- * others, sends 2 MB. While copies of a flood are taken, Envoy holds the answer itself back: so they end early.
+ * Burst and rate limit of a stream. 1,000 tokens per second with 20 log probabilities each are 2 MB per second.
+ * Reading a flooding stream makes Envoy delay the answer itself, so recording ends early.
  */
 const burstBytes = 4 * 1024 * 1024;
 const bytesPerMs = 2 * 1024;
-/** A smaller chunk counts as so many bytes: it costs as much. */
+/** Minimum bytes counted per chunk, because small chunks cost as much. */
 const leastChunkBytes = 512;
 
-/** The share of one leg. */
+/** Creates the limits of one leg. */
 export function createLegShare({ isStream }: LegShareOptions): LegShare {
   return isStream ? new PacedShare() : new WholeShare();
 }

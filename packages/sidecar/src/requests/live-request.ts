@@ -5,21 +5,21 @@ import type { RequestAccount } from "../decision/request-account.ts";
 import type { LoggedAnswer } from "./logged-answer.ts";
 import type { TabledRequest } from "./requests-by-id.ts";
 
-/** What the pick knows of a measured leg, and its copies on the observe stream do not carry. */
+/** Data about a measured leg that only the pick has and the observe stream does not carry. */
 export type PickedLeg = Omit<LegStart, "requestId" | "lane" | "pool" | "timeoutMs">;
 
-/** A leg whose answer is measured: its copies come on an observe stream. */
+/** A leg whose answer is measured through an observe stream. */
 export class MeasuredLeg {
   readonly picked: PickedLeg;
-  /** Learns how the answer ends. */
+  /** Is notified of the end of the answer. */
   readonly account: RequestAccount;
-  /** The observe stream has come. */
+  /** True if the observe stream has started. */
   hasBegun = false;
-  /** The answer has ended, whole or not, and what was read of it is known. */
+  /** True if the answer ended, complete or not, and its measurements are known. */
   hasEnded = false;
-  /** The answer has come to its end. */
+  /** True if the answer is complete. */
   isWhole = false;
-  /** We measure it no further, and do not know how it ends. */
+  /** True if measuring stopped early, so that its end is unknown. */
   isCut = false;
   recorder: LegRecorder | undefined = undefined;
 
@@ -31,51 +31,51 @@ export class MeasuredLeg {
 
 /** One side of a live request. */
 export abstract class LiveLeg {
-  /** Where an endpoint was picked for it; undefined before. */
+  /** The pool of its pick; undefined before the pick. */
   pool: PoolState | undefined = undefined;
   lease: Lease | undefined = undefined;
-  /** Undefined where its answer is not measured. */
+  /** Undefined if its answer is not measured. */
   measured: MeasuredLeg | undefined = undefined;
-  /** The pick's stream is over. */
+  /** True if the pick stream ended. */
   isOver = false;
-  /** The pool knows how the endpoint has answered. */
+  /** True if the result was reported to the pool. */
   isReported = false;
-  /** A line of an access log was found for it: the next one is of another request with the same id. */
+  /** True if an access log line was matched: the next line belongs to another request with the same id. */
   isLogged = false;
-  /** What the line says of a measured answer: reported when no measures come. */
+  /** The log line's result for a measured answer, used if no measurements arrive. */
   good: LoggedAnswer["last"] = undefined;
 
   abstract readonly request: LiveRequest;
 
-  /** An observe stream is to come, or a twin itself. */
+  /** True while an observe stream or a twin is expected. */
   get awaitsStream(): boolean {
     return this.measured?.hasBegun === false;
   }
 
-  /** A line of an access log could tell how the endpoint has answered. */
+  /** True if an access log line can report the endpoint's answer. */
   get awaitsLine(): boolean {
     return this.lease !== undefined && !this.isReported && !this.isLogged;
   }
 }
 
-/** One primary, with its twins; or a twin whose primary is not known here. */
+/** A primary request with its twins, or a twin whose primary is unknown here. */
 export class LiveRequest extends LiveLeg implements TabledRequest {
   readonly requestId: string;
   older: this | undefined = undefined;
   readonly twins: readonly LiveTwin[];
-  /** The model that the client named, where the copies carry another. */
+  /** The client's model name, if the forwarded request has another one. */
   clientModel: string | undefined = undefined;
-  /** Of its measured legs. */
+  /** Pairs its measured legs. */
   pairing: Pairing | undefined = undefined;
-  /** What captures keep of it. */
+  /** Texts kept for captures. */
   texts: Texts | undefined = undefined;
-  /** Streams that are open. */
+  /** Number of open streams. */
   streams = 1;
-  /** When it was sent, where it has twins. */
+  /** When it was sent, if it has twins. */
   sentMs: number | undefined = undefined;
-  /** When the last stream ended that something is awaited behind. */
+  /** When its last stream ended, if something is still expected. */
   idleSinceMs: number | undefined = undefined;
-  /** Its place among those that are idle. */
+  /** Its position in the ring of idle requests. */
   place = -1;
 
   constructor(requestId: string, mirrors: readonly string[]) {
@@ -88,12 +88,12 @@ export class LiveRequest extends LiveLeg implements TabledRequest {
     return this;
   }
 
-  /** Whether it is so of the primary or of a twin. */
+  /** True if the condition holds for the primary or for a twin. */
   some(isSo: (leg: LiveLeg) => boolean): boolean {
     return isSo(this) || (this.twins.length > 0 && this.twins.some(isSo));
   }
 
-  /** `mirror`: of a twin; undefined: the primary's. */
+  /** `mirror` selects a twin; undefined selects the primary. */
   legOf(mirror: string | undefined): LiveLeg | undefined {
     return mirror === undefined ? this : this.twinIn(mirror);
   }
@@ -103,14 +103,14 @@ export class LiveRequest extends LiveLeg implements TabledRequest {
   }
 }
 
-/** The copy of a request in one mirror's lane. */
+/** The twin of a request in one mirror. */
 export class LiveTwin extends LiveLeg {
   readonly request: LiveRequest;
   readonly mirror: string;
   isPicked = false;
-  /** Its mirror's gate counts it as under way. */
+  /** True while its mirror controller counts it as running. */
   isCounted = true;
-  /** Ends it at whatever point it is; undefined before its pick and after its end. */
+  /** Ends the twin at any stage; undefined before its pick and after its end. */
   fail: (() => void) | undefined = undefined;
 
   constructor(request: LiveRequest, mirror: string) {

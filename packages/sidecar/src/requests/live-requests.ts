@@ -5,7 +5,7 @@ import { type LiveLeg, LiveRequest, type LiveTwin } from "./live-request.ts";
 import { RequestsById } from "./requests-by-id.ts";
 
 export interface LiveRequestsOptions {
-  /** Whether the mirror's lane ends a request whose pick stream fails. */
+  /** True if the mirror's lane ends a request when its pick stream fails. */
   readonly canCancel: (mirror: string) => boolean;
   readonly onCancel: (mirror: string) => void;
   readonly observers: readonly RequestObserver<LiveRequest>[];
@@ -13,34 +13,34 @@ export interface LiveRequestsOptions {
   readonly now: () => number;
   /** Uniform in [0, 1); `Math.random` when absent. */
   readonly random?: () => number;
-  /** How long the answer's last copy may come behind the end of the pick's stream, in ms; 500 when absent. */
+  /** How much later than the pick stream the observe stream may end, in ms; 500 when absent. */
   readonly graceMs?: number;
 }
 
-/** Of more the newest are neither measured nor heard of. */
+/** Maximum requests; newer ones are not tracked. */
 const maxRequests = 65_536;
-/** Of more that are idle the oldest is forgotten. A power of two. */
+/** Maximum idle requests; the oldest is removed. A power of two. */
 const maxIdle = 8_192;
-/** From so many on none is kept for an access log while none was heard: perhaps there is none, and each costs time. */
+/** Limit for requests kept only for an access log, as long as no log line arrived: the gateway may not send any. */
 const maxIdleUnlogged = 256;
-/** An access log tells of the first requests within a second; after so many unheard picks there is none. */
+/** An access log reports the first requests within a second. After this many picks without a line, there is no access log. */
 const maxUnheard = 10_000;
 /**
- * How long a request may be idle. Copies leave with the request itself, and a line of an access log comes some ms behind
- * its end: what was not heard of for so long does not come.
+ * Maximum idle time of a request. Twins leave with the request itself, and an access log line arrives a few ms after
+ * its end, so nothing arrives after this time.
  */
 const maxIdleMs = 10_000;
 
 /**
- * Requests from their pick until nothing more is awaited of them: those that have twins, are twins, are measured, or may be
- * heard of in an access log. A request is idle when its streams are over and something is still awaited of it.
+ * Requests from their pick until nothing more is expected: requests with twins, twins, measured requests, and requests
+ * that an access log may report. A request is idle if its streams ended and something is still expected.
  */
 export class LiveRequests {
   readonly #options: LiveRequestsOptions;
   readonly #requests: RequestsById<LiveRequest>;
-  /** Those that want to know more than the recorder tells. */
+  /** Observers that need more than the recorder reports. */
   readonly #listeners: readonly RequestObserver<LiveRequest>[];
-  /** A ring of those that are idle, from `#oldest` to `#next`. */
+  /** Ring of idle requests, from `#oldest` to `#next`. */
   readonly #idle: (LiveRequest | undefined)[] = new Array(maxIdle).fill(undefined);
   #oldest = 0;
   #next = 0;
@@ -61,12 +61,12 @@ export class LiveRequests {
     return this.#requests.size;
   }
 
-  /** Whether a request is to be known that has no twins and is not measured: an access log may tell of it. */
+  /** True if a request without twins that is not measured should be tracked, because an access log may report it. */
   get awaitsLog(): boolean {
     return this.#hasLog || this.#unheard < maxUnheard;
   }
 
-  /** A primary is sent to its endpoint, with twins in these mirrors. Undefined where there is no room. */
+  /** Tracks a primary request that is sent to its endpoint, with twins in these mirrors. Undefined if there is no room. */
   begin(requestId: string, mirrors: readonly string[]): LiveRequest | undefined {
     if (!this.#hasLog) this.#unheard++;
     const request = new LiveRequest(requestId, mirrors);
@@ -76,14 +76,14 @@ export class LiveRequests {
     return this.#requests.add(request) ? request : undefined;
   }
 
-  /** The request that a twin in the mirror is awaited of. */
+  /** Returns the request that expects a twin in the mirror. */
   expecting(requestId: string, mirror: string): LiveRequest | undefined {
     return this.#requests.find(requestId, (each) =>
       each.twinIn(mirror)?.isPicked === false ? isOpen(each) : -1,
     );
   }
 
-  /** A twin has come; `fail` ends it at whatever point it is. Undefined where there is no room. */
+  /** Tracks a twin that arrived. `fail` ends it at any stage. Undefined if there is no room. */
   beginTwin(requestId: string, mirror: string, fail?: () => void): LiveTwin | undefined {
     const known = this.expecting(requestId, mirror);
     const twin = (known ?? this.begin(requestId, [mirror]))?.twinIn(mirror);
@@ -95,12 +95,12 @@ export class LiveRequests {
     return twin;
   }
 
-  /** Ends a twin that sends more than any answer is long, where its lane can. */
+  /** Ends a twin that exceeds the limits of an answer, if its lane supports it. */
   endTwin({ fail, mirror }: LiveTwin): void {
     if (this.#options.canCancel(mirror)) fail?.();
   }
 
-  /** The leg whose observe stream has come: once, and only where it is measured. `mirror`: of a twin. */
+  /** Returns the leg of a new observe stream: once, and only if it is measured. `mirror` is given for a twin. */
   observe(requestId: string, mirror: string | undefined): LiveLeg | undefined {
     const request = this.#requests.find(requestId, (each) =>
       each.legOf(mirror)?.measured?.hasBegun === false ? isOpen(each) : -1,
@@ -112,7 +112,7 @@ export class LiveRequests {
     return leg;
   }
 
-  /** Whether another request of this id is being measured: which twins are whose is then not known. */
+  /** True if another request with this id is being measured: then twins can't be assigned. */
   isShared(request: LiveRequest): boolean {
     const other = this.#requests.find(request.requestId, (each) =>
       each !== request && each.pairing?.isWaiting === true ? 0 : -1,
@@ -121,8 +121,8 @@ export class LiveRequests {
   }
 
   /**
-   * A line of an access log, about the oldest leg of its id that has none; of several rather one that was sent to the
-   * line's endpoint. The line does not say which pool a primary was picked in.
+   * Handles an access log line, for the oldest leg with its id that has no line yet, preferably one that was sent to
+   * the line's endpoint. The line does not contain the pool of a primary.
    */
   logged(line: AccessLogEntry): void {
     this.#hasLog = true;
@@ -141,15 +141,15 @@ export class LiveRequests {
     if (request.streams === 0) this.#settle(request);
   }
 
-  /** A stream that was counted is over. */
+  /** A counted stream ended. */
   streamOver(request: LiveRequest): void {
     request.streams--;
     if (request.streams === 0) this.#settle(request);
   }
 
   /**
-   * The primary's pick stream is over: by the answer's end, or because the client went away. Then its twins are ended:
-   * Envoy cancels the primary itself, its copies would run on.
+   * The primary's pick stream ended: the answer is complete, or the client disconnected. In the second case, ends its
+   * twins: Envoy cancels the primary itself, but twins would continue.
    */
   primaryOver(request: LiveRequest): void {
     const { measured, twins } = request;
@@ -157,7 +157,7 @@ export class LiveRequests {
     this.streamOver(request);
   }
 
-  /** Forgets those that are idle for too long, and gives up on twins that run for too long. To be called now and then. */
+  /** Removes requests that are idle for too long, and gives up twins that run for too long. Call this regularly. */
   expire(): void {
     const sinceMs = this.#options.now() - maxIdleMs;
     while (this.#oldest < this.#next) {
@@ -171,7 +171,7 @@ export class LiveRequests {
     });
   }
 
-  /** A copy leaves with its request: what has not come by now is lost. */
+  /** Twins leave with their request: those that have not arrived by now are lost. */
   #loseTwins(request: LiveRequest): void {
     request.sentMs = undefined;
     for (const { mirror, isPicked } of request.twins) {
@@ -180,7 +180,7 @@ export class LiveRequests {
     }
   }
 
-  /** What may only be heard of gives way to what has twins. */
+  /** Requests that only wait for a log line make room for those with twins. */
   #makeRoom(requestId: string): void {
     const idle = this.#requests.find(requestId, (each) =>
       each.place < 0 || each.some(awaitsStream) ? -1 : 0,
@@ -193,7 +193,7 @@ export class LiveRequests {
     this.#leaveIdle(request);
   }
 
-  /** Its streams are over. */
+  /** All its streams ended. */
   #settle(request: LiveRequest): void {
     if (!request.some(awaitsStream) && !this.#awaitsLine(request)) this.#forget(request);
     else if (request.place < 0) this.#keepIdle(request);
@@ -235,7 +235,7 @@ export class LiveRequests {
 
   #cancelSoon(request: LiveRequest): void {
     const { graceMs = 500 } = this.#options;
-    // The answer's end passes the observe stream, which may be some ms behind.
+    // The observe stream, which may be a few ms late, carries the end of the answer.
     setTimeout(() => this.#cancelTwins(request), graceMs).unref();
   }
 
@@ -254,7 +254,7 @@ export class LiveRequests {
 const awaitsStream = (leg: LiveLeg) => leg.awaitsStream;
 const awaitsLine = (leg: LiveLeg) => leg.awaitsLine;
 
-/** Of requests that share an id those with open streams come first: what others await was probably lost. */
+/** Of requests with the same id, prefers those with open streams: the others have probably lost their messages. */
 function isOpen({ streams }: LiveRequest): 0 | 1 {
   return streams > 0 ? 1 : 0;
 }

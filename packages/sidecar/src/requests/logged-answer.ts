@@ -1,22 +1,22 @@
 import { type AccessLogEntry, responseFlag } from "@umbra/ext-proc";
 import type { EndpointAnswer } from "@umbra/scheduler";
 
-/** What one line of an access log says about the endpoints that were tried. */
+/** Results of the tried endpoints in one access log line. */
 export interface LoggedAnswer {
-  /** Endpoints that were tried first and did not serve, so that the request went on to another. */
+  /** Endpoints that failed before the request was retried on another. */
   readonly failed: readonly string[];
-  /** Of the endpoint that was tried last; undefined where the line says nothing about it. */
+  /** The result of the last tried endpoint; undefined if the line does not contain it. */
   readonly last: { readonly address: string; readonly answer: EndpointAnswer } | undefined;
 }
 
 /**
- * How an endpoint counts that was tried first. A line tells how the last attempt ended, not why there was one: no
- * connection, a reset, or a status that the route retries. So it is what a full endpoint answers, which is a failure
- * only where the endpoint's metrics show nothing waiting and nothing running.
+ * The result recorded for an endpoint before a retry. A line only contains the result of the last attempt, not the
+ * reason for the retry: no connection, a reset, or a retried status. So it counts like an answer of a saturated
+ * endpoint, which is a failure only if the endpoint's metrics show no waiting and no running requests.
  */
 export const retriedAnswer: EndpointAnswer = { status: 503 };
 
-/** The endpoint, or the way to it, has failed. */
+/** Flags for a failure of the endpoint or the connection to it. */
 const endpointFlags = flagsOf(
   responseFlag.upstreamRequestTimeout,
   responseFlag.upstreamRemoteReset,
@@ -25,22 +25,22 @@ const endpointFlags = flagsOf(
   responseFlag.upstreamMaxStreamDurationReached,
   responseFlag.upstreamProtocolError,
 );
-/** The client has left, or has broken the protocol. */
+/** Flags for a client that disconnected or violated the protocol. */
 const clientFlags = flagsOf(
   responseFlag.downstreamConnectionTermination,
   responseFlag.downstreamProtocolError,
   responseFlag.downstreamRemoteReset,
 );
 const idleFlag = flagsOf(responseFlag.streamIdleTimeout);
-/** What Envoy answers where the endpoint was silent; where the client was, it answers 408. */
+/** Envoy's status if the endpoint was silent; if the client was silent, it is 408. */
 const gatewayTimeout = 504;
-/** Endpoints that a pick names; of a longer list the rest is not read. */
+/** Maximum endpoints in a pick; the rest of a longer list is ignored. */
 const mostDestinations = 8;
 
 /**
- * Reads how a picked request ended. Envoy's own refusals and clients that leave say nothing about the endpoint.
+ * Parses the result of a picked request. Envoy's own refusals and disconnected clients have no information about the endpoint.
  *
- * @param picked the endpoints of the pick, best first, comma separated: each attempt takes the next one
+ * @param picked the picked endpoints, best first, separated by commas; each attempt uses the next one
  */
 export function loggedAnswer(entry: AccessLogEntry, picked: string): LoggedAnswer {
   const destinations = picked.split(",", mostDestinations).map((each) => each.trim());
@@ -58,7 +58,7 @@ function answerOf({ flags, status, details }: AccessLogEntry): EndpointAnswer | 
   return answeredByEndpoint(status, details);
 }
 
-/** Undefined where the gateway has answered in the endpoint's place. */
+/** Undefined if the gateway answered itself. */
 export function answeredByEndpoint(status: number, details: string): EndpointAnswer | undefined {
   return details === "via_upstream" && status > 0 ? { status } : undefined;
 }

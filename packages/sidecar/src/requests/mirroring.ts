@@ -4,27 +4,27 @@ import { pseudonym } from "../mirror/keyed-hash.ts";
 import type { MirrorRegistry } from "../mirror/mirror-registry.ts";
 import type { RequestView } from "../mirror/request-view.ts";
 
-/** Which mirrors a request goes to, and what is measured of it. */
+/** The mirrors of a request, and what is measured. */
 export interface Mirroring {
-  /** For the pick's answer: each makes Envoy send a copy. */
+  /** Headers of the pick's answer; each makes Envoy send a twin. */
   readonly headers: readonly HeaderEntry[];
-  /** Mirrors that a copy goes to. */
+  /** Mirrors that get a twin. */
   readonly twins: readonly string[];
-  /** Those of them that are judged. */
+  /** Those of them that are evaluated. */
   readonly mirrors: readonly string[];
   readonly unmirrored: readonly UnmirroredFor[];
   readonly session: string | undefined;
-  /** Its answer is measured: its copies come on an observe stream. */
+  /** True if its answer is measured through an observe stream. */
   readonly isMeasured: boolean;
 }
 
 export interface MirroringOptions {
   readonly registry: MirrorRegistry;
-  /** Of hashes that leave this process. */
+  /** Key of hashes that leave this process. */
   readonly secret: string;
-  /** 0..1 */
+  /** 0 to 1 */
   readonly random: () => number;
-  /** Told of drops whose request is not measured, so that they are counted all the same. */
+  /** Called for drops of requests that are not measured, so that they are counted anyway. */
   readonly onDropped: (requestId: string, bodyBytes: number, unmirrored: UnmirroredFor) => void;
 }
 
@@ -37,7 +37,7 @@ export const notMirrored: Mirroring = {
   isMeasured: false,
 };
 
-/** Requests whose answers are measured. */
+/** Paths of requests whose answers are measured. */
 const measuredPaths: ReadonlySet<string> = new Set([
   "/v1/chat/completions",
   "/v1/completions",
@@ -45,12 +45,12 @@ const measuredPaths: ReadonlySet<string> = new Set([
   "/v1/messages",
 ]);
 
-/** Whether answers to such requests can be measured at all. */
+/** True if answers to such requests can be measured. */
 export function isMeasurable(method: string, path: string): boolean {
   return method === "POST" && measuredPaths.has(path);
 }
 
-/** Decides for every mirror of a route. `names`: as the stream's metadata lists them. */
+/** Decides for every mirror of a route. `names` comes from the stream's metadata. */
 export function decideMirroring(
   names: string,
   request: RequestView,

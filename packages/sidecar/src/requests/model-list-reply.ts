@@ -3,12 +3,12 @@ import type { Decision, Headers } from "@umbra/ext-proc";
 import type { ServedPool } from "../pools/pool-registry.ts";
 
 /**
- * Answers `GET /v1/models` of a pool whose endpoints serve different names, with one list of all; undefined where an
- * endpoint is to answer. Where an endpoint shows its list only to those who have its key, only a client whose key is
- * Umbra's gets this answer: the others are left to an endpoint, which knows whom to refuse. So are all clients of a
- * rendered gateway, which keeps their credentials from the sidecar.
+ * Answers `GET /v1/models` with one merged list if the endpoints of a pool serve different models; undefined if an
+ * endpoint should answer. If an endpoint shows its list only with its key, only a client with Umbra's key gets the
+ * merged list. Other clients are left to an endpoint, which can reject them. This includes all clients of a rendered
+ * gateway, which does not send their credentials to the sidecar.
  *
- * @param path as the endpoint would get it, without the query
+ * @param path the endpoint's path, without the query
  */
 export function modelListReply(
   pool: ServedPool,
@@ -31,7 +31,7 @@ export function modelListReply(
   };
 }
 
-/** What Umbra's own requests to endpoints carry; undefined: no key. */
+/** Returns the `authorization` header of Umbra's own requests to endpoints; undefined: no key. */
 type Authorization = () => string | undefined;
 
 function isEqual(given: string | undefined, wanted: string | undefined): boolean {

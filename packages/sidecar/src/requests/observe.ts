@@ -16,22 +16,22 @@ import type { LiveRequests } from "./live-requests.ts";
 export interface ObserveOptions {
   readonly recorder: Recorder<LiveRequest>;
   readonly live: LiveRequests;
-  /** How long a mirror's copies may take, in ms. */
+  /** Timeout of a mirror's twins, in ms. */
   readonly timeoutOf: (mirror: string) => number | undefined;
-  /** Time of this thread for the copies of shadows' answers, all together. */
+  /** Time budget of this thread for all recorded shadow answers. */
   readonly shadowShare: WorkShare;
-  /** A leg is not measured, or no further: too many are, or it has sent more than its share, or its lane has. */
+  /** Called if measuring a leg is skipped or stopped: too many legs, or the leg or its lane exceeded its limit. */
   readonly onOverload: (lane: Lane) => void;
   /** Monotonic, in ms. */
   readonly now: () => number;
 }
 
-/** What a chunk costs this thread besides its bytes, in ms, and what each byte costs. */
+/** Cost of a chunk and of each byte for this thread, in ms. */
 const chunkMs = 0.006;
 const byteMs = 0.000_002;
 const nothing = new Uint8Array();
 
-/** Feeds the recorder with the copies of one request's answer. */
+/** Sends the recorded answer of one request to the recorder. */
 export function observeExchange(
   { metadata }: StreamInfo,
   options: ObserveOptions,
@@ -46,14 +46,14 @@ interface End {
   readonly over: () => void;
 }
 
-/** What the pick has not marked for measuring ends at its first message: from then on it costs nothing. */
+/** A stream that the pick did not mark for measuring ends at its first message, so it costs nothing more. */
 class Observed implements ObserveExchange {
   readonly #options: ObserveOptions;
   readonly #pool: string;
-  /** Of a twin; undefined: the primary's answer is observed. */
+  /** The mirror of a twin; undefined for the primary. */
   readonly #mirror: string | undefined;
   #leg: LiveLeg | undefined = undefined;
-  /** Of the answer; undefined before its headers. */
+  /** Limits of the answer; undefined before its headers. */
   #share: LegShare | undefined = undefined;
 
   constructor(pool: string, mirror: string | undefined, options: ObserveOptions) {
@@ -97,18 +97,18 @@ class Observed implements ObserveExchange {
     if (recorder === undefined) return undefined;
     const nowMs = this.#options.now();
     if (this.#share?.takes(chunk.length, nowMs) === false) {
-      // Whoever sends without end is not only read no further: the copy itself ends.
+      // A twin that sends without end is not only ignored but ended.
       if (this.#leg instanceof LiveTwin) this.#options.live.endTwin(this.#leg);
       return this.#overload();
     }
     if (!this.#shadowsHaveShare(chunk.length, nowMs)) return this.#overload();
-    // Whoever reads answers counts what it does not take.
+    // The reader counts answers that it does not accept.
     if (!recorder.responseBody(chunk, endOfStream)) return this.#cut();
     this.#leg?.request.texts?.add(this.#mirror, chunk);
     return undefined;
   }
 
-  /** An answer that Envoy's limit of a shadow's bandwidth has delayed says nothing of the shadow's speed. */
+  /** An answer that Envoy's bandwidth limit delayed does not show the shadow's speed. */
   onResponseTrailers(trailers: Headers): void {
     if (Number(trailers.get(answerDelayTrailer) ?? 0) > 0) this.#overload();
     else this.#leg?.measured?.recorder?.responseBody(nothing, true);
@@ -117,7 +117,7 @@ class Observed implements ObserveExchange {
   #shadowsHaveShare(chunkBytes: number, nowMs: number): boolean {
     if (this.#mirror === undefined) return true;
     const { shadowShare } = this.#options;
-    // Reading a clock around each chunk would cost as much as the chunk.
+    // Estimated, because reading a clock for each chunk would cost as much as the chunk.
     shadowShare.spent(chunkMs + chunkBytes * byteMs);
     return shadowShare.hasRoom(nowMs);
   }
@@ -127,7 +127,7 @@ class Observed implements ObserveExchange {
     return this.#cut();
   }
 
-  /** Measures no further. The answer itself goes on: only its copies end. */
+  /** Stops measuring. The answer itself continues; only its recording ends. */
   #cut(): "end" {
     const measured = this.#leg?.measured;
     measured?.recorder?.cut("cap_cancelled");
@@ -142,7 +142,7 @@ class Observed implements ObserveExchange {
   onEnd(outcome: StreamOutcome): void {
     if (this.#leg === undefined) return;
     const { measured, request } = this.#leg;
-    // Behind the leg, which may end some ms later: with the last stream the request is given up.
+    // After the leg, which may end a few ms later: the request is removed with its last stream.
     const over = () => this.#options.live.streamOver(request);
     if (measured?.recorder === undefined) over();
     else this.#end(measured, measured.recorder, { outcome, over });
@@ -158,7 +158,7 @@ class Observed implements ObserveExchange {
     measured.recorder = undefined;
   }
 
-  /** Begins to measure; undefined where too much is measured already. */
+  /** Starts to measure; undefined if too many answers are measured already. */
   #begin(request: LiveRequest, picked: PickedLeg): LegRecorder | undefined {
     const { live, recorder, timeoutOf } = this.#options;
     const isPrimary = this.#mirror === undefined;

@@ -5,24 +5,24 @@ import { type InferenceRequest, priorityOf } from "@umbra/scheduler";
 import type { MadeDecision } from "../decision/request-account.ts";
 import type { ServedPool } from "../pools/pool-registry.ts";
 
-/** A request that has been read, until an endpoint is picked for it. */
+/** A parsed request, until an endpoint is picked for it. */
 export interface ParsedRequest {
   readonly pool: ServedPool;
   readonly headers: Headers;
   readonly body: Uint8Array | undefined;
-  /** The body came compressed, and goes on as it is here. */
+  /** True if the body arrived compressed and is forwarded decompressed. */
   readonly isDecoded: boolean;
   readonly read: ReadRequest;
-  /** The model that the endpoint is asked for. */
+  /** The model for the endpoint. */
   readonly model: string | undefined;
-  /** What the endpoint gets in place of the client's body. */
+  /** The changed body for the endpoint, instead of the client's. */
   readonly changedBody: Uint8Array | undefined;
-  /** As the scheduler gets it. */
+  /** The scheduler's view of the request. */
   readonly inference: InferenceRequest;
   readonly bodyBytes: number;
 }
 
-/** What is known of a decision, besides what it is and how long it took. */
+/** Facts about a decision, other than its result and duration. */
 export type DecisionFacts = Omit<MadeDecision, "outcome" | "tookMs">;
 
 export function decisionFacts(
@@ -39,7 +39,7 @@ export function decisionFacts(
   };
 }
 
-/** Bytes of memory that a request holds while it waits: its body, and each copy of its body or of parts of it. */
+/** Memory that a request holds while it waits, in bytes: its body, and each copy of its body or parts of it. */
 export function heldBytes({
   body,
   changedBody,
@@ -50,7 +50,7 @@ export function heldBytes({
   return (body?.length ?? 0) + ownBytes(changedBody) + ownBytes(prompt);
 }
 
-/** The decision that sends the request to its endpoint: the same for many, where nothing of it is its own. */
+/** The decision that routes the request to its endpoint. Shared by many requests if nothing in it is specific. */
 export function routeDecision(
   route: StandingRoute,
   twins: readonly HeaderEntry[],
@@ -59,7 +59,7 @@ export function routeDecision(
 ): Decision {
   if (body === undefined && twins.length === 0 && traces.length === 0) return route;
   const setHeaders = [...route.setHeaders, ...twins];
-  // Envoy refuses a body that is not as long as its headers say.
+  // Envoy rejects a body whose length differs from its headers.
   if (body !== undefined) setHeaders.push({ name: "content-length", value: String(body.length) });
   setHeaders.push(...traces);
   const { dynamicMetadata } = route;

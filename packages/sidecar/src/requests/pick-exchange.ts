@@ -4,7 +4,7 @@ import type { PickOptions } from "./pick-options.ts";
 import { PrimaryPick } from "./primary-pick.ts";
 import { TwinPick } from "./twin-pick.ts";
 
-/** Serves one request of Envoy's pick filter. */
+/** Handles one request of Envoy's pick filter. */
 export function pickExchange(stream: StreamInfo, options: PickOptions): PickExchange {
   const gateway = gatewayStream(stream, options.gateway);
   return gateway.lane === "shadow"

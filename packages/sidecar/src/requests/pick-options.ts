@@ -7,23 +7,23 @@ import type { LiveTwin } from "./live-request.ts";
 import type { LiveRequests } from "./live-requests.ts";
 import type { MirroringOptions } from "./mirroring.ts";
 
-/** What picks share. */
+/** Dependencies that all picks share. */
 export interface PickOptions {
   readonly pools: PoolRegistry;
   readonly gateway: GatewayProtocol;
   readonly live: LiveRequests;
   readonly mirroring: MirroringOptions;
-  /** Absent unless text is to be kept. */
+  /** Absent unless texts are captured. */
   readonly captures: Captures | undefined;
   readonly maxBodyBytes: number;
-  /** How long a request may wait for its decision, in ms: no more than the gateway lets it. */
+  /** Maximum waiting time of a request, in ms, limited by the gateway. */
   readonly maxWaitMs: number;
   readonly decoder: BodyDecoder;
-  /** What Umbra's own requests to endpoints carry; undefined where they carry no key. */
+  /** Returns the `authorization` header of Umbra's own requests to endpoints; undefined without a key. */
   readonly authorization?: (() => string | undefined) | undefined;
-  /** Takes down what happens to each request. */
+  /** Starts recording a request. */
   readonly openAccount: OpenAccount;
-  /** A mirrored copy that no endpoint was found for: it has no answer that an observe stream could see. */
+  /** Called for a twin without an endpoint: it has no answer that an observe stream could see. */
   readonly onTwinRefused: (twin: LiveTwin, pool: string) => void;
   /** Monotonic, in ms. */
   readonly now: () => number;

@@ -43,13 +43,13 @@ import type { PickOptions } from "./pick-options.ts";
 import { lengthOf, modelOfHeaders, pathOf, readModel } from "./read-model.ts";
 import type { Target } from "./target-model.ts";
 
-/** No header that makes Envoy send a twin. */
+/** No headers for twins. */
 export const noHeaders: readonly HeaderEntry[] = [];
 
-/** What the filter has sent of a body; `decoded`: it came compressed. */
+/** How the body arrived from the filter; `decoded`: it was compressed. */
 type BodyKind = "part" | "whole" | "decoded";
 
-/** A request whose headers and body have been read, before its model is settled. */
+/** A request whose headers and body have been read, before its target model is known. */
 export interface RequestParts {
   readonly pool: ServedPool;
   readonly headers: Headers;
@@ -59,21 +59,21 @@ export interface RequestParts {
 }
 
 /**
- * Serves one request of Envoy's pick filter: reads it, picks an endpoint, holds it in flight to the end. A class: one is
- * made for each request, and its methods are made once.
+ * Handles one request of Envoy's pick filter: reads it, picks an endpoint, and counts it as in flight until its end. A
+ * class, because one is created per request and its methods should be created only once.
  */
 export abstract class Picking implements PickExchange {
   protected readonly options: PickOptions;
   protected readonly gateway: GatewayStream;
   protected readonly account: RequestAccount;
-  /** As the endpoint gets it, without the query. */
+  /** The endpoint's path, without the query. */
   protected path = "";
   protected subset: readonly string[] | undefined = undefined;
   protected lease: Lease | undefined = undefined;
   protected isOver = false;
   #watch: AnswerWatch | undefined = undefined;
 
-  /** Undefined before the pick, and where nobody wants to know what becomes of the request. */
+  /** Undefined before the pick, and if the request is not tracked. */
   protected abstract readonly live: LiveLeg | undefined;
 
   constructor(gateway: GatewayStream, lane: Lane, options: PickOptions) {
@@ -82,7 +82,7 @@ export abstract class Picking implements PickExchange {
     this.account = options.openAccount(lane, gateway.pool);
   }
 
-  /** Answers in the endpoint's place; undefined where an endpoint is to answer. */
+  /** Returns Umbra's own answer; undefined if an endpoint should answer. */
   protected replyOf(
     _pool: ServedPool,
     _headers: Headers,
@@ -91,24 +91,24 @@ export abstract class Picking implements PickExchange {
     return undefined;
   }
 
-  /** Refuses what the pool does not serve. */
+  /** Refuses a model that the pool does not serve. */
   protected refusalOf(_parts: RequestParts, _startedMs: number): Decision | undefined {
     return undefined;
   }
 
-  /** True for a twin: without a model it is sent unchanged, and the shadow's own model serves it. */
+  /** True for a twin: without a model, it is sent unchanged and the shadow's own model serves it. */
   protected abstract readonly needsNoModel: boolean;
   protected abstract targetOf(parts: RequestParts): Target;
-  /** Picks an endpoint, now or when it is the request's turn. */
+  /** Picks an endpoint, immediately or after waiting in the queue. */
   protected abstract pickEndpoint(
     request: ParsedRequest,
     startedMs: number,
   ): Decision | PendingDecision;
-  /** An endpoint was picked: makes `live`, and returns the headers that make Envoy send twins. */
+  /** Called after a pick: sets `live` and returns the headers that make Envoy send twins. */
   protected abstract afterPick(request: ParsedRequest, endpoint: string): readonly HeaderEntry[];
-  /** The request was refused. */
+  /** Called after a refusal. */
   protected refused(_headers: Headers): void {}
-  /** The stream is over, the lease released. */
+  /** Called when the stream ended and the lease was released. */
   protected abstract over(): void;
 
   get unsaidMode(): BodyMode {
@@ -209,7 +209,7 @@ export abstract class Picking implements PickExchange {
     const startedMs = now();
     return {
       kind: "pending",
-      // It may also have to wait for its turn.
+      // The request may also have to wait in the queue.
       limitMs: this.options.maxWaitMs,
       decided: decoder.decode(body, coding).then((decoded) => {
         if (this.isOver) return clientGoneDecision;
@@ -325,10 +325,10 @@ export abstract class Picking implements PickExchange {
 
 const noFacts: DecisionFacts = {};
 
-/** For a client that has left. */
+/** The decision for a client that disconnected. */
 const clientGoneDecision: Decision = { kind: "route", setHeaders: [] };
 
-/** Where the body goes on unread, its coding is the endpoint's affair. */
+/** If the body is forwarded unread, the endpoint handles its encoding. */
 function isBodyRead(mode: BodyMode): boolean {
   return mode !== "NONE" && mode !== "STREAMED";
 }

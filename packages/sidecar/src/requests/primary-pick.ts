@@ -16,11 +16,11 @@ import { isServed, pathOf } from "./read-model.ts";
 import { kindOf } from "./request-kind.ts";
 import { primaryTarget, type Target } from "./target-model.ts";
 
-/** The pick of a request that a client waits for. */
+/** The pick of a client's request. */
 export class PrimaryPick extends Picking {
   protected readonly needsNoModel = false;
   protected live: LiveRequest | undefined = undefined;
-  /** The queue that the request has waited in. */
+  /** The queue in which the request waited. */
   #usedQueue: FlowQueue | undefined = undefined;
   #leaving: AbortController | undefined = undefined;
 
@@ -61,7 +61,7 @@ export class PrimaryPick extends Picking {
       : this.#wait(request, queue);
   }
 
-  /** Decides on the request's twins, and whether its answer is measured. */
+  /** Decides about twins, and whether the answer is measured. */
   protected afterPick(request: ParsedRequest, endpoint: string): readonly HeaderEntry[] {
     const { mirroring, live, captures } = this.options;
     const { mirrors: names } = this.gateway;
@@ -106,7 +106,7 @@ export class PrimaryPick extends Picking {
     return new MeasuredLeg(this.account, { ...sent, mirrors, unmirrored, session, kind });
   }
 
-  /** There is no room for the request: it is mirrored, and nobody will hear of its twins. */
+  /** There is no room to track the request, so its twins will not be reported. */
   #giveUp({ bodyBytes }: ParsedRequest, requestId: string, made: Mirroring): void {
     const { registry, onDropped } = this.options.mirroring;
     for (const mirror of made.twins) registry.gateOf(mirror)?.finished(requestId);
@@ -146,7 +146,7 @@ export class PrimaryPick extends Picking {
       onPicked: (picked) => {
         if (picked.ok) this.lease = picked.lease;
       },
-      // The wait for its turn is no part of a pick's time.
+      // The time in the queue is not part of the pick's duration.
       decide: (picked, waitedMs) => this.finishPick(request, picked, now(), waitedMs),
       refuse: (outcome, reason, waitedMs) => {
         this.account.decided({ ...decisionFacts(request, waitedMs), outcome, reason, tookMs: 0 });

@@ -14,31 +14,31 @@ export interface Waiting {
   readonly queue: FlowQueue;
   readonly request: InferenceRequest;
   readonly headers: Headers;
-  /** As the endpoint gets it, without the query. */
+  /** The endpoint's path, without the query. */
   readonly path: string;
   /** Memory that the request holds while it waits. */
   readonly bytes: number;
-  /** The gateway waits no longer, in ms. */
+  /** Maximum time that the gateway waits, in ms. */
   readonly maxWaitMs: number;
   readonly now: () => number;
-  /** The client is gone. */
+  /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
-  /** Picks for the request, once it is its turn; told of what it has picked before anything else happens. */
+  /** Picks for the request when it is its turn. Called with the pick before anything else happens. */
   readonly onPicked: (picked: PickResult) => void;
-  /** What becomes of a request that has had its turn. */
+  /** Called for a request that had its turn. */
   readonly decide: (picked: PickResult, waitedMs: number) => Decision;
-  /** What becomes of one that has not. */
+  /** Called for a request that was refused. */
   readonly refuse: (code: RequestErrorCode, reason: FlowErrorCode, waitedMs: number) => void;
 }
 
-/** Lets a request wait for its turn in the pool's queue. */
+/** Waits for the request's turn in the pool's queue. */
 export function waitForTurn(waiting: Waiting): PendingDecision {
   const { pool, queue, request, headers, path, bytes, now, signal } = waiting;
   const fairnessId = controlHeader(headers, controlHeaders.fairness)?.slice(0, maxFairnessIdLength);
   const withinMs = wantedMs(headers, controlHeaders.ttft);
   const take = (): PickResult | undefined => {
     const picked = pool.state.pick(request);
-    // Full after all: it stays the first.
+    // Still saturated: the request stays first in the queue.
     if (!picked.ok && picked.code === "POOL_SATURATED") return undefined;
     waiting.onPicked(picked);
     return picked;

@@ -18,7 +18,7 @@ const unread: ReadRequest = {
   fields: new Map<string, never>(),
 };
 
-/** Where the filter sends no body, or a part of it. Without a model the pick is by load alone. */
+/** Reads the model if the filter sends no body or only part of it. Without a model, the pick only uses load. */
 export function modelOfHeaders(headers: Headers, pool: ServedPool): ReadRequest | RefusedRequest {
   const { modelHeader, onlyModel } = pool;
   const named = modelHeader === undefined ? undefined : headers.get(modelHeader);
@@ -28,11 +28,11 @@ export function modelOfHeaders(headers: Headers, pool: ServedPool): ReadRequest 
 }
 
 /**
- * Reads a request whose body is here. One that names no model gets the pool's only one; where the endpoints
- * do not differ in their base models it goes on without one, and the endpoint has its own.
+ * Reads a request with its body. A request without a model gets the pool's only model. If all endpoints have the same
+ * base models, it is forwarded without a model, and the endpoint uses its own.
  *
- * @param path as the endpoint gets it
- * @param isCopy a copy without a model goes on as it is: the shadow's own model serves it
+ * @param path the endpoint's path @param isCopy true for a twin: without a model it is forwarded unchanged, and the
+ * shadow's own model serves it
  */
 export function readModel(
   headers: Headers,
@@ -56,7 +56,7 @@ function isJson(contentType: string): boolean {
   return /^application\/json\b/i.test(contentType);
 }
 
-/** As an annotation names it, else the only base model of the endpoints, else the only InferenceModel's. */
+/** The model from the annotation, else the endpoints' only base model, else the only InferenceModel's. */
 function onlyModelOf({ onlyModel, served, listedModels }: ServedPool): string | undefined {
   const isAnnotated = onlyModel !== undefined && !listedModels.has(onlyModel);
   if (isAnnotated || served.base.size !== 1) return onlyModel;
@@ -64,21 +64,21 @@ function onlyModelOf({ onlyModel, served, listedModels }: ServedPool): string | 
   return base;
 }
 
-/** Whether the pool may be asked for the model: where InferenceModels list names, they or the endpoints must know it. */
+/** True if the pool serves the model: if InferenceModels list names, they or the endpoints must know it. */
 export function isServed({ listedModels, served }: ServedPool, model: string): boolean {
   if (listedModels.size === 0 || listedModels.has(model) || served.has(model)) return true;
-  // An endpoint whose list is not known may have it: it answers 404 itself where it has not.
+  // An endpoint with an unknown list may serve it, and otherwise answers 404 itself.
   return served.hasUnread();
 }
 
-/** What was read, else what the client says is coming. */
+/** The length that was read, else the declared length. */
 export function lengthOf(headers: Headers, body: Uint8Array | undefined): number {
   if (body !== undefined) return body.length;
   const declared = Number(headers.get("content-length") ?? 0);
   return Number.isSafeInteger(declared) && declared > 0 ? declared : 0;
 }
 
-/** Without the query. */
+/** Removes the query. */
 export function pathOf(headers: Headers): string {
   const path = headers.get(":path") ?? "/";
   const query = path.indexOf("?");

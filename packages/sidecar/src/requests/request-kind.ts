@@ -3,10 +3,10 @@ import type { RequestKind } from "@umbra/shadow";
 import type { ServedPool } from "../pools/pool-registry.ts";
 import type { ParsedRequest } from "./parsed-request.ts";
 
-/** A schema larger than this is not looked into. */
+/** Larger schemas are not parsed. */
 const maxFormatBytes = 65_536;
 
-/** What kind of request it is, for the segments of an evaluation: names of bounded lists, never the client's text. */
+/** Classifies a request for the segments of an evaluation. Uses names from bounded lists, never the client's text. */
 export function kindOf({ pool, read, body }: ParsedRequest, path: string): RequestKind {
   const { model, fields } = read;
   return {
@@ -17,7 +17,7 @@ export function kindOf({ pool, read, body }: ParsedRequest, path: string): Reque
   };
 }
 
-/** Where no list names the models that are served, a client's word for one is text. */
+/** If no list of served models is known, a client's model name counts as text. */
 function isKnown({ listedModels, served }: ServedPool, model: string): boolean {
   return listedModels.has(model) || served.base.has(model);
 }

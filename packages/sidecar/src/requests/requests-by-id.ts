@@ -1,24 +1,24 @@
-/** What a table of requests needs to know of each. */
+/** The fields that the table needs. */
 export interface TabledRequest {
   readonly requestId: string;
-  /** Next older request of the same bucket; only the table writes it. */
+  /** Next older request in the same bucket. Only written by the table. */
   older: this | undefined;
 }
 
 export interface RequestsByIdOptions {
   readonly maxRequests: number;
-  /** Keeps clients, who may choose ids, from choosing buckets. A whole number. */
+  /** Prevents clients, who may choose ids, from choosing buckets. A whole number. */
   readonly seed: number;
 }
 
 const buckets = 16_384;
-/** Requests of one bucket, all of which a search looks at. A client's parallel calls under one id are rarely more. */
+/** Maximum requests per bucket, which a search scans. A client rarely has more parallel calls with one id. */
 const maxPerBucket = 64;
 
 /**
- * Requests by their `x-request-id`, which several may share: third-party gateways keep the client's, and a twin has its
- * primary's. Every pick adds and removes one. It is no `Map`: under so many changes a map's storage grows old, and keeps
- * what it held alive until the next full collection.
+ * Requests by `x-request-id`. Several requests may share an id: third-party gateways keep the client's, and a twin has
+ * its primary's. Every pick adds and removes one. Not a `Map`: with so many changes, its storage moves to the old
+ * generation and keeps removed entries alive until the next full collection.
  */
 export class RequestsById<T extends TabledRequest> {
   readonly #newest: (T | undefined)[] = new Array(buckets).fill(undefined);
@@ -36,7 +36,7 @@ export class RequestsById<T extends TabledRequest> {
     return this.#size;
   }
 
-  /** Returns false where there is no room: the table is full, or too many share the id. */
+  /** Returns false if there is no room: the table is full, or too many requests share the id. */
   add(request: T): boolean {
     const bucket = this.#bucketOf(request.requestId);
     const length = this.#lengths[bucket] as number;
@@ -64,7 +64,7 @@ export class RequestsById<T extends TabledRequest> {
     this.#size--;
   }
 
-  /** The request of this id that `rate` rates highest, the oldest of equals; undefined where it rates all below 0. */
+  /** Returns the request with this id that has the highest `rate` (the oldest if equal); undefined if all are below 0. */
   find(requestId: string, rate: (request: T) => number): T | undefined {
     let found: T | undefined;
     let best = 0;
@@ -79,7 +79,7 @@ export class RequestsById<T extends TabledRequest> {
     return found;
   }
 
-  /** Visits all: for a sweep now and then. */
+  /** Visits all requests, for a periodic sweep. */
   visit(each: (request: T) => void): void {
     if (this.#size === 0) return;
     for (const newest of this.#newest) {

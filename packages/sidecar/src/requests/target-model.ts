@@ -6,15 +6,15 @@ import { rewriteBody, shadowModel } from "../mirror/rewrite-body.ts";
 import type { ServedPool } from "../pools/pool-registry.ts";
 import { isServed } from "./read-model.ts";
 
-/** The model that the endpoint is asked for, and the body that says so where it is another than the client's. */
+/** The model for the endpoint, and the changed body if it differs from the client's model. */
 export interface Target {
   readonly model: string | undefined;
   readonly body: Uint8Array | undefined;
-  /** The client's control header names a model that the pool does not serve. */
+  /** True if the client's control header names a model that the pool does not serve. */
   readonly unserved?: string;
 }
 
-/** As the pool's rewrites say, else the client's own control header. */
+/** Resolves the model from the pool's rewrites, else from the client's control header. */
 export function primaryTarget(
   pool: ServedPool,
   headers: Headers,
@@ -27,7 +27,7 @@ export function primaryTarget(
   let name = pool.rewrite(model, session);
   if (name === model) {
     name = controlHeader(headers, controlHeaders.modelRewrite) ?? model;
-    // A client may ask for no more by a header than by the body, which was checked.
+    // A header must not request more than the body, which was checked.
     if (name !== model && !isServed(pool, name)) return { model, body: undefined, unserved: name };
   }
   if (name === model || !isModelName(name)) return { model, body: undefined };
@@ -35,10 +35,10 @@ export function primaryTarget(
 }
 
 /**
- * The copy as the shadow is to see it.
+ * Resolves the twin's model and body.
  *
- * @param path as the endpoint gets it
- * @param clientModel where the primary's rewrite has put another name in the body: the policy's names are the client's
+ * @param path the endpoint's path
+ * @param clientModel the client's model name, if the primary's rewrite changed the body: policies use the client's names
  */
 export function shadowTarget(
   rewrite: MirrorRewrite | undefined,

@@ -8,7 +8,7 @@ import type { PickOptions } from "./pick-options.ts";
 import { noHeaders, Picking, type RequestParts } from "./picking.ts";
 import { shadowTarget, type Target } from "./target-model.ts";
 
-/** The pick of a mirrored copy, whose answer ends here. It waits in no queue. */
+/** The pick of a twin, whose answer is discarded. It never waits in a queue. */
 export class TwinPick extends Picking {
   protected readonly needsNoModel = true;
   readonly #stream: StreamInfo;
@@ -78,7 +78,7 @@ export class TwinPick extends Picking {
   }
 }
 
-/** Out here, since it is kept: made elsewhere it would keep the request's body with it. */
+/** Defined at module level, because a closure would keep the request's body alive. */
 function failing(stream: StreamInfo): () => void {
   return () => stream.fail();
 }

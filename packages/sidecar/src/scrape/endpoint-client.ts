@@ -4,15 +4,15 @@ import { Client } from "undici";
 import { endpointConnectOptions } from "./endpoint-trust.ts";
 import { givePageBufferBack, takePageBuffer } from "./page-buffer.ts";
 
-/** Asks one endpoint for pages on one kept connection. */
+/** Requests pages from one endpoint over one keep-alive connection. */
 export interface EndpointClient {
-  /** Calls back once, with a page, which holds until the callback returns, or with why there is none. One at a time. */
+  /** Calls back once with a page, which is valid until the callback returns, or with an error. One request at a time. */
   get(path: string, done: (page: Page) => void, options?: GetOptions): void;
   close(): Promise<void>;
 }
 
 export interface GetOptions {
-  /** Without the key, as a client asks that has none. */
+  /** Without the key, like a client that has none. */
   readonly isAnonymous?: boolean;
 }
 
@@ -23,7 +23,7 @@ export type Page =
 export interface EndpointClientOptions {
   /** Absent: plain HTTP. */
   readonly tls?: EndpointTls | undefined;
-  /** Value of the `authorization` header, read for each request; undefined: none is sent. */
+  /** Returns the value of the `authorization` header for each request; undefined: none. */
   readonly authorization?: (() => string | undefined) | undefined;
 }
 
@@ -32,8 +32,8 @@ const maxRedirects = 3;
 const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /**
- * Uses undici's dispatch: at some thousand scrapes a second the streams, promises and abort signals of its other
- * calls cost more than the scrape. A redirect is followed on the same scheme, host and port only, so the key never
+ * Uses undici's dispatch: at thousands of scrapes per second, the streams, promises and abort signals of its other
+ * calls cost more than the scrape. Only follows redirects to the same scheme, host and port, so that the key never
  * reaches another server.
  */
 export function createEndpointClient(
@@ -49,7 +49,7 @@ export function createEndpointClient(
     bodyTimeout: timeoutMs,
     keepAliveTimeout: 4_000,
   });
-  /** Where pages have moved to, so that each is asked for once. */
+  /** Known redirects, so that each page needs only one request. */
   const moved = new Map<string, string>();
 
   function headersNow({ isAnonymous = false }: GetOptions): Record<string, string> {
@@ -127,7 +127,7 @@ export function createEndpointClient(
         );
       }
 
-      // undici's own timeouts count from byte to byte: a server that drips would never be given up.
+      // undici's timeouts restart with each byte, so a slow-dripping server would never time out.
       const timer = setTimeout(() => giveUp("timeout", "no answer in time"), timeoutMs);
       ask(moved.get(path) ?? path);
     },
@@ -141,7 +141,7 @@ function textOf(header: string | string[] | undefined): string | undefined {
   return typeof header === "string" ? header : header?.[0];
 }
 
-/** The path that a redirect names; undefined where it leads to another server. */
+/** Returns the path of a redirect; undefined if it leads to another server. */
 function pathAt(origin: string, from: string, location: string | undefined): string | undefined {
   if (location === undefined || !URL.canParse(location, origin + from)) return undefined;
   const to = new URL(location, origin + from);

@@ -5,7 +5,7 @@ import {
   type EndpointClientOptions,
 } from "./endpoint-client.ts";
 
-/** The connections to one endpoint: to its API, and to its metrics page where that has another port or scheme. */
+/** The connections to one endpoint: to its API, and to its metrics page if that has another port or scheme. */
 export interface EndpointClients {
   readonly own: EndpointClient;
   of(place: MetricsPlace): EndpointClient;
@@ -30,7 +30,7 @@ export function createEndpointClients(options: EndpointClientsOptions): Endpoint
       const key = `${scheme}://${at}`;
       const known = others.get(key);
       if (known !== undefined) return known;
-      // The key of an endpoint that speaks TLS is never sent in plain text.
+      // The key of an endpoint with TLS is never sent in plain text.
       const isSafe = scheme === "https" || tls === undefined;
       const made = createEndpointClient(at, timeoutMs, {
         tls: scheme === "https" ? (tls ?? {}) : undefined,

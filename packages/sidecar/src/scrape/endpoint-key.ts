@@ -1,27 +1,27 @@
 import { open } from "node:fs/promises";
 import type { Logger } from "pino";
 
-/** The key that Umbra's own requests to endpoints carry. It never appears in a message or a log. */
+/** The API key of Umbra's own requests to endpoints. It never appears in messages or logs. */
 export interface EndpointKey {
   /** Value of the `authorization` header. */
   authorization(): string;
   close(): void;
 }
 
-/** What a file holds that can be sent as a key. */
+/** A key read from a file. */
 export interface ReadKey {
   readonly key: string;
-  /** Every user of the machine can read the file. */
+  /** True if every user of the machine can read the file. */
   readonly isOpenToAll: boolean;
 }
 
 const maxKeyBytes = 8_192;
-/** What a header can carry, on one line. */
+/** Characters that a header can carry, on one line. */
 const keyForm = /^[!-~]+$/;
 const writableByAll = 0o002;
 const readableByAll = 0o004;
 
-/** Reads a key from a file. Throws an Error that names the file, and not what is in it. */
+/** Reads a key from a file. Throws an Error that names the file but not its content. */
 export async function readEndpointKey(file: string): Promise<ReadKey> {
   const handle = await open(file, "r").catch((cause: NodeJS.ErrnoException) => {
     throw new Error(`${file} can't be read: ${cause.code}`, { cause });
@@ -36,7 +36,7 @@ export async function readEndpointKey(file: string): Promise<ReadKey> {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(maxKeyBytes), 0, maxKeyBytes, 0);
     const key = buffer.subarray(0, bytesRead).toString("latin1").trim();
     if (!keyForm.test(key))
-      throw new Error(`${file} must hold one key, on one line without blanks`);
+      throw new Error(`${file} must contain one key, on one line without blanks`);
     return { key, isOpenToAll: (stats.mode & readableByAll) !== 0 };
   } finally {
     await handle.close();
@@ -45,7 +45,7 @@ export async function readEndpointKey(file: string): Promise<ReadKey> {
 
 const checkEveryMs = 2_000;
 
-/** Reads the key, and again when the file changes; one that can't be used leaves the old key in place. */
+/** Reads the key, and reloads it when the file changes. If the new key is invalid, keeps the old one. */
 export async function openEndpointKey(file: string, log: Logger): Promise<EndpointKey> {
   let { key, isOpenToAll } = await readEndpointKey(file);
   if (isOpenToAll) log.warn({ file }, "every user of this machine can read the endpoint key");
@@ -61,17 +61,14 @@ export async function openEndpointKey(file: string, log: Logger): Promise<Endpoi
     } catch (cause) {
       const { message } = cause as Error;
       if (message !== lastProblem) {
-        log.warn(
-          { file, reason: message },
-          "the endpoint key can't be read again: the old one stays",
-        );
+        log.warn({ file, reason: message }, "can't reload the endpoint key: keeping the old one");
       }
       lastProblem = message;
     }
     if (!isClosed) timer.refresh();
   }
 
-  // Read again and again: a mounted Secret changes by a link to another folder, which a watch would miss.
+  // Polls, because a mounted Secret changes through a symbolic link, which a file watch would miss.
   const timer = setTimeout(() => void check(), checkEveryMs).unref();
   return {
     authorization: () => `Bearer ${key}`,

@@ -1,14 +1,14 @@
 import { createSecureContext, type SecureContext } from "node:tls";
 import type { EndpointTls } from "@umbra/envoy-config";
 
-/** Options of `tls.connect` that say whom to trust. */
+/** Options of `tls.connect` for certificate verification. */
 export interface EndpointConnectOptions {
   readonly rejectUnauthorized: boolean;
   readonly servername?: string;
   readonly secureContext?: SecureContext;
 }
 
-/** How undici connects to endpoints: the certificate is verified where a hostname says whose it must be. */
+/** Connection options for undici. Verifies the certificate if a hostname is given. */
 export function endpointConnectOptions({ hostname, caPem }: EndpointTls): EndpointConnectOptions {
   return {
     rejectUnauthorized: hostname !== undefined,
@@ -17,10 +17,10 @@ export function endpointConnectOptions({ hostname, caPem }: EndpointTls): Endpoi
   };
 }
 
-/** By PEM text. The authorities come from the resources and the machine, so there are few. */
+/** Cache by PEM text. CAs come from the resources and the machine, so there are few. */
 const contexts = new Map<string, SecureContext>();
 
-/** Reading the authorities of a system takes 20 ms, which must not be spent on each connection. */
+/** Parsing the system's CA certificates takes 20 ms, too long for each connection. */
 function contextOf(caPem: string): SecureContext {
   const known = contexts.get(caPem) ?? createSecureContext({ ca: caPem });
   contexts.set(caPem, known);

@@ -1,28 +1,28 @@
 /**
- * Keeps the cost of all scraping together within its share of a core, by stretching intervals. An
- * endpoint that costs no more than an equal part of the share is not stretched, whatever the others cost.
+ * Keeps the total cost of scraping within a share of a core, by stretching intervals. An endpoint that costs no more
+ * than an equal part of the share is never stretched.
  */
 export interface Governor {
-  /** Begins to count for one more endpoint. */
+  /** Adds an endpoint. */
   add(): EndpointShare;
   /** The mean time between two scrapes of an endpoint, in ms. */
   intervalMs(): number;
 }
 
-/** One endpoint's part of the share. */
+/** The share of one endpoint. */
 export interface EndpointShare {
-  /** A scrape of a page of so many bytes has kept the process busy for so long, in ms. */
+  /** Records the size of a scraped page and the time it took in this process, in ms. */
   spent(busyMs: number, bytes: number): void;
   /** Time between two scrapes of the endpoint, in ms. */
   intervalMs(): number;
 }
 
 export interface GovernorOptions {
-  /** The interval while there is time enough, in ms. */
+  /** The interval if there is enough time, in ms. */
   readonly wantedMs: number;
   /**
-   * Never longer than this, in ms: metrics must not grow stale for want of a scrape. Pages that cost far more than those of
-   * the other endpoints are an exception.
+   * Maximum interval, in ms, so that metrics don't become stale. Exception: pages that cost far more than those of the
+   * other endpoints.
    */
   readonly longestMs: number;
   /** Share of one core, 0 to 1. */
@@ -30,27 +30,27 @@ export interface GovernorOptions {
 }
 
 const newestWeight = 0.1;
-/** One reading counts for no more, in ms: the process may have had to wait for a core meanwhile. */
+/** Maximum time counted for one reading, in ms: the process may have waited for a core. */
 const mostMs = 20;
 /**
- * What a scrape costs besides the callbacks that are measured: system calls, the HTTP parser, the event loop, in ms.
- * `npm run bench:scrape` prints what the process really takes.
+ * Estimated cost of a scrape outside the measured callbacks, in ms: system calls, HTTP parser, event loop. `npm run
+ * bench:scrape` prints the real cost.
  */
 const unmeasuredMs = 0.06;
 const unmeasuredMsPerByte = 1.4e-6;
-/** Share of a core that one endpoint may take, however few there are: its pages hold up picks. */
+/** Maximum share of a core for one endpoint, because its pages delay picks. */
 const maxEndpointShare = 0.01;
-/** Times the median of all endpoints. Metrics of pages that cost more may grow stale. */
+/** Multiple of the median cost above which a page is costly. Metrics of costly pages may become stale. */
 const costlyFactor = 4;
-/** Pages that cost no more, in ms, are never costly: ten times what the page of a server with 500 adapters costs. */
+/** Pages below this cost, in ms, are never costly. Ten times the cost of a page with 500 adapters. */
 const costlyMs = 4;
 const longestCostlyMs = 30_000;
-/** Endpoints have fair shares after so many rounds; each round settles those that need less than an equal part of the rest. */
+/** Maximum rounds to divide the share fairly. Each round settles the endpoints that need less than an equal part of the rest. */
 const rounds = 8;
 
 export function createGovernor(options: GovernorOptions): Governor {
   const { wantedMs, longestMs, maxShare } = options;
-  /** What a scrape costs, in ms, by endpoint. */
+  /** Cost of a scrape by endpoint, in ms. */
   const costs: number[] = [];
   let fairShare = maxShare;
   let costlyFromMs = Number.POSITIVE_INFINITY;
@@ -98,7 +98,7 @@ export function createGovernor(options: GovernorOptions): Governor {
   };
 }
 
-/** Of an even number the lower one in the middle: of two endpoints the cheaper says what is usual. */
+/** With an even count, uses the lower middle value: of two endpoints, the cheaper one is the norm. */
 function medianOf(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? 0;
 }

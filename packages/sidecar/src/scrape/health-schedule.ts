@@ -1,15 +1,15 @@
 import type { EngineName } from "@umbra/scheduler/metrics";
 
-/** When an endpoint's health page is read: seldom, and only of engines whose page costs them next to nothing. */
+/** Schedules reads of an endpoint's health page: rarely, and only for engines whose page is cheap. */
 export interface HealthSchedule {
-  /** As the metrics page names it. */
+  /** The engine from the metrics page. */
   engine: EngineName | undefined;
   readonly path: string;
   isDue(nowMs: number): boolean;
   asked(nowMs: number, isReady: boolean): void;
 }
 
-/** SGLang generates a token for each call of its health page, and Triton has its own on another port. */
+/** Excludes SGLang, which generates a token for each call of its health page, and Triton, whose health page is on another port. */
 const engines: ReadonlySet<EngineName> = new Set<EngineName>([
   "vllm",
   "trtllm-serve",
@@ -18,7 +18,7 @@ const engines: ReadonlySet<EngineName> = new Set<EngineName>([
 ]);
 
 const intervalMs = 2_000;
-/** One that is not ready is to be used again soon after it is. */
+/** An endpoint that is not ready should be used again soon after it becomes ready. */
 const unreadyIntervalMs = 500;
 
 export function createHealthSchedule(engine: EngineName | undefined): HealthSchedule {

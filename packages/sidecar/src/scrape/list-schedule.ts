@@ -1,16 +1,16 @@
-/** When an endpoint's model list is read: every 10 s, and sooner when something says that it has changed. */
+/** Schedules reads of an endpoint's model list: every 10 s, and earlier if it probably changed. */
 export interface ListSchedule {
   isDue(nowMs: number): boolean;
-  /** A reading begins. */
+  /** Records the start of a read. */
   begin(nowMs: number): void;
-  /** What the reading gave. */
+  /** Records the result of a read. */
   end(outcome: "changed" | "unchanged" | "failed"): void;
-  /** Something says that the list has changed. */
+  /** Requests an early read, because the list probably changed. */
   hurry(): void;
 }
 
 const intervalMs = 10_000;
-/** Between two readings at least; doubled for each that was hurried or has failed for nothing. */
+/** Minimum time between two reads; doubled after each early or failed read without a change. */
 const shortestMs = 1_000;
 const maxDoublings = 4;
 

@@ -8,9 +8,9 @@ import type { ListOutcome } from "./page-outcome.ts";
 /** Reads the model list of one endpoint for all its pools. */
 export interface ModelListReader {
   isDue(nowMs: number): boolean;
-  /** Something says that the list has changed. */
+  /** Requests an early read, because the list probably changed. */
   hurry(): void;
-  /** Not while a reading is under way. `done` is not called once the endpoint is left. */
+  /** Must not be called during a read. Does not call `done` after the endpoint was removed. */
   read(nowMs: number, done: () => void): void;
 }
 
@@ -18,18 +18,18 @@ export interface ModelListReaderOptions {
   readonly address: string;
   readonly pools: readonly ServedPool[];
   readonly client: EndpointClient;
-  /** Whether Umbra's requests carry a key now. */
+  /** True if Umbra's requests carry a key now. */
   readonly hasKey: () => boolean;
-  /** The endpoint is left: nothing is recorded any more. */
+  /** True after the endpoint was removed: nothing is recorded any more. */
   readonly isClosed: () => boolean;
-  /** `isAnswered`: by the endpoint. `reason` is empty where the list could be read. */
+  /** `isAnswered`: the endpoint answered. `reason` is empty if the list could be read. */
   readonly onRead: (outcome: ListOutcome, reason: string, isAnswered: boolean) => void;
 }
 
 export function createModelListReader(options: ModelListReaderOptions): ModelListReader {
   const { address, pools, client, hasKey, isClosed, onRead } = options;
   const schedule = createListSchedule();
-  /** Until the server has answered a request without the key, its list is not shown to clients without it. */
+  /** Until the server answers a request without the key, clients without the key don't see its list. */
   let isGuarded = true;
 
   function record(models: ModelList): void {
@@ -37,7 +37,7 @@ export function createModelListReader(options: ModelListReaderOptions): ModelLis
     schedule.end(changes.includes(true) ? "changed" : "unchanged");
   }
 
-  /** With a key Umbra may see what clients without one may not: the list is asked for without it too. */
+  /** With a key, Umbra may see more than clients without one, so it also requests the list without the key. */
   function askAnonymously(models: ModelList, done: () => void): void {
     const take = (page: Page) => {
       if (isClosed()) return;
@@ -83,11 +83,11 @@ function listOf(page: Page): ReadList {
   if (tooLong !== undefined) return { outcome: "too_large", reason: tooLong };
   const models = readModelList(text);
   return models === undefined
-    ? { outcome: "bad_list", reason: "/v1/models is no list of models" }
+    ? { outcome: "bad_list", reason: "/v1/models is not a model list" }
     : { models, outcome: "ok", reason: "" };
 }
 
-/** False for a page to log in, say, or a list that is shorter without the key. */
+/** False for a login page, for example, or for a list that is shorter without the key. */
 function showsAll(text: string, { base, adapters }: ModelList): boolean {
   const shown = readModelList(text);
   if (shown === undefined) return false;

@@ -1,14 +1,14 @@
-/** Gathers the bytes of one page at a time in memory that is used again, as garbage of this size costs full collections. */
+/** Collects the bytes of one page in reused memory, because garbage of this size causes full collections. */
 export interface PageBuffer {
-  /** Forgets the page before. */
+  /** Clears the previous page. */
   clear(): void;
   append(chunk: Uint8Array): void;
-  /** The page so far: a view that holds until the buffer is cleared. */
+  /** The bytes so far, as a view that is valid until the buffer is cleared. */
   bytes(): Buffer;
 }
 
 const firstBytes = 64 * 1_024;
-/** As many pages arrive at one time where endpoints are many; those beyond are garbage as any other. */
+/** Maximum spare buffers, for the pages that arrive at the same time with many endpoints. More are left to the garbage collector. */
 const maxSpare = 8;
 const spare: PageBuffer[] = [];
 
@@ -18,7 +18,7 @@ export function takePageBuffer(): PageBuffer {
   return buffer;
 }
 
-/** Nothing may read the page any more. */
+/** Returns a buffer. Its page must not be read any more. */
 export function givePageBufferBack(buffer: PageBuffer): void {
   if (spare.length < maxSpare) spare.push(buffer);
 }

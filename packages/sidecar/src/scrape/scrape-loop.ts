@@ -8,30 +8,30 @@ import { type Scraper, type ScraperOptions, startScraper } from "./scraper.ts";
 export type ScrapeLoopOptions = Pick<ScraperOptions, "timeoutMs" | "now" | "random" | "onScrape"> &
   Partial<Pick<ScraperOptions, "authorization" | "onModelList" | "onPageChange">> & {
     readonly pools: PoolRegistry;
-    /** Says how endpoints are reached; absent: plain HTTP, and each engine's default page. */
+    /** Resolves how endpoints are reached; absent: plain HTTP and each engine's default page. */
     readonly reach?: readonly Pick<Pool, "name" | "tls" | "scrape" | "endpointScrape">[];
-    /** Between two scrapes of an endpoint at least, in ms. */
+    /** Minimum time between two scrapes of an endpoint, in ms. */
     readonly intervalMs: number;
-    /** Age from which metrics count as stale, in ms; bounds how far intervals are stretched. */
+    /** Metrics older than this are stale, in ms. Limits how far intervals are stretched. */
     readonly staleAfterMs: number;
-    /** Share of a core that all scraping may take, 0 to 1; `defaultMaxShare` when absent. */
+    /** Maximum share of a core for all scraping, 0 to 1; `defaultMaxShare` when absent. */
     readonly maxShare?: number;
   };
 
 export interface ScrapeLoop {
-  /** True once each endpoint of `pools` was tried. */
+  /** True after each endpoint of `pools` was tried. */
   hasTried(pools: ReadonlySet<string>): boolean;
-  /** What all scraping together allows between two scrapes of an endpoint now on average, in ms. */
+  /** Current average time between two scrapes of an endpoint, in ms. */
   intervalMs(): number;
   close(): Promise<void>;
 }
 
-/** With what is not measured, a process of many endpoints takes about a fifth of a core. */
+/** Including unmeasured costs, a process with many endpoints uses about a fifth of a core. */
 const defaultMaxShare = 0.18;
-/** One scrape may fail before what was scraped is stale. */
+/** One scrape may fail before the metrics become stale. */
 const longestShareOfAge = 0.4;
 
-/** Scrapes every endpoint of every pool; one that is in several pools is asked once for all. */
+/** Scrapes every endpoint of every pool. An endpoint in several pools is scraped once for all. */
 export function startScrapeLoop(options: ScrapeLoopOptions): ScrapeLoop {
   const { pools, timeoutMs, now, random, onScrape } = options;
   const members = new Map<string, ServedPool[]>();
@@ -91,7 +91,7 @@ export function startScrapeLoop(options: ScrapeLoopOptions): ScrapeLoop {
 
 type Reach = Pick<Pool, "name" | "tls" | "scrape" | "endpointScrape">;
 
-/** Of an endpoint in several pools the first that says something counts. */
+/** For an endpoint in several pools, the first pool with a setting wins. */
 function reachOf(
   address: string,
   pools: readonly ServedPool[],

@@ -15,46 +15,46 @@ import type { ListOutcome, PageReport, ScrapeOutcome } from "./page-outcome.ts";
 
 export interface ScraperOptions {
   readonly address: string;
-  /** Every pool that the endpoint is a member of. */
+  /** Every pool that contains the endpoint. */
   readonly pools: readonly ServedPool[];
-  /** Undefined: by what its page holds. */
+  /** Undefined: detected from its page. */
   readonly engine: EngineName | undefined;
-  /** Where its metrics page may be, the likeliest first. */
+  /** Possible locations of its metrics page, most likely first. */
   readonly places: readonly [MetricsPlace, ...MetricsPlace[]];
-  /** Absent: the endpoint speaks plain HTTP. */
+  /** Absent: plain HTTP. */
   readonly tls: EndpointTls | undefined;
-  /** Value of the `authorization` header, read for each request. */
+  /** Returns the value of the `authorization` header for each request. */
   readonly authorization: (() => string | undefined) | undefined;
-  /** What scraping allows this endpoint, in ms; read before each wait. */
+  /** Returns this endpoint's current interval, in ms; called before each wait. */
   readonly intervalMs: () => number;
-  /** No interval is stretched further for a slow page, in ms. */
+  /** Maximum interval for a slow page, in ms. */
   readonly longestMs: number;
   readonly timeoutMs: number;
-  /** Same clock as the pools'. */
+  /** The same clock as the pools'. */
   readonly now: () => number;
   readonly random: () => number;
   readonly onScrape: (pools: readonly string[], outcome: ScrapeOutcome, tookMs: number) => void;
   readonly onModelList: (pools: readonly string[], outcome: ListOutcome) => void;
-  /** A page that the endpoint answers is now of another outcome than before. */
+  /** Called when the outcome of a page changes. */
   readonly onPageChange: (report: PageReport) => void;
-  /** How long the process was busy with a page of so many bytes. */
+  /** Called with the size of a page and the time it took in this process, in ms. */
   readonly onBusy: (busyMs: number, bytes: number) => void;
 }
 
 export interface Scraper {
-  /** True once a first scrape, and a first reading of the model list, were tried, whatever came of them. */
+  /** True after the first attempt to read the metrics and the model list, successful or not. */
   readonly hasTried: boolean;
   close(): Promise<void>;
 }
 
-/** A dead endpoint is asked less and less often, but at least this often, in ms. */
+/** Maximum interval for a dead endpoint, which is scraped less and less often, in ms. */
 const maxBackOffMs = 1_000;
 
 type ReadMetrics = Parameters<EndpointScraperOptions["record"]>[0];
-/** Begins the wait for the next scrape. */
+/** Starts the wait for the next scrape. */
 type Next = () => void;
 
-/** Scrapes one endpoint for ever, and reads its model list and health page: one request at a time, on kept connections. */
+/** Scrapes one endpoint until closed, and reads its model list and health page: one request at a time, on keep-alive connections. */
 export function startScraper(options: ScraperOptions): Scraper {
   const { address, pools, places, tls, authorization, timeoutMs, now } = options;
   const names = pools.map(({ name }) => name);
@@ -112,7 +112,7 @@ export function startScraper(options: ScraperOptions): Scraper {
     if (reported === undefined || isAnswered) reportChange("metrics", code, reason);
   }
 
-  /** Reads what else is due, before the next scrape. */
+  /** Reads other pages that are due, before the next scrape. */
   function followUp({ startedMs, failure, isAnswered }: Scraped, next: Next): void {
     if (pools.map(({ served }) => served.takeDoubt(address)).includes(true)) list.hurry();
     if (isAnswered) for (const { served } of pools) served.reached(address);

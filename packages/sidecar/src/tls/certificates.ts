@@ -4,11 +4,11 @@ import type { Certificates } from "@umbra/grpc";
 import type { Logger } from "pino";
 import { selfSigned } from "./self-signed.ts";
 
-/** Where the certificates of the ext_proc server come from. */
+/** The source of the ext_proc server's certificates. */
 export type CertificateSource =
-  /** Made at the start and never stored: for gateways that encrypt and do not verify, as Envoy AI Gateway does. */
+  /** Created at start and never stored, for gateways that encrypt but don't verify, such as Envoy AI Gateway. */
   | { readonly kind: "self-signed" }
-  /** PEM files, read again when they change. With `clientCaFile` clients must show a certificate of that authority. */
+  /** PEM files, reloaded when they change. With `clientCaFile`, clients must present a certificate from that CA. */
   | {
       readonly kind: "files";
       readonly certFile: string;
@@ -18,14 +18,14 @@ export type CertificateSource =
 
 export interface OpenCertificates {
   readonly first: Certificates;
-  /** Calls back with certificates that have changed and can be used. */
+  /** Calls back with changed, valid certificates. */
   watch(onChange: (next: Certificates) => void): void;
   close(): void;
 }
 
 const lookEveryMs = 2_000;
 
-/** Throws when files can't be read or don't belong together. */
+/** Throws if files can't be read or don't match. */
 export async function openCertificates(
   source: CertificateSource,
   log: Logger,
@@ -42,14 +42,14 @@ export async function openCertificates(
   };
   const first = await read();
   check(first, files);
-  /** What was seen last, good or not: nothing is said of it twice. */
+  /** The last content, valid or not, so that it is reported only once. */
   let seen = JSON.stringify(first);
   let timer: NodeJS.Timeout | undefined;
 
   async function look(onChange: (next: Certificates) => void): Promise<void> {
     try {
       const next = await read().catch((cause: Error) => cause);
-      // What can't be read counts as seen too.
+      // Unreadable files also count as seen.
       const text = next instanceof Error ? next.message : JSON.stringify(next);
       if (text === seen) return;
       seen = text;
@@ -58,19 +58,15 @@ export async function openCertificates(
       onChange(next);
       log.info({ files }, "the certificates have changed");
     } catch (cause) {
-      // Often a file is written a moment before its key: the next look finds both.
-      log.warn(
-        { err: cause },
-        "the certificates have changed and can't be used: the old ones stay",
-      );
+      // A certificate is often written shortly before its key: the next check finds both.
+      log.warn({ err: cause }, "the changed certificates are invalid: keeping the old ones");
     }
   }
 
   return {
     first,
     watch(onChange) {
-      // Read again and again: a mounted Secret changes by a link to another folder, and a watch that begins a moment after
-      // a change would never see it.
+      // Polls, because a mounted Secret changes through a symbolic link, and a watch that starts after a change would miss it.
       const next = async () => {
         await look(onChange);
         timer?.refresh();
@@ -84,7 +80,7 @@ export async function openCertificates(
   };
 }
 
-/** Throws where they don't belong together. */
+/** Throws if they don't match. */
 function check(certificates: Certificates, files: readonly string[]): void {
   try {
     createSecureContext({ ...certificates, ca: certificates.clientCa });

@@ -3,16 +3,16 @@ import type { Certificates } from "@umbra/grpc";
 
 const year = 365 * 24 * 3_600_000;
 
-/** A certificate of our own, for ten years. It encrypts; it proves nothing. */
+/** Creates a self-signed certificate, valid for ten years. It encrypts but proves no identity. */
 export async function selfSigned(): Promise<Certificates> {
-  // Loaded where it is asked for: it takes half a second.
+  // Loaded on demand, because it takes half a second.
   const { generate } = await import("selfsigned");
   const now = Date.now();
   const { cert, private: key } = await generate([{ name: "commonName", value: "umbra" }], {
     keyType: "ec",
     curve: "P-256",
     algorithm: "sha256",
-    // A clock that is a little behind must not refuse it.
+    // Starts in the past, so that a slow clock does not reject it.
     notBeforeDate: new Date(now - 3_600_000),
     notAfterDate: new Date(now + 10 * year),
     extensions: [

@@ -16,14 +16,14 @@ type Api = typeof import("@opentelemetry/api");
 
 export interface Tracing {
   readonly begin: BeginTrace;
-  /** False where no SDK is loaded: nothing is kept then. */
+  /** False if no SDK is loaded: then no traces are recorded. */
   readonly hasSdk: boolean;
 }
 
 /**
- * Traces requests with the OpenTelemetry SDK that the process was started with, by its semantic conventions for GenAI.
+ * Traces requests with the loaded OpenTelemetry SDK, following its semantic conventions for GenAI.
  *
- * @throws Error where `@opentelemetry/api` is not installed: it is an optional peer dependency
+ * @throws Error if `@opentelemetry/api`, an optional peer dependency, is not installed
  */
 export async function loadTracing(version: string): Promise<Tracing> {
   let api: Api;
@@ -31,7 +31,7 @@ export async function loadTracing(version: string): Promise<Tracing> {
     api = await import("@opentelemetry/api");
   } catch (cause) {
     throw new Error(
-      "traces need the package @opentelemetry/api: install it beside Umbra, and load an OpenTelemetry SDK with NODE_OPTIONS=--import=FILE (docs/traces.md)",
+      "traces need the package @opentelemetry/api: install it next to Umbra, and load an OpenTelemetry SDK with NODE_OPTIONS=--import=FILE (docs/traces.md)",
       { cause },
     );
   }
@@ -66,7 +66,7 @@ function beginner(api: Api, version: string): BeginTrace {
     );
     if (!span.isRecording()) return undefined;
     const context = trace.setSpan(parent, span);
-    // The headers themselves are a view of what the connection has read, and must not be kept.
+    // The headers are a view of the connection's buffer and must not be kept.
     const came = propagation.fields().filter((name) => headers.has(name));
 
     return {
@@ -105,7 +105,7 @@ function beginner(api: Api, version: string): BeginTrace {
   };
 }
 
-/** What the next one gets in the place of what came. */
+/** Returns the trace headers for the endpoint, which replace the client's. */
 function contextHeaders(
   { propagation }: Api,
   context: Context,
@@ -113,14 +113,14 @@ function contextHeaders(
 ): readonly HeaderEntry[] {
   const entries = new Map<string, string>();
   propagation.inject(context, entries, setter);
-  // What the application says of itself goes on as it came.
+  // Baggage is forwarded unchanged.
   entries.delete("baggage");
-  // The state of a trace that could not be read must not go on under another.
+  // The state of an unreadable trace must not be forwarded with another trace.
   for (const name of came) if (name !== "baggage" && !entries.has(name)) entries.set(name, "");
   return [...entries].map(([name, value]) => ({ name, value }));
 }
 
-/** An attribute that is undefined is none. */
+/** Undefined attributes are omitted. */
 function decisionAttributes(made: MadeDecision, { pool, model, target }: TraceNames): Attributes {
   const { outcome, endpoint } = made;
   const colon = endpoint?.lastIndexOf(":") ?? -1;
@@ -149,7 +149,7 @@ function statusOf(outcome: MadeDecision["outcome"]): number {
   return isRefusal(outcome) ? requestErrors[outcome].status : 0;
 }
 
-/** Finish reasons that OpenAI names; a model server may write what it likes. */
+/** OpenAI's finish reasons; a model server may write anything. */
 const finishReasons: ReadonlySet<string> = new Set([
   ...["stop", "length", "tool_calls", "content_filter", "function_call", "end_turn", "max_tokens"],
 ]);
@@ -169,7 +169,7 @@ function answerAttributes(leg: Leg): Attributes {
   };
 }
 
-/** By the conventions' own names, where they have one. */
+/** Operation names from the conventions, where they exist. */
 const operations: ReadonlyMap<string, string> = new Map([
   ["/v1/chat/completions", "chat"],
   ["/v1/responses", "chat"],

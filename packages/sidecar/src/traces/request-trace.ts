@@ -3,16 +3,16 @@ import type { Headers, StreamOutcome } from "@umbra/ext-proc";
 import type { Leg } from "@umbra/shadow";
 import type { Lane, MadeDecision } from "../decision/request-account.ts";
 
-/** One request in a trace that is kept. Times are of `performance.now`, in ms. */
+/** The recorded trace of one request. Times are from `performance.now`, in ms. */
 export interface RequestTrace {
   /** Returns the headers that make the endpoint's own spans children of this one. */
   decided(made: MadeDecision, names: TraceNames, atMs: number): readonly HeaderEntry[];
   answered(leg: Leg): void;
-  /** Nothing more comes: the span is handed over. */
+  /** Nothing more follows: exports the span. */
   ended(outcome: StreamOutcome, atMs: number): void;
 }
 
-/** Names that may be shown: configured or served, never a client's words. */
+/** Names that may be shown: configured or served ones, never a client's text. */
 export interface TraceNames {
   readonly pool: string;
   readonly model: string;
@@ -20,7 +20,7 @@ export interface TraceNames {
 }
 
 /**
- * Begins the trace of a request; undefined where nobody keeps it: it then costs nothing more. `path`: as the endpoint gets it.
+ * Starts the trace of a request; undefined if it is not recorded, so that it costs nothing more. `path` is the endpoint's.
  */
 export type BeginTrace = (
   lane: Lane,

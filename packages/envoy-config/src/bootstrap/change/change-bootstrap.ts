@@ -5,11 +5,11 @@ import { isMap, merge } from "./merge.ts";
 
 export interface ChangedBootstrap {
   readonly bootstrap: Plain;
-  /** Operations that could not be done, by their index. */
+  /** Operations that failed, by index. */
   readonly problems: readonly { readonly index: number; readonly message: string }[];
 }
 
-/** Makes of the rendered bootstrap what an EnvoyProxy asks for. */
+/** Applies an EnvoyProxy's changes to the rendered bootstrap. */
 export function changeBootstrap(
   rendered: PlainMap,
   change: BootstrapChange | undefined,
@@ -27,12 +27,12 @@ export function changeBootstrap(
   return { bootstrap, problems };
 }
 
-/** What listeners and clusters can't be without. The rest of the bootstrap is around them. */
+/** The fields that listeners and clusters need. A replacement provides all other fields. */
 const needed = ["layered_runtime", "bootstrap_extensions", "static_resources"] as const;
 
 /**
- * Puts the listeners and clusters into another bootstrap. Envoy Gateway sends its own by xDS, so that there a bootstrap
- * can be replaced whole; here they are part of it.
+ * Adds the rendered listeners and clusters to another bootstrap. Envoy Gateway sends them by xDS, so its users can
+ * replace the whole bootstrap; here they are part of the bootstrap.
  */
 function replace(rendered: PlainMap, frame: PlainMap): Plain {
   const picked = (fields: readonly string[]) =>

@@ -8,9 +8,9 @@ export type Patched =
 
 type Mutable = string | number | boolean | null | Mutable[] | { [field: string]: Mutable };
 
-/** Does one operation of JSON Patch (RFC 6902). What is given stays as it is. */
+/** Applies one JSON Patch operation (RFC 6902). Does not modify its input. */
 export function patch(document: Plain, operation: PatchOperation): Patched {
-  // Held in a map, so that the whole document has a place too.
+  // Wrapped in a map, so that a path can also name the whole document.
   const root: { [field: string]: Mutable } = { document: structuredClone(document) as Mutable };
   try {
     apply(root, operation);
@@ -45,7 +45,7 @@ function apply(root: Mutable, { op, path, from, value }: PatchOperation): void {
       break;
     case "test":
       if (!isDeepStrictEqual(get(place(path)), copyOf(value))) {
-        throw new NoSuchPlace(`${shown(path)} is not what it is tested for`);
+        throw new NoSuchPlace(`the value at ${shown(path)} differs from the tested value`);
       }
       break;
   }
@@ -55,7 +55,7 @@ function copyOf(value: Plain | undefined): Mutable {
   return structuredClone(value ?? null) as Mutable;
 }
 
-/** Where a value stands: a field of a map, or an item of a list. */
+/** The position of a value: a field of a map or an item of a list. */
 interface Placed {
   readonly holder: Mutable;
   readonly key: string;
@@ -64,7 +64,7 @@ interface Placed {
 
 function placeOf(root: Mutable, pointer: string): Placed {
   if (pointer !== "" && !pointer.startsWith("/")) {
-    throw new NoSuchPlace(`a path begins with /, and "${shown(pointer)}" does not`);
+    throw new NoSuchPlace(`the path "${shown(pointer)}" must begin with /`);
   }
   const steps = `/document${pointer}`
     .split("/")
@@ -79,11 +79,11 @@ function get({ holder, key, pointer }: Placed): Mutable {
   let value: Mutable | undefined;
   if (Array.isArray(holder)) value = holder[indexOf(holder, key) ?? -1];
   else if (isFields(holder) && Object.hasOwn(holder, key)) value = holder[key];
-  if (value === undefined) throw new NoSuchPlace(`there is nothing at ${shown(pointer)}`);
+  if (value === undefined) throw new NoSuchPlace(`the bootstrap has no ${shown(pointer)}`);
   return value;
 }
 
-/** `add`: into a list before what is there, `-` at its end. */
+/** The `add` operation: inserts into a list before the given index, or appends at `-`. */
 function put(place: Placed, value: Mutable): void {
   const { holder, key, pointer } = place;
   if (!Array.isArray(holder)) {
@@ -92,7 +92,7 @@ function put(place: Placed, value: Mutable): void {
   }
   const index = key === "-" ? holder.length : indexOf(holder, key);
   if (index === undefined || index > holder.length) {
-    throw new NoSuchPlace(`there is no place ${shown(pointer)} in the list`);
+    throw new NoSuchPlace(`the list has no index ${shown(pointer)}`);
   }
   holder.splice(index, 0, value);
 }
@@ -100,11 +100,11 @@ function put(place: Placed, value: Mutable): void {
 function set({ holder, key, pointer }: Placed, value: Mutable): void {
   if (Array.isArray(holder)) holder[Number(key)] = value;
   else if (isFields(holder)) {
-    // `__proto__` would be the object's own prototype.
+    // Setting `__proto__` would change the object's prototype.
     Object.defineProperty(holder, key, {
       ...{ value, enumerable: true, configurable: true, writable: true },
     });
-  } else throw new NoSuchPlace(`what holds ${shown(pointer)} is no map and no list`);
+  } else throw new NoSuchPlace(`the parent of ${shown(pointer)} is neither a map nor a list`);
 }
 
 function take(place: Placed): Mutable {

@@ -1,9 +1,9 @@
 import type { Plain, PlainMap } from "../plain.ts";
 
 /**
- * Merges a message into another, as Envoy Gateway does with `type: Merge`: maps field by field, lists by adding to
- * them, and all else is replaced. An item of a list that has the `name` of one that is there is merged with it, so that
- * a listener, cluster or filter can be changed by its name.
+ * Merges a message into another, as Envoy Gateway does with `type: Merge`: merges maps field by field, appends to
+ * lists, and replaces everything else. List items with the same `name` are merged, so that a listener, cluster or
+ * filter can be changed by its name.
  */
 export function merge(base: Plain, change: Plain): Plain {
   if (isMap(base) && isMap(change)) return mergeMaps(base, change);
@@ -12,20 +12,20 @@ export function merge(base: Plain, change: Plain): Plain {
 }
 
 function mergeMaps(base: PlainMap, change: PlainMap): PlainMap {
-  // Another type has other fields.
+  // A message of another type has other fields.
   const type = change["@type"];
   if (type !== undefined && type !== base["@type"]) return change;
   const merged = new Map<string, Plain>(Object.entries(base));
   for (const [written, value] of Object.entries(change)) {
     const field = fieldOf(written, merged);
     const old = merged.get(field);
-    // In Protobuf's JSON null is a field that is not given.
+    // In protobuf's JSON form, null means an absent field.
     if (value !== null) merged.set(field, old === undefined ? value : merge(old, value));
   }
   return Object.fromEntries(merged);
 }
 
-/** Protobuf's JSON has two forms of a field's name; Envoy refuses to have both. */
+/** Protobuf's JSON form allows two spellings of a field name; Envoy rejects a message with both. */
 function fieldOf(written: string, base: ReadonlyMap<string, Plain>): string {
   if (base.has(written)) return written;
   const snake = written.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

@@ -1,6 +1,6 @@
-// What stays in the browser: it shows each section that the sidecar sends, and says when none come.
+// Runs in the browser: shows each section that the sidecar sends, and reports a lost connection.
 
-/** The sidecar sends something every few seconds, changes or not. */
+/** The sidecar sends an event every few seconds, even without changes. */
 const silentAfterMs = 15_000;
 const checkEveryMs = 3_000;
 
@@ -8,7 +8,7 @@ let heardAtMs = performance.now();
 let lastHeard = "";
 let events = listen();
 
-// A refusal ends an EventSource for good, and a connection that hangs says nothing: both need a new one.
+// An EventSource stops permanently when it is rejected and does not detect a hanging connection. Both need a new one.
 setInterval(() => {
   const isSilent = performance.now() - heardAtMs > silentAfterMs;
   if (!isSilent && events.readyState !== EventSource.CLOSED) return;
@@ -33,22 +33,22 @@ function listen(): EventSource {
   return source;
 }
 
-/** The sidecar has answered, and with no stream: an EventSource does not tell why. */
+/** The sidecar answered without a stream, and an EventSource does not report why. */
 async function showRefusal(): Promise<void> {
   const { status } = await fetch("v1/events", { method: "HEAD" }).catch(() => ({ status: 0 }));
   if (events.readyState !== EventSource.CLOSED) return;
-  if (status === 503) showLink("! too many pages watch this sidecar, trying again", "FAIL");
+  if (status === 503) showLink("! too many open pages for this sidecar, retrying", "FAIL");
   else showLost();
 }
 
 function showHeard(): void {
   heardAtMs = performance.now();
-  lastHeard = `; last heard at ${new Date().toLocaleTimeString()}`;
+  lastHeard = `; last update at ${new Date().toLocaleTimeString()}`;
   showLink("● live", "PASS");
 }
 
 function showLost(): void {
-  showLink(`! connection lost, trying again${lastHeard}`, "FAIL");
+  showLink(`! connection lost, retrying${lastHeard}`, "FAIL");
 }
 
 function showLink(words: string, className: string): void {
@@ -67,7 +67,7 @@ function showSection(id: string, html: string): void {
   update(holder, made.content);
 }
 
-/** Changes only what differs: what is open, scrolled, focused or selected stays so. */
+/** Changes only what differs, so that open, scrolled, focused or selected elements keep their state. */
 function update(shown: Element, wanted: Element | DocumentFragment): void {
   const now = [...shown.childNodes];
   const next = [...wanted.childNodes];
@@ -82,7 +82,7 @@ function update(shown: Element, wanted: Element | DocumentFragment): void {
   for (const rest of now.slice(next.length)) rest.remove();
 }
 
-/** `open` is the reader's own: the sidecar says it once, when the element comes. */
+/** `open` belongs to the reader: the sidecar sets it only for a new element. */
 function updateAttributes(shown: Element, wanted: Element): void {
   for (const { name } of [...shown.attributes]) {
     if (name !== "open" && !wanted.hasAttribute(name)) shown.removeAttribute(name);
