@@ -1,8 +1,8 @@
 // What metrics cost each request: its account opened, decided and closed. `npm run bench:accounting`
 import { directTopology } from "@umbra/envoy-config";
-import { createAccounts } from "../packages/sidecar/src/accounts.ts";
 import { createSidecarMetrics } from "../packages/sidecar/src/metrics/sidecar-metrics.ts";
 import { createPoolRegistry } from "../packages/sidecar/src/pools/pool-registry.ts";
+import { createRequestRecording } from "../packages/sidecar/src/request-recording.ts";
 
 const requests = 300_000;
 const rounds = 7;
@@ -24,7 +24,7 @@ function median(isCompatible: boolean): number {
     parents: new Map(),
   });
   const metrics = createSidecarMetrics({ topology, pools, now, pairs: () => 0, isCompatible });
-  const accounts = createAccounts({ metrics, now, onPicked: () => {} });
+  const accounts = createRequestRecording({ metrics, now, onPicked: () => {} });
   const times = Array.from({ length: rounds }, () => {
     const startedMs = now();
     for (let i = 0; i < requests; i++) {

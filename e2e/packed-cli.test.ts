@@ -145,7 +145,7 @@ describe("the packed CLI in an empty folder", () => {
     {
       args: ["plan", "--rate", "20", "-f", "umbra"],
       status: 0,
-      says: /pass all required gates with \d+ %/,
+      says: /pass all required gates: \d+ %/,
     },
     {
       args: ["doctor", "-o", "json", "-f", "umbra"],

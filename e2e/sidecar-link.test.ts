@@ -143,7 +143,7 @@ describe("between a real Envoy and the sidecar", () => {
       const { statusCode, body } = await request(`http://${gateway.admin}/readyz`);
       expect([statusCode, await body.text()]).toEqual([
         503,
-        expect.stringContaining("that it reaches this sidecar"),
+        expect.stringContaining("can't reach this sidecar"),
       ]);
     },
     60_000,

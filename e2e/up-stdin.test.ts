@@ -124,7 +124,7 @@ describe("umbra up reads what can be read only once", () => {
     const { running } = await startLine("UP -f - -f - < F/all.txt");
     await until("it has ended", () => running.process.exitCode !== null, 20_000);
     expect(running.process.exitCode).toBe(2);
-    expect(running.output()).toContain("standard input can be read only once");
+    expect(running.output()).toContain("(standard input) can be given only once");
   });
 });
 

@@ -117,7 +117,7 @@ describe("umbra up", () => {
       30_000,
     );
     expect(up.process.exitCode).toBe(1);
-    const waits = [...up.output().matchAll(/Envoy ended .*started again in ([\d.]+) s/g)];
+    const waits = [...up.output().matchAll(/Envoy ended .*restarting it in ([\d.]+) s/g)];
     expect(waits.map(([, seconds]) => seconds).slice(0, 3)).toEqual(["0.2", "0.4", "0.8"]);
     expect(up.output()).toMatch(/Envoy ended \(signal SIGKILL\) soon after its start, 4 times/);
     await stopModelServers(servers);
@@ -150,7 +150,7 @@ describe("umbra up", () => {
       for (const wait of ["0.2", "0.4", "0.8"]) {
         await until("an Envoy runs", () => envoysOf(up).length === 1);
         for (const pid of envoysOf(up)) process.kill(pid, "SIGKILL");
-        await until("it waits", () => up.output().includes(`started again in ${wait} s`));
+        await until("it waits", () => up.output().includes(`restarting it in ${wait} s`));
       }
       await up.stop(signal);
       expect(up.process.exitCode).toBe(0);

@@ -1,6 +1,6 @@
 // Writes what is generated: the folders packages/*/src/gen from proto/, docs/*.schema.json from the report's and the
 // topology's types, packages/*/api.md from what the packages export. With --check it only says whether what is committed is
-// fresh, and generates nothing where neither the inputs nor the outputs changed since it last said so.
+// fresh, and generates nothing where neither the inputs nor the outputs changed since the last successful check.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

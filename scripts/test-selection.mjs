@@ -12,7 +12,7 @@ function filesOf(names) {
   return `/e2e/(${names.join("|")})\\.test\\.ts$`;
 }
 
-/** The kind of tests that the arguments name, and what stands behind it. */
+/** The kind of tests that the arguments name, and the arguments after it. */
 function parse([first, ...rest]) {
   const isKind = first !== undefined && Object.hasOwn(folders, first);
   return isKind

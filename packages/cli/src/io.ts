@@ -44,7 +44,7 @@ export function processIo(): Io {
     stopping.abort(name);
   };
   for (const name of stopSignals) process.on(name, stop);
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", passOverClosedPipe);
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", ignoreClosedPipe);
   const isTerminal = process.stderr.isTTY === true;
   return {
     stdout: (text) => void process.stdout.write(text),
@@ -75,7 +75,7 @@ export function processIo(): Io {
 }
 
 /** Ignores EPIPE. `umbra … | head` closes the pipe early: unread output is not needed, and a sidecar keeps running without its log. */
-function passOverClosedPipe(cause: NodeJS.ErrnoException): void {
+function ignoreClosedPipe(cause: NodeJS.ErrnoException): void {
   if (cause.code !== "EPIPE") throw cause;
 }
 

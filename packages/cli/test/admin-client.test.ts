@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { askAdmin, isReady } from "../src/process/admin-client.ts";
+import { isReady, queryAdmin } from "../src/process/admin-client.ts";
 import { runCommand } from "./run-command.ts";
 
 let server: Server | undefined;
@@ -50,7 +50,7 @@ describe("askAdmin", () => {
     { name: "an empty error", status: 500, body: "", want: /answered 500: is that a sidecar's\?$/ },
   ])("reports $name", async ({ status, body, want }) => {
     const admin = await answering(status, body);
-    await expect(askAdmin(admin, "/v1/pairs")).rejects.toThrow(want);
+    await expect(queryAdmin(admin, "/v1/pairs")).rejects.toThrow(want);
   });
 
   test("a command ended by Ctrl-C prints nothing more", async () => {
@@ -69,7 +69,7 @@ describe("askAdmin", () => {
 
   test("ends with the status of an interrupt when it is aborted", async () => {
     const admin = await answering(200);
-    const asked = askAdmin(admin, "/v1/report", { signal: AbortSignal.timeout(50) });
+    const asked = queryAdmin(admin, "/v1/report", { signal: AbortSignal.timeout(50) });
     await expect(asked).rejects.toMatchObject({ name: "OutcomeError", status: 130 });
   });
 });

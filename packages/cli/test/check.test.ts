@@ -168,7 +168,7 @@ describe("--explain", () => {
   test("--explain prints the section of the page without any resources", async () => {
     const { status, stdout } = await runCommand(["check", "--explain", "umb0203"]);
     expect(status).toBe(0);
-    expect(stdout).toMatch(/^UMB0203\n\n\*\*A backend can't be resolved\*\*/);
+    expect(stdout).toMatch(/^UMB0203\n\n\*\*Unresolved backend\*\*/);
     expect(stdout).toContain("To fix:");
     expect(stdout).not.toContain("UMB0204\n");
   });

@@ -11,11 +11,11 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Io } from "@umbra/cli";
 import { crashingGuard } from "@umbra/envoy-config/internal";
 import { createSimulatedServer, type SimulatorOptions } from "@umbra/simulator";
-import { envoyAdvisories, holdFor } from "../src/doctor/advisories.ts";
+import { affecting, envoyAdvisories } from "../src/doctor/advisories.ts";
 import { judgeEnvoy } from "../src/doctor/envoy.ts";
 import type { Finding } from "../src/doctor/finding.ts";
-import { inTurns } from "../src/doctor/in-turns.ts";
 import { judgeMachine, type Machine, thisMachine } from "../src/doctor/machine.ts";
+import { mapConcurrently } from "../src/doctor/map-concurrently.ts";
 import { judgePorts, type WantedPort } from "../src/doctor/ports.ts";
 import { versionIn } from "../src/doctor/version.ts";
 import { llamaRoute } from "./llama-route.ts";
@@ -109,19 +109,19 @@ describe("the advisories", () => {
     ["1.35.13", ["CVE-2026-73513", "CVE-2026-73552"]],
     ["1.36.11", []],
   ])("of Envoy %s are %p", (version, want) => {
-    const held = holdFor(versionIn(version) ?? [0, 0, 0], envoyAdvisories, 2);
+    const held = affecting(versionIn(version) ?? [0, 0, 0], envoyAdvisories, 2);
     expect(held.map(({ id }) => id)).toEqual(want);
   });
 
   test("all affect a version older than every fix", () => {
-    expect(holdFor([1, 20, 0], envoyAdvisories, 2)).toEqual(envoyAdvisories);
+    expect(affecting([1, 20, 0], envoyAdvisories, 2)).toEqual(envoyAdvisories);
   });
 
   test("a release line without a fix is affected if a later one has a fix", () => {
     const advisory = { id: "X", what: "x", fixedIn: ["20.1.0", "24.1.0"] };
-    expect(holdFor([22, 9, 9], [advisory], 1)).toEqual([advisory]);
-    expect(holdFor([25, 0, 0], [advisory], 1)).toEqual([]);
-    expect(holdFor([24, 2, 0], [advisory], 1)).toEqual([]);
+    expect(affecting([22, 9, 9], [advisory], 1)).toEqual([advisory]);
+    expect(affecting([25, 0, 0], [advisory], 1)).toEqual([]);
+    expect(affecting([24, 2, 0], [advisory], 1)).toEqual([]);
   });
 });
 
@@ -161,7 +161,10 @@ describe("the machine", () => {
 
 describe("Envoy", () => {
   const at = (says: string) =>
-    judgeEnvoy({ ok: true, path: "/bin/envoy", origin: "found on the PATH", says }, undefined);
+    judgeEnvoy(
+      { ok: true, path: "/bin/envoy", origin: "found on the PATH", versionOutput: says },
+      undefined,
+    );
 
   test.each([
     ["envoy  version: 9e55/1.40.0/Clean/RELEASE/BoringSSL", []],
@@ -198,7 +201,7 @@ describe("ports", () => {
     host: "127.0.0.1",
     port: 9002,
     owner: "sidecar",
-    who: "the sidecar's gRPC server",
+    user: "the sidecar's gRPC server",
     remedy: "choose another with --grpc",
   };
 
@@ -237,7 +240,7 @@ describe("ports", () => {
   });
 
   test("two users of the same port are reported", () => {
-    const other = { ...wanted, who: 'listener "http"' };
+    const other = { ...wanted, user: 'listener "http"' };
     expect(judgePorts([wanted, other], ["free", "free"])).toMatchObject([
       { severity: "ok" },
       {
@@ -424,7 +427,7 @@ spec: {modelName: lama, poolRef: {name: llama}}
   test("many items are processed with limited concurrency", async () => {
     let running = 0;
     let most = 0;
-    const results = await inTurns(
+    const results = await mapConcurrently(
       Array.from({ length: 50 }, (_, index) => index),
       { atOnce: 8, deadlineMs: 60_000 },
       async (index) => {
@@ -439,7 +442,11 @@ spec: {modelName: lama, poolRef: {name: llama}}
   });
 
   test("items that can't start in time are skipped", async () => {
-    const results = await inTurns([1, 2, 3], { atOnce: 1, deadlineMs: 0 }, async (item) => item);
+    const results = await mapConcurrently(
+      [1, 2, 3],
+      { atOnce: 1, deadlineMs: 0 },
+      async (item) => item,
+    );
     expect(results).toEqual([undefined, undefined, undefined]);
   });
 });
@@ -752,7 +759,7 @@ spec: {ports: [{port: 443, appProtocol: https}]}
     ["is not there", () => join(folder, "nowhere"), "can't be read: ENOENT"],
     ["is a folder", () => folder, "is not a file"],
     ["is empty", () => keyFile("\n"), "must contain one key, on one line without blanks"],
-    ["has two lines", () => keyFile("secret-a\nsecret-b\n"), "must hold one key"],
+    ["has two lines", () => keyFile("secret-a\nsecret-b\n"), "must contain one key"],
     ["is long", () => keyFile("k".repeat(8_193)), "is larger than 8192 bytes"],
     ["can be written by all", () => keyFile("secret", 0o602), "every user can write"],
   ])("a key file that %s is an error that does not print the key", async (_name, make, message) => {

@@ -214,7 +214,7 @@ describe("umbra explain", () => {
     const { status, stderr } = await run("--state", state, "-f", files, "--pool", "llama");
     expect(status).toBe(1);
     expect(stderr).toMatch(
-      /wrong\.yaml:\d+:\d+ error UMB0211 `plugins\[0\]\.type` is no plugin that Umbra knows; known are .*decision-tree-profile/,
+      /wrong\.yaml:\d+:\d+ error UMB0211 `plugins\[0\]\.type` is not a plugin that Umbra knows; known plugins are .*decision-tree-profile/,
     );
   });
 });

@@ -50,7 +50,7 @@ export const wheelFiles = [
 export interface FakeIndex {
   /** The value for PIP_INDEX_URL. */
   readonly url: string;
-  /** Of each request, the path and what it says of who asks. */
+  /** Of each request, the path and the Authorization header. */
   readonly asked: { readonly path: string; readonly authorization: string | undefined }[];
   close(): void;
 }

@@ -71,7 +71,7 @@ const notYaml = file("not.yaml", "a: [");
 const broken = file("broken.yaml", "kind: Gateway\napiVersion: v1\n");
 
 const withFiles = ["-f", resources];
-const pools = /llama, default\/llama|take one of those that are there/;
+const pools = /llama, default\/llama|use one of/;
 
 const topologyRows: Readonly<Record<string, FlagRow>> = {
   "--file": {
@@ -89,7 +89,7 @@ const topologyRows: Readonly<Record<string, FlagRow>> = {
     refused: [
       [["--endpoints", "NOPE=1.2.3.4:80"], pools],
       [["--endpoints", "lama=1.2.3.4:80"], /did you mean "llama"/],
-      [["--endpoints", "unused=1.2.3.4:80"], /no Service that a route refers to/],
+      [["--endpoints", "unused=1.2.3.4:80"], /nor a Service that a route refers to/],
       [["--endpoints", "llama"], /NAME=ip:port/],
       [["--endpoints", "llama=host:80"], /--endpoints/],
       [["--endpoints", "llama=1.2.3.4:80", "--endpoints", "llama=1.2.3.5:80"], /twice/],
@@ -102,7 +102,7 @@ const topologyRows: Readonly<Record<string, FlagRow>> = {
     ],
     refused: [
       [["--pick-mode", "NOPE=headers"], pools],
-      [["--pick-mode", "by-name=headers"], /Umbra does not pick there/],
+      [["--pick-mode", "by-name=headers"], /Umbra does not pick in "by-name"/],
       [["--pick-mode", "llama=whole"], /headers, buffered, duplex/],
       [["--pick-mode", "llama"], /NAME=MODE/],
     ],
@@ -114,7 +114,7 @@ const topologyRows: Readonly<Record<string, FlagRow>> = {
     ],
     refused: [
       [["--picker", "NOPE=picker.svc:9002"], pools],
-      [["--picker", "shadow=picker.svc:9002"], /no InferencePool of the files/],
+      [["--picker", "shadow=picker.svc:9002"], /not an InferencePool in the files/],
       [["--picker", "llama=picker"], /HOST:PORT/],
     ],
   },
@@ -133,7 +133,7 @@ const topologyRows: Readonly<Record<string, FlagRow>> = {
       ["--listener", "gw/http=8082"],
     ],
     refused: [
-      [["--listener", "nope=8081"], /take one of those that are there: http/],
+      [["--listener", "nope=8081"], /use one of http/],
       [["--listener", "http=0"], /not a port/],
       [["--listener", "http"], /NAME=PORT/],
       [["--listener", "http=8081", "--listener", "http=8082"], /twice/],
@@ -160,7 +160,7 @@ const metricsRows: Readonly<Record<string, FlagRow>> = {
     works: [["--metrics-path", "llama=/prometheus/metrics"]],
     refused: [
       [["--metrics-path", "NOPE=/m"], pools],
-      [["--metrics-path", "llama=metrics"], /begins with \//],
+      [["--metrics-path", "llama=metrics"], /must begin with \//],
       [["--metrics-path", "llama"], /NAME=PATH/],
       [["--metrics-path", "llama=/a", "--metrics-path", "llama=/b"], /twice/],
     ],

@@ -42,5 +42,5 @@ test.each([
     streamStdin: () => Readable.from([input]),
   });
   expect(status).toBe(2);
-  expect(stderr).toMatch(/is how umbra up starts the sidecar: give -f or --primary/);
+  expect(stderr).toMatch(/is only for umbra up: use -f or --primary/);
 });

@@ -3,11 +3,11 @@ import type { Child } from "../src/process/child.ts";
 import { keepRunning, type RestartLimits } from "../src/process/keep-running.ts";
 
 const limits: RestartLimits = {
-  soonMs: 0,
-  maxSoonEnds: 3,
+  minLifeMs: 0,
+  maxFailedStarts: 3,
   firstDelayMs: 1,
   maxDelayMs: 4,
-  wellMs: 1_000_000,
+  healthyMs: 1_000_000,
 };
 
 /** Creates children that end immediately in the given ways. The last one runs until it is stopped. */
@@ -50,7 +50,7 @@ describe("keepRunning", () => {
     const { say, all } = saying(4);
     const { start } = children(crash, crash, crash, crash);
     const kept = keepRunning({ name: "it", start, say, limits });
-    const waits = (await all).map((words) => /again in ([\d.]+) s/.exec(words)?.[1]);
+    const waits = (await all).map((words) => /restarting it in ([\d.]+) s/.exec(words)?.[1]);
     expect(waits).toEqual(["0.001", "0.002", "0.004", "0.004"]);
     await kept.stop();
   });
@@ -58,8 +58,8 @@ describe("keepRunning", () => {
   test("resets the delay after a healthy run", async () => {
     const { say, all } = saying(3);
     const { start } = children(crash, crash, crash);
-    const kept = keepRunning({ name: "it", start, say, limits: { ...limits, wellMs: 0 } });
-    const waits = (await all).map((words) => /again in ([\d.]+) s/.exec(words)?.[1]);
+    const kept = keepRunning({ name: "it", start, say, limits: { ...limits, healthyMs: 0 } });
+    const waits = (await all).map((words) => /restarting it in ([\d.]+) s/.exec(words)?.[1]);
     expect(waits).toEqual(["0.001", "0.001", "0.001"]);
     await kept.stop();
   });

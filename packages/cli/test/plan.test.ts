@@ -52,7 +52,7 @@ test("estimates the spread of the traffic from samples and reports their number"
   const { stdout, stderr, status } = await runCommand([
     ...["plan", "--rate", "1.5", "--samples", file, "-o", "json"],
   ]);
-  expect({ status, stderr }).toEqual({ status: 0, stderr: "profile of 300 measured requests\n" });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "using the profile of 300 measured requests\n" });
   expect(JSON.parse(stdout)).toMatchObject({
     profile: { e2eS: 20, streamedShare: 1 },
     problems: [{ severity: "error", remedy: "set maxInFlight to 42" }],
@@ -64,7 +64,7 @@ test("reports that a PASS is impossible with too few pairs at the horizon", asyn
   expect(stdout).toContain(
     "A PASS is impossible: the horizon gives fewer pairs than minPairs (2000).",
   );
-  expect(stdout).toMatch(/80 % need a horizon of about \d+ min/);
+  expect(stdout).toMatch(/For a chance of 80 %, set the horizon to about \d+ min/);
   expect(stdout).not.toContain("Estimated chance that equal lanes pass");
 });
 

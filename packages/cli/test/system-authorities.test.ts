@@ -123,6 +123,6 @@ describe("endpoints verified with the system's CA certificates", () => {
   ])("--system-ca without such endpoints is rejected: $args", async ({ args }) => {
     const { status, stderr } = await runCommand([...args, "--system-ca", mine]);
     expect(status).toBe(2);
-    expect(stderr).toMatch(/--system-ca (has no effect|is about endpoints)/);
+    expect(stderr).toMatch(/--system-ca (has no effect|applies to endpoints)/);
   });
 });

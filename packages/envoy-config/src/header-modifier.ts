@@ -1,7 +1,7 @@
 import type { HeaderModifier } from "./topology.ts";
 
 /** Combines two consecutive modifiers into one. Envoy removes headers before it adds any. */
-export function inTurn(first: HeaderModifier, second: HeaderModifier): HeaderModifier {
+export function combineModifiers(first: HeaderModifier, second: HeaderModifier): HeaderModifier {
   const undone = new Set([...second.set.map(({ name }) => name), ...second.remove]);
   const isLeft = ({ name }: { readonly name: string }) => !undone.has(name);
   return {

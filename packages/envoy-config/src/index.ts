@@ -46,8 +46,8 @@ export { type EnvoySettings, type ParsedSetting, parseSetting } from "./envoy-se
 export {
   heldRequestBytes,
   leastHeldBytes,
-  type MemoryBound,
-  memoryBounds,
+  type MemoryLimit,
+  memoryLimits,
   type SidecarBounds,
   sidecarBounds,
 } from "./memory.ts";

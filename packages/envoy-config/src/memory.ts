@@ -1,16 +1,16 @@
+import type { EnvoySettings } from "./envoy-settings.ts";
+import { poolsByName, sharesGate } from "./queries.ts";
+import type { Topology } from "./topology.ts";
 import {
-  copyBounds,
   laneBufferBytes,
   mirrorsByBudget,
   shadowPieceBytes,
   streamWindowBytes,
-} from "./copy-bounds.ts";
-import type { EnvoySettings } from "./envoy-settings.ts";
-import { poolsByName, sharesGate } from "./queries.ts";
-import type { Topology } from "./topology.ts";
+  twinLimits,
+} from "./twin-limits.ts";
 
 /** A memory limit: a maximum number of items and a maximum size of each. */
-export interface MemoryBound {
+export interface MemoryLimit {
   readonly of: "envoy" | "sidecar";
   readonly what: string;
   readonly times: number;
@@ -48,7 +48,7 @@ export const sidecarBounds: SidecarBounds = {
 const pagesAtOnce = 32;
 
 /** Returns every memory limit from the configuration or the code, Envoy's first. */
-export function memoryBounds(topology: Topology): readonly MemoryBound[] {
+export function memoryLimits(topology: Topology): readonly MemoryLimit[] {
   return [...envoyBounds(topology), ...sidecarParts(topology), heldPart(topology)];
 }
 
@@ -70,14 +70,14 @@ export function leastHeldBytes({ maxBodyBytes, maxHeaderBytes }: EnvoySettings):
 }
 
 /** Sums the limits, in bytes. */
-export function sum(bounds: readonly MemoryBound[]): number {
+export function sum(bounds: readonly MemoryLimit[]): number {
   return bounds.reduce((total, { times, bytes }) => total + times * bytes, 0);
 }
 
 /** A body is held twice: in pieces and as a whole, or original and changed. */
 const heldCopies = 2;
 
-function heldPart(topology: Topology): MemoryBound {
+function heldPart(topology: Topology): MemoryLimit {
   return {
     of: "sidecar",
     what: "held requests with headers (pieces and whole body)",
@@ -87,14 +87,14 @@ function heldPart(topology: Topology): MemoryBound {
   };
 }
 
-function envoyBounds(topology: Topology): readonly MemoryBound[] {
-  const bounds = copyBounds(topology);
+function envoyBounds(topology: Topology): readonly MemoryLimit[] {
+  const bounds = twinLimits(topology);
   const pools = poolsByName(topology);
   const answerBytes = laneBufferBytes(topology) + 2 * shadowPieceBytes;
-  return mirrorsByBudget(topology).flatMap(([mirror, ...more]): readonly MemoryBound[] => {
+  return mirrorsByBudget(topology).flatMap(([mirror, ...more]): readonly MemoryLimit[] => {
     const bound = bounds.get(mirror.name);
     if (bound === undefined) return [];
-    const { copies } = bound;
+    const { maxTwins } = bound;
     const bodyBytes = [mirror, ...more].reduce(
       (most, { name }) => Math.max(most, bounds.get(name)?.bodyBytes ?? 0),
       0,
@@ -107,7 +107,7 @@ function envoyBounds(topology: Topology): readonly MemoryBound[] {
       mirror.policy === undefined
         ? "maxShadowRequests, maxShadowBody, maxBody"
         : "maxShadowRequests; the ShadowPolicy's budget: maxInFlight, maxBodyBytes";
-    const of = { of: "envoy", times: copies } as const;
+    const of = { of: "envoy", times: maxTwins } as const;
     return [
       { ...of, what: `${name}: bodies of twins`, bytes: hops * bodyBytes, setBy },
       { ...of, what: `${name}: answers to twins`, bytes: answerBytes, setBy },
@@ -121,14 +121,14 @@ function envoyBounds(topology: Topology): readonly MemoryBound[] {
   });
 }
 
-function sidecarParts({ envoy: { settings }, pools, mirrors }: Topology): readonly MemoryBound[] {
+function sidecarParts({ envoy: { settings }, pools, mirrors }: Topology): readonly MemoryLimit[] {
   const scraped = new Set(
     pools.flatMap(({ picker, endpoints }) => (picker === "umbra" ? endpoints : [])),
   );
   const evaluations = mirrors.filter(
     (mirror, i) => mirrors.findIndex((each) => sharesGate(each, mirror)) === i,
   );
-  const part = (what: string, times: number, bytes: number, setBy = ""): MemoryBound => ({
+  const part = (what: string, times: number, bytes: number, setBy = ""): MemoryLimit => ({
     ...{ of: "sidecar", what, times, bytes, setBy },
   });
   return [

@@ -20,7 +20,7 @@ function exampleOf(section: string) {
 }
 
 /** Returns the output of `umbra check -f example.yaml` for the code. */
-function said(input: string, code: string): string {
+function outputOf(input: string, code: string): string {
   const { diagnostics } = readTopology([{ name: "example.yaml", text: input }]);
   return diagnostics
     .filter((each) => each.code === code)
@@ -47,7 +47,7 @@ if (process.env.UPDATE_GOLDEN === "1") {
     const section = sectionOf(text, code);
     const { input, output } = exampleOf(section);
     if (input === undefined) continue;
-    const block = `\`\`\`console\n${said(input, code)}\`\`\`\n`;
+    const block = `\`\`\`console\n${outputOf(input, code)}\`\`\`\n`;
     const written =
       output === undefined
         ? section.replace(/(```yaml\n.*?```\n)/s, (yaml) => `${yaml}\n${block}`)
@@ -69,14 +69,14 @@ describe.each(Object.entries(diagnosticCodes))("the section of %s", (code, about
 
   if (input !== undefined) {
     test("has an example with the output of umbra check", () => {
-      expect(said(input, code)).not.toBe("");
-      expectSameText(said(input, code), output ?? "", `docs/errors.md, ${code}`);
+      expect(outputOf(input, code)).not.toBe("");
+      expectSameText(outputOf(input, code), output ?? "", `docs/errors.md, ${code}`);
     });
   }
 
   if (input !== undefined && diff !== undefined) {
     test("has a fix after which umbra check no longer reports it", () => {
-      expect(said(patched(input, diff), code)).toBe("");
+      expect(outputOf(patched(input, diff), code)).toBe("");
     });
   }
 });
@@ -85,7 +85,7 @@ describe.each(Object.entries(diagnosticCodes))("the section of %s", (code, about
 const elsewhere = ["UMB0109", "UMB0207", "UMB0228", "UMB0233", "UMB0312", "UMB0313"];
 
 /** Codes without a fix: an unused kind and another endpoint picker are not errors. */
-const nothingToMend = ["UMB0107", "UMB0230"];
+const nothingToFix = ["UMB0107", "UMB0230"];
 
 test("every code for resources has an example, and every example has a fix", () => {
   const examples = Object.keys(diagnosticCodes).map((code) => ({
@@ -94,6 +94,6 @@ test("every code for resources has an example, and every example has a fix", () 
   }));
   const without = examples.filter(({ input }) => input === undefined).map(({ code }) => code);
   expect(without.filter((code) => code < "UMB0400")).toEqual(elsewhere);
-  const unmended = examples.filter(({ input, diff }) => input !== undefined && diff === undefined);
-  expect(unmended.map(({ code }) => code)).toEqual(nothingToMend);
+  const unfixed = examples.filter(({ input, diff }) => input !== undefined && diff === undefined);
+  expect(unfixed.map(({ code }) => code)).toEqual(nothingToFix);
 });

@@ -5,7 +5,7 @@ import {
   directTopology,
   heldRequestBytes,
   leastHeldBytes,
-  memoryBounds,
+  memoryLimits,
   readTopology,
   renderBootstrap,
   type Topology,
@@ -16,7 +16,7 @@ const MiB = 1024 ** 2;
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
 const total = (topology: Topology, of: "envoy" | "sidecar") =>
-  memoryBounds(topology)
+  memoryLimits(topology)
     .filter((each) => each.of === of)
     .reduce((sum, { times, bytes }) => sum + times * bytes, 0);
 
@@ -66,7 +66,7 @@ describe("the memory limits", () => {
     expect(total(topology, "envoy")).toBe(32 * (2 + 1 + 3 / 16 + 0.5) * MiB);
     expect(total(topology, "sidecar")).toBeLessThanOrEqual(3_072 * MiB);
     expect(heldRequestBytes(topology)).toBeGreaterThan(leastHeldBytes(topology.envoy.settings));
-    const reading = memoryBounds(topology).filter(({ what }) =>
+    const reading = memoryLimits(topology).filter(({ what }) =>
       /^measured answers|^the thread/.test(what),
     );
     expect(reading.reduce((sum, { times, bytes }) => sum + times * bytes, 0)).toBe(
@@ -120,7 +120,7 @@ ${Array.from({ length: rules }, (_, i) => `    - {matches: [{path: {type: PathPr
   const policy = (maxInFlight: number) =>
     `---\nkind: ShadowPolicy\napiVersion: umbra.dev/v1alpha1\nmetadata: {name: policy}\nspec: {targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: route}], sampling: {percent: 10}, budget: {maxInFlight: ${maxInFlight}}}\n`;
   const pagesOf = (topology: Topology) =>
-    memoryBounds(topology).find(({ what }) => what.startsWith("concurrent metrics pages"))?.times;
+    memoryLimits(topology).find(({ what }) => what.startsWith("concurrent metrics pages"))?.times;
 
   test("of the sidecar are empty if it is not used", () => {
     const plain = gateway + route("{name: web, port: 8000}") + service(1_000);
@@ -167,7 +167,7 @@ ${Array.from({ length: rules }, (_, i) => `    - {matches: [{path: {type: PathPr
 
   test.each([4, 32, 400])("count the twins that Envoy allows: maxInFlight %p", (most) => {
     const { topology } = read(mirrored(1, most));
-    const counted = memoryBounds(topology).filter(({ of }) => of === "envoy");
+    const counted = memoryLimits(topology).filter(({ of }) => of === "envoy");
     const { static_resources: all } = parse(renderBootstrap(topology)) as {
       static_resources: {
         clusters: {

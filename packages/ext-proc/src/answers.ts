@@ -8,10 +8,13 @@ import { ProcessingResponseSchema } from "./gen/envoy/service/ext_proc/v3/extern
 import type { ModeOverride } from "./mode-override.ts";
 import { StandingRoute } from "./standing-route.ts";
 
-/** An encoded ProcessingResponse: whole, or as a piece of a body that goes behind a head, and is copied late or never. */
+/**
+ * An encoded ProcessingResponse: complete, or a piece of a body whose head is written separately and which is copied
+ * late or never.
+ */
 export type Answer = Uint8Array | BodyAnswer;
 
-/** A class: the head is made where it goes out, and costs no memory of its own. */
+/** A piece of a body as an answer. Its head is written directly to the output buffer, without an allocation. */
 export class BodyAnswer implements HeadedMessage {
   readonly body: Uint8Array;
   readonly #phase: ChunkPhase;
@@ -28,7 +31,7 @@ export class BodyAnswer implements HeadedMessage {
   }
 }
 
-/** Envoy's window holds 64 KiB; the rest is room for framing. */
+/** Largest piece of a body: Envoy's window is 64 KiB, and the rest is room for framing. */
 export const maxChunkBytes = 62_000;
 
 type Response = NonNullable<MessageInitShape<typeof ProcessingResponseSchema>["response"]>;
@@ -51,7 +54,7 @@ function mutable(json: JsonObject) {
   return json as MessageInitShape<typeof ProcessingResponseSchema>["dynamicMetadata"] & object;
 }
 
-/** Asks Envoy to wait longer for the answer to the message at hand. */
+/** Asks Envoy to wait longer for the answer to the current message. */
 export function waitLonger(forMs: number): Answer {
   const seconds = Math.floor(forMs / 1_000);
   return toBinary(
@@ -65,7 +68,7 @@ export function waitLonger(forMs: number): Answer {
   );
 }
 
-/** "Go on as it is", for each phase: the same bytes every time. */
+/** Encoded "continue unchanged" answer for each phase. */
 const goOnAnswers: Readonly<Record<MessagePart, Answer>> = {
   requestHeaders: encode({ case: "requestHeaders", value: { response: {} } }),
   requestBody: encode({ case: "requestBody", value: { response: {} } }),
@@ -79,10 +82,10 @@ export function goOn(phase: MessagePart): Answer {
   return goOnAnswers[phase];
 }
 
-/** There are as many as there are modes to override. */
+/** One answer per mode override. */
 const goOnOverrides = new Map<ModeOverride, Answer>();
 
-/** The same for the request's headers, with how the rest is to come. */
+/** Continues unchanged after the request's headers, and sets the mode for the rest. */
 export function goOnWith(modeOverride: ModeOverride): Answer {
   let answer = goOnOverrides.get(modeOverride);
   if (answer === undefined) {
@@ -97,11 +100,11 @@ type Reply = Extract<Decision, { kind: "reply" }>;
 
 type RequestPhase = "requestHeaders" | "requestBody";
 
-/** Answers that set headers, and metadata that is text: endpoints and mirrors are few, and so are they. */
+/** Cache of encoded answers that set headers and text metadata. Endpoints and mirrors are few, so these are few too. */
 const headerAnswers = new Map<string, Answer>();
 const maxHeaderAnswers = 8_192;
 
-/** The decision as the answer to the message of `phase`. In the body phase a replaced body goes with it. */
+/** Encodes the decision as the answer to the message of `phase`. In the body phase it includes a replaced body. */
 export function routeAnswer(
   phase: RequestPhase,
   route: Route,
@@ -122,7 +125,7 @@ export function routeAnswer(
   return answer;
 }
 
-/** What the answer is made from, as text; undefined where that is too much to keep. */
+/** Cache key of the answer; undefined if it is too large to cache. */
 function answerKey(phase: RequestPhase, route: Route): string | undefined {
   const { setHeaders, dynamicMetadata } = route;
   const isPlain =
@@ -159,10 +162,10 @@ function encodeRoute(phase: RequestPhase, route: Route, modeOverride?: ModeOverr
   return encode({ case: phase, value: { response } }, route.dynamicMetadata, modeOverride);
 }
 
-/** Answers the client at once. */
+/** Encodes an immediate answer to the client. */
 export function replyAnswer({ status, headers, body, details }: Reply): Answer {
   if (!Number.isInteger(status) || status < 200 || status > 599) {
-    throw new RangeError(`${status} is not a status to answer with (200 to 599)`);
+    throw new RangeError(`${status} is not a valid status of an answer (200 to 599)`);
   }
   return encode({
     case: "immediateResponse",
@@ -175,7 +178,7 @@ export function replyAnswer({ status, headers, body, details }: Reply): Answer {
   });
 }
 
-/** A body in pieces that Envoy takes; an empty body is one empty piece. */
+/** Splits a body into pieces that Envoy accepts; an empty body is one empty piece. */
 export function bodyAnswers(
   phase: ChunkPhase,
   body: Uint8Array,
@@ -186,7 +189,7 @@ export function bodyAnswers(
   return answers;
 }
 
-/** The same, behind other answers. */
+/** Like `bodyAnswers`, appended to other answers. */
 export function addBodyAnswers(
   answers: Answer[],
   phase: ChunkPhase,
@@ -204,7 +207,7 @@ export function addBodyAnswers(
   }
 }
 
-/** Only `raw_value`, and never the old `append`: Envoy honours that one and would keep the client's value first. */
+/** Uses only `raw_value`, never the old `append`, with which Envoy would keep the client's value first. */
 function overwrite({ name, value }: HeaderEntry) {
   return {
     header: { key: name, rawValue: Buffer.from(value) },

@@ -1,7 +1,10 @@
-/** A body that comes in pieces. One piece is kept as it came; small ones go into memory that grows, since each view has its price. */
+/**
+ * A body that arrives in pieces. A single piece is kept without a copy. Small pieces are copied into a growing buffer,
+ * because each view has a cost.
+ */
 export class BodyParts {
   readonly #parts: Uint8Array[] = [];
-  /** What small pieces are copied into, behind all of `#parts`. */
+  /** Buffer for small pieces, which follows all of `#parts`. */
   #small: Buffer | undefined = undefined;
   #smallHas = 0;
 
@@ -36,6 +39,6 @@ export class BodyParts {
   }
 }
 
-/** A smaller piece costs about as much by being kept as its bytes do. */
+/** Smallest piece that is kept as a view; a smaller one costs about as much as its bytes. */
 const smallBytes = 1_024;
 const noBytes = new Uint8Array();

@@ -1,4 +1,4 @@
-/** Headers by name, in lower case, pseudo headers included. Of a repeated name the first value counts. */
+/** Headers by lower-case name, including pseudo headers. Of a repeated header the first value is used. */
 export type Headers = ReadonlyMap<string, string>;
 
 export interface HeaderEntry {
@@ -9,18 +9,18 @@ export interface HeaderEntry {
 /** Who opened a stream. */
 export interface StreamInfo {
   /**
-   * gRPC call metadata, names in lower case: what Envoy's `grpc_service.initial_metadata` sets. To be asked until `pick` or
-   * `observe` has returned.
+   * gRPC call metadata, names in lower case, from Envoy's `grpc_service.initial_metadata`. Only valid until `pick` or
+   * `observe` returns.
    */
   readonly metadata: { get(name: string): string | undefined };
   /**
-   * Ends the stream with an error. Where the filter fails closed, Envoy then ends the HTTP request at whatever point it
-   * is; where it fails open, the request goes on.
+   * Ends the stream with an error. If the filter fails closed, Envoy then aborts the HTTP request at any stage; if it
+   * fails open, the request continues.
    */
   fail(): void;
 }
 
-/** How the filter sends request bodies. `UNKNOWN`: an Envoy that does not say, served as BUFFERED. */
+/** How the filter sends request bodies. `UNKNOWN`: Envoy does not report it; treated as BUFFERED. */
 export type BodyMode =
   | "NONE"
   | "STREAMED"
@@ -29,46 +29,51 @@ export type BodyMode =
   | "FULL_DUPLEX_STREAMED"
   | "UNKNOWN";
 
-/** What the server asks for each stream, at its first message. */
+/** Creates the exchange of each stream, at its first message. */
 export interface Processor {
-  /** A filter that waits for answers. */
+  /** Called for a filter that waits for answers. */
   pick(stream: StreamInfo): PickExchange;
-  /** A filter in observability mode: it sends copies and waits for nothing. */
+  /** Called for a filter in observability mode, which sends copies and does not wait. */
   observe(stream: StreamInfo): ObserveExchange;
 }
 
-/** One HTTP request that waits for a decision. What a method throws ends this stream only. */
+/** One HTTP request that waits for a decision. An exception ends only this stream. */
 export interface PickExchange {
-  /** How bodies come in both directions where the gateway does not say; `UNKNOWN` when absent. */
-  readonly unsaidMode?: BodyMode;
-  /** The gateway lets its mode be overridden: the body is asked for whole, and of the answer the headers alone. */
+  /** Body mode if the gateway does not report one; `UNKNOWN` when absent. */
+  readonly defaultBodyMode?: BodyMode;
+  /**
+   * True if the gateway allows mode overrides. The whole request body is then requested, and only the headers of the
+   * answer.
+   */
   readonly mayOverrideMode?: boolean;
-  /** The headers are here, the body is not. Returns a decision that needs no body, or undefined. */
+  /** The headers have arrived, the body has not. Returns a decision that needs no body, or undefined. */
   onHeaders?(headers: Headers, info: HeadersInfo): Decision | undefined;
-  /** The body is longer than is taken. Returns a reply. */
+  /** The body is larger than the limit. Returns a reply. */
   onTooLarge?(headers: Headers): Decision;
-  /** The bodies of all streams together are too much: this one is not waited for. Returns a reply. */
+  /** The bodies of all streams together exceed the limit, so this one is not read. Returns a reply. */
   onTooBusy?(headers: Headers): Decision;
-  /** In full duplex the body ends with trailers. Returns a decision where such a request can't be served, or undefined. */
+  /**
+   * In full duplex, the body ended with trailers. Returns a decision if such a request can't be served, or undefined.
+   */
   onTrailers?(headers: Headers): Decision | undefined;
   /**
-   * The whole request is here. Called once, unless `onHeaders` has decided. `body` is undefined where there is none
-   * or the mode sends none; `bodyIsComplete` is false where the mode cut it.
+   * The whole request has arrived. Called once, unless `onHeaders` has decided. `body` is undefined if there is none or
+   * the mode sends none. `bodyIsComplete` is false if the mode truncated it.
    */
   decide(
     headers: Headers,
     body: Uint8Array | undefined,
     info: { readonly bodyIsComplete: boolean },
   ): Decision | PendingDecision;
-  /** The answer's headers are here, where the filter sends them. */
+  /** The answer's headers have arrived, if the filter sends them. */
   onResponseHeaders?(headers: Headers, info: ResponseInfo): void;
-  /** A piece of the answer, where the filter sends them. */
+  /** A piece of the answer's body has arrived, if the filter sends it. */
   onResponseBody?(chunk: Uint8Array, endOfStream: boolean): void;
   /** The answer has ended with trailers. */
   onResponseTrailers?(): void;
   /**
-   * The stream has ended; called once. In the body modes Envoy holds the stream to the end of the HTTP request, its
-   * answer included, so this is the end of the time in flight.
+   * The stream has ended; called once. In the body modes Envoy keeps the stream open until the end of the answer, so
+   * the request is then no longer in flight.
    */
   onEnd?(outcome: StreamOutcome): void;
 }
@@ -77,29 +82,32 @@ export interface HeadersInfo {
   /** No body follows. */
   readonly endOfStream: boolean;
   readonly bodyMode: BodyMode;
-  /** Dynamic metadata that the filter forwards: a plain object for each namespace. */
+  /** Dynamic metadata forwarded by the filter: a plain object per namespace. */
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
-/** Whether a stream waits for answers, or holds copies. */
+/** Whether a stream waits for answers or carries copies. */
 export type StreamKind = "pick" | "observe";
 
 export interface ResponseInfo {
   /** No body follows. */
   readonly endOfStream: boolean;
-  /** Dynamic metadata that the filter forwards: a plain object for each namespace. */
+  /** Dynamic metadata forwarded by the filter: a plain object per namespace. */
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** Attributes that the filter asks for, as text. */
+  /** Attributes sent by the filter, as text. */
   readonly attributes: ReadonlyMap<string, string>;
 }
 
-/** `complete`: after a decision, or the whole answer. `cancelled`: before it. `failed`: by an error here. */
+/**
+ * How a stream ended. `complete`: after a decision or the whole answer. `cancelled`: before it. `failed`: by an error
+ * in this process.
+ */
 export type StreamOutcome = "complete" | "cancelled" | "failed";
 
 export type Decision =
   | {
       readonly kind: "route";
-      /** Replace the client's values of the same name. */
+      /** Headers to set; they replace the client's values. */
       readonly setHeaders: readonly HeaderEntry[];
       readonly removeHeaders?: readonly string[];
       /** Replaces the request's body. */
@@ -114,28 +122,25 @@ export type Decision =
       readonly status: number;
       readonly headers: readonly HeaderEntry[];
       readonly body: string;
-      /** Shows in Envoy's access log; letters, digits and `_`. */
+      /** Appears in Envoy's access log; letters, digits and `_`. */
       readonly details: string;
     };
 
-/** A decision that comes later: the request waits for its turn. */
+/** A later decision, while the request waits in a queue. */
 export interface PendingDecision {
   readonly kind: "pending";
-  /** Where it rejects the stream fails; once the stream has ended its answer is thrown away. */
+  /** If it rejects, the stream fails. It is ignored after the stream has ended. */
   readonly decided: Promise<Decision>;
-  /**
-   * How long it may take, in ms. Envoy is asked to wait so long, and does not where that is more than its own
-   * `max_message_timeout`.
-   */
+  /** Time limit, in ms. Envoy is asked to wait this long, but not longer than its `max_message_timeout`. */
   readonly limitMs: number;
 }
 
 export type JsonValue = string | number | boolean | null | JsonObject | readonly JsonValue[];
 export type JsonObject = { readonly [key: string]: JsonValue };
 
-/** Copies of one HTTP request and its answer. What a method throws ends this stream only. */
+/** Copies of one HTTP request and its answer. An exception ends only this stream. */
 export interface ObserveExchange {
-  /** Returns `end` when the rest is not wanted: Envoy then sends nothing more. */
+  /** Returns `end` if the rest is not needed; Envoy then sends no more. */
   onRequestHeaders?(headers: Headers, endOfStream: boolean): "end" | undefined;
   onRequestBody?(chunk: Uint8Array, endOfStream: boolean): void;
   onResponseHeaders?(
@@ -143,7 +148,7 @@ export interface ObserveExchange {
     attributes: ReadonlyMap<string, string>,
     endOfStream: boolean,
   ): void;
-  /** `end`: nothing more of it is wanted. */
+  /** Returns `end` if the rest is not needed. */
   onResponseBody?(chunk: Uint8Array, endOfStream: boolean): "end" | undefined;
   onResponseTrailers?(headers: Headers): void;
   /** The stream has ended; called once. */

@@ -1,9 +1,9 @@
 import type { MessageRoom } from "@umbra/grpc";
 import type { Decision } from "./exchange.ts";
 
-/** Bounds what requests take together that are not decided on: messages that come, headers and bodies, of all streams of a server. */
+/** Memory limit for undecided requests of all streams of a server: incoming messages, headers and bodies. */
 export interface HeldBudget extends MessageRoom {
-  /** What a client is told for whose request there is no room, where the exchange says nothing. */
+  /** Default answer to a request for which there is no room. */
   refusal(): Decision;
 }
 

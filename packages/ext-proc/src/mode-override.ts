@@ -4,7 +4,7 @@ import {
   ProcessingMode_HeaderSendMode as HeaderSendMode,
 } from "./gen/envoy/extensions/filters/http/ext_proc/v3/processing_mode_pb.ts";
 
-/** How the rest of a stream is to come, where the gateway lets the picker say. A `ProcessingMode`. */
+/** Mode for the rest of a stream, if the gateway allows overrides. A `ProcessingMode`. */
 export interface ModeOverride {
   readonly requestHeaderMode: HeaderSendMode;
   readonly responseHeaderMode: HeaderSendMode;
@@ -16,7 +16,7 @@ export interface ModeOverride {
 
 const { SEND, SKIP } = HeaderSendMode;
 
-/** The request's body whole and once; of the answer the headers alone. */
+/** Requests the whole body at once, and only the headers of the answer. */
 function override(requestBodyMode: BodySendMode): ModeOverride {
   return {
     requestHeaderMode: SEND,
@@ -24,7 +24,7 @@ function override(requestBodyMode: BodySendMode): ModeOverride {
     requestBodyMode,
     responseBodyMode: BodySendMode.NONE,
     requestTrailerMode: SKIP,
-    // Without it Envoy ends the stream with the answer's headers, and so the request's time in flight.
+    // Otherwise Envoy would end the stream at the answer's headers, and the request would no longer count as in flight.
     responseTrailerMode: SEND,
   };
 }
@@ -33,8 +33,8 @@ const buffered = override(BodySendMode.BUFFERED);
 const partial = override(BodySendMode.BUFFERED_PARTIAL);
 
 /**
- * What to ask for, of a filter that is configured with `mode`: a body that it would not send whole comes BUFFERED.
- * Envoy takes no override of FULL_DUPLEX_STREAMED.
+ * Returns the override for a filter that is configured with `mode`: a body that would not be sent completely is
+ * requested as BUFFERED. Envoy does not allow an override of FULL_DUPLEX_STREAMED.
  */
 export function overrideOf(mode: BodyMode): ModeOverride | undefined {
   switch (mode) {

@@ -1,9 +1,9 @@
 import type { RequestMessage } from "./codec/request-message.ts";
 import type { ObserveExchange } from "./exchange.ts";
 
-/** The protocol of one stream of copies. Knows no transport. */
+/** Protocol of one stream of copies, independent of the transport. */
 export interface ObserveStream {
-  /** Returns true when nothing more is wanted, or nothing more comes: the server then ends the stream. */
+  /** Handles one message. Returns true if no more messages are needed or expected; the server then ends the stream. */
   receive(message: RequestMessage): boolean;
   /** True once the whole answer was seen. */
   isComplete(): boolean;

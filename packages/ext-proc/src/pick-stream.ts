@@ -25,32 +25,35 @@ import type { HeldBudget } from "./held-budget.ts";
 import { type ModeOverride, overrideOf } from "./mode-override.ts";
 
 export interface PickStreamOptions {
-  /** A longer request body is refused. */
+  /** Largest request body; a larger one is refused. */
   readonly maxBodyBytes: number;
-  /** What a client whose body is too long is told, where the exchange says nothing. */
+  /** Default answer to a request whose body is too large. */
   readonly tooLarge: () => Decision;
-  /** Of all requests that wait for their body's end, headers included; absent: bodies are bounded one by one alone. */
+  /** Memory limit for all incomplete requests, including headers. When absent, bodies are only limited individually. */
   readonly budget?: HeldBudget;
 }
 
-/** Takes what no message has called for: the answers of a decision that was pending, or why there are none. */
+/** Receives answers that are not a direct response to a message: those of a pending decision, or its error. */
 export interface Outlet {
   send(answers: readonly Answer[]): void;
-  /** The stream can't go on. */
+  /** The stream can't continue. */
   broken(cause: unknown): void;
 }
 
-/** The protocol of one stream that waits for answers: messages in, encoded answers out. Knows no transport. */
+/**
+ * Protocol of one stream that waits for answers: takes messages, returns encoded answers. Independent of the transport.
+ */
 export interface PickStream {
   /**
-   * Answers one message; in FULL_DUPLEX_STREAMED there may be none yet, or many. Throws ProtocolError.
+   * Handles one message and returns its answers; in FULL_DUPLEX_STREAMED there may be none yet, or several. Throws
+   * ProtocolError.
    *
-   * @param messageBytes length of the message, of which headers are kept as views; 0 when absent
+   * @param messageBytes length of the message, which header views keep in memory; 0 when absent
    */
   receive(message: RequestMessage, messageBytes?: number): readonly Answer[];
   /** True once the request was decided. */
   isDecided(): boolean;
-  /** Lets go of what has come of the request: the stream is over. */
+  /** Releases the received parts of the request when the stream ends. */
   release(): void;
 }
 
@@ -68,28 +71,30 @@ const noBytes = new Uint8Array();
 const complete = { bodyIsComplete: true };
 const incomplete = { bodyIsComplete: false };
 
-/** What a decision answers: one message, or in full duplex all that was held back. */
+/** What a decision answers: one message, or in full duplex everything that was held back. */
 type Phase = "requestHeaders" | "requestBody" | "wholeBody" | "wholeBodyAndTrailers";
 
-/** A class: one is made for each request, and its methods are made once. */
+/** A class, because one is created per request and its methods must not be. */
 class Picking implements PickStream {
   readonly #exchange: PickExchange;
   readonly #options: PickStreamOptions;
   readonly #outlet: Outlet;
   #mode: BodyMode = "UNKNOWN";
   #responseMode: BodySendMode = BodySendMode.NONE;
-  /** Let go with the decision: they are views of what the connection has read, and a stream may be open for minutes. */
+  /**
+   * Released with the decision: they are views of the connection's read buffer, and a stream may be open for minutes.
+   */
   #headers: Headers | undefined = undefined;
   #hasHeaders = false;
   #decision: Decision | undefined = undefined;
   #parts: BodyParts | undefined = undefined;
-  /** In full duplex: the body until the decision on it. */
+  /** In full duplex: the body, until it is decided on. */
   #received: Uint8Array = noBytes;
   #bodyBytes = 0;
-  /** Taken of the budget. */
+  /** Bytes reserved from the budget. */
   #heldBytes = 0;
-  /** All of the request is here, and a decision was asked for. */
-  #isAsked = false;
+  /** Whether the request is complete and a decision was requested. */
+  #isDecisionRequested = false;
   #isBodyOver = false;
   #override: ModeOverride | undefined = undefined;
 
@@ -111,7 +116,7 @@ class Picking implements PickStream {
   }
 
   receive(message: RequestMessage, messageBytes = 0): readonly Answer[] {
-    // Envoy may have sent more before our reply reached it.
+    // Envoy may have sent more before the reply reached it.
     if (this.#decision?.kind === "reply") return none;
     if (message.bodyModes !== undefined) {
       this.#mode = bodyModes[message.bodyModes.request] ?? "UNKNOWN";
@@ -138,15 +143,15 @@ class Picking implements PickStream {
           : [goOn("responseBody")];
       }
       case undefined:
-        throw new ProtocolError("the message holds nothing that is known here");
+        throw new ProtocolError("the message has no known content");
     }
   }
 
   #requestHeaders(message: RequestMessage, messageBytes: number): readonly Answer[] {
-    if (this.#hasHeaders) throw new ProtocolError("request headers came twice");
+    if (this.#hasHeaders) throw new ProtocolError("duplicate request headers");
     const { headers, endOfStream } = message;
     this.#hasHeaders = true;
-    if (this.#mode === "UNKNOWN") this.#assumeMode(this.#exchange.unsaidMode);
+    if (this.#mode === "UNKNOWN") this.#assumeMode(this.#exchange.defaultBodyMode);
     this.#headers = headers;
     if (this.#exchange.mayOverrideMode === true) this.#overrideMode(endOfStream);
     const mode = this.#mode;
@@ -154,7 +159,7 @@ class Picking implements PickStream {
     if (early !== undefined) return [this.#decided("requestHeaders", early)];
     if (endOfStream || mode === "NONE" || mode === "STREAMED") {
       const info = endOfStream ? complete : incomplete;
-      return this.#settled(this.#exchange.decide(headers, undefined, info), "requestHeaders");
+      return this.#resolve(this.#exchange.decide(headers, undefined, info), "requestHeaders");
     }
     const refused = this.#hold(headers, messageBytes);
     if (refused !== undefined) return [this.#decided("requestHeaders", refused)];
@@ -163,7 +168,7 @@ class Picking implements PickStream {
     return [override === undefined ? goOn("requestHeaders") : goOnWith(override)];
   }
 
-  /** From the answer to the headers on it holds. */
+  /** The override applies from the answer to the headers on. */
   #overrideMode(hasNoBody: boolean): void {
     this.#override = overrideOf(this.#mode);
     const isUnseen = this.#mode === "NONE" || this.#mode === "STREAMED";
@@ -177,18 +182,18 @@ class Picking implements PickStream {
     if (mode === "FULL_DUPLEX_STREAMED") this.#responseMode = BodySendMode.FULL_DUPLEX_STREAMED;
   }
 
-  /** Says what a decision means, now or once it is made. */
-  #settled(made: Decision | PendingDecision, as: Phase): readonly Answer[] {
-    this.#isAsked = true;
-    if (made.kind !== "pending") return this.#said(made, as);
+  /** Returns the answers of a decision, or sends them once a pending decision is made. */
+  #resolve(made: Decision | PendingDecision, as: Phase): readonly Answer[] {
+    this.#isDecisionRequested = true;
+    if (made.kind !== "pending") return this.#encodeAnswers(made, as);
     let isPending = true;
     made.decided
-      .then((decision) => this.#outlet.send(this.#said(decision, as)))
+      .then((decision) => this.#outlet.send(this.#encodeAnswers(decision, as)))
       .catch((cause: unknown) => this.#outlet.broken(cause))
       .finally(() => {
         isPending = false;
       });
-    // Most wait for less than a turn of the event loop, and need no more time.
+    // Most decisions take less than a turn of the event loop, so Envoy need not be asked to wait.
     setImmediate(() => {
       if (isPending && this.#mode !== "FULL_DUPLEX_STREAMED") {
         this.#outlet.send([waitLonger(made.limitMs)]);
@@ -197,12 +202,12 @@ class Picking implements PickStream {
     return none;
   }
 
-  #said(made: Decision, as: Phase): readonly Answer[] {
+  #encodeAnswers(made: Decision, as: Phase): readonly Answer[] {
     if (as === "requestHeaders" || as === "requestBody") return [this.#decided(as, made)];
     const received = this.#received;
     this.#received = noBytes;
     const answer = this.#decided("requestHeaders", made);
-    // A reply stands alone; a route has the body's pieces behind it.
+    // A reply is the only answer; a route is followed by the body's pieces.
     if (made.kind === "reply") return [answer];
     const answers = [answer];
     addBodyAnswers(answers, "requestBody", made.body ?? received, as === "wholeBody");
@@ -211,8 +216,8 @@ class Picking implements PickStream {
   }
 
   #decided(phase: "requestHeaders" | "requestBody", made: Decision): Answer {
-    // What the decision holds has its answer; only its kind is looked at again.
-    this.#decision = made.kind === "reply" ? made : taken;
+    // The answers are sent, so only the kind of the decision is still needed.
+    this.#decision = made.kind === "reply" ? made : decidedMarker;
     this.#headers = undefined;
     this.release();
     if (made.kind === "reply") return replyAnswer(made);
@@ -220,10 +225,10 @@ class Picking implements PickStream {
   }
 
   #requestBody({ body, endOfStream }: RequestMessage): readonly Answer[] {
-    if (!this.#hasHeaders) throw new ProtocolError("a request body came before the headers");
+    if (!this.#hasHeaders) throw new ProtocolError("request body before the headers");
     const isDuplex = this.#mode === "FULL_DUPLEX_STREAMED";
     if (isDuplex) {
-      // Some Envoys send the last piece of a large body twice, and take no second answer to it.
+      // Some Envoys send the last piece of a large body twice and accept only one answer to it.
       if (this.#isBodyOver) return none;
       this.#isBodyOver = endOfStream;
     }
@@ -231,15 +236,15 @@ class Picking implements PickStream {
     if (this.#decision !== undefined || headers === undefined) {
       return isDuplex ? bodyAnswers("requestBody", body, endOfStream) : [goOn("requestBody")];
     }
-    // More than was asked for.
-    if (this.#isAsked) return none;
+    // More messages than requested.
+    if (this.#isDecisionRequested) return none;
     if (this.#bodyBytes + body.length > this.#options.maxBodyBytes) {
       const { tooLarge } = this.#options;
       return [this.#decided("requestBody", this.#exchange.onTooLarge?.(headers) ?? tooLarge())];
     }
     if (isDuplex) return this.#piece(headers, body, endOfStream);
     const info = this.#mode !== "BUFFERED_PARTIAL" || endOfStream ? complete : incomplete;
-    return this.#settled(this.#exchange.decide(headers, body, info), "requestBody");
+    return this.#resolve(this.#exchange.decide(headers, body, info), "requestBody");
   }
 
   #piece(headers: Headers, body: Uint8Array, endOfStream: boolean): readonly Answer[] {
@@ -252,7 +257,7 @@ class Picking implements PickStream {
     return endOfStream ? this.#wholeBody(headers, this.#parts.whole(), false) : none;
   }
 
-  /** Takes so much more of the budget; what the client is told where there is no room. */
+  /** Reserves bytes from the budget. Returns the answer to the client if there is no room. */
   #hold(headers: Headers, bytes: number): Decision | undefined {
     const { budget } = this.#options;
     if (budget?.take(bytes) === false) {
@@ -262,32 +267,32 @@ class Picking implements PickStream {
     return undefined;
   }
 
-  /** Says all that FULL_DUPLEX_STREAMED has held back: the headers' answer and the body. */
+  /** Returns everything that was held back in FULL_DUPLEX_STREAMED: the answer to the headers, and the body. */
   #wholeBody(headers: Headers, received: Uint8Array, hasTrailers: boolean): readonly Answer[] {
     this.#parts = undefined;
     this.#received = received;
     const decision = this.#exchange.decide(headers, received, complete);
-    return this.#settled(decision, hasTrailers ? "wholeBodyAndTrailers" : "wholeBody");
+    return this.#resolve(decision, hasTrailers ? "wholeBodyAndTrailers" : "wholeBody");
   }
 
   #requestTrailers(): readonly Answer[] {
     if (!this.#hasHeaders) {
-      throw new ProtocolError("request trailers came before the headers");
+      throw new ProtocolError("request trailers before the headers");
     }
     const headers = this.#headers;
     const isWaiting = this.#decision === undefined && this.#mode === "FULL_DUPLEX_STREAMED";
     if (!isWaiting || headers === undefined) return [goOn("requestTrailers")];
-    if (this.#isAsked) return none;
+    if (this.#isDecisionRequested) return none;
     const refused = this.#exchange.onTrailers?.(headers);
     if (refused !== undefined) return [this.#decided("requestHeaders", refused)];
     return this.#wholeBody(headers, this.#parts?.whole() ?? noBytes, true);
   }
 }
 
-/** Stands for every decision that lets the request go on. */
-const taken: Decision = { kind: "route", setHeaders: [] };
+/** Placeholder for every decision that lets the request continue. */
+const decidedMarker: Decision = { kind: "route", setHeaders: [] };
 
-/** A class, since V8 makes a hidden class for each object literal that has a getter, and keeps it. */
+/** A class, because V8 creates and keeps a hidden class for each object literal with a getter. */
 class MessageInfo implements HeadersInfo {
   readonly #message: RequestMessage;
   readonly bodyMode: BodyMode;

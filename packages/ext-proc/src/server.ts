@@ -17,52 +17,58 @@ import { processMethod } from "./services/external-processor.ts";
 
 export interface ExtProcServerOptions {
   readonly processor: Processor;
-  /** Absent: plaintext. */
+  /** Certificates; plaintext when absent. */
   readonly tls?: Certificates;
-  /** 32 MiB when absent. A longer request body is answered 413. */
+  /** Largest request body; a larger one is answered 413. 32 MiB when absent. */
   readonly maxBodyBytes?: number;
-  /** Streams of one connection at once; 65,536 when absent. */
+  /** Most concurrent streams of one connection; 65,536 when absent. */
   readonly maxConcurrentStreams?: number;
-  /** A stream has sent its first message. */
+  /** Called when a stream has sent its first message. */
   readonly onStreamStart?: (kind: StreamKind) => void;
-  /** Such a stream has ended; `tookMs` is since its beginning. */
+  /** Called when such a stream has ended. `tookMs` is the time since its start. */
   readonly onStreamEnd?: (kind: StreamKind, outcome: StreamOutcome, tookMs: number) => void;
-  /** Monotonic, in ms; `performance.now` when absent. */
+  /** Monotonic clock, in ms; `performance.now` when absent. */
   readonly now?: () => number;
-  /** Takes the entries of Envoy's gRPC access logs, in batches of some ms. Absent: that service is not served. */
+  /**
+   * Receives the entries of Envoy's gRPC access logs, in batches every few ms. When absent, that service is not
+   * offered.
+   */
   readonly onAccessLog?: (entry: AccessLogEntry) => void;
-  /** Told of everything that ended a stream by an error. */
+  /** Called with every error that ended a stream. */
   readonly onError?: (cause: unknown) => void;
   /**
-   * Requests that wait for their body's end, headers included, of all streams together; 512 MiB when absent. Past it a
-   * request is answered 429. Where Envoy buffers the body itself and sends it in pieces, the call ends with
-   * `RESOURCE_EXHAUSTED` and the filter's failure mode holds.
+   * Memory limit for incomplete requests of all streams, including headers; 512 MiB when absent. Beyond it a request is
+   * answered 429. If Envoy buffers the body itself and sends it in pieces, the call ends with `RESOURCE_EXHAUSTED` and
+   * the filter's failure mode applies.
    */
   readonly maxHeldBytes?: number;
 }
 
 /** A gRPC server for Envoy's ext_proc filter. */
 export interface ExtProcServer {
-  /** Binds `host:port` or `unix:/path`, for this user alone; port 0 takes a free one. Returns the address as bound. */
+  /**
+   * Binds `host:port`, or `unix:/path` with access only for this user; port 0 chooses a free port. Returns the bound
+   * address.
+   */
   listen(address: string): Promise<string>;
-  /** What the health service answers; not serving until told. */
+  /** Sets the status of the health service, which is "not serving" at first. */
   setServing(isServing: boolean): void;
-  /** For connections to come; those that are open stay. Throws when the certificates can't be used. */
+  /** Sets the certificates for new connections; open ones stay. Throws if they can't be used. */
   setCertificates(certificates: Certificates): void;
-  /** Takes no new stream, waits up to `graceMs` for the open ones, then cuts them. */
+  /** Accepts no new streams, waits up to `graceMs` for open ones, then aborts them. */
   close(graceMs: number): Promise<void>;
   readonly openStreams: number;
 }
 
 const mebibyte = 1024 * 1024;
 
-/** As the endpoint picker protocol has them. */
+/** Names from the endpoint picker protocol. */
 const healthNames = {
   names: ["", "readiness", ExternalProcessor.typeName],
   aliveNames: ["liveness"],
 };
 
-/** Creates a server; it listens when told. */
+/** Creates a server. Call `listen` to start it. */
 export function createExtProcServer(options: ExtProcServerOptions): ExtProcServer {
   const { processor, maxBodyBytes = 32 * mebibyte, onError = () => {} } = options;
   let openStreams = 0;
@@ -100,7 +106,7 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
   const grpc = createGrpcServer({
     methods: new Map(methods),
     onThrow,
-    // A BUFFERED body is one message; the rest is room for the headers beside it.
+    // A BUFFERED body is one message; the rest is room for its headers.
     maxMessageBytes: maxBodyBytes + mebibyte,
     room: budget,
     maxConcurrentStreams: options.maxConcurrentStreams ?? 65_536,

@@ -240,7 +240,7 @@ describe("the access log service", () => {
     expect(errors).toEqual([]);
   });
 
-  test("refuses a broken batch, and goes on serving", async () => {
+  test("refuses a broken batch and continues to serve", async () => {
     const broken = open();
     broken.call.write(Buffer.from([0x12, 0xff, 0x01]));
     expect(await broken.ended).toBe(status.INVALID_ARGUMENT);

@@ -1,7 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { ProcessingRequestSchema, readRequestMessage } from "@umbra/ext-proc/internal";
 
-/** What a ProcessingRequest says, whoever has read it. */
+/** Content of a ProcessingRequest, from either codec. */
 export interface ReadMessage {
   readonly part: string | undefined;
   readonly headers: ReadonlyMap<string, string>;

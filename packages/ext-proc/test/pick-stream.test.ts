@@ -53,7 +53,7 @@ const body = (text: string, endOfStream = true): Request => ({
   case: "requestBody",
   value: { body: Buffer.from(text), endOfStream },
 });
-/** As it comes from the wire. */
+/** Encoded as on the wire. */
 function message(init: MessageInitShape<typeof ProcessingRequestSchema>): RequestMessage {
   return readRequestMessage(
     toBinary(ProcessingRequestSchema, create(ProcessingRequestSchema, init)),
@@ -66,7 +66,7 @@ interface Played {
   readonly seen: unknown[];
 }
 
-/** Plays messages and says of each answer what it is. */
+/** Plays messages and describes each answer. */
 function play(
   mode: keyof typeof modes | undefined,
   messages: readonly Request[],
@@ -152,7 +152,7 @@ test("a body in one piece is not copied, though Envoy ends it with an empty one"
   expect(seen).toBe(piece.body);
 });
 
-test("a decision that is pending is said when it is made, and Envoy is asked for time before that", async () => {
+test("a pending decision is sent when it is made, and Envoy is asked to wait before that", async () => {
   let decide = (_decision: Decision): void => {};
   const sent: unknown[] = [];
   const stream = createPickStream(
@@ -427,7 +427,7 @@ describe("a stream that waits for answers", () => {
       value: { body: Buffer.from("yes"), endOfStream: true },
     };
     const messages = [headers, body("a", false), body("b"), answer];
-    const exchange = { unsaidMode: "FULL_DUPLEX_STREAMED" } as const;
+    const exchange = { defaultBodyMode: "FULL_DUPLEX_STREAMED" } as const;
     expect(play(undefined, messages, exchange)).toEqual({
       answers: [`requestHeaders ${picked}`, 'requestBody "ab" end', "responseBody"],
       seen: [["ab", true]],
@@ -498,7 +498,9 @@ describe("a stream that waits for answers", () => {
   ] satisfies readonly { name: string; messages: readonly Request[] }[])(
     "refuses $name",
     ({ messages }) => {
-      expect(() => play("BUFFERED", messages)).toThrow(/came|known/);
+      expect(() => play("BUFFERED", messages)).toThrow(
+        /before the headers|duplicate request headers|no known content/,
+      );
     },
   );
 

@@ -27,7 +27,7 @@ interface Said {
   readonly status?: number;
 }
 
-/** What the server's user has been told of a stream. */
+/** Events of a stream that the server reported. */
 interface Told {
   readonly decided: { readonly body: string | undefined; readonly isComplete: boolean }[];
   readonly copied: string[];

@@ -47,7 +47,7 @@ function deepMetadata(): Buffer {
     const bytes = Buffer.concat(inner);
     return Buffer.concat([head(field, bytes.length), bytes]);
   };
-  // From the inside out: each length counts what is behind it.
+  // From the inside out, because each length includes what follows.
   const pieces = [Buffer.from([0x1a, 0x00])];
   let bytes = 2;
   for (let i = 0; i < 40_000; i++) {

@@ -19,7 +19,7 @@ import { readTimeout } from "./timeout.ts";
 
 const contentType = "application/grpc";
 const onlyEncoding = "identity";
-/** Past this many bytes that the client has not taken, nothing more is read from it. */
+/** If more bytes than this are unsent, nothing more is read from the client. */
 const mostUnsentBytes = 1024 * 1024;
 
 /** Serves one HTTP/2 stream as a gRPC call. */
@@ -44,25 +44,25 @@ export function serveStream(
   const method = options.methods.get(String(headers[":path"]));
   const timeout = textOf(headers["grpc-timeout"]);
   const timeoutMs = timeout === undefined ? undefined : readTimeout(timeout);
-  if (method === undefined) call.fail(statusCode.unimplemented, "there is no such method");
-  // Envoy compresses nothing. What others compress may be a thousand times as long, in every call of every connection.
+  if (method === undefined) call.fail(statusCode.unimplemented, "unknown method");
+  // Envoy does not compress. A compressed message could expand a thousand times, in every call of every connection.
   else if ((textOf(headers["grpc-encoding"]) ?? onlyEncoding) !== onlyEncoding) {
     call.fail(statusCode.unimplemented, "messages must not be compressed");
   } else if (timeout !== undefined && timeoutMs === undefined) {
-    call.fail(statusCode.internal, "grpc-timeout is no timeout");
+    call.fail(statusCode.internal, "grpc-timeout is invalid");
   } else
     call.serve(method, new MessageReader(options.maxMessageBytes, call, options.room), timeoutMs);
 }
 
-/** A class, and listeners that are made once: a stream costs no closures. */
+/** A class with shared listeners, so that a stream needs no closures. */
 class Http2Call implements Call, CallMetadata, MessageSink {
-  /** Let go with the first message: their values are external strings, which cost every collection that they live to see. */
+  /** Released with the first message: their values are external strings, which slow down every garbage collection. */
   #headers: IncomingHttpHeaders | undefined;
   readonly #stream: ServerHttp2Stream;
   readonly #onThrow: (cause: unknown) => Failure;
-  /** What waits for the end of this turn. */
+  /** Messages to send at the end of this turn. */
   readonly #unsent: Uint8Array[] = [];
-  /** True while a chunk is read: what is sent then goes out together. */
+  /** True while a chunk is read; messages sent meanwhile go out together. */
   #isReading = false;
   #isOver = false;
   #hasEnded = false;
@@ -109,7 +109,7 @@ class Http2Call implements Call, CallMetadata, MessageSink {
     stream.on("aborted", onAborted);
     if (timeoutMs !== undefined) {
       this.#deadline = setTimeout(
-        () => this.fail(statusCode.deadlineExceeded, "the call's time is over"),
+        () => this.fail(statusCode.deadlineExceeded, "the call's deadline has passed"),
         Math.min(timeoutMs, 2 ** 31 - 1),
       );
     }
@@ -137,7 +137,7 @@ class Http2Call implements Call, CallMetadata, MessageSink {
       this.#refuse(cause);
     }
     this.#isReading = false;
-    // What has come behind the end of the call is kept by nobody.
+    // Releases a partial message that arrived after the end of the call.
     if (this.#isOver) this.#reader?.release();
     this.#flush();
   }
@@ -196,7 +196,7 @@ class Http2Call implements Call, CallMetadata, MessageSink {
   onWantTrailers(): void {
     const stream = this.#stream;
     stream.sendTrailers(statusHeaders(this.#status, this.#message));
-    // Nothing more is read: the client is told to stop, as gRPC asks of servers.
+    // Nothing more is read, so the client is asked to stop, as gRPC requires.
     if (!this.#hasEnded) setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
   }
 
@@ -222,11 +222,11 @@ class Http2Call implements Call, CallMetadata, MessageSink {
       }
     }
     this.onClose();
-    // What the client still sends is thrown away.
+    // Discards what the client still sends.
     stream.resume();
   }
 
-  /** The call is over for us, whatever still comes. */
+  /** Ends the call here; later events are ignored. */
   onClose(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -241,8 +241,8 @@ type CallMetadata = Call["metadata"];
 
 const callOf = Symbol("call");
 /**
- * Envoy ends each ext_proc stream with a reset of INTERNAL_ERROR. Node makes an error with a stack trace of each, which costs
- * more than the pick, and nobody reads it; of a stream that tells CANCEL it makes none.
+ * Envoy ends each ext_proc stream with a reset of INTERNAL_ERROR. Node would create an unused error with a stack trace
+ * for each, which costs more than the pick. It creates none for a stream with the code CANCEL.
  */
 const cancelled = { value: constants.NGHTTP2_CANCEL };
 type ServedStream = ServerHttp2Stream & { [callOf]?: Http2Call };
@@ -259,7 +259,7 @@ function onClose(this: ServedStream): void {
   this[callOf]?.onClose();
 }
 
-/** Of a stream that is not read from, Node tells no close before all is read. */
+/** Node reports the close of a stream only after all of it is read, so an aborted stream is handled here. */
 function onAborted(this: ServedStream): void {
   this[callOf]?.onClose();
   this.resume();
@@ -273,14 +273,14 @@ function onDrain(this: ServerHttp2Stream): void {
   this.resume();
 }
 
-/** A reset is an error event too; all that matters of it is the close behind it. */
+/** A reset also emits an error event; only the close event that follows matters. */
 function ignore(): void {}
 
 const responseHeaders = { ":status": 200, "content-type": contentType };
-/** No date: gRPC has no use for it, and it would be encoded again every second. */
+/** No date header: gRPC does not need it, and it would be encoded again every second. */
 const responseOptions = { waitForTrailers: true, sendDate: false };
 
-/** The client has reset it: to answer would throw. */
+/** True if the client has reset the stream; sending would throw. */
 function isGone(stream: ServerHttp2Stream): boolean {
   return stream.destroyed || stream.closed;
 }
@@ -292,7 +292,7 @@ function statusHeaders(code: StatusCode, message: string): Record<string, string
   return { "grpc-status": String(code), "grpc-message": percentEncoded(message), ...encoding };
 }
 
-/** As gRPC has it: what is no printable ASCII, and the percent sign. */
+/** Percent-encodes as gRPC requires: all but printable ASCII, and the percent sign. */
 function percentEncoded(text: string): string {
   return encodeURIComponent(text).replaceAll("%20", " ");
 }

@@ -13,20 +13,20 @@ import { parseMessage } from "./parse-message.ts";
 export interface HealthService {
   readonly methods: ReadonlyMap<string, Method>;
   setServing(isServing: boolean): void;
-  /** Ends what is watched, so that the server can shut down. */
+  /** Ends all watch calls, so that the server can shut down. */
   close(): void;
 }
 
 export interface HealthOptions {
-  /** Names that follow `setServing`. */
+  /** Service names whose status follows `setServing`. */
   readonly names: readonly string[];
-  /** Names that always serve: a process that answers is alive. */
+  /** Service names that always report serving, because a process that answers is alive. */
   readonly aliveNames: readonly string[];
 }
 
 const maxWatchers = 100;
 
-/** Not serving at first. */
+/** Creates the health service; not serving at first. */
 export function createHealthService(options: HealthOptions): HealthService {
   const following = new Set(options.names);
   const alive = new Set(options.aliveNames);
@@ -49,7 +49,7 @@ export function createHealthService(options: HealthOptions): HealthService {
       call.end();
     } else {
       const known = [...following, ...alive].map((name) => `"${name}"`).join(", ");
-      call.fail(statusCode.notFound, `there are ${known}`);
+      call.fail(statusCode.notFound, `unknown service: known are ${known}`);
     }
   }
 
@@ -71,8 +71,7 @@ export function createHealthService(options: HealthOptions): HealthService {
           serve(call, parseMessage(HealthCheckRequestSchema, bytes).service);
         },
         onEnd() {
-          if (!isAsked)
-            call.fail(statusCode.internal, "the call names no service: it has no message");
+          if (!isAsked) call.fail(statusCode.internal, "the call has no request message");
         },
         onClose: () => void watchers.delete(call),
       };

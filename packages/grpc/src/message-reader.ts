@@ -1,6 +1,6 @@
 import { type StatusCode, statusCode } from "./method.ts";
 
-/** The client has broken gRPC's framing, or a limit. */
+/** The client violated gRPC's framing or a limit. */
 export class FramingError extends Error {
   override readonly name = "FramingError";
   readonly code: StatusCode;
@@ -13,34 +13,36 @@ export class FramingError extends Error {
 
 export const prefixBytes = 5;
 
-/** Most messages fit; of longer ones no more is believed before it comes. */
+/** First allocation for a message. Most messages fit; more is allocated only as data arrives. */
 const firstRoomBytes = 256 * 1024;
 
-/** Memory for messages that are not whole yet, of all calls together. */
+/** Memory limit for incomplete messages of all calls together. */
 export interface MessageRoom {
-  /** False where there is no room for so many bytes more; nothing is taken then. */
+  /** Reserves bytes. Returns false, and reserves nothing, if there is no room. */
   take(bytes: number): boolean;
   giveBack(bytes: number): void;
 }
 
-/** Takes messages as they become whole. */
+/** Receives complete messages. */
 export interface MessageSink {
   onMessage(message: Buffer): void;
 }
 
 /**
- * Cuts a call's bytes into messages: gRPC's framing of a flag, a length of four bytes, and the message.
+ * Splits a call's bytes into messages. gRPC's framing is a flag, a length of four bytes, and the message.
  *
- * A class: one is made for each call, and its methods are made once.
+ * A class, because one is created per call and its methods must not be.
  */
 export class MessageReader {
   readonly #maxMessageBytes: number;
   readonly #sink: MessageSink;
   readonly #room: MessageRoom | undefined;
-  /** A prefix that is split. */
+  /** Part of a prefix that is split over chunks. */
   #prefix: Buffer | undefined = undefined;
   #prefixHas = 0;
-  /** A message that comes in pieces: at first room for some of it, as what it announces is not here yet. */
+  /**
+   * A message that arrives in pieces. At first only part of it is allocated, because the rest has only been announced.
+   */
   #message: Buffer | undefined = undefined;
   #messageHas = 0;
   #messageBytes = 0;
@@ -51,7 +53,7 @@ export class MessageReader {
     this.#room = room;
   }
 
-  /** Lets go of a message that is not whole: the call is over. */
+  /** Releases an incomplete message when the call ends. */
   release(): void {
     if (this.#message !== undefined) this.#room?.giveBack(this.#message.length);
     this.#message = undefined;
@@ -62,7 +64,7 @@ export class MessageReader {
     return this.#message === undefined && this.#prefixHas === 0;
   }
 
-  /** Takes what has come; hands on every message that is whole. Throws FramingError. */
+  /** Reads a chunk and passes on every complete message. Throws FramingError. */
   push(chunk: Buffer): void {
     let at = 0;
     while (at < chunk.length) {
@@ -99,7 +101,7 @@ export class MessageReader {
     }
   }
 
-  /** Returns how many bytes it has taken. */
+  /** Copies bytes into the message. Returns how many. */
   #fill(message: Buffer, chunk: Buffer, at: number): number {
     const wanted = Math.min(this.#messageBytes - this.#messageHas, chunk.length - at);
     const into = this.#roomFor(message, this.#messageHas + wanted);
@@ -112,7 +114,10 @@ export class MessageReader {
     return wanted;
   }
 
-  /** Grows to four times what has come, and no further than the message is long: large ones are copied once or twice. */
+  /**
+   * Grows to four times the received bytes, at most to the message's length, so that large messages are copied once or
+   * twice.
+   */
   #roomFor(message: Buffer, bytes: number): Buffer {
     if (bytes <= message.length) return message;
     const larger = this.#allocated(Math.min(this.#messageBytes, 4 * bytes));
@@ -122,22 +127,22 @@ export class MessageReader {
     return larger;
   }
 
-  /** Throws where there is no room. */
+  /** Allocates memory. Throws if there is no room. */
   #allocated(bytes: number): Buffer {
     if (this.#room?.take(bytes) !== false) return Buffer.allocUnsafe(bytes);
     throw new FramingError(statusCode.resourceExhausted, "too many messages are being read");
   }
 
-  /** Reads a whole prefix; returns the message's length. */
+  /** Reads a complete prefix. Returns the message's length. */
   #lengthIn(bytes: Buffer, at: number): number {
     if (bytes[at] !== 0) {
       const isCompressed = bytes[at] === 1;
-      const words = isCompressed ? "is compressed" : "begins with no gRPC prefix";
+      const words = isCompressed ? "is compressed" : "does not start with a gRPC prefix";
       throw new FramingError(statusCode.internal, `a message ${words}`);
     }
     const length = bytes.readUInt32BE(at + 1);
     if (length > this.#maxMessageBytes) {
-      const words = `a message has ${length} bytes, and at most ${this.#maxMessageBytes} are taken`;
+      const words = `a message has ${length} bytes, more than the limit of ${this.#maxMessageBytes}`;
       throw new FramingError(statusCode.resourceExhausted, words);
     }
     return length;

@@ -4,10 +4,10 @@ import { type Message, maxHeadBytes } from "./method.ts";
 /** Pieces up to this size are copied into one write; larger ones are written as they are. */
 const copiedBytes = 4_096;
 
-/** A message's head, until it is copied to where it goes out. */
+/** Scratch space for a message's head. */
 const headSpace = Buffer.allocUnsafeSlow(maxHeadBytes);
 
-/** Adds messages, each behind its prefix: small ones in one piece of memory, large bodies as they are. */
+/** Adds messages with their prefixes: small ones copied into one buffer, large bodies without a copy. */
 export function frameMessages(messages: readonly Message[], into: Uint8Array[]): void {
   let from = 0;
   let room = 0;
@@ -27,7 +27,7 @@ export function frameMessages(messages: readonly Message[], into: Uint8Array[]):
   if (room > 0) into.push(written(messages, from, messages.length, room));
 }
 
-/** Messages of which all but the last one's body may be copied, in one piece of `room` bytes at most. */
+/** Writes messages into one buffer of at most `room` bytes, without the last one's body if it is large. */
 function written(messages: readonly Message[], from: number, to: number, room: number): Buffer {
   const piece = Buffer.allocUnsafe(room);
   let at = 0;

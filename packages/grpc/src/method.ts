@@ -1,9 +1,9 @@
-/** Called at the beginning of each call of a method. */
+/** Called at the start of each call of a method. */
 export type Method = (call: Call) => CallHandler;
 
 /** One call, as the server sees it. */
 export interface Call {
-  /** Call metadata, names in lower case. Only valid until the handler has taken its first message. */
+  /** Call metadata, names in lower case. Only valid until the handler has received its first message. */
   readonly metadata: { get(name: string): string | undefined };
   /** Sends messages; those of one turn go out together. Ignored once the call is over. */
   send(messages: readonly Message[]): void;
@@ -13,23 +13,23 @@ export interface Call {
   fail(code: StatusCode, message: string): void;
 }
 
-/** What throws ends its own call and nothing else. */
+/** Handles one call. An exception ends only this call. */
 export interface CallHandler {
-  /** The bytes are the handler's own. */
+  /** Receives a message. The handler owns the bytes. */
   onMessage(bytes: Uint8Array): void;
-  /** The client has said all. */
+  /** The client has sent everything. */
   onEnd(): void;
-  /** The call is over, whoever ended it; called once. */
+  /** The call has ended for any reason; called once. */
   onClose(): void;
 }
 
-/** An encoded message: in one piece, or a head before a body that is copied late or never. */
+/** An encoded message: one piece, or a head and a body that is copied late or never. */
 export type Message = Uint8Array | HeadedMessage;
 
-/** A message whose end is at hand already. Its head is made where it goes out, and costs no memory of its own. */
+/** A message whose body already exists. Its head is written directly to the output buffer, without an allocation. */
 export interface HeadedMessage {
   readonly body: Uint8Array;
-  /** Writes the head so that it ends before `end`; returns where it begins, at most `maxHeadBytes` further down. */
+  /** Writes the head so that it ends before `end`. Returns its start, at most `maxHeadBytes` before `end`. */
   writeHead(into: Uint8Array, end: number): number;
 }
 
@@ -42,7 +42,7 @@ export interface Failure {
   readonly message: string;
 }
 
-/** gRPC's status codes, as far as we use them. */
+/** The gRPC status codes that Umbra uses. */
 export const statusCode = {
   ok: 0,
   cancelled: 1,

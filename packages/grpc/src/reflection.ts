@@ -20,14 +20,17 @@ type Response = NonNullable<
   MessageInitShape<typeof ServerReflectionResponseSchema>["messageResponse"]
 >;
 
-/** A tool asks for the services and some files. Each answer costs thousands of times its question. */
-const maxQuestions = 100;
-/** Of all clients together. */
+/**
+ * Most requests per call. A tool needs the services and a few files, and answers are thousands of times larger than
+ * requests.
+ */
+const maxRequests = 100;
+/** Most calls of all clients together. */
 const maxCalls = 2;
 
 /**
- * gRPC's reflection, of these services and itself: tools such as grpcurl work without our proto files. Old ones ask for
- * `v1alpha`, the same messages.
+ * gRPC reflection for these services and itself, so that tools such as grpcurl work without the proto files. Old tools
+ * use `v1alpha`, which has the same messages.
  */
 export function reflectionMethods(served: readonly DescService[]): ReadonlyMap<string, Method> {
   const services = [...served, ServerReflection];
@@ -56,12 +59,16 @@ export function reflectionMethods(served: readonly DescService[]): ReadonlyMap<s
   const calls = new Set<Call>();
   const method: Method = (call) => {
     let asked = 0;
-    if (calls.size >= maxCalls) call.fail(statusCode.resourceExhausted, "too many ask at once");
+    if (calls.size >= maxCalls)
+      call.fail(statusCode.resourceExhausted, "too many reflection calls at once");
     else calls.add(call);
     return {
       onMessage(bytes) {
-        if (++asked > maxQuestions) {
-          call.fail(statusCode.resourceExhausted, `a call may ask ${maxQuestions} times`);
+        if (++asked > maxRequests) {
+          call.fail(
+            statusCode.resourceExhausted,
+            `a call may have at most ${maxRequests} requests`,
+          );
           return;
         }
         const request = parseMessage(ServerReflectionRequestSchema, bytes);
@@ -83,7 +90,7 @@ export function reflectionMethods(served: readonly DescService[]): ReadonlyMap<s
   ]);
 }
 
-/** The file first, then what it imports: a tool then need not ask again. */
+/** The file, then its imports, so that a tool needs no further request. */
 function descriptors(file: DescFile): Response {
   const fileDescriptorProto = withImports([file]).map(({ proto }) =>
     toBinary(FileDescriptorProtoSchema, proto),
@@ -92,7 +99,7 @@ function descriptors(file: DescFile): Response {
 }
 
 function notFound(what: string): Response {
-  const value = { errorCode: statusCode.notFound, errorMessage: `there is no such ${what}` };
+  const value = { errorCode: statusCode.notFound, errorMessage: `unknown ${what}` };
   return { case: "errorResponse", value };
 }
 

@@ -13,32 +13,35 @@ import type { MessageRoom } from "./message-reader.ts";
 import type { Failure, Method } from "./method.ts";
 import { removeStaleSocket, withLock } from "./stale-socket.ts";
 
-/** What a server needs of gRPC, and no more: calls whose messages are bytes. */
+/** A minimal gRPC server: calls whose messages are bytes. */
 export interface GrpcServer {
-  /** Binds `host:port` or `unix:/path`; port 0 takes a free one. Returns the address as bound. */
+  /** Binds `host:port` or `unix:/path`; port 0 chooses a free port. Returns the bound address. */
   listen(address: string): Promise<string>;
-  /** Takes no new call, waits up to `graceMs` for the open ones, then cuts them. */
+  /** Accepts no new calls, waits up to `graceMs` for open ones, then aborts them. */
   close(graceMs: number): Promise<void>;
-  /** For connections to come; ignored without TLS. Throws when the certificates can't be used. */
+  /** Sets the certificates for new connections; ignored without TLS. Throws if they can't be used. */
   setCertificates(certificates: Certificates): void;
 }
 
 export interface GrpcServerOptions {
-  /** By path: `/package.Service/Method`. */
+  /** Methods by path: `/package.Service/Method`. */
   readonly methods: ReadonlyMap<string, Method>;
-  /** A longer message ends its call with RESOURCE_EXHAUSTED. */
+  /** Largest message; a larger one ends its call with RESOURCE_EXHAUSTED. */
   readonly maxMessageBytes: number;
-  /** For messages that come in pieces; past it a call ends with RESOURCE_EXHAUSTED. Absent: they are bounded one by one alone. */
+  /**
+   * Shared limit for messages that arrive in pieces; beyond it a call ends with RESOURCE_EXHAUSTED. When absent,
+   * messages are only limited individually.
+   */
   readonly room?: MessageRoom;
-  /** Calls of one connection at once. */
+  /** Most concurrent calls of one connection. */
   readonly maxConcurrentStreams: number;
-  /** For a client's preface and settings, in ms; 10,000 when absent. */
+  /** Time limit for a client's preface and settings, in ms; 10,000 when absent. */
   readonly prefaceMs?: number;
-  /** Silence after which a connection takes no new calls, in ms; 600,000 when absent. */
+  /** Idle time after which a connection accepts no new calls, in ms; 600,000 when absent. */
   readonly idleMs?: number;
-  /** Absent: plaintext. */
+  /** Certificates; plaintext when absent. */
   readonly tls?: Certificates;
-  /** A method or its handler has thrown: says how the call ends. */
+  /** Returns how a call ends after its method or handler has thrown. */
   readonly onThrow: (cause: unknown) => Failure;
 }
 
@@ -52,25 +55,28 @@ export interface Certificates {
 
 const mebibyte = 1024 * 1024;
 
-/** All streams of a connection share it: at Node's 64 KiB a few large bodies would wait for one another. */
+/**
+ * Flow-control window shared by all streams of a connection. With Node's 64 KiB, a few large bodies would block each
+ * other.
+ */
 const connectionWindow = 16 * mebibyte;
 
-/** For a client's part of the TLS handshake. */
+/** Time limit for the TLS handshake. */
 const handshakeMs = 10_000;
-/** Silence after which a peer is asked whether it is still there. */
+/** Idle time after which TCP keep-alive probes start. */
 const keepAliveMs = 30_000;
 
-/** For a client to begin: its preface and settings. */
+/** Time limit for a client's preface and settings. */
 const prefaceMs = 10_000;
-/** Silence after which a connection takes no new calls; those that are open go on. Gateways connect again. */
+/** Idle time after which a connection accepts no new calls; open calls continue. Gateways reconnect. */
 const idleMs = 10 * 60_000;
 
 /** Only the gateway's workers and a few tools connect. */
 const maxConnections = 4_096;
 
 /**
- * gRPC on `node:http2`, with its framing done here: half the work of a server that is made for every use of gRPC, and
- * a say in what that leaves at its defaults.
+ * Creates a gRPC server on `node:http2` with its own framing. It needs half the work of a general-purpose gRPC server
+ * and allows settings that those leave at their defaults.
  */
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const settings = {
@@ -80,11 +86,12 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       enablePush: false,
     },
     peerMaxConcurrentStreams: options.maxConcurrentStreams,
-    // Envoy ends ext_proc streams with RST_STREAM. Node counts resets as an attack, 1,000 in a burst and 33 a second, and
-    // past that closes the connection with every pick on it. What bounds the peer is the limit of concurrent streams.
+    // Envoy ends ext_proc streams with RST_STREAM. Node treats resets as an attack beyond a burst of 1,000 and 33 per
+    // second, and then closes the connection with all its picks. The limit of concurrent streams bounds the peer
+    // instead.
     streamResetBurst: 1_000_000,
     streamResetRate: 1_000_000,
-    // In MB; at the default of 10 a few large bodies at once would be refused.
+    // In MB. With the default of 10, a few large bodies at once would be refused.
     maxSessionMemory: 4_096,
   };
   const server: Http2Server | Http2SecureServer =
@@ -97,7 +104,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
           ...clientChecks(options.tls),
         });
   const sessions = new Set<ServerHttp2Session>();
-  /** Those too that have not got so far as to be a session. */
+  /** Includes sockets that are not sessions yet. */
   const sockets = new Set<Socket>();
   let isClosing = false;
 
@@ -105,7 +112,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
-    // A gateway whose machine is gone closes nothing.
+    // A gateway whose machine has failed does not close its connections.
     socket.setKeepAlive(true, keepAliveMs);
   });
   server.on("session", (session: ServerHttp2Session) => {
@@ -116,7 +123,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     if (isClosing) session.close();
   });
   server.on("stream", (stream, headers) => serveStream(stream, headers, options));
-  // A peer that speaks no HTTP/2, or breaks it, loses its connection; there is nobody to tell.
+  // A peer that violates HTTP/2 loses its connection; there is nothing to report.
   server.on("sessionError", () => {});
   server.on("unknownProtocol", (socket: { destroy(): void }) => socket.destroy());
 
@@ -141,7 +148,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
           clearTimeout(timer);
           resolve();
         });
-        // Says GOAWAY: open calls go on, new ones go elsewhere.
+        // Sends GOAWAY: open calls continue, new ones go elsewhere.
         for (const session of sessions) session.close();
       });
     },
@@ -158,7 +165,7 @@ function closeWhenSilent(
   session.setTimeout(options.idleMs ?? idleMs, () => session.close());
 }
 
-/** Two processes that start on one Unix socket do so one after the other. */
+/** Serializes the start of two processes on one Unix socket. */
 async function bindUnix(server: Http2Server | Http2SecureServer, path: string, text: string) {
   await withLock(`${path}.lock`, async () => {
     await removeStaleSocket(path);
@@ -182,13 +189,13 @@ function clientChecks({ clientCa }: Certificates) {
 function bind(server: Http2Server | Http2SecureServer, address: ListenAddress, text: string) {
   return new Promise<void>((resolve, reject) => {
     const failed = (cause: Error) =>
-      reject(new Error(`${text} can't be listened on: ${cause.message}`, { cause }));
+      reject(new Error(`can't listen on ${text}: ${cause.message}`, { cause }));
     server.once("error", failed);
     server.listen(
       address.kind === "unix" ? { path: address.path } : { host: address.host, port: address.port },
       () => {
         server.off("error", failed);
-        // A failure to accept (no file descriptor left) passes; what is open goes on.
+        // A failed accept (no file descriptor left) is temporary; open connections continue.
         server.on("error", () => {});
         resolve();
       },

@@ -1,7 +1,7 @@
 import { lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 
-/** Removes the Unix socket that a process which was killed has left behind; one that somebody listens on stays. */
+/** Removes a Unix socket that a killed process left behind, unless a process listens on it. */
 export async function removeStaleSocket(path: string): Promise<void> {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return;
   const isStale = await new Promise<boolean>((resolve) => {
@@ -11,17 +11,17 @@ export async function removeStaleSocket(path: string): Promise<void> {
       resolve(stale);
     };
     socket.on("connect", () => tell(false));
-    // A listener that is stopped, its backlog full, answers EAGAIN: it is alive.
+    // A stopped listener with a full backlog answers EAGAIN: it is alive.
     socket.on("error", ({ code }: NodeJS.ErrnoException) => tell(code === "ECONNREFUSED"));
   });
   if (isStale) rmSync(path, { force: true });
 }
 
 /**
- * Runs something while no other process does so with the same file: two that start at once would each take the other's
- * new socket for a stale one.
+ * Runs a function under a lock file. Without it, two processes that start at once would each take the other's new
+ * socket for a stale one.
  *
- * @throws Error when another process is at it
+ * @throws Error if another process holds the lock
  */
 export async function withLock(path: string, run: () => Promise<void>): Promise<void> {
   takeLock(path);
@@ -37,12 +37,15 @@ function takeLock(path: string): void {
   try {
     writeFileSync(path, String(process.pid), { flag: "wx", mode: 0o600 });
   } catch (cause) {
-    const words = `${path} can't be written: another process is starting on this socket, or the folder is not ours`;
+    const words = `${path} can't be written: another process is starting on this socket, or the folder is not writable`;
     throw new Error(words, { cause });
   }
 }
 
-/** Of two that see an old lock only one can rename it: the other's new one stays. */
+/**
+ * Renames before removing: of two processes that see an old lock, only one can rename it, and the other's new lock
+ * stays.
+ */
 function removeOld(path: string): void {
   const own = `${path}.${process.pid}`;
   try {
@@ -61,11 +64,11 @@ function isOurs(path: string): boolean {
   }
 }
 
-/** A process that was killed while it held the lock holds it no more, and another may have its number. */
+/** True if the lock is held. A killed process no longer holds it, and its process id may be reused. */
 function isHeld(path: string): boolean {
   const taken = lstatSync(path, { throwIfNoEntry: false });
   return taken !== undefined && Math.abs(Date.now() - taken.mtimeMs) < longestHoldMs;
 }
 
-/** To look for a listener and to bind takes some ms. */
+/** Longest time a lock is held: checking for a listener and binding take some ms. */
 const longestHoldMs = 5_000;

@@ -7,7 +7,7 @@ const unitMs: Readonly<Record<string, number>> = {
   n: 1e-6,
 };
 
-/** Reads `grpc-timeout` (at most 8 digits and a unit) as ms; undefined when it is no timeout. */
+/** Parses `grpc-timeout` (at most 8 digits and a unit) in ms; undefined if it is invalid. */
 export function readTimeout(text: string): number | undefined {
   const [, digits, unit] = /^(\d{1,8})([HMSmun])$/.exec(text) ?? [];
   const factor = unitMs[unit ?? ""];

@@ -224,11 +224,11 @@ describe.each(servers)("a gRPC server: $name", ({ isOurs, create }) => {
     other.write(hello);
     expect(await answered).toEqual(hello);
     other.end();
-    // Else the server's end cuts it off, and nobody takes its error.
+    // Otherwise the end of the server aborts it with an unhandled error.
     await ended;
   });
 
-  test("a client that does not read holds nobody up, and is not read from without bound", async () => {
+  test("a client that does not read blocks no other client, and its data is bounded", async () => {
     const greedy = session().request(headers);
     greedy.on("error", () => {});
     greedy.pause();
@@ -316,7 +316,7 @@ describe.each(servers)("a gRPC server: $name", ({ isOurs, create }) => {
     expect(await isAlive()).toBe(true);
   });
 
-  test("5,000 streams reset at once, and 1,000 that say nothing", async () => {
+  test("5,000 streams that are reset at once, and 1,000 that send nothing", async () => {
     const peer = session();
     const silent = session();
     for (let i = 0; i < 5_000; i++) {
@@ -420,7 +420,7 @@ describe("our gRPC server", () => {
         expect(code).toBe(status.OK);
       }
       const second = createGrpcServer(options);
-      await expect(second.listen(`unix:${socket}`)).rejects.toThrow("can't be listened on");
+      await expect(second.listen(`unix:${socket}`)).rejects.toThrow("can't listen on");
       await second.close(0);
       expect(existsSync(socket)).toBe(true);
     } finally {
@@ -443,7 +443,7 @@ describe("our gRPC server", () => {
       await until(() => refusals.length > 0);
       expect(refusals[0]).toMatchObject({ code: "EAGAIN" });
       const second = createGrpcServer(options);
-      await expect(second.listen(`unix:${socket}`)).rejects.toThrow("can't be listened on");
+      await expect(second.listen(`unix:${socket}`)).rejects.toThrow("can't listen on");
       await second.close(0);
       expect(existsSync(socket)).toBe(true);
     } finally {
@@ -475,7 +475,7 @@ describe("our gRPC server", () => {
   test.each([
     { name: "compressed", bytes: framed(hello, 1), headers: {}, want: "13" },
     {
-      name: "said to be compressed",
+      name: "marked as compressed",
       bytes: framed(hello, 0),
       headers: { "grpc-encoding": "gzip" },
       want: "12",
@@ -492,7 +492,7 @@ describe("our gRPC server", () => {
     expect(await isAlive()).toBe(true);
   });
 
-  test("a connection that says nothing is closed, one with an open call stays", async () => {
+  test("closes a silent connection, but keeps one with an open call", async () => {
     const brief = createGrpcServer({ ...options, prefaceMs: 50, idleMs: 50 });
     const at = await brief.listen("127.0.0.1:0");
     try {
@@ -501,7 +501,7 @@ describe("our gRPC server", () => {
       const asked = once(busy, "goaway");
       const stream = busy.request(headers);
       await once(silent.resume(), "close");
-      // It takes no new call, and the one that is open goes on.
+      // It accepts no new call, and the open one continues.
       await asked;
       stream.end(framed(hello));
       const answer = await once(stream, "data");

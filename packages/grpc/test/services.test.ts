@@ -107,7 +107,7 @@ describe("health", () => {
     expect(refused).toEqual([status.RESOURCE_EXHAUSTED]);
   });
 
-  test("a message that is none is refused", async () => {
+  test("refuses an invalid message", async () => {
     const call = new Promise<number | undefined>((resolve) => {
       client.makeUnaryRequest(
         check.path,
@@ -147,8 +147,8 @@ describe("reflection", () => {
   test.each([
     { name: "a symbol", message: symbol("grpc.health.v1.Health"), says: "HealthCheckRequest" },
     { name: "a file", message: file("grpc/health/v1/health.proto"), says: "HealthCheckRequest" },
-    { name: "an unknown symbol", message: symbol("no.Such"), says: "there is no such symbol" },
-    { name: "an unknown file", message: file("no.proto"), says: "there is no such file" },
+    { name: "an unknown symbol", message: symbol("no.Such"), says: "unknown symbol" },
+    { name: "an unknown file", message: file("no.proto"), says: "unknown file" },
   ])("gives the file of $name", async ({ message, says }) => {
     expect(await ask(message)).toContain(says);
   });

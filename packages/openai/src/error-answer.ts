@@ -1,25 +1,25 @@
-/** An error to answer a client with. */
+/** An error answer for a client. */
 export interface ApiError {
   /** HTTP status, 400 to 599. */
   readonly status: number;
-  /** For programs: stable, in lower case with `_`. Anthropic's errors don't carry it. */
+  /** Stable code for programs, in lower case with `_`. Anthropic's format doesn't have it. */
   readonly code: string;
-  /** For people. */
+  /** Message for people. */
   readonly message: string;
-  /** The field of the request that is at fault. Anthropic's errors don't carry it. */
+  /** The invalid field of the request. Anthropic's format doesn't have it. */
   readonly param?: string | undefined;
 }
 
 export interface ErrorAnswerOptions {
-  /** Of the request, without the query: it says whose errors the client reads. OpenAI's when absent. */
+  /** Path of the request without the query; it decides the error format. OpenAI's format when absent. */
   readonly path?: string | undefined;
-  /** When the client may try again. */
+  /** Time after which the client may retry. */
   readonly retryAfterSeconds?: number | undefined;
-  /** Of the request, so that client and log can be brought together; one that is no plain name is left out. */
+  /** Id of the request, to find it in the log. An id with special characters is left out. */
   readonly requestId?: string | undefined;
 }
 
-/** A whole HTTP answer. */
+/** A complete HTTP answer. */
 export interface ErrorAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -28,15 +28,18 @@ export interface ErrorAnswer {
 
 const plainId = /^[\w.:-]{1,128}$/;
 
-/** An error as the client's library reads it: in OpenAI's shape, or on the paths of Anthropic's messages in theirs. */
+/**
+ * Formats an error for the client's library: in Anthropic's format on the paths of its Messages API, otherwise in
+ * OpenAI's.
+ */
 export function errorAnswer(error: ApiError, options: ErrorAnswerOptions = {}): ErrorAnswer {
   const { path, retryAfterSeconds, requestId } = options;
   const headers: Record<string, string> = { "content-type": "application/json" };
   if (retryAfterSeconds !== undefined) headers["retry-after"] = String(retryAfterSeconds);
   if (requestId !== undefined && plainId.test(requestId)) headers["x-request-id"] = requestId;
   const isMessages = path !== undefined && isMessagesPath(path);
-  const said = isMessages ? anthropicError(error) : openAiError(error);
-  return { status: error.status, headers, body: JSON.stringify(said) };
+  const content = isMessages ? anthropicError(error) : openAiError(error);
+  return { status: error.status, headers, body: JSON.stringify(content) };
 }
 
 function openAiError({ status, code, message, param }: ApiError) {
@@ -53,7 +56,7 @@ function anthropicError({ status, message }: ApiError) {
   return { type: "error", error: { type: anthropicTypes[status] ?? otherwise, message } };
 }
 
-/** By status, as Anthropic's API has them; its own 529 is the 503 of other servers. */
+/** Error types of Anthropic's API by status. Its 529 corresponds to 503 of other servers. */
 const anthropicTypes: Readonly<Record<number, string>> = {
   401: "authentication_error",
   403: "permission_error",
@@ -64,7 +67,7 @@ const anthropicTypes: Readonly<Record<number, string>> = {
   529: "overloaded_error",
 };
 
-/** Anthropic's messages, and what counts their tokens. */
+/** True for Anthropic's Messages API and its token counter. */
 function isMessagesPath(path: string): boolean {
   return path === "/v1/messages" || path.startsWith("/v1/messages/");
 }

@@ -1,6 +1,6 @@
 import { isModelName } from "./request/read-request.ts";
 
-/** What a model server says it serves. */
+/** Models and adapters that a model server lists. */
 export interface ModelList {
   readonly base: readonly string[];
   readonly adapters: readonly string[];
@@ -11,17 +11,19 @@ export interface ModelList {
 }
 
 const maxModels = 1_000;
-/** A longer list is not read: it would hold up the picks. 1,000 models of vLLM, with long names, are shorter. */
+/**
+ * Longest list that is read; a longer one would delay picks. A list of 1,000 vLLM models with long names is shorter.
+ */
 const maxCharacters = 1_048_576;
-/** A longer entry is shown by its name alone. */
+/** Longest entry that is kept; of a longer one only the name is kept. */
 const maxEntryCharacters = 4_096;
 
-/** Why a list is not even tried; undefined for one of a length that is read. */
+/** Returns why a list is too long to read; undefined if it is not. */
 export function modelListTooLong(text: string): string | undefined {
   return text.length > maxCharacters ? "/v1/models is longer than 1 MiB" : undefined;
 }
 
-/** Reads OpenAI's list of models, `GET /v1/models`, as vLLM answers it; undefined when the text is none. */
+/** Reads a model list (`GET /v1/models` of OpenAI's API, as in vLLM); undefined if the text is not one. */
 export function readModelList(text: string): ModelList | undefined {
   if (modelListTooLong(text) !== undefined) return undefined;
   let list: unknown;
@@ -47,6 +49,6 @@ export function readModelList(text: string): ModelList | undefined {
       entry.length > maxEntryCharacters ? JSON.stringify({ id, object: "model" }) : entry,
     );
   }
-  // An endpoint whose entries can't be read serves something; one with an empty list says that it serves nothing.
+  // An empty list means that the endpoint serves nothing; unreadable entries do not.
   return data.length > 0 && entries.size === 0 ? undefined : { base, adapters, parents, entries };
 }

@@ -54,7 +54,7 @@ const common: Partial<AnswerMeasures> = {
   ...{ finishReason: "length", isWhole: true, isMalformed: false, hasError: false },
 };
 
-/** What a reader says of a stream that comes in pieces, one each 10 ms. */
+/** Measures of a stream that arrives in pieces, one every 10 ms. */
 function read(text: string, pieceBytes: number): AnswerMeasures | undefined {
   const reader = createAnswerReader("text/event-stream; charset=utf-8");
   const bytes = Buffer.from(text);
@@ -162,7 +162,7 @@ describe("the memory of unfinished lines", () => {
     return process.memoryUsage().arrayBuffers;
   };
 
-  test("is what is said of it, where other lines come and go meanwhile", async () => {
+  test("is correct while other lines are added and removed", async () => {
     const [slow, other] = [0, 1].map(() =>
       createFormReader({ isStream: true, coding: "identity" }),
     );
@@ -173,7 +173,7 @@ describe("the memory of unfinished lines", () => {
     }
     const held = slow?.heldBytes() ?? 0;
     expect(held).toBeGreaterThanOrEqual(5_000);
-    // A MiB for what runs beside it. Threads of their own free what is collected, and may be late on a busy machine.
+    // A MiB for other code that runs meanwhile. Threads of their own free what is collected, and may be late on a busy machine.
     const most = before + held + 1024 * 1024;
     for (let looks = 0; looks < 100 && heapsOutside() > most; looks++) await sleep(20);
     expect(heapsOutside()).toBeLessThan(most);

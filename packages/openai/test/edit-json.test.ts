@@ -30,14 +30,14 @@ test("the types of tools are those that JSON.parse finds", () => {
   );
 });
 
-test("a list that takes too long is none whose elements are all good", () => {
+test("the elements of a list that takes too long do not count as good", () => {
   const element = `{${'"a":1,'.repeat(99)}"type":"x"}`;
   const body = Buffer.from(`[${Array(2_000).fill(element).join(",")}]`);
   const list = { start: 0, end: body.length, isRepeated: false };
   expect(everyElement(body, list, jsonKeys(["type"], []), () => true)).toBe(false);
 });
 
-test("a long key that is none of the names stays as it is", () => {
+test("a long key that is not one of the names stays unchanged", () => {
   const body = Buffer.from(`{"model":"a","model":"b","${"\\/你".repeat(1_000_000)}":1}`);
   const edited = editJson(body, { set: new Map([["model", { json: "c" }]]), remove: new Set() });
   expect(edited?.subarray(0, 25).toString()).toBe('{"model":"c","model":"c",');

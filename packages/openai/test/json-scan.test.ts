@@ -89,7 +89,7 @@ describe("scanJson", () => {
     expect(scan(text)).toMatchObject({ ok: false, code: "invalid_json_type" });
   });
 
-  test("refuses 129 levels, and stands 128", () => {
+  test("refuses 129 levels and accepts 128", () => {
     const nested = (levels: number) => `{"a":${"[".repeat(levels - 1)}${"]".repeat(levels - 1)}}`;
     expect(scan(nested(128)).ok).toBe(true);
     expect(scan(nested(129))).toMatchObject({ ok: false, code: "json_too_deep" });
@@ -211,7 +211,7 @@ describe("scanJson", () => {
     }
   });
 
-  test("passes over a byte order mark, and finds fields at their places behind it", () => {
+  test("ignores a byte order mark and finds the fields after it", () => {
     const text = Buffer.from('\ufeff {"model":"m"}');
     const found = scanJson(text, keys);
     const field = found.ok ? found.fields.get("model") : undefined;
@@ -287,7 +287,7 @@ describe("scanJson", () => {
     );
   });
 
-  test("finds the same wherever the text stands in its memory", () => {
+  test("finds the same at any offset of the text in its memory", () => {
     const text = `{"x":"${"y".repeat(300)}\\n","model":"m","z":"é"}`;
     for (let offset = 0; offset < 8; offset++) {
       const memory = Buffer.alloc(text.length + 16, '"');
@@ -322,7 +322,7 @@ describe("readRequestBody", () => {
   });
 
   test.each(["{}", '{"model":null}', '{"model":""}', '{"model":"m","model":null}'])(
-    "says of %s that it names no model",
+    "reports that %s names no model",
     (text) => {
       expect(readRequest(Buffer.from(text))).toMatchObject({ ok: true, model: undefined });
     },

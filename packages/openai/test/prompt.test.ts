@@ -56,9 +56,9 @@ describe("the prompt", () => {
       body: { messages, tools: [], system: "", instructions: null, cache_salt: null },
       want: '[{"role":"user","content":"hi"}',
     },
-    { name: "the input beside a null prompt", body: { prompt: null, input: "q" }, want: '"q' },
+    { name: "the input with a null prompt", body: { prompt: null, input: "q" }, want: '"q' },
     {
-      name: "the input beside a reference to a prompt",
+      name: "the input with a reference to a prompt",
       body: { prompt: { id: "p1" }, input: "q" },
       want: '"q',
     },
@@ -66,7 +66,7 @@ describe("the prompt", () => {
     expect(textIn({ model: "m", ...body })).toBe(want);
   });
 
-  test("is none where nothing is to be read", () => {
+  test("is undefined if there is nothing to read", () => {
     expect(promptIn({ model: "m" })).toBeUndefined();
     expect(promptIn({ model: "m", messages: 7 })).toBeUndefined();
     expect(promptOf(undefined, new Map())).toBeUndefined();
@@ -172,7 +172,7 @@ describe("an image or a sound in base64", () => {
     for (const body of [url, bare]) expect(textIn(body).length).toBeLessThan(10_000);
   });
 
-  test("each of several counts, and the text between and behind them stays", () => {
+  test("several media are all replaced, and the text between and after them stays", () => {
     const url = `data:image/png;base64,${base64(300_000)}`;
     const image = { type: "image_url", image_url: { url } };
     const body = withPart({ type: "text", text: "first" });

@@ -128,7 +128,7 @@ describe("a list of models", () => {
   });
 
   test.each(["", "null", "[]", '{"data":{}}', `"${"x".repeat(1_048_576)}"`])(
-    "is none: %.20s",
+    "is not a model name: %.20s",
     (text) => {
       expect(readModelList(text)).toBeUndefined();
     },

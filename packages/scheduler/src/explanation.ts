@@ -1,18 +1,18 @@
 import type { SchedulingErrorCode } from "./scheduling-error-code.ts";
 
-/** Why a pick came out as it did: plain data. */
+/** Explains one pick, as plain data. */
 export interface Explanation {
   readonly profile: string;
-  /** Endpoints that the request might have gone to, before any filter. */
+  /** Endpoints the request could go to, before any filter. */
   readonly candidates: readonly string[];
-  /** In order. */
+  /** Filters in the order they ran. */
   readonly filters: readonly FilterStep[];
-  /** Empty where the profile has no scorer or one endpoint was left. */
+  /** Empty if the profile has no scorer or only one endpoint was left. */
   readonly scorers: readonly ScorerStep[];
-  /** Weighted sums by endpoint, in order of `scorers`' endpoints. */
+  /** Weighted sum of each endpoint, in the order of the scorers' endpoints. */
   readonly totals: readonly EndpointScore[];
   readonly picker: string;
-  /** Absent where the request was refused. */
+  /** Absent if the request was refused. */
   readonly picked?: string;
   readonly refusal?: SchedulingErrorCode;
 }
@@ -20,14 +20,14 @@ export interface Explanation {
 export interface FilterStep {
   readonly name: string;
   readonly survivors: readonly string[];
-  /** The filter left nothing and only states a preference, or there was no choice to make. */
+  /** The filter is only a preference and would have left no endpoint, or only one endpoint was left before it. */
   readonly isSkipped: boolean;
 }
 
 export interface ScorerStep {
   readonly name: string;
   readonly weight: number;
-  /** Clamped to 0 to 1, before the weight. */
+  /** Scores clamped to 0 to 1, before weighting. */
   readonly scores: readonly EndpointScore[];
 }
 

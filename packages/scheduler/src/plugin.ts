@@ -2,75 +2,75 @@ import type { Endpoint } from "./model/endpoint.ts";
 import type { InferenceRequest } from "./model/request.ts";
 import type { SchedulingErrorCode } from "./scheduling-error-code.ts";
 
-/** What plugins may ask during one pick. Valid until the plugin returns; not to be kept. */
+/** Facts about one pick for its plugins. Valid until the plugin returns; plugins must not keep it. */
 export interface PickContext {
-  /** Of the pool's clock. */
+  /** Time of the pick, in ms of the pool's clock. */
   readonly nowMs: number;
-  /** Tokens of the request's prompt, estimated where the request does not say. */
+  /** Tokens of the request's prompt; estimated if the request does not give them. */
   readonly promptTokens: number;
-  /** Output tokens to be expected. */
+  /** Expected output tokens. */
   readonly outputTokens: number;
   /** Uniform in [0, 1). */
   random(): number;
   /**
-   * Tokens at the prompt's beginning that the endpoint has probably in its KV cache: 0 to `promptTokens`, less by the
-   * endpoint's share of errors. The first call of a pick hashes the prompt.
+   * Tokens at the start of the prompt that are probably in the endpoint's KV cache: 0 to `promptTokens`, reduced by the
+   * endpoint's error share. The first call of a pick hashes the prompt.
    */
   cachedTokens(endpoint: Endpoint): number;
 }
 
 /** Narrows the endpoints. */
 export interface Filter {
-  /** Shows in explanations and metrics. */
+  /** Appears in explanations and metrics. */
   readonly name: string;
   /**
-   * Set: where nothing is left, the request is refused with this code. Absent: the filter states a preference, and
-   * where nothing is left the profile goes on with what was there.
+   * If set, a request for which the filter leaves no endpoint is refused with this code. If absent, the filter is a
+   * preference: a result without endpoints is ignored.
    */
   readonly refusal?: SchedulingErrorCode;
-  /** Returns a subset in the same order; best the very array where nothing is dropped, which spares a copy. */
+  /** Returns a subset in the same order. Return `endpoints` itself if nothing is dropped, which avoids a copy. */
   narrow(
     request: InferenceRequest,
     endpoints: readonly Endpoint[],
     context: PickContext,
   ): readonly Endpoint[];
-  /** Told of every pick of its profile. */
+  /** Called after every pick of the plugin's profile. */
   onPicked?(request: InferenceRequest, endpoint: Endpoint, context: PickContext): void;
 }
 
 /** Rates endpoints from 0 (avoid) to 1 (prefer). */
 export interface Scorer {
-  /** Shows in explanations and metrics. */
+  /** Appears in explanations and metrics. */
   readonly name: string;
-  /** Writes the score of `endpoints[i]` to `scores[i]`, for each of them. `scores` may be longer. */
+  /** Writes the score of each `endpoints[i]` to `scores[i]`. `scores` may be longer than `endpoints`. */
   score(
     request: InferenceRequest,
     endpoints: readonly Endpoint[],
     scores: Float64Array,
     context: PickContext,
   ): void;
-  /** Told of every pick of its profile. */
+  /** Called after every pick of the plugin's profile. */
   onPicked?(request: InferenceRequest, endpoint: Endpoint, context: PickContext): void;
 }
 
-/** Chooses by the weighted sums of the scores, all 0 where a profile has no scorer. */
+/** Chooses an endpoint from the weighted sums of the scores, which are all 0 if the profile has no scorer. */
 export interface Picker {
-  /** Shows in explanations. */
+  /** Appears in explanations. */
   readonly name: string;
   /** Returns the index of one of `scores[0]` to `scores[count - 1]`; `count` is at least 1. */
   pick(scores: Float64Array, count: number, random: () => number): number;
 }
 
-/** A scorer and its factor in a profile. */
+/** A scorer and its weight in a profile. */
 export interface WeightedScorer {
   readonly scorer: Scorer;
   readonly weight: number;
 }
 
-/** A filter that keeps the endpoints of which `keep` says yes. */
+/** Creates a filter that keeps the endpoints for which `keep` returns true. */
 export function defineFilter(filter: {
   readonly name: string;
-  /** As `Filter.refusal`. */
+  /** As in `Filter`. */
   readonly refusal?: SchedulingErrorCode;
   readonly keep: (request: InferenceRequest, endpoint: Endpoint, context: PickContext) => boolean;
 }): Filter {
@@ -89,7 +89,7 @@ export function defineFilter(filter: {
   };
 }
 
-/** A scorer that rates each endpoint by itself, 0 to 1. */
+/** Creates a scorer that rates each endpoint on its own, 0 to 1. */
 export function defineScorer(scorer: {
   readonly name: string;
   readonly rate: (request: InferenceRequest, endpoint: Endpoint, context: PickContext) => number;

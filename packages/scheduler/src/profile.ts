@@ -4,19 +4,19 @@ import type { InferenceRequest } from "./model/request.ts";
 import type { Filter, PickContext, Picker, WeightedScorer } from "./plugin.ts";
 
 export interface ProfileOptions {
-  /** Shows in explanations. */
+  /** Appears in explanations. */
   readonly name: string;
-  /** In order; each sees what the one before has left. */
+  /** Run in order; each filter gets the endpoints that the one before left. */
   readonly filters?: readonly Filter[];
   readonly scorers?: readonly WeightedScorer[];
   readonly picker: Picker;
 }
 
-/** Chooses among a pool's endpoints. Of plugins that keep state it has its own, so a profile serves one pool. */
+/** Chooses among the endpoints of one pool. Do not share a profile between pools: its plugins may keep state. */
 export interface Profile {
   readonly name: string;
   readonly picker: string;
-  /** `endpoints` are never empty. */
+  /** Chooses an endpoint. `endpoints` is never empty. */
   choose(
     request: InferenceRequest,
     endpoints: readonly Endpoint[],
@@ -24,25 +24,25 @@ export interface Profile {
     trace?: Trace,
     onStep?: OnStep,
   ): Endpoint | RefusedBy;
-  /** True where no filter that refuses requests would leave the endpoint out: it may be named as a fallback. */
+  /** True if no refusing filter drops the endpoint, so that it may be a fallback. */
   permits(request: InferenceRequest, endpoint: Endpoint, context: PickContext): boolean;
-  /** Tells the plugins of a pick. */
-  picked(request: InferenceRequest, endpoint: Endpoint, context: PickContext): void;
+  /** Notifies the plugins of a pick. */
+  recordPick(request: InferenceRequest, endpoint: Endpoint, context: PickContext): void;
 }
 
-/** A filter without which the request may not go on has left no endpoint. */
+/** The filter that refused the request because it left no endpoint. */
 export interface RefusedBy {
   readonly refusedBy: Filter;
 }
 
-/** Where a choice writes down how it came about. */
+/** Records how a choice was made. */
 export interface Trace {
   readonly filters: FilterStep[];
   readonly scorers: ScorerStep[];
   readonly totals: EndpointScore[];
 }
 
-/** Told each time that a plugin of a choice has run: for measuring them one by one. */
+/** Called after each plugin of a choice, to measure them individually. */
 export type OnStep = (point: PluginPoint, name: string) => void;
 
 export type PluginPoint = "filter" | "scorer" | "picker";
@@ -50,7 +50,7 @@ export type PluginPoint = "filter" | "scorer" | "picker";
 /**
  * Composes a profile: filters narrow, scorers rate, the picker decides.
  *
- * @throws RangeError for a weight that is negative or no number
+ * @throws RangeError if a weight is negative or not a finite number
  */
 export function createProfile(options: ProfileOptions): Profile {
   const { name, filters = [], scorers = [], picker } = options;
@@ -60,12 +60,12 @@ export function createProfile(options: ProfileOptions): Profile {
       `the weight of ${scorer.name} in the profile ${name} is ${weight}: give it a number of at least 0`,
     );
   }
-  const demands = filters.filter(({ refusal }) => refusal !== undefined);
+  const refusing = filters.filter(({ refusal }) => refusal !== undefined);
   const refusals = new Map(filters.map((filter) => [filter, { refusedBy: filter }]));
   const listeners = [...filters, ...scorers.map(({ scorer }) => scorer)].filter(
     ({ onPicked }) => onPicked !== undefined,
   );
-  // Kept from pick to pick: a pick is synchronous, and its arrays are needed no longer than that.
+  // Reused by all picks: a pick is synchronous.
   let totals = new Float64Array(16);
   let scores = new Float64Array(16);
 
@@ -102,15 +102,15 @@ export function createProfile(options: ProfileOptions): Profile {
     choose(request, endpoints, context, trace, onStep) {
       let left = endpoints;
       for (const filter of filters) {
-        // A preference among one is none; a demand is one even there.
-        const needless = left.length === 1 && filter.refusal === undefined;
-        const kept = needless ? left : filter.narrow(request, left, context);
+        // With one endpoint left, a preference has no effect; a refusing filter still applies.
+        const isNeedless = left.length === 1 && filter.refusal === undefined;
+        const kept = isNeedless ? left : filter.narrow(request, left, context);
         onStep?.("filter", filter.name);
         if (kept.length === 0 && filter.refusal !== undefined) {
           trace?.filters.push({ name: filter.name, survivors: [], isSkipped: false });
           return refusals.get(filter) as RefusedBy;
         }
-        const isSkipped = needless || kept.length === 0;
+        const isSkipped = isNeedless || kept.length === 0;
         if (kept.length > 0) left = kept;
         trace?.filters.push({ name: filter.name, survivors: left.map(addressOf), isSkipped });
       }
@@ -121,17 +121,17 @@ export function createProfile(options: ProfileOptions): Profile {
       return left[index] as Endpoint;
     },
     permits(request, endpoint, context) {
-      if (demands.length === 0) return true;
+      if (refusing.length === 0) return true;
       const alone = [endpoint];
-      return demands.every((filter) => filter.narrow(request, alone, context).length > 0);
+      return refusing.every((filter) => filter.narrow(request, alone, context).length > 0);
     },
-    picked(request, endpoint, context) {
+    recordPick(request, endpoint, context) {
       for (const plugin of listeners) plugin.onPicked?.(request, endpoint, context);
     },
   };
 }
 
-/** A scorer that breaks its promise must not outweigh the others. */
+/** A scorer that returns values outside of 0 to 1 must not outweigh the others. */
 function clamp(score: number): number {
   return score > 0 ? Math.min(score, 1) : 0;
 }

@@ -7,43 +7,45 @@ export interface Picked {
   readonly ok: true;
   /** `ip:port`. */
   readonly endpoint: string;
-  /** The next best, best first. */
+  /** Addresses to try if the endpoint can't be reached, best first. */
   readonly fallbacks: readonly string[];
   readonly lease: Lease;
-  /** Of a pick that was asked to explain itself. */
+  /** Present if `PickOptions.explain` is set. */
   readonly explanation?: Explanation;
 }
 
 export interface Refused {
   readonly ok: false;
   readonly code: SchedulingErrorCode;
-  /** The filter that left nothing. */
+  /** Name of the filter that left no endpoint. */
   readonly by?: string;
-  /** When trying again makes sense, in ms; absent where time alone fixes nothing. */
+  /** Suggested wait before a retry, in ms; absent if waiting does not help. */
   readonly retryAfterMs?: number;
   readonly explanation?: Explanation;
 }
 
-/** One request in flight. Told how it goes; ended by the first of `done`, `fail` and `release`, later calls do nothing. */
+/**
+ * One request in flight. The caller reports its progress. The first call of `done`, `fail` or `release` ends it; later
+ * calls have no effect.
+ */
 export interface Lease {
   readonly endpoint: string;
-  /** The request leaves only now: times count from here, and not from the pick. */
+  /** Call when the request is sent later than it was picked: times are measured from this call. */
   start(): void;
   /**
-   * Another endpoint of the pool than the picked one serves the request: a fallback. From now on it counts there, and
-   * its prompt is held there. Of a stranger, and once the lease has ended, it does nothing.
+   * Reports that a fallback serves the request. Its load and its prompt then count for that endpoint. Has no effect if
+   * the endpoint is not in the pool or the lease has ended.
    */
   servedBy(address: string): void;
-  /** The first token of the answer has come: the prompt is computed. */
+  /** The first token of the answer has arrived, so the prompt is computed. */
   firstToken(): void;
   /** The answer is complete. */
   done(usage?: { readonly outputTokens?: number }): void;
   /**
-   * The request is over with an error. Without a status the endpoint has failed: no connection, a reset, a timeout, an
-   * answer that broke off. An error's status, a redirect's too, says what it means for the endpoint, as in
-   * `EndpointAnswer`.
+   * The request ended with an error. Without a status the endpoint failed: no connection, a reset, a timeout, or an
+   * answer that broke off. With an error or redirect status, the status decides as in `EndpointAnswer`.
    */
   fail(status?: number): void;
-  /** It is over, by the client's will or nobody knows how: says nothing about the endpoint. */
+  /** The request ended without a result about the endpoint: the client cancelled it, or its outcome is unknown. */
   release(): void;
 }

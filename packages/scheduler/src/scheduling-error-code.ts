@@ -1,7 +1,8 @@
 /**
- * Why a request was not placed. Stable: shows in logs, metric labels and answers.
+ * Why a request was refused. Stable: appears in logs, metric labels and answers.
  *
- * `POOL_EMPTY`: the pool has no endpoint. `NO_ELIGIBLE_ENDPOINT`: it has some, and the request may go to none of
- * them. `POOL_SATURATED`: all that it may go to are full. `SHED`: it is sheddable, and the pool is saturated.
+ * `POOL_EMPTY`: the pool has no endpoints. `NO_ELIGIBLE_ENDPOINT`: the request may not go to any of its endpoints.
+ * `POOL_SATURATED`: all endpoints the request may go to are saturated. `SHED`: the request is sheddable and the pool is
+ * saturated.
  */
 export type SchedulingErrorCode = "POOL_EMPTY" | "NO_ELIGIBLE_ENDPOINT" | "POOL_SATURATED" | "SHED";

@@ -1,17 +1,20 @@
 export interface SessionKeyOptions {
-  /** Headers that name the session, in lower case, the first that is there; those of agents when absent. */
+  /**
+   * Headers that name the session, in lower case; the first one present is used. Those that common agents send when
+   * absent.
+   */
   readonly headers?: readonly string[];
-  /** A cookie that names it; none when absent. */
+  /** Cookie that names the session; none when absent. */
   readonly cookie?: string;
 }
 
-/** Header names of sessions that clients send today. */
+/** Session headers that common clients send. */
 const knownHeaders = ["x-session-id", "x-session-token", "session-id", "session_id"] as const;
 const maxLength = 256;
 
 /**
- * The request's session, from a header or a cookie; undefined where it names none. Longer names than 256 characters
- * are none: nothing of a client's choice is kept without bound.
+ * Returns the request's session from a header or a cookie; undefined if there is none. Names longer than 256 characters
+ * are ignored, because clients choose them.
  */
 export function sessionKey(
   header: (name: string) => string | null | undefined,

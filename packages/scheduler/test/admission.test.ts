@@ -27,7 +27,7 @@ describe("saturation", () => {
     { name: "5 waiting", endpoints: [fresh("a", { waitingRequests: 5 })], want: 1 },
     { name: "0.8 of the KV cache", endpoints: [fresh("a", { kvCacheUsage: 0.8 })], want: 1 },
     {
-      name: "the nearer of both",
+      name: "the closer of the two limits",
       endpoints: [fresh("a", { waitingRequests: 1, kvCacheUsage: 0.4 })],
       want: 0.5,
     },
@@ -52,18 +52,18 @@ describe("saturation", () => {
       want: 0.25,
     },
     {
-      name: "one full and one idle without metrics",
+      name: "one saturated and one idle, without metrics",
       endpoints: [fresh("a", { waitingRequests: 5 }), blind()],
       want: 0.5,
     },
     {
-      name: "one awake and full, one asleep",
+      name: "one awake and saturated, one asleep",
       endpoints: [fresh("a", { waitingRequests: 5 }), fresh("b", { state: "asleep" })],
       want: 1,
     },
     { name: "all asleep", endpoints: [fresh("a", { state: "asleep" })], want: 0 },
     {
-      name: "an untold KV cache",
+      name: "an unreported KV cache",
       endpoints: [endpoint({ metrics: { kind: "fresh", metrics: untold } })],
       want: 0,
     },
@@ -71,13 +71,13 @@ describe("saturation", () => {
     expect(utilizationDetector()(endpoints)).toBeCloseTo(want);
   });
 
-  test("by utilization with limits of one's own", () => {
+  test("by utilization with custom limits", () => {
     const detector = utilizationDetector({ waitingRequests: 10, kvCacheUsage: 0.5 });
     expect(detector([fresh("a", { waitingRequests: 5 })])).toBe(0.5);
     expect(detector([fresh("a", { kvCacheUsage: 0.5 })])).toBe(1);
   });
 
-  test("by utilization, what was sent since the scrape waits where that is asked for", () => {
+  test("by utilization, requests sent since the scrape count as waiting with that option", () => {
     const sent = [{ ...fresh("a", { waitingRequests: 1 }), sentSinceScrape: 2 }];
     expect(utilizationDetector()(sent)).toBeCloseTo(0.2);
     expect(utilizationDetector({ withSent: true })(sent)).toBeCloseTo(0.6);
@@ -98,7 +98,7 @@ describe("admission", () => {
   const sheddable = { model: "base", priority: -1 };
   const standard = { model: "base" };
 
-  test("sheds sheddable requests of a full pool, and no others", () => {
+  test("sheds only sheddable requests of a saturated pool", () => {
     const admission = createAdmission();
     expect(admission.refuses(sheddable, full)).toBe("SHED");
     expect(admission.refuses(sheddable, idle)).toBeUndefined();
@@ -106,7 +106,7 @@ describe("admission", () => {
     expect(admission.retryAfterMs).toBe(1_000);
   });
 
-  test("may shed earlier, and refuse all requests of a very full pool", () => {
+  test("can shed earlier, and refuse all requests of a very saturated pool", () => {
     const admission = createAdmission({ shedFrom: 0.5, refuseFrom: 1, retryAfterMs: 5_000 });
     const half = [fresh("a", { waitingRequests: 3 })];
     expect(admission.refuses(sheddable, half)).toBe("SHED");
@@ -115,7 +115,7 @@ describe("admission", () => {
     expect(admission.retryAfterMs).toBe(5_000);
   });
 
-  test("asks the detector only where its answer matters", () => {
+  test("runs the detector only if its result matters", () => {
     const admission = createAdmission({
       detector: () => {
         throw new Error("asked");
@@ -124,7 +124,7 @@ describe("admission", () => {
     expect(admission.refuses(standard, full)).toBeUndefined();
   });
 
-  test("admitAll refuses nobody, and still tells how full the pool is", () => {
+  test("admitAll refuses no request and still reports saturation", () => {
     expect(admitAll().refuses(sheddable, full)).toBeUndefined();
     expect(admitAll().saturation(full)).toBe(1);
     expect(admitAll(() => 7).saturation(full)).toBe(7);
@@ -143,7 +143,7 @@ describe("requests", () => {
     expect(isSheddable(request)).toBe(shed);
   });
 
-  test("a prompt's tokens are as given, or a fourth of its bytes", () => {
+  test("a prompt's tokens are as given, or a quarter of its bytes", () => {
     expect(promptTokensOf({ model: "m", promptTokens: 7, prompt: new Uint8Array(9) })).toBe(7);
     expect(promptTokensOf({ model: "m", prompt: new Uint8Array(9) })).toBe(3);
     expect(promptTokensOf({ model: "m" })).toBe(0);

@@ -56,13 +56,16 @@ describe("five answers in a row", () => {
     { status: 307, isEjected: false },
     { status: 404, isEjected: false },
     { status: 503, isEjected: false },
-  ])("by which leases fail, with status $status: ejected $isEjected", ({ status, isEjected }) => {
-    const { pick, of } = setup();
-    for (let i = 0; i < 5; i++) pick({ ...base, subset: [first] }).lease.fail(status);
-    expect(of(first)).toMatchObject({ isEjected, inFlight: 0 });
-  });
+  ])(
+    "reported by failed leases, with status $status: ejected $isEjected",
+    ({ status, isEjected }) => {
+      const { pick, of } = setup();
+      for (let i = 0; i < 5; i++) pick({ ...base, subset: [first] }).lease.fail(status);
+      expect(of(first)).toMatchObject({ isEjected, inFlight: 0 });
+    },
+  );
 
-  test("a refusal is no first token", () => {
+  test("a refusal does not count as a first token", () => {
     const { answer, of } = setup();
     answer(first, { status: 401, ttftMs: 1 });
     expect(of(first).ttftMs).toBeUndefined();
@@ -71,7 +74,7 @@ describe("five answers in a row", () => {
   });
 });
 
-describe("an endpoint that says that it is full", () => {
+describe("an endpoint that reports saturation", () => {
   test.each([
     { name: "nothing runs before and after", before: {}, after: {}, isEjected: true },
     { name: "requests run", before: { runningRequests: 9 }, after: {}, isEjected: false },
@@ -92,7 +95,7 @@ describe("an endpoint that says that it is full", () => {
     expect(of(first).isEjected).toBe(isEjected);
   });
 
-  test("is judged once its own requests have ended", () => {
+  test("is ejected only after its own requests have ended", () => {
     const { answer, of, scrape, clock, pick } = setup();
     const { lease } = pick({ ...base, subset: [first] });
     answer(first, { status: 429 }, 5);
@@ -105,7 +108,7 @@ describe("an endpoint that says that it is full", () => {
     expect(of(first).isEjected).toBe(true);
   });
 
-  test("is not judged by old refusals once it has answered well", () => {
+  test("is not ejected for old refusals after a good answer", () => {
     const { answer, of, scrape, clock } = setup();
     answer(first, { status: 503 }, 5);
     answer(first, { status: 200 });
@@ -114,7 +117,7 @@ describe("an endpoint that says that it is full", () => {
     expect(of(first).isEjected).toBe(false);
   });
 
-  test("is not judged where nothing is known of its load", () => {
+  test("is not ejected if its load is unknown", () => {
     const { pool, of } = setup({}, []);
     pool.setEndpoints([first, second]);
     for (let i = 0; i < 9; i++) pool.recordAnswer(first, { status: 503 });
@@ -124,7 +127,7 @@ describe("an endpoint that says that it is full", () => {
 });
 
 describe("fast errors", () => {
-  /** The second endpoint works, the first looks idle and answers every request with an error. */
+  /** The second endpoint works. The first seems idle and answers every request with an error. */
   function play(status: number, requests: number, stepMs = 50) {
     const made = setup();
     made.scrape(second, { runningRequests: 20 });
@@ -140,14 +143,17 @@ describe("fast errors", () => {
     return { ...made, errors };
   }
 
-  test.each([400, 401, 403, 404, 429, 500, 503])("of status %d do not draw requests", (status) => {
-    const { errors, events } = play(status, 40);
-    expect(errors).toBeGreaterThan(0);
-    expect(errors).toBeLessThanOrEqual(3);
-    expect(events.filter(({ type }) => type === "picked")).toHaveLength(40);
-  });
+  test.each([400, 401, 403, 404, 429, 500, 503])(
+    "of status %d do not attract requests",
+    (status) => {
+      const { errors, events } = play(status, 40);
+      expect(errors).toBeGreaterThan(0);
+      expect(errors).toBeLessThanOrEqual(3);
+      expect(events.filter(({ type }) => type === "picked")).toHaveLength(40);
+    },
+  );
 
-  test("are tried again now and then, and forgotten once they end", () => {
+  test("are retried at intervals and no longer counted once they end", () => {
     const { errors, clock, pick, of, answer } = play(401, 1_200);
     expect(errors).toBeGreaterThan(3);
     expect(errors).toBeLessThan(20);
@@ -158,7 +164,7 @@ describe("fast errors", () => {
     expect(of(first)).toMatchObject({ errorShare: 0, isAvoided: false });
   });
 
-  test("change nothing where all endpoints answer alike", () => {
+  test("change nothing if all endpoints have the same error share", () => {
     const { answer, of, scrape, pick } = setup();
     for (const address of [first, second]) answer(address, { status: 401 }, 20);
     expect([of(first), of(second)]).toMatchObject([
@@ -217,7 +223,7 @@ describe("fast errors", () => {
     expect([pick().fallbacks, pick().fallbacks].flat()).not.toContain(first);
   });
 
-  test("of a server that has restarted are another process's", () => {
+  test("are reset when the server restarts", () => {
     const { answer, of, scrape } = setup();
     scrape(first, { processStartS: 10 });
     answer(first, { status: 401 }, 9);
@@ -226,7 +232,7 @@ describe("fast errors", () => {
     expect(of(first).errorShare).toBe(0);
   });
 
-  test("an endpoint that is back from its ejection gets one request a second until it answers", () => {
+  test("a reinstated endpoint gets one request a second until it answers", () => {
     const { answer, clock, pick } = setup({ health: { failuresToEject: 1 } });
     answer(first, { ok: false });
     clock.ms += 120_000;
@@ -248,9 +254,9 @@ describe("a 404", () => {
     subset: [first],
   };
 
-  test("takes back that its adapter and its prompt are there, also behind the lease's end", () => {
+  test("removes its adapter and its prompt from what is known, even after the lease has ended", () => {
     const { pool, pick, of } = setup();
-    // A pool remembers prompts once a scorer has asked for them.
+    // A pool records prompts only after a scorer has used them.
     pick({ ...base, prompt: new Uint8Array(100) });
     const kept = pick({ ...adapted, model: "chat", adapter: "chat" });
     const { lease } = pick(adapted);
@@ -264,7 +270,7 @@ describe("a 404", () => {
     expect(of(first)).toMatchObject({ prefixBlocks: 0, recentAdapters: new Set() });
   });
 
-  test("without the lease, or of another status, takes nothing back", () => {
+  test("without the lease, or with another status, removes nothing", () => {
     const { pool, pick, of } = setup();
     const { lease } = pick(adapted);
     pool.recordAnswer(first, { status: 404 });
@@ -272,7 +278,7 @@ describe("a 404", () => {
     expect(of(first).recentAdapters).toEqual(new Set(["sql"]));
   });
 
-  test("of a request without a prompt and an adapter is only counted", () => {
+  test("to a request without a prompt and an adapter is only counted", () => {
     const { pick, of } = setup();
     pick({ ...base, subset: [first] }).lease.fail(404);
     expect(of(first)).toMatchObject({ prefixBlocks: 0, recentAdapters: new Set() });

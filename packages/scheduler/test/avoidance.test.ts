@@ -4,7 +4,7 @@ import { countAnswer } from "../src/pool/error-share.ts";
 import { createMember } from "../src/pool/member.ts";
 import { peerGroups } from "../src/pool/peer-groups.ts";
 
-test("each member is looked at a few times, however many are to be avoided", () => {
+test("each member is read only a few times, however many must be avoided", () => {
   let looks = 0;
   const members = Array.from({ length: 1_000 }, (_, i) => {
     const member = createMember(`10.0.${i >> 8}.${i & 255}:80`);
@@ -17,7 +17,7 @@ test("each member is looked at a few times, however many are to be avoided", () 
     });
   });
   const avoidance = createAvoidance({ maxShare: 0.5, onAvoided: () => {} });
-  avoidance.disturbed();
+  avoidance.invalidate();
   avoidance.update(members, peerGroups(members), 0, true);
   expect(members.filter(({ isAvoided }) => isAvoided)).toEqual(members.slice(0, 490));
   expect(looks).toBeLessThan(5_000);

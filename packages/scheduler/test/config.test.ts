@@ -7,7 +7,7 @@ import { metrics } from "./fixtures.ts";
 const head = `apiVersion: inference.networking.x-k8s.io/v1alpha1
 kind: EndpointPickerConfig
 `;
-/** As the reference endpoint picker has it built in. */
+/** The built-in configuration of the reference endpoint picker. */
 const reference = `${head}plugins:
 - type: queue-scorer
 - type: kv-cache-utilization-scorer
@@ -72,7 +72,7 @@ describe("an EndpointPickerConfig", () => {
   test.each([
     { name: "nothing but scorers and a picker", own: "" },
     { name: "the preferences as well", own: "- engine-ready-filter\n- circuit-broken-filter" },
-  ])("leaves endpoints alone that sleep or fail: it names $name", ({ own }) => {
+  ])("avoids sleeping and failing endpoints: it names $name", ({ own }) => {
     const types = [...own.matchAll(/[a-z-]+filter/g), ["queue-scorer"], ["max-score-picker"]];
     const refs = types.map(([type]) => `  - pluginRef: ${type}\n`).join("");
     const plugins = types.map(([type]) => `- type: ${type}\n`).join("");
@@ -90,7 +90,7 @@ describe("an EndpointPickerConfig", () => {
     expect(failing.explain(request).picked).toBe("10.0.0.2:1");
   });
 
-  test("tries a failing endpoint where its labels allow no other", () => {
+  test("picks a failing endpoint if its labels allow no other", () => {
     const text = `${head}plugins:
 - {type: least-queue-filter}
 - {type: by-label, parameters: {label: tier, validValues: ["1"]}}
@@ -101,12 +101,12 @@ schedulingProfiles:
     expect(pool.explain({ model: "m" }).picked).toBe("10.0.0.1:1");
   });
 
-  test("without plugins and profiles means the default profile", () => {
+  test("without plugins and profiles uses the default profile", () => {
     expect(poolOf("kind: EndpointPickerConfig").explain({ model: "m" }).profile).toBe("default");
     expect(sound("kind: EndpointPickerConfig").flow).toBeUndefined();
   });
 
-  test("knows every plugin with its parameters", () => {
+  test("accepts every plugin with its parameters", () => {
     const plugins = `plugins:
 - {type: label-selector-filter, parameters: {matchLabels: {tier: "1"}}}
 - {type: low-queue-filter, parameters: {threshold: 3}}
@@ -191,7 +191,7 @@ schedulingProfiles:
     expect(pool.explain({ model: "m" }).picker).toBe(want);
   });
 
-  test("the decision tree sheds by itself: an endpoint with room serves a sheddable request of a full pool", () => {
+  test("the decision tree sheds by itself: an endpoint with room serves a sheddable request of a saturated pool", () => {
     const known = [
       { waitingRequests: 4, kvCacheUsage: 0.2 },
       { waitingRequests: 0, kvCacheUsage: 0.85 },
@@ -208,7 +208,7 @@ schedulingProfiles:
     expect(poolOf(detected, known).pick(request)).toMatchObject({ ok: false, code: "SHED" });
   });
 
-  test("names as many endpoints as its picker says", () => {
+  test("returns as many endpoints as its picker allows", () => {
     const text = "plugins: [{type: max-score-picker, parameters: {maxNumOfEndpoints: 1}}]";
     expect(sound(text).poolOptions().maxFallbacks).toBe(0);
     expect(sound(reference).poolOptions()).not.toHaveProperty("maxFallbacks");
@@ -232,7 +232,7 @@ schedulingProfiles:
     }
   });
 
-  test("chooses profiles by header, decode where none is chosen", () => {
+  test("chooses profiles by header, and decode without a header", () => {
     const text = `plugins: [{type: header-profile-handler}, {type: random-picker}]
 schedulingProfiles: [{name: fast}, {name: decode, plugins: [{pluginRef: random-picker}]}]`;
     const pool = poolOf(text);
@@ -277,7 +277,7 @@ schedulingProfiles: [{name: fast}, {name: decode, plugins: [{pluginRef: random-p
     expect(poolOf(text, [{ waitingRequests: 2 }]).saturation()).toBeCloseTo(want);
   });
 
-  test("a pool behind a queue counts what was sent since the scrape as waiting", () => {
+  test("a pool with a queue counts requests sent since the scrape as waiting", () => {
     const detector = "plugins: [{type: utilization-detector}]";
     const flow =
       "featureGates: [flowControl]\nflowControl: {saturationDetector: {pluginRef: utilization-detector}}";
@@ -293,7 +293,7 @@ schedulingProfiles: [{name: fast}, {name: decode, plugins: [{pluginRef: random-p
     }
   });
 
-  test("says how requests wait", () => {
+  test("reads the queue's settings", () => {
     const flow = `featureGates: [flowControl]
 plugins: [{type: round-robin-fairness-policy}, {type: global-strict-fairness-policy}, {type: fcfs-ordering-policy}, {type: edf-ordering-policy}, {name: slo, type: slo-deadline-ordering-policy}]
 flowControl:
@@ -324,7 +324,7 @@ flowControl:
   });
 
   test.each([
-    ["", [" is empty: an EndpointPickerConfig is wanted"]],
+    ["", [" is empty: expected an EndpointPickerConfig"]],
     [
       "apiVersion: v1",
       ["apiVersion must be llm-d.ai/v1alpha1 or inference.networking.x-k8s.io/v1alpha1"],
@@ -340,7 +340,7 @@ flowControl:
     [
       "pluggins: []",
       [
-        "pluggins is not known here: known are apiVersion, kind, metadata, featureGates, plugins, schedulingProfiles, requestHandler, dataLayer, flowControl, saturationDetector, parser",
+        "pluggins is not known here: known fields are apiVersion, kind, metadata, featureGates, plugins, schedulingProfiles, requestHandler, dataLayer, flowControl, saturationDetector, parser",
       ],
     ],
     [
@@ -352,11 +352,11 @@ flowControl:
     ["plugins: [{type: 7}]", ["plugins[0].type must be a string"]],
     [
       "plugins: [{type: random-picker}, {type: random-picker}]",
-      ["plugins[1] has the name `random-picker` of a plugin before it"],
+      ["plugins[1] repeats the plugin name `random-picker`: names must be unique"],
     ],
     [
       "plugins: [{type: queue-scorer, parameters: {x: 1}}]",
-      ["plugins[0].parameters.x is not known here: there are none"],
+      ["plugins[0].parameters.x is not known here: remove it"],
     ],
     [
       "plugins: [{type: low-queue-filter, parameters: {threshold: 1.5}}]",
@@ -392,31 +392,33 @@ flowControl:
     ],
     [
       "flowControl: {enableEviction: true}",
-      ["flowControl.enableEviction is not supported: requests that run are never ended"],
+      ["flowControl.enableEviction is not supported: running requests are never aborted"],
     ],
     [
       "flowControl: {usageLimitPolicyPluginRef: static}",
       [
-        "flowControl.usageLimitPolicyPluginRef is not supported: every band waits from saturation 1 on",
+        "flowControl.usageLimitPolicyPluginRef is not supported: every band queues from saturation 1 on",
       ],
     ],
     ["flowControl: {priorityBands: [{}]}", ["flowControl.priorityBands[0] has no `priority`"]],
     [
       "plugins: [{type: queue-scorer}]\nflowControl: {defaultPriorityBand: {fairnessPolicyRef: queue-scorer, orderingPolicyRef: queue-scorer}, saturationDetector: {pluginRef: queue-scorer}}",
       [
-        "flowControl.defaultPriorityBand.fairnessPolicyRef names no fairness policy",
-        "flowControl.defaultPriorityBand.orderingPolicyRef names no ordering policy",
-        "flowControl.saturationDetector.pluginRef names no saturation detector",
+        "flowControl.defaultPriorityBand.fairnessPolicyRef is not the name of a fairness policy",
+        "flowControl.defaultPriorityBand.orderingPolicyRef is not the name of an ordering policy",
+        "flowControl.saturationDetector.pluginRef is not the name of a saturation detector",
       ].toSorted(),
     ],
     [
-      "schedulingProfiles: [{plugins: [{pluginRef: nobody}]}]",
-      ["schedulingProfiles[0].plugins[0].pluginRef names no plugin of `plugins`: none is defined"],
+      "schedulingProfiles: [{plugins: [{pluginRef: missing}]}]",
+      [
+        "schedulingProfiles[0].plugins[0].pluginRef is not the name of a plugin in `plugins`: no plugin is defined",
+      ],
     ],
     [
-      "plugins: [{type: random-picker}]\nschedulingProfiles: [{plugins: [{pluginRef: nobody}, {}]}]",
+      "plugins: [{type: random-picker}]\nschedulingProfiles: [{plugins: [{pluginRef: missing}, {}]}]",
       [
-        "schedulingProfiles[0].plugins[0].pluginRef names no plugin of `plugins`: defined are random-picker",
+        "schedulingProfiles[0].plugins[0].pluginRef is not the name of a plugin in `plugins`: defined plugins are random-picker",
         "schedulingProfiles[0].plugins[1].pluginRef is missing",
       ],
     ],
@@ -426,7 +428,9 @@ flowControl:
     ],
     [
       "plugins: [{type: default-profile}, {type: random-picker}]\nschedulingProfiles: [{plugins: [{pluginRef: default-profile}, {pluginRef: random-picker}]}]",
-      ["schedulingProfiles[0].plugins names a whole profile, which stands alone"],
+      [
+        "schedulingProfiles[0].plugins contains a whole profile, which can't be combined with other plugins",
+      ],
     ],
     [
       "schedulingProfiles: [{when: {criticality: [Urgent]}}]",
@@ -434,26 +438,30 @@ flowControl:
     ],
     [
       "plugins: [{type: queue-scorer}]\nsaturationDetector: {pluginRef: queue-scorer}",
-      ["saturationDetector.pluginRef names no saturation detector"],
+      ["saturationDetector.pluginRef is not the name of a saturation detector"],
     ],
     [
-      "saturationDetector: {pluginRef: nobody}",
-      ["saturationDetector.pluginRef names no plugin of `plugins`: none is defined"],
+      "saturationDetector: {pluginRef: missing}",
+      [
+        "saturationDetector.pluginRef is not the name of a plugin in `plugins`: no plugin is defined",
+      ],
     ],
     [
       "plugins: [{type: header-profile-handler, parameters: {x: 1}}, {type: single-profile-handler, parameters: {x: 1}}]",
       [
-        "plugins[0].parameters.x is not known here: there are none",
-        "plugins[1].parameters.x is not known here: there are none",
+        "plugins[0].parameters.x is not known here: remove it",
+        "plugins[1].parameters.x is not known here: remove it",
       ],
     ],
   ])("is refused: %s", (text, want) => {
     expect(problemsOf(text).toSorted()).toEqual([...want].toSorted());
   });
 
-  test("an unknown plugin is refused with the list of those that are known", () => {
+  test("an unknown plugin is refused with the list of known plugins", () => {
     const [problem = ""] = problemsOf("plugins: [{type: queue-scorrer}]");
-    expect(problem).toContain("plugins[0].type is no plugin that Umbra knows; known are ");
+    expect(problem).toContain(
+      "plugins[0].type is not a plugin that Umbra knows; known plugins are ",
+    );
     expect(problem).toContain("queue-scorer, random-picker");
   });
 });

@@ -75,7 +75,7 @@ describe.each(filters.map((filter) => ({ name: filter.name, filter })))(
       );
     });
 
-    test("keeps what it has kept", () => {
+    test("keeps the same endpoints when applied twice", () => {
       fc.assert(
         fc.property(requests, pools, contexts, (request, endpoints, context) => {
           const once = filter.narrow(request, endpoints, context);
@@ -108,7 +108,7 @@ const scorers: readonly Scorer[] = [
 describe.each(scorers.map((scorer) => ({ name: scorer.name, scorer })))(
   "the scorer $name keeps the contract",
   ({ name, scorer }) => {
-    test("gives one score for each endpoint, within [0, 1], and writes nothing behind them", () => {
+    test("gives one score for each endpoint, within [0, 1], and writes nothing after them", () => {
       fc.assert(
         fc.property(requests, pools, contexts, (request, endpoints, context) => {
           const scores = new Float64Array(endpoints.length + 1).fill(0);
@@ -122,7 +122,7 @@ describe.each(scorers.map((scorer) => ({ name: scorer.name, scorer })))(
     });
 
     test("does not depend on the order of the endpoints", () => {
-      // Endpoints that were never used come in order: that is the rule of that one.
+      // The rule of this scorer: endpoints that were never used are ranked in order.
       if (name === "no-hit-lru") return;
       fc.assert(
         fc.property(requests, pools, contexts, (request, endpoints, context) => {
@@ -146,7 +146,7 @@ const pickers: readonly Picker[] = [
 describe.each(pickers.map((picker) => ({ name: picker.name, picker })))(
   "the picker $name keeps the contract",
   ({ picker }) => {
-    test("picks one of the candidates, whatever the random source says", () => {
+    test("picks one of the endpoints for any random number", () => {
       const scores = fc.array(fc.double({ min: 0, max: 3, noNaN: true }), {
         minLength: 1,
         maxLength: 8,

@@ -51,7 +51,7 @@ describe("two failing endpoints of three", () => {
     },
   );
 
-  test("do not draw requests for an adapter that they hold", () => {
+  test("do not attract requests for an adapter that they hold", () => {
     const { pick, clock, scrape } = setup([a, b, c]);
     const request = { model: "sql", adapter: "sql", promptTokens: 10 };
     for (const each of [a, b]) pick({ ...request, subset: [each] }).lease.done();
@@ -90,7 +90,7 @@ describe("a prompt that was sent to an endpoint", () => {
     expect(of(b).prefixBlocks).toBe(blocks);
   });
 
-  test("and refused leaves what an earlier one has put there", () => {
+  test("and refused keeps the blocks of an earlier prompt", () => {
     const { pick, of } = setup([a, b]);
     pick({ model: "other", prompt: new Uint8Array(10) }).lease.done();
     pick({ ...request, subset: [b] }).lease.done();
@@ -99,7 +99,7 @@ describe("a prompt that was sent to an endpoint", () => {
     expect(of(b).prefixBlocks).toBe(10);
   });
 
-  test("and moved leaves what the other held before, also when its answer is recorded for a third", () => {
+  test("and moved keeps what the other endpoint held before, even if its answer is recorded for a third", () => {
     const { pick, pool, of } = setup([a, b, c]);
     pick({ model: "other", prompt: new Uint8Array(10) }).lease.done();
     pick({ ...request, subset: [a] }).lease.done();
@@ -110,7 +110,7 @@ describe("a prompt that was sent to an endpoint", () => {
     expect([of(a).prefixBlocks, of(b).prefixBlocks]).toEqual([10, 0]);
   });
 
-  test("is not there once another has served it", () => {
+  test("is removed once another endpoint has served it", () => {
     const { pick, of } = setup([a, b]);
     pick({ model: "other", prompt: new Uint8Array(10) }).lease.done();
     const { lease } = pick({ ...request, subset: [b] });
@@ -121,7 +121,7 @@ describe("a prompt that was sent to an endpoint", () => {
   });
 });
 
-test("busy answers behind a page without request gauges eject nothing: nobody knows what runs", () => {
+test("busy answers eject no endpoint if its page has no request gauges: its load is unknown", () => {
   const { scrape, answer, of, clock } = setup([a, b]);
   scrape(a, { showsLoad: false });
   answer(a, 429, 6);
@@ -130,7 +130,7 @@ test("busy answers behind a page without request gauges eject nothing: nobody kn
   expect(of(a).isEjected).toBe(false);
 });
 
-test("of more endpoints with errors than may be out the worst are avoided, whatever their order", () => {
+test("if more endpoints have errors than may be avoided, the worst are avoided, in any order", () => {
   const { answer, of } = setup([a, b, c]);
   answer(a, 401, 4);
   answer(b, 401, 40);
@@ -143,10 +143,14 @@ describe("errors are compared", () => {
     { name: "not with endpoints of other models", lists: [["x"], ["x"], ["y"]], want: 0 },
     { name: "with endpoints of the same models", lists: [["x"], ["x"], ["x"]], want: 9 / 11 },
     { name: "without model lists", lists: [], want: 9 / 11 },
-    { name: "with an unread list while all others are alike", lists: [["x"], ["x"]], want: 9 / 11 },
+    {
+      name: "with an unread list while all others are the same",
+      lists: [["x"], ["x"]],
+      want: 9 / 11,
+    },
     { name: "of an unread list with all", lists: [undefined, undefined, ["x"]], want: 9 / 11 },
     {
-      name: "also of unread lists and several models",
+      name: "also for unread lists and several models",
       lists: [undefined, ["x"], ["y"]],
       want: 9 / 11,
     },
@@ -160,7 +164,7 @@ describe("errors are compared", () => {
     expect(of(a).errorShare).toBeCloseTo(want);
   });
 
-  test("also where adapters differ", () => {
+  test("also if adapters differ", () => {
     const { pool, answer, of } = setup([a, b]);
     pool.recordModels(a, { base: ["x"], adapters: ["sql"] });
     pool.recordModels(b, { base: ["x"], adapters: [] });

@@ -55,25 +55,25 @@ const cases: readonly Case[] = [
     want: "b",
   },
   {
-    name: "all where none is fresh: own requests in flight decide",
+    name: "all if none is fresh: this process's requests in flight decide",
     filter: freshMetricsFilter,
     endpoints: [missing("a"), stale("b")],
     want: "ab",
   },
   {
-    name: "no unscraped endpoint beside one with a single request",
+    name: "no unscraped endpoint if another has only a single request",
     filter: freshMetricsFilter,
     endpoints: [missing("a"), fresh("b", { runningRequests: 1 })],
     want: "b",
   },
   {
-    name: "an unscraped endpoint where the fresh ones are loaded",
+    name: "an unscraped endpoint if the fresh ones are loaded",
     filter: freshMetricsFilter,
     endpoints: [missing("a"), stale("b"), fresh("c", { runningRequests: 20 })],
     want: "abc",
   },
   {
-    name: "no unscraped endpoint with as many in flight as the others have",
+    name: "no unscraped endpoint with as many in flight as the others",
     filter: freshMetricsFilter,
     endpoints: [
       { ...missing("a"), inFlight: 5 },
@@ -83,7 +83,7 @@ const cases: readonly Case[] = [
     want: "bc",
   },
   {
-    name: "engines that are ready, or do not say",
+    name: "engines that are ready or report no state",
     filter: engineReadyFilter,
     endpoints: [
       fresh("a", { state: "asleep" }),
@@ -95,25 +95,25 @@ const cases: readonly Case[] = [
     want: "de",
   },
   {
-    name: "no engine where all are asleep, which the profile passes over",
+    name: "no engine if all are asleep, which the profile then ignores",
     filter: engineReadyFilter,
     endpoints: [fresh("a", { state: "asleep" })],
     want: "",
   },
   {
-    name: "all where none was scraped",
+    name: "all if none was scraped",
     filter: freshMetricsFilter,
     endpoints: [missing("a"), missing("b")],
     want: "ab",
   },
   {
-    name: "all where all are fresh",
+    name: "all if all are fresh",
     filter: freshMetricsFilter,
     endpoints: queues(1, 2),
     want: "ab",
   },
   {
-    name: "all where all are stale",
+    name: "all if all are stale",
     filter: freshMetricsFilter,
     endpoints: [stale("a"), stale("b")],
     want: "ab",
@@ -143,7 +143,7 @@ const cases: readonly Case[] = [
     want: "a",
   },
   {
-    name: "what was sent since the scrape as queue",
+    name: "requests sent since the scrape as queue",
     filter: leastQueueFilter(),
     endpoints: [{ ...fresh("a"), sentSinceScrape: 2 }, fresh("b", { waitingRequests: 1 })],
     want: "b",
@@ -194,7 +194,7 @@ const cases: readonly Case[] = [
     want: "b",
   },
   {
-    name: "an unscraped KV cache as half full, as an untold one",
+    name: "an unscraped or unreported KV cache as half full",
     filter: leastKvCacheFilter({ band: "lowest" }),
     endpoints: [missing("a"), fresh("b", { kvCacheUsage: 0.6 }), untold("c")],
     want: "ac",
@@ -207,21 +207,21 @@ const cases: readonly Case[] = [
     want: "b",
   },
   {
-    name: "where the adapter was sent lately",
+    name: "endpoints that recently got requests for the adapter",
     filter: loraAffinityFilter(),
     request: sql,
     endpoints: [fresh("a"), { ...fresh("b"), recentAdapters: new Set(["sql"]) }],
     want: "b",
   },
   {
-    name: "room for the adapter where nobody holds it",
+    name: "room for the adapter if no endpoint holds it",
     filter: loraAffinityFilter(),
     request: sql,
     endpoints: [fresh("a", full), fresh("b"), missing("c")],
     want: "bc",
   },
   {
-    name: "no holder with half a batch waiting where its seats are known",
+    name: "no holder with half a batch waiting if its seats are known",
     filter: loraAffinityFilter(),
     request: sql,
     endpoints: [{ ...fresh("a", { ...holds, waitingRequests: 8 }), seats: 16 }, fresh("b")],
@@ -235,7 +235,7 @@ const cases: readonly Case[] = [
     want: "a",
   },
   {
-    name: "nobody where the adapter fits nowhere, which the profile passes over",
+    name: "no endpoint if the adapter fits nowhere, which the profile then ignores",
     filter: loraAffinityFilter(),
     request: sql,
     endpoints: [fresh("a", full), fresh("b", full)],
@@ -278,7 +278,7 @@ const cases: readonly Case[] = [
     want: "a",
   },
   {
-    name: "holders whatever is drawn, where no other has room",
+    name: "holders at any draw if no other endpoint has room",
     filter: loraAffinityFilter(),
     request: sql,
     endpoints: [fresh("a", full), fresh("b", holds)],
@@ -286,7 +286,7 @@ const cases: readonly Case[] = [
     want: "b",
   },
   {
-    name: "holders and room alike",
+    name: "holders and endpoints with room",
     filter: adapterRoomFilter,
     request: sql,
     endpoints: [fresh("a", full), fresh("b", holds), fresh("c")],
@@ -299,7 +299,7 @@ const cases: readonly Case[] = [
     want: "ab",
   },
   {
-    name: "room where a server does not tell of adapters and holds fewer than 8",
+    name: "room if a server does not report adapters and holds fewer than 8",
     filter: adapterRoomFilter,
     request: sql,
     endpoints: [
@@ -311,7 +311,7 @@ const cases: readonly Case[] = [
     want: "ab",
   },
   {
-    name: "room that recent adapters have taken as taken",
+    name: "slots of recent adapters as taken",
     filter: adapterRoomFilter,
     request: sql,
     endpoints: [
@@ -327,7 +327,7 @@ const cases: readonly Case[] = [
     want: "b",
   },
   {
-    name: "what a server says it has loaded as held, and as taking room",
+    name: "adapters that a server reports as loaded, as held and as taking slots",
     filter: adapterRoomFilter,
     request: sql,
     endpoints: [
@@ -351,7 +351,7 @@ const cases: readonly Case[] = [
     want: "ac",
   },
   {
-    name: "queues below a threshold of one's own",
+    name: "queues below a custom threshold",
     filter: lowQueueFilter({ threshold: 2 }),
     endpoints: queues(1, 2),
     want: "a",
@@ -383,7 +383,7 @@ const cases: readonly Case[] = [
     want: "a",
   },
   {
-    name: "capacity where the KV cache is not known, and by requests in flight where nothing is",
+    name: "capacity if KV-cache usage is unknown, and by requests in flight if all load is unknown",
     filter: capacityFilter({ appliesTo: "all" }),
     endpoints: [
       { ...missing("a"), inFlight: 99 },
@@ -437,14 +437,14 @@ const cases: readonly Case[] = [
     want: "a",
   },
   {
-    name: "those that hold a share of one's own",
+    name: "those that hold a custom share",
     filter: prefixAffinityFilter({ threshold: 0.5 }),
     endpoints: [fresh("a"), fresh("b")],
     context: context({ promptTokens: 100, cached: { a: 80, b: 49 } }),
     want: "a",
   },
   {
-    name: "nobody without a prompt",
+    name: "no endpoint without a prompt",
     filter: prefixAffinityFilter(),
     endpoints: [fresh("a")],
     want: "",
@@ -473,12 +473,12 @@ describe("filters keep", () => {
     { name: "circuit-broken", filter: circuitBrokenFilter },
     { name: "label:x", filter: labelFilter({ label: "x" }), refusal: "NO_ELIGIBLE_ENDPOINT" },
     { name: "prefix-affinity", filter: prefixAffinityFilter() },
-  ])("$name is called so, and refuses with $refusal", ({ name, filter, refusal }) => {
+  ])("has the name $name and refuses with $refusal", ({ name, filter, refusal }) => {
     expect(filter.name).toBe(name);
     expect(filter.refusal).toBe(refusal);
   });
 
-  test("a filter of one's own drops what it does not keep", () => {
+  test("a custom filter drops what it does not keep", () => {
     const region = defineFilter({
       name: "region",
       keep: ({ attributes }, { labels }) => labels.region === attributes?.region,
@@ -501,7 +501,7 @@ describe("filters keep", () => {
     freshMetricsFilter,
     loraAffinityFilter(),
     adapterRoomFilter,
-  ])("$name gives the very array back where nothing is dropped", (filter) => {
+  ])("$name returns the same array if nothing is dropped", (filter) => {
     const endpoints = [fresh("a"), fresh("b")];
     expect(filter.narrow(base, endpoints, context())).toBe(endpoints);
   });

@@ -123,7 +123,7 @@ describe("a flow queue", () => {
     ]);
   });
 
-  test("a request that can't be placed after all stays the first", async () => {
+  test("a request that can't be placed stays first", async () => {
     const { ask, free, order, queue } = setup({ saturation: () => 0 });
     ask("a");
     ask("b");
@@ -134,7 +134,7 @@ describe("a flow queue", () => {
     expect(order).toEqual(["a", "b"]);
   });
 
-  test("serves higher priorities first, and lets none overtake", async () => {
+  test("serves higher priorities first, and none overtakes", async () => {
     const { ask, free, order } = setup();
     ask("low", { priority: -1 });
     ask("mid");
@@ -146,7 +146,7 @@ describe("a flow queue", () => {
     expect(order).toEqual(["high", "later high", "mid", "low"]);
   });
 
-  test("a lower request does not slip past a higher one that waits", async () => {
+  test("a request does not overtake a waiting one of higher priority", async () => {
     const { ask, pool, order, free } = setup();
     ask("high", { priority: 1 });
     pool.places = 1;
@@ -157,7 +157,7 @@ describe("a flow queue", () => {
     expect(order).toEqual(["high", "low"]);
   });
 
-  test("a higher request passes at once over lower ones that wait", async () => {
+  test("a request immediately overtakes waiting ones of lower priority", async () => {
     const { ask, pool, order } = setup();
     ask("low");
     pool.places = 1;
@@ -181,7 +181,7 @@ describe("a flow queue", () => {
     expect(order).toEqual(["standard", "low"]);
   });
 
-  test("tenants take turns, whoever has sent more", async () => {
+  test("tenants take turns, regardless of how much each has sent", async () => {
     const { ask, free, order } = setup();
     for (const i of [1, 2, 3, 4]) ask(`a${i}`, { fairnessId: "a" });
     for (const i of [1, 2]) ask(`b${i}`, { fairnessId: "b" });
@@ -190,7 +190,7 @@ describe("a flow queue", () => {
     expect(order).toEqual(["a1", "b1", "none", "a2", "b2", "a3", "a4"]);
   });
 
-  test("a strict band goes by age alone", async () => {
+  test("a strict band serves by age alone", async () => {
     const { ask, free, order } = setup({ defaultBand: { fairness: "strict" } });
     for (const [name, fairnessId] of [
       ["a1", "a"],
@@ -307,7 +307,7 @@ describe("a flow queue", () => {
     expect([old, high].map(({ result }) => result.outcome?.ok)).toEqual([true, true]);
   });
 
-  test("nobody loses a place to one that finds no room even then", async () => {
+  test("evicts no request if that would not make enough room", async () => {
     const { ask, queue } = setup({ maxBytes: 100 });
     const low = ask("low", { priority: -1, bytes: 10 });
     ask("mid", { bytes: 90 });

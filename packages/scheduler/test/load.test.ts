@@ -103,7 +103,7 @@ describe("the seats of an endpoint", () => {
     expect(seatsOf(pool)).toBeUndefined();
   });
 
-  test("are forgotten after ten minutes in which as many run and nothing waits", () => {
+  test("are reset after ten minutes in which as many run and nothing waits", () => {
     const { pool, scrape } = setup();
     for (let i = 0; i < 11; i++) scrape(full);
     for (let i = 0; i < 11; i++) scrape({ runningRequests: 16 }, 60_000);
@@ -119,7 +119,7 @@ describe("the seats of an endpoint", () => {
     expect(seatsOf(pool)).toBe(17);
   });
 
-  test("are kept while the batch is smaller, and forgotten after ten minutes of that", () => {
+  test("are kept while the batch is smaller, and reset after ten minutes", () => {
     const { pool, scrape } = setup();
     for (let i = 0; i < 11; i++) scrape(full);
     scrape({ runningRequests: 3 }, 599_000);
@@ -128,7 +128,7 @@ describe("the seats of an endpoint", () => {
     expect(seatsOf(pool)).toBeUndefined();
   });
 
-  test("are forgotten when the server restarts", () => {
+  test("are reset when the server restarts", () => {
     const { pool, scrape } = setup();
     for (let i = 0; i < 11; i++) scrape({ ...full, processStartS: 1 });
     scrape({ processStartS: 100 });
@@ -301,7 +301,7 @@ test("an engine that is asleep is the last fallback", () => {
 test.each([
   { afterMs: 59_000, picked: unknown },
   { afterMs: 61_000, picked: known },
-])("an engine that said it is asleep and is silent for $afterMs ms: picked $picked", (each) => {
+])("an engine that reported sleep and is silent for $afterMs ms: picked $picked", (each) => {
   const { pool, clock, scrape } = setup({}, [known, unknown]);
   scrape({ state: "asleep" });
   clock.ms += each.afterMs;

@@ -46,7 +46,7 @@ vllm:generation_tokens_total 7
     });
   });
 
-  test("before its first request a server does not tell of LoRA: its gauge comes with requests", () => {
+  test("before its first request a server does not report LoRA: its gauge appears with requests", () => {
     const page = v1.replaceAll(/vllm:lora_requests_info.*\n/g, "");
     for (const fresh of [page, `${page}vllm:generation_tokens_total 0\n`]) {
       const read = readMetricsPage(fresh, 0);
@@ -83,7 +83,7 @@ vllm:cache_config_info{block_size="16",engine="2",num_gpu_blocks="None"} 1.0
   });
 });
 
-test("the newer LoRA metrics tell of idle adapters too", () => {
+test("the newer LoRA metrics include idle adapters", () => {
   const page = `${v1}vllm:lora_adapter_loaded{adapter_name="idle",level="gpu",pinned="False",rank="0"} 1.0
 vllm:lora_adapter_loaded{adapter_name="plain"} 1.0
 vllm:lora_adapter_loaded{adapter_name="asleep",level="cpu"} 1.0
@@ -221,7 +221,7 @@ describe("parsePrometheusText", () => {
     ["blanks before a name", ' m{a="1"} 1\n\t m 2\n  # m 3\n   '],
     ["a byte order mark", '\ufeffm{a="1"} 1\nm 2\n'],
     ["line ends of Windows", 'm{a="1"} 1\r\n\r\nm 2\r\n'],
-  ])("passes over %s", (_name, page) => {
+  ])("skips %s", (_name, page) => {
     const wanted = wantedNames(["m"]);
     for (const each of [page, new TextEncoder().encode(page)]) {
       expect(parsePrometheusText(each, wanted).map(({ value }) => value)).toEqual([1, 2]);
@@ -445,7 +445,7 @@ vllm:generation_tokens_total{engine="1"} 90
   });
 
   test.each(["\r", " \r", "\t", "\u2028", "\n\r", "#\r"])(
-    "is told from others in time that grows with the page: many %j",
+    "is recognized in time linear in the page: many %j",
     (part) => {
       const page = `python_info 1.0\n${part.repeat(200_000 / part.length)}x 1\n`;
       const startedMs = performance.now();
@@ -488,7 +488,7 @@ describe("the state of an engine", () => {
       page: sleep(0, "awake", 1) + sleep(1, "discard_all", 1),
       want: "asleep",
     },
-    { name: "no state said", page: "", want: undefined },
+    { name: "no state reported", page: "", want: undefined },
     { name: "no label", page: "vllm:engine_sleep_state 1\n", want: undefined },
   ])("$name", ({ page, want }) => {
     const read = readMetricsPage(load(0) + page, 0);

@@ -104,7 +104,7 @@ test("no page takes 20 ms, however its lines are put together", () => {
   expect(slowOf(pages)).toEqual([]);
 });
 
-test("says of a page that it takes too long, rather than that it has no gauges", () => {
+test("reports that a page takes too long, not that it has no gauges", () => {
   const page = filled(`${waiting}{${labels(63, "x")}} 0\n`);
   expect(readMetricsPage(page, 0)).toEqual({ ok: false, missing: [], isTooComplex: true });
   const adapters = filled(`${lora}{running_lora_adapters="${"a,".repeat(999)}"} 5\n`);

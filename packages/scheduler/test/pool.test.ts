@@ -102,7 +102,7 @@ describe("a pool", () => {
     expect(of(pool, first)).not.toHaveProperty("lastFailure");
   });
 
-  test("metrics are stale after two seconds where nothing else is said", () => {
+  test("metrics are stale after two seconds by default", () => {
     const { pool, clock, scrape } = setup();
     scrape(first);
     clock.ms += 2_001;
@@ -120,7 +120,7 @@ describe("a pool", () => {
     expect(picked(pool, { model: "tweet", adapter: "tweet" }).endpoint).not.toBe(sql[0]);
   });
 
-  test("forgets the least recently sent adapter beyond the endpoint's slots, or beyond 8", () => {
+  test("drops the least recently sent adapter beyond the endpoint's slots, or beyond 8", () => {
     const { pool, scrape } = setup();
     pool.setEndpoints([first]);
     for (let i = 0; i < 20; i++) picked(pool, { model: `a${i}`, adapter: `a${i}` });
@@ -131,7 +131,7 @@ describe("a pool", () => {
     expect(of(pool, first)?.recentAdapters).toEqual(new Set(["a", "c"]));
   });
 
-  test("remembers adapters of a server that does not tell of them", () => {
+  test("remembers adapters of a server that does not report them", () => {
     const { maxActiveAdapters: _, ...untold } = metrics({ scrapedAtMs: 1_000 });
     const { pool } = setup();
     const scrapeAll = () => {
@@ -144,7 +144,7 @@ describe("a pool", () => {
     expect(picked(pool, { model: "sql", adapter: "sql" }).endpoint).toBe(sql);
   });
 
-  test("keeps what it knows of endpoints that stay, and their labels as said last", () => {
+  test("keeps the state of endpoints that stay, with their newest labels", () => {
     const { pool, scrape } = setup();
     scrape(first, { waitingRequests: 7 });
     pool.setEndpoints([{ address: first, labels: { tier: "gold" } }, "10.0.0.9:8000"]);
@@ -590,7 +590,7 @@ describe("a lease", () => {
     expect(of(pool, first)?.ttftMs).toBeCloseTo(210);
   });
 
-  test("the time to first token is forgotten after a minute without one, so that the endpoint is tried again", () => {
+  test("the time to first token is reset after a minute without one, so that the endpoint is tried again", () => {
     const { pool, clock } = setup();
     pool.recordAnswer(first, { ok: true, ttftMs: 9_000 });
     clock.ms += 60_000;
@@ -610,7 +610,7 @@ describe("a lease", () => {
     expect(of(pool, first)?.pendingOutputTokens).toBeCloseTo(356);
   });
 
-  test("a prompt counts as computed once it must be, where nobody tells of first tokens", () => {
+  test("a prompt counts as computed after its estimated time if no first token is reported", () => {
     const { pool, clock, scrape } = setup();
     pool.setEndpoints([first]);
     picked(pool, { model: "base", promptTokens: 8_000 });
@@ -849,7 +849,7 @@ describe("passive health", () => {
     expect(isEjected(first)).toBe(true);
   });
 
-  test("takes it back after a while, and ejects it for twice as long at its next failure", () => {
+  test("reinstates it after its time, and ejects it for twice as long at its next failure", () => {
     const { clock, fail, isEjected, events } = failing();
     fail(first, 5);
     clock.ms += 4_999;
@@ -863,7 +863,7 @@ describe("passive health", () => {
     expect(events.at(-1)).toEqual({ type: "reinstated", pool: "pool", endpoint: first });
   });
 
-  test("one success ends the probation; the growth is forgotten once it was well for as long", () => {
+  test("one success ends the probation; the ejection time is reset once it has worked for as long", () => {
     const { pool, clock, fail, isEjected, events } = failing();
     fail(first, 5);
     clock.ms += 5_000;
@@ -906,7 +906,7 @@ describe("passive health", () => {
     expect(pool.snapshot().endpoints.filter(({ isEjected }) => isEjected)).toHaveLength(most);
   });
 
-  test("failures of what is ejected already count for nothing", () => {
+  test("failures of an ejected endpoint are ignored", () => {
     const { fail, events } = failing({ failuresToEject: 1 });
     fail(first, 9);
     expect(events).toHaveLength(1);
@@ -936,7 +936,7 @@ describe("a pool that is to time its picks", () => {
       },
     });
 
-  test("tells of one pick in so many, plugin by plugin, and of each how long it took", () => {
+  test("reports the time of each plugin for one pick in `timeEvery`, and the time of every pick", () => {
     const clock = { ms: 0 };
     const profiles = [{ profile: slow(clock) }];
     const { pool, events } = setup({ profiles, timeEvery: 3, now: () => clock.ms });
@@ -964,7 +964,7 @@ describe("a pool that is to time its picks", () => {
     expect(events.map(({ type }) => type)).toEqual(["refused"]);
   });
 
-  test("times them all the same where nobody listens", () => {
+  test("measures times even without a listener", () => {
     const pool = createPool({ name: "pool", timeEvery: 1 });
     pool.setEndpoints(addresses);
     expect(picked(pool).endpoint).toMatch(/^10\.0\.0/);
@@ -1138,13 +1138,13 @@ describe("the prefix cache", () => {
       left: 0,
     },
     {
-      name: "a counter that went on",
+      name: "a counter that continued",
       before: { generationTokens: 9 },
       after: { generationTokens: 9 },
       left: 4,
     },
     { name: "nothing known", before: {}, after: {}, left: 4 },
-  ])("forgets what a restarted server held: $name", ({ before, after, left }) => {
+  ])("drops the cache contents of a restarted server: $name", ({ before, after, left }) => {
     const { pool, scrape, events } = cached();
     scrape(first, before);
     picked(pool, { model: "a", adapter: "a", subset: [first], prompt: text(1, 1_024) });

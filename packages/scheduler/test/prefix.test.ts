@@ -11,7 +11,7 @@ describe("the LRU of block hashes", () => {
     { weight: 1, arbitrary: fc.record({ resize: fc.integer({ min: 0, max: 300 }) }) },
   );
 
-  test("does what a Map in order of use does", () => {
+  test("behaves like a Map in order of use", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 12 }),
@@ -36,7 +36,7 @@ describe("the LRU of block hashes", () => {
               model.add(hash);
               shrink(limit);
             } else if ("forget" in each) {
-              lru.forget(each.forget * spread);
+              lru.delete(each.forget * spread);
               model.delete(each.forget * spread);
             } else if ("shrinkTo" in each) {
               lru.shrinkTo(each.shrinkTo);
@@ -65,7 +65,7 @@ describe("the LRU of block hashes", () => {
   });
 });
 
-test("an LRU forgets single hashes, and keeps the order of the others", () => {
+test("an LRU removes single hashes and keeps the order of the others", () => {
   for (const [forgotten, oldest] of [
     [1, 2],
     [2, 3],
@@ -75,7 +75,7 @@ test("an LRU forgets single hashes, and keeps the order of the others", () => {
   ] as const) {
     const lru = createBlockLru(8);
     for (const hash of [1, 2, 3, 4, 1]) lru.touch(hash);
-    lru.forget(forgotten);
+    lru.delete(forgotten);
     expect(lru.has(forgotten)).toBe(false);
     lru.shrinkTo(lru.size - 1);
     expect([1, 2, 3, 4].filter((hash) => !lru.has(hash))).toEqual(
@@ -86,15 +86,15 @@ test("an LRU forgets single hashes, and keeps the order of the others", () => {
   }
 });
 
-test("an LRU forgets a hash while the newest entry is the oldest in use", () => {
+test("an LRU removes a hash while the newest entry is the oldest in use", () => {
   const lru = createBlockLru(8);
   for (const hash of [1, 2, 3, 1, 2]) lru.touch(hash);
-  lru.forget(1);
+  lru.delete(1);
   lru.shrinkTo(1);
   expect([1, 2, 3].map((hash) => lru.has(hash))).toEqual([false, true, false]);
 });
 
-test("an LRU that is made smaller gives its room back, and goes on", () => {
+test("an LRU that is made smaller frees memory and still works", () => {
   const lru = createBlockLru(1_000);
   for (let i = 0; i < 500; i++) lru.touch(i);
   lru.resize(100);
@@ -169,7 +169,7 @@ describe("the prompt's hash", () => {
     expect(seen.size).toBeGreaterThan(49_990);
   });
 
-  test("does not depend on where the bytes lie", () => {
+  test("does not depend on the offset of the bytes", () => {
     const shifted = new Uint8Array(65).subarray(1);
     shifted.set(bytes(64));
     expect(hashes(shifted)).toEqual(hashes(bytes(64)));

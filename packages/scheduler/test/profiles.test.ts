@@ -84,7 +84,7 @@ describe("the default profile", () => {
       want: "b",
     },
     {
-      name: "does not look at adapters for a base model",
+      name: "ignores adapters for a base model",
       request: base,
       endpoints: [fresh("a", { waitingRequests: 1 }), fresh("b", full)],
       want: "b",
@@ -108,7 +108,7 @@ describe("the default profile", () => {
       want: "b",
     },
     {
-      name: "leaves a sleeping engine alone, however idle",
+      name: "does not pick a sleeping engine, however idle",
       request: base,
       endpoints: [fresh("a", { state: "asleep" }), fresh("b", { waitingRequests: 99 })],
       want: "b",
@@ -234,13 +234,13 @@ describe("the decision tree", () => {
       want: "p3",
     },
     {
-      name: "critical goes by queue where all are long",
+      name: "critical is placed by queue if all are long",
       request: critical("m"),
       endpoints: [pod("p1", 300, 0.2, ["m"]), pod("p2", 200, 0.2)],
       want: "p2",
     },
     {
-      name: "critical goes by queue where only a sleeping engine has a low one",
+      name: "critical is placed by queue if only a sleeping engine has a low one",
       request: critical("m"),
       endpoints: [
         pod("p1", 300, 0.2, ["m"]),
@@ -260,7 +260,7 @@ describe("the decision tree", () => {
     const profile = decisionTreeProfile();
     expect(chosen(profile, request, endpoints)).toBe(want);
     expect(profile).toMatchObject({ name: "decision-tree", picker: "random" });
-    expect(profile.picked(request, endpoints[0] as Endpoint, context())).toBeUndefined();
+    expect(profile.recordPick(request, endpoints[0] as Endpoint, context())).toBeUndefined();
   });
 });
 
@@ -277,7 +277,7 @@ test("the reference's profile weighs queue 2, KV cache 2, prefix 3", () => {
 });
 
 describe("createProfile", () => {
-  test("weighs scores and clamps a scorer that breaks its promise", () => {
+  test("weights scores and clamps those outside of 0 to 1", () => {
     const by = (name: string, scores: Readonly<Record<string, number>>) =>
       defineScorer({ name, rate: (_request, { address }) => scores[address] ?? Number.NaN });
     const profile = createProfile({
@@ -292,7 +292,7 @@ describe("createProfile", () => {
     expect(chosen(profile, base, [fresh("a"), fresh("b")])).toBe("a");
   });
 
-  test("a scorer that leaves an endpoint out has scored it 0", () => {
+  test("an endpoint without a score scores 0", () => {
     const filler = defineScorer({ name: "filler", rate: () => 1 });
     const lazy = { name: "lazy", score: () => {} };
     const profile = createProfile({
@@ -306,7 +306,7 @@ describe("createProfile", () => {
     expect(chosen(profile, base, [fresh("a"), fresh("b")])).toBe("a");
   });
 
-  test("goes on where a preference leaves nothing, refuses where a demand does, even among one", () => {
+  test("ignores a preference that leaves no endpoint; a refusing filter refuses, even with one endpoint", () => {
     const none = defineFilter({ name: "none", keep: () => false });
     const demand = defineFilter({ name: "no", refusal: "NO_ELIGIBLE_ENDPOINT", keep: () => false });
     const of = (filter: typeof none) =>

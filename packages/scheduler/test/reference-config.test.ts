@@ -133,9 +133,9 @@ describe("a profile handler of the reference", () => {
     expect(pool.explain({ model: "m" }).profile).toBe(want);
   });
 
-  test("that needs a profile which is not there says so", () => {
+  test("that needs a missing profile reports it", () => {
     expect(problems("[{type: disagg-profile-handler}]", "[{name: default}]")).toEqual([
-      'schedulingProfiles has no profile "decode", which is the one that is used: there are default',
+      'schedulingProfiles has no profile "decode", the only one that is used: it has default',
     ]);
   });
 });
@@ -158,16 +158,16 @@ describe("one cause is one problem", () => {
       want: /^plugins\[0\]\.type names `endpoint-attribute-scorer`, which Umbra does not have: .*use queue-scorer/,
     },
     {
-      name: "a plugin that nobody knows",
+      name: "an unknown plugin",
       plugins: "[{name: mine, type: our-own-scorer}]",
       profiles: "[{plugins: [{pluginRef: mine, weight: 2}]}]",
-      want: /^plugins\[0\]\.type is no plugin that Umbra knows; known are /,
+      want: /^plugins\[0\]\.type is not a plugin that Umbra knows; known plugins are /,
     },
     {
-      name: "a reference to what is not defined, however often it is made",
+      name: "a reference to an undefined plugin, however often it is made",
       plugins: "[{type: queue-scorer}]",
-      profiles: "[{plugins: [{pluginRef: nobody}]}, {plugins: [{pluginRef: nobody}]}]",
-      want: /^schedulingProfiles\[0\]\.plugins\[0\]\.pluginRef names no plugin of `plugins`: defined are queue-scorer$/,
+      profiles: "[{plugins: [{pluginRef: missing}]}, {plugins: [{pluginRef: missing}]}]",
+      want: /^schedulingProfiles\[0\]\.plugins\[0\]\.pluginRef is not the name of a plugin in `plugins`: defined plugins are queue-scorer$/,
     },
   ])("$name", ({ plugins, profiles, want }) => {
     const found = problems(plugins, profiles);
@@ -176,7 +176,7 @@ describe("one cause is one problem", () => {
   });
 });
 
-test("plugins that only feed others are taken, and a concurrency detector has its mode", () => {
+test("plugins that only feed others are accepted, and a concurrency detector has a mode", () => {
   expect(
     problems(
       `[{type: models-data-source}, {type: endpoint-notification-source}, {type: token-producer}, {type: queue-scorer},

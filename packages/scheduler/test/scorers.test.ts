@@ -53,7 +53,7 @@ const cases: readonly Case[] = [
   },
   { name: "queue: nothing for an empty pool", scorer: queueScorer, endpoints: [], want: [] },
   {
-    name: "queue: an unscraped endpoint behind an idle one",
+    name: "queue: an unscraped endpoint after an idle one",
     scorer: queueScorer,
     endpoints: [fresh("a"), unscraped],
     want: [1, 0],
@@ -227,7 +227,7 @@ const cases: readonly Case[] = [
     want: [0.5, 0, 1, 0.75],
   },
   {
-    name: "expected-work: loading an adapter, more where it throws one out, most where all are in use",
+    name: "expected-work: loading an adapter, more if it evicts one, most if all are in use",
     scorer: expectedWorkScorer({ tokensPerAdapterLoad: 100 }),
     request: sql,
     endpoints: [
@@ -248,7 +248,7 @@ const cases: readonly Case[] = [
     want: [1, 1],
   },
   {
-    name: "expected-work: an adapter counts 6,000 tokens, a request 200, where nothing else is said",
+    name: "expected-work: by default an adapter costs 6,000 tokens and a request 200",
     scorer: expectedWorkScorer(),
     request: sql,
     endpoints: [fresh("a", holds), fresh("b"), fresh("c", { ...holds, runningRequests: 15 })],
@@ -266,7 +266,7 @@ const cases: readonly Case[] = [
     want: [1, 0, 0.5],
   },
   {
-    name: "expected-work: throwing an adapter out of an unscraped endpoint costs half as much again",
+    name: "expected-work: evicting an adapter from an unscraped endpoint costs half as much again",
     scorer: expectedWorkScorer({ tokensPerRequest: 0 }),
     request: sql,
     endpoints: [
@@ -334,7 +334,7 @@ describe("scorers", () => {
     for (const [i, score] of scores.entries()) expect(score).toBeCloseTo(want[i] as number, 9);
   });
 
-  test("expected-work puts an unscraped endpoint behind an idle one and before a loaded one", () => {
+  test("expected-work puts an unscraped endpoint after an idle one and before a loaded one", () => {
     const endpoints = [unscraped, fresh("a", { runningRequests: 20 }), fresh("b")];
     const [unknown = 0, loaded, idle] = scoresOf(expectedWorkScorer(), base, endpoints);
     expect([loaded, idle]).toEqual([0, 1]);
@@ -359,7 +359,7 @@ describe("scorers", () => {
     expect(scorer.name).toBe(name);
   });
 
-  test("a scorer of one's own rates each endpoint", () => {
+  test("a custom scorer rates each endpoint", () => {
     const cheap = defineScorer({
       name: "cheap",
       rate: (_request, { labels }) => 1 - Number(labels.price) / 10,
@@ -397,7 +397,7 @@ describe("the no-hit-lru scorer", () => {
     expect(scoresOf(scorer, base, pool)).toEqual([1, 0.5, 0]);
   });
 
-  test("an endpoint that was alone counts as used where the prompt was cold, whatever was rated before", () => {
+  test("a single endpoint counts as used if the prompt was not cached, whatever was scored before", () => {
     const scorer = noHitLruScorer();
     const warm = context({ promptTokens: 10, cached: { b: 5 } });
     scoresOf(scorer, base, pool, warm);
@@ -407,7 +407,7 @@ describe("the no-hit-lru scorer", () => {
     expect(scoresOf(scorer, base, pool)).toEqual([0, 1, 0.5]);
   });
 
-  test("remembers at most so many endpoints", () => {
+  test("remembers at most `maxEndpoints` endpoints", () => {
     const scorer = noHitLruScorer({ maxEndpoints: 1 });
     scoresOf(scorer, base, pool);
     pickOf(scorer, "a");
@@ -431,7 +431,7 @@ describe("the session-affinity scorer", () => {
     expect(home(scorer, 151)).toBe(hashed);
   });
 
-  test("gives a session whose endpoint is gone another home, the same in every replica", () => {
+  test("moves a session whose endpoint has left to another endpoint, the same in every process", () => {
     const scorer = sessionAffinityScorer();
     scorer.onPicked?.(session, fresh("10.9.9.9:1"), context());
     expect(home(scorer)).toBe(home(sessionAffinityScorer()));
@@ -451,14 +451,14 @@ describe("the session-affinity scorer", () => {
     );
   });
 
-  test("scores nothing without a session, and remembers none", () => {
+  test("scores 0 without a session, and remembers none", () => {
     const scorer = sessionAffinityScorer();
     scorer.onPicked?.(base, fresh("a"), context());
     expect(scoresOf(scorer, base, pool)).toEqual([0, 0, 0]);
     expect(scoresOf(scorer, session, [])).toEqual([]);
   });
 
-  test("forgets the longest idle session beyond its bound", () => {
+  test("drops the session idle longest beyond its bound", () => {
     const scorer = sessionAffinityScorer({ maxSessions: 2 });
     const hashed = home(scorer);
     const other = (hashed + 1) % 3;

@@ -20,7 +20,7 @@ const address = "10.0.0.1:8000";
 async function until(holds: () => boolean): Promise<void> {
   const endMs = performance.now() + 4_000;
   while (!holds()) {
-    if (performance.now() > endMs) throw new Error("waited in vain");
+    if (performance.now() > endMs) throw new Error("the condition did not hold in time");
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
@@ -57,7 +57,7 @@ async function scraping(
 }
 
 describe("scraping", () => {
-  test("feeds the pool, again and again", async () => {
+  test("feeds the pool repeatedly", async () => {
     let waiting = 0;
     const urls = new Set<string>();
     await scraping(
@@ -104,7 +104,7 @@ describe("scraping", () => {
     );
   });
 
-  test("goes on to the endpoint's own page where nobody answers at the engine's port", async () => {
+  test("tries the endpoint's own page if nothing answers at the engine's port", async () => {
     const text =
       'nv_trt_llm_request_metrics{request_type="waiting"} 3\nnv_trt_llm_request_metrics{request_type="scheduled"} 0\n';
     let isPortAsked = false;
@@ -146,7 +146,7 @@ describe("scraping", () => {
     ["nothing", new Response(""), /is empty, .*: turn/],
     ["404", new Response("", { status: 404 }), /answered 404: set/],
     ["401", new Response("", { status: 401 }), /answered 401: give/],
-  ])("tells %s from a page without metrics", async (_name, response, want) => {
+  ])("distinguishes %s from a page without metrics", async (_name, response, want) => {
     await scraping(
       () => response.clone(),
       async ({ failures, of }) => {
@@ -156,7 +156,7 @@ describe("scraping", () => {
     );
   });
 
-  test("says what is wrong where the page was found, once it is known", async () => {
+  test("reports the error of the place where the page was found, once known", async () => {
     let isDown = false;
     await scraping(
       (url) => {
@@ -219,7 +219,7 @@ describe("scraping", () => {
   });
 
   test("says that a page is compressed", () => {
-    expect(foreignPageReason("/m", "compressed")).toMatch(/^\/m is compressed, .*: have/);
+    expect(foreignPageReason("/m", "compressed")).toMatch(/^\/m is compressed, .*: configure/);
   });
 
   test("asks a slow server less often than a quick one", async () => {
@@ -240,7 +240,7 @@ describe("scraping", () => {
     );
   });
 
-  test("never asks an endpoint twice at once", async () => {
+  test("never has two requests to one endpoint", async () => {
     let open = 0;
     let most = 0;
     let asked = 0;
@@ -258,7 +258,7 @@ describe("scraping", () => {
     expect(most).toBe(1);
   });
 
-  test("follows endpoints that come and leaves those that go, reading each as its labels say", async () => {
+  test("starts and stops with the pool's endpoints, reading each as its labels say", async () => {
     const asked: string[] = [];
     await scraping(
       (url) => {
@@ -291,7 +291,7 @@ describe("scraping", () => {
       answer: () => new Response("x 1"),
       want: /has no vllm:num_requests_waiting/,
     },
-    { name: "no body", answer: () => new Response(null), want: /has no vllm/ },
+    { name: "no body", answer: () => new Response(null), want: /is empty, without metrics/ },
     {
       name: "a long page",
       answer: () => new Response("x".repeat(1_000)),
@@ -308,7 +308,7 @@ describe("scraping", () => {
     { name: "something thrown", answer: () => Promise.reject("odd"), want: /odd/ },
     { name: "nothing thrown", answer: () => Promise.reject(undefined), want: /undefined/ },
   ])(
-    "notes why a scrape failed, asks less often, and goes on: $name",
+    "records why a scrape failed, asks less often, and continues: $name",
     async ({ answer, want, options }) => {
       let isBroken = true;
       await scraping(
@@ -396,7 +396,7 @@ describe("scraping", () => {
 });
 
 describe("the scraper of one endpoint", () => {
-  /** Answers in the order given, the last one for ever. */
+  /** Answers in the given order; repeats the last one. */
   function scraper(pages: readonly FetchedPage[], elsewhere: readonly boolean[] = [false]) {
     const asked: number[] = [];
     const scraped: Scraped[] = [];
@@ -459,7 +459,7 @@ describe("the scraper of one endpoint", () => {
     expect(scraped[0]?.reported).toEqual({
       code: "too_complex",
       kind: "the metrics page takes too long to read",
-      reason: "/0 takes too long to read: have the server show fewer labels or series",
+      reason: "/0 takes too long to read: configure the server to show fewer labels or series",
     });
     close();
   });
@@ -503,7 +503,7 @@ describe("the scraper of one endpoint", () => {
     close();
   });
 
-  test("asks again only when what follows a scrape is done", async () => {
+  test("scrapes again only after `next` is called", async () => {
     const { asked, scraped, again, close } = scraper([{ ok: true, bytes: page(0) }]);
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(asked).toEqual([0]);
@@ -524,19 +524,19 @@ describe("the scraper of one endpoint", () => {
     want: readonly number[];
   }>([
     {
-      name: "goes on from a place that answers something else",
+      name: "tries the next place if a place answers something else",
       pages: [refused],
       elsewhere: [false, false],
       want: [0, 1, 0],
     },
     {
-      name: "goes on from a page that is too long",
+      name: "tries the next place if a page is too large",
       pages: [{ ok: false, code: "too_large", reason: "larger than 500 bytes" }],
       elsewhere: [false, false],
       want: [0, 1, 0],
     },
     {
-      name: "goes on from another port where nobody is",
+      name: "tries the next place if another port does not answer",
       pages: [unreachable],
       elsewhere: [true, false],
       want: [0, 1, 1],
@@ -567,7 +567,7 @@ describe("the scraper of one endpoint", () => {
     const reported = {
       code: "refused",
       reason: "/0 answered 403: give its key with --endpoint-key-file",
-      kind: "the metrics page is refused",
+      kind: "the metrics page requires authentication",
     };
     expect(scraped).toMatchObject([
       { isAnswered: true, failure: reported, reported },
@@ -576,7 +576,7 @@ describe("the scraper of one endpoint", () => {
     close();
   });
 
-  test("asks no more once it is closed", async () => {
+  test("sends no request after it is closed", async () => {
     const { asked, next, close } = scraper([{ ok: true, bytes: page(0) }]);
     close();
     next();

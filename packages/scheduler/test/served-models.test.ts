@@ -160,8 +160,8 @@ describe("the model lists of endpoints", () => {
   });
 });
 
-describe("an endpoint that says it is not ready", () => {
-  test("is picked by nobody while another is ready; where none is, all are tried", () => {
+describe("an endpoint that reports that it is not ready", () => {
+  test("is not picked while another is ready; if none is ready, all are tried", () => {
     const pool = poolWith({ [a]: { adapters: ["x"] }, [b]: { adapters: ["x"] }, [c]: {} });
     pool.recordReadiness(a, false);
     expect(picked(pool, { model: "m" })).toEqual([b, c]);

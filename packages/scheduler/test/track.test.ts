@@ -45,7 +45,7 @@ describe("tracking an answer", () => {
     expect(state()).toMatchObject({ inFlight: 0, ttftMs: 40, isEjected: false });
   });
 
-  test("an answer that fetch has unpacked is no longer called packed", async () => {
+  test("removes the content-encoding of an answer that fetch has decompressed", async () => {
     const { lease } = setup();
     const headers = { "content-encoding": "gzip", "content-length": "20", "x-a": "1" };
     const packed = trackResponse(new Response(body(["abc"]), { headers }), lease);
@@ -57,7 +57,7 @@ describe("tracking an answer", () => {
     expect([...plain.headers]).toEqual([["content-length", "3"]]);
   });
 
-  test("an answer without a body is over at once", () => {
+  test("an answer without a body ends immediately", () => {
     const { lease, state } = setup();
     trackResponse(new Response(null, { status: 204 }), lease);
     expect(state()).toMatchObject({ inFlight: 0, isEjected: false });
@@ -79,7 +79,7 @@ describe("tracking an answer", () => {
     expect(state()).toMatchObject({ inFlight: 0, isEjected: true });
   });
 
-  test("a client that goes away is none, and the endpoint's answer is cancelled", async () => {
+  test("a disconnected client is not a failure, and the endpoint's answer is cancelled", async () => {
     const { lease, state } = setup();
     let reason: unknown;
     const source = new ReadableStream<Uint8Array>({

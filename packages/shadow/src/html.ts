@@ -1,4 +1,4 @@
-/** What pages in the report's style are made of: `@umbra/shadow/html`. Pure functions, no I/O. */
+/** Parts of pages in the report's style: `@umbra/shadow/html`. Pure functions, no I/O. */
 export { count, number, percent, unknown } from "./render/format.ts";
 export { verdictWord } from "./render/headline.ts";
 export { text } from "./render/html/escape.ts";

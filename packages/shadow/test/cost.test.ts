@@ -104,7 +104,7 @@ describe("discordanceP", () => {
     expect(discordanceP(table, config)).toBeGreaterThan(0.05);
   });
 
-  test("errors at any time are told from none", () => {
+  test("errors at any time are distinguished from none", () => {
     const random = createRandom(3);
     const bad = leg({ class: "server_error", ttft: null });
     const samples = pairs.map((each) => (random.unit() < 0.03 ? { ...each, shadow: bad } : each));

@@ -23,7 +23,7 @@ describe("counts of the process and of the samples", () => {
     });
   });
 
-  test("behind a restart the samples do, and nothing is said per hour", () => {
+  test("after a restart the samples do, and nothing is given per hour", () => {
     const few = { eligible: 50, sampled: 50, dispatched: 50, dropped: { rate: 3, size: 1 } };
     const dropped = pairs.map((each, i) =>
       i % 100 === 0 ? { ...each, mirrored: false, shadow: null, drop: "rate" as const } : each,

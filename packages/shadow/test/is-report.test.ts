@@ -9,7 +9,7 @@ const optional = ["labels", "cost", "control", "outputs"];
 const parts = Object.keys(whole).filter((name) => !optional.includes(name));
 
 describe("isReport", () => {
-  test("of what the judge makes, also of a brief look", () => {
+  test("accepts reports of the judge, also brief ones", () => {
     const samples = traffic({ seed: 1, pairs: 300, perSecond: 4 });
     const config = evaluationConfig();
     expect(isReport(whole)).toBe(true);

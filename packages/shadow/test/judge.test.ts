@@ -28,7 +28,7 @@ const gate = (report: ShadowReport, id: string) => report.gates.find((each) => e
 const check = (report: ShadowReport, id: string) => report.validity.find((each) => each.id === id);
 
 describe("evaluationConfig", () => {
-  test("takes the limits of a preset, and those that are given in their place", () => {
+  test("takes the limits of a preset, overridden by given ones", () => {
     expect(evaluationConfig({ sloPreset: "llama2-70b" }).slo).toEqual({ ttft: 2_000, tpot: 200 });
     const { slo } = evaluationConfig({ sloPreset: "llama2-70b", slo: { tpot: 50, e2e: 9_000 } });
     expect(slo).toEqual({ ttft: 2_000, tpot: 50, e2e: 9_000 });
@@ -104,7 +104,7 @@ describe("verdict", () => {
     expect(report.funnel).toMatchObject({ dispatched: 2_400, paired: 1_200, used: 1_200 });
   });
 
-  test("another load per replica keeps from a pass, unless it is allowed", () => {
+  test("a different load per replica prevents a PASS, unless it is allowed", () => {
     const samples = traffic({ seed: 7, ...usual });
     const facts = { loadRatio: 2 };
     expect(run(samples, {}, { facts }).verdict.status).toBe("INCONCLUSIVE");

@@ -15,15 +15,18 @@ describe("labels", () => {
   test.each([
     { pairs: ["commit"], problem: '"commit" is not key=value' },
     { pairs: ["=x"], problem: '"=x" is not key=value' },
-    { pairs: ["a b=x"], problem: '"a b=x" needs a key of at most 63 letters, digits and ._/-' },
+    { pairs: ["a b=x"], problem: '"a b=x" must have a key of at most 63 letters, digits and ._/-' },
     {
       pairs: [`k=${"x".repeat(257)}`],
-      problem: `"k=${"x".repeat(78)}" needs a value of at most 256 characters`,
+      problem: `"k=${"x".repeat(78)}" must have a value of at most 256 characters`,
     },
-    { pairs: Array.from({ length: 33 }, (_, i) => `k${i}=x`), problem: "at most 32 labels fit" },
+    {
+      pairs: Array.from({ length: 33 }, (_, i) => `k${i}=x`),
+      problem: "at most 32 labels are allowed",
+    },
     {
       pairs: ["\u001b[31m=x"],
-      problem: '"\\u001b[31m=x" needs a key of at most 63 letters, digits and ._/-',
+      problem: '"\\u001b[31m=x" must have a key of at most 63 letters, digits and ._/-',
     },
   ])("are refused with their reason: $problem", ({ pairs, problem }) => {
     expect(readLabels(pairs)).toEqual({ ok: false, problem });

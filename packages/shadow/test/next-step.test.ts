@@ -69,7 +69,7 @@ describe("nextStep", () => {
     {
       name: "too few pairs at the planned end",
       input: {},
-      want: { action: "run on until there are 2,000 pairs (1,420 so far)", eta_s: null },
+      want: { action: "continue until there are 2,000 pairs (1,420 so far)", eta_s: null },
     },
     {
       name: "too few pairs in a finished file",
@@ -80,7 +80,7 @@ describe("nextStep", () => {
       },
     },
     {
-      name: "a gate without an end is not forgotten beside one that has one",
+      name: "a gate without an estimated end still counts next to one with an end",
       input: { isFinal: true, open: [gate("ttft.p99", 240), gate("finish.length", null)] },
       want: {
         action: expect.stringMatching(/^finish\.length is too close to call/),
@@ -88,7 +88,7 @@ describe("nextStep", () => {
       },
     },
     {
-      name: "an end after more than a day is none",
+      name: "an end after more than a day is ignored",
       input: { isFinal: true, open: [gate("ttft.typical", 130_920)] },
       want: {
         action: expect.stringMatching(/^ttft\.typical is too close to call/),
@@ -96,10 +96,10 @@ describe("nextStep", () => {
       },
     },
     {
-      name: "gates that all have an end: the next verdict, at twice the planned length",
+      name: "gates that all have an estimated end: the next verdict, at twice the planned length",
       input: { isFinal: true, open: [gate("ttft.p99", 240), gate("ttft.p90", 61)] },
       want: {
-        action: "run on: the verdict at 60 min of the run, in about 30 min, can decide",
+        action: "continue: the verdict at 60 min of the run, in about 30 min, can decide",
         eta_s: 1_782,
       },
     },
@@ -109,7 +109,7 @@ describe("nextStep", () => {
       want: { action: expect.stringContaining("the verdict at 119 min of the run"), eta_s: 5_346 },
     },
     {
-      name: "behind the end of a stage, from the time that has passed",
+      name: "after the end of a stage, from the elapsed time",
       input: { isFinal: true, stage: 1, elapsedS: 2_400, open: [gate("ttft.p99", 240)] },
       want: { action: expect.stringContaining("in about 20 min"), eta_s: 1_164 },
     },

@@ -134,7 +134,7 @@ describe("profileOf", () => {
     expect(profile).toMatchObject({ e2eS: 20, streamedShare: 1 });
   });
 
-  test("few requests say nothing", () => {
+  test("too few requests give no result", () => {
     expect(profileOf(primary(60).slice(0, 150), config)).toEqual({
       ...{ profile: {}, requests: 150, pairs: 0 },
     });

@@ -24,7 +24,7 @@ const cases = [
   { name: "text turned around", text: "a\u202eb\u2066c", want: "a\\u202eb\\u2066c" },
   { name: "the Arabic letter mark", text: "a\u061cb", want: "a\\u061cb" },
   { name: "zero width", text: "a\u200bb\u2060c\ufeff", want: "a\\u200bb\\u2060c\\ufeff" },
-  { name: "tags that nobody sees", text: "a\u{e0041}b", want: "a\\udb40\\udc41b" },
+  { name: "invisible tags", text: "a\u{e0041}b", want: "a\\udb40\\udc41b" },
   { name: "a lone surrogate", text: "a\ud800b", want: "a\\ud800b" },
 ] as const;
 
@@ -46,8 +46,8 @@ describe("text from outside", () => {
   });
 
   test("names the first character at fault", () => {
-    expect(unprintableIn("ab\u202e")).toBe("the character U+202E at its position 3");
-    expect(unprintableIn("\u{e0041}")).toBe("the character U+E0041 at its position 1");
+    expect(unprintableIn("ab\u202e")).toBe("the character U+202E at position 3");
+    expect(unprintableIn("\u{e0041}")).toBe("the character U+E0041 at position 1");
   });
 
   test("no other file of the packages has a list of such characters", () => {

@@ -29,7 +29,7 @@ const stop = { finish_reason: "stop" };
 
 interface Setup {
   readonly recorder: Recorder<string>;
-  /** The pairing of a request id, as whoever keeps requests has it. */
+  /** The pairing of a request id, as its owner keeps it. */
   pairing(requestId: string): Pairing;
   readonly begin: (start: LegStart) => LegRecorder | undefined;
   readonly clock: { ms: number };
@@ -299,7 +299,7 @@ describe("pairing", () => {
     expect([all.pairs.length, all.lost]).toEqual([1, []]);
   });
 
-  test("forgets a shadow whose primary is never seen", () => {
+  test("drops a shadow whose primary is never seen", () => {
     const all = setup();
     run(all, shadow, {});
     expect(all.pairing("r1").isWaiting).toBe(false);
@@ -370,7 +370,7 @@ describe("a shadow's end", () => {
     expect(shadowClass(answer, start)).toBe(want);
   });
 
-  test("cut because the client went away is censored", () => {
+  test("cut because the client disconnected is censored", () => {
     const all = setup();
     const leg = all.begin(shadow);
     leg?.responseHeaders({ status: 200, contentType: "text/event-stream" });

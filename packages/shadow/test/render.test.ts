@@ -37,7 +37,7 @@ const names = ["empty", "fail", "inconclusive", "inconclusive-live", "invalid", 
 /** Words of closed lists: all other strings of a report may hold anything. */
 const closed = ["schema", "status", "code", "kind", "look", "effect", "by", "metric"];
 
-/** What the report's type lets be null, wherever it stands. */
+/** Fields of the report's type that may be null. */
 const nullable =
   /(gates\.\d+\.(primary|shadow|estimate|interval|fail_interval|reason|decided_at|smallest_detectable|events|margin_low|blocks|block_s|lag1|e_value|e_needed|eta_s)|interval\.(lower|upper)|\.(has|needs|burst|load|swings|final)|(primary|shadow)\.(mean|p\d\d|max|tokens_per_s|tokens_per_s_per_replica|goodput_per_s)|ratios\.p\d\d|\.(engine|replicas|running|cs_lo|cs_hi|value|limits|mcnemar_p|prompt_ratio|same_tokenizer|sampling)|(strata\.\d+|p\d\d)\.(lower|upper)|next\.eta_s|limits\.\d)$/;
 

@@ -96,7 +96,7 @@ const rows: readonly {
     says: ["warm-up left out", "264", "error 7, client_cancelled 28", "concurrency 19, size 12"],
   },
   {
-    row: "15: what nobody checked is named",
+    row: "15: names missing checks",
     report: reportOf("inconclusive"),
     says: [
       "not checked: load balance between the pools, harm to the primary (needs a live sidecar)",
@@ -108,7 +108,7 @@ const rows: readonly {
     says: [
       "prompts of 4k-16k tokens: ttft.typical 3.12x (6.1 % of requests)",
       "the shadow's errors: server_error 41, overloaded 16, truncated 5",
-      "ttft.p90, ttft.p99: look at the slow requests",
+      "ttft.p90, ttft.p99: examine the slow requests",
     ],
   },
   {
@@ -141,7 +141,7 @@ const rows: readonly {
     report: reportOf("inconclusive-live"),
     says: [
       "collecting",
-      "1,135 of 2,000 pairs are there",
+      "1,135 of 2,000 pairs collected",
       "the planned end is 20 min away, at 2026-03-09 13:35 UTC",
       "nothing to do: the verdict comes in about 20 min",
     ],
@@ -149,7 +149,7 @@ const rows: readonly {
   {
     row: "swings of the load",
     report: reportOf("inconclusive"),
-    says: ["load swings last about 2 min, and the run saw 15 of the 20"],
+    says: ["load swings last about 2 min, and the run covers 15 of the 20"],
   },
 ];
 
@@ -159,14 +159,14 @@ describe.each(forms)("%s", (_, render) => {
     expect(says.filter((words) => !text.includes(words.toLowerCase()))).toEqual([]);
   });
 
-  test("says none of the words that cost a reader seconds", () => {
+  test("has no words that must be read twice", () => {
     const found = ["empty", "fail", "inconclusive", "inconclusive-live", "invalid", "pass"].flatMap(
       (name) => foreign.exec(render(reportOf(name)))?.[0] ?? [],
     );
     expect(found).toEqual([]);
   });
 
-  test("6: has no e-value beside a gate", () => {
+  test("6: has no e-value next to a gate", () => {
     const text = render(pass).replace(/Evidence against the shadow.*/s, "");
     expect(/e-value \d/.exec(text)).toBe(null);
   });
@@ -215,7 +215,7 @@ describe("the page's own rows", () => {
     expect(text).toContain("· too few pairs to judge");
   });
 
-  test("17: soundness comes before the gates, and time right behind them", () => {
+  test("17: soundness comes before the gates, and time right after them", () => {
     const order = [...page.matchAll(/<h2 id="(\w+)"/g)].map(([, id]) => id);
     expect(order.slice(0, 5)).toEqual(["verdict", "validity", "gates", "time", "segments"]);
   });

@@ -150,7 +150,7 @@ describe("segments", () => {
     expect(found.length).toBeGreaterThan(20);
   });
 
-  test("what all pairs are is no segment, and what 30 are not is none either", () => {
+  test("a kind of all pairs is not a segment, nor is one with fewer than 30 pairs", () => {
     const base = pairs({ seed: 3, pairs: 600 });
     const some = base.map((each, i) => ({
       ...each,

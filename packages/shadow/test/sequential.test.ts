@@ -43,7 +43,7 @@ const context: GateContext = {
   seedOf: () => 1,
 };
 
-/** The gate on what has come in `end` s; the last of them is the planned end. */
+/** The gate on pairs of the first `end` s; the last one is the planned end. */
 function lookAt({ atMs, logRatio }: ReturnType<typeof stream>, end: number) {
   const size = end * perSecond;
   const values = {

@@ -223,7 +223,7 @@ describe("an error inside a 200 answer", () => {
   });
 });
 
-describe("what only looks like an error is none", () => {
+describe("what only resembles an error is not one", () => {
   const finished = (choice: object) => data(chunk({ index: 0, delta: {}, ...choice }));
 
   test.each<{ name: string; body: string }>([

@@ -135,7 +135,7 @@ describe("shares", () => {
     expect(end.verdict).toMatchObject({
       status: "INCONCLUSIVE",
       reasons: [{ code: "check_unsent" }],
-      next: { action: expect.stringContaining("did not send all copies") },
+      next: { action: expect.stringContaining("did not send all twins") },
     });
     expect(check(checksOf(unsent(400)), "unsent")).toMatchObject({ ok: true });
   });
@@ -233,11 +233,11 @@ describe("primary_protection", () => {
     expect(report.verdict.status).toBe("INVALID");
   });
 
-  test("few sessions say nothing", () => {
+  test("too few sessions give no result", () => {
     expect(check(checksOf(bySession(8, 100, 0.5)), "primary_protection")).toMatchObject({
       ok: null,
       note: expect.stringMatching(
-        /^needs 100 sessions a side, has \d\d mirrored and \d\d unmirrored$/,
+        /^needs 100 sessions per side, has \d\d mirrored and \d\d unmirrored$/,
       ),
     });
   });
@@ -284,12 +284,14 @@ describe("drift", () => {
     expect(check(report, "drift")).toMatchObject({
       ok: false,
       effect: "inconclusive",
-      note: expect.stringMatching(/^a trend is seen: the shadow gets slower \(ttft /),
+      note: expect.stringMatching(
+        /^the ratio changes during the run: the shadow gets slower \(ttft /,
+      ),
     });
     expect(report.verdict.status).not.toBe("PASS");
   });
 
-  test("a trend of an advisory gate is only told, and one of whole answers holds a PASS", () => {
+  test("a trend of an advisory gate is only reported, and one of whole answers blocks a PASS", () => {
     const slower = (more: Partial<SampleLeg>) =>
       loaded(13, 5, () => 0).map((each, i) => ({
         ...each,
@@ -302,7 +304,7 @@ describe("drift", () => {
     expect(check(whole, "drift")).toMatchObject({ ok: false, effect: "inconclusive" });
   });
 
-  test("a trend inside of the margin is only told", () => {
+  test("a trend within the margin is only reported", () => {
     const ratio = (share: number) => leg({ ttft: 100 * Math.exp(0.06 * share) });
     const steady = loaded(12, 0, () => 0).map((each, i) => ({
       ...each,

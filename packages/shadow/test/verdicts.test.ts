@@ -56,7 +56,7 @@ describe("answers that do not stream", () => {
     ]);
   });
 
-  test("fail beside streams that are equal", () => {
+  test("fail next to streams that are equal", () => {
     const report = run(without(traffic({ seed: 22, ...usual }), (i) => i % 3 > 0, 3));
     expect(report.verdict.status).toBe("FAIL");
     expect(gate(report, "ttft.typical")?.status).toBe("PASS");
@@ -255,7 +255,7 @@ describe("rates", () => {
     expect(run(brief, later).verdict.status).toBe("INCONCLUSIVE");
   });
 
-  test("a margin is at least a tenth of the baseline's rate", () => {
+  test("a margin is at least a tenth of the primary's rate", () => {
     const samples = traffic({ seed: 35, ...usual, spread: 0.1 }).map((each, i) => ({
       ...each,
       primary: { ...each.primary, finish: i % 5 === 0 ? "length" : "stop" },
@@ -287,7 +287,7 @@ describe("rates", () => {
   });
 });
 
-describe("the first look at the planned end", () => {
+describe("the first analysis at the planned end", () => {
   const lookAt = (samples: readonly Sample[], seconds: number, earlier?: ShadowReport) => {
     const nowMs = startedAtMs + seconds * 1_000;
     const known = samples.filter(({ t0 }) => t0 <= nowMs);
@@ -374,7 +374,7 @@ describe("a verdict that was final", () => {
     expect(lookAt(samples, 2_400, { earlier: first })).toBe(first);
   });
 
-  test("FAIL stays, with its time, and a check that breaks later is shown beside it", () => {
+  test("FAIL stays, with its time, and a check that breaks later is shown with it", () => {
     const samples = losing((i) => i % 5 === 0, 1.4);
     const early = lookAt(samples, 300);
     expect(early.verdict.status).toBe("FAIL");
@@ -396,7 +396,7 @@ describe("a verdict that was final", () => {
   });
 });
 
-describe("twins that are open at the planned end", () => {
+describe("twins in flight at the planned end", () => {
   const hanging = (i: number) => i > 1_600 && i % 33 === 0;
   const samples = traffic({ seed: 45, ...usual, spread: 0.1 }).map((each, i) =>
     hanging(i) ? { ...each, shadow: null } : each,

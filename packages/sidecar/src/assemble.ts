@@ -1,7 +1,6 @@
 import { sidecarBounds } from "@umbra/envoy-config";
 import { createBodyDecoder } from "@umbra/openai/decode";
 import { createRecorder, type ReadAnswer, type Recorder } from "@umbra/shadow";
-import { createAccounts } from "./accounts.ts";
 import { type AnswerThread, startAnswerThread } from "./answers/answer-thread.ts";
 import { createWorkShare } from "./answers/work-share.ts";
 import { type Captures, createCaptures } from "./capture/captures.ts";
@@ -15,6 +14,7 @@ import { protectPrimary } from "./mirror/protect-primary.ts";
 import { logPoolEvent } from "./pools/pool-log.ts";
 import { createPoolRegistry, type PoolRegistry } from "./pools/pool-registry.ts";
 import { createRequestLog } from "./request-log.ts";
+import { createRequestRecording } from "./request-recording.ts";
 import { backendPaths } from "./requests/backend-paths.ts";
 import { createEndpointAnswers } from "./requests/endpoint-answers.ts";
 import { gatewayProtocol } from "./requests/gateway-stream.ts";
@@ -64,9 +64,9 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   const captures = createCapturesOf(options, { mirrors, secret, metrics });
   const evaluations = startJudging(options, { pools, mirrors, load, secret, captures, metrics });
   const endpointAnswers = createEndpointAnswers((pool, address) =>
-    pools.get(pool)?.served.doubt(address),
+    pools.get(pool)?.served.markDoubtful(address),
   );
-  const accounts = createAccounts({
+  const accounts = createRequestRecording({
     metrics,
     now,
     onPicked: load.picked,
@@ -89,7 +89,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   ];
   const answers = startReading(options, mirrors, metrics);
   const recorder = createRecorder<LiveRequest>({
-    ...{ now, observers, hasCome, maxOpen: sidecarBounds.measuredAnswers },
+    ...{ now, observers, hasCome: arrived, maxOpen: sidecarBounds.measuredAnswers },
     ...readAnswerOf(answers),
   });
   const live = createLive(mirrors, metrics, observers);
@@ -109,7 +109,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   };
 }
 
-function hasCome(request: LiveRequest, mirror: string): boolean {
+function arrived(request: LiveRequest, mirror: string): boolean {
   return request.twinIn(mirror)?.isPicked === true;
 }
 
@@ -136,18 +136,18 @@ function startReading(
   metrics: SidecarMetrics,
 ): AnswerThread | undefined {
   if (mirrors.gates.length === 0) return undefined;
-  let isTold = false;
+  let isLogged = false;
   return startAnswerThread({
     onUnread: metrics.observeOverloaded,
     onEnd(err) {
       metrics.answerThreadEnded();
-      if (!isTold) {
+      if (!isLogged) {
         log.error(
           { err },
           "the thread that reads answers ended and is restarted (logged once, then counted)",
         );
       }
-      isTold = true;
+      isLogged = true;
     },
     onFault(err) {
       metrics.streamFailed();
@@ -211,7 +211,7 @@ interface Judged {
 }
 
 function startJudging(options: SidecarOptions, judged: Judged): Evaluations {
-  const { topology, log, samplesFile, lookEveryMs = 5_000 } = options;
+  const { topology, log, samplesFile, evaluateEveryMs = 5_000 } = options;
   const { pools, mirrors, load, secret, captures, metrics } = judged;
   return startEvaluations({
     topology,
@@ -220,9 +220,9 @@ function startJudging(options: SidecarOptions, judged: Judged): Evaluations {
     load,
     secret,
     samplesFile,
-    lookEveryMs,
+    evaluateEveryMs,
     captured: () => captures?.count ?? 0,
-    onLook: (reports) => protectPrimary(reports, mirrors, log),
+    onAnalysis: (reports) => protectPrimary(reports, mirrors, log),
     onTrouble({ text, isStorage }) {
       log.error(text);
       if (isStorage) metrics.storageFailed("samples");

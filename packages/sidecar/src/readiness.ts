@@ -19,23 +19,23 @@ export interface Readiness {
   missing(): Promise<readonly string[]>;
 }
 
-const lookEveryMs = 20;
+const checkEveryMs = 20;
 
 export function createReadiness(options: ReadinessOptions): Readiness {
   const { hasScraped, envoyAdmin, setServing } = options;
   let isEnding = false;
-  let looking: NodeJS.Timeout | undefined;
+  let checking: NodeJS.Timeout | undefined;
 
   function begin(): void {
     if (hasScraped()) setServing(true);
-    else looking = setTimeout(begin, lookEveryMs);
+    else checking = setTimeout(begin, checkEveryMs);
   }
 
   return {
     begin,
     end() {
       isEnding = true;
-      clearTimeout(looking);
+      clearTimeout(checking);
       setServing(false);
     },
     async missing() {

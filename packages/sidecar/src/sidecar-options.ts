@@ -27,7 +27,7 @@ export interface SidecarOptions {
   /** NDJSON file for samples; when absent, samples are only kept in memory. */
   readonly samplesFile?: string;
   /** Time between two interim analyses of the evaluations, in ms; 5,000 when absent. */
-  readonly lookEveryMs?: number;
+  readonly evaluateEveryMs?: number;
   /** Keeps redacted texts of the pairs that differ most, for `retentionMs`. Absent: no text is kept. */
   readonly capture?: {
     readonly folder: string;

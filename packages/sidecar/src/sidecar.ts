@@ -40,9 +40,7 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
   const { topology, log, endpointKeyFile, tls } = options;
   const tracing = options.traces === true ? await loadTracing(version) : undefined;
   if (tracing?.hasSdk === false) {
-    log.warn(
-      "traces are enabled, but no OpenTelemetry SDK is loaded: no traces are recorded (docs/traces.md)",
-    );
+    log.warn("no OpenTelemetry SDK is loaded: traces are not recorded (docs/traces.md)");
   }
   const key =
     endpointKeyFile === undefined ? undefined : await openEndpointKey(endpointKeyFile, log);
@@ -117,9 +115,7 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
     };
   } catch (cause) {
     readiness.end();
-    await tearDown(0).catch((err: unknown) =>
-      log.error({ err }, "cleanup after a failed start did not succeed"),
-    );
+    await tearDown(0).catch((err: unknown) => log.error({ err }, "the cleanup failed"));
     throw cause;
   }
 }

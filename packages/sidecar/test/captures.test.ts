@@ -128,7 +128,7 @@ test("a folder that can't be created is an error at start with its name", () => 
   writeFileSync(file, "");
   const options = { limit: 1, retentionMs: 1, secret: "s", routeOf: () => "r", onTrouble() {} };
   expect(() => createCaptures({ ...options, folder: join(file, "x") })).toThrow(
-    /captures.*can't be used/,
+    /can't use the capture folder .*captures/,
   );
   expect(existsSync(file)).toBe(true);
 });

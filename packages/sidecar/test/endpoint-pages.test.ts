@@ -418,7 +418,7 @@ describe("whether a list is shown without the key", () => {
       anonymous = status;
       adapters = [`a${status}`];
       await until(() => {
-        pool.served.doubt(server.address);
+        pool.served.markDoubtful(server.address);
         return pool.served.has(`a${status}`);
       }, 5_000);
       seen.push(pool.served.isGuarded);
@@ -646,7 +646,7 @@ describe("model lists of a pool", () => {
     const { pool } = scraped([server]);
     await until(() => pool.served.has("m"));
     models = listOf("m", "loaded");
-    pool.served.doubt(server.address);
+    pool.served.markDoubtful(server.address);
     await until(() => pool.served.isAdapter("loaded"), 3_000);
     models = listOf("m", "later");
     lora =
@@ -746,7 +746,7 @@ describe("the pace of scraping one server", () => {
     { name: "no page yet: as wanted", pagesMs: [], want: 100 },
   ])("$name", ({ pagesMs, want }) => {
     const pace = createServerPace({ wantedMs: 100, longestMs: 800 });
-    for (const ms of pagesMs) pace.took(ms);
+    for (const ms of pagesMs) pace.record(ms);
     expect(Math.round(pace.intervalMs())).toBe(want);
   });
 
@@ -786,7 +786,8 @@ describe("pages that take too long to read", () => {
     expect(outcomes).toContain("too_complex");
     expect(of(hostile)).toMatchObject({
       metrics: { kind: "missing" },
-      lastFailure: "/metrics takes too long to read: have the server show fewer labels or series",
+      lastFailure:
+        "/metrics takes too long to read: configure the server to show fewer labels or series",
     });
     expect(of(hostile)?.scrapeBackOffMs).toBeGreaterThan(400);
     expect(of(honest)).toMatchObject({ metrics: { kind: "fresh" } });

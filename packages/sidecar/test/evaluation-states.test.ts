@@ -46,7 +46,7 @@ class Run {
       {
         evaluations: [evaluation],
         samplesFile: this.file,
-        ...{ capacity: 10_000, lookEveryMs: 1_000 },
+        ...{ capacity: 10_000, evaluateEveryMs: 1_000 },
       },
       (text) => this.trouble.push(text),
       () => at(this.#nowS),
@@ -116,7 +116,7 @@ class Run {
   }
 
   report() {
-    const [report] = this.#judging?.look(true) ?? [];
+    const [report] = this.#judging?.analyze(true) ?? [];
     if (report === undefined) throw new Error("no report");
     const { evaluation, funnel, verdict, limits_hit } = report;
     return {

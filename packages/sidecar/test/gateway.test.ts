@@ -265,7 +265,7 @@ spec: {modelName: m, poolRef: {name: llama}, targetModels: [{name: m, weight: 50
     const ask = await start(topologyOf({}));
     expect((await ask({ ...chat, tellsMode: false })).body).toBe(chat.body);
     await sidecar?.close(0);
-    const askBuffered = await start(topologyOf({}), { gateway: { unsaidMode: "BUFFERED" } });
+    const askBuffered = await start(topologyOf({}), { gateway: { defaultBodyMode: "BUFFERED" } });
     const { headers } = await askBuffered({ ...chat, tellsMode: false, mode: "BUFFERED" });
     expect(Object.keys(headers)).toEqual([destination]);
   });

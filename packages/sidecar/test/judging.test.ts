@@ -58,7 +58,7 @@ describe("evaluations on disk", () => {
       evaluations: [evaluation],
       samplesFile: join(folder, "run.ndjson"),
       capacity: 10_000,
-      lookEveryMs: 1_000,
+      evaluateEveryMs: 1_000,
     };
     const trouble: string[] = [];
     const judging = createJudging(setup, (text) => trouble.push(text));
@@ -70,16 +70,16 @@ describe("evaluations on disk", () => {
   test("a crash loses nothing that was written, and the evaluation continues", () => {
     const first = open();
     add(first.judging, 0, 50);
-    const before = first.judging.look(true)[0];
+    const before = first.judging.analyze(true)[0];
     // Truncated in the middle of a line; never closed.
     appendFileSync(first.file, '{"v":1,"id":"half');
     const second = open();
-    expect(second.judging.look(true)[0]).toMatchObject({
+    expect(second.judging.analyze(true)[0]).toMatchObject({
       funnel: { paired: 50 },
       evaluation: { id: before?.evaluation.id, started_at: before?.evaluation.started_at },
     });
     add(second.judging, 50, 60);
-    expect(second.judging.look(true)[0]?.funnel.paired).toBe(60);
+    expect(second.judging.analyze(true)[0]?.funnel.paired).toBe(60);
     second.judging.close();
     expect(readFileSync(second.file, "utf8").trim().split("\n")).toHaveLength(61);
     expect(statSync(second.file).mode & 0o777).toBe(0o600);
@@ -90,9 +90,9 @@ describe("evaluations on disk", () => {
     add(first.judging, 0, 50);
     first.judging.close();
     const second = open(500);
-    expect(second.judging.look(true)[0]?.funnel.paired).toBe(0);
+    expect(second.judging.analyze(true)[0]?.funnel.paired).toBe(0);
     add(second.judging, 50, 55);
-    expect(second.judging.look(true)[0]?.funnel.paired).toBe(5);
+    expect(second.judging.analyze(true)[0]?.funnel.paired).toBe(5);
     second.judging.close();
     expect(readFileSync(second.file, "utf8").trim().split("\n")).toHaveLength(55);
   });
@@ -118,7 +118,7 @@ describe("evaluations on disk", () => {
       expect(() => checkSamplesFile(join(folder, "run.ndjson"))).toThrow("--samples");
       const { judging, trouble } = open();
       add(judging, 0, 10);
-      expect(judging.look(true)[0]?.funnel.paired).toBe(10);
+      expect(judging.analyze(true)[0]?.funnel.paired).toBe(10);
       expect(trouble).toEqual([expect.stringContaining(says)]);
     },
   );
@@ -133,7 +133,7 @@ describe("evaluations on disk", () => {
     writeFileSync(join(folder, "run.ndjson.meta.json"), text);
     const { judging, trouble } = open();
     add(judging, 0, 10);
-    expect([judging.look(true)[0]?.funnel.paired, trouble]).toEqual([10, []]);
+    expect([judging.analyze(true)[0]?.funnel.paired, trouble]).toEqual([10, []]);
   });
 
   test.each([
@@ -143,7 +143,7 @@ describe("evaluations on disk", () => {
   ])("an incomplete report in the meta file is evaluated again: %j", (half) => {
     const first = open();
     add(first.judging, 0, 50);
-    const before = first.judging.look(true)[0];
+    const before = first.judging.analyze(true)[0];
     first.judging.close();
     const file = `${first.file}.meta.json`;
     const meta = JSON.parse(readFileSync(file, "utf8")) as {
@@ -155,7 +155,7 @@ describe("evaluations on disk", () => {
         half === null ? null : { ...half, evaluation: { config_sha256, is_final: true } };
     }
     writeFileSync(file, JSON.stringify(meta));
-    expect(open().judging.look(true)[0]).toMatchObject({
+    expect(open().judging.analyze(true)[0]).toMatchObject({
       funnel: { paired: 50 },
       verdict: { status: "INCONCLUSIVE" },
       evaluation: { id: before?.evaluation.id },
@@ -181,16 +181,16 @@ describe("evaluations on disk", () => {
     add(judging, 0, 10);
     expect(trouble).toEqual([expect.stringContaining("samples are no longer written")]);
     expect(isOpen()).toBe(false);
-    expect(judging.look(true)[0]?.funnel.paired).toBe(10);
+    expect(judging.analyze(true)[0]?.funnel.paired).toBe(10);
   });
 
   test("analyses only run when there is new data", () => {
     const { judging } = open();
     add(judging, 0, 20);
-    const [first] = judging.look(false);
-    expect(judging.look(false)[0]).toBe(first);
+    const [first] = judging.analyze(false);
+    expect(judging.analyze(false)[0]).toBe(first);
     add(judging, 20, 21);
-    expect(judging.look(false)[0]).not.toBe(first);
+    expect(judging.analyze(false)[0]).not.toBe(first);
     judging.close();
   });
 });

@@ -2,7 +2,7 @@ import { evaluationConfig, judge, type Sample, type ShadowReport } from "@umbra/
 import { reportSections } from "@umbra/shadow/html";
 import { leg } from "../../shadow/test/fixtures.ts";
 import type { PoolAnswer } from "../src/admin/admin-answers.ts";
-import type { Look } from "../src/evaluation/worker-messages.ts";
+import type { Analysis } from "../src/evaluation/worker-messages.ts";
 import type { MirrorState } from "../src/mirror/mirror-gate.ts";
 
 /** A report of 2,400 pairs in ten minutes. */
@@ -16,7 +16,7 @@ export function report(candidate: string, ratio: number, route = "default/chat")
 }
 
 /** The message of the evaluation thread while a page is open. */
-export function look(...reports: readonly ShadowReport[]): Look {
+export function look(...reports: readonly ShadowReport[]): Analysis {
   return {
     reports,
     pages: new Map(reports.map((each) => [each.evaluation.id, reportSections(each)])),

@@ -64,7 +64,7 @@ describeInChromium(`the live page, ${where}`, () => {
           evaluations: [
             { key, route, candidate, role: "candidate", controlKey: undefined, config },
           ],
-          ...{ samplesFile, capacity: 10_000, lookEveryMs: 1_000 },
+          ...{ samplesFile, capacity: 10_000, evaluateEveryMs: 1_000 },
         },
         (trouble) => expect(trouble).toBe(undefined),
       );
@@ -121,7 +121,7 @@ describeInChromium(`the live page, ${where}`, () => {
       await until(async () => (await link()) === "● live", 25_000);
 
       await sidecar?.close(0);
-      await shows("#link", /^! connection lost, trying again; last heard at /);
+      await shows("#link", /^! connection lost, retrying; last update at /);
       await shows("[data-section=verdict]", /FAIL/);
       await start(Number(new URL(url).port));
       await shows("#link", /^● live$/);

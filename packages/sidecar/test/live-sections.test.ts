@@ -14,7 +14,7 @@ const hostile = `"><img src=x onerror="alert(1)"><script>alert('1')</script>\u20
 const [slow, same] = [report("default/slow", 1.3), report("default/same", 1)];
 
 function state(more: Partial<LiveState> = {}): LiveState {
-  return { look: look(slow), pools: [pool("a")], mirrors: [mirror("b")], ...more };
+  return { analysis: look(slow), pools: [pool("a")], mirrors: [mirror("b")], ...more };
 }
 
 function sectionsOf(more: Partial<LiveState> = {}, chosen?: string): Record<string, string> {
@@ -34,11 +34,11 @@ function cells(html: string): readonly (readonly string[])[] {
 describe("the sections", () => {
   const none = look();
   const states: readonly (Partial<LiveState> & { readonly name: string })[] = [
-    { name: "a report", look: look(slow) },
-    { name: "two reports", look: look(slow, same) },
-    { name: "a report that is not rendered yet", look: { ...look(slow), pages: new Map() } },
-    { name: "no report, and mirrors", look: none },
-    { name: "nothing", look: none, pools: [], mirrors: [] },
+    { name: "a report", analysis: look(slow) },
+    { name: "two reports", analysis: look(slow, same) },
+    { name: "a report that is not rendered yet", analysis: { ...look(slow), pages: new Map() } },
+    { name: "no report, and mirrors", analysis: none },
+    { name: "nothing", analysis: none, pools: [], mirrors: [] },
   ];
 
   test.each(states)("of $name are the same, in the same order", ({ name: _, ...more }) => {
@@ -60,14 +60,18 @@ describe("the sections", () => {
       title: "✗ FAIL · default/slow · Umbra",
       announcement: "✗ FAIL · default/slow",
     });
-    expect(sectionsOf({ look: none })).toMatchObject({ title: "Umbra", announcement: "" });
+    expect(sectionsOf({ analysis: none })).toMatchObject({ title: "Umbra", announcement: "" });
   });
 
   test.each([
     { name: "mirrors", mirrors: [mirror("b")], words: "Waiting for the evaluation." },
-    { name: "no mirror", mirrors: [], words: "Nothing is mirrored: nothing to judge." },
+    {
+      name: "no mirror",
+      mirrors: [],
+      words: "Nothing is mirrored, so there is nothing to evaluate.",
+    },
   ])("explain a missing report with $name", ({ mirrors, words }) => {
-    const { verdict, gates } = sectionsOf({ look: none, mirrors });
+    const { verdict, gates } = sectionsOf({ analysis: none, mirrors });
     expect([verdict, gates]).toEqual([`<p class="card soft">${words}</p>`, ""]);
   });
 });
@@ -81,7 +85,7 @@ test("a report that can't be rendered does not affect other pages", () => {
 });
 
 describe("several candidates", () => {
-  const both = { look: look(slow, same) };
+  const both = { analysis: look(slow, same) };
   const verdictOf = (chosen?: string) =>
     /(?:PASS|FAIL)/.exec(sectionsOf(both, chosen).verdict ?? "");
 
@@ -111,7 +115,7 @@ describe("several candidates", () => {
 
   test("with the same name are distinguished by their routes", () => {
     const other = report("default/slow", 1, "default/other");
-    const { choice } = sectionsOf({ look: look(slow, other) });
+    const { choice } = sectionsOf({ analysis: look(slow, other) });
     expect(choice).toContain("default/slow of default/chat</a>");
     expect(choice).toContain("default/slow of default/other</a>");
   });
@@ -197,7 +201,7 @@ test("hostile names are text in every section", () => {
   });
   const hostileMirror = mirror(hostile, { route: hostile, dropped: { [hostile]: 1 } });
   const state = {
-    look: look(report(hostile, 1, hostile), report(hostile, 1.3, "other")),
+    analysis: look(report(hostile, 1, hostile), report(hostile, 1.3, "other")),
     pools: [hostilePool],
     mirrors: [hostileMirror],
   };

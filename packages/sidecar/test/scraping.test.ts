@@ -258,7 +258,7 @@ describe("a sidecar", () => {
   });
 
   test.each([
-    { query: "pool=nobody", status: 404, error: /there is no pool "nobody"; pools are/ },
+    { query: "pool=nobody", status: 404, error: /there is no pool "nobody"; existing pools:/ },
     { query: "pool=primary&promptTokens=many", status: 400, error: /whole numbers/ },
   ])("rejects the query $query", async ({ query, status, error }) => {
     const origin = await started([0]);

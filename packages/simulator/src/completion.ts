@@ -1,15 +1,15 @@
-/** What a completion request asks for. */
+/** The parameters of a completion request. */
 export interface CompletionRequest {
   readonly kind: "chat" | "completion";
   readonly model: string;
   readonly isStream: boolean;
   readonly hasStreamUsage: boolean;
-  /** Estimated: four bytes each. */
+  /** Estimated at four bytes per token. */
   readonly promptTokens: number;
   readonly maxTokens: number | undefined;
 }
 
-/** An error as vLLM answers it. */
+/** An error in vLLM's format. */
 export interface ApiError {
   readonly status: number;
   readonly message: string;
@@ -68,7 +68,7 @@ export function notFound(message: string): ApiError {
   return { status: 404, message, type: "NotFoundError" };
 }
 
-/** Bytes of all text in a prompt, whatever its shape. */
+/** Bytes of all text in a prompt of any shape. */
 function textBytes(value: unknown): number {
   if (typeof value === "string") return Buffer.byteLength(value);
   if (typeof value !== "object" || value === null) return 0;
@@ -92,7 +92,7 @@ export interface AnswerHead {
   readonly kind: CompletionRequest["kind"];
 }
 
-/** A stream's event with one token, or with the role, or with the end. */
+/** A stream event with one token, the role, or the end. */
 export function streamEvent(
   head: AnswerHead,
   part: { readonly role?: "assistant"; readonly text?: string; readonly finishReason?: string },
@@ -107,7 +107,7 @@ export function usageEvent(head: AnswerHead, promptTokens: number, outputTokens:
   return data({ ...envelope(head, true), choices: [], usage: usage(promptTokens, outputTokens) });
 }
 
-/** The whole answer of a request that does not stream. */
+/** The complete answer of a request that does not stream. */
 export function wholeAnswer(
   head: AnswerHead,
   request: CompletionRequest,

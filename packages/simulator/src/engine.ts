@@ -7,15 +7,15 @@ export interface Job {
   readonly promptTokens: number;
   readonly outputTokens: number;
   readonly adapter?: string;
-  /** Hashes of the prompt's full KV blocks, each covering all before it. Absent: nothing of it is cached. */
+  /** Hashes of the prompt's full KV blocks, each also covering all blocks before it. Nothing is cached when absent. */
   readonly promptBlocks?: readonly number[];
-  /** Called for each token as it is made; `isLast` at the end. */
+  /** Called for each generated token; `isLast` at the last one. */
   readonly onToken: (isLast: boolean) => void;
 }
 
 /** A simulated inference engine: continuous batching over a virtual clock. */
 export interface Engine {
-  /** Queues a job. Returns how to cancel it, which frees what it holds. */
+  /** Queues a job. Returns a function that cancels it and frees its resources. */
   submit(job: Job): () => void;
   gauges(): EngineGauges;
   unload(adapter: string): void;
@@ -30,13 +30,13 @@ export interface EngineGauges {
   readonly waitingAdapters: readonly string[];
   readonly adapterLoads: number;
   readonly preemptions: number;
-  /** Prompt tokens with known hashes so far, and those of them that were cached. */
+  /** Prompt tokens looked up in the prefix cache so far. */
   readonly prefixQueryTokens: number;
   readonly prefixHitTokens: number;
 }
 
 export interface EngineClock {
-  /** In ms. */
+  /** Clock, in ms. */
   readonly now: () => number;
   readonly schedule: (run: () => void, afterMs: number) => void;
 }
@@ -44,15 +44,15 @@ export interface EngineClock {
 interface Sequence {
   readonly job: Job;
   generated: number;
-  /** Prompt tokens, and tokens lost by a preemption, that are still to be computed. */
+  /** Tokens still to be computed: of the prompt, or lost by a preemption. */
   prefillLeft: number;
-  /** Blocks of its own, besides the prompt's shared ones. */
+  /** Its own blocks, without the prompt's shared ones. */
   blocks: number;
   isRunning: boolean;
   isOver: boolean;
 }
 
-/** A step of a full batch takes three times as long as one of a single sequence. */
+/** Duration of a step with a full batch relative to a step with a single sequence. */
 const fullBatchSlowdown = 3;
 const noBlocks: readonly number[] = [];
 
@@ -73,13 +73,13 @@ export function createEngine(options: SimulatorOptions, clock: EngineClock): Eng
   const usedBlocks = () => ownBlocks + cache.used;
   const sharedOf = ({ job }: Sequence) => job.promptBlocks ?? noBlocks;
 
-  /** Takes blocks for all that the sequence has so far and one token more; false where there is no room. */
+  /** Allocates blocks for the sequence's tokens and one more. Returns false if there is no room. */
   function allocate(sequence: Sequence): boolean {
     const shared = sharedOf(sequence);
     const tokens = sequence.job.promptTokens + sequence.generated;
     const own = Math.max(0, blocksFor(tokens + 1) - shared.length);
     if (usedBlocks() + own + cache.cost(shared) > numGpuBlocks) return false;
-    // Something is always computed: the last token's output is needed.
+    // At least one token is always computed, because the last token's output is needed.
     const cached = Math.min(cache.match(shared) * blockSize, tokens - 1);
     cache.take(shared);
     ownBlocks += own;
@@ -91,7 +91,7 @@ export function createEngine(options: SimulatorOptions, clock: EngineClock): Eng
     return true;
   }
 
-  /** Moves from the queue what fits now. Returns when to look again if nothing runs. */
+  /** Admits waiting jobs that fit. Returns when to try again if nothing runs. */
   function admit(): number {
     let retryAtMs = Number.POSITIVE_INFINITY;
     if (waiting.length === 0) return retryAtMs;
@@ -104,7 +104,7 @@ export function createEngine(options: SimulatorOptions, clock: EngineClock): Eng
         isFull || adapter === undefined ? 0 : slots.readyAt(adapter, clock.now());
       const isReady: boolean = readyAtMs !== undefined && readyAtMs <= clock.now();
       if (!isReady) retryAtMs = Math.min(retryAtMs, readyAtMs ?? Number.POSITIVE_INFINITY);
-      // First come, first served: nothing small overtakes a request that waits for memory.
+      // First come, first served: no small request overtakes one that waits for memory.
       isFull ||= isReady && !allocate(sequence);
       if (isFull || !isReady) {
         left.push(sequence);
@@ -118,14 +118,14 @@ export function createEngine(options: SimulatorOptions, clock: EngineClock): Eng
     return retryAtMs;
   }
 
-  /** Shares the step's tokens out: first one for each sequence that generates, then prompts in order. */
+  /** Divides the step's tokens: first one for each generating sequence, then prompts in order. */
   function prefill(): number {
     let budget = options.maxNumBatchedTokens;
     for (const { prefillLeft } of running) if (prefillLeft === 0) budget--;
     let tokens = 0;
     for (const sequence of running) {
       if (sequence.prefillLeft === 0) continue;
-      // However many generate, some prompt goes on: a full budget must not starve it.
+      // At least one prompt token is always computed, so that many generating sequences can't starve a prompt.
       const chunk = Math.min(sequence.prefillLeft, Math.max(tokens === 0 ? 1 : 0, budget));
       sequence.prefillLeft -= chunk;
       budget -= chunk;
@@ -168,7 +168,7 @@ export function createEngine(options: SimulatorOptions, clock: EngineClock): Eng
     while (usedBlocks() >= numGpuBlocks) {
       const newest = running.findLast(({ isRunning }) => isRunning);
       if (newest === undefined || newest === sequence) return;
-      // vLLM throws out the newest request; it computes its tokens again later.
+      // vLLM preempts the newest request, which computes its tokens again later.
       preemptions++;
       release(newest, false);
       waiting.unshift(newest);
@@ -178,7 +178,7 @@ export function createEngine(options: SimulatorOptions, clock: EngineClock): Eng
     cache.keepFree(numGpuBlocks - usedBlocks());
   }
 
-  /** Its place in the batch is cleared at the end of the step. */
+  /** The sequence leaves the batch at the end of the step. */
   function release(sequence: Sequence, isOver: boolean): void {
     sequence.isOver = isOver;
     if (!sequence.isRunning) return;

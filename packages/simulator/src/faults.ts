@@ -1,14 +1,14 @@
-/** How a simulated server misbehaves, for tests. */
+/** Faults of a simulated server, for tests. */
 export interface Faults {
   /** Answers every completion with this status. */
   readonly statusForRequests?: number;
-  /** Accepts connections and reads nothing of a request's body. */
+  /** Accepts connections but does not read request bodies. */
   readonly stallReads?: boolean;
-  /** Reads requests and never answers them. */
+  /** Reads requests but never answers them. */
   readonly hang?: boolean;
-  /** Waits before it answers, in ms. */
+  /** Delay before each answer, in ms. */
   readonly delayMs?: number;
-  /** Cuts the connection after so many tokens of a stream. */
+  /** Closes the connection after this many tokens of a stream. */
   readonly cutAfterTokens?: number;
   readonly metrics?: "ok" | "hang" | "500";
 }

@@ -1,6 +1,6 @@
-/** The adapters on the GPU. A new one takes time to load, and throws out the least recently used idle one. */
+/** The adapters on the GPU. A new one takes time to load and evicts the least recently used idle one. */
 export interface LoraSlots {
-  /** When the adapter can run, in ms; starts loading it. Undefined while every slot is busy. */
+  /** Starts loading the adapter if necessary. Returns when it can run, in ms; undefined while every slot is in use. */
   readyAt(adapter: string, nowMs: number): number | undefined;
   started(adapter: string): void;
   ended(adapter: string): void;
@@ -16,7 +16,7 @@ interface Slot {
 }
 
 export function createLoraSlots(maxLoras: number, loadMs: number): LoraSlots {
-  /** Least recently used first. */
+  /** Slots by adapter, least recently used first. */
   const slots = new Map<string, Slot>();
   let loads = 0;
 

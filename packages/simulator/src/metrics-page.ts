@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { EngineGauges } from "./engine.ts";
 import type { SimulatorOptions } from "./options.ts";
 
-/** Gauges that a test sets, whatever the engine does. */
+/** Gauges that a test fixes, independent of the engine. */
 export type PinnedMetrics = Partial<
   Omit<EngineGauges, "adapterLoads" | "preemptions" | "prefixQueryTokens" | "prefixHitTokens">
 >;
@@ -22,7 +22,7 @@ export interface MetricsPage {
   render(gauges: EngineGauges): Promise<string>;
 }
 
-/** vLLM keeps old label combinations of its LoRA gauge for ever; a simulator need not. */
+/** Most label combinations of the LoRA gauge. vLLM keeps all of them forever. */
 const keptLoraSeries = 16;
 
 export function createMetricsPage(options: SimulatorOptions, nowMs: () => number): MetricsPage {

@@ -1,14 +1,14 @@
 import { type ApiError, badRequest, type CompletionRequest, notFound } from "./completion.ts";
 import type { SimulatorOptions } from "./options.ts";
 
-/** The names that a server answers to. */
+/** The model names that a server serves. */
 export interface ModelRegistry {
   /** The body of `/v1/models`. */
   list(): string;
   isAdapter(model: string): boolean;
-  /** Why a request can't be served, as vLLM says it. */
+  /** Why a request can't be served, in vLLM's words; undefined if it can. */
   refusal(request: CompletionRequest, maxModelLen: number): ApiError | undefined;
-  /** Adds or removes an adapter as the body asks; returns its name. */
+  /** Adds or removes the adapter named in the body. Returns its name. */
   change(what: "load" | "unload", body: string): string | ApiError;
 }
 
@@ -66,7 +66,7 @@ function adapterName(body: string): string | undefined {
     const { lora_name: name } = JSON.parse(body) as { lora_name?: unknown };
     return typeof name === "string" && name !== "" ? name : undefined;
   } catch {
-    // Not JSON: no name in it.
+    // Not JSON, so it contains no name.
     return undefined;
   }
 }

@@ -1,10 +1,10 @@
-/** A LoRA module as `--lora-modules` names it. */
+/** A LoRA module of `--lora-modules`. */
 export interface LoraModule {
   readonly name: string;
   readonly path: string;
 }
 
-/** What a simulated server is like. Names follow vLLM's arguments where it has them. */
+/** Options of a simulated server. Names follow vLLM's arguments where they exist. */
 export interface SimulatorOptions {
   readonly model: string;
   /** Names that clients may use instead of `model`; `model` itself when empty. */
@@ -16,25 +16,25 @@ export interface SimulatorOptions {
   readonly maxCpuLoras: number;
   /** Requests running at once. */
   readonly maxNumSeqs: number;
-  /** Prompt and output together, in tokens. */
+  /** Most tokens of prompt and output together. */
   readonly maxModelLen: number;
   /** Tokens in a KV-cache block. */
   readonly blockSize: number;
   readonly numGpuBlocks: number;
-  /** Tokens of prompts and outputs that one step computes at most; a longer prompt takes several. */
+  /** Most tokens that one step computes; a longer prompt takes several steps. */
   readonly maxNumBatchedTokens: number;
-  /** Of the whole server. */
+  /** Prefill speed of the whole server. */
   readonly prefillTokensPerSecond: number;
-  /** Of one sequence that runs alone; with a full batch it is a third of it. */
+  /** Decode speed of a single sequence; with a full batch it is a third of it. */
   readonly decodeTokensPerSecond: number;
-  /** To bring one adapter to the GPU, in ms. */
+  /** Time to load one adapter to the GPU, in ms. */
   readonly loraLoadMs: number;
   readonly seed: number;
-  /** 1 is as slow as a GPU, 0.5 twice as fast, 0 answers at once. */
+  /** Factor for all times: 1 is the speed of a GPU, 0.5 is twice as fast, 0 answers immediately. */
   readonly timeScale: number;
   /** V0 calls the KV cache's gauge `vllm:gpu_cache_usage_perc`. */
   readonly metricsVersion: "v0" | "v1";
-  /** Takes vLLM's request lines. */
+  /** Receives log lines in vLLM's format. */
   readonly log: (line: string) => void;
 }
 

@@ -1,24 +1,25 @@
 /**
- * KV blocks by the hash of their content and all before it, as vLLM's automatic prefix caching keeps them: blocks in
- * use are counted, free ones keep their content until their room is needed, the least recently used first.
+ * KV blocks by the hash of their content and all blocks before them, as in vLLM's automatic prefix caching. Blocks in
+ * use have reference counts. Free blocks keep their content until their memory is needed; the least recently used are
+ * reused first.
  */
 export interface PrefixCache {
-  /** How many of the first blocks are there. */
+  /** Number of leading blocks that are cached. */
   match(hashes: readonly number[]): number;
-  /** Blocks of these that a sequence would take besides those in use already. */
+  /** Number of these blocks that are not in use yet. */
   cost(hashes: readonly number[]): number;
-  /** Takes the blocks in use. Room for them must have been made. */
+  /** Marks the blocks as in use. There must be room for them. */
   take(hashes: readonly number[]): void;
-  /** Gives them back; they stay as free ones. */
+  /** Releases the blocks, which stay cached as free ones. */
   give(hashes: readonly number[]): void;
-  /** Forgets free blocks until at most `count` are left. */
+  /** Removes free blocks until at most `count` are left. */
   keepFree(count: number): void;
   readonly used: number;
 }
 
 export function createPrefixCache(): PrefixCache {
   const users = new Map<number, number>();
-  /** Without users; the least recently used first. */
+  /** Blocks that are not in use, least recently used first. */
   const free = new Set<number>();
 
   return {
@@ -45,7 +46,7 @@ export function createPrefixCache(): PrefixCache {
       }
     },
     give(hashes) {
-      // From the end: a prompt's first block is to be forgotten last.
+      // Starts with the last block, so that a prompt's first block is evicted last.
       for (let i = hashes.length - 1; i >= 0; i--) {
         const hash = hashes[i] as number;
         const left = (users.get(hash) ?? 0) - 1;

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 
 const maxBodyBytes = 64 * 1024 * 1024;
 
-/** Reads a request's body as text. Rejects when the client goes away, or sends more than 64 MiB. */
+/** Reads a request's body as text. Rejects if the client disconnects or sends more than 64 MiB. */
 export function readBody(request: IncomingMessage): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -18,6 +18,6 @@ export function readBody(request: IncomingMessage): Promise<string> {
     });
     request.once("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
     request.once("error", reject);
-    request.once("close", () => reject(new Error("the client went away")));
+    request.once("close", () => reject(new Error("the client disconnected")));
   });
 }

@@ -19,21 +19,24 @@ import { createModelRegistry } from "./model-registry.ts";
 import { defaultOptions, type SimulatorOptions } from "./options.ts";
 import { readBody } from "./read-body.ts";
 
-/** A simulated vLLM server. It has no model: what it answers is made up, when and how is not. */
+/**
+ * A simulated vLLM server. It has no model: the content of its answers is made up, their timing and format are
+ * realistic.
+ */
 export interface SimulatedServer {
-  /** Returns `ip:port` as bound. */
+  /** Starts listening. Returns the bound `ip:port`. */
   listen(port: number, host?: string): Promise<string>;
   close(): Promise<void>;
   state(): SimulatorState;
-  /** For tests: what `/metrics` says of these, whatever the engine does. */
+  /** For tests: fixes values of `/metrics`, independent of the engine. */
   pinMetrics(pinned: PinnedMetrics): void;
-  /** For tests: how it misbehaves from now on. `{}` fixes it. */
+  /** For tests: sets the faults of the server. `{}` removes them. */
   setFaults(faults: Faults): void;
 }
 
 export interface SimulatorState
   extends Pick<EngineGauges, "waiting" | "running" | "kvCacheUsage" | "adapterLoads"> {
-  /** Completion requests that came in. */
+  /** Number of completion requests received. */
   readonly requestsServed: number;
 }
 
@@ -125,7 +128,7 @@ export function createSimulatedServer(options: Partial<SimulatorOptions> = {}): 
     const body = await readBody(request);
     if (faults.hang) return;
     if (faults.statusForRequests !== undefined) {
-      const fault = { message: "a fault was asked for", type: "InternalServerError" };
+      const fault = { message: "a simulated fault", type: "InternalServerError" };
       return fail(exchange, { status: faults.statusForRequests, ...fault });
     }
     const asked = readCompletion(kind, body, all.servedModelNames[0] ?? all.model);

@@ -2,15 +2,15 @@ import type { LoraModule, SimulatorOptions } from "./options.ts";
 
 export interface VllmArgs {
   readonly options: Partial<SimulatorOptions> & { readonly port?: number; readonly host?: string };
-  /** Arguments that have no meaning for a simulator. */
+  /** Arguments without a meaning for a simulator. */
   readonly ignored: readonly string[];
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * Reads arguments as vLLM takes them: `--flag value`, `--flag=value`, `_` for `-`, `serve MODEL`. What means nothing
- * to a simulator is listed, never refused: the arguments are a real server's.
+ * Parses vLLM's arguments: `--flag value`, `--flag=value`, `_` for `-`, `serve MODEL`. Arguments without a meaning for
+ * a simulator are listed, not refused, because they are valid for a real server.
  */
 export function parseVllmArgs(args: readonly string[]): VllmArgs {
   const options: Mutable<VllmArgs["options"]> = {};
@@ -49,7 +49,7 @@ export function parseVllmArgs(args: readonly string[]): VllmArgs {
   return { options, ignored };
 }
 
-/** Flags with a number, and the options that they set. */
+/** Flags with a number and the options they set. */
 const amounts: ReadonlyMap<string, NumberOption> = new Map<string, NumberOption>([
   ["--port", "port"],
   ["--max-loras", "maxLoras"],
@@ -72,7 +72,7 @@ interface Group {
   readonly values: string[];
 }
 
-/** Each flag with the values behind it. What stands before the first flag is the command. */
+/** Groups each flag with its values. Arguments before the first flag are the command. */
 function groupsOf(args: readonly string[]): readonly Group[] {
   const groups: Group[] = [];
   for (const arg of args) {
@@ -101,7 +101,7 @@ function loraModule(text: string): readonly LoraModule[] {
       const { name, path } = JSON.parse(text) as { name?: unknown; path?: unknown };
       return typeof name === "string" ? [{ name, path: String(path ?? "") }] : [];
     } catch {
-      // Not JSON after all: no module.
+      // Not JSON, so not a module.
       return [];
     }
   }

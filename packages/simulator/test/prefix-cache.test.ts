@@ -4,7 +4,7 @@ import { createEngine, defaultOptions } from "@umbra/simulator/internal";
 import { createPrefixCache } from "../src/prefix-cache.ts";
 
 describe("the prefix cache", () => {
-  test("counts blocks once however many use them, and keeps them when nobody does", () => {
+  test("counts blocks once however many use them, and keeps unused ones", () => {
     const cache = createPrefixCache();
     cache.take([1, 2, 3]);
     cache.take([1, 2, 4]);
@@ -16,7 +16,7 @@ describe("the prefix cache", () => {
     expect(cache.match([1, 9, 3])).toBe(1);
   });
 
-  test("forgets the least recently used free block, of one prompt the last first", () => {
+  test("removes the least recently used free block; of one prompt, the last first", () => {
     const cache = createPrefixCache();
     cache.take([1, 2]);
     cache.take([5, 6]);
@@ -108,7 +108,7 @@ describe("an engine with a prefix cache", () => {
     expect(engine.gauges()).toMatchObject({ running: 0, waiting: 0, kvCacheUsage: 0 });
   });
 
-  test("a long prompt is computed in steps, and others go on meanwhile", () => {
+  test("a long prompt is computed in steps while others continue", () => {
     const { engine, drain } = setup({ maxNumBatchedTokens: 100, decodeTokensPerSecond: 10 });
     const order: string[] = [];
     engine.submit({ promptTokens: 10, outputTokens: 6, onToken: () => order.push("short") });
@@ -118,7 +118,7 @@ describe("an engine with a prefix cache", () => {
     expect(order).toHaveLength(7);
   });
 
-  test("prompts go on even where those that generate fill every step", () => {
+  test("prompts continue even if generating sequences fill every step", () => {
     const { engine, drain } = setup({ maxNumBatchedTokens: 1, decodeTokensPerSecond: 10 });
     const order: string[] = [];
     engine.submit({ promptTokens: 1, outputTokens: 9, onToken: () => order.push("a") });

@@ -1,10 +1,10 @@
-import { bytesText, memoryBounds, type Topology } from "@umbra/envoy-config";
+import { bytesText, memoryLimits, type Topology } from "@umbra/envoy-config";
 import { printable } from "@umbra/shadow/printable";
 import { tableText } from "../tables.ts";
 
 /** Lists every memory limit with its source, and the totals. */
 export function memoryTable(topology: Topology): string {
-  const bounds = memoryBounds(topology);
+  const bounds = memoryLimits(topology);
   const { maxHeapBytes, sidecarMemoryBytes } = topology.envoy.settings;
   const limits = {
     envoy: `half of maxHeap, ${bytesText(maxHeapBytes / 2)}`,

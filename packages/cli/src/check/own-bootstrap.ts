@@ -11,7 +11,7 @@ import { CommandError } from "../errors.ts";
 const maxBytes = 16 * 1024 * 1024;
 
 /** Finds problems in an Envoy bootstrap (YAML or JSON) that Umbra did not render. Throws CommandError if the file can't be read. */
-export function judgeOwnBootstrap(file: string): readonly Diagnostic[] {
+export function checkOwnBootstrap(file: string): readonly Diagnostic[] {
   if (!turnsOnCrashingGuard(readBootstrap(file))) return [];
   const { remedy } = diagnosticCodes.UMB0330;
   const message = `the bootstrap ${crashingGuardEffect}`;

@@ -2,12 +2,12 @@ import { formatDiagnostic, isAtLeast, renderBootstrap } from "@umbra/envoy-confi
 import { printable, printableJson } from "@umbra/shadow/printable";
 import type { Command } from "commander";
 import { stringify } from "yaml";
-import { askEnvoy } from "../check/ask-envoy.ts";
 import { explainCode } from "../check/explain-code.ts";
 import { githubAnnotation } from "../check/github.ts";
 import { memoryTable } from "../check/memory-table.ts";
-import { judgeOwnBootstrap } from "../check/own-bootstrap.ts";
+import { checkOwnBootstrap } from "../check/own-bootstrap.ts";
 import { sarifOf } from "../check/sarif.ts";
+import { validateWithEnvoy } from "../check/validate-with-envoy.ts";
 import { obtainEnvoy } from "../envoy/find-envoy.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { commandOf, type FlagsOf, flag } from "../flags.ts";
@@ -69,9 +69,9 @@ async function runCheck(flags: CheckFlags, io: Io): Promise<void> {
   const { topology, certificates } = read;
   const diagnostics = [
     ...read.diagnostics,
-    ...(flags.bootstrap === undefined ? [] : judgeOwnBootstrap(flags.bootstrap)),
+    ...(flags.bootstrap === undefined ? [] : checkOwnBootstrap(flags.bootstrap)),
     ...(flags.envoy === true && isSound
-      ? askEnvoy((await obtainEnvoy(io)).path, renderBootstrap(topology, { certificates }))
+      ? validateWithEnvoy((await obtainEnvoy(io)).path, renderBootstrap(topology, { certificates }))
       : []),
   ];
   for (const diagnostic of diagnostics) {

@@ -8,7 +8,7 @@ import { obtainEnvoy } from "../envoy/find-envoy.ts";
 import { CommandError } from "../errors.ts";
 import { commandOf } from "../flags.ts";
 import type { Io } from "../io.ts";
-import { askAdmin, isReady } from "../process/admin-client.ts";
+import { isReady, queryAdmin } from "../process/admin-client.ts";
 import { type Child, startChild } from "../process/child.ts";
 import { freePorts } from "../process/free-port.ts";
 import { ownCommand } from "../process/own-command.ts";
@@ -197,8 +197,8 @@ function pickedCheck({ lane, picked }: LaneSpread): Check {
   };
 }
 
-function loadsCheck({ lane, picked, inTurn }: LaneSpread): Check {
-  const [own, others] = [sumOf(picked, "loads"), sumOf(inTurn, "loads")];
+function loadsCheck({ lane, picked, roundRobin }: LaneSpread): Check {
+  const [own, others] = [sumOf(picked, "loads"), sumOf(roundRobin, "loads")];
   return {
     claim: `${lane}: fewer adapter loads than round robin`,
     holds: own < others,
@@ -208,7 +208,7 @@ function loadsCheck({ lane, picked, inTurn }: LaneSpread): Check {
 
 /** Fetches the evaluation's current report. */
 async function verdictOf(admin: string, signal: AbortSignal): Promise<ShadowReport> {
-  const { reports } = await askAdmin(admin, "/v1/report", { signal });
+  const { reports } = await queryAdmin(admin, "/v1/report", { signal });
   const [report] = reports;
   if (report === undefined) throw new CommandError("the sidecar returned no report");
   return report;
@@ -271,7 +271,7 @@ async function allPairs(
   count: number,
   signal: AbortSignal,
 ): Promise<readonly Pair[]> {
-  const pairsNow = async () => (await askAdmin(admin, "/v1/pairs", { signal })).pairs;
+  const pairsNow = async () => (await queryAdmin(admin, "/v1/pairs", { signal })).pairs;
   await waitUntil(async () => (await pairsNow()).length >= count, {
     timeoutMs: 20_000,
     signal,
@@ -293,6 +293,6 @@ function laneSpread(
   return {
     lane,
     picked: spreadOf(placements, endpoints, slots),
-    inTurn: spreadOf(roundRobin(placements, endpoints), endpoints, slots),
+    roundRobin: spreadOf(roundRobin(placements, endpoints), endpoints, slots),
   };
 }

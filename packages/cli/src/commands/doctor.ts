@@ -1,14 +1,14 @@
 import { isAtLeast, type Topology } from "@umbra/envoy-config";
 import type { Command } from "commander";
-import { judgeOwnBootstrap } from "../check/own-bootstrap.ts";
-import { lookAtPools } from "../doctor/endpoints.ts";
-import { judgeEnvoy, lookForEnvoy } from "../doctor/envoy.ts";
+import { checkOwnBootstrap } from "../check/own-bootstrap.ts";
+import { checkPools } from "../doctor/endpoints.ts";
+import { judgeEnvoy, locateEnvoy } from "../doctor/envoy.ts";
 import { areaOf, type Finding } from "../doctor/finding.ts";
 import { findingsText } from "../doctor/findings-text.ts";
 import { judgeMachine, thisMachine } from "../doctor/machine.ts";
 import { judgePorts, tryPort, type WantedPort } from "../doctor/ports.ts";
-import { lookAtRunning, type Running } from "../doctor/running.ts";
-import { lookAtSidecar, type SidecarLink } from "../doctor/sidecar-link.ts";
+import { checkRunning, type Running } from "../doctor/running.ts";
+import { checkSidecar, type SidecarLink } from "../doctor/sidecar-link.ts";
 import { withSystemAuthorities } from "../envoy/system-authorities.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { hostPort, number } from "../flag-values.ts";
@@ -63,7 +63,7 @@ export function doctorCommand(io: Io): Command {
     ],
     flags: [topologyFlags, sidecarTlsFlags, runFlags, doctorFlags],
   }).action(async (flags: DoctorFlags) => {
-    const findings = await lookAtAll(flags, io);
+    const findings = await collectFindings(flags, io);
     print(flags.output, { findings }, findingsText(findings, io), io);
     const worse = findings.flatMap(({ severity }) => (severity === "ok" ? [] : { severity }));
     const words = severityCounts(worse);
@@ -74,7 +74,7 @@ export function doctorCommand(io: Io): Command {
   });
 }
 
-async function lookAtAll(flags: DoctorFlags, io: Io): Promise<readonly Finding[]> {
+async function collectFindings(flags: DoctorFlags, io: Io): Promise<readonly Finding[]> {
   const timeoutMs = flags.timeout * 1_000;
   const link = sidecarLink(flags);
   const authorization = await authorizationFrom(flags.endpointKeyFile, "--endpoint-key-file");
@@ -87,7 +87,7 @@ async function lookAtAll(flags: DoctorFlags, io: Io): Promise<readonly Finding[]
   }
   const pools =
     read === undefined ? [] : withSystemAuthorities(read.topology, flags.systemCa, io).pools;
-  const running = await lookAtRunning(flags, timeoutMs);
+  const running = await checkRunning(flags, timeoutMs);
   const wanted = [...own, ...listenerPorts(read?.topology)].map((each) =>
     withHolder(each, running),
   );
@@ -96,13 +96,13 @@ async function lookAtAll(flags: DoctorFlags, io: Io): Promise<readonly Finding[]
   for (const { host, port } of wanted) states.push(await tryPort(host, port));
   return [
     ...judgeMachine(thisMachine()),
-    ...judgeEnvoy(lookForEnvoy(io.env), running.envoyVersion),
+    ...judgeEnvoy(locateEnvoy(io.env), running.envoyVersion),
     ...judgePorts(wanted, states),
     ...running.findings,
     ...(flags.bootstrap === undefined ? [] : bootstrapFindings(flags.bootstrap)),
-    ...(link === undefined ? [] : [await lookAtSidecar(link, timeoutMs)]),
+    ...(link === undefined ? [] : [await checkSidecar(link, timeoutMs)]),
     ...(read === undefined ? [] : resourceFindings(read)),
-    ...(await lookAtPools(pools, { timeoutMs, authorization })),
+    ...(await checkPools(pools, { timeoutMs, authorization })),
   ];
 }
 
@@ -117,10 +117,10 @@ function sidecarLink(flags: DoctorFlags): SidecarLink | undefined {
 }
 
 function ownPorts({ grpc, admin, envoyAdmin }: DoctorFlags): readonly WantedPort[] {
-  const at = (flag: string, address: string, owner: WantedPort["owner"], who: string) => ({
+  const at = (flag: string, address: string, owner: WantedPort["owner"], user: string) => ({
     ...hostPort(address, flag),
     owner,
-    who,
+    user,
     remedy: `choose another with ${flag}`,
   });
   return [
@@ -137,7 +137,7 @@ function listenerPorts(topology: Topology | undefined): readonly WantedPort[] {
     host: address,
     port,
     owner: "listener",
-    who: `listener "${name}"`,
+    user: `listener "${name}"`,
     remedy: `move the listener with --listener ${name}=PORT`,
   }));
 }
@@ -157,7 +157,7 @@ function withHolder(
 
 function bootstrapFindings(file: string): readonly Finding[] {
   const { ok, wrong } = areaOf("bootstrap");
-  const found = judgeOwnBootstrap(file);
+  const found = checkOwnBootstrap(file);
   if (found.length === 0) return [ok(`${file} enables no guard that crashes Envoy`)];
   return found.map(({ message }) => wrong("warning", "UMB0330", `${file}: ${message}`));
 }

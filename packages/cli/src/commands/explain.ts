@@ -4,11 +4,11 @@ import type { Explained } from "@umbra/sidecar";
 import type { Command } from "commander";
 import { CommandError, UsageError } from "../errors.ts";
 import { explanationTable } from "../explain/explanation-table.ts";
-import { explainState } from "../explain/given-state.ts";
+import { explainState } from "../explain/saved-state.ts";
 import { collect, number, wholeNumber } from "../flag-values.ts";
 import { commandOf, type FlagsOf, flag, mandatory, outputFlag } from "../flags.ts";
 import type { Io } from "../io.ts";
-import { adminFlag, askAdmin } from "../process/admin-client.ts";
+import { adminFlag, queryAdmin } from "../process/admin-client.ts";
 import { soundReadOf } from "../resources/topology-flags.ts";
 import { print } from "../tables.ts";
 
@@ -67,7 +67,7 @@ async function explain(flags: ExplainFlags, io: Io): Promise<Explained> {
       ? undefined
       : soundReadOf({ file: flags.file }, io, { isGatewayNeeded: false }).topology;
   const state =
-    flags.state === undefined ? await askAdmin(flags.admin, "/v1/pools") : readState(flags.state);
+    flags.state === undefined ? await queryAdmin(flags.admin, "/v1/pools") : readState(flags.state);
   return explainState(state, flags, topology);
 }
 
@@ -76,7 +76,7 @@ function live(flags: ExplainFlags): Promise<Explained> {
   for (const key of ["session", "promptTokens", "priority"] as const) {
     if (flags[key] !== undefined) query.set(key, String(flags[key]));
   }
-  return askAdmin(flags.admin, "/v1/explain", { query });
+  return queryAdmin(flags.admin, "/v1/explain", { query });
 }
 
 function readState(file: string): unknown {

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import { text } from "../flag-values.ts";
 import { commandOf, type FlagsOf, flag } from "../flags.ts";
-import { type Answers, type Ask, answersBy, defaults, type Given } from "../init/answers.ts";
+import { type Answers, type Ask, collectAnswers, defaults, type Given } from "../init/answers.ts";
 import { starterFiles } from "../init/starter-files.ts";
 import { writeFiles } from "../init/write-files.ts";
 import type { Io } from "../io.ts";
@@ -64,7 +64,7 @@ async function answersOf(
   signal: AbortSignal,
 ): Promise<Answers> {
   // Reports wrong flags before the first prompt.
-  const answers = await answersBy(given, fromFlags);
+  const answers = await collectAnswers(given, fromFlags);
   if (given.shadowModel !== undefined && given.model === undefined) {
     throw new UsageError(
       "--shadow-model needs --model: the model name to replace in mirrored requests",
@@ -72,8 +72,8 @@ async function answersOf(
   }
   if (terminal !== undefined) {
     // Loaded only here: the library touches `process.stdin`, after which a slow pipe can't be read.
-    const { asking } = await import("../init/ask.ts");
-    return answersBy(given, asking({ ...terminal, signal }));
+    const { promptOn: asking } = await import("../init/ask.ts");
+    return collectAnswers(given, asking({ ...terminal, signal }));
   }
   if (given.primary !== undefined) return answers;
   throw new UsageError(
@@ -81,8 +81,8 @@ async function answersOf(
   );
 }
 
-const fromFlags: Ask = async ({ flag: name, given, read, otherwise }) => {
-  if (given === undefined) return otherwise;
+const fromFlags: Ask = async ({ flag: name, given, read, defaultText }) => {
+  if (given === undefined) return defaultText;
   const answer = read(given);
   if (!answer.ok) throw new UsageError(`${name}: ${answer.message}`);
   return answer.value;

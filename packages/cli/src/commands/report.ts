@@ -16,7 +16,7 @@ import { CommandError, OutcomeError, UsageError } from "../errors.ts";
 import { checked, collect, number, wholeNumber } from "../flag-values.ts";
 import { commandOf, type FlagsOf, flag, outputFlag } from "../flags.ts";
 import type { Io } from "../io.ts";
-import { adminFlag, askAdmin } from "../process/admin-client.ts";
+import { adminFlag, queryAdmin } from "../process/admin-client.ts";
 import { checkWritable } from "../process/usable-file.ts";
 import { progressLine } from "../progress-line.ts";
 import { comparisonsOf, earlierOf } from "../report/compare.ts";
@@ -129,7 +129,7 @@ async function runReport(flags: ReportFlags, io: Io): Promise<void> {
       : flags.samples !== undefined
         ? await fromSamples(flags.samples, flags, io)
         : await fromSidecar(flags, io);
-  const reports = chosen(all, flags.candidate).map((report) => labelled(report, labels));
+  const reports = chosen(all, flags.candidate).map((report) => addLabels(report, labels));
   const againstOf = earlierOf(reports, earlier);
   if (flags.output === "json") {
     const [only] = reports;
@@ -159,7 +159,7 @@ function labelsOf(pairs: readonly string[]): ReportLabels {
 }
 
 /** Adds to the labels that the report already has. */
-function labelled(report: ShadowReport, labels: ReportLabels): ShadowReport {
+function addLabels(report: ShadowReport, labels: ReportLabels): ShadowReport {
   if (Object.keys(labels).length === 0) return report;
   return { ...report, labels: { ...report.labels, ...labels } };
 }
@@ -189,7 +189,7 @@ async function fromSidecar(
   const progress = progressLine(io);
   try {
     for (;;) {
-      const { reports } = await askAdmin(admin, "/v1/report", { signal: io.signal });
+      const { reports } = await queryAdmin(admin, "/v1/report", { signal: io.signal });
       const isOver = reports.length > 0 && reports.every(isSettled);
       if (wait !== true || isOver) return reports;
       const [report] = candidate === undefined ? reports : chosen(reports, candidate);

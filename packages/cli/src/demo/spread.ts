@@ -57,7 +57,7 @@ export function roundRobin(
 export interface LaneSpread {
   readonly lane: string;
   readonly picked: readonly Spread[];
-  readonly inTurn: readonly Spread[];
+  readonly roundRobin: readonly Spread[];
 }
 
 export function sumOf(spread: readonly Spread[], key: "requests" | "loads"): number {
@@ -69,17 +69,17 @@ export function spreadTable(lanes: readonly LaneSpread[]): string {
   const head = [
     ...["lane", "endpoint", "requests", other, "adapters", other, "adapter loads", other],
   ];
-  const rows = lanes.flatMap(({ lane, picked, inTurn }) => [
+  const rows = lanes.flatMap(({ lane, picked, roundRobin }) => [
     ...picked.map(({ endpoint, requests, adapters, loads }, index) => {
-      const turn = inTurn[index];
+      const turn = roundRobin[index];
       return [
         ...[lane, endpoint, requests, turn?.requests ?? 0],
         ...[adapters, turn?.adapters ?? 0, loads, turn?.loads ?? 0],
       ];
     }),
     [
-      ...[lane, "all", sumOf(picked, "requests"), sumOf(inTurn, "requests"), "", ""],
-      ...[sumOf(picked, "loads"), sumOf(inTurn, "loads")],
+      ...[lane, "all", sumOf(picked, "requests"), sumOf(roundRobin, "requests"), "", ""],
+      ...[sumOf(picked, "loads"), sumOf(roundRobin, "loads")],
     ],
   ]);
   return tableText(head, rows);

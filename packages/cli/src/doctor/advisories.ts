@@ -56,7 +56,7 @@ function fixedIn(
  *
  * @param linesBy how many leading numbers identify a release line: 2 for `1.40`, 1 for `22`
  */
-export function holdFor(
+export function affecting(
   version: Version,
   advisories: readonly Advisory[],
   linesBy: 1 | 2,

@@ -13,7 +13,7 @@ import {
 import { unverifiedEndpoints } from "@umbra/sidecar";
 import { areaOf, type Finding } from "./finding.ts";
 import { getPage, type PageRead } from "./get-page.ts";
-import { inTurns } from "./in-turns.ts";
+import { mapConcurrently } from "./map-concurrently.ts";
 
 /** The answers of one endpoint. */
 export interface EndpointAnswers {
@@ -30,7 +30,7 @@ export interface EndpointAnswers {
   readonly refusedModels?: number;
 }
 
-export interface AskOptions {
+export interface QueryOptions {
   readonly timeoutMs: number;
   /** Value of the `authorization` header. */
   readonly authorization: string | undefined;
@@ -40,22 +40,22 @@ const atOnce = 32;
 const deadlineMs = 60_000;
 /** The sidecar's timeout for a metrics page. */
 const slowMs = 1_000;
-const apartMs = 5_000;
+const maxClockDifferenceMs = 5_000;
 
 /** Queries every endpoint of the pools once and returns the findings. */
-export async function lookAtPools(
+export async function checkPools(
   pools: readonly Pool[],
-  options: AskOptions,
+  options: QueryOptions,
 ): Promise<readonly Finding[]> {
   const poolOf = new Map(
     pools.flatMap((pool) => pool.endpoints.map((address) => [address, pool] as const)),
   );
   const addresses = [...poolOf.keys()];
-  const answers = await inTurns([...poolOf], { atOnce, deadlineMs }, ([address, pool]) =>
-    askEndpoint(address, pool, options),
+  const answers = await mapConcurrently([...poolOf], { atOnce, deadlineMs }, ([address, pool]) =>
+    queryEndpoint(address, pool, options),
   );
   const byAddress = new Map(addresses.map((address, index) => [address, answers[index]]));
-  const named = await inTurns(pools, { atOnce, deadlineMs }, resolveName);
+  const named = await mapConcurrently(pools, { atOnce, deadlineMs }, resolveName);
   return [
     ...pools.flatMap((pool, index) => [
       ...judgePool(pool, byAddress),
@@ -66,10 +66,10 @@ export async function lookAtPools(
   ];
 }
 
-async function askEndpoint(
+async function queryEndpoint(
   address: string,
   pool: Pool,
-  options: AskOptions,
+  options: QueryOptions,
 ): Promise<EndpointAnswers> {
   const { tls } = pool;
   const scheme = tls === undefined ? "http" : "https";
@@ -93,9 +93,9 @@ async function askEndpoint(
   const isDown = !metrics.ok && metrics.kind !== "status" && first.address === address;
   if (isDown) return { ...found, models: undefined };
   for (const other of others) {
-    if (worthOf(found.metrics) === bestWorth) break;
+    if (loadDetail(found.metrics) === bestWorth) break;
     const next = await ask(other);
-    if (worthOf(next.metrics) > worthOf(found.metrics)) found = next;
+    if (loadDetail(next.metrics) > loadDetail(found.metrics)) found = next;
   }
   const list = await getPage(`${scheme}://${address}/v1/models`, { ...options, tls });
   const refused = list.ok || list.status === undefined || !refusals.has(list.status);
@@ -113,7 +113,7 @@ const refusals: ReadonlySet<number> = new Set([401, 403]);
 const bestWorth = 3;
 
 /** How much an answer reveals about the endpoint's load, 0 to 3. The location with the highest value is reported. */
-function worthOf(page: PageRead): number {
+function loadDetail(page: PageRead): number {
   if (!page.ok) return page.kind === "status" ? 1 : 0;
   if (foreignPage(page.text) !== undefined) return 1;
   const read = readMetricsPage(page.text, 0);
@@ -292,7 +292,9 @@ function judgeModels(
 function judgeClocks(answers: Answers): readonly Finding[] {
   const apart = [...answers].flatMap(([address, answer]) => {
     const ahead = answer?.metrics.ok === true ? answer.metrics.clockAheadMs : undefined;
-    return ahead !== undefined && Math.abs(ahead) > apartMs ? [{ address, ahead }] : [];
+    return ahead !== undefined && Math.abs(ahead) > maxClockDifferenceMs
+      ? [{ address, ahead }]
+      : [];
   });
   if (apart.length === 0) return [];
   const [worst] = apart.toSorted((a, b) => Math.abs(b.ahead) - Math.abs(a.ahead));

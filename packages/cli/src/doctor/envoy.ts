@@ -1,18 +1,18 @@
 import { spawnSync } from "node:child_process";
 import { type FoundEnvoy, findEnvoy } from "../envoy/find-envoy.ts";
-import { envoyAdvisories, holdFor } from "./advisories.ts";
+import { affecting, envoyAdvisories } from "./advisories.ts";
 import { areaOf, type Finding } from "./finding.ts";
 import { orLater } from "./machine.ts";
 import { isOlder, type Version, versionIn, versionText } from "./version.ts";
 
 /** The Envoy binary that `umbra up` would run. */
 export type EnvoyFound =
-  | ({ readonly ok: true; readonly says: string } & FoundEnvoy)
+  | ({ readonly ok: true; readonly versionOutput: string } & FoundEnvoy)
   | { readonly ok: false; readonly reason: string };
 
 const timeoutMs = 10_000;
 
-export function lookForEnvoy(env: Readonly<Record<string, string | undefined>>): EnvoyFound {
+export function locateEnvoy(env: Readonly<Record<string, string | undefined>>): EnvoyFound {
   let found: FoundEnvoy;
   try {
     found = findEnvoy(env);
@@ -25,7 +25,7 @@ export function lookForEnvoy(env: Readonly<Record<string, string | undefined>>):
     timeout: timeoutMs,
     maxBuffer: 1024 ** 2,
   });
-  if (status === 0) return { ok: true, says: stdout, ...found };
+  if (status === 0) return { ok: true, versionOutput: stdout, ...found };
   const why = error?.message ?? (signal === null ? `exit status ${status}` : `killed by ${signal}`);
   return { ok: false, reason: `${path} --version fails: ${why}` };
 }
@@ -38,7 +38,7 @@ export function judgeEnvoy(found: EnvoyFound, running: string | undefined): read
   const findings = running === undefined ? [] : versionFindings("the running Envoy", running);
   if (found.ok) {
     const name = `Envoy at ${found.path} (${found.origin})`;
-    return [...versionFindings(name, found.says), ...findings];
+    return [...versionFindings(name, found.versionOutput), ...findings];
   }
   // Envoy is started by someone else.
   if (running !== undefined) return findings;
@@ -48,8 +48,8 @@ export function judgeEnvoy(found: EnvoyFound, running: string | undefined): read
 function versionFindings(name: string, says: string): readonly Finding[] {
   const version = versionIn(says);
   if (version === undefined) {
-    const said = says.trim().slice(0, 80);
-    return [wrong("warning", "UMB0404", `${name} reports an unknown version: "${said}"`)];
+    const versionOutput = says.trim().slice(0, 80);
+    return [wrong("warning", "UMB0404", `${name} reports an unknown version: "${versionOutput}"`)];
   }
   const text = versionText(version);
   const findings: Finding[] = [];
@@ -58,7 +58,7 @@ function versionFindings(name: string, says: string): readonly Finding[] {
     const message = `${name} is ${text}: the bootstrap is for Envoy 1.40`;
     findings.push(wrong(isOld ? "warning" : "info", "UMB0404", message));
   }
-  for (const { id, what, fixedIn } of holdFor(version, envoyAdvisories, 2)) {
+  for (const { id, what, fixedIn } of affecting(version, envoyAdvisories, 2)) {
     const remedy = `update Envoy to ${orLater(fixedIn)}`;
     findings.push(
       wrong("warning", "UMB0405", `${name} is ${text}, which has ${id}: ${what}`, remedy),

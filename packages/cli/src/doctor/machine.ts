@@ -1,5 +1,5 @@
 import { availableParallelism, totalmem } from "node:os";
-import { holdFor, nodeAdvisories } from "./advisories.ts";
+import { affecting, nodeAdvisories } from "./advisories.ts";
 import { areaOf, type Finding } from "./finding.ts";
 import { isOlder, type Version, versionIn } from "./version.ts";
 
@@ -58,7 +58,7 @@ function nodeFindings({ node }: Machine): readonly Finding[] {
     const message = `Node ${node} is older than 22.19`;
     return [wrong("error", "UMB0401", message)];
   }
-  const flaws = holdFor(version, nodeAdvisories, 1);
+  const flaws = affecting(version, nodeAdvisories, 1);
   if (flaws.length === 0) return [ok(`Node ${node}`)];
   return flaws.map(({ id, what, fixedIn }) =>
     wrong(

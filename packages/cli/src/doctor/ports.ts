@@ -7,7 +7,7 @@ export interface WantedPort {
   readonly port: number;
   readonly owner: "sidecar" | "envoy" | "listener";
   /** `listener "http"`, `the sidecar's gRPC server`. */
-  readonly who: string;
+  readonly user: string;
   /** How to choose another port. */
   readonly remedy: string;
   /** Set if Umbra itself is known to listen there. */
@@ -34,38 +34,38 @@ export function judgePorts(
 ): readonly Finding[] {
   const takenBy = new Map<number, string>();
   return wanted.map((each, index) => {
-    const { port, who, remedy } = each;
+    const { port, user, remedy } = each;
     const other = takenBy.get(port);
-    takenBy.set(port, other ?? who);
+    takenBy.set(port, other ?? user);
     return other === undefined
       ? judgePort(each, states[index] ?? "free")
-      : taken(`port ${port} is used by both ${other} and ${who}`, remedy);
+      : taken(`port ${port} is used by both ${other} and ${user}`, remedy);
   });
 }
 
-function judgePort({ host, port, who, remedy, heldBy }: WantedPort, state: PortState): Finding {
+function judgePort({ host, port, user, remedy, heldBy }: WantedPort, state: PortState): Finding {
   const where = host === "0.0.0.0" || host === "::" ? `port ${port}` : `${host}:${port}`;
-  if (state === "free") return ok(`${where} is free for ${who}`);
-  if (heldBy !== undefined) return ok(`${where} is used by ${heldBy}: ${who}`);
+  if (state === "free") return ok(`${where} is free for ${user}`);
+  if (heldBy !== undefined) return ok(`${where} is used by ${heldBy}: ${user}`);
   switch (state) {
     case "EADDRINUSE":
       return taken(
-        `${where} is in use, but ${who} needs it`,
+        `${where} is in use, but ${user} needs it`,
         `stop the process that listens there, or ${remedy}`,
       );
     case "EACCES":
       return taken(
-        `this user may not listen on ${where}, but ${who} needs it`,
+        `this user may not listen on ${where}, but ${user} needs it`,
         `${remedy}, or give Envoy CAP_NET_BIND_SERVICE`,
       );
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
       return taken(
-        `${host} is not an address of this machine, but ${who} should listen on it`,
+        `${host} is not an address of this machine, but ${user} should listen on it`,
         "use an address of this machine, or 0.0.0.0 for all",
       );
     default:
-      return taken(`can't listen on ${where} for ${who}: ${state}`, remedy);
+      return taken(`can't listen on ${where} for ${user}: ${state}`, remedy);
   }
 }
 

@@ -15,7 +15,7 @@ export interface Running {
 }
 
 /** Queries the admin interfaces of a sidecar and an Envoy, if they run. */
-export async function lookAtRunning(
+export async function checkRunning(
   { admin, envoyAdmin }: { readonly admin: string; readonly envoyAdmin: string },
   timeoutMs: number,
 ): Promise<Running> {

@@ -16,7 +16,7 @@ export interface SidecarLink {
 const { ok, wrong } = areaOf("sidecar");
 
 /** Runs Envoy's health check against a sidecar, over the same socket and with the same certificates. */
-export async function lookAtSidecar(link: SidecarLink, timeoutMs: number): Promise<Finding> {
+export async function checkSidecar(link: SidecarLink, timeoutMs: number): Promise<Finding> {
   const { address, tls } = link;
   const how =
     tls === undefined ? "" : tls.caFile === undefined ? " over unverified TLS" : " over TLS";
@@ -38,7 +38,7 @@ type Health =
 const service = Buffer.from("envoy.service.ext_proc.v3.ExternalProcessor");
 
 /** A gRPC-framed HealthCheckRequest: one string field with number 1. */
-const question = Buffer.concat([
+const healthRequest = Buffer.concat([
   Buffer.from([0, 0, 0, 0, service.length + 2, 0x0a, service.length]),
   service,
 ]);
@@ -53,7 +53,7 @@ async function healthOf(link: SidecarLink, timeoutMs: number): Promise<Health> {
   try {
     client = clientOf(link);
     const { headers, body } = await client.request({
-      ...{ path: "/grpc.health.v1.Health/Check", method: "POST", body: question, signal },
+      ...{ path: "/grpc.health.v1.Health/Check", method: "POST", body: healthRequest, signal },
       headers: { "content-type": "application/grpc", te: "trailers" },
     });
     const answer = Buffer.from(await body.arrayBuffer());

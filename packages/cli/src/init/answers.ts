@@ -33,7 +33,7 @@ export interface Question<T> {
   readonly placeholder?: string;
   readonly read: (typed: string) => Answer<T>;
   /** The default value. */
-  readonly otherwise: T;
+  readonly defaultText: T;
   /** False: don't prompt for it. True when absent. */
   readonly isAsked?: boolean;
 }
@@ -43,41 +43,46 @@ export type Ask = <T>(question: Question<T>) => Promise<T>;
 export const defaults = { percent: 100, port: 8_080 } as const;
 
 /** Collects all answers, in the order of the prompts. Flags and prompts use the same code. */
-export async function answersBy(given: Given, ask: Ask): Promise<Answers> {
+export async function collectAnswers(given: Given, ask: Ask): Promise<Answers> {
   const primary = await ask({
-    ...{ flag: "--primary", given: given.primary, read: endpoints, otherwise: [] },
+    ...{ flag: "--primary", given: given.primary, read: endpoints, defaultText: [] },
     message: "Primary endpoints, which answer clients",
     placeholder: "10.0.0.1:8000,10.0.0.2:8000",
   });
   const shadow = await ask({
-    ...{ flag: "--shadow", given: given.shadow, otherwise: [] },
+    ...{ flag: "--shadow", given: given.shadow, defaultText: [] },
     read: (typed) => shadowEndpoints(typed, primary),
     message: "Shadow endpoints (empty for none)",
     placeholder: "10.0.1.1:8000",
   });
   const hasShadow = shadow.length > 0;
   const model = await ask({
-    ...{ flag: "--model", given: given.model, read: modelName, otherwise: undefined },
+    ...{ flag: "--model", given: given.model, read: modelName, defaultText: undefined },
     message: "Model that clients request (empty for any)",
   });
   const shadowModel = await ask({
-    ...{ flag: "--shadow-model", given: given.shadowModel, read: modelName, otherwise: undefined },
+    ...{
+      flag: "--shadow-model",
+      given: given.shadowModel,
+      read: modelName,
+      defaultText: undefined,
+    },
     message: "Model that the shadow serves (empty for the same)",
     placeholder: model ?? "",
     isAsked: hasShadow && model !== undefined,
   });
   const percent = await ask({
-    ...{ flag: "--percent", given: given.percent, read: share, otherwise: defaults.percent },
+    ...{ flag: "--percent", given: given.percent, read: share, defaultText: defaults.percent },
     message: "Percentage of requests to mirror",
     isAsked: hasShadow,
   });
   const hostname = await ask({
-    ...{ flag: "--hostname", given: given.hostname, read: host, otherwise: undefined },
+    ...{ flag: "--hostname", given: given.hostname, read: host, defaultText: undefined },
     message: "Hostname in client requests (empty for any)",
     placeholder: "chat.example.com",
   });
   const port = await ask({
-    ...{ flag: "--port", given: given.port, read: portNumber, otherwise: defaults.port },
+    ...{ flag: "--port", given: given.port, read: portNumber, defaultText: defaults.port },
     message: "Port that clients connect to",
   });
   return { primary, shadow, model, shadowModel, percent, hostname, port };

@@ -10,10 +10,10 @@ export interface Terminal {
 }
 
 /** Prompts for missing values. Throws CommandError if the user cancels. */
-export function asking(terminal: Terminal): Ask {
-  return async ({ given, message, placeholder, read, otherwise, isAsked = true }) => {
-    if (given === undefined && !isAsked) return otherwise;
-    const fallback = typeof otherwise === "number" ? String(otherwise) : "";
+export function promptOn(terminal: Terminal): Ask {
+  return async ({ given, message, placeholder, read, defaultText, isAsked = true }) => {
+    if (given === undefined && !isAsked) return defaultText;
+    const fallback = typeof defaultText === "number" ? String(defaultText) : "";
     const typed =
       given ??
       (await text({

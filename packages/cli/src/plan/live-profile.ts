@@ -2,7 +2,7 @@ import type { TrafficProfile } from "@umbra/shadow";
 import { defined } from "@umbra/shadow/defined";
 import { CommandError } from "../errors.ts";
 import type { Io } from "../io.ts";
-import { askAdmin } from "../process/admin-client.ts";
+import { queryAdmin } from "../process/admin-client.ts";
 
 export interface LiveProfile {
   /** Eligible requests at the primary. */
@@ -12,7 +12,7 @@ export interface LiveProfile {
 
 /** Reads the traffic profile from a running sidecar's reports. Uses the candidate with the most pairs. */
 export async function liveProfile(admin: string, io: Io): Promise<LiveProfile> {
-  const { reports } = await askAdmin(admin, "/v1/report", { signal: io.signal });
+  const { reports } = await queryAdmin(admin, "/v1/report", { signal: io.signal });
   const [report] = reports.toSorted((a, b) => b.funnel.paired - a.funnel.paired);
   if (report === undefined || report.evaluation.elapsed_s <= 0) {
     throw new CommandError(

@@ -13,7 +13,7 @@ export const adminFlag: TypedFlag<string> = flag(
 );
 
 /** Reads from a sidecar's admin interface. Throws CommandError with advice, or OutcomeError if `signal` is aborted. */
-export function askAdmin<Path extends AdminPath>(
+export function queryAdmin<Path extends AdminPath>(
   admin: string,
   path: Path,
   { query, ...limits }: { readonly query?: URLSearchParams; readonly signal?: AbortSignal } = {},
@@ -25,7 +25,7 @@ export function askAdmin<Path extends AdminPath>(
 }
 
 export function isReady(admin: string): Promise<boolean> {
-  return askAdmin(admin, "/readyz").then(
+  return queryAdmin(admin, "/readyz").then(
     () => true,
     () => false,
   );

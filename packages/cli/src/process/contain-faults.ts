@@ -12,7 +12,7 @@ export interface FaultOptions {
 }
 
 /** This many faults within a minute are systematic: let the supervisor restart the process. */
-const mostFaults = 20;
+const maxFaults = 20;
 const withinMs = 60_000;
 
 /**
@@ -29,8 +29,8 @@ export function containFaults(from: EventEmitter, options: FaultOptions): () => 
     recent = [...recent.filter((each) => nowMs - each < withinMs), nowMs];
     onFault();
     log.error({ err }, "uncaught error; the sidecar keeps running. Please report this");
-    if (recent.length <= mostFaults) return;
-    log.fatal(`exiting after more than ${mostFaults} uncaught errors within a minute`);
+    if (recent.length <= maxFaults) return;
+    log.fatal(`exiting after more than ${maxFaults} uncaught errors within a minute`);
     exit(1);
   };
   const events = ["uncaughtException", "unhandledRejection"] as const;

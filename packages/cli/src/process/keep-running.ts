@@ -18,22 +18,22 @@ export interface KeepRunningOptions {
 /** Times in ms. */
 export interface RestartLimits {
   /** A process that ends earlier than this counts as a failed start. */
-  readonly soonMs: number;
+  readonly minLifeMs: number;
   /** Give up after this many failed starts in a row. */
-  readonly maxSoonEnds: number;
+  readonly maxFailedStarts: number;
   /** Delay before the first restart; doubles with each further one. */
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
   /** A process that ran for this long is healthy: the delay starts again at `firstDelayMs`. */
-  readonly wellMs: number;
+  readonly healthyMs: number;
 }
 
 const defaultRestartLimits: RestartLimits = {
-  soonMs: 5_000,
-  maxSoonEnds: 4,
+  minLifeMs: 5_000,
+  maxFailedStarts: 4,
   firstDelayMs: 200,
   maxDelayMs: 10_000,
-  wellMs: 30_000,
+  healthyMs: 30_000,
 };
 
 export interface KeptProcess {
@@ -63,14 +63,15 @@ export function keepRunning(options: KeepRunningOptions): KeptProcess {
       const end = await child.ended;
       if (signal.aborted) return undefined;
       const livedMs = performance.now() - startedMs;
-      soonEnds = livedMs < limits.soonMs ? soonEnds + 1 : 0;
-      if (livedMs >= limits.wellMs) restarts = 0;
+      soonEnds = livedMs < limits.minLifeMs ? soonEnds + 1 : 0;
+      if (livedMs >= limits.healthyMs) restarts = 0;
       const ended = `${name} ended (${end.words})`;
       const last = lastWords(child);
       if (options.isRestarted === false || (options.mayEndCleanly === true && end.isClean)) {
         return { words: `${ended}; ${last}` };
       }
-      if (soonEnds >= limits.maxSoonEnds) return { words: gaveUpWords(ended, soonEnds, last) };
+      if (soonEnds >= limits.maxFailedStarts)
+        return { words: giveUpMessage(ended, soonEnds, last) };
       const delayMs = Math.min(limits.maxDelayMs, limits.firstDelayMs * 2 ** restarts);
       restarts += 1;
       say(`${ended}; restarting it in ${delayMs / 1_000} s; ${last}`);
@@ -109,7 +110,7 @@ function startedBy(start: () => Child): Child {
   }
 }
 
-function gaveUpWords(ended: string, times: number, last: string): string {
+function giveUpMessage(ended: string, times: number, last: string): string {
   return `${ended} soon after its start, ${times} times in a row; giving up. Check for a port that is in use, or a bootstrap or flag that it rejects; ${last}`;
 }
 

@@ -86,7 +86,7 @@ export function gatewayOptions(
     namespace: destinationNamespace,
     subsetNamespace,
     mayOverrideMode: modeOverride,
-    unsaidMode: bodyMode === undefined ? undefined : bodyModes[bodyMode],
+    defaultBodyMode: bodyMode === undefined ? undefined : bodyModes[bodyMode],
   });
   return { gateway, ...defined({ fallbacks }) };
 }
@@ -108,7 +108,7 @@ function poolNamed(name: string, { pools }: Topology): string {
   }
   if (pool.picker === "none") {
     throw new UsageError(
-      `--pool: Umbra does not pick in "${name}", because its annotation umbra.dev/picker is none`,
+      `--pool: Umbra does not pick in "${name}", because of its annotation umbra.dev/picker: none`,
     );
   }
   return pool.name;

@@ -29,7 +29,7 @@ export interface TrafficMix {
 }
 
 /** @param random uniform in [0, 1) */
-export function drawn(mix: TrafficMix, random: () => number): ChatRequest {
+export function drawRequest(mix: TrafficMix, random: () => number): ChatRequest {
   return {
     model: mix.models[Math.floor(random() * mix.models.length)] as string,
     promptTokens: skewedLength(mix.promptTokens, random),

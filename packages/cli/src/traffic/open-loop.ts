@@ -3,7 +3,7 @@ import { createRandom } from "@umbra/shadow/statistics";
 import { Agent } from "undici";
 import type { Io } from "../io.ts";
 import { progressLine } from "../progress-line.ts";
-import { type ChatRequest, chatBody, drawn, type TrafficMix } from "./chat-request.ts";
+import { type ChatRequest, chatBody, drawRequest, type TrafficMix } from "./chat-request.ts";
 import { type Answer, type ChatTarget, sendChat } from "./send.ts";
 
 export interface OpenLoopOptions {
@@ -65,7 +65,7 @@ export async function openLoop(options: OpenLoopOptions): Promise<LoadResult> {
       skipped++;
       continue;
     }
-    const request = drawn(options.mix, random);
+    const request = drawRequest(options.mix, random);
     count++;
     const one = sendChat(http, target, chatBody(request), signal).then((answer) => {
       sent.push({ request, answer });

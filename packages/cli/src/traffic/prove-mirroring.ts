@@ -1,6 +1,6 @@
 import type { Pair } from "@umbra/shadow";
 import { Agent } from "undici";
-import { askAdmin } from "../process/admin-client.ts";
+import { queryAdmin } from "../process/admin-client.ts";
 import { waitUntil } from "../process/wait-until.ts";
 import { type Answer, type ChatTarget, sendChat } from "./send.ts";
 
@@ -38,7 +38,7 @@ export async function proveMirroring(options: ProofOptions): Promise<readonly Ch
   await http.destroy();
   const ids = new Set(answers.flatMap(({ requestId }) => requestId ?? []));
   const pairsOf = async () => {
-    const { pairs } = await askAdmin(admin, "/v1/pairs", { signal });
+    const { pairs } = await queryAdmin(admin, "/v1/pairs", { signal });
     return pairs.filter(({ requestId }) => ids.has(requestId));
   };
   const areAllPaired = async () => {

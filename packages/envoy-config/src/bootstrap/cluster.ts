@@ -1,7 +1,7 @@
-import { type CopyBounds, copyBounds, shadowPieceBytes } from "../copy-bounds.ts";
 import { reasonOf } from "../envoy-settings.ts";
 import { allPrimaryPools, backendsOf, isRendered, poolsByName, routesOf } from "../queries.ts";
 import type { Mirror, Pool, Topology } from "../topology.ts";
+import { shadowPieceBytes, type TwinLimits, twinLimits } from "../twin-limits.ts";
 import { envoyAddress } from "./address.ts";
 import { breakers, httpOptions, loadAssignment, shadowBuffer } from "./cluster-parts.ts";
 import { because, builtIn, duration, type EnvoyObject, type Reasoned } from "./envoy-object.ts";
@@ -27,7 +27,7 @@ export function clusters(topology: Topology, options: BootstrapOptions): readonl
     .flatMap(backendsOf)
     .some(({ kind }) => kind === "invalid");
   const pools = poolsByName(topology);
-  const bounds = copyBounds(topology, options);
+  const bounds = twinLimits(topology, options);
   const shadows = topology.mirrors.filter(isRendered).flatMap((mirror) => {
     const [pool, bound] = [pools.get(mirror.pool), bounds.get(mirror.name)];
     if (pool === undefined || bound === undefined) return [];
@@ -59,7 +59,7 @@ function primaryCluster(pool: Pool, options: BootstrapOptions): EnvoyObject {
 function shadowCluster(
   mirror: Mirror,
   pool: Pool,
-  bound: CopyBounds,
+  bound: TwinLimits,
   options: BootstrapOptions,
 ): EnvoyObject {
   const name = shadowClusterName(mirror.name);
@@ -67,7 +67,7 @@ function shadowCluster(
   const buffer = options.plainMirror
     ? because(shadowBuffer, options.maxBodyBytes)
     : because(shadowPiece, shadowPieceBytes);
-  return poolCluster({ name, pool, maxStreamMs }, options, copyLimits(bound.copies, buffer));
+  return poolCluster({ name, pool, maxStreamMs }, options, copyLimits(bound.maxTwins, buffer));
 }
 
 const shadowPiece =
@@ -91,7 +91,7 @@ function poolCluster(
 }
 
 /** Creates the cluster that leads into the shadow lane. Its buffer holds the largest body if the lane stalls. */
-function laneCluster(mirror: Mirror, bound: CopyBounds, options: BootstrapOptions): EnvoyObject {
+function laneCluster(mirror: Mirror, bound: TwinLimits, options: BootstrapOptions): EnvoyObject {
   const { name } = mirror;
   const cluster = laneClusterName(name);
   const address = {
@@ -101,7 +101,7 @@ function laneCluster(mirror: Mirror, bound: CopyBounds, options: BootstrapOption
     ...named(cluster),
     type: "STATIC",
     connect_timeout: timeSetting(options, "connectTimeoutMs"),
-    ...copyLimits(bound.copies, because(reasonOf("maxShadowBodyBytes"), bound.bodyBytes)),
+    ...copyLimits(bound.maxTwins, because(reasonOf("maxShadowBodyBytes"), bound.bodyBytes)),
     transport_socket: builtIn("transport_sockets.internal_upstream", "InternalUpstreamTransport", {
       transport_socket: builtIn("transport_sockets.raw_buffer", "RawBuffer"),
     }),

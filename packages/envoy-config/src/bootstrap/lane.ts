@@ -1,6 +1,6 @@
-import { laneBufferBytes } from "../copy-bounds.ts";
 import { isRendered, poolsByName } from "../queries.ts";
 import type { Mirror, Pool, Topology } from "../topology.ts";
+import { laneBufferBytes } from "../twin-limits.ts";
 import { accessLog, answerLogs } from "./access-log.ts";
 import { bandwidthFilter, bandwidthLimit } from "./bandwidth.ts";
 import { headerLimit } from "./client-guards.ts";

@@ -1,4 +1,4 @@
-import { inTurn } from "../header-modifier.ts";
+import { combineModifiers } from "../header-modifier.ts";
 import { ruleName } from "../names.ts";
 import { isRendered, mirrorsOf } from "../queries.ts";
 import { withoutLastSlash } from "../rewritten-path.ts";
@@ -174,8 +174,8 @@ function routeChanges({ requestHeaders, responseHeaders }: Route): EnvoyObject {
 function backendChanges(from: Route, filters: BackendFilters | undefined): EnvoyObject {
   const { requestHeaders = noChange, responseHeaders = noChange } = filters ?? {};
   return {
-    ...headerChanges(inTurn(from.requestHeaders, requestHeaders), "request"),
-    ...headerChanges(inTurn(from.responseHeaders, responseHeaders), "response"),
+    ...headerChanges(combineModifiers(from.requestHeaders, requestHeaders), "request"),
+    ...headerChanges(combineModifiers(from.responseHeaders, responseHeaders), "response"),
     ...backendHost(from, filters),
   };
 }

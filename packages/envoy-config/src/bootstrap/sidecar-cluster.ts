@@ -1,5 +1,5 @@
-import { streamWindowBytes } from "../copy-bounds.ts";
 import { reasonOf } from "../envoy-settings.ts";
+import { streamWindowBytes } from "../twin-limits.ts";
 import { breakers, grpcCluster } from "./cluster-parts.ts";
 import { because, duration, type EnvoyObject, type Reasoned } from "./envoy-object.ts";
 import { observerClusters, pickerCluster } from "./names.ts";

@@ -18,7 +18,7 @@ import { usedServices } from "./used-services.ts";
 export function lintLeftOut({ topology, resources }: LintInput, report: Report): void {
   const served = servedOf(topology, resources);
   for (const each of resources.unread) {
-    const concerned = runsOrWatches(each) ? undefined : concernedBy(each, served);
+    const concerned = runsOrWatches(each) ? undefined : relationTo(each, served);
     // A kind that looks misspelled is reported as such.
     const isSlip = each.meant !== undefined && protectionOf(each) === undefined;
     if (concerned === undefined || isSlip) reportUnconcerned(each, report);
@@ -156,7 +156,7 @@ function gatewayPodLabels(name: string, className: string): Readonly<Record<stri
 }
 
 /** Describes how an object affects something that Umbra serves: `targets Gateway "gw"`. */
-function concernedBy(from: UnreadResource, served: readonly Served[]): string | undefined {
+function relationTo(from: UnreadResource, served: readonly Served[]): string | undefined {
   const { targets, selectors, hosts, namespace } = from;
   const scope = scopeOf(from);
   const isEverywhere =

@@ -31,7 +31,10 @@ const namespaceWide: Readonly<Record<string, string>> = {
 };
 
 /** Group and kind names come from files and may equal property names that every object has. */
-function own<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+function ownProperty<T>(
+  record: Readonly<Record<string, T>> | undefined,
+  name: string,
+): T | undefined {
   return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
@@ -52,8 +55,8 @@ const protectiveFilter =
 export function protectionOf({ group, kind, fields, filters }: UnreadResource): string | undefined {
   // The cluster enforces network policies, regardless of the gateway.
   if (runningGroups.has(group) || /(?:Monitor(?:ing)?|Scrape|NetworkPolicy)$/.test(kind)) return;
-  if (own(own(protectiveKinds, group), kind) !== undefined) return kind;
-  if (own(namespaceWide, group) !== kind && protectiveName.test(kind)) return kind;
+  if (ownProperty(ownProperty(protectiveKinds, group), kind) !== undefined) return kind;
+  if (ownProperty(namespaceWide, group) !== kind && protectiveName.test(kind)) return kind;
   const found = [
     ...fields.filter((field) => protectiveField.test(field)),
     ...filters.filter((filter) => protectiveFilter.test(filter)),
@@ -63,8 +66,8 @@ export function protectionOf({ group, kind, fields, filters }: UnreadResource): 
 
 /** Returns what an object without targets and selectors applies to; undefined: nothing. */
 export function scopeOf({ group, kind }: UnreadResource): Scope | undefined {
-  if (own(namespaceWide, group) === kind) return "namespace";
-  const scope = own(own(protectiveKinds, group), kind);
+  if (ownProperty(namespaceWide, group) === kind) return "namespace";
+  const scope = ownProperty(ownProperty(protectiveKinds, group), kind);
   return scope === "targets alone" ? undefined : scope;
 }
 

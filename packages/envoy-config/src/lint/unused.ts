@@ -9,7 +9,7 @@ import type { LintInput } from "./lint-input.ts";
 export function lintUnused(input: LintInput, report: Report): void {
   lintPools(input, report);
   lintListeners(input, report);
-  lintSpeakers(input, report);
+  lintUnknownPools(input, report);
 }
 
 function lintPools({ topology, resources }: LintInput, report: Report): void {
@@ -36,7 +36,7 @@ function lintListeners({ topology, resources }: LintInput, report: Report): void
 }
 
 /** Reports resources that name an unknown pool. */
-function lintSpeakers({ resources }: LintInput, report: Report): void {
+function lintUnknownPools({ resources }: LintInput, report: Report): void {
   const pools = byResource(resources.pools);
   const speakers = [
     ...resources.models.map((each) => ({ ...each, kind: "InferenceModel" })),

@@ -1,5 +1,4 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { attempted } from "../attempted.ts";
 import type { Certificate } from "../certificate.ts";
 import { conditionOf } from "../conditions.ts";
 import { byResource } from "../resource-map.ts";
@@ -12,6 +11,7 @@ import type {
   Resources,
   Secret,
 } from "../resources/resources.ts";
+import { tryOrUndefined } from "../try-or-undefined.ts";
 import { mayRefer } from "./grants.ts";
 
 export interface CertificateResolver {
@@ -102,7 +102,7 @@ function pairIn({ certificate, privateKey }: Secret): Certificate | { readonly p
   if (privateKey === undefined) return { problem: "has no `tls.key`" };
   const leaf = certificateIn(certificate);
   if (leaf === undefined) return { problem: "has no PEM certificate in `tls.crt`" };
-  const key = attempted(() => createPrivateKey(privateKey));
+  const key = tryOrUndefined(() => createPrivateKey(privateKey));
   if (key === undefined) return { problem: "has no PEM key without a password in `tls.key`" };
   if (!leaf.checkPrivateKey(key)) {
     return { problem: "has a key in `tls.key` that does not belong to its certificate" };
@@ -112,5 +112,5 @@ function pairIn({ certificate, privateKey }: Secret): Certificate | { readonly p
 
 /** Undefined if the text is not a certificate. */
 export function certificateIn(pem: string): X509Certificate | undefined {
-  return attempted(() => new X509Certificate(pem));
+  return tryOrUndefined(() => new X509Certificate(pem));
 }

@@ -1,5 +1,4 @@
 import { LineCounter } from "yaml";
-import { attempted } from "../attempted.ts";
 import { isSameResource, resourceName } from "../resource-ref.ts";
 import { parseDocuments } from "../resources/documents.ts";
 import type { Place, Report } from "../resources/report.ts";
@@ -10,6 +9,7 @@ import type {
   PickerDeployment,
   Resources,
 } from "../resources/resources.ts";
+import { tryOrUndefined } from "../try-or-undefined.ts";
 import { type CheckPickerConfig, pathText } from "./picking.ts";
 
 /** An EndpointPickerConfig embedded as text in a ConfigMap. */
@@ -157,7 +157,9 @@ function parsedValue(text: string): unknown {
   for (const parsed of parseDocuments(text, new LineCounter())) {
     if ("problem" in parsed) return undefined;
     // The parser throws on too many aliases.
-    const value: unknown = attempted(() => parsed.document.toJS({ maxAliasCount: 100 }) as unknown);
+    const value: unknown = tryOrUndefined(
+      () => parsed.document.toJS({ maxAliasCount: 100 }) as unknown,
+    );
     if (value !== null && value !== undefined) return value;
   }
   return undefined;

@@ -23,7 +23,7 @@ export function resolveEnvoy(
   report: Report,
 ): ResolvedEnvoy {
   const [held, ...others] = inOrder(resources.envoySettings);
-  for (const other of others) tellSecond("EnvoySettings", other, held, report);
+  for (const other of others) reportDuplicate("EnvoySettings", other, held, report);
   const settings = { ...defaultEnvoySettings, ...held?.settings, ...flags };
   const proxy = heldProxy(resources, report);
   const { change, operationPlaces = [] } = proxy ?? {};
@@ -51,7 +51,7 @@ function heldProxy(
     } else if (!named.includes(proxy)) named.push(proxy);
   }
   const [held, ...others] = refs.length > 0 ? named : inOrder(envoyProxies);
-  for (const other of others) tellSecond("EnvoyProxy", other, held, report);
+  for (const other of others) reportDuplicate("EnvoyProxy", other, held, report);
   for (const proxy of envoyProxies) {
     if (proxy === held || others.includes(proxy)) continue;
     const message = `no Gateway in the files uses EnvoyProxy "${resourceName(proxy)}"`;
@@ -64,7 +64,7 @@ function inOrder<T extends Meta>(resources: readonly T[]): readonly T[] {
   return resources.toSorted((a, b) => compare(a.namespace, b.namespace) || compare(a.name, b.name));
 }
 
-function tellSecond(kind: string, second: Meta, held: Meta | undefined, report: Report): void {
+function reportDuplicate(kind: string, second: Meta, held: Meta | undefined, report: Report): void {
   const message = `${kind} "${resourceName(second)}" has no effect: there is only one Envoy, which uses "${held === undefined ? "" : resourceName(held)}"`;
   report("error", "UMB0240", second.place, message);
 }

@@ -6,19 +6,25 @@ import type { Report } from "../resources/report.ts";
 import type { InferenceModel, InferencePool } from "../resources/resources.ts";
 import type { Model, Pool } from "../topology.ts";
 import type { EndpointFinder } from "./endpoints.ts";
-import { askedPickMode } from "./pick-mode.ts";
-import { byAge, objectivesOf, type PoolSpeakers, pickerConfigOf, rewritesOf } from "./picking.ts";
+import { requestedPickMode } from "./pick-mode.ts";
+import {
+  byAge,
+  objectivesOf,
+  pickerConfigOf,
+  type ResourcesByPool,
+  rewritesOf,
+} from "./picking.ts";
 import type { PoolParts } from "./pool-parts.ts";
 import { pickerOf } from "./pool-picker.ts";
 
 export function inferencePool(from: InferencePool, parts: PoolParts): Pool {
-  const { finder, tls, metricsPlaces, pickModes, speakers, report } = parts;
+  const { finder, tls, metricsPlaces, pickModes, resourcesByPool, report } = parts;
   const endpoints = finder.ofPool(from) ?? [];
   if (endpoints.length === 0) {
     const message = `InferencePool "${from.name}" has no known endpoints, so its requests get 503`;
     report("warning", "UMB0205", from.place, message);
   }
-  const models = modelsOf(from, speakers, report);
+  const models = modelsOf(from, resourcesByPool, report);
   return {
     name: resourceName(from),
     kind: "InferencePool",
@@ -26,15 +32,15 @@ export function inferencePool(from: InferencePool, parts: PoolParts): Pool {
     resourceName: from.name,
     endpoints,
     ...pickerOf(from, parts),
-    ...askedPickMode(from, models, pickModes),
+    ...requestedPickMode(from, models, pickModes),
     failureMode: from.failureMode,
     protocol: from.protocol,
     ...tls.ofPool(from),
     models,
     endpointLabels: labelsOf(from, endpoints, finder),
     ...metricsPlaces(from, endpoints, finder.podOf),
-    rewrites: rewritesOf(from, speakers),
-    objectives: objectivesOf(from, speakers),
+    rewrites: rewritesOf(from, resourcesByPool),
+    objectives: objectivesOf(from, resourcesByPool),
     ...pickerConfigOf(from, parts.resources),
   };
 }
@@ -61,7 +67,11 @@ function labelsOf(
   return Object.fromEntries(made);
 }
 
-function modelsOf(from: InferencePool, { models }: PoolSpeakers, report: Report): readonly Model[] {
+function modelsOf(
+  from: InferencePool,
+  { models }: ResourcesByPool,
+  report: Report,
+): readonly Model[] {
   const first = new Map<string, InferenceModel>();
   for (const model of (models.get(from) ?? []).toSorted(byAge)) {
     const { modelName } = model;

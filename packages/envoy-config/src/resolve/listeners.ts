@@ -50,7 +50,7 @@ export function resolveListeners(
   );
   reportConflicts(byPort, report);
   const attach = createAttacher(all, resources);
-  const isOwn = ownership(byPort);
+  const isOwn = ownershipOf(byPort);
   for (const route of resources.routes) {
     const ranked = resolveRoutes(route, resolvers, report);
     const attached = attachRoute(route, attach, report);
@@ -75,7 +75,7 @@ export function resolveListeners(
 }
 
 /** Returns a function that checks whether a listener gets requests for a route, or other listeners on its port take them all. */
-function ownership(byPort: ByPort): (at: Attachment, route: HttpRoute) => boolean {
+function ownershipOf(byPort: ByPort): (at: Attachment, route: HttpRoute) => boolean {
   const onPort = new Map(
     [...byPort.values()].flatMap((attachments) => {
       const hostnames = new Set(attachments.map(({ hostname }) => hostname));

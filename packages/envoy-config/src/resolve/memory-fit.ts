@@ -3,8 +3,8 @@ import {
   heldRequestBytes,
   isSidecarUsed,
   leastHeldBytes,
-  type MemoryBound,
-  memoryBounds,
+  type MemoryLimit,
+  memoryLimits,
   sum,
 } from "../memory.ts";
 import { bytesText } from "../quantity.ts";
@@ -14,7 +14,7 @@ import type { Topology } from "../topology.ts";
 /** Reports limits that together exceed `maxHeap` or `sidecarMemory`. */
 export function checkMemory(topology: Topology, place: Place, report: Report): void {
   const { settings } = topology.envoy;
-  const ofEnvoy = memoryBounds(topology).filter((each) => each.of === "envoy");
+  const ofEnvoy = memoryLimits(topology).filter((each) => each.of === "envoy");
   const copies = sum(ofEnvoy);
   const room = settings.maxHeapBytes * copiesShareOfHeap;
   if (copies > room) {
@@ -24,7 +24,7 @@ export function checkMemory(topology: Topology, place: Place, report: Report): v
   const held = heldRequestBytes(topology);
   const least = leastHeldBytes(settings);
   if (held < least && isSidecarUsed(topology)) {
-    const parts = memoryBounds(topology).filter((each) => each.of === "sidecar");
+    const parts = memoryLimits(topology).filter((each) => each.of === "sidecar");
     const others = sum(parts) - 2 * held;
     const message = `\`sidecarMemory\` (${bytesText(settings.sidecarMemoryBytes)}) leaves ${bytesText(held)} for held requests, but two requests of maximum size need ${bytesText(least)}: lower \`maxBody\`, or raise \`sidecarMemory\` to ${bytesText(others + 2 * least)}`;
     report("error", "UMB0245", place, message);
@@ -32,7 +32,7 @@ export function checkMemory(topology: Topology, place: Place, report: Report): v
 }
 
 /** Describes the largest limit and the settings that determine it. */
-function largestOf(bounds: readonly MemoryBound[]): string {
+function largestOf(bounds: readonly MemoryLimit[]): string {
   const [largest] = [...bounds].sort((a, b) => sum([b]) - sum([a]));
   if (largest === undefined) return "";
   const { what, times, bytes, setBy } = largest;

@@ -26,7 +26,7 @@ export interface PickModeOptions {
 }
 
 /** Reads the requested pick mode from a pool's annotations and flags, and where to find the model if the body is not read. */
-export function askedPickMode(
+export function requestedPickMode(
   { namespace, name, annotations, annotationPlace }: Meta,
   models: Pool["models"],
   { flags, report }: PickModeOptions,

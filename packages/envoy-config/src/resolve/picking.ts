@@ -21,13 +21,13 @@ export type CheckPickerConfig = (
 const stickyAnnotation = "umbra.dev/sticky";
 
 /** Resources that refer to pools, by InferencePool. */
-export interface PoolSpeakers {
+export interface ResourcesByPool {
   readonly models: ResourceMap<readonly InferenceModel[]>;
   readonly rewrites: ResourceMap<readonly InferenceModelRewrite[]>;
   readonly objectives: ResourceMap<readonly InferenceObjective[]>;
 }
 
-export function poolSpeakers({ models, rewrites, objectives }: Resources): PoolSpeakers {
+export function resourcesByPool({ models, rewrites, objectives }: Resources): ResourcesByPool {
   return {
     models: groupByResource(models, poolOf),
     rewrites: groupByResource(rewrites, poolOf),
@@ -42,7 +42,7 @@ function poolOf({ namespace, pool }: { readonly namespace: string; readonly pool
 /** Returns a pool's rewrites in order of precedence: exact ones first, then by age of the resource. */
 export function rewritesOf(
   pool: InferencePool,
-  { models, rewrites }: PoolSpeakers,
+  { models, rewrites }: ResourcesByPool,
 ): readonly ModelRewrite[] {
   const sticky = ({ annotations }: Meta) => ({
     isSticky: annotations[stickyAnnotation] === "session",
@@ -63,7 +63,7 @@ export function rewritesOf(
 /** Returns the pool's objectives. Names are unique within a namespace. */
 export function objectivesOf(
   pool: InferencePool,
-  { objectives }: PoolSpeakers,
+  { objectives }: ResourcesByPool,
 ): readonly Objective[] {
   return (objectives.get(pool) ?? [])
     .map(({ name, priority }) => ({ name, priority }))

@@ -3,7 +3,7 @@ import type { EndpointTlsResolver } from "./endpoint-tls.ts";
 import type { EndpointFinder } from "./endpoints.ts";
 import type { MetricsPlaces } from "./metrics-place.ts";
 import type { PickModeOptions } from "./pick-mode.ts";
-import type { PoolSpeakers } from "./picking.ts";
+import type { ResourcesByPool } from "./picking.ts";
 import type { PickerSources } from "./pool-picker.ts";
 
 export interface PoolParts extends PickerSources {
@@ -11,6 +11,6 @@ export interface PoolParts extends PickerSources {
   readonly tls: EndpointTlsResolver;
   readonly metricsPlaces: MetricsPlaces;
   readonly pickModes: PickModeOptions;
-  readonly speakers: PoolSpeakers;
+  readonly resourcesByPool: ResourcesByPool;
   readonly resources: Pick<Resources, "pickerConfigs">;
 }

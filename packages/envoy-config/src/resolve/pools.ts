@@ -11,7 +11,7 @@ import { mayRefer } from "./grants.ts";
 import { inferencePool } from "./inference-pool.ts";
 import { createMetricsPlaces } from "./metrics-place.ts";
 import type { PickModeOptions } from "./pick-mode.ts";
-import { poolSpeakers } from "./picking.ts";
+import { resourcesByPool } from "./picking.ts";
 import type { PoolParts } from "./pool-parts.ts";
 import { servicePool } from "./service-pool.ts";
 
@@ -115,7 +115,7 @@ function createPoolStore(options: PoolResolverOptions, services: ResourceMap<Ser
   const parts: PoolParts = {
     finder: createEndpointFinder({ resources, endpoints, report }),
     tls: createEndpointTlsResolver(resources, report),
-    speakers: poolSpeakers(resources),
+    resourcesByPool: resourcesByPool(resources),
     metricsPlaces: createMetricsPlaces({ flags: options.metricsPlaces, report }),
     pickModes: { flags: options.pickModes, report },
     ...{ services, pickers, resources, report },

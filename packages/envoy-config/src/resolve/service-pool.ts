@@ -2,7 +2,7 @@ import { servicePoolName } from "../names.ts";
 import type { Report } from "../resources/report.ts";
 import type { Service, ServicePort } from "../resources/resources.ts";
 import type { Pool } from "../topology.ts";
-import { askedPickMode } from "./pick-mode.ts";
+import { requestedPickMode } from "./pick-mode.ts";
 import type { PoolParts } from "./pool-parts.ts";
 
 export function servicePool(from: Service, port: ServicePort, parts: PoolParts): Pool {
@@ -18,7 +18,7 @@ export function servicePool(from: Service, port: ServicePort, parts: PoolParts):
     ...(found === undefined ? { dns: dnsOf(from, port, report) } : {}),
     picker:
       found === undefined || from.annotations["umbra.dev/picker"] === "none" ? "none" : "umbra",
-    ...askedPickMode(from, [], pickModes),
+    ...requestedPickMode(from, [], pickModes),
     failureMode: "FailOpen",
     protocol: port.protocol,
     ...tls.ofService(from, port),

@@ -1,5 +1,5 @@
 import { defined } from "@umbra/shadow/defined";
-import { inTurn } from "../header-modifier.ts";
+import { combineModifiers } from "../header-modifier.ts";
 import type { BackendRouting, RedirectFilter, RouteRule } from "../resources/resources.ts";
 import { wholeShare } from "../share-draw.ts";
 import type { Backend, Route, RouteAction, RouteShare } from "../topology.ts";
@@ -60,7 +60,7 @@ function shareOf(
     const own = backend.filters?.responseHeaders;
     return {
       requestHeaders,
-      responseHeaders: own === undefined ? responseHeaders : inTurn(responseHeaders, own),
+      responseHeaders: own === undefined ? responseHeaders : combineModifiers(responseHeaders, own),
       ...redirected(routing.redirect),
     };
   }

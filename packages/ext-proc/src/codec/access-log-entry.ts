@@ -1,24 +1,24 @@
 import { ProtocolError } from "@umbra/grpc";
 import { readLength, readVarint, skip, type WireReader, wireType } from "./wire.ts";
 
-/** What Envoy's gRPC access log says of one HTTP request, as far as an endpoint's health needs it. */
+/** Facts from Envoy's gRPC access log about one HTTP request that are needed for endpoint health. */
 export interface AccessLogEntry {
-  /** Of the endpoint that was tried last: `ip:port`; empty where none was. */
+  /** `ip:port` of the endpoint that was tried last; empty if none was. */
   readonly upstreamAddress: string;
-  /** Attempts at endpoints; 0 where there was none, or Envoy does not say. */
+  /** Number of attempts; 0 if there was none or Envoy does not report it. */
   readonly attempts: number;
-  /** 0 where no answer was sent. */
+  /** HTTP status; 0 if no answer was sent. */
   readonly status: number;
-  /** Why the answer is what it is: `via_upstream` where the endpoint has answered. */
+  /** Response code details: `via_upstream` if the endpoint answered. */
   readonly details: string;
   readonly requestId: string;
-  /** A bit for each field of Envoy's `ResponseFlags` that is set, by its number. */
+  /** Bit set of Envoy's `ResponseFlags`, by field number. */
   readonly flags: number;
-  /** Of the request's headers that the access log was told to add. */
+  /** A request header that the access log is configured to add. */
   header(name: string): string | undefined;
 }
 
-/** Numbers of the `ResponseFlags` that matter here. */
+/** Field numbers of the `ResponseFlags` that are used. */
 export const responseFlag = {
   upstreamRequestTimeout: 3,
   upstreamRemoteReset: 5,
@@ -35,7 +35,7 @@ export const responseFlag = {
 /**
  * Reads one `StreamAccessLogsMessage`, entry by entry; logs of TCP connections are skipped.
  *
- * @throws ProtocolError when the bytes are no such message
+ * @throws ProtocolError if the bytes are not a valid message
  */
 export function readAccessLog(bytes: Uint8Array, take: (entry: AccessLogEntry) => void): void {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -43,11 +43,11 @@ export function readAccessLog(bytes: Uint8Array, take: (entry: AccessLogEntry) =
   eachField(reader, buffer.length, take, readMessage);
 }
 
-/** Envoy sends 64 KiB at once, some hundred entries. */
+/** Most entries per message. Envoy sends 64 KiB at once, a few hundred entries. */
 const maxEntries = 10_000;
-/** Longer texts are cut: none that means anything is. */
+/** Longest text; longer ones are truncated. Meaningful texts are shorter. */
 const longestText = 1_024;
-/** Headers kept of one entry. */
+/** Most headers kept per entry. */
 const mostHeaders = 8;
 
 class Entry implements AccessLogEntry {
@@ -57,7 +57,7 @@ class Entry implements AccessLogEntry {
   details = "";
   requestId = "";
   flags = 0;
-  /** Names and values in turn. */
+  /** Names and values, alternating. */
   readonly headers: string[] = [];
 
   header(name: string): string | undefined {
@@ -70,16 +70,16 @@ class Entry implements AccessLogEntry {
 
 interface LogReader extends WireReader {
   readonly bytes: Buffer;
-  /** Of the address that is being read. */
+  /** Host of the address being read. */
   host: string;
   port: number;
   entriesLeft: number;
 }
 
-/** Reads one field into something. `value`: the number of a varint; of all else that is read, where it ends. */
+/** Reads one field. `value` is the number of a varint; for other fields, the offset of their end. */
 type ReadField<T> = (into: T, tag: number, value: number, reader: LogReader) => void;
 
-/** Goes through the fields of a message. There are some fifty for each request, so the readers are made once. */
+/** Iterates over the fields of a message. There are about fifty per request, so the readers are created once. */
 function eachField<T>(reader: LogReader, end: number, into: T, read: ReadField<T>): void {
   while (reader.at < end) {
     const tag = readVarint(reader);
@@ -94,7 +94,7 @@ function eachField<T>(reader: LogReader, end: number, into: T, read: ReadField<T
   if (reader.at > end) throw new ProtocolError("the message ends within a field");
 }
 
-/** Tags of fields with a length, and of numbers. */
+/** Tag of a field with a length. */
 const long = (number: number) => number * 8 + wireType.bytes;
 const short = (number: number) => number * 8 + wireType.varint;
 const messageTag = { httpLogs: long(2) } as const;
@@ -141,7 +141,7 @@ const readCommon: ReadField<Entry> = (entry, tag, value, reader) => {
   }
 };
 
-/** Of an `Address` that is a `SocketAddress` with a port's number; any other leaves nothing. */
+/** Reads an `Address` if it is a `SocketAddress` with a port number; ignores others. */
 const readAddress: ReadField<Entry> = (entry, tag, value, reader) => {
   if (tag === addressTag.socket) eachField(reader, value, entry, readSocket);
 };
@@ -174,7 +174,7 @@ const readResponse: ReadField<Entry> = (entry, tag, value, reader) => {
   else if (tag === responseTag.details) entry.details = textAt(reader, value);
 };
 
-/** A `UInt32Value`. */
+/** Reads a `UInt32Value`. */
 const readStatus: ReadField<Entry> = (entry, tag, value) => {
   if (tag === wrappedTag) entry.status = value;
 };

@@ -10,10 +10,10 @@ const endOfStreamField = 2;
 export type ChunkPhase = keyof typeof phaseField;
 
 /**
- * Writes all of a ProcessingResponse that sends a piece of a body back, up to the piece itself, so that it ends before
- * `end`; returns where it begins. Written by hand, since the generated code would copy the piece. Protobuf lets fields
- * stand in any order, so the piece can come last. It takes 32 bytes at most, which is gRPC's `maxHeadBytes`: five tags
- * with lengths of up to five bytes, and `end_of_stream`.
+ * Writes a ProcessingResponse that returns a piece of a body, up to but without the piece, so that it ends before
+ * `end`. Returns its start. Written by hand because the generated code would copy the piece. Protobuf allows any order
+ * of fields, so the piece can be last. It takes at most 32 bytes, which is gRPC's `maxHeadBytes`: five tags with
+ * lengths of up to five bytes, and `end_of_stream`.
  */
 export function writeChunkHead(
   into: Uint8Array,
@@ -22,7 +22,7 @@ export function writeChunkHead(
   bodyBytes: number,
   endOfStream: boolean,
 ): number {
-  // From the end to the beginning, since each length counts what is behind it.
+  // Written backwards, because each length includes what follows it.
   let at = end;
   let isFirst = true;
   for (const number of bytesFields) {
@@ -36,7 +36,7 @@ export function writeChunkHead(
   return writeField(into, at, phaseField[phase], bodyBytes + end - at);
 }
 
-/** Writes tag and length so that they end before `end`; returns where they begin. */
+/** Writes tag and length so that they end before `end`. Returns their start. */
 function writeField(into: Uint8Array, end: number, number: number, length: number): number {
   let size = 1;
   for (let rest = length >>> 7; rest > 0; rest >>>= 7) size++;

@@ -3,25 +3,27 @@ import type { Headers } from "../exchange.ts";
 import { readLength, readVarint, skip, type WireReader, wireType } from "./wire.ts";
 
 /**
- * Headers of a message, read when they are asked for.
+ * Creates a view of a message's headers, which are decoded on access.
  *
- * A pick asks for some ten names of all that a client sends: only their values become strings. `raw_value` wins over
- * `value`; bytes that are no UTF-8 are replaced, in this copy only.
+ * A pick needs about ten of a client's headers, and only their values are decoded. `raw_value` takes precedence over
+ * `value`. Invalid UTF-8 is replaced in the decoded value only.
  */
 export function headerList(bytes: Uint8Array, start: number, end: number): Headers {
   return new HeaderList(bytes, start, end);
 }
 
-/** Two numbers a header: where the lengths of its name and its value are written, the name's length beside its place. */
+/**
+ * Numbers per header: the offset of its name's length, combined with that length, and the offset of its value's length.
+ */
 const span = 2;
-/** Names of this length and longer ones count as one length. */
+/** Names of this length or more count as one length. */
 const longName = 255;
 const perPlace = longName + 1;
 
 class HeaderList implements Headers {
   readonly #bytes: Buffer;
   readonly #places: number[] = [];
-  /** A bit for each length of a name, modulo 32: most names that are asked for are not there, and need no search. */
+  /** A bit per name length, modulo 32. Most requested names are missing, and this avoids a search for them. */
   #lengths = 0;
   #whole: Map<string, string> | undefined = undefined;
 
@@ -75,7 +77,7 @@ class HeaderList implements Headers {
     for (const [name, value] of this.#all) take.call(self, value, name, this);
   }
 
-  /** Of a repeated name the first. */
+  /** Finds a header by name; the first one of a repeated name. */
   #find(name: string): number {
     const { length } = name;
     if ((this.#lengths & (1 << (length & 31))) === 0) return -1;
@@ -102,7 +104,7 @@ class HeaderList implements Headers {
     return this.#text(this.#places[at + 1] as number);
   }
 
-  /** The text whose length is written at `place`. */
+  /** Decodes the text whose length is at `place`. */
   #text(place: number): string {
     if (place === absent) return "";
     const reader = { bytes: this.#bytes, at: place };
@@ -116,7 +118,7 @@ class HeaderList implements Headers {
     return reader.at;
   }
 
-  /** All of them as a map: for what goes over all, which no pick does. */
+  /** All headers as a map, for iteration, which picks do not need. */
   get #all(): Map<string, string> {
     this.#whole ??= this.#decoded();
     return this.#whole;
@@ -138,12 +140,12 @@ const tagOfKey = (1 << 3) | wireType.bytes;
 const tagOfValue = (2 << 3) | wireType.bytes;
 const tagOfRawValue = (3 << 3) | wireType.bytes;
 
-/** Of a header that has no name, or no value. */
+/** Marks a missing name or value. */
 const absent = -1;
-/** Lengths that stand in one byte. */
+/** Longest length that is encoded in one byte. */
 const longestShort = 127;
 
-/** Returns the bit of the name's length. */
+/** Reads one header. Returns the bit of the name's length. */
 function readHeader(reader: WireReader, end: number, places: number[]): number {
   let keyAt = absent;
   let keyLength = 0;

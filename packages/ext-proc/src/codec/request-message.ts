@@ -7,24 +7,24 @@ import { headerList } from "./header-list.ts";
 import { readLength, readVarint, skip, type WireReader, wireType } from "./wire.ts";
 
 /**
- * A ProcessingRequest as the protocol needs it. Read by hand, since it is on every request's path: headers and bodies
- * are views of the message, metadata and attributes are decoded when they are asked for.
+ * A ProcessingRequest. Decoded by hand because it is on the hot path: headers and bodies are views of the message;
+ * metadata and attributes are decoded on access.
  */
 export interface RequestMessage {
-  /** Which part of the HTTP request or its answer this is; undefined for a part that is not known here. */
+  /** Which part of the HTTP request or its answer this is; undefined for an unknown part. */
   readonly part: MessagePart | undefined;
-  /** Of the parts that are headers or trailers. */
+  /** Headers or trailers, for those parts. */
   readonly headers: Headers;
-  /** Of the parts that are bodies: a view. */
+  /** Body, for body parts: a view of the message. */
   readonly body: Uint8Array;
   readonly endOfStream: boolean;
-  /** A copy: no answer is waited for. */
+  /** Whether the message is a copy that needs no answer. */
   readonly isCopy: boolean;
-  /** How the filter is configured; in the first message of a stream. */
+  /** Configured body modes of the filter; only in the first message of a stream. */
   readonly bodyModes: BodyModes | undefined;
-  /** Dynamic metadata that the filter forwards: a plain object for each namespace. */
+  /** Dynamic metadata forwarded by the filter: a plain object per namespace. */
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** Attributes that the filter asks for, as text. */
+  /** Attributes sent by the filter, as text. */
   readonly attributes: ReadonlyMap<string, string>;
 }
 
@@ -41,7 +41,7 @@ export interface BodyModes {
   readonly response: BodySendMode;
 }
 
-/** Reads one message. Throws ProtocolError when it is no ProcessingRequest. */
+/** Decodes one message. Throws ProtocolError if it is not a valid ProcessingRequest. */
 export function readRequestMessage(bytes: Uint8Array): RequestMessage {
   return new Message(bytes);
 }
@@ -71,7 +71,7 @@ class Message implements RequestMessage {
   #headersStart = 0;
   #headersEnd = 0;
   #headers: Headers | undefined = undefined;
-  /** Start and end of each field that is left to the generated code, its tag included. */
+  /** Start and end of each field, including its tag, that is left to the generated code. */
   #rest: number[] | undefined = undefined;
 
   constructor(bytes: Uint8Array) {
@@ -110,7 +110,7 @@ class Message implements RequestMessage {
 
   get attributes(): ReadonlyMap<string, string> {
     const read = new Map<string, string>();
-    // They come as a struct for each filter; what they say is text to us.
+    // They are sent as one struct per filter; their values are used as text.
     for (const struct of Object.values(this.#decodeRest()?.attributes ?? {})) {
       for (const [name, value] of Object.entries(struct)) {
         if (typeof value === "string" || typeof value === "number") read.set(name, String(value));
@@ -174,7 +174,7 @@ function readBodyModes(reader: WireReader, end: number): BodyModes {
   return { request, response };
 }
 
-/** A mode that is not known here is served as such: the protocol has a rule for it. */
+/** Reads a mode. Unknown values are kept: the protocol has a rule for them. */
 function readMode(reader: WireReader): BodySendMode {
   return readVarint(reader) as BodySendMode;
 }

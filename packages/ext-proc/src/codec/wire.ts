@@ -1,16 +1,19 @@
 import { ProtocolError } from "@umbra/grpc";
 
-/** Protobuf's wire format, as far as our three hot messages need it. Positions are in bytes; every read is bounded. */
+/**
+ * Reads Protobuf's wire format, as far as the three messages on the hot path need it. Positions are in bytes, and every
+ * read is bounded.
+ */
 export interface WireReader {
   readonly bytes: Uint8Array;
-  /** Where the next read begins. */
+  /** Offset of the next read. */
   at: number;
 }
 
-/** Wire types; groups (3 and 4) are in no message of ours. */
+/** Wire types. Groups (3 and 4) are not used. */
 export const wireType = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 
-/** Reads a varint as its lower 32 bits, which hold every tag, length, bool and enum. */
+/** Reads the lower 32 bits of a varint, which are enough for tags, lengths, bools and enums. */
 export function readVarint(reader: WireReader): number {
   const { bytes } = reader;
   let value = 0;
@@ -20,10 +23,10 @@ export function readVarint(reader: WireReader): number {
     if (shift < 32) value |= (byte & 0x7f) << shift;
     if (byte < 0x80) return value >>> 0;
   }
-  throw new ProtocolError("the message holds a number that is too long");
+  throw new ProtocolError("the message has a number that is too long");
 }
 
-/** Reads the length of what follows; returns where it ends, and stands at its beginning. */
+/** Reads a length and moves to the start of its field. Returns the end of the field. */
 export function readLength(reader: WireReader, end: number): number {
   const length = readVarint(reader);
   if (length > end - reader.at) throw new ProtocolError("the message ends within a field");
@@ -46,7 +49,7 @@ export function skip(reader: WireReader, type: number, end: number): void {
       reader.at += 4;
       break;
     default:
-      throw new ProtocolError("the message holds a field of a type that is not known");
+      throw new ProtocolError("the message has a field of an unknown type");
   }
   if (reader.at > end) throw new ProtocolError("the message ends within a field");
 }

@@ -1,18 +1,18 @@
 import { type Call, type Method, statusCode } from "@umbra/grpc";
 import { type AccessLogEntry, readAccessLog } from "../codec/access-log-entry.ts";
 
-/** Envoy's access log service. Each worker of an Envoy keeps one call open for as long as it lives. */
+/** Envoy's access log service. Each worker of an Envoy keeps one call open. */
 export interface AccessLogService {
   readonly methods: ReadonlyMap<string, Method>;
-  /** Ends the calls, so that the server can shut down; Envoy opens new ones elsewhere. */
+  /** Ends the calls, so that the server can shut down. Envoy opens new ones elsewhere. */
   close(): void;
 }
 
-/** As Envoy names it. Its messages are read by hand, and so there is no generated code that would know it. */
+/** Path of the service's method. Its messages are decoded by hand, so there is no generated code with the name. */
 const path = "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs";
-/** The one answer of a call, once the client has ended it. */
+/** The only answer of a call, sent after the client has ended it. */
 const emptyResponse = new Uint8Array();
-/** One for each worker and listener of an Envoy. */
+/** Most calls: one for each worker and listener of an Envoy. */
 const maxCalls = 4_096;
 
 export function createAccessLogService(take: (entry: AccessLogEntry) => void): AccessLogService {

@@ -12,13 +12,13 @@ import {
 
 export interface ProcessOptions extends PickStreamOptions {
   readonly processor: Processor;
-  /** A stream has begun, or has ended. */
+  /** Called when a stream has started or ended. */
   readonly onOpenStreams: (change: 1 | -1) => void;
   readonly onStreamStart: (kind: StreamKind) => void;
   readonly onStreamEnd: (kind: StreamKind, outcome: StreamOutcome, tookMs: number) => void;
-  /** A decision that was pending has failed: says how the call ends. */
+  /** Returns how a call ends after a pending decision has failed. */
   readonly onThrow: (cause: unknown) => Failure;
-  /** Monotonic, in ms. */
+  /** Monotonic clock, in ms. */
   readonly now: () => number;
 }
 
@@ -27,7 +27,7 @@ export function processMethod(options: ProcessOptions): Method {
   return (call) => new ProcessCall(call, options);
 }
 
-/** A class: one is made for each call, and its methods are made once. */
+/** A class, because one is created per call and its methods must not be. */
 class ProcessCall implements CallHandler, StreamInfo, Outlet {
   readonly metadata: StreamInfo["metadata"];
   readonly #call: Call;
@@ -55,7 +55,7 @@ class ProcessCall implements CallHandler, StreamInfo, Outlet {
       if (this.#picking !== undefined)
         this.#call.send(this.#picking.receive(message, bytes.length));
       else if (this.#observing?.receive(message) === true) {
-        // The server ends it as soon as there is nothing more to see: Envoy would hold it open for seconds.
+        // End the stream as soon as everything is seen: Envoy would keep it open for seconds.
         this.#endWell();
         this.#call.end();
       }
@@ -112,7 +112,7 @@ class ProcessCall implements CallHandler, StreamInfo, Outlet {
     this.#finish(isDone ? "complete" : "cancelled");
   }
 
-  /** The stream is over for us, whatever still comes. */
+  /** Ends the stream here; later events are ignored. */
   #finish(outcome: StreamOutcome): void {
     if (this.#isOver) return;
     this.#isOver = true;

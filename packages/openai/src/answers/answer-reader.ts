@@ -5,10 +5,10 @@ import { readAnswer } from "./formats/read-answer.ts";
 import { createSseLines, pieceBytes } from "./sse-lines.ts";
 import type { AnswerEvent, FinishReason } from "./token-event.ts";
 
-/** What one answer's body says, and when its tokens came. Times are the caller's clock, in ms. */
+/** Content measures of one answer's body and the times of its tokens, in ms of the caller's clock. */
 export interface AnswerMeasures {
   readonly firstTokenAt: number | undefined;
-  /** Reasoning left out. */
+  /** Time of the first visible token event, without reasoning. */
   readonly firstVisibleAt: number | undefined;
   readonly lastTokenAt: number | undefined;
   readonly tokenEvents: number;
@@ -22,32 +22,32 @@ export interface AnswerMeasures {
   readonly id: string | undefined;
   readonly model: string | undefined;
   readonly finishReason: FinishReason | undefined;
-  /** `[DONE]`, the format's own last event, or a whole JSON body. */
+  /** Whether the answer is complete: it ended with `[DONE]` or the format's last event, or is a whole JSON body. */
   readonly isWhole: boolean;
   readonly isMalformed: boolean;
-  /** It was not read to its end, being too much: what it is is not known. */
+  /** Whether reading stopped because the answer is too large. Its outcome is then unknown. */
   readonly isGivenUp: boolean;
   readonly hasError: boolean;
 }
 
-/** Reads one answer's body as it passes. Keeps no text, and no view of a chunk. */
+/** Reads one answer's body as it passes. Keeps neither text nor views of chunks. */
 export interface AnswerReader {
   push(chunk: Uint8Array, atMs: number): void;
-  /** The answer is too much: nothing more of it is read, and what it is is not known. */
+  /** True if the answer is too large. The rest is not read, and its outcome is unknown. */
   isGivenUp(): boolean;
-  /** Memory that is kept until more of the answer comes, in bytes; an estimate. */
+  /** Estimated memory held until more of the answer arrives, in bytes. */
   heldBytes(): number;
   end(): AnswerMeasures;
 }
 
-/** How the body of an answer is to be read. */
+/** How to read the body of an answer. */
 export interface AnswerForm {
   /** Server-sent events; otherwise one JSON value. */
   readonly isStream: boolean;
   readonly coding: AnswerCoding;
 }
 
-/** What the headers of an answer say of its body; undefined where its content encoding can't be read. */
+/** Derives from an answer's headers how to read its body; undefined if its content encoding is not supported. */
 export function answerForm(
   contentType: string,
   contentEncoding = "identity",
@@ -59,14 +59,14 @@ export function answerForm(
 
 type Findings = { -readonly [K in keyof AnswerMeasures]: AnswerMeasures[K] };
 
-/** A JSON answer of more bytes is counted and not read. */
+/** Largest JSON answer that is read; a larger one is only counted. */
 export const maxJsonAnswerBytes: number = 1024 * 1024;
-/** A stream of more lines is given up: no model writes so many events. */
+/** Most lines of a stream that are read; no model writes as many events. */
 const maxLines = 1024 * 1024;
-/** The window that a decoder keeps. */
+/** Size of a decoder's window. */
 const decoderBytes = 64 * 1024;
 
-/** Creates the reader for an answer; undefined where its content encoding can't be read. */
+/** Creates the reader for an answer; undefined if its content encoding is not supported. */
 export function createAnswerReader(
   contentType: string,
   contentEncoding?: string,
@@ -100,10 +100,10 @@ export function createFormReader({ isStream, coding }: AnswerForm): AnswerReader
   };
 }
 
-/** Of an answer that never came. */
+/** Measures of an answer that never arrived. */
 export const noAnswer: AnswerMeasures = nothing();
 
-/** Of an answer that nobody has read. */
+/** Measures of an answer that was not read. */
 export const unreadAnswer: AnswerMeasures = { ...nothing(), isGivenUp: true };
 
 function createStreamReader(): AnswerReader {
@@ -160,7 +160,7 @@ function createBodyReader(): AnswerReader {
     push(chunk) {
       bytes += chunk.length;
       if (bytes > maxJsonAnswerBytes) chunks = [];
-      // A copy: the chunk belongs to the caller, and may be a view of a large message.
+      // Copied, because the chunk belongs to the caller and may be a view of a large message.
       else chunks.push(Uint8Array.from(chunk));
     },
     end() {
@@ -172,7 +172,7 @@ function createBodyReader(): AnswerReader {
   };
 }
 
-/** Returns what the JSON says; undefined where it is none. */
+/** Parses the JSON of an event; undefined if it is malformed. */
 function takeJson(found: Findings, data: string): AnswerEvent | undefined {
   let json: unknown;
   try {
@@ -181,7 +181,7 @@ function takeJson(found: Findings, data: string): AnswerEvent | undefined {
     json = undefined;
   }
   if (json === undefined) {
-    // What a model server sends is an outcome to be counted, not an error of ours.
+    // Malformed data from a model server is an outcome to count, not an error of this process.
     found.isMalformed = true;
     return undefined;
   }
@@ -199,16 +199,16 @@ function takeJson(found: Findings, data: string): AnswerEvent | undefined {
   return event;
 }
 
-/** Events of a stream that are no JSON; behind more nothing is read. */
+/** Most malformed events of a stream; after that, the rest is not read. */
 const mostMalformed = 64;
-/** Most events are shorter, and take no time. */
+/** Up to this length JSON is parsed without a check; most events are shorter. */
 const shortJson = 4_096;
 const noKeys = jsonKeys([], []);
 
-/** What JSON may begin with; of all else JSON.parse makes an error, which takes longer than an event. */
+/** First characters of JSON. For other text, the exception of JSON.parse takes longer than parsing an event. */
 const jsonStart = /^\s*[{[\-"\dtfn]/;
 
-/** Whether a text may be parsed: 2 MB of `[` would take JSON.parse 100 times as long as 2 MB of text. */
+/** True if JSON.parse is fast for the text: 2 MB of `[` take it 100 times as long as 2 MB of text. */
 function isReadable(data: string): boolean {
   if (!jsonStart.test(data)) return false;
   if (data.length <= shortJson) return true;

@@ -1,25 +1,25 @@
 import { Gunzip, Inflate, Unzlib } from "fflate";
 
-/** Undoes a content encoding chunk by chunk. */
+/** Decodes a content encoding chunk by chunk. */
 export interface Decoder {
-  /** What the chunk brings out; undefined once the bytes were no such encoding, or too many came out. */
+  /** Returns the decoded bytes of the chunk; undefined if the encoding is invalid or the output is too large. */
   push(chunk: Uint8Array): Uint8Array | undefined;
-  /** Why `push` says no more: more comes out than is decoded, and what it is is not known. */
+  /** True if `push` stopped because the output is too large. The outcome of the answer is then unknown. */
   isTooMuch(): boolean;
 }
 
-/** Decoding happens between picks: what one answer may take of it, in all and with each chunk. */
+/** Most decoded bytes of one answer. Decoding delays picks, so it is limited. */
 const maxDecodedBytes = 64 * 1024 * 1024;
 const maxChunkDecodedBytes = 2 * 1024 * 1024;
-/** Deflate unfolds to 1,032 times its bytes at most: so a slice to 2 MiB. */
+/** Input is decoded in slices of this size. Deflate expands at most 1,032 times, so a slice to at most 2 MiB. */
 const sliceBytes = 2_048;
-/** Slices that bring nothing out: a header without an end is looked through again with each. */
+/** Most slices without output: an endless header would be scanned again with each slice. */
 const mostEmptySlices = 64;
 
-/** A content encoding that answers are read in. */
+/** A supported content encoding of answers. */
 export type AnswerCoding = "identity" | "gzip" | "deflate";
 
-/** The coding that a `content-encoding` header names; undefined where answers in it are not read. */
+/** Returns the coding of a `content-encoding` header; undefined if it is not supported. */
 export function answerCoding(contentEncoding: string): AnswerCoding | undefined {
   switch (contentEncoding.trim().toLowerCase()) {
     case "":
@@ -71,11 +71,11 @@ function inflating(create: (onData: OnData) => Stream): Decoder {
       for (let at = 0; at < chunk.length && !isBroken; at += sliceBytes) {
         try {
           const before = decodedBytes;
-          // A copy: the chunk belongs to the caller, and fflate keeps what it cannot read yet.
+          // Copied, because the chunk belongs to the caller and fflate keeps input that it can't decode yet.
           stream.push(chunk.slice(at, at + sliceBytes), false);
           emptySlices = decodedBytes === before ? emptySlices + 1 : 0;
         } catch {
-          // Not what its header says: an outcome to be counted, not an error of ours.
+          // The body does not match its header, which is an outcome to count, not an error of this process.
           isBroken = true;
         }
         isTooMuch ||= chunkBytes > maxChunkDecodedBytes || decodedBytes > maxDecodedBytes;
@@ -93,7 +93,7 @@ function inflating(create: (onData: OnData) => Stream): Decoder {
   };
 }
 
-/** Some servers send zlib's format, as the standard says, and some bare deflate. */
+/** Some servers send the zlib format, as the standard requires, others raw deflate. */
 function deflating(): Decoder {
   let decoder: Decoder | undefined;
   return {

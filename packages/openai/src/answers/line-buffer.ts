@@ -1,29 +1,29 @@
-/** A line that has begun takes no less room than this, in bytes. */
+/** Smallest buffer for an incomplete line, in bytes. */
 const leastRoom = 256;
 const nothing = Buffer.alloc(0);
 
-/** A line whose end has not come. One buffer of its own: copies in pooled memory would keep the whole pool. */
+/** Holds an incomplete line in a separate buffer, because slices of pooled memory would keep the whole pool alive. */
 export class LineBuffer {
   readonly #maxBytes: number;
   #buffer = nothing;
   length = 0;
 
-  /** @param maxBytes of a line */
+  /** @param maxBytes longest line */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
-  /** Undefined where it is empty. */
+  /** First byte; undefined if empty. */
   get first(): number | undefined {
     return this.length === 0 ? undefined : this.#buffer[0];
   }
 
-  /** What it takes, in bytes; more than its length. */
+  /** Allocated bytes, at least its length. */
   get room(): number {
     return this.#buffer.length;
   }
 
-  /** Copies a piece. Returns false where the line would be too long. */
+  /** Copies a piece. Returns false if the line would be too long. */
   add(piece: Buffer): boolean {
     const needed = this.length + piece.length;
     if (needed > this.#maxBytes) return false;
@@ -38,9 +38,9 @@ export class LineBuffer {
     return true;
   }
 
-  /** The line with its last piece; undefined where it is too long. */
+  /** Returns the line with its last piece; undefined if it is too long. */
   textWith(last: Buffer): string | undefined {
-    // Most lines come as a whole.
+    // Most lines arrive complete.
     if (this.length === 0 && last.length <= this.#maxBytes) return last.toString("utf8");
     return this.add(last) ? this.#buffer.toString("utf8", 0, this.length) : undefined;
   }

@@ -1,30 +1,30 @@
 import { LineBuffer } from "./line-buffer.ts";
 
-/** Cuts a byte stream into the `data` of server-sent events, whatever way the bytes are chunked. */
+/** Splits a byte stream into the `data` lines of server-sent events, for any chunking. */
 export interface SseLines {
   /** Returns the data lines that this chunk completes, as text. */
   push(chunk: Uint8Array): readonly string[];
-  /** The last line, if the stream ended without a newline behind it. */
+  /** Returns the last line if the stream ended without a newline. */
   end(): readonly string[];
-  /** A line was too long to keep; it was skipped. */
+  /** True if a line was too long and was skipped. */
   hasSkipped(): boolean;
-  /** Lines so far. */
+  /** Number of lines so far. */
   lineCount(): number;
-  /** Memory that a line without its end takes, in bytes; an estimate. */
+  /** Estimated memory of an incomplete line, in bytes. */
   heldBytes(): number;
-  /** An event was named `error`, or a line was an `error:` field, as llama.cpp once wrote them. */
+  /** True if an event was named `error`, or a line was an `error:` field as in old versions of llama.cpp. */
   hasError(): boolean;
 }
 
-/** What a buffer takes beside its bytes. */
+/** Overhead of a buffer, in bytes. */
 export const pieceBytes = 128;
 const nothing = Buffer.alloc(0);
 const newline = 0x0a;
-/** Of `data`, and of `event` and `error`. */
+/** First letter of `data`. */
 const letterD = 0x64;
 const letterE = 0x65;
 
-/** A line longer than `maxLineBytes` is skipped: memory stays bounded whatever comes. */
+/** Creates the splitter. Lines longer than `maxLineBytes` are skipped, so memory is bounded. */
 export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
   const line = new LineBuffer(maxLineBytes);
   let lineCount = 0;
@@ -38,7 +38,7 @@ export function createSseLines(maxLineBytes: number = 1024 * 1024): SseLines {
 
   function takeLine(last: Buffer, lines: string[]): void {
     lineCount++;
-    // Most lines are empty, and comments and other fields need no look.
+    // Most lines are empty; comments and other fields are not needed.
     const first = line.first ?? last[0];
     if (!isSkipping && (first === letterD || first === letterE)) {
       const written = line.textWith(last);

@@ -1,8 +1,8 @@
-/** What one event of an answer, or a whole JSON answer, says. */
+/** Facts from one event of an answer, or from a whole JSON answer. */
 export interface AnswerEvent {
-  /** It carries a token: text, reasoning, or a piece of a tool call. */
+  /** Whether it contains a token: text, reasoning, or a piece of a tool call. */
   readonly hasToken: boolean;
-  /** The token is one that a reader sees: no reasoning. */
+  /** Whether the token is visible, that is, not reasoning. */
   readonly isVisible: boolean;
   /** Unicode code points of visible text in it. */
   readonly chars: number;
@@ -10,9 +10,9 @@ export interface AnswerEvent {
   readonly model?: string;
   readonly finishReason?: FinishReason;
   readonly usage?: AnswerUsage;
-  /** The format's own mark that nothing follows. */
+  /** Whether it is the format's last event. */
   readonly isLast?: true;
-  /** An error object inside a 200 answer. */
+  /** Whether it is an error object inside a 200 answer. */
   readonly isError?: true;
 }
 
@@ -22,7 +22,7 @@ export interface AnswerUsage {
   readonly outTokens?: number;
 }
 
-/** A closed list, whatever a server's own words are. */
+/** Finish reasons, a closed list; other words of a server map to `other`. */
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter" | "other";
 
 export const nothingSaid: AnswerEvent = { hasToken: false, isVisible: false, chars: 0 };

@@ -4,25 +4,25 @@ import { JsonText } from "./json-text.ts";
 
 /** Changes to the top-level fields of a JSON object. */
 export interface JsonEdit {
-  /** New values by field; a field that is not there is added. */
+  /** New values by field; missing fields are added. */
   readonly set: ReadonlyMap<string, JsonEditValue>;
   readonly remove: ReadonlySet<string>;
 }
 
-/** A value, or what makes one from the value that is there (undefined: leave it as it is). */
+/** A value, or a function from the old value to the new one (undefined leaves it unchanged). */
 export type JsonEditValue =
   | { readonly json: unknown }
   | { readonly from: (old: JsonEditOld | undefined) => unknown };
 
-/** A value that is to be changed. It is as long as its client likes: look at `bytes` before its text. */
+/** The old value of a field. Its length is chosen by the client, so check `bytes` before reading its text. */
 export interface JsonEditOld {
   readonly bytes: number;
   text(): string;
 }
 
 /**
- * Gives a field that a scan may have found another value. Where it stands once, its bytes are exchanged and the text is
- * not read again. Returns undefined where the text is no JSON object.
+ * Replaces the value of a field that a scan may have found. If the field occurs once, only its bytes are replaced,
+ * without another scan. Returns undefined if the text is not a JSON object.
  */
 export function setField(
   body: Uint8Array,
@@ -41,31 +41,31 @@ export function setField(
 const noNames: ReadonlySet<string> = new Set();
 
 /**
- * Edits an object byte by byte: what is not named stays as the client wrote it, numbers beyond double precision and
- * white space included. A key that is repeated is changed everywhere. Returns undefined where the text is no JSON object.
+ * Edits an object without reformatting it: everything else keeps its bytes, including white space and numbers beyond
+ * double precision. A repeated key is changed everywhere. Returns undefined if the text is not a JSON object.
  */
 export function editJson(body: Uint8Array, { set, remove }: JsonEdit): Uint8Array | undefined {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const pieces: Buffer[] = [];
-  /** All before it is in the pieces, or dropped. */
+  /** Everything before this offset is in the pieces or dropped. */
   let copied = 0;
   const copyTo = (end: number) => {
     if (end > copied) pieces.push(text.subarray(copied, end));
   };
   const pending = new Map(set);
-  // An escape takes six bytes for a character, and a character three without one: longer keys are none of the names.
+  // A character takes at most six bytes, as an escape. Longer keys can't be one of the names.
   const longest = 2 + 6 * Math.max(0, ...[...set.keys(), ...remove].map(({ length }) => length));
   const members = new JsonMembers(new JsonText(text));
   let hasMembers = false;
-  /** Where the last member ends, or the object's brace does. */
+  /** End of the last member, or of the object's opening brace. */
   let last = 0;
-  /** The first members are dropped, with all that is between them. */
+  /** True while the first members are dropped, including what is between them. */
   let isDropping = false;
   while (members.next()) {
     const isLong = members.keyEnd - members.keyStart > longest;
     const key = isLong ? undefined : keyOf(text, members);
     if (key !== undefined && remove.has(key)) {
-      // With the comma before it; of the first ones, with the comma behind it.
+      // A member is dropped with the comma before it; the first ones with the comma after them.
       if (!isDropping) copyTo(hasMembers ? last : members.keyStart);
       isDropping = !hasMembers;
       copied = members.end;

@@ -1,17 +1,17 @@
 /** Names of top-level fields that a scan looks for. */
 export interface JsonKeys {
   readonly names: readonly string[];
-  /** Whether a field's value is read, and not only where it stands; by place in `names`. */
+  /** Whether a field's value is read, or only located; indexed as `names`. */
   readonly isRead: readonly boolean[];
-  /** The place in `names` of a name; -1 of any other. */
+  /** Index of a name in `names`; -1 if it is not in the list. */
   placeOf(name: string): number;
-  /** The place in `names` of a key that stands in a text, its quotes included; -1 of any other. */
+  /** Index in `names` of a key in a text, given with its quotes; -1 if it is not in the list. */
   find(text: Buffer, keyStart: number, keyEnd: number): number;
 }
 
 /**
- * Prepares names, in ASCII, to be found without decoding the keys of a text. Of `read` the values are read, of
- * `located` the places found.
+ * Prepares ASCII names so that they can be found without decoding the keys of a text. Values of `read` fields are read;
+ * `located` fields are only located.
  */
 export function jsonKeys(read: readonly string[], located: readonly string[]): JsonKeys {
   const names = [...read, ...located];
@@ -22,7 +22,7 @@ export function jsonKeys(read: readonly string[], located: readonly string[]): J
     ),
   );
   const places = new Map(names.map((name, place) => [name, place]));
-  // An escape takes up to six bytes for a character.
+  // An escape takes up to six bytes per character.
   const longestEscaped = longest * 6;
   const scratch = new Uint8Array(longestEscaped);
 
@@ -53,7 +53,7 @@ function isAt(text: Uint8Array, start: number, bytes: Uint8Array): boolean {
   return true;
 }
 
-/** Writes a key without its escapes; returns its length, or -1 where it is no ASCII. The scan has checked the escapes. */
+/** Writes a key without escapes. Returns its length, or -1 if it is not ASCII. The scan has checked the escapes. */
 function unescapeKey(text: Uint8Array, start: number, end: number, into: Uint8Array): number {
   let length = 0;
   for (let at = start; at < end; length++) {
@@ -75,7 +75,7 @@ function unescapeKey(text: Uint8Array, start: number, end: number, into: Uint8Ar
 
 const backslash = 0x5c;
 const letterU = 0x75;
-/** By the letter of an escape: what it means. */
+/** Meaning of each escape letter. */
 const meant = Uint8Array.from({ length: 256 }, (_, letter) => letter);
 for (const [letter, byte] of Object.entries({ b: 8, f: 12, n: 10, r: 13, t: 9 })) {
   meant[letter.charCodeAt(0)] = byte;

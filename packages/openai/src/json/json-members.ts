@@ -15,7 +15,7 @@ export type JsonScanErrorCode =
   | "json_too_deep"
   | "json_too_complex";
 
-/** Where and why a text is refused. */
+/** Position and reason of a refused text. */
 export interface JsonFault {
   readonly ok: false;
   readonly code: JsonScanErrorCode;
@@ -27,7 +27,7 @@ const comma = 0x2c;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
-/** Goes over an object's members in the order of the text, each found and checked when `next` is called. */
+/** Iterates over an object's members in text order. Each call of `next` finds and checks one. */
 export class JsonMembers {
   readonly #text: JsonText;
   readonly #isWhole: boolean;
@@ -35,16 +35,16 @@ export class JsonMembers {
   #at: number;
   #state: "before" | "within" | "over" = "before";
   #fault: JsonFault | undefined;
-  /** Of the member that `next` has found: the key's quotes and the value, each with the offset behind it. */
+  /** Offsets of the member found by `next`: of the key with its quotes and of the value; ends are exclusive. */
   keyStart = 0;
   keyEnd = 0;
   start = 0;
   end = 0;
-  /** Where the object's brace is, and the offset behind the one that closes it. */
+  /** Offset of the object's opening brace, and the offset after its closing brace. */
   open = 0;
   close = 0;
 
-  /** The object is the whole text, or begins at `from`: then what is behind it is not looked at. */
+  /** The object is the whole text, or starts at `from`; then the text after it is ignored. */
   constructor(text: JsonText, from?: number) {
     this.#text = text;
     this.#isWhole = from === undefined;
@@ -52,12 +52,12 @@ export class JsonMembers {
     this.#at = from ?? startOf(text.bytes);
   }
 
-  /** Why there are no more members, where it is not the text's proper end. */
+  /** Why iteration stopped; undefined at the regular end. */
   get fault(): JsonFault | undefined {
     return this.#fault;
   }
 
-  /** Finds the next member. False behind the last one, and where the text is refused. */
+  /** Finds the next member. Returns false after the last one or if the text is refused. */
   next(): boolean {
     if (this.#state === "over") return false;
     const text = this.#text;
@@ -102,7 +102,7 @@ export class JsonMembers {
     return at < bytes.length ? this.#refuse(fault(at)) : false;
   }
 
-  /** Tells JSON of another type from what is no JSON. */
+  /** Distinguishes JSON of another type from text that is not JSON. */
   #noObject(start: number): false {
     const end = skipValue(this.#text, start, 0);
     if (end < 0) return this.#refuse(end);
@@ -119,7 +119,7 @@ export class JsonMembers {
   }
 }
 
-/** Behind a byte order mark, which model servers pass over. */
+/** Start of the text, after a byte order mark, which model servers ignore. */
 function startOf(bytes: Uint8Array): number {
   return bytes.length > 2 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
 }

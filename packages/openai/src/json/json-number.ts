@@ -6,10 +6,10 @@ const dot = 0x2e;
 const zero = 0x30;
 const letterE = 0x65;
 
-/** No double has more digits in any notation that is used. A longer number is a fault at this many bytes. */
+/** Longest number in bytes; no common notation of a double is longer. A longer number is a fault. */
 export const maxNumberBytes = 2_048;
 
-/** From a number's first byte to behind its last. */
+/** Returns the offset after a number, from its first byte. */
 export function skipNumber(bytes: Uint8Array, start: number): number {
   const length = Math.min(bytes.length, start + maxNumberBytes);
   let at = start;
@@ -17,9 +17,9 @@ export function skipNumber(bytes: Uint8Array, start: number): number {
   const first = at;
   while (at < length && isDigit[bytes[at] ?? 0] === 1) at++;
   if (at === first) return fault(at);
-  // A leading zero stands alone.
+  // No digit may follow a leading zero.
   if (bytes[first] === zero) at = first + 1;
-  // Most are whole.
+  // Most numbers are integers.
   if (at < length && isMore[bytes[at] ?? 0] === 1) at = skipFraction(bytes, at, length);
   return at === length && length < bytes.length ? fault(at) : at;
 }

@@ -4,45 +4,48 @@ import { JsonText, skipSpace } from "./json-text.ts";
 import { skipValue } from "./json-value.ts";
 import { utf8FaultIn } from "./utf8-fault.ts";
 
-/** What a scan finds: the wanted top-level fields, or where and why the text is refused. */
+/** Result of a scan: the wanted top-level fields, or position and reason of a refusal. */
 export type JsonScan = { readonly ok: true; readonly fields: JsonFields } | JsonFault;
 
-/** Wanted fields that a text has, by name. */
+/** Wanted fields found in a text, by name. */
 export interface JsonFields {
   get(name: string): JsonField | undefined;
-  /** Start and end offset of the first strings of 4 KiB or more, anywhere in the text, in its order. Absent: none. */
+  /**
+   * Start and end offsets of the first strings of at least 4 KiB anywhere in the text, in text order; absent if there
+   * are none.
+   */
   readonly longStrings?: readonly number[] | undefined;
 }
 
-/** A field's place in the text, and its value where that was to be read. */
+/** Offsets of a field's value, and the value itself if it is a read field. */
 export type JsonField = JsonSpan & JsonContent;
 
 export type JsonContent =
   | { readonly kind: "string"; readonly value: string }
   | { readonly kind: "boolean"; readonly value: boolean }
   | { readonly kind: "number"; readonly value: number }
-  /** `text`: a string that is too long to be read, or was only to be located. */
+  /** `text`: a string that is too long to read or is only located. */
   | { readonly kind: "null" | "object" | "array" | "text" };
 
 export interface JsonSpan {
   /** Offset of the value's first byte. */
   readonly start: number;
-  /** Offset behind its last byte. */
+  /** Offset after its last byte. */
   readonly end: number;
-  /** The text has the key more than once; the last one is this. */
+  /** True if the key is repeated; this is the last occurrence. */
   readonly isRepeated: boolean;
 }
 
-/** A longer string is none that is looked for: it is not decoded. */
+/** Longest string that is decoded. */
 const maxStringBytes = 4_096;
 
 /**
  * Finds top-level fields of a JSON object without building the rest.
  *
- * Takes and refuses what `JSON.parse` does of the text that a strict UTF-8 decoder makes, and finds the values that it does: of repeated keys
- * the last, keys written with escapes too. It differs in two things: more than 128 levels, and more
- * values, escapes or white space than a scan has time for, are refused, so that a hostile body can't hold up the process. A byte order mark at the beginning is passed over, and what is no UTF-8 is
- * refused, as model servers have it.
+ * Accepts and refuses the same texts as a strict UTF-8 decoder with `JSON.parse`, and finds the same values: the last
+ * of repeated keys, also if keys have escapes. There are two differences, so that a hostile body can't block the
+ * process: it refuses more than 128 levels, and more values, escapes or white space than its work budget allows. As in
+ * model servers, a byte order mark at the start is ignored and invalid UTF-8 is refused.
  */
 export function scanJson(body: Uint8Array, keys: JsonKeys): JsonScan {
   const text = asBuffer(body);
@@ -60,10 +63,10 @@ export function scanJson(body: Uint8Array, keys: JsonKeys): JsonScan {
   return members.fault ?? { ok: true, fields: found };
 }
 
-/** Four numbers a field: its place among the keys, start, end, and whether it is repeated. */
+/** Numbers per field: index of its key, start, end, and whether it is repeated. */
 const span = 4;
 
-/** A class: of each scan few fields are looked at, and only those become objects. */
+/** Creates field objects on access, because only few fields of a scan are used. */
 class FoundFields implements JsonFields {
   readonly #scanned: JsonText;
   readonly #text: Buffer;
@@ -114,8 +117,8 @@ class FoundFields implements JsonFields {
 }
 
 /**
- * Whether `isGood` says so of one field of every element of a list, which a scan has located in the same body. The
- * field is undefined of an element that has none, or is no object.
+ * True if `isGood` returns true for one field of every element of a list that a scan has located in the same body. The
+ * field is undefined if the element lacks it or is not an object.
  */
 export function everyElement(
   body: Uint8Array,
@@ -125,7 +128,7 @@ export function everyElement(
 ): boolean {
   const bytes = asBuffer(body);
   const text = new JsonText(bytes);
-  // The scan has taken all of it, its brackets included.
+  // The scan has checked the whole list, including its brackets.
   let at = skipSpace(bytes, list.start + 1, text);
   while (at >= 0 && at < list.end - 1) {
     let field: JsonField | undefined;
@@ -154,7 +157,7 @@ export function everyElement(
 const comma = 0x2c;
 const openBrace = 0x7b;
 
-/** The same bytes; most bodies are Buffers already. */
+/** Views the bytes as a Buffer; most bodies already are one. */
 function asBuffer(body: Uint8Array): Buffer {
   if (Buffer.isBuffer(body)) return body;
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
@@ -187,7 +190,7 @@ function fieldAt(
   }
 }
 
-/** Most are limits of a few digits, which need no string to be made. */
+/** Most numbers have a few digits and are parsed without creating a string. */
 function numberAt(text: Buffer, start: number, end: number): number {
   if (end - start > 9) return Number(text.toString("latin1", start, end));
   let value = 0;

@@ -3,14 +3,16 @@ import { byteTable, fault, type JsonText } from "./json-text.ts";
 const quote = 0x22;
 const backslash = 0x5c;
 const letterU = 0x75;
-/** Words of plain text behind which more of it is likely. */
+/** Length of a run of plain words after which more plain text is likely. */
 const longRun = 64;
-/** With an escape in so many bytes it is quicker to look at each byte than at words. */
+/** If escapes are closer than this, checking each byte is faster than checking words. */
 const pieceBytes = 16;
-/** Bytes with an escape now and then, after which their work is counted. */
+/** Length of text with escapes after which its work is counted. */
 const longEscapes = 4_096;
 
-/** From a string's quote to behind its closing one. Refuses what JSON does: control characters, unknown escapes. */
+/**
+ * Returns the offset after a string, from its opening quote. Refuses control characters and unknown escapes, like JSON.
+ */
 export function skipString(text: JsonText, start: number): number {
   const { bytes, words, firstWord } = text;
   const count = words.length;
@@ -20,7 +22,7 @@ export function skipString(text: JsonText, start: number): number {
   const tail = firstWord + count * 4;
   while (at < tail) {
     let word = (at - firstWord) >> 2;
-    // What the word holds before `at` does not count.
+    // Ignores the bytes of the word before `at`.
     let marks = marksOf(words[word] ?? 0) & (-1 << (((at - firstWord) & 3) << 3));
     const stop = Math.min(word + longRun, count);
     while (marks === 0 && ++word < stop) marks = marksOf(words[word] ?? 0);
@@ -33,7 +35,7 @@ export function skipString(text: JsonText, start: number): number {
     if (byte === quote) return at + 1;
     if (byte !== backslash) return fault(at);
     const from = at;
-    // The first escape behind plain text is likely alone, as the end of a line is.
+    // The first escape after plain text is probably single, such as a line end.
     if (from - lastEscape < pieceBytes) at = skipEscapes(text, from, tail);
     else {
       at = skipEscape(bytes, from);
@@ -47,12 +49,12 @@ export function skipString(text: JsonText, start: number): number {
 }
 
 /**
- * From an escape on through text in which there are many, as in code or JSON within a string: to the next byte that
- * ends it, or to where escapes are few. To find each of them by words would cost more.
+ * Skips text with many escapes, such as code or JSON in a string. Stops at a byte that ends the string or where escapes
+ * become rare. Finding each escape by words would be slower.
  */
 function skipEscapes(text: JsonText, from: number, tail: number): number {
   const { bytes } = text;
-  // Where the work is counted. Two bytes are looked at at once, so it ends one before the tail.
+  // Offset at which the work is counted. Two bytes are read at a time, so it ends one before the tail.
   const most = Math.min(tail - 1, from + longEscapes);
   let at = skipEscape(bytes, from);
   let last = at;
@@ -69,7 +71,7 @@ function skipEscapes(text: JsonText, from: number, tail: number): number {
   return at;
 }
 
-/** The same, a byte at a time: what is before the first word of the text or behind the last. */
+/** Checks byte by byte, for the text before the first word or after the last. */
 function skipBytes(bytes: Uint8Array, from: number): number {
   let at = from;
   while (at < bytes.length) {
@@ -84,7 +86,10 @@ function skipBytes(bytes: Uint8Array, from: number): number {
   return fault(at);
 }
 
-/** The high bits of those bytes in a word that are a quote, a backslash or a control character. No sum carries into the next byte. */
+/**
+ * Sets the high bit of each byte in a word that is a quote, a backslash or a control character. No sum carries into the
+ * next byte.
+ */
 function marksOf(word: number): number {
   const low = word & 0x7f7f7f7f;
   const noControl = (low + 0x60606060) | 0;
@@ -93,7 +98,7 @@ function marksOf(word: number): number {
   return ~((noControl & noQuote & noBackslash) | word) & 0x80808080;
 }
 
-/** Over long prose: to the word that holds the next quote or backslash, or a control character before it. */
+/** Skips long prose. Returns the start of the word that contains the next quote, backslash or control character. */
 function skipProse(text: JsonText, from: number): number {
   const { words, firstWord } = text;
   const end = (text.nextMark(firstWord + from * 4) - firstWord) >> 2;
@@ -110,12 +115,12 @@ function skipProse(text: JsonText, from: number): number {
   return word;
 }
 
-/** Has the high bit of some byte where the word has a control character. */
+/** Has a high bit set if the word contains a control character. */
 function controlsOf(word: number): number {
   return ((word - 0x20202020) | 0) & ~word;
 }
 
-/** From the backslash to behind the escape. */
+/** Returns the offset after an escape, from its backslash. */
 function skipEscape(bytes: Uint8Array, at: number): number {
   if (at + 1 >= bytes.length) return fault(bytes.length);
   const kind = bytes[at + 1] ?? 0;
@@ -131,7 +136,7 @@ function skipEscape(bytes: Uint8Array, at: number): number {
 }
 
 const isEscape = byteTable('"\\/bfnrt');
-/** 1 for all that needs no look in a string. */
+/** 1 for bytes without special meaning in a string. */
 const isPlain = new Uint8Array(256).fill(1, 0x20);
 isPlain[quote] = 0;
 isPlain[backslash] = 0;

@@ -1,18 +1,18 @@
 /**
- * A text that is being scanned. Scans go forward over its bytes and return where they have got to, or `fault(offset)`,
- * which is negative. They never read beyond its end: V8 reads slower ever after.
+ * A text being scanned. Scans move forward and return their new offset, or `fault(offset)`, which is negative. They
+ * never read beyond the end, because V8 then permanently uses slower code for such reads.
  */
 export class JsonText {
   readonly bytes: Buffer;
-  /** The bytes four at a time, but for those before the first whole word and behind the last. */
+  /** The bytes as 32-bit words, without those before the first and after the last whole word. */
   readonly words: Int32Array;
-  /** Where the first of `words` begins. */
+  /** Offset of the first word. */
   readonly firstWord: number;
-  /** The first fault is a limit that is crossed, and none of syntax. */
+  /** Set if the fault is an exceeded limit and not a syntax error. */
   crossed: "json_too_deep" | "json_too_complex" | undefined = undefined;
-  /** Below 0 where the text takes too long: `tooComplex` then says so. */
+  /** Remaining work; below 0 the text takes too long, which `tooComplex` reports. */
   workLeft: number = maxWork;
-  /** Start and end of the first strings of `longStringBytes` or more; undefined where there are none. */
+  /** Start and end of the first strings of at least `longStringBytes`; undefined if there are none. */
   longStrings: number[] | undefined = undefined;
   #nextQuote = -1;
   #nextBackslash = -1;
@@ -27,20 +27,20 @@ export class JsonText {
         : new Int32Array();
   }
 
-  /** The first quote or backslash from `at` on, or the text's end. Looks at no byte twice over a scan. */
+  /** First quote or backslash from `at` on, or the end of the text. Reads each byte at most once per scan. */
   nextMark(at: number): number {
     if (this.#nextQuote < at) this.#nextQuote = this.#find(0x22, at);
     if (this.#nextBackslash < at) this.#nextBackslash = this.#find(0x5c, at);
     return Math.min(this.#nextQuote, this.#nextBackslash);
   }
 
-  /** The fault of a text that takes too long. */
+  /** Fault for a text that takes too long. */
   tooComplex(at: number): number {
     this.crossed = "json_too_complex";
     return fault(at);
   }
 
-  /** Takes down where a long string is. What more than a body can reasonably have are passed over. */
+  /** Records a long string. Strings beyond a reasonable number are ignored. */
   noteLongString(start: number, end: number): void {
     this.longStrings ??= [];
     if (this.longStrings.length < 2 * maxLongStrings) this.longStrings.push(start, end);
@@ -53,23 +53,23 @@ export class JsonText {
 }
 
 /**
- * Work in one text: a scan holds up all other requests. As many values, members, escapes or white space as may come take
- * some 20 ms (`npm run bench:scan`).
+ * Work budget of one text, because a scan delays all other requests. The most values, members, escapes or white space
+ * that it allows take about 20 ms (`npm run bench:scan`).
  */
 const maxWork = 1_200_000;
-/** So there may be 400,000 values in lists. */
+/** Work of one value, which allows 400,000 values in lists. */
 export const valueWork = 3;
 export const memberWork = 8;
-/** Of a member of the top level, whose key is looked up: there may be 10,000. */
+/** Work of one top-level member, whose key is looked up; allows 10,000 members. */
 export const topMemberWork = 120;
 
-/** Images and sounds are longer; as text such a string is about a thousand tokens. */
+/** Strings of this length may be images or sound; as text they are about a thousand tokens. */
 export const longStringBytes = 4_096;
 const maxLongStrings = 1_024;
 
 const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
-/** What a scan returns that has met a fault. */
+/** Return value of a scan that found a fault. */
 export function fault(offset: number): number {
   return -1 - offset;
 }
@@ -79,15 +79,15 @@ export function faultOffset(returned: number): number {
 }
 
 export function skipSpace(bytes: Uint8Array, from: number, text: JsonText): number {
-  // Mostly there is none.
+  // Usually there is no white space.
   return from < bytes.length && (bytes[from] ?? 0) <= space ? endOfSpace(bytes, from, text) : from;
 }
 
 const space = 0x20;
-/** More than indents a line. */
+/** Longer than the indentation of a line. */
 const shortSpace = 256;
 
-/** Stops within white space that goes on beyond the work that is allowed: no value begins there. */
+/** Stops inside white space that exceeds the work budget; no value starts there. */
 function endOfSpace(bytes: Uint8Array, from: number, text: JsonText): number {
   let at = from;
   do {
@@ -103,7 +103,7 @@ function endOfSpace(bytes: Uint8Array, from: number, text: JsonText): number {
   return at;
 }
 
-/** By byte: 1 for those characters, 0 for the others. */
+/** Creates a table indexed by byte: 1 for the given characters, 0 for others. */
 export function byteTable(characters: string): Uint8Array {
   const table = new Uint8Array(256);
   for (const byte of Buffer.from(characters)) table[byte] = 1;

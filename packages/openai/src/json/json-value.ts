@@ -20,16 +20,16 @@ const closeBrace = 0x7d;
 const openBracket = 0x5b;
 const closeBracket = 0x5d;
 
-/** Of each level around the innermost one the byte that closes it. One for all scans: none is ever suspended. */
+/** Closing byte of each level around the innermost one. Shared by all scans, because a scan is never suspended. */
 const closers = new Uint8Array(maxDepth + 1);
 
-/** From a value's first byte to behind its last, with all that is in it; `depth` levels are open around it. */
+/** Returns the offset after a value with everything in it, from its first byte. `depth` levels are open around it. */
 export function skipValue(text: JsonText, start: number, depth: number): number {
   const { bytes } = text;
   const { length } = bytes;
   let at = start;
   let level = depth;
-  /** What closes the innermost level. */
+  /** Closing byte of the innermost level. */
   let closer = 0;
   for (;;) {
     if (at >= length) return fault(at);
@@ -66,7 +66,7 @@ export function skipValue(text: JsonText, start: number, depth: number): number 
       }
       text.workLeft -= (at - from) >> 3;
     }
-    // Behind a value: close levels, or go on to the next value of the innermost one.
+    // After a value: close levels, or continue with the next value of the innermost one.
     for (;;) {
       if (level === depth) return at;
       at = skipSpace(bytes, at, text);
@@ -85,7 +85,7 @@ export function skipValue(text: JsonText, start: number, depth: number): number 
   }
 }
 
-/** From a key's quote to its value's first byte. */
+/** Returns the offset of a key's value, from the key's opening quote. */
 function skipKey(text: JsonText, start: number): number {
   const { bytes } = text;
   if (start >= bytes.length || bytes[start] !== quote) return fault(start);
@@ -93,7 +93,7 @@ function skipKey(text: JsonText, start: number): number {
   return end < 0 ? end : skipColon(bytes, end, text);
 }
 
-/** From behind a key to its value's first byte. */
+/** Returns the offset of a key's value, from the end of the key. */
 export function skipColon(bytes: Uint8Array, from: number, text: JsonText): number {
   const at = skipSpace(bytes, from, text);
   if (at >= bytes.length || bytes[at] !== colon) return fault(at);

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 
-/** Where a text is first no UTF-8, as a byte offset; -1 where it is UTF-8 all through. A good text is read once, by SIMD. */
+/** Byte offset of the first invalid UTF-8; -1 if the text is valid. A valid text is read once, by SIMD. */
 export function utf8FaultIn(text: Buffer): number {
   if (isUtf8(text)) return -1;
   let start = 0;
@@ -15,7 +15,7 @@ export function utf8FaultIn(text: Buffer): number {
 
 const pieceBytes = 65_536;
 
-/** The end of a piece that cuts no character, where the text is UTF-8. */
+/** End of a piece that does not split a character of valid UTF-8. */
 function endOfPiece(text: Buffer, start: number): number {
   let end = Math.min(start + pieceBytes, text.length);
   for (let back = 0; back < 3 && end < text.length && isContinuation(text[end]); back++) end--;
@@ -26,7 +26,7 @@ function isContinuation(byte: number | undefined): boolean {
   return ((byte ?? 0) & 0xc0) === 0x80;
 }
 
-/** A decoder puts U+FFFD in the place of what is no UTF-8: there the text and its copy part. */
+/** A decoder replaces invalid UTF-8 by U+FFFD, so the fault is where the text and its re-encoded copy differ. */
 function faultInPiece(piece: Buffer): number {
   const copy = Buffer.from(piece.toString("utf8"));
   let at = 0;

@@ -1,13 +1,13 @@
 import { brotliDecompress, gunzip, inflate, zstdDecompress } from "node:zlib";
 
-/** What becomes of a body that came compressed. */
+/** Result of decoding a compressed body. */
 export type Decoded =
   | { readonly ok: true; readonly body: Uint8Array }
   | { readonly ok: false; readonly reason: "too large" | "too dense" | "broken" | "busy" };
 
-/** Undoes the content codings of bodies, in zlib's threads. */
+/** Decodes the content codings of bodies, in zlib's threads. */
 export interface BodyDecoder {
-  /** Whether there is something to undo. Of a coding that is not known it is `unknown`. */
+  /** The coding to decode; `identity` if there is none, `unknown` if it is not supported. */
   codingOf(contentEncoding: string | undefined): Coding | "identity" | "unknown";
   decode(body: Uint8Array, coding: Coding): Promise<Decoded>;
 }
@@ -28,17 +28,17 @@ const codings = {
 } as const;
 
 export interface BodyDecoderOptions {
-  /** A body that gets longer is refused as soon as it does. */
+  /** Largest decoded body; a larger one is refused as soon as it is exceeded. */
   readonly maxBytes: number;
-  /** Bodies that are decoded at once, and so may take `maxBytes` each; 2 when absent. */
+  /** Bodies decoded concurrently, each of which may take `maxBytes`; 2 when absent. */
   readonly atOnce?: number;
-  /** A body is refused that gets longer than so many times its compressed bytes, and than 1 MiB; 100 when absent. */
+  /** A body over 1 MiB is refused if it is larger than this many times its compressed size; 100 when absent. */
   readonly maxRatio?: number;
-  /** Compressed bytes that may wait; 64 MiB when absent. */
+  /** Most compressed bytes waiting to be decoded; 64 MiB when absent. */
   readonly maxWaitingBytes?: number;
 }
 
-/** Short texts are often the same line many times. */
+/** Size up to which the ratio is not checked: short texts often repeat one line. */
 const freeBytes = 1024 * 1024;
 
 interface Waiting {

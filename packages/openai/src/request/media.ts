@@ -1,7 +1,7 @@
 /**
- * Bytes that stand for an image or a sound in a prompt: at four bytes a token about 1,024 tokens. An image of a megapixel
- * has 1,337 tokens for Qwen2-VL (28 x 28 pixels each), 1,398 for Claude (width * height / 750), 765 for OpenAI's tiles of
- * high detail and 576 for LLaVA 1.5; 41 seconds of sound have as many for Qwen2-Audio (25 a second).
+ * Bytes that represent an image or a sound in a prompt: about 1,024 tokens at four bytes per token. An image of a
+ * megapixel has 1,337 tokens for Qwen2-VL (28 x 28 pixels each), 1,398 for Claude (width * height / 750), 765 for
+ * OpenAI's tiles of high detail and 576 for LLaVA 1.5; 41 seconds of sound have as many for Qwen2-Audio (25 a second).
  */
 const mediaBytes = 4_096;
 
@@ -9,11 +9,11 @@ const pieces = 8;
 const pieceBytes = mediaBytes / pieces;
 
 /**
- * Whether a long string of JSON is an image, a sound or a file in base64: a data URL, or the field `data` of an audio or
- * image block, or `file_data`. Looks at some bytes at both ends only.
+ * Whether a long string of JSON is an image, a sound or a file in base64: a data URL, or the field `data` of an audio
+ * or image block, or `file_data`. Reads only some bytes at both ends.
  *
  * @param start offset of the string's quote
- * @param end offset behind its closing quote
+ * @param end offset after its closing quote
  */
 export function isMedia(text: Buffer, start: number, end: number): boolean {
   if (
@@ -33,7 +33,7 @@ export function isMedia(text: Buffer, start: number, end: number): boolean {
   );
 }
 
-/** Bytes from all over the string, and its length: equal for equal media, and of a fixed size. */
+/** Samples bytes from the whole string, with its length. Equal media give equal samples of a fixed size. */
 export function mediaSample(text: Buffer, start: number, end: number): Buffer {
   const sample = Buffer.alloc(mediaBytes);
   const step = (end - start - pieceBytes) / (pieces - 1);
@@ -53,7 +53,7 @@ const dataUrl = /^data:[^,"]{0,100};base64,/;
 const dataKey = /"(?:file_)?data"$/;
 const base64 = /^[\w+/=\\-]+$/;
 
-/** The end of what is before the white space before `at`; looks at 64 bytes of it at most. */
+/** Start of the white space before `at`; reads at most 64 bytes. */
 function spaceBefore(text: Buffer, at: number): number {
   const least = Math.max(0, at - 64);
   let end = at;

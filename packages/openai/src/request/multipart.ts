@@ -1,9 +1,9 @@
-/** A field of a form, with its place in the body. */
+/** A field of a form, with its offsets in the body. */
 export interface FormField {
   readonly value: string;
   /** Offset of the value's first byte. */
   readonly start: number;
-  /** Offset behind its last byte. */
+  /** Offset after its last byte. */
   readonly end: number;
 }
 
@@ -11,25 +11,25 @@ export type FormRead =
   | { readonly ok: true; readonly field: FormField | undefined }
   | { readonly ok: false; readonly offset: number; readonly reason: "broken" | "too many parts" };
 
-/** A form with more parts is refused: the last field counts, and it may be behind them. */
+/** Most parts of a form; one with more is refused, because the last field of a name is used and may follow. */
 export const maxParts = 128;
 const maxHeaderBytes = 8_192;
-/** A longer value is none that is looked for. */
+/** Longest value of a wanted field. */
 const maxValueBytes = 1_024;
 
 const lineEnd = Buffer.from("\r\n");
 const headersEnd = Buffer.from("\r\n\r\n");
 
 /**
- * Finds a text field of a `multipart/form-data` body. Files are passed over by search, nothing is copied: the work is
- * bounded by the body's length and by the number of parts. Of a repeated field the last counts, as model servers have it.
+ * Finds a text field of a `multipart/form-data` body. Files are skipped by search and nothing is copied, so the work is
+ * bounded by the body's length and the number of parts. Of a repeated field the last is used, as in model servers.
  */
 export function readFormField(body: Uint8Array, contentType: string, name: string): FormRead {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const boundary = boundaryOf(contentType);
   if (boundary === undefined) return { ok: false, offset: 0, reason: "broken" };
   const delimiter = Buffer.from(`\r\n--${boundary}`, "latin1");
-  // The first one may stand at the very beginning, without a line before it.
+  // The first delimiter may be at the start, without a line break before it.
   let at = startsWith(text, delimiter.subarray(2))
     ? delimiter.length - 2
     : after(text, delimiter, 0);
@@ -39,7 +39,7 @@ export function readFormField(body: Uint8Array, contentType: string, name: strin
     if (text[at] === 0x2d && text[at + 1] === 0x2d) return { ok: true, field };
     const line = text.indexOf(lineEnd, at);
     if (line < 0 || line - at > maxHeaderBytes) return { ok: false, offset: at, reason: "broken" };
-    // A part without headers has an empty line at once.
+    // A part without headers starts with an empty line.
     const headers = text.indexOf(headersEnd, line);
     if (headers < 0 || headers - line > maxHeaderBytes)
       return { ok: false, offset: line, reason: "broken" };
@@ -56,7 +56,7 @@ export function readFormField(body: Uint8Array, contentType: string, name: strin
   return { ok: false, offset: at, reason: "too many parts" };
 }
 
-/** Offset behind the next delimiter; -1 where there is none. */
+/** Offset after the next delimiter; -1 if there is none. */
 function after(text: Buffer, delimiter: Buffer, from: number): number {
   const found = text.indexOf(delimiter, from);
   return found < 0 ? -1 : found + delimiter.length;
@@ -72,7 +72,7 @@ function boundaryOf(contentType: string): string | undefined {
   return found?.[1] ?? found?.[2];
 }
 
-/** The form field's name, of a part's headers. A file has one too. */
+/** The field name from a part's headers. Files have one too. */
 function nameOf(headers: string): string | undefined {
   const disposition = /\r\ncontent-disposition:[^\r\n]*/i.exec(headers)?.[0];
   if (disposition === undefined || /;\s*filename\*?=/i.test(disposition)) return undefined;

@@ -3,11 +3,11 @@ import { isMedia, mediaSample } from "./media.ts";
 import type { RequestFields } from "./read-request.ts";
 
 /**
- * What of a body the model reads, in the order of chat templates and so of the model server's prefix cache: tools, system
- * text, messages. A `cache_salt` comes before all: prompts with different salts share nothing in the cache. Images and
- * sounds in base64 are there as samples, about as long as their tokens would be as text.
+ * Extracts from a body what the model reads, in the order of chat templates and so of the model server's prefix cache:
+ * tools, system text, messages. A `cache_salt` comes first, because prompts with different salts share no cache. Base64
+ * images and sounds are represented by samples, about as long as their tokens would be as text.
  *
- * A prompt of messages alone, as most are, is a view of the body. Only others are put together.
+ * Most prompts consist only of messages and are a view of the body. Only others are assembled.
  */
 export function promptOf(
   body: Uint8Array | undefined,
@@ -16,7 +16,7 @@ export function promptOf(
   const main =
     textOf(fields.get("messages")) ?? textOf(fields.get("prompt")) ?? textOf(fields.get("input"));
   if (body === undefined || main === undefined) return undefined;
-  // Without the closing bracket or quote, which the next turn has elsewhere.
+  // Without the closing bracket or quote, which is at another offset in the next turn.
   const end = Math.max(main.start, main.end - 1);
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   let pieces: Buffer[] | undefined;
@@ -26,7 +26,7 @@ export function promptOf(
     pieces ??= [];
     pieces.push(text.subarray(field.start, field.end));
   }
-  /** What is before it is in the pieces. */
+  /** Everything before this offset is in the pieces. */
   let copied = main.start;
   const { longStrings = [] } = fields;
   for (let i = 0; i < longStrings.length; i += 2) {
@@ -42,10 +42,10 @@ export function promptOf(
   return Buffer.concat(pieces);
 }
 
-/** Fields that come before the messages, in the order in which the cache has them. */
+/** Fields that come before the messages, in cache order. */
 const leading = ["cache_salt", "tools", "system", "instructions"] as const;
 
-/** A field that says something: neither null nor empty, and no reference to a prompt that the server has. */
+/** The field if it has content: neither null, nor empty, nor a reference to a prompt stored on the server. */
 function textOf(field: JsonField | undefined): JsonField | undefined {
   if (field === undefined || field.end - field.start <= 2) return undefined;
   return field.kind === "array" || field.kind === "text" ? field : undefined;

@@ -3,23 +3,23 @@ import type { JsonFault, JsonScanErrorCode } from "../json/json-members.ts";
 import { type JsonField, type JsonFields, scanJson } from "../json/json-scan.ts";
 import { maxParts, readFormField } from "./multipart.ts";
 
-/** What a gateway needs to know of a request's body before it picks a model server. */
+/** What a gateway needs from a request's body before it picks a model server. */
 export interface ReadRequest {
   readonly ok: true;
-  /** Absent where the body has none, null or an empty text: model servers then serve their only base model. */
+  /** Model name; undefined if it is missing, null or empty. Model servers then use their only base model. */
   readonly model: string | undefined;
   readonly isStream: boolean;
   readonly fields: RequestFields;
-  /** The body is a form, and no JSON. */
+  /** True if the body is a form, not JSON. */
   readonly isForm?: boolean;
 }
 
-/** A body that no model server would take. An `ApiError`: `errorAnswer` makes the client's answer of it. */
+/** A body that no model server would accept. It is an `ApiError`; use `errorAnswer` for the client's answer. */
 export interface RefusedRequest {
   readonly ok: false;
   readonly status: 400;
   readonly code: RequestBodyErrorCode;
-  /** Names the place of a fault and never the content: bodies are private. */
+  /** Contains the offset of the fault but never content, because bodies are private. */
   readonly message: string;
   readonly param?: "model";
 }
@@ -31,10 +31,10 @@ export type RequestBodyErrorCode =
   | "invalid_model"
   | "invalid_form";
 
-/** Top-level fields that picks and mirrors are decided by, with their places in the body. */
+/** Top-level fields used by picks and mirrors, with their offsets in the body. */
 export type RequestFields = JsonFields;
 
-/** One scan finds all: what the pick needs, and what tells state, tools, sessions and prompts, which are not read. */
+/** Fields found by one scan: those that the pick reads, and those that only show state, tools, sessions and prompts. */
 const keys = jsonKeys(
   ["model", "stream", "user", "store", "background", "max_tokens", "max_completion_tokens"],
   [
@@ -78,14 +78,14 @@ export function needsModel(path: string): boolean {
 
 const formType = /^multipart\/form-data\b/i;
 
-/** Whether a body of this content type is a form: audio and images come so, with the model in a field of its own. */
+/** True if a body of this content type is a form. Audio and images are sent as forms, with the model in a field. */
 export function isForm(contentType: string): boolean {
   return formType.test(contentType);
 }
 
 /**
- * Reads the body of a request to OpenAI's or Anthropic's API. A body that is no form is read as JSON; `undefined` and no
- * bytes are no JSON.
+ * Reads the body of a request to OpenAI's or Anthropic's API. A body that is not a form is read as JSON; a missing or
+ * empty body is not valid JSON.
  */
 export function readRequest(
   body: Uint8Array | undefined,
@@ -134,25 +134,25 @@ function refused(code: RequestBodyErrorCode, message: string): RefusedRequest {
   return { ok: false, status: 400, code, message };
 }
 
-/** For requests that name no model where they must. */
+/** Refusal of requests that must name a model but do not. */
 export const missingModel: RefusedRequest = {
   ...refused("missing_model", "the request names no model: set `model` to a string"),
   param: "model",
 };
 
-/** For requests whose `model` can be no model's name. */
+/** Refusal of requests whose `model` is not a valid name. */
 export const invalidModel: RefusedRequest = {
   ...refused(
     "invalid_model",
-    `\`model\` must be at most ${maxModelBytes} bytes and hold no control characters`,
+    `\`model\` must be at most ${maxModelBytes} bytes and must not contain control characters`,
   ),
   param: "model",
 };
 
-/** Whether a text can name a model: neither too long nor with control characters. */
+/** True if a text is a valid model name: neither too long nor with control characters. */
 export function isModelName(text: string): boolean {
   if (text === "") return false;
-  // No character takes more than three bytes for a unit of the text.
+  // A UTF-16 unit takes at most three bytes.
   if (text.length * 3 > maxModelBytes && Buffer.byteLength(text) > maxModelBytes) return false;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);

@@ -1,7 +1,7 @@
 import { setField } from "../json/edit-json.ts";
 import type { ReadRequest } from "./read-request.ts";
 
-/** The body with another name for its model, all else as it was; undefined where it is no JSON object. */
+/** Returns the body with another model name and otherwise unchanged; undefined if it is not a JSON object. */
 export function withModel(
   body: Uint8Array,
   { fields, isForm }: ReadRequest,

@@ -3,16 +3,16 @@ import { type InferenceRequest, isSheddable } from "../model/request.ts";
 import type { SchedulingErrorCode } from "../scheduling-error-code.ts";
 import { type SaturationDetector, utilizationDetector } from "./saturation.ts";
 
-/** Decides whether a request is tried at all. */
+/** Decides whether a request is admitted before an endpoint is chosen. */
 export interface Admission {
-  /** Why it is not; undefined where it is. */
+  /** Returns why the request is refused; undefined if it is admitted. */
   refuses(
     request: InferenceRequest,
     candidates: readonly Endpoint[],
   ): SchedulingErrorCode | undefined;
-  /** 0 idle, 1 and more full. */
+  /** Saturation: 0 is idle, 1 and above is saturated. */
   saturation(endpoints: readonly Endpoint[]): number;
-  /** What a refused client is told to wait, in ms. */
+  /** Wait that a refused client is advised, in ms. */
   readonly retryAfterMs: number;
 }
 
@@ -27,7 +27,7 @@ export interface AdmissionOptions {
   readonly retryAfterMs?: number;
 }
 
-/** Refuses sheddable requests, those of negative priority, while the pool is saturated. */
+/** Creates an admission that refuses sheddable requests (negative priority) while the pool is saturated. */
 export function createAdmission(options: AdmissionOptions = {}): Admission {
   const {
     detector = utilizationDetector(),
@@ -40,7 +40,7 @@ export function createAdmission(options: AdmissionOptions = {}): Admission {
     saturation: detector,
     refuses(request, candidates) {
       const canShed = isSheddable(request);
-      // The detector walks all endpoints: it is not asked where its answer changes nothing.
+      // The detector visits all endpoints, so it runs only if its result matters.
       if (!canShed && refuseFrom === Number.POSITIVE_INFINITY) return undefined;
       const saturation = detector(candidates);
       if (canShed && saturation >= shedFrom) return "SHED";
@@ -49,7 +49,10 @@ export function createAdmission(options: AdmissionOptions = {}): Admission {
   };
 }
 
-/** Refuses nobody: for a pool behind a queue, or one whose servers refuse by themselves. */
+/**
+ * Creates an admission that refuses no request: for a pool with a queue, or one whose servers refuse requests
+ * themselves.
+ */
 export function admitAll(
   detector: SaturationDetector = utilizationDetector({ withSent: true }),
 ): Admission {

@@ -1,26 +1,27 @@
 import type { Endpoint } from "../model/endpoint.ts";
 import { fullnessByInFlight, loadMetrics } from "../model/load.ts";
 
-/** How full some endpoints are: 0 idle, 1 and more full. Of no endpoint at all it says 1. */
+/** Returns the saturation of some endpoints: 0 is idle, 1 and above is saturated. Returns 1 for no endpoints. */
 export type SaturationDetector = (endpoints: readonly Endpoint[]) => number;
 
 export interface UtilizationOptions {
-  /** Requests waiting that make an endpoint full; 5 when absent. */
+  /** Waiting requests that saturate an endpoint; 5 when absent. */
   readonly waitingRequests?: number;
-  /** Share of the KV cache in use that makes an endpoint full, 0 to 1; 0.8 when absent. */
+  /** KV-cache usage that saturates an endpoint, 0 to 1; 0.8 when absent. */
   readonly kvCacheUsage?: number;
   /**
-   * True: requests sent since the scrape count as waiting. For a pool behind a queue, which would else send all that
-   * waits at one good scrape.
+   * Whether requests sent since the scrape count as waiting. Needed for a pool with a queue, which would otherwise send
+   * all its requests after one good scrape.
    */
   readonly withSent?: boolean;
 }
 
 /**
- * The mean over endpoints of what is nearer to its limit, waiting requests or KV cache: formula and limits of the
- * reference endpoint picker's `utilization-detector`. One without fresh load metrics counts by this process's requests
- * in flight against its seats, 100 where nobody knows: not knowing is no reason to refuse. Engines that are asleep,
- * loading or draining count only where all are.
+ * Creates a detector that takes, for each endpoint, waiting requests or KV-cache usage, whichever is closer to its
+ * limit, and returns the mean. Formula and limits are those of the reference endpoint picker's `utilization-detector`.
+ * An endpoint without fresh load metrics counts by this process's requests in flight relative to its seats (100 if
+ * unknown), because unknown load is no reason to refuse. Engines that are asleep, loading or draining count only if all
+ * of them are.
  */
 export function utilizationDetector(options: UtilizationOptions = {}): SaturationDetector {
   const { waitingRequests = 5, kvCacheUsage = 0.8, withSent = false } = options;
@@ -36,13 +37,16 @@ export function utilizationDetector(options: UtilizationOptions = {}): Saturatio
 }
 
 export interface ConcurrencyOptions {
-  /** Requests of this process in flight that make an endpoint full; 100 when absent. */
+  /** This process's requests in flight that saturate an endpoint; 100 when absent. */
   readonly requests?: number;
-  /** Their tokens, prompt and output, that make an endpoint full; 1,000,000 when absent. */
+  /** Prompt and output tokens of those requests that saturate an endpoint; 1,000,000 when absent. */
   readonly tokens?: number;
 }
 
-/** As the reference endpoint picker's `concurrency-detector`: needs no metrics, knows only this process's requests. */
+/**
+ * Creates a detector like the reference endpoint picker's `concurrency-detector`: it needs no metrics and counts only
+ * this process's requests.
+ */
 export function concurrencyDetector(options: ConcurrencyOptions = {}): SaturationDetector {
   const { requests = 100, tokens = 1_000_000 } = options;
   return (endpoints) =>
@@ -51,7 +55,7 @@ export function concurrencyDetector(options: ConcurrencyOptions = {}): Saturatio
     );
 }
 
-/** Endpoints that are not ready count only where all are so. */
+/** Mean over the ready endpoints; over all if none is ready. */
 function meanOfReady(
   endpoints: readonly Endpoint[],
   fullness: (endpoint: Endpoint) => number,

@@ -2,12 +2,12 @@ import type { BandLimits, FlowQueueOptions } from "../flow/types.ts";
 import { type ConfigNode, present } from "./node.ts";
 import type { CreateDetector, MadePlugin } from "./plugin-types.ts";
 
-/** How requests wait for their turn, as `flowControl` says it. What is absent has the queue's own default. */
+/** Settings of the queue, from `flowControl`. Absent fields have the queue's own defaults. */
 export interface FlowSettings
   extends Pick<FlowQueueOptions, "maxRequests" | "maxBytes" | "ttlMs" | "noEndpointTtlMs"> {
   readonly bands: readonly BandSettings[];
   readonly defaultBand: Omit<BandSettings, "priority">;
-  /** Absent: as `defaultBand`. */
+  /** Same as `defaultBand` when absent. */
   readonly defaultNegativeBand?: Omit<BandSettings, "priority">;
 }
 
@@ -20,7 +20,7 @@ export interface FlowControl {
   readonly detector: CreateDetector | undefined;
 }
 
-/** The plugin that a node refers to by name. */
+/** Finds the plugin that a node refers to by name. */
 export type PluginOf = (node: ConfigNode) => MadePlugin | undefined;
 
 export function readFlowControl(node: ConfigNode, pluginOf: PluginOf): FlowControl {
@@ -32,9 +32,9 @@ export function readFlowControl(node: ConfigNode, pluginOf: PluginOf): FlowContr
   const detector = node.at("saturationDetector");
   detector.allowOnly(["pluginRef"]);
   const limits = node.at("usageLimitPolicyPluginRef");
-  if (limits.isPresent) limits.report("is not supported: every band waits from saturation 1 on");
+  if (limits.isPresent) limits.report("is not supported: every band queues from saturation 1 on");
   if (node.at("enableEviction").flag() === true) {
-    node.at("enableEviction").report("is not supported: requests that run are never ended");
+    node.at("enableEviction").report("is not supported: running requests are never aborted");
   }
   const negative = node.at("defaultNegativePriorityBand");
   return {
@@ -75,12 +75,12 @@ function sizesOf(node: ConfigNode) {
 }
 
 const nameOfKind = {
-  detector: "saturation detector",
-  fairness: "fairness policy",
-  ordering: "ordering policy",
+  detector: "a saturation detector",
+  fairness: "a fairness policy",
+  ordering: "an ordering policy",
 } as const;
 
-/** Undefined where the node is not there; reports a plugin of another kind. */
+/** Undefined if the node is missing. Reports a plugin of another kind. */
 export function pluginOfKind<Kind extends keyof typeof nameOfKind>(
   ref: ConfigNode,
   kind: Kind,
@@ -89,11 +89,11 @@ export function pluginOfKind<Kind extends keyof typeof nameOfKind>(
   const made = ref.isPresent ? pluginOf(ref) : undefined;
   if (made === undefined) return undefined;
   if (made.kind === kind) return made as Extract<MadePlugin, { kind: Kind }>;
-  ref.report(`names no ${nameOfKind[kind]}`);
+  ref.report(`is not the name of ${nameOfKind[kind]}`);
   return undefined;
 }
 
-/** Of no time at all the reference says that it has no end. */
+/** In the reference picker, a TTL of 0 means no limit. */
 function ttl(node: ConfigNode): number | undefined {
   const ms = node.duration();
   return ms === 0 ? Number.POSITIVE_INFINITY : ms;

@@ -2,7 +2,7 @@ import { labelFilter } from "../filters/label.ts";
 import { defineFilter, type Filter } from "../plugin.ts";
 import type { ConfigNode } from "./node.ts";
 
-/** Which stages of a request an endpoint takes, as the reference endpoint picker has it. */
+/** Label with the stages of a request that an endpoint handles, as in the reference endpoint picker. */
 const roleLabel = "llm-d.ai/role";
 
 const roles = {
@@ -11,12 +11,12 @@ const roles = {
   encode: ["encode", "encode-prefill", "encode-prefill-decode"],
 } as const;
 
-/** Keeps the endpoints with a role; without the label an endpoint decodes, and takes no other stage by itself. */
+/** Keeps the endpoints with a role. An endpoint without the label only decodes. */
 export function roleFilter(role: keyof typeof roles): Filter {
   return labelFilter({ label: roleLabel, values: roles[role], allowMissing: role === "decode" });
 }
 
-/** `by-label`: one label, and the values that it may have. */
+/** Reads `by-label`: one label and its allowed values. */
 export function readByLabel(parameters: ConfigNode): readonly Filter[] {
   const label = parameters.needed("label").text() ?? "";
   const values = parameters.at("validValues").texts();
@@ -27,7 +27,7 @@ export function readByLabel(parameters: ConfigNode): readonly Filter[] {
 
 const operators = ["In", "NotIn", "Exists", "DoesNotExist"] as const;
 
-/** `label-selector-filter`: `matchLabels` and `matchExpressions`, as Kubernetes has them. */
+/** Reads `label-selector-filter`: `matchLabels` and `matchExpressions`, as in Kubernetes. */
 export function readLabelSelector(parameters: ConfigNode): readonly Filter[] {
   const labels = parameters.at("matchLabels");
   const equal = labels
@@ -57,7 +57,7 @@ function readExpression(node: ConfigNode): Filter {
   }
 }
 
-/** Keeps the endpoints without the label, or with none of the values. */
+/** Keeps the endpoints that don't have the label, or have none of the values. */
 function withoutLabel(label: string, values: ReadonlySet<string> | undefined): Filter {
   return defineFilter({
     name: `no-label:${label}`,

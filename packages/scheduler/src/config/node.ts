@@ -1,27 +1,27 @@
 import type { ConfigPath, ConfigProblem } from "./problem.ts";
 
 /**
- * One value of a configuration, with its path. Reading a value of the wrong kind reports a problem and gives
+ * One value of a configuration with its path. Reading a value of the wrong kind reports a problem and returns
  * undefined, so that one pass finds all problems.
  */
 export interface ConfigNode {
   readonly path: ConfigPath;
   readonly isPresent: boolean;
   report(message: string): void;
-  /** A member of a map; one that is not there is a node too. */
+  /** Member of a map. A missing member is also a node. */
   at(key: string): ConfigNode;
-  /** The same, and reports where it is not there. */
+  /** Like `at`, but reports a missing member. */
   needed(key: string): ConfigNode;
-  /** Members' names; none where it is no map. */
+  /** Names of the members; empty if the value is not a map. */
   keys(): readonly string[];
-  /** Reports members besides these. */
+  /** Reports all members but these. */
   allowOnly(known: readonly string[]): void;
   items(): readonly ConfigNode[];
-  /** Of a list, its texts. */
+  /** Strings of a list. */
   texts(): readonly string[];
   text(): string | undefined;
   flag(): boolean | undefined;
-  /** A finite number within the bounds. */
+  /** A finite number from `least` to `most`. */
   number(least?: number, most?: number): number | undefined;
   integer(least?: number, most?: number): number | undefined;
   /** `60s`, `200ms`, `1h30m`, as Go writes them; in ms. */
@@ -73,7 +73,7 @@ export function configNode(
     allowOnly(known) {
       for (const key of Object.keys(map())) {
         if (known.includes(key)) continue;
-        const choice = known.length === 0 ? "there are none" : `known are ${known.join(", ")}`;
+        const choice = known.length === 0 ? "remove it" : `known fields are ${known.join(", ")}`;
         problems.push({ path: [...path, key], message: `is not known here: ${choice}` });
       }
     },
@@ -104,7 +104,7 @@ function scalarsOf(value: unknown, wrong: (wanted: string) => undefined): Scalar
 
 type Present<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> };
 
-/** The same without what is undefined. */
+/** Returns the object without its undefined members. */
 export function present<T extends object>(values: T): Present<T> {
   return Object.fromEntries(
     Object.entries(values).filter(([, value]) => value !== undefined),

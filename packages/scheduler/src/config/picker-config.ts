@@ -29,11 +29,11 @@ export type PickerConfigResult =
   | { readonly ok: true; readonly config: PickerConfig }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
-/** What an `EndpointPickerConfig` says, ready to make pools of. */
+/** A parsed `EndpointPickerConfig`, ready to create pools from. */
 export interface PickerConfig {
-  /** Options for `createPool`. Plugins keep state: call it once for each pool. */
+  /** Returns options for `createPool`. Call it once per pool, because plugins keep state. */
   poolOptions(): Pick<PoolOptions, "profiles" | "admission" | "prefix" | "maxFallbacks">;
-  /** How requests wait for their turn; undefined where they don't. */
+  /** How requests are queued; undefined if there is no queue. */
   readonly flow: FlowSettings | undefined;
 }
 
@@ -44,13 +44,13 @@ interface NamedPlugin {
 
 interface Plugins {
   readonly byName: ReadonlyMap<string, NamedPlugin>;
-  /** Names that no plugin has, and that have been reported. */
+  /** Undefined plugin names that have been reported. */
   readonly missing: Set<string>;
 }
 
 /**
- * Reads a parsed `EndpointPickerConfig`, the configuration of the reference endpoint picker. Its plugin types stand
- * for ours; ours may be named as well. Finds every problem in one pass.
+ * Reads a parsed `EndpointPickerConfig`, the configuration of the reference endpoint picker. Its plugin types map to
+ * Umbra's; Umbra's own types may be named as well. Reports every problem in one pass.
  */
 export function readPickerConfig(value: unknown): PickerConfigResult {
   const problems: ConfigProblem[] = [];
@@ -66,7 +66,7 @@ export function readPickerConfig(value: unknown): PickerConfigResult {
   const used = only === undefined ? profiles : profiles.filter(({ name }) => name === only);
   if (profiles.length > 0 && used.length === 0) {
     const names = profiles.map(({ name }) => name).join(", ");
-    list.report(`has no profile "${only}", which is the one that is used: there are ${names}`);
+    list.report(`has no profile "${only}", the only one that is used: it has ${names}`);
   }
   const fallbacks = made.flatMap((each) => (each.kind === "picker" ? (each.endpoints ?? []) : []));
   const prefix: PrefixOptions = Object.assign(
@@ -80,7 +80,7 @@ export function readPickerConfig(value: unknown): PickerConfigResult {
   const shedsItself =
     detectorOf === undefined && used.length > 0 && used.every(({ sheds }) => sheds);
   const detector = detectorOf?.(hasQueue);
-  // Behind a queue nobody is refused at once.
+  // With a queue, no request is refused immediately.
   const admit = () =>
     hasQueue || shedsItself ? admitAll(detector) : createAdmission(present({ detector }));
   const poolOptions = () => ({
@@ -96,7 +96,7 @@ export function readPickerConfig(value: unknown): PickerConfigResult {
 }
 
 function checkTop(top: ConfigNode): void {
-  if (!top.isPresent) top.report("is empty: an EndpointPickerConfig is wanted");
+  if (!top.isPresent) top.report("is empty: expected an EndpointPickerConfig");
   top.allowOnly([
     ...["apiVersion", "kind", "metadata", "featureGates", "plugins", "schedulingProfiles"],
     ...["requestHandler", "dataLayer", "flowControl", "saturationDetector", "parser"],
@@ -122,7 +122,7 @@ function readPlugins(list: ConfigNode): Plugins {
       plugins.set(name, { type, made: { kind: "unknown" } });
       continue;
     }
-    if (plugins.has(name)) node.report(`has the name \`${name}\` of a plugin before it`);
+    if (plugins.has(name)) node.report(`repeats the plugin name \`${name}\`: names must be unique`);
     plugins.set(name, { type, made: make(node.at("parameters")) });
   }
   return { byName: plugins, missing: new Set() };
@@ -132,7 +132,7 @@ function refusalOf(type: string): string {
   const instead = unsupportedPlugins.get(type);
   if (instead !== undefined) return `names \`${type}\`, which Umbra does not have: ${instead}`;
   const known = [...pluginTypes.keys()].toSorted().join(", ");
-  return `is no plugin that Umbra knows; known are ${known}`;
+  return `is not a plugin that Umbra knows; known plugins are ${known}`;
 }
 
 function pluginAt(node: ConfigNode, plugins: Plugins): NamedPlugin | undefined {
@@ -145,8 +145,10 @@ function pluginAt(node: ConfigNode, plugins: Plugins): NamedPlugin | undefined {
   const plugin = byName.get(name);
   if (plugin === undefined && !missing.has(name)) {
     const known =
-      byName.size === 0 ? "none is defined" : `defined are ${[...byName.keys()].join(", ")}`;
-    node.report(`names no plugin of \`plugins\`: ${known}`);
+      byName.size === 0
+        ? "no plugin is defined"
+        : `defined plugins are ${[...byName.keys()].join(", ")}`;
+    node.report(`is not the name of a plugin in \`plugins\`: ${known}`);
     missing.add(name);
   }
   return plugin?.made.kind === "unknown" ? undefined : plugin;
@@ -181,7 +183,9 @@ function readProfile(node: ConfigNode, plugins: Plugins): ProfileEntry {
   }
   const whole = parts.find(({ made }) => made.kind === "profile")?.made;
   if (whole !== undefined && parts.length > 1) {
-    node.at("plugins").report("names a whole profile, which stands alone");
+    node
+      .at("plugins")
+      .report("contains a whole profile, which can't be combined with other plugins");
   }
   const create = whole?.kind === "profile" ? whole.create : () => profileOf(name, parts);
   const sheds = whole?.kind === "profile" && whole.sheds;
@@ -203,7 +207,7 @@ function profileOf(name: string, parts: readonly ProfilePart[]): Profile {
   });
 }
 
-/** Ours: which requests a profile is for. */
+/** Reads `when`, Umbra's extension: which requests a profile is for. */
 function readWhen(node: ConfigNode): ProfileEntry["when"] {
   if (!node.isPresent) return undefined;
   node.allowOnly(["criticality", "attributes"]);
@@ -223,7 +227,7 @@ function readWhen(node: ConfigNode): ProfileEntry["when"] {
     pairs.every(([key, value]) => request.attributes?.[key] === value);
 }
 
-/** Where one profile is to be chosen by header, one named `decode` is for requests that choose none, else the first. */
+/** If profiles are chosen by header, requests without the header use the profile `decode`, or else the first one. */
 function rules(entries: readonly ProfileEntry[], byHeader: boolean): readonly ProfileRule[] {
   if (entries.length === 0) return [{ profile: defaultProfile() }];
   if (!byHeader) {
@@ -243,7 +247,7 @@ function rules(entries: readonly ProfileEntry[], byHeader: boolean): readonly Pr
   ];
 }
 
-/** Where it stood before flow control had one of its own. */
+/** Reads the older, top-level place of the saturation detector; flow control has its own. */
 function readDetector(node: ConfigNode, pluginOf: PluginOf): CreateDetector | undefined {
   if (!node.isPresent) return undefined;
   const ref = node.at("pluginRef");
@@ -251,7 +255,7 @@ function readDetector(node: ConfigNode, pluginOf: PluginOf): CreateDetector | un
   return pluginOfKind(ref, "detector", pluginOf)?.create;
 }
 
-/** A value of the wrong kind is found by each of its readers. */
+/** Drops duplicates: every reader of a value of the wrong kind reports it. */
 function unique(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
   const keyOf = ({ path, message }: ConfigProblem) => JSON.stringify([path, message]);
   return [...new Map(problems.map((problem) => [keyOf(problem), problem])).values()];

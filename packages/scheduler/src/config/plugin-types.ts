@@ -43,23 +43,26 @@ export type MadePlugin =
   | {
       readonly kind: "picker";
       readonly create: () => Picker;
-      /** Endpoints named, the picked one included. */
+      /** Number of endpoints to return, including the picked one. */
       readonly endpoints: number | undefined;
     }
-  /** `sheds`: it refuses sheddable requests by itself. */
+  /** `sheds`: the profile itself refuses sheddable requests. */
   | { readonly kind: "profile"; readonly create: () => Profile; readonly sheds: boolean }
-  /** `only`: the name of the one profile that is used. */
+  /** `only`: name of the only profile that is used. */
   | { readonly kind: "handler"; readonly byHeader: boolean; readonly only?: string }
   | { readonly kind: "detector"; readonly create: CreateDetector }
   | { readonly kind: "prefix index"; readonly prefix: PrefixOptions }
   | { readonly kind: "fairness"; readonly fairness: "round-robin" | "strict" }
   | { readonly kind: "ordering"; readonly ordering: "fcfs" | "edf" }
-  /** Named so that configurations of the reference are read; what it does there happens here unasked. */
-  | { readonly kind: "nothing" }
-  /** Reported where it is defined; what refers to it is not reported once more. */
+  /**
+   * Accepted so that configurations of the reference picker can be read. Umbra does what it does without being
+   * configured.
+   */
+  | { readonly kind: "ignored" }
+  /** Already reported where it is defined; references to it are not reported again. */
   | { readonly kind: "unknown" };
 
-/** @param withSent as of `utilizationDetector` */
+/** @param withSent as in `utilizationDetector` */
 export type CreateDetector = (withSent: boolean) => SaturationDetector;
 
 type MakePlugin = (parameters: ConfigNode) => MadePlugin;
@@ -99,7 +102,7 @@ const handler =
     return { kind: "handler", byHeader };
   };
 
-/** Without a decider the reference, too, schedules one profile. */
+/** Without a decider, the reference picker also schedules one profile. */
 const disaggregation: MakePlugin = (parameters) => {
   const { allowOnly, at } = parameters;
   allowOnly(["profiles", "deciders", "deciderPluginName", "prefillProfile", "decodeProfile"]);
@@ -119,7 +122,7 @@ function prefixOptions(parameters: ConfigNode): PrefixOptions {
   const blocks = parameters.at("maxPrefixBlocksToMatch").integer(0, 1_000_000);
   const tokens = parameters.at("maxPrefixTokensToMatch").integer(0, 16_777_216);
   parameters.at("autoTune").flag();
-  // The reference never goes below 64 tokens either: smaller blocks cost memory and gain little.
+  // Like the reference picker, never below 64 tokens: smaller blocks cost memory and gain little.
   const used = Math.max(64, blockTokens ?? 64);
   const most = tokens !== undefined && tokens > 0 ? tokens : (blocks ?? 0) * used;
   return present({
@@ -149,7 +152,10 @@ export function readUtilizationDetector(parameters: ConfigNode): CreateDetector 
   return (withSent) => utilizationDetector({ ...limits, withSent });
 }
 
-/** Of the reference: what they do there happens here unasked, or is not needed. */
+/**
+ * Plugins of the reference picker that need no counterpart: Umbra does what they do without being configured, or does
+ * not need it.
+ */
 const ignored: readonly string[] = [
   ...["prefix-based-pd-decider", "always-disagg-pd-decider", "always-disagg-multimodal-decider"],
   ...["disagg-headers-handler", "prefill-header-handler", "sglanghttp-parser"],
@@ -207,7 +213,7 @@ const pluginsByType: Readonly<Record<string, MakePlugin>> = {
     }),
   ),
   "prefix-cache-scorer": (parameters) => {
-    // There is one index of prefixes, whichever producer is named.
+    // There is only one prefix index, so the named producer does not matter.
     parameters.at("prefixMatchInfoProducerName").text();
     parameters.allowOnly([
       ...["matchLengthWeight", "matchLengthScaleTokens", "prefixMatchInfoProducerName"],
@@ -230,7 +236,7 @@ const pluginsByType: Readonly<Record<string, MakePlugin>> = {
   "weighted-random-picker": picker(() => weightedRandomPicker),
   "single-profile-handler": handler(false),
   "header-profile-handler": handler(true),
-  // Each rank of a Pod is an endpoint of its own, by the pool's target ports.
+  // Each rank of a Pod is a separate endpoint, by the pool's target ports.
   "data-parallel-profile-handler": (parameters) => {
     parameters.allowOnly(["primaryPort"]);
     parameters.at("primaryPort").integer(1, 65_535);
@@ -293,5 +299,5 @@ const pluginsByType: Readonly<Record<string, MakePlugin>> = {
 /** Plugin types by name: those of the reference endpoint picker under its names, then ours. */
 export const pluginTypes: ReadonlyMap<string, MakePlugin> = new Map([
   ...Object.entries(pluginsByType),
-  ...ignored.map((type): [string, MakePlugin] => [type, () => ({ kind: "nothing" })]),
+  ...ignored.map((type): [string, MakePlugin] => [type, () => ({ kind: "ignored" })]),
 ]);

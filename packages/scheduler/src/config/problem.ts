@@ -1,4 +1,4 @@
-/** A place in a configuration that is wrong, and what to do about it. */
+/** A problem at one place of a configuration, and how to fix it. */
 export interface ConfigProblem {
   /** Keys and list indices from the top, e.g. `["plugins", 2, "type"]`. */
   readonly path: ConfigPath;

@@ -3,18 +3,21 @@ import { isSheddable } from "../model/request.ts";
 import { defineFilter, type Filter } from "../plugin.ts";
 
 export interface CapacityOptions {
-  /** Most requests waiting; 5 when absent, `queueThresholdCritical` of the first scheduler. */
+  /**
+   * Most waiting requests an endpoint may have; 5 when absent, as `queueThresholdCritical` of the Gateway API Inference
+   * Extension's first scheduler.
+   */
   readonly waitingRequests?: number;
-  /** Most of the KV cache in use, 0 to 1; 0.8 when absent. */
+  /** Highest KV-cache usage an endpoint may have, 0 to 1; 0.8 when absent. */
   readonly kvCacheUsage?: number;
-  /** Which requests need the capacity; only sheddable ones when absent. */
+  /** Requests that the filter applies to; only sheddable ones when absent. */
   readonly appliesTo?: "sheddable" | "all";
 }
 
 /**
- * Keeps the endpoints with capacity to spare; refuses the request where none has. For sheddable requests, which are
- * to leave the rest to others. An endpoint without fresh load metrics has it while this process has fewer requests in
- * flight there than it has seats, 100 where nobody knows.
+ * Keeps the endpoints with spare capacity; refuses the request if there are none. By default for sheddable requests,
+ * which leave the remaining capacity to others. An endpoint without fresh load metrics has spare capacity while this
+ * process has fewer requests in flight there than the endpoint has seats (100 if unknown).
  */
 export function capacityFilter(options: CapacityOptions = {}): Filter {
   const { waitingRequests = 5, kvCacheUsage = 0.8, appliesTo = "sheddable" } = options;
@@ -30,7 +33,7 @@ export function capacityFilter(options: CapacityOptions = {}): Filter {
   });
 }
 
-/** Keeps the endpoints with fewer requests of this process in flight; refuses the request where none has. */
+/** Keeps endpoints at which this process has fewer than `requests` in flight; refuses the request if there are none. */
 export function maxInFlightFilter(requests: number): Filter {
   return defineFilter({
     name: "max-in-flight",

@@ -3,10 +3,11 @@ import { assumedRequests, requestsAt } from "../model/load.ts";
 import type { Filter } from "../plugin.ts";
 
 /**
- * Drops endpoints whose metrics are stale or missing, except those that have less load, by this process's requests in
- * flight, than each of the fresh ones: an endpoint that can't be scraped must not starve while the others are loaded.
+ * Drops endpoints with stale or missing metrics, unless this process's requests in flight there show less load than
+ * every endpoint with fresh metrics has: an endpoint that can't be scraped must not stay idle while the others are
+ * loaded.
  *
- * Where none is fresh it keeps all: a scraper outage must not become a serving outage.
+ * Keeps all endpoints if none has fresh metrics: a scraper outage must not become a serving outage.
  */
 export const freshMetricsFilter: Filter = {
   name: "fresh-metrics",
@@ -21,7 +22,7 @@ export const freshMetricsFilter: Filter = {
   },
 };
 
-/** Of the endpoints with fresh metrics, of which there is one. */
+/** Fewest requests among the endpoints with fresh metrics. Needs at least one such endpoint. */
 function leastRequests(endpoints: readonly Endpoint[]): number {
   let least = Number.POSITIVE_INFINITY;
   for (const endpoint of endpoints) {

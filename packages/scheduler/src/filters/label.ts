@@ -1,15 +1,15 @@
 import { defineFilter, type Filter } from "../plugin.ts";
 
 export interface LabelOptions {
-  /** The label that is looked at. */
+  /** Name of the label. */
   readonly label: string;
-  /** Values that may be; any value when absent. */
+  /** Allowed values; any value when absent. */
   readonly values?: readonly string[];
-  /** True: endpoints without the label stay too. */
+  /** Whether endpoints without the label are kept too. */
   readonly allowMissing?: boolean;
 }
 
-/** Keeps the endpoints with a label; refuses the request where none has it. */
+/** Keeps the endpoints with a label; refuses the request if none has it. */
 export function labelFilter({ label, values, allowMissing = false }: LabelOptions): Filter {
   const wanted = values === undefined ? undefined : new Set(values);
   return defineFilter({

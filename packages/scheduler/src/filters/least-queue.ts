@@ -8,8 +8,8 @@ export interface LeastQueueOptions {
 }
 
 /**
- * Keeps the endpoints with short queues, what was sent since the scrape included; one without fresh metrics by its
- * requests in flight.
+ * Keeps the endpoints with short queues, counting requests sent since the scrape. For an endpoint without fresh metrics
+ * the length is estimated from its requests in flight.
  */
 export function leastQueueFilter({ band = 0.1 }: LeastQueueOptions = {}): Filter {
   return {

@@ -4,23 +4,24 @@ import type { Filter } from "../plugin.ts";
 
 export interface LoraAffinityOptions {
   /**
-   * Waiting requests from which an endpoint loses its affinity. When absent half of the endpoint's seats, and at most
-   * 128, `queueingThresholdLoRA` of the Gateway API Inference Extension's first scheduler (v0.2): half of vLLM's
+   * Waiting requests from which affinity to an endpoint is ignored. When absent, half of the endpoint's seats, but at
+   * most 128: `queueingThresholdLoRA` of the Gateway API Inference Extension's first scheduler (v0.2), half of vLLM's
    * default seats.
    */
   readonly queueThreshold?: number;
   /**
-   * How often the holders are kept where others have room, 0 to 1; 0.999 when absent, `loraAffinityThreshold` of
-   * that scheduler: now and then an adapter spreads, before its holders are full.
+   * Probability of keeping only the holders although other endpoints have room, 0 to 1; 0.999 when absent, as
+   * `loraAffinityThreshold` of that scheduler. Below 1, an adapter occasionally spreads before its holders are
+   * saturated.
    */
   readonly affinityProbability?: number;
 }
 
 /**
- * Keeps the endpoints that hold the request's LoRA adapter; where none does, those with room for one more.
+ * Keeps the endpoints that hold the request's LoRA adapter; if there are none, those with room for one more.
  *
- * A request for a base model passes untouched, and so does one whose adapter fits nowhere. Affinity yields where
- * every holder has a long queue: loading an adapter takes less than waiting behind half a batch.
+ * Has no effect for base models and for adapters that fit on no endpoint. Affinity is given up if every holder has a
+ * long queue, because loading an adapter takes less time than waiting for half a batch.
  */
 export function loraAffinityFilter(options: LoraAffinityOptions = {}): Filter {
   const { queueThreshold, affinityProbability = 0.999 } = options;
@@ -47,7 +48,7 @@ function halfOfSeats({ seats }: Endpoint): number {
   return seats === undefined ? mostWaiting : Math.min(mostWaiting, Math.max(1, seats / 2));
 }
 
-/** Keeps the endpoints that can serve the request's adapter without throwing out another. */
+/** Keeps the endpoints that can serve the request's adapter without evicting another. */
 export const adapterRoomFilter: Filter = {
   name: "adapter-room",
   narrow: ({ adapter }, endpoints) =>

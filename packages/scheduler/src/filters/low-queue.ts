@@ -2,7 +2,7 @@ import { queueLength } from "../model/load.ts";
 import { defineFilter, type Filter } from "../plugin.ts";
 
 export interface LowQueueOptions {
-  /** Waiting requests that are too many; 128 when absent. */
+  /** Waiting requests from which an endpoint is dropped; 128 when absent. */
   readonly threshold?: number;
 }
 

@@ -2,16 +2,13 @@ import type { Endpoint } from "../model/endpoint.ts";
 import { assumedCount } from "../model/load.ts";
 
 /**
- * Which values count as low: `lowest` the lowest alone; a number, 0 to 1, that share of the range above it too;
- * `range-per-endpoint` the range divided by the number of endpoints, as the Gateway API Inference Extension's first
- * scheduler had it: of whole numbers its whole-number division keeps the same.
+ * Which values count as low. `lowest`: only the lowest. A number from 0 to 1: also values within that share of the
+ * range above the lowest. `range-per-endpoint`: within the range divided by the number of endpoints, as in the Gateway
+ * API Inference Extension's first scheduler.
  */
 export type LowBand = "lowest" | "range-per-endpoint" | number;
 
-/**
- * Keeps the endpoints whose value is low among the others'. A value that is not known is assumed by requests in
- * flight.
- */
+/** Keeps the endpoints with low values. Unknown values are estimated from requests in flight. */
 export function keepLow(
   endpoints: readonly Endpoint[],
   band: LowBand,

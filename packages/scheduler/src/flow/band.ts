@@ -4,11 +4,11 @@ import type { BandLimits, FlowRequest } from "./types.ts";
 export interface Entry extends HeapEntry {
   readonly request: FlowRequest;
   readonly band: Band;
-  /** Of arrival. */
+  /** Serial number of arrival. */
   readonly serial: number;
   readonly enqueuedMs: number;
   readonly expiresMs: number;
-  /** Tries to place it; true where it is over. */
+  /** Tries to place the request. Returns true if its wait is over. */
   readonly tryTake: () => boolean;
   readonly reject: (
     code: "EVICTED" | "TTL_EXPIRED" | "NO_ENDPOINTS" | "CANCELLED" | "SHUTTING_DOWN",
@@ -24,11 +24,11 @@ export interface Band {
   readonly bytes: number;
   readonly flows: number;
   add(entry: Entry): void;
-  /** Whose turn it is. Of a band in which something waits. */
+  /** Returns the request whose turn it is. Needs a waiting request. */
   next(): Entry;
-  /** The one that came last. Of a band in which something waits. */
+  /** Returns the request that arrived last. Needs a waiting request. */
   newest(): Entry;
-  /** The entry is over. `served`: its flow has had its turn. */
+  /** Removes an entry whose wait is over. `served`: its flow has had its turn. */
   remove(entry: Entry, served: boolean): void;
 }
 
@@ -44,7 +44,7 @@ export function createBand(priority: number, limits: BandLimits): Band {
   const { maxRequests = 5_000, maxBytes = 1e9, ceiling = 1 } = limits;
   const { fairness = "round-robin", ordering = "fcfs" } = limits;
   const isBefore = ordering === "fcfs" ? byAge : byDeadline;
-  /** Flows in which something waits, in the order of their turns. */
+  /** Flows with waiting requests, in the order of their turns. */
   const flows = new Map<string, Flow>();
   const latest = createEntryHeap<Entry>((a, b) => a.serial > b.serial);
   let requests = 0;
@@ -88,13 +88,13 @@ export function createBand(priority: number, limits: BandLimits): Band {
     remove(entry, served) {
       const id = flowIdOf(entry);
       const flow = flows.get(id) as Flow;
-      flow.heap.forget();
-      latest.forget();
+      flow.heap.noteEnded();
+      latest.noteEnded();
       flow.waiting--;
       requests--;
       bytes -= entry.request.bytes;
       if (served || flow.waiting === 0) flows.delete(id);
-      // To the end: the others have their turns first.
+      // Moves to the end, so that the other flows have their turns first.
       if (served && flow.waiting > 0) flows.set(id, flow);
     },
   };

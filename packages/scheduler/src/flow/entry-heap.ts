@@ -1,16 +1,19 @@
-/** Anything that can be taken out of a heap where it stands. */
+/** An entry of a heap that can end before it reaches the top. */
 export interface HeapEntry {
-  /** False once it is over: it is left in place until it comes up, or until such ones are half of the heap. */
+  /**
+   * False once the wait is over. The entry stays in the heap until it reaches the top or until ended entries are half
+   * of the heap.
+   */
   isWaiting: boolean;
 }
 
-/** The entries that wait, the first by `isBefore` on top. Adding and taking are O(log n), taking out O(1). */
+/** A heap of waiting entries, ordered by `isBefore`. Adding and taking are O(log n), ending an entry is O(1). */
 export interface EntryHeap<T extends HeapEntry> {
   push(entry: T): void;
-  /** The first that waits. */
+  /** Returns the first waiting entry. */
   peek(): T | undefined;
-  /** An entry of this heap has just stopped waiting. */
-  forget(): void;
+  /** Must be called after an entry of this heap stopped waiting. */
+  noteEnded(): void;
 }
 
 const fewEntries = 64;
@@ -19,7 +22,7 @@ export function createEntryHeap<T extends HeapEntry>(
   isBefore: (a: T, b: T) => boolean,
 ): EntryHeap<T> {
   let heap: T[] = [];
-  let over = 0;
+  let ended = 0;
 
   function push(entry: T): void {
     let at = heap.length;
@@ -52,18 +55,18 @@ export function createEntryHeap<T extends HeapEntry>(
     peek() {
       for (let first = heap[0]; first !== undefined; first = heap[0]) {
         if (first.isWaiting) return first;
-        over--;
+        ended--;
         pop();
       }
       return undefined;
     },
-    forget() {
-      over++;
-      if (over <= fewEntries || over * 2 <= heap.length) return;
-      // A heap may be rebuilt in order of its array, which keeps nearly all in place.
+    noteEnded() {
+      ended++;
+      if (ended <= fewEntries || ended * 2 <= heap.length) return;
+      // Re-adding entries in array order keeps nearly all of them in place.
       const kept = heap.filter(({ isWaiting }) => isWaiting);
       heap = [];
-      over = 0;
+      ended = 0;
       for (const entry of kept) push(entry);
     },
   };

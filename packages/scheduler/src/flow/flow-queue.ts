@@ -4,15 +4,15 @@ import type { FlowErrorCode, FlowOutcome, FlowQueue, FlowQueueOptions } from "./
 
 const shortestRetryMs = 1_000;
 const longestRetryMs = 60_000;
-/** Weight of the newest gap between two dispatches. */
+/** Weight of the newest gap between two dispatches in the moving average. */
 const newestWeight = 0.1;
 
-/** Longest wait of a request, in ms, where nobody says another. */
+/** Default for the longest wait of a request, in ms. */
 export const defaultTtlMs = 60_000;
 
 /**
- * Makes a queue in front of a pool. A band waits while the pool is saturated, a lower band while a higher one waits;
- * within a band tenants take turns. Everything is bounded: requests, bytes, time.
+ * Creates a queue in front of a pool. A band waits while the pool is saturated or while a band of higher priority
+ * waits. Within a band, tenants take turns. Requests, bytes and waiting time are bounded.
  */
 export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
   const {
@@ -30,7 +30,7 @@ export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
     onEvent,
   } = options;
   const limits = new Map((options.bands ?? []).map((band) => [band.priority, band]));
-  /** Those in which something waits, highest first. */
+  /** Bands with waiting requests, highest priority first. */
   let bands: Band[] = [];
   const expiries = createEntryHeap<Entry>((a, b) => a.expiresMs < b.expiresMs);
   let requests = 0;
@@ -53,24 +53,24 @@ export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
     return made;
   }
 
-  function dispatched(): void {
+  function recordDispatch(): void {
     const nowMs = now();
     if (lastDispatchMs !== undefined) gapMs += newestWeight * (nowMs - lastDispatchMs - gapMs);
     lastDispatchMs = nowMs;
   }
 
-  /** By the time that what waits now will take. */
+  /** Estimated from the time in which all waiting requests will be dispatched. */
   function retryAfterMs(): number {
     return Math.round(Math.min(longestRetryMs, Math.max(shortestRetryMs, gapMs * requests)));
   }
 
   const canDispatch = (ceiling: number) => hasEndpoints() && saturation() < ceiling;
 
-  /** The entry is over, however. */
+  /** Removes an entry whose wait is over for any reason. */
   function remove(entry: Entry, served: boolean): void {
     entry.isWaiting = false;
     entry.band.remove(entry, served);
-    expiries.forget();
+    expiries.noteEnded();
     requests--;
     bytes -= entry.request.bytes;
     if (entry.band.requests === 0) bands = bands.filter((band) => band !== entry.band);
@@ -104,13 +104,13 @@ export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
     disarm = schedule(tick, Math.max(0, Math.min(pollMs, first.expiresMs - now())));
   }
 
-  function rest(): void {
+  function disarmIfEmpty(): void {
     if (requests > 0) return;
     disarm?.();
     disarm = undefined;
   }
 
-  /** Makes room for a request by putting out newer ones of lower bands; false where that is not enough. */
+  /** Makes room for a request by evicting the newest requests of lower bands. Returns false if that is not enough. */
   function makeRoom(band: Band, wanted: number): boolean {
     if (band.requests >= band.maxRequests || band.bytes + wanted > band.maxBytes) return false;
     let [freeRequests, freeBytes] = [maxRequests - requests, maxBytes - bytes];
@@ -126,7 +126,7 @@ export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
     return true;
   }
 
-  function refused<T>(code: FlowErrorCode, priority: number, waitedMs: number): FlowOutcome<T> {
+  function refuse<T>(code: FlowErrorCode, priority: number, waitedMs: number): FlowOutcome<T> {
     onEvent?.({ type: "rejected", priority, code, waitedMs });
     return { ok: false, code, waitedMs, retryAfterMs: retryAfterMs() };
   }
@@ -140,11 +140,11 @@ export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
       const { priority } = request;
       if (!Number.isInteger(priority) || !(request.bytes >= 0)) {
         throw new RangeError(
-          `a request needs a whole number as priority and its bytes, not ${priority} and ${request.bytes}`,
+          `a request's priority must be a whole number and its bytes at least 0, not ${priority} and ${request.bytes}`,
         );
       }
-      if (isClosed) return refused("SHUTTING_DOWN", priority, 0);
-      if (signal?.aborted === true) return refused("CANCELLED", priority, 0);
+      if (isClosed) return refuse("SHUTTING_DOWN", priority, 0);
+      if (signal?.aborted === true) return refuse("CANCELLED", priority, 0);
       const band = bands.find((each) => each.priority === priority);
       const { ceiling = 1 } = limitsOf(priority);
       const isFirst =
@@ -152,7 +152,7 @@ export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
       if (isFirst && canDispatch(ceiling)) {
         const value = take();
         if (value !== undefined) {
-          dispatched();
+          recordDispatch();
           onEvent?.({ type: "dispatched", priority, waitedMs: 0 });
           return { ok: true, value, waitedMs: 0 };
         }
@@ -160,7 +160,7 @@ export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
       const into = bandOf(priority);
       if (!makeRoom(into, request.bytes)) {
         if (into.requests === 0) bands = bands.filter((each) => each !== into);
-        return refused("QUEUE_FULL", priority, 0);
+        return refuse("QUEUE_FULL", priority, 0);
       }
       return new Promise<FlowOutcome<T>>((resolve, reject) => {
         const enqueuedMs = now();
@@ -187,15 +187,15 @@ export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
             }
             if (value === undefined) return false;
             end(true);
-            dispatched();
+            recordDispatch();
             onEvent?.({ type: "dispatched", priority, waitedMs: waitedMs() });
             resolve({ ok: true, value, waitedMs: waitedMs() });
             return true;
           },
           reject(code) {
             end(false);
-            resolve(refused(code, priority, waitedMs()));
-            rest();
+            resolve(refuse(code, priority, waitedMs()));
+            disarmIfEmpty();
           },
         };
         const cancel = (): void => entry.reject("CANCELLED");
@@ -205,7 +205,7 @@ export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
         requests++;
         bytes += request.bytes;
         onEvent?.({ type: "enqueued", priority });
-        // A sooner expiry than the one that the timer waits for.
+        // This request may expire sooner than the timer fires.
         disarm?.();
         disarm = undefined;
         arm();
@@ -215,7 +215,7 @@ export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
     poke() {
       expire();
       dispatch();
-      rest();
+      disarmIfEmpty();
     },
 
     snapshot: () => ({

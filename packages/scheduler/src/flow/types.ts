@@ -1,14 +1,14 @@
-/** What the queue needs to know of a request. */
+/** What the queue needs to know about a request. */
 export interface FlowRequest {
-  /** A whole number, higher first; negative ones are sheddable. */
+  /** An integer, higher first; requests of negative priority are sheddable. */
   readonly priority: number;
-  /** Requests of one tenant share it; those of a band take turns by it. `default-flow` when absent. */
+  /** Identifies the tenant. Tenants of a band take turns. `default-flow` when absent. */
   readonly fairnessId?: string;
-  /** Of the body. */
+  /** Size of the body. */
   readonly bytes: number;
-  /** When the answer is wanted, in ms of the queue's clock; for bands that go by deadline. */
+  /** When the answer is needed, in ms of the queue's clock; used by bands ordered by deadline. */
   readonly deadlineMs?: number;
-  /** Longest wait, in ms; the queue's when absent. */
+  /** Longest wait, in ms; the queue's limit when absent. */
   readonly ttlMs?: number;
 }
 
@@ -18,15 +18,16 @@ export type FlowOutcome<T> =
       readonly ok: false;
       readonly code: FlowErrorCode;
       readonly waitedMs: number;
-      /** When trying again makes sense, in ms. */
+      /** Suggested wait before a retry, in ms. */
       readonly retryAfterMs: number;
     };
 
 /**
  * Why a request was not served. Stable.
  *
- * `QUEUE_FULL`: no room for it. `EVICTED`: its room was needed by one of a higher priority. `TTL_EXPIRED`: it has
- * waited too long; `NO_ENDPOINTS`: the same, and the pool was empty. `CANCELLED`: its client is gone.
+ * `QUEUE_FULL`: there was no room for it. `EVICTED`: a request of higher priority needed its room. `TTL_EXPIRED`: it
+ * waited too long. `NO_ENDPOINTS`: it waited too long and the pool was empty. `CANCELLED`: the client disconnected.
+ * `SHUTTING_DOWN`: the queue was closed.
  */
 export type FlowErrorCode =
   | "QUEUE_FULL"
@@ -37,13 +38,19 @@ export type FlowErrorCode =
   | "SHUTTING_DOWN";
 
 export interface BandLimits {
-  /** Requests waiting at most; 5,000 when absent. */
+  /** Most waiting requests; 5,000 when absent. */
   readonly maxRequests?: number;
-  /** Bytes of their bodies at most; 1e9 when absent. */
+  /** Most bytes of their bodies; 1e9 when absent. */
   readonly maxBytes?: number;
-  /** How tenants share the band: in turns, a request each, when absent; `strict`: as if all were one. */
+  /**
+   * How tenants share the band. `round-robin` (when absent): they take turns, one request each. `strict`: all tenants
+   * share one order.
+   */
   readonly fairness?: "round-robin" | "strict";
-  /** Which of a tenant's requests goes first: the oldest when absent; `edf`: the earliest deadline, none last. */
+  /**
+   * Order of a tenant's requests. `fcfs` (when absent): oldest first. `edf`: earliest deadline first, requests without
+   * a deadline last.
+   */
   readonly ordering?: "fcfs" | "edf";
   /** Saturation from which the band waits, 0 to 1; 1 when absent. */
   readonly ceiling?: number;
@@ -52,25 +59,25 @@ export interface BandLimits {
 export interface FlowQueueOptions {
   /** Monotonic, in ms. */
   readonly now: () => number;
-  /** Runs something once after so many ms; returns how to cancel it. At most one is under way at a time. */
+  /** Calls `run` once after `afterMs`; returns a function that cancels it. At most one call is scheduled at a time. */
   readonly schedule: (run: () => void, afterMs: number) => () => void;
-  /** 0 idle, 1 and more full; asked before each dispatch. */
+  /** Saturation of the pool: 0 is idle, 1 and above is saturated. Read before each dispatch. */
   readonly saturation: () => number;
-  /** True while the pool has an endpoint at all. */
+  /** True while the pool has at least one endpoint. */
   readonly hasEndpoints: () => boolean;
-  /** All bands together; 10,000 and 1 GiB when absent. */
+  /** Most waiting requests of all bands together; 10,000 when absent. */
   readonly maxRequests?: number;
   readonly maxBytes?: number;
-  /** Longest wait, in ms; 60,000 when absent, `Infinity` for no end. */
+  /** Longest wait, in ms; 60,000 when absent, `Infinity` for no limit. */
   readonly ttlMs?: number;
   /** Longest wait of a request that finds the pool empty, in ms; `ttlMs` when absent. */
   readonly noEndpointTtlMs?: number;
-  /** Between two looks for free capacity while something waits, in ms; 5 when absent. `poke` tells sooner. */
+  /** How often to check for free capacity while requests wait, in ms; 5 when absent. `poke` checks sooner. */
   readonly pollMs?: number;
   readonly bands?: readonly (BandLimits & { readonly priority: number })[];
-  /** Of priorities without a band of their own. */
+  /** Limits for priorities without their own band. */
   readonly defaultBand?: BandLimits;
-  /** Of negative ones; `defaultBand` when absent. */
+  /** Limits for negative priorities without their own band; `defaultBand` when absent. */
   readonly defaultNegativeBand?: BandLimits;
   readonly onEvent?: (event: FlowEvent) => void;
 }
@@ -88,7 +95,7 @@ export type FlowEvent =
 export interface FlowSnapshot {
   readonly requests: number;
   readonly bytes: number;
-  /** Highest priority first; only bands in which something waits. */
+  /** Bands with waiting requests, highest priority first. */
   readonly bands: readonly {
     readonly priority: number;
     readonly requests: number;
@@ -97,22 +104,22 @@ export interface FlowSnapshot {
   }[];
 }
 
-/** Requests that wait for their turn. */
+/** A queue of requests in front of a pool. */
 export interface FlowQueue {
   /**
-   * Resolves once it is the request's turn, with what `take` has returned then. `take` runs synchronously; where it
-   * returns undefined the request can't be placed now and stays first. What `take` throws rejects the promise.
+   * Calls `take` when it is the request's turn and resolves with what `take` returns. `take` runs synchronously. If it
+   * returns undefined, the request can't be placed yet and stays first. If it throws, the promise is rejected.
    *
-   * Rejects with a RangeError for a priority that is no whole number, or bytes that are no number of bytes.
+   * Rejects with a RangeError if the priority is not an integer or the bytes are negative or NaN.
    */
   acquire<T>(
     request: FlowRequest,
     take: () => T | undefined,
     options?: { readonly signal?: AbortSignal },
   ): Promise<FlowOutcome<T>>;
-  /** Capacity may have come free: a request has finished, or a scrape has arrived. */
+  /** Checks for free capacity. Call it when a request has finished or a scrape has arrived. */
   poke(): void;
   snapshot(): FlowSnapshot;
-  /** Ends all that waits, and all that comes later, as SHUTTING_DOWN. */
+  /** Rejects all waiting and all later requests with SHUTTING_DOWN. */
   close(): void;
 }

@@ -1,4 +1,4 @@
-/** Model servers whose metrics are understood. Names are those of the reference endpoint picker's engine labels. */
+/** Model servers whose metrics Umbra can read. Names are those of the reference endpoint picker's engine labels. */
 export type EngineName =
   | "vllm"
   | "sglang"
@@ -7,19 +7,19 @@ export type EngineName =
   | "tgi"
   | "llamacpp";
 
-/** Samples of this name, with these labels. */
+/** Selects samples by name and labels. */
 export interface Selector {
   readonly name: string;
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-/** What a server calls what a pick is made from. Of several selectors the first that the page has counts. */
+/** A server's names for the metrics that picks use. Of several selectors, the first one found on the page is used. */
 export interface EngineMetrics {
   readonly waitingRequests: readonly Selector[];
   readonly runningRequests: readonly Selector[];
-  /** Empty where the server does not tell. */
+  /** Empty if the server does not report it. */
   readonly kvCacheUsage: readonly Selector[];
-  /** Block size and count of the KV cache: as labels of an info metric, or as metrics. */
+  /** Block size and block count of the KV cache, either as labels of an info metric or as metrics. */
   readonly cache?:
     | { readonly info: string; readonly blockTokens: string; readonly blocks: string }
     | { readonly blockTokens: Selector; readonly blocks: Selector };
@@ -29,22 +29,25 @@ export interface EngineMetrics {
     readonly maxLoaded: string;
   };
   readonly generationTokens?: string;
-  /** Requests that it runs at once. */
+  /** Most requests the server runs at once. */
   readonly seats?: Selector;
-  /** Most LoRA adapters on the GPU at once, where no `lora` says it. */
+  /** Most LoRA adapters on the GPU at once, for servers without `lora` metrics. */
   readonly adapterSlots?: Selector;
-  /** A gauge for each state of the engine, 1 for the present one; `label` names the state, `ready` is the one that serves. */
+  /**
+   * A gauge per engine state, 1 for the current state. `label` names the state; `ready` is the state that serves
+   * requests.
+   */
   readonly state?: { readonly name: string; readonly label: string; readonly ready: string };
-  /** Names that the page has before a first request, besides those above. */
+  /** Other names that the page has before a first request. */
   readonly early?: readonly string[];
 }
 
-/** vLLM's names of the metrics that a pick is made from. */
+/** vLLM's names of the metrics that picks use. */
 export const vllmMetricNames = {
   waitingRequests: "vllm:num_requests_waiting",
   runningRequests: "vllm:num_requests_running",
   kvCacheUsage: "vllm:kv_cache_usage_perc",
-  /** As vLLM's V0 engine called it. */
+  /** Name in vLLM's V0 engine. */
   gpuCacheUsage: "vllm:gpu_cache_usage_perc",
   loraRequestsInfo: "vllm:lora_requests_info",
   loraAdapterLoaded: "vllm:lora_adapter_loaded",
@@ -116,7 +119,7 @@ const metricsOf: Readonly<Record<EngineName, EngineMetrics>> = {
   llamacpp: {
     waitingRequests: named("llamacpp:requests_deferred"),
     runningRequests: named("llamacpp:requests_processing"),
-    // Newer servers do not have it any more.
+    // Newer servers no longer have it.
     kvCacheUsage: named("llamacpp:kv_cache_usage_ratio"),
     generationTokens: "llamacpp:tokens_predicted_total",
   },
@@ -132,7 +135,7 @@ const aliases: ReadonlyMap<string, EngineName> = new Map<string, EngineName>([
   ["llama.cpp", "llamacpp"],
 ]);
 
-/** The engine that an endpoint's labels name; undefined where they name none that is known. */
+/** Returns the engine named by an endpoint's labels; undefined if there is none or it is unknown. */
 export function engineOf(labels: Readonly<Record<string, string>>): EngineName | undefined {
   for (const label of engineLabels) {
     const value = Object.hasOwn(labels, label) ? labels[label] : undefined;

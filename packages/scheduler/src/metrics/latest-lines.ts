@@ -2,12 +2,12 @@ import { byteAt } from "./byte-at.ts";
 import type { PageWork } from "./page-work.ts";
 import { isTextAt, readSample, type Sample, skipBlanks, valueAt } from "./sample-line.ts";
 
-/** Of a page's work these lines may use up so much, 0 to 1: the load gauges may be behind them. */
+/** Largest share of a page's work that these lines may use, 0 to 1: the load gauges may follow them. */
 const workShare = 0.75;
-/** Value and timestamp are no longer than this. */
+/** Longest value and timestamp. */
 const maxTailBytes = 96;
 const maxLines = 1_000;
-/** Part of a value by which a rough one may be wrong: lines that differ by less are all read. */
+/** Relative error of `roughValue`. Lines that differ by less are all read exactly. */
 const roughness = 1e-14;
 
 const openBrace = 0x7b;
@@ -17,8 +17,8 @@ const minus = 0x2d;
 const plus = 0x2b;
 
 /**
- * The lines of a gauge of which only the largest value counts. A server keeps old combinations of its labels on the page, by the
- * thousand: their values are read, and the labels of the newest alone.
+ * Collects the lines of a gauge of which only the largest value matters. A server may keep thousands of old label
+ * combinations on the page: only their values are read, and labels only for the newest lines.
  */
 export class LatestLines {
   readonly name: string;
@@ -35,7 +35,7 @@ export class LatestLines {
     this.#left = work.left * workShare;
   }
 
-  /** Where the gauge's name at the beginning of a line ends; -1 where it is another line. */
+  /** Returns where the gauge's name at the start of a line ends; -1 if the line is of another metric. */
   endOfName(start: number): number {
     const end = start + this.name.length;
     return this.#bytes[end] === openBrace && isTextAt(this.#bytes, start, end, this.name)
@@ -43,16 +43,19 @@ export class LatestLines {
       : -1;
   }
 
-  /** A line of the gauge, behind its name. Past their part of the work lines are left out: the newest so far is the newest. */
+  /**
+   * Adds a line of the gauge, from the end of its name. Ignores further lines once the lines have used their share of
+   * the work.
+   */
   add(from: number, end: number): void {
     if (this.#left < 0) return;
     const before = this.#work.left;
-    this.#take(from, end);
-    // With what finding the line has cost.
+    this.#addLine(from, end);
+    // Includes the cost of finding the line.
     this.#left -= before - this.#work.left + 1;
   }
 
-  /** Those of the largest value, and what all but equals it. */
+  /** Returns the samples with the largest value, including those within rounding error. */
   samples(labels: readonly string[] | undefined): readonly Sample[] {
     return this.#lines.flatMap(
       ({ from, end }) =>
@@ -60,7 +63,7 @@ export class LatestLines {
     );
   }
 
-  #take(from: number, end: number): void {
+  #addLine(from: number, end: number): void {
     this.#work.left -= 2;
     const at = valueStart(this.#bytes, from, end);
     if (at < 0) return;
@@ -77,7 +80,7 @@ export class LatestLines {
   }
 }
 
-/** -1 where the line makes no sense. */
+/** Returns -1 if the line is malformed. */
 function valueStart(bytes: Uint8Array, from: number, end: number): number {
   const stop = Math.max(from, end - maxTailBytes);
   for (let at = end - 1; at >= stop; at--) {
@@ -87,7 +90,7 @@ function valueStart(bytes: Uint8Array, from: number, end: number): number {
   return bytes[at] === openBrace ? -1 : at;
 }
 
-/** Without a string being made. NaN where it is not written as digits, a point and an exponent. */
+/** Parses a number without creating a string. NaN if it is not written as digits, point and exponent. */
 function roughValue(bytes: Uint8Array, from: number, end: number): number {
   let digits = 0;
   let point = -1;

@@ -7,19 +7,19 @@ import type { Sample } from "./sample-line.ts";
 
 export type MetricsPage =
   | { readonly ok: true; readonly engine: EngineName; readonly metrics: ModelServerMetrics }
-  /** Names of metrics that a pick can't do without and the page lacks. `isTooComplex`: it takes too long to read. */
+  /** `missing`: names of required metrics that the page lacks. `isTooComplex`: the page takes too long to read. */
   | { readonly ok: false; readonly missing: readonly string[]; readonly isTooComplex?: true };
 
 /**
- * Reads a model server's metrics page. The engine is the one whose metrics the page has, unless it is told.
+ * Reads a model server's metrics page. Without `engine`, detects the engine from the metrics on the page.
  *
- * Several series (data parallel engines) are one endpoint: their requests are summed, and the fullest KV cache
- * counts. A value that can't be (NaN, negative) is a missing one. A page that has no request gauges at all, and
- * otherwise only names of a known engine that has served nothing, or of its Python process, shows no load yet: some
- * servers have the gauges only after a first request.
+ * Several series (data parallel engines) are one endpoint: their requests are summed, and the fullest KV cache is used.
+ * Invalid values (NaN, negative) count as missing. Some servers have request gauges only after a first request: a page
+ * without them that otherwise has only names of a known engine that has served nothing, or of its Python process, shows
+ * no load yet.
  *
  * @param page its text, or its bytes in UTF-8, which is faster
- * @param scrapedAtMs when the page had arrived, in ms of the pool's clock
+ * @param scrapedAtMs when the page arrived, in ms of the pool's clock
  */
 export function readMetricsPage(
   page: string | Uint8Array,
@@ -31,7 +31,7 @@ export function readMetricsPage(
   if (work.left < 0) return tooComplex;
   const name = engine ?? engineIn(samples);
   const known = engines.get(name) as EngineMetrics;
-  // Of a server before its first request nothing counts as load, whatever its page shows.
+  // Before a server's first request, no value on its page counts as load.
   const load = isBeforeFirstRequest(page, samples, known) ? unloaded : loadOf(samples, known, name);
   if (load.missing.length > 0) return { ok: false, missing: load.missing };
   const { waitingRequests, runningRequests, missing: _, ...more } = load;
@@ -50,7 +50,7 @@ interface Load
     ModelServerMetrics,
     "waitingRequests" | "runningRequests" | "kvCacheUsage" | "showsLoad" | "generationTokens"
   > {
-  /** Names of metrics that a pick can't do without and the page lacks. */
+  /** Names of required metrics that the page lacks. */
   readonly missing: readonly string[];
 }
 
@@ -63,7 +63,7 @@ function loadOf(samples: Samples, known: EngineMetrics, name: EngineName): Load 
   const missing: string[] = [];
   if (waiting.length === 0) missing.push(firstName(known.waitingRequests));
   if (running.length === 0) missing.push(firstName(known.runningRequests));
-  // vLLM always has it; what it is called tells its version.
+  // vLLM always has it. Its name depends on the version.
   if (usage.length === 0 && name === "vllm") missing.push(firstName(known.kvCacheUsage));
   return {
     missing,
@@ -92,12 +92,12 @@ function isBeforeFirstRequest(
 }
 
 /**
- * A line that is neither blank, nor a comment, nor about the server's runtime. Only `\n` begins a line: the flag `m`
- * would begin one at each `\r` too, and take time in proportion to the square of a run of them.
+ * Matches a line that is neither blank, nor a comment, nor about the server's runtime. Only `
+ * ` starts a line: with the flag `m` each `\r` would start one too, and a run of them would take quadratic time.
  */
 const otherLine = /(?:^|\n)(?![ \t\r]*(?:\n|$|#|python_|process_))/;
 
-/** A Python process has some 3 KB of them. */
+/** Largest page with only runtime metrics; those of a Python process have about 3 KB. */
 const maxRuntimePage = 65_536;
 
 function hasOnlyRuntimeNames(page: string | Uint8Array): boolean {
@@ -117,7 +117,7 @@ function constantsOf(samples: Samples, known: EngineMetrics): Partial<ModelServe
   };
 }
 
-/** Of several engines one that is not ready counts: the server sends it a part of the requests. */
+/** If one of several engines is not ready, its state is returned: the server sends it part of the requests. */
 function stateOf(
   samples: Samples,
   state: EngineMetrics["state"],
@@ -133,7 +133,10 @@ function stateOf(
 
 type Samples = ReadonlyMap<string, readonly Sample[]>;
 
-/** vLLM where the page has nobody's metrics: then its are the missing ones. */
+/**
+ * Detects the engine. If the page has the metrics of no engine, returns vLLM, whose metrics are then reported as
+ * missing.
+ */
 function engineIn(samples: Samples): EngineName {
   for (const [name, { waitingRequests, runningRequests }] of engines) {
     if ([...waitingRequests, ...runningRequests].some((each) => samples.has(each.name)))
@@ -149,7 +152,7 @@ function firstName([first]: readonly Selector[]): string {
   return (first as Selector).name;
 }
 
-/** Of the first selector that has any. */
+/** Values of the first selector that matches any sample. */
 function valuesOf(samples: Samples, selectors: readonly Selector[]): readonly number[] {
   for (const selector of selectors) {
     const values = numbersOf(samples, selector);
@@ -177,7 +180,7 @@ function generated(samples: Samples, name: string | undefined): number {
   return values.length === 0 ? Number.NaN : sum(values);
 }
 
-/** The field, where the value is a number. */
+/** An object with the field if the value is a number; otherwise empty. */
 function only<K extends string>(key: K, value: number): { readonly [key in K]?: number } {
   return Number.isFinite(value) ? ({ [key]: value } as { readonly [key in K]: number }) : {};
 }
@@ -213,10 +216,11 @@ interface AdapterFacts {
 }
 
 /**
- * vLLM keeps old label combinations of its LoRA gauge on the page; the value is the time of the last change, so the
- * largest is the newest. Where several are as new, each may be it that names no more adapters than there are requests.
- * Without any request none is active. It fills both lists from the adapters in flight, so only newer servers, which name what is
- * loaded, tell of idle ones. The gauge comes with the first request: one that has served and has none has no LoRA.
+ * Reads the LoRA adapters. vLLM keeps old label combinations of its LoRA gauge on the page. The value is the time of
+ * the last change, so the largest is the newest; of several equally new ones, those that name more adapters than there
+ * are requests are ignored. Without requests no adapter is active. Both lists of the gauge contain only adapters with
+ * requests in flight; only newer servers also report idle, loaded ones. The gauge appears with the first request: a
+ * server that has served requests and does not have it has LoRA disabled.
  */
 function adaptersOf(
   samples: Samples,
@@ -261,7 +265,7 @@ function adaptersOf(
   };
 }
 
-/** The samples of the largest value; of equal ones all. */
+/** Returns all samples with the largest value. */
 function newestOf(samples: readonly Sample[]): readonly Sample[] {
   let newest: Sample[] = [];
   for (const sample of samples) {
@@ -276,7 +280,7 @@ function adaptersIn({ labels }: Sample, work: PageWork): ReadonlySet<string> {
   const named = new Set<string>();
   for (const label of adapterLists) {
     const list = labels.get(label) ?? "";
-    // A name of one character costs as much as two units.
+    // Even a name of one character costs two units.
     work.left -= 1 + list.length;
     if (work.left < 0) return named;
     for (const name of list.split(",", maxAdapters)) {

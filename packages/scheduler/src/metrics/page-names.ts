@@ -2,13 +2,13 @@ import { type EngineMetrics, engines, vllmMetricNames } from "./engines.ts";
 import { type WantedNames, wantedNames } from "./wanted-names.ts";
 
 export const processStart = "process_start_time_seconds";
-/** Python servers have them from their start on. Others have them too, and further names beside them. */
+/** Python servers have these names from their start. Other servers have them too, along with further names. */
 export const runtimeNames: readonly string[] = [processStart, "python_info"];
 
 /** Labels of vLLM's LoRA gauge that list adapters. */
 export const adapterLists = ["running_lora_adapters", "waiting_lora_adapters"] as const;
 
-/** The labels that selectors look at, by name of the sample. */
+/** Labels that selectors use, by sample name. */
 function wantedLabels(all: Iterable<EngineMetrics>): ReadonlyMap<string, readonly string[]> {
   const labels = new Map<string, string[]>();
   const add = (name: string, ...more: readonly string[]) =>
@@ -53,7 +53,7 @@ export function namesOf(engine: EngineMetrics): readonly string[] {
   ];
 }
 
-/** All that is read of a page, whichever engine it is of. */
+/** Names and labels that are read from a page, for all engines. */
 export const wanted: WantedNames = wantedNames(
   [...runtimeNames, ...[...engines.values()].flatMap(namesOf)],
   wantedLabels(engines.values()),

@@ -1,15 +1,15 @@
 /**
- * Work that one page may still cost. Reading holds up all picks, so a page that costs more is given up. It is counted and
- * not timed: a busy machine must not make an honest page look like a hostile one.
+ * Remaining work budget of one page. Reading delays all picks, so a page that costs more is given up. Work is counted,
+ * not timed, so that a busy machine does not make a normal page look hostile.
  */
 export interface PageWork {
-  /** Below 0: the page is given up. */
+  /** Remaining units; below 0 the page is given up. */
   left: number;
 }
 
 /**
- * A unit takes some 100 ns, so a page is given up after about 8 ms; `page-work.test.ts` holds the worst pages to 20 ms. It is ten times
- * what the page of a server with 500 adapters costs.
+ * Budget of one page. A unit takes about 100 ns, so a page is given up after about 8 ms; `page-work.test.ts` checks
+ * that the worst pages take at most 20 ms. It is ten times the cost of the page of a server with 500 adapters.
  */
 const maxWork = 80_000;
 

@@ -4,10 +4,10 @@ import { createPageWork, type PageWork } from "./page-work.ts";
 import { isTextAt, readSample, type Sample } from "./sample-line.ts";
 import { addToHash, hashSeed, headAt, type WantedNames } from "./wanted-names.ts";
 
-/** More samples of wanted names than this are not read: a hostile page must not grow without bound. */
+/** Most samples that are read, because a hostile page may contain any number. */
 const maxSamples = 10_000;
 const maxLineLength = 65_536;
-/** Empty and all but empty lines end sooner by a look at each byte than by a search. */
+/** Up to this length, checking each byte finds the end of a line faster than a search. */
 const shortRest = 4;
 
 const hashSign = 0x23;
@@ -18,11 +18,11 @@ const newline = 0x0a;
 const byteOrderMark = [0xef, 0xbb, 0xbf];
 
 /**
- * Reads the wanted samples of a page in Prometheus' text format, or OpenMetrics'. Lines that make no sense are
- * skipped; timestamps, exemplars and blanks before a name are ignored; `NaN` and `+Inf` are values.
+ * Reads the wanted samples of a page in the Prometheus or OpenMetrics text format. Malformed lines are skipped.
+ * Timestamps, exemplars and blanks before a name are ignored. `NaN` and `+Inf` are values.
  *
- * @param page its text, or its bytes in UTF-8: of them only what is wanted is decoded
- * @param work what the page may cost; where it is used up, no sample is returned
+ * @param page its text, or its bytes in UTF-8, of which only wanted parts are decoded
+ * @param work work budget of the page; if it is used up, no samples are returned
  */
 export function parsePrometheusText(
   page: string | Uint8Array,
@@ -34,7 +34,7 @@ export function parsePrometheusText(
   const { length } = bytes;
   const latest =
     wanted.latest === undefined ? undefined : new LatestLines(wanted.latest, bytes, work);
-  /** The line before is of that gauge: the next one most likely is, too. */
+  /** Whether the previous line was of that gauge; the next one probably is too. */
   let isLatest = false;
   let start = byteOrderMark.every((byte, i) => bytes[i] === byte) ? byteOrderMark.length : 0;
   while (start < length && samples.length < maxSamples && work.left >= 0) {
@@ -67,13 +67,16 @@ export function parsePrometheusText(
   if (latest !== undefined && work.left >= 0) {
     samples.push(...latest.samples(wanted.labels?.get(latest.name)));
   }
-  // Half a page says what is not so: a busy server's gauges may be behind it.
+  // A partly read page would be wrong: the gauges of a busy server may follow in the rest.
   return work.left >= 0 ? samples : [];
 }
 
 const none: readonly string[] = [];
 
-/** Where the name at the beginning of a line ends; -1 where it is none of the wanted ones by its first characters or length. */
+/**
+ * Returns where the name at the start of a line ends; -1 if its first characters or its length show that it is not
+ * wanted.
+ */
 function endOfName(bytes: Uint8Array, start: number, wanted: WantedNames): number {
   const { heads, headLength, longest } = wanted;
   const stop = Math.min(bytes.length, start + longest + 1);

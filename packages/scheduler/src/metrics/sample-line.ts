@@ -4,13 +4,13 @@ import type { PageWork } from "./page-work.ts";
 /** One sample of a metrics page. */
 export interface Sample {
   readonly name: string;
-  /** Decoded when first asked for: the page's bytes must still be there. */
+  /** Decoded at the first access, while the page's bytes must be unchanged. */
   readonly labels: ReadonlyMap<string, string>;
   readonly value: number;
 }
 
 const maxLabels = 64;
-/** No number of a page is written longer. */
+/** Longest number on a page. */
 const maxValueBytes = 64;
 
 const space = 0x20;
@@ -24,16 +24,16 @@ const closeBrace = 0x7d;
 
 const noLabels: ReadonlyMap<string, string> = new Map();
 
-/** Where a line goes on behind its name, and what of it is wanted. */
+/** The rest of a line after its name, and which labels are wanted. */
 export interface LineRest {
   readonly name: string;
   readonly from: number;
   readonly end: number;
-  /** Undefined: all labels. */
+  /** Wanted labels; undefined for all. */
   readonly labels: readonly string[] | undefined;
 }
 
-/** Reads labels and value. Undefined where the line makes no sense, or the work is used up. */
+/** Reads labels and value. Undefined if the line is malformed or the work is used up. */
 export function readSample(bytes: Uint8Array, rest: LineRest, work: PageWork): Sample | undefined {
   const { name, end } = rest;
   work.left -= 3 + ((end - rest.from) >> 5);
@@ -67,7 +67,7 @@ interface LabelSpan {
   readonly isEscaped: boolean;
 }
 
-/** Of a page that is given up there are none. */
+/** Decodes the labels; empty if the work is used up. */
 function decodeLabels(
   bytes: Uint8Array,
   spans: readonly LabelSpan[],
@@ -78,12 +78,12 @@ function decodeLabels(
     work.left -= 6 + ((end - start) >> (isEscaped ? 0 : 4));
     if (work.left < 0) return noLabels;
     const value = utf8.decode(bytes.subarray(start, end));
-    labels.set(name, isEscaped ? value.replace(/\\(.)/g, unescaped) : value);
+    labels.set(name, isEscaped ? value.replace(/\\(.)/g, unescapeCharacter) : value);
   }
   return labels;
 }
 
-/** Returns where the value begins; -1 where the labels make no sense. */
+/** Returns where the value starts; -1 if the labels are malformed. */
 function readLabels(
   bytes: Uint8Array,
   { from, end, labels: wanted }: LineRest,
@@ -138,7 +138,7 @@ function wantedAt(
   return undefined;
 }
 
-/** Whether the bytes between `from` and `to` are this text, which is of ASCII. */
+/** True if the bytes from `from` to `to` equal the text, which must be ASCII. */
 export function isTextAt(bytes: Uint8Array, from: number, to: number, text: string): boolean {
   if (text.length !== to - from) return false;
   for (let i = 0; i < text.length; i++) {
@@ -147,7 +147,7 @@ export function isTextAt(bytes: Uint8Array, from: number, to: number, text: stri
   return true;
 }
 
-function unescaped(_whole: string, character: string): string {
+function unescapeCharacter(_whole: string, character: string): string {
   return character === "n" ? "\n" : character;
 }
 
@@ -175,7 +175,10 @@ export function valueAt(
   return Number.isNaN(value) ? words.get(token.toLowerCase()) : value;
 }
 
-/** Digits with a point at most, which need no string to be made: few enough that the quotient is the nearest number. */
+/**
+ * Parses digits with an optional point without creating a string. The number of digits is limited so that the quotient
+ * is the nearest number.
+ */
 function plainNumber(bytes: Uint8Array, from: number, end: number): number | undefined {
   if (end - from > maxPlainBytes || !isDigit(bytes[end - 1])) return undefined;
   let digits = 0;
@@ -205,7 +208,7 @@ function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
-/** By byte: 1 for letters, digits and `_`. */
+/** Indexed by byte: 1 for letters, digits and `_`. */
 const isNameByte = new Uint8Array(256);
 for (const character of "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") {
   isNameByte[character.charCodeAt(0)] = 1;

@@ -1,16 +1,19 @@
-/** Names of samples that are read; all others are skipped without a look. Made once, used for every page. */
+/** Names of samples to read; all others are skipped cheaply. Created once and used for every page. */
 export interface WantedNames {
   readonly names: ReadonlySet<string>;
-  /** By hash, so that no name is cut out of the page unless it is wanted. */
+  /** Names by hash, so that unwanted names are never decoded. */
   readonly byHash: ReadonlyMap<number, readonly string[]>;
-  /** 1 at the low bits of the hash of each name's first `headLength` characters: most lines are known by them to be others. */
+  /**
+   * Indexed by the low bits of the hash of a name's first `headLength` characters; 1 for wanted names. Rules out most
+   * lines early.
+   */
   readonly heads: Uint8Array;
   readonly headLength: number;
   /** Length of the longest name. */
   readonly longest: number;
-  /** Labels that are read, by name of the sample; undefined: all of every sample. */
+  /** Labels to read, by sample name; undefined for all labels of every sample. */
   readonly labels: ReadonlyMap<string, readonly string[]> | undefined;
-  /** Of the samples of this name only those of the largest value are read. */
+  /** For samples of this name, only those with the largest value are read. */
   readonly latest: string | undefined;
 }
 
@@ -21,8 +24,8 @@ export const hashSeed = 0x811c9dc5;
 const hashPrime = 0x01000193;
 
 /**
- * @param labels by name of the sample the labels that are read; of a name that is absent none are. Absent: all are read
- * @param latest a name of which only the samples of the largest value are read
+ * @param labels labels to read, by sample name; no labels for names that are not in the map; all labels when absent
+ * @param latest name of which only the samples with the largest value are read
  */
 export function wantedNames(
   names: Iterable<string>,
@@ -40,7 +43,7 @@ export function wantedNames(
   return { names: unique, byHash, heads, headLength, longest, labels, latest };
 }
 
-/** The place of a hash in `WantedNames.heads`. */
+/** Index of a hash in `WantedNames.heads`. */
 export function headAt(hash: number): number {
   return (hash ^ (hash >>> 16)) & (headsSize - 1);
 }

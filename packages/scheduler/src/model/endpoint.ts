@@ -1,52 +1,52 @@
-/** One model server of a pool, as it is at the moment of a decision. */
+/** One model server of a pool, at the moment of a decision. */
 export interface Endpoint {
   /** `ip:port`, the form Envoy expects in `x-gateway-destination-endpoint`. */
   readonly address: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly metrics: MetricsState;
-  /** Requests that this process has sent there and not yet seen finished. */
+  /** Requests that this process has sent to the endpoint and that have not finished. */
   readonly inFlight: number;
-  /** Prompt tokens of those of them that have no first token yet, without what was probably cached. */
+  /** Prompt tokens, minus the probably cached ones, of requests in flight without a first token. */
   readonly pendingPromptTokens: number;
-  /** Output tokens that those in flight are expected to make in all. */
+  /** Output tokens expected from all requests in flight. */
   readonly pendingOutputTokens: number;
-  /** Time to first token lately, in ms; undefined where none was seen for a minute. */
+  /** Moving average of the time to first token, in ms; undefined if none was measured for a minute. */
   readonly ttftMs: number | undefined;
-  /** False while its server says that it serves no requests soon: on its metrics page, or its health page. */
+  /** False while the server's metrics page or health page reports that it can't serve requests soon. */
   readonly isReady: boolean;
-  /** Errors in a row have put it out of use for a while. */
+  /** Whether the endpoint is ejected after consecutive errors. */
   readonly isEjected: boolean;
   /**
-   * Share of its latest answers that were errors, beyond the share of the pool's best endpoint: 0 to 1, and 0 where all
-   * answer alike. Answers lose half their weight every 10 s.
+   * Error share of recent answers minus that of the best endpoint, 0 to 1; 0 if all endpoints have the same share.
+   * Answers lose half their weight every 10 s.
    */
   readonly errorShare: number;
-  /** It answers far more often with errors than the others: it gets no requests for now. */
+  /** Whether picks avoid the endpoint because it answers far more often with errors than the others. */
   readonly isAvoided: boolean;
-  /** Those of them sent since the newest scrape began: the scraped counts can't hold them yet. */
+  /** Requests in flight sent since the newest scrape began, which the scraped counts can't include yet. */
   readonly sentSinceScrape: number;
-  /** Adapters that this process has sent there lately, at most as many as fit. */
+  /** Adapters that this process recently sent requests for, at most as many as fit on the endpoint. */
   readonly recentAdapters: ReadonlySet<string>;
   /**
-   * Requests that the server runs at once, vLLM's `max_num_seqs`: as it says, else learned from its batch while
-   * requests waited. Undefined where nothing is known.
+   * Most requests the server runs at once (vLLM's `max_num_seqs`): reported by the server, or learned from its batch
+   * size while requests waited. Undefined if unknown.
    */
   readonly seats: number | undefined;
 }
 
-/** What is known of an endpoint's load. Not knowing is a state of its own, never zeros. */
+/** What is known about an endpoint's load. Unknown load is a separate state, never zeros. */
 export type MetricsState =
   | { readonly kind: "missing" }
   | { readonly kind: "stale"; readonly metrics: ModelServerMetrics }
   | { readonly kind: "fresh"; readonly metrics: ModelServerMetrics };
 
 /**
- * What a model server says it is doing. Only `ready` serves requests soon: an engine is `asleep` when its weights are
- * off the GPU, `loading` before its first request can run, `draining` when it takes no new ones.
+ * State that a model server reports. Only a `ready` engine serves requests soon. `asleep`: its weights are off the GPU.
+ * `loading`: it can't run a request yet. `draining`: it accepts no new requests.
  */
 export type EngineState = "ready" | "asleep" | "loading" | "draining";
 
-/** What one scrape of a model server's `/metrics` says. */
+/** Result of one scrape of a model server's `/metrics`. */
 export interface ModelServerMetrics {
   /** When the scrape finished, in ms of the pool's clock. */
   readonly scrapedAtMs: number;
@@ -55,22 +55,25 @@ export interface ModelServerMetrics {
   /** Requests in the running batch. vLLM: `vllm:num_requests_running`, summed over engines. */
   readonly runningRequests: number;
   /**
-   * Share of KV-cache blocks in use, 0 to 1 despite vLLM's name; absent where the server does not say. vLLM:
+   * Share of KV-cache blocks in use, 0 to 1 despite vLLM's name; absent if the server does not report it. vLLM:
    * `vllm:kv_cache_usage_perc`, the fullest engine.
    */
   readonly kvCacheUsage?: number;
   /** LoRA adapters with requests running or waiting. vLLM: both lists of `vllm:lora_requests_info`. */
   readonly activeAdapters: ReadonlySet<string>;
   /**
-   * Every name on the page that is an adapter's, in use or not; absent where there is none. Tells adapters from base
-   * models where the model list can't be read.
+   * Names of all adapters on the page, in use or not; absent if there are none. Distinguishes adapters from base models
+   * if the model list can't be read.
    */
   readonly namedAdapters?: ReadonlySet<string>;
-  /** Adapters on the GPU, idle ones too; absent where the server does not say. vLLM: `vllm:lora_adapter_loaded`. */
+  /**
+   * Adapters on the GPU, including idle ones; absent if the server does not report them. vLLM:
+   * `vllm:lora_adapter_loaded`.
+   */
   readonly loadedAdapters?: ReadonlySet<string>;
   /**
-   * Most adapters on the GPU at once, 0 where the server has no LoRA. Absent where it does not tell: vLLM shows its gauge
-   * only after a first request, others have none. vLLM: `max_lora`.
+   * Most adapters on the GPU at once; 0 if the server has LoRA disabled. Absent if not reported: vLLM shows the gauge
+   * only after a first request, other servers don't have one. vLLM: `max_lora`.
    */
   readonly maxActiveAdapters?: number;
   /** Tokens in a KV-cache block. vLLM: `block_size` of `vllm:cache_config_info`. */
@@ -78,53 +81,56 @@ export interface ModelServerMetrics {
   /** KV-cache blocks on the GPU. vLLM: `num_gpu_blocks` of `vllm:cache_config_info`. */
   readonly kvBlocks?: number;
   /**
-   * False where the page shows that the server runs, but has no request gauges yet: some servers show them only after
-   * a first request. Both counts are 0 then, and this process's requests in flight count instead. True when absent.
+   * False if the server runs but its page has no request gauges yet, which some servers show only after a first
+   * request. Both counts are then 0, and this process's requests in flight are used instead. True when absent.
    */
   readonly showsLoad?: boolean;
-  /** Absent where the server does not say, which counts as ready. vLLM: `vllm:engine_sleep_state`. */
+  /** State of the engine; absent if not reported, which counts as ready. vLLM: `vllm:engine_sleep_state`. */
   readonly state?: EngineState;
-  /** Requests that the server runs at once; absent where it does not say. TensorRT-LLM: `trtllm_max_num_active_requests`. */
+  /** Most requests the server runs at once; absent if not reported. TensorRT-LLM: `trtllm_max_num_active_requests`. */
   readonly maxRunningRequests?: number;
-  /** When the server's process began, in s since 1970: another value tells a restart. */
+  /** Start time of the server's process, in s since 1970. A later value means a restart. */
   readonly processStartS?: number;
-  /** Tokens generated since the server began: fewer than before tell a restart too. */
+  /** Tokens generated since the server started. A smaller value than before also means a restart. */
   readonly generationTokens?: number;
 }
 
-/** The newest metrics, stale ones too; undefined before the first scrape. */
+/** Returns the newest metrics, even if stale; undefined before the first scrape. */
 export function knownMetrics({ metrics }: Endpoint): ModelServerMetrics | undefined {
   return metrics.kind === "missing" ? undefined : metrics.metrics;
 }
 
-/** True when the adapter is on the endpoint: it serves it now, or this process has just sent it there. */
+/**
+ * True if the adapter is probably on the endpoint: the server reports it, or this process recently sent a request for
+ * it.
+ */
 export function holdsAdapter(endpoint: Endpoint, adapter: string): boolean {
-  // vLLM lists only adapters with requests in flight; an idle one stays loaded, which only we remember.
+  // vLLM lists only adapters with requests in flight. Idle adapters stay loaded, so the pool tracks them.
   if (endpoint.recentAdapters.has(adapter)) return true;
   const metrics = knownMetrics(endpoint);
   if (metrics === undefined) return false;
   return metrics.activeAdapters.has(adapter) || metrics.loadedAdapters?.has(adapter) === true;
 }
 
-/** Believed to fit where a server does not tell: SGLang's default. */
-const untoldAdapterSlots = 8;
+/** Adapter slots assumed if a server does not report them: SGLang's default. */
+const defaultAdapterSlots = 8;
 
-/** Adapters that fit on the GPU at once. */
+/** Number of adapters that fit on the GPU at once. */
 export function adapterSlots(endpoint: Endpoint): number {
-  return knownMetrics(endpoint)?.maxActiveAdapters ?? untoldAdapterSlots;
+  return knownMetrics(endpoint)?.maxActiveAdapters ?? defaultAdapterSlots;
 }
 
 const none: ReadonlySet<string> = new Set();
-const nothingKnown: Pick<ModelServerMetrics, "activeAdapters" | "loadedAdapters"> = {
+const noAdapters: Pick<ModelServerMetrics, "activeAdapters" | "loadedAdapters"> = {
   activeAdapters: none,
 };
 
 /**
- * True when one more adapter fits without another being thrown out. Of an endpoint that was never scraped only what
- * this process has sent there counts.
+ * True if one more adapter fits without evicting another. For an endpoint that was never scraped, only adapters of this
+ * process's requests count.
  */
 export function hasAdapterRoom(endpoint: Endpoint): boolean {
-  const { activeAdapters, loadedAdapters = none } = knownMetrics(endpoint) ?? nothingKnown;
+  const { activeAdapters, loadedAdapters = none } = knownMetrics(endpoint) ?? noAdapters;
   let held = activeAdapters.size;
   for (const adapter of loadedAdapters) if (!activeAdapters.has(adapter)) held++;
   for (const adapter of endpoint.recentAdapters) {

@@ -1,9 +1,9 @@
 import type { Endpoint, ModelServerMetrics } from "./endpoint.ts";
 
-/** Of an endpoint that does not say how many requests it runs at once, and whose load nobody knows. */
+/** Seats assumed if the number is unknown. */
 const assumedSeats = 100;
 
-/** What a fresh scrape says of the endpoint's load; undefined where there is none, or it shows no load yet. */
+/** Returns the metrics of a fresh scrape; undefined if there is none or it shows no load yet. */
 export function loadMetrics({ metrics }: Endpoint): ModelServerMetrics | undefined {
   return metrics.kind === "fresh" && metrics.metrics.showsLoad !== false
     ? metrics.metrics
@@ -11,9 +11,9 @@ export function loadMetrics({ metrics }: Endpoint): ModelServerMetrics | undefin
 }
 
 /**
- * Requests waiting: the scraped count plus what this process has sent since, so that a burst between two scrapes
- * spreads out. Without load metrics it is this process's requests in flight, and one more where no scrape is fresh: an
- * idle endpoint that can be scraped is better than one that can't.
+ * Returns the number of waiting requests: the scraped count plus requests sent since, so that a burst between two
+ * scrapes is spread out. Without load metrics it is this process's requests in flight, plus one if no scrape is fresh:
+ * an idle endpoint that can be scraped is better than one that can't.
  */
 export function queueLength(endpoint: Endpoint): number {
   const known = loadMetrics(endpoint);
@@ -21,22 +21,22 @@ export function queueLength(endpoint: Endpoint): number {
   return endpoint.inFlight + (endpoint.metrics.kind === "fresh" ? 0 : 1);
 }
 
-/** `queueLength`, and undefined where no scrape is fresh. */
+/** Like `queueLength`, but undefined without fresh metrics. */
 export function knownQueueLength(endpoint: Endpoint): number | undefined {
   return endpoint.metrics.kind === "fresh" ? queueLength(endpoint) : undefined;
 }
 
-/** The fuller half is as likely as the emptier one where a server does not say. */
+/** Middle of the range, for servers that don't report it. */
 const assumedKvCacheUsage = 0.5;
 
-/** Share of the KV cache in use, 0 to 1; 0.5 where no fresh metrics say. */
+/** Share of the KV cache in use, 0 to 1; 0.5 if no fresh metrics report it. */
 export function kvCacheUsage({ metrics }: Endpoint): number {
   return metrics.kind === "fresh"
     ? (metrics.metrics.kvCacheUsage ?? assumedKvCacheUsage)
     : assumedKvCacheUsage;
 }
 
-/** Requests running, what was sent since the scrape included; undefined without fresh metrics. */
+/** Running requests, including those sent since the scrape; undefined without fresh metrics. */
 export function runningRequests(endpoint: Endpoint): number | undefined {
   const { metrics, sentSinceScrape, inFlight } = endpoint;
   if (metrics.kind !== "fresh") return undefined;
@@ -45,8 +45,8 @@ export function runningRequests(endpoint: Endpoint): number | undefined {
 }
 
 /**
- * Requests waiting or running that the server and this process know of, each of which may know of some that the other
- * does not; undefined without fresh metrics.
+ * Requests waiting or running: the larger of the server's count and this process's count, because each may miss
+ * requests that the other sees. Undefined without fresh metrics.
  */
 export function requestsAt({ metrics, sentSinceScrape, inFlight }: Endpoint): number | undefined {
   if (metrics.kind !== "fresh") return undefined;
@@ -55,8 +55,8 @@ export function requestsAt({ metrics, sentSinceScrape, inFlight }: Endpoint): nu
 }
 
 /**
- * Requests of others that are assumed at an endpoint without fresh metrics: half as many as the candidates with fresh
- * metrics have on average, and one more. So it is worse than an idle endpoint, and better than a loaded one.
+ * Requests from other processes assumed for an endpoint without fresh metrics: one more than half the average of the
+ * endpoints with fresh metrics. This ranks it below an idle endpoint and above a loaded one.
  */
 export function assumedRequests(endpoints: readonly Endpoint[]): number {
   let count = 0;
@@ -71,8 +71,8 @@ export function assumedRequests(endpoints: readonly Endpoint[]): number {
 }
 
 /**
- * A count that is not known of an endpoint, by its requests in flight: half of the mean of the known counts and one
- * more, moved by how many more or fewer this process has in flight there than at the others.
+ * Estimates an unknown count of an endpoint: one more than half the mean of the known counts, plus the difference
+ * between its requests in flight and the mean at the endpoints with known counts.
  */
 export function assumedCount(
   { inFlight }: Endpoint,
@@ -83,7 +83,7 @@ export function assumedCount(
   return total / count / 2 + 1 + inFlight - known.inFlight / count;
 }
 
-/** How full the endpoint is by this process's requests in flight alone: 0 idle, 1 and more full. */
+/** Saturation of the endpoint by this process's requests in flight alone: 0 is idle, 1 and above is saturated. */
 export function fullnessByInFlight({ inFlight, seats = assumedSeats }: Endpoint): number {
   return inFlight / seats;
 }

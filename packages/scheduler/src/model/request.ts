@@ -1,55 +1,55 @@
-import { toldAmount } from "./told-amount.ts";
+import { finiteOrUndefined } from "./finite-or-undefined.ts";
 
-/** How much a request matters, as InferenceModels say it. Only sheddable ones are refused when a pool is full. */
+/** How important a request is, as in InferenceModel. Only sheddable requests are refused while a pool is saturated. */
 export type Criticality = "Critical" | "Standard" | "Sheddable";
 
-/** What a pick needs to know of one LLM request. Nothing of it is kept longer than the request is in flight. */
+/** What a pick needs to know about one LLM request. None of it is kept after the request has ended. */
 export interface InferenceRequest {
-  /** As the client named it: a base model or an adapter. */
+  /** Model name from the client: a base model or an adapter. */
   readonly model: string;
-  /** Set when `model` names a LoRA adapter. A name that nobody knows counts as a base model. */
+  /** Set if `model` names a LoRA adapter. An unknown name counts as a base model. */
   readonly adapter?: string;
-  /** The base model of `adapter`, where it is known: for profiles and plugins that go by it. */
+  /** Base model of `adapter`, if known, for profiles and plugins that use it. */
   readonly baseModel?: string;
   readonly criticality?: Criticality;
-  /** As InferenceObjectives say it: higher first, negative means sheddable. Goes before `criticality`. */
+  /** Priority as in InferenceObjective: higher first, negative is sheddable. Overrides `criticality`. */
   readonly priority?: number;
   /**
-   * The bytes that the model reads, in any encoding that keeps equal beginnings equal: the raw JSON of `messages`
-   * will do. Read only where a scorer asks for the prefix cache, and never kept.
+   * The prompt, in any encoding in which equal beginnings have equal bytes, such as the raw JSON of `messages`. Read
+   * only if a scorer uses the prefix cache, and never kept.
    */
   readonly prompt?: Uint8Array;
-  /** Tokens of the prompt; a fourth of its bytes when absent. */
+  /** Tokens of the prompt; a quarter of its bytes when absent. */
   readonly promptTokens?: number;
-  /** Output tokens that the client will probably get; what requests got lately when absent. */
+  /** Expected output tokens; the recent average of the pool when absent. */
   readonly expectedOutputTokens?: number;
-  /** Requests of one conversation share it; see `sessionKey`. */
+  /** Shared by the requests of one conversation; see `sessionKey`. */
   readonly session?: string;
   /** Only these endpoints may be picked: `ip:port`, or `ip` for every port of it. An empty list allows none. */
   readonly subset?: readonly string[];
-  /** Endpoints not to be picked again, e.g. those that were tried. */
+  /** Endpoints not to pick, such as those already tried. */
   readonly exclude?: readonly string[];
-  /** Anything that a profile is chosen by or a plugin of yours reads. */
+  /** Values for choosing a profile and for your own plugins. */
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
 const priorities = { Critical: 1, Standard: 0, Sheddable: -1 } as const;
 
-/** The request's priority: an integer, 0 when it names none. */
+/** Returns the request's priority: an integer, 0 by default. */
 export function priorityOf({ priority, criticality = "Standard" }: InferenceRequest): number {
   return priority ?? priorities[criticality];
 }
 
-/** True for a request that may be refused so that others are served. */
+/** True if the request may be refused while the pool is saturated. */
 export function isSheddable(request: InferenceRequest): boolean {
   return priorityOf(request) < 0;
 }
 
-/** Bytes of text in a token of English prose, about. */
+/** Approximate bytes per token of English text. */
 const bytesPerToken = 4;
 
-/** Tokens of the request's prompt, estimated where they are not given; 0 where there is no prompt either. */
+/** Tokens of the request's prompt; estimated from the prompt if not given, 0 without a prompt. */
 export function promptTokensOf({ promptTokens, prompt }: InferenceRequest): number {
   const estimate = prompt === undefined ? 0 : Math.ceil(prompt.length / bytesPerToken);
-  return toldAmount(promptTokens) ?? estimate;
+  return finiteOrUndefined(promptTokens) ?? estimate;
 }

@@ -1,8 +1,9 @@
 import type { Picker } from "../plugin.ts";
 
 /**
- * Draws two different candidates and picks the better one: nearly as even as the best, and many pickers with the
- * same old numbers don't all choose the same (Mitzenmacher, 2001, "The power of two choices").
+ * Draws two different endpoints and picks the better one. The load is nearly as even as with the best score, and many
+ * pickers with the same outdated metrics don't all choose the same endpoint (Mitzenmacher, 2001, "The power of two
+ * choices").
  */
 export const powerOfTwoPicker: Picker = {
   name: "power-of-two",

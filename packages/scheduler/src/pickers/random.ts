@@ -1,6 +1,6 @@
 import type { Picker } from "../plugin.ts";
 
-/** Picks any candidate, each as likely as the other. */
+/** Picks any endpoint with equal probability. */
 export const randomPicker: Picker = {
   name: "random",
   pick: (_scores, count, random) => Math.floor(random() * count),

@@ -1,8 +1,8 @@
 import type { Picker } from "../plugin.ts";
 
 /**
- * Picks any of the `k` highest scores, each as likely as the other. Which of equal ones are among them is drawn: of an
- * idle pool not only the first `k` endpoints are to be used.
+ * Picks one of the `k` highest scores with equal probability. Ties for the last place are broken at random, so that an
+ * idle pool does not use only its first `k` endpoints.
  *
  * @throws RangeError unless `k` is an integer of at least 1
  */

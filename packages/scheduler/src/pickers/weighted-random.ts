@@ -1,6 +1,6 @@
 import type { Picker } from "../plugin.ts";
 
-/** Picks at random, in proportion to the scores. Where all score 0, each is as likely as the other. */
+/** Picks at random in proportion to the scores; with equal probability if all scores are 0. */
 export const weightedRandomPicker: Picker = {
   name: "weighted-random",
   pick(scores, count, random) {

@@ -1,33 +1,35 @@
 import type { Member } from "./member.ts";
 import { dropState } from "./readiness.ts";
 
-/** Lets time pass: metrics grow stale, ejections end. A pick costs one comparison while nothing is due. */
+/**
+ * Applies the passing of time: metrics become stale, ejections end. A pick costs one comparison while nothing is due.
+ */
 export interface Aging {
-  /** Something that is known of a member ends at `atMs`. */
-  expires(atMs: number): void;
-  /** Metrics of the member are fresh from `scrapedAtMs` on. */
-  scraped(member: Member, scrapedAtMs: number): void;
-  /** A time to first token was seen at `seenMs`. */
-  sawTtft(seenMs: number): void;
+  /** Something known about a member expires at `atMs`. */
+  scheduleBy(atMs: number): void;
+  /** The member's metrics are fresh from `scrapedAtMs` on. */
+  recordScrape(member: Member, scrapedAtMs: number): void;
+  /** A time to first token was measured at `seenMs`. */
+  recordTtft(seenMs: number): void;
   age(members: readonly Member[], nowMs: number): void;
 }
 
 export interface AgingOptions {
-  /** Metrics older than this are stale, in ms; longer where a member is scraped less often. */
+  /** Metrics older than this are stale, in ms; the limit is longer for members that are scraped less often. */
   readonly staleAfterMs: number;
-  /** Ends the ejection where its time is over. */
+  /** Ends the member's ejection if its time is over. */
   readonly reinstate: (member: Member, nowMs: number) => void;
 }
 
-/** How long a time to first token counts when no other follows. */
+/** How long a time to first token is used if no newer one is measured, in ms. */
 const ttftKeptMs = 60_000;
-/** An engine's state counts for so long without a fresh scrape. */
+/** How long an engine's state is used without a fresh scrape, in ms. */
 const stateKeptMs = 60_000;
 
 export function createAging({ staleAfterMs, reinstate }: AgingOptions): Aging {
   let dueMs = Number.POSITIVE_INFINITY;
 
-  function expires(atMs: number): void {
+  function scheduleBy(atMs: number): void {
     if (atMs < dueMs) dueMs = atMs;
   }
 
@@ -42,30 +44,30 @@ export function createAging({ staleAfterMs, reinstate }: AgingOptions): Aging {
     if (metrics.kind === "fresh") {
       const untilMs = freshUntil(member, scrapedAtMs);
       if (nowMs <= untilMs) {
-        expires(untilMs);
+        scheduleBy(untilMs);
         return;
       }
       member.metrics = { kind: "stale", metrics: metrics.metrics };
     }
     if (metrics.metrics.state === undefined) return;
     if (nowMs - scrapedAtMs > stateKeptMs) dropState(member, metrics.metrics);
-    else expires(scrapedAtMs + stateKeptMs);
+    else scheduleBy(scrapedAtMs + stateKeptMs);
   }
 
   return {
-    expires,
-    scraped: (member, scrapedAtMs) => expires(freshUntil(member, scrapedAtMs)),
-    sawTtft: (seenMs) => expires(seenMs + ttftKeptMs),
+    scheduleBy,
+    recordScrape: (member, scrapedAtMs) => scheduleBy(freshUntil(member, scrapedAtMs)),
+    recordTtft: (seenMs) => scheduleBy(seenMs + ttftKeptMs),
     age(members, nowMs) {
       if (nowMs < dueMs) return;
       dueMs = Number.POSITIVE_INFINITY;
       for (const member of members) {
         ageMetrics(member, nowMs);
-        // One that was slow once is to be tried again.
+        // An endpoint that was slow must be tried again.
         if (nowMs - member.ttftSeenMs > ttftKeptMs) member.ttftMs = undefined;
-        else if (member.ttftMs !== undefined) expires(member.ttftSeenMs + ttftKeptMs);
+        else if (member.ttftMs !== undefined) scheduleBy(member.ttftSeenMs + ttftKeptMs);
         if (member.isEjected) reinstate(member, nowMs);
-        if (member.isEjected) expires(member.health.ejectedUntilMs);
+        if (member.isEjected) scheduleBy(member.health.ejectedUntilMs);
       }
     },
   };

@@ -1,25 +1,26 @@
-/** How an endpoint has answered one request. */
+/** How an endpoint answered one request. */
 export interface EndpointAnswer {
-  /** The answer's HTTP status; absent where none came, or nobody knows it. */
+  /** HTTP status of the answer; absent if there was none or it is unknown. */
   readonly status?: number;
   /**
-   * False where the endpoint has failed whatever the status says: no connection, a reset, a timeout, an answer that
-   * broke off or holds an error. Absent or true: the status decides, and without a status the answer is good.
+   * False if the endpoint failed regardless of the status: no connection, a reset, a timeout, or an answer that broke
+   * off or contains an error. Otherwise the status decides; without a status the answer counts as good.
    */
   readonly ok?: boolean;
-  /** Of an answer that is good: time to its first token, in ms. */
+  /** Time to the first token of a good answer, in ms. */
   readonly ttftMs?: number;
 }
 
 /**
- * What an answer says about its endpoint. `good`: it works. `failed`: it does not. `busy`: it is full, or it only says
- * so. `refused`: an error that may be the client's fault; told apart from the endpoint's by what the others answer.
+ * What an answer shows about its endpoint. `good`: it works. `failed`: it does not work. `busy`: it reports that it is
+ * saturated, which may be wrong. `refused`: an error that may be the client's fault; comparing error shares between
+ * endpoints shows whose fault it is.
  */
 export type AnswerKind = "good" | "failed" | "busy" | "refused";
 
-/** 529 is what some servers answer when they are overloaded. */
+/** Some servers answer 529 when they are overloaded. */
 const busyStatuses: ReadonlySet<number> = new Set([429, 503, 529]);
-/** "Not implemented" is about the request: a client could eject every endpoint with it. */
+/** 501 is about the request. If it counted as a failure, a single client could eject every endpoint. */
 const notImplemented = 501;
 
 export function answerKind({ status, ok }: EndpointAnswer): AnswerKind {
@@ -32,8 +33,8 @@ export function answerKind({ status, ok }: EndpointAnswer): AnswerKind {
 const notModified = 304;
 
 /**
- * True for a status of 400 and above, and for a redirect: to a page to log in, say, or to HTTPS. A model server that
- * redirects serves nothing.
+ * True for statuses of 400 and above and for redirects (to a login page or to HTTPS, for example): a model server that
+ * redirects does not serve the request.
  */
 export function isErrorStatus(status: number): boolean {
   return status >= 300 && status !== notModified;

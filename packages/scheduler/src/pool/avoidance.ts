@@ -2,15 +2,17 @@ import { shareOf } from "./error-share.ts";
 import type { Member } from "./member.ts";
 import type { PeerGroup } from "./peer-groups.ts";
 
-/** Keeps picks from endpoints that answer with errors, before they are ejected or where no ejection is due. */
+/**
+ * Keeps requests away from endpoints that answer with errors, before they are ejected or where they may not be ejected.
+ */
 export interface Avoidance {
-  /** Members, ejections or trials have changed: the next `update` looks at all. */
-  disturbed(): void;
-  /** Takes one answer, which is counted already. Sets the member's `errorShare`. */
-  answered(member: Member, isError: boolean, nowMs: number): void;
+  /** Members, ejections or trials changed: the next `update` compares all members. */
+  invalidate(): void;
+  /** Updates the member's `errorShare` after an answer that has been counted. */
+  updateErrorShare(member: Member, isError: boolean, nowMs: number): void;
   /**
-   * Sets `errorShare` and `isAvoided` of each member: at once where an answer changes who is avoided, else every 50 ms,
-   * or always where `isExact`. Costs nothing in a pool without errors.
+   * Sets `errorShare` and `isAvoided` of each member: immediately if an answer changes who is avoided or if `isExact`,
+   * otherwise every 50 ms. Costs nothing in a pool without errors.
    */
   update(
     members: readonly Member[],
@@ -21,23 +23,23 @@ export interface Avoidance {
 }
 
 export interface AvoidanceOptions {
-  /** Share of the pool that may be ejected or avoided at once, 0 to 1. */
+  /** Largest share of the pool that may be ejected or avoided at the same time, 0 to 1. */
   readonly maxShare: number;
   readonly onAvoided: (member: Member) => void;
 }
 
-/** An endpoint whose share of errors is so far above the best one's is avoided. */
+/** An endpoint is avoided if its error share exceeds that of the best endpoint by more than this. */
 const avoidedFrom = 0.5;
-/** One that was avoided or ejected gets one request in so many ms, until it has answered well. */
+/** An avoided or reinstated endpoint gets one trial request per this many ms until it gives a good answer. */
 const trialEveryMs = 1_000;
-/** An endpoint that goes to and fro is told of once in so many ms. */
-const toldEveryMs = 10_000;
+/** Shortest time between two `avoided` events of one endpoint, which may alternate quickly, in ms. */
+const reportEveryMs = 10_000;
 
-/** Shares decay slowly: between two answers that matter they are compared once in so many ms. */
+/** Shortest time between two comparisons if no answer made a difference, in ms: shares decay slowly. */
 const compareEveryMs = 50;
 
 export function createAvoidance({ maxShare, onAvoided }: AvoidanceOptions): Avoidance {
-  /** No member has errors or is distrusted. */
+  /** True while no member has errors or is distrusted. */
   let isQuiet = true;
   let isDue = false;
   let comparedAtMs = Number.NEGATIVE_INFINITY;
@@ -45,20 +47,20 @@ export function createAvoidance({ maxShare, onAvoided }: AvoidanceOptions): Avoi
   function distrust(member: Member, nowMs: number): void {
     const { health } = member;
     health.isDistrusted = true;
-    if (nowMs - health.avoidedToldMs < toldEveryMs) return;
-    health.avoidedToldMs = nowMs;
+    if (nowMs - health.avoidedReportedMs < reportEveryMs) return;
+    health.avoidedReportedMs = nowMs;
     onAvoided(member);
   }
 
-  function disturbed(): void {
+  function invalidate(): void {
     isQuiet = false;
     isDue = true;
   }
 
   return {
-    disturbed,
+    invalidate,
 
-    answered(member, isError, nowMs) {
+    updateErrorShare(member, isError, nowMs) {
       if (isQuiet && !isError) return;
       isQuiet = false;
       const { health } = member;
@@ -74,7 +76,7 @@ export function createAvoidance({ maxShare, onAvoided }: AvoidanceOptions): Avoi
       isDue = false;
       comparedAtMs = nowMs;
       isQuiet = !compareErrors(groups, nowMs);
-      let slots = mostOut(members.length, maxShare);
+      let slots = maxUnavailable(members.length, maxShare);
       for (const member of members) {
         member.isAvoided = false;
         if (member.isEjected) slots--;
@@ -90,8 +92,8 @@ export function createAvoidance({ maxShare, onAvoided }: AvoidanceOptions): Avoi
 }
 
 /**
- * Sets `errorShare` of each member: its share of errors beyond that of the best of its peers. Where all answer alike the
- * fault is not theirs, and it is 0. Returns whether any has errors.
+ * Sets `errorShare` of each member: its error share minus that of its best peer. If all peers have equal shares it is
+ * 0, because the cause is then not the endpoint. Returns whether any member has errors.
  */
 function compareErrors(groups: readonly PeerGroup[], nowMs: number): boolean {
   let isAny = false;
@@ -108,7 +110,7 @@ function compareErrors(groups: readonly PeerGroup[], nowMs: number): boolean {
   return isAny;
 }
 
-/** Those that are to be avoided, sorted once: half of a large pool may be among them. */
+/** Members to avoid, largest error share first. Sorted once, because they may be half of a large pool. */
 function worstFirst(members: readonly Member[], nowMs: number): readonly Member[] {
   return members
     .filter(({ isEjected, errorShare, health }) => {
@@ -118,7 +120,7 @@ function worstFirst(members: readonly Member[], nowMs: number): readonly Member[
     .sort((a, b) => b.errorShare - a.errorShare);
 }
 
-/** How many members may be out of use at once; never all. */
-export function mostOut(members: number, maxShare: number): number {
+/** Number of members that may be out of use at the same time; never all. */
+export function maxUnavailable(members: number, maxShare: number): number {
   return Math.min(Math.floor(members * maxShare), members - 1);
 }

@@ -3,8 +3,8 @@ import type { Holders } from "./holders.ts";
 import type { Member } from "./member.ts";
 
 /**
- * The members that a request may go to at all: those that serve its model, within its subset, and not excluded. Subset
- * and exclusion hold always. Model lists may be some seconds old: where they leave nothing, they are ignored.
+ * Returns the members a request may go to: they serve its model, are in its subset, and are not excluded. Subset and
+ * exclusions always apply. Model lists may be some seconds old, so they are ignored if they would leave no member.
  */
 export function eligible(
   members: readonly Member[],

@@ -1,4 +1,4 @@
-/** Answers of one endpoint lately: older ones count less and less. */
+/** Recent answers of one endpoint. The weight of an answer decays with its age. */
 export interface AnswerCounts {
   answers: number;
   errors: number;
@@ -9,14 +9,14 @@ export function createAnswerCounts(): AnswerCounts {
   return { answers: 0, errors: 0, countedAtMs: 0 };
 }
 
-/** After so long an answer counts half: an endpoint that is avoided is tried again within a minute. */
+/** Time in which an answer loses half of its weight. With 10 s an avoided endpoint is tried again within a minute. */
 const halfLifeMs = 10_000;
-/** Good answers that every endpoint starts with: one error alone says little. */
+/** Good answers assumed for every endpoint, because a single error proves little. */
 const assumedGood = 2;
-/** Smaller shares are forgotten. */
+/** Smaller shares count as 0. */
 const leastShare = 0.01;
 
-/** Adds one answer, which is an error or none: 1 or 0. */
+/** Adds one answer: 1 for an error, 0 for a good one. */
 export function countAnswer(counts: AnswerCounts, errors: 0 | 1, nowMs: number): void {
   const left = 0.5 ** ((nowMs - counts.countedAtMs) / halfLifeMs);
   counts.answers = counts.answers * left + 1;
@@ -24,7 +24,7 @@ export function countAnswer(counts: AnswerCounts, errors: 0 | 1, nowMs: number):
   counts.countedAtMs = nowMs;
 }
 
-/** Share of errors among the latest answers, 0 to 1. */
+/** Share of errors among recent answers, 0 to 1. */
 export function shareOf(counts: AnswerCounts, nowMs: number): number {
   if (counts.errors === 0) return 0;
   const left = 0.5 ** ((nowMs - counts.countedAtMs) / halfLifeMs);

@@ -1,18 +1,18 @@
 import type { PluginPoint } from "../profile.ts";
 import type { SchedulingErrorCode } from "../scheduling-error-code.ts";
 
-/** What a pool tells its one listener, as it happens. Told synchronously: a listener on every pick's path is to be cheap. */
+/** An event of a pool. The pool calls its listener synchronously during each pick, so the listener must be cheap. */
 export type PoolEvent =
   | {
       readonly type: "picked";
       readonly pool: string;
       readonly profile: string;
       readonly endpoint: string;
-      /** 0 to 1; 0 where no scorer asked. */
+      /** Share of the prompt that is probably cached, 0 to 1; 0 if no scorer looked it up. */
       readonly cachedShare: number;
-      /** Of the request, estimated where it does not say. */
+      /** Prompt tokens of the request; estimated if it does not give them. */
       readonly promptTokens: number;
-      /** The whole decision, in ms. */
+      /** Duration of the whole decision, in ms. */
       readonly tookMs: number;
     }
   | {
@@ -23,7 +23,7 @@ export type PoolEvent =
       readonly tookMs: number;
     }
   | {
-      /** One pick in `timeEvery` was measured plugin by plugin. */
+      /** The time of each plugin, measured for one pick in `timeEvery`. */
       readonly type: "timed";
       readonly pool: string;
       readonly profile: string;
@@ -34,21 +34,24 @@ export type PoolEvent =
       readonly type: "ejected";
       readonly pool: string;
       readonly endpoint: string;
-      /** For how long, in ms. */
+      /** Length of the ejection, in ms. */
       readonly forMs: number;
     }
   | {
-      /** It answers far more often with errors than the others: it gets one request now and then until that ends. */
+      /**
+       * The endpoint's error rate is far above the others'. It gets one trial request a second until one is answered
+       * well.
+       */
       readonly type: "avoided";
       readonly pool: string;
       readonly endpoint: string;
-      /** As of `Endpoint`. */
+      /** As in `Endpoint`. */
       readonly errorShare: number;
     }
   | { readonly type: "reinstated"; readonly pool: string; readonly endpoint: string }
-  /** The server has restarted: what it was believed to hold is forgotten. */
+  /** The server restarted. The pool drops what it believed to be in the server's cache. */
   | { readonly type: "restarted"; readonly pool: string; readonly endpoint: string }
-  /** A lease was thrown away without its end; it has been released. Only with `detectLeaks`. */
+  /** A lease was garbage-collected without having been ended, and was released. Only with `detectLeaks`. */
   | { readonly type: "lease_leaked"; readonly pool: string; readonly endpoint: string };
 
 /** How long one plugin took in one pick. */

@@ -1,13 +1,13 @@
 import type { ModelServerMetrics } from "../model/endpoint.ts";
 import type { Member } from "./member.ts";
 
-/** A server that has answered shows its load at the latest after so long, in ms. */
+/** A server must show its load within this time after its first good answer, in ms. */
 const loadShownAfterMs = 10_000;
 
 /**
- * True where the metrics of a scrape that began at `startedMs` show no load although the endpoint has served: then its
- * page is not one of a server before its first request, but one that can't be read. A server that showed its load
- * before, and does not now, has restarted.
+ * True if the metrics of a scrape started at `startedMs` show no load although the endpoint has served requests. Some
+ * servers show load only after their first request; after that, a page without load is a page that can't be read. A
+ * server that stops showing its load has restarted.
  */
 export function hidesLoad(
   member: Member,
@@ -22,7 +22,7 @@ export function hidesLoad(
   return member.firstGoodMs !== undefined && startedMs > member.firstGoodMs + loadShownAfterMs;
 }
 
-/** Says what is wrong with a page that hides its server's load. */
+/** Returns the message for a metrics page that does not show its server's load. */
 export function hiddenLoadReason(page: string): string {
   return `${page} shows no load, though the endpoint has answered requests`;
 }

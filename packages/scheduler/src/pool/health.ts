@@ -1,31 +1,31 @@
 import { loadMetrics } from "../model/load.ts";
-import { mostOut } from "./avoidance.ts";
+import { maxUnavailable } from "./avoidance.ts";
 import type { Member } from "./member.ts";
 
 export interface HealthOptions {
-  /** Failures in a row that eject an endpoint; 5 when absent. */
+  /** Consecutive failures that eject an endpoint; 5 when absent. */
   readonly failuresToEject?: number;
-  /** The first ejection, in ms; each further one takes twice as long. 5,000 when absent. */
+  /** Length of the first ejection, in ms; each further one is twice as long. 5,000 when absent. */
   readonly baseEjectionMs?: number;
-  /** The longest, in ms; 300,000 when absent. */
+  /** Longest ejection, in ms; 300,000 when absent. */
   readonly maxEjectionMs?: number;
-  /** Share of the pool that may be out at once, 0 to 1; 0.5 when absent. Never the whole pool. */
+  /** Largest share of the pool that may be ejected at the same time, 0 to 1; 0.5 when absent. Never the whole pool. */
   readonly maxEjectedShare?: number;
 }
 
-/** Passive health: endpoints that fail again and again are out of use for a growing time. */
+/** Passive health check: ejects endpoints after repeated failures, each time for longer. */
 export interface HealthCheck {
-  succeeded(member: Member, nowMs: number): void;
-  /** Returns for how long the member is ejected by this failure, in ms; undefined where it is not. */
-  failed(member: Member, members: readonly Member[], nowMs: number): number | undefined;
+  recordSuccess(member: Member, nowMs: number): void;
+  /** Records a failure. Returns how long it ejects the member, in ms; undefined if it does not. */
+  recordFailure(member: Member, members: readonly Member[], nowMs: number): number | undefined;
   /**
-   * The member has answered that it is full. While requests wait or run there, that is so; where nothing does, before
-   * and after the answer, it is a failure.
+   * Records that the member reported saturation. That is a failure if no request waits or runs there, before and after
+   * the answer.
    */
-  busy(member: Member): void;
-  /** New metrics have come. Returns how many earlier answers they show to be failures. */
-  failuresSeenBy(member: Member): number;
-  /** Ends the ejection where its time is over; returns whether it did. */
+  recordBusy(member: Member): void;
+  /** Call after new metrics. Returns how many earlier `busy` answers they prove to be failures. */
+  takeProvenFailures(member: Member): number;
+  /** Ends the ejection if its time is over; returns whether it did. */
   reinstate(member: Member, nowMs: number): boolean;
 }
 
@@ -38,7 +38,7 @@ export function createHealthCheck(options: HealthOptions = {}): HealthCheck {
   } = options;
 
   return {
-    succeeded({ health }, nowMs) {
+    recordSuccess({ health }, nowMs) {
       health.failuresInARow = 0;
       health.isOnProbation = false;
       health.isDistrusted = false;
@@ -46,13 +46,13 @@ export function createHealthCheck(options: HealthOptions = {}): HealthCheck {
       if (nowMs - health.ejectedUntilMs >= health.lastEjectionMs) health.ejections = 0;
     },
 
-    failed(member, members, nowMs) {
+    recordFailure(member, members, nowMs) {
       const { health } = member;
       health.failuresInARow++;
       const isEnough = health.isOnProbation || health.failuresInARow >= failuresToEject;
       if (member.isEjected || !isEnough) return undefined;
       const ejected = members.reduce((count, { isEjected }) => count + (isEjected ? 1 : 0), 0);
-      if (ejected >= mostOut(members.length, maxEjectedShare)) return undefined;
+      if (ejected >= maxUnavailable(members.length, maxEjectedShare)) return undefined;
       const forMs = Math.min(baseEjectionMs * 2 ** Math.min(health.ejections, 30), maxEjectionMs);
       member.isEjected = true;
       health.isDistrusted = true;
@@ -62,14 +62,14 @@ export function createHealthCheck(options: HealthOptions = {}): HealthCheck {
       return forMs;
     },
 
-    busy(member) {
+    recordBusy(member) {
       if (!isWorking(member)) member.health.busyAnswers++;
     },
 
-    failuresSeenBy(member) {
+    takeProvenFailures(member) {
       const { health } = member;
       const count = health.busyAnswers;
-      // Requests that were sent before the scrape and are still open: the next metrics tell.
+      // Requests sent before the scrape are still open: wait for the next metrics.
       if (count === 0 || (!isWorking(member) && member.inFlight > member.sentSinceScrape)) return 0;
       health.busyAnswers = 0;
       return isWorking(member) ? 0 : Math.min(count, failuresToEject);
@@ -86,7 +86,7 @@ export function createHealthCheck(options: HealthOptions = {}): HealthCheck {
   };
 }
 
-/** Requests wait or run there, or nobody knows. */
+/** True if requests wait or run there, or if that is unknown. */
 function isWorking(member: Member): boolean {
   const metrics = loadMetrics(member);
   return metrics === undefined || metrics.waitingRequests + metrics.runningRequests > 0;

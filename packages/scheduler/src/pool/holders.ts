@@ -1,19 +1,22 @@
 import type { Member } from "./member.ts";
 
-/** The names that one endpoint serves, as its own model list says. */
+/** Model names that one endpoint serves, from its own model list. */
 export interface EndpointModels {
   readonly base: Iterable<string>;
   /** LoRA adapters. */
   readonly adapters: Iterable<string>;
 }
 
-/** Members that serve a name, for names that only some members serve. Made when members or model lists change. */
+/**
+ * Maps a model name to the members that serve it, for names that only some members serve. Rebuilt when members or model
+ * lists change.
+ */
 export type Holders = ReadonlyMap<string, readonly Member[]>;
 
-/** More names of one endpoint are not kept. */
+/** Most names kept per endpoint. */
 const maxNames = 1_000;
 
-/** Returns whether the member's names have changed. */
+/** Sets the member's model names. Returns whether they changed. */
 export function setModels(member: Member, { base, adapters }: EndpointModels): boolean {
   const names = new Map<string, "base" | "adapter">();
   for (const name of base) if (names.size < maxNames) names.set(name, "base");
@@ -28,9 +31,9 @@ export function setModels(member: Member, { base, adapters }: EndpointModels): b
 }
 
 /**
- * A name that some lists have goes to the endpoints whose lists have it. An endpoint whose list was never read counts
- * as serving the base models that every read list has, and nothing else: so one unreadable list does not take an
- * endpoint of a uniform pool out of use. A name that no list has may go anywhere.
+ * Finds which members serve each model name. A request for a listed name goes to the endpoints that list it; a name on
+ * no list may go to any endpoint. An endpoint whose list was never read counts as serving only the base models common
+ * to all lists that were read, so one unreadable list does not take an endpoint of a uniform pool out of use.
  */
 export function holdersOf(members: readonly Member[]): Holders {
   const read = members.flatMap((member) =>

@@ -1,14 +1,14 @@
 import { loadMetrics } from "../model/load.ts";
 import type { Member } from "./member.ts";
 
-/** What a pool knows of its endpoints' load. */
+/** What a pool knows about the load of its endpoints. */
 export interface KnownLoad {
   readonly endpoints: number;
-  /** Endpoints whose load is known from a fresh scrape. Of the others only the requests in flight count. */
+  /** Endpoints with fresh load metrics. For the others, only this process's requests in flight count. */
   readonly knownEndpoints: number;
   /** Requests that this process has in flight at any endpoint. */
   readonly inFlight: number;
-  /** Why the newest scrape that failed has failed, in a few words; absent where each endpoint's newest one worked. */
+  /** Short reason of the most recent failed scrape; absent if the latest scrape of every endpoint succeeded. */
   readonly lastFailureKind?: string;
 }
 

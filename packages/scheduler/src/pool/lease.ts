@@ -5,9 +5,9 @@ export interface LeaseOptions {
   readonly now: () => number;
   readonly detectLeaks: boolean;
   readonly onFirstToken: (member: Member, ttftMs: number) => void;
-  /** Of those in the pool now. */
+  /** Finds a member that is in the pool at this moment. */
   readonly memberOf: (address: string) => Member | undefined;
-  /** The request was in flight at `from` until now. */
+  /** Called after a request moved from `from` to its new member. */
   readonly onMoved: (request: OpenRequest, from: Member) => void;
   readonly onDone: (member: Member, usage: { readonly outputTokens?: number } | undefined) => void;
   readonly onFail: (request: OpenRequest, status: number | undefined) => void;
@@ -18,7 +18,7 @@ export interface Leases {
   open(member: Member, nowMs: number, promptTokens: number, outputTokens: number): OpenLease;
 }
 
-/** Hands out leases. What a pool counts hangs on the request inside, so that a lost lease can be collected. */
+/** Creates leases. The counted state belongs to the request inside, so that a lost lease can be garbage-collected. */
 export function createLeases(options: LeaseOptions): Leases {
   const registry = options.detectLeaks
     ? new FinalizationRegistry<OpenRequest>((request) => {
@@ -36,7 +36,7 @@ export function createLeases(options: LeaseOptions): Leases {
   };
 }
 
-/** A class: one is made for each pick, and its methods are made once. */
+/** A class, because one is created per pick and its methods must not be. */
 export class OpenLease implements Lease {
   readonly request: OpenRequest;
   readonly #options: LeaseOptions;

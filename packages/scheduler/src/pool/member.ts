@@ -4,7 +4,7 @@ import { type AnswerCounts, createAnswerCounts } from "./error-share.ts";
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-/** An endpoint as its pool keeps it. */
+/** A pool's mutable state of one endpoint. */
 export interface Member extends Writable<Omit<Endpoint, "address" | "recentAdapters">> {
   readonly address: string;
   readonly recentAdapters: Set<string>;
@@ -12,45 +12,45 @@ export interface Member extends Writable<Omit<Endpoint, "address" | "recentAdapt
   readonly seatMemory: SeatMemory;
   scrapeStartedMs: number;
   lastFailure: ScrapeFailure | undefined;
-  /** When its server gave its first good answer, in ms of the pool's clock; undefined before. */
+  /** Time of the server's first good answer, in ms of the pool's clock; undefined before it. */
   firstGoodMs: number | undefined;
-  /** Names that its own list has; undefined before it was read. */
+  /** Names on the endpoint's model list; undefined until the list is read. */
   models: ReadonlyMap<string, "base" | "adapter"> | undefined;
-  /** What its health page says; true where none is read. */
+  /** Whether the health page reports ready; true if no health page is read. */
   isHealthPageReady: boolean;
-  /** How long its metrics count as fresh, in ms, where that is longer than the pool's age. */
+  /** How long metrics count as fresh, in ms, if longer than the pool's `staleAfterMs`. */
   freshForMs: number;
-  /** In no order; each knows its place. */
+  /** Requests in flight, in no particular order; each stores its index. */
   readonly open: OpenRequest[];
-  /** What its KV cache is believed to hold; undefined before the first prompt. */
+  /** Prompt blocks that are probably in the endpoint's KV cache; undefined before the first prompt. */
   blocks: BlockLru | undefined;
-  /** Serial of the pick that `cachedBlocks` is of. */
+  /** Serial number of the pick that `cachedBlocks` was computed for. */
   cachedFor: number;
   cachedBlocks: number;
   readonly health: Health;
 }
 
-/** What is remembered to learn how many requests a server runs at once. */
+/** State for learning how many requests a server runs at once. */
 export interface SeatMemory {
   /** Most requests seen running at once. */
   largestBatch: number;
-  /** When so many ran last, in ms of the pool's clock. */
+  /** When the batch was last that large, in ms of the pool's clock. */
   seenAtMs: number;
-  /** How long others waited while so many ran, in ms. */
+  /** How long requests waited while the batch was that large, in ms. */
   fullMs: number;
-  /** They did at the newest scrape. */
+  /** Whether requests waited and the batch was that large at the newest scrape. */
   wasFull: boolean;
-  /** Of the newest scrape, in ms of the pool's clock. */
+  /** Time of the newest scrape, in ms of the pool's clock. */
   scrapedAtMs: number;
 }
 
 /** Why the newest scrape of an endpoint failed. */
 export interface NewScrapeFailure {
-  /** For people, with all that is known. */
+  /** Full reason, for operators. */
   readonly reason: string;
-  /** In a few words and without addresses: clients may see it. */
+  /** Short reason without addresses, which clients may see. */
   readonly kind: string;
-  /** From the scrape to the next one. */
+  /** Time from this scrape to the next, in ms. */
   readonly backOffMs?: number | undefined;
 }
 
@@ -61,14 +61,14 @@ interface ScrapeFailure extends NewScrapeFailure {
 export interface OpenRequest {
   member: Member;
   readonly sentAtMs: number;
-  /** Place in `member.open`. */
+  /** Index in `member.open`. */
   index: number;
   promptTokens: number;
   readonly outputTokens: number;
   isOpen: boolean;
-  /** The LoRA adapter that it was picked for. */
+  /** The LoRA adapter the request asks for. */
   adapter: string | undefined;
-  /** Its prompt's place in the view of prefixes. */
+  /** Position of the prompt's first hash in the prefix view. */
   promptAt: number;
   promptBlocks: number;
   /** Leading blocks of the prompt that the member held before the request. */
@@ -77,22 +77,22 @@ export interface OpenRequest {
 
 export interface Health {
   failuresInARow: number;
-  /** Ejections since it was last well for as long as it had been out. */
+  /** Number of ejections, reset once the endpoint has worked for as long as its last ejection. */
   ejections: number;
   ejectedUntilMs: number;
   lastEjectionMs: number;
-  /** Back from an ejection, and not yet seen to work. */
+  /** Reinstated after an ejection, but without a good answer yet. */
   isOnProbation: boolean;
   readonly counts: AnswerCounts;
-  /** The smallest share of errors of its peers when they were last compared, 0 to 1. */
+  /** Smallest error share among its peers at the last comparison, 0 to 1. */
   leastErrorShare: number;
-  /** Answers that it is full while nothing seems to run there; its next metrics tell whether they are failures. */
+  /** Answers reporting saturation while no request seemed to run. The next metrics show whether they were failures. */
   busyAnswers: number;
-  /** Was avoided or ejected, and has not answered well since: it gets one request at a time. */
+  /** Was avoided or ejected and has not given a good answer since: it gets one trial request at a time. */
   isDistrusted: boolean;
-  /** When it got the newest of those. */
+  /** Time of the newest trial request. */
   triedAtMs: number;
-  avoidedToldMs: number;
+  avoidedReportedMs: number;
 }
 
 export function createMember(address: string): Member {
@@ -134,7 +134,7 @@ export function createMember(address: string): Member {
       busyAnswers: 0,
       isDistrusted: false,
       triedAtMs: Number.NEGATIVE_INFINITY,
-      avoidedToldMs: Number.NEGATIVE_INFINITY,
+      avoidedReportedMs: Number.NEGATIVE_INFINITY,
     },
   };
 }
@@ -149,7 +149,7 @@ export function open(
     member,
     sentAtMs,
     index: member.open.length,
-    // Whole numbers add up to 0 again.
+    // Integers, so that sums return to exactly 0.
     promptTokens: Math.round(promptTokens),
     outputTokens: Math.round(outputTokens),
     isOpen: true,
@@ -177,13 +177,13 @@ export function move(request: OpenRequest, member: Member): void {
   enter(member, request);
 }
 
-/** The request's prompt is computed. */
+/** Marks the request's prompt as computed. */
 export function promptDone(request: OpenRequest): void {
   request.member.pendingPromptTokens -= request.promptTokens;
   request.promptTokens = 0;
 }
 
-/** Takes a request out of those in flight; once. */
+/** Removes a request from those in flight. Call once. */
 export function close(request: OpenRequest): void {
   request.isOpen = false;
   leave(request);
@@ -202,14 +202,14 @@ function leave(request: OpenRequest): void {
   last.index = request.index;
 }
 
-export function rememberAdapter(member: Member, adapter: string): void {
+export function recordAdapter(member: Member, adapter: string): void {
   member.recentAdapters.delete(adapter);
   member.recentAdapters.add(adapter);
-  forgetAdapters(member, adapterSlots(member));
+  evictAdapters(member, adapterSlots(member));
 }
 
-/** An endpoint that holds `limit` adapters has thrown out the least recently used ones. */
-export function forgetAdapters({ recentAdapters }: Member, limit: number): void {
+/** Drops the least recently used adapters beyond `limit`, which the endpoint has evicted. */
+export function evictAdapters({ recentAdapters }: Member, limit: number): void {
   for (const adapter of recentAdapters) {
     if (recentAdapters.size <= limit) return;
     recentAdapters.delete(adapter);

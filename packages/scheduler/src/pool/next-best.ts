@@ -2,8 +2,8 @@ import { queueLength } from "../model/load.ts";
 import type { Member } from "./member.ts";
 
 /**
- * Addresses of the best `count` of those permitted, besides the picked one: ready, neither ejected nor avoided, fresh
- * before stale, then by queue.
+ * Returns up to `count` addresses of permitted members other than the picked one, best first: ready engines first, then
+ * those neither ejected nor avoided, then those with fresh metrics, then shorter queues.
  */
 export function nextBest(
   members: readonly Member[],
@@ -21,7 +21,7 @@ export function nextBest(
       continue;
     }
     let at = Math.min(best.length, count - 1);
-    // Moved by hand: `splice` makes an array each time.
+    // `splice` would allocate an array each time.
     for (; at > 0 && (ranks[at - 1] as number) > rank; at--) {
       ranks[at] = ranks[at - 1] as number;
       best[at] = best[at - 1] as string;
@@ -33,10 +33,10 @@ export function nextBest(
   return best;
 }
 
-/** Longer queues rank alike, so that no queue outweighs what comes before it. */
+/** Longer queues rank the same, so that a queue never outweighs the other criteria. */
 const longestQueue = 1e9;
 
-/** Lower is better: engines that are not ready last, endpoints that are ejected or avoided before them. */
+/** Lower is better. Engines that are not ready come last, ejected or avoided endpoints just before them. */
 function rankOf(member: Member): number {
   const { isEjected, isAvoided, isReady, metrics } = member;
   const age = metrics.kind === "fresh" ? 0 : metrics.kind === "stale" ? 1 : 2;

@@ -1,16 +1,16 @@
 import type { Member } from "./member.ts";
 
-/** Members whose answers are compared. */
+/** Members whose error shares are compared. */
 export interface PeerGroup {
   readonly members: readonly Member[];
-  /** The members that they are compared with, themselves included. */
+  /** The members they are compared with, including themselves. */
   readonly peers: readonly Member[];
 }
 
 /**
- * Groups members by the base models that they serve: clients' bad requests for one model say nothing of the endpoints
- * of another. Adapters do not count, as servers load them at different times. A member whose list was never read is
- * compared with all: a server that refuses everything refuses its list too.
+ * Groups members by the base models they serve, because bad requests for one model must not affect the endpoints of
+ * another. Adapters are ignored, as servers load them at different times. A member whose model list was never read is
+ * compared with all members: a server that refuses everything also refuses its list.
  */
 export function peerGroups(members: readonly Member[]): readonly PeerGroup[] {
   const byModels = new Map<string, Member[]>();
@@ -21,12 +21,12 @@ export function peerGroups(members: readonly Member[]): readonly PeerGroup[] {
       continue;
     }
     const key = JSON.stringify(baseNames(member.models));
-    const alike = byModels.get(key);
-    if (alike === undefined) byModels.set(key, [member]);
-    else alike.push(member);
+    const group = byModels.get(key);
+    if (group === undefined) byModels.set(key, [member]);
+    else group.push(member);
   }
   if (byModels.size <= 1) return [{ members, peers: members }];
-  const read = [...byModels.values()].map((alike) => ({ members: alike, peers: alike }));
+  const read = [...byModels.values()].map((group) => ({ members: group, peers: group }));
   return [...read, { members: unread, peers: members }];
 }
 

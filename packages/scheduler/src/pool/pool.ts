@@ -1,8 +1,8 @@
 import { createAdmission } from "../admission/admission.ts";
 import type { Explanation } from "../explanation.ts";
 import { adapterSlots, type Endpoint } from "../model/endpoint.ts";
+import { finiteOrUndefined } from "../model/finite-or-undefined.ts";
 import { type InferenceRequest, promptTokensOf } from "../model/request.ts";
-import { toldAmount } from "../model/told-amount.ts";
 import type { PickContext } from "../plugin.ts";
 import type { Profile, Trace } from "../profile.ts";
 import { defaultProfile } from "../profiles/default.ts";
@@ -20,18 +20,18 @@ import { knownLoad } from "./known-load.ts";
 import { createLeases, OpenLease } from "./lease.ts";
 import {
   createMember,
-  forgetAdapters,
+  evictAdapters,
   type Member,
   type NewScrapeFailure,
   type OpenRequest,
   promptDone,
-  rememberAdapter,
+  recordAdapter,
 } from "./member.ts";
 import { nextBest } from "./next-best.ts";
 import { peerGroups } from "./peer-groups.ts";
 import { createPrefixView } from "./prefix-view.ts";
 import { updateReadiness } from "./readiness.ts";
-import { doubtContents, forgetContents, hasRestarted } from "./restart.ts";
+import { clearContents, halveContents, hasRestarted } from "./restart.ts";
 import { learnSeats } from "./seats.ts";
 import { endpointSnapshot } from "./snapshot.ts";
 import { stopwatch } from "./stopwatch.ts";
@@ -41,11 +41,11 @@ import type { PoolOptions, PoolState } from "./types.ts";
 const newestWeight = 0.1;
 /** One scrape may fail before an endpoint's metrics are stale. */
 const freshIntervals = 2.5;
-/** Expected before the first answer was seen. */
+/** Output tokens expected of a request before any answer has been seen. */
 const firstOutputTokens = 256;
 /**
- * Prompt tokens that a server computes in a ms, about: an 8B model on a mid-range GPU. After so long a prompt counts as
- * computed, also where nobody tells of first tokens.
+ * Prompt tokens a server computes per ms, roughly: an 8B model on a mid-range GPU. A prompt older than its tokens take
+ * at this speed counts as computed, even if no first token was reported.
  */
 const prefillTokensPerMs = 8;
 
@@ -94,11 +94,11 @@ export function createPool(options: PoolOptions): PoolState {
     onFirstToken: recordTtft,
     memberOf: (address) => byAddress.get(address),
     onMoved(request, from) {
-      takeBackPrompt(from, request);
-      prefix.movedTo(request);
+      retractPrompt(from, request);
+      prefix.recordMove(request);
     },
     onDone(member, usage) {
-      const made = toldAmount(usage?.outputTokens);
+      const made = finiteOrUndefined(usage?.outputTokens);
       if (made !== undefined) outputTokens += newestWeight * (made - outputTokens);
       recordKind(member, {}, undefined);
     },
@@ -111,7 +111,7 @@ export function createPool(options: PoolOptions): PoolState {
 
   function recordTtft(member: Member, ttftMs: number): void {
     member.ttftSeenMs = now();
-    aging.sawTtft(member.ttftSeenMs);
+    aging.recordTtft(member.ttftSeenMs);
     member.ttftMs =
       member.ttftMs === undefined
         ? ttftMs
@@ -123,47 +123,47 @@ export function createPool(options: PoolOptions): PoolState {
     answer: EndpointAnswer,
     request: OpenRequest | undefined,
   ): void {
-    // A lease may outlive its endpoint's place in the pool.
+    // A lease may still be open after its endpoint left the pool.
     if (byAddress.get(member.address) !== member) return;
     const kind = answerKind(answer);
     countAnswer(member.health.counts, kind === "good" ? 0 : 1, now());
-    avoidance.answered(member, kind !== "good", now());
+    avoidance.updateErrorShare(member, kind !== "good", now());
     if (kind === "good") {
-      health.succeeded(member, now());
+      health.recordSuccess(member, now());
       member.firstGoodMs ??= now();
     }
     if (kind === "failed") recordFailure(member);
-    else if (kind === "busy") health.busy(member);
+    else if (kind === "busy") health.recordBusy(member);
     if (kind === "good" || request === undefined) return;
-    if (request.member === member) takeBackPrompt(member, request);
+    if (request.member === member) retractPrompt(member, request);
     // The endpoint does not know the model.
     if (answer.status === 404 && request.adapter !== undefined) {
       member.recentAdapters.delete(request.adapter);
     }
   }
 
-  /** What the request would have added to the endpoint's cache is not there. */
-  function takeBackPrompt(member: Member, request: OpenRequest): void {
-    prefix.takenBack(member, request);
+  /** The request failed, so its prompt is not in the endpoint's cache. */
+  function retractPrompt(member: Member, request: OpenRequest): void {
+    prefix.retract(member, request);
     request.heldBlocks = request.promptBlocks;
   }
 
   function recordFailure(member: Member): void {
-    const forMs = health.failed(member, members, now());
+    const forMs = health.recordFailure(member, members, now());
     if (forMs === undefined) return;
-    aging.expires(member.health.ejectedUntilMs);
-    avoidance.disturbed();
+    aging.scheduleBy(member.health.ejectedUntilMs);
+    avoidance.invalidate();
     onEvent?.({ type: "ejected", pool: name, endpoint: member.address, forMs });
   }
 
-  function scrapeFailed(member: Member, failure: NewScrapeFailure): void {
+  function noteScrapeFailure(member: Member, failure: NewScrapeFailure): void {
     member.lastFailure = { ...failure, atMs: now() };
     settlePrompts(member, member.lastFailure.atMs);
   }
 
   function reinstate(member: Member, nowMs: number): void {
     if (!health.reinstate(member, nowMs)) return;
-    avoidance.disturbed();
+    avoidance.invalidate();
     onEvent?.({ type: "reinstated", pool: name, endpoint: member.address });
   }
 
@@ -188,7 +188,7 @@ export function createPool(options: PoolOptions): PoolState {
     age(nowMs);
     context.nowMs = nowMs;
     context.promptTokens = promptTokensOf(request);
-    context.outputTokens = toldAmount(request.expectedOutputTokens) ?? outputTokens;
+    context.outputTokens = finiteOrUndefined(request.expectedOutputTokens) ?? outputTokens;
     prefix.begin(request);
     const candidates = eligible(members, holders, request);
     if (candidates.length === 0) {
@@ -208,13 +208,13 @@ export function createPool(options: PoolOptions): PoolState {
 
   function commit(request: InferenceRequest, member: Member, profile: Profile): Lease {
     const share = prefix.cachedShareIfUsed(member);
-    prefix.sent(member);
-    if (request.adapter !== undefined) rememberAdapter(member, request.adapter);
+    prefix.recordSent(member);
+    if (request.adapter !== undefined) recordAdapter(member, request.adapter);
     if (member.health.isDistrusted) {
       member.health.triedAtMs = context.nowMs;
-      avoidance.disturbed();
+      avoidance.invalidate();
     }
-    profile.picked(request, member, context);
+    profile.recordPick(request, member, context);
     onEvent?.({
       type: "picked",
       pool: name,
@@ -248,7 +248,7 @@ export function createPool(options: PoolOptions): PoolState {
       members = [...next.values()];
       holders = holdersOf(members);
       groups = peerGroups(members);
-      avoidance.disturbed();
+      avoidance.invalidate();
       for (const member of members) prefix.fit(member, members.length);
     },
 
@@ -261,33 +261,33 @@ export function createPool(options: PoolOptions): PoolState {
       if (member === undefined) return true;
       const before = member.metrics;
       if (before.kind !== "missing" && hasRestarted(before.metrics, metrics)) {
-        forgetContents(member);
+        clearContents(member);
         onEvent?.({ type: "restarted", pool: name, endpoint: address });
       } else if (before.kind === "stale" && metrics.processStartS === undefined) {
-        doubtContents(member);
+        halveContents(member);
       }
       if (hidesLoad(member, metrics, startedMs)) {
         const reason = hiddenLoadReason("the metrics page");
-        scrapeFailed(member, { reason, kind: "the metrics page has no request counts" });
+        noteScrapeFailure(member, { reason, kind: "the metrics page has no request counts" });
         return false;
       }
       learnSeats(member, metrics, intervalMs > 0 ? intervalMs : undefined);
       member.metrics = { kind: "fresh", metrics };
       member.lastFailure = undefined;
       member.freshForMs = freshIntervals * intervalMs;
-      aging.scraped(member, metrics.scrapedAtMs);
+      aging.recordScrape(member, metrics.scrapedAtMs);
       updateReadiness(member);
       member.scrapeStartedMs = startedMs;
       member.sentSinceScrape = settlePrompts(member, startedMs);
-      forgetAdapters(member, adapterSlots(member));
+      evictAdapters(member, adapterSlots(member));
       prefix.fit(member, members.length);
-      for (let i = health.failuresSeenBy(member); i > 0; i--) recordFailure(member);
+      for (let i = health.takeProvenFailures(member); i > 0; i--) recordFailure(member);
       return true;
     },
 
     recordScrapeFailure(address, reason, kind = "scrape failed", backOffMs) {
       const member = byAddress.get(address);
-      if (member !== undefined) scrapeFailed(member, { reason, kind, backOffMs });
+      if (member !== undefined) noteScrapeFailure(member, { reason, kind, backOffMs });
     },
 
     recordModels(address, models) {
@@ -295,7 +295,7 @@ export function createPool(options: PoolOptions): PoolState {
       if (member === undefined || !setModels(member, models)) return;
       holders = holdersOf(members);
       groups = peerGroups(members);
-      avoidance.disturbed();
+      avoidance.invalidate();
     },
 
     recordReadiness(address, isReady) {
@@ -308,7 +308,7 @@ export function createPool(options: PoolOptions): PoolState {
     recordAnswer(address, answer, lease) {
       const member = byAddress.get(address);
       if (member === undefined) return;
-      const ttftMs = toldAmount(answer.ttftMs);
+      const ttftMs = finiteOrUndefined(answer.ttftMs);
       if (ttftMs !== undefined && answerKind(answer) === "good") recordTtft(member, ttftMs);
       recordKind(member, answer, lease instanceof OpenLease ? lease.request : undefined);
     },
@@ -322,7 +322,7 @@ export function createPool(options: PoolOptions): PoolState {
       if (steps !== undefined && profile !== undefined) {
         onEvent?.({ type: "timed", pool: name, profile: profile.name, steps });
       }
-      const explanation = trace === undefined ? undefined : explained(decision, trace);
+      const explanation = trace === undefined ? undefined : explanationOf(decision, trace);
       if (picked === undefined || profile === undefined) {
         prefix.end();
         onEvent?.({
@@ -355,7 +355,7 @@ export function createPool(options: PoolOptions): PoolState {
       const trace = createTrace();
       const decision = decide(request, trace, undefined);
       prefix.end();
-      return explained(decision, trace);
+      return explanationOf(decision, trace);
     },
 
     saturation() {
@@ -381,7 +381,7 @@ export function createPool(options: PoolOptions): PoolState {
 }
 
 /**
- * Counts those prompts as computed that have had the time for it. Returns how many requests were sent since
+ * Marks prompts as computed if they were sent long enough before `startedMs`. Returns the number of requests sent since
  * `startedMs`.
  */
 function settlePrompts({ open }: Member, startedMs: number): number {
@@ -409,7 +409,7 @@ function createTrace(): Trace {
   return { filters: [], scorers: [], totals: [] };
 }
 
-function explained({ candidates, profile, picked, code }: Decision, trace: Trace): Explanation {
+function explanationOf({ candidates, profile, picked, code }: Decision, trace: Trace): Explanation {
   return {
     profile: profile?.name ?? "",
     candidates: candidates.map(({ address }: Endpoint) => address),

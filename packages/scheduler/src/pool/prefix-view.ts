@@ -5,48 +5,51 @@ import type { Member, OpenRequest } from "./member.ts";
 
 export interface PrefixOptions {
   /**
-   * Tokens in a block of the index; 64 when absent, as of the reference endpoint picker: smaller ones cost memory
-   * and time, and gain little.
+   * Tokens in a block of the index; 64 when absent, as in the reference endpoint picker. Smaller blocks cost memory and
+   * time and gain little.
    */
   readonly blockTokens?: number;
-  /** What a longer prompt has beyond is not looked at; 131,072 tokens when absent. */
+  /** Prompt tokens that are indexed at most; the rest of a longer prompt is ignored. 131,072 when absent. */
   readonly maxPromptTokens?: number;
-  /** Blocks kept of an endpoint that does not say how large its KV cache is; 8,192 when absent. */
+  /** Blocks kept for an endpoint that does not report the size of its KV cache; 8,192 when absent. */
   readonly blocksPerEndpoint?: number;
-  /** Blocks kept of all endpoints together, at some 30 bytes each; 2,000,000 when absent. */
+  /** Blocks kept for all endpoints together, about 30 bytes each; 2,000,000 when absent. */
   readonly maxBlocks?: number;
 }
 
-/** What each endpoint's prefix cache is believed to hold, learned from where prompts were sent. */
+/** Tracks what is probably in each endpoint's prefix cache, from where prompts were sent. */
 export interface PrefixView {
-  /** A new pick: what was hashed for the last one is forgotten. */
+  /** Starts a pick and drops the hashes of the last one. */
   begin(request: InferenceRequest): void;
-  /** The pick is over: the prompt is let go. */
+  /** Ends the pick and releases the prompt. */
   end(): void;
-  /** Share of the prompt, 0 to 1, that the member holds. Hashes the prompt at its first call of a pick. */
+  /** Share of the prompt that the member probably holds, 0 to 1. The first call of a pick hashes the prompt. */
   cachedShare(member: Member): number;
-  /** The same, where a plugin of the pool ever asks; else 0, and nothing is hashed. */
+  /** Like `cachedShare`, but returns 0 without hashing if no plugin of the pool has ever called `cachedShare`. */
   cachedShareIfUsed(member: Member): number;
-  /** The request goes to the member, which will hold its prompt. Does nothing where no plugin ever asks. */
-  sent(member: Member): void;
-  /** Blocks of the prompt that was sent last. */
+  /** Records that the member will hold the prompt. Does nothing if no plugin has ever called `cachedShare`. */
+  recordSent(member: Member): void;
+  /** Number of blocks of the prompt sent last. */
   readonly sentBlocks: number;
-  /** Leading blocks of it that the member held already. */
+  /** Number of leading blocks of that prompt that the member already held. */
   readonly heldBlocks: number;
-  /** Its place, for the request's `promptAt`. */
+  /** Position of that prompt, for the request's `promptAt`. */
   readonly sentAt: number;
-  /** The request's member holds its prompt. Sets `heldBlocks`; does nothing where the prompt is no longer kept. */
-  movedTo(request: OpenRequest): void;
-  /** The member does not hold what the request added: the prompt's blocks from `heldBlocks` on. */
-  takenBack(member: Member, request: OpenRequest): void;
-  /** The member's cache may have changed its size. */
+  /**
+   * Records that the request's new member holds its prompt, and sets `heldBlocks`. Does nothing if the prompt's hashes
+   * are no longer kept.
+   */
+  recordMove(request: OpenRequest): void;
+  /** Removes the blocks that the request added to the member: those from `heldBlocks` on. */
+  retract(member: Member, request: OpenRequest): void;
+  /** Adjusts to the size of the member's cache, which may have changed. */
   fit(member: Member, members: number): void;
 }
 
 const bytesPerToken = 4;
-/** Hashes of the newest prompts, in a ring: some thousand prompts of 16 KB. A power of two. */
+/** Size of the ring of recent prompt hashes: about a thousand prompts of 16 KB. A power of two. */
 const keptHashes = 65_536;
-const nothing: InferenceRequest = { model: "" };
+const noRequest: InferenceRequest = { model: "" };
 
 export function createPrefixView(options: PrefixOptions, salt: number): PrefixView {
   const {
@@ -57,20 +60,23 @@ export function createPrefixView(options: PrefixOptions, salt: number): PrefixVi
   } = options;
   const blockBytes = blockTokens * bytesPerToken;
   const hashes = new Int32Array(Math.max(1, Math.floor(maxPromptTokens / blockTokens)));
-  let asked: InferenceRequest = nothing;
+  let current: InferenceRequest = noRequest;
   let serial = 0;
-  /** Blocks of the prompt at hand; -1 before it is hashed. */
+  /** Number of blocks of the current prompt; -1 before it is hashed. */
   let count = -1;
   let members = 1;
-  /** Where a pick has left one endpoint no scorer runs, and yet the prompt is to be remembered. */
+  /**
+   * Whether a plugin has ever called `cachedShare`. If so, prompts are recorded even for picks with one endpoint, where
+   * no scorer runs.
+   */
   let isUsed = false;
   let kept: Int32Array | undefined;
-  /** Hashes that were ever kept. */
+  /** Total number of hashes ever added to the ring. */
   let keptCount = 0;
   let sentBlocks = 0;
   let heldBlocks = 0;
 
-  /** From the end: a prompt's first block is to be forgotten last. */
+  /** Adds blocks starting with the last, so that a prompt's first block is evicted last. */
   function hold(member: Member, from: Int32Array, at: number, blocks: number, mask: number): void {
     member.blocks ??= createBlockLru(capacityOf(member));
     for (let i = blocks - 1; i >= 0; i--) member.blocks.touch(from[(at + i) & mask] as number);
@@ -103,13 +109,13 @@ export function createPrefixView(options: PrefixOptions, salt: number): PrefixVi
 
   function cachedShare(member: Member): number {
     isUsed = true;
-    if (count < 0) count = hash(asked);
+    if (count < 0) count = hash(current);
     if (count === 0) return 0;
     if (member.cachedFor !== serial) {
       member.cachedFor = serial;
       member.cachedBlocks = member.blocks === undefined ? 0 : leading(member.blocks);
     }
-    return (member.cachedBlocks * blockBytes) / (asked.prompt as Uint8Array).length;
+    return (member.cachedBlocks * blockBytes) / (current.prompt as Uint8Array).length;
   }
 
   function leading(blocks: BlockLru): number {
@@ -120,17 +126,17 @@ export function createPrefixView(options: PrefixOptions, salt: number): PrefixVi
 
   return {
     begin(request) {
-      asked = request;
+      current = request;
       count = -1;
       serial++;
     },
     end() {
-      asked = nothing;
+      current = noRequest;
       count = 0;
     },
     cachedShare,
     cachedShareIfUsed: (member) => (isUsed ? cachedShare(member) : 0),
-    sent(member) {
+    recordSent(member) {
       sentBlocks = Math.max(0, count);
       heldBlocks = 0;
       if (count <= 0) return;
@@ -148,7 +154,7 @@ export function createPrefixView(options: PrefixOptions, salt: number): PrefixVi
     get sentAt() {
       return keptCount - sentBlocks;
     },
-    movedTo(request) {
+    recordMove(request) {
       const { member, promptAt: at, promptBlocks: blocks } = request;
       if (kept === undefined || blocks === 0 || keptCount - at > keptHashes) return;
       let held = 0;
@@ -157,9 +163,9 @@ export function createPrefixView(options: PrefixOptions, salt: number): PrefixVi
       request.heldBlocks = held;
       hold(member, kept, at, blocks, keptHashes - 1);
     },
-    takenBack({ blocks: held }, { promptAt: at, promptBlocks, heldBlocks }) {
+    retract({ blocks: held }, { promptAt: at, promptBlocks, heldBlocks }) {
       if (held === undefined || keptCount - at > keptHashes) return;
-      for (let i = heldBlocks; i < promptBlocks; i++) held.forget(keptHash(at + i));
+      for (let i = heldBlocks; i < promptBlocks; i++) held.delete(keptHash(at + i));
     },
     fit(member, newMembers) {
       members = Math.max(1, newMembers);

@@ -1,12 +1,12 @@
 import type { ModelServerMetrics } from "../model/endpoint.ts";
 import { createAnswerCounts } from "./error-share.ts";
-import { forgetAdapters, type Member } from "./member.ts";
-import { forgetSeats } from "./seats.ts";
+import { evictAdapters, type Member } from "./member.ts";
+import { resetSeats } from "./seats.ts";
 
-/** A process's start time is rounded differently by some exporters. */
+/** Some exporters round the process start time differently. */
 const startToleranceS = 1;
 
-/** True when the server has restarted since its last scrape: another start time, or a counter that went down. */
+/** True if the server restarted since its last scrape: its start time is later, or a counter decreased. */
 export function hasRestarted(before: ModelServerMetrics, after: ModelServerMetrics): boolean {
   if (before.processStartS !== undefined && after.processStartS !== undefined) {
     return after.processStartS > before.processStartS + startToleranceS;
@@ -14,17 +14,17 @@ export function hasRestarted(before: ModelServerMetrics, after: ModelServerMetri
   return (after.generationTokens ?? 0) < (before.generationTokens ?? 0);
 }
 
-/** A server that has restarted holds nothing. */
-export function forgetContents(member: Member): void {
-  forgetAdapters(member, 0);
-  forgetSeats(member);
+/** Drops everything believed about the contents of a server that restarted. */
+export function clearContents(member: Member): void {
+  evictAdapters(member, 0);
+  resetSeats(member);
   member.blocks?.shrinkTo(0);
   member.firstGoodMs = undefined;
-  // Its errors were another process's.
+  // The errors were those of the previous process.
   Object.assign(member.health.counts, createAnswerCounts());
 }
 
-/** A server that was away and does not show whether it restarted: half of what it held may be gone. */
-export function doubtContents(member: Member): void {
+/** Halves the known cache contents of a server that was unreachable and does not show whether it restarted. */
+export function halveContents(member: Member): void {
   member.blocks?.shrinkTo(Math.floor(member.blocks.size / 2));
 }

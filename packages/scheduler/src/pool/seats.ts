@@ -1,27 +1,39 @@
 import type { ModelServerMetrics } from "../model/endpoint.ts";
 import type { Member } from "./member.ts";
 
-/** A smaller batch may wait for the token budget of long prompts, so it proves seats only when it stands for longer. */
+/**
+ * Batches below this size need longer proof, because requests may be waiting for the token budget of long prompts
+ * instead of a seat.
+ */
 const smallBatch = 8;
-/** A small batch that is full at every scrape for so long, in ms, has no more seats. */
+/** How long a small batch must be full at every scrape to prove its number of seats, in ms. */
 const smallProvenAfterMs = 5_000;
-/** Prompt tokens that a server computes in one step: beyond that a request may wait for others' prompts. vLLM's default. */
+/**
+ * Prompt tokens a server computes in one step (vLLM's default). With more pending, a request may be waiting for other
+ * prompts instead of a seat.
+ */
 const stepTokens = 2_048;
-/** The longest time between two scrapes that counts, in ms: nobody knows what happened in between. */
+/** Longest time between two scrapes that counts as observed, in ms. */
 const longestGapMs = 500;
-/** The same, in scrape intervals. */
+/** The same limit in scrape intervals. */
 const longestGapIntervals = 2;
-/** Without a full batch for so long a server may have been given other work: longer requests, more adapters. */
+/**
+ * How long a learned number of seats is kept without another full batch, in ms: the work may have changed to longer
+ * requests or more adapters.
+ */
 const keptMs = 600_000;
-/** A batch that stands still for less may wait for a long prompt or for an adapter to be loaded. */
+/**
+ * How long a batch must be full to prove its number of seats, in ms. Within less time, requests may be waiting for a
+ * long prompt or for an adapter to load.
+ */
 const provenAfterMs = 1_000;
-/** Where the KV cache keeps requests waiting, the batch has seats left. */
+/** From this KV-cache usage on, requests may be waiting for cache space while seats are free. */
 const fullKvCache = 0.95;
 
 /**
- * Learns from a scrape how many requests the server runs at once, where it does not say: the size of its largest batch,
- * once requests have waited at that size for a second in all; for 5 s in a row where fewer than 8 run. A larger batch shows that it was wrong, and the learning
- * starts again; after ten minutes without a full batch of that size it is forgotten.
+ * Learns the number of requests a server runs at once, if the server does not report it. It is the size of the largest
+ * batch at which requests have waited for 1 s in total, or for 5 s in a row for batches below 8. A larger batch resets
+ * it, and so do ten minutes without a full batch of that size.
  */
 export function learnSeats(
   member: Member,
@@ -38,7 +50,7 @@ export function learnSeats(
   const sinceMs = Math.min(scrapedAtMs - memory.scrapedAtMs, longestMs);
   memory.scrapedAtMs = scrapedAtMs;
   if (runningRequests > memory.largestBatch || scrapedAtMs - memory.seenAtMs > keptMs) {
-    forgetSeats(member);
+    resetSeats(member);
     memory.largestBatch = runningRequests;
     memory.seenAtMs = scrapedAtMs;
   }
@@ -47,7 +59,7 @@ export function learnSeats(
     isLargest &&
     waitingRequests > 0 &&
     member.pendingPromptTokens <= stepTokens &&
-    !waitsForOtherThanSeats(metrics);
+    !waitsForCacheOrAdapter(metrics);
   if (isFull) memory.seenAtMs = scrapedAtMs;
   const isSmall = runningRequests < smallBatch;
   if (!isFull && isSmall) memory.fullMs = 0;
@@ -58,7 +70,7 @@ export function learnSeats(
     member.seats = memory.largestBatch;
 }
 
-function waitsForOtherThanSeats(metrics: ModelServerMetrics): boolean {
+function waitsForCacheOrAdapter(metrics: ModelServerMetrics): boolean {
   const { kvCacheUsage = 0, activeAdapters, maxActiveAdapters = 0 } = metrics;
   return (
     kvCacheUsage >= fullKvCache ||
@@ -66,8 +78,8 @@ function waitsForOtherThanSeats(metrics: ModelServerMetrics): boolean {
   );
 }
 
-/** What was learned does not hold any more. */
-export function forgetSeats(member: Member): void {
+/** Discards the learned number of seats. */
+export function resetSeats(member: Member): void {
   member.seats = undefined;
   member.seatMemory.largestBatch = 0;
   member.seatMemory.fullMs = 0;

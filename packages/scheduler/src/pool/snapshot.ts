@@ -4,19 +4,19 @@ import type { Member } from "./member.ts";
 /** A pool's state at one moment. */
 export interface PoolSnapshot {
   readonly name: string;
-  /** 0 idle, 1 and more full. */
+  /** 0 is idle, 1 and above is saturated. */
   readonly saturation: number;
   readonly endpoints: readonly EndpointSnapshot[];
 }
 
 export interface EndpointSnapshot extends Endpoint {
-  /** Since the newest scrape that worked, in ms. */
+  /** Time since the newest successful scrape, in ms. */
   readonly metricsAgeMs?: number;
-  /** Why the newest scrape failed; absent when it worked. */
+  /** Why the newest scrape failed; absent if it succeeded. */
   readonly lastFailure?: string;
-  /** Between the newest scrape and the next one, in ms; absent when it worked. */
+  /** Time between the newest failed scrape and the next one, in ms; absent if it succeeded. */
   readonly scrapeBackOffMs?: number;
-  /** Blocks of prompts that it is believed to hold. */
+  /** Number of prompt blocks that are probably in its cache. */
   readonly prefixBlocks: number;
 }
 

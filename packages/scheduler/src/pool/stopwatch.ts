@@ -1,7 +1,7 @@
 import type { OnStep } from "../profile.ts";
 import type { PluginTime } from "./events.ts";
 
-/** Writes down how long each step takes, from now on. */
+/** Returns a listener that records the duration of each step in `steps`. */
 export function stopwatch(now: () => number, steps: PluginTime[]): OnStep {
   let lastMs = now();
   return (point, name) => {

@@ -18,44 +18,52 @@ export interface PoolOptions {
   readonly now?: () => number;
   /** Uniform in [0, 1); `Math.random` when absent. */
   readonly random?: () => number;
-  /** Age from which metrics count as stale, in ms; 2,000 when absent. */
+  /** Metrics older than this are treated as stale, in ms; 2,000 when absent. */
   readonly staleAfterMs?: number;
-  /** Endpoints named after the picked one, to be tried if it can't be reached; 2 when absent. */
+  /** Number of fallback endpoints to return, to try if the picked one can't be reached; 2 when absent. */
   readonly maxFallbacks?: number;
-  /** The first whose `when` says yes is taken; the default profile where none does. */
+  /** The first rule whose `when` returns true is used; the default profile if there is none. */
   readonly profiles?: readonly ProfileRule[];
-  /** Who is refused when the pool is full; sheddable requests when absent. */
+  /** Which requests are refused while the pool is saturated; sheddable ones when absent. */
   readonly admission?: Admission;
   readonly prefix?: PrefixOptions;
   readonly health?: HealthOptions;
-  /** Told of all that happens. What it throws comes out of the call that made it happen. */
+  /**
+   * Receives every event of the pool. An exception it throws propagates to the caller of the method that caused the
+   * event.
+   */
   readonly onEvent?: (event: PoolEvent) => void;
-  /** Measure one pick in so many plugin by plugin, and tell of it as `timed`; none when absent. */
+  /** Measures the plugins of one pick in `timeEvery` and reports them as a `timed` event; no pick when absent. */
   readonly timeEvery?: number;
-  /** Release leases that were thrown away without their end, and tell of them. Costs each pick some 0.2 µs. */
+  /**
+   * Releases leases that were garbage-collected without having been ended, and reports them. Costs about 0.2 µs per
+   * pick.
+   */
   readonly detectLeaks?: boolean;
 }
 
-/** A profile, and which requests it is for: all when `when` is absent. */
+/** A profile and the requests it applies to: all if `when` is absent. */
 export interface ProfileRule {
   readonly profile: Profile;
   readonly when?: (request: InferenceRequest) => boolean;
 }
 
-/** One pool: endpoints and scrapes go in, picks come out. Synchronous, without I/O and timers. */
+/** One pool: takes endpoints and scrapes, returns picks. Synchronous, without I/O or timers. */
 export interface PoolState {
   readonly name: string;
-  /** Names the endpoints. What is known of those that stay is kept. */
+  /** Replaces the list of endpoints. The state of those that remain is kept. */
   setEndpoints(endpoints: readonly (string | EndpointEntry)[]): void;
-  /** In the order in which they were set. */
+  /** Addresses in the order they were set. */
   addresses(): readonly string[];
-  /** None of a stranger. */
+  /** Labels of the endpoint; empty if it is not in the pool. */
   labelsOf(address: string): Readonly<Record<string, string>>;
   /**
-   * Takes the metrics of a scrape that was sent at `startedMs` of the pool's clock. Of a stranger it takes none. Returns
-   * false where the page shows no load although the endpoint has answered requests: that is a failed scrape.
+   * Records the metrics of a scrape started at `startedMs` of the pool's clock. Ignores endpoints that are not in the
+   * pool. Returns false if the page shows no load although the endpoint has answered requests, which counts as a failed
+   * scrape.
    *
-   * @param intervalMs time between two scrapes of this endpoint, where it is long: the metrics are fresh for 2.5 of it
+   * @param intervalMs time between two scrapes of this endpoint, in ms; metrics are fresh for 2.5 intervals if that is
+   * longer than `staleAfterMs`
    */
   recordScrape(
     address: string,
@@ -64,30 +72,30 @@ export interface PoolState {
     intervalMs?: number,
   ): boolean;
   /**
-   * Notes why a scrape failed. The old metrics stay, and age. `kind` says it in a few words and without addresses, as
-   * refused clients may see it.
+   * Records why a scrape failed. The old metrics stay and age. `kind` is a short reason without addresses, as refused
+   * clients may see it.
    *
-   * @param backOffMs until the endpoint is scraped again
+   * @param backOffMs time until the endpoint is scraped again, in ms
    */
   recordScrapeFailure(address: string, reason: string, kind?: string, backOffMs?: number): void;
-  /** Takes the names that an endpoint's own model list has: requests for a name go where it is served. */
+  /** Records the names on an endpoint's model list: requests for a name go to endpoints that serve it. */
   recordModels(address: string, models: EndpointModels): void;
-  /** Takes whether an endpoint's server takes requests, by its own health page. One that does not is picked last. */
+  /** Records whether an endpoint's health page reports ready. An endpoint that is not ready is picked last. */
   recordReadiness(address: string, isReady: boolean): void;
   /**
-   * Takes how an endpoint has answered, from whoever sees answers and does not end leases with them: once for each
-   * request. `lease` is the request's, open or ended: an answer that is not good then takes back that the endpoint holds
-   * the request's prompt, and a 404 that it holds its adapter.
+   * Records how an endpoint answered, once per request; for callers that see answers but do not end leases with `done`
+   * or `fail`. With `lease`, open or ended, an answer that is not good also removes the request's prompt from what the
+   * endpoint is believed to cache, and a 404 removes its adapter.
    */
   recordAnswer(address: string, answer: EndpointAnswer, lease?: Lease): void;
   pick(request: InferenceRequest, options?: PickOptions): PickResult;
-  /** How the request would be picked now. Changes nothing, except that random numbers are drawn. */
+  /** Explains how the request would be picked at this moment. Changes no state but draws random numbers. */
   explain(request: InferenceRequest): Explanation;
-  /** How full the pool is, by its admission's detector: 0 idle, 1 and more full. */
+  /** Saturation of the pool by its admission's detector: 0 is idle, 1 and above is saturated. */
   saturation(): number;
-  /** What is known of the endpoints' load, for messages to those whom the pool refuses. */
+  /** What is known about the endpoints' load, for messages to refused clients. */
   knownLoad(): KnownLoad;
-  /** For people and tests: plain data, unchanged by what comes after. */
+  /** State of the pool as plain data, for people and tests. Later changes do not affect it. */
   snapshot(): PoolSnapshot;
 }
 
@@ -98,6 +106,6 @@ export interface EndpointEntry {
 }
 
 export interface PickOptions {
-  /** The result tells how it came about. Costs more than the pick. */
+  /** Adds an explanation to the result. Costs more than the pick itself. */
   readonly explain?: boolean;
 }

@@ -1,15 +1,15 @@
-/** Block hashes that an endpoint is believed to hold, the least recently used forgotten first. */
+/** Hashes of the blocks an endpoint probably holds. The least recently used ones are evicted first. */
 export interface BlockLru {
   readonly size: number;
   readonly capacity: number;
   has(hash: number): boolean;
-  /** Adds the hash, or makes it the newest. */
+  /** Adds the hash or marks it as the newest. */
   touch(hash: number): void;
-  /** Forgets the hash, where it is held. */
-  forget(hash: number): void;
-  /** Forgets the oldest until `count` are left. */
+  /** Removes the hash if present. */
+  delete(hash: number): void;
+  /** Removes the oldest until `count` are left. */
   shrinkTo(count: number): void;
-  /** Changes how many fit; forgets the oldest of those too many. */
+  /** Changes the capacity and removes the oldest hashes beyond it. */
   resize(capacity: number): void;
 }
 
@@ -17,8 +17,8 @@ const none = -1;
 const firstSlots = 64;
 
 /**
- * A map with open addressing over typed arrays, and a linked list through its entries: 20 bytes a block where a
- * `Map` takes 50 and more, and nothing for the garbage collector to walk. Grows up to `capacity` blocks.
+ * Creates an open-addressing map over typed arrays with a linked list through its entries. It takes 20 bytes per block,
+ * where a `Map` takes 50 or more, and the garbage collector has nothing to traverse. Grows up to `capacity` blocks.
  */
 export function createBlockLru(capacity: number): BlockLru {
   let limit = Math.max(1, capacity);
@@ -26,14 +26,14 @@ export function createBlockLru(capacity: number): BlockLru {
   let hashes = new Int32Array(slots);
   let newer = new Int32Array(slots);
   let older = new Int32Array(slots);
-  /** Entry by hash; twice as large as needed and a power of two. */
+  /** Maps a hash to its entry. At least twice as large as needed, and a power of two. */
   let table = new Int32Array(tableSize(slots)).fill(none);
   let mask = table.length - 1;
   let size = 0;
   let newest = none;
   let oldest = none;
 
-  /** Where the hash stands in the table, or the empty place where it would. */
+  /** Index of the hash in the table, or of the empty slot where it would go. */
   function place(hash: number): number {
     let at = hash & mask;
     for (;;) {
@@ -60,7 +60,7 @@ export function createBlockLru(capacity: number): BlockLru {
     newest = entry;
   }
 
-  /** Empties the place, and moves up what stands behind it by collision. */
+  /** Empties the slot and moves up later entries that collided with it. */
   function vacate(from: number): void {
     let hole = from;
     let at = from;
@@ -76,7 +76,7 @@ export function createBlockLru(capacity: number): BlockLru {
     table[hole] = none;
   }
 
-  /** Entries are numbered without gaps: the last one takes the number of one that is gone. */
+  /** Moves an entry, so that entries are numbered without gaps after a removal. */
   function renumber(from: number, to: number): void {
     const hash = hashes[from] as number;
     const before = newer[from] as number;
@@ -91,8 +91,8 @@ export function createBlockLru(capacity: number): BlockLru {
     else newer[after] = to;
   }
 
-  /** Forgets the oldest block; returns its entry, free again. */
-  function forgetOldest(): number {
+  /** Removes the oldest block and returns its entry for reuse. */
+  function removeOldest(): number {
     const entry = oldest;
     vacate(place(hashes[entry] as number));
     unlink(entry);
@@ -100,7 +100,7 @@ export function createBlockLru(capacity: number): BlockLru {
     return entry;
   }
 
-  /** Entries are renumbered from 0, oldest first. */
+  /** Reallocates the arrays and renumbers the entries from 0, oldest first. */
   function rebuild(newSlots: number): void {
     const kept = new Int32Array(size);
     for (let entry = oldest, i = 0; entry !== none; entry = newer[entry] as number, i++) {
@@ -127,8 +127,8 @@ export function createBlockLru(capacity: number): BlockLru {
 
   function shrinkTo(count: number): void {
     if (count >= size) return;
-    while (size > Math.max(0, count)) forgetOldest();
-    // The free entries lie scattered; a new one is taken from the end.
+    while (size > Math.max(0, count)) removeOldest();
+    // Free entries are scattered, but new ones are taken from the end.
     rebuild(slots);
   }
 
@@ -150,14 +150,14 @@ export function createBlockLru(capacity: number): BlockLru {
         return;
       }
       if (size === limit) {
-        const free = forgetOldest();
+        const free = removeOldest();
         insert(hash, place(hash), free);
         return;
       }
       if (size === slots) rebuild(Math.min(2 * slots, limit));
       insert(hash, place(hash), size);
     },
-    forget(hash) {
+    delete(hash) {
       const at = place(hash);
       const entry = table[at] as number;
       if (entry === none) return;

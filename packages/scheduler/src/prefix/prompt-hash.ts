@@ -3,12 +3,11 @@ const prime2 = 0x85ebca77;
 const prime3 = 0xc2b2ae3d;
 
 /**
- * Hashes the prompt block by block, each block's hash covering all before it, as vLLM's prefix cache names its
- * blocks. Returns how many whole blocks were written to `hashes`, at most as many as fit there.
+ * Hashes the prompt block by block. Each hash also covers all blocks before it, as in vLLM's prefix cache. Returns the
+ * number of whole blocks written to `hashes`, limited by its length.
  *
- * The rounds are xxHash32's, on four words at a time: none waits for the one beside it, which is what a long prompt's
- * time goes into otherwise. The hash of the block before is the seed. What collides costs a worse pick once, and nothing
- * else.
+ * The rounds are those of xxHash32 on four independent words at a time, so that the CPU can run them in parallel. The
+ * hash of the previous block is the seed. A collision only makes one pick worse.
  *
  * @param blockBytes a multiple of 4
  */
@@ -34,7 +33,7 @@ export function hashPrompt(
       c = round(c, words.getInt32(at + 8, true));
       d = round(d, words.getInt32(at + 12, true));
     }
-    hash = (turned(a, 1) + turned(b, 7) + turned(c, 12) + turned(d, 18)) | 0;
+    hash = (rotateLeft(a, 1) + rotateLeft(b, 7) + rotateLeft(c, 12) + rotateLeft(d, 18)) | 0;
     for (; at < end; at += 4) hash = round(hash ^ prime3, words.getInt32(at, true));
     hash = mix(hash);
     hashes[block] = hash;
@@ -43,14 +42,17 @@ export function hashPrompt(
 }
 
 function round(lane: number, word: number): number {
-  return Math.imul(turned((lane + Math.imul(word, prime2)) | 0, 13), prime1);
+  return Math.imul(rotateLeft((lane + Math.imul(word, prime2)) | 0, 13), prime1);
 }
 
-function turned(value: number, bits: number): number {
+function rotateLeft(value: number, bits: number): number {
   return (value << bits) | (value >>> (32 - bits));
 }
 
-/** Seed of a prompt's hashes: other models and adapters keep other KV blocks for the same text. */
+/**
+ * Hashes a text, such as a model name, into a seed. Different models and adapters have different KV blocks for the same
+ * prompt.
+ */
 export function hashText(text: string, seed: number): number {
   let hash = seed | 0;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

@@ -10,10 +10,11 @@ import { createProfile, type Profile } from "../profile.ts";
 import { servingAmong, withServingFilters } from "./serving.ts";
 
 /**
- * The decision tree of the Gateway API Inference Extension's first scheduler, v0.2 and v0.3, with its constants:
- * critical requests go by adapter first while any queue is below 128, by queue first when none is; all others need
- * an endpoint with at most 5 waiting and at most 0.8 of the KV cache in use, or are refused. So it sheds by itself: a
- * pool that is to do only this has `admission: admitAll()`. It knew no endpoints that sleep or fail; here they come last.
+ * Creates the decision tree of the Gateway API Inference Extension's first scheduler (v0.2 and v0.3), with its
+ * constants. Critical requests are placed by adapter first while any queue is below 128, otherwise by queue first. All
+ * other requests need an endpoint with at most 5 waiting requests and at most 0.8 KV-cache usage, or are refused. The
+ * profile sheds by itself, so use `admission: admitAll()` to apply only its own limits. Unlike the original, it puts
+ * endpoints that are not ready or that fail last.
  */
 export function decisionTreeProfile(): Profile {
   const lora = loraAffinityFilter({ queueThreshold: Number.POSITIVE_INFINITY });
@@ -40,11 +41,11 @@ export function decisionTreeProfile(): Profile {
     },
     permits: (request, endpoint, context) =>
       isCritical(request) || withCapacity.permits(request, endpoint, context),
-    picked() {},
+    recordPick() {},
   };
 }
 
-/** Standard requests took the branch of the sheddable ones. */
+/** As in the original, standard requests take the branch of sheddable ones. */
 function isCritical(request: InferenceRequest): boolean {
   return priorityOf(request) > 0;
 }

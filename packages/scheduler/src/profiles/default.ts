@@ -5,8 +5,9 @@ import { expectedWorkScorer } from "../scorers/expected-work.ts";
 import { withServingFilters } from "./serving.ts";
 
 /**
- * The profile of a pool without a configuration: no engines that are asleep, no ejected endpoints, none without fresh
- * metrics while others have as little load, then the least work to do before the request's first token; ties at random.
+ * Creates the profile of a pool without a configuration. It drops engines that are not ready, ejected endpoints, and
+ * endpoints without fresh metrics unless they have the least load. Of the others it picks the one with the least work
+ * before the request's first token, breaking ties at random.
  */
 export function defaultProfile(): Profile {
   return createProfile({

@@ -6,8 +6,8 @@ import { queueScorer } from "../scorers/queue.ts";
 import { withServingFilters } from "./serving.ts";
 
 /**
- * What the reference endpoint picker (llm-d-router) does without a configuration: queue 2, KV cache 2, prefix 3. It
- * knows no endpoints that sleep or fail; here they come last.
+ * Creates the default profile of the reference endpoint picker (llm-d-router): weights queue 2, KV cache 2, prefix 3.
+ * Unlike the reference, it puts endpoints that are not ready or that fail last.
  */
 export function referenceProfile(): Profile {
   return createProfile({

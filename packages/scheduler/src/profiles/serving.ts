@@ -4,20 +4,20 @@ import type { Endpoint } from "../model/endpoint.ts";
 import type { InferenceRequest } from "../model/request.ts";
 import type { Filter, PickContext } from "../plugin.ts";
 
-/** Preferences of every profile: an engine that sleeps and an endpoint that fails look idle to all others. */
+/** Filters of every profile, because sleeping engines and failing endpoints seem idle to all other plugins. */
 const servingFilters: readonly Filter[] = [engineReadyFilter, circuitBrokenFilter];
 
 /**
- * A profile's own filters with `servingFilters` before them. Filters that say which endpoints a request may go to at
- * all come first: a preference must not leave them only endpoints that they refuse.
+ * Puts `servingFilters` before a profile's own filters. Filters that restrict which endpoints a request may go to come
+ * first, so that a preference can't leave only endpoints that they refuse.
  */
 export function withServingFilters(filters: readonly Filter[]): readonly Filter[] {
-  const says = ({ refusal }: Filter) => refusal === "NO_ELIGIBLE_ENDPOINT";
-  const others = filters.filter((filter) => !says(filter));
-  return [...new Set([...filters.filter(says), ...servingFilters, ...others])];
+  const restricts = ({ refusal }: Filter) => refusal === "NO_ELIGIBLE_ENDPOINT";
+  const others = filters.filter((filter) => !restricts(filter));
+  return [...new Set([...filters.filter(restricts), ...servingFilters, ...others])];
 }
 
-/** The endpoints that `servingFilters` leave. */
+/** Returns the endpoints that `servingFilters` keep. */
 export function servingAmong(
   request: InferenceRequest,
   endpoints: readonly Endpoint[],

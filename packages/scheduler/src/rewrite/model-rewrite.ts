@@ -1,12 +1,15 @@
 import { hashText } from "../prefix/prompt-hash.ts";
 
-/** To which model names requests for one name go, as InferenceModel and InferenceModelRewrite say it. */
+/** Target model names for requests for one name, as in InferenceModel and InferenceModelRewrite. */
 export interface RewriteRule {
-  /** The name that requests ask for; absent: any that no other rule names. */
+  /** Name that requests ask for; when absent, any name without its own rule. */
   readonly model?: string;
-  /** Names to ask the endpoint for. Where some have a weight, those without have none; where none has, all are equal. */
+  /**
+   * Names to send to the endpoint. If some targets have a weight, those without have weight 0; if none has, all are
+   * equal.
+   */
   readonly targets: readonly RewriteTarget[];
-  /** True: a session always gets the same target. */
+  /** Whether a session always gets the same target. */
   readonly isSticky?: boolean;
 }
 
@@ -16,12 +19,12 @@ export interface RewriteTarget {
   readonly weight?: number;
 }
 
-/** Returns the name to ask the endpoint for; the request's own where no rule is for it. */
+/** Returns the model name to send to the endpoint; the request's own if no rule applies. */
 export type ModelRewriter = (model: string, session?: string) => string;
 
 interface Bound {
   readonly model: string;
-  /** Sum of the weights up to and with this one. */
+  /** Sum of the weights up to and including this one. */
   readonly upTo: number;
 }
 
@@ -32,10 +35,10 @@ interface Draw {
 }
 
 /**
- * Makes a rewriter. Of several rules for one model the first counts.
+ * Creates a rewriter. If several rules are for one model, the first applies.
  *
  * @param random uniform in [0, 1)
- * @throws RangeError for a rule without targets, or whose weights are negative or all 0
+ * @throws RangeError if a rule has no targets, or its weights are negative or all 0
  */
 export function createModelRewriter(
   rules: readonly RewriteRule[],

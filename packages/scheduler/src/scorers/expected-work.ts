@@ -11,31 +11,31 @@ import type { PickContext, Scorer } from "../plugin.ts";
 import { spreadOut } from "./spread.ts";
 
 export interface ExpectedWorkOptions {
-  /** What a request in the batch costs the others, in prompt tokens; 200 when absent. */
+  /** Cost of each request in the batch to the others, in prompt tokens; 200 when absent. */
   readonly tokensPerRequest?: number;
-  /** What loading an adapter costs, in prompt tokens; 6,000 when absent: 0.75 s at 8,000 tokens a second. */
+  /** Cost of loading an adapter, in prompt tokens; 6,000 when absent (0.75 s at 8,000 tokens/s). */
   readonly tokensPerAdapterLoad?: number;
-  /** What a full KV cache costs, in prompt tokens; less full ones in proportion. 500 when absent. */
+  /** Cost of a full KV cache, in prompt tokens; proportional to its usage. 500 when absent. */
   readonly tokensPerFullCache?: number;
   /**
-   * What making one output token takes, in prompt tokens: a request holds its seat in the batch for so long. 160 when
-   * absent: 20 ms at 8,000 tokens a second.
+   * Cost of one output token, in prompt tokens: the time a request holds its seat in the batch. 160 when absent (20 ms
+   * at 8,000 tokens/s).
    */
   readonly tokensPerOutputToken?: number;
 }
 
-/** An adapter that is thrown out will have to be loaded again, here or elsewhere. */
-const throwOut = 1.5;
-/** While requests use every adapter slot, a further adapter waits for one of them to fall idle. */
-const waitForSlot = 6;
+/** Factor for loading an adapter that evicts an idle one, which will have to be loaded again later. */
+const evictionFactor = 1.5;
+/** Factor for loading an adapter while all slots are in use: it waits until one is idle. */
+const slotWaitFactor = 6;
 
 /**
- * Prefers the endpoint that has the least to do before the request's first token, in prompt tokens: prompts sent and
- * not yet computed, this prompt as far as it is not cached, what the running batch slows it down by, an adapter to be
- * loaded, and in a full batch the wait for a seat. One scale for all, so that no weights have to be balanced.
+ * Prefers the endpoint with the least work before the request's first token. Work is measured in prompt tokens: pending
+ * prompts, the uncached part of this prompt, the slowdown by the running batch, loading an adapter, and waiting for a
+ * seat in a full batch. All use one scale, so there are no weights to balance.
  *
- * Without fresh metrics an endpoint is assumed to have half as many requests of others as the candidates with fresh
- * ones have on average: it comes after an idle endpoint and before a loaded one.
+ * Without fresh metrics, an endpoint's load is assumed to be half the average of the endpoints with fresh metrics, so
+ * it ranks below an idle endpoint and above a loaded one.
  */
 export function expectedWorkScorer(options: ExpectedWorkOptions = {}): Scorer {
   const work = workAt(options);
@@ -64,13 +64,13 @@ export function expectedWorkScorer(options: ExpectedWorkOptions = {}): Scorer {
 
 type WorkAt = (
   endpoint: Endpoint,
-  /** Waiting or running there. */
+  /** Requests waiting or running at the endpoint. */
   requests: number,
   request: InferenceRequest,
   context: PickContext,
 ) => number;
 
-/** In prompt tokens. */
+/** Creates a function that estimates the work at an endpoint, in prompt tokens. */
 function workAt(options: ExpectedWorkOptions): WorkAt {
   const {
     tokensPerRequest = 200,
@@ -81,15 +81,15 @@ function workAt(options: ExpectedWorkOptions): WorkAt {
 
   function loadCost(endpoint: Endpoint, adapter: string): number {
     if (holdsAdapter(endpoint, adapter)) {
-      // An endpoint that answers with errors does not serve the adapter that it was sent.
-      const lost = tokensPerAdapterLoad * waitForSlot * endpoint.errorShare;
+      // An endpoint that answers with errors probably does not serve the adapter.
+      const lost = tokensPerAdapterLoad * slotWaitFactor * endpoint.errorShare;
       return lost + (hasFullBatch(endpoint) ? tokensPerAdapterLoad : 0);
     }
     if (hasAdapterRoom(endpoint)) return tokensPerAdapterLoad;
-    return tokensPerAdapterLoad * (hasIdleAdapter(endpoint) ? throwOut : waitForSlot);
+    return tokensPerAdapterLoad * (hasIdleAdapter(endpoint) ? evictionFactor : slotWaitFactor);
   }
 
-  /** In a full batch a seat falls free each time that one of its requests ends; each request that waits takes one. */
+  /** In a full batch, a seat becomes free each time a request ends, and each waiting request takes one. */
   function seatCost(seats: number, requests: number, outputTokens: number): number {
     return ((requests + 1 - seats) * tokensPerOutputToken * outputTokens) / seats;
   }
@@ -102,7 +102,7 @@ function workAt(options: ExpectedWorkOptions): WorkAt {
       promptTokens +
       tokensPerRequest * requests +
       tokensPerFullCache * kvCacheUsage(endpoint);
-    // Most requests to most endpoints have none of these.
+    // These checks skip the cost for common requests.
     if (promptTokens > 0) tokens -= context.cachedTokens(endpoint);
     if (adapter !== undefined) tokens += loadCost(endpoint, adapter);
     if (errorShare > 0) tokens += errorCost(endpoint, promptTokens);
@@ -113,33 +113,33 @@ function workAt(options: ExpectedWorkOptions): WorkAt {
   };
 }
 
-/** True when an adapter is loaded that no request uses: a new one can take its place at once. */
+/** True if a loaded adapter is idle, so that a new one can replace it immediately. */
 function hasIdleAdapter(endpoint: Endpoint): boolean {
   const metrics = knownMetrics(endpoint);
   return metrics === undefined || metrics.activeAdapters.size < adapterSlots(endpoint);
 }
 
-/** One request may wait because it has just come; several show a batch without a seat. */
+/** Waiting requests that prove a full batch; a single one may just have arrived. */
 const severalWaiting = 2;
 
-/** True where requests wait: loading an adapter elsewhere takes no longer than waiting for one of them to end. */
+/** True if requests wait: loading the adapter elsewhere then takes no longer than waiting for a seat here. */
 function hasFullBatch({ metrics }: Endpoint): boolean {
   if (metrics.kind !== "fresh") return false;
   const { waitingRequests, runningRequests } = metrics.metrics;
   return waitingRequests >= severalWaiting && runningRequests > 0;
 }
 
-/** What an endpoint costs that answers nothing but errors, in prompt tokens; squared, so that a few cost little. */
-const tokensPerErrors = 30_000;
 /**
- * The cost for each token of the prompt. With 2, a share of errors of one half outweighs a prompt that is cached as a
- * whole.
+ * Cost of an endpoint that answers only with errors, in prompt tokens. Multiplied by the squared error share, so that
+ * few errors cost little.
  */
+const tokensPerErrors = 30_000;
+/** Additional cost per prompt token. With 2, an error share of one half outweighs a fully cached prompt. */
 const promptWeight = 2;
 
 /**
- * Work that errors stand for, in prompt tokens. An endpoint that refuses at once always looks idle: without this cost
- * it would draw the requests of the whole pool.
+ * Cost of an endpoint's errors, in prompt tokens. An endpoint that refuses requests immediately always seems idle;
+ * without this cost it would attract the requests of the whole pool.
  */
 function errorCost({ errorShare }: Endpoint, promptTokens: number): number {
   return (tokensPerErrors + promptWeight * promptTokens) * errorShare * errorShare;

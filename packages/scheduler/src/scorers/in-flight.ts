@@ -2,15 +2,15 @@ import type { Endpoint } from "../model/endpoint.ts";
 import type { Scorer } from "../plugin.ts";
 
 export interface InFlightOptions {
-  /** Requests in flight that still count as idle; 0 when absent. */
+  /** Up to this many requests in flight, an endpoint counts as idle; 0 when absent. */
   readonly idleThreshold?: number;
-  /** Score that an endpoint comes near to when it is hardly busier than an idle one, 0 to 1; 1 when absent. */
+  /** Upper limit of the score of an endpoint that is not idle, 0 to 1; 1 when absent. */
   readonly maxBusyScore?: number;
 }
 
 /**
- * Prefers endpoints with few requests of this process in flight; needs no metrics. The formula is that of the
- * reference endpoint picker's `active-request-scorer`.
+ * Prefers endpoints with few of this process's requests in flight; needs no metrics. Uses the formula of the reference
+ * endpoint picker's `active-request-scorer`.
  */
 export function inFlightScorer(options: InFlightOptions = {}): Scorer {
   const { idleThreshold = 0, maxBusyScore = 1 } = options;

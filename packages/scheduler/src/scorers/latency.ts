@@ -1,10 +1,13 @@
 import type { Scorer } from "../plugin.ts";
 import { lessIsBetter } from "./spread.ts";
 
-/** One that has not answered lately is neither preferred nor avoided: a burst would else go there before it answers. */
+/**
+ * An endpoint without a recent latency is neither preferred nor avoided: otherwise a burst would go there before its
+ * first answer.
+ */
 const unknownLatency = 0.5;
 
-/** Prefers endpoints whose first tokens came soon lately, relative to the candidates'. */
+/** Prefers endpoints with a short recent time to first token, relative to the other endpoints. */
 export const latencyScorer: Scorer = lessIsBetter(
   "latency",
   ({ ttftMs }) => ttftMs,

@@ -3,17 +3,18 @@ import type { InferenceRequest } from "../model/request.ts";
 import type { Scorer } from "../plugin.ts";
 
 export interface NoHitLruOptions {
-  /** Endpoints remembered; 1,024 when absent. */
+  /** Most endpoints to remember; 1,024 when absent. */
   readonly maxEndpoints?: number;
 }
 
 /**
- * Spreads prompts that no endpoint has cached: the endpoint that such a prompt went to longest ago scores 1, the
- * latest 0, those never used come first. Where any endpoint has a part of the prompt, all score 0.5: prefixes are
- * the prefix scorer's business. Formula of the reference endpoint picker's `no-hit-lru-scorer`.
+ * Spreads prompts that no endpoint has cached. The endpoint that received such a prompt least recently scores 1, the
+ * most recent one 0; endpoints that never received one rank first. If any endpoint has part of the prompt cached, all
+ * score 0.5 and the choice is left to the prefix scorer. Uses the formula of the reference endpoint picker's
+ * `no-hit-lru-scorer`.
  */
 export function noHitLruScorer({ maxEndpoints = 1_024 }: NoHitLruOptions = {}): Scorer {
-  /** By address, longest ago first. */
+  /** Addresses, least recently used first. */
   const used = new Set<string>();
   let rated: InferenceRequest | undefined;
   let wasCold = false;
@@ -40,7 +41,7 @@ export function noHitLruScorer({ maxEndpoints = 1_024 }: NoHitLruOptions = {}): 
       }
     },
     onPicked(request, endpoint, context) {
-      // An endpoint that filters have left alone is picked unrated.
+      // If filters leave one endpoint, it is picked without being scored.
       const isCold = rated === request ? wasCold : context.cachedTokens(endpoint) === 0;
       rated = undefined;
       if (!isCold) return;

@@ -1,15 +1,16 @@
 import { defineScorer, type Scorer } from "../plugin.ts";
 
 export interface PrefixCacheOptions {
-  /** Weight of the cached length against the cached share, 0 to 1; 0 when absent. */
+  /** Weight of the cached length relative to the cached share, 0 to 1; 0 when absent. */
   readonly lengthWeight?: number;
-  /** Cached tokens that count as all there is to gain; 8,192 when absent. */
+  /** Cached tokens that give the full score for length; 8,192 when absent. */
   readonly lengthScaleTokens?: number;
 }
 
 /**
- * Prefers endpoints that have the prompt's beginning in their KV cache: the cached share, or, by `lengthWeight`, the
- * square of the cached length over its scale. Formula of the reference endpoint picker's `prefix-cache-scorer`.
+ * Prefers endpoints that have the start of the prompt in their KV cache. The score is the cached share, mixed by
+ * `lengthWeight` with the square of the cached length over `lengthScaleTokens`. Uses the formula of the reference
+ * endpoint picker's `prefix-cache-scorer`.
  */
 export function prefixCacheScorer(options: PrefixCacheOptions = {}): Scorer {
   const { lengthWeight = 0, lengthScaleTokens = 8_192 } = options;

@@ -3,10 +3,11 @@ import { defineScorer, type Scorer } from "../plugin.ts";
 import { lessIsBetter } from "./spread.ts";
 
 /**
- * Prefers short waiting queues, what was sent since the scrape included.
+ * Prefers short waiting queues, counting requests sent since the scrape.
  *
- * Scores depend on the spread among the candidates, not on absolute load, as those of the reference endpoint
- * picker's `queue-scorer`. An endpoint without fresh metrics scores by its requests in flight: below an idle one.
+ * Scores depend on the spread among the endpoints, not on absolute load, as in the reference endpoint picker's
+ * `queue-scorer`. The queue of an endpoint without fresh metrics is estimated from its requests in flight, so it scores
+ * below an idle endpoint.
  */
 export const queueScorer: Scorer = lessIsBetter("queue", knownQueueLength);
 
@@ -16,8 +17,9 @@ export interface LoadAwareOptions {
 }
 
 /**
- * Prefers short waiting queues on a fixed scale: 0.5 for none, falling to 0 at the threshold, as the reference
- * endpoint picker's `load-aware-scorer`. Of an endpoint without fresh metrics its requests in flight count as waiting.
+ * Prefers short waiting queues on a fixed scale: from 0.5 for an empty queue to 0 at the threshold, as the reference
+ * endpoint picker's `load-aware-scorer`. For an endpoint without fresh metrics, its requests in flight count as
+ * waiting.
  */
 export function loadAwareScorer({ threshold = 128 }: LoadAwareOptions = {}): Scorer {
   return defineScorer({

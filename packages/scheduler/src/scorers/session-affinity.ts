@@ -5,17 +5,17 @@ import { hashText } from "../prefix/prompt-hash.ts";
 export interface SessionAffinityOptions {
   /** How long an idle session is remembered, in ms; 300,000 when absent. */
   readonly ttlMs?: number;
-  /** Sessions remembered; the longest idle is forgotten first. 10,000 when absent. */
+  /** Most sessions to remember; the one idle longest is dropped first. 10,000 when absent. */
   readonly maxSessions?: number;
 }
 
 /**
- * Scores 1 where the request's session was served last, 0 elsewhere. A session that is not remembered, or whose
- * endpoint is gone, has a home by hash, the same in every replica of the picker. Without a session all score 0.
+ * Scores 1 for the endpoint that last served the request's session, 0 for the others. If the session is unknown or its
+ * endpoint has left, a hash selects the endpoint, the same in every picker process. Without a session all score 0.
  */
 export function sessionAffinityScorer(options: SessionAffinityOptions = {}): Scorer {
   const { ttlMs = 300_000, maxSessions = 10_000 } = options;
-  /** Longest idle first. */
+  /** Sessions, longest idle first. */
   const sessions = new Map<string, { readonly address: string; readonly seenMs: number }>();
 
   return {
@@ -39,7 +39,7 @@ export function sessionAffinityScorer(options: SessionAffinityOptions = {}): Sco
   };
 }
 
-/** Rendezvous hashing: of endpoints that come and go, only their own sessions move. */
+/** Rendezvous hashing: when an endpoint joins or leaves, only its own sessions move. */
 function homeOf(session: string, endpoints: readonly Endpoint[]): number {
   const seed = hashText(session, 0);
   let home = 0;

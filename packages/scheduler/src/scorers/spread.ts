@@ -10,8 +10,8 @@ export type AmountOf = (
 ) => number | undefined;
 
 /**
- * A scorer of a value of which less is better, as `spreadOut` scores it. An undefined value scores `unknown`; when
- * that is absent, it is assumed by requests in flight.
+ * Creates a scorer that prefers small values, scored by `spreadOut`. An undefined value scores `unknown`; without
+ * `unknown` it is estimated from requests in flight.
  */
 export function lessIsBetter(name: string, amountOf: AmountOf, unknown?: number): Scorer {
   return {
@@ -32,8 +32,8 @@ export function lessIsBetter(name: string, amountOf: AmountOf, unknown?: number)
 }
 
 /**
- * Turns amounts of which less is better into scores: linear between the largest (0) and the smallest (1), so that the
- * spread counts and not the scale. Equal amounts score 1, and NaN stays.
+ * Replaces amounts by scores: linear from the largest amount (0) to the smallest (1), so that the spread matters and
+ * not the scale. Equal amounts score 1; NaN stays NaN.
  */
 export function spreadOut(amounts: Float64Array, count: number): void {
   let smallest = Number.POSITIVE_INFINITY;

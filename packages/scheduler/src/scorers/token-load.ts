@@ -1,15 +1,15 @@
 import { defineScorer, type Scorer } from "../plugin.ts";
 
 export interface TokenLoadOptions {
-  /** Tokens that count as full load; 4,194,304 when absent, as of the reference endpoint picker. */
+  /** Tokens that count as full load; 4,194,304 when absent, as in the reference endpoint picker. */
   readonly threshold?: number;
-  /** True, when absent: output tokens to be expected count as well as prompts. */
+  /** Whether expected output tokens count as well as prompts; true when absent. */
   readonly withOutput?: boolean;
 }
 
 /**
- * Prefers endpoints with few tokens to compute: prompts sent and not yet answered, this request's prompt as far as
- * the endpoint has not cached it, and outputs expected. Formula of the reference's `token-load-scorer`.
+ * Prefers endpoints with few tokens to compute: pending prompts, the uncached part of this request's prompt, and
+ * expected outputs. Uses the formula of the reference endpoint picker's `token-load-scorer`.
  */
 export function tokenLoadScorer(options: TokenLoadOptions = {}): Scorer {
   const { threshold = 4_194_304, withOutput = true } = options;

@@ -13,106 +13,109 @@ import { createServerPace } from "./server-pace.ts";
 export type PageErrorCode = "timeout" | "unreachable" | "refused" | "bad_status" | "too_large";
 
 /**
- * `wrong_page`: JSON, HTML, compressed or nothing. `bad_metrics`: metrics, but not those of a model server. `too_complex`:
- * more labels, lines or escapes than are read, so that picks wait for no page.
+ * Why a scrape failed. `wrong_page`: JSON, HTML, compressed or empty. `bad_metrics`: not the metrics of a model server.
+ * `too_complex`: too many labels, lines or escapes; reading it would delay picks.
  */
 export type ScrapeErrorCode = PageErrorCode | "wrong_page" | "bad_metrics" | "too_complex";
 
-/** A page, or why there is none. */
+/** A page, or why it could not be fetched. */
 export type FetchedPage =
   | { readonly ok: true; readonly bytes: string | Uint8Array }
   | {
       readonly ok: false;
       readonly code: PageErrorCode;
       readonly reason: string;
-      /** Where the endpoint has answered. */
+      /** HTTP status; absent if the endpoint did not answer. */
       readonly status?: number;
     };
 
-/** One place where an endpoint's metrics page may be. */
+/** One possible location of an endpoint's metrics page. */
 export interface ScrapePlace {
-  /** What messages call the page. */
+  /** Name of the page in messages. */
   readonly name: string;
-  /** At another port or scheme than the endpoint's API: no answer there does not mean that the endpoint is down. */
+  /**
+   * True if the port or scheme differs from the endpoint's API: no answer there does not mean that the endpoint is
+   * down.
+   */
   readonly isElsewhere: boolean;
-  /** Calls back once. The page is read before the callback returns. */
+  /** Fetches the page and calls back once. The callback reads the page before it returns. */
   get(done: (page: FetchedPage) => void): void;
 }
 
 export interface ScrapeFailure {
   readonly code: ScrapeErrorCode;
   readonly reason: string;
-  /** The same in a few words and without addresses, as refused clients may read it. */
+  /** Short reason without addresses, which refused clients may see. */
   readonly kind: string;
 }
 
-/** How one scrape went. */
+/** Result of one scrape. */
 export interface Scraped {
   readonly startedMs: number;
   readonly tookMs: number;
-  /** Of which this process read the page. */
+  /** Part of `tookMs` in which this process read the page. */
   readonly busyMs: number;
-  /** Length of the page; 0 where there is none. */
+  /** Length of the page; 0 if there is none. */
   readonly bytes: number;
-  /** The endpoint has answered, whatever it was. */
+  /** Whether the endpoint answered at all. */
   readonly isAnswered: boolean;
-  /** Absent where it worked. */
+  /** Undefined if the scrape succeeded. */
   readonly failure: ScrapeFailure | undefined;
-  /** Time from this scrape's beginning to the next one's, in ms; absent where it worked. */
+  /** Time from the start of this scrape to the start of the next, in ms; undefined if it succeeded. */
   readonly backOffMs: number | undefined;
-  /** What the pool is to know of it: where several places are tried, what is wrong with the first. */
+  /** The failure to report to the pool: if several locations are tried, that of the first. */
   readonly reported: ScrapeFailure | undefined;
 }
 
 export interface EndpointScraperOptions {
-  /** The likeliest first; read before each scrape. */
+  /** Possible locations, most likely first; evaluated before each scrape. */
   readonly places: () => readonly [ScrapePlace, ...ScrapePlace[]];
-  /** Undefined: by what the page holds. */
+  /** The endpoint's engine; undefined to detect it from the page. */
   readonly engine: () => EngineName | undefined;
-  /** Time between two scrapes, in ms; read before each wait. It is stretched where the page is slow. */
+  /** Time between two scrapes, in ms; evaluated before each wait. Longer if the page is slow. */
   readonly intervalMs: () => number;
-  /** No interval is stretched further for a slow page, in ms. */
+  /** Longest interval for a slow page, in ms. */
   readonly longestMs: number;
-  /** An endpoint that fails is asked less and less often, but at least this often, in ms; one whose pages are too complex each 30 s. */
+  /** Longest interval after failures, in ms; 30 s for an endpoint whose page is too complex. */
   readonly maxBackOffMs: number;
   /** The clock of the pool. */
   readonly now: () => number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Takes a page's metrics. False where the pool does not believe them, since they hide the server's load. */
+  /** Records the page's metrics. Returns false if the pool rejects them because they do not show the server's load. */
   readonly record: (
     page: Extract<MetricsPage, { ok: true }>,
     startedMs: number,
     intervalMs: number,
   ) => boolean;
-  /** Called after each scrape; the next one waits until `next` is called, once. */
+  /** Called after each scrape. The next one is scheduled when `next` is called, once. */
   readonly onScraped: (scraped: Scraped, next: () => void) => void;
 }
 
 export interface EndpointScraper {
-  /** No callback is called any more. */
+  /** Stops scraping. No callback is called afterwards. */
   close(): void;
 }
 
 const kinds: Readonly<Record<ScrapeErrorCode, string>> = {
   timeout: "no answer in time",
   unreachable: "no connection",
-  refused: "the metrics page is refused",
-  wrong_page: "another page is where metrics should be",
-  bad_status: "the metrics page answers an error",
-  too_large: "the metrics page is too long",
+  refused: "the metrics page requires authentication",
+  wrong_page: "the metrics page has other content",
+  bad_status: "the metrics page returns an error",
+  too_large: "the metrics page is too large",
   bad_metrics: "the metrics page has no request counts",
   too_complex: "the metrics page takes too long to read",
 };
 
-/** The code for a page that is answered with a status other than 200. */
+/** Returns the error code for a status other than 200. */
 export function statusErrorCode(status: number): "refused" | "bad_status" {
   return status === 401 || status === 403 ? "refused" : "bad_status";
 }
 
 /**
- * Scrapes one endpoint until it is closed: never two requests at once, with jitter, less often where the page is slow
- * or fails, and from place to place until the page is found.
+ * Scrapes one endpoint until closed: one request at a time, with jitter, less often if the page is slow or fails. Tries
+ * the possible locations in turn until it finds the page.
  */
 export function startEndpointScraper(options: EndpointScraperOptions): EndpointScraper {
   const { now, random } = options;
@@ -120,7 +123,7 @@ export function startEndpointScraper(options: EndpointScraperOptions): EndpointS
   let timer: ReturnType<typeof setTimeout> | undefined;
   let at = 0;
   let firstFailure: ScrapeFailure | undefined;
-  const backOff = createBackOff({ intervalMs, random, mostMs: options.maxBackOffMs });
+  const backOff = createBackOff({ intervalMs, random, maxMs: options.maxBackOffMs });
   let isClosed = false;
 
   function intervalMs(): number {
@@ -135,12 +138,12 @@ export function startEndpointScraper(options: EndpointScraperOptions): EndpointS
     place.get((page) => {
       if (isClosed) return;
       const arrivedMs = now();
-      if (page.ok) pace.took(arrivedMs - startedMs);
+      if (page.ok) pace.record(arrivedMs - startedMs);
       const failure = read(page, place.name, startedMs, arrivedMs);
       const endMs = now();
       const isAnswered = page.ok || page.status !== undefined || page.code === "too_large";
       if (failure === undefined || at === 0) firstFailure = failure;
-      // Where the page is not here, it may be at the next place. An endpoint that does not answer is asked there again.
+      // The page may be at the next location. If the endpoint did not answer, the same location is tried again.
       if (failure !== undefined && (isAnswered || place.isElsewhere)) at++;
       const waitMs = backOff.after(failure?.code);
       const scraped: Scraped = {
@@ -165,15 +168,17 @@ export function startEndpointScraper(options: EndpointScraperOptions): EndpointS
   ): ScrapeFailure | undefined {
     if (!page.ok) {
       const { code, status, reason } = page;
-      return failed(code, status === undefined ? reason : pageStatusReason(name, status));
+      return failureOf(code, status === undefined ? reason : pageStatusReason(name, status));
     }
     const foreign = foreignPage(page.bytes);
-    if (foreign !== undefined) return failed("wrong_page", foreignPageReason(name, foreign));
+    if (foreign !== undefined) return failureOf("wrong_page", foreignPageReason(name, foreign));
     const metrics = readMetricsPage(page.bytes, arrivedMs, options.engine());
-    if (!metrics.ok && metrics.isTooComplex) return failed("too_complex", tooComplexReason(name));
-    if (!metrics.ok) return failed("bad_metrics", `${name} has no ${metrics.missing.join(", ")}`);
-    const isBelieved = options.record(metrics, startedMs, intervalMs());
-    return isBelieved ? undefined : failed("bad_metrics", hiddenLoadReason(name));
+    if (!metrics.ok && metrics.isTooComplex)
+      return failureOf("too_complex", tooComplexReason(name));
+    if (!metrics.ok)
+      return failureOf("bad_metrics", `${name} has no ${metrics.missing.join(", ")}`);
+    const isAccepted = options.record(metrics, startedMs, intervalMs());
+    return isAccepted ? undefined : failureOf("bad_metrics", hiddenLoadReason(name));
   }
 
   function waitFrom(startedMs: number, waitMs: number): void {
@@ -189,6 +194,6 @@ export function startEndpointScraper(options: EndpointScraperOptions): EndpointS
   };
 }
 
-function failed(code: ScrapeErrorCode, reason: string): ScrapeFailure {
+function failureOf(code: ScrapeErrorCode, reason: string): ScrapeFailure {
   return { code, reason, kind: kinds[code] };
 }

@@ -1,4 +1,4 @@
-/** What a body is that is no metrics page. */
+/** What a body is instead of a metrics page. */
 export type ForeignPage = "empty" | "JSON" | "HTML" | "compressed";
 
 const gzipMagic = [0x1f, 0x8b] as const;
@@ -8,7 +8,7 @@ const lessThan = 0x3c;
 /** Space, tab, line feed and carriage return. */
 const blanks: ReadonlySet<number | undefined> = new Set([0x20, 0x09, 0x0a, 0x0d]);
 
-/** Tells from the first bytes whether a body can be a metrics page at all; undefined where it can. */
+/** Checks the first bytes of a body. Returns what it is instead of a metrics page; undefined if it may be one. */
 export function foreignPage(page: string | Uint8Array): ForeignPage | undefined {
   const head = typeof page === "string" ? new TextEncoder().encode(page.slice(0, 1_024)) : page;
   if (head[0] === gzipMagic[0] && head[1] === gzipMagic[1]) return "compressed";
@@ -21,30 +21,30 @@ export function foreignPage(page: string | Uint8Array): ForeignPage | undefined 
 }
 
 const descriptions: Readonly<Record<ForeignPage, string>> = {
-  empty: "empty, so it has no vllm:num_requests_waiting or the like",
+  empty: "empty, without metrics such as vllm:num_requests_waiting",
   JSON: "JSON, not a metrics page",
   HTML: "HTML, not a metrics page",
-  compressed: "compressed, though it was asked for uncompressed",
+  compressed: "compressed, although the request did not allow it",
 };
 
 const remedies: Readonly<Record<ForeignPage, string>> = {
   empty: "turn the server's metrics on (SGLang: --enable-metrics)",
   JSON: "set the metrics path (trtllm-serve: /prometheus/metrics)",
   HTML: "set the metrics path or port",
-  compressed: "have the page served uncompressed",
+  compressed: "configure the server not to compress it",
 };
 
-/** Says what is wrong with a body that is no metrics page, and what to do. */
+/** Returns the message for a body that is not a metrics page, with what to do. */
 export function foreignPageReason(path: string, kind: ForeignPage): string {
   return `${path} is ${descriptions[kind]}: ${remedies[kind]}`;
 }
 
-/** Says what is wrong with a page that is given up, and what to do. */
+/** Returns the message for a page that is too complex, with what to do. */
 export function tooComplexReason(path: string): string {
-  return `${path} takes too long to read: have the server show fewer labels or series`;
+  return `${path} takes too long to read: configure the server to show fewer labels or series`;
 }
 
-/** Says what a status of a metrics page means, and what to do. */
+/** Returns the message for a metrics page with an error status, with what to do. */
 export function pageStatusReason(path: string, status: number): string {
   const remedy = statusRemedies.get(status);
   return `${path} answered ${status}${remedy === undefined ? "" : `: ${remedy}`}`;

@@ -1,13 +1,13 @@
 import type { EngineName } from "../metrics/index.ts";
 
-/** Where a pool or an endpoint has its metrics page, as far as somebody says so. */
+/** Configured location of the metrics page of a pool or an endpoint. */
 export interface MetricsPlaceSettings {
   /** Begins with `/`. */
   readonly path?: string;
   /** 1 to 65535. */
   readonly port?: number;
   readonly scheme?: "http" | "https";
-  /** The path and port may be those of another exporter, so the endpoint's own places are tried first. */
+  /** True if path and port may belong to another exporter, so that the endpoint's default locations are tried first. */
   readonly isHint?: boolean;
 }
 
@@ -21,7 +21,7 @@ export interface MetricsPlace {
 const usualPath = "/metrics";
 const mountedPath = "/prometheus/metrics";
 
-/** Only of engines that do not serve `/metrics` on the port of their API. */
+/** Engines that do not serve `/metrics` on the port of their API. */
 const engineDefaults: ReadonlyMap<EngineName, MetricsPlaceSettings> = new Map<
   EngineName,
   MetricsPlaceSettings
@@ -32,8 +32,9 @@ const engineDefaults: ReadonlyMap<EngineName, MetricsPlaceSettings> = new Map<
 ]);
 
 /**
- * The places to look for an endpoint's metrics page, the likeliest first. A path or port that is set is the only place,
- * or the last one where it is a hint; else an engine's own default goes before `/metrics` of the endpoint.
+ * Returns the possible locations of an endpoint's metrics page, most likely first. A configured path or port is the
+ * only location, or the last one if it is a hint. Otherwise the engine's default comes before `/metrics` of the
+ * endpoint.
  *
  * @param scheme how the endpoint's API is reached
  */
@@ -43,22 +44,22 @@ export function metricsPlaces(
   settings: MetricsPlaceSettings = {},
   scheme: "http" | "https" = "http",
 ): readonly [MetricsPlace, ...MetricsPlace[]] {
-  const placed = ({ path = usualPath, port }: MetricsPlaceSettings): MetricsPlace => ({
+  const placeFor = ({ path = usualPath, port }: MetricsPlaceSettings): MetricsPlace => ({
     scheme: settings.scheme ?? scheme,
     address: port === undefined ? address : withPort(address, port),
     path,
   });
   const own = engine === undefined ? {} : (engineDefaults.get(engine) ?? {});
   if (settings.path !== undefined || settings.port !== undefined) {
-    const set = placed({ ...own, ...settings });
+    const set = placeFor({ ...own, ...settings });
     if (settings.isHint !== true) return [set];
     const [first, ...others] = metricsPlaces(address, engine, {}, scheme);
     return [first, ...others, set];
   }
-  if (engine === undefined) return [placed({}), placed({ path: mountedPath })];
+  if (engine === undefined) return [placeFor({}), placeFor({ path: mountedPath })];
   return own.path === undefined && own.port === undefined
-    ? [placed({})]
-    : [placed(own), placed({})];
+    ? [placeFor({})]
+    : [placeFor(own), placeFor({})];
 }
 
 function withPort(address: string, port: number): string {

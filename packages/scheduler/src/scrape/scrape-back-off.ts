@@ -1,25 +1,28 @@
-/** How long one endpoint is left alone after a scrape. */
+/** Decides how long to wait after a scrape of one endpoint. */
 export interface BackOff {
-  /** From the beginning of a scrape that is just over to that of the next one, in ms. `code`: why it failed; undefined: it worked. */
+  /**
+   * Returns the time from the start of the last scrape to the start of the next, in ms. `code` is why it failed;
+   * undefined if it succeeded.
+   */
   after(code: string | undefined): number;
 }
 
 export interface BackOffOptions {
-  /** Time between two scrapes that work, in ms. */
+  /** Time between two successful scrapes, in ms. */
   readonly intervalMs: () => number;
-  /** An endpoint that fails is asked at least this often, in ms. */
-  readonly mostMs: number;
+  /** Longest interval after failures, in ms. */
+  readonly maxMs: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }
 
-/** A page that takes too long costs every pick, and its endpoint alone pays for it. */
-const mostComplexMs = 30_000;
+/** Longest interval for pages that are too complex, in ms: reading them delays every pick. */
+const maxComplexMs = 30_000;
 const maxDoublings = 10;
 
-export function createBackOff({ intervalMs, mostMs, random }: BackOffOptions): BackOff {
+export function createBackOff({ intervalMs, maxMs, random }: BackOffOptions): BackOff {
   let failures = 0;
-  /** Some page was too complex since the newest scrape that worked. */
+  /** Whether a page was too complex since the newest successful scrape. */
   let isComplex = false;
 
   return {
@@ -28,8 +31,8 @@ export function createBackOff({ intervalMs, mostMs, random }: BackOffOptions): B
       isComplex = code !== undefined && (isComplex || code === "too_complex");
       const wantedMs = intervalMs();
       const doubledMs = wantedMs * 2 ** Math.min(failures, maxDoublings);
-      const backOffMs = Math.min(doubledMs, Math.max(isComplex ? mostComplexMs : mostMs, wantedMs));
-      // Jitter keeps the scrapes of many endpoints from falling together.
+      const backOffMs = Math.min(doubledMs, Math.max(isComplex ? maxComplexMs : maxMs, wantedMs));
+      // Jitter keeps the scrapes of many endpoints apart.
       return backOffMs * (0.9 + 0.2 * random());
     },
   };

@@ -10,47 +10,50 @@ import { metricsPlaces } from "./metrics-place.ts";
 
 export interface ScrapingOptions {
   /**
-   * Shortest time between two scrapes of an endpoint, in ms; 100 when absent. It is stretched where a page is slow, so
-   * that the page takes at most 3 % of the server's time, up to 800 ms.
+   * Shortest time between two scrapes of an endpoint, in ms; 100 when absent. Longer for a slow page, up to 800 ms, so
+   * that the page takes at most 3 % of the server's time.
    */
   readonly everyMs?: number;
   /** 1,000 when absent. */
   readonly timeoutMs?: number;
-  /** A longer page is given up; 4 MiB when absent. */
+  /** Largest page that is read; 4 MiB when absent. */
   readonly maxBytes?: number;
-  /** Where an endpoint's page is; absent: where its engine has it, `http://<address>/metrics` for most. */
+  /**
+   * Returns the address of an endpoint's metrics page. When absent, it depends on the engine:
+   * `http://<address>/metrics` for most.
+   */
   readonly url?: (address: string) => string;
-  /** The global one when absent. */
+  /** The global `fetch` when absent. */
   readonly fetch?: (url: string, init: { readonly signal: AbortSignal }) => Promise<Response>;
   /** The clock of the pool; `performance.now` when absent. */
   readonly now?: () => number;
   /** Uniform in [0, 1). */
   readonly random?: () => number;
-  /** Told of every scrape; `failure` is absent where it worked. */
+  /** Called after every scrape; `failure` is undefined if it succeeded. */
   readonly onScrape?: (address: string, tookMs: number, failure: string | undefined) => void;
 }
 
 export interface Scraping {
-  /** Ends it, and gives up what is under way. */
+  /** Stops scraping and aborts scrapes in progress. */
   stop(): void;
 }
 
-/** Longest interval for the sake of a slow page, in ms: two fifths of the age at which metrics are stale by default. */
+/** Longest interval for a slow page, in ms: two fifths of the default age at which metrics are stale. */
 const longestStretchMs = 800;
-/** A dead endpoint is asked less and less often, but at least this often, in ms. */
+/** Longest interval for an endpoint that does not answer, in ms. */
 const maxBackOffMs = 2_000;
 
 /**
- * Scrapes the endpoints of a pool until it is stopped, those that come later too: each on its own, never two at once
- * for one endpoint, with jitter, and less often while an endpoint does not answer. Uses `fetch` and timers, so start
- * it inside a request where the platform has no others.
+ * Scrapes the endpoints of a pool, including ones added later, until stopped. Each endpoint is scraped independently,
+ * one request at a time, with jitter, and less often while it does not answer. Uses `fetch` and timers; on platforms
+ * that allow them only inside a request, start it there.
  */
 export function startScraping(
   pool: Pick<PoolState, "addresses" | "labelsOf" | "recordScrape" | "recordScrapeFailure">,
   options: ScrapingOptions = {},
 ): Scraping {
   const { everyMs = 100, onScrape, now = () => performance.now(), random = Math.random } = options;
-  /** How each is ended. */
+  /** Stop functions by address. */
   const scrapers = new Map<string, () => void>();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -137,7 +140,7 @@ async function fetchPage(
   return { ok: false, code: "too_large", reason };
 }
 
-/** Undefined for a longer one. */
+/** Undefined if the body is larger than `maxBytes`. */
 async function textOf(response: Response, maxBytes: number): Promise<string | undefined> {
   const decoder = new TextDecoder();
   let text = "";

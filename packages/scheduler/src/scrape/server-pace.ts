@@ -1,30 +1,30 @@
-/** Keeps what scraping costs one model server within its share of a core, by stretching that endpoint's interval. */
+/** Limits the share of a model server's time that scraping takes, by making that endpoint's interval longer. */
 export interface ServerPace {
-  /** A page has taken so long, in ms. */
-  took(ms: number): void;
+  /** Records how long a page took, in ms. */
+  record(ms: number): void;
   /** Time between two scrapes of the endpoint, in ms. */
   intervalMs(): number;
 }
 
 export interface ServerPaceOptions {
-  /** The interval for a server whose page is quick, in ms. */
+  /** Interval for a server with a fast page, in ms. */
   readonly wantedMs: number;
-  /** Never longer than this, in ms: picks need to know the load. */
+  /** Longest interval, in ms, because picks need recent metrics. */
   readonly longestMs: number;
 }
 
 /**
- * Share of the server's time that its metrics page may take. vLLM makes its page in the process that streams answers,
- * and takes 8 to 12 ms: ten a second would take a tenth of a core from them.
+ * Largest share of the server's time that its metrics page may take. vLLM renders the page in 8 to 12 ms in the process
+ * that streams answers: at ten scrapes a second that would be a tenth of a core.
  */
 const maxServerShare = 0.03;
-/** Of a page that took longer than those before: waiting behind other work is no cost of the page. */
+/** Weight of a page that took longer than the estimate: part of its time may be waiting for other work. */
 const slowerWeight = 0.05;
 
 export function createServerPace({ wantedMs, longestMs }: ServerPaceOptions): ServerPace {
   let pageMs = Number.POSITIVE_INFINITY;
   return {
-    took(ms) {
+    record(ms) {
       pageMs = ms < pageMs ? ms : pageMs + slowerWeight * (ms - pageMs);
     },
     intervalMs() {

@@ -2,11 +2,12 @@ import { isErrorStatus } from "../pool/answer.ts";
 import type { Lease } from "../result.ts";
 
 /**
- * Tells a lease how an answer goes: the first bytes of its body are the first token, its end is the end, an error is
- * the endpoint's failure, a client that goes away is neither. A redirect and a status
- * of 400 and above end the lease at once, as `Lease.fail` says.
+ * Updates a lease from an answer. The first bytes of the body count as the first token, and the end of the body ends
+ * the lease. An error counts as the endpoint's failure; a client that disconnects releases the lease. A redirect or a
+ * status of 400 and above ends the lease immediately, as described at `Lease.fail`.
  *
- * Returns the answer to hand to the client, with the same bytes, unpacked as `fetch` gives them. Nothing is buffered beyond the chunk at hand.
+ * Returns the answer for the client with the same bytes, decompressed as `fetch` returns them. Buffers no more than one
+ * chunk.
  */
 export function trackResponse(response: Response, lease: Lease): Response {
   if (isErrorStatus(response.status)) lease.fail(response.status);
@@ -16,7 +17,7 @@ export function trackResponse(response: Response, lease: Lease): Response {
   }
   const { status, statusText } = response;
   const headers = new Headers(response.headers);
-  // What fetch hands out is unpacked already.
+  // `fetch` has already decompressed the body.
   if (headers.has("content-encoding")) {
     headers.delete("content-encoding");
     headers.delete("content-length");
@@ -24,7 +25,7 @@ export function trackResponse(response: Response, lease: Lease): Response {
   return new Response(trackBody(response.body, lease), { status, statusText, headers });
 }
 
-/** As `trackResponse`, of a body alone. */
+/** Like `trackResponse`, for a body alone. */
 export function trackBody(
   body: ReadableStream<Uint8Array>,
   lease: Lease,

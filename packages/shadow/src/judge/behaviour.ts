@@ -28,7 +28,7 @@ function lane(used: Uint32Array, columns: LaneColumns): LaneBehaviour {
   };
 }
 
-/** Sum of parts over sum of wholes, of the requests that have both. */
+/** Sum of the parts divided by the sum of the wholes, over requests that have both. */
 function shareOf(
   used: Uint32Array,
   partOf: (index: number) => readonly [part: number, whole: number],

@@ -3,7 +3,7 @@ import type { Bounds } from "../statistics/confidence-sequence.ts";
 import { cosineSd, cosines, influencesOf, minBlocks } from "../statistics/long-run.ts";
 import { studentQuantile } from "../statistics/student-t.ts";
 
-/** A mean of values that share their load with their neighbours in time. */
+/** A mean of values that are correlated in time, because neighbours share the same load. */
 export interface BlockMean {
   readonly mean: number;
   /** Standard error of the mean: long-run, by equal-weighted cosines. */
@@ -12,7 +12,10 @@ export interface BlockMean {
   readonly freedom: number;
 }
 
-/** The mean by blocks of `blockMs`; undefined of too few blocks for a standard error. `atMs` is ascending. */
+/**
+ * Computes the mean over blocks of `blockMs`; undefined if there are too few blocks for a standard error. `atMs` must
+ * be ascending.
+ */
 export function blockMean(
   atMs: ArrayLike<number>,
   values: ArrayLike<number>,

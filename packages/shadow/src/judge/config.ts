@@ -1,4 +1,4 @@
-/** Every gate there is, with what it is when nobody says otherwise. Sources: see `docs/evaluation.md`. */
+/** All gates with their default settings. Sources: see `docs/evaluation.md`. */
 export const gateDefaults: Readonly<Record<GateId, GateConfig>> = {
   "ttft.typical": { margin: 0.1, required: true },
   "ttft.p90": { margin: 0.15, required: true },
@@ -46,42 +46,45 @@ export const gateIds: readonly GateId[] = Object.keys(gateDefaults) as GateId[];
 
 export interface GateConfig {
   /**
-   * Share by which the shadow may be worse: 0.10 is 10 % of a ratio, or 10 percentage points of a rate. A rate's margin is at
-   * least a tenth of the baseline's own rate.
+   * How much worse the shadow may be: 0.10 is 10 % for a ratio or 10 percentage points for a rate. The margin of a rate
+   * is at least a tenth of the primary's rate.
    */
   readonly margin: number;
-  /** A required gate must pass for PASS, and fails the whole. */
+  /** A required gate must pass for a PASS; if it fails, the verdict is FAIL. */
   readonly required: boolean;
 }
 
-/** What an evaluation is judged by. Fixed when it starts: its hash stands in the report, and another is another evaluation. */
+/**
+ * Settings of an evaluation, fixed when it starts. The report contains their hash; other settings mean another
+ * evaluation.
+ */
 export interface EvaluationConfig {
-  /** One-sided error of a wrong PASS. */
+  /** Probability of a wrong PASS (one-sided). */
   readonly alpha: number;
   /** Planned length, in ms. */
   readonly horizonMs: number;
   readonly minPairs: number;
-  /** Left out at the start, in ms. */
+  /** Warm-up that is left out at the start, in ms. */
   readonly warmupMs: number;
   /** Lengths of time blocks to choose from, ascending, in ms. */
   readonly blockLengthsMs: readonly number[];
-  /** In ms. A request is good when it is ok and keeps each that is set. */
+  /** Limits in ms. A request is good if it succeeded and is within all limits that are set. */
   readonly slo: { readonly ttft?: number; readonly tpot?: number; readonly e2e?: number };
-  /** The candidate runs the same model: the lengths of answers must agree. */
+  /** The shadow runs the same model, so the lengths of answers must match. */
   readonly isSameModel: boolean;
-  /** No PASS while a required gate is not judged because its kind of traffic is rare. */
+  /** Whether a required gate that can't be judged, because its kind of traffic is rare, prevents a PASS. */
   readonly requiresAll: boolean;
-  /** Judge although the shadow's replicas get another load than the primary's. */
+  /** Judge even if the shadow's replicas have a different load than the primary's. */
   readonly allowsLoadMismatch: boolean;
   readonly gates: Readonly<Record<GateId, GateConfig>>;
-  /** Of the bootstrap; from the configuration's hash when absent. */
+  /** Seed of the bootstrap; derived from the configuration's hash when absent. */
   readonly seed?: number;
 }
 
-/** What a user may give; the rest is as in `defaultEvaluation`. */
+/** Settings a user can give; the others have the values of `defaultEvaluation`. */
 export interface EvaluationSettings extends Partial<Omit<EvaluationConfig, "gates">> {
   readonly gates?: Readonly<Partial<Record<string, Partial<GateConfig>>>>;
-  /** Name of one of `sloPresets`; a limit of `slo` takes the place of the preset's. */
+  /** Name of one of `sloPresets`. Limits in `slo` override those of the preset. */
   readonly sloPreset?: string;
 }
 
@@ -98,10 +101,10 @@ export const defaultEvaluation: EvaluationConfig = {
   gates: gateDefaults,
 };
 
-/** Another model may well say more, or less. */
+/** Gates that only make sense for the same model: another model may write longer or shorter answers. */
 const ofSameModel: ReadonlySet<GateId> = new Set(["length", "finish.length"]);
 
-/** Fills in what is not given. Gates of other names are left out, and so is all else that is no part of a configuration. */
+/** Fills in defaults. Unknown gates and other unknown fields are left out. */
 export function evaluationConfig(settings: EvaluationSettings = {}): EvaluationConfig {
   const { sloPreset = "", seed, ...given } = { ...defaultEvaluation, ...settings };
   const gates = gateIds.map((id): [GateId, GateConfig] => {

@@ -23,12 +23,14 @@ export interface CostInput {
   readonly validity: readonly ValidityCheck[];
 }
 
-/** What both lanes cost and carried. Rates are of all traffic of a lane's endpoints, and not of the mirrored part of it. */
+/**
+ * Describes cost and load of both lanes. Rates include all traffic of a lane's endpoints, not only the mirrored part.
+ */
 export function describeCost(input: CostInput): ReportCost {
   const { table, part, facts, config } = input;
   const elapsedS = (part.nowMs - part.startedAtMs) / 1_000;
-  // All that a shadow gets is mirrored, so its traffic is known from samples alone; the primary's is not. What was lost is
-  // not known to have come.
+  // All traffic of a shadow is mirrored, so samples alone give its rate; the primary's rate needs counts. Lost requests
+  // may never have arrived, so they are not included.
   const answered = part.counts.paired + (facts.leftOut?.paired ?? 0);
   const mirrored = { requests: answered, seconds: elapsedS };
   return {
@@ -36,7 +38,7 @@ export function describeCost(input: CostInput): ReportCost {
     shadow: laneCost(table.shadow, facts.candidate, mirrored),
     replicas_needed: replicasNeeded(table, facts, config),
     mirroring: mirroringCost(input, elapsedS),
-    // Counts of a process that began after the evaluation say nothing of its hours.
+    // The counts of a process that started after the evaluation do not cover its whole time.
     slo_misses_per_hour: isCountedInFull(part, facts)
       ? sloMisses(table, facts, config, elapsedS)
       : null,
@@ -78,7 +80,7 @@ function ratesOver(
   return { requests_per_s: requests / by, tokens_per_s: tokens / by };
 }
 
-/** Mean output tokens of a request; one that failed has none. */
+/** Mean output tokens per request; a failed request counts 0. */
 function tokensPerRequest({ outTokens, isOk }: LaneColumns): number | null {
   let [n, sum] = [0, 0];
   for (let i = 0; i < isOk.length; i++) {

@@ -26,7 +26,7 @@ const columns = {
   e2e_ms: "e2e",
 } as const satisfies Readonly<Record<MetricName, keyof LaneColumns>>;
 
-/** Both lanes' quantiles for each metric, of pairs that are used. */
+/** Quantiles of both lanes for each metric, over used pairs. */
 export function describeMetrics(
   table: PairTable,
   context: Pick<GateContext, "config" | "isFinal" | "seedOf">,
@@ -96,12 +96,12 @@ function laneSummary(table: PairTable, column: Float64Array): LaneSummary {
   };
 }
 
-/** Sorted, of the pairs that are used. */
+/** Sorted values of the used pairs. */
 function usedOf({ isUsed }: PairTable, column: Float64Array): Float64Array {
   return column.filter((value, i) => isUsed[i] === 1 && Number.isFinite(value)).sort();
 }
 
-/** Buckets grow by a tenth, so that a quantile read from them is within 5 %. */
+/** Each bucket is 10 % wider than the one before, so that a quantile read from the histogram is within 5 %. */
 function histogram(values: Float64Array): readonly (readonly [number, number])[] {
   const counts = new Map<number, number>();
   for (const value of values) {
@@ -113,7 +113,7 @@ function histogram(values: Float64Array): readonly (readonly [number, number])[]
     .map(([bucket, count]) => [Number((1.1 ** bucket).toPrecision(6)), count] as const);
 }
 
-/** Pairs by what both lanes said, most frequent first. */
+/** Counts pairs by the words of both lanes, most frequent first. */
 export function matrixOf(
   table: PairTable,
   of: (lane: LaneColumns, index: number) => string,
@@ -153,12 +153,12 @@ export function describeTokens(table: PairTable): ReportTokens {
     provenance: { usage: share, chunks: used.length === 0 ? 0 : 1 - share },
     output: { primary: total(table.baseline), shadow: total(table.shadow) },
     prompt_ratio: promptRatio,
-    // Two per cent of the same prompts' lengths is more than a chat template's difference.
+    // Different chat templates change the length of the same prompts by less than 2 %.
     same_tokenizer: promptRatio === null ? null : Math.abs(promptRatio - 1) <= 0.02,
   };
 }
 
-/** Tokens are of all traffic, as `cost` has them: pairs alone are the mirrored part of it, and would say so by their share. */
+/** Describes throughput. Tokens include all traffic, as in `cost`, because pairs are only the mirrored part. */
 export function describeThroughput(
   table: PairTable,
   side: "baseline" | "shadow",
@@ -180,7 +180,7 @@ export function describeThroughput(
 
 const promptBuckets = [256, 1_024, 4_096, 16_384, 65_536, Number.POSITIVE_INFINITY];
 
-/** Geometric mean ratios by prompt length and by streaming: finds what is slow only for some. */
+/** Geometric mean ratios by prompt length and by streaming, to find kinds of requests that are slower. */
 export function describeStrata(table: PairTable): readonly Stratum[] {
   const hasTokens = table.baseline.promptTokens.some((value) => Number.isFinite(value));
   const sizes = hasTokens ? table.baseline.promptTokens : table.promptBytes;
@@ -197,10 +197,13 @@ export function describeStrata(table: PairTable): readonly Stratum[] {
   ];
 }
 
-/** Shares of a prompt that differ by less are equal. */
+/** Cached shares that differ by less count as equal. */
 const equalShare = 0.02;
 
-/** Where both lanes found as much of the prompt in their prefix caches, the cache can't be what differs. */
+/**
+ * Groups pairs by which lane found more of the prompt in its prefix cache. With equal shares, the cache can't explain a
+ * difference.
+ */
 function cacheBucket({ baseline, shadow }: PairTable, i: number): string | undefined {
   const shareOf = ({ cachedTokens, promptTokens }: LaneColumns) =>
     (cachedTokens[i] ?? Number.NaN) / (promptTokens[i] ?? 0);
@@ -216,7 +219,7 @@ function bucketName(bucket: number): string {
   return Number.isFinite(to) ? `${shown(from)}-${shown(to)}` : `${shown(from)}+`;
 }
 
-/** A block with fewer than five pairs of its kind is joined to the next one. */
+/** Length of a block; a block with fewer than five pairs of its kind is merged with the next. */
 const blockMs = 10_000;
 
 function strata(

@@ -5,8 +5,8 @@ import type { EvaluationConfig } from "./config.ts";
 import type { PairTable } from "./table.ts";
 
 /**
- * Two-sided p of equal error rates: the larger one of McNemar's exact test, which takes pairs as independent, and of a t test
- * on blocks of time, which does not: outages put many errors into few blocks. Null without pairs.
+ * Two-sided p value for equal error rates: the larger of McNemar's exact test, which assumes independent pairs, and a t
+ * test on blocks of time, which allows for outages that put many errors into few blocks. Null without pairs.
  */
 export function discordanceP(
   table: PairTable,

@@ -2,13 +2,13 @@ import { isCensored } from "../measure/leg.ts";
 import type { ReportFunnel } from "../report/shadow-report.ts";
 import type { DropReason, Sample, SampleLeg } from "../samples/sample.ts";
 
-/** Requests that were drawn, by index: what became of each, and how large it was. */
+/** Size and outcome of each request that was drawn for mirroring, by index. */
 export interface Dispatches {
   readonly atMs: readonly number[];
   readonly outcome: readonly Outcome[];
-  /** Logarithm of the body's size in bytes; NaN where it is not known. */
+  /** Logarithm of the body's size in bytes; NaN if unknown. */
   readonly logBytes: readonly number[];
-  /** Of all twins that were measured. */
+  /** Prompt tokens of all measured twins. */
   readonly promptTokens: number;
   readonly outputTokens: number;
 }
@@ -16,11 +16,11 @@ export interface Dispatches {
 export type Outcome =
   | { readonly kind: "paired"; readonly unused: string | undefined }
   | { readonly kind: "lost" }
-  /** The gateway never sent the copy. */
+  /** The gateway never sent the twin. */
   | { readonly kind: "unsent" }
   | { readonly kind: "dropped"; readonly reason: DropReason };
 
-/** Takes samples one by one; those that were not drawn are passed over. */
+/** Collects samples one by one and ignores those that were not drawn. */
 export class DispatchBuilder implements Dispatches {
   readonly atMs: number[] = [];
   readonly outcome: Outcome[] = [];
@@ -54,7 +54,7 @@ function outcomeOf(
   return drop === null ? undefined : { kind: "dropped", reason: drop };
 }
 
-/** Why a pair's latencies are not compared; undefined where they are. */
+/** Why a pair's latencies are not compared; undefined if they are. */
 function unusedFor(baseline: SampleLeg, shadow: SampleLeg): string | undefined {
   if (isCensored(baseline.class)) return baseline.class ?? undefined;
   if (isCensored(shadow.class)) return shadow.class ?? undefined;
@@ -63,7 +63,7 @@ function unusedFor(baseline: SampleLeg, shadow: SampleLeg): string | undefined {
   return baseline.stream === shadow.stream ? undefined : "other_kind";
 }
 
-/** Pairs before `fromMs`, and those behind it that are not used, by reason. */
+/** Counts pairs before `fromMs`, and later ones that are not used, by reason. */
 export function lossesOf(
   { atMs, outcome }: Dispatches,
   fromMs: number,

@@ -13,18 +13,18 @@ const metrics: readonly (readonly [column: RatioColumn, gate: GateId])[] = [
   ["whole", "whole.typical"],
 ];
 
-/** Blocks of time that each third needs. */
+/** Blocks of time needed in each third of the run. */
 const minBlocks = 12;
-/** Cosine terms within each third: the first is left out, as a straight trend inside of a third is in it. */
+/** Cosine terms within each third. The first is left out because it contains a straight trend. */
 const terms = { from: 2, to: 4 };
 const freedom = 3 * (terms.to - terms.from + 1);
-/** Of a wrong warning, on both sides and over all metrics. */
+/** Probability of a wrong warning, two-sided and over all metrics. */
 const error = 0.02 / metrics.length;
 
 /**
- * Whether the ratio moves during the run: the last third against the first, by the metric that moves most. Keeps from PASS
- * when a trend is seen and the last third alone is over the margin of its gate, where that is required: the mean of the run then says nothing of what
- * comes after it.
+ * Checks whether the ratio changes during the run: compares the last third with the first, for the metric that changes
+ * most. Prevents a PASS if there is a trend and the last third alone exceeds the margin of a required gate, because the
+ * mean of the run then does not predict what follows.
  */
 export function checkDrift(input: ValidityInput): ValidityCheck {
   const found = metrics
@@ -51,7 +51,7 @@ export function checkDrift(input: ValidityInput): ValidityCheck {
 
 interface Trend {
   readonly column: RatioColumn;
-  /** Of mean log ratios: last third minus first third. */
+  /** Mean log ratio of the last third minus that of the first third. */
   readonly change: number;
   readonly lower: number;
   readonly upper: number;
@@ -59,7 +59,7 @@ interface Trend {
   readonly isTrend: boolean;
   readonly first: number;
   readonly last: number;
-  /** The last third alone is over the margin of a required gate. */
+  /** Whether the last third alone exceeds the margin of a required gate. */
   readonly isOver: boolean;
 }
 
@@ -104,10 +104,10 @@ function thirdOf({ counts, sums }: ReturnType<typeof cutBlocks>, from: number, c
 function noteOf({ column, first, last, change }: Trend): string {
   const shown = (log: number) => `${log < 0 ? "" : "+"}${(Math.expm1(log) * 100).toFixed(1)} %`;
   const verb = change > 0 ? "gets slower" : "gets faster";
-  return `a trend is seen: the shadow ${verb} (${column} ${shown(first)} in the first third, ${shown(last)} in the last)`;
+  return `the ratio changes during the run: the shadow ${verb} (${column} ${shown(first)} in the first third, ${shown(last)} in the last)`;
 }
 
-/** Mean power of the waves that `terms` names: the long-run variance. */
+/** Long-run variance: the mean power of the cosine terms in `terms`. */
 function powerOf(influence: Float64Array): number {
   let sum = 0;
   for (let j = terms.from; j <= terms.to; j++) {

@@ -8,9 +8,9 @@ import type { Outcome } from "./dispatches.ts";
 import { checkOf } from "./validity-check.ts";
 import type { ValidityInput } from "./validity-input.ts";
 
-/** Each bound of a check holds with this. */
+/** Confidence of each bound of a check. */
 const confidence = 0.99;
-/** Too few to say anything about a share. */
+/** Fewest requests for an estimate of a share. */
 const minCount = 20;
 
 export function checkPairing(input: ValidityInput): ValidityCheck {
@@ -25,20 +25,23 @@ export function checkPairing(input: ValidityInput): ValidityCheck {
   });
 }
 
-/** Gates leave out what was never sent. It must stay rare, as nobody knows how the shadow would have served it. */
+/**
+ * Checks the share of twins that were never sent. Gates leave them out, so they must be rare: how the shadow would have
+ * served them is unknown.
+ */
 export function checkUnsent(input: ValidityInput): ValidityCheck {
   const { value, bounds } = shareOf(input, ({ kind }) =>
     kind === "dropped" ? undefined : kind === "unsent",
   );
   return checkOf({
     id: "unsent",
-    text: "mirrored requests whose copy never reached the shadow's picker",
+    text: "mirrored requests whose twin never reached the shadow's picker",
     ...{ value, bounds, limits: [null, 0.005], effect: "inconclusive", isFinal: input.isFinal },
-    help: "the gateway did not send all copies, and the gates leave these out: give its mirror more room (connections, pending requests), or mirror a smaller share, then start a new evaluation",
+    help: "the gateway did not send all twins, and the gates leave these out: raise its limits for the mirror (connections, pending requests) or mirror a smaller share, then start a new evaluation",
   });
 }
 
-/** Drops that choose among requests: a spent budget ends the whole, a pause is somebody's will. */
+/** Drop reasons that can bias which requests are compared. A spent budget or a pause affects all requests. */
 const chosenDrops: ReadonlySet<string> = new Set(["concurrency", "rate"]);
 
 export function checkOwnDrops(input: ValidityInput): ValidityCheck {
@@ -54,7 +57,10 @@ export function checkOwnDrops(input: ValidityInput): ValidityCheck {
   });
 }
 
-/** What `maxInFlight` would have to be for 1 % of drops, by Erlang's loss formula; undefined where it is not what drops. */
+/**
+ * Value of `maxInFlight` that would drop 1 %, by Erlang's loss formula; undefined if `maxInFlight` does not cause the
+ * drops.
+ */
 function roomFor({ part, table }: ValidityInput): string | undefined {
   const { outcome, atMs } = part.dispatches;
   const isCrowded = outcome.some(
@@ -69,7 +75,10 @@ function roomFor({ part, table }: ValidityInput): string | undefined {
   return `with E2E of ${Number(e2eS.toPrecision(3))} s and ${Number(perSecond.toPrecision(3))} mirrored requests/s, raise budget.maxInFlight to ${places}, or mirror a smaller share`;
 }
 
-/** Not a fault: what is too large is not compared, and the report says how much that is. */
+/**
+ * Checks the share of requests that are too large. It is no fault: they are not compared, and the report shows their
+ * share.
+ */
 export function checkSize(input: ValidityInput): ValidityCheck {
   const { value, bounds } = shareOf(input, (outcome) => {
     if (outcome.kind !== "dropped") return false;
@@ -83,8 +92,9 @@ export function checkSize(input: ValidityInput): ValidityCheck {
 }
 
 /**
- * How far drops have moved the mean log size of what is compared: the share dropped, times the difference between dropped
- * and mirrored requests. A few drops of another size do no harm; many of the same size do none either.
+ * Checks how much drops shifted the mean log size of the compared requests: the dropped share times the difference
+ * between dropped and mirrored requests. A few drops of a different size do no harm, and neither do many of the same
+ * size.
  */
 export function checkDropBias(input: ValidityInput): ValidityCheck {
   const { dispatches, judgedFromMs } = input.part;
@@ -110,7 +120,7 @@ export function checkDropBias(input: ValidityInput): ValidityCheck {
   });
 }
 
-/** With Welch's interval. The sign is that of the shift: drops of large requests make what is compared smaller. */
+/** Shift with Welch's interval. It is negative if large requests are dropped. */
 function harmOf(kept: readonly number[], dropped: readonly number[]) {
   const share = dropped.length / (kept.length + dropped.length);
   const [a, b] = [momentsOf(kept), momentsOf(dropped)];
@@ -133,8 +143,8 @@ function momentsOf(values: readonly number[]) {
 }
 
 /**
- * Share of requests behind the warm-up for which `is` holds; those it says nothing of are left out. Bounds are the wider ones
- * of Clopper and Pearson's and of blocks of time: drops and losses come in clusters.
+ * Share of requests after the warm-up for which `is` returns true; requests for which it returns undefined are left
+ * out. Bounds are the wider of Clopper-Pearson and blocks of time, because drops and losses are clustered.
  */
 function shareOf(
   { part, config }: ValidityInput,

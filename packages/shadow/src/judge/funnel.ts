@@ -3,7 +3,7 @@ import type { EvaluationFacts } from "./input.ts";
 import type { Partition } from "./partition.ts";
 import { countOf, type PairTable } from "./table.ts";
 
-/** Mirrored requests that have an outcome, with those that were left out for want of memory. */
+/** Number of mirrored requests with an outcome, including those left out to save memory. */
 export function measuredOf(
   { counts }: Pick<Partition, "counts">,
   { leftOut = { paired: 0, lost: 0 } }: EvaluationFacts,
@@ -11,14 +11,17 @@ export function measuredOf(
   return counts.mirrored + leftOut.paired + leftOut.lost;
 }
 
-/** Counts live in the process and samples on disk: behind a restart there are more samples than were counted. */
+/**
+ * True if the process has counted the whole evaluation. Counts are in memory and samples on disk, so after a restart
+ * there are more samples than counts.
+ */
 export function isCountedInFull(part: Pick<Partition, "counts">, facts: EvaluationFacts): boolean {
   return facts.counts === undefined || facts.counts.dispatched >= measuredOf(part, facts);
 }
 
 /**
- * Where requests were lost on the way to a judged pair. What was left out for want of memory is among what is not used.
- * Counts that a restart has set back to 0 are at least what the samples show.
+ * Shows where requests were lost on the way to a judged pair. Those left out to save memory are among the unused ones.
+ * Counts that a restart has reset are raised to what the samples show.
  */
 export function funnelOf(part: Partition, table: PairTable, facts: EvaluationFacts): ReportFunnel {
   const { counts } = part;
@@ -50,7 +53,7 @@ export function funnelOf(part: Partition, table: PairTable, facts: EvaluationFac
   };
 }
 
-/** Of each count the larger one. */
+/** Takes the larger of each count. */
 function atLeast(
   one: Readonly<Record<string, number>>,
   other: Readonly<Record<string, number>>,

@@ -3,18 +3,21 @@ import type { Bounds } from "../statistics/confidence-sequence.ts";
 import { normalQuantile } from "../statistics/normal.ts";
 import type { EvaluationConfig, GateId } from "./config.ts";
 
-/** What every gate is judged with. */
+/** Error probabilities for judging gates. */
 export interface GateContext {
   readonly config: EvaluationConfig;
-  /** One-sided error of a wrong PASS at this stage. */
+  /** Probability of a wrong PASS at this stage (one-sided). */
   readonly alpha: number;
-  /** Errors of a wrong FAIL: what all required gates, and what all typical ratios among them share evenly. */
+  /**
+   * Probabilities of a wrong FAIL: `each` for one of the required gates, `typical` for one of the typical ratios among
+   * them.
+   */
   readonly failAlpha: { readonly each: number; readonly typical: number };
   readonly isFinal: boolean;
   readonly seedOf: (gate: string) => number;
 }
 
-/** A gate of which nothing is known yet. `margin`: as the gate's values have it. */
+/** Creates the result of a gate without data. `margin` is on the scale of the gate's values. */
 export function blank(
   id: GateId,
   kind: GateResult["kind"],
@@ -35,22 +38,22 @@ export function blank(
   };
 }
 
-/** Bounds at an error of `alpha` on each side. */
+/** Interval with an error of `alpha` on each side. */
 export function intervalOf({ lower, upper }: Bounds, alpha: number): Interval {
   return { lower: finite(lower), upper: finite(upper), level: 1 - 2 * alpha };
 }
 
-/** The same of logarithms. */
+/** Like `intervalOf`, from bounds of logarithms. */
 export function ratioInterval({ lower, upper }: Bounds, alpha: number): Interval {
   return intervalOf({ lower: Math.exp(lower), upper: Math.exp(upper) }, alpha);
 }
 
-/** Power that the smallest change which is found has. */
+/** Power for the smallest detectable change. */
 const powered = normalQuantile(0.8);
 
 /**
- * Smallest change found with 80 % power: from one look's upper bound over its estimate, both on the scale of `kind`.
- * `quantile`: standard errors between the two.
+ * Smallest change that would be found with 80 % power, from the upper bound and the estimate of one analysis, both on
+ * the scale of `kind`. `quantile` is the number of standard errors between them.
  */
 export function smallestDetectable(
   kind: GateResult["kind"],
@@ -65,8 +68,9 @@ export function smallestDetectable(
 const maxEtaS = 86_400;
 
 /**
- * How much longer than `spanS` until the upper bound is under the margin, if the estimate stays as it is and the bound
- * comes nearer with the root of time; all on one scale. In seconds; null when never, or not within a day.
+ * Estimates how many more seconds after `spanS` the upper bound needs to fall below the margin. Assumes that the
+ * estimate stays and the bound approaches it with the square root of time; all values are on one scale. Null if never
+ * or not within a day.
  */
 export function etaOf(
   { estimate, upper, margin }: Readonly<Record<"estimate" | "upper" | "margin", number>>,

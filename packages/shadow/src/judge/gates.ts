@@ -10,7 +10,7 @@ import { countOf, indicesOf, isGood, type LaneColumns, type PairTable } from "./
 import { type TailLevel, type TailValues, tailGate, tailValues } from "./tail-gate.ts";
 import { typicalGate } from "./typical-gate.ts";
 
-/** Judges every gate that the traffic has something for. */
+/** Judges every gate for which there is traffic. */
 export function judgeGates(
   table: PairTable,
   context: Omit<GateContext, "failAlpha">,
@@ -21,7 +21,7 @@ export function judgeGates(
   const ids = (Object.keys(config.gates) as GateId[]).filter((id) => {
     if (id === "slo") return hasSlo(config);
     if (id === "whole.per_token" && config.isSameModel) return false;
-    // Before anything has come, streams are what is expected.
+    // Without any pairs yet, streams are expected.
     return kinds[kindOf(id)] > 0 || (table.size === 0 && kindOf(id) === "streamed");
   });
   const full = { ...context, failAlpha: failAlphaOf(ids, config, context.alpha) };
@@ -34,10 +34,13 @@ export function judgeGates(
     .map(overAlready);
 }
 
-/** Kinds of traffic under this share are left out of the verdict where they are too few to be judged. */
+/** Kinds of traffic below this share are left out of the verdict if they have too few pairs to be judged. */
 export const rareShare = 0.05;
 
-/** One rule for all gates: too few pairs at the planned end, and of a kind that is rare. */
+/**
+ * Marks a gate as not judged if it has too few pairs at the planned end and its kind of traffic is rare. The same rule
+ * applies to all gates.
+ */
 function leftOut(gate: GateResult, share: number): GateResult {
   if (gate.reason?.code !== "too_few_pairs" || share >= rareShare) return gate;
   const text = `${gate.reason.text}, and only ${(100 * share).toFixed(1)} % of the requests are of this kind`;
@@ -45,7 +48,7 @@ function leftOut(gate: GateResult, share: number): GateResult {
   return { ...gate, status: "NOT_JUDGED", reason };
 }
 
-/** An open gate whose whole interval is over the margin is not said to be close to it. */
+/** Changes the reason of an undecided gate whose whole interval is over the margin: it is not too close to call. */
 function overAlready(gate: GateResult): GateResult {
   const { reason, interval } = gate;
   if (reason?.code !== "too_close" || interval === null || !isOverMargin(gate)) return gate;
@@ -54,7 +57,9 @@ function overAlready(gate: GateResult): GateResult {
   return { ...gate, reason: { ...reason, text } };
 }
 
-/** Share of the pairs whose baseline has what the gate compares: a stream of one token has no time per token. */
+/**
+ * Share of pairs whose primary leg has a value for the gate: a stream of one token has no time per token, for example.
+ */
 function shareOf(id: GateId, table: PairTable): number {
   const column = id in tailGates ? tailGates[id as TailId][0] : typicalGates[id as TypicalId];
   if (column === undefined || table.size === 0) return 1;
@@ -67,7 +72,10 @@ function kindOf(id: GateId): "streamed" | "whole" | "all" {
   return id.startsWith("whole") ? "whole" : "all";
 }
 
-/** Any required gate may fail the whole: they share the error. The few typical ratios, which fail early, share one more. */
+/**
+ * Divides the error of a wrong FAIL among the required gates, because any of them can fail the evaluation. The typical
+ * ratios, which can fail early, share an additional one.
+ */
 function failAlphaOf(
   ids: readonly GateId[],
   { gates }: EvaluationConfig,
@@ -97,7 +105,7 @@ function judged(ids: readonly GateId[], table: PairTable, context: GateContext):
   });
 }
 
-/** A tail with its time to go, and what it could have found at this error. */
+/** Adds to a tail gate its remaining time and its smallest detectable change. */
 function withReach(gate: GateResult, atMs: Float64Array, alpha: number): GateResult {
   const { estimate, interval, margin, status } = gate;
   const upper = interval?.upper ?? null;
@@ -184,13 +192,13 @@ function hasFirstTokens({ isTimed, baseline, shadow }: PairTable, i: number): bo
   return isTimed[i] === 1 && (baseline.ttft[i] ?? 0) > 0 && (shadow.ttft[i] ?? 0) > 0;
 }
 
-/** Pairs in which one lane is twice as slow as the other: what no average of all sees. */
+/** Whether one lane is twice as slow as the other, which averages may hide. */
 function isTwice({ baseline, shadow }: PairTable, i: number): readonly [boolean, boolean] {
   const [first, second] = [baseline.ttft[i] ?? 0, shadow.ttft[i] ?? 0];
   return [first > 2 * second, second > 2 * first];
 }
 
-/** Ten seconds, and more where the usual request takes long. */
+/** Latency that counts as very slow: 10 s, or more if typical requests take long. */
 function verySlowMs({ baseline }: PairTable): number {
   const known = sorted(baseline.ttft.filter((ttft) => ttft > 0));
   return Math.max(10_000, known.length === 0 ? 0 : 20 * quantile(known, 0.5));

@@ -3,49 +3,49 @@ import type { ReportFunnel, ShadowReport } from "../report/shadow-report.ts";
 import type { Sample } from "../samples/sample.ts";
 import type { EvaluationConfig } from "./config.ts";
 
-/** All that a verdict is made from. */
+/** Input of a verdict. */
 export interface EvaluationInput {
-  /** Of one candidate, in any order. */
+  /** Samples of one shadow, in any order. */
   readonly samples: Iterable<Sample>;
-  /** The control lane's samples of the same requests: its legs then stand for the primary's. */
+  /** Samples of the control lane for the same requests. Its legs then replace the primary's. */
   readonly control?: Iterable<Sample>;
   readonly config: EvaluationConfig;
   readonly facts?: EvaluationFacts;
-  /** Gates, checks and verdict alone: what only describes the pairs stays empty, which is most of the work. */
+  /** Computes only gates, checks and verdict. The descriptive parts, which are most of the work, stay empty. */
   readonly isBrief?: boolean;
 }
 
-/** What the samples do not say. All of it may be unknown. */
+/** Facts that are not in the samples. Each may be unknown. */
 export interface EvaluationFacts {
   /** `namespace/name` of the HTTPRoute; the samples' own when absent. */
   readonly route?: string;
   /** In ms since the epoch; the first sample's dispatch when absent. */
   readonly startedAtMs?: number;
-  /** The look's time; the last sample's dispatch when absent. */
+  /** Time of this analysis; the last sample's dispatch when absent. */
   readonly nowMs?: number;
-  /** The samples are a finished run: its end is the planned end, however short it was. */
+  /** The samples are a finished run, so their end counts as the planned end. */
   readonly isFinished?: boolean;
-  /** A budget ended the evaluation before its horizon: that, too, was planned. */
+  /** A budget ended the evaluation before its horizon, which also counts as planned. */
   readonly isBudgetSpent?: boolean;
-  /** Mirrored requests that were under way when the planned end, or the end of the budget, was passed, and still are. */
+  /** Mirrored requests still in flight that were sent before the planned end or the end of the budget. */
   readonly openBeforeEnd?: number;
   readonly sampling?: { readonly percent: number; readonly by: "request" | "session" };
   readonly baseline?: LaneFacts;
   readonly candidate?: LaneFacts;
   readonly control?: LaneFacts;
-  /** Counted where requests were decided on; from the samples when absent. */
+  /** Counts from the process that decided about requests; from the samples when absent. */
   readonly counts?: FunnelCounts;
-  /** Ready replicas' requests per second, shadow over primary. */
+  /** Requests per second per ready replica, shadow over primary. */
   readonly loadRatio?: number;
   /** `namespace/name` of the ShadowPolicy. */
   readonly policy?: string;
   /** 99th percentile of the primary's requests per second, over blocks of 10 s. */
   readonly peakPerSecond?: number;
-  /** Measured, and left out at random for want of memory. */
+  /** Measured pairs that were left out at random to save memory. */
   readonly leftOut?: { readonly paired: number; readonly lost: number };
   readonly captured?: number;
   readonly limitsHit?: readonly string[];
-  /** The report of the look before, of the same evaluation. */
+  /** Report of the previous analysis of the same evaluation. */
   readonly earlier?: ShadowReport;
 }
 
@@ -54,14 +54,14 @@ export interface LaneFacts {
   readonly models?: readonly string[];
   readonly engine?: string;
   readonly replicas?: number;
-  /** Of one replica. */
+  /** GPUs of one replica. */
   readonly gpus?: number;
-  /** Of one replica, in whatever currency. */
+  /** Cost of one replica per hour, in any currency. */
   readonly costPerHour?: number;
   readonly load?: LaneLoad;
 }
 
-/** What the lane's endpoints carried since the evaluation's start, mirrored or not. */
+/** Load of a lane's endpoints since the evaluation's start, mirrored or not. */
 export interface LaneLoad {
   readonly requests: number;
   readonly seconds: number;

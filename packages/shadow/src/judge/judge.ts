@@ -32,10 +32,10 @@ import { checkValidity } from "./validity.ts";
 import { verdictOf } from "./verdict.ts";
 
 /**
- * Judges a candidate: pairs in, report out. Pure, and the same report for the same input. Looks before the planned end may be
- * as many as one likes. Who looks more than once hands in the report of the look before (`facts.earlier`): then a FAIL
- * stays, and the first look at the planned end is the verdict, whatever comes later. That look waits for the answers that
- * are open at the planned end (`facts.openBeforeEnd`).
+ * Judges a shadow: takes samples, returns a report. Pure: the same input gives the same report. Any number of interim
+ * analyses before the planned end is allowed. For repeated analyses, pass the previous report as `facts.earlier`: then
+ * a FAIL stays, and the first analysis at the planned end gives the final verdict. That analysis waits for answers
+ * still in flight at the planned end (`facts.openBeforeEnd`).
  */
 export function judge(input: EvaluationInput): ShadowReport {
   const { config, facts = {} } = input;
@@ -52,7 +52,7 @@ export function judge(input: EvaluationInput): ShadowReport {
   const evaluation = evaluationOf(part, isFinal, input);
   const seedOf = (gate: string) => config.seed ?? seedFrom(`${evaluation.id} ${gate}`);
   const context = { config, alpha: alphaOf(config, stage), isFinal, seedOf };
-  const gates = settledGates(judgeGates(table, context), facts.earlier, evaluation);
+  const gates = gatesWithHistory(judgeGates(table, context), facts.earlier, evaluation);
   const segments = judgeSegments(table, { config, isFinal });
   const validity = checkValidity({ table, part, facts, config, isFinal: hasEnded });
   const judged = verdictOf({
@@ -98,8 +98,8 @@ export function judge(input: EvaluationInput): ShadowReport {
   });
 }
 
-/** With what earlier looks have found. */
-function settledGates(
+/** Gates, combined with the results of earlier analyses. */
+function gatesWithHistory(
   gates: readonly GateResult[],
   earlier: ShadowReport | undefined,
   { ended_at: at, is_final: isFinal }: ReportEvaluation,
@@ -137,17 +137,17 @@ function evaluationOf(
   };
 }
 
-/** A report is JSON: what no number can be told of is null there, and so it is here. */
+/** Replaces numbers that are not finite by null, because a report is JSON. */
 function finiteOnly(report: ShadowReport): ShadowReport {
   return JSON.parse(JSON.stringify(report)) as ShadowReport;
 }
 
-/** SHA-256 of the configuration, whatever the order of its fields. */
+/** SHA-256 of the configuration, independent of the order of its fields. */
 export function configHash(config: EvaluationConfig): string {
   return sha256(JSON.stringify(ordered(config)));
 }
 
-/** Short name of an evaluation: the same route, candidate and configuration have the same. */
+/** Short name of an evaluation. Equal route, shadow and configuration give the same name. */
 function evaluationId(route: string, candidate: string, hash: string): string {
   return sha256(`${route}\n${candidate}\n${hash}`).slice(0, 8);
 }

@@ -1,14 +1,17 @@
 import type { LaneEvent } from "../report/over-time.ts";
 
-/** An endpoint that was passed over for so many of its mean gaps in a row was not there: by chance e^-15. */
+/**
+ * An endpoint without a request for this many of its mean gaps counts as absent. By chance this has a probability of
+ * e^-15.
+ */
 const meanGaps = 15;
-/** Fewer requests than this say nothing about an endpoint. */
+/** Fewest requests for judging whether an endpoint was absent. */
 const minRequests = 20;
 const maxEvents = 12;
 
 /**
- * Endpoints of a lane that joined late, left early, or were silent in between, as its requests show. Time is counted in the
- * lane's own requests, so that a quiet hour is no event.
+ * Finds endpoints of a lane that joined late, left early or were silent in between, from its requests. Time is measured
+ * in requests of the lane, so that a quiet hour is not an event.
  */
 export function laneEvents(
   lane: LaneEvent["lane"],

@@ -5,10 +5,10 @@ import type { EvaluationConfig } from "./config.ts";
 import { pairedValues } from "./ratio-gate.ts";
 import type { PairTable } from "./table.ts";
 
-/** With fewer swings of the load, the spread of what did not swing out is not known, and errors are larger than promised. */
+/** Swings of the load needed for the promised error rates. With fewer, the spread is underestimated. */
 const swingsNeeded = 20;
 
-/** How long swings of the load last, by the ratios of TTFT, or of E2E where nothing streams. */
+/** Measures how long swings of the load last, from the ratios of TTFT, or of E2E if nothing streams. */
 export function loadMemory(
   table: PairTable,
   { blockLengthsMs }: Pick<EvaluationConfig, "blockLengthsMs">,

@@ -4,19 +4,19 @@ import { reachProblems } from "./reach.ts";
 import { plannedMs } from "./stages.ts";
 
 export interface NextStepInput {
-  /** Required gates without an answer. */
+  /** Required gates that are undecided. */
   readonly open: readonly GateResult[];
-  /** Checks that keep from PASS. */
+  /** Checks that prevent a PASS. */
   readonly held: readonly ValidityCheck[];
   readonly isFinal: boolean;
   readonly isBudgetSpent: boolean;
-  /** The samples are a finished run: no more come. */
+  /** The samples are a finished run; no more will follow. */
   readonly isFinished?: boolean;
-  /** Until the planned end, in seconds. */
+  /** Time until the planned end, in seconds. */
   readonly leftS: number;
-  /** Stage of the look: 1 at the planned end, one more at each doubling. */
+  /** Stage of the analysis: 1 up to the planned end, plus one for each doubling of the time. */
   readonly stage: number;
-  /** Of the run so far, in seconds; that of the stage's end when absent. */
+  /** Length of the run so far, in seconds; the end of the stage when absent. */
   readonly elapsedS?: number;
   readonly pairs: number;
   readonly config: Pick<EvaluationConfig, "horizonMs" | "warmupMs" | "minPairs" | "blockLengthsMs">;
@@ -24,15 +24,15 @@ export interface NextStepInput {
 
 type Next = ReportVerdict["next"];
 
-/** Nobody waits longer than this for a gate. */
+/** Longest wait for a gate that is suggested. */
 const longestEtaS = 24 * 3_600;
 
-/** What to do about an evaluation without an answer. It is never told to run on where that would not help. */
+/** Recommends what to do about an undecided evaluation. Never recommends a longer run if that would not help. */
 export function nextStep(input: NextStepInput): Next {
   return neverJudged(input) ?? afterBudget(input) ?? afterCheck(input) ?? runOn(input);
 }
 
-/** A horizon without room for a gate: more of the same does not make any. */
+/** Recommendation if the horizon is too short for some gate, which a longer run would not fix. */
 function neverJudged({ config }: NextStepInput): Next | undefined {
   const all = { maxRequests: Number.POSITIVE_INFINITY, maxDurationMs: Number.POSITIVE_INFINITY };
   const [problem] = reachProblems(config, all).filter(({ severity }) => severity === "error");
@@ -50,7 +50,7 @@ function afterCheck({ held }: NextStepInput): Next | undefined {
   const ids = new Set(held.map(({ id }) => id));
   if (ids.has("drift")) {
     const action =
-      "find out why the shadow gets slower (restarts, memory, load), then start a new evaluation: a longer run would only average it away";
+      "find out why the shadow gets slower (restarts, memory, load), then start a new evaluation: a longer run would only hide it in the average";
     return { action, eta_s: null };
   }
   if (ids.has("load_ratio")) {
@@ -72,7 +72,7 @@ function runOn(input: NextStepInput): Next {
     return { action, eta_s: null };
   }
   if (!isFinal) {
-    const action = `run on until there are ${grouped(config.minPairs)} pairs (${grouped(pairs)} so far)`;
+    const action = `continue until there are ${grouped(config.minPairs)} pairs (${grouped(pairs)} so far)`;
     return { action, eta_s: null };
   }
   const undecided = open.filter(({ eta_s }) => eta_s === null || eta_s > longestEtaS);
@@ -89,14 +89,14 @@ function runOn(input: NextStepInput): Next {
     : atNextVerdict(eta, input);
 }
 
-/** A verdict comes at the end of a stage, and not as soon as a gate could have one. */
+/** Recommends the end of the stage at which a verdict can decide: verdicts are only given at the end of a stage. */
 function atNextVerdict(eta: number, { stage, config, ...input }: NextStepInput): Next {
   const endOf = (each: number) => plannedMs(config, each) / 1_000;
   const elapsedS = input.elapsedS ?? endOf(stage);
   let next = stage + 1;
   while (endOf(next) < elapsedS + eta) next++;
   const left = Math.ceil(endOf(next) - elapsedS);
-  const action = `run on: the verdict at ${minutes(endOf(next))} min of the run, in about ${minutes(left)} min, can decide`;
+  const action = `continue: the verdict at ${minutes(endOf(next))} min of the run, in about ${minutes(left)} min, can decide`;
   return { action, eta_s: left };
 }
 

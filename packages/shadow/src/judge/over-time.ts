@@ -6,7 +6,7 @@ import type { LaneColumns, PairTable } from "./table.ts";
 const minStepS = 10;
 const maxSteps = 60;
 
-/** Describes both lanes step by step, and what happened to their endpoints. */
+/** Describes both lanes in steps of time, and events of their endpoints. */
 export function describeOverTime(table: PairTable, startedAtMs: number): OverTime {
   const { size, atMs } = table;
   const [first, last] = [atMs[0] ?? startedAtMs, atMs[size - 1] ?? startedAtMs];
@@ -31,7 +31,7 @@ export function describeOverTime(table: PairTable, startedAtMs: number): OverTim
 
 interface Step {
   readonly table: PairTable;
-  /** Indices of its pairs: from `from` up to, and not with, `to`. */
+  /** Indices of its pairs: `from` inclusive to `to` exclusive. */
   readonly from: number;
   readonly to: number;
   readonly start: number;
@@ -73,10 +73,10 @@ function pointOf({ table, from, to, start, stepMs, startedAtMs }: Step): OverTim
   };
 }
 
-/** A request longer than this is not looked for in later steps. */
+/** Most earlier pairs that are searched for requests still in flight. */
 const maxLookBack = 20_000;
 
-/** Mean number of requests of the lane that were under way within the step. */
+/** Mean number of the lane's requests in flight during the step. */
 function inFlight({ size, atMs }: PairTable, lane: LaneColumns, start: number, stepMs: number) {
   const end = start + stepMs;
   let busyMs = 0;
@@ -87,13 +87,13 @@ function inFlight({ size, atMs }: PairTable, lane: LaneColumns, start: number, s
     if (Number.isFinite(took)) {
       busyMs += Math.max(0, Math.min(end, from + took) - Math.max(start, from));
     }
-    // Ten minutes is the longest that a mirrored request may take.
+    // A mirrored request takes at most ten minutes.
     if (from < start - 600_000) break;
   }
   return busyMs / stepMs;
 }
 
-/** How many of the ascending times are before `end`. */
+/** Number of times before `end`; the times are ascending. */
 function upTo(atMs: Float64Array, end: number): number {
   let [low, high] = [0, atMs.length];
   while (low < high) {

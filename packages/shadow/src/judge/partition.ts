@@ -3,11 +3,11 @@ import { DispatchBuilder, type Dispatches, lossesOf } from "./dispatches.ts";
 import type { EvaluationInput } from "./input.ts";
 import { type PairTable, TableBuilder } from "./table.ts";
 
-/** Samples by what became of them. */
+/** Samples grouped by their outcome. */
 export interface Partition {
   readonly startedAtMs: number;
   readonly nowMs: number;
-  /** Where judging begins: behind the warm-up. */
+  /** Start of the judged time, after the warm-up. */
   readonly judgedFromMs: number;
   /** Pairs from there on. */
   readonly table: PairTable;
@@ -17,21 +17,24 @@ export interface Partition {
     readonly samples: number;
     readonly mirrored: number;
     readonly paired: number;
-    /** Mirrored, and no twin ever came. */
+    /** Mirrored requests whose twin never arrived. */
     readonly lost: number;
-    /** Pairs before judging begins. */
+    /** Pairs before the judged time. */
     readonly warmup: number;
-    /** Pairs behind the warm-up that are not used, by reason. */
+    /** Pairs after the warm-up that are not used, by reason. */
     readonly not_used: Readonly<Record<string, number>>;
     readonly dropped: Readonly<Record<string, number>>;
   };
-  /** What became of requests that were drawn. */
+  /** Outcome of requests that were drawn for mirroring. */
   readonly dispatches: Dispatches;
   readonly route: string;
   readonly candidate: string;
 }
 
-/** Mirrored and undrawn requests by index: time of dispatch, whether mirrored, latency in ms, session's hash and body size. */
+/**
+ * Mirrored and not drawn requests, by index: dispatch time, whether mirrored, latency in ms, hash of the session, body
+ * size.
+ */
 export interface Primaries {
   readonly atMs: number[];
   readonly isMirrored: boolean[];
@@ -88,12 +91,12 @@ export function partition({ samples, control, config, facts = {} }: EvaluationIn
   };
 }
 
-/** Its copy left the gateway, and nothing came back. */
+/** The gateway sent the twin, but there was no answer. */
 function isLost({ mirrored, shadow, unsent }: Sample): boolean {
   return mirrored && shadow === null && unsent !== true;
 }
 
-/** Dropped requests are neither kind: they come at busy moments, or are large. */
+/** Dropped requests are neither kind, because they are sent at busy times or are large. */
 function addPrimary(to: Primaries, { t0, mirrored, drop, session, primary }: Sample): void {
   const latency = primary.stream === true ? primary.ttft : primary.e2e;
   if (drop !== null || primary.class !== "ok" || latency === null || latency <= 0) return;

@@ -6,14 +6,14 @@ import type { EvaluationConfig, GateId } from "./config.ts";
 import { rareShare } from "./gates.ts";
 import { type TrafficProfile, usualProfile } from "./traffic-profile.ts";
 
-/** What a plan supposes of the traffic. */
+/** Assumptions of a plan about the traffic. */
 export interface PlanInput {
   readonly config: EvaluationConfig;
-  /** Requests per second at the primary that are eligible. */
+  /** Eligible requests per second at the primary. */
   readonly ratePerSecond: number;
-  /** Percent of them that is mirrored, 0..100. */
+  /** Mirrored percentage of them, 0 to 100. */
   readonly percent: number;
-  /** Spread of the traffic, from samples of it or supposed; what is absent is as usual. */
+  /** Variation of the traffic, measured or assumed; absent fields have usual values. */
   readonly profile?: Partial<TrafficProfile>;
 }
 
@@ -21,25 +21,27 @@ export interface PlannedGate {
   readonly id: GateId;
   readonly required: boolean;
   readonly margin: number;
-  /** Chance of a PASS at the horizon when both lanes are equal. */
+  /** Probability that the gate passes at the horizon if both lanes are equal. */
   readonly power: number;
-  /** Smallest change that is found with 80 % power at the horizon: a ratio (1.14) or a rate (0.004). */
+  /** Smallest change found with 80 % power at the horizon: a ratio (1.14) or a rate (0.004). */
   readonly detectable: number;
-  /** Until the gate passes with 80 % power, in seconds from the start; null where a week is not enough. */
+  /** Time until the gate passes with 80 % power, in seconds from the start; null if a week is not enough. */
   readonly seconds: number | null;
 }
 
 export interface Plan {
   readonly pairsPerSecond: number;
-  /** Pairs behind the warm-up at the horizon. */
+  /** Pairs after the warm-up, at the horizon. */
   readonly pairs: number;
   readonly profile: TrafficProfile;
   readonly gates: readonly PlannedGate[];
-  /** Chance that all required gates pass at the horizon, when both lanes are equal; 0 with too few pairs. */
+  /** Probability that all required gates pass at the horizon if both lanes are equal; 0 with too few pairs. */
   readonly power: number;
-  /** There are fewer pairs than `minPairs` at the horizon, so there is no PASS there. */
+  /** True if there are fewer than `minPairs` pairs at the horizon, so that a PASS is impossible. */
   readonly isShortOfPairs: boolean;
-  /** Horizon at which that chance is 80 %, in seconds, with the least number of pairs; null where a week is not enough. */
+  /**
+   * Horizon in seconds at which that probability is 80 % and there are `minPairs` pairs; null if a week is not enough.
+   */
   readonly seconds: number | null;
 }
 
@@ -48,9 +50,10 @@ const week = 7 * 24 * 3_600;
 const draws = 1_000;
 
 /**
- * Estimates what an evaluation of equal lanes finds at its horizon. Load that lasts is part of every standard error: the
- * variance of a mean over T seconds is `own / n + 2 tau load / T`. Gates of one measure share that load, and pass or stay open
- * together; different measures are taken as independent, so the chance that all pass is rather higher than said.
+ * Estimates what an evaluation of equal lanes finds at its horizon. Sustained load is part of every standard error: the
+ * variance of a mean over T seconds is `own / n + 2 tau load / T`. Gates of one measure share that load and tend to
+ * pass together. Different measures are assumed to be independent, so the true probability that all pass is rather
+ * higher.
  */
 export function planEvaluation(input: PlanInput): Plan {
   const { config, ratePerSecond, percent } = input;
@@ -111,7 +114,7 @@ interface Circumstances {
   readonly profile: TrafficProfile;
 }
 
-/** The judge leaves out rarer kinds where they have too few pairs. */
+/** True if the gate will be judged: gates of rare kinds of traffic are left out if they have too few pairs. */
 function applies(id: GateId, config: EvaluationConfig, profile: TrafficProfile): boolean {
   if (id === "slo") return Object.keys(config.slo).length > 0;
   return shareOf(id, profile) >= rareShare;
@@ -121,7 +124,7 @@ function judgedSeconds(seconds: number, { warmupMs }: EvaluationConfig): number 
   return Math.max(0, seconds - warmupMs / 1_000);
 }
 
-/** Parts of a standard error: that of single requests, and that of load that lasts. */
+/** Parts of a standard error: from single requests, and from sustained load. */
 interface StandardError {
   readonly own: number;
   readonly lasting: number;
@@ -129,7 +132,7 @@ interface StandardError {
 
 const unknown: StandardError = { own: Number.POSITIVE_INFINITY, lasting: 0 };
 
-/** Of what the gate compares, at the end of so many seconds; infinite where there are too few blocks or pairs. */
+/** Standard error of the gate's estimate after a number of seconds; infinite with too few blocks or pairs. */
 function errorOf(
   id: GateId,
   seconds: number,
@@ -149,7 +152,7 @@ function errorOf(
     return { own: Math.sqrt(quantileVariance(level, sd, logSd) / n), lasting };
   }
   if (!isRate(id)) return { own: sd * Math.sqrt((1 - profile.loadShare) / n), lasting };
-  // A miss of the SLO follows the load as far as the load moves a request over the limit.
+  // SLO misses follow the load to the extent that load moves requests over the limit.
   const own = Math.sqrt(discordanceOf(id, profile) / n);
   return { own, lasting: id === "slo" ? 0.2 * lasting : 0 };
 }
@@ -158,12 +161,15 @@ function levelOf(id: GateId): 0.9 | 0.99 | undefined {
   return id.endsWith(".p90") ? 0.9 : id.endsWith(".p99") ? 0.99 : undefined;
 }
 
-/** Of the log ratio of both lanes' quantiles, for one pair: requests that are slow on one lane tend to be so on the other. */
+/**
+ * Variance per pair of the log ratio of both lanes' quantiles. Requests that are slow on one lane tend to be slow on
+ * the other.
+ */
 function quantileVariance(level: 0.9 | 0.99, ratioSd: number, logSd: number): number {
   const at = normalQuantile(level);
   const density = Math.exp((-at * at) / 2) / Math.sqrt(2 * Math.PI) / logSd;
   const correlation = Math.max(0, 1 - ratioSd ** 2 / (2 * logSd ** 2));
-  // Tails have less in common than the middle; the powers are estimates.
+  // Tails are less correlated than medians; the exponents are estimates.
   const shared = correlation ** (level === 0.9 ? 3 : 6);
   return (2 * level * (1 - level) * (1 - shared)) / density ** 2;
 }
@@ -185,30 +191,30 @@ function discordanceOf(id: GateId, { discordance, sloDiscordance }: TrafficProfi
   return id === "errors" || id === "finish.length" ? discordance : discordance / 4;
 }
 
-/** From equal to the margin, in the unit of the standard error. */
+/** Distance from equal to the margin, in the unit of the standard error. */
 function roomOf(id: GateId, { gates }: EvaluationConfig, { missShare }: TrafficProfile): number {
   const { margin } = gates[id];
   if (!isRate(id)) return Math.log1p(margin);
   return id === "slo" ? Math.max(margin, missShare / 10) : margin;
 }
 
-/** One-sided error of a PASS, and the degrees of freedom of its bound. */
+/** One-sided error of a PASS and the degrees of freedom of its bound. */
 interface PlannedTest {
   readonly alpha: number;
   readonly freedom: number;
 }
 
-/** As the gates are judged at the end of so many seconds. */
+/** The test that the gates use after a number of seconds. */
 function testAt(seconds: number, config: EvaluationConfig): PlannedTest {
   const blockS = (config.blockLengthsMs[0] ?? 10_000) / 1_000;
   const blocks = Math.floor(judgedSeconds(seconds, config) / blockS);
   return { alpha: config.alpha, freedom: cosines(blocks) };
 }
 
-/** A gate's standard error over its room. */
+/** A gate's standard error divided by its distance to the margin. */
 type ScaledGate = StandardError;
 
-/** Chance that the upper bounds of gates that share their load are all under their margins, when lanes are equal. */
+/** Probability that the upper bounds of gates that share their load are all below their margins, for equal lanes. */
 function powerOf(gates: readonly ScaledGate[], { alpha, freedom }: PlannedTest): number {
   if (gates.some(({ own }) => !Number.isFinite(own))) return 0;
   const quantile = studentQuantile(1 - alpha, freedom);
@@ -234,11 +240,11 @@ interface Draw {
 
 type DrawSet = readonly [load: Draw, ...gates: Draw[]];
 
-/** More gates of one measure than this there are not. */
+/** Largest number of gates of one measure. */
 const gatesOfMeasure = 4;
 const kept = new Map<number, readonly DrawSet[]>();
 
-/** The same ones each time. */
+/** Returns the same pseudo-random draws each time. */
 function drawn(freedom: number): readonly DrawSet[] {
   const known = kept.get(freedom);
   if (known !== undefined) return known;
@@ -267,7 +273,7 @@ function detectable(id: GateId, error: number, { alpha, freedom }: PlannedTest):
   return isRate(id) ? reach : Math.exp(reach);
 }
 
-/** Shortest run with the wanted power, to within a twentieth; power only grows with time. */
+/** Shortest run with the wanted power, to within 5 %; power only grows with time. */
 function shortest(power: (seconds: number) => number): number | null {
   const at = (step: number) => Math.ceil(60 * 1.05 ** step);
   let [low, high] = [0, Math.floor(Math.log(week / 60) / Math.log(1.05))];

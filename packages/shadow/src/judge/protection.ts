@@ -2,15 +2,15 @@ import { meanBounds } from "../statistics/confidence-sequence.ts";
 import type { Primaries } from "./partition.ts";
 
 export interface ProtectionOptions {
-  /** Requests before this are left out. */
+  /** Start of the compared time; earlier requests are left out. */
   readonly fromMs: number;
-  /** Length of the blocks of time inside which requests are compared. */
+  /** Length of the time blocks within which requests are compared. */
   readonly blockMs: number;
   /** Error of the anytime-valid bounds, on each side. */
   readonly alpha: number;
 }
 
-/** How mirroring changed the primary's own latency, as ratios: 1 is no change. Null where it can't be told, with why. */
+/** Effect of mirroring on the primary's latency, as ratios: 1 is no change. Null with a reason if unknown. */
 export interface Protection {
   readonly estimate: number | null;
   readonly lower: number | null;
@@ -22,12 +22,13 @@ const minBlocks = 20;
 const minSessions = 100;
 
 /**
- * Compares primaries that were mirrored with primaries that were not, inside the same blocks of time and at the same prompt
- * size. What is mirrored is drawn at random, so this is a randomised test of whether mirroring hurts clients.
+ * Compares mirrored with unmirrored primary requests within the same time blocks and at the same prompt size. Mirrored
+ * requests are drawn at random, so this is a randomised test of whether mirroring hurts clients.
  *
- * Least squares of log latency on blocks, log prompt size and being mirrored. Its standard error is clustered by what was
- * drawn: by session where sessions were, else by block. One session's requests resemble each other, so requests are no unit
- * there (cluster-robust: Liang and Zeger 1986; the covariate: Deng, Xu, Kohavi and Walker 2013). Bounds hold at every look.
+ * Regresses log latency on blocks, log prompt size and being mirrored. The standard error is clustered by the unit that
+ * was drawn: by session if sessions were drawn, otherwise by block, because requests of one session are similar
+ * (cluster-robust: Liang and Zeger 1986; the covariate: Deng, Xu, Kohavi and Walker 2013). The bounds hold at every
+ * analysis.
  */
 export function primaryProtection(primaries: Primaries, options: ProtectionOptions): Protection {
   const rows = comparableRows(primaries, options);
@@ -46,7 +47,7 @@ export function primaryProtection(primaries: Primaries, options: ProtectionOptio
 
 interface Row {
   readonly block: number;
-  /** A request without one stands for itself. */
+  /** Session; a request without one is its own unit. */
   readonly session: string | number;
   /** Log latency, log prompt size and being mirrored, each minus its block's mean. */
   latency: number;
@@ -55,7 +56,7 @@ interface Row {
   readonly isMirrored: boolean;
 }
 
-/** Requests in blocks of time that hold both kinds. */
+/** Requests of the time blocks that contain both kinds. */
 function comparableRows(
   { atMs, isMirrored, latencyMs, promptBytes, session }: Primaries,
   { fromMs, blockMs }: ProtectionOptions,
@@ -87,7 +88,7 @@ function comparableRows(
   return kept;
 }
 
-/** An unknown size is the block's mean. */
+/** Subtracts the block's mean. An unknown size counts as the mean. */
 function centre(rows: readonly Row[], field: "latency" | "size" | "mirrored"): void {
   let [n, sum] = [0, 0];
   for (const row of rows) {
@@ -111,10 +112,10 @@ function missingSessions(rows: readonly Row[]): string | null {
   const [mirrored, unmirrored] = [count(true), count(false)];
   return Math.min(mirrored, unmirrored) >= minSessions
     ? null
-    : `needs ${minSessions} sessions a side, has ${mirrored} mirrored and ${unmirrored} unmirrored`;
+    : `needs ${minSessions} sessions per side, has ${mirrored} mirrored and ${unmirrored} unmirrored`;
 }
 
-/** The effect of being mirrored, as the mean of as many unit values as there are clusters. */
+/** Effect of being mirrored, as the mean of one value per cluster. */
 function clustered(rows: readonly Row[], clusterOf: (row: Row) => string | number) {
   const sum = (of: (row: Row) => number) => rows.reduce((total, row) => total + of(row), 0);
   const sizes = sum(({ size }) => size ** 2);
@@ -134,7 +135,8 @@ function clustered(rows: readonly Row[], clusterOf: (row: Row) => string | numbe
     found.leverage += treatment(row) ** 2 / spread;
   }
   const count = clusters.size;
-  // A long session pulls the estimate to itself and hides its own deviation (Bell and McCaffrey 2002, the jackknife's form).
+  // A long session pulls the estimate towards itself, which hides its deviation; this corrects for it (jackknife form
+  // of Bell and McCaffrey 2002).
   const squares = [...clusters.values()].reduce(
     (total, { score, leverage }) => total + (score / spread / Math.max(0.5, 1 - leverage)) ** 2,
     0,

@@ -30,24 +30,30 @@ import { failBounds } from "./typical-gate.ts";
 
 /** What a rate counts. */
 export interface RateOf {
-  /** Whether a pair counts; those that are judged when absent. */
+  /** Whether a pair counts; all judged pairs when absent. */
   readonly counts?: (table: PairTable, index: number) => boolean;
-  /** Whether the pair is bad on the baseline and on the shadow. */
+  /** Whether the pair is bad on the primary and on the shadow. */
   readonly isBad: (
     table: PairTable,
     index: number,
   ) => readonly [baseline: boolean, shadow: boolean];
-  /** It rises and falls with the load: then swings that last need the stricter bound for a FAIL. */
+  /** True if the rate follows the load. A FAIL then needs a stricter bound, because of sustained swings. */
   readonly followsLoad: boolean;
-  /** The margin is at least a tenth of the baseline's rate. */
+  /** True if the margin is at least a tenth of the primary's rate. */
   readonly isRelative: boolean;
 }
 
 const minPairs = 500;
 const minPairsToFail = 50;
-/** Ten minutes of the shortest blocks: before that a burst and a lasting difference look alike. */
+/**
+ * Blocks needed for a FAIL: ten minutes of the shortest blocks. Before that, a burst can't be distinguished from a
+ * lasting difference.
+ */
 const minBlocksToFail = 60;
-/** Of a clear difference that need not last so long: margins that the lower bound is over, blocks that show it, their share. */
+/**
+ * A clear difference needs less time: the lower bound exceeds `margins` times the margin, in at least `blocks` blocks,
+ * which are at least `share` of all.
+ */
 const clear = { margins: 10, blocks: 12, share: 0.8 } as const;
 const ofBaseline = 0.1;
 
@@ -61,9 +67,10 @@ interface Counted extends Discordance {
 }
 
 /**
- * Judges the difference of two paired rates. PASS at the planned end, by the wider of Tango's interval and the long-run one.
- * FAIL at any look: an e-process crosses *and* the long-run bound is over the margin. The e-process alone takes pairs as
- * fair bets given the past; load and outages that last make them unfair, and then it fails equal lanes.
+ * Judges the difference of two paired rates. PASS only at the planned end, by the wider of Tango's interval and the
+ * long-run interval. FAIL at any analysis, if an e-process crosses its limit *and* the long-run bound is over the
+ * margin. The e-process alone assumes that pairs are independent of the past; sustained load and outages break this,
+ * and it would then fail equal lanes.
  */
 export function rateGate(
   id: GateId,
@@ -151,8 +158,8 @@ function evidenceAgainst(z: Float64Array, margin: number): number {
 }
 
 /**
- * Blocks of the differences. A margin that is a share of the baseline's rate is as uncertain as that rate: its part is taken
- * off each difference, and its mean put back on.
+ * Blocks of the differences. A margin that is a share of the primary's rate is as uncertain as that rate, so its part
+ * is subtracted from each difference and its mean added back.
  */
 function blocksOf(
   { atMs, z, isBadBaseline, badBaseline, n }: Counted,
@@ -183,7 +190,7 @@ function failOf(input: FailInput): Bounds & { readonly alpha: number } {
   const isReady = blocks.count >= minBlocksToFail || (isFinal && blocks.count >= minBlocks);
   if (!isReady) return { ...anything, alpha: failAlpha.each };
   if (!of.followsLoad) {
-    // Half: looks are many, and outages in both lanes must not fail equal ones.
+    // Half of the error, because there are many analyses and outages in both lanes must not fail equal lanes.
     const half = alpha / 2;
     const once = tangoInterval(counted, 1 - 2 * half);
     return { ...wider(once, cosineBounds(blocks.mean, influences, half)), alpha: half };
@@ -194,7 +201,7 @@ function failOf(input: FailInput): Bounds & { readonly alpha: number } {
 
 const anything: Bounds = { lower: Number.NEGATIVE_INFINITY, upper: Number.POSITIVE_INFINITY };
 
-/** So large a difference in so many blocks is no burst. */
+/** True if the difference is too large and in too many blocks to be a burst. */
 function isClear({ count, counts, sums }: Blocks, lower: number, margin: number): boolean {
   if (count < clear.blocks || !(lower > clear.margins * margin)) return false;
   const over = sums.filter((sum, k) => sum / (counts[k] ?? 1) > clear.margins * margin).length;
@@ -219,7 +226,7 @@ function eventsOf(counted: Counted): GateResult["events"] {
   return { primary: badBaseline, shadow: badBaseline + b - c, burst };
 }
 
-/** In seconds. */
+/** Time spanned by the pairs, in seconds. */
 function spanOf({ atMs }: Counted): number {
   return ((atMs.at(-1) ?? 0) - (atMs[0] ?? 0)) / 1_000;
 }

@@ -16,7 +16,7 @@ export interface PairedValues {
 /** `whole`: E2E of answers that are not streamed. `perToken`: the same, divided by the tokens of the answer. */
 export type RatioColumn = "ttft" | "tpot" | "e2e" | "length" | "whole" | "perToken";
 
-/** A lane's value of a request; NaN where there is none. */
+/** A lane's value of a request; NaN if there is none. */
 export function laneValue(table: PairTable, lane: LaneColumns, i: number, of: RatioColumn): number {
   if (of === "whole" || of === "perToken") {
     if (table.isStream[i] === 1) return Number.NaN;
@@ -28,7 +28,7 @@ export function laneValue(table: PairTable, lane: LaneColumns, i: number, of: Ra
 
 /** Pairs that have a value on both lanes. */
 export function pairedValues(table: PairTable, column: RatioColumn): PairedValues {
-  // A client that leaves behind the first token does not change when it came.
+  // A client that disconnects after the first token does not change the TTFT.
   const kind = column === "ttft" ? table.isTimed : table.isUsed;
   const has = (lane: LaneColumns, i: number) => laneValue(table, lane, i, column) > 0;
   const kept = indicesOf(
@@ -50,10 +50,10 @@ export function pairsOf({ baseline, shadow }: PairedValues, blocks: Blocks): Blo
   return { primary: baseline, shadow, blockOf: blocks.blockOf, blocks: blocks.count };
 }
 
-/** Pairs beyond this add time and hardly any certainty to a bootstrap. */
+/** Most pairs for a bootstrap; more cost time and add hardly any certainty. */
 const maxBootstrapPairs = 50_000;
 
-/** A seeded draw of at most so many pairs; each block keeps its share. */
+/** Draws at most `maxBootstrapPairs` pairs with a seed; each block keeps its share. */
 export function capped(pairs: BlockedPairs, seed: number): BlockedPairs {
   const size = pairs.primary.length;
   if (size <= maxBootstrapPairs) return pairs;

@@ -1,6 +1,6 @@
 import type { EvaluationConfig } from "./config.ts";
 
-/** What a mirror may use, as far as a verdict depends on it. */
+/** Limits of a mirror that affect the verdict. */
 export interface MirrorLimits {
   readonly maxRequests: number;
   readonly maxDurationMs: number;
@@ -8,7 +8,7 @@ export interface MirrorLimits {
   readonly maxRequestsPerSecond?: number;
 }
 
-/** Why an evaluation can't reach a verdict, or may not. */
+/** A reason why an evaluation can't or may not reach a verdict. */
 export interface ReachProblem {
   readonly severity: "error" | "warning";
   readonly field: "horizon" | "maxRequests" | "maxRequestsPerSecond" | "maxDuration";
@@ -16,12 +16,12 @@ export interface ReachProblem {
   readonly remedy: string;
 }
 
-/** Blocks of time that a required gate needs. */
+/** Time blocks needed by a required gate. */
 const neededBlocks = 20;
-/** Mirroring goes on this much longer than the horizon, for traffic that is slower than planned. */
+/** Factor by which mirroring should outlast the horizon, in case traffic is slower than planned. */
 const spareTime = 1.5;
 
-/** Checks horizon, least pairs and budget against each other. */
+/** Checks horizon, `minPairs` and budget against each other. */
 export function reachProblems(
   config: Pick<EvaluationConfig, "horizonMs" | "warmupMs" | "minPairs" | "blockLengthsMs">,
   limits: MirrorLimits,
@@ -38,7 +38,7 @@ function tooShort(
   const blocks = Math.max(0, Math.floor((runMs - warmupMs) / blockMs));
   if (blocks >= neededBlocks) return [];
   const field = horizonMs <= maxDurationMs ? "horizon" : "maxDuration";
-  const behind = warmupMs === 0 ? "" : ` behind the warm-up of ${span(warmupMs)}`;
+  const behind = warmupMs === 0 ? "" : ` after the warm-up of ${span(warmupMs)}`;
   return [
     {
       severity: "error",
@@ -54,7 +54,7 @@ function tooFew(
   { maxRequests, maxRequestsPerSecond, maxDurationMs }: MirrorLimits,
 ): readonly ReachProblem[] {
   if (maxRequests < minPairs) {
-    const message = `\`maxRequests\` of ${maxRequests} ends the mirroring before the ${minPairs} pairs of \`minPairs\` are there`;
+    const message = `\`maxRequests\` of ${maxRequests} ends mirroring before \`minPairs\` (${minPairs}) is reached`;
     const remedy = `make \`maxRequests\` at least ${Math.ceil(minPairs * spareTime)}, or \`minPairs\` smaller`;
     return [{ severity: "error", field: "maxRequests", message, remedy }];
   }
@@ -77,7 +77,7 @@ function endsEarly(
   return [{ severity: "warning", field: "maxDuration", message, remedy }];
 }
 
-/** As a manifest has it: `1h30m`. */
+/** A duration as in a manifest: `1h30m`. */
 function span(ms: number): string {
   const parts = [
     [Math.floor(ms / 3_600_000), "h"],

@@ -5,7 +5,7 @@ import type { EvaluationConfig } from "./config.ts";
 import type { EvaluationFacts } from "./input.ts";
 import { isGood, type LaneColumns, type PairTable } from "./table.ts";
 
-/** Long enough for a rate, short enough for the load to stay as it is. */
+/** Block length: long enough to measure a rate, short enough for a steady load. */
 const blockMs = 60_000;
 const minBlocks = 8;
 const replicates = 400;
@@ -16,9 +16,10 @@ interface LoadBlock {
 }
 
 /**
- * Replicas of the shadow for the primary's peak. One replica carries what it carried on average where its requests kept the
- * SLO as often as the primary's do, less the gate's margin: in the whole run, or in its quieter blocks of time. Nothing is
- * extrapolated, so a shadow with room to spare needs fewer than this says. 90 % interval by resampling blocks.
+ * Estimates the shadow replicas needed for the primary's peak. The capacity of a replica is its average rate in the
+ * run, or in its quieter blocks, for which its requests kept the SLO as often as the primary's, within the gate's
+ * margin. Nothing is extrapolated, so a shadow with spare capacity needs fewer replicas. The 90 % interval comes from
+ * resampling blocks.
  */
 export function replicasNeeded(
   table: PairTable,
@@ -50,7 +51,10 @@ export function replicasNeeded(
   };
 }
 
-/** Mean rate of the most blocks, from the quietest on, that keep the target together; undefined where the quietest do not. */
+/**
+ * Mean rate of the largest set of blocks, starting with the quietest, that together keep the target; undefined if even
+ * the quietest do not.
+ */
 function carried(blocks: readonly LoadBlock[], target: number) {
   const ascending = blocks.toSorted((a, b) => a.n - b.n);
   let [n, good, kept] = [0, 0, 0];
@@ -77,7 +81,7 @@ function loadBlocks({ size, atMs }: PairTable, isGoodAt: (i: number) => boolean)
     block.n++;
     if (isGoodAt(i)) block.good++;
   }
-  // The last one is not over.
+  // The last block is incomplete.
   return blocks.slice(0, -1);
 }
 

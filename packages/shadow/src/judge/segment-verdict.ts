@@ -2,10 +2,10 @@ import type { Segment } from "../report/segment.ts";
 import { segmentText } from "../report/segment-text.ts";
 import type { ReportVerdict } from "../report/shadow-report.ts";
 
-/** A flagged kind of request of this share or more keeps the verdict from PASS. */
+/** Smallest share of a flagged kind of request that prevents a PASS. */
 const minShare = 0.05;
 
-/** Keeps a verdict from PASS where the shadow is worse for a kind of request that is not rare. */
+/** Prevents a PASS if the shadow is worse for a kind of request that is not rare. */
 export function holdForSegments(
   verdict: ReportVerdict,
   segments: readonly Segment[],
@@ -21,7 +21,8 @@ export function holdForSegments(
       text: `PASS blocked: worse for ${segmentText(segment)}`,
     })),
     next: {
-      action: "look at these requests, then fix the candidate or release it for the others only",
+      action:
+        "examine these requests, then fix the shadow or release it only for the other requests",
       eta_s: null,
     },
   };

@@ -5,9 +5,9 @@ import { studentQuantile } from "../statistics/student-t.ts";
 import type { EvaluationConfig } from "./config.ts";
 import type { PairTable } from "./table.ts";
 
-/** Fewer pairs than this are not even shown. */
+/** Fewest pairs for a segment to be shown. */
 const minShown = 30;
-/** Fewer pairs than this are shown and not tested. */
+/** Fewest pairs for a segment to be tested. */
 const minTested = 200;
 const maxSegments = 40;
 /** The most frequent names of one kind; pairs with another name are in no segment of that kind. */
@@ -22,7 +22,7 @@ interface Bucket {
   readonly indices: readonly number[];
 }
 
-/** By what segments are judged. */
+/** How segments are judged. */
 export interface SegmentContext {
   readonly config: EvaluationConfig;
   /** The planned end is reached. */
@@ -30,9 +30,9 @@ export interface SegmentContext {
 }
 
 /**
- * Compares the lanes for each kind of request: by model, path, streaming, prompt length, shape and priority. At the planned end a
- * segment that is worse than the gate's margin is flagged, with e-BH over all segments and gates; before it nothing is flagged,
- * because its e-values hold for one analysis.
+ * Compares the lanes for each kind of request: by model, path, streaming, prompt length, shape and priority. At the
+ * planned end, a segment that is worse than the gate's margin is flagged by e-BH over all segments and gates. Nothing
+ * is flagged before, because the e-values are valid for one analysis only.
  */
 export function judgeSegments(
   table: PairTable,
@@ -47,7 +47,7 @@ export function judgeSegments(
   const eValues = tested.map(({ test }) => test?.eValue ?? 0);
   const flags = isFinal ? eBenjaminiHochberg(eValues, falseFlags) : [];
   const flagged = new Set(flags.map((index) => tested[index]));
-  // Intervals of what was selected cover at the share of selections: Xu, Wang and Ramdas (2024), e-BY.
+  // Intervals of selected segments need a level that depends on the selected share: Xu, Wang and Ramdas (2024), e-BY.
   const flaggedAlpha = (falseFlags * flags.length) / Math.max(1, tested.length) / 2;
   return found.map((each): Segment => {
     const isFlagged = flagged.has(each);
@@ -117,7 +117,7 @@ function marginOf(gate: SegmentGate, { gates }: EvaluationConfig): number {
   return 1 + gates[gate].margin;
 }
 
-/** Undefined where the pair does not count for the gate. */
+/** Difference of a pair; undefined if it does not count for the gate. */
 function differenceOf(table: PairTable, gate: SegmentGate, index: number): number | undefined {
   const { baseline, shadow, isJudged, isUsed, isStream } = table;
   if (gate === "errors") {
@@ -132,10 +132,10 @@ function differenceOf(table: PairTable, gate: SegmentGate, index: number): numbe
 }
 
 interface SwingTest {
-  /** Standard error of the mean that allows for load that lasts. */
+  /** Standard error of the mean, allowing for sustained load. */
   readonly error: number;
   readonly freedom: number;
-  /** For a mean over the null value. */
+  /** Evidence that the mean is above the null value. */
   readonly eValue: number;
 }
 
@@ -143,8 +143,8 @@ const blockMs = 10_000;
 const maxBlocks = 720;
 
 /**
- * One-look test on blocks of wall-clock time that allows for load that lasts. Blocks without a value count as they are: the
- * time between values is part of how long load lasts.
+ * Test for a single analysis on blocks of wall-clock time, allowing for sustained load. Blocks without values are kept,
+ * because the time between values matters for how long load lasts.
  */
 function swingTest(
   atMs: readonly number[],
@@ -166,7 +166,7 @@ function swingTest(
   const freedom = cosines(count);
   const error = cosineSd(influence) / Math.sqrt(count);
   const isFlat = !(error > 1e-12);
-  // All values are the same: as clear as can be where they are over the null value, and else nothing to test.
+  // All values are equal: certain if they are above the null value, otherwise nothing to test.
   if (isFlat) {
     if (mean <= nullValue) return undefined;
     return { error: 0, freedom, eValue: upperEValue(Number.POSITIVE_INFINITY, freedom) };
@@ -185,7 +185,7 @@ function boundsOf(
   return { estimate: shown(mean), lower: shown(mean - radius), upper: shown(mean + radius), level };
 }
 
-/** Kinds of requests that some and not all pairs are of, the largest first where there are too many. */
+/** Kinds of requests that include some but not all pairs; the largest ones if there are too many. */
 function bucketsOf(table: PairTable): readonly Bucket[] {
   const hasTokens = table.baseline.promptTokens.some((value) => Number.isFinite(value));
   const sizes = hasTokens ? table.baseline.promptTokens : table.promptBytes;
@@ -224,7 +224,7 @@ function split(
     .filter(({ indices }) => indices.length >= minShown)
     .toSorted((a, b) => b.indices.length - a.indices.length || (a.name < b.name ? -1 : 1))
     .slice(0, maxBuckets);
-  // One kind alone is what the gates speak of.
+  // With a single kind, the gates already cover it.
   if (groups.size < 2) return [];
   return by.startsWith("prompt") ? buckets.toSorted((a, b) => sizeOf(a) - sizeOf(b)) : buckets;
 }

@@ -2,10 +2,10 @@ import type { GateResult, Interval, ShadowReport } from "../report/shadow-report
 import type { EvaluationConfig } from "./config.ts";
 import type { EvaluationFacts } from "./input.ts";
 
-/** The last request of a run leaves a little before its end. */
+/** Share of the horizon that counts as reached: the last request is sent slightly before the end. */
 const nearlyAll = 0.99;
 
-/** True when an evaluation has run for its planned length. */
+/** True if an evaluation has run for its planned length. */
 export function isOver(
   elapsedMs: number,
   { horizonMs }: Pick<EvaluationConfig, "horizonMs">,
@@ -14,7 +14,7 @@ export function isOver(
   return elapsedMs >= plannedMs({ horizonMs }, stage);
 }
 
-/** Length of the run at the end of a stage: each doubles the one before. */
+/** Length of the run at the end of a stage; each stage doubles the previous one. */
 export function plannedMs(
   { horizonMs }: Pick<EvaluationConfig, "horizonMs">,
   stage: number,
@@ -23,17 +23,22 @@ export function plannedMs(
 }
 
 /**
- * Error of a wrong PASS at a stage: all of alpha at the planned end, which gives the verdict; who goes on after an
- * INCONCLUSIVE one spends a quarter more, then an eighth, and so on: half of alpha in all.
+ * Probability of a wrong PASS at a stage: alpha at the planned end, which gives the verdict. Continuing after an
+ * INCONCLUSIVE verdict adds a quarter of alpha, then an eighth, and so on: at most half of alpha in total.
  */
 export function alphaOf({ alpha }: Pick<EvaluationConfig, "alpha">, stage: number): number {
   return stage === 1 ? alpha : alpha / 2 ** stage;
 }
 
-/** The longest that the final look waits for twins that are open at the planned end, in ms: then none is paired any more. */
+/**
+ * Longest time that the final analysis waits for twins in flight at the planned end, in ms. Later twins are not paired.
+ */
 export const longestWaitMs = 660_000;
 
-/** The final look is due: the planned length, or the budget, is over, and what was sent before that has its outcome. */
+/**
+ * Whether the final analysis is due: the planned length or the budget is over, and all requests sent before have an
+ * outcome.
+ */
 export function endOf(
   elapsedMs: number,
   config: Pick<EvaluationConfig, "horizonMs">,
@@ -45,7 +50,7 @@ export function endOf(
   return { hasEnded: (isPast && waitsFor === 0) || facts.isFinished === true, waitsFor };
 }
 
-/** The stage that a look belongs to, with what looks before it have found. */
+/** The stage of an analysis, given the previous report. */
 export function stageAfter(earlier: ShadowReport | undefined): number {
   const final = earlier?.verdict.final;
   if (earlier === undefined || final === null || final === undefined) return 1;
@@ -53,8 +58,8 @@ export function stageAfter(earlier: ShadowReport | undefined): number {
 }
 
 /**
- * The report of an earlier look, where it is the answer to this one as well: a stage has one verdict, and only an INCONCLUSIVE
- * one is followed by another stage. After an early FAIL there are more looks, up to the planned end.
+ * Returns the earlier report if it is also the result of this analysis: a stage has one verdict, and only an
+ * INCONCLUSIVE one is followed by another stage. After an early FAIL, analyses continue up to the planned end.
  */
 export function standing(
   earlier: ShadowReport | undefined,
@@ -68,13 +73,13 @@ export function standing(
   return isOpen && isOver(elapsedMs, config, stageAfter(earlier)) ? undefined : earlier;
 }
 
-/** What earlier looks have found of a gate stays: a FAIL, and bounds that hold at every look. */
+/** Combines a gate with its earlier results: a FAIL stays, and so do bounds that hold at every analysis. */
 export function settled(
   gate: GateResult,
   earlier: GateResult | undefined,
   { at, isFinal }: { readonly at: string; readonly isFinal: boolean },
 ): GateResult {
-  // All of it is of the look that failed: an estimate of another does not belong to its interval.
+  // Keep the whole result of the analysis that failed: estimate and interval belong together.
   if (earlier?.status === "FAIL") return { ...earlier, reason: null };
   const fail_interval = isOfRatio(gate)
     ? both(gate.fail_interval, earlier?.fail_interval ?? null)
@@ -83,7 +88,7 @@ export function settled(
   return { ...gate, fail_interval, decided_at: isDecided ? at : null };
 }
 
-/** Bounds of rates hold at one look, together with the evidence of that look. */
+/** True for ratio gates. Bounds of rates are valid for one analysis only. */
 function isOfRatio({ kind, look }: GateResult): boolean {
   return kind === "ratio" && look === "anytime";
 }
@@ -94,7 +99,7 @@ function both(now: Interval | null, before: Interval | null): Interval | null {
     a === null || b === null ? (a ?? b) : Math[of](a, b);
   const lower = tighter("max", now.lower, before.lower);
   const upper = tighter("min", now.upper, before.upper);
-  // The lanes have changed since: no ratio is within the bounds of both looks.
+  // The lanes have changed in between: no ratio is within the bounds of both analyses.
   const isEmpty = lower !== null && upper !== null && lower > upper;
   return isEmpty ? now : { lower, upper, level: now.level };
 }

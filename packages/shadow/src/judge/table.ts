@@ -14,32 +14,35 @@ type PairNumber = (typeof pairNumbers)[number];
 type KindName = (typeof kindNames)[number];
 type PairFlag = (typeof pairFlags)[number];
 
-/** A lane's numbers of all pairs, by index; NaN where not known. */
+/** A lane's numbers for all pairs, by index; NaN if unknown. */
 export interface LaneColumns extends Readonly<Record<LaneNumber, Float64Array>> {
   readonly isOk: Uint8Array;
   readonly classes: readonly string[];
   readonly finish: readonly string[];
-  /** `ip:port`, or empty where not known. */
+  /** `ip:port`, or empty if unknown. */
   readonly endpoints: readonly string[];
 }
 
 /**
- * Pairs in the order of their dispatch, as columns: `atMs` in ms since the epoch. `isJudged`: both legs have an end of their
- * own, neither was cut short from outside. `isUsed`: both legs are ok, of one kind, and each had one attempt, so latency can
- * be compared. `isTimed`: as that, but either leg may have been cut short from outside; what it did before counts. `isLost`:
- * the twin never came.
+ * Pairs in order of dispatch, as columns. `atMs` is in ms since the epoch. `isJudged`: both legs ended on their own;
+ * neither was cut short from outside. `isUsed`: both legs are ok, of the same kind and with one attempt, so latency can
+ * be compared. `isTimed`: like `isUsed`, but a leg may have been cut short from outside; what it did before counts.
+ * `isLost`: the twin never arrived.
  */
 export interface PairTable
   extends Readonly<Record<PairNumber, Float64Array>>,
     Readonly<Record<PairFlag, Uint8Array>> {
   readonly size: number;
-  /** What kind of request each is; empty where not known. */
+  /** Kind of each request; empty if unknown. */
   readonly kinds: Readonly<Record<KindName, readonly string[]>>;
   readonly baseline: LaneColumns;
   readonly shadow: LaneColumns;
 }
 
-/** Takes pairs one by one and keeps their numbers alone: samples by the hundred thousand are not held as objects. */
+/**
+ * Collects pairs one by one and keeps only their numbers, because hundreds of thousands of sample objects would take
+ * too much memory.
+ */
 export class TableBuilder {
   readonly #numbers = columnsOf(pairNumbers);
   readonly #flags = columnsOf(pairFlags);
@@ -67,7 +70,7 @@ export class TableBuilder {
     this.#shadow.add(shadow, isOneWay, hasChars);
   }
 
-  /** A mirrored request whose twin never came: the shadow has failed it. */
+  /** Adds a mirrored request whose twin never arrived, which counts as a failure of the shadow. */
   addLost(sample: Sample, baseline: SampleLeg): void {
     const { id, t0: atMs, lag, primary } = sample;
     const isCut = baseline.class === null || isCensored(baseline.class);
@@ -86,12 +89,12 @@ export class TableBuilder {
     this.#shadow.addLost();
   }
 
-  /** How many pairs there are before `fromMs`. */
+  /** Number of pairs before `fromMs`. */
   countBefore(fromMs: number): number {
     return this.#numbers.atMs.filter((at) => at < fromMs).length;
   }
 
-  /** The pairs from `fromMs` on, by the time of their dispatch. */
+  /** Pairs from `fromMs` on, in order of dispatch. */
   build(fromMs: number): PairTable {
     const at = this.#numbers.atMs;
     const ids = this.#ids;
@@ -119,7 +122,7 @@ class LaneBuilder {
   readonly #endpoints: string[] = [];
 
   add(leg: SampleLeg, isOneWay: boolean, hasChars: boolean): void {
-    // Tokens counted in two ways do not compare; then time per character stands in.
+    // Tokens that were counted in different ways can't be compared; time per character is used instead.
     const tpot = isOneWay ? leg.tpot : hasChars ? (leg.tpoc ?? null) : null;
     push(this.#numbers, { ...leg, tpot, stall: leg.stall, length: lengthOf(leg, isOneWay) });
     this.#isOk.push(Number(leg.class === "ok"));
@@ -183,7 +186,7 @@ function isUsed(baseline: SampleLeg, shadow: SampleLeg): boolean {
   );
 }
 
-/** What both legs did until one of them was cut short can be compared. */
+/** True if the legs can be compared up to where one of them was cut short. */
 function isTimed(baseline: SampleLeg, shadow: SampleLeg): boolean {
   const isFirstTry = (baseline.attempts ?? 1) <= 1 && (shadow.attempts ?? 1) <= 1;
   const isWell = ({ class: found }: SampleLeg) =>
@@ -202,12 +205,12 @@ export function indicesOf(table: PairTable, keep: (index: number) => boolean): U
   return Uint32Array.from(kept);
 }
 
-/** How many flags are set. */
+/** Number of flags that are set. */
 export function countOf(flags: Uint8Array): number {
   return flags.reduce((sum, flag) => sum + flag, 0);
 }
 
-/** Ok, and every SLO that is set and defined for the request is kept. */
+/** True if the request succeeded and kept every SLO that is set and applies to it. */
 export function isGood(lane: LaneColumns, index: number, slo: EvaluationConfig["slo"]): boolean {
   if (lane.isOk[index] !== 1) return false;
   const keeps = (value: number | undefined, limit: number | undefined) =>

@@ -25,14 +25,14 @@ const minPairs = { 0.9: 200, 0.99: 1_000 } as const;
 export type TailLevel = keyof typeof minPairs;
 
 /**
- * The pairs of a tail. An answer that never came is infinite. One that was cut short is between nothing and infinite:
- * `best` has what is best for the shadow, `worst` what is worst, and both are one where nothing was cut short.
+ * Pairs of a tail gate. An answer that never arrived has an infinite value. One that was cut short may have any value:
+ * `best` has the values best for the shadow, `worst` the worst. They are equal if nothing was cut short.
  */
 export interface TailValues {
   readonly atMs: Float64Array;
   readonly best: Lanes;
   readonly worst: Lanes;
-  /** What was not cut short. */
+  /** Pairs that were not cut short. */
   readonly known: Lanes;
   /** Share of pairs in which a leg was cut short before its value was known. */
   readonly cutShare: number;
@@ -43,11 +43,11 @@ interface Lanes {
   readonly shadow: Float64Array;
 }
 
-/** Pairs whose value is known, or was cut short on a lane, or whose twin never came. */
+/** Collects pairs whose value is known, was cut short on a lane, or whose twin never arrived. */
 export function tailValues(table: PairTable, column: RatioColumn): TailValues {
   const at = (lane: LaneColumns, i: number) => laneValue(table, lane, i, column);
   const isKind = (i: number) => (column === "ttft") === (table.isStream[i] === 1);
-  // Behind the first token nothing is known of an answer that was cut short.
+  // After the first token, the values of an answer that was cut short are unknown.
   const canCut = column === "ttft" || column === "whole";
   const isCut = (lane: LaneColumns, i: number) => canCut && lane.isOk[i] !== 1 && isKind(i);
   const has = (lane: LaneColumns, i: number) => at(lane, i) > 0 || isCut(lane, i);
@@ -86,7 +86,7 @@ export function tailValues(table: PairTable, column: RatioColumn): TailValues {
 
 const infinity = Number.POSITIVE_INFINITY;
 
-/** Judges a tail, the paired ratio of two quantiles, at the planned end only. */
+/** Judges a tail: the paired ratio of two quantiles. Only at the planned end. */
 export function tailGate(
   id: GateId,
   level: TailLevel,
@@ -135,14 +135,14 @@ interface TailBounds {
   readonly method: string;
   readonly blocks: number | null;
   readonly blockS: number | null;
-  /** Of logs: the one that decides PASS, and the one that decides FAIL. */
+  /** Bounds of logarithms that decide PASS and FAIL. */
   readonly worst: Bounds;
   readonly best: Bounds;
-  /** The same, had what was cut short been in favour of either decision. */
+  /** The same bounds if all cut-short values had favoured the decision. */
   readonly hoped: { readonly pass: Bounds; readonly fail: Bounds };
 }
 
-/** By bootstrap where a length is found for which blocks are independent, and else by the long-run spread. */
+/** Bounds by bootstrap if there is a block length with independent blocks, otherwise by the long-run deviation. */
 function boundsOf(
   { atMs, best, worst }: TailValues,
   level: TailLevel,
@@ -184,9 +184,9 @@ function boundsOf(
   };
 }
 
-/** Clients that leave early hide as much of the tail as they are. */
+/** Explains an undecided tail gate. Clients that disconnect early hide part of the tail. */
 function whyOpen(cutShare: number, { hoped }: TailBounds, limit: number): GateReason {
-  // What is known would decide one way or the other.
+  // Whether the known values alone would decide.
   const decides = hoped.pass.upper < limit || hoped.fail.lower > limit;
   if (cutShare === 0 || !decides) return tooClose;
   const text = `${(100 * cutShare).toFixed(1)} % of the answers were cut short before they could be timed`;

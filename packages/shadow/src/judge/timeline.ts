@@ -8,7 +8,7 @@ import type { PairTable } from "./table.ts";
 
 const maxPoints = 240;
 
-/** Block by block: the ratio, and the anytime-valid bounds as a look at that time would have shown them. */
+/** For each block: the ratio, and the anytime-valid bounds that an analysis at that time would have given. */
 export function timelineOf(
   table: PairTable,
   startedAtMs: number,
@@ -38,7 +38,7 @@ export function timelineOf(
   });
 }
 
-/** What a look behind block `k` finds, by the bounds of the typical gate. */
+/** Bounds of the typical gate for an analysis after block `k`. */
 function lookAt(
   { counts, sums }: Blocks,
   k: number,

@@ -4,17 +4,17 @@ import { influencesOf, memoryOf } from "../statistics/long-run.ts";
 import { quantile, sorted } from "../statistics/quantile.ts";
 import type { EvaluationConfig } from "./config.ts";
 
-/** How traffic spreads: what decides how much of it a verdict needs. */
+/** Variation of the traffic, which decides how many pairs a verdict needs. */
 export interface TrafficProfile {
-  /** Standard deviation of a pair's log ratio of TTFT, or of E2E where nothing streams. */
+  /** Standard deviation of a pair's log ratio of TTFT, or of E2E if nothing streams. */
   readonly logRatioSd: number;
-  /** The same of TPOT. */
+  /** The same for TPOT. */
   readonly tpotRatioSd: number;
   /** Standard deviation of the log of TTFT itself, from its upper tail; for p90 and p99. */
   readonly logSd: number;
-  /** The same of TPOT. */
+  /** The same for TPOT. */
   readonly tpotLogSd: number;
-  /** Part of the variance of a pair's log ratio that is load, and not the request's own. */
+  /** Share of the variance of a pair's log ratio that is caused by load. */
   readonly loadShare: number;
   /** How long swings of the load last: their time constant, in seconds. */
   readonly tauS: number;
@@ -30,13 +30,13 @@ export interface TrafficProfile {
   readonly e2eS?: number;
 }
 
-/** Of streamed chat at a moderate load. */
+/** Typical values of streamed chat at moderate load. */
 export const usualProfile: TrafficProfile = {
   ...{ logRatioSd: 0.35, tpotRatioSd: 0.1, logSd: 0.6, tpotLogSd: 0.15, loadShare: 0.3, tauS: 10 },
   ...{ streamedShare: 1, discordance: 0.002, sloDiscordance: 0.02, missShare: 0.02 },
 };
 
-/** Fewer samples than this say nothing of a spread. */
+/** Fewest samples for measuring variation. */
 const minSamples = 200;
 const blockMs = 10_000;
 
@@ -44,13 +44,14 @@ export interface Profiled {
   readonly profile: Partial<TrafficProfile>;
   /** Measured requests of the primary. */
   readonly requests: number;
-  /** Pairs among them; without any, the spread of a ratio is taken from the primary's own. */
+  /** Pairs among them; without pairs, the variation of ratios is derived from the primary's. */
   readonly pairs: number;
 }
 
 /**
- * Profile of a running primary, from samples of mirrored or unmirrored requests. Without pairs a shadow is supposed that is
- * like the primary and independent of it: twice the primary's own variance, what prompt size explains left out.
+ * Measures the profile of a running primary from samples of mirrored or unmirrored requests. Without pairs, assumes a
+ * shadow like the primary and independent of it: twice the primary's variance, without the part that prompt size
+ * explains.
  */
 export function profileOf(
   samples: readonly Sample[],
@@ -100,7 +101,9 @@ function latencyOf(leg: SampleLeg): number {
   return (leg.stream === true ? leg.ttft : leg.e2e) ?? 0;
 }
 
-/** Errors of either lane, where there are some; equal lanes with rate p have 2 p (1 - p). */
+/**
+ * Share of pairs with an error in exactly one leg, if there are errors. Equal lanes with error rate p have 2 p (1 - p).
+ */
 function discordanceOf(samples: readonly Sample[]): { readonly discordance?: number } {
   const known = samples.filter(({ primary }) => primary.class !== null);
   const bad = known.filter(({ primary }) => primary.class !== "ok").length;
@@ -115,7 +118,7 @@ function missesSlo(leg: SampleLeg, slo: EvaluationConfig["slo"]): boolean {
   return over(leg.ttft, slo.ttft) || over(leg.tpot, slo.tpot) || over(leg.e2e, slo.e2e);
 }
 
-/** What is left of log latencies when a straight line over log prompt size is taken out. */
+/** Residuals of log latencies after a linear fit over log prompt size. */
 function residuals(samples: readonly Sample[], values: readonly number[]): readonly number[] {
   const sizes = samples.map(({ primary }) => Math.log(Math.max(1, primary.promptBytes ?? 1)));
   const [x, y] = [mean(sizes), mean(values)];
@@ -128,7 +131,7 @@ function residuals(samples: readonly Sample[], values: readonly number[]): reado
   return values.map((value, i) => value - y - slope * ((sizes[i] ?? 0) - x));
 }
 
-/** Standard deviation of the normal that has the values' p90 and p99; tails are often heavier than the middle. */
+/** Standard deviation of the normal distribution with the same p90 and p99; tails are often heavier than the middle. */
 function tailSd(values: readonly number[]): number {
   const of = sorted(values);
   const [p50, p90, p99] = [0.5, 0.9, 0.99].map((level) => quantile(of, level));

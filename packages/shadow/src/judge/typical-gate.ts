@@ -27,13 +27,13 @@ import type { PairedValues } from "./ratio-gate.ts";
 
 const minPairs = 200;
 
-/** What is left of the error of a wrong FAIL for the planned end; looks before it share the rest. */
+/** Share of the error of a wrong FAIL kept for the planned end; interim analyses use the rest. */
 const endShare = 1 / 5;
 
 /**
- * Judges the typical ratio (geometric mean). FAIL at any look by a confidence sequence, and at the planned end by one
- * interval as well, each with its part of the error. PASS at the planned end alone, by that interval: a look that is
- * taken once need not pay for all the others.
+ * Judges the typical ratio (geometric mean). FAIL at any analysis by a confidence sequence, and at the planned end also
+ * by a fixed interval, each with its share of the error. PASS only at the planned end, by that interval, which is
+ * narrower because it is used once.
  */
 export function typicalGate(id: GateId, values: PairedValues, context: GateContext): GateResult {
   const { config, isFinal, alpha, failAlpha } = context;
@@ -88,7 +88,7 @@ export function typicalGate(id: GateId, values: PairedValues, context: GateConte
   };
 }
 
-/** The bounds that decide FAIL: the sequence's, and at the planned end the tighter of both at each side. */
+/** Bounds that decide FAIL: those of the sequence; at the planned end the tighter of both on each side. */
 export function failBounds(
   blocks: Blocks,
   influences: Influences,

@@ -3,17 +3,19 @@ import type { Bounds } from "../statistics/confidence-sequence.ts";
 
 export interface CheckInput
   extends Pick<ValidityCheck, "id" | "text" | "value" | "limits" | "effect"> {
-  /** Of the value. Absent: the value is no estimate, or there is too little for one. */
+  /** Bounds of the value; absent if it is not an estimate or there is too little data. */
   readonly bounds?: Bounds | undefined;
-  /** False: what is outside of the limits is at risk, and not broken. True when absent. */
+  /** If false, a value outside of the limits is reported as at risk, not as broken. True when absent. */
   readonly isFinal?: boolean;
-  /** Why it can't be told. */
+  /** Why the value is unknown. */
   readonly note?: string | null;
-  /** What to do when it is outside of its limits. */
+  /** What to do if the value is outside of its limits. */
   readonly help?: string;
 }
 
-/** A check is outside of its limits when its bounds are: a point outside may be chance. */
+/**
+ * Creates a check. It is outside of its limits only if its bounds are, because a single estimate outside may be chance.
+ */
 export function checkOf(input: CheckInput): ValidityCheck {
   const { id, text, value, limits, effect, bounds, isFinal = true, note = null, help } = input;
   const isKnown = value !== null && Number.isFinite(value);

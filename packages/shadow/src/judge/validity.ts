@@ -15,10 +15,10 @@ import { countOf, type PairTable } from "./table.ts";
 import { checkOf } from "./validity-check.ts";
 import type { ValidityInput } from "./validity-input.ts";
 
-/** Too few to say anything about a share. */
+/** Fewest requests for an estimate of a share. */
 const minCount = 20;
 
-/** Checks of the experiment itself: a broken one has no verdict. */
+/** Checks the experiment itself: a broken experiment has no verdict. */
 export function checkValidity(input: ValidityInput): readonly ValidityCheck[] {
   const { table, facts, config } = input;
   return [
@@ -48,7 +48,7 @@ function loadRatio({ loadRatio }: EvaluationFacts, config: EvaluationConfig): Va
   });
 }
 
-/** A shadow that finds more in its cache than the primary is what some candidates are for. */
+/** Checks the cached shares. There is no upper limit: a better cache may be what the shadow is evaluated for. */
 function cachedShare({ table, config, isFinal }: ValidityInput): ValidityCheck {
   const { baseline, shadow, isUsed, size, atMs } = table;
   const [times, differences]: [number[], number[]] = [[], []];
@@ -70,7 +70,7 @@ function cachedShare({ table, config, isFinal }: ValidityInput): ValidityCheck {
     limits: [-0.1, null],
     effect: "inconclusive",
     isFinal,
-    help: "the shadow's cache sees only a part of each conversation: sample by session, or compare the pairs with equal cached share",
+    help: "the shadow's cache gets only a part of each conversation: sample by session, or compare the pairs with equal cached share",
   });
 }
 
@@ -86,7 +86,7 @@ function provenanceMix({ isUsed, isUsage }: PairTable): ValidityCheck {
   });
 }
 
-/** Holds at every look, so it needs no planned end: clients must not wait for one. */
+/** Valid at every analysis, so it need not wait for the planned end: clients may be affected. */
 function protection({ part, config, facts }: ValidityInput): ValidityCheck {
   const { estimate, lower, upper, note } = primaryProtection(part.primaries, {
     fromMs: part.judgedFromMs,
@@ -102,7 +102,9 @@ function protection({ part, config, facts }: ValidityInput): ValidityCheck {
     limits: [null, 1.02],
     effect: "invalid",
     note:
-      isAll && note !== null ? "every request is mirrored: there is none to compare with" : note,
+      isAll && note !== null
+        ? "every request is mirrored, so there is no request to compare with"
+        : note,
   });
 }
 
@@ -110,7 +112,7 @@ function cancelRate({ size, baseline }: PairTable): ValidityCheck {
   const cancelled = baseline.classes.filter((each) => each === "client_cancelled").length;
   return checkOf({
     id: "cancel_rate",
-    text: "pairs whose client went away",
+    text: "pairs whose client disconnected",
     value: size < minCount ? null : cancelled / size,
     limits: null,
     effect: "warning",

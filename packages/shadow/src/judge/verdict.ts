@@ -14,35 +14,35 @@ export interface VerdictInput {
   readonly gates: readonly GateResult[];
   readonly validity: readonly ValidityCheck[];
   readonly isFinal: boolean;
-  /** The planned length, or the budget, is over; there may still be too few pairs. */
+  /** The planned length or the budget is over; there may still be too few pairs. */
   readonly hasEnded: boolean;
-  /** Answers that the final look waits for, past the planned end. */
+  /** Number of answers the final analysis still waits for after the planned end. */
   readonly waitsFor?: number;
   readonly stage: number;
   readonly config: Pick<EvaluationConfig, "requiresAll"> & NextStepInput["config"];
   readonly load: LoadMemory | null;
-  /** Time of the look, as the report has it. */
+  /** Time of the analysis, as in the report. */
   readonly at: string;
-  /** Of the look before. */
+  /** Verdict of the previous analysis. */
   readonly earlier: ReportVerdict | undefined;
   readonly pairs: number;
-  /** Until the horizon, in seconds; 0 or less behind it. */
+  /** Time until the horizon, in seconds; 0 or less after it. */
   readonly leftS: number;
-  /** The budget has ended the mirroring: no more pairs come. */
+  /** The budget is spent, so no more pairs follow. */
   readonly isBudgetSpent: boolean;
-  /** The samples are a finished run: no more come. */
+  /** The samples are a finished run; no more will follow. */
   readonly isFinished?: boolean;
   /** Requests that were measured, mirrored or not. */
   readonly requests: number;
-  /** Of the run so far, in seconds. */
+  /** Length of the run so far, in seconds. */
   readonly elapsedS?: number;
 }
 
 type Reason = ReportVerdict["reasons"][number];
 
 /**
- * Puts the gates together. INVALID beats all. FAIL: any required gate fails. PASS: all required gates pass, at the planned
- * end (an intersection-union test, so each may spend the whole alpha). Else INCONCLUSIVE.
+ * Combines the gates into a verdict. INVALID takes precedence. FAIL: a required gate fails. PASS: all required gates
+ * pass at the planned end (an intersection-union test, so each may use the whole alpha). Otherwise INCONCLUSIVE.
  */
 export function verdictOf(input: VerdictInput): ReportVerdict {
   const found = statusOf(input);
@@ -56,7 +56,10 @@ export function verdictOf(input: VerdictInput): ReportVerdict {
   };
 }
 
-/** A FAIL is final when it is found, all else at the planned end. The time is the first look's that found it. */
+/**
+ * A FAIL is final immediately, other verdicts at the planned end. The time is that of the first analysis with this
+ * verdict.
+ */
 function finalOf(
   status: VerdictStatus,
   { isFinal, hasEnded, isBudgetSpent, stage, at, earlier }: VerdictInput,
@@ -75,17 +78,17 @@ function statusOf(input: VerdictInput): Pick<ReportVerdict, "status" | "reasons"
   const broken = validity.filter(({ ok, effect }) => ok === false && effect === "invalid");
   const required = gates.filter((gate) => gate.required);
   const failed = required.filter(({ status }) => status === "FAIL");
-  // A FAIL that was final stays one: what breaks later is shown beside it.
+  // A final FAIL stays; checks that break later are shown with it.
   if (broken.length > 0 && !hasFailed(earlier)) {
     const action = broken.some(({ id }) => id === "primary_protection")
-      ? "mirroring slows the primary: give the gateway more room, or mirror less"
+      ? "mirroring slows the primary: give the gateway more resources, or mirror less"
       : "fix the failed checks, then start a new evaluation";
     return { status: "INVALID", reasons: broken.map(checkReason), next: { action, eta_s: null } };
   }
   if (failed.length > 0) {
     const found = failed.map((gate) => gateReason("gate_failed", gate));
     const reasons = [...found, ...broken.map(checkReason)];
-    const next = { action: "do not release this candidate", eta_s: null };
+    const next = { action: "do not release this shadow", eta_s: null };
     return { status: "FAIL", reasons, next };
   }
   if (hasFailed(earlier)) return earlier;
@@ -94,7 +97,7 @@ function statusOf(input: VerdictInput): Pick<ReportVerdict, "status" | "reasons"
   const held = validity.filter(({ ok, effect }) => ok === false && effect === "inconclusive");
   const hasPassed = required.some(({ status }) => status === "PASS");
   if (isFinal && hasPassed && open.length + missing.length + held.length === 0) {
-    const next = { action: "the candidate can be released", eta_s: null };
+    const next = { action: "the shadow can be released", eta_s: null };
     return { status: "PASS", reasons: [passed(required), ...fewSwings(load)], next };
   }
   const reasons: Reason[] = [
@@ -110,7 +113,7 @@ function statusOf(input: VerdictInput): Pick<ReportVerdict, "status" | "reasons"
   return { status: "INCONCLUSIVE", reasons, next };
 }
 
-const waiting = { action: "wait for the answers that are open at the planned end", eta_s: null };
+const waiting = { action: "wait for the answers still in flight at the planned end", eta_s: null };
 
 function isLeftOut({ status }: GateResult): boolean {
   return status === "NOT_JUDGED";
@@ -141,7 +144,7 @@ function leftOutReason(gate: GateResult): Reason {
 
 function fewSwings(load: LoadMemory | null): readonly Reason[] {
   if (load === null || load.swings === null || load.swings >= load.swings_needed) return [];
-  const text = `load swings last about ${Math.round(load.tau_s)} s, so the run has seen only ${Math.round(load.swings)} of them (${load.swings_needed} are needed for the promised errors)`;
+  const text = `load swings last about ${Math.round(load.tau_s)} s, so the run covers only ${Math.round(load.swings)} of them (${load.swings_needed} are needed for the promised errors)`;
   return [{ code: "few_swings", gate: null, text }];
 }
 
@@ -160,7 +163,7 @@ function notJudged(gates: readonly GateResult[]): ReportVerdict["not_judged"] {
 }
 
 function checkReason({ id, text, value, limits, note }: ValidityCheck): Reason {
-  // A trend says more in its own words than as a ratio that should be 1.
+  // A trend is clearer in words than as a ratio that should be 1.
   if (id === "drift" && note != null) return { code: "check_drift", gate: null, text: note };
   const [low, high] = limits ?? [null, null];
   const range =
@@ -192,7 +195,7 @@ function notEnded(input: VerdictInput): Reason {
     const text = `the planned end is ${Math.ceil(leftS / 60)} min away`;
     return { code: "not_ended", gate: null, text };
   }
-  return { code: "too_few_pairs", gate: null, text: `${pairs} pairs of ${minPairs} are there` };
+  return { code: "too_few_pairs", gate: null, text: `${pairs} of ${minPairs} pairs collected` };
 }
 
 function gateReason(code: string, gate: GateResult): Reason {

@@ -1,21 +1,21 @@
 import { type AnswerForm, type AnswerMeasures, createFormReader } from "@umbra/openai/answers";
 import type { Lane } from "./leg.ts";
 
-/** Begins to read one answer's body: in this thread, or in another. */
+/** Starts reading one answer's body, in this thread or in another. */
 export type ReadAnswer = (form: AnswerForm, lane: Lane) => AnswerReading;
 
-/** One answer's body that is being read. */
+/** Reads one answer's body. */
 export interface AnswerReading {
   /**
-   * Takes the next piece, as it arrives: the caller keeps the chunk. Returns false where it is not taken, now and from
-   * then on: the answer is too much, or its reader is behind.
+   * Reads the next chunk as it arrives. The caller keeps the chunk. Returns false if this and all further chunks are
+   * not read, because the answer is too large or the reader can't keep up.
    */
   push(chunk: Uint8Array, atMs: number): boolean;
-  /** Called once. Calls back once, at once or later, with what was read. */
+  /** Ends the reading; call once. Calls back once with the measures, immediately or later. */
   end(onMeasures: (measures: AnswerMeasures) => void): void;
 }
 
-/** Reads answers in the thread that asks for it. */
+/** Reads answers in the calling thread. */
 export const readAnswerHere: ReadAnswer = (form) => {
   const reader = createFormReader(form);
   return {

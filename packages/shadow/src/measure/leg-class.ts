@@ -1,46 +1,46 @@
 import type { AnswerMeasures } from "@umbra/openai/answers";
 import type { Lane, LegClass } from "./leg.ts";
 
-/** All that tells how a leg ended. */
+/** Facts about how a leg ended. */
 export interface LegEnd {
   readonly lane: Lane;
-  /** 0 when no response headers came. */
+  /** HTTP status; 0 if no response headers arrived. */
   readonly status: number;
-  /** Envoy made the answer itself: no model server did. */
+  /** Envoy generated the answer, not a model server. */
   readonly isLocalReply: boolean;
   readonly isStream: boolean;
-  /** The answer's end was seen. */
+  /** Whether the end of the answer was seen. */
   readonly isEnded: boolean;
-  /** The leg took as long as it may. */
+  /** Whether the leg reached its time limit. */
   readonly isOverdue: boolean;
-  /** Who cut it short, when it was one of us. */
+  /** Which of Umbra's limits cut it short, if any. */
   readonly cutBy: "propagated_cancel" | "cap_cancelled" | undefined;
-  /** Undefined when the body could not be read. */
+  /** Measures of the body; undefined if it could not be read. */
   readonly measures: AnswerMeasures | undefined;
 }
 
-/** Exactly one class for each leg. */
+/** Classifies a leg; each leg has exactly one class. */
 export function legClassOf(end: LegEnd): LegClass {
   const { status, isEnded, isStream, measures } = end;
-  // Clients leave at an error inside a stream: who ends the leg then says nothing of why.
+  // Clients often disconnect at an error inside a stream, so the way such a leg ended does not show why.
   const hasFailed = status >= 200 && status < 400 && measures?.hasError === true;
   if (hasFailed) return "stream_error";
   if (!isEnded && end.cutBy !== undefined) return end.cutBy;
   if (status === 0) return isEnded ? "connect" : cutShort(end, "connect");
   const byStatus = statusClass(status, end.isLocalReply);
   if (byStatus !== undefined) return byStatus;
-  // Not read to its end by us: how it ends is not known.
+  // Umbra stopped reading, so its end is unknown.
   if (measures?.isGivenUp === true) return "cap_cancelled";
   if (!isEnded) return cutShort(end, "truncated");
   if (measures === undefined) return "ok";
   const { isMalformed, isWhole, finishReason, tokenEvents } = measures;
   if (isMalformed) return "malformed";
   if (isStream && !isWhole && finishReason === undefined) return "truncated";
-  // An embedding has neither tokens nor a reason to finish; what says it is finished and has none is empty.
+  // An embedding has neither tokens nor a finish reason. An answer with a finish reason but without tokens is empty.
   return tokenEvents === 0 && (isStream || finishReason !== undefined) ? "empty" : "ok";
 }
 
-/** A primary that ends early was left by its client; nobody waits for a shadow but us. */
+/** Class of a leg that ended early: a primary was left by its client; a shadow has no client, so it failed. */
 function cutShort({ lane, isOverdue }: LegEnd, otherwise: LegClass): LegClass {
   if (lane === "primary") return "client_cancelled";
   return isOverdue ? "timeout" : otherwise;
@@ -53,7 +53,7 @@ function statusClass(status: number, isLocalReply: boolean): LegClass | undefine
   if (status === 429) return "rate_limited";
   if (status === 408 || status === 504) return "timeout";
   if (status < 500) return "bad_request";
-  // Envoy's own 503 says that nobody answered, a model server's that it is full.
+  // A 503 from Envoy means that no endpoint answered; one from a model server means that it is saturated.
   if (status === 503) return isLocalReply ? "connect" : "overloaded";
   return "server_error";
 }

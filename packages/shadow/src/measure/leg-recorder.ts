@@ -5,31 +5,31 @@ import type { Lane, Leg } from "./leg.ts";
 import { legClassOf } from "./leg-class.ts";
 import type { RequestKind } from "./request-kind.ts";
 
-/** What is known of a leg when its request headers are seen. */
+/** What is known about a leg when its request headers arrive. */
 export interface LegStart {
   readonly requestId: string;
   readonly lane: Lane;
   readonly pool: string;
   readonly model?: string | undefined;
-  /** The request asked for a stream. */
+  /** Whether the request asks for a stream. */
   readonly stream?: boolean;
   readonly promptBytes?: number;
-  /** When it was let go to an endpoint, on the recorder's clock: the start of every latency. */
+  /** When it was sent to an endpoint, on the recorder's clock. All latencies start here. */
   readonly dispatchedAt?: number;
   readonly endpoint?: string;
-  /** Primary: the mirrors that it has a twin in. Shadow: the one mirror it came through. */
+  /** For a primary: mirrors that have a twin of it. For a shadow: the mirror it belongs to. */
   readonly mirrors?: readonly string[];
-  /** Primary: mirrors that it was eligible for and has no twin in. */
+  /** For a primary: mirrors it was eligible for that have no twin of it. */
   readonly unmirrored?: readonly UnmirroredFor[];
-  /** Keyed hash of its session. */
+  /** Keyed hash of the session. */
   readonly session?: string | undefined;
-  /** Primary: what kind of request it is. */
+  /** For a primary: the kind of request. */
   readonly kind?: RequestKind;
-  /** Shadow: how long it may take, in ms. */
+  /** For a shadow: its time limit, in ms. */
   readonly timeoutMs?: number | undefined;
 }
 
-/** A mirror that a request did not go to; `drop` where it was drawn for it. */
+/** A mirror a request was not sent to. `drop` says why, if the request was drawn for it. */
 export interface UnmirroredFor {
   readonly mirror: string;
   readonly drop: DropReason | undefined;
@@ -41,31 +41,34 @@ export interface ResponseStart {
   readonly contentEncoding?: string;
   readonly servedBy?: string;
   readonly attempts?: number;
-  /** The gateway made the answer itself. */
+  /** Whether the gateway generated the answer. */
   readonly isLocalReply?: boolean;
 }
 
-/** Takes what passes of one leg, in order. */
+/** Records the messages of one leg, in order. */
 export interface LegRecorder {
   responseHeaders(start: ResponseStart): void;
-  /** Returns false where the rest is not read: the answer is too much, or its reader is behind. */
+  /** Returns false if the rest is not read, because the answer is too large or the reader can't keep up. */
   responseBody(chunk: Uint8Array, isEnd: boolean): boolean;
-  /** One of us is cutting the leg short. */
+  /** Umbra is cutting the leg short. */
   cut(by: CutBy): void;
-  /** Only the first call counts. `onDone`: the leg was handed over, which is later where another thread reads. */
+  /**
+   * Ends the leg; only the first call has an effect. `onDone` is called once the leg has been passed on, which is later
+   * if another thread reads.
+   */
   end(outcome: "complete" | "cancelled" | "failed", onDone?: () => void): void;
 }
 
 type CutBy = "propagated_cancel" | "cap_cancelled";
 
 export interface LegRecorderOptions {
-  /** Monotonic, in ms. */
+  /** Monotonic clock, in ms. */
   readonly now: () => number;
   readonly readAnswer: ReadAnswer;
   readonly onEnd: (leg: Leg) => void;
 }
 
-/** Measures one leg and hands it over at its end. */
+/** Creates a recorder that measures one leg and passes it on at its end. */
 export function createLegRecorder(start: LegStart, options: LegRecorderOptions): LegRecorder {
   return new OneLeg(start, options);
 }
@@ -183,7 +186,7 @@ function measured(answer: AnswerMeasures, { isStream, t0, bodyEndedAt }: Timing)
   };
 }
 
-/** Time between tokens behind the first; undefined of fewer than two. */
+/** Mean time between tokens after the first; undefined for fewer than two tokens. */
 export function perToken(
   generationMs: number | undefined,
   tokens: number | undefined,
@@ -192,7 +195,7 @@ export function perToken(
   return generationMs / (tokens - 1);
 }
 
-/** A missing key where there is no value. */
+/** An object without the key if there is no value. */
 function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
   return value === undefined ? {} : ({ [key]: value } as { [P in K]?: V });
 }

@@ -1,6 +1,6 @@
 import type { RequestKind } from "./request-kind.ts";
 
-/** The real thing, or its mirrored copy. */
+/** The lane that answers clients, or the lane of the twins. */
 export type Lane = "primary" | "shadow";
 
 /** One side of a pair: what one lane did with one request. Numbers and names, never text. Times in ms. */
@@ -8,24 +8,24 @@ export interface Leg {
   readonly requestId: string;
   readonly lane: Lane;
   readonly pool: string;
-  /** `ip:port` that served, as far as known. */
+  /** `ip:port` of the endpoint that served it, if known. */
   readonly endpoint?: string;
   readonly model?: string;
   readonly stream: boolean;
-  /** The completion's `id`: whose answer a client has. */
+  /** The completion's `id`, which identifies the answer. */
   readonly responseId?: string;
-  /** 0 when no response headers came. */
+  /** HTTP status; 0 if no response headers arrived. */
   readonly status: number;
   readonly class: LegClass;
   /** Dispatch, on the recorder's clock. */
   readonly t0: number;
   /** Dispatch to first token event; streaming only. */
   readonly ttftMs?: number;
-  /** Dispatch to the first token event that a reader sees, reasoning left out; streaming only. */
+  /** Dispatch to the first visible token event, without reasoning; streaming only. */
   readonly ttfoMs?: number;
   /** Between tokens after the first: (e2e - ttft) / (tokens - 1); streaming only. */
   readonly tpotMs?: number;
-  /** Per code point of visible text behind the first event; streaming only. */
+  /** Time per code point of visible text after the first event; streaming only. */
   readonly tpocMs?: number;
   /** Dispatch to last token event; without streaming, to the end of the body. */
   readonly e2eMs?: number;
@@ -34,10 +34,10 @@ export interface Leg {
   readonly outTokens?: number;
   /** `usage`: the server counted. `chunks`: token events were counted. */
   readonly outTokensFrom?: "usage" | "chunks";
-  /** Token events, whatever the server counted. */
+  /** Number of token events, independent of the server's count. */
   readonly tokenEvents?: number;
   readonly promptTokens?: number;
-  /** Of the prompt, found in the prefix cache. */
+  /** Prompt tokens found in the prefix cache. */
   readonly cachedTokens?: number;
   /** Size of the request's body. */
   readonly promptBytes?: number;
@@ -46,15 +46,15 @@ export interface Leg {
   readonly finishReason?: string;
   /** Longest gap between two chunks with a token event; streaming only. */
   readonly maxIclMs?: number;
-  /** Keyed hash of the session it belongs to. */
+  /** Keyed hash of its session. */
   readonly session?: string;
-  /** Primary: what kind of request it is. */
+  /** For a primary: the kind of request. */
   readonly kind?: RequestKind;
-  /** Upstream attempts; more than one hides an error. */
+  /** Upstream attempts. With more than one, an error was hidden by a retry. */
   readonly attempts?: number;
 }
 
-/** A closed list; exactly one for each leg. */
+/** Classes of legs, a closed list. Each leg has exactly one. */
 export const legClasses = [
   "ok",
   "bad_request",
@@ -76,7 +76,7 @@ export const legClasses = [
 
 export type LegClass = (typeof legClasses)[number];
 
-/** Cut short by somebody else's doing: no error, and no measure of the end. */
+/** True if the leg was cut short from outside: not an error, but its end was not measured. */
 export function isCensored(legClass: LegClass | null): boolean {
   return (
     legClass === "client_cancelled" ||
@@ -85,7 +85,7 @@ export function isCensored(legClass: LegClass | null): boolean {
   );
 }
 
-/** A request and its twin, both finished. One request has a pair for each shadow pool that it was mirrored to. */
+/** A request and its twin, both finished. A request has one pair for each shadow pool it was mirrored to. */
 export interface Pair {
   readonly requestId: string;
   readonly primary: Leg;

@@ -1,11 +1,11 @@
 export const requestShapes = ["text", "json", "tools"] as const;
 
-/** What requests are told apart by: names of bounded lists, never text of the request. */
+/** The kind of a request: names from bounded lists, never text of the request. */
 export interface RequestKind {
-  /** As the client named it, where it is a model that is served; else `other`. */
+  /** Model name from the client if that model is served, otherwise `other`. */
   readonly model: string | null;
   readonly path: string | null;
-  /** `tools`: tools are offered. `json`: an answer in JSON is asked for. */
+  /** `tools`: the request offers tools. `json`: it asks for an answer in JSON. */
   readonly shape: (typeof requestShapes)[number] | null;
   readonly priority: string | null;
 }

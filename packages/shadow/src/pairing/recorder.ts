@@ -7,58 +7,64 @@ import {
   type UnmirroredFor,
 } from "../measure/leg-recorder.ts";
 
-/** `T`: what the recorder's user knows a request by. */
+/** `T` is the caller's own representation of a request. */
 export interface RecorderOptions<T> {
-  /** Monotonic, in ms. */
+  /** Monotonic clock, in ms. */
   readonly now: () => number;
-  /** Legs under way at once; one more is not recorded. 8,192 when absent. */
+  /** Most legs in flight at once; further ones are not recorded. 8,192 when absent. */
   readonly maxOpen?: number;
-  /** Latest pairs that are kept to be shown; 2,000 when absent. */
+  /** Number of recent pairs kept for display; 2,000 when absent. */
   readonly maxPairs?: number;
-  /** How long a request may wait for a twin that is under way, in ms; 660,000 when absent. */
+  /** Longest wait for a twin in flight, in ms; 660,000 when absent. */
   readonly pairTimeoutMs?: number;
-  /** Who reads answers; this thread when absent. Where it is another, legs end some ms behind their answers. */
+  /** Reads answers; this thread when absent. If it is another thread, legs end some ms after their answers. */
   readonly readAnswer?: ReadAnswer;
-  /** Whether the shadow has had the copy; asked of twins that were never measured. None has when absent. */
+  /**
+   * Returns whether the shadow's picker has received the twin; called for twins that were never measured. When absent,
+   * none has.
+   */
   readonly hasCome?: (request: T, mirror: string) => boolean;
-  /** Each is called in turn, in this order; none when absent. */
+  /** Observers, called in this order; none when absent. */
   readonly observers?: readonly RecorderObserver<T>[];
 }
 
-/** `unsent`: the gateway never sent the copy. `unanswered`: the shadow had it, and did not end. */
+/** Why a twin is lost. `unsent`: the gateway never sent it. `unanswered`: the shadow received it but did not finish. */
 export type LostTwin = "unsent" | "unanswered";
 
-/** Whoever wants to know what becomes of recorded requests. Mirrors are named as the twin came through them. */
+/** Receives the outcome of recorded requests. */
 export interface RecorderObserver<T = unknown> {
-  /** A leg has ended, paired or not. `mirror`: of a shadow's leg. */
+  /** A leg has ended, paired or not. `mirror` is given for a shadow's leg. */
   legEnded?(leg: Leg, mirror: string | undefined, request: T): void;
   /** Both legs have ended. */
   paired?(pair: Pair, mirror: string, request: T): void;
-  /** The twin never came, or never ended. */
+  /** The twin never arrived or never ended. */
   lost?(primary: Leg, mirror: string, twin: LostTwin): void;
-  /** A primary has ended that has no twin in `of.mirror`. */
+  /** A primary without a twin in `of.mirror` has ended. */
   unmirrored?(primary: Leg, of: UnmirroredFor): void;
 }
 
-/** Pairs primary requests with their twins, whichever is done first, and measures both. */
+/** Pairs primary requests with their twins, whichever ends first, and measures both. */
 export interface Recorder<T = void> {
-  /** Begins the pairing of one request. The recorder does not keep it: whoever keeps the request does. */
+  /** Starts the pairing of one request. The caller must keep it; the recorder does not. */
   open(request: T): Pairing;
-  /** The latest, oldest first. */
+  /** Recent pairs, oldest first. */
   pairs(): readonly Pair[];
-  /** Pairs so far. */
+  /** Number of pairs so far. */
   readonly pairCount: number;
 }
 
 /** The legs of one request. */
 export interface Pairing {
-  /** A leg begins. Returns undefined when it is not recorded: too many are open, its id is none, or it has begun before. */
+  /**
+   * Starts a leg. Returns undefined if it is not recorded, because too many legs are open or the leg has already
+   * started.
+   */
   begin(start: LegStart): LegRecorder | undefined;
-  /** The primary's leg has begun, and a leg of the request has not ended. */
+  /** True while the primary's leg has started and a leg of the request has not ended. */
   readonly isWaiting: boolean;
-  /** Gives up on twins that are overdue. To be called now and then. */
+  /** Gives up on overdue twins. Call at intervals. */
   expire(): void;
-  /** No leg begins or ends any more: gives up on the twins that have not ended. */
+  /** Gives up on all twins that have not ended; no leg starts or ends afterwards. */
   giveUp(): void;
 }
 
@@ -126,7 +132,7 @@ class RequestPairing<T> implements Pairing {
   readonly #recorder: PairRecorder<T>;
   readonly #openedMs: number;
   #primary: Leg | "open" | undefined = undefined;
-  /** Those that are not paired, by mirror. */
+  /** Twins that are not paired yet, by mirror. */
   readonly #twins = new Map<string, Leg | "open" | "expected">();
 
   constructor(request: T, recorder: PairRecorder<T>) {
@@ -188,7 +194,7 @@ class RequestPairing<T> implements Pairing {
   }
 
   #twinEnded(leg: Leg, mirror: string): void {
-    // Given up meanwhile.
+    // The twin was given up in the meantime.
     if (!this.#twins.has(mirror)) return;
     if (typeof this.#primary === "object") this.#pair(this.#primary, leg, mirror);
     else this.#twins.set(mirror, leg);

@@ -1,7 +1,7 @@
 import type { ShadowReport, ValidityCheck } from "../report/shadow-report.ts";
 import { number } from "./format.ts";
 
-/** `0.8 to 1.25`, `at least 0.95`; empty of a trend, which any value but one would be. */
+/** Formats the limits: `0.8 to 1.25`, `at least 0.95`; empty for a trend. */
 export function checkLimits({ limits }: ValidityCheck): string {
   const [low, high] = limits ?? [null, null];
   if (low !== null && low === high) return "";
@@ -10,13 +10,13 @@ export function checkLimits({ limits }: ValidityCheck): string {
   return high === null ? "" : `at most ${high}`;
 }
 
-/** What a check found against what it should be. */
+/** Formats the value of a check and its limits. */
 export function checkValue(check: ValidityCheck): string {
   const limits = checkLimits(check);
   return limits === "" ? number(check.value) : `${number(check.value)} (${limits})`;
 }
 
-/** What a check says, with its sign. A check without limits says nothing of itself. */
+/** Result of a check in words, with its sign. A check without limits is for information only. */
 export function checkWord({ ok, effect, value, limits, at_risk }: ValidityCheck): string {
   if (at_risk === true) return "… at risk";
   if (ok === null) return limits === null && value !== null ? "· for information" : "– not checked";
@@ -24,16 +24,16 @@ export function checkWord({ ok, effect, value, limits, at_risk }: ValidityCheck)
   return { invalid: "✗ broken", inconclusive: "… blocks PASS", warning: "! warning" }[effect];
 }
 
-/** Protections by what they protect from, for the sentence that names those which were not evaluated. */
+/** What each check protects from, for the sentence about checks that were not made. */
 const protections: Readonly<Record<string, string>> = {
   pairing_rate: "lost shadow responses",
   load_ratio: "load balance between the pools",
   primary_protection: "harm to the primary",
 };
-/** What a samples file alone can never say. */
+/** Checks that a samples file alone does not allow. */
 const onlyLive = ["load_ratio", "primary_protection"];
 
-/** Names what a verdict rests on without anybody having looked; undefined where everything was checked. */
+/** Names the checks that a verdict lacks; undefined if all were made. */
 export function notChecked({ validity }: ShadowReport): string | undefined {
   const unknown = validity.filter(({ id, ok }) => ok === null && protections[id] !== undefined);
   if (unknown.length === 0) return undefined;

@@ -6,7 +6,7 @@ import { headlineOf } from "./headline.ts";
 
 /** Two reports side by side. */
 export interface Comparison {
-  /** Why the numbers do not compare; null where they do. */
+  /** Why the numbers can't be compared; null if they can. */
   readonly warning: string | null;
   /** Name, earlier, now. */
   readonly facts: readonly (readonly [name: string, earlier: string, now: string])[];
@@ -18,12 +18,12 @@ export interface ComparedGate {
   /** `+2.4 % (+1.0 % to +3.9 %) ✓ PASS` */
   readonly earlier: string;
   readonly now: string;
-  /** Of the estimates: the change now beside the change then. */
+  /** Difference of the estimates, now minus earlier. */
   readonly difference: string;
   readonly isOtherStatus: boolean;
 }
 
-/** Puts a report beside an earlier one, gate by gate. */
+/** Compares a report with an earlier one, gate by gate. */
 export function compareReports(now: ShadowReport, earlier: ShadowReport): Comparison {
   const ids = [...new Set([...now.gates, ...earlier.gates].map(({ id }) => id))];
   const of = (report: ShadowReport, id: string) => report.gates.find((gate) => gate.id === id);
@@ -33,13 +33,13 @@ export function compareReports(now: ShadowReport, earlier: ShadowReport): Compar
   return {
     warning: isSame
       ? null
-      : "the configurations differ: margins, gates or length may be others, so compare with care",
+      : "the configurations differ (margins, gates or length may not be the same), so compare with care",
     facts: [
       fact("verdict", (report) => {
         const { sign, word } = headlineOf(report);
         return `${sign} ${word}`;
       }),
-      fact("candidate", ({ candidate }) => candidate.pool || "shadow"),
+      fact("shadow", ({ candidate }) => candidate.pool || "shadow"),
       fact("to (UTC)", ({ evaluation }) => utcTime(evaluation.ended_at)),
       fact("pairs used", ({ funnel }) => count(funnel.used)),
       fact("configuration", ({ evaluation }) => evaluation.config_sha256.slice(0, 16)),

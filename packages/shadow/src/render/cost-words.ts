@@ -3,10 +3,10 @@ import type { Estimate, LaneCost, ReportCost } from "../report/report-cost.ts";
 import type { ShadowReport } from "../report/shadow-report.ts";
 import { count, number, percent, unknown } from "./format.ts";
 
-/** What is compared, both lanes, and the change of the shadow; empty where there is nothing to compare. */
+/** Name, value of both lanes, and change of the shadow (empty if there is nothing to compare). */
 export type SideRow = readonly [what: string, primary: string, shadow: string, change: string];
 
-/** Both lanes' rates, price and load; rows that neither lane has are left out. */
+/** Rows of both lanes' rates, price and load. Rows that neither lane has are left out. */
 export function costRows({ cost }: ShadowReport): readonly SideRow[] {
   if (cost === undefined) return [];
   const { primary, shadow } = cost;
@@ -57,7 +57,7 @@ function estimateWords({ estimate, lower, upper }: Estimate): string {
   return `${number(estimate)} (${number(lower)} to ${number(upper)})`;
 }
 
-/** Sentences on what the candidate would need, and on what mirroring itself has cost. */
+/** Sentences about the replicas the shadow would need and the cost of mirroring. */
 export function costSentences({ cost }: ShadowReport): readonly string[] {
   if (cost === undefined) return [];
   const { replicas_needed: needed, mirroring } = cost;
@@ -66,7 +66,7 @@ export function costSentences({ cost }: ShadowReport): readonly string[] {
   const price = mirroring.cost === null ? "" : `, price ${number(mirroring.cost)}`;
   const harm =
     primary_latency === null
-      ? "its effect on the primary's latency is not known"
+      ? "its effect on the primary's latency is unknown"
       : `primary latency of mirrored over unmirrored requests ${harmWords(primary_latency)}`;
   return [
     ...(needed === null
@@ -84,7 +84,7 @@ function harmWords({ estimate, lower, upper }: Estimate): string {
   return `${words(estimate)} (${words(lower)} to ${words(upper)})`;
 }
 
-/** How the lanes stream, think and cache. */
+/** Rows on how the lanes stream, reason and cache. */
 export function behaviourRows({ behaviour }: ShadowReport): readonly SideRow[] {
   const { primary, shadow } = behaviour;
   const row = (

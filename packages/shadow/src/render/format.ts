@@ -5,7 +5,7 @@ import type {
   ShadowReport,
 } from "../report/shadow-report.ts";
 
-/** What is not known. */
+/** Shown for an unknown value. */
 export const unknown = "–";
 
 /** `18.2 ms`, `1,128 ms`, `12.5 s`. */
@@ -26,7 +26,7 @@ export function count(value: number | null): string {
   return isKnown(value) ? Math.round(value).toLocaleString("en-US") : unknown;
 }
 
-/** A number of any kind, to three places. */
+/** Formats a number with three significant digits. */
 export function number(value: number | null): string {
   if (!isKnown(value)) return unknown;
   return Math.abs(value) >= 1_000 ? count(value) : String(Number(value.toPrecision(3)));
@@ -47,7 +47,7 @@ export function duration(seconds: number | null): string {
   return `${(seconds / 3_600).toFixed(1)} h`;
 }
 
-/** What to do next, with how long it takes where the sentence does not say so itself. */
+/** The next step, with the time it takes unless the sentence already contains it. */
 export function nextStep({ action, eta_s }: ReportVerdict["next"]): string {
   const eta = duration(eta_s);
   return eta_s === null || action.includes(eta) ? action : `${action} (about ${eta})`;
@@ -55,7 +55,7 @@ export function nextStep({ action, eta_s }: ReportVerdict["next"]): string {
 
 /** `2026-01-01 00:09:59` of an ISO 8601 time, which is UTC. */
 export function utcTime(iso: string): string {
-  // A run without any request has no time of its own, and began with the epoch.
+  // A run without requests has no time; it starts at the epoch.
   if (iso.startsWith("1970-01-01T00:00:00")) return unknown;
   return iso.replace("T", " ").slice(0, 19);
 }
@@ -64,11 +64,11 @@ export function utcTime(iso: string): string {
 const metricNames: readonly (readonly [MetricName, name: string, meaning: string])[] = [
   ["ttft_ms", "TTFT", "time to first token"],
   ["ttfo_ms", "TTFO", "time to first visible token"],
-  ["tpot_ms", "TPOT", "time per token behind the first"],
+  ["tpot_ms", "TPOT", "time per token after the first"],
   ["e2e_ms", "E2E", "time to last token"],
 ];
 
-/** Metrics that any lane has, without the first visible token where it is the first of all. */
+/** Metrics that any lane has. TTFO is left out if it always equals TTFT. */
 export function shownMetrics({ metrics }: ShadowReport): typeof metricNames {
   const quantiles = ({ n, p50, p90, p99 }: LaneSummary) => `${n} ${p50} ${p90} ${p99}`;
   const isSame = (lane: "primary" | "shadow") =>

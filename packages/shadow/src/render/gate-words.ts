@@ -2,7 +2,7 @@ import { changesApart, changeWords } from "../report/change-words.ts";
 import type { GateResult, GateStatus, Interval } from "../report/shadow-report.ts";
 import { count, duration, milliseconds, number, percent, unknown } from "./format.ts";
 
-/** Beside every colour of a gate: a sign and a word. */
+/** Sign and word of each gate status, so that nothing depends on colour alone. */
 export const gateSigns: Readonly<
   Record<GateStatus, { readonly sign: string; readonly word: string }>
 > = {
@@ -20,7 +20,7 @@ export interface GateValues {
   /** `-0.4 % to +2.1 %` */
   readonly interval: string;
   readonly margin: string;
-  /** Smallest change that would have been found; empty of FAIL and where it is not known. */
+  /** Smallest change that would have been detected; empty for FAIL and if unknown. */
   readonly detectable: string;
 }
 
@@ -64,7 +64,7 @@ export function statusWord({ status }: Pick<GateResult, "status">): string {
   return `${sign} ${word}`;
 }
 
-/** What a status waits for, why there is none, or what stands out; empty where there is nothing to say. */
+/** Note on a status: what it waits for, why there is none, or what is remarkable; may be empty. */
 export function statusNote(gate: GateResult): string {
   const { status, reason, eta_s } = gate;
   const parts: string[] = [];
@@ -79,14 +79,14 @@ export function statusNote(gate: GateResult): string {
   return parts.join("; ");
 }
 
-/** How near a gate's evidence is to what a FAIL needs: `27 % of what FAIL needs`; undefined where it has none. */
+/** Evidence relative to what a FAIL needs: `27 % of what FAIL needs`; undefined without evidence. */
 export function evidenceWords({ e_value, e_needed }: GateResult): string | undefined {
   if (e_value === null || e_needed === null || !(e_needed > 1)) return undefined;
   const share = Math.max(0, Math.log(Math.max(e_value, 1)) / Math.log(e_needed));
   return share >= 1 ? "enough for FAIL" : `${Math.round(share * 100)} % of what FAIL needs`;
 }
 
-/** Rows of the gates' table: a gate, or several of one status that saw no event at all. */
+/** Row of the gates' table: one gate, or several of the same status without any event. */
 export type GateRow =
   | { readonly kind: "gate"; readonly gate: GateResult }
   | {
@@ -100,7 +100,7 @@ export type GateRow =
       readonly n: number;
     };
 
-/** Folds gates of rates without any event into one row for each status. */
+/** Merges rate gates without any event into one row per status. */
 export function gateRows(gates: readonly GateResult[]): readonly GateRow[] {
   const rows: GateRow[] = [];
   const folded = new Set<GateResult>();
@@ -127,7 +127,7 @@ export function gateRows(gates: readonly GateResult[]): readonly GateRow[] {
   return rows;
 }
 
-/** Hanley and Lippman-Hand (1983), JAMA 249: 3 / n bounds the rate of what was never seen in n. */
+/** True for a rate gate without events. Its rate is at most 3 / n (Hanley and Lippman-Hand 1983, JAMA 249). */
 function isQuiet({ kind, primary, shadow, n, status }: GateResult): boolean {
   const isOpen = status === "PASS" || status === "INCONCLUSIVE";
   return kind === "rate" && isOpen && primary === 0 && shadow === 0 && n > 0;

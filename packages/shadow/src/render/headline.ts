@@ -5,7 +5,7 @@ import type { GateResult, ShadowReport, VerdictStatus } from "../report/shadow-r
 import { notChecked } from "./check-words.ts";
 import { count, duration, nextStep, unknown, utcTime } from "./format.ts";
 
-/** Beside every colour of a verdict: a sign. */
+/** Sign of each verdict, so that nothing depends on colour alone. */
 const verdictSigns: Readonly<Record<VerdictStatus, string>> = {
   PASS: "✓",
   FAIL: "✗",
@@ -13,18 +13,21 @@ const verdictSigns: Readonly<Record<VerdictStatus, string>> = {
   INVALID: "!",
 };
 
-/** What every form of a report says first. */
+/** The first lines of every form of a report. */
 export interface Headline {
   readonly status: VerdictStatus;
   readonly sign: string;
-  /** `PASS`, or `collecting` while there can't be a verdict yet. */
+  /** `PASS`, or `collecting` while no verdict is possible yet. */
   readonly word: string;
-  /** Sentences without full stop; of those that collect: what is missing, and until when. */
+  /** Sentences without full stop. While collecting: what is missing, and until when. */
   readonly reasons: readonly string[];
-  /** What the verdict does not say: advisory gates over their margins, kinds of requests that are worse, what nobody checked. */
+  /**
+   * What the verdict does not cover: advisory gates over their margins, kinds of requests that are worse, missing
+   * checks.
+   */
   readonly caveats: readonly string[];
   readonly next: string;
-  /** Where to look first; of FAIL, and of segments that are worse. */
+  /** Where to look first, for a FAIL and for segments that are worse. */
   readonly where: readonly string[];
 }
 
@@ -51,7 +54,7 @@ export function verdictWord(report: ShadowReport): string {
   return `${sign} ${word}`;
 }
 
-/** The planned end is still to come: there can be no PASS yet, and nothing speaks against the candidate. */
+/** True before the planned end while no PASS is possible and there is no evidence against the shadow. */
 function isCollecting({ verdict, evaluation, limits_hit }: ShadowReport): boolean {
   const isSpent = limits_hit.some((limit) => limit.startsWith("the budget"));
   return verdict.status === "INCONCLUSIVE" && !evaluation.is_final && !isSpent;
@@ -69,7 +72,7 @@ function missing(report: ShadowReport): readonly string[] {
   const checks = verdict.reasons.filter(({ code }) => code.startsWith("check_"));
   return [
     ...(funnel.used < min_pairs
-      ? [`${count(funnel.used)} of ${count(min_pairs)} pairs are there`]
+      ? [`${count(funnel.used)} of ${count(min_pairs)} pairs collected`]
       : []),
     ...(left > 0 ? [`the planned end is ${duration(left)} away${endOf(report)}`] : []),
     ...(open.length === 0
@@ -86,7 +89,7 @@ function listed(gates: readonly GateResult[]): string {
   return ` (${gates.map(({ id }) => id).join(", ")})`;
 }
 
-/** `, at 2026-01-01 00:30 UTC`; empty while nothing has started. */
+/** `, at 2026-01-01 00:30 UTC`; empty before the evaluation has started. */
 function endOf({ evaluation }: ShadowReport): string {
   const end = Date.parse(evaluation.started_at) + evaluation.horizon_s * 1_000;
   const hasStarted = utcTime(evaluation.started_at) !== unknown && Number.isFinite(end);
@@ -131,7 +134,7 @@ function caveatsOf(report: ShadowReport): readonly string[] {
       : [`not judged: ${unjudged.map(({ gate, text }) => `${gate} (${text})`).join("; ")}`]),
     ...(isShort
       ? [
-          `load swings last about ${duration(load.tau_s)}, and the run saw ${count(load.swings)} of the ${count(load.swings_needed)} that the promised error rates need`,
+          `load swings last about ${duration(load.tau_s)}, and the run covers ${count(load.swings)} of the ${count(load.swings_needed)} needed for the promised error rates`,
         ]
       : []),
     ...[notChecked(report)].flatMap((text) => (text === undefined ? [] : [text])),
@@ -173,7 +176,7 @@ function adviceFor(failed: readonly string[]): readonly string[] {
   return [
     ...(tails.length === 0
       ? []
-      : [`${tails.join(", ")}: look at the slow requests (queueing, preemption, long prompts)`]),
+      : [`${tails.join(", ")}: examine the slow requests (queueing, preemption, long prompts)`]),
     ...(failed.includes("slo")
       ? ["slo: compare the latency gates with the limits of the SLO"]
       : []),

@@ -1,6 +1,9 @@
 import type { GateResult } from "../report/shadow-report.ts";
 
-/** From one margin on the good side of equal to two on the other: in every row equal and the margin are at the same place. */
+/**
+ * Scale in margins, from one margin better than equal to two margins worse. Equal and the margin are at the same column
+ * in every row.
+ */
 const [from, to] = [-1, 2];
 const cells = 22;
 
@@ -8,12 +11,12 @@ function placeOf(value: number): number {
   return Math.round(((value - from) / (to - from)) * (cells - 1));
 }
 
-/** Head of the column: where equal and the margin are. */
+/** Heading of the column, which marks equal and the margin. */
 export const intervalScale: string = `${"0".padStart(placeOf(0) + 1)}${"| margin".padStart(placeOf(1) - placeOf(0) + 7)}`;
 
 /**
- * `[----+---]    |` in a fixed width and a fixed scale: the interval, the estimate and the margin. `<` and `>`: the interval goes
- * on. Brackets win over the margin's sign. Empty without an interval.
+ * `[----+---] |` in a fixed width and scale: the interval, the estimate and the margin. `<` and `>` mean that the
+ * interval continues. Brackets win over the margin's sign. Empty without an interval.
  */
 export function intervalBar(gate: GateResult): string {
   const { estimate, margin, margin_low: low, kind, interval } = gate;
@@ -35,7 +38,7 @@ export function intervalBar(gate: GateResult): string {
   mark(upper, "]");
   if (lower < 0) mark(0, "<");
   if (upper >= cells) mark(cells - 1, ">");
-  // Bounds in one cell or next to each other leave no room: then the estimate stands for both.
+  // Bounds in the same cell or next to each other leave no room, so only the estimate is drawn.
   if (estimate !== null && upper - lower !== 1) mark(at(estimate), "+");
   return drawn.join("");
 }

@@ -43,7 +43,7 @@ export function renderReportJunit(report: ShadowReport): string {
   ].join("\n");
 }
 
-/** What no case says, a line each. */
+/** Lines of the report that are not part of a case. */
 function output(report: ShadowReport): readonly string[] {
   const { word, reasons, caveats, next, where } = headlineOf(report);
   const { funnel, over_time } = report;
@@ -72,7 +72,7 @@ interface Case {
   readonly id: string;
   readonly outcome: "passed" | "failure" | "skipped";
   readonly text: string;
-  /** Of a failure. */
+  /** Type of a failure. */
   readonly type: string;
 }
 
@@ -82,16 +82,16 @@ function gateCase(gate: GateResult): Case {
   const power = detectable === "" ? "" : `could see ${detectable}`;
   const note = [statusNote(gate), power].filter((part) => part !== "").join("; ");
   const text = `${statusWord(gate)}: ${estimate} (${interval}), margin ${margin}, n ${gate.n}${note === "" ? "" : `; ${note}`}`;
-  // An advisory gate tells, and breaks nothing: the suite must not be red where the verdict is PASS.
-  const isTold = !required || status === "NOT_JUDGED";
-  const outcome = status === "PASS" ? "passed" : isTold ? "skipped" : "failure";
+  // An advisory gate is only reported: the suite must not fail if the verdict is PASS.
+  const isReportedOnly = !required || status === "NOT_JUDGED";
+  const outcome = status === "PASS" ? "passed" : isReportedOnly ? "skipped" : "failure";
   return { kind: "gate", id, outcome, text, type: status.toLowerCase() };
 }
 
 function checkCase(check: ValidityCheck): Case {
   const { id, ok, effect } = check;
-  const isTold = ok === null || effect === "warning";
-  const outcome = ok === true ? "passed" : isTold ? "skipped" : "failure";
+  const isReportedOnly = ok === null || effect === "warning";
+  const outcome = ok === true ? "passed" : isReportedOnly ? "skipped" : "failure";
   return {
     kind: "validity",
     id,

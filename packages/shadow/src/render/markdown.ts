@@ -11,13 +11,13 @@ import { plainLink } from "./html/escape.ts";
 import { funnelSteps, lanesOf, lossesOf, lossWords, runFacts } from "./run-words.ts";
 import { eventWords, segmentRows } from "./segment-rows.ts";
 
-/** What the Markdown has besides its report. */
+/** Options of the Markdown report. */
 export interface MarkdownOptions {
-  /** An earlier report to put beside it. */
+  /** Earlier report to compare with. */
   readonly against?: ShadowReport;
 }
 
-/** The report as Markdown, for a comment of a CI run. */
+/** Renders the report as Markdown, for a comment of a CI run. */
 export function renderReportMarkdown(
   report: ShadowReport,
   { against }: MarkdownOptions = {},
@@ -28,7 +28,7 @@ export function renderReportMarkdown(
     `## ${sign} Shadow evaluation: ${word}`,
     identities(report),
     list(reasons),
-    caveats.length === 0 ? "" : `**But know**\n\n${list(caveats)}`,
+    caveats.length === 0 ? "" : `**Note**\n\n${list(caveats)}`,
     `**Next:** ${escaped(next)}`,
     where.length === 0 ? "" : `**Where**\n\n${list(where)}`,
     checks(report),
@@ -57,8 +57,8 @@ function list(items: readonly string[]): string {
 }
 
 function identities(report: ShadowReport): string {
-  const lanes = lanesOf(report).map(({ role, pool, about }) =>
-    row([role, pool, about.length === 0 ? unknown : about.join(", ")]),
+  const lanes = lanesOf(report).map(({ lane, pool, about }) =>
+    row([lane, pool, about.length === 0 ? unknown : about.join(", ")]),
   );
   const facts = runFacts(report).map(
     ([name, value]) => `| ${escaped(name)} | ${linked(value)} | |`,
@@ -71,7 +71,7 @@ function identities(report: ShadowReport): string {
   ].join("\n");
 }
 
-/** All checks, whether they are fine or not: a reader wants to know that somebody looked. */
+/** All checks, including those that are fine, so that readers see what was checked. */
 function checks({ validity }: ShadowReport): string {
   const shown = validity.filter(({ limits }) => limits !== null);
   if (shown.length === 0) return "";
@@ -181,12 +181,12 @@ function row(cells: readonly string[]): string {
   return `| ${cells.map(escaped).join(" | ")} |`;
 }
 
-/** An address of the web that holds nothing but itself is a link; all else is text. */
+/** A plain web address becomes a link; everything else is text. */
 function linked(value: string): string {
   return plainLink.test(value) ? `<${value}>` : escaped(value);
 }
 
-/** Nothing from outside becomes markup: neither Markdown's nor HTML's, no mention, no link. */
+/** Escapes text from outside, so that it never becomes Markdown or HTML markup, a mention or a link. */
 function escaped(text: string): string {
   return printable(text)
     .replaceAll("&", "&amp;")

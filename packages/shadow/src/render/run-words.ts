@@ -2,7 +2,7 @@ import { labelsOf } from "../report/labels.ts";
 import type { ReportFunnel, ReportIdentity, ShadowReport } from "../report/shadow-report.ts";
 import { clock, count, unknown, utcTime } from "./format.ts";
 
-/** A name and what it is, in reading order. */
+/** A name and its value, in reading order. */
 export type Fact = readonly [name: string, value: string];
 
 /** One lane of a report. */
@@ -10,11 +10,11 @@ export interface LaneWords {
   readonly role: "baseline" | "control" | "candidate";
   readonly lane: "primary" | "control" | "shadow";
   readonly pool: string;
-  /** Models, engine, replicas and labels; without what is not known. */
+  /** Models, engine, replicas and labels; unknown ones are left out. */
   readonly about: readonly string[];
 }
 
-/** Both lanes, and the control between them where there is one. */
+/** Both lanes, with the control lane between them if there is one. */
 export function lanesOf(report: ShadowReport): readonly LaneWords[] {
   const { baseline, candidate, control } = report;
   return [
@@ -45,7 +45,7 @@ function lane(
   };
 }
 
-/** What was run, by which policy, for how long and on how much; then the user's labels. */
+/** Facts of the run: policy, time and number of pairs, then the user's labels. */
 export function runFacts({ evaluation, funnel, verdict, labels }: ShadowReport): readonly Fact[] {
   const { sampling, route, policy } = evaluation;
   const share =
@@ -73,7 +73,7 @@ export function runFacts({ evaluation, funnel, verdict, labels }: ShadowReport):
   ];
 }
 
-/** Steps from a request to a pair that is used. */
+/** Steps from a request to a used pair. */
 export function funnelSteps(funnel: ReportFunnel): readonly (readonly [string, number])[] {
   const { eligible, sampled, dispatched, paired, used } = funnel;
   return [
@@ -85,7 +85,7 @@ export function funnelSteps(funnel: ReportFunnel): readonly (readonly [string, n
   ];
 }
 
-/** Where requests were lost on the way, by reason: the warm-up first. */
+/** Requests lost at one step, with the reasons. */
 export interface Loss {
   readonly where: string;
   readonly total: number;
@@ -93,7 +93,7 @@ export interface Loss {
   readonly reasons: readonly string[];
 }
 
-/** Every loss with its reason. */
+/** Lists every loss with its reasons, warm-up first. */
 export function lossesOf(funnel: ReportFunnel): readonly Loss[] {
   const { warmup, lost, in_flight: inFlight = 0, not_used: notUsed } = funnel;
   return [

@@ -23,7 +23,7 @@ export interface SegmentRow {
 
 const minShown = 30;
 
-/** Segments that are worth a row: flagged ones first, the rest as they come. Few pairs say too little. */
+/** Rows of the segments with enough pairs, flagged ones first. */
 export function segmentRows({
   segments,
   strata,
@@ -43,12 +43,14 @@ export function segmentRows({
 }
 
 const cachedNames: Readonly<Record<string, string>> = {
-  equal: "as much cached on both lanes",
+  equal: "equal cached share on both lanes",
   less: "less cached on the shadow",
   more: "more cached on the shadow",
 };
 
-/** Cache hits are what the lanes made of the requests, no kind of requests: they explain, and nothing is judged by them. */
+/**
+ * Cache hits are an effect of the lanes, not a kind of request. They help to explain a difference but are not judged.
+ */
 function cachedRow({ bucket, n, metric, ...change }: Stratum, used: number): SegmentRow {
   const { estimate, lower, upper } = change;
   const [value, low, high] = changesApart([estimate, lower, upper], [], "ratio");

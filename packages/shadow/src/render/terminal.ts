@@ -23,18 +23,20 @@ import { broken, plainTable } from "./text-table.ts";
 /** How a report is written to a terminal. */
 export interface TextOptions {
   readonly color: boolean;
-  /** Columns. Long lines are broken there, and below 110 intervals are numbers without their picture. */
+  /** Width in columns, where long lines are broken. Below 110, intervals are shown as numbers without a picture. */
   readonly width?: number;
-  /** An earlier report to put beside it. */
+  /** Earlier report to compare with. */
   readonly against?: ShadowReport;
 }
 
 type Paint = (style: Parameters<typeof styleText>[0], text: string) => string;
 
-/** The report for a terminal: identities, gates, lanes, checks and, where a reader ends up, the verdict. */
+/**
+ * Renders the report for a terminal: identities, gates, lanes, checks and, at the end where it is visible, the verdict.
+ */
 export function renderReportText(report: ShadowReport, options: TextOptions): string {
   const { color, width, against } = options;
-  // Whether there is a terminal was decided by who asks: pipes are not looked at again.
+  // The caller decides about colour, so the stream is not checked again.
   const paint: Paint = (style, text) =>
     color ? styleText(style, text, { validateStream: false }) : text;
   const prose = (lines: readonly string[]) => lines.flatMap((line) => broken(line, width));
@@ -71,7 +73,7 @@ const gateColours = { ...verdictColours, NOT_JUDGED: "dim" } as const;
 function heading(report: ShadowReport, paint: Paint): readonly string[] {
   const { evaluation } = report;
   const lanes = lanesOf(report).map(
-    ({ role, pool, about }) => ` ${role}  ${printable([pool, ...about].join(" · "))}`,
+    ({ lane, pool, about }) => ` ${lane}  ${printable([pool, ...about].join(" · "))}`,
   );
   const facts = runFacts(report).map(([name, value]) => `${printable(name)} ${printable(value)}`);
   return [
@@ -113,7 +115,7 @@ function gateCells(gate: GateResult, paint: Paint, isWide: boolean): readonly st
   ];
 }
 
-/** Lines below the table: gates that saw no event at all, and what gates wait for. */
+/** Lines below the table: gates without any event, and notes on gates. */
 function gateNotes(row: GateRow, paint: Paint): readonly string[] {
   if (row.kind === "quiet") {
     const words = printable(`${row.text}, so ${row.bound} by the rule of three`);
@@ -165,7 +167,7 @@ function segmentsTable(report: ShadowReport, paint: Paint): readonly string[] {
   const more = rows.length - maxSegments;
   return [
     ...plainTable(head, "lllrrlr", cells),
-    ...(more > 0 ? [`   and ${more} more in the page and the JSON`] : []),
+    ...(more > 0 ? [`   and ${more} more in the HTML page and the JSON`] : []),
     "",
   ];
 }
@@ -191,7 +193,7 @@ function comparison(now: ShadowReport, earlier: ShadowReport, paint: Paint): rea
 function validity({ validity: checks, tokens, limits_hit }: ShadowReport, paint: Paint): string[] {
   const ids = (found: boolean | null) =>
     checks.filter(({ ok, limits }) => ok === found && limits !== null).map(({ id }) => id);
-  const said = [
+  const results = [
     [ids(true), "ok"] as const,
     [ids(null), "not checked"] as const,
     [ids(false), "failing"] as const,
@@ -200,7 +202,7 @@ function validity({ validity: checks, tokens, limits_hit }: ShadowReport, paint:
     .map(([names, word]) => `${word}: ${printable(names.join(", "))}`);
   const told = checks.filter(({ ok, at_risk }) => ok === false || at_risk === true);
   return [
-    ` soundness  ${[...said, `tokens by usage ${percent(tokens.provenance.usage, 0)}`].join("   ")}`,
+    ` soundness  ${[...results, `tokens by usage ${percent(tokens.provenance.usage, 0)}`].join("   ")}`,
     ...told.map(
       (check) =>
         `   ${paint("yellow", checkWord(check))}: ${printable(check.text)}: ${checkValue(check)}`,

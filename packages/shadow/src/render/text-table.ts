@@ -1,6 +1,9 @@
 import Table from "cli-table3";
 
-/** A table without lines: pasted into a ticket it stays readable. `aligns`: `l` or `r` for each column. */
+/**
+ * Formats a table without lines, which stays readable when pasted into a ticket. `aligns` has `l` or `r` for each
+ * column.
+ */
 export function plainTable(
   head: readonly string[],
   aligns: string,
@@ -22,7 +25,7 @@ export function plainTable(
   return drawn.toString().split("\n");
 }
 
-/** Breaks a line between words. What follows is set in; a word longer than the line is cut. */
+/** Breaks a line between words. Continuation lines are indented; a word longer than the line is cut. */
 export function broken(line: string, columns: number = Number.POSITIVE_INFINITY): string[] {
   const width = Math.max(40, columns);
   const lines: string[] = [];

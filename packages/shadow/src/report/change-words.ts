@@ -1,11 +1,11 @@
-/** `ratio`: shadow over baseline. `rate`: shadow minus baseline, as a share. */
+/** `ratio`: shadow over primary. `rate`: shadow minus primary, as a share. */
 export type ChangeKind = "ratio" | "rate";
 
-/** From here on a ratio reads better as a factor than in per cent. */
+/** Ratios from this value on are shown as a factor instead of a percentage. */
 const factorFrom = 2;
 const maxDigits = 4;
 
-/** `+2.4 %` or `2.10x` of a ratio, `+0.04 pp` of a difference of rates. */
+/** `+2.4 %` or `2.10x` for a ratio, `+0.04 pp` for a difference of rates. */
 export function changeWords(value: number, kind: ChangeKind, digits = 0): string {
   if (kind === "rate") return `${fixed(value * 100, Math.max(2, digits))} pp`;
   if (value >= factorFrom) return `${value.toFixed(value >= 100 ? digits : Math.max(2, digits))}x`;
@@ -13,8 +13,8 @@ export function changeWords(value: number, kind: ChangeKind, digits = 0): string
 }
 
 /**
- * Values of one row, with as many digits as tell each of them from `limits`: a bound that is under its margin is not
- * rounded onto it. Null where there is no value.
+ * Formats the values of one row with enough digits to differ from `limits`: a bound below its margin must not be
+ * rounded to the margin. Null for a missing value.
  */
 export function changesApart(
   values: readonly (number | null)[],
@@ -42,7 +42,7 @@ function isSame(a: number, b: number): boolean {
 
 function fixed(value: number, digits: number): string {
   const words = value.toFixed(digits);
-  // No sign of what is rounded to nothing.
+  // A value that is rounded to zero has no minus sign.
   if (Number(words) === 0) return `+${(0).toFixed(digits)}`;
   return value > 0 ? `+${words}` : words;
 }

@@ -1,7 +1,7 @@
 import { changesApart, changeWords } from "./change-words.ts";
 import type { GateResult, Interval } from "./shadow-report.ts";
 
-/** `ttft.p99 +28.3 % (+14.1 % to +44.0 %)`, with digits that tell its bounds from its margin. */
+/** `ttft.p99 +28.3 % (+14.1 % to +44.0 %)`, with enough digits for its bounds to differ from its margin. */
 export function gateFinding(gate: GateResult, bounds: Interval | null = gate.interval): string {
   const { id, kind, estimate, margin, margin_low: low } = gate;
   const limits = low === null ? [margin] : [margin, low];
@@ -16,14 +16,14 @@ export function gateFinding(gate: GateResult, bounds: Interval | null = gate.int
   return `${id} ${value} (${upper === null ? `at least ${lower}` : `${lower} to ${upper}`})`;
 }
 
-/** Why a tail is infinite: more answers never came than it leaves out; undefined where it is not. */
+/** Why a tail is infinite: more answers never arrived than the quantile leaves out. Undefined if it is finite. */
 function endless({ id, primary, shadow }: GateResult): string | undefined {
   const [, level] = /\.p(\d\d)$/.exec(id) ?? [];
   if (level === undefined || primary === null || shadow !== null) return undefined;
   return `upper end: over ${100 - Number(level)} % of twins were lost or cut short`;
 }
 
-/** One sentence on a gate that failed: by the interval that decides it. */
+/** One sentence about a failed gate, with the interval that decided it. */
 export function failedSentence(gate: GateResult): string {
   const { kind, margin, margin_low: low, fail_interval, interval, estimate } = gate;
   const isBelow = low !== null && estimate !== null && estimate < 1;
@@ -33,13 +33,13 @@ export function failedSentence(gate: GateResult): string {
   return `${gateFinding(gate, fail_interval ?? interval)} ${verb} the ${limit} margin${burstWords(gate)}`;
 }
 
-/** One sentence on a gate that is undecided. */
+/** One sentence about an undecided gate. */
 export function undecidedSentence(gate: GateResult): string {
   const { kind, margin, margin_low: low, estimate, reason, id } = gate;
   const isClose = reason?.code === "too_close";
   if (isClose && isOverMargin(gate))
     return `${gateFinding(gate)}: ${reason.text}${burstWords(gate)}`;
-  // That it is too close is what the sentence itself says.
+  // The sentence itself says that it is too close to call.
   const why = reason === null || (isClose && estimate !== null) ? "" : `: ${reason.text}`;
   if (estimate === null) {
     const found = endless(gate) === undefined ? `${id} is undecided` : gateFinding(gate);
@@ -53,7 +53,7 @@ export function undecidedSentence(gate: GateResult): string {
   return `${gateFinding(gate)} ${verb} ${limits}${why}${burstWords(gate)}`;
 }
 
-/** The whole interval is over the margin, and a FAIL needs the wider one to be. */
+/** True if the whole interval is over the margin. A FAIL also needs the wider interval to be over it. */
 export function isOverMargin({ interval, margin, margin_low: low }: GateResult): boolean {
   const { lower = null, upper = null } = interval ?? {};
   return (lower !== null && lower > margin) || (low !== null && upper !== null && upper < low);

@@ -7,7 +7,7 @@ const objects = [
 const lists = ["gates", "strata", "timeline", "validity", "limits_hit", "segments"] as const;
 const ofVerdict = { objects: ["required", "next"], lists: ["reasons", "not_judged"] } as const;
 
-/** True of JSON that is a report of this version with all of its parts: a file may hold anything, or half of one. */
+/** True if the JSON is a complete report of this version. */
 export function isReport(json: unknown): json is ShadowReport {
   if (!isObject(json) || json.schema !== "shadow-report/2") return false;
   const { verdict, candidate } = json;

@@ -2,19 +2,19 @@
 export interface OverTime {
   readonly step_s: number;
   readonly points: readonly OverTimePoint[];
-  /** Endpoints that came, left or were silent: what restarts and scaling look like from the requests. */
+  /** Endpoints that joined, left or were silent: the visible effects of restarts and scaling. */
   readonly events: readonly LaneEvent[];
 }
 
 export interface OverTimePoint {
   /** Start of the step, in seconds since the start of the evaluation. */
   readonly t: number;
-  /** Pairs that began in it. */
+  /** Pairs sent during the step. */
   readonly pairs: number;
-  /** Medians of pairs that are used. */
+  /** Medians over used pairs. */
   readonly ttft_ms: BothLanes;
   readonly tpot_ms: BothLanes;
-  /** Of answers that are not streamed. */
+  /** Median E2E of answers that are not streamed. */
   readonly whole_ms: BothLanes;
   /** Bad answers among judged pairs, 0..1. */
   readonly errors: BothLanes;
@@ -30,7 +30,7 @@ export interface BothLanes {
 export interface LaneEvent {
   /** In seconds since the start of the evaluation. */
   readonly t: number;
-  /** Of `silent`: when it answered again. */
+  /** For `silent`: when the endpoint answered again. */
   readonly until_t: number | null;
   readonly lane: "primary" | "shadow";
   readonly kind: "joined" | "left" | "silent";

@@ -1,4 +1,4 @@
-/** What requests are told apart by. `prompt_bytes` where no lane counts tokens. */
+/** How requests are grouped. `prompt_bytes` is used if no lane counts tokens. */
 export type SegmentBy =
   | "model"
   | "path"
@@ -17,7 +17,7 @@ export interface Segment {
   readonly bucket: string;
   readonly gate: SegmentGate;
   readonly kind: "ratio" | "rate";
-  /** Of all judged pairs, 0..1. */
+  /** Share of all judged pairs, 0..1. */
   readonly share: number;
   /** Pairs that count for the gate. */
   readonly n: number;
@@ -25,12 +25,15 @@ export interface Segment {
   readonly estimate: number;
   readonly lower: number | null;
   readonly upper: number | null;
-  /** Of the interval, two-sided. */
+  /** Two-sided level of the interval. */
   readonly level: number;
   /** As in the gate. */
   readonly margin: number;
-  /** Evidence that the segment is worse than the margin; null where it is not tested: too few pairs, or not the planned end yet. */
+  /**
+   * Evidence that the segment is worse than the margin; null if not tested, because there are too few pairs or the
+   * planned end is not reached.
+   */
   readonly e_value: number | null;
-  /** Worse than the margin, allowing for the number of segments that were looked at. */
+  /** Worse than the margin, corrected for the number of segments. */
   readonly flagged: boolean;
 }

@@ -5,8 +5,8 @@ import type { ReportCost } from "./report-cost.ts";
 import type { Segment } from "./segment.ts";
 
 /**
- * The verdict on a candidate with all that it stands on: `shadow-report/2`. Stable; the JSON of `umbra report -o json`
- * and the only input of every rendering. Numbers are finite or null. Times of day are ISO 8601; durations carry
+ * The verdict on a shadow with all its evidence: `shadow-report/2`. Stable: it is the JSON of `umbra report -o json`
+ * and the only input of every rendering. Numbers are finite or null. Times are ISO 8601; names of durations end in
  * their unit. `docs/shadow-report.schema.json` describes it for other programs.
  */
 export interface ShadowReport {
@@ -14,7 +14,7 @@ export interface ShadowReport {
   readonly evaluation: ReportEvaluation;
   readonly baseline: ReportIdentity;
   readonly candidate: ReportIdentity;
-  /** The control lane, where there is one: then it stands for the primary in every gate. */
+  /** The control lane, if there is one. It then replaces the primary in every gate. */
   readonly control: ReportIdentity | null;
   readonly verdict: ReportVerdict;
   readonly funnel: ReportFunnel;
@@ -26,20 +26,20 @@ export interface ShadowReport {
   /** Pairs by finish reason of primary and shadow. */
   readonly finish_reasons: { readonly matrix: readonly MatrixCell[] };
   readonly tokens: ReportTokens;
-  /** Comparison of texts; null unless it was asked for. */
+  /** Comparison of texts; not implemented, always null. */
   readonly outputs: null;
   readonly strata: readonly Stratum[];
   readonly timeline: readonly TimelinePoint[];
   readonly plots: ReportPlots;
   readonly validity: readonly ValidityCheck[];
-  /** Bounds of our own that were reached, in words. */
+  /** Umbra's own limits that were reached, in words. */
   readonly limits_hit: readonly string[];
   readonly cost?: ReportCost;
-  /** Kinds of requests, compared each by itself. */
+  /** Kinds of requests, each compared separately. */
   readonly segments: readonly Segment[];
   readonly over_time: OverTime;
   readonly behaviour: ReportBehaviour;
-  /** As a user gave them; absent without any. */
+  /** Labels from the user; absent if there are none. */
   readonly labels?: ReportLabels;
 }
 
@@ -48,40 +48,40 @@ export type GateStatus = "PASS" | "FAIL" | "INCONCLUSIVE" | "NOT_JUDGED";
 export type MetricName = "ttft_ms" | "ttfo_ms" | "tpot_ms" | "e2e_ms";
 
 export interface ReportEvaluation {
-  /** From the configuration's hash. */
+  /** Name of the evaluation, from the configuration's hash. */
   readonly id: string;
   /** `namespace/name` of the HTTPRoute. */
   readonly route: string;
   readonly started_at: string;
   readonly ended_at: string;
-  /** The planned end is reached: horizon and number of pairs. Gates of look `final` are judged only then. */
+  /** The planned end is reached: horizon and number of pairs. Gates with `look: "final"` are judged only then. */
   readonly is_final: boolean;
   readonly elapsed_s: number;
   readonly horizon_s: number;
   readonly min_pairs: number;
-  /** Left out at the start. */
+  /** Warm-up that is left out at the start. */
   readonly warmup_s: number;
   readonly config_sha256: string;
   readonly seed: number;
   readonly alpha: number;
-  /** How long swings of the load last, and how many the judged time holds; null before it can be told. */
+  /** How long swings of the load last, and how many are in the judged time; null while unknown. */
   readonly load: LoadMemory | null;
   readonly slo_ms: { readonly ttft?: number; readonly tpot?: number; readonly e2e?: number };
-  /** Percent of eligible requests that are to be mirrored, and by what they are drawn; null when not known. */
+  /** Percentage of eligible requests to mirror, and what they are drawn by; null if unknown. */
   readonly sampling: { readonly percent: number; readonly by: "request" | "session" } | null;
-  /** Redacted samples of text on disk; 0 unless asked for by name of option. */
+  /** Redacted text samples on disk; 0 unless explicitly enabled. */
   readonly captured: number;
-  /** `namespace/name` of the ShadowPolicy; null where there is none. */
+  /** `namespace/name` of the ShadowPolicy; null if there is none. */
   readonly policy: string | null;
 }
 
 /** Measured from the pairs' own correlation in time. */
 export interface LoadMemory {
-  /** Time constant; 0 where pairs are independent. */
+  /** Time constant; 0 if pairs are independent. */
   readonly tau_s: number;
-  /** Judged time over the time constant; null where there is no memory. */
+  /** Judged time divided by the time constant; null if pairs are independent. */
   readonly swings: number | null;
-  /** Swings that the promised errors need. */
+  /** Swings needed for the promised error rates. */
   readonly swings_needed: number;
 }
 
@@ -100,12 +100,12 @@ export interface ReportVerdict {
    * of the one before and spends half of its error. Null before. A final verdict does not change within its stage.
    */
   readonly final: VerdictFinal | null;
-  /** Required gates: how many apply, and how many of them pass. */
+  /** Number of required gates that apply, and how many of them pass. */
   readonly required: { readonly gates: number; readonly passed: number };
-  /** Gates that are left out, with why. */
+  /** Gates that are left out, with the reason. */
   readonly not_judged: readonly NotJudged[];
   readonly reasons: readonly {
-    /** Closed list, see `docs/evaluation.md`. */
+    /** Code from a closed list, see `docs/evaluation.md`. */
     readonly code: string;
     readonly gate: string | null;
     /** One sentence without full stop. */
@@ -131,14 +131,14 @@ export interface NotJudged extends GateReason {
 
 /** Where requests were lost on the way to a judged pair. */
 export interface ReportFunnel {
-  /** Requests that may not be mirrored, by reason; absent where nobody counted them. */
+  /** Requests that may not be mirrored, by reason; absent if they were not counted. */
   readonly not_eligible?: Readonly<Record<string, number>>;
   readonly eligible: number;
   readonly sampled: number;
   /** Mirrored. */
   readonly dispatched: number;
   readonly paired: number;
-  /** Mirrored requests whose twin never came: bad shadow legs, of class `lost`. */
+  /** Mirrored requests whose twin never arrived: bad shadow legs of class `lost`. */
   readonly lost: number;
   /** Pairs of the warm-up, which are left out. */
   readonly warmup: number;
@@ -146,11 +146,11 @@ export interface ReportFunnel {
   readonly used: number;
   readonly dropped: Readonly<Record<string, number>>;
   readonly censored: Readonly<Record<string, number>>;
-  /** Mirrored requests that are not over. */
+  /** Mirrored requests that have not ended. */
   readonly in_flight?: number;
   /**
-   * Pairs behind the warm-up that are not used, by reason: `error`, `retried`, `other_kind` (one lane streamed), or the class of
-   * a censored leg. `paired = warmup + used + all of these`.
+   * Pairs after the warm-up that are not used, by reason: `error`, `retried`, `other_kind` (one lane streamed), or the
+   * class of a censored leg. `paired = warmup + used + all of these`.
    */
   readonly not_used?: Readonly<Record<string, number>>;
 }
@@ -159,22 +159,25 @@ export interface GateResult {
   /** For example `ttft.typical`. */
   readonly id: string;
   readonly required: boolean;
-  /** `ratio`: shadow over baseline, 1 is equal. `rate`: shadow minus baseline, 0 is equal; lower is better. */
+  /** `ratio`: shadow over primary, 1 is equal. `rate`: shadow minus primary, 0 is equal. Lower is better. */
   readonly kind: "ratio" | "rate";
   readonly status: GateStatus;
-  /** Why it is undecided or not judged; null of PASS and FAIL. */
+  /** Why it is undecided or not judged; null for PASS and FAIL. */
   readonly reason: GateReason | null;
-  /** What each lane showed: ms, or a rate 0..1; null when not known. */
+  /** Value of the primary: ms, or a rate 0..1; null if unknown. */
   readonly primary: number | null;
   readonly shadow: number | null;
   readonly estimate: number | null;
-  /** Decides PASS: its upper end is under the margin (of two-sided gates both ends are inside). */
+  /** Decides PASS: its upper end must be under the margin (for two-sided gates, both ends inside). */
   readonly interval: Interval | null;
-  /** Decides FAIL: its lower end is over the margin. Wider than `interval`: any required gate may fail the whole. */
+  /**
+   * Decides FAIL: its lower end must be over the margin. Wider than `interval`, because any required gate can fail the
+   * evaluation.
+   */
   readonly fail_interval: Interval | null;
   /** When its status became final; null while it may change. */
   readonly decided_at: string | null;
-  /** Smallest change that this much data finds with 80 % power, in the unit of `estimate`: 1.14, or 0.004. */
+  /** Smallest change that this amount of data detects with 80 % power, in the unit of `estimate`: 1.14, or 0.004. */
   readonly smallest_detectable: number | null;
   readonly method: string;
   /** As a ratio (1.10) or a rate (0.005). */
@@ -182,20 +185,20 @@ export interface GateResult {
   /** Lower end, for gates with two sides. */
   readonly margin_low: number | null;
   readonly n: number;
-  /** Of rates: bad requests on each lane, and bursts of them; null of ratios. */
+  /** For rates: bad requests on each lane and bursts of them. Null for ratios. */
   readonly events: GateEvents | null;
   readonly blocks: number | null;
   readonly block_s: number | null;
   readonly lag1: number | null;
-  /** Largest e-value so far for a FAIL, with what FAIL needs; for rates. */
+  /** For rates: largest e-value for a FAIL so far. */
   readonly e_value: number | null;
   readonly e_needed: number | null;
-  /** `anytime`: a status may come at every look. `final`: judged at the planned end only. */
+  /** `anytime`: may be decided at every analysis. `final`: judged only at the planned end. */
   readonly look: "anytime" | "final";
   readonly eta_s: number | null;
 }
 
-/** Null: no bound on that side. */
+/** An interval; null means no bound on that side. */
 export interface Interval {
   readonly lower: number | null;
   readonly upper: number | null;
@@ -203,10 +206,10 @@ export interface Interval {
   readonly level: number;
 }
 
-/** Why a gate has no answer. */
+/** Why a gate is undecided. */
 export interface GateReason {
   readonly code: GateReasonCode;
-  /** What there is and what is needed, in the unit of `code`: pairs or blocks. */
+  /** Available and needed amounts, in the unit of `code`: pairs or blocks. */
   readonly has: number | null;
   readonly needs: number | null;
   /** The same in words, without full stop. */
@@ -214,9 +217,10 @@ export interface GateReason {
 }
 
 /**
- * `too_few_pairs`, `too_few_blocks`: not enough data yet. `at_end`: judged at the planned end. `too_close`: the interval
- * holds the margin. `cut_short`: so many clients left before an answer could be timed that its tail is not known (`has`: their
- * share). `rare_traffic`: so few requests are of this kind that the verdict does not wait for them.
+ * `too_few_pairs`, `too_few_blocks`: not enough data yet. `at_end`: judged at the planned end. `too_close`: the
+ * interval contains the margin. `cut_short`: so many clients disconnected before an answer could be timed that its tail
+ * is unknown (`has` is their share). `rare_traffic`: so few requests are of this kind that the verdict does not wait
+ * for them.
  */
 export type GateReasonCode =
   | "too_few_pairs"
@@ -229,7 +233,7 @@ export type GateReasonCode =
 export interface GateEvents {
   readonly primary: number;
   readonly shadow: number;
-  /** The longest run of the shadow's bad requests that came close together; null where they are spread. */
+  /** Largest burst of the shadow's bad requests; null if they are spread out. */
   readonly burst: { readonly events: number; readonly seconds: number } | null;
 }
 
@@ -246,7 +250,7 @@ export interface RatioSummary {
   readonly upper: number | null;
 }
 
-/** Of pairs that are used. All null of none. */
+/** Values over used pairs; all null without pairs. */
 export interface LaneSummary {
   readonly n: number;
   readonly mean: number | null;
@@ -255,12 +259,12 @@ export interface LaneSummary {
   readonly p95: number | null;
   readonly p99: number | null;
   readonly max: number | null;
-  /** Upper end of a bucket in ms, and number in it; buckets without any are left out. */
+  /** Upper end of each bucket in ms and the number in it; empty buckets are left out. */
   readonly histogram: readonly (readonly [number, number])[];
 }
 
 export interface LaneThroughput {
-  /** As in `cost`: of all that the lane's endpoints answered; null where only the mirrored part of it is known. */
+  /** As in `cost`: tokens of everything the lane's endpoints answered; null if only the mirrored part is known. */
   readonly tokens_per_s: number | null;
   readonly tokens_per_s_per_replica: number | null;
   /** Mirrored requests that met every SLO, per second; null without an SLO. */
@@ -271,27 +275,27 @@ export interface LaneThroughput {
 export type MatrixCell = readonly [primary: string, shadow: string, count: number];
 
 export interface ReportTokens {
-  /** Share of pairs by where token counts came from. */
+  /** Share of pairs by the source of token counts. */
   readonly provenance: { readonly usage: number; readonly chunks: number };
   readonly output: { readonly primary: number; readonly shadow: number };
-  /** Median of shadow over primary prompt tokens of the same prompt; far from 1: another tokenizer. */
+  /** Median of shadow over primary prompt tokens of the same prompt. Far from 1 means different tokenizers. */
   readonly prompt_ratio: number | null;
   readonly same_tokenizer: boolean | null;
 }
 
-/** Pairs of one kind; described and not judged. */
+/** Pairs of one kind. Only described, not judged. */
 export interface Stratum {
   readonly by: "prompt_tokens" | "prompt_bytes" | "stream" | "cached_share";
   readonly bucket: string;
   readonly n: number;
   readonly metric: MetricName;
-  /** Geometric mean ratio with a 90 % interval by blocks of time; without bounds of fewer than 20 blocks. */
+  /** Geometric mean ratio with a 90 % interval by blocks of time; no bounds with fewer than 20 blocks. */
   readonly estimate: number;
   readonly lower: number | null;
   readonly upper: number | null;
 }
 
-/** One block of `ttft.typical` (of `e2e.typical` where nothing streams). */
+/** One block of `ttft.typical` (`e2e.typical` if nothing streams). */
 export interface TimelinePoint {
   /** Seconds since the start. */
   readonly t: number;
@@ -314,7 +318,7 @@ export interface ReportPlots {
       { readonly primary: readonly Point[]; readonly shadow: readonly Point[] }
     >
   >;
-  /** Up to 2,000 pairs of [primary ms, shadow ms]; TTFT, or E2E where nothing streams. */
+  /** Up to 2,000 pairs of [primary ms, shadow ms]; TTFT, or E2E if nothing streams. */
   readonly scatter: { readonly metric: "ttft_ms" | "e2e_ms"; readonly points: readonly Point[] };
 }
 
@@ -326,15 +330,15 @@ export interface ValidityCheck {
   readonly text: string;
   readonly value: number | null;
   readonly limits: readonly [number | null, number | null] | null;
-  /** Bounds of the value, at 99 % one-sided; the one that decides is outside of the limits when `ok` is false. */
+  /** One-sided 99 % bounds of the value. If `ok` is false, the deciding bound is outside of the limits. */
   readonly lower?: number | null;
   readonly upper?: number | null;
-  /** Null: can't be told from what is known. */
+  /** Null if it can't be determined. */
   readonly ok: boolean | null;
   /** Outside of its limits so far, and only judged at the planned end. `ok` is null then. */
   readonly at_risk?: boolean;
-  /** Why it can't be told, or what to do; one sentence without full stop. */
+  /** Why it is unknown, or what to do; one sentence without full stop. */
   readonly note?: string | null;
-  /** What a failure does: makes the report INVALID, keeps it from PASS, or is only told. */
+  /** Effect of a failure: makes the report INVALID, prevents a PASS, or is only a warning. */
   readonly effect: "invalid" | "inconclusive" | "warning";
 }

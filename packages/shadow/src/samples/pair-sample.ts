@@ -3,17 +3,17 @@ import { perToken } from "../measure/leg-recorder.ts";
 import type { LostTwin } from "../pairing/recorder.ts";
 import type { DropReason, Sample, SampleLeg } from "./sample.ts";
 
-/** What a sample says beside its legs. */
+/** Fields of a sample other than its legs. */
 export interface SampleFrame {
   readonly id: string;
-  /** In ms since the epoch. */
+  /** Dispatch of the primary, in ms since the epoch. */
   readonly t0: number;
   readonly route: string;
   readonly candidate: string;
   readonly session?: string;
 }
 
-/** The sample of a request and its twin. Tokens are counted the best way that both legs can. */
+/** Creates the sample of a request and its twin. Tokens are counted in the best way available for both legs. */
 export function pairSample(frame: SampleFrame, primary: Leg, shadow: Leg): Sample {
   const source = commonSource(primary, shadow);
   return {
@@ -27,7 +27,7 @@ export function pairSample(frame: SampleFrame, primary: Leg, shadow: Leg): Sampl
   };
 }
 
-/** The sample of a mirrored request whose twin never came. */
+/** Creates the sample of a mirrored request whose twin never arrived. */
 export function lostSample(frame: SampleFrame, primary: Leg, twin: LostTwin): Sample {
   return {
     ...{ ...head(frame), mirrored: true, drop: null, primary: sampleLeg(primary), shadow: null },
@@ -36,7 +36,7 @@ export function lostSample(frame: SampleFrame, primary: Leg, twin: LostTwin): Sa
   };
 }
 
-/** The sample of a request that was not mirrored. */
+/** Creates the sample of a request that was not mirrored. */
 export function unmirroredSample(
   frame: SampleFrame,
   primary: Leg | { readonly promptBytes?: number },
@@ -112,7 +112,7 @@ function sampleLeg(leg: Leg, source?: Source): SampleLeg {
   };
 }
 
-/** To the microsecond: what the clock is good for. */
+/** Rounds to the microsecond, the precision of the clock. */
 function rounded(ms: number | undefined): number | null {
   return ms === undefined ? null : Math.round(ms * 1_000) / 1_000;
 }

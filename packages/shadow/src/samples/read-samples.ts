@@ -7,7 +7,7 @@ export type SampleLine =
   | { readonly ok: true; readonly sample: Sample }
   | { readonly ok: false; readonly problem: string };
 
-/** Reads a line that may come from anywhere: unknown fields are ignored, unknown numbers are null. */
+/** Parses a line of any origin. Unknown fields are ignored; missing or invalid numbers are null. */
 export function parseSample(line: string): SampleLine {
   let json: unknown;
   try {
@@ -51,7 +51,7 @@ export function parseSample(line: string): SampleLine {
   };
 }
 
-/** The last moment that a Date can show. */
+/** Largest time of a `Date`. */
 const maxEpochMs = 8_640_000_000_000_000;
 const maxNameLength = 512;
 
@@ -97,7 +97,7 @@ function parseLeg(json: unknown): SampleLeg | undefined {
   };
 }
 
-/** Not negative, finite, or not known. */
+/** A finite number of at least 0, otherwise null. */
 function number(json: unknown): number | null {
   return typeof json === "number" && Number.isFinite(json) && json >= 0 ? json : null;
 }

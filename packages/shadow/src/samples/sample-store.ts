@@ -4,17 +4,18 @@ import { dropReasons, type Sample, type SampleLeg } from "./sample.ts";
 import { createThinning } from "./thinning.ts";
 
 /**
- * Samples in bounded memory: columns of numbers, about 220 bytes each. When it is full every second one goes, by a hash of its
- * id and whatever it says: the run keeps its beginning, so what is judged at every look stays valid.
+ * Stores samples in bounded memory: columns of numbers, about 220 bytes per sample. A full store removes every second
+ * sample, chosen by a hash of its id. The choice does not depend on content, and the start of the run is kept, so
+ * analyses at any time stay valid.
  */
 export interface SampleStore {
   add(sample: Sample): void;
   readonly size: number;
-  /** Samples that had to go. */
+  /** Number of samples that were removed. */
   readonly evicted: number;
-  /** Of those, mirrored ones. */
+  /** Mirrored samples among them. */
   readonly evictedPairs: { readonly paired: number; readonly lost: number };
-  /** Oldest first; each sample is made as it is asked for. */
+  /** Iterates over the samples, oldest first. Each is created when it is read. */
   all(): IterableIterator<Sample>;
 }
 
@@ -34,11 +35,11 @@ const numberFields = [
   "stall",
 ] as const satisfies readonly (keyof SampleLeg)[];
 
-/** Codes in a byte each: class, stream, source, and indices into tables of names. */
+/** Codes of one byte each: class, stream, source, and indices into tables of names. */
 const codesPerLeg = 5;
 const numbersPerLeg = numberFields.length;
 const rowsPerChunk = 4_096;
-/** Names are few: endpoints, finish reasons, routes. What comes beyond is stored as unknown. */
+/** Most names per table (endpoints, finish reasons, routes). Further names are stored as unknown. */
 const maxNames = 255;
 
 interface Chunk {
@@ -48,14 +49,14 @@ interface Chunk {
   readonly lag: Float32Array;
   readonly flags: Uint8Array;
   readonly drops: Uint8Array;
-  /** Four a row: codes of names of the request's kind. */
+  /** Four codes per row, for names of the request's kind. */
   readonly kinds: Uint8Array;
   readonly numbers: Float32Array;
   readonly codes: Uint8Array;
   rows: number;
 }
 
-/** Creates a store for one candidate of one route. */
+/** Creates a store for one shadow of one route. */
 export function createSampleStore(
   names: Pick<Sample, "route" | "candidate">,
   capacity: number,
@@ -102,14 +103,14 @@ export function createSampleStore(
   };
 }
 
-/** Columns of all samples that are added, in chunks. */
+/** Creates the columns of all samples, in chunks. */
 function createRows({ route, candidate }: Pick<Sample, "route" | "candidate">) {
   const chunks: Chunk[] = [];
   const legs = createLegColumns();
   const kinds = createKindColumns();
   let size = 0;
 
-  /** One that has room. */
+  /** Returns a chunk with room. */
   function newestChunk(): Chunk {
     const newest = chunks.at(-1);
     if (newest !== undefined && newest.rows < rowsPerChunk) return newest;
@@ -146,7 +147,7 @@ function createRows({ route, candidate }: Pick<Sample, "route" | "candidate">) {
       return size;
     },
     all: () => rowsOf(chunks),
-    /** All of them, oldest first, while new ones may be added. */
+    /** Iterates over all rows, oldest first. New rows may be added meanwhile. */
     drain() {
       size = 0;
       return rowsOf(chunks.splice(0));
@@ -154,7 +155,7 @@ function createRows({ route, candidate }: Pick<Sample, "route" | "candidate">) {
   };
 }
 
-/** Writes all but the legs; returns the row. */
+/** Writes all fields but the legs. Returns the row. */
 function writeRow(chunk: Chunk, sample: Sample): number {
   const row = chunk.rows++;
   chunk.ids[row] = sample.id;
@@ -190,7 +191,7 @@ function hasFlag(chunk: Chunk, row: number, flag: number): boolean {
 
 const kindFields = ["model", "path", "shape", "priority"] as const;
 
-/** What is kept of a request's kind. */
+/** Creates the columns of a request's kind. */
 function createKindColumns() {
   const names = createNames();
   return {
@@ -210,7 +211,7 @@ function createKindColumns() {
   };
 }
 
-/** What is kept of legs; `slot`: twice the row, one more for the shadow's. */
+/** Creates the columns of legs. `slot` is twice the row, plus one for the shadow's leg. */
 function createLegColumns() {
   const finishes = createNames();
   const endpoints = createNames();
@@ -246,7 +247,7 @@ function createLegColumns() {
   };
 }
 
-/** NaN stands for null. */
+/** Reads a number; NaN means null. */
 function known(value = Number.NaN): number | null {
   return Number.isNaN(value) ? null : value;
 }
@@ -270,7 +271,7 @@ function createNames() {
   const names: string[] = [];
   const codes = new Map<string, number>();
   return {
-    /** 0 of null, and of a name beyond the limit. */
+    /** Code of a name; 0 for null and for names beyond the limit. */
     codeOf(name: string | null): number {
       if (name === null) return 0;
       const known = codes.get(name);

@@ -2,8 +2,8 @@ import type { LegClass } from "../measure/leg.ts";
 import type { RequestKind } from "../measure/request-kind.ts";
 
 /**
- * One request in a samples file: numbers and hashes, never text. A line of NDJSON is one of these. `null` where a
- * number is not known; readers ignore fields that they do not know.
+ * One request in a samples file, a line of NDJSON: numbers and hashes, never text. Unknown numbers are `null`. Readers
+ * ignore unknown fields.
  */
 export interface Sample {
   readonly v: 1;
@@ -21,43 +21,43 @@ export interface Sample {
   /** Hash of the session. */
   readonly session: string | null;
   readonly primary: SampleLeg;
-  /** Null when not mirrored, and when the twin never came. */
+  /** Null if not mirrored or if the twin never arrived. */
   readonly shadow: SampleLeg | null;
-  /** The gateway never sent the copy: the shadow has no part in it. Absent otherwise. */
+  /** True if the gateway never sent the twin, so that the shadow is not responsible. Absent otherwise. */
   readonly unsent?: boolean;
   /** From the primary's dispatch to the shadow's, in ms. */
   readonly lag?: number | null;
-  /** What kind of request it is; absent where nobody looked. */
+  /** Kind of request; absent if it was not determined. */
   readonly request?: RequestKind | null;
 }
 
 /** What one lane did with the request. Times in ms from that lane's own dispatch. */
 export interface SampleLeg {
-  /** 0 when no response headers came; null when the leg was not observed. */
+  /** HTTP status; 0 if no response headers arrived; null if the leg was not observed. */
   readonly status: number | null;
   readonly class: LegClass | null;
   readonly stream: boolean | null;
-  /** First token event. Null without streaming. */
+  /** Time to the first token event. Null without streaming. */
   readonly ttft: number | null;
-  /** First token event that a reader sees: reasoning left out. */
+  /** Time to the first visible token event, without reasoning. */
   readonly ttfo: number | null;
-  /** Per token behind the first. */
+  /** Time per token after the first. */
   readonly tpot: number | null;
-  /** Last token event; without streaming the end of the body. */
+  /** Time to the last token event; without streaming, to the end of the body. */
   readonly e2e: number | null;
   readonly outTokens: number | null;
   readonly tokenSource: "usage" | "chunks" | null;
   /** Unicode code points of visible text. */
   readonly outChars: number | null;
   readonly promptTokens: number | null;
-  /** Of the prompt, found in the prefix cache. */
+  /** Prompt tokens found in the prefix cache. */
   readonly cachedTokens: number | null;
   readonly promptBytes: number | null;
   readonly finish: string | null;
   /** `ip:port` */
   readonly endpoint: string | null;
   readonly attempts: number | null;
-  /** Per code point of visible text behind the first event: for lanes with different tokenizers. */
+  /** Time per code point of visible text after the first event, for lanes with different tokenizers. */
   readonly tpoc?: number | null;
   /** Longest gap between two token events. */
   readonly stall?: number | null;

@@ -1,17 +1,17 @@
 import type { Sample } from "./sample.ts";
 
-/** Which samples a full store keeps. */
+/** Decides which samples a full store keeps. */
 export interface Thinning {
   keeps(sample: Sample): boolean;
-  /** One more is kept. */
+  /** Counts a sample that is kept. */
   count(sample: Sample): void;
-  /** Of the larger kind every second one goes; what stays is to be counted again. */
+  /** Decides to remove every second sample of the larger kind. The remaining samples must be counted again. */
   halve(): void;
 }
 
 /**
- * Keeps samples by the low bits of their ids' hashes. Requests that were drawn and those that were not are thinned by
- * themselves: one kind may be ten times as many.
+ * Keeps samples by the low bits of the hashes of their ids. Drawn and not drawn requests are thinned separately,
+ * because one kind may be ten times as frequent.
  */
 export function createThinning(): Thinning {
   const masks = { drawn: 0, undrawn: 0 };
@@ -33,7 +33,7 @@ function kindOf({ mirrored, drop }: Sample): "drawn" | "undrawn" {
   return mirrored || drop !== null ? "drawn" : "undrawn";
 }
 
-/** FNV-1a with a last mix, so that low bits depend on all of the id. */
+/** FNV-1a with a final mix, so that the low bits depend on the whole id. */
 function hashOf(id: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);

@@ -5,13 +5,13 @@ export function incompleteBeta(x: number, a: number, b: number): number {
   const front = Math.exp(
     logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x),
   );
-  // On the other side the fraction converges slowly.
+  // On the other side, the continued fraction converges slowly.
   return x < (a + 1) / (a + b + 2)
     ? (front * fraction(x, a, b)) / a
     : 1 - (front * fraction(1 - x, b, a)) / b;
 }
 
-/** Chance that Student's t with `freedom` degrees of freedom is as far from 0 as `t`, on either side. */
+/** Two-sided p value of Student's t with `freedom` degrees of freedom. */
 export function studentTwoSided(t: number, freedom: number): number {
   return incompleteBeta(freedom / (freedom + t * t), freedom / 2, 0.5);
 }

@@ -2,7 +2,7 @@ import { incompleteBeta } from "./beta.ts";
 import type { Bounds } from "./confidence-sequence.ts";
 
 /**
- * Bounds of a share from `events` of `trials`, each holding with `confidence` on its own.
+ * Bounds of a share from `events` of `trials`, each valid with `confidence`.
  *
  * Clopper and Pearson (1934), Biometrika 26, 404-413: exact, so never too narrow; both ends by bisection.
  */
@@ -15,7 +15,7 @@ export function clopperPearson(events: number, trials: number, confidence: numbe
   };
 }
 
-/** Where a condition that holds at 0 ceases to. */
+/** Finds by bisection where a condition that holds at 0 stops holding. */
 function bisect(holds: (share: number) => boolean): number {
   let [from, to] = [0, 1];
   for (let i = 0; i < 60; i++) {
@@ -26,7 +26,7 @@ function bisect(holds: (share: number) => boolean): number {
   return (from + to) / 2;
 }
 
-/** Chance of at most `events` of `trials`. */
+/** Probability of at most `events` of `trials`. */
 function atMost(events: number, trials: number, share: number): number {
   return incompleteBeta(1 - share, trials - events, events + 1);
 }

@@ -1,6 +1,6 @@
 /**
- * Values cut into blocks of wall-clock time. Requests near in time share a queue and a batch; blocks that are long
- * enough do not, so they and not the requests are the unit of inference.
+ * Values grouped into blocks of wall-clock time. Requests close in time share a queue and a batch; sufficiently long
+ * blocks do not, so blocks are the unit of inference.
  */
 export interface Blocks {
   readonly lengthMs: number;
@@ -23,11 +23,11 @@ export interface Blocks {
   readonly lag1: number;
 }
 
-/** Fewer values than this and a block is joined to the next one. */
+/** Fewest values of a block; a block with fewer is merged with the next. */
 const minPerBlock = 5;
 
 /**
- * Cuts values into blocks of `lengthMs`; `atMs` is ascending and lines up with `values`.
+ * Groups values into blocks of `lengthMs`. `atMs` must be ascending and have the same length as `values`.
  *
  * Mean `sum D_k / sum n_k`, influence `psi_k = (K / n) (D_k - n_k mean)`: the linearised ratio estimator of cluster
  * sampling (Cochran 1977, §11).
@@ -68,7 +68,7 @@ export function cutBlocks(
   };
 }
 
-/** The last block has no next one: a short one goes to the one before. */
+/** The last block has no next one, so if it is too small it is merged with the previous one. */
 function joinShortTail(counts: number[], sums: number[], startsMs: number[], blockOf: Int32Array) {
   const last = counts.length - 1;
   if (last < 1 || (counts[last] ?? 0) >= minPerBlock) return;
@@ -78,7 +78,7 @@ function joinShortTail(counts: number[], sums: number[], startsMs: number[], blo
   for (let i = blockOf.length - 1; i >= 0 && blockOf[i] === last; i--) blockOf[i] = last - 1;
 }
 
-/** Mean, deviation and autocorrelation of blocks that are given by counts and sums. */
+/** Computes mean, deviation and autocorrelation of blocks from their counts and sums. */
 export function moments(
   counts: ArrayLike<number>,
   sums: ArrayLike<number>,
@@ -97,7 +97,7 @@ export function moments(
     products += psi * before;
     before = psi;
   }
-  // What rounding leaves of equal values is no spread.
+  // Rounding errors of equal values are not a deviation.
   const isFlat = squares <= count * (1e-12 * Math.max(1, Math.abs(mean))) ** 2;
   return {
     count,
@@ -116,11 +116,11 @@ export interface BlockChoice {
   readonly minBlocks?: number;
   /** Largest lag-1 autocorrelation of a valid length; 0.10 when absent. */
   readonly maxLag1?: number;
-  /** A length that was chosen before: it is kept or lengthened, never shortened. */
+  /** Previously chosen length, which is kept or increased, never reduced. */
   readonly atLeastMs?: number;
 }
 
-/** A length for which neighbouring blocks are near enough to independent, or why there is none. */
+/** A length for which neighbouring blocks are nearly independent, or why there is none. */
 export type ChosenBlocks =
   | { readonly ok: true; readonly blocks: Blocks }
   | {
@@ -129,7 +129,7 @@ export type ChosenBlocks =
       readonly blocks: Blocks;
     };
 
-/** Chooses the shortest length whose blocks are hardly correlated and enough in number. */
+/** Chooses the shortest length with enough, nearly uncorrelated blocks. */
 export function chooseBlocks(
   atMs: ArrayLike<number>,
   values: ArrayLike<number>,

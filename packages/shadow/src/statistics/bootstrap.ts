@@ -22,14 +22,14 @@ export interface BootstrapOptions {
 
 export interface BootstrapResult {
   readonly estimate: number;
-  /** One for each of `alphas`. */
+  /** One interval for each of `alphas`. */
   readonly intervals: readonly BootstrapInterval[];
 }
 
 export interface BootstrapInterval {
   /** Percentile interval. */
   readonly raw: Bounds;
-  /** The same, widened around the estimate for few blocks. */
+  /** The percentile interval, widened around the estimate for few blocks. */
   readonly inflated: Bounds;
 }
 
@@ -40,8 +40,8 @@ interface Sorted {
 }
 
 /**
- * Ratios `Q_shadow(p) / Q_primary(p)` with intervals, one for each of `levels`, by the cluster bootstrap: whole
- * blocks are drawn, so that load which neighbours share stays together. Sorts once; a replicate is one walk.
+ * Ratios `Q_shadow(p) / Q_primary(p)` with intervals, one for each of `levels`, by the cluster bootstrap: whole blocks
+ * are drawn, which keeps requests with shared load together. Sorts once; each replicate is one pass.
  *
  * Davison and Hinkley (1997), Bootstrap Methods and their Application, §3.8; quantiles of type 7 for the estimate.
  */
@@ -76,7 +76,10 @@ export function quantileRatios(
   });
 }
 
-/** A primary's quantile that is infinite was cut off: nothing can be worse than it. A shadow's never came. */
+/**
+ * An infinite quantile of the primary means that nothing can be worse. For the shadow it means that the answer never
+ * arrived.
+ */
 export function logRatio(shadow: number, primary: number): number {
   if (primary === Number.POSITIVE_INFINITY) return Number.NEGATIVE_INFINITY;
   return shadow === Number.POSITIVE_INFINITY
@@ -132,8 +135,8 @@ function drawBlocks(
 }
 
 /**
- * The value at which the running weight reaches `level` of the total, for each level. Upper levels are walked to from
- * above: a tail is near its end.
+ * For each level, finds the value at which the cumulative weight reaches `level` of the total. Upper levels are
+ * searched from above, because a tail is near the end.
  */
 function weightedQuantiles(
   { values, blockOf }: Sorted,

@@ -1,18 +1,18 @@
-/** Events that came close together. */
+/** Events that were close together in time. */
 export interface Burst {
   readonly events: number;
   readonly seconds: number;
 }
 
 const maxGapMs = 10_000;
-/** Two events beside each other are chance. */
+/** Fewest events of a burst; fewer may be chance. */
 const minEvents = 4;
-/** What goes on for longer, or for much of the run, is no burst. */
+/** Longest burst; what lasts longer, or for much of the run, is not a burst. */
 const longest = { seconds: 120, shareOfRun: 0.1 } as const;
 
 /**
- * The largest burst of events, `atMs` ascending, where it holds at least half of them all; null where they are spread, or go
- * on for long. `runMs`: length of the whole run.
+ * Finds the largest burst of events if it has at least half of them all; null if they are spread out or last long.
+ * `atMs` must be ascending. `runMs` is the length of the whole run.
  */
 export function largestBurst(atMs: readonly number[], runMs: number): Burst | null {
   let best: Burst = { events: 0, seconds: 0 };

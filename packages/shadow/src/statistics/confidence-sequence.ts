@@ -1,7 +1,10 @@
 import type { Blocks } from "./blocks.ts";
 import { smallSampleFactor } from "./student-t.ts";
 
-/** Where the sequence is narrowest, in blocks. Fixed in advance for every gate: choosing it from data would spend error. */
+/**
+ * Number of blocks at which the sequence is narrowest. Fixed in advance for every gate, because a choice from data
+ * would add error.
+ */
 const narrowestAt = 60;
 
 /** rho^2 of the normal mixture, from the closed approximation to its optimum at `blocks` blocks. */
@@ -12,10 +15,11 @@ export function mixtureVariance(blocks: number = narrowestAt): number {
 
 /**
  * Half width of the asymptotic confidence sequence for a mean with unit variance after `blocks` blocks, at error
- * `alpha` on each side. Holds at every look at once. `narrowest`: after how many blocks it is so, fixed in advance.
+ * `alpha` on each side. Valid at all analyses simultaneously. `narrowest` is the number of blocks at which it is
+ * narrowest, fixed in advance.
  *
- * Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (2024), Annals of Statistics 52(6), conjugate-mixture boundary;
- * R package `sequential.causal`, `std_conjmix_margin`.
+ * Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (2024), Annals of Statistics 52(6), conjugate-mixture boundary; R
+ * package `sequential.causal`, `std_conjmix_margin`.
  */
 export function unitHalfWidth(
   blocks: number,

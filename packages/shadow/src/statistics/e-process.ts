@@ -1,9 +1,9 @@
-/** Evidence against a null hypothesis, as it is gathered. Crossing ln(1/alpha) once, at any time, rejects at alpha. */
+/** Accumulated evidence against a null hypothesis. Crossing ln(1/alpha) once, at any time, rejects at alpha. */
 export interface EProcess {
   /** `z`: -1, 0 or 1, the paired difference of two indicators. */
   add(z: number): void;
   readonly logE: number;
-  /** Largest so far: what Ville's inequality speaks of. */
+  /** Largest value so far, to which Ville's inequality applies. */
   readonly maxLogE: number;
   /** Pairs added. */
   readonly count: number;
@@ -15,8 +15,9 @@ export interface EProcess {
  * `below`: evidence that the mean of z is under `margin` (null: at or above it). `above`: that it is over. Needs no
  * normal approximation, but it does need that under the null the mean of z, *given the past*, is on the null's side at
  * every step. Load and outages that last break this: the mean swings around its long-run value, and bets follow the
- * swing. Where they may, it takes a bound of the long-run mean beside it. Waudby-Smith and Ramdas (2024), JRSS-B 86(1), "Estimating means of bounded random
- * variables by betting"; the bet is Kelly's, from the running mean and variance, capped at half of what could ruin it.
+ * swing. In such cases, use it together with a bound of the long-run mean. Waudby-Smith and Ramdas (2024), JRSS-B
+ * 86(1), "Estimating means of bounded random variables by betting"; the bet is Kelly's, from the running mean and
+ * variance, capped at half of what could ruin it.
  */
 export function createEProcess(margin: number, side: "below" | "above"): EProcess {
   const sign = side === "below" ? 1 : -1;

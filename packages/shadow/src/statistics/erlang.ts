@@ -1,6 +1,6 @@
 /**
- * Share of requests that find all of `places` taken: Erlang's loss formula (1917). `load`: mean number of requests that
- * would be under way without a limit, the rate times how long one takes. Holds for any distribution of that time.
+ * Share of requests that find all `places` occupied: Erlang's loss formula (1917). `load` is the mean number of
+ * requests in flight without a limit: the rate times the duration. Valid for any distribution of the duration.
  */
 export function erlangLoss(places: number, load: number): number {
   let loss = 1;

@@ -3,8 +3,8 @@ import { quantile, sorted } from "./quantile.ts";
 import { studentQuantile } from "./student-t.ts";
 
 /**
- * Statistics for one look at a fixed number of independent pairs. No gate uses them: consecutive requests share
- * load, and reports are looked at more than once. They are here to compare with other tools' numbers.
+ * Statistics for a single analysis of a fixed number of independent pairs. No gate uses them, because consecutive
+ * requests share load and evaluations are analysed repeatedly. They serve to compare with numbers of other tools.
  */
 
 /** Two-sided t interval of a mean. */
@@ -25,7 +25,7 @@ export function hodgesLehmann(values: readonly number[]): number {
 export interface SignedRank {
   /** Sum of the ranks of positive values. */
   readonly wPlus: number;
-  /** Exact p of values being centred below 0, above 0, and either. */
+  /** Exact p values for values centred below 0, above 0, and either. */
   readonly less: number;
   readonly greater: number;
   readonly twoSided: number;

@@ -5,7 +5,7 @@ import { cosineBounds, influencesOf, minBlocks } from "./long-run.ts";
 import { normalQuantile } from "./normal.ts";
 import { quantile, sorted } from "./quantile.ts";
 
-/** Paired values, by time. A shadow's value may be infinite: its answer never came. */
+/** Paired values in order of time. A shadow's value is infinite if its answer never arrived. */
 export interface TimedPairs {
   /** Ascending, in ms. */
   readonly atMs: ArrayLike<number>;
@@ -14,8 +14,8 @@ export interface TimedPairs {
 }
 
 /**
- * Log of the ratio of two quantiles with bounds for one look, one for each of `alphas`: each pair's influence on the
- * quantiles, summed up by block, and the long-run spread of those. Needs no choice of a block length.
+ * Log ratio of two quantiles with bounds for a single analysis, one for each of `alphas`. They use the long-run
+ * deviation of each pair's influence on the quantiles, summed by block. Needs no choice of a block length.
  *
  * Sparsity by Siddiqui (1960) with the bandwidth of Hall and Sheather (1988), JRSS-B 50(3).
  */
@@ -47,7 +47,7 @@ export function linearQuantileRatio(
       const { lower, upper } = cosineBounds(0, influences, alpha);
       return { lower: estimate + lower, upper: estimate + upper };
     }
-    // More answers never came than lie over the quantile: then it is infinite, and else unknown.
+    // If more answers never arrived than are above the quantile, it is infinite; otherwise unknown.
     const isInfinite = cosineBounds(blocks.mean, influences, alpha).lower > 0;
     const lower = isInfinite ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
     return { lower, upper: Number.POSITIVE_INFINITY };
@@ -57,7 +57,7 @@ export function linearQuantileRatio(
 
 const anything: Bounds = { lower: Number.NEGATIVE_INFINITY, upper: Number.POSITIVE_INFINITY };
 
-/** In shares of the values, for intervals at 95 %. */
+/** Bandwidth as a share of the values, for intervals at 95 %. */
 function bandwidth(level: number, size: number): number {
   const z = normalQuantile(level);
   const density = Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI);
@@ -66,7 +66,7 @@ function bandwidth(level: number, size: number): number {
   return Math.min(width, 0.8 * Math.min(level, 1 - level));
 }
 
-/** How far the log of the quantile moves with the share. */
+/** Derivative of the log quantile with respect to the share. */
 function sparsity(values: Float64Array, level: number, width: number): number {
   const [low, high] = [quantile(values, level - width), quantile(values, level + width)];
   return Math.log(high / low) / (2 * width);

@@ -4,15 +4,15 @@ import { normalQuantile } from "./normal.ts";
 import { studentQuantile } from "./student-t.ts";
 
 /**
- * How uncertain a mean is whose values share a load that lasts: neighbouring blocks of time are correlated, so the
- * blocks' own spread says too little. Blocks are short here, and no length of them has to be chosen.
+ * Uncertainty of a mean under sustained load: latencies in adjacent time blocks are correlated, so the deviation of the
+ * blocks underestimates it. Blocks are short here, and no block length has to be chosen.
  */
 export type Influences = Float64Array;
 
-/** Fewer blocks than this say nothing about their correlation. */
+/** Fewest blocks for estimating their correlation. */
 export const minBlocks = 20;
 
-/** What each block adds to the mean; `sum(influences) / K` is 0. */
+/** Contribution of each block to the mean; `sum(influences) / K` is 0. */
 export function influencesOf({
   count,
   counts,
@@ -23,19 +23,20 @@ export function influencesOf({
   const perBlock = size / count;
   return Float64Array.from({ length: count }, (_, k) => {
     const influence = ((sums[k] ?? 0) - (counts[k] ?? 0) * mean) / perBlock;
-    // What rounding leaves of equal values is no spread.
+    // Rounding errors of equal values are not a deviation.
     return Math.abs(influence) < 1e-12 * Math.max(1, Math.abs(mean)) ? 0 : influence;
   });
 }
 
-/** Degrees of freedom of `cosineSd`: the slow waves that it is made of. */
+/** Degrees of freedom of `cosineSd`: the number of cosine terms. */
 export function cosines(blocks: number): number {
   return blocks < 100 ? 6 : 8;
 }
 
 /**
- * Long-run standard deviation by equal-weighted cosines (EWC): the mean power of the slowest waves. The mean's standard
- * error is this over the root of the number of blocks; quantiles are Student's with `cosines` degrees of freedom.
+ * Long-run standard deviation by equal-weighted cosines (EWC): the mean power of the lowest-frequency terms. The mean's
+ * standard error is this over the root of the number of blocks; quantiles are Student's with `cosines` degrees of
+ * freedom.
  *
  * Lazarus, Lewis, Stock and Watson (2018), Journal of Business and Economic Statistics 36(4), 541-559.
  */
@@ -53,7 +54,7 @@ export function cosineSd(influences: Influences): number {
   return Math.sqrt(power / waves);
 }
 
-/** Bounds for one look, at error `alpha` on each side. */
+/** Bounds for a single analysis, at error `alpha` on each side. */
 export function cosineBounds(mean: number, influences: Influences, alpha: number): Bounds {
   const blocks = influences.length;
   const quantile = studentQuantile(1 - alpha, cosines(blocks));
@@ -62,8 +63,9 @@ export function cosineBounds(mean: number, influences: Influences, alpha: number
 }
 
 /**
- * Long-run standard deviation by an autoregression on the block before. Steadier than `cosineSd` in few blocks, and so
- * for early looks. The correlation is corrected for its bias in few blocks (Kendall 1954), more so where it is strong.
+ * Long-run standard deviation by a first-order autoregression. More stable than `cosineSd` with few blocks, and
+ * therefore used for interim analyses. The correlation is corrected for its small-sample bias (Kendall 1954), more so
+ * if it is strong.
  */
 function autoregressiveSd(influences: Influences): number {
   const variance = autocovariance(influences, 0);
@@ -74,7 +76,7 @@ function autoregressiveSd(influences: Influences): number {
   return Math.sqrt(((variance * blocks) / (blocks - 1)) * ((1 + lag1) / (1 - lag1)));
 }
 
-/** Blocks after which the sequence is narrowest: early, as a shadow that is clearly slower should not go on for long. */
+/** Blocks after which the sequence is narrowest: early, so that a clearly slower shadow is stopped soon. */
 const narrowestAt = 24;
 
 /**
@@ -93,12 +95,12 @@ export function anytimeBounds(
   return { lower: mean - radius, upper: mean + radius };
 }
 
-/** Times of the load's memory that an early bound needs to have seen. */
+/** Swings of the load needed for an early bound. */
 const minSwings = 8;
 
 /**
- * Time constant of the load in blocks, from how slowly the autocovariance falls; 0 where blocks are not correlated. Corrected
- * for its bias: what lasts long looks shorter in few blocks.
+ * Time constant of the load in blocks, from the decay of the autocovariance; 0 if blocks are uncorrelated. Corrected
+ * for its bias, because few blocks underestimate it.
  */
 export function memoryOf(influences: Influences): number {
   const blocks = influences.length;

@@ -1,6 +1,6 @@
 import { normalQuantile } from "./normal.ts";
 
-/** From here on the expansion below is exact to eight digits. */
+/** From this number on, the expansion below is accurate to eight digits. */
 const exactBelow = 200;
 
 /**
@@ -21,7 +21,7 @@ export function studentQuantile(p: number, freedom: number): number {
   return found;
 }
 
-/** Judging asks for the same few again and again. */
+/** Cache, because judging needs the same few values repeatedly. */
 const memory = new Map<number, number>();
 
 function bisected(p: number, freedom: number): number {
@@ -35,7 +35,7 @@ function bisected(p: number, freedom: number): number {
   return (low + high) / 2;
 }
 
-/** Share of values up to `t`, which is 0 or more. */
+/** Cumulative probability at `t`, which must be at least 0. */
 function distribution(t: number, freedom: number): number {
   const angle = Math.atan(t / Math.sqrt(freedom));
   const [cosine, sine] = [Math.cos(angle), Math.sin(angle)];

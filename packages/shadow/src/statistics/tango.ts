@@ -32,7 +32,7 @@ export function tangoInterval({ b, c, n }: Discordance, confidence: number): Bou
   };
 }
 
-/** Where a condition that holds at `low` ceases to. */
+/** Finds by bisection where a condition that holds at `low` stops holding. */
 function bisect(low: number, high: number, holds: (x: number) => boolean): number {
   let [from, to] = [low, high];
   for (let i = 0; i < 60; i++) {
@@ -44,8 +44,8 @@ function bisect(low: number, high: number, holds: (x: number) => boolean): numbe
 }
 
 /**
- * Two-sided exact p of McNemar's test (1947): binomial on the discordant pairs. It tests equality and not
- * non-inferiority; shown for reference.
+ * Two-sided exact p of McNemar's test (1947): binomial on the discordant pairs. It tests equality, not non-inferiority;
+ * shown for reference.
  */
 export function mcnemarExact({ b, c }: Pick<Discordance, "b" | "c">): number {
   const n = b + c;

@@ -195,7 +195,7 @@ function feedOf(options: AdminOptions): SectionFeed {
   return createSectionFeed({
     render: () =>
       liveSections({
-        look: evaluations.latest,
+        analysis: evaluations.latest,
         pools: poolsOf(options),
         mirrors: gates.map((gate) => gate.state()),
       }),

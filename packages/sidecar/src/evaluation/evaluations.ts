@@ -20,14 +20,14 @@ import type { PoolRegistry } from "../pools/pool-registry.ts";
 import { type JudgeThread, startJudgeThread } from "./judge-thread.ts";
 import type { LoadCount } from "./load-count.ts";
 import { checkSamplesFile } from "./samples-file.ts";
-import type { EvaluationNow, EvaluationSetup, Look, Trouble } from "./worker-messages.ts";
+import type { Analysis, EvaluationNow, EvaluationSetup, Trouble } from "./worker-messages.ts";
 
 /** Converts recorded pairs into samples, and runs the thread that evaluates them. */
 export interface Evaluations extends RecorderObserver {
   dropped(requestId: string, bodyBytes: number, of: UnmirroredFor): void;
   /** Evaluates and returns the current reports. */
   reports(): Promise<readonly ShadowReport[]>;
-  readonly latest: Look;
+  readonly latest: Analysis;
   /** Watching enables the rendering of pages for each analysis. */
   watch(isWatched: boolean): void;
   close(): Promise<void>;
@@ -41,9 +41,9 @@ export interface EvaluationsOptions {
   /** Key of hashes that leave this process. */
   readonly secret: string;
   readonly samplesFile: string | undefined;
-  readonly lookEveryMs: number;
+  readonly evaluateEveryMs: number;
   readonly captured: () => number;
-  readonly onLook: (reports: readonly ShadowReport[]) => void;
+  readonly onAnalysis: (reports: readonly ShadowReport[]) => void;
   readonly onTrouble: (trouble: Trouble) => void;
   /** Called if the evaluation thread ends before `close`. */
   readonly onEnd: () => void;
@@ -66,13 +66,13 @@ export function newSecret(): string {
 
 export function startEvaluations(options: EvaluationsOptions): Evaluations {
   const { registry, secret } = options;
-  let latest: Look = { reports: [], pages: new Map() };
-  const onLook = (look: Look) => {
+  let latest: Analysis = { reports: [], pages: new Map() };
+  const onAnalysis = (look: Analysis) => {
     latest = look;
-    options.onLook(look.reports);
+    options.onAnalysis(look.reports);
   };
   // A topology without mirrors needs no thread.
-  const thread = registry.gates.length === 0 ? undefined : startThread(options, onLook);
+  const thread = registry.gates.length === 0 ? undefined : startThread(options, onAnalysis);
 
   function add(mirror: string, make: (gate: MirrorGate) => Sample): void {
     const gate = registry.gateOf(mirror);
@@ -111,8 +111,11 @@ export function startEvaluations(options: EvaluationsOptions): Evaluations {
   };
 }
 
-function startThread(options: EvaluationsOptions, onLook: (look: Look) => void): JudgeThread {
-  const { topology, registry, samplesFile, lookEveryMs, onTrouble, onEnd } = options;
+function startThread(
+  options: EvaluationsOptions,
+  onAnalysis: (look: Analysis) => void,
+): JudgeThread {
+  const { topology, registry, samplesFile, evaluateEveryMs, onTrouble, onEnd } = options;
   if (samplesFile !== undefined) checkSamplesFile(samplesFile);
   const judged = new Map(registry.gates.toReversed().map((gate) => [gate.key, gate]));
   const evaluations = [...judged.values()].map((gate) => setupOf(gate, registry.gates));
@@ -124,9 +127,9 @@ function startThread(options: EvaluationsOptions, onLook: (look: Look) => void):
       ([key, gate]) => [key, nowOf(gate, baselines.get(key) ?? [], options)] as const,
     );
   return startJudgeThread({
-    setup: { evaluations, samplesFile, capacity, lookEveryMs },
+    setup: { evaluations, samplesFile, capacity, evaluateEveryMs },
     now: () => Object.fromEntries(nowOfAll()),
-    onLook,
+    onAnalysis,
     onTrouble,
     onEnd,
   });

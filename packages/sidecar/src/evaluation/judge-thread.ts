@@ -1,9 +1,9 @@
 import { Worker } from "node:worker_threads";
 import type { Sample, ShadowReport } from "@umbra/shadow";
 import type {
+  Analysis,
   EvaluationNow,
   FromWorker,
-  Look,
   ToWorker,
   Trouble,
   WorkerSetup,
@@ -24,7 +24,7 @@ export interface JudgeThreadOptions {
   readonly setup: WorkerSetup;
   /** Returns the data to send with each batch. */
   readonly now: () => Readonly<Record<string, EvaluationNow>>;
-  readonly onLook: (look: Look) => void;
+  readonly onAnalysis: (look: Analysis) => void;
   readonly onTrouble: (trouble: Trouble) => void;
   /** Called if the thread ends before `close`. */
   readonly onEnd: () => void;
@@ -52,7 +52,7 @@ class WorkerThread implements JudgeThread {
   #batch: { key: string; sample: Sample }[] = [];
   #hasLost = false;
   /** Requested reports: those to send, and all by number. */
-  #looks: number[] = [];
+  #requested: number[] = [];
   readonly #waiting = new Map<number, (reports: readonly ShadowReport[] | Error) => void>();
   #lastId = 0;
 
@@ -98,7 +98,7 @@ class WorkerThread implements JudgeThread {
       const late = new Error("the evaluation did not answer within a minute");
       const timer = setTimeout(() => settle(late), reportTimeoutMs).unref();
       this.#waiting.set(id, settle);
-      this.#looks.push(id);
+      this.#requested.push(id);
       this.#flush();
     });
   }
@@ -123,12 +123,12 @@ class WorkerThread implements JudgeThread {
   #take(message: FromWorker): void {
     switch (message.kind) {
       case "look":
-        this.#options.onLook(message.look);
+        this.#options.onAnalysis(message.look);
         if (message.id !== undefined) this.#waiting.get(message.id)?.(message.look.reports);
         break;
       case "taken":
         this.#isTaking = false;
-        if (this.#looks.length > 0) this.#flush();
+        if (this.#requested.length > 0) this.#flush();
         break;
       case "trouble":
         this.#options.onTrouble(message);
@@ -144,8 +144,8 @@ class WorkerThread implements JudgeThread {
     this.#send({ kind: "samples", samples: this.#batch, now: this.#options.now() });
     this.#batch = [];
     // Reports requested now include all samples so far.
-    for (const id of this.#looks) this.#send({ kind: "look", id });
-    this.#looks = [];
+    for (const id of this.#requested) this.#send({ kind: "look", id });
+    this.#requested = [];
   }
 
   #troubled(text: string): void {

@@ -18,7 +18,7 @@ export interface Judging {
   add(samples: readonly { readonly key: string; readonly sample: Sample }[]): void;
   update(now: Readonly<Record<string, EvaluationNow>>): void;
   /** Returns the reports of all candidates with samples. `isFresh`: evaluates now instead of using the last analysis. */
-  look(isFresh: boolean): readonly ShadowReport[];
+  analyze(isFresh: boolean): readonly ShadowReport[];
   close(): void;
 }
 
@@ -30,7 +30,7 @@ interface Evaluation {
   report: ShadowReport | undefined;
   /** Number of samples at the last analysis, and its time. */
   seen: number;
-  lookedAtMs: number;
+  analyzedAtMs: number;
   /** Number of mirrored requests with a known outcome. */
   outcomes: number;
   /** Requests that were running at the planned end. */
@@ -45,7 +45,7 @@ interface Ending {
 }
 
 /** Near the end, an analysis needs a statistical bootstrap: at most this often, unless requested. */
-const finalLookEveryMs = 30_000;
+const finalAnalysisEveryMs = 30_000;
 
 /** In ms since the epoch, from the same clock as the samples: setting the system clock back changes neither. */
 const epochMs = () => performance.timeOrigin + performance.now();
@@ -64,7 +64,7 @@ export function createJudging(
       now: undefined,
       report: undefined,
       seen: -1,
-      lookedAtMs: 0,
+      analyzedAtMs: 0,
       outcomes: 0,
       ending: undefined,
     });
@@ -117,12 +117,12 @@ export function createJudging(
     writeTo((opened) => opened.started(key, hashes.get(key) ?? "", t0));
   }
 
-  function judgeOne(evaluation: Evaluation): ShadowReport {
+  function evaluateOne(evaluation: Evaluation): ShadowReport {
     const { setup: own, store, now, report: earlier } = evaluation;
-    const lookedAtMs = nowMs();
+    const analyzedAtMs = nowMs();
     // Nothing has started before the first request.
-    const startedAtMs = evaluation.startedAtMs ?? lookedAtMs;
-    noteEnding(evaluation, lookedAtMs);
+    const startedAtMs = evaluation.startedAtMs ?? analyzedAtMs;
+    noteEnding(evaluation, analyzedAtMs);
     const control = own.controlKey === undefined ? undefined : evaluations.get(own.controlKey);
     const limits = [...(now?.limitsHit ?? [])];
     if (store.evicted > 0)
@@ -134,10 +134,10 @@ export function createJudging(
       facts: {
         route: own.route,
         startedAtMs,
-        nowMs: lookedAtMs,
+        nowMs: analyzedAtMs,
         limitsHit: limits,
         leftOut: store.evictedPairs,
-        openBeforeEnd: openOf(evaluation, lookedAtMs),
+        openBeforeEnd: openOf(evaluation, analyzedAtMs),
         ...(earlier === undefined ? {} : { earlier }),
         ...(control?.now === undefined ? {} : { control: control.now.candidate }),
         ...(now === undefined ? { candidate: { pool: own.candidate } } : factsOf(now)),
@@ -148,12 +148,13 @@ export function createJudging(
   }
 
   function look(evaluation: Evaluation, isFresh: boolean): void {
-    const { store, report, seen, lookedAtMs } = evaluation;
-    const isDue = report?.evaluation.is_final !== true || nowMs() - lookedAtMs >= finalLookEveryMs;
+    const { store, report, seen, analyzedAtMs } = evaluation;
+    const isDue =
+      report?.evaluation.is_final !== true || nowMs() - analyzedAtMs >= finalAnalysisEveryMs;
     if (!isFresh && (store.size + store.evicted === seen || !isDue)) return;
     evaluation.seen = store.size + store.evicted;
-    evaluation.report = judgeOne(evaluation);
-    evaluation.lookedAtMs = nowMs();
+    evaluation.report = evaluateOne(evaluation);
+    evaluation.analyzedAtMs = nowMs();
   }
 
   return {
@@ -172,7 +173,7 @@ export function createJudging(
         noteEnding(evaluation, nowMs());
       }
     },
-    look(isFresh) {
+    analyze(isFresh) {
       const candidates = [...evaluations.values()].filter(
         ({ setup: { role } }) => role === "candidate",
       );

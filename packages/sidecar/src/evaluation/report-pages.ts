@@ -1,12 +1,12 @@
 import type { ShadowReport } from "@umbra/shadow";
 import { reportSections } from "@umbra/shadow/html";
-import type { Look } from "./worker-messages.ts";
+import type { Analysis } from "./worker-messages.ts";
 
 /** Renders reports. Skips a report that can't be rendered: the evaluation must not depend on it. */
 export function pagesOf(
   reports: readonly ShadowReport[],
   onTrouble: (text: string) => void,
-): Look["pages"] {
+): Analysis["pages"] {
   const pages = new Map<string, ReturnType<typeof reportSections>>();
   for (const report of reports) {
     try {

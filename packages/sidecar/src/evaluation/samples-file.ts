@@ -106,7 +106,7 @@ function samplesIn(fd: number, { metaFile, meta, wanted, nowMs }: OpenedMeta): S
     const { started_at: startedAtMs, report } = sameConfig.get(key) ?? {};
     const config = wanted.get(key)?.config;
     if (startedAtMs === undefined || config === undefined) continue;
-    if (goesOn(samples, config, startedAtMs, nowMs)) {
+    if (canContinue(samples, config, startedAtMs, nowMs)) {
       resumed.set(key, { startedAtMs, samples, report });
     }
   }
@@ -182,7 +182,7 @@ function isSameRun(entry: MetaEntry, wanted: WantedEvaluation | undefined): bool
 }
 
 /** False without samples, which were removed, and with a start in the future, because the clock was set back. */
-function goesOn(
+function canContinue(
   samples: readonly Sample[],
   config: WantedEvaluation["config"],
   startedAtMs: number,

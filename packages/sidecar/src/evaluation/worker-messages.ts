@@ -25,11 +25,11 @@ export interface WorkerSetup {
   /** Maximum samples kept per evaluation. */
   readonly capacity: number;
   /** Time between two interim analyses, in ms. */
-  readonly lookEveryMs: number;
+  readonly evaluateEveryMs: number;
 }
 
 /** The result of an analysis. */
-export interface Look {
+export interface Analysis {
   readonly reports: readonly ShadowReport[];
   /** Sections of each report by its `evaluation.id`; empty while no page is open. */
   readonly pages: ReadonlyMap<string, readonly Section[]>;
@@ -73,7 +73,7 @@ export interface Trouble {
 }
 
 export type FromWorker =
-  | { readonly kind: "look"; readonly id: number | undefined; readonly look: Look }
+  | { readonly kind: "look"; readonly id: number | undefined; readonly look: Analysis }
   /** A batch of samples was stored: the next one may be sent. */
   | { readonly kind: "taken" }
   | ({ readonly kind: "trouble" } & Trouble)

@@ -7,36 +7,36 @@ const port = parentPort;
 if (port === null) throw new Error("this file is a worker's");
 
 const setup = workerData as WorkerSetup;
-const say = (message: FromWorker) => port.postMessage(message);
-const judging = createJudging(setup, (text) => say({ kind: "trouble", text, isStorage: true }));
-const unshown = (text: string) => say({ kind: "trouble", text, isStorage: false });
+const send = (message: FromWorker) => port.postMessage(message);
+const judging = createJudging(setup, (text) => send({ kind: "trouble", text, isStorage: true }));
+const unshown = (text: string) => send({ kind: "trouble", text, isStorage: false });
 let isWatched = false;
-const look = (id?: number) => {
-  const reports = judging.look(id !== undefined);
-  say({ kind: "look", id, look: { reports, pages: pagesOf(isWatched ? reports : [], unshown) } });
+const analyze = (id?: number) => {
+  const reports = judging.analyze(id !== undefined);
+  send({ kind: "look", id, look: { reports, pages: pagesOf(isWatched ? reports : [], unshown) } });
 };
-look();
+analyze();
 
-const looking = setInterval(look, setup.lookEveryMs);
+const analyzing = setInterval(analyze, setup.evaluateEveryMs);
 
 port.on("message", (message: ToWorker) => {
   switch (message.kind) {
     case "samples":
       judging.add(message.samples);
       judging.update(message.now);
-      say({ kind: "taken" });
+      send({ kind: "taken" });
       break;
     case "look":
-      look(message.id);
+      analyze(message.id);
       break;
     case "watch":
       isWatched = message.isWatched;
-      if (isWatched) look();
+      if (isWatched) analyze();
       break;
     case "close":
-      clearInterval(looking);
+      clearInterval(analyzing);
       judging.close();
-      say({ kind: "closed" });
+      send({ kind: "closed" });
       port.close();
       break;
   }

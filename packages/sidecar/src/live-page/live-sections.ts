@@ -1,14 +1,14 @@
 import type { ShadowReport } from "@umbra/shadow";
 import { reportSectionIds, type Section, text, verdictWord } from "@umbra/shadow/html";
 import type { PoolAnswer } from "../admin/admin-answers.ts";
-import type { Look } from "../evaluation/worker-messages.ts";
+import type { Analysis } from "../evaluation/worker-messages.ts";
 import type { MirrorState } from "../mirror/mirror-gate.ts";
 import { mirrorsSection } from "./mirrors-section.ts";
 import { poolsSection } from "./pools-section.ts";
 
 /** The data of the live page. */
 export interface LiveState {
-  readonly look: Look;
+  readonly analysis: Analysis;
   readonly pools: readonly PoolAnswer[];
   readonly mirrors: readonly MirrorState[];
 }
@@ -20,7 +20,11 @@ export interface LiveState {
 export type SectionsOf = (chosen: string | undefined) => readonly Section[];
 
 /** Renders the common sections once for all readers. Pure. */
-export function liveSections({ look: { reports, pages }, pools, mirrors }: LiveState): SectionsOf {
+export function liveSections({
+  analysis: { reports, pages },
+  pools,
+  mirrors,
+}: LiveState): SectionsOf {
   const common = [
     { id: "mirrors", html: mirrorsSection(mirrors) },
     { id: "pools", html: poolsSection(pools) },

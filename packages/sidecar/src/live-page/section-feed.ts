@@ -40,7 +40,7 @@ export function createSectionFeed(options: SectionFeedOptions): SectionFeed {
   const streams = new Set<Stream>();
   let timer: NodeJS.Timeout | undefined;
 
-  function look(): void {
+  function sendChanges(): void {
     try {
       const eventsFor = onceForEach(render());
       for (const stream of streams) {
@@ -79,7 +79,7 @@ export function createSectionFeed(options: SectionFeedOptions): SectionFeed {
       const stream: Stream = { response, chosen, sent: [] };
       response.on("close", () => remove(stream));
       if (streams.size === 0) {
-        timer = setInterval(look, everyMs).unref();
+        timer = setInterval(sendChanges, everyMs).unref();
         onWatched(true);
       }
       streams.add(stream);

@@ -68,7 +68,7 @@ export class ServedModels {
   }
 
   /** Records that the endpoint answered 404, because its list may have changed. */
-  doubt(address: string): void {
+  markDoubtful(address: string): void {
     this.#doubted.add(address);
   }
 

@@ -22,7 +22,7 @@ export interface GatewayOptions {
   /** Metadata namespace of the endpoints to choose from; `envoy.lb.subset_hint` when absent. */
   readonly subsetNamespace?: string;
   /** Body mode of a gateway that does not announce it; full duplex when absent, as the protocol requires. */
-  readonly unsaidMode?: "FULL_DUPLEX_STREAMED" | "BUFFERED";
+  readonly defaultBodyMode?: "FULL_DUPLEX_STREAMED" | "BUFFERED";
   /** True if its filter has `allow_mode_override`. */
   readonly mayOverrideMode?: boolean;
 }
@@ -35,7 +35,7 @@ export interface GatewayProtocol {
   readonly subsetNamespace: string;
   readonly subsetKey: string;
   readonly servedKey: string;
-  readonly unsaidMode: BodyMode;
+  readonly defaultBodyMode: BodyMode;
   readonly mayOverrideMode: boolean;
   readonly paths: BackendPaths;
   /** How a pick is returned to a rendered gateway and to third-party gateways. */
@@ -59,7 +59,7 @@ export function gatewayProtocol(
     subsetNamespace: options.subsetNamespace ?? "envoy.lb.subset_hint",
     subsetKey: `${destination}-subset`,
     servedKey: `${destination}-served`,
-    unsaidMode: options.unsaidMode ?? "FULL_DUPLEX_STREAMED",
+    defaultBodyMode: options.defaultBodyMode ?? "FULL_DUPLEX_STREAMED",
     mayOverrideMode: options.mayOverrideMode ?? false,
     paths,
     own: createDestinations((value) => new StandingRoute([{ name: destinationHeader, value }])),
@@ -78,10 +78,10 @@ export interface GatewayStream {
   readonly pool: string;
   readonly mirrors: string;
   /** Body mode if the gateway does not announce it. */
-  readonly unsaidMode: BodyMode;
+  readonly defaultBodyMode: BodyMode;
   readonly mayOverrideMode: boolean;
   /** True if its Envoy duplicates full-duplex bodies that end with trailers, because its routes have retries (envoy#45470). */
-  readonly repeatsTrailed: boolean;
+  readonly duplicatesBodiesWithTrailers: boolean;
   /** Converts the client's path to the endpoint's; unchanged for third-party gateways. Both are without the query. */
   backendPath(path: string): string;
   /** Endpoints that the gateway allows; undefined: all endpoints of the pool. */
@@ -115,9 +115,9 @@ export function gatewayStream({ metadata }: StreamInfo, protocol: GatewayProtoco
 }
 
 class OwnStream implements GatewayStream {
-  readonly unsaidMode = "UNKNOWN";
+  readonly defaultBodyMode = "UNKNOWN";
   readonly mayOverrideMode = false;
-  readonly repeatsTrailed: boolean;
+  readonly duplicatesBodiesWithTrailers: boolean;
   readonly lane: Lane;
   readonly pool: string;
   readonly mirrors: string;
@@ -135,7 +135,7 @@ class OwnStream implements GatewayStream {
     this.pool = pool;
     this.mirrors = mirrors;
     // Twins are not retried.
-    this.repeatsTrailed = lane === "primary";
+    this.duplicatesBodiesWithTrailers = lane === "primary";
     this.#destinations = destinations;
     this.#rewriter = rewriter;
   }
@@ -161,15 +161,15 @@ class ForeignStream implements GatewayStream {
   readonly lane: Lane = "primary";
   readonly pool: string;
   readonly mirrors = "";
-  readonly unsaidMode: BodyMode;
+  readonly defaultBodyMode: BodyMode;
   readonly mayOverrideMode: boolean;
   /** Unknown here; see `docs/gateways.md`. */
-  readonly repeatsTrailed = false;
+  readonly duplicatesBodiesWithTrailers = false;
   readonly #protocol: GatewayProtocol;
 
   constructor(pool: string, protocol: GatewayProtocol) {
     this.pool = pool;
-    this.unsaidMode = protocol.unsaidMode;
+    this.defaultBodyMode = protocol.defaultBodyMode;
     this.mayOverrideMode = protocol.mayOverrideMode;
     this.#protocol = protocol;
   }

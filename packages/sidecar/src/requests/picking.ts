@@ -111,8 +111,8 @@ export abstract class Picking implements PickExchange {
   /** Called when the stream ended and the lease was released. */
   protected abstract over(): void;
 
-  get unsaidMode(): BodyMode {
-    return this.gateway.unsaidMode;
+  get defaultBodyMode(): BodyMode {
+    return this.gateway.defaultBodyMode;
   }
 
   get mayOverrideMode(): boolean {
@@ -145,7 +145,7 @@ export abstract class Picking implements PickExchange {
   }
 
   onTrailers(headers: Headers): Decision | undefined {
-    return this.gateway.repeatsTrailed
+    return this.gateway.duplicatesBodiesWithTrailers
       ? this.refuse(unsupportedTrailers, headers, this.options.now())
       : undefined;
   }
@@ -172,7 +172,7 @@ export abstract class Picking implements PickExchange {
       isEnd: info.endOfStream,
     });
     if (answer.get(":status") !== "404") return;
-    this.options.pools.get(this.gateway.pool)?.served.doubt(this.lease.endpoint);
+    this.options.pools.get(this.gateway.pool)?.served.markDoubtful(this.lease.endpoint);
   }
 
   onResponseBody(chunk: Uint8Array, endOfStream: boolean): void {

@@ -23,7 +23,7 @@ export interface OpenCertificates {
   close(): void;
 }
 
-const lookEveryMs = 2_000;
+const checkEveryMs = 2_000;
 
 /** Throws if files can't be read or don't match. */
 export async function openCertificates(
@@ -71,7 +71,7 @@ export async function openCertificates(
         await look(onChange);
         timer?.refresh();
       };
-      timer = setTimeout(() => void next(), lookEveryMs).unref();
+      timer = setTimeout(() => void next(), checkEveryMs).unref();
     },
     close() {
       clearTimeout(timer);

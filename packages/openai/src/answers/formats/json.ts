@@ -1,6 +1,6 @@
 import type { AnswerUsage, FinishReason } from "../token-event.ts";
 
-/** Model servers are not trusted to keep their own schema: what is no object is an empty one. */
+/** Returns the value if it is an object, otherwise an empty one: model servers may violate their own schema. */
 export function record(json: unknown): Readonly<Record<string, unknown>> {
   return typeof json === "object" && json !== null ? (json as Record<string, unknown>) : {};
 }
@@ -16,13 +16,13 @@ export function count(json: unknown): number | undefined {
 export function codePoints(visible: string): number {
   let points = visible.length;
   for (let i = 0; i < visible.length; i++) {
-    // The second half of a pair belongs to the first.
+    // The second half of a surrogate pair is not counted.
     if ((visible.charCodeAt(i) & 0xfc00) === 0xdc00) points--;
   }
   return points;
 }
 
-/** Identity of an answer, cut to what names need. */
+/** Id and model of an answer, truncated to a reasonable length. */
 export function names(answer: Readonly<Record<string, unknown>>): {
   readonly id?: string;
   readonly model?: string;
@@ -33,7 +33,7 @@ export function names(answer: Readonly<Record<string, unknown>>): {
   };
 }
 
-/** Leaves out what is not known. */
+/** Token usage; unknown values are left out. */
 export function usageOf(
   promptTokens: number | undefined,
   cachedTokens: number | undefined,
@@ -46,7 +46,7 @@ export function usageOf(
   };
 }
 
-/** One word for each server's words. */
+/** Maps the finish reasons of all servers to a common one. */
 export function finishReason(reason: unknown): {
   readonly finishReason?: FinishReason;
   readonly isError?: true;
@@ -57,7 +57,7 @@ export function finishReason(reason: unknown): {
   return failedFinishes.has(word) ? { ...finished, isError: true } : finished;
 }
 
-/** Whether the server gave up on the answer: what came of it is only a part. */
+/** True if the server aborted the answer, which is then incomplete. */
 export function isFailedFinish(reason: unknown): boolean {
   return failedFinishes.has(wordOf(reason));
 }
@@ -67,7 +67,9 @@ function wordOf(reason: unknown): string {
   return text(typeof reason === "object" ? record(reason).type : reason);
 }
 
-/** `abort` and `error` are of vLLM and SGLang; `failed` and `cancelled` are states of a response. */
+/**
+ * `abort` and `error` are finish reasons of vLLM and SGLang; `failed` and `cancelled` are states of OpenAI's responses.
+ */
 const failedFinishes: ReadonlySet<string> = new Set(["abort", "error", "failed", "cancelled"]);
 
 const finishReasons: ReadonlyMap<string, FinishReason> = new Map([

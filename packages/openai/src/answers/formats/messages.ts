@@ -2,7 +2,7 @@ import type { AnswerEvent, AnswerUsage } from "../token-event.ts";
 import { nothingSaid } from "../token-event.ts";
 import { codePoints, count, finishReason, names, record, text, usageOf } from "./json.ts";
 
-/** Reads an event of Anthropic's messages, by its `type`; undefined where the type is none of theirs. */
+/** Reads an event of Anthropic's Messages API by its `type`; undefined for other types. */
 export function readMessagesEvent(
   type: string,
   event: Readonly<Record<string, unknown>>,
@@ -38,7 +38,7 @@ function readDelta(delta: Readonly<Record<string, unknown>>): AnswerEvent {
   return text(delta.thinking) === "" ? nothingSaid : { hasToken: true, isVisible: false, chars: 0 };
 }
 
-/** Reads a whole message of Anthropic's messages. */
+/** Reads a whole message of Anthropic's Messages API. */
 export function readMessage(message: Readonly<Record<string, unknown>>): AnswerEvent {
   const parts = Array.isArray(message.content) ? message.content.map(record) : [];
   const visible = parts.map((part) => text(part.text)).join("");
@@ -54,7 +54,7 @@ export function readMessage(message: Readonly<Record<string, unknown>>): AnswerE
   };
 }
 
-/** Their input tokens leave cached ones out. */
+/** Reads the usage. Input tokens do not include cached ones in this API. */
 function readUsage(json: unknown): { readonly usage?: AnswerUsage } {
   if (typeof json !== "object" || json === null) return {};
   const usage = record(json);

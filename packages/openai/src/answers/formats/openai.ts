@@ -2,8 +2,8 @@ import type { AnswerEvent, AnswerUsage } from "../token-event.ts";
 import { codePoints, count, finishReason, names, record, text, usageOf } from "./json.ts";
 
 /**
- * Reads an answer of OpenAI's chat completions and completions: a stream's event (`delta`) or a whole body
- * (`message`). Of several choices the first counts.
+ * Reads an answer of OpenAI's chat completions and completions: a stream's event (`delta`) or a whole body (`message`).
+ * Of several choices the first is used.
  */
 export function readOpenAi(answer: Readonly<Record<string, unknown>>): AnswerEvent {
   const choice = record(Array.isArray(answer.choices) ? answer.choices[0] : undefined);

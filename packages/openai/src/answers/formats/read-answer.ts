@@ -5,7 +5,7 @@ import { readMessage, readMessagesEvent } from "./messages.ts";
 import { readOpenAi } from "./openai.ts";
 import { readResponse, readResponsesEvent } from "./responses.ts";
 
-/** Reads one event of a stream, or a whole body, in the format that its shape tells. */
+/** Reads one event of a stream, or a whole body. The format is detected from its fields. */
 export function readAnswer(json: unknown): AnswerEvent {
   const answer = record(json);
   const event = readFormat(answer);

@@ -5,13 +5,13 @@ import { reportSections } from "./report-sections.ts";
 import { comparisonSection } from "./sections/comparison.ts";
 import { style } from "./style.ts";
 
-/** What a page has besides its report. */
+/** Options of the page. */
 export interface HtmlOptions {
-  /** An earlier report to put beside it. */
+  /** Earlier report to compare with. */
   readonly against?: ShadowReport;
 }
 
-/** The report as one page that needs nothing else: no script, no font, no network. */
+/** Renders the report as one self-contained page: no script, font or network access. */
 export function renderReportHtml(report: ShadowReport, { against }: HtmlOptions = {}): string {
   const { candidate, evaluation, schema } = report;
   const title = `${headlineOf(report).word}: ${candidate.pool || "shadow"}, shadow evaluation ${evaluation.id}`;
@@ -24,13 +24,13 @@ ${reportSections(report)
     id === "gates" && against !== undefined ? [html, comparisonSection(report, against)] : [html],
   )
   .join("\n")}
-<footer>Rendered by Umbra from a ${text(schema)} document. It holds numbers and no text of prompts or answers.</footer>`,
+<footer>Rendered by Umbra from a ${text(schema)} document. It contains numbers but no text of prompts or answers.</footer>`,
   });
 }
 
-/** What a page is made of, as markup. */
+/** Parts of a page, as markup. */
 export interface PageContent {
-  /** Its `<title>`, and what else its head needs. */
+  /** The `<title>` and other elements of the head. */
   readonly head: string;
   readonly main: string;
 }

@@ -10,7 +10,7 @@ import { segmentsSection } from "./sections/segments.ts";
 import { validitySection } from "./sections/validity.ts";
 import { verdictSection } from "./sections/verdict.ts";
 
-/** A part of a page that is rendered by itself. */
+/** A part of a page that is rendered separately. */
 export interface Section {
   /** Its name among the sections of its page. */
   readonly id: string;

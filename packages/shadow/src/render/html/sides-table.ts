@@ -2,7 +2,7 @@ import type { SideRow } from "../cost-words.ts";
 import { text } from "./escape.ts";
 import { table } from "./table.ts";
 
-/** Rows of both lanes beside each other; empty without any. */
+/** Table of both lanes side by side; empty without rows. */
 export function sidesTable(caption: string, rows: readonly SideRow[]): string {
   if (rows.length === 0) return "";
   const hasChange = rows.some(([, , , change]) => change !== "");

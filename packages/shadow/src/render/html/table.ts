@@ -1,19 +1,19 @@
-/** A cell of markup. Plain strings are numbers, and stand at the right. */
+/** A cell of markup. Plain strings are numbers and are right-aligned. */
 export type Cell = string | { readonly html: string; readonly className: string };
 
-/** A table of markup: what comes from outside is escaped before. */
+/** A table of markup. Text from outside must already be escaped. */
 export interface TableContent {
   readonly caption: string;
-  /** Heads of the columns; the first is over the rows' names. */
+  /** Column headings; the first is that of the rows' names. */
   readonly columns: readonly Cell[];
-  /** A row over them that groups them. */
+  /** A heading row above them that groups columns. */
   readonly groups?: string;
   /** The first cell of each row names it. */
   readonly rows: readonly (readonly Cell[])[];
   readonly className?: string;
 }
 
-/** A table that scrolls by itself where the page is narrow. */
+/** Renders a table that scrolls horizontally on a narrow page. */
 export function table(content: TableContent): string {
   const { caption, columns, groups = "", rows, className = "" } = content;
   const head = `${groups}<tr>${columns.map((cell) => element('th scope="col"', cell)).join("")}</tr>`;
@@ -24,12 +24,12 @@ export function table(content: TableContent): string {
   return `<div class="card scroll" role="region" aria-label="${caption.replace(/<[^>]*>/g, "")}" tabindex="0"><table class="${className}"><caption><span>${caption}</span></caption><thead>${head}</thead><tbody>${body.join("")}</tbody></table></div>`;
 }
 
-/** A cell whose content stands at the left, on one line. */
+/** A left-aligned cell on one line. */
 export function left(html: string): Cell {
   return { html, className: "l" };
 }
 
-/** A cell of text that may take several lines. */
+/** A left-aligned cell that may wrap. */
 export function wrapped(html: string): Cell {
   return { html, className: "l wrap" };
 }

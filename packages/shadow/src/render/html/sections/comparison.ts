@@ -3,7 +3,7 @@ import { compareReports } from "../../comparison.ts";
 import { text } from "../escape.ts";
 import { left, table, wrapped } from "../table.ts";
 
-/** A report beside an earlier one. */
+/** Compares the report with an earlier one. */
 export function comparisonSection(now: ShadowReport, earlier: ShadowReport): string {
   const { warning, facts, gates } = compareReports(now, earlier);
   const notice = warning === null ? "" : `<p class="card INCONCLUSIVE">! ${text(warning)}</p>`;

@@ -3,14 +3,14 @@ import { costRows, costSentences } from "../../cost-words.ts";
 import { text } from "../escape.ts";
 import { sidesTable } from "../sides-table.ts";
 
-/** What both lanes carry and cost, and what mirroring itself has cost. */
+/** Load and cost of both lanes, and the cost of mirroring. */
 export function costSection(report: ShadowReport): string {
   const sentences = costSentences(report).map((line) => `<p>${text(sentence(line))}</p>`);
   const caption =
-    "What each lane carried, at the load that it was seen under: all of its requests, mirrored or not. Two lanes at different utilisation do not compare.";
+    "Rates of each lane over all of its requests, mirrored or not, at its load during the run. Lanes with different utilisation can't be compared.";
   const content =
     sentences.length === 0
-      ? '<p class="card soft">Not known: the cost of a lane needs a running sidecar, which sees all of its requests.</p>'
+      ? '<p class="card soft">Unknown: the cost of a lane needs a running sidecar, which sees all of its requests.</p>'
       : `${sidesTable(caption, costRows(report))}<div class="card prose">${sentences.join("")}</div>`;
   return `<section aria-labelledby="cost"><h2 id="cost">What does it cost?</h2>
 ${content}</section>`;

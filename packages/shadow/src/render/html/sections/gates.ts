@@ -22,7 +22,7 @@ export function gatesSection({ gates, evaluation }: ShadowReport): string {
     ...["margin", "n"],
   ];
   const alpha = `${Number((evaluation.alpha * 100).toFixed(2))} %`;
-  const caption = `Change of the shadow against the baseline: per cent of times, percentage points (pp) of rates. The thick line is the ${level} interval: PASS when all of it is under the margin. The thin line is the wider interval that decides FAIL: all of it must be over the margin, at an error of ${alpha} for all required gates together. “Could see”: the smallest change that this much data finds in 80 of 100 runs.`;
+  const caption = `Change of the shadow relative to the primary: per cent for times, percentage points (pp) of rates. The thick line is the ${level} interval: PASS when all of it is under the margin. The thin line is the wider interval that decides FAIL: all of it must be over the margin, at an error of ${alpha} for all required gates together. “Could see”: the smallest change that this much data finds in 80 of 100 runs.`;
   return `<section aria-labelledby="gates"><h2 id="gates">Gates</h2>
 ${table({ caption, columns, rows: gateRows(gates).map(row), className: "gates" })}</section>`;
 }

@@ -11,7 +11,7 @@ const levels = ["p50", "p90", "p99"] as const;
 export function latencySection(report: ShadowReport): string {
   return `<section aria-labelledby="latency"><h2 id="latency">Latency</h2>
 ${quantiles(report)}
-${sidesTable("How the lanes stream, think and cache; described and not judged.", behaviourRows(report))}</section>`;
+${sidesTable("How the lanes stream, reason and cache. Only described, not judged.", behaviourRows(report))}</section>`;
 }
 
 function quantiles(report: ShadowReport): string {
@@ -25,7 +25,7 @@ function quantiles(report: ShadowReport): string {
   const sides = levels.flatMap(() => [{ html: "primary", className: "start" }, "shadow", "change"]);
   return table({
     caption:
-      "Pairs in which both lanes were ok. Below a change: its 90 % interval, known at the planned end.",
+      "Pairs in which both lanes succeeded. Below each change: its 90 % interval, available at the planned end.",
     groups: `<tr><td></td>${groups.join("")}</tr>`,
     columns: ["metric", ...sides],
     rows: rows.length === 0 ? [[{ html: "no pairs yet", className: "soft" }]] : rows,

@@ -5,7 +5,7 @@ import { lanesOf } from "../../run-words.ts";
 import { text } from "../escape.ts";
 import { type Cell, left, table, wrapped } from "../table.ts";
 
-/** How it was judged, by which settings, and on what. */
+/** Method, settings and environment of the evaluation. */
 export function methodSection(report: ShadowReport): string {
   return `<section aria-labelledby="method"><h2 id="method">Method, configuration, environment</h2>
 <div class="card prose">${method(report)
@@ -22,20 +22,20 @@ function method({ evaluation, control }: ShadowReport): readonly string[] {
   const { load } = evaluation;
   return [
     "Each mirrored request is paired with its shadow response, and compared with it alone. Requests near in time share a queue, so the unit of inference is a <strong>block</strong> of time.",
-    "PASS is decided once, at the planned end. FAIL may come earlier: its intervals and its evidence hold however often one looks. Formulas and sources: <code>docs/evaluation.md</code>.",
+    "PASS is decided once, at the planned end. FAIL may be decided earlier: its intervals and its evidence are valid for any number of interim analyses. Formulas and sources: <code>docs/evaluation.md</code>.",
     `The error of a wrong PASS is at most ${percent(evaluation.alpha, 0)} for each gate; margins were fixed before the run. Kinds of requests are flagged by e-values with e-BH.`,
     ...(load === null
       ? []
       : [
-          `Load swings last about ${duration(load.tau_s)}: the run saw ${load.swings === null ? "any number" : count(load.swings)} of them, and needs ${count(load.swings_needed)}.`,
+          `Load swings last about ${duration(load.tau_s)}: the run covers ${load.swings === null ? "any number" : count(load.swings)} of them, and needs ${count(load.swings_needed)}.`,
         ]),
     control === null
       ? "There is no control lane: the cost of mirroring and of a differently sized pool is included in the differences."
-      : "The control lane stands for the primary in every gate: the cost of mirroring itself is taken out.",
+      : "The control lane replaces the primary in every gate, so the cost of mirroring itself is excluded.",
   ];
 }
 
-/** E-values are for readers of this field, and so they are here. */
+/** E-values, for readers who know them. */
 function evidence({ gates }: ShadowReport): string {
   const rows = gates.flatMap((gate): readonly (readonly Cell[])[] => {
     const words = evidenceWords(gate);
@@ -44,7 +44,7 @@ function evidence({ gates }: ShadowReport): string {
   });
   if (rows.length === 0) return "";
   return table({
-    caption: "Evidence against the shadow, by gate of a rate. It holds at any time.",
+    caption: "Evidence against the shadow, for each rate gate. It is valid at any time.",
     columns: ["gate", left("evidence"), "e-value", "FAIL needs"],
     rows,
   });
@@ -65,7 +65,7 @@ function configuration({ evaluation, tokens, limits_hit }: ShadowReport): string
       "same tokenizer",
       tokens.same_tokenizer === null
         ? "not known"
-        : `${tokens.same_tokenizer ? "yes" : "no: token numbers do not compare"} (prompt ratio ${number(tokens.prompt_ratio)})`,
+        : `${tokens.same_tokenizer ? "yes" : "no: token numbers can't be compared"} (prompt ratio ${number(tokens.prompt_ratio)})`,
     ],
     [
       "captured text",
@@ -87,10 +87,10 @@ function environment(report: ShadowReport): string {
   return table({
     caption: "Environment",
     columns: [left("lane"), left("pool"), left("models"), left("engine"), "replicas"],
-    rows: lanesOf(report).map(({ role, pool }): readonly Cell[] => {
+    rows: lanesOf(report).map(({ role, lane, pool }): readonly Cell[] => {
       const { models = [], engine = null, replicas = null } = identities[role] ?? {};
       const cell = (value: string) => wrapped(value === "" ? unknown : text(value));
-      return [role, cell(pool), cell(models.join(", ")), cell(engine ?? ""), count(replicas)];
+      return [lane, cell(pool), cell(models.join(", ")), cell(engine ?? ""), count(replicas)];
     }),
   });
 }

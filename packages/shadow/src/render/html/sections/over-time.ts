@@ -8,7 +8,7 @@ import { tickMs } from "../svg/axis.ts";
 import { lanesOverTime } from "../svg/lanes-over-time.ts";
 import { ratioOverTime } from "../svg/ratio-over-time.ts";
 
-/** When the shadow was worse: the ratio, and both lanes' times, errors and load, with what happened to endpoints. */
+/** When the shadow was worse: the ratio, both lanes' times, errors and load, and events of endpoints. */
 export function overTimeSection(report: ShadowReport): string {
   const { plots, gates, timeline, over_time } = report;
   const { events } = over_time;

@@ -4,7 +4,7 @@ import { figure, lanesKey } from "../figure.ts";
 import { ecdf } from "../svg/ecdf.ts";
 import { scatter } from "../svg/scatter.ts";
 
-/** Distributions and pairs, and below each what it says. */
+/** Distributions and scatter plots, each with an explanation. */
 export function plotsSection(report: ShadowReport): string {
   const { plots, metrics, gates } = report;
   const isStreamed = plots.scatter.metric === "ttft_ms";

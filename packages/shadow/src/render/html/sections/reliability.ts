@@ -31,11 +31,14 @@ function funnelCard(funnel: ReportFunnel): string {
   return `<div class="card"><h3>From request to used pair</h3><div class="split"><ol class="funnel">${items.join("")}</ol><div>${lost}</div></div></div>`;
 }
 
-/** Rows are the primary's words, columns the shadow's. Where both agree the cell is tinted; where only one is ok it is marked. */
+/**
+ * Rows are the primary's outcomes, columns the shadow's. Cells where both agree are shaded; cells where only one is ok
+ * are marked.
+ */
 function matrix(caption: string, cells: readonly MatrixCell[]): string {
   if (cells.length === 0)
     return `<div class="card"><h3>${caption}</h3><p class="soft">No pairs yet.</p></div>`;
-  // One order for both sides: what both say stands on the diagonal.
+  // Both sides have the same order, so that agreement is on the diagonal.
   const words = [...new Set(cells.flatMap(([first, second]) => [first, second]))];
   const firsts = words.filter((word) => cells.some(([first]) => first === word));
   const seconds = words.filter((word) => cells.some(([, second]) => second === word));
@@ -49,7 +52,7 @@ function matrix(caption: string, cells: readonly MatrixCell[]): string {
     }),
   ]);
   const drawn = table({
-    caption: `${caption} <span class="advisory">Shaded: both say the same.</span>`,
+    caption: `${caption} <span class="advisory">Shaded: both lanes agree.</span>`,
     groups: `<tr><td></td><th scope="colgroup" colspan="${seconds.length}" class="group">shadow</th></tr>`,
     columns: ["primary", ...seconds.map(name)],
     rows,

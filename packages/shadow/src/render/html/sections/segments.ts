@@ -4,11 +4,11 @@ import { text, unbroken } from "../escape.ts";
 import { forest, forestScale } from "../svg/forest.ts";
 import { type Cell, left, table, wrapped } from "../table.ts";
 
-/** For which requests the shadow is worse. */
+/** Kinds of requests for which the shadow is worse. */
 export function segmentsSection(report: ShadowReport): string {
   const rows = segmentRows(report);
   const caption =
-    "Each kind of request by itself, against the margins of its gates. “Worse”: over the margin, with a share of false alarms of at most 10 % among all that are marked (e-BH). Kinds of fewer than 200 pairs are shown and not judged; of fewer than 30 they are left out.";
+    "Each kind of request, compared with the margins of its gates. “Worse”: over the margin, with a share of false alarms of at most 10 % among all that are marked (e-BH). Kinds of fewer than 200 pairs are shown and not judged; of fewer than 30 they are left out.";
   const content =
     rows.length === 0
       ? '<p class="card soft">Requests of one kind only, or too few of each to compare.</p>'
@@ -36,7 +36,7 @@ function row(each: SegmentRow): readonly Cell[] {
   const { kind, lower, upper } = change;
   const picture = forest({
     ...{ kind, lower, upper, wide: null, estimate: change.estimate },
-    // Grey ink where nothing is judged.
+    // Grey for rows that are not judged.
     ...{ margin: change.margin, marginLow: null, status: isJudged ? tone : "NOT_JUDGED" },
     label: `${name}, ${gate}: ${estimate}, interval ${interval}, ${status}`,
   });

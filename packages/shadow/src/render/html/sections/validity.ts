@@ -4,12 +4,12 @@ import { number } from "../../format.ts";
 import { text, unbroken } from "../escape.ts";
 import { type Cell, left, table, wrapped } from "../table.ts";
 
-/** Whether the experiment itself can be relied on. */
+/** Whether the experiment itself is sound. */
 export function validitySection(checks: readonly ValidityCheck[]): string {
   const allowed = { html: "allowed", className: "c" };
   const columns = ["check", left("result"), left("what"), "found", allowed];
   return `<section aria-labelledby="validity"><h2 id="validity">Is the experiment sound?</h2>
-${table({ caption: "A broken experiment has no verdict, whatever its gates say.", columns, rows: checks.map(row), className: "checks" })}</section>`;
+${table({ caption: "A broken experiment has no verdict, regardless of its gates.", columns, rows: checks.map(row), className: "checks" })}</section>`;
 }
 
 function row(check: ValidityCheck): readonly Cell[] {

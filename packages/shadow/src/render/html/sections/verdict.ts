@@ -5,7 +5,7 @@ import { linked, text } from "../escape.ts";
 
 const mostReasons = 12;
 
-/** What was found, why, what to do next, what it does not say, and of what it was found. */
+/** The verdict with its reasons, caveats, next step, lanes and facts of the run. */
 export function verdictSection(report: ShadowReport): string {
   const { status, sign, word, reasons, caveats, next, where } = headlineOf(report);
   const shown = reasons.slice(0, mostReasons).map((reason) => `<li>${text(reason)}</li>`);
@@ -16,16 +16,16 @@ export function verdictSection(report: ShadowReport): string {
       ? ""
       : `<div class="caveats"><span class="label">${name}</span><ul>${items.map((item) => `<li>${text(item)}</li>`).join("")}</ul></div>`;
   return `<section class="card verdict ${status}" aria-labelledby="verdict">
-<div class="said"><h2 id="verdict" class="word"><span class="sign" aria-hidden="true">${sign}</span>${word}</h2>
+<div class="findings"><h2 id="verdict" class="word"><span class="sign" aria-hidden="true">${sign}</span>${word}</h2>
 <ul class="reasons">${shown.join("")}${rest}</ul>
-${list("But know", caveats)}<p class="next"><span class="label">Next</span>${text(next)}</p>${list("Where", where)}</div>
+${list("Note", caveats)}<p class="next"><span class="label">Next</span>${text(next)}</p>${list("Where", where)}</div>
 <div class="lanes">${lanesOf(report).map(lane).join('<span class="arrow" aria-hidden="true">→</span>')}</div>
 <dl class="facts">${facts(report)}</dl>
 </section>`;
 }
 
-function lane({ role, lane: kind, pool, about }: LaneWords): string {
-  const name = role === "control" ? "control lane" : role;
+function lane({ lane: kind, pool, about }: LaneWords): string {
+  const name = kind === "control" ? "control lane" : kind;
   return `<div class="lane ${kind}"><span class="label">${name}</span><strong>${text(pool)}</strong><span class="soft">${text(about.join(" · "))}</span></div>`;
 }
 

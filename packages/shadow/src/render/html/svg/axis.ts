@@ -1,19 +1,19 @@
-/** Maps values to places, with round values to mark. */
+/** Maps values to coordinates, with round values as ticks. */
 export interface Axis {
   place(value: number): number;
   readonly ticks: readonly number[];
 }
 
-/** What an axis shows, and where. */
+/** Range of an axis and its coordinates. */
 export interface AxisOptions {
   readonly from: number;
   readonly to: number;
-  /** Places of both ends. */
+  /** Coordinates of both ends. */
   readonly start: number;
   readonly end: number;
 }
 
-/** Equal ratios are equal lengths; `from` > 0. What lies under `from` stands at it. */
+/** Logarithmic axis; `from` must be above 0. Smaller values are drawn at `from`. */
 export function logAxis({ from, to, start, end }: AxisOptions): Axis {
   const low = Math.log(from);
   const span = Math.max(1e-9, Math.log(to) - low);
@@ -23,7 +23,7 @@ export function logAxis({ from, to, start, end }: AxisOptions): Axis {
   };
 }
 
-/** Equal differences are equal lengths. */
+/** Linear axis. */
 export function linearAxis({ from, to, start, end }: AxisOptions): Axis {
   const span = Math.max(1e-12, to - from);
   const step = roundStep(span / 6);
@@ -37,14 +37,14 @@ export function linearAxis({ from, to, start, end }: AxisOptions): Axis {
   };
 }
 
-/** An axis of ratios: equal ratios are equal lengths, but over a short range round steps read better. */
+/** Axis of ratios: logarithmic, but with round linear ticks over a short range. */
 export function ratioAxis(options: AxisOptions): Axis {
   const { from, to } = options;
   const axis = logAxis(options);
   return to / from > 4 ? axis : { ...axis, ticks: linearAxis(options).ticks };
 }
 
-/** One decimal is finer than a screen. */
+/** Formats a coordinate with one decimal, which is finer than a pixel. */
 export function coordinate(value: number): string {
   return String(Number(value.toFixed(1)));
 }
@@ -68,7 +68,7 @@ function roundStep(raw: number): number {
   return ([1, 2, 5, 10].find((factor) => factor * power >= raw) ?? 10) * power;
 }
 
-/** 1, 2, 5 of each power of ten, thinned to what has room. Over a short range round steps mark more. */
+/** Ticks at 1, 2 and 5 of each power of ten, as many as fit. A short range has more, at round steps. */
 function ticksBetween(from: number, to: number): readonly number[] {
   const ticks: number[] = [];
   for (let power = Math.floor(Math.log10(from)); power <= Math.ceil(Math.log10(to)); power++) {

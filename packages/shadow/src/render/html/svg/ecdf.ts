@@ -10,7 +10,10 @@ export interface EcdfOptions {
   readonly summaries: { readonly primary: LaneSummary; readonly shadow: LaneSummary };
 }
 
-/** Share of requests that were as fast or faster, both lanes, with their p50, p90 and p99 marked down to the axis. Undefined of too few. */
+/**
+ * Draws the share of requests that were as fast or faster, for both lanes, with p50, p90 and p99 marked. Undefined with
+ * too few requests.
+ */
 export function ecdf({ name, primary, shadow, summaries }: EcdfOptions): string | undefined {
   const all = [...primary, ...shadow].map(([ms]) => ms).filter((ms) => ms > 0);
   if (all.length < 2) return undefined;

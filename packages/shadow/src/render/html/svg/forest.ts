@@ -5,7 +5,10 @@ import { picture } from "./frame.ts";
 const [width, height] = [216, 38];
 const middle = height / 2;
 const edge = 8;
-/** Margins away from equal, to the left and to the right. In every row equal and the margin stand at the same place. */
+/**
+ * Range of the plot in margins, to the left and right of equal. Equal and the margin are at the same position in every
+ * row.
+ */
 const [under, over] = [1.4, 3];
 
 function scale(equal: number, reach: number): (value: number) => number {
@@ -14,31 +17,31 @@ function scale(equal: number, reach: number): (value: number) => number {
   return linearAxis({ from, to, start: edge, end: width - edge }).place;
 }
 
-/** Words over the column's two lines. */
+/** Labels above the column's two lines. */
 export function forestScale(): string {
   const place = scale(0, 1);
   const word = (value: number, name: string, className: string) =>
     `<text class="${className}" x="${coordinate(place(value))}" y="13" text-anchor="middle">${name}</text>`;
-  return `<svg width="${width}" height="17" viewBox="0 0 ${width} 17" aria-hidden="true">${word(0, "equal", "")}${word(1, "margin", "said-m")}</svg>`;
+  return `<svg width="${width}" height="17" viewBox="0 0 ${width} 17" aria-hidden="true">${word(0, "equal", "")}${word(1, "margin", "margin-label")}</svg>`;
 }
 
-/** A change with its bounds, against its margin. */
+/** A change with its bounds and its margin. */
 export interface ForestRow {
   readonly kind: "ratio" | "rate";
   readonly estimate: number | null;
   readonly lower: number | null;
   readonly upper: number | null;
-  /** The wider interval that a FAIL is decided by; a thin line. */
+  /** The wider interval, which decides a FAIL; drawn as a thin line. */
   readonly wide: { readonly lower: number | null; readonly upper: number | null } | null;
   readonly margin: number;
   readonly marginLow: number | null;
-  /** A round point is within, a square one over the margin, a hollow one is undecided. */
+  /** Shape of the point: round is within the margin, square is over it, hollow is undecided. */
   readonly status: GateStatus;
-  /** What the row says, for those who do not see it. */
+  /** Text alternative for screen readers. */
   readonly label: string;
 }
 
-/** An interval against its margin. */
+/** Draws an interval relative to its margin. */
 export function forest(row: ForestRow): string {
   const { lower, upper, wide, estimate, margin, marginLow: low, kind, status, label } = row;
   const equal = kind === "ratio" ? 1 : 0;
@@ -47,7 +50,7 @@ export function forest(row: ForestRow): string {
   const line = (value: number, className: string) =>
     `<path class="${className}" d="M${coordinate(inside(value))} 0V${height}"/>`;
   const lines = `${line(equal, "e")}${line(margin, "m")}${low === null ? "" : line(low, "m")}`;
-  // A side without a bound goes on beyond the picture.
+  // A side without a bound extends beyond the picture.
   const ends = (bounds: { readonly lower: number | null; readonly upper: number | null }) =>
     [
       bounds.lower ?? equal - 2 * under * (margin - equal),
@@ -79,7 +82,7 @@ function point(x: number, status: GateStatus): string {
   return `<circle class="${className}" cx="${coordinate(x)}" cy="${middle}" r="${status === "PASS" ? 5.5 : 4.5}"/>`;
 }
 
-/** A bar at each end, or an arrow where the interval goes on beyond the picture. */
+/** A bar at each end, or an arrow if the interval extends beyond the picture. */
 function tips(lower: number, upper: number): string {
   const bar = (x: number) => `<path class="ci" d="M${coordinate(x)} ${middle - 5}v10"/>`;
   const arrow = (tip: number, back: number) =>

@@ -11,9 +11,9 @@ export const plot = {
   bottom: 268,
 } as const;
 
-/** A plot's axes and what is drawn between them. */
+/** A plot's axes and content. */
 export interface FrameOptions {
-  /** What the picture says, for those who do not see it. */
+  /** Text alternative for screen readers. */
   readonly label: string;
   readonly x: Axis;
   readonly y: Axis;
@@ -25,7 +25,7 @@ export interface FrameOptions {
   readonly content: string;
 }
 
-/** A plot with both axes. */
+/** Draws a plot with both axes. */
 export function frame(options: FrameOptions): string {
   const { label, x, y, xTick, yTick, xTitle, yTitle, content } = options;
   const { width, height, left, right, top, bottom } = plot;
@@ -46,16 +46,16 @@ export function frame(options: FrameOptions): string {
   );
 }
 
-/** Size of a picture, and what it says. */
+/** Size of a picture and its text alternative. */
 export interface PictureOptions {
   readonly width: number;
   readonly height: number;
   readonly label: string;
-  /** `wide` fills its place; without it a picture has the size of its numbers. */
+  /** `wide` fills the available width; otherwise the picture has the given size. */
   readonly className?: "wide";
 }
 
-/** An SVG element that says what it shows. */
+/** An SVG element with a text alternative. */
 export function picture(options: PictureOptions, content: string): string {
   const { width, height, label, className } = options;
   const size =

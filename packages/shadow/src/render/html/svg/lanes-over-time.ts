@@ -4,7 +4,7 @@ import { text } from "../escape.ts";
 import { coordinate, linearAxis } from "./axis.ts";
 import { frame, plot } from "./frame.ts";
 
-/** One number of both lanes, step by step. */
+/** One value of both lanes over time. */
 export interface LanesOverTimeOptions {
   readonly name: string;
   /** `t` in seconds since the start. */
@@ -13,7 +13,7 @@ export interface LanesOverTimeOptions {
   readonly tick: (value: number) => string;
 }
 
-/** Both lanes as lines, with what happened to their endpoints as marks. Undefined of too few. */
+/** Draws both lanes as lines, with events of their endpoints as marks. Undefined with too few points. */
 export function lanesOverTime(options: LanesOverTimeOptions): string | undefined {
   const { name, points, events, tick } = options;
   const known = points.flatMap(({ value }) => [value.primary, value.shadow]);
@@ -52,7 +52,7 @@ export function lanesOverTime(options: LanesOverTimeOptions): string | undefined
   });
 }
 
-/** A line that is interrupted where nothing is known. */
+/** A line with gaps for unknown values. */
 function pathOf(
   points: readonly { readonly t: number; readonly value: number | null }[],
   column: (t: number) => string,

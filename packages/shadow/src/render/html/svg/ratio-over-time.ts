@@ -6,14 +6,14 @@ import { text } from "../escape.ts";
 import { coordinate, linearAxis, ratioAxis, tickChange } from "./axis.ts";
 import { frame, plot } from "./frame.ts";
 
-/** Blocks of time, and what happened to endpoints. */
+/** Blocks of time and events of endpoints. */
 export interface RatioOverTimeOptions {
   readonly timeline: readonly TimelinePoint[];
   readonly margin: number;
   readonly events: readonly LaneEvent[];
 }
 
-/** Block by block: the ratio, the running estimate and its band, and the margin. Undefined of too few. */
+/** Draws the ratio of each block, the running estimate with its band, and the margin. Undefined with too few blocks. */
 export function ratioOverTime({
   timeline,
   margin,
@@ -34,7 +34,7 @@ export function ratioOverTime({
   const at = (t: number, ratio: number) => `${column(t)} ${coordinate(y.place(ratio))}`;
   const level = (value: number, className: string, words: string) => {
     const row = y.place(value);
-    return `<path class="${className}" d="M${plot.left} ${coordinate(row)}H${plot.right}"/><text class="halo${className === "m" ? " said-m" : ""}" x="${plot.right - 4}" y="${coordinate(row - 6)}" text-anchor="end">${words}</text>`;
+    return `<path class="${className}" d="M${plot.left} ${coordinate(row)}H${plot.right}"/><text class="halo${className === "m" ? " margin-label" : ""}" x="${plot.right - 4}" y="${coordinate(row - 6)}" text-anchor="end">${words}</text>`;
   };
   const marks = events
     .filter(({ t }) => t > begin && t < end)

@@ -3,7 +3,10 @@ import type { Point } from "../../../report/shadow-report.ts";
 import { coordinate, logAxis, tickMs } from "./axis.ts";
 import { frame, plot } from "./frame.ts";
 
-/** Each pair as a dot: above the diagonal the shadow was slower. All dots are one path, to keep the page small. Undefined of too few. */
+/**
+ * Draws each pair as a dot; above the diagonal the shadow was slower. All dots are one path, to keep the page small.
+ * Undefined with too few pairs.
+ */
 export function scatter(
   name: string,
   points: readonly Point[],

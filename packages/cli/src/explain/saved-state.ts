@@ -14,7 +14,7 @@ interface StateOfPool extends Pick<PoolAnswer, "name">, Partial<Pick<PoolAnswer,
   readonly endpoints: readonly StateOfEndpoint[];
 }
 
-type Asked = { readonly pool: string; readonly model?: string } & Pick<
+type StateQuery = { readonly pool: string; readonly model?: string } & Pick<
   InferenceRequest,
   "session" | "promptTokens" | "priority"
 >;
@@ -25,12 +25,12 @@ const mostInFlight = 10_000;
 /** Picks an endpoint in a pool restored from a saved state. The state contains no prompt prefixes. */
 export function explainState(
   state: unknown,
-  asked: Asked,
+  query: StateQuery,
   topology: Topology | undefined,
 ): Explained {
-  const saved = poolIn(state, asked.pool);
+  const saved = poolIn(state, query.pool);
   const resources = topology?.pools.find(({ name }) => name === saved.name);
-  const { model = "", session, promptTokens, priority } = asked;
+  const { model = "", session, promptTokens, priority } = query;
   const criticality = resources?.models.find(({ name }) => name === model)?.criticality;
   const request: InferenceRequest = {
     model,

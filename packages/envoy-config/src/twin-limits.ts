@@ -3,9 +3,9 @@ import { isRendered, poolsByName, primaryPoolsOf, routesOf, sharesGate } from ".
 import type { Mirror, Topology } from "./topology.ts";
 
 /** Limits on the memory that a mirror's twins use in Envoy. */
-export interface CopyBounds {
+export interface TwinLimits {
   /** Twins that Envoy allows at the same time. */
-  readonly copies: number;
+  readonly maxTwins: number;
   /** Largest body of a twin. A smaller buffer on its path could block the primary's upload. */
   readonly bodyBytes: number;
 }
@@ -16,19 +16,19 @@ type Bounding = Pick<EnvoySettings, "maxShadowRequests" | "maxShadowBodyBytes" |
 const justEnded = 16;
 
 /** Computes the limits of each rendered mirror, by name. */
-export function copyBounds(
+export function twinLimits(
   topology: Topology,
   settings: Bounding = topology.envoy.settings,
-): ReadonlyMap<string, CopyBounds> {
+): ReadonlyMap<string, TwinLimits> {
   const sized = sizedMirrors(topology);
-  const bounds = topology.mirrors.filter(isRendered).map((mirror): [string, CopyBounds] => {
+  const bounds = topology.mirrors.filter(isRendered).map((mirror): [string, TwinLimits] => {
     const { maxShadowRequests, maxShadowBodyBytes, maxBodyBytes } = settings;
     const budget = mirror.policy?.budget;
     const limit = sized.has(mirror.name)
       ? (budget?.maxBodyBytes ?? maxShadowBodyBytes)
       : maxBodyBytes;
-    const copies = budget === undefined ? maxShadowRequests : budget.maxInFlight + justEnded;
-    return [mirror.name, { copies, bodyBytes: Math.min(limit, maxBodyBytes) }];
+    const maxTwins = budget === undefined ? maxShadowRequests : budget.maxInFlight + justEnded;
+    return [mirror.name, { maxTwins, bodyBytes: Math.min(limit, maxBodyBytes) }];
   });
   return new Map(bounds);
 }
@@ -98,7 +98,7 @@ export const streamWindowBytes = { primary: 262_144, shadow: 262_144 } as const;
 
 /** How much of a twin the shadow lane's listener buffers: its body if the pick needs it, and the same amount of its answer. */
 export function laneBufferBytes(topology: Topology, settings?: Bounding): number {
-  const bounds = copyBounds(topology, settings);
+  const bounds = twinLimits(topology, settings);
   const bodies = bufferedMirrors(topology).map(({ name }) => bounds.get(name)?.bodyBytes ?? 0);
   return Math.max(0, ...bodies) + rewriteRoomBytes;
 }

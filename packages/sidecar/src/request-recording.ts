@@ -14,11 +14,11 @@ import type { LiveRequest } from "./requests/live-request.ts";
 import type { BeginTrace, RequestTrace } from "./traces/request-trace.ts";
 
 /** Tracks all requests, including those whose answers are measured. */
-export interface Accounts extends RecorderObserver<LiveRequest> {
+export interface RequestRecording extends RecorderObserver<LiveRequest> {
   readonly open: OpenAccount;
 }
 
-export interface AccountsOptions {
+export interface RequestRecordingOptions {
   readonly metrics: SidecarMetrics;
   /** Monotonic, in ms. */
   readonly now: () => number;
@@ -32,7 +32,7 @@ export interface AccountsOptions {
 /** How long a trace waits for the answer's measurements after its request ended, in ms. */
 const legGraceMs = 2_000;
 
-export function createAccounts(options: AccountsOptions): Accounts {
+export function createRequestRecording(options: RequestRecordingOptions): RequestRecording {
   return {
     open: (lane, pool) => new Account(lane, pool, options),
     legEnded(leg, mirror, request) {
@@ -48,7 +48,7 @@ const none: readonly HeaderEntry[] = [];
 class Account implements RequestAccount {
   readonly #lane: Lane;
   readonly #pool: string;
-  readonly #options: AccountsOptions;
+  readonly #options: RequestRecordingOptions;
   readonly #startedMs: number;
   #headers: Headers | undefined;
   #trace: RequestTrace | undefined;
@@ -57,7 +57,7 @@ class Account implements RequestAccount {
   #isLegAwaited = false;
   #outcome: StreamOutcome | undefined;
 
-  constructor(lane: Lane, pool: string, options: AccountsOptions) {
+  constructor(lane: Lane, pool: string, options: RequestRecordingOptions) {
     this.#lane = lane;
     this.#pool = pool;
     this.#options = options;

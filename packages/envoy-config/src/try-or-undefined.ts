@@ -1,5 +1,5 @@
 /** Returns what `make` returns, or undefined if it throws: its error would not help the reader of a diagnostic. */
-export function attempted<T>(make: () => T): T | undefined {
+export function tryOrUndefined<T>(make: () => T): T | undefined {
   try {
     return make();
   } catch {

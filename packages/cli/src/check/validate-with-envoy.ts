@@ -7,7 +7,7 @@ import type { Diagnostic } from "@umbra/envoy-config";
 const timeoutMs = 60_000;
 
 /** Validates the bootstrap with Envoy itself. Findings have no line: they are about the bootstrap, not about the resources. */
-export function askEnvoy(binary: string, bootstrap: string): readonly Diagnostic[] {
+export function validateWithEnvoy(binary: string, bootstrap: string): readonly Diagnostic[] {
   const folder = mkdtempSync(join(tmpdir(), "umbra-check-"));
   try {
     const file = join(folder, "envoy.yaml");
@@ -17,9 +17,9 @@ export function askEnvoy(binary: string, bootstrap: string): readonly Diagnostic
       ["--mode", "validate", "-c", file, "--log-level", "warning", "--log-format", "%L %v"],
       { encoding: "utf8", timeout: timeoutMs, maxBuffer: 16 * 1024 * 1024 },
     );
-    const said = (stderr ?? "").replaceAll(file, "envoy.yaml").split("\n");
-    if (status === 0) return warnings(said);
-    const last = said.filter((line) => line.trim() !== "").at(-1);
+    const output = (stderr ?? "").replaceAll(file, "envoy.yaml").split("\n");
+    if (status === 0) return warnings(output);
+    const last = output.filter((line) => line.trim() !== "").at(-1);
     const why =
       error?.message ??
       (signal === null ? (last ?? `exit status ${status}`) : `killed by ${signal}`);

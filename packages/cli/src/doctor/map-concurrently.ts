@@ -1,5 +1,5 @@
 /** Processes the items with limited concurrency. Returns undefined for items that had not started when `deadlineMs` passed. */
-export async function inTurns<Item, Result>(
+export async function mapConcurrently<Item, Result>(
   items: readonly Item[],
   { atOnce, deadlineMs }: { readonly atOnce: number; readonly deadlineMs: number },
   work: (item: Item) => Promise<Result>,
