@@ -1,7 +1,7 @@
 // Which protobuf codec: @bufbuild/protobuf (es) against protobufjs (pbjs), on the messages of one BUFFERED exchange
 // and on a bare grpc-js server. Ratios within one run. `npm run bench:codec`
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { ProcessingRequestSchema, ProcessingResponseSchema } from "@umbra/ext-proc";
+import { ProcessingRequestSchema, ProcessingResponseSchema } from "@umbra/ext-proc/internal";
 import { median, startServer } from "./harness/child.ts";
 import { connect, messagesOf, play } from "./harness/exchange.ts";
 import { pbjsTypes } from "./harness/pbjs.ts";

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
-import { selfSigned } from "@umbra/sidecar";
+import { selfSigned } from "@umbra/sidecar/internal";
 import { request } from "undici";
 import { chat, postMany } from "./harness/client.ts";
 import { startGateway } from "./harness/gateway.ts";

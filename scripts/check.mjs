@@ -13,6 +13,7 @@ const parts = {
   types: [bin("tsc"), "-b", "tsconfig.test.json"],
   "lint and format": [bin("biome"), "ci", "."],
   "generated code": script("generate.mjs", "--check"),
+  "unused code": [bin("knip"), "--no-progress", "--cache", "--cache-location", ".cache/knip"],
   sizes: script("check-size.mjs"),
   tests: script("check-tests.mjs"),
   imports: script("check-imports.mjs"),

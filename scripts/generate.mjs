@@ -1,6 +1,6 @@
 // Writes what is generated: the folders packages/*/src/gen from proto/, docs/*.schema.json from the report's and the
-// topology's types. With --check it only says whether what is committed is fresh, and generates nothing where neither the
-// inputs nor the outputs changed since it last said so.
+// topology's types, packages/*/api.md from what the packages export. With --check it only says whether what is committed is
+// fresh, and generates nothing where neither the inputs nor the outputs changed since the last successful check.
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,22 +11,23 @@ import { fingerprintOf, isStamped, writeStamp } from "./fingerprint.mjs";
 const root = fileURLToPath(new URL("..", import.meta.url));
 /** Which package has the code of which folder of proto/. */
 const owners = { envoy: "ext-proc", grpc: "grpc", xds: "xds" };
+const packages = readdirSync(join(root, "packages"));
 const isCheck = process.argv.includes("--check");
 const texts = {
   "docs/shadow-report.schema.json": () =>
     schema("packages/shadow/src/report/shadow-report.ts", "ShadowReport", "Umbra shadow report"),
   "docs/topology.schema.json": topologySchema,
   "docs/topology.md": topologyPage,
+  ...Object.fromEntries(packages.map((name) => [`packages/${name}/api.md`, apiReport])),
 };
 
 const stamp = join(root, ".cache", "generated.sha256");
 /** All that is generated, and all that it is generated from. */
 const fingerprint = fingerprintOf(
   [
-    ...["proto", "scripts/generate.mjs", "pnpm-lock.yaml", "tsconfig.base.json"],
-    // The types of the schemas, and of what they import.
-    ...["shadow", "envoy-config", "openai"].map((name) => `packages/${name}/src`),
-    ...Object.values(owners).map((name) => `packages/${name}/src/gen`),
+    ...["proto", "scripts/generate.mjs", "scripts/api-report.mjs"],
+    ...["pnpm-lock.yaml", "tsconfig.base.json"],
+    ...packages.flatMap((name) => [`packages/${name}/src`, `packages/${name}/package.json`]),
     ...Object.keys(texts),
   ].map((path) => join(root, path)),
 );
@@ -34,8 +35,10 @@ if (isCheck && isStamped(stamp, fingerprint)) {
   process.stderr.write("generate: nothing changed since the generated code was found fresh\n");
   process.exit();
 }
-// It loads the compiler, which takes a second.
+// They load the compiler, which takes a second.
 const { createGenerator } = await import("ts-json-schema-generator");
+const { apiReports } = await import("./api-report.mjs");
+let reports;
 
 const fresh = mkdtempSync(join(tmpdir(), "umbra-generate-"));
 try {
@@ -48,7 +51,7 @@ try {
   if (status !== 0) throw new Error("buf could not generate: see its message above");
   if (isCheck) check();
   else {
-    for (const [name, make] of Object.entries(texts)) writeFileSync(join(root, name), make());
+    for (const [name, make] of Object.entries(texts)) writeFileSync(join(root, name), make(name));
     for (const [folder, owner] of Object.entries(owners)) {
       rmSync(committedFor(owner), { recursive: true, force: true });
       cpSync(join(fresh, folder), join(committedFor(owner), folder), { recursive: true });
@@ -60,6 +63,11 @@ try {
 
 function committedFor(owner) {
   return join(root, "packages", owner, "src", "gen");
+}
+
+function apiReport(name) {
+  reports ??= apiReports();
+  return reports[name];
 }
 
 /** Readers must not break on a field that a later version adds. */
@@ -126,7 +134,7 @@ function check() {
     return [...names].filter((name) => textOf(fresh, name) !== textOf(committed, name));
   });
   for (const [name, make] of Object.entries(texts)) {
-    if (textOf(root, name) !== make()) stale.push(name);
+    if (textOf(root, name) !== make(name)) stale.push(name);
   }
   if (stale.length === 0) {
     writeStamp(stamp, fingerprint);

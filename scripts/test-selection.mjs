@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { coverageRun, schedulerTests } from "./scheduler-coverage.mjs";
 
 const folders = { unit: ["packages/", "scripts/", "sim/test/", "testing/"], e2e: ["e2e/"] };
 /** These measure times while they put the machine to work, so nothing else runs beside them. */
@@ -11,7 +12,7 @@ function filesOf(names) {
   return `/e2e/(${names.join("|")})\\.test\\.ts$`;
 }
 
-/** The kind of tests that the arguments name, and what stands behind it. */
+/** The kind of tests that the arguments name, and the arguments after it. */
 function parse([first, ...rest]) {
   const isKind = first !== undefined && Object.hasOwn(folders, first);
   return isKind
@@ -28,12 +29,19 @@ export function runsOf(args) {
     given.some((each) => folders[kind].some((folder) => each.startsWith(folder.slice(0, -1))));
   const paths = kind !== undefined && !isNarrowed ? folders[kind] : [];
   const isWhole = given.every((each) => each.startsWith("-") && !each.startsWith("--testMatch"));
-  if (!isWhole || kind === "unit") return [[...paths, ...given]];
+  if (!isWhole) return [[...paths, ...given]];
+  // Of some tests alone nothing is known of what the rest covers.
+  const isFull = kind !== "e2e" && given.every((each) => /^--(maxWorkers|silent)/.test(each));
+  const covered = isFull ? [[...coverageRun("text-summary"), ...given]] : [];
+  const ignored = ["/node_modules/", "/.cache/", ...(isFull ? [schedulerTests] : [])];
+  if (kind === "unit")
+    return [...covered, [...paths, ...given, "--testPathIgnorePatterns", ...ignored]];
   return [
+    ...covered,
     // Workers keep the modules of the files that they ran, and collecting that garbage takes ever longer.
     [
       ...[...paths, ...given, "--workerIdleMemoryLimit=500MB"],
-      ...["--testPathIgnorePatterns", "/node_modules/", "/.cache/", paired, alone],
+      ...["--testPathIgnorePatterns", ...ignored, paired, alone],
     ],
     [paired, ...given, "--maxWorkers=2"],
     [alone, ...given, "--runInBand"],

@@ -67,7 +67,7 @@ function packageOf(file) {
   return file.split("/").slice(0, 2).join("/");
 }
 
-/** Runs a command of Node and says what came of it: in a line, and with its output where it failed. */
+/** Runs a command of Node and reports its outcome: in a line, and with its output where it failed. */
 function run(name, args, signal) {
   if (signal.aborted) return Promise.resolve(false);
   const startMs = performance.now();

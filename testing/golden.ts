@@ -52,7 +52,7 @@ function mismatch(words: string): Error {
 export interface Difference {
   readonly line: number;
   readonly column: number;
-  /** Around the column, as JSON; `(end)` behind the last line. */
+  /** Around the column, as JSON; `(end)` after the last line. */
   readonly is: string;
   readonly should: string;
 }

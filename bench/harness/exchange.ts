@@ -1,6 +1,6 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Client, credentials, Metadata, type MethodDefinition } from "@grpc/grpc-js";
-import { ExternalProcessor, ProcessingRequestSchema } from "@umbra/ext-proc";
+import { ExternalProcessor, ProcessingRequestSchema } from "@umbra/ext-proc/internal";
 import type { Exchange } from "./http2-connection.ts";
 
 export const modes = {

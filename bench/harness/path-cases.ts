@@ -1,5 +1,4 @@
 import {
-  defaultMirrorSettings,
   directTopology,
   type Mirror,
   type MirrorSettings,
@@ -7,6 +6,7 @@ import {
   type Pool,
   type Topology,
 } from "@umbra/envoy-config";
+import { defaultMirrorSettings } from "@umbra/envoy-config/internal";
 
 /** One way to let a request through an Envoy. */
 export interface Case {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { type Client, Metadata, type MethodDefinition } from "@grpc/grpc-js";
 import { streamMetadata } from "@umbra/envoy-config";
-import { ExternalProcessor, ProcessingRequestSchema } from "@umbra/ext-proc";
+import { ExternalProcessor, ProcessingRequestSchema } from "@umbra/ext-proc/internal";
 import { modes } from "./exchange.ts";
 
 export type Lane = "primary" | "shadow";

@@ -1,4 +1,4 @@
-import { createEngine, defaultOptions, type Engine } from "@umbra/simulator";
+import { createEngine, defaultOptions, type Engine } from "@umbra/simulator/internal";
 import type { Policy } from "./policies.ts";
 import { createRandom } from "./random.ts";
 import { blockHashes, bytesPerToken } from "./text.ts";
@@ -6,7 +6,7 @@ import { createVirtualClock } from "./virtual-clock.ts";
 import type { BenchRequest, Workload } from "./workloads.ts";
 
 /** The servers: an 8B model on a mid-range GPU, about. */
-export const serverOptions = {
+const serverOptions = {
   maxNumSeqs: 128,
   blockSize: 16,
   numGpuBlocks: 6_000,

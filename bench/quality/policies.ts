@@ -59,7 +59,7 @@ function plain(
 }
 
 /** A profile of the scheduler, with the pool's state as in the sidecar. */
-export function scheduled(
+function scheduled(
   name: string,
   profile: () => Profile,
   { seesFirstTokens = true }: { readonly seesFirstTokens?: boolean } = {},

@@ -7,7 +7,7 @@ import {
   type ProcessingRequest,
   type ProcessingResponse,
   ProcessingResponseSchema,
-} from "@umbra/ext-proc";
+} from "@umbra/ext-proc/internal";
 import { methodDefinition } from "../../packages/grpc/test/method-definition.ts";
 import { tell } from "../harness/tell.ts";
 

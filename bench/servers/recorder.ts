@@ -1,6 +1,7 @@
 // Umbra's sidecar with one mirror that takes everything, and no limit to what it may take. Tells its port, and on
 // `usage` its CPU time in ms and its memory in MB.
-import { defaultMirrorSettings, directTopology } from "@umbra/envoy-config";
+import { directTopology } from "@umbra/envoy-config";
+import { defaultMirrorSettings } from "@umbra/envoy-config/internal";
 import { startSidecar } from "@umbra/sidecar";
 import pino from "pino";
 

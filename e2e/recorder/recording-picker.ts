@@ -7,7 +7,7 @@ import {
   ExternalProcessor,
   type RequestMessage,
   readRequestMessage,
-} from "@umbra/ext-proc";
+} from "@umbra/ext-proc/internal";
 import {
   type RecordedMessage,
   type Recording,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import { coverageRun, schedulerTests } from "../scheduler-coverage.mjs";
 import { needsBuild, runsOf } from "../test-selection.mjs";
 
 const e2eFiles = ["e2e/up.test.ts", "e2e/gateway-api/filters.test.ts"];
@@ -23,16 +24,35 @@ describe("what is built before a run", () => {
 });
 
 describe("the runs of Jest", () => {
-  test("all: what measures times comes last, at most two files at once, then one", () => {
-    const [first, paired, alone, ...more] = runsOf([]);
+  test("all: the scheduler's with its coverage; last what measures times, at most two files at once, then one", () => {
+    const [covered, most, paired, alone, ...more] = runsOf([]);
     expect(more).toEqual([]);
-    expect(first).toContain("--testPathIgnorePatterns");
-    expect(paired).toEqual([first?.at(-2), "--maxWorkers=2"]);
-    expect(alone).toEqual([first?.at(-1), "--runInBand"]);
+    expect(covered).toEqual(coverageRun("text-summary"));
+    expect(most).toEqual(expect.arrayContaining(["--testPathIgnorePatterns", schedulerTests]));
+    expect(paired).toEqual([most?.at(-2), "--maxWorkers=2"]);
+    expect(alone).toEqual([most?.at(-1), "--runInBand"]);
+  });
+
+  test("end-to-end tests cover nothing by themselves", () => {
+    const [most, paired, alone, ...more] = runsOf(["e2e"]);
+    expect(more).toEqual([]);
+    expect([most?.[0], paired?.at(-1), alone?.at(-1)]).toEqual([
+      ...["e2e/", "--maxWorkers=2", "--runInBand"],
+    ]);
+  });
+
+  test("coverage asks for every test of the scheduler", () => {
+    const names = (args) => runsOf(args).filter((each) => each.includes("--coverage"));
+    expect(names(["unit"])).toHaveLength(1);
+    expect(names(["unit", "--maxWorkers=1"])).toHaveLength(1);
+    for (const some of [["unit", "-t=pool"], ["packages/scheduler"], ["unit", "--onlyChanged"]])
+      expect(names(some)).toEqual([]);
   });
 
   test("one kind, narrowed by a file of it, and by a pattern alone", () => {
-    expect(runsOf(["unit"])).toEqual([["packages/", "scripts/", "sim/test/", "testing/"]]);
+    expect(runsOf(["unit"]).at(-1)?.slice(0, 4)).toEqual([
+      ...["packages/", "scripts/", "sim/test/", "testing/"],
+    ]);
     expect(runsOf(["unit", "packages/grpc"])).toEqual([["packages/grpc"]]);
     expect(runsOf(["e2e", "e2e/up.test.ts"])).toEqual([["e2e/up.test.ts"]]);
     expect(runsOf(["pool"])).toEqual([["pool"]]);

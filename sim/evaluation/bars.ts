@@ -128,6 +128,6 @@ export function wilson(count: number, runs: number): readonly [low: number, high
   return [count === 0 ? 0 : middle - radius, count === runs ? 1 : middle + radius];
 }
 
-export function percent(share: number): string {
+function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Io } from "@umbra/cli";
-import { crashingGuard } from "@umbra/envoy-config";
+import { crashingGuard } from "@umbra/envoy-config/internal";
 import { createSimulatedServer, type SimulatorOptions } from "@umbra/simulator";
 import { affecting, envoyAdvisories } from "../src/doctor/advisories.ts";
 import { judgeEnvoy } from "../src/doctor/envoy.ts";
@@ -161,7 +161,10 @@ describe("the machine", () => {
 
 describe("Envoy", () => {
   const at = (says: string) =>
-    judgeEnvoy({ ok: true, path: "/bin/envoy", versionOutput: says }, undefined);
+    judgeEnvoy(
+      { ok: true, path: "/bin/envoy", origin: "found on the PATH", versionOutput: says },
+      undefined,
+    );
 
   test.each([
     ["envoy  version: 9e55/1.40.0/Clean/RELEASE/BoringSSL", []],
@@ -179,7 +182,7 @@ describe("Envoy", () => {
   test("a vulnerability is reported with the version that fixes it", () => {
     const [, first] = at("9e55/1.38.2/Clean");
     expect(first?.message).toBe(
-      "Envoy at /bin/envoy is 1.38.2, which has CVE-2026-73513: HTTP/2 trailers without END_STREAM crash Envoy, even from an endpoint",
+      "Envoy at /bin/envoy (found on the PATH) is 1.38.2, which has CVE-2026-73513: HTTP/2 trailers without END_STREAM crash Envoy, even from an endpoint",
     );
     expect(first?.remedy).toBe("update Envoy to 1.38.4, 1.39.1 or later");
   });
@@ -601,7 +604,7 @@ describe("the user's own bootstrap", () => {
 describe("the command", () => {
   test("asks Envoy for its version", async () => {
     const { stdout } = await doctor();
-    expect(stdout).toContain(`Envoy at ${soundEnvoy} is 1.40.0`);
+    expect(stdout).toContain(`Envoy at ${soundEnvoy} (named by ENVOY_BIN) is 1.40.0`);
   });
 
   test.each([

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
 import { diagnosticCodes } from "@umbra/envoy-config";
-import { requestErrorCodes } from "@umbra/sidecar";
+import { requestErrorCodes } from "@umbra/sidecar/internal";
 
 const page = readFileSync(new URL("../../../docs/errors.md", import.meta.url), "utf8");
 const localReply = readFileSync(

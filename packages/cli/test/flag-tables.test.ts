@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { type Io, program } from "@umbra/cli";
+import type { Io } from "@umbra/cli";
+import { program } from "@umbra/cli/internal";
 import { Option } from "commander";
 import { flagsFor } from "../src/flags.ts";
 import { gatewayFlags } from "../src/resources/gateway-flags.ts";

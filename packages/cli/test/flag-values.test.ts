@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { describe, expect, test } from "@jest/globals";
-import { type Io, program } from "@umbra/cli";
+import type { Io } from "@umbra/cli";
+import { program } from "@umbra/cli/internal";
 import type { Command, Option } from "commander";
 import { runCommand } from "./run-command.ts";
 

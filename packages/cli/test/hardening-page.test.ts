@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
-import { directTopology, envoySettings, renderBootstrap, settingText } from "@umbra/envoy-config";
+import { directTopology, renderBootstrap } from "@umbra/envoy-config";
+import { envoySettings, settingText } from "@umbra/envoy-config/internal";
 import { parse } from "yaml";
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
-import { type Io, program } from "@umbra/cli";
+import type { Io } from "@umbra/cli";
+import { program } from "@umbra/cli/internal";
 import { runCommand } from "./run-command.ts";
 
 const examples = fileURLToPath(new URL("../../../examples/mirror", import.meta.url));

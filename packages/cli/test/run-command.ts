@@ -7,8 +7,11 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** Runs one command line in this process: without a terminal, colours or standard input, unless `more` provides them. */
-export async function runCommand(args: readonly string[], more: Partial<Io> = {}): Promise<Ran> {
+/** No terminal, no colour, nothing on standard input unless `more` says so; and what has been written by now. */
+export function ioFor(more: Partial<Io> = {}): {
+  readonly io: Io;
+  readonly ran: () => Omit<Ran, "status">;
+} {
   let stdout = "";
   let stderr = "";
   const io: Io = {
@@ -26,6 +29,12 @@ export async function runCommand(args: readonly string[], more: Partial<Io> = {}
     streamStdin: () => Readable.from([]),
     ...more,
   };
+  return { io, ran: () => ({ stdout, stderr }) };
+}
+
+/** Runs one command line in this process. */
+export async function runCommand(args: readonly string[], more: Partial<Io> = {}): Promise<Ran> {
+  const { io, ran } = ioFor(more);
   const status = await main(["node", "umbra", ...args], io);
-  return { status, stdout, stderr };
+  return { status, ...ran() };
 }

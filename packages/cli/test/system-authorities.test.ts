@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { selfSigned } from "@umbra/sidecar";
+import { selfSigned } from "@umbra/sidecar/internal";
 import { llamaRoute } from "./llama-route.ts";
 import { runCommand } from "./run-command.ts";
 

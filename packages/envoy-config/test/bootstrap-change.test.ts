@@ -4,11 +4,11 @@ import {
   directTopology,
   type JsonValue,
   type PatchOperation,
-  patchProblems,
   readTopology,
   renderBootstrap,
   type Topology,
 } from "@umbra/envoy-config";
+import { patchProblems } from "@umbra/envoy-config/internal";
 import fc from "fast-check";
 import { parse } from "yaml";
 

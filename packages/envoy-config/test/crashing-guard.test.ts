@@ -3,7 +3,6 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
 import {
   type BootstrapChange,
-  crashingGuard,
   directTopology,
   hasCrashingGuardOn,
   type JsonValue,
@@ -11,6 +10,7 @@ import {
   renderBootstrap,
   turnsOnCrashingGuard,
 } from "@umbra/envoy-config";
+import { crashingGuard } from "@umbra/envoy-config/internal";
 import { parse, stringify } from "yaml";
 
 const flat = { [crashingGuard]: true };

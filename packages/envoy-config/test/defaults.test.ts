@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { defaultEnvoySettings, readTopology, routesOf } from "@umbra/envoy-config";
+import { readTopology, routesOf } from "@umbra/envoy-config";
+import { defaultEnvoySettings } from "@umbra/envoy-config/internal";
 
 const resources = (timeouts: string, targets: string) => `
 apiVersion: gateway.networking.k8s.io/v1

@@ -1,13 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import {
-  allPrimaryPools,
-  baselinePoolsOf,
-  mirrorsByName,
-  mirrorsOf,
-  primaryPoolsOf,
-  readTopology,
-  routesOf,
-} from "@umbra/envoy-config";
+import { allPrimaryPools, baselinePoolsOf, readTopology, routesOf } from "@umbra/envoy-config";
+import { mirrorsByName, mirrorsOf, primaryPoolsOf } from "@umbra/envoy-config/internal";
 import { caseNames, resourcesOf } from "./golden-case.ts";
 
 const resources = `

@@ -4,9 +4,9 @@ import {
   type AccessLogEntry,
   createExtProcServer,
   type ExtProcServer,
-  readAccessLog,
   responseFlag,
 } from "@umbra/ext-proc";
+import { readAccessLog } from "@umbra/ext-proc/internal";
 import { ProtocolError } from "@umbra/grpc";
 import fc from "fast-check";
 import { until } from "../../grpc/test/until.ts";

@@ -1,5 +1,5 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { ProcessingRequestSchema, readRequestMessage } from "@umbra/ext-proc";
+import { ProcessingRequestSchema, readRequestMessage } from "@umbra/ext-proc/internal";
 
 /** Content of a ProcessingRequest, from either codec. */
 export interface ReadMessage {

@@ -1,18 +1,17 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "@jest/globals";
+import type { Decision, PickExchange } from "@umbra/ext-proc";
 import {
   type Answer,
   createHeldBudget,
   createPickStream,
-  type Decision,
   maxChunkBytes,
   type Outlet,
-  type PickExchange,
   ProcessingRequestSchema,
   ProcessingResponseSchema,
   type RequestMessage,
   readRequestMessage,
-} from "@umbra/ext-proc";
+} from "@umbra/ext-proc/internal";
 import fc from "fast-check";
 import { messageBytes } from "../../grpc/test/message-bytes.ts";
 

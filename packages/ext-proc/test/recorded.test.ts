@@ -1,13 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import {
-  createExtProcServer,
-  type ExtProcServer,
-  maxChunkBytes,
-  ProcessingResponseSchema,
-  type StreamOutcome,
-} from "@umbra/ext-proc";
+import { createExtProcServer, type ExtProcServer, type StreamOutcome } from "@umbra/ext-proc";
+import { maxChunkBytes, ProcessingResponseSchema } from "@umbra/ext-proc/internal";
 import { until } from "../../grpc/test/until.ts";
 import { type ReadMessage, readByGenerated, readByHand } from "./both-codecs.ts";
 import {

@@ -5,8 +5,7 @@ import {
   ProcessingRequestSchema,
   ProcessingResponseSchema,
   readRequestMessage,
-  underscoredNames,
-} from "@umbra/ext-proc";
+} from "@umbra/ext-proc/internal";
 import { ProtocolError } from "@umbra/grpc";
 import fc from "fast-check";
 import { messageBytes } from "../../grpc/test/message-bytes.ts";

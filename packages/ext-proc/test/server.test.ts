@@ -9,16 +9,15 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { createExtProcServer, type ExtProcServer, type StreamOutcome } from "@umbra/ext-proc";
 import {
-  createExtProcServer,
   ExternalProcessor,
-  type ExtProcServer,
   type ProcessingRequest,
   ProcessingRequestSchema,
   type ProcessingResponse,
-  type StreamOutcome,
-} from "@umbra/ext-proc";
-import { Health, HealthCheckResponse_ServingStatus as Serving } from "@umbra/grpc";
+} from "@umbra/ext-proc/internal";
+import { Health } from "@umbra/grpc";
+import { HealthCheckResponse_ServingStatus as Serving } from "@umbra/grpc/internal";
 import { methodDefinition } from "../../grpc/test/method-definition.ts";
 import { until } from "../../grpc/test/until.ts";
 

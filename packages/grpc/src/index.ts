@@ -1,4 +1,4 @@
-export { Health, HealthCheckResponse_ServingStatus } from "./gen/grpc/health/v1/health_pb.ts";
+export { Health } from "./gen/grpc/health/v1/health_pb.ts";
 export { createHealthService, type HealthOptions, type HealthService } from "./health.ts";
 export type { MessageRoom } from "./message-reader.ts";
 export {
@@ -8,7 +8,6 @@ export {
   type HeadedMessage,
   type Message,
   type Method,
-  maxHeadBytes,
   type StatusCode,
   statusCode,
 } from "./method.ts";

@@ -1,4 +1,5 @@
-import { type Message, maxHeadBytes } from "@umbra/grpc";
+import type { Message } from "@umbra/grpc";
+import { maxHeadBytes } from "@umbra/grpc/internal";
 
 /** A message's bytes in one piece. */
 export function messageBytes(message: Message): Buffer {

@@ -9,9 +9,9 @@ import {
   type HealthService,
   ProtocolError,
   reflectionMethods,
-  HealthCheckResponse_ServingStatus as Serving,
   statusCode,
 } from "@umbra/grpc";
+import { HealthCheckResponse_ServingStatus as Serving } from "@umbra/grpc/internal";
 import { methodDefinition } from "./method-definition.ts";
 
 let server: GrpcServer;

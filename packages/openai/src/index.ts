@@ -5,7 +5,6 @@ export {
   errorAnswer,
 } from "./error-answer.ts";
 export { type ModelList, modelListTooLong, readModelList } from "./model-list.ts";
-export { type FormField, type FormRead, readFormField } from "./request/multipart.ts";
 export { promptOf } from "./request/prompt.ts";
 export {
   invalidModel,

@@ -1,7 +1,7 @@
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
-import { readFormField } from "@umbra/openai";
 import { createBodyDecoder } from "@umbra/openai/decode";
+import { readFormField } from "@umbra/openai/internal";
 import fc from "fast-check";
 
 const type = 'multipart/form-data; boundary="x-y"';

@@ -1,10 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import {
-  engineOf,
-  parsePrometheusText,
-  readMetricsPage,
-  wantedNames,
-} from "@umbra/scheduler/metrics";
+import { parsePrometheusText, wantedNames } from "@umbra/scheduler/internal";
+import { engineOf, readMetricsPage } from "@umbra/scheduler/metrics";
 import fc from "fast-check";
 
 const v1 = `# HELP vllm:num_requests_running Number of requests in model execution batches.

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { createPool } from "@umbra/scheduler";
-import { createEngine, defaultOptions, type Engine } from "@umbra/simulator";
+import { createEngine, defaultOptions, type Engine } from "@umbra/simulator/internal";
 import { createVirtualClock } from "../../../bench/quality/virtual-clock.ts";
 
 const outputTokens = 100;

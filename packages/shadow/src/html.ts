@@ -1,6 +1,6 @@
 /** Parts of pages in the report's style: `@umbra/shadow/html`. Pure functions, no I/O. */
 export { count, number, percent, unknown } from "./render/format.ts";
-export { headlineOf, verdictWord } from "./render/headline.ts";
+export { verdictWord } from "./render/headline.ts";
 export { text } from "./render/html/escape.ts";
 export { htmlPage, type PageContent } from "./render/html/page.ts";
 export { reportSectionIds, reportSections, type Section } from "./render/html/report-sections.ts";

@@ -1,12 +1,9 @@
 export {
-  defaultEvaluation,
   type EvaluationConfig,
   type EvaluationSettings,
   evaluationConfig,
   type GateConfig,
   type GateId,
-  gateDefaults,
-  gateIds,
 } from "./judge/config.ts";
 export type {
   EvaluationFacts,
@@ -15,26 +12,19 @@ export type {
   LaneFacts,
   LaneLoad,
 } from "./judge/input.ts";
-export { configHash, evaluationId, judge } from "./judge/judge.ts";
+export { configHash, judge } from "./judge/judge.ts";
 export { type Plan, type PlanInput, type PlannedGate, planEvaluation } from "./judge/plan.ts";
 export { isOver, longestWaitMs, stageAfter } from "./judge/stages.ts";
 export { type Profiled, profileOf, type TrafficProfile } from "./judge/traffic-profile.ts";
-export { type AnswerReading, type ReadAnswer, readAnswerHere } from "./measure/answer-reading.ts";
-export {
-  isCensored,
-  type Lane,
-  type Leg,
-  type LegClass,
-  legClasses,
-  type Pair,
-} from "./measure/leg.ts";
+export type { AnswerReading, ReadAnswer } from "./measure/answer-reading.ts";
+export { isCensored, type Lane, type Leg, type LegClass, type Pair } from "./measure/leg.ts";
 export type {
   LegRecorder,
   LegStart,
   ResponseStart,
   UnmirroredFor,
 } from "./measure/leg-recorder.ts";
-export { type RequestKind, requestShapes } from "./measure/request-kind.ts";
+export type { RequestKind } from "./measure/request-kind.ts";
 export {
   createRecorder,
   type LostTwin,
@@ -51,7 +41,7 @@ export { type MarkdownOptions, renderReportMarkdown } from "./render/markdown.ts
 export { renderReportText, type TextOptions } from "./render/terminal.ts";
 export type * from "./report/behaviour.ts";
 export { isReport } from "./report/is-report.ts";
-export { labelsOf, type ReportLabels, readLabels } from "./report/labels.ts";
+export { type LabelsRead, type ReportLabels, readLabels } from "./report/labels.ts";
 export type * from "./report/over-time.ts";
 export type * from "./report/report-cost.ts";
 export type * from "./report/segment.ts";
@@ -63,5 +53,5 @@ export {
   unmirroredSample,
 } from "./samples/pair-sample.ts";
 export { parseSample, type SampleLine } from "./samples/read-samples.ts";
-export { type DropReason, dropReasons, type Sample, type SampleLeg } from "./samples/sample.ts";
+export type { DropReason, Sample, SampleLeg } from "./samples/sample.ts";
 export { createSampleStore, type SampleStore } from "./samples/sample-store.ts";

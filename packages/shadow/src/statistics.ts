@@ -10,6 +10,7 @@ export {
 } from "./statistics/blocks.ts";
 export {
   type BlockedPairs,
+  type BootstrapInterval,
   type BootstrapOptions,
   type BootstrapResult,
   quantileRatios,

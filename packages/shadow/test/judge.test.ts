@@ -3,11 +3,11 @@ import {
   type EvaluationInput,
   type EvaluationSettings,
   evaluationConfig,
-  gateIds,
   judge,
   type Sample,
   type ShadowReport,
 } from "@umbra/shadow";
+import { gateIds } from "@umbra/shadow/internal";
 import { createRandom } from "@umbra/shadow/statistics";
 import fc from "fast-check";
 import { leg, sample, traffic } from "./fixtures.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { labelsOf, readLabels } from "@umbra/shadow";
+import { readLabels } from "@umbra/shadow";
+import { labelsOf } from "@umbra/shadow/internal";
 
 describe("labels", () => {
   test("are read from key=value, the last of a key counts, and values may hold =", () => {

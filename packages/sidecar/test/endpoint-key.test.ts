@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { directTopology } from "@umbra/envoy-config";
-import { openEndpointKey, startSidecar, unverifiedEndpoints } from "@umbra/sidecar";
+import { startSidecar, unverifiedEndpoints } from "@umbra/sidecar";
+import { openEndpointKey } from "@umbra/sidecar/internal";
 import pino from "pino";
 import { until } from "./until.ts";
 

@@ -6,7 +6,7 @@ import {
   type ProcessingRequest,
   ProcessingRequestSchema,
   type ProcessingResponse,
-} from "@umbra/ext-proc";
+} from "@umbra/ext-proc/internal";
 import { methodDefinition } from "../../grpc/test/method-definition.ts";
 
 const definition = methodDefinition(ExternalProcessor.method.process);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { errorReply, type RequestErrorCode, requestErrorCodes } from "@umbra/sidecar";
+import { errorReply, type RequestErrorCode, requestErrorCodes } from "@umbra/sidecar/internal";
 
 /** Status, then the types of OpenAI's and of Anthropic's errors. */
 const types: Readonly<Record<RequestErrorCode, readonly [number, string, string]>> = {

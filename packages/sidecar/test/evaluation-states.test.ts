@@ -2,7 +2,8 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { evaluationConfig, gateIds, type Sample } from "@umbra/shadow";
+import { evaluationConfig, type Sample } from "@umbra/shadow";
+import { gateIds } from "@umbra/shadow/internal";
 import { createJudging, type Judging } from "../src/evaluation/judging.ts";
 import type { EvaluationNow } from "../src/evaluation/worker-messages.ts";
 

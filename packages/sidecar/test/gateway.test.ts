@@ -2,7 +2,8 @@ import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { readTopology, type Topology } from "@umbra/envoy-config";
 import { type Sidecar, type SidecarOptions, startSidecar } from "@umbra/sidecar";
-import { createSimulatedServer, defaultOptions } from "@umbra/simulator";
+import { createSimulatedServer } from "@umbra/simulator";
+import { defaultOptions } from "@umbra/simulator/internal";
 import pino from "pino";
 import {
   createForeignGateway,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { createDistribution, createLabelValues, createTable } from "@umbra/sidecar";
+import { createDistribution, createLabelValues, createTable } from "@umbra/sidecar/internal";
 import fc from "fast-check";
 
 describe("the values of a label", () => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import { directTopology, type Mirror, type Topology } from "@umbra/envoy-config";
-import { isCensored, type Leg, legClasses } from "@umbra/shadow";
-import type { RequestView } from "@umbra/sidecar";
+import { isCensored, type Leg } from "@umbra/shadow";
+import { legClasses } from "@umbra/shadow/internal";
+import type { RequestView } from "@umbra/sidecar/internal";
 import {
   type CountedTwin,
   createMirrorRegistry,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { defaultMirrorSettings, type Mirror, type MirrorSettings } from "@umbra/envoy-config";
+import type { Mirror, MirrorSettings } from "@umbra/envoy-config";
+import { defaultMirrorSettings } from "@umbra/envoy-config/internal";
 import { readRequest } from "@umbra/openai";
 import {
   type Breaker,
@@ -11,7 +12,7 @@ import {
   rewriteBody,
   sessionOf,
   shareOf,
-} from "@umbra/sidecar";
+} from "@umbra/sidecar/internal";
 
 function request(
   body: object | string = {},

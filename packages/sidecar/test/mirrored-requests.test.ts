@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { readTopology } from "@umbra/envoy-config";
 import { type Sidecar, startSidecar } from "@umbra/sidecar";
-import { createSimulatedServer, defaultOptions } from "@umbra/simulator";
+import { createSimulatedServer } from "@umbra/simulator";
+import { defaultOptions } from "@umbra/simulator/internal";
 import pino from "pino";
 import { createEnvoyClient, type EnvoyClient, type StreamOf } from "./envoy-client.ts";
 import { until } from "./until.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { unreadAnswer } from "@umbra/openai/answers";
-import { createRecorder, type Leg, type ReadAnswer, readAnswerHere } from "@umbra/shadow";
+import { createRecorder, type Leg, type ReadAnswer } from "@umbra/shadow";
+import { readAnswerHere } from "@umbra/shadow/internal";
 import { createWorkShare, type WorkShare } from "../src/answers/work-share.ts";
 import { createLegShare } from "../src/requests/leg-share.ts";
 import { type LiveRequest, MeasuredLeg } from "../src/requests/live-request.ts";

@@ -3,7 +3,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { directTopology, streamMetadata } from "@umbra/envoy-config";
-import { ProcessingResponseSchema } from "@umbra/ext-proc";
+import { ProcessingResponseSchema } from "@umbra/ext-proc/internal";
 import { type Sidecar, startSidecar } from "@umbra/sidecar";
 import pino from "pino";
 import { bytesOf, recordings } from "../../ext-proc/test/recording.ts";

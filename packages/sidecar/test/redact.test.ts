@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { redact } from "@umbra/sidecar";
+import { redact } from "@umbra/sidecar/internal";
 
 test.each([
   { text: "write to ann.b+x@example.co.uk now", want: "write to [e-mail] now" },

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
-import { errorReply } from "@umbra/sidecar";
+import { errorReply } from "@umbra/sidecar/internal";
 import {
   type Refusal,
   refusalMessage,

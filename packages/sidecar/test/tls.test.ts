@@ -6,7 +6,7 @@ import { connect, type TLSSocket } from "node:tls";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { createExtProcServer } from "@umbra/ext-proc";
 import type { Certificates } from "@umbra/grpc";
-import { openCertificates, selfSigned } from "@umbra/sidecar";
+import { openCertificates, selfSigned } from "@umbra/sidecar/internal";
 import pino from "pino";
 
 const log = pino({ level: "silent" });

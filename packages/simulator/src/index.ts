@@ -1,12 +1,6 @@
-export {
-  createEngine,
-  type Engine,
-  type EngineClock,
-  type EngineGauges,
-  type Job,
-} from "./engine.ts";
+export type { EngineGauges } from "./engine.ts";
 export type { Faults } from "./faults.ts";
 export type { PinnedMetrics } from "./metrics-page.ts";
-export { defaultOptions, type LoraModule, type SimulatorOptions } from "./options.ts";
+export type { LoraModule, SimulatorOptions } from "./options.ts";
 export { createSimulatedServer, type SimulatedServer, type SimulatorState } from "./server.ts";
 export { parseVllmArgs, type VllmArgs } from "./vllm-args.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { createEngine, defaultOptions, type Engine, type SimulatorOptions } from "@umbra/simulator";
+import type { SimulatorOptions } from "@umbra/simulator";
+import { createEngine, defaultOptions, type Engine } from "@umbra/simulator/internal";
 import fc from "fast-check";
 
 /** An engine on a clock that jumps from event to event. */

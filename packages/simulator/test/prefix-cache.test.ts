@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { createEngine, defaultOptions, type SimulatorOptions } from "@umbra/simulator";
+import type { SimulatorOptions } from "@umbra/simulator";
+import { createEngine, defaultOptions } from "@umbra/simulator/internal";
 import { createPrefixCache } from "../src/prefix-cache.ts";
 
 describe("the prefix cache", () => {

@@ -18,7 +18,7 @@ export function explainCode(code: string): string {
 }
 
 /** Returns the text from the heading of the code to the next heading. */
-export function sectionOf(page: string, code: string): string | undefined {
+function sectionOf(page: string, code: string): string | undefined {
   const lines = page.split("\n");
   const start = lines.indexOf(`### ${code}`);
   if (start < 0) return undefined;

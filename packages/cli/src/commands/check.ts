@@ -8,7 +8,7 @@ import { memoryTable } from "../check/memory-table.ts";
 import { checkOwnBootstrap } from "../check/own-bootstrap.ts";
 import { sarifOf } from "../check/sarif.ts";
 import { validateWithEnvoy } from "../check/validate-with-envoy.ts";
-import { findEnvoy } from "../envoy/find-envoy.ts";
+import { obtainEnvoy } from "../envoy/find-envoy.ts";
 import { CommandError, UsageError } from "../errors.ts";
 import { commandOf, type FlagsOf, flag } from "../flags.ts";
 import type { Io } from "../io.ts";
@@ -51,9 +51,9 @@ export function checkCommand(io: Io): Command {
       "umbra check --explain UMB0203",
     ],
     flags: [topologyFlags, checkFlags],
-  }).action((flags: CheckFlags) => {
+  }).action(async (flags: CheckFlags) => {
     if (flags.explain === undefined) {
-      runCheck(flags, io);
+      await runCheck(flags, io);
       return;
     }
     if (flags.file !== undefined) {
@@ -63,7 +63,7 @@ export function checkCommand(io: Io): Command {
   });
 }
 
-function runCheck(flags: CheckFlags, io: Io): void {
+async function runCheck(flags: CheckFlags, io: Io): Promise<void> {
   const read = topologyOf(flags, io);
   const isSound = read.diagnostics.every(({ severity }) => severity !== "error");
   const { topology, certificates } = read;
@@ -71,7 +71,7 @@ function runCheck(flags: CheckFlags, io: Io): void {
     ...read.diagnostics,
     ...(flags.bootstrap === undefined ? [] : checkOwnBootstrap(flags.bootstrap)),
     ...(flags.envoy === true && isSound
-      ? validateWithEnvoy(findEnvoy(io.env), renderBootstrap(topology, { certificates }))
+      ? validateWithEnvoy((await obtainEnvoy(io)).path, renderBootstrap(topology, { certificates }))
       : []),
   ];
   for (const diagnostic of diagnostics) {

@@ -4,7 +4,7 @@ import { checkLines } from "../checks-table.ts";
 import { type LaneServers, startLaneServers } from "../demo/lane-servers.ts";
 import { type LaneSpread, roundRobin, spreadOf, spreadTable, sumOf } from "../demo/spread.ts";
 import { mixedTraffic } from "../demo/traffic.ts";
-import { findEnvoy } from "../envoy/find-envoy.ts";
+import { obtainEnvoy } from "../envoy/find-envoy.ts";
 import { CommandError } from "../errors.ts";
 import { commandOf } from "../flags.ts";
 import type { Io } from "../io.ts";
@@ -56,7 +56,7 @@ export function demoCommand(io: Io): Command {
 
 async function runDemo(flags: DemoFlags, io: Io): Promise<void> {
   checkWritable(flags.html, "--html");
-  findEnvoy(io.env);
+  await obtainEnvoy(io);
   const children: Child[] = [];
   try {
     await runScenario(flags, children, io);

@@ -2,7 +2,7 @@ import { renderBootstrap, type Topology } from "@umbra/envoy-config";
 import { defined } from "@umbra/shadow/defined";
 import { printable, printableLines } from "@umbra/shadow/printable";
 import type { Command } from "commander";
-import { findEnvoy } from "../envoy/find-envoy.ts";
+import { obtainEnvoy } from "../envoy/find-envoy.ts";
 import { runEnvoy } from "../envoy/run-envoy.ts";
 import { usesSystemAuthorities } from "../envoy/system-authorities.ts";
 import { systemCaFile } from "../envoy/system-ca.ts";
@@ -42,7 +42,8 @@ async function runUp(flags: Flags, io: Io): Promise<void> {
   // Reports a wrong key once, before anything starts.
   await authorizationFrom(flags.endpointKeyFile, "--endpoint-key-file");
   const { topology, certificates } = soundReadOf(flags, io);
-  const binary = findEnvoy(io.env);
+  const { path: binary, origin } = await obtainEnvoy(io);
+  io.stderr(`umbra: runs Envoy at ${printable(binary)}, ${origin}\n`);
   // Envoy and the sidecar trust the same CA file.
   const systemCa = systemCaFile(io.env);
   const isSystemCaUsed = usesSystemAuthorities(topology);

@@ -138,7 +138,7 @@ async function resolveName({ name, dns }: Pool): Promise<Finding | undefined> {
 type Answers = ReadonlyMap<string, EndpointAnswers | undefined>;
 
 /** Pure. `answers` has an entry for each endpoint; undefined if time ran out before the query. */
-export function judgePool(pool: Pool, answers: Answers): readonly Finding[] {
+function judgePool(pool: Pool, answers: Answers): readonly Finding[] {
   const { ok, wrong } = areaOf(`pool ${pool.name}`);
   const isReached = (address: string) => {
     const metrics = answers.get(address)?.metrics;

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { findEnvoy } from "../envoy/find-envoy.ts";
+import { type FoundEnvoy, findEnvoy } from "../envoy/find-envoy.ts";
 import { affecting, envoyAdvisories } from "./advisories.ts";
 import { areaOf, type Finding } from "./finding.ts";
 import { orLater } from "./machine.ts";
@@ -7,24 +7,25 @@ import { isOlder, type Version, versionIn, versionText } from "./version.ts";
 
 /** The Envoy binary that `umbra up` would run. */
 export type EnvoyFound =
-  | { readonly ok: true; readonly path: string; readonly versionOutput: string }
+  | ({ readonly ok: true; readonly versionOutput: string } & FoundEnvoy)
   | { readonly ok: false; readonly reason: string };
 
 const timeoutMs = 10_000;
 
 export function locateEnvoy(env: Readonly<Record<string, string | undefined>>): EnvoyFound {
-  let path: string;
+  let found: FoundEnvoy;
   try {
-    path = findEnvoy(env);
+    found = findEnvoy(env);
   } catch (cause) {
     return { ok: false, reason: (cause as Error).message };
   }
+  const { path } = found;
   const { status, stdout, error, signal } = spawnSync(path, ["--version"], {
     encoding: "utf8",
     timeout: timeoutMs,
     maxBuffer: 1024 ** 2,
   });
-  if (status === 0) return { ok: true, path, versionOutput: stdout };
+  if (status === 0) return { ok: true, versionOutput: stdout, ...found };
   const why = error?.message ?? (signal === null ? `exit status ${status}` : `killed by ${signal}`);
   return { ok: false, reason: `${path} --version fails: ${why}` };
 }
@@ -35,11 +36,13 @@ const { ok, wrong } = areaOf("machine");
 /** Pure. `running` is the version reported by an Envoy at the admin address. */
 export function judgeEnvoy(found: EnvoyFound, running: string | undefined): readonly Finding[] {
   const findings = running === undefined ? [] : versionFindings("the running Envoy", running);
-  if (found.ok)
-    return [...versionFindings(`Envoy at ${found.path}`, found.versionOutput), ...findings];
+  if (found.ok) {
+    const name = `Envoy at ${found.path} (${found.origin})`;
+    return [...versionFindings(name, found.versionOutput), ...findings];
+  }
   // Envoy is started by someone else.
   if (running !== undefined) return findings;
-  return [wrong("error", "UMB0403", found.reason.replace(/\. .*/s, ""))];
+  return [wrong("error", "UMB0403", found.reason.replace(/(: `|\. ).*/s, ""))];
 }
 
 function versionFindings(name: string, says: string): readonly Finding[] {

@@ -28,7 +28,7 @@ export interface RestartLimits {
   readonly healthyMs: number;
 }
 
-export const defaultRestartLimits: RestartLimits = {
+const defaultRestartLimits: RestartLimits = {
   minLifeMs: 5_000,
   maxFailedStarts: 4,
   firstDelayMs: 200,

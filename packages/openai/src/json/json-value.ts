@@ -10,7 +10,7 @@ import {
   valueWork,
 } from "./json-text.ts";
 
-export const maxDepth = 128;
+const maxDepth = 128;
 
 const quote = 0x22;
 const comma = 0x2c;
@@ -86,7 +86,7 @@ export function skipValue(text: JsonText, start: number, depth: number): number 
 }
 
 /** Returns the offset of a key's value, from the key's opening quote. */
-export function skipKey(text: JsonText, start: number): number {
+function skipKey(text: JsonText, start: number): number {
   const { bytes } = text;
   if (start >= bytes.length || bytes[start] !== quote) return fault(start);
   const end = skipString(text, start);

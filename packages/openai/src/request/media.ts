@@ -3,7 +3,7 @@
  * megapixel has 1,337 tokens for Qwen2-VL (28 x 28 pixels each), 1,398 for Claude (width * height / 750), 765 for
  * OpenAI's tiles of high detail and 576 for LLaVA 1.5; 41 seconds of sound have as many for Qwen2-Audio (25 a second).
  */
-export const mediaBytes = 4_096;
+const mediaBytes = 4_096;
 
 const pieces = 8;
 const pieceBytes = mediaBytes / pieces;

@@ -2,8 +2,6 @@ export type { BandSettings, FlowSettings } from "./flow-control.ts";
 export {
   type PickerConfig,
   type PickerConfigResult,
-  pickerConfigKind,
-  pickerConfigVersions,
   profileAttribute,
   readPickerConfig,
 } from "./picker-config.ts";

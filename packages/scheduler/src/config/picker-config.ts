@@ -17,8 +17,7 @@ import {
 import type { ConfigProblem } from "./problem.ts";
 import { unsupportedPlugins } from "./unsupported-plugins.ts";
 
-export const pickerConfigKind = "EndpointPickerConfig";
-export const pickerConfigVersions: readonly string[] = [
+const pickerConfigVersions: readonly string[] = [
   "llm-d.ai/v1alpha1",
   "inference.networking.x-k8s.io/v1alpha1",
 ];

@@ -1,3 +1,4 @@
+import { byteAt } from "./byte-at.ts";
 import type { PageWork } from "./page-work.ts";
 import { isTextAt, readSample, type Sample, skipBlanks, valueAt } from "./sample-line.ts";
 
@@ -20,7 +21,7 @@ const plus = 0x2b;
  * combinations on the page: only their values are read, and labels only for the newest lines.
  */
 export class LatestLines {
-  readonly #name: string;
+  readonly name: string;
   readonly #bytes: Uint8Array;
   readonly #work: PageWork;
   #left: number;
@@ -28,7 +29,7 @@ export class LatestLines {
   #lines: { readonly from: number; readonly end: number }[] = [];
 
   constructor(name: string, bytes: Uint8Array, work: PageWork) {
-    this.#name = name;
+    this.name = name;
     this.#bytes = bytes;
     this.#work = work;
     this.#left = work.left * workShare;
@@ -36,8 +37,8 @@ export class LatestLines {
 
   /** Returns where the gauge's name at the start of a line ends; -1 if the line is of another metric. */
   endOfName(start: number): number {
-    const end = start + this.#name.length;
-    return this.#bytes[end] === openBrace && isTextAt(this.#bytes, start, end, this.#name)
+    const end = start + this.name.length;
+    return this.#bytes[end] === openBrace && isTextAt(this.#bytes, start, end, this.name)
       ? end
       : -1;
   }
@@ -58,7 +59,7 @@ export class LatestLines {
   samples(labels: readonly string[] | undefined): readonly Sample[] {
     return this.#lines.flatMap(
       ({ from, end }) =>
-        readSample(this.#bytes, { name: this.#name, from, end, labels }, this.#work) ?? [],
+        readSample(this.#bytes, { name: this.name, from, end, labels }, this.#work) ?? [],
     );
   }
 
@@ -95,20 +96,20 @@ function roughValue(bytes: Uint8Array, from: number, end: number): number {
   let point = -1;
   let at = from;
   for (; at < end; at++) {
-    const byte = bytes[at] ?? 0;
+    const byte = byteAt(bytes, at);
     if (byte === dot && point < 0) point = at;
     else if (byte < 0x30 || byte > 0x39) break;
     else digits = digits * 10 + (byte - 0x30);
   }
   if (at === from || at - from > maxTailBytes) return Number.NaN;
   const shift = point < 0 ? 0 : at - 1 - point;
-  if (at === end || (bytes[at] ?? 0) <= 0x20) return digits / 10 ** shift;
-  if ((bytes[at] ?? 0) !== 0x65) return Number.NaN;
-  const sign = bytes[at + 1] ?? 0;
+  if (at === end || byteAt(bytes, at) <= 0x20) return digits / 10 ** shift;
+  if (byteAt(bytes, at) !== 0x65) return Number.NaN;
+  const sign = byteAt(bytes, at + 1);
   if (sign === minus || sign === plus) at++;
   let exponent = 0;
-  for (at++; at < end && (bytes[at] ?? 0) > 0x20; at++) {
-    exponent = exponent * 10 + ((bytes[at] ?? 0) - 0x30);
+  for (at++; at < end && byteAt(bytes, at) > 0x20; at++) {
+    exponent = exponent * 10 + (byteAt(bytes, at) - 0x30);
   }
   return digits * 10 ** ((sign === minus ? -exponent : exponent) - shift);
 }

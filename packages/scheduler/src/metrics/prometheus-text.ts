@@ -1,3 +1,4 @@
+import { byteAt } from "./byte-at.ts";
 import { LatestLines } from "./latest-lines.ts";
 import { createPageWork, type PageWork } from "./page-work.ts";
 import { isTextAt, readSample, type Sample } from "./sample-line.ts";
@@ -41,7 +42,7 @@ export function parsePrometheusText(
     const from = start;
     while (start < length && (bytes[start] === space || bytes[start] === tab)) start++;
     work.left -= (start - from) >> 6;
-    const known = isLatest ? (latest?.endOfName(start) ?? -1) : -1;
+    const known = latest !== undefined && isLatest ? latest.endOfName(start) : -1;
     if (known >= 0) {
       const end = endOfLine(bytes, known);
       if (end - known <= maxLineLength) latest?.add(known, end);
@@ -63,8 +64,8 @@ export function parsePrometheusText(
     }
     start = end + 1;
   }
-  if (wanted.latest !== undefined && work.left >= 0) {
-    samples.push(...(latest?.samples(wanted.labels?.get(wanted.latest)) ?? []));
+  if (latest !== undefined && work.left >= 0) {
+    samples.push(...latest.samples(wanted.labels?.get(latest.name)));
   }
   // A partly read page would be wrong: the gauges of a busy server may follow in the rest.
   return work.left >= 0 ? samples : [];
@@ -82,7 +83,7 @@ function endOfName(bytes: Uint8Array, start: number, wanted: WantedNames): numbe
   if (bytes[start] === hashSign) return -1;
   let hash = hashSeed;
   for (let at = start; at < stop; at++) {
-    const byte = bytes[at] ?? 0;
+    const byte = byteAt(bytes, at);
     if (byte === openBrace || byte === space || byte === tab || byte === newline) return at;
     hash = addToHash(hash, byte);
     if (at - start + 1 === headLength && heads[headAt(hash)] !== 1) return -1;
@@ -97,7 +98,7 @@ function nameOf(
   wanted: WantedNames,
 ): string | undefined {
   let hash = hashSeed;
-  for (let at = start; at < end; at++) hash = addToHash(hash, bytes[at] ?? 0);
+  for (let at = start; at < end; at++) hash = addToHash(hash, byteAt(bytes, at));
   return wanted.byHash.get(hash)?.find((each) => isTextAt(bytes, start, end, each));
 }
 

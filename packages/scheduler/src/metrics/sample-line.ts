@@ -1,3 +1,4 @@
+import { byteAt } from "./byte-at.ts";
 import type { PageWork } from "./page-work.ts";
 
 /** One sample of a metrics page. */
@@ -95,7 +96,7 @@ function readLabels(
     if (at < end && bytes[at] === closeBrace) return at + 1;
     if (--work.left < 0) return -1;
     const nameStart = at;
-    while (at < end && isNameByte[bytes[at] ?? 0] === 1) at++;
+    while (at < end && isNameByte[byteAt(bytes, at)] === 1) at++;
     const nameEnd = at;
     if (nameEnd === nameStart || isDigit(bytes[nameStart])) return -1;
     at = skipBlanks(bytes, at, end);
@@ -164,7 +165,7 @@ export function valueAt(
   work: PageWork,
 ): number | undefined {
   let at = from;
-  while (at < end && (bytes[at] ?? 0) > space) at++;
+  while (at < end && byteAt(bytes, at) > space) at++;
   if (at === from || at - from > maxValueBytes) return undefined;
   const plain = plainNumber(bytes, from, at);
   if (plain !== undefined) return plain;
@@ -183,16 +184,15 @@ function plainNumber(bytes: Uint8Array, from: number, end: number): number | und
   let digits = 0;
   let point = end - 1;
   for (let at = from; at < end; at++) {
-    const byte = bytes[at];
-    if (isDigit(byte)) digits = digits * 10 + ((byte ?? 0) - 0x30);
+    const byte = byteAt(bytes, at);
+    if (isDigit(byte)) digits = digits * 10 + (byte - 0x30);
     else if (byte === dot && point === end - 1 && at > from) point = at;
     else return undefined;
   }
-  return digits / (powers[end - 1 - point] ?? 1);
+  return digits / 10 ** (end - 1 - point);
 }
 
 const maxPlainBytes = 15;
-const powers = Array.from({ length: maxPlainBytes }, (_, i) => 10 ** i);
 
 export function skipBlanks(bytes: Uint8Array, from: number, end: number): number {
   let at = from;

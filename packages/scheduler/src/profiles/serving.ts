@@ -5,7 +5,7 @@ import type { InferenceRequest } from "../model/request.ts";
 import type { Filter, PickContext } from "../plugin.ts";
 
 /** Filters of every profile, because sleeping engines and failing endpoints seem idle to all other plugins. */
-export const servingFilters: readonly Filter[] = [engineReadyFilter, circuitBrokenFilter];
+const servingFilters: readonly Filter[] = [engineReadyFilter, circuitBrokenFilter];
 
 /**
  * Puts `servingFilters` before a profile's own filters. Filters that restrict which endpoints a request may go to come

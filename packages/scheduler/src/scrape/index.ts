@@ -1,4 +1,3 @@
-export { hiddenLoadReason } from "../pool/first-load.ts";
 export {
   type EndpointScraper,
   type EndpointScraperOptions,
@@ -20,4 +19,3 @@ export {
 } from "./foreign-page.ts";
 export { type MetricsPlace, type MetricsPlaceSettings, metricsPlaces } from "./metrics-place.ts";
 export { type Scraping, type ScrapingOptions, startScraping } from "./scraping.ts";
-export { createServerPace, type ServerPace, type ServerPaceOptions } from "./server-pace.ts";

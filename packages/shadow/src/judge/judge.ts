@@ -158,7 +158,7 @@ export function configHash(config: EvaluationConfig): string {
 }
 
 /** Short name of an evaluation. Equal route, shadow and configuration give the same name. */
-export function evaluationId(route: string, candidate: string, hash: string): string {
+function evaluationId(route: string, candidate: string, hash: string): string {
   return sha256(`${route}\n${candidate}\n${hash}`).slice(0, 8);
 }
 

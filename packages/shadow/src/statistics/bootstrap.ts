@@ -76,36 +76,6 @@ export function quantileRatios(
   });
 }
 
-/** Mean of paired values (differences of indicators) with an interval, by the same draws. */
-export function meanInterval(
-  values: ArrayLike<number>,
-  blockOf: ArrayLike<number>,
-  blocks: number,
-  { seed, alphas, replicates = 2_000 }: BootstrapOptions,
-): BootstrapResult {
-  const counts = new Float64Array(blocks);
-  const sums = new Float64Array(blocks);
-  let all = 0;
-  for (let i = 0; i < values.length; i++) {
-    const block = blockOf[i] ?? 0;
-    counts[block] = (counts[block] ?? 0) + 1;
-    sums[block] = (sums[block] ?? 0) + (values[i] ?? 0);
-    all += values[i] ?? 0;
-  }
-  const random = createRandom(seed);
-  const means = new Float64Array(replicates);
-  for (let r = 0; r < replicates; r++) {
-    let [n, sum] = [0, 0];
-    for (let k = 0; k < blocks; k++) {
-      const drawn = random.below(blocks);
-      n += counts[drawn] ?? 0;
-      sum += sums[drawn] ?? 0;
-    }
-    means[r] = sum / n;
-  }
-  return result(all / values.length, means, alphas, smallSampleFactor(blocks), (x) => x);
-}
-
 /**
  * An infinite quantile of the primary means that nothing can be worse. For the shadow it means that the answer never
  * arrived.

@@ -41,7 +41,7 @@ export function poolStatistics(
   };
 }
 
-export function statisticsOf(snapshot: PoolSnapshot): PoolStatistics {
+function statisticsOf(snapshot: PoolSnapshot): PoolStatistics {
   const { name, endpoints } = snapshot;
   const fresh = endpoints.flatMap(({ metrics }) =>
     metrics.kind === "fresh" ? [metrics.metrics] : [],
@@ -66,7 +66,7 @@ function stateOf({ isEjected, metrics }: EndpointSnapshot): EndpointState {
 }
 
 /** Standard deviation of the population, not of a sample. */
-export function spreadOf(values: readonly number[]): Spread | undefined {
+function spreadOf(values: readonly number[]): Spread | undefined {
   if (values.length === 0) return undefined;
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);

@@ -1,0 +1,7 @@
+// What only this repository's tests, benches and simulations import, as `@umbra/shadow/internal`. No promises: it may change in
+// any version, and it resolves only under the condition `@umbra/source`, which this repository sets and an application does not.
+
+export { gateIds } from "./judge/config.ts";
+export { readAnswerHere } from "./measure/answer-reading.ts";
+export { legClasses } from "./measure/leg.ts";
+export { labelsOf } from "./report/labels.ts";

@@ -1,0 +1,5 @@
+// What only this repository's tests, benches and simulations import, as `@umbra/simulator/internal`. No promises: it may change in
+// any version, and it resolves only under the condition `@umbra/source`, which this repository sets and an application does not.
+
+export { createEngine, type Engine } from "./engine.ts";
+export { defaultOptions } from "./options.ts";
