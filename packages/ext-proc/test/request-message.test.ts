@@ -1,5 +1,6 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "@jest/globals";
+import { underscoredNames } from "@umbra/ext-proc";
 import {
   createPickStream,
   ProcessingRequestSchema,
