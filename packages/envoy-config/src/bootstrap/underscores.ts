@@ -11,7 +11,7 @@ import { unknownUnderscores } from "./underscore-pattern.ts";
 const documented: readonly string[] = ["session_id"];
 
 /** Header names with an underscore that are allowed: documented ones and those in the resources. */
-function knownUnderscoreHeaders(topology: Topology): readonly string[] {
+export function knownUnderscoreHeaders(topology: Topology): readonly string[] {
   const named = [
     ...topologyHeaders(topology),
     ...routesOf(topology).flatMap(({ match, session }) => [

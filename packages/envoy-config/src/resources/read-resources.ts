@@ -174,7 +174,7 @@ function readMeta(root: Reader): Meta | undefined {
   if (metadata === undefined) return undefined;
   const name = readName(metadata, "name");
   const namespace = namespaceOf(metadata);
-  warnUnknannotationNames(metadata);
+  warnUnknownAnnotations(metadata);
   if (name === undefined || namespace === undefined) return undefined;
   return {
     name,
