@@ -59,7 +59,7 @@ describe("the code that the documentation shows", () => {
   });
 
   test("reads requests and answers", async () => {
-    const lines = ["llama true", "Hi", '{"model":"llama-8b","stream":true,"prompt":"Hi"}', "1"];
+    const lines = ["llama true", '"Hi', '{"model":"llama-8b","stream":true,"prompt":"Hi"}', "1"];
     expect((await ended(start("read-request.ts"))).trim().split("\n")).toEqual(lines);
   });
 

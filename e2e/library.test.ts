@@ -171,7 +171,7 @@ console.log(refused.ok ? refused.endpoint : refused.code);
     );
     expect(said.trim().split("\n")).toEqual([
       "llama true",
-      "Hi",
+      '"Hi',
       '{"model":"llama-8b","stream":true,"prompt":"Hi"}',
       "1",
     ]);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { request } from "undici";
 import { traffic } from "../packages/shadow/test/fixtures.ts";
 import { type ModelServer, startModelServers, stopModelServers } from "./harness/model-servers.ts";
 import { freePorts } from "./harness/ports.ts";
@@ -53,7 +54,11 @@ async function placesOf(): Promise<{ http: string; grpc: string; admin: string; 
   return { http: http ?? "", grpc: grpc ?? "", admin: admin ?? "", envoy: envoy ?? "" };
 }
 
-const isReady = async (admin: string) => (await fetch(`http://${admin}/readyz`)).status === 200;
+async function answers(url: string): Promise<boolean> {
+  const { statusCode, body } = await request(url);
+  await body.dump();
+  return statusCode === 200;
+}
 
 describe("the command lines of the README", () => {
   test("are those that are run here", () => {
@@ -78,7 +83,9 @@ describe("the command lines of the README", () => {
     try {
       await until("umbra up is ready", () => up.output().includes("umbra: ready"), 60_000);
       const verify = lineOf("1 verify", "--admin", admin);
-      const verified = await runUmbra(...verify.map((word) => word.replace("127.0.0.1:8080", http)));
+      const verified = await runUmbra(
+        ...verify.map((word) => word.replace("127.0.0.1:8080", http)),
+      );
       expect([verified.status, verified.stderr]).toEqual([0, expect.anything()]);
       const report = await runUmbra(...lineOf("2 report", "--admin", admin));
       expect(report.status).toBe(11);
@@ -91,16 +98,17 @@ describe("the command lines of the README", () => {
   test("check, render and serve for an Envoy that is started by hand", async () => {
     expect((await runUmbra(...lineOf("3 check"))).status).toBe(0);
     const rendered = await runUmbra(...lineOf("4 render"));
-    expect([rendered.status, rendered.stdout]).toEqual([0, expect.stringContaining("static_resources:")]);
+    expect([rendered.status, rendered.stdout]).toEqual([
+      0,
+      expect.stringContaining("static_resources:"),
+    ]);
     const { grpc, admin } = await placesOf();
     const line = lineOf("5 serve").map((word) =>
       word.replace("127.0.0.1:9002", grpc).replace("127.0.0.1:9090", admin),
     );
     const serve = startUmbra(...line);
     try {
-      await until("its admin interface answers", async () =>
-        (await fetch(`http://${admin}/healthz`)).ok,
-      );
+      await until("its admin interface answers", () => answers(`http://${admin}/healthz`));
       expect(serve.process.exitCode).toBeNull();
     } finally {
       await serve.stop();
@@ -113,7 +121,7 @@ describe("the command lines of the README", () => {
     const line = lineOf("6 serve", "--admin", admin, "--endpoints", endpoints);
     const serve = startUmbra(...line.map((word) => word.replace("0.0.0.0:9002", grpc)));
     try {
-      await until("the sidecar is ready", () => isReady(admin), 30_000);
+      await until("the sidecar is ready", () => answers(`http://${admin}/readyz`), 30_000);
       const doctor = ["doctor", "--sidecar", grpc, "--sidecar-tls", "-o", "json"];
       const asked = await runUmbra(...doctor);
       expect(asked.stdout).not.toContain("UMB0416");
@@ -124,6 +132,6 @@ describe("the command lines of the README", () => {
 
   test("judge samples from a file", async () => {
     const { status, stdout } = await runUmbra(...lineOf("7 report"));
-    expect([status, stdout]).toEqual([0, expect.stringContaining("INCONCLUSIVE")]);
+    expect([status, stdout]).toEqual([0, expect.stringContaining("undecided")]);
   });
 });
