@@ -28,9 +28,9 @@ afterAll(async () => {
 });
 
 /** The command lines of the README, by the command: `npx umbra up …`. */
-const commands = new Map(
+const commands = new Map<string, readonly string[]>(
   [...readFileSync(join(root, "README.md"), "utf8").matchAll(/^npx umbra (\S+) (.*)$/gm)].map(
-    ([, name = "", rest = ""], index) => [`${index} ${name}`, [name, ...rest.split(" ")]] as const,
+    ([, name = "", rest = ""], index) => [`${index} ${name}`, [name, ...rest.split(" ")]],
   ),
 );
 
