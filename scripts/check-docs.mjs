@@ -7,7 +7,7 @@ import { anchorsOf, linksOf, snippetsOf } from "./docs/markdown.mjs";
 import { oneSentenceEach, sentenceFaults } from "./docs/sentences.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const passedOver = new Set(["node_modules", ".git", ".cache", "dist", "cases", "coverage"]);
+const passedOver = new Set(["node_modules", ".git", ".cache", "dist", "cases", "coverage", "site"]);
 
 /** Pages of which every line is written by a command, and release notes. */
 const generated = [/^CHANGELOG\.md$/, /^changes\/(?!README)/, /^docs\/evaluation-errors\.md$/];
