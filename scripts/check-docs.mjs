@@ -82,12 +82,23 @@ function sourcesOf(folder) {
   });
 }
 
+/** A page that is empty, or that no reader and no site can name. */
+export function titleFaults(path, text) {
+  if (path.startsWith(".github/") || text.startsWith("# ")) return [];
+  return ["1 the first line is no title, such as: # Errors"];
+}
+
 function faultsOf(path) {
   const text = readFileSync(join(root, path), "utf8");
   const isOf = (patterns) => patterns.some((pattern) => pattern.test(path));
   if (isOf(generated)) return linkFaults(path, text);
   const sentences = isOf(wrapped) ? [] : sentenceFaults(text);
-  return [...sentences, ...linkFaults(path, text), ...snippetFaults(text)];
+  return [
+    ...titleFaults(path, text),
+    ...sentences,
+    ...linkFaults(path, text),
+    ...snippetFaults(text),
+  ];
 }
 
 function run() {

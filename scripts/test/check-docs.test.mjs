@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { linkFaults, namedPageFaults, snippetFaults } from "../check-docs.mjs";
+import { linkFaults, namedPageFaults, snippetFaults, titleFaults } from "../check-docs.mjs";
 import { anchorsOf, snippetsOf } from "../docs/markdown.mjs";
 import { oneSentenceEach, sentenceFaults } from "../docs/sentences.mjs";
 
@@ -30,6 +30,11 @@ describe("one sentence a line", () => {
     expect(sentenceFaults(page)).toEqual([]);
     expect(oneSentenceEach(page)).toBe(page);
   });
+});
+
+test("a page begins with its title", () => {
+  expect(titleFaults("docs/page.md", "# A page\n")).toEqual([]);
+  expect(titleFaults("docs/page.md", "")).toHaveLength(1);
 });
 
 describe("links", () => {

@@ -89,7 +89,8 @@ function linksToRepository(markdown) {
       if (/^[a-z]+:|^#/.test(href)) continue;
       const [file, anchor] = href.split("#");
       const goal = resolve(docs, env.relativePath ?? "", "..", file);
-      const isPage = goal.startsWith(`${docs}/`) && (goal.endsWith(".md") || goal.endsWith(".html"));
+      const isPage =
+        goal.startsWith(`${docs}/`) && (goal.endsWith(".md") || goal.endsWith(".html"));
       if (isPage || !existsSync(goal)) continue;
       const path = relative(root, goal);
       token.attrSet("href", `${repository}/blob/main/${path}${anchor ? `#${anchor}` : ""}`);
