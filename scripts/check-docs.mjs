@@ -10,7 +10,13 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const passedOver = new Set(["node_modules", ".git", ".cache", "dist", "cases", "coverage", "site"]);
 
 /** Pages of which every line is written by a command, and release notes. */
-const generated = [/^CHANGELOG\.md$/, /^changes\/(?!README)/, /^docs\/evaluation-errors\.md$/];
+const generated = [
+  /^CHANGELOG\.md$/,
+  /^changes\/(?!README)/,
+  /^docs\/evaluation-errors\.md$/,
+  /^docs\/reference\/(?!index)/,
+  /^packages\/[^/]+\/api\.md$/,
+];
 /** Pages whose sentences are still to be put on lines of their own. */
 const wrapped = [/^docs\/errors\.md$/];
 
