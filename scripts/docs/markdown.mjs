@@ -27,8 +27,8 @@ export function linesOf(page) {
       return { kind: "code", line, text };
     }
     if (open !== "") return { kind: "code", line, text };
-    if (/^<!-- generated:/.test(text)) isGenerated = true;
-    if (/^<!-- end of generated/.test(text)) isGenerated = false;
+    if (/^<!-- (?:generated:|fields -->)/.test(text)) isGenerated = true;
+    if (/^<!-- (?:end of generated|\/fields -->)/.test(text)) isGenerated = false;
     if (/^<!--/.test(text)) isComment = true;
     const isOther = isGenerated || isComment || text.trim() === "" || isStructure(text);
     if (text.includes("-->")) isComment = false;
