@@ -92,6 +92,7 @@ export { parseMetricsPlace } from "./resolve/metrics-place.ts";
 export { isPickMode, pickModes } from "./resolve/pick-mode.ts";
 export type { CheckPickerConfig } from "./resolve/picking.ts";
 export { isCalled, isSameResource, type ResourceRef, resourceName } from "./resource-ref.ts";
+export { costLabel, gpusLabel } from "./resources/annotations.ts";
 export type { SourceFile } from "./resources/read-resources.ts";
 export { type PathRewriter, pathRewriterOf } from "./rewritten-path.ts";
 export type {

@@ -1,7 +1,7 @@
 import { resourceName } from "../resource-ref.ts";
+import { enforcedElsewhereAnnotation } from "../resources/annotations.ts";
 import type { Meta } from "../resources/meta.ts";
 import type { Report } from "../resources/report.ts";
-import { enforcedElsewhereAnnotation } from "../resources/unread.ts";
 import type { LintInput } from "./lint-input.ts";
 import { protectiveName } from "./protection.ts";
 import { usedServices } from "./used-services.ts";

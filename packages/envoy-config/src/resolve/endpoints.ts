@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { parseEndpointList } from "../endpoint-list.ts";
 import { groupByResource } from "../resource-map.ts";
 import { flagOf } from "../resource-ref.ts";
+import { endpointsAnnotation } from "../resources/annotations.ts";
 import type { Meta } from "../resources/meta.ts";
 import type { Report } from "../resources/report.ts";
 import type {
@@ -44,11 +45,11 @@ export function createEndpointFinder(sources: EndpointSources): EndpointFinder {
   function named(meta: Meta): readonly string[] | undefined {
     const flagged = flagOf(endpoints, meta);
     if (flagged !== undefined) return flagged.toSorted();
-    const annotation = meta.annotations["umbra.dev/endpoints"];
+    const annotation = meta.annotations[endpointsAnnotation];
     if (annotation === undefined) return undefined;
     const parsed = parseEndpointList(annotation);
     if (parsed.ok) return parsed.endpoints;
-    const message = `annotation umbra.dev/endpoints of "${meta.name}": ${parsed.message}`;
+    const message = `annotation ${endpointsAnnotation} of "${meta.name}": ${parsed.message}`;
     report("error", "UMB0206", meta.place, message);
     return [];
   }

@@ -1,11 +1,10 @@
 import { flagOf } from "../resource-ref.ts";
+import { metricsPrefix } from "../resources/annotations.ts";
 import type { Meta } from "../resources/meta.ts";
 import type { Report } from "../resources/report.ts";
 import type { Pod } from "../resources/resources.ts";
 import type { MetricsPlaceSettings, Pool } from "../topology.ts";
 
-/** The annotations that say where metrics pages are. */
-const ownPrefix = "umbra.dev/metrics-";
 /** Those that Prometheus setups put on Pods. */
 const prometheusPrefix = "prometheus.io/";
 
@@ -29,7 +28,7 @@ export type MetricsPlaces = (
 export function createMetricsPlaces({ flags, report }: MetricsPlaceOptions): MetricsPlaces {
   /** Each resource is read once, so that its findings are reported once. */
   const read = {
-    [ownPrefix]: new Map<Meta, MetricsPlaceSettings>(),
+    [metricsPrefix]: new Map<Meta, MetricsPlaceSettings>(),
     [prometheusPrefix]: new Map<Meta, MetricsPlaceSettings>(),
   };
 
@@ -41,7 +40,7 @@ export function createMetricsPlaces({ flags, report }: MetricsPlaceOptions): Met
 
   return (meta, endpoints, podOf) => {
     const flagged = flagOf(flags, meta) ?? {};
-    const own: MetricsPlaceSettings = { ...annotated(meta, ownPrefix), ...flagged };
+    const own: MetricsPlaceSettings = { ...annotated(meta, metricsPrefix), ...flagged };
     const pods = new Map(endpoints.map((endpoint) => [endpoint, podOf(endpoint)]));
     const uses = Map.groupBy(pods.values(), (pod) => pod);
     const byEndpoint = [...pods].flatMap(([endpoint, pod]) => {
@@ -51,7 +50,11 @@ export function createMetricsPlaces({ flags, report }: MetricsPlaceOptions): Met
       const isAlone = uses.get(pod)?.length === 1 && !endpoint.endsWith(`:${port}`);
       const prometheus: MetricsPlaceSettings =
         isAlone && port !== undefined ? { ...rest, port } : rest;
-      const sure = { ...annotated(meta, ownPrefix), ...annotated(pod, ownPrefix), ...flagged };
+      const sure = {
+        ...annotated(meta, metricsPrefix),
+        ...annotated(pod, metricsPrefix),
+        ...flagged,
+      };
       const isHint =
         sure.path === undefined &&
         sure.port === undefined &&
@@ -76,7 +79,7 @@ function readAnnotations(meta: Meta, prefix: string, report: Report): MetricsPla
     const parsed = parseMetricsPlace(field, text);
     if (parsed.ok) Object.assign(settings, parsed.value);
     else {
-      const severity = prefix === ownPrefix ? "error" : "warning";
+      const severity = prefix === metricsPrefix ? "error" : "warning";
       const message = `annotation ${name} of "${meta.name}": ${parsed.message}`;
       report(severity, "UMB0216", meta.annotationPlace(name), message);
     }

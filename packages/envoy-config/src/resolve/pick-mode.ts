@@ -1,14 +1,15 @@
 import { didYouMean } from "../nearest.ts";
 import { flagOf } from "../resource-ref.ts";
+import {
+  modelAnnotation,
+  modelHeaderAnnotation,
+  pickModeAnnotation,
+} from "../resources/annotations.ts";
 import type { Meta } from "../resources/meta.ts";
 import type { Report } from "../resources/report.ts";
 import type { PickMode, Pool } from "../topology.ts";
 
 export const pickModes: readonly PickMode[] = ["headers", "buffered", "duplex"];
-
-export const modeAnnotation = "umbra.dev/pick-mode";
-export const headerAnnotation = "umbra.dev/model-header";
-export const modelAnnotation = "umbra.dev/model";
 
 /** Whatever stands here can't be sent by a client: Envoy takes it away before a filter sees it. */
 const reserved = /^(x-umbra-|x-gateway-destination-endpoint)/;
@@ -35,17 +36,17 @@ export function askedPickMode(
     const text = `annotation ${annotation} of "${name}": ${message}`;
     report("error", "UMB0212", annotationPlace(annotation), text, extras);
   };
-  const annotated = annotations[modeAnnotation];
+  const annotated = annotations[pickModeAnnotation];
   let mode = flagOf(flags, { namespace, name });
   if (annotated !== undefined && !isPickMode(annotated)) {
     const message = `"${annotated.slice(0, 64)}" is none of ${pickModes.join(", ")}`;
-    tell(modeAnnotation, message, didYouMean(annotated, pickModes, '"'));
+    tell(pickModeAnnotation, message, didYouMean(annotated, pickModes, '"'));
   } else mode ??= annotated;
-  const header = annotations[headerAnnotation]?.toLowerCase();
+  const header = annotations[modelHeaderAnnotation]?.toLowerCase();
   const isHeader = header !== undefined && headerName.test(header) && !reserved.test(header);
   if (header !== undefined && !isHeader) {
     const why = reserved.test(header) ? "clients can't send it" : "it is no header's name";
-    tell(headerAnnotation, `"${header.slice(0, 64)}" can't be read, ${why}`, {
+    tell(modelHeaderAnnotation, `"${header.slice(0, 64)}" can't be read, ${why}`, {
       remedy: "name a header that clients or a filter before Umbra set, such as x-model",
     });
   }

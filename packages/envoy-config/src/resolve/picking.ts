@@ -1,6 +1,7 @@
 import { compare } from "../compare.ts";
 import { groupByResource, ResourceMap } from "../resource-map.ts";
 import { isSameResource, resourceName } from "../resource-ref.ts";
+import { stickyAnnotation } from "../resources/annotations.ts";
 import type { Meta } from "../resources/meta.ts";
 import type { Report } from "../resources/report.ts";
 import type {
@@ -18,7 +19,6 @@ export type CheckPickerConfig = (
 ) => readonly { readonly path: readonly (string | number)[]; readonly message: string }[];
 
 /** `session` on an InferenceModel or InferenceModelRewrite: a session always gets the same target. */
-const stickyAnnotation = "umbra.dev/sticky";
 
 /** What resources say of pools, by the InferencePool. */
 export interface PoolSpeakers {

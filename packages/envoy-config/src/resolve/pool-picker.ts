@@ -1,6 +1,7 @@
 import { conditionOf } from "../conditions.ts";
 import type { ResourceMap } from "../resource-map.ts";
 import { flagOf } from "../resource-ref.ts";
+import { pickerAnnotation } from "../resources/annotations.ts";
 import type { Report } from "../resources/report.ts";
 import type { InferencePool, Service } from "../resources/resources.ts";
 import type { ExternalPicker, Pool } from "../topology.ts";
@@ -26,7 +27,7 @@ export function pickerOf(
     }
     return { picker: "external", externalPicker: external };
   }
-  if (pool.annotations["umbra.dev/picker"] === "none") return { picker: "none" };
+  if (pool.annotations[pickerAnnotation] === "none") return { picker: "none" };
   if (pickerRef === undefined) return { picker: "umbra" };
   if (pickerRef.kind !== "Service" || pickerRef.group !== "") {
     const message = `an endpoint picker of kind ${pickerRef.kind.slice(0, 64)} is not known: Umbra picks in its place`;

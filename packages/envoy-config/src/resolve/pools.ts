@@ -2,6 +2,7 @@ import { compare } from "../compare.ts";
 import { nearest } from "../nearest.ts";
 import { byResource, groupByResource, ResourceMap } from "../resource-map.ts";
 import { type ResourceRef, resourceName } from "../resource-ref.ts";
+import { credentialsAnnotation } from "../resources/annotations.ts";
 import type { Report } from "../resources/report.ts";
 import type { BackendRef, InferencePool, Resources, Service } from "../resources/resources.ts";
 import type { ExternalPicker, MetricsPlaceSettings, Pool } from "../topology.ts";
@@ -22,7 +23,6 @@ const poolGroups: ReadonlySet<string> = new Set([
 ]);
 
 /** `keep` on a mirror's target; `remove`, the default, takes them from the copies. */
-const credentialsAnnotation = "umbra.dev/mirror-credentials";
 
 /** Turns references into pools. A pool is made once, however many routes refer to it. */
 export interface PoolResolver {

@@ -1,16 +1,21 @@
 import type { MirrorPolicy } from "../mirror-policy.ts";
 import { mirrorsByName, mirrorsOf, poolsByName, routesOf, servingPoolsOf } from "../queries.ts";
 import { byResource } from "../resource-map.ts";
+import {
+  modelAnnotation,
+  modelHeaderAnnotation,
+  pickModeAnnotation,
+} from "../resources/annotations.ts";
 import type { Place, Report } from "../resources/report.ts";
 import type { Resources } from "../resources/resources.ts";
 import type { Mirror, PickMode, Pool, Route, Topology } from "../topology.ts";
-import { headerAnnotation, modeAnnotation, modelAnnotation, pickModes } from "./pick-mode.ts";
+import { pickModes } from "./pick-mode.ts";
 
 /** Where a pool's resource stands, for what is said of its mode. */
 export function poolPlaces({ pools, services }: Resources): (pool: Pool) => Place | undefined {
   const places = { InferencePool: byResource(pools), Service: byResource(services) };
   return ({ kind, namespace, resourceName: name }) =>
-    places[kind].get({ namespace, name })?.annotationPlace(modeAnnotation);
+    places[kind].get({ namespace, name })?.annotationPlace(pickModeAnnotation);
 }
 
 type Picked = Pick<Topology, "listeners" | "mirrors" | "pools">;
@@ -141,6 +146,6 @@ function whyNotHeaders(
   if (modelHeader !== undefined || onlyModel !== undefined) return undefined;
   return [
     "only the body names the model",
-    `name the pool's one model in the annotation ${modelAnnotation}, or a header that has it in ${headerAnnotation}`,
+    `name the pool's one model in the annotation ${modelAnnotation}, or a header that has it in ${modelHeaderAnnotation}`,
   ];
 }

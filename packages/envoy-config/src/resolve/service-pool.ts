@@ -1,4 +1,5 @@
 import { servicePoolName } from "../names.ts";
+import { pickerAnnotation } from "../resources/annotations.ts";
 import type { Report } from "../resources/report.ts";
 import type { Service, ServicePort } from "../resources/resources.ts";
 import type { Pool } from "../topology.ts";
@@ -16,8 +17,7 @@ export function servicePool(from: Service, port: ServicePort, parts: PoolParts):
     resourceName: from.name,
     endpoints,
     ...(found === undefined ? { dns: dnsOf(from, port, report) } : {}),
-    picker:
-      found === undefined || from.annotations["umbra.dev/picker"] === "none" ? "none" : "umbra",
+    picker: found === undefined || from.annotations[pickerAnnotation] === "none" ? "none" : "umbra",
     ...askedPickMode(from, [], pickModes),
     failureMode: "FailOpen",
     protocol: port.protocol,

@@ -32,6 +32,14 @@ export function readerOf(group: string, kind: string): Read | undefined {
   return readers.get(group)?.get(kind);
 }
 
+/** Every kind that Umbra reads, by API group; the group of core objects is "". */
+export function kindsRead(): readonly {
+  readonly group: string;
+  readonly kinds: readonly string[];
+}[] {
+  return [...readers].map(([group, kinds]) => ({ group, kinds: [...kinds.keys()].toSorted() }));
+}
+
 /** What of the Gateway API is not served, and what is missing because of it. */
 export function lostWithout(group: string, kind: string): string | undefined {
   return group === gatewayApi ? unserved.get(kind) : undefined;

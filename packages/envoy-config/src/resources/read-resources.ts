@@ -4,6 +4,7 @@ import type { Diagnostic } from "../diagnostic.ts";
 import { didYouMean } from "../nearest.ts";
 import { ResourceMap } from "../resource-map.ts";
 import { resourceName } from "../resource-ref.ts";
+import { annotationNames, credentialsAnnotation } from "./annotations.ts";
 import { readChartValues } from "./chart-values.ts";
 import { readConfigMap } from "./config-map.ts";
 import { parseDocuments } from "./documents.ts";
@@ -173,7 +174,7 @@ function readMeta(root: Reader): Meta | undefined {
   if (metadata === undefined) return undefined;
   const name = readName(metadata, "name");
   const namespace = namespaceOf(metadata);
-  warnUnknownAnnotations(metadata);
+  warnUnknannotationNames(metadata);
   if (name === undefined || namespace === undefined) return undefined;
   return {
     name,
@@ -187,27 +188,12 @@ function readMeta(root: Reader): Meta | undefined {
   };
 }
 
-/** Annotations of ours; others belong to others. */
-const ownAnnotations = [
-  "endpoints",
-  "picker",
-  "pick-mode",
-  "model",
-  "model-header",
-  "sticky",
-  "mirror-credentials",
-  "metrics-path",
-  "metrics-port",
-  "metrics-scheme",
-  "enforced-elsewhere",
-].map((name) => `umbra.dev/${name}`);
-
-function warnUnknownAnnotations(metadata: Reader): void {
+function warnUnknannotationNames(metadata: Reader): void {
   const annotations = metadata.map("annotations");
-  annotations?.oneOf("umbra.dev/mirror-credentials", ["keep", "remove"]);
+  annotations?.oneOf(credentialsAnnotation, ["keep", "remove"]);
   for (const name of annotations?.keys() ?? []) {
-    if (!name.startsWith("umbra.dev/") || ownAnnotations.includes(name)) continue;
-    const { remedy = "remove it" } = didYouMean(name, ownAnnotations, "`");
+    if (!name.startsWith("umbra.dev/") || annotationNames.includes(name)) continue;
+    const { remedy = "remove it" } = didYouMean(name, annotationNames, "`");
     const message = `the annotation \`${name.slice(0, 64)}\` is not known`;
     annotations?.report("warning", "UMB0105", message, name, { remedy });
   }

@@ -1,12 +1,10 @@
 import { defined } from "@umbra/shadow/defined";
 import { asJsonMap, type JsonMap } from "../json-map.ts";
+import { enforcedElsewhereAnnotation } from "./annotations.ts";
 import { isStringSelector, readStringSelector } from "./calico-selector.ts";
 import type { LabelRequirement } from "./meta.ts";
 import type { Reader } from "./reader.ts";
 import type { UnreadResource, UnreadTarget } from "./resources.ts";
-
-/** On an unread object that restricts or protects: what it asks for is enforced in front of or behind Umbra. */
-export const enforcedElsewhereAnnotation = "umbra.dev/enforced-elsewhere";
 
 /** Only definitions and permissions: large, and never about requests. */
 const silentGroups: ReadonlySet<string> = new Set([

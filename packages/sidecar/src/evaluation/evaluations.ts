@@ -1,5 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { baselinePoolsOf, type LanePrice, type Topology } from "@umbra/envoy-config";
+import {
+  baselinePoolsOf,
+  costLabel,
+  gpusLabel,
+  type LanePrice,
+  type Topology,
+} from "@umbra/envoy-config";
 import {
   evaluationConfig,
   type LaneFacts,
@@ -183,8 +189,8 @@ function laneFacts(names: readonly string[], { pools, load, price }: LaneSources
     replicas: endpoints.length,
     ...defined({
       engine: engines.size === 0 ? undefined : [...engines].toSorted().join(", "),
-      gpus: price?.gpus ?? positive(labels["umbra.dev/gpus"]),
-      costPerHour: price?.costPerHour ?? positive(labels["umbra.dev/cost-per-hour"]),
+      gpus: price?.gpus ?? positive(labels[gpusLabel]),
+      costPerHour: price?.costPerHour ?? positive(labels[costLabel]),
       load: load.loadOf(names),
     }),
   };
