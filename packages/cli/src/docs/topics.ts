@@ -88,6 +88,21 @@ export const topics: Readonly<Record<string, Topic>> = {
     summary: "every page to look something up in",
     path: "docs/reference/index.md",
   },
+  commands: {
+    title: "Commands",
+    summary: "every command with its flags",
+    path: "docs/reference/cli.md",
+  },
+  resources: {
+    title: "Resources",
+    summary: "every kind, field and annotation that Umbra reads",
+    path: "docs/reference/resources.md",
+  },
+  plugins: {
+    title: "Plugins",
+    summary: "every filter, scorer and picker that an EndpointPickerConfig may name",
+    path: "docs/reference/plugins.md",
+  },
   errors: {
     title: "Errors",
     summary: "every error a client may get, and every diagnostic of `umbra check`",
