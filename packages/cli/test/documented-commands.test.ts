@@ -8,9 +8,11 @@ import type { Command } from "commander";
 import { parseAllDocuments } from "yaml";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const folders = ["", "docs", "docs/reference"];
+const folders = ["", "docs", "docs/reference", "examples"];
 const inside = ["packages", "examples"].flatMap((folder) =>
-  readdirSync(join(root, folder)).map((name) => `${folder}/${name}`),
+  readdirSync(join(root, folder), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => `${folder}/${name}`),
 );
 
 /** Every page that shows how Umbra is used, by its path. */
