@@ -99,6 +99,17 @@ function linksToRepository(markdown) {
   });
 }
 
+/** Words such as <name> are text: of HTML only comments and anchors are meant. */
+function onlyKnownHtml(markdown) {
+  const render = (tokens, index) => {
+    const { content } = tokens[index];
+    const isMeant = /^\s*(?:<!--|<\/?a\b)/.test(content);
+    return isMeant ? content : markdown.utils.escapeHtml(content);
+  };
+  markdown.renderer.rules.html_inline = render;
+  markdown.renderer.rules.html_block = render;
+}
+
 export default defineConfig({
   title: "Umbra",
   description:
@@ -108,7 +119,7 @@ export default defineConfig({
   lastUpdated: false,
   markdown: {
     // Before VitePress turns `.md` into the addresses of pages.
-    config: (markdown) => markdown.use(linksToRepository),
+    config: (markdown) => markdown.use(linksToRepository).use(onlyKnownHtml),
     anchor: { slugify: slugOf },
   },
   themeConfig: {
