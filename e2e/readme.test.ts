@@ -76,61 +76,77 @@ describe("the command lines of the README", () => {
     ]);
   });
 
-  test("evaluate a shadow in front of model servers", async () => {
-    const { http, grpc, admin, envoy } = await placesOf();
-    const port = http.split(":")[1];
-    const flags = ["--grpc", grpc, "--admin", admin, "--envoy-admin", envoy];
-    const line = lineOf("0 up", ...flags).map((word) => word.replace("=8080", `=${port}`));
-    const up = startUmbra(...line);
-    try {
-      await until("umbra up is ready", () => answers(`http://${admin}/readyz`), busyMs);
-      const verify = lineOf("1 verify", "--admin", admin);
-      const verified = await runUmbra(
-        ...verify.map((word) => word.replace("127.0.0.1:8080", http)),
+  test(
+    "evaluate a shadow in front of model servers",
+    async () => {
+      const { http, grpc, admin, envoy } = await placesOf();
+      const port = http.split(":")[1];
+      const flags = ["--grpc", grpc, "--admin", admin, "--envoy-admin", envoy];
+      const line = lineOf("0 up", ...flags).map((word) => word.replace("=8080", `=${port}`));
+      const up = startUmbra(...line);
+      try {
+        await until("umbra up is ready", () => answers(`http://${admin}/readyz`), busyMs);
+        const verify = lineOf("1 verify", "--admin", admin);
+        const verified = await runUmbra(
+          ...verify.map((word) => word.replace("127.0.0.1:8080", http)),
+        );
+        expect([verified.status, verified.stderr]).toEqual([0, expect.anything()]);
+        const report = await runUmbra(...lineOf("2 report", "--admin", admin));
+        expect(report.status).toBe(11);
+        expect(existsSync(join(folder, "report.html"))).toBe(true);
+      } finally {
+        await up.stop();
+      }
+    },
+    3 * busyMs,
+  );
+
+  test(
+    "check, render and serve for an Envoy that is started by hand",
+    async () => {
+      expect((await runUmbra(...lineOf("3 check"))).status).toBe(0);
+      const rendered = await runUmbra(...lineOf("4 render"));
+      expect([rendered.status, rendered.stdout]).toEqual([
+        0,
+        expect.stringContaining("static_resources:"),
+      ]);
+      const { grpc, admin } = await placesOf();
+      const line = lineOf("5 serve").map((word) =>
+        word.replace("127.0.0.1:9002", grpc).replace("127.0.0.1:9090", admin),
       );
-      expect([verified.status, verified.stderr]).toEqual([0, expect.anything()]);
-      const report = await runUmbra(...lineOf("2 report", "--admin", admin));
-      expect(report.status).toBe(11);
-      expect(existsSync(join(folder, "report.html"))).toBe(true);
-    } finally {
-      await up.stop();
-    }
-  }, 3 * busyMs);
+      const serve = startUmbra(...line);
+      try {
+        await until(
+          "its admin interface answers",
+          () => answers(`http://${admin}/healthz`),
+          busyMs,
+        );
+        expect(serve.process.exitCode).toBeNull();
+      } finally {
+        await serve.stop();
+      }
+    },
+    2 * busyMs,
+  );
 
-  test("check, render and serve for an Envoy that is started by hand", async () => {
-    expect((await runUmbra(...lineOf("3 check"))).status).toBe(0);
-    const rendered = await runUmbra(...lineOf("4 render"));
-    expect([rendered.status, rendered.stdout]).toEqual([
-      0,
-      expect.stringContaining("static_resources:"),
-    ]);
-    const { grpc, admin } = await placesOf();
-    const line = lineOf("5 serve").map((word) =>
-      word.replace("127.0.0.1:9002", grpc).replace("127.0.0.1:9090", admin),
-    );
-    const serve = startUmbra(...line);
-    try {
-      await until("its admin interface answers", () => answers(`http://${admin}/healthz`), busyMs);
-      expect(serve.process.exitCode).toBeNull();
-    } finally {
-      await serve.stop();
-    }
-  }, 2 * busyMs);
-
-  test("serve a third-party gateway as its endpoint picker", async () => {
-    const { grpc, admin } = await placesOf();
-    const endpoints = `inf/llama=${servers.map(({ address }) => address).join(",")}`;
-    const line = lineOf("6 serve", "--admin", admin, "--endpoints", endpoints);
-    const serve = startUmbra(...line.map((word) => word.replace("0.0.0.0:9002", grpc)));
-    try {
-      await until("the sidecar is ready", () => answers(`http://${admin}/readyz`), busyMs);
-      const doctor = ["doctor", "--sidecar", grpc, "--sidecar-tls", "-o", "json"];
-      const asked = await runUmbra(...doctor);
-      expect(asked.stdout).not.toContain("UMB0416");
-    } finally {
-      await serve.stop();
-    }
-  }, 2 * busyMs);
+  test(
+    "serve a third-party gateway as its endpoint picker",
+    async () => {
+      const { grpc, admin } = await placesOf();
+      const endpoints = `inf/llama=${servers.map(({ address }) => address).join(",")}`;
+      const line = lineOf("6 serve", "--admin", admin, "--endpoints", endpoints);
+      const serve = startUmbra(...line.map((word) => word.replace("0.0.0.0:9002", grpc)));
+      try {
+        await until("the sidecar is ready", () => answers(`http://${admin}/readyz`), busyMs);
+        const doctor = ["doctor", "--sidecar", grpc, "--sidecar-tls", "-o", "json"];
+        const asked = await runUmbra(...doctor);
+        expect(asked.stdout).not.toContain("UMB0416");
+      } finally {
+        await serve.stop();
+      }
+    },
+    2 * busyMs,
+  );
 
   test(
     "judge samples from a file",

@@ -113,7 +113,7 @@ function policyFile({ percent, model, shadowModel }: Answers): string {
     model:
       ${quoted(model ?? "")}: ${quoted(shadowModel ?? "")}
 `;
-  return `# What of the traffic is mirrored, what it may use, and how the shadow is judged. docs/shadow-policy.md has every field.
+  return `# What of the traffic is mirrored, what it may use, and how the shadow is judged. docs/evaluation.md has every field.
 apiVersion: umbra.dev/v1alpha1
 kind: ShadowPolicy
 metadata:
