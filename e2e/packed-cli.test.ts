@@ -136,6 +136,7 @@ describe("the packed CLI in an empty folder", () => {
     { args: ["--help"], status: 0, says: /umbra demo/ },
     { args: ["check", "--explain", "UMB0101"], status: 0, says: /^UMB0101\n/ },
     { args: ["check", "--explain", "UMB0203"], status: 0, says: /UMB0203/ },
+    { args: ["docs", "operate"], status: 0, says: /file: .*@umbra\/cli\/docs\/operate\.md/ },
     { args: [...init, "--dir", "-"], status: 0, says: /kind: ShadowPolicy/ },
     { args: [...init, "--dir", "umbra"], status: 0, says: /wrote umbra\/gateway.yaml/ },
     { args: ["check", "-f", "umbra"], status: 0, says: /no errors found/ },

@@ -18,6 +18,7 @@ const parts = {
   tests: script("check-tests.mjs"),
   imports: script("check-imports.mjs"),
   terms: script("check-terms.mjs"),
+  documentation: script("check-docs.mjs"),
 };
 
 const started = performance.now();

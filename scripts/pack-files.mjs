@@ -9,15 +9,7 @@ const folder = process.cwd();
 const { name } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
 /** By package: files and folders of the repository. */
 const shared = {
-  "@umbra/cli": [
-    "docs/errors.md",
-    "docs/shadow-report.schema.json",
-    "docs/topology.schema.json",
-    "deploy/crds",
-    "examples/mirror",
-    "examples/demo",
-    "examples/evaluation",
-  ],
+  "@umbra/cli": ["docs", "deploy/crds", "examples/mirror", "examples/demo", "examples/evaluation"],
 };
 
 switch (process.argv[2]) {
@@ -31,7 +23,7 @@ switch (process.argv[2]) {
       fail(`${name} is not built: run \`npm run build\` first`);
     remove();
     for (const path of shared[name] ?? []) {
-      cpSync(join(root, path), join(folder, path), { recursive: true });
+      cpSync(join(root, path), join(folder, path), { recursive: true, filter: isSmall });
     }
     break;
   case "remove":
@@ -39,6 +31,11 @@ switch (process.argv[2]) {
     break;
   default:
     fail("takes copy or remove");
+}
+
+/** Pictures are the largest part of the documentation, and no command shows them. */
+function isSmall(path) {
+  return !path.endsWith(".png");
 }
 
 /** A copy that stays would be read in place of the repository's file. */

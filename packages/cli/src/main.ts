@@ -20,6 +20,7 @@ const quick: Readonly<Record<string, (io: Io) => Promise<Command>>> = {
   render: async (io) => (await import("./commands/render.ts")).renderCommand(io),
   check: async (io) => (await import("./commands/check.ts")).checkCommand(io),
   init: async (io) => (await import("./commands/init.ts")).initCommand(io),
+  docs: async (io) => (await import("./commands/docs.ts")).docsCommand(io),
   plan: async (io) => (await import("./commands/plan.ts")).planCommand(io),
 };
 

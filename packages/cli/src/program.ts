@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { checkCommand } from "./commands/check.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { docsCommand } from "./commands/docs.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { initCommand } from "./commands/init.ts";
@@ -33,6 +34,7 @@ export function program(io: Io): Command {
     planCommand(io),
     explainCommand(io),
     shadowCommand(io),
+    docsCommand(io),
     completionCommand(io),
   ]);
 }

@@ -42,7 +42,7 @@ function sections(command: Command, parent: string): readonly string[] {
 
 function argumentTable(args: readonly Argument[]): readonly string[] {
   if (args.length === 0) return [];
-  const rows = args.map((each) => `| \`${each.name()}\` | ${sentence(cell(each.description))} |`);
+  const rows = args.map((each) => `| \`${each.name()}\` | ${sentence(textCell(each.description))} |`);
   return ["", table(["argument", "meaning"], rows)];
 }
 
@@ -54,7 +54,7 @@ function optionTable(options: readonly Option[]): readonly string[] {
     const choices = each.argChoices?.map((choice) => `\`${choice}\``).join(", ");
     const must = each.mandatory ? " Required." : "";
     const among = choices === undefined ? "" : ` One of ${choices}.`;
-    return `| \`${cell(each.flags)}\` | ${sentence(cell(each.description))}${among}${must} | ${initial} |`;
+    return `| \`${cell(each.flags)}\` | ${sentence(textCell(each.description))}${among}${must} | ${initial} |`;
   });
   return ["", table(["flag", "meaning", "default"], rows)];
 }
@@ -88,6 +88,11 @@ function sentence(text: string): string {
 
 function cell(text: string): string {
   return text.replace(/\s+/g, " ").replaceAll("|", "\\|");
+}
+
+/** Outside of code, `<name>` would be HTML, and not be shown. */
+function textCell(text: string): string {
+  return cell(text).replaceAll("<", "&lt;");
 }
 
 function valueText(value: unknown): string {

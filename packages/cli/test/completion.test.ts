@@ -16,6 +16,8 @@ const cases: readonly {
 }[] = [
   { typed: [""], offered: ["check", "render", "shadow"], not: ["pause"] },
   { typed: ["che"], offered: ["check"], not: ["render"] },
+  { typed: ["do"], offered: ["docs", "doctor"], not: ["check"] },
+  { typed: ["docs", "-o", ""], offered: ["json", "table"], not: ["check"] },
   { typed: ["check", "--fi"], offered: ["--file"], not: ["--samples"] },
   { typed: ["check", "-o", ""], offered: ["json", "sarif"], not: ["check", "--file"] },
   { typed: ["shadow", ""], offered: ["pause", "resume"], not: ["check"] },

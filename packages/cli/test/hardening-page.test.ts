@@ -8,7 +8,7 @@ const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.m
 const page = read("docs/hardening.md");
 
 /** The cells of the settings table. */
-const [settingsSection = ""] = page.split("## What holds besides");
+const [settingsSection = ""] = page.split("## Other defaults");
 const rows = [...settingsSection.matchAll(/^\| `(\w+)`\s*\|(.*)\|$/gm)].map(
   ([, name = "", rest = ""]) => [name, ...rest.split(" | ").map((cell) => cell.trim())],
 );

@@ -24,13 +24,14 @@ describe("umbra", () => {
     "verify",
     "load",
     "report",
+    "docs",
   ])("%s --help has an example", async (command) => {
     const { status, stdout } = await run(command, "--help");
     expect(status).toBe(0);
     expect(stdout).toMatch(new RegExp(`Examples?:\\n {2}\\$ umbra ${command}`));
   });
 
-  test.each(["render", "check", "init", "plan"])(
+  test.each(["render", "check", "init", "plan", "docs"])(
     "%s, loaded without the other commands, has the same help as in the whole program",
     async (name) => {
       const io = { stdout() {}, stderr() {}, env: {} } as unknown as Io;

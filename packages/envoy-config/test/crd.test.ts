@@ -23,9 +23,9 @@ const schema = definition.spec.versions[0]?.schema.openAPIV3Schema ?? {};
 
 const policies = [
   "envoy/shadow-policy/resources.yaml",
-  ...readdirSync(`${root}/examples`).flatMap((folder) =>
-    readdirSync(`${root}/examples/${folder}`).map((file) => `examples/${folder}/${file}`),
-  ),
+  ...readdirSync(`${root}/examples`, { recursive: true, encoding: "utf8" })
+    .filter((file) => /\.ya?ml$/.test(file))
+    .map((file) => `examples/${file}`),
 ].flatMap((file) =>
   parseAllDocuments(read(file))
     .map((document) => document.toJSON() as { readonly kind?: string; readonly spec: object })

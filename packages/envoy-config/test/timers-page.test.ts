@@ -7,7 +7,7 @@ import { parse } from "yaml";
 const root = new URL("../../../", import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), "utf8");
 const page = read("docs/timers.md");
-const [bootstrapPart = "", ownPart = ""] = page.split("## Of Envoy, where");
+const [bootstrapPart = "", ownPart = ""] = page.split("## Timers of Envoy that");
 
 /** Rows of a table: the timer, its value, the effect, and the test. */
 function rowsOf(part: string): readonly (readonly string[])[] {

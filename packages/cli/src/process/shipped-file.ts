@@ -7,8 +7,13 @@ const roots = ["../../", "../../../../"].map((path) => new URL(path, import.meta
 
 /** Returns the path of a file or folder that `scripts/pack-files.mjs` packs, e.g. `docs/errors.md`. */
 export function shippedFile(path: string): string {
-  const found = roots.map((root) => fileURLToPath(new URL(path, root))).find(existsSync);
+  const found = shippedPath(path);
   if (found === undefined)
     throw new CommandError(`${path} is missing from this installation of Umbra: reinstall it`);
   return found;
+}
+
+/** As `shippedFile`; undefined where this installation does not have it. */
+export function shippedPath(path: string): string | undefined {
+  return roots.map((root) => fileURLToPath(new URL(path, root))).find(existsSync);
 }
