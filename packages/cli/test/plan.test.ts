@@ -52,7 +52,10 @@ test("estimates the spread of the traffic from samples and reports their number"
   const { stdout, stderr, status } = await runCommand([
     ...["plan", "--rate", "1.5", "--samples", file, "-o", "json"],
   ]);
-  expect({ status, stderr }).toEqual({ status: 0, stderr: "using the profile of 300 measured requests\n" });
+  expect({ status, stderr }).toEqual({
+    status: 0,
+    stderr: "using the profile of 300 measured requests\n",
+  });
   expect(JSON.parse(stdout)).toMatchObject({
     profile: { e2eS: 20, streamedShare: 1 },
     problems: [{ severity: "error", remedy: "set maxInFlight to 42" }],
