@@ -120,7 +120,9 @@ describe("sampling by session, from weighted backends", () => {
     expect((await call("resume")).status).toBe(0);
     expect(await send()).toBe(40);
     expect((await call("percent", "101")).status).toBe(2);
-    expect((await call("pause", "--candidate", "nobody")).stderr).toContain("no mirror to that pool");
+    expect((await call("pause", "--candidate", "nobody")).stderr).toContain(
+      "no mirror to that pool",
+    );
   }, 60_000);
 
   test("changing calls are not taken from other origins or under other names", async () => {
