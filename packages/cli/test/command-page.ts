@@ -42,7 +42,9 @@ function sections(command: Command, parent: string): readonly string[] {
 
 function argumentTable(args: readonly Argument[]): readonly string[] {
   if (args.length === 0) return [];
-  const rows = args.map((each) => `| \`${each.name()}\` | ${sentence(textCell(each.description))} |`);
+  const rows = args.map(
+    (each) => `| \`${each.name()}\` | ${sentence(textCell(each.description))} |`,
+  );
   return ["", table(["argument", "meaning"], rows)];
 }
 

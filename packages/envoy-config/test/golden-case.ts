@@ -9,7 +9,7 @@ import {
 } from "@umbra/envoy-config";
 
 /** The folder of golden cases. Each case is a folder named after its feature. */
-const casesFolder = new URL("../../../envoy/", import.meta.url);
+export const casesFolder = new URL("../../../envoy/", import.meta.url);
 
 export const caseNames: readonly string[] = readdirSync(casesFolder);
 

@@ -1,4 +1,4 @@
-import { envoySettings, settingText } from "@umbra/envoy-config";
+import { envoySettings, settingText } from "@umbra/envoy-config/internal";
 import { type AnnotationText, annotationTexts, labelTexts } from "../src/resources/annotations.ts";
 import { kindsRead } from "../src/resources/kinds.ts";
 

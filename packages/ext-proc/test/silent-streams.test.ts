@@ -1,14 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import { Client, type ClientDuplexStream, credentials, type ServiceError } from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { createExtProcServer, type ExtProcServer, type PickExchange } from "@umbra/ext-proc";
 import {
-  createExtProcServer,
   ExternalProcessor,
-  type ExtProcServer,
-  type PickExchange,
   type ProcessingRequest,
   ProcessingRequestSchema,
-} from "@umbra/ext-proc";
+} from "@umbra/ext-proc/internal";
 import { Health, statusCode } from "@umbra/grpc";
 import { methodDefinition } from "../../grpc/test/method-definition.ts";
 

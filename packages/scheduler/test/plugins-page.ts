@@ -20,7 +20,7 @@ const titles: Readonly<Record<MadePlugin["kind"], string>> = {
   "prefix index": "Prefix index",
   fairness: "Fairness policies",
   ordering: "Ordering policies",
-  nothing: "Accepted without effect",
+  ignored: "Accepted without effect",
   unknown: "Unknown",
 };
 
@@ -103,7 +103,7 @@ export function pluginsPage(): string {
   const byKind = Map.groupBy(made, ({ kind }) => kind);
   const sections = [...byKind].flatMap(([kind, plugins]) => [
     `## ${titles[kind]}\n`,
-    kind === "nothing"
+    kind === "ignored"
       ? `${plugins.map(({ type }) => `\`${type}\``).join(", ")}.\nUmbra does the same without them, or does not need it.\n`
       : pluginTable(plugins),
   ]);

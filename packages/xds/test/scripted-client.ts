@@ -6,7 +6,7 @@ import {
   DeltaDiscoveryResponseSchema,
   DiscoveryRequestSchema,
   DiscoveryResponseSchema,
-} from "../src/gen/xds/discovery_pb.ts";
+} from "@umbra/xds/internal";
 
 export type Form = "full" | "delta";
 
