@@ -54,7 +54,7 @@ async function cost(one: Play, server: Server): Promise<Cost> {
   return { picking: (picking * 1_000) / calls, others: ((all - picking) * 1_000) / calls };
 }
 
-/** What is used once so many tokens were measured: a mirror that is paused would make chunks cheap. */
+/** What is used once this many tokens were measured: a mirror that is paused would make chunks cheap. */
 async function measured({ name, child }: Server, tokens: number): Promise<Usage> {
   const untilMs = performance.now() + 10_000;
   for (;;) {
@@ -72,7 +72,7 @@ interface Play {
   readonly play: (server: Server) => Promise<void>;
 }
 
-/** A request whose primary answers with so many tokens, and its twin with one: without twins the breaker opens. */
+/** A request whose primary answers with this many tokens, and its twin with one: without twins the breaker opens. */
 function evaluated(tokens: number): Play {
   return {
     tokens,

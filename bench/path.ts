@@ -1,4 +1,4 @@
-// The whole path through a real Envoy: what each pick mode adds to a request that no picker sees, Umbra's sidecar beside a
+// The whole path through a real Envoy: what each pick mode adds to a request that no picker sees, Umbra's sidecar next to a
 // bare grpc-js server that decides nothing. All in one run, in turns. `npm run bench:path -- --help`
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -20,9 +20,9 @@ const help = `npm run bench:pick -- [options]
   --seconds N      for each cell and server; 0.5 when absent
   --rounds N       medians of so many; 5 when absent
   --poisson N      requests a second of the open loop; 400 when absent, 0 leaves it out
-  --soak N         requests of 1 KB, full duplex, 16 at once, after which the memory is told; 200000 when absent, 0 leaves it out
+  --soak N         requests of 1 KB, full duplex, 16 at once, after which the memory is printed; 200000 when absent, 0 leaves it out
   --peer HOST:PORT another picker, measured in the same run; plaintext HTTP/2
-  --peer-pid PID   its process on this machine: CPU time and memory are then told too
+  --peer-pid PID   its process on this machine: CPU time and memory are then printed too
 
 BENCH_PROFILE=DIR has both servers write CPU profiles there; BENCH_EXEC="FLAGS" gives Umbra's Node more flags.
 `;

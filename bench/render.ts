@@ -8,7 +8,7 @@ metadata: {name: gateway}
 spec: {gatewayClassName: umbra, listeners: [{name: http, port: 8080, protocol: HTTP}]}
 `;
 
-/** 2,000 HTTPRoutes must be rendered in so many seconds, and twice as many in about twice the time. */
+/** 2,000 HTTPRoutes must be rendered in this many seconds, and twice as many in about twice the time. */
 const barSeconds = 3;
 const barRatio = 2.6;
 let isMissed = false;

@@ -1,4 +1,4 @@
-// The whole path, and the pick alone, beside those of other checkouts: throughput, and CPU time of Envoy and of the sidecar for
+// The whole path, and the pick alone, next to those of other checkouts: throughput, and CPU time of Envoy and of the sidecar for
 // each request. All in one run, in turns A B B A; what counts are the ratios. `npm run bench:versus -- --help`
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,7 +25,7 @@ is what the others are compared with. CHECKOUT=EDIT takes a part out of its boot
   --seconds N        for each turn; 0.6 when absent
   --rounds N         of two turns each; 12 when absent
   --pick             the pick alone, without an Envoy: what is compared is the sidecar
-  --instructions N   counts instructions of Envoy over so many requests instead, by valgrind's callgrind: for busy machines
+  --instructions N   counts instructions of Envoy over this many requests instead, by valgrind's callgrind: for busy machines
 `;
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,

@@ -84,7 +84,7 @@ function dynamicConfig(dump: readonly Json[]) {
   return { clusters: sorted(clusters as Json[]), listeners: sorted(listeners) };
 }
 
-/** As it was sent: Envoy shows weights and health beside each endpoint. */
+/** As it was sent: Envoy shows weights and health next to each endpoint. */
 function bare(assignment: unknown): unknown {
   return JSON.parse(
     JSON.stringify(assignment ?? {}, (key, value) =>

@@ -128,7 +128,7 @@ spec: {ports: [{port: 80}]}
     expect(await envoy.stat("cluster_manager.cluster_modified")).toBe(0);
   });
 
-  test("13: a refused route keeps its last accepted form, endpoints go on, and a fixed one clears it", async () => {
+  test("13: a refused route keeps its last accepted form, endpoints continue, and a fixed one clears it", async () => {
     apply(world([addressOf(1)]), (text) => text.replaceAll("/other/.*", "/other/("));
     await until("Envoy refuses it", () => refused.length > 0);
     apply(world([addressOf(0)]), (text) => text.replaceAll("/other/.*", "/other/("));
@@ -141,7 +141,7 @@ spec: {ports: [{port: 80}]}
     expect((await answer("/good/x"))[0]).toBe(200);
   });
 
-  test("18, 20, 22: while the server is away traffic goes on; it comes back and changes nothing", async () => {
+  test("18, 20, 22: while the server is away traffic continues; it comes back and changes nothing", async () => {
     const before = await counters(envoy);
     await ads.restart();
     expect((await answer())[0]).toBe(200);

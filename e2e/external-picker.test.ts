@@ -78,7 +78,7 @@ ${pool("theirs", addresses(theirs))}${pool("ours", addresses(ours))}${pool("shad
     expect(await picks(gateway.admin, "theirs")).toBe(0);
 
     await picker.stop("SIGKILL");
-    // Envoy sends such a picker bodies in pieces, and can't go on without it once it has begun (UMB0233). The share that
+    // Envoy sends such a picker bodies in pieces, and can't continue without it once it has begun (UMB0233). The share that
     // Umbra picks is served all the same.
     const before = served(ours);
     const later = await postMany(gateway.origin, 60, 4, () => chat({ maxTokens: 1 }));

@@ -92,7 +92,7 @@ spec: {targetPorts: [{number: 8000}], selector: {matchLabels: {app: ${name}}}, e
 
 const sha = (text: string) => createHash("sha256").update(text).digest("hex");
 
-/** Posts in chunks, with a trailer behind the body. */
+/** Posts in chunks, with a trailer after the body. */
 function postWithTrailer(origin: string, body: string, headers: IncomingHttpHeaders = {}) {
   return new Promise<{ status: number; text: string; trailers: NodeJS.Dict<string> }>(
     (resolve, reject) => {

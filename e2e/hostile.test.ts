@@ -3,7 +3,7 @@ import { attacks, type Outcome, runCampaign } from "./hostile/campaign.ts";
 
 /**
  * A short form of `npm run test:hostile`: an attack of each way, for a second or two each. Its bars are wide, since other tests run
- * beside it; what an attack cost before its fix was seconds, or failed requests.
+ * next to it; what an attack cost before its fix was seconds, or failed requests.
  */
 const chosen: readonly string[] = [
   "30 MiB of escaped keys, gzip",

@@ -245,7 +245,7 @@ describe("the examples", () => {
     [400, { type: "error", error: { type, message } }],
   ];
 
-  test("the Node proxy spreads requests, streams, and goes on where an endpoint is gone", async () => {
+  test("the Node proxy spreads requests, streams, and continues where an endpoint is gone", async () => {
     const origin = await start("node-proxy/server.ts", `127.0.0.1:1,${addresses(servers)}`);
     try {
       const before = served();

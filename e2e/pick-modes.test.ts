@@ -353,7 +353,7 @@ describe("the picker fails", () => {
     );
   }, 60_000);
 
-  test("killed: requests that wait for their answer go on where nothing depends on the picker", async () => {
+  test("killed: requests that wait for their answer continue where nothing depends on the picker", async () => {
     await until("picks are back", async () =>
       (await all(20)).every(({ status }) => status === 200),
     );

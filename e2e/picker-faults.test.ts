@@ -38,7 +38,7 @@ describe.each(["FailOpen", "FailClose"] as const)("the picker fails, pool %s", (
     expect(headers["retry-after"]).toBe("1");
   }
 
-  test("dead: requests with a body go on or are refused as the pool says, and picks come back", async () => {
+  test("dead: requests with a body continue or are refused as the pool says, and picks come back", async () => {
     await gateway.sidecar().stop("SIGKILL");
     const answers = await postMany(gateway.origin, 10, 1, (index) =>
       chat({ promptBytes: index * 10_000 }),
@@ -106,7 +106,7 @@ describe("the sidecar is killed under load", () => {
     );
     await until("streams run", () => answered >= 25, 30_000);
     await gateway.sidecar().stop("SIGKILL");
-    await until("streams go on without a picker", () => answered >= 90, 30_000);
+    await until("streams continue without a picker", () => answered >= 90, 30_000);
     await gateway.restartSidecar();
     const answers = await load;
     const failed = answers.filter(({ status }) => status !== 200);

@@ -85,7 +85,7 @@ afterAll(async () => {
 const counts = (path: string) =>
   endpoints.map(({ seen }) => seen.filter((each) => each === path).length);
 
-test("an answer with a retried status goes on to the pick's next endpoint, each endpoint once; the copy is sent once", async () => {
+test("an answer with a retried status continues to the pick's next endpoint, each endpoint once; the copy is sent once", async () => {
   for (let index = 0; index < 12; index++) {
     const before = counts("/retried");
     const { status } = await post(gateway.origin, chat(), { path: "/retried" });

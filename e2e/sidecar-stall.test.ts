@@ -73,11 +73,11 @@ test.each([1, 2])(
     await sleep(3_000);
     process.kill("SIGCONT");
     const atEnd = sent();
-    // The second behind it too: ejections that outlast the stall would fail these.
+    // The second after it too: ejections that outlast the stall would fail these.
     await until("requests are sent after it", () => sent() >= atEnd + 40);
     const seen = await stop();
     expect(seen.filter(({ status }) => status !== 200)).toEqual([]);
-    // Some have waited: the sidecar was stopped indeed, and none went on without its pick.
+    // Some have waited: the sidecar was stopped indeed, and none continued without its pick.
     expect(Math.max(...seen.map(({ tookMs }) => tookMs))).toBeGreaterThan(2_000);
     expect(await gateway.stat(/ext_proc\.pick_primary\.failure_mode_allowed$/)).toBe(0);
   },

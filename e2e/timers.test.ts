@@ -38,7 +38,7 @@ async function startDeafEndpoint(): Promise<{ address: string; stop(): Promise<v
   };
 }
 
-/** Answers with more than the window of an HTTP/2 stream, and less than what Envoy holds beside it. */
+/** Answers with more than the window of an HTTP/2 stream, and less than what Envoy holds next to it. */
 async function startLargeServer(): Promise<{ address: string; server: Server }> {
   const server = createServer((asked, response) => {
     asked.resume();
@@ -264,7 +264,7 @@ describe("timers that end requests, shortened", () => {
     expect(seen.tookMs).toBeLessThan(7_000);
   }, 20_000);
 
-  test.concurrent("a copy ends after the shadow timeout, its primary goes on", async () => {
+  test.concurrent("a copy ends after the shadow timeout, its primary continues", async () => {
     const headers = { "x-take-ms": "4000" };
     const seen = await post(at(1).origin, chat(), { headers });
     expect(seen.status).toBe(200);

@@ -83,7 +83,7 @@ describe("verdicts on a real Envoy", () => {
       20,
       () => chat({ isStream: true, maxTokens: 1 }),
       {
-        // Traffic may be correlated by chance: then the evaluation goes on until it can tell.
+        // Traffic may be correlated by chance: then the evaluation continues until it can tell.
         isOver: async () => {
           await lookAgain();
           return verdictOf("equal")?.status === "PASS" && slowerTtft()?.status === "FAIL";

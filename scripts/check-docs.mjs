@@ -17,8 +17,6 @@ const generated = [
   /^docs\/reference\/(?!index)/,
   /^packages\/[^/]+\/api\.md$/,
 ];
-/** Pages whose sentences are still to be put on lines of their own. */
-const wrapped = [/^docs\/errors\.md$/];
 
 /** Every page of the repository, by its path from the root. */
 export function pagesOf(folder = root) {
@@ -51,7 +49,7 @@ export function linkFaults(path, text) {
 }
 
 /**
- * Code blocks that differ from the file they are said to come from, and TypeScript that nothing checks.
+ * Code blocks that differ from the file they claim to come from, and TypeScript that nothing checks.
  * @param {string} text
  * @returns {readonly string[]} `line what is wrong`
  */
@@ -98,7 +96,7 @@ function faultsOf(path) {
   const text = readFileSync(join(root, path), "utf8");
   const isOf = (patterns) => patterns.some((pattern) => pattern.test(path));
   if (isOf(generated)) return linkFaults(path, text);
-  const sentences = isOf(wrapped) ? [] : sentenceFaults(text);
+  const sentences = sentenceFaults(text);
   return [
     ...titleFaults(path, text),
     ...sentences,

@@ -23,7 +23,7 @@ Simulates whole evaluations of known traffic and truth, and prints how often the
   --runs N      evaluations of a cell that is watched live; others get more. 0: only those that are kept
   --seed N      1 when absent; the same seed prints the same tables
   --jobs N      threads; all processors when absent
-  --keep FILE   append each run to FILE, and go on with what is there
+  --keep FILE   append each run to FILE, and continue with what is there
   --markdown    tables as Markdown
   --page        write docs/evaluation-errors.md instead of printing
 

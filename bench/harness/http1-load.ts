@@ -11,7 +11,7 @@ export interface LoadResult {
 }
 
 /**
- * One request after the other on each of `connections`, for so many seconds. Speaks HTTP/1.1 by hand: a client library
+ * One request after the other on each of `connections`, for this many seconds. Speaks HTTP/1.1 by hand: a client library
  * would use up more of the machine than what is measured. Of answers it reads as much as says where they end.
  */
 export async function closedLoop(

@@ -8,7 +8,7 @@ import type { Contender } from "./contender.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "umbra-callgrind-"));
 
-/** The command line that counts instructions, in front of that of Envoy. It counts from when it is told. */
+/** The command line that counts instructions, in front of that of Envoy. It counts from when the test asks for it. */
 export const callgrind: readonly string[] = [
   ...["valgrind", "--tool=callgrind", "--instr-atstart=no", "--separate-threads=yes"],
   `--callgrind-out-file=${join(folder, "%p")}`,
@@ -60,7 +60,7 @@ function newestCount(pid: number): number {
   return Math.max(...counts);
 }
 
-/** So many requests over four connections. Returns how many were not answered 200. */
+/** This many requests over four connections. Returns how many were not answered 200. */
 async function play(port: number, request: Buffer, requests: number): Promise<number> {
   let [left, not200] = [requests, 0];
   await Promise.all(

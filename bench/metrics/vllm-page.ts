@@ -12,7 +12,7 @@ const histograms = [
   "iteration_tokens_total",
 ] as const;
 
-/** A metrics page such as vLLM's, of about so many bytes: mostly buckets of histograms, for many models. */
+/** A metrics page such as vLLM's, of about this many bytes: mostly buckets of histograms, for many models. */
 export function vllmPage(bytes: number): string {
   const gauges = (engine: number) => {
     const labels = `{engine="${engine}",model_name="meta-llama/Llama-3.1-8B-Instruct"}`;

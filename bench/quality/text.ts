@@ -3,7 +3,7 @@ import type { Random } from "./random.ts";
 /** Prompts are made of bytes that mean nothing; what counts is which of them begin alike. */
 export const bytesPerToken = 4;
 
-/** So many tokens that no other text has. */
+/** This many tokens that no other text has. */
 export function newText(random: Random, tokens: number): Uint8Array {
   const words = new Int32Array(Math.max(1, tokens));
   let state = Math.floor(random.next() * 2 ** 32);

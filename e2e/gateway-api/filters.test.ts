@@ -342,7 +342,7 @@ test("backends with paths of their own keep their shares, and every request has 
   );
 });
 
-test("a backend that redirects answers its share, beside others and one that can't be resolved", async () => {
+test("a backend that redirects answers its share, next to others and one that can't be resolved", async () => {
   const outcomes = await answers(400, "GET backend-routing.test/redirect/x");
   expectShares(
     outcomes.map(({ from, status }) => from ?? status),

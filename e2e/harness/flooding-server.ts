@@ -2,12 +2,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { gzipBomb } from "./gzip-bomb.ts";
 
-/** One flood: a block again and again, until a limit. */
+/** One flood: a block repeatedly, until a limit. */
 export interface Flood {
   readonly block: Buffer;
   /** Sent once, before the first block. */
   readonly first?: string;
-  /** Sent once, behind the last block. */
+  /** Sent once, after the last block. */
   readonly last?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly mostBytes?: number;
@@ -27,7 +27,7 @@ export interface FloodingServer {
 
 const event = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: "x" } }] })}\n\n`;
 
-/** What a hostile shadow says, again and again. */
+/** What a hostile shadow says, repeatedly. */
 export const floods = {
   deltas: () => ({ block: Buffer.from(event.repeat(1_000)), last: "data: [DONE]\n\n" }),
   "one line without end": () => ({ first: "data: ", block: Buffer.alloc(65_536, "x") }),

@@ -35,7 +35,7 @@ export interface ForeignListener {
   readonly endpoints?: readonly string[];
   /** The subset that the gateway allows. */
   readonly subset?: readonly string[];
-  /** Requests go on to the next endpoint of the list where one can't be reached; false when absent. */
+  /** Requests continue to the next endpoint of the list where one can't be reached; false when absent. */
   readonly hasRetries?: boolean;
   /** More of the ext_proc filter. */
   readonly filter?: Json;

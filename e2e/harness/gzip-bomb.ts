@@ -4,7 +4,7 @@ const mebibyte = 1 << 20;
 const trailerBytes = 8;
 
 /**
- * So many MiB of one letter as gzip, a thousandth of that long. Made from the same compressed MiB again and again, so
+ * Many MiB of one letter as gzip, a thousandth of that long. Made from the same compressed MiB repeatedly, so
  * that it costs neither the memory nor the time of what it unfolds to.
  */
 export function gzipBomb(mebibytes: number): Buffer {

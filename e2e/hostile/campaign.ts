@@ -41,7 +41,7 @@ export interface Outcome {
   readonly missed: readonly string[];
 }
 
-/** Tries each attack beside honest clients, against one gateway for each failure mode; prints a row for each. */
+/** Tries each attack next to honest clients, against one gateway for each failure mode; prints a row for each. */
 export async function runCampaign(options: CampaignOptions): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const failureMode of options.failureModes) {

@@ -1,7 +1,7 @@
 import { Agent } from "undici";
 import { chat, post } from "../harness/client.ts";
 
-/** What honest clients saw while something else went on. */
+/** What honest clients saw while something else continued. */
 export interface Honest {
   readonly served: number;
   readonly failed: number;

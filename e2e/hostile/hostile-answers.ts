@@ -18,7 +18,7 @@ const blockBytes = 65_536;
 /** Made before anything is measured: what a hostile server does is to send. */
 const bombs = { 60: gzipBomb(60), 1000: gzipBomb(1_000) };
 
-/** Sends a block again and again, as fast as it is read. */
+/** Sends a block repeatedly, as fast as it is read. */
 function flood(response: ServerResponse, block: Buffer): void {
   const endMs = performance.now() + floodMs;
   const go = () => {

@@ -11,7 +11,7 @@ export interface Memory {
   readonly after: number;
 }
 
-/** Of one core, in percent, while the attack went on. */
+/** Of one core, in percent, while the attack continued. */
 export interface CpuShares {
   /** The thread that picks. */
   readonly picking: number;
@@ -43,7 +43,7 @@ export interface MeasureOptions {
   readonly signal: AbortSignal;
 }
 
-/** Serves honest clients beside an attack, or beside nothing, and says what they and the processes were like. */
+/** Serves honest clients next to an attack, or next to nothing, and says what they and the processes were like. */
 export async function measure(
   target: Target,
   attack: Attack | undefined,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Calls again and again until the signal aborts: each begins `everyMs` after the one before, and some are waited for. */
+/** Calls repeatedly until the signal aborts: each begins `everyMs` after the one before, and some are waited for. */
 export async function repeat(
   everyMs: number,
   signal: AbortSignal,

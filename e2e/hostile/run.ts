@@ -1,4 +1,4 @@
-// Attacks a real gateway by every way that a stranger has, and prints what honest clients beside it see.
+// Attacks a real gateway by every way that a stranger has, and prints what honest clients next to it see.
 // npm run test:hostile -- [--only TEXT]... [--seconds 8] [--mode FailClose|FailOpen] [--tries 2] [--list]
 import { parseArgs } from "node:util";
 import { wantedBars } from "./bars.ts";

@@ -81,7 +81,7 @@ export async function longAnswerEnds(setting: Setting): Promise<Check> {
   do {
     // Some more than the measured speed asks for: a machine that others use is faster at one time than at another.
     maxTokens = Math.ceil(1.2 * setting.longSeconds * 1_000 * tokensPerMs);
-    const body = chat({ model: setting.model, content: "go on", maxTokens, isStream: true });
+    const body = chat({ model: setting.model, content: "continue", maxTokens, isStream: true });
     long = await post(setting.gateway, "/v1/chat/completions", body);
     tokensPerMs = maxTokens / long.tookMs;
     tries++;

@@ -15,7 +15,7 @@ import {
 } from "../../packages/ext-proc/test/recording.ts";
 import { messageBytes } from "../../packages/grpc/test/message-bytes.ts";
 
-/** A stream that goes on or has ended. */
+/** A stream that continues or has ended. */
 export interface Taken {
   readonly messages: readonly RecordedMessage[];
   /** Bytes of bodies, both ways, that Envoy has sent. */

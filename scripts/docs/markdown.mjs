@@ -111,7 +111,7 @@ export function anchorsOf(page) {
 }
 
 /** The text with inline code blanked, character for character. */
-export function withoutCode(text) {
+function withoutCode(text) {
   return text.replace(/(`+)(?!`)(.*?[^`])\1(?!`)/g, (all) => "x".repeat(all.length));
 }
 

@@ -17,7 +17,7 @@ export function sentenceFaults(page) {
     if (start !== undefined)
       faults.push(`${line} a second sentence begins at "${text.slice(start, start + 24)}"`);
     if (continues(lines[index + 1]) && !endsSentence(text))
-      faults.push(`${line} the sentence goes on in the next line`);
+      faults.push(`${line} the sentence continues in the next line`);
     return faults;
   });
 }

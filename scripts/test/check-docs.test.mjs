@@ -10,7 +10,7 @@ describe("one sentence a line", () => {
     ["- One. Two.\n- Three", "- One.\n  Two.\n- Three"],
     ["1. One. Two\n   lines.", "1. One.\n   Two lines."],
     ["Ask `umbra check`. `-f` names a file.", "Ask `umbra check`.\n`-f` names a file."],
-    ["See [it](a.md). Then go on.", "See [it](a.md).\nThen go on."],
+    ["See [it](a.md). Then continue.", "See [it](a.md).\nThen continue."],
     ["(One.) Two.", "(One.)\nTwo."],
   ])("%j is split", (wrapped, split) => {
     expect(sentenceFaults(wrapped)).not.toEqual([]);

@@ -58,19 +58,19 @@ describe("the check of terms", () => {
 
   test("reads the text of a Markdown page, and not its code and links", () => {
     const page = "Read it anew.\n\n```sh\nread anew\n```\n\n`anew` [page](anew.md)\n";
-    expect(places("docs/a.md", page)).toEqual(["1:9 anew"]);
+    expect(places("docs/index.md", page)).toEqual(["1:9 anew"]);
   });
 
   test("says where the word is and what to write", () => {
-    expect(problemsOf(findingsIn("docs/a.md", "Read it anew.\n", terms), {})).toEqual([
-      'docs/a.md:1:9: "anew": write again',
+    expect(problemsOf(findingsIn("docs/index.md", "Read it anew.\n", terms), {})).toEqual([
+      'docs/index.md:1:9: "anew": write again',
     ]);
   });
 
   test("takes a word where an exception covers the path", () => {
     const exceptions = [{ find: "anew", paths: ["docs/"], reason: "for the test" }];
     const findings = [
-      ...findingsIn("docs/a.md", "anew\n", terms),
+      ...findingsIn("docs/index.md", "anew\n", terms),
       ...findingsIn("README.md", "anew\n", terms),
     ];
     expect(withoutExceptions(findings, exceptions).map(({ path }) => path)).toEqual(["README.md"]);

@@ -38,7 +38,7 @@ export interface Looks {
   readonly sampling?: { readonly percent: number; readonly by: "request" | "session" };
   /** Judges this gate alone, which costs a quarter of all. */
   readonly onlyGate?: GateId;
-  /** Goes on behind a final verdict that is INCONCLUSIVE. */
+  /** Continues after a final verdict that is INCONCLUSIVE. */
   readonly goesOn?: boolean;
 }
 

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readFileSync, truncateSync } from "node:fs";
 import type { Run } from "./simulate.ts";
 
-/** Simulated runs in a file: an interrupted simulation goes on where it was. */
+/** Simulated runs in a file: an interrupted simulation continues where it was. */
 export interface KeptRuns {
   /** Whether the job whose first run is number `from` is there. */
   has(cell: string, from: number): boolean;

@@ -16,7 +16,7 @@ export interface Run {
 
 /** Interim analyses of a live cell until its planned end, and behind it where pairs are still missing. */
 const [looksPerHorizon, looksBehind] = [30, 15];
-/** Stages of a run that goes on: each ends at twice the time of the one before. */
+/** Stages of a run that continues: each ends at twice the time of the one before. */
 const stages = [1, 2, 4];
 /** How many gates share the error of a FAIL, for the methods that judge one. */
 const gates = 10;

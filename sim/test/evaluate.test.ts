@@ -32,14 +32,14 @@ describe("a simulated evaluation", () => {
     expect(typical?.failedAtS).toBeLessThanOrEqual(decidedAtS ?? 0);
   });
 
-  test("goes on behind the planned end when pairs are missing, and is not decided by it", () => {
+  test("continues after the planned end when pairs are missing, and is not decided by it", () => {
     const few = samples({ perSecond: 0.3 }, equal);
     const { status, decidedAtS } = evaluate(few, config, { atS });
     expect(status).toBe("INCONCLUSIVE");
     expect(decidedAtS).toBeUndefined();
   });
 
-  test("goes on behind an INCONCLUSIVE verdict where it is to, and else stops at it", () => {
+  test("continues after an INCONCLUSIVE verdict if asked to, and otherwise stops at it", () => {
     const few = samples({ perSecond: 0.8, seconds: 1_200 }, slower(1.1));
     const twice = { atS: [600, 1_200] };
     const once = evaluate(few, config, twice);

@@ -20,7 +20,7 @@ function filled(unit: string, bytes: number, head = '{"model":"m",', tail = '"z"
   ]);
 }
 
-/** Sends one body again and again. */
+/** Sends one body repeatedly. */
 function bodies(
   name: string,
   body: () => Buffer,

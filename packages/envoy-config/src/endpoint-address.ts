@@ -20,7 +20,7 @@ export function unusableAddress(ip: string, port: number): string | undefined {
 }
 
 /**
- * Returns the interface (`host:port`) of Umbra or Envoy that an endpoint (`ip:port`) is; undefined if it is none of
+ * Returns the interface (`host:port`) of Umbra or Envoy that an endpoint (`ip:port`) is; undefined if it is not one of
  * them. Checks only loopback, because the machine's other addresses are unknown.
  */
 export function ownInterface(endpoint: string, interfaces: readonly string[]): string | undefined {

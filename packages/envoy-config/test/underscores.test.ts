@@ -134,7 +134,7 @@ describe("other headers with an underscore", () => {
     expect(JSON.stringify(manager(plain).route_config)).not.toContain("FilterConfig");
   });
 
-  test("with Reject what nobody has refused is taken off before the endpoint", () => {
+  test("with Reject what no one has refused is taken off before the endpoint", () => {
     const names = (manager(resources("")).http_filters as readonly Filter[]).map(
       ({ name }) => name,
     );

@@ -4,7 +4,7 @@ import type { ServerHttp2Session } from "node:http2";
 const looks = 4;
 
 /**
- * Lets a session take no new calls once nothing has come for `idleMs`; calls that are open go on. It looks at the bytes
+ * Lets a session take no new calls after `idleMs` without data; calls that are open continue. It looks at the bytes
  * that its socket has read: `session.setTimeout` moves a timer with every frame of every call.
  */
 export function closeWhenIdle(session: ServerHttp2Session, idleMs: number): void {

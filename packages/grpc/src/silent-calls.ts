@@ -13,9 +13,9 @@ export interface OpenCall {
 /** The calls of one connection that are open. */
 export type OpenCalls = Set<OpenCall>;
 
-/** Ends calls that nobody uses, and then their connections, which others may want. */
+/** Ends calls that no one uses, and then their connections, which others may want. */
 export interface SilenceWatch {
-  /** Watches a connection until it closes; whoever serves its calls keeps the set. */
+  /** Watches a connection until it closes; the set belongs to whatever serves its calls. */
   watch(session: ServerHttp2Session): OpenCalls;
   close(): void;
 }

@@ -60,8 +60,8 @@ describe("silence", () => {
   }
 
   test.each([
-    { name: "says nothing", first: [] },
-    { name: "has said something once", first: [emptyMessage] },
+    { name: "has sent nothing", first: [] },
+    { name: "has sent one message", first: [emptyMessage] },
     { name: "ends in the middle of a message", first: [emptyMessage.subarray(0, 3)] },
   ])("a call that $name is ended, though its connection is alive", async ({ first }) => {
     const pings = keepAlive();
@@ -93,7 +93,7 @@ describe("silence", () => {
     clearInterval(pings);
   });
 
-  test("a call that speaks now and then goes on", async () => {
+  test("a call with a message from time to time continues", async () => {
     const stream = peer.request(headers);
     stream.resume();
     let answers = 0;

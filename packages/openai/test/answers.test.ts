@@ -149,7 +149,7 @@ describe("an answer", () => {
     for (let at = 0; at < zipped.length / 2; at += 4_096) {
       reader?.push(zipped.subarray(at, at + 4_096), at);
     }
-    // Whoever went on decoding would find that this is no deflate.
+    // Decoding further would find that this is no deflate.
     reader?.push(Buffer.alloc(4_096, 0xff), 1);
     expect(reader?.end()).toMatchObject({ isMalformed: false, isGivenUp: false });
   });

@@ -52,9 +52,9 @@ export const pluginMeanings: Readonly<Record<string, string>> = {
     "Keeps the endpoints that can serve the request's adapter without unloading another.",
   "max-in-flight-filter":
     "Keeps the endpoints with fewer requests in flight than the limit. If none has, the request is refused.",
-  "queue-scorer": "Prefers short waiting queues, relative to the other candidates.",
+  "queue-scorer": "Prefers short waiting queues, relative to the other endpoints.",
   "running-requests-size-scorer":
-    "Prefers small running batches, relative to the other candidates.",
+    "Prefers small running batches, relative to the other endpoints.",
   "kv-cache-utilization-scorer": "Scores the free share of the KV cache.",
   "lora-affinity-scorer":
     "Scores 1 where the request's adapter is loaded, 0.8 where there is room for it, else 0.",
@@ -69,9 +69,9 @@ export const pluginMeanings: Readonly<Record<string, string>> = {
   "expected-work-scorer":
     "Prefers the endpoint with the least work before this request's first token. It combines queue, batch, prefix cache and adapters on one scale.",
   "max-score-picker": "Picks the highest score; draws among equal ones.",
-  "random-picker": "Picks any candidate.",
+  "random-picker": "Picks any endpoint.",
   "weighted-random-picker": "Draws in proportion to the scores.",
-  "power-of-two-picker": "Draws two candidates and picks the better one.",
+  "power-of-two-picker": "Draws two endpoints and picks the better one.",
   "top-k-picker": "Picks any of the `k` highest scores.",
   "default-profile": "The profile that Umbra uses without a configuration.",
   "decision-tree-profile":

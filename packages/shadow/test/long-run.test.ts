@@ -39,7 +39,7 @@ function shareOfRuns(runs: number, holds: (seed: number) => boolean): number {
   return count / runs;
 }
 
-describe("bounds for one look at 28 minutes", () => {
+describe("bounds for one analysis at 28 minutes", () => {
   // 14 swings of the load are all that a run sees. Without what its memory takes from the waves it is 11.6 %.
   test("a mean at the margin is under them seldom enough with load of 120 s", () => {
     const wrong = shareOfRuns(500, (seed) => {
@@ -67,7 +67,7 @@ test("the spread is raised for load that lasts, by at most a half of its power, 
   }
 });
 
-describe("bounds that hold at every look", () => {
+describe("bounds that hold at every analysis", () => {
   /** Whether some look each minute finds the mean, of which `shift` is true, over the margin. */
   const fails = (seed: number, memoryS: number, shift: number, until: number) => {
     const means = blockMeans(seed, memoryS, 168);

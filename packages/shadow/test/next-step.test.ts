@@ -38,7 +38,7 @@ describe("the time that a gate still needs", () => {
   });
 });
 
-test("who goes on pays for the next stage, and who records another run does not", () => {
+test("who continues pays for the next stage, and who records another run does not", () => {
   const samples = traffic({ seed: 5, pairs: 1_600, perSecond: 2, spread: 0.7 });
   const config = evaluationConfig({ horizonMs: 790_000, warmupMs: 0, minPairs: 1_000 });
   const etaAfter = (isFinished: boolean) =>

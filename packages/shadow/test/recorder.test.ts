@@ -282,14 +282,14 @@ describe("pairing", () => {
     expect([all.lost.length, all.pairs.length]).toEqual([2, 0]);
   });
 
-  test("says of a twin that it had no room for that it is not measured", () => {
+  test("reports a twin without room as unmeasured", () => {
     const all = setup({ maxOpen: 1, hasCome: () => true });
     run(all, primary, {});
     run(all, { ...primary, requestId: "r2" }, {});
     const other = all.begin({ ...primary, requestId: "r3" });
     expect(all.begin(shadow)).toBeUndefined();
     other?.end("complete");
-    // The second twin has not come yet, and whoever keeps its request has no more room for it.
+    // The second twin has not come yet, and the holder of its request has no more room for it.
     all.pairing("r1").giveUp();
     all.pairing("r2").giveUp("noRoom");
     expect(all.lost).toEqual(["r1 m unmeasured", "r2 m unmeasured"]);

@@ -144,9 +144,9 @@ describe("segments", () => {
     ]);
   });
 
-  test("the margin of errors grows with the baseline's own rate", () => {
+  test("the margin of errors grows with the primary's own rate", () => {
     const bad = { class: "server_error", status: 500, ttft: null, tpot: null, e2e: null } as const;
-    // Of the model "bad" the baseline fails 20 %, and the shadow 21 %: a twentieth more, and half of a tenth.
+    // Of the model "bad" the primary fails 20 %, and the shadow 21 %: a twentieth more, and half of a tenth.
     const samples = pairs({ seed: 9 }).map((each, i) => ({
       ...each,
       request: { model: i % 2 === 0 ? "bad" : "good", path: null, shape: null, priority: null },

@@ -124,7 +124,7 @@ class Server implements AdsServer {
     return { session, snapshot: this.#snapshot };
   }
 
-  /** What the client has accepted on earlier streams; the clients of longest ago are forgotten. */
+  /** What the client has accepted on earlier streams; the clients of longest ago are dropped. */
   #acceptedBy(nodeId: string): AcceptedResources {
     const accepted = this.#remembered.get(nodeId) ?? noneAccepted();
     this.#remembered.delete(nodeId);

@@ -6,13 +6,13 @@ import { createSubscription, type Subscription } from "./subscription.ts";
 /** What one answer of a kind holds. */
 export interface Batch {
   readonly resources: readonly Resource[];
-  /** Names that the client is to forget; in state of the world they are left out of `resources`. */
+  /** Names that the client must drop; in state of the world they are left out of `resources`. */
   readonly removed: readonly string[];
   /** Names whose content is new to the client. */
   readonly changed: readonly string[];
 }
 
-/** A resource that a client has refused. Its last accepted form is offered in its place until its content changes. */
+/** A resource that a client has refused. Its last accepted form is offered instead until its content changes. */
 export interface Rejection {
   readonly name: string;
   readonly version: string;
@@ -20,7 +20,7 @@ export interface Rejection {
   readonly message: string;
 }
 
-/** What a request says of the answer before it. */
+/** What a request replies to the answer before it. */
 export type Reply =
   | { readonly kind: "none" }
   | { readonly kind: "ack"; readonly batch: Batch }
@@ -54,7 +54,7 @@ export class Channel {
   readonly #asked = new Set<string>();
   #pending: { readonly nonce: string; readonly batch: Batch } | undefined;
   #isOpen = false;
-  /** What the first request said, until the first answer is made. */
+  /** The content of the first request, until the first answer is made. */
   #first: ClientRequest["change"] | undefined;
   /** True: the first answer goes out even if it is empty, since the client waits for it. */
   #mustAnswer = false;
@@ -163,7 +163,7 @@ export class Channel {
 
   #settle(nonce: string, error: string | undefined): Reply {
     const pending = this.#pending;
-    // The reply to an older answer says nothing about the newest.
+    // The reply to an older answer does not concern the newest.
     if (pending === undefined || pending.nonce !== nonce) return { kind: "none" };
     this.#pending = undefined;
     const { batch } = pending;
@@ -254,7 +254,7 @@ export class Channel {
       const chosen = isHeld ? this.#options.earlier.get(name) : resource;
       if (chosen !== undefined) wanted.set(name, chosen);
     }
-    // What the client had before this stream goes when its turn to go has come.
+    // What the client had before this stream is removed in the steps that may remove.
     if (!this.#isReturning || mayRemove) return wanted;
     for (const [name, resource] of this.#options.earlier) {
       if (!wanted.has(name) && this.#subscription.covers(name)) wanted.set(name, resource);

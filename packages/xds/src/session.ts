@@ -79,7 +79,7 @@ export class Session {
     return this.#answers();
   }
 
-  /** The newest configuration. Where answers wait for replies, it is sent behind them. */
+  /** The newest configuration. Where answers wait for replies, it is sent after them. */
   update(snapshot: Snapshot): readonly Answer[] {
     this.#goal = snapshot;
     this.#rollout.aimAt(snapshot);

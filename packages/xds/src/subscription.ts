@@ -38,7 +38,7 @@ export function createSubscription(): Subscription {
     for (const name of asked) names.add(name);
     const dropped = unsubscribe.filter((name) => names.delete(name));
     if (unsubscribe.includes(wildcard)) isWildcard = false;
-    // Under a wildcard the client forgets the resource, and has to get it again.
+    // Under a wildcard the client drops the resource, and has to get it again.
     return isWildcard ? [...asked, ...dropped] : asked;
   }
 

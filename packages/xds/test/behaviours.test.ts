@@ -82,7 +82,7 @@ describe.each(forms)("ADS, %s", (form) => {
     expect(client.taken()).toEqual([]);
   });
 
-  test("3: `*` and a name beside it is a wildcard; the name alone is not", () => {
+  test("3: `*` and a name next to it is a wildcard; the name alone is not", () => {
     const { client } = setUp(form);
     client.say({ kind: "cds", node: "envoy-1", names: ["*", "a"] });
     const [first] = client.taken();
@@ -120,7 +120,7 @@ describe.each(forms)("ADS, %s", (form) => {
     expect(server.clients[0]).toMatchObject({ isUpToDate: true, rejections: [] });
   });
 
-  test("6: a stale nonce says nothing of the newest answer, and its names are taken", () => {
+  test("6: a stale nonce does not concern the newest answer, and its names are taken", () => {
     const { client, update } = atRest(form);
     update({ ...world, eds: { ...world.eds, a: "endpoints a2", c: "endpoints c" } });
     const [newest] = client.taken();
@@ -210,7 +210,7 @@ describe.each(forms)("ADS, %s", (form) => {
     );
   });
 
-  test("13: the refused one of many is replaced by its last accepted form, the others go on", () => {
+  test("13: the refused one of many is replaced by its last accepted form, the others continue", () => {
     const { client, update, server } = atRest(form);
     update({ ...world, cds: { a: "cluster a bad", b: "cluster b2" } });
     const [both] = client.taken();

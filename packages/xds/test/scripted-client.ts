@@ -63,7 +63,7 @@ export class ScriptedClient {
     this.#handler = (method as NonNullable<typeof method>)[1](call);
   }
 
-  /** The answers that have come since the last call. */
+  /** The answers received since the last call. */
   taken(): readonly ReadAnswer[] {
     return this.answers.splice(0);
   }

@@ -53,7 +53,7 @@ export const tailCells: readonly Cell[] = [
   ...(["independent", "load 5 s"] as const).map(
     (kind): Cell => ({
       ...marginCell(kind, "ttft.p99", atMargin("ttft", 0.99, 1.2)),
-      name: `${kind}, goes on for three stages: margin of ttft.p99`,
+      name: `${kind}, continues for three stages: margin of ttft.p99`,
       traffic: { ...kinds[kind], seconds: 7_200 },
       looks: "stages",
       runs: 0.3,

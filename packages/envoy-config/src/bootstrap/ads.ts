@@ -4,7 +4,7 @@ import { because, type EnvoyObject } from "./envoy-object.ts";
 /** Where a resource refers to another one: it comes by the same stream. */
 export const fromAds = { ads: {}, resource_api_version: "V3" } as const;
 
-export const adsClusterName = "umbra-ads";
+const adsClusterName = "umbra-ads";
 
 /** How Envoy asks for resources. */
 export type AdsProtocol = "GRPC" | "DELTA_GRPC";
@@ -21,7 +21,7 @@ export function dynamicResources(protocol: AdsProtocol): EnvoyObject {
             cluster_name: adsClusterName,
             retry_policy: {
               retry_back_off: because(
-                "A sidecar that has come back is found within a second; Envoy's own back-off grows to 30 s.",
+                "A sidecar that is back is found within a second; Envoy's own back-off grows to 30 s.",
                 { base_interval: "0.1s", max_interval: "1s" },
               ),
             },

@@ -88,7 +88,7 @@ export function pick(
   options: BootstrapOptions,
   { headers, knownUnderscores }: TopologyNames,
 ): EnvoyObject {
-  // Whoever is to refuse headers must see them.
+  // What refuses headers must see them.
   const refuses = lane === "primary" && options.underscores === "Reject";
   return extProcFilter(pickFilter, {
     stat_prefix: `pick_${lane}`,

@@ -1,11 +1,11 @@
-/** The characters that known names go on with, behind the same beginning. */
+/** The characters that known names continue with, after the same beginning. */
 interface Branch {
   isName: boolean;
   readonly next: Map<string, Branch>;
 }
 
 /**
- * A regular expression, to match all of a header's name, for names that have an underscore and are none of `known`. RE2
+ * A regular expression, to match all of a header's name, for names that have an underscore and are not in `known`. RE2
  * has no exceptions: it lists where a name leaves every known one.
  *
  * @param known in lower case, each with an underscore

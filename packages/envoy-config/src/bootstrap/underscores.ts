@@ -78,7 +78,7 @@ export function droppedUnderscores(
   ];
 }
 
-/** The filter behind the pick that takes off what nobody has refused: the sidecar was not there, or is an older one. */
+/** The filter after the pick that takes off what no one has refused: the sidecar was not there, or is an older one. */
 export function unrefusedUnderscores(
   topology: Topology,
   options: BootstrapOptions,

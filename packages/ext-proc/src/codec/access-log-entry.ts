@@ -179,7 +179,7 @@ const readStatus: ReadField<Entry> = (entry, tag, value) => {
   if (tag === wrappedTag) entry.status = value;
 };
 
-/** A text that is the same in most entries: made anew only where it differs from the one before. */
+/** A text that is the same in most entries: made again only where it differs from the one before. */
 class RepeatedText {
   #last = "";
 

@@ -47,7 +47,7 @@ class ProcessCall implements CallHandler, StreamInfo, Outlet {
     options.onOpenStreams(1);
   }
 
-  /** Envoy says nothing while a body is on its way to it, or an answer on its way to the client: that may take hours. */
+  /** Envoy sends nothing while a body is on its way to it, or an answer on its way to the client: that may take hours. */
   get isInUse(): boolean {
     return this.#kind !== undefined && this.#picking?.isRefused() !== true;
   }

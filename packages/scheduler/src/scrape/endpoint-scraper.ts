@@ -173,10 +173,7 @@ export function startEndpointScraper(options: EndpointScraperOptions): EndpointS
     const foreign = foreignPage(page.bytes);
     if (foreign !== undefined) return failureOf("wrong_page", foreignPageReason(name, foreign));
     const metrics = readMetricsPage(page.bytes, arrivedMs, options.engine());
-    if (!metrics.ok && metrics.isTooComplex)
-      return failureOf("too_complex", tooComplexReason(name));
-    if (!metrics.ok)
-      return failureOf("bad_metrics", `${name} has no ${metrics.missing.join(", ")}`);
+    if (!metrics.ok) return unreadable(name, metrics);
     const isAccepted = options.record(metrics, startedMs, intervalMs());
     return isAccepted ? undefined : failureOf("bad_metrics", hiddenLoadReason(name));
   }
@@ -192,6 +189,15 @@ export function startEndpointScraper(options: EndpointScraperOptions): EndpointS
       clearTimeout(timer);
     },
   };
+}
+
+function unreadable(
+  name: string,
+  { isTooComplex, missing }: Exclude<ReturnType<typeof readMetricsPage>, { readonly ok: true }>,
+): ScrapeFailure {
+  return isTooComplex
+    ? failureOf("too_complex", tooComplexReason(name))
+    : failureOf("bad_metrics", `${name} has no ${missing.join(", ")}`);
 }
 
 function failureOf(code: ScrapeErrorCode, reason: string): ScrapeFailure {

@@ -1,4 +1,4 @@
-/** One number for each index. A plain loop: judging does this a hundred times at each look. */
+/** One number for each index. A plain loop: judging does this a hundred times at each analysis. */
 export function numbersAt(
   indices: ArrayLike<number>,
   numberOf: (index: number) => number,

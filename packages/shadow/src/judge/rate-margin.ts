@@ -1,7 +1,7 @@
-/** A rate's margin is at least this share of the baseline's own rate. */
+/** A rate's margin is at least this share of the primary's own rate. */
 const ofBaseline = 0.1;
 
-/** The margin of a rate. `share`: of the baseline's rate where that is what it comes from, and else 0. */
+/** The margin of a rate. `share`: of the primary's rate where that is what it comes from, and else 0. */
 export function rateMargin(
   given: number,
   baselineRate: number,

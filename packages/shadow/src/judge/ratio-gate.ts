@@ -27,7 +27,7 @@ export function laneValue(table: PairTable, lane: LaneColumns, i: number, of: Ra
   return lane[of][i] ?? Number.NaN;
 }
 
-/** Gates, checks and the load's memory ask for the same pairs of one look. */
+/** Gates, checks and the load's memory ask for the same pairs of one analysis. */
 const remembered = new WeakMap<PairTable, Map<RatioColumn, PairedValues>>();
 
 /** Pairs that have a value on both lanes. */

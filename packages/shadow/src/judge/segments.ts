@@ -114,7 +114,7 @@ function measure(
     gate === "errors"
       ? rateMargin(config.gates.errors.margin, rate)
       : { margin: 1 + config.gates[gate].margin, share: 0 };
-  // A margin that is a share of the baseline's rate is as uncertain as that rate.
+  // A margin that is a share of the primary's rate is as uncertain as that rate.
   const over = values.map((value, i) => value - ofRate * ((isBad[i] ?? 0) - rate));
   const nullValue = gate === "errors" ? margin : Math.log(margin);
   return [

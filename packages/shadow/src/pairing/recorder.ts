@@ -30,7 +30,7 @@ export interface RecorderOptions<T> {
 
 /**
  * Why a twin is lost. `unsent`: the gateway never sent it. `unanswered`: the shadow received it but did not finish.
- * `unmeasured`: the sidecar had no room to measure it, which says nothing about the shadow.
+ * `unmeasured`: the sidecar had no room to measure it, which is no evidence about the shadow.
  */
 export type LostTwin = "unsent" | "unanswered" | "unmeasured";
 

@@ -125,8 +125,7 @@ export function createJudging(
     noteEnding(evaluation, analyzedAtMs);
     const control = own.controlKey === undefined ? undefined : evaluations.get(own.controlKey);
     const limits = [...(now?.limitsHit ?? [])];
-    if (store.evicted > 0)
-      limits.push(`${store.evicted} samples were dropped at random because the memory is full`);
+    if (store.evicted > 0) limits.push(`${store.evicted} samples were dropped: memory is full`);
     const report = judge({
       samples: store.all(),
       config: own.config,
