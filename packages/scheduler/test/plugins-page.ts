@@ -53,8 +53,7 @@ export const pluginMeanings: Readonly<Record<string, string>> = {
   "max-in-flight-filter":
     "Keeps the endpoints with fewer requests in flight than the limit. If none has, the request is refused.",
   "queue-scorer": "Prefers short waiting queues, relative to the other endpoints.",
-  "running-requests-size-scorer":
-    "Prefers small running batches, relative to the other endpoints.",
+  "running-requests-size-scorer": "Prefers small running batches, relative to the other endpoints.",
   "kv-cache-utilization-scorer": "Scores the free share of the KV cache.",
   "lora-affinity-scorer":
     "Scores 1 where the request's adapter is loaded, 0.8 where there is room for it, else 0.",
