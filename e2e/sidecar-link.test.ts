@@ -78,7 +78,7 @@ describe("between a real Envoy and the sidecar", () => {
     await picksAndObserves(gateway);
     expect(statSync(gateway.grpc.slice("unix:".length)).mode & 0o777).toBe(0o600);
     expect(await doctorSays(gateway)).toContain(
-      `the sidecar at ${gateway.grpc} answers and serves`,
+      `the sidecar at ${gateway.grpc} answers and is serving`,
     );
   }, 60_000);
 
@@ -105,7 +105,9 @@ describe("between a real Envoy and the sidecar", () => {
         renderFlags: inFolder(render),
       });
       await picksAndObserves(gateway);
-      expect(await doctorSays(gateway, inFolder(render))).toMatch(/answers over .*TLS and serves/);
+      expect(await doctorSays(gateway, inFolder(render))).toMatch(
+        /answers over .*TLS and is serving/,
+      );
     },
     60_000,
   );
