@@ -24,6 +24,7 @@ import (
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/bandwidth_limit/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/cors/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
+	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/lua/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/stateful_session/v3"
@@ -57,6 +58,8 @@ var roots = []string{
 	"envoy.extensions.filters.http.cors.v3.CorsPolicy",
 	"envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute",
 	"envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
+	"envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+	"envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute",
 	"envoy.extensions.filters.http.lua.v3.Lua",
 	"envoy.extensions.filters.http.router.v3.Router",
 	"envoy.extensions.filters.http.stateful_session.v3.StatefulSession",
