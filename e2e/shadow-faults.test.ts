@@ -36,7 +36,7 @@ describe("a shadow that misbehaves costs the client nothing", () => {
     { name: "answers 500", faults: { statusForRequests: 500 } },
     { name: "never answers", faults: { hang: true } },
     { name: "accepts and never reads", faults: { stallReads: true } },
-    { name: "answers after 3 s", faults: { delayMs: 3_000 } },
+    { name: "answers after 20 s", faults: { delayMs: 20_000 } },
   ])(
     "it $name, with bodies of 9 MB",
     async ({ faults }) => {
@@ -48,8 +48,8 @@ describe("a shadow that misbehaves costs the client nothing", () => {
       for (let i = 0; i < 4; i++) {
         const seen = await post(gateway.origin, body);
         expect(seen.status).toBe(200);
-        // A client that waited for the shadow would wait for seconds; this machine's noise is far below.
-        expect(seen.tookMs).toBeLessThan(2_500);
+        // A client that waited for the shadow would wait for 20 s or more; this machine's noise is far below.
+        expect(seen.tookMs).toBeLessThan(10_000);
       }
       const streamed = await postMany(gateway.origin, 20, 4, () => chat({ isStream: true }));
       expect(streamed.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
