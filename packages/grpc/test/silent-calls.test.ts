@@ -108,6 +108,27 @@ describe("silence", () => {
     expect(await statusOf(stream)).toBe("0");
   });
 
+  test("a connection with many short calls stays open, and none of them fails", async () => {
+    const statuses: unknown[] = [];
+    let broken = 0;
+    const calling = setInterval(() => {
+      if (peer.closed || peer.destroyed) {
+        broken++;
+        return;
+      }
+      const stream = peer.request(headers);
+      stream.on("error", () => broken++);
+      stream.resume().end(emptyMessage);
+      stream.on("trailers", (trailers) => statuses.push(trailers["grpc-status"]));
+    }, 5);
+    const untilMs = performance.now() + 10 * idleMs;
+    await until(() => broken > 0 || performance.now() > untilMs);
+    clearInterval(calling);
+    expect(broken).toBe(0);
+    expect(peer.closed).toBe(false);
+    expect(new Set(statuses)).toEqual(new Set(["0"]));
+  });
+
   test.each([
     { name: "no call", open: () => {} },
     {
