@@ -11,7 +11,9 @@ const idleMs = 200;
 
 /** What a method of this server does with its call, by the header `x-mode`. */
 const method: Method = (call) => {
-  const isInUse = call.metadata.get("x-mode") === "in use";
+  const mode = call.metadata.get("x-mode");
+  const isInUse = mode === "in use";
+  if (mode === "refused") call.fail(statusCode.internal, "refused at once");
   return {
     get isInUse() {
       return isInUse;
@@ -138,6 +140,17 @@ describe("silence", () => {
     {
       name: "a call of no method that never ends",
       open: () => void peer.request({ ...headers, ":path": "/none" }).resume(),
+    },
+    {
+      name: "calls that were refused inside their method",
+      open: () => {
+        for (let i = 0; i < 100; i++) {
+          peer
+            .request({ ...headers, "x-mode": "refused" })
+            .resume()
+            .end();
+        }
+      },
     },
   ])("a connection with $name is closed, though it sends pings", async ({ open }) => {
     const pings = keepAlive();
