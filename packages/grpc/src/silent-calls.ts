@@ -24,7 +24,7 @@ export class OpenCalls implements Iterable<OpenCall> {
     this.#calls.delete(call);
   }
 
-  /** True if a call is open, or was since this was last asked: short calls begin and end between two looks. */
+  /** True if a call is open, or was since this was last asked: a short call may begin and end unseen. */
   wasUsed(): boolean {
     const wasUsed = this.#hasOpened || this.#calls.size > 0;
     this.#hasOpened = false;
