@@ -138,10 +138,27 @@ describe("other headers with an underscore", () => {
     const names = (manager(resources("")).http_filters as readonly Filter[]).map(
       ({ name }) => name,
     );
-    expect(names.slice(-2)).toEqual(["umbra.unrefused-underscores", "envoy.filters.http.router"]);
+    expect(names.slice(1, 3)).toEqual(["umbra.pick", "umbra.unrefused-underscores"]);
     expect(filterOf("umbra.unrefused-underscores", resources(""))?.typed_config).toMatchObject({
       mutations: { request_mutations: [takeOff] },
     });
+  });
+
+  test("with Reject they are taken off before a third-party picker, whose own ones pass", () => {
+    const pickers = new Map([["llama", { address: "10.0.0.9:9002", isTls: false }]]);
+    const files = [{ name: "example.yaml", text: resources("") }];
+    const { topology } = readTopology(files, { pickers });
+    const bootstrap = parse(renderBootstrap(topology, { underscores: "Reject" }));
+    const [chain] = bootstrap.static_resources.listeners[0].filter_chains;
+    const filters: readonly Filter[] = chain.filters[0].typed_config.http_filters;
+    expect(filters.map(({ name }) => name)).toEqual([
+      "umbra.underscores",
+      "umbra.pick",
+      "umbra.unrefused-underscores",
+      "umbra.external-pick",
+      "umbra.observe",
+      "envoy.filters.http.router",
+    ]);
   });
 
   test("with Drop they are taken off before a route is matched, and no script runs", () => {

@@ -112,6 +112,8 @@ class Http2Call implements Call, CallMetadata, MessageSink, OpenCall {
       this.#refuse(cause);
       return;
     }
+    // The method has ended the call itself: nothing is left to serve, and it would never leave the open calls.
+    if (this.#isOver) return;
     this.#handler = handler;
     this.#reader = reader;
     this.#calls.add(this);

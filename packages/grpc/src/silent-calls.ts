@@ -11,11 +11,34 @@ export interface OpenCall {
 }
 
 /** The calls of one connection that are open. */
-export type OpenCalls = Set<OpenCall>;
+export class OpenCalls implements Iterable<OpenCall> {
+  readonly #calls = new Set<OpenCall>();
+  #hasOpened = false;
+
+  add(call: OpenCall): void {
+    this.#calls.add(call);
+    this.#hasOpened = true;
+  }
+
+  delete(call: OpenCall): void {
+    this.#calls.delete(call);
+  }
+
+  /** True if a call is open, or was since this was last asked: a short call may begin and end unseen. */
+  wasUsed(): boolean {
+    const wasUsed = this.#hasOpened || this.#calls.size > 0;
+    this.#hasOpened = false;
+    return wasUsed;
+  }
+
+  [Symbol.iterator](): Iterator<OpenCall> {
+    return this.#calls.values();
+  }
+}
 
 /** Ends calls that no one uses, and then their connections, which others may want. */
 export interface SilenceWatch {
-  /** Watches a connection until it closes; the set belongs to whatever serves its calls. */
+  /** Watches a connection until it closes; whatever serves its calls adds and deletes them. */
   watch(session: ServerHttp2Session): OpenCalls;
   close(): void;
 }
@@ -38,7 +61,7 @@ export function watchSilence(idleMs: number): SilenceWatch {
   }, idleMs / looksOfSilence).unref();
   return {
     watch(session) {
-      const calls: OpenCalls = new Set();
+      const calls = new OpenCalls();
       connections.set(session, { session, calls, emptyLooks: 0 });
       session.once("close", () => connections.delete(session));
       return calls;
@@ -53,7 +76,7 @@ function look(connection: Connection): void {
     if (call.isInUse || ++call.silentLooks < looksOfSilence) continue;
     call.fail(statusCode.deadlineExceeded, "the call has been silent for too long");
   }
-  connection.emptyLooks = calls.size === 0 ? connection.emptyLooks + 1 : 0;
+  connection.emptyLooks = calls.wasUsed() ? 0 : connection.emptyLooks + 1;
   if (connection.emptyLooks < looksOfSilence) return;
   // A stream whose client does not end it would keep a connection that only closes.
   if (session.closed) session.destroy();

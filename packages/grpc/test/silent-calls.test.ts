@@ -11,7 +11,9 @@ const idleMs = 200;
 
 /** What a method of this server does with its call, by the header `x-mode`. */
 const method: Method = (call) => {
-  const isInUse = call.metadata.get("x-mode") === "in use";
+  const mode = call.metadata.get("x-mode");
+  const isInUse = mode === "in use";
+  if (mode === "refused") call.fail(statusCode.internal, "refused at once");
   return {
     get isInUse() {
       return isInUse;
@@ -108,6 +110,27 @@ describe("silence", () => {
     expect(await statusOf(stream)).toBe("0");
   });
 
+  test("a connection with many short calls stays open, and none of them fails", async () => {
+    const statuses: unknown[] = [];
+    let broken = 0;
+    const calling = setInterval(() => {
+      if (peer.closed || peer.destroyed) {
+        broken++;
+        return;
+      }
+      const stream = peer.request(headers);
+      stream.on("error", () => broken++);
+      stream.resume().end(emptyMessage);
+      stream.on("trailers", (trailers) => statuses.push(trailers["grpc-status"]));
+    }, 5);
+    const untilMs = performance.now() + 10 * idleMs;
+    await until(() => broken > 0 || performance.now() > untilMs);
+    clearInterval(calling);
+    expect(broken).toBe(0);
+    expect(peer.closed).toBe(false);
+    expect(new Set(statuses)).toEqual(new Set(["0"]));
+  });
+
   test.each([
     { name: "no call", open: () => {} },
     {
@@ -117,6 +140,17 @@ describe("silence", () => {
     {
       name: "a call of no method that never ends",
       open: () => void peer.request({ ...headers, ":path": "/none" }).resume(),
+    },
+    {
+      name: "calls that were refused inside their method",
+      open: () => {
+        for (let i = 0; i < 100; i++) {
+          peer
+            .request({ ...headers, "x-mode": "refused" })
+            .resume()
+            .end();
+        }
+      },
     },
   ])("a connection with $name is closed, though it sends pings", async ({ open }) => {
     const pings = keepAlive();

@@ -170,6 +170,40 @@ describe("an answer", () => {
     expect(reader?.end()).toMatchObject({ tokenEvents: 40_000, isGivenUp: false, isWhole: true });
   });
 
+  test("of 20,000 equal events is read to its end, though it is compressed more than 250 times", () => {
+    const event = {
+      ...{ id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: "m" },
+      choices: [{ index: 0, delta: { content: " the" }, logprobs: null, finish_reason: null }],
+    };
+    const text = `${events(event).repeat(20_000)}data: [DONE]\n\n`;
+    const zipped = gzipSync(text, { level: 6 });
+    expect(text.length / zipped.length).toBeGreaterThan(250);
+    const reader = createAnswerReader("text/event-stream", "gzip");
+    for (let at = 0; at < zipped.length; at += 4_096) {
+      reader?.push(zipped.subarray(at, at + 4_096), at);
+    }
+    expect(reader?.end()).toMatchObject({ tokenEvents: 20_000, isGivenUp: false, isWhole: true });
+  });
+
+  test("with the log probabilities of many tokens is read, though it comes as one chunk", () => {
+    const tokens = Array.from({ length: 6_000 }, (_, i) => ({
+      ...{ token: ` t${i}`, logprob: -((i * 7_919) % 1_000_003) / 100_003, bytes: [32, 116] },
+      top_logprobs: Array.from({ length: 10 }, (_, j) => ({
+        ...{ token: ` t${j}`, logprob: -j - (i % 97), bytes: [32, 116] },
+      })),
+    }));
+    const choices = [{ index: 0, finish_reason: "stop", logprobs: { content: tokens } }];
+    const usage = { prompt_tokens: 9, completion_tokens: 6_000 };
+    const text = JSON.stringify({ id: "c1", model: "m", choices, usage });
+    const zipped = gzipSync(text);
+    expect(text.length).toBeGreaterThan(2 * 1024 * 1024);
+    const reader = createAnswerReader("application/json", "gzip");
+    reader?.push(zipped, 0);
+    expect(reader?.end()).toMatchObject({ isGivenUp: false, isMalformed: false, isWhole: true });
+    const decoder = createDecoder("gzip");
+    expect(decoder.push(zipped)?.length).toBe(text.length);
+  });
+
   test("whose gzip header has no end is malformed: it is not looked through again with each slice", () => {
     const endless = Buffer.concat([
       Buffer.from([31, 139, 8, 8, 0, 0, 0, 0, 0, 3]),

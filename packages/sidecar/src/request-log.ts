@@ -14,7 +14,7 @@ const soundId = /^[\w.-]{1,128}$/;
 
 export function createRequestLog(log: Logger, now: () => number): RequestLog {
   let nextSampleMs = Number.NEGATIVE_INFINITY;
-  let unsaid = 0;
+  let notLogged = 0;
 
   function line(lane: Lane, pool: string, headers: Headers | undefined, made: MadeDecision) {
     const id = headers?.get("x-request-id") ?? "";
@@ -37,11 +37,11 @@ export function createRequestLog(log: Logger, now: () => number): RequestLog {
       const isSample = isRefused && now() >= nextSampleMs;
       if (isSample && log.isLevelEnabled("info")) {
         nextSampleMs = now() + sampleEveryMs;
-        log.info({ ...line(lane, pool, headers, made), unsaid }, "a request was refused");
-        unsaid = 0;
+        log.info({ ...line(lane, pool, headers, made), notLogged }, "a request was refused");
+        notLogged = 0;
         return;
       }
-      if (isRefused) unsaid++;
+      if (isRefused) notLogged++;
       if (log.isLevelEnabled("debug")) log.debug(line(lane, pool, headers, made), "request");
     },
   };

@@ -358,7 +358,7 @@ test("at info level, one refusal per second is logged with the number of suppres
       msg: "a request was refused",
       outcome: "model_not_found",
       requestId: "request-1",
-      unsaid: 0,
+      notLogged: 0,
     }),
   ]);
 });

@@ -77,6 +77,8 @@ describe("a stream without bodies", () => {
     expect(reply).toContain(want);
   });
 
+  const underscoreRefusal = "this gateway does not accept header names with an underscore";
+
   test.each([
     { name: "an unknown one", underscores: "session_id,my_team", header: "x_a", isRefused: true },
     { name: "a known one", underscores: "session_id,my_team", header: "my_team", isRefused: false },
@@ -90,6 +92,8 @@ describe("a stream without bodies", () => {
     const of = underscores === undefined ? stream : { ...stream, underscores };
     const { reply, headers: set } = await envoy.pickByHeaders(of, { ...headers, [header]: "1" });
     expect(reply?.includes('"code":"bad_request"') ?? false).toBe(isRefused);
+    // Envoy's own reply has the same text.
+    expect(reply?.includes(underscoreRefusal) ?? false).toBe(isRefused);
     expect(set[destination] !== undefined).toBe(!isRefused);
   });
 

@@ -45,7 +45,6 @@ function filterChain(from: Listener, topology: Topology, options: BootstrapOptio
     http_filters: [
       ...underscoreFilter(topology, options),
       ...primaryFilters(topology, options),
-      ...unrefusedUnderscores(topology, options),
       router,
     ],
     route_config: routeConfiguration(from, topology, options),
@@ -83,6 +82,8 @@ export function primaryFilters(
           }),
         ]
       : []),
+    // Before the third-party picker, whose own headers may have an underscore.
+    ...unrefusedUnderscores(topology, options),
     ...(isPicked ? externalPick("primary", topology, options) : []),
     ...(isPicked && options.observe ? [observe("primary")] : []),
     ...(routes.some(({ session }) => session !== undefined) ? [sessionFilter] : []),

@@ -8,11 +8,13 @@ export interface Decoder {
   isTooMuch(): boolean;
 }
 
-/** Most decoded bytes of one answer, and of one chunk. */
+/** Most decoded bytes of one answer. */
 const maxDecodedBytes = 64 * 1024 * 1024;
+/** Most decoded bytes of one chunk, and more for each of its bytes: a long answer may arrive as one chunk. */
 const maxChunkDecodedBytes = 2 * 1024 * 1024;
-/** Most decoded bytes for each byte read, after the first MiB: events of a model that repeats itself come to half of it. */
-const maxRatio = 250;
+const maxChunkRatio = 32;
+/** Most decoded bytes for each byte read, after the first MiB. Equal events of a model that repeats itself exceed 250. */
+const maxRatio = 400;
 const anyRatioBytes = 1024 * 1024;
 /** Input is decoded in slices of this size. Deflate expands at most 1,032 times, so a slice to half a MiB: some ms of work. */
 const sliceBytes = 512;
@@ -71,6 +73,7 @@ function inflating(create: (onData: OnData) => Stream): Decoder {
     isTooMuch: () => isTooMuch,
     push(chunk) {
       chunkBytes = 0;
+      const maxChunkBytes = maxChunkDecodedBytes + maxChunkRatio * chunk.length;
       for (let at = 0; at < chunk.length && !isBroken; at += sliceBytes) {
         try {
           const before = decodedBytes;
@@ -83,7 +86,7 @@ function inflating(create: (onData: OnData) => Stream): Decoder {
           isBroken = true;
         }
         const isBomb = decodedBytes > anyRatioBytes && decodedBytes > maxRatio * readBytes;
-        isTooMuch ||= isBomb || chunkBytes > maxChunkDecodedBytes || decodedBytes > maxDecodedBytes;
+        isTooMuch ||= isBomb || chunkBytes > maxChunkBytes || decodedBytes > maxDecodedBytes;
         isBroken ||= isTooMuch || emptySlices > mostEmptySlices;
       }
       if (isBroken) {

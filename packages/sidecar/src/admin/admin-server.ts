@@ -40,7 +40,10 @@ const liveEveryMs = 1_000;
 /** Enough for people, Prometheus and a few commands. */
 const maxConnections = 256;
 
-/** Starts the admin interface. Keep it on loopback: it shows everything, and anyone who reaches it can change mirroring. */
+/**
+ * Starts the admin interface. Keep it on loopback: it shows everything to anyone who reaches it. Calls that change
+ * mirroring need the token; without one, they are accepted from loopback only.
+ */
 export async function startAdminServer(
   at: { readonly host: string; readonly port: number },
   options: AdminOptions,

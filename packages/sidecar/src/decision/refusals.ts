@@ -73,7 +73,7 @@ export const requestErrors: Readonly<{
   missing_model: { ...bad(400, "{}"), param: "model" },
   invalid_model: { ...bad(400, "{}"), param: "model" },
   invalid_form: bad(400, "{}"),
-  bad_request: bad(400, "a header's name has an underscore, which this gateway does not accept"),
+  bad_request: bad(400, "this gateway does not accept header names with an underscore"),
   model_not_found: { ...bad(404, "the model `{}` does not exist"), param: "model" },
   request_too_large: bad(413, "the request body is larger than this gateway accepts ({} bytes)"),
   request_too_compressed: bad(

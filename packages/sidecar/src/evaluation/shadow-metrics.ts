@@ -287,7 +287,7 @@ function addReportMetrics({ metrics, latest }: ShadowMetricsOptions): void {
   );
   gauge(
     "umbra_shadow_primary_protection_lower",
-    "Primary latency of mirrored requests divided by that of unmirrored ones; the lower bound if there is one.",
+    "Lower bound of the primary's latency with mirroring divided by that without; the estimate if there is no bound.",
     [],
     ofCheck("primary_protection"),
   );

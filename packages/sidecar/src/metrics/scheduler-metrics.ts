@@ -45,7 +45,7 @@ export function addSchedulerMetrics(metrics: Exposition): (event: PoolEvent) => 
   });
   const hitTokens = metrics.histogram({
     name: "umbra_prefix_hit_tokens",
-    help: "The same in tokens (bytes divided by 4); the sum is the computation saved by endpoints.",
+    help: "Prompt tokens (bytes divided by 4) that the prefix index expects in the picked endpoint's cache.",
     compatible: {
       name: "prefix_indexer_hit_bytes",
       labels: pluginLabels,
