@@ -84,7 +84,7 @@ export class Rollout {
     return true;
   }
 
-  /** Goes on with other endpoints and certificates: they name nothing, and may change at any time. */
+  /** Continues with other endpoints and certificates: they name nothing, and may change at any time. */
   #follow(goal: Snapshot): boolean {
     this.#target = goal;
     const { eds, sds } = this.#views;
