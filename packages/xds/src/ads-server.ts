@@ -103,17 +103,20 @@ class Server implements AdsServer {
       isInUse: true,
       onMessage: (bytes) => stream.take(bytes),
       onEnd: () => call.end(),
-      onClose: () => void this.#streams.delete(stream),
+      onClose: () => {
+        if (this.#streams.delete(stream)) stream.close();
+      },
     };
   }
 
   #begin(nodeId: string, protocol: Protocol): Begun {
     const { observer = {}, maxNames = 20_000, now = () => performance.now() } = this.#options;
     const sentAt = new Map<Kind, number>();
+    const accepted = copied(this.#remembered.get(nodeId));
     const session = new Session({
       protocol: protocol.form,
       maxNames,
-      accepted: this.#acceptedBy(nodeId),
+      accepted,
       nextNonce: () => (++this.#nonces).toString(36),
       onSent: (kind) => void sentAt.set(kind, now()),
       onReply(kind, reply) {
@@ -121,25 +124,25 @@ class Server implements AdsServer {
         else observer.accepted?.(nodeId, kind, now() - (sentAt.get(kind) ?? now()));
       },
     });
-    return { session, snapshot: this.#snapshot };
+    const onClose = () => this.#remember(nodeId, accepted);
+    return { session, snapshot: this.#snapshot, onClose };
   }
 
-  /** What the client has accepted on earlier streams; the clients of longest ago are dropped. */
-  #acceptedBy(nodeId: string): AcceptedResources {
-    const accepted = this.#remembered.get(nodeId) ?? noneAccepted();
+  /** For the client's next stream. The clients of longest ago are dropped. */
+  #remember(nodeId: string, accepted: AcceptedResources): void {
     this.#remembered.delete(nodeId);
     this.#remembered.set(nodeId, accepted);
     const [oldest] = this.#remembered.keys();
     if (this.#remembered.size > maxRemembered && oldest !== undefined) {
       this.#remembered.delete(oldest);
     }
-    return accepted;
   }
 }
 
 interface Begun {
   readonly session: Session;
   readonly snapshot: Snapshot | undefined;
+  readonly onClose: () => void;
 }
 
 /** One stream: reads requests, writes answers. Its session begins with the first request, which names the client. */
@@ -150,6 +153,7 @@ class Stream {
   readonly #begin: (nodeId: string, protocol: Protocol) => Begun;
   #nodeId = "";
   #session: Session | undefined;
+  #onClose: (() => void) | undefined;
   #wasUpToDate = false;
 
   constructor(
@@ -198,8 +202,13 @@ class Stream {
     }
   }
 
+  close(): void {
+    this.#onClose?.();
+  }
+
   #open(nodeId: string): Session {
-    const { session, snapshot } = this.#begin(nodeId, this.#protocol);
+    const { session, snapshot, onClose } = this.#begin(nodeId, this.#protocol);
+    this.#onClose = onClose;
     this.#nodeId = nodeId;
     this.#session = session;
     if (snapshot !== undefined) this.#send(session.update(snapshot));
@@ -221,13 +230,15 @@ function problemOf({ nodeId, typeUrl }: ReadRequest): string | undefined {
     : undefined;
 }
 
-function noneAccepted(): AcceptedResources {
+/** Each stream has its own: several clients may have the same id. */
+function copied(accepted: AcceptedResources | undefined): AcceptedResources {
+  const copy = (kind: Kind) => new Map(accepted?.[kind]);
   return {
-    cds: new Map(),
-    eds: new Map(),
-    sds: new Map(),
-    ecds: new Map(),
-    lds: new Map(),
-    rds: new Map(),
+    cds: copy("cds"),
+    eds: copy("eds"),
+    sds: copy("sds"),
+    ecds: copy("ecds"),
+    lds: copy("lds"),
+    rds: copy("rds"),
   };
 }

@@ -1,5 +1,6 @@
-import type { ClientRequest } from "./client-request.ts";
+import { type ClientRequest, TooManyNames } from "./client-request.ts";
 import { isWhole, type Kind } from "./kind.ts";
+import { blamed, listedIn } from "./refused-names.ts";
 import { type Resource, versionOf } from "./snapshot.ts";
 import { createSubscription, type Subscription } from "./subscription.ts";
 
@@ -24,7 +25,13 @@ export interface Rejection {
 export type Reply =
   | { readonly kind: "none" }
   | { readonly kind: "ack"; readonly batch: Batch }
-  | { readonly kind: "nack"; readonly batch: Batch; readonly rejections: readonly Rejection[] };
+  | {
+      readonly kind: "nack";
+      readonly batch: Batch;
+      readonly rejections: readonly Rejection[];
+      /** True: the client has applied all that is not rejected. */
+      readonly isApplied: boolean;
+    };
 
 export interface ChannelOptions {
   readonly kind: Kind;
@@ -50,6 +57,8 @@ export class Channel {
   readonly #rejected = new Map<string, Rejection>();
   /** Names that are offered one by one, as the client refused them together and did not say which of them is wrong. */
   readonly #alone = new Set<string>();
+  /** State of the world: refused names that the client may still have in a form of an earlier stream. */
+  readonly #mayHold = new Set<string>();
   /** Names that get an answer although they have not changed. */
   readonly #asked = new Set<string>();
   #pending: { readonly nonce: string; readonly batch: Batch } | undefined;
@@ -83,7 +92,8 @@ export class Channel {
 
   /** True where the client keeps an accepted form of something whose newest form it has refused. */
   get keepsOlderForms(): boolean {
-    return [...this.#rejected.keys()].some((name) => this.#accepted.has(name));
+    const names = [...this.#rejected.keys()];
+    return names.some((name) => this.#accepted.has(name) || this.#mayHold.has(name));
   }
 
   isRejected(name: string): boolean {
@@ -98,16 +108,21 @@ export class Channel {
 
   /** @throws TooManyNames */
   take({ nonce, error, change }: ClientRequest): Reply {
+    const { maxNames } = this.#options;
+    if (change.form === "delta" && change.initialVersions.size > maxNames) {
+      throw new TooManyNames(`more than ${maxNames} initial versions`);
+    }
     this.#settled = undefined;
     const reply = this.#settle(nonce, error);
-    const asked = this.#subscription.take(change, this.#options.maxNames);
+    const asked = this.#subscription.take(change, maxNames);
     // A reply repeats its names; any other request asks for them.
     if (reply.kind === "none" || change.form === "delta")
       for (const name of asked) this.#asked.add(name);
     else for (const name of asked) if (!this.#accepted.has(name)) this.#asked.add(name);
-    for (const name of this.#accepted.keys()) {
-      if (!this.#subscription.covers(name)) this.#accepted.delete(name);
+    for (const names of [this.#accepted, this.#asked]) {
+      for (const name of names.keys()) if (!this.#subscription.covers(name)) names.delete(name);
     }
+    if (this.#asked.size > maxNames) throw new TooManyNames(`more than ${maxNames} names`);
     if (!this.#isOpen) this.#first = change;
     this.#isOpen = true;
     return reply;
@@ -119,6 +134,7 @@ export class Channel {
     if (this.#first !== undefined) this.#open(this.#first, offer);
     this.#first = undefined;
     const batch = this.#batchOf(offer);
+    if (offer.mayRemove) this.#forget(offer);
     this.#asked.clear();
     const isEmpty = batch.resources.length === 0 && batch.removed.length === 0;
     const isNeeded = this.#isFull ? batch.changed.length > 0 || batch.removed.length > 0 : !isEmpty;
@@ -168,7 +184,7 @@ export class Channel {
     this.#pending = undefined;
     const { batch } = pending;
     if (error !== undefined) {
-      return { kind: "nack", batch, rejections: this.#reject(batch, error) };
+      return { kind: "nack", batch, ...this.#reject(batch, error) };
     }
     this.#accept(batch);
     return { kind: "ack", batch };
@@ -176,10 +192,15 @@ export class Channel {
 
   #accept({ resources, removed }: Batch): void {
     // What a whole answer leaves out is gone.
-    if (this.#isFull) this.#accepted.clear();
+    if (this.#isFull) {
+      this.#accepted.clear();
+      const names = new Set(resources.map(({ name }) => name));
+      for (const name of this.#mayHold) if (!names.has(name)) this.#mayHold.delete(name);
+    }
     for (const resource of resources) {
       const { name, version } = resource;
       this.#accepted.set(name, version);
+      this.#mayHold.delete(name);
       this.#options.earlier.set(name, resource);
       this.#alone.delete(name);
       if (this.#rejected.get(name)?.version === version) this.#rejected.delete(name);
@@ -191,32 +212,63 @@ export class Channel {
   }
 
   /** Marks what is wrong in a refused batch, as far as it can be known. */
-  #reject(batch: Batch, message: string): readonly Rejection[] {
-    const suspects =
-      batch.changed.length > 0 ? batch.changed : batch.resources.map(({ name }) => name);
-    const named = suspects.filter((name) => mentions(message, name));
-    const guilty = named.length > 0 ? named : suspects.length === 1 ? suspects : [];
-    if (guilty.length === 0) for (const name of suspects) this.#alone.add(name);
+  #reject(batch: Batch, message: string): Omit<Extract<Reply, { kind: "nack" }>, "kind" | "batch"> {
+    const isNew = ({ name, version }: Resource) => this.#rejected.get(name)?.version !== version;
+    const fresh = batch.resources.filter(isNew).map(({ name }) => name);
+    const suspects = batch.changed.length > 0 ? batch.changed : fresh;
+    const again = batch.resources.filter((each) => !isNew(each)).map(({ name }) => name);
+    // Content that was refused before is refused again: the client has applied the rest.
+    const isApplied =
+      listedIn(message, suspects).length === 0 && listedIn(message, again).length > 0;
+    if (isApplied) {
+      this.#acceptRest(batch);
+      return { rejections: [], isApplied };
+    }
+    const { guilty, unclear } = blamed(message, suspects);
+    for (const name of unclear) this.#alone.add(name);
     const versions = new Map(batch.resources.map(({ name, version }) => [name, version]));
     const rejections = guilty.map((name) => ({
       name,
       version: versions.get(name) ?? "",
       message,
     }));
-    for (const rejection of rejections) {
-      this.#rejected.set(rejection.name, rejection);
-      this.#alone.delete(rejection.name);
+    for (const rejection of rejections) this.#mark(rejection);
+    return { rejections, isApplied };
+  }
+
+  #acceptRest(batch: Batch): void {
+    const resources = batch.resources.filter(
+      ({ name, version }) => this.#rejected.get(name)?.version !== version,
+    );
+    const held = [...this.#mayHold];
+    this.#accept({ ...batch, resources });
+    const names = new Set(batch.resources.map(({ name }) => name));
+    for (const name of held) {
+      if (names.has(name) && !this.#accepted.has(name)) this.#mayHold.add(name);
     }
-    return rejections;
+  }
+
+  #mark(rejection: Rejection): void {
+    const { name, version } = rejection;
+    this.#alone.delete(name);
+    if (this.#isFull && !this.#accepted.has(name)) this.#mayHold.add(name);
+    // Another client of the same id may have accepted it: it can't take the place of refused content here.
+    const isEarlier = this.#options.earlier.get(name)?.version === version;
+    if (isEarlier) this.#options.earlier.delete(name);
+    if (!isEarlier || !this.#rejected.has(name)) this.#rejected.set(name, rejection);
   }
 
   #batchOf(offer: Offer): Batch & { readonly isAsked: boolean } {
     const wanted = this.#wanted(offer);
     const all = [...wanted.values()];
-    const changed = all.filter(({ name, version }) => this.#accepted.get(name) !== version);
-    const gone = offer.mayRemove
-      ? [...this.#accepted.keys()].filter((name) => !wanted.has(name))
-      : [];
+    const changed = all.filter(
+      ({ name, version }) =>
+        this.#accepted.get(name) !== version && this.#rejected.get(name)?.version !== version,
+    );
+    // What the view names is never taken away: the client keeps its own form of what it refuses.
+    const isGone = (name: string) => !wanted.has(name) && !offer.resources.has(name);
+    const held = new Set([...this.#accepted.keys(), ...this.#mayHold]);
+    const gone = offer.mayRemove ? [...held].filter(isGone) : [];
     const names = changed.map(({ name }) => name);
     const known = [...this.#asked].filter((name) => wanted.has(name));
     if (this.#isFull) {
@@ -226,10 +278,15 @@ export class Channel {
     const resources = all.filter(({ name }) => sent.has(name));
     // State of the world has no word for "there is none": a cluster's or a listener's own going says it.
     if (this.#options.protocol === "full") {
-      for (const name of gone) this.#accepted.delete(name);
+      for (const name of gone) {
+        this.#accepted.delete(name);
+        this.#options.earlier.delete(name);
+      }
       return { resources, removed: [], changed: names, isAsked: false };
     }
-    const missing = [...this.#asked].filter((name) => !wanted.has(name));
+    const missing = [...this.#asked].filter(
+      (name) => isGone(name) || (!wanted.has(name) && !this.#accepted.has(name)),
+    );
     const removed = [...new Set([...gone, ...missing])];
     return { resources, removed, changed: names, isAsked: false };
   }
@@ -251,7 +308,7 @@ export class Channel {
         this.#rejected.delete(name);
       const isHeld =
         rejection?.version === resource.version || (this.#alone.has(name) && name !== first);
-      const chosen = isHeld ? this.#options.earlier.get(name) : resource;
+      const chosen = isHeld ? this.#olderForm(resource, rejection) : resource;
       if (chosen !== undefined) wanted.set(name, chosen);
     }
     // What the client had before this stream is removed in the steps that may remove.
@@ -261,16 +318,24 @@ export class Channel {
     }
     return wanted;
   }
-}
 
-/** True where a text has the name, and not as a part of a longer one. */
-function mentions(text: string, name: string): boolean {
-  const inName = /[\w./-]/;
-  for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
-    const [before = " ", after = " "] = [text[at - 1], text[at + name.length]];
-    const isEnd =
-      !inName.test(after) || (after === "." && !inName.test(text[at + name.length + 1] ?? " "));
-    if (!inName.test(before) && isEnd) return true;
+  /** What is offered in place of content that is refused or waits for its turn. */
+  #olderForm(resource: Resource, rejection: Rejection | undefined): Resource | undefined {
+    const { name, version } = resource;
+    const earlier = this.#options.earlier.get(name);
+    if (earlier !== undefined && earlier.version !== rejection?.version) return earlier;
+    // An answer that leaves the name out would remove the form that the client has. Where its error lists what it refuses,
+    // it applies the rest.
+    const isListed =
+      rejection?.version === version && listedIn(rejection.message, [name]).length > 0;
+    return this.#isFull && isListed ? resource : undefined;
   }
-  return false;
+
+  /** Drops earlier forms of what is no longer offered, and is not with the client either. */
+  #forget({ resources }: Offer): void {
+    const { earlier } = this.#options;
+    for (const name of earlier.keys()) {
+      if (!resources.has(name) && !this.#accepted.has(name)) earlier.delete(name);
+    }
+  }
 }

@@ -7,3 +7,5 @@ export {
   DiscoveryRequestSchema,
   DiscoveryResponseSchema,
 } from "./gen/xds/discovery_pb.ts";
+export { Rollout } from "./rollout.ts";
+export { Session } from "./session.ts";

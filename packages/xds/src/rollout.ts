@@ -57,6 +57,7 @@ export class Rollout {
     const [goal, step] = [this.#goal, steps[this.#step]];
     if (goal === undefined) return false;
     if (this.#target === undefined) return this.#begin(goal);
+    if (this.#target !== goal && namesSame(this.#target, goal)) return this.#follow(goal);
     const isNewer = this.#target !== goal;
     if (step === undefined) {
       this.#restarts = 0;
@@ -78,16 +79,20 @@ export class Rollout {
   }
 
   #begin(goal: Snapshot): boolean {
-    const before = this.#target;
     this.#target = goal;
-    const changed = kinds.filter((kind) => before?.[kind] !== goal[kind]);
-    const isAtRest = this.#step === steps.length && before !== undefined;
-    // Endpoints and certificates name nothing, and may change at any time.
-    if (isAtRest && changed.every((kind) => kind === "eds" || kind === "sds")) {
-      this.#show({ eds: goal.eds, sds: goal.sds });
-      return true;
-    }
     this.#take(0, goal);
+    return true;
+  }
+
+  /** Continues with other endpoints and certificates: they name nothing, and may change at any time. */
+  #follow(goal: Snapshot): boolean {
+    this.#target = goal;
+    const { eds, sds } = this.#views;
+    const mayRemove = this.#step >= clusterRemoval;
+    this.#show({
+      eds: mayRemove ? goal.eds : united(goal.eds, eds),
+      sds: mayRemove ? goal.sds : united(goal.sds, sds),
+    });
     return true;
   }
 
@@ -95,7 +100,9 @@ export class Rollout {
     this.#step = index;
     const views = steps[index]?.offer(target, this.#views) ?? {};
     for (const kind of kinds) if (views[kind] !== undefined) this.#reached.add(kind);
-    this.#show(views);
+    const { eds = this.#views.eds } = views;
+    // The newest endpoints may be out already.
+    this.#show({ ...views, eds: refreshed(eds, this.#goal?.eds ?? eds) });
   }
 
   /** An offer that stays as it is keeps its identity. */
@@ -161,6 +168,11 @@ const firstRemoval: Readonly<Record<Kind, number>> = {
   ...{ lds: 4, rds: 4 },
   ...{ cds: clusterRemoval, eds: clusterRemoval, sds: clusterRemoval, ecds: clusterRemoval },
 };
+
+/** True where two snapshots differ in nothing but endpoints and certificates. */
+function namesSame(first: Snapshot, second: Snapshot): boolean {
+  return kinds.every((kind) => kind === "eds" || kind === "sds" || first[kind] === second[kind]);
+}
 
 /** All of `first`, and what only `second` has. */
 function united(first: View, second: View): View {

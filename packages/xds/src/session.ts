@@ -73,7 +73,8 @@ export class Session {
     const reply = this.#channels[kind].take(given);
     if (reply.kind !== "none") this.#options.onReply?.(kind, reply);
     // A cluster that has changed warms again, and waits for its endpoints although they have not changed.
-    if (kind === "cds" && reply.kind === "ack" && this.#options.protocol === "full") {
+    const isApplied = reply.kind === "ack" || (reply.kind === "nack" && reply.isApplied);
+    if (kind === "cds" && isApplied && this.#options.protocol === "full") {
       this.#channels.eds.ask(reply.batch.changed.filter((name) => this.#channels.eds.holds(name)));
     }
     return this.#answers();

@@ -83,7 +83,7 @@ describe.each(forms)("ADS, %s", (form) => {
   });
 
   test("3: `*` and a name next to it is a wildcard; the name alone is not", () => {
-    const { client } = setUp(form);
+    const { client, update } = setUp(form);
     client.say({ kind: "cds", node: "envoy-1", names: ["*", "a"] });
     const [first] = client.taken();
     expect(first?.texts.toSorted()).toEqual(["cluster a", "cluster b"]);
@@ -91,8 +91,9 @@ describe.each(forms)("ADS, %s", (form) => {
     client.say(
       form === "full" ? { kind: "cds", names: ["a"] } : { kind: "cds", unsubscribe: ["*"] },
     );
-    client.taken();
-    expect(client.failure).toBeUndefined();
+    for (const answer of client.taken()) client.ack(answer, ["a"]);
+    update({ ...world, cds: { a: "cluster a2", b: "cluster b2" } });
+    expect(shown(client.taken())).toEqual([["cds", "cluster a2"]]);
   });
 
   test("4: an accepted answer is not answered again", () => {
@@ -244,6 +245,91 @@ describe.each(forms)("ADS, %s", (form) => {
     expect(server.clients[0]?.rejections).toMatchObject([{ name: "other" }]);
   });
 
+  test("13: Envoy's own list comes before words of the text", () => {
+    const { client, update, server } = setUp(form, { lds: { http: "old", https: "old" } });
+    client.say({ kind: "cds", node: "envoy-1" });
+    for (const answer of client.taken()) client.ack(answer);
+    client.say({ kind: "lds" });
+    for (const answer of client.taken()) client.ack(answer);
+    update({ lds: { http: "new", https: "bad" } });
+    const why = "must be the last filter in a http filter chain";
+    const error = `Error adding/updating listener(s) https: the router ${why}.\n`;
+    client.nack(client.taken()[0] as ReadAnswer, error);
+    expect(server.clients[0]?.rejections).toMatchObject([{ kind: "lds", name: "https" }]);
+    expect(client.taken()[0]?.texts).toContain("new");
+  });
+
+  test("13: of several names that are only words of the text, each is offered alone", () => {
+    const { client, update, server } = atRest(form);
+    update({ ...world, cds: { a: "cluster a2", b: "cluster b bad" } });
+    client.nack(client.taken()[0] as ReadAnswer, "a cluster is bad: b");
+    expect(server.clients[0]?.rejections).toEqual([]);
+    const [alone] = client.taken();
+    expect(alone?.texts).toContain("cluster a2");
+    expect(alone?.texts).not.toContain("cluster b bad");
+  });
+
+  test("13: what a client had before the server started again stays, though it is refused now", () => {
+    const { client, update, server } = setUp(form, { cds: world.cds ?? {} });
+    client.say({ kind: "cds", node: "envoy-1", version: "old", initial: { a: "1", b: "1" } });
+    const error = "Error adding/updating cluster(s) a: bad";
+    client.nack(client.taken()[0] as ReadAnswer, error);
+    const [again] = client.taken();
+    // By state of the world the refused form itself, so that the client keeps its own.
+    expect(again).toMatchObject({
+      texts: form === "full" ? ["cluster a", "cluster b"] : ["cluster b"],
+      removed: [],
+    });
+    if (form === "full") client.nack(again as ReadAnswer, error);
+    else client.ack(again as ReadAnswer);
+    client.say({ kind: "lds" });
+    for (const answer of client.taken()) client.ack(answer);
+    expect(client.taken()).toEqual([]);
+    expect(server.clients[0]?.rejections).toMatchObject([{ kind: "cds", name: "a" }]);
+    update({ cds: { b: "cluster b" } });
+    const gone = client.taken().find(({ kind }) => kind === "cds");
+    expect(gone).toMatchObject(
+      form === "full" ? { texts: ["cluster b"] } : { texts: [], removed: ["a"] },
+    );
+  });
+
+  test("two clients of one id: what one refuses and the other accepts is not sent for ever", () => {
+    const { client, server, update } = atRest(form);
+    update({ ...world, eds: {}, cds: { a: "cluster a" } });
+    for (let i = 0; i < 5; i++) for (const each of client.taken()) client.ack(each, ["http"]);
+    const other = new ScriptedClient(server, form);
+    other.say({ kind: "cds", node: "envoy-1" });
+    for (const answer of other.taken()) other.ack(answer);
+    let answers = 0;
+    for (const text of ["cluster a2", "cluster a3"]) {
+      update({ ...world, eds: {}, cds: { a: text } });
+      for (let i = 0; i < 20; i++) {
+        for (const each of client.taken()) client.ack(each, ["http"]);
+        for (const each of other.taken()) {
+          answers++;
+          other.nack(each, "Error adding/updating cluster(s) a: bad");
+        }
+      }
+    }
+    expect(answers).toBeLessThan(8);
+  });
+
+  test("a client that refuses what another of its id accepted before is not asked for ever", () => {
+    const { client, server, update } = atRest(form);
+    client.close();
+    update({ ...world, cds: { a: "cluster a2", b: "cluster b" } });
+    const other = new ScriptedClient(server, form);
+    other.say({ kind: "cds", node: "envoy-1" });
+    let answers = 0;
+    for (let i = 0; i < 20; i++) {
+      for (const each of other.taken()) {
+        answers++;
+        other.nack(each, "Error adding/updating cluster(s) a: bad");
+      }
+    }
+    expect(answers).toBeLessThan(6);
+  });
+
   test("16: an endpoint list that is empty is sent as it is", () => {
     const { client, update } = atRest(form);
     update({ ...world, eds: { a: "", b: "endpoints b" } });
@@ -337,6 +423,32 @@ test("17: delta sends one of 100 that has changed, and names what is removed", (
   const { c9: _, ...rest } = { ...many, c7: "cluster 7b", c9: "cluster 9" };
   update({ cds: rest });
   expect(shown(client.taken())).toEqual([["cds", { removed: ["c9"] }]]);
+});
+
+test("30: delta: names of a wildcard that wait, and initial versions, are bounded", () => {
+  const server = createAdsServer({ maxNames: 100 });
+  server.update(snapshot(world));
+  const list = (prefix: string) => Array.from({ length: 60 }, (_, i) => `${prefix}${i}`);
+  const client = new ScriptedClient(server, "delta");
+  client.say({ kind: "cds", node: "e", names: ["*"] });
+  client.say({ kind: "cds", names: list("x") });
+  client.say({ kind: "cds", names: list("y"), unsubscribe: list("x") });
+  expect(client.failure).toBe("more than 100 names");
+  const initial = Object.fromEntries([...list("x"), ...list("y")].map((name) => [name, "1"]));
+  const other = new ScriptedClient(server, "delta");
+  other.say({ kind: "cds", node: "e", initial });
+  expect(other.failure).toBe("more than 100 initial versions");
+});
+
+test("30: delta: a name that is dropped again gets no answer", () => {
+  const { client } = atRest("delta");
+  client.say({ kind: "cds", names: ["*"] });
+  client.say({ kind: "eds", names: ["a"] });
+  const [pending] = client.taken();
+  client.say({ kind: "eds", names: ["b", "none"] });
+  client.say({ kind: "eds", unsubscribe: ["none"] });
+  client.ack(pending as ReadAnswer);
+  expect(shown(client.taken())).toEqual([["eds", "endpoints b"]]);
 });
 
 test("17: delta answers a name that is dropped under a wildcard, and ignores one that was never wanted", () => {

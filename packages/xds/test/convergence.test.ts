@@ -162,6 +162,34 @@ describe.each<Form>(["full", "delta"])("%s", (form) => {
     );
   });
 
+  test("what Envoy had and the configuration still names is never lost, though it is refused now", () => {
+    const faults = actions.filter(({ kind }) => kind !== "update" && kind !== "restart envoy");
+    fc.assert(
+      fc.property(
+        fc.array(actions, { maxLength: 40 }),
+        fc.array(faults, { maxLength: 20 }),
+        worlds,
+        (list, after, last) => {
+          const play = new Play(form);
+          for (const action of list) play.do(action);
+          play.settle();
+          const kindsHeld = ["cds", "lds", "rds"] as const;
+          const had = kindsHeld.map((kind) => Object.keys(play.envoy.texts(kind)));
+          play.do({ kind: "update", world: last });
+          for (const action of after) play.do(action);
+          expect(play.settle()).toBeLessThan(10_000);
+          const want = textsOf(last);
+          const lost = kindsHeld.map((kind, i) => {
+            const found = play.envoy.texts(kind);
+            return had[i]?.filter((name) => name in (want[kind] ?? {}) && !(name in found));
+          });
+          expect(lost).toEqual([[], [], []]);
+        },
+      ),
+      { numRuns: Number(process.env.FC_RUNS ?? 300) },
+    );
+  });
+
   test("no route ever names a cluster that Envoy does not have, while the stream lasts", () => {
     const calm = actions.filter(
       ({ kind }) => kind === "update" || kind === "request" || kind === "answer",

@@ -132,7 +132,9 @@ export class ModelEnvoy {
     const names = kind === "eds" || kind === "rds" ? this.#subscribed[kind] : [];
     const client = this.#client;
     const isNamed = kind === "cds" || kind === "lds";
-    const error = isNamed ? `Error adding/updating ${bad.map(nameOf).join(", ")}: bad` : "bad";
+    const list = bad.map((text) => `${nameOf(text)}: bad`).join(kind === "cds" ? ", " : "\n");
+    const noun = kind === "cds" ? "cluster" : "listener";
+    const error = isNamed ? `Error adding/updating ${noun}(s) ${list}` : "bad";
     this.#requests.push(() =>
       bad.length === 0 ? client?.ack(answer, names) : client?.nack(answer, error, names),
     );

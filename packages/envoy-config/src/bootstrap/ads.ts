@@ -1,5 +1,6 @@
 import { grpcCluster } from "./cluster-parts.ts";
 import { because, type EnvoyObject } from "./envoy-object.ts";
+import type { SidecarTls } from "./options.ts";
 
 /** Where a resource refers to another one: it comes by the same stream. */
 export const fromAds = { ads: {}, resource_api_version: "V3" } as const;
@@ -37,11 +38,18 @@ export function dynamicResources(protocol: AdsProtocol): EnvoyObject {
 /**
  * The sidecar as the source of the configuration. It has no health check and no outlier detection: the sidecar is not
  * serving before it has read metrics, and Envoy needs its configuration before that.
+ *
+ * @throws RangeError for a network address without TLS.
  */
-export function adsCluster(address: string): EnvoyObject {
+export function adsCluster(address: string, tls: SidecarTls | undefined): EnvoyObject {
+  if (!address.startsWith("unix:/") && tls === undefined) {
+    throw new RangeError(
+      `ADS address ${JSON.stringify(address)}: SDS hands out private keys; use "unix:/path", or give the sidecar's TLS`,
+    );
+  }
   return grpcCluster(adsClusterName, {
     address,
-    tls: undefined,
+    tls,
     connectTimeout: "0.25s",
     keepalive: because("A connection to a sidecar that is gone without a word is found out.", {
       interval: "10s",

@@ -11,13 +11,17 @@ import { yamlText } from "../yaml-text.ts";
 import { type DynamicResources, splitResources } from "./split.ts";
 
 export interface AdsOptions {
-  /** Where the sidecar serves ADS: `unix:/path` or `host:port`. */
+  /** Where the sidecar serves ADS: `unix:/path`, or `host:port` with `sidecarTls`, as SDS hands out private keys. */
   readonly address: string;
   /** State of the world when absent. */
   readonly protocol?: AdsProtocol;
 }
 
-/** Renders the small bootstrap that points Envoy at the sidecar for everything else. It depends on no resource but EnvoySettings. */
+/**
+ * Renders the small bootstrap that points Envoy at the sidecar for everything else. It depends on no resource but EnvoySettings.
+ *
+ * @throws RangeError for `host:port` without `sidecarTls`.
+ */
 export function renderAdsBootstrap(
   topology: Topology,
   { address, protocol = "GRPC" }: AdsOptions,
@@ -29,7 +33,7 @@ export function renderAdsBootstrap(
     // A lane may come later, and Envoy takes internal listeners only if it was started with the extension.
     ...internalListeners,
     dynamic_resources: dynamicResources(protocol),
-    static_resources: { clusters: [adsCluster(address)] },
+    static_resources: { clusters: [adsCluster(address, all.sidecarTls)] },
   };
   return headed("umbra render --xds", yamlText(plainOf(message)));
 }
