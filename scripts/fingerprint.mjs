@@ -23,7 +23,7 @@ function addTo(hash, path) {
   }
 }
 
-/** What the compiler keeps beside its output, in `dist` and `cjs` of a package: it is gone when the output was removed. */
+/** What the compiler keeps in its output, in `dist` and `cjs` of a package: it is gone when the output was removed. */
 export function buildRecordsOf(folder) {
   return ["dist", "cjs"]
     .map((name) => join(folder, name))

@@ -25,7 +25,7 @@ export default class PlainGlobalsEnvironment extends TestEnvironment {
   }
 }
 
-/** Jest's own change the global object that the tests no longer see: a test would wait for real time, and say nothing of it. */
+/** Jest's own change the global object that the tests no longer see: a test would silently wait for real time. */
 const noFakeTimers = {
   useFakeTimers() {
     throw new Error("fake timers are not supported: pass a clock");

@@ -4,7 +4,7 @@ import { coverageRun, schedulerTests } from "./scheduler-coverage.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folders = { unit: ["packages/", "scripts/", "sim/test/", "testing/"], e2e: ["e2e/"] };
-/** These measure times while they put the machine to work, so nothing else runs beside them. */
+/** These measure times while they put the machine to work, so nothing else runs at the same time. */
 const alone = filesOf(["hostile", "measures", "scheduling"]);
 /** These hold limits of time, but mostly wait: two of them run at once, and nothing else. */
 const paired = filesOf(["picker-faults", "shadow-faults", "timers", "verdict"]);
@@ -70,7 +70,7 @@ export function runsOf(args) {
   ];
 }
 
-/** Jest runs what any pattern matches: the folders of the kind beside the given patterns would match all that is in them. */
+/** Jest runs what any pattern matches: the folders of the kind, added to the given patterns, would match all that is in them. */
 function otherKindIgnored(kind) {
   if (kind === undefined) return [];
   const others = Object.entries(folders).flatMap(([each, paths]) => (each === kind ? [] : paths));

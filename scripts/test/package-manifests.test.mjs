@@ -54,7 +54,7 @@ describe.each(folders)("the package.json of %s", (folder) => {
     expect(existsSync(join(root, "packages", folder, "README.md"))).toBe(true);
   });
 
-  test("keeps the compiler's records beside the output, and does not publish them", () => {
+  test("keeps the compiler's records in the output, and does not publish them", () => {
     expect(manifest.files.at(-1)).toBe("!**/*.tsbuildinfo");
     const home = join(root, "packages", folder);
     const configs = readdirSync(home).filter((name) => /^tsconfig.*\.json$/.test(name));
