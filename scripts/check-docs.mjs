@@ -115,7 +115,7 @@ function run() {
       if (split !== text) writeFileSync(file, split);
     }
   }
-  const sources = ["packages", "scripts", "e2e", "examples", "deploy", "sim"]
+  const sources = ["packages", "scripts", "e2e", "bench", "examples", "deploy", "sim", "testing"]
     .map((folder) => join(root, folder))
     .filter((folder) => existsSync(folder) && statSync(folder).isDirectory())
     .flatMap(sourcesOf)

@@ -7,7 +7,7 @@ import ts from "typescript";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 function testFiles() {
-  return ["packages", "e2e", "scripts", "testing"].flatMap((folder) =>
+  return ["packages", "e2e", "scripts", "sim", "testing"].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true })
       .map((path) => join(folder, path))
       .filter((path) => /\.(?:test|slow)\.m?ts$|\.test\.mjs$/.test(path))

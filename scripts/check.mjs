@@ -1,5 +1,6 @@
 // Runs every static check, at the same time, and prints how long each took and what those say that fail. `npm run check`
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,6 +8,11 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const bin = (name) => join(root, "node_modules", ".bin", name);
 const script = (name, ...args) => [process.execPath, join(root, "scripts", name), ...args];
+
+if (!existsSync(bin("tsc"))) {
+  process.stderr.write("check: the tools are not installed: run `npm run setup` first\n");
+  process.exit(1);
+}
 
 /** The longest first. */
 const parts = {

@@ -99,7 +99,7 @@ function addUmbra(folder) {
   cpSync(staging, target, { recursive: true, verbatimSymlinks: true });
   rmSync(staging, { recursive: true });
   // Sources and tests are for reading, not for running.
-  for (const name of ["src", "test", "tsconfig.json", "tsconfig.tsbuildinfo"])
+  for (const name of ["src", "test", "tsconfig.json", "dist/tsconfig.tsbuildinfo"])
     rmSync(join(target, name), { recursive: true, force: true });
   // What the command reads of the repository, as in its npm package.
   for (const path of [

@@ -1,6 +1,6 @@
 // Tells in milliseconds whether anything changed since a step last succeeded, so that the step can be left out.
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 const skipped = new Set(["node_modules", "dist", "cjs", ".cache"]);
@@ -21,6 +21,15 @@ function addTo(hash, path) {
   for (const name of readdirSync(path).sort()) {
     if (!skipped.has(name)) addTo(hash, join(path, name));
   }
+}
+
+/** What the compiler keeps in its output, in `dist` and `cjs` of a package: it is gone when the output was removed. */
+export function buildRecordsOf(folder) {
+  return ["dist", "cjs"]
+    .map((name) => join(folder, name))
+    .filter((output) => existsSync(output))
+    .flatMap((output) => readdirSync(output).map((name) => join(output, name)))
+    .filter((path) => path.endsWith(".tsbuildinfo"));
 }
 
 /** Whether the step that keeps `stamp` last succeeded with this fingerprint. */

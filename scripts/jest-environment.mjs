@@ -20,8 +20,20 @@ export default class PlainGlobalsEnvironment extends TestEnvironment {
     global.Error.stackTraceLimit = 100;
     this.context = global;
     this.global = global;
+    this.fakeTimers = noFakeTimers;
+    this.fakeTimersModern = noFakeTimers;
   }
 }
+
+/** Jest's own change the global object that the tests no longer see: a test would silently wait for real time. */
+const noFakeTimers = {
+  useFakeTimers() {
+    throw new Error("fake timers are not supported: pass a clock");
+  },
+  useRealTimers() {},
+  clearAllTimers() {},
+  dispose() {},
+};
 
 /** A global that Node loads at its first use is still loaded only then. */
 function copy(key, from, to) {

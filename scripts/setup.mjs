@@ -17,7 +17,7 @@ import {
 } from "node:fs";
 import { delimiter, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import { fingerprintOf, isStamped, writeStamp } from "./fingerprint.mjs";
+import { buildRecordsOf, fingerprintOf, isStamped, writeStamp } from "./fingerprint.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const cache = join(root, ".cache");
@@ -107,10 +107,10 @@ function build() {
   const inputs = [...configs.map((name) => join(root, name)), ...packages.flatMap(buildInputs)];
   // Taken before the build: what is edited meanwhile is built the next time.
   const fingerprint = fingerprintOf(inputs);
-  const isBuilt = packages.every((folder) => existsSync(join(folder, "dist")));
-  if (isBuilt && isStamped(stamp, fingerprint)) return;
+  const withRecords = () => `${fingerprint} ${fingerprintOf(packages.flatMap(buildRecordsOf))}`;
+  if (isStamped(stamp, withRecords())) return;
   run("tsc", ["-b"], "the build failed: see the compiler's message above");
-  writeStamp(stamp, fingerprint);
+  writeStamp(stamp, withRecords());
 }
 
 function buildInputs(folder) {

@@ -1,12 +1,15 @@
-import { readdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { coverageRun, schedulerTests } from "./scheduler-coverage.mjs";
 
+const root = fileURLToPath(new URL("..", import.meta.url));
 const folders = { unit: ["packages/", "scripts/", "sim/test/", "testing/"], e2e: ["e2e/"] };
-/** These measure times while they put the machine to work, so nothing else runs beside them. */
+/** These measure times while they put the machine to work, so nothing else runs at the same time. */
 const alone = filesOf(["hostile", "measures", "scheduling"]);
 /** These hold limits of time, but mostly wait: two of them run at once, and nothing else. */
 const paired = filesOf(["picker-faults", "shadow-faults", "timers", "verdict"]);
+
+const neverRun = ["/node_modules/", "/.cache/"];
 
 function filesOf(names) {
   return `/e2e/(${names.join("|")})\\.test\\.ts$`;
@@ -20,20 +23,39 @@ function parse([first, ...rest]) {
     : { given: first === undefined ? [] : [first, ...rest] };
 }
 
+/** Options of Jest whose value may be the next argument. */
+const valued =
+  /^(?:-[ctw]|--(?:config|maxWorkers|outputFile|reporters|seed|shard|testMatch|testNamePattern|testTimeout|workerIdleMemoryLimit))$/;
+
+/** Whether the argument after this one is its value. */
+function takes(option, next) {
+  return option !== undefined && (valued.test(option) || (isOption(option) && isBoolean(next)));
+}
+
+function isOption(argument) {
+  return argument.startsWith("-");
+}
+
+function isBoolean(argument) {
+  return argument === "true" || argument === "false";
+}
+
+/** The arguments without values that are arguments of their own. */
+function withoutValues(given) {
+  return given.filter((each, index) => isOption(each) || !takes(given[index - 1], each));
+}
+
 /** The arguments of each run of Jest that the arguments of `scripts/test.mjs` ask for. */
 export function runsOf(args) {
   const { kind, given } = parse(args);
-  // Jest runs what any pattern matches: beside a file or folder of the kind, its own would match all.
-  const isNarrowed =
-    kind !== undefined &&
-    given.some((each) => folders[kind].some((folder) => each.startsWith(folder.slice(0, -1))));
-  const paths = kind !== undefined && !isNarrowed ? folders[kind] : [];
-  const isWhole = given.every((each) => each.startsWith("-") && !each.startsWith("--testMatch"));
-  if (!isWhole) return [[...paths, ...given]];
+  const named = withoutValues(given);
+  if (named.some((each) => !isOption(each) || /^--(?:testMatch|testPathPatterns?)\b/.test(each)))
+    return [[...given, ...otherKindIgnored(kind)]];
+  const paths = kind === undefined ? [] : folders[kind];
   // Of some tests alone nothing is known of what the rest covers.
-  const isFull = kind !== "e2e" && given.every((each) => /^--(maxWorkers|silent)/.test(each));
+  const isFull = kind !== "e2e" && named.every((each) => /^--(maxWorkers|silent)/.test(each));
   const covered = isFull ? [[...coverageRun("text-summary"), ...given]] : [];
-  const ignored = ["/node_modules/", "/.cache/", ...(isFull ? [schedulerTests] : [])];
+  const ignored = [...neverRun, ...(isFull ? [schedulerTests] : [])];
   if (kind === "unit")
     return [...covered, [...paths, ...given, "--testPathIgnorePatterns", ...ignored]];
   return [
@@ -48,26 +70,23 @@ export function runsOf(args) {
   ];
 }
 
+/** Jest runs what any pattern matches: the folders of the kind, added to the given patterns, would match all that is in them. */
+function otherKindIgnored(kind) {
+  if (kind === undefined) return [];
+  const others = Object.entries(folders).flatMap(([each, paths]) => (each === kind ? [] : paths));
+  return ["--testPathIgnorePatterns", ...neverRun, ...others.map((path) => `<rootDir>/${path}`)];
+}
+
 /** Whether end-to-end tests may be among what the arguments choose: they start built commands and Envoy. */
-export function needsBuild(args, e2eFiles = listE2e()) {
+export function needsBuild(args) {
   const { kind, given } = parse(args);
   if (kind === "unit") return false;
-  const patterns = given.filter((each) => !each.startsWith("-"));
-  if (kind === "e2e" || patterns.length === 0 || given.some((each) => /^--testMatch/.test(each)))
-    return true;
-  return patterns.some((each) => e2eFiles.some((file) => isMatch(each, file)));
+  const words = given.filter((each) => !isOption(each));
+  // What follows an option may be its value.
+  const isNamed = words.some((each) => !isOption(given[given.indexOf(each) - 1] ?? ""));
+  return !isNamed || !words.every(isUnitPath);
 }
 
-function listE2e() {
-  const folder = fileURLToPath(new URL("../e2e/", import.meta.url));
-  return readdirSync(folder, { recursive: true }).map((file) => `e2e/${file}`);
-}
-
-/** As Jest matches paths. */
-function isMatch(pattern, file) {
-  try {
-    return new RegExp(pattern, "i").test(`/${file}`);
-  } catch {
-    return true;
-  }
+function isUnitPath(path) {
+  return folders.unit.some((folder) => path.startsWith(folder)) && existsSync(`${root}/${path}`);
 }

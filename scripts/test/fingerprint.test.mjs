@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { fingerprintOf, isStamped, writeStamp } from "../fingerprint.mjs";
+import { buildRecordsOf, fingerprintOf, isStamped, writeStamp } from "../fingerprint.mjs";
 
 const root = mkdtempSync(join(tmpdir(), "umbra-fingerprint-"));
 const at = (name) => join(root, name);
@@ -33,6 +33,20 @@ test("outputs are no part of it", () => {
   writeFileSync(at("src/dist/a.js"), "1");
   expect(fingerprintOf(inputs)).toBe(before);
 });
+
+test.each(["dist", "cjs"])(
+  "the removal of a built %s changes the fingerprint of the records",
+  (name) => {
+    for (const each of ["dist", "cjs"]) {
+      mkdirSync(at(`built/${each}`), { recursive: true });
+      writeFileSync(at(`built/${each}/tsconfig.tsbuildinfo`), "");
+    }
+    const before = fingerprintOf(buildRecordsOf(at("built")));
+    expect(fingerprintOf(buildRecordsOf(at("built")))).toBe(before);
+    rmSync(at(`built/${name}`), { recursive: true });
+    expect(fingerprintOf(buildRecordsOf(at("built")))).not.toBe(before);
+  },
+);
 
 test("a stamp holds for one fingerprint", () => {
   const stamp = at("cache/stamp");

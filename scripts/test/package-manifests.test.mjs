@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
+import ts from "typescript";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folders = readdirSync(join(root, "packages"));
@@ -51,6 +52,19 @@ describe.each(folders)("the package.json of %s", (folder) => {
     expect(manifest.files).toEqual(expect.arrayContaining(["dist", "src"]));
     expect(manifest.files).not.toContain("test");
     expect(existsSync(join(root, "packages", folder, "README.md"))).toBe(true);
+  });
+
+  test("keeps the compiler's records in the output, and does not publish them", () => {
+    expect(manifest.files.at(-1)).toBe("!**/*.tsbuildinfo");
+    const home = join(root, "packages", folder);
+    const configs = readdirSync(home).filter((name) => /^tsconfig.*\.json$/.test(name));
+    const records = configs.map((name) => {
+      const { config } = ts.readConfigFile(join(home, name), ts.sys.readFile);
+      const { options } = ts.parseJsonConfigFileContent(config, ts.sys, home, {}, name);
+      expect(dirname(options.tsBuildInfoFile)).toBe(options.outDir);
+      return options.tsBuildInfoFile;
+    });
+    expect(new Set(records).size).toBe(configs.length);
   });
 
   test("exports sources that exist, and for applications a build of them with types", () => {

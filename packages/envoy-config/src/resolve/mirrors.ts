@@ -14,7 +14,7 @@ export interface MirrorFilters {
   readonly route: HttpRoute;
   readonly origin: Omit<MirrorOrigin, "filter">;
   readonly policies: ReadonlyMap<MirrorFilter, ResolvedPolicy>;
-  /** The subject that answers 500 with `--strict`: `the rule answers`. */
+  /** Subject and verb of the message for `--strict`, such as `the rule answers`. */
   readonly whose: string;
 }
 

@@ -55,8 +55,8 @@ export type MadePlugin =
   | { readonly kind: "fairness"; readonly fairness: "round-robin" | "strict" }
   | { readonly kind: "ordering"; readonly ordering: "fcfs" | "edf" }
   /**
-   * Accepted so that configurations of the reference picker can be read. Umbra does what it does without being
-   * configured.
+   * Accepted so that configurations of the reference picker can be read. Umbra always does this, so there is nothing to
+   * configure.
    */
   | { readonly kind: "ignored" }
   /** Already reported where it is defined; references to it are not reported again. */

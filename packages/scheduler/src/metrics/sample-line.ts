@@ -33,7 +33,7 @@ export interface LineRest {
   readonly labels: readonly string[] | undefined;
 }
 
-/** Reads labels and value. Undefined if the line is malformed or the work is used up. */
+/** Reads labels and value. Undefined if the line is malformed or the page's work limit is reached. */
 export function readSample(bytes: Uint8Array, rest: LineRest, work: PageWork): Sample | undefined {
   const { name, end } = rest;
   work.left -= 3 + ((end - rest.from) >> 5);

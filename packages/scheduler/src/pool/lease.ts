@@ -18,7 +18,7 @@ export interface Leases {
   open(member: Member, nowMs: number, promptTokens: number, outputTokens: number): OpenLease;
 }
 
-/** Creates leases. The counted state belongs to the request inside, so that a lost lease can be garbage-collected. */
+/** Creates leases. The counters are kept in an inner object, so that a lease that was lost can be garbage-collected. */
 export function createLeases(options: LeaseOptions): Leases {
   const registry = options.detectLeaks
     ? new FinalizationRegistry<OpenRequest>((request) => {

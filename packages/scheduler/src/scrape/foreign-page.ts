@@ -1,4 +1,4 @@
-/** What a body is instead of a metrics page. */
+/** What a body holds if it is not a metrics page. */
 export type ForeignPage = "empty" | "JSON" | "HTML" | "compressed";
 
 const gzipMagic = [0x1f, 0x8b] as const;
