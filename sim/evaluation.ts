@@ -5,6 +5,7 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { barsOf } from "./evaluation/bars.ts";
 import { cellsOf } from "./evaluation/cells.ts";
+import { codeHash } from "./evaluation/code-hash.ts";
 import { forms, isFormName } from "./evaluation/forms.ts";
 import { type KeptRuns, openKeptRuns } from "./evaluation/kept-runs.ts";
 import { type Progress, runCells } from "./evaluation/run.ts";
@@ -23,7 +24,7 @@ Simulates whole evaluations of known traffic and truth, and prints how often the
   --runs N      evaluations of a cell that is watched live; others get more. 0: only those that are kept
   --seed N      1 when absent; the same seed prints the same tables
   --jobs N      threads; all processors when absent
-  --keep FILE   append each run to FILE, and continue with what is there
+  --keep FILE   append each run to FILE, and continue with what is there; runs of other code or seed are refused
   --markdown    tables as Markdown
   --page        write docs/evaluation-errors.md instead of printing
 
@@ -72,7 +73,7 @@ function wholeNumber(name: string, text: string): number {
 
 function keptRuns(path: string): KeptRuns {
   try {
-    return openKeptRuns(path, seed);
+    return openKeptRuns(path, { seed, code: codeHash() });
   } catch (cause) {
     return fail(`--keep: ${(cause as Error).message}`);
   }

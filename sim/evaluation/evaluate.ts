@@ -1,12 +1,12 @@
-import {
-  type EvaluationConfig,
-  type GateId,
-  type GateStatus,
-  judge,
-  type Sample,
-  type ShadowReport,
-  type VerdictStatus,
+import type {
+  EvaluationConfig,
+  GateId,
+  GateStatus,
+  Sample,
+  ShadowReport,
+  VerdictStatus,
 } from "@umbra/shadow";
+import { judgePart } from "@umbra/shadow/internal";
 import { startMs, type TimedSample } from "./traffic/samples.ts";
 
 /** What one simulated evaluation came to. */
@@ -61,18 +61,13 @@ export function evaluate(
       next++;
       each = samples[next];
     }
-    earlier = judge({
-      samples: known,
-      config,
-      isBrief: true,
-      only: onlyGate ?? "decisive",
-      facts: {
-        startedAtMs: startMs,
-        nowMs: startMs + now * 1_000,
-        ...(earlier === undefined ? {} : { earlier }),
-        ...(sampling === undefined ? {} : { sampling }),
-      },
-    });
+    const facts = {
+      startedAtMs: startMs,
+      nowMs: startMs + now * 1_000,
+      ...(earlier === undefined ? {} : { earlier }),
+      ...(sampling === undefined ? {} : { sampling }),
+    };
+    earlier = judgePart({ samples: known, config, isBrief: true, facts }, onlyGate ?? "decisive");
     firsts.note(earlier, now);
     const { final, status } = earlier.verdict;
     const isDecided = final !== null && !(goesOn && status === "INCONCLUSIVE");

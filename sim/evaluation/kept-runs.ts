@@ -3,10 +3,19 @@ import type { Run } from "./simulate.ts";
 
 /** Simulated runs in a file: an interrupted simulation continues where it was. */
 export interface KeptRuns {
-  /** Whether the job whose first run is number `from` is there. */
-  has(cell: string, from: number): boolean;
-  runsOf(cell: string): readonly Run[];
+  /** Whether all runs with numbers from `from` to below `to` are there. */
+  has(cell: string, from: number, to: number): boolean;
+  /** By their numbers: each run once. */
+  runsOf(cell: string): ReadonlyMap<number, Run>;
+  /** `from`: number of the first run. */
   add(cell: string, from: number, runs: readonly Run[]): void;
+}
+
+/** What kept runs depend on. */
+export interface RunsOrigin {
+  readonly seed: number;
+  /** Hash of the code that made them. */
+  readonly code: string;
 }
 
 interface Line {
@@ -15,12 +24,17 @@ interface Line {
   readonly runs: readonly Run[];
 }
 
-/** Opens the file, or starts it. Its first line has the seed: runs of another one are other runs. */
-export function openKeptRuns(path: string, seed: number): KeptRuns {
-  const head = `${JSON.stringify({ simulation: "evaluation", seed })}\n`;
+/** Opens the file, or starts it. Its first line has their origin: runs of another seed or other code are refused. */
+export function openKeptRuns(path: string, { seed, code }: RunsOrigin): KeptRuns {
+  const head = `${JSON.stringify({ simulation: "evaluation", seed, code })}\n`;
   if (!existsSync(path)) appendFileSync(path, head);
   const text = readFileSync(path, "utf8");
-  if (!text.startsWith(head)) throw new Error(`${path} has no runs of seed ${seed}`);
+  const start = JSON.stringify({ simulation: "evaluation", seed }).slice(0, -1);
+  const isOfSeed = [",", "}"].some((end) => text.startsWith(start + end));
+  if (!isOfSeed) throw new Error(`${path} has no runs of seed ${seed}`);
+  if (!text.startsWith(head)) {
+    throw new Error(`${path} has runs of other code: remove it, or keep runs in another file`);
+  }
   const whole = text.slice(0, text.lastIndexOf("\n") + 1);
   // What a run that was killed has half written is simulated again.
   if (whole.length < text.length) truncateSync(path, Buffer.byteLength(whole));
@@ -28,15 +42,20 @@ export function openKeptRuns(path: string, seed: number): KeptRuns {
     .slice(head.length)
     .split("\n")
     .filter((line) => line !== "");
-  const known = new Map<string, Map<number, readonly Run[]>>();
+  const known = new Map<string, Map<number, Run>>();
   const note = ({ cell, from, runs }: Line) => {
-    const ofCell = known.get(cell) ?? new Map<number, readonly Run[]>();
-    known.set(cell, ofCell.set(from, runs));
+    const ofCell = known.get(cell) ?? new Map<number, Run>();
+    for (const [at, run] of runs.entries()) ofCell.set(from + at, run);
+    known.set(cell, ofCell);
   };
   for (const line of lines) note(JSON.parse(line) as Line);
   return {
-    has: (cell, from) => known.get(cell)?.has(from) === true,
-    runsOf: (cell) => [...(known.get(cell)?.values() ?? [])].flat(),
+    has(cell, from, to) {
+      const ofCell = known.get(cell);
+      for (let at = from; at < to; at++) if (ofCell?.has(at) !== true) return false;
+      return true;
+    },
+    runsOf: (cell) => known.get(cell) ?? new Map(),
     add(cell, from, runs) {
       const line: Line = { cell, from, runs };
       appendFileSync(path, `${JSON.stringify(line)}\n`);

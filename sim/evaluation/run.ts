@@ -44,12 +44,12 @@ export async function runCells(options: RunOptions): Promise<readonly Tally[]> {
   const { wanted, runs, seed, jobs, signal, kept } = options;
   const tallies = new Map(wanted.map((cell) => [cells.indexOf(cell), createTally(cell)]));
   for (const tally of tallies.values()) {
-    for (const run of kept?.runsOf(tally.cell.name) ?? []) add(tally, run);
+    for (const run of kept?.runsOf(tally.cell.name).values() ?? []) add(tally, run);
   }
   // Each cell advances at its own pace: the time left is right, and what an interrupt leaves is even.
   const queue = wanted
     .flatMap((cell) => jobsOf(cells.indexOf(cell), runsOf(cell, runs)))
-    .filter(({ cell, from }) => kept?.has(cells[cell]?.name ?? "", from) !== true)
+    .filter(({ cell, from, to }) => kept?.has(cells[cell]?.name ?? "", from, to) !== true)
     .sort((a, b) => a.progress - b.progress);
   const progress = createProgress(queue, options.onProgress);
   const workers = Array.from({ length: Math.min(jobs, queue.length) }, () => startWorker(seed));
@@ -60,7 +60,10 @@ export async function runCells(options: RunOptions): Promise<readonly Tally[]> {
           const done = await ask(worker, job, signal);
           const tally = tallies.get(job.cell);
           if (done === undefined || tally === undefined) return;
-          for (const run of done.runs) add(tally, run);
+          const known = kept?.runsOf(tally.cell.name);
+          for (const [at, run] of done.runs.entries()) {
+            if (known?.has(job.from + at) !== true) add(tally, run);
+          }
           kept?.add(tally.cell.name, job.from, done.runs);
           progress(job);
         }

@@ -1,12 +1,14 @@
-import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { cellsOf } from "../evaluation/cells.ts";
+import { codeHash } from "../evaluation/code-hash.ts";
 import { openKeptRuns } from "../evaluation/kept-runs.ts";
 import { runCells } from "../evaluation/run.ts";
 
 const seed = 1;
+const origin = { seed, code: "a" };
 const wanted = cellsOf("all", ["load 5 s: margin of ttft.typical"]);
 
 let folder: string;
@@ -21,30 +23,64 @@ describe("kept runs", () => {
     const done: number[] = [];
     const onProgress = ({ all }: { all: number }) => done.push(all);
     const options = { wanted, seed, jobs: 1, onProgress };
-    await runCells({ ...options, runs: 1, kept: openKeptRuns(path, seed) });
-    const resumed = await runCells({ ...options, runs: 2, kept: openKeptRuns(path, seed) });
+    await runCells({ ...options, runs: 1, kept: openKeptRuns(path, origin) });
+    const resumed = await runCells({ ...options, runs: 2, kept: openKeptRuns(path, origin) });
     const fresh = await runCells({ ...options, runs: 2 });
     expect(resumed[0]?.runs).toBe(8);
     expect(resumed[0]?.verdicts).toEqual(fresh[0]?.verdicts);
     expect(done).toEqual([4, 4, 8, 8]);
-    const [shown] = await runCells({ ...options, runs: 0, kept: openKeptRuns(path, seed) });
+    const [shown] = await runCells({ ...options, runs: 0, kept: openKeptRuns(path, origin) });
     expect(shown?.runs).toBe(8);
     expect(done).toHaveLength(4);
   }, 120_000);
 
+  test("a job that ended early is simulated again, and each of its runs counts once", async () => {
+    const path = join(folder, "runs.ndjson");
+    const options = { wanted, seed, jobs: 1, runs: 1 };
+    const [fresh] = await runCells({ ...options, kept: openKeptRuns(path, origin) });
+    const name = wanted[0]?.name ?? "";
+    const all = [...openKeptRuns(path, origin).runsOf(name).values()];
+    const shorter = join(folder, "shorter.ndjson");
+    openKeptRuns(shorter, origin).add(name, 0, all.slice(0, 2));
+    const kept = openKeptRuns(shorter, origin);
+    expect([kept.has(name, 0, 2), kept.has(name, 0, 4), kept.has(name, 1, 3)]).toEqual([
+      ...[true, false, false],
+    ]);
+    const [resumed] = await runCells({ ...options, kept });
+    expect(resumed?.runs).toBe(4);
+    expect(resumed?.verdicts).toEqual(fresh?.verdicts);
+    expect([...openKeptRuns(shorter, origin).runsOf(name).values()]).toEqual(all);
+  }, 120_000);
+
   test("a line that was half written is cut off", () => {
     const path = join(folder, "runs.ndjson");
-    openKeptRuns(path, seed).add("a cell", 0, []);
+    openKeptRuns(path, origin).add("a cell", 0, []);
     appendFileSync(path, '{"cell":"a cell","from":4,"ru');
-    const kept = openKeptRuns(path, seed);
-    expect([kept.has("a cell", 0), kept.has("a cell", 4)]).toEqual([true, false]);
-    kept.add("a cell", 4, []);
-    expect(openKeptRuns(path, seed).has("a cell", 4)).toBe(true);
+    openKeptRuns(path, origin).add("another cell", 4, []);
+    const lines = readFileSync(path, "utf8").trimEnd().split("\n").slice(1);
+    expect(lines.map((line) => (JSON.parse(line) as { cell: string }).cell)).toEqual([
+      ...["a cell", "another cell"],
+    ]);
   });
 
-  test("of another seed are refused", () => {
+  test.each([
+    { name: "another seed", other: { seed: 2, code: "a" }, message: "has no runs of seed 2" },
+    { name: "a longer seed", other: { seed: 11, code: "a" }, message: "has no runs of seed 11" },
+    { name: "other code", other: { seed: 1, code: "b" }, message: "has runs of other code" },
+  ])("of $name are refused", ({ other, message }) => {
     const path = join(folder, "runs.ndjson");
-    openKeptRuns(path, 1);
-    expect(() => openKeptRuns(path, 2)).toThrow("has no runs of seed 2");
+    openKeptRuns(path, origin);
+    expect(() => openKeptRuns(path, other)).toThrow(message);
+  });
+
+  test("without a hash of the code, as older versions wrote them, are refused", () => {
+    const path = join(folder, "runs.ndjson");
+    writeFileSync(path, '{"simulation":"evaluation","seed":1}\n');
+    expect(() => openKeptRuns(path, origin)).toThrow("has runs of other code");
+  });
+
+  test("the hash of the code is that of 64 bits, and the same each time", () => {
+    expect(codeHash()).toMatch(/^[0-9a-f]{16}$/);
+    expect(codeHash()).toBe(codeHash());
   });
 });

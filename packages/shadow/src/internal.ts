@@ -2,6 +2,8 @@
 // any version, and it resolves only under the condition `@umbra/source`, which this repository sets and an application does not.
 
 export { gateIds } from "./judge/config.ts";
+export type { Part } from "./judge/gates.ts";
+export { judgePart } from "./judge/judge.ts";
 export { readAnswerHere } from "./measure/answer-reading.ts";
 export { legClasses } from "./measure/leg.ts";
 export { labelsOf } from "./report/labels.ts";

@@ -1,17 +1,18 @@
 import { describe, expect, test } from "@jest/globals";
-import { type EvaluationInput, evaluationConfig, judge, type Sample } from "@umbra/shadow";
+import { evaluationConfig, judge, type Sample } from "@umbra/shadow";
+import { judgePart, type Part } from "@umbra/shadow/internal";
 import { traffic } from "./fixtures.ts";
 
 const config = evaluationConfig({ horizonMs: 599_000, minPairs: 2_000, warmupMs: 0, seed: 1 });
 const startedAtMs = Date.UTC(2026, 0, 1);
 
-function look(samples: readonly Sample[], seconds: number, only?: EvaluationInput["only"]) {
+function look(samples: readonly Sample[], seconds: number, only?: Part) {
   const nowMs = startedAtMs + seconds * 1_000;
-  return judge({
+  const input = {
     samples: samples.filter(({ t0 }) => t0 <= nowMs),
     ...{ config, isBrief: true, facts: { startedAtMs, nowMs } },
-    ...(only === undefined ? {} : { only }),
-  });
+  };
+  return only === undefined ? judge(input) : judgePart(input, only);
 }
 
 const equal = traffic({ seed: 31, pairs: 2_400, perSecond: 4 });

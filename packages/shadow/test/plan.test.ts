@@ -36,6 +36,18 @@ describe("planEvaluation", () => {
     expect(power).toBeGreaterThanOrEqual(0.79);
   });
 
+  test("the horizon that it names can be shorter than the configured one", () => {
+    const longer = evaluationConfig({ horizonMs: 6 * 3_600_000 });
+    const planOf = (seconds: number) =>
+      planEvaluation({
+        ...{ config: evaluationConfig({ horizonMs: seconds * 1_000 }) },
+        ...{ ratePerSecond: 5, percent: 100, profile: { tauS: 5 } },
+      });
+    const seconds = planOf(longer.horizonMs / 1_000).seconds ?? Number.POSITIVE_INFINITY;
+    expect(seconds).toBeLessThan(3_600);
+    expect(planOf(seconds).power).toBeGreaterThanOrEqual(0.79);
+  });
+
   test("what would be seen shrinks with the pairs", () => {
     const seen = (percent: number) => plan(5, percent).gates.find(({ id }) => id === "ttft.p99");
     expect(seen(100)?.detectable).toBeLessThan(1.2);

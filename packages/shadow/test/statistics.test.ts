@@ -142,6 +142,26 @@ describe("generator and quantiles", () => {
     expect(studentQuantile(1 - p, freedom)).toBeCloseTo(-expected, 8);
   });
 
+  test("a t quantile does not depend on those that were asked for before", () => {
+    expect(studentQuantile(0.975, 6)).toBeCloseTo(2.4469118511449692, 9);
+    expect(studentQuantile(0.95, 31)).toBeCloseTo(1.6955187825458664, 9);
+    expect(studentQuantile(0.98, 1)).toBeCloseTo(15.894544843865303, 8);
+  });
+
+  test("t quantiles in any order have their probability", () => {
+    const p = fc.constantFrom(0.9, 0.95, 0.96, 0.97, 0.975, 0.98, 0.99, 0.995, 0.9975, 0.999);
+    const freedom = fc.integer({ min: 1, max: 199 });
+    const asked = fc.array(fc.tuple(p, freedom), { minLength: 100, maxLength: 300 });
+    fc.assert(
+      fc.property(asked, (pairs) => {
+        const found = pairs.map(([p, v]) => studentProbability(studentQuantile(p, v), v));
+        const isRight = pairs.every(([p], i) => Math.abs((found[i] ?? 0) - p) < 1e-7);
+        expect(isRight).toBe(true);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
   test("type 7 quantiles of set S", () => {
     const { primary, shadow, expect: expected } = vectors.S;
     for (const p of [0.5, 0.9, 0.99]) {
@@ -152,6 +172,18 @@ describe("generator and quantiles", () => {
     expect(quantile([7], 0.99)).toBe(7);
   });
 });
+
+/** Cumulative probability of Student's t by Simpson's rule: with t = sqrt(v) tan(x), the density is cos(x) to the power v - 1. */
+function studentProbability(t: number, freedom: number): number {
+  const area = (end: number) => {
+    const steps = 400;
+    const at = (i: number) => Math.cos((end * i) / steps) ** (freedom - 1);
+    const weight = (i: number) => (i === 0 || i === steps ? 1 : i % 2 === 1 ? 4 : 2);
+    const heights = Array.from({ length: steps + 1 }, (_, i) => weight(i) * at(i));
+    return (end / steps / 3) * heights.reduce((sum, height) => sum + height, 0);
+  };
+  return 0.5 + area(Math.atan(t / Math.sqrt(freedom))) / area(Math.PI / 2) / 2;
+}
 
 describe("one fixed look at set S", () => {
   const { primary, shadow, expect: expected } = vectors.S;

@@ -2,7 +2,7 @@ import { falsePasses } from "../bars.ts";
 import type { Cell } from "../cell.ts";
 import { rateCells } from "../cells/rates.ts";
 import { tailCells, tailKinds } from "../cells/tails.ts";
-import { gateShare, none, passFail, type Results, share } from "./results.ts";
+import { gateShare, notRun, passFail, type Results, runsOf, share } from "./results.ts";
 import type { Table } from "./table.ts";
 
 /** TTFT's tails by kind of traffic. */
@@ -38,9 +38,9 @@ export function otherMarginsTable(results: Results): Table {
 
 function marginRow(results: Results, { name }: Cell, gate: string): readonly string[] {
   const tally = results.get(name);
-  if (tally === undefined) return [none, none, none];
+  if (tally === undefined) return [notRun, notRun, notRun];
   return [
-    String(tally.runs),
+    runsOf(tally),
     share(falsePasses(tally, gate), tally.runs),
     gateShare(tally, gate, "FAIL"),
   ];

@@ -14,6 +14,9 @@ TTFT is log-normal (standard deviation 0.6 of its logarithm); the log ratio of a
 "Load 20 s" is load of each lane on its own, with a memory of 20 s (an Ornstein-Uhlenbeck process), that makes 30 % of the variance of the log ratio.
 Rows that begin with a kind of traffic, such as \`independent:\` or \`spread 1.0:\`, have just that; bursts, the daily curve and all other rows have load of 5 s.
 
+"not run" means that this combination was not simulated, and "–" that the gate was not judged or that too few runs decide.
+Columns of which nothing was simulated are left out, even if the text above the table names them.
+
 A sample is known when both of its legs have ended: the slowest of the last seconds are missing at the planned end, as they are live.
 `;
 

@@ -3,7 +3,7 @@ import { methods } from "../methods/list.ts";
 import type { Decision } from "../methods/method.ts";
 import type { Tally } from "../tally.ts";
 import { kindNames } from "../traffic/kinds.ts";
-import { gateShare, medianTime, none, passFail, type Results, share } from "./results.ts";
+import { gateShare, medianTime, notRun, passFail, type Results, runsOf, share } from "./results.ts";
 import type { Table } from "./table.ts";
 
 const gate = "ttft.typical";
@@ -14,7 +14,7 @@ function of(tally: Tally | undefined, method: string, verdict: Decision["verdict
 }
 
 const both = (tally: Tally | undefined, method: string) =>
-  tally === undefined ? none : `${of(tally, method, "PASS")} / ${of(tally, method, "FAIL")}`;
+  tally === undefined ? notRun : `${of(tally, method, "PASS")} / ${of(tally, method, "FAIL")}`;
 
 /** False PASS of `ttft.typical` at its margin, beside other methods. */
 export function marginTable(results: Results): Table {
@@ -38,12 +38,13 @@ export function equalTable(results: Results): Table {
   const bounded = "group seq., 60 s blocks";
   return {
     title: `Equal lanes: PASS / false FAIL of ${gate}, %`,
-    note: "Last columns: FAIL of a shadow that is 1.25 times slower.",
-    columns: ["traffic", "Umbra", ...names, "1.25x: Umbra", `1.25x: ${bounded}`],
+    note: "1.25x FAIL: of a shadow that is 1.25 times slower.",
+    columns: ["traffic", "runs", "Umbra", ...names, "1.25x FAIL: Umbra", `1.25x FAIL: ${bounded}`],
     rows: kindNames.map((kind) => {
       const [equal, slower] = [results.get(`${kind}: equal`), results.get(`${kind}: 1.25x`)];
       return [
         kind,
+        runsOf(equal),
         passFail(equal, gate),
         ...names.map((name) => both(equal, name)),
         gateShare(slower, gate, "FAIL"),
@@ -56,26 +57,28 @@ export function equalTable(results: Results): Table {
 /** How long decisions take. */
 export function timeTable(results: Results): Table {
   const timed = ["mSPRT", "group seq., 60 s blocks"];
+  const columns = ["Umbra, gate", "Umbra, verdict", ...timed];
+  const timesOf = (tally: Tally | undefined, verdict: "PASS" | "FAIL") => {
+    const ofGate = tally?.gates.get(gate);
+    return [
+      verdict === "PASS" ? ofGate?.passedAtS : ofGate?.failedAtS,
+      tally?.decidedAtS[verdict],
+      ...timed.map((name) => tally?.methods.get(name)?.decidedAtS[verdict]),
+    ].map((times) => medianTime(times, tally?.runs));
+  };
   return {
     title: `Time to decision of ${gate}, median in s from the start`,
-    note: "PASS of equal lanes / FAIL of 1.25x. The first two columns are of Umbra: of the gate at any analysis, and of the whole verdict. Where under a tenth of the runs decide: –.",
-    columns: ["traffic", "Umbra: gate", "Umbra: verdict", ...timed],
-    rows: kindNames.map((kind) => {
-      const [equal, slower] = [results.get(`${kind}: equal`), results.get(`${kind}: 1.25x`)];
-      const pair = (passed: readonly number[] | undefined, failed: readonly number[] | undefined) =>
-        `${medianTime(passed, equal?.runs)} / ${medianTime(failed, slower?.runs)}`;
-      return [
-        kind,
-        pair(equal?.gates.get(gate)?.passedAtS, slower?.gates.get(gate)?.failedAtS),
-        pair(equal?.decidedAtS.PASS, slower?.decidedAtS.FAIL),
-        ...timed.map((name) =>
-          pair(
-            equal?.methods.get(name)?.decidedAtS.PASS,
-            slower?.methods.get(name)?.decidedAtS.FAIL,
-          ),
-        ),
-      ];
-    }),
+    note: "PASS of equal lanes, and FAIL of a shadow that is 1.25 times slower. Umbra, gate: at any analysis. Where under a tenth of the runs decide: –.",
+    columns: [
+      "traffic",
+      ...columns.map((name) => `PASS: ${name}`),
+      ...columns.map((name) => `1.25x FAIL: ${name}`),
+    ],
+    rows: kindNames.map((kind) => [
+      kind,
+      ...timesOf(results.get(`${kind}: equal`), "PASS"),
+      ...timesOf(results.get(`${kind}: 1.25x`), "FAIL"),
+    ]),
   };
 }
 
@@ -92,7 +95,7 @@ export function courseTable(results: Results): Table {
         passFail(tally, gate),
         ...names.map((method) => both(tally, method)),
         tally === undefined
-          ? none
+          ? notRun
           : `${share(tally.verdicts.PASS, tally.runs)} / ${share(tally.verdicts.FAIL, tally.runs)}`,
       ];
     }),

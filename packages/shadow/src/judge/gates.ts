@@ -11,11 +11,17 @@ import { countOf, indicesOf, isGood, type LaneColumns, type PairTable } from "./
 import { type TailLevel, type TailValues, tailGate, tailValues } from "./tail-gate.ts";
 import { typicalGate } from "./typical-gate.ts";
 
+/**
+ * Part of a verdict. `decisive`: before the planned end no segments, and only the gates and checks that can end an evaluation
+ * that early. A gate's name: that gate alone, at the error that it has among all of them.
+ */
+export type Part = "decisive" | GateId;
+
 /** Judges every gate for which there is traffic, or one alone with the error that it has among them. */
 export function judgeGates(
   table: PairTable,
   context: Omit<GateContext, "failAlpha">,
-  only?: "decisive" | GateId,
+  only?: Part,
 ): readonly GateResult[] {
   const { config } = context;
   const streamed = countOf(table.isStream);
@@ -38,7 +44,7 @@ export function judgeGates(
 
 /** Before the planned end only required gates decide, and no tails. */
 function wantedBy(
-  only: "decisive" | GateId | undefined,
+  only: Part | undefined,
   { config, isFinal }: GateContext,
 ): (id: GateId) => boolean {
   if (only === undefined) return () => true;

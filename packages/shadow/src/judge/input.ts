@@ -1,7 +1,7 @@
 import type { Utilisation } from "../report/report-cost.ts";
 import type { ReportFunnel, ShadowReport } from "../report/shadow-report.ts";
 import type { Sample } from "../samples/sample.ts";
-import type { EvaluationConfig, GateId } from "./config.ts";
+import type { EvaluationConfig } from "./config.ts";
 
 /** Input of a verdict. */
 export interface EvaluationInput {
@@ -13,11 +13,6 @@ export interface EvaluationInput {
   readonly facts?: EvaluationFacts;
   /** Computes only gates, checks and verdict. The descriptive parts, which are most of the work, stay empty. */
   readonly isBrief?: boolean;
-  /**
-   * For simulations, which judge often. `decisive`: before the planned end no segments, and only the gates and checks that
-   * can end an evaluation that early. A gate's name: that gate alone, at the error that it has among all of them.
-   */
-  readonly only?: "decisive" | GateId;
 }
 
 /** Facts that are not in the samples. Each may be unknown. */

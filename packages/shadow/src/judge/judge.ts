@@ -18,7 +18,7 @@ import {
 } from "./describe.ts";
 import { discordanceP } from "./discordance.ts";
 import { funnelOf } from "./funnel.ts";
-import { judgeGates } from "./gates.ts";
+import { judgeGates, type Part } from "./gates.ts";
 import type { EvaluationInput, LaneFacts } from "./input.ts";
 import { loadMemory } from "./load-memory.ts";
 import { describeOverTime } from "./over-time.ts";
@@ -38,6 +38,11 @@ import { verdictOf } from "./verdict.ts";
  * still in flight at the planned end (`facts.openBeforeEnd`).
  */
 export function judge(input: EvaluationInput): ShadowReport {
+  return judgePart(input);
+}
+
+/** `judge`, or only a part of it for simulations, which judge often. */
+export function judgePart(input: EvaluationInput, only?: Part): ShadowReport {
   const { config, facts = {} } = input;
   const part = partition(input);
   const { table } = part;
@@ -52,8 +57,8 @@ export function judge(input: EvaluationInput): ShadowReport {
   const evaluation = evaluationOf(part, isFinal, input);
   const seedOf = (gate: string) => config.seed ?? seedFrom(`${evaluation.id} ${gate}`);
   const context = { config, ...errorsOf(input, stage), isFinal, seedOf };
-  const gates = gatesWithHistory(judgeGates(table, context, input.only), facts.earlier, evaluation);
-  const isFull = input.only === undefined || (input.only === "decisive" && hasEnded);
+  const gates = gatesWithHistory(judgeGates(table, context, only), facts.earlier, evaluation);
+  const isFull = only === undefined || (only === "decisive" && hasEnded);
   const segments = isFull ? judgeSegments(table, { config, isFinal }) : [];
   const check = isFull ? checkValidity : checkAlways;
   const validity = check({ table, part, facts, config, isFinal: hasEnded });

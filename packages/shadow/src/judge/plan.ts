@@ -40,7 +40,8 @@ export interface Plan {
   /** True if there are fewer than `minPairs` pairs at the horizon, so that a PASS is impossible. */
   readonly isShortOfPairs: boolean;
   /**
-   * Horizon in seconds at which that probability is 80 % and there are `minPairs` pairs; null if a week is not enough.
+   * Shortest horizon in seconds at which that probability is 80 % and there are `minPairs` pairs, also below the
+   * configured one; null if a week is not enough.
    */
   readonly seconds: number | null;
 }
@@ -104,7 +105,7 @@ export function planEvaluation(input: PlanInput): Plan {
     profile,
     gates,
     power: isShortOfPairs ? 0 : together(horizonS),
-    seconds: found === null ? null : Math.max(found, forPairs, horizonS),
+    seconds: found === null ? null : Math.max(found, forPairs),
   };
 }
 

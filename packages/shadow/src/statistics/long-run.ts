@@ -48,8 +48,8 @@ export function cosineSd(influences: Influences): number {
 const mostRise = 0.5;
 
 /**
- * `cosineSd` for load that lasts: its waves are no longer slow against the load's memory, so each has less power than a
- * lasting one would. What an exponential memory of m blocks takes from wave j, 1 + (pi j m / K)^2, is put back on.
+ * `cosineSd` for sustained load, against whose memory the waves are no longer slow. An exponential memory of m blocks
+ * divides the power of wave j by 1 + (pi j m / K)^2; the weight undoes this.
  *
  * The spectrum of an Ornstein-Uhlenbeck process; recolouring as in Andrews and Monahan (1992), Econometrica 60(4), 953-966.
  */

@@ -12,17 +12,17 @@ const exactBelow = 200;
 export function studentQuantile(p: number, freedom: number): number {
   if (p < 0.5) return -studentQuantile(1 - p, freedom);
   if (freedom >= exactBelow || !Number.isInteger(freedom)) return expansion(p, freedom);
-  const key = p * 1_000 + freedom;
-  const known = memory.get(key);
+  const ofFreedom = memory.get(freedom) ?? new Map<number, number>();
+  const known = ofFreedom.get(p);
   if (known !== undefined) return known;
   const found = bisected(p, freedom);
-  if (memory.size > 1_000) memory.clear();
-  memory.set(key, found);
+  if (ofFreedom.size >= 100) ofFreedom.clear();
+  memory.set(freedom, ofFreedom.set(p, found));
   return found;
 }
 
-/** Cache, because judging needs the same few values repeatedly. */
-const memory = new Map<number, number>();
+/** Cache, because judging needs the same few values repeatedly: for each number of degrees, quantiles by p. */
+const memory = new Map<number, Map<number, number>>();
 
 function bisected(p: number, freedom: number): number {
   let [low, high] = [0, 1];
