@@ -2,10 +2,12 @@
 // requests a second, latency of the pick, CPU for 1,000 requests. All in one run, in turns; what counts are the ratios.
 // Linux only: CPU time and memory are read from /proc.
 // `npm run bench:pick -- --help`
+
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { pickCallHeaders } from "./harness/call-headers.ts";
 import { median, startServer } from "./harness/child.ts";
 import { exchangeOf, type Mode, modes } from "./harness/exchange.ts";
 import { connectHttp2, type Exchange, type Http2Connection } from "./harness/http2-connection.ts";
@@ -64,16 +66,7 @@ interface Cell {
   readonly failed: number;
 }
 
-const callHeaders = {
-  ":method": "POST",
-  ":scheme": "http",
-  ":path": "/envoy.service.ext_proc.v3.ExternalProcessor/Process",
-  ":authority": "picker",
-  "content-type": "application/grpc",
-  te: "trailers",
-  "x-umbra-pool": "default/primary",
-  "x-umbra-lane": "primary",
-};
+const callHeaders = pickCallHeaders("default/primary");
 
 const contenders: Contender[] = [
   await bareServer(),

@@ -1,11 +1,13 @@
 // The whole path, and the pick alone, next to those of other checkouts: throughput, and CPU time of Envoy and of the sidecar for
 // each request. All in one run, in turns A B B A; what counts are the ratios. `npm run bench:versus -- --help`
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { freePorts } from "../e2e/harness/ports.ts";
+import { pickCallHeaders } from "./harness/call-headers.ts";
 import { median, startServer } from "./harness/child.ts";
 import { type Contender, edits, startContender, stopContenders } from "./harness/contender.ts";
 import { exchangeOf, type Mode } from "./harness/exchange.ts";
@@ -61,16 +63,7 @@ interface Turn {
   readonly sidecarUs: number;
 }
 
-const callHeaders = {
-  ":method": "POST",
-  ":scheme": "http",
-  ":path": "/envoy.service.ext_proc.v3.ExternalProcessor/Process",
-  ":authority": "picker",
-  "content-type": "application/grpc",
-  te: "trailers",
-  "x-umbra-pool": "default/pool",
-  "x-umbra-lane": "primary",
-};
+const callHeaders = pickCallHeaders("default/pool");
 const modesOfBodies: Readonly<Record<string, Mode>> = {
   headers: "NONE",
   buffered: "BUFFERED",
