@@ -35,7 +35,7 @@ export function renderAdsBootstrap(
     dynamic_resources: dynamicResources(protocol),
     static_resources: { clusters: [adsCluster(address, all.sidecarTls)] },
   };
-  return headed("umbra render --xds", yamlText(plainOf(message)));
+  return headed("renderAdsBootstrap", yamlText(plainOf(message)));
 }
 
 /**
