@@ -11,7 +11,7 @@ import {
   type AdminEnvoy,
   type AdsHarness,
   adsBootstrap,
-  snapshotOf,
+  encoded,
   startAds,
   startEnvoy,
 } from "./harness/ads.ts";
@@ -150,7 +150,7 @@ describe.each<AdsProtocol>(["GRPC", "DELTA_GRPC"])("by %s", (protocol) => {
     const want = staticConfig(await other.configDump());
     await other.stop();
     const envoyAdmin = `127.0.0.1:${other.adminPort}`;
-    ads.ads.update(snapshotOf(renderResources(topology, { ...options, envoyAdmin })));
+    ads.ads.update(encoded(renderResources(topology, { ...options, envoyAdmin })));
     const client = () => ads.ads.clients[0];
     await until("Envoy has taken it all", () => client()?.isUpToDate === true, 30_000);
     expect(client()?.rejections).toEqual([]);

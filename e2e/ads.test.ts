@@ -12,7 +12,7 @@ import {
   type AdminEnvoy,
   type AdsHarness,
   adsBootstrap,
-  snapshotOf,
+  encoded,
   startAds,
   startEnvoy,
 } from "./harness/ads.ts";
@@ -68,7 +68,7 @@ spec: {ports: [{port: 80}]}
     const resources = renderResources(topology);
     const edited =
       edit === undefined ? resources : { ...resources, rds: editAll(resources.rds, edit) };
-    held = snapshotOf(edited, held);
+    held = encoded(edited, held);
     ads.ads.update(held);
   }
 

@@ -14,9 +14,9 @@ import {
   type AdsServer,
   createAdsServer,
   encodeResource,
-  type Kind,
   kinds,
   type Snapshot,
+  snapshotOf,
 } from "@umbra/xds";
 import { request } from "undici";
 import { freePorts } from "./ports.ts";
@@ -27,19 +27,12 @@ const envoyBinary =
   fileURLToPath(new URL("../../.cache/envoy/1.40.0/envoy", import.meta.url));
 
 /** Encodes rendered resources; kinds that have not changed keep their map. */
-export function snapshotOf(resources: DynamicResources, before?: Snapshot): Snapshot {
+export function encoded(resources: DynamicResources, before?: Snapshot): Snapshot {
   const made = kinds.map((kind) => {
-    const given = kind === "ecds" ? new Map<string, never>() : resources[kind];
-    const encoded = [...given].map(
-      ([name, json]) => [name, encodeResource(kind, name, json)] as const,
-    );
-    const held = before?.[kind];
-    const isSame =
-      held?.size === encoded.length &&
-      encoded.every(([name, { version }]) => held.get(name)?.version === version);
-    return [kind, isSame && held !== undefined ? held : new Map(encoded)] as const;
+    const given = kind === "ecds" ? [] : [...resources[kind]];
+    return [kind, given.map(([name, json]) => encodeResource(kind, name, json))] as const;
   });
-  return Object.fromEntries(made) as Record<Kind, Snapshot[Kind]>;
+  return snapshotOf(Object.fromEntries(made), before);
 }
 
 /** An ADS server on a Unix socket. */

@@ -8,4 +8,10 @@ export {
 export type { Rejection } from "./channel.ts";
 export { EncodingError, encodeResource } from "./encode.ts";
 export { type Kind, kinds, messageNameOf, typeUrlOf } from "./kind.ts";
-export { createResource, emptySnapshot, type Resource, type Snapshot } from "./snapshot.ts";
+export {
+  createResource,
+  emptySnapshot,
+  type Resource,
+  type Snapshot,
+  snapshotOf,
+} from "./snapshot.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Kind } from "./kind.ts";
+import { type Kind, kinds } from "./kind.ts";
 
 /** One resource as Envoy gets it. */
 export interface Resource {
@@ -33,6 +33,22 @@ export const emptySnapshot: Snapshot = {
   lds: new Map(),
   rds: new Map(),
 };
+
+/** A snapshot of resources by kind; a kind whose resources are those of `before` keeps its map. */
+export function snapshotOf(
+  resources: Readonly<Partial<Record<Kind, readonly Resource[]>>>,
+  before: Snapshot = emptySnapshot,
+): Snapshot {
+  const made = kinds.map((kind) => {
+    const given = resources[kind] ?? [];
+    const held = before[kind];
+    const isSame =
+      held.size === given.length &&
+      given.every(({ name, version }) => held.get(name)?.version === version);
+    return [kind, isSame ? held : new Map(given.map((each) => [each.name, each]))] as const;
+  });
+  return Object.fromEntries(made) as Record<Kind, Snapshot[Kind]>;
+}
 
 /** 66 bits in 11 characters: a version is part of a head that must be short. */
 function hashed(content: string | Uint8Array): string {

@@ -1,19 +1,13 @@
-import { createResource, emptySnapshot, type Kind, kinds, type Snapshot } from "@umbra/xds";
+import { createResource, type Kind, kinds, type Snapshot, snapshotOf } from "@umbra/xds";
 
 /** Texts by name: a test's resources hold their own text. */
 export type Texts = Partial<Readonly<Record<Kind, Readonly<Record<string, string>>>>>;
 
 /** A snapshot of texts; kinds of the same texts as in `before` keep their map. */
-export function snapshot(texts: Texts, before: Snapshot = emptySnapshot): Snapshot {
+export function snapshot(texts: Texts, before?: Snapshot): Snapshot {
   const made = kinds.map((kind) => {
-    const resources = Object.entries(texts[kind] ?? {}).map(
-      ([name, text]) => [name, createResource(name, Buffer.from(text))] as const,
-    );
-    const held = before[kind];
-    const isSame =
-      held.size === resources.length &&
-      resources.every(([name, { version }]) => held.get(name)?.version === version);
-    return [kind, isSame ? held : new Map(resources)] as const;
+    const list = Object.entries(texts[kind] ?? {});
+    return [kind, list.map(([name, text]) => createResource(name, Buffer.from(text)))] as const;
   });
-  return Object.fromEntries(made) as unknown as Snapshot;
+  return snapshotOf(Object.fromEntries(made), before);
 }
