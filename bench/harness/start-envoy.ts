@@ -67,7 +67,7 @@ const edits: Readonly<Record<BootstrapEdit, (bootstrap: string) => string>> = {
     return bootstrap.replace(/^( *)http_filters:\n/m, `$&$1  - ${filter}\n`);
   },
   unretried: (bootstrap) =>
-    bootstrap.replaceAll(/^( +)retry_policy:\n(?:\1 +.*\n)+(?=\1initial_metadata:)/gm, ""),
+    bootstrap.replaceAll(/(?<=skip_envoy_headers: true\n)( +)retry_policy:\n(?:\1 +.*\n)+/g, ""),
   unlogged: (bootstrap) =>
     bootstrap.replaceAll(/^( +)- name: envoy\.access_loggers\.http_grpc\n(?:\1 +.*\n)+/gm, ""),
   "both ways"(bootstrap) {

@@ -1,4 +1,5 @@
 import type { PickMode, Topology } from "../topology.ts";
+import { discoveryType } from "./address.ts";
 import { type EnvoyObject, extension, typed } from "./envoy-object.ts";
 import {
   destinationHeader,
@@ -68,28 +69,20 @@ const headersForObserve = [
   ...[":path", ":method", ":status", "content-*", "x-request-id", destinationHeader, "x-umbra-*"],
 ];
 
-/** Names of headers that the resources give. */
-export interface TopologyNames {
-  /** Those that a pick is made from. */
-  readonly headers: readonly string[];
-  /** Those with an underscore that may pass. */
-  readonly knownUnderscores: readonly string[];
-}
-
 /**
  * Creates the filter that asks the sidecar for an endpoint.
  *
  * The body mode is BUFFERED unless a route overrides it. It is the only mode with a body in which FailOpen and the
  * time limit for answers work. The response phase is skipped, so that a picker that dies does not cut off running
  * answers.
+ *
+ * @param headers names of the headers that the resources use for picks
  */
 export function pick(
   lane: Lane,
   options: BootstrapOptions,
-  { headers, knownUnderscores }: TopologyNames,
+  headers: readonly string[],
 ): EnvoyObject {
-  // What refuses headers must see them.
-  const refuses = lane === "primary" && options.underscores === "Reject";
   return extProcFilter(pickFilter, {
     stat_prefix: `pick_${lane}`,
     grpc_service: {
@@ -98,15 +91,8 @@ export function pick(
         retry_on: "connect-failure,refused-stream,unavailable,reset",
         num_retries: 3,
         retry_back_off: { base_interval: "0.01s", max_interval: "0.05s" },
-        retry_host_predicate: [notTheSameHost],
-        host_selection_retry_max_attempts: 5,
+        ...otherSidecar(options),
       },
-      initial_metadata: [
-        { key: streamMetadata.lane, value: lane },
-        ...(refuses
-          ? [{ key: streamMetadata.underscores, value: knownUnderscores.join(",") }]
-          : []),
-      ],
     },
     processing_mode: processingModes.buffered,
     message_timeout: timeSetting(options, "pickTimeoutMs"),
@@ -123,11 +109,26 @@ export function pick(
       allowed_headers: {
         patterns: [
           ...patterns(...headersForPick, ...headers),
-          ...(refuses ? [{ contains: "_" }] : []),
+          // What refuses headers must see them.
+          ...(refusesUnderscores(lane, options) ? [{ contains: "_" }] : []),
         ],
       },
     },
   });
+}
+
+/**
+ * Retries a pick on another sidecar, if the address is a name that may have several. Envoy hashes the whole
+ * `grpc_service` for each request, and this predicate takes most of that time.
+ */
+function otherSidecar({ sidecar }: BootstrapOptions): EnvoyObject {
+  return discoveryType(sidecar) === "STATIC"
+    ? {}
+    : { retry_host_predicate: [notTheSameHost], host_selection_retry_max_attempts: 5 };
+}
+
+function refusesUnderscores(lane: Lane, { underscores }: BootstrapOptions): boolean {
+  return lane === "primary" && underscores === "Reject";
 }
 
 const skipped: EnvoyObject = {
@@ -159,10 +160,7 @@ export const processingModes: Readonly<Record<PickMode, EnvoyObject>> = {
 export function observe(lane: Lane): EnvoyObject {
   return extProcFilter(observeFilter, {
     stat_prefix: `observe_${lane}`,
-    grpc_service: {
-      envoy_grpc: sidecarCall(observerClusters[lane]),
-      initial_metadata: [{ key: streamMetadata.lane, value: lane }],
-    },
+    grpc_service: { envoy_grpc: sidecarCall(observerClusters[lane]) },
     observability_mode: true,
     failure_mode_allow: true,
     deferred_close_timeout: "1s",
@@ -191,22 +189,24 @@ export interface RouteStreams {
   readonly isPicked: boolean;
   readonly isFailOpen: boolean;
   readonly pickMode: PickMode;
+  /** Headers with an underscore that may pass. */
+  readonly knownUnderscores: readonly string[];
 }
 
-/** Per-route configuration of both filters: the pool, and what to do on failure. */
+/**
+ * Per-route configuration of both filters: the pool, and what to do on failure. All metadata is here and none in the
+ * filter, and only what the route needs: Envoy merges and hashes it for each request, some 15,000 instructions an entry.
+ */
 export function routeStreams(streams: RouteStreams, options: BootstrapOptions): EnvoyObject {
   if (options.plainMirror) return {};
+  const { lane, mirrors, pickMode } = streams;
   const metadata = [
-    { key: streamMetadata.lane, value: streams.lane },
+    { key: streamMetadata.lane, value: lane },
     { key: streamMetadata.pool, value: streams.pool },
-    { key: streamMetadata.mirrors, value: encodeMirrors(streams.mirrors) },
+    ...(mirrors.length > 0 ? [{ key: streamMetadata.mirrors, value: encodeMirrors(mirrors) }] : []),
   ];
-  const { rewrittenBy, pickMode } = streams;
   const pickOverrides = {
-    grpc_initial_metadata:
-      rewrittenBy === undefined
-        ? metadata
-        : [...metadata, { key: streamMetadata.rewrittenBy, value: rewrittenBy }],
+    grpc_initial_metadata: [...metadata, ...pickMetadata(streams, options)],
     failure_mode_allow: streams.isFailOpen,
     // The filter's default.
     ...(pickMode === "buffered" ? {} : { processing_mode: processingModes[pickMode] }),
@@ -214,8 +214,21 @@ export function routeStreams(streams: RouteStreams, options: BootstrapOptions): 
   return {
     ...(streams.isPicked ? { [pickFilter]: extProcOverrides(pickOverrides) } : {}),
     // Without a twin, there is nothing to compare.
-    ...(options.observe && streams.mirrors.length > 0
+    ...(options.observe && mirrors.length > 0
       ? { [observeFilter]: extProcOverrides({ grpc_initial_metadata: metadata }) }
       : {}),
   };
+}
+
+/** Metadata that only a pick needs. */
+function pickMetadata(
+  { lane, rewrittenBy, knownUnderscores }: RouteStreams,
+  options: BootstrapOptions,
+): readonly EnvoyObject[] {
+  return [
+    ...(rewrittenBy === undefined ? [] : [{ key: streamMetadata.rewrittenBy, value: rewrittenBy }]),
+    ...(refusesUnderscores(lane, options)
+      ? [{ key: streamMetadata.underscores, value: knownUnderscores.join(",") }]
+      : []),
+  ];
 }

@@ -38,7 +38,7 @@ export function shadowLane(topology: Topology, options: BootstrapOptions): Envoy
     // Keeps the primary's request id, which pairs the two legs.
     preserve_external_request_id: true,
     http_filters: [
-      pick("shadow", options, { headers: modelHeaders(topology.pools), knownUnderscores: [] }),
+      pick("shadow", options, modelHeaders(topology.pools)),
       ...externalPick("shadow", topology, options),
       ...(options.observe ? [observe("shadow")] : []),
       // Answers pass the filters in reverse order, so the recorder gets no more than the bandwidth limit allows.
@@ -86,6 +86,7 @@ function route(
         // client is gone, and without a sidecar there are no twins.
         isFailOpen: policy === undefined,
         pickMode,
+        knownUnderscores: [],
       },
       options,
     );

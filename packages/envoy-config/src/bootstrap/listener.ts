@@ -74,14 +74,7 @@ export function primaryFilters(
   return [
     // First, so that a preflight is answered without a pick.
     ...(routes.some(({ cors }) => cors !== undefined) ? [corsFilter] : []),
-    ...(isPicked
-      ? [
-          pick("primary", options, {
-            headers: topologyHeaders(topology),
-            knownUnderscores: knownUnderscoreHeaders(topology),
-          }),
-        ]
-      : []),
+    ...(isPicked ? [pick("primary", options, topologyHeaders(topology))] : []),
     // Before the third-party picker, whose own headers may have an underscore.
     ...unrefusedUnderscores(topology, options),
     ...(isPicked ? externalPick("primary", topology, options) : []),
@@ -96,7 +89,11 @@ export function routeConfiguration(
   options: BootstrapOptions,
 ): EnvoyObject {
   const { name, virtualHosts } = from;
-  const known = { pools: poolsByName(topology), mirrors: mirrorsByName(topology) };
+  const known = {
+    pools: poolsByName(topology),
+    mirrors: mirrorsByName(topology),
+    underscores: knownUnderscoreHeaders(topology),
+  };
   return {
     name,
     ignore_port_in_host_matching: true,

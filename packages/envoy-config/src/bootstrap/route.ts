@@ -38,10 +38,11 @@ interface Surroundings {
   readonly options: BootstrapOptions;
 }
 
-/** Pools and mirrors that routes refer to, by name. */
+/** Pools and mirrors that routes refer to, by name, and headers with an underscore that may pass. */
 export interface KnownNames {
   readonly pools: ReadonlyMap<string, Pool>;
   readonly mirrors: ReadonlyMap<string, Mirror>;
+  readonly underscores: readonly string[];
 }
 
 /** Renders a virtual host with its routes, in the topology's order of precedence. */
@@ -205,6 +206,7 @@ function streams(backend: Backend, from: Route, { known, options }: Surroundings
       isPicked: pool.picker === "umbra",
       isFailOpen: pool.failureMode === "FailOpen",
       pickMode: from.pickMode,
+      knownUnderscores: known.underscores,
     },
     options,
   );
