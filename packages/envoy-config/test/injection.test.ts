@@ -274,7 +274,7 @@ describe("a text in the resources", () => {
           }
           for (const metadata of under(bootstrap, "grpc_initial_metadata")) {
             for (const value of under(metadata, "value")) {
-              expect(String(value)).toMatch(/^[a-z0-9:/.,-]*$/);
+              expect(String(value)).toMatch(/^[a-z0-9_:/.,-]*$/);
             }
           }
           for (const format of ["log_format", "body_format_override", "mutation_rules"]) {
