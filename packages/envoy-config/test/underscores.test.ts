@@ -128,6 +128,13 @@ describe("other headers with an underscore", () => {
     );
   });
 
+  test("a name with a percent sign is no command to Envoy", () => {
+    const match = ", matches: [{headers: [{name: x_%START_TIME%, value: a}]}]";
+    expect(JSON.stringify(manager(resources(match)).route_config)).toContain(
+      '{"key":"x-umbra-underscores","value":"session_id,x_%%start_time%%"}',
+    );
+  });
+
   test("with Reject a route without a pick has the script", () => {
     const plain = resources("").replaceAll(ref, "{name: plain, port: 80}");
     expect(script(plain)).toContain("handle:respond");

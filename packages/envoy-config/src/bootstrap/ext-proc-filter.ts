@@ -228,7 +228,12 @@ function pickMetadata(
   return [
     ...(rewrittenBy === undefined ? [] : [{ key: streamMetadata.rewrittenBy, value: rewrittenBy }]),
     ...(refusesUnderscores(lane, options)
-      ? [{ key: streamMetadata.underscores, value: knownUnderscores.join(",") }]
+      ? [{ key: streamMetadata.underscores, value: plain(knownUnderscores.join(",")) }]
       : []),
   ];
+}
+
+/** Escapes a text in which Envoy replaces commands such as `%START_TIME%`. Header names may contain `%`. */
+function plain(text: string): string {
+  return text.replaceAll("%", "%%");
 }
