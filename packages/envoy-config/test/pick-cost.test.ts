@@ -24,12 +24,16 @@ metadata: {name: llama, annotations: {umbra.dev/endpoints: "10.0.0.1:8000"}}
 spec: {targetPorts: [{number: 8000}], endpointPickerRef: {name: umbra, port: {number: 9002}}}
 `;
 
+interface RetryPolicy {
+  readonly num_retries: number;
+  readonly retry_host_predicate?: unknown;
+}
 interface Filter {
   readonly name: string;
   readonly typed_config: {
     readonly grpc_service: {
       readonly initial_metadata?: unknown;
-      readonly retry_policy?: Readonly<Record<string, unknown>>;
+      readonly retry_policy?: RetryPolicy;
     };
   };
 }
@@ -102,12 +106,13 @@ describe("what Envoy merges and hashes for each pick", () => {
     { sidecar: "umbra.svc:9002", hasPredicate: true },
   ])("a pick is retried on another sidecar if $sidecar may be several", (each) => {
     const policies = callers(each.sidecar).flatMap(
-      ({ typed_config: { grpc_service } }) => grpc_service.retry_policy ?? [],
+      ({ typed_config: { grpc_service } }): readonly RetryPolicy[] =>
+        grpc_service.retry_policy === undefined ? [] : [grpc_service.retry_policy],
     );
     expect(policies.map((policy) => "retry_host_predicate" in policy)).toEqual([
       each.hasPredicate,
       each.hasPredicate,
     ]);
-    expect(policies.map(({ num_retries }) => num_retries)).toEqual([3, 3]);
+    expect(policies.map((policy) => policy.num_retries)).toEqual([3, 3]);
   });
 });
