@@ -27,11 +27,8 @@ function loadedBy(...args: readonly string[]): ReadonlySet<string> {
 // Each start of a command pays for what it loads: the sidecar, gRPC and the HTTP client are two thirds of all modules.
 test.each([
   { args: ["--version"], never: ["envoy-config", "sidecar", "undici"] },
-  { args: ["render", "--help"], never: ["sidecar", "undici"] },
   { args: ["up", "--help"], never: ["sidecar", "undici"] },
-  { args: ["simulate", "--help"], never: ["sidecar", "undici"] },
   { args: ["shadow", "--help"], never: ["envoy-config", "sidecar"] },
-  { args: ["explain", "--help"], never: ["sidecar"] },
 ])("umbra $args loads none of $never", ({ args, never }) => {
   const loaded = loadedBy(...args);
   expect([...loaded]).toContain("commander");
