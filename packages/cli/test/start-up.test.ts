@@ -24,7 +24,7 @@ function loadedBy(...args: readonly string[]): ReadonlySet<string> {
   return new Set(urls.map(nameOf).filter((name) => name !== undefined));
 }
 
-// Each start of a command pays for what it loads: the sidecar, gRPC and the HTTP client are two thirds of all modules.
+// Each start of a command pays for what it loads; the sidecar and what it imports are most of all modules.
 test.each([
   { args: ["--version"], never: ["envoy-config", "sidecar", "undici"] },
   { args: ["up", "--help"], never: ["sidecar", "undici"] },
