@@ -119,6 +119,7 @@ else picked.endpoint.length;
         tsc,
         "--noEmit",
         "--strict",
+        "--skipDefaultLibCheck",
         "--module",
         "nodenext",
         "--target",
@@ -143,8 +144,15 @@ console.log(refused.ok ? refused.endpoint : refused.code);
 `;
     writeFileSync(join(home, "start.mts"), `${start}\nscraping.stop();\n`);
     writeFileSync(join(home, "own.mts"), own + ask);
-    const check = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2023"];
-    const types = ["--lib", "es2023,webworker,webworker.iterable", "start.mts", "own.mts"];
+    const check = ["--noEmit", "--strict", "--skipDefaultLibCheck", "--module", "nodenext"];
+    const types = [
+      "--lib",
+      "es2023,webworker,webworker.iterable",
+      "--target",
+      "es2023",
+      "start.mts",
+      "own.mts",
+    ];
     run(
       process.execPath,
       [join(root, "node_modules/typescript/bin/tsc"), ...check, ...types],
@@ -160,8 +168,15 @@ console.log(refused.ok ? refused.endpoint : refused.code);
     const readme = readFileSync(join(root, "packages/openai/README.md"), "utf8");
     const code = /```ts\n(.*?)```/s.exec(readme)?.[1] ?? "";
     writeFileSync(join(home, "openai.mts"), code);
-    const types = ["--typeRoots", join(root, "node_modules/@types"), "--types", "node"];
-    const check = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2023"];
+    const types = [
+      "--target",
+      "es2023",
+      "--typeRoots",
+      join(root, "node_modules/@types"),
+      "--types",
+      "node",
+    ];
+    const check = ["--noEmit", "--strict", "--skipDefaultLibCheck", "--module", "nodenext"];
     const tsc = join(root, "node_modules/typescript/bin/tsc");
     run(process.execPath, [tsc, ...check, ...types, "openai.mts"], home);
     const said = run(

@@ -33,9 +33,7 @@ const tarball = (name: string) => join(home, `umbra-${name}-0.1.0.tgz`);
 /** As a user does it, with the registry of npm's settings. */
 beforeAll(() => {
   const pnpm = join(root, ".cache/tools/node_modules/.bin/pnpm");
-  for (const name of packages) {
-    run(pnpm, ["pack", "--pack-destination", home], join(root, "packages", name));
-  }
+  run(pnpm, ["--recursive", "--filter", "./packages/*", "pack", "--pack-destination", home], root);
   const flags = ["--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"];
   run("npm", ["install", "--prefix", home, ...flags, ...packages.map(tarball)], home);
 }, 240_000);

@@ -4,16 +4,11 @@ import { coverageRun, schedulerTests } from "./scheduler-coverage.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folders = { unit: ["packages/", "scripts/", "sim/test/", "testing/"], e2e: ["e2e/"] };
-/** These measure times while they put the machine to work, so nothing else runs at the same time. */
-const alone = filesOf(["hostile", "measures", "scheduling"]);
-/** These hold limits of time, but mostly wait: two of them run at once, and nothing else. */
-const paired = filesOf(["picker-faults", "shadow-faults", "timers", "verdict"]);
+/** These hold limits of time, but mostly wait: three of them run at once, and nothing else. */
+const timed =
+  "/e2e/(hostile|measures|picker-faults|scheduling|shadow-faults|timers|verdict)\\.test\\.ts$";
 
 const neverRun = ["/node_modules/", "/.cache/"];
-
-function filesOf(names) {
-  return `/e2e/(${names.join("|")})\\.test\\.ts$`;
-}
 
 /** The kind of tests that the arguments name, and the arguments after it. */
 function parse([first, ...rest]) {
@@ -63,10 +58,9 @@ export function runsOf(args) {
     // Workers keep the modules of the files that they ran, and collecting that garbage takes ever longer.
     [
       ...[...paths, ...given, "--workerIdleMemoryLimit=500MB"],
-      ...["--testPathIgnorePatterns", ...ignored, paired, alone],
+      ...["--testPathIgnorePatterns", ...ignored, timed],
     ],
-    [paired, ...given, "--maxWorkers=2"],
-    [alone, ...given, "--runInBand"],
+    [timed, ...given, "--maxWorkers=3"],
   ];
 }
 

@@ -31,21 +31,18 @@ describe("what is built before a run", () => {
 });
 
 describe("the runs of Jest", () => {
-  test("all: the scheduler's with its coverage; last what measures times, at most two files at once, then one", () => {
-    const [covered, most, paired, alone, ...more] = runsOf([]);
+  test("all: the scheduler's with its coverage; last what holds limits of time, at most three files at once", () => {
+    const [covered, most, timed, ...more] = runsOf([]);
     expect(more).toEqual([]);
     expect(covered).toEqual(coverageRun("text-summary"));
     expect(most).toEqual(expect.arrayContaining(["--testPathIgnorePatterns", schedulerTests]));
-    expect(paired).toEqual([most?.at(-2), "--maxWorkers=2"]);
-    expect(alone).toEqual([most?.at(-1), "--runInBand"]);
+    expect(timed).toEqual([most?.at(-1), "--maxWorkers=3"]);
   });
 
   test("end-to-end tests cover nothing by themselves", () => {
-    const [most, paired, alone, ...more] = runsOf(["e2e"]);
+    const [most, timed, ...more] = runsOf(["e2e"]);
     expect(more).toEqual([]);
-    expect([most?.[0], paired?.at(-1), alone?.at(-1)]).toEqual([
-      ...["e2e/", "--maxWorkers=2", "--runInBand"],
-    ]);
+    expect([most?.[0], timed?.at(-1)]).toEqual(["e2e/", "--maxWorkers=3"]);
   });
 
   test("coverage asks for every test of the scheduler", () => {
@@ -87,8 +84,11 @@ describe("the runs of Jest", () => {
     [["-t", "refuses"]],
     [["e2e", "--testNamePattern", "hello"]],
     [["--silent", "false"]],
-  ])("%j: an option's value narrows no files, so that those that run alone still do", (args) => {
-    const [paired, alone] = runsOf(args).slice(-2);
-    expect([paired?.at(-1), alone?.at(-1)]).toEqual(["--maxWorkers=2", "--runInBand"]);
-  });
+  ])(
+    "%j: an option's value narrows no files, so that what holds limits of time still runs last",
+    (args) => {
+      const [, timed] = runsOf(args).slice(-2);
+      expect(timed?.at(-1)).toBe("--maxWorkers=3");
+    },
+  );
 });

