@@ -24,16 +24,7 @@ export interface ServingState {
 /** A part of the sidecar that follows the topology. */
 export type ServingPart = Pick<ServingState, "begin"> & Partial<ServingState>;
 
-/** The mirrors, which go after the last live request that names them. */
-export interface ServingMirrors {
-  begin(topology: Topology): void;
-  /** May be called again with the same topology, until no request names the mirrors that are gone. */
-  retire(isNamed: (mirror: string) => boolean): void;
-}
-
-/**
- * @param parts in the order in which they begin: pools before what reads them
- */
+/** @param parts in the order in which they begin: pools before what reads them */
 export function createServingState(parts: readonly ServingPart[]): ServingState {
   return {
     begin(topology) {
