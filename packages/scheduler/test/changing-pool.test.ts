@@ -92,7 +92,7 @@ describe("an endpoint that leaves", () => {
     expect(blocksOf(of)).toEqual([0, 0]);
   });
 
-  test("is forgotten once its last request has ended", () => {
+  test("is removed once its last request has ended", () => {
     const of = pool();
     const { lease } = pick(of);
     of.setEndpoints([b]);

@@ -97,7 +97,7 @@ test.each([
   expect(data.map(({ id }) => id)).toEqual(["b", "m", "n", "a", "c"]);
 });
 
-test("the names of removed endpoints are forgotten, and not recorded again", () => {
+test("the names of removed endpoints are removed, and not recorded again", () => {
   const { state, served } = setup();
   served.record(first, list(["m"], ["a"]));
   served.recordNamed(second, new Set(["b"]));

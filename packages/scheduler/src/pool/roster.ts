@@ -44,7 +44,7 @@ export class Roster {
     this.groups = peerGroups(this.members);
   }
 
-  /** Forgets which prompts the endpoints hold. */
+  /** Resets which prompts the endpoints hold. */
   forgetPrompts(): void {
     for (const member of [...this.#byAddress.values(), ...this.#left.values()]) {
       member.blocks = undefined;

@@ -61,7 +61,7 @@ export interface PoolState {
   setEndpoints(endpoints: readonly (string | EndpointEntry)[]): void;
   /**
    * Replaces the settings. Endpoints, leases, health and in-flight counts are kept, and the prefix index unless
-   * `prefix` changes. The plugins start anew.
+   * `prefix` changes. The plugins start again.
    */
   configure(settings: PoolSettings): void;
   /** Addresses of the endpoints that may be picked, in the order they were set. */

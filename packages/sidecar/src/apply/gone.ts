@@ -3,7 +3,7 @@ export interface Forgetful {
   forgetGone(): void;
 }
 
-/** Tells the parts to forget, at most as often as `sweep` is called, because many changes may come in a second. */
+/** Lets the parts remove it, at most as often as `sweep` is called, because many changes may come in a second. */
 export interface Gone {
   /** Something is gone. */
   note(): void;

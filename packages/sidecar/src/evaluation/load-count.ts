@@ -11,7 +11,7 @@ export interface LoadCount {
   loadOf(pools: readonly string[]): LaneLoad | undefined;
   /** 99th percentile of the pools' requests per second in the primary lane, over blocks of 10 s. */
   peakPerSecond(pools: readonly string[]): number | undefined;
-  /** Forgets the pools that are gone. */
+  /** Removes the pools that are gone. */
   forgetGone(): void;
 }
 

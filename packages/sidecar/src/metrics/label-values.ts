@@ -4,7 +4,7 @@ export interface LabelValues {
   of(value: string): string;
   /** Always allows the value. */
   pin(value: string): void;
-  /** Forgets values, so that others have room. */
+  /** Removes values, so that others have room. */
   forget(isGone: (value: string) => boolean): void;
 }
 

@@ -16,7 +16,7 @@ export interface PickLabels {
   isGonePool(pool: string): boolean;
   /** True for a label value that is neither configured nor among `shown`. */
   isGoneModel(model: string, shown: ReadonlySet<string>): boolean;
-  /** Forgets the models that are gone. */
+  /** Removes the models that are gone. */
   forgetModels(shown: ReadonlySet<string>): void;
 }
 

@@ -82,7 +82,7 @@ export class ServedModels {
     if (!this.#byEndpoint.has(address) && this.#state.knows(address)) this.#unread.add(address);
   }
 
-  /** Forgets the names of endpoints that left the pool. */
+  /** Removes the names of endpoints that left the pool. */
   forgetGone(): void {
     const isGone = (address: string) => !this.#state.knows(address);
     for (const address of this.#byEndpoint.keys()) if (isGone(address)) this.#forgetList(address);

@@ -7,7 +7,7 @@ import {
   type PoolSettings,
   type PoolState,
 } from "@umbra/scheduler";
-import type { PickerConfig } from "@umbra/scheduler/config";
+import type { FlowSettings, PickerConfig } from "@umbra/scheduler/config";
 import type { FlowEvent, FlowQueue } from "@umbra/scheduler/flow";
 import type { EngineName } from "@umbra/scheduler/metrics";
 import { createPoolQueue, type PoolQueue } from "./pool-queue.ts";
@@ -42,6 +42,8 @@ export interface ServedPool {
   readonly gatewayFallbacks: number;
   /** The queue of requests while the pool is saturated; undefined without flow control. */
   readonly queue: FlowQueue | undefined;
+  /** The settings of the queue; undefined without flow control. */
+  readonly queueSettings: FlowSettings | undefined;
   /** Called for each stream that names the pool, which stays until `leave` was called as often. */
   enter(): void;
   leave(): void;
@@ -124,6 +126,10 @@ export class ChangingPool implements ServedPool {
     this.queue = this.#queue.configure(config?.flow);
     this.#takeModels(pool);
     this.#setEndpoints(pool, () => true);
+  }
+
+  get queueSettings(): FlowSettings | undefined {
+    return this.config?.flow;
   }
 
   enter(): void {

@@ -27,7 +27,7 @@ export function createServedPaths(topology: Topology): ServedPaths {
 }
 
 /** Envoy rewrites a path after its filters: a pick sees the client's path and computes the endpoint's. */
-export function backendPaths(topology: Topology): BackendPaths {
+function backendPaths(topology: Topology): BackendPaths {
   const rewriters = new Map<string, PathRewriter>();
   for (const route of routesOf(topology)) {
     const rewriter = pathRewriterOf(route);
