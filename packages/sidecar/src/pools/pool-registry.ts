@@ -107,12 +107,9 @@ class ChangingPools extends Map<string, ChangingPool> implements ServedPools {
   }
 
   #configured(pool: Pool): ConfiguredPool {
-    const configText =
-      pool.pickerConfig === undefined ? undefined : JSON.stringify(pool.pickerConfig);
     const known = this.get(pool.name);
-    const config =
-      known !== undefined && known.configText === configText ? known.config : pickerConfigOf(pool);
-    return { pool, configText, config };
+    const isKnown = known?.hasConfig(pool.pickerConfig) === true;
+    return { pool, config: isKnown ? known.config : pickerConfigOf(pool) };
   }
 }
 

@@ -10,6 +10,7 @@ import {
 import type { FlowSettings, PickerConfig } from "@umbra/scheduler/config";
 import type { FlowEvent, FlowQueue } from "@umbra/scheduler/flow";
 import type { EngineName } from "@umbra/scheduler/metrics";
+import { isSameData } from "./is-same-data.ts";
 import { createPoolQueue, type PoolQueue } from "./pool-queue.ts";
 import { ServedModels } from "./served-models.ts";
 
@@ -78,8 +79,6 @@ export interface PoolHost {
 /** A pool's resource with its picker's configuration. */
 export interface ConfiguredPool {
   readonly pool: Pool;
-  /** The configuration as text, to see changes. */
-  readonly configText: string | undefined;
   readonly config: PickerConfig | undefined;
 }
 
@@ -99,7 +98,6 @@ export class ChangingPool implements ServedPool {
   rewrite: ModelRewriter;
   gatewayFallbacks = 0;
   queue: FlowQueue | undefined = undefined;
-  configText: string | undefined;
   config: PickerConfig | undefined;
   streams = 0;
   readonly #options: ServedPoolOptions;
@@ -110,14 +108,13 @@ export class ChangingPool implements ServedPool {
   #hasWaiting = false;
 
   constructor(configured: ConfiguredPool, options: ServedPoolOptions, host: PoolHost) {
-    const { pool, config, configText } = configured;
+    const { pool, config } = configured;
     this.#options = options;
     this.#onIdle = host.onIdle;
     this.#pool = pool;
     this.name = pool.name;
     this.namespace = pool.namespace;
     this.config = config;
-    this.configText = configText;
     this.reach = pool;
     this.rewrite = createModelRewriter(pool.rewrites, options.random);
     this.state = createPool({ name: pool.name, ...options, ...this.#settings() });
@@ -130,6 +127,11 @@ export class ChangingPool implements ServedPool {
 
   get queueSettings(): FlowSettings | undefined {
     return this.config?.flow;
+  }
+
+  /** True if the pool has this EndpointPickerConfig now. */
+  hasConfig(pickerConfig: unknown): boolean {
+    return isSameData(pickerConfig, this.#pool.pickerConfig);
   }
 
   enter(): void {
@@ -150,12 +152,11 @@ export class ChangingPool implements ServedPool {
    *
    * New endpoints wait for `admitEndpoints`.
    */
-  change({ pool, config, configText }: ConfiguredPool): boolean {
+  change({ pool, config }: ConfiguredPool): boolean {
     const before = this.#pool;
     this.#pool = pool;
-    if (configText !== this.configText) {
+    if (config !== this.config) {
       this.config = config;
-      this.configText = configText;
       this.state.configure(this.#settings());
       this.queue = this.#queue.configure(config?.flow);
     }
@@ -221,28 +222,17 @@ function drainingOf(pool: Pool): readonly string[] {
 
 function hasSameEndpoints(a: Pool, b: Pool): boolean {
   return (
-    isSameList(a.endpoints, b.endpoints) &&
-    isSameList(drainingOf(a), drainingOf(b)) &&
-    a.endpoints.every((address) =>
-      hasSameEntries(a.endpointLabels[address] ?? {}, b.endpointLabels[address] ?? {}),
-    )
+    isSameData(a.endpoints, b.endpoints) &&
+    isSameData(drainingOf(a), drainingOf(b)) &&
+    isSameData(a.endpointLabels, b.endpointLabels)
   );
-}
-
-function isSameList(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((each, i) => each === b[i]);
-}
-
-type Labels = Readonly<Record<string, string>>;
-
-function hasSameEntries(a: Labels, b: Labels): boolean {
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
 
 function isSameReach(a: Pool, b: Pool): boolean {
   return (
-    textOf([a.tls, a.scrape, a.endpointScrape]) === textOf([b.tls, b.scrape, b.endpointScrape])
+    isSameData(a.tls, b.tls) &&
+    isSameData(a.scrape, b.scrape) &&
+    isSameData(a.endpointScrape, b.endpointScrape)
   );
 }
 
@@ -250,10 +240,8 @@ function hasSameModels(a: Pool, b: Pool): boolean {
   return (
     a.modelHeader === b.modelHeader &&
     a.onlyModel === b.onlyModel &&
-    textOf([a.models, a.rewrites, a.objectives]) === textOf([b.models, b.rewrites, b.objectives])
+    isSameData(a.models, b.models) &&
+    isSameData(a.rewrites, b.rewrites) &&
+    isSameData(a.objectives, b.objectives)
   );
-}
-
-function textOf(parts: readonly unknown[]): string {
-  return JSON.stringify(parts);
 }
