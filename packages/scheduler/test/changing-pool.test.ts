@@ -6,6 +6,7 @@ import {
   type PoolState,
   prefixCacheScorer,
 } from "@umbra/scheduler";
+import { createFlowQueue } from "@umbra/scheduler/flow";
 import { metrics } from "./fixtures.ts";
 
 /** The first pick goes to `a`: a tie goes to the last endpoint if the random numbers are 0. */
@@ -138,4 +139,28 @@ describe("changed settings", () => {
     expect(of.explain({ model: "m" }).profile).toBe("default");
     expect(pick(of).fallbacks).toEqual([b]);
   });
+});
+
+test("an endpoint that is listed twice counts once", () => {
+  const of = pool();
+  of.setEndpoints([a, b, a]);
+  expect(of.addresses()).toEqual([a, b]);
+});
+
+test("a queue asks for its limit in bytes with each request", async () => {
+  let maxBytes = 10;
+  const queue = createFlowQueue({
+    now: () => 0,
+    schedule: () => () => {},
+    saturation: () => 1,
+    hasEndpoints: () => true,
+    maxBytes: () => maxBytes,
+  });
+  const first = queue.acquire({ priority: 0, bytes: 20 }, () => "picked");
+  expect(await first).toMatchObject({ code: "QUEUE_FULL" });
+  maxBytes = 20;
+  const second = queue.acquire({ priority: 0, bytes: 20 }, () => "picked");
+  expect(queue.snapshot().bytes).toBe(20);
+  queue.close();
+  expect(await second).toMatchObject({ code: "SHUTTING_DOWN" });
 });
