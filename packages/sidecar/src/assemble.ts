@@ -12,10 +12,10 @@ import { createSidecarMetrics, type SidecarMetrics } from "./metrics/sidecar-met
 import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-registry.ts";
 import { protectPrimary } from "./mirror/protect-primary.ts";
 import { logPoolEvent } from "./pools/pool-log.ts";
-import { createPoolRegistry, type PoolRegistry } from "./pools/pool-registry.ts";
+import { createPoolRegistry, type PoolRegistry, type ServedPools } from "./pools/pool-registry.ts";
 import { createRequestLog } from "./request-log.ts";
 import { createRequestRecording } from "./request-recording.ts";
-import { backendPaths } from "./requests/backend-paths.ts";
+import { createServedPaths, type ServedPaths } from "./requests/backend-paths.ts";
 import { createEndpointAnswers } from "./requests/endpoint-answers.ts";
 import { gatewayProtocol } from "./requests/gateway-stream.ts";
 import type { LiveRequest, LiveTwin } from "./requests/live-request.ts";
@@ -27,8 +27,10 @@ import type { BeginTrace } from "./traces/request-trace.ts";
 
 /** The connected parts of a sidecar that need no address. */
 export interface SidecarParts {
-  readonly pools: PoolRegistry;
+  readonly pools: ServedPools;
+  readonly paths: ServedPaths;
   readonly mirrors: MirrorRegistry;
+  readonly load: LoadCount;
   readonly recorder: Recorder<LiveRequest>;
   readonly evaluations: Evaluations;
   /** Absent if no answer is observed. */
@@ -43,6 +45,8 @@ export interface Opened {
   readonly beginTrace: BeginTrace | undefined;
   /** Returns the `authorization` header of Umbra's own requests to endpoints; undefined: no key. */
   readonly authorization: (() => string | undefined) | undefined;
+  /** Called after a pool is gone, or an endpoint has left a pool. */
+  readonly onGone: () => void;
 }
 
 export const now = (): number => performance.now();
@@ -50,7 +54,8 @@ export const now = (): number => performance.now();
 /** Creates the parts of a sidecar, and starts the threads that read and evaluate answers. */
 export function assemble(options: SidecarOptions, opened: Opened): SidecarParts {
   const { topology, log } = options;
-  const pools = createPools(options, () => metrics);
+  const pools = createPools(options, opened, () => metrics);
+  const paths = createServedPaths(topology);
   const mirrors = createMirrorRegistry(topology, now);
   const metrics = createSidecarMetrics({
     topology,
@@ -94,18 +99,15 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   });
   const live = createLive(mirrors, metrics, observers);
   const pick: PickOptions = {
-    ...pickSettings(options, pools, opened),
-    pools,
-    live,
-    captures,
-    now,
+    ...pickSettings(options, { pools, paths }, opened),
+    ...{ pools, live, captures, now },
     mirroring: { registry: mirrors, secret, random: Math.random, onDropped: evaluations.dropped },
     openAccount: accounts.open,
     onTwinRefused: (twin, pool) => recordRefusedTwin(recorder, twin, pool),
   };
   return {
-    ...{ pools, mirrors, recorder, evaluations, answers, metrics, pick },
-    observe: createObserve({ recorder, live, mirrors, metrics }),
+    ...{ pools, paths, mirrors, load, recorder, evaluations, answers, metrics, pick },
+    observe: createObserve({ pools, recorder, live, mirrors, metrics }),
   };
 }
 
@@ -114,15 +116,16 @@ function arrived(request: LiveRequest, mirror: string): boolean {
 }
 
 function createObserve({
+  pools,
   recorder,
   live,
   mirrors,
   metrics,
-}: Pick<SidecarParts, "recorder" | "mirrors" | "metrics"> & {
+}: Pick<SidecarParts, "pools" | "recorder" | "mirrors" | "metrics"> & {
   readonly live: LiveRequests;
 }): ObserveOptions {
   return {
-    ...{ recorder, live, now },
+    ...{ pools, recorder, live, now },
     timeoutOf: (mirror) => mirrors.gateOf(mirror)?.mirror.requestTimeoutMs,
     shadowShare: createWorkShare(0.25, 50),
     onOverload: metrics.observeOverloaded,
@@ -186,10 +189,14 @@ function recordRefusedTwin(
   leg?.end("complete");
 }
 
-function pickSettings(options: SidecarOptions, pools: PoolRegistry, { authorization }: Opened) {
+function pickSettings(
+  options: SidecarOptions,
+  { pools, paths }: Pick<SidecarParts, "pools" | "paths">,
+  { authorization }: Opened,
+) {
   const { maxBodyBytes, maxWaitMs } = limitsOf(options);
   return {
-    gateway: gatewayProtocol(options.gateway ?? {}, pools.keys(), backendPaths(options.topology)),
+    gateway: gatewayProtocol(options.gateway ?? {}, () => pools.only?.name, paths.paths),
     maxBodyBytes,
     maxWaitMs,
     decoder: createBodyDecoder({
@@ -244,7 +251,11 @@ function limitsOf({ topology, maxBodyBytes, maxWaitMs }: SidecarOptions) {
 }
 
 /** @param metrics must be set before the first event of a pool */
-function createPools(options: SidecarOptions, metrics: () => SidecarMetrics): PoolRegistry {
+function createPools(
+  options: SidecarOptions,
+  { onGone }: Opened,
+  metrics: () => SidecarMetrics,
+): ServedPools {
   const { topology, log, staleAfterMs = 2_000, fallbacks } = options;
   return createPoolRegistry(topology, {
     now,
@@ -252,6 +263,7 @@ function createPools(options: SidecarOptions, metrics: () => SidecarMetrics): Po
     staleAfterMs,
     maxWaitMs: limitsOf(options).maxWaitMs,
     timeEvery: 64,
+    onGone,
     ...(fallbacks === undefined ? {} : { fallbacks }),
     onEvent(event) {
       metrics().poolTold(event);

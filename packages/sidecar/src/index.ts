@@ -1,5 +1,7 @@
 export type { AdminAnswers, AdminPath, Explained, PoolAnswer } from "./admin/admin-answers.ts";
 export type { ShadowCall } from "./admin/shadow-calls.ts";
+export type { ServingState } from "./apply/serving-state.ts";
+export type { SidecarServing } from "./apply/sidecar-serving.ts";
 export type { Distribution } from "./metrics/distribution.ts";
 export type { MetricFamily } from "./metrics/exposition.ts";
 export type { Budget } from "./mirror/budget.ts";

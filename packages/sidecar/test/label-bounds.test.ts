@@ -20,6 +20,15 @@ describe("the values of a label", () => {
     );
   });
 
+  test("have room for others after some were removed", () => {
+    const label = createLabelValues(["pinned"], 2);
+    expect([label.of("a"), label.of("b")]).toEqual(["a", "other"]);
+    label.forget((value) => value === "a");
+    expect([label.of("b"), label.of("a"), label.of("pinned")]).toEqual(["b", "other", "pinned"]);
+    label.pin("a");
+    expect(label.of("a")).toBe("a");
+  });
+
   test("are 1,000 by default", () => {
     const label = createLabelValues([]);
     const shown = new Set(Array.from({ length: 3_000 }, (_, i) => label.of(`m${i}`)));
@@ -48,6 +57,19 @@ describe("a table", () => {
         },
       ),
     );
+  });
+
+  test("removes rows, and makes room for others", () => {
+    const table = createTable(() => ({ value: 0 }), 2);
+    table.at("x", "a").value = 1;
+    table.at("x", "b").value = 2;
+    table.forget(([, name]) => name === "a");
+    expect(table.rows()).toEqual([[["x", "b"], { value: 2 }]]);
+    expect(table.at("x", "a").value).toBe(0);
+    table.forget(() => true);
+    expect(table.rows()).toEqual([]);
+    table.at("y", "c").value++;
+    expect(table.rows()).toEqual([[["y", "c"], { value: 1 }]]);
   });
 
   test("uses one shared row above the limit", () => {

@@ -11,6 +11,8 @@ export interface LoadCount {
   loadOf(pools: readonly string[]): LaneLoad | undefined;
   /** 99th percentile of the pools' requests per second in the primary lane, over blocks of 10 s. */
   peakPerSecond(pools: readonly string[]): number | undefined;
+  /** Removes the pools that are gone. */
+  forgetGone(): void;
 }
 
 interface PoolCount {
@@ -40,12 +42,11 @@ export function createLoadCount(pools: PoolRegistry, now: () => number): LoadCou
     names.reduce((sum, name) => sum + (pools.get(name)?.state.snapshot().endpoints.length ?? 0), 0);
 
   function countOf(pool: string): PoolCount {
-    let count = counts.get(pool);
-    if (count === undefined) {
-      const utilisation = createUtilisation(pools.get(pool)?.state);
-      count = { primary: 0, shadow: 0, utilisation, firstBlock: 0, blocks: [] };
-      counts.set(pool, count);
-    }
+    const known = counts.get(pool);
+    if (known !== undefined) return known;
+    const utilisation = createUtilisation(pools.get(pool)?.state);
+    const count = { primary: 0, shadow: 0, utilisation, firstBlock: 0, blocks: [] };
+    counts.set(pool, count);
     return count;
   }
 
@@ -74,6 +75,7 @@ export function createLoadCount(pools: PoolRegistry, now: () => number): LoadCou
         utilisation: found[0]?.utilisation.mean(found.map((each) => each.utilisation)) ?? null,
       };
     },
+    forgetGone: () => forgetGone(counts, pools),
     peakPerSecond(names) {
       const found = of(names);
       const last = Math.floor((now() - (startedMs ?? 0)) / blockMs);
@@ -89,6 +91,10 @@ export function createLoadCount(pools: PoolRegistry, now: () => number): LoadCou
       return (sums.sort()[Math.ceil(0.99 * sums.length) - 1] ?? 0) / (blockMs / 1_000);
     },
   };
+}
+
+function forgetGone(counts: Map<string, PoolCount>, pools: PoolRegistry): void {
+  for (const pool of counts.keys()) if (!pools.has(pool)) counts.delete(pool);
 }
 
 function addToBlock(count: PoolCount, block: number): void {
