@@ -11,6 +11,7 @@ import { createShadowMetrics } from "./evaluation/shadow-metrics.ts";
 import { createSidecarMetrics, type SidecarMetrics } from "./metrics/sidecar-metrics.ts";
 import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-registry.ts";
 import { protectPrimary } from "./mirror/protect-primary.ts";
+import { createServingMirrors, type ServingMirrors } from "./mirror/serving-mirrors.ts";
 import { logPoolEvent } from "./pools/pool-log.ts";
 import { createPoolRegistry, type PoolRegistry } from "./pools/pool-registry.ts";
 import { createRequestLog } from "./request-log.ts";
@@ -29,6 +30,7 @@ import type { BeginTrace } from "./traces/request-trace.ts";
 export interface SidecarParts {
   readonly pools: PoolRegistry;
   readonly mirrors: MirrorRegistry;
+  readonly servingMirrors: ServingMirrors;
   readonly recorder: Recorder<LiveRequest>;
   readonly evaluations: Evaluations;
   /** Absent if no answer is observed. */
@@ -105,6 +107,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   };
   return {
     ...{ pools, mirrors, recorder, evaluations, answers, metrics, pick },
+    servingMirrors: createServingMirrors({ registry: mirrors }),
     observe: createObserve({ recorder, live, mirrors, metrics }),
   };
 }

@@ -8,6 +8,10 @@ export interface Budget {
   /** A taken request ended. `tokens` counts its prompt and answer. */
   giveBack(): void;
   spend(tokens: number): void;
+  /** Replaces the limits. What is used stays used. */
+  setLimits(limits: BudgetLimits | undefined): void;
+  /** Starts the limits that end an evaluation again: requests, tokens and time. */
+  restart(): void;
   readonly inFlight: number;
   /** Used share of the limits that end an evaluation, 0 to 1. */
   readonly used: Readonly<Record<"requests" | "tokens" | "duration", number>>;
@@ -19,30 +23,27 @@ export interface Budget {
 export type BudgetLimits = { readonly [K in keyof MirrorBudget]?: MirrorBudget[K] | undefined };
 
 /** Creates a budget. `now` is monotonic, in ms. The time starts with the first request. */
-export function createBudget(limits: BudgetLimits | undefined, now: () => number): Budget {
+export function createBudget(given: BudgetLimits | undefined, now: () => number): Budget {
+  let limits = given ?? {};
   let [inFlight, requests, tokens] = [0, 0, 0];
   let startedAt: number | undefined;
-  const { maxBodyBytes = Number.POSITIVE_INFINITY, maxInFlight = Number.POSITIVE_INFINITY } =
-    limits ?? {};
-  const rate = limits?.maxRequestsPerSecond;
-  // Allows a burst of one second's requests, and at least one request.
-  const depth = Math.max(1, rate ?? 0);
-  let [level, filledAt] = [depth, now()];
+  let [level, filledAt] = [depthOf(limits), now()];
 
   function used() {
     const share = (value: number, limit: number | undefined) =>
       limit === undefined ? 0 : Math.min(1, value / limit);
     return {
-      requests: share(requests, limits?.maxRequests),
-      tokens: share(tokens, limits?.maxTokens),
-      duration: startedAt === undefined ? 0 : share(now() - startedAt, limits?.maxDurationMs),
+      requests: share(requests, limits.maxRequests),
+      tokens: share(tokens, limits.maxTokens),
+      duration: startedAt === undefined ? 0 : share(now() - startedAt, limits.maxDurationMs),
     };
   }
 
   function isOverRate(): boolean {
+    const { maxRequestsPerSecond: rate } = limits;
     if (rate === undefined) return false;
     const nowMs = now();
-    level = Math.min(depth, level + ((nowMs - filledAt) / 1_000) * rate);
+    level = Math.min(depthOf(limits), level + ((nowMs - filledAt) / 1_000) * rate);
     filledAt = nowMs;
     return level < 1;
   }
@@ -50,6 +51,8 @@ export function createBudget(limits: BudgetLimits | undefined, now: () => number
   return {
     take(bodyBytes) {
       startedAt ??= now();
+      const { maxBodyBytes = Number.POSITIVE_INFINITY, maxInFlight = Number.POSITIVE_INFINITY } =
+        limits;
       const share = used();
       if (share.duration >= 1) return "duration";
       if (share.requests >= 1) return "requests";
@@ -68,6 +71,15 @@ export function createBudget(limits: BudgetLimits | undefined, now: () => number
     spend(count) {
       tokens += count;
     },
+    setLimits(next = {}) {
+      // A rate that comes begins with a full burst, as at the start.
+      if (limits.maxRequestsPerSecond === undefined) [level, filledAt] = [depthOf(next), now()];
+      limits = next;
+    },
+    restart() {
+      [requests, tokens] = [0, 0];
+      startedAt = undefined;
+    },
     get inFlight() {
       return inFlight;
     },
@@ -78,4 +90,9 @@ export function createBudget(limits: BudgetLimits | undefined, now: () => number
       return Object.values(used()).some((share) => share >= 1);
     },
   };
+}
+
+/** Allows a burst of one second's requests, and at least one request. */
+function depthOf({ maxRequestsPerSecond = 0 }: BudgetLimits): number {
+  return Math.max(1, maxRequestsPerSecond);
 }
