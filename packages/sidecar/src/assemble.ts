@@ -1,6 +1,7 @@
 import { sidecarBounds } from "@umbra/envoy-config";
 import { createBodyDecoder } from "@umbra/openai/decode";
-import { createRecorder, type ReadAnswer, type Recorder } from "@umbra/shadow";
+import { createRecorder, type Recorder } from "@umbra/shadow";
+import { type AnswerReadingThread, createAnswerReading } from "./answers/answer-reading.ts";
 import { type AnswerThread, startAnswerThread } from "./answers/answer-thread.ts";
 import { createWorkShare } from "./answers/work-share.ts";
 import { type Captures, createCaptures } from "./capture/captures.ts";
@@ -33,8 +34,7 @@ export interface SidecarParts {
   readonly servingMirrors: ServingMirrors;
   readonly recorder: Recorder<LiveRequest>;
   readonly evaluations: Evaluations;
-  /** Absent if no answer is observed. */
-  readonly answers: AnswerThread | undefined;
+  readonly answers: AnswerReadingThread;
   readonly metrics: SidecarMetrics;
   readonly pick: PickOptions;
   readonly observe: ObserveOptions;
@@ -63,7 +63,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   });
   const secret = newSecret();
   const load = createLoadCount(pools, now);
-  const captures = createCapturesOf(options, { mirrors, secret, metrics });
+  const captures = createCapturesOf(options, { secret, metrics });
   const evaluations = startJudging(options, { pools, mirrors, load, secret, captures, metrics });
   const endpointAnswers = createEndpointAnswers((pool, address) =>
     pools.get(pool)?.served.markDoubtful(address),
@@ -77,8 +77,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   });
   const shadowMetrics = createShadowMetrics({
     metrics: metrics.exposition,
-    gates: mirrors.gates,
-    candidateOf: (mirror) => mirrors.gateOf(mirror)?.candidate,
+    mirrors,
     latest: () => evaluations.latest.reports,
   });
   const observers = [
@@ -89,10 +88,11 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     evaluations,
     captures ?? {},
   ];
-  const answers = startReading(options, mirrors, metrics);
+  const answers = createAnswerReading(() => startReading(options, metrics));
+  const servingMirrors = createServingMirrors({ registry: mirrors, evaluations, answers });
   const recorder = createRecorder<LiveRequest>({
     ...{ now, observers, hasCome: arrived, maxOpen: sidecarBounds.measuredAnswers },
-    ...readAnswerOf(answers),
+    readAnswer: answers.read,
   });
   const live = createLive(mirrors, metrics, observers);
   const pick: PickOptions = {
@@ -101,13 +101,12 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     live,
     captures,
     now,
-    mirroring: { registry: mirrors, secret, random: Math.random, onDropped: evaluations.dropped },
+    mirroring: { registry: mirrors, secret, random: Math.random, onDropped: (id, bytes, of) => evaluations.dropped(id, bytes, of) },
     openAccount: accounts.open,
     onTwinRefused: (twin, pool) => recordRefusedTwin(recorder, twin, pool),
   };
   return {
-    ...{ pools, mirrors, recorder, evaluations, answers, metrics, pick },
-    servingMirrors: createServingMirrors({ registry: mirrors }),
+    ...{ pools, mirrors, servingMirrors, recorder, evaluations, answers, metrics, pick },
     observe: createObserve({ recorder, live, mirrors, metrics }),
   };
 }
@@ -132,13 +131,8 @@ function createObserve({
   };
 }
 
-/** A topology without mirrors has no answers to read, and needs no thread. */
-function startReading(
-  { log }: SidecarOptions,
-  mirrors: MirrorRegistry,
-  metrics: SidecarMetrics,
-): AnswerThread | undefined {
-  if (mirrors.gates.length === 0) return undefined;
+/** Reads answers in a thread of its own. */
+function startReading({ log }: SidecarOptions, metrics: SidecarMetrics): AnswerThread {
   let isLogged = false;
   return startAnswerThread({
     onUnread: metrics.observeOverloaded,
@@ -159,10 +153,6 @@ function startReading(
   });
 }
 
-function readAnswerOf(answers: AnswerThread | undefined): { readonly readAnswer?: ReadAnswer } {
-  return answers === undefined ? {} : { readAnswer: answers.read };
-}
-
 function createLive(
   mirrors: MirrorRegistry,
   metrics: SidecarMetrics,
@@ -171,6 +161,7 @@ function createLive(
   return new LiveRequests({
     now,
     observers,
+    mirrorOf: (mirror) => mirrors.get(mirror),
     canCancel: (mirror) => mirrors.gateOf(mirror)?.mirror.policy !== undefined,
     onCancel: () => metrics.twinCancelled(),
   });
@@ -266,13 +257,12 @@ function createPools(options: SidecarOptions, metrics: () => SidecarMetrics): Po
 
 function createCapturesOf(
   { capture, log }: SidecarOptions,
-  { mirrors, secret, metrics }: Pick<Judged, "mirrors" | "secret" | "metrics">,
+  { secret, metrics }: Pick<Judged, "secret" | "metrics">,
 ): Captures | undefined {
   if (capture === undefined) return undefined;
-  const routeOf = (mirror: string) => mirrors.gateOf(mirror)?.route;
   let isTold = false;
   return createCaptures({
-    ...{ ...capture, secret, routeOf },
+    ...{ ...capture, secret },
     onTrouble({ message }) {
       metrics.storageFailed("captures");
       // A full disk fails on every request, so log only once.

@@ -95,7 +95,7 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
       pools,
       ...{ recorder: parts.recorder, knownModel: metrics.labels.model },
       metrics: metrics.exposition,
-      gates: parts.mirrors.gates,
+      mirrors: parts.mirrors,
       notReady: readiness.missing,
       evaluations,
       token: options.adminToken,
@@ -135,7 +135,7 @@ function inOwnMemory(options: SidecarOptions): SidecarOptions {
 
 async function endJudging({ answers, evaluations }: SidecarParts): Promise<void> {
   // The last results are still evaluated.
-  await answers?.close();
+  await answers.close();
   await evaluations.close();
 }
 

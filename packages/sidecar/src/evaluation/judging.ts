@@ -1,16 +1,16 @@
+import { createHash } from "node:crypto";
+import { type ClosedWhy, configHash, judge, type Sample, type ShadowReport } from "@umbra/shadow";
+import { createClosedEvaluations } from "./closed-evaluations.ts";
 import {
-  configHash,
-  createSampleStore,
-  isOver,
-  judge,
-  longestWaitMs,
-  type Sample,
-  type SampleStore,
-  type ShadowReport,
-  stageAfter,
-} from "@umbra/shadow";
-import { defined } from "@umbra/shadow/defined";
-import { openSamplesFile, type SamplesFile } from "./samples-file.ts";
+  type Evaluation,
+  factsOf,
+  hasBegunBy,
+  keep,
+  newEvaluation,
+  noteEnding,
+  openBeforeEnd,
+} from "./one-evaluation.ts";
+import { openSamplesFile, type SamplesFile, type WantedEvaluation } from "./samples-file.ts";
 import type { EvaluationNow, EvaluationSetup, WorkerSetup } from "./worker-messages.ts";
 
 /** The evaluations with their samples. Runs in the worker, because evaluating must not delay picks. */
@@ -19,29 +19,13 @@ export interface Judging {
   update(now: Readonly<Record<string, EvaluationNow>>): void;
   /** Returns the reports of all candidates with samples. `isFresh`: evaluates now instead of using the last analysis. */
   analyze(isFresh: boolean): readonly ShadowReport[];
+  /** Begins an evaluation, and closes the one with the same key. `last`: final data of that one. */
+  begin(setup: EvaluationSetup, last?: EvaluationNow): void;
+  /** Closes an evaluation whose mirror went at `atMs`, in ms since the epoch. */
+  end(key: string, atMs: number, last?: EvaluationNow): void;
+  /** The last reports of closed evaluations, newest first; a new array when they have changed. */
+  readonly closedReports: readonly ShadowReport[];
   close(): void;
-}
-
-interface Evaluation {
-  readonly setup: EvaluationSetup;
-  readonly store: SampleStore;
-  startedAtMs: number | undefined;
-  now: EvaluationNow | undefined;
-  report: ShadowReport | undefined;
-  /** Number of samples at the last analysis, and its time. */
-  seen: number;
-  analyzedAtMs: number;
-  /** Number of mirrored requests with a known outcome. */
-  outcomes: number;
-  /** Requests that were running at the planned end. */
-  ending: Ending | undefined;
-}
-
-interface Ending {
-  readonly stage: number;
-  readonly atMs: number;
-  /** Requests sent until then without an outcome. */
-  open: number;
 }
 
 /** Near the end, an analysis needs a statistical bootstrap: at most this often, unless requested. */
@@ -57,25 +41,20 @@ export function createJudging(
 ): Judging {
   const evaluations = new Map<string, Evaluation>();
   for (const each of setup.evaluations) {
-    evaluations.set(each.key, {
-      setup: each,
-      store: createSampleStore(each, setup.capacity),
-      startedAtMs: undefined,
-      now: undefined,
-      report: undefined,
-      seen: -1,
-      analyzedAtMs: 0,
-      outcomes: 0,
-      ending: undefined,
-    });
+    evaluations.set(each.key, newEvaluation(each, setup.capacity));
   }
-  const hashes = new Map(setup.evaluations.map(({ key, config }) => [key, configHash(config)]));
+  const closed = createClosedEvaluations((evaluation, atMs) => {
+    evaluation.report = evaluateOne(evaluation, atMs);
+    evaluation.seen = evaluation.store.size + evaluation.store.evicted;
+    return evaluation.report;
+  });
+  let closedReports: readonly ShadowReport[] = [];
   let isFullTold = false;
   let file = resultOf(open, (why) => onTrouble(`can't write samples: ${why}`));
 
   function open(): SamplesFile | undefined {
     if (setup.samplesFile === undefined) return undefined;
-    const opened = openSamplesFile(setup.samplesFile, wantedOf(setup, hashes), nowMs());
+    const opened = openSamplesFile(setup.samplesFile, wantedOf(setup), nowMs());
     for (const [key, { startedAtMs, samples, report }] of opened.resumed) {
       const evaluation = evaluations.get(key);
       if (evaluation === undefined) continue;
@@ -102,28 +81,64 @@ export function createJudging(
   }
 
   /** Answers arrive in any order: an evaluation starts when its first request was sent, not answered. */
-  function noteStarts(samples: Parameters<Judging["add"]>[0]): void {
-    for (const [key, of] of Map.groupBy(samples, (each) => each.key)) {
-      noteStart(key, Math.min(...of.map(({ sample }) => sample.t0)));
-    }
-  }
-
-  function noteStart(key: string, t0: number): void {
-    const evaluation = evaluations.get(key);
-    if (evaluation === undefined || t0 >= (evaluation.startedAtMs ?? Number.POSITIVE_INFINITY)) {
-      return;
-    }
+  function noteStart(evaluation: Evaluation, t0: number): void {
+    if (t0 >= (evaluation.startedAtMs ?? Number.POSITIVE_INFINITY)) return;
     evaluation.startedAtMs = t0;
-    writeTo((opened) => opened.started(key, hashes.get(key) ?? "", t0));
+    const { key } = evaluation.setup;
+    writeTo((opened) => opened.started(key, wantedEvaluation(evaluation.setup), t0));
   }
 
-  function evaluateOne(evaluation: Evaluation): ShadowReport {
+  function addTo(key: string, samples: readonly Sample[]): void {
+    const evaluation = evaluations.get(key);
+    const [own, earlier] = [[], []] as [Sample[], Sample[]];
+    for (const sample of samples) {
+      const isOwn = evaluation !== undefined && hasBegunBy(evaluation, sample.t0);
+      (isOwn ? own : earlier).push(sample);
+    }
+    for (const sample of earlier) closed.add(key, sample);
+    if (evaluation === undefined || own.length === 0) return;
+    noteStart(
+      evaluation,
+      own.reduce((first, { t0 }) => Math.min(first, t0), Number.POSITIVE_INFINITY),
+    );
+    for (const sample of own) keep(evaluation, sample);
+  }
+
+  /** Closes the running evaluation of a key. */
+  function closeOne(
+    key: string,
+    by: {
+      readonly atMs: number;
+      readonly why: ClosedWhy;
+      readonly last: EvaluationNow | undefined;
+    },
+  ): void {
+    const evaluation = evaluations.get(key);
+    if (evaluation === undefined) return;
+    evaluation.now = by.last ?? evaluation.now;
+    evaluation.control = controlOf(evaluation);
+    closed.close(evaluation, by.atMs, by.why);
+    closedReports = closed.reports;
+    evaluations.delete(key);
+    const { setup: own, startedAtMs } = evaluation;
+    writeTo((opened) => {
+      opened.replaced(key);
+      if (startedAtMs === undefined) return;
+      opened.noted({ ...own, fromMs: startedAtMs, closed: { atMs: by.atMs, why: by.why } });
+    });
+  }
+
+  function controlOf({ setup: own, control }: Evaluation): Evaluation | undefined {
+    if (control !== undefined || own.controlKey === undefined) return control;
+    return evaluations.get(own.controlKey);
+  }
+
+  function evaluateOne(evaluation: Evaluation, analyzedAtMs: number): ShadowReport {
     const { setup: own, store, now, report: earlier } = evaluation;
-    const analyzedAtMs = nowMs();
     // Nothing has started before the first request.
     const startedAtMs = evaluation.startedAtMs ?? analyzedAtMs;
     noteEnding(evaluation, analyzedAtMs);
-    const control = own.controlKey === undefined ? undefined : evaluations.get(own.controlKey);
+    const control = controlOf(evaluation);
     const limits = [...(now?.limitsHit ?? [])];
     if (store.evicted > 0) limits.push(`${store.evicted} samples were dropped: memory is full`);
     const report = judge({
@@ -136,13 +151,16 @@ export function createJudging(
         nowMs: analyzedAtMs,
         limitsHit: limits,
         leftOut: store.evictedPairs,
-        openBeforeEnd: openOf(evaluation, analyzedAtMs),
+        openBeforeEnd: openBeforeEnd(evaluation, analyzedAtMs),
         ...(earlier === undefined ? {} : { earlier }),
         ...(control?.now === undefined ? {} : { control: control.now.candidate }),
         ...(now === undefined ? { candidate: { pool: own.candidate } } : factsOf(now)),
       },
     });
-    writeTo((opened) => noteVerdict(opened, { key: own.key, report, earlier }));
+    // A closed evaluation's key belongs to the next one.
+    if (evaluations.get(own.key) === evaluation) {
+      writeTo((opened) => noteVerdict(opened, { key: own.key, report, earlier }));
+    }
     return report;
   }
 
@@ -152,15 +170,33 @@ export function createJudging(
       report?.evaluation.is_final !== true || nowMs() - analyzedAtMs >= finalAnalysisEveryMs;
     if (!isFresh && (store.size + store.evicted === seen || !isDue)) return;
     evaluation.seen = store.size + store.evicted;
-    evaluation.report = evaluateOne(evaluation);
+    evaluation.report = evaluateOne(evaluation, nowMs());
     evaluation.analyzedAtMs = nowMs();
   }
 
   return {
     add(samples) {
-      noteStarts(samples);
-      for (const { key, sample } of samples) keep(evaluations.get(key), sample);
+      for (const [key, of] of Map.groupBy(samples, (each) => each.key)) {
+        addTo(
+          key,
+          of.map(({ sample }) => sample),
+        );
+      }
       writeTo((opened) => opened.append(samples.map(({ sample }) => sample)));
+    },
+    begin(next, last) {
+      const { key, fromMs = nowMs() } = next;
+      closeOne(key, { atMs: fromMs, why: "changed", last });
+      evaluations.set(key, newEvaluation(next, setup.capacity));
+      writeTo((opened) => opened.noted({ ...next, fromMs }));
+    },
+    end(key, atMs, last) {
+      // It does not go on if the mirror comes back.
+      writeTo((opened) => opened.ended(key));
+      closeOne(key, { atMs, why: "removed", last });
+    },
+    get closedReports() {
+      return closedReports;
     },
     update(now) {
       for (const [key, each] of Object.entries(now)) {
@@ -168,7 +204,7 @@ export function createJudging(
         if (evaluation === undefined) continue;
         evaluation.now = each;
         // Samples have whole milliseconds: rounding must not put one before the start.
-        if (each.startedAtMs !== undefined) noteStart(key, Math.floor(each.startedAtMs));
+        if (each.startedAtMs !== undefined) noteStart(evaluation, Math.floor(each.startedAtMs));
         noteEnding(evaluation, nowMs());
       }
     },
@@ -177,6 +213,7 @@ export function createJudging(
         ({ setup: { role } }) => role === "candidate",
       );
       for (const evaluation of candidates) look(evaluation, isFresh);
+      if (closed.settle(nowMs(), isFresh)) closedReports = closed.reports;
       return candidates.flatMap(({ report }) => report ?? []);
     },
     close() {
@@ -185,35 +222,21 @@ export function createJudging(
   };
 }
 
-function keep(evaluation: Evaluation | undefined, sample: Sample): void {
-  if (evaluation === undefined) return;
-  evaluation.store.add(sample);
-  if (!sample.mirrored) return;
-  evaluation.outcomes++;
-  const { ending } = evaluation;
-  if (ending !== undefined && sample.t0 <= ending.atMs) ending.open--;
+function wantedOf({ evaluations }: WorkerSetup) {
+  return new Map(evaluations.map((setup) => [setup.key, wantedEvaluation(setup)]));
 }
 
-/** Once after the end of a stage: waits for all requests that were running at the last update. */
-function noteEnding(evaluation: Evaluation, nowMs: number): void {
-  const { setup, startedAtMs, report, now, outcomes, ending } = evaluation;
-  const stage = stageAfter(report);
-  if (startedAtMs === undefined || now === undefined || ending?.stage === stage) return;
-  if (!isOver(nowMs - startedAtMs, setup.config, stage) && !now.isBudgetSpent) return;
-  const open = Math.max(0, now.counts.dispatched - outcomes);
-  evaluation.ending = { stage, atMs: now.atMs ?? nowMs, open };
+function wantedEvaluation({ config, subject }: EvaluationSetup): WantedEvaluation {
+  const configSha256 = configHash(config);
+  return {
+    configSha256,
+    config,
+    ...(subject === undefined ? {} : { subjectSha256: sha256(subject) }),
+  };
 }
 
-/** Requests that the final analysis waits for. It does not wait forever for requests whose end is never reported. */
-function openOf({ ending, report }: Evaluation, nowMs: number): number {
-  if (ending === undefined || ending.stage !== stageAfter(report)) return 0;
-  return nowMs - ending.atMs < longestWaitMs ? Math.max(0, ending.open) : 0;
-}
-
-function wantedOf({ evaluations }: WorkerSetup, hashes: ReadonlyMap<string, string>) {
-  return new Map(
-    evaluations.map(({ key, config }) => [key, { configSha256: hashes.get(key) ?? "", config }]),
-  );
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 interface Judged {
@@ -242,18 +265,4 @@ function resultOf<T>(run: () => T, onTrouble: (why: string) => void): T | undefi
     onTrouble((cause as Error).message);
     return undefined;
   }
-}
-
-function factsOf(now: EvaluationNow) {
-  const { counts, isBudgetSpent, percent, by, baseline, candidate, captured } = now;
-  const { loadRatio, peakPerSecond } = now;
-  return {
-    counts,
-    isBudgetSpent,
-    baseline,
-    candidate,
-    captured,
-    sampling: { percent, by },
-    ...defined({ loadRatio, peakPerSecond, policy: now.policy ?? undefined }),
-  };
 }

@@ -1,21 +1,53 @@
 import type { LaneLoad } from "@umbra/shadow";
 import type { PoolRegistry } from "../pools/pool-registry.ts";
-import { createUtilisation, type UtilisationSum } from "./utilisation.ts";
+import {
+  createUtilisation,
+  meanUtilisation,
+  type UtilisationSum,
+  type UtilisationSums,
+} from "./utilisation.ts";
 
 /** Counts requests by pool and lane, to compare the load of both lanes' endpoints. */
 export interface LoadCount {
   picked(pool: string, lane: "primary" | "shadow"): void;
-  /** Requests per endpoint of the shadow pool divided by those of the primary; undefined if there are too few. */
-  ratio(primaryPools: readonly string[], shadowPool: string): number | undefined;
-  /** Total requests of the pools' endpoints since the first request, and their utilisation. */
-  loadOf(pools: readonly string[]): LaneLoad | undefined;
+  /** Marks the present as the start of an evaluation. */
+  mark(): LoadMark;
+  /**
+   * Requests per endpoint of the shadow pool divided by those of the primary, with the mean number of endpoints;
+   * undefined if there are too few requests. `since`: the first request when absent.
+   */
+  ratio(
+    primaryPools: readonly string[],
+    shadowPool: string,
+    since?: LoadMark | undefined,
+  ): number | undefined;
+  /** Total requests of the pools' endpoints, and their utilisation. `since`: the first request when absent. */
+  loadOf(pools: readonly string[], since?: LoadMark | undefined): LaneLoad | undefined;
   /** 99th percentile of the pools' requests per second in the primary lane, over blocks of 10 s. */
   peakPerSecond(pools: readonly string[]): number | undefined;
+}
+
+/** What was counted before an evaluation. */
+export interface LoadMark {
+  /** On the counter's clock. */
+  readonly atMs: number;
+  readonly counted: ReadonlyMap<PoolCount, Counted>;
+}
+
+interface Counted extends UtilisationSums {
+  readonly primary: number;
+  readonly shadow: number;
+  /** Sum over time of the number of endpoints, in ms. */
+  readonly endpointMs: number;
+  /** Time of that sum. */
+  readonly countedMs: number;
 }
 
 interface PoolCount {
   primary: number;
   shadow: number;
+  endpointMs: number;
+  countedMs: number;
   readonly utilisation: UtilisationSum;
   /** Requests of the primary lane in each block of 10 s, starting with block `firstBlock`. */
   firstBlock: number;
@@ -29,25 +61,50 @@ const maxBlocks = 8_640;
 /** Fewer blocks give no meaningful 99th percentile. */
 const minBlocks = 30;
 
-/** `now`: monotonic, in ms. */
+/** `now`: monotonic, in ms. Pools that have left the registry are forgotten. */
 export function createLoadCount(pools: PoolRegistry, now: () => number): LoadCount {
   const counts = new Map<string, PoolCount>();
   let startedMs: number | undefined;
-  const of = (names: readonly string[]) => names.flatMap((name) => counts.get(name) ?? []);
-  const total = (names: readonly string[], lane: "primary" | "shadow") =>
-    of(names).reduce((sum, count) => sum + count[lane], 0);
-  const endpoints = (names: readonly string[]) =>
-    names.reduce((sum, name) => sum + (pools.get(name)?.state.snapshot().endpoints.length ?? 0), 0);
+  let readMs = now();
 
   function countOf(pool: string): PoolCount {
     let count = counts.get(pool);
     if (count === undefined) {
-      const utilisation = createUtilisation(pools.get(pool)?.state);
-      count = { primary: 0, shadow: 0, utilisation, firstBlock: 0, blocks: [] };
+      count = newCount();
       counts.set(pool, count);
     }
     return count;
   }
+
+  /** Records how many endpoints the pools have had since the last time, and forgets pools that are gone. */
+  function read(): number {
+    const nowMs = now();
+    for (const [name, count] of counts) {
+      const pool = pools.get(name);
+      if (pool === undefined) {
+        counts.delete(name);
+        continue;
+      }
+      count.endpointMs += pool.state.addresses().length * (nowMs - readMs);
+      count.countedMs += nowMs - readMs;
+    }
+    readMs = nowMs;
+    return nowMs;
+  }
+
+  const of = (names: readonly string[]) => names.flatMap((name) => counts.get(name) ?? []);
+
+  function endpoints(names: readonly string[], since: LoadMark | undefined): number {
+    return names.reduce((sum, name) => {
+      const count = counts.get(name);
+      const { endpointMs = 0, countedMs = 0 } = count === undefined ? {} : after(count, since);
+      const current = pools.get(name)?.state.addresses().length ?? 0;
+      return sum + (countedMs > 0 ? endpointMs / countedMs : current);
+    }, 0);
+  }
+
+  const total = (names: readonly string[], lane: "primary" | "shadow", since?: LoadMark) =>
+    of(names).reduce((sum, count) => sum + after(count, since)[lane], 0);
 
   return {
     picked(pool, lane) {
@@ -57,21 +114,29 @@ export function createLoadCount(pools: PoolRegistry, now: () => number): LoadCou
       startedMs ??= nowMs;
       if (lane === "primary") addToBlock(count, Math.floor((nowMs - startedMs) / blockMs));
     },
-    ratio(primaryPools, shadowPool) {
-      const [primary, shadow] = [total(primaryPools, "primary"), total([shadowPool], "shadow")];
-      const [below, above] = [endpoints(primaryPools), endpoints([shadowPool])];
+    mark() {
+      const atMs = read();
+      return { atMs, counted: new Map([...counts.values()].map((each) => [each, after(each)])) };
+    },
+    ratio(primaryPools, shadowPool, since) {
+      read();
+      const primary = total(primaryPools, "primary", since);
+      const shadow = total([shadowPool], "shadow", since);
+      const [below, above] = [endpoints(primaryPools, since), endpoints([shadowPool], since)];
       if (primary < minRequests || below === 0 || above === 0) return undefined;
       return shadow / above / (primary / below);
     },
-    loadOf(names) {
+    loadOf(names, since) {
       if (startedMs === undefined) return undefined;
-      const nowMs = now();
-      const found = of(names);
-      for (const { utilisation } of found) utilisation.read(nowMs);
+      const nowMs = read();
+      for (const name of names) {
+        const state = pools.get(name)?.state;
+        if (state !== undefined) counts.get(name)?.utilisation.read(state, nowMs);
+      }
       return {
-        requests: total(names, "primary") + total(names, "shadow"),
-        seconds: (nowMs - startedMs) / 1_000,
-        utilisation: found[0]?.utilisation.mean(found.map((each) => each.utilisation)) ?? null,
+        requests: total(names, "primary", since) + total(names, "shadow", since),
+        seconds: (nowMs - Math.max(startedMs, since?.atMs ?? 0)) / 1_000,
+        utilisation: meanUtilisation(of(names).map((count) => after(count, since))),
       };
     },
     peakPerSecond(names) {
@@ -88,6 +153,30 @@ export function createLoadCount(pools: PoolRegistry, now: () => number): LoadCou
       if (sums.length < minBlocks) return undefined;
       return (sums.sort()[Math.ceil(0.99 * sums.length) - 1] ?? 0) / (blockMs / 1_000);
     },
+  };
+}
+
+function newCount(): PoolCount {
+  return {
+    ...{ primary: 0, shadow: 0, endpointMs: 0, countedMs: 0 },
+    ...{ utilisation: createUtilisation(), firstBlock: 0, blocks: [] },
+  };
+}
+
+/** What a pool counted since a mark. */
+function after(count: PoolCount, since?: LoadMark): Counted {
+  const before = since?.counted.get(count);
+  const { sums } = count.utilisation;
+  return {
+    primary: count.primary - (before?.primary ?? 0),
+    shadow: count.shadow - (before?.shadow ?? 0),
+    endpointMs: count.endpointMs - (before?.endpointMs ?? 0),
+    countedMs: count.countedMs - (before?.countedMs ?? 0),
+    readings: sums.readings - (before?.readings ?? 0),
+    running: sums.running - (before?.running ?? 0),
+    waiting: sums.waiting - (before?.waiting ?? 0),
+    kvCache: sums.kvCache - (before?.kvCache ?? 0),
+    kvReadings: sums.kvReadings - (before?.kvReadings ?? 0),
   };
 }
 

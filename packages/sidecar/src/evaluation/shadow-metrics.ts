@@ -10,12 +10,12 @@ import {
 import type { Exposition, Series } from "../metrics/exposition.ts";
 import { createLabelValues } from "../metrics/label-values.ts";
 import type { MirrorGate } from "../mirror/mirror-gate.ts";
+import type { MirrorRegistry } from "../mirror/mirror-registry.ts";
+import type { EvaluatedRequest } from "./evaluated-request.ts";
 
 export interface ShadowMetricsOptions {
   readonly metrics: Exposition;
-  readonly gates: readonly MirrorGate[];
-  /** Returns the shadow pool of a mirror. */
-  readonly candidateOf: (mirror: string) => string | undefined;
+  readonly mirrors: Pick<MirrorRegistry, "gates">;
   readonly latest: () => readonly ShadowReport[];
 }
 
@@ -43,8 +43,10 @@ const verdictStatus: Readonly<Record<VerdictStatus, number>> = {
 };
 
 /** Prometheus metrics of the evaluation. Label values come from the topology and closed lists. */
-export function createShadowMetrics(options: ShadowMetricsOptions): RecorderObserver {
-  const { metrics, candidateOf } = options;
+export function createShadowMetrics(
+  options: ShadowMetricsOptions,
+): RecorderObserver<EvaluatedRequest> {
+  const { metrics } = options;
   const labels = ["candidate", "leg"];
   const { ttft, tpot, e2e } = latencies(metrics, labels);
   const logRatio = metrics.histogram({
@@ -98,12 +100,12 @@ export function createShadowMetrics(options: ShadowMetricsOptions): RecorderObse
       const ratio = (shadow.ttftMs ?? 0) / (primary.ttftMs ?? 0);
       if (ratio > 0 && Number.isFinite(ratio)) logRatio.at(candidate).observe(Math.log(ratio));
     },
-    lost(_primary, mirror, twin) {
-      const candidate = candidateOf(mirror);
+    lost(_primary, mirror, twin, request) {
+      const candidate = request.gateOf(mirror)?.candidate;
       if (candidate !== undefined) pairs.at(candidate, lossOf(twin)).value++;
     },
-    unmirrored(primary, { mirror }) {
-      const candidate = candidateOf(mirror);
+    unmirrored(primary, { mirror }, request) {
+      const candidate = request.gateOf(mirror)?.candidate;
       if (candidate !== undefined) leg(candidate, primary);
     },
   };
@@ -132,7 +134,7 @@ function latencies(metrics: Exposition, labels: readonly string[]) {
 }
 
 /** Metrics from the mirror controllers, read at each scrape. */
-function addGateMetrics({ metrics, gates }: ShadowMetricsOptions): void {
+function addGateMetrics({ metrics, mirrors }: ShadowMetricsOptions): void {
   const read = (
     type: "counter" | "gauge",
     name: string,
@@ -145,7 +147,7 @@ function addGateMetrics({ metrics, gates }: ShadowMetricsOptions): void {
       name,
       help,
       labels: ["candidate", ...labels],
-      read: () => summed(gates.map((gate) => [gate.candidate, values(gate)] as const)),
+      read: () => summed(mirrors.gates.map((gate) => [gate.candidate, values(gate)] as const)),
     });
   };
   read(

@@ -42,7 +42,10 @@ export interface TwinsOfRequest {
 export interface MirrorRegistry extends RequestObserver<TwinsOfRequest> {
   /** Returns the mirrors that a stream's metadata lists. */
   of(names: string): readonly GatedMirror[];
+  /** All controllers, also of mirrors that have left the topology and are not removed yet. */
   readonly gates: readonly MirrorGate[];
+  /** The controller of each evaluation of the topology begun last, by key. */
+  readonly judged: ReadonlyMap<string, MirrorGate>;
   /** Returns a mirror, even one that has left the topology, until it is removed. */
   get(mirror: string): GatedMirror | undefined;
   gateOf(mirror: string): MirrorGate | undefined;
@@ -77,6 +80,7 @@ class Mirrors implements MirrorRegistry {
   /** Mirrors that no route of Envoy names; live requests still do. */
   readonly #retired = new Map<string, GatedMirror>();
   #gates: readonly MirrorGate[] = [];
+  judged: ReadonlyMap<string, MirrorGate> = new Map();
   /** Lists of mirrors by metadata. */
   readonly #lists = new Map<string, readonly GatedMirror[]>();
 
@@ -114,7 +118,8 @@ class Mirrors implements MirrorRegistry {
 
   begin(topology: Topology): void {
     const gates = gatesFor(topology, this.#gates, this.#now);
-    const judged = new Set(judgedOf([...gates.values()]).values());
+    this.judged = judgedOf([...gates.values()]);
+    const judged = new Set(this.judged.values());
     const current = new Map<string, GatedMirror>();
     for (const [mirror, gate] of gates) {
       const header = { name: mirrorToHeader(mirror), value: laneClusterName(mirror.name) };

@@ -1,4 +1,6 @@
 import type { Topology } from "@umbra/envoy-config";
+import type { AnswerReadingThread } from "../answers/answer-reading.ts";
+import type { Evaluations } from "../evaluation/evaluations.ts";
 import type { MirrorRegistry } from "./mirror-registry.ts";
 
 /** The mirrors and what depends on them, which follow the topology while the sidecar serves. */
@@ -12,17 +14,27 @@ export interface ServingMirrors {
   retire(isNamed: (mirror: string) => boolean): void;
 }
 
-export function createServingMirrors({
-  registry,
-}: {
+export interface ServingMirrorsParts {
   readonly registry: MirrorRegistry;
-}): ServingMirrors {
+  readonly evaluations: Pick<Evaluations, "begin" | "retire">;
+  readonly answers: Pick<AnswerReadingThread, "begin">;
+}
+
+export function createServingMirrors(parts: ServingMirrorsParts): ServingMirrors {
+  const { registry, evaluations, answers } = parts;
+  const readAnswers = () => {
+    if (registry.gates.length > 0) answers.begin();
+  };
+  readAnswers();
   return {
     begin(topology) {
       registry.begin(topology);
+      evaluations.begin(topology);
+      readAnswers();
     },
     retire(isNamed) {
       registry.retire(isNamed);
+      evaluations.retire();
     },
   };
 }
