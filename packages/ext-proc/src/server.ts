@@ -57,6 +57,8 @@ export interface ExtProcServer {
   setServing(isServing: boolean): void;
   /** Sets the certificates for new connections; open ones stay. Throws if they can't be used. */
   setCertificates(certificates: Certificates): void;
+  /** Sets the memory limit for incomplete requests, in bytes. */
+  setMaxHeldBytes(bytes: number): void;
   /** Accepts no new streams, waits up to `graceMs` for open ones, then aborts them. */
   close(graceMs: number): Promise<void>;
   readonly openStreams: number;
@@ -119,6 +121,7 @@ export function createExtProcServer(options: ExtProcServerOptions): ExtProcServe
   return {
     listen: (address) => grpc.listen(address),
     setServing: (isServing) => health.setServing(isServing),
+    setMaxHeldBytes: (bytes) => budget.setLimit(bytes),
     setCertificates: (certificates) => grpc.setCertificates(certificates),
     close(graceMs) {
       health.close();

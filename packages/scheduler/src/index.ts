@@ -70,6 +70,7 @@ export type {
   EndpointEntry,
   PickOptions,
   PoolOptions,
+  PoolSettings,
   PoolState,
   ProfileRule,
 } from "./pool/types.ts";

@@ -14,10 +14,10 @@ import { createMirrorRegistry, type MirrorRegistry } from "./mirror/mirror-regis
 import { protectPrimary } from "./mirror/protect-primary.ts";
 import { createServingMirrors, type ServingMirrors } from "./mirror/serving-mirrors.ts";
 import { logPoolEvent } from "./pools/pool-log.ts";
-import { createPoolRegistry, type PoolRegistry } from "./pools/pool-registry.ts";
+import { createPoolRegistry, type PoolRegistry, type ServedPools } from "./pools/pool-registry.ts";
 import { createRequestLog } from "./request-log.ts";
 import { createRequestRecording } from "./request-recording.ts";
-import { backendPaths } from "./requests/backend-paths.ts";
+import { createServedPaths, type ServedPaths } from "./requests/backend-paths.ts";
 import { createEndpointAnswers } from "./requests/endpoint-answers.ts";
 import { gatewayProtocol } from "./requests/gateway-stream.ts";
 import type { LiveRequest, LiveTwin } from "./requests/live-request.ts";
@@ -29,9 +29,11 @@ import type { BeginTrace } from "./traces/request-trace.ts";
 
 /** The connected parts of a sidecar that need no address. */
 export interface SidecarParts {
-  readonly pools: PoolRegistry;
+  readonly pools: ServedPools;
+  readonly paths: ServedPaths;
   readonly mirrors: MirrorRegistry;
   readonly servingMirrors: ServingMirrors;
+  readonly load: LoadCount;
   readonly recorder: Recorder<LiveRequest>;
   readonly evaluations: Evaluations;
   readonly answers: AnswerReadingThread;
@@ -45,6 +47,8 @@ export interface Opened {
   readonly beginTrace: BeginTrace | undefined;
   /** Returns the `authorization` header of Umbra's own requests to endpoints; undefined: no key. */
   readonly authorization: (() => string | undefined) | undefined;
+  /** Called after a pool is gone, or an endpoint has left a pool. */
+  readonly onGone: () => void;
 }
 
 export const now = (): number => performance.now();
@@ -52,7 +56,8 @@ export const now = (): number => performance.now();
 /** Creates the parts of a sidecar, and starts the threads that read and evaluate answers. */
 export function assemble(options: SidecarOptions, opened: Opened): SidecarParts {
   const { topology, log } = options;
-  const pools = createPools(options, () => metrics);
+  const pools = createPools(options, opened, () => metrics);
+  const paths = createServedPaths(topology);
   const mirrors = createMirrorRegistry(topology, now);
   const metrics = createSidecarMetrics({
     topology,
@@ -89,25 +94,29 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     captures ?? {},
   ];
   const answers = createAnswerReading(() => startReading(options, metrics));
-  const servingMirrors = createServingMirrors({ registry: mirrors, evaluations, answers });
   const recorder = createRecorder<LiveRequest>({
     ...{ now, observers, hasCome: arrived, maxOpen: sidecarBounds.measuredAnswers },
     readAnswer: answers.read,
   });
   const live = createLive(mirrors, metrics, observers);
+  const servingMirrors = createServingMirrors({
+    ...{ registry: mirrors, evaluations, answers, metrics: shadowMetrics },
+    named: () => live.namedMirrors(),
+  });
   const pick: PickOptions = {
-    ...pickSettings(options, pools, opened),
-    pools,
-    live,
-    captures,
-    now,
-    mirroring: { registry: mirrors, secret, random: Math.random, onDropped: (id, bytes, of) => evaluations.dropped(id, bytes, of) },
+    ...pickSettings(options, { pools, paths }, opened),
+    ...{ pools, live, captures, now },
+    mirroring: {
+      ...{ registry: mirrors, secret, random: Math.random },
+      onDropped: (id, bytes, of) => evaluations.dropped(id, bytes, of),
+    },
     openAccount: accounts.open,
     onTwinRefused: (twin, pool) => recordRefusedTwin(recorder, twin, pool),
   };
   return {
-    ...{ pools, mirrors, servingMirrors, recorder, evaluations, answers, metrics, pick },
-    observe: createObserve({ recorder, live, mirrors, metrics }),
+    ...{ pools, paths, mirrors, servingMirrors, load, recorder, evaluations, answers },
+    ...{ metrics, pick },
+    observe: createObserve({ pools, recorder, live, mirrors, metrics }),
   };
 }
 
@@ -116,15 +125,16 @@ function arrived(request: LiveRequest, mirror: string): boolean {
 }
 
 function createObserve({
+  pools,
   recorder,
   live,
   mirrors,
   metrics,
-}: Pick<SidecarParts, "recorder" | "mirrors" | "metrics"> & {
+}: Pick<SidecarParts, "pools" | "recorder" | "mirrors" | "metrics"> & {
   readonly live: LiveRequests;
 }): ObserveOptions {
   return {
-    ...{ recorder, live, now },
+    ...{ pools, recorder, live, now },
     timeoutOf: (mirror) => mirrors.gateOf(mirror)?.mirror.requestTimeoutMs,
     shadowShare: createWorkShare(0.25, 50),
     onOverload: metrics.observeOverloaded,
@@ -180,10 +190,14 @@ function recordRefusedTwin(
   leg?.end("complete");
 }
 
-function pickSettings(options: SidecarOptions, pools: PoolRegistry, { authorization }: Opened) {
+function pickSettings(
+  options: SidecarOptions,
+  { pools, paths }: Pick<SidecarParts, "pools" | "paths">,
+  { authorization }: Opened,
+) {
   const { maxBodyBytes, maxWaitMs } = limitsOf(options);
   return {
-    gateway: gatewayProtocol(options.gateway ?? {}, pools.keys(), backendPaths(options.topology)),
+    gateway: gatewayProtocol(options.gateway ?? {}, () => pools.only?.name, paths.paths),
     maxBodyBytes,
     maxWaitMs,
     decoder: createBodyDecoder({
@@ -238,7 +252,11 @@ function limitsOf({ topology, maxBodyBytes, maxWaitMs }: SidecarOptions) {
 }
 
 /** @param metrics must be set before the first event of a pool */
-function createPools(options: SidecarOptions, metrics: () => SidecarMetrics): PoolRegistry {
+function createPools(
+  options: SidecarOptions,
+  { onGone }: Opened,
+  metrics: () => SidecarMetrics,
+): ServedPools {
   const { topology, log, staleAfterMs = 2_000, fallbacks } = options;
   return createPoolRegistry(topology, {
     now,
@@ -246,6 +264,7 @@ function createPools(options: SidecarOptions, metrics: () => SidecarMetrics): Po
     staleAfterMs,
     maxWaitMs: limitsOf(options).maxWaitMs,
     timeEvery: 64,
+    onGone,
     ...(fallbacks === undefined ? {} : { fallbacks }),
     onEvent(event) {
       metrics().poolTold(event);

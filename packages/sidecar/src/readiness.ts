@@ -1,7 +1,10 @@
 import { request } from "undici";
 
 export interface ReadinessOptions {
-  /** True after the first scrape attempt of every endpoint of the primary pools. */
+  /**
+   * True after the first scrape attempt of every endpoint of the primary pools. Asked until it is true once: endpoints
+   * that come later don't make the sidecar unready.
+   */
   readonly hasScraped: () => boolean;
   /** Envoy's admin interface, if readiness includes Envoy. */
   readonly envoyAdmin: string | undefined;
@@ -22,9 +25,15 @@ export interface Readiness {
 const checkEveryMs = 20;
 
 export function createReadiness(options: ReadinessOptions): Readiness {
-  const { hasScraped, envoyAdmin, setServing } = options;
+  const { envoyAdmin, setServing } = options;
   let isEnding = false;
+  let hasScrapedOnce = false;
   let checking: NodeJS.Timeout | undefined;
+
+  function hasScraped(): boolean {
+    hasScrapedOnce ||= options.hasScraped();
+    return hasScrapedOnce;
+  }
 
   function begin(): void {
     if (hasScraped()) setServing(true);

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { allPrimaryPools, bytesText, heldRequestBytes, leastHeldBytes } from "@umbra/envoy-config";
+import { allPrimaryPools, bytesText, heldRequestBytes, type Topology } from "@umbra/envoy-config";
 import { createExtProcServer, type ExtProcServer } from "@umbra/ext-proc";
 import { type AdminServer, startAdminServer } from "./admin/admin-server.ts";
+import { createGone } from "./apply/gone.ts";
+import { createSidecarServing, heldBytes, type SidecarServing } from "./apply/sidecar-serving.ts";
 import { assemble, now, type SidecarParts } from "./assemble.ts";
 import type { MetricFamily } from "./metrics/exposition.ts";
 import { version } from "./metrics/process-metrics.ts";
@@ -12,10 +14,10 @@ import { pickExchange } from "./requests/pick-exchange.ts";
 import { type EndpointKey, openEndpointKey } from "./scrape/endpoint-key.ts";
 import { logPageChange } from "./scrape/page-outcome.ts";
 import { type ScrapeLoop, startScrapeLoop } from "./scrape/scrape-loop.ts";
-import { warnOfUnverifiedTls } from "./scrape/unverified-tls.ts";
 import type { SidecarOptions } from "./sidecar-options.ts";
 import { type OpenCertificates, openCertificates } from "./tls/certificates.ts";
 import { loadTracing } from "./traces/open-telemetry.ts";
+import type { BeginTrace } from "./traces/request-trace.ts";
 
 export interface Sidecar {
   /** The bound address. */
@@ -23,6 +25,14 @@ export interface Sidecar {
   readonly adminAddress: string;
   /** The metrics of `/metrics`, except those of Node.js. */
   readonly metrics: readonly MetricFamily[];
+  /** Changes what the sidecar serves, in steps, so that Envoy can follow in between. */
+  readonly serving: SidecarServing;
+  /**
+   * Changes what the sidecar serves at once, for a gateway that is configured by others.
+   *
+   * @throws Error for an invalid EndpointPickerConfig; nothing has changed then
+   */
+  apply(configuration: { readonly topology: Topology }): void;
   /** Counts an uncaught error. */
   faulted(): void;
   /**
@@ -36,38 +46,30 @@ const scrapeTimeoutMs = 1_000;
 
 /** Starts the sidecar: scraping, ext_proc, evaluations and admin interface. Throws if it can't listen on an address. */
 export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
-  const options = inOwnMemory(given);
-  const { topology, log, endpointKeyFile, tls } = options;
+  const options = { ...given, topology: inOwnMemory(given) };
+  const { log, endpointKeyFile, tls } = options;
   const tracing = options.traces === true ? await loadTracing(version) : undefined;
   if (tracing?.hasSdk === false) {
     log.warn("no OpenTelemetry SDK is loaded: traces are not recorded (docs/traces.md)");
   }
   const key =
     endpointKeyFile === undefined ? undefined : await openEndpointKey(endpointKeyFile, log);
-  const parts = assemble(options, {
+  const certificates = tls === undefined ? undefined : await openCertificates(tls, log);
+  const { parts, server, scraping, serving, gone } = wire(given, options, {
     beginTrace: tracing?.begin,
-    authorization: key?.authorization,
+    key,
+    certificates,
   });
   const { pools, metrics, evaluations } = parts;
-  if (key !== undefined) {
-    warnOfUnverifiedTls(
-      topology.pools.filter(({ name }) => pools.has(name)),
-      log,
-    );
-  }
-  const certificates = tls === undefined ? undefined : await openCertificates(tls, log);
-  const server = createServer(parts, options, certificates);
   certificates?.watch((next) => server.setCertificates(next));
-  const scraping = startScraping(parts, options, key);
   const timers = [
     setInterval(() => parts.pick.live.expire(), 1_000).unref(),
+    setInterval(gone.sweep, 1_000).unref(),
+    setInterval(() => parts.servingMirrors.sweep(), 1_000).unref(),
     setInterval(() => parts.pick.captures?.expire(), 600_000).unref(),
   ];
-  // A dead or hanging shadow pool must not delay readiness.
-  const awaited = new Set(allPrimaryPools(topology));
-  if (parts.pick.gateway.pool !== undefined) awaited.add(parts.pick.gateway.pool);
   const readiness = createReadiness({
-    hasScraped: () => scraping.hasTried(awaited),
+    hasScraped: () => scraping.hasTried(awaitedPools(serving, parts)),
     envoyAdmin: options.envoyAdmin,
     setServing: (isServing) => server.setServing(isServing),
   });
@@ -75,9 +77,7 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
 
   async function tearDown(graceMs: number): Promise<void> {
     for (const timer of timers) clearInterval(timer);
-    const closeQueues = () => {
-      for (const { queue } of pools.values()) queue?.close();
-    };
+    const closeQueues = () => pools.closeQueues();
     // Queued requests may wait for most of the grace time. Those still waiting then are refused in time to be answered.
     const refusing = setTimeout(closeQueues, 0.8 * graceMs);
     certificates?.close();
@@ -106,7 +106,8 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
     return {
       grpcAddress,
       adminAddress: admin.address,
-      ...{ metrics: metrics.exposition.families, faulted: metrics.faulted },
+      ...{ metrics: metrics.exposition.families, faulted: metrics.faulted, serving },
+      apply: ({ topology }) => applyAtOnce(serving, topology),
       async close(graceMs, drainMs = 0) {
         readiness.end();
         if (drainMs > 0) await sleep(drainMs);
@@ -121,16 +122,66 @@ export async function startSidecar(given: SidecarOptions): Promise<Sidecar> {
 }
 
 /** Limits the sidecar's memory to its container. */
-function inOwnMemory(options: SidecarOptions): SidecarOptions {
-  const topology = withOwnMemory(options.topology, process.constrainedMemory());
-  if (topology !== options.topology) {
+function inOwnMemory({ topology: given, log }: Pick<SidecarOptions, "topology" | "log">): Topology {
+  const topology = ownMemory(given);
+  if (topology !== given) {
     const { sidecarMemoryBytes } = topology.envoy.settings;
-    options.log.warn(
+    log.warn(
       { usable: bytesText(sidecarMemoryBytes), held: bytesText(heldRequestBytes(topology)) },
       "sidecarMemory exceeds nine tenths of the container's memory: using a lower limit",
     );
   }
-  return { ...options, topology };
+  return topology;
+}
+
+function ownMemory(topology: Topology): Topology {
+  return withOwnMemory(topology, process.constrainedMemory());
+}
+
+interface Opened {
+  readonly beginTrace: BeginTrace | undefined;
+  readonly key: EndpointKey | undefined;
+  readonly certificates: OpenCertificates | undefined;
+}
+
+/** Connects the parts to their server and scrapers, and lets them follow the topology. */
+function wire(
+  { topology: started, log }: SidecarOptions,
+  options: SidecarOptions,
+  { beginTrace, key, certificates }: Opened,
+) {
+  let follower: ScrapeLoop | undefined;
+  const gone = createGone(() => [parts.metrics, parts.load]);
+  const parts: SidecarParts = assemble(options, {
+    onGone() {
+      gone.note();
+      // Undefined while the parts are created.
+      follower?.update();
+    },
+    beginTrace,
+    authorization: key?.authorization,
+  });
+  const server = createServer(parts, options, certificates);
+  const scraping = startScraping(parts, options, key);
+  follower = scraping;
+  const serving = createSidecarServing({
+    ...{ parts, scraping, server, gone, started, log },
+    inOwnMemory: ownMemory,
+    hasKey: key !== undefined,
+  });
+  return { parts, server, scraping, serving, gone };
+}
+
+function applyAtOnce(serving: SidecarServing, topology: Topology): void {
+  serving.begin(topology);
+  serving.admitEndpoints();
+  serving.retire();
+}
+
+/** A dead or hanging shadow pool must not delay readiness. */
+function awaitedPools({ topology }: SidecarServing, { pick }: SidecarParts): ReadonlySet<string> {
+  const byDefault = pick.gateway.pool();
+  return new Set([...allPrimaryPools(topology), ...(byDefault === undefined ? [] : [byDefault])]);
 }
 
 async function endJudging({ answers, evaluations }: SidecarParts): Promise<void> {
@@ -154,8 +205,7 @@ function createServer(
     onStreamStart: metrics.streamOpened,
     onStreamEnd: metrics.streamEnded,
     maxBodyBytes: pick.maxBodyBytes,
-    // At least two requests of maximum size, even on a small machine: fail towards serving.
-    maxHeldBytes: Math.max(heldRequestBytes(topology), leastHeldBytes(topology.envoy.settings)),
+    maxHeldBytes: heldBytes(topology),
     ...(certificates === undefined ? {} : { tls: certificates.first }),
     onError(cause) {
       metrics.streamFailed();
@@ -166,7 +216,7 @@ function createServer(
 
 function startScraping(
   { pools, metrics }: SidecarParts,
-  { topology, log, scrapeIntervalMs = 100, staleAfterMs = 2_000 }: SidecarOptions,
+  { log, scrapeIntervalMs = 100, staleAfterMs = 2_000 }: SidecarOptions,
   key: EndpointKey | undefined,
 ): ScrapeLoop {
   return startScrapeLoop({
@@ -177,7 +227,6 @@ function startScraping(
     staleAfterMs,
     timeoutMs: scrapeTimeoutMs,
     onScrape: metrics.scraped,
-    reach: topology.pools,
     authorization: key?.authorization,
     onModelList: metrics.modelListRead,
     onPageChange: (report) => logPageChange(report, log),

@@ -6,8 +6,9 @@ import { directTopology, type Pool } from "@umbra/envoy-config";
 import { readModelList } from "@umbra/openai";
 import { createServerPace } from "@umbra/scheduler/internal";
 import { selfSigned } from "@umbra/sidecar/internal";
-import { createPoolRegistry, type ServedPool } from "../src/pools/pool-registry.ts";
+import { createPoolRegistry } from "../src/pools/pool-registry.ts";
 import type { ModelList } from "../src/pools/served-models.ts";
+import type { ServedPool } from "../src/pools/served-pool.ts";
 import { modelListReply } from "../src/requests/model-list-reply.ts";
 import { pathOf, readModel } from "../src/requests/read-model.ts";
 import { createEndpointClient, type Page } from "../src/scrape/endpoint-client.ts";
@@ -90,7 +91,6 @@ function scraped(
   const outcomes: string[] = [];
   const loop = startScrapeLoop({
     pools: registry,
-    reach: pools,
     intervalMs: options.intervalMs ?? 10,
     staleAfterMs: 2_000,
     timeoutMs: 1_000,

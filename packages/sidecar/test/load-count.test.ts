@@ -1,7 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import { createPool } from "@umbra/scheduler";
 import { createLoadCount } from "../src/evaluation/load-count.ts";
-import type { PoolRegistry, ServedPool } from "../src/pools/pool-registry.ts";
+import type { PoolRegistry } from "../src/pools/pool-registry.ts";
+import type { ServedPool } from "../src/pools/served-pool.ts";
 
 const metrics = {
   ...{

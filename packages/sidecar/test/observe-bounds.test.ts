@@ -113,7 +113,7 @@ describe("an observed answer", () => {
     const exchange = observeExchange(
       { metadata, fail() {} },
       {
-        ...{ recorder, live, now, timeoutOf: () => undefined },
+        ...{ recorder, live, now, timeoutOf: () => undefined, pools: new Map() },
         shadowShare: shadowShare ?? createWorkShare(0.25, 50),
         onOverload: (of) => void overloads.push(of),
       },
@@ -298,6 +298,7 @@ describe("an observed answer", () => {
       {
         ...{ recorder: createRecorder<LiveRequest>({ now }), live, now },
         timeoutOf: () => undefined,
+        pools: new Map(),
         shadowShare: createWorkShare(1, 1_000),
         onOverload() {},
       },

@@ -97,14 +97,19 @@ test.each([
   expect(data.map(({ id }) => id)).toEqual(["b", "m", "n", "a", "c"]);
 });
 
-test("the names of removed endpoints are deleted when another list is read", () => {
+test("the names of removed endpoints are forgotten, and not recorded again", () => {
   const { state, served } = setup();
   served.record(first, list(["m"], ["a"]));
   served.recordNamed(second, new Set(["b"]));
   expect([served.isAdapter("a"), served.isAdapter("b")]).toEqual([true, true]);
   served.record(third, list(["m"]));
   state.setEndpoints([third]);
-  served.record(third, list(["m"]));
+  served.forgetGone();
+  served.record(first, list(["m"], ["a"]));
+  served.recordNamed(second, new Set(["b"]));
+  served.reached(first);
+  served.markDoubtful(first);
+  expect([served.hasUnread(), served.takeDoubt(first)]).toEqual([false, false]);
   expect([served.isAdapter("a"), served.isAdapter("b")]).toEqual([false, false]);
   expect(served.union).toBeUndefined();
 });

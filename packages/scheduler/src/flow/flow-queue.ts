@@ -21,7 +21,6 @@ export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
     saturation,
     hasEndpoints,
     maxRequests = 10_000,
-    maxBytes = 2 ** 30,
     ttlMs = defaultTtlMs,
     noEndpointTtlMs = ttlMs,
     pollMs = 5,
@@ -29,6 +28,7 @@ export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
     defaultNegativeBand = defaultBand,
     onEvent,
   } = options;
+  const mostBytes = options.maxBytes ?? 2 ** 30;
   const limits = new Map((options.bands ?? []).map((band) => [band.priority, band]));
   /** Bands with waiting requests, highest priority first. */
   let bands: Band[] = [];
@@ -113,6 +113,7 @@ export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
   /** Makes room for a request by evicting the newest requests of lower bands. Returns false if that is not enough. */
   function makeRoom(band: Band, wanted: number): boolean {
     if (band.requests >= band.maxRequests || band.bytes + wanted > band.maxBytes) return false;
+    const maxBytes = typeof mostBytes === "number" ? mostBytes : mostBytes();
     let [freeRequests, freeBytes] = [maxRequests - requests, maxBytes - bytes];
     for (const lower of bands) {
       if (lower.priority >= band.priority) continue;
@@ -221,12 +222,10 @@ export function createFlowQueue(options: FlowQueueOptions): FlowQueue {
     snapshot: () => ({
       requests,
       bytes,
-      bands: bands.map((band) => ({
-        priority: band.priority,
-        requests: band.requests,
-        bytes: band.bytes,
-        flows: band.flows,
-      })),
+      bands: bands.map((band) => {
+        const { priority, flows } = band;
+        return { priority, requests: band.requests, bytes: band.bytes, flows };
+      }),
     }),
 
     close() {

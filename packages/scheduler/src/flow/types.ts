@@ -67,7 +67,8 @@ export interface FlowQueueOptions {
   readonly hasEndpoints: () => boolean;
   /** Most waiting requests of all bands together; 10,000 when absent. */
   readonly maxRequests?: number;
-  readonly maxBytes?: number;
+  /** Most bytes of their bodies; 2^30 when absent. A function is asked for each request that waits. */
+  readonly maxBytes?: number | (() => number);
   /** Longest wait, in ms; 60,000 when absent, `Infinity` for no limit. */
   readonly ttlMs?: number;
   /** Longest wait of a request that finds the pool empty, in ms; `ttlMs` when absent. */

@@ -1,4 +1,3 @@
-import { createAdmission } from "../admission/admission.ts";
 import type { Explanation } from "../explanation.ts";
 import { adapterSlots, type Endpoint } from "../model/endpoint.ts";
 import { finiteOrUndefined } from "../model/finite-or-undefined.ts";
@@ -15,11 +14,10 @@ import { countAnswer } from "./error-share.ts";
 import type { PluginTime } from "./events.ts";
 import { hiddenLoadReason, hidesLoad } from "./first-load.ts";
 import { createHealthCheck } from "./health.ts";
-import { holdersOf, setModels } from "./holders.ts";
+import { setModels } from "./holders.ts";
 import { knownLoad } from "./known-load.ts";
 import { createLeases, OpenLease } from "./lease.ts";
 import {
-  createMember,
   evictAdapters,
   type Member,
   type NewScrapeFailure,
@@ -28,11 +26,12 @@ import {
   recordAdapter,
 } from "./member.ts";
 import { nextBest } from "./next-best.ts";
-import { peerGroups } from "./peer-groups.ts";
 import { createPrefixView } from "./prefix-view.ts";
 import { updateReadiness } from "./readiness.ts";
 import { clearContents, halveContents, hasRestarted } from "./restart.ts";
+import { Roster } from "./roster.ts";
 import { learnSeats } from "./seats.ts";
+import { isSamePrefix, settingsOf } from "./settings.ts";
 import { endpointSnapshot } from "./snapshot.ts";
 import { stopwatch } from "./stopwatch.ts";
 import type { PoolOptions, PoolState } from "./types.ts";
@@ -56,12 +55,10 @@ export function createPool(options: PoolOptions): PoolState {
     now = () => performance.now(),
     random = Math.random,
     staleAfterMs = 2_000,
-    maxFallbacks = 2,
-    profiles = [],
-    admission = createAdmission(),
     timeEvery,
     onEvent,
   } = options;
+  let { profiles, admission, maxFallbacks, prefix: prefixOptions } = settingsOf(options);
   const fallbackProfile = defaultProfile();
   const health = createHealthCheck(options.health);
   const avoidance = createAvoidance({
@@ -71,11 +68,9 @@ export function createPool(options: PoolOptions): PoolState {
     },
   });
   const aging = createAging({ staleAfterMs, reinstate });
-  const prefix = createPrefixView(options.prefix ?? {}, Math.floor(random() * 2 ** 32));
-  let byAddress = new Map<string, Member>();
-  let members: readonly Member[] = [];
-  let holders = holdersOf(members);
-  let groups = peerGroups(members);
+  const salt = Math.floor(random() * 2 ** 32);
+  let prefix = createPrefixView(prefixOptions, salt);
+  const roster = new Roster();
   let outputTokens = firstOutputTokens;
   let picks = 0;
 
@@ -92,7 +87,7 @@ export function createPool(options: PoolOptions): PoolState {
     now,
     detectLeaks: options.detectLeaks === true,
     onFirstToken: recordTtft,
-    memberOf: (address) => byAddress.get(address),
+    memberOf: (address) => roster.find(address),
     onMoved(request, from) {
       retractPrompt(from, request);
       prefix.recordMove(request);
@@ -124,7 +119,7 @@ export function createPool(options: PoolOptions): PoolState {
     request: OpenRequest | undefined,
   ): void {
     // A lease may still be open after its endpoint left the pool.
-    if (byAddress.get(member.address) !== member) return;
+    if (roster.find(member.address) !== member) return;
     const kind = answerKind(answer);
     countAnswer(member.health.counts, kind === "good" ? 0 : 1, now());
     avoidance.updateErrorShare(member, kind !== "good", now());
@@ -149,7 +144,7 @@ export function createPool(options: PoolOptions): PoolState {
   }
 
   function recordFailure(member: Member): void {
-    const forMs = health.recordFailure(member, members, now());
+    const forMs = health.recordFailure(member, roster.members, now());
     if (forMs === undefined) return;
     aging.scheduleBy(member.health.ejectedUntilMs);
     avoidance.invalidate();
@@ -168,8 +163,8 @@ export function createPool(options: PoolOptions): PoolState {
   }
 
   function age(nowMs: number, isExact = false): void {
-    aging.age(members, nowMs);
-    avoidance.update(members, groups, nowMs, isExact);
+    aging.age(roster.members, nowMs);
+    avoidance.update(roster.members, roster.groups, nowMs, isExact);
   }
 
   function profileFor(request: InferenceRequest): Profile {
@@ -190,9 +185,12 @@ export function createPool(options: PoolOptions): PoolState {
     context.promptTokens = promptTokensOf(request);
     context.outputTokens = finiteOrUndefined(request.expectedOutputTokens) ?? outputTokens;
     prefix.begin(request);
-    const candidates = eligible(members, holders, request);
+    const candidates = eligible(roster.members, roster.holders, request);
     if (candidates.length === 0) {
-      return { candidates, code: members.length === 0 ? "POOL_EMPTY" : "NO_ELIGIBLE_ENDPOINT" };
+      return {
+        candidates,
+        code: roster.members.length === 0 ? "POOL_EMPTY" : "NO_ELIGIBLE_ENDPOINT",
+      };
     }
     const refusal = admission.refuses(request, candidates);
     if (refusal !== undefined) return { candidates, code: refusal };
@@ -237,27 +235,29 @@ export function createPool(options: PoolOptions): PoolState {
     name,
 
     setEndpoints(endpoints) {
-      const next = new Map<string, Member>();
-      for (const each of endpoints) {
-        const { address, labels = {} } = typeof each === "string" ? { address: each } : each;
-        const member = byAddress.get(address) ?? createMember(address);
-        member.labels = labels;
-        next.set(address, member);
-      }
-      byAddress = next;
-      members = [...next.values()];
-      holders = holdersOf(members);
-      groups = peerGroups(members);
+      roster.set(endpoints);
       avoidance.invalidate();
-      for (const member of members) prefix.fit(member, members.length);
+      aging.scheduleBy(now());
+      for (const member of roster.members) prefix.fit(member, roster.members.length);
     },
 
-    addresses: () => members.map(({ address }) => address),
+    configure(settings) {
+      ({ profiles, admission, maxFallbacks } = settingsOf(settings));
+      const { prefix: next } = settingsOf(settings);
+      if (isSamePrefix(next, prefixOptions)) return;
+      prefixOptions = next;
+      prefix = createPrefixView(next, salt);
+      roster.forgetPrompts();
+      for (const member of roster.members) prefix.fit(member, roster.members.length);
+    },
 
-    labelsOf: (address) => byAddress.get(address)?.labels ?? {},
+    addresses: () => roster.members.map(({ address }) => address),
+    knows: (address) => roster.find(address) !== undefined,
+
+    labelsOf: (address) => roster.find(address)?.labels ?? {},
 
     recordScrape(address, metrics, startedMs, intervalMs = 0) {
-      const member = byAddress.get(address);
+      const member = roster.find(address);
       if (member === undefined) return true;
       const before = member.metrics;
       if (before.kind !== "missing" && hasRestarted(before.metrics, metrics)) {
@@ -280,33 +280,32 @@ export function createPool(options: PoolOptions): PoolState {
       member.scrapeStartedMs = startedMs;
       member.sentSinceScrape = settlePrompts(member, startedMs);
       evictAdapters(member, adapterSlots(member));
-      prefix.fit(member, members.length);
+      prefix.fit(member, Math.max(1, roster.members.length));
       for (let i = health.takeProvenFailures(member); i > 0; i--) recordFailure(member);
       return true;
     },
 
     recordScrapeFailure(address, reason, kind = "scrape failed", backOffMs) {
-      const member = byAddress.get(address);
+      const member = roster.find(address);
       if (member !== undefined) noteScrapeFailure(member, { reason, kind, backOffMs });
     },
 
     recordModels(address, models) {
-      const member = byAddress.get(address);
+      const member = roster.find(address);
       if (member === undefined || !setModels(member, models)) return;
-      holders = holdersOf(members);
-      groups = peerGroups(members);
+      roster.regroup();
       avoidance.invalidate();
     },
 
     recordReadiness(address, isReady) {
-      const member = byAddress.get(address);
+      const member = roster.find(address);
       if (member === undefined) return;
       member.isHealthPageReady = isReady;
       updateReadiness(member);
     },
 
     recordAnswer(address, answer, lease) {
-      const member = byAddress.get(address);
+      const member = roster.find(address);
       if (member === undefined) return;
       const ttftMs = finiteOrUndefined(answer.ttftMs);
       if (ttftMs !== undefined && answerKind(answer) === "good") recordTtft(member, ttftMs);
@@ -360,12 +359,12 @@ export function createPool(options: PoolOptions): PoolState {
 
     saturation() {
       age(now());
-      return admission.saturation(members);
+      return admission.saturation(roster.members);
     },
 
     knownLoad() {
       age(now());
-      return knownLoad(members);
+      return knownLoad(roster.members);
     },
 
     snapshot() {
@@ -373,8 +372,8 @@ export function createPool(options: PoolOptions): PoolState {
       age(nowMs, true);
       return {
         name,
-        saturation: admission.saturation(members),
-        endpoints: members.map((member) => endpointSnapshot(member, nowMs)),
+        saturation: admission.saturation(roster.members),
+        endpoints: roster.members.map((member) => endpointSnapshot(member, nowMs)),
       };
     },
   };

@@ -42,6 +42,9 @@ export interface PoolOptions {
   readonly detectLeaks?: boolean;
 }
 
+/** The options of a pool that can change while it runs. */
+export type PoolSettings = Pick<PoolOptions, "profiles" | "admission" | "prefix" | "maxFallbacks">;
+
 /** A profile and the requests it applies to: all if `when` is absent. */
 export interface ProfileRule {
   readonly profile: Profile;
@@ -51,10 +54,20 @@ export interface ProfileRule {
 /** One pool: takes endpoints and scrapes, returns picks. Synchronous, without I/O or timers. */
 export interface PoolState {
   readonly name: string;
-  /** Replaces the list of endpoints. The state of those that remain is kept. */
+  /**
+   * Replaces the list of endpoints. The state of those that remain is kept, and that of endpoints that return while
+   * requests still run there.
+   */
   setEndpoints(endpoints: readonly (string | EndpointEntry)[]): void;
-  /** Addresses in the order they were set. */
+  /**
+   * Replaces the settings. Endpoints, leases, health and in-flight counts are kept, and the prefix index unless
+   * `prefix` changes. The plugins start anew.
+   */
+  configure(settings: PoolSettings): void;
+  /** Addresses of the endpoints that may be picked, in the order they were set. */
   addresses(): readonly string[];
+  /** True for an endpoint of the pool, even if it may not be picked yet. */
+  knows(address: string): boolean;
   /** Labels of the endpoint; empty if it is not in the pool. */
   labelsOf(address: string): Readonly<Record<string, string>>;
   /**
@@ -103,6 +116,10 @@ export interface EndpointEntry {
   /** `ip:port`. */
   readonly address: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /**
+   * False: the pool takes the endpoint's metrics and models but does not pick it yet. True when absent.
+   */
+  readonly isPickable?: boolean;
 }
 
 export interface PickOptions {

@@ -25,6 +25,8 @@ export interface LoadCount {
   loadOf(pools: readonly string[], since?: LoadMark | undefined): LaneLoad | undefined;
   /** 99th percentile of the pools' requests per second in the primary lane, over blocks of 10 s. */
   peakPerSecond(pools: readonly string[]): number | undefined;
+  /** Forgets the pools that are gone. */
+  forgetGone(): void;
 }
 
 /** What was counted before an evaluation. */
@@ -139,6 +141,7 @@ export function createLoadCount(pools: PoolRegistry, now: () => number): LoadCou
         utilisation: meanUtilisation(of(names).map((count) => after(count, since))),
       };
     },
+    forgetGone: () => forgetGone(counts, pools),
     peakPerSecond(names) {
       const found = of(names);
       const last = Math.floor((now() - (startedMs ?? 0)) / blockMs);
@@ -178,6 +181,10 @@ function after(count: PoolCount, since?: LoadMark): Counted {
     kvCache: sums.kvCache - (before?.kvCache ?? 0),
     kvReadings: sums.kvReadings - (before?.kvReadings ?? 0),
   };
+}
+
+function forgetGone(counts: Map<string, PoolCount>, pools: PoolRegistry): void {
+  for (const pool of counts.keys()) if (!pools.has(pool)) counts.delete(pool);
 }
 
 function addToBlock(count: PoolCount, block: number): void {

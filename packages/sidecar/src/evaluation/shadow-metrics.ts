@@ -15,7 +15,7 @@ import type { EvaluatedRequest } from "./evaluated-request.ts";
 
 export interface ShadowMetricsOptions {
   readonly metrics: Exposition;
-  readonly mirrors: Pick<MirrorRegistry, "gates">;
+  readonly mirrors: Pick<MirrorRegistry, "gates" | "has">;
   readonly latest: () => readonly ShadowReport[];
 }
 
@@ -42,11 +42,14 @@ const verdictStatus: Readonly<Record<VerdictStatus, number>> = {
   INVALID: 4,
 };
 
+export interface ShadowMetrics extends RecorderObserver<EvaluatedRequest> {
+  /** Forgets shadow pools that no mirror has. */
+  forgetGone(): void;
+}
+
 /** Prometheus metrics of the evaluation. Label values come from the topology and closed lists. */
-export function createShadowMetrics(
-  options: ShadowMetricsOptions,
-): RecorderObserver<EvaluatedRequest> {
-  const { metrics } = options;
+export function createShadowMetrics(options: ShadowMetricsOptions): ShadowMetrics {
+  const { metrics, mirrors } = options;
   const labels = ["candidate", "leg"];
   const { ttft, tpot, e2e } = latencies(metrics, labels);
   const logRatio = metrics.histogram({
@@ -90,9 +93,17 @@ export function createShadowMetrics(
     finishes.at(candidate, lane, reasons.of(measures.finishReason ?? "none")).value++;
   }
 
+  /** Undefined if the mirror is gone: its rows are forgotten. */
+  function candidateOf(request: EvaluatedRequest, mirror: string): string | undefined {
+    const gate = request.gateOf(mirror);
+    return gate !== undefined && mirrors.has(gate) ? gate.candidate : undefined;
+  }
+
+  const tables = [ttft, tpot, e2e, logRatio, requests, pairs, tokens, finishes];
   return {
-    paired({ primary, shadow }) {
-      const candidate = shadow.pool;
+    paired({ primary, shadow }, mirror, request) {
+      const candidate = candidateOf(request, mirror);
+      if (candidate !== shadow.pool) return;
       leg(candidate, primary);
       leg(candidate, shadow);
       const isCut = isCensored(primary.class) || isCensored(shadow.class);
@@ -101,12 +112,16 @@ export function createShadowMetrics(
       if (ratio > 0 && Number.isFinite(ratio)) logRatio.at(candidate).observe(Math.log(ratio));
     },
     lost(_primary, mirror, twin, request) {
-      const candidate = request.gateOf(mirror)?.candidate;
+      const candidate = candidateOf(request, mirror);
       if (candidate !== undefined) pairs.at(candidate, lossOf(twin)).value++;
     },
     unmirrored(primary, { mirror }, request) {
-      const candidate = request.gateOf(mirror)?.candidate;
+      const candidate = candidateOf(request, mirror);
       if (candidate !== undefined) leg(candidate, primary);
+    },
+    forgetGone() {
+      const known = new Set(mirrors.gates.map(({ candidate }) => candidate));
+      for (const table of tables) table.forget(([candidate = ""]) => !known.has(candidate));
     },
   };
 }

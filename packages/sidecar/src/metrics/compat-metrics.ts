@@ -6,10 +6,11 @@ import { controlHeader } from "../decision/control-headers.ts";
 import { type RequestError, requestErrors } from "../decision/refusals.ts";
 import { isRefusal, type MadeDecision } from "../decision/request-account.ts";
 import { compatibleMetrics, prefixPlugin } from "./compatible.ts";
+import type { Distribution } from "./distribution.ts";
 import type { Count, Exposition } from "./exposition.ts";
 import { createLabelValues } from "./label-values.ts";
 import type { PickLabels } from "./pick-labels.ts";
-import { createTable } from "./table.ts";
+import { createTable, type Table } from "./table.ts";
 
 /** The labels of a request in the reference endpoint picker: model, target model, fairness id, priority. */
 export type RequestLabels = readonly [
@@ -28,9 +29,13 @@ export interface CompatMetrics {
   /** A request's answer was measured. */
   answered(of: RequestLabels, leg: Leg): void;
   readonly told: (event: PoolEvent) => void;
+  /** Removes the rows of pools that are gone, and of models that are gone unless a request of theirs is running. */
+  forget(isGone: (model: string) => boolean, isGonePool: (pool: string) => boolean): void;
 }
 
 const bytesPerToken = 4;
+const newCount = (): Count => ({ value: 0 });
+const attemptTableLabels = ["target_model", "pool", "endpoint"];
 /** Limited, because clients choose them and each adds a row to every histogram. */
 const maxFairnessIds = 100;
 /** Tenant names allowed as a label value; anything else becomes `other`. */
@@ -50,7 +55,7 @@ export function addCompatMetrics(metrics: Exposition, pools: PickLabels): Compat
   const cached = distributions("umbra_cached_tokens");
   const processing = distributions("umbra_request_processing_duration_seconds").at();
   const scheduler = distributions("umbra_scheduler_duration_seconds").at();
-  const attempts = createTable<Count>(() => ({ value: 0 }));
+  const attempts = metrics.include(attemptTableLabels, createTable(newCount));
   read("umbra_endpoint_picks_total", () =>
     attempts.rows().map(([values, { value }]) => [attemptLabels(values, pools), value]),
   );
@@ -63,13 +68,7 @@ export function addCompatMetrics(metrics: Exposition, pools: PickLabels): Compat
   const fairnessIds = createLabelValues(["default-flow"], maxFairnessIds, (id) => plainId.test(id));
   const priorities = createLabelValues(["1", "0", "-1"]);
 
-  // One lookup for all metrics that only have the request's labels.
-  const rows = createTable((of) => ({
-    requests: requests.at(...of),
-    running: running.at(...of),
-    size: size.at(...of),
-    duration: duration.at(...of),
-  }));
+  const rows = requestRows({ requests, running, size, duration });
 
   function waited(of: RequestLabels, pool: string, { waitedMs, reason }: MadeDecision): void {
     if (waitedMs === undefined) return;
@@ -79,7 +78,9 @@ export function addCompatMetrics(metrics: Exposition, pools: PickLabels): Compat
     queueWait.at(fairnessId, priority, outcome, pool, model, target).observe(waitedMs / 1_000);
   }
 
+  const tables = { rows, requests, running, size, duration, rewrites, queued, queueWait };
   return {
+    forget: forgetting({ ...tables, ofRequest: [ttft, tpot, input, output, cached, errors] }),
     labelsOf(pool, headers, { model, target, priority = 0 }) {
       const asked = pools.model(pool, model);
       const sent = target === undefined || target === model ? asked : pools.model(pool, target);
@@ -136,6 +137,50 @@ export function addCompatMetrics(metrics: Exposition, pools: PickLabels): Compat
         }
       }
     },
+  };
+}
+
+interface RequestTables {
+  readonly requests: Table<Count>;
+  readonly running: Table<Count>;
+  readonly size: Table<Distribution>;
+  readonly duration: Table<Distribution>;
+}
+
+/** One lookup for all metrics that only have the request's labels. */
+function requestRows({ requests, running, size, duration }: RequestTables) {
+  return createTable((of) => ({
+    requests: requests.at(...of),
+    running: running.at(...of),
+    size: size.at(...of),
+    duration: duration.at(...of),
+  }));
+}
+
+interface ForgetfulTables extends RequestTables {
+  /** Composed of rows of `requests`, `running`, `size` and `duration`. */
+  readonly rows: Table<{ readonly running: Count }>;
+  readonly rewrites: Table<unknown>;
+  readonly queued: Table<unknown>;
+  readonly queueWait: Table<unknown>;
+  /** Other tables whose first labels are those of a request. */
+  readonly ofRequest: readonly Table<unknown>[];
+}
+
+function forgetting(tables: ForgetfulTables): CompatMetrics["forget"] {
+  const { rows, requests, running, size, duration, rewrites, queued, queueWait } = tables;
+  return (isGone, isGonePool) => {
+    const isOfGone = ([model = "", target = ""]: readonly string[]) =>
+      isGone(model) || isGone(target);
+    rows.forget((of, row) => row.running.value === 0 && isOfGone(of));
+    const kept = new Set<unknown>(rows.rows().flatMap(([, row]) => Object.values(row)));
+    for (const table of [requests, running, size, duration]) {
+      table.forget((_, row) => !kept.has(row));
+    }
+    for (const table of tables.ofRequest) table.forget(isOfGone);
+    rewrites.forget(([, ...of]) => isOfGone(of));
+    queued.forget(([, , pool = ""]) => isGonePool(pool));
+    queueWait.forget(([, , , pool = "", ...of]) => isGonePool(pool) || isOfGone(of));
   };
 }
 

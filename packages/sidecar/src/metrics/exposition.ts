@@ -42,6 +42,12 @@ export interface Exposition {
   /** Like `counter`, for a value that can also decrease. */
   level(name: MetricName): Table<Count>;
   histogram(name: MetricName & { readonly bounds: readonly number[] }): Table<Distribution>;
+  /** Includes a table in `forget`, for rows that are composed of other tables' rows. Returns the table. */
+  include<Row>(labels: readonly string[], table: Table<Row>): Table<Row>;
+  /** Removes rows. `goneOf` returns a test of label values for a list of labels; undefined: it removes none. */
+  forget(
+    goneOf: (labels: readonly string[]) => ((values: readonly string[]) => boolean) | undefined,
+  ): void;
   text(): Promise<string>;
   readonly contentType: string;
 }
@@ -50,6 +56,12 @@ export function createExposition(): Exposition {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const families: MetricFamily[] = [];
+  const tables: { readonly labels: readonly string[]; readonly table: Table<unknown> }[] = [];
+
+  function include<Row>(labels: readonly string[], table: Table<Row>): Table<Row> {
+    tables.push({ labels, table });
+    return table;
+  }
 
   function add(family: MetricFamily): void {
     families.push(family);
@@ -66,7 +78,10 @@ export function createExposition(): Exposition {
   }
 
   function counted(name: MetricName, type: "counter" | "gauge"): Table<Count> {
-    const table = createTable<Count>(() => ({ value: 0 }));
+    const table = include(
+      name.labels ?? [],
+      createTable<Count>(() => ({ value: 0 })),
+    );
     add({ ...name, type, read: () => countsOf(table) });
     return table;
   }
@@ -80,9 +95,17 @@ export function createExposition(): Exposition {
     counter: (name) => counted(name, "counter"),
     level: (name) => counted(name, "gauge"),
     histogram(name) {
-      const table = createTable(() => createDistribution(name.bounds));
+      const made = createTable(() => createDistribution(name.bounds));
+      const table = include(name.labels ?? [], made);
       add({ ...name, type: "histogram", read: table.rows });
       return table;
+    },
+    include,
+    forget(goneOf) {
+      for (const { labels, table } of tables) {
+        const isGone = goneOf(labels);
+        if (isGone !== undefined) table.forget(isGone);
+      }
     },
     text: () => registry.metrics(),
     contentType: registry.contentType,

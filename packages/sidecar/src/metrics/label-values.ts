@@ -2,6 +2,10 @@
 export interface LabelValues {
   /** Returns the value, always as the same string, or `other` if there are too many. */
   of(value: string): string;
+  /** Always allows the value. */
+  pin(value: string): void;
+  /** Forgets values, so that others have room. */
+  forget(isGone: (value: string) => boolean): void;
 }
 
 /** The label value for all values above the limit. */
@@ -30,6 +34,12 @@ export function createLabelValues(
       if (!hasRoom || !isPlain(value)) return otherValue;
       known.set(value, value);
       return value;
+    },
+    pin(value) {
+      known.set(value, value);
+    },
+    forget(isGone) {
+      for (const value of known.keys()) if (isGone(value)) known.delete(value);
     },
   };
 }

@@ -1,14 +1,16 @@
 import { isRefusal, type Lane, type MadeDecision } from "../decision/request-account.ts";
 import { requestLabels } from "./compatible.ts";
-import type { Exposition } from "./exposition.ts";
+import type { Count, Exposition } from "./exposition.ts";
 import type { PickLabels } from "./pick-labels.ts";
-import { createTable } from "./table.ts";
+import { createTable, type Table } from "./table.ts";
 
 /** Counts requests as they are decided and as they end. */
 export interface RequestMetrics {
   decided(lane: Lane, pool: string, made: MadeDecision, sinceArrivalMs: number): void;
   /** A picked request ended. */
   ended(lane: Lane, pool: string, tookMs: number): void;
+  /** Returns all values of the labels `model` and `target_model`. */
+  models(): ReadonlySet<string>;
 }
 
 const lanePool = ["lane", "pool"] as const;
@@ -104,7 +106,6 @@ export function addRequestMetrics(metrics: Exposition, labels: PickLabels): Requ
     compatible: { name: "request_running", labels: requestLabels },
     labels: lanePool,
   });
-
   // One lookup for all metrics that only have lane and pool labels.
   const rows = createTable(([lane = "", pool = ""]) => ({
     pickSeconds: pickSeconds.at(lane, pool),
@@ -114,7 +115,7 @@ export function addRequestMetrics(metrics: Exposition, labels: PickLabels): Requ
     running: running.at(lane, pool),
     picked: picks.at(lane, pool, "picked"),
   }));
-
+  metrics.include(lanePool, rows);
   return {
     decided(lane, poolName, made, sinceArrivalMs) {
       const pool = labels.pool(poolName);
@@ -139,9 +140,14 @@ export function addRequestMetrics(metrics: Exposition, labels: PickLabels): Requ
       }
     },
     ended(lane, poolName, tookMs) {
-      const row = rows.at(lane, labels.pool(poolName));
-      row.running.value--;
-      row.requestSeconds.observe(tookMs / 1_000);
+      const { running, requestSeconds } = rows.at(lane, labels.pool(poolName));
+      running.value--;
+      requestSeconds.observe(tookMs / 1_000);
     },
+    models: () => modelsIn(requests),
   };
+}
+
+function modelsIn(requests: Table<Count>): ReadonlySet<string> {
+  return new Set(requests.rows().flatMap(([[, , model = "", target = ""]]) => [model, target]));
 }

@@ -47,6 +47,10 @@ export interface SidecarMetrics extends ProcessMetrics {
   readonly modelListRead: OnModelList;
   readonly poolTold: (event: PoolEvent) => void;
   readonly queueTold: OnQueue;
+  /** Takes over the model names of the topology. Returns true if some are gone. */
+  begin(topology: Topology): boolean;
+  /** Removes the values of pools, endpoints and models that are gone. Takes some ms if there are many. */
+  forgetGone(): void;
   /** A twin was ended because its client disconnected. */
   twinCancelled(): void;
   /** An answer was not measured to its end: it was too long, or there was no time. */
@@ -93,6 +97,14 @@ export function createSidecarMetrics(options: SidecarMetricsOptions): SidecarMet
     ...streams,
     ...failures,
     ...{ exposition, labels, requests, compat, answered, scraped, modelListRead, queueTold },
+    begin: (next) => labels.configure(configuredModels(next)),
+    forgetGone() {
+      exposition.forget(labels.goneOf);
+      // A model that is shown is counted among the requests.
+      const shown = requests.models();
+      labels.forgetModels(shown);
+      compat?.forget((model) => labels.isGoneModel(model, shown), labels.isGonePool);
+    },
     poolTold(event) {
       schedulerTold(event);
       compat?.told(event);

@@ -5,6 +5,8 @@ export interface Table<Row> {
   /** Returns a row and creates it on first use. Allocates no string or array: about 15 ns per value, at most six values. */
   at(a?: string, b?: string, c?: string, d?: string, e?: string, f?: string): Row;
   rows(): readonly (readonly [values: readonly string[], row: Row])[];
+  /** Removes rows. Rows that were returned before must not be used again. */
+  forget(isGone: (values: readonly string[], row: Row) => boolean): void;
 }
 
 /** Maximum rows per table; all later ones share one row. */
@@ -21,7 +23,7 @@ export function createTable<Row>(
   limit: number = maxRows,
 ): Table<Row> {
   const root: Branch<Row> = { row: undefined, next: undefined };
-  const rows: [readonly string[], Row][] = [];
+  let rows: [readonly string[], Row][] = [];
 
   function add(values: readonly string[]): Row {
     const row = make(values);
@@ -60,5 +62,25 @@ export function createTable<Row>(
       return branch?.row ?? addAt([a, b, c, d, e, f].filter((value) => value !== undefined));
     },
     rows: () => rows,
+    forget(isGone) {
+      const kept = rows.filter(([values, row]) => {
+        if (!isGone(values, row)) return true;
+        cut(root, values);
+        return false;
+      });
+      if (kept.length < rows.length) rows = kept;
+    },
   };
+}
+
+/** Removes a row and the branches that only led to it. */
+function cut<Row>(branch: Branch<Row>, [value, ...more]: readonly string[]): void {
+  if (value === undefined) {
+    branch.row = undefined;
+    return;
+  }
+  const next = branch.next?.get(value);
+  if (next === undefined) return;
+  cut(next, more);
+  if (next.row === undefined && (next.next?.size ?? 0) === 0) branch.next?.delete(value);
 }

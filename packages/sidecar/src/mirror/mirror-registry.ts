@@ -44,6 +44,10 @@ export interface MirrorRegistry extends RequestObserver<TwinsOfRequest> {
   of(names: string): readonly GatedMirror[];
   /** All controllers, also of mirrors that have left the topology and are not removed yet. */
   readonly gates: readonly MirrorGate[];
+  /** True if the controller is one of them. */
+  has(gate: MirrorGate): boolean;
+  /** True while live requests name mirrors or controllers that are retired. */
+  readonly isRetiring: boolean;
   /** The controller of each evaluation of the topology begun last, by key. */
   readonly judged: ReadonlyMap<string, MirrorGate>;
   /** Returns a mirror, even one that has left the topology, until it is removed. */
@@ -80,6 +84,10 @@ class Mirrors implements MirrorRegistry {
   /** Mirrors that no route of Envoy names; live requests still do. */
   readonly #retired = new Map<string, GatedMirror>();
   #gates: readonly MirrorGate[] = [];
+  /** The same controllers. */
+  #known: ReadonlySet<MirrorGate> = new Set();
+  /** Those of them that a mirror has. */
+  #named: ReadonlySet<MirrorGate> = new Set();
   judged: ReadonlyMap<string, MirrorGate> = new Map();
   /** Lists of mirrors by metadata. */
   readonly #lists = new Map<string, readonly GatedMirror[]>();
@@ -90,6 +98,14 @@ class Mirrors implements MirrorRegistry {
 
   get gates(): readonly MirrorGate[] {
     return this.#gates;
+  }
+
+  has(gate: MirrorGate): boolean {
+    return this.#known.has(gate);
+  }
+
+  get isRetiring(): boolean {
+    return this.#retired.size > 0 || this.#known.size > this.#named.size;
   }
 
   of(names: string): readonly GatedMirror[] {
@@ -146,9 +162,11 @@ class Mirrors implements MirrorRegistry {
   /** A controller stays while a mirror has it, and until the last of its twins ended. */
   #listGates(): void {
     this.#lists.clear();
-    const named = [...this.#current.values(), ...this.#leaving.values(), ...this.#retired.values()];
+    const mirrors = [this.#current, this.#leaving, this.#retired];
     const running = this.#gates.filter((gate) => gate.state().inFlight > 0);
-    this.#gates = evaluatedFirst([...new Set([...named.map(({ gate }) => gate), ...running])]);
+    this.#named = new Set(mirrors.flatMap((each) => [...each.values()].map(({ gate }) => gate)));
+    this.#known = new Set([...this.#named, ...running]);
+    this.#gates = evaluatedFirst([...this.#known]);
   }
 
   finished(twin: CountedTwin, end?: TwinEnd): void {

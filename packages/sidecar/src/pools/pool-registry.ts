@@ -1,69 +1,29 @@
-import { type Model, type Pool, sidecarBounds, type Topology } from "@umbra/envoy-config";
+import { type Pool, sidecarBounds, type Topology } from "@umbra/envoy-config";
+import { type PickerConfig, pathText, readPickerConfig } from "@umbra/scheduler/config";
 import {
-  createModelRewriter,
-  createPool,
-  type ModelRewriter,
-  type PoolEvent,
-  type PoolState,
-} from "@umbra/scheduler";
-import {
-  type FlowSettings,
-  type PickerConfig,
-  pathText,
-  readPickerConfig,
-} from "@umbra/scheduler/config";
-import {
-  createFlowQueue,
-  defaultTtlMs,
-  type FlowEvent,
-  type FlowQueue,
-} from "@umbra/scheduler/flow";
-import type { EngineName } from "@umbra/scheduler/metrics";
-import { ServedModels } from "./served-models.ts";
+  ChangingPool,
+  type ConfiguredPool,
+  type ServedPool,
+  type ServedPoolOptions,
+} from "./served-pool.ts";
 
-/** A pool in which Umbra picks: its scheduler state and its model names. */
-export interface ServedPool {
-  readonly name: string;
-  /** Namespace of its resource. */
-  readonly namespace: string;
-  readonly state: PoolState;
-  /** Model names from InferenceModels. If empty, every name is accepted. */
-  readonly listedModels: ReadonlySet<string>;
-  /** The header with the model, if the body is not read. */
-  readonly modelHeader: string | undefined;
-  readonly onlyModel: string | undefined;
-  /** The engine of each endpoint, from its metrics page, by address. */
-  readonly engines: Map<string, EngineName>;
-  /** The model names that the endpoints serve. */
-  readonly served: ServedModels;
-  /** Returns the priority from InferenceModels; Standard by default. */
-  priorityOf(model: string | undefined): Model["criticality"];
-  /** Priorities by the name of an InferenceObjective. */
-  readonly objectives: ReadonlyMap<string, number>;
-  /** Returns the model name for the endpoint, from InferenceModels and InferenceModelRewrites. */
-  readonly rewrite: ModelRewriter;
-  /** Number of fallback endpoints for third-party gateways: many accept only one endpoint. */
-  readonly gatewayFallbacks: number;
-  /** The queue of requests while the pool is saturated; undefined without flow control. */
-  readonly queue: FlowQueue | undefined;
-}
-
+/** The pools in which Umbra picks, by name: those that a route of Envoy may name. */
 export type PoolRegistry = ReadonlyMap<string, ServedPool>;
 
-export interface PoolRegistryOptions {
-  readonly now: () => number;
-  readonly random: () => number;
-  readonly staleAfterMs: number;
-  /** Called for events of any pool, including picks. */
-  readonly onEvent?: (event: PoolEvent) => void;
-  /** Called for events of any pool's queue. */
-  readonly onQueue?: (pool: string, event: FlowEvent) => void;
-  /** Number of fallback endpoints, for all gateways; absent: from each pool's configuration. */
-  readonly fallbacks?: number;
-  /** Maximum time in a queue, in ms; absent: from the queue's configuration. */
-  readonly maxWaitMs?: number;
-  /** Measure the plugins in 1 of this many picks, as in the scheduler. */
-  readonly timeEvery?: number;
+/** The registry, which follows the topology in the steps of `ServingState`. */
+export interface ServedPools extends PoolRegistry {
+  /** The pool of streams that don't name one: the only pool, if there is just one. */
+  readonly only: ServedPool | undefined;
+  begin(topology: Topology): void;
+  admitEndpoints(): void;
+  retire(): void;
+  /** Refuses all queued requests. */
+  closeQueues(): void;
+}
+
+export interface PoolRegistryOptions extends ServedPoolOptions {
+  /** Called after a pool is gone, or an endpoint has left a pool. */
+  readonly onGone?: () => void;
 }
 
 /**
@@ -71,71 +31,89 @@ export interface PoolRegistryOptions {
  *
  * @throws Error for an invalid EndpointPickerConfig; `umbra check` reports these with their place
  */
-export function createPoolRegistry(topology: Topology, options: PoolRegistryOptions): PoolRegistry {
-  const registry = new Map<string, ServedPool>();
-  const configured = topology.pools.filter(({ pickerConfig }) => pickerConfig !== undefined);
-  // Default limit for the queue of one pool.
-  const queuedBytes = sidecarBounds.queuedBytes / Math.max(1, configured.length);
-  for (const pool of topology.pools) {
-    if (pool.picker !== "umbra") continue;
-    const config = pickerConfigOf(pool);
-    const { fallbacks } = options;
-    const poolOptions = {
-      ...config?.poolOptions(),
-      ...(fallbacks === undefined ? {} : { maxFallbacks: fallbacks }),
-    };
-    const state = createPool({ name: pool.name, ...options, ...poolOptions });
-    state.setEndpoints(
-      pool.endpoints.map((address) => ({
-        address,
-        labels: pool.endpointLabels[address] ?? {},
-      })),
-    );
-    const listedModels = new Set(pool.models.map(({ name }) => name));
-    const priorities = new Map(pool.models.map(({ name, criticality }) => [name, criticality]));
-    registry.set(pool.name, {
-      name: pool.name,
-      namespace: pool.namespace,
-      state,
-      listedModels,
-      modelHeader: pool.modelHeader,
-      onlyModel: pool.onlyModel,
-      engines: new Map(),
-      served: new ServedModels(state),
-      priorityOf: (model) => priorities.get(model ?? "") ?? "Standard",
-      gatewayFallbacks: poolOptions.maxFallbacks ?? 0,
-      objectives: new Map(pool.objectives.map(({ name, priority }) => [name, priority])),
-      rewrite: createModelRewriter(pool.rewrites, options.random),
-      queue:
-        config?.flow === undefined
-          ? undefined
-          : queueOf(state, { maxBytes: queuedBytes, ...config.flow }, options),
-    });
-  }
-  return registry;
+export function createPoolRegistry(topology: Topology, options: PoolRegistryOptions): ServedPools {
+  const pools = new ChangingPools(options);
+  pools.begin(topology);
+  pools.retire();
+  return pools;
 }
 
-function queueOf(
-  state: PoolState,
-  settings: FlowSettings,
-  { now, onQueue, maxWaitMs = Number.POSITIVE_INFINITY }: PoolRegistryOptions,
-): FlowQueue {
-  const { ttlMs = defaultTtlMs, noEndpointTtlMs = ttlMs } = settings;
-  // The queue should answer the client before the gateway's own timeout.
-  const longestMs = 0.9 * maxWaitMs;
-  return createFlowQueue({
-    ...settings,
-    ttlMs: Math.min(ttlMs, longestMs),
-    noEndpointTtlMs: Math.min(noEndpointTtlMs, longestMs),
-    now,
-    schedule(run, afterMs) {
-      const timer = setTimeout(run, afterMs);
-      return () => clearTimeout(timer);
-    },
-    saturation: () => state.saturation(),
-    hasEndpoints: () => state.addresses().length > 0,
-    ...(onQueue === undefined ? {} : { onEvent: (event) => onQueue(state.name, event) }),
-  });
+class ChangingPools extends Map<string, ChangingPool> implements ServedPools {
+  only: ServedPool | undefined = undefined;
+  readonly #options: PoolRegistryOptions;
+  /** Names in the topology that was begun last. */
+  #wanted: ReadonlySet<string> = new Set();
+  /** Names of pools that go when their last stream ends. */
+  readonly #leaving = new Set<string>();
+  /** Default limit for the queue of one pool. */
+  #queuedBytes: number = sidecarBounds.queuedBytes;
+
+  constructor(options: PoolRegistryOptions) {
+    super();
+    this.#options = options;
+  }
+
+  begin({ pools }: Topology): void {
+    const picked = pools.filter(({ picker }) => picker === "umbra");
+    // An invalid configuration is found before anything changes.
+    const configured = picked.map((pool) => this.#configured(pool));
+    const withConfig = pools.filter(({ pickerConfig }) => pickerConfig !== undefined).length;
+    this.#queuedBytes = sidecarBounds.queuedBytes / Math.max(1, withConfig);
+    this.#wanted = new Set(picked.map(({ name }) => name));
+    let hasLost = false;
+    for (const each of configured) {
+      const { name } = each.pool;
+      this.#leaving.delete(name);
+      const known = this.get(name);
+      if (known === undefined) this.#add(each);
+      else if (known.change(each)) hasLost = true;
+    }
+    if (hasLost) this.#options.onGone?.();
+  }
+
+  admitEndpoints(): void {
+    for (const pool of this.values()) pool.admitEndpoints();
+  }
+
+  retire(): void {
+    for (const [name, { streams }] of this) {
+      if (this.#wanted.has(name)) continue;
+      this.#leaving.add(name);
+      if (streams === 0) this.#remove(name);
+    }
+    const [first] = this.#wanted;
+    this.only = this.#wanted.size === 1 ? this.get(first as string) : undefined;
+  }
+
+  closeQueues(): void {
+    for (const pool of this.values()) pool.close();
+  }
+
+  #add(configured: ConfiguredPool): void {
+    const host = {
+      queuedBytes: () => this.#queuedBytes,
+      onIdle: (name: string) => {
+        if (this.#leaving.has(name)) this.#remove(name);
+      },
+    };
+    this.set(configured.pool.name, new ChangingPool(configured, this.#options, host));
+  }
+
+  #remove(name: string): void {
+    this.#leaving.delete(name);
+    this.get(name)?.close();
+    this.delete(name);
+    this.#options.onGone?.();
+  }
+
+  #configured(pool: Pool): ConfiguredPool {
+    const configText =
+      pool.pickerConfig === undefined ? undefined : JSON.stringify(pool.pickerConfig);
+    const known = this.get(pool.name);
+    const config =
+      known !== undefined && known.configText === configText ? known.config : pickerConfigOf(pool);
+    return { pool, configText, config };
+  }
 }
 
 function pickerConfigOf({ name, pickerConfig }: Pool): PickerConfig | undefined {

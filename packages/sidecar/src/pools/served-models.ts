@@ -35,13 +35,13 @@ export class ServedModels {
 
   /** Records the list of one endpoint. Returns true if its names changed. */
   record(address: string, models: ModelList): boolean {
+    if (!this.#state.knows(address)) return false;
     const before = this.#byEndpoint.get(address);
     const stored = storedList(models);
     this.#unread.delete(address);
     this.#forgetActive(address);
     // An endpoint that returns is new to the pool, even if its list is unchanged.
     this.#state.recordModels(address, models);
-    this.#forgetStrangers();
     if (before !== undefined && isSame(before, stored)) return false;
     this.#forgetList(address);
     this.#byEndpoint.set(address, stored);
@@ -54,7 +54,7 @@ export class ServedModels {
    * endpoint's list lacks one of them, so that it should be read again.
    */
   recordNamed(address: string, names: ReadonlySet<string>): boolean {
-    if (names.size === 0) return false;
+    if (names.size === 0 || !this.#state.knows(address)) return false;
     const list = this.#byEndpoint.get(address);
     const missing = [...names].filter((name) => list?.names.has(name) !== true);
     const known = this.#active.get(address) ?? new Set();
@@ -69,7 +69,7 @@ export class ServedModels {
 
   /** Records that the endpoint answered 404, because its list may have changed. */
   markDoubtful(address: string): void {
-    this.#doubted.add(address);
+    if (this.#state.knows(address)) this.#doubted.add(address);
   }
 
   /** Returns true if `doubt` was called for the endpoint since the last call. */
@@ -79,7 +79,16 @@ export class ServedModels {
 
   /** Records that the endpoint answers. Until its list is read, it counts as serving any name. */
   reached(address: string): void {
-    if (!this.#byEndpoint.has(address)) this.#unread.add(address);
+    if (!this.#byEndpoint.has(address) && this.#state.knows(address)) this.#unread.add(address);
+  }
+
+  /** Forgets the names of endpoints that left the pool. */
+  forgetGone(): void {
+    const isGone = (address: string) => !this.#state.knows(address);
+    for (const address of this.#byEndpoint.keys()) if (isGone(address)) this.#forgetList(address);
+    for (const address of this.#active.keys()) if (isGone(address)) this.#forgetActive(address);
+    for (const address of this.#unread) if (isGone(address)) this.#unread.delete(address);
+    for (const address of this.#doubted) if (isGone(address)) this.#doubted.delete(address);
   }
 
   /** True if an endpoint answers but its list was never read. */
@@ -145,15 +154,6 @@ export class ServedModels {
     for (const name of models.base) this.#base[change](name);
     for (const name of models.adapters) this.#adapters[change](name);
     for (const [name, parent] of models.parents) this.#parents[change](name, parent);
-  }
-
-  #forgetStrangers(): void {
-    const known = new Set(this.#state.addresses());
-    for (const address of this.#byEndpoint.keys()) {
-      if (!known.has(address)) this.#forgetList(address);
-    }
-    for (const address of this.#active.keys()) if (!known.has(address)) this.#forgetActive(address);
-    for (const address of this.#unread) if (!known.has(address)) this.#unread.delete(address);
   }
 }
 

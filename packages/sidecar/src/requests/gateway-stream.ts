@@ -7,7 +7,7 @@ import {
   type StreamInfo,
 } from "@umbra/ext-proc";
 import type { Lane } from "../decision/request-account.ts";
-import type { ServedPool } from "../pools/pool-registry.ts";
+import type { ServedPool } from "../pools/served-pool.ts";
 import type { BackendPaths } from "./backend-paths.ts";
 import { createDestinations, type Destinations } from "./destinations.ts";
 
@@ -29,7 +29,8 @@ export interface GatewayOptions {
 
 /** `GatewayOptions` with all defaults. */
 export interface GatewayProtocol {
-  readonly pool: string | undefined;
+  /** Returns the pool of streams that don't name one. */
+  readonly pool: () => string | undefined;
   readonly destination: string;
   readonly namespace: string;
   readonly subsetNamespace: string;
@@ -43,17 +44,16 @@ export interface GatewayProtocol {
   readonly foreign: Destinations;
 }
 
-/** @param pools names of the pools in which Umbra picks */
+/** @param onlyPool returns the pool if Umbra picks in just one */
 export function gatewayProtocol(
   options: GatewayOptions,
-  pools: Iterable<string>,
+  onlyPool: () => string | undefined,
   paths: BackendPaths,
 ): GatewayProtocol {
-  const [only, ...more] = pools;
   const destination = options.destination ?? destinationHeader;
   const namespace = options.namespace ?? "envoy.lb";
   return {
-    pool: options.pool ?? (more.length === 0 ? only : undefined),
+    pool: () => options.pool ?? onlyPool(),
     destination,
     namespace,
     subsetNamespace: options.subsetNamespace ?? "envoy.lb.subset_hint",
@@ -103,7 +103,7 @@ export interface PickedEndpoints {
 export function gatewayStream({ metadata }: StreamInfo, protocol: GatewayProtocol): GatewayStream {
   const lane = metadata.get(streamMetadata.lane);
   const pool = metadata.get(streamMetadata.pool);
-  if (lane === undefined) return new ForeignStream(pool ?? protocol.pool ?? "", protocol);
+  if (lane === undefined) return new ForeignStream(pool ?? protocol.pool() ?? "", protocol);
   const mirrors = metadata.get(streamMetadata.mirrors) ?? "";
   const rewrittenBy = metadata.get(streamMetadata.rewrittenBy);
   const rewriter = rewrittenBy === undefined ? undefined : protocol.paths.get(rewrittenBy);

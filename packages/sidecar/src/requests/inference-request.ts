@@ -4,7 +4,7 @@ import { promptOf, type RequestFields } from "@umbra/openai";
 import { type InferenceRequest, sessionKey } from "@umbra/scheduler";
 import { profileAttribute } from "@umbra/scheduler/config";
 import { controlHeader, wantedMs } from "../decision/control-headers.ts";
-import type { ServedPool } from "../pools/pool-registry.ts";
+import type { ServedPool } from "../pools/served-pool.ts";
 
 /** Creates the scheduler's view of a request. Its prompt is usually a view of the body. It is read only during the pick and never kept. */
 export function inferenceRequest(

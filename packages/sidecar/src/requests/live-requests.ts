@@ -80,6 +80,15 @@ export class LiveRequests {
     return this.#requests.add(request) ? request : undefined;
   }
 
+  /** The mirrors of all twins. */
+  namedMirrors(): ReadonlySet<string> {
+    const names = new Set<string>();
+    this.#requests.visit(({ twins }) => {
+      for (const { mirror } of twins) names.add(mirror);
+    });
+    return names;
+  }
+
   /** Returns the request that expects a twin in the mirror. */
   expecting(requestId: string, mirror: string): LiveRequest | undefined {
     return this.#requests.find(requestId, (each) =>

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import type { Decision, Headers } from "@umbra/ext-proc";
-import type { ServedPool } from "../pools/pool-registry.ts";
+import type { ServedPool } from "../pools/served-pool.ts";
 
 /**
  * Answers `GET /v1/models` with one merged list if the endpoints of a pool serve different models; undefined if an

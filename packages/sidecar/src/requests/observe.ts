@@ -3,6 +3,8 @@ import type { Headers, ObserveExchange, StreamInfo, StreamOutcome } from "@umbra
 import type { LegRecorder, Recorder } from "@umbra/shadow";
 import type { WorkShare } from "../answers/work-share.ts";
 import type { Lane } from "../decision/request-account.ts";
+import type { PoolRegistry } from "../pools/pool-registry.ts";
+import type { ServedPool } from "../pools/served-pool.ts";
 import { createLegShare, type LegShare } from "./leg-share.ts";
 import {
   type LiveLeg,
@@ -15,6 +17,7 @@ import type { LiveRequests } from "./live-requests.ts";
 
 export interface ObserveOptions {
   readonly recorder: Recorder<LiveRequest>;
+  readonly pools: PoolRegistry;
   readonly live: LiveRequests;
   /** Timeout of a mirror's twins, in ms. */
   readonly timeoutOf: (mirror: string) => number | undefined;
@@ -53,6 +56,8 @@ class Observed implements ObserveExchange {
   /** The mirror of a twin; undefined for the primary. */
   readonly #mirror: string | undefined;
   #leg: LiveLeg | undefined = undefined;
+  /** The leg's pool, which stays until the leg's measurements are counted. */
+  #served: ServedPool | undefined = undefined;
   /** Limits of the answer; undefined before its headers. */
   #share: LegShare | undefined = undefined;
 
@@ -66,6 +71,8 @@ class Observed implements ObserveExchange {
     const leg = this.#options.live.observe(headers.get("x-request-id") ?? "", this.#mirror);
     if (leg?.measured === undefined) return "end";
     this.#leg = leg;
+    this.#served = this.#options.pools.get(this.#pool);
+    this.#served?.enter();
     leg.measured.recorder = this.#begin(leg.request, leg.measured.picked);
     if (leg.measured.recorder !== undefined) return undefined;
     leg.measured = undefined;
@@ -143,7 +150,10 @@ class Observed implements ObserveExchange {
     if (this.#leg === undefined) return;
     const { measured, request } = this.#leg;
     // After the leg, which may end a few ms later: the request is removed with its last stream.
-    const over = () => this.#options.live.streamOver(request);
+    const over = () => {
+      this.#options.live.streamOver(request);
+      this.#served?.leave();
+    };
     if (measured?.recorder === undefined) over();
     else this.#end(measured, measured.recorder, { outcome, over });
   }

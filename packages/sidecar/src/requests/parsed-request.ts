@@ -3,7 +3,7 @@ import type { Decision, Headers, StandingRoute } from "@umbra/ext-proc";
 import type { ReadRequest } from "@umbra/openai";
 import { type InferenceRequest, priorityOf } from "@umbra/scheduler";
 import type { MadeDecision } from "../decision/request-account.ts";
-import type { ServedPool } from "../pools/pool-registry.ts";
+import type { ServedPool } from "../pools/served-pool.ts";
 
 /** A parsed request, until an endpoint is picked for it. */
 export interface ParsedRequest {

@@ -29,7 +29,7 @@ import {
   unsupportedTrailers,
 } from "../decision/refusals.ts";
 import type { Lane, RequestAccount } from "../decision/request-account.ts";
-import type { ServedPool } from "../pools/pool-registry.ts";
+import type { ServedPool } from "../pools/served-pool.ts";
 import { type AnswerWatch, createAnswerWatch } from "./answer-watch.ts";
 import type { GatewayStream } from "./gateway-stream.ts";
 import { inferenceRequest, sessionOf } from "./inference-request.ts";
@@ -68,6 +68,8 @@ export abstract class Picking implements PickExchange {
   protected readonly options: PickOptions;
   protected readonly gateway: GatewayStream;
   protected readonly account: RequestAccount;
+  /** Undefined if it is unknown. Found once: it stays until this stream has ended. */
+  readonly #pool: ServedPool | undefined;
   /** The endpoint's path, without the query. */
   protected path = "";
   protected subset: readonly string[] | undefined = undefined;
@@ -82,6 +84,8 @@ export abstract class Picking implements PickExchange {
     this.options = options;
     this.gateway = gateway;
     this.account = options.openAccount(lane, gateway.pool);
+    this.#pool = options.pools.get(gateway.pool);
+    this.#pool?.enter();
   }
 
   /** Returns Umbra's own answer; undefined if an endpoint should answer. */
@@ -177,7 +181,7 @@ export abstract class Picking implements PickExchange {
       isEnd: info.endOfStream,
     });
     if (answer.get(":status") !== "404") return;
-    this.options.pools.get(this.gateway.pool)?.served.markDoubtful(this.lease.endpoint);
+    this.#pool?.served.markDoubtful(this.lease.endpoint);
   }
 
   onResponseBody(chunk: Uint8Array, endOfStream: boolean): void {
@@ -206,7 +210,11 @@ export abstract class Picking implements PickExchange {
       this.live.isOver = true;
       if (this.#watch?.isReported === true) this.live.isReported = true;
     }
-    this.over();
+    try {
+      this.over();
+    } finally {
+      this.#pool?.leave();
+    }
   }
 
   #chooseDecoded(headers: Headers, body: Uint8Array, coding: Coding): PendingDecision {
@@ -232,12 +240,10 @@ export abstract class Picking implements PickExchange {
     body: Uint8Array | undefined,
     kind: BodyKind,
   ): Decision | PendingDecision {
-    const { pools, now } = this.options;
-    const { pool: poolName } = this.gateway;
-    const startedMs = now();
-    const pool = pools.get(poolName);
+    const startedMs = this.options.now();
+    const pool = this.#pool;
     if (pool === undefined) {
-      return this.refuse(poolName === "" ? unnamedPool : unknownPool, headers, startedMs);
+      return this.refuse(this.gateway.pool === "" ? unnamedPool : unknownPool, headers, startedMs);
     }
     const reply = this.replyOf(pool, headers, startedMs);
     if (reply !== undefined) return reply;

@@ -3,7 +3,7 @@ import type { Decision, Headers, PendingDecision } from "@umbra/ext-proc";
 import type { FlowQueue } from "@umbra/scheduler/flow";
 import { unknownModel } from "../decision/refusals.ts";
 import type { RequestView } from "../mirror/request-view.ts";
-import type { ServedPool } from "../pools/pool-registry.ts";
+import type { ServedPool } from "../pools/served-pool.ts";
 import type { GatewayStream } from "./gateway-stream.ts";
 import { type LiveRequest, MeasuredLeg } from "./live-request.ts";
 import { decideMirroring, type Mirroring, notMirrored } from "./mirroring.ts";

@@ -5,7 +5,7 @@ import type { FlowErrorCode, FlowQueue } from "@umbra/scheduler/flow";
 import { controlHeader, wantedMs } from "../decision/control-headers.ts";
 import { errorReply } from "../decision/error-reply.ts";
 import { type RequestErrorCode, refusalMessage, refusals } from "../decision/refusals.ts";
-import type { ServedPool } from "../pools/pool-registry.ts";
+import type { ServedPool } from "../pools/served-pool.ts";
 
 const maxFairnessIdLength = 256;
 

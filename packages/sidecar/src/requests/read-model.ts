@@ -9,7 +9,7 @@ import {
   type RefusedRequest,
   readRequest,
 } from "@umbra/openai";
-import type { ServedPool } from "../pools/pool-registry.ts";
+import type { ServedPool } from "../pools/served-pool.ts";
 
 const unread: ReadRequest = {
   ok: true,

@@ -1,6 +1,6 @@
 import type { RequestFields } from "@umbra/openai";
 import type { RequestKind } from "@umbra/shadow";
-import type { ServedPool } from "../pools/pool-registry.ts";
+import type { ServedPool } from "../pools/served-pool.ts";
 import type { ParsedRequest } from "./parsed-request.ts";
 
 /** Larger schemas are not parsed. */

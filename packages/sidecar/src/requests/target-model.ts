@@ -3,7 +3,7 @@ import type { Headers } from "@umbra/ext-proc";
 import { isModelName, type ReadRequest, withModel } from "@umbra/openai";
 import { controlHeader } from "../decision/control-headers.ts";
 import { rewriteBody, shadowModel } from "../mirror/rewrite-body.ts";
-import type { ServedPool } from "../pools/pool-registry.ts";
+import type { ServedPool } from "../pools/served-pool.ts";
 import { isServed } from "./read-model.ts";
 
 /** The model for the endpoint, and the changed body if it differs from the client's model. */

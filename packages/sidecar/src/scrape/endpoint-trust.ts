@@ -17,12 +17,15 @@ export function endpointConnectOptions({ hostname, caPem }: EndpointTls): Endpoi
   };
 }
 
-/** Cache by PEM text. CAs come from the resources and the machine, so there are few. */
+/** CAs that are kept at the same time; they change with the resources, but rarely. */
+const maxContexts = 64;
+/** Cache by PEM text. */
 const contexts = new Map<string, SecureContext>();
 
 /** Parsing the system's CA certificates takes 20 ms, too long for each connection. */
 function contextOf(caPem: string): SecureContext {
   const known = contexts.get(caPem) ?? createSecureContext({ ca: caPem });
+  if (contexts.size >= maxContexts) contexts.clear();
   contexts.set(caPem, known);
   return known;
 }

@@ -15,6 +15,8 @@ export interface EndpointShare {
   spent(busyMs: number, bytes: number): void;
   /** Time between two scrapes of the endpoint, in ms. */
   intervalMs(): number;
+  /** The endpoint is no longer scraped: the others divide its part. */
+  remove(): void;
 }
 
 export interface GovernorOptions {
@@ -50,14 +52,13 @@ const rounds = 8;
 
 export function createGovernor(options: GovernorOptions): Governor {
   const { wantedMs, longestMs, maxShare } = options;
-  /** Cost of a scrape by endpoint, in ms. */
-  const costs: number[] = [];
+  const shares = new Set<CostOfScrape>();
   let fairShare = maxShare;
   let costlyFromMs = Number.POSITIVE_INFINITY;
   let untilDivided = 0;
 
   function divide(): void {
-    let needy = costs;
+    let needy = costsOf(shares);
     let left = maxShare;
     for (let round = 0; round < rounds && needy.length > 0; round++) {
       fairShare = left / needy.length;
@@ -75,27 +76,43 @@ export function createGovernor(options: GovernorOptions): Governor {
     return Math.max(wantedMs, Math.min(neededMs, most));
   }
 
+  function divideAnew(): void {
+    untilDivided = shares.size;
+    costlyFromMs = Math.max(costlyMs, costlyFactor * medianOf(costsOf(shares)));
+    divide();
+  }
+
   return {
     add() {
-      const index = costs.push(unmeasuredMs) - 1;
+      const own: CostOfScrape = { costMs: unmeasuredMs };
+      shares.add(own);
       return {
         spent(busyMs, bytes) {
           const spentMs = Math.min(busyMs, mostMs) + unmeasuredMs + unmeasuredMsPerByte * bytes;
-          const costMs = costs[index] ?? unmeasuredMs;
-          costs[index] = costMs + newestWeight * (spentMs - costMs);
-          if (--untilDivided > 0) return;
-          untilDivided = costs.length;
-          costlyFromMs = Math.max(costlyMs, costlyFactor * medianOf(costs));
-          divide();
+          own.costMs += newestWeight * (spentMs - own.costMs);
+          if (--untilDivided <= 0) divideAnew();
         },
-        intervalMs: () => intervalOf(costs[index] ?? unmeasuredMs),
+        intervalMs: () => intervalOf(own.costMs),
+        remove() {
+          shares.delete(own);
+          untilDivided = 0;
+        },
       };
     },
     intervalMs() {
-      const intervals = costs.map(intervalOf);
+      const intervals = costsOf(shares).map(intervalOf);
       return intervals.reduce((sum, each) => sum + each, 0) / Math.max(1, intervals.length);
     },
   };
+}
+
+/** Cost of a scrape of one endpoint, in ms. */
+interface CostOfScrape {
+  costMs: number;
+}
+
+function costsOf(shares: ReadonlySet<CostOfScrape>): readonly number[] {
+  return Array.from(shares, ({ costMs }) => costMs);
 }
 
 /** With an even count, uses the lower middle value: of two endpoints, the cheaper one is the norm. */

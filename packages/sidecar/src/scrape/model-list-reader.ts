@@ -1,6 +1,6 @@
 import { modelListTooLong, readModelList } from "@umbra/openai";
-import type { ServedPool } from "../pools/pool-registry.ts";
 import type { ModelList } from "../pools/served-models.ts";
+import type { ServedPool } from "../pools/served-pool.ts";
 import type { EndpointClient, Page } from "./endpoint-client.ts";
 import { createListSchedule } from "./list-schedule.ts";
 import type { ListOutcome } from "./page-outcome.ts";
@@ -16,7 +16,8 @@ export interface ModelListReader {
 
 export interface ModelListReaderOptions {
   readonly address: string;
-  readonly pools: readonly ServedPool[];
+  /** Returns the pools that contain the endpoint. */
+  readonly pools: () => readonly ServedPool[];
   readonly client: EndpointClient;
   /** True if Umbra's requests carry a key now. */
   readonly hasKey: () => boolean;
@@ -33,7 +34,7 @@ export function createModelListReader(options: ModelListReaderOptions): ModelLis
   let isGuarded = true;
 
   function record(models: ModelList): void {
-    const changes = pools.map(({ served }) => served.record(address, { ...models, isGuarded }));
+    const changes = pools().map(({ served }) => served.record(address, { ...models, isGuarded }));
     schedule.end(changes.includes(true) ? "changed" : "unchanged");
   }
 

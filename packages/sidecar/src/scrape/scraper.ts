@@ -7,7 +7,7 @@ import {
   type ScrapePlace,
   startEndpointScraper,
 } from "@umbra/scheduler/scrape";
-import type { ServedPool } from "../pools/pool-registry.ts";
+import type { ServedPool } from "../pools/served-pool.ts";
 import { createEndpointClients } from "./endpoint-clients.ts";
 import { createHealthSchedule } from "./health-schedule.ts";
 import { createModelListReader } from "./model-list-reader.ts";
@@ -16,7 +16,7 @@ import type { ListOutcome, PageReport, ScrapeOutcome } from "./page-outcome.ts";
 export interface ScraperOptions {
   readonly address: string;
   /** Every pool that contains the endpoint. */
-  readonly pools: readonly ServedPool[];
+  readonly of: EndpointPools;
   /** Undefined: detected from its page. */
   readonly engine: EngineName | undefined;
   /** Possible locations of its metrics page, most likely first. */
@@ -41,9 +41,17 @@ export interface ScraperOptions {
   readonly onBusy: (busyMs: number, bytes: number) => void;
 }
 
+/** The pools that contain an endpoint. They may change while it is scraped. */
+export interface EndpointPools {
+  pools: readonly ServedPool[];
+  names: readonly string[];
+}
+
 export interface Scraper {
   /** True after the first attempt to read the metrics and the model list, successful or not. */
   readonly hasTried: boolean;
+  /** Reads the model list soon, for example because a new pool contains the endpoint. */
+  readonly hurryList: () => void;
   close(): Promise<void>;
 }
 
@@ -56,17 +64,16 @@ type Next = () => void;
 
 /** Scrapes one endpoint until closed, and reads its model list and health page: one request at a time, on keep-alive connections. */
 export function startScraper(options: ScraperOptions): Scraper {
-  const { address, pools, places, tls, authorization, timeoutMs, now } = options;
-  const names = pools.map(({ name }) => name);
+  const { address, of, places, tls, authorization, timeoutMs, now } = options;
   const clients = createEndpointClients({ address, tls, authorization, timeoutMs });
   const list = createModelListReader({
     address,
-    pools,
+    pools: () => of.pools,
     client: clients.own,
     hasKey: () => authorization?.() !== undefined,
     isClosed: () => isClosed,
     onRead(outcome, reason, isAnswered) {
-      options.onModelList(names, outcome);
+      options.onModelList(of.names, outcome);
       if (isAnswered) reportChange("models", outcome, reason);
     },
   });
@@ -92,7 +99,7 @@ export function startScraper(options: ScraperOptions): Scraper {
     health.engine = engine;
     const { namedAdapters } = metrics;
     let isBelieved = true;
-    for (const { state, queue, served, engines } of pools) {
+    for (const { state, queue, served, engines } of of.pools) {
       engines.set(address, engine);
       if (!state.recordScrape(address, metrics, startedMs, intervalMs)) isBelieved = false;
       queue?.poke();
@@ -104,18 +111,18 @@ export function startScraper(options: ScraperOptions): Scraper {
   function report(scraped: Scraped): void {
     const { busyMs, bytes, tookMs, failure, reported, isAnswered, backOffMs } = scraped;
     options.onBusy(busyMs, bytes);
-    options.onScrape(names, failure?.code ?? "ok", tookMs);
+    options.onScrape(of.names, failure?.code ?? "ok", tookMs);
     const { code = "ok", reason = "", kind } = reported ?? {};
     if (reported !== undefined) {
-      for (const { state } of pools) state.recordScrapeFailure(address, reason, kind, backOffMs);
+      for (const { state } of of.pools) state.recordScrapeFailure(address, reason, kind, backOffMs);
     }
     if (reported === undefined || isAnswered) reportChange("metrics", code, reason);
   }
 
   /** Reads other pages that are due, before the next scrape. */
   function followUp({ startedMs, failure, isAnswered }: Scraped, next: Next): void {
-    if (pools.map(({ served }) => served.takeDoubt(address)).includes(true)) list.hurry();
-    if (isAnswered) for (const { served } of pools) served.reached(address);
+    if (of.pools.map(({ served }) => served.takeDoubt(address)).includes(true)) list.hurry();
+    if (isAnswered) for (const { served } of of.pools) served.reached(address);
     if (isAnswered && list.isDue(startedMs)) list.read(startedMs, next);
     else if (failure === undefined && health.isDue(startedMs)) readHealth(startedMs, next);
     else next();
@@ -126,7 +133,7 @@ export function startScraper(options: ScraperOptions): Scraper {
       if (isClosed) return;
       const isReady = page.ok || page.status !== 503;
       health.asked(startedMs, isReady);
-      for (const { state } of pools) state.recordReadiness(address, isReady);
+      for (const { state } of of.pools) state.recordReadiness(address, isReady);
       next();
     });
   }
@@ -134,7 +141,7 @@ export function startScraper(options: ScraperOptions): Scraper {
   function reportChange(page: PageReport["page"], outcome: PageReport["outcome"], reason: string) {
     if ((outcomes.get(page) ?? "ok") === outcome) return;
     outcomes.set(page, outcome);
-    options.onPageChange({ address, pools: names, page, outcome, reason });
+    options.onPageChange({ address, pools: of.names, page, outcome, reason });
   }
 
   const [first, ...others] = places;
@@ -160,6 +167,7 @@ export function startScraper(options: ScraperOptions): Scraper {
     get hasTried() {
       return hasTried;
     },
+    hurryList: list.hurry,
     async close() {
       isClosed = true;
       scraper.close();

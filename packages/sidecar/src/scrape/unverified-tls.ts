@@ -20,14 +20,20 @@ function isLoopback(endpoint: string): boolean {
   return loopback.check(host, isIPv6(host) ? "ipv6" : "ipv4");
 }
 
-/** Warns that the endpoint key is sent to any server that answers at an endpoint's address. */
-export function warnOfUnverifiedTls(pools: readonly Pool[], log: Logger): void {
+/**
+ * Warns that the endpoint key is sent to any server that answers at an endpoint's address. Returns the names of the
+ * pools that it warns of.
+ */
+export function warnOfUnverifiedTls(pools: readonly Pool[], log: Logger): readonly string[] {
+  const warned: string[] = [];
   for (const pool of pools) {
     const endpoints = unverifiedEndpoints(pool).length;
     if (endpoints === 0) continue;
+    warned.push(pool.name);
     log.warn(
       { pool: pool.name, endpoints },
       "the endpoint key is sent over unverified TLS: another server at an endpoint's address would get it; add a BackendTLSPolicy (UMB0418)",
     );
   }
+  return warned;
 }
