@@ -226,6 +226,7 @@ function startJudging(options: SidecarOptions, judged: Judged): Evaluations {
     registry: mirrors,
     pools,
     load,
+    now,
     secret,
     samplesFile,
     evaluateEveryMs,

@@ -19,6 +19,8 @@ export interface NowSources {
   readonly pools: PoolRegistry;
   readonly load: LoadCount;
   readonly captured: () => number;
+  /** Monotonic, in ms since the process started. */
+  readonly now: () => number;
 }
 
 const pauseTexts = {
@@ -31,12 +33,12 @@ const pauseTexts = {
 /** Returns the data of an evaluation that only the picking thread has. */
 export function evaluationNow(state: EvaluationState, sources: NowSources): EvaluationNow {
   const { gate, baseline, since } = state;
-  const { load, captured } = sources;
+  const { load, captured, now } = sources;
   const { percent, by, budgetUsed, pausedBy, policy } = gate.state();
   const { cost } = gate.mirror.evaluation;
   const spent = Object.entries(budgetUsed).filter(([, share]) => share >= 1);
   return {
-    atMs: performance.timeOrigin + performance.now(),
+    atMs: performance.timeOrigin + now(),
     counts: gate.counts(),
     loadRatio: load.ratio(baseline, gate.candidate, since),
     peakPerSecond: load.peakPerSecond(baseline),

@@ -97,7 +97,7 @@ class JudgedMirrors implements Evaluations {
     const { registry, load } = this.#options;
     const before = this.#running;
     const start = this.#hasBegun
-      ? { fromMs: Math.floor(epochMs()), since: load.mark() }
+      ? { fromMs: Math.floor(this.#epochMs()), since: load.mark() }
       : { fromMs: 0, since: undefined };
     this.#hasBegun = true;
     const next = nextEvaluations(topology, registry, { before, start });
@@ -124,7 +124,7 @@ class JudgedMirrors implements Evaluations {
     if (gone.length === 0) return;
     for (const running of gone.toSorted(byRole)) {
       const last = evaluationNow(running, this.#options);
-      this.#thread?.end(running.gate.key, epochMs(), last);
+      this.#thread?.end(running.gate.key, this.#epochMs(), last);
     }
     this.#running = new Map([...this.#running].filter(([key]) => keys.has(key)));
     this.latest = {
@@ -158,7 +158,7 @@ class JudgedMirrors implements Evaluations {
     if (drop === undefined || quietDrops.has(drop)) return;
     const id = pseudonym(this.#options.secret, requestId);
     this.#add(gate, ({ route, candidate }) =>
-      unmirroredSample({ id, t0: epochMs(), route, candidate }, { promptBytes }, drop),
+      unmirroredSample({ id, t0: this.#epochMs(), route, candidate }, { promptBytes }, drop),
     );
   }
 
@@ -172,6 +172,11 @@ class JudgedMirrors implements Evaluations {
 
   async close(): Promise<void> {
     await this.#thread?.close();
+  }
+
+  /** In ms since the epoch, from the clock of the samples. */
+  #epochMs(): number {
+    return performance.timeOrigin + this.#options.now();
   }
 
   #start(): JudgeThread {
@@ -228,11 +233,6 @@ class JudgedMirrors implements Evaluations {
 
 function byRole({ setup: a }: RunningEvaluation, { setup: b }: RunningEvaluation): number {
   return Number(a.role === "control") - Number(b.role === "control");
-}
-
-/** In ms since the epoch, from the clock of the samples. */
-function epochMs(): number {
-  return performance.timeOrigin + performance.now();
 }
 
 /** Drop reasons that last as long as the traffic: they are counted, not recorded individually. */
