@@ -72,7 +72,7 @@ function judgePart(
       isFinished: settings.horizonMs === undefined && closed === undefined,
       candidate: lane(candidate, samples, "shadow"),
       baseline: lane("", samples, "primary"),
-      ...(closed === undefined ? {} : { nowMs: closed.atMs }),
+      ...(closed === undefined ? {} : { startedAtMs: line?.fromMs ?? 0, nowMs: closed.atMs }),
       ...(control === undefined
         ? {}
         : { control: lane(control[0]?.candidate ?? "", control, "shadow") }),
