@@ -16,7 +16,7 @@ import { createServingMirrors, type ServingMirrors } from "./mirror/serving-mirr
 import { logPoolEvent } from "./pools/pool-log.ts";
 import { createPoolRegistry, type PoolRegistry, type ServedPools } from "./pools/pool-registry.ts";
 import { createRequestLog } from "./request-log.ts";
-import { createRequestRecording } from "./request-recording.ts";
+import { createRequestRecording, type RequestRecording } from "./request-recording.ts";
 import { createServedPaths, type ServedPaths } from "./requests/backend-paths.ts";
 import { createEndpointAnswers } from "./requests/endpoint-answers.ts";
 import { gatewayProtocol } from "./requests/gateway-stream.ts";
@@ -55,7 +55,7 @@ export const now = (): number => performance.now();
 
 /** Creates the parts of a sidecar, and starts the threads that read and evaluate answers. */
 export function assemble(options: SidecarOptions, opened: Opened): SidecarParts {
-  const { topology, log } = options;
+  const { topology } = options;
   const pools = createPools(options, opened, () => metrics);
   const paths = createServedPaths(topology);
   const mirrors = createMirrorRegistry(topology, now);
@@ -73,13 +73,7 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
   const endpointAnswers = createEndpointAnswers((pool, address) =>
     pools.get(pool)?.served.markDoubtful(address),
   );
-  const accounts = createRequestRecording({
-    metrics,
-    now,
-    onPicked: load.picked,
-    beginTrace: opened.beginTrace,
-    log: createRequestLog(log, now),
-  });
+  const accounts = createAccounts(options, opened, { metrics, load });
   const shadowMetrics = createShadowMetrics({
     metrics: metrics.exposition,
     mirrors,
@@ -118,6 +112,18 @@ export function assemble(options: SidecarOptions, opened: Opened): SidecarParts 
     ...{ metrics, pick },
     observe: createObserve({ pools, recorder, live, mirrors, metrics }),
   };
+}
+
+function createAccounts(
+  { log }: SidecarOptions,
+  { beginTrace }: Opened,
+  { metrics, load }: Pick<SidecarParts, "metrics" | "load">,
+): RequestRecording {
+  return createRequestRecording({
+    ...{ metrics, now, beginTrace },
+    onPicked: (pool, lane) => load.picked(pool, lane),
+    log: createRequestLog(log, now),
+  });
 }
 
 function arrived(request: LiveRequest, mirror: string): boolean {

@@ -1,9 +1,9 @@
 import { type ClosedWhy, longestWaitMs, type Sample, type ShadowReport } from "@umbra/shadow";
-import { type Evaluation, hasBegunBy, keep, openRequests } from "./one-evaluation.ts";
+import { type Evaluation, hasBegunBy, keep, openRequests, sampleCount } from "./one-evaluation.ts";
 
 /** Evaluations that were closed before their end: their settings changed, or their mirror went. */
 export interface ClosedEvaluations {
-  /** The latest reports, newest first: at most `maxReports`. */
+  /** The latest reports, newest first: at most 16. */
   readonly reports: readonly ShadowReport[];
   /** Closes an evaluation at `atMs`, in ms since the epoch. Its results in flight are still added. */
   close(evaluation: Evaluation, atMs: number, why: ClosedWhy): void;
@@ -14,7 +14,7 @@ export interface ClosedEvaluations {
 }
 
 /** Maximum reports that are kept. */
-export const maxReports = 16;
+const maxReports = 16;
 /** Maximum evaluations that keep their samples to wait for results: about 20 MB each. */
 const maxWaiting = 4;
 
@@ -66,7 +66,7 @@ export function createClosedEvaluations(
       for (const each of waiting.splice(0)) {
         const { evaluation, atMs } = each;
         const isComplete = openRequests(evaluation) === 0 || nowMs - atMs >= longestWaitMs;
-        const hasNew = evaluation.seen !== evaluation.store.size + evaluation.store.evicted;
+        const hasNew = evaluation.seen !== sampleCount(evaluation);
         if (reports.has(evaluation) && hasNew && (isComplete || isFresh)) {
           report(each);
           hasChanged = true;

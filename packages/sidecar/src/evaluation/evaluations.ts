@@ -32,7 +32,7 @@ import type { Analysis, EvaluationNow, Trouble } from "./worker-messages.ts";
 export interface Evaluations extends RecorderObserver<EvaluatedRequest> {
   dropped(requestId: string, bodyBytes: number, of: Unmirrored): void;
   /**
-   * Begins the evaluations that the topology needs. Call it after the registry has begun. An evaluation goes on if what
+   * Begins the evaluations that the topology needs. Call it after the registry has begun. An evaluation continues if what
    * it compares and its configuration are the same. Otherwise a new one begins, and the report of the old one is kept.
    */
   begin(topology: Topology): void;
@@ -73,7 +73,7 @@ export function newSecret(): string {
 
 export function startEvaluations(options: EvaluationsOptions): Evaluations {
   const { samplesFile, registry, topology } = options;
-  // Later, a samples file that can't be written is only reported: mirroring goes on.
+  // Later, a samples file that can't be written is only reported: mirroring continues.
   if (samplesFile !== undefined && registry.judged.size > 0) checkSamplesFile(samplesFile);
   const evaluations = new JudgedMirrors(options);
   evaluations.begin(topology);

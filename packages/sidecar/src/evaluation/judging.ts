@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type ClosedWhy, configHash, judge, type Sample, type ShadowReport } from "@umbra/shadow";
-import { createClosedEvaluations } from "./closed-evaluations.ts";
+import { type ClosedEvaluations, createClosedEvaluations } from "./closed-evaluations.ts";
 import {
   type Evaluation,
   factsOf,
@@ -9,6 +9,7 @@ import {
   newEvaluation,
   noteEnding,
   openBeforeEnd,
+  sampleCount,
 } from "./one-evaluation.ts";
 import { openSamplesFile, type SamplesFile, type WantedEvaluation } from "./samples-file.ts";
 import type { EvaluationNow, EvaluationSetup, WorkerSetup } from "./worker-messages.ts";
@@ -39,24 +40,96 @@ export function createJudging(
   onTrouble: (text: string) => void,
   nowMs: () => number = epochMs,
 ): Judging {
-  const evaluations = new Map<string, Evaluation>();
-  for (const each of setup.evaluations) {
-    evaluations.set(each.key, newEvaluation(each, setup.capacity));
-  }
-  const closed = createClosedEvaluations((evaluation, atMs) => {
-    evaluation.report = evaluateOne(evaluation, atMs);
-    evaluation.seen = evaluation.store.size + evaluation.store.evicted;
-    return evaluation.report;
-  });
-  let closedReports: readonly ShadowReport[] = [];
-  let isFullTold = false;
-  let file = resultOf(open, (why) => onTrouble(`can't write samples: ${why}`));
+  return new StoredEvaluations(setup, onTrouble, nowMs);
+}
 
-  function open(): SamplesFile | undefined {
-    if (setup.samplesFile === undefined) return undefined;
-    const opened = openSamplesFile(setup.samplesFile, wantedOf(setup), nowMs());
+interface Closing {
+  readonly atMs: number;
+  readonly why: ClosedWhy;
+  readonly last: EvaluationNow | undefined;
+}
+
+class StoredEvaluations implements Judging {
+  readonly #setup: WorkerSetup;
+  readonly #onTrouble: (text: string) => void;
+  readonly #nowMs: () => number;
+  /** Running evaluations by key. */
+  readonly #running = new Map<string, Evaluation>();
+  readonly #closed: ClosedEvaluations;
+  closedReports: readonly ShadowReport[] = [];
+  #isFullTold = false;
+  /** Undefined if no samples are written. */
+  #file: SamplesFile | undefined;
+
+  constructor(setup: WorkerSetup, onTrouble: (text: string) => void, nowMs: () => number) {
+    this.#setup = setup;
+    this.#onTrouble = onTrouble;
+    this.#nowMs = nowMs;
+    for (const each of setup.evaluations) {
+      this.#running.set(each.key, newEvaluation(each, setup.capacity));
+    }
+    this.#closed = createClosedEvaluations((evaluation, atMs) => {
+      evaluation.report = this.#evaluate(evaluation, atMs);
+      evaluation.seen = sampleCount(evaluation);
+      return evaluation.report;
+    });
+    this.#file = resultOf(
+      () => this.#open(),
+      (why) => onTrouble(`can't write samples: ${why}`),
+    );
+  }
+
+  add(samples: readonly { readonly key: string; readonly sample: Sample }[]): void {
+    for (const [key, of] of Map.groupBy(samples, (each) => each.key)) {
+      const own = of.map(({ sample }) => sample);
+      this.#addTo(key, own);
+    }
+    this.#write((opened) => opened.append(samples.map(({ sample }) => sample)));
+  }
+
+  begin(next: EvaluationSetup, last?: EvaluationNow): void {
+    const { key, fromMs = this.#nowMs() } = next;
+    this.#close(key, { atMs: fromMs, why: "changed", last });
+    this.#running.set(key, newEvaluation(next, this.#setup.capacity));
+    this.#write((opened) => opened.noted({ ...next, fromMs }));
+  }
+
+  end(key: string, atMs: number, last?: EvaluationNow): void {
+    // It is not continued if the mirror comes back.
+    this.#write((opened) => opened.ended(key));
+    this.#close(key, { atMs, why: "removed", last });
+  }
+
+  update(now: Readonly<Record<string, EvaluationNow>>): void {
+    for (const [key, each] of Object.entries(now)) {
+      const evaluation = this.#running.get(key);
+      if (evaluation === undefined) continue;
+      evaluation.now = each;
+      // Samples have whole milliseconds: rounding must not put one before the start.
+      if (each.startedAtMs !== undefined) this.#start(evaluation, Math.floor(each.startedAtMs));
+      noteEnding(evaluation, this.#nowMs());
+    }
+  }
+
+  analyze(isFresh: boolean): readonly ShadowReport[] {
+    const candidates = [...this.#running.values()].filter(
+      ({ setup: { role } }) => role === "candidate",
+    );
+    for (const evaluation of candidates) this.#look(evaluation, isFresh);
+    if (this.#closed.settle(this.#nowMs(), isFresh)) this.closedReports = this.#closed.reports;
+    return candidates.flatMap(({ report }) => report ?? []);
+  }
+
+  close(): void {
+    this.#file?.close();
+  }
+
+  #open(): SamplesFile | undefined {
+    if (this.#setup.samplesFile === undefined) return undefined;
+    const wanted = wantedOf(this.#setup);
+    const opened = openSamplesFile(this.#setup.samplesFile, wanted, this.#nowMs());
     for (const [key, { startedAtMs, samples, report }] of opened.resumed) {
-      const evaluation = evaluations.get(key);
+      const evaluation = this.#running.get(key);
       if (evaluation === undefined) continue;
       evaluation.startedAtMs = startedAtMs;
       evaluation.report = report;
@@ -66,79 +139,78 @@ export function createJudging(
   }
 
   /** Continues without the file if the disk fails: the evaluation itself is in memory. */
-  function writeTo(write: (opened: SamplesFile) => void): void {
+  #write(write: (opened: SamplesFile) => void): void {
+    const file = this.#file;
     if (file === undefined) return;
     try {
       write(file);
-      if (file.isFull && !isFullTold) {
-        isFullTold = true;
-        onTrouble("the samples file reached 1 GiB: no more samples are written");
+      if (file.isFull && !this.#isFullTold) {
+        this.#isFullTold = true;
+        this.#onTrouble("the samples file reached 1 GiB: no more samples are written");
       }
     } catch (cause) {
-      file = void resultOf(file.close, () => {});
-      onTrouble(`samples are no longer written: ${(cause as Error).message}`);
+      this.#file = void resultOf(file.close, () => {});
+      this.#onTrouble(`samples are no longer written: ${(cause as Error).message}`);
     }
   }
 
-  /** Answers arrive in any order: an evaluation starts when its first request was sent, not answered. */
-  function noteStart(evaluation: Evaluation, t0: number): void {
-    if (t0 >= (evaluation.startedAtMs ?? Number.POSITIVE_INFINITY)) return;
-    evaluation.startedAtMs = t0;
-    const { key } = evaluation.setup;
-    writeTo((opened) => opened.started(key, wantedEvaluation(evaluation.setup), t0));
-  }
-
-  function addTo(key: string, samples: readonly Sample[]): void {
-    const evaluation = evaluations.get(key);
-    const [own, earlier] = [[], []] as [Sample[], Sample[]];
-    for (const sample of samples) {
-      const isOwn = evaluation !== undefined && hasBegunBy(evaluation, sample.t0);
-      (isOwn ? own : earlier).push(sample);
-    }
-    for (const sample of earlier) closed.add(key, sample);
+  #addTo(key: string, samples: readonly Sample[]): void {
+    const evaluation = this.#running.get(key);
+    const isOwn = ({ t0 }: Sample) => evaluation !== undefined && hasBegunBy(evaluation, t0);
+    const own = samples.filter(isOwn);
+    for (const sample of samples) if (!isOwn(sample)) this.#closed.add(key, sample);
     if (evaluation === undefined || own.length === 0) return;
-    noteStart(
-      evaluation,
-      own.reduce((first, { t0 }) => Math.min(first, t0), Number.POSITIVE_INFINITY),
-    );
+    const first = own.reduce((least, { t0 }) => Math.min(least, t0), Number.POSITIVE_INFINITY);
+    this.#start(evaluation, first);
     for (const sample of own) keep(evaluation, sample);
   }
 
+  /** Answers arrive in any order: an evaluation starts when its first request was sent, not answered. */
+  #start(evaluation: Evaluation, t0: number): void {
+    if (t0 >= (evaluation.startedAtMs ?? Number.POSITIVE_INFINITY)) return;
+    evaluation.startedAtMs = t0;
+    const { key } = evaluation.setup;
+    this.#write((opened) => opened.started(key, wantedEvaluation(evaluation.setup), t0));
+  }
+
   /** Closes the running evaluation of a key. */
-  function closeOne(
-    key: string,
-    by: {
-      readonly atMs: number;
-      readonly why: ClosedWhy;
-      readonly last: EvaluationNow | undefined;
-    },
-  ): void {
-    const evaluation = evaluations.get(key);
+  #close(key: string, { atMs, why, last }: Closing): void {
+    const evaluation = this.#running.get(key);
     if (evaluation === undefined) return;
-    evaluation.now = by.last ?? evaluation.now;
-    evaluation.control = controlOf(evaluation);
-    closed.close(evaluation, by.atMs, by.why);
-    closedReports = closed.reports;
-    evaluations.delete(key);
+    evaluation.now = last ?? evaluation.now;
+    evaluation.control = this.#controlOf(evaluation);
+    this.#closed.close(evaluation, atMs, why);
+    this.closedReports = this.#closed.reports;
+    this.#running.delete(key);
     const { setup: own, startedAtMs } = evaluation;
-    writeTo((opened) => {
+    this.#write((opened) => {
       opened.replaced(key);
       if (startedAtMs === undefined) return;
-      opened.noted({ ...own, fromMs: startedAtMs, closed: { atMs: by.atMs, why: by.why } });
+      opened.noted({ ...own, fromMs: startedAtMs, closed: { atMs, why } });
     });
   }
 
-  function controlOf({ setup: own, control }: Evaluation): Evaluation | undefined {
+  #controlOf({ setup: own, control }: Evaluation): Evaluation | undefined {
     if (control !== undefined || own.controlKey === undefined) return control;
-    return evaluations.get(own.controlKey);
+    return this.#running.get(own.controlKey);
   }
 
-  function evaluateOne(evaluation: Evaluation, analyzedAtMs: number): ShadowReport {
+  #look(evaluation: Evaluation, isFresh: boolean): void {
+    const { report, seen, analyzedAtMs } = evaluation;
+    const isDue =
+      report?.evaluation.is_final !== true || this.#nowMs() - analyzedAtMs >= finalAnalysisEveryMs;
+    if (!isFresh && (sampleCount(evaluation) === seen || !isDue)) return;
+    evaluation.seen = sampleCount(evaluation);
+    evaluation.report = this.#evaluate(evaluation, this.#nowMs());
+    evaluation.analyzedAtMs = this.#nowMs();
+  }
+
+  #evaluate(evaluation: Evaluation, analyzedAtMs: number): ShadowReport {
     const { setup: own, store, now, report: earlier } = evaluation;
     // Nothing has started before the first request.
     const startedAtMs = evaluation.startedAtMs ?? analyzedAtMs;
     noteEnding(evaluation, analyzedAtMs);
-    const control = controlOf(evaluation);
+    const control = this.#controlOf(evaluation);
     const limits = [...(now?.limitsHit ?? [])];
     if (store.evicted > 0) limits.push(`${store.evicted} samples were dropped: memory is full`);
     const report = judge({
@@ -158,68 +230,11 @@ export function createJudging(
       },
     });
     // A closed evaluation's key belongs to the next one.
-    if (evaluations.get(own.key) === evaluation) {
-      writeTo((opened) => noteVerdict(opened, { key: own.key, report, earlier }));
+    if (this.#running.get(own.key) === evaluation) {
+      this.#write((opened) => noteVerdict(opened, { key: own.key, report, earlier }));
     }
     return report;
   }
-
-  function look(evaluation: Evaluation, isFresh: boolean): void {
-    const { store, report, seen, analyzedAtMs } = evaluation;
-    const isDue =
-      report?.evaluation.is_final !== true || nowMs() - analyzedAtMs >= finalAnalysisEveryMs;
-    if (!isFresh && (store.size + store.evicted === seen || !isDue)) return;
-    evaluation.seen = store.size + store.evicted;
-    evaluation.report = evaluateOne(evaluation, nowMs());
-    evaluation.analyzedAtMs = nowMs();
-  }
-
-  return {
-    add(samples) {
-      for (const [key, of] of Map.groupBy(samples, (each) => each.key)) {
-        addTo(
-          key,
-          of.map(({ sample }) => sample),
-        );
-      }
-      writeTo((opened) => opened.append(samples.map(({ sample }) => sample)));
-    },
-    begin(next, last) {
-      const { key, fromMs = nowMs() } = next;
-      closeOne(key, { atMs: fromMs, why: "changed", last });
-      evaluations.set(key, newEvaluation(next, setup.capacity));
-      writeTo((opened) => opened.noted({ ...next, fromMs }));
-    },
-    end(key, atMs, last) {
-      // It does not go on if the mirror comes back.
-      writeTo((opened) => opened.ended(key));
-      closeOne(key, { atMs, why: "removed", last });
-    },
-    get closedReports() {
-      return closedReports;
-    },
-    update(now) {
-      for (const [key, each] of Object.entries(now)) {
-        const evaluation = evaluations.get(key);
-        if (evaluation === undefined) continue;
-        evaluation.now = each;
-        // Samples have whole milliseconds: rounding must not put one before the start.
-        if (each.startedAtMs !== undefined) noteStart(evaluation, Math.floor(each.startedAtMs));
-        noteEnding(evaluation, nowMs());
-      }
-    },
-    analyze(isFresh) {
-      const candidates = [...evaluations.values()].filter(
-        ({ setup: { role } }) => role === "candidate",
-      );
-      for (const evaluation of candidates) look(evaluation, isFresh);
-      if (closed.settle(nowMs(), isFresh)) closedReports = closed.reports;
-      return candidates.flatMap(({ report }) => report ?? []);
-    },
-    close() {
-      file?.close();
-    },
-  };
 }
 
 function wantedOf({ evaluations }: WorkerSetup) {

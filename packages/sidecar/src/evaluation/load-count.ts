@@ -25,7 +25,7 @@ export interface LoadCount {
   loadOf(pools: readonly string[], since?: LoadMark | undefined): LaneLoad | undefined;
   /** 99th percentile of the pools' requests per second in the primary lane, over blocks of 10 s. */
   peakPerSecond(pools: readonly string[]): number | undefined;
-  /** Forgets the pools that are gone. */
+  /** Removes the pools that are gone. */
   forgetGone(): void;
 }
 
@@ -63,100 +63,125 @@ const maxBlocks = 8_640;
 /** Fewer blocks give no meaningful 99th percentile. */
 const minBlocks = 30;
 
-/** `now`: monotonic, in ms. Pools that have left the registry are forgotten. */
+/** `now`: monotonic, in ms. Pools that have left the registry are removed. */
 export function createLoadCount(pools: PoolRegistry, now: () => number): LoadCount {
-  const counts = new Map<string, PoolCount>();
-  let startedMs: number | undefined;
-  let readMs = now();
+  return new PoolCounts(pools, now);
+}
 
-  function countOf(pool: string): PoolCount {
-    let count = counts.get(pool);
-    if (count === undefined) {
-      count = newCount();
-      counts.set(pool, count);
-    }
-    return count;
+class PoolCounts implements LoadCount {
+  readonly #pools: PoolRegistry;
+  readonly #now: () => number;
+  readonly #counts = new Map<string, PoolCount>();
+  #startedMs: number | undefined = undefined;
+  /** When the numbers of endpoints were recorded last. */
+  #readMs: number;
+
+  constructor(pools: PoolRegistry, now: () => number) {
+    this.#pools = pools;
+    this.#now = now;
+    this.#readMs = now();
   }
 
-  /** Records how many endpoints the pools have had since the last time, and forgets pools that are gone. */
-  function read(): number {
-    const nowMs = now();
-    for (const [name, count] of counts) {
-      const pool = pools.get(name);
-      if (pool === undefined) {
-        counts.delete(name);
-        continue;
-      }
-      count.endpointMs += pool.state.addresses().length * (nowMs - readMs);
-      count.countedMs += nowMs - readMs;
+  picked(pool: string, lane: "primary" | "shadow"): void {
+    let count = this.#counts.get(pool);
+    if (count === undefined) {
+      count = newCount();
+      this.#counts.set(pool, count);
     }
-    readMs = nowMs;
+    count[lane]++;
+    const nowMs = this.#now();
+    this.#startedMs ??= nowMs;
+    if (lane === "primary") addToBlock(count, Math.floor((nowMs - this.#startedMs) / blockMs));
+  }
+
+  mark(): LoadMark {
+    const atMs = this.#read();
+    const counted = [...this.#counts.values()].map((each) => [each, after(each)] as const);
+    return { atMs, counted: new Map(counted) };
+  }
+
+  ratio(
+    primaryPools: readonly string[],
+    shadowPool: string,
+    since?: LoadMark | undefined,
+  ): number | undefined {
+    this.#read();
+    const primary = this.#total(primaryPools, "primary", since);
+    const shadow = this.#total([shadowPool], "shadow", since);
+    const below = this.#endpoints(primaryPools, since);
+    const above = this.#endpoints([shadowPool], since);
+    if (primary < minRequests || below === 0 || above === 0) return undefined;
+    return shadow / above / (primary / below);
+  }
+
+  loadOf(names: readonly string[], since?: LoadMark | undefined): LaneLoad | undefined {
+    if (this.#startedMs === undefined) return undefined;
+    const nowMs = this.#read();
+    for (const name of names) {
+      const state = this.#pools.get(name)?.state;
+      if (state !== undefined) this.#counts.get(name)?.utilisation.read(state, nowMs);
+    }
+    return {
+      requests: this.#total(names, "primary", since) + this.#total(names, "shadow", since),
+      seconds: (nowMs - Math.max(this.#startedMs, since?.atMs ?? 0)) / 1_000,
+      utilisation: meanUtilisation(this.#of(names).map((count) => after(count, since))),
+    };
+  }
+
+  peakPerSecond(names: readonly string[]): number | undefined {
+    const last = Math.floor((this.#now() - (this.#startedMs ?? 0)) / blockMs);
+    // Excludes the current, incomplete block.
+    const first = Math.max(0, last - maxBlocks);
+    const sums = new Uint32Array(last - first);
+    for (const { firstBlock, blocks } of this.#of(names)) {
+      for (let at = Math.max(first, firstBlock); at < last; at++) {
+        sums[at - first] = (sums[at - first] ?? 0) + (blocks[at - firstBlock] ?? 0);
+      }
+    }
+    if (sums.length < minBlocks) return undefined;
+    return (sums.sort()[Math.ceil(0.99 * sums.length) - 1] ?? 0) / (blockMs / 1_000);
+  }
+
+  forgetGone(): void {
+    for (const pool of this.#counts.keys()) {
+      if (!this.#pools.has(pool)) this.#counts.delete(pool);
+    }
+  }
+
+  /** Records how many endpoints the pools have had since the last time. Returns the time. */
+  #read(): number {
+    this.forgetGone();
+    const nowMs = this.#now();
+    for (const [name, count] of this.#counts) {
+      const endpoints = this.#pools.get(name)?.state.addresses().length ?? 0;
+      count.endpointMs += endpoints * (nowMs - this.#readMs);
+      count.countedMs += nowMs - this.#readMs;
+    }
+    this.#readMs = nowMs;
     return nowMs;
   }
 
-  const of = (names: readonly string[]) => names.flatMap((name) => counts.get(name) ?? []);
+  #of(names: readonly string[]): readonly PoolCount[] {
+    return names.flatMap((name) => this.#counts.get(name) ?? []);
+  }
 
-  function endpoints(names: readonly string[], since: LoadMark | undefined): number {
+  #total(
+    names: readonly string[],
+    lane: "primary" | "shadow",
+    since: LoadMark | undefined,
+  ): number {
+    return this.#of(names).reduce((sum, count) => sum + after(count, since)[lane], 0);
+  }
+
+  /** Mean number of endpoints of all pools together. */
+  #endpoints(names: readonly string[], since: LoadMark | undefined): number {
     return names.reduce((sum, name) => {
-      const count = counts.get(name);
+      const count = this.#counts.get(name);
       const { endpointMs = 0, countedMs = 0 } = count === undefined ? {} : after(count, since);
-      const current = pools.get(name)?.state.addresses().length ?? 0;
+      const current = this.#pools.get(name)?.state.addresses().length ?? 0;
       return sum + (countedMs > 0 ? endpointMs / countedMs : current);
     }, 0);
   }
-
-  const total = (names: readonly string[], lane: "primary" | "shadow", since?: LoadMark) =>
-    of(names).reduce((sum, count) => sum + after(count, since)[lane], 0);
-
-  return {
-    picked(pool, lane) {
-      const count = countOf(pool);
-      count[lane]++;
-      const nowMs = now();
-      startedMs ??= nowMs;
-      if (lane === "primary") addToBlock(count, Math.floor((nowMs - startedMs) / blockMs));
-    },
-    mark() {
-      const atMs = read();
-      return { atMs, counted: new Map([...counts.values()].map((each) => [each, after(each)])) };
-    },
-    ratio(primaryPools, shadowPool, since) {
-      read();
-      const primary = total(primaryPools, "primary", since);
-      const shadow = total([shadowPool], "shadow", since);
-      const [below, above] = [endpoints(primaryPools, since), endpoints([shadowPool], since)];
-      if (primary < minRequests || below === 0 || above === 0) return undefined;
-      return shadow / above / (primary / below);
-    },
-    loadOf(names, since) {
-      if (startedMs === undefined) return undefined;
-      const nowMs = read();
-      for (const name of names) {
-        const state = pools.get(name)?.state;
-        if (state !== undefined) counts.get(name)?.utilisation.read(state, nowMs);
-      }
-      return {
-        requests: total(names, "primary", since) + total(names, "shadow", since),
-        seconds: (nowMs - Math.max(startedMs, since?.atMs ?? 0)) / 1_000,
-        utilisation: meanUtilisation(of(names).map((count) => after(count, since))),
-      };
-    },
-    forgetGone: () => forgetGone(counts, pools),
-    peakPerSecond(names) {
-      const found = of(names);
-      const last = Math.floor((now() - (startedMs ?? 0)) / blockMs);
-      // Excludes the current, incomplete block.
-      const first = Math.max(0, last - maxBlocks);
-      const sums = new Uint32Array(last - first);
-      for (const { firstBlock, blocks } of found) {
-        for (let at = Math.max(first, firstBlock); at < last; at++) {
-          sums[at - first] = (sums[at - first] ?? 0) + (blocks[at - firstBlock] ?? 0);
-        }
-      }
-      if (sums.length < minBlocks) return undefined;
-      return (sums.sort()[Math.ceil(0.99 * sums.length) - 1] ?? 0) / (blockMs / 1_000);
-    },
-  };
 }
 
 function newCount(): PoolCount {
@@ -181,10 +206,6 @@ function after(count: PoolCount, since?: LoadMark): Counted {
     kvCache: sums.kvCache - (before?.kvCache ?? 0),
     kvReadings: sums.kvReadings - (before?.kvReadings ?? 0),
   };
-}
-
-function forgetGone(counts: Map<string, PoolCount>, pools: PoolRegistry): void {
-  for (const pool of counts.keys()) if (!pools.has(pool)) counts.delete(pool);
 }
 
 function addToBlock(count: PoolCount, block: number): void {

@@ -65,6 +65,11 @@ export function keep(evaluation: Evaluation, sample: Sample): void {
   if (ending !== undefined && sample.t0 <= ending.atMs) ending.open--;
 }
 
+/** Number of samples so far, also of those that were dropped. */
+export function sampleCount({ store }: Evaluation): number {
+  return store.size + store.evicted;
+}
+
 /** Number of mirrored requests without an outcome. */
 export function openRequests({ now, outcomes }: Evaluation): number {
   return Math.max(0, (now?.counts.dispatched ?? 0) - outcomes);

@@ -20,7 +20,7 @@ export interface StartOfEvaluations {
 }
 
 /**
- * Returns the evaluations of a topology. One of `before` goes on if what it compares and its configuration are the same:
+ * Returns the evaluations of a topology. One of `before` continues if what it compares and its configuration are the same:
  * share, budget, endpoints and cost may change. Evaluations that are gone from the topology are left out.
  */
 export function nextEvaluations(

@@ -34,7 +34,7 @@ export interface SamplesFile {
   started(key: string, wanted: WantedEvaluation, atMs: number): void;
   /** Stores that a new evaluation of the key begins or that it was closed, for readers of the file. Throws if it can't be written. */
   noted(line: EvaluationLine): void;
-  /** Forgets the evaluation that was continued or started: the next start is another evaluation's. */
+  /** The next start of the key is that of another evaluation. */
   replaced(key: string): void;
   /** Stores a final verdict for a restart. Throws if it can't be written. */
   judged(key: string, report: ShadowReport): void;

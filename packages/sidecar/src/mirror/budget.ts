@@ -22,45 +22,35 @@ export interface Budget {
 /** An absent value means no limit. */
 export type BudgetLimits = { readonly [K in keyof MirrorBudget]?: MirrorBudget[K] | undefined };
 
+const noLimit = Number.POSITIVE_INFINITY;
+
 /** Creates a budget. `now` is monotonic, in ms. The time starts with the first request. */
 export function createBudget(given: BudgetLimits | undefined, now: () => number): Budget {
   let limits = given ?? {};
   let [inFlight, requests, tokens] = [0, 0, 0];
   let startedAt: number | undefined;
-  let [level, filledAt] = [depthOf(limits), now()];
+  const rate = createRate(limits.maxRequestsPerSecond, now);
 
   function used() {
-    const share = (value: number, limit: number | undefined) =>
-      limit === undefined ? 0 : Math.min(1, value / limit);
+    const elapsedMs = startedAt === undefined ? 0 : now() - startedAt;
     return {
-      requests: share(requests, limits.maxRequests),
-      tokens: share(tokens, limits.maxTokens),
-      duration: startedAt === undefined ? 0 : share(now() - startedAt, limits.maxDurationMs),
+      requests: shareOf(requests, limits.maxRequests),
+      tokens: shareOf(tokens, limits.maxTokens),
+      duration: shareOf(elapsedMs, limits.maxDurationMs),
     };
-  }
-
-  function isOverRate(): boolean {
-    const { maxRequestsPerSecond: rate } = limits;
-    if (rate === undefined) return false;
-    const nowMs = now();
-    level = Math.min(depthOf(limits), level + ((nowMs - filledAt) / 1_000) * rate);
-    filledAt = nowMs;
-    return level < 1;
   }
 
   return {
     take(bodyBytes) {
       startedAt ??= now();
-      const { maxBodyBytes = Number.POSITIVE_INFINITY, maxInFlight = Number.POSITIVE_INFINITY } =
-        limits;
+      const { maxBodyBytes = noLimit, maxInFlight = noLimit } = limits;
       const share = used();
       if (share.duration >= 1) return "duration";
       if (share.requests >= 1) return "requests";
       if (share.tokens >= 1) return "tokens";
       if (bodyBytes > maxBodyBytes) return "size";
       if (inFlight >= maxInFlight) return "concurrency";
-      if (isOverRate()) return "rate";
-      level--;
+      if (!rate.take()) return "rate";
       inFlight++;
       requests++;
       return undefined;
@@ -72,8 +62,7 @@ export function createBudget(given: BudgetLimits | undefined, now: () => number)
       tokens += count;
     },
     setLimits(next = {}) {
-      // A rate that comes begins with a full burst, as at the start.
-      if (limits.maxRequestsPerSecond === undefined) [level, filledAt] = [depthOf(next), now()];
+      rate.change(next.maxRequestsPerSecond);
       limits = next;
     },
     restart() {
@@ -92,7 +81,30 @@ export function createBudget(given: BudgetLimits | undefined, now: () => number)
   };
 }
 
-/** Allows a burst of one second's requests, and at least one request. */
-function depthOf({ maxRequestsPerSecond = 0 }: BudgetLimits): number {
-  return Math.max(1, maxRequestsPerSecond);
+/** Limits requests per second, if there is a limit. Allows a burst of one second's requests, and at least one request. */
+function createRate(perSecond: number | undefined, now: () => number) {
+  const depthOf = (rate: number) => Math.max(1, rate);
+  let rate = perSecond;
+  let [level, filledAt] = [depthOf(rate ?? 0), now()];
+  return {
+    take(): boolean {
+      if (rate === undefined) return true;
+      const nowMs = now();
+      level = Math.min(depthOf(rate), level + ((nowMs - filledAt) / 1_000) * rate);
+      filledAt = nowMs;
+      if (level < 1) return false;
+      level--;
+      return true;
+    },
+    change(next: number | undefined): void {
+      // A new limit begins with a full burst, as at the start.
+      if (rate === undefined) [level, filledAt] = [depthOf(next ?? 0), now()];
+      rate = next;
+    },
+  };
+}
+
+/** 0 without a limit. */
+function shareOf(value: number, limit: number | undefined): number {
+  return limit === undefined || value === 0 ? 0 : Math.min(1, value / limit);
 }

@@ -129,7 +129,7 @@ describe("a mirror that leaves", () => {
     ]);
   });
 
-  test("whose name has another pool by now is told of its own twins", () => {
+  test("whose name has another pool by now counts its own twins", () => {
     const { registry, change } = registryOf({ name: "m0", pool: "default/b" });
     const gate = registry.gateOf("m0");
     gate?.decide(view("r"));

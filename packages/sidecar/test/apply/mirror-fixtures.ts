@@ -12,7 +12,7 @@ export interface MirrorChange
   readonly policyMore?: Partial<MirrorPolicy>;
 }
 
-export function mirrorOf({ route = "direct", policy, policyMore, ...more }: MirrorChange): Mirror {
+function mirrorOf({ route = "direct", policy, policyMore, ...more }: MirrorChange): Mirror {
   if (directMirror?.policy === undefined) throw new Error("the direct topology has a policy");
   const { policy: given, ...mirror } = directMirror;
   return {
